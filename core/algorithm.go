@@ -1,0 +1,152 @@
+package core
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/fips140"
+	"crypto/hmac"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"sync"
+)
+
+// Encoding is how the bytes of a signature are written.
+type Encoding uint8
+
+// The encodings of signatures. Only the canonical text is accepted: lower-case hexadecimal, padded base64 without line
+// breaks or stray trailing bits. Anything else would be a second text for one signature.
+const (
+	Hex Encoding = iota + 1
+	Base64
+)
+
+func (e Encoding) appendEncode(dst, src []byte) []byte {
+	if e == Hex {
+		return hex.AppendEncode(dst, src)
+	}
+	return base64.StdEncoding.AppendEncode(dst, src)
+}
+
+// decode accepts exactly the canonical text of size bytes.
+func (e Encoding) decode(dst []byte, text string, size int) ([]byte, bool) {
+	if e == Hex {
+		if len(text) != hex.EncodedLen(size) {
+			return nil, false
+		}
+		for i := range len(text) {
+			if 'A' <= text[i] && text[i] <= 'F' {
+				return nil, false
+			}
+		}
+		dst, err := hex.AppendDecode(dst, []byte(text))
+		return dst, err == nil
+	}
+	// The decoder skips line breaks; with some in it the text would have the right length only for fewer bytes.
+	if len(text) != base64.StdEncoding.EncodedLen(size) {
+		return nil, false
+	}
+	dst, err := base64.StdEncoding.Strict().AppendDecode(dst, []byte(text))
+	return dst, err == nil && len(dst) == size
+}
+
+// hmacKey compares the text of a MAC with the presented texts: one hash of the content, no decoding, and no second
+// spelling of a signature.
+type hmacKey struct {
+	label string
+	enc   Encoding
+	pool  sync.Pool // *macState
+}
+
+type macState struct {
+	mac       hash.Hash
+	sum, text []byte
+}
+
+// HMACKey makes the key of an HMAC scheme, over newHash (crypto/sha256.New and so on). It checks the signatures with
+// this label. The secret is copied.
+//
+// It refuses an empty secret, and one under 112 bits where the program runs with GODEBUG=fips140=only, which
+// would panic later.
+func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding) (VerifyKey, error) {
+	switch {
+	case len(secret) == 0:
+		return nil, errors.New("empty key: everybody could sign with it")
+	case fips140.Enforced() && len(secret) < 14:
+		return nil, errors.New("under 112 bits, which fips140=only does not allow for HMAC: ask the sender for a longer secret")
+	case fips140.Enforced() && newHash().Size() < 28:
+		return nil, errors.New("SHA-1, which fips140=only does not allow: this scheme cannot be used in that mode")
+	}
+	secret = append([]byte(nil), secret...)
+	k := &hmacKey{label: label, enc: enc}
+	k.pool.New = func() any {
+		h := hmac.New(newHash, secret)
+		size := h.Size()
+		return &macState{mac: h, sum: make([]byte, 0, size), text: make([]byte, 0, 2*size)}
+	}
+	return k, nil
+}
+
+// Verify implements [VerifyKey].
+func (k *hmacKey) Verify(_ context.Context, a *Attempt) (bool, error) {
+	if !hasLabel(a.Signatures, k.label) {
+		return false, nil
+	}
+	s, _ := k.pool.Get().(*macState)
+	defer k.pool.Put(s)
+	s.mac.Reset()
+	_, _ = a.Content.WriteTo(s.mac) // a hash never fails
+	s.sum = s.mac.Sum(s.sum[:0])
+	s.text = k.enc.appendEncode(s.text[:0], s.sum)
+	found := 0
+	for _, sig := range a.Signatures {
+		if sig.Label == k.label {
+			found |= subtle.ConstantTimeCompare(s.text, []byte(sig.Text))
+		}
+	}
+	return found == 1, nil
+}
+
+func hasLabel(sigs []Signature, label string) bool {
+	for _, s := range sigs {
+		if s.Label == label {
+			return true
+		}
+	}
+	return false
+}
+
+// ed25519Key verifies each presented signature; ed25519 hashes the content together with the signature, so there is one
+// hash for each.
+type ed25519Key struct {
+	label string
+	enc   Encoding
+	pub   ed25519.PublicKey
+}
+
+// Ed25519Key makes the key of an ed25519 scheme from its 32-byte public key, which is copied. It checks the signatures
+// with this label. Another length is an error, not a panic at the first request.
+func Ed25519Key(label string, public []byte, enc Encoding) (VerifyKey, error) {
+	if len(public) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("an ed25519 public key has %d bytes, not %d", ed25519.PublicKeySize, len(public))
+	}
+	return &ed25519Key{label: label, enc: enc, pub: append([]byte(nil), public...)}, nil
+}
+
+// Verify implements [VerifyKey].
+func (k *ed25519Key) Verify(_ context.Context, a *Attempt) (bool, error) {
+	for _, sig := range a.Signatures {
+		if sig.Label != k.label {
+			continue
+		}
+		var buf [ed25519.SignatureSize + 2]byte // base64 decodes into whole groups
+		raw, ok := k.enc.decode(buf[:0], sig.Text, ed25519.SignatureSize)
+		if ok && ed25519.Verify(k.pub, a.Content.Bytes(), raw) {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,77 @@
+package core
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// Answer is what a sender is told instead of the handler's answer. Adapters write it as it is.
+type Answer struct {
+	// Status is the HTTP status.
+	Status int
+	// Header are the headers to set, with canonical keys; read only.
+	Header http.Header
+	// Body may be empty; read only.
+	Body []byte
+}
+
+// RedeliveryHeader marks the acknowledgement of a message that was handled before.
+const RedeliveryHeader = "Webhook-Redelivery"
+
+// retryAfter is in seconds: short, because most handlers are done by then.
+const retryAfter = "5"
+
+// kind is the class of a reason that a sender is told, and its status. Everything that depends on a secret is one class: what
+// exactly was wrong is for the observer.
+func (r Reason) kind() (string, int) {
+	switch r {
+	case ErrMalformed, ErrMissingHeader:
+		return "malformed", http.StatusBadRequest
+	case ErrOutsideWindow, ErrUnknownSource, ErrNoMatch:
+		return "unauthenticated", http.StatusUnauthorized
+	case ErrBodyTooLarge:
+		return "too-large", http.StatusRequestEntityTooLarge
+	case ErrBodyTooSlow:
+		return "too-slow", http.StatusRequestTimeout
+	case ErrReplay:
+		return "replay", http.StatusConflict
+	case ErrInFlight:
+		return "in-flight", http.StatusServiceUnavailable
+	case ErrKeysUnavailable, ErrStoreUnavailable, ErrStoreFull, ErrColdStart:
+		return "unavailable", http.StatusServiceUnavailable
+	default: // also ErrBodyConsumed, ErrMisconfigured
+		return "misconfigured", http.StatusInternalServerError
+	}
+}
+
+// Answer is what the sender is told: RFC 9457 problem details with no more than the class of the refusal, or the
+// acknowledgement of a message that was handled before. The caller owns it.
+func (e *Error) Answer() *Answer {
+	if e.status != 0 {
+		return &Answer{Status: e.status, Header: http.Header{RedeliveryHeader: {"acknowledged"}}}
+	}
+	kind, status := e.Reason.kind()
+	a := &Answer{Status: status, Header: http.Header{
+		"Content-Type":           {"application/problem+json"},
+		"X-Content-Type-Options": {"nosniff"},
+		"Cache-Control":          {"no-store"},
+	}}
+	switch status {
+	case http.StatusServiceUnavailable:
+		a.Header["Retry-After"] = []string{retryAfter}
+	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
+		a.Header["Connection"] = []string{"close"}
+	}
+	a.Body = append(a.Body, `{"type":"urn:hookonce:`...)
+	a.Body = append(a.Body, kind...)
+	a.Body = append(a.Body, `","title":"`...)
+	a.Body = append(a.Body, http.StatusText(status)...)
+	a.Body = append(a.Body, `","status":`...)
+	a.Body = strconv.AppendInt(a.Body, int64(status), 10)
+	a.Body = append(a.Body, '}', '\n')
+	return a
+}
+
+// Acknowledges reports whether the attempt is answered with the success of an earlier one: it is no refusal, and a custom
+// answer must not make it one.
+func (e *Error) Acknowledges() bool { return e.status != 0 }

@@ -1,0 +1,339 @@
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The claim protocol: which attempt of a message runs the handler. A Standard Webhooks sender keeps the id of a message
+// over all its attempts and stamps each attempt anew, so the signed stamp tells a sender's retry from an attacker's
+// replay, and one high-water mark an id is enough:
+//
+//	live record           newer than its mark      same or older
+//	none                  run                      –
+//	claimed, leased       in flight                in flight
+//	claimed, lease over   run                      in flight
+//	released              run                      run, at most reruns times, then in flight
+//	done                  redelivery               same: replay; older: acknowledged, observed as replay
+//
+// Where attempts carry no stamp of their own, a retry is byte for byte a replay: a message that is not done may
+// then run again, and one that is done is a redelivery.
+
+// verdict is what the protocol says of an attempt.
+type verdict uint8
+
+const (
+	run verdict = iota + 1
+	inFlight
+	redelivery
+	replaySame
+	replayOlder
+)
+
+// fault breaks one rule of the protocol. Only the simulation in the tests sets any: it must find the re-run.
+type fault uint8
+
+const (
+	faultLifeFromArrival fault = 1 << iota // a record lives for the tolerance from arrival
+	faultNoMargin                          // no allowance for skew and whole seconds
+	faultNoTouch                           // a redelivery leaves the record alone
+	faultReleaseDeletes                    // a release forgets the message
+	faultLeaseIsLife                       // a claim's record ends with its lease
+	faultNoColdStart                       // a store that forgot is taken at its word
+)
+
+// protocol decides over records; it does no I/O and reads no clock. All times are Unix milliseconds.
+type protocol struct {
+	past, future, skew, lease, remember int64
+	reruns                              uint8
+	eachAttempt                         bool // each attempt carries a stamp of its own
+	broken                              fault
+}
+
+// margin is what clocks may differ by between the node that admits and the one that is replayed to, both ways, and a
+// second because stamps are whole ones.
+func (p *protocol) margin() int64 {
+	if p.broken&faultNoMargin != 0 {
+		return 0
+	}
+	return 2*p.skew + 1000
+}
+
+// window is until when an attempt with this stamp would be accepted by any node. A stamp may lie in the future, so it
+// does not count from arrival. Unstamped messages are protected as long as they are remembered.
+func (p *protocol) window(stamp, now int64) int64 {
+	if stamp == 0 {
+		return now + p.remember
+	}
+	if p.broken&faultLifeFromArrival != 0 {
+		return now + p.past
+	}
+	return stamp + p.past + p.margin()
+}
+
+// decide says what becomes of an attempt that meets old, and the record to write for it: when it runs, and when a
+// redelivery raises the mark. In all other cases next equals old.
+func (p *protocol) decide(old record, stamp, now int64, token [8]byte) (verdict, record) {
+	newer := stamp > old.mark || old.state == 0
+	next := old
+	switch old.state {
+	case Claimed:
+		over := now >= old.leaseEnd+2*p.skew
+		if !over || (p.eachAttempt && !newer) {
+			return inFlight, old
+		}
+	case Released:
+		if p.eachAttempt && !newer {
+			if old.reruns >= p.reruns {
+				return inFlight, old
+			}
+			next.reruns++
+		}
+	case Done:
+		if p.eachAttempt && stamp == old.mark {
+			return replaySame, old
+		}
+		if p.eachAttempt && !newer {
+			return replayOlder, old
+		}
+		next.mark = max(old.mark, stamp)
+		next.windowEnd = max(old.windowEnd, p.window(stamp, now))
+		next.token = token
+		return redelivery, next
+	}
+	next.state = Claimed
+	next.status = 0
+	next.generation = max(old.generation+1, uint32(now/1000)) //nolint:gosec // Unix seconds fit until 2106
+	next.mark = max(old.mark, stamp)
+	next.windowEnd = max(old.windowEnd, p.window(stamp, now))
+	next.leaseEnd = now + p.lease
+	next.token = token
+	return run, next
+}
+
+// commit is the record of a handled message. Attempts that were answered "in flight" meanwhile may carry stamps up to
+// now + future and were never put on the mark: the window covers them as well.
+func (p *protocol) commit(claimed record, status int, now int64) record {
+	claimed.state = Done
+	claimed.status = uint16(status) //nolint:gosec // a status is three digits
+	if p.eachAttempt && p.broken&(faultNoMargin|faultLifeFromArrival) == 0 {
+		claimed.windowEnd = max(claimed.windowEnd, now+p.past+p.future+2*p.margin())
+	}
+	return claimed
+}
+
+// release is the record of a message whose handler failed: a tombstone that keeps mark and count.
+func (p *protocol) release(claimed record) record {
+	claimed.state = Released
+	return claimed
+}
+
+// life is how long a record must be kept: to the end of its replay window, as long as messages are remembered, and,
+// for a claim, past its lease.
+func (p *protocol) life(r record, now int64) time.Duration {
+	ms := max(r.windowEnd-now, p.remember, 1)
+	switch r.state {
+	case Claimed:
+		if p.broken&faultLeaseIsLife != 0 {
+			ms = p.lease
+			break
+		}
+		ms = max(ms, r.leaseEnd+2*p.skew-now)
+	case Released:
+		if p.broken&faultReleaseDeletes != 0 {
+			ms = 1
+		}
+	case Done:
+		if p.broken&faultLifeFromArrival != 0 {
+			ms = p.past
+		}
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+// claims runs the protocol over a store.
+type claims struct {
+	protocol
+
+	store   SeenStore
+	forgets bool
+	start   int64 // whole second of the store's start, if it forgets
+	clock   func() time.Time
+	timeout time.Duration // of one visit to the store, all its calls together
+}
+
+// claim is one admission: the record that says so and the key it stands under.
+type claim struct {
+	key Key
+	rec record
+}
+
+func (c *claims) nowMilli() int64 { return c.clock().UnixMilli() }
+
+// storeContext keeps the values of ctx and its deadline, not its cancellation: a swap that the sender's disconnect cut
+// in half is worse than one that finishes.
+func storeContext(ctx context.Context, timeout time.Duration) *lazyContext {
+	return newLazyContext(ctx, timeout)
+}
+
+// contended bounds the swaps of one visit: each lost one means that another attempt of the same message won.
+const contended = 16
+
+// claim decides for one attempt and writes the decision down.
+func (c *claims) claim(ctx context.Context, key Key, stamp int64) (claim, verdict, record, error) {
+	if c.forgets && stamp != 0 && stamp < c.start && c.broken&faultNoColdStart == 0 {
+		return claim{}, 0, record{}, refuse(ErrColdStart, "this attempt was stamped before the seen-id store started, and the store "+
+			"forgets at restart, so it may have been handled: the sender's next attempt will be taken; use a durable store to avoid the gap", nil)
+	}
+	// A quarter of the time is kept for undoing a claim whose reply did not come.
+	sctx := storeContext(ctx, c.timeout-c.timeout/4)
+	defer sctx.finish()
+	var token [8]byte
+	rand.Read(token[:]) //nolint:errcheck,gosec // never fails since Go 1.24
+
+	var (
+		old  record
+		live Value // equal to old
+	)
+	for range contended {
+		now := c.nowMilli()
+		v, next := c.decide(old, stamp, now, token)
+		if v != run && v != redelivery || v == redelivery && c.broken&faultNoTouch != 0 {
+			return claim{}, v, old, nil
+		}
+		want := next.encode()
+		got, err := c.store.Swap(sctx, key, live, want, c.life(next, now))
+		if err != nil {
+			if v == run {
+				c.undo(ctx, key, old, next, stamp)
+			}
+			return claim{}, 0, record{}, storeError("claiming", err)
+		}
+		if got == want {
+			return claim{key: key, rec: next}, v, next, nil
+		}
+		live = got
+		if old, err = decode(got); err != nil {
+			return claim{}, 0, record{}, refuse(ErrStoreUnavailable, "claiming", err)
+		}
+	}
+	// So many others won meanwhile that one of them is being handled now.
+	return claim{}, inFlight, old, nil
+}
+
+// undo releases a claim of which it is unknown whether it was made. The handler never ran for it, so the attempt itself
+// must still count as newer than the mark.
+func (c *claims) undo(ctx context.Context, key Key, old, claimed record, stamp int64) {
+	sctx := storeContext(ctx, c.timeout/4)
+	defer sctx.finish()
+	tomb := c.protocol.release(claimed)
+	tomb.reruns = old.reruns
+	if old.state == 0 && stamp != 0 {
+		tomb.mark = stamp - 1
+	} else {
+		tomb.mark = old.mark
+	}
+	// An error leaves the claim to its lease: the same as a crash at this point.
+	_, _ = c.store.Swap(sctx, key, claimed.encode(), tomb.encode(), c.life(tomb, c.nowMilli()))
+}
+
+// errLost: another attempt has taken the message over.
+var errLost = errors.New("another attempt took the message over")
+
+// commit records that the handler succeeded. It retries within its time, because a lost commit is a second run.
+func (c *claims) commit(ctx context.Context, cl claim, status int) error {
+	return c.settle(ctx, cl, c.protocol.commit(cl.rec, status, c.nowMilli()))
+}
+
+// release records that the handler failed.
+func (c *claims) release(ctx context.Context, cl claim) error {
+	return c.settle(ctx, cl, c.protocol.release(cl.rec))
+}
+
+// settleTries bounds the tries of one settlement; each has an equal share of the store timeout.
+const settleTries = 3
+
+func (c *claims) settle(ctx context.Context, cl claim, next record) error {
+	old, want := cl.rec.encode(), next.encode()
+	var err error
+	for try := range settleTries {
+		if try > 0 {
+			time.Sleep(c.timeout / 100 * time.Duration(try))
+		}
+		sctx := storeContext(ctx, c.timeout/settleTries)
+		var got Value
+		got, err = c.store.Swap(sctx, cl.key, old, want, c.life(next, c.nowMilli()))
+		if err == nil && got == (Value{}) && next.state == Done {
+			// The store lost the claim (a failover, a restart): the success is what must not be lost with it.
+			got, err = c.store.Swap(sctx, cl.key, Value{}, want, c.life(next, c.nowMilli()))
+		}
+		sctx.finish()
+		if err != nil {
+			continue
+		}
+		if got == want || got == (Value{}) {
+			return nil
+		}
+		live, derr := decode(got)
+		if derr != nil {
+			return derr
+		}
+		if live.token == cl.rec.token && live.state == Done {
+			return errCommitted
+		}
+		return errLost
+	}
+	return storeError("settling", err)
+}
+
+// errCommitted: the handler committed the claim itself, so whatever it answered the message is handled.
+var errCommitted = errors.New("the handler committed the message itself")
+
+// peek reads the live record without writing: it expects a value that no store can hold for this key.
+func (c *claims) peek(ctx context.Context, key Key) (Value, error) {
+	var probe, never Value
+	rand.Read(probe[:]) //nolint:errcheck,gosec // never fails since Go 1.24
+	never = probe
+	never[0] ^= 1
+	return c.store.Swap(ctx, key, probe, never, time.Millisecond)
+}
+
+// forget releases a handled message, so that its next attempt runs.
+func (c *claims) forget(ctx context.Context, key Key) error {
+	sctx := storeContext(ctx, c.timeout)
+	defer sctx.finish()
+	live, err := c.peek(sctx, key)
+	if err != nil {
+		return storeError("forgetting", err)
+	}
+	rec, err := decode(live)
+	if err != nil {
+		return refuse(ErrStoreUnavailable, "forgetting", err)
+	}
+	if rec.state != Done {
+		return fmt.Errorf("hookonce: the message is not recorded as handled (state %s): nothing to forget", rec.state)
+	}
+	next := c.protocol.release(rec)
+	next.reruns = 0
+	rand.Read(next.token[:]) //nolint:errcheck,gosec // never fails since Go 1.24
+	want := next.encode()
+	got, err := c.store.Swap(sctx, key, live, want, c.life(next, c.nowMilli()))
+	if err != nil {
+		return storeError("forgetting", err)
+	}
+	if got != want {
+		return errors.New("hookonce: an attempt of the message arrived meanwhile: nothing was forgotten, try again")
+	}
+	return nil
+}
+
+func storeError(doing string, err error) *Error {
+	detail := doing + ": the seen-id store failed"
+	if errors.Is(err, context.DeadlineExceeded) {
+		detail = doing + ": the seen-id store did not answer in time; see Config.StoreTimeout"
+	}
+	return refuse(ErrStoreUnavailable, detail, err)
+}

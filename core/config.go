@@ -1,0 +1,142 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+)
+
+// Config holds what is optional. The zero value of each field means its default, and a nil *Config means all of them: the
+// secure ones. [New] copies it.
+type Config struct {
+	// Scheme says how the sender signs. Default: [StandardWebhooks].
+	Scheme Scheme
+	// Past and Future are how far a timestamp may lie before and after now. Default: 5 minutes each.
+	Past, Future time.Duration
+	// Skew is how far the clocks of the nodes that share a store may be apart. Default: 5 seconds.
+	Skew time.Duration
+	// MaxBody is the largest body accepted, in bytes. Default: 1 MiB.
+	MaxBody int64
+	// BodyTimeout bounds how long the body may take to arrive. Default: 10 seconds. In fiber the server has read the body
+	// before: set fiber.Config.ReadTimeout there.
+	BodyTimeout time.Duration
+	// Lease is how long an attempt may be handled before another one may take the message over. It must be longer
+	// than the slowest handler. The handler's context ends 5 seconds earlier (or at half a lease under 10 seconds).
+	// Default: 60 seconds.
+	Lease time.Duration
+	// Remember is how long a handled message is recognised, at least; each acknowledged redelivery renews it. It must be
+	// longer than the longest gap between two attempts of the sender. For schemes without a signed timestamp it is
+	// also how long a replay is recognised. Default: 25 hours.
+	Remember time.Duration
+	// Reruns is how often a message whose handler failed may run again by an attempt that is not newer, as a sender's
+	// retry within one second is, but also an attacker's replay. Default: 3; negative: never; at most 63.
+	Reruns int
+	// StoreTimeout bounds each visit to the seen-id store. Default: 2 seconds.
+	StoreTimeout time.Duration
+	// KeyTimeout bounds a look-up in the key source. Default: 5 seconds.
+	KeyTimeout time.Duration
+	// Clock tells the time; it must be safe for concurrent use. Default: time.Now. Timeouts of I/O run on real time.
+	Clock func() time.Time
+	// Observe is called once for each attempt that was refused or acknowledged, and once for each handled one when it is
+	// settled. It must be safe for concurrent use and quick: the request waits for it. Default: none. See [SlogObserver].
+	Observe func(ctx context.Context, e Event)
+	// SignsOnce says that this sender signs a message once and sends the same bytes, timestamp included, at every
+	// attempt. A retry then cannot be told from a replay, and the timestamp only bounds the message's age.
+	SignsOnce bool
+	// DangerouslyReportOnly lets every request through to the handler: everything is verified, claimed and
+	// observed, and nothing is refused. For rolling out on live traffic. [FromContext] finds a message
+	// only where it would have been admitted. BodyTimeout does not apply.
+	DangerouslyReportOnly bool
+	// DangerouslyReplayableAfterRestart accepts a scheme without a signed timestamp on a store that forgets at restart: whoever
+	// captured a message can have it handled again after each restart.
+	DangerouslyReplayableAfterRestart bool
+}
+
+// withDefaults fills in the defaults and lists what is wrong.
+func (c *Config) withDefaults() (Config, []error) {
+	var cfg Config
+	if c != nil {
+		cfg = *c
+	}
+	var mistakes []error
+	if isNil(cfg.Scheme) {
+		cfg.Scheme = StandardWebhooks{}
+	}
+	for _, d := range []struct {
+		name     string
+		value    *time.Duration
+		fallback time.Duration
+	}{
+		{"Past", &cfg.Past, 5 * time.Minute},
+		{"Future", &cfg.Future, 5 * time.Minute},
+		{"Skew", &cfg.Skew, 5 * time.Second},
+		{"BodyTimeout", &cfg.BodyTimeout, 10 * time.Second},
+		{"Lease", &cfg.Lease, time.Minute},
+		{"Remember", &cfg.Remember, 25 * time.Hour},
+		{"StoreTimeout", &cfg.StoreTimeout, 2 * time.Second},
+		{"KeyTimeout", &cfg.KeyTimeout, 5 * time.Second},
+	} {
+		switch {
+		case *d.value < 0:
+			mistakes = append(mistakes, fmt.Errorf("Config.%s is negative (%v): leave it zero for the default of %v", d.name, *d.value, d.fallback))
+		case *d.value == 0:
+			*d.value = d.fallback
+		case *d.value < time.Millisecond:
+			mistakes = append(mistakes, fmt.Errorf("Config.%s is under a millisecond (%v): is the unit missing?", d.name, *d.value))
+		case *d.value > maxDuration:
+			mistakes = append(mistakes, fmt.Errorf("Config.%s is over ten years (%v): is the unit wrong?", d.name, *d.value))
+		}
+	}
+	switch {
+	case cfg.MaxBody < 0:
+		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is negative (%d): leave it zero for the default of 1 MiB", cfg.MaxBody))
+	case cfg.MaxBody == 0:
+		cfg.MaxBody = 1 << 20
+	}
+	switch {
+	case cfg.Reruns > maxReruns:
+		mistakes = append(mistakes, fmt.Errorf("Config.Reruns is %d: at most %d", cfg.Reruns, maxReruns))
+	case cfg.Reruns == 0:
+		cfg.Reruns = 3
+	case cfg.Reruns < 0:
+		cfg.Reruns = 0
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now //nolint:forbidigo // the default of the configured clock
+	}
+	return cfg, mistakes
+}
+
+// maxDuration keeps sums of durations far from overflow.
+const maxDuration = 10 * 365 * 24 * time.Hour
+
+// stamping is what the scheme says, or the weaker thing that the configuration knows of the sender.
+func (c *Config) stamping() Stamping {
+	if s := c.Scheme.Stamping(); s != StampedEachAttempt || !c.SignsOnce {
+		return s
+	}
+	return StampedOnce
+}
+
+// handlerTime is when the handler's context ends: early enough to settle before the lease is over.
+func (c *Config) handlerTime() time.Duration {
+	return c.Lease - min(5*time.Second, c.Lease/2)
+}
+
+var errForgetsUntimed = errors.New("this scheme signs no timestamp and the store forgets at restart, so every message could be replayed " +
+	"after one: use a durable store, or a scheme that takes a signed time from the body, or accept it with Config.DangerouslyReplayableAfterRestart")
+
+// isNil also finds a nil pointer or function in an interface.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Chan, reflect.Slice, reflect.Interface:
+		return r.IsNil()
+	default:
+		return false
+	}
+}

@@ -1,0 +1,102 @@
+package core
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// lazyContext ends after a timeout or at the deadline of its parent, whichever is first, but not when the parent is
+// cancelled. It makes a timer and a channel only when somebody waits for it: most handlers never do.
+type lazyContext struct {
+	values   context.Context // the parent without its cancellation
+	deadline time.Time
+	message  *Message // what FromContext finds, nil in contexts of store calls
+
+	mu     sync.Mutex
+	real   context.Context // made on demand
+	cancel context.CancelFunc
+	ended  bool
+}
+
+func newLazyContext(parent context.Context, timeout time.Duration) *lazyContext {
+	c := new(lazyContext)
+	c.init(parent, timeout)
+	return c
+}
+
+func (c *lazyContext) init(parent context.Context, timeout time.Duration) {
+	c.values = context.WithoutCancel(parent)
+	c.deadline = time.Now().Add(timeout) //nolint:forbidigo // a deadline is real time by its nature, not the configured clock's
+	if d, ok := parent.Deadline(); ok && d.Before(c.deadline) {
+		c.deadline = d
+	}
+}
+
+// Deadline implements context.Context.
+func (c *lazyContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// Done implements context.Context.
+func (c *lazyContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.realLocked().Done()
+}
+
+func (c *lazyContext) realLocked() context.Context {
+	if c.real == nil {
+		c.real, c.cancel = context.WithDeadline(c.values, c.deadline)
+		if c.ended {
+			c.cancel()
+		}
+	}
+	return c.real
+}
+
+// Err implements context.Context. Expiry is found here too, for callers that only ask and never wait.
+func (c *lazyContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.real == nil && (c.ended || time.Until(c.deadline) <= 0) {
+		c.realLocked()
+	}
+	if c.real == nil {
+		return nil
+	}
+	return c.real.Err()
+}
+
+// Value implements context.Context.
+func (c *lazyContext) Value(key any) any {
+	if _, ok := key.(messageKey); ok && c.message != nil {
+		return c.message
+	}
+	c.mu.Lock()
+	values := c.values
+	if c.real != nil {
+		values = c.real // so that package context finds the canceller and needs no goroutine
+	}
+	c.mu.Unlock()
+	return values.Value(key)
+}
+
+// finish cancels what waits for the context, as the end of a request does.
+func (c *lazyContext) finish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+type messageKey struct{}
+
+// FromContext returns the verified message of the request that ctx belongs to. It works on the request context of every
+// framework. ok is false when no middleware of this module admitted the request: do not act on it then.
+func FromContext(ctx context.Context) (m Message, ok bool) {
+	if p, _ := ctx.Value(messageKey{}).(*Message); p != nil {
+		return *p, true
+	}
+	return Message{}, false
+}

@@ -1,0 +1,242 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// BodyReader reads the body of one request for [Verifier.Admit]: an adapter's part of the pipeline. It returns all of it or
+// an error that wraps [ErrBodyTooLarge] (more than limit bytes), [ErrBodyTooSlow] (timeout; zero: none) or [ErrBodyConsumed] (something
+// in front read or changed it). Any other error counts as malformed: a body that broke off. It is called at most once.
+type BodyReader interface {
+	ReadBody(limit int64, timeout time.Duration) ([]byte, error)
+}
+
+// Delivery is one attempt on its way through the pipeline: adapters get it from [Verifier.Admit]. It belongs to one
+// request and is not safe for concurrent use.
+type Delivery struct {
+	v        *Verifier
+	outer    context.Context //nolint:containedctx // the request's: what happens after the handler happens for it
+	ctx      lazyContext
+	message  Message
+	claim    claim
+	admitted bool // the claim is ours and wants to be settled
+	err      *Error
+	answer   *Answer
+	event    Event
+	started  time.Time // of the handler
+}
+
+// Admit takes an attempt through the pipeline: headers, window, keys, body, signature, claim, in this order. r.Body is
+// set to what body returned. ctx is the request's; the sender's disconnect does not cancel what Admit began.
+//
+// If [Delivery.Answer] is nil the adapter runs the handler with [Delivery.Context] and the restored body and calls
+// [Delivery.Settle], whatever happens, also while panicking. Else it writes the answer and does not run the handler.
+func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
+	d := &Delivery{v: v, outer: ctx}
+	a := newAttempt()
+	defer a.release()
+
+	err := d.admit(ctx, r, a, body)
+	if err != nil {
+		d.err = refuse(ErrMisconfigured, "", err)
+		d.answer = d.err.Answer()
+	}
+	d.observeAdmission(r, a)
+	if v.cfg.DangerouslyReportOnly {
+		d.answer = nil
+	}
+	if d.answer == nil {
+		d.ctx.init(ctx, v.cfg.handlerTime())
+		if d.admitted {
+			d.ctx.message = &d.message
+		}
+		d.started = d.now()
+	}
+	return d
+}
+
+// admit is the pipeline. An answer without an error is a challenge's.
+func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyReader) error {
+	v := d.v
+	// 1. Headers and 2. window: no byte of the body is read for what they refuse.
+	if err := v.readHeader(r, a); err != nil {
+		return err
+	}
+	// 3. Keys.
+	since := d.now()
+	k, err := v.lookUp(ctx, r)
+	d.event.Source = k.source
+	since = d.lap(&d.event.Keys, since)
+	if err != nil {
+		return err
+	}
+	// 4. Body.
+	timeout := v.cfg.BodyTimeout
+	if v.cfg.DangerouslyReportOnly {
+		timeout = 0
+	}
+	r.Body, err = body.ReadBody(v.cfg.MaxBody, timeout)
+	d.event.BodyBytes = len(r.Body)
+	since = d.lap(&d.event.Body, since)
+	if err != nil {
+		return refuse(ErrMalformed, "the body broke off", err)
+	}
+	if int64(len(r.Body)) > v.cfg.MaxBody {
+		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
+	}
+	// 5. What only the body holds, and 6. signature.
+	key, err := v.checkSigned(ctx, r, a, k, &d.message)
+	since = d.lap(&d.event.Check, since)
+	if err != nil {
+		return err
+	}
+	if c, ok := v.scheme.(Challenger); ok {
+		if d.answer = c.Challenge(r, &d.message, key); d.answer != nil {
+			return nil
+		}
+	}
+	// 7. Claim: only what is authentic touches the store.
+	err = d.claimMessage(ctx, a)
+	d.lap(&d.event.Store, since)
+	return err
+}
+
+func (d *Delivery) claimMessage(ctx context.Context, a *Attempt) error {
+	var stamp int64
+	if !d.message.Timestamp.IsZero() {
+		stamp = d.message.Timestamp.UnixMilli()
+	}
+	cl, verdict, rec, err := d.v.claims.claim(ctx, d.v.replayKey(&d.message, &a.Content), stamp)
+	if err != nil {
+		return err
+	}
+	switch verdict {
+	case run:
+		d.claim, d.admitted = cl, true
+		d.message.Generation = cl.rec.generation
+		return nil
+	case inFlight:
+		return refuse(ErrInFlight, "another attempt of this message is being handled, or its outcome is not known yet", nil)
+	case redelivery:
+		return &Error{Reason: ErrRedelivery, Detail: "the message was handled before; acknowledged again", status: int(rec.status)}
+	case replayOlder:
+		return &Error{Reason: ErrReplay, Detail: "the message was handled, and an attempt newer than this one was answered; acknowledged", status: int(rec.status)}
+	default:
+		return refuse(ErrReplay, "the message was handled by this very attempt: the sender stamps each of its own anew", nil)
+	}
+}
+
+// Answer is what to write instead of running the handler; nil if the handler is to run.
+func (d *Delivery) Answer() *Answer { return d.answer }
+
+// Err says why the attempt was not admitted: nil if it was. In report-only mode the handler runs all the same.
+func (d *Delivery) Err() *Error { return d.err }
+
+// Message returns the verified message. ok is false if the attempt was not admitted.
+func (d *Delivery) Message() (m Message, ok bool) {
+	if !d.admitted {
+		return Message{}, false
+	}
+	return d.message, true
+}
+
+// Context is the handler's: it has the values of the request's context and its deadline, the sender's disconnect does
+// not cancel it, it ends before the claim does, and [FromContext] finds the message in it.
+func (d *Delivery) Context() context.Context { return &d.ctx }
+
+// Failed is the status to settle with when the handler did not end by answering: a panic, a hijack, an error that
+// somebody else will turn into an answer.
+const Failed = -1
+
+// Settle ends the attempt, after the handler has. status is what the handler answered, zero if it returned without
+// writing anything, or [Failed]. 2xx commits the message; all else releases it, so that the sender's next attempt
+// runs. It returns the status that counts: 200 for a handler that wrote nothing in time, which the adapter
+// then writes explicitly, because timeouts and proxies outside may otherwise see something else.
+//
+// It is synchronous and bounded by [Config.StoreTimeout]. Calls after the first do nothing.
+func (d *Delivery) Settle(status int) int {
+	if d.answer != nil || d.v == nil {
+		return status
+	}
+	v := d.v
+	d.v = nil
+	d.event.Handler = v.cfg.Clock().Sub(d.started)
+	if status == 0 && d.ctx.Err() == nil {
+		status = http.StatusOK
+	}
+	d.ctx.finish()
+	if !d.admitted {
+		return status
+	}
+	since := v.cfg.Clock()
+	reason, err := v.settle(d.outer, d.claim, status)
+	d.event.Store += v.cfg.Clock().Sub(since)
+	if v.cfg.Observe != nil {
+		d.event.Reason, d.event.Err, d.event.Status = reason, err, max(status, 0)
+		v.cfg.Observe(d.outer, d.event)
+	}
+	return status
+}
+
+// settle commits or releases, and says how that went.
+func (v *Verifier) settle(ctx context.Context, cl claim, status int) (Reason, error) {
+	if status < 200 || status > 299 {
+		err := v.claims.release(ctx, cl)
+		if errors.Is(err, errCommitted) {
+			return Handled, nil
+		}
+		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "released for the sender's next attempt", Err: err}
+	}
+	err := v.claims.commit(ctx, cl, status)
+	switch {
+	case err == nil, errors.Is(err, errCommitted):
+		return Handled, nil
+	case errors.Is(err, errLost):
+		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease; its effect may have happened twice", Err: err}
+	default:
+		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled, but a retry may run it again", Err: err}
+	}
+}
+
+// now reads the clock for timings, only if somebody looks at them.
+func (d *Delivery) now() time.Time {
+	if d.v.cfg.Observe == nil {
+		return time.Time{}
+	}
+	return d.v.cfg.Clock()
+}
+
+// lap sets took to the time since the last lap and begins the next.
+func (d *Delivery) lap(took *time.Duration, since time.Time) time.Time {
+	now := d.now()
+	*took = now.Sub(since)
+	return now
+}
+
+// observeAdmission reports an attempt that was not admitted; an admitted one is reported when it is settled.
+func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
+	if d.v.cfg.Observe == nil {
+		return
+	}
+	e := &d.event
+	e.Method, e.Path = r.Method, r.Path()
+	e.Scheme, e.KeyID = d.v.scheme.Name(), d.message.KeyID
+	e.MessageID, e.Timestamp = a.ID, a.Timestamp
+	e.Generation = d.message.Generation
+	e.ReportOnly = d.v.cfg.DangerouslyReportOnly
+	switch {
+	case d.err != nil:
+		e.Reason, e.Err = d.err.Reason, d.err
+		if !e.ReportOnly {
+			e.Status = d.answer.Status
+		}
+	case d.answer != nil:
+		e.Reason, e.Status = Handled, d.answer.Status // a challenge
+	default:
+		return
+	}
+	d.v.cfg.Observe(d.outer, *e)
+}

@@ -1,0 +1,231 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode"
+)
+
+// Secret is the text of one key, as the provider shows it, with what is known about it. How the text is decoded is the
+// scheme's business. The zero Secret is empty and refused by [New].
+//
+// A Secret redacts itself in fmt, JSON and slog, also as a field of somebody else's struct.
+type Secret struct {
+	// ID names the key in [Message.KeyID] and in events. Empty: "key-1" for the first of its list, and so on.
+	ID string
+	// NotBefore and NotAfter bound when the key is accepted. Zero: unbounded.
+	NotBefore, NotAfter time.Time
+
+	// Behind a pointer, because fmt prints the unexported fields of a foreign struct without asking us.
+	text *string
+}
+
+// NewSecret makes a Secret of its text.
+func NewSecret(text string) Secret { return Secret{text: &text} }
+
+// Reveal returns the text. Call it only where the secret itself is needed.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+const redacted = "[redacted]"
+
+// String hides the text.
+func (s Secret) String() string { return "secret " + strconv.Quote(s.ID) + " " + redacted }
+
+// GoString hides the text.
+func (s Secret) GoString() string { return "core.Secret{" + strconv.Quote(s.ID) + ", " + redacted + "}" }
+
+// Format hides the text under every verb.
+func (s Secret) Format(f fmt.State, verb rune) {
+	text := s.String()
+	if verb == 'v' && f.Flag('#') {
+		text = s.GoString()
+	}
+	_, _ = f.Write([]byte(text))
+}
+
+// MarshalText hides the text in JSON and other encodings.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue hides the text in log/slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Keys is the list of secrets of one source, newest first. Decoded key material is kept inside, so a [KeySource] that
+// returns the same *Keys for a tenant decodes them once. It is immutable and safe for concurrent use; nil and the zero
+// value hold no key.
+//
+// *Keys is itself the [KeySource] of an application with one sender.
+type Keys struct {
+	source  string
+	secrets []Secret
+	ring    atomic.Pointer[keyring]
+}
+
+// Secrets lists secrets by their text, newest first: while a secret is being rotated, both are accepted. White space
+// around or inside one is a mistake that [New] reports; split a variable that holds several with strings.Fields.
+func Secrets(texts ...string) *Keys {
+	k := &Keys{secrets: make([]Secret, len(texts))}
+	for i, t := range texts {
+		k.secrets[i] = NewSecret(t)
+	}
+	return k
+}
+
+// SecretList lists secrets that have a name or a validity of their own, newest first. The slice is copied.
+func SecretList(secrets ...Secret) *Keys { return &Keys{secrets: slices.Clone(secrets)} }
+
+// From names the source of the keys and returns a copy: it scopes the ids of this sender in the seen-id store. Needed
+// only where several static senders share one store; a KeySource names its sources itself.
+func (k *Keys) From(source string) *Keys {
+	if k == nil {
+		return nil
+	}
+	return &Keys{source: source, secrets: k.secrets}
+}
+
+// Keys implements [KeySource]: always this list.
+func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err error) {
+	if k == nil {
+		return "", nil, ErrUnknownSource
+	}
+	return k.source, k, nil
+}
+
+// KeySource finds the keys of a request: a secret for each tenant or endpoint.
+//
+// It sees method, URL and headers, not the body, nothing of which is verified yet. It may do I/O within
+// [Config.KeyTimeout] and must be safe for concurrent use. The source it returns is a stored, canonical name, never text of the
+// request: of two spellings that find one key, each would make a message of its own. An unknown tenant or endpoint
+// is reported with an error that wraps [ErrUnknownSource], which outside cannot be told from a wrong signature; any other error
+// is an outage, answered 503. Neither request nor header may be kept or changed.
+type KeySource interface {
+	Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error)
+}
+
+// KeySourceFunc makes a function a [KeySource].
+type KeySourceFunc func(ctx context.Context, r *Request) (source string, keys *Keys, err error)
+
+// Keys calls f.
+func (f KeySourceFunc) Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error) {
+	return f(ctx, r)
+}
+
+// keyring is a list of decoded keys, of one verifier's scheme.
+type keyring struct {
+	owner *Verifier
+	keys  []ringKey
+}
+
+type ringKey struct {
+	id                  string
+	notBefore, notAfter time.Time
+	key                 VerifyKey
+}
+
+// ringFor decodes the keys once for v.
+func (k *Keys) ringFor(v *Verifier) (*keyring, error) {
+	if r := k.ring.Load(); r != nil && r.owner == v {
+		return r, nil
+	}
+	r := &keyring{owner: v, keys: make([]ringKey, 0, len(k.secrets))}
+	var mistakes []error
+	if len(k.secrets) == 0 {
+		mistakes = append(mistakes, errors.New("no key: pass at least one secret, for example core.Secrets(os.Getenv(\"WEBHOOK_SECRET\"))"))
+	}
+	for i, s := range k.secrets {
+		id := s.ID
+		if id == "" {
+			id = "key-" + strconv.Itoa(i+1)
+		}
+		key, err := parseKey(v.scheme, s)
+		if err != nil {
+			mistakes = append(mistakes, fmt.Errorf("secret %d of %d (%s): %w", i+1, len(k.secrets), id, err))
+			continue
+		}
+		r.keys = append(r.keys, ringKey{id: id, notBefore: s.NotBefore, notAfter: s.NotAfter, key: key})
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, err
+	}
+	k.ring.Store(r)
+	return r, nil
+}
+
+// parseKey refuses what is wrong under every scheme, then asks the scheme.
+func parseKey(s Scheme, secret Secret) (VerifyKey, error) {
+	text := secret.Reveal()
+	if err := checkSecretText(text); err != nil {
+		return nil, err
+	}
+	if !secret.NotAfter.IsZero() && !secret.NotBefore.IsZero() && !secret.NotBefore.Before(secret.NotAfter) {
+		return nil, errors.New("NotAfter is not later than NotBefore: the key would never be accepted")
+	}
+	return s.ParseKey(text)
+}
+
+func checkSecretText(text string) error {
+	switch {
+	case text == "":
+		return errors.New("empty: is the environment variable set?")
+	case strings.ContainsFunc(text, unicode.IsSpace):
+		return errors.New("white space or a newline inside or around it: trim it where it is read; " +
+			"a variable with several secrets is core.Secrets(strings.Fields(v)...)")
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return errors.New("a control character inside it: copy the secret again")
+	case len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]:
+		return errors.New("quotes around it: remove them, most .env readers keep them")
+	case isPlaceholder(text):
+		return errors.New("a placeholder: put the sender's real secret there")
+	}
+	return nil
+}
+
+// isPlaceholder knows the values that documentation and templates leave behind. Short real secrets of other providers
+// ("12345") are their scheme's business.
+func isPlaceholder(text string) bool {
+	t := strings.ToLower(text)
+	for _, prefix := range []string{"whsec_", "whpk_", "whsk_"} {
+		t = strings.TrimPrefix(t, prefix)
+	}
+	switch strings.NewReplacer("-", "", "_", "").Replace(t) {
+	case "", "changeme", "changeit", "secret", "mysecret", "yoursecret", "yoursecrethere", "yourwebhooksecret", "webhooksecret", "password",
+		"placeholder", "todo", "fixme", "test", "example", "dummy", "foo", "none", "null", "nil", "undefined", "replaceme":
+		return true
+	}
+	for _, mark := range []string{"...", "…", "<", "${", "{{"} {
+		if strings.Contains(t, mark) {
+			return true
+		}
+	}
+	return strings.Count(t, t[:1]) == len(t) // xxxx, ****, AAAA…
+}
+
+// match returns the index of the key that one of the attempt's signatures belongs to, or -1. The body is hashed once
+// for each key, however many signatures there are.
+func (r *keyring) match(ctx context.Context, a *Attempt, now time.Time) (int, error) {
+	for i := range r.keys {
+		k := &r.keys[i]
+		if !k.notBefore.IsZero() && now.Before(k.notBefore) || !k.notAfter.IsZero() && !now.Before(k.notAfter) {
+			continue
+		}
+		ok, err := k.key.Verify(ctx, a)
+		if err != nil {
+			return -1, err
+		}
+		if ok {
+			return i, nil
+		}
+	}
+	return -1, nil
+}

@@ -1,0 +1,134 @@
+package core
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+// State says where a message stands.
+type State uint8
+
+// The states of a message. A message without a record has none of them.
+const (
+	// Claimed: an attempt is being handled, until its lease ends.
+	Claimed State = iota + 1
+	// Released: the last handler failed; the message may run again.
+	Released
+	// Done: the message was handled.
+	Done
+)
+
+// String gives the word used in documents and logs.
+func (s State) String() string {
+	switch s {
+	case Claimed:
+		return "claimed"
+	case Released:
+		return "released"
+	case Done:
+		return "done"
+	default:
+		return "none"
+	}
+}
+
+// Record is a decoded [Value], for people who look into a store. Times have millisecond precision.
+type Record struct {
+	// State is where the message stands.
+	State State
+	// Status is what the handler answered, when State is Done.
+	Status int
+	// Reruns counts the runs by attempts that were not newer than an earlier one.
+	Reruns int
+	// Generation grows with each admission of the message: a fencing token for effects outside.
+	Generation uint32
+	// Mark is the newest attempt's timestamp seen; zero for schemes whose attempts carry none.
+	Mark time.Time
+	// LeaseEnd is until when a claimed message belongs to its handler.
+	LeaseEnd time.Time
+	// WindowEnd is until when the record protects against replay.
+	WindowEnd time.Time
+}
+
+// Decode reads a Value that this package wrote. The zero Value gives the zero Record; a Value of another format gives
+// an error.
+func (v Value) Decode() (Record, error) {
+	r, err := decode(v)
+	if err != nil || r.state == 0 {
+		return Record{}, err
+	}
+	rec := Record{
+		State: r.state, Status: int(r.status), Reruns: int(r.reruns), Generation: r.generation,
+		LeaseEnd: time.UnixMilli(r.leaseEnd), WindowEnd: time.UnixMilli(r.windowEnd),
+	}
+	if r.mark != 0 {
+		rec.Mark = time.UnixMilli(r.mark)
+	}
+	return rec, nil
+}
+
+// Handled reports whether v records a handled message: the only records that a full store may drop, and only after
+// [Value.WindowEnd].
+func (v Value) Handled() bool { return v[8] == recordVersion && State(v[9]>>6) == Done }
+
+// record is a Value in working form. Times are Unix milliseconds.
+//
+//	0–7   end of the replay window, big-endian: public, stores may read it
+//	8     version
+//	9     state (2 bits), reruns (6 bits)
+//	10–11 status answered
+//	12–15 generation
+//	16–23 mark: the newest attempt's stamp
+//	24–31 lease end
+//	32–39 token: random for each admission, so that ownership and idempotence need nothing else
+type record struct {
+	windowEnd  int64
+	state      State
+	reruns     uint8
+	status     uint16
+	generation uint32
+	mark       int64
+	leaseEnd   int64
+	token      [8]byte
+}
+
+const (
+	recordVersion = 1
+	maxReruns     = 1<<6 - 1
+)
+
+//nolint:gosec // the conversions between int64 and uint64 keep every bit; decode undoes them
+func (r record) encode() Value {
+	var v Value
+	binary.BigEndian.PutUint64(v[0:], uint64(r.windowEnd))
+	v[8] = recordVersion
+	v[9] = byte(r.state)<<6 | r.reruns
+	binary.BigEndian.PutUint16(v[10:], r.status)
+	binary.BigEndian.PutUint32(v[12:], r.generation)
+	binary.BigEndian.PutUint64(v[16:], uint64(r.mark))
+	binary.BigEndian.PutUint64(v[24:], uint64(r.leaseEnd))
+	copy(v[32:], r.token[:])
+	return v
+}
+
+//nolint:gosec // see encode
+func decode(v Value) (record, error) {
+	if v == (Value{}) {
+		return record{}, nil
+	}
+	if v[8] != recordVersion || v[9]>>6 == 0 {
+		return record{}, fmt.Errorf("the store returned a record of format %d; this version reads %d: "+
+			"give each application its own namespace, and do not run versions further apart than the changelog allows", v[8], recordVersion)
+	}
+	return record{
+		windowEnd:  int64(binary.BigEndian.Uint64(v[0:])),
+		state:      State(v[9] >> 6),
+		reruns:     v[9] & maxReruns,
+		status:     binary.BigEndian.Uint16(v[10:]),
+		generation: binary.BigEndian.Uint32(v[12:]),
+		mark:       int64(binary.BigEndian.Uint64(v[16:])),
+		leaseEnd:   int64(binary.BigEndian.Uint64(v[24:])),
+		token:      [8]byte(v[32:]),
+	}, nil
+}

@@ -1,0 +1,199 @@
+package core
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Request is what a scheme and a [KeySource] see of an HTTP request.
+type Request struct {
+	// Method is the HTTP method, in upper case.
+	Method string
+	// URL is the request target as it was received: path and query, or an absolute URL. Scheme and host in it are the
+	// sender's claim: a scheme that signs the URL takes those from its own configuration.
+	URL string
+	// Header has canonical keys, as [http.Header.Set] makes them.
+	Header http.Header
+	// Body is the body exactly as received, nil before it was read.
+	Body []byte
+}
+
+// Path returns the decoded path of the URL, "" if it does not parse.
+func (r *Request) Path() string {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Path
+}
+
+// Stamping says what the signed timestamp of a scheme identifies: it decides whether a retry can be told from a replay.
+type Stamping uint8
+
+const (
+	// NotStamped: nothing signed tells when. A retry and a replay are the same bytes.
+	NotStamped Stamping = iota
+	// StampedOnce: the signed time is the message's and stays over all its attempts. It bounds how old a message may
+	// be, but a retry and a replay are still the same bytes.
+	StampedOnce
+	// StampedEachAttempt: the sender stamps and signs every attempt anew.
+	StampedEachAttempt
+)
+
+// Scheme describes how one kind of sender signs. It finds the parts; this package compares, hashes, bounds and claims, so a
+// scheme cannot get those wrong. whtest.TestScheme is the executable form of this contract. A Scheme is immutable and
+// safe for concurrent use.
+//
+// A request passes ReadHeader, then the key lookup, then ReadBody, then the keys' Verify. Errors should wrap the
+// sentinel that says what is wrong, [ErrMissingHeader] or [ErrMalformed]; without one they count as malformed. They never hold
+// a secret or the body. Request and Attempt belong to the caller and must not be kept.
+type Scheme interface {
+	// Name is short, stable and unique: it is part of every replay key.
+	Name() string
+	// Stamping says what the timestamp identifies.
+	Stamping() Stamping
+	// ParseKey reads one secret, at start-up or when a KeySource first returns it. It refuses what cannot be a key of
+	// this scheme, and says how it should look; its errors never quote the secret.
+	ParseKey(secret string) (VerifyKey, error)
+	// ReadHeader takes what the headers hold into a: id, timestamp, signatures. The body was not read yet.
+	ReadHeader(r *Request, a *Attempt) error
+	// ReadBody takes what only the body holds into a, and writes the signed content to a.Content. The body is not
+	// verified yet: reading it must cost no more than hashing it.
+	ReadBody(r *Request, a *Attempt) error
+}
+
+// Challenger is an optional method of a [Scheme] whose sender asks an endpoint to prove itself with a signed message.
+// Challenge is called after verification, before the claim; a non-nil answer is sent, and neither handler nor store
+// sees the message. key is the one that matched.
+type Challenger interface {
+	Challenge(r *Request, m *Message, key VerifyKey) *Answer
+}
+
+// VerifyKey checks signatures with one key. It is safe for concurrent use.
+type VerifyKey interface {
+	// Verify reports whether one of a.Signatures is this key's over a.Content. It hashes the content at most once for
+	// a MAC, compares in constant time, and accepts only the canonical text of a signature. An error means that the question could
+	// not be answered (a certificate that could not be fetched), never that a signature is wrong.
+	Verify(ctx context.Context, a *Attempt) (bool, error)
+}
+
+// Attempt is what a [Scheme] finds in one request. The zero value is ready for use.
+type Attempt struct {
+	// ID is the message id, 1 to 256 visible ASCII characters, or empty if the scheme has none.
+	ID string
+	// IDSigned says that the signature covers ID. Only then does it identify the message; otherwise the signed content
+	// does, and ID is advice for logs.
+	IDSigned bool
+	// Timestamp is the signed time; zero if there is none. The window is checked as soon as it is known.
+	Timestamp time.Time
+	// BodySigned says that the signature covers every byte of the body.
+	BodySigned bool
+	// Signatures are the presented ones, in order.
+	Signatures []Signature
+	// Content collects the signed bytes.
+	Content Content
+	// State is the scheme's own, between its methods and those of its keys: a certificate's address, say.
+	State any
+}
+
+// Signature is one presented signature: its text as received, under the label that says which kind of key made it.
+type Signature struct{ Label, Text string }
+
+// reset makes a ready for another request and lets go of what belongs to the last one.
+func (a *Attempt) reset() {
+	signatures := a.Signatures
+	clear(signatures)
+	content := a.Content
+	content.reset()
+	*a = Attempt{Signatures: signatures[:0], Content: content}
+}
+
+// Content collects the signed bytes of a request in order. Small pieces are copied; the body is only referred to, so
+// signing "id.timestamp.body" copies no body. The zero value is empty.
+type Content struct {
+	small  []byte
+	insert []insertion
+	flat   []byte // all of it, when a key needs it in one piece
+}
+
+// insertion is a piece kept by reference, before the byte at of small.
+type insertion struct {
+	at   int
+	data []byte
+}
+
+// WriteString adds a copy of s.
+func (c *Content) WriteString(s string) { c.small = append(c.small, s...) }
+
+// Write adds a copy of p. It never fails.
+func (c *Content) Write(p []byte) (int, error) {
+	c.small = append(c.small, p...)
+	return len(p), nil
+}
+
+// WriteBody adds b without copying it; b must stay unchanged until the request was verified.
+func (c *Content) WriteBody(b []byte) {
+	c.insert = append(c.insert, insertion{len(c.small), b})
+}
+
+// WriteTo writes all of it to w. It implements [io.WriterTo].
+func (c *Content) WriteTo(w io.Writer) (int64, error) {
+	var total int64
+	write := func(p []byte) error {
+		if len(p) == 0 {
+			return nil
+		}
+		n, err := w.Write(p)
+		total += int64(n)
+		return err
+	}
+	from := 0
+	for _, in := range c.insert {
+		if err := write(c.small[from:in.at]); err != nil {
+			return total, err
+		}
+		if err := write(in.data); err != nil {
+			return total, err
+		}
+		from = in.at
+	}
+	err := write(c.small[from:])
+	return total, err
+}
+
+// Bytes returns all of it in one piece, for algorithms that cannot take it in several. The slice belongs to c.
+func (c *Content) Bytes() []byte {
+	if len(c.insert) == 0 {
+		return c.small
+	}
+	if len(c.flat) == 0 {
+		from := 0
+		for _, in := range c.insert {
+			c.flat = append(c.flat, c.small[from:in.at]...)
+			c.flat = append(c.flat, in.data...)
+			from = in.at
+		}
+		c.flat = append(c.flat, c.small[from:]...)
+	}
+	return c.flat
+}
+
+// keepBuffer is how large a buffer may be to be kept for the next request.
+const keepBuffer = 64 << 10
+
+func (c *Content) reset() {
+	clear(c.insert)
+	c.insert = c.insert[:0]
+	c.small = keep(c.small)
+	c.flat = keep(c.flat)
+}
+
+func keep(b []byte) []byte {
+	if cap(b) > keepBuffer {
+		return nil
+	}
+	return b[:0]
+}

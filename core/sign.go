@@ -1,0 +1,147 @@
+package core
+
+import (
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Signer signs messages as Standard Webhooks prescribes. It is immutable and safe for concurrent use; make one with
+// [NewSigner].
+type Signer struct{ keys []signKey }
+
+type signKey struct {
+	secret  []byte             // v1
+	private ed25519.PrivateKey // v1a
+}
+
+// NewSigner makes a Signer of whsec_ secrets (v1) and whsk_ signing keys (v1a; a 32-byte seed, or Svix's 64 bytes of
+// seed and public key). With several, each message is signed by all of them, so that receivers can rotate.
+// Every mistake is reported at once; the error wraps [ErrMisconfigured].
+func NewSigner(secrets ...string) (*Signer, error) {
+	s := new(Signer)
+	var mistakes []error
+	if len(secrets) == 0 {
+		mistakes = append(mistakes, errors.New("no key to sign with"))
+	}
+	for i, text := range secrets {
+		k, err := parseSignKey(text)
+		if err != nil {
+			mistakes = append(mistakes, fmt.Errorf("secret %d of %d: %w", i+1, len(secrets), err))
+			continue
+		}
+		s.keys = append(s.keys, k)
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, &Error{Reason: ErrMisconfigured, Err: err}
+	}
+	return s, nil
+}
+
+func parseSignKey(text string) (signKey, error) {
+	if err := checkSecretText(text); err != nil {
+		return signKey{}, err
+	}
+	kind, raw, err := parseStandardKey(text)
+	switch {
+	case err != nil:
+		return signKey{}, err
+	case kind == "whpk_":
+		return signKey{}, errors.New("whpk_ is a public key, which only verifies: sign with the whsk_ that belongs to it")
+	case kind == "whsec_":
+		return signKey{secret: raw}, nil
+	}
+	private := ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])
+	if len(raw) == ed25519.PrivateKeySize && !private.Equal(ed25519.PrivateKey(raw)) {
+		return signKey{}, errors.New("the public half of this whsk_ key does not belong to its seed: copy it again")
+	}
+	return signKey{private: private}, nil
+}
+
+// Sign sets webhook-id, webhook-timestamp and webhook-signature in h for this id, time of the attempt and body. Keep the id over all attempts
+// of a message (see [NewID]) and sign each attempt with its own time, in whole seconds. h is left alone if
+// the id or the time cannot be signed: the error wraps [ErrMalformed].
+func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error {
+	if err := checkSignedID(id); err != nil {
+		return err
+	}
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	if _, err := parseSeconds(stamp); err != nil {
+		return refuse(ErrMalformed, "the time to sign is before 1970 or too far ahead", nil)
+	}
+	var content Content
+	for _, part := range []string{id, ".", stamp, "."} {
+		content.WriteString(part)
+	}
+	content.WriteBody(body)
+	entries := make([]string, len(s.keys))
+	for i, k := range s.keys {
+		entries[i] = k.sign(&content)
+	}
+	set := standardSet()
+	h[set.id] = []string{id}
+	h[set.timestamp] = []string{stamp}
+	h[set.signature] = []string{strings.Join(entries, " ")}
+	return nil
+}
+
+func (k signKey) sign(c *Content) string {
+	if k.private != nil {
+		return "v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(k.private, c.Bytes()))
+	}
+	mac := hmac.New(sha256.New, k.secret)
+	_, _ = c.WriteTo(mac)
+	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// checkSignedID refuses what a receiver would.
+func checkSignedID(id string) error {
+	if id == "" || len(id) > maxIDBytes {
+		return refuse(ErrMalformed, "a message id has 1 to 256 characters", nil)
+	}
+	for i := range len(id) {
+		if c := id[i]; c <= ' ' || c > '~' || c == '.' {
+			return refuse(ErrMalformed, "a message id is visible ASCII without a dot", nil)
+		}
+	}
+	return nil
+}
+
+// NewID makes a message id: "msg_" and 27 random letters and digits, 160 bits.
+func NewID() string {
+	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	var raw [20]byte
+	rand.Read(raw[:]) //nolint:errcheck,gosec // never fails since Go 1.24
+	n, base, digit := new(big.Int).SetBytes(raw[:]), big.NewInt(int64(len(alphabet))), new(big.Int)
+	id := [31]byte{'m', 's', 'g', '_'}
+	for i := len(id) - 1; i >= 4; i-- {
+		n.DivMod(n, base, digit)
+		id[i] = alphabet[digit.Int64()]
+	}
+	return string(id[:])
+}
+
+// GenerateSecret makes a whsec_ secret of 32 random bytes, for sender and receiver alike.
+func GenerateSecret() string {
+	var raw [32]byte
+	rand.Read(raw[:]) //nolint:errcheck,gosec // never fails since Go 1.24
+	return "whsec_" + base64.StdEncoding.EncodeToString(raw[:])
+}
+
+// GenerateKeyPair makes an ed25519 pair: the whsk_ key (its seed) that signs, for the sender alone, and the whpk_ key that
+// verifies, for anybody.
+func GenerateKeyPair() (signing, public string) {
+	var seed [ed25519.SeedSize]byte
+	rand.Read(seed[:]) //nolint:errcheck,gosec // never fails since Go 1.24
+	pub := ed25519.NewKeyFromSeed(seed[:])[ed25519.SeedSize:]
+	return "whsk_" + base64.StdEncoding.EncodeToString(seed[:]), "whpk_" + base64.StdEncoding.EncodeToString(pub)
+}

@@ -1,0 +1,231 @@
+package core
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// StandardWebhooks is the scheme of the Standard Webhooks specification and of Svix, and the default. The zero value is
+// ready for use.
+//
+// Headers are webhook-id, webhook-timestamp and webhook-signature, or the same three as svix-*, each set taken whole.
+// The signed content is "id.timestamp.body". v1 is HMAC-SHA256 with a whsec_ secret of at least 24 bytes, v1a is ed25519 with a
+// whpk_ public key. Source: spec/standard-webhooks.md at commit b2fa7b8.
+type StandardWebhooks struct {
+	// DangerouslyAllowDots accepts message ids with a dot, which the specification forbids because "id.timestamp.body"
+	// could then be read in two ways. Ids with a dot-separated part of digits only are refused all the same: that
+	// is the part that could pass for a timestamp.
+	DangerouslyAllowDots bool
+}
+
+// The limits of SCHEMES: senders rotating keys present up to 11 signatures.
+const (
+	maxSignatures     = 16
+	maxSignatureBytes = 4 << 10
+	maxIDBytes        = 256
+	minSecretBytes    = 24
+)
+
+// Name implements [Scheme].
+func (StandardWebhooks) Name() string { return "standard" }
+
+// Stamping implements [Scheme]: the specification updates the timestamp at each attempt.
+func (StandardWebhooks) Stamping() Stamping { return StampedEachAttempt }
+
+// ParseKey implements [Scheme] for whsec_ and whpk_ keys.
+func (StandardWebhooks) ParseKey(text string) (VerifyKey, error) {
+	kind, raw, err := parseStandardKey(text)
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case "whsec_":
+		return HMACKey("v1", sha256.New, raw, Base64)
+	case "whpk_":
+		return Ed25519Key("v1a", raw, Base64)
+	default: // whsk_
+		return nil, errors.New("whsk_ is the sender's private key: a receiver is given the public one, whpk_, and should not have this")
+	}
+}
+
+// parseStandardKey splits a key into its prefix and its decoded bytes, bounded by kind.
+func parseStandardKey(text string) (string, []byte, error) {
+	if label, rest, ok := strings.Cut(text, ","); ok && strings.HasPrefix(rest, "wh") && (label == "v1" || label == "v1a") {
+		return "", nil, fmt.Errorf("it starts with %q, the label of a signature: remove that, a secret starts with whsec_", label+",")
+	}
+	i := strings.IndexByte(text, '_')
+	if i < 0 {
+		return "", nil, errors.New("no whsec_ or whpk_ in front: copy the secret with its prefix; if the sender shows bare base64, put whsec_ before it")
+	}
+	kind := text[:i+1]
+	if kind != "whsec_" && kind != "whpk_" && kind != "whsk_" {
+		return "", nil, errors.New("it starts with neither whsec_ (shared secret) nor whpk_ (public key)")
+	}
+	raw, err := base64.StdEncoding.DecodeString(text[i+1:])
+	if err != nil {
+		// The decoder's own error has the offset and nothing of the text.
+		return "", nil, fmt.Errorf("what follows %s is not padded standard base64 (%w): copy it again, whole", kind, err)
+	}
+	switch {
+	case kind == "whsec_" && len(raw) < minSecretBytes:
+		return "", nil, fmt.Errorf("%d bytes, but Standard Webhooks asks for at least %d: is it cut off?", len(raw), minSecretBytes)
+	case kind == "whsec_" && slices.Max(raw) == slices.Min(raw):
+		return "", nil, errors.New("a placeholder: all its bytes are the same")
+	case kind == "whpk_" && len(raw) != ed25519.PublicKeySize:
+		return "", nil, fmt.Errorf("an ed25519 public key has %d bytes, not %d", ed25519.PublicKeySize, len(raw))
+	case kind == "whsk_" && len(raw) != ed25519.SeedSize && len(raw) != ed25519.PrivateKeySize:
+		return "", nil, fmt.Errorf("an ed25519 signing key has %d bytes (seed) or %d (seed and public key), not %d",
+			ed25519.SeedSize, ed25519.PrivateKeySize, len(raw))
+	}
+	return kind, raw, nil
+}
+
+// The header names of a set in canonical form.
+type headerSet struct{ id, timestamp, signature string }
+
+// standardSet and svixSet are the two sets in use.
+func standardSet() headerSet {
+	return headerSet{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
+}
+func svixSet() headerSet { return headerSet{"Svix-Id", "Svix-Timestamp", "Svix-Signature"} }
+
+func (s headerSet) present(h http.Header) bool {
+	return len(h[s.id]) > 0 || len(h[s.timestamp]) > 0 || len(h[s.signature]) > 0
+}
+
+// ReadHeader implements [Scheme].
+func (w StandardWebhooks) ReadHeader(r *Request, a *Attempt) error {
+	set, svix := standardSet(), svixSet()
+	if svix.present(r.Header) {
+		if !set.present(r.Header) {
+			set = svix
+		} else if !slices.Equal(r.Header[set.id], r.Header[svix.id]) ||
+			!slices.Equal(r.Header[set.timestamp], r.Header[svix.timestamp]) ||
+			!slices.Equal(r.Header[set.signature], r.Header[svix.signature]) {
+			return refuse(ErrMalformed, "webhook-* and svix-* headers are both present and differ: they were not sent so, see what stands in front", nil)
+		}
+	}
+	id, err := single(r.Header, set.id)
+	if err != nil {
+		return err
+	}
+	stamp, err := single(r.Header, set.timestamp)
+	if err != nil {
+		return err
+	}
+	signatures := r.Header[set.signature]
+	if len(signatures) == 0 {
+		return missing(set.signature)
+	}
+	if err := w.checkID(id); err != nil {
+		return err
+	}
+	if a.Timestamp, err = parseSeconds(stamp); err != nil {
+		return refuse(ErrMalformed, set.timestamp+": "+err.Error(), nil)
+	}
+	if err := readSignatures(signatures, a); err != nil {
+		return err
+	}
+	if len(a.Signatures) == 0 {
+		return refuse(ErrMalformed, set.signature+" holds no \"version,signature\" entry", nil)
+	}
+	a.ID, a.IDSigned, a.BodySigned = id, true, true
+	// The timestamp goes into the signed bytes as it came, never parsed and printed again.
+	a.Content.WriteString(id)
+	a.Content.WriteString(".")
+	a.Content.WriteString(stamp)
+	a.Content.WriteString(".")
+	return nil
+}
+
+// ReadBody implements [Scheme].
+func (StandardWebhooks) ReadBody(r *Request, a *Attempt) error {
+	a.Content.WriteBody(r.Body)
+	return nil
+}
+
+func (w StandardWebhooks) checkID(id string) error {
+	if !strings.Contains(id, ".") {
+		return nil // length and characters are checked for every scheme
+	}
+	if !w.DangerouslyAllowDots {
+		return refuse(ErrMalformed, "the id holds a dot, which the specification forbids: one signature would fit two messages; "+
+			"if this sender does it all the same, see StandardWebhooks.DangerouslyAllowDots", nil)
+	}
+	for part := range strings.SplitSeq(id, ".") {
+		if _, err := parseSeconds(part); err == nil {
+			return refuse(ErrMalformed, "a part of the dotted id is a number and could pass for the timestamp", nil)
+		}
+	}
+	return nil
+}
+
+// readSignatures takes the entries of a space-separated list. Repeated headers are one list. Entries of unknown form
+// are skipped, as the reference libraries do, but count against the limits.
+func readSignatures(values []string, a *Attempt) error {
+	if len(values) > 1 && !strings.Contains(values[0], ",") {
+		// Some gateways (AWS HTTP API) split header values at commas.
+		values = []string{strings.Join(values, ",")}
+	}
+	size, count := 0, 0
+	for _, v := range values {
+		size += len(v)
+		if size > maxSignatureBytes {
+			return refuse(ErrMalformed, "more than "+strconv.Itoa(maxSignatureBytes)+" bytes of signatures", nil)
+		}
+		for entry := range strings.SplitSeq(v, " ") {
+			if entry == "" {
+				continue
+			}
+			if count++; count > maxSignatures {
+				return refuse(ErrMalformed, "more than "+strconv.Itoa(maxSignatures)+" signatures", nil)
+			}
+			if label, text, ok := strings.Cut(entry, ","); ok {
+				a.Signatures = append(a.Signatures, Signature{label, text})
+			}
+		}
+	}
+	return nil
+}
+
+// single returns the value of a header that must be there exactly once.
+func single(h http.Header, name string) (string, error) {
+	switch v := h[name]; {
+	case len(v) == 0 || v[0] == "":
+		return "", missing(name)
+	case len(v) > 1:
+		return "", refuse(ErrMalformed, name+" is there "+strconv.Itoa(len(v))+" times: which one was signed cannot be told", nil)
+	default:
+		return v[0], nil
+	}
+}
+
+func missing(name string) error {
+	return refuse(ErrMissingHeader, name+" is missing: is this the right sender, and does a proxy drop it?", nil)
+}
+
+// parseSeconds reads a canonical Unix time in seconds: digits only, no leading zero, at most 16.
+func parseSeconds(text string) (time.Time, error) {
+	if len(text) == 0 || len(text) > 16 || text[0] == '0' {
+		return time.Time{}, errNotSeconds
+	}
+	var n int64
+	for i := range len(text) {
+		c := text[i]
+		if c < '0' || c > '9' {
+			return time.Time{}, errNotSeconds
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return time.Unix(n, 0), nil
+}
+
+var errNotSeconds = errors.New("not a plain Unix time in seconds")

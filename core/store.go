@@ -1,0 +1,48 @@
+package core
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+)
+
+// Key names a message in a [SeenStore]: SHA-256 over length-prefixed scheme, source and signed id or signed content.
+// Any 32 bytes are a key.
+type Key [32]byte
+
+// Value is the record of a message. It is opaque to a store, but for [Value.WindowEnd]. The zero Value means that
+// there is no record.
+type Value [40]byte
+
+// WindowEnd is the end of the replay window. Until then a store must keep the record; after it, a store that is full
+// may drop the record if [Value.Handled] says so.
+func (v Value) WindowEnd() time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(v[:8]))) //nolint:gosec // written from an int64 in encode
+}
+
+// SeenStore is an atomic map whose entries expire. The claim protocol lives once, in this package, over its one verb;
+// docs/writing-a-store.md shows how to write one, and whtest.TestSeenStore is the executable form of this contract.
+//
+// A store is safe for concurrent use, honours ctx, and returns an error rather than a guess: the attempt is then
+// answered 503, and nothing is admitted. A store that is full returns an error that wraps [ErrStoreFull].
+//
+// A store value belongs to one verifier. Two optional methods refine that:
+//
+//   - Forgets() bool: true for a store that loses its records when the program restarts. Attempts stamped before
+//     the start are then answered "later" instead of being taken for new.
+//   - Bind(owner string) error: called once by [New] with a name of scheme and source; a store returns an error
+//     when the same owner is bound a second time, because two verifiers that share records would acknowledge each
+//     other's messages unseen.
+type SeenStore interface {
+	// Swap makes next the value of key for ttl if the live value equals old (zero: there is none). It returns the
+	// value that is live after the call. The swap has happened, in this call or in an earlier try of the same call
+	// whose reply was lost, exactly when that equals next. A live value is never dropped early: a store that cannot
+	// keep one returns an error. next is never zero and ttl is positive.
+	Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error)
+}
+
+// forgetter and binder are the optional methods of a SeenStore.
+type (
+	forgetter interface{ Forgets() bool }
+	binder    interface{ Bind(owner string) error }
+)

@@ -1,0 +1,277 @@
+package core
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Verifier admits messages that are authentic, fresh and new. Make one with [New], at start-up, for each endpoint or group of
+// endpoints with the same sender. It is immutable and safe for concurrent use.
+type Verifier struct {
+	cfg    Config
+	scheme Scheme
+	keys   KeySource
+	claims claims
+
+	// decoy is the last keyring in use. An unknown source is checked against it for the sake of the work; the result
+	// is not looked at.
+	decoy atomic.Pointer[keyring]
+}
+
+// New makes a Verifier of the keys to trust, the store of seen ids, and the optional rest. Every mistake in them is
+// reported at once, each with its remedy; the error then wraps [ErrMisconfigured].
+func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
+	cfg, mistakes := config.withDefaults()
+	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys}
+
+	owner := cfg.Scheme.Name() + " of every source"
+	if isNil(keys) {
+		mistakes = append(mistakes, errors.New("no keys: pass core.Secrets(...) or a KeySource"))
+	} else if static, ok := keys.(*Keys); ok {
+		ring, err := static.ringFor(v)
+		if err != nil {
+			mistakes = append(mistakes, err)
+		}
+		v.decoy.Store(ring)
+		owner = cfg.Scheme.Name() + " of source \"" + static.source + "\""
+	}
+
+	stamping := cfg.stamping()
+	v.claims = claims{
+		protocol: protocol{
+			past: ceilMilli(cfg.Past), future: ceilMilli(cfg.Future), skew: ceilMilli(cfg.Skew), lease: ceilMilli(cfg.Lease),
+			remember: ceilMilli(cfg.Remember), reruns: uint8(cfg.Reruns), //nolint:gosec // bounded by maxReruns
+			eachAttempt: stamping == StampedEachAttempt,
+		},
+		store: seen, clock: cfg.Clock, timeout: cfg.StoreTimeout,
+	}
+	if isNil(seen) {
+		mistakes = append(mistakes, errors.New("no seen-id store: pass memstore.New(), or a shared one in production"))
+	} else if f, ok := seen.(forgetter); ok && f.Forgets() {
+		v.claims.forgets = true
+		// The whole second before: stamps have no finer grain, and a fresh program should answer at once.
+		v.claims.start = cfg.Clock().Truncate(time.Second).UnixMilli()
+		if stamping == NotStamped && !cfg.DangerouslyReplayableAfterRestart {
+			mistakes = append(mistakes, errForgetsUntimed)
+		}
+	}
+	if b, ok := seen.(binder); ok && len(mistakes) == 0 {
+		if err := b.Bind(owner); err != nil {
+			mistakes = append(mistakes, err)
+		}
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, &Error{Reason: ErrMisconfigured, Err: err}
+	}
+	return v, nil
+}
+
+// Must returns v and panics if err is not nil. For main and package variables: core.Must(core.New(...)).
+func Must(v *Verifier, err error) *Verifier {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// ceilMilli rounds up, because a bound on protection may only err on the long side.
+func ceilMilli(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}
+
+// Message is a verified message. Body and strings belong to the request: they may be read as long as the handler runs and longer,
+// and must not be changed.
+type Message struct {
+	// ID is the message id, the same over all attempts; empty if the scheme has none.
+	ID string
+	// IDSigned says that the signature covers ID. If not, ID is only good for logs.
+	IDSigned bool
+	// Timestamp is the signed time of the attempt, or of the message if the scheme stamps once; zero if none is signed.
+	Timestamp time.Time
+	// Body is the body exactly as it was signed.
+	Body []byte
+	// BodySigned says that the signature covers every byte of Body.
+	BodySigned bool
+	// Scheme, Source and KeyID say which scheme, whose keys and which of them verified the message.
+	Scheme, Source, KeyID string
+	// Generation grows with each admission of the message: a fencing token for effects outside. Zero from [Verifier.Verify].
+	Generation uint32
+}
+
+// Verify checks headers, window, keys and signature of a request that is at hand as a whole, and nothing else: it claims
+// nothing, so it says nothing about replay. Message.Body is r.Body. For a Standard Webhooks v1 message and static keys it does not allocate.
+//
+// The error is an [*Error]; errors.Is finds its [Reason].
+func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
+	a := newAttempt()
+	defer a.release()
+	if err := v.readHeader(r, a); err != nil {
+		return Message{}, err
+	}
+	k, err := v.lookUp(ctx, r)
+	if err != nil {
+		return Message{}, err
+	}
+	if int64(len(r.Body)) > v.cfg.MaxBody {
+		return Message{}, refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
+	}
+	var m Message
+	if _, err := v.checkSigned(ctx, r, a, k, &m); err != nil {
+		return Message{}, err
+	}
+	return m, nil
+}
+
+// attempts are reused so that verifying does not allocate.
+var attempts = sync.Pool{New: func() any { return new(Attempt) }} //nolint:gochecknoglobals // a pool is no state
+
+func newAttempt() *Attempt {
+	a, _ := attempts.Get().(*Attempt)
+	return a
+}
+
+func (a *Attempt) release() {
+	a.reset()
+	attempts.Put(a)
+}
+
+// readHeader is the first step: what can be refused before anything is looked up or read.
+func (v *Verifier) readHeader(r *Request, a *Attempt) error {
+	if err := v.scheme.ReadHeader(r, a); err != nil {
+		return refuse(ErrMalformed, "", err)
+	}
+	return v.checkParts(a)
+}
+
+// checkParts checks id and window as far as they are known.
+func (v *Verifier) checkParts(a *Attempt) error {
+	if len(a.ID) > maxIDBytes {
+		return refuse(ErrMalformed, "the message id is longer than 256 bytes", nil)
+	}
+	for i := range len(a.ID) {
+		if c := a.ID[i]; c <= ' ' || c > '~' {
+			return refuse(ErrMalformed, "the message id holds something else than visible ASCII", nil)
+		}
+	}
+	if a.Timestamp.IsZero() {
+		return nil
+	}
+	// Compared as times, not as a difference, which could overflow.
+	now := v.cfg.Clock()
+	if a.Timestamp.Before(now.Add(-v.cfg.Past)) {
+		return refuse(ErrOutsideWindow, "the timestamp is too old: a late or re-sent attempt, or our clock is ahead", nil)
+	}
+	if a.Timestamp.After(now.Add(v.cfg.Future)) {
+		return refuse(ErrOutsideWindow, "the timestamp lies in the future: milliseconds instead of seconds, or our clock is behind", nil)
+	}
+	return nil
+}
+
+// lookup is whose keys apply.
+type lookup struct {
+	source string
+	ring   *keyring
+	err    error // the source is unknown: ring is a decoy
+}
+
+func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
+	if static, ok := v.keys.(*Keys); ok {
+		return lookup{source: static.source, ring: v.decoy.Load()}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, v.cfg.KeyTimeout)
+	defer cancel()
+	head := *r
+	head.Body = nil // nothing in it is verified, and most callers have not read it yet
+	source, keys, err := v.keys.Keys(ctx, &head)
+	switch {
+	case errors.Is(err, ErrUnknownSource), err == nil && keys == nil:
+		return lookup{ring: v.decoy.Load(), err: refuse(ErrUnknownSource, "the key source knows no keys for this request", err)}, nil
+	case err != nil:
+		return lookup{}, &Error{Reason: ErrKeysUnavailable, Detail: "the key source failed; nothing can be verified until it is back", Err: err}
+	case source == "":
+		return lookup{}, refuse(ErrMisconfigured, "the key source returned keys without a source name: name the tenant or endpoint, "+
+			"or one tenant could use up another's ids", nil)
+	}
+	ring, err := keys.ringFor(v)
+	if err != nil {
+		return lookup{}, &Error{Reason: ErrMisconfigured, Detail: "the keys of source \"" + source + "\"", Err: err}
+	}
+	v.decoy.Store(ring)
+	return lookup{source: source, ring: ring}, nil
+}
+
+// checkSigned checks what needs the body, and fills m when the signature holds.
+func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lookup, m *Message) (VerifyKey, error) {
+	if err := v.scheme.ReadBody(r, a); err != nil {
+		return nil, refuse(ErrMalformed, "", err)
+	}
+	if err := v.checkParts(a); err != nil {
+		return nil, err
+	}
+	if v.cfg.Scheme.Stamping() != NotStamped && a.Timestamp.IsZero() {
+		return nil, refuse(ErrMalformed, "the scheme stamps its messages, but this one has no timestamp", nil)
+	}
+	matched := -1
+	if k.ring != nil {
+		var err error
+		if matched, err = k.ring.match(ctx, a, v.cfg.Clock()); err != nil && k.err == nil {
+			return nil, refuse(ErrKeysUnavailable, "checking the signature", err)
+		}
+	} else {
+		_, _ = a.Content.WriteTo(sha256.New()) // an unknown source before any known one: about the same work
+	}
+	if k.err != nil {
+		return nil, k.err
+	}
+	if matched < 0 {
+		return nil, refuse(ErrNoMatch, "no signature fits these bytes under a configured key: another secret, or the body was changed on the way", nil)
+	}
+	*m = Message{
+		ID: a.ID, IDSigned: a.IDSigned, Timestamp: a.Timestamp, Body: r.Body, BodySigned: a.BodySigned,
+		Scheme: v.scheme.Name(), Source: k.source, KeyID: k.ring.keys[matched].id,
+	}
+	return k.ring.keys[matched].key, nil
+}
+
+// replayKey names the message in the store. It is derived from signed material alone, so nothing that an attacker can vary makes
+// another key; and not from the key that matched, because stripping one of two signatures would change that.
+func (v *Verifier) replayKey(m *Message, c *Content) Key {
+	h := sha256.New()
+	writeField(h.Write, "hookonce/1")
+	writeField(h.Write, v.scheme.Name())
+	writeField(h.Write, m.Source)
+	if m.IDSigned && m.ID != "" {
+		writeField(h.Write, "id")
+		writeField(h.Write, m.ID)
+	} else {
+		writeField(h.Write, "content")
+		_, _ = c.WriteTo(h)
+	}
+	var key Key
+	h.Sum(key[:0])
+	return key
+}
+
+// writeField writes s with its length in front, so that no two lists of fields are the same bytes.
+func writeField(write func([]byte) (int, error), s string) {
+	var b [64]byte
+	buf := binary.BigEndian.AppendUint64(b[:0], uint64(len(s)))
+	_, _ = write(append(buf, s...)) // a hash never fails
+}
+
+// Forget makes a handled message be handled again when its next attempt arrives: for an operator who knows that the
+// effect of the first time is gone. The sender must send it once more. source is "" for [Secrets] without a name.
+//
+// It works for schemes that sign the message id.
+func (v *Verifier) Forget(ctx context.Context, source, id string) error {
+	if id == "" || strings.TrimSpace(id) != id {
+		return errors.New("hookonce: Forget needs the message id exactly as the sender shows it")
+	}
+	return v.claims.forget(ctx, v.replayKey(&Message{ID: id, IDSigned: true, Source: source}, nil))
+}

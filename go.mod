@@ -1,0 +1,3 @@
+module github.com/hookonce/hookonce
+
+go 1.25.0
