@@ -44,7 +44,9 @@ const redacted = "[redacted]"
 func (s Secret) String() string { return "secret " + strconv.Quote(s.ID) + " " + redacted }
 
 // GoString hides the text.
-func (s Secret) GoString() string { return "core.Secret{" + strconv.Quote(s.ID) + ", " + redacted + "}" }
+func (s Secret) GoString() string {
+	return "core.Secret{" + strconv.Quote(s.ID) + ", " + redacted + "}"
+}
 
 // Format hides the text under every verb.
 func (s Secret) Format(f fmt.State, verb rune) {
