@@ -100,3 +100,9 @@ func FromContext(ctx context.Context) (m Message, ok bool) {
 	}
 	return Message{}, false
 }
+
+// ContextValue returns the pair under which [FromContext] finds the message, for a framework whose request context keeps values in a
+// store of its own, as fiber's does. ok is false if the attempt was not admitted.
+func (d *Delivery) ContextValue() (key, value any, ok bool) {
+	return messageKey{}, &d.message, d.admitted
+}

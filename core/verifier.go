@@ -141,6 +141,10 @@ func (a *Attempt) release() {
 	attempts.Put(a)
 }
 
+// Forgets reports whether the store of seen ids loses its records when the program restarts. Processes that share a port
+// must not each have such a store.
+func (v *Verifier) Forgets() bool { return v.claims.forgets }
+
 // readHeader is the first step: what can be refused before anything is looked up or read.
 func (v *Verifier) readHeader(r *Request, a *Attempt) error {
 	if err := v.scheme.ReadHeader(r, a); err != nil {
