@@ -1,0 +1,138 @@
+package fiberwh
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Option changes what [New] makes. There is one: [Deny].
+type Option func(*middleware)
+
+// Deny has answer called in place of the default answer to a refused attempt. It is not called for the acknowledgement of a
+// redelivery nor for a challenge: those are no refusals. What it returns goes to fiber's ErrorHandler as any handler's error
+// does. err says why (errors.Is with core's reasons), and err.Answer() has the status that makes senders do the right
+// thing: keep it. Never tell the sender err.Error(): it is written for the log.
+func Deny(answer func(c *fiber.Ctx, err *core.Error) error) Option {
+	return func(m *middleware) { m.deny = answer }
+}
+
+// New returns middleware for the routes of one sender: the handlers after it run for messages that are authentic, fresh and
+// new, and v answers all others. It panics if v is nil. The handler is safe for concurrent use.
+func New(v *core.Verifier, opts ...Option) fiber.Handler {
+	if v == nil {
+		panic("fiberwh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
+	}
+	m := &middleware{v: v}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m.handle
+}
+
+// Message returns the verified message of the request, the zero Message where [New] did not admit one. It may be
+// kept: nothing in it points into fasthttp's memory.
+func Message(c *fiber.Ctx) core.Message {
+	m, _ := core.FromContext(c.Context())
+	return m
+}
+
+type middleware struct {
+	v    *core.Verifier
+	deny func(*fiber.Ctx, *core.Error) error
+}
+
+func (m *middleware) handle(c *fiber.Ctx) error {
+	defer closeUnread(c.Context())
+	d := m.v.Admit(c.UserContext(), request(&c.Request().Header), &body{c, m.v})
+	switch a, err := d.Answer(), d.Err(); {
+	case a == nil:
+		return next(c, d)
+	case m.deny != nil && err != nil && !err.Acknowledges():
+		return m.deny(c, err)
+	default:
+		write(c.Response(), a)
+		return nil // not an error: the ErrorHandler would overwrite the answer
+	}
+}
+
+// next runs the handler and settles, also while a panic passes through.
+func next(c *fiber.Ctx, d *core.Delivery) error {
+	outer := c.UserContext()
+	c.SetUserContext(d.Context())
+	if key, value, ok := d.ContextValue(); ok {
+		c.Context().SetUserValue(key, value) // where net/http handlers behind adaptor.HTTPHandler look
+	}
+	status := core.Failed
+	defer func() {
+		d.Settle(status)
+		c.SetUserContext(outer) // ours ended with the handler
+	}()
+	err := c.Next()
+	if err == nil { // an error becomes an answer only after us, in the ErrorHandler
+		status = answered(c.Context())
+	}
+	return err
+}
+
+// answered is what the sender will see. For fasthttp a handler that wrote nothing has answered 200.
+func answered(c *fasthttp.RequestCtx) int {
+	if r := c.LastTimeoutErrorResponse(); r != nil {
+		return r.StatusCode() // sent in place of c.Response
+	}
+	if c.Hijacked() {
+		return core.Failed
+	}
+	return c.Response.StatusCode()
+}
+
+func write(r *fasthttp.Response, a *core.Answer) {
+	r.SetStatusCode(a.Status)
+	for key, values := range a.Header {
+		r.Header.Del(key)
+		for _, v := range values {
+			r.Header.Add(key, v)
+		}
+	}
+	r.SetBodyRaw(a.Body)
+}
+
+// closeUnread closes the connection behind a streamed body that nobody read to its end: fasthttp would parse the rest of it
+// as the next request.
+func closeUnread(c *fasthttp.RequestCtx) {
+	if c.RequestBodyStream() != nil {
+		c.SetConnectionClose()
+	}
+}
+
+// request copies the head. fasthttp uses its memory for the next request on the connection, and what is made of this one
+// (store keys, messages, events) is kept longer.
+func request(h *fasthttp.RequestHeader) *core.Request {
+	var block strings.Builder // one for all; text that is in it never changes
+	block.Grow(1 << 10)
+	keep := func(b []byte) string {
+		from := block.Len()
+		block.Write(b)
+		return block.String()[from:]
+	}
+	r := &core.Request{Method: keep(h.Method()), URL: keep(h.RequestURI()), Header: make(http.Header, 16)}
+	single := make([]string, 0, 16)
+	h.VisitAll(func(key, value []byte) {
+		// Only changes keys under fiber.Config.DisableHeaderNormalizing.
+		k, v := textproto.CanonicalMIMEHeaderKey(keep(key)), keep(value)
+		if r.Header[k] != nil {
+			r.Header[k] = append(r.Header[k], v)
+			return
+		}
+		single = append(single, v)
+		n := len(single)
+		r.Header[k] = single[n-1 : n : n]
+	})
+	delete(r.Header, fiber.HeaderHost) // as in net/http: no header
+	return r
+}
