@@ -1,0 +1,44 @@
+package whtest
+
+import (
+	"sync"
+	"time"
+)
+
+// Clock is a clock that stands still until it is told otherwise. Its Now is a [core.Config] Clock:
+//
+//	clock := whtest.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+//	v, err := core.New(keys, seen, &core.Config{Clock: clock.Now})
+//	clock.Advance(10 * time.Minute)
+//
+// Timeouts of I/O run on real time and do not follow it. The zero value shows the zero [time.Time], which no message can
+// be signed at: [Clock.Set] it first. It is safe for concurrent use and must not be copied.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock makes a Clock that shows t.
+func NewClock(t time.Time) *Clock { return &Clock{now: t} }
+
+// Now returns what the clock shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Set makes the clock show t, which may be earlier than what it showed.
+func (c *Clock) Set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = t
+}
+
+// Advance moves the clock by d, backwards if d is negative, and returns what it shows then.
+func (c *Clock) Advance(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return c.now
+}
