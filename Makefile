@@ -1,0 +1,74 @@
+# Needs Go, make and, for the race detector, a C compiler. Modules and tools are fetched by themselves.
+
+BIN := $(CURDIR)/.bin
+GOLANGCI_LINT_VERSION := v2.15.0
+GOFUMPT_VERSION       := v0.12.0
+GOVULNCHECK_VERSION   := v1.9.0
+FUZZTIME ?= 10s
+
+# A tool is named by its version, so that changing the version installs it anew.
+LINT  := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+FUMPT := $(BIN)/gofumpt-$(GOFUMPT_VERSION)
+VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
+
+.PHONY: test check format vet lint race api api-diff vuln newest fuzz bench fmt
+
+test:            ## all tests
+	go test ./...
+
+check: format vet lint api-diff race vuln ## everything that a change must pass
+
+format:          ## fails if a file is not formatted; `make fmt` formats
+	@echo "== format"
+	@unformatted="$$($(MAKE) -s $(FUMPT) && git ls-files -co --exclude-standard '*.go' | xargs $(FUMPT) -l)"; \
+	test -z "$$unformatted" || { echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; }
+
+fmt: $(FUMPT)
+	git ls-files -co --exclude-standard '*.go' | xargs $(FUMPT) -w
+
+vet:
+	@echo "== vet"
+	go vet ./...
+
+lint: $(LINT)
+	@echo "== lint"
+	$(LINT) run ./...
+
+race:            ## all tests under the race detector, in random order
+	@echo "== race and shuffle"
+	go test -race -shuffle=on ./...
+
+api:             ## writes the listing of everything exported
+	go run ./internal/apilist > api.txt
+
+api-diff:        ## shows what a change does to the listing
+	@echo "== api"
+	@go run ./internal/apilist | diff -u api.txt - || \
+	{ echo "the exported API differs from api.txt: if that is meant, run make api and say it in CHANGELOG.md"; exit 1; }
+
+vuln: $(VULN)    ## known vulnerabilities, where the database can be reached
+	@echo "== vulnerabilities"
+	@.ci/vuln $(VULN)
+
+newest:          ## all tests once more in a scratch copy with the newest dependencies
+	@echo "== newest dependencies"
+	@.ci/newest
+
+fuzz:            ## every fuzz target in turn, for FUZZTIME each
+	@.ci/fuzz $(FUZZTIME)
+
+bench:           ## every benchmark
+	go test -run='^$$' -bench=. -benchmem ./...
+
+$(LINT):
+	@echo "installing golangci-lint $(GOLANGCI_LINT_VERSION), this takes a few minutes the first time"
+	@GOBIN=$(BIN) GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	@cp $(BIN)/golangci-lint $@
+
+$(FUMPT):
+	@GOBIN=$(BIN) GOFLAGS= go install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
+	@cp $(BIN)/gofumpt $@
+
+$(VULN):
+	@GOBIN=$(BIN) GOFLAGS= go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	@cp $(BIN)/govulncheck $@
