@@ -153,8 +153,8 @@ const Failed = -1
 
 // Settle ends the attempt, after the handler has. status is what the handler answered, zero if it returned without
 // writing anything, or [Failed]. 2xx commits the message; all else releases it, so that the sender's next attempt
-// runs. It returns the status that counts: 200 for a handler that wrote nothing in time, which the adapter
-// then writes explicitly, because timeouts and proxies outside may otherwise see something else.
+// runs. It returns the status that counts: for a handler that wrote nothing it is 200, or 503 if its context had ended,
+// and the adapter writes it explicitly, because servers, timeouts and proxies outside may otherwise answer something else.
 //
 // It is synchronous and bounded by [Config.StoreTimeout]. Calls after the first do nothing.
 func (d *Delivery) Settle(status int) int {
@@ -164,8 +164,11 @@ func (d *Delivery) Settle(status int) int {
 	v := d.v
 	d.v = nil
 	d.event.Handler = v.cfg.Clock().Sub(d.started)
-	if status == 0 && d.ctx.Err() == nil {
+	if status == 0 {
 		status = http.StatusOK
+		if d.ctx.Err() != nil {
+			status = http.StatusServiceUnavailable // servers make a 200 of nothing, and the message would be lost
+		}
 	}
 	d.ctx.finish()
 	if !d.admitted {
@@ -183,21 +186,24 @@ func (d *Delivery) Settle(status int) int {
 
 // settle commits or releases, and says how that went.
 func (v *Verifier) settle(ctx context.Context, cl claim, status int) (Reason, error) {
-	if status < 200 || status > 299 {
-		err := v.claims.release(ctx, cl)
-		if errors.Is(err, errCommitted) {
-			return Handled, nil
-		}
-		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "released for the sender's next attempt", Err: err}
+	success := 200 <= status && status <= 299
+	var err error
+	if success {
+		err = v.claims.commit(ctx, cl, status)
+	} else {
+		err = v.claims.release(ctx, cl)
 	}
-	err := v.claims.commit(ctx, cl, status)
 	switch {
-	case err == nil, errors.Is(err, errCommitted):
+	case errors.Is(err, errCommitted), success && err == nil:
 		return Handled, nil
 	case errors.Is(err, errLost):
 		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease; its effect may have happened twice", Err: err}
-	default:
+	case success:
 		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled, but a retry may run it again", Err: err}
+	case err != nil:
+		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "and not released: a later attempt runs when its lease is over", Err: err}
+	default:
+		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "released for the sender's next attempt"}
 	}
 }
 
