@@ -1,0 +1,178 @@
+package httpwh
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// body reads the body of one request for the pipeline and remembers how far it came.
+type body struct {
+	w    http.ResponseWriter
+	r    *http.Request
+	data []byte // what was read
+	err  error  // what Read said in the end, nil if we stopped before
+	end  bool   // nothing is left to read
+}
+
+// ReadBody implements [core.BodyReader].
+//
+// The deadline goes through [http.ResponseController], so any wrapper that unwraps is fine; where there is none (a
+// ResponseRecorder, a TimeoutHandler, Lambda) the server's own timeouts are all there is. After success the deadline
+// is taken away, because one left over would cancel the handler's context. After a failure it must stay: without it the server
+// would wait for the rest of the body for ever.
+func (b *body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
+	declared := b.r.ContentLength
+	if declared > limit {
+		return nil, tooLarge(nil)
+	}
+	if b.r.Body == nil || b.r.Body == http.NoBody {
+		b.end = true
+	} else {
+		control := http.NewResponseController(b.w)
+		limited := timeout > 0 && control.SetReadDeadline(time.Now().Add(timeout)) == nil //nolint:forbidigo // a deadline of I/O is real time
+		b.read(int(min(limit, math.MaxInt-1)))
+		if limited && b.end {
+			_ = control.SetReadDeadline(time.Time{}) // it could be set, so it can be cleared
+		}
+	}
+	return b.data, b.verdict(limit)
+}
+
+// verdict says what is wrong with what was read.
+func (b *body) verdict(limit int64) error {
+	var outer *http.MaxBytesError
+	n, declared := int64(len(b.data)), b.r.ContentLength
+	switch {
+	case n > limit:
+		return tooLarge(nil)
+	case errors.As(b.err, &outer):
+		return tooLarge(b.err)
+	case errors.Is(b.err, os.ErrDeadlineExceeded):
+		return &core.Error{Reason: core.ErrBodyTooSlow, Detail: "the body did not arrive in time", Err: b.err}
+	case !b.end:
+		return b.err // malformed: it broke off
+	case declared >= 0 && n != declared:
+		return consumed(fmt.Sprintf("Content-Length says %d bytes, %d were left to read", declared, n))
+	case declared < 0 && n == 0 && (b.r.PostForm != nil || b.r.MultipartForm != nil):
+		return consumed("the form was parsed already and nothing is left to read")
+	}
+	return nil
+}
+
+func tooLarge(cause error) error {
+	return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "more than Config.MaxBody, or than a limit in front of this middleware", Err: cause}
+}
+
+func consumed(found string) error {
+	return &core.Error{Reason: core.ErrBodyConsumed, Detail: found + ": something in front of this middleware reads, decompresses or " +
+		"changes the body; mount that behind it"}
+}
+
+// scratchSize bounds what a sender can make us hold by announcing a body and not sending it.
+const scratchSize = 32 << 10
+
+var scratches = sync.Pool{New: func() any { return new([scratchSize]byte) }} //nolint:gochecknoglobals // a pool is no state
+
+// read fills data, one byte beyond limit at most. A declared length is only a claim: under scratchSize it is believed, so
+// the buffer is right at once. What is longer or of unknown length begins in a shared buffer, and gets one of its own
+// when it ends or that much has arrived.
+func (b *body) read(limit int) {
+	declared := int(b.r.ContentLength) // -1: unknown; ReadBody has bounded it
+	if 0 <= declared && declared < scratchSize {
+		b.data = b.fill(make([]byte, 0, declared+1), limit) // one more, to see the end or that there is more
+	} else {
+		scratch, _ := scratches.Get().(*[scratchSize]byte)
+		b.data = b.grow(b.fill(scratch[:0], limit), declared, limit)
+		scratches.Put(scratch)
+	}
+	for b.err == nil && len(b.data) <= limit {
+		if len(b.data) == cap(b.data) {
+			b.data = b.grow(b.data, declared, limit)
+		}
+		b.data = b.fill(b.data, limit)
+	}
+	b.end = b.err == io.EOF //nolint:errorlint // io.Reader returns it bare
+}
+
+// grow copies data to a larger buffer, if there may be more of it.
+func (b *body) grow(data []byte, declared, limit int) []byte {
+	size := len(data)
+	if b.err == nil && size <= limit {
+		size = min(max(declared+1, 4*size), limit+1)
+	}
+	return append(make([]byte, 0, size), data...)
+}
+
+// fill reads until buf is full, has more than limit bytes, or reading ends.
+func (b *body) fill(buf []byte, limit int) []byte {
+	for b.err == nil && len(buf) < cap(buf) && len(buf) <= limit {
+		var n int
+		n, b.err = b.r.Body.Read(buf[len(buf):min(cap(buf), limit+1)])
+		buf = buf[:len(buf)+n]
+	}
+	return buf
+}
+
+// restore gives r2 the body again, by every way that net/http reads one.
+func (b *body) restore(r2 *http.Request) {
+	if !b.end {
+		b.resume(r2)
+		return
+	}
+	r2.ContentLength = int64(len(b.data))
+	r2.TransferEncoding = nil
+	if len(b.data) == 0 {
+		r2.Body = http.NoBody
+		return
+	}
+	r2.Body = newReplay(b.data)
+	r2.GetBody = func() (io.ReadCloser, error) { return newReplay(b.data), nil }
+}
+
+// formLimit is where Request.ParseForm stops, unless the body brings a limit of its own.
+const formLimit = 10 << 20
+
+// replay is the body once more.
+type replay struct{ bytes.Reader }
+
+func newReplay(data []byte) io.ReadCloser {
+	r := new(replay)
+	r.Reset(data)
+	if len(data) > formLimit {
+		return http.MaxBytesReader(nil, r, int64(len(data)))
+	}
+	return r
+}
+
+// Close implements io.Closer.
+func (*replay) Close() error { return nil }
+
+// resume lets a handler that runs in spite of a refusal (report-only mode) read what was read, then the rest.
+func (b *body) resume(r2 *http.Request) {
+	if len(b.data) == 0 && b.err == nil {
+		return // untouched
+	}
+	rest := io.Reader(b.r.Body)
+	if b.err != nil {
+		rest = failing{b.err}
+	}
+	r2.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(b.data), rest), b.r.Body}
+}
+
+// failing is a reader that has failed.
+type failing struct{ err error }
+
+// Read implements io.Reader.
+func (f failing) Read([]byte) (int, error) { return 0, f.err }

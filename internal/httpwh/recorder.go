@@ -1,0 +1,76 @@
+package httpwh
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Recorder passes an answer through and notes its status. It works under [http.ResponseController] and keeps
+// Flusher, Hijacker and ReaderFrom; http.Pusher and http.CloseNotifier are found through Unwrap alone.
+type Recorder struct {
+	w      http.ResponseWriter
+	status int
+}
+
+// Status is the first final status: zero if nothing was written, [core.Failed] after a hijack. 1xx are not final, except 101.
+func (rec *Recorder) Status() int { return rec.status }
+
+func (rec *Recorder) note(status int) {
+	if rec.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		rec.status = status
+	}
+}
+
+// Header implements http.ResponseWriter.
+func (rec *Recorder) Header() http.Header { return rec.w.Header() }
+
+// WriteHeader implements http.ResponseWriter.
+func (rec *Recorder) WriteHeader(status int) {
+	rec.note(status)
+	rec.w.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (rec *Recorder) Write(p []byte) (int, error) {
+	rec.note(http.StatusOK)
+	return rec.w.Write(p)
+}
+
+// ReadFrom implements io.ReaderFrom, so that files still go out by sendfile. A source that fails before its first byte has
+// not answered.
+func (rec *Recorder) ReadFrom(src io.Reader) (int64, error) {
+	n, err := io.Copy(rec.w, src)
+	if n > 0 {
+		rec.note(http.StatusOK)
+	}
+	return n, err
+}
+
+// Flush implements http.Flusher.
+func (rec *Recorder) Flush() { _ = rec.FlushError() }
+
+// FlushError is what http.ResponseController calls.
+func (rec *Recorder) FlushError() error {
+	err := http.NewResponseController(rec.w).Flush()
+	if !errors.Is(err, http.ErrNotSupported) {
+		rec.note(http.StatusOK)
+	}
+	return err
+}
+
+// Hijack implements http.Hijacker. Nobody sees what the handler answers on the bare connection, so it counts as failed.
+func (rec *Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buf, err := http.NewResponseController(rec.w).Hijack()
+	if err == nil && rec.status == 0 {
+		rec.status = core.Failed
+	}
+	return conn, buf, err
+}
+
+// Unwrap is what http.ResponseController calls.
+func (rec *Recorder) Unwrap() http.ResponseWriter { return rec.w }

@@ -1,0 +1,63 @@
+package nethttp
+
+import (
+	"net/http"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/httpwh"
+)
+
+// Option changes how the middleware answers. See [Deny].
+type Option func(*options)
+
+type options struct {
+	deny func(http.ResponseWriter, *http.Request, *core.Error)
+}
+
+// Deny has refused attempts answered by answer instead of with problem details. err.Answer gives the default answer: keep
+// its status and its Retry-After, which decide whether the sender tries again. Acknowledged redeliveries and challenges
+// are no refusals and do not get there. The body may be unread; the connection is taken care of.
+func Deny(answer func(w http.ResponseWriter, r *http.Request, err *core.Error)) Option {
+	return func(o *options) { o.deny = answer }
+}
+
+// New makes the middleware. It panics if v is nil. The middleware is safe for concurrent use and may wrap any number of handlers.
+func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler {
+	if v == nil {
+		panic("nethttp.New: the verifier is nil: make one with core.New and look at its error")
+	}
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			x := httpwh.Begin(v, w, r)
+			switch err := x.Err(); {
+			case x.Answer() == nil:
+				serve(x, w, next)
+			case o.deny != nil && err != nil && !err.Acknowledges():
+				o.deny(w, r, err)
+			default:
+				x.WriteAnswer(w)
+			}
+		})
+	}
+}
+
+// serve runs the handler. It does not recover: a panic goes on with its stack, and http.ErrAbortHandler and Goexit keep their meaning.
+func serve(x *httpwh.Exchange, w http.ResponseWriter, next http.Handler) {
+	defer x.Finish(core.Failed) // whatever skips the regular one below
+	rec := x.Record(w)
+	next.ServeHTTP(rec, x.Request)
+	if status := x.Finish(rec.Status()); rec.Status() == 0 {
+		w.WriteHeader(status)
+	}
+}
+
+// Message returns the verified message of a request behind the middleware. It is the zero Message if there is none,
+// as in report-only mode; [core.FromContext] with r.Context() also says whether there is one.
+func Message(r *http.Request) core.Message {
+	m, _ := core.FromContext(r.Context())
+	return m
+}
