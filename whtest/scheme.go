@@ -1,0 +1,740 @@
+package whtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Subject is a scheme under [TestScheme], and somebody who signs for it.
+type Subject struct {
+	// Scheme is what is examined.
+	Scheme core.Scheme
+	// Secret is the text of a key that verifies what Sign makes; Stranger is another one of the same form.
+	Secret, Stranger string
+	// Sign makes a genuine request, as the sender would: with id, time of the attempt (whole seconds) and content wherever
+	// the scheme has them. A sender that keeps id or time inside the body builds its body around content, which is
+	// JSON. Each call returns a new request with canonical header keys, whose URL and headers other than the
+	// signed ones do not depend on the arguments. It must be safe for concurrent use.
+	Sign func(id string, at time.Time, content []byte) *core.Request
+}
+
+// TestScheme runs the suite that every [core.Scheme] must pass. Each case is a subtest whose failure says what an
+// attacker or an outage would make of it. A provider's published vectors are for a test of its own.
+//
+// Most cases change a genuine request and then ask one question: is it refused, or is it still the same message?
+// A second message out of one signature is what must never be.
+func TestScheme(t *testing.T, s Subject) {
+	t.Helper()
+	for _, c := range schemeCases() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for _, problem := range c.run(s) {
+				t.Errorf("%s\n\tThe rule: %s", problem, c.why)
+			}
+		})
+	}
+}
+
+// schemeCase is one rule. why is written for the author of a scheme that breaks it.
+type schemeCase struct {
+	name, why string
+	check     func(*audit)
+}
+
+// run returns what is wrong with s, at most a few findings.
+func (c schemeCase) run(s Subject) (problems []string) { //nolint:nonamedreturns // set while panicking
+	a := &audit{Subject: s}
+	defer func() {
+		if p := recover(); p != nil {
+			problems = append(a.problems, fmt.Sprintf("panic: %v", p)) //nolint:gocritic // the findings before the panic, and it
+		}
+	}()
+	c.check(a)
+	return a.problems
+}
+
+// schemeNow is the time at which the suite verifies.
+var schemeNow = time.Date(2025, 10, 9, 8, 7, 6, 0, time.UTC) //nolint:gochecknoglobals // a constant
+
+const (
+	schemeID      = "msg_2tVqQNoBzGJ4YXoE8cRkW1"
+	schemeContent = `{"type":"invoice.paid","data":{"amount":"12345"}}`
+)
+
+// audit collects what is wrong.
+type audit struct {
+	Subject
+
+	problems []string
+}
+
+func (a *audit) errorf(format string, args ...any) {
+	if len(a.problems) < 5 {
+		a.problems = append(a.problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// verifier is a new one with an empty store.
+func (a *audit) verifier(secrets ...string) *core.Verifier {
+	v, err := core.New(core.Secrets(secrets...), &schemeStore{}, &core.Config{
+		Scheme: a.Scheme, Clock: func() time.Time { return schemeNow },
+	})
+	if err != nil {
+		panic("Subject.Secret or Subject.Stranger is refused: " + err.Error())
+	}
+	return v
+}
+
+func (a *audit) genuine() *core.Request { return a.Sign(schemeID, schemeNow, []byte(schemeContent)) }
+
+// attempt reads r as core does.
+func (a *audit) attempt(r *core.Request) (*core.Attempt, error) {
+	at := new(core.Attempt)
+	if err := a.Scheme.ReadHeader(r, at); err != nil {
+		return nil, err
+	}
+	return at, a.Scheme.ReadBody(r, at)
+}
+
+func (a *audit) key() core.VerifyKey {
+	k, err := a.Scheme.ParseKey(a.Secret)
+	if err != nil {
+		panic("ParseKey refuses Subject.Secret: " + err.Error())
+	}
+	return k
+}
+
+// refused wants r refused for a reason that lies in the request.
+func (a *audit) refused(what string, r *core.Request, reasons ...core.Reason) {
+	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err == nil {
+		a.errorf("%s: accepted", what)
+	} else {
+		a.reason(what, err, reasons...)
+	}
+}
+
+func (a *audit) reason(what string, err error, reasons ...core.Reason) {
+	if len(reasons) == 0 {
+		reasons = []core.Reason{core.ErrMalformed, core.ErrMissingHeader, core.ErrNoMatch, core.ErrOutsideWindow}
+	}
+	if !slices.ContainsFunc(reasons, func(r core.Reason) bool { return errors.Is(err, r) }) {
+		a.errorf("%s: refused with %q, want one of %q", what, err, reasons)
+	}
+}
+
+// refusedOrSame wants r refused, or seen as the genuine message: same fields, and not handled a second time.
+func (a *audit) refusedOrSame(what string, r *core.Request) {
+	v := a.verifier(a.Secret)
+	original := a.genuine()
+	want, err := v.Verify(context.Background(), original)
+	if err != nil {
+		panic("the genuine request is refused: " + err.Error())
+	}
+	got, err := v.Verify(context.Background(), r)
+	if err != nil {
+		a.reason(what, err)
+		return
+	}
+	switch {
+	case !got.Timestamp.Equal(want.Timestamp):
+		a.errorf("%s: accepted with timestamp %v instead of %v", what, got.Timestamp, want.Timestamp)
+	case got.IDSigned != want.IDSigned, got.IDSigned && got.ID != want.ID:
+		a.errorf("%s: accepted with the signed id %q instead of %q", what, got.ID, want.ID)
+	case got.BodySigned && !bytes.Equal(got.Body, want.Body):
+		a.errorf("%s: accepted with another body, and BodySigned", what)
+	case !admitted(v, original):
+		a.errorf("the genuine request is not admitted")
+	case admitted(v, r):
+		a.errorf("%s: handled a second time", what)
+	}
+}
+
+// given is a body that is at hand.
+type given []byte
+
+func (b given) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
+
+// admitted takes r through v and reports whether the handler would run; it then succeeds.
+func admitted(v *core.Verifier, r *core.Request) bool {
+	d := v.Admit(context.Background(), clone(r), given(r.Body))
+	if d.Answer() != nil {
+		return false
+	}
+	d.Settle(http.StatusOK)
+	return true
+}
+
+func clone(r *core.Request) *core.Request {
+	return &core.Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone(), Body: bytes.Clone(r.Body)}
+}
+
+// eachValue calls f with a copy of r for every single value of a header, and a function that replaces the value.
+func eachValue(r *core.Request, f func(name, value string, with func(values ...string) *core.Request)) {
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		for i, value := range r.Header[name] {
+			f(name, value, func(values ...string) *core.Request {
+				c := clone(r)
+				c.Header[name] = slices.Replace(c.Header[name], i, i+1, values...)
+				return c
+			})
+		}
+	}
+}
+
+// other returns a character of the same class: a digit for a digit, a letter for a letter.
+func other(c byte) byte {
+	switch {
+	case c == '9' || c == 'z' || c == 'Z' || c == 'f' || c == 'F':
+		return c - 1
+	case '0' <= c && c <= '8' || 'a' <= c && c <= 'y' || 'A' <= c && c <= 'Y':
+		return c + 1
+	default:
+		return '0'
+	}
+}
+
+// positions are up to n indexes spread over length bytes, first and last included.
+func positions(length, n int) []int {
+	if length <= n {
+		n = length
+	}
+	p := make([]int, 0, n)
+	for i := range n {
+		p = append(p, i*(length-1)/max(n-1, 1))
+	}
+	return p
+}
+
+// manySignatures is more than any sender presents; DocuSign's limit is 100.
+const manySignatures = 128
+
+// trailingBits returns base64 text that decodes to the same bytes where a decoder is lenient; ok is false if there is none.
+func trailingBits(text string) (string, bool) {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	i := len(strings.TrimRight(text, "=")) - 1
+	if i < 0 || i == len(text)-1 {
+		return "", false
+	}
+	at := strings.IndexByte(alphabet, text[i])
+	if at < 0 {
+		return "", false
+	}
+	return text[:i] + alphabet[at^1:at^1+1] + text[i+1:], true
+}
+
+// schemeStore is a store that keeps everything.
+type schemeStore struct {
+	mu   sync.Mutex
+	live map[core.Key]core.Value
+}
+
+func (s *schemeStore) Swap(_ context.Context, key core.Key, old, next core.Value, _ time.Duration) (core.Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live == nil {
+		s.live = make(map[core.Key]core.Value)
+	}
+	if s.live[key] == old {
+		s.live[key] = next
+	}
+	return s.live[key], nil
+}
+
+func schemeCases() []schemeCase {
+	return []schemeCase{
+		{"genuine", "what the sender signs is accepted, and its parts come out as they were signed: a wrong id or time makes every " +
+			"replay decision wrong", checkGenuine},
+		{"name", "the name is part of every replay key: if it is empty or changes, messages are handled again", checkName},
+		{"empty or cut secret", "ParseKey refuses the empty secret, because everybody can sign with it, and never panics", checkSecrets},
+		{"secret in error", "errors are logged: they never quote the secret", checkSecretErrors},
+		{"another secret", "only the owner of a configured key is believed", checkStranger},
+		{"changed body", "with BodySigned no byte of the body can be changed, added or removed; without it a changed body is still " +
+			"the same message", checkBody},
+		{"changed header", "every byte that the scheme reads from a header is signed, or does not make another message: an unsigned id " +
+			"must not be IDSigned, an unsigned time must not be Timestamp", checkHeaders},
+		{"timestamp spelling", "a timestamp is digits as they were signed: signs, zeros in front, exponents and huge numbers are " +
+			"refused or mean the same", checkTimestamps},
+		{"shifted boundary", "id, timestamp and body cannot be cut elsewhere out of the same signed bytes: a separator that may stand " +
+			"inside a part makes two messages of one signature", checkShift},
+		{"stale or future", "a stamped scheme hands over the time it signed, so that old and far-future attempts are refused", checkWindow},
+		{"signature spelling", "a key accepts only the canonical text of a signature, whole: no upper-case hex, line breaks, " +
+			"trailing bits, prefixes or suffixes", checkSpelling},
+		{"no signature", "an attempt without signatures matches no key", checkNoSignature},
+		{"stripped or added signatures", "junk beside a genuine signature neither hides it nor makes another message: senders that " +
+			"rotate keys present several, and anybody can add some", checkJunk},
+		{"repeated header", "which of two values counts must not depend on their order: somebody in front of us may look at the " +
+			"other one", checkRepeated},
+		{"missing header", "what is missing is refused as missing, malformed or not matching, or was not needed", checkMissing},
+		{"many signatures", "the number of signatures kept is bounded (" + strconv.Itoa(manySignatures) + " at most), because each may cost " +
+			"a hash of the body", checkMany},
+		{"hostile headers", "ReadHeader sees unauthenticated bytes: it never panics, whatever they are", checkHostileHeaders},
+		{"hostile body", "ReadBody sees unauthenticated bytes: it never panics and refuses what it cannot read", checkHostileBody},
+		{"empty body", "an empty body is a body: it is verified like any other, and a byte added to it is noticed", checkEmptyBody},
+		{"two messages", "two messages are two, and two attempts of one message are one: else events are lost or handled twice", checkTwo},
+		{"request unchanged", "the request belongs to the caller; the handler reads it after us", checkUnchanged},
+		{"request not kept", "request and attempt are reused for somebody else's message when the call returns: a scheme that keeps one " +
+			"leaks it, and races", checkNotKept},
+		{"concurrent use", "one Scheme and one key serve all requests at once: run the suite with -race", checkConcurrent},
+	}
+}
+
+func checkGenuine(a *audit) {
+	m, err := a.verifier(a.Secret).Verify(context.Background(), a.genuine())
+	if err != nil {
+		a.errorf("refused: %v", err)
+		return
+	}
+	if m.IDSigned && m.ID == "" {
+		a.errorf("IDSigned without an ID")
+	}
+	stamped := a.Scheme.Stamping() != core.NotStamped
+	if stamped && !m.Timestamp.Equal(schemeNow) {
+		a.errorf("Timestamp is %v, signed was %v", m.Timestamp, schemeNow)
+	}
+	if !stamped && !m.Timestamp.IsZero() {
+		a.errorf("Stamping is NotStamped, but Timestamp is %v", m.Timestamp)
+	}
+	if m, err := a.verifier(a.Stranger, a.Secret).Verify(context.Background(), a.genuine()); err != nil || m.KeyID != "key-2" {
+		a.errorf("with two keys, of which the second signed: key %q, error %v", m.KeyID, err)
+	}
+}
+
+func checkName(a *audit) {
+	first := a.Scheme.Name()
+	_, _ = a.verifier(a.Secret).Verify(context.Background(), a.genuine())
+	if first == "" || a.Scheme.Name() != first {
+		a.errorf("Name is %q, then %q", first, a.Scheme.Name())
+	}
+}
+
+func checkSecrets(a *audit) {
+	if _, err := a.Scheme.ParseKey(""); err == nil {
+		a.errorf("ParseKey(\"\") is accepted")
+	}
+	for i := range len(a.Secret) {
+		_, _ = a.Scheme.ParseKey(a.Secret[:i]) // may be a key of its own; must not panic
+	}
+}
+
+func checkSecretErrors(a *audit) {
+	for _, text := range []string{a.Secret + "!", "!" + a.Secret, a.Secret[:len(a.Secret)/2], a.Secret[len(a.Secret)/2:], "\x00" + a.Secret} {
+		if _, err := a.Scheme.ParseKey(text); err != nil && len(text) > 6 && strings.Contains(err.Error(), text[len(text)/3:]) {
+			a.errorf("the error for an unusable secret quotes it")
+		}
+	}
+}
+
+func checkStranger(a *audit) {
+	_, err := a.verifier(a.Stranger).Verify(context.Background(), a.genuine())
+	if err == nil {
+		a.errorf("a message that Subject.Secret signed is accepted under Subject.Stranger")
+		return
+	}
+	a.reason("under Subject.Stranger", err, core.ErrNoMatch)
+}
+
+func checkBody(a *audit) {
+	r := a.genuine()
+	for _, i := range positions(len(r.Body), 64) {
+		c := clone(r)
+		c.Body[i] = other(c.Body[i])
+		a.refusedOrSame(fmt.Sprintf("byte %d of the body changed", i), c)
+	}
+	for what, body := range map[string][]byte{
+		"a byte added":      append(bytes.Clone(r.Body), ' '),
+		"a byte in front":   append([]byte(" "), r.Body...),
+		"cut by a byte":     r.Body[:max(len(r.Body)-1, 0)],
+		"removed":           nil,
+		"there twice":       append(bytes.Clone(r.Body), r.Body...),
+		"another's content": a.Sign(schemeID, schemeNow, []byte(`{"type":"other"}`)).Body,
+	} {
+		c := clone(r)
+		c.Body = body
+		a.refusedOrSame("body "+what, c)
+	}
+}
+
+func checkHeaders(a *audit) {
+	eachValue(a.genuine(), func(name, value string, with func(...string) *core.Request) {
+		for _, i := range positions(len(value), 96) {
+			changed := value[:i] + string(other(value[i])) + value[i+1:]
+			a.refusedOrSame(fmt.Sprintf("byte %d of %s changed", i, name), with(changed))
+		}
+		for what, changed := range map[string]string{
+			"in upper case": strings.ToUpper(value), "in lower case": strings.ToLower(value),
+			"with a space in front": " " + value, "with a space behind": value + " ", "with a line break behind": value + "\r\n",
+			"with a line break inside": value[:len(value)/2] + "\n" + value[len(value)/2:],
+			"with a zero byte behind":  value + "\x00", "cut": value[:len(value)/2],
+		} {
+			a.refusedOrSame(name+" "+what, with(changed))
+		}
+		if changed, ok := trailingBits(value); ok {
+			a.refusedOrSame(name+" with other trailing bits", with(changed))
+		}
+	})
+}
+
+func checkTimestamps(a *audit) {
+	now := strconv.FormatInt(schemeNow.Unix(), 10)
+	eachValue(a.genuine(), func(name, value string, with func(...string) *core.Request) {
+		if !strings.Contains(value, now) {
+			return
+		}
+		for _, text := range []string{
+			"+" + now, "-" + now, "0" + now, "000" + now, now + "0", now + "000", now + ".0", now + "e0", "1e9", "0x7", " " + now, now + " ",
+			"", "0", "-1", "9999999999999999", "9223372036854775807", "9223372036854775808", "-9223372036854775808",
+			strings.Repeat("9", 400), "１７６",
+		} {
+			a.refusedOrSame(fmt.Sprintf("%s with timestamp %.30q", name, text), with(strings.Replace(value, now, text, 1)))
+		}
+	})
+}
+
+// checkShift cuts the bytes of one signature into other parts, as far as the parts stand in headers.
+func checkShift(a *audit) {
+	now := strconv.FormatInt(schemeNow.Unix(), 10)
+	for _, sep := range []string{".", ":", "|", ""} {
+		r := a.Sign(schemeID, schemeNow, []byte(now+sep+"rest"))
+		v := a.verifier(a.Secret)
+		if !admitted(v, r) {
+			continue // this sender signs only bodies of its own form
+		}
+		c := clone(r)
+		moved := false
+		eachValue(r, func(name, value string, _ func(...string) *core.Request) {
+			if value == schemeID {
+				c.Header[name] = []string{schemeID + sep + now}
+				moved = true
+			}
+		})
+		if !moved {
+			continue
+		}
+		c.Body = []byte("rest")
+		if admitted(v, c) {
+			a.errorf("id \"x\" with body \"%s%srest\" passes as id \"x%s%s\" with body \"rest\"", now, sep, sep, now)
+		}
+	}
+}
+
+func checkWindow(a *audit) {
+	for what, at := range map[string]time.Time{"an hour old": schemeNow.Add(-time.Hour), "an hour ahead": schemeNow.Add(time.Hour)} {
+		r := a.Sign(schemeID, at, []byte(schemeContent))
+		if a.Scheme.Stamping() != core.NotStamped {
+			a.refused(what, r, core.ErrOutsideWindow)
+		} else if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err != nil {
+			a.errorf("Stamping is NotStamped, but a message %s is refused: %v", what, err)
+		}
+	}
+}
+
+func checkSpelling(a *audit) {
+	genuine, err := a.attempt(a.genuine())
+	if err != nil {
+		a.errorf("the genuine request is refused: %v", err)
+		return
+	}
+	key := a.key()
+	for _, sig := range genuine.Signatures {
+		alone := *genuine
+		try := func(text string) bool {
+			alone.Signatures = []core.Signature{{Label: sig.Label, Text: text}}
+			ok, err := key.Verify(context.Background(), &alone)
+			if err != nil {
+				a.errorf("the key returns an error for a wrong signature, which is answered as an outage: %v", err)
+			}
+			return ok
+		}
+		if !try(sig.Text) {
+			continue // of another key
+		}
+		texts := map[string]string{
+			"in upper case": strings.ToUpper(sig.Text), "in lower case": strings.ToLower(sig.Text),
+			"with a line break": sig.Text[:4] + "\r\n" + sig.Text[4:], "with a line break behind": sig.Text + "\n",
+			"with a space behind": sig.Text + " ", "with padding behind": sig.Text + "=", "with a byte behind": sig.Text + "0",
+			"without padding": strings.TrimRight(sig.Text, "="), "not ASCII": "é" + sig.Text[2:], "there twice": sig.Text + sig.Text,
+		}
+		for _, n := range []int{0, 1, 2, len(sig.Text) / 2, len(sig.Text) - 1} {
+			texts["cut to "+strconv.Itoa(n)] = sig.Text[:n]
+		}
+		if t, ok := trailingBits(sig.Text); ok {
+			texts["with other trailing bits"] = t
+		}
+		for what, text := range texts {
+			if text != sig.Text && try(text) {
+				a.errorf("a signature %s is accepted", what)
+			}
+		}
+	}
+}
+
+func checkNoSignature(a *audit) {
+	at, err := a.attempt(a.genuine())
+	if err != nil {
+		a.errorf("the genuine request is refused: %v", err)
+		return
+	}
+	at.Signatures = nil
+	if ok, _ := a.key().Verify(context.Background(), at); ok {
+		a.errorf("a key verifies an attempt without signatures")
+	}
+}
+
+func checkJunk(a *audit) {
+	at, err := a.attempt(a.genuine())
+	if err != nil {
+		a.errorf("the genuine request is refused: %v", err)
+		return
+	}
+	genuine := slices.Clone(at.Signatures)
+	var junk []core.Signature
+	for _, s := range genuine {
+		changed := strings.Map(func(r rune) rune {
+			if r < 0x80 {
+				return rune(other(byte(r))) //nolint:gosec // ASCII
+			}
+			return r
+		}, s.Text)
+		junk = append(junk, core.Signature{Label: s.Label, Text: changed}, core.Signature{Label: s.Label}, core.Signature{Label: "other", Text: s.Text})
+	}
+	for what, list := range map[string][]core.Signature{"behind": slices.Concat(genuine, junk), "in front": slices.Concat(junk, genuine)} {
+		at.Signatures = list
+		if ok, err := a.key().Verify(context.Background(), at); !ok || err != nil {
+			a.errorf("a genuine signature with junk %s is not found: %t, %v", what, ok, err)
+		}
+	}
+	at.Signatures = junk
+	if ok, _ := a.key().Verify(context.Background(), at); ok {
+		a.errorf("junk alone is accepted")
+	}
+	eachValue(a.genuine(), func(name, value string, with func(...string) *core.Request) {
+		for _, sep := range []string{" ", ",", ", ", ";"} {
+			for _, more := range []string{"junk", "v1,AAAA", "v1=00", value} {
+				a.refusedOrSame(fmt.Sprintf("%s with %q behind", name, sep+more), with(value+sep+more))
+				a.refusedOrSame(fmt.Sprintf("%s with %q in front", name, more+sep), with(more+sep+value))
+			}
+		}
+	})
+}
+
+func checkRepeated(a *audit) {
+	eachValue(a.genuine(), func(name, value string, with func(...string) *core.Request) {
+		if value == "" {
+			return
+		}
+		a.refusedOrSame(name+" twice", with(value, value))
+		changed := value[:len(value)-1] + string(other(value[len(value)-1]))
+		first, second := with(value, changed), with(changed, value)
+		a.refusedOrSame(name+" with a changed copy behind", first)
+		a.refusedOrSame(name+" with a changed copy in front", second)
+		v := a.verifier(a.Secret)
+		m, err1 := v.Verify(context.Background(), first)
+		n, err2 := v.Verify(context.Background(), second)
+		if (err1 == nil) != (err2 == nil) || err1 == nil && m.IDSigned && m.ID != n.ID {
+			a.errorf("two values of %s: which one counts depends on their order", name)
+		}
+	})
+}
+
+func checkMissing(a *audit) {
+	reasons := []core.Reason{core.ErrMissingHeader, core.ErrMalformed, core.ErrNoMatch}
+	r := a.genuine()
+	for name := range r.Header {
+		for _, values := range [][]string{nil, {}, {""}, {" "}} {
+			c := clone(r)
+			c.Header[name] = values
+			if values == nil {
+				delete(c.Header, name)
+			}
+			what := fmt.Sprintf("%s = %q", name, values)
+			if _, err := a.verifier(a.Secret).Verify(context.Background(), c); err != nil {
+				a.reason(what, err, reasons...)
+				continue
+			}
+			a.refusedOrSame(what, c)
+		}
+	}
+	bare := clone(r)
+	bare.Header = nil
+	a.refusedOrSame("no header at all", bare)
+}
+
+func checkMany(a *audit) {
+	r := a.genuine()
+	eachValue(r, func(name, value string, with func(...string) *core.Request) {
+		for _, c := range []*core.Request{
+			with(strings.Repeat(value+" ", 5000)), with(strings.Repeat(value+",", 5000)),
+			with(strings.Repeat(value+";", 5000)), with(slices.Repeat([]string{value}, 5000)...),
+			with(value + strings.Repeat(" v1,x", 100_000)), with(value + strings.Repeat(",v1=0", 100_000)),
+		} {
+			if at, err := a.attempt(c); err == nil && len(at.Signatures) > manySignatures {
+				a.errorf("%s: %d signatures kept", name, len(at.Signatures))
+			}
+		}
+	})
+}
+
+func checkHostileHeaders(a *audit) {
+	hostile := []string{
+		"", " ", ",", "=", ".", ";", ":", "t=", "t=,v1=", "t=1", "v1", "v1,", ",v1", "=v1", "sha256", "sha256=", "sha1=", "s", "v0", "h1=;ts=",
+		"\x00", "\xff\xfe", "é", "１", strings.Repeat("=", 64), strings.Repeat(",", 10_000), strings.Repeat("a", 1<<20),
+		strings.Repeat(" ", 10_000), "Bearer", "{}", "[", "%", "%zz", "2006-01-02T15:04:05Z", "-", "+",
+	}
+	names := slices.Collect(maps.Keys(a.genuine().Header))
+	for _, h := range hostile {
+		all := a.genuine()
+		for _, name := range names {
+			one := a.genuine()
+			one.Header[name] = []string{h}
+			_, _ = a.attempt(one)
+			a.refusedOrSame(fmt.Sprintf("%s = %.20q", name, h), one)
+			all.Header[name] = []string{h}
+		}
+		_, _ = a.attempt(all)
+	}
+	r := a.genuine()
+	for i := range 20 { // short ones: x[7:] on a header of six bytes
+		for name, v := range a.genuine().Header {
+			r.Header[name] = []string{v[0][:min(i, len(v[0]))]}
+		}
+		_, _ = a.attempt(r)
+	}
+	for _, url := range []string{"", "/", "%", "://", "http://[::1", "/%zz", "?", "/\x00"} {
+		r := a.genuine()
+		r.URL = url
+		a.refusedOrSame(fmt.Sprintf("URL %q", url), r)
+	}
+}
+
+func checkHostileBody(a *audit) {
+	for _, body := range []string{
+		"", "{", "}", "[]", "null", "0", `""`, `{"id":null}`, `{"id":{}}`, `{"id":1e999}`, "\xff\xfe", "%zz", "a=%", "&&&==", strings.Repeat("[", 1<<16),
+		strings.Repeat(`{"a":`, 1<<14), strings.Repeat("a=1&", 1<<14), "\x00",
+	} {
+		r := a.genuine()
+		r.Body = []byte(body)
+		a.refusedOrSame(fmt.Sprintf("body %.12q", body), r)
+	}
+}
+
+func checkEmptyBody(a *audit) {
+	r := a.Sign(schemeID, schemeNow, nil)
+	v := a.verifier(a.Secret)
+	m, err := v.Verify(context.Background(), r)
+	if err != nil {
+		a.reason("empty content", err, core.ErrMalformed) // this sender has none
+		return
+	}
+	c := clone(r)
+	c.Body = append(c.Body, '0')
+	if _, err := v.Verify(context.Background(), c); err == nil && m.BodySigned {
+		a.errorf("a byte added to an empty body is not noticed")
+	}
+}
+
+func checkTwo(a *audit) {
+	v := a.verifier(a.Secret)
+	first := a.Sign("msg_1", schemeNow, []byte(`{"n":1}`))
+	m, err := v.Verify(context.Background(), first)
+	if err != nil {
+		a.errorf("refused: %v", err)
+		return
+	}
+	if !admitted(v, first) {
+		a.errorf("a first message is not handled")
+	}
+	if admitted(v, first) {
+		a.errorf("the same request is handled twice")
+	}
+	if !admitted(v, a.Sign("msg_2", schemeNow, []byte(`{"n":2}`))) {
+		a.errorf("another message, with another id and body, is taken for the first")
+	}
+	if m.IDSigned {
+		if !admitted(v, a.Sign("msg_3", schemeNow, []byte(`{"n":1}`))) {
+			a.errorf("another message with the same content is taken for the first, though ids are signed")
+		}
+		if admitted(v, a.Sign("msg_1", schemeNow.Add(time.Minute), []byte(`{"n":1}`))) {
+			a.errorf("a later attempt of one message is handled again, though ids are signed")
+		}
+	}
+}
+
+func checkUnchanged(a *audit) {
+	r := a.genuine()
+	want := clone(r)
+	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err != nil {
+		a.errorf("refused: %v", err)
+	}
+	if r.Method != want.Method || r.URL != want.URL || !bytes.Equal(r.Body, want.Body) ||
+		!maps.EqualFunc(r.Header, want.Header, slices.Equal) {
+		a.errorf("verifying changed the request")
+	}
+}
+
+func checkNotKept(a *audit) {
+	v := a.verifier(a.Secret)
+	gone := make(chan struct{})
+	func() {
+		r := a.genuine()
+		runtime.AddCleanup(r, func(c chan struct{}) { close(c) }, gone)
+		if _, err := v.Verify(context.Background(), r); err != nil {
+			a.errorf("refused: %v", err)
+		}
+	}()
+	for range 200 {
+		runtime.GC()
+		select {
+		case <-gone:
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	a.errorf("the request is still referred to after the call")
+	runtime.KeepAlive(v)
+}
+
+func checkConcurrent(a *audit) {
+	v := a.verifier(a.Secret)
+	problems := make(chan string, 8)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 25 {
+				id := fmt.Sprintf("msg_%d_%d", i, j)
+				r := a.Sign(id, schemeNow, []byte(`{"id":"`+id+`"}`))
+				m, err := v.Verify(context.Background(), r)
+				if err != nil || m.IDSigned && m.ID != a.signedID(r) || !bytes.Equal(m.Body, r.Body) {
+					problems <- fmt.Sprintf("one of many messages at once: id %q, error %v", m.ID, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(problems)
+	for p := range problems {
+		a.errorf("%s", p)
+	}
+}
+
+// signedID is what the scheme finds when it is alone with r.
+func (a *audit) signedID(r *core.Request) string {
+	at, err := a.attempt(r)
+	if err != nil {
+		return ""
+	}
+	return at.ID
+}

@@ -1,0 +1,318 @@
+package whtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+func standardSubject(t *testing.T, signWith, secret, stranger string) Subject {
+	t.Helper()
+	signer, err := core.NewSigner(signWith)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Subject{Scheme: core.StandardWebhooks{}, Secret: secret, Stranger: stranger, Sign: func(id string, at time.Time, content []byte) *core.Request {
+		r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{"Content-Type": {"application/json"}}, Body: content}
+		if err := signer.Sign(r.Header, id, at, content); err != nil {
+			panic(err)
+		}
+		return r
+	}}
+}
+
+func TestStandardWebhooksPassesTheSuite(t *testing.T) {
+	t.Parallel()
+	t.Run("v1", func(t *testing.T) {
+		t.Parallel()
+		secret := core.GenerateSecret()
+		TestScheme(t, standardSubject(t, secret, secret, core.GenerateSecret()))
+	})
+	t.Run("v1a", func(t *testing.T) {
+		t.Parallel()
+		signing, public := core.GenerateKeyPair()
+		_, stranger := core.GenerateKeyPair()
+		TestScheme(t, standardSubject(t, signing, public, stranger))
+	})
+	t.Run("v1 with ids that hold dots", func(t *testing.T) {
+		t.Parallel()
+		secret := core.GenerateSecret()
+		s := standardSubject(t, secret, secret, core.GenerateSecret())
+		s.Scheme = core.StandardWebhooks{DangerouslyAllowDots: true}
+		TestScheme(t, s)
+	})
+}
+
+// toy is a scheme with a switch for each mistake: headers Toy-Id, Toy-Time and Toy-Sig ("h=hex,h=hex").
+type toy struct {
+	mistake string
+	kept    *kept
+}
+
+type kept struct {
+	mu       sync.Mutex
+	requests []*core.Request
+	id       string
+	calls    int
+}
+
+func (s toy) Name() string {
+	if s.mistake == "name changes" {
+		s.kept.mu.Lock()
+		defer s.kept.mu.Unlock()
+		s.kept.calls++
+		return strconv.Itoa(s.kept.calls)
+	}
+	return "toy"
+}
+func (toy) Stamping() core.Stamping { return core.StampedEachAttempt }
+
+func (s toy) ParseKey(text string) (core.VerifyKey, error) {
+	if s.mistake == "secret in error" && strings.Contains(text, "!") {
+		return nil, fmt.Errorf("not a secret: %q", text)
+	}
+	if s.mistake == "cut secret panics" && len(text) < 4 {
+		return nil, errors.New(text[:4])
+	}
+	if text == "" && s.mistake != "empty secret" {
+		return nil, errors.New("empty")
+	}
+	return &toyKey{toy: s, secret: []byte(text)}, nil
+}
+
+func (s toy) one(h http.Header, name string) (string, error) {
+	v := h[name]
+	switch {
+	case len(v) == 0:
+		return "", core.ErrMissingHeader
+	case len(v) > 1 && s.mistake != "first of repeated headers":
+		return "", core.ErrMalformed
+	}
+	return v[0], nil
+}
+
+func (s toy) ReadHeader(r *core.Request, a *core.Attempt) error {
+	id, err := s.one(r.Header, "Toy-Id")
+	if err != nil {
+		return err
+	}
+	stamp, err := s.one(r.Header, "Toy-Time")
+	if err != nil {
+		return err
+	}
+	sigs, err := s.one(r.Header, "Toy-Sig")
+	if err != nil {
+		return err
+	}
+	if strings.Contains(id, ".") && s.mistake != "dot in id" || id == "" {
+		return core.ErrMalformed
+	}
+	n, err := strconv.ParseInt(stamp, 10, 64)
+	if err != nil {
+		if s.mistake == "bad header is an outage" {
+			return &core.Error{Reason: core.ErrKeysUnavailable}
+		}
+		return core.ErrMalformed
+	}
+	if s.mistake == "panics on a short header" {
+		_ = sigs[7:]
+	}
+	for i, entry := range strings.Split(sigs, ",") {
+		if label, text, ok := strings.Cut(entry, "="); ok {
+			a.Signatures = append(a.Signatures, core.Signature{Label: label, Text: text})
+		}
+		if i > 16 && s.mistake != "unbounded list" {
+			return core.ErrMalformed
+		}
+	}
+	a.ID, a.IDSigned, a.BodySigned, a.Timestamp = id, true, true, time.Unix(n, 0)
+	switch s.mistake {
+	case "id from the signature":
+		a.ID = a.Signatures[0].Text
+	case "id is the same for all":
+		a.ID = "x"
+	case "id is the attempt's":
+		a.ID = id + stamp
+	case "no time":
+		a.Timestamp = time.Time{}
+	case "milliseconds":
+		a.Timestamp = time.UnixMilli(n)
+	case "keeps the request":
+		s.kept.requests = append(s.kept.requests, r)
+	case "keeps the id of the first":
+		s.kept.mu.Lock()
+		if s.kept.id == "" {
+			s.kept.id = id
+		}
+		a.ID = s.kept.id
+		s.kept.mu.Unlock()
+	case "state on the scheme":
+		s.kept.mu.Lock()
+		s.kept.id = id
+		s.kept.mu.Unlock()
+	case "changes the request":
+		r.Header.Del("Toy-Sig")
+	}
+	s.content(a, id, stamp)
+	return nil
+}
+
+func (s toy) content(a *core.Attempt, id, stamp string) {
+	if s.mistake != "id not signed" {
+		a.Content.WriteString(id + ".")
+	}
+	if s.mistake != "timestamp not signed" {
+		a.Content.WriteString(stamp)
+	}
+	a.Content.WriteString(".")
+}
+
+func (s toy) ReadBody(r *core.Request, a *core.Attempt) error {
+	switch s.mistake {
+	case "body not signed":
+	case "state on the scheme":
+		runtime.Gosched()
+		s.kept.mu.Lock()
+		a.ID = s.kept.id
+		s.kept.mu.Unlock()
+		a.Content.WriteBody(r.Body)
+	case "body trimmed":
+		a.Content.WriteBody(bytes.TrimSpace(r.Body))
+	case "empty body not signed":
+		if len(r.Body) > 1 {
+			a.Content.WriteBody(r.Body)
+		}
+	case "body panics":
+		_ = r.Body[0]
+		fallthrough
+	default:
+		a.Content.WriteBody(r.Body)
+	}
+	return nil
+}
+
+type toyKey struct {
+	toy
+
+	secret []byte
+}
+
+func (k *toyKey) sum(a *core.Attempt) string {
+	mac := hmac.New(sha256.New, k.secret)
+	_, _ = a.Content.WriteTo(mac)
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+func (k *toyKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
+	want := k.sum(a)
+	if len(a.Signatures) == 0 {
+		return k.mistake == "empty list", nil
+	}
+	for _, s := range a.Signatures {
+		if s.Label != "h" {
+			continue
+		}
+		switch k.mistake {
+		case "compares a prefix":
+			if s.Text != "" && strings.HasPrefix(want, s.Text) {
+				return true, nil
+			}
+		case "any case", "id from the signature":
+			if strings.EqualFold(want, s.Text) {
+				return true, nil
+			}
+		case "every key":
+			return true, nil
+		case "only the first signature":
+			return want == s.Text, nil
+		case "wrong is an outage":
+			if want != s.Text {
+				return false, errors.New("wrong")
+			}
+		}
+		if want == s.Text {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func toySubject(mistake string) Subject {
+	s := toy{mistake, new(kept)}
+	const secret = "correct horse battery staple"
+	return Subject{Scheme: s, Secret: strings.ReplaceAll(secret, " ", "-"), Stranger: "a-key-of-somebody-else", Sign: func(id string, at time.Time, content []byte) *core.Request {
+		stamp := strconv.FormatInt(at.Unix(), 10)
+		var a core.Attempt
+		s.content(&a, id, stamp)
+		r := &core.Request{Method: http.MethodPost, URL: "/hook", Body: content}
+		_ = s.ReadBody(r, &a)
+		k := toyKey{s, []byte(strings.ReplaceAll(secret, " ", "-"))}
+		r.Header = http.Header{"Toy-Id": {id}, "Toy-Time": {stamp}, "Toy-Sig": {"h=" + k.sum(&a)}}
+		return r
+	}}
+}
+
+func TestEveryBrokenSchemeIsCaught(t *testing.T) {
+	t.Parallel()
+	for mistake, caught := range map[string]string{
+		"":                          "", // the toy itself is sound
+		"name changes":              "name",
+		"secret in error":           "secret in error",
+		"cut secret panics":         "empty or cut secret",
+		"empty secret":              "empty or cut secret",
+		"first of repeated headers": "repeated header",
+		"dot in id":                 "shifted boundary",
+		"bad header is an outage":   "timestamp spelling",
+		"panics on a short header":  "hostile headers",
+		"unbounded list":            "many signatures",
+		"id from the signature":     "changed header",
+		"id is the same for all":    "two messages",
+		"id is the attempt's":       "two messages",
+		"no time":                   "genuine",
+		"milliseconds":              "genuine",
+		"keeps the request":         "request not kept",
+		"keeps the id of the first": "two messages",
+		"state on the scheme":       "concurrent use",
+		"changes the request":       "request unchanged",
+		"id not signed":             "changed header",
+		"timestamp not signed":      "changed header",
+		"body not signed":           "changed body",
+		"body trimmed":              "changed body",
+		"empty body not signed":     "empty body",
+		"body panics":               "hostile body",
+		"empty list":                "no signature",
+		"compares a prefix":         "signature spelling",
+		"any case":                  "signature spelling",
+		"every key":                 "another secret",
+		"only the first signature":  "stripped or added signatures",
+		"wrong is an outage":        "signature spelling",
+	} {
+		t.Run("mistake "+mistake, func(t *testing.T) {
+			t.Parallel()
+			var failed, findings []string
+			for _, c := range schemeCases() {
+				if problems := c.run(toySubject(mistake)); len(problems) > 0 {
+					failed = append(failed, c.name)
+					findings = append(findings, problems...)
+				}
+			}
+			if caught == "" && failed != nil || caught != "" && !slices.Contains(failed, caught) {
+				t.Errorf("caught by %q, want %q: %q", failed, caught, findings)
+			}
+		})
+	}
+}
