@@ -1,0 +1,221 @@
+package whtest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Adapter is the subject of [TestAdapter]: one framework and how to put an adapter into it.
+type Adapter struct {
+	// Serve starts a server on 127.0.0.1:0, stopped by t.Cleanup, and returns "http://host:port". POST requests to
+	// every path go through the adapter to m.Handler. Each call is a server of its own.
+	Serve func(t testing.TB, m AdapterMount) (baseURL string)
+	// ServerReadsBody: the server has read the body before any middleware runs, so its limits and timeouts come first (fiber).
+	// Cases about early refusals and slow or broken bodies are skipped.
+	ServerReadsBody bool
+	// HandlerErrors: handlers report failure by an error that something outside the adapter renders. Serve then
+	// passes on what m.Handler returns. Otherwise it always returns nil.
+	HandlerErrors bool
+	// Hijacks: a handler can take over the connection, and AdapterCall.Hijack is set.
+	Hijacks bool
+	// PanicEndsProcess: without a recover middleware a panic is the end of the process (fiber). Cases without one
+	// are skipped.
+	PanicEndsProcess bool
+}
+
+// AdapterMount says how an adapter is mounted for one case.
+type AdapterMount struct {
+	Verifier *core.Verifier
+	// Handler is what runs behind the adapter.
+	Handler func(*AdapterCall) error
+	// Deny asks for the adapter's Deny option with a function that answers status 418 and the text "denied: " and
+	// the reason.
+	Deny bool
+	// RecoverInside and RecoverOutside ask for the framework's usual recover middleware (one that answers 500 to a
+	// panic), between adapter and handler or in front of the adapter.
+	RecoverInside, RecoverOutside bool
+}
+
+// AdapterCall is one run of a handler, in terms that all frameworks share.
+type AdapterCall struct {
+	// Context is the request's, where FromContext must find the message.
+	Context context.Context //nolint:containedctx // a parameter of the handler
+	// Message is what the adapter's own Message function returns.
+	Message core.Message
+	// Bodies are the ways in which the framework hands out the raw body, by name. Each must give the same bytes; only one is
+	// used in a run.
+	Bodies map[string]func() ([]byte, error)
+	// Status answers with a status and no body. Write answers or goes on answering with p. Flush sends what was written.
+	Status func(status int)
+	Write  func(p []byte)
+	Flush  func()
+	// Hijack takes the connection over, answers "HTTP/1.1 200 OK" with no body on it, and closes it; nil without Hijacks.
+	Hijack func() error
+}
+
+// TestAdapter checks that an adapter does what [core.Verifier] relies on and what its users are promised, over real HTTP on loopback.
+// Each subtest says what a failure means.
+func TestAdapter(t *testing.T, a Adapter) {
+	t.Helper()
+	for _, c := range adapterCases() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if why := c.skip(a); why != "" {
+				t.Skip(why)
+			}
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Log("what this means:", c.why)
+				}
+			})
+			c.run(&adapterRun{TB: t, adapter: a})
+		})
+	}
+}
+
+// adapterCase is one promise.
+type adapterCase struct {
+	name, why string
+	// What the case needs of the framework.
+	streams, errors, hijacks, barePanic bool
+
+	run func(*adapterRun)
+}
+
+func (c *adapterCase) skip(a Adapter) string {
+	switch {
+	case c.streams && a.ServerReadsBody:
+		return "the server reads the body before any middleware"
+	case c.errors && !a.HandlerErrors:
+		return "handlers of this framework return no error"
+	case c.hijacks && !a.Hijacks:
+		return "handlers of this framework cannot hijack"
+	case c.barePanic && a.PanicEndsProcess:
+		return "a panic without recover middleware ends the process"
+	}
+	return ""
+}
+
+// fails runs one case and reports what it complained about, for the suite's own test.
+func (c *adapterCase) fails(t testing.TB, a Adapter) []string {
+	rec := &complaints{TB: t}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer rec.clean()
+		c.run(&adapterRun{TB: rec, adapter: a})
+	}()
+	<-done
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return rec.said
+}
+
+// suiteStore is a SeenStore that counts, fails on request and never forgets: a case is over long before anything expires.
+type suiteStore struct {
+	mu      sync.Mutex
+	records map[core.Key]core.Value
+	swaps   int
+	down    error
+}
+
+// Swap implements core.SeenStore.
+func (s *suiteStore) Swap(ctx context.Context, key core.Key, old, next core.Value, _ time.Duration) (core.Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.swaps++
+	if s.down != nil {
+		return core.Value{}, s.down
+	}
+	if err := ctx.Err(); err != nil {
+		return core.Value{}, err
+	}
+	if s.records == nil {
+		s.records = make(map[core.Key]core.Value)
+	}
+	if s.records[key] == old {
+		s.records[key] = next
+	}
+	return s.records[key], nil
+}
+
+func (s *suiteStore) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = err
+}
+
+// visits is how often the store was asked.
+func (s *suiteStore) visits() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.swaps
+}
+
+// states counts the records in each state.
+func (s *suiteStore) states() map[core.State]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := make(map[core.State]int)
+	for _, v := range s.records {
+		if r, err := v.Decode(); err == nil {
+			n[r.State]++
+		}
+	}
+	return n
+}
+
+// complaints is a testing.TB that collects failures instead of failing.
+type complaints struct {
+	testing.TB
+
+	mu      sync.Mutex
+	said    []string
+	cleanup []func()
+}
+
+func (c *complaints) say(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.said = append(c.said, text)
+}
+
+func (c *complaints) clean() {
+	for i := len(c.cleanup) - 1; i >= 0; i-- {
+		c.cleanup[i]()
+	}
+}
+
+// Cleanup implements testing.TB.
+func (c *complaints) Cleanup(f func()) { c.cleanup = append(c.cleanup, f) }
+
+// Helper implements testing.TB.
+func (c *complaints) Helper() {}
+
+// Failed implements testing.TB.
+func (c *complaints) Failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.said) > 0
+}
+
+// Errorf implements testing.TB.
+func (c *complaints) Errorf(format string, args ...any) { c.say(fmt.Sprintf(format, args...)) }
+
+// Fatalf implements testing.TB.
+func (c *complaints) Fatalf(format string, args ...any) {
+	c.say(fmt.Sprintf(format, args...))
+	runtime.Goexit()
+}
+
+// isSuccess is what commits a message.
+func isSuccess(status int) bool {
+	return status >= http.StatusOK && status < http.StatusMultipleChoices
+}

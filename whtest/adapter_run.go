@@ -1,0 +1,252 @@
+package whtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// adapterRun is one case on its way. It complains through TB.
+type adapterRun struct {
+	testing.TB
+
+	adapter Adapter
+}
+
+// patience is how long anything may take that should happen at once.
+const patience = 5 * time.Second
+
+// endpoint is a running server with an adapter in it, and the sender that belongs to it.
+type endpoint struct {
+	t      *adapterRun
+	url    string
+	store  *suiteStore
+	signer *core.Signer
+	client *http.Client
+	runs   atomic.Int64 // of the handler
+}
+
+// handle is a handler of the suite.
+type handle func(*AdapterCall) error
+
+// answer makes a handler that answers so.
+func answerWith(status int) handle {
+	return func(c *AdapterCall) error {
+		c.Status(status)
+		return nil
+	}
+}
+
+// serve mounts the adapter. A nil config is the default one; mount may change how.
+func (t *adapterRun) serve(config *core.Config, h handle, mount ...func(*AdapterMount)) *endpoint {
+	t.Helper()
+	secret := core.GenerateSecret()
+	return t.serveKeys(core.Secrets(secret), secret, config, h, mount...)
+}
+
+func (t *adapterRun) serveKeys(keys core.KeySource, secret string, config *core.Config, h handle, mount ...func(*AdapterMount)) *endpoint {
+	t.Helper()
+	e := &endpoint{t: t, store: new(suiteStore), signer: t.newSigner(secret)}
+	v, err := core.New(keys, e.store, config)
+	if err != nil {
+		t.Fatalf("the suite's own configuration: %v", err)
+	}
+	m := AdapterMount{Verifier: v, Handler: func(c *AdapterCall) error {
+		e.runs.Add(1)
+		return h(c)
+	}}
+	for _, f := range mount {
+		f(&m)
+	}
+	e.url = t.adapter.Serve(t, m)
+	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}
+	t.Cleanup(transport.CloseIdleConnections)
+	e.client = &http.Client{
+		Transport: transport, Timeout: 4 * patience,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return e
+}
+
+func (t *adapterRun) newSigner(secrets ...string) *core.Signer {
+	t.Helper()
+	s, err := core.NewSigner(secrets...)
+	if err != nil {
+		t.Fatalf("the suite's own signer: %v", err)
+	}
+	return s
+}
+
+// attempt is a request of the suite.
+type attempt struct {
+	path    string
+	header  http.Header
+	body    []byte
+	chunked bool
+}
+
+// sign makes an attempt at body. Attempts of one message differ in seconds: later ones are newer.
+func (e *endpoint) sign(id string, seconds int, body string) *attempt {
+	e.t.Helper()
+	a := &attempt{path: "/hook", header: make(http.Header), body: []byte(body)}
+	at := time.Now().Add(time.Duration(seconds) * time.Second) //nolint:forbidigo // the servers under test run on real time
+	if err := e.signer.Sign(a.header, id, at, a.body); err != nil {
+		e.t.Fatalf("the suite's own signature: %v", err)
+	}
+	a.header.Set("Content-Type", "application/json")
+	return a
+}
+
+// answered is what the sender got. A connection that broke has status 0.
+type answered struct {
+	status int
+	header http.Header
+	body   string
+	closed bool
+	err    error
+}
+
+func (e *endpoint) send(a *attempt) answered { return e.sendWith(context.Background(), a) }
+
+func (e *endpoint) sendWith(ctx context.Context, a *attempt) answered {
+	var body io.Reader = bytes.NewReader(a.body)
+	if a.chunked {
+		body = struct{ io.Reader }{body}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+a.path, body)
+	if err != nil {
+		return answered{err: err}
+	}
+	maps.Copy(req.Header, a.header)
+	resp, err := e.client.Do(req)
+	if err != nil {
+		return answered{err: err}
+	}
+	return read(resp)
+}
+
+func read(resp *http.Response) answered {
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return answered{err: err}
+	}
+	return answered{status: resp.StatusCode, header: resp.Header, body: string(body), closed: resp.Close}
+}
+
+// raw sends bytes as they are on a connection of its own and returns the answer. half closes our side after sending.
+func (e *endpoint) raw(text string, half bool) (answered, time.Duration) {
+	e.t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
+	if err != nil {
+		e.t.Fatalf("dialling: %v", err)
+	}
+	defer conn.Close()                                 //nolint:errcheck // it is over
+	_ = conn.SetDeadline(time.Now().Add(2 * patience)) //nolint:forbidigo // a deadline of I/O
+	start := time.Now()                                //nolint:forbidigo // measures real I/O
+	if _, err := io.WriteString(conn, text); err != nil {
+		return answered{err: err}, 0
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && half {
+		_ = tcp.CloseWrite()
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	took := time.Since(start)
+	if err != nil {
+		return answered{err: err}, took
+	}
+	return read(resp), took
+}
+
+// head is the text of a request up to its body, with this framing header.
+func (a *attempt) head(framing string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", a.path, framing)
+	_ = a.header.Write(&b)
+	b.WriteString("\r\n")
+	return b.String()
+}
+
+// want complains if the attempt is answered otherwise.
+func (e *endpoint) want(what string, got answered, status int) {
+	e.t.Helper()
+	if got.status != status {
+		e.t.Errorf("%s: answered %d (%v), want %d", what, got.status, got.err, status)
+	}
+}
+
+// wantProblem checks a refusal to the last byte.
+func (e *endpoint) wantProblem(what string, got answered, status int, kind string) {
+	e.t.Helper()
+	e.want(what, got, status)
+	body := fmt.Sprintf(`{"type":"urn:hookonce:%s","title":"%s","status":%d}`+"\n", kind, http.StatusText(status), status)
+	if got.body != body {
+		e.t.Errorf("%s: body %q, want %q", what, got.body, body)
+	}
+	if ct := got.header.Get("Content-Type"); ct != "application/problem+json" {
+		e.t.Errorf("%s: Content-Type %q, want application/problem+json", what, ct)
+	}
+	for name, value := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
+		if got.header.Get(name) != value {
+			e.t.Errorf("%s: %s is %q, want %q: write every header of the answer", what, name, got.header.Get(name), value)
+		}
+	}
+	if after := got.header.Get("Retry-After"); (after != "") != (status == http.StatusServiceUnavailable) {
+		e.t.Errorf("%s: Retry-After is %q with status %d", what, after, status)
+	}
+	if (status == http.StatusRequestEntityTooLarge || status == http.StatusRequestTimeout) && !got.closed {
+		e.t.Errorf("%s: the connection stays open after %d", what, status)
+	}
+}
+
+// wantAcknowledged checks the answer to a message that was handled before.
+func (e *endpoint) wantAcknowledged(what string, got answered, status int) {
+	e.t.Helper()
+	e.want(what, got, status)
+	if got.header.Get(core.RedeliveryHeader) != "acknowledged" {
+		e.t.Errorf("%s: %s is %q, want acknowledged", what, core.RedeliveryHeader, got.header.Get(core.RedeliveryHeader))
+	}
+}
+
+// wantRuns complains if the handler ran otherwise than n times in all.
+func (e *endpoint) wantRuns(n int64) {
+	e.t.Helper()
+	if got := e.runs.Load(); got != n {
+		e.t.Errorf("the handler ran %d times, want %d", got, n)
+	}
+}
+
+// wantUntouched complains if anything reached the store.
+func (e *endpoint) wantUntouched() {
+	e.t.Helper()
+	if n := e.store.visits(); n != 0 {
+		e.t.Errorf("the store was visited %d times by what was refused, want 0: anybody could fill it", n)
+	}
+}
+
+// wantReleased complains unless the failed message runs again with its next attempt and is then handled.
+func (e *endpoint) settled(state core.State) {
+	e.t.Helper()
+	deadline := time.Now().Add(patience) //nolint:forbidigo // the settling may follow the answer
+	for e.store.states()[state] == 0 {
+		if time.Now().After(deadline) { //nolint:forbidigo // see above
+			e.t.Errorf("the store holds %v, want one message %v", e.store.states(), state)
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+var errSuite = errors.New("reported by the handler")
