@@ -224,20 +224,21 @@ func (c *claims) claim(ctx context.Context, key Key, stamp int64) (claim, verdic
 	return claim{}, inFlight, old, nil
 }
 
-// undo releases a claim of which it is unknown whether it was made. The handler never ran for it, so the attempt itself
-// must still count as newer than the mark.
+// undo takes back a claim of which it is unknown whether it was made. The handler never ran for it, so the attempt itself
+// must still count as newer than the mark, and of a takeover the outcome before it stays unknown.
 func (c *claims) undo(ctx context.Context, key Key, old, claimed record, stamp int64) {
 	sctx := storeContext(ctx, c.timeout/4)
 	defer sctx.finish()
-	tomb := c.protocol.release(claimed)
-	tomb.reruns = old.reruns
-	if old.state == 0 && stamp != 0 {
-		tomb.mark = stamp - 1
-	} else {
-		tomb.mark = old.mark
+	undone := c.protocol.release(claimed)
+	undone.reruns, undone.mark = old.reruns, old.mark
+	switch {
+	case old.state == Claimed:
+		undone.state, undone.leaseEnd = Claimed, old.leaseEnd
+	case old.state == 0 && stamp != 0:
+		undone.mark = stamp - 1
 	}
 	// An error leaves the claim to its lease: the same as a crash at this point.
-	_, _ = c.store.Swap(sctx, key, claimed.encode(), tomb.encode(), c.life(tomb, c.nowMilli()))
+	_, _ = c.store.Swap(sctx, key, claimed.encode(), undone.encode(), c.life(undone, c.nowMilli()))
 }
 
 // errLost: another attempt has taken the message over.
@@ -253,44 +254,48 @@ func (c *claims) release(ctx context.Context, cl claim) error {
 	return c.settle(ctx, cl, c.protocol.release(cl.rec))
 }
 
-// settleTries bounds the tries of one settlement; each has an equal share of the store timeout.
-const settleTries = 3
-
+// settle writes the outcome, again and again until half of what is left of the store timeout would pass in waiting. Each
+// try may take half of what is left, so that neither a slow store nor a short outage spends all of it.
 func (c *claims) settle(ctx context.Context, cl claim, next record) error {
-	old, want := cl.rec.encode(), next.encode()
-	var err error
-	for try := range settleTries {
-		if try > 0 {
-			time.Sleep(c.timeout / 100 * time.Duration(try))
+	deadline := time.Now().Add(c.timeout) //nolint:forbidigo // timeouts of I/O run on real time
+	for pause := c.timeout / 40; ; pause *= 2 {
+		err := c.settleOnce(ctx, time.Until(deadline)/2, cl, next)
+		if _, failed := asError(err); !failed || pause > time.Until(deadline)/2 {
+			return err
 		}
-		sctx := storeContext(ctx, c.timeout/settleTries)
-		var got Value
-		got, err = c.store.Swap(sctx, cl.key, old, want, c.life(next, c.nowMilli()))
-		if err == nil && got == (Value{}) && next.state == Done {
-			// The store lost the claim (a failover, a restart): the success is what must not be lost with it.
-			got, err = c.store.Swap(sctx, cl.key, Value{}, want, c.life(next, c.nowMilli()))
-		}
-		sctx.finish()
-		if err != nil {
-			continue
-		}
-		if got == want || got == (Value{}) {
-			return nil
-		}
-		live, derr := decode(got)
-		if derr != nil {
-			return derr
-		}
-		if live.token == cl.rec.token && live.state == Done {
-			return errCommitted
-		}
-		return errLost
+		time.Sleep(pause)
 	}
-	return storeError("settling", err)
 }
 
-// errCommitted: the handler committed the claim itself, so whatever it answered the message is handled.
-var errCommitted = errors.New("the handler committed the message itself")
+// settleOnce returns an [*Error] if the store failed, and errLost or errCommitted if the claim is not ours any more.
+func (c *claims) settleOnce(ctx context.Context, timeout time.Duration, cl claim, next record) error {
+	sctx := storeContext(ctx, timeout)
+	defer sctx.finish()
+	want := next.encode()
+	got, err := c.store.Swap(sctx, cl.key, cl.rec.encode(), want, c.life(next, c.nowMilli()))
+	if err == nil && got == (Value{}) && next.state == Done {
+		// The store lost the claim (a failover, a restart): the success is what must not be lost with it.
+		got, err = c.store.Swap(sctx, cl.key, Value{}, want, c.life(next, c.nowMilli()))
+	}
+	if err != nil {
+		return storeError("settling", err)
+	}
+	if got == want || got == (Value{}) {
+		return nil
+	}
+	live, err := decode(got)
+	switch {
+	case err != nil:
+		return storeError("settling", err)
+	case live.state == Done && live.generation == cl.rec.generation: // the token may be of a redelivery since
+		return errCommitted
+	default:
+		return errLost
+	}
+}
+
+// errCommitted: this admission is on record as handled already, by the handler itself or by a try whose reply was lost.
+var errCommitted = errors.New("the message is on record as handled already")
 
 // peek reads the live record without writing: it expects a value that no store can hold for this key.
 func (c *claims) peek(ctx context.Context, key Key) (Value, error) {
