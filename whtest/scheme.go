@@ -508,7 +508,7 @@ func checkJunk(a *audit) {
 			}
 			return r
 		}, s.Text)
-		junk = append(junk, core.Signature{Label: s.Label, Text: changed}, core.Signature{Label: s.Label}, core.Signature{Label: "other", Text: s.Text})
+		junk = append(junk, core.Signature{Label: s.Label, Text: changed}, core.Signature{Label: s.Label}, core.Signature{Label: "other", Text: changed})
 	}
 	for what, list := range map[string][]core.Signature{"behind": slices.Concat(genuine, junk), "in front": slices.Concat(junk, genuine)} {
 		at.Signatures = list
