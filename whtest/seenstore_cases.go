@@ -1,0 +1,694 @@
+package whtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+func storeCases() []storeCase {
+	return []storeCase{
+		{
+			"one winner",
+			"of concurrent swaps from no record exactly one happens, and every other returns the winner's value. Otherwise a message " +
+				"that arrives twice at once is handled twice. Reading and writing must be one atomic step of the engine: a script, a " +
+				"conditional statement, a lock around both.",
+			oneWinner,
+		},
+		{
+			"one takeover",
+			"of concurrent swaps from the same value exactly one happens. Otherwise, after a crash, two attempts take the message over. " +
+				"A store that can only set what is absent is not enough: a live value is replaced when it equals old.",
+			oneTakeover,
+		},
+		{
+			"fencing",
+			"a swap whose old is no longer the live value writes nothing and returns the live value. Otherwise a handler that overran its " +
+				"lease overwrites the claim of the attempt that took over. Compare old in the statement that writes.",
+			fencing,
+		},
+		{
+			"all bytes are compared",
+			"old is compared in all its 40 bytes. Values that share a token, or a prefix, are different records of one message: its claim " +
+				"and its release have the same token.",
+			allBytesCompared,
+		},
+		{
+			"idempotence",
+			"the same call again, while its value is live, returns next. Clients repeat calls whose reply was lost: if the repeated claim " +
+				"looked like a lost one, nobody would handle the message. Return next if the live value already equals it, before comparing old.",
+			idempotence,
+		},
+		{
+			"no write where the expected record is gone",
+			"a swap from a value to another does nothing when there is no record, and returns the zero Value. Otherwise a late handler " +
+				"brings a record back that has expired. An upsert must only be used when old is zero.",
+			noWriteWhereGone,
+		},
+		{
+			"values come back unchanged",
+			"all 40 bytes come back as they were written, whatever they are. Text columns, C strings, trimming and signed numbers change " +
+				"them. Store a Value as bytes of fixed length.",
+			fidelity,
+		},
+		{
+			"any 32 bytes are a key",
+			"keys that differ in any bit are different messages. A shortened key, one that ends at a NUL byte, and one compared without case " +
+				"make two messages one, and the second is acknowledged unseen. Store a Key as bytes, or hexadecimal, all of it.",
+			anyKey,
+		},
+		{
+			"a record lives for its ttl",
+			"a record is there for ttl, from the call on, and gone by then and the grain: earlier, and a captured attempt can be replayed; later, and the " +
+				"store fills. Round up to the engine's unit. If the engine removes lazily, compare the expiry when reading.",
+			livesForTTL,
+		},
+		{
+			"a swap lengthens the life",
+			"a swap that happens sets a new life, counted from it. Otherwise a handled message is forgotten when its claim would have been. " +
+				"Set the expiry in the statement that replaces the value.",
+			lengthens,
+		},
+		{
+			"a swap shortens the life",
+			"a swap that happens sets a new life, also a shorter one: do not keep the later of the two.",
+			shortens,
+		},
+		{
+			"a swap that does not happen leaves the life alone",
+			"only a swap that happens touches the expiry. Otherwise whoever re-sends attempts keeps a record alive, or ends it.",
+			loserLeavesLife,
+		},
+		{
+			"an expired record matches nothing",
+			"a record whose time is over is no record, even if the engine still holds it: a swap from it does nothing and " +
+				"returns the zero Value, and a swap from none happens.",
+			expiredMatchesNothing,
+		},
+		{
+			"a long ttl does not overflow",
+			"ttl may be ten years, and a record with it is there. Check the arithmetic of the expiry.",
+			longTTL,
+		},
+		{
+			"no record is lost among many",
+			"a live record is never dropped to make room. A cache that evicts (LRU, a Redis with allkeys-lru, memcached) makes forgotten messages new " +
+				"again; a store that is full returns an error that wraps core.ErrStoreFull.",
+			manyRecords,
+		},
+		{
+			"linearizable",
+			"concurrent swaps of one key behave as if they happened one after the other, each between its call and its return. A replica " +
+				"or a cache that answers with what was there a moment ago breaks that; so does a read before the write outside its transaction.",
+			linearizable,
+		},
+		{
+			"a context that ended is an error",
+			"a call whose context has ended returns its error (errors.Is finds context.Canceled or DeadlineExceeded) and does not write. Pass ctx to the client; a store " +
+				"without I/O asks ctx.Err() first.",
+			endedContext,
+		},
+		{
+			"a lost reply",
+			"a swap that was carried out but whose reply was lost returns an error, or is repeated by the store and returns next; " +
+				"called again it returns next. It never returns a nil error with another value.",
+			lostReply,
+		},
+		{
+			"engine down and back",
+			"while the engine fails, Swap returns an error within the deadline of its context, never the zero Value with a nil error, which would " +
+				"mean that the message is new. When the engine is back the store works again by itself, with the records it had.",
+			downAndBack,
+		},
+		{
+			"restart on the same data",
+			"a store that does not say Forgets() keeps its records over a restart of the program, with their lives.",
+			restart,
+		},
+		{
+			"the whole protocol",
+			"a verifier on this store runs a message, runs it again after a failure, acknowledges its redelivery and refuses its replay. If only this " +
+				"case fails, the store may refuse core's values or answer too slowly.",
+			wholeProtocol,
+		},
+	}
+}
+
+// race calls the store at once from n callers, each with a value of its own, and returns who won and what all of them saw.
+func (t *storeTest) race(n int, key core.Key, old core.Value) {
+	t.Helper()
+	type result struct{ next, got core.Value }
+	results := make([]result, n)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range results {
+		wg.Go(func() {
+			next := newValue()
+			<-start
+			got, err := t.store.Swap(t.Context(), key, old, next, long)
+			if err != nil {
+				t.Errorf("Swap returned an error: %v", err)
+			}
+			results[i] = result{next, got}
+		})
+	}
+	close(start)
+	wg.Wait()
+	winners, winner := 0, none
+	for _, r := range results {
+		if r.got == r.next {
+			winners, winner = winners+1, r.next
+		}
+	}
+	if winners != 1 {
+		t.Fatalf("%d of %d concurrent swaps from %s happened, not one", winners, n, show(old))
+	}
+	for _, r := range results {
+		if r.got != winner {
+			t.Fatalf("a swap that lost returned %s, not the winner's value %s", show(r.got), show(winner))
+		}
+	}
+	t.mustRead(key, winner)
+}
+
+func oneWinner(t *storeTest) {
+	for range 50 {
+		t.race(32, newKey(), none)
+	}
+}
+
+func oneTakeover(t *storeTest) {
+	for range 20 {
+		key, old := newKey(), newValue()
+		t.mustSwap(key, none, old, long)
+		t.race(32, key, old)
+	}
+}
+
+func fencing(t *storeTest) {
+	key, first, second := newKey(), newValue(), newValue()
+	t.mustSwap(key, none, first, long)
+	t.mustSwap(key, first, second, long)
+	t.mustKeep(key, second, first, newValue())
+	t.mustKeep(key, second, none, newValue())
+	t.mustKeep(key, second, newValue(), newValue())
+}
+
+func allBytesCompared(t *storeTest) {
+	key, live := newKey(), newValue()
+	t.mustSwap(key, none, live, long)
+	for i := range live {
+		almost := live
+		almost[i] ^= 1
+		t.mustKeep(key, live, almost, newValue())
+		if t.Failed() {
+			t.Fatalf("old differed from the live value in byte %d only", i)
+		}
+	}
+	// As a release does: next has the token of old.
+	released := live
+	released[9] = byte(core.Released) << 6
+	t.mustSwap(key, live, released, long)
+	t.mustKeep(key, released, live, newValue())
+	// Idempotence is not for a value that only looks like next.
+	t.mustKeep(key, released, none, live)
+}
+
+func idempotence(t *storeTest) {
+	key, old := newKey(), none
+	for _, next := range []core.Value{newValue(), newValue(), newValue()} {
+		for range 3 {
+			t.mustSwap(key, old, next, long)
+			t.mustRead(key, next)
+		}
+		old = next
+	}
+}
+
+func noWriteWhereGone(t *storeTest) {
+	key := newKey()
+	t.mustKeep(key, none, newValue(), newValue())
+	t.mustSwap(key, none, newValue(), long) // and the key is not spoiled
+}
+
+func fidelity(t *storeTest) {
+	fill := func(b byte) core.Value { return core.Value(bytes.Repeat([]byte{b}, len(core.Value{}))) }
+	values := []core.Value{
+		fill(0xff), fill(0x80), fill(0x7f), fill(' '), fill('\n'), fill('\''), fill('\\'), fill('%'), fill('0'), fill(1),
+		{0: 1},
+		{39: 1},
+		{20: 0xff},
+		{0: 0x80},
+		{0: 0x7f},
+		{7: 1, 8: 1, 9: byte(core.Done) << 6},
+		{38: ' ', 39: ' '},
+		core.Value([]byte("\xff\xfe\x00\x00\xc3\x28 text \x00 after NUL \x1a\r\n\t\"'`;--\x00\x00\x00\x00")),
+	}
+	for range 16 {
+		var v core.Value
+		k, l := newKey(), newKey()
+		copy(v[copy(v[:], k[:]):], l[:])
+		values = append(values, v)
+	}
+	for _, v := range values {
+		key, next := newKey(), newValue()
+		t.mustSwap(key, none, v, long)
+		t.mustRead(key, v)
+		t.mustSwap(key, v, next, long)
+		t.mustSwap(key, next, v, long)
+		t.mustRead(key, v)
+	}
+}
+
+func anyKey(t *storeTest) {
+	base := newKey()
+	base[5], base[15], base[31] = 'a', 'a', 'a' // so that there is a letter in both cases, and no chance of a NUL
+	keys := []core.Key{base}
+	for i := range 256 { // every bit
+		k := base
+		k[i/8] ^= 1 << (i % 8)
+		keys = append(keys, k)
+	}
+	// NUL from each position on: equal to a C string up to there, and to each other when zeros are trimmed.
+	for i := range base {
+		k := base
+		clear(k[i:])
+		keys = append(keys, k)
+		k[31] = 'b'
+		keys = append(keys, k)
+	}
+	for _, end := range []string{" ", "  ", "\n", "\xff", "\xff\xff"} {
+		k := base
+		copy(k[32-len(end):], end)
+		keys = append(keys, k)
+	}
+	keys = append(keys, core.Key(bytes.Repeat([]byte{0xff}, 32)))
+
+	values := make(map[core.Key]core.Value, len(keys))
+	for _, k := range keys {
+		if _, twice := values[k]; twice {
+			continue
+		}
+		values[k] = newValue()
+		if got := t.swap(k, none, values[k], long); got != values[k] {
+			t.Fatalf("the new key %x has the record of another key", k)
+		}
+	}
+	for k, v := range values {
+		if got := t.read(k); got != v {
+			t.Fatalf("the key %x lost its record to another key", k)
+		}
+	}
+}
+
+// Lives of the ttl cases: long enough to be sampled, short enough to wait for.
+const (
+	shortLife = 150 * time.Millisecond
+	sample    = 5 * time.Millisecond
+	slack     = 20 * time.Millisecond
+)
+
+func now() time.Time { return time.Now() } //nolint:forbidigo // a store's life is real time
+
+// mustLive samples until the record must be gone. A sample proves that the record ended early if it was answered before the
+// end counted from the swap's call, and late if it was asked after the end counted from the swap's return.
+func (t *storeTest) mustLive(key core.Key, value core.Value, ttl time.Duration, called, returned time.Time) {
+	t.Helper()
+	seen := 0
+	for {
+		asked := now()
+		got := t.read(key)
+		answered := now()
+		switch {
+		case got != value && got != none:
+			t.Fatalf("the live value is %s, not %s", show(got), show(value))
+		case got == none && answered.Before(called.Add(ttl)):
+			t.Fatalf("the record was gone after %v, though its ttl is %v", answered.Sub(called), ttl)
+		case got == value && asked.After(returned.Add(ttl+max(t.grain, slack))):
+			t.Fatalf("the record is still there after %v, though its ttl is %v and the grain %v", asked.Sub(returned), ttl, max(t.grain, slack))
+		case got == value:
+			seen++
+		case asked.After(returned.Add(ttl + max(t.grain, slack))):
+			return
+		}
+		time.Sleep(sample)
+	}
+}
+
+func livesForTTL(t *storeTest) {
+	for _, ttl := range []time.Duration{shortLife, shortLife + 1500*time.Microsecond, 1501 * time.Microsecond, time.Millisecond} {
+		key, value := newKey(), newValue()
+		called := now()
+		t.mustSwap(key, none, value, ttl)
+		t.mustLive(key, value, ttl, called, now())
+	}
+}
+
+func lengthens(t *storeTest) {
+	key, first, second := newKey(), newValue(), newValue()
+	t.mustSwap(key, none, first, shortLife+t.grain)
+	called := now()
+	t.mustSwap(key, first, second, 2*(shortLife+t.grain))
+	t.mustLive(key, second, 2*(shortLife+t.grain), called, now())
+}
+
+func shortens(t *storeTest) {
+	key, first, second := newKey(), newValue(), newValue()
+	t.mustSwap(key, none, first, long)
+	called := now()
+	t.mustSwap(key, first, second, shortLife)
+	t.mustLive(key, second, shortLife, called, now())
+}
+
+func loserLeavesLife(t *storeTest) {
+	key, value := newKey(), newValue()
+	called := now()
+	t.mustSwap(key, none, value, shortLife)
+	returned := now()
+	for _, ttl := range []time.Duration{time.Millisecond, long} {
+		if got := t.swap(key, none, newValue(), ttl); got != value && now().Before(called.Add(shortLife)) {
+			t.Fatalf("a second claim returned %s, not the live value", show(got))
+		}
+		if now().After(called.Add(shortLife)) {
+			return // too slow a machine to tell
+		}
+	}
+	t.mustLive(key, value, shortLife, called, returned)
+}
+
+func expiredMatchesNothing(t *storeTest) {
+	key, value, other := newKey(), newValue(), newKey()
+	t.mustSwap(key, none, value, time.Millisecond)
+	t.mustSwap(other, none, value, time.Millisecond)
+	time.Sleep(time.Millisecond + max(t.grain, slack))
+	next := newValue()
+	if got := t.swap(key, value, next, long); got != none {
+		t.Errorf("a swap from an expired value returned %s, not the zero Value", show(got))
+	}
+	t.mustRead(key, none)
+	if got := t.swap(other, none, next, long); got != next {
+		t.Errorf("a swap from no record, over an expired one, returned %s, not next", show(got))
+	}
+	t.mustRead(other, next)
+}
+
+func longTTL(t *storeTest) {
+	for _, ttl := range []time.Duration{25 * time.Hour, 30 * 24 * time.Hour, 10 * 365 * 24 * time.Hour} {
+		key, value := newKey(), newValue()
+		t.mustSwap(key, none, value, ttl)
+		t.mustRead(key, value)
+	}
+}
+
+func manyRecords(t *storeTest) {
+	const callers, each = 16, 250
+	var wg sync.WaitGroup
+	lost := make([]int, callers)
+	for i := range callers {
+		wg.Go(func() {
+			keys := make(map[core.Key]core.Value, each)
+			for range each {
+				k, v := newKey(), newValue()
+				keys[k] = v
+				if got, err := t.store.Swap(t.Context(), k, none, v, long); err != nil || got != v {
+					t.Errorf("a claim of a new key returned %s, %v", show(got), err)
+					return
+				}
+			}
+			for k, v := range keys {
+				if got, err := t.store.Swap(t.Context(), k, newValue(), newValue(), long); err != nil {
+					t.Errorf("Swap returned an error: %v", err)
+					return
+				} else if got != v {
+					lost[i]++
+				}
+			}
+		})
+	}
+	wg.Wait()
+	total := 0
+	for _, n := range lost {
+		total += n
+	}
+	if total > 0 {
+		t.Errorf("of %d live records %d were lost", callers*each, total)
+	}
+}
+
+// storeOp is one call in the history of a key.
+type storeOp struct {
+	called, returned time.Time
+	old, next, got   core.Value
+}
+
+func (o *storeOp) happened() bool { return o.got == o.next }
+
+func linearizable(t *storeTest) {
+	const keys, callers, each = 3, 8, 100
+	for range keys {
+		key := newKey()
+		histories := make([][]storeOp, callers)
+		var wg sync.WaitGroup
+		for i := range histories {
+			wg.Go(func() {
+				var seen core.Value
+				for range each {
+					op := storeOp{old: seen, next: newValue(), called: now()}
+					var err error
+					op.got, err = t.store.Swap(t.Context(), key, op.old, op.next, long)
+					op.returned = now()
+					if err != nil {
+						t.Errorf("Swap returned an error: %v", err)
+						return
+					}
+					histories[i] = append(histories[i], op)
+					seen = op.got
+				}
+			})
+		}
+		wg.Wait()
+		var history []storeOp
+		for _, h := range histories {
+			history = append(history, h...)
+		}
+		if fault := checkHistory(history); fault != "" {
+			t.Fatalf("%d concurrent callers of one key: %s", callers, fault)
+		}
+	}
+}
+
+// checkHistory says what is wrong with the history of a key, "" if nothing. Every value is written by one call only,
+// so the swaps that happened must form one chain from no record on, and each answer is a place in it. The
+// places must not go back between a call that returned and one that began later. That is all that linearizability asks here.
+func checkHistory(history []storeOp) string {
+	after := make(map[core.Value]core.Value)
+	for i := range history {
+		switch op := &history[i]; {
+		case !op.happened():
+		case after[op.old] != none:
+			return "two swaps from the same value " + show(op.old) + " happened"
+		default:
+			after[op.old] = op.next
+		}
+	}
+	place := map[core.Value]int{none: 0}
+	for v := after[none]; v != none; v = after[v] {
+		place[v] = len(place)
+	}
+	if len(place) != len(after)+1 {
+		return "a swap happened from a value that was never live"
+	}
+	for i := range history {
+		b := &history[i]
+		at, known := place[b.got]
+		if !known {
+			return "an answer is a value that no swap wrote: " + show(b.got)
+		}
+		if !b.happened() && b.got == b.old {
+			return "a swap from the value that was live did not happen: " + show(b.old)
+		}
+		for j := range history {
+			a := &history[j]
+			if !a.returned.Before(b.called) {
+				continue
+			}
+			if before := place[a.got]; before > at {
+				return "an answer is older than what a call that had returned before had seen: " + show(b.got)
+			} else if before == at && b.happened() {
+				return "a value was seen before it was written: " + show(b.got)
+			}
+		}
+	}
+	return ""
+}
+
+func endedContext(t *storeTest) {
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithDeadline(t.Context(), now().Add(-time.Second))
+	defer cancel()
+	for _, ctx := range []context.Context{cancelled, late} {
+		key, live := newKey(), newValue()
+		t.mustSwap(key, none, live, long)
+		fresh := newKey()
+		for _, call := range []struct {
+			key core.Key
+			old core.Value
+		}{{fresh, none}, {key, live}} {
+			if _, err := t.store.Swap(ctx, call.key, call.old, newValue(), long); !errors.Is(err, ctx.Err()) {
+				t.Errorf("Swap with a context that ended (%v) returned the error %v", ctx.Err(), err)
+			}
+		}
+		t.mustRead(fresh, none)
+		t.mustRead(key, live)
+	}
+}
+
+func lostReply(t *storeTest) {
+	if t.loseReply == nil {
+		t.Skip("needs the option StoreLoseReply")
+	}
+	key, old := newKey(), none
+	for range 2 { // a claim, then a change
+		next := newValue()
+		t.loseReply(t, t.store)
+		ctx, cancel := t.limited()
+		got, err := t.store.Swap(ctx, key, old, next, long)
+		cancel()
+		if err == nil && got != next {
+			t.Errorf("the swap whose reply was lost returned %s and no error", show(got))
+		}
+		t.mustSwap(key, old, next, long)
+		t.mustKeep(key, next, old, newValue())
+		old = next
+	}
+}
+
+func downAndBack(t *storeTest) {
+	if t.breakIt == nil {
+		t.Skip("needs the option StoreBreak")
+	}
+	key, value := newKey(), newValue()
+	t.mustSwap(key, none, value, long)
+	repair := t.breakIt(t, t.store)
+	for _, k := range []core.Key{key, newKey()} {
+		called := now()
+		ctx, cancel := t.limited()
+		got, err := t.store.Swap(ctx, k, none, newValue(), long)
+		cancel()
+		if err == nil {
+			t.Errorf("with the engine down Swap returned %s and no error", show(got))
+		}
+		if took := now().Sub(called); took > 4*time.Second {
+			t.Errorf("with the engine down Swap took %v under a deadline of 2 s", took)
+		}
+	}
+	repair()
+	var err error
+	for until := now().Add(10 * time.Second); now().Before(until); time.Sleep(10 * sample) {
+		ctx, cancel := t.limited()
+		_, err = t.store.Swap(ctx, newKey(), newValue(), newValue(), time.Millisecond)
+		cancel()
+		if err == nil {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatalf("10 s after the engine came back: %v", err)
+	}
+	if got := t.read(key); got != value && !(got == none && t.forgets()) {
+		t.Errorf("after the engine came back the record is %s, not %s", show(got), show(value))
+	}
+	fresh := newKey()
+	t.mustSwap(fresh, none, value, long)
+}
+
+func restart(t *storeTest) {
+	switch {
+	case t.forgets():
+		t.Skip("the store says that it forgets at restart")
+	case t.reopen == nil:
+		t.Skip("needs the option StoreReopen")
+	}
+	kept, value := newKey(), newValue()
+	t.mustSwap(kept, none, value, long)
+	brief := newKey()
+	called := now()
+	ttl := 2*shortLife + t.grain
+	t.mustSwap(brief, none, value, ttl)
+	returned := now()
+	t.store = t.reopen(t, t.store)
+	t.mustRead(kept, value)
+	t.mustSwap(kept, value, newValue(), long)
+	t.mustLive(brief, value, ttl, called, returned)
+}
+
+// wholeBody is a body that was read.
+type wholeBody []byte
+
+// ReadBody implements [core.BodyReader].
+func (b wholeBody) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
+
+func wholeProtocol(t *storeTest) {
+	secret := core.GenerateSecret()
+	v, err := core.New(core.Secrets(secret), t.store, nil)
+	if err != nil {
+		t.Fatalf("core.New on a new store: %v", err)
+	}
+	signer, err := core.NewSigner(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, start := core.NewID(), now()
+	// attempt sends the message, stamped so many seconds from the start on.
+	attempt := func(stamp int) *core.Delivery {
+		t.Helper()
+		r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}}
+		body := wholeBody("{}")
+		if err := signer.Sign(r.Header, id, start.Add(time.Duration(stamp)*time.Second), body); err != nil {
+			t.Fatal(err)
+		}
+		return v.Admit(t.Context(), r, body)
+	}
+	admitted := func(what string, stamp int) *core.Delivery {
+		t.Helper()
+		d := attempt(stamp)
+		if d.Err() != nil {
+			t.Fatalf("%s was not admitted: %v", what, d.Err())
+		}
+		return d
+	}
+	refused := func(what string, stamp int, want core.Reason) {
+		t.Helper()
+		if d := attempt(stamp); d.Err() == nil || d.Err().Reason != want {
+			t.Fatalf("%s: got %v, want %s", what, d.Err(), want)
+		}
+	}
+	first := admitted("the first attempt", 0)
+	refused("an attempt while the first runs", 1, core.ErrInFlight)
+	first.Settle(http.StatusInternalServerError)
+	again := admitted("the first attempt again, after a failure", 0)
+	refused("an attempt while it runs", 0, core.ErrInFlight)
+	again.Settle(http.StatusNoContent)
+	refused("the attempt that was handled", 0, core.ErrReplay)
+	refused("a newer attempt of the handled message", 2, core.ErrRedelivery)
+	refused("the acknowledged attempt", 2, core.ErrReplay)
+	refused("an attempt between", 1, core.ErrReplay)
+	if got := attempt(3).Answer(); got == nil || got.Status != http.StatusNoContent {
+		t.Errorf("a redelivery is answered %+v, not with the status of the first success", got)
+	}
+}
+
+// show shortens a value for messages: its first and its last bytes.
+func show(v core.Value) string {
+	if v == none {
+		return "none"
+	}
+	return hex.EncodeToString(v[:10]) + "…" + hex.EncodeToString(v[34:])
+}
