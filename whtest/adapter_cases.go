@@ -1,16 +1,33 @@
 package whtest
 
 import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
 
 	"github.com/hookonce/hookonce/core"
 )
 
 // adapterCases is the table that every adapter runs.
 func adapterCases() []adapterCase {
+	return slices.Concat(deliveryCases(), refusalCases(), bodyCases(), outcomeCases(), configCases(), crowdCases())
+}
+
+// deliveryCases: what reaches the handler.
+func deliveryCases() []adapterCase {
 	return []adapterCase{
 		{
-			name: "a genuine message reaches the handler whole", why: "authentic, fresh, new: it must be handled, with the message at hand",
+			name: "a genuine message reaches the handler whole", why: "authentic, fresh and new: the handler must run, with every field of the message",
 			run: func(t *adapterRun) {
 				var got, fromCtx core.Message
 				var ok bool
@@ -20,31 +37,808 @@ func adapterCases() []adapterCase {
 					c.Status(http.StatusNoContent)
 					return nil
 				})
-				e.want("genuine", e.send(e.sign("msg_1", 0, `{"a":1}`)), http.StatusNoContent)
+				a := e.sign("msg_1", 0, `{"a":1}`)
+				e.want("genuine", e.send(a), http.StatusNoContent)
 				e.wantRuns(1)
-				if !ok || got.ID != "msg_1" || fromCtx.ID != "msg_1" || string(got.Body) != `{"a":1}` {
-					t.Errorf("the handler saw %+v; FromContext %+v, %v", got, fromCtx, ok)
+				stamp := strconv.FormatInt(got.Timestamp.Unix(), 10)
+				if got.ID != "msg_1" || !got.IDSigned || string(got.Body) != `{"a":1}` || !got.BodySigned || got.Scheme != "standard" ||
+					got.Source != "" || got.KeyID != "key-1" || got.Generation == 0 || stamp != a.header.Get("Webhook-Timestamp") {
+					t.Errorf("the handler saw %+v", got)
+				}
+				if !ok || fromCtx.ID != got.ID || fromCtx.Generation != got.Generation {
+					t.Errorf("FromContext gives %+v, %v: put Delivery.Context into the request", fromCtx, ok)
 				}
 			},
 		},
 		{
-			name: "a message that was handled is acknowledged", why: "anything but 2xx makes the sender retry for days",
+			name: "a message that was handled is acknowledged with its first status", why: "anything but 2xx makes the sender retry for days and then give the endpoint up",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusAccepted))
-				e.want("first", e.send(e.sign("msg_1", 0, "{}")), http.StatusAccepted)
+				first := e.send(e.sign("msg_1", 0, "{}"))
+				e.want("first", first, http.StatusAccepted)
+				if first.header.Get(core.RedeliveryHeader) != "" {
+					t.Errorf("the first attempt is marked as a redelivery")
+				}
 				e.wantAcknowledged("redelivery", e.send(e.sign("msg_1", 1, "{}")), http.StatusAccepted)
+				e.wantAcknowledged("an attempt overtaken on the way", e.send(e.sign("msg_1", -1, "{}")), http.StatusAccepted)
 				e.wantRuns(1)
 			},
 		},
 		{
-			name: "an error of the handler releases", why: "the framework renders the error after the adapter: it is a failure although nothing is written yet",
-			errors: true, run: func(t *adapterRun) {
-				e := t.serve(nil, func(*AdapterCall) error { return errSuite })
-				if got := e.send(e.sign("msg_1", 0, "{}")); isSuccess(got.status) {
-					t.Errorf("answered %d", got.status)
-				}
-				e.settled(core.Released)
+			name: "an exact replay is refused", why: "a captured request sent again is not the sender's",
+			run: func(t *adapterRun) {
+				e := t.serve(nil, answerWith(http.StatusOK))
+				a := e.sign("msg_1", 0, "{}")
+				e.want("first", e.send(a), http.StatusOK)
+				e.wantProblem("replay", e.send(a), http.StatusConflict, "replay")
+				e.wantRuns(1)
 			},
 		},
+		{
+			name: "an attempt in flight holds off the next", why: "acknowledging it would lose the message if the first attempt fails; so it is told to come later",
+			run: func(t *adapterRun) {
+				entered, leave := make(chan struct{}), make(chan struct{})
+				e := t.serve(nil, func(c *AdapterCall) error {
+					close(entered)
+					<-leave
+					c.Status(http.StatusOK)
+					return nil
+				})
+				first := make(chan answered, 1)
+				a, later := e.sign("msg_1", 0, "{}"), e.sign("msg_1", 1, "{}")
+				go func() { first <- e.send(a) }()
+				if !within(entered) {
+					close(leave)
+					t.Fatalf("the handler did not run")
+				}
+				e.wantProblem("newer attempt", e.send(later), http.StatusServiceUnavailable, "in-flight")
+				e.wantProblem("same attempt", e.send(a), http.StatusServiceUnavailable, "in-flight")
+				close(leave)
+				e.want("first", <-first, http.StatusOK)
+				e.wantAcknowledged("afterwards", e.send(later), http.StatusOK)
+				e.wantRuns(1)
+			},
+		},
+		{
+			name: "svix headers work", why: "many senders use the svix-* names",
+			run: func(t *adapterRun) {
+				e := t.serve(nil, answerWith(http.StatusOK))
+				a := e.sign("msg_1", 0, "{}")
+				for _, part := range []string{"Id", "Timestamp", "Signature"} {
+					a.header["Svix-"+part] = a.header["Webhook-"+part]
+				}
+				e.want("both sets, equal", e.send(a), http.StatusOK)
+				b := e.sign("msg_2", 0, "{}")
+				for _, part := range []string{"Id", "Timestamp", "Signature"} {
+					b.header["Svix-"+part] = b.header["Webhook-"+part]
+					b.header.Del("Webhook-" + part)
+				}
+				e.want("svix alone", e.send(b), http.StatusOK)
+				a.header.Set("Svix-Id", "msg_3")
+				e.wantProblem("both sets, different", e.send(a), http.StatusBadRequest, "malformed")
+			},
+		},
+		{
+			name: "all lines of a repeated signature header count", why: "proxies split lists into lines: an adapter that passes only the first or last one on breaks rotations",
+			run: func(t *adapterRun) {
+				e := t.serve(nil, answerWith(http.StatusOK))
+				const other = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+				for i, lines := range [][]string{{"", other}, {other, ""}} {
+					a := e.sign("msg_"+strconv.Itoa(i), 0, "{}")
+					genuine := a.header.Get("Webhook-Signature")
+					for n, line := range lines {
+						if line == "" {
+							lines[n] = genuine
+						}
+					}
+					a.header["Webhook-Signature"] = lines
+					e.want(fmt.Sprintf("genuine at line %d", 2-i), e.send(a), http.StatusOK)
+				}
+			},
+		},
+		{
+			name: "each key of a rotation works and is named", why: "while a secret is rotated both are accepted, and KeyID shows when the old one is out of use",
+			run: func(t *adapterRun) {
+				next, old := core.GenerateSecret(), core.GenerateSecret()
+				private, public := core.GenerateKeyPair()
+				var key string
+				e := t.serveKeys(core.Secrets(next, old, public), next, nil, func(c *AdapterCall) error {
+					key = c.Message.KeyID
+					c.Status(http.StatusOK)
+					return nil
+				})
+				for i, secret := range []string{next, old, private} {
+					e.signer = t.newSigner(secret)
+					e.want("key "+strconv.Itoa(i+1), e.send(e.sign("msg_"+strconv.Itoa(i), 0, "{}")), http.StatusOK)
+					if want := "key-" + strconv.Itoa(i+1); key != want {
+						t.Errorf("the message names %q as its key, want %q", key, want)
+					}
+				}
+			},
+		},
+		{
+			name: "what a handler keeps stays as it was", why: "frameworks reuse their buffers: strings or bodies that point into one change under a later request",
+			run: func(t *adapterRun) {
+				var kept []core.Message
+				e := t.serve(nil, func(c *AdapterCall) error {
+					m, _ := core.FromContext(c.Context)
+					kept = append(kept, c.Message, m)
+					c.Status(http.StatusOK)
+					return nil
+				})
+				var want []string
+				for i := range 8 {
+					id, body := fmt.Sprintf("msg_%c", 'A'+i), strings.Repeat(string(rune('a'+i)), 64)
+					e.want("attempt", e.send(e.sign(id, 0, body)), http.StatusOK)
+					want = append(want, id+" "+body, id+" "+body)
+				}
+				if len(kept) != len(want) {
+					t.Fatalf("%d messages kept, want %d", len(kept), len(want))
+				}
+				for i, m := range kept {
+					if got := m.ID + " " + string(m.Body); got != want[i] {
+						t.Errorf("kept message %d became %q, was %q", i, got, want[i])
+					}
+				}
+				for i := range 8 { // and the store knows them all by their own ids
+					e.wantAcknowledged("redelivery", e.send(e.sign(fmt.Sprintf("msg_%c", 'A'+i), 1, "{}")), http.StatusOK)
+				}
+			},
+		},
+	}
+}
+
+// refusalCases: what does not reach the handler.
+func refusalCases() []adapterCase {
+	return []adapterCase{
+		{
+			name: "malformed headers are refused", why: "each of these has let somebody in elsewhere; the answer is core's, byte for byte",
+			run: func(t *adapterRun) {
+				e := t.serve(nil, answerWith(http.StatusOK))
+				for what, spoil := range map[string]func(http.Header){
+					"no id":                   func(h http.Header) { h.Del("Webhook-Id") },
+					"no timestamp":            func(h http.Header) { h.Del("Webhook-Timestamp") },
+					"no signature":            func(h http.Header) { h.Del("Webhook-Signature") },
+					"an id with a dot":        func(h http.Header) { h.Set("Webhook-Id", "msg_1.2") },
+					"two ids":                 func(h http.Header) { h.Add("Webhook-Id", "msg_2") },
+					"the id twice":            func(h http.Header) { h.Add("Webhook-Id", h.Get("Webhook-Id")) },
+					"two timestamps":          func(h http.Header) { h.Add("Webhook-Timestamp", h.Get("Webhook-Timestamp")) },
+					"a timestamp with a sign": func(h http.Header) { h.Set("Webhook-Timestamp", "+"+h.Get("Webhook-Timestamp")) },
+				} {
+					a := e.sign("msg_1", 0, "{}")
+					spoil(a.header)
+					e.wantProblem(what, e.send(a), http.StatusBadRequest, "malformed")
+				}
+				e.wantRuns(0)
+				e.wantUntouched()
+			},
+		},
+		{
+			name: "what is not authentic gets one answer", why: "a difference tells an attacker what to work on",
+			run: func(t *adapterRun) {
+				e := t.serve(nil, answerWith(http.StatusOK))
+				stranger := &endpoint{t: t, signer: t.newSigner(core.GenerateSecret())}
+				tampered := e.sign("msg_1", 0, `{"amount":1}`)
+				tampered.body = []byte(`{"amount":9}`)
+				var first answered
+				for what, a := range map[string]*attempt{
+					"tampered body": tampered, "stranger's key": stranger.sign("msg_1", 0, "{}"),
+					"stale": e.sign("msg_1", -400, "{}"), "from the future": e.sign("msg_1", 400, "{}"),
+				} {
+					got := e.send(a)
+					e.wantProblem(what, got, http.StatusUnauthorized, "unauthenticated")
+					got.header.Del("Date")
+					got.header.Del("Connection") // closes where the body was left unread
+					if first.header != nil && !maps.EqualFunc(first.header, got.header, slices.Equal) {
+						t.Errorf("%s: headers %v, others have %v", what, got.header, first.header)
+					}
+					first = got
+				}
+				e.wantRuns(0)
+				e.wantUntouched()
+			},
+		},
+		{
+			name: "a tenant's key opens nothing of another", why: "and an unknown tenant cannot be told from a wrong signature",
+			run: func(t *adapterRun) {
+				a, b := core.GenerateSecret(), core.GenerateSecret()
+				keys := map[string]*core.Keys{"/a": core.Secrets(a), "/b": core.Secrets(b)}
+				var source string
+				e := t.serveKeys(core.KeySourceFunc(func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
+					if k := keys[r.Path()]; k != nil {
+						return "tenant " + r.Path()[1:], k, nil
+					}
+					return "", nil, core.ErrUnknownSource
+				}), a, nil, func(c *AdapterCall) error {
+					source = c.Message.Source
+					c.Status(http.StatusOK)
+					return nil
+				})
+				to := func(path string, m *attempt) *attempt {
+					m.path = path
+					return m
+				}
+				e.want("own key", e.send(to("/a", e.sign("msg_1", 0, "{}"))), http.StatusOK)
+				if source != "tenant a" {
+					t.Errorf("the message names %q as its source, want tenant a", source)
+				}
+				other := e.send(to("/b", e.sign("msg_1", 0, "{}")))
+				e.wantProblem("another tenant's key", other, http.StatusUnauthorized, "unauthenticated")
+				unknown := e.send(to("/nobody", e.sign("msg_1", 0, "{}")))
+				e.wantProblem("unknown tenant", unknown, http.StatusUnauthorized, "unauthenticated")
+				e.signer = t.newSigner(b)
+				e.want("the same id at another tenant", e.send(to("/b", e.sign("msg_1", 0, "{}"))), http.StatusOK)
+				e.wantRuns(2)
+			},
+		},
+		{
+			name: "an outage is 503 and nothing is let through", why: "fail closed, and with Retry-After, so that the sender comes back",
+			run: func(t *adapterRun) {
+				e := t.serve(nil, answerWith(http.StatusOK))
+				for _, err := range []error{errors.New("connection refused"), fmt.Errorf("at capacity: %w", core.ErrStoreFull)} {
+					e.store.fail(err)
+					e.wantProblem(err.Error(), e.send(e.sign("msg_1", 0, "{}")), http.StatusServiceUnavailable, "unavailable")
+				}
+				e.wantRuns(0)
+				e.store.fail(nil)
+				e.want("back again", e.send(e.sign("msg_1", 1, "{}")), http.StatusOK)
+
+				down := t.serveKeys(core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+					return "", nil, errors.New("no route to the vault")
+				}), core.GenerateSecret(), nil, answerWith(http.StatusOK))
+				down.wantProblem("key source down", down.send(down.sign("msg_1", 0, "{}")), http.StatusServiceUnavailable, "unavailable")
+				down.wantRuns(0)
+			},
+		},
+		{
+			name: "a misconfiguration is 500", why: "a 401 would send people looking for a wrong secret",
+			run: func(t *adapterRun) {
+				secret := core.GenerateSecret()
+				e := t.serveKeys(core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+					return "", core.Secrets(secret), nil
+				}), secret, nil, answerWith(http.StatusOK))
+				e.wantProblem("source without a name", e.send(e.sign("msg_1", 0, "{}")), http.StatusInternalServerError, "misconfigured")
+				e.wantRuns(0)
+			},
+		},
+		{
+			name: "Deny answers refusals and nothing else", why: "a custom answer that caught acknowledgements would make the sender retry for days",
+			run: func(t *adapterRun) {
+				e := t.serve(nil, answerWith(http.StatusCreated), func(m *AdapterMount) { m.Deny = true })
+				a := e.sign("msg_1", 0, "{}")
+				e.want("genuine", e.send(a), http.StatusCreated)
+				e.wantAcknowledged("redelivery", e.send(e.sign("msg_1", 1, "{}")), http.StatusCreated)
+				bad := e.sign("msg_2", 0, "{}")
+				bad.body = []byte("[]")
+				got := e.send(bad)
+				e.want("tampered", got, http.StatusTeapot)
+				if strings.TrimSpace(got.body) != "denied: "+string(core.ErrNoMatch) {
+					t.Errorf("tampered: body %q: pass the error of core to Deny", got.body)
+				}
+				e.wantRuns(1)
+			},
+		},
+		{
+			name: "a challenge is answered as the scheme says", why: "senders check an endpoint before they use it; it is no refusal, so Deny does not see it",
+			run: func(t *adapterRun) {
+				e := t.serve(&core.Config{Scheme: challenging{}}, answerWith(http.StatusOK), func(m *AdapterMount) { m.Deny = true })
+				got := e.send(e.sign("msg_1", 0, "challenge"))
+				e.want("challenge", got, http.StatusOK)
+				if got.body != "response" || got.header.Get("Content-Type") != "text/x-challenge" {
+					t.Errorf("body %q with Content-Type %q", got.body, got.header.Get("Content-Type"))
+				}
+				e.wantRuns(0)
+				e.wantUntouched()
+			},
+		},
+	}
+}
+
+// challenging is a scheme with a challenge.
+type challenging struct{ core.StandardWebhooks }
+
+// Challenge implements core.Challenger.
+func (challenging) Challenge(r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+	if string(r.Body) != "challenge" {
+		return nil
+	}
+	return &core.Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/x-challenge"}}, Body: []byte("response")}
+}
+
+// bodyCases: how the body is read and given back.
+func bodyCases() []adapterCase {
+	return []adapterCase{
+		{
+			name: "every way of reading gives the signed bytes", why: "the body was read to verify it; the handler must find it as if nobody had",
+			run: func(t *adapterRun) {
+				var packed bytes.Buffer
+				z := gzip.NewWriter(&packed)
+				_, _ = z.Write([]byte(`{"packed":true}`))
+				_ = z.Close()
+				ways, way := []string{}, ""
+				var got []byte
+				var readErr error
+				e := t.serve(nil, func(c *AdapterCall) error {
+					if way == "" {
+						ways = slices.Sorted(maps.Keys(c.Bodies))
+					} else if got, readErr = c.Bodies[way](); !bytes.Equal(got, c.Message.Body) { //nolint:forbidigo // no MACs here
+						t.Errorf("%s gives %d bytes, Message.Body has %d", way, len(got), len(c.Message.Body))
+					}
+					c.Status(http.StatusOK)
+					return nil
+				})
+				e.want("which ways there are", e.send(e.sign("msg_0", 0, "{}")), http.StatusOK)
+				bodies := map[string]string{
+					"small": `{"b": [1, 2]}`, "empty": "", "900 kB": strings.Repeat("0123456789abcdef", 900<<6),
+					"not text": "\x00\xff\r\n\x80", "gzip": packed.String(), "not the gzip it says": "plain",
+				}
+				n := 0
+				for _, way = range ways {
+					for what, body := range bodies {
+						for _, chunked := range []bool{false, true} {
+							n++
+							a := e.sign("msg_"+strconv.Itoa(n), 0, body)
+							a.chunked = chunked
+							if strings.Contains(what, "gzip") {
+								a.header.Set("Content-Encoding", "gzip")
+							}
+							got = nil
+							e.want(fmt.Sprintf("%s body by %s, chunked %v", what, way, chunked), e.send(a), http.StatusOK)
+							if string(got) != body || readErr != nil {
+								t.Errorf("%s body by %s, chunked %v: %d bytes (%v), want the %d that were sent", what, way, chunked, len(got), readErr, len(body))
+							}
+						}
+					}
+				}
+			},
+		},
+		{
+			name: "the size limit is exact", why: "MaxBody is a promise in both directions",
+			run: func(t *adapterRun) {
+				const limit = 70_000
+				e := t.serve(&core.Config{MaxBody: limit}, answerWith(http.StatusOK))
+				for _, chunked := range []bool{false, true} {
+					what := fmt.Sprintf("chunked %v", chunked)
+					fits := e.sign("msg_"+what[8:], 0, strings.Repeat("a", limit))
+					fits.chunked = chunked
+					e.want(what+", limit", e.send(fits), http.StatusOK)
+					over := e.sign("over", 0, strings.Repeat("a", limit+1))
+					over.chunked = chunked
+					e.wantProblem(what+", one more", e.send(over), http.StatusRequestEntityTooLarge, "too-large")
+				}
+				e.wantRuns(2)
+				if n := e.store.visits(); n != 4 { // claim and commit of two
+					t.Errorf("the store was visited %d times, want 4: what is too large must not get there", n)
+				}
+			},
+		},
+		{
+			name: "an announced body that is too large is refused unread", why: "waiting for it would let anybody keep connections and memory busy", streams: true,
+			run: func(t *adapterRun) {
+				e := t.serve(nil, answerWith(http.StatusOK))
+				for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
+					got, took := e.raw(e.sign("msg_1", 0, "{}").head("Content-Length: 1073741824\r\n"+expect), false)
+					e.wantProblem("1 GiB announced "+expect, got, http.StatusRequestEntityTooLarge, "too-large")
+					wantSoon(t, took)
+				}
+				e.wantUntouched()
+			},
+		},
+		{
+			name: "a refusal does not wait for the rest of the body", why: "net/http reads what is left before it answers, without a deadline: such a sender keeps the connection for ever", streams: true,
+			run: func(t *adapterRun) {
+				for _, deny := range []bool{false, true} {
+					e := t.serve(nil, answerWith(http.StatusOK), func(m *AdapterMount) { m.Deny = deny })
+					a := e.sign("msg_1", 0, "{}")
+					a.header.Del("Webhook-Signature")
+					for _, framing := range []string{"Content-Length: 50\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: 50\r\nExpect: 100-continue\r\n"} {
+						got, took := e.raw(a.head(framing), false)
+						if deny {
+							e.want(framing, got, http.StatusTeapot)
+						} else {
+							e.wantProblem(framing, got, http.StatusBadRequest, "malformed")
+						}
+						if !got.closed {
+							t.Errorf("%q, Deny %v: no Connection: close with a body left unread", framing, deny)
+						}
+						wantSoon(t, took)
+					}
+				}
+			},
+		},
+		{
+			name: "a slow body is refused", why: "without a read deadline a few connections that send nothing are an outage", streams: true,
+			run: func(t *adapterRun) {
+				e := t.serve(&core.Config{BodyTimeout: 100 * time.Millisecond}, answerWith(http.StatusOK))
+				for _, text := range []string{
+					e.sign("msg_1", 0, "{}").head("Content-Length: 2\r\n"), e.sign("msg_1", 0, "{}").head("Content-Length: 2\r\n") + "{",
+					e.sign("msg_1", 0, "{}").head("Transfer-Encoding: chunked\r\n") + "1\r\n{\r\n",
+				} {
+					got, took := e.raw(text, false)
+					e.wantProblem("slow", got, http.StatusRequestTimeout, "too-slow")
+					wantSoon(t, took)
+				}
+				e.wantRuns(0)
+				e.wantUntouched()
+			},
+		},
+		{
+			name: "a body that breaks off is malformed", why: "it is no wrong signature, and must not be verified as if it were whole", streams: true,
+			run: func(t *adapterRun) {
+				e := t.serve(nil, answerWith(http.StatusOK))
+				a := e.sign("msg_1", 0, "{}") // the signature fits what does arrive
+				for _, text := range []string{
+					a.head("Content-Length: 3\r\n") + "{}", a.head("Transfer-Encoding: chunked\r\n") + "2\r\n{}\r\n",
+					a.head("Transfer-Encoding: chunked\r\n") + "2\r\n{}\r\nnonsense\r\n",
+				} {
+					got, _ := e.raw(text, true)
+					e.wantProblem("broken off", got, http.StatusBadRequest, "malformed")
+				}
+				e.wantRuns(0)
+				e.wantUntouched()
+			},
+		},
+		{
+			name: "connections are kept where nothing is wrong with them", why: "a deadline or a body left behind breaks the next request on the connection",
+			run: func(t *adapterRun) {
+				e := t.serve(&core.Config{BodyTimeout: 200 * time.Millisecond}, answerWith(http.StatusOK))
+				tampered := e.sign("msg_2", 0, "{}")
+				tampered.body = []byte("[]")
+				text := ""
+				for _, a := range []*attempt{e.sign("msg_1", 0, "{}"), tampered, e.sign("msg_1", 1, "{}"), e.sign("msg_3", 0, "")} {
+					text += a.head(fmt.Sprintf("Content-Length: %d\r\n", len(a.body))) + string(a.body)
+				}
+				e.pipeline(text, 300*time.Millisecond, e.sign("msg_4", 0, "{}"), http.StatusOK, http.StatusUnauthorized, http.StatusOK, http.StatusOK, http.StatusOK)
+				e.wantRuns(3)
+			},
+		},
+	}
+}
+
+// outcomeCases: what commits and what releases.
+func outcomeCases() []adapterCase {
+	cases := []adapterCase{
+		{
+			name: "an error of the handler releases", why: "the framework renders the error after the adapter: it is a failure although nothing is written yet",
+			errors: true, run: func(t *adapterRun) { t.releases(func(*AdapterCall) error { return errSuite }) },
+		},
+		{
+			name: "a hijack releases", why: "nobody sees what the handler answers on the bare connection", hijacks: true,
+			run: func(t *adapterRun) {
+				fail := true
+				e := t.serve(nil, func(c *AdapterCall) error {
+					if !fail {
+						c.Status(http.StatusOK)
+						return nil
+					}
+					return c.Hijack()
+				})
+				e.want("hijacked", e.send(e.sign("msg_1", 0, "{}")), http.StatusOK)
+				e.settled(core.Released)
+				fail = false
+				e.want("next attempt", e.send(e.sign("msg_1", 1, "{}")), http.StatusOK)
+				e.wantRuns(2)
+			},
+		},
+		{
+			name: "a handler that ran out of time is answered as it is recorded", why: "a released message must not be answered 2xx: the sender would not come back",
+			run: func(t *adapterRun) {
+				e := t.serve(&core.Config{Lease: 400 * time.Millisecond}, func(c *AdapterCall) error {
+					select {
+					case <-c.Context.Done():
+					case <-time.After(patience):
+						t.Errorf("the handler's context does not end")
+					}
+					return nil
+				})
+				if got := e.send(e.sign("msg_1", 0, "{}")); isSuccess(got.status) {
+					e.settled(core.Done)
+				} else {
+					e.settled(core.Released)
+				}
+			},
+		},
+		{
+			name: "the sender's disconnect does not end the handler", why: "a sender that gives up after 15 seconds while the handler needs 20 would never be served",
+			run: func(t *adapterRun) {
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				entered, result := make(chan struct{}), make(chan error, 1)
+				e := t.serve(nil, func(c *AdapterCall) error {
+					close(entered)
+					select {
+					case <-c.Context.Done():
+					case <-time.After(200 * time.Millisecond): // the server notices a disconnect at once
+					}
+					result <- c.Context.Err()
+					c.Status(http.StatusOK)
+					return nil
+				})
+				a := e.sign("msg_1", 0, "{}")
+				go e.sendWith(ctx, a)
+				if !within(entered) {
+					t.Fatalf("the handler did not run")
+				}
+				cancel()
+				if err := <-result; err != nil {
+					t.Errorf("the handler's context ended with the connection: %v", err)
+				}
+				e.settled(core.Done)
+				e.wantAcknowledged("next attempt", e.send(e.sign("msg_1", 1, "{}")), http.StatusOK)
+				e.wantRuns(1)
+			},
+		},
+		{
+			name: "the handler's context ends before the claim", why: "a handler that overruns its lease could run beside the next attempt",
+			run: func(t *adapterRun) {
+				left := make(chan time.Duration, 1)
+				e := t.serve(nil, func(c *AdapterCall) error {
+					d, _ := c.Context.Deadline()
+					left <- time.Until(d)
+					c.Status(http.StatusOK)
+					return nil
+				})
+				e.want("genuine", e.send(e.sign("msg_1", 0, "{}")), http.StatusOK)
+				if l := <-left; l < 50*time.Second || l > 55*time.Second {
+					t.Errorf("the context ends in %v, want 55s (lease − 5 s): use Delivery.Context", l)
+				}
+			},
+		},
+	}
+	for name, h := range map[string]handle{
+		"a handler that writes nothing": func(*AdapterCall) error { return nil },
+		"200":                           answerWith(http.StatusOK), "204": answerWith(http.StatusNoContent),
+		"a body without a status": func(c *AdapterCall) error {
+			c.Write([]byte("thanks"))
+			return nil
+		},
+		"a flushed body": func(c *AdapterCall) error {
+			c.Write([]byte("tha"))
+			c.Flush()
+			c.Write([]byte("nks"))
+			return nil
+		},
+		"a large body": func(c *AdapterCall) error {
+			c.Write(make([]byte, 64<<10))
+			return nil
+		},
+	} {
+		cases = append(cases, adapterCase{name: name + " commits", why: "a 2xx is a success: the message must not run again", run: func(t *adapterRun) {
+			e := t.serve(nil, h)
+			first := e.send(e.sign("msg_1", 0, "{}"))
+			if !isSuccess(first.status) {
+				t.Errorf("answered %d (%v)", first.status, first.err)
+			}
+			e.settled(core.Done)
+			e.wantAcknowledged("redelivery", e.send(e.sign("msg_1", 1, "{}")), first.status)
+			e.wantRuns(1)
+		}})
+	}
+	for _, status := range []int{http.StatusInternalServerError, http.StatusNotFound, http.StatusFound, http.StatusConflict} {
+		cases = append(cases, adapterCase{
+			name: strconv.Itoa(status) + " releases", why: "the handler failed: the sender's next attempt must run, or the message is lost",
+			run: func(t *adapterRun) { t.releases(answerWith(status)) },
+		})
+	}
+	abort := func(*AdapterCall) error { panic(http.ErrAbortHandler) }
+	crash := func(*AdapterCall) error { panic(errSuite) }
+	late := func(c *AdapterCall) error {
+		c.Status(http.StatusOK)
+		panic(errSuite)
+	}
+	inside, outside := func(m *AdapterMount) { m.RecoverInside = true }, func(m *AdapterMount) { m.RecoverOutside = true }
+	const why = "a handler that crashed has handled nothing: the sender's next attempt must run"
+	return append(cases,
+		adapterCase{name: "a panic releases", why: why, barePanic: true, run: func(t *adapterRun) { t.releases(crash) }},
+		adapterCase{name: "http.ErrAbortHandler releases", why: why, barePanic: true, run: func(t *adapterRun) { t.releases(abort) }},
+		adapterCase{name: "a panic after a 200 releases", why: why, barePanic: true, run: func(t *adapterRun) { t.releases(late) }},
+		adapterCase{name: "a panic recovered inside releases", why: why, run: func(t *adapterRun) { t.releases(crash, inside) }},
+		adapterCase{name: "a panic recovered outside releases", why: why, run: func(t *adapterRun) { t.releases(crash, outside) }},
+		adapterCase{name: "a panic after a 200, recovered outside, releases", why: why, run: func(t *adapterRun) {
+			e := t.serve(nil, late, outside)
+			e.send(e.sign("msg_1", 0, "{}")) // what the sender sees of it depends on what was written
+			e.settled(core.Released)
+		}},
+		adapterCase{
+			name: "panics go on", why: "an adapter that recovers hides crashes from the recover middleware that reports them",
+			run: func(t *adapterRun) {
+				e := t.serve(nil, crash, outside)
+				e.want("recovered outside", e.send(e.sign("msg_1", 0, "{}")), http.StatusInternalServerError)
+				if t.adapter.PanicEndsProcess {
+					return
+				}
+				bare := t.serve(nil, crash)
+				if got := bare.send(bare.sign("msg_1", 0, "{}")); got.status != 0 && got.status != http.StatusInternalServerError {
+					t.Errorf("not recovered: answered %d", got.status)
+				}
+			},
+		},
+	)
+}
+
+// configCases: modes that change what an adapter must do.
+func configCases() []adapterCase {
+	return []adapterCase{{
+		name: "report-only lets everything through", why: "for rolling out on live traffic: verified, claimed, observed, and nothing refused or cut off",
+		run: func(t *adapterRun) {
+			var found bool
+			var got []byte
+			e := t.serve(&core.Config{DangerouslyReportOnly: true, MaxBody: 40_000}, func(c *AdapterCall) error {
+				_, found = core.FromContext(c.Context)
+				if found != (c.Message.ID != "") {
+					t.Errorf("FromContext says %v, but Message gives %+v", found, c.Message)
+				}
+				got = nil
+				for _, name := range slices.Sorted(maps.Keys(c.Bodies)) {
+					if name == "io.ReadAll" || name == "body" {
+						got, _ = c.Bodies[name]()
+					}
+				}
+				c.Status(http.StatusOK)
+				return nil
+			})
+			genuine, unsigned, tampered := e.sign("msg_1", 0, "{}"), e.sign("msg_2", 0, "{}"), e.sign("msg_3", 0, "{}")
+			unsigned.header.Del("Webhook-Signature")
+			tampered.body = []byte("[]")
+			large, chunked := e.sign("msg_4", 0, strings.Repeat("a", 90_000)), e.sign("msg_5", 0, strings.Repeat("b", 90_000))
+			chunked.chunked = true
+			for what, a := range map[string]*attempt{"unsigned": unsigned, "tampered": tampered, "too large": large, "too large, chunked": chunked} {
+				e.want(what, e.send(a), http.StatusOK)
+				if found {
+					t.Errorf("%s: FromContext finds a message that was not verified", what)
+				}
+				if string(got) != string(a.body) {
+					t.Errorf("%s: the handler read %d bytes, %d were sent", what, len(got), len(a.body))
+				}
+			}
+			e.want("genuine", e.send(genuine), http.StatusOK)
+			if !found || string(got) != "{}" {
+				t.Errorf("genuine: FromContext says %v, body %q", found, got)
+			}
+			e.want("replay", e.send(genuine), http.StatusOK)
+			e.wantRuns(6)
+		},
+	}}
+}
+
+// crowdCases: many at once.
+func crowdCases() []adapterCase {
+	return []adapterCase{
+		{
+			name: "twenty attempts at once run once", why: "senders and proxies do send twice within a millisecond",
+			run: func(t *adapterRun) {
+				entered, leave := make(chan struct{}, 20), make(chan struct{})
+				e := t.serve(nil, func(c *AdapterCall) error {
+					entered <- struct{}{}
+					<-leave
+					c.Status(http.StatusOK)
+					return nil
+				})
+				results := make(chan answered, 20)
+				for i := range 20 {
+					a := e.sign("msg_1", i, "{}")
+					go func() { results <- e.send(a) }()
+				}
+				later := 0
+				for range 19 {
+					select {
+					case got := <-results:
+						e.wantProblem("beside the first", got, http.StatusServiceUnavailable, "in-flight")
+						later++
+					case <-time.After(patience):
+						t.Errorf("only %d of 19 are held off", later)
+					}
+				}
+				close(leave)
+				e.want("the one", <-results, http.StatusOK)
+				e.wantRuns(1)
+			},
+		},
+		{
+			name: "of 10 000 concurrent attempts at 100 messages each is handled exactly once", why: "this is what the module is for; failing and crashing handlers must lose nothing",
+			run: runCrowd,
+		},
+	}
+}
+
+func runCrowd(t *adapterRun) {
+	const ids, workers = 100, 32
+	attempts := 10_000
+	if testing.Short() {
+		attempts = 1_000
+	}
+	var mu sync.Mutex
+	runs, handled := map[string]int{}, map[string]int{}
+	e := t.serve(nil, func(c *AdapterCall) error {
+		id := c.Message.ID
+		mu.Lock()
+		runs[id]++
+		first, n := runs[id] == 1, len(id)+int(id[len(id)-1]) // some fail at first
+		if !first || n%3 == 2 {
+			handled[id]++
+		}
+		mu.Unlock()
+		switch {
+		case !first || n%3 == 2:
+			c.Status(http.StatusOK)
+		case n%3 == 1:
+			panic(errSuite)
+		default:
+			c.Status(http.StatusInternalServerError)
+		}
+		return nil
+	}, func(m *AdapterMount) { m.RecoverOutside = true })
+
+	work := make(chan *attempt, workers)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for a := range work {
+				switch got := e.send(a); got.status {
+				case http.StatusOK, http.StatusConflict, http.StatusServiceUnavailable, http.StatusInternalServerError:
+				default:
+					t.Errorf("answered %d (%v)", got.status, got.err)
+				}
+			}
+		})
+	}
+	for n := range attempts {
+		work <- e.sign("msg_"+strconv.Itoa(n%ids), n/ids%60, "{}")
+	}
+	close(work)
+	wg.Wait()
+	for i := range ids { // a sender goes on until it is acknowledged
+		e.want("last attempt", e.send(e.sign("msg_"+strconv.Itoa(i), 90, "{}")), http.StatusOK)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for i := range ids {
+		if id := "msg_" + strconv.Itoa(i); handled[id] != 1 {
+			t.Errorf("%s was handled %d times, want 1", id, handled[id])
+		}
+	}
+}
+
+// releases checks that a handler that ends like fail leaves the message to the next attempt, newer or not, and that it is
+// handled then.
+func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
+	t.Helper()
+	failing := true
+	e := t.serve(nil, func(c *AdapterCall) error {
+		if failing {
+			return fail(c)
+		}
+		c.Status(http.StatusOK)
+		return nil
+	}, mount...)
+	a := e.sign("msg_1", 0, "{}")
+	if got := e.send(a); isSuccess(got.status) {
+		t.Errorf("a failed handler was answered %d", got.status)
+	}
+	e.settled(core.Released)
+	if got := e.send(a); isSuccess(got.status) { // a retry within the same second
+		t.Errorf("a handler that failed again was answered %d", got.status)
+	}
+	e.wantRuns(2)
+	failing = false
+	e.want("next attempt", e.send(e.sign("msg_1", 1, "{}")), http.StatusOK)
+	e.wantAcknowledged("redelivery", e.send(e.sign("msg_1", 2, "{}")), http.StatusOK)
+	e.wantRuns(3)
+}
+
+// within waits for c, not for ever.
+func within(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	case <-time.After(patience):
+		return false
+	}
+}
+
+func wantSoon(t *adapterRun, took time.Duration) {
+	t.Helper()
+	if took > patience {
+		t.Errorf("answered after %v, want at once", took)
 	}
 }

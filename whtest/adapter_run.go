@@ -170,10 +170,34 @@ func (e *endpoint) raw(text string, half bool) (answered, time.Duration) {
 	return read(resp), took
 }
 
+// pipeline sends text, then after a pause one more attempt, all on one connection, which must give these statuses.
+func (e *endpoint) pipeline(text string, pause time.Duration, last *attempt, statuses ...int) {
+	e.t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
+	if err != nil {
+		e.t.Fatalf("dialling: %v", err)
+	}
+	defer conn.Close()                                 //nolint:errcheck // it is over
+	_ = conn.SetDeadline(time.Now().Add(2 * patience)) //nolint:forbidigo // a deadline of I/O
+	_, _ = io.WriteString(conn, text)                  // what fails is seen below
+	r := bufio.NewReader(conn)
+	for i, status := range statuses {
+		if i == len(statuses)-1 {
+			time.Sleep(pause)
+			_, _ = io.WriteString(conn, last.head(fmt.Sprintf("Content-Length: %d\r\n", len(last.body)))+string(last.body))
+		}
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			e.t.Fatalf("answer %d on one connection: %v", i+1, err)
+		}
+		e.want(fmt.Sprintf("answer %d on one connection", i+1), read(resp), status)
+	}
+}
+
 // head is the text of a request up to its body, with this framing header.
 func (a *attempt) head(framing string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", a.path, framing)
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: localhost\r\n%s", a.path, framing)
 	_ = a.header.Write(&b)
 	b.WriteString("\r\n")
 	return b.String()
@@ -236,7 +260,7 @@ func (e *endpoint) wantUntouched() {
 	}
 }
 
-// wantReleased complains unless the failed message runs again with its next attempt and is then handled.
+// settled waits until a message stands so.
 func (e *endpoint) settled(state core.State) {
 	e.t.Helper()
 	deadline := time.Now().Add(patience) //nolint:forbidigo // the settling may follow the answer
