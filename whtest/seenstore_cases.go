@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -248,7 +250,7 @@ func fidelity(t *storeTest) {
 		{0: 0x7f},
 		{7: 1, 8: 1, 9: byte(core.Done) << 6},
 		{38: ' ', 39: ' '},
-		core.Value([]byte("\xff\xfe\x00\x00\xc3\x28 text \x00 after NUL \x1a\r\n\t\"'`;--\x00\x00\x00\x00")),
+		core.Value([]byte("\xff\xfe\x00\x00\xc3\x28 text \x00 after NUL \x1a\r\n\t\"'`;--\x00\x00\x00\x00\x00\x00")),
 	}
 	for range 16 {
 		var v core.Value
@@ -408,36 +410,47 @@ func longTTL(t *storeTest) {
 
 func manyRecords(t *storeTest) {
 	const callers, each = 16, 250
-	var wg sync.WaitGroup
-	lost := make([]int, callers)
+	keys := make([][each]core.Key, callers)
+	values := make([][each]core.Value, callers)
+	// visit calls the store for all records, of which each caller has its own.
+	visit := func(call func(key core.Key, value *core.Value) error) {
+		t.Helper()
+		var wg sync.WaitGroup
+		for i := range callers {
+			wg.Go(func() {
+				for j := range each {
+					if err := call(keys[i][j], &values[i][j]); err != nil {
+						t.Errorf("Swap returned an error: %v", err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
 	for i := range callers {
-		wg.Go(func() {
-			keys := make(map[core.Key]core.Value, each)
-			for range each {
-				k, v := newKey(), newValue()
-				keys[k] = v
-				if got, err := t.store.Swap(t.Context(), k, none, v, long); err != nil || got != v {
-					t.Errorf("a claim of a new key returned %s, %v", show(got), err)
-					return
-				}
-			}
-			for k, v := range keys {
-				if got, err := t.store.Swap(t.Context(), k, newValue(), newValue(), long); err != nil {
-					t.Errorf("Swap returned an error: %v", err)
-					return
-				} else if got != v {
-					lost[i]++
-				}
-			}
-		})
+		for j := range each {
+			keys[i][j] = newKey()
+		}
 	}
-	wg.Wait()
-	total := 0
-	for _, n := range lost {
-		total += n
-	}
-	if total > 0 {
-		t.Errorf("of %d live records %d were lost", callers*each, total)
+	var lost atomic.Int64
+	visit(func(key core.Key, value *core.Value) error {
+		*value = newValue()
+		got, err := t.store.Swap(t.Context(), key, none, *value, long)
+		if got != *value {
+			lost.Add(1)
+		}
+		return err
+	})
+	visit(func(key core.Key, value *core.Value) error {
+		got, err := t.store.Swap(t.Context(), key, newValue(), newValue(), long)
+		if got != *value {
+			lost.Add(1)
+		}
+		return err
+	})
+	if n := lost.Load(); n > 0 {
+		t.Errorf("of %d live records %d were lost", callers*each, n)
 	}
 }
 
@@ -454,10 +467,12 @@ func linearizable(t *storeTest) {
 	for range keys {
 		key := newKey()
 		histories := make([][]storeOp, callers)
+		start := make(chan struct{})
 		var wg sync.WaitGroup
 		for i := range histories {
 			wg.Go(func() {
 				var seen core.Value
+				<-start
 				for range each {
 					op := storeOp{old: seen, next: newValue(), called: now()}
 					var err error
@@ -469,9 +484,11 @@ func linearizable(t *storeTest) {
 					}
 					histories[i] = append(histories[i], op)
 					seen = op.got
+					runtime.Gosched() // or a quick store would serve one caller after the other
 				}
 			})
 		}
+		close(start)
 		wg.Wait()
 		var history []storeOp
 		for _, h := range histories {

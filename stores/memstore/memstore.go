@@ -16,7 +16,7 @@
 //
 // # Memory
 //
-// A record costs 95 to 100 bytes, all in, and the garbage collector does not look into them. Nothing is allocated in
+// A record costs about 100 bytes, all in, and the garbage collector does not look into them. Nothing is allocated in
 // advance for them, and no goroutine runs: expired records are removed by the operations that follow, two at most in
 // each, so that none takes long. Their memory is reused, and given back when a part of the table empties.
 //
