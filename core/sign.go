@@ -17,12 +17,13 @@ import (
 
 // Signer signs messages as Standard Webhooks prescribes. It is immutable and safe for concurrent use; make one with
 // [NewSigner].
+//
+// It can be printed: fmt shows nothing of a key.
 type Signer struct{ keys []signKey }
 
-type signKey struct {
-	secret  []byte             // v1
-	private ed25519.PrivateKey // v1a
-}
+// signKey makes the entry of one key. A function, because fmt prints the fields of every struct it reaches, but of a
+// function only the address.
+type signKey func(c *Content) string
 
 // NewSigner makes a Signer of whsec_ secrets (v1) and whsk_ signing keys (v1a; a 32-byte seed, or Svix's 64 bytes of
 // seed and public key). With several, each message is signed by all of them, so that receivers can rotate.
@@ -49,22 +50,28 @@ func NewSigner(secrets ...string) (*Signer, error) {
 
 func parseSignKey(text string) (signKey, error) {
 	if err := checkSecretText(text); err != nil {
-		return signKey{}, err
+		return nil, err
 	}
 	kind, raw, err := parseStandardKey(text)
 	switch {
 	case err != nil:
-		return signKey{}, err
+		return nil, err
 	case kind == "whpk_":
-		return signKey{}, errors.New("whpk_ is a public key, which only verifies: sign with the whsk_ that belongs to it")
+		return nil, errors.New("whpk_ is a public key, which only verifies: sign with the whsk_ that belongs to it")
 	case kind == "whsec_":
-		return signKey{secret: raw}, nil
+		return func(c *Content) string {
+			mac := hmac.New(sha256.New, raw)
+			_, _ = c.WriteTo(mac)
+			return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		}, nil
 	}
 	private := ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])
 	if len(raw) == ed25519.PrivateKeySize && !private.Equal(ed25519.PrivateKey(raw)) {
-		return signKey{}, errors.New("the public half of this whsk_ key does not belong to its seed: copy it again")
+		return nil, errors.New("the public half of this whsk_ key does not belong to its seed: copy it again")
 	}
-	return signKey{private: private}, nil
+	return func(c *Content) string {
+		return "v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(private, c.Bytes()))
+	}, nil
 }
 
 // Sign sets webhook-id, webhook-timestamp and webhook-signature in h for this id, time of the attempt and body. Keep the id over all attempts
@@ -85,22 +92,13 @@ func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error
 	content.WriteBody(body)
 	entries := make([]string, len(s.keys))
 	for i, k := range s.keys {
-		entries[i] = k.sign(&content)
+		entries[i] = k(&content)
 	}
 	set := standardSet()
 	h[set.id] = []string{id}
 	h[set.timestamp] = []string{stamp}
 	h[set.signature] = []string{strings.Join(entries, " ")}
 	return nil
-}
-
-func (k signKey) sign(c *Content) string {
-	if k.private != nil {
-		return "v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(k.private, c.Bytes()))
-	}
-	mac := hmac.New(sha256.New, k.secret)
-	_, _ = c.WriteTo(mac)
-	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // checkSignedID refuses what a receiver would.
