@@ -1,0 +1,357 @@
+package core_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/whtest"
+)
+
+func TestASecretThatCannotBeRightIsRefusedWithWhatToDo(t *testing.T) {
+	t.Parallel()
+	good := core.GenerateSecret()
+	signing, _ := core.GenerateKeyPair()
+	_, public := core.GenerateKeyPair()
+	raw := strings.TrimPrefix(good, "whsec_")
+	for _, tt := range []struct{ name, secret, says string }{
+		{"empty", "", "environment variable"},
+		{"a space in front", " " + good, "white space"},
+		{"a newline behind", good + "\n", "white space"},
+		{"a tab inside", good[:12] + "\t" + good[12:], "white space"},
+		{"two in one variable", good + " " + good, "strings.Fields"},
+		{"a no-break space", good + "\u00a0", "white space"},
+		{"a zero byte", good + "\x00", "control character"},
+		{"double quotes", `"` + good + `"`, "quotes"},
+		{"single quotes", "'" + good + "'", "quotes"},
+		{"changeme", "changeme", "placeholder"},
+		{"whsec_ and nothing", "whsec_", "placeholder"},
+		{"whsec_ and dots", "whsec_...", "placeholder"},
+		{"your-webhook-secret", "your-webhook-secret", "placeholder"},
+		{"<your secret>", "<your-secret-here>", "placeholder"},
+		{"an unexpanded variable", "${WEBHOOK_SECRET}", "placeholder"},
+		{"one character repeated", "xxxxxxxxxxxxxxxx", "placeholder"},
+		{"zero bytes", "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32)), "placeholder"},
+		{"pasted with the label of a signature", "v1," + good, "label of a signature"},
+		{"pasted with the label of an asymmetric signature", "v1a," + public, "label of a signature"},
+		{"without a prefix", raw, "prefix"},
+		{"another prefix", "sk_" + raw, "whsec_"},
+		{"cut off", good[:20], "base64"},
+		{"too short", "whsec_" + base64.StdEncoding.EncodeToString([]byte("23 bytes, one too few!!")), "at least 24"},
+		{"base64url", "whsec_" + strings.Repeat("ab-_", 8), "base64"},
+		{"the sender's private key", signing, "private key"},
+		{"a public key of 31 bytes", "whpk_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("ab", 16)[:31])), "32 bytes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := core.New(core.Secrets(tt.secret), &memory{}, nil)
+			if !errors.Is(err, core.ErrMisconfigured) || !strings.Contains(err.Error(), tt.says) {
+				t.Fatalf("got %v, want it to say %q", err, tt.says)
+			}
+			if body := strings.Trim(tt.secret, "\"' \n\t\x00"); len(body) > 12 && strings.Contains(err.Error(), body[len(body)-8:]) {
+				t.Errorf("quotes the secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestAGoodSecretIsTaken(t *testing.T) {
+	t.Parallel()
+	_, public := core.GenerateKeyPair()
+	for _, secret := range []string{
+		core.GenerateSecret(), public,
+		"whsec_" + base64.StdEncoding.EncodeToString([]byte("exactly 24 bytes, enough")),
+		"whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("seventy-five by", 5))),
+	} {
+		if _, err := core.New(core.Secrets(secret), &memory{}, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := core.New(core.Secrets("changeme", core.GenerateSecret()+"\n", ""), (*memory)(nil), &core.Config{
+		Past: -1, Future: -time.Second, Skew: -1, BodyTimeout: -1, Lease: -1, Remember: -1, StoreTimeout: -1, KeyTimeout: -1, MaxBody: -1, Reruns: 64,
+	})
+	if !errors.Is(err, core.ErrMisconfigured) {
+		t.Fatal(err)
+	}
+	for _, say := range []string{
+		"secret 1 of 3 (key-1)", "secret 2 of 3 (key-2)", "secret 3 of 3 (key-3)", "no seen-id store", "Config.Past", "Config.Future", "Config.Skew",
+		"Config.BodyTimeout", "Config.Lease", "Config.Remember", "Config.StoreTimeout", "Config.KeyTimeout", "Config.MaxBody", "Config.Reruns",
+	} {
+		if !strings.Contains(err.Error(), say) {
+			t.Errorf("does not mention %q", say)
+		}
+	}
+	_, err = core.New(nil, nil, &core.Config{Lease: 60, Remember: 100 * 365 * 24 * time.Hour})
+	for _, say := range []string{"no keys", "no seen-id store", "unit missing", "unit wrong"} {
+		if err == nil || !strings.Contains(err.Error(), say) {
+			t.Errorf("%v does not mention %q", err, say)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("Must does not panic")
+		}
+	}()
+	core.Must(nil, err)
+}
+
+func TestNoSecretIsEverPrinted(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	signing, _ := core.GenerateKeyPair()
+	s := core.NewSecret(secret)
+	s.ID = "prod"
+	keys := core.SecretList(s)
+	signer, err := core.NewSigner(secret, signing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type foreign struct {
+		Public core.Secret
+		hidden core.Secret
+		keys   core.Keys //nolint:govet // printing a copy is what is tested
+		Signer *core.Signer
+		signer core.Signer
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signing, "whsk_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var leaks []string
+	for _, b := range [][]byte{raw, seed} {
+		leaks = append(leaks, base64.StdEncoding.EncodeToString(b), string(b), fmt.Sprintf("%x", b[:8]), fmt.Sprintf("%X", b[:8]), strings.Trim(fmt.Sprint(b[:8]), "[]"),
+			strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", b[:8]), "[]byte{"), "}"))
+	}
+	leaks = append(leaks, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret))
+	clean := func(how, text string) {
+		for _, l := range leaks {
+			if strings.Contains(text, l) {
+				t.Errorf("%s leaks: %s", how, text)
+				return
+			}
+		}
+	}
+	values := map[string]any{
+		"Secret": s, "*Secret": &s, "[]Secret": []core.Secret{s}, "map": map[string]core.Secret{"a": s}, "*Keys": keys, "Signer": *signer, "*Signer": signer,
+		"Verifier": newVerifier(t, keys, nil), "foreign": foreign{Public: s, hidden: s, Signer: signer, signer: *signer},
+		"*foreign": &foreign{Public: s, hidden: s, Signer: signer, signer: *signer}, "any": []any{s, keys, signer},
+	}
+	for name, v := range values {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%T", "%10s", "% x"} {
+			clean(verb+" of "+name, fmt.Sprintf(verb, v))
+		}
+		text, _ := json.Marshal(v) // some cannot be encoded
+		clean("JSON of "+name, string(text))
+		var buf bytes.Buffer
+		slog.New(slog.NewTextHandler(&buf, nil)).Info("x", "v", v)
+		slog.New(slog.NewJSONHandler(&buf, nil)).Info("x", "v", v)
+		clean("slog of "+name, buf.String())
+	}
+	if got := fmt.Sprint(s); got != `secret "prod" [redacted]` {
+		t.Errorf("printed %q", got)
+	}
+	if s.Reveal() != secret || (core.Secret{}).Reveal() != "" {
+		t.Error("Reveal does not give the text")
+	}
+}
+
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	oldSecret, next := core.GenerateSecret(), core.GenerateSecret()
+	signing, public := core.GenerateKeyPair()
+	clock := whtest.NewClock(time.Unix(now, 0))
+	named := func(text, id string) core.Secret {
+		s := core.NewSecret(text)
+		s.ID = id
+		return s
+	}
+	outgoing := named(oldSecret, "2025")
+	outgoing.NotAfter = time.Unix(now+60, 0)
+	incoming := named(next, "2026")
+	incoming.NotBefore = time.Unix(now+30, 0)
+	v := newVerifier(t, core.SecretList(incoming, outgoing, named(public, "asymmetric"), core.NewSecret(core.GenerateSecret())), &core.Config{Clock: clock.Now})
+
+	for _, tt := range []struct {
+		name, secret string
+		after        int64
+		key          string // "" if refused
+	}{
+		{"the old key before the new one begins", oldSecret, 0, "2025"},
+		{"the new key before it begins", next, 29, ""},
+		{"the new key from its first moment", next, 30, "2026"},
+		{"the old key until its last moment", oldSecret, 59, "2025"},
+		{"the old key when it has ended", oldSecret, 60, ""},
+		{"the new key then", next, 60, "2026"},
+		{"a v1a key beside v1 keys", signing, 60, "asymmetric"},
+	} {
+		clock.Set(time.Unix(now+tt.after, 0))
+		m, err := v.Verify(t.Context(), signed(t, tt.secret, "msg_1", now+tt.after, "{}"))
+		if tt.key == "" && !errors.Is(err, core.ErrNoMatch) || tt.key != "" && (err != nil || m.KeyID != tt.key) {
+			t.Errorf("%s: key %q, %v", tt.name, m.KeyID, err)
+		}
+	}
+	never := core.NewSecret(next)
+	never.NotBefore, never.NotAfter = time.Unix(now, 0), time.Unix(now, 0)
+	if _, err := core.New(core.SecretList(never), &memory{}, nil); !errors.Is(err, core.ErrMisconfigured) {
+		t.Errorf("a key that is never accepted: %v", err)
+	}
+	v = newVerifier(t, core.Secrets(next, oldSecret), &core.Config{Clock: at(now)})
+	if m, err := v.Verify(t.Context(), signed(t, oldSecret, "msg_1", now, "{}")); err != nil || m.KeyID != "key-2" {
+		t.Errorf("key %q, %v", m.KeyID, err)
+	}
+}
+
+func TestAKeySourceSeesMethodPathAndHeadersButNoBody(t *testing.T) {
+	t.Parallel()
+	type ctxKey struct{}
+	secret := core.GenerateSecret()
+	keys := core.Secrets(secret)
+	v := newVerifier(t, core.KeySourceFunc(func(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
+		if r.Method != http.MethodPost || r.Path() != "/hook/a b" || r.Header.Get("X-Tenant") != "acme" || r.Body != nil || ctx.Value(ctxKey{}) != 1 {
+			t.Errorf("sees %+v with %v", r, ctx.Value(ctxKey{}))
+		}
+		if _, ok := ctx.Deadline(); !ok {
+			t.Error("has no deadline")
+		}
+		return "acme", keys, nil
+	}), &core.Config{Clock: at(now)})
+	r := signed(t, secret, "msg_1", now, "{}")
+	r.URL = "/hook/a%20b?x=1"
+	r.Header.Set("X-Tenant", "acme")
+	m, err := v.Verify(context.WithValue(t.Context(), ctxKey{}, 1), r)
+	if err != nil || m.Source != "acme" || string(r.Body) != "{}" {
+		t.Errorf("source %q, %v", m.Source, err)
+	}
+}
+
+func TestKeySourceAnswers(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	for _, tt := range []struct {
+		name   string
+		source string
+		keys   *core.Keys
+		err    error
+		reason core.Reason
+		status int
+	}{
+		{"an error is an outage", "acme", nil, errors.New("connection refused"), core.ErrKeysUnavailable, 503},
+		{"an error with keys is an outage all the same", "acme", core.Secrets(secret), errors.New("stale"), core.ErrKeysUnavailable, 503},
+		{"a cancelled look-up is an outage", "", nil, context.Canceled, core.ErrKeysUnavailable, 503},
+		{"unknown", "", nil, core.ErrUnknownSource, core.ErrUnknownSource, 401},
+		{"unknown, wrapped", "", nil, fmt.Errorf("tenant 7: %w", core.ErrUnknownSource), core.ErrUnknownSource, 401},
+		{"no keys and no error is unknown", "acme", nil, nil, core.ErrUnknownSource, 401},
+		{"a source without a name", "", core.Secrets(secret), nil, core.ErrMisconfigured, 500},
+		{"keys that cannot be right", "acme", core.Secrets("changeme"), nil, core.ErrMisconfigured, 500},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			v := newVerifier(t, core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+				return tt.source, tt.keys, tt.err
+			}), &core.Config{Clock: at(now)})
+			r := signed(t, secret, "msg_1", now, "{}")
+			d := v.Admit(t.Context(), r, given(r.Body))
+			if !errors.Is(d.Err(), tt.reason) || d.Answer() == nil || d.Answer().Status != tt.status {
+				t.Errorf("got %v, answered %+v", d.Err(), d.Answer())
+			}
+		})
+	}
+}
+
+func TestAKeySourceThatStallsIsCutOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var src whtest.Source
+		src.Stall(true)
+		v := newVerifier(t, &src, nil)
+		began := time.Now()
+		_, err := v.Verify(t.Context(), signed(t, core.GenerateSecret(), "msg_1", began.Unix(), "{}"))
+		if !errors.Is(err, core.ErrKeysUnavailable) || time.Since(began) != 5*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}
+
+func TestAnUnknownSourceCannotBeToldFromAWrongSignature(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	var src whtest.Source
+	src.Set("acme", core.Secrets(secret))
+	scheme := counting{hashed: new(atomic.Int64), checks: new(atomic.Int64)}
+	v := newVerifier(t, &src, &core.Config{Clock: at(now), Scheme: scheme})
+	try := func(path, secret string) (string, int64, int64) {
+		hashed, checks := scheme.hashed.Load(), scheme.checks.Load()
+		r := signed(t, secret, "msg_1", now, strings.Repeat("x", 10_000))
+		r.URL = path
+		d := v.Admit(t.Context(), r, given(r.Body))
+		if d.Answer() == nil {
+			d.Settle(http.StatusOK)
+			return "", 0, 0
+		}
+		return fmt.Sprint(d.Answer().Status, d.Answer().Header, string(d.Answer().Body)), scheme.hashed.Load() - hashed, scheme.checks.Load() - checks
+	}
+	if answer, _, _ := try("/acme", secret); answer != "" {
+		t.Fatal(answer)
+	}
+	stranger := core.GenerateSecret()
+	wrong, hashed, checks := try("/acme", stranger)
+	for _, secret := range []string{stranger, secret} { // known to somebody else, too
+		unknown, hashed2, checks2 := try("/nobody", secret)
+		if unknown != wrong || hashed2 != hashed || checks2 != checks {
+			t.Errorf("wrong signature: %s after %d checks of %d bytes\nunknown source: %s after %d of %d", wrong, checks, hashed, unknown, checks2, hashed2)
+		}
+	}
+	if hashed < 10_000 {
+		t.Errorf("only %d bytes were hashed", hashed)
+	}
+}
+
+func TestKeysAreDecodedOnce(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	scheme := parsing{parsed: new(atomic.Int64)}
+	var src whtest.Source
+	src.Set("acme", core.Secrets(secret))
+	v := newVerifier(t, &src, &core.Config{Clock: at(now), Scheme: scheme})
+	for range 10 {
+		r := signed(t, secret, "msg_1", now, "{}")
+		r.URL = "/acme"
+		if _, err := v.Verify(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := scheme.parsed.Load(); n != 1 || src.Lookups() != 10 {
+		t.Errorf("decoded %d times in %d look-ups", n, src.Lookups())
+	}
+}
+
+// parsing counts the keys that are decoded.
+type parsing struct {
+	core.StandardWebhooks
+
+	parsed *atomic.Int64
+}
+
+func (s parsing) ParseKey(text string) (core.VerifyKey, error) {
+	s.parsed.Add(1)
+	return s.StandardWebhooks.ParseKey(text)
+}
