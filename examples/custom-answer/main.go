@@ -1,0 +1,63 @@
+// Command custom-answer answers refused attempts in an application's own words.
+//
+// The status and the headers stay core's: they decide whether a sender tries again, gives up, or disables the endpoint.
+// So does the brevity: which of key, window or tenant was wrong is for the log, not for whoever is trying.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/nethttp"
+	"github.com/hookonce/hookonce/stores/memstore"
+)
+
+// deny writes {"error": …} in place of the problem details. Acknowledged redeliveries never come here.
+func deny(w http.ResponseWriter, _ *http.Request, err *core.Error) {
+	a := err.Answer()
+	maps.Copy(w.Header(), a.Header) // Retry-After, Cache-Control, Connection
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(a.Status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": strings.ToLower(http.StatusText(a.Status))})
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "custom-answer:", err)
+		os.Exit(1)
+	}
+}
+
+// run sends one unsigned request to a server on loopback and prints the answer.
+func run() error {
+	v, err := core.New(core.Secrets(core.GenerateSecret()), memstore.New(), nil)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /hook", nethttp.New(v, nethttp.Deny(deny))(http.NotFoundHandler()))
+
+	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = srv.Serve(ln) }()
+	defer srv.Close()
+
+	client := &http.Client{Timeout: 10 * time.Second}
+	resp, err := client.Post("http://"+ln.Addr().String()+"/hook", "application/json", strings.NewReader(`{"type":"forged"}`))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return resp.Write(os.Stdout)
+}

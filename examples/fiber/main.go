@@ -1,0 +1,102 @@
+// Command fiber is a webhook endpoint on fiber v2, ready to copy.
+//
+//	ADDR            where to listen, default 127.0.0.1:8080
+//	WEBHOOK_SECRET  one or more secrets, space separated, newest first; unset: one is made and printed
+//
+// It handles POST /hook. An event of type "example.fail" is answered 500, so that the sender's retries can be seen.
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/recover"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/fiberwh"
+	"github.com/hookonce/hookonce/stores/memstore"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "fiber:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	text, set := os.LookupEnv("WEBHOOK_SECRET")
+	if !set {
+		text = core.GenerateSecret()
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	v, err := core.New(core.Secrets(strings.Fields(text)...), memstore.New(), &core.Config{Observe: core.SlogObserver(logger)})
+	if err != nil {
+		return fmt.Errorf("WEBHOOK_SECRET: %w", err)
+	}
+
+	app := fiber.New(fiber.Config{
+		// fiber reads the whole body before any middleware runs, so the limits that protect the server are its own.
+		ReadTimeout:                  10 * time.Second,
+		BodyLimit:                    1 << 20,
+		DisablePreParseMultipartForm: true, // the signature is over the bytes of the wire
+		DisableStartupMessage:        true,
+	})
+	app.Use(recover.New()) // without it a panic ends the process
+	app.Post("/hook", fiberwh.New(v), handle)
+
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"))
+	if err != nil {
+		return fmt.Errorf("ADDR: %w", err)
+	}
+	fmt.Printf("fiber: listening on http://%s/hook\n", ln.Addr())
+	if !set {
+		fmt.Printf("send a signed message with:\nADDR=%s WEBHOOK_SECRET=%s go run ./examples/sender\n", ln.Addr(), text)
+	}
+
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		// Handlers that are running may finish: their messages are settled then.
+		stopped <- app.ShutdownWithTimeout(time.Minute)
+	}()
+	if err := app.Listener(ln); err != nil {
+		return err
+	}
+	return <-stopped
+}
+
+// answer is what the sender is told of a handled message.
+type answer struct {
+	Framework string `json:"framework"`
+	ID        string `json:"id"`
+	Type      string `json:"type"`
+	Timestamp int64  `json:"timestamp"`
+	Bytes     int    `json:"bytes"`
+}
+
+// handle runs once for each message that is authentic, fresh and new.
+func handle(c *fiber.Ctx) error {
+	msg := fiberwh.Message(c)
+	var event struct {
+		Type string `json:"type"`
+	}
+	_ = json.Unmarshal(msg.Body, &event) // no JSON: no type
+	if event.Type == "example.fail" {
+		return fiber.NewError(fiber.StatusInternalServerError, "failing as asked")
+	}
+	return c.JSON(answer{"fiber", msg.ID, event.Type, msg.Timestamp.Unix(), len(msg.Body)})
+}
