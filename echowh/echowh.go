@@ -1,0 +1,106 @@
+package echowh
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/httpwh"
+)
+
+// Option changes what [New] makes. There is one: [Deny].
+type Option func(*middleware)
+
+// Deny has answer called in place of the default answer to a refused attempt. It is not called for the acknowledgement of a
+// redelivery nor for a challenge: those are no refusals. What it returns goes to the HTTPErrorHandler as any handler's error
+// does. err says why (errors.Is with core's reasons), and err.Answer() has the status that makes senders do the right
+// thing: keep it. Never tell the sender err.Error(): it is written for the log, for SetInternal perhaps.
+func Deny(answer func(c echo.Context, err *core.Error) error) Option {
+	return func(m *middleware) { m.deny = answer }
+}
+
+// New returns middleware for the routes of one sender: the handlers after it run for messages that are authentic, fresh and
+// new, and v answers all others. It panics if v is nil. The middleware is safe for concurrent use.
+func New(v *core.Verifier, opts ...Option) echo.MiddlewareFunc {
+	if v == nil {
+		panic("echowh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
+	}
+	m := &middleware{v: v}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return m.handle(c, next) }
+	}
+}
+
+// Message returns the verified message of the request, the zero Message where [New] did not admit one.
+func Message(c echo.Context) core.Message {
+	if m, ok := c.Get(messageKey).(*core.Message); ok {
+		return *m
+	}
+	return core.Message{}
+}
+
+const messageKey = "hookonce.message"
+
+type middleware struct {
+	v    *core.Verifier
+	deny func(echo.Context, *core.Error) error
+}
+
+func (m *middleware) handle(c echo.Context, next echo.HandlerFunc) error {
+	x := httpwh.Begin(m.v, c.Response(), c.Request())
+	if x.Answer() == nil {
+		return run(c, x, next)
+	}
+	err := x.Err()
+	if err != nil {
+		var outer *echo.HTTPError // out of Body.Read: BodyLimit in front of us, which has its own answer
+		if errors.As(err, &outer) {
+			return outer
+		}
+		if m.deny != nil && !err.Acknowledges() {
+			return m.deny(c, err)
+		}
+	}
+	x.WriteAnswer(c.Response())
+	return nil // not an error: the HTTPErrorHandler would make an answer of its own
+}
+
+// run runs the handler and settles, also while a panic passes through.
+func run(c echo.Context, x *httpwh.Exchange, next echo.HandlerFunc) error {
+	outer, res := c.Request(), c.Response()
+	w := res.Writer
+	rec := x.Record(w)
+	c.SetRequest(x.Request)
+	res.Writer = rec
+	if _, message, ok := x.ContextValue(); ok {
+		c.Set(messageKey, message)
+	}
+	answered, timedOut := core.Failed, false
+	defer func() {
+		if timedOut {
+			x.Finish(answered)
+			return
+		}
+		x.Request = c.Request() // with the form, if a handler parsed one
+		status := x.Finish(answered)
+		c.SetRequest(outer) // the handler's context has ended
+		if answered == 0 {
+			res.WriteHeader(status)
+		}
+		if res.Writer == http.ResponseWriter(rec) {
+			res.Writer = w
+		}
+	}()
+	err := next(c)
+	if err == nil { // an error becomes an answer only after us, in the HTTPErrorHandler
+		answered = rec.Status() // not res.Status, which shows 200 whatever is written past it
+		// echo's Timeout answers 503 and leaves the handler running with c, which must not be touched then.
+		timedOut = answered == http.StatusServiceUnavailable
+	}
+	return err
+}

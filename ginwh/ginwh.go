@@ -1,0 +1,153 @@
+package ginwh
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/httpwh"
+)
+
+// Option changes what [New] makes. There is one: [Deny].
+type Option func(*middleware)
+
+// Deny has answer called in place of the default answer to a refused attempt, with the chain already aborted. It is not called for the
+// acknowledgement of a redelivery nor for a challenge: those are no refusals. err says why (errors.Is with core's reasons), and
+// err.Answer() has the status that makes senders do the right thing: keep it. Never tell the sender err.Error(): it is
+// written for the log, for c.Error perhaps.
+func Deny(answer func(c *gin.Context, err *core.Error)) Option {
+	return func(m *middleware) { m.deny = answer }
+}
+
+// New returns middleware for the routes of one sender: the handlers after it run for messages that are authentic, fresh and
+// new, and v answers all others. It panics if v is nil. The handler is safe for concurrent use.
+func New(v *core.Verifier, opts ...Option) gin.HandlerFunc {
+	if v == nil {
+		panic("ginwh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
+	}
+	m := &middleware{v: v}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m.handle
+}
+
+// messageKey is a string, because gin's own Get and Value know no other kind in every version.
+const messageKey = "hookonce.message"
+
+// Message returns the verified message of the request, the zero Message where [New] did not admit one. It also works in
+// middlewares outside after the handler, and with c.Copy().
+func Message(c *gin.Context) core.Message {
+	if v, _ := c.Get(messageKey); v != nil {
+		if m, ok := v.(*core.Message); ok {
+			return *m
+		}
+	}
+	return core.Message{}
+}
+
+type middleware struct {
+	v    *core.Verifier
+	deny func(*gin.Context, *core.Error)
+}
+
+func (m *middleware) handle(c *gin.Context) {
+	x := httpwh.Begin(m.v, c.Writer, unread(c))
+	if x.Answer() == nil {
+		next(c, x)
+		return
+	}
+	c.Abort() // first, so that a Deny cannot run the handler
+	if err := x.Err(); m.deny != nil && err != nil && !err.Acknowledges() {
+		m.deny(c, err)
+		return
+	}
+	x.WriteAnswer(c.Writer)
+}
+
+// unread is the request with its body. An earlier ShouldBindBodyWith has read it and left its bytes for the next one.
+func unread(c *gin.Context) *http.Request {
+	v, _ := c.Get(gin.BodyBytesKey)
+	if body, ok := v.([]byte); ok && len(body) > 0 {
+		r := c.Request.WithContext(c.Request.Context()) // a copy: the server's own stays as it is
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return r
+	}
+	return c.Request
+}
+
+// next runs the handlers and settles, also while a panic passes through.
+func next(c *gin.Context, x *httpwh.Exchange) {
+	outer, errors := c.Request, len(c.Errors)
+	w := &writer{ResponseWriter: c.Writer, past: x.Record(unwrap(c.Writer))}
+	c.Request, c.Writer = x.Request, w
+	if _, message, ok := x.ContextValue(); ok {
+		c.Set(messageKey, message)
+		c.Set(gin.BodyBytesKey, Message(c).Body) // so that ShouldBindBodyWith works after any other binding
+	}
+	answered := core.Failed
+	defer func() {
+		x.Request = c.Request // with the form, if a handler parsed one
+		status := x.Finish(answered)
+		c.Request = outer // the handler's context has ended
+		if c.Writer == w {
+			c.Writer = w.ResponseWriter
+		}
+		// Otherwise a middleware outside could still make a failure of what was committed.
+		if !w.Written() && (answered == 0 || isSuccess(answered)) {
+			w.WriteHeader(status)
+			w.WriteHeaderNow()
+		}
+	}()
+	c.Next()
+	answered = w.answered(len(c.Errors) > errors)
+}
+
+// writer is gin's, and notices what that does not tell: a hijack, and an answer written past it, through Unwrap.
+type writer struct {
+	gin.ResponseWriter
+
+	past     *httpwh.Recorder
+	hijacked bool
+}
+
+// Unwrap is what http.ResponseController calls.
+func (w *writer) Unwrap() http.ResponseWriter { return w.past }
+
+// Hijack implements http.Hijacker.
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buf, err := w.ResponseWriter.Hijack()
+	w.hijacked = w.hijacked || err == nil
+	return conn, buf, err
+}
+
+// answered is the status for [core.Delivery.Settle]. failed says that the handlers reported errors, which something
+// outside may turn into an answer as long as there is none.
+func (w *writer) answered(failed bool) int {
+	status, past := w.Status(), w.past.Status()
+	switch {
+	case w.hijacked, failed && !w.Written() && past == 0:
+		return core.Failed
+	case past != 0 && isSuccess(status):
+		return past
+	case status < 200 && status != http.StatusSwitchingProtocols, status == http.StatusOK && !w.Written():
+		return 0 // gin shows 200 from the start, and keeps showing a 103 that was only information
+	default:
+		return status
+	}
+}
+
+func isSuccess(status int) bool { return 200 <= status && status <= 299 }
+
+// unwrap is what w writes to, or w itself if it does not tell.
+func unwrap(w http.ResponseWriter) http.ResponseWriter {
+	if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+		return u.Unwrap()
+	}
+	return w
+}
