@@ -1,0 +1,93 @@
+package echowh_test
+
+import (
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/echowh"
+	"github.com/hookonce/hookonce/whtest"
+)
+
+func TestSuite(t *testing.T) {
+	t.Parallel()
+	whtest.TestAdapter(t, whtest.Adapter{Serve: serveSuite, Hijacks: true, HandlerErrors: true})
+}
+
+// serveSuite mounts the adapter for the suite.
+func serveSuite(t testing.TB, m whtest.AdapterMount) string {
+	t.Helper()
+	var opts []echowh.Option
+	if m.Deny {
+		opts = append(opts, echowh.Deny(func(c echo.Context, err *core.Error) error {
+			return c.String(http.StatusTeapot, "denied: "+string(err.Reason))
+		}))
+	}
+	e := newEcho()
+	recovering := middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(_ echo.Context, err error, _ []byte) error { return err }})
+	if m.RecoverOutside {
+		e.Use(recovering)
+	}
+	use := []echo.MiddlewareFunc{echowh.New(m.Verifier, opts...)}
+	if m.RecoverInside {
+		use = append(use, recovering)
+	}
+	e.POST("/*", func(c echo.Context) error { return m.Handler(call(c)) }, use...)
+	return serve(t, e)
+}
+
+func newEcho() *echo.Echo {
+	e := echo.New()
+	e.Logger.SetOutput(io.Discard)
+	return e
+}
+
+// serve runs h on loopback until the test ends.
+func serve(t testing.TB, h http.Handler) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	go func() { _ = s.Serve(l) }()
+	t.Cleanup(func() { _ = s.Close() })
+	return "http://" + l.Addr().String()
+}
+
+func call(c echo.Context) *whtest.AdapterCall {
+	return &whtest.AdapterCall{
+		Context: c.Request().Context(), Message: echowh.Message(c),
+		Bodies: map[string]func() ([]byte, error){
+			"io.ReadAll": func() ([]byte, error) { return io.ReadAll(c.Request().Body) },
+			"GetBody": func() ([]byte, error) {
+				if c.Request().GetBody == nil {
+					return nil, nil // an empty body has none
+				}
+				b, err := c.Request().GetBody()
+				if err != nil {
+					return nil, err
+				}
+				return io.ReadAll(b)
+			},
+		},
+		Status: func(status int) { _ = c.NoContent(status) },
+		Write:  func(p []byte) { _, _ = c.Response().Write(p) },
+		Flush:  c.Response().Flush,
+		Hijack: func() error {
+			conn, buf, err := c.Response().Hijack()
+			if err != nil {
+				return err
+			}
+			_, _ = buf.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			_ = buf.Flush()
+			return conn.Close()
+		},
+	}
+}
