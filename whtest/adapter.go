@@ -75,7 +75,7 @@ func TestAdapter(t *testing.T, a Adapter) {
 					t.Log("what this means:", c.why)
 				}
 			})
-			c.run(&adapterRun{TB: t, adapter: a})
+			c.run(&adapterRun{TB: t, adapter: a, patience: 5 * time.Second})
 		})
 	}
 }
@@ -110,7 +110,7 @@ func (c *adapterCase) fails(t testing.TB, a Adapter) []string {
 	go func() {
 		defer close(done)
 		defer rec.clean()
-		c.run(&adapterRun{TB: rec, adapter: a})
+		c.run(&adapterRun{TB: rec, adapter: a, patience: 500 * time.Millisecond})
 	}()
 	<-done
 	rec.mu.Lock()

@@ -87,7 +87,7 @@ func deliveryCases() []adapterCase {
 				first := make(chan answered, 1)
 				a, later := e.sign("msg_1", 0, "{}"), e.sign("msg_1", 1, "{}")
 				go func() { first <- e.send(a) }()
-				if !within(entered) {
+				if !t.within(entered) {
 					close(leave)
 					t.Fatalf("the handler did not run")
 				}
@@ -526,7 +526,7 @@ func outcomeCases() []adapterCase {
 				e := t.serve(&core.Config{Lease: 400 * time.Millisecond}, func(c *AdapterCall) error {
 					select {
 					case <-c.Context.Done():
-					case <-time.After(patience):
+					case <-time.After(t.patience):
 						t.Errorf("the handler's context does not end")
 					}
 					return nil
@@ -556,7 +556,7 @@ func outcomeCases() []adapterCase {
 				})
 				a := e.sign("msg_1", 0, "{}")
 				go e.sendWith(ctx, a)
-				if !within(entered) {
+				if !t.within(entered) {
 					t.Fatalf("the handler did not run")
 				}
 				cancel()
@@ -725,7 +725,7 @@ func crowdCases() []adapterCase {
 					case got := <-results:
 						e.wantProblem("beside the first", got, http.StatusServiceUnavailable, "in-flight")
 						later++
-					case <-time.After(patience):
+					case <-time.After(t.patience):
 						t.Errorf("only %d of 19 are held off", later)
 					}
 				}
@@ -827,18 +827,18 @@ func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 }
 
 // within waits for c, not for ever.
-func within(c <-chan struct{}) bool {
+func (t *adapterRun) within(c <-chan struct{}) bool {
 	select {
 	case <-c:
 		return true
-	case <-time.After(patience):
+	case <-time.After(t.patience):
 		return false
 	}
 }
 
 func wantSoon(t *adapterRun, took time.Duration) {
 	t.Helper()
-	if took > patience {
+	if took > t.patience {
 		t.Errorf("answered after %v, want at once", took)
 	}
 }

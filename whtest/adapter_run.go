@@ -23,11 +23,9 @@ import (
 type adapterRun struct {
 	testing.TB
 
-	adapter Adapter
+	adapter  Adapter
+	patience time.Duration // how long anything may take that should happen at once
 }
-
-// patience is how long anything may take that should happen at once.
-const patience = 5 * time.Second
 
 // endpoint is a running server with an adapter in it, and the sender that belongs to it.
 type endpoint struct {
@@ -84,7 +82,7 @@ func (t *adapterRun) serveKeys(keys core.KeySource, secret string, config *core.
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
 	e.client = &http.Client{
-		Transport: transport, Timeout: 4 * patience,
+		Transport: transport, Timeout: 4 * t.patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return e
@@ -165,9 +163,9 @@ func (e *endpoint) raw(text string, half bool) (answered, time.Duration) {
 	if err != nil {
 		e.t.Fatalf("dialling: %v", err)
 	}
-	defer conn.Close()                                 //nolint:errcheck // it is over
-	_ = conn.SetDeadline(time.Now().Add(2 * patience)) //nolint:forbidigo // a deadline of I/O
-	start := time.Now()                                //nolint:forbidigo // measures real I/O
+	defer conn.Close()                                     //nolint:errcheck // it is over
+	_ = conn.SetDeadline(time.Now().Add(2 * e.t.patience)) //nolint:forbidigo // a deadline of I/O
+	start := time.Now()                                    //nolint:forbidigo // measures real I/O
 	if _, err := io.WriteString(conn, text); err != nil {
 		return answered{err: err}, 0
 	}
@@ -189,9 +187,9 @@ func (e *endpoint) pipeline(text string, pause time.Duration, last *attempt, sta
 	if err != nil {
 		e.t.Fatalf("dialling: %v", err)
 	}
-	defer conn.Close()                                 //nolint:errcheck // it is over
-	_ = conn.SetDeadline(time.Now().Add(2 * patience)) //nolint:forbidigo // a deadline of I/O
-	_, _ = io.WriteString(conn, text)                  // what fails is seen below
+	defer conn.Close()                                     //nolint:errcheck // it is over
+	_ = conn.SetDeadline(time.Now().Add(2 * e.t.patience)) //nolint:forbidigo // a deadline of I/O
+	_, _ = io.WriteString(conn, text)                      // what fails is seen below
 	r := bufio.NewReader(conn)
 	for i, status := range statuses {
 		if i == len(statuses)-1 {
@@ -275,7 +273,7 @@ func (e *endpoint) wantUntouched() {
 // settled waits until a message stands so.
 func (e *endpoint) settled(state core.State) {
 	e.t.Helper()
-	deadline := time.Now().Add(patience) //nolint:forbidigo // the settling may follow the answer
+	deadline := time.Now().Add(e.t.patience) //nolint:forbidigo // the settling may follow the answer
 	for e.store.states()[state] == 0 {
 		if time.Now().After(deadline) { //nolint:forbidigo // see above
 			e.t.Errorf("the store holds %v, want one message %v", e.store.states(), state)

@@ -1,0 +1,296 @@
+package whtest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/httpwh"
+)
+
+// TestAdapterSuiteCatchesBrokenAdapters runs the suite against adapters with one mistake each. The named case must complain, or the
+// suite is no use to anybody.
+func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
+	t.Parallel()
+	for _, b := range []struct {
+		broken, caughtBy string
+		fault            fault
+	}{
+		{"has no mistake", "", fault{}},
+		{"does not restore the body", "every way of reading gives the signed bytes", fault{noRestore: true}},
+		{"restores a body without GetBody", "every way of reading gives the signed bytes", fault{noGetBody: true}},
+		{"never settles", "a message that was handled is acknowledged with its first status", fault{noSettle: true}},
+		{"settles before the handler", "500 releases", fault{settleFirst: true}},
+		{"commits whatever the status", "404 releases", fault{commitAll: true}},
+		{"commits redirects", "302 releases", fault{commitRedirects: true}},
+		{"commits on a panic", "a panic releases", fault{commitPanics: true}},
+		{"loses the claim of a panic", "a panic recovered outside releases", fault{forgetPanics: true}},
+		{"recovers panics", "panics go on", fault{recovers: true}},
+		{"commits a hijack", "a hijack releases", fault{commitHijacks: true}},
+		{"releases what wrote nothing", "a handler that writes nothing commits", fault{releaseSilent: true}},
+		{"does not write the status of a late handler", "a handler that ran out of time is answered as it is recorded", fault{implicit200: true}},
+		{"keeps the request's context", "a genuine message reaches the handler whole", fault{ownContext: true}},
+		{"lets a disconnect end the handler", "the sender's disconnect does not end the handler", fault{cancelled: true}},
+		{"bounds the handler by nothing", "the handler's context ends before the claim", fault{unbounded: true}},
+		{"has statuses of its own", "what is not authentic gets one answer", fault{ownStatus: true}},
+		{"swallows Retry-After", "an outage is 503 and nothing is let through", fault{noRetryAfter: true}},
+		{"writes no body", "malformed headers are refused", fault{noProblem: true}},
+		{"runs the handler on refusal", "what is not authentic gets one answer", fault{runsAnyway: true}},
+		{"lets everything through on an outage", "an outage is 503 and nothing is let through", fault{failOpen: true}},
+		{"sends acknowledgements to Deny", "Deny answers refusals and nothing else", fault{denyAll: true}},
+		{"sends challenges to Deny", "a challenge is answered as the scheme says", fault{denyAll: true}},
+		{"refuses redeliveries", "a message that was handled is acknowledged with its first status", fault{refuseRedelivery: true}},
+		{"ignores the limit", "the size limit is exact", fault{noLimit: true}},
+		{"cuts off at the limit", "the size limit is exact", fault{cutsOff: true}},
+		{"ignores the time limit", "a slow body is refused", fault{noLimit: true}},
+		{"takes a broken body for whole", "a body that breaks off is malformed", fault{noLimit: true}},
+		{"waits for the rest of a refused body", "a refusal does not wait for the rest of the body", fault{drains: true}},
+		{"sees only the first of repeated headers", "malformed headers are refused", fault{firstHeader: true}},
+		{"joins lines of signatures wrongly", "all lines of a repeated signature header count", fault{firstHeader: true}},
+		{"does not pass the path on", "a tenant's key opens nothing of another", fault{noPath: true}},
+		{"reuses the memory of the last request", "what a handler keeps stays as it was", fault{reuses: true}},
+		{"refuses in report-only mode", "report-only lets everything through", fault{refuseInReport: true}},
+		{"does not claim", "twenty attempts at once run once", fault{noClaim: true}},
+		{"runs the handler twice", "of 10 000 concurrent attempts at 100 messages each is handled exactly once", fault{twice: true}},
+		{"loses messages of crashing handlers", "of 10 000 concurrent attempts at 100 messages each is handled exactly once", fault{commitPanics: true}},
+	} {
+		t.Run(b.broken, func(t *testing.T) {
+			t.Parallel()
+			found := false
+			for _, c := range adapterCases() {
+				if b.caughtBy != c.name {
+					continue
+				}
+				found = true
+				said := c.fails(t, Adapter{Serve: b.fault.serve, Hijacks: true})
+				if len(said) == 0 {
+					t.Errorf("%q does not notice an adapter that %s", c.name, b.broken)
+				} else {
+					t.Logf("%s", said[0])
+				}
+			}
+			if b.caughtBy == "" {
+				TestAdapter(t, Adapter{Serve: b.fault.serve, Hijacks: true})
+			} else if !found {
+				t.Errorf("there is no case %q", b.caughtBy)
+			}
+		})
+	}
+}
+
+// An adapter whose framework turns returned errors into answers can make a mistake of its own with them.
+func TestAdapterSuiteCatchesAnIgnoredError(t *testing.T) {
+	t.Parallel()
+	for _, c := range adapterCases() {
+		if c.errors && len(c.fails(t, Adapter{Serve: fault{}.serve, HandlerErrors: true})) == 0 {
+			t.Errorf("%q does not notice an adapter that ignores errors", c.name)
+		}
+	}
+}
+
+// fault is what is wrong with an adapter. The zero one is right.
+type fault struct {
+	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks bool
+	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen       bool
+	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, reuses, refuseInReport, noClaim, twice             bool
+}
+
+func (f fault) serve(t testing.TB, m AdapterMount) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listening: %v", err)
+	}
+	h := f.middleware(m)
+	if m.RecoverOutside {
+		h = recovering(h)
+	}
+	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	go func() { _ = s.Serve(l) }()
+	t.Cleanup(func() { _ = s.Close() })
+	return "http://" + l.Addr().String()
+}
+
+func recovering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if recover() != nil {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (f fault) middleware(m AdapterMount) http.Handler {
+	var shared []byte // what reuses has
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.firstHeader {
+			for name := range r.Header {
+				r.Header[name] = r.Header[name][:1]
+			}
+		}
+		if f.noPath {
+			r.RequestURI = "/a"
+		}
+		if f.drains {
+			_, _ = io.ReadAll(r.Body) // the time it takes is the mistake; the rest does not come to pass
+		}
+		if f.noLimit || f.cutsOff {
+			body, _ := io.ReadAll(r.Body)
+			if f.cutsOff {
+				body = body[:min(len(body), 70_000)]
+			}
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(string(body))), int64(len(body))
+			if f.noLimit && r.ContentLength > 70_000 {
+				m.Handler(f.call(w, r, nil)) //nolint:errcheck // none
+				return
+			}
+		}
+		x := httpwh.Begin(m.Verifier, w, r)
+		if a := x.Answer(); a != nil {
+			f.refuse(m, x, w, r)
+			return
+		}
+		if f.refuseInReport && x.Err() != nil {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		f.handle(m, x, w, r, &shared)
+	})
+}
+
+func (f fault) refuse(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter, r *http.Request) {
+	a, err := x.Answer(), x.Err()
+	switch {
+	case f.runsAnyway, f.failOpen && a.Status == http.StatusServiceUnavailable, f.noClaim && err != nil && errors.Is(err, core.ErrInFlight):
+		m.Handler(f.call(w, r, nil)) //nolint:errcheck // none
+		return
+	case m.Deny && (f.denyAll || err != nil && !err.Acknowledges()):
+		reason := "challenge"
+		if err != nil {
+			reason = string(err.Reason)
+		}
+		http.Error(w, "denied: "+reason, http.StatusTeapot)
+		return
+	case f.refuseRedelivery && err != nil && err.Acknowledges():
+		a.Status = http.StatusConflict
+	case f.ownStatus:
+		a.Status = http.StatusForbidden
+	case f.noRetryAfter:
+		a.Header.Del("Retry-After")
+	case f.noProblem:
+		a.Body = nil
+	}
+	x.WriteAnswer(w)
+}
+
+func (f fault) handle(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter, r *http.Request, shared *[]byte) {
+	if f.noRestore {
+		x.Request.Body = http.NoBody
+	}
+	if f.noGetBody {
+		x.Request.GetBody = nil
+	}
+	switch {
+	case f.ownContext:
+		x.Request = x.Request.WithContext(r.Context())
+	case f.cancelled:
+		x.Request = x.Request.WithContext(both{x.Request.Context(), r.Context()})
+	case f.unbounded:
+		x.Request = x.Request.WithContext(context.WithoutCancel(x.Request.Context()))
+	}
+	if f.settleFirst {
+		x.Finish(http.StatusOK)
+	}
+	rec := x.Record(w)
+	done := false
+	defer func() {
+		if f.recovers && recover() != nil {
+			x.Finish(core.Failed)
+			w.WriteHeader(http.StatusTeapot)
+		}
+		switch {
+		case done:
+		case f.commitPanics:
+			x.Finish(http.StatusOK)
+		case !f.forgetPanics:
+			x.Finish(core.Failed)
+		}
+	}()
+	call := f.call(rec, x.Request, shared)
+	h := http.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { _ = m.Handler(call) }))
+	if m.RecoverInside {
+		call.Status, h = rec.WriteHeader, recovering(h)
+	}
+	h.ServeHTTP(rec, x.Request)
+	if f.twice {
+		h.ServeHTTP(rec, x.Request)
+	}
+	done = true
+	status := rec.Status()
+	switch {
+	case f.noSettle:
+		return
+	case f.commitAll, f.commitHijacks && status == core.Failed, f.commitRedirects && status == http.StatusFound:
+		status = http.StatusOK
+	case f.releaseSilent && status == 0:
+		status = core.Failed
+	}
+	if status = x.Finish(status); rec.Status() == 0 && status > 0 && !f.implicit200 {
+		w.WriteHeader(status)
+	}
+}
+
+// both has the values of one context and the end of another.
+type both struct {
+	context.Context
+	end context.Context
+}
+
+func (b both) Done() <-chan struct{} { return b.end.Done() }
+func (b both) Err() error            { return b.end.Err() }
+
+func (f fault) call(w http.ResponseWriter, r *http.Request, shared *[]byte) *AdapterCall {
+	m, _ := core.FromContext(r.Context())
+	if f.reuses && shared != nil {
+		*shared = append((*shared)[:0], m.Body...)
+		m.Body = *shared
+	}
+	rc := http.NewResponseController(w)
+	return &AdapterCall{
+		Context: r.Context(), Message: m,
+		Bodies: map[string]func() ([]byte, error){
+			"io.ReadAll": func() ([]byte, error) { return io.ReadAll(r.Body) },
+			"GetBody": func() ([]byte, error) {
+				if r.GetBody == nil {
+					return slices.Clone([]byte(nil)), nil
+				}
+				b, err := r.GetBody()
+				if err != nil {
+					return nil, err
+				}
+				return io.ReadAll(b)
+			},
+		},
+		Status: w.WriteHeader,
+		Write:  func(p []byte) { _, _ = w.Write(p) },
+		Flush:  func() { _ = rc.Flush() },
+		Hijack: func() error {
+			conn, buf, err := rc.Hijack()
+			if err != nil {
+				return err
+			}
+			_, _ = buf.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			_ = buf.Flush()
+			return conn.Close()
+		},
+	}
+}
