@@ -1,0 +1,213 @@
+package core_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// fuzzSecret is fixed, so that a finding can be run again.
+const fuzzSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+func headers(id, stamp, signature string) http.Header {
+	return http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {stamp}, "Webhook-Signature": {signature}}
+}
+
+// FuzzTimestamp: what is accepted is canonical, so no two texts are one time.
+func FuzzTimestamp(f *testing.F) {
+	for _, s := range []string{"1614265330", "0", "", "+1", "01", "1e9", "-1", "9999999999999999", "99999999999999999", " 1", "1 ", "1.0", "１", "1_000"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var a core.Attempt
+		err := core.StandardWebhooks{}.ReadHeader(&core.Request{Header: headers("msg_1", text, "v1,x")}, &a)
+		n, perr := strconv.ParseInt(text, 10, 64)
+		canonical := perr == nil && n > 0 && len(text) <= 16 && strconv.FormatInt(n, 10) == text
+		if (err == nil) != canonical {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if err == nil && a.Timestamp.Unix() != n {
+			t.Fatalf("%q is %v", text, a.Timestamp)
+		}
+	})
+}
+
+// FuzzSignatures: the list is bounded, and every entry kept was in the header.
+func FuzzSignatures(f *testing.F) {
+	for _, s := range []string{"v1,abc", "v1,a v1a,b", "v1", ",", " ", "  v1,a  ", "v1,a,b", strings.Repeat("v1,a ", 17), strings.Repeat("a", 5000), "v1,\x00", "v1"} {
+		f.Add(s, "")
+		f.Add("v1", s)
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		h := headers("msg_1", "1", first)
+		if second != "" {
+			h["Webhook-Signature"] = []string{first, second}
+		}
+		var a core.Attempt
+		err := core.StandardWebhooks{}.ReadHeader(&core.Request{Header: h}, &a)
+		if err == nil && len(a.Signatures) == 0 || len(a.Signatures) > 16 {
+			t.Fatalf("%d signatures, %v", len(a.Signatures), err)
+		}
+		all := first + "," + second
+		for _, s := range a.Signatures {
+			if !strings.Contains(all, s.Text) || !strings.Contains(all, s.Label) || strings.Contains(s.Text, " ") {
+				t.Fatalf("%+v out of %q and %q", s, first, second)
+			}
+		}
+		if err == nil && len(first)+len(second) > 4<<10+1 {
+			t.Fatalf("%d bytes are accepted", len(first)+len(second))
+		}
+	})
+}
+
+// FuzzSecret: no text panics, no error quotes it, and what is a key verifies what the same text signs.
+func FuzzSecret(f *testing.F) {
+	for _, s := range []string{
+		fuzzSecret, "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=", "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc=", "", "whsec_", "v1,whsec_AA==", "_", "changeme",
+		"whsec_\n", "\"whsec_AA==\"", "whsec_" + strings.Repeat("A", 44), "é", "whpk_AA==", "sk_live", "...",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := core.New(core.Secrets(text), &memory{}, &core.Config{Clock: at(now)})
+		if err != nil {
+			if len(text) > 24 && strings.Contains(err.Error(), text) {
+				t.Fatalf("quotes the secret: %v", err)
+			}
+			if !errors.Is(err, core.ErrMisconfigured) {
+				t.Fatal(err)
+			}
+			return
+		}
+		s, err := core.NewSigner(text)
+		if err != nil {
+			if !strings.HasPrefix(text, "whpk_") {
+				t.Fatalf("verifies but does not sign: %v", err)
+			}
+			return
+		}
+		h := http.Header{}
+		if err := s.Sign(h, "msg_1", time.Unix(now, 0), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Verify(t.Context(), &core.Request{Header: h, Body: []byte("x")}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzValueDecode: no bytes panic, and the public parts agree with the decoded ones.
+func FuzzValueDecode(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(bytes.Repeat([]byte{0xff}, 40))
+	f.Add(append([]byte{0, 0, 1, 0x8b, 0xcf, 0xe5, 0x68, 0, 1, 0xc3, 0, 200}, make([]byte, 28)...))
+	f.Add(append([]byte{0x80, 0, 0, 0, 0, 0, 0, 0, 1, 0x40}, make([]byte, 30)...))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var v core.Value
+		copy(v[:], raw)
+		rec, err := v.Decode()
+		if err != nil {
+			if rec != (core.Record{}) {
+				t.Fatalf("an error, and %+v", rec)
+			}
+			return
+		}
+		if v == (core.Value{}) {
+			if rec != (core.Record{}) {
+				t.Fatalf("no record is %+v", rec)
+			}
+			return
+		}
+		if !rec.WindowEnd.Equal(v.WindowEnd()) || v.Handled() != (rec.State == core.Done) || rec.State.String() == "none" {
+			t.Fatalf("%+v, window end %v, handled %t", rec, v.WindowEnd(), v.Handled())
+		}
+	})
+}
+
+// FuzzRequestPath: no request target panics.
+func FuzzRequestPath(f *testing.F) {
+	for _, s := range []string{"", "/", "/a%20b?c#d", "%", "http://h/p", "//h/p", "*", "h:443", "/%2e%2e/", "/\x00", "http://[::1", "/é"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		p := (&core.Request{URL: target}).Path()
+		if strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") && p != "" && p[0] != '/' {
+			t.Fatalf("%q has the path %q", target, p)
+		}
+	})
+}
+
+// textbook verifies v1 as the specification's text says, in the plainest way.
+func textbook(id, stamp, list string, body []byte, at int64) bool {
+	secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(fuzzSecret, "whsec_"))
+	if err != nil {
+		panic(err)
+	}
+	n, err := strconv.ParseInt(stamp, 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != stamp || n < at-300 || n > at+300 {
+		return false
+	}
+	if id == "" || len(id) > 256 || strings.Contains(id, ".") {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if c < 0x21 || c > 0x7e {
+			return false
+		}
+	}
+	entries := strings.FieldsFunc(list, func(r rune) bool { return r == ' ' })
+	if len(list) > 4096 || len(entries) > 16 {
+		return false
+	}
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(id + "." + stamp + "." + string(body)))
+	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	for _, e := range entries {
+		if e == want {
+			return true
+		}
+	}
+	return false
+}
+
+// FuzzVerifyAgainstTextbook: the verifier and the textbook agree on every request. genuine puts the right signature in place
+// of each "*" of the list, because no fuzzer finds one.
+func FuzzVerifyAgainstTextbook(f *testing.F) {
+	for _, list := range []string{"*", "v1,x *", "*  ", "v1a,x *", "* *", "*,", ",*", "v1,*", "", "v1", strings.Repeat("a,b ", 15) + "*", strings.Repeat("a,b ", 16) + "*"} {
+		f.Add("msg_1", "1700000000", list, []byte(`{"a":1}`))
+	}
+	f.Add("a.b", "1700000000", "*", []byte{})
+	f.Add("msg_1", "1700000300", "*", []byte{0})
+	f.Add("msg_1", "1700000301", "*", []byte("x"))
+	f.Add("msg_1", "1699999700", "*", []byte("x"))
+	f.Add("msg_1", "1699999699", "*", []byte("x"))
+	f.Add("msg_1", "+1700000000", "*", []byte("x"))
+	f.Add("msg_1\n", "1700000000", "*", []byte("x"))
+	f.Add(strings.Repeat("a", 257), "1700000000", "*", []byte("x"))
+	secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(fuzzSecret, "whsec_"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	v := newVerifier(f, core.Secrets(fuzzSecret), &core.Config{Clock: at(now)})
+	f.Fuzz(func(t *testing.T, id, stamp, list string, body []byte) {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(id + "." + stamp + "." + string(body)))
+		list = strings.ReplaceAll(list, "*", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+		m, err := v.Verify(t.Context(), &core.Request{Method: http.MethodPost, URL: "/", Header: headers(id, stamp, list), Body: body})
+		if want := textbook(id, stamp, list, body, now); (err == nil) != want {
+			t.Fatalf("id %q, timestamp %q, signatures %q: %v, the textbook says %t", id, stamp, list, err, want)
+		}
+		if err == nil && (m.ID != id || strconv.FormatInt(m.Timestamp.Unix(), 10) != stamp || !bytes.Equal(m.Body, body)) {
+			t.Fatalf("got %+v", m)
+		}
+	})
+}
