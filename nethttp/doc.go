@@ -1,2 +1,56 @@
-// Package nethttp puts a webhook verifier in front of an http.Handler.
+// Package nethttp puts a [core.Verifier] in front of an http.Handler: net/http itself, chi, and everything else that takes a
+// func(http.Handler) http.Handler.
+//
+//	v := core.Must(core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil))
+//	mux.Handle("POST /hook", nethttp.New(v)(handler))
+//
+// # The handler
+//
+// It runs for messages that are authentic, fresh and new. It finds the message with [Message] and the body in the request, by
+// every way that net/http reads one: r.Body, GetBody, ParseForm, multipart, a proxy behind it. Its context is not
+// cancelled when the sender disconnects, and ends before the claim does; do not go on after that.
+//
+// A 2xx answer, also an implicit one, means that the message was handled. Anything else releases it, so that the sender's
+// next attempt runs: another status, a panic (which goes on, it is not recovered), http.ErrAbortHandler, runtime.Goexit, a
+// hijack. 1xx other than 101 are no answers yet. A handler that starts a goroutine and answers 2xx has said that the
+// message is handled, whatever becomes of the goroutine.
+//
+// Up to 2 KiB that are not flushed are sent after the success was recorded. A longer answer or a Flush reaches the
+// sender before that; an attempt that it sends at once may then be told that the first is in flight.
+//
+// # Where to mount it
+//
+// In front of everything that reads, decompresses or changes the body. Behind such a middleware the body cannot be verified:
+// the answer is 500 and the observer says why. Only an earlier full or partial read of a chunked body without ParseForm cannot
+// be told from a wrong signature.
+//
+// Recover middlewares and loggers may stand on either side; they see Pattern as without us. PathValues that an
+// inner ServeMux sets stay inside. Smaller limits outside (http.MaxBytesHandler) are answered 413 as our own.
+//
+// http.TimeoutHandler belongs outside, if it must be: the sender then sees 503, the handler goes on, and its success is
+// recorded. Inside, its 503 releases the message while the handler is still running, so that the next attempt runs beside it: use
+// the handler's context instead. Outside it also hides the connection, so Config.BodyTimeout does not work: set http.Server.ReadTimeout.
+// A chi middleware.Timeout outside answers 504 only if nothing was written. A handler that wrote nothing is
+// answered 200 explicitly, or 503 and released if its context had ended, so that both agree with what was recorded.
+//
+// Do not wrap the middleware around a framework's next function: the framework answers through a writer of its own and
+// failures look like successes. Use ginwh, echowh or fiberwh there, or wrap the whole engine.
+//
+// # Bodies
+//
+// The body is read once, up to Config.MaxBody, within Config.BodyTimeout, into one buffer, which Message.Body, r.Body
+// and GetBody share: do not change it. Config.BodyTimeout takes the place of http.Server.ReadTimeout for
+// the body, whichever is longer. A refusal that leaves a body unread closes an HTTP/1 connection and waits half
+// a second at most for the sender to notice; HTTP/2 streams need none of it. After a panic too, temporary files of
+// multipart forms are removed, unless the handler parsed a copy of the request that it made itself.
+//
+// # AWS Lambda
+//
+// Proxies from API Gateway events work, because settling is synchronous: nothing is left to do when the process is frozen. Binary bodies must
+// arrive base64 encoded, or they are changed on the way (401). Signature headers that API Gateway splits at commas are joined again.
+// Time limits are the invocation's.
+//
+// # Sending
+//
+// [NewTransport] signs what an http.Client sends.
 package nethttp

@@ -1,0 +1,93 @@
+package nethttp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// maxSigned is the largest body that the transport signs: it is held in memory, once.
+const maxSigned = 32 << 20
+
+type transport struct {
+	signer *core.Signer
+	base   http.RoundTripper
+}
+
+// NewTransport makes an http.RoundTripper that signs each request and sends it through base, [http.DefaultTransport] if that is
+// nil. It panics if signer is nil. It is safe for concurrent use.
+//
+// A webhook-id header that the caller set is kept: set the same one at every attempt of a message. Without one the
+// request is a message of its own, with a new id. The timestamp is taken anew each time, so a retry needs nothing but sending
+// the request again.
+//
+// The body is read to sign it, 32 MiB at most, and closed. The caller's request is not changed. Redirects are refused
+// with an error: to Standard Webhooks they are failures, and following one would take the message to where
+// nobody registered; http.Client.CheckRedirect with http.ErrUseLastResponse shows the status instead.
+func NewTransport(signer *core.Signer, base http.RoundTripper) http.RoundTripper {
+	if signer == nil {
+		panic("nethttp.NewTransport: the signer is nil: make one with core.NewSigner and look at its error")
+	}
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	return &transport{signer, base}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := readAndClose(r)
+	if err != nil {
+		return nil, err
+	}
+	if r.Response != nil {
+		return nil, errors.New("hookonce: the endpoint redirects a signed message: register its final address instead")
+	}
+	id := r.Header.Get("Webhook-Id")
+	if id == "" {
+		id = core.NewID()
+	}
+	signed := r.Clone(r.Context())
+	if signed.Header == nil {
+		signed.Header = make(http.Header)
+	}
+	now := time.Now() //nolint:forbidigo // the receiver compares with its wall clock
+	if err := t.signer.Sign(signed.Header, id, now, body); err != nil {
+		return nil, fmt.Errorf("signing a message: %w", err)
+	}
+	signed.ContentLength, signed.TransferEncoding = int64(len(body)), nil
+	signed.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	signed.Body = http.NoBody
+	if len(body) > 0 {
+		signed.Body, _ = signed.GetBody()
+	}
+	return t.base.RoundTrip(signed)
+}
+
+// readAndClose reads the body, which a RoundTripper has to close in any case.
+func readAndClose(r *http.Request) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	defer r.Body.Close() //nolint:errcheck // it was read
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxSigned+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("hookonce: reading the body to sign it: %w", err)
+	case len(body) > maxSigned:
+		return nil, fmt.Errorf("hookonce: the body to sign exceeds %d bytes: send a reference to it instead", maxSigned)
+	}
+	return body, nil
+}
+
+// CloseIdleConnections lets http.Client.CloseIdleConnections through.
+func (t *transport) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
