@@ -23,7 +23,7 @@ func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ..
 		o(&options)
 	}
 	for _, c := range storeCases() {
-		t.Run(c.name, func(t *testing.T) { c.check(t, open, options) }) //nolint:thelper // it is the test
+		t.Run(c.name, func(t *testing.T) { c.check(t, open, options) })
 	}
 }
 
@@ -68,14 +68,14 @@ type storeCase struct {
 }
 
 // check runs the case on a new store.
-func (c *storeCase) check(t testing.TB, open func(t testing.TB) core.SeenStore, o storeOptions) {
-	t.Helper()
+func (c *storeCase) check(tb testing.TB, open func(t testing.TB) core.SeenStore, o storeOptions) {
+	tb.Helper()
 	defer func() {
-		if t.Failed() {
-			t.Logf("The rule: %s", c.explanation)
+		if tb.Failed() {
+			tb.Logf("The rule: %s", c.explanation)
 		}
 	}()
-	c.run(&storeTest{TB: t, store: open(t), storeOptions: o})
+	c.run(&storeTest{TB: tb, store: open(tb), storeOptions: o})
 }
 
 // storeTest is a running case.
@@ -148,15 +148,15 @@ func (t *storeTest) limited() (context.Context, context.CancelFunc) {
 
 func newKey() core.Key {
 	var k core.Key
-	rand.Read(k[:]) //nolint:errcheck,gosec // never fails since Go 1.24
+	_, _ = rand.Read(k[:]) // never fails
 	return k
 }
 
 // newValue makes a value that never was: as core's are, unique and with a replay window that is open.
 func newValue() core.Value {
 	var v core.Value
-	rand.Read(v[:])                                                              //nolint:errcheck,gosec // never fails since Go 1.24
-	binary.BigEndian.PutUint64(v[:], uint64(time.Now().Add(2*long).UnixMilli())) //nolint:forbidigo,gosec // the store's time is real
+	_, _ = rand.Read(v[:])
+	binary.BigEndian.PutUint64(v[:], uint64(time.Now().Add(2*long).UnixMilli())) //nolint:forbidigo // the store's time is real
 	v[8], v[9] = 1, byte(core.Claimed)<<6
 	return v
 }

@@ -619,7 +619,7 @@ func downAndBack(t *storeTest) {
 	if err != nil {
 		t.Fatalf("10 s after the engine came back: %v", err)
 	}
-	if got := t.read(key); got != value && !(got == none && t.forgets()) {
+	if got := t.read(key); got != value && (got != none || !t.forgets()) {
 		t.Errorf("after the engine came back the record is %s, not %s", show(got), show(value))
 	}
 	fresh := newKey()

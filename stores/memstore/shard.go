@@ -89,7 +89,7 @@ func (sh *shard) swap(tag uint16, key *core.Key, old, next *core.Value, ttl time
 			return core.Value{}, nil
 		}
 		r := sh.at(i)
-		if r.value == *old && r.value != *next {
+		if r.value == *old {
 			r.value, r.expires = *next, expires
 			sh.fix(byExpiry, r.pos[byExpiry])
 			sh.fix(byWindow, r.pos[byWindow])
@@ -197,7 +197,7 @@ func (sh *shard) find(tag uint16, key *core.Key) (uint16, bool) {
 	mask := sh.mask()
 	for p := uint32(tag) & mask; sh.cells[p] != 0; p = (p + 1) & mask {
 		if c := sh.cells[p]; c>>16 == uint32(tag) {
-			if i := uint16(c&math.MaxUint16 - 1); sh.at(i).key == *key { //nolint:gosec // 16 bits
+			if i := uint16(c&math.MaxUint16 - 1); sh.at(i).key == *key {
 				return i, true
 			}
 		}
