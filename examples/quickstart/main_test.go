@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestEverythingIsAsTheTableExpects(t *testing.T) {
+	k := newKeys()
+	table := cases(time.Now(), k)
+	var out bytes.Buffer
+	began := time.Now()
+	if err := run(t.Context(), &out, k, table, false); err != nil {
+		t.Errorf("run: %v\n%s", err, &out)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+	text := out.String()
+	if strings.Contains(text, "\x1b[") {
+		t.Error("colours, although none were asked for")
+	}
+	for _, secret := range []string{k.next, k.old, k.signing, k.globex, k.stranger} {
+		if strings.Contains(text, secret) {
+			t.Error("a secret is printed")
+		}
+	}
+	_, why, _ := strings.Cut(text, "\nWhy:\n")
+	for _, c := range table {
+		if !strings.HasPrefix(c.want, "2") && !strings.Contains(why, c.name) {
+			t.Errorf("no line says why %q was refused", c.name)
+		}
+	}
+}
+
+// TestDifferenceIsFound expects what does not happen: a program that always says yes would be worse than none.
+func TestDifferenceIsFound(t *testing.T) {
+	for _, name := range []string{"genuine, v1 (HMAC)", "tampered body", "exact replay of the first", "20 at once"} {
+		t.Run(name, func(t *testing.T) {
+			k := newKeys()
+			table := cases(time.Now(), k)
+			for i := range table {
+				if table[i].name == name {
+					table[i].want = "418 teapot"
+				}
+			}
+			var out bytes.Buffer
+			if err := run(t.Context(), &out, k, table, true); !errors.Is(err, errDiffers) {
+				t.Errorf("run: %v", err)
+			}
+			if got := strings.Count(out.String(), "(expected 418 teapot)"); got != 4 {
+				t.Errorf("%d cells are marked, want 4", got)
+			}
+			if !strings.Contains(out.String(), "\x1b[31m") {
+				t.Error("no cell is red")
+			}
+		})
+	}
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/gofiber/fiber/v2"
+	"github.com/labstack/echo/v4"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/echowh"
+	"github.com/hookonce/hookonce/fiberwh"
+	"github.com/hookonce/hookonce/ginwh"
+	"github.com/hookonce/hookonce/nethttp"
+	"github.com/hookonce/hookonce/stores/memstore"
+)
+
+// server is one framework with a verifier and a store of its own.
+type server struct {
+	framework string
+	verifier  *core.Verifier
+	events    chan core.Event // what the observer was told
+	url       string
+	client    *http.Client
+
+	runs  atomic.Int64  // of the handler
+	fails atomic.Int64  // of the flaky event
+	gate  chan struct{} // holds the slow event's handler
+}
+
+// start starts the four. stop ends them all.
+func start(ctx context.Context, k keys) (servers []*server, stop func(), err error) {
+	var stops []func()
+	stop = func() {
+		for _, s := range stops {
+			s()
+		}
+	}
+	for _, framework := range []struct {
+		name  string
+		serve func(*server, net.Listener) func()
+	}{
+		{"nethttp", serveNetHTTP},
+		{"gin", serveGin},
+		{"echo", serveEcho},
+		{"fiber", serveFiber},
+	} {
+		s := &server{
+			framework: framework.name, events: make(chan core.Event, 64), gate: make(chan struct{}, 1),
+			client: &http.Client{Transport: &http.Transport{ExpectContinueTimeout: 5 * time.Second}},
+		}
+		// Each has its own *Keys, because those keep the keys decoded for one verifier.
+		acme := core.Secrets(k.next, k.old, k.public)
+		globex := core.Secrets(k.globex)
+		s.verifier, err = core.New(core.KeySourceFunc(func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
+			switch r.Path() {
+			case "/hooks/acme":
+				return "acme", acme, nil
+			case "/hooks/globex":
+				return "globex", globex, nil
+			default:
+				return "", nil, core.ErrUnknownSource
+			}
+		}), memstore.New(), &core.Config{Observe: func(_ context.Context, e core.Event) { s.events <- e }})
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		s.url = "http://" + ln.Addr().String() + "/hooks/acme"
+		stops = append(stops, framework.serve(s, ln))
+		servers = append(servers, s)
+	}
+	return servers, stop, nil
+}
+
+func serveNetHTTP(s *server, ln net.Listener) func() {
+	mux := http.NewServeMux()
+	mux.Handle("POST /hooks/{tenant}", nethttp.New(s.verifier)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(s.handle(nethttp.Message(r)))
+	})))
+	return serveHTTP(mux, ln)
+}
+
+func serveGin(s *server, ln net.Listener) func() {
+	gin.SetMode(gin.ReleaseMode)
+	router := gin.New()
+	router.POST("/hooks/:tenant", ginwh.New(s.verifier), func(c *gin.Context) {
+		c.Status(s.handle(ginwh.Message(c)))
+	})
+	return serveHTTP(router, ln)
+}
+
+func serveEcho(s *server, ln net.Listener) func() {
+	e := echo.New()
+	e.POST("/hooks/:tenant", func(c echo.Context) error {
+		return c.NoContent(s.handle(echowh.Message(c)))
+	}, echowh.New(s.verifier))
+	return serveHTTP(e, ln)
+}
+
+func serveHTTP(h http.Handler, ln net.Listener) func() {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = srv.Serve(ln) }()
+	return func() { _ = srv.Close() }
+}
+
+func serveFiber(s *server, ln net.Listener) func() {
+	app := fiber.New(fiber.Config{
+		ReadTimeout:                  10 * time.Second,
+		BodyLimit:                    2 << 20, // fiber's own answer to larger ones; core's limit of 1 MiB is reached first
+		DisablePreParseMultipartForm: true,
+		DisableStartupMessage:        true,
+	})
+	app.Post("/hooks/:tenant", fiberwh.New(s.verifier), func(c *fiber.Ctx) error {
+		return c.SendStatus(s.handle(fiberwh.Message(c)))
+	})
+	go func() { _ = app.Listener(ln) }()
+	return func() { _ = app.ShutdownWithTimeout(time.Second) }
+}
+
+// handle is the application: it runs once for each message, and returns the status to answer.
+func (s *server) handle(m core.Message) int {
+	s.runs.Add(1)
+	var event struct {
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(m.Body, &event) != nil || m.Source != "acme" {
+		return http.StatusInternalServerError
+	}
+	switch event.Type {
+	case "example.flaky":
+		if s.fails.Add(1) == 1 {
+			return http.StatusInternalServerError
+		}
+	case "example.slow":
+		<-s.gate
+	}
+	return http.StatusOK
+}
+
+// result is a cell of the table: status and verdict, and the observer's words for anything else than "handled".
+type result struct{ text, why string }
+
+// try sends the case, and waits for all answers and for what the observer is told of each attempt.
+func (s *server) try(ctx context.Context, c testCase) result {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	copies, runs := max(c.copies, 1), s.runs.Load()
+	answers := make(chan answer, copies)
+	for range copies {
+		go func() { answers <- s.send(ctx, c) }()
+	}
+
+	answered, observed := make(map[int]int), make(map[int]int) // how often each status
+	for i := range copies {
+		if copies > 1 && i == copies-1 {
+			s.gate <- struct{}{} // all but the one whose handler waits were answered
+		}
+		a := <-answers
+		if a.err != nil {
+			return result{text: a.err.Error()}
+		}
+		answered[a.status]++
+	}
+	var (
+		r     result
+		ran   int64
+		texts = make(map[string]int) // how often each verdict
+	)
+	for range copies {
+		select {
+		case e := <-s.events:
+			observed[e.Status]++
+			texts[fmt.Sprint(e.Status, " ", e.Reason)]++
+			if e.Err != nil {
+				r.why = strings.TrimPrefix(e.Err.Error(), "hookonce: ")
+			}
+			if e.Reason == core.Handled || e.Reason == core.ErrHandlerFailed {
+				ran++
+			}
+		case <-ctx.Done():
+			return result{text: fmt.Sprint("answered ", answered, ", but the observer was told nothing")}
+		}
+	}
+	r.text = join(texts)
+	if !maps.Equal(answered, observed) {
+		r.text = fmt.Sprint("answered ", answered, ", observed ", r.text)
+	}
+	if got := s.runs.Load() - runs; got != ran {
+		r.text += fmt.Sprintf(", and the handler ran %d times", got)
+	}
+	return r
+}
+
+// join writes "200 handled", or of several "1×200, 19×503 in-flight", which is short enough for a column.
+func join(texts map[string]int) string {
+	var parts []string
+	for _, text := range slices.Sorted(maps.Keys(texts)) {
+		if len(texts) == 1 && texts[text] == 1 {
+			return text
+		}
+		parts = append(parts, fmt.Sprintf("%d×%s", texts[text], strings.TrimSuffix(text, " handled")))
+	}
+	return strings.Join(parts, ", ")
+}
+
+type answer struct {
+	status int
+	err    error
+}
+
+// send makes one attempt.
+func (s *server) send(ctx context.Context, c testCase) answer {
+	signer, err := core.NewSigner(c.secret)
+	if err != nil {
+		return answer{err: err}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, strings.NewReader(c.body))
+	if err != nil {
+		return answer{err: err}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if err := signer.Sign(req.Header, c.id, c.at, []byte(c.body)); err != nil {
+		return answer{err: err}
+	}
+	if c.change != nil {
+		c.change(req)
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return answer{err: err}
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return answer{resp.StatusCode, errors.Join(err, resp.Body.Close())}
+}
