@@ -176,7 +176,7 @@ func (c *claims) nowMilli() int64 { return c.clock().UnixMilli() }
 // storeContext keeps the values of ctx, but neither its cancellation nor its deadline: a swap that the sender's
 // disconnect cut in half is worse than one that finishes, and a handler that used up the request's time has still to be settled.
 func storeContext(ctx context.Context, timeout time.Duration) *lazyContext {
-	return newLazyContext(context.WithoutCancel(ctx), timeout)
+	return &lazyContext{values: context.WithoutCancel(ctx), deadline: time.Now().Add(timeout)} //nolint:forbidigo // as in init
 }
 
 // contended bounds the swaps of one visit: each lost one means that another attempt of the same message won.

@@ -19,12 +19,6 @@ type lazyContext struct {
 	ended  bool
 }
 
-func newLazyContext(parent context.Context, timeout time.Duration) *lazyContext {
-	c := new(lazyContext)
-	c.init(parent, timeout)
-	return c
-}
-
 func (c *lazyContext) init(parent context.Context, timeout time.Duration) {
 	c.values = context.WithoutCancel(parent)
 	c.deadline = time.Now().Add(timeout) //nolint:forbidigo // a deadline is real time by its nature, not the configured clock's

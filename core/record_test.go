@@ -1,0 +1,89 @@
+package core //nolint:testpackage // the layout of a record
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func TestARecordKeepsEveryBit(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]record{
+		"small":    {state: Claimed},
+		"greatest": {math.MaxInt64, Done, maxReruns, math.MaxUint16, math.MaxUint32, math.MaxInt64, math.MaxInt64, [8]byte{255, 255, 255, 255, 255, 255, 255, 255}},
+		"least":    {math.MinInt64, Released, 0, 0, 0, math.MinInt64, math.MinInt64, [8]byte{}},
+		"mixed":    {1_700_000_000_001, Claimed, 17, 204, 1_700_000_000, 1_700_000_000_002, 1_700_000_000_003, [8]byte{1, 2, 3, 4, 5, 6, 7, 8}},
+	} {
+		if got, err := decode(r.encode()); err != nil || got != r {
+			t.Errorf("%s: %+v came back as %+v, %v", name, r, got, err)
+		}
+	}
+}
+
+func TestTheLayoutOfARecordIsAPromise(t *testing.T) {
+	t.Parallel()
+	r := record{
+		windowEnd: 0x0102030405060708, state: Done, reruns: 3, status: 202, generation: 0x11121314,
+		mark: 0x2122232425262728, leaseEnd: 0x3132333435363738, token: [8]byte{0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48},
+	}
+	want := Value{
+		1, 2, 3, 4, 5, 6, 7, 8, 1, 3<<6 | 3, 0, 202, 0x11, 0x12, 0x13, 0x14,
+		0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38,
+		0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48,
+	}
+	if got := r.encode(); got != want {
+		t.Errorf("got  %x\nwant %x", got, want)
+	}
+}
+
+func TestDecodeForPeople(t *testing.T) {
+	t.Parallel()
+	at := time.UnixMilli(1_700_000_000_123)
+	r := record{
+		state: Done, status: 202, reruns: 2, generation: 9, mark: at.UnixMilli(), leaseEnd: at.Add(time.Minute).UnixMilli(),
+		windowEnd: at.Add(time.Hour).UnixMilli(),
+	}
+	v := r.encode()
+	want := Record{State: Done, Status: 202, Reruns: 2, Generation: 9, Mark: at, LeaseEnd: at.Add(time.Minute), WindowEnd: at.Add(time.Hour)}
+	if got, err := v.Decode(); err != nil || got != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if !v.WindowEnd().Equal(want.WindowEnd) || !v.Handled() {
+		t.Errorf("a store sees window %v, handled %v", v.WindowEnd(), v.Handled())
+	}
+	r.mark = 0
+	if got, _ := r.encode().Decode(); !got.Mark.IsZero() {
+		t.Error("an untimed message has a mark:", got.Mark)
+	}
+	if got, err := (Value{}).Decode(); err != nil || got != (Record{}) || (Value{}).Handled() {
+		t.Errorf("no record: %+v, %v", got, err)
+	}
+	for _, s := range []State{Claimed, Released} {
+		if (record{state: s}).encode().Handled() {
+			t.Errorf("a %s message counts as handled: a full store would drop it", s)
+		}
+	}
+}
+
+func TestARecordOfAnotherFormatIsRefused(t *testing.T) {
+	t.Parallel()
+	other, stateless := (record{state: Done}).encode(), (record{state: Done}).encode()
+	other[8], stateless[9] = 2, 0
+	for name, v := range map[string]Value{"another version": other, "no state": stateless, "only a time": {1}} {
+		if got, err := v.Decode(); err == nil || got != (Record{}) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		if v.Handled() {
+			t.Errorf("%s counts as handled", name)
+		}
+	}
+}
+
+func TestStateWords(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[State]string{0: "none", Claimed: "claimed", Released: "released", Done: "done"} {
+		if got := s.String(); got != want {
+			t.Errorf("%d is %q, want %q", s, got, want)
+		}
+	}
+}
