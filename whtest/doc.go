@@ -8,9 +8,9 @@
 //	rec := httptest.NewRecorder()
 //	mux.ServeHTTP(rec, whtest.NewRequest(t, signer, "/hook", []byte(`{"type":"invoice.paid"}`)))
 //
-// [Clock] is a time that the test sets, for [core.Config.Clock]: to see a window close without waiting. [FakeSource] is a
-// sender: it keeps the id of a message over its attempts and stamps each anew, so that retry, redelivery and replay can be
-// played through.
+// [ID], [At] and [Header] vary it: the same ID with a later At is the sender's retry, the very same request a replay.
+// [Clock] is a time that the test sets, for [core.Config.Clock]: to see a window close without waiting. [Source] is a
+// key source with tenants that the test adds, and with outages.
 //
 // # Testing a store, a scheme, an adapter
 //

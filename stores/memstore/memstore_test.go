@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -382,6 +383,44 @@ func TestManyCallersKeepTheCount(t *testing.T) {
 	}
 }
 
+func TestCallersThatDropAtOnceDropNoMoreThanTheyMay(t *testing.T) {
+	t.Parallel()
+	const callers, protected, handled = 8, 500, 500
+	for range 20 {
+		s := memstore.New(memstore.Capacity(protected + handled))
+		for i := range protected + handled {
+			end := time.Now().Add(-time.Hour)
+			if i < protected {
+				end = time.Now().Add(time.Hour)
+			}
+			add(t, s, fastKey(i), value(end, true, 1), day)
+		}
+		var wg sync.WaitGroup
+		var taken, full atomic.Int64
+		for c := range callers {
+			wg.Go(func() {
+				for i := range handled / callers * 2 {
+					_, err := s.Swap(t.Context(), fastKey(1_000_000*(c+1)+i), core.Value{}, value(time.Now(), false, 1), day)
+					if err == nil {
+						taken.Add(1)
+					} else if errors.Is(err, core.ErrStoreFull) {
+						full.Add(1)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if got := s.Stats(); taken.Load() != handled || got.Dropped != handled || full.Load() != callers*(handled/callers*2)-handled {
+			t.Fatalf("%d taken, %d refused, %+v", taken.Load(), full.Load(), got)
+		}
+		for i := range protected {
+			if peek(t, s, fastKey(i)) == (core.Value{}) {
+				t.Fatal("a record within its window was dropped")
+			}
+		}
+	}
+}
+
 func TestSwapDoesNotAllocate(t *testing.T) { //nolint:paralleltest // counts allocations of the whole process
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -502,31 +541,31 @@ func BenchmarkSwap(b *testing.B) {
 			}
 		}},
 	} {
+		before := heap()
+		swap := engine.make()
+		for i := range n {
+			swap(fastKey(i), core.Value{}, core.Value{1})
+		}
+		bytes := float64(heap()-before) / float64(n)
+		start := time.Now()
+		runtime.GC()
+		gc := time.Since(start)
 		b.Run(fmt.Sprintf("%s/live=%d", engine.name, n), func(b *testing.B) {
-			before := heap()
-			swap := engine.make()
-			for i := range n {
-				swap(fastKey(i), core.Value{}, core.Value{1})
-			}
-			bytes := float64(heap()-before) / float64(n)
-			start := time.Now()
-			runtime.GC()
-			gc := time.Since(start)
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				r := rand.New(rand.NewPCG(rand.Uint64(), 1))
-				for pb.Next() {
-					i := r.IntN(n)
-					v := swap(fastKey(i), core.Value{}, core.Value{2})
+				for pb.Next() { // two operations: a claim that loses, and the change of what it saw
+					k := fastKey(r.IntN(n))
+					v := swap(k, core.Value{}, core.Value{2})
 					next := v
 					next[31]++
-					swap(fastKey(i), v, next)
+					swap(k, v, next)
 				}
 			})
 			b.ReportMetric(bytes, "B/id")
 			b.ReportMetric(float64(gc.Microseconds())/1000, "ms/GC")
-			runtime.KeepAlive(swap)
 		})
+		runtime.KeepAlive(swap)
 	}
 }
 
