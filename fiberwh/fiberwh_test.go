@@ -24,6 +24,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/fiberwh"
+	"github.com/hookonce/hookonce/stores/memstore"
 )
 
 const event = `{"type":"invoice.paid"}`

@@ -1,0 +1,470 @@
+package ginwh_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/gin-gonic/gin/binding"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/ginwh"
+	"github.com/hookonce/hookonce/nethttp"
+)
+
+type payload struct {
+	Type string `form:"type" json:"type" xml:"type" yaml:"type"`
+}
+
+func TestEveryWayToReadTheBody(t *testing.T) {
+	t.Parallel()
+	form := url.Values{"type": {"invoice.paid"}}.Encode()
+	multi, multiType := multipartBody(t)
+	const formType = "application/x-www-form-urlencoded"
+	bind := func(f func(c *gin.Context, obj any) error) func(c *gin.Context) (string, error) {
+		return func(c *gin.Context) (string, error) {
+			var p payload
+			err := f(c, &p)
+			return p.Type, err
+		}
+	}
+	twice := func(one, two func(c *gin.Context) (string, error)) func(c *gin.Context) (string, error) {
+		return func(c *gin.Context) (string, error) {
+			if got, err := one(c); err != nil || got != "invoice.paid" {
+				return got, err
+			}
+			return two(c)
+		}
+	}
+	withJSON := bind(func(c *gin.Context, obj any) error { return c.ShouldBindBodyWith(obj, binding.JSON) })
+	cases := []struct {
+		name, contentType, body string
+		read                    func(c *gin.Context) (string, error)
+	}{
+		{"json.Decoder", "application/json", event, bind(func(c *gin.Context, obj any) error { return json.NewDecoder(c.Request.Body).Decode(obj) })},
+		{"BindJSON", "application/json", event, bind((*gin.Context).BindJSON)},
+		{"Bind of JSON", "application/json", event, bind((*gin.Context).Bind)},
+		{"ShouldBind of JSON", "application/json", event, bind((*gin.Context).ShouldBind)},
+		{"ShouldBindXML", "application/xml", "<e><type>invoice.paid</type></e>", bind((*gin.Context).ShouldBindXML)},
+		{"ShouldBindYAML", "application/yaml", "type: invoice.paid", bind((*gin.Context).ShouldBindYAML)},
+		{"ShouldBindBodyWith", "application/json", event, withJSON},
+		{"ShouldBindBodyWith twice", "application/json", event, twice(withJSON, withJSON)},
+		{"BindJSON, then ShouldBindBodyWith", "application/json", event, twice(bind((*gin.Context).BindJSON), withJSON)},
+		{"GetRawData", "text/plain", "invoice.paid", func(c *gin.Context) (string, error) {
+			b, err := c.GetRawData()
+			return string(b), err
+		}},
+		{"Message().Body", "text/plain", "invoice.paid", func(c *gin.Context) (string, error) { return string(ginwh.Message(c).Body), nil }},
+		{"PostForm", formType, form, func(c *gin.Context) (string, error) { return c.PostForm("type"), nil }},
+		{"ShouldBind of a form", formType, form, bind((*gin.Context).ShouldBind)},
+		{"PostForm of multipart", multiType, multi, func(c *gin.Context) (string, error) { return c.PostForm("type"), nil }},
+		{"MultipartForm", multiType, multi, func(c *gin.Context) (string, error) {
+			f, err := c.MultipartForm()
+			if err != nil {
+				return "", err
+			}
+			return f.Value["type"][0], nil
+		}},
+		{"FormFile", multiType, multi, func(c *gin.Context) (string, error) {
+			f, err := c.FormFile("file")
+			if err != nil {
+				return "", err
+			}
+			r, err := f.Open()
+			if err != nil {
+				return "", err
+			}
+			defer r.Close()
+			b, err := io.ReadAll(r)
+			return string(b), err
+		}},
+		{"an empty body", "text/plain", "", func(c *gin.Context) (string, error) {
+			b, err := c.GetRawData()
+			return "invoice.paid" + string(b), err
+		}},
+	}
+	for _, chunked := range []bool{false, true} {
+		for _, c := range cases {
+			t.Run(fmt.Sprintf("%s, chunked %v", c.name, chunked), func(t *testing.T) {
+				t.Parallel()
+				k := newKit(t, core.Config{})
+				target := serve(t, mount(ginwh.New(k.Verifier), func(ctx *gin.Context) {
+					got, err := c.read(ctx)
+					ctx.String(http.StatusOK, "%s%v", got, err)
+				}))
+				req := k.request(t, target, "msg_1", 0, c.body)
+				req.Header.Set("Content-Type", c.contentType)
+				if chunked {
+					req.ContentLength = -1
+				}
+				if r := do(t, req); r.status != 200 || r.body != "invoice.paid<nil>" {
+					t.Errorf("got %d %q (%v)", r.status, r.body, k.last().Err)
+				}
+			})
+		}
+	}
+}
+
+func multipartBody(tb testing.TB) (body, contentType string) {
+	tb.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	_ = w.WriteField("type", "invoice.paid")
+	part, err := w.CreateFormFile("file", "a.txt")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	_, _ = part.Write([]byte("invoice.paid"))
+	_ = w.Close()
+	return b.String(), w.FormDataContentType()
+}
+
+func TestBodiesReadBeforeUs(t *testing.T) {
+	t.Parallel()
+	var p payload
+	for _, c := range []struct {
+		name, contentType, body string
+		before                  gin.HandlerFunc
+		status                  int
+	}{
+		{"ShouldBindBodyWith leaves the bytes, and they are used", "application/json", event, func(c *gin.Context) {
+			_ = c.ShouldBindBodyWith(&p, binding.JSON)
+		}, 200},
+		{"ShouldBindJSON does not", "application/json", event, func(c *gin.Context) { _ = c.ShouldBindJSON(&p) }, 500},
+		{"PostForm does not", "application/x-www-form-urlencoded", "type=a", func(c *gin.Context) { c.PostForm("type") }, 500},
+		{"a decompressing middleware swaps the body", "application/json", event, func(c *gin.Context) {
+			c.Request.Body = io.NopCloser(strings.NewReader("{}"))
+		}, 500},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t, core.Config{})
+			target := serve(t, mount(c.before, ginwh.New(k.Verifier), func(ctx *gin.Context) {
+				if b, err := ctx.GetRawData(); err != nil || string(b) != c.body {
+					t.Errorf("the handler reads %q, %v", b, err)
+				}
+			}))
+			req := k.request(t, target, "msg_1", 0, c.body)
+			req.Header.Set("Content-Type", c.contentType)
+			if r := do(t, req); r.status != c.status || c.status == 500 && k.last().Reason != core.ErrBodyConsumed {
+				t.Errorf("got %d, observed %v", r.status, k.last().Err)
+			}
+		})
+	}
+}
+
+// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when the first one
+// counted as failed.
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	recovering := gin.RecoveryWithWriter(io.Discard)
+	renderErrors := func(c *gin.Context) {
+		c.Next()
+		if len(c.Errors) > 0 && !c.Writer.Written() {
+			c.String(http.StatusInternalServerError, "rendered outside")
+		}
+	}
+	innermost := func(c *gin.Context) http.ResponseWriter {
+		var w http.ResponseWriter = c.Writer
+		for {
+			u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+			if !ok {
+				return w
+			}
+			if _, recorder := w.(interface{ FlushError() error }); recorder {
+				return w // the one around the server's own
+			}
+			w = u.Unwrap()
+		}
+	}
+	cases := []struct {
+		name            string
+		outside, inside gin.HandlerFunc
+		handler         gin.HandlerFunc
+		status          int
+		handled         bool
+	}{
+		{name: "nothing written is 200", handler: func(*gin.Context) {}, status: 200, handled: true},
+		{name: "JSON", handler: func(c *gin.Context) { c.JSON(201, gin.H{}) }, status: 201, handled: true},
+		{name: "Status alone, which gin writes later", handler: func(c *gin.Context) { c.Status(204) }, status: 204, handled: true},
+		{name: "a failing Status alone", handler: func(c *gin.Context) { c.Status(500) }, status: 500},
+		{name: "AbortWithStatus(204) is a success", handler: func(c *gin.Context) { c.AbortWithStatus(204) }, status: 204, handled: true},
+		{name: "AbortWithStatus(422)", handler: func(c *gin.Context) { c.AbortWithStatus(422) }, status: 422},
+		{name: "AbortWithError", handler: func(c *gin.Context) { _ = c.AbortWithError(400, errors.New("no")) }, status: 400},
+		{name: "c.Error, rendered outside", outside: renderErrors, handler: func(c *gin.Context) { _ = c.Error(errors.New("no")) }, status: 500},
+		{name: "c.Error that nobody renders: the sender sees 200, but nothing was handled", handler: func(c *gin.Context) {
+			_ = c.Error(errors.New("no"))
+		}, status: 200},
+		{name: "c.Error after a written 200, which the sender takes at its word", outside: renderErrors, handler: func(c *gin.Context) {
+			c.String(200, "done")
+			_ = c.Error(errors.New("for the log"))
+		}, status: 200, handled: true},
+		{
+			name: "an error from before the middleware is not the handler's", outside: func(c *gin.Context) { _ = c.Error(errors.New("earlier")) },
+			handler: func(*gin.Context) {}, status: 200, handled: true,
+		},
+		{name: "a panic, Recovery inside", inside: recovering, handler: func(*gin.Context) { panic("no") }, status: 500},
+		{name: "a panic, Recovery outside", outside: recovering, handler: func(*gin.Context) { panic("no") }, status: 500},
+		{name: "a panic, no Recovery", handler: func(*gin.Context) { panic("no") }, status: 0},
+		{name: "http.ErrAbortHandler, no Recovery", handler: func(*gin.Context) { panic(http.ErrAbortHandler) }, status: 0},
+		{name: "200 written, then a panic recovered inside: the sender saw a success", inside: recovering, handler: func(c *gin.Context) {
+			c.String(200, "done")
+			panic("late")
+		}, status: 200, handled: true},
+		{name: "a failure written past gin", handler: func(c *gin.Context) { innermost(c).WriteHeader(500) }, status: 500},
+		{name: "a success written past gin", handler: func(c *gin.Context) { innermost(c).WriteHeader(202) }, status: 202, handled: true},
+		{name: "a body streamed past gin after gin's 404", handler: func(c *gin.Context) {
+			c.Status(404)
+			c.Writer.WriteHeaderNow()
+			_, _ = innermost(c).Write([]byte("gone"))
+		}, status: 404},
+		{name: "an early 103, then 200", handler: func(c *gin.Context) {
+			c.Status(103)
+			c.Writer.WriteHeaderNow()
+			_, _ = c.Writer.Write([]byte("done"))
+		}, status: 200, handled: true},
+		{name: "http.TimeoutHandler behind gin.WrapH", handler: gin.WrapH(http.TimeoutHandler(http.HandlerFunc(
+			func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), time.Millisecond, "")), status: 503},
+		{name: "a net/http handler behind gin.WrapF", handler: gin.WrapF(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }), status: 502},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t, core.Config{})
+			runs := 0
+			var chain []gin.HandlerFunc
+			for _, h := range []gin.HandlerFunc{c.outside, ginwh.New(k.Verifier), c.inside, func(ctx *gin.Context) {
+				runs++
+				c.handler(ctx)
+			}} {
+				if h != nil {
+					chain = append(chain, h)
+				}
+			}
+			target := serve(t, mount(chain...))
+			first := do(t, k.request(t, target, "msg_1", 0, event))
+			if first.status != c.status {
+				t.Errorf("the first attempt was answered %d %s, want %d", first.status, first.body, c.status)
+			}
+			want := core.Handled
+			if !c.handled {
+				want = core.ErrHandlerFailed
+			}
+			if got := k.last().Reason; got != want {
+				t.Errorf("observed %s, want %s", got, want)
+			}
+			r := do(t, k.request(t, target, "msg_1", -2*time.Second, event))
+			switch {
+			case c.handled && (runs != 1 || r.status != c.status || r.header.Get(core.RedeliveryHeader) != "acknowledged" || r.body != ""):
+				t.Errorf("handled, but the next attempt was answered %d %q after %d runs", r.status, r.body, runs)
+			case !c.handled && runs != 2:
+				t.Errorf("failed, but the next attempt did not run: %d %s", r.status, r.body)
+			}
+		})
+	}
+}
+
+// Under an inner Recovery, newer versions of gin answer nothing to http.ErrAbortHandler, older ones 500: a failure both ways.
+func TestErrAbortHandlerUnderAnInnerRecoveryIsAFailure(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, core.Config{})
+	do(t, k.request(t, serve(t, mount(ginwh.New(k.Verifier), gin.RecoveryWithWriter(io.Discard), func(*gin.Context) {
+		panic(http.ErrAbortHandler)
+	})), "msg_1", 0, event))
+	if got := k.last().Reason; got != core.ErrHandlerFailed {
+		t.Errorf("observed %s", got)
+	}
+}
+
+func TestTheMessageIsFoundInEveryContext(t *testing.T) {
+	t.Parallel()
+	type outerKey struct{}
+	k := newKit(t, core.Config{})
+	check := func(where string, m core.Message) {
+		t.Helper()
+		if m.ID != "msg_1" || string(m.Body) != event {
+			t.Errorf("%s: %+v", where, m)
+		}
+	}
+	from := func(ctx context.Context) core.Message {
+		m, _ := core.FromContext(ctx)
+		return m
+	}
+	done := make(chan struct{})
+	g := mount(func(c *gin.Context) {
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), outerKey{}, "outer"))
+		writer := c.Writer
+		c.Next()
+		check("Message(c) outside, after the handler", ginwh.Message(c))
+		if err := c.Request.Context().Err(); err != nil {
+			t.Errorf("the middleware outside got a context that ended with the handler: %v", err)
+		}
+		if c.Writer != writer {
+			t.Error("the middleware outside did not get its writer back")
+		}
+	}, ginwh.New(k.Verifier), func(c *gin.Context) {
+		check("Message(c)", ginwh.Message(c))
+		check("the request's context", from(c.Request.Context()))
+		check("gin's context with ContextWithFallback", from(c))
+		if c.Request.Context().Value(outerKey{}) != "outer" {
+			t.Error("the context lost a value from outside")
+		}
+		cp := c.Copy()
+		go func() {
+			defer close(done)
+			check("Message of a copy", ginwh.Message(cp))
+			check("the context of a copy", from(cp.Request.Context()))
+		}()
+		<-done
+	}, gin.WrapF(func(_ http.ResponseWriter, r *http.Request) {
+		check("net/http behind gin.WrapF", nethttp.Message(r))
+	}))
+	g.ContextWithFallback = true
+	if r := do(t, k.request(t, serve(t, g), "msg_1", 0, event)); r.status != 200 {
+		t.Error(r)
+	}
+	var none core.Message
+	do(t, k.request(t, serve(t, mount(func(c *gin.Context) { none = ginwh.Message(c) })), "msg_1", 0, event))
+	if none.ID != "" {
+		t.Errorf("without the middleware there is a message: %+v", none)
+	}
+}
+
+func TestRefusalsReachTheSenderAsCoreWroteThem(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, core.Config{})
+	logged, aborted, ginErrors := 0, false, 0
+	target := serve(t, mount(func(c *gin.Context) {
+		c.Header("X-Outer", "kept")
+		c.Header("Content-Type", "text/html")
+		c.Next()
+		logged, aborted, ginErrors = c.Writer.Status(), c.IsAborted(), len(c.Errors)
+	}, ginwh.New(k.Verifier), func(*gin.Context) { t.Error("the handler ran") }))
+	req := k.request(t, target, "msg_1", 0, event)
+	req.Body = io.NopCloser(strings.NewReader(strings.ToUpper(event)))
+	r := do(t, req)
+	want := (&core.Error{Reason: core.ErrNoMatch}).Answer()
+	if r.status != want.Status || r.body != string(want.Body) || r.header.Get("X-Outer") != "kept" {
+		t.Errorf("answered %d %s", r.status, r.body)
+	}
+	for key, values := range want.Header {
+		if got := r.header[key]; strings.Join(got, "|") != strings.Join(values, "|") {
+			t.Errorf("%s is %q, want %q", key, got, values)
+		}
+	}
+	// c.Error would make error middlewares outside append an answer of their own.
+	if logged != want.Status || !aborted || ginErrors != 0 {
+		t.Errorf("outside: status %d, aborted %v, %d errors", logged, aborted, ginErrors)
+	}
+}
+
+func TestDenyIsAskedForRefusalsOnlyAndCannotRunTheHandler(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, core.Config{})
+	denied, runs := 0, 0
+	target := serve(t, mount(ginwh.New(k.Verifier, ginwh.Deny(func(c *gin.Context, err *core.Error) {
+		denied++
+		c.Next()
+		c.JSON(err.Answer().Status, gin.H{"reason": err.Reason})
+	})), func(c *gin.Context) {
+		runs++
+		c.String(202, "done")
+	}))
+	for i, c := range []struct {
+		age    time.Duration
+		status int
+		body   string
+		denied int
+	}{
+		{0, 202, "done", 0},
+		{-2 * time.Second, 202, "", 0},                     // acknowledged
+		{time.Hour, 401, `{"reason":"outside-window"}`, 1}, // refused
+	} {
+		if r := do(t, k.request(t, target, "msg_1", c.age, event)); r.status != c.status || r.body != c.body || denied != c.denied || runs != 1 {
+			t.Errorf("attempt %d: %d %q, denied %d times, %d runs", i+1, r.status, r.body, denied, runs)
+		}
+	}
+}
+
+// The server removes the temporary files of its own request only, and handlers get a copy.
+func TestTemporaryFilesOfMultipartAreRemoved(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	k := newKit(t, core.Config{})
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	part, err := w.CreateFormFile("file", "large")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = part.Write(make([]byte, 500_000))
+	_ = w.Close()
+	files := func() int {
+		entries, _ := os.ReadDir(os.TempDir())
+		return len(entries)
+	}
+	g := mount(ginwh.New(k.Verifier), func(c *gin.Context) {
+		c.Request = c.Request.WithContext(c.Request.Context()) // as many middlewares do: the form is then in another copy
+	}, func(c *gin.Context) {
+		if _, err := c.FormFile("file"); err != nil || files() != 1 {
+			t.Errorf("%v, %d files", err, files())
+		}
+	})
+	g.MaxMultipartMemory = 1
+	req := k.request(t, serve(t, g), "msg_1", 0, b.String())
+	req.Header.Set("Content-Type", w.FormDataContentType())
+	if r := do(t, req); r.status != 200 || files() != 0 {
+		t.Errorf("got %d %s, %d files are left", r.status, r.body, files())
+	}
+}
+
+// What package documentation warns of: gin writes to its own c.Writer, not to what the net/http middleware sees.
+func TestANetHTTPMiddlewareAroundNextCommitsFailures(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		mount func(k *kit) http.Handler
+		want  core.Reason
+	}{
+		{"around c.Next it takes a 500 for a success", func(k *kit) http.Handler {
+			return mount(func(c *gin.Context) {
+				nethttp.New(k.Verifier)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					c.Request = r
+					c.Next()
+				})).ServeHTTP(c.Writer, c.Request)
+			}, func(c *gin.Context) { c.Status(500) })
+		}, core.Handled},
+		{"around the engine it is right", func(k *kit) http.Handler {
+			return nethttp.New(k.Verifier)(mount(func(c *gin.Context) { c.Status(500) }))
+		}, core.ErrHandlerFailed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t, core.Config{})
+			do(t, k.request(t, serve(t, c.mount(k)), "msg_1", 0, event))
+			if got := k.last().Reason; got != c.want {
+				t.Errorf("observed %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestNewPanicsOnANilVerifier(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if got := fmt.Sprint(recover()); !strings.Contains(got, "core.New") {
+			t.Errorf("panic: %s", got)
+		}
+	}()
+	ginwh.New(nil)
+}
