@@ -1,0 +1,499 @@
+package echowh_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/echowh"
+	"github.com/hookonce/hookonce/nethttp"
+)
+
+func TestEveryWayToReadTheBody(t *testing.T) {
+	t.Parallel()
+	form := url.Values{"type": {"invoice.paid"}}.Encode()
+	multi, multiType := multipartBody(t)
+	type payload struct {
+		Type string `form:"type" json:"type" xml:"type"`
+	}
+	bind := func(c echo.Context) (string, error) {
+		var p payload
+		err := c.Bind(&p)
+		return p.Type, err
+	}
+	value := func(c echo.Context) (string, error) { return c.FormValue("type"), nil }
+	cases := []struct {
+		name, contentType, body string
+		read                    func(c echo.Context) (string, error)
+	}{
+		{"json.Decoder", "application/json", event, func(c echo.Context) (string, error) {
+			var p payload
+			err := json.NewDecoder(c.Request().Body).Decode(&p)
+			return p.Type, err
+		}},
+		{"io.ReadAll", "text/plain", "invoice.paid", func(c echo.Context) (string, error) {
+			b, err := io.ReadAll(c.Request().Body)
+			return string(b), err
+		}},
+		{"Bind of JSON", "application/json", event, bind},
+		{"BindBody of JSON", "application/json", event, func(c echo.Context) (string, error) {
+			var p payload
+			err := new(echo.DefaultBinder).BindBody(c, &p)
+			return p.Type, err
+		}},
+		{"Bind of XML", "application/xml", "<e><type>invoice.paid</type></e>", bind},
+		{"Bind of a form", echo.MIMEApplicationForm, form, bind},
+		{"Bind of multipart", multiType, multi, bind},
+		{"FormValue", echo.MIMEApplicationForm, form, value},
+		{"FormValue of multipart", multiType, multi, value},
+		{"FormParams", echo.MIMEApplicationForm, form, func(c echo.Context) (string, error) {
+			v, err := c.FormParams()
+			return v.Get("type"), err
+		}},
+		{"MultipartForm", multiType, multi, func(c echo.Context) (string, error) {
+			f, err := c.MultipartForm()
+			if err != nil {
+				return "", err
+			}
+			return f.Value["type"][0], nil
+		}},
+		{"FormFile", multiType, multi, func(c echo.Context) (string, error) {
+			f, err := c.FormFile("file")
+			if err != nil {
+				return "", err
+			}
+			r, err := f.Open()
+			if err != nil {
+				return "", err
+			}
+			defer r.Close()
+			b, err := io.ReadAll(r)
+			return string(b), err
+		}},
+		{"Message().Body", "text/plain", "invoice.paid", func(c echo.Context) (string, error) { return string(echowh.Message(c).Body), nil }},
+		{"an empty body", "text/plain", "", func(c echo.Context) (string, error) {
+			b, err := io.ReadAll(c.Request().Body)
+			return "invoice.paid" + string(b), err
+		}},
+	}
+	for _, chunked := range []bool{false, true} {
+		for _, c := range cases {
+			t.Run(fmt.Sprintf("%s, chunked %v", c.name, chunked), func(t *testing.T) {
+				t.Parallel()
+				k := newKit(t, core.Config{})
+				target := serve(t, mount(func(ctx echo.Context) error {
+					got, err := c.read(ctx)
+					if err != nil {
+						return err
+					}
+					return ctx.String(http.StatusOK, got)
+				}, echowh.New(k.Verifier)))
+				req := k.request(t, target, "msg_1", 0, c.body)
+				req.Header.Set("Content-Type", c.contentType)
+				if chunked {
+					req.ContentLength = -1
+				}
+				if r := do(t, req); r.status != 200 || r.body != "invoice.paid" {
+					t.Errorf("got %d %q (%v)", r.status, r.body, k.last().Err)
+				}
+			})
+		}
+	}
+}
+
+func multipartBody(tb testing.TB) (body, contentType string) {
+	tb.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	_ = w.WriteField("type", "invoice.paid")
+	part, err := w.CreateFormFile("file", "a.txt")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	_, _ = part.Write([]byte("invoice.paid"))
+	_ = w.Close()
+	return b.String(), w.FormDataContentType()
+}
+
+// TestMiddlewaresThatTouchTheBody mounts each outside and inside.
+func TestMiddlewaresThatTouchTheBody(t *testing.T) {
+	t.Parallel()
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	_, _ = zip.Write([]byte(event))
+	_ = zip.Close()
+	const formType = echo.MIMEApplicationForm
+	dump := middleware.BodyDump(func(echo.Context, []byte, []byte) {})
+	form := middleware.MethodOverrideWithConfig(middleware.MethodOverrideConfig{Getter: middleware.MethodFromForm("_method")})
+	for _, c := range []struct {
+		name                        string
+		contentType, encoding, body string
+		mw                          echo.MiddlewareFunc
+		outside, inside             int
+	}{
+		{"Decompress", "application/json", "gzip", packed.String(), middleware.Decompress(), 500, 200},
+		{"BodyDump", "application/json", "", event, dump, 200, 200},
+		{"MethodOverride from a form", formType, "", "type=a", form, 500, 200},
+		{"BodyLimit that is kept", "application/json", "", event, middleware.BodyLimit("1K"), 200, 200},
+		{"Gzip", "application/json", "", event, middleware.Gzip(), 200, 200},
+		{"CSRF blocks every webhook: skip it for the route", "application/json", "", event, middleware.CSRF(), 400, 400},
+	} {
+		for _, outside := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, outside %v", c.name, outside), func(t *testing.T) {
+				t.Parallel()
+				k := newKit(t, core.Config{})
+				use, want := []echo.MiddlewareFunc{echowh.New(k.Verifier), c.mw}, c.inside
+				if outside {
+					use[0], use[1], want = use[1], use[0], c.outside
+				}
+				target := serve(t, mount(func(ctx echo.Context) error { return ctx.NoContent(200) }, use...))
+				req := k.request(t, target, "msg_1", 0, c.body)
+				req.Header.Set("Content-Type", c.contentType)
+				if c.encoding != "" {
+					req.Header.Set("Content-Encoding", c.encoding)
+				}
+				r := do(t, req)
+				if r.status != want || want == 500 && k.last().Reason != core.ErrBodyConsumed {
+					t.Errorf("got %d %s, observed %v", r.status, r.body, k.last().Err)
+				}
+			})
+		}
+	}
+}
+
+func TestBodyLimitOutsideAnswersItself(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, core.Config{})
+	target := serve(t, mount(func(echo.Context) error {
+		t.Error("the handler ran")
+		return nil
+	}, middleware.BodyLimit("10B"), echowh.New(k.Verifier, echowh.Deny(func(echo.Context, *core.Error) error {
+		t.Error("Deny was asked")
+		return nil
+	}))))
+	req := k.request(t, target, "msg_1", 0, event)
+	req.ContentLength = -1 // a declared length is refused before us
+	if r := do(t, req); r.status != http.StatusRequestEntityTooLarge || !strings.Contains(r.body, "Request Entity Too Large") {
+		t.Errorf("got %d %s", r.status, r.body)
+	}
+}
+
+// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when the first one
+// counted as failed.
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	recovering := middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(_ echo.Context, err error, _ []byte) error { return err }})
+	logger := middleware.RequestLoggerWithConfig(middleware.RequestLoggerConfig{
+		HandleError: true, LogValuesFunc: func(echo.Context, middleware.RequestLoggerValues) error { return nil },
+	})
+	rendering := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if err := next(c); err != nil {
+				c.Error(err)
+			}
+			return nil
+		}
+	}
+	broken := errors.New("no")
+	cases := []struct {
+		name            string
+		outside, inside echo.MiddlewareFunc
+		handler         echo.HandlerFunc
+		status          int
+		handled         bool
+	}{
+		{name: "nothing written is 200", handler: func(echo.Context) error { return nil }, status: 200, handled: true},
+		{name: "JSON", handler: func(c echo.Context) error { return c.JSON(201, 1) }, status: 201, handled: true},
+		{name: "NoContent(204)", handler: func(c echo.Context) error { return c.NoContent(204) }, status: 204, handled: true},
+		{name: "Redirect", handler: func(c echo.Context) error { return c.Redirect(302, "/") }, status: 302},
+		{name: "a written 500", handler: func(c echo.Context) error { return c.NoContent(500) }, status: 500},
+		{name: "a returned error, which the HTTPErrorHandler renders later", handler: func(echo.Context) error { return broken }, status: 500},
+		{name: "a returned HTTPError", handler: func(echo.Context) error { return echo.ErrTeapot }, status: 418},
+		{name: "a returned error that the HTTPErrorHandler makes a 200 of", handler: func(echo.Context) error { return errBenign }, status: 200},
+		{name: "200 written, then an error: both are known, the error counts", handler: func(c echo.Context) error {
+			_ = c.String(200, "done")
+			return broken
+		}, status: 200},
+		{name: "an error rendered inside by c.Error", inside: rendering, handler: func(echo.Context) error { return echo.ErrTeapot }, status: 418},
+		{name: "an error rendered inside by RequestLogger", inside: logger, handler: func(echo.Context) error { return echo.ErrTeapot }, status: 418},
+		{
+			name: "an error under BodyDump inside", inside: middleware.BodyDump(func(echo.Context, []byte, []byte) {}),
+			handler: func(echo.Context) error { return echo.ErrTeapot }, status: 418,
+		},
+		{name: "a success under Gzip inside", inside: middleware.Gzip(), handler: func(c echo.Context) error { return c.String(200, event) }, status: 200, handled: true},
+		{name: "a failure under Gzip outside", outside: middleware.Gzip(), handler: func(echo.Context) error { return echo.ErrTeapot }, status: 418},
+		{name: "a panic, Recover inside", inside: recovering, handler: func(echo.Context) error { panic(broken) }, status: 500},
+		{name: "a panic, Recover outside", outside: recovering, handler: func(echo.Context) error { panic(broken) }, status: 500},
+		{name: "a panic, no Recover", handler: func(echo.Context) error { panic(broken) }, status: 0},
+		{name: "http.ErrAbortHandler, which Recover passes on", inside: recovering, handler: func(echo.Context) error { panic(http.ErrAbortHandler) }, status: 0},
+		{name: "a failure written to the raw writer, of which c.Response knows nothing", handler: func(c echo.Context) error {
+			c.Response().Writer.WriteHeader(503)
+			return nil
+		}, status: 503},
+		{name: "ContextTimeout inside", inside: middleware.ContextTimeout(time.Millisecond), handler: func(c echo.Context) error {
+			<-c.Request().Context().Done()
+			return c.Request().Context().Err()
+		}, status: 503},
+		{name: "ContextTimeout outside", outside: middleware.ContextTimeout(time.Millisecond), handler: func(c echo.Context) error {
+			<-c.Request().Context().Done()
+			return c.Request().Context().Err()
+		}, status: 503},
+		{name: "a net/http handler behind echo.WrapHandler", handler: echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(502)
+		})), status: 502},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t, core.Config{})
+			runs := 0
+			var use []echo.MiddlewareFunc
+			for _, mw := range []echo.MiddlewareFunc{c.outside, echowh.New(k.Verifier), c.inside} {
+				if mw != nil {
+					use = append(use, mw)
+				}
+			}
+			e := mount(func(ctx echo.Context) error {
+				runs++
+				return c.handler(ctx)
+			}, use...)
+			e.HTTPErrorHandler = func(err error, ctx echo.Context) {
+				if errors.Is(err, errBenign) {
+					_ = ctx.NoContent(200)
+					return
+				}
+				e.DefaultHTTPErrorHandler(err, ctx)
+			}
+			target := serve(t, e)
+			if first := do(t, k.request(t, target, "msg_1", 0, event)); first.status != c.status {
+				t.Errorf("the first attempt was answered %d %s, want %d", first.status, first.body, c.status)
+			}
+			want := core.Handled
+			if !c.handled {
+				want = core.ErrHandlerFailed
+			}
+			if got := k.last().Reason; got != want {
+				t.Errorf("observed %s, want %s", got, want)
+			}
+			r := do(t, k.request(t, target, "msg_1", -2*time.Second, event))
+			switch {
+			case c.handled && (runs != 1 || r.status != c.status || r.header.Get(core.RedeliveryHeader) != "acknowledged" || r.body != ""):
+				t.Errorf("handled, but the next attempt was answered %d %q after %d runs", r.status, r.body, runs)
+			case !c.handled && runs != 2:
+				t.Errorf("failed, but the next attempt did not run: %d %s", r.status, r.body)
+			}
+		})
+	}
+}
+
+var errBenign = errors.New("benign")
+
+// echo's Timeout is deprecated and leaves the handler running with the context: what is looked at here must not be touched by it.
+func TestTimeoutInsideIsAFailure(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, core.Config{})
+	left := make(chan struct{})
+	e := newEcho()
+	e.POST("/hook", func(c echo.Context) error {
+		<-c.Request().Context().Done()
+		close(left)
+		return nil
+	}, echowh.New(k.Verifier), middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: 10 * time.Millisecond}))
+	if r := do(t, k.request(t, serve(t, e), "msg_1", 0, event)); r.status != 503 || k.last().Reason != core.ErrHandlerFailed {
+		t.Errorf("got %d, observed %s", r.status, k.last().Reason)
+	}
+	<-left
+}
+
+func TestTheMessageIsFoundInEveryContext(t *testing.T) {
+	t.Parallel()
+	type outerKey struct{}
+	k := newKit(t, core.Config{})
+	check := func(where string, m core.Message) {
+		t.Helper()
+		if m.ID != "msg_1" || string(m.Body) != event {
+			t.Errorf("%s: %+v", where, m)
+		}
+	}
+	outside := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), outerKey{}, "outer")))
+			writer := c.Response().Writer
+			err := next(c)
+			check("Message(c) outside, after the handler", echowh.Message(c))
+			if e := c.Request().Context().Err(); e != nil {
+				t.Errorf("the middleware outside got a context that ended with the handler: %v", e)
+			}
+			if c.Response().Writer != writer {
+				t.Error("the middleware outside did not get its writer back")
+			}
+			return err
+		}
+	}
+	handler := func(c echo.Context) error {
+		check("Message(c)", echowh.Message(c))
+		m, _ := core.FromContext(c.Request().Context())
+		check("the request's context", m)
+		if c.Request().Context().Value(outerKey{}) != "outer" {
+			t.Error("the context lost a value from outside")
+		}
+		return echo.WrapHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			check("net/http behind echo.WrapHandler", nethttp.Message(r))
+		}))(c)
+	}
+	if r := do(t, k.request(t, serve(t, mount(handler, outside, echowh.New(k.Verifier))), "msg_1", 0, event)); r.status != 200 {
+		t.Error(r)
+	}
+	var none core.Message
+	do(t, k.request(t, serve(t, mount(func(c echo.Context) error {
+		none = echowh.Message(c)
+		return nil
+	})), "msg_1", 0, event))
+	if none.ID != "" {
+		t.Errorf("without the middleware there is a message: %+v", none)
+	}
+}
+
+func TestRefusalsReachTheSenderAsCoreWroteThem(t *testing.T) {
+	t.Parallel()
+	for name, custom := range map[string]bool{"with the default HTTPErrorHandler": false, "with one of the application's own": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t, core.Config{})
+			logged := 0
+			e := mount(func(echo.Context) error {
+				t.Error("the handler ran")
+				return nil
+			}, func(next echo.HandlerFunc) echo.HandlerFunc {
+				return func(c echo.Context) error {
+					c.Response().Header().Set("X-Outer", "kept")
+					c.Response().Header().Set("Content-Type", "text/html")
+					err := next(c)
+					logged = c.Response().Status
+					return err
+				}
+			}, echowh.New(k.Verifier))
+			if custom {
+				e.HTTPErrorHandler = func(_ error, c echo.Context) { _ = c.String(599, "mine") }
+			}
+			req := k.request(t, serve(t, e), "msg_1", 0, event)
+			req.Body = io.NopCloser(strings.NewReader(strings.ToUpper(event)))
+			r := do(t, req)
+			want := (&core.Error{Reason: core.ErrNoMatch}).Answer()
+			if r.status != want.Status || r.body != string(want.Body) || logged != want.Status || r.header.Get("X-Outer") != "kept" {
+				t.Errorf("answered %d %s, logged %d", r.status, r.body, logged)
+			}
+			for key, values := range want.Header {
+				if got := r.header[key]; strings.Join(got, "|") != strings.Join(values, "|") {
+					t.Errorf("%s is %q, want %q", key, got, values)
+				}
+			}
+		})
+	}
+}
+
+func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, core.Config{})
+	denied := 0
+	target := serve(t, mount(func(c echo.Context) error { return c.String(202, "done") },
+		echowh.New(k.Verifier, echowh.Deny(func(_ echo.Context, err *core.Error) error {
+			denied++
+			return echo.NewHTTPError(err.Answer().Status, "custom").SetInternal(err)
+		}))))
+	for i, c := range []struct {
+		age    time.Duration
+		status int
+		body   string
+		denied int
+	}{
+		{0, 202, "done", 0},
+		{-2 * time.Second, 202, "", 0},                     // acknowledged
+		{time.Hour, 401, `{"message":"custom"}` + "\n", 1}, // refused, rendered by the HTTPErrorHandler
+	} {
+		if r := do(t, k.request(t, target, "msg_1", c.age, event)); r.status != c.status || r.body != c.body || denied != c.denied {
+			t.Errorf("attempt %d: %d %q, denied %d times", i+1, r.status, r.body, denied)
+		}
+	}
+}
+
+// The server removes the temporary files of its own request only, and handlers get a copy.
+func TestTemporaryFilesOfMultipartAreRemoved(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	k := newKit(t, core.Config{})
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	part, err := w.CreateFormFile("file", "large")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = part.Write(make([]byte, 500_000))
+	_ = w.Close()
+	files := func() int {
+		entries, _ := os.ReadDir(os.TempDir())
+		return len(entries)
+	}
+	// ContextTimeout puts another copy of the request into the context: the form is then in that one.
+	e := mount(func(c echo.Context) error {
+		err := c.Request().ParseMultipartForm(1)
+		if err != nil || files() != 1 {
+			t.Errorf("%v, %d files", err, files())
+		}
+		return err
+	}, echowh.New(k.Verifier), middleware.ContextTimeout(time.Minute))
+	req := k.request(t, serve(t, e), "msg_1", 0, b.String())
+	req.Header.Set("Content-Type", w.FormDataContentType())
+	if r := do(t, req); r.status != 200 || files() != 0 {
+		t.Errorf("got %d %s, %d files are left", r.status, r.body, files())
+	}
+}
+
+// What package documentation warns of: the error is rendered after the net/http middleware has returned.
+func TestWrapMiddlewareOfANetHTTPMiddlewareCommitsFailures(t *testing.T) {
+	t.Parallel()
+	fails := func(echo.Context) error { return echo.ErrTeapot }
+	for _, c := range []struct {
+		name  string
+		mount func(k *kit) http.Handler
+		want  core.Reason
+	}{
+		{"echo.WrapMiddleware takes a returned error for a success", func(k *kit) http.Handler {
+			return mount(fails, echo.WrapMiddleware(nethttp.New(k.Verifier)))
+		}, core.Handled},
+		{"around the whole application it is right", func(k *kit) http.Handler { return nethttp.New(k.Verifier)(mount(fails)) }, core.ErrHandlerFailed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t, core.Config{})
+			do(t, k.request(t, serve(t, c.mount(k)), "msg_1", 0, event))
+			if got := k.last().Reason; got != c.want {
+				t.Errorf("observed %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestNewPanicsOnANilVerifier(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if got := fmt.Sprint(recover()); !strings.Contains(got, "core.New") {
+			t.Errorf("panic: %s", got)
+		}
+	}()
+	echowh.New(nil)
+}
