@@ -113,6 +113,9 @@ func refuse(reason Reason, detail string, cause error) *Error {
 }
 
 func asError(err error) (*Error, bool) {
+	if err == nil {
+		return nil, false // the common case: errors.As has the target on the heap
+	}
 	var e *Error
 	ok := errors.As(err, &e)
 	return e, ok

@@ -246,27 +246,25 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lo
 // replayKey names the message in the store. It is derived from signed material alone, so nothing that an attacker can vary makes
 // another key; and not from the key that matched, because stripping one of two signatures would change that.
 func (v *Verifier) replayKey(m *Message, c *Content) Key {
-	h := sha256.New()
-	writeField(h.Write, "hookonce/1")
-	writeField(h.Write, v.scheme.Name())
-	writeField(h.Write, m.Source)
 	if m.IDSigned && m.ID != "" {
-		writeField(h.Write, "id")
-		writeField(h.Write, m.ID)
-	} else {
-		writeField(h.Write, "content")
-		_, _ = c.WriteTo(h)
+		var buf [512]byte // stays on the stack
+		return sha256.Sum256(appendField(appendField(v.appendScope(buf[:0], m), "id"), m.ID))
 	}
+	h := sha256.New()
+	_, _ = h.Write(appendField(v.appendScope(nil, m), "content")) // a hash never fails
+	_, _ = c.WriteTo(h)
 	var key Key
 	h.Sum(key[:0])
 	return key
 }
 
-// writeField writes s with its length in front, so that no two lists of fields are the same bytes.
-func writeField(write func([]byte) (int, error), s string) {
-	var b [64]byte
-	buf := binary.BigEndian.AppendUint64(b[:0], uint64(len(s)))
-	_, _ = write(append(buf, s...)) // a hash never fails
+func (v *Verifier) appendScope(dst []byte, m *Message) []byte {
+	return appendField(appendField(appendField(dst, "hookonce/1"), v.scheme.Name()), m.Source)
+}
+
+// appendField adds s with its length in front, so that no two lists of fields are the same bytes.
+func appendField(dst []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint64(dst, uint64(len(s))), s...)
 }
 
 // Forget makes a handled message be handled again when its next attempt arrives: for an operator who knows that the
