@@ -151,6 +151,7 @@ func TestEveryOneOfTheseWasSomebodysBug(t *testing.T) {
 		{"algorithm taken from the sender's header: v2", header("Webhook-Signature", "v2,"+text), core.ErrNoMatch},
 		{"algorithm taken from the sender's header: v1a", header("Webhook-Signature", "v1a,"+text), core.ErrNoMatch},
 		{"algorithm taken from the sender's header: none", header("Webhook-Signature", ","+text), core.ErrNoMatch},
+		{"algorithm taken from the sender's header: v2, beside a wrong v1", header("Webhook-Signature", "v2,"+text+" "+junk), core.ErrNoMatch},
 		{"x[7:] on a short header", header("Webhook-Signature", "v"), core.ErrMalformed},
 		{"an empty signature header", header("Webhook-Signature", ""), core.ErrMalformed},
 		{"no signature header", header("Webhook-Signature"), core.ErrMissingHeader},
