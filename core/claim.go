@@ -173,10 +173,12 @@ type claim struct {
 
 func (c *claims) nowMilli() int64 { return c.clock().UnixMilli() }
 
-// storeContext keeps the values of ctx, but neither its cancellation nor its deadline: a swap that the sender's
-// disconnect cut in half is worse than one that finishes, and a handler that used up the request's time has still to be settled.
+// storeContext has the values of ctx, which has neither cancellation nor deadline: a swap that the sender's disconnect cut
+// in half is worse than one that finishes, and a handler that used up the request's time has still to be settled.
 func storeContext(ctx context.Context, timeout time.Duration) *lazyContext {
-	return &lazyContext{values: context.WithoutCancel(ctx), deadline: time.Now().Add(timeout)} //nolint:forbidigo // as in init
+	c := new(lazyContext)
+	c.init(ctx, timeout)
+	return c
 }
 
 // contended bounds the swaps of one visit: each lost one means that another attempt of the same message won.
@@ -308,7 +310,7 @@ func (c *claims) peek(ctx context.Context, key Key) (Value, error) {
 
 // forget releases a handled message, so that its next attempt runs.
 func (c *claims) forget(ctx context.Context, key Key) error {
-	sctx := storeContext(ctx, c.timeout)
+	sctx := storeContext(context.WithoutCancel(ctx), c.timeout)
 	defer sctx.finish()
 	live, err := c.peek(sctx, key)
 	if err != nil {

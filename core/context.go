@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// lazyContext ends after a timeout or at the deadline of its parent, whichever is first, but not when the parent is
-// cancelled. It makes a timer and a channel only when somebody waits for it: most handlers never do.
+// lazyContext has the values of another context and a deadline of its own. It makes a timer and a channel only when
+// somebody waits for it: most handlers never do.
 type lazyContext struct {
-	values   context.Context // the parent without its cancellation
+	values   context.Context // never cancelled
 	deadline time.Time
 	message  *Message // what FromContext finds, nil in contexts of store calls
 
@@ -19,12 +19,10 @@ type lazyContext struct {
 	ended  bool
 }
 
-func (c *lazyContext) init(parent context.Context, timeout time.Duration) {
-	c.values = context.WithoutCancel(parent)
+// init gives c the values of ctx, which is never cancelled itself.
+func (c *lazyContext) init(ctx context.Context, timeout time.Duration) {
+	c.values = ctx
 	c.deadline = time.Now().Add(timeout) //nolint:forbidigo // a deadline is real time by its nature, not the configured clock's
-	if d, ok := parent.Deadline(); ok && d.Before(c.deadline) {
-		c.deadline = d
-	}
 }
 
 // Deadline implements context.Context.

@@ -18,7 +18,7 @@ type BodyReader interface {
 // request and is not safe for concurrent use.
 type Delivery struct {
 	v        *Verifier
-	outer    context.Context //nolint:containedctx // the request's: what happens after the handler happens for it
+	outer    context.Context //nolint:containedctx // the request's without its end: its values are for all that happens for it
 	ctx      lazyContext
 	message  Message
 	claim    claim
@@ -35,7 +35,7 @@ type Delivery struct {
 // If [Delivery.Answer] is nil the adapter runs the handler with [Delivery.Context] and the restored body and calls
 // [Delivery.Settle], whatever happens, also while panicking. Else it writes the answer and does not run the handler.
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
-	d := &Delivery{v: v, outer: ctx}
+	d := &Delivery{v: v, outer: context.WithoutCancel(ctx)}
 	a := newAttempt()
 	defer a.release()
 
@@ -49,7 +49,10 @@ func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Deli
 		d.answer = nil
 	}
 	if d.answer == nil {
-		d.ctx.init(ctx, v.cfg.handlerTime())
+		d.ctx.init(d.outer, v.cfg.handlerTime())
+		if end, ok := ctx.Deadline(); ok && end.Before(d.ctx.deadline) {
+			d.ctx.deadline = end
+		}
 		if d.admitted {
 			d.ctx.message = &d.message
 		}
@@ -99,17 +102,17 @@ func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyR
 		}
 	}
 	// 7. Claim: only what is authentic touches the store.
-	err = d.claimMessage(ctx, a)
+	err = d.claimMessage(a)
 	d.lap(&d.event.Store, since)
 	return err
 }
 
-func (d *Delivery) claimMessage(ctx context.Context, a *Attempt) error {
+func (d *Delivery) claimMessage(a *Attempt) error {
 	var stamp int64
 	if !d.message.Timestamp.IsZero() {
 		stamp = d.message.Timestamp.UnixMilli()
 	}
-	cl, verdict, rec, err := d.v.claims.claim(ctx, d.v.replayKey(&d.message, &a.Content), stamp)
+	cl, verdict, rec, err := d.v.claims.claim(d.outer, d.v.replayKey(&d.message, &a.Content), stamp)
 	if err != nil {
 		return err
 	}

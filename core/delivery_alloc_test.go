@@ -1,0 +1,73 @@
+package core_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// yes is a store without cost: everything is new.
+type yes struct{}
+
+func (yes) Swap(_ context.Context, _ core.Key, _, next core.Value, _ time.Duration) (core.Value, error) {
+	return next, nil
+}
+
+// atHand is a BodyReader of bytes at hand.
+type atHand []byte
+
+func (b *atHand) ReadBody(int64, time.Duration) ([]byte, error) { return *b, nil }
+
+func freshMessage(tb testing.TB, size int) (*core.Verifier, *core.Request, core.BodyReader) {
+	tb.Helper()
+	secret := core.GenerateSecret()
+	v := core.Must(core.New(core.Secrets(secret), yes{}, nil))
+	signer, err := core.NewSigner(secret)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	body := make([]byte, size)
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}}
+	if err := signer.Sign(r.Header, core.NewID(), time.Now(), body); err != nil {
+		tb.Fatal(err)
+	}
+	reader := atHand(body)
+	return v, r, &reader
+}
+
+// TestTheAllocationsOfADelivery keeps a fresh message from Admit to Settle to what it needs.
+func TestTheAllocationsOfADelivery(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector drops pooled items at random")
+	}
+	v, r, body := freshMessage(t, 1<<10)
+	ctx := context.Background()
+	got := testing.AllocsPerRun(200, func() {
+		v.Admit(ctx, r, body).Settle(200)
+	})
+	const budget = 0 +
+		1 + // the Delivery, with message, handler's context, claim and event in it
+		1 + // context.WithoutCancel of the request's, shared by all that follows
+		2 // the context of each visit to the store: it can outlive the visit in somebody's hands
+	if got > budget {
+		t.Errorf("%v allocations, the budget is %d", got, budget)
+	}
+}
+
+func BenchmarkDelivery(b *testing.B) {
+	for _, size := range []int{256, 1 << 10, 16 << 10} {
+		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
+			v, r, body := freshMessage(b, size)
+			ctx := context.Background()
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				v.Admit(ctx, r, body).Settle(200)
+			}
+		})
+	}
+}
