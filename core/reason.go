@@ -104,7 +104,7 @@ func refuse(reason Reason, detail string, cause error) *Error {
 	if e, ok := asError(cause); ok {
 		return e
 	}
-	for _, r := range [...]Reason{ErrStoreFull, ErrBodyTooLarge, ErrBodyTooSlow, ErrBodyConsumed, ErrMisconfigured} {
+	for _, r := range [...]Reason{ErrMissingHeader, ErrNoMatch, ErrStoreFull, ErrBodyTooLarge, ErrBodyTooSlow, ErrBodyConsumed, ErrMisconfigured} {
 		if cause != nil && errors.Is(cause, r) {
 			reason = r
 		}

@@ -517,3 +517,30 @@ func TestAChallengeIsAnsweredAfterVerificationAndTouchesNoStore(t *testing.T) {
 		t.Error("a challenge touched the store")
 	}
 }
+
+func TestTheSentinelThatASchemeReturnsIsTheReason(t *testing.T) {
+	t.Parallel()
+	secret := core.Secrets("4f1c2a9e-6b7d-4e8f")
+	for _, tt := range []struct {
+		name   string
+		scheme core.Scheme
+		header http.Header
+		reason core.Reason
+		status int
+	}{
+		{"a missing header", github{}, nil, core.ErrMissingHeader, http.StatusBadRequest},
+		{"a header of the wrong form", github{}, http.Header{"X-Hub-Signature-256": {"x"}}, core.ErrMalformed, http.StatusBadRequest},
+		{
+			"a hash of the body that does not fit",
+			twilio{"https://example.com"},
+			http.Header{"X-Twilio-Signature": {"x"}, "Content-Type": {"application/json"}},
+			core.ErrNoMatch, http.StatusUnauthorized,
+		},
+	} {
+		v := newVerifier(t, secret, &core.Config{Scheme: tt.scheme})
+		d := v.Admit(t.Context(), &core.Request{Method: http.MethodPost, URL: "/?bodySHA256=00", Header: tt.header}, given("{}"))
+		if d.Err() == nil || d.Err().Reason != tt.reason || d.Answer().Status != tt.status {
+			t.Errorf("%s: %v, answered %d", tt.name, d.Err(), d.Answer().Status)
+		}
+	}
+}
