@@ -17,8 +17,10 @@
 // # Memory
 //
 // A record costs about 100 bytes, all in, and the garbage collector does not look into them. Nothing is allocated in
-// advance for them, and no goroutine runs (in a test, [testing/synctest] moves its time; [core.Config.Clock] does not): expired records are removed by the operations that follow, two at most in
-// each, so that none takes long. Their memory is reused, and given back when a part of the table empties.
+// advance for them. No goroutine runs: expired records are removed by the operations that follow, two at most in each, so that none takes
+// long. Their memory is reused, and given back when a part of the table empties.
+//
+// Time is the real one, not [core.Config.Clock]: in a test, testing/synctest moves it.
 //
 // # Full
 //

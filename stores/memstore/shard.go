@@ -62,10 +62,9 @@ var errNoPlace = errors.New("no place")
 func (sh *shard) swap(tag uint16, key *core.Key, old, next *core.Value, ttl time.Duration, reserved bool) (core.Value, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	defer sh.publish()
 	now := sh.store.now()[byExpiry]
 	for range sweep {
-		if sh.first(byExpiry) <= now {
+		if sh.store.first[byExpiry][sh.id].Load() <= now {
 			sh.remove(sh.at(0).heap[byExpiry])
 			sh.store.records.Add(-1)
 		}
@@ -93,6 +92,7 @@ func (sh *shard) swap(tag uint16, key *core.Key, old, next *core.Value, ttl time
 			r.value, r.expires = *next, expires
 			sh.fix(byExpiry, r.pos[byExpiry])
 			sh.fix(byWindow, r.pos[byWindow])
+			sh.publish()
 		}
 		return r.value, nil
 	}
@@ -111,7 +111,6 @@ func (sh *shard) swap(tag uint16, key *core.Key, old, next *core.Value, ttl time
 func (sh *shard) removeFirst(k int, first int64) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	defer sh.publish()
 	if sh.first(k) != first {
 		return false
 	}
@@ -119,7 +118,7 @@ func (sh *shard) removeFirst(k int, first int64) bool {
 	return true
 }
 
-// publish shows the roots of the heaps to [Store.reclaim].
+// publish shows the roots of the heaps to [Store.reclaim], and to swap, for which a look at the heap is a cache miss or two.
 func (sh *shard) publish() {
 	for k := range sh.store.first {
 		if m, t := &sh.store.first[k][sh.id], sh.first(k); m.Load() != t {
@@ -148,6 +147,7 @@ func (sh *shard) insert(tag uint16, key *core.Key, value *core.Value, expires in
 		r.heap[k], r.pos[k] = i, i
 		sh.fix(k, i)
 	}
+	sh.publish()
 }
 
 // remove takes record i out, and moves the last one into the gap.
@@ -177,6 +177,7 @@ func (sh *shard) remove(i uint16) {
 	if len(sh.cells) > minCells && sh.n*6 < len(sh.cells) {
 		sh.resize(len(sh.cells) / 2)
 	}
+	sh.publish()
 }
 
 // The index.
