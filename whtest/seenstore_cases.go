@@ -354,10 +354,11 @@ func livesForTTL(t *storeTest) {
 
 func lengthens(t *storeTest) {
 	key, first, second := newKey(), newValue(), newValue()
-	t.mustSwap(key, none, first, shortLife+t.grain)
+	life := 2*shortLife + t.grain // a busy machine must come to the second swap within it
+	t.mustSwap(key, none, first, life)
 	called := now()
-	t.mustSwap(key, first, second, 2*(shortLife+t.grain))
-	t.mustLive(key, second, 2*(shortLife+t.grain), called, now())
+	t.mustSwap(key, first, second, 2*life)
+	t.mustLive(key, second, 2*life, called, now())
 }
 
 func shortens(t *storeTest) {
