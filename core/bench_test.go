@@ -13,10 +13,10 @@ import (
 
 var sizes = []int{256, 1 << 10, 16 << 10, 1 << 20}
 
-func benchmarked(t testing.TB, size int) (*core.Verifier, *core.Request) {
-	t.Helper()
+func benchmarked(tb testing.TB, size int) (*core.Verifier, *core.Request) {
+	tb.Helper()
 	secret := core.GenerateSecret()
-	return newVerifier(t, core.Secrets(secret), &core.Config{Clock: at(now)}), signed(t, secret, core.NewID(), now, strings.Repeat("x", size))
+	return newVerifier(tb, core.Secrets(secret), &core.Config{Clock: at(now)}), signed(tb, secret, core.NewID(), now, strings.Repeat("x", size))
 }
 
 func TestVerifyingAStandardMessageDoesNotAllocate(t *testing.T) {

@@ -2,7 +2,7 @@ package core_test
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // refused under fips140=only, which is tested
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -23,15 +23,15 @@ import (
 const now = 1_700_000_000
 
 // signed makes a genuine request of the time now.
-func signed(t testing.TB, secret, id string, stamp int64, body string) *core.Request {
-	t.Helper()
+func signed(tb testing.TB, secret, id string, stamp int64, body string) *core.Request {
+	tb.Helper()
 	s, err := core.NewSigner(secret)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}, Body: []byte(body)}
 	if err := s.Sign(r.Header, id, time.Unix(stamp, 0), r.Body); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }

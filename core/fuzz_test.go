@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -171,12 +172,7 @@ func textbook(id, stamp, list string, body []byte, at int64) bool {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte(id + "." + stamp + "." + string(body)))
 	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
-	for _, e := range entries {
-		if e == want {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(entries, want)
 }
 
 // FuzzVerifyAgainstTextbook: the verifier and the textbook agree on every request. genuine puts the right signature in place

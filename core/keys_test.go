@@ -124,7 +124,6 @@ func TestNoSecretIsEverPrinted(t *testing.T) {
 	type foreign struct {
 		Public core.Secret
 		hidden core.Secret
-		keys   core.Keys //nolint:govet // printing a copy is what is tested
 		Signer *core.Signer
 		signer core.Signer
 	}

@@ -125,11 +125,11 @@ func (m *memory) Swap(_ context.Context, key core.Key, old, next core.Value, _ t
 // at is a clock that stands still.
 func at(unix int64) func() time.Time { return func() time.Time { return time.Unix(unix, 0) } }
 
-func newVerifier(t testing.TB, keys core.KeySource, cfg *core.Config) *core.Verifier {
-	t.Helper()
+func newVerifier(tb testing.TB, keys core.KeySource, cfg *core.Config) *core.Verifier {
+	tb.Helper()
 	v, err := core.New(keys, &memory{}, cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return v
 }

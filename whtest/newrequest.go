@@ -3,6 +3,7 @@ package whtest
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -39,24 +40,22 @@ func Header(name, value string) Option {
 // With a path as target ("/hook") the request is a server's, as [httptest.NewRequest] makes it: for ServeHTTP, and for
 // fiber's app.Test. With an absolute one ("http://127.0.0.1:8080/hook") it is a client's as well, for [http.Client.Do]: RequestURI is
 // empty then.
-func NewRequest[B ~[]byte | ~string](t testing.TB, s *core.Signer, target string, body B, opts ...Option) *http.Request {
-	t.Helper()
+func NewRequest[B ~[]byte | ~string](tb testing.TB, s *core.Signer, target string, body B, opts ...Option) *http.Request {
+	tb.Helper()
 	o := options{id: core.NewID(), at: time.Now(), header: http.Header{}} //nolint:forbidigo // a real sender's clock, unless At says otherwise
 	for _, opt := range opts {
 		opt(&o)
 	}
 	raw := append([]byte(nil), body...)
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, target, bytes.NewReader(raw))
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, target, bytes.NewReader(raw))
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
 	if u, err := url.Parse(target); err == nil && u.IsAbs() {
 		r.RequestURI = ""
 	}
 	r.Header.Set("Content-Type", "application/json")
 	if err := s.Sign(r.Header, o.id, o.at, raw); err != nil {
-		t.Fatalf("whtest.NewRequest: %v", err)
+		tb.Fatalf("whtest.NewRequest: %v", err)
 	}
-	for name, values := range o.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, o.header)
 	return r
 }

@@ -36,7 +36,7 @@ type Subject struct {
 //
 // Most cases change a genuine request and then ask one question: is it refused, or is it still the same message?
 // A second message out of one signature is what must never be.
-func TestScheme(t *testing.T, s Subject) {
+func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // whether the caller's test is parallel is the caller's business
 	t.Helper()
 	for _, c := range schemeCases() {
 		t.Run(c.name, func(t *testing.T) {
@@ -153,7 +153,7 @@ func (a *audit) refusedOrSame(what string, r *core.Request) {
 		a.errorf("%s: accepted with timestamp %v instead of %v", what, got.Timestamp, want.Timestamp)
 	case got.IDSigned != want.IDSigned, got.IDSigned && got.ID != want.ID:
 		a.errorf("%s: accepted with the signed id %q instead of %q", what, got.ID, want.ID)
-	case got.BodySigned && !bytes.Equal(got.Body, want.Body):
+	case got.BodySigned && !slices.Equal(got.Body, want.Body):
 		a.errorf("%s: accepted with another body, and BodySigned", what)
 	case !admitted(v, original):
 		a.errorf("the genuine request is not admitted")
@@ -678,7 +678,7 @@ func checkUnchanged(a *audit) {
 	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err != nil {
 		a.errorf("refused: %v", err)
 	}
-	if r.Method != want.Method || r.URL != want.URL || !bytes.Equal(r.Body, want.Body) ||
+	if r.Method != want.Method || r.URL != want.URL || !slices.Equal(r.Body, want.Body) ||
 		!maps.EqualFunc(r.Header, want.Header, slices.Equal) {
 		a.errorf("verifying changed the request")
 	}
@@ -716,7 +716,7 @@ func checkConcurrent(a *audit) {
 				id := fmt.Sprintf("msg_%d_%d", i, j)
 				r := a.Sign(id, schemeNow, []byte(`{"id":"`+id+`"}`))
 				m, err := v.Verify(context.Background(), r)
-				if err != nil || m.IDSigned && m.ID != a.signedID(r) || !bytes.Equal(m.Body, r.Body) {
+				if err != nil || m.IDSigned && m.ID != a.signedID(r) || !slices.Equal(m.Body, r.Body) {
 					problems <- fmt.Sprintf("one of many messages at once: id %q, error %v", m.ID, err)
 					return
 				}

@@ -55,14 +55,14 @@ func (s *Source) Lookups() int {
 }
 
 // Keys implements [core.KeySource]. The source is the tenant's name; an unknown tenant is [core.ErrUnknownSource].
-func (s *Source) Keys(ctx context.Context, r *core.Request) (source string, keys *core.Keys, err error) {
+func (s *Source) Keys(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
 	tenant := path.Base(r.Path())
 	if s.Header != "" {
 		tenant = r.Header.Get(s.Header)
 	}
 	s.mu.Lock()
 	s.lookups++
-	keys, err = s.tenants[tenant], s.err
+	keys, err := s.tenants[tenant], s.err
 	stalled := s.stalled
 	s.mu.Unlock()
 	switch {
