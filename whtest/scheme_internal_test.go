@@ -152,7 +152,9 @@ func (s toy) ReadHeader(r *core.Request, a *core.Attempt) error {
 	case "milliseconds":
 		a.Timestamp = time.UnixMilli(n)
 	case "keeps the request":
+		s.kept.mu.Lock()
 		s.kept.requests = append(s.kept.requests, r)
+		s.kept.mu.Unlock()
 	case "keeps the id of the first":
 		s.kept.mu.Lock()
 		if s.kept.id == "" {
