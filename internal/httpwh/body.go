@@ -21,6 +21,8 @@ type body struct {
 	data []byte // what was read
 	err  error  // what Read said in the end, nil if we stopped before
 	end  bool   // nothing is left to read
+
+	again replay // the handler's
 }
 
 // ReadBody implements [core.BodyReader].
@@ -49,23 +51,31 @@ func (b *body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 
 // verdict says what is wrong with what was read.
 func (b *body) verdict(limit int64) error {
-	var outer *http.MaxBytesError
 	n, declared := int64(len(b.data)), b.r.ContentLength
 	switch {
 	case n > limit:
 		return tooLarge(nil)
-	case errors.As(b.err, &outer):
-		return tooLarge(b.err)
-	case errors.Is(b.err, os.ErrDeadlineExceeded):
-		return &core.Error{Reason: core.ErrBodyTooSlow, Detail: "the body did not arrive in time", Err: b.err}
 	case !b.end:
-		return b.err // malformed: it broke off
+		return broken(b.err)
 	case declared >= 0 && n != declared:
 		return consumed(fmt.Sprintf("Content-Length says %d bytes, %d were left to read", declared, n))
 	case declared < 0 && n == 0 && (b.r.PostForm != nil || b.r.MultipartForm != nil):
 		return consumed("the form was parsed already and nothing is left to read")
 	}
 	return nil
+}
+
+// broken says why reading failed.
+func broken(err error) error {
+	var outer *http.MaxBytesError
+	switch {
+	case errors.As(err, &outer):
+		return tooLarge(err)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &core.Error{Reason: core.ErrBodyTooSlow, Detail: "the body did not arrive in time", Err: err}
+	default:
+		return err // malformed: it broke off
+	}
 }
 
 func tooLarge(cause error) error {
@@ -134,8 +144,8 @@ func (b *body) restore(r2 *http.Request) {
 		r2.Body = http.NoBody
 		return
 	}
-	r2.Body = newReplay(b.data)
-	r2.GetBody = func() (io.ReadCloser, error) { return newReplay(b.data), nil }
+	r2.Body = b.again.of(b.data)
+	r2.GetBody = func() (io.ReadCloser, error) { return new(replay).of(b.data), nil }
 }
 
 // formLimit is where Request.ParseForm stops, unless the body brings a limit of its own.
@@ -144,8 +154,7 @@ const formLimit = 10 << 20
 // replay is the body once more.
 type replay struct{ bytes.Reader }
 
-func newReplay(data []byte) io.ReadCloser {
-	r := new(replay)
+func (r *replay) of(data []byte) io.ReadCloser {
 	r.Reset(data)
 	if len(data) > formLimit {
 		return http.MaxBytesReader(nil, r, int64(len(data)))

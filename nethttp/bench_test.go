@@ -1,0 +1,85 @@
+package nethttp_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/nethttp"
+	"github.com/hookonce/hookonce/stores/memstore"
+)
+
+// bare is a ResponseWriter that costs nothing.
+type bare struct {
+	header http.Header
+	status int
+}
+
+func (b *bare) Header() http.Header         { return b.header }
+func (b *bare) WriteHeader(status int)      { b.status = status }
+func (b *bare) Write(p []byte) (int, error) { return len(p), nil }
+
+// SetReadDeadline is there as in a server: without it http.ResponseController makes an error.
+func (*bare) SetReadDeadline(time.Time) error { return nil }
+
+// attempts makes a function that sends one new message of 1 KiB through the whole middleware at each call.
+func attempts(tb testing.TB, n int) func() {
+	tb.Helper()
+	secret := core.GenerateSecret()
+	signer, err := core.NewSigner(secret)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	v := core.Must(core.New(core.Secrets(secret), memstore.New(), nil))
+	h := nethttp.New(v)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+
+	body := bytes.Repeat([]byte("a"), 1<<10)
+	headers := make([]http.Header, n)
+	for i := range headers {
+		headers[i] = make(http.Header)
+		if err := signer.Sign(headers[i], core.NewID(), time.Now(), body); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	reader := bytes.NewReader(body)
+	r, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "/hook", nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r.RequestURI, r.ContentLength, r.Body = "/hook", int64(len(body)), io.NopCloser(reader)
+	w := &bare{header: make(http.Header)}
+	i := 0
+	return func() {
+		r.Header = headers[i]
+		i++
+		reader.Reset(body)
+		h.ServeHTTP(w, r)
+		if w.status != http.StatusOK {
+			tb.Fatalf("answered %d", w.status)
+		}
+	}
+}
+
+func TestAllocations(t *testing.T) {
+	// Four are the adapter's: the exchange (with recorder, reader and body reader in it), the buffer of the body, the copy of the request, and
+	// GetBody. Four are core's: the delivery, the context it keeps, and one for each visit to the store. One is spare, for
+	// pools that the garbage collector empties and the store as it grows.
+	const budget = 9
+	const runs = 500
+	if got := testing.AllocsPerRun(runs, attempts(t, runs+1)); got > budget {
+		t.Errorf("%v allocations for a message of 1 KiB, want at most %d", got, budget)
+	}
+}
+
+func BenchmarkMiddleware(b *testing.B) {
+	one := attempts(b, b.N)
+	b.ReportAllocs()
+	b.SetBytes(1 << 10)
+	b.ResetTimer()
+	for range b.N {
+		one()
+	}
+}

@@ -1,0 +1,443 @@
+package nethttp_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/nethttp"
+	"github.com/hookonce/hookonce/stores/memstore"
+	"github.com/hookonce/hookonce/whtest"
+)
+
+// pair is a verifier and the signer that it trusts.
+func pair(t testing.TB, config *core.Config) (*core.Verifier, *core.Signer) {
+	t.Helper()
+	secret := core.GenerateSecret()
+	signer, err := core.NewSigner(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return core.Must(core.New(core.Secrets(secret), memstore.New(), config)), signer
+}
+
+// deliver sends body as form to h behind the middleware and in front of it what outer adds.
+func deliver(t *testing.T, outer func(http.Handler) http.Handler, h http.HandlerFunc, contentType, body string, chunked bool) *http.Response {
+	t.Helper()
+	v, signer := pair(t, nil)
+	return post(t, listen(t, outer(nethttp.New(v)(h))), signer, contentType, body, chunked)
+}
+
+func post(t *testing.T, base string, signer *core.Signer, contentType, body string, chunked bool) *http.Response {
+	t.Helper()
+	r := whtest.NewRequest(t, signer, base+"/hook", body, whtest.Header("Content-Type", contentType))
+	if chunked {
+		r.ContentLength, r.GetBody, r.Body = -1, nil, io.NopCloser(strings.NewReader(body))
+	}
+	if body == "" {
+		r.Body = http.NoBody // otherwise the client sends it chunked
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return resp
+}
+
+func same(h http.Handler) http.Handler { return h }
+
+func wantStatus(t *testing.T, resp *http.Response, status int) {
+	t.Helper()
+	if resp.StatusCode != status {
+		body, _ := io.ReadAll(resp.Body)
+		t.Errorf("answered %d %s, want %d", resp.StatusCode, body, status)
+	}
+}
+
+func TestTheBodyIsThereByEveryWayOfReading(t *testing.T) {
+	t.Parallel()
+	var form bytes.Buffer
+	mw := multipart.NewWriter(&form)
+	_ = mw.WriteField("a", "1")
+	file, _ := mw.CreateFormFile("f", "f.txt")
+	_, _ = file.Write([]byte("file"))
+	_ = mw.Close()
+	const urlencoded = "application/x-www-form-urlencoded"
+	large := "a=" + strings.Repeat("1", 11<<20) // beyond where ParseForm stops by itself
+	for _, c := range []struct {
+		name, contentType, body string
+		read                    func(*http.Request) (string, error)
+		want                    string
+	}{
+		{"json.Decoder", "application/json", `{"a":"1"}`, func(r *http.Request) (string, error) {
+			var v struct{ A string }
+			err := json.NewDecoder(r.Body).Decode(&v)
+			return v.A, err
+		}, "1"},
+		{"ParseForm", urlencoded, "a=1&b=2", func(r *http.Request) (string, error) { return r.PostFormValue("a"), r.ParseForm() }, "1"},
+		{"ParseForm of 11 MiB", urlencoded, large, func(r *http.Request) (string, error) {
+			err := r.ParseForm()
+			return fmt.Sprint(len(r.PostForm.Get("a"))), err
+		}, fmt.Sprint(11 << 20)},
+		{"multipart form", mw.FormDataContentType(), form.String(), func(r *http.Request) (string, error) {
+			f, _, err := r.FormFile("f")
+			if err != nil {
+				return "", err
+			}
+			b, err := io.ReadAll(f)
+			return r.FormValue("a") + string(b), err
+		}, "1file"},
+		{"MultipartReader", mw.FormDataContentType(), form.String(), func(r *http.Request) (string, error) {
+			m, err := r.MultipartReader()
+			if err != nil {
+				return "", err
+			}
+			p, err := m.NextPart()
+			if err != nil {
+				return "", err
+			}
+			b, err := io.ReadAll(p)
+			return string(b), err
+		}, "1"},
+	} {
+		for _, chunked := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, chunked %v", c.name, chunked), func(t *testing.T) {
+				t.Parallel()
+				v, signer := pair(t, &core.Config{MaxBody: 12 << 20})
+				base := listen(t, nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					if got, err := c.read(r); got != c.want || err != nil {
+						t.Errorf("read %.20q, %v, want %q", got, err, c.want)
+					}
+					if r.ContentLength != int64(len(c.body)) || len(r.TransferEncoding) != 0 {
+						t.Errorf("ContentLength %d, TransferEncoding %v", r.ContentLength, r.TransferEncoding)
+					}
+				})))
+				wantStatus(t, post(t, base, signer, c.contentType, c.body, chunked), http.StatusOK)
+			})
+		}
+	}
+}
+
+func TestAReverseProxyBehindUsForwardsTheBody(t *testing.T) {
+	t.Parallel()
+	got := make(chan string, 2)
+	back := listen(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		got <- string(b)
+	}))
+	target, _ := url.Parse(back)
+	proxy := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(target) }}
+	for _, chunked := range []bool{false, true} {
+		wantStatus(t, deliver(t, same, proxy.ServeHTTP, "text/plain", "through", chunked), http.StatusOK)
+		if b := <-got; b != "through" {
+			t.Errorf("chunked %v: the server behind the proxy read %q", chunked, b)
+		}
+	}
+}
+
+func TestABodyThatWasConsumedInFrontIsAMisconfiguration(t *testing.T) {
+	t.Parallel()
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write([]byte("a=1"))
+	_ = z.Close()
+	const form = "application/x-www-form-urlencoded"
+	for _, c := range []struct {
+		name, body string
+		chunked    bool
+		outer      func(*http.Request)
+	}{
+		{"ParseForm", "a=1", false, func(r *http.Request) { _ = r.ParseForm() }},
+		{"ParseForm, chunked", "a=1", true, func(r *http.Request) { _ = r.ParseForm() }},
+		{"io.ReadAll", "a=1", false, func(r *http.Request) { _, _ = io.ReadAll(r.Body) }},
+		{"a partial read", "a=1", false, func(r *http.Request) { _, _ = r.Body.Read(make([]byte, 1)) }},
+		{"decompression", packed.String(), false, func(r *http.Request) {
+			z, err := gzip.NewReader(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			r.Body = z
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			outer := func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					c.outer(r)
+					next.ServeHTTP(w, r)
+				})
+			}
+			resp := deliver(t, outer, func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") }, form, c.body, c.chunked)
+			wantStatus(t, resp, http.StatusInternalServerError)
+		})
+	}
+	t.Run("ParseForm of an empty body is none", func(t *testing.T) {
+		t.Parallel()
+		outer := func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_ = r.ParseForm()
+				next.ServeHTTP(w, r)
+			})
+		}
+		wantStatus(t, deliver(t, outer, func(http.ResponseWriter, *http.Request) {}, form, "", false), http.StatusOK)
+	})
+}
+
+func TestASmallerLimitOutsideIsTooLarge(t *testing.T) {
+	t.Parallel()
+	outer := func(next http.Handler) http.Handler { return http.MaxBytesHandler(next, 10) }
+	for _, chunked := range []bool{false, true} {
+		resp := deliver(t, outer, func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") }, "text/plain", "more than ten bytes", chunked)
+		wantStatus(t, resp, http.StatusRequestEntityTooLarge)
+		if !resp.Close {
+			t.Errorf("chunked %v: the connection stays open", chunked)
+		}
+	}
+}
+
+func TestTemporaryFilesAreRemoved(t *testing.T) { // no t.Parallel: TMPDIR
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	var form bytes.Buffer
+	mw := multipart.NewWriter(&form)
+	file, _ := mw.CreateFormFile("f", "f.txt")
+	_, _ = file.Write(make([]byte, 100<<10))
+	_ = mw.Close()
+	for _, crash := range []bool{false, true} {
+		v, signer := pair(t, nil)
+		base := listen(t, recoverer(nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if err := r.ParseMultipartForm(1); err != nil {
+				t.Error(err)
+			}
+			if files, _ := os.ReadDir(dir); len(files) == 0 {
+				t.Error("the form made no file: this test shows nothing")
+			}
+			if crash {
+				panic("after parsing")
+			}
+		}))))
+		post(t, base, signer, mw.FormDataContentType(), form.String(), false)
+		if files, _ := os.ReadDir(dir); len(files) != 0 {
+			t.Errorf("crash %v: %d files stay", crash, len(files))
+		}
+	}
+}
+
+func TestALoggerOutsideSeesThePattern(t *testing.T) {
+	t.Parallel()
+	var pattern atomic.Value
+	logger := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r)
+			pattern.Store(r.Pattern)
+			w.(http.Flusher).Flush() //nolint:forcetypeassert,errcheck // a server's writer
+		})
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /hook", func(http.ResponseWriter, *http.Request) {})
+	wantStatus(t, deliver(t, logger, mux.ServeHTTP, "text/plain", "x", false), http.StatusOK)
+	if got := pattern.Load(); got != "POST /hook" {
+		t.Errorf("Pattern is %q outside", got)
+	}
+}
+
+func TestTimeoutHandlerOutsideLetsTheHandlerFinish(t *testing.T) {
+	t.Parallel()
+	v, signer := pair(t, nil)
+	leave, left := make(chan struct{}), make(chan struct{})
+	h := nethttp.New(v)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-leave
+		w.WriteHeader(http.StatusNoContent)
+		close(left)
+	}))
+	base := listen(t, http.TimeoutHandler(h, 50*time.Millisecond, "late"))
+	send := func(seconds int) *http.Response {
+		r := whtest.NewRequest(t, signer, base+"/hook", "{}", whtest.ID("msg_1"), whtest.At(time.Now().Add(time.Duration(seconds)*time.Second)))
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp
+	}
+	wantStatus(t, send(0), http.StatusServiceUnavailable)
+	wantStatus(t, send(1), http.StatusServiceUnavailable) // in flight
+	close(leave)
+	<-left
+	for i := range 100 { // the commit follows
+		if resp := send(2 + i); resp.StatusCode == http.StatusNoContent {
+			return
+		}
+	}
+	t.Error("the success was not recorded")
+}
+
+func TestTimeoutHandlerInsideReleases(t *testing.T) {
+	t.Parallel()
+	leave := make(chan struct{})
+	defer close(leave)
+	slow := http.TimeoutHandler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-leave }), 20*time.Millisecond, "late")
+	wantStatus(t, deliver(t, same, slow.ServeHTTP, "text/plain", "x", false), http.StatusServiceUnavailable)
+}
+
+// The usual timeout middleware of routers: it answers when the request's context ended and nothing was written.
+func TestATimeoutMiddlewareOutsideAgreesWithTheRecord(t *testing.T) {
+	t.Parallel()
+	outer := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), 20*time.Millisecond)
+			defer cancel()
+			next.ServeHTTP(w, r.WithContext(ctx))
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				w.WriteHeader(http.StatusGatewayTimeout)
+			}
+		})
+	}
+	var runs atomic.Int32
+	v, signer := pair(t, nil)
+	base := listen(t, outer(nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if runs.Add(1) == 1 {
+			<-r.Context().Done()
+		}
+	}))))
+	for i, status := range []int{http.StatusServiceUnavailable, http.StatusOK} {
+		r := whtest.NewRequest(t, signer, base+"/hook", "{}", whtest.ID("msg_1"), whtest.At(time.Now().Add(time.Duration(i)*time.Second)))
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		wantStatus(t, resp, status)
+	}
+}
+
+func TestResponseControllerWorksThroughUs(t *testing.T) {
+	t.Parallel()
+	resp := deliver(t, same, func(w http.ResponseWriter, r *http.Request) {
+		rc := http.NewResponseController(w)
+		for what, err := range map[string]error{
+			"SetReadDeadline": rc.SetReadDeadline(time.Time{}), "SetWriteDeadline": rc.SetWriteDeadline(time.Now().Add(time.Minute)),
+			"EnableFullDuplex": rc.EnableFullDuplex(), "Flush": rc.Flush(),
+		} {
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if _, ok := w.(io.ReaderFrom); !ok {
+			t.Error("no ReaderFrom")
+		}
+		_, _ = io.Copy(w, strings.NewReader("copied"))
+	}, "text/plain", "x", false)
+	if b, _ := io.ReadAll(resp.Body); string(b) != "copied" {
+		t.Errorf("body %q", b)
+	}
+}
+
+func TestEarlyHintsAreNoAnswer(t *testing.T) {
+	t.Parallel()
+	var runs atomic.Int32
+	v, signer := pair(t, nil)
+	base := listen(t, nethttp.New(v)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		if runs.Add(1) == 1 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})))
+	for i, status := range []int{http.StatusInternalServerError, http.StatusOK, http.StatusOK} {
+		r := whtest.NewRequest(t, signer, base+"/hook", "{}", whtest.ID("msg_1"), whtest.At(time.Now().Add(time.Duration(i)*time.Second)))
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		wantStatus(t, resp, status)
+	}
+	if n := runs.Load(); n != 2 {
+		t.Errorf("the handler ran %d times, want 2", n)
+	}
+}
+
+func TestHTTP2KeepsTheConnection(t *testing.T) {
+	t.Parallel()
+	v, signer := pair(t, &core.Config{MaxBody: 100, BodyTimeout: 100 * time.Millisecond})
+	s := httptest.NewUnstartedServer(nethttp.New(v)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	s.EnableHTTP2 = true
+	s.Config.ErrorLog = quiet()
+	var conns atomic.Int32
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	send := func(body io.Reader, spoil func(*http.Request)) *http.Response {
+		r := whtest.NewRequest(t, signer, s.URL+"/hook", "{}")
+		if body != nil {
+			r.Body, r.GetBody, r.ContentLength = io.NopCloser(body), nil, -1
+		}
+		if spoil != nil {
+			spoil(r)
+		}
+		resp, err := s.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		if resp.ProtoMajor != 2 {
+			t.Fatalf("answered in %s: this test shows nothing", resp.Proto)
+		}
+		return resp
+	}
+	stalled, stop := io.Pipe()
+	defer stop.Close() //nolint:errcheck // a pipe
+	wantStatus(t, send(nil, nil), http.StatusOK)
+	wantStatus(t, send(strings.NewReader(strings.Repeat("a", 1000)), nil), http.StatusRequestEntityTooLarge)
+	wantStatus(t, send(stalled, nil), http.StatusRequestTimeout)
+	wantStatus(t, send(stalled, func(r *http.Request) { r.Header.Del("Webhook-Signature") }), http.StatusBadRequest)
+	wantStatus(t, send(nil, nil), http.StatusOK)
+	if n := conns.Load(); n != 1 {
+		t.Errorf("%d connections, want 1: a refusal must not end the streams of others", n)
+	}
+}
+
+func TestMistakesAreFoundAtStartUp(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]func(){
+		"a nil verifier": func() { nethttp.New(nil) },
+		"a nil signer":   func() { nethttp.NewTransport(nil, nil) },
+	} {
+		func() {
+			defer func() {
+				if text, _ := recover().(string); !strings.Contains(text, "nil: make one with") {
+					t.Errorf("%s: panic %q does not say what to do", name, text)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+func TestMessageIsZeroWithoutTheMiddleware(t *testing.T) {
+	t.Parallel()
+	if m := nethttp.Message(httptest.NewRequest(http.MethodPost, "/", nil)); m.ID != "" || m.Body != nil {
+		t.Errorf("%+v", m)
+	}
+}
