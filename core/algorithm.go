@@ -128,12 +128,31 @@ type ed25519Key struct {
 }
 
 // Ed25519Key makes the key of an ed25519 scheme from its 32-byte public key, which is copied. It checks the signatures
-// with this label. Another length is an error, not a panic at the first request.
+// with this label. Another length is an error, not a panic at the first request; so is a point of small order, under
+// which signatures can be made without a private key.
 func Ed25519Key(label string, public []byte, enc Encoding) (VerifyKey, error) {
 	if len(public) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("an ed25519 public key has %d bytes, not %d", ed25519.PublicKeySize, len(public))
 	}
+	if isSmallOrder(public) {
+		return nil, errors.New("this ed25519 public key is a point of small order, under which anybody could sign: copy the sender's key again")
+	}
 	return &ed25519Key{label: label, enc: enc, pub: append([]byte(nil), public...)}, nil
+}
+
+// isSmallOrder knows every encoding, canonical or not, of the eight points whose order divides 8. The sign bit does not matter.
+func isSmallOrder(public []byte) bool {
+	y := hex.EncodeToString(public[:31]) + hex.EncodeToString([]byte{public[31] & 0x7f})
+	const ff = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"
+	switch y {
+	case "0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"ec" + ff, "ed" + ff, "ee" + ff: // p-1, p, p+1
+		return true
+	}
+	return false
 }
 
 // Verify implements [VerifyKey].

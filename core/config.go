@@ -62,6 +62,9 @@ func (c *Config) withDefaults() (Config, []error) {
 	}
 	var mistakes []error
 	if isNil(cfg.Scheme) {
+		if cfg.Scheme != nil {
+			mistakes = append(mistakes, errors.New("Config.Scheme is a nil pointer: leave it out for Standard Webhooks"))
+		}
 		cfg.Scheme = StandardWebhooks{}
 	}
 	for _, d := range []struct {
