@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/fips140"
 	"crypto/hmac"
 	"crypto/subtle"
 	"encoding/base64"
@@ -69,18 +68,16 @@ type macState struct {
 // HMACKey makes the key of an HMAC scheme, over newHash (crypto/sha256.New and so on). It checks the signatures with
 // this label. The secret is copied.
 //
-// It refuses an empty secret, and one under 112 bits where the program runs with GODEBUG=fips140=only, which
-// would panic later.
+// It refuses an empty secret, and what the program's crypto mode does: with GODEBUG=fips140=only, SHA-1 and secrets under
+// 112 bits.
 func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding) (VerifyKey, error) {
-	switch {
-	case len(secret) == 0:
+	if len(secret) == 0 {
 		return nil, errors.New("empty key: everybody could sign with it")
-	case fips140.Enforced() && len(secret) < 14:
-		return nil, errors.New("under 112 bits, which fips140=only does not allow for HMAC: ask the sender for a longer secret")
-	case fips140.Enforced() && newHash().Size() < 28:
-		return nil, errors.New("SHA-1, which fips140=only does not allow: this scheme cannot be used in that mode")
 	}
 	secret = append([]byte(nil), secret...)
+	if err := tryHMAC(newHash, secret); err != nil {
+		return nil, err
+	}
 	k := &hmacKey{label: label, enc: enc}
 	k.pool.New = func() any {
 		h := hmac.New(newHash, secret)
@@ -88,6 +85,18 @@ func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding
 		return &macState{mac: h, sum: make([]byte, 0, size), text: make([]byte, 0, 2*size)}
 	}
 	return k, nil
+}
+
+// tryHMAC finds out now whether package hmac will panic at the first request, as it does with fips140=only.
+func tryHMAC(newHash func() hash.Hash, secret []byte) (err error) { //nolint:nonamedreturns // set while recovering
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("this program's crypto mode does not allow it (%v): "+
+				"ask the sender for a longer secret or another hash, or change GODEBUG=fips140", p)
+		}
+	}()
+	hmac.New(newHash, secret).Sum(nil)
+	return nil
 }
 
 // Verify implements [VerifyKey].

@@ -9,12 +9,12 @@ import (
 // lazyContext has the values of another context and a deadline of its own. It makes a timer and a channel only when
 // somebody waits for it: most handlers never do.
 type lazyContext struct {
-	values   context.Context //nolint:containedctx // it is a context; never cancelled
+	values   context.Context
 	deadline time.Time
 	message  *Message // what FromContext finds, nil in contexts of store calls
 
 	mu     sync.Mutex
-	real   context.Context //nolint:containedctx // made on demand
+	real   context.Context
 	cancel context.CancelFunc
 	ended  bool
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -133,7 +134,7 @@ func TestARefusalTouchesNeitherStoreNorHandler(t *testing.T) {
 				if a := d.Answer(); a == nil || a.Status != tt.status || !errors.Is(d.Err(), tt.reason) {
 					t.Errorf("answered %+v for %v", a, d.Err())
 				}
-				if e := b.wantLast(tt.reason); e.Status != tt.status || e.Method != "POST" || e.Path != "/hook" {
+				if e := b.wantLast(tt.reason); e.Status != tt.status || e.Method != http.MethodPost || e.Path != "/hook" {
 					t.Errorf("observed %+v", e)
 				}
 				if _, ok := d.Message(); ok {
@@ -305,7 +306,7 @@ func TestAnEventTellsTheWholeStory(t *testing.T) {
 		gen := d.message.Generation
 		d.Settle(201)
 		want := Event{
-			Reason: Handled, Method: "POST", Path: "/hook", Scheme: "standard", KeyID: "key-1", MessageID: "m", Timestamp: at, Generation: gen,
+			Reason: Handled, Method: http.MethodPost, Path: "/hook", Scheme: "standard", KeyID: "key-1", MessageID: "m", Timestamp: at, Generation: gen,
 			Status: 201, BodyBytes: 2, Body: 2 * time.Millisecond, Store: 6 * time.Millisecond, Handler: 5 * time.Millisecond,
 		}
 		got := b.wantLast(Handled)

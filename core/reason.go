@@ -92,7 +92,7 @@ func (e *Error) Error() string {
 
 // Is reports whether target is the Reason of e.
 func (e *Error) Is(target error) bool {
-	r, ok := target.(Reason) //nolint:errorlint // a target is compared as it is; errors.Is does the unwrapping
+	r, ok := target.(Reason)
 	return ok && r == e.Reason
 }
 

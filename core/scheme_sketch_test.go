@@ -315,7 +315,10 @@ type slack struct{ stripe }
 
 func (slack) Name() string { return "slack" }
 func (slack) Challenge(r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
-	var event struct{ Type, Challenge string }
+	var event struct {
+		Type      string `json:"type"`
+		Challenge string `json:"challenge"`
+	}
 	if json.Unmarshal(r.Body, &event) != nil || event.Type != "url_verification" || key == nil {
 		return nil
 	}

@@ -118,7 +118,7 @@ func checkSignedID(id string) error {
 func NewID() string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	var raw [20]byte
-	rand.Read(raw[:]) //nolint:errcheck,gosec // never fails since Go 1.24
+	rand.Read(raw[:])
 	n, base, digit := new(big.Int).SetBytes(raw[:]), big.NewInt(int64(len(alphabet))), new(big.Int)
 	id := [31]byte{'m', 's', 'g', '_'}
 	for i := len(id) - 1; i >= 4; i-- {
@@ -131,7 +131,7 @@ func NewID() string {
 // GenerateSecret makes a whsec_ secret of 32 random bytes, for sender and receiver alike.
 func GenerateSecret() string {
 	var raw [32]byte
-	rand.Read(raw[:]) //nolint:errcheck,gosec // never fails since Go 1.24
+	rand.Read(raw[:])
 	return "whsec_" + base64.StdEncoding.EncodeToString(raw[:])
 }
 
@@ -139,7 +139,7 @@ func GenerateSecret() string {
 // verifies, for anybody.
 func GenerateKeyPair() (signing, public string) {
 	var seed [ed25519.SeedSize]byte
-	rand.Read(seed[:]) //nolint:errcheck,gosec // never fails since Go 1.24
+	rand.Read(seed[:])
 	pub := ed25519.NewKeyFromSeed(seed[:])[ed25519.SeedSize:]
 	return "whsk_" + base64.StdEncoding.EncodeToString(seed[:]), "whpk_" + base64.StdEncoding.EncodeToString(pub)
 }

@@ -82,7 +82,7 @@ type simEvent struct {
 	do  func()
 }
 
-type simEvents []simEvent
+type simEvents []simEvent //nolint:recvcheck // as container/heap asks
 
 func (e simEvents) Len() int { return len(e) }
 func (e simEvents) Less(i, j int) bool {
@@ -92,7 +92,7 @@ func (e simEvents) Less(i, j int) bool {
 	return e[i].seq < e[j].seq
 }
 func (e simEvents) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *simEvents) Push(x any)   { *e = append(*e, x.(simEvent)) } //nolint:forcetypeassert // only at pushes
+func (e *simEvents) Push(x any)   { *e = append(*e, x.(simEvent)) } //nolint:errcheck // only at pushes
 func (e *simEvents) Pop() any {
 	last := (*e)[len(*e)-1]
 	(*e)[len(*e)-1] = simEvent{}
