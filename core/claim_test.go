@@ -127,14 +127,15 @@ func TestTheLifeOfARecord(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			if got := p.life(tt.rec, now).Milliseconds(); got != tt.want {
 				t.Errorf("life %d ms, want %d", got, tt.want)
 			}
 		})
 	}
-	p = testProtocol(true)
-	for _, rec := range []record{claimAt(&p, now, now), p.release(claimAt(&p, now, now)), p.commit(claimAt(&p, now, now), 200, now)} {
-		if got := p.life(rec, now); got != 25*time.Hour {
+	q := testProtocol(true)
+	for _, rec := range []record{claimAt(&q, now, now), q.release(claimAt(&q, now, now)), q.commit(claimAt(&q, now, now), 200, now)} {
+		if got := q.life(rec, now); got != 25*time.Hour {
 			t.Errorf("a %s record lives for %v, want Remember", rec.state, got)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 type contextTestKey struct{}
 
-func TestTheHandlersContext(t *testing.T) {
+func TestTheHandlersContext(t *testing.T) { //nolint:tparallel // with makes every subtest parallel
 	t.Parallel()
 	// admitted brings a message in under parent; the bubble's end finds goroutines that were left behind.
 	with := func(t *testing.T, parent func(context.Context) (context.Context, context.CancelFunc), check func(*testing.T, *Delivery, context.CancelFunc)) {

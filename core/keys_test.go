@@ -138,7 +138,8 @@ func TestNoSecretIsEverPrinted(t *testing.T) {
 	}
 	var leaks []string
 	for _, b := range [][]byte{raw, seed} {
-		leaks = append(leaks, base64.StdEncoding.EncodeToString(b), string(b), hex.EncodeToString(b[:8]), strings.ToUpper(hex.EncodeToString(b[:8])), strings.Trim(fmt.Sprint(b[:8]), "[]"),
+		digits := hex.EncodeToString(b[:8])
+		leaks = append(leaks, base64.StdEncoding.EncodeToString(b), string(b), digits, strings.ToUpper(digits), strings.Trim(fmt.Sprint(b[:8]), "[]"),
 			strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", b[:8]), "[]byte{"), "}"))
 	}
 	leaks = append(leaks, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret))

@@ -241,6 +241,7 @@ func newRequest(tb testing.TB, method, target string, body io.Reader) *http.Requ
 	if err != nil {
 		tb.Fatal(err)
 	}
+	r.Host = "example.com" // newer versions of fasthttp insist on one
 	return r
 }
 

@@ -121,7 +121,7 @@ func TestAStreamThatBreaksOffIsNoWrongSignature(t *testing.T) {
 	for _, tail := range []string{
 		"Transfer-Encoding: chunked\r\n\r\n5\r\nab", // in a chunk
 		"Transfer-Encoding: chunked\r\n\r\nzz\r\n",  // no size
-		fmt.Sprintf("Content-Length: 100000\r\n\r\n%s", strings.Repeat("x", 50_000)),
+		"Content-Length: 100000\r\n\r\n" + strings.Repeat("x", 50_000),
 	} {
 		conn := dial(t, target)
 		fmt.Fprint(conn, k.head(t, "msg_1", "abcde"), tail)
