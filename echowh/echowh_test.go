@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -261,7 +262,7 @@ func TestOutcome(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			k := newKit(t, core.Config{})
-			runs := 0
+			var runs atomic.Int32
 			var use []echo.MiddlewareFunc
 			for _, mw := range []echo.MiddlewareFunc{c.outside, echowh.New(k.Verifier), c.inside} {
 				if mw != nil {
@@ -269,7 +270,7 @@ func TestOutcome(t *testing.T) {
 				}
 			}
 			e := mount(func(ctx echo.Context) error {
-				runs++
+				runs.Add(1)
 				return c.handler(ctx)
 			}, use...)
 			e.HTTPErrorHandler = func(err error, ctx echo.Context) {
@@ -292,9 +293,9 @@ func TestOutcome(t *testing.T) {
 			}
 			r := do(t, k.request(t, target, "msg_1", -2*time.Second, event))
 			switch {
-			case c.handled && (runs != 1 || r.status != c.status || r.header.Get(core.RedeliveryHeader) != "acknowledged" || r.body != ""):
-				t.Errorf("handled, but the next attempt was answered %d %q after %d runs", r.status, r.body, runs)
-			case !c.handled && runs != 2:
+			case c.handled && (runs.Load() != 1 || r.status != c.status || r.header.Get(core.RedeliveryHeader) != "acknowledged" || r.body != ""):
+				t.Errorf("handled, but the next attempt was answered %d %q after %d runs", r.status, r.body, runs.Load())
+			case !c.handled && runs.Load() != 2:
 				t.Errorf("failed, but the next attempt did not run: %d %s", r.status, r.body)
 			}
 		})
