@@ -15,6 +15,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,24 +28,24 @@ import (
 )
 
 // pair is a verifier and the signer that it trusts.
-func pair(t testing.TB, config *core.Config) (*core.Verifier, *core.Signer) {
-	t.Helper()
+func pair(tb testing.TB, config *core.Config) (*core.Verifier, *core.Signer) {
+	tb.Helper()
 	secret := core.GenerateSecret()
 	signer, err := core.NewSigner(secret)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return core.Must(core.New(core.Secrets(secret), memstore.New(), config)), signer
 }
 
 // deliver sends body as form to h behind the middleware and in front of it what outer adds.
-func deliver(t *testing.T, outer func(http.Handler) http.Handler, h http.HandlerFunc, contentType, body string, chunked bool) *http.Response {
+func deliver(t *testing.T, outer func(http.Handler) http.Handler, h http.HandlerFunc, contentType, body string, chunked bool) reply {
 	t.Helper()
 	v, signer := pair(t, nil)
 	return post(t, listen(t, outer(nethttp.New(v)(h))), signer, contentType, body, chunked)
 }
 
-func post(t *testing.T, base string, signer *core.Signer, contentType, body string, chunked bool) *http.Response {
+func post(t *testing.T, base string, signer *core.Signer, contentType, body string, chunked bool) reply {
 	t.Helper()
 	r := whtest.NewRequest(t, signer, base+"/hook", body, whtest.Header("Content-Type", contentType))
 	if chunked {
@@ -53,21 +54,36 @@ func post(t *testing.T, base string, signer *core.Signer, contentType, body stri
 	if body == "" {
 		r.Body = http.NoBody // otherwise the client sends it chunked
 	}
-	resp, err := http.DefaultClient.Do(r)
+	return fetch(t, http.DefaultClient, r)
+}
+
+// reply is an answer that was read.
+type reply struct {
+	status, proto int
+	closed        bool
+	body          string
+}
+
+func fetch(t *testing.T, client *http.Client, r *http.Request) reply {
+	t.Helper()
+	resp, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = resp.Body.Close() })
-	return resp
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply{resp.StatusCode, resp.ProtoMajor, resp.Close, string(body)}
 }
 
 func same(h http.Handler) http.Handler { return h }
 
-func wantStatus(t *testing.T, resp *http.Response, status int) {
+func wantStatus(t *testing.T, resp reply, status int) {
 	t.Helper()
-	if resp.StatusCode != status {
-		body, _ := io.ReadAll(resp.Body)
-		t.Errorf("answered %d %s, want %d", resp.StatusCode, body, status)
+	if resp.status != status {
+		t.Errorf("answered %d %s, want %d", resp.status, resp.body, status)
 	}
 }
 
@@ -87,15 +103,17 @@ func TestTheBodyIsThereByEveryWayOfReading(t *testing.T) {
 		want                    string
 	}{
 		{"json.Decoder", "application/json", `{"a":"1"}`, func(r *http.Request) (string, error) {
-			var v struct{ A string }
+			var v struct {
+				A string `json:"a"`
+			}
 			err := json.NewDecoder(r.Body).Decode(&v)
 			return v.A, err
 		}, "1"},
 		{"ParseForm", urlencoded, "a=1&b=2", func(r *http.Request) (string, error) { return r.PostFormValue("a"), r.ParseForm() }, "1"},
 		{"ParseForm of 11 MiB", urlencoded, large, func(r *http.Request) (string, error) {
 			err := r.ParseForm()
-			return fmt.Sprint(len(r.PostForm.Get("a"))), err
-		}, fmt.Sprint(11 << 20)},
+			return strconv.Itoa(len(r.PostForm.Get("a"))), err
+		}, strconv.Itoa(11 << 20)},
 		{"multipart form", mw.FormDataContentType(), form.String(), func(r *http.Request) (string, error) {
 			f, _, err := r.FormFile("f")
 			if err != nil {
@@ -206,7 +224,7 @@ func TestASmallerLimitOutsideIsTooLarge(t *testing.T) {
 	for _, chunked := range []bool{false, true} {
 		resp := deliver(t, outer, func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") }, "text/plain", "more than ten bytes", chunked)
 		wantStatus(t, resp, http.StatusRequestEntityTooLarge)
-		if !resp.Close {
+		if !resp.closed {
 			t.Errorf("chunked %v: the connection stays open", chunked)
 		}
 	}
@@ -268,21 +286,16 @@ func TestTimeoutHandlerOutsideLetsTheHandlerFinish(t *testing.T) {
 		close(left)
 	}))
 	base := listen(t, http.TimeoutHandler(h, 50*time.Millisecond, "late"))
-	send := func(seconds int) *http.Response {
+	send := func(seconds int) reply {
 		r := whtest.NewRequest(t, signer, base+"/hook", "{}", whtest.ID("msg_1"), whtest.At(time.Now().Add(time.Duration(seconds)*time.Second)))
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		return resp
+		return fetch(t, http.DefaultClient, r)
 	}
 	wantStatus(t, send(0), http.StatusServiceUnavailable)
 	wantStatus(t, send(1), http.StatusServiceUnavailable) // in flight
 	close(leave)
 	<-left
 	for i := range 100 { // the commit follows
-		if resp := send(2 + i); resp.StatusCode == http.StatusNoContent {
+		if resp := send(2 + i); resp.status == http.StatusNoContent {
 			return
 		}
 	}
@@ -319,12 +332,7 @@ func TestATimeoutMiddlewareOutsideAgreesWithTheRecord(t *testing.T) {
 	}))))
 	for i, status := range []int{http.StatusServiceUnavailable, http.StatusOK} {
 		r := whtest.NewRequest(t, signer, base+"/hook", "{}", whtest.ID("msg_1"), whtest.At(time.Now().Add(time.Duration(i)*time.Second)))
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		wantStatus(t, resp, status)
+		wantStatus(t, fetch(t, http.DefaultClient, r), status)
 	}
 }
 
@@ -345,8 +353,8 @@ func TestResponseControllerWorksThroughUs(t *testing.T) {
 		}
 		_, _ = io.Copy(w, strings.NewReader("copied"))
 	}, "text/plain", "x", false)
-	if b, _ := io.ReadAll(resp.Body); string(b) != "copied" {
-		t.Errorf("body %q", b)
+	if resp.body != "copied" {
+		t.Errorf("body %q", resp.body)
 	}
 }
 
@@ -362,12 +370,7 @@ func TestEarlyHintsAreNoAnswer(t *testing.T) {
 	})))
 	for i, status := range []int{http.StatusInternalServerError, http.StatusOK, http.StatusOK} {
 		r := whtest.NewRequest(t, signer, base+"/hook", "{}", whtest.ID("msg_1"), whtest.At(time.Now().Add(time.Duration(i)*time.Second)))
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		wantStatus(t, resp, status)
+		wantStatus(t, fetch(t, http.DefaultClient, r), status)
 	}
 	if n := runs.Load(); n != 2 {
 		t.Errorf("the handler ran %d times, want 2", n)
@@ -388,30 +391,28 @@ func TestHTTP2KeepsTheConnection(t *testing.T) {
 	}
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	send := func(body io.Reader, spoil func(*http.Request)) *http.Response {
+	send := func(body io.ReadCloser, spoil func(*http.Request)) reply {
 		r := whtest.NewRequest(t, signer, s.URL+"/hook", "{}")
 		if body != nil {
-			r.Body, r.GetBody, r.ContentLength = io.NopCloser(body), nil, -1
+			r.Body, r.GetBody, r.ContentLength = body, nil, -1
 		}
 		if spoil != nil {
 			spoil(r)
 		}
-		resp, err := s.Client().Do(r)
-		if err != nil {
-			t.Fatal(err)
+		got := fetch(t, s.Client(), r)
+		if got.proto != 2 {
+			t.Fatalf("answered in HTTP/%d: this test shows nothing", got.proto)
 		}
-		t.Cleanup(func() { _ = resp.Body.Close() })
-		if resp.ProtoMajor != 2 {
-			t.Fatalf("answered in %s: this test shows nothing", resp.Proto)
-		}
-		return resp
+		return got
 	}
-	stalled, stop := io.Pipe()
-	defer stop.Close() //nolint:errcheck // a pipe
+	stalled := func() io.ReadCloser { // until the client closes it
+		body, _ := io.Pipe()
+		return body
+	}
 	wantStatus(t, send(nil, nil), http.StatusOK)
-	wantStatus(t, send(strings.NewReader(strings.Repeat("a", 1000)), nil), http.StatusRequestEntityTooLarge)
-	wantStatus(t, send(stalled, nil), http.StatusRequestTimeout)
-	wantStatus(t, send(stalled, func(r *http.Request) { r.Header.Del("Webhook-Signature") }), http.StatusBadRequest)
+	wantStatus(t, send(io.NopCloser(strings.NewReader(strings.Repeat("a", 1000))), nil), http.StatusRequestEntityTooLarge)
+	wantStatus(t, send(stalled(), nil), http.StatusRequestTimeout)
+	wantStatus(t, send(stalled(), func(r *http.Request) { r.Header.Del("Webhook-Signature") }), http.StatusBadRequest)
 	wantStatus(t, send(nil, nil), http.StatusOK)
 	if n := conns.Load(); n != 1 {
 		t.Errorf("%d connections, want 1: a refusal must not end the streams of others", n)

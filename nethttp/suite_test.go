@@ -18,8 +18,8 @@ func TestSuite(t *testing.T) {
 }
 
 // serve mounts the adapter for the suite.
-func serve(t testing.TB, m whtest.AdapterMount) string {
-	t.Helper()
+func serve(tb testing.TB, m whtest.AdapterMount) string {
+	tb.Helper()
 	var opts []nethttp.Option
 	if m.Deny {
 		opts = append(opts, nethttp.Deny(func(w http.ResponseWriter, _ *http.Request, err *core.Error) {
@@ -36,19 +36,19 @@ func serve(t testing.TB, m whtest.AdapterMount) string {
 	if m.RecoverOutside {
 		h = recoverer(h)
 	}
-	return listen(t, h)
+	return listen(tb, h)
 }
 
 // listen serves h on loopback until the test ends.
-func listen(t testing.TB, h http.Handler) string {
-	t.Helper()
+func listen(tb testing.TB, h http.Handler) string {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s := &http.Server{Handler: h, ErrorLog: quiet()}
 	go func() { _ = s.Serve(l) }()
-	t.Cleanup(func() { _ = s.Close() })
+	tb.Cleanup(func() { _ = s.Close() })
 	return "http://" + l.Addr().String()
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -62,6 +63,8 @@ type AdapterCall struct {
 
 // TestAdapter checks that an adapter does what [core.Verifier] relies on and what its users are promised, over real HTTP on loopback.
 // Each subtest says what a failure means.
+//
+//nolint:tparallel // whether the subtests run beside others is the caller's to say
 func TestAdapter(t *testing.T, a Adapter) {
 	t.Helper()
 	for _, c := range adapterCases() {
@@ -104,8 +107,9 @@ func (c *adapterCase) skip(a Adapter) string {
 }
 
 // fails runs one case and reports what it complained about, for the suite's own test.
-func (c *adapterCase) fails(t testing.TB, a Adapter) []string {
-	rec := &complaints{TB: t}
+func (c *adapterCase) fails(tb testing.TB, a Adapter) []string {
+	tb.Helper()
+	rec := &complaints{TB: tb}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -188,8 +192,8 @@ func (c *complaints) say(text string) {
 }
 
 func (c *complaints) clean() {
-	for i := len(c.cleanup) - 1; i >= 0; i-- {
-		c.cleanup[i]()
+	for _, f := range slices.Backward(c.cleanup) {
+		f()
 	}
 }
 

@@ -484,11 +484,12 @@ func bodyCases() []adapterCase {
 				e := t.serve(&core.Config{BodyTimeout: 200 * time.Millisecond}, answerWith(http.StatusOK))
 				tampered := e.sign("msg_2", 0, "{}")
 				tampered.body = []byte("[]")
-				text := ""
+				var text strings.Builder
 				for _, a := range []*attempt{e.sign("msg_1", 0, "{}"), tampered, e.sign("msg_1", 1, "{}"), e.sign("msg_3", 0, "")} {
-					text += a.head(fmt.Sprintf("Content-Length: %d\r\n", len(a.body))) + string(a.body)
+					text.WriteString(a.head(fmt.Sprintf("Content-Length: %d\r\n", len(a.body))))
+					text.Write(a.body)
 				}
-				e.pipeline(text, 300*time.Millisecond, e.sign("msg_4", 0, "{}"), http.StatusOK, http.StatusUnauthorized, http.StatusOK, http.StatusOK, http.StatusOK)
+				e.pipeline(text.String(), 300*time.Millisecond, e.sign("msg_4", 0, "{}"), http.StatusOK, http.StatusUnauthorized, http.StatusOK, http.StatusOK, http.StatusOK)
 				e.wantRuns(3)
 			},
 		},

@@ -102,11 +102,11 @@ type fault struct {
 	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, reuses, refuseInReport, noClaim, twice             bool
 }
 
-func (f fault) serve(t testing.TB, m AdapterMount) string {
-	t.Helper()
+func (f fault) serve(tb testing.TB, m AdapterMount) string {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatalf("listening: %v", err)
+		tb.Fatalf("listening: %v", err)
 	}
 	h := f.middleware(m)
 	if m.RecoverOutside {
@@ -114,7 +114,7 @@ func (f fault) serve(t testing.TB, m AdapterMount) string {
 	}
 	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = s.Serve(l) }()
-	t.Cleanup(func() { _ = s.Close() })
+	tb.Cleanup(func() { _ = s.Close() })
 	return "http://" + l.Addr().String()
 }
 
@@ -203,9 +203,9 @@ func (f fault) handle(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter,
 	case f.ownContext:
 		x.Request = x.Request.WithContext(r.Context())
 	case f.cancelled:
-		x.Request = x.Request.WithContext(both{x.Request.Context(), r.Context()})
+		x.Request = x.Request.WithContext(both{x.Request.Context(), r.Context()}) //nolint:contextcheck // the mistake
 	case f.unbounded:
-		x.Request = x.Request.WithContext(context.WithoutCancel(x.Request.Context()))
+		x.Request = x.Request.WithContext(context.WithoutCancel(x.Request.Context())) //nolint:contextcheck // the mistake
 	}
 	if f.settleFirst {
 		x.Finish(http.StatusOK)
@@ -250,8 +250,9 @@ func (f fault) handle(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter,
 }
 
 // both has the values of one context and the end of another.
-type both struct {
+type both struct { //nolint:containedctx // it is a context
 	context.Context
+
 	end context.Context
 }
 
