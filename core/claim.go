@@ -48,18 +48,19 @@ const (
 // protocol decides over records; it does no I/O and reads no clock. All times are Unix milliseconds.
 type protocol struct {
 	past, future, skew, lease, remember int64
+	visit                               int64 // how long a claim may take on its way to the store
 	reruns                              uint8
 	eachAttempt                         bool // each attempt carries a stamp of its own
 	broken                              fault
 }
 
-// margin is what clocks may differ by between the node that admits and the one that is replayed to, both ways, and a
-// second because stamps are whole ones.
+// margin is what clocks may differ by between the node that admits and the one that is replayed to, both ways, a second
+// because stamps are whole ones, and what passes between the check of the window and the claim.
 func (p *protocol) margin() int64 {
 	if p.broken&faultNoMargin != 0 {
 		return 0
 	}
-	return 2*p.skew + 1000
+	return 2*p.skew + 1000 + p.visit
 }
 
 // window is until when an attempt with this stamp would be accepted by any node. A stamp may lie in the future, so it

@@ -760,3 +760,18 @@ func TestOneOfManyAttemptsAtOnceRuns(t *testing.T) {
 		}
 	})
 }
+
+func TestTheWindowCoversAClaimOnItsWayToTheStore(t *testing.T) {
+	t.Parallel()
+	p := testProtocol(true)
+	const now = int64(1_800_000_000_000)
+	without := claimAt(&p, now, now).windowEnd
+	p.visit = 1_500
+	if got := claimAt(&p, now, now).windowEnd - without; got != p.visit {
+		t.Errorf("a visit of %d ms lengthens the window by %d", p.visit, got)
+	}
+	v := Must(New(Secrets(GenerateSecret()), newMapStore(), &Config{StoreTimeout: 3 * time.Second}))
+	if got := v.claims.visit; got != 3_000 {
+		t.Errorf("with StoreTimeout of 3 s the window allows for %d ms", got)
+	}
+}

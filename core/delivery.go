@@ -65,7 +65,7 @@ func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Deli
 func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyReader) error {
 	v := d.v
 	// 1. Headers and 2. window: no byte of the body is read for what they refuse.
-	if err := v.readHeader(r, a); err != nil {
+	if err := v.readHeader(r, a, v.cfg.Clock()); err != nil {
 		return err
 	}
 	// 3. Keys.
@@ -91,7 +91,7 @@ func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyR
 		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
 	// 5. What only the body holds, and 6. signature.
-	key, err := v.checkSigned(ctx, r, a, k, &d.message)
+	key, err := v.checkSigned(ctx, r, a, k, v.cfg.Clock(), &d.message)
 	since = d.lap(&d.event.Check, since)
 	if err != nil {
 		return err

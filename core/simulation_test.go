@@ -291,7 +291,7 @@ func (s *simulation) present(a *simAttempt, node int, answer func(int)) {
 		return
 	}
 	v, m := s.nodes[node], a.m
-	if err := v.checkParts(&Attempt{Timestamp: a.stamp}); err != nil {
+	if err := v.checkParts(&Attempt{Timestamp: a.stamp}, v.cfg.Clock()); err != nil {
 		answer(401)
 		return
 	}

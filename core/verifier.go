@@ -46,7 +46,8 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	v.claims = claims{
 		protocol: protocol{
 			past: ceilMilli(cfg.Past), future: ceilMilli(cfg.Future), skew: ceilMilli(cfg.Skew), lease: ceilMilli(cfg.Lease),
-			remember: ceilMilli(cfg.Remember), reruns: uint8(cfg.Reruns), //nolint:gosec // bounded by maxReruns
+			remember: ceilMilli(cfg.Remember), visit: ceilMilli(cfg.StoreTimeout),
+			reruns:      uint8(cfg.Reruns), //nolint:gosec // bounded by maxReruns
 			eachAttempt: stamping == StampedEachAttempt,
 		},
 		store: seen, clock: cfg.Clock, timeout: cfg.StoreTimeout,
@@ -111,7 +112,8 @@ type Message struct {
 func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 	a := newAttempt()
 	defer a.release()
-	if err := v.readHeader(r, a); err != nil {
+	now := v.cfg.Clock()
+	if err := v.readHeader(r, a, now); err != nil {
 		return Message{}, err
 	}
 	k, err := v.lookUp(ctx, r)
@@ -122,7 +124,7 @@ func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 		return Message{}, refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
 	var m Message
-	if _, err := v.checkSigned(ctx, r, a, k, &m); err != nil {
+	if _, err := v.checkSigned(ctx, r, a, k, now, &m); err != nil {
 		return Message{}, err
 	}
 	return m, nil
@@ -146,15 +148,15 @@ func (a *Attempt) release() {
 func (v *Verifier) Forgets() bool { return v.claims.forgets }
 
 // readHeader is the first step: what can be refused before anything is looked up or read.
-func (v *Verifier) readHeader(r *Request, a *Attempt) error {
+func (v *Verifier) readHeader(r *Request, a *Attempt, now time.Time) error {
 	if err := v.scheme.ReadHeader(r, a); err != nil {
 		return refuse(ErrMalformed, "", err)
 	}
-	return v.checkParts(a)
+	return v.checkParts(a, now)
 }
 
 // checkParts checks id and window as far as they are known.
-func (v *Verifier) checkParts(a *Attempt) error {
+func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 	if len(a.ID) > maxIDBytes {
 		return refuse(ErrMalformed, "the message id is longer than 256 bytes", nil)
 	}
@@ -167,7 +169,6 @@ func (v *Verifier) checkParts(a *Attempt) error {
 		return nil
 	}
 	// Compared as times, not as a difference, which could overflow.
-	now := v.cfg.Clock()
 	if a.Timestamp.Before(now.Add(-v.cfg.Past)) {
 		return refuse(ErrOutsideWindow, "the timestamp is too old: a late or re-sent attempt, or our clock is ahead", nil)
 	}
@@ -211,11 +212,13 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 }
 
 // checkSigned checks what needs the body, and fills m when the signature holds.
-func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lookup, m *Message) (VerifyKey, error) {
+func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lookup, now time.Time, m *Message) (VerifyKey, error) {
 	if err := v.scheme.ReadBody(r, a); err != nil {
 		return nil, refuse(ErrMalformed, "", err)
 	}
-	if err := v.checkParts(a); err != nil {
+	// Again, because the body may have held some of it, and because it may have taken its time: an attempt that
+	// is claimed long after its window was checked could outlive its record.
+	if err := v.checkParts(a, now); err != nil {
 		return nil, err
 	}
 	if v.cfg.Scheme.Stamping() != NotStamped && a.Timestamp.IsZero() {
@@ -224,7 +227,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lo
 	matched := -1
 	if k.ring != nil {
 		var err error
-		if matched, err = k.ring.match(ctx, a, v.cfg.Clock()); err != nil && k.err == nil {
+		if matched, err = k.ring.match(ctx, a, now); err != nil && k.err == nil {
 			return nil, refuse(ErrKeysUnavailable, "checking the signature", err)
 		}
 	} else {
