@@ -379,8 +379,17 @@ func TestEarlyHintsAreNoAnswer(t *testing.T) {
 
 func TestHTTP2KeepsTheConnection(t *testing.T) {
 	t.Parallel()
+	t.Run("default answers", func(t *testing.T) { testHTTP2(t) })
+	t.Run("Deny", func(t *testing.T) {
+		testHTTP2(t, nethttp.Deny(func(w http.ResponseWriter, _ *http.Request, err *core.Error) { w.WriteHeader(err.Answer().Status) }))
+	})
+}
+
+func testHTTP2(t *testing.T, opts ...nethttp.Option) {
+	t.Helper()
+	t.Parallel()
 	v, signer := pair(t, &core.Config{MaxBody: 100, BodyTimeout: 100 * time.Millisecond})
-	s := httptest.NewUnstartedServer(nethttp.New(v)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	s := httptest.NewUnstartedServer(nethttp.New(v, opts...)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 	s.EnableHTTP2 = true
 	s.Config.ErrorLog = quiet()
 	var conns atomic.Int32
