@@ -226,3 +226,22 @@ func TestSourceStallsUntilTheKeyTimeout(t *testing.T) {
 		}
 	})
 }
+
+func TestNewRequestWithoutABodyIsSentWithALength(t *testing.T) {
+	t.Parallel()
+	signer := newSigner(t, core.GenerateSecret())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			w.WriteHeader(http.StatusLengthRequired)
+		}
+	}))
+	defer server.Close()
+	res, err := server.Client().Do(whtest.NewRequest(t, signer, server.URL, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("status %d: the empty body was sent without a length", res.StatusCode)
+	}
+}
