@@ -139,7 +139,7 @@ func TestNoSecretIsEverPrinted(t *testing.T) {
 	var leaks []string
 	for _, b := range [][]byte{raw, seed} {
 		digits := hex.EncodeToString(b[:8])
-		leaks = append(leaks, base64.StdEncoding.EncodeToString(b), string(b), digits, strings.ToUpper(digits), strings.Trim(fmt.Sprint(b[:8]), "[]"),
+		leaks = append(leaks, base64.StdEncoding.EncodeToString(b), string(b), digits, strings.ToUpper(digits), strings.Trim(fmt.Sprintf("%d", b[:8]), "[]"),
 			strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", b[:8]), "[]byte{"), "}"))
 	}
 	leaks = append(leaks, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret))
