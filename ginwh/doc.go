@@ -27,7 +27,7 @@
 // outside can make something else of it. IsAborted says nothing: AbortWithStatus(204) is a success.
 //
 // New entries in c.Errors with nothing written are a failure, because a middleware outside will render them. If none does, the
-// sender is told 200 by gin and does not come back: use AbortWithError. Errors beside a written answer are taken for log entries.
+// sender is told 500, where gin alone would say 200. Errors beside a written answer are taken for log entries.
 //
 // # Context
 //

@@ -106,6 +106,10 @@ func next(c *gin.Context, x *httpwh.Exchange) {
 	}()
 	c.Next()
 	answered = w.answered(len(c.Errors) > errors)
+	if answered == core.Failed && !w.hijacked && isSuccess(w.Status()) {
+		// Unless something outside renders the errors: gin would make a 200 of nothing, and the sender not try again.
+		w.WriteHeader(http.StatusInternalServerError)
+	}
 }
 
 // writer is gin's, and notices what that does not tell: a hijack, and an answer written past it, through Unwrap.

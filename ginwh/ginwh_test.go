@@ -204,9 +204,16 @@ func TestOutcome(t *testing.T) {
 		{name: "AbortWithStatus(422)", handler: func(c *gin.Context) { c.AbortWithStatus(422) }, status: 422},
 		{name: "AbortWithError", handler: func(c *gin.Context) { _ = c.AbortWithError(400, errors.New("no")) }, status: 400},
 		{name: "c.Error, rendered outside", outside: renderErrors, handler: func(c *gin.Context) { _ = c.Error(errors.New("no")) }, status: 500},
-		{name: "c.Error that nobody renders: the sender sees 200, but nothing was handled", handler: func(c *gin.Context) {
+		{name: "c.Error that nobody renders: gin alone would answer 200, and the message would be lost", handler: func(c *gin.Context) {
 			_ = c.Error(errors.New("no"))
-		}, status: 200},
+		}, status: 500},
+		{name: "c.Error with a status that nobody renders", handler: func(c *gin.Context) {
+			c.Status(422)
+			_ = c.Error(errors.New("no"))
+		}, status: 422},
+		{name: "http.ErrAbortHandler, Recovery inside, which gin alone would answer 200", inside: recovering, handler: func(*gin.Context) {
+			panic(http.ErrAbortHandler)
+		}, status: 500},
 		{name: "c.Error after a written 200, which the sender takes at its word", outside: renderErrors, handler: func(c *gin.Context) {
 			c.String(200, "done")
 			_ = c.Error(errors.New("for the log"))
