@@ -20,7 +20,7 @@ check: format vet lint api-diff race vuln ## everything that a change must pass
 
 format:          ## fails if a file is not formatted; `make fmt` formats
 	@echo "== format"
-	@unformatted="$$($(MAKE) -s $(FUMPT) && git ls-files -co --exclude-standard '*.go' | xargs $(FUMPT) -l)"; \
+	@unformatted="$$($(MAKE) -s $(FUMPT) && git ls-files -co --exclude-standard '*.go' | xargs $(FUMPT) -l)" || exit 1; \
 	test -z "$$unformatted" || { echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; }
 
 fmt: $(FUMPT)
@@ -43,7 +43,8 @@ api:             ## writes the listing of everything exported
 
 api-diff:        ## shows what a change does to the listing
 	@echo "== api"
-	@go run ./internal/apilist | diff -u api.txt - || \
+	@listing="$$(mktemp)"; trap 'rm -f "$$listing"' EXIT; \
+	go run ./internal/apilist > "$$listing" || exit 1; diff -u api.txt "$$listing" || \
 	{ echo "the exported API differs from api.txt: if that is meant, run make api and say it in CHANGELOG.md"; exit 1; }
 
 vuln: $(VULN)    ## known vulnerabilities, where the database can be reached

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -28,6 +29,13 @@ import (
 )
 
 func main() {
+	flag.Usage = func() {
+		fmt.Fprint(os.Stderr, "usage: [ADDR=host:port] [WEBHOOK_SECRET=\"newest older\"] fiber\n\nServes POST /hook until it is interrupted.\n")
+	}
+	if flag.Parse(); flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "fiber:", err)
 		os.Exit(1)
@@ -70,6 +78,7 @@ func run() error {
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
+		stop() // a second signal ends the program at once
 		// Handlers that are running may finish: their messages are settled then.
 		stopped <- app.ShutdownWithTimeout(time.Minute)
 	}()

@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -27,6 +28,13 @@ import (
 )
 
 func main() {
+	flag.Usage = func() {
+		fmt.Fprint(os.Stderr, "usage: [ADDR=host:port] [WEBHOOK_SECRET=\"newest older\"] nethttp\n\nServes POST /hook until it is interrupted.\n")
+	}
+	if flag.Parse(); flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "nethttp:", err)
 		os.Exit(1)
@@ -63,6 +71,7 @@ func run() error {
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	go func() {
 		<-ctx.Done()
+		stop() // a second signal ends the program at once
 		// Handlers that are running may finish: their messages are settled then.
 		finish, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
