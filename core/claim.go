@@ -107,7 +107,7 @@ func (p *protocol) decide(old record, stamp, now int64, token [8]byte) (verdict,
 	}
 	next.state = Claimed
 	next.status = 0
-	next.generation = max(old.generation+1, uint32(now/1000)) //nolint:gosec // Unix seconds fit until 2106
+	next.generation = max(old.generation+1, uint32(max(now, 0)/1000)) //nolint:gosec // Unix seconds fit until 2106
 	next.mark = max(old.mark, stamp)
 	next.windowEnd = max(old.windowEnd, p.window(stamp, now))
 	next.leaseEnd = now + p.lease

@@ -95,6 +95,8 @@ func (c *Config) withDefaults() (Config, []error) {
 	switch {
 	case cfg.MaxBody < 0:
 		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is negative (%d): leave it zero for the default of 1 MiB", cfg.MaxBody))
+	case cfg.MaxBody > 1<<40:
+		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is over a tebibyte (%d): a body is held in memory as a whole", cfg.MaxBody))
 	case cfg.MaxBody == 0:
 		cfg.MaxBody = 1 << 20
 	}

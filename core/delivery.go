@@ -231,9 +231,15 @@ func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 		return
 	}
 	e := &d.event
-	e.Method, e.Path = r.Method, r.Path()
+	e.Method, e.Path = clip(r.Method), clip(r.Path())
 	e.Scheme, e.KeyID = d.v.scheme.Name(), d.message.KeyID
-	e.MessageID, e.Timestamp = a.ID, a.Timestamp
+	// Nothing that a stranger sends may make a log line long, or one that no JSON can hold.
+	if checkID(a.ID) == nil {
+		e.MessageID = a.ID
+	}
+	if a.Timestamp.Year() <= 9999 {
+		e.Timestamp = a.Timestamp
+	}
 	e.Generation = d.message.Generation
 	e.ReportOnly = d.v.cfg.DangerouslyReportOnly
 	switch {
@@ -248,4 +254,13 @@ func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 		return
 	}
 	d.v.cfg.Observe(d.outer, *e)
+}
+
+// clip bounds what an event repeats of a request.
+func clip(s string) string {
+	const most = 256
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
 }

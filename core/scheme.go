@@ -23,7 +23,7 @@ type Request struct {
 
 // Path returns the decoded path of the URL, "" if it does not parse.
 func (r *Request) Path() string {
-	u, err := url.Parse(r.URL)
+	u, err := url.ParseRequestURI(r.URL) // as the server does: "//a/b" is a path and no host
 	if err != nil {
 		return ""
 	}

@@ -157,13 +157,8 @@ func (v *Verifier) readHeader(r *Request, a *Attempt, now time.Time) error {
 
 // checkParts checks id and window as far as they are known.
 func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
-	if len(a.ID) > maxIDBytes {
-		return refuse(ErrMalformed, "the message id is longer than 256 bytes", nil)
-	}
-	for i := range len(a.ID) {
-		if c := a.ID[i]; c <= ' ' || c > '~' {
-			return refuse(ErrMalformed, "the message id holds something else than visible ASCII", nil)
-		}
+	if err := checkID(a.ID); err != nil {
+		return err
 	}
 	if a.Timestamp.IsZero() {
 		return nil
@@ -174,6 +169,19 @@ func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 	}
 	if a.Timestamp.After(now.Add(v.cfg.Future)) {
 		return refuse(ErrOutsideWindow, "the timestamp lies in the future: milliseconds instead of seconds, or our clock is behind", nil)
+	}
+	return nil
+}
+
+// checkID accepts at most 256 visible ASCII characters.
+func checkID(id string) error {
+	if len(id) > maxIDBytes {
+		return refuse(ErrMalformed, "the message id is longer than 256 bytes", nil)
+	}
+	for i := range len(id) {
+		if c := id[i]; c <= ' ' || c > '~' {
+			return refuse(ErrMalformed, "the message id holds something else than visible ASCII", nil)
+		}
 	}
 	return nil
 }
@@ -189,7 +197,7 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 	if static, ok := v.keys.(*Keys); ok {
 		return lookup{source: static.source, ring: v.decoy.Load()}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, v.cfg.KeyTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.cfg.KeyTimeout) // a sender that leaves is no outage
 	defer cancel()
 	head := *r
 	head.Body = nil // nothing in it is verified, and most callers have not read it yet

@@ -59,7 +59,7 @@ func (m *middleware) handle(c echo.Context, next echo.HandlerFunc) error {
 	err := x.Err()
 	if err != nil {
 		var outer *echo.HTTPError // out of Body.Read: BodyLimit in front of us, which has its own answer
-		if errors.As(err, &outer) {
+		if err.Reason == core.ErrMalformed && errors.As(err, &outer) {
 			return outer
 		}
 		if m.deny != nil && !err.Acknowledges() {

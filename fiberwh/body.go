@@ -66,7 +66,7 @@ func (b *body) readStream(stream io.Reader, limit, length int64, timeout time.Du
 		_ = conn.SetReadDeadline(time.Now().Add(timeout)) //nolint:forbidigo // I/O runs on real time, not on the configured clock
 	}
 	var buf bytes.Buffer
-	buf.Grow(int(max(length, 0)) + bytes.MinRead)
+	buf.Grow(int(min(max(length, 0), 32<<10)) + bytes.MinRead) // more is held when more has come
 	_, err := buf.ReadFrom(io.LimitReader(stream, limit+1))
 	got := int64(buf.Len())
 	switch {

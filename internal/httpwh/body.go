@@ -117,7 +117,10 @@ func (b *body) read(limit int) {
 func (b *body) grow(data []byte, declared, limit int) []byte {
 	size := len(data)
 	if b.err == nil && size <= limit {
-		size = min(max(declared+1, 4*size), limit+1)
+		size = min(4*size, limit+1)
+		if declared >= 0 {
+			size = min(size, max(declared+1, len(data)+1)) // a claim bounds what is held, it does not ask for it
+		}
 	}
 	return append(make([]byte, 0, size), data...)
 }

@@ -1,0 +1,71 @@
+package core_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// untouched is a store that nothing unauthentic may reach.
+type untouched struct{}
+
+func (untouched) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
+	panic("the store was touched")
+}
+
+type noBody struct{}
+
+func (noBody) ReadBody(int64, time.Duration) ([]byte, error) { return nil, nil }
+
+// Nothing that a stranger sends may make a log line that a strict reader drops, or a long one.
+func TestALogLineOfAHostileRequestIsShortAndValidJSON(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*core.Request){
+		"a year that JSON cannot hold": func(r *core.Request) { r.Header.Set("Webhook-Timestamp", "253402300800") },
+		"sixteen digits":               func(r *core.Request) { r.Header.Set("Webhook-Timestamp", "9999999999999999") },
+		"a long id of no ASCII":        func(r *core.Request) { r.Header.Set("Webhook-Id", strings.Repeat("\xff", 900<<10)) },
+		"a long path":                  func(r *core.Request) { r.URL = "/" + strings.Repeat("a", 900<<10) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			secret := core.GenerateSecret()
+			v := core.Must(core.New(core.Secrets(secret), untouched{}, &core.Config{
+				Observe: core.SlogObserver(slog.New(slog.NewJSONHandler(&out, nil))),
+			}))
+			r := signed(t, core.GenerateSecret(), "msg_1", time.Now().Unix(), "")
+			r.Method = http.MethodPost
+			change(r)
+			if v.Admit(t.Context(), r, noBody{}).Err() == nil {
+				t.Fatal("admitted")
+			}
+			if !json.Valid(out.Bytes()) {
+				t.Errorf("no JSON: %.300s", out.String())
+			}
+			if out.Len() == 0 || out.Len() > 4<<10 {
+				t.Errorf("a line of %d bytes", out.Len())
+			}
+		})
+	}
+}
+
+func TestThePathIsTheServers(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]string{
+		"//hook/victim/evil":         "//hook/victim/evil",
+		"/hook/a%20b?x=1":            "/hook/a b",
+		"https://example.com/hook?x": "/hook",
+		"":                           "",
+	} {
+		if got := (&core.Request{URL: target}).Path(); got != want {
+			t.Errorf("%q has the path %q, want %q", target, got, want)
+		}
+	}
+}
