@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -67,5 +68,26 @@ func TestThePathIsTheServers(t *testing.T) {
 		if got := (&core.Request{URL: target}).Path(); got != want {
 			t.Errorf("%q has the path %q, want %q", target, got, want)
 		}
+	}
+}
+
+// slowBody arrives after the window has closed.
+type slowBody struct{ arrive func() }
+
+func (b slowBody) ReadBody(int64, time.Duration) ([]byte, error) {
+	b.arrive()
+	return nil, nil
+}
+
+// An attempt that is claimed long after its window was checked could outlive the record that protects from it.
+func TestTheWindowIsCheckedAgainWhenTheBodyHasCome(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	clock := time.Unix(now, 0)
+	v := core.Must(core.New(core.Secrets(secret), untouched{}, &core.Config{Clock: func() time.Time { return clock }}))
+	r := signed(t, secret, "msg_1", now-299, "")
+	err := v.Admit(t.Context(), r, slowBody{func() { clock = clock.Add(2 * time.Second) }}).Err()
+	if !errors.Is(err, core.ErrOutsideWindow) {
+		t.Errorf("an attempt whose body came after its window: %v", err)
 	}
 }
