@@ -262,7 +262,9 @@ func (c *claims) release(ctx context.Context, cl claim) error {
 func (c *claims) settle(ctx context.Context, cl claim, next record) error {
 	deadline := time.Now().Add(c.timeout) //nolint:forbidigo // timeouts of I/O run on real time
 	for pause := c.timeout / 40; ; pause *= 2 {
-		err := c.settleOnce(ctx, time.Until(deadline)/2, cl, next)
+		sctx := storeContext(ctx, time.Until(deadline)/2)
+		err := c.settleOnce(sctx, c.store, cl, next)
+		sctx.finish()
 		if _, failed := asError(err); !failed || pause > time.Until(deadline)/2 {
 			return err
 		}
@@ -271,14 +273,12 @@ func (c *claims) settle(ctx context.Context, cl claim, next record) error {
 }
 
 // settleOnce returns an [*Error] if the store failed, and errLost or errCommitted if the claim is not ours any more.
-func (c *claims) settleOnce(ctx context.Context, timeout time.Duration, cl claim, next record) error {
-	sctx := storeContext(ctx, timeout)
-	defer sctx.finish()
+func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl claim, next record) error {
 	want := next.encode()
-	got, err := c.store.Swap(sctx, cl.key, cl.rec.encode(), want, c.life(next, c.nowMilli()))
+	got, err := store.Swap(ctx, cl.key, cl.rec.encode(), want, c.life(next, c.nowMilli()))
 	if err == nil && got == (Value{}) && next.state == Done {
 		// The store lost the claim (a failover, a restart): the success is what must not be lost with it.
-		got, err = c.store.Swap(sctx, cl.key, Value{}, want, c.life(next, c.nowMilli()))
+		got, err = store.Swap(ctx, cl.key, Value{}, want, c.life(next, c.nowMilli()))
 	}
 	if err != nil {
 		return storeError("settling", err)

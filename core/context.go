@@ -11,7 +11,7 @@ import (
 type lazyContext struct {
 	values   context.Context
 	deadline time.Time
-	message  *Message // what FromContext finds, nil in contexts of store calls
+	delivery *Delivery // what FromContext and Commit find, nil in contexts of store calls
 
 	mu     sync.Mutex
 	real   context.Context
@@ -60,8 +60,8 @@ func (c *lazyContext) Err() error {
 
 // Value implements context.Context.
 func (c *lazyContext) Value(key any) any {
-	if _, ok := key.(messageKey); ok && c.message != nil {
-		return c.message
+	if _, ok := key.(deliveryKey); ok && c.delivery != nil {
+		return c.delivery
 	}
 	c.mu.Lock()
 	values := c.values
@@ -82,19 +82,22 @@ func (c *lazyContext) finish() {
 	}
 }
 
-type messageKey struct{}
+type deliveryKey struct{}
 
 // FromContext returns the verified message of the request that ctx belongs to. It works on the request context of every
 // framework. ok is false when no middleware of this module admitted the request: do not act on it then.
 func FromContext(ctx context.Context) (m Message, ok bool) {
-	if p, _ := ctx.Value(messageKey{}).(*Message); p != nil {
-		return *p, true
+	if d := deliveryOf(ctx); d != nil {
+		return d.Message()
 	}
 	return Message{}, false
 }
 
-// ContextValue returns the pair under which [FromContext] finds the message, for a framework whose request context keeps values in a
-// store of its own, as fiber's does. ok is false if the attempt was not admitted.
-func (d *Delivery) ContextValue() (key, value any, ok bool) {
-	return messageKey{}, &d.message, d.admitted
+func deliveryOf(ctx context.Context) *Delivery {
+	d, _ := ctx.Value(deliveryKey{}).(*Delivery)
+	return d
 }
+
+// ContextValue returns the pair under which [FromContext] and [Commit] find the delivery, for a framework whose request context
+// keeps values in a store of its own, as fiber's does.
+func (d *Delivery) ContextValue() (key, value any) { return deliveryKey{}, d }

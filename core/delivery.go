@@ -23,6 +23,7 @@ type Delivery struct {
 	message  Message
 	claim    claim
 	admitted bool // the claim is ours and wants to be settled
+	settled  bool
 	err      *Error
 	answer   *Answer
 	event    Event
@@ -53,9 +54,7 @@ func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Deli
 		if end, ok := ctx.Deadline(); ok && end.Before(d.ctx.deadline) {
 			d.ctx.deadline = end
 		}
-		if d.admitted {
-			d.ctx.message = &d.message
-		}
+		d.ctx.delivery = d
 		d.started = d.now()
 	}
 	return d
@@ -161,11 +160,11 @@ const Failed = -1
 //
 // It is synchronous and bounded by [Config.StoreTimeout]. Calls after the first do nothing.
 func (d *Delivery) Settle(status int) int {
-	if d.answer != nil || d.v == nil {
+	if d.answer != nil || d.settled {
 		return status
 	}
 	v := d.v
-	d.v = nil
+	d.settled = true
 	d.event.Handler = v.cfg.Clock().Sub(d.started)
 	if status == 0 {
 		status = http.StatusOK

@@ -38,13 +38,14 @@ func New(v *core.Verifier, opts ...Option) echo.MiddlewareFunc {
 
 // Message returns the verified message of the request, the zero Message where [New] did not admit one.
 func Message(c echo.Context) core.Message {
-	if m, ok := c.Get(messageKey).(*core.Message); ok {
-		return *m
+	if d, ok := c.Get(deliveryKey).(*core.Delivery); ok {
+		m, _ := d.Message()
+		return m
 	}
 	return core.Message{}
 }
 
-const messageKey = "hookonce.message"
+const deliveryKey = "hookonce.delivery"
 
 type middleware struct {
 	v    *core.Verifier
@@ -77,9 +78,7 @@ func run(c echo.Context, x *httpwh.Exchange, next echo.HandlerFunc) error {
 	rec := x.Record(w)
 	c.SetRequest(x.Request)
 	res.Writer = rec
-	if _, message, ok := x.ContextValue(); ok {
-		c.Set(messageKey, message)
-	}
+	c.Set(deliveryKey, x.Delivery)
 	answered, timedOut := core.Failed, false
 	defer func() {
 		if timedOut {

@@ -61,9 +61,7 @@ func (m *middleware) handle(c *fiber.Ctx) error {
 func next(c *fiber.Ctx, d *core.Delivery) error {
 	outer := c.UserContext()
 	c.SetUserContext(d.Context())
-	if key, value, ok := d.ContextValue(); ok {
-		c.Context().SetUserValue(key, value) // where net/http handlers behind adaptor.HTTPHandler look
-	}
+	c.Context().SetUserValue(d.ContextValue()) // where net/http handlers behind adaptor.HTTPHandler look
 	status := core.Failed
 	defer func() {
 		d.Settle(status)

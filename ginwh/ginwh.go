@@ -35,15 +35,16 @@ func New(v *core.Verifier, opts ...Option) gin.HandlerFunc {
 	return m.handle
 }
 
-// messageKey is a string, because gin's own Get and Value know no other kind in every version.
-const messageKey = "hookonce.message"
+// deliveryKey is a string, because gin's own Get and Value know no other kind in every version.
+const deliveryKey = "hookonce.delivery"
 
 // Message returns the verified message of the request, the zero Message where [New] did not admit one. It also works in
 // middlewares outside after the handler, and with c.Copy().
 func Message(c *gin.Context) core.Message {
-	if v, _ := c.Get(messageKey); v != nil {
-		if m, ok := v.(*core.Message); ok {
-			return *m
+	if v, _ := c.Get(deliveryKey); v != nil {
+		if d, ok := v.(*core.Delivery); ok {
+			m, _ := d.Message()
+			return m
 		}
 	}
 	return core.Message{}
@@ -84,9 +85,9 @@ func next(c *gin.Context, x *httpwh.Exchange) {
 	outer, errors := c.Request, len(c.Errors)
 	w := &writer{ResponseWriter: c.Writer, past: x.Record(unwrap(c.Writer))}
 	c.Request, c.Writer = x.Request, w
-	if _, message, ok := x.ContextValue(); ok {
-		c.Set(messageKey, message)
-		c.Set(gin.BodyBytesKey, Message(c).Body) // so that ShouldBindBodyWith works after any other binding
+	if message, ok := x.Message(); ok {
+		c.Set(deliveryKey, x.Delivery)
+		c.Set(gin.BodyBytesKey, message.Body) // so that ShouldBindBodyWith works after any other binding
 	}
 	answered := core.Failed
 	defer func() {

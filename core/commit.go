@@ -1,0 +1,57 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// Commit records the message of the running handler as handled in s, which is the verifier's store bound to the handler's own
+// database transaction. The effect of the message and the record of it then become durable together, or not at all:
+// exactly once, whenever the process dies.
+//
+//	tx, err := db.BeginTx(ctx, nil)
+//	...                                               // the effect
+//	if err := core.Commit(ctx, store.Tx(tx)); err != nil {
+//		return err                                    // roll back, and answer what makes the sender try again
+//	}
+//	return tx.Commit()
+//
+// ctx is the request's context in every framework, or one made from it. Commit holds the record of the message locked until the
+// transaction ends, so call it last. It is bounded by ctx and [Config.StoreTimeout], and not retried: after any error the
+// transaction must be rolled back. The errors are an [*Error] that wraps [ErrClaimLost] (the handler overran
+// [Config.Lease] and another attempt has the message), [ErrStoreUnavailable] or [ErrStoreFull], or [ErrMisconfigured] (no
+// middleware of this module admitted the request that ctx belongs to).
+//
+// Once the transaction is committed the message is handled, whatever the handler answers: a redelivery is acknowledged with 200. If
+// it was rolled back, what the handler answers decides as always. Commit must not be called by more than one goroutine of a handler at
+// once. In report-only mode it does nothing for an attempt that was not admitted.
+func Commit(ctx context.Context, s SeenStore) error {
+	d := deliveryOf(ctx)
+	switch {
+	case isNil(s):
+		return refuse(ErrMisconfigured, "core.Commit was given no store: pass the verifier's, bound to the transaction, as in store.Tx(tx)", nil)
+	case d != nil && d.admitted:
+		return d.v.claims.commitIn(ctx, s, d.claim)
+	case d != nil && d.v.cfg.DangerouslyReportOnly:
+		return nil
+	default:
+		return refuse(ErrMisconfigured, "core.Commit: ctx does not belong to a request that a middleware of this module admitted: "+
+			"pass the request's context, as in r.Context(), c.Request.Context(), c.Request().Context() or c.UserContext()", nil)
+	}
+}
+
+// commitIn records the success of a handler in a transaction of its own, once: what failed in a transaction cannot be repeated there.
+func (c *claims) commitIn(ctx context.Context, s SeenStore, cl claim) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	err := c.settleOnce(ctx, s, cl, c.protocol.commit(cl.rec, http.StatusOK, c.nowMilli()))
+	switch {
+	case errors.Is(err, errCommitted):
+		return nil
+	case errors.Is(err, errLost):
+		return &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease; roll the transaction back, or its effect happens twice", Err: err}
+	default:
+		return err
+	}
+}
