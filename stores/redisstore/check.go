@@ -1,0 +1,111 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrNotSeen is wrapped by what [Store.Check] says of a setting that the server does not show to this user, as managed
+// services do: look it up by hand.
+var ErrNotSeen = errors.New("cannot be looked at")
+
+// Check looks at the server: that it answers and runs the script, is no read-only replica, evicts nothing, and keeps its data over a restart.
+// It returns all that is wrong, each with its remedy, and nil if nothing is. Where a setting cannot be looked at the error wraps
+// [ErrNotSeen]. Call it when the program starts, with a ctx that ends. In a cluster it sees one node, which the client chooses.
+//
+// It cannot see how a failover is done, nor what a proxy in front does.
+func (s *Store) Check(ctx context.Context) error {
+	if s.do == nil {
+		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")
+	}
+	if err := checkNamespace(s.namespace); err != nil {
+		return err
+	}
+	// A swap from a record that never was: it reads and writes nothing.
+	if _, err := s.ask(ctx, s.namespace+":check", "never", "never again", "1"); err != nil {
+		return explain(err)
+	}
+	info, err := s.info(ctx)
+	if err != nil {
+		return fmt.Errorf("redisstore: INFO %w; look by hand whether maxmemory-policy is noeviction and appendonly is yes: %w", ErrNotSeen, explain(err))
+	}
+	var wrong []error
+	if role := info["role"]; role != "" && role != "master" {
+		wrong = append(wrong, fmt.Errorf("redisstore: the server's role is %s: connect to the primary, through Sentinel or a cluster client if it can change", role))
+	}
+	switch policy := info["maxmemory_policy"]; policy {
+	case "noeviction":
+	case "":
+		wrong = append(wrong, fmt.Errorf("redisstore: maxmemory-policy %w; look by hand whether it is noeviction", ErrNotSeen))
+	default:
+		wrong = append(wrong, fmt.Errorf("redisstore: maxmemory-policy is %s: a full server drops records, and their messages can be replayed: "+
+			"run CONFIG SET maxmemory-policy noeviction and put it into the server's configuration", policy))
+	}
+	if err := s.checkPersistence(ctx, info["aof_enabled"]); err != nil {
+		wrong = append(wrong, err)
+	}
+	return errors.Join(wrong...)
+}
+
+func (s *Store) checkPersistence(ctx context.Context, aof string) error {
+	switch aof {
+	case "1":
+		return nil
+	case "":
+		return fmt.Errorf("redisstore: persistence %w; look by hand whether appendonly is yes", ErrNotSeen)
+	}
+	save, err := s.config(ctx, "save")
+	switch {
+	case err != nil:
+		return fmt.Errorf("redisstore: appendonly is no, and whether the server saves snapshots %w; set appendonly yes: %w", ErrNotSeen, explain(err))
+	case save == "":
+		return errors.New("redisstore: the server saves nothing: a restart forgets all records, and their messages can be replayed: " +
+			"run CONFIG SET appendonly yes and put it into the server's configuration")
+	default:
+		return errors.New("redisstore: the server saves snapshots only: a restart forgets what came after the last one, and those messages can be " +
+			"replayed: run CONFIG SET appendonly yes and put it into the server's configuration")
+	}
+}
+
+// info is the server's INFO, by name.
+func (s *Store) info(ctx context.Context) (map[string]string, error) {
+	reply, err := s.send(ctx, "INFO")
+	if err != nil {
+		return nil, err
+	}
+	text, ok := asText(reply)
+	if !ok {
+		return nil, fmt.Errorf("INFO was answered with %T, not text", reply)
+	}
+	found := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			found[name] = value
+		}
+	}
+	return found, nil
+}
+
+// config is one setting of the server. Its reply is a list, or a map with newer protocols.
+func (s *Store) config(ctx context.Context, name string) (string, error) {
+	reply, err := s.send(ctx, "CONFIG", "GET", name)
+	if err != nil {
+		return "", err
+	}
+	switch r := reply.(type) {
+	case []any:
+		if len(r) == 2 {
+			text, _ := asText(r[1])
+			return text, nil
+		}
+	case map[any]any:
+		text, _ := asText(r[name])
+		return text, nil
+	case map[string]any:
+		text, _ := asText(r[name])
+		return text, nil
+	}
+	return "", fmt.Errorf("CONFIG GET was answered with %T", reply)
+}

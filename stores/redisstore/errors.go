@@ -1,0 +1,54 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// remedies are for the errors that Redis and Valkey give, by the word that each begins with.
+func remedies() []struct{ word, remedy string } {
+	return []struct{ word, remedy string }{
+		{"OOM", "the server is full: raise maxmemory, or shorten core.Config.Remember"},
+		{"READONLY", "this is a read-only replica: connect to the primary, through Sentinel or a cluster client if it can change"},
+		{"NOAUTH", "the server asks for a password: give the client one"},
+		{"WRONGPASS", "the server does not accept the client's user name or password"},
+		{"NOPERM", "the user's ACL forbids it: it needs +eval +evalsha on the keys of the namespace"},
+		{"MISCONF", "the server cannot save to its disk and refuses to write: look at the disk and the server's log"},
+		{"LOADING", "the server is reading its data after a start: it will be ready soon"},
+		{"MASTERDOWN", "the replica has lost its primary: connect to the primary"},
+		{"CLUSTERDOWN", "the cluster does not serve all its slots: look at CLUSTER INFO"},
+		{"MOVED", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
+		{"ASK", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
+		{"NOREPLICAS", "too few replicas are connected: see min-replicas-to-write"},
+		{"WRONGTYPE", "a key of this namespace belongs to something else: give the store a namespace that nothing else writes to"},
+		{"unknown command", "the server has no scripts: it must be Redis or Valkey with EVAL and EVALSHA"},
+	}
+}
+
+// explain adds to an error of client or server what to do about it. The cause stays in the chain.
+func explain(err error) error {
+	text := err.Error()
+	for _, r := range remedies() {
+		if !strings.Contains(text, r.word) {
+			continue
+		}
+		if r.word == "OOM" {
+			return fmt.Errorf("redisstore: %s: %w: %w", r.remedy, core.ErrStoreFull, err)
+		}
+		return fmt.Errorf("redisstore: %s: %w", r.remedy, err)
+	}
+	var unreachable net.Error
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("redisstore: the server did not answer in time: %w", err)
+	case errors.As(err, &unreachable):
+		return fmt.Errorf("redisstore: the server cannot be reached: check the client's address, and that the server runs: %w", err)
+	default:
+		return fmt.Errorf("redisstore: %w", err)
+	}
+}

@@ -1,0 +1,165 @@
+// Package redisstore is the seen-id store in Redis or Valkey: shared by any number of processes, standalone, behind Sentinel, or
+// in a cluster. It imports no client; give it the one that the program has.
+//
+//	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})                  // github.com/redis/go-redis/v9
+//	v, err := core.New(core.Secrets(secret), redisstore.New("orders", rdb.Do), nil)
+//
+// Any client of go-redis will do: Client, ClusterClient, the one for Sentinel, UniversalClient. For others see [NewFunc].
+//
+// # The server
+//
+// Ask [Store.Check] when the program starts: it looks at what decides whether records can be lost.
+//
+//   - maxmemory-policy noeviction. Every other policy drops records to make room, and with a record goes the protection of its
+//     message. With noeviction a full server refuses new messages, and their senders are told to come back.
+//   - appendonly yes, with appendfsync everysec or always. Otherwise a restart forgets what came after the last snapshot.
+//     A SIGKILL loses nothing then; a power failure loses what everysec had not written, a second at most.
+//   - An ACL user needs: +eval +evalsha, and for Check +info +config|get, on the keys of the namespace: ~orders:*
+//
+// # What is not protected
+//
+// Replication is asynchronous. When a replica is promoted, by Sentinel or in a cluster, the last claims that the old master had
+// acknowledged may be missing, and their messages may run again. FLUSHALL, and a snapshot restored, forget likewise. Where that must
+// not happen, commit the message in the transaction of its effect: package sqlstore.
+//
+// # Memory
+//
+// A message costs about 210 bytes for [core.Config.Remember], 25 hours by default; Redis itself removes it then.
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Store is a [core.SeenStore] in Redis or Valkey. Make one with [New] or [NewFunc], for each verifier. It is safe for
+// concurrent use if its client is.
+type Store struct {
+	namespace string
+	do        func(ctx context.Context, args ...any) (any, error)
+
+	mu     sync.Mutex
+	owners map[string]bool
+}
+
+// New makes a store of a client of go-redis: pass the Do method of a client, as in New("orders", rdb.Do). Each verifier has a namespace of
+// its own, 1 to 64 letters, digits and -_./ ; its keys begin with it. [core.New] reports a namespace that is none.
+func New[C interface{ Result() (any, error) }](namespace string, do func(ctx context.Context, args ...any) C) *Store {
+	if do == nil {
+		return NewFunc(namespace, nil)
+	}
+	return NewFunc(namespace, func(ctx context.Context, args ...any) (any, error) { return do(ctx, args...).Result() })
+}
+
+// NewFunc makes a store of any client: do sends one command and returns its reply, text as string or []byte. All arguments
+// are strings; in EVALSHA and EVAL the fourth is the key, which a client needs that routes to the nodes of a cluster. namespace is as for [New].
+func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
+	return &Store{namespace: namespace, do: do, owners: make(map[string]bool)}
+}
+
+// Bind is called by [core.New]. It reports a store that was made wrongly, and one that already serves a verifier of the
+// same scheme and source.
+func (s *Store) Bind(owner string) error {
+	if s.owners == nil || s.do == nil {
+		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")
+	}
+	if err := checkNamespace(s.namespace); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owners[owner] {
+		return fmt.Errorf("redisstore: this store already serves another verifier (%s), and each would acknowledge the other's messages unseen: "+
+			"give each verifier a store with a namespace of its own", owner)
+	}
+	s.owners[owner] = true
+	return nil
+}
+
+// checkNamespace keeps braces out, with which a cluster would put all keys on one node.
+func checkNamespace(name string) error {
+	const most = 64
+	bad := func(r rune) bool {
+		return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && !strings.ContainsRune("-_./", r)
+	}
+	if name == "" || len(name) > most || strings.ContainsFunc(name, bad) {
+		return fmt.Errorf("redisstore: the namespace %.70q must have 1 to %d letters, digits or -_./ : "+
+			"name the endpoint, as in redisstore.New(\"orders\", rdb.Do)", name, most)
+	}
+	return nil
+}
+
+// Swap is the one verb of [core.SeenStore]. It returns when ctx ends, whatever the client waits for.
+func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
+	if err := ctx.Err(); err != nil {
+		return core.Value{}, err
+	}
+	was := ""
+	if old != (core.Value{}) {
+		was = string(old[:])
+	}
+	ms := strconv.FormatInt(int64((ttl+time.Millisecond-1)/time.Millisecond), 10) // up: never early
+	reply, err := s.ask(ctx, s.namespace+":"+string(key[:]), was, string(next[:]), ms)
+	if err != nil {
+		return core.Value{}, explain(err)
+	}
+	var live core.Value
+	text, ok := asText(reply)
+	if !ok || len(text) != 0 && len(text) != len(live) {
+		return core.Value{}, fmt.Errorf("redisstore: a key of the namespace %q holds something that is no record of this store (%T of %d bytes): "+
+			"give the store a namespace that nothing else writes to", s.namespace, reply, len(text))
+	}
+	copy(live[:], text)
+	return live, nil
+}
+
+// ask runs the script.
+func (s *Store) ask(ctx context.Context, args ...any) (any, error) {
+	reply, err := s.send(ctx, append([]any{"EVALSHA", digest, "1"}, args...)...)
+	if err != nil && strings.Contains(err.Error(), "NOSCRIPT") {
+		reply, err = s.send(ctx, append([]any{"EVAL", script, "1"}, args...)...)
+	}
+	return reply, err
+}
+
+// send sends a command. Clients have timeouts of their own, longer than a request may take, and not all of them look
+// at ctx: the call is left behind then, and ends by the client's timeout.
+func (s *Store) send(ctx context.Context, args ...any) (any, error) {
+	type result struct {
+		reply any
+		err   error
+	}
+	answered := make(chan result, 1)
+	go func() {
+		reply, err := s.do(ctx, args...)
+		answered <- result{reply, err}
+	}()
+	select {
+	case r := <-answered:
+		if r.err != nil && ctx.Err() != nil {
+			return nil, errors.Join(ctx.Err(), r.err)
+		}
+		return r.reply, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// asText accepts what clients make of a bulk string.
+func asText(reply any) (string, bool) {
+	switch r := reply.(type) {
+	case string:
+		return r, true
+	case []byte:
+		return string(r), true
+	default:
+		return "", false
+	}
+}
