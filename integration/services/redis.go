@@ -1,0 +1,57 @@
+package services
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+)
+
+// Redis is a running redis-server.
+type Redis struct{ Server }
+
+// StartRedis starts a redis-server that writes every command to its disk before it answers, so that Kill and Start lose
+// nothing. args are added to its command line and win over the defaults: "--appendonly", "no".
+func StartRedis(t testing.TB, args ...string) *Redis {
+	t.Helper()
+	return startRedis(t, freePort(t), args...)
+}
+
+func startRedis(t testing.TB, port int, args ...string) *Redis {
+	t.Helper()
+	program := find(t, "redis-server", "redis-server")
+	dir := folder(t)
+	all := append([]string{
+		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", dir, "--daemonize", "no",
+		"--save", "", "--appendonly", "yes", "--appendfsync", "always",
+	}, args...)
+	r := &Redis{Server{
+		Addr: address(port), name: "redis-server", stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
+		command: func() *exec.Cmd { return exec.Command(program, all...) },
+	}}
+	r.ready = func(ctx context.Context) error { return pingRedis(ctx, r.Addr) }
+	launch(t, &r.Server)
+	return r
+}
+
+// pingRedis asks without a client: any answer but "loading" will do, also one that asks for a password.
+func pingRedis(ctx context.Context, addr string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err == nil && len(line) > 8 && line[:8] == "-LOADING" {
+		err = fmt.Errorf("it is loading its data")
+	}
+	return err
+}

@@ -1,0 +1,209 @@
+// Package services starts real database servers for tests: each on a free loopback port, with a folder of its own, as a child that
+// ends with the test. They come from the distribution's packages; `make services` installs what is missing.
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Required is the environment variable that makes a missing server a failure instead of a reason to skip: set it to 1.
+const Required = "HOOKONCE_REQUIRE_SERVICES"
+
+// Server is a running server: Redis, PostgreSQL or MariaDB. It is stopped at the end of its test. Its methods are not safe for
+// concurrent use.
+type Server struct {
+	// Addr is host and port, the same after every Start.
+	Addr string
+
+	t       testing.TB
+	name    string
+	command func() *exec.Cmd
+	stop    syscall.Signal // asks it to end in order
+	ready   func(ctx context.Context) error
+	log     string
+
+	process *exec.Cmd
+	ended   chan struct{}
+}
+
+// find returns the path of a program, which Debian does not always put into PATH. It skips the test if there is none.
+func find(t testing.TB, program, pkg string) string {
+	t.Helper()
+	if path, err := exec.LookPath(program); err == nil {
+		return path
+	}
+	for _, pattern := range []string{"/usr/sbin/", "/usr/lib/postgresql/*/bin/"} {
+		if found, _ := filepath.Glob(pattern + program); len(found) > 0 {
+			return found[len(found)-1]
+		}
+	}
+	missing := fmt.Sprintf("%s is not installed: run `make services`, or install Debian's package %s", program, pkg)
+	if os.Getenv(Required) == "1" {
+		t.Fatal(missing + " (" + Required + " is set)")
+	}
+	t.Skip(missing)
+	return ""
+}
+
+// freePort is a loopback port that nobody listens on now.
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// folder is like t.TempDir, short enough for a socket's path, and open to the user that a server runs as.
+func folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "hookonce")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("the server's folder is left behind: %v", err)
+		}
+	})
+	return dir
+}
+
+// launch starts s for the first time. Its folder must have been made before, so that it is removed after the server has ended.
+func launch(t testing.TB, s *Server) {
+	t.Helper()
+	s.t = t
+	t.Cleanup(s.Kill)
+	s.Start()
+}
+
+// Start starts the server, again on the same port and data, and returns when it answers.
+func (s *Server) Start() {
+	s.t.Helper()
+	if s.process != nil {
+		s.t.Fatalf("%s runs already", s.name)
+	}
+	output, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer output.Close()
+	process := s.command()
+	process.Stdout, process.Stderr = output, output
+	if process.SysProcAttr == nil {
+		process.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	process.SysProcAttr.Setpgid = true // Ctrl-C reaches the test first
+	process.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	started, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // Pdeathsig looks at the thread that started the process
+		err := process.Start()
+		started <- err
+		if err == nil {
+			_ = process.Wait()
+		}
+		close(ended)
+	}()
+	if err := <-started; err != nil {
+		s.t.Fatalf("starting %s: %v", s.name, err)
+	}
+	s.process, s.ended = process, ended
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		err := s.ready(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ended:
+			s.process = nil
+			s.t.Fatalf("%s ended while starting; its log:\n%s", s.name, s.tail())
+		case <-ctx.Done():
+			s.t.Fatalf("%s does not answer (%v); its log:\n%s", s.name, err, s.tail())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *Server) tail() string {
+	text, _ := os.ReadFile(s.log)
+	return string(text[max(0, len(text)-2000):])
+}
+
+// Stop ends the server in order.
+func (s *Server) Stop() { s.t.Helper(); s.end(s.stop) }
+
+// Kill ends the server with SIGKILL: what it has not written is lost. It does nothing to a server that has ended.
+func (s *Server) Kill() { s.t.Helper(); s.end(syscall.SIGKILL) }
+
+func (s *Server) end(signal syscall.Signal) {
+	s.t.Helper()
+	if s.process == nil {
+		return
+	}
+	s.signal(signal)
+	select {
+	case <-s.ended:
+	case <-time.After(30 * time.Second):
+		s.signal(syscall.SIGKILL)
+		<-s.ended
+		s.t.Errorf("%s did not end by signal %v within 30 seconds and was killed", s.name, signal)
+	}
+	s.process = nil
+}
+
+// Pause stops the server where it is: connections stay open and nothing answers. Resume lets it go on.
+func (s *Server) Pause() { s.t.Helper(); s.signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (s *Server) Resume() { s.t.Helper(); s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(signal syscall.Signal) {
+	s.t.Helper()
+	pid := s.process.Process.Pid
+	if signal == syscall.SIGKILL || signal == syscall.SIGSTOP || signal == syscall.SIGCONT {
+		pid = -pid // and its children
+	}
+	if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+		s.t.Errorf("signal %v to %s: %v", signal, s.name, err)
+	}
+}
+
+// answers reports whether something listens at addr.
+func answers(ctx context.Context, addr string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+func address(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+
+// run runs a program that sets a server up.
+func run(t testing.TB, cmd *exec.Cmd) {
+	t.Helper()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+}

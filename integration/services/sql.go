@@ -1,0 +1,149 @@
+package services
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
+)
+
+// Postgres is a running PostgreSQL server with a database "hookonce" and a superuser "hookonce" without password.
+type Postgres struct{ Server }
+
+// StartPostgres makes a new cluster and starts it. settings are like "fsync=off"; the defaults are PostgreSQL's.
+func StartPostgres(t testing.TB, settings ...string) *Postgres {
+	t.Helper()
+	initdb, program := find(t, "initdb", "postgresql"), find(t, "postgres", "postgresql")
+	dir, port := folder(t), freePort(t)
+	data := filepath.Join(dir, "data")
+	as := unprivileged(t, dir)
+	setUp := exec.Command(initdb, "-D", data, "-U", "hookonce", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	setUp.SysProcAttr, setUp.Dir = as(), dir
+	run(t, setUp)
+	args := []string{"-D", data, "-p", strconv.Itoa(port), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"}
+	for _, s := range settings {
+		args = append(args, "-c", s)
+	}
+	p := &Postgres{Server{
+		Addr: address(port), name: "postgres", stop: syscall.SIGINT, log: filepath.Join(dir, "log"),
+		command: func() *exec.Cmd {
+			cmd := exec.Command(program, args...)
+			cmd.SysProcAttr, cmd.Dir = as(), dir
+			return cmd
+		},
+	}}
+	p.ready = func(ctx context.Context) error { return ping(ctx, "pgx", p.dsn(p.Addr, "postgres")) }
+	launch(t, &p.Server)
+	execute(t, "pgx", p.dsn(p.Addr, "postgres"), "CREATE DATABASE hookonce")
+	return p
+}
+
+// DSN is the address of the database for pgx, whose name in database/sql is "pgx".
+func (p *Postgres) DSN() string { return p.DSNAt(p.Addr) }
+
+// DSNAt is DSN by way of another address: a proxy's.
+func (p *Postgres) DSNAt(addr string) string { return p.dsn(addr, "hookonce") }
+
+func (*Postgres) dsn(addr, database string) string {
+	return fmt.Sprintf("postgres://hookonce@%s/%s?sslmode=disable", addr, database)
+}
+
+// MariaDB is a running MariaDB server with a database "hookonce" and a user "hookonce" with all rights and no password.
+type MariaDB struct{ Server }
+
+// StartMariaDB makes new data and starts a server on it. settings are like "innodb-flush-log-at-trx-commit=0"; the
+// defaults are MariaDB's.
+func StartMariaDB(t testing.TB, settings ...string) *MariaDB {
+	t.Helper()
+	install, program := find(t, "mariadb-install-db", "mariadb-server"), find(t, "mariadbd", "mariadb-server")
+	dir, port := folder(t), freePort(t)
+	as := unprivileged(t, dir)
+	data, first := filepath.Join(dir, "data"), filepath.Join(dir, "first.sql")
+	setUp := exec.Command(install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
+	setUp.SysProcAttr, setUp.Dir = as(), dir
+	run(t, setUp)
+	const accounts = "CREATE DATABASE IF NOT EXISTS hookonce;\nCREATE USER IF NOT EXISTS hookonce@'%';\nGRANT ALL ON *.* TO hookonce@'%' WITH GRANT OPTION;\n"
+	if err := os.WriteFile(first, []byte(accounts), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{
+		"--no-defaults", "--datadir=" + data, "--port=" + strconv.Itoa(port), "--bind-address=127.0.0.1",
+		"--socket=" + filepath.Join(dir, "socket"), "--skip-name-resolve", "--init-file=" + first, "--max-connections=200",
+	}
+	for _, s := range settings {
+		args = append(args, "--"+s)
+	}
+	m := &MariaDB{Server{
+		Addr: address(port), name: "mariadbd", stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
+		command: func() *exec.Cmd {
+			cmd := exec.Command(program, args...)
+			cmd.SysProcAttr, cmd.Dir = as(), dir
+			return cmd
+		},
+	}}
+	m.ready = func(ctx context.Context) error {
+		if err := answers(ctx, m.Addr); err != nil { // the driver would log each refusal
+			return err
+		}
+		return ping(ctx, "mysql", m.DSN())
+	}
+	launch(t, &m.Server)
+	return m
+}
+
+// DSN is the address of the database for go-sql-driver, whose name in database/sql is "mysql".
+func (m *MariaDB) DSN() string { return m.DSNAt(m.Addr) }
+
+// DSNAt is DSN by way of another address: a proxy's.
+func (*MariaDB) DSNAt(addr string) string { return "hookonce@tcp(" + addr + ")/hookonce" }
+
+func ping(ctx context.Context, driver, dsn string) error {
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.PingContext(ctx)
+}
+
+func execute(t testing.TB, driver, dsn, statement string) {
+	t.Helper()
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(context.Background(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// unprivileged gives dir to "nobody" if the test runs as root, which database servers refuse to do, and returns
+// how to run a program as that user.
+func unprivileged(t testing.TB, dir string) func() *syscall.SysProcAttr {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return func() *syscall.SysProcAttr { return nil }
+	}
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, _ := strconv.Atoi(nobody.Uid)
+	gid, _ := strconv.Atoi(nobody.Gid)
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	return func() *syscall.SysProcAttr {
+		return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	}
+}
