@@ -1,0 +1,189 @@
+package whtest
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Proxy stands between a client and a server on loopback, and misbehaves when told to: a partition, a slow network, a reply that
+// gets lost. It knows no protocol. It is safe for concurrent use.
+type Proxy struct {
+	target   string
+	listener net.Listener
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced whenever what follows changes
+	cut     bool
+	stalled bool
+	delay   time.Duration
+	lose    bool
+	pairs   map[*proxyPair]struct{}
+	closed  bool
+}
+
+// proxyPair is one client's connection and the one to the server that belongs to it.
+type proxyPair struct {
+	client, server net.Conn
+	lose           bool // the next reply; guarded by Proxy.mu
+}
+
+func (p *proxyPair) close() {
+	p.client.Close() //nolint:errcheck,gosec // it is to end, however it ends
+	p.server.Close() //nolint:errcheck,gosec // as above
+}
+
+// NewProxy starts a proxy in front of target, host and port. It ends with the test, and all its connections with it.
+func NewProxy(t testing.TB, target string) *Proxy {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("the proxy cannot listen: %v", err)
+	}
+	p := &Proxy{target: target, listener: listener, changed: make(chan struct{}), pairs: make(map[*proxyPair]struct{})}
+	var serving sync.WaitGroup
+	serving.Go(func() { p.serve(&serving) })
+	t.Cleanup(func() {
+		listener.Close() //nolint:errcheck,gosec // nothing is lost
+		p.set(func() { p.closed = true; p.drop() })
+		serving.Wait()
+	})
+	return p
+}
+
+// Addr is where clients connect to.
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
+
+// Cut breaks all connections, and new ones as soon as they are made.
+func (p *Proxy) Cut() { p.set(func() { p.cut = true; p.drop() }) }
+
+// Stall keeps all connections open, accepts new ones, and forwards nothing. What was sent meanwhile arrives after [Proxy.Mend].
+func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
+
+// Slow delays everything by d, in both directions.
+func (p *Proxy) Slow(d time.Duration) { p.set(func() { p.delay = d }) }
+
+// LoseReply forwards the next request, on whatever connection it comes, waits for the server's reply and breaks the connection instead of
+// passing it on: the server has done what was asked, and the client does not know.
+func (p *Proxy) LoseReply() { p.set(func() { p.lose = true }) }
+
+// Mend ends what Cut, Stall, Slow and LoseReply began.
+func (p *Proxy) Mend() {
+	p.set(func() { p.cut, p.stalled, p.delay, p.lose = false, false, 0, false })
+}
+
+// set changes the state and wakes those who wait for it.
+func (p *Proxy) set(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// drop breaks all connections. The caller holds the lock.
+func (p *Proxy) drop() {
+	for pair := range p.pairs {
+		pair.close()
+	}
+}
+
+func (p *Proxy) serve(serving *sync.WaitGroup) {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		serving.Go(func() { p.connect(client) })
+	}
+}
+
+// connect serves one client until either side ends.
+func (p *Proxy) connect(client net.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	server, err := new(net.Dialer).DialContext(ctx, "tcp", p.target)
+	if err != nil {
+		client.Close() //nolint:errcheck,gosec // the client sees that the server is away
+		return
+	}
+	pair := &proxyPair{client: client, server: server}
+	defer pair.close()
+
+	p.mu.Lock()
+	broken := p.cut || p.closed
+	if !broken {
+		p.pairs[pair] = struct{}{}
+	}
+	p.mu.Unlock()
+	if broken {
+		return
+	}
+	defer func() {
+		p.mu.Lock()
+		delete(p.pairs, pair)
+		p.mu.Unlock()
+	}()
+
+	var both sync.WaitGroup
+	both.Go(func() { defer pair.close(); p.forward(server, client, func() bool { return p.request(pair) }) })
+	both.Go(func() { defer pair.close(); p.forward(client, server, func() bool { return p.reply(pair) }) })
+	both.Wait()
+}
+
+// forward copies until an end, or until allow says that what came is not to be passed on.
+func (p *Proxy) forward(to io.Writer, from io.Reader, allow func() bool) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			if !p.wait() || !allow() {
+				return
+			}
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// wait holds what came as long as the proxy stalls, and for the delay. It returns false if the connection is to end.
+func (p *Proxy) wait() bool {
+	p.mu.Lock()
+	delay := p.delay
+	for p.stalled && !p.cut && !p.closed {
+		changed := p.changed
+		p.mu.Unlock()
+		<-changed
+		p.mu.Lock()
+	}
+	ended := p.cut || p.closed
+	p.mu.Unlock()
+	if delay > 0 {
+		time.Sleep(delay)
+	}
+	return !ended
+}
+
+// request notes which connection's reply is to be lost.
+func (p *Proxy) request(pair *proxyPair) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lose {
+		p.lose, pair.lose = false, true
+	}
+	return true
+}
+
+// reply says whether the server's bytes may pass.
+func (p *Proxy) reply(pair *proxyPair) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !pair.lose
+}
