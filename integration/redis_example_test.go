@@ -1,0 +1,47 @@
+package integration_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/rueidis"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/stores/redisstore"
+)
+
+// A store on a client of go-redis. A ClusterClient, a FailoverClient or a UniversalClient is passed in the same way.
+func Example_goRedis() {
+	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	defer rdb.Close()
+	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), redisstore.New("orders", rdb.Do), nil)
+	fmt.Println(v, err)
+}
+
+// A store on a client of rueidis: a closure hands it one command, and tells it which argument is the key.
+func Example_rueidis() {
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"localhost:6379"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+	store := redisstore.NewFunc("orders", func(ctx context.Context, args ...any) (any, error) {
+		return rueidisDo(ctx, client, args...)
+	})
+	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), store, nil)
+	fmt.Println(v, err)
+}
+
+func rueidisDo(ctx context.Context, client rueidis.Client, args ...any) (any, error) {
+	words := make([]string, len(args))
+	for i, arg := range args {
+		words[i], _ = arg.(string)
+	}
+	if len(words) < 4 { // INFO, CONFIG GET: no key
+		return client.Do(ctx, client.B().Arbitrary(words...).Build()).ToAny()
+	}
+	return client.Do(ctx, client.B().Arbitrary(words[:3]...).Keys(words[3]).Args(words[4:]...).Build()).ToAny()
+}
