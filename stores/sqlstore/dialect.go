@@ -1,0 +1,114 @@
+package sqlstore
+
+import (
+	_ "embed" // the schema
+)
+
+// Dialect is the SQL of an engine: [Postgres], [MySQL] or [SQLite]. The zero Dialect is none, and [Store.Bind] reports it.
+type Dialect uint8
+
+// The engines.
+const (
+	// Postgres is PostgreSQL 14 or newer.
+	Postgres Dialect = iota + 1
+	// MySQL is MariaDB 10.5 or newer, and MySQL 8.
+	MySQL
+	// SQLite is an SQLite file.
+	SQLite
+)
+
+// String returns the name of the constant.
+func (d Dialect) String() string {
+	switch d {
+	case Postgres:
+		return "Postgres"
+	case MySQL:
+		return "MySQL"
+	case SQLite:
+		return "SQLite"
+	default:
+		return "no dialect"
+	}
+}
+
+// The statements take their parameters in the order in which they stand, because MySQL cannot number them. An expiry is counted
+// from now by the clock of the database, in whole milliseconds.
+type statements struct {
+	insert    string // (namespace, id, value, ttl) if there is no row
+	update    string // (value, ttl, namespace, id, old) of a live row
+	overwrite string // (value, ttl, namespace, id) of an expired row
+	read      string // (namespace, id) of a live row
+	readTx    string // the same inside a transaction: the row as it is now, not as in a snapshot
+	schema    string
+	file      string // of the schema
+}
+
+var (
+	//go:embed schema/postgres.sql
+	postgresSchema string
+	//go:embed schema/mysql.sql
+	mysqlSchema string
+	//go:embed schema/sqlite.sql
+	sqliteSchema string
+)
+
+const (
+	// now() would be the start of the transaction.
+	postgresNow = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+	// UNIX_TIMESTAMP() goes by the session's time zone and repeats an hour a year.
+	mysqlNow = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000)"
+	// unixepoch('subsec') needs SQLite 3.42.
+	sqliteNow = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+)
+
+func (d Dialect) statements() statements {
+	switch d {
+	case Postgres:
+		read := "SELECT value FROM hookonce_seen WHERE namespace = $1 AND id = $2 AND expires > " + postgresNow
+		return statements{
+			// Unlike DO UPDATE, DO NOTHING writes nothing for a duplicate.
+			insert: "INSERT INTO hookonce_seen (namespace, id, value, expires) VALUES ($1, $2, $3, " + postgresNow + " + $4::bigint) " +
+				"ON CONFLICT (namespace, id) DO NOTHING",
+			update: "UPDATE hookonce_seen SET value = $1, expires = " + postgresNow + " + $2::bigint " +
+				"WHERE namespace = $3 AND id = $4 AND value = $5 AND expires > " + postgresNow,
+			overwrite: "UPDATE hookonce_seen SET value = $1, expires = " + postgresNow + " + $2::bigint " +
+				"WHERE namespace = $3 AND id = $4 AND expires <= " + postgresNow,
+			read: read,
+			// In REPEATABLE READ a row that changed since the snapshot is then an error, instead of a value of the past.
+			readTx: read + " FOR UPDATE",
+			schema: postgresSchema,
+			file:   "postgres.sql",
+		}
+	case MySQL:
+		// A locking read is of the present in REPEATABLE READ, and in READ UNCOMMITTED of what is committed.
+		read := "SELECT value FROM hookonce_seen WHERE namespace = ? AND id = ? AND expires > " + mysqlNow + " LOCK IN SHARE MODE"
+		return statements{
+			// IGNORE makes a duplicate no error, and its count of rows does not depend on clientFoundRows.
+			insert: "INSERT IGNORE INTO hookonce_seen (namespace, id, value, expires) VALUES (?, ?, ?, " + mysqlNow + " + ?)",
+			update: "UPDATE hookonce_seen SET value = ?, expires = " + mysqlNow + " + ? " +
+				"WHERE namespace = ? AND id = ? AND value = ? AND expires > " + mysqlNow,
+			overwrite: "UPDATE hookonce_seen SET value = ?, expires = " + mysqlNow + " + ? " +
+				"WHERE namespace = ? AND id = ? AND expires <= " + mysqlNow,
+			read:   read,
+			readTx: read,
+			schema: mysqlSchema,
+			file:   "mysql.sql",
+		}
+	case SQLite:
+		read := "SELECT value FROM hookonce_seen WHERE namespace = ? AND id = ? AND expires > " + sqliteNow
+		return statements{
+			insert: "INSERT INTO hookonce_seen (namespace, id, value, expires) VALUES (?, ?, ?, " + sqliteNow + " + ?) " +
+				"ON CONFLICT (namespace, id) DO NOTHING",
+			update: "UPDATE hookonce_seen SET value = ?, expires = " + sqliteNow + " + ? " +
+				"WHERE namespace = ? AND id = ? AND value = ? AND expires > " + sqliteNow,
+			overwrite: "UPDATE hookonce_seen SET value = ?, expires = " + sqliteNow + " + ? " +
+				"WHERE namespace = ? AND id = ? AND expires <= " + sqliteNow,
+			read:   read,
+			readTx: read,
+			schema: sqliteSchema,
+			file:   "sqlite.sql",
+		}
+	default:
+		return statements{}
+	}
+}

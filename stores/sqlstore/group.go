@@ -1,0 +1,190 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"sync"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// group commits the swaps on an SQLite file that come at once in one transaction. SQLite has one writer at a time, and each
+// commit is a write to the disk: one after the other they would be slow, and their callers would wait for locks instead of in line.
+//
+// The goroutine that commits lives as long as callers wait. A caller does not wait longer than its context allows, whatever
+// the driver does; whether its swap happens is then unknown.
+type group struct {
+	store *Store
+
+	mu      sync.Mutex
+	waiting []*waiter
+	running bool
+}
+
+// waiter is a swap in line.
+type waiter struct {
+	ctx    context.Context //nolint:containedctx // of the caller, who waits
+	change *change
+	live   core.Value
+	err    error
+	done   chan struct{} // closed when live and err are set
+}
+
+// maxBatch bounds how long a batch holds the write lock.
+const maxBatch = 256
+
+// swap reads first, because what writes nothing, such as a duplicate, need not wait in line.
+func (g *group) swap(ctx context.Context, c *change) (live core.Value, err error) {
+	err = retry(ctx, func() error {
+		live, err = g.store.stmts.live(ctx, g.store.pool, g.store.stmts.read, c)
+		return err
+	})
+	if err != nil || live == c.next || live != c.old {
+		return live, err
+	}
+	w := &waiter{ctx: ctx, change: c, done: make(chan struct{})}
+	g.mu.Lock()
+	g.waiting = append(g.waiting, w)
+	if !g.running {
+		g.running = true
+		go g.run()
+	}
+	g.mu.Unlock()
+	select {
+	case <-w.done:
+		return w.live, w.err
+	case <-ctx.Done():
+		return core.Value{}, ctx.Err()
+	}
+}
+
+// run commits until nobody waits.
+func (g *group) run() {
+	var conn *committer
+	for {
+		batch := g.take()
+		if len(batch) == 0 {
+			conn.close()
+			return
+		}
+		conn = g.commit(conn, batch)
+	}
+}
+
+// take removes the swaps at the head of the line whose callers still wait.
+func (g *group) take() []*waiter {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := min(len(g.waiting), maxBatch)
+	batch := g.waiting[:n:n]
+	g.waiting = g.waiting[n:]
+	if n == 0 {
+		g.waiting, g.running = nil, false
+	}
+	return batch
+}
+
+// commit answers every waiter of the batch, and returns the connection if it is of further use.
+func (g *group) commit(conn *committer, batch []*waiter) *committer {
+	ctx, cancel := lastOf(batch)
+	defer cancel()
+	err := retry(ctx, func() (err error) {
+		if conn == nil {
+			if conn, err = g.connect(ctx); err != nil {
+				return err
+			}
+		}
+		if err = conn.commit(ctx, batch); err != nil {
+			conn.abandon()
+			conn = nil
+		}
+		return err
+	})
+	switch {
+	case err == nil:
+	case len(batch) > 1 && ctx.Err() == nil:
+		// One of them may be at fault: each by itself, so that only that one fails.
+		for _, w := range batch {
+			conn = g.commit(conn, []*waiter{w})
+		}
+		return conn
+	default:
+		for _, w := range batch {
+			w.live, w.err = core.Value{}, err
+		}
+	}
+	for _, w := range batch {
+		close(w.done)
+	}
+	return conn
+}
+
+// lastOf is a context that ends when the last of the callers gives up.
+func lastOf(batch []*waiter) (context.Context, context.CancelFunc) {
+	var last time.Time
+	for _, w := range batch {
+		end, ok := w.ctx.Deadline()
+		if !ok {
+			return context.WithCancel(context.Background())
+		}
+		if end.After(last) {
+			last = end
+		}
+	}
+	return context.WithDeadline(context.Background(), last)
+}
+
+// committer is a connection with its statements.
+type committer struct {
+	stmts *statements
+	conn  *sql.Conn
+	prepared
+}
+
+func (g *group) connect(ctx context.Context) (*committer, error) {
+	conn, err := g.store.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &committer{stmts: &g.store.stmts, conn: conn, prepared: prepared{on: conn}}, nil
+}
+
+// commit makes all swaps of the batch, or none.
+func (c *committer) commit(ctx context.Context, batch []*waiter) error {
+	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	for _, w := range batch {
+		if w.err = w.ctx.Err(); w.err != nil {
+			continue
+		}
+		var err error
+		if w.live, err = c.stmts.swap(ctx, c, c.stmts.readTx, w.change); err != nil {
+			return err
+		}
+	}
+	_, err := c.ExecContext(ctx, "COMMIT")
+	return err
+}
+
+// close gives the connection back to the pool, out of any transaction.
+func (c *committer) close() {
+	if c == nil {
+		return
+	}
+	for _, st := range c.prepared.stmts {
+		_ = st.Close()
+	}
+	_ = c.conn.Close()
+}
+
+// abandon rolls back what an error left open. Where there is nothing to roll back, or that fails too, the connection is not used
+// again.
+func (c *committer) abandon() {
+	if _, err := c.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+		_ = c.conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	c.close()
+}

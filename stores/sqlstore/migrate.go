@@ -1,0 +1,54 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+)
+
+// Migrate creates the table hookonce_seen if it is not there. Programs that share the database may call it at once, at each start. A user
+// who must not create tables needs it only to find one; else somebody who may runs the file of the engine in
+// stores/sqlstore/schema/ once, and grants SELECT, INSERT, UPDATE and DELETE on it.
+func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.mistake(); err != nil {
+		return err
+	}
+	var err error
+	for range 3 { // of two that create it at once one may be told that it exists
+		if s.look(ctx) == nil {
+			return nil
+		}
+		err = retry(ctx, func() error {
+			_, err := s.db.ExecContext(ctx, s.stmts.schema)
+			return err
+		})
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil || denied(err) {
+			break
+		}
+	}
+	if err == nil {
+		err = s.look(ctx)
+	}
+	if err == nil {
+		return nil
+	}
+	if denied(err) {
+		return fmt.Errorf("sqlstore: migrate: this user may not create the table hookonce_seen: have stores/sqlstore/schema/%s run by one who may, "+
+			"and GRANT SELECT, INSERT, UPDATE, DELETE ON hookonce_seen to this one: %w", s.stmts.file, err)
+	}
+	return s.explain(ctx, "migrate", err)
+}
+
+func denied(err error) bool { return is(code(err), "42501", "1142", "1044") }
+
+// look reads no row of the table, by the columns that the statements use.
+func (s *Store) look(ctx context.Context) error {
+	rows, err := s.db.QueryContext(ctx, "SELECT namespace, id, value, expires FROM hookonce_seen WHERE 1 = 0")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	return rows.Err()
+}

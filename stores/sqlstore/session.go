@@ -1,0 +1,81 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+)
+
+// session is where statements run: on the pool, in a transaction, on one connection.
+type session interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	// scan puts the only column of the first row into dest. The error is sql.ErrNoRows if there is none.
+	scan(ctx context.Context, dest any, query string, args ...any) error
+}
+
+// plain leaves it to the driver whether statements are prepared. PostgreSQL's drivers know what the pool between them and the
+// server can bear.
+type plain struct {
+	on interface {
+		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	}
+}
+
+func (p plain) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return p.on.ExecContext(ctx, query, args...)
+}
+
+func (p plain) scan(ctx context.Context, dest any, query string, args ...any) error {
+	return p.on.QueryRowContext(ctx, query, args...).Scan(dest)
+}
+
+// prepared keeps the statements it has seen prepared, for drivers that otherwise prepare each call. database/sql prepares them again on
+// each connection.
+type prepared struct {
+	on interface {
+		PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+	}
+	mu    sync.Mutex
+	stmts map[string]*sql.Stmt
+}
+
+func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	p.mu.Lock()
+	st := p.stmts[query]
+	p.mu.Unlock()
+	if st != nil {
+		return st, nil
+	}
+	st, err := p.on.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if first := p.stmts[query]; first != nil { // another caller was quicker
+		_ = st.Close()
+		return first, nil
+	}
+	if p.stmts == nil {
+		p.stmts = make(map[string]*sql.Stmt)
+	}
+	p.stmts[query] = st
+	return st, nil
+}
+
+func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	st, err := p.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.ExecContext(ctx, args...)
+}
+
+func (p *prepared) scan(ctx context.Context, dest any, query string, args ...any) error {
+	st, err := p.stmt(ctx, query)
+	if err != nil {
+		return err
+	}
+	return st.QueryRowContext(ctx, args...).Scan(dest)
+}

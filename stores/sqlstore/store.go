@@ -1,0 +1,114 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Store is a [core.SeenStore] in a database. Make one with [New], for each verifier. It is safe for concurrent use. It owns no
+// connection and no goroutine that outlives a call, and needs no closing.
+type Store struct {
+	namespace string
+	db        *sql.DB
+	dialect   Dialect
+	stmts     statements
+	pool      session
+	group     group // SQLite only
+
+	mu     sync.Mutex
+	owners map[string]bool
+}
+
+// New makes a store in db. namespace separates the records of one verifier from those of others in the same table: 1 to 64 visible ASCII
+// characters, the same in every process that serves the endpoint. It does not visit the database. What is wrong with the
+// arguments is reported by [core.New].
+func New(namespace string, db *sql.DB, d Dialect) *Store {
+	s := &Store{namespace: namespace, db: db, dialect: d, stmts: d.statements(), owners: make(map[string]bool)}
+	s.pool = plain{db}
+	if d != Postgres {
+		s.pool = &prepared{on: db}
+	}
+	s.group.store = s
+	return s
+}
+
+// Bind is called by [core.New]. It reports a store that was made wrongly, and one that already serves a verifier of the
+// same scheme and source.
+func (s *Store) Bind(owner string) error {
+	if err := s.mistake(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owners[owner] {
+		return fmt.Errorf("sqlstore: this store already serves another verifier (%s), and each would acknowledge the other's messages unseen: "+
+			"give each verifier a store with a namespace of its own, or name the sources with core.Secrets(...).From(name)", owner)
+	}
+	s.owners[owner] = true
+	return nil
+}
+
+// mistake is what was wrong with the arguments of New.
+func (s *Store) mistake() error {
+	switch {
+	case s == nil || s.owners == nil:
+		return errors.New("sqlstore: the zero Store is not ready for use: make it with sqlstore.New")
+	case s.db == nil:
+		return errors.New("sqlstore: New was given no database: pass the *sql.DB of sql.Open")
+	case s.stmts.file == "":
+		return errors.New("sqlstore: New was given no dialect: pass sqlstore.Postgres, sqlstore.MySQL or sqlstore.SQLite")
+	case s.namespace == "" || len(s.namespace) > 64 || strings.ContainsFunc(s.namespace, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("sqlstore: the namespace %q: it must be 1 to 64 visible ASCII characters, such as the name of the endpoint", s.namespace)
+	}
+	return nil
+}
+
+// Swap implements [core.SeenStore]. Its errors say what to do, keep the driver's error for errors.As, and wrap
+// [core.ErrStoreFull] if the database has no room.
+func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
+	if err := s.mistake(); err != nil {
+		return core.Value{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return core.Value{}, fmt.Errorf("sqlstore: swap: %w", err)
+	}
+	c := &change{s.namespace, key, old, next, milliseconds(ttl)}
+	live, err := s.swap(ctx, c)
+	if err != nil {
+		return core.Value{}, s.explain(ctx, "swap", err)
+	}
+	return live, nil
+}
+
+func (s *Store) swap(ctx context.Context, c *change) (live core.Value, err error) {
+	if s.dialect == SQLite {
+		return s.group.swap(ctx, c)
+	}
+	err = retry(ctx, func() error {
+		live, err = s.stmts.swap(ctx, s.pool, s.stmts.read, c)
+		return err
+	})
+	return live, err
+}
+
+// retry repeats what the engine refused because of what others did at the same moment.
+func retry(ctx context.Context, do func() error) error {
+	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		err := do()
+		if err == nil || !conflict(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(pause):
+		}
+	}
+}

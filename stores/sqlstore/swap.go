@@ -1,0 +1,83 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// change is one call of Swap.
+type change struct {
+	namespace string
+	key       core.Key
+	old, next core.Value
+	ttl       int64 // milliseconds
+}
+
+// milliseconds rounds up, twice: the clock of the database is cut to a whole millisecond, and a record must not expire early.
+func milliseconds(ttl time.Duration) int64 {
+	return int64((ttl+time.Millisecond-1)/time.Millisecond) + 1
+}
+
+// rounds bounds what others can undo between the statements of one swap.
+const rounds = 32
+
+// swap is core.SeenStore's Swap. Each statement is atomic by itself, and writes only where the row is as it must be; so between them
+// anything may happen, and if the answer would be no answer, it begins anew.
+func (s *statements) swap(ctx context.Context, on session, read string, c *change) (core.Value, error) {
+	for range rounds {
+		if done, err := s.write(ctx, on, c); err != nil {
+			return core.Value{}, err
+		} else if done {
+			return c.next, nil
+		}
+		live, err := s.live(ctx, on, read, c)
+		if err != nil || live == c.next || live != c.old {
+			return live, err
+		}
+		if live != (core.Value{}) {
+			continue
+		}
+		// There is no live record, but a row stood in the way: an expired one.
+		if done, err := affected(on.ExecContext(ctx, s.overwrite, c.next[:], c.ttl, c.namespace, c.key[:])); err != nil {
+			return core.Value{}, err
+		} else if done {
+			return c.next, nil
+		}
+	}
+	return core.Value{}, errContradiction
+}
+
+// write makes the swap if the row is as it must be.
+func (s *statements) write(ctx context.Context, on session, c *change) (bool, error) {
+	if c.old == (core.Value{}) {
+		return affected(on.ExecContext(ctx, s.insert, c.namespace, c.key[:], c.next[:], c.ttl))
+	}
+	return affected(on.ExecContext(ctx, s.update, c.next[:], c.ttl, c.namespace, c.key[:], c.old[:]))
+}
+
+// live reads the live value, zero if there is none.
+func (s *statements) live(ctx context.Context, on session, read string, c *change) (core.Value, error) {
+	var value []byte
+	switch err := on.scan(ctx, &value, read, c.namespace, c.key[:]); {
+	case errors.Is(err, sql.ErrNoRows):
+		return core.Value{}, nil
+	case err != nil:
+		return core.Value{}, err
+	case len(value) != len(core.Value{}):
+		return core.Value{}, fmt.Errorf("%w: a value of %d bytes", errForeign, len(value))
+	}
+	return core.Value(value), nil
+}
+
+func affected(r sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	return n > 0, err
+}
