@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// newTenants is the [core.KeySource]: the tenant is in the path, its keys are in the database and for a while in memory.
+func newTenants(db *pgxpool.Pool, logger *slog.Logger, freshFor time.Duration) core.KeySourceFunc {
+	c := newCache(freshFor, logger, func(ctx context.Context, name string) (*tenant, error) { return loadTenant(ctx, db, name) })
+	return func(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
+		name, ok := strings.CutPrefix(r.Path(), "/hooks/")
+		if !ok || name == "" || len(name) > 64 {
+			return "", nil, core.ErrUnknownSource
+		}
+		t, err := c.find(ctx, name)
+		switch {
+		case err != nil:
+			return "", nil, err // an outage: 503, the sender tries again
+		case t == nil:
+			return "", nil, core.ErrUnknownSource
+		}
+		return t.name, t.keys, nil
+	}
+}
+
+// tenant is immutable. Its keys are decoded once, at their first use.
+type tenant struct {
+	name string
+	keys *core.Keys
+}
+
+// loadTenant returns nil if there is no such tenant.
+func loadTenant(ctx context.Context, db *pgxpool.Pool, name string) (*tenant, error) {
+	rows, err := db.Query(ctx, "SELECT tenant, key_id, secret, not_after FROM tenant_keys WHERE tenant = $1 ORDER BY created DESC", name)
+	if err != nil {
+		return nil, err
+	}
+	t := new(tenant)
+	secrets, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (core.Secret, error) {
+		var id, text string
+		var notAfter *time.Time
+		err := row.Scan(&t.name, &id, &text, &notAfter)
+		secret := core.NewSecret(text)
+		if secret.ID = id; notAfter != nil {
+			secret.NotAfter = *notAfter
+		}
+		return secret, err
+	})
+	if err != nil || len(secrets) == 0 {
+		return nil, err
+	}
+	t.keys = core.SecretList(secrets...)
+	return t, nil
+}
+
+const (
+	cacheSize  = 10_000           // tenants, and again as many names that are none
+	unknownFor = 5 * time.Second  // so that a tenant just created need not wait
+	staleFor   = 15 * time.Minute // see [cache]
+	retryAfter = 2 * time.Second  // between look-ups that fail
+)
+
+// cache keeps tenants, and names that are none, in two tables: strangers who try names can only push out each other.
+//
+// While the database is away, known tenants go on with the keys they had, for up to staleFor: their messages are still
+// verified, and a key with a NotAfter still ends. The price: a key that was deleted is accepted until the database is back or staleFor
+// is over. Unknown names are never answered from an old entry: a 401 to a tenant created meanwhile would lose its messages, a
+// 503 does not.
+type cache struct {
+	load     func(ctx context.Context, name string) (*tenant, error)
+	freshFor time.Duration
+	logger   *slog.Logger
+
+	mu             sync.Mutex
+	known, unknown map[string]entry
+	lookups        map[string]*lookup
+}
+
+type entry struct {
+	tenant       *tenant
+	loaded, next time.Time // when the database said so, and when to ask it again
+}
+
+// lookup is one that is going on; others who want the same name wait for it.
+type lookup struct {
+	done   chan struct{}
+	tenant *tenant
+	err    error
+}
+
+func newCache(freshFor time.Duration, logger *slog.Logger, load func(context.Context, string) (*tenant, error)) *cache {
+	return &cache{
+		load: load, freshFor: freshFor, logger: logger,
+		known: make(map[string]entry), unknown: make(map[string]entry), lookups: make(map[string]*lookup),
+	}
+}
+
+// find returns nil if there is no such tenant.
+func (c *cache) find(ctx context.Context, name string) (*tenant, error) {
+	c.mu.Lock()
+	for _, table := range []map[string]entry{c.known, c.unknown} {
+		if e, ok := table[name]; ok && time.Now().Before(e.next) {
+			c.mu.Unlock()
+			return e.tenant, nil
+		}
+	}
+	l, running := c.lookups[name]
+	if !running {
+		l = &lookup{done: make(chan struct{})}
+		c.lookups[name] = l
+	}
+	c.mu.Unlock()
+
+	if !running {
+		l.tenant, l.err = c.load(ctx, name) // ctx ends by Config.KeyTimeout, not with this sender's connection
+		c.finish(name, l)
+	}
+	select {
+	case <-l.done:
+		return l.tenant, l.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// finish enters what a look-up found.
+func (c *cache) finish(name string, l *lookup) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer close(l.done)
+	delete(c.lookups, name)
+	now := time.Now()
+	old, known := c.known[name]
+	switch {
+	case l.err == nil && l.tenant != nil:
+		delete(c.unknown, name)
+		put(c.known, name, entry{l.tenant, now, now.Add(c.freshFor)})
+	case l.err == nil:
+		delete(c.known, name)
+		put(c.unknown, name, entry{nil, now, now.Add(min(unknownFor, c.freshFor))})
+	case known && now.Before(old.loaded.Add(c.freshFor+staleFor)):
+		c.logger.Warn("the database does not answer: using the keys that a tenant had", "tenant", name, "since", old.loaded, "error", l.err.Error())
+		old.next = now.Add(retryAfter)
+		c.known[name] = old
+		l.tenant, l.err = old.tenant, nil
+	}
+}
+
+// put makes room by dropping any other entry: it will be looked up again.
+func put(table map[string]entry, name string, e entry) {
+	if _, ok := table[name]; !ok && len(table) >= cacheSize {
+		for other := range table {
+			delete(table, other)
+			break
+		}
+	}
+	table[name] = e
+}
