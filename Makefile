@@ -1,4 +1,4 @@
-# Needs Go, make and, for the race detector, a C compiler. Modules and tools are fetched by themselves.
+# Needs Go, make and, for the race detector, a C compiler. Modules, tools and servers are fetched by themselves.
 
 BIN := $(CURDIR)/.bin
 GOLANGCI_LINT_VERSION := v2.15.0
@@ -11,10 +11,14 @@ LINT  := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 FUMPT := $(BIN)/gofumpt-$(GOFUMPT_VERSION)
 VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 
-.PHONY: test check format vet lint race api api-diff vuln newest fuzz bench fmt
+.PHONY: test services check format vet lint race api api-diff vuln newest fuzz bench fmt
 
-test:            ## all tests
+test: services   ## all tests, those with real servers as well
 	go test ./...
+	@.ci/modules go test -count=1 ./...
+
+services:        ## installs the servers that the tests start, where that is possible
+	@.ci/services
 
 check: format vet lint api-diff race vuln ## everything that a change must pass
 
@@ -29,10 +33,12 @@ fmt: $(FUMPT)
 vet:
 	@echo "== vet"
 	go vet ./...
+	@.ci/modules go vet ./...
 
 lint: $(LINT)
 	@echo "== lint"
 	$(LINT) run ./...
+	@.ci/modules $(LINT) run -c $(CURDIR)/.golangci.yml ./...
 
 race:            ## all tests under the race detector, in random order
 	@echo "== race and shuffle"
