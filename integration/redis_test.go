@@ -127,7 +127,7 @@ func TestRedisBadInput(t *testing.T) {
 			remedy: "connect to the primary", reason: core.ErrStoreUnavailable,
 		},
 		{
-			name: "full", args: []string{"--maxmemory", "1mb", "--maxmemory-policy", "noeviction"},
+			name: "full", args: []string{"--maxmemory", "100kb", "--maxmemory-policy", "noeviction"},
 			remedy: "raise maxmemory", reason: core.ErrStoreFull,
 		},
 		{

@@ -45,9 +45,10 @@ func explain(err error) error {
 	var unreachable net.Error
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("redisstore: the server did not answer in time: %w", err)
+		return fmt.Errorf("redisstore: no answer in time: the server is stalled, too slow, or cannot be reached: "+
+			"check that it runs, and the client's address: %w", err)
 	case errors.As(err, &unreachable):
-		return fmt.Errorf("redisstore: the server cannot be reached: check the client's address, and that the server runs: %w", err)
+		return fmt.Errorf("redisstore: the server cannot be reached: check that it runs, and the client's address: %w", err)
 	default:
 		return fmt.Errorf("redisstore: %w", err)
 	}
