@@ -31,8 +31,24 @@ var (
 	keys   core.KeySource
 	seen   core.SeenStore
 	t      *testing.T
-	err    error
+	tx     *sql.Tx
+	store  transactional
+	proxy  *whtest.Proxy
+	open   func(t testing.TB) core.SeenStore
+
+	r  *http.Request
+	c  *gin.Context
+	ec echo.Context
+	fc *fiber.Ctx
+
+	err error
 )
+
+// transactional stands for an SQL store.
+type transactional interface {
+	core.SeenStore
+	Tx(tx *sql.Tx) core.SeenStore
+}
 
 // tenants stands for a reader's own table.
 type tenants struct{}
@@ -47,10 +63,11 @@ func packages() map[string]string {
 	const module = "github.com/hookonce/hookonce/"
 	return map[string]string{
 		"bytes": "bytes", "context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
-		"log": "log", "os": "os", "slog": "log/slog", "strings": "strings", "testing": "testing", "time": "time",
+		"log": "log", "os": "os", "slog": "log/slog", "sql": "database/sql", "strings": "strings", "testing": "testing", "time": "time",
 		"gin": "github.com/gin-gonic/gin", "echo": "github.com/labstack/echo/v4", "fiber": "github.com/gofiber/fiber/v2",
 		"core": module + "core", "nethttp": module + "nethttp", "ginwh": module + "ginwh", "echowh": module + "echowh",
 		"fiberwh": module + "fiberwh", "memstore": module + "stores/memstore", "whtest": module + "whtest",
+		"ownstore": module + "examples/ownstore",
 	}
 }
 
@@ -142,7 +159,7 @@ func compile(t *testing.T, dir string, overlay any, n int) (string, error) {
 // program makes a package of a block: whole files stay as they are, declarations get the imports that they use, and
 // statements a function around them.
 func program(name, block string) (string, error) {
-	if strings.HasPrefix(block, "package ") {
+	if regexp.MustCompile(`(?m)^package `).MatchString(block) {
 		return "//line " + name + ":1\n" + block, nil
 	}
 	body := block
