@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
-	"github.com/hookonce/hookonce/examples/ownstore"
+	"github.com/hookonce/hookonce/examples/ownstore" //nolint:depguard // the test of this very package
 	"github.com/hookonce/hookonce/whtest"
 )
 
@@ -27,7 +27,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	whtest.TestSeenStore(t,
 		func(t testing.TB) core.SeenStore { return open(t, t.TempDir()) },
 		whtest.StoreReopen(func(t testing.TB, s core.SeenStore) core.SeenStore {
-			dir := s.(*ownstore.Store).Dir
+			dir := s.(*ownstore.Store).Dir //nolint:errcheck // what open returned
 			if err := dir.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -35,7 +35,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 		}),
 		// As when the disk fails: nothing in the directory can be read or written.
 		whtest.StoreBreak(func(t testing.TB, s core.SeenStore) func() {
-			own := s.(*ownstore.Store)
+			own := s.(*ownstore.Store) //nolint:errcheck // what open returned
 			if err := own.Dir.Close(); err != nil {
 				t.Fatal(err)
 			}

@@ -123,13 +123,13 @@ func serve(ctx context.Context, stop func(), router http.Handler, health *health
 	if err != nil {
 		return fmt.Errorf("ADDR: %w", err)
 	}
-	logger.Info("listening", "addr", ln.Addr().String())
+	logger.InfoContext(ctx, "listening", "addr", ln.Addr().String())
 
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
 		stop() // a second signal ends the program at once
-		logger.Info("stopping: what is in flight is settled first")
+		logger.InfoContext(ctx, "stopping: what is in flight is settled first")
 		health.draining.Store(true)
 		time.Sleep(cfg.drain) // until the load balancer has noticed
 		finish, cancel := context.WithTimeout(context.Background(), lease+5*time.Second)

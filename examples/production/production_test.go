@@ -247,7 +247,7 @@ func TestEachMessageOfEachTenantIsHandledOnce(t *testing.T) {
 		t.Errorf("%d events, %d handled, want %d", n, len(a.logged("webhook handled")), handled)
 	}
 	for _, e := range a.logged("webhook handled") {
-		if e["key_id"] != strings.TrimPrefix(e["message_id"].(string), "msg_") {
+		if id, _ := e["message_id"].(string); e["key_id"] != strings.TrimPrefix(id, "msg_") {
 			t.Errorf("the log shows the wrong key: %v", e)
 		}
 	}
