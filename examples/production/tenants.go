@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -69,6 +70,8 @@ const (
 	retryAfter = 2 * time.Second  // between look-ups that fail
 )
 
+var errLookup = errors.New("the look-up panicked")
+
 // cache keeps tenants, and names that are none, in two tables: strangers who try names can only push out each other.
 //
 // While the database is away, known tenants go on with the keys they had, for up to staleFor: their messages are still
@@ -121,8 +124,11 @@ func (c *cache) find(ctx context.Context, name string) (*tenant, error) {
 	c.mu.Unlock()
 
 	if !running {
-		l.tenant, l.err = c.load(ctx, name) // ctx ends by Config.KeyTimeout, not with this sender's connection
-		c.finish(name, l)
+		func() {
+			defer c.finish(name, l) // a panic too must not leave the others waiting
+			l.err = errLookup
+			l.tenant, l.err = c.load(ctx, name) // ctx ends by Config.KeyTimeout, not with this sender's connection
+		}()
 	}
 	select {
 	case <-l.done:

@@ -1,0 +1,46 @@
+package docs_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// TestDocumentedErrorsExist looks the texts in the table of failures up in the sources of the stores: an operator searches for
+// them as they stand there.
+func TestDocumentedErrorsExist(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "docs", "stores.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(root, "stores", "*", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources := string(core.ErrStoreFull)
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources += string(source)
+	}
+	_, table, _ := strings.Cut(string(text), "| symptom | in the error |")
+	n := 0
+	for _, row := range regexp.MustCompile(`(?m)^\| [^|]+ \| ([^|]+) \|`).FindAllStringSubmatch(table, -1) {
+		for _, quoted := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			n++
+			if !strings.Contains(sources, quoted[1]) {
+				t.Errorf("no store says %q", quoted[1])
+			}
+		}
+	}
+	if n < 15 {
+		t.Errorf("only %d texts found: has the form of the table changed?", n)
+	}
+}
