@@ -22,14 +22,16 @@ func TestDocumentedErrorsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sources := string(core.ErrStoreFull)
+	var all strings.Builder
+	all.WriteString(string(core.ErrStoreFull))
 	for _, file := range files {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sources += string(source)
+		all.Write(source)
 	}
+	sources := all.String()
 	_, table, _ := strings.Cut(string(text), "| symptom | in the error |")
 	n := 0
 	for _, row := range regexp.MustCompile(`(?m)^\| [^|]+ \| ([^|]+) \|`).FindAllStringSubmatch(table, -1) {
