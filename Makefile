@@ -11,7 +11,7 @@ LINT  := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 FUMPT := $(BIN)/gofumpt-$(GOFUMPT_VERSION)
 VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 
-.PHONY: test services check format vet lint race api api-diff vuln newest fuzz bench fmt
+.PHONY: test services check format vet lint race api api-diff vuln newest fuzz bench measure fmt
 
 test: services   ## all tests, those with real servers as well
 	go test ./...
@@ -66,6 +66,9 @@ fuzz:            ## every fuzz target in turn, for FUZZTIME each
 
 bench:           ## every benchmark
 	go test -run='^$$' -bench=. -benchmem ./...
+
+measure: services ## every store beside the bare command of its engine, in one run
+	cd integration && HOOKONCE_MEASURE=1 go test -v -count=1 -run TestStores ./measure
 
 $(LINT):
 	@echo "installing golangci-lint $(GOLANGCI_LINT_VERSION), this takes a few minutes the first time"
