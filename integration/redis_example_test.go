@@ -13,7 +13,7 @@ import (
 )
 
 // A store on a client of go-redis. A ClusterClient, a FailoverClient or a UniversalClient is passed in the same way.
-func Example_goRedis() {
+func Example_goRedis() { //nolint:testableexamples // it wants a server
 	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
 	defer rdb.Close()
 	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), redisstore.New("orders", rdb.Do), nil)
@@ -21,7 +21,7 @@ func Example_goRedis() {
 }
 
 // A store on a client of rueidis: a closure hands it one command, and tells it which argument is the key.
-func Example_rueidis() {
+func Example_rueidis() { //nolint:testableexamples // it wants a server
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"localhost:6379"}})
 	if err != nil {
 		fmt.Println(err)

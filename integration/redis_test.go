@@ -206,8 +206,10 @@ func TestRedisCheck(t *testing.T) {
 			t.Parallel()
 			server := services.StartRedis(t, tt.args...)
 			for client, do := range map[string]func(context.Context, ...any) (any, error){
-				"go-redis": func(ctx context.Context, args ...any) (any, error) { return goRedis(t, server.Addr).Do(ctx, args...).Result() },
-				"rueidis":  throughRueidis(t, rueidis.ClientOption{InitAddress: []string{server.Addr}}),
+				"go-redis": func(ctx context.Context, args ...any) (any, error) {
+					return goRedis(t, server.Addr).Do(ctx, args...).Result()
+				},
+				"rueidis": throughRueidis(t, rueidis.ClientOption{InitAddress: []string{server.Addr}}),
 			} {
 				err := redisstore.NewFunc(namespace(), do).Check(t.Context())
 				if (err == nil) != (tt.want == nil) {

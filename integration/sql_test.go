@@ -3,7 +3,6 @@ package integration_test
 import (
 	"database/sql"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 
 	_ "github.com/go-sql-driver/mysql"
@@ -15,11 +14,6 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 	"github.com/hookonce/hookonce/whtest"
 )
-
-// namespaces makes each store of a test a namespace of its own.
-var namespaces atomic.Int64
-
-func namespace() string { return "t" + string(rune('a'+namespaces.Add(1)/26)) + string(rune('a'+namespaces.Load()%26)) }
 
 // openSQL opens a pool that is closed at the end of the test.
 func openSQL(t testing.TB, driver, dsn string) *sql.DB {

@@ -32,8 +32,8 @@ type proxyPair struct {
 }
 
 func (p *proxyPair) close() {
-	p.client.Close() //nolint:errcheck,gosec // it is to end, however it ends
-	p.server.Close() //nolint:errcheck,gosec // as above
+	p.client.Close() //nolint:errcheck // it is to end, however it ends
+	p.server.Close() //nolint:errcheck // as above
 }
 
 // NewProxy starts a proxy in front of target, host and port. It ends with the test, and all its connections with it.
@@ -47,7 +47,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	var serving sync.WaitGroup
 	serving.Go(func() { p.serve(&serving) })
 	t.Cleanup(func() {
-		listener.Close() //nolint:errcheck,gosec // nothing is lost
+		listener.Close() //nolint:errcheck // nothing is lost
 		p.set(func() { p.closed = true; p.drop() })
 		serving.Wait()
 	})
@@ -107,7 +107,7 @@ func (p *Proxy) connect(client net.Conn) {
 	defer cancel()
 	server, err := new(net.Dialer).DialContext(ctx, "tcp", p.target)
 	if err != nil {
-		client.Close() //nolint:errcheck,gosec // the client sees that the server is away
+		client.Close() //nolint:errcheck // the client sees that the server is away
 		return
 	}
 	pair := &proxyPair{client: client, server: server}

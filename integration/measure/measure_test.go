@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -153,7 +154,7 @@ func (e *engine) measure(t *testing.T, length time.Duration) string {
 		key, value := fresh()
 		got, err := e.store.Swap(ctx, key, core.Value{}, value, ttl)
 		if err == nil && got != value {
-			err = fmt.Errorf("a new claim was not made")
+			err = errors.New("a new claim was not made")
 		}
 		return err
 	}
@@ -161,7 +162,7 @@ func (e *engine) measure(t *testing.T, length time.Duration) string {
 		n, value := fresh()
 		got, err := e.store.Swap(ctx, seen[(int(n[0])<<8|int(n[1]))%len(seen)], core.Value{}, value, ttl)
 		if err == nil && (got == value || got == core.Value{}) {
-			err = fmt.Errorf("a duplicate was claimed")
+			err = errors.New("a duplicate was claimed")
 		}
 		return err
 	}

@@ -3,7 +3,7 @@ package services
 import (
 	"bufio"
 	"context"
-	"fmt"
+	"errors"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -51,7 +51,7 @@ func pingRedis(ctx context.Context, addr string) error {
 	}
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err == nil && len(line) > 8 && line[:8] == "-LOADING" {
-		err = fmt.Errorf("it is loading its data")
+		err = errors.New("it is loading its data")
 	}
 	return err
 }

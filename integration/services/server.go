@@ -65,7 +65,8 @@ func freePort(t testing.TB) int {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	addr, _ := l.Addr().(*net.TCPAddr)
+	return addr.Port
 }
 
 // folder is like t.TempDir, short enough for a socket's path, and open to the user that a server runs as.

@@ -49,7 +49,7 @@ func (g *group) swap(ctx context.Context, c *change) (live core.Value, err error
 	g.waiting = append(g.waiting, w)
 	if !g.running {
 		g.running = true
-		go g.run()
+		go g.run() //nolint:contextcheck // it serves callers of many contexts
 	}
 	g.mu.Unlock()
 	select {
@@ -97,7 +97,7 @@ func (g *group) commit(conn *committer, batch []*waiter) *committer {
 			}
 		}
 		if err = conn.commit(ctx, batch); err != nil {
-			conn.abandon()
+			conn.abandon() //nolint:contextcheck // what is left open must be undone, also when ctx has ended
 			conn = nil
 		}
 		return err

@@ -49,6 +49,6 @@ func (s *Store) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	return rows.Err()
 }

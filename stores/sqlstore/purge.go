@@ -93,7 +93,7 @@ func (s *Store) ids(ctx context.Context, query string, args ...any) ([]any, erro
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var ids []any
 	for rows.Next() {
 		var id []byte

@@ -54,7 +54,7 @@ func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if first := p.stmts[query]; first != nil { // another caller was quicker
-		_ = st.Close()
+		_ = st.Close() //nolint:sqlclosecheck // the other stays, and is returned
 		return first, nil
 	}
 	if p.stmts == nil {
@@ -65,7 +65,7 @@ func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	st, err := p.stmt(ctx, query)
+	st, err := p.stmt(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (
 }
 
 func (p *prepared) scan(ctx context.Context, dest any, query string, args ...any) error {
-	st, err := p.stmt(ctx, query)
+	st, err := p.stmt(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
 		return err
 	}
