@@ -1,0 +1,136 @@
+// Command money moves money between two accounts when a webhook says so: exactly once, whenever it is killed.
+//
+//	ADDR            where to listen, default 127.0.0.1:8080
+//	DATABASE_URL    of PostgreSQL; unset: the SQLite file money.db
+//	FRAMEWORK       nethttp (default), gin, echo or fiber
+//	WEBHOOK_SECRET  the secret of the sender
+//
+// It handles POST /hook with a body such as {"from":"alice","to":"bob","cents":100}.
+package main
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/stores/sqlstore"
+)
+
+// bank has the accounts and the seen-id store in one database: that is what makes one transaction of both.
+type bank struct {
+	db   *sql.DB
+	seen *sqlstore.Store
+}
+
+// transfer is the handler's work. Either all of it happens, and the message is on record as handled, or nothing does.
+func (b *bank) transfer(ctx context.Context, m core.Message) error {
+	var order struct {
+		From, To string
+		Cents    int64
+	}
+	if err := json.Unmarshal(m.Body, &order); err != nil {
+		return err
+	}
+	at("verified")
+	tx, err := b.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	at("begun")
+	if _, err := tx.ExecContext(ctx, "UPDATE accounts SET cents = cents - $1 WHERE name = $2", order.Cents, order.From); err != nil {
+		return err
+	}
+	at("debited")
+	if _, err := tx.ExecContext(ctx, "UPDATE accounts SET cents = cents + $1 WHERE name = $2", order.Cents, order.To); err != nil {
+		return err
+	}
+	at("credited")
+	if _, err := tx.ExecContext(ctx, "INSERT INTO transfers (message, cents) VALUES ($1, $2)", m.ID, order.Cents); err != nil {
+		return err
+	}
+	at("written down")
+	if err := core.Commit(ctx, b.seen.Tx(tx)); err != nil { // the one line
+		return err
+	}
+	at("recorded")
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	at("committed")
+	return nil
+}
+
+// at does nothing here. The test kills the program at these points.
+var at = func(string) {}
+
+// config is for the test as well, which has less time than a lease.
+var config core.Config
+
+//go:embed schema.sql
+var schema string
+
+// open prepares the database: the accounts, and the table of seen ids.
+func open(ctx context.Context) (*bank, error) {
+	driver, dsn, dialect := "sqlite", "file:money.db?_pragma=journal_mode(WAL)&_pragma=busy_timeout(2000)&_txlock=immediate", sqlstore.SQLite
+	if url := os.Getenv("DATABASE_URL"); url != "" {
+		driver, dsn, dialect = "pgx", url, sqlstore.Postgres
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(8)
+	b := &bank{db: db, seen: sqlstore.New("money", db, dialect)}
+	if err := b.seen.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	_, err = db.ExecContext(ctx, schema)
+	return b, err
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "money:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.db.Close()
+	config.Observe = core.SlogObserver(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), b.seen, &config)
+	if err != nil {
+		return fmt.Errorf("WEBHOOK_SECRET: %w", err)
+	}
+	name := cmp.Or(os.Getenv("FRAMEWORK"), "nethttp")
+	serve, ok := frameworks[name]
+	if !ok {
+		return errors.New("FRAMEWORK: " + name + " is none of nethttp, gin, echo, fiber")
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"))
+	if err != nil {
+		return fmt.Errorf("ADDR: %w", err)
+	}
+	fmt.Printf("money: %s listens on http://%s/hook\n", name, ln.Addr())
+	return serve(ctx, ln, b, v)
+}
