@@ -38,8 +38,9 @@ type bank struct {
 // transfer is the handler's work. Either all of it happens, and the message is on record as handled, or nothing does.
 func (b *bank) transfer(ctx context.Context, m core.Message) error {
 	var order struct {
-		From, To string
-		Cents    int64
+		From  string `json:"from"`
+		To    string `json:"to"`
+		Cents int64  `json:"cents"`
 	}
 	if err := json.Unmarshal(m.Body, &order); err != nil {
 		return err

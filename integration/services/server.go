@@ -57,6 +57,12 @@ func find(t testing.TB, program, pkg string) string {
 	return ""
 }
 
+// FreeAddr is a loopback address where nobody listens now.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	return address(freePort(t))
+}
+
 // freePort is a loopback port that nobody listens on now.
 func freePort(t testing.TB) int {
 	t.Helper()

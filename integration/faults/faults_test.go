@@ -1,0 +1,488 @@
+// Package faults_test runs an endpoint of four processes, one a framework, on one store, and lets go wrong what can: handlers
+// that fail, panic and overrun the sender's patience, answers that are lost, processes killed between a message's effect and the record of it or
+// anywhere, clocks that differ by ten seconds, a store that is restarted and one that cannot be reached, and an attacker who
+// presents everything he sees again, to every server. The sender stamps and signs each attempt anew, as Standard Webhooks says, with its
+// schedule compressed in time. At the end a referee counts.
+package faults_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/integration/services"
+	"github.com/hookonce/hookonce/stores/sqlstore"
+	"github.com/hookonce/hookonce/whtest"
+)
+
+// length is how long messages are sent; as long again is left for their retries.
+func length(t *testing.T) time.Duration {
+	t.Helper()
+	if text := os.Getenv("HOOKONCE_FAULTS_SECONDS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatalf("HOOKONCE_FAULTS_SECONDS: %v", err)
+		}
+		return time.Duration(n) * time.Second
+	}
+	if testing.Short() {
+		return 8 * time.Second
+	}
+	return 25 * time.Second
+}
+
+func TestFaultsOnRedis(t *testing.T) {
+	t.Parallel()
+	s := services.StartRedis(t)
+	w := newWorld(t, "redis", &s.Server, s.Addr, func(proxy string) string { return proxy })
+	c := w.run(length(t), nil)
+	w.mustHold(c)
+}
+
+func TestFaultsOnPostgres(t *testing.T) {
+	t.Parallel()
+	p := services.StartPostgres(t)
+	migrate(t, p)
+	w := newWorld(t, "postgres", &p.Server, p.Addr, p.DSNAt)
+	c := w.run(length(t), nil)
+	w.mustHold(c)
+}
+
+// TestFaultsOnPostgresWithATransactionOfTheHandler: no effect happens twice, whatever dies.
+func TestFaultsOnPostgresWithATransactionOfTheHandler(t *testing.T) {
+	t.Parallel()
+	p := services.StartPostgres(t)
+	db := migrate(t, p)
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE effects (message text)"); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, "transaction", &p.Server, p.Addr, p.DSNAt)
+	c := w.run(length(t), func() map[string]int { return countEffects(t, db) })
+	w.mustHold(c)
+	if c.twiceKilled+c.twiceCutOff > 0 {
+		t.Errorf("effects happened twice: %v", c)
+	}
+}
+
+// TestTheCountsSeeAStoreThatForgets keeps the referee honest.
+func TestTheCountsSeeAStoreThatForgets(t *testing.T) {
+	t.Parallel()
+	s := services.StartRedis(t)
+	w := newWorld(t, "redis", &s.Server, s.Addr, func(proxy string) string { return proxy }, envBroken+"=1")
+	if c := w.run(6*time.Second, nil); c.again == 0 || c.admitted == 0 {
+		t.Errorf("nothing was seen: %v", c)
+	}
+}
+
+func migrate(t *testing.T, p *services.Postgres) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgx", p.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if err := sqlstore.New("faults", db, sqlstore.Postgres).Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func countEffects(t *testing.T, db *sql.DB) map[string]int {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SELECT message, count(*) FROM effects GROUP BY message")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	found := make(map[string]int)
+	for rows.Next() {
+		var id string
+		var n int
+		if err := rows.Scan(&id, &n); err != nil {
+			t.Fatal(err)
+		}
+		found[id] = n
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// world is everything but the store.
+type world struct {
+	t      *testing.T
+	store  *services.Server
+	ledger string
+	nodes  []*node
+	client *http.Client
+	signer *core.Signer
+
+	mu       sync.Mutex
+	sent     map[string]bool // messages: acknowledged
+	seen     []attempt       // by the attacker
+	died     map[string]bool // processes
+	admitted atomic.Int64
+	restarts atomic.Int64
+	replays  atomic.Int64
+
+	away        atomic.Int64  // answers while the store could not be reached
+	slowestAway atomic.Int64  // of them, in nanoseconds
+	done        chan struct{} // closed when the chaos ends
+}
+
+// node is one server, process after process.
+type node struct {
+	addr  string
+	env   []string
+	proxy *whtest.Proxy
+
+	mu   sync.Mutex
+	pid  int
+	cut  time.Time // since when it has been cut off from the store; zero if it is not
+	stop bool
+}
+
+// attempt is what goes over the wire, for everybody to see.
+type attempt struct {
+	id     string
+	at     time.Time
+	header http.Header
+	body   []byte
+}
+
+func newWorld(t *testing.T, kind string, store *services.Server, addr string, target func(proxy string) string, env ...string) *world {
+	t.Helper()
+	w := &world{
+		t: t, store: store, ledger: filepath.Join(t.TempDir(), "ledger"), done: make(chan struct{}),
+		sent: make(map[string]bool), died: make(map[string]bool),
+		client: &http.Client{Timeout: time.Second}, // a sender's patience
+	}
+	if err := os.WriteFile(w.ledger, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if w.signer, err = core.NewSigner(secret); err != nil {
+		t.Fatal(err)
+	}
+	skews := []string{"-5s", "5s", "-2s", "3s"}
+	for i, framework := range slices.Sorted(maps.Keys(frameworks)) {
+		n := &node{addr: services.FreeAddr(t), proxy: whtest.NewProxy(t, addr)}
+		n.env = append([]string{
+			envFramework + "=" + framework, envAddr + "=" + n.addr, envStore + "=" + kind,
+			envTarget + "=" + target(n.proxy.Addr()), envSkew + "=" + skews[i], envLedger + "=" + w.ledger,
+		}, env...)
+		w.nodes = append(w.nodes, n)
+	}
+	return w
+}
+
+// keep runs the server of a node, again and again, until the node stops.
+func (w *world) keep(n *node) {
+	runtime.LockOSThread() // Pdeathsig looks at the thread that started the process
+	for {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), n.env...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		stderr := new(bytes.Buffer)
+		cmd.Stderr = stderr
+		n.mu.Lock()
+		if n.stop {
+			n.mu.Unlock()
+			return
+		}
+		if err := cmd.Start(); err != nil {
+			n.mu.Unlock()
+			w.t.Errorf("a server did not start: %v", err)
+			return
+		}
+		n.pid = cmd.Process.Pid
+		n.mu.Unlock()
+		err := cmd.Wait()
+		if cmd.ProcessState.ExitCode() != -1 {
+			w.t.Errorf("a server ended by itself: %v\n%s", err, stderr)
+			return
+		}
+		w.mu.Lock()
+		w.died[strconv.Itoa(cmd.Process.Pid)] = true
+		w.mu.Unlock()
+	}
+}
+
+func (n *node) kill(stop bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.stop = n.stop || stop
+	if n.pid != 0 {
+		_ = syscall.Kill(n.pid, syscall.SIGKILL) // not waited for yet, or gone and its number unused since
+	}
+}
+
+// run sends messages for a while, waits for the last to be acknowledged, and has the ledger judged.
+func (w *world) run(d time.Duration, effects func() map[string]int) counts {
+	w.t.Helper()
+	var servers, senders, chaos sync.WaitGroup
+	for _, n := range w.nodes {
+		servers.Go(func() { w.keep(n) })
+		w.t.Cleanup(func() { n.kill(true) })
+	}
+	for _, n := range w.nodes {
+		w.waitFor(n)
+	}
+	chaos.Go(w.killServers)
+	chaos.Go(w.restartStore)
+	chaos.Go(w.cutOff)
+	for range 4 {
+		chaos.Go(w.attack)
+	}
+	begun := time.Now()
+	for time.Since(begun) < d {
+		senders.Go(w.send)
+		time.Sleep(rand.N(120 * time.Millisecond))
+	}
+	// Chaos goes on while the last messages are tried again, and ends so that all can be.
+	time.Sleep(d / 4)
+	close(w.done)
+	senders.Wait()
+	chaos.Wait()
+	// The attacker's last chance: everything at once, within the window and after it.
+	w.replayAll()
+	for _, n := range w.nodes {
+		n.kill(true)
+	}
+	servers.Wait()
+
+	var found map[string]int
+	if effects != nil {
+		found = effects()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := judge(w.t, w.ledger, w.sent, w.died, found)
+	c.admitted, c.restarts = int(w.admitted.Load()), int(w.restarts.Load())
+	w.t.Logf("%v; attempts of the sender %d, replays of the attacker %d; answers while the store was away %d, the slowest after %v",
+		c, len(w.seen), w.replays.Load(), w.away.Load(), time.Duration(w.slowestAway.Load()).Round(time.Millisecond))
+	return c
+}
+
+// mustHold is what the library promises.
+func (w *world) mustHold(c counts) {
+	w.t.Helper()
+	if c.lost != 0 || c.admitted != 0 || c.again != 0 || c.twiceUnexplained != 0 {
+		w.t.Error(c)
+	}
+	if c.messages < 50 || c.kills == 0 || w.away.Load() == 0 || w.replays.Load() == 0 {
+		w.t.Errorf("too little happened: %v, answers while the store was away %d", c, w.away.Load())
+	}
+	if slowest := time.Duration(w.slowestAway.Load()); slowest > storeTimeout+time.Second {
+		w.t.Errorf("an answer took %v while the store was away, and the timeout of the store is %v", slowest, storeTimeout)
+	}
+}
+
+func (w *world) waitFor(n *node) {
+	w.t.Helper()
+	for range 500 {
+		if res, err := w.client.Get("http://" + n.addr); err == nil {
+			res.Body.Close()
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	w.t.Fatalf("the server at %s does not answer", n.addr)
+}
+
+// pause waits, and returns false if the chaos has ended.
+func (w *world) pause(d time.Duration) bool {
+	select {
+	case <-w.done:
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+func (w *world) any() *node { return w.nodes[rand.IntN(len(w.nodes))] }
+
+// send sends one message, until it is acknowledged: to any server, each attempt with a timestamp of its own.
+func (w *world) send() {
+	id := core.NewID()
+	body := fmt.Appendf(nil, `{"id":%q}`, id)
+	w.mu.Lock()
+	w.sent[id] = false
+	w.mu.Unlock()
+	// Standard Webhooks' schedule in short: at once, and then in growing steps.
+	pauses := []time.Duration{1200, 2000, 3000, 4000}
+	began := time.Now()
+	for i := 0; time.Since(began) < 2*time.Minute; i++ {
+		at := time.Now()
+		a := attempt{id: id, at: at, header: http.Header{}, body: body}
+		if err := w.signer.Sign(a.header, id, at, body); err != nil {
+			w.t.Error(err)
+			return
+		}
+		w.mu.Lock()
+		w.seen = append(w.seen, a)
+		w.mu.Unlock()
+		status, _ := w.present(w.any(), a)
+		if status/100 == 2 {
+			w.mu.Lock()
+			w.sent[id] = true
+			w.mu.Unlock()
+			return
+		}
+		pause := pauses[min(i, len(pauses)-1)] * time.Millisecond
+		time.Sleep(pause + rand.N(pause/4))
+	}
+}
+
+// present gives an attempt to a server and returns the status, zero if there was no answer, and whether it says that the message had been
+// handled before.
+func (w *world) present(n *node, a attempt) (status int, again bool) {
+	began := time.Now()
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+n.addr, bytes.NewReader(a.body))
+	if err != nil {
+		w.t.Error(err)
+		return 0, false
+	}
+	r.Header = a.header.Clone()
+	// An attempt that began a while after the store went away, and ended before it came back, has seen nothing of it.
+	n.mu.Lock()
+	cut := n.cut
+	n.mu.Unlock()
+	client := w.client
+	isAway := !cut.IsZero() && began.Sub(cut) > 300*time.Millisecond
+	if isAway {
+		client = &http.Client{Timeout: 10 * time.Second, Transport: client.Transport} // more patience than a sender's, to measure
+	}
+	res, err := client.Do(r)
+	if err != nil {
+		return 0, false
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	res.Body.Close()
+	n.mu.Lock()
+	isAway = isAway && n.cut.Equal(cut)
+	n.mu.Unlock()
+	if isAway && res.StatusCode != http.StatusUnauthorized { // what is not authentic and fresh never gets to the store
+		took := time.Since(began)
+		w.away.Add(1)
+		for slowest := w.slowestAway.Load(); int64(took) > slowest && !w.slowestAway.CompareAndSwap(slowest, int64(took)); slowest = w.slowestAway.Load() {
+			continue
+		}
+		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+			w.t.Errorf("while the store was away: answered %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
+		}
+	}
+	return res.StatusCode, res.Header.Get(core.RedeliveryHeader) != ""
+}
+
+// attack presents what was seen again: at once, while it is being handled, and up to the end of the window.
+func (w *world) attack() {
+	for w.pause(rand.N(20 * time.Millisecond)) {
+		w.mu.Lock()
+		var a attempt
+		if n := len(w.seen); n > 0 {
+			// The newest, which may still be in a handler, as often as any other.
+			a = w.seen[n-1]
+			if rand.IntN(2) == 0 {
+				a = w.seen[rand.IntN(n)]
+			}
+		}
+		w.mu.Unlock()
+		if a.id != "" {
+			w.replay(a)
+		}
+	}
+}
+
+// replay counts an attempt as admitted that runs a message which the sender knows to be handled.
+func (w *world) replay(a attempt) {
+	w.mu.Lock()
+	handled := w.sent[a.id]
+	w.mu.Unlock()
+	w.replays.Add(1)
+	status, again := w.present(w.any(), a)
+	if handled && status/100 == 2 && !again {
+		w.admitted.Add(1)
+	}
+}
+
+// replayAll presents every attempt that is in anybody's window, and a while later again.
+func (w *world) replayAll() {
+	for range 3 {
+		w.mu.Lock()
+		seen := slices.Clone(w.seen)
+		w.mu.Unlock()
+		for _, a := range seen[max(0, len(seen)-1000):] {
+			if time.Since(a.at) < window+10*time.Second {
+				w.replay(a)
+			}
+		}
+		time.Sleep(2 * time.Second)
+	}
+}
+
+func (w *world) killServers() {
+	for w.pause(1500*time.Millisecond + rand.N(1500*time.Millisecond)) {
+		w.any().kill(false)
+		w.restarts.Add(1)
+	}
+}
+
+func (w *world) restartStore() {
+	for w.pause(4*time.Second + rand.N(3*time.Second)) {
+		w.away503(w.nodes, func() { w.store.Kill() }, w.store.Start)
+	}
+}
+
+// cutOff is a partition between one server and the store.
+func (w *world) cutOff() {
+	for w.pause(2*time.Second + rand.N(2*time.Second)) {
+		n := w.any()
+		fault := n.proxy.Cut
+		switch rand.IntN(3) {
+		case 0:
+			fault = n.proxy.Stall
+		case 1:
+			n.proxy.LoseReply() // not away: one reply is lost
+			continue
+		}
+		w.away503([]*node{n}, fault, func() { n.proxy.Mend() })
+	}
+}
+
+// away503 takes the store away from nodes for a while.
+func (w *world) away503(nodes []*node, begin, end func()) {
+	begin()
+	now := time.Now()
+	mark := func(at time.Time) {
+		for _, n := range nodes {
+			n.mu.Lock()
+			n.cut = at
+			n.mu.Unlock()
+		}
+	}
+	mark(now)
+	w.pause(time.Second + rand.N(1500*time.Millisecond))
+	mark(time.Time{})
+	end()
+}

@@ -1,0 +1,125 @@
+package faults_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// The words of the ledger, which the servers write: each with message, generation and process.
+const (
+	wordEffect     = "effect"     // the handler did what the message asks for
+	wordKilled     = "killed"     // the process dies in the handler
+	wordRecorded   = "recorded"   // the store has it that the message was handled
+	wordUnrecorded = "unrecorded" // the handler succeeded, and the store could not be told, or not in time
+)
+
+// counts is what came of all messages.
+type counts struct {
+	messages int
+	// acknowledged messages are those whose sender was answered 2xx.
+	acknowledged int
+	// lost messages had no effect, or were never acknowledged.
+	lost int
+	// again is effects after a success of the same message was on record: must be zero.
+	again int
+	// twice is effects that a message had had before, where the outcome of the one before was not on record, by what was in the way: the process
+	// died, or the store could not be reached in time.
+	twiceKilled, twiceCutOff, twiceUnexplained int
+	// admitted replays are attempts that the attacker presented after the message was acknowledged, and that ran.
+	admitted int
+	// kills is how often a process died inside a handler, restarts how often one was killed from outside.
+	kills, restarts int
+}
+
+func (c counts) String() string {
+	return fmt.Sprintf("messages %d, acknowledged %d, lost %d, replays admitted %d, run again after a recorded success %d, "+
+		"effects twice: %d killed between effect and commit, %d cut off from the store there, %d unexplained; processes killed: %d in a handler, %d from outside",
+		c.messages, c.acknowledged, c.lost, c.admitted, c.again, c.twiceKilled, c.twiceCutOff, c.twiceUnexplained, c.kills, c.restarts)
+}
+
+// judge reads the ledger in the order in which things happened. died has the processes that were killed, by themselves or from
+// outside. effects, if not nil, has the number of effects by message from a database: they stand there in place of the ledger's.
+func judge(t *testing.T, ledger string, sent, died map[string]bool, effects map[string]int) counts {
+	t.Helper()
+	file, err := os.Open(ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	c := counts{messages: len(sent)}
+	type history struct {
+		effects    int
+		recorded   bool            // a success, by now
+		generation string          // of the last effect
+		process    string          // of the last effect
+		unrecorded map[string]bool // generations
+	}
+	all := make(map[string]*history)
+	lines := bufio.NewScanner(file)
+	var written [][]string
+	for lines.Scan() {
+		line := strings.Fields(lines.Text())
+		if len(line) != 4 {
+			t.Fatalf("a line of the ledger is %q", lines.Text())
+		}
+		written = append(written, line)
+		h := all[line[1]]
+		if h == nil {
+			h = &history{unrecorded: make(map[string]bool)}
+			all[line[1]] = h
+		}
+		switch line[0] {
+		case wordKilled:
+			c.kills++
+		case wordUnrecorded:
+			h.unrecorded[line[2]] = true
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range written {
+		word, h, generation, process := line[0], all[line[1]], line[2], line[3]
+		switch word {
+		case wordRecorded:
+			h.recorded = true
+		case wordEffect:
+			switch {
+			case h.recorded:
+				if c.again++; c.again <= 5 {
+					t.Logf("%s ran again, as generation %s, after its success was on record", line[1], generation)
+				}
+			case h.effects == 0:
+			case h.unrecorded[h.generation]:
+				c.twiceCutOff++
+			case died[h.process]:
+				c.twiceKilled++
+			default:
+				c.twiceUnexplained++
+			}
+			h.effects++
+			h.generation, h.process = generation, process
+		}
+	}
+	for id, acknowledged := range sent {
+		n := 0
+		if h := all[id]; h != nil {
+			n = h.effects
+		}
+		if effects != nil {
+			n = effects[id]
+			c.twiceUnexplained += max(n-1, 0)
+		}
+		if acknowledged {
+			c.acknowledged++
+		}
+		if n == 0 || !acknowledged {
+			c.lost++
+			t.Logf("%s: %d effects, acknowledged: %v", id, n, acknowledged)
+		}
+	}
+	return c
+}
