@@ -1,9 +1,13 @@
 package integration_test
 
 import (
+	"context"
 	"database/sql"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -14,6 +18,33 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 	"github.com/hookonce/hookonce/whtest"
 )
+
+// sqlEngine is one of the engines, as tests see it.
+type sqlEngine struct {
+	name, driver string
+	dialect      sqlstore.Dialect
+	// start makes an engine of its own. dsn gives its address, through a proxy if there is one; server is nil for a file.
+	start func(t testing.TB) (dsn func(proxy string) string, server *services.Server)
+}
+
+const sqlitePragmas = "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_txlock=immediate"
+
+func sqlEngines() []sqlEngine {
+	return []sqlEngine{
+		{"PostgreSQL", "pgx", sqlstore.Postgres, func(t testing.TB) (func(string) string, *services.Server) {
+			p := services.StartPostgres(t)
+			return p.DSNAt, &p.Server
+		}},
+		{"MariaDB", "mysql", sqlstore.MySQL, func(t testing.TB) (func(string) string, *services.Server) {
+			m := services.StartMariaDB(t)
+			return m.DSNAt, &m.Server
+		}},
+		{"SQLite", "sqlite", sqlstore.SQLite, func(t testing.TB) (func(string) string, *services.Server) {
+			file := filepath.Join(t.TempDir(), "seen.db")
+			return func(string) string { return "file:" + file + sqlitePragmas }, nil
+		}},
+	}
+}
 
 // openSQL opens a pool that is closed at the end of the test.
 func openSQL(t testing.TB, driver, dsn string) *sql.DB {
@@ -38,18 +69,184 @@ func newSQL(t testing.TB, db *sql.DB, d sqlstore.Dialect) *sqlstore.Store {
 	return s
 }
 
-func TestSQLiteIsASeenStore(t *testing.T) {
-	dsn := "file:" + filepath.Join(t.TempDir(), "seen.db") + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_txlock=immediate"
-	db := openSQL(t, "sqlite", dsn)
-	whtest.TestSeenStore(t, func(t testing.TB) core.SeenStore { return newSQL(t, db, sqlstore.SQLite) })
+// TestSQL runs the suite of stores on each engine.
+func TestSQL(t *testing.T) {
+	t.Parallel()
+	for _, e := range sqlEngines() {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			dsn, server := e.start(t)
+			addr := ""
+			if server != nil {
+				addr = server.Addr
+			}
+			db := openSQL(t, e.driver, dsn(addr))
+			whtest.TestSeenStore(t, func(t testing.TB) core.SeenStore { return newSQL(t, db, e.dialect) })
+		})
+	}
 }
 
-func TestPostgresIsASeenStore(t *testing.T) {
-	db := openSQL(t, "pgx", services.StartPostgres(t).DSN())
-	whtest.TestSeenStore(t, func(t testing.TB) core.SeenStore { return newSQL(t, db, sqlstore.Postgres) })
+// TestSQLFaults runs the cases of the suite that need an engine to fail, each with a server and a proxy of its own. A file cannot be cut off; it is
+// opened again.
+func TestSQLFaults(t *testing.T) {
+	t.Parallel()
+	for _, e := range sqlEngines() {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			type parts struct {
+				server *services.Server
+				proxy  *whtest.Proxy
+				dsn    string
+				name   string
+			}
+			made := make(map[core.SeenStore]parts) // the subtests of the suite run one after the other
+			connect := func(t testing.TB, p parts) core.SeenStore {
+				s := sqlstore.New(p.name, openSQL(t, e.driver, p.dsn), e.dialect)
+				if err := s.Migrate(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				made[s] = p
+				return s
+			}
+			open := func(t testing.TB) core.SeenStore {
+				dsn, server := e.start(t)
+				p := parts{server: server, name: namespace(), dsn: dsn("")}
+				if server != nil {
+					p.proxy = whtest.NewProxy(t, server.Addr)
+					p.dsn = dsn(p.proxy.Addr())
+				}
+				return connect(t, p)
+			}
+			options := []whtest.StoreOption{whtest.StoreReopen(func(t testing.TB, s core.SeenStore) core.SeenStore {
+				p := made[s]
+				if p.server != nil {
+					p.server.Kill()
+					p.server.Start()
+				}
+				return connect(t, p)
+			})}
+			if e.dialect != sqlstore.SQLite {
+				options = append(options,
+					whtest.StoreBreak(func(_ testing.TB, s core.SeenStore) func() {
+						p := made[s]
+						p.server.Kill()
+						return p.server.Start
+					}),
+					whtest.StoreLoseReply(func(_ testing.TB, s core.SeenStore) { made[s].proxy.LoseReply() }))
+			}
+			whtest.TestSeenStore(t, open, options...)
+		})
+	}
 }
 
-func TestMariaDBIsASeenStore(t *testing.T) {
-	db := openSQL(t, "mysql", services.StartMariaDB(t).DSN())
-	whtest.TestSeenStore(t, func(t testing.TB) core.SeenStore { return newSQL(t, db, sqlstore.MySQL) })
+// TestSQLBadInput gives a store what goes wrong with databases: each error names the remedy, and nothing is admitted.
+func TestSQLBadInput(t *testing.T) {
+	t.Parallel()
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		p := services.StartPostgres(t)
+		admin := openSQL(t, "pgx", p.DSN())
+		mustExec(t, admin, "CREATE ROLE app LOGIN", "CREATE DATABASE empty")
+		refuse := func(dsn string, reason core.Reason, remedy string) {
+			t.Helper()
+			mustRefuse(t, sqlstore.New(namespace(), openSQL(t, "pgx", dsn), sqlstore.Postgres), reason, remedy)
+		}
+		refuse(p.DSNAt(closedPort(t)), core.ErrStoreUnavailable, "cannot be reached")
+		refuse(p.DSN(), core.ErrStoreUnavailable, "run Migrate, or stores/sqlstore/schema/postgres.sql")
+		newSQL(t, admin, sqlstore.Postgres)
+		refuse(strings.Replace(p.DSN(), "hookonce@", "nobody:pa55@", 1), core.ErrStoreUnavailable, "correct the credentials")
+		refuse(strings.Replace(p.DSN(), "/hookonce?", "/nowhere?", 1), core.ErrStoreUnavailable, "no such database")
+		refuse(strings.Replace(p.DSN(), "hookonce@", "app@", 1), core.ErrStoreUnavailable, "GRANT SELECT, INSERT, UPDATE, DELETE ON hookonce_seen")
+		refuse(p.DSN()+"&default_transaction_read_only=on", core.ErrStoreUnavailable, "connect to the primary")
+		mustCheck(t, sqlstore.New(namespace(), openSQL(t, "pgx", p.DSN()), sqlstore.Postgres))
+		mustCheck(t, sqlstore.New(namespace(), openSQL(t, "pgx", p.DSN()+"&default_transaction_read_only=on"), sqlstore.Postgres), "read-only")
+		mustCheck(t, sqlstore.New(namespace(), openSQL(t, "pgx", p.DSN()+"&synchronous_commit=off"), sqlstore.Postgres), "synchronous_commit is off")
+		mustCheck(t, sqlstore.New(namespace(), openSQL(t, "pgx", strings.Replace(p.DSN(), "/hookonce?", "/empty?", 1)), sqlstore.Postgres), "run Migrate")
+	})
+	t.Run("MariaDB", func(t *testing.T) {
+		t.Parallel()
+		m := services.StartMariaDB(t)
+		admin := openSQL(t, "mysql", m.DSN())
+		mustExec(t, admin, "CREATE USER app@'%'", "GRANT USAGE ON *.* TO app@'%'", "CREATE DATABASE other", "GRANT SELECT ON hookonce.* TO app@'%'")
+		refuse := func(dsn string, reason core.Reason, remedy string) {
+			t.Helper()
+			mustRefuse(t, sqlstore.New(namespace(), openSQL(t, "mysql", dsn), sqlstore.MySQL), reason, remedy)
+		}
+		refuse(m.DSNAt(closedPort(t)), core.ErrStoreUnavailable, "cannot be reached")
+		refuse(m.DSN(), core.ErrStoreUnavailable, "run Migrate, or stores/sqlstore/schema/mysql.sql")
+		newSQL(t, admin, sqlstore.MySQL)
+		refuse(strings.Replace(m.DSN(), "hookonce@", "hookonce:pa55@", 1), core.ErrStoreUnavailable, "correct the credentials")
+		refuse(strings.Replace(m.DSN(), "/hookonce", "/nowhere", 1), core.ErrStoreUnavailable, "no such database")
+		refuse(strings.Replace(m.DSN(), "hookonce@", "app@", 1), core.ErrStoreUnavailable, "GRANT SELECT, INSERT, UPDATE, DELETE ON hookonce_seen")
+		mustExec(t, admin, "GRANT ALL ON hookonce.* TO app@'%'", "SET GLOBAL read_only = 1")
+		refuse(strings.Replace(m.DSN(), "hookonce@", "app@", 1), core.ErrStoreUnavailable, "connect to the primary")
+		mustCheck(t, sqlstore.New(namespace(), admin, sqlstore.MySQL), "read-only replica")
+		mustExec(t, admin, "SET GLOBAL read_only = 0")
+		mustCheck(t, sqlstore.New(namespace(), admin, sqlstore.MySQL))
+	})
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		refuse := func(dsn string, reason core.Reason, remedy string) {
+			t.Helper()
+			mustRefuse(t, sqlstore.New(namespace(), openSQL(t, "sqlite", dsn), sqlstore.SQLite), reason, remedy)
+		}
+		file := "file:" + filepath.Join(dir, "seen.db")
+		refuse("file:"+filepath.Join(dir, "no", "such", "folder.db"), core.ErrStoreUnavailable, "does its folder exist")
+		refuse(file, core.ErrStoreUnavailable, "run Migrate, or stores/sqlstore/schema/sqlite.sql")
+		newSQL(t, openSQL(t, "sqlite", file+sqlitePragmas), sqlstore.SQLite)
+		refuse(file+"?mode=ro", core.ErrStoreUnavailable, "read-only")
+		full := file + sqlitePragmas + "&_pragma=max_page_count(1)"
+		filled := sqlstore.New(namespace(), openSQL(t, "sqlite", full), sqlstore.SQLite)
+		if fill(t, filled) == nil {
+			t.Error("a full database takes everything")
+		}
+		mustRefuse(t, filled, core.ErrStoreFull, "make some, and purge")
+		mustCheck(t, sqlstore.New(namespace(), openSQL(t, "sqlite", file+sqlitePragmas), sqlstore.SQLite))
+		rollback := "file:" + filepath.Join(dir, "rollback.db")
+		newSQL(t, openSQL(t, "sqlite", rollback), sqlstore.SQLite)
+		mustCheck(t, sqlstore.New(namespace(), openSQL(t, "sqlite", rollback), sqlstore.SQLite), "journal_mode = WAL")
+		if err := os.WriteFile(filepath.Join(dir, "text.db"), []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refuse("file:"+filepath.Join(dir, "text.db"), core.ErrStoreUnavailable, "file is not a database")
+	})
+}
+
+// fill claims until the store does not take any more.
+func fill(t *testing.T, s core.SeenStore) error {
+	t.Helper()
+	for i := range 10_000 {
+		key := core.Key{byte(i), byte(i >> 8)}
+		if _, err := s.Swap(t.Context(), key, core.Value{}, core.Value{1}, time.Hour); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mustExec(t *testing.T, db *sql.DB, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// mustCheck expects Check to find these, and nothing else to be said if there are none.
+func mustCheck(t *testing.T, s interface {
+	Check(ctx context.Context) error
+}, findings ...string,
+) {
+	t.Helper()
+	err := s.Check(t.Context())
+	if len(findings) == 0 && err != nil {
+		t.Errorf("Check finds %v", err)
+	}
+	for _, f := range findings {
+		if err == nil || !strings.Contains(err.Error(), f) {
+			t.Errorf("Check finds %v, want %q", err, f)
+		}
+	}
 }

@@ -330,7 +330,7 @@ func (w *world) send() {
 	w.sent[id] = false
 	w.mu.Unlock()
 	// Standard Webhooks' schedule in short: at once, and then in growing steps.
-	pauses := []time.Duration{1200, 2000, 3000, 4000}
+	pauses := []time.Duration{1200 * time.Millisecond, 2 * time.Second, 3 * time.Second, 4 * time.Second}
 	began := time.Now()
 	for i := 0; time.Since(began) < 2*time.Minute; i++ {
 		at := time.Now()
@@ -349,7 +349,7 @@ func (w *world) send() {
 			w.mu.Unlock()
 			return
 		}
-		pause := pauses[min(i, len(pauses)-1)] * time.Millisecond
+		pause := pauses[min(i, len(pauses)-1)]
 		time.Sleep(pause + rand.N(pause/4))
 	}
 }

@@ -174,17 +174,23 @@ func (c *committer) close() {
 	if c == nil {
 		return
 	}
-	for _, st := range c.prepared.stmts {
-		_ = st.Close()
-	}
+	c.closeStatements()
 	_ = c.conn.Close()
 }
 
 // abandon rolls back what an error left open. Where there is nothing to roll back, or that fails too, the connection is not used
-// again.
+// again. Its statements are closed before it: a driver may not survive the opposite order.
 func (c *committer) abandon() {
+	c.closeStatements()
 	if _, err := c.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
 		_ = c.conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
-	c.close()
+	_ = c.conn.Close()
+}
+
+func (c *committer) closeStatements() {
+	for _, st := range c.prepared.stmts {
+		_ = st.Close()
+	}
+	c.prepared.stmts = nil
 }
