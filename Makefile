@@ -16,6 +16,8 @@ VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 test: services   ## all tests, those with real servers as well
 	go test ./...
 	@.ci/modules go test -count=1 ./...
+	@echo "== integration: the oldest go-redis that is supported"
+	cd integration && go test -modfile=go-redis-9.7.mod -count=1 -run Redis .
 
 services:        ## installs the servers that the tests start, where that is possible
 	@.ci/services

@@ -44,3 +44,11 @@ func mustRefuse(t *testing.T, store core.SeenStore, reason core.Reason, remedy s
 func remember(into *core.Event) func(context.Context, core.Event) {
 	return func(_ context.Context, e core.Event) { *into = e }
 }
+
+// mustSay expects an error that names the remedy.
+func mustSay(t *testing.T, err error, remedy string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), remedy) {
+		t.Errorf("error %v, want one that says %q", err, remedy)
+	}
+}

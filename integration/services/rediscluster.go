@@ -1,0 +1,122 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// StartRedisCluster starts a cluster of three nodes without replicas and returns their addresses.
+func StartRedisCluster(t testing.TB) []string {
+	t.Helper()
+	cli := find(t, "redis-cli", "redis-server")
+	var addrs []string
+	for range 3 {
+		addrs = append(addrs, startRedis(t, clusterPort(t), "--cluster-enabled", "yes").Addr)
+	}
+	run(t, exec.Command(cli, append(append([]string{"--cluster", "create"}, addrs...), "--cluster-yes")...))
+	for _, addr := range addrs {
+		waitFor(t, func() error {
+			if info := redisCLI(t, addr, "CLUSTER", "INFO"); !strings.Contains(info, "cluster_state:ok") {
+				return errors.New("the cluster is not ready: " + info)
+			}
+			return nil
+		})
+	}
+	return addrs
+}
+
+// clusterPort is a free port whose bus port, ten thousand higher, there is and is free as well.
+func clusterPort(t testing.TB) int {
+	t.Helper()
+	for range 100 {
+		port := freePort(t)
+		if port > 55535 {
+			continue
+		}
+		if l, err := net.Listen("tcp", address(port+10000)); err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free for a cluster")
+	return 0
+}
+
+// Sentinel watches a Redis primary and its replica.
+type Sentinel struct {
+	Server
+
+	// Primary is the server that was the primary at first, Replica the other.
+	Primary, Replica *Redis
+}
+
+// SentinelName is what the primary is called.
+const SentinelName = "hookonce"
+
+// StartSentinel starts a primary, a replica and a sentinel, which makes the replica the primary half a second after the primary went away.
+func StartSentinel(t testing.TB) *Sentinel {
+	t.Helper()
+	program := find(t, "redis-server", "redis-server")
+	s := &Sentinel{Primary: StartRedis(t)}
+	host, port, _ := net.SplitHostPort(s.Primary.Addr)
+	s.Replica = StartRedis(t, "--replicaof", host+" "+port)
+	waitFor(t, func() error {
+		if info := redisCLI(t, s.Replica.Addr, "INFO", "replication"); !strings.Contains(info, "master_link_status:up") {
+			return errors.New("the replica is not connected")
+		}
+		return nil
+	})
+	dir, own := folder(t), freePort(t)
+	file := filepath.Join(dir, "sentinel.conf")
+	settings := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %[3]s %[4]s %[5]s 1\n"+
+		"sentinel down-after-milliseconds %[3]s 500\nsentinel failover-timeout %[3]s 5000\n", own, dir, SentinelName, host, port)
+	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Server = Server{
+		Addr: address(own), name: "redis-sentinel", stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
+		command: func() *exec.Cmd { return exec.Command(program, file, "--sentinel") },
+	}
+	s.ready = func(ctx context.Context) error { return pingRedis(ctx, s.Addr) }
+	launch(t, &s.Server)
+	waitFor(t, func() error { // it must know the replica before it can promote it
+		if info := redisCLI(t, s.Addr, "INFO", "sentinel"); !strings.Contains(info, "slaves=1") {
+			return errors.New("the sentinel does not know the replica: " + info)
+		}
+		return nil
+	})
+	return s
+}
+
+// redisCLI returns what the server answers.
+func redisCLI(t testing.TB, addr string, args ...string) string {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(addr)
+	out, err := exec.Command(find(t, "redis-cli", "redis-server"), append([]string{"-h", host, "-p", port}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("redis-cli %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// waitFor asks until there is no error, for half a minute.
+func waitFor(t testing.TB, ask func() error) {
+	t.Helper()
+	var err error
+	for range 600 {
+		if err = ask(); err == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal(err)
+}
