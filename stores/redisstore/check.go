@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// ErrNotSeen is wrapped by what [Store.Check] says of a setting that the server does not show to this user, as managed
+// ErrNotSeen is wrapped by the error of [Store.Check] if nothing is known to be wrong, but the server does not show a setting to this user, as managed
 // services do: look it up by hand.
 var ErrNotSeen = errors.New("cannot be looked at")
 
 // Check looks at the server: that it answers and runs the script, is no read-only replica, evicts nothing, and keeps its data over a restart.
-// It returns all that is wrong, each with its remedy, and nil if nothing is. Where a setting cannot be looked at the error wraps
-// [ErrNotSeen]. Call it when the program starts, with a ctx that ends. In a cluster it sees one node, which the client chooses.
+// It returns all that is wrong, each with its remedy, and nil if nothing is; see [ErrNotSeen] for the case between. Call it when the program
+// starts, with a ctx that ends. In a cluster it sees one node, which the client chooses.
 //
 // It cannot see how a failover is done, nor what a proxy in front does.
 func (s *Store) Check(ctx context.Context) error {
@@ -31,42 +31,38 @@ func (s *Store) Check(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("redisstore: INFO %w; look by hand whether maxmemory-policy is noeviction and appendonly is yes: %w", ErrNotSeen, explain(err))
 	}
-	var wrong []error
+	var wrong, unseen []error
 	if role := info["role"]; role != "" && role != "master" {
 		wrong = append(wrong, fmt.Errorf("redisstore: the server's role is %s: connect to the primary, through Sentinel or a cluster client if it can change", role))
 	}
 	switch policy := info["maxmemory_policy"]; policy {
 	case "noeviction":
 	case "":
-		wrong = append(wrong, fmt.Errorf("redisstore: maxmemory-policy %w; look by hand whether it is noeviction", ErrNotSeen))
+		unseen = append(unseen, fmt.Errorf("redisstore: maxmemory-policy %w; look by hand whether it is noeviction", ErrNotSeen))
 	default:
 		wrong = append(wrong, fmt.Errorf("redisstore: maxmemory-policy is %s: a full server drops records, and their messages can be replayed: "+
 			"run CONFIG SET maxmemory-policy noeviction and put it into the server's configuration", policy))
 	}
-	if err := s.checkPersistence(ctx, info["aof_enabled"]); err != nil {
-		wrong = append(wrong, err)
+	switch info["aof_enabled"] {
+	case "1":
+	case "":
+		unseen = append(unseen, fmt.Errorf("redisstore: persistence %w; look by hand whether appendonly is yes", ErrNotSeen))
+	default:
+		wrong = append(wrong, fmt.Errorf("redisstore: appendonly is no, and the server %s, and those messages can be "+
+			"replayed: run CONFIG SET appendonly yes and put it into the server's configuration", s.saves(ctx)))
 	}
-	return errors.Join(wrong...)
+	if len(wrong) > 0 {
+		return errors.Join(wrong...)
+	}
+	return errors.Join(unseen...)
 }
 
-func (s *Store) checkPersistence(ctx context.Context, aof string) error {
-	switch aof {
-	case "1":
-		return nil
-	case "":
-		return fmt.Errorf("redisstore: persistence %w; look by hand whether appendonly is yes", ErrNotSeen)
+// saves says what a restart forgets of a server that keeps no log.
+func (s *Store) saves(ctx context.Context) string {
+	if save, err := s.config(ctx, "save"); err == nil && save == "" {
+		return "saves nothing: a restart forgets all records"
 	}
-	save, err := s.config(ctx, "save")
-	switch {
-	case err != nil:
-		return fmt.Errorf("redisstore: appendonly is no, and whether the server saves snapshots %w; set appendonly yes: %w", ErrNotSeen, explain(err))
-	case save == "":
-		return errors.New("redisstore: the server saves nothing: a restart forgets all records, and their messages can be replayed: " +
-			"run CONFIG SET appendonly yes and put it into the server's configuration")
-	default:
-		return errors.New("redisstore: the server saves snapshots only: a restart forgets what came after the last one, and those messages can be " +
-			"replayed: run CONFIG SET appendonly yes and put it into the server's configuration")
-	}
+	return "saves snapshots only: a restart forgets what came after the last one"
 }
 
 // info is the server's INFO, by name.
