@@ -107,7 +107,7 @@ func retry(ctx context.Context, do func() error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
+			return fmt.Errorf("%w: %w", ctx.Err(), err) // on one line, for logs
 		case <-time.After(pause):
 		}
 	}
