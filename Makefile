@@ -15,7 +15,7 @@ VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 
 test: services   ## all tests, those with real servers as well
 	go test ./...
-	@.ci/modules go test -count=1 ./...
+	@.ci/modules go test -p 1 -count=1 ./... # they start servers and time them: one package at a time
 	@echo "== integration: the oldest go-redis that is supported"
 	cd integration && go test -modfile=go-redis-9.7.mod -count=1 -run Redis .
 

@@ -68,7 +68,8 @@ func StartMariaDB(t testing.TB, settings ...string) *MariaDB {
 	dir, port := folder(t), freePort(t)
 	as := unprivileged(t, dir)
 	data, first := filepath.Join(dir, "data"), filepath.Join(dir, "first.sql")
-	setUp := exec.Command(install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
+	setUp := exec.Command(install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db",
+		"--tmpdir="+dir) // one that starts removes what it finds in there
 	setUp.SysProcAttr, setUp.Dir = as(), dir
 	run(t, setUp)
 	const accounts = "CREATE DATABASE IF NOT EXISTS hookonce;\nCREATE USER IF NOT EXISTS hookonce@'%';\nGRANT ALL ON *.* TO hookonce@'%' WITH GRANT OPTION;\n"
@@ -77,7 +78,7 @@ func StartMariaDB(t testing.TB, settings ...string) *MariaDB {
 	}
 	args := []string{
 		"--no-defaults", "--datadir=" + data, "--port=" + strconv.Itoa(port), "--bind-address=127.0.0.1",
-		"--socket=" + filepath.Join(dir, "socket"), "--skip-name-resolve", "--init-file=" + first, "--max-connections=200",
+		"--tmpdir=" + dir, "--socket=" + filepath.Join(dir, "socket"), "--skip-name-resolve", "--init-file=" + first, "--max-connections=200",
 	}
 	for _, s := range settings {
 		args = append(args, "--"+s)
