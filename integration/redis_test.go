@@ -198,6 +198,7 @@ func TestRedisCheck(t *testing.T) {
 		{"one that evicts", []string{"--maxmemory-policy", "allkeys-lru"}, []string{"maxmemory-policy is allkeys-lru", "CONFIG SET maxmemory-policy noeviction"}},
 		{"one that saves nothing", []string{"--appendonly", "no"}, []string{"saves nothing", "appendonly yes"}},
 		{"one that saves snapshots only", []string{"--appendonly", "no", "--save", "60 1"}, []string{"snapshots only"}},
+		{"a full server", []string{"--maxmemory", "1mb", "--maxmemory-policy", "noeviction"}, []string{"raise maxmemory"}},
 		{"a replica", []string{"--replicaof", "127.0.0.1 1"}, []string{"role is slave", "connect to the primary"}},
 		{"several mistakes at once", []string{"--appendonly", "no", "--maxmemory-policy", "volatile-ttl"}, []string{"volatile-ttl", "saves nothing"}},
 	}
@@ -223,6 +224,28 @@ func TestRedisCheck(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a user with the documented rights, and with one less", func(t *testing.T) {
+		t.Parallel()
+		server := services.StartRedis(t)
+		admin := goRedis(t, server.Addr)
+		client := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "app", Password: "pw"})
+		t.Cleanup(func() { client.Close() })
+		rights := []any{"+eval", "+evalsha", "+get", "+set"}
+		for less := -1; less < len(rights); less++ {
+			rules := append([]any{"ACL", "SETUSER", "app", "reset", "on", ">pw", "~orders:*", "+info", "+config|get"}, rights...)
+			if less >= 0 {
+				rules = append(rules, "-"+fmt.Sprint(rights[less])[1:])
+			}
+			admin.Do(t.Context(), "SCRIPT", "FLUSH")
+			if err := admin.Do(t.Context(), rules...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			err := redisstore.New("orders", client.Do).Check(t.Context())
+			if less < 0 && err != nil || less >= 0 && (err == nil || !strings.Contains(err.Error(), "+eval +evalsha +get +set")) {
+				t.Errorf("%v: %v", rules, err)
+			}
+		}
+	})
 	t.Run("a user who may not look", func(t *testing.T) {
 		t.Parallel()
 		server := services.StartRedis(t)

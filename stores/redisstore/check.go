@@ -11,7 +11,7 @@ import (
 // services do: look it up by hand.
 var ErrNotSeen = errors.New("cannot be looked at")
 
-// Check looks at the server: that it answers and runs the script, is no read-only replica, evicts nothing, and keeps its data over a restart.
+// Check looks at the server: that it answers and lets this user claim, is no read-only replica, evicts nothing, and keeps its data over a restart.
 // It returns all that is wrong, each with its remedy, and nil if nothing is; see [ErrNotSeen] for the case between. Call it when the program
 // starts, with a ctx that ends. In a cluster it sees one node, which the client chooses.
 //
@@ -23,15 +23,21 @@ func (s *Store) Check(ctx context.Context) error {
 	if err := checkNamespace(s.namespace); err != nil {
 		return err
 	}
-	// A swap from a record that never was: it reads and writes nothing.
-	if _, err := s.ask(ctx, s.namespace+":check", "never", "never again", "1"); err != nil {
-		return explain(err)
+	var wrong, unseen []error
+	// A swap from a record that never was reads; a claim, of a key that no message has and for a millisecond, writes.
+	for _, old := range []string{"never", ""} {
+		if _, err := s.ask(ctx, s.namespace+":check", old, "check", "1"); err != nil {
+			wrong = append(wrong, explain(err))
+			break
+		}
 	}
 	info, err := s.info(ctx)
+	if err != nil && len(wrong) > 0 {
+		return errors.Join(wrong...)
+	}
 	if err != nil {
 		return fmt.Errorf("redisstore: INFO %w; look by hand whether maxmemory-policy is noeviction and appendonly is yes: %w", ErrNotSeen, explain(err))
 	}
-	var wrong, unseen []error
 	if role := info["role"]; role != "" && role != "master" {
 		wrong = append(wrong, fmt.Errorf("redisstore: the server's role is %s: connect to the primary, through Sentinel or a cluster client if it can change", role))
 	}

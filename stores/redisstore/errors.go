@@ -10,14 +10,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// remedies are for the errors that Redis and Valkey give, by the word that each begins with.
+// remedies are for the errors that Redis and Valkey give, by their code: the first word, unless the client or the script puts
+// something in front.
 func remedies() []struct{ word, remedy string } {
 	return []struct{ word, remedy string }{
 		{"OOM", "the server is full: raise maxmemory, or shorten core.Config.Remember"},
 		{"READONLY", "this is a read-only replica: connect to the primary, through Sentinel or a cluster client if it can change"},
 		{"NOAUTH", "the server asks for a password: give the client one"},
 		{"WRONGPASS", "the server does not accept the client's user name or password"},
-		{"NOPERM", "the user's ACL forbids it: it needs +eval +evalsha on the keys of the namespace"},
+		{"NOPERM", "the user's ACL forbids it: it needs +eval +evalsha +get +set on the keys of the namespace"},
 		{"MISCONF", "the server cannot save to its disk and refuses to write: look at the disk and the server's log"},
 		{"LOADING", "the server is reading its data after a start: it will be ready soon"},
 		{"MASTERDOWN", "the replica has lost its primary: connect to the primary"},
@@ -26,21 +27,17 @@ func remedies() []struct{ word, remedy string } {
 		{"ASK", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
 		{"NOREPLICAS", "too few replicas are connected: see min-replicas-to-write"},
 		{"WRONGTYPE", "a key of this namespace belongs to something else: give the store a namespace that nothing else writes to"},
-		{"unknown command", "the server has no scripts: it must be Redis or Valkey with EVAL and EVALSHA"},
 	}
 }
 
 // explain adds to an error of client or server what to do about it. The cause stays in the chain.
 func explain(err error) error {
-	text := err.Error()
-	for _, r := range remedies() {
-		if !strings.Contains(text, r.word) {
-			continue
-		}
-		if r.word == "OOM" {
-			return fmt.Errorf("redisstore: %s: %w: %w", r.remedy, core.ErrStoreFull, err)
-		}
-		return fmt.Errorf("redisstore: %s: %w", r.remedy, err)
+	word, remedy := lookUp(err.Error())
+	if word == "OOM" {
+		return fmt.Errorf("redisstore: %s: %w: %w", remedy, core.ErrStoreFull, err)
+	}
+	if remedy != "" {
+		return fmt.Errorf("redisstore: %s: %w", remedy, err)
 	}
 	var unreachable net.Error
 	switch {
@@ -52,4 +49,23 @@ func explain(err error) error {
 	default:
 		return fmt.Errorf("redisstore: %w", err)
 	}
+}
+
+// lookUp finds a code as a word of its own: the host TASKS is no ASK.
+func lookUp(text string) (word, remedy string) {
+	switch {
+	case strings.Contains(text, "unknown command"):
+		return "", "the server has no scripts: it must be Redis or Valkey with EVAL and EVALSHA"
+	case strings.Contains(text, "The user executing the script can't"): // since Redis 7, in place of NOPERM
+		text = "NOPERM"
+	}
+	for word := range strings.FieldsSeq(text) {
+		word = strings.Trim(word, "-:")
+		for _, r := range remedies() {
+			if r.word == word {
+				return r.word, r.remedy
+			}
+		}
+	}
+	return "", ""
 }

@@ -14,7 +14,7 @@
 //     message. With noeviction a full server refuses new messages, and their senders are told to come back.
 //   - appendonly yes, with appendfsync everysec or always. Otherwise a restart forgets what came after the last snapshot.
 //     A SIGKILL loses nothing then; a power failure loses what everysec had not written, a second at most.
-//   - An ACL user needs: +eval +evalsha, and for Check +info +config|get, on the keys of the namespace: ~orders:*
+//   - An ACL user needs: +eval +evalsha +get +set, and for Check +info +config|get, on the keys of the namespace: ~orders:*
 //
 // # What is not protected
 //
@@ -138,8 +138,14 @@ func (s *Store) send(ctx context.Context, args ...any) (any, error) {
 	}
 	answered := make(chan result, 1)
 	go func() {
-		reply, err := s.do(ctx, args...)
-		answered <- result{reply, err}
+		var r result
+		defer func() {
+			if p := recover(); p != nil { // here it would end the program, in the caller's goroutine only the request
+				r.err = fmt.Errorf("the client panicked: %v", p)
+			}
+			answered <- r
+		}()
+		r.reply, r.err = s.do(ctx, args...)
 	}()
 	select {
 	case r := <-answered:
