@@ -22,6 +22,9 @@
 // acknowledged may be missing, and their messages may run again. FLUSHALL, and a snapshot restored, forget likewise. Where that must
 // not happen, commit the message in the transaction of its effect: package sqlstore.
 //
+// A server that fills up while a handler runs refuses the record of its success as well: once there is room again, the sender's next
+// attempt runs the handler a second time.
+//
 // # Memory
 //
 // A message costs about 210 bytes for [core.Config.Remember], 25 hours by default; Redis itself removes it then.
@@ -65,7 +68,7 @@ func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, e
 }
 
 // Bind is called by [core.New]. It reports a store that was made wrongly, and one that already serves a verifier of the
-// same scheme and source.
+// same scheme and source. Two stores made with one namespace it cannot tell from two processes that share it.
 func (s *Store) Bind(owner string) error {
 	if s.owners == nil || s.do == nil {
 		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")

@@ -40,7 +40,7 @@ func New(namespace string, db *sql.DB, d Dialect) *Store {
 }
 
 // Bind is called by [core.New]. It reports a store that was made wrongly, and one that already serves a verifier of the
-// same scheme and source.
+// same scheme and source. Two stores made with one namespace it cannot tell from two processes that share it.
 func (s *Store) Bind(owner string) error {
 	if err := s.mistake(); err != nil {
 		return err
