@@ -18,6 +18,9 @@ test: services   ## all tests, those with real servers as well
 	@.ci/modules go test -p 1 -count=1 ./... # they start servers and time them: one package at a time
 	@echo "== integration: the oldest go-redis that is supported"
 	cd integration && go test -modfile=go-redis-9.7.mod -count=1 -run Redis .
+	@echo "== integration: Valkey in the place of Redis"
+	@if command -v valkey-server >/dev/null; then cd integration && HOOKONCE_REDIS=valkey go test -count=1 -run Redis .; \
+	else echo "valkey-server is not installed, and Debian's backports cannot be reached: skipped"; fi
 
 services:        ## installs the servers that the tests start, where that is possible
 	@.ci/services

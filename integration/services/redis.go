@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -12,10 +13,20 @@ import (
 	"testing"
 )
 
-// Redis is a running redis-server.
+// Engine is the environment variable that makes valkey of every Redis here.
+const Engine = "HOOKONCE_REDIS"
+
+func engine() string {
+	if name := os.Getenv(Engine); name != "" {
+		return name
+	}
+	return "redis"
+}
+
+// Redis is a running redis-server or valkey-server.
 type Redis struct{ Server }
 
-// StartRedis starts a redis-server that writes every command to its disk before it answers, so that Kill and Start lose
+// StartRedis starts a server that writes every command to its disk before it answers, so that Kill and Start lose
 // nothing. args are added to its command line and win over the defaults: "--appendonly", "no".
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
@@ -24,14 +35,14 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 
 func startRedis(t testing.TB, port int, args ...string) *Redis {
 	t.Helper()
-	program := find(t, "redis-server", "redis-server")
+	program := find(t, engine()+"-server", engine()+"-server")
 	dir := folder(t)
 	all := append([]string{
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", dir, "--daemonize", "no",
 		"--save", "", "--appendonly", "yes", "--appendfsync", "always",
 	}, args...)
 	r := &Redis{Server{
-		Addr: address(port), name: "redis-server", stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
+		Addr: address(port), name: engine() + "-server", stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
 		command: func() *exec.Cmd { return exec.Command(program, all...) },
 	}}
 	r.ready = func(ctx context.Context) error { return pingRedis(ctx, r.Addr) }

@@ -17,7 +17,7 @@ import (
 // StartRedisCluster starts a cluster of three nodes without replicas and returns their addresses.
 func StartRedisCluster(t testing.TB) []string {
 	t.Helper()
-	cli := find(t, "redis-cli", "redis-server")
+	cli := find(t, engine()+"-cli", engine()+"-server")
 	var addrs []string
 	for range 3 {
 		addrs = append(addrs, startRedis(t, clusterPort(t), "--cluster-enabled", "yes").Addr)
@@ -65,7 +65,7 @@ const SentinelName = "hookonce"
 // StartSentinel starts a primary, a replica and a sentinel, which makes the replica the primary half a second after the primary went away.
 func StartSentinel(t testing.TB) *Sentinel {
 	t.Helper()
-	program := find(t, "redis-server", "redis-server")
+	program := find(t, engine()+"-server", engine()+"-server")
 	s := &Sentinel{Primary: StartRedis(t)}
 	host, port, _ := net.SplitHostPort(s.Primary.Addr)
 	s.Replica = StartRedis(t, "--replicaof", host+" "+port)
@@ -101,7 +101,7 @@ func StartSentinel(t testing.TB) *Sentinel {
 func redisCLI(t testing.TB, addr string, args ...string) string {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(addr)
-	out, err := exec.Command(find(t, "redis-cli", "redis-server"), append([]string{"-h", host, "-p", port}, args...)...).CombinedOutput()
+	out, err := exec.Command(find(t, engine()+"-cli", engine()+"-server"), append([]string{"-h", host, "-p", port}, args...)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("redis-cli %s: %v\n%s", strings.Join(args, " "), err, out)
 	}

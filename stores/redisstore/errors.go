@@ -56,7 +56,8 @@ func lookUp(text string) (word, remedy string) {
 	switch {
 	case strings.Contains(text, "unknown command"):
 		return "", "the server has no scripts: it must be Redis or Valkey with EVAL and EVALSHA"
-	case strings.Contains(text, "The user executing the script can't"): // since Redis 7, in place of NOPERM
+	case strings.Contains(text, "The user executing the script can't"), // Redis 7, in place of NOPERM
+		strings.Contains(text, "ACL failure in script"): // Valkey
 		text = "NOPERM"
 	}
 	for word := range strings.FieldsSeq(text) {
