@@ -31,6 +31,8 @@ func Commit(ctx context.Context, s SeenStore) error {
 	switch {
 	case isNil(s):
 		return refuse(ErrMisconfigured, "core.Commit was given no store: pass the verifier's, bound to the transaction, as in store.Tx(tx)", nil)
+	case d != nil && d.message.Replayable:
+		return refuse(ErrMisconfigured, "core.Commit: the scheme "+d.message.Scheme+" identifies no message, so there is none to record as handled", nil)
 	case d != nil && d.admitted:
 		return d.v.claims.commitIn(ctx, s, d.claim)
 	case d != nil && d.v.cfg.DangerouslyReportOnly:

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,8 @@ import (
 type Config struct {
 	// Scheme says how the sender signs. Default: [StandardWebhooks].
 	Scheme Scheme
-	// Past and Future are how far a timestamp may lie before and after now. Default: 5 minutes each.
+	// Past and Future are how far a timestamp may lie before and after now. Default: what the scheme prescribes (see
+	// [Windower]), else 5 minutes each.
 	Past, Future time.Duration
 	// Skew is how far the clocks of the nodes that share a store may be apart. Default: 5 seconds.
 	Skew time.Duration
@@ -67,13 +69,18 @@ func (c *Config) withDefaults() (Config, []error) {
 		}
 		cfg.Scheme = StandardWebhooks{}
 	}
+	past, future := 5*time.Minute, 5*time.Minute
+	if w, ok := cfg.Scheme.(Windower); ok {
+		p, f := w.Window()
+		past, future = cmp.Or(p, past), cmp.Or(f, future)
+	}
 	for _, d := range []struct {
 		name     string
 		value    *time.Duration
 		fallback time.Duration
 	}{
-		{"Past", &cfg.Past, 5 * time.Minute},
-		{"Future", &cfg.Future, 5 * time.Minute},
+		{"Past", &cfg.Past, past},
+		{"Future", &cfg.Future, future},
 		{"Skew", &cfg.Skew, 5 * time.Second},
 		{"BodyTimeout", &cfg.BodyTimeout, 10 * time.Second},
 		{"Lease", &cfg.Lease, time.Minute},

@@ -60,9 +60,14 @@ func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Deli
 	return d
 }
 
-// admit is the pipeline. An answer without an error is a challenge's.
+// admit is the pipeline. An answer without an error is that of a challenge or handshake.
 func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyReader) error {
 	v := d.v
+	if h, ok := v.scheme.(Handshaker); ok {
+		if d.answer = h.Handshake(r); d.answer != nil {
+			return nil
+		}
+	}
 	// 1. Headers and 2. window: no byte of the body is read for what they refuse.
 	if err := v.readHeader(r, a, v.cfg.Clock()); err != nil {
 		return err
@@ -96,7 +101,7 @@ func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyR
 		return err
 	}
 	if c, ok := v.scheme.(Challenger); ok {
-		if d.answer = c.Challenge(r, &d.message, key); d.answer != nil {
+		if d.answer = c.Challenge(d.outer, r, &d.message, key); d.answer != nil {
 			return nil
 		}
 	}
@@ -107,6 +112,10 @@ func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyR
 }
 
 func (d *Delivery) claimMessage(a *Attempt) error {
+	if d.message.Replayable {
+		d.admitted = true
+		return nil
+	}
 	var stamp int64
 	if !d.message.Timestamp.IsZero() {
 		stamp = d.message.Timestamp.UnixMilli()
@@ -190,9 +199,11 @@ func (d *Delivery) Settle(status int) int {
 func (v *Verifier) settle(ctx context.Context, cl claim, status int) (Reason, error) {
 	success := 200 <= status && status <= 299
 	var err error
-	if success {
+	switch {
+	case cl.rec.state == 0: // never claimed
+	case success:
 		err = v.claims.commit(ctx, cl, status)
-	} else {
+	default:
 		err = v.claims.release(ctx, cl)
 	}
 	switch {

@@ -245,7 +245,7 @@ func (p panicking) ReadBody(r *Request, a *Attempt) error {
 	return p.StandardWebhooks.ReadBody(r, a)
 }
 
-func (p panicking) Challenge(*Request, *Message, VerifyKey) *Answer {
+func (p panicking) Challenge(context.Context, *Request, *Message, VerifyKey) *Answer {
 	if p.challenge {
 		panic("scheme")
 	}

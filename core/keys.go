@@ -167,7 +167,11 @@ func (k *Keys) ringFor(v *Verifier) (*keyring, error) {
 // parseKey refuses what is wrong under every scheme, then asks the scheme.
 func parseKey(s Scheme, secret Secret) (VerifyKey, error) {
 	text := secret.Reveal()
-	if err := checkSecretText(text); err != nil {
+	free := false
+	if f, ok := s.(FreeTexter); ok {
+		free = f.FreeText()
+	}
+	if err := checkSecretText(text, free); err != nil {
 		return nil, err
 	}
 	if !secret.NotAfter.IsZero() && !secret.NotBefore.IsZero() && !secret.NotBefore.Before(secret.NotAfter) {
@@ -176,11 +180,17 @@ func parseKey(s Scheme, secret Secret) (VerifyKey, error) {
 	return s.ParseKey(text)
 }
 
-func checkSecretText(text string) error {
+// checkSecretText finds what happens to secrets on their way into a program. free allows white space inside, as in a
+// phrase that somebody chose.
+func checkSecretText(text string, free bool) error {
+	inner := text
+	if free {
+		inner = strings.ReplaceAll(strings.Trim(text, " "), " ", "")
+	}
 	switch {
 	case text == "":
 		return errors.New("empty: is the environment variable set?")
-	case strings.ContainsFunc(text, unicode.IsSpace):
+	case strings.ContainsFunc(inner, unicode.IsSpace), strings.TrimSpace(text) != text:
 		return errors.New("white space or a newline inside or around it: trim it where it is read; " +
 			"a variable with several secrets is core.Secrets(strings.Fields(v)...)")
 	case strings.ContainsFunc(text, unicode.IsControl):
@@ -201,7 +211,7 @@ func isPlaceholder(text string) bool {
 		t = strings.TrimPrefix(t, prefix)
 	}
 	switch strings.NewReplacer("-", "", "_", "").Replace(t) {
-	case "", "changeme", "changeit", "secret", "mysecret", "yoursecret", "yoursecrethere", "yourwebhooksecret", "webhooksecret", "password",
+	case "", "changeme", "changeit", "secret", "mysecret", "yoursecret", "yoursecrethere", "yourwebhooksecret", "password",
 		"placeholder", "todo", "fixme", "test", "example", "dummy", "foo", "none", "null", "nil", "undefined", "replaceme":
 		return true
 	}

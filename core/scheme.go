@@ -41,6 +41,10 @@ const (
 	StampedOnce
 	// StampedEachAttempt: the sender stamps and signs every attempt anew.
 	StampedEachAttempt
+	// NotIdentified: nothing signed tells one message from another, since nothing is signed at all or honest messages are
+	// the same bytes. Such a message is never claimed: the handler runs for each attempt, and for each replay. Only schemes
+	// whose name says so have it.
+	NotIdentified
 )
 
 // Scheme describes how one kind of sender signs. It finds the parts; this package compares, hashes, bounds and claims, so a
@@ -67,9 +71,34 @@ type Scheme interface {
 
 // Challenger is an optional method of a [Scheme] whose sender asks an endpoint to prove itself with a signed message.
 // Challenge is called after verification, before the claim; a non-nil answer is sent, and neither handler nor store
-// sees the message. key is the one that matched.
+// sees the message. key is the one that matched. ctx has the values of the request's context and no end: bound what you do.
 type Challenger interface {
-	Challenge(r *Request, m *Message, key VerifyKey) *Answer
+	Challenge(ctx context.Context, r *Request, m *Message, key VerifyKey) *Answer
+}
+
+// Handshaker is an optional method of a [Scheme] whose sender asks an endpoint to prove itself before it signs anything.
+// Handshake is called before all else and without the body. A non-nil answer is sent, and nothing is looked up, read or
+// claimed. Anybody may send such a request: the answer must be no secret, never make one out of r, and be of a type that
+// no browser runs.
+type Handshaker interface {
+	Handshake(r *Request) *Answer
+}
+
+// Windower is an optional method of a [Scheme] whose sender prescribes a window of its own: the defaults of [Config.Past]
+// and [Config.Future]. Zero: the usual ones.
+type Windower interface {
+	Window() (past, future time.Duration)
+}
+
+// Validator is an optional method of a [Scheme] that was made from settings: [New] reports what is wrong with them.
+type Validator interface {
+	Validate() error
+}
+
+// FreeTexter is an optional method of a [Scheme] whose secrets may be any text, as people choose it: white space inside one
+// is then no mistake.
+type FreeTexter interface {
+	FreeText() bool
 }
 
 // VerifyKey checks signatures with one key. It is safe for concurrent use.

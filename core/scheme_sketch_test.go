@@ -314,7 +314,7 @@ func (k *certKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 type slack struct{ stripe }
 
 func (slack) Name() string { return "slack" }
-func (slack) Challenge(r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
+func (slack) Challenge(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
 	var event struct {
 		Type      string `json:"type"`
 		Challenge string `json:"challenge"`

@@ -49,7 +49,7 @@ func NewSigner(secrets ...string) (*Signer, error) {
 }
 
 func parseSignKey(text string) (signKey, error) {
-	if err := checkSecretText(text); err != nil {
+	if err := checkSecretText(text, false); err != nil {
 		return nil, err
 	}
 	kind, raw, err := parseStandardKey(text)

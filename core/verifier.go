@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,9 +32,18 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys}
 
 	owner := cfg.Scheme.Name() + " of every source"
-	if isNil(keys) {
+	var unusable error
+	if s, ok := cfg.Scheme.(Validator); ok {
+		unusable = s.Validate()
+	}
+	if unusable != nil {
+		mistakes = append(mistakes, fmt.Errorf("Config.Scheme, %s: %w", cfg.Scheme.Name(), unusable))
+	}
+	static, ok := keys.(*Keys)
+	switch {
+	case isNil(keys):
 		mistakes = append(mistakes, errors.New("no keys: pass core.Secrets(...) or a KeySource"))
-	} else if static, ok := keys.(*Keys); ok {
+	case ok && unusable == nil:
 		ring, err := static.ringFor(v)
 		if err != nil {
 			mistakes = append(mistakes, err)
@@ -101,6 +111,8 @@ type Message struct {
 	BodySigned bool
 	// Scheme, Source and KeyID say which scheme, whose keys and which of them verified the message.
 	Scheme, Source, KeyID string
+	// Replayable says that nothing signed identifies the message (see [NotIdentified]): this may be a retry, or a replay.
+	Replayable bool
 	// Generation grows with each admission of the message: a fencing token for effects outside. Zero from [Verifier.Verify].
 	Generation uint32
 }
@@ -229,7 +241,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lo
 	if err := v.checkParts(a, now); err != nil {
 		return nil, err
 	}
-	if v.cfg.Scheme.Stamping() != NotStamped && a.Timestamp.IsZero() {
+	if stamped(v.scheme) && a.Timestamp.IsZero() {
 		return nil, refuse(ErrMalformed, "the scheme stamps its messages, but this one has no timestamp", nil)
 	}
 	matched := -1
@@ -249,10 +261,13 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lo
 	}
 	*m = Message{
 		ID: a.ID, IDSigned: a.IDSigned, Timestamp: a.Timestamp, Body: r.Body, BodySigned: a.BodySigned,
+		Replayable: v.scheme.Stamping() == NotIdentified,
 		Scheme: v.scheme.Name(), Source: k.source, KeyID: k.ring.keys[matched].id,
 	}
 	return k.ring.keys[matched].key, nil
 }
+
+func stamped(s Scheme) bool { return s.Stamping() == StampedOnce || s.Stamping() == StampedEachAttempt }
 
 // replayKey names the message in the store. It is derived from signed material alone, so nothing that an attacker can vary makes
 // another key; and not from the key that matched, because stripping one of two signatures would change that.

@@ -338,7 +338,7 @@ func refusalCases() []adapterCase {
 type challenging struct{ core.StandardWebhooks }
 
 // Challenge implements core.Challenger.
-func (challenging) Challenge(r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+func (challenging) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	if string(r.Body) != "challenge" {
 		return nil
 	}
