@@ -1,0 +1,47 @@
+package schemes
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Asana is the scheme of Asana's webhooks: X-Hook-Signature, HMAC-SHA256 of the body under the secret of its handshake. The body identifies the
+// message. Heartbeats, which have no events and are the same bytes each time, are answered and never reach the handler.
+//
+// The handshake hands over the secret in X-Hook-Secret, and nothing proves who sent it. pending is asked whether a webhook is being
+// registered now and stores the secret; it returns false for no. It must be safe for concurrent use. nil: handshakes are not answered.
+func Asana(pending func(secret string) bool) core.Scheme {
+	return asana{must(Template{Name: "asana", Signature: Header("X-Hook-Signature"), Content: "{body}"}), pending}
+}
+
+type asana struct {
+	*templated
+
+	pending func(secret string) bool
+}
+
+// Handshake implements [core.Handshaker].
+func (a asana) Handshake(r *core.Request) *core.Answer {
+	secret := r.Header["X-Hook-Secret"]
+	if a.pending == nil || r.Method != http.MethodPost || len(secret) == 0 {
+		return nil
+	}
+	if len(secret) != 1 || !visible(secret[0]) || !a.pending(secret[0]) {
+		return refused(http.StatusForbidden)
+	}
+	return &core.Answer{Status: http.StatusNoContent, Header: http.Header{"X-Hook-Secret": {secret[0]}, "Cache-Control": {"no-store"}}}
+}
+
+// Challenge implements [core.Challenger] for heartbeats.
+func (asana) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+	var body struct {
+		Events []json.RawMessage `json:"events"`
+	}
+	if json.Unmarshal(r.Body, &body) != nil || body.Events == nil || len(body.Events) > 0 {
+		return nil
+	}
+	return &core.Answer{Status: http.StatusOK}
+}

@@ -1,0 +1,19 @@
+package schemes
+
+import (
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Box is the scheme of Box's webhooks (version 1, HmacSHA256): box-signature-primary and -secondary, one for each key in rotation, HMAC-SHA256 of the
+// body and box-delivery-timestamp behind it, in base64, 10 minutes. box-delivery-id is not signed and good for logs only: each attempt
+// is a message of its own.
+func Box() core.Scheme {
+	return must(Template{
+		Name: "box", Signature: Header("Box-Signature-Primary"), More: []Field{Header("Box-Signature-Secondary")}, Encoding: core.Base64,
+		Timestamp: Header("Box-Delivery-Timestamp"), Unit: RFC3339, Stamping: core.StampedEachAttempt, ID: Header("Box-Delivery-Id"),
+		Past: 10 * time.Minute, Future: 10 * time.Minute,
+		Content: "{body}{timestamp}",
+	})
+}

@@ -1,0 +1,17 @@
+package schemes
+
+import (
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Calendly is the scheme of Calendly's webhooks: t and v1 in Calendly-Webhook-Signature, HMAC-SHA256 of "t.body", 3 minutes. No id is signed: each
+// attempt is a message of its own.
+func Calendly() core.Scheme {
+	return must(Template{
+		Name: "calendly", Signature: Header("Calendly-Webhook-Signature"), List: ",", Label: "v1=",
+		Timestamp: Entry("Calendly-Webhook-Signature", "t"), Stamping: core.StampedEachAttempt, Past: 3 * time.Minute, Future: 3 * time.Minute,
+		Content: "{timestamp}.{body}",
+	})
+}

@@ -1,0 +1,12 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// CoinbaseCommerce is the scheme of Coinbase Commerce: X-CC-Webhook-Signature, HMAC-SHA256 of the body. event.id in the body identifies the
+// message, though the body has another attempt_number each time.
+func CoinbaseCommerce() core.Scheme {
+	return must(Template{
+		Name: "coinbase-commerce", Signature: Header("X-CC-Webhook-Signature"), ID: JSON("event", "id"),
+		Content: "{body}",
+	})
+}

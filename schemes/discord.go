@@ -1,0 +1,38 @@
+package schemes
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Discord is the scheme of Discord's interactions and webhook events: ed25519 over timestamp and body under the application's public key, in
+// hexadecimal. Discord sends wrong signatures now and then, and takes the address away from an endpoint that accepts them.
+//
+// The id of an interaction identifies the message. A webhook event has none: each attempt is a message of its own.
+// The signed pings of both are answered.
+func Discord() core.Scheme {
+	return discord{must(Template{
+		Name: "discord", Signature: Header("X-Signature-Ed25519"), Algorithm: Ed25519, Secret: HexText,
+		Timestamp: Header("X-Signature-Timestamp"), Stamping: core.StampedEachAttempt, ID: JSON("id"),
+		Content: "{timestamp}{body}",
+	})}
+}
+
+type discord struct{ *templated }
+
+// Challenge implements [core.Challenger]. A ping is type 1 of an interaction and type 0 of an event, whose type 1 is a real one.
+func (discord) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+	kind, _ := find(r.Body, []string{"type"})
+	scan := scanner{b: r.Body}
+	event := scan.enter("event")
+	switch {
+	case string(kind) == "0":
+		return &core.Answer{Status: http.StatusNoContent, Header: http.Header{"Content-Type": {"application/json"}}}
+	case string(kind) == "1" && !event:
+		return answerJSON(map[string]int{"type": 1})
+	default:
+		return nil
+	}
+}

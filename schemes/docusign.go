@@ -1,0 +1,20 @@
+package schemes
+
+import (
+	"fmt"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// DocuSign is the scheme of DocuSign Connect: X-DocuSign-Signature-1 and so on, one for each of up to 100 keys, HMAC-SHA256 of the body in base64
+// under the key as it is shown. Any signature may be any key's. The body identifies the message.
+func DocuSign() core.Scheme {
+	t := Template{
+		Name: "docusign", Signature: Header("X-DocuSign-Signature-1"), Encoding: core.Base64, MaxSignatures: 100,
+		Content: "{body}",
+	}
+	for i := 2; i <= 100; i++ {
+		t.More = append(t.More, Header(fmt.Sprintf("X-DocuSign-Signature-%d", i)))
+	}
+	return must(t)
+}

@@ -1,0 +1,17 @@
+package schemes
+
+import (
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// ElevenLabs is the scheme of ElevenLabs' webhooks: t and v0 in ElevenLabs-Signature, HMAC-SHA256 of "t.body", 30 minutes back. No id is
+// signed: each attempt is a message of its own.
+func ElevenLabs() core.Scheme {
+	return must(Template{
+		Name: "elevenlabs", Signature: Header("ElevenLabs-Signature"), List: ",", Label: "v0=",
+		Timestamp: Entry("ElevenLabs-Signature", "t"), Stamping: core.StampedEachAttempt, Past: 30 * time.Minute,
+		Content: "{timestamp}.{body}",
+	})
+}

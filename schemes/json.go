@@ -1,0 +1,140 @@
+package schemes
+
+import "bytes"
+
+// find returns the string or number at path in a JSON object. It reads as far as it must, in one pass, holds nothing and
+// allocates nothing, because the body is not verified yet. It is no parser: what stands on the way to the value is
+// skipped, and a body that only nearly is JSON may give a value. That value is as authentic as the body: whoever could
+// choose it could sign. ok is false if there is none, or one with escapes.
+func find(body []byte, path []string) (value []byte, ok bool) {
+	s := scanner{body, 0}
+	for _, name := range path {
+		if !s.enter(name) {
+			return nil, false
+		}
+	}
+	return s.scalar()
+}
+
+type scanner struct {
+	b []byte
+	i int
+}
+
+func (s *scanner) space() {
+	for s.i < len(s.b) {
+		switch s.b[s.i] {
+		case ' ', '\t', '\r', '\n':
+			s.i++
+		default:
+			return
+		}
+	}
+}
+
+// is moves past c.
+func (s *scanner) is(c byte) bool {
+	s.space()
+	if s.i < len(s.b) && s.b[s.i] == c {
+		s.i++
+		return true
+	}
+	return false
+}
+
+// enter moves into an object, to the value of its first member with this name.
+func (s *scanner) enter(name string) bool {
+	if !s.is('{') {
+		return false
+	}
+	for {
+		s.space()
+		key, plain := s.text()
+		if key == nil || !s.is(':') {
+			return false
+		}
+		if plain && string(key) == name {
+			return true
+		}
+		if !s.skip() || !s.is(',') {
+			return false
+		}
+	}
+}
+
+// text reads a string: what stands between its quotes, nil if there is none. plain says that it has no escape.
+func (s *scanner) text() (content []byte, plain bool) {
+	if s.i >= len(s.b) || s.b[s.i] != '"' {
+		return nil, false
+	}
+	start := s.i + 1
+	for at := start; ; {
+		end := bytes.IndexByte(s.b[at:], '"')
+		if end < 0 {
+			return nil, false
+		}
+		end += at
+		slashes := 0
+		for end-1-slashes >= start && s.b[end-1-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			s.i = end + 1
+			content = s.b[start:end:end]
+			return content, bytes.IndexByte(content, '\\') < 0
+		}
+		at = end + 1
+	}
+}
+
+// skip moves past a value. Objects and arrays are counted, not entered.
+func (s *scanner) skip() bool {
+	s.space()
+	depth := 0
+	for s.i < len(s.b) {
+		switch s.b[s.i] {
+		case '"':
+			if content, _ := s.text(); content == nil {
+				return false
+			}
+			if depth == 0 {
+				return true
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return true // the end of what surrounds a number, true, false or null
+			}
+			if depth--; depth == 0 {
+				s.i++
+				return true
+			}
+		case ',':
+			if depth == 0 {
+				return true
+			}
+		}
+		s.i++
+	}
+	return false
+}
+
+// scalar reads a string without escapes, or a number.
+func (s *scanner) scalar() ([]byte, bool) {
+	s.space()
+	if s.i < len(s.b) && s.b[s.i] == '"' {
+		text, plain := s.text()
+		return text, plain && text != nil
+	}
+	start := s.i
+	for s.i < len(s.b) && (s.b[s.i] >= '0' && s.b[s.i] <= '9' || s.b[s.i] == '-' || s.b[s.i] == '+' || s.b[s.i] == '.' ||
+		s.b[s.i] == 'e' || s.b[s.i] == 'E') {
+		s.i++
+	}
+	if s.i == start || s.i == len(s.b) {
+		return nil, false // at the end of the body nothing says that the number is whole
+	}
+	return s.b[start:s.i:s.i], true
+}

@@ -1,0 +1,201 @@
+package schemes
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // some senders have nothing better
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// decode makes a key of the text of a secret. Errors have nothing of it.
+func (f SecretText) decode(text string) ([]byte, error) {
+	switch f {
+	case HexText:
+		raw, err := hex.DecodeString(text)
+		if err != nil {
+			return nil, errors.New("the secret is not hexadecimal: copy it again, whole")
+		}
+		return raw, nil
+	case Base64Text:
+		raw, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return nil, errors.New("the secret is not padded standard base64: copy it again, whole")
+		}
+		return raw, nil
+	default:
+		return []byte(text), nil
+	}
+}
+
+func (a Algorithm) key(label string, form SecretText, text string, enc core.Encoding) (core.VerifyKey, error) {
+	raw, err := form.decode(text)
+	if err != nil {
+		return nil, err
+	}
+	switch a {
+	case Ed25519:
+		return core.Ed25519Key(label, raw, enc)
+	case ECDSAP256:
+		return ecdsaFromDER(label, raw, enc)
+	case HMACSHA1:
+		return core.HMACKey(label, sha1.New, raw, enc)
+	case HMACSHA512:
+		return core.HMACKey(label, sha512.New, raw, enc)
+	default:
+		return core.HMACKey(label, func() hash.Hash { return sha256.New() }, raw, enc)
+	}
+}
+
+func ecdsaFromDER(label string, der []byte, enc core.Encoding) (core.VerifyKey, error) {
+	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return nil, errors.New("not a public key in SPKI form: copy the sender's public key again, whole")
+	}
+	key, ok := public.(*ecdsa.PublicKey)
+	if !ok || key.Curve != elliptic.P256() {
+		return nil, fmt.Errorf("a %T, where an ECDSA key on P-256 is needed", public)
+	}
+	return &ecdsaKey{label, enc, key, ecdsaASN1}, nil
+}
+
+// ecdsaForm is how r and s are written.
+type ecdsaForm uint8
+
+const (
+	ecdsaASN1 ecdsaForm = iota
+	ecdsaRaw            // both of full length, one after the other
+)
+
+// ecdsaKey verifies ECDSA over SHA-256 on P-256 and SHA-384 on P-384. Its signatures can be changed without the private key, s to n-s, so
+// their text identifies nothing; a low s is not asked for, since senders do not see to it.
+type ecdsaKey struct {
+	label string
+	enc   core.Encoding
+	key   *ecdsa.PublicKey
+	form  ecdsaForm
+}
+
+func (k *ecdsaKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
+	var digest []byte
+	for _, sig := range a.Signatures {
+		if sig.Label != k.label {
+			continue
+		}
+		if digest == nil {
+			h := sha256.New()
+			if k.key.Curve == elliptic.P384() {
+				h = sha512.New384()
+			}
+			_, _ = a.Content.WriteTo(h) // a hash never fails
+			digest = h.Sum(nil)
+		}
+		raw, ok := canonical(k.enc, sig.Text)
+		if ok && k.form == ecdsaRaw {
+			raw, ok = rawToASN1(raw, (k.key.Curve.Params().BitSize+7)/8)
+		}
+		if ok && ecdsa.VerifyASN1(k.key, digest, raw) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// rawToASN1 writes r and s as two INTEGERs in a SEQUENCE.
+func rawToASN1(raw []byte, size int) ([]byte, bool) {
+	if len(raw) != 2*size {
+		return nil, false
+	}
+	integer := func(dst, b []byte) []byte {
+		for len(b) > 1 && b[0] == 0 {
+			b = b[1:]
+		}
+		if b[0] >= 0x80 {
+			return append(append(dst, 2, byte(len(b)+1), 0), b...)
+		}
+		return append(append(dst, 2, byte(len(b))), b...)
+	}
+	body := integer(integer(make([]byte, 0, 2*size+6), raw[:size]), raw[size:])
+	return append([]byte{0x30, byte(len(body))}, body...), true // under 128 bytes for the curves here
+}
+
+// rsaKey verifies RSA with PKCS #1 v1.5 or PSS.
+type rsaKey struct {
+	label string
+	enc   core.Encoding
+	key   *rsa.PublicKey
+	hash  crypto.Hash
+	pss   bool
+}
+
+func (k *rsaKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
+	var digest []byte
+	for _, sig := range a.Signatures {
+		if sig.Label != k.label {
+			continue
+		}
+		if digest == nil {
+			h := k.hash.New()
+			_, _ = a.Content.WriteTo(h) // a hash never fails
+			digest = h.Sum(nil)
+		}
+		raw, ok := canonical(k.enc, sig.Text)
+		if !ok || len(raw) != k.key.Size() {
+			continue
+		}
+		var err error
+		if k.pss {
+			err = rsa.VerifyPSS(k.key, k.hash, digest, raw, &rsa.PSSOptions{SaltLength: k.hash.Size(), Hash: k.hash})
+		} else {
+			err = rsa.VerifyPKCS1v15(k.key, k.hash, digest, raw)
+		}
+		if err == nil {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// newRSAKey refuses what is too short to trust.
+func newRSAKey(label string, enc core.Encoding, key *rsa.PublicKey, h crypto.Hash, pss bool) (*rsaKey, error) {
+	if key.Size() < 256 {
+		return nil, fmt.Errorf("an RSA key of %d bits: at least 2048 are needed", key.N.BitLen())
+	}
+	return &rsaKey{label, enc, key, h, pss}, nil
+}
+
+// base64URL is unpadded, as in JWTs: an encoding beside those of core.
+const base64URL core.Encoding = 100
+
+// canonical decodes a text that is the only one for its bytes.
+func canonical(enc core.Encoding, text string) ([]byte, bool) {
+	if len(text) > maxSignatureBytes || strings.ContainsAny(text, "\r\n") { // which the base64 decoder skips
+		return nil, false
+	}
+	var raw []byte
+	var err error
+	switch enc {
+	case core.Hex:
+		if strings.ToLower(text) != text {
+			return nil, false
+		}
+		raw, err = hex.DecodeString(text)
+	case base64URL:
+		raw, err = base64.RawURLEncoding.Strict().DecodeString(text)
+	default:
+		raw, err = base64.StdEncoding.Strict().DecodeString(text)
+	}
+	return raw, err == nil && len(raw) > 0
+}

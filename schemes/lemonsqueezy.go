@@ -1,0 +1,12 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// LemonSqueezy is the scheme of Lemon Squeezy: X-Signature, HMAC-SHA256 of the body. X-Event-Name is not signed: use meta.event_name of the body.
+// The body identifies the message.
+func LemonSqueezy() core.Scheme {
+	return must(Template{
+		Name: "lemonsqueezy", Signature: Header("X-Signature"),
+		Content: "{body}",
+	})
+}

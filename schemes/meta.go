@@ -1,0 +1,54 @@
+package schemes
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Meta is the scheme of Facebook, Instagram and WhatsApp: X-Hub-Signature-256, HMAC-SHA256 of the body under the app secret. The body
+// identifies the message; Meta may put the events of one that failed together in another way.
+//
+// verifyToken is the token typed in at Meta: the GET request with which it asks for the endpoint is answered then, and refused with
+// another token. Empty: it is not answered. The route must take GET as well.
+func Meta(verifyToken string) core.Scheme {
+	return meta{must(Template{
+		Name: "meta", Signature: Header("X-Hub-Signature-256"), Label: "sha256=",
+		Content: "{body}",
+	}), handshakeToken(verifyToken)}
+}
+
+type meta struct {
+	*templated
+
+	allowed func(token string) bool
+}
+
+// Handshake implements [core.Handshaker].
+func (m meta) Handshake(r *core.Request) *core.Answer {
+	if r.Method != http.MethodGet || m.allowed == nil {
+		return nil
+	}
+	q, ok := query(r)
+	if !ok || q.Get("hub.mode") != "subscribe" || len(q.Get("hub.challenge")) > maxChallenge || !m.allowed(q.Get("hub.verify_token")) {
+		return refused(http.StatusForbidden)
+	}
+	return plain(q.Get("hub.challenge"))
+}
+
+// handshakeToken is nil for no token.
+func handshakeToken(token string) func(string) bool {
+	if token == "" {
+		return nil
+	}
+	return tokenEquals(token)
+}
+
+// query is that of the request, if it can be read.
+func query(r *core.Request) (url.Values, bool) {
+	_, text, _ := strings.Cut(r.URL, "?")
+	q, err := url.ParseQuery(text)
+	return q, err == nil
+}

@@ -1,0 +1,13 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Paddle is the scheme of Paddle Billing: ts and h1 in Paddle-Signature, HMAC-SHA256 of "ts:body" under the whole secret, pdl_ntfset_
+// included. The event's id in the body identifies the message.
+func Paddle() core.Scheme {
+	return must(Template{
+		Name: "paddle", Signature: Header("Paddle-Signature"), List: ";", Label: "h1=",
+		Timestamp: Entry("Paddle-Signature", "ts"), Stamping: core.StampedEachAttempt, ID: JSON("event_id"),
+		Content: "{timestamp}:{body}",
+	})
+}

@@ -1,0 +1,12 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// PagerDuty is the scheme of PagerDuty's v3 webhooks: X-PagerDuty-Signature with a v1 for each key in rotation, HMAC-SHA256 of the body. event.id
+// in the body identifies the message.
+func PagerDuty() core.Scheme {
+	return must(Template{
+		Name: "pagerduty", Signature: Header("X-PagerDuty-Signature"), List: ",", Label: "v1=", ID: JSON("event", "id"),
+		Content: "{body}",
+	})
+}

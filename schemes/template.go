@@ -1,0 +1,302 @@
+package schemes
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Template describes how a sender signs; [Template.Scheme] makes a [core.Scheme] of it. Most providers of this package are written
+// with it, and so can one of your own be:
+//
+//	schemes.Template{
+//		Name:      "acme",
+//		Signature: schemes.Header("Acme-Signature"),
+//		List:      ",", Label: "v1=",
+//		Timestamp: schemes.Entry("Acme-Signature", "t"),
+//		Stamping:  core.StampedEachAttempt,
+//		Content:   "{timestamp}.{body}",
+//	}.Scheme()
+type Template struct {
+	// Name is part of every replay key: short, of letters, digits and hyphens, and never changed.
+	Name string
+	// Signature is where the signatures stand. Several headers are several places, each of which may be absent.
+	Signature Field
+	// More are further headers with signatures, of keys in rotation.
+	More []Field
+	// List separates the signatures of one value: ",", ";" or " ". Empty: a value is one signature.
+	List string
+	// Label stands in front of a signature: "sha256=", "v1=". In a list, entries with another one are skipped.
+	Label string
+	// Algorithm makes the signatures. Default: HMAC-SHA256.
+	Algorithm Algorithm
+	// Encoding is how a signature is written. Default: [core.Hex].
+	Encoding core.Encoding
+	// Secret is how the text of a secret becomes a key. Default: as it is.
+	Secret SecretText
+	// Timestamp is where the signed time stands, Unit how it is written, and Stamping what it says. Content must hold it.
+	Timestamp Field
+	Unit      Unit
+	Stamping  core.Stamping
+	// ID is where the message id stands. It identifies the message only if it is signed, which Content decides; otherwise
+	// it is advice for logs.
+	ID Field
+	// IDLength is the exact length of an id that stands in Content beside something else without text between.
+	IDLength int
+	// Content is the signed text, with {id}, {timestamp}, {body}, {method} and {url}: "v0:{timestamp}:{body}".
+	Content string
+	// URL is the public address of the endpoint, for {url}: never taken from what a request says of its host. With an origin alone,
+	// path and query are those of the request; with a path, the query is; with a query, or where the body follows {url} without text between,
+	// it is the whole and a request's own query must equal it.
+	URL string
+	// Past and Future are the window that the sender prescribes; zero: the usual ones of [core.Config].
+	Past, Future time.Duration
+	// MaxSignatures is how many may be presented. Default: 16.
+	MaxSignatures int
+
+	bodyless bool // the sender signs no body: a provider's misfortune, not for others to copy
+}
+
+// Field is a place in a request: [Header], [Entry] or [JSON]. The zero Field is none.
+type Field struct {
+	header string   // canonical
+	key    string   // of an entry of a list
+	path   []string // in the JSON body
+}
+
+// Header is the value of a header.
+func Header(name string) Field { return Field{header: http.CanonicalHeaderKey(name)} }
+
+// Entry is the value of "key=value" in the list that stands in a header.
+func Entry(header, key string) Field {
+	return Field{header: http.CanonicalHeaderKey(header), key: key + "="}
+}
+
+// JSON is a string or number in the JSON body, by the names of the objects that lead to it.
+func JSON(path ...string) Field { return Field{path: path} }
+
+func (f Field) none() bool   { return f.header == "" && len(f.path) == 0 }
+func (f Field) inBody() bool { return len(f.path) > 0 }
+
+// Unit is how a timestamp is written.
+type Unit uint8
+
+// The units. Digits are canonical: no sign, no zero in front.
+const (
+	Seconds Unit = iota // since 1970
+	Milliseconds
+	RFC3339
+)
+
+// SecretText is how the text of a secret becomes a key.
+type SecretText uint8
+
+// The forms of secrets.
+const (
+	Verbatim SecretText = iota // its bytes are the key
+	HexText
+	Base64Text // padded standard base64; a public key of ECDSA in SPKI DER
+)
+
+// Algorithm makes signatures.
+type Algorithm uint8
+
+// The algorithms.
+const (
+	HMACSHA256 Algorithm = iota
+	HMACSHA1
+	HMACSHA512
+	Ed25519
+	ECDSAP256 // over SHA-256, the signature in ASN.1 DER
+)
+
+// Scheme checks the template and makes a scheme of it. The error lists every mistake.
+func (t Template) Scheme() (core.Scheme, error) {
+	s, err := t.build()
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// must is for the providers of this package whose templates depend on nothing.
+func must(t Template) *templated {
+	s, err := t.build()
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// fromSettings is for providers whose template holds what a program passed: [core.New] reports the mistake.
+func fromSettings(t Template) core.Scheme {
+	s, err := t.build()
+	if err != nil {
+		return unusable{t.Name, err}
+	}
+	return s
+}
+
+// unusable stands for a scheme that could not be made.
+type unusable struct {
+	name string
+	err  error
+}
+
+func (u unusable) Name() string                                    { return u.name }
+func (unusable) Stamping() core.Stamping                           { return core.NotStamped }
+func (u unusable) Validate() error                                 { return u.err }
+func (u unusable) ParseKey(string) (core.VerifyKey, error)         { return nil, u.err }
+func (u unusable) ReadHeader(*core.Request, *core.Attempt) error   { return u.err }
+func (u unusable) ReadBody(_ *core.Request, _ *core.Attempt) error { return u.err }
+
+func (t Template) build() (*templated, error) {
+	s := &templated{t: t, label: strings.TrimRight(t.Label, "=,:")}
+	var mistakes []error
+	fail := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
+
+	if t.Name == "" || strings.ContainsFunc(t.Name, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
+	}) {
+		fail("Name is %q: it needs lower-case letters, digits and hyphens", t.Name)
+	}
+	if s.t.Encoding == 0 {
+		s.t.Encoding = core.Hex
+	}
+	if s.t.MaxSignatures == 0 {
+		s.t.MaxSignatures = maxSignatures
+	}
+	if s.t.Encoding > core.Base64 || t.Algorithm > ECDSAP256 || t.Secret > Base64Text || t.Unit > RFC3339 {
+		fail("Encoding, Algorithm, Secret or Unit is none of the constants")
+	}
+	if t.List != "" && t.List != "," && t.List != ";" && t.List != " " {
+		fail("List is %q: it can be \",\", \";\" or \" \"", t.List)
+	}
+	for _, f := range append([]Field{t.Signature}, t.More...) {
+		switch {
+		case f.none():
+			fail("Signature is missing: say where it stands, as in schemes.Header(\"X-Signature\")")
+		case f.key != "":
+			fail("Signature is an Entry: make it a Header with List and Label")
+		}
+	}
+	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "ID": t.ID} {
+		if f.header != "" && textproto.CanonicalMIMEHeaderKey(f.header) != f.header || strings.ContainsAny(f.header, " :\r\n") {
+			fail("%s: %q is no name of a header", name, f.header)
+		}
+		if f.key != "" && t.List == "" {
+			fail("%s is an entry of a list, but List says not how the list is written", name)
+		}
+	}
+	if err := s.readContent(t.Content); err != nil {
+		fail("Content: %w", err)
+	}
+	for _, m := range s.ambiguous() {
+		fail("Content: %s", m)
+	}
+	fails := s.checkStamp()
+	mistakes = append(mistakes, fails...)
+	if err := s.readURL(); err != nil {
+		mistakes = append(mistakes, err)
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, fmt.Errorf("schemes: template %q: %w", t.Name, err)
+	}
+	return s, nil
+}
+
+// checkStamp finds a time or an id that is said to count but is not signed.
+func (s *templated) checkStamp() (mistakes []error) {
+	t := &s.t
+	stamped := t.Stamping == core.StampedOnce || t.Stamping == core.StampedEachAttempt
+	signedStamp := s.has(partTimestamp) || t.Timestamp.inBody() && s.has(partBody)
+	switch {
+	case t.Stamping == core.NotIdentified:
+		mistakes = append(mistakes, errors.New("Stamping is NotIdentified: what is signed identifies at least its own bytes"))
+	case stamped && t.Timestamp.none():
+		mistakes = append(mistakes, errors.New("Stamping says that there is a timestamp: say where, as in schemes.Header(\"X-Timestamp\")"))
+	case stamped && !signedStamp:
+		mistakes = append(mistakes, errors.New("the timestamp is not signed, so anybody can change it: Content lacks {timestamp}, or leave Timestamp out"))
+	case !stamped && !t.Timestamp.none():
+		mistakes = append(mistakes, errors.New("there is a timestamp: say with Stamping whether each attempt has its own "+
+			"(core.StampedEachAttempt) or all attempts of a message have one (core.StampedOnce)"))
+	}
+	if s.has(partID) && t.ID.none() {
+		mistakes = append(mistakes, errors.New("Content has {id}, but ID says not where it stands"))
+	}
+	if !s.has(partBody) && !s.t.bodyless {
+		mistakes = append(mistakes, errors.New("Content lacks {body}: anybody could change the message"))
+	}
+	return mistakes
+}
+
+// readURL takes the URL apart.
+func (s *templated) readURL() error {
+	if !s.has(partURL) {
+		if s.t.URL != "" {
+			return errors.New("URL is set, but Content lacks {url}")
+		}
+		return nil
+	}
+	u, err := publicURL(s.t.URL)
+	if err != nil {
+		return err
+	}
+	exact := false
+	for i, p := range s.parts {
+		exact = exact || p.kind == partURL && i+1 < len(s.parts) && s.parts[i+1].kind == partBody
+	}
+	if exact {
+		u.exact()
+	}
+	s.url = u
+	return nil
+}
+
+// address is the public address of an endpoint.
+type address struct {
+	text  string
+	path  bool // text has a path
+	query bool // text has all there is
+}
+
+func publicURL(text string) (address, error) {
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		return address{}, errors.New("no URL: this sender signs the public address of the endpoint, pass it as it is registered there, \"https://…\"")
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Fragment != "" || u.User != nil:
+		return address{}, errors.New("the URL is not a public address like https://example.com/hook")
+	}
+	return address{text, u.Path != "", u.RawQuery != "" || u.ForceQuery}, nil
+}
+
+func (a *address) exact() { a.path, a.query = true, true }
+
+// write adds the address that r was sent to; ok is false if it cannot have been sent to this one.
+func (a *address) write(r *core.Request, c *core.Content) bool {
+	target := r.URL
+	if i := strings.Index(target, "://"); i >= 0 { // absolute form
+		target = target[i+3:]
+		target = target[max(strings.IndexByte(target, '/'), 0):]
+	}
+	_, query, has := strings.Cut(target, "?")
+	c.WriteString(a.text)
+	switch {
+	case a.query:
+		_, own, _ := strings.Cut(a.text, "?")
+		return query == own
+	case a.path && has:
+		c.WriteString("?")
+		c.WriteString(query)
+	case !a.path:
+		c.WriteString(target)
+	}
+	return true
+}

@@ -1,0 +1,250 @@
+package schemes
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+const (
+	maxSignatures     = 16
+	maxSignatureBytes = 4 << 10 // of one header
+)
+
+// templated is the scheme of a [Template].
+type templated struct {
+	t     Template
+	label string // without the sign behind it
+	parts []part
+	url   address
+}
+
+func (s *templated) Name() string            { return s.t.Name }
+func (s *templated) Stamping() core.Stamping { return s.t.Stamping }
+func (s *templated) FreeText() bool          { return s.t.Secret == Verbatim }
+
+func (s *templated) Window() (past, future time.Duration) { return s.t.Past, s.t.Future }
+
+func (s *templated) ParseKey(text string) (core.VerifyKey, error) {
+	return s.t.Algorithm.key(s.label, s.t.Secret, text, s.t.Encoding)
+}
+
+func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
+	a.BodySigned = s.has(partBody)
+	if f := s.t.Timestamp; f.header != "" {
+		text, err := f.inHeader(r.Header, s.t.List)
+		if err != nil {
+			return err
+		}
+		if a.Timestamp, err = s.t.Unit.parse(text); err != nil {
+			return err
+		}
+	}
+	if f := s.t.ID; f.header != "" {
+		id, err := f.inHeader(r.Header, s.t.List)
+		if err != nil && s.has(partID) {
+			return err
+		}
+		if err == nil {
+			err = s.setID(id, a)
+		}
+		if err != nil && s.has(partID) {
+			return err
+		}
+	}
+	if s.t.Signature.inBody() {
+		return nil
+	}
+	if err := s.readSignatures(r.Header, a); err != nil {
+		return err
+	}
+	if len(a.Signatures) == 0 {
+		return missing(s.t.Signature.header + " with a " + strconv.Quote(s.t.Label) + " signature")
+	}
+	return nil
+}
+
+// setID takes an id that is signed, or good for logs.
+func (s *templated) setID(id string, a *core.Attempt) error {
+	signed := s.has(partID) || s.t.ID.inBody() && s.has(partBody)
+	if !visible(id) {
+		if s.has(partID) {
+			return malformed("the message id is empty, too long, or holds something else than visible ASCII")
+		}
+		return nil // the signed content identifies the message then
+	}
+	if s.has(partID) {
+		if s.t.IDLength != 0 && len(id) != s.t.IDLength {
+			return malformed("the message id does not have " + strconv.Itoa(s.t.IDLength) + " characters")
+		}
+		if end := s.until(); end != "" && strings.Contains(id, end) {
+			return malformed("the message id holds " + strconv.Quote(end) + ", which ends it in the signed text: one signature would fit two messages")
+		}
+	}
+	a.ID, a.IDSigned = id, signed
+	return nil
+}
+
+func visible(id string) bool {
+	if id == "" || len(id) > 256 {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// readSignatures collects those with our label; the others are no concern of ours and cost nothing later.
+func (s *templated) readSignatures(h http.Header, a *core.Attempt) error {
+	if err := s.readSignatureHeader(h[s.t.Signature.header], a); err != nil {
+		return err
+	}
+	for _, f := range s.t.More {
+		if err := s.readSignatureHeader(h[f.header], a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *templated) readSignatureHeader(values []string, a *core.Attempt) error {
+	if len(values) > 1 && s.t.List == "" {
+		return malformed(s.t.Signature.header + " is there " + strconv.Itoa(len(values)) + " times: which one counts cannot be told")
+	}
+	size := 0
+	for _, v := range values {
+		if size += len(v); size > maxSignatureBytes {
+			return malformed("more than " + strconv.Itoa(maxSignatureBytes) + " bytes of signatures")
+		}
+		for more := true; more; {
+			entry := v
+			if more = false; s.t.List != "" {
+				entry, v, more = strings.Cut(v, s.t.List)
+			}
+			text, ok := strings.CutPrefix(strings.Trim(entry, " "), s.t.Label)
+			if !ok || text == "" {
+				continue
+			}
+			if len(a.Signatures) == s.t.MaxSignatures {
+				return malformed("more than " + strconv.Itoa(s.t.MaxSignatures) + " signatures")
+			}
+			a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: text})
+		}
+	}
+	return nil
+}
+
+// inHeader returns what must be there exactly once.
+func (f Field) inHeader(h http.Header, list string) (string, error) {
+	values := h[f.header]
+	switch {
+	case len(values) == 0 || values[0] == "":
+		return "", missing(f.header)
+	case f.key == "" && len(values) > 1:
+		return "", malformed(f.header + " is there " + strconv.Itoa(len(values)) + " times: which one was signed cannot be told")
+	case f.key == "":
+		return values[0], nil
+	}
+	found, text := false, ""
+	for _, v := range values {
+		if len(v) > maxSignatureBytes {
+			return "", malformed("more than " + strconv.Itoa(maxSignatureBytes) + " bytes in " + f.header)
+		}
+		for more := true; more; {
+			var entry string
+			entry, v, more = strings.Cut(v, list)
+			value, ok := strings.CutPrefix(strings.Trim(entry, " "), f.key)
+			if ok && found {
+				return "", malformed(f.key + " is in " + f.header + " twice")
+			}
+			if ok {
+				found, text = true, value
+			}
+		}
+	}
+	if !found {
+		return "", malformed(f.header + " has no " + f.key)
+	}
+	return text, nil
+}
+
+func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
+	if err := s.readJSON(r.Body, a); err != nil {
+		return err
+	}
+	for _, p := range s.parts {
+		switch p.kind {
+		case partLiteral:
+			a.Content.WriteString(p.literal)
+		case partBody:
+			a.Content.WriteBody(r.Body)
+		case partMethod:
+			a.Content.WriteString(r.Method)
+		case partID:
+			a.Content.WriteString(a.ID)
+		case partTimestamp:
+			text, err := s.t.Timestamp.text(r, s.t.List)
+			if err != nil {
+				return err
+			}
+			a.Content.WriteString(text)
+		case partURL:
+			if !s.url.write(r, &a.Content) {
+				return malformed("the query of the request is not that of the configured URL")
+			}
+		}
+	}
+	return nil
+}
+
+// readJSON takes what stands in the body. It is not verified yet: an id that cannot be found is none.
+func (s *templated) readJSON(body []byte, a *core.Attempt) error {
+	if f := s.t.Timestamp; f.inBody() {
+		text, ok := find(body, f.path)
+		if !ok {
+			return malformed("the body has no timestamp at " + strings.Join(f.path, "."))
+		}
+		at, err := s.t.Unit.parse(string(text))
+		if err != nil {
+			return err
+		}
+		a.Timestamp = at
+	}
+	if f := s.t.ID; f.inBody() {
+		text, ok := find(body, f.path)
+		if !ok && s.has(partID) {
+			return malformed("the body has no id at " + strings.Join(f.path, "."))
+		}
+		if ok {
+			if err := s.setID(string(text), a); err != nil {
+				return err
+			}
+		}
+	}
+	if f := s.t.Signature; f.inBody() {
+		text, ok := find(body, f.path)
+		if !ok {
+			return malformed("the body has no signature at " + strings.Join(f.path, "."))
+		}
+		a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
+	}
+	return nil
+}
+
+// text is the field as it stands in r.
+func (f Field) text(r *core.Request, list string) (string, error) {
+	if !f.inBody() {
+		return f.inHeader(r.Header, list)
+	}
+	text, ok := find(r.Body, f.path)
+	if !ok {
+		return "", malformed("the body has nothing at " + strings.Join(f.path, "."))
+	}
+	return string(text), nil
+}

@@ -1,0 +1,202 @@
+package schemes
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// DangerouslyReplayableToken is for a sender that shows a secret in a header instead of signing: header is where, and prefix what stands in front
+// of it, as in "Bearer ". name is as in [Template].
+//
+// Whoever captures one request has the secret. Nothing is signed: neither the body nor the time, and no message can be told from another, so
+// the handler runs for each attempt. Take a sender's signatures where it has any.
+func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
+	t := token{name: name, field: Header(header), prefix: prefix}
+	if name == "" || header == "" {
+		return unusable{name, errors.New("a token needs a name for its scheme and the header that it stands in")}
+	}
+	return t
+}
+
+// DangerouslyReplayableGitLabToken is for GitLab's secret token, X-Gitlab-Token; see [DangerouslyReplayableToken]. GitLab's signing token is the
+// Standard Webhooks scheme, core's default: take that where GitLab has it.
+func DangerouslyReplayableGitLabToken() core.Scheme {
+	return token{name: "gitlab-token", field: Header("X-Gitlab-Token"), id: Header("Idempotency-Key")}
+}
+
+// DangerouslyReplayableOkta is for Okta's event hooks, which show a secret in Authorization; see [DangerouslyReplayableToken]. The secret is the whole
+// value of the header. The GET request that asks for the endpoint is answered if handshake says so; the route must take GET as well.
+func DangerouslyReplayableOkta(handshake Handshake) core.Scheme {
+	return okta{token{name: "okta", field: Header("Authorization")}, handshake}
+}
+
+type okta struct {
+	token
+
+	handshake Handshake
+}
+
+// Handshake implements [core.Handshaker].
+func (o okta) Handshake(r *core.Request) *core.Answer {
+	challenge := r.Header.Get("X-Okta-Verification-Challenge")
+	if o.handshake != AnswerHandshakes || r.Method != http.MethodGet || !visible(challenge) {
+		return nil
+	}
+	return answerJSON(map[string]string{"verification": challenge})
+}
+
+// DangerouslyReplayableGraph is for Microsoft Graph's change notifications, whose items each repeat the secret as clientState; see
+// [DangerouslyReplayableToken]. All items must have it. The request that asks for the endpoint, with validationToken, is answered if handshake says so.
+func DangerouslyReplayableGraph(handshake Handshake) core.Scheme {
+	return graph{token{name: "graph"}, handshake}
+}
+
+type graph struct {
+	token
+
+	handshake Handshake
+}
+
+// Handshake implements [core.Handshaker].
+func (g graph) Handshake(r *core.Request) *core.Answer {
+	q, ok := query(r)
+	if g.handshake != AnswerHandshakes || r.Method != http.MethodPost || !ok || !q.Has("validationToken") {
+		return nil
+	}
+	if len(q["validationToken"]) != 1 || len(q.Get("validationToken")) > maxChallenge {
+		return refused(http.StatusBadRequest)
+	}
+	return plain(q.Get("validationToken"))
+}
+
+func (graph) ReadHeader(*core.Request, *core.Attempt) error { return nil }
+
+func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
+	var body struct {
+		Value []struct {
+			ClientState string `json:"clientState"`
+		} `json:"value"`
+	}
+	if err := json.Unmarshal(r.Body, &body); err != nil || len(body.Value) == 0 {
+		return malformed("the body is no list of notifications")
+	}
+	for _, item := range body.Value {
+		if item.ClientState == "" || item.ClientState != body.Value[0].ClientState {
+			return malformed("not all notifications have one clientState")
+		}
+	}
+	a.Signatures = append(a.Signatures, core.Signature{Label: tokenLabel, Text: body.Value[0].ClientState})
+	return nil
+}
+
+// DangerouslyReplayableEventGrid is for Azure Event Grid, with the secret as the parameter of this name in the URL that is registered there; see
+// [DangerouslyReplayableToken]. The validation of a new subscription has the secret as well and is answered.
+func DangerouslyReplayableEventGrid(parameter string) core.Scheme {
+	if parameter == "" {
+		return unusable{"eventgrid", errors.New("the name of the URL's parameter that holds the secret is missing")}
+	}
+	return eventGrid{token{name: "eventgrid"}, parameter}
+}
+
+type eventGrid struct {
+	token
+
+	parameter string
+}
+
+func (e eventGrid) ReadHeader(r *core.Request, a *core.Attempt) error {
+	q, ok := query(r)
+	if values := q[e.parameter]; !ok || len(values) != 1 {
+		return malformed("the URL has the parameter " + e.parameter + " " + strconv.Itoa(len(values)) + " times: one is needed")
+	}
+	a.Signatures = append(a.Signatures, core.Signature{Label: tokenLabel, Text: q.Get(e.parameter)})
+	return nil
+}
+
+// Challenge implements [core.Challenger].
+func (eventGrid) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+	if r.Header.Get("Aeg-Event-Type") != "SubscriptionValidation" {
+		return nil
+	}
+	var events []struct {
+		EventType string `json:"eventType"`
+		Data      struct {
+			ValidationCode string `json:"validationCode"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(r.Body, &events) != nil || len(events) != 1 || events[0].EventType != "Microsoft.EventGrid.SubscriptionValidationEvent" ||
+		!visible(events[0].Data.ValidationCode) {
+		return refused(http.StatusBadRequest)
+	}
+	return answerJSON(map[string]string{"validationResponse": events[0].Data.ValidationCode})
+}
+
+// token is the scheme of a shown secret.
+type token struct {
+	name   string
+	field  Field
+	prefix string
+	id     Field // for logs
+}
+
+const tokenLabel = "token"
+
+func (t token) Name() string         { return t.name }
+func (token) Stamping() core.Stamping { return core.NotIdentified }
+func (token) FreeText() bool         { return true }
+
+func (token) ParseKey(text string) (core.VerifyKey, error) {
+	if text == "" {
+		return nil, errors.New("empty key: everybody could show it")
+	}
+	return tokenKey{tokenEquals(text)}, nil
+}
+
+func (t token) ReadHeader(r *core.Request, a *core.Attempt) error {
+	text, err := t.field.inHeader(r.Header, "")
+	if err != nil {
+		return err
+	}
+	text, ok := strings.CutPrefix(text, t.prefix)
+	if !ok {
+		return malformed(t.field.header + " does not begin with " + strconv.Quote(t.prefix))
+	}
+	a.Signatures = append(a.Signatures, core.Signature{Label: tokenLabel, Text: text})
+	if !t.id.none() {
+		if id, err := t.id.inHeader(r.Header, ""); err == nil && visible(id) {
+			a.ID = id
+		}
+	}
+	return nil
+}
+
+func (token) ReadBody(*core.Request, *core.Attempt) error { return nil }
+
+// tokenKey compares in a time that depends on neither token.
+type tokenKey struct{ equal func(text string) bool }
+
+func tokenEquals(token string) func(string) bool {
+	want := sha256.Sum256([]byte(token))
+	return func(text string) bool {
+		got := sha256.Sum256([]byte(text))
+		return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	}
+}
+
+func (k tokenKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
+	found := false
+	for _, sig := range a.Signatures {
+		if sig.Label == tokenLabel && k.equal(sig.Text) {
+			found = true
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,36 @@
+package schemes
+
+import (
+	"context"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Twitch is the scheme of Twitch's EventSub: HMAC-SHA256 of message id, timestamp and body, which follow each other without text between, 10
+// minutes. The id, a UUID, identifies the message. Twitch-Eventsub-Message-Type is not signed: look at the body.
+//
+// The signed challenge of a new subscription is answered.
+func Twitch() core.Scheme {
+	return twitch{must(Template{
+		Name: "twitch", Signature: Header("Twitch-Eventsub-Message-Signature"), Label: "sha256=",
+		Timestamp: Header("Twitch-Eventsub-Message-Timestamp"), Unit: RFC3339, Stamping: core.StampedEachAttempt,
+		ID: Header("Twitch-Eventsub-Message-Id"), IDLength: 36,
+		Past: 10 * time.Minute, Future: 10 * time.Minute,
+		Content: "{id}{timestamp}{body}",
+	})}
+}
+
+type twitch struct{ *templated }
+
+// Challenge implements [core.Challenger]. The type of the message stands in a header that is not signed, but the state of the subscription
+// in the body.
+func (twitch) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+	if state, ok := find(r.Body, []string{"subscription", "status"}); !ok || string(state) != "webhook_callback_verification_pending" {
+		return nil
+	}
+	if challenge := textAt(r.Body, "challenge"); challenge != "" {
+		return plain(challenge)
+	}
+	return nil
+}

@@ -1,0 +1,12 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Typeform is the scheme of Typeform's webhooks: Typeform-Signature, "sha256=" and HMAC-SHA256 of the body in base64. event_id in the body
+// identifies the message.
+func Typeform() core.Scheme {
+	return must(Template{
+		Name: "typeform", Signature: Header("Typeform-Signature"), Label: "sha256=", Encoding: core.Base64, ID: JSON("event_id"),
+		Content: "{body}",
+	})
+}

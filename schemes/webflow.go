@@ -1,0 +1,13 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Webflow is the scheme of Webflow's webhooks: x-webflow-signature and x-webflow-timestamp (milliseconds), HMAC-SHA256 of "timestamp:body".
+// No id is signed: each attempt is a message of its own.
+func Webflow() core.Scheme {
+	return must(Template{
+		Name: "webflow", Signature: Header("X-Webflow-Signature"),
+		Timestamp: Header("X-Webflow-Timestamp"), Unit: Milliseconds, Stamping: core.StampedEachAttempt,
+		Content: "{timestamp}:{body}",
+	})
+}

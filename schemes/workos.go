@@ -1,0 +1,18 @@
+package schemes
+
+import (
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// WorkOS is the scheme of WorkOS's webhooks: t (milliseconds) and v1 in WorkOS-Signature, HMAC-SHA256 of "t.body", 3 minutes. The event's
+// id in the body identifies the message.
+func WorkOS() core.Scheme {
+	return must(Template{
+		Name: "workos", Signature: Header("WorkOS-Signature"), List: ",", Label: "v1=",
+		Timestamp: Entry("WorkOS-Signature", "t"), Unit: Milliseconds, Stamping: core.StampedEachAttempt, ID: JSON("id"),
+		Past: 3 * time.Minute, Future: 3 * time.Minute,
+		Content: "{timestamp}.{body}",
+	})
+}

@@ -1,0 +1,71 @@
+package schemes
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Zoom is the scheme of Zoom's webhooks: x-zm-signature and x-zm-request-timestamp, HMAC-SHA256 of "v0:timestamp:body" under the secret
+// token. No id is signed: each attempt is a message of its own.
+//
+// endpoint.url_validation is answered with the HMAC of its plainToken: only after the signature was verified, and only of a token of letters,
+// digits, - and _, so that nobody is given a signature over a text of their choice.
+func Zoom() core.Scheme {
+	return zoom{must(Template{
+		Name: "zoom", Signature: Header("X-Zm-Signature"), Label: "v0=",
+		Timestamp: Header("X-Zm-Request-Timestamp"), Stamping: core.StampedEachAttempt, ID: Header("X-Zm-Trackingid"),
+		Content: "v0:{timestamp}:{body}",
+	})}
+}
+
+type zoom struct{ *templated }
+
+// zoomKey also makes the answer to a challenge.
+type zoomKey struct {
+	core.VerifyKey
+
+	answer func(token string) string // a function, because fmt prints no more of one than its address
+}
+
+func (z zoom) ParseKey(text string) (core.VerifyKey, error) {
+	key, err := z.templated.ParseKey(text)
+	if err != nil {
+		return nil, err
+	}
+	return zoomKey{key, func(token string) string {
+		mac := hmac.New(sha256.New, []byte(text))
+		mac.Write([]byte(token))
+		return hex.EncodeToString(mac.Sum(nil))
+	}}, nil
+}
+
+// Challenge implements [core.Challenger].
+func (zoom) Challenge(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
+	if event, ok := find(r.Body, []string{"event"}); !ok || string(event) != "endpoint.url_validation" {
+		return nil
+	}
+	token := textAt(r.Body, "payload", "plainToken")
+	k, ok := key.(zoomKey)
+	if !ok || !isToken(token) {
+		return refused(http.StatusBadRequest)
+	}
+	return answerJSON(map[string]string{"plainToken": token, "encryptedToken": k.answer(token)})
+}
+
+func isToken(text string) bool {
+	if text == "" || len(text) > 128 {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i]
+		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
