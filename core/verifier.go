@@ -262,7 +262,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lo
 	*m = Message{
 		ID: a.ID, IDSigned: a.IDSigned, Timestamp: a.Timestamp, Body: r.Body, BodySigned: a.BodySigned,
 		Replayable: v.scheme.Stamping() == NotIdentified,
-		Scheme: v.scheme.Name(), Source: k.source, KeyID: k.ring.keys[matched].id,
+		Scheme:     v.scheme.Name(), Source: k.source, KeyID: k.ring.keys[matched].id,
 	}
 	return k.ring.keys[matched].key, nil
 }

@@ -2,10 +2,8 @@ package schemes
 
 import (
 	"context"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // some senders have nothing better
 	"crypto/sha256"
 	"crypto/sha512"
@@ -14,7 +12,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
@@ -55,7 +52,7 @@ func (a Algorithm) key(label string, form SecretText, text string, enc core.Enco
 	case HMACSHA512:
 		return core.HMACKey(label, sha512.New, raw, enc)
 	default:
-		return core.HMACKey(label, func() hash.Hash { return sha256.New() }, raw, enc)
+		return core.HMACKey(label, sha256.New, raw, enc)
 	}
 }
 
@@ -68,24 +65,15 @@ func ecdsaFromDER(label string, der []byte, enc core.Encoding) (core.VerifyKey, 
 	if !ok || key.Curve != elliptic.P256() {
 		return nil, fmt.Errorf("a %T, where an ECDSA key on P-256 is needed", public)
 	}
-	return &ecdsaKey{label, enc, key, ecdsaASN1}, nil
+	return &ecdsaKey{label, enc, key}, nil
 }
 
-// ecdsaForm is how r and s are written.
-type ecdsaForm uint8
-
-const (
-	ecdsaASN1 ecdsaForm = iota
-	ecdsaRaw            // both of full length, one after the other
-)
-
-// ecdsaKey verifies ECDSA over SHA-256 on P-256 and SHA-384 on P-384. Its signatures can be changed without the private key, s to n-s, so
+// ecdsaKey verifies ECDSA over SHA-256 on P-256, the signature in ASN.1 DER. Its signatures can be changed without the private key, s to n-s, so
 // their text identifies nothing; a low s is not asked for, since senders do not see to it.
 type ecdsaKey struct {
 	label string
 	enc   core.Encoding
 	key   *ecdsa.PublicKey
-	form  ecdsaForm
 }
 
 func (k *ecdsaKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
@@ -96,84 +84,15 @@ func (k *ecdsaKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 		}
 		if digest == nil {
 			h := sha256.New()
-			if k.key.Curve == elliptic.P384() {
-				h = sha512.New384()
-			}
 			_, _ = a.Content.WriteTo(h) // a hash never fails
 			digest = h.Sum(nil)
 		}
 		raw, ok := canonical(k.enc, sig.Text)
-		if ok && k.form == ecdsaRaw {
-			raw, ok = rawToASN1(raw, (k.key.Curve.Params().BitSize+7)/8)
-		}
 		if ok && ecdsa.VerifyASN1(k.key, digest, raw) {
 			return true, nil
 		}
 	}
 	return false, nil
-}
-
-// rawToASN1 writes r and s as two INTEGERs in a SEQUENCE.
-func rawToASN1(raw []byte, size int) ([]byte, bool) {
-	if len(raw) != 2*size {
-		return nil, false
-	}
-	integer := func(dst, b []byte) []byte {
-		for len(b) > 1 && b[0] == 0 {
-			b = b[1:]
-		}
-		if b[0] >= 0x80 {
-			return append(append(dst, 2, byte(len(b)+1), 0), b...)
-		}
-		return append(append(dst, 2, byte(len(b))), b...)
-	}
-	body := integer(integer(make([]byte, 0, 2*size+6), raw[:size]), raw[size:])
-	return append([]byte{0x30, byte(len(body))}, body...), true // under 128 bytes for the curves here
-}
-
-// rsaKey verifies RSA with PKCS #1 v1.5 or PSS.
-type rsaKey struct {
-	label string
-	enc   core.Encoding
-	key   *rsa.PublicKey
-	hash  crypto.Hash
-	pss   bool
-}
-
-func (k *rsaKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
-	var digest []byte
-	for _, sig := range a.Signatures {
-		if sig.Label != k.label {
-			continue
-		}
-		if digest == nil {
-			h := k.hash.New()
-			_, _ = a.Content.WriteTo(h) // a hash never fails
-			digest = h.Sum(nil)
-		}
-		raw, ok := canonical(k.enc, sig.Text)
-		if !ok || len(raw) != k.key.Size() {
-			continue
-		}
-		var err error
-		if k.pss {
-			err = rsa.VerifyPSS(k.key, k.hash, digest, raw, &rsa.PSSOptions{SaltLength: k.hash.Size(), Hash: k.hash})
-		} else {
-			err = rsa.VerifyPKCS1v15(k.key, k.hash, digest, raw)
-		}
-		if err == nil {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// newRSAKey refuses what is too short to trust.
-func newRSAKey(label string, enc core.Encoding, key *rsa.PublicKey, h crypto.Hash, pss bool) (*rsaKey, error) {
-	if key.Size() < 256 {
-		return nil, fmt.Errorf("an RSA key of %d bits: at least 2048 are needed", key.N.BitLen())
-	}
-	return &rsaKey{label, enc, key, h, pss}, nil
 }
 
 // base64URL is unpadded, as in JWTs: an encoding beside those of core.

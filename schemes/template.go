@@ -228,10 +228,10 @@ func (s *templated) checkStamp() (mistakes []error) {
 			"(core.StampedEachAttempt) or all attempts of a message have one (core.StampedOnce)"))
 	}
 	if s.has(partID) && t.ID.none() {
-		mistakes = append(mistakes, errors.New("Content has {id}, but ID says not where it stands"))
+		mistakes = append(mistakes, errors.New("the content has {id}, but ID says not where it stands"))
 	}
 	if !s.has(partBody) && !s.t.bodyless {
-		mistakes = append(mistakes, errors.New("Content lacks {body}: anybody could change the message"))
+		mistakes = append(mistakes, errors.New("the content lacks {body}: anybody could change the message"))
 	}
 	return mistakes
 }
@@ -240,7 +240,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 func (s *templated) readURL() error {
 	if !s.has(partURL) {
 		if s.t.URL != "" {
-			return errors.New("URL is set, but Content lacks {url}")
+			return errors.New("the template has a URL, but Content lacks {url}")
 		}
 		return nil
 	}

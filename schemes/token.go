@@ -149,9 +149,9 @@ type token struct {
 
 const tokenLabel = "token"
 
-func (t token) Name() string         { return t.name }
+func (t token) Name() string          { return t.name }
 func (token) Stamping() core.Stamping { return core.NotIdentified }
-func (token) FreeText() bool         { return true }
+func (token) FreeText() bool          { return true }
 
 func (token) ParseKey(text string) (core.VerifyKey, error) {
 	if text == "" {

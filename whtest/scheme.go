@@ -100,6 +100,13 @@ func (a *audit) verifier(secrets ...string) *core.Verifier {
 
 func (a *audit) genuine() *core.Request { return a.Sign(schemeID, schemeNow, []byte(schemeContent)) }
 
+// identified says that a message can be told from another one.
+func (a *audit) identified() bool { return a.Scheme.Stamping() != core.NotIdentified }
+
+func (a *audit) stamped() bool {
+	return a.Scheme.Stamping() == core.StampedOnce || a.Scheme.Stamping() == core.StampedEachAttempt
+}
+
 // attempt reads r as core does.
 func (a *audit) attempt(r *core.Request) (*core.Attempt, error) {
 	at := new(core.Attempt)
@@ -157,7 +164,7 @@ func (a *audit) refusedOrSame(what string, r *core.Request) {
 		a.errorf("%s: accepted with another body, and BodySigned", what)
 	case !admitted(v, original):
 		a.errorf("the genuine request is not admitted")
-	case admitted(v, r):
+	case a.identified() && admitted(v, r):
 		a.errorf("%s: handled a second time", what)
 	}
 }
@@ -300,12 +307,12 @@ func checkGenuine(a *audit) {
 	if m.IDSigned && m.ID == "" {
 		a.errorf("IDSigned without an ID")
 	}
-	stamped := a.Scheme.Stamping() != core.NotStamped
+	stamped := a.stamped()
 	if stamped && !m.Timestamp.Equal(schemeNow) {
 		a.errorf("Timestamp is %v, signed was %v", m.Timestamp, schemeNow)
 	}
 	if !stamped && !m.Timestamp.IsZero() {
-		a.errorf("Stamping is NotStamped, but Timestamp is %v", m.Timestamp)
+		a.errorf("Stamping says that no time is signed, but Timestamp is %v", m.Timestamp)
 	}
 	if m, err := a.verifier(a.Stranger, a.Secret).Verify(context.Background(), a.genuine()); err != nil || m.KeyID != "key-2" {
 		a.errorf("with two keys, of which the second signed: key %q, error %v", m.KeyID, err)
@@ -431,12 +438,18 @@ func checkShift(a *audit) {
 }
 
 func checkWindow(a *audit) {
-	for what, at := range map[string]time.Time{"an hour old": schemeNow.Add(-time.Hour), "an hour ahead": schemeNow.Add(time.Hour)} {
+	var past, future time.Duration
+	if w, ok := a.Scheme.(core.Windower); ok {
+		past, future = w.Window()
+	}
+	for what, at := range map[string]time.Time{
+		"an hour too old": schemeNow.Add(-past - time.Hour), "an hour too far ahead": schemeNow.Add(future + time.Hour),
+	} {
 		r := a.Sign(schemeID, at, []byte(schemeContent))
-		if a.Scheme.Stamping() != core.NotStamped {
+		if a.stamped() {
 			a.refused(what, r, core.ErrOutsideWindow)
 		} else if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err != nil {
-			a.errorf("Stamping is NotStamped, but a message %s is refused: %v", what, err)
+			a.errorf("Stamping says that no time is signed, but a message %s is refused: %v", what, err)
 		}
 	}
 }
@@ -656,8 +669,11 @@ func checkTwo(a *audit) {
 	if !admitted(v, first) {
 		a.errorf("a first message is not handled")
 	}
-	if admitted(v, first) {
+	if admitted(v, first) && a.identified() {
 		a.errorf("the same request is handled twice")
+	}
+	if !a.identified() && !m.Replayable {
+		a.errorf("Stamping is NotIdentified, but the message is not Replayable")
 	}
 	if !admitted(v, a.Sign("msg_2", schemeNow, []byte(`{"n":2}`))) {
 		a.errorf("another message, with another id and body, is taken for the first")

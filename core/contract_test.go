@@ -1,0 +1,135 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/stores/memstore"
+)
+
+// optional is a scheme with the optional methods of the contract.
+type optional struct {
+	github
+
+	stamping core.Stamping
+	invalid  error
+}
+
+func (o optional) Stamping() core.Stamping            { return o.stamping }
+func (o optional) Validate() error                    { return o.invalid }
+func (optional) FreeText() bool                       { return true }
+func (optional) Window() (past, future time.Duration) { return time.Hour, 0 }
+func (optional) Handshake(r *core.Request) *core.Answer {
+	if r.Method != http.MethodGet {
+		return nil
+	}
+	return &core.Answer{Status: http.StatusOK, Body: []byte("here")}
+}
+
+func TestAMessageThatNothingIdentifiesIsHandledEachTimeAndNeverClaimed(t *testing.T) {
+	t.Parallel()
+	store := memstore.New()
+	v := core.Must(core.New(core.Secrets("a phrase of mine"), store, &core.Config{Scheme: optional{stamping: core.NotIdentified}}))
+	for range 2 {
+		r := &core.Request{Method: http.MethodPost, URL: "/", Header: http.Header{"X-Hub-Signature-256": {"sha256=" + hexMAC("a phrase of mine", "{}")}}}
+		d := v.Admit(t.Context(), r, given("{}"))
+		m, ok := d.Message()
+		if !ok || !m.Replayable {
+			t.Fatalf("message %+v, admitted %t: %v", m, ok, d.Err())
+		}
+		if err := core.Commit(d.Context(), store); !errors.Is(err, core.ErrMisconfigured) {
+			t.Errorf("Commit: %v", err)
+		}
+		if status := d.Settle(http.StatusInternalServerError); status != http.StatusInternalServerError {
+			t.Errorf("settled with %d", status)
+		}
+	}
+	if n := store.Stats().Records; n != 0 {
+		t.Errorf("%d records in the store", n)
+	}
+}
+
+func TestAHandshakeIsAnsweredBeforeAllElse(t *testing.T) {
+	t.Parallel()
+	keys := core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+		t.Error("the key source was asked")
+		return "", nil, core.ErrUnknownSource
+	})
+	var events []core.Event
+	v := core.Must(core.New(keys, memstore.New(), &core.Config{Scheme: optional{stamping: core.NotIdentified}, Observe: func(_ context.Context, e core.Event) {
+		events = append(events, e)
+	}}))
+	d := v.Admit(t.Context(), &core.Request{Method: http.MethodGet, URL: "/"}, given("unread"))
+	if a := d.Answer(); a == nil || a.Status != http.StatusOK || string(a.Body) != "here" || d.Err() != nil {
+		t.Errorf("answer %+v, error %v", a, d.Err())
+	}
+	if len(events) != 1 || events[0].Reason != core.Handled || events[0].BodyBytes != 0 {
+		t.Errorf("events %+v", events)
+	}
+}
+
+func TestASchemeMadeWronglyIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	_, err := core.New(core.Secrets("", "also wrong "), memstore.New(), &core.Config{
+		Scheme: optional{stamping: core.NotIdentified, invalid: errors.New("the URL is missing")},
+	})
+	if !errors.Is(err, core.ErrMisconfigured) || strings.Count(err.Error(), "the URL is missing") != 1 {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestSecretsThatArePhrasesMayHaveSpacesInsideOnly(t *testing.T) {
+	t.Parallel()
+	for text, ok := range map[string]bool{"It's a Secret to Everybody": true, " around": false, "around ": false, "a\tb": false, "a\nb": false, " ": false} {
+		_, err := core.New(core.Secrets(text), memstore.New(), &core.Config{Scheme: optional{stamping: core.NotIdentified}})
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// stamped takes the time of an attempt from a header: for the window alone.
+type stampedOptional struct{ optional }
+
+func (stampedOptional) Stamping() core.Stamping { return core.StampedEachAttempt }
+func (s stampedOptional) ReadHeader(r *core.Request, a *core.Attempt) error {
+	at, err := time.Parse(time.RFC3339, r.Header.Get("X-At"))
+	if err != nil {
+		return core.ErrMalformed
+	}
+	a.Timestamp = at
+	return s.github.ReadHeader(r, a)
+}
+
+func TestTheWindowOfASchemeIsTheDefault(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2025, 10, 9, 8, 7, 6, 0, time.UTC)
+	tests := []struct {
+		name string
+		cfg  core.Config
+		at   time.Time
+		ok   bool
+	}{
+		{"the scheme's hour back", core.Config{}, now.Add(-59 * time.Minute), true},
+		{"further back", core.Config{}, now.Add(-61 * time.Minute), false},
+		{"the usual five minutes ahead, of which the scheme says nothing", core.Config{}, now.Add(4 * time.Minute), true},
+		{"further ahead", core.Config{}, now.Add(6 * time.Minute), false},
+		{"what the configuration says", core.Config{Past: time.Minute}, now.Add(-2 * time.Minute), false},
+	}
+	for _, tt := range tests {
+		cfg := tt.cfg
+		cfg.Scheme, cfg.Clock = stampedOptional{}, func() time.Time { return now }
+		v := core.Must(core.New(core.Secrets("secret-of-mine"), memstore.New(), &cfg))
+		r := &core.Request{Method: http.MethodPost, URL: "/", Body: []byte("{}"), Header: http.Header{
+			"X-At": {tt.at.Format(time.RFC3339)}, "X-Hub-Signature-256": {"sha256=" + hexMAC("secret-of-mine", "{}")},
+		}}
+		if _, err := v.Verify(t.Context(), r); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}

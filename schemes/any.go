@@ -1,0 +1,188 @@
+package schemes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Any accepts messages of several schemes on one endpoint, while a sender moves from one to another. Of a message that carries several, the first
+// member whose headers are there decides: put the scheme that you move to in front. It is not tried again with another one if it does not verify.
+//
+// name is part of every replay key, as in [Template]: with the name of the scheme in use before, messages that were handled stay so. Keep the name until
+// [core.Config].Remember is over.
+//
+// A message that carries the headers of two members must be one message to both, or stripping one would make it run again. So members must have one
+// [core.Stamping] and identify messages by the same thing: the body, or an id in it. Others are refused, [core.StandardWebhooks] and whatever signs
+// a header or a time beside a message without an id among them: give those an endpoint of their own.
+//
+// Each secret is read by every member that can read it: text is a key of all of them.
+func Any(name string, members ...core.Scheme) (core.Scheme, error) {
+	var mistakes []error
+	if name == "" {
+		mistakes = append(mistakes, errors.New("it needs a name, which is part of every replay key"))
+	}
+	if len(members) < 2 {
+		mistakes = append(mistakes, errors.New("it needs two members at least"))
+	}
+	s := &anyOf{name: name}
+	for i, m := range members {
+		if m == nil {
+			return nil, fmt.Errorf("schemes: Any(%q): member %d is nil", name, i+1)
+		}
+		if v, ok := m.(core.Validator); ok {
+			if err := v.Validate(); err != nil {
+				mistakes = append(mistakes, err)
+				continue
+			}
+		}
+		identity := ""
+		if r, ok := m.(interface{ identity() string }); ok {
+			identity = r.identity()
+		}
+		switch {
+		case identity == "":
+			mistakes = append(mistakes, fmt.Errorf("%s identifies its messages by what no other scheme signs: stripped of its headers, "+
+				"a message would run again; give it an endpoint of its own", m.Name()))
+		case i > 0 && s.by != "" && (identity != s.by || m.Stamping() != members[0].Stamping()):
+			mistakes = append(mistakes, fmt.Errorf("%s and %s identify messages by different things (%s, %s): stripped of the headers of one, "+
+				"a message would run again", members[0].Name(), m.Name(), s.by, identity))
+		default:
+			s.by = identity
+		}
+		s.members = append(s.members, wrapped{m})
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, fmt.Errorf("schemes: Any(%q): %w", name, err)
+	}
+	return s, nil
+}
+
+// identity says what identifies the messages of a template, apart from its name; empty if that is nothing that another scheme could sign.
+func (s *templated) identity() string {
+	switch {
+	case s.t.ID.inBody() && s.has(partBody):
+		return "the id at " + strings.Join(s.t.ID.path, ".") + " of the body"
+	case s.t.Content == "{body}":
+		return identityBody
+	default:
+		return ""
+	}
+}
+
+const identityBody = "the body"
+
+type anyOf struct {
+	name    string
+	by      string // the identity of all members
+	members []wrapped
+}
+
+func (s *anyOf) Name() string            { return s.name }
+func (s *anyOf) Stamping() core.Stamping { return s.members[0].Stamping() }
+
+func (s *anyOf) FreeText() bool {
+	for _, m := range s.members {
+		if m.FreeText() {
+			return true
+		}
+	}
+	return false
+}
+
+// Window implements [core.Windower]: the widest of the members'.
+func (s *anyOf) Window() (past, future time.Duration) {
+	for _, m := range s.members {
+		p, f := m.Window()
+		past, future = max(past, p), max(future, f)
+	}
+	return past, future
+}
+
+// ParseKey implements [core.Scheme]: a key of every member that can read the text.
+func (s *anyOf) ParseKey(text string) (core.VerifyKey, error) {
+	k := make(anyKey, len(s.members))
+	var mistakes []error
+	for i, m := range s.members {
+		key, err := m.ParseKey(text)
+		if err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s: %w", m.Name(), err))
+			continue
+		}
+		k[i] = key
+	}
+	if len(mistakes) == len(s.members) {
+		return nil, errors.Join(mistakes...)
+	}
+	return k, nil
+}
+
+// ReadHeader implements [core.Scheme]. The member that it decides for is in a.State.
+func (s *anyOf) ReadHeader(r *core.Request, a *core.Attempt) error {
+	for i, m := range s.members {
+		err := m.ReadHeader(r, a)
+		if err == nil {
+			a.State = i
+			return nil
+		}
+		if !errors.Is(err, core.ErrMissingHeader) {
+			return err
+		}
+		signatures := a.Signatures[:0]
+		*a = core.Attempt{Signatures: signatures}
+	}
+	return &core.Error{Reason: core.ErrMissingHeader, Detail: "the headers of no scheme of " + s.name + " are there: is this the right sender?"}
+}
+
+// ReadBody implements [core.Scheme].
+func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
+	i, _ := a.State.(int)
+	if err := s.members[i].ReadBody(r, a); err != nil {
+		return err
+	}
+	if s.by != identityBody && !a.IDSigned {
+		return malformed("the message has not " + s.by + ", by which all schemes of " + s.name + " identify it")
+	}
+	if s.by == identityBody {
+		a.ID, a.IDSigned = "", false
+	}
+	return nil
+}
+
+// Challenge implements [core.Challenger].
+func (s *anyOf) Challenge(ctx context.Context, r *core.Request, m *core.Message, key core.VerifyKey) *core.Answer {
+	keys, _ := key.(anyKey)
+	for i, member := range s.members {
+		if i < len(keys) && keys[i] != nil {
+			if answer := member.Challenge(ctx, r, m, keys[i]); answer != nil {
+				return answer
+			}
+		}
+	}
+	return nil
+}
+
+// Handshake implements [core.Handshaker].
+func (s *anyOf) Handshake(r *core.Request) *core.Answer {
+	for _, m := range s.members {
+		if answer := m.Handshake(r); answer != nil {
+			return answer
+		}
+	}
+	return nil
+}
+
+// anyKey has the key of each member, nil where there is none.
+type anyKey []core.VerifyKey
+
+func (k anyKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	i, ok := a.State.(int)
+	if !ok || i >= len(k) || k[i] == nil {
+		return false, nil
+	}
+	return k[i].Verify(ctx, a)
+}

@@ -1,0 +1,40 @@
+package schemes
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// CloudEvents answers the OPTIONS request with which a CloudEvents sender asks whether it may deliver (HTTP webhooks for event delivery, section 4),
+// and leaves all else to scheme. origins are the senders that may, as they name themselves in WebHook-Request-Origin; others are
+// answered without the permission. The route must take OPTIONS as well.
+func CloudEvents(scheme core.Scheme, origins ...string) core.Scheme {
+	if scheme == nil || len(origins) == 0 {
+		return unusable{"cloudevents", errors.New("it needs the scheme of its messages, and the origins that may deliver")}
+	}
+	return cloudEvents{wrapped{scheme}, slices.Clone(origins)}
+}
+
+type cloudEvents struct {
+	wrapped
+
+	origins []string
+}
+
+// Handshake implements [core.Handshaker].
+func (c cloudEvents) Handshake(r *core.Request) *core.Answer {
+	origin := r.Header["Webhook-Request-Origin"]
+	if r.Method != http.MethodOptions || len(origin) == 0 {
+		return c.wrapped.Handshake(r)
+	}
+	if len(origin) != 1 || !slices.ContainsFunc(c.origins, func(o string) bool { return strings.EqualFold(o, origin[0]) }) {
+		return refused(http.StatusForbidden)
+	}
+	return &core.Answer{Status: http.StatusOK, Header: http.Header{
+		"Allow": {"POST, OPTIONS"}, "Webhook-Allowed-Origin": {origin[0]}, "Webhook-Allowed-Rate": {"*"}, "Cache-Control": {"no-store"},
+	}}
+}

@@ -1,0 +1,100 @@
+package schemes
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Contentful is the scheme of Contentful's signed requests: HMAC-SHA256 of method, path, signed headers and body, 30 seconds. url is the public address
+// of the endpoint as in [Template].URL. The signed headers must include the timestamp and the list itself. No id is signed: each attempt is
+// a message of its own.
+func Contentful(url string) core.Scheme {
+	public, err := publicURL(url)
+	if err != nil {
+		return unusable{"contentful", err}
+	}
+	return contentful{must(Template{
+		Name: "contentful", Signature: Header("X-Contentful-Signature"),
+		Timestamp: Header("X-Contentful-Timestamp"), Unit: Milliseconds, Stamping: core.StampedEachAttempt,
+		Past: 30 * time.Second, Future: 30 * time.Second,
+		Content: "{timestamp}{body}", // the rest is below
+	}), public}
+}
+
+type contentful struct {
+	*templated
+
+	public address
+}
+
+func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
+	list, err := Header("X-Contentful-Signed-Headers").inHeader(r.Header, "")
+	if err != nil {
+		return err
+	}
+	if len(list) > maxSignatureBytes {
+		return malformed("the list of signed headers is too long")
+	}
+	var target core.Content
+	if !s.public.write(r, &target) {
+		return malformed("the query of the request is not that of the configured URL")
+	}
+	_, rest, _ := strings.Cut(string(target.Bytes()), "://")
+	path := "/"
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		path = rest[i:]
+	}
+	if before, search, ok := strings.Cut(path, "?"); ok && search != "" {
+		path = before + "?" + percent(search, "-_.!~*'()")
+	} else {
+		path = before
+	}
+	a.Content.WriteString(r.Method)
+	a.Content.WriteString("\n")
+	a.Content.WriteString(percent(path, ";,/?:@&=+$-_.!~*'()#"))
+	a.Content.WriteString("\n")
+	names := strings.Split(strings.ToLower(list), ",")
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+	}
+	if !slices.Contains(names, "x-contentful-timestamp") || !slices.Contains(names, "x-contentful-signed-headers") {
+		return malformed("the signed headers include not the timestamp and the list of signed headers")
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		values := r.Header[http.CanonicalHeaderKey(name)]
+		if len(values) != 1 || strings.ContainsAny(name, ":;\n") || i > 0 && name == names[i-1] {
+			return malformed("a signed header is not there exactly once")
+		}
+		if i > 0 {
+			a.Content.WriteString(";")
+		}
+		a.Content.WriteString(name)
+		a.Content.WriteString(":")
+		a.Content.WriteString(strings.TrimSpace(values[0]))
+	}
+	a.Content.WriteString("\n")
+	a.Content.WriteBody(r.Body)
+	return nil
+}
+
+// percent encodes all but letters, digits and those in safe.
+func percent(text, safe string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(text) {
+		c := text[i]
+		if '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || strings.IndexByte(safe, c) >= 0 {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteByte('%')
+		b.WriteByte(hex[c>>4])
+		b.WriteByte(hex[c&15])
+	}
+	return b.String()
+}

@@ -1,0 +1,80 @@
+package schemes
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0].
+func CoinbaseCDP() core.Scheme { return Hook0("X-Event-Id") }
+
+// Hook0 is the scheme of Hook0: t, h and v1 in X-Hook0-Signature, HMAC-SHA256 of time, names of headers, their values and the JSON body. required
+// are headers that a message must have signed. v0, which leaves the headers out, is not looked at.
+//
+// Each attempt is stamped anew and is a message of its own: the values of the headers are signed without a mark of where each ends, so
+// none of them can identify the message, and X-Event-Id is good for logs only.
+func Hook0(required ...string) core.Scheme {
+	s := hook0{templated: must(Template{
+		Name: "hook0", Signature: Header("X-Hook0-Signature"), List: ",", Label: "v1=",
+		Timestamp: Entry("X-Hook0-Signature", "t"), Stamping: core.StampedEachAttempt, ID: Header("X-Event-Id"),
+		Content: "{timestamp}.{body}",
+	})}
+	for _, name := range required {
+		s.required = append(s.required, strings.ToLower(name))
+	}
+	return s
+}
+
+type hook0 struct {
+	*templated
+
+	required []string // in lower case
+}
+
+func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
+	stamp, err := s.t.Timestamp.inHeader(r.Header, s.t.List)
+	if err != nil {
+		return err
+	}
+	names, err := Entry("X-Hook0-Signature", "h").inHeader(r.Header, s.t.List)
+	if err != nil {
+		return err
+	}
+	a.Content.WriteString(stamp)
+	a.Content.WriteString(".")
+	a.Content.WriteString(names)
+	a.Content.WriteString(".")
+	if err := s.writeHeaders(r.Header, names, a); err != nil {
+		return err
+	}
+	// Values end with a point, and so would a part of the body that was moved into one: a JSON body begins with a
+	// bracket, and no value has any.
+	if len(r.Body) == 0 || r.Body[0] != '{' && r.Body[0] != '[' {
+		return malformed("the body is no JSON object or list")
+	}
+	a.Content.WriteBody(r.Body)
+	return nil
+}
+
+func (s hook0) writeHeaders(h http.Header, names string, a *core.Attempt) error {
+	missed := len(s.required)
+	for name := range strings.SplitSeq(names, " ") {
+		values := h[http.CanonicalHeaderKey(name)]
+		if len(values) != 1 || strings.ContainsAny(values[0], "{[") || strings.Contains(name, ".") {
+			return malformed("a signed header is not there exactly once, or not one that can be signed")
+		}
+		for _, required := range s.required {
+			if strings.ToLower(name) == required {
+				missed--
+			}
+		}
+		a.Content.WriteString(values[0])
+		a.Content.WriteString(".")
+	}
+	if missed > 0 {
+		return malformed("not all of these headers are signed: " + strings.Join(s.required, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package schemes
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Settings are what some schemes need beside a secret; see their constructors. The zero value is enough for the others.
+type Settings struct {
+	// URL is the public address of the endpoint, as it is registered at the sender: for schemes that sign it.
+	URL string
+	// VerifyToken is the token of Meta's handshake.
+	VerifyToken string
+	// Audience is that of Pub/Sub's tokens.
+	Audience string
+	// Header is where a token stands, and Prefix what stands in front of it there. Header is also one that Hook0 must have signed, and the name of the
+	// parameter of Event Grid's URL.
+	Header, Prefix string
+	// Handshake says whether senders that prove nothing are answered when they ask for the endpoint.
+	Handshake Handshake
+	// DangerouslyReplayable accepts a scheme whose messages cannot be told from their replays, or forged ones from genuine ones; see the constructors
+	// that begin with Dangerously.
+	DangerouslyReplayable bool
+}
+
+// New makes the scheme of this name, for configuration files and command lines. The error lists the names, or says which setting is missing.
+func New(name string, s Settings) (core.Scheme, error) {
+	entry, ok := registry()[name]
+	if !ok {
+		return nil, fmt.Errorf("schemes: no scheme %q: there are %s", name, strings.Join(Names(), ", "))
+	}
+	if entry.dangerous && !s.DangerouslyReplayable {
+		return nil, fmt.Errorf("schemes: %s cannot tell a message from its replay or its forgery, so it must be asked for: Settings.DangerouslyReplayable", name)
+	}
+	scheme := entry.make(s)
+	if v, ok := scheme.(core.Validator); ok {
+		if err := v.Validate(); err != nil {
+			return nil, fmt.Errorf("schemes: %s: %w", name, err)
+		}
+	}
+	return scheme, nil
+}
+
+// Names lists the names that [New] knows, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(registry())) }
+
+type registered struct {
+	make      func(Settings) core.Scheme
+	dangerous bool
+}
+
+func registry() map[string]registered {
+	all := map[string]registered{
+		"square":     {make: func(s Settings) core.Scheme { return Square(s.URL) }},
+		"hubspot":    {make: func(s Settings) core.Scheme { return HubSpot(s.URL) }},
+		"twilio":     {make: func(s Settings) core.Scheme { return Twilio(s.URL) }},
+		"contentful": {make: func(s Settings) core.Scheme { return Contentful(s.URL) }},
+		"meta":       {make: func(s Settings) core.Scheme { return Meta(s.VerifyToken) }},
+		"whatsapp":   {make: func(s Settings) core.Scheme { return Meta(s.VerifyToken) }},
+		"asana":      {make: func(Settings) core.Scheme { return Asana(nil) }},
+		"hook0":      {make: func(s Settings) core.Scheme { return hook0For(s.Header) }},
+		"token":      {func(s Settings) core.Scheme { return DangerouslyReplayableToken("token", s.Header, s.Prefix) }, true},
+		"gitlab-token": {func(Settings) core.Scheme {
+			return DangerouslyReplayableGitLabToken()
+		}, true},
+		"okta":      {func(s Settings) core.Scheme { return DangerouslyReplayableOkta(s.Handshake) }, true},
+		"graph":     {func(s Settings) core.Scheme { return DangerouslyReplayableGraph(s.Handshake) }, true},
+		"eventgrid": {func(s Settings) core.Scheme { return DangerouslyReplayableEventGrid(s.Header) }, true},
+		"dropbox":   {func(s Settings) core.Scheme { return DangerouslyReplayableDropbox(s.Handshake) }, true},
+	}
+	for name, scheme := range map[string]func() core.Scheme{
+		"adyen": Adyen, "adyen-platform": AdyenPlatform, "bitbucket": Bitbucket, "jira": Bitbucket, "box": Box, "calendly": Calendly,
+		"coinbase-cdp": CoinbaseCDP, "coinbase-commerce": CoinbaseCommerce, "discord": Discord, "docusign": DocuSign, "elevenlabs": ElevenLabs,
+		"github": GitHub, "intercom": Intercom, "lemonsqueezy": LemonSqueezy, "linear": Linear, "mailgun": Mailgun, "paddle": Paddle,
+		"pagerduty": PagerDuty, "sendgrid": SendGrid, "sentry": Sentry, "shopify": Shopify, "slack": Slack, "stripe": Stripe, "twitch": Twitch,
+		"typeform": Typeform, "vercel": Vercel, "webflow": Webflow, "woocommerce": WooCommerce, "workos": WorkOS, "zoom": Zoom,
+	} {
+		all[name] = registered{make: func(Settings) core.Scheme { return scheme() }}
+	}
+	for _, name := range standardSenders() {
+		all[name] = registered{make: func(Settings) core.Scheme { return core.StandardWebhooks{} }}
+	}
+	return all
+}
+
+// standardSenders are those that sign as Standard Webhooks prescribes, with webhook-* or svix-* headers. GitLab is its signing token.
+func standardSenders() []string {
+	return []string{"standard", "svix", "anthropic", "clerk", "gemini", "gitlab", "kong", "openai", "replicate", "resend", "supabase"}
+}
+
+func hook0For(header string) core.Scheme {
+	if header == "" {
+		return unusable{"hook0", errors.New("Header is missing: name one that every message must have signed, as X-Event-Id")}
+	}
+	return Hook0(header)
+}

@@ -1,0 +1,75 @@
+package schemes
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"mime"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Twilio is the scheme of Twilio's webhooks: X-Twilio-Signature, HMAC-SHA1 in base64 under the auth token. url is the public address of the endpoint as
+// in [Template].URL, with a port if it is registered with one.
+//
+// Of a form, Twilio signs the URL and the sorted parameters without anything between name and value, so "To=1" can be sent again as "T=o1" under the same
+// signature: Message.BodySigned is false, and such a change is still the same message. Of any other body it signs the URL, which must have
+// bodySHA256 then. The signed text identifies the message. I-Twilio-Idempotency-Token is not signed and good for logs only.
+func Twilio(url string) core.Scheme {
+	t, err := Template{
+		Name: "twilio", Signature: Header("X-Twilio-Signature"), Algorithm: HMACSHA1, Encoding: core.Base64, ID: Header("I-Twilio-Idempotency-Token"),
+		Content: "{url}", URL: url, bodyless: true,
+	}.build()
+	if err != nil {
+		return unusable{"twilio", err}
+	}
+	return twilio{t}
+}
+
+type twilio struct{ *templated }
+
+func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
+	if err := t.templated.ReadBody(r, a); err != nil {
+		return err
+	}
+	_, text, _ := strings.Cut(string(a.Content.Bytes()), "?")
+	signed, err := url.ParseQuery(text)
+	if err != nil {
+		return malformed("the query of the URL cannot be read")
+	}
+	// Whatever the content type says, which is not signed: a digest that is there must fit.
+	if sums, ok := signed["bodySHA256"]; ok {
+		sum := sha256.Sum256(r.Body)
+		if len(sums) != 1 || sums[0] != hex.EncodeToString(sum[:]) {
+			return &core.Error{Reason: core.ErrNoMatch, Detail: "bodySHA256 in the URL is not the hash of this body: it was changed on the way"}
+		}
+		a.BodySigned = true
+		return nil
+	}
+	if len(r.Body) == 0 {
+		return nil // a GET, whose parameters are in the URL
+	}
+	if kind, _, err := mime.ParseMediaType(strings.Join(r.Header["Content-Type"], ",")); err != nil || kind != "application/x-www-form-urlencoded" {
+		return malformed("the body is no form, and the URL has no bodySHA256 that would sign it")
+	}
+	form, err := url.ParseQuery(string(r.Body))
+	if err != nil {
+		return malformed("the body is not a form that can be read")
+	}
+	names := make([]string, 0, len(form))
+	for name := range form {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		values := form[name]
+		slices.Sort(values)
+		for _, v := range slices.Compact(values) {
+			a.Content.WriteString(name)
+			a.Content.WriteString(v)
+		}
+	}
+	return nil
+}
