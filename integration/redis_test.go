@@ -35,7 +35,7 @@ func goRedis(t testing.TB, addr string) *redis.Client {
 	return client
 }
 
-// throughRueidis is the closure of ExampleNewFunc.
+// throughRueidis is the closure of Example_rueidis.
 func throughRueidis(t testing.TB, option rueidis.ClientOption) func(context.Context, ...any) (any, error) {
 	t.Helper()
 	option.DisableCache = true
@@ -129,6 +129,10 @@ func TestRedisBadInput(t *testing.T) {
 		{
 			name: "full", args: []string{"--maxmemory", "100kb", "--maxmemory-policy", "noeviction"},
 			remedy: "raise maxmemory", reason: core.ErrStoreFull,
+		},
+		{
+			name: "evicting", args: []string{"--maxmemory-policy", "allkeys-lru"},
+			remedy: "CONFIG SET maxmemory-policy noeviction", reason: core.ErrStoreUnavailable,
 		},
 		{
 			name: "an ACL that forbids scripts",

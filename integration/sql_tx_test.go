@@ -91,7 +91,7 @@ func TestTransactionsOfTheHandler(t *testing.T) {
 			}
 			db := openSQL(t, e.driver, dsn(addr))
 			mustExec(t, db, "CREATE TABLE effects (message VARCHAR(256))")
-			levels := []sql.IsolationLevel{sql.LevelDefault, sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable}
+			levels := []sql.IsolationLevel{sql.LevelDefault, sql.LevelReadUncommitted, sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable}
 			if e.dialect == sqlstore.SQLite {
 				levels = levels[:1]
 			}

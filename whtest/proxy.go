@@ -70,9 +70,14 @@ func (p *Proxy) Slow(d time.Duration) { p.set(func() { p.delay = d }) }
 // passing it on: the server has done what was asked, and the client does not know.
 func (p *Proxy) LoseReply() { p.set(func() { p.lose = true }) }
 
-// Mend ends what Cut, Stall, Slow and LoseReply began.
+// Mend ends what Cut, Stall, Slow and LoseReply began. What is under way through a slow proxy still takes its time.
 func (p *Proxy) Mend() {
-	p.set(func() { p.cut, p.stalled, p.delay, p.lose = false, false, 0, false })
+	p.set(func() {
+		p.cut, p.stalled, p.delay, p.lose = false, false, 0, false
+		for pair := range p.pairs {
+			pair.lose = false
+		}
+	})
 }
 
 // set changes the state and wakes those who wait for it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/recover"
 	"github.com/labstack/echo/v4"
 
 	"github.com/hookonce/hookonce/core"
@@ -50,18 +51,25 @@ var frameworks = map[string]func(context.Context, net.Listener, *bank, *core.Ver
 		return serveHTTP(ctx, ln, e)
 	},
 	"fiber": func(ctx context.Context, ln net.Listener, b *bank, v *core.Verifier) error {
-		app := fiber.New(fiber.Config{DisableStartupMessage: true, ReadTimeout: 10 * time.Second, BodyLimit: 1 << 20})
+		app := fiber.New(fiber.Config{
+			DisableStartupMessage: true, ReadTimeout: 10 * time.Second, BodyLimit: 1 << 20, DisablePreParseMultipartForm: true,
+		})
+		app.Use(recover.New()) // without it a panic ends the process
 		app.Post("/hook", fiberwh.New(v), func(c *fiber.Ctx) error {
 			if err := b.transfer(c.UserContext(), fiberwh.Message(c)); err != nil {
 				return c.Status(http.StatusInternalServerError).SendString("try again")
 			}
 			return c.SendStatus(http.StatusOK)
 		})
+		stopped := make(chan error, 1)
 		go func() {
 			<-ctx.Done()
-			_ = app.ShutdownWithTimeout(time.Minute)
+			stopped <- app.ShutdownWithTimeout(time.Minute)
 		}()
-		return app.Listener(ln)
+		if err := app.Listener(ln); err != nil { // returns as soon as nothing new is accepted
+			return err
+		}
+		return <-stopped
 	},
 }
 

@@ -52,11 +52,11 @@ func (b *bank) transfer(ctx context.Context, m core.Message) error {
 	}
 	defer tx.Rollback() // does nothing after Commit
 	at("begun")
-	if _, err := tx.ExecContext(ctx, "UPDATE accounts SET cents = cents - $1 WHERE name = $2", order.Cents, order.From); err != nil {
+	if err := change(ctx, tx, order.From, -order.Cents); err != nil {
 		return err
 	}
 	at("debited")
-	if _, err := tx.ExecContext(ctx, "UPDATE accounts SET cents = cents + $1 WHERE name = $2", order.Cents, order.To); err != nil {
+	if err := change(ctx, tx, order.To, order.Cents); err != nil {
 		return err
 	}
 	at("credited")
@@ -80,6 +80,18 @@ var at = func(string) {}
 
 // config is for the test as well, which has less time than a lease.
 var config core.Config
+
+// change adds cents to an account that must be there.
+func change(ctx context.Context, tx *sql.Tx, account string, cents int64) error {
+	r, err := tx.ExecContext(ctx, "UPDATE accounts SET cents = cents + $1 WHERE name = $2", cents, account)
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("%d accounts %q: %w", n, account, err)
+	}
+	return nil
+}
 
 //go:embed schema.sql
 var schema string

@@ -129,6 +129,12 @@ func (c *cache) find(ctx context.Context, name string) (*tenant, error) {
 			l.err = errLookup
 			l.tenant, l.err = c.load(ctx, name) // ctx ends by Config.KeyTimeout, not with this sender's connection
 		}()
+		return l.tenant, l.err // also when ctx is over: finish has put the old keys there
+	}
+	select {
+	case <-l.done:
+		return l.tenant, l.err
+	default:
 	}
 	select {
 	case <-l.done:

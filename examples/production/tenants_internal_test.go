@@ -114,3 +114,33 @@ func TestStrangersDoNotPushTenantsOut(t *testing.T) {
 		}
 	})
 }
+
+func TestAKnownTenantGoesOnWhileTheDatabaseStalls(t *testing.T) {
+	t.Parallel()
+	stalled := false
+	known := new(tenant)
+	c := newCache(time.Nanosecond, slog.New(slog.DiscardHandler), func(ctx context.Context, _ string) (*tenant, error) {
+		if !stalled {
+			return known, nil
+		}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	if _, err := c.find(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	stalled = true
+	for range 50 { // a select between two that are ready would be found out
+		c.mu.Lock()
+		e := c.known["acme"]
+		e.next = time.Time{}
+		c.known["acme"] = e
+		c.mu.Unlock()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		got, err := c.find(ctx, "acme")
+		cancel()
+		if got != known || err != nil {
+			t.Fatalf("%v, %v", got, err)
+		}
+	}
+}

@@ -9,11 +9,13 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -295,6 +297,8 @@ func (w *world) mustHold(c counts) {
 	}
 	if slowest := time.Duration(w.slowestAway.Load()); slowest > storeTimeout+time.Second {
 		w.t.Errorf("an answer took %v while the store was away, and the timeout of the store is %v", slowest, storeTimeout)
+	} else if slowest < storeTimeout/2 {
+		w.t.Errorf("the slowest answer while the store was away took %v: no stall was measured", slowest)
 	}
 }
 
@@ -374,23 +378,31 @@ func (w *world) present(n *node, a attempt) (status int, again bool) {
 		client = &http.Client{Timeout: 10 * time.Second, Transport: client.Transport} // more patience than a sender's, to measure
 	}
 	res, err := client.Do(r)
+	took := time.Since(began)
 	if err != nil {
-		return 0, false
+		if timeout := (*url.Error)(nil); isAway && errors.As(err, &timeout) && timeout.Timeout() {
+			w.t.Errorf("while the store was away: no answer within %v", client.Timeout)
+		}
+		return 0, false // the server was killed
 	}
 	_, _ = io.Copy(io.Discard, res.Body)
 	res.Body.Close()
 	n.mu.Lock()
-	isAway = isAway && n.cut.Equal(cut)
+	stillAway := n.cut.Equal(cut)
 	n.mu.Unlock()
-	if isAway && res.StatusCode != http.StatusUnauthorized { // what is not authentic and fresh never gets to the store
-		took := time.Since(began)
-		w.away.Add(1)
+	switch {
+	case !isAway, res.StatusCode == http.StatusUnauthorized: // what is not authentic and fresh never gets to the store
+	case stillAway || res.StatusCode == http.StatusServiceUnavailable:
 		for slowest := w.slowestAway.Load(); int64(took) > slowest && !w.slowestAway.CompareAndSwap(slowest, int64(took)); slowest = w.slowestAway.Load() {
 			continue
 		}
+		w.away.Add(1)
 		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
 			w.t.Errorf("while the store was away: answered %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
 		}
+	case took > 2*storeTimeout+time.Second:
+		// The store came back, and the message was handled: a visit to claim it and one to settle it.
+		w.t.Errorf("an answer %d took %v, and the timeout of each visit to the store is %v", res.StatusCode, took, storeTimeout)
 	}
 	return res.StatusCode, res.Header.Get(core.RedeliveryHeader) != ""
 }

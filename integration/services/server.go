@@ -3,6 +3,7 @@
 package services
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -184,7 +185,15 @@ func (s *Server) end(signal syscall.Signal) {
 	if s.process == nil {
 		return
 	}
+	var children []int
+	if signal == syscall.SIGKILL {
+		children = childrenOf(s.process.Process.Pid)
+	}
 	s.signal(signal)
+	// The processes of a PostgreSQL that was killed may serve one more query before they notice.
+	for _, pid := range children {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+	}
 	select {
 	case <-s.ended:
 	case <-time.After(30 * time.Second):
@@ -195,11 +204,24 @@ func (s *Server) end(signal syscall.Signal) {
 	s.process = nil
 }
 
-// Pause stops the server where it is: connections stay open and nothing answers. Resume lets it go on.
-func (s *Server) Pause() { s.t.Helper(); s.signal(syscall.SIGSTOP) }
-
-// Resume ends a Pause.
-func (s *Server) Resume() { s.t.Helper(); s.signal(syscall.SIGCONT) }
+// childrenOf are the processes that one has started, by their ids.
+func childrenOf(parent int) []int {
+	var found []int
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range stats {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended
+		}
+		// pid (name) state ppid: the name may hold anything, brackets too.
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
 
 func (s *Server) signal(signal syscall.Signal) {
 	s.t.Helper()

@@ -41,13 +41,11 @@ func (s *Store) Check(ctx context.Context) error {
 	if role := info["role"]; role != "" && role != "master" {
 		wrong = append(wrong, fmt.Errorf("redisstore: the server's role is %s: connect to the primary, through Sentinel or a cluster client if it can change", role))
 	}
-	switch policy := info["maxmemory_policy"]; policy {
-	case "noeviction":
-	case "":
+	if info["maxmemory_policy"] == "" {
 		unseen = append(unseen, fmt.Errorf("redisstore: maxmemory-policy %w; look by hand whether it is noeviction", ErrNotSeen))
-	default:
-		wrong = append(wrong, fmt.Errorf("redisstore: maxmemory-policy is %s: a full server drops records, and their messages can be replayed: "+
-			"run CONFIG SET maxmemory-policy noeviction and put it into the server's configuration", policy))
+	}
+	if err := evicts(info); err != nil && len(wrong) == 0 { // else the claim has said so
+		wrong = append(wrong, err)
 	}
 	switch info["aof_enabled"] {
 	case "1":
@@ -61,6 +59,16 @@ func (s *Store) Check(ctx context.Context) error {
 		return errors.Join(wrong...)
 	}
 	return errors.Join(unseen...)
+}
+
+// evicts says what is wrong with a server that drops records to make room.
+func evicts(info map[string]string) error {
+	policy := info["maxmemory_policy"]
+	if policy == "" || policy == "noeviction" {
+		return nil
+	}
+	return fmt.Errorf("redisstore: maxmemory-policy is %s: a full server drops records, and their messages can be replayed: "+
+		"run CONFIG SET maxmemory-policy noeviction and put it into the server's configuration", policy)
 }
 
 // saves says what a restart forgets of a server that keeps no log.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 
@@ -18,7 +19,7 @@ func remedies() []struct{ word, remedy string } {
 		{"READONLY", "this is a read-only replica: connect to the primary, through Sentinel or a cluster client if it can change"},
 		{"NOAUTH", "the server asks for a password: give the client one"},
 		{"WRONGPASS", "the server does not accept the client's user name or password"},
-		{"NOPERM", "the user's ACL forbids it: it needs +eval +evalsha +get +set on the keys of the namespace"},
+		{"NOPERM", "the user's ACL forbids it: it needs +eval +evalsha +get +set on the keys of the namespace, and +info +config|get for Check"},
 		{"MISCONF", "the server cannot save to its disk and refuses to write: look at the disk and the server's log"},
 		{"LOADING", "the server is reading its data after a start: it will be ready soon"},
 		{"MASTERDOWN", "the replica has lost its primary: connect to the primary"},
@@ -26,15 +27,22 @@ func remedies() []struct{ word, remedy string } {
 		{"MOVED", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
 		{"ASK", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
 		{"NOREPLICAS", "too few replicas are connected: see min-replicas-to-write"},
+		{"BUSY", "a script of somebody else has run for long and holds up the server: look at SLOWLOG, end it with SCRIPT KILL"},
 		{"WRONGTYPE", "a key of this namespace belongs to something else: give the store a namespace that nothing else writes to"},
 	}
 }
+
+// errNoPermission is in the chain of what the server's ACL forbids.
+var errNoPermission = errors.New("no permission")
 
 // explain adds to an error of client or server what to do about it. The cause stays in the chain.
 func explain(err error) error {
 	word, remedy := lookUp(err.Error())
 	if word == "OOM" {
 		return fmt.Errorf("redisstore: %s: %w: %w", remedy, core.ErrStoreFull, err)
+	}
+	if word == "NOPERM" {
+		return fmt.Errorf("redisstore: %s: %w: %w", remedy, errNoPermission, err)
 	}
 	if remedy != "" {
 		return fmt.Errorf("redisstore: %s: %w", remedy, err)
@@ -44,7 +52,7 @@ func explain(err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("redisstore: no answer in time: the server is stalled, too slow, or cannot be reached: "+
 			"check that it runs, and the client's address: %w", err)
-	case errors.As(err, &unreachable):
+	case errors.As(err, &unreachable), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("redisstore: the server cannot be reached: check that it runs, and the client's address: %w", err)
 	default:
 		return fmt.Errorf("redisstore: %w", err)
@@ -54,6 +62,12 @@ func explain(err error) error {
 // lookUp finds a code as a word of its own: the host TASKS is no ASK.
 func lookUp(text string) (word, remedy string) {
 	switch {
+	case strings.Contains(text, "connection pool timeout"):
+		return "", "all connections of the client's pool are busy: raise its PoolSize, and look whether the server is slow"
+	case strings.Contains(text, "max number of clients reached"):
+		return "", "the server has all the connections that maxclients allows: raise it, or make the clients' pools smaller"
+	case strings.Contains(text, "sentinels"):
+		return "", "no Sentinel answers: do they run, is the address right"
 	case strings.Contains(text, "unknown command"):
 		return "", "the server has no scripts: it must be Redis or Valkey with EVAL and EVALSHA"
 	case strings.Contains(text, "The user executing the script can't"), // Redis 7, in place of NOPERM

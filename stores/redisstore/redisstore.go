@@ -10,11 +10,12 @@
 //
 // Ask [Store.Check] when the program starts: it looks at what decides whether records can be lost.
 //
-//   - maxmemory-policy noeviction. Every other policy drops records to make room, and with a record goes the protection of its
+//   - maxmemory-policy noeviction, without which nothing is admitted as far as INFO may be asked. Every other policy drops records to make room, and with a record goes the protection of its
 //     message. With noeviction a full server refuses new messages, and their senders are told to come back.
 //   - appendonly yes, with appendfsync everysec or always. Otherwise a restart forgets what came after the last snapshot.
 //     A SIGKILL loses nothing then; a power failure loses what everysec had not written, a second at most.
-//   - An ACL user needs: +eval +evalsha +get +set, and for Check +info +config|get, on the keys of the namespace: ~orders:*
+//   - An ACL user needs: +eval +evalsha +get +set, for Check +info +config|get, and for a health check +ping, on the keys of the
+//     namespace: ~orders:*
 //
 // # What is not protected
 //
@@ -27,7 +28,7 @@
 //
 // # Memory
 //
-// A message costs about 210 bytes for [core.Config.Remember], 25 hours by default; Redis itself removes it then.
+// A message costs about 200 bytes for [core.Config.Remember], 25 hours by default; Redis itself removes it then.
 package redisstore
 
 import (
@@ -37,6 +38,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -48,6 +50,7 @@ type Store struct {
 	namespace string
 	do        func(ctx context.Context, args ...any) (any, error)
 
+	keeps  atomic.Bool // the server was seen not to evict, or may not be looked at
 	mu     sync.Mutex
 	owners map[string]bool
 }
@@ -104,6 +107,9 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, err
 	}
+	if err := s.keepsRecords(ctx); err != nil {
+		return core.Value{}, err
+	}
 	was := ""
 	if old != (core.Value{}) {
 		was = string(old[:])
@@ -121,6 +127,24 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	}
 	copy(live[:], text)
 	return live, nil
+}
+
+// keepsRecords looks once whether the server drops records when it is full: then nothing may be admitted. A user who may not look is
+// trusted to have looked.
+func (s *Store) keepsRecords(ctx context.Context) error {
+	if s.keeps.Load() {
+		return nil
+	}
+	info, err := s.info(ctx)
+	if err != nil {
+		if err = explain(err); !errors.Is(err, errNoPermission) {
+			return err
+		}
+	} else if err := evicts(info); err != nil {
+		return err
+	}
+	s.keeps.Store(true)
+	return nil
 }
 
 // ask runs the script.

@@ -40,7 +40,7 @@
 //	if err != nil { tx.Rollback(); … }                // answer 5xx: the sender tries again
 //	err = tx.Commit()
 //
-// The transaction must be of the database that holds the table. Every isolation level is right but MySQL's READ UNCOMMITTED, and where
+// The transaction must be of the database that holds the table. Every isolation level is right, and where
 // the engine reports a conflict the transaction is rolled back and the message's next attempt runs. In SQLite begin the
 // transaction with BEGIN IMMEDIATE (_txlock=immediate), and keep it short: it holds up every other writer, claims too.
 //

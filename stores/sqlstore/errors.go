@@ -16,7 +16,7 @@ var (
 )
 
 // mysqlCode finds the number that begins the message of a MySQL server.
-var mysqlCode = regexp.MustCompile(`Error (\d{4}) `)
+var mysqlCode = regexp.MustCompile(`Error (\d{4})[ :]`)
 
 // code is what the engine calls an error: the SQLSTATE of PostgreSQL, the number of MySQL, the message of SQLite. Drivers are
 // not imported, so it is taken from what they have in common.
@@ -70,7 +70,7 @@ func (s *Store) remedy(err error) string {
 	case errors.Is(err, errForeign):
 		return "something else writes to hookonce_seen"
 	case is(c, "42P01", "1146", "no such table"):
-		return "there is no table hookonce_seen in this database: run Migrate, or stores/sqlstore/schema/" + s.stmts.file
+		return "there is no table hookonce_seen in this database (a transaction must be of the store's own): run Migrate, or stores/sqlstore/schema/" + s.stmts.file
 	case is(c, "42703", "1054", "no such column", "has no column"):
 		return "the table hookonce_seen is not as in stores/sqlstore/schema/" + s.stmts.file
 	case is(c, "28P01", "28000", "1045", "1698"):
