@@ -258,17 +258,39 @@ func (c *claims) release(ctx context.Context, cl claim) error {
 }
 
 // settle writes the outcome, again and again until half of what is left of the store timeout would pass in waiting. Each
-// try may take half of what is left, so that neither a slow store nor a short outage spends all of it.
+// try may take half of what is left, so that neither a slow store nor a short outage spends all of it. The answer does not wait
+// for a longer outage: the outcome is then still written in the background, as long as the lease keeps others out.
 func (c *claims) settle(ctx context.Context, cl claim, next record) error {
 	deadline := time.Now().Add(c.timeout) //nolint:forbidigo // timeouts of I/O run on real time
 	for pause := c.timeout / 40; ; pause *= 2 {
 		sctx := storeContext(ctx, time.Until(deadline)/2)
 		err := c.settleOnce(sctx, c.store, cl, next)
 		sctx.finish()
-		if _, failed := asError(err); !failed || pause > time.Until(deadline)/2 {
+		_, failed := asError(err)
+		if !failed {
+			return err
+		}
+		if pause > time.Until(deadline)/2 {
+			go c.settleLater(cl, next) //nolint:gosec // it outlives the request, and holds nothing of it
 			return err
 		}
 		time.Sleep(pause)
+	}
+}
+
+// settleLater goes on until the lease is over: then another attempt may have the message. A process that ends meanwhile is one that
+// ended before it settled.
+func (c *claims) settleLater(cl claim, next record) {
+	left := time.Duration(cl.rec.leaseEnd-c.nowMilli()) * time.Millisecond
+	deadline := time.Now().Add(left) //nolint:forbidigo // timeouts of I/O run on real time
+	for pause := c.timeout / 4; time.Until(deadline) > pause; pause = min(2*pause, c.timeout) {
+		time.Sleep(pause)
+		sctx := storeContext(context.Background(), min(c.timeout, time.Until(deadline)))
+		err := c.settleOnce(sctx, c.store, cl, next)
+		sctx.finish()
+		if _, failed := asError(err); !failed {
+			return
+		}
 	}
 }
 

@@ -600,6 +600,37 @@ func TestACommitIsRetriedWithinStoreTimeout(t *testing.T) {
 			b.wantLast(Handled)
 		})
 	})
+	t.Run("then in the background, while the lease keeps others out", func(t *testing.T) {
+		t.Parallel()
+		for status, again := range map[int]int{201: 201, 500: 200} {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, Config{}, newMapStore())
+				d := b.admit(time.Now())
+				back := time.Now().Add(40 * time.Second)
+				b.store.before = func(context.Context, Value) error {
+					if time.Now().Before(back) {
+						return errStoreDown
+					}
+					return nil
+				}
+				d.Settle(status)
+				time.Sleep(45 * time.Second)
+				b.wantStatus(b.handle(time.Now(), 200), again, "the next attempt, before the lease is over")
+			})
+		}
+	})
+	t.Run("and no longer than the lease", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, Config{}, newMapStore())
+			d := b.admit(time.Now())
+			b.store.before = func(context.Context, Value) error { return errStoreDown }
+			d.Settle(200)
+			time.Sleep(time.Minute)
+			b.store.before = func(context.Context, Value) error { t.Error("the store was asked after the lease"); return nil }
+			time.Sleep(time.Hour)
+		})
+	})
 	t.Run("a lost reply is not a lost claim", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -649,6 +680,7 @@ func TestACommitIsRetriedWithinStoreTimeout(t *testing.T) {
 					if e := b.wantLast(want); !errors.Is(e.Err, ErrStoreUnavailable) || e.Status != status {
 						t.Errorf("observed %+v", e)
 					}
+					time.Sleep(2 * time.Minute) // what goes on in the background has given up
 				}
 			})
 		})

@@ -212,7 +212,7 @@ func (v *Verifier) settle(ctx context.Context, cl claim, status int) (Reason, er
 	case errors.Is(err, errLost):
 		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease; its effect may have happened twice", Err: err}
 	case success:
-		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled, but a retry may run it again", Err: err}
+		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled; that is written until the lease is over, and if it cannot be, a retry runs again", Err: err}
 	case err != nil:
 		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "and not released: a later attempt runs when its lease is over", Err: err}
 	default:

@@ -14,6 +14,8 @@ import (
 type Settings struct {
 	// URL is the public address of the endpoint, as it is registered at the sender: for schemes that sign it.
 	URL string
+	// Sandbox takes Plaid's sandbox for its production.
+	Sandbox bool
 	// VerifyToken is the token of Meta's handshake.
 	VerifyToken string
 	// Audience is that of Pub/Sub's tokens.
@@ -24,7 +26,7 @@ type Settings struct {
 	// Handshake says whether senders that prove nothing are answered when they ask for the endpoint.
 	Handshake Handshake
 	// DangerouslyReplayable accepts a scheme whose messages cannot be told from their replays, or forged ones from genuine ones; see the constructors
-	// that begin with Dangerously.
+	// that begin with Dangerously. With rfc9421 it accepts signatures whatever they cover.
 	DangerouslyReplayable bool
 }
 
@@ -64,7 +66,14 @@ func registry() map[string]registered {
 		"whatsapp":   {make: func(s Settings) core.Scheme { return Meta(s.VerifyToken) }},
 		"asana":      {make: func(Settings) core.Scheme { return Asana(nil) }},
 		"hook0":      {make: func(s Settings) core.Scheme { return hook0For(s.Header) }},
-		"token":      {func(s Settings) core.Scheme { return DangerouslyReplayableToken("token", s.Header, s.Prefix) }, true},
+		"sns":        {make: func(s Settings) core.Scheme { return SNS(SNSOptions{Handshake: s.Handshake}) }},
+		"plaid":      {make: func(s Settings) core.Scheme { return Plaid(PlaidOptions{Sandbox: s.Sandbox}) }},
+		"paypal":     {func(Settings) core.Scheme { return DangerouslyForgeablePayPal(PayPalOptions{}) }, true},
+		"pubsub":     {func(s Settings) core.Scheme { return DangerouslyReplayablePubSub(PubSubOptions{Audience: s.Audience}) }, true},
+		"rfc9421": {make: func(s Settings) core.Scheme {
+			return HTTPSignatures(SignatureProfile{URL: s.URL, DangerouslyAnyComponents: s.DangerouslyReplayable})
+		}},
+		"token": {func(s Settings) core.Scheme { return DangerouslyReplayableToken("token", s.Header, s.Prefix) }, true},
 		"gitlab-token": {func(Settings) core.Scheme {
 			return DangerouslyReplayableGitLabToken()
 		}, true},

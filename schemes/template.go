@@ -282,7 +282,7 @@ func (a *address) exact() { a.path, a.query = true, true }
 // write adds the address that r was sent to; ok is false if it cannot have been sent to this one.
 func (a *address) write(r *core.Request, c *core.Content) bool {
 	target := r.URL
-	if i := strings.Index(target, "://"); i >= 0 { // absolute form
+	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form
 		target = target[i+3:]
 		target = target[max(strings.IndexByte(target, '/'), 0):]
 	}

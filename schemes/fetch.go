@@ -1,0 +1,407 @@
+package schemes
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Some senders name the key that signed, and it must be fetched before anything is verified. Whoever can reach the endpoint can name one, so
+// addresses are checked beforehand, and fetches are bounded in time, size and number.
+const (
+	fetchTimeout   = 5 * time.Second
+	maxFetched     = 64 << 10
+	maxCached      = 64
+	maxFresh       = 24 * time.Hour
+	keepFailure    = 5 * time.Second // else an outage would cost a fetch for every message
+	fetchesAMinute = 30
+)
+
+// seams are what tests put in the place of the world.
+type seams struct {
+	roots *x509.CertPool   // nil: those of the system
+	now   func() time.Time // nil: time.Now
+}
+
+func (s seams) clock() func() time.Time {
+	if s.now != nil {
+		return s.now
+	}
+	return time.Now //nolint:forbidigo // a Scheme has no clock; expiry of what is fetched runs on real time
+}
+
+// fetchClient is client without redirects, which would lead away from the address that was checked; nil: one of our own.
+func fetchClient(client *http.Client) *http.Client {
+	var c http.Client
+	if client != nil {
+		c = *client
+	} else {
+		c.Transport = &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: fetchTimeout}).DialContext,
+			TLSHandshakeTimeout:    fetchTimeout,
+			ResponseHeaderTimeout:  fetchTimeout,
+			MaxResponseHeaderBytes: 16 << 10,
+			MaxIdleConnsPerHost:    1,
+			IdleConnTimeout:        30 * time.Second,
+			ForceAttemptHTTP2:      true,
+		}
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}
+
+// fetched is an answer with its body, whatever its status.
+type fetched struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func fetch(client *http.Client, req *http.Request) (fetched, error) {
+	res, err := client.Do(req)
+	if err != nil {
+		return fetched{}, fmt.Errorf("%s cannot be reached: does a firewall let this program out to it? %w", req.URL.Host, err)
+	}
+	defer func() { _ = res.Body.Close() }() // nothing was written
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxFetched+1))
+	switch {
+	case err != nil:
+		return fetched{}, fmt.Errorf("the answer of %s broke off: %w", req.URL.Host, err)
+	case len(body) > maxFetched:
+		return fetched{}, fmt.Errorf("%s answered with more than %d bytes", req.URL.Host, maxFetched)
+	}
+	return fetched{res.StatusCode, res.Header, body}, nil
+}
+
+// get fetches an address that was checked.
+func get(ctx context.Context, client *http.Client, address string) (fetched, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return fetched{}, errors.New("not an address to fetch from")
+	}
+	f, err := fetch(client, req)
+	if err == nil && f.status != http.StatusOK && f.status != http.StatusNotFound {
+		err = fmt.Errorf("%s answered with status %d", req.URL.Host, f.status)
+	}
+	return f, err
+}
+
+// cache keeps what was fetched, and for a moment what could not be. Fetches of one key at the same time are one. The zero value with a clock
+// is ready for use.
+type cache[T any] struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	entries map[string]*cached[T]
+	minute  time.Time // when the count began
+	count   int
+}
+
+type cached[T any] struct {
+	taken atomic.Bool   // somebody fills it
+	done  chan struct{} // closed when value and err stand
+	value T
+	err   error
+
+	old       *cached[T] // good until then, if this one fails; for who fills it
+	ready     bool       // under the cache's lock, as the rest
+	at, until time.Time
+}
+
+// get returns what stands under key, or loads it. load says until when it may be used.
+func (c *cache[T]) get(ctx context.Context, key string, load func(ctx context.Context) (T, time.Time, error)) (T, error) {
+	return c.younger(ctx, key, maxFresh, load)
+}
+
+// younger is get, but loads again what is of this age. If that fails, what was there is good for as long as it would have been.
+func (c *cache[T]) younger(ctx context.Context, key string, age time.Duration, load func(ctx context.Context) (T, time.Time, error)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	e, err := c.entry(key, age)
+	if err != nil {
+		return none, err
+	}
+	if e.taken.CompareAndSwap(false, true) {
+		c.fill(ctx, e, load)
+		return e.value, e.err
+	}
+	select {
+	case <-e.done:
+		return e.value, e.err
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+}
+
+// entry returns the one that is there, or a new one for the first to take it.
+func (c *cache[T]) entry(key string, age time.Duration) (*cached[T], error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	old := c.entries[key]
+	if old != nil && old.ready && !now.Before(old.until) {
+		old = nil
+	}
+	if old != nil && (!old.ready || old.err != nil || now.Sub(old.at) < age) {
+		return old, nil
+	}
+	if since := now.Sub(c.minute); since < 0 || since >= time.Minute {
+		c.minute, c.count = now, 0
+	}
+	if c.count >= fetchesAMinute {
+		if old != nil {
+			return old, nil
+		}
+		return nil, fmt.Errorf("more than %d fetches of keys within a minute: somebody may be sending messages that name keys which do not exist",
+			fetchesAMinute)
+	}
+	delete(c.entries, key)
+	if len(c.entries) >= maxCached && !c.evict(now) {
+		return nil, fmt.Errorf("%d keys are being fetched at once", maxCached)
+	}
+	if c.entries == nil {
+		c.entries = make(map[string]*cached[T])
+	}
+	c.count++
+	e := &cached[T]{done: make(chan struct{}), old: old}
+	c.entries[strings.Clone(key)] = e
+	return e, nil
+}
+
+// evict makes room: first what is of no use, then what is soonest so.
+func (c *cache[T]) evict(now time.Time) bool {
+	victim, least := "", time.Time{}
+	for key, e := range c.entries {
+		if !e.ready {
+			continue
+		}
+		until := e.until
+		if e.err != nil {
+			until = now
+		}
+		if victim == "" || until.Before(least) {
+			victim, least = key, until
+		}
+	}
+	delete(c.entries, victim)
+	return victim != ""
+}
+
+// fill loads for all who wait. It does not end with the request that happened to be first.
+func (c *cache[T]) fill(ctx context.Context, e *cached[T], load func(ctx context.Context) (T, time.Time, error)) {
+	var until time.Time
+	e.err = errors.New("the fetch broke down") // if load panics
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		e.ready, e.at, e.until = true, c.now(), until
+		if e.err != nil {
+			e.until = e.at.Add(keepFailure)
+		}
+		close(e.done)
+	}()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	defer cancel()
+	e.value, until, e.err = load(ctx)
+	if old := e.old; e.err != nil && old != nil {
+		e.value, until, e.err = old.value, old.until, nil
+	}
+	e.old = nil
+}
+
+// noMatch is for what was looked at and is not to be trusted, as opposed to what could not be looked at.
+func noMatch(format string, args ...any) error {
+	return &core.Error{Reason: core.ErrNoMatch, Detail: fmt.Sprintf(format, args...)}
+}
+
+// plainHTTPS parses an address that says what it seems to say: https, a host in lower case without port, no user, no fragment, nothing escaped
+// in the path, and one spelling.
+func plainHTTPS(text string) (*url.URL, bool) {
+	if len(text) > 2048 {
+		return nil, false
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Opaque != "" || u.User != nil || u.Fragment != "" || u.ForceQuery || u.RawPath != "" || u.String() != text {
+		return nil, false
+	}
+	for _, c := range u.Host {
+		if c != '.' && c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return nil, false
+		}
+	}
+	return u, u.Host != ""
+}
+
+// certificates fetches the certificates that senders sign with, and believes those that lead to a root it trusts.
+type certificates struct {
+	client *http.Client
+	roots  *x509.CertPool
+	cache  cache[*rsa.PublicKey]
+}
+
+func newCertificates(client *http.Client, s seams) *certificates {
+	return &certificates{client: client, roots: s.roots, cache: cache[*rsa.PublicKey]{now: s.clock()}}
+}
+
+// key returns the key of the certificate at address, which was checked. named says whether a name in it is the sender's, and depends on
+// nothing but the address.
+func (c *certificates) key(ctx context.Context, address string, named func(name string) bool) (*rsa.PublicKey, error) {
+	return c.cache.get(ctx, address, func(ctx context.Context) (*rsa.PublicKey, time.Time, error) {
+		f, err := get(ctx, c.client, address)
+		if err != nil {
+			return nil, time.Time{}, fmt.Errorf("fetching the sender's certificate: %w", err)
+		}
+		if f.status == http.StatusNotFound {
+			return nil, time.Time{}, noMatch("there is no certificate at %s", address)
+		}
+		chain, err := parseCertificates(f.body)
+		if err != nil {
+			return nil, time.Time{}, fmt.Errorf("what is at %s is no certificate: does a proxy answer in its place? %w", address, err)
+		}
+		return c.trust(ctx, address, chain, named)
+	})
+}
+
+func (c *certificates) trust(ctx context.Context, address string, chain []*x509.Certificate, named func(string) bool) (*rsa.PublicKey, time.Time, error) {
+	leaf, now := chain[0], c.cache.now()
+	fail := func(err error) (*rsa.PublicKey, time.Time, error) { return nil, time.Time{}, err }
+	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+		return fail(noMatch("the certificate at %s is valid from %s to %s, which is not now: is our clock right?",
+			address, leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339)))
+	}
+	names := leaf.DNSNames
+	if len(names) == 0 {
+		names = []string{leaf.Subject.CommonName}
+	}
+	found := false
+	for _, n := range names {
+		found = found || named(strings.ToLower(n))
+	}
+	if !found {
+		return fail(noMatch("the certificate at %s is not the sender's: it is for %.200q", address, names))
+	}
+	public, ok := leaf.PublicKey.(*rsa.PublicKey)
+	if !ok {
+		return fail(noMatch("the certificate at %s has no RSA key", address))
+	}
+	// Senders leave out the certificates between theirs and the root.
+	options := x509.VerifyOptions{
+		Roots: c.roots, Intermediates: x509.NewCertPool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	}
+	for _, between := range chain[1:] {
+		options.Intermediates.AddCert(between)
+	}
+	last := chain[len(chain)-1]
+	_, err := leaf.Verify(options)
+	for range 3 {
+		var unknown x509.UnknownAuthorityError
+		if err == nil || !errors.As(err, &unknown) {
+			break
+		}
+		issuer, missing := c.issuer(ctx, last)
+		if missing != nil {
+			return fail(missing)
+		}
+		if issuer == nil {
+			break
+		}
+		options.Intermediates.AddCert(issuer)
+		last = issuer
+		_, err = leaf.Verify(options)
+	}
+	if err != nil {
+		return fail(noMatch("the certificate at %s does not lead to a trusted root: are this machine's root certificates up to date? %v", address, err))
+	}
+	until := now.Add(maxFresh)
+	if leaf.NotAfter.Before(until) {
+		until = leaf.NotAfter
+	}
+	return public, until, nil
+}
+
+// issuer fetches the certificate that cert says it was issued with; nil if it does not say. It may come over plain HTTP, since it is believed only
+// if it leads to a root.
+func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x509.Certificate, error) {
+	for _, address := range cert.IssuingCertificateURL {
+		u, err := url.Parse(address)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.Port() != "" || !strings.Contains(u.Host, ".") {
+			continue
+		}
+		if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+			continue
+		}
+		f, err := get(ctx, c.client, address)
+		if err == nil && f.status != http.StatusOK {
+			err = fmt.Errorf("status %d", f.status)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("fetching the issuer of the sender's certificate from %.200q: %w", address, err)
+		}
+		issuer, err := parseCertificates(f.body)
+		if err != nil {
+			return nil, fmt.Errorf("what is at %.200q is no certificate: %w", address, err)
+		}
+		return issuer[0], nil
+	}
+	return nil, nil //nolint:nilnil // none is no error: the chain ends here
+}
+
+// verifyRSA verifies with a key that was fetched.
+func verifyRSA(ctx context.Context, label string, enc core.Encoding, public *rsa.PublicKey, h crypto.Hash, a *core.Attempt) (bool, error) {
+	key, err := newRSAKey(label, enc, public, h, false)
+	if err != nil {
+		return false, noMatch("the key that is named: %v", err)
+	}
+	return key.Verify(ctx, a)
+}
+
+// parseCertificates reads PEM, several of them, or one in DER.
+func parseCertificates(text []byte) ([]*x509.Certificate, error) {
+	if !bytes.Contains(text, []byte("-----BEGIN ")) {
+		cert, err := x509.ParseCertificate(text)
+		if err != nil {
+			return nil, errors.New("neither PEM nor DER")
+		}
+		return []*x509.Certificate{cert}, nil
+	}
+	var chain []*x509.Certificate
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, errors.New("a certificate in it cannot be read")
+		}
+		if chain = append(chain, cert); len(chain) > 8 {
+			return nil, errors.New("more than 8 certificates in it")
+		}
+	}
+	if len(chain) == 0 {
+		return nil, errors.New("no certificate in it")
+	}
+	return chain, nil
+}

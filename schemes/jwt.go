@@ -1,0 +1,140 @@
+package schemes
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// object is a JSON object that has each name once, whatever its case: readers that ignore case, as encoding/json does, find what we find.
+type object map[string]json.RawMessage
+
+const maxMembers = 64
+
+func parseObject(text []byte) (object, error) {
+	bad := errors.New("not a JSON object")
+	d := json.NewDecoder(bytes.NewReader(text))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') || !utf8.Valid(text) {
+		return nil, bad
+	}
+	o := object{}
+	for d.More() {
+		token, err := d.Token()
+		name, ok := token.(string)
+		if err != nil || !ok {
+			return nil, bad
+		}
+		for other := range o {
+			if strings.EqualFold(name, other) {
+				return nil, errors.New("a JSON object with a name that is there twice: which one counts cannot be told")
+			}
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, bad
+		}
+		if o[name] = value; len(o) > maxMembers {
+			return nil, errors.New("a JSON object with too many names")
+		}
+	}
+	if _, err := d.Token(); err != nil || len(bytes.Trim(text[d.InputOffset():], " \t\r\n")) != 0 {
+		return nil, bad
+	}
+	return o, nil
+}
+
+// text is a string, escapes undone.
+func (o object) text(name string) (string, bool) {
+	raw, ok := o[name]
+	if !ok || raw[0] != '"' {
+		return "", false
+	}
+	var s string
+	err := json.Unmarshal(raw, &s)
+	return s, err == nil
+}
+
+// seconds is a time in whole seconds since 1970.
+func (o object) seconds(name string) (time.Time, bool) {
+	n, ok := digits(string(o[name]))
+	return time.Unix(n, 0), ok
+}
+
+const (
+	maxJWT   = 8 << 10
+	maxKeyID = 128
+)
+
+// jwt is a token in compact form, of which nothing is verified yet.
+type jwt struct {
+	kid       string
+	claims    object
+	signed    string // header and claims as they were signed
+	signature string
+}
+
+// parseJWT reads a token that must be signed with alg. Tokens say how they want to be verified; that is not their business.
+func parseJWT(text, alg string) (jwt, error) {
+	if len(text) > maxJWT {
+		return jwt{}, malformed("the JWT is too long")
+	}
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 || parts[2] == "" {
+		return jwt{}, malformed("not a signed JWT: it needs three parts")
+	}
+	header, err := jwtPart(parts[0])
+	if err != nil {
+		return jwt{}, malformed("the header of the JWT: " + err.Error())
+	}
+	claims, err := jwtPart(parts[1])
+	if err != nil {
+		return jwt{}, malformed("the claims of the JWT: " + err.Error())
+	}
+	if got, ok := header.text("alg"); !ok || got != alg {
+		return jwt{}, malformed("the JWT is not signed with " + alg + ", and nothing else is accepted")
+	}
+	for name := range header {
+		switch {
+		case name == "alg" || name == "kid":
+		case strings.EqualFold(name, "alg"), strings.EqualFold(name, "kid"):
+			return jwt{}, malformed("the header of the JWT has \"alg\" or \"kid\" in another spelling")
+		case strings.EqualFold(name, "crit"):
+			return jwt{}, malformed("the JWT asks for an extension with \"crit\", and none is known")
+		}
+	}
+	kid, ok := header.text("kid")
+	if !ok || len(kid) > maxKeyID || !visible(kid) {
+		return jwt{}, malformed("the JWT does not name its key")
+	}
+	return jwt{kid: kid, claims: claims, signed: text[:len(parts[0])+1+len(parts[1])], signature: parts[2]}, nil
+}
+
+func jwtPart(text string) (object, error) {
+	if strings.ContainsAny(text, "\r\n") { // which the decoder skips
+		return nil, errors.New("not base64url")
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, errors.New("not base64url")
+	}
+	return parseObject(raw)
+}
+
+// bearer is the token in Authorization.
+func bearer(r *core.Request) (string, error) {
+	text, err := Header("Authorization").inHeader(r.Header, "")
+	if err != nil {
+		return "", err
+	}
+	scheme, token, _ := strings.Cut(text, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", malformed("Authorization does not begin with \"Bearer\"")
+	}
+	return token, nil
+}

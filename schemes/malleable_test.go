@@ -1,0 +1,243 @@
+package schemes_test
+
+import (
+	"context"
+	"crypto/elliptic"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/asn1"
+	"encoding/base64"
+	"errors"
+	"math/big"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
+	"github.com/hookonce/hookonce/stores/memstore"
+)
+
+// atHand is a body that was read.
+type atHand []byte
+
+func (b atHand) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
+
+// runs takes r through v and reports whether its handler would run; it then succeeds.
+func runs(v *core.Verifier, r *core.Request) bool {
+	d := v.Admit(context.Background(), r, atHand(r.Body))
+	if d.Answer() != nil {
+		return false
+	}
+	d.Settle(http.StatusOK)
+	return true
+}
+
+func verifier(t *testing.T, scheme core.Scheme, now time.Time, secrets ...string) *core.Verifier {
+	t.Helper()
+	v, err := core.New(core.Secrets(secrets...), memstore.New(), &core.Config{
+		Scheme: scheme, Clock: func() time.Time { return now }, DangerouslyReplayableAfterRestart: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// wantSame wants changed to verify, since nobody can help it, and to be the message that was handled.
+func wantSame(t *testing.T, v *core.Verifier, genuine, changed *core.Request) {
+	t.Helper()
+	if !runs(v, genuine) {
+		t.Fatal("the genuine message is not handled")
+	}
+	if _, err := v.Verify(t.Context(), changed); err != nil {
+		t.Errorf("the changed message is refused (%v): does it still show what it should?", err)
+	}
+	if runs(v, changed) {
+		t.Error("the changed message is handled as another one")
+	}
+}
+
+func TestARewrittenECDSASignatureIsTheSameMessage(t *testing.T) {
+	t.Parallel()
+	i := slices.IndexFunc(vectors(t), func(v vector) bool { return v.Provider == "sendgrid" })
+	v := vectors(t)[i]
+	changed := v.request()
+	const header = "X-Twilio-Email-Event-Webhook-Signature"
+	der, err := base64.StdEncoding.DecodeString(changed.Header.Get(header))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rs struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(der, &rs); err != nil {
+		t.Fatal(err)
+	}
+	rs.S.Sub(elliptic.P256().Params().N, rs.S)
+	if der, err = asn1.Marshal(rs); err != nil {
+		t.Fatal(err)
+	}
+	changed.Header.Set(header, base64.StdEncoding.EncodeToString(der))
+	wantSame(t, v.verifier(t), v.request(), changed)
+}
+
+func TestATwilioFormThatIsCutElsewhereIsTheSameMessage(t *testing.T) {
+	t.Parallel()
+	i := slices.IndexFunc(vectors(t), func(v vector) bool { return v.Name == "twilio form" })
+	v := vectors(t)[i]
+	changed := v.request()
+	changed.Body = []byte(strings.Replace(string(changed.Body), "To=%2B1800", "T=o%2B1800", 1))
+	if slices.Equal(changed.Body, v.Body) {
+		t.Fatal("nothing was changed")
+	}
+	wantSame(t, v.verifier(t), v.request(), changed)
+	if m, err := v.verifier(t).Verify(t.Context(), changed); err != nil || m.BodySigned {
+		t.Errorf("BodySigned is %t: %v", m.BodySigned, err)
+	}
+}
+
+func TestATwilioBodyIsOnlyTakenWithItsDigest(t *testing.T) {
+	t.Parallel()
+	i := slices.IndexFunc(vectors(t), func(v vector) bool { return v.Name == "twilio json" })
+	v := vectors(t)[i]
+	for name, change := range map[string]func(*core.Request){
+		"another body":                      func(r *core.Request) { r.Body = []byte(`{}`) },
+		"no body":                           func(r *core.Request) { r.Body = nil },
+		"said to be a form":                 func(r *core.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded"); r.Body = nil },
+		"a form said to be something else":  func(r *core.Request) { r.URL = "/myapp.php?foo=1&bar=2" },
+		"a digest of its own beside theirs": func(r *core.Request) { r.URL += "&bodySHA256=x" },
+	} {
+		r := v.request()
+		change(r)
+		s, err := schemes.New("twilio", schemes.Settings{URL: "https://mycompany.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := verifier(t, s, time.Now(), v.Secret).Verify(t.Context(), r); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestMailgunWithAnotherEventIsTheSameMessageAndNotBodySigned(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s := subjects()["mailgun"]
+	v := verifier(t, s.scheme, now, secret)
+	changed := s.sign(secret, "x", now, []byte(`{"event":"forged"}`))
+	wantSame(t, v, s.sign(secret, "x", now, []byte(`{"event":"delivered"}`)), changed)
+	if m, err := v.Verify(t.Context(), changed); err != nil || m.BodySigned {
+		t.Errorf("BodySigned is %t: %v", m.BodySigned, err)
+	}
+}
+
+func TestPartsCannotBeCutElsewhere(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0).UTC()
+	tests := []struct {
+		name, subject, content string
+		shift                  func(r *core.Request)
+	}{
+		{"discord: the last digit of the time to the body", "sendgrid", "1", func(r *core.Request) {
+			r.Header.Set("X-Twilio-Email-Event-Webhook-Timestamp", "170000000")
+			r.Body = append([]byte("0"), r.Body...)
+		}},
+		{"box: the last byte of the body to the time", "box", "12", func(r *core.Request) {
+			r.Header.Set("Box-Delivery-Timestamp", "2"+r.Header.Get("Box-Delivery-Timestamp"))
+			r.Body = r.Body[:1]
+		}},
+		{"twitch: the last byte of the id to the time", "twitch", "{}", func(r *core.Request) {
+			id := r.Header.Get("Twitch-Eventsub-Message-Id")
+			r.Header.Set("Twitch-Eventsub-Message-Id", id[:35])
+			r.Header.Set("Twitch-Eventsub-Message-Timestamp", id[35:]+r.Header.Get("Twitch-Eventsub-Message-Timestamp"))
+		}},
+		{"hook0: a part of the body to the last header", "hook0", `"a.b"`, func(r *core.Request) {
+			head, tail, _ := strings.Cut(string(r.Body), ".")
+			r.Header.Set("X-Kind", r.Header.Get("X-Kind")+"."+head)
+			r.Body = []byte(tail)
+		}},
+		{"hook0: a part of the last header to the body", "hook0", `"a.b"`, func(r *core.Request) {
+			r.Header.Set("X-Kind", "a")
+			r.Body = append([]byte("b."), r.Body...)
+		}},
+		{"square: a part of the body to the query", "square", `"a"`, func(r *core.Request) {
+			r.URL += "?" + url.QueryEscape(string(r.Body[:4]))
+			r.Body = r.Body[4:]
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := subjects()[tt.subject]
+			genuine := func() *core.Request { return s.sign(s.secret, "id", now, []byte(tt.content)) }
+			v := verifier(t, s.scheme, now, s.secret)
+			if _, err := v.Verify(t.Context(), genuine()); err != nil {
+				t.Fatal(err)
+			}
+			r := genuine()
+			tt.shift(r)
+			if _, err := v.Verify(t.Context(), r); err == nil {
+				t.Error("accepted")
+			}
+		})
+	}
+}
+
+func TestAnAddressInTheQueryIsNoAbsoluteForm(t *testing.T) {
+	t.Parallel()
+	s := schemes.Twilio("https://example.com")
+	sign := func(url string) *core.Request {
+		r := request("", "X-Twilio-Signature", base64.StdEncoding.EncodeToString(mac(sha1.New, secret, "https://example.com"+url)))
+		r.Method, r.URL = http.MethodGet, url
+		return r
+	}
+	v := verifier(t, s, time.Now(), secret)
+	r := sign("/hook?next=https://a/b?c=1")
+	if _, err := v.Verify(t.Context(), r); err != nil {
+		t.Error(err)
+	}
+	r.URL = "/b?c=1"
+	if _, err := v.Verify(t.Context(), r); err == nil {
+		t.Error("another query is accepted")
+	}
+	r = sign("/hook?c=1")
+	r.URL = "http://example.net/hook?c=1" // as a proxy gets it
+	if _, err := v.Verify(t.Context(), r); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOnlyTheStrongVersionOfASignatureCounts(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	stamp := seconds(now)
+	for name, r := range map[string]struct {
+		subject string
+		request *core.Request
+	}{
+		"stripe v0 alone": {"stripe", request("{}", "Stripe-Signature", "t="+stamp+",v0="+hexMAC(secret, stamp+".{}"))},
+		"hook0 v0 alone":  {"hook0", request("{}", "X-Hook0-Signature", "t="+stamp+",v0="+hexMAC(secret, stamp+".{}"))},
+		"github sha1":     {"github", request("{}", "X-Hub-Signature", "sha1="+hexSHA1(secret, "{}"))},
+		"hubspot v1": {"hubspot", request("{}", "X-HubSpot-Signature", func() string {
+			sum := sha256.Sum256([]byte(secret + "{}"))
+			return base64.StdEncoding.EncodeToString(sum[:])
+		}())},
+	} {
+		_, err := verifier(t, subjects()[r.subject].scheme, now, secret).Verify(t.Context(), r.request)
+		if !errors.Is(err, core.ErrMissingHeader) && !errors.Is(err, core.ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAStrippedSignatureOfARotationIsTheSameMessage(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	body := around("evt_1", nil, "id")
+	stamp := seconds(now)
+	next, old := "v1="+hexMAC(secret, stamp+"."+body), "v1="+hexMAC(stranger, stamp+"."+body)
+	v := verifier(t, schemes.Stripe(), now, secret, stranger)
+	wantSame(t, v, request(body, "Stripe-Signature", "t="+stamp+","+next+","+old), request(body, "Stripe-Signature", "t="+stamp+","+old))
+}

@@ -1,0 +1,126 @@
+package schemes
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"hash/crc32"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// PayPalOptions are what [DangerouslyForgeablePayPal] can be told. The zero value is ready for use.
+type PayPalOptions struct {
+	// Client fetches certificates. Redirects are never followed. Default: one of our own, which uses the proxy of the environment.
+	Client *http.Client
+
+	seams seams
+}
+
+// DangerouslyForgeablePayPal is the scheme of PayPal's webhooks. THE BODY IS NOT SIGNED, only its CRC-32, for which anybody can make another body: whoever
+// captured one message can send any body in its place, and it verifies. What is known is that PayPal sent a message at that time. So take from the body no
+// more than the id of what happened, and ask PayPal's API for the rest; core.Message.BodySigned is false. A forged body is the same message as the
+// genuine one and only one of them is handled, whichever comes first.
+//
+// The "secret" is the id of the webhook, which PayPal shows beside its address. The signature is RSA over SHA-256; the certificate is fetched from the
+// address that the message names, which must be at paypal.com. It must be valid, made out to a name under paypal.com and lead to a root that this
+// machine trusts.
+//
+// The transmission's id is signed and identifies the message. PayPal retries for three days. Whether a retry keeps id and time of the first attempt
+// is not known for certain: so the time is taken for the message's, and may be three days old. A retry with an id of its own is handled again.
+func DangerouslyForgeablePayPal(o PayPalOptions) core.Scheme {
+	return paypal{newCertificates(fetchClient(o.Client), o.seams)}
+}
+
+type paypal struct{ certs *certificates }
+
+const paypalLabel = "paypal"
+
+func (paypal) Name() string            { return "paypal" }
+func (paypal) Stamping() core.Stamping { return core.StampedOnce }
+
+// Window implements [core.Windower]: 25 attempts in three days, and an hour for the last one.
+func (paypal) Window() (past, future time.Duration) { return 73 * time.Hour, 5 * time.Minute }
+
+// ParseKey implements [core.Scheme].
+func (p paypal) ParseKey(webhookID string) (core.VerifyKey, error) {
+	if !isToken(webhookID) {
+		return nil, errors.New("not the id of a webhook: PayPal's dashboard shows it beside the webhook's address, letters and digits")
+	}
+	return &paypalKey{webhookID, p.certs}, nil
+}
+
+// paypalMessage is what is signed apart from the webhook's id, and with what.
+type paypalMessage struct {
+	front   string // before the webhook's id
+	crc     string // behind it
+	certURL string
+}
+
+// ReadHeader implements [core.Scheme].
+func (paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
+	var values [5]string
+	for i, name := range [...]string{
+		"Paypal-Transmission-Id", "Paypal-Transmission-Time", "Paypal-Transmission-Sig", "Paypal-Cert-Url", "Paypal-Auth-Algo",
+	} {
+		var err error
+		if values[i], err = Header(name).inHeader(r.Header, ""); err != nil {
+			return err
+		}
+	}
+	id, stamp, signature, certURL := values[0], values[1], values[2], values[3]
+	if !visible(id) || strings.Contains(id, "|") {
+		return malformed("Paypal-Transmission-Id is too long, or holds \"|\" or something else than visible ASCII")
+	}
+	var err error
+	if a.Timestamp, err = RFC3339.parse(stamp); err != nil {
+		return err
+	}
+	if values[4] != "SHA256withRSA" {
+		return malformed("Paypal-Auth-Algo is not SHA256withRSA, and nothing else is accepted")
+	}
+	u, ok := plainHTTPS(certURL)
+	if !ok || u.Host != "paypal.com" && !strings.HasSuffix(u.Host, ".paypal.com") || u.RawQuery != "" {
+		return malformed("Paypal-Cert-Url is not an address at paypal.com")
+	}
+	a.ID, a.IDSigned = id, true
+	a.Signatures = append(a.Signatures, core.Signature{Label: paypalLabel, Text: signature})
+	a.State = &paypalMessage{front: id + "|" + stamp + "|", certURL: certURL}
+	return nil
+}
+
+// ReadBody implements [core.Scheme]. The webhook's id is the key's: the content here has all the rest.
+func (paypal) ReadBody(r *core.Request, a *core.Attempt) error {
+	m, ok := a.State.(*paypalMessage)
+	if !ok {
+		return malformed("the headers were not read")
+	}
+	m.crc = strconv.FormatUint(uint64(crc32.ChecksumIEEE(r.Body)), 10)
+	a.Content.WriteString(m.front)
+	a.Content.WriteString(m.crc)
+	return nil
+}
+
+type paypalKey struct {
+	webhookID string
+	certs     *certificates
+}
+
+// Verify implements [core.VerifyKey].
+func (k *paypalKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	m, ok := a.State.(*paypalMessage)
+	if !ok || len(a.Signatures) == 0 {
+		return false, nil
+	}
+	public, err := k.certs.key(ctx, m.certURL, func(name string) bool { return strings.HasSuffix(name, ".paypal.com") })
+	if err != nil {
+		return false, err
+	}
+	whole := core.Attempt{Signatures: a.Signatures}
+	whole.Content.WriteString(m.front + k.webhookID + "|" + m.crc)
+	return verifyRSA(ctx, paypalLabel, core.Base64, public, crypto.SHA256, &whole)
+}

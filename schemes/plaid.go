@@ -1,0 +1,206 @@
+package schemes
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// PlaidOptions are what [Plaid] can be told. The zero value is ready for use in production.
+type PlaidOptions struct {
+	// Client fetches keys. Redirects are never followed. Default: one of our own, which uses the proxy of the environment.
+	Client *http.Client
+	// Sandbox takes the keys of Plaid's sandbox, and those alone.
+	Sandbox bool
+
+	seams seams
+}
+
+// Plaid is the scheme of Plaid's webhooks: Plaid-Verification, a JWT with ES256 that has the time and the SHA-256 of the body. The key that it names is
+// fetched from Plaid with the credentials of the API, which are the secret here: "client_id:secret". Each attempt is a message of its own, since no
+// id is signed.
+//
+// Do not rely on a key to sign for one customer alone: look whether the item_id of a message is one of yours.
+func Plaid(o PlaidOptions) core.Scheme {
+	host := "production.plaid.com"
+	if o.Sandbox {
+		host = "sandbox.plaid.com"
+	}
+	return &plaid{
+		address: "https://" + host + "/webhook_verification_key/get", client: fetchClient(o.Client),
+		keys: cache[*ecdsa.PublicKey]{now: o.seams.clock()},
+	}
+}
+
+type plaid struct {
+	address string
+	client  *http.Client
+	keys    cache[*ecdsa.PublicKey]
+}
+
+const plaidLabel = "ES256"
+
+func (*plaid) Name() string            { return "plaid" }
+func (*plaid) Stamping() core.Stamping { return core.StampedEachAttempt }
+
+// ParseKey implements [core.Scheme].
+func (p *plaid) ParseKey(credentials string) (core.VerifyKey, error) {
+	client, secret, ok := strings.Cut(credentials, ":")
+	if !ok || !isToken(client) || !isToken(secret) {
+		return nil, errors.New("not credentials of Plaid's API: both are needed, from the dashboard, as client_id:secret")
+	}
+	scope := sha256.Sum256([]byte(credentials)) // keys are known to those credentials that fetched them
+	return plaidKey{func(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
+		return p.keys.get(ctx, string(scope[:])+kid, func(ctx context.Context) (*ecdsa.PublicKey, time.Time, error) {
+			return p.fetch(ctx, client, secret, kid)
+		})
+	}}, nil
+}
+
+// plaidToken is what the header holds.
+type plaidToken struct {
+	jwt
+
+	sum string
+}
+
+// ReadHeader implements [core.Scheme].
+func (*plaid) ReadHeader(r *core.Request, a *core.Attempt) error {
+	text, err := Header("Plaid-Verification").inHeader(r.Header, "")
+	if err != nil {
+		return err
+	}
+	token, err := parseJWT(text, "ES256")
+	if err != nil {
+		return err
+	}
+	at, ok := token.claims.seconds("iat")
+	if !ok {
+		return malformed("the JWT has no time as \"iat\"")
+	}
+	sum, ok := token.claims.text("request_body_sha256")
+	if !ok {
+		return malformed("the JWT has no \"request_body_sha256\"")
+	}
+	a.Timestamp, a.BodySigned = at, true
+	a.Signatures = append(a.Signatures, core.Signature{Label: plaidLabel, Text: token.signature})
+	a.State = &plaidToken{token, sum}
+	return nil
+}
+
+// ReadBody implements [core.Scheme].
+func (*plaid) ReadBody(r *core.Request, a *core.Attempt) error {
+	token, ok := a.State.(*plaidToken)
+	if !ok {
+		return malformed("the headers were not read")
+	}
+	if sum := sha256.Sum256(r.Body); hex.EncodeToString(sum[:]) != token.sum {
+		return noMatch("the body is not the one whose hash is in the JWT: does something in front of us change it?")
+	}
+	a.Content.WriteString(token.signed)
+	return nil
+}
+
+// plaidKey is the credentials, in a function because fmt prints no more of one than its address.
+type plaidKey struct {
+	fetch func(ctx context.Context, kid string) (*ecdsa.PublicKey, error)
+}
+
+// Verify implements [core.VerifyKey].
+func (k plaidKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	token, ok := a.State.(*plaidToken)
+	if !ok || len(a.Signatures) == 0 {
+		return false, nil
+	}
+	public, err := k.fetch(ctx, token.kid)
+	if errors.Is(err, core.ErrNoMatch) {
+		return false, nil // other credentials may know the key
+	}
+	if err != nil {
+		return false, err
+	}
+	return (&ecdsaRawKey{plaidLabel, base64URL, public}).Verify(ctx, a)
+}
+
+func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.PublicKey, time.Time, error) {
+	fail := func(format string, args ...any) (*ecdsa.PublicKey, time.Time, error) {
+		return nil, time.Time{}, fmt.Errorf("fetching a key from Plaid: "+format, args...)
+	}
+	question, err := json.Marshal(map[string]string{"client_id": client, "secret": secret, "key_id": kid})
+	if err != nil {
+		return fail("%w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.address, bytes.NewReader(question))
+	if err != nil {
+		return fail("%w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	f, err := fetch(p.client, req)
+	if err != nil {
+		return fail("%w", err)
+	}
+	var answer struct {
+		Key struct {
+			Alg       string `json:"alg"`
+			Crv       string `json:"crv"`
+			Kid       string `json:"kid"`
+			Kty       string `json:"kty"`
+			Use       string `json:"use"`
+			X         string `json:"x"`
+			Y         string `json:"y"`
+			ExpiredAt *int64 `json:"expired_at"`
+		} `json:"key"`
+		ErrorCode string `json:"error_code"`
+	}
+	err = json.Unmarshal(f.body, &answer)
+	switch {
+	case err == nil && answer.ErrorCode == "INVALID_WEBHOOK_VERIFICATION_KEY_ID":
+		return nil, time.Time{}, noMatch("Plaid knows no key of the name in the JWT")
+	case f.status != http.StatusOK:
+		return fail("status %d, %.60q: are client_id and secret right, and of this environment?", f.status, answer.ErrorCode)
+	case err != nil:
+		return fail("the answer is no JSON")
+	}
+	k, now := answer.Key, p.keys.now()
+	public, ok := p256(k.X, k.Y)
+	if !ok || k.Kty != "EC" || k.Crv != "P-256" || k.Alg != "ES256" || k.Use != "sig" || k.Kid != kid {
+		return fail("the answer is not the ES256 key that was asked for")
+	}
+	until := now.Add(maxFresh)
+	if k.ExpiredAt != nil {
+		expired := time.Unix(*k.ExpiredAt, 0)
+		if !now.Before(expired) {
+			return nil, time.Time{}, noMatch("the key in the JWT expired at %s", expired.UTC().Format(time.RFC3339))
+		}
+		if expired.Before(until) {
+			until = expired
+		}
+	}
+	return public, until, nil
+}
+
+// p256 makes a key of its coordinates.
+func p256(x, y string) (*ecdsa.PublicKey, bool) {
+	point := []byte{4} // uncompressed
+	for _, text := range []string{x, y} {
+		raw, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil || len(raw) != 32 {
+			return nil, false
+		}
+		point = append(point, raw...)
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	return key, err == nil
+}

@@ -1,0 +1,188 @@
+package schemes
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// PubSubOptions are what [DangerouslyReplayablePubSub] is told.
+type PubSubOptions struct {
+	// Audience is that of the push subscription: what is configured there, or else the address of the endpoint. Required, since Google signs tokens
+	// for everybody.
+	Audience string
+	// Client fetches Google's keys. Redirects are never followed. Default: one of our own, which uses the proxy of the environment.
+	Client *http.Client
+
+	seams seams
+}
+
+// DangerouslyReplayablePubSub is for push subscriptions of Google Cloud Pub/Sub that authenticate with a token of a service account; its e-mail address is the
+// "secret". The token, a JWT with RS256 in Authorization, is good for an hour and for any message: the body is not signed, nothing identifies a message, and
+// the handler runs for each attempt. Whoever captures one request can send what they like for an hour. A pull subscription has no such weakness.
+func DangerouslyReplayablePubSub(o PubSubOptions) core.Scheme {
+	if o.Audience == "" {
+		return unusable{"pubsub", errors.New("PubSubOptions.Audience is missing: what the push subscription has as audience, or else the address of the endpoint")}
+	}
+	return &pubsub{audience: o.Audience, client: fetchClient(o.Client), sets: cache[keySet]{now: o.seams.clock()}}
+}
+
+type pubsub struct {
+	audience string
+	client   *http.Client
+	sets     cache[keySet]
+}
+
+const (
+	pubsubLabel = "RS256"
+	googleKeys  = "https://www.googleapis.com/oauth2/v3/certs"
+)
+
+func (*pubsub) Name() string            { return "pubsub" }
+func (*pubsub) Stamping() core.Stamping { return core.NotIdentified }
+
+// ParseKey implements [core.Scheme].
+func (p *pubsub) ParseKey(email string) (core.VerifyKey, error) {
+	const letters = "-.0123456789abcdefghijklmnopqrstuvwxyz"
+	name, domain, ok := strings.Cut(email, "@")
+	if !ok || name == "" || len(email) > 256 || !only(name, letters) || !only(domain, letters) || !strings.HasSuffix(domain, ".gserviceaccount.com") {
+		return nil, errors.New("not the e-mail address of a service account: that of the push subscription's authentication is needed, " +
+			"which ends with .gserviceaccount.com")
+	}
+	return &pubsubKey{email, p}, nil
+}
+
+// ReadHeader implements [core.Scheme].
+func (*pubsub) ReadHeader(r *core.Request, a *core.Attempt) error {
+	text, err := bearer(r)
+	if err != nil {
+		return err
+	}
+	token, err := parseJWT(text, "RS256")
+	if err != nil {
+		return err
+	}
+	a.Signatures = append(a.Signatures, core.Signature{Label: pubsubLabel, Text: token.signature})
+	a.Content.WriteString(token.signed)
+	a.State = &token
+	return nil
+}
+
+// ReadBody implements [core.Scheme]: the id is for logs.
+func (*pubsub) ReadBody(r *core.Request, a *core.Attempt) error {
+	if id, ok := find(r.Body, []string{"message", "messageId"}); ok && visible(string(id)) {
+		a.ID = string(id)
+	}
+	return nil
+}
+
+// pubsubKey is a service account.
+type pubsubKey struct {
+	email  string
+	scheme *pubsub
+}
+
+// Verify implements [core.VerifyKey].
+func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	token, ok := a.State.(*jwt)
+	if !ok || len(a.Signatures) == 0 {
+		return false, nil
+	}
+	if email, _ := token.claims.text("email"); email != k.email {
+		return false, nil
+	}
+	issuer, _ := token.claims.text("iss")
+	audience, _ := token.claims.text("aud")
+	end, ok := token.claims.seconds("exp")
+	switch {
+	case issuer != "accounts.google.com" && issuer != "https://accounts.google.com":
+		return false, noMatch("the token is not of accounts.google.com")
+	case audience != k.scheme.audience:
+		return false, noMatch("the token is for another audience: set PubSubOptions.Audience to what the push subscription has")
+	case string(token.claims["email_verified"]) != "true":
+		return false, noMatch("the token does not say that its e-mail address is verified")
+	case !ok || !k.scheme.sets.now().Before(end):
+		return false, noMatch("the token has expired, or our clock is ahead")
+	}
+	public, err := k.scheme.key(ctx, token.kid)
+	if err != nil {
+		return false, err
+	}
+	return verifyRSA(ctx, pubsubLabel, base64URL, public, crypto.SHA256, a)
+}
+
+// keySet is Google's keys by their names.
+type keySet map[string]*rsa.PublicKey
+
+// key finds a key. One that is not there may be new: it is looked for again, but not more often than once a minute.
+func (p *pubsub) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
+	for _, age := range []time.Duration{maxFresh, time.Minute} {
+		set, err := p.sets.younger(ctx, googleKeys, age, p.fetch)
+		if err != nil {
+			return nil, err
+		}
+		if public, ok := set[kid]; ok {
+			return public, nil
+		}
+	}
+	return nil, noMatch("Google has no key of the name in the token")
+}
+
+func (p *pubsub) fetch(ctx context.Context) (keySet, time.Time, error) {
+	f, err := get(ctx, p.client, googleKeys)
+	if err == nil && f.status != http.StatusOK {
+		err = fmt.Errorf("status %d", f.status)
+	}
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("fetching Google's keys: %w", err)
+	}
+	var answer struct {
+		Keys []struct {
+			Kty string `json:"kty"`
+			Alg string `json:"alg"`
+			Use string `json:"use"`
+			Kid string `json:"kid"`
+			N   string `json:"n"`
+			E   string `json:"e"`
+		} `json:"keys"`
+	}
+	if err := json.Unmarshal(f.body, &answer); err != nil {
+		return nil, time.Time{}, errors.New("fetching Google's keys: the answer is no JSON: does a proxy answer in Google's place?")
+	}
+	set := keySet{}
+	for _, k := range answer.Keys {
+		n, err1 := base64.RawURLEncoding.DecodeString(k.N)
+		e, err2 := base64.RawURLEncoding.DecodeString(k.E)
+		exponent := new(big.Int).SetBytes(e)
+		if err1 != nil || err2 != nil || k.Kty != "RSA" || k.Alg != "RS256" || k.Use != "sig" || k.Kid == "" || exponent.BitLen() > 31 {
+			continue
+		}
+		set[k.Kid] = &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}
+	}
+	if len(set) == 0 {
+		return nil, time.Time{}, errors.New("fetching Google's keys: there is none for RS256 in the answer")
+	}
+	return set, p.sets.now().Add(min(max(maxAge(f.header), 5*time.Minute), maxFresh)), nil
+}
+
+// maxAge is how long an answer says that it is good for; zero if it does not say.
+func maxAge(h http.Header) time.Duration {
+	for part := range strings.SplitSeq(strings.Join(h["Cache-Control"], ","), ",") {
+		text, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(part)), "max-age=")
+		if n, err := strconv.Atoi(text); ok && err == nil && n > 0 {
+			return time.Duration(min(n, 1<<20)) * time.Second
+		}
+	}
+	return 0
+}

@@ -1,0 +1,915 @@
+package schemes
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+const (
+	rfc9421Name = "rfc9421" // also the label of its signatures
+
+	maxFieldBytes = 8 << 10 // of Signature-Input, Signature and Content-Digest, each
+	maxLabels     = 16
+	maxComponents = 32
+	maxParameters = 16
+	minMACSecret  = 16
+)
+
+// SignatureProfile says which HTTP message signatures [HTTPSignatures] accepts: RFC 9421 leaves that to each application.
+type SignatureProfile struct {
+	// URL is the public address of the endpoint, as in [Template].URL. All that a signature covers of the address comes from it and, where
+	// it has no path or no query, from the request; nothing comes from Host or X-Forwarded-Host.
+	URL string
+	// Required are the components that a signature must cover, such as "@method" or "content-type". Nil is the profile for webhooks:
+	// "@method", "@authority" or "@target-uri", "content-digest" and "content-type". Name "@path" too if several endpoints share
+	// one host and a key. Without DangerouslyAnyComponents a list must hold "content-digest".
+	Required []string
+	// DangerouslyAnyComponents accepts a signature whatever it covers, Required apart, which is nothing if nil. If "content-digest" is not covered, anybody
+	// can change the body, and Message.BodySigned is false.
+	DangerouslyAnyComponents bool
+	// Tag is the tag parameter that a signature must have. Empty: any or none.
+	Tag string
+}
+
+// HTTPSignatures is the scheme of RFC 9421, HTTP message signatures, with the Content-Digest of RFC 9530: sha-256 and sha-512.
+//
+// A key is one line, the algorithm and the key in base64: "ed25519:…", "ecdsa-p256-sha256:…", "ecdsa-p384-sha384:…", "rsa-pss-sha512:…" and
+// "rsa-v1_5-sha256:…" have a public key as SPKI DER, ed25519 also its 32 bytes; "hmac-sha256:…" has a secret. With a key id and "@" in
+// front, "key-1@ed25519:…", it fits only signatures with this keyid. The algorithm is always the key's: a signature that names another one
+// does not match. Base64 alone is an ed25519 key if it has 32 bytes, a public key if it is SPKI DER of an elliptic curve, and else an HMAC secret.
+//
+// One signature of a request must cover enough and have Tag. If several do, the request is refused: each would be a message of its own, and a
+// request with one of them stripped would run again. Labels are not signed and not looked at. The parameter created is required, and
+// the window of [core.Config] bounds it; expires must be later than created, and is otherwise left to that window. The signed text
+// identifies the message: a retry that the sender signs anew is another message. The parameter nonce is the message id for logs.
+//
+// Of the parameters of components there is only the name of "@query-param".
+func HTTPSignatures(p SignatureProfile) core.Scheme {
+	s, err := newHTTPSignatures(p)
+	if err != nil {
+		return unusable{rfc9421Name, fmt.Errorf("schemes: HTTPSignatures: %w", err)}
+	}
+	return s
+}
+
+func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
+	at, err := publicURL(p.URL)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(p.URL)
+	if err != nil || !asciiText(p.URL) || strings.ContainsAny(p.URL, " \t#") {
+		return nil, errors.New("the URL holds a # or something else than visible ASCII: percent-encode it, as the sender does")
+	}
+	rest := p.URL[strings.Index(p.URL, "://")+3:]
+	s := &httpSignatures{
+		address: at, scheme: u.Scheme, authority: strings.ToLower(u.Host), origin: p.URL[:len(p.URL)-len(rest)] + u.Host,
+		required: slices.Clone(p.Required), tag: p.Tag,
+	}
+	if port := u.Port(); port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		s.authority = strings.TrimSuffix(s.authority, ":"+port)
+	}
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		s.path, s.query, s.hasQuery = strings.Cut(rest[i:], "?")
+	}
+	if p.Required == nil && !p.DangerouslyAnyComponents {
+		s.required, s.webhook = []string{"@method", "content-digest", "content-type"}, true
+	}
+	for _, name := range s.required {
+		if checkComponent(name) != "" || name == "@query-param" {
+			return nil, fmt.Errorf("in Required, %q is no component: there are \"@method\" and the like, and header names in lower case", name)
+		}
+	}
+	if !p.DangerouslyAnyComponents && !slices.Contains(s.required, "content-digest") {
+		return nil, errors.New("the list Required lacks \"content-digest\", so anybody could change the body: add it, or set DangerouslyAnyComponents")
+	}
+	if !asciiText(p.Tag) {
+		return nil, errors.New("the Tag holds something else than ASCII")
+	}
+	return s, nil
+}
+
+type httpSignatures struct {
+	address           address
+	scheme, authority string
+	origin            string // scheme and authority as configured
+	path, query       string // of the configured URL
+	hasQuery          bool
+	required          []string
+	webhook           bool // "@authority" or "@target-uri" is required too
+	tag               string
+}
+
+// httpSignature is the chosen signature of a request: the State of its attempt.
+type httpSignature struct {
+	components  []sfItem
+	params      string // the value of "@signature-params"
+	alg, keyID  string
+	named       bool // alg is there
+	created     int64
+	nonce, text string
+	digest      bool // content-digest is covered
+}
+
+func (*httpSignatures) Name() string            { return rfc9421Name }
+func (*httpSignatures) Stamping() core.Stamping { return core.StampedEachAttempt }
+
+func (s *httpSignatures) ReadHeader(r *core.Request, a *core.Attempt) error {
+	inputs, err := sfDictionary("Signature-Input", r.Header)
+	if err != nil {
+		return err
+	}
+	signatures, err := sfDictionary("Signature", r.Header)
+	if err != nil {
+		return err
+	}
+	chosen, err := s.choose(inputs, signatures)
+	if err != nil {
+		return err
+	}
+	a.Timestamp = time.Unix(chosen.created, 0)
+	if visible(chosen.nonce) {
+		a.ID = chosen.nonce
+	}
+	a.BodySigned = chosen.digest
+	a.Signatures = append(a.Signatures, core.Signature{Label: rfc9421Name, Text: chosen.text})
+	a.State = chosen
+	return nil
+}
+
+// choose returns the signature that fits; if there is none, the error of the first that does not.
+func (s *httpSignatures) choose(inputs, signatures []sfMember) (*httpSignature, error) {
+	var first error
+	var found *httpSignature
+	for _, in := range inputs {
+		i := slices.IndexFunc(signatures, func(m sfMember) bool { return m.key == in.key })
+		if i < 0 {
+			continue
+		}
+		chosen, err := s.read(in.sfItem)
+		if err == nil && signatures[i].kind != sfBytes {
+			err = malformed("Signature: " + in.key + " is no base64 between colons")
+		}
+		switch {
+		case err != nil && first == nil:
+			first = err
+		case err != nil:
+		case found != nil:
+			return nil, malformed("several signatures cover enough: set SignatureProfile.Tag to the tag of the one that counts")
+		default:
+			chosen.text = signatures[i].text
+			found = chosen
+		}
+	}
+	switch {
+	case found != nil:
+		return found, nil
+	case first != nil:
+		return nil, first
+	}
+	return nil, malformed("no label stands both in Signature-Input and in Signature: did a proxy drop one of them?")
+}
+
+// read checks what one signature covers, and its parameters.
+func (s *httpSignatures) read(in sfItem) (*httpSignature, error) {
+	if in.kind != sfList {
+		return nil, malformed("Signature-Input has a label without a list of components in parentheses")
+	}
+	st := &httpSignature{components: in.items, params: string(in.appendTo(nil))}
+	covered := make([]string, 0, len(in.items))
+	for _, c := range in.items {
+		id := string(c.appendTo(nil))
+		if err := readComponent(c); err != nil {
+			return nil, err
+		}
+		if slices.Contains(covered, id) {
+			return nil, malformed("the component " + id + " is covered twice")
+		}
+		covered = append(covered, id)
+	}
+	covers := func(name string) bool { return slices.Contains(covered, `"`+name+`"`) }
+	for _, name := range s.required {
+		if !covers(name) {
+			return nil, malformed("the signature does not cover " + strconv.Quote(name) + ": ask the sender to sign it, or see SignatureProfile.Required")
+		}
+	}
+	if s.webhook && !covers("@authority") && !covers("@target-uri") {
+		return nil, malformed("the signature covers neither \"@authority\" nor \"@target-uri\", so it may be meant for another host: ask the sender to sign one")
+	}
+	st.digest = covers("content-digest")
+	return st, s.readParameters(in.params, st)
+}
+
+func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) error {
+	created, expires, tag := "", "", ""
+	for _, p := range params {
+		var field *string
+		kind := sfString
+		switch p.key {
+		case "created":
+			field, kind = &created, sfInteger
+		case "expires":
+			field, kind = &expires, sfInteger
+		case "alg":
+			field, st.named = &st.alg, true
+		case "keyid":
+			field = &st.keyID
+		case "nonce":
+			field = &st.nonce
+		case "tag":
+			field = &tag
+		default:
+			continue // signed, and of no meaning here
+		}
+		if p.kind != kind {
+			return malformed("the signature parameter " + p.key + " is of the wrong type")
+		}
+		*field = p.text
+	}
+	var ok bool
+	if st.created, ok = digits(created); !ok {
+		return malformed("the signature has no created parameter, or not a plain Unix time in seconds: without it, it could be replayed for ever")
+	}
+	if expires != "" {
+		if end, ok := digits(expires); !ok || end <= st.created {
+			return malformed("the signature expires before it was created: is the sender's clock right?")
+		}
+	}
+	if s.tag != "" && tag != s.tag {
+		return malformed("the signature does not have the tag " + strconv.Quote(s.tag) + ": it was made for something else, or SignatureProfile.Tag is wrong")
+	}
+	return nil
+}
+
+// checkComponent returns what is wrong with the name of a component, "" if nothing.
+func checkComponent(name string) string {
+	switch name {
+	case "@method", "@target-uri", "@authority", "@scheme", "@path", "@query", "@request-target", "@query-param":
+		return ""
+	case "host":
+		return "is not read here, since the public address is configured: ask the sender to sign \"@authority\""
+	case "":
+		return "has no name"
+	}
+	if name[0] == '@' {
+		return "is none that requests have here"
+	}
+	for i := range len(name) {
+		if !isTokenByte(name[i]) || 'A' <= name[i] && name[i] <= 'Z' {
+			return "is no header name in lower case"
+		}
+	}
+	return ""
+}
+
+func readComponent(c sfItem) error {
+	if c.kind != sfString {
+		return malformed("Signature-Input has a component that is no string in quotes")
+	}
+	if wrong := checkComponent(c.text); wrong != "" {
+		return malformed("the covered component " + strconv.Quote(c.text) + " " + wrong)
+	}
+	if c.text == "@query-param" {
+		if len(c.params) != 1 || c.params[0].key != "name" || c.params[0].kind != sfString {
+			return malformed("the component \"@query-param\" needs the parameter name, and no other one")
+		}
+		return nil
+	}
+	if len(c.params) > 0 {
+		return malformed("the component " + strconv.Quote(c.text) + " has the parameter " + c.params[0].key +
+			", which is not read here, as sf, key, bs, req and tr are not: ask the sender to sign the component without it")
+	}
+	return nil
+}
+
+func (s *httpSignatures) ReadBody(r *core.Request, a *core.Attempt) error {
+	st, ok := a.State.(*httpSignature)
+	if !ok {
+		return malformed("no signature was found")
+	}
+	var line []byte
+	for _, c := range st.components {
+		value, err := s.value(r, c)
+		if err != nil {
+			return err
+		}
+		if !asciiText(value) {
+			return malformed("the covered component " + strconv.Quote(c.text) + " holds a control character or something else than ASCII")
+		}
+		line = append(c.appendTo(line[:0]), ": "...)
+		_, _ = a.Content.Write(line)
+		a.Content.WriteString(value)
+		a.Content.WriteString("\n")
+	}
+	a.Content.WriteString(`"@signature-params": `)
+	a.Content.WriteString(st.params)
+	if st.digest {
+		return checkDigest(r)
+	}
+	return nil
+}
+
+// value is what stands behind the name of a component in the signature base.
+func (s *httpSignatures) value(r *core.Request, c sfItem) (string, error) {
+	switch c.text {
+	case "@method":
+		return r.Method, nil
+	case "@scheme":
+		return s.scheme, nil
+	case "@authority":
+		return s.authority, nil
+	}
+	if c.text[0] == '@' {
+		return s.ofTarget(r, c)
+	}
+	values := r.Header[http.CanonicalHeaderKey(c.text)]
+	switch len(values) {
+	case 0:
+		return "", missing(http.CanonicalHeaderKey(c.text) + ", which the signature covers,")
+	case 1:
+		return strings.Trim(values[0], " \t"), nil
+	}
+	trimmed := make([]string, len(values))
+	for i, v := range values {
+		trimmed[i] = strings.Trim(v, " \t")
+	}
+	return strings.Join(trimmed, ", "), nil
+}
+
+// ofTarget is a component that is made of path and query.
+func (s *httpSignatures) ofTarget(r *core.Request, c sfItem) (string, error) {
+	path, query, has, err := s.target(r.URL)
+	if err != nil {
+		return "", err
+	}
+	whole := path
+	if has {
+		whole += "?" + query
+	}
+	switch c.text {
+	case "@target-uri":
+		return s.origin + whole, nil
+	case "@request-target":
+		return whole, nil
+	case "@path":
+		return path, nil
+	case "@query":
+		return "?" + query, nil
+	default:
+		return queryParam(query, c.params[0].text)
+	}
+}
+
+// target is path and query as the sender knows them: of the configured URL, and what that has not, of the request.
+func (s *httpSignatures) target(text string) (path, query string, has bool, err error) {
+	if before, after, ok := strings.Cut(text, "://"); ok && !strings.ContainsAny(before, "/?") { // absolute form
+		text = ""
+		if i := strings.IndexAny(after, "/?"); i >= 0 {
+			text = after[i:]
+		}
+	}
+	path, query, has = strings.Cut(text, "?")
+	if path != "" && path[0] != '/' || strings.ContainsAny(text, " \t#") {
+		return "", "", false, malformed("the request target is no path with a query")
+	}
+	if s.address.query {
+		if query != s.query {
+			return "", "", false, malformed("the query of the request is not that of the configured URL")
+		}
+		has = s.hasQuery
+	}
+	if s.address.path || s.address.query {
+		path = s.path
+	}
+	if path == "" {
+		path = "/"
+	}
+	return path, query, has, nil
+}
+
+// queryParam returns the only value of the parameter with this percent-encoded name.
+func queryParam(query, name string) (string, error) {
+	if len(query) > maxFieldBytes {
+		return "", malformed("the query has more than " + strconv.Itoa(maxFieldBytes) + " bytes: too long to look for \"@query-param\"")
+	}
+	value, found := "", false
+	for pair := range strings.SplitSeq(query, "&") {
+		if pair == "" {
+			continue
+		}
+		k, v, _ := strings.Cut(pair, "=")
+		key, err := url.QueryUnescape(k)
+		text, err2 := url.QueryUnescape(v)
+		if err != nil || err2 != nil || !utf8.ValidString(key) || !utf8.ValidString(text) {
+			return "", malformed("the query cannot be read as parameters, of which the signature covers one")
+		}
+		if percentEncode(key) != name {
+			continue
+		}
+		if found {
+			return "", malformed("the query has a parameter twice that the signature covers: which one was signed cannot be told")
+		}
+		value, found = percentEncode(text), true
+	}
+	if !found {
+		return "", malformed("the query has no parameter " + strconv.Quote(name) + ", which the signature covers")
+	}
+	return value, nil
+}
+
+// percentEncode is that of RFC 9421, section 2.2.8: as forms are, with %20 for a space.
+func percentEncode(text string) string {
+	plain := url.QueryEscape(text) // leaves - _ . ~
+	return strings.NewReplacer("+", "%20", "~", "%7E", "%2A", "*").Replace(plain)
+}
+
+// checkDigest compares what Content-Digest says with the body.
+func checkDigest(r *core.Request) error {
+	digests, err := sfDictionary("Content-Digest", r.Header)
+	if err != nil {
+		return err
+	}
+	known := false
+	for _, d := range digests {
+		var sum []byte
+		switch d.key {
+		case "sha-256":
+			h := sha256.Sum256(r.Body)
+			sum = h[:]
+		case "sha-512":
+			h := sha512.Sum512(r.Body)
+			sum = h[:]
+		default:
+			continue
+		}
+		known = true
+		if d.kind != sfBytes {
+			return malformed("Content-Digest: " + d.key + " is no base64 between colons")
+		}
+		if d.text != base64.StdEncoding.EncodeToString(sum) {
+			return &core.Error{
+				Reason: core.ErrNoMatch,
+				Detail: "the " + d.key + " in Content-Digest is not the hash of this body: it was changed on the way, or does something in front decompress it?",
+			}
+		}
+	}
+	if !known {
+		return malformed("Content-Digest has neither sha-256 nor sha-512, so the body cannot be checked: ask the sender for one of them")
+	}
+	return nil
+}
+
+// asciiText reports whether text may stand in a signature base: anything else could look like another line of it.
+func asciiText(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c != '\t' && (c < ' ' || c > '~') {
+			return false
+		}
+	}
+	return true
+}
+
+// httpSignatureKey is a key with its only algorithm and, perhaps, its id.
+type httpSignatureKey struct {
+	alg, id string
+	key     core.VerifyKey
+}
+
+func (k *httpSignatureKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	st, ok := a.State.(*httpSignature)
+	if !ok || st.named && st.alg != k.alg || k.id != "" && st.keyID != k.id {
+		return false, nil
+	}
+	return k.key.Verify(ctx, a)
+}
+
+const httpKeyForms = "\"hmac-sha256:BASE64\", \"ed25519:…\", \"ecdsa-p256-sha256:…\", \"ecdsa-p384-sha384:…\", \"rsa-pss-sha512:…\" " +
+	"or \"rsa-v1_5-sha256:…\", perhaps with \"KEYID@\" in front"
+
+func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
+	k := new(httpSignatureKey)
+	if i := strings.LastIndexByte(text, ':'); i >= 0 { // a key id may have colons, base64 has none
+		k.alg, text = text[:i], text[i+1:]
+		if at := strings.LastIndexByte(k.alg, '@'); at >= 0 {
+			if k.id, k.alg = k.alg[:at], k.alg[at+1:]; !visible(k.id) {
+				return nil, errors.New("the key id before the @ is empty, too long, or holds something else than visible ASCII")
+			}
+		}
+		if k.alg == "" {
+			return nil, errors.New("no algorithm before the colon: a key is " + httpKeyForms)
+		}
+	}
+	raw, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) == 0 || strings.ContainsAny(text, "\r\n") {
+		return nil, errors.New("the key is not padded standard base64 on one line: a key is " + httpKeyForms)
+	}
+	if k.alg == "" {
+		k.alg, err = guessAlgorithm(raw)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if k.alg == "hmac-sha256" {
+		k.key, err = macKey(raw)
+	} else {
+		k.key, err = publicKey(k.alg, raw)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// guessAlgorithm is that of a key without one in its text.
+func guessAlgorithm(raw []byte) (string, error) {
+	if len(raw) == ed25519.PublicKeySize {
+		return "ed25519", nil
+	}
+	if public, err := x509.ParsePKIXPublicKey(raw); err == nil {
+		switch key := public.(type) {
+		case ed25519.PublicKey:
+			return "ed25519", nil
+		case *ecdsa.PublicKey:
+			if key.Curve == elliptic.P256() {
+				return "ecdsa-p256-sha256", nil
+			}
+			return "ecdsa-p384-sha384", nil // any other curve is refused there
+		}
+		return "", errors.New("an RSA key fits two algorithms: write rsa-pss-sha512: or rsa-v1_5-sha256: in front, whichever the sender uses")
+	}
+	// What everybody may know must not become a secret by mistake: other DER, and points of a curve.
+	var der asn1.RawValue
+	rest, err := asn1.Unmarshal(raw, &der)
+	point := (len(raw) == 33 || len(raw) == 49) && (raw[0] == 2 || raw[0] == 3) || (len(raw) == 65 || len(raw) == 97) && raw[0] == 4
+	if point || err == nil && len(rest) == 0 && der.Tag == asn1.TagSequence {
+		return "", errors.New("this looks like a public key in a form that is not read here: public keys are SPKI DER in base64; if it is a secret, " +
+			"write hmac-sha256: in front")
+	}
+	return "hmac-sha256", nil
+}
+
+func macKey(raw []byte) (core.VerifyKey, error) {
+	if len(raw) < minMACSecret {
+		return nil, fmt.Errorf("the secret has %d bytes, at least %d are needed: is it whole?", len(raw), minMACSecret)
+	}
+	_, spki := x509.ParsePKIXPublicKey(raw)
+	_, pkcs1 := x509.ParsePKCS1PublicKey(raw)
+	_, cert := x509.ParseCertificate(raw)
+	if spki == nil || pkcs1 == nil || cert == nil {
+		return nil, errors.New("this is a public key, so as an HMAC secret everybody could sign with it: write its own algorithm in front")
+	}
+	return core.HMACKey(rfc9421Name, sha256.New, raw, core.Base64)
+}
+
+func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
+	switch alg {
+	case "ed25519", "ecdsa-p256-sha256", "ecdsa-p384-sha384", "rsa-pss-sha512", "rsa-v1_5-sha256":
+	default:
+		return nil, errors.New("an algorithm that is not known here: a key is " + httpKeyForms)
+	}
+	if alg == "ed25519" && len(raw) == ed25519.PublicKeySize {
+		return core.Ed25519Key(rfc9421Name, raw, core.Base64)
+	}
+	public, err := x509.ParsePKIXPublicKey(raw)
+	if err != nil {
+		return nil, errors.New("not a public key in SPKI DER: copy the sender's public key again, whole, as its PEM file has it between the lines")
+	}
+	switch key := public.(type) {
+	case ed25519.PublicKey:
+		if alg == "ed25519" {
+			return core.Ed25519Key(rfc9421Name, key, core.Base64)
+		}
+	case *ecdsa.PublicKey:
+		if alg == "ecdsa-p256-sha256" && key.Curve == elliptic.P256() || alg == "ecdsa-p384-sha384" && key.Curve == elliptic.P384() {
+			return &ecdsaRawKey{rfc9421Name, core.Base64, key}, nil
+		}
+	case *rsa.PublicKey:
+		switch alg {
+		case "rsa-pss-sha512":
+			return newRSAKey(rfc9421Name, core.Base64, key, crypto.SHA512, true)
+		case "rsa-v1_5-sha256":
+			return newRSAKey(rfc9421Name, core.Base64, key, crypto.SHA256, false)
+		}
+	}
+	return nil, fmt.Errorf("a %T that does not fit %s: ask the sender for the algorithm of its key", public, alg)
+}
+
+// sfKind is a type of structured field values, RFC 8941.
+type sfKind uint8
+
+const (
+	sfString sfKind = iota + 1
+	sfInteger
+	sfBytes
+	sfToken
+	sfBoolean
+	sfList // in parentheses
+)
+
+// sfParam is a bare item with its key.
+type sfParam struct {
+	key  string
+	kind sfKind
+	text string // of a string without quotes, of bytes their base64, of a boolean "0" or "1"
+}
+
+type sfItem struct {
+	kind   sfKind
+	text   string
+	items  []sfItem // of a list
+	params []sfParam
+}
+
+type sfMember struct {
+	key string
+	sfItem
+}
+
+// appendTo writes i in the one form that RFC 8941 has for it.
+func (i sfItem) appendTo(b []byte) []byte {
+	if i.kind == sfList {
+		b = append(b, '(')
+		for n, item := range i.items {
+			if n > 0 {
+				b = append(b, ' ')
+			}
+			b = item.appendTo(b)
+		}
+		b = append(b, ')')
+	} else {
+		b = appendBare(b, i.kind, i.text)
+	}
+	for _, p := range i.params {
+		b = append(append(b, ';'), p.key...)
+		if p.kind != sfBoolean || p.text != "1" {
+			b = appendBare(append(b, '='), p.kind, p.text)
+		}
+	}
+	return b
+}
+
+func appendBare(b []byte, kind sfKind, text string) []byte {
+	switch kind {
+	case sfString:
+		b = append(b, '"')
+		for i := range len(text) {
+			if text[i] == '"' || text[i] == '\\' {
+				b = append(b, '\\')
+			}
+			b = append(b, text[i])
+		}
+		return append(b, '"')
+	case sfBytes:
+		return append(append(append(b, ':'), text...), ':')
+	case sfBoolean:
+		return append(append(b, '?'), text...)
+	default:
+		return append(b, text...)
+	}
+}
+
+// sfDictionary reads a header that is a dictionary. It refuses what has a second reading: keys that are there twice, numbers with zeros in front.
+func sfDictionary(name string, h http.Header) ([]sfMember, error) {
+	values := h[name]
+	size := 0
+	for _, v := range values {
+		if size += len(v) + 2; size > maxFieldBytes+2 {
+			return nil, malformed(name + " has more than " + strconv.Itoa(maxFieldBytes) + " bytes")
+		}
+	}
+	p := sfParser{text: strings.Trim(strings.Join(values, ", "), " ")}
+	if p.text == "" {
+		return nil, missing(name)
+	}
+	members := p.dictionary()
+	if p.wrong != "" {
+		return nil, malformed(name + " cannot be read: " + p.wrong + ", at byte " + strconv.Itoa(p.at) + "; did the sender or a proxy damage it?")
+	}
+	return members, nil
+}
+
+// sfParser reads structured fields. After wrong is set, what it returns means nothing.
+type sfParser struct {
+	text  string
+	at    int
+	wrong string
+}
+
+func (p *sfParser) fail(wrong string) {
+	if p.wrong == "" {
+		p.wrong = wrong
+	}
+}
+
+// peek is the next byte, 0 at the end.
+func (p *sfParser) peek() byte {
+	if p.at < len(p.text) {
+		return p.text[p.at]
+	}
+	return 0
+}
+
+func (p *sfParser) consume(c byte) bool {
+	if c != p.peek() || p.at == len(p.text) {
+		return false
+	}
+	p.at++
+	return true
+}
+
+func (p *sfParser) skip(set string) {
+	for p.at < len(p.text) && strings.IndexByte(set, p.text[p.at]) >= 0 {
+		p.at++
+	}
+}
+
+// while takes the bytes that ok allows.
+func (p *sfParser) while(ok func(byte) bool) string {
+	from := p.at
+	for p.at < len(p.text) && ok(p.text[p.at]) {
+		p.at++
+	}
+	return p.text[from:p.at]
+}
+
+func (p *sfParser) dictionary() []sfMember {
+	var members []sfMember
+	for p.wrong == "" {
+		key := p.key()
+		switch {
+		case slices.ContainsFunc(members, func(m sfMember) bool { return m.key == key }):
+			p.fail("a label is there twice")
+		case len(members) == maxLabels:
+			p.fail("more than " + strconv.Itoa(maxLabels) + " labels")
+		}
+		m := sfMember{key, sfItem{kind: sfBoolean, text: "1"}}
+		switch {
+		case !p.consume('='):
+			m.params = p.parameters()
+		case p.consume('('):
+			m.sfItem = p.list()
+		default:
+			m.sfItem = p.item()
+		}
+		members = append(members, m)
+		p.skip(" \t")
+		if p.at == len(p.text) {
+			return members
+		}
+		if !p.consume(',') {
+			p.fail("something else than a comma between the labels")
+		}
+		p.skip(" \t")
+	}
+	return nil
+}
+
+// list is one without its first parenthesis.
+func (p *sfParser) list() sfItem {
+	l := sfItem{kind: sfList}
+	for p.wrong == "" {
+		p.skip(" ")
+		if p.consume(')') {
+			l.params = p.parameters()
+			return l
+		}
+		if len(l.items) == maxComponents {
+			p.fail("more than " + strconv.Itoa(maxComponents) + " components")
+		}
+		l.items = append(l.items, p.item())
+		if c := p.peek(); c != ' ' && c != ')' {
+			p.fail("a list without its closing parenthesis")
+		}
+	}
+	return l
+}
+
+func (p *sfParser) item() sfItem {
+	var i sfItem
+	i.kind, i.text = p.bare()
+	i.params = p.parameters()
+	return i
+}
+
+func (p *sfParser) parameters() []sfParam {
+	var params []sfParam
+	for p.wrong == "" && p.consume(';') {
+		p.skip(" ")
+		one := sfParam{p.key(), sfBoolean, "1"}
+		if p.consume('=') {
+			one.kind, one.text = p.bare()
+		}
+		switch {
+		case slices.ContainsFunc(params, func(q sfParam) bool { return q.key == one.key }):
+			p.fail("a parameter is there twice")
+		case len(params) == maxParameters:
+			p.fail("more than " + strconv.Itoa(maxParameters) + " parameters")
+		}
+		params = append(params, one)
+	}
+	return params
+}
+
+func (p *sfParser) key() string {
+	first := p.peek()
+	if first != '*' && (first < 'a' || first > 'z') {
+		p.fail("a name does not begin with a lower-case letter")
+		return ""
+	}
+	return p.while(func(c byte) bool {
+		return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c == '.' || c == '*'
+	})
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isTokenByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || isDigit(c) || c > ' ' && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
+
+// bare is an item without parameters.
+func (p *sfParser) bare() (sfKind, string) {
+	c := p.peek()
+	switch {
+	case c == '"':
+		p.at++
+		return sfString, p.quoted()
+	case c == '-' || isDigit(c):
+		return sfInteger, p.integer()
+	case p.consume(':'):
+		text := p.while(func(c byte) bool { return c != ':' })
+		if _, err := base64.StdEncoding.Strict().DecodeString(text); err != nil || strings.ContainsAny(text, "\r\n") || !p.consume(':') {
+			p.fail("bytes that are not padded base64 between colons")
+		}
+		return sfBytes, text
+	case p.consume('?'):
+		text := p.while(func(c byte) bool { return c == '0' || c == '1' })
+		if len(text) != 1 {
+			p.fail("a boolean that is neither ?0 nor ?1")
+		}
+		return sfBoolean, text
+	case c == '*' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z':
+		return sfToken, p.while(func(c byte) bool { return isTokenByte(c) || c == ':' || c == '/' })
+	}
+	p.fail("a value that is none")
+	return 0, ""
+}
+
+func (p *sfParser) integer() string {
+	from := p.at
+	minus := p.consume('-')
+	text := p.while(isDigit)
+	switch {
+	case text == "" || len(text) > 15 || text[0] == '0' && (len(text) > 1 || minus):
+		p.fail("a number that is not written as numbers are, or too long")
+	case p.peek() == '.':
+		p.fail("a number with a fraction")
+	}
+	return p.text[from:p.at]
+}
+
+// quoted is a string without its first quote.
+func (p *sfParser) quoted() string {
+	var b bytes.Buffer
+	for p.at < len(p.text) {
+		c := p.text[p.at]
+		p.at++
+		switch {
+		case c == '"':
+			return b.String()
+		case c == '\\':
+			if c = p.peek(); c != '"' && c != '\\' {
+				p.fail("a backslash before something else than a quote or a backslash")
+				return ""
+			}
+			p.at++
+		case c < ' ' || c > '~':
+			p.fail("a string that holds something else than ASCII")
+			return ""
+		}
+		_ = b.WriteByte(c)
+	}
+	p.fail("a string without its closing quote")
+	return ""
+}

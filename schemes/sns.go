@@ -1,0 +1,299 @@
+package schemes
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// SNSOptions are what [SNS] can be told. The zero value is the secure one.
+type SNSOptions struct {
+	// Client fetches certificates, and confirms subscriptions. Redirects are never followed. Default: one of our own, which uses the proxy of the
+	// environment.
+	Client *http.Client
+	// Handshake says whether a genuine SubscriptionConfirmation is confirmed, by fetching its SubscribeURL. Otherwise the handler gets it.
+	Handshake Handshake
+	// DangerouslyAcceptSHA1 accepts SignatureVersion 1, which topics have that were never set to 2: whoever may publish to the topic may one day
+	// make two messages of one signature. Better set the topic: aws sns set-topic-attributes --attribute-name SignatureVersion --attribute-value 2.
+	DangerouslyAcceptSHA1 bool
+
+	seams seams
+}
+
+// SNS is the scheme of Amazon SNS. The "secrets" are the ARNs of the topics that may send, because everybody can have a topic whose messages are
+// signed by Amazon.
+//
+// The certificate that signed is fetched from the address that the message names, which must be that of SNS in the topic's region. It must be valid,
+// made out to SNS and lead to a root that this machine trusts. Amazon leaves out the certificates between; they are fetched from where the
+// certificate says, which is plain HTTP at http://crt.*.amazontrust.com: a firewall must let that out.
+//
+// The MessageId is signed and identifies the message. The time is that of publication, up to an hour before the last attempt. Of the body,
+// Message, MessageId, Subject, Timestamp, TopicArn and Type are signed, and Token and SubscribeURL where they belong. MessageAttributes and
+// UnsubscribeURL are not, and no header is: anybody who has one message can change those. Handlers must look at Type, which can also be
+// UnsubscribeConfirmation. Raw message delivery must be off: nothing is signed then.
+func SNS(o SNSOptions) core.Scheme {
+	client := fetchClient(o.Client)
+	return &sns{o, newCertificates(client, o.seams), client, &cache[struct{}]{now: o.seams.clock()}}
+}
+
+type sns struct {
+	o         SNSOptions
+	certs     *certificates
+	client    *http.Client
+	confirmed *cache[struct{}]
+}
+
+const (
+	snsSHA256 = "sns"
+	snsSHA1   = "sns-sha1"
+)
+
+func (*sns) Name() string            { return "sns" }
+func (*sns) Stamping() core.Stamping { return core.StampedOnce }
+
+// Window implements [core.Windower]: SNS retries for at most an hour after the message was published; clocks may differ.
+func (*sns) Window() (past, future time.Duration) { return time.Hour + 5*time.Minute, 5 * time.Minute }
+
+// ParseKey implements [core.Scheme].
+func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
+	const want = "the topic's ARN is needed, as in arn:aws:sns:REGION:ACCOUNT:NAME"
+	parts := strings.Split(arn, ":")
+	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "sns" {
+		return nil, errors.New("not the ARN of an SNS topic: " + want)
+	}
+	suffix := "amazonaws.com"
+	switch parts[1] {
+	case "aws", "aws-us-gov":
+	case "aws-cn":
+		suffix = "amazonaws.com.cn"
+	default:
+		return nil, errors.New("the ARN is of none of the partitions aws, aws-cn and aws-us-gov: " + want)
+	}
+	region := parts[3]
+	switch {
+	case len(region) < 3 || len(region) > 32 || !only(region, "-0123456789abcdefghijklmnopqrstuvwxyz"):
+		return nil, errors.New("the ARN has no region in its fourth part: " + want)
+	case len(parts[4]) != 12 || !only(parts[4], "0123456789"):
+		return nil, errors.New("the ARN has no account of 12 digits in its fifth part: " + want)
+	case !isTopicName(parts[5]):
+		return nil, errors.New("the ARN does not end with the name of a topic: the one of the topic is needed, not that of a subscription")
+	}
+	k := &snsKey{topic: arn, host: "sns." + region + "." + suffix, certs: s.certs, sha1: s.o.DangerouslyAcceptSHA1}
+	// These are the names that certificates of SNS bear, in older regions, newer ones, and those of other partitions.
+	k.names = []string{"sns.amazonaws.com", k.host, "sns-signing." + region + "." + suffix, "sns-" + region + "." + suffix}
+	if parts[1] == "aws-us-gov" {
+		k.names = append(k.names, "sns-us-gov-west-1."+suffix)
+	}
+	return k, nil
+}
+
+func only(text, of string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune(of, r) })
+}
+
+func isTopicName(name string) bool {
+	if name == "" || len(name) > 256 {
+		return false
+	}
+	for i := range len(name) {
+		if !isToken(name[i : i+1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// ReadHeader implements [core.Scheme].
+func (*sns) ReadHeader(r *core.Request, _ *core.Attempt) error {
+	if r.Header.Get("X-Amz-Sns-Rawdelivery") == "true" {
+		return malformed("the subscription has raw message delivery, with which SNS signs nothing: turn it off")
+	}
+	return nil
+}
+
+// snsMessage is what is signed of a body, and with what.
+type snsMessage struct {
+	kind, topic, certURL string
+	fields               []string // names and values in the signed order
+}
+
+// ReadBody implements [core.Scheme].
+func (*sns) ReadBody(r *core.Request, a *core.Attempt) error {
+	o, err := parseObject(r.Body)
+	if err != nil {
+		return malformed("the body is no message of SNS: " + err.Error())
+	}
+	m, err := readSNS(o)
+	if err != nil {
+		return err
+	}
+	stamp, _ := o.text("Timestamp")
+	if a.Timestamp, err = RFC3339.parse(stamp); err != nil {
+		return err
+	}
+	a.ID, _ = o.text("MessageId")
+	if !visible(a.ID) {
+		return malformed("the MessageId is empty, too long, or holds something else than visible ASCII")
+	}
+	a.IDSigned = true
+	var label string
+	switch version, _ := o.text("SignatureVersion"); version {
+	case "2":
+		label = snsSHA256
+	case "1":
+		label = snsSHA1
+	default:
+		return malformed("SignatureVersion is neither \"1\" nor \"2\"")
+	}
+	signature, ok := o.text("Signature")
+	if !ok {
+		return malformed("the body has no Signature")
+	}
+	a.Signatures = append(a.Signatures, core.Signature{Label: label, Text: signature})
+	for _, text := range m.fields {
+		a.Content.WriteString(text)
+		a.Content.WriteString("\n")
+	}
+	a.State = m
+	return nil
+}
+
+// readSNS finds what is signed.
+//
+// The signed text is names and values on lines of their own. Message alone may have several lines, and it comes first: so the text can be cut into
+// values in one way only, from its end. That is why the MessageId can identify the message, and why no other value may hold a line break.
+func readSNS(o object) (*snsMessage, error) {
+	kind, _ := o.text("Type")
+	var names []string
+	switch kind {
+	case "Notification":
+		names = []string{"Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"}
+	case "SubscriptionConfirmation", "UnsubscribeConfirmation":
+		names = []string{"Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"}
+	default:
+		return nil, malformed("the body has no Type that SNS sends: with raw message delivery it signs nothing, turn that off")
+	}
+	// A handler must not find a name that is not signed in the place of one that is.
+	for name := range o {
+		for _, known := range []string{"Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"} {
+			if strings.EqualFold(name, known) && (name != known || !slices.Contains(names, name)) {
+				return nil, malformed("the body has " + known + " in another spelling, or where it is not signed")
+			}
+		}
+	}
+	m := &snsMessage{kind: kind}
+	for _, name := range names {
+		value, ok := o.text(name)
+		switch _, there := o[name]; {
+		case name == "Subject" && !there:
+			continue
+		case !ok:
+			return nil, malformed("the body has no text as " + name)
+		case name != "Message" && strings.Contains(value, "\n"):
+			return nil, malformed(name + " holds a line break: one signature would fit two messages")
+		case name == "TopicArn":
+			m.topic = value
+		}
+		m.fields = append(m.fields, name, value)
+	}
+	m.certURL, _ = o.text("SigningCertURL")
+	if u, ok := plainHTTPS(m.certURL); !ok || !isSNSHost(u.Host) || u.RawQuery != "" || !isPEMPath(u.Path) {
+		return nil, malformed("SigningCertURL is not the address of a certificate of SNS")
+	}
+	return m, nil
+}
+
+// isSNSHost refuses what cannot be SNS in any region; the key knows in which one it must be.
+func isSNSHost(host string) bool {
+	region, ok := strings.CutPrefix(strings.TrimSuffix(host, ".cn"), "sns.")
+	region, end := strings.CutSuffix(region, ".amazonaws.com")
+	return ok && end && len(region) >= 3 && !strings.Contains(region, ".")
+}
+
+// isPEMPath accepts a file at the top, as SNS has it.
+func isPEMPath(path string) bool {
+	name, ok := strings.CutSuffix(strings.TrimPrefix(path, "/"), ".pem")
+	return ok && isToken(name)
+}
+
+// snsKey is a topic.
+type snsKey struct {
+	topic, host string
+	names       []string
+	certs       *certificates
+	sha1        bool
+}
+
+// Verify implements [core.VerifyKey].
+func (k *snsKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	m, ok := a.State.(*snsMessage)
+	if !ok || m.topic != k.topic || len(a.Signatures) == 0 {
+		return false, nil
+	}
+	if u, ok := plainHTTPS(m.certURL); !ok || u.Host != k.host {
+		return false, noMatch("SigningCertURL is not at %s, where that of the topic must be", k.host)
+	}
+	if !k.sha1 && !slices.ContainsFunc(a.Signatures, func(s core.Signature) bool { return s.Label == snsSHA256 }) {
+		return false, noMatch("the message is signed with SHA-1: set the topic's SignatureVersion to 2")
+	}
+	public, err := k.certs.key(ctx, m.certURL, func(name string) bool { return slices.Contains(k.names, name) })
+	if err != nil {
+		return false, err
+	}
+	ok, err = verifyRSA(ctx, snsSHA256, core.Base64, public, crypto.SHA256, a)
+	if !ok && err == nil && k.sha1 {
+		return verifyRSA(ctx, snsSHA1, core.Base64, public, crypto.SHA1, a)
+	}
+	return ok, err
+}
+
+// Challenge implements [core.Challenger]: it confirms a subscription of a topic that is trusted.
+func (s *sns) Challenge(ctx context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
+	if s.o.Handshake != AnswerHandshakes {
+		return nil
+	}
+	o, err := parseObject(r.Body)
+	if err != nil {
+		return nil
+	}
+	if kind, _ := o.text("Type"); kind != "SubscriptionConfirmation" {
+		return nil
+	}
+	k, ok := key.(*snsKey)
+	address, _ := o.text("SubscribeURL")
+	if !ok || !k.confirms(address) {
+		return refused(http.StatusBadRequest)
+	}
+	// Confirmed once, so that a replay costs nothing.
+	_, err = s.confirmed.get(ctx, address, func(ctx context.Context) (struct{}, time.Time, error) {
+		f, err := get(ctx, s.client, address)
+		if err == nil && f.status != http.StatusOK {
+			err = fmt.Errorf("status %d", f.status)
+		}
+		return struct{}{}, s.confirmed.now().Add(maxFresh), err
+	})
+	if err != nil {
+		answer := refused(http.StatusServiceUnavailable)
+		answer.Header.Set("Retry-After", "5")
+		return answer
+	}
+	return plain("confirmed")
+}
+
+// confirms reports whether the address does nothing else than confirm a subscription of this topic.
+func (k *snsKey) confirms(address string) bool {
+	u, ok := plainHTTPS(address)
+	if !ok || u.Host != k.host || u.Path != "" && u.Path != "/" {
+		return false
+	}
+	q, err := url.ParseQuery(u.RawQuery)
+	return err == nil && slices.Equal(q["Action"], []string{"ConfirmSubscription"}) && slices.Equal(q["TopicArn"], []string{k.topic})
+}
