@@ -211,7 +211,7 @@ func (c *claims) claim(ctx context.Context, key Key, stamp int64) (claim, verdic
 		got, err := c.store.Swap(sctx, key, live, want, c.life(next, now))
 		if err != nil {
 			if v == run {
-				c.undo(ctx, key, old, next, stamp)
+				c.undo(ctx, key, live, old, next, stamp)
 			}
 			return claim{}, 0, record{}, storeError("claiming", err)
 		}
@@ -229,7 +229,7 @@ func (c *claims) claim(ctx context.Context, key Key, stamp int64) (claim, verdic
 
 // undo takes back a claim of which it is unknown whether it was made. The handler never ran for it, so the attempt itself
 // must still count as newer than the mark, and of a takeover the outcome before it stays unknown.
-func (c *claims) undo(ctx context.Context, key Key, old, claimed record, stamp int64) {
+func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed record, stamp int64) {
 	sctx := storeContext(ctx, c.timeout/4)
 	defer sctx.finish()
 	undone := c.protocol.release(claimed)
@@ -241,7 +241,16 @@ func (c *claims) undo(ctx context.Context, key Key, old, claimed record, stamp i
 		undone.mark = stamp - 1
 	}
 	// An error leaves the claim to its lease: the same as a crash at this point.
-	_, _ = c.store.Swap(sctx, key, claimed.encode(), undone.encode(), c.life(undone, c.nowMilli()))
+	taken, want, life := claimed.encode(), undone.encode(), c.life(undone, c.nowMilli())
+	got, err := c.store.Swap(sctx, key, taken, want, life)
+	if err != nil || got != before {
+		return
+	}
+	// Not there, but it may be on its way: a transaction that hangs in its commit. What is written in its place keeps it out, or
+	// lines up behind it and finds it.
+	if got, err = c.store.Swap(sctx, key, before, want, life); err == nil && got == taken {
+		_, _ = c.store.Swap(sctx, key, taken, want, life)
+	}
 }
 
 // errLost: another attempt has taken the message over.

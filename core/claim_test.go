@@ -624,10 +624,14 @@ func TestACommitIsRetriedWithinStoreTimeout(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, Config{}, newMapStore())
 			d := b.admit(time.Now())
-			b.store.before = func(context.Context, Value) error { return errStoreDown }
+			over := time.Now().Add(time.Minute)
+			b.store.before = func(context.Context, Value) error {
+				if time.Now().After(over) {
+					t.Error("the store was asked after the lease")
+				}
+				return errStoreDown
+			}
 			d.Settle(200)
-			time.Sleep(time.Minute)
-			b.store.before = func(context.Context, Value) error { t.Error("the store was asked after the lease"); return nil }
 			time.Sleep(time.Hour)
 		})
 	})
@@ -681,6 +685,7 @@ func TestACommitIsRetriedWithinStoreTimeout(t *testing.T) {
 						t.Errorf("observed %+v", e)
 					}
 					time.Sleep(2 * time.Minute) // what goes on in the background has given up
+					synctest.Wait()
 				}
 			})
 		})

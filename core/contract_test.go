@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,5 +132,47 @@ func TestTheWindowOfASchemeIsTheDefault(t *testing.T) {
 		if _, err := v.Verify(t.Context(), r); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", tt.name, err)
 		}
+	}
+}
+
+// late is a store whose first swap hangs in its commit: its caller gives up, a read sees nothing of it, and the next write lines up behind it.
+type late struct {
+	*memstore.Store
+
+	mu      sync.Mutex
+	calls   int
+	pending func()
+}
+
+func (s *late) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	switch {
+	case s.calls == 1:
+		s.pending = func() { _, _ = s.Store.Swap(context.WithoutCancel(ctx), key, old, next, ttl) }
+		return core.Value{}, context.DeadlineExceeded
+	case s.pending != nil && old == (core.Value{}):
+		s.pending()
+		s.pending = nil
+	}
+	return s.Store.Swap(ctx, key, old, next, ttl)
+}
+
+func TestAClaimThatBecomesDurableAfterItWasGivenUpIsUndone(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	v := core.Must(core.New(core.Secrets("secret-of-mine"), &late{Store: memstore.New()}, &core.Config{Scheme: stampedOptional{}, Clock: func() time.Time { return now }}))
+	attempt := func(at time.Time) *core.Delivery {
+		r := &core.Request{Method: http.MethodPost, URL: "/", Header: http.Header{
+			"X-At": {at.Format(time.RFC3339)}, "X-Hub-Signature-256": {"sha256=" + hexMAC("secret-of-mine", "{}")},
+		}}
+		return v.Admit(t.Context(), r, given("{}"))
+	}
+	if err := attempt(now).Err(); !errors.Is(err, core.ErrStoreUnavailable) {
+		t.Fatalf("the first attempt: %v", err)
+	}
+	if d := attempt(now.Add(time.Second)); d.Answer() != nil {
+		t.Errorf("the sender's next attempt: %v", d.Err())
 	}
 }

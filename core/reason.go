@@ -55,7 +55,8 @@ const (
 	ErrHandlerFailed Reason = "handler-failed"
 	// ErrClaimLost: the handler overran its lease and another attempt took the message over.
 	ErrClaimLost Reason = "claim-lost"
-	// ErrCommitFailed: the handler succeeded but the store could not record it; a retry may run it again.
+	// ErrCommitFailed: the handler succeeded but the store could not record it within [Config.StoreTimeout]. That is tried again until the lease is over;
+	// if it fails, a retry runs the message again.
 	ErrCommitFailed Reason = "commit-failed"
 )
 

@@ -133,16 +133,15 @@ func multipartBody(tb testing.TB) (body, contentType string) {
 
 func TestBodiesReadBeforeUs(t *testing.T) {
 	t.Parallel()
-	var p payload
 	for _, c := range []struct {
 		name, contentType, body string
 		before                  gin.HandlerFunc
 		status                  int
 	}{
 		{"ShouldBindBodyWith leaves the bytes, and they are used", "application/json", event, func(c *gin.Context) {
-			_ = c.ShouldBindBodyWith(&p, binding.JSON)
+			_ = c.ShouldBindBodyWith(new(payload), binding.JSON)
 		}, 200},
-		{"ShouldBindJSON does not", "application/json", event, func(c *gin.Context) { _ = c.ShouldBindJSON(&p) }, 500},
+		{"ShouldBindJSON does not", "application/json", event, func(c *gin.Context) { _ = c.ShouldBindJSON(new(payload)) }, 500},
 		{"PostForm does not", "application/x-www-form-urlencoded", "type=a", func(c *gin.Context) { c.PostForm("type") }, 500},
 		{"a decompressing middleware swaps the body", "application/json", event, func(c *gin.Context) {
 			c.Request.Body = io.NopCloser(strings.NewReader("{}"))

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,11 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.ReleaseMode)
+	os.Exit(m.Run())
+}
+
 // frameworks serve every method on /hook with a handler that counts, and return the address.
 func frameworks() map[string]func(t *testing.T, v *core.Verifier, runs *atomic.Int32) string {
 	serve := func(t *testing.T, h http.Handler) string {
@@ -38,7 +44,6 @@ func frameworks() map[string]func(t *testing.T, v *core.Verifier, runs *atomic.I
 			return serve(t, mux)
 		},
 		"gin": func(t *testing.T, v *core.Verifier, runs *atomic.Int32) string {
-			gin.SetMode(gin.ReleaseMode)
 			g := gin.New()
 			g.Any("/hook", ginwh.New(v), func(*gin.Context) { runs.Add(1) })
 			return serve(t, g)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/recover"
+	fiberrecover "github.com/gofiber/fiber/v2/middleware/recover"
 	"github.com/labstack/echo/v4"
 
 	"github.com/hookonce/hookonce/core"
@@ -54,7 +54,7 @@ var frameworks = map[string]func(context.Context, net.Listener, *bank, *core.Ver
 		app := fiber.New(fiber.Config{
 			DisableStartupMessage: true, ReadTimeout: 10 * time.Second, BodyLimit: 1 << 20, DisablePreParseMultipartForm: true,
 		})
-		app.Use(recover.New()) // without it a panic ends the process
+		app.Use(fiberrecover.New()) // without it a panic ends the process
 		app.Post("/hook", fiberwh.New(v), func(c *fiber.Ctx) error {
 			if err := b.transfer(c.UserContext(), fiberwh.Message(c)); err != nil {
 				return c.Status(http.StatusInternalServerError).SendString("try again")

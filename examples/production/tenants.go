@@ -19,7 +19,7 @@ func newTenants(db *pgxpool.Pool, logger *slog.Logger, freshFor time.Duration) c
 	c := newCache(freshFor, logger, func(ctx context.Context, name string) (*tenant, error) { return loadTenant(ctx, db, name) })
 	return func(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
 		name, ok := strings.CutPrefix(r.Path(), "/hooks/")
-		if !ok || name == "" || len(name) > 64 {
+		if !ok || !isName(name) {
 			return "", nil, core.ErrUnknownSource
 		}
 		t, err := c.find(ctx, name)
@@ -31,6 +31,13 @@ func newTenants(db *pgxpool.Pool, logger *slog.Logger, freshFor time.Duration) c
 		}
 		return t.name, t.keys, nil
 	}
+}
+
+// isName is the rule of the schema. What a stranger makes up must not reach the database, which would not take a zero byte, and that would
+// look like an outage.
+func isName(name string) bool {
+	return name != "" && len(name) <= 64 &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') })
 }
 
 // tenant is immutable. Its keys are decoded once, at their first use.

@@ -297,8 +297,6 @@ func (w *world) mustHold(c counts) {
 	}
 	if slowest := time.Duration(w.slowestAway.Load()); slowest > storeTimeout+time.Second {
 		w.t.Errorf("an answer took %v while the store was away, and the timeout of the store is %v", slowest, storeTimeout)
-	} else if slowest < storeTimeout/2 {
-		w.t.Errorf("the slowest answer while the store was away took %v: no stall was measured", slowest)
 	}
 }
 

@@ -26,7 +26,7 @@ type counts struct {
 	// again is effects after a success of the same message was on record: must be zero.
 	again int
 	// twice is effects that a message had had before, where the outcome of the one before was not on record, by what was in the way: the process
-	// died, or the store could not be reached in time.
+	// died, or it could not reach the store and died before its lease was over.
 	twiceKilled, twiceCutOff, twiceUnexplained int
 	// admitted replays are attempts that the attacker presented after the message was acknowledged, and that ran.
 	admitted int
@@ -36,7 +36,7 @@ type counts struct {
 
 func (c counts) String() string {
 	return fmt.Sprintf("messages %d, acknowledged %d, lost %d, replays admitted %d, run again after a recorded success %d, "+
-		"effects twice: %d killed between effect and commit, %d cut off from the store there, %d unexplained; processes killed: %d in a handler, %d from outside",
+		"effects twice: %d killed between effect and commit, %d killed while cut off from the store there, %d unexplained; processes killed: %d in a handler, %d from outside",
 		c.messages, c.acknowledged, c.lost, c.admitted, c.again, c.twiceKilled, c.twiceCutOff, c.twiceUnexplained, c.kills, c.restarts)
 }
 
@@ -93,7 +93,7 @@ func judge(t *testing.T, ledger string, sent, died map[string]bool, effects map[
 					t.Logf("%s ran again, as generation %s, after its success was on record", line[1], generation)
 				}
 			case h.effects == 0:
-			case h.unrecorded[h.generation]:
+			case h.unrecorded[h.generation] && died[h.process]:
 				c.twiceCutOff++
 			case died[h.process]:
 				c.twiceKilled++

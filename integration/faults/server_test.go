@@ -43,7 +43,7 @@ const (
 const (
 	secret       = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	window       = 15 * time.Second
-	lease        = 4 * time.Second
+	lease        = 8 * time.Second
 	storeTimeout = time.Second
 )
 

@@ -23,8 +23,8 @@
 // acknowledged may be missing, and their messages may run again. FLUSHALL, and a snapshot restored, forget likewise. Where that must
 // not happen, commit the message in the transaction of its effect: package sqlstore.
 //
-// A server that fills up while a handler runs refuses the record of its success as well: once there is room again, the sender's next
-// attempt runs the handler a second time.
+// A server that fills up while a handler runs refuses the record of its success as well: if there is no room before the lease is
+// over, the sender's next attempt runs the handler a second time once there is.
 //
 // # Memory
 //
@@ -177,7 +177,7 @@ func (s *Store) send(ctx context.Context, args ...any) (any, error) {
 	select {
 	case r := <-answered:
 		if r.err != nil && ctx.Err() != nil {
-			return nil, errors.Join(ctx.Err(), r.err)
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), r.err)
 		}
 		return r.reply, r.err
 	case <-ctx.Done():

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,7 +58,17 @@ func (g *group) swap(ctx context.Context, c *change) (live core.Value, err error
 	case <-w.done:
 		return w.live, w.err
 	case <-ctx.Done():
+		g.leave(w)
 		return core.Value{}, ctx.Err()
+	}
+}
+
+// leave takes a swap out of the line if it is still there: one that hangs must not collect those whose callers are gone.
+func (g *group) leave(w *waiter) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if i := slices.Index(g.waiting, w); i >= 0 {
+		g.waiting = slices.Delete(g.waiting, i, i+1)
 	}
 }
 
@@ -152,7 +164,12 @@ func (g *group) connect(ctx context.Context) (*committer, error) {
 }
 
 // commit makes all swaps of the batch, or none.
-func (c *committer) commit(ctx context.Context, batch []*waiter) error {
+func (c *committer) commit(ctx context.Context, batch []*waiter) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // in this goroutine it would end the program
+			err = fmt.Errorf("the driver panicked: %v", p)
+		}
+	}()
 	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -165,7 +182,7 @@ func (c *committer) commit(ctx context.Context, batch []*waiter) error {
 			return err
 		}
 	}
-	_, err := c.ExecContext(ctx, "COMMIT")
+	_, err = c.ExecContext(ctx, "COMMIT")
 	return err
 }
 
