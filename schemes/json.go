@@ -68,57 +68,76 @@ func (s *scanner) text() (content []byte, plain bool) {
 		return nil, false
 	}
 	start := s.i + 1
-	for at := start; ; {
-		end := bytes.IndexByte(s.b[at:], '"')
-		if end < 0 {
-			return nil, false
-		}
-		end += at
-		slashes := 0
-		for end-1-slashes >= start && s.b[end-1-slashes] == '\\' {
-			slashes++
-		}
-		if slashes%2 == 0 {
-			s.i = end + 1
-			content = s.b[start:end:end]
-			return content, bytes.IndexByte(content, '\\') < 0
-		}
-		at = end + 1
+	end, ok := endOfString(s.b, start)
+	if !ok {
+		return nil, false
 	}
+	s.i = end
+	content = s.b[start : end-1 : end-1]
+	return content, bytes.IndexByte(content, '\\') < 0
 }
 
-// skip moves past a value. Objects and arrays are counted, not entered.
+// skip moves past a value. Objects and arrays are counted, not entered. Most of the time of a search goes here, so it keeps to local variables,
+// and looks for the end of a string byte by byte before it asks for help: most strings are short.
 func (s *scanner) skip() bool {
-	s.space()
-	depth := 0
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
+	b, i, depth := s.b, s.i, 0
+	for i < len(b) {
+		c := b[i]
+		i++
+		switch c {
 		case '"':
-			if content, _ := s.text(); content == nil {
+			end, ok := endOfString(b, i)
+			if !ok {
 				return false
 			}
-			if depth == 0 {
+			if i = end; depth == 0 {
+				s.i = i
 				return true
 			}
-			continue
 		case '{', '[':
 			depth++
 		case '}', ']':
 			if depth == 0 {
-				return true // the end of what surrounds a number, true, false or null
+				s.i = i - 1 // the end of what surrounds a number, true, false or null
+				return true
 			}
 			if depth--; depth == 0 {
-				s.i++
+				s.i = i
 				return true
 			}
 		case ',':
 			if depth == 0 {
+				s.i = i - 1
 				return true
 			}
 		}
-		s.i++
 	}
+	s.i = i
 	return false
+}
+
+// endOfString returns the index behind the quote that ends the string whose content begins at i.
+func endOfString(b []byte, i int) (int, bool) {
+	for near := min(i+24, len(b)); i < near; i++ {
+		switch b[i] {
+		case '"':
+			return i + 1, true
+		case '\\':
+			i++
+		}
+	}
+	for i < len(b) {
+		quote := bytes.IndexByte(b[i:], '"')
+		if quote < 0 {
+			return 0, false
+		}
+		escape := bytes.IndexByte(b[i:i+quote], '\\')
+		if escape < 0 {
+			return i + quote + 1, true
+		}
+		i += escape + 2
+	}
+	return 0, false
 }
 
 // scalar reads a string without escapes, or a number.
