@@ -43,17 +43,8 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 			return err
 		}
 	}
-	if f := s.t.ID; f.header != "" {
-		id, err := f.inHeader(r.Header, s.t.List)
-		if err != nil && s.has(partID) {
-			return err
-		}
-		if err == nil {
-			err = s.setID(id, a)
-		}
-		if err != nil && s.has(partID) {
-			return err
-		}
+	if err := s.readID(r.Header, a); err != nil {
+		return err
 	}
 	if s.t.Signature.inBody() {
 		return nil
@@ -63,6 +54,23 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	if len(a.Signatures) == 0 {
 		return missing(s.t.Signature.header + " with a " + strconv.Quote(s.t.Label) + " signature")
+	}
+	return nil
+}
+
+// readID takes an id from its header. One that is not signed may be missing, or there twice.
+func (s *templated) readID(h http.Header, a *core.Attempt) error {
+	f := s.t.ID
+	signed := s.has(partID)
+	if f.header == "" || !signed && len(h[f.header]) != 1 {
+		return nil
+	}
+	id, err := f.inHeader(h, s.t.List)
+	if err == nil {
+		err = s.setID(id, a)
+	}
+	if err != nil && signed {
+		return err
 	}
 	return nil
 }
