@@ -10,7 +10,8 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// Under the race detector pools forget at random.
+// Under the race detector pools forget at random, so this file is not built then.
+
 func TestVerifyingAllocatesNoMoreForMoreSignatures(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	stamp := seconds(now)

@@ -202,7 +202,9 @@ func send(t *testing.T, base string, ask *core.Request) (*http.Response, string)
 		t.Fatal(err)
 	}
 	r.Header = ask.Header.Clone()
-	answer, err := http.DefaultClient.Do(r)
+	// Not the default client: every test server that closes takes its idle connections away.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
+	answer, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
