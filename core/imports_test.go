@@ -41,6 +41,8 @@ func forbidden(pkg, imported string) string {
 		return "an adapter imports core and internal only: never another adapter, a store, a scheme or whtest"
 	case under(pkg, "stores", "schemes") && !under(own, "core", "internal"):
 		return "stores and schemes import core only"
+	case under(pkg, "explain") && !under(own, "core", "schemes", "internal"):
+		return "explain imports core and schemes only"
 	default:
 		return ""
 	}
@@ -112,6 +114,10 @@ func TestTheImportRulesForbidWhatTheyShould(t *testing.T) {
 		{"examples/quickstart", module + "/examples/internal/demo", true},
 		{"explain", module + "/schemes", true},
 		{"explain", module + "/cmd/hookonce", false},
+		{"explain", module + "/nethttp", false},
+		{"nethttp", module + "/explain", false},
+		{"core", module + "/explain", false},
+		{"schemes", module + "/explain", false},
 	} {
 		if got := forbidden(tt.pkg, tt.imported) == ""; got != tt.ok {
 			t.Errorf("%s may import %s: %t, want %t", tt.pkg, tt.imported, got, tt.ok)

@@ -96,6 +96,14 @@ func (k *Keys) From(source string) *Keys {
 	return &Keys{source: source, secrets: k.secrets}
 }
 
+// List returns the secrets as they were configured, in order, in a new slice: for tools that look into a refusal. It is nil for nil.
+func (k *Keys) List() []Secret {
+	if k == nil {
+		return nil
+	}
+	return slices.Clone(k.secrets)
+}
+
 // Keys implements [KeySource]: always this list.
 func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err error) {
 	if k == nil {

@@ -356,3 +356,21 @@ func (s parsing) ParseKey(text string) (core.VerifyKey, error) {
 	s.parsed.Add(1)
 	return s.StandardWebhooks.ParseKey(text)
 }
+
+func TestTheListOfKeysIsACopy(t *testing.T) {
+	t.Parallel()
+	if got := (*core.Keys)(nil).List(); got != nil {
+		t.Errorf("nil has the keys %v", got)
+	}
+	named := core.NewSecret("second")
+	named.ID = "old"
+	keys := core.SecretList(core.NewSecret("first"), named).From("tenant")
+	got := keys.List()
+	if len(got) != 2 || got[0].Reveal() != "first" || got[1].Reveal() != "second" || got[1].ID != "old" {
+		t.Fatalf("the list is not what was configured: %v", got)
+	}
+	got[0] = core.NewSecret("changed")
+	if again := keys.List(); again[0].Reveal() != "first" {
+		t.Error("a caller can change the keys")
+	}
+}

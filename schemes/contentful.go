@@ -31,6 +31,17 @@ type contentful struct {
 	public address
 }
 
+// Address is the one that is signed.
+func (s contentful) Address() string { return s.public.text }
+
+// At is the scheme for another address.
+func (contentful) At(url string) core.Scheme { return Contentful(url) }
+
+// Headers are those of the template, and the list of what is signed.
+func (s contentful) Headers() []string {
+	return append(s.templated.Headers(), "X-Contentful-Signed-Headers")
+}
+
 func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	list, err := Header("X-Contentful-Signed-Headers").inHeader(r.Header, "")
 	if err != nil {

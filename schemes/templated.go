@@ -2,6 +2,7 @@ package schemes
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,27 @@ type templated struct {
 func (s *templated) Name() string            { return s.t.Name }
 func (s *templated) Stamping() core.Stamping { return s.t.Stamping }
 func (s *templated) FreeText() bool          { return s.t.Secret == Verbatim }
+
+// Headers lists the headers that are read, in canonical form: for those who look into a refusal.
+func (s *templated) Headers() []string {
+	var names []string
+	for _, f := range []Field{s.t.ID, s.t.Timestamp, s.t.Signature} {
+		if f.header != "" && !slices.Contains(names, f.header) {
+			names = append(names, f.header)
+		}
+	}
+	return names
+}
+
+// Address is the public URL that is signed, "" if none is: for those who look into a refusal.
+func (s *templated) Address() string { return s.url.text }
+
+// At is the same scheme with another public URL.
+func (s *templated) At(url string) core.Scheme {
+	t := s.t
+	t.URL = url
+	return fromSettings(t)
+}
 
 func (s *templated) Window() (past, future time.Duration) { return s.t.Past, s.t.Future }
 

@@ -30,6 +30,9 @@ func Twilio(url string) core.Scheme {
 
 type twilio struct{ *templated }
 
+// At is the scheme for another address.
+func (twilio) At(url string) core.Scheme { return Twilio(url) }
+
 func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err := t.templated.ReadBody(r, a); err != nil {
 		return err
