@@ -1,0 +1,613 @@
+package explain
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"encoding/base64"
+	"encoding/json"
+	"hash/maphash"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxInflated = 4 << 20  // bytes that come out of a compressed body
+	maxArranged = 16 << 10 // bytes of a body whose members are put in every order
+	maxOrders   = 5040
+)
+
+// change undoes one mistake in a body. do returns nil where that cannot be, and never changes its argument.
+type change struct {
+	mistake Mistake
+	what    string
+	cost    int64 // for each byte
+	do      func(b []byte) []byte
+}
+
+// aspect is what is changed in one way at a time.
+type aspect struct {
+	changes []change
+	decodes bool // afterwards it is another body
+}
+
+// The aspects, in the order in which they are undone.
+func (s *search) aspects(body []byte) []aspect {
+	all := []aspect{{changes: taken()}, {changes: s.decoded(body), decodes: true}}
+	if len(body) > 0 {
+		all = append(all, aspect{changes: sorted()}, aspect{changes: spaced()}, aspect{changes: escaped()}, aspect{changes: numbered()})
+	}
+	return append(all, aspect{changes: added()})
+}
+
+// bodies calls yield with the bodies that are weight mistakes away, each once, until it returns false.
+func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps []step) bool) {
+	seen := seenBodies{maphash.MakeSeed(), map[uint64]bool{}}
+	seen.add(body)
+	aspects := s.aspects(body)
+	offer := func(b []byte, steps []step) bool {
+		if b == nil || !s.charge(int64(len(b))/8) || !seen.add(b) {
+			return true
+		}
+		return yield(b, steps)
+	}
+	if weight == 1 {
+		for _, a := range aspects {
+			for i := range a.changes {
+				c := &a.changes[i]
+				if !offer(s.apply(c, body), []step{{c.mistake, c.what}}) || s.stopped() {
+					return
+				}
+			}
+		}
+		return
+	}
+	for i, first := range aspects {
+		for j := range first.changes {
+			c := &first.changes[j]
+			once := s.apply(c, body)
+			if once == nil {
+				continue
+			}
+			for _, second := range aspects[i+1:] {
+				for k := range second.changes {
+					d := &second.changes[k]
+					if !offer(s.apply(d, once), []step{{c.mistake, c.what}, {d.mistake, d.what}}) || s.stopped() {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// apply undoes a mistake, if there is work left for it.
+func (s *search) apply(c *change, body []byte) []byte {
+	if s.spent+c.cost*int64(len(body)) > budget {
+		s.unfinished = true
+		return nil
+	}
+	b := c.do(body)
+	if b == nil {
+		s.spent += int64(len(body)) / 8 // it was looked at
+		return nil
+	}
+	s.spent += c.cost * int64(max(len(body), len(b)))
+	return b
+}
+
+const bom = "\ufeff"
+
+// taken takes off what was put around a body.
+func taken() []change {
+	trim := func(what string, f func(b []byte) []byte) change {
+		return change{BodyNewline, what, 0, func(b []byte) []byte { return smaller(b, f(b)) }}
+	}
+	return []change{
+		trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimRight(b, "\r\n") }),
+		trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimSuffix(b, []byte("\n")) }),
+		trim("white space was added around the body", func(b []byte) []byte { return bytes.TrimSpace(b) }),
+		{BodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }},
+		{BodyLineEnds, "LF became CRLF in the body", rewriteCost, func(b []byte) []byte {
+			return smaller(b, bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
+		}},
+	}
+}
+
+// smaller is changed, nil if nothing was taken.
+func smaller(b, changed []byte) []byte {
+	if len(changed) == len(b) {
+		return nil
+	}
+	return changed
+}
+
+// added puts back what was taken off.
+func added() []change {
+	with := func(m Mistake, what, front, end string) change {
+		return change{m, what, 1, func(b []byte) []byte { return slices.Concat([]byte(front), b, []byte(end)) }}
+	}
+	return []change{
+		with(BodyNewline, "the newline at the end of the body was removed", "", "\n"),
+		with(BodyNewline, "the newline (CRLF) at the end of the body was removed", "", "\r\n"),
+		with(BodyBOM, "the byte order mark in front of the body was removed", bom, ""),
+		{BodyLineEnds, "CRLF became LF in the body", rewriteCost, func(b []byte) []byte {
+			if bytes.IndexByte(b, '\n') < 0 || bytes.Contains(b, []byte("\r\n")) {
+				return nil
+			}
+			return bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n"))
+		}},
+	}
+}
+
+// inJSON is a change of the tokens of JSON.
+func inJSON(m Mistake, what string, st style) change {
+	return change{m, what, rewriteCost, func(b []byte) []byte {
+		if !looksLikeJSON(b) {
+			return nil
+		}
+		return restyle(b, st)
+	}}
+}
+
+func spaced() []change {
+	var all []change
+	for _, form := range []struct {
+		name string
+		spacing
+	}{
+		{"minified", spacing{"", ":", ","}},
+		{"indented by 2", spacing{"  ", ": ", ","}},
+		{"on one line with spaces", spacing{"", ": ", ", "}},
+		{"indented by 4", spacing{"    ", ": ", ","}},
+		{"indented by tabs", spacing{"\t", ": ", ","}},
+		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
+	} {
+		all = append(all, inJSON(BodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing}))
+	}
+	return all
+}
+
+func escaped() []change {
+	var all []change
+	for _, form := range []struct {
+		what    string
+		escapes escapes
+		needs   string // one of these must be there
+	}{
+		{"; the sender escapes nothing that need not be", escapes{raw, raw, raw, raw}, `\`},
+		{"; the sender escapes no slash", escapes{slash: raw}, `\/`},
+		{"; the sender escapes the slash", escapes{slash: lower}, "/"},
+		{"; the sender escapes <, > and &", escapes{html: lower}, ""},
+		{"; the sender does not escape <, > and &", escapes{html: raw}, `\u`},
+		{"; the sender escapes what is not ASCII", escapes{rest: lower}, ""},
+		{"; the sender escapes what is not ASCII", escapes{rest: upper}, ""},
+		{"; the sender does not escape what is not ASCII", escapes{rest: raw}, `\u`},
+		{" as PHP does; the sender escapes slash and what is not ASCII", escapes{slash: lower, rest: lower}, ""},
+		{"; the sender escapes slash, <, > and &", escapes{slash: lower, html: lower}, ""},
+		{" as Python does; the sender escapes only what is not ASCII", escapes{slash: raw, html: raw, plus: raw, rest: lower}, ""},
+		{" as Go does; the sender escapes <, > and &, and nothing else", escapes{slash: raw, html: lower, plus: raw, rest: raw}, ""},
+		{" as .NET does; the sender escapes <, >, &, +, ' and what is not ASCII", escapes{slash: raw, html: upper, plus: upper, rest: upper}, ""},
+		{"; the sender escapes <, >, & and what is not ASCII", escapes{html: lower, rest: lower}, ""},
+	} {
+		c := inJSON(BodyEscapes, "characters in the JSON strings were escaped or unescaped"+form.what, style{text: form.escapes.text})
+		write := c.do
+		c.do = func(b []byte) []byte {
+			if form.needs != "" && !bytes.Contains(b, []byte(form.needs)) {
+				return nil
+			}
+			return write(b)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func numbered() []change {
+	const what = "numbers in the JSON were written anew; the sender writes "
+	all := []change{
+		inJSON(BodyNumbers, what+"no more digits than needed, as 1 for 1.0", style{number: float}),
+		inJSON(BodyNumbers, what+"a point in whole numbers, as 1.0 for 1", style{number: point}),
+		inJSON(BodyNumbers, what+"two digits behind the point", style{number: decimals(false)}),
+		inJSON(BodyNumbers, what+"two digits behind the point, also of whole numbers", style{number: decimals(true)}),
+	}
+	const several = 24
+	for n := range several {
+		c := inJSON(BodyNumbers, what+"a point in one of the whole numbers, as 1.0 for 1", style{})
+		c.do = func(b []byte) []byte {
+			if len(b) > maxArranged || !looksLikeJSON(b) {
+				return nil
+			}
+			return smaller(b, restyle(b, style{number: pointAt(n)}))
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func sorted() []change {
+	return []change{{BodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 2 * rewriteCost, func(b []byte) []byte {
+		if !looksLikeJSON(b) {
+			return nil
+		}
+		all, ok := objects(b)
+		if !ok || len(all) == 0 {
+			return nil
+		}
+		return arrange(b, all, byKey)
+	}}}
+}
+
+// orders tries every order of members, or of fields of a form, where there are few and something seems to have sorted them.
+func (s *search) orders(lanes []lane, body []byte) []Finding {
+	if len(body) > maxArranged {
+		return nil
+	}
+	var found []Finding
+	try := func(b []byte, m Mistake, what string) bool {
+		found = s.sweep(lanes, 0, []step{{m, what}}, b)
+		return found == nil && !s.stopped()
+	}
+	if pairs := strings.Split(string(body), "&"); looksLikeForm(body) && len(pairs) > 1 && slices.IsSorted(pairs) && len(pairs) <= 6 {
+		permute(len(pairs), func(order []int) bool {
+			picked := make([]string, len(order))
+			for i, which := range order {
+				picked[i] = pairs[which]
+			}
+			return try([]byte(strings.Join(picked, "&")), BodyForm, "the fields of the form were sorted")
+		})
+		return found
+	}
+	all, ok := objects(body)
+	if !ok || !looksLikeJSON(body) {
+		return nil
+	}
+	var several []*object
+	count := 1
+	walk(all, func(o *object) {
+		if len(o.members) < 2 || count > maxOrders {
+			return
+		}
+		several = append(several, o)
+		for i := range o.members {
+			count *= i + 1
+			if i > 0 && bytes.Compare(o.members[i-1].key, o.members[i].key) > 0 {
+				count = maxOrders + 1
+			}
+			if count > maxOrders {
+				return
+			}
+		}
+	})
+	if count == 1 || count > maxOrders {
+		return nil
+	}
+	picked := map[*object][]int{}
+	var each func(i int) bool
+	each = func(i int) bool {
+		if i == len(several) {
+			if !s.charge(rewriteCost * int64(len(body))) {
+				return false
+			}
+			return try(arrange(body, all, func(o *object) []int {
+				if order, ok := picked[o]; ok {
+					return order
+				}
+				return byKey(o)
+			}), BodyKeyOrder, "the members of JSON objects were sorted; the sender writes them in another order")
+		}
+		return permute(len(several[i].members), func(order []int) bool {
+			picked[several[i]] = order
+			return each(i + 1)
+		})
+	}
+	each(0)
+	return found
+}
+
+// permute calls yield with every order of n things, until it returns false.
+func permute(n int, yield func(order []int) bool) bool {
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	var from func(i int) bool
+	from = func(i int) bool {
+		if i == n {
+			return yield(order)
+		}
+		for j := i; j < n; j++ {
+			order[i], order[j] = order[j], order[i]
+			if !from(i + 1) {
+				return false
+			}
+			order[i], order[j] = order[j], order[i]
+		}
+		return true
+	}
+	return from(0)
+}
+
+// decoded undoes what makes another body of it.
+func (s *search) decoded(body []byte) []change {
+	all := []change{
+		{BodyCompressed, "", 4, inflate},
+		{BodyBase64, "", 2, fromBase64},
+		{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true)},
+		{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false)},
+		{BodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true)},
+		{BodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false)},
+		{BodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString},
+		{BodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
+			if !looksLikeJSON(b) {
+				return nil
+			}
+			return []byte("payload=" + url.QueryEscape(string(b)))
+		}},
+		{BodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
+			if !looksLikeForm(b) {
+				return nil
+			}
+			form, err := url.ParseQuery(string(b))
+			if err != nil || form.Get("payload") == "" {
+				return nil
+			}
+			return []byte(form.Get("payload"))
+		}},
+	}
+	all = append(all, fromEnvelope(body)...)
+	all = append(all, reencoded()...)
+	if strings.Contains(strings.ToLower(s.req.Header.Get("Content-Encoding")), "gzip") {
+		for _, level := range []int{gzip.DefaultCompression, gzip.BestSpeed, gzip.BestCompression} {
+			all = append(all, change{BodyDecompressed, "", 24, func(b []byte) []byte { return deflate(b, level) }})
+		}
+	}
+	return all
+}
+
+func inflate(b []byte) []byte {
+	var r io.ReadCloser
+	var err error
+	switch {
+	case bytes.HasPrefix(b, []byte{0x1f, 0x8b}):
+		r, err = gzip.NewReader(bytes.NewReader(b))
+	case len(b) > 2 && b[0] == 0x78 && (int(b[0])<<8|int(b[1]))%31 == 0:
+		r, err = zlib.NewReader(bytes.NewReader(b))
+	default:
+		return nil
+	}
+	if err != nil {
+		return nil
+	}
+	plain, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
+	if err != nil || len(plain) > maxInflated || r.Close() != nil {
+		return nil
+	}
+	return plain
+}
+
+// deflate compresses as a sender in Go does; what other libraries make of the same bytes differs.
+func deflate(b []byte, level int) []byte {
+	if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
+		return nil
+	}
+	var buf bytes.Buffer
+	w, err := gzip.NewWriterLevel(&buf, level)
+	if err != nil {
+		return nil
+	}
+	if _, err := w.Write(b); err != nil || w.Close() != nil {
+		return nil
+	}
+	return buf.Bytes()
+}
+
+func fromBase64(b []byte) []byte {
+	b = bytes.Trim(b, "\" \r\n")
+	if len(b) < 4 || bytes.ContainsAny(b[:min(len(b), 64)], "{}[]<>&%:; ") {
+		return nil
+	}
+	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		if plain, err := enc.DecodeString(string(b)); err == nil {
+			return plain
+		}
+	}
+	return nil
+}
+
+func fromJSONString(b []byte) []byte {
+	var inner string
+	if trimmed := bytes.TrimSpace(b); len(trimmed) < 2 || trimmed[0] != '"' || json.Unmarshal(trimmed, &inner) != nil {
+		return nil
+	}
+	return []byte(inner)
+}
+
+// fromEnvelope takes the members that gateways and queues put a body into.
+func fromEnvelope(body []byte) (all []change) {
+	for _, name := range []string{"body", "payload", "Message", "message", "data", "rawBody"} {
+		if !bytes.Contains(body, []byte(`"`+name+`"`)) {
+			continue
+		}
+		for _, decode := range []bool{false, true} {
+			all = append(all, change{BodyWrapped, "what was signed is the member " + name + " of the body", rewriteCost, func(b []byte) []byte {
+				inner := memberOf(b, name)
+				if inner != nil && decode {
+					return fromBase64(inner)
+				}
+				return inner
+			}})
+		}
+	}
+	return all
+}
+
+func memberOf(b []byte, name string) []byte {
+	all, ok := objects(b)
+	if !ok || len(all) != 1 {
+		return nil
+	}
+	for _, m := range all[0].members {
+		if string(m.key) != name {
+			continue
+		}
+		value := bytes.TrimLeft(b[m.start+len(m.key)+2:m.end], " \t\r\n:")
+		if text := fromJSONString(value); text != nil {
+			return text
+		}
+		if looksLikeJSON(value) {
+			return value
+		}
+	}
+	return nil
+}
+
+// windows1252 are the characters of the bytes 0x80 to 0x9f; where there is none, it is the control character.
+const windows1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ"
+
+func toWindows1252(latin1 bool) func(b []byte) []byte {
+	return func(b []byte) []byte {
+		if isASCII(b) || !utf8.Valid(b) {
+			return nil
+		}
+		dst := make([]byte, 0, len(b))
+		high := []rune(windows1252)
+		for _, r := range string(b) {
+			switch i := slices.Index(high, r); {
+			case r < 0x80 || r >= 0xa0 && r <= 0xff || latin1 && r <= 0xff:
+				dst = append(dst, byte(r)) //nolint:gosec // under 256
+			case i >= 0 && !latin1:
+				dst = append(dst, byte(0x80+i)) //nolint:gosec // under 256
+			default:
+				return nil
+			}
+		}
+		return dst
+	}
+}
+
+func fromWindows1252(latin1 bool) func(b []byte) []byte {
+	return func(b []byte) []byte {
+		if isASCII(b) {
+			return nil
+		}
+		high := []rune(windows1252)
+		dst := make([]byte, 0, len(b)+len(b)/4)
+		for _, c := range b {
+			r := rune(c)
+			if !latin1 && c >= 0x80 && c < 0xa0 {
+				r = high[c-0x80]
+			}
+			dst = utf8.AppendRune(dst, r)
+		}
+		return dst
+	}
+}
+
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// looksLikeForm goes by the first bytes.
+func looksLikeForm(b []byte) bool {
+	name, _, ok := bytes.Cut(b[:min(len(b), 256)], []byte("="))
+	return ok && len(name) > 0 && !bytes.ContainsAny(name, "{}\"<> \r\n")
+}
+
+// reencoded writes a form as another library does.
+func reencoded() []change {
+	whole := func(what string, f func(text string) string) change {
+		return change{BodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {
+			if !looksLikeForm(b) {
+				return nil
+			}
+			return []byte(f(string(b)))
+		}}
+	}
+	all := []change{
+		whole("a space as %20", func(t string) string { return strings.ReplaceAll(t, "+", "%20") }),
+		whole("a space as +", func(t string) string { return strings.ReplaceAll(t, "%20", "+") }),
+		whole("hexadecimal in lower case", func(t string) string { return percentCase(t, strings.ToLower) }),
+		whole("hexadecimal in upper case", func(t string) string { return percentCase(t, strings.ToUpper) }),
+		whole("the fields sorted", func(t string) string {
+			pairs := strings.Split(t, "&")
+			slices.Sort(pairs)
+			return strings.Join(pairs, "&")
+		}),
+	}
+	for _, form := range []struct{ safe, space string }{
+		{"-_.~", "+"},
+		{"-_.~", "%20"},
+		{"-_.*", "+"},
+		{"-_.", "+"},
+		{"-_.!~*'()", "%20"},
+	} {
+		for _, lowerCase := range []bool{false, true} {
+			all = append(all, whole("it as another library", func(t string) string {
+				return reencode(t, form.safe, form.space, lowerCase)
+			}))
+		}
+	}
+	return all
+}
+
+// percentCase changes the case of the digits behind each %.
+func percentCase(t string, f func(string) string) string {
+	var b strings.Builder
+	for i := 0; i < len(t); i++ {
+		if t[i] == '%' && i+2 < len(t) {
+			b.WriteString("%" + f(t[i+1:i+3]))
+			i += 2
+			continue
+		}
+		b.WriteByte(t[i])
+	}
+	return b.String()
+}
+
+// reencode decodes each name and value and encodes all but letters, digits and those in safe.
+func reencode(t, safe, space string, lowerCase bool) string {
+	digits := "0123456789ABCDEF"
+	if lowerCase {
+		digits = "0123456789abcdef"
+	}
+	var b strings.Builder
+	write := func(text string) {
+		plain, err := url.QueryUnescape(text)
+		if err != nil {
+			plain = text
+		}
+		for i := range len(plain) {
+			switch c := plain[i]; {
+			case c == ' ':
+				b.WriteString(space)
+			case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', strings.IndexByte(safe, c) >= 0:
+				b.WriteByte(c)
+			default:
+				b.WriteByte('%')
+				b.WriteByte(digits[c>>4])
+				b.WriteByte(digits[c&15])
+			}
+		}
+	}
+	for i, pair := range strings.Split(t, "&") {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		name, value, ok := strings.Cut(pair, "=")
+		write(name)
+		if ok {
+			b.WriteByte('=')
+			write(value)
+		}
+	}
+	return b.String()
+}

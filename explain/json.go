@@ -1,0 +1,490 @@
+package explain
+
+import (
+	"bytes"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// style is how JSON is written. The text is not parsed, only taken apart into tokens: whatever comes out is judged by the signature.
+type style struct {
+	spacing *spacing // nil: as it is
+	text    func(dst, content []byte) []byte
+	number  func(dst, token []byte) []byte
+}
+
+// spacing is the white space between tokens; with indent, each member has a line.
+type spacing struct {
+	indent, colon, comma string
+}
+
+const maxDepth = 256
+
+// restyle writes JSON anew; nil if it is not taken apart, or would become much larger.
+func restyle(src []byte, st style) []byte {
+	dst := make([]byte, 0, len(src)+len(src)/8+64)
+	most := 4*len(src) + 4096
+	depth := 0
+	line := func() {
+		if st.spacing != nil && st.spacing.indent != "" {
+			dst = append(dst, '\n')
+			for range depth {
+				dst = append(dst, st.spacing.indent...)
+			}
+		}
+	}
+	for i := 0; i < len(src); {
+		if len(dst) > most {
+			return nil
+		}
+		c := src[i]
+		switch c {
+		case '"':
+			end := endOfString(src, i+1)
+			if end < 0 {
+				return nil
+			}
+			if st.text == nil {
+				dst = append(dst, src[i:end]...)
+			} else {
+				dst = append(st.text(append(dst, '"'), src[i+1:end-1]), '"')
+			}
+			i = end
+			continue
+		case ' ', '\t', '\r', '\n':
+			if st.spacing == nil {
+				dst = append(dst, c)
+			}
+		case '{', '[':
+			dst = append(dst, c)
+			if st.spacing == nil {
+				break
+			}
+			next := i + 1
+			for next < len(src) && isSpace(src[next]) {
+				next++
+			}
+			if next < len(src) && src[next] == c+2 { // ASCII has the closing ones there
+				dst = append(dst, c+2)
+				i = next
+				break
+			}
+			if depth++; depth > maxDepth {
+				return nil
+			}
+			line()
+		case '}', ']':
+			if st.spacing != nil {
+				if depth--; depth < 0 {
+					return nil
+				}
+				line()
+			}
+			dst = append(dst, c)
+		case ',':
+			if st.spacing == nil {
+				dst = append(dst, c)
+				break
+			}
+			dst = append(dst, st.spacing.comma...)
+			line()
+		case ':':
+			if st.spacing == nil {
+				dst = append(dst, c)
+				break
+			}
+			dst = append(dst, st.spacing.colon...)
+		default:
+			end := i
+			for end < len(src) && !isSpace(src[end]) && strings.IndexByte(`,:{}[]"`, src[end]) < 0 {
+				end++
+			}
+			if token := src[i:end]; st.number != nil && isNumber(token) {
+				dst = st.number(dst, token)
+			} else {
+				dst = append(dst, token...)
+			}
+			i = end
+			continue
+		}
+		i++
+	}
+	return dst
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+func isNumber(token []byte) bool {
+	return len(token) > 0 && (token[0] == '-' || token[0] >= '0' && token[0] <= '9')
+}
+
+// endOfString is the index behind the quote that ends the string whose content begins at i; -1 if there is none.
+func endOfString(b []byte, i int) int {
+	for i < len(b) {
+		quote := bytes.IndexByte(b[i:], '"')
+		if quote < 0 {
+			return -1
+		}
+		escape := bytes.IndexByte(b[i:i+quote], '\\')
+		if escape < 0 {
+			return i + quote + 1
+		}
+		i += escape + 2
+	}
+	return -1
+}
+
+// looksLikeJSON goes by the first character.
+func looksLikeJSON(b []byte) bool {
+	b = bytes.TrimLeft(b, " \t\r\n")
+	return len(b) > 0 && (b[0] == '{' || b[0] == '[' || b[0] == '"')
+}
+
+// escaping is what is done with one class of characters.
+type escaping uint8
+
+const (
+	asItIs escaping = iota
+	raw
+	lower // \u00e9
+	upper // \u00E9
+)
+
+// escapes says how the characters of strings are written that may be escaped or not.
+type escapes struct {
+	slash escaping // raw, or lower for \/
+	html  escaping // < > & and the line separators that JavaScript had trouble with
+	plus  escaping // + and ', which .NET also escapes
+	rest  escaping // everything beyond ASCII
+}
+
+// text rewrites the content of a string.
+func (e escapes) text(dst, content []byte) []byte {
+	for i := 0; i < len(content); {
+		c := content[i]
+		switch {
+		case c == '\\' && i+1 < len(content) && content[i+1] == '/':
+			dst = e.writeSlash(dst, true)
+			i += 2
+		case c == '\\' && i+5 < len(content) && content[i+1] == 'u':
+			r, size := unicodeEscape(content[i:])
+			if size == 0 {
+				dst = append(dst, content[i:i+2]...)
+				i += 2
+				break
+			}
+			dst = e.write(dst, r, content[i:i+size], true)
+			i += size
+		case c == '\\' && i+1 < len(content):
+			dst = append(dst, content[i:i+2]...)
+			i += 2
+		case c == '/':
+			dst = e.writeSlash(dst, false)
+			i++
+		case c < utf8.RuneSelf:
+			dst = e.write(dst, rune(c), content[i:i+1], false)
+			i++
+		default:
+			r, size := utf8.DecodeRune(content[i:])
+			if r == utf8.RuneError && size == 1 {
+				dst = append(dst, c)
+			} else {
+				dst = e.write(dst, r, content[i:i+size], false)
+			}
+			i += size
+		}
+	}
+	return dst
+}
+
+func (e escapes) writeSlash(dst []byte, escaped bool) []byte {
+	if e.slash == lower || e.slash == asItIs && escaped {
+		return append(dst, '\\', '/')
+	}
+	return append(dst, '/')
+}
+
+// write writes r, which stands there as source.
+func (e escapes) write(dst []byte, r rune, source []byte, escaped bool) []byte {
+	how := asItIs
+	switch {
+	case r == '<' || r == '>' || r == '&' || r == 0x2028 || r == 0x2029:
+		how = e.html
+		if r >= utf8.RuneSelf && (e.html == asItIs || e.html == raw && e.rest >= lower) {
+			how = e.rest
+		}
+	case r == '+' || r == '\'':
+		how = e.plus
+	case r >= utf8.RuneSelf:
+		how = e.rest
+	case escaped && r >= ' ' && r != '"' && r != '\\':
+		if e.rest == raw {
+			how = raw
+		}
+	}
+	switch how {
+	case raw:
+		return utf8.AppendRune(dst, r)
+	case lower, upper:
+		return appendEscape(dst, r, how == upper)
+	case asItIs:
+	}
+	return append(dst, source...)
+}
+
+func appendEscape(dst []byte, r rune, capitals bool) []byte {
+	units := utf16.AppendRune(nil, r)
+	for _, u := range units {
+		digits := hex.EncodeToString([]byte{byte(u >> 8), byte(u)}) //nolint:gosec // the low half is meant
+		if capitals {
+			digits = strings.ToUpper(digits)
+		}
+		dst = append(append(dst, '\\', 'u'), digits...)
+	}
+	return dst
+}
+
+// unicodeEscape reads \uXXXX, or two of them that are one character; size is 0 if there is none.
+func unicodeEscape(b []byte) (r rune, size int) {
+	unit := func(b []byte) (rune, bool) {
+		if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+		return rune(n), err == nil //nolint:gosec // 16 bits
+	}
+	r, ok := unit(b)
+	if !ok {
+		return 0, 0
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, 6
+	}
+	if low, ok := unit(b[6:]); ok {
+		if r := utf16.DecodeRune(r, low); r != utf8.RuneError {
+			return r, 12
+		}
+	}
+	return 0, 0
+}
+
+// The numbers.
+
+// float writes a number as programs do that have only float64.
+func float(dst, token []byte) []byte {
+	f, err := strconv.ParseFloat(string(token), 64)
+	if err != nil {
+		return append(dst, token...)
+	}
+	format := byte('f')
+	if abs := max(f, -f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	return strconv.AppendFloat(dst, f, format, -1, 64)
+}
+
+// point writes integers with a point.
+func point(dst, token []byte) []byte {
+	dst = append(dst, token...)
+	if bytes.ContainsAny(token, ".eE") {
+		return dst
+	}
+	return append(dst, ".0"...)
+}
+
+// pointAt writes only the nth integer so.
+func pointAt(nth int) func(dst, token []byte) []byte {
+	return func(dst, token []byte) []byte {
+		if !bytes.ContainsAny(token, ".eE") {
+			if nth--; nth == -1 {
+				return point(dst, token)
+			}
+		}
+		return append(dst, token...)
+	}
+}
+
+// decimals writes two digits behind the point, as of money; whole says that integers get them as well.
+func decimals(whole bool) func(dst, token []byte) []byte {
+	return func(dst, token []byte) []byte {
+		dst = append(dst, token...)
+		i := bytes.IndexByte(token, '.')
+		switch {
+		case bytes.ContainsAny(token, "eE"):
+		case i < 0 && whole:
+			dst = append(dst, ".00"...)
+		case i >= 0 && len(token)-i == 2:
+			dst = append(dst, '0')
+		}
+		return dst
+	}
+}
+
+// The order of members.
+
+// object is a JSON object in a text: where its members stand, and the objects inside of each.
+type object struct {
+	start, end int
+	members    []member
+}
+
+type member struct {
+	start, end int
+	key        []byte
+	inner      []*object
+}
+
+// objects finds those of a text that are not inside of another one; ok is false if it is not well-formed enough.
+func objects(src []byte) (all []*object, ok bool) {
+	p := parser{src: src}
+	for p.i < len(src) {
+		if !p.value(&all, 0) {
+			return nil, false
+		}
+		p.space()
+	}
+	return all, true
+}
+
+type parser struct {
+	src []byte
+	i   int
+}
+
+func (p *parser) space() {
+	for p.i < len(p.src) && isSpace(p.src[p.i]) {
+		p.i++
+	}
+}
+
+func (p *parser) is(c byte) bool {
+	p.space()
+	if p.i < len(p.src) && p.src[p.i] == c {
+		p.i++
+		return true
+	}
+	return false
+}
+
+func (p *parser) text() bool {
+	p.space()
+	if p.i >= len(p.src) || p.src[p.i] != '"' {
+		return false
+	}
+	end := endOfString(p.src, p.i+1)
+	if end < 0 {
+		return false
+	}
+	p.i = end
+	return true
+}
+
+func (p *parser) value(into *[]*object, depth int) bool {
+	p.space()
+	if p.i >= len(p.src) || depth > maxDepth {
+		return false
+	}
+	switch p.src[p.i] {
+	case '"':
+		return p.text()
+	case '{':
+		o := &object{start: p.i}
+		*into = append(*into, o)
+		return p.object(o, depth)
+	case '[':
+		p.i++
+		if p.is(']') {
+			return true
+		}
+		for {
+			if !p.value(into, depth+1) {
+				return false
+			}
+			if p.is(']') {
+				return true
+			}
+			if !p.is(',') {
+				return false
+			}
+		}
+	default:
+		start := p.i
+		for p.i < len(p.src) && !isSpace(p.src[p.i]) && strings.IndexByte(`,:{}[]"`, p.src[p.i]) < 0 {
+			p.i++
+		}
+		return p.i > start
+	}
+}
+
+func (p *parser) object(o *object, depth int) bool {
+	p.i++
+	if p.is('}') {
+		o.end = p.i
+		return true
+	}
+	for {
+		p.space()
+		m := member{start: p.i}
+		if !p.text() {
+			return false
+		}
+		m.key = p.src[m.start+1 : p.i-1]
+		if !p.is(':') || !p.value(&m.inner, depth+1) {
+			return false
+		}
+		m.end = p.i
+		o.members = append(o.members, m)
+		if p.is('}') {
+			o.end = p.i
+			return true
+		}
+		if !p.is(',') {
+			return false
+		}
+	}
+}
+
+// arrange writes a text with the members of its objects in the order that pick says; what is between them stays.
+func arrange(src []byte, all []*object, pick func(o *object) []int) []byte {
+	return appendArranged(make([]byte, 0, len(src)), src, 0, len(src), all, pick)
+}
+
+func appendArranged(dst, src []byte, from, to int, inside []*object, pick func(o *object) []int) []byte {
+	for _, o := range inside {
+		dst = append(dst, src[from:o.start]...)
+		from = o.start
+		for slot, which := range pick(o) {
+			dst = append(dst, src[from:o.members[slot].start]...)
+			m := &o.members[which]
+			dst = appendArranged(dst, src, m.start, m.end, m.inner, pick)
+			from = o.members[slot].end
+		}
+		dst = append(dst, src[from:o.end]...)
+		from = o.end
+	}
+	return append(dst, src[from:to]...)
+}
+
+// byKey is the sorted order of members.
+func byKey(o *object) []int {
+	order := make([]int, len(o.members))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return bytes.Compare(o.members[a].key, o.members[b].key) })
+	return order
+}
+
+// walk visits an object and those inside.
+func walk(all []*object, visit func(o *object)) {
+	for _, o := range all {
+		visit(o)
+		for i := range o.members {
+			walk(o.members[i].inner, visit)
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package explain
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// observe says what can be seen without a signature that fits: only what is there to see.
+func (s *search) observe(err error) []Finding {
+	var all []Finding
+	add := func(m Mistake, what string) { all = append(all, step{m, what}.finding(false)) }
+	body := s.req.Body
+	length := s.contentLength()
+	switch {
+	case errors.Is(err, core.ErrBodyConsumed):
+		add(BodyConsumed, "")
+	case len(body) == 0 && length > 0:
+		add(BodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
+	case errors.Is(err, core.ErrBodyTooLarge), int64(len(body)) > s.maxBody():
+		add(BodyTooLarge, "")
+	case errors.Is(err, core.ErrKeysUnavailable):
+		add(KeysUnavailable, "")
+	case errors.Is(err, core.ErrUnknownSource):
+		add(UnknownSource, "")
+	}
+	if len(all) == 0 {
+		s.observeSecrets(add)
+	}
+	if len(all) == 0 {
+		s.observeHeaders(add)
+	}
+	if len(all) == 0 {
+		s.observeBody(length, add)
+	}
+	if len(all) == 0 && errors.Is(err, core.ErrMisconfigured) {
+		add(Misconfigured, "")
+	}
+	return all
+}
+
+func (s *search) contentLength() int64 {
+	n, err := strconv.ParseInt(s.req.Header.Get("Content-Length"), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// observeSecrets names what is wrong with secrets that cannot be any.
+func (s *search) observeSecrets(add func(Mistake, string)) {
+	for i, secret := range s.secrets {
+		if accepted(s.scheme, secret) {
+			continue
+		}
+		if v, ok := s.scheme.(core.Validator); ok && v.Validate() != nil {
+			return // no secret is taken
+		}
+		name := secret.ID
+		if name == "" {
+			name = "key-" + strconv.Itoa(i+1)
+		}
+		named := false
+		for _, t := range peel(text{text: secret.Reveal()}) {
+			if !named {
+				add(t.steps[0].mistake, "")
+			}
+			named = true
+		}
+		if !named {
+			add(SecretRefused, "the secret "+strconv.Quote(printable(name))+" cannot be one of this scheme: see the detail")
+		}
+	}
+}
+
+// observeHeaders names what is missing, and whose headers are there instead.
+func (s *search) observeHeaders(add func(Mistake, string)) {
+	r := s.req
+	r.Body = nil
+	a := new(core.Attempt)
+	err := s.scheme.ReadHeader(&r, a)
+	if err == nil {
+		s.observeKind(a, add)
+		return
+	}
+	if !errors.Is(err, core.ErrMissingHeader) {
+		return
+	}
+	for _, o := range s.others() {
+		if o.scheme.Stamping() != core.NotIdentified {
+			add(OtherScheme, "the headers are those of "+strings.Join(o.names, " or ")+", not those of "+s.scheme.Name())
+			return
+		}
+	}
+	var missing []string
+	for _, name := range reads(s.scheme, r.Header) {
+		if len(r.Header[name]) == 0 {
+			missing = append(missing, name)
+		}
+	}
+	what := ""
+	if len(missing) > 0 {
+		what = "these headers that the scheme reads are not there: " + strings.Join(missing, ", ")
+	}
+	add(HeaderMissing, what)
+}
+
+// observeKind notices that all signatures are of one kind and all keys of the other.
+func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
+	if _, ok := s.scheme.(core.StandardWebhooks); !ok || len(s.secrets) == 0 {
+		return
+	}
+	for _, kind := range []struct{ label, key, needed string }{{"v1a", "whsec_", "whpk_"}, {"v1", "whpk_", "whsec_"}} {
+		signed := !slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return sig.Label != kind.label })
+		keyed := !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !strings.HasPrefix(k.Reveal(), kind.key) })
+		if signed && keyed {
+			add(SecretKind, "the request is signed as "+kind.label+", for which a "+kind.needed+" key is needed, but every key here is a "+kind.key+" one")
+		}
+	}
+}
+
+// observeBody notices a body that ends early, or was decompressed.
+func (s *search) observeBody(length int64, add func(Mistake, string)) {
+	body := s.req.Body
+	size := strconv.Itoa(len(body)) + " bytes"
+	switch encoding := strings.ToLower(s.req.Header.Get("Content-Encoding")); {
+	case length > int64(len(body)):
+		add(BodyTruncated, "the body has "+size+", but Content-Length is "+strconv.FormatInt(length, 10))
+	case encoding != "" && encoding != "identity" && (looksLikeJSON(body) || looksLikeForm(body)):
+		add(BodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
+			"they cannot be had back")
+	case isLimit(len(body)) && !endsWhole(body):
+		add(BodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
+	case length < 0 && endsInside(body):
+		add(BodyTruncated, "the JSON in the body ends in the middle, after "+size)
+	}
+}
+
+// isLimit knows the sizes at which buffers and proxies cut.
+func isLimit(n int) bool {
+	return n >= 1024 && (n&(n-1) == 0 || n&(n+1) == 0 || slices.Contains([]int{
+		10_000, 10 << 10, 64_000, 100_000, 100 << 10, 128_000, 200_000, 250_000, 256_000, 500_000, 500 << 10, 1_000_000, 5_000_000, 5 << 20,
+		6_000_000, 6 << 20, 10_000_000, 10 << 20,
+	}, n))
+}
+
+// endsWhole says that JSON ends with the bracket that fits its beginning.
+func endsWhole(body []byte) bool {
+	b := bytes.TrimSpace(body)
+	return len(b) > 1 && (b[0] == '{' && b[len(b)-1] == '}' || b[0] == '[' && b[len(b)-1] == ']')
+}
+
+// endsInside says that JSON was cut, and not only that a character in it is wrong: it ends in a string without a bracket in it, or two levels deep.
+func endsInside(body []byte) bool {
+	if len(body) < 16 || !looksLikeJSON(body) || endsWhole(body) {
+		return false
+	}
+	depth := 0
+	for i := 0; i < len(body); i++ {
+		switch body[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			end := endOfString(body, i+1)
+			if end < 0 {
+				return depth > 0 && !bytes.ContainsAny(body[i:], "}],:")
+			}
+			i = end - 1
+		}
+		if depth < 0 {
+			return false
+		}
+	}
+	last := body[len(body)-1]
+	return depth >= 2 && last != '}' && last != ']' && !isSpace(last)
+}

@@ -1,0 +1,396 @@
+package explain
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"hash/maphash"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// The work is counted in bytes: those that are hashed, and those that are written anew, which cost more.
+const (
+	budget      = 96 << 20
+	trialCost   = 2 << 10   // of reading headers and finishing a hash, for each key
+	publicCost  = 256 << 10 // of a signature that is no MAC
+	rewriteCost = 3         // of a byte that is written anew, in bytes that are hashed
+	deepest     = 2         // mistakes at once, not counting those that can be seen
+	deepBudget  = 6 << 20   // for more of them
+	keyTimeout  = 5 * time.Second
+)
+
+// search tries candidates: each is a way to read the request (a head), a body and a key, with some mistakes undone in each.
+type search struct {
+	ctx    context.Context //nolint:containedctx // of one call
+	in     Input
+	req    core.Request
+	scheme core.Scheme
+	now    time.Time
+
+	past, future time.Duration
+
+	source  string
+	secrets []core.Secret
+	keysErr error
+
+	spent, limit int64
+	unfinished   bool
+	tried        int // candidates
+}
+
+func newSearch(ctx context.Context, in Input) *search {
+	s := &search{ctx: ctx, in: in, scheme: schemeOf(in.Config), limit: budget}
+	if in.Request != nil {
+		s.req = *in.Request
+	}
+	s.past, s.future = window(in.Config, s.scheme)
+	clock := time.Now //nolint:forbidigo // the default of the configured clock
+	if in.Config != nil && in.Config.Clock != nil {
+		clock = in.Config.Clock
+	}
+	s.now = clock()
+	s.lookUp()
+	return s
+}
+
+// lookUp asks for the keys, once.
+func (s *search) lookUp() {
+	if s.in.Keys == nil {
+		return
+	}
+	if static, ok := s.in.Keys.(*core.Keys); ok && static == nil {
+		return
+	}
+	timeout := keyTimeout
+	if s.in.Config != nil && s.in.Config.KeyTimeout > 0 {
+		timeout = s.in.Config.KeyTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), timeout)
+	defer cancel()
+	r := s.req
+	r.Body = nil
+	r.Header = r.Header.Clone()
+	var keys *core.Keys
+	s.source, keys, s.keysErr = s.in.Keys.Keys(ctx, &r)
+	s.secrets = keys.List()
+}
+
+// verdict asks the verifier itself, over copies, so that nothing that it keeps is disturbed.
+func (s *search) verdict() error {
+	var c core.Config
+	if s.in.Config != nil {
+		c = *s.in.Config
+	}
+	c.Clock = func() time.Time { return s.now }
+	var keys core.KeySource
+	switch _, static := s.in.Keys.(*core.Keys); {
+	case s.in.Keys == nil:
+	case static && s.keysErr == nil:
+		keys = core.SecretList(s.secrets...).From(s.source)
+	default:
+		keys = core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+			if s.keysErr != nil || s.secrets == nil {
+				return "", nil, s.keysErr
+			}
+			return s.source, core.SecretList(s.secrets...), nil
+		})
+	}
+	v, err := core.New(keys, noStore{}, &c)
+	if err != nil || s.fetches() {
+		return err
+	}
+	r := s.req
+	_, err = v.Verify(s.ctx, &r)
+	return err
+}
+
+// noStore stands where a verifier needs a store; verifying asks it nothing.
+type noStore struct{}
+
+func (noStore) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
+	return core.Value{}, core.ErrStoreUnavailable
+}
+
+// fetches says that the scheme's keys go to the network.
+func (s *search) fetches() bool { return fetches(s.scheme) }
+
+func fetches(scheme core.Scheme) bool {
+	switch scheme.Name() {
+	case "sns", "paypal", "plaid", "pubsub":
+		return true
+	}
+	return false
+}
+
+// hide takes configured secrets out of a text that is not ours.
+func (s *search) hide(text string) string {
+	for _, secret := range s.secrets {
+		for _, part := range []string{secret.Reveal(), strings.TrimSpace(secret.Reveal())} {
+			if len(part) >= 4 {
+				text = strings.ReplaceAll(text, part, "[redacted]")
+			}
+		}
+	}
+	return text
+}
+
+// lane is one scheme under which the request may have been signed, with the ways to read it.
+type lane struct {
+	steps []step
+	heads []head // the fewest steps first
+	keys  []key  // likewise
+}
+
+// candidate weights count the mistakes that are not seen but guessed.
+func (l *lane) weight() int { return len(l.steps) }
+
+// run tries everything, the fewest mistakes first.
+func (s *search) run() []Finding {
+	lanes := s.lanes()
+	body := s.req.Body
+	for depth := 0; depth <= deepest+1 && !s.stopped(); depth++ {
+		if depth > deepest {
+			s.limit = min(budget, s.spent+deepBudget)
+		} else {
+			s.share(4) // a quarter of what is left, for what needs no other body
+		}
+		if found := s.sweep(lanes, depth, nil, body); found != nil {
+			return found
+		}
+		if depth <= deepest {
+			s.limit = budget
+		}
+		for weight := 1; weight <= min(depth, deepest); weight++ {
+			var found []Finding
+			s.bodies(body, weight, func(v []byte, steps []step) bool {
+				found = s.sweep(lanes, depth-weight, steps, v)
+				return found == nil && !s.stopped()
+			})
+			if found != nil {
+				return found
+			}
+		}
+		if depth == 1 {
+			if found := s.orders(lanes, body); found != nil {
+				return found
+			}
+		}
+	}
+	if s.stopped() && s.limit == budget {
+		s.unfinished = true
+	}
+	return nil
+}
+
+// share bounds the next phase to a part of what is left.
+func (s *search) share(part int64) { s.limit = s.spent + (budget-s.spent)/part }
+
+func (s *search) stopped() bool {
+	if s.ctx.Err() != nil {
+		s.unfinished = true
+		return true
+	}
+	return s.spent >= budget
+}
+
+// charge says whether there is work left, and takes cost from it.
+func (s *search) charge(cost int64) bool {
+	if s.spent+cost > s.limit {
+		s.unfinished = true
+		return false
+	}
+	s.spent += cost
+	return true
+}
+
+// sweep tries one body with all heads and keys that have together this weight.
+func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []Finding {
+	for i := range lanes {
+		l := &lanes[i]
+		rest := weight - l.weight()
+		for j := range l.heads {
+			h := &l.heads[j]
+			if h.weight > rest {
+				continue
+			}
+			if found := s.try(l, h, body, rest-h.weight, undone); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+// try reads the request with one head and body, and asks the keys of this weight.
+func (s *search) try(l *lane, h *head, body []byte, weight int, undone []step) []Finding {
+	from, _ := slices.BinarySearchFunc(l.keys, weight, func(k key, w int) int { return cmp.Compare(k.weight, w) })
+	if from == len(l.keys) || l.keys[from].weight != weight || s.ctx.Err() != nil {
+		return nil
+	}
+	a, ok := h.read(body)
+	if !ok {
+		return nil
+	}
+	for i := from; i < len(l.keys) && l.keys[i].weight == weight; i++ {
+		k := &l.keys[i]
+		if !s.charge(k.cost(len(body))) {
+			return nil
+		}
+		s.tried++
+		signature, ok := k.fits(s.ctx, a, h.whole)
+		if !ok {
+			continue
+		}
+		steps := slices.Concat(l.steps, h.steps, k.steps, undone, signature, s.validity(k))
+		if clock, ok := s.clock(h.scheme, a.Timestamp, slices.Concat(h.steps, l.steps)); ok {
+			return s.conclude(append(steps, clock...))
+		}
+	}
+	return nil
+}
+
+// conclude names what was undone. If that is nothing, the refusal had another reason than what was tried.
+func (s *search) conclude(steps []step) []Finding {
+	if int64(len(s.req.Body)) > s.maxBody() {
+		steps = append(steps, step{mistake: BodyTooLarge})
+	}
+	if len(steps) > 0 {
+		return findings(steps)
+	}
+	return s.observe(nil)
+}
+
+func (s *search) maxBody() int64 {
+	if s.in.Config != nil && s.in.Config.MaxBody > 0 {
+		return s.in.Config.MaxBody
+	}
+	return 1 << 20
+}
+
+// read takes the request apart as the verifier does, the window aside.
+func (h *head) read(body []byte) (*core.Attempt, bool) {
+	r := h.req
+	r.Body = body
+	a := new(core.Attempt)
+	if h.scheme.ReadHeader(&r, a) != nil || h.scheme.ReadBody(&r, a) != nil {
+		return nil, false
+	}
+	switch h.scheme.Stamping() {
+	case core.StampedOnce, core.StampedEachAttempt:
+		if a.Timestamp.IsZero() {
+			return nil, false
+		}
+	case core.NotStamped, core.NotIdentified:
+	}
+	for _, w := range h.swaps {
+		flat := a.Content.Bytes()
+		at := bytes.Index(flat, []byte(w.read))
+		if bytes.HasSuffix(flat, []byte(w.read)) {
+			at = len(flat) - len(w.read)
+		}
+		if at < 0 {
+			return nil, false
+		}
+		var c core.Content
+		c.WriteBody(flat[:at])
+		c.WriteString(w.signed)
+		c.WriteBody(flat[at+len(w.read):])
+		a.Content = c
+	}
+	return a, true
+}
+
+// key is a key with the mistakes that were undone in its text.
+type key struct {
+	name      string
+	text      string
+	steps     []step
+	weight    int
+	verify    core.VerifyKey
+	mac       bool
+	forge     func(c *core.Content) string // the right signature, for comparison with damaged ones; may be nil
+	notBefore time.Time
+	notAfter  time.Time
+}
+
+func (k *key) cost(body int) int64 {
+	if k.mac {
+		return int64(body) + trialCost
+	}
+	return 3*int64(body) + publicCost
+}
+
+// fits says whether a signature is this key's, or a damaged one.
+func (k *key) fits(ctx context.Context, a *core.Attempt, whole bool) ([]step, bool) {
+	if ok, err := k.verify.Verify(ctx, a); err == nil && ok {
+		return nil, true
+	}
+	if k.forge == nil || !whole {
+		return nil, false
+	}
+	return damaged(a.Signatures, k.forge(&a.Content))
+}
+
+// validity names a key that fits, but not now.
+func (s *search) validity(k *key) []step {
+	switch {
+	case !k.notBefore.IsZero() && s.now.Before(k.notBefore):
+		return []step{{KeyNotYetValid, "the message is signed with " + k.name + ", which is accepted only in " + span(k.notBefore.Sub(s.now))}}
+	case !k.notAfter.IsZero() && !s.now.Before(k.notAfter):
+		return []step{{KeyExpired, "the message is signed with " + k.name + ", which is not accepted any more since " + span(s.now.Sub(k.notAfter))}}
+	default:
+		return nil
+	}
+}
+
+// unknown says what was tried.
+func (s *search) unknown() Finding {
+	if s.fetches() {
+		return step{mistake: NotTried}.finding(false)
+	}
+	what := "the signature matches none of " + strconv.Itoa(len(s.secrets)) + " keys under " + strconv.Itoa(s.tried) +
+		" variants tried; the likeliest left: a wrong secret (of another endpoint or environment), or a body that was changed on the way"
+	return step{Unknown, what}.finding(false)
+}
+
+// span is a duration for people.
+func span(d time.Duration) string {
+	if d < 0 {
+		d = -d
+	}
+	switch {
+	case d >= 48*time.Hour:
+		return strconv.Itoa(int(d/(24*time.Hour))) + " days"
+	case d >= time.Minute:
+		return d.Round(time.Second).String()
+	default:
+		return d.Round(time.Millisecond).String()
+	}
+}
+
+// seenBodies tells the bodies of one round apart.
+type seenBodies struct {
+	seed maphash.Seed
+	sums map[uint64]bool
+}
+
+func (b *seenBodies) add(body []byte) bool {
+	sum := maphash.Bytes(b.seed, body)
+	if b.sums[sum] {
+		return false
+	}
+	b.sums[sum] = true
+	return true
+}
+
+// isMAC says that a key is one of core's MACs, whose cost is that of its hash.
+func isMAC(k core.VerifyKey) bool {
+	probe, err := core.HMACKey("x", sha256.New, []byte("probe of the type"), core.Hex)
+	return err == nil && sameType(k, probe)
+}

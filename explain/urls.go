@@ -1,0 +1,176 @@
+package explain
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+const maxAddresses = 40
+
+// signed is a scheme that signs the public address of the endpoint.
+type signed interface {
+	Address() string
+	At(url string) core.Scheme
+}
+
+func signsURL(scheme core.Scheme) bool {
+	s, ok := scheme.(signed)
+	return ok && s.Address() != ""
+}
+
+// addresses are what the sender may have signed instead of the configured address, or with another method.
+func addresses(h *head) (all []head) {
+	s, ok := h.scheme.(signed)
+	if !ok || s.Address() == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == URL }) {
+		return nil
+	}
+	for _, v := range addressVariants(s.Address(), &h.req) {
+		n := *h
+		n.scheme = s.At(v.text)
+		if _, query, ok := strings.Cut(v.text, "?"); ok { // the scheme compares
+			path, _, _ := strings.Cut(h.req.URL, "?")
+			n.req.URL = path + "?" + query
+		}
+		n.steps = append(slices.Clone(h.steps), step{URL, "the sender signs the address " + strings.Join(v.how, " and ")})
+		all = append(all, n)
+	}
+	if path, _, ok := strings.Cut(h.req.URL, "?"); ok {
+		n := *h
+		base, _, _ := strings.Cut(s.Address(), "?")
+		n.scheme, n.req.URL = s.At(base), path
+		n.steps = append(slices.Clone(h.steps), step{URL, "the sender signs the address without a query"})
+		all = append(all, n)
+	}
+	if h.req.Method != http.MethodPost {
+		n := *h
+		n.req.Method = http.MethodPost
+		n.steps = append(slices.Clone(h.steps), step{Method, "the sender signs the method POST"})
+		all = append(all, n)
+	}
+	return all
+}
+
+// address is one that may have been signed, with the differences from the configured one.
+type address struct {
+	text string
+	how  []string
+}
+
+// addressVariants makes them: each difference alone first, then two of them.
+func addressVariants(configured string, r *core.Request) []address {
+	known := map[string]bool{configured: true}
+	round := []address{{text: configured}}
+	var all []address
+	for range 2 {
+		var next []address
+		for _, a := range round {
+			for _, v := range addressChanges(a.text, r) {
+				if !known[v.text] {
+					known[v.text] = true
+					next = append(next, address{v.text, slices.Concat(a.how, v.how)})
+				}
+			}
+		}
+		all = append(all, next...)
+		round = next
+	}
+	return all[:min(len(all), maxAddresses)]
+}
+
+func addressChanges(text string, r *core.Request) (all []address) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return nil
+	}
+	change := func(how string, edit func(u *url.URL)) {
+		c := *u
+		edit(&c)
+		if s := c.String(); s != text {
+			all = append(all, address{s, []string{how}})
+		}
+	}
+	other := map[string]string{"http": "https", "https": "http"}[u.Scheme]
+	change("with "+other+" instead of "+u.Scheme, func(u *url.URL) { u.Scheme = other })
+	if u.Port() != "" {
+		change("without the port", func(u *url.URL) { u.Host = strings.TrimSuffix(u.Host, ":"+u.Port()) })
+	} else {
+		port := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+		change("with the port "+port, func(u *url.URL) { u.Host += port })
+	}
+	target, err := url.ParseRequestURI(r.URL)
+	if err != nil {
+		target = &url.URL{}
+	}
+	if u.Path != "" {
+		change("with or without a slash at the end of the path", func(u *url.URL) {
+			path := u.EscapedPath()
+			if trimmed := strings.TrimSuffix(path, "/"); trimmed != path {
+				path = trimmed
+			} else {
+				path += "/"
+			}
+			setPath(u, path)
+		})
+	}
+	if target.Path != "" {
+		change("with the path of the request", func(u *url.URL) { setPath(u, target.EscapedPath()) })
+		if u.Path == "" { // the request's own path counts
+			change("with a slash at the end of the path", func(u *url.URL) { setPath(u, target.EscapedPath()+"/") })
+		}
+	}
+	query := target.RawQuery
+	if u.RawQuery != "" {
+		query = u.RawQuery
+	}
+	pairs := strings.Split(query, "&")
+	if len(pairs) > 1 {
+		reversed, sorted := slices.Clone(pairs), slices.Clone(pairs)
+		slices.Reverse(reversed)
+		slices.Sort(sorted)
+		for _, p := range [][]string{sorted, reversed} {
+			change("with the query in another order", func(u *url.URL) {
+				if u.Path == "" {
+					setPath(u, target.EscapedPath())
+				}
+				u.RawQuery = strings.Join(p, "&")
+			})
+		}
+	}
+	if target.RawQuery != u.RawQuery {
+		change("with the query of the request", func(u *url.URL) { u.RawQuery = target.RawQuery })
+	}
+	for _, host := range hosts(u.Host, r) {
+		change("with another host", func(u *url.URL) { u.Host = host })
+	}
+	return all
+}
+
+func setPath(u *url.URL, escaped string) {
+	if plain, err := url.PathUnescape(escaped); err == nil {
+		u.Path, u.RawPath = plain, escaped
+	}
+}
+
+// hosts are other names of the endpoint that the request tells, or that people register.
+func hosts(configured string, r *core.Request) []string {
+	var all []string
+	if rest, ok := strings.CutPrefix(configured, "www."); ok {
+		all = append(all, rest)
+	} else {
+		all = append(all, "www."+configured)
+	}
+	for _, name := range []string{"X-Forwarded-Host", "X-Original-Host", "Host"} {
+		host, _, _ := strings.Cut(r.Header.Get(name), ",")
+		if host = strings.TrimSpace(host); host != "" && len(host) <= 255 && !strings.ContainsAny(host, "/?#@ %\"") {
+			all = append(all, host)
+		}
+	}
+	if lower := strings.ToLower(configured); lower != configured {
+		all = append(all, lower)
+	}
+	return all
+}
