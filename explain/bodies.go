@@ -31,16 +31,19 @@ type change struct {
 // aspect is what is changed in one way at a time.
 type aspect struct {
 	changes []change
-	decodes bool // afterwards it is another body
+	again   bool // the same as before, of what was inside
 }
 
-// The aspects, in the order in which they are undone.
+// aspects are in the order in which they are undone.
 func (s *search) aspects(body []byte) []aspect {
-	all := []aspect{{changes: taken()}, {changes: s.decoded(body), decodes: true}}
-	if len(body) > 0 {
-		all = append(all, aspect{changes: sorted()}, aspect{changes: spaced()}, aspect{changes: escaped()}, aspect{changes: numbered()})
-	}
-	return append(all, aspect{changes: added()})
+	outside := taken()
+	return append(
+		slices.Clone(outside),
+		aspect{changes: unwrapped(body)}, aspect{changes: s.packed()}, aspect{changes: converted()},
+		aspect{outside[0].changes, true}, aspect{outside[1].changes, true}, aspect{outside[2].changes, true},
+		aspect{changes: sorted()}, aspect{changes: spaced()}, aspect{changes: escaped()}, aspect{changes: numbered()},
+		aspect{changes: added()},
+	)
 }
 
 // bodies calls yield with the bodies that are weight mistakes away, each once, until it returns false.
@@ -57,6 +60,9 @@ func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps [
 	if weight == 1 {
 		for _, a := range aspects {
 			for i := range a.changes {
+				if a.again {
+					break
+				}
 				c := &a.changes[i]
 				if !offer(s.apply(c, body), []step{{c.mistake, c.what}}) || s.stopped() {
 					return
@@ -91,7 +97,7 @@ func (s *search) apply(c *change, body []byte) []byte {
 		return nil
 	}
 	b := c.do(body)
-	if b == nil {
+	if b == nil || string(b) == string(body) {
 		s.spent += int64(len(body)) / 8 // it was looked at
 		return nil
 	}
@@ -102,17 +108,23 @@ func (s *search) apply(c *change, body []byte) []byte {
 const bom = "\ufeff"
 
 // taken takes off what was put around a body.
-func taken() []change {
+func taken() []aspect {
 	trim := func(what string, f func(b []byte) []byte) change {
 		return change{BodyNewline, what, 0, func(b []byte) []byte { return smaller(b, f(b)) }}
 	}
-	return []change{
-		trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimRight(b, "\r\n") }),
-		trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimSuffix(b, []byte("\n")) }),
-		trim("white space was added around the body", func(b []byte) []byte { return bytes.TrimSpace(b) }),
-		{BodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }},
-		{BodyLineEnds, "LF became CRLF in the body", rewriteCost, func(b []byte) []byte {
-			return smaller(b, bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
+	return []aspect{
+		{changes: []change{
+			{BodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }},
+		}},
+		{changes: []change{
+			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimRight(b, "\r\n") }),
+			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimSuffix(b, []byte("\n")) }),
+			trim("white space was added around the body", bytes.TrimSpace),
+		}},
+		{changes: []change{
+			{BodyLineEnds, "LF became CRLF in the body", rewriteCost, func(b []byte) []byte {
+				return smaller(b, bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
+			}},
 		}},
 	}
 }
@@ -166,7 +178,15 @@ func spaced() []change {
 		{"indented by tabs", spacing{"\t", ": ", ","}},
 		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
 	} {
-		all = append(all, inJSON(BodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing}))
+		c := inJSON(BodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing})
+		write := c.do
+		c.do = func(b []byte) []byte {
+			if len(bytes.TrimSpace(b)) != len(b) {
+				return nil // a mistake of its own
+			}
+			return write(b)
+		}
+		all = append(all, c)
 	}
 	return all
 }
@@ -331,41 +351,55 @@ func permute(n int, yield func(order []int) bool) bool {
 	return from(0)
 }
 
-// decoded undoes what makes another body of it.
-func (s *search) decoded(body []byte) []change {
-	all := []change{
-		{BodyCompressed, "", 4, inflate},
-		{BodyBase64, "", 2, fromBase64},
-		{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true)},
-		{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false)},
-		{BodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true)},
-		{BodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false)},
-		{BodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString},
-		{BodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
-			if !looksLikeJSON(b) {
-				return nil
-			}
-			return []byte("payload=" + url.QueryEscape(string(b)))
-		}},
-		{BodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
-			if !looksLikeForm(b) {
-				return nil
-			}
-			form, err := url.ParseQuery(string(b))
-			if err != nil || form.Get("payload") == "" {
-				return nil
-			}
-			return []byte(form.Get("payload"))
-		}},
-	}
-	all = append(all, fromEnvelope(body)...)
-	all = append(all, reencoded()...)
+// unwrapped takes a body out of what it was put into, or puts it back.
+func unwrapped(body []byte) []change {
+	return append(
+		[]change{
+			{BodyBase64, "", 2, fromBase64},
+			{BodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString},
+			{BodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
+				if !looksLikeJSON(b) {
+					return nil
+				}
+				return []byte("payload=" + url.QueryEscape(string(b)))
+			}},
+			{BodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
+				if !looksLikeForm(b) {
+					return nil
+				}
+				form, err := url.ParseQuery(string(b))
+				if err != nil || form.Get("payload") == "" {
+					return nil
+				}
+				return []byte(form.Get("payload"))
+			}},
+		},
+		fromEnvelope(body)...,
+	)
+}
+
+// packed undoes compression, and decompression as far as that can be.
+func (s *search) packed() []change {
+	all := []change{{BodyCompressed, "", 4, inflate}}
 	if strings.Contains(strings.ToLower(s.req.Header.Get("Content-Encoding")), "gzip") {
 		for _, level := range []int{gzip.DefaultCompression, gzip.BestSpeed, gzip.BestCompression} {
 			all = append(all, change{BodyDecompressed, "", 24, func(b []byte) []byte { return deflate(b, level) }})
 		}
 	}
 	return all
+}
+
+// converted undoes what another character set, or another library for forms, makes of a body.
+func converted() []change {
+	return append(
+		[]change{
+			{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true)},
+			{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false)},
+			{BodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true)},
+			{BodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false)},
+		},
+		reencoded()...,
+	)
 }
 
 func inflate(b []byte) []byte {

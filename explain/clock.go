@@ -1,16 +1,11 @@
 package explain
 
-import (
-	"time"
+import "time"
 
-	"github.com/hookonce/hookonce/core"
-)
-
-// clock compares a signed time that verifies with the window. Undoing a wrong clock makes the message one to accept, whatever the time is; only a
-// time that no clock shows is left unexplained.
-func (s *search) clock(scheme core.Scheme, at time.Time, undone []step) ([]step, bool) {
+// clock compares a signed time that verifies with the window.
+func (s *search) clock(at time.Time) []step {
 	if at.IsZero() || s.inside(at) {
-		return nil, true
+		return nil
 	}
 	for _, unit := range []struct {
 		at   time.Time
@@ -25,10 +20,10 @@ func (s *search) clock(scheme core.Scheme, at time.Time, undone []step) ([]step,
 			if !s.inside(unit.at) {
 				steps = append(steps, s.late(unit.at))
 			}
-			return steps, true
+			return steps
 		}
 	}
-	return []step{s.late(at)}, true
+	return []step{s.late(at)}
 }
 
 func plausible(at, now time.Time) bool {

@@ -68,14 +68,14 @@ func explain(ctx context.Context, in Input) (Explanation, *search) {
 	} else if !s.fetches() {
 		// A refusal for another reason than the signature, such as a replay, has no mistake to name.
 		e := Explanation{Authentic: true}
-		e.say(err, s.hide)
+		e.Reason, e.Detail = s.say(err)
 		if refused := e.Reason; refused == core.ErrBodyConsumed || refused == core.ErrBodyTooLarge {
 			e.Findings = s.observe(err)
 		}
 		return e, s
 	}
 	e := Explanation{}
-	e.say(err, s.hide)
+	e.Reason, e.Detail = s.say(err)
 	if !s.fetches() {
 		e.Findings = s.run()
 	}
@@ -92,17 +92,17 @@ func explain(ctx context.Context, in Input) (Explanation, *search) {
 }
 
 // say takes reason and text of an error.
-func (e *Explanation) say(err error, hide func(string) string) {
+func (s *search) say(err error) (core.Reason, string) {
 	if err == nil {
-		return
+		return "", ""
 	}
-	var refusal *core.Error
-	if errors.As(err, &refusal) {
-		e.Reason = refusal.Reason
+	var reason core.Reason
+	if refusal := (*core.Error)(nil); errors.As(err, &refusal) {
+		reason = refusal.Reason
 	} else {
-		errors.As(err, &e.Reason)
+		errors.As(err, &reason)
 	}
-	e.Detail = hide(err.Error())
+	return reason, s.hide(err.Error())
 }
 
 // String names the mistakes on the first line; then come remedy and place for each.

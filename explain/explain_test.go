@@ -173,14 +173,6 @@ func addressed(signed string) damage {
 	return damage{word: explain.URL, before: func(m *message) { m.address = signed }}
 }
 
-// sentBy lets another sender send the message.
-func sentBy(name string) func(m *message) {
-	return func(m *message) {
-		m.scheme = m.sender.scheme
-		m.sender = senders()[name]
-	}
-}
-
 func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 	t.Parallel()
 	type row struct {

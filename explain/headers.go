@@ -450,7 +450,7 @@ func (s *search) prepareForDamage(l *lane) {
 		if !k.mac || k.weight > 1 || i >= maxSecrets {
 			continue
 		}
-		sign := forge(k.verify, k.text, a.Signatures[0].Label)
+		sign := forge(s.ctx, k.verify, k.text, a.Signatures[0].Label)
 		if sign == nil {
 			continue
 		}

@@ -255,7 +255,7 @@ func unicodeEscape(b []byte) (r rune, size int) {
 			return 0, false
 		}
 		n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
-		return rune(n), err == nil //nolint:gosec // 16 bits
+		return rune(n), err == nil
 	}
 	r, ok := unit(b)
 	if !ok {

@@ -20,7 +20,7 @@ const (
 	// SecretBase64: the secret is base64 and taken as text, or the reverse, or its padding is missing.
 	SecretBase64 Mistake = "secret-base64"
 	// SecretBase64URL: the secret is written in the URL alphabet of base64.
-	SecretBase64URL Mistake = "secret-base64url"
+	SecretBase64URL Mistake = "secret-base64url" //nolint:gosec // no credential
 	// SecretKind: a key of another kind, as a public key where a shared secret is needed, or the sender's private one.
 	SecretKind Mistake = "secret-kind"
 	// SecretRefused: a configured secret cannot be one of this scheme.

@@ -55,12 +55,12 @@ func newSearch(ctx context.Context, in Input) *search {
 		clock = in.Config.Clock
 	}
 	s.now = clock()
-	s.lookUp()
+	s.lookUp(ctx)
 	return s
 }
 
 // lookUp asks for the keys, once.
-func (s *search) lookUp() {
+func (s *search) lookUp(ctx context.Context) {
 	if s.in.Keys == nil {
 		return
 	}
@@ -71,7 +71,7 @@ func (s *search) lookUp() {
 	if s.in.Config != nil && s.in.Config.KeyTimeout > 0 {
 		timeout = s.in.Config.KeyTimeout
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	r := s.req
 	r.Body = nil
@@ -248,9 +248,7 @@ func (s *search) try(l *lane, h *head, body []byte, weight int, undone []step) [
 			continue
 		}
 		steps := slices.Concat(l.steps, h.steps, k.steps, undone, signature, s.validity(k))
-		if clock, ok := s.clock(h.scheme, a.Timestamp, slices.Concat(h.steps, l.steps)); ok {
-			return s.conclude(append(steps, clock...))
-		}
+		return s.conclude(append(steps, s.clock(a.Timestamp)...))
 	}
 	return nil
 }

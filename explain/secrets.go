@@ -113,15 +113,19 @@ func variants(scheme core.Scheme, configured string) []text {
 		for _, p := range peel(peeled[i]) {
 			if !known[p.text] {
 				p.seen = len(p.steps)
-				add(p)
 				peeled = append(peeled, p)
+				if trimmed(p.text) {
+					add(p)
+				}
 			}
 		}
 	}
 	for _, p := range peeled {
 		written := append([]text{p}, prefixes(p)...)
 		for _, w := range written {
-			add(w)
+			if trimmed(w.text) {
+				add(w)
+			}
 		}
 		for _, w := range written {
 			for _, f := range forms(scheme, w) {
@@ -130,6 +134,11 @@ func variants(scheme core.Scheme, configured string) []text {
 		}
 	}
 	return all
+}
+
+// trimmed says that no white space is left that a decoder of base64 would skip.
+func trimmed(text string) bool {
+	return strings.TrimSpace(text) == text && !strings.ContainsAny(text, "\r\n")
 }
 
 // peel takes off what surrounds a secret.
@@ -174,6 +183,8 @@ func isVariable(name string) bool {
 	}) && strings.Contains(name, "_")
 }
 
+const prefixMissing = "the prefix whsec_ in front of the configured secret is missing"
+
 // prefixes puts one in front, takes it off, or takes another.
 func prefixes(t text) (all []text) {
 	kinds := []string{"whsec_", "whpk_", "whsk_"}
@@ -196,7 +207,7 @@ func prefixes(t text) (all []text) {
 		return all
 	}
 	return append(all,
-		t.with("whsec_"+t.text, SecretPrefix, "the prefix whsec_ in front of the configured secret is missing"),
+		t.with("whsec_"+t.text, SecretPrefix, prefixMissing),
 		t.with("whpk_"+t.text, SecretPrefix, "the prefix whpk_ in front of the configured key is missing"))
 }
 
@@ -218,7 +229,11 @@ func forms(scheme core.Scheme, t text) (all []text) {
 		case free:
 			all = append(all, t.with(string(raw), m, what))
 		case standard:
-			all = append(all, t.with(cmp.Or(prefix, "whsec_")+base64.StdEncoding.EncodeToString(raw), m, what))
+			from := t
+			if prefix == "" {
+				from = from.with(from.text, SecretPrefix, prefixMissing)
+			}
+			all = append(all, from.with(cmp.Or(prefix, "whsec_")+base64.StdEncoding.EncodeToString(raw), m, what))
 		default:
 			all = append(all, t.with(hex.EncodeToString(raw), m, what), t.with(base64.StdEncoding.EncodeToString(raw), m, what))
 		}
@@ -255,7 +270,7 @@ func forms(scheme core.Scheme, t text) (all []text) {
 
 // forge makes right signatures of a key, in the form that its scheme accepts: for comparison with what may be a damaged one. nil if the key is not a MAC
 // whose form can be found out.
-func forge(k core.VerifyKey, secret, label string) func(c *core.Content) string {
+func forge(ctx context.Context, k core.VerifyKey, secret, label string) func(c *core.Content) string {
 	var raws [][]byte
 	raws = append(raws, []byte(secret))
 	if raw, err := hex.DecodeString(secret); err == nil {
@@ -281,7 +296,7 @@ func forge(k core.VerifyKey, secret, label string) func(c *core.Content) string 
 				var probe core.Attempt
 				probe.Content.WriteString("a probe")
 				probe.Signatures = []core.Signature{{Label: label, Text: sign(&probe.Content)}}
-				if ok, err := k.Verify(context.Background(), &probe); err == nil && ok {
+				if ok, err := k.Verify(ctx, &probe); err == nil && ok {
 					return sign
 				}
 			}

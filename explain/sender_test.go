@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"hash"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -122,17 +123,12 @@ func senders() map[string]*sender {
 			if err != nil {
 				panic(err)
 			}
-			content := m.address
-			for _, name := range slices.Sorted(func(yield func(string) bool) {
-				for name := range form {
-					if !yield(name) {
-						return
-					}
-				}
-			}) {
-				content += name + form.Get(name)
+			var content strings.Builder
+			content.WriteString(m.address)
+			for _, name := range slices.Sorted(maps.Keys(form)) {
+				content.WriteString(name + form.Get(name))
 			}
-			set(m, "X-Twilio-Signature", base64.StdEncoding.EncodeToString(mac(sha1.New, m.sender.key(m.secret), content)))
+			set(m, "X-Twilio-Signature", base64.StdEncoding.EncodeToString(mac(sha1.New, m.sender.key(m.secret), content.String())))
 		}},
 		{name: "hubspot", scheme: schemes.HubSpot(publicURL), secret: freeSecret, key: verbatim, address: publicURL, sign: func(m *message) {
 			stamp := strconv.FormatInt(m.at.UnixMilli(), 10)

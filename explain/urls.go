@@ -108,8 +108,8 @@ func addressChanges(text string, r *core.Request) (all []address) {
 	if u.Path != "" {
 		change("with or without a slash at the end of the path", func(u *url.URL) {
 			path := u.EscapedPath()
-			if trimmed := strings.TrimSuffix(path, "/"); trimmed != path {
-				path = trimmed
+			if shorter, ok := strings.CutSuffix(path, "/"); ok {
+				path = shorter
 			} else {
 				path += "/"
 			}
