@@ -126,14 +126,17 @@ func endOfString(b []byte, i int) (int, bool) {
 			i++
 		}
 	}
-	for i < len(b) {
-		quote := bytes.IndexByte(b[i:], '"')
-		if quote < 0 {
-			return 0, false
+	for quote := -1; i < len(b); {
+		if quote < i { // looked for again only if it was escaped: a string of escapes must not cost a look to its end for each
+			next := bytes.IndexByte(b[i:], '"')
+			if next < 0 {
+				return 0, false
+			}
+			quote = i + next
 		}
-		escape := bytes.IndexByte(b[i:i+quote], '\\')
+		escape := bytes.IndexByte(b[i:quote], '\\')
 		if escape < 0 {
-			return i + quote + 1, true
+			return quote + 1, true
 		}
 		i += escape + 2
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestFindSeesWhatAParserSees(t *testing.T) {
@@ -67,4 +68,18 @@ func FuzzFind(f *testing.F) {
 			t.Fatalf("%q: %q instead of %q", body, got, raw)
 		}
 	})
+}
+
+func TestAStringOfEscapesCostsNoMoreThanItsLength(t *testing.T) {
+	t.Parallel()
+	for _, escape := range []string{`\u00e9`, `\"`, `\\`} {
+		body := []byte(`{"a":"` + strings.Repeat(escape, 4<<20/len(escape)) + `","id":"x"}`)
+		started := time.Now()
+		if id, ok := find(body, []string{"id"}); !ok || string(id) != "x" {
+			t.Errorf("behind %d of %s the id is %q", len(body), escape, id)
+		}
+		if took := time.Since(started); took > 2*time.Second {
+			t.Errorf("4 MiB of %s took %v", escape, took)
+		}
+	}
 }
