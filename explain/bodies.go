@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/base64"
@@ -31,18 +32,28 @@ type change struct {
 // aspect is what is changed in one way at a time.
 type aspect struct {
 	changes []change
+	rank    int  // how early it is tried alone: what is likely and cheap comes first
 	again   bool // the same as before, of what was inside
 }
 
 // aspects are in the order in which they are undone.
 func (s *search) aspects(body []byte) []aspect {
 	outside := taken()
-	return append(
-		slices.Clone(outside),
-		aspect{changes: unwrapped(body)}, aspect{changes: s.packed()}, aspect{changes: converted()},
-		aspect{outside[0].changes, true}, aspect{outside[1].changes, true}, aspect{outside[2].changes, true},
-		aspect{changes: sorted()}, aspect{changes: spaced()}, aspect{changes: escaped()}, aspect{changes: numbered()},
-		aspect{changes: added()},
+	inside := slices.Clone(outside)
+	for i := range inside {
+		inside[i].again = true
+	}
+	return slices.Concat(
+		outside,
+		[]aspect{{changes: unwrapped(body), rank: 1}, {changes: s.packed(), rank: 1}, {changes: converted(), rank: 4}},
+		inside,
+		[]aspect{
+			{changes: sorted(), rank: 7},
+			{changes: spaced(), rank: 3},
+			{changes: escaped(), rank: 5},
+			{changes: numbered(), rank: 6},
+			{changes: added(), rank: 2},
+		},
 	)
 }
 
@@ -58,11 +69,10 @@ func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps [
 		return yield(b, steps)
 	}
 	if weight == 1 {
+		slices.SortStableFunc(aspects, func(a, b aspect) int { return cmp.Compare(a.rank, b.rank) })
+		aspects = slices.DeleteFunc(aspects, func(a aspect) bool { return a.again })
 		for _, a := range aspects {
 			for i := range a.changes {
-				if a.again {
-					break
-				}
 				c := &a.changes[i]
 				if !offer(s.apply(c, body), []step{{c.mistake, c.what}}) || s.stopped() {
 					return
@@ -92,7 +102,7 @@ func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps [
 
 // apply undoes a mistake, if there is work left for it.
 func (s *search) apply(c *change, body []byte) []byte {
-	if s.spent+c.cost*int64(len(body)) > budget {
+	if s.spent+c.cost*int64(len(body)) > s.limit {
 		s.unfinished = true
 		return nil
 	}
@@ -196,27 +206,43 @@ func escaped() []change {
 	for _, form := range []struct {
 		what    string
 		escapes escapes
-		needs   string // one of these must be there
+		needs   func(has characters) bool
 	}{
-		{"; the sender escapes nothing that need not be", escapes{raw, raw, raw, raw}, `\`},
-		{"; the sender escapes no slash", escapes{slash: raw}, `\/`},
-		{"; the sender escapes the slash", escapes{slash: lower}, "/"},
-		{"; the sender escapes <, > and &", escapes{html: lower}, ""},
-		{"; the sender does not escape <, > and &", escapes{html: raw}, `\u`},
-		{"; the sender escapes what is not ASCII", escapes{rest: lower}, ""},
-		{"; the sender escapes what is not ASCII", escapes{rest: upper}, ""},
-		{"; the sender does not escape what is not ASCII", escapes{rest: raw}, `\u`},
-		{" as PHP does; the sender escapes slash and what is not ASCII", escapes{slash: lower, rest: lower}, ""},
-		{"; the sender escapes slash, <, > and &", escapes{slash: lower, html: lower}, ""},
-		{" as Python does; the sender escapes only what is not ASCII", escapes{slash: raw, html: raw, plus: raw, rest: lower}, ""},
-		{" as Go does; the sender escapes <, > and &, and nothing else", escapes{slash: raw, html: lower, plus: raw, rest: raw}, ""},
-		{" as .NET does; the sender escapes <, >, &, +, ' and what is not ASCII", escapes{slash: raw, html: upper, plus: upper, rest: upper}, ""},
-		{"; the sender escapes <, >, & and what is not ASCII", escapes{html: lower, rest: lower}, ""},
+		{"; the sender escapes nothing that need not be", escapes{raw, raw, raw, raw}, func(has characters) bool { return has.escape || has.slash }},
+		{"; the sender escapes no slash", escapes{slash: raw}, func(has characters) bool { return has.slash }},
+		{"; the sender escapes the slash", escapes{slash: lower}, func(has characters) bool { return has.plain }},
+		{"; the sender escapes <, > and &", escapes{html: lower}, func(has characters) bool { return has.html }},
+		{"; the sender does not escape <, > and &", escapes{html: raw}, func(has characters) bool { return has.escape }},
+		{"; the sender escapes what is not ASCII", escapes{rest: lower}, func(has characters) bool { return has.rest }},
+		{"; the sender escapes what is not ASCII, in capitals", escapes{rest: upper}, func(has characters) bool { return has.rest || has.escape }},
+		{"; the sender does not escape what is not ASCII", escapes{rest: raw}, func(has characters) bool { return has.escape }},
+		{"; the sender escapes slash and what is not ASCII, as PHP does", escapes{slash: lower, rest: lower}, func(has characters) bool { return has.plain && has.rest }},
+		{"; the sender escapes slash, <, > and &", escapes{slash: lower, html: lower}, func(has characters) bool { return has.plain && has.html }},
+		{
+			"; the sender escapes only what is not ASCII, as Python does",
+			escapes{raw, raw, raw, lower},
+			func(has characters) bool { return has.rest || has.escape },
+		},
+		{
+			"; the sender escapes <, > and & and nothing else, as Go does",
+			escapes{raw, lower, raw, raw},
+			func(has characters) bool { return has.escape || has.html && has.slash },
+		},
+		{
+			"; the sender escapes <, >, &, +, ' and what is not ASCII, as .NET does",
+			escapes{raw, upper, upper, upper},
+			func(characters) bool { return true },
+		},
+		{
+			"; the sender escapes <, >, & and what is not ASCII",
+			escapes{html: lower, rest: lower},
+			func(has characters) bool { return has.html && has.rest },
+		},
 	} {
 		c := inJSON(BodyEscapes, "characters in the JSON strings were escaped or unescaped"+form.what, style{text: form.escapes.text})
 		write := c.do
 		c.do = func(b []byte) []byte {
-			if form.needs != "" && !bytes.Contains(b, []byte(form.needs)) {
+			if !form.needs(charactersOf(b)) {
 				return nil
 			}
 			return write(b)
@@ -224,6 +250,16 @@ func escaped() []change {
 		all = append(all, c)
 	}
 	return all
+}
+
+// characters says what stands in a body that can be escaped or unescaped.
+type characters struct{ escape, slash, plain, html, rest bool }
+
+func charactersOf(b []byte) characters {
+	return characters{
+		escape: bytes.Contains(b, []byte(`\u`)), slash: bytes.Contains(b, []byte(`\/`)), plain: bytes.IndexByte(b, '/') >= 0,
+		html: bytes.ContainsAny(b, "<>&"), rest: !isASCII(b),
+	}
 }
 
 func numbered() []change {

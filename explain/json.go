@@ -124,14 +124,17 @@ func isNumber(token []byte) bool {
 
 // endOfString is the index behind the quote that ends the string whose content begins at i; -1 if there is none.
 func endOfString(b []byte, i int) int {
-	for i < len(b) {
-		quote := bytes.IndexByte(b[i:], '"')
-		if quote < 0 {
-			return -1
+	for quote := -1; i < len(b); {
+		if quote < i { // looked for again only if it was escaped
+			next := bytes.IndexByte(b[i:], '"')
+			if next < 0 {
+				return -1
+			}
+			quote = i + next
 		}
-		escape := bytes.IndexByte(b[i:i+quote], '\\')
+		escape := bytes.IndexByte(b[i:quote], '\\')
 		if escape < 0 {
-			return i + quote + 1
+			return quote + 1
 		}
 		i += escape + 2
 	}

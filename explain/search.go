@@ -16,12 +16,13 @@ import (
 
 // The work is counted in bytes: those that are hashed, and those that are written anew, which cost more.
 const (
-	budget      = 96 << 20
-	trialCost   = 2 << 10   // of reading headers and finishing a hash, for each key
-	publicCost  = 256 << 10 // of a signature that is no MAC
-	rewriteCost = 3         // of a byte that is written anew, in bytes that are hashed
-	deepest     = 2         // mistakes at once, not counting those that can be seen
-	deepBudget  = 6 << 20   // for more of them
+	budget      = 96 << 20 // of a search; more for bodies of many mebibytes
+	atLeast     = 12       // that are hashed at least, whatever their size
+	trialCost   = 2 << 10  // of reading headers and finishing a hash, for each key
+	publicCost  = 64 << 10 // of a signature that is no MAC
+	rewriteCost = 3        // of a byte that is written anew, in bytes that are hashed
+	deepest     = 2        // mistakes at once, not counting those that can be seen
+	deepBudget  = 3 << 20  // for more of them
 	keyTimeout  = 5 * time.Second
 )
 
@@ -39,16 +40,19 @@ type search struct {
 	secrets []core.Secret
 	keysErr error
 
-	spent, limit int64
-	unfinished   bool
-	tried        int // candidates
+	// spent is the work done, limit what the present part of the search may spend, and total what all of it may: the last piece of work may exceed it.
+	spent, limit, total int64
+	unfinished          bool
+	tried               int // candidates
 }
 
 func newSearch(ctx context.Context, in Input) *search {
-	s := &search{ctx: ctx, in: in, scheme: schemeOf(in.Config), limit: budget}
+	s := &search{ctx: ctx, in: in, scheme: schemeOf(in.Config)}
 	if in.Request != nil {
 		s.req = *in.Request
 	}
+	s.total = max(budget, atLeast*int64(len(s.req.Body)))
+	s.limit = s.total
 	s.past, s.future = window(in.Config, s.scheme)
 	clock := time.Now //nolint:forbidigo // the default of the configured clock
 	if in.Config != nil && in.Config.Clock != nil {
@@ -154,25 +158,14 @@ func (l *lane) weight() int { return len(l.steps) }
 func (s *search) run() []Finding {
 	lanes := s.lanes()
 	body := s.req.Body
-	for depth := 0; depth <= deepest+1 && !s.stopped(); depth++ {
-		if depth > deepest {
-			s.limit = min(budget, s.spent+deepBudget)
-		} else {
-			s.share(4) // a quarter of what is left, for what needs no other body
-		}
+	for depth := 0; depth <= deepest && !s.stopped(); depth++ {
+		s.limit = s.spent + (s.total-s.spent)/4 // for what needs no other body
 		if found := s.sweep(lanes, depth, nil, body); found != nil {
 			return found
 		}
-		if depth <= deepest {
-			s.limit = budget
-		}
-		for weight := 1; weight <= min(depth, deepest); weight++ {
-			var found []Finding
-			s.bodies(body, weight, func(v []byte, steps []step) bool {
-				found = s.sweep(lanes, depth-weight, steps, v)
-				return found == nil && !s.stopped()
-			})
-			if found != nil {
+		s.limit = s.total
+		for weight := 1; weight <= depth; weight++ {
+			if found := s.sweepBodies(lanes, depth, weight); found != nil {
 				return found
 			}
 		}
@@ -182,21 +175,44 @@ func (s *search) run() []Finding {
 			}
 		}
 	}
-	if s.stopped() && s.limit == budget {
-		s.unfinished = true
+	return s.deeper(lanes)
+}
+
+// deeper goes on for a little while; what it does not try was never promised.
+func (s *search) deeper(lanes []lane) []Finding {
+	defer func(was bool) { s.unfinished = was }(s.unfinished)
+	s.limit = min(s.total, s.spent+deepBudget)
+	if found := s.sweep(lanes, deepest+1, nil, s.req.Body); found != nil {
+		return found
+	}
+	for weight := 1; weight <= deepest; weight++ {
+		if found := s.sweepBodies(lanes, deepest+1, weight); found != nil {
+			return found
+		}
 	}
 	return nil
 }
 
-// share bounds the next phase to a part of what is left.
-func (s *search) share(part int64) { s.limit = s.spent + (budget-s.spent)/part }
+// sweepBodies tries the bodies of this weight with what makes depth together with it.
+func (s *search) sweepBodies(lanes []lane, depth, weight int) []Finding {
+	var found []Finding
+	s.bodies(s.req.Body, weight, func(v []byte, steps []step) bool {
+		found = s.sweep(lanes, depth-weight, steps, v)
+		return found == nil && !s.stopped()
+	})
+	return found
+}
 
 func (s *search) stopped() bool {
 	if s.ctx.Err() != nil {
 		s.unfinished = true
 		return true
 	}
-	return s.spent >= budget
+	if s.spent+trialCost > s.limit {
+		s.unfinished = true
+		return true
+	}
+	return false
 }
 
 // charge says whether there is work left, and takes cost from it.

@@ -1,0 +1,164 @@
+package explain_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/explain"
+)
+
+const mebibyte = 1 << 20
+
+// large is JSON of about a mebibyte, with something for every change to do.
+func large() []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"type":"report","items":[`)
+	for i := 0; b.Len() < mebibyte-300; i++ {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		fmt.Fprintf(&b, `{"id":%d,"price":%d.5,"name":"Größe <b>%d</b> \u00e9 a/b","list":[1,2,3],"nested":{"x":"y","a":null}}`, i, i, i)
+	}
+	b.WriteString(`]}`)
+	return b.Bytes()
+}
+
+// hopeless are requests of a mebibyte that nothing explains.
+func hopeless() map[string]explain.Input {
+	all := map[string]explain.Input{}
+	tenants := map[string]*core.Keys{}
+	for i := range 2000 {
+		tenants[fmt.Sprintf("tenant %d", i)] = core.Secrets(core.GenerateSecret())
+	}
+	wrong := func(m *message) {
+		switch m.sender.name {
+		case "standard":
+			m.configured = []core.Secret{core.NewSecret(otherSecret), core.NewSecret(core.GenerateSecret()), core.NewSecret(core.GenerateSecret())}
+		case "github", "square", "twilio":
+			m.configured = []core.Secret{core.NewSecret(freeOther)}
+		default:
+			m.r.Body[20]++
+		}
+	}
+	for name, body := range map[string][]byte{
+		"JSON": large(), "text": bytes.Repeat([]byte("lorem ipsum é\r\n"), mebibyte/16),
+		"base64": []byte(base64.StdEncoding.EncodeToString(large()[:mebibyte*3/4])), "gzip": gzipped(large()),
+		"a bomb": gzipped(make([]byte, 64<<20)), "brackets": bytes.Repeat([]byte("["), mebibyte), "open objects": bytes.Repeat([]byte(`{"a":`), mebibyte/5),
+		"a string": []byte(`"` + strings.Repeat(`\u00e9`, mebibyte/6) + `"`), "form": []byte("a=" + strings.Repeat("%2f+&b=", mebibyte/7)),
+		"members": members(mebibyte),
+	} {
+		for _, s := range []string{"standard", "github", "square", "discord"} {
+			m := send(senders()[s], damage{before: func(m *message) { m.body = body }, after: wrong})
+			m.others = tenants
+			m.r.Header.Set("Content-Encoding", "gzip")
+			all[s+" "+name] = m.input()
+		}
+	}
+	return all
+}
+
+func members(size int) []byte {
+	var b bytes.Buffer
+	b.WriteString("{")
+	for i := 0; b.Len() < size; i++ {
+		fmt.Fprintf(&b, `"%d":%d,`, size-i, i)
+	}
+	b.WriteString(`"z":1}`)
+	return b.Bytes()
+}
+
+func TestAMebibyteStaysWithinTheBudget(t *testing.T) {
+	for name, in := range hopeless() {
+		started := time.Now()
+		e, spent := explain.Work(t.Context(), in)
+		took := time.Since(started)
+		t.Logf("%-24s %5.1f of %d MiB, %v", name, float64(spent)/mebibyte, explain.Budget/mebibyte, took.Round(time.Millisecond))
+		if spent > explain.Budget {
+			t.Errorf("%s: %d bytes of work, over the budget of %d", name, spent, explain.Budget)
+		}
+		if e.Findings[0].Proven {
+			t.Errorf("%s: %s", name, e)
+		}
+	}
+}
+
+func TestTheCommonMistakesAreNamedInAMebibyte(t *testing.T) {
+	t.Parallel()
+	for _, d := range [][]damage{
+		{secretNewline},
+		{prefixMissing},
+		{bodyNewline},
+		{bodyCRLF},
+		{bodyTrimmed},
+		{bodyBOM},
+		{bodyIndented},
+		{bodyFour},
+		{bodyTab},
+		{bodyMinified},
+		{bodyGzip},
+		{bodyBase64},
+		{bodyDouble},
+		{behind},
+		{late},
+		{millis},
+		{underscored},
+		{cut},
+		{tenant},
+		{secretNewline, bodyIndented},
+		{secretQuoted, bodyNewline},
+		{behind, bodyIndented},
+		{late, bodyNewline},
+		{underscored, bodyIndented},
+	} {
+		all := append([]damage{{before: func(m *message) { m.body = bytes.ReplaceAll(large(), []byte(`\u00e9`), []byte("e")) }}}, d...)
+		m := send(senders()["standard"], all...)
+		in := m.input()
+		in.Config.MaxBody = 8 << 20
+		e := explain.Request(t.Context(), in)
+		words := []explain.Mistake{d[0].word}
+		if len(d) > 1 {
+			words = append(words, d[1].word)
+		}
+		if !names(e, words...) {
+			t.Errorf("want %s: %s", words, e)
+		}
+	}
+}
+
+func TestACancelledSearchSaysThatItIsUnfinished(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m := send(senders()["standard"], bodyIndented)
+	e := explain.Request(ctx, m.input())
+	if e.Authentic || !slices.ContainsFunc(e.Findings, func(f explain.Finding) bool { return f.Mistake == explain.Unfinished }) {
+		t.Errorf("got: %s", e)
+	}
+}
+
+func BenchmarkRequest(b *testing.B) {
+	for _, size := range []string{"1KiB", "1MiB"} {
+		b.Run(size, func(b *testing.B) {
+			body := large()
+			if size == "1KiB" {
+				body = []byte(`{"type":"report","items":[` + string(body[26:1000]))
+			}
+			m := send(senders()["standard"], damage{before: func(m *message) { m.body = body }})
+			m.configured = []core.Secret{core.NewSecret(otherSecret)}
+			in := m.input()
+			b.ReportAllocs()
+			for b.Loop() {
+				if e := explain.Request(b.Context(), in); e.Findings[0].Proven {
+					b.Fatal(e)
+				}
+			}
+		})
+	}
+}
