@@ -546,14 +546,15 @@ func toWindows1252(latin1 bool) func(b []byte) []byte {
 		dst := make([]byte, 0, len(b))
 		high := []rune(windows1252)
 		for _, r := range string(b) {
-			switch i := slices.Index(high, r); {
-			case r < 0x80 || r >= 0xa0 && r <= 0xff || latin1 && r <= 0xff:
+			if r < 0x80 || r >= 0xa0 && r <= 0xff || latin1 && r <= 0xff {
 				dst = append(dst, byte(r)) //nolint:gosec // under 256
-			case i >= 0 && !latin1:
-				dst = append(dst, byte(0x80+i)) //nolint:gosec // under 256
-			default:
+				continue
+			}
+			i := slices.Index(high, r)
+			if i < 0 || latin1 {
 				return nil
 			}
+			dst = append(dst, byte(0x80+i)) //nolint:gosec // under 256
 		}
 		return dst
 	}

@@ -51,7 +51,7 @@ type Finding struct {
 }
 
 // Request explains. It does no I/O but what Input.Keys does, for no longer than Config.KeyTimeout, and its work is bounded: about a tenth of a second
-// for a body of a mebibyte, a few milliseconds for most messages. It is safe for concurrent use.
+// for a body of a mebibyte, ten milliseconds for most messages that nothing explains. It is safe for concurrent use.
 func Request(ctx context.Context, in Input) Explanation {
 	e, _ := explain(ctx, in)
 	return e

@@ -100,7 +100,7 @@ func restyle(src []byte, st style) []byte {
 			dst = append(dst, st.spacing.colon...)
 		default:
 			end := i
-			for end < len(src) && !isSpace(src[end]) && strings.IndexByte(`,:{}[]"`, src[end]) < 0 {
+			for end < len(src) && inToken(src[end]) {
 				end++
 			}
 			if token := src[i:end]; st.number != nil && isNumber(token) {
@@ -117,6 +117,15 @@ func restyle(src []byte, st style) []byte {
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+// inToken says that c belongs to a number or a word.
+func inToken(c byte) bool {
+	switch c {
+	case ' ', '\t', '\r', '\n', ',', ':', '{', '}', '[', ']', '"':
+		return false
+	}
+	return true
+}
 
 func isNumber(token []byte) bool {
 	return len(token) > 0 && (token[0] == '-' || token[0] >= '0' && token[0] <= '9')
@@ -168,6 +177,15 @@ type escapes struct {
 // text rewrites the content of a string.
 func (e escapes) text(dst, content []byte) []byte {
 	for i := 0; i < len(content); {
+		run := i
+		for run < len(content) && isPlain(content[run]) {
+			run++
+		}
+		if run > i {
+			dst = append(dst, content[i:run]...)
+			i = run
+			continue
+		}
 		c := content[i]
 		switch {
 		case c == '\\' && i+1 < len(content) && content[i+1] == '/':
@@ -202,6 +220,15 @@ func (e escapes) text(dst, content []byte) []byte {
 		}
 	}
 	return dst
+}
+
+// isPlain says that nobody escapes c.
+func isPlain(c byte) bool {
+	switch c {
+	case '\\', '/', '<', '>', '&', '+', '\'':
+		return false
+	}
+	return c < utf8.RuneSelf
 }
 
 func (e escapes) writeSlash(dst []byte, escaped bool) []byte {
@@ -416,7 +443,7 @@ func (p *parser) value(into *[]*object, depth int) bool {
 		}
 	default:
 		start := p.i
-		for p.i < len(p.src) && !isSpace(p.src[p.i]) && strings.IndexByte(`,:{}[]"`, p.src[p.i]) < 0 {
+		for p.i < len(p.src) && inToken(p.src[p.i]) {
 			p.i++
 		}
 		return p.i > start

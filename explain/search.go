@@ -20,7 +20,7 @@ const (
 	atLeast     = 12       // that are hashed at least, whatever their size
 	trialCost   = 2 << 10  // of reading headers and finishing a hash, for each key
 	publicCost  = 64 << 10 // of a signature that is no MAC
-	rewriteCost = 3        // of a byte that is written anew, in bytes that are hashed
+	rewriteCost = 4        // of a byte that is written anew, in bytes that are hashed
 	deepest     = 2        // mistakes at once, not counting those that can be seen
 	deepBudget  = 3 << 20  // for more of them
 	keyTimeout  = 5 * time.Second
@@ -38,6 +38,7 @@ type search struct {
 
 	source  string
 	secrets []core.Secret
+	known   []core.Secret // also those that came with an error
 	keysErr error
 
 	// spent is the work done, limit what the present part of the search may spend, and total what all of it may: the last piece of work may exceed it.
@@ -82,7 +83,10 @@ func (s *search) lookUp(ctx context.Context) {
 	r.Header = r.Header.Clone()
 	var keys *core.Keys
 	s.source, keys, s.keysErr = s.in.Keys.Keys(ctx, &r)
-	s.secrets = keys.List()
+	s.known = keys.List()
+	if s.keysErr == nil {
+		s.secrets = s.known
+	}
 }
 
 // verdict asks the verifier itself, over copies, so that nothing that it keeps is disturbed.
@@ -134,7 +138,7 @@ func fetches(scheme core.Scheme) bool {
 
 // hide takes configured secrets out of a text that is not ours.
 func (s *search) hide(text string) string {
-	for _, secret := range s.secrets {
+	for _, secret := range s.known {
 		for _, part := range []string{secret.Reveal(), strings.TrimSpace(secret.Reveal())} {
 			if len(part) >= 4 {
 				text = strings.ReplaceAll(text, part, "[redacted]")
