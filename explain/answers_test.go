@@ -103,6 +103,7 @@ func TestKeySourcesAreAskedOnceAndTheirAnswersTold(t *testing.T) {
 		if !names(e, tt.want) || calls != 1 {
 			t.Errorf("%s: %d calls, %s", name, calls, e)
 		}
+		withoutLeak(t, m, e.String())
 	}
 }
 
@@ -117,6 +118,10 @@ func TestTheSchemesThatFetchTheirKeysAreNotTried(t *testing.T) {
 		m := send(senders()["standard"])
 		m.scheme, m.configured = scheme, []core.Secret{core.NewSecret("arn:aws:sns:eu-central-1:123456789012:orders")}
 		m.err = &core.Error{Reason: core.ErrNoMatch, Detail: "the verifier's own"}
+		m.r.Header.Set("X-Amz-Sns-Message-Type", "Notification")
+		m.r.Body = []byte(`{"Type":"Notification","MessageId":"22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324","TopicArn":"arn:aws:sns:eu-central-1:123456789012:orders",` +
+			`"Message":"hello","Timestamp":"2025-10-09T08:07:06.000Z","SignatureVersion":"2","Signature":"` + strings.Repeat("QUJD", 85) + `QQ==",` +
+			`"SigningCertURL":"https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"}`)
 		e := explain.Request(t.Context(), m.input())
 		if e.Authentic || len(e.Findings) == 0 || e.Findings[0].Proven || !strings.Contains(e.Detail, "the verifier's own") {
 			t.Errorf("%s: %s", scheme.Name(), e)
