@@ -216,7 +216,11 @@ func escaped() []change {
 		{"; the sender escapes what is not ASCII", escapes{rest: lower}, func(has characters) bool { return has.rest }},
 		{"; the sender escapes what is not ASCII, in capitals", escapes{rest: upper}, func(has characters) bool { return has.rest || has.escape }},
 		{"; the sender does not escape what is not ASCII", escapes{rest: raw}, func(has characters) bool { return has.escape }},
-		{"; the sender escapes slash and what is not ASCII, as PHP does", escapes{slash: lower, rest: lower}, func(has characters) bool { return has.plain && has.rest }},
+		{
+			"; the sender escapes slash and what is not ASCII, as PHP does",
+			escapes{slash: lower, rest: lower},
+			func(has characters) bool { return has.plain && has.rest },
+		},
 		{"; the sender escapes slash, <, > and &", escapes{slash: lower, html: lower}, func(has characters) bool { return has.plain && has.html }},
 		{
 			"; the sender escapes only what is not ASCII, as Python does",

@@ -487,7 +487,8 @@ func damaged(presented []core.Signature, right string) ([]step, bool) {
 			continue
 		}
 		if len(given) < len(right) && subtle.ConstantTimeCompare([]byte(given), []byte(right[:len(given)])) == 1 {
-			return []step{{SignatureCut, "the signature is only the first " + strconv.Itoa(len(given)) + " of " + strconv.Itoa(len(right)) + " characters of the right one"}}, true
+			what := "the signature is only the first " + strconv.Itoa(len(given)) + " of " + strconv.Itoa(len(right)) + " characters of the right one"
+			return []step{{SignatureCut, what}}, true
 		}
 		for _, decode := range []func(string) ([]byte, error){
 			hex.DecodeString, base64.StdEncoding.DecodeString, base64.RawStdEncoding.DecodeString,

@@ -258,7 +258,8 @@ func table() []advice {
 		},
 		{
 			BodyBase64, "the body is base64 of what was signed",
-			"Decode it before it is verified: gateways mark such bodies, for example with isBase64Encoded.", "the gateway's or function's event, and its list of binary media types",
+			"Decode it before it is verified: gateways mark such bodies, for example with isBase64Encoded.",
+			"the gateway's or function's event, and its list of binary media types",
 		},
 		{
 			BodyWrapped, "what was signed is inside of the body, or was taken out of it",
@@ -290,7 +291,8 @@ func table() []advice {
 		},
 		{
 			HeaderFamily, "the headers are not of one family",
-			"Have the sender or the proxy use one family for all headers, the one that the scheme reads.", "the sender's settings for header names, and proxies that copy headers",
+			"Have the sender or the proxy use one family for all headers, the one that the scheme reads.",
+			"the sender's settings for header names, and proxies that copy headers",
 		},
 		{
 			HeaderFolded, "a newline or space was put into a header",
