@@ -17,6 +17,29 @@ func families() []string {
 // kilobyte is a JSON body of about 1 KiB in which the id comes last.
 var kilobyte = []byte(`{"text":"` + strings.Repeat("lorem ipsum dolor ", 30) + `","list":[` + strings.Repeat(`{"a":1,"b":"c"},`, 24) + `null]}`)
 
+// asSent is a body of about 1 KiB with the id where the sender puts it, nil for those that sign no id in it.
+func asSent(name, id string) []byte {
+	text := strings.Repeat("lorem ipsum dolor ", 12)
+	object := `{"id":"obj_1","object":"thing","amount":2000,"currency":"usd","livemode":false,"metadata":{},"lines":[` +
+		strings.Repeat(`{"a":1,"b":"c"},`, 20) + `null],"description":"` + text + text + `"}`
+	switch name {
+	case "stripe":
+		return []byte(`{"id":"` + id + `","object":"event","api_version":"2025-01-01","created":1700000000,"data":{"object":` + object + `}}`)
+	case "slack":
+		return []byte(`{"token":"x","team_id":"T1","context_team_id":"T1","api_app_id":"A1","event":{"type":"message","user":"U1","ts":"1.2","text":"` +
+			text + text + text + `","channel":"C1"},"type":"event_callback","event_id":"` + id + `","event_time":1700000000,"authorizations":[` +
+			`{"enterprise_id":null,"team_id":"T1","user_id":"U2","is_bot":true}],"event_context":"` + text + `"}`)
+	case "paddle":
+		return []byte(`{"event_id":"` + id + `","event_type":"transaction.paid","occurred_at":"2025-01-01T00:00:00Z","data":` + object + `}`)
+	case "square":
+		return []byte(`{"merchant_id":"M1","location_id":"L1","type":"payment.created","event_id":"` + id + `","created_at":"2025-01-01T00:00:00Z","data":` +
+			object + `}`)
+	case "pagerduty":
+		return []byte(`{"event":{"id":"` + id + `","event_type":"incident.triggered","data":` + object + `}}`)
+	}
+	return nil
+}
+
 func ready(tb testing.TB, scheme core.Scheme, secret string, now time.Time) *core.Verifier {
 	tb.Helper()
 	v, err := core.New(core.Secrets(secret), memstore.New(), &core.Config{
@@ -58,6 +81,27 @@ func BenchmarkVerify(b *testing.B) {
 		if name == "github" || name == "shopify" || name == "zoom" || name == "twitch" || name == "box" {
 			content = []byte(body)
 		}
-		run(name, ready(b, s.scheme, s.secret, now), s.sign(s.secret, "evt_1", now, content))
+		v := ready(b, s.scheme, s.secret, now)
+		run(name, v, s.sign(s.secret, "evt_1", now, content))
+		if sent := asSent(name, "evt_1"); sent != nil {
+			run(name+"-as-sent", v, signBody(s.secret, name, now, sent))
+		}
+	}
+}
+
+// signBody signs exactly this body, which the senders of the table wrap in one of their own.
+func signBody(secret, name string, at time.Time, body []byte) *core.Request {
+	text := string(body)
+	switch name {
+	case "stripe":
+		return request(text, "Stripe-Signature", "t="+seconds(at)+",v1="+hexMAC(secret, seconds(at)+"."+text))
+	case "slack":
+		return request(text, "X-Slack-Request-Timestamp", seconds(at), "X-Slack-Signature", "v0="+hexMAC(secret, "v0:"+seconds(at)+":"+text))
+	case "paddle":
+		return request(text, "Paddle-Signature", "ts="+seconds(at)+";h1="+hexMAC(secret, seconds(at)+":"+text))
+	case "square":
+		return request(text, "X-Square-Hmacsha256-Signature", base64MAC(secret, public+text))
+	default:
+		return request(text, "X-PagerDuty-Signature", "v1="+hexMAC(secret, text))
 	}
 }
