@@ -93,6 +93,14 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
+// prepare says which headers are signed: as few as may be.
+func (contentful) prepare(s *signing) {
+	const list = "X-Contentful-Signed-Headers"
+	if len(s.r.Header[list]) == 0 {
+		s.r.Header[list] = []string{"x-contentful-signed-headers,x-contentful-timestamp"}
+	}
+}
+
 // percent encodes all but letters, digits and those in safe.
 func percent(text, safe string) string {
 	const hex = "0123456789ABCDEF"

@@ -78,3 +78,12 @@ func (s hook0) writeHeaders(h http.Header, names string, a *core.Attempt) error 
 	}
 	return nil
 }
+
+// prepare lists the required headers as signed, or those that r says are.
+func (s hook0) prepare(to *signing) {
+	names, err := Entry("X-Hook0-Signature", "h").inHeader(to.r.Header, s.t.List)
+	if err != nil {
+		names = strings.Join(s.required, " ")
+	}
+	to.entries = []string{"h=" + names}
+}

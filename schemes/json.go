@@ -1,6 +1,9 @@
 package schemes
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // find returns the string or number at path in a JSON object. It reads as far as it must, in one pass, holds nothing and
 // allocates nothing, because the body is not verified yet. It is no parser: what stands on the way to the value is
@@ -159,4 +162,23 @@ func (s *scanner) scalar() ([]byte, bool) {
 		return nil, false // at the end of the body nothing says that the number is whole
 	}
 	return s.b[start:s.i:s.i], true
+}
+
+// replaceAt returns a copy of body with text in the place of the string or number that find returns.
+func replaceAt(body []byte, path []string, text string) ([]byte, bool) {
+	s := scanner{body, 0}
+	for _, name := range path {
+		if !s.enter(name) {
+			return nil, false
+		}
+	}
+	old, ok := s.scalar()
+	if !ok {
+		return nil, false
+	}
+	end := s.i
+	if body[end-1] == '"' {
+		end--
+	}
+	return slices.Concat(body[:end-len(old)], []byte(text), body[end:]), true
 }

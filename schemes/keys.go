@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
@@ -47,12 +48,22 @@ func (a Algorithm) key(label string, form SecretText, text string, enc core.Enco
 		return core.Ed25519Key(label, raw, enc)
 	case ECDSAP256:
 		return ecdsaFromDER(label, raw, enc)
-	case HMACSHA1:
-		return core.HMACKey(label, sha1.New, raw, enc)
-	case HMACSHA512:
-		return core.HMACKey(label, sha512.New, raw, enc)
 	default:
-		return core.HMACKey(label, sha256.New, raw, enc)
+		return core.HMACKey(label, a.hash(), raw, enc)
+	}
+}
+
+// hash is that of an HMAC, nil where the sender has a private key.
+func (a Algorithm) hash() func() hash.Hash {
+	switch a {
+	case Ed25519, ECDSAP256:
+		return nil
+	case HMACSHA1:
+		return sha1.New
+	case HMACSHA512:
+		return sha512.New
+	default:
+		return sha256.New
 	}
 }
 

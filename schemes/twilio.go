@@ -54,7 +54,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	if len(r.Body) == 0 {
 		return nil // a GET, whose parameters are in the URL
 	}
-	if kind, _, err := mime.ParseMediaType(strings.Join(r.Header["Content-Type"], ",")); err != nil || kind != "application/x-www-form-urlencoded" {
+	if !isForm(r) {
 		return malformed("the body is no form, and the URL has no bodySHA256 that would sign it")
 	}
 	form, err := url.ParseQuery(string(r.Body))
@@ -75,4 +75,20 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 		}
 	}
 	return nil
+}
+
+func isForm(r *core.Request) bool {
+	kind, _, err := mime.ParseMediaType(strings.Join(r.Header["Content-Type"], ","))
+	return err == nil && kind == "application/x-www-form-urlencoded"
+}
+
+// prepare puts the hash of a body that is no form into the URL, which is what Twilio signs of it.
+func (twilio) prepare(s *signing) {
+	r := s.r
+	path, query, _ := strings.Cut(r.URL, "?")
+	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return pair == "" || strings.HasPrefix(pair, "bodySHA256=") })
+	if len(r.Body) > 0 && !isForm(r) {
+		sum := sha256.Sum256(r.Body)
+		r.URL = path + "?" + strings.Join(append(pairs, "bodySHA256="+hex.EncodeToString(sum[:])), "&")
+	}
 }

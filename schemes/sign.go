@@ -1,0 +1,218 @@
+package schemes
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/hmac"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Sign makes r a request that the sender of scheme would make, at this time of the attempt: for tests and tools. It sets the headers of id, time and
+// signature. Where those stand in the body they must be there already, as placeholders, and r.Body is replaced by a new slice; where the sender
+// signs something of the URL, r.URL may change. It signs with every secret where a sender in rotation does.
+//
+// id is the message's, where the scheme has one in a header; empty: the one that r has, or else a new one, so that signing r again makes another
+// attempt of the same message.
+//
+// The error wraps [errors.ErrUnsupported] for a scheme that signs with a key that only its sender has, or nothing at all.
+func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets ...string) error {
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	switch s := scheme.(type) {
+	case core.StandardWebhooks:
+		signer, err := core.NewSigner(secrets...)
+		if err != nil {
+			return err
+		}
+		return signer.Sign(r.Header, cmp.Or(id, r.Header.Get("Webhook-Id"), core.NewID()), at, r.Body)
+	case unusable:
+		return s.err
+	case interface{ template() *templated }:
+		if s.template().t.Algorithm.hash() != nil {
+			return (&signing{templated: s.template(), scheme: scheme, r: r}).sign(id, at, secrets)
+		}
+	}
+	return fmt.Errorf("schemes: %s cannot be signed here, because only its sender has the key, or it signs nothing: %w", scheme.Name(), errors.ErrUnsupported)
+}
+
+func (s *templated) template() *templated { return s }
+
+// preparer is a scheme that signs more than its template tells: it puts that into the request, unless it is there.
+type preparer interface{ prepare(s *signing) }
+
+// signing is one request on its way to be signed. What is signed is what the scheme itself reads in it, so that rule is in one place.
+type signing struct {
+	*templated
+
+	scheme  core.Scheme
+	r       *core.Request
+	entries []string // of the list that the signatures stand in
+}
+
+func (s *signing) sign(id string, at time.Time, secrets []string) error {
+	macs := make([]func(*core.Content) string, len(secrets))
+	for i, text := range secrets {
+		mac, err := s.mac(text)
+		if err != nil {
+			return fmt.Errorf("secret %d of %d: %w", i+1, len(secrets), err)
+		}
+		macs[i] = mac
+	}
+	if len(secrets) == 0 {
+		return errors.New("schemes: no secret to sign with")
+	}
+	if p, ok := s.scheme.(preparer); ok {
+		p.prepare(s)
+	}
+	if err := s.stamp(id, at); err != nil {
+		return err
+	}
+	a := new(core.Attempt)
+	if err := s.read(a, len(secrets)); err != nil {
+		return err
+	}
+	texts := make([]string, len(macs))
+	for i, mac := range macs {
+		texts[i] = mac(&a.Content)
+	}
+	if s.t.Signature.inBody() {
+		return s.replace(a.Signatures, texts)
+	}
+	return s.write(texts)
+}
+
+// mac refuses the secrets that a receiver would.
+func (s *signing) mac(text string) (func(*core.Content) string, error) {
+	if _, err := s.scheme.ParseKey(text); err != nil {
+		return nil, err
+	}
+	key, err := s.t.Secret.decode(text)
+	if err != nil {
+		return nil, err
+	}
+	return func(c *core.Content) string {
+		h := hmac.New(s.t.Algorithm.hash(), key)
+		_, _ = c.WriteTo(h) // a hash never fails
+		if s.t.Encoding == core.Base64 {
+			return base64.StdEncoding.EncodeToString(h.Sum(nil))
+		}
+		return hex.EncodeToString(h.Sum(nil))
+	}, nil
+}
+
+// stamp puts id and time where they belong.
+func (s *signing) stamp(id string, at time.Time) error {
+	if f := s.t.Timestamp; !f.none() {
+		if err := s.put(f, s.t.Unit.format(at)); err != nil {
+			return err
+		}
+	}
+	f := s.t.ID
+	if f.header != "" && id == "" {
+		id = cmp.Or(s.r.Header.Get(f.header), s.newID())
+	}
+	if f.none() || id == "" {
+		return nil
+	}
+	return s.put(f, id)
+}
+
+func (s *signing) put(f Field, text string) error {
+	switch {
+	case f.inBody():
+		body, ok := replaceAt(s.r.Body, f.path, text)
+		if !ok {
+			return malformed("the body has nothing at " + strings.Join(f.path, ".") + ", where this sender has what it signs: put a placeholder there")
+		}
+		s.r.Body = body
+	case f.key != "" && f.header == s.t.Signature.header:
+		s.entries = append([]string{f.key + text}, s.entries...)
+	default:
+		s.r.Header[f.header] = []string{f.key + text}
+	}
+	return nil
+}
+
+// newID makes a message id, a UUID where ids have its length.
+func (s *signing) newID() string {
+	if s.t.IDLength != 36 {
+		return core.NewID()
+	}
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	text := hex.EncodeToString(b[:])
+	return strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-")
+}
+
+// read has the scheme collect what is signed, with something in the place of the signatures.
+func (s *signing) read(a *core.Attempt, n int) error {
+	if !s.t.Signature.inBody() {
+		if err := s.write(slices.Repeat([]string{"-"}, n)); err != nil {
+			return err
+		}
+	}
+	if err := s.scheme.ReadHeader(s.r, a); err != nil {
+		return err
+	}
+	return s.scheme.ReadBody(s.r, a)
+}
+
+// write sets the headers of these signatures.
+func (s *signing) write(texts []string) error {
+	fields := append([]Field{s.t.Signature}, s.t.More...)
+	if s.t.List != "" {
+		entries := slices.Clone(s.entries)
+		for _, text := range texts {
+			entries = append(entries, s.t.Label+text)
+		}
+		s.r.Header[fields[0].header] = []string{strings.Join(entries, s.t.List)}
+		return nil
+	}
+	if len(texts) > len(fields) {
+		return fmt.Errorf("schemes: %s signs with at most %d secrets at once, not %d", s.t.Name, len(fields), len(texts))
+	}
+	for i, f := range fields {
+		delete(s.r.Header, f.header)
+		if i < len(texts) {
+			s.r.Header[f.header] = []string{s.t.Label + texts[i]}
+		}
+	}
+	return nil
+}
+
+// replace puts the signature into the body, in the place of the one that was read there.
+func (s *signing) replace(read []core.Signature, texts []string) error {
+	if len(texts) > 1 {
+		return fmt.Errorf("schemes: %s signs with one secret, not %d", s.t.Name, len(texts))
+	}
+	old := []byte(`"` + read[0].Text + `"`)
+	if bytes.Count(s.r.Body, old) != 1 {
+		return malformed("the text in the place of the signature must be there once in the body, so that it can be replaced")
+	}
+	s.r.Body = bytes.Replace(s.r.Body, old, []byte(`"`+texts[0]+`"`), 1)
+	return nil
+}
+
+func (u Unit) format(at time.Time) string {
+	switch u {
+	case Seconds:
+		return strconv.FormatInt(at.Unix(), 10)
+	case Milliseconds:
+		return strconv.FormatInt(at.UnixMilli(), 10)
+	default:
+		return at.UTC().Format(time.RFC3339Nano)
+	}
+}

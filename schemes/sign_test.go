@@ -1,0 +1,173 @@
+package schemes_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
+)
+
+// unsigned are the names whose messages cannot be signed: the sender has a private key, or signs nothing.
+func unsigned() []string {
+	return []string{
+		"discord", "eventgrid", "gitlab-token", "graph", "okta", "paypal", "plaid", "pubsub", "rfc9421", "sendgrid", "sns", "token",
+	}
+}
+
+func TestEverySchemeWithASharedSecretIsSignedAsItIsVerified(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_760_000_000, 0)
+	settings := schemes.Settings{URL: public, Audience: "https://example.com", Header: "X-Event-Id", DangerouslyReplayable: true}
+	bodies := map[string]string{
+		"linear":  `{"action":"create","webhookTimestamp":0,"type":"Issue"}`,
+		"mailgun": `{"signature":{"timestamp":"0","token":"` + strings.Repeat("0", 50) + `","signature":"placeholder"},"event-data":{}}`,
+		"adyen": `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","eventCode":"REFUND","success":"true",` +
+			`"additionalData":{"hmacSignature":"placeholder"},"amount":{"value":5,"currency":"EUR"}}}]}`,
+	}
+	for _, name := range schemes.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scheme, err := schemes.New(name, settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mine, other := hexKey, hexOther
+			if scheme.Name() == "standard" {
+				mine, other = core.GenerateSecret(), core.GenerateSecret()
+			}
+			body := bodies[name]
+			if body == "" {
+				body = `{"id":"evt_1","type":"a.b"}`
+			}
+			r := request(body, "Content-Type", "application/json")
+			err = schemes.Sign(scheme, r, "", now, mine)
+			if slices.Contains(unsigned(), name) {
+				if !errors.Is(err, errors.ErrUnsupported) || strings.Contains(err.Error(), mine) {
+					t.Errorf("error %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := verifier(t, scheme, now, mine).Verify(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := scheme.Stamping(); (want == core.StampedEachAttempt || want == core.StampedOnce) && !m.Timestamp.Equal(now) {
+				t.Errorf("signed at %v instead of %v", m.Timestamp, now)
+			}
+			if _, err := verifier(t, scheme, now, other).Verify(t.Context(), r); !errors.Is(err, core.ErrNoMatch) {
+				t.Errorf("under another secret: %v", err)
+			}
+			// Once more, later: another attempt of the same message.
+			later := now.Add(time.Second)
+			if err := schemes.Sign(scheme, r, "", later, mine); err != nil {
+				t.Fatal(err)
+			}
+			again, err := verifier(t, scheme, later, mine).Verify(t.Context(), r)
+			if err != nil || again.ID != m.ID {
+				t.Errorf("signed again: id %q instead of %q, error %v", again.ID, m.ID, err)
+			}
+		})
+	}
+}
+
+// TestItSignsAsTheSendersOfTheSuite signs the requests of senders that were written apart from it, and compares.
+func TestItSignsAsTheSendersOfTheSuite(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_760_000_000, 0).UTC()
+	signed := 0
+	for name, s := range subjects() {
+		if name == "box" {
+			continue // which writes its time with an offset from UTC, so that the signed text differs
+		}
+		r := s.sign(s.secret, "msg_1", now, []byte(`{"a":1}`))
+		want := signatures(t, s.scheme, r)
+		err := schemes.Sign(s.scheme, r, "", now, s.secret)
+		if errors.Is(err, errors.ErrUnsupported) {
+			continue
+		}
+		signed++
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := signatures(t, s.scheme, r)
+		if !slices.ContainsFunc(want, func(w core.Signature) bool { return w == got[0] }) {
+			t.Errorf("%s: signed %q, the sender %q", name, got, want)
+		}
+	}
+	if signed < 30 {
+		t.Errorf("only %d senders compared", signed)
+	}
+}
+
+func signatures(t *testing.T, scheme core.Scheme, r *core.Request) []core.Signature {
+	t.Helper()
+	a := new(core.Attempt)
+	if err := errors.Join(scheme.ReadHeader(r, a), scheme.ReadBody(r, a)); err != nil {
+		t.Fatal(err)
+	}
+	return a.Signatures
+}
+
+func TestSeveralSecretsSignWhereTheSenderCan(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_760_000_000, 0)
+	for name, both := range map[string]bool{"stripe": true, "paddle": true, "box": true, "docusign": true, "pagerduty": true, "github": false, "shopify": false} {
+		scheme, err := schemes.New(name, schemes.Settings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := request(`{"id":"evt_1"}`)
+		err = schemes.Sign(scheme, r, "", now, secret, stranger)
+		if (err == nil) != both {
+			t.Errorf("%s: error %v", name, err)
+			continue
+		}
+		for _, s := range []string{secret, stranger} {
+			if _, err := verifier(t, scheme, now, s).Verify(t.Context(), r); both && err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+func TestWhatCannotBeSignedIsSaid(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_760_000_000, 0)
+	for name, tt := range map[string]struct {
+		scheme core.Scheme
+		body   string
+		secret string
+		at     time.Time
+		want   string
+	}{
+		"no time in the body":      {schemes.Linear(), `{}`, secret, now, "webhookTimestamp"},
+		"no signature in the body": {schemes.Adyen(), `{"notificationItems":[{}]}`, hexKey, now, "hmacSignature"},
+		"a placeholder that is there twice": {
+			schemes.Mailgun(),
+			`{"signature":{"timestamp":"0","token":"` + strings.Repeat("0", 50) + `","signature":"x"},"a":"x"}`, secret, now, "once",
+		},
+		"a scheme without its URL":   {schemes.Square(""), `{}`, secret, now, "no URL"},
+		"a secret of another form":   {schemes.AdyenPlatform(), `{}`, "no hex", now, "hexadecimal"},
+		"an empty secret":            {schemes.GitHub(), `{}`, "", now, "empty"},
+		"a time before 1970":         {schemes.Stripe(), `{}`, secret, time.Unix(-5, 0), "timestamp"},
+		"a whpk_ key":                {core.StandardWebhooks{}, `{}`, "whpk_" + strings.Repeat("A", 43) + "=", now, "whpk_"},
+		"a header that is not there": {schemes.Hook0("X-Missing"), `{}`, secret, now, "not there"},
+	} {
+		err := schemes.Sign(tt.scheme, &core.Request{Method: http.MethodPost, URL: "/hook", Body: []byte(tt.body)}, "", tt.at, tt.secret)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := schemes.Sign(schemes.GitHub(), request("{}"), "", now); err == nil {
+		t.Error("no secret: signed")
+	}
+}
