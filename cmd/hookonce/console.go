@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+// console is where a command reads and writes. say and object are for the result, note is for all else.
+type console struct {
+	in      io.Reader
+	out     sticky
+	errs    io.Writer
+	env     func(string) (string, bool)
+	colours bool
+	mu      sync.Mutex // of both outputs
+}
+
+func newConsole(in io.Reader, out, errs io.Writer, env func(string) (string, bool)) *console {
+	return &console{in: in, out: sticky{w: out}, errs: errs, env: env, colours: coloured(out, env)}
+}
+
+// sticky keeps the first error, so that a result that could not be written is no success.
+type sticky struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sticky) Write(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	var n int
+	n, s.err = s.w.Write(p)
+	return n, s.err
+}
+
+func (c *console) say(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, _ = fmt.Fprintf(&c.out, format, args...)
+}
+
+func (c *console) object(v any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := json.NewEncoder(&c.out)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v)
+}
+
+// note is one line to standard error. That it cannot be written is nobody's concern.
+func (c *console) note(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, _ = fmt.Fprintf(c.errs, format+"\n", args...)
+}
+
+// coloured says whether out is a terminal that may be written in colours.
+func coloured(out io.Writer, env func(string) (string, bool)) bool {
+	if text, _ := env("NO_COLOR"); text != "" {
+		return false
+	}
+	if text, _ := env("TERM"); text == "dumb" {
+		return false
+	}
+	f, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (c *console) good(text string) string { return c.colour("32", text) }
+func (c *console) bad(text string) string  { return c.colour("31", text) }
+
+func (c *console) colour(code, text string) string {
+	if !c.colours {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}

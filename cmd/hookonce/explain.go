@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/explain"
+)
+
+func explainCommand() command {
+	return command{
+		name: "explain", does: "says why a captured request was refused",
+		example: "hookonce explain --secret-file secret.txt --request request.txt",
+		more: "What is proven was found by undoing the mistake: the signature verifies then. Give --now, the time at which the request arrived, for one that was\n" +
+			"captured earlier. A secret that may be wrong in itself is best given as the program has it: --secret and a WEBHOOK_SECRET that holds one are\n" +
+			"taken as they are, with white space and quotes. Requests are read as hookonce verify reads them, and replay is not checked.",
+		setUp: func(f *flag.FlagSet) action {
+			e := &explanation{receiver: receiverFlags(f)}
+			e.otherFlag(f)
+			f.StringVar(&e.request, "request", "", requestHelp)
+			f.StringVar(&e.reason, "reason", "", "the `WORD` that the receiver's log has for the refusal, if it is known")
+			return e.run
+		},
+	}
+}
+
+type explanation struct {
+	*receiver
+
+	request, reason string
+}
+
+func (e *explanation) run(ctx context.Context, c *console) error {
+	r, err := readCapture(c, e.request)
+	if err != nil {
+		return err
+	}
+	scheme, err := e.newScheme(r.address())
+	if err != nil {
+		return err
+	}
+	texts, err := e.texts(c, true)
+	if err != nil {
+		return err
+	}
+	others, err := e.othersKeys()
+	if err != nil {
+		return err
+	}
+	now := e.at()
+	in := explain.Input{
+		Config: e.config(scheme, func() time.Time { return now }), Keys: core.Secrets(texts...), Request: &r.Request, Others: others,
+	}
+	if e.reason != "" {
+		if strings.Trim(e.reason, "abcdefghijklmnopqrstuvwxyz-") != "" {
+			return usageError("--reason is a word of the log, such as body-consumed: docs/answers.md lists them")
+		}
+		in.Err = &core.Error{Reason: core.Reason(e.reason)}
+	}
+	said := explain.Request(ctx, in)
+	if e.json {
+		c.object(said)
+	} else {
+		c.say("%s\n", e.text(c, said))
+	}
+	if !said.Authentic {
+		return errRefused
+	}
+	return nil
+}
+
+// text has the first line in colour.
+func (e *explanation) text(c *console, said explain.Explanation) string {
+	head, rest, more := strings.Cut(said.String(), "\n")
+	colour := c.bad
+	if said.Authentic {
+		colour = c.good
+	}
+	if said.Authentic && !more {
+		rest, more = "replay is not checked: that needs the records of the receiver", true
+	}
+	if !more {
+		return colour(head)
+	}
+	return colour(head) + "\n" + rest
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
+)
+
+func keygenCommand() command {
+	return command{
+		name: "keygen", does: "makes a secret, or a pair of keys",
+		example: "hookonce keygen --out secret.txt",
+		more: "Standard Webhooks and its users get a whsec_ secret, or with --pair the whsk_ key that signs and the whpk_ key that verifies. Other schemes get\n" +
+			"32 random bytes in hexadecimal. What is secret goes to --out if that is given, else to standard output.",
+		setUp: func(f *flag.FlagSet) action {
+			k := new(keygen)
+			schemeFlag(f, &k.scheme)
+			jsonFlag(f, &k.json)
+			f.BoolVar(&k.pair, "pair", false, "an ed25519 pair instead of a shared secret")
+			f.StringVar(&k.out, "out", "", "write what is secret to this new `FILE`, which only its owner can read")
+			return k.run
+		},
+	}
+}
+
+type keygen struct {
+	common
+
+	pair bool
+	out  string
+}
+
+// keys is what is printed; what went to a file is empty.
+type keys struct {
+	Secret  string `json:"secret,omitempty"`
+	Signing string `json:"signing,omitempty"`
+	Public  string `json:"public,omitempty"`
+	File    string `json:"file,omitempty"`
+}
+
+func (k *keygen) run(_ context.Context, c *console) error {
+	made, err := k.make()
+	if err != nil {
+		return err
+	}
+	if k.out != "" {
+		if err := writeNew(k.out, made.Secret+made.Signing); err != nil {
+			return err
+		}
+		made.Secret, made.Signing, made.File = "", "", k.out
+	}
+	if k.json {
+		c.object(made)
+		return nil
+	}
+	for _, line := range []string{made.Secret, made.Signing, made.Public} {
+		if line != "" {
+			c.say("%s\n", line)
+		}
+	}
+	if k.out != "" {
+		c.note("hookonce: the secret is in %s", k.out)
+	}
+	return nil
+}
+
+func (k *keygen) make() (keys, error) {
+	// Of the settings none changes what a secret looks like.
+	k.settings = schemes.Settings{URL: "https://example.com/", Header: "X-Id", Audience: "x", DangerouslyReplayable: true}
+	scheme, err := k.newScheme("")
+	if err != nil {
+		return keys{}, err
+	}
+	_, standard := scheme.(core.StandardWebhooks)
+	switch {
+	case standard && k.pair:
+		signing, public := core.GenerateKeyPair()
+		return keys{Signing: signing, Public: public}, nil
+	case standard:
+		return keys{Secret: core.GenerateSecret()}, nil
+	case k.pair:
+		return keys{}, usageError("--pair is for Standard Webhooks: " + k.scheme + " has a shared secret, or keys that its sender makes")
+	}
+	var raw [32]byte
+	rand.Read(raw[:])
+	secret := hex.EncodeToString(raw[:])
+	probe := &core.Request{Method: http.MethodPost, URL: "/", Header: http.Header{}}
+	if err := schemes.Sign(scheme, probe, "", time.Unix(1_700_000_000, 0), secret); errors.Is(err, errors.ErrUnsupported) {
+		return keys{}, usageError("the keys of " + k.scheme + " are made by its sender: take them from there")
+	}
+	return keys{Secret: secret}, nil
+}
+
+func writeNew(name, text string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the file that the user names
+	if err != nil {
+		return usageError("--out: " + err.Error())
+	}
+	_, err = fmt.Fprintln(f, text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/explain"
+	"github.com/hookonce/hookonce/stores/memstore"
+)
+
+func listenCommand() command {
+	return command{
+		name: "listen", does: "receives messages and prints what becomes of each",
+		example: "hookonce listen --secret-file secret.txt --addr 127.0.0.1:8080",
+		more: "It receives on every path, verifies, recognises replays as long as it runs, and says of each refusal why. It ends when it is interrupted, with\n" +
+			"status 0. It is for trying out: what it handles is gone.",
+		setUp: func(f *flag.FlagSet) action {
+			l := &listening{receiver: receiverFlags(f)}
+			l.otherFlag(f)
+			f.StringVar(&l.addr, "addr", "127.0.0.1:8080", "the `ADDRESS` to listen on, port 0 for a free one")
+			f.StringVar(&l.framework, "framework", "nethttp", "the `NAME` of the framework: nethttp, gin, echo or fiber")
+			f.IntVar(&l.count, "count", 0, "end after so `MANY` deliveries. Default: never")
+			f.StringVar(&l.answer, "answer", "200", "the `STATUS` that a verified message is answered with; a list such as 503,200 for one after the other")
+			f.BoolVar(&l.anywhere, "dangerously-beyond-loopback", false, "accept an --addr that other machines can reach")
+			return l.run
+		},
+	}
+}
+
+type listening struct {
+	*receiver
+
+	addr, framework, answer string
+	count                   int
+	anywhere                bool
+}
+
+func (l *listening) run(ctx context.Context, c *console) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	statuses, err := parseStatuses(l.answer)
+	if err != nil {
+		return err
+	}
+	v, err := l.verifier(c, end)
+	if err != nil {
+		return err
+	}
+	var handled atomic.Int64
+	s, ok := newServer(l.framework, v, cmp.Or(l.maxBody, 1<<20), func() int {
+		return statuses[min(int(handled.Add(1)), len(statuses))-1]
+	})
+	if !ok {
+		return usageError("no such --framework: there are nethttp, gin, echo and fiber")
+	}
+	ln, err := l.listen(ctx)
+	if err != nil {
+		return err
+	}
+	if l.json {
+		c.object(map[string]string{"listening": "http://" + ln.Addr().String() + "/"})
+	} else {
+		c.say("listening on http://%s/ (%s, %s)\n", ln.Addr(), l.framework, l.scheme)
+	}
+	return s.until(ctx, ln)
+}
+
+const shutdownTime = 5 * time.Second
+
+// until serves until ctx ends; messages that are being handled then are answered.
+func (s *server) until(ctx context.Context, ln net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.serve(ln) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	_ = s.shutdown(ctx) // what does not end in time ends with the process
+	return nil
+}
+
+// listen refuses addresses that other machines can reach.
+func (l *listening) listen(ctx context.Context) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(l.addr)
+	if err != nil {
+		return nil, usageError("--addr is an address and a port, such as 127.0.0.1:8080")
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !l.anywhere {
+		return nil, usageError("--addr is not a loopback address, so other machines could reach it: take 127.0.0.1, or say --dangerously-beyond-loopback")
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", l.addr)
+	if err != nil {
+		return nil, usageError("--addr: " + err.Error())
+	}
+	return ln, nil
+}
+
+// verifier is one that prints each delivery, and calls end after the last.
+func (l *listening) verifier(c *console, end func()) (*core.Verifier, error) {
+	scheme, err := l.newScheme("")
+	if err != nil {
+		return nil, err
+	}
+	texts, err := l.texts(c, false)
+	if err != nil {
+		return nil, err
+	}
+	others, err := l.othersKeys()
+	if err != nil {
+		return nil, err
+	}
+	cfg := l.config(scheme, l.clock())
+	p := &printer{console: c, json: l.json, left: l.count, end: end, clock: cfg.Clock, others: others, keys: core.Secrets(texts...)}
+	cfg.Observe = p.observe
+	v, err := core.New(core.Secrets(texts...), memstore.New(), cfg)
+	if err != nil {
+		return nil, usageError(plain(err))
+	}
+	return v, nil
+}
+
+func parseStatuses(text string) ([]int, error) {
+	var all []int
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 200 || n > 599 {
+			return nil, usageError("--answer is a status from 200 to 599, or a list such as 503,200")
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}
+
+// printer prints what becomes of each delivery.
+type printer struct {
+	*console
+
+	json   bool
+	end    func()
+	clock  func() time.Time
+	keys   core.KeySource
+	others map[string]*core.Keys
+
+	mu   sync.Mutex
+	why  map[error]explain.Explanation // of refusals that are not told yet
+	left int                           // deliveries until the end; not counted if it was zero
+}
+
+// received is the form in JSON.
+type received struct {
+	Time        time.Time            `json:"time"`
+	Status      int                  `json:"status"`
+	Reason      core.Reason          `json:"reason"`
+	ID          string               `json:"id,omitempty"`
+	Key         string               `json:"key,omitempty"`
+	Method      string               `json:"method"`
+	Path        string               `json:"path"`
+	BodyBytes   int                  `json:"body_bytes"`
+	Explanation *explain.Explanation `json:"explanation,omitempty"`
+}
+
+// observe is called when it is known what the sender is answered.
+func (p *printer) observe(_ context.Context, e core.Event) {
+	r := received{p.clock().UTC(), e.Status, e.Reason, e.MessageID, e.KeyID, e.Method, e.Path, e.BodyBytes, p.explained(e.Err)}
+	if p.json {
+		p.object(r)
+	} else {
+		p.say("%s", p.line(&r))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left--; p.left == 0 {
+		p.end()
+	}
+}
+
+// explained takes what was found of this refusal.
+func (p *printer) explained(err error) *explain.Explanation {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	why, ok := p.why[err]
+	if !ok {
+		return nil
+	}
+	delete(p.why, err)
+	return &why
+}
+
+func (p *printer) line(r *received) string {
+	colour := p.bad
+	if r.Reason == core.Handled || r.Reason == core.ErrRedelivery {
+		colour = p.good
+	}
+	line := fmt.Sprintf("%s %d %s", r.Time.Format("15:04:05"), r.Status, colour(string(r.Reason)))
+	for _, text := range []string{r.ID, r.Key} {
+		if text != "" {
+			line += " " + text
+		}
+	}
+	if r.Explanation != nil {
+		first, _, _ := strings.Cut(r.Explanation.String(), "\n")
+		line += "\n         " + first
+	}
+	return line + "\n"
+}

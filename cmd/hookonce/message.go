@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
+)
+
+// message are the flags of commands that sign one.
+type message struct {
+	*common
+
+	id, data, body, method string
+	headers                list
+}
+
+const exampleBody = `{"type":"example.created"}`
+
+func messageFlags(f *flag.FlagSet) *message {
+	m := &message{common: commonFlags(f)}
+	f.StringVar(&m.id, "id", "", "the message `ID`, for schemes that have one in a header. Default: a new one")
+	f.StringVar(&m.data, "data", "", "the body as `TEXT`. Default: "+exampleBody)
+	f.StringVar(&m.body, "body", "", "a `FILE` with the body, sent byte for byte; - for standard input")
+	f.StringVar(&m.method, "method", http.MethodPost, "the HTTP `METHOD`")
+	f.Var(&m.headers, "header", "one more header, as `\"NAME: VALUE\"`; may be repeated")
+	return m
+}
+
+// signer signs one message, as often as it is sent.
+type signer struct {
+	id      string // empty after the first attempt: the request keeps it
+	name    string // of the scheme
+	scheme  core.Scheme
+	secrets []string
+	to      *url.URL
+	request core.Request
+}
+
+// signer takes everything together. to is where the message goes; schemes that sign the address go by --url, if that is there.
+func (m *message) signer(c *console, to string) (*signer, error) {
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		return nil, usageError("the address is no URL like https://example.com/hook")
+	}
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	scheme, err := m.newScheme(to)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := m.texts(c, false)
+	if err != nil {
+		return nil, err
+	}
+	body, err := m.read(c)
+	if err != nil {
+		return nil, err
+	}
+	header, err := m.header(body)
+	if err != nil {
+		return nil, err
+	}
+	return &signer{m.id, m.scheme, scheme, texts, u, core.Request{
+		Method: strings.ToUpper(m.method), URL: u.RequestURI(), Header: header, Body: body,
+	}}, nil
+}
+
+func (m *message) read(c *console) ([]byte, error) {
+	var in io.Reader = c.in
+	switch {
+	case m.body != "" && m.data != "":
+		return nil, usageError("--body and --data are two bodies: give one")
+	case m.body == "" && m.data == "":
+		return []byte(exampleBody), nil
+	case m.body == "":
+		return []byte(m.data), nil
+	case m.body != "-":
+		f, err := os.Open(m.body)
+		if err != nil {
+			return nil, usageError("--body: " + err.Error())
+		}
+		defer f.Close() //nolint:errcheck // it is only read
+		in = f
+	}
+	body, err := io.ReadAll(io.LimitReader(in, maxCapture+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("--body: %w", err)
+	case len(body) > maxCapture:
+		return nil, usageError("--body: more than 64 MiB")
+	}
+	return body, nil
+}
+
+func (m *message) header(body []byte) (http.Header, error) {
+	h := http.Header{"Content-Type": {contentType(body)}}
+	for _, text := range m.headers {
+		name, value, ok := strings.Cut(text, ":")
+		value = strings.TrimSpace(value)
+		if !ok || name == "" || strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n") {
+			return nil, usageError("--header is \"Name: value\", on one line")
+		}
+		h.Set(name, value)
+	}
+	return h, nil
+}
+
+// contentType is what senders say of such a body.
+func contentType(body []byte) string {
+	text := bytes.TrimSpace(body)
+	switch {
+	case len(text) == 0 || text[0] == '{' || text[0] == '[':
+		return "application/json"
+	case bytes.IndexByte(text, '=') > 0:
+		return "application/x-www-form-urlencoded"
+	default:
+		return "text/plain"
+	}
+}
+
+// sign signs the request for one attempt.
+func (s *signer) sign(at time.Time) error {
+	err := schemes.Sign(s.scheme, &s.request, s.id, at, s.secrets...)
+	s.id = ""
+	if err != nil {
+		return usageError(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "schemes: "), "hookonce: "))
+	}
+	return nil
+}
+
+// sent are the headers under the names that this sender has for them.
+func (s *signer) sent() http.Header {
+	h := s.request.Header.Clone()
+	if slices.Contains([]string{"svix", "clerk", "resend"}, s.name) {
+		for _, name := range []string{"Id", "Timestamp", "Signature"} {
+			h["Svix-"+name] = h["Webhook-"+name]
+			delete(h, "Webhook-"+name)
+		}
+	}
+	return h
+}
+
+// messageID is what the receiver will take for it; empty if the scheme has none.
+func (s *signer) messageID() string {
+	a := new(core.Attempt)
+	r := core.Request{Method: s.request.Method, URL: s.request.URL, Header: s.sent(), Body: s.request.Body}
+	if errors.Join(s.scheme.ReadHeader(&r, a), s.scheme.ReadBody(&r, a)) != nil {
+		return ""
+	}
+	return a.ID
+}
+
+// address is where the message goes: signing may have changed path and query.
+func (s *signer) address() string { return s.to.Scheme + "://" + s.to.Host + s.request.URL }

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+func sendCommand() command {
+	return command{
+		name: "send", does: "signs a message and sends it, again until it is delivered",
+		example: "hookonce send --to http://127.0.0.1:8080/hook --secret-file secret.txt --data '{\"type\":\"order.paid\"}' --schedule fast",
+		more: "The schedule is that of Standard Webhooks, which takes three days: now, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h. All attempts have one id, and each\n" +
+			"a timestamp and a signature of its own. 2xx is success, 410 the end; 429, 502 and 504 get the next longer wait, and Retry-After is kept. Redirects are\n" +
+			"failures. Progress goes to standard error; it ends when it is interrupted.",
+		setUp: func(f *flag.FlagSet) action {
+			s := &sending{message: messageFlags(f)}
+			f.StringVar(&s.to, "to", "", "the `URL` to send to. Default: --url")
+			f.IntVar(&s.attempts, "attempts", 0, "how `MANY` attempts at most. Default: as many as the schedule has")
+			f.StringVar(&s.schedule, "schedule", "standard", "the `WAITS` before each attempt: standard, fast (0,1s,2s,4s,8s,16s), or a list such as 0,1s,5s,1m")
+			f.IntVar(&s.jitter, "jitter", 10, "lengthens each wait by up to so many `PERCENT`, at random")
+			f.DurationVar(&s.timeout, "timeout", 20*time.Second, "how long one attempt may take, as a `DURATION`")
+			return s.run
+		},
+	}
+}
+
+type sending struct {
+	*message
+
+	to, schedule     string
+	attempts, jitter int
+	timeout          time.Duration
+}
+
+// delivery is the form in JSON.
+type delivery struct {
+	Delivered bool      `json:"delivered"`
+	ID        string    `json:"id,omitempty"`
+	Attempts  []attempt `json:"attempts"`
+	Ended     string    `json:"ended,omitempty"` // why it was not delivered
+}
+
+type attempt struct {
+	At     time.Time `json:"at"`
+	Status int       `json:"status,omitempty"`
+	Answer string    `json:"answer,omitempty"` // the class of a refusal
+	Error  string    `json:"error,omitempty"`
+
+	retryAfter time.Duration
+}
+
+func (s *sending) run(ctx context.Context, c *console) error {
+	to := cmp.Or(s.to, s.settings.URL)
+	waits, err := parseSchedule(s.schedule)
+	switch {
+	case err != nil:
+		return err
+	case to == "":
+		return usageError("where to? Give --to URL")
+	case s.attempts < 0 || s.jitter < 0 || s.jitter > 100 || s.timeout <= 0:
+		return usageError("--attempts, --jitter (0 to 100) and --timeout are not negative")
+	}
+	m, err := s.signer(c, to)
+	if err != nil {
+		return err
+	}
+	d, err := s.deliver(ctx, c, m, waits)
+	if err != nil {
+		return err
+	}
+	s.print(c, d)
+	if !d.Delivered {
+		return errRefused
+	}
+	return nil
+}
+
+func (s *sending) print(c *console, d delivery) {
+	switch {
+	case s.json:
+		c.object(d)
+	case d.Delivered:
+		c.say("%s after %d of the attempts: %s\n", c.good("delivered"), len(d.Attempts), cmp.Or(d.ID, "a message without an id"))
+	default:
+		c.say("%s: %s: %s\n", c.bad("not delivered"), cmp.Or(d.ID, "a message without an id"), d.Ended)
+	}
+}
+
+// deliver makes the attempts.
+func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits schedule) (delivery, error) {
+	clock := s.clock()
+	client := s.client()
+	defer client.CloseIdleConnections()
+	most := cmp.Or(s.attempts, len(waits))
+	d := delivery{}
+	wait := waits.before(0)
+	for i := 1; ; i++ {
+		if !sleep(ctx, wait) {
+			d.Ended = "interrupted"
+			return d, nil
+		}
+		a, err := m.attempt(ctx, client, clock)
+		if err != nil {
+			return d, err
+		}
+		d.ID = m.messageID()
+		d.Attempts = append(d.Attempts, a)
+		progress := fmt.Sprintf("attempt %d of %d: %s", i, most, a)
+		switch {
+		case a.Status >= 200 && a.Status <= 299:
+			d.Delivered = true
+		case a.Status == http.StatusGone:
+			d.Ended = "410: the receiver wants no more messages at this address"
+		case ctx.Err() != nil:
+			d.Ended = "interrupted"
+		case i == most:
+			d.Ended = fmt.Sprintf("no success in %d attempts", i)
+		default:
+			wait = waits.next(i, a.Status, a.retryAfter, float64(s.jitter)/100)
+			c.note("%s; the next one in %s", progress, wait.Round(time.Millisecond))
+			continue
+		}
+		c.note("%s", progress)
+		return d, nil
+	}
+}
+
+// client follows no redirect: that would take the message to where nobody registered.
+func (s *sending) client() *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment},
+		Timeout:       s.timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// sleep is false if it was interrupted.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// attempt signs the message anew and sends it. The error is that it cannot be signed; what happened on the way is in the attempt.
+func (s *signer) attempt(ctx context.Context, client *http.Client, clock func() time.Time) (attempt, error) {
+	now := clock()
+	if err := s.sign(now); err != nil {
+		return attempt{}, err
+	}
+	a := attempt{At: now.UTC()}
+	req, err := http.NewRequestWithContext(ctx, s.request.Method, s.address(), bytes.NewReader(s.request.Body))
+	if err != nil {
+		return a, usageError("--method or the address makes no request")
+	}
+	req.Header = s.sent()
+	resp, err := client.Do(req) //nolint:gosec // the address that the user names
+	if err != nil {
+		a.Error = failure(err)
+		return a, nil
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	a.Status = resp.StatusCode
+	a.retryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), clock())
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // only told if it is whole
+	a.Answer = class(body)
+	return a, nil
+}
+
+// failure says what happened on the way without the address, which the user knows.
+func failure(err error) string {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return err.Error()
+}
+
+// class is the word that our receivers answer a refusal with.
+func class(body []byte) string {
+	var problem struct {
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(body, &problem) != nil {
+		return ""
+	}
+	word, ok := strings.CutPrefix(problem.Type, "urn:hookonce:")
+	if !ok || len(word) > 32 || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") != "" {
+		return ""
+	}
+	return word
+}
+
+func (a attempt) String() string {
+	if a.Error != "" {
+		return a.Error
+	}
+	text := fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))
+	if a.Answer != "" {
+		text += " (" + a.Answer + ")"
+	}
+	return text
+}

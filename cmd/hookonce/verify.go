@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/stores/memstore"
+)
+
+func verifyCommand() command {
+	return command{
+		name: "verify", does: "verifies a captured request",
+		example: "hookonce verify --secret-file secret.txt --request request.txt",
+		more: "It checks headers, time and signature. Replay is not checked: that needs the records of the receiver. Lines of the head may end in CRLF or LF. All\n" +
+			"behind the empty line is the body, whatever Content-Length says; chunks are joined. --url is needed where the public URL is signed and is not\n" +
+			"https:// with the Host and the target of the request. It says whether; hookonce explain says why not.",
+		setUp: func(f *flag.FlagSet) action {
+			v := &verification{receiver: receiverFlags(f)}
+			f.StringVar(&v.request, "request", "", requestHelp)
+			return v.run
+		},
+	}
+}
+
+type verification struct {
+	*receiver
+
+	request string
+}
+
+// verdict is the form in JSON.
+type verdict struct {
+	Authentic  bool        `json:"authentic"`
+	Reason     core.Reason `json:"reason,omitempty"`
+	Detail     string      `json:"detail,omitempty"`
+	Scheme     string      `json:"scheme"`
+	Key        string      `json:"key,omitempty"`
+	ID         string      `json:"id,omitempty"`
+	IDSigned   bool        `json:"id_signed,omitempty"`
+	Timestamp  *time.Time  `json:"timestamp,omitempty"`
+	BodyBytes  int         `json:"body_bytes"`
+	BodySigned bool        `json:"body_signed,omitempty"`
+	Replay     string      `json:"replay"`
+}
+
+const replayNotChecked = "not checked"
+
+func (v *verification) run(ctx context.Context, c *console) error {
+	r, err := readCapture(c, v.request)
+	if err != nil {
+		return err
+	}
+	scheme, err := v.newScheme(r.address())
+	if err != nil {
+		return err
+	}
+	texts, err := v.texts(c, false)
+	if err != nil {
+		return err
+	}
+	now := v.at()
+	verifier, err := core.New(core.Secrets(texts...), memstore.New(), v.config(scheme, func() time.Time { return now }))
+	if err != nil {
+		return usageError(plain(err))
+	}
+	m, err := verifier.Verify(ctx, &r.Request)
+	said := verdict{Scheme: scheme.Name(), BodyBytes: len(r.Body), Replay: replayNotChecked}
+	if err != nil {
+		said.Detail = plain(err)
+		var refusal *core.Error
+		if errors.As(err, &refusal) {
+			said.Reason = refusal.Reason
+		}
+		v.print(c, said)
+		return errRefused
+	}
+	said.Authentic, said.Key, said.ID, said.IDSigned, said.BodySigned = true, m.KeyID, m.ID, m.IDSigned, m.BodySigned
+	if !m.Timestamp.IsZero() {
+		at := m.Timestamp.UTC()
+		said.Timestamp = &at
+	}
+	v.print(c, said)
+	return nil
+}
+
+func (v *verification) print(c *console, said verdict) {
+	switch {
+	case v.json:
+		c.object(said)
+	case said.Authentic:
+		c.say("%s: %s\nreplay is not checked: that needs the records of the receiver\n", c.good("authentic"), strings.Join(said.facts(), ", "))
+	default:
+		c.say("%s: %s\nhookonce explain with the same flags says why\n", c.bad("refused"), said.Detail)
+	}
+}
+
+func (v *verdict) facts() []string {
+	facts := []string{"signed with " + v.Key}
+	switch {
+	case v.ID != "" && v.IDSigned:
+		facts = append(facts, "id "+v.ID)
+	case v.ID != "":
+		facts = append(facts, "id "+v.ID+" (not signed)")
+	}
+	if v.Timestamp != nil {
+		facts = append(facts, "at "+v.Timestamp.Format(time.RFC3339))
+	}
+	if !v.BodySigned {
+		facts = append(facts, "the body is not signed as a whole")
+	}
+	return facts
+}
+
+// plain is the text of an error on one line.
+func plain(err error) string {
+	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "hookonce: "), "\n", "; ")
+}
