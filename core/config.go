@@ -51,9 +51,24 @@ type Config struct {
 	// observed, and nothing is refused. For rolling out on live traffic. [FromContext] finds a message
 	// only where it would have been admitted. BodyTimeout does not apply.
 	DangerouslyReportOnly bool
+	// DangerouslyShowRefused is called with each request that was refused before its signature was verified, body and all, before Observe is. For
+	// development: what it is given may hold credentials and personal data. With it a body is read (within MaxBody and BodyTimeout) that the
+	// refusal alone would have left unread. It must be safe for concurrent use, and the request waits for it. Default: none. explain.Hook makes one
+	// that names the mistake.
+	DangerouslyShowRefused func(ctx context.Context, r Refused)
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed timestamp on a store that forgets at restart: whoever
 	// captured a message can have it handled again after each restart.
 	DangerouslyReplayableAfterRestart bool
+}
+
+// Refused is what [Config.DangerouslyShowRefused] is given. The hook may keep it and must not change the body.
+type Refused struct {
+	// Request is as it was received, with as much of the body as could be read.
+	Request *Request
+	// Err says why.
+	Err *Error
+	// Config is the verifier's, with its defaults filled in.
+	Config *Config
 }
 
 // withDefaults fills in the defaults and lists what is wrong.

@@ -22,6 +22,7 @@ type Delivery struct {
 	ctx      lazyContext
 	message  Message
 	claim    claim
+	bodyRead bool
 	admitted bool // the claim is ours and wants to be settled
 	settled  bool
 	err      *Error
@@ -44,6 +45,7 @@ func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Deli
 	if err != nil {
 		d.err = refuse(ErrMisconfigured, "", err)
 		d.answer = d.err.Answer()
+		d.showRefused(r, body)
 	}
 	d.observeAdmission(r, a)
 	if v.cfg.DangerouslyReportOnly {
@@ -81,12 +83,7 @@ func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyR
 		return err
 	}
 	// 4. Body.
-	timeout := v.cfg.BodyTimeout
-	if v.cfg.DangerouslyReportOnly {
-		timeout = 0
-	}
-	r.Body, err = body.ReadBody(v.cfg.MaxBody, timeout)
-	d.event.BodyBytes = len(r.Body)
+	err = d.readBody(r, body)
 	since = d.lap(&d.event.Body, since)
 	if err != nil {
 		return refuse(ErrMalformed, "the body broke off", err)
@@ -109,6 +106,32 @@ func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyR
 	err = d.claimMessage(a)
 	d.lap(&d.event.Store, since)
 	return err
+}
+
+func (d *Delivery) readBody(r *Request, body BodyReader) (err error) {
+	timeout := d.v.cfg.BodyTimeout
+	if d.v.cfg.DangerouslyReportOnly {
+		timeout = 0
+	}
+	d.bodyRead = true
+	r.Body, err = body.ReadBody(d.v.cfg.MaxBody, timeout)
+	d.event.BodyBytes = len(r.Body)
+	return err
+}
+
+// showRefused hands a request that was not verified to the configured hook, and reads its body first if the refusal did not wait for it.
+func (d *Delivery) showRefused(r *Request, body BodyReader) {
+	show, verified := d.v.cfg.DangerouslyShowRefused, d.message.Scheme != ""
+	if show == nil || verified {
+		return
+	}
+	if !d.bodyRead {
+		_ = d.readBody(r, body) // the verdict stands; what came of the body is shown
+	}
+	shown := *r
+	shown.Header = r.Header.Clone()
+	cfg := d.v.cfg
+	show(d.outer, Refused{Request: &shown, Err: d.err, Config: &cfg})
 }
 
 func (d *Delivery) claimMessage(a *Attempt) error {

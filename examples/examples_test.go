@@ -289,6 +289,7 @@ func TestExamplesThatRunByThemselves(t *testing.T) {
 		"tenants":       "The attack failed.",
 		"rotation":      "refused: no-match",
 		"custom-answer": `{"error":"bad request"}`,
+		"development":   "body-newline (proven)",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

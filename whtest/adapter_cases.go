@@ -699,6 +699,41 @@ func configCases() []adapterCase {
 			e.want("replay", e.send(genuine), http.StatusOK)
 			e.wantRuns(6)
 		},
+	}, {
+		name: "a refused request can be shown with its body", why: "a mistake can be named only with the bytes at hand; the answer stays the same, and the " +
+			"connection is good for the next request",
+		run: func(t *adapterRun) {
+			var shown []core.Refused
+			var e *endpoint
+			e = t.serve(&core.Config{BodyTimeout: 200 * time.Millisecond, DangerouslyShowRefused: func(_ context.Context, r core.Refused) {
+				e.fence()
+				defer e.fence()
+				shown = append(shown, r)
+			}}, answerWith(http.StatusOK))
+			unsigned, tampered, stale := e.sign("msg_1", 0, `{"a":1}`), e.sign("msg_2", 0, "{}"), e.sign("msg_3", -400, strings.Repeat("a", 90_000))
+			unsigned.header.Del("Webhook-Signature")
+			tampered.body = []byte("[]")
+			var text strings.Builder
+			refused := []*attempt{unsigned, tampered, stale}
+			for _, a := range refused {
+				text.WriteString(a.head(fmt.Sprintf("Content-Length: %d\r\n", len(a.body))))
+				text.Write(a.body)
+			}
+			e.pipeline(text.String(), 300*time.Millisecond, e.sign("msg_4", 0, "{}"), http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnauthorized,
+				http.StatusOK)
+			e.fence()
+			if len(shown) != len(refused) {
+				t.Fatalf("%d refusals were shown, want %d", len(shown), len(refused))
+			}
+			for i, a := range refused {
+				r := shown[i].Request
+				if r.Method != http.MethodPost || r.Path() != "/hook" || r.Header.Get("Webhook-Id") != a.header.Get("Webhook-Id") || string(r.Body) != string(a.body) {
+					t.Errorf("%s %s with %d bytes was shown for %s, which has %d: call Admit with the request as it came, and read when it asks for the body",
+						r.Method, r.URL, len(r.Body), a.header.Get("Webhook-Id"), len(a.body))
+				}
+			}
+			e.wantRuns(1)
+		},
 	}}
 }
 

@@ -57,6 +57,7 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 		{"does not pass the path on", "a tenant's key opens nothing of another", fault{noPath: true}},
 		{"reuses the memory of the last request", "what a handler keeps stays as it was", fault{reuses: true}},
 		{"refuses in report-only mode", "report-only lets everything through", fault{refuseInReport: true}},
+		{"does not pass on where a request goes", "a refused request can be shown with its body", fault{noPath: true}},
 		{"does not claim", "twenty attempts at once run once", fault{noClaim: true}},
 		{"runs the handler twice", "of 10 000 concurrent attempts at 100 messages each is handled exactly once", fault{twice: true}},
 		{"loses messages of crashing handlers", "of 10 000 concurrent attempts at 100 messages each is handled exactly once", fault{commitPanics: true}},

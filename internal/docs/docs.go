@@ -71,7 +71,7 @@ func packages() map[string]string {
 		"bytes": "bytes", "context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
 		"log": "log", "os": "os", "slog": "log/slog", "sql": "database/sql", "strings": "strings", "testing": "testing", "time": "time",
 		"gin": "github.com/gin-gonic/gin", "echo": "github.com/labstack/echo/v4", "fiber": "github.com/gofiber/fiber/v2",
-		"core": module + "core", "nethttp": module + "nethttp", "ginwh": module + "ginwh", "echowh": module + "echowh",
+		"core": module + "core", "explain": module + "explain", "nethttp": module + "nethttp", "ginwh": module + "ginwh", "echowh": module + "echowh",
 		"fiberwh": module + "fiberwh", "memstore": module + "stores/memstore", "schemes": module + "schemes", "whtest": module + "whtest",
 		"ownstore":   module + "examples/ownstore",
 		"redisstore": module + "stores/redisstore", "sqlstore": module + "stores/sqlstore",

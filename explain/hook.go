@@ -1,0 +1,38 @@
+package explain
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// atOnce bounds how many requests are explained at the same time: each may cost a tenth of a second.
+const atOnce = 4
+
+// Hook makes a [core.Config.DangerouslyShowRefused] for development: it logs the first line of the explanation of each refused request at level warn, with
+// remedy and place. keys are those of the verifier. It is safe for concurrent use; of more than four requests at once the others are logged
+// without an explanation.
+//
+// The log gets no secret, MAC or body. But whoever can reach the endpoint makes it work, and a refusal takes as long as its explanation: not
+// for production.
+func Hook(keys core.KeySource, l *slog.Logger) func(context.Context, core.Refused) {
+	turns := make(chan struct{}, atOnce)
+	return func(ctx context.Context, r core.Refused) {
+		select {
+		case turns <- struct{}{}:
+			defer func() { <-turns }()
+		default:
+			l.WarnContext(ctx, "webhook refused, not explained: too many at once", slog.String("reason", string(r.Err.Reason)))
+			return
+		}
+		e := Request(ctx, Input{Config: r.Config, Keys: keys, Request: r.Request, Err: r.Err})
+		line, _, _ := strings.Cut(e.String(), "\n")
+		attrs := []slog.Attr{slog.String("reason", string(r.Err.Reason))}
+		if len(e.Findings) > 0 {
+			attrs = append(attrs, slog.String("do", e.Findings[0].Remedy), slog.String("look", e.Findings[0].Look))
+		}
+		l.LogAttrs(ctx, slog.LevelWarn, "webhook refused: "+line, attrs...)
+	}
+}
