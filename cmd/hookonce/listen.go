@@ -122,8 +122,8 @@ func (l *listening) verifier(c *console, end func()) (*core.Verifier, error) {
 		return nil, err
 	}
 	cfg := l.config(scheme, l.clock())
-	p := &printer{console: c, json: l.json, left: l.count, end: end, clock: cfg.Clock, others: others, keys: core.Secrets(texts...)}
-	cfg.Observe = p.observe
+	p := &printer{console: c, json: l.json, left: l.count, end: end, clock: cfg.Clock, others: others, keys: core.Secrets(texts...), why: make(map[error]explain.Explanation)}
+	cfg.DangerouslyShowRefused, cfg.Observe = p.refused, p.observe
 	v, err := core.New(core.Secrets(texts...), memstore.New(), cfg)
 	if err != nil {
 		return nil, usageError(plain(err))
@@ -184,6 +184,14 @@ func (p *printer) observe(_ context.Context, e core.Event) {
 	if p.left--; p.left == 0 {
 		p.end()
 	}
+}
+
+// refused is called before observe is, for a refusal that the request caused, and explains it.
+func (p *printer) refused(ctx context.Context, r core.Refused) {
+	why := explain.Request(ctx, explain.Input{Config: r.Config, Keys: p.keys, Request: r.Request, Others: p.others, Err: r.Err})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.why[r.Err] = why
 }
 
 // explained takes what was found of this refusal.

@@ -90,7 +90,7 @@ func (s *sending) print(c *console, d delivery) {
 	case s.json:
 		c.object(d)
 	case d.Delivered:
-		c.say("%s after %d of the attempts: %s\n", c.good("delivered"), len(d.Attempts), cmp.Or(d.ID, "a message without an id"))
+		c.say("%s: %s, at attempt %d\n", c.good("delivered"), cmp.Or(d.ID, "a message without an id"), len(d.Attempts))
 	default:
 		c.say("%s: %s: %s\n", c.bad("not delivered"), cmp.Or(d.ID, "a message without an id"), d.Ended)
 	}
