@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 )
@@ -82,4 +84,36 @@ func (c *console) colour(code, text string) string {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// maxFile bounds what is read from a file.
+const maxFile = 64 << 20
+
+// read reads a file that a flag names, - for standard input. No error has the name: who mixes up two flags would have a secret in a log.
+func (c *console) read(name, flagName string) ([]byte, error) {
+	in := c.in
+	if name != "-" {
+		f, err := os.Open(name) //nolint:gosec // the file that the user names
+		if err != nil {
+			return nil, cannot(flagName, "read", err)
+		}
+		defer f.Close() //nolint:errcheck // it is only read
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, cannot(flagName, "read", err)
+	case len(text) > maxFile:
+		return nil, usageError(flagName + ": more than 64 MiB: is it the right file?")
+	}
+	return text, nil
+}
+
+func cannot(flagName, verb string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return usageError(flagName + ": the file cannot be " + verb + ": " + err.Error())
 }

@@ -46,7 +46,7 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	others, err := e.othersKeys()
+	others, err := e.othersKeys(c)
 	if err != nil {
 		return err
 	}

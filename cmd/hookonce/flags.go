@@ -1,12 +1,8 @@
 package main
 
 import (
-	"errors"
 	"flag"
-	"io/fs"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -88,7 +84,7 @@ func asFlags(text string) string {
 func (c *common) texts(con *console, asIs bool) ([]string, error) {
 	all := slices.Clone([]string(c.secrets))
 	for _, name := range c.secretFiles {
-		texts, err := secretFile(name, "--secret-file")
+		texts, err := secretFile(con, name, "--secret-file")
 		if err != nil {
 			return nil, err
 		}
@@ -108,23 +104,11 @@ func (c *common) texts(con *console, asIs bool) ([]string, error) {
 	return fields, nil
 }
 
-const maxSecretFile = 1 << 20
-
-// secretFile never says the name of the file: who mixes up two flags would have it in a log.
-func secretFile(name, flagName string) ([]string, error) {
-	info, err := os.Stat(name)
-	if err == nil && info.Size() > maxSecretFile {
-		return nil, usageError(flagName + ": the file is larger than 1 MiB: is it the right one?")
-	}
-	text, err := os.ReadFile(name) //nolint:gosec // the file that the user names
-	var path *fs.PathError
-	switch {
-	case errors.As(err, &path):
-		return nil, usageError(flagName + ": the file cannot be read: " + path.Err.Error())
-	case err != nil:
-		return nil, usageError(flagName + ": the file cannot be read")
-	case len(text) > maxSecretFile:
-		return nil, usageError(flagName + ": it holds more than 1 MiB: is it the right one?")
+// secretFile reads one of the files that --secret-file and --other name.
+func secretFile(c *console, name, flagName string) ([]string, error) {
+	text, err := c.read(name, flagName)
+	if err != nil {
+		return nil, err
 	}
 	fields := strings.Fields(string(text))
 	if len(fields) == 0 {
@@ -177,14 +161,14 @@ func (r *receiver) config(scheme core.Scheme, clock func() time.Time) *core.Conf
 	}
 }
 
-func (r *receiver) othersKeys() (map[string]*core.Keys, error) {
+func (r *receiver) othersKeys(c *console) (map[string]*core.Keys, error) {
 	all := make(map[string]*core.Keys)
 	for _, text := range r.others {
 		name, file, ok := strings.Cut(text, "=")
 		if !ok || name == "" || len(name) > 64 || file == "" {
 			return nil, usageError("--other is NAME=FILE, such as --other test=test-secret.txt")
 		}
-		texts, err := secretFile(file, "--other "+strconv.Quote(name))
+		texts, err := secretFile(c, file, "--other")
 		if err != nil {
 			return nil, err
 		}

@@ -103,7 +103,7 @@ func (k *keygen) make() (keys, error) {
 func writeNew(name, text string) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the file that the user names
 	if err != nil {
-		return usageError("--out: " + err.Error())
+		return cannot("--out", "written", err)
 	}
 	_, err = fmt.Fprintln(f, text)
 	if err := errors.Join(err, f.Close()); err != nil {

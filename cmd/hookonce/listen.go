@@ -117,7 +117,7 @@ func (l *listening) verifier(c *console, end func()) (*core.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	others, err := l.othersKeys()
+	others, err := l.othersKeys(c)
 	if err != nil {
 		return nil, err
 	}
@@ -211,12 +211,8 @@ func (p *printer) line(r *received) string {
 	if r.Reason == core.Handled || r.Reason == core.ErrRedelivery {
 		colour = p.good
 	}
-	line := fmt.Sprintf("%s %d %s", r.Time.Format("15:04:05"), r.Status, colour(string(r.Reason)))
-	for _, text := range []string{r.ID, r.Key} {
-		if text != "" {
-			line += " " + text
-		}
-	}
+	line := fmt.Sprintf("%s %d %s %s", r.Time.Format("15:04:05"), r.Status, colour(string(r.Reason)), r.ID)
+	line = strings.TrimRight(line, " ") + strings.TrimRight(" "+r.Key, " ")
 	if r.Explanation != nil {
 		first, _, _ := strings.Cut(r.Explanation.String(), "\n")
 		line += "\n         " + first

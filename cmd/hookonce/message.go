@@ -2,13 +2,11 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -78,30 +76,14 @@ func (m *message) signer(c *console, to string) (*signer, error) {
 }
 
 func (m *message) read(c *console) ([]byte, error) {
-	var in io.Reader = c.in
 	switch {
 	case m.body != "" && m.data != "":
 		return nil, usageError("--body and --data are two bodies: give one")
-	case m.body == "" && m.data == "":
-		return []byte(exampleBody), nil
-	case m.body == "":
-		return []byte(m.data), nil
-	case m.body != "-":
-		f, err := os.Open(m.body)
-		if err != nil {
-			return nil, usageError("--body: " + err.Error())
-		}
-		defer f.Close() //nolint:errcheck // it is only read
-		in = f
+	case m.body != "":
+		return c.read(m.body, "--body")
+	default:
+		return []byte(cmp.Or(m.data, exampleBody)), nil
 	}
-	body, err := io.ReadAll(io.LimitReader(in, maxCapture+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("--body: %w", err)
-	case len(body) > maxCapture:
-		return nil, usageError("--body: more than 64 MiB")
-	}
-	return body, nil
 }
 
 func (m *message) header(body []byte) (http.Header, error) {

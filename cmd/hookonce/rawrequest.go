@@ -9,18 +9,16 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
 )
 
-// The bounds of a captured request.
+// The bounds of the head of a captured request.
 const (
-	maxCapture = 64 << 20
-	maxHead    = 256 << 10
-	maxLines   = 1000
+	maxHead  = 256 << 10
+	maxLines = 1000
 )
 
 // capture is a request as it was captured, with what there is to say of the capture itself.
@@ -34,25 +32,12 @@ const requestHelp = "the `FILE` with the captured HTTP/1.1 request, - for standa
 
 // readCapture reads the file that --request names.
 func readCapture(c *console, name string) (*capture, error) {
-	var in io.Reader = c.in
-	switch name {
-	case "":
+	if name == "" {
 		return nil, usageError("no request: give --request FILE, or --request - for standard input")
-	case "-":
-	default:
-		f, err := os.Open(name) //nolint:gosec // the file that the user names
-		if err != nil {
-			return nil, usageError("--request: " + err.Error())
-		}
-		defer f.Close() //nolint:errcheck // it is only read
-		in = f
 	}
-	raw, err := io.ReadAll(io.LimitReader(in, maxCapture+1))
+	raw, err := c.read(name, "--request")
 	if err != nil {
-		return nil, fmt.Errorf("--request: %w", err)
-	}
-	if len(raw) > maxCapture {
-		return nil, usageError("--request: more than 64 MiB")
+		return nil, err
 	}
 	r, err := parseCapture(raw)
 	if err != nil {

@@ -168,7 +168,7 @@ func (s *signer) attempt(ctx context.Context, client *http.Client, clock func() 
 		return a, usageError("--method or the address makes no request")
 	}
 	req.Header = s.sent()
-	resp, err := client.Do(req) //nolint:gosec // the address that the user names
+	resp, err := client.Do(req)
 	if err != nil {
 		a.Error = failure(err)
 		return a, nil

@@ -1,0 +1,391 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
+)
+
+// outcome is what a command did.
+type outcome struct {
+	code      int
+	out, errs string
+}
+
+// hookonce runs the program in this process. env are pairs like NAME=value.
+func hookonce(t *testing.T, stdin string, env []string, args ...string) outcome {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), args, strings.NewReader(stdin), &out, &errs, func(name string) (string, bool) {
+		for _, pair := range env {
+			if value, ok := strings.CutPrefix(pair, name+"="); ok {
+				return value, true
+			}
+		}
+		return "", false
+	})
+	return outcome{code, out.String(), errs.String()}
+}
+
+func file(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestHelpIsOnStandardOutput(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--help"}, {"help"}, {"-h"}} {
+		got := hookonce(t, "", nil, args...)
+		if got.code != 0 || got.errs != "" {
+			t.Errorf("%q: status %d, standard error %q", args, got.code, got.errs)
+		}
+		for _, c := range commands() {
+			if !strings.Contains(got.out, c.example) {
+				t.Errorf("%q has not the example of %s", args, c.name)
+			}
+		}
+	}
+	for _, c := range commands() {
+		long, short := hookonce(t, "", nil, c.name, "--help"), hookonce(t, "", nil, "help", c.name)
+		if long.code != 0 || long.errs != "" || long != short || !strings.Contains(long.out, c.example) || !strings.Contains(long.out, "--json") {
+			t.Errorf("help of %s: %+v", c.name, long)
+		}
+	}
+}
+
+func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	secret := file(t, core.GenerateSecret())
+	for name, tt := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no command":                 {nil, "--help"},
+		"an unknown command":         {[]string{"verfy"}, "--help"},
+		"help of an unknown command": {[]string{"help", "verfy"}, "--help"},
+		"an unknown flag":            {[]string{"verify", "--secrt", "x"}, "hookonce help verify"},
+		"a flag without its value":   {[]string{"verify", "--secret"}, "--secret needs a value"},
+		"a value that is no number":  {[]string{"verify", "--now", "yesterday"}, "--now"},
+		"an argument":                {[]string{"verify", "request.txt"}, "flags only"},
+		"no secret":                  {[]string{"verify", "--request", "-"}, "--request"},
+		"no request":                 {[]string{"verify", "--secret-file", secret}, "--request FILE"},
+		"a request that is not there": {
+			[]string{"explain", "--secret-file", secret, "--request", "nowhere"},
+			"no such file",
+		},
+		"a secret file that is not there": {[]string{"sign", "--secret-file", "nowhere"}, "no such file"},
+		"an empty secret file":            {[]string{"sign", "--secret-file", file(t, " \n")}, "put the secret into it"},
+		"an unknown scheme":               {[]string{"sign", "--secret-file", secret, "--scheme", "gitub"}, "github"},
+		"a scheme that must be asked for": {[]string{"sign", "--secret-file", secret, "--scheme", "dropbox"}, "--dangerously-replayable"},
+		"a scheme without its setting":    {[]string{"sign", "--secret-file", secret, "--scheme", "hook0"}, "--scheme-header"},
+		"a scheme that only its sender signs": {
+			[]string{"sign", "--secret", strings.Repeat("ab", 32), "--scheme", "discord"},
+			"cannot be signed",
+		},
+		"a public key to sign with": {[]string{"sign", "--secret", publicKey(t)}, "whsk_"},
+		"a secret of another kind":  {[]string{"verify", "--secret", "abc", "--request", file(t, "POST / HTTP/1.1\n\n")}, "whsec_"},
+		"two bodies":                {[]string{"sign", "--secret-file", secret, "--data", "x", "--body", "y"}, "give one"},
+		"a header over two lines":   {[]string{"sign", "--secret-file", secret, "--header", "a: b\nc"}, "one line"},
+		"a form that is none":       {[]string{"sign", "--secret-file", secret, "--print", "xml"}, "curl"},
+		"a binary body for curl":    {[]string{"sign", "--secret-file", secret, "--print", "curl", "--data", "\x00"}, "hookonce send"},
+		"nowhere to send":           {[]string{"send", "--secret-file", secret}, "--to URL"},
+		"a schedule that is none":   {[]string{"send", "--secret-file", secret, "--to", "http://127.0.0.1:1", "--schedule", "soon"}, "fast"},
+		"an address that is none":   {[]string{"send", "--secret-file", secret, "--to", "127.0.0.1:1"}, "https://"},
+		"an address for everybody":  {[]string{"listen", "--secret-file", secret, "--addr", "0.0.0.0:0"}, "--dangerously-beyond-loopback"},
+		"a port without an address": {[]string{"listen", "--secret-file", secret, "--addr", ":0"}, "--dangerously-beyond-loopback"},
+		"a framework that is none":  {[]string{"listen", "--secret-file", secret, "--framework", "rails"}, "fiber"},
+		"a status that is none":     {[]string{"listen", "--secret-file", secret, "--answer", "ok"}, "503,200"},
+		"a pair for another scheme": {[]string{"keygen", "--pair", "--scheme", "github"}, "--pair"},
+		"keys that a sender makes":  {[]string{"keygen", "--scheme", "sendgrid"}, "made by its sender"},
+		"a file that is there":      {[]string{"keygen", "--out", secret}, "exists"},
+		"others without a file":     {[]string{"explain", "--secret-file", secret, "--request", file(t, "POST / HTTP/1.1\n\n"), "--other", "x"}, "NAME=FILE"},
+		"a reason that is none":     {[]string{"explain", "--secret-file", secret, "--request", file(t, "POST / HTTP/1.1\n\n"), "--reason", "No!"}, "body-consumed"},
+	} {
+		got := hookonce(t, "POST / HTTP/1.1\n", nil, tt.args...)
+		if name == "no secret" {
+			got = hookonce(t, "", nil, tt.args...)
+		}
+		if got.code != 2 || got.out != "" || strings.Count(got.errs, "\n") != 1 || !strings.Contains(got.errs, tt.want) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func publicKey(t *testing.T) string {
+	t.Helper()
+	_, public := core.GenerateKeyPair()
+	return public
+}
+
+// TestWhatIsSignedIsAuthentic takes every scheme through sign and verify.
+func TestWhatIsSignedIsAuthentic(t *testing.T) {
+	t.Parallel()
+	bodies := map[string]string{
+		"linear":  `{"webhookTimestamp":0}`,
+		"mailgun": `{"signature":{"timestamp":"0","token":"` + strings.Repeat("0", 50) + `","signature":"placeholder"}}`,
+		"adyen":   `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","additionalData":{"hmacSignature":"placeholder"}}}]}`,
+	}
+	signed := 0
+	for _, name := range schemes.Names() {
+		args := []string{"--scheme", name, "--dangerously-replayable", "--scheme-header", "X-Event-Id", "--now", "1760000000"}
+		secret := hookonce(t, "", nil, "keygen", "--scheme", name)
+		if secret.code != 0 {
+			continue
+		}
+		env := []string{"WEBHOOK_SECRET=" + secret.out}
+		body := bodies[name]
+		if body == "" {
+			body = `{"id":"evt_1"}`
+		}
+		request := hookonce(t, body, env, append([]string{"sign", "--body", "-"}, args...)...)
+		if request.code != 0 {
+			t.Errorf("%s: %+v", name, request)
+			continue
+		}
+		signed++
+		for form, text := range map[string]string{"CRLF": request.out, "LF": lf(request.out)} {
+			got := hookonce(t, text, env, append([]string{"verify", "--request", "-"}, args...)...)
+			if got.code != 0 || !strings.HasPrefix(got.out, "authentic: signed with key-1") || got.errs != "" {
+				t.Errorf("%s, %s: %+v\n%s", name, form, got, text)
+			}
+			got = hookonce(t, text, []string{"WEBHOOK_SECRET=" + hookonce(t, "", nil, "keygen", "--scheme", name).out},
+				append([]string{"verify", "--request", "-"}, args...)...)
+			if got.code != 1 || !strings.HasPrefix(got.out, "refused: no-match") {
+				t.Errorf("%s, another secret: %+v", name, got)
+			}
+		}
+	}
+	if signed < 40 {
+		t.Errorf("only %d schemes were signed", signed)
+	}
+}
+
+// lf has another line end in the head.
+func lf(request string) string {
+	head, body, _ := strings.Cut(request, "\r\n\r\n")
+	return strings.ReplaceAll(head, "\r\n", "\n") + "\n\n" + body
+}
+
+func TestSeveralSecretsAreTakenFromEverywhere(t *testing.T) {
+	t.Parallel()
+	old, next := core.GenerateSecret(), core.GenerateSecret()
+	signing, public := core.GenerateKeyPair()
+	request := hookonce(t, "", nil, "sign", "--secret", old, "--data", "{}").out
+	byKey := hookonce(t, "", nil, "sign", "--secret-file", file(t, signing), "--data", "{}").out
+	for name, tt := range map[string]struct {
+		request string
+		env     []string
+		args    []string
+		want    string
+	}{
+		"flags":       {request, nil, []string{"--secret", next, "--secret", old}, "key-2"},
+		"a file":      {request, nil, []string{"--secret-file", file(t, next+"\n"+old+"\r\n")}, "key-2"},
+		"files":       {request, nil, []string{"--secret-file", file(t, next), "--secret-file", file(t, old)}, "key-2"},
+		"a variable":  {request, []string{"WEBHOOK_SECRET= " + next + " " + old + "\n"}, nil, "key-2"},
+		"flag first":  {request, []string{"WEBHOOK_SECRET=nonsense"}, []string{"--secret", old}, "key-1"},
+		"public keys": {byKey, nil, []string{"--secret", next, "--secret", public}, "key-2"},
+	} {
+		got := hookonce(t, tt.request, tt.env, append([]string{"verify", "--request", "-"}, tt.args...)...)
+		if got.code != 0 || !strings.Contains(got.out, tt.want) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	both := hookonce(t, "", []string{"WEBHOOK_SECRET=" + next + " " + old}, "sign", "--print", "headers").out
+	if strings.Count(both, "v1,") != 2 {
+		t.Errorf("signed with two secrets: %s", both)
+	}
+}
+
+func TestJSONIsOneObject(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	env := []string{"WEBHOOK_SECRET=" + secret}
+	request := hookonce(t, "", env, "sign").out
+	for name, tt := range map[string]struct {
+		code int
+		args []string
+		want map[string]any
+	}{
+		"keygen":    {0, []string{"keygen"}, map[string]any{}},
+		"a pair":    {0, []string{"keygen", "--pair"}, map[string]any{}},
+		"sign":      {0, []string{"sign", "--id", "msg_1"}, map[string]any{"id": "msg_1", "method": "POST"}},
+		"authentic": {0, []string{"verify", "--request", "-"}, map[string]any{"authentic": true, "key": "key-1", "replay": "not checked"}},
+		"refused": {
+			1,
+			[]string{"verify", "--request", "-", "--now", "5"},
+			map[string]any{"authentic": false, "reason": "outside-window"},
+		},
+		"explained": {1, []string{"explain", "--request", "-", "--now", "5"}, map[string]any{"authentic": false, "reason": "outside-window"}},
+		"not sent": {
+			1,
+			[]string{"send", "--to", "http://127.0.0.1:1/", "--attempts", "1"},
+			map[string]any{"delivered": false},
+		},
+	} {
+		got := hookonce(t, request, env, append(tt.args, "--json")...)
+		object := map[string]any{}
+		if err := json.Unmarshal([]byte(got.out), &object); err != nil || got.code != tt.code {
+			t.Errorf("%s: %+v: %v", name, got, err)
+		}
+		for key, want := range tt.want {
+			if object[key] != want {
+				t.Errorf("%s: %s is %v, want %v", name, key, object[key], want)
+			}
+		}
+	}
+}
+
+// TestNoSecretIsEverShown runs every command, right and wrong, with secrets in the right and the wrong places.
+func TestNoSecretIsEverShown(t *testing.T) {
+	t.Parallel()
+	secret, other := core.GenerateSecret(), core.GenerateSecret()
+	signing, _ := core.GenerateKeyPair()
+	name := file(t, secret)
+	request := hookonce(t, "", nil, "sign", "--secret", secret).out
+	for _, args := range [][]string{
+		{"sign", "--secret", secret},
+		{"sign", "--secret", secret, "--json"},
+		{"sign", "--secret", secret, "--print", "curl"},
+		{"sign", "--secret", signing},
+		{"sign", "--secret", secret + "!"},
+		{"sign", "--secret", "\"" + secret + "\""},
+		{"sign", "--secret", secret, "--scheme", "adyen-platform"},
+		{"sign", "--secret", secret, "--scheme", "gitlab-token", "--dangerously-replayable"},
+		{"verify", "--secret", secret, "--request", "-"},
+		{"verify", "--secret", secret, "--request", "-", "--json"},
+		{"verify", "--secret", signing, "--request", "-"},
+		{"verify", "--secret", other, "--request", "-"},
+		{"verify", "--secret", secret[:20], "--request", "-"},
+		{"verify", "--secret", secret + "\n", "--request", "-"},
+		{"explain", "--secret", secret + "\n", "--request", "-"},
+		{"explain", "--secret", "'" + secret + "'", "--request", "-"},
+		{"explain", "--secret", "WEBHOOK_SECRET=" + secret, "--request", "-"},
+		{"explain", "--secret", secret, "--request", "-", "--json", "--now", "5"},
+		{"explain", "--secret", other, "--request", "-", "--other", "prod=" + name},
+		{"explain", "--secret", other, "--request", "-", "--other", secret},
+		{"explain", "--secret", other, "--request", "-", "--reason", secret},
+		{"explain", "--secret", secret, "--request", "-", "--scheme", "github"},
+		{"send", "--secret", secret, "--to", "http://127.0.0.1:1/", "--attempts", "1"},
+		{"send", "--secret", secret, "--to", secret},
+		{"listen", "--secret", secret + " ", "--addr", "127.0.0.1:0"},
+		{"listen", "--secret", secret, "--addr", secret},
+		{"listen", "--secret", secret, "--framework", secret},
+		{"keygen", "--out", filepath.Join(t.TempDir(), "new"), "--scheme", secret},
+		{"keygen", "--out", secret + "/" + secret},
+		{"verify", "--secret-file", secret, "--request", "-"},
+		{"verify", "--secret-file", name, "--request", secret},
+		{"verify", "--secret-file", name, "--request", "-", "--now", secret},
+		{"verify", "--secret-file", name, "--request", "-", "--scheme", secret},
+		{"verify", "--secret-file", name, "--request", "-", "--url", secret, "--scheme", "square"},
+		{"verify", "--secrt=" + secret, "--request", "-"},
+		{"verify", "--" + secret},
+		{"verify", secret},
+		{"sign", "--secret-file", name, "--body", secret},
+		{"sign", "--secret-file", name, "--print", secret},
+		{"sign", "--secret-file", name, "--header", secret},
+		{secret},
+		{"help", secret},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var out, errs bytes.Buffer
+		if args[0] == "listen" {
+			cancel()
+		}
+		code := run(ctx, args, strings.NewReader(request), &out, &errs, func(string) (string, bool) { return "", false })
+		cancel()
+		for _, s := range []string{secret, other, signing} {
+			bare := strings.TrimSuffix(s[strings.IndexByte(s, '_')+1:], "=")
+			if shown := out.String() + errs.String(); strings.Contains(shown, bare) || strings.Contains(shown, bare[:16]) {
+				t.Errorf("%q, status %d, shows a secret:\n%s", args, code, shown)
+			}
+		}
+	}
+	made := hookonce(t, "", nil, "keygen", "--out", filepath.Join(t.TempDir(), "new"))
+	if strings.Contains(made.out+made.errs, "whsec_") {
+		t.Errorf("keygen --out shows the secret: %+v", made)
+	}
+}
+
+func TestAPairSignsAndVerifies(t *testing.T) {
+	t.Parallel()
+	private := filepath.Join(t.TempDir(), "private")
+	public := hookonce(t, "", nil, "keygen", "--pair", "--out", private)
+	info, err := os.Stat(private)
+	if err != nil || info.Mode().Perm() != 0o600 || public.code != 0 || !strings.HasPrefix(public.out, "whpk_") {
+		t.Fatalf("%+v %v", public, err)
+	}
+	request := hookonce(t, "", nil, "sign", "--secret-file", private)
+	if got := hookonce(t, request.out, []string{"WEBHOOK_SECRET=" + public.out}, "verify", "--request", "-"); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestSvixHasHeadersOfItsOwn(t *testing.T) {
+	t.Parallel()
+	env := []string{"WEBHOOK_SECRET=" + core.GenerateSecret()}
+	request := hookonce(t, "", env, "sign", "--scheme", "svix", "--id", "msg_1")
+	if !strings.Contains(request.out, "Svix-Signature: v1,") || strings.Contains(request.out, "Webhook-") {
+		t.Errorf("%s", request.out)
+	}
+	if got := hookonce(t, request.out, env, "verify", "--scheme", "svix", "--request", "-"); got.code != 0 || !strings.Contains(got.out, "id msg_1") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAVariableIsExplainedAsItIs(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	request := hookonce(t, "", nil, "sign", "--secret", secret).out
+	for text, want := range map[string]string{
+		secret + "\n":           "secret-newline (proven)",
+		"\"" + secret + "\"":    "secret-quoted (proven)",
+		"v1," + secret:          "secret-label (proven)",
+		secret:                  "authentic",
+		"whsec_" + secret[6:40]: "secret-refused",
+	} {
+		got := hookonce(t, request, []string{"WEBHOOK_SECRET=" + text}, "explain", "--request", "-")
+		if !strings.HasPrefix(got.out, want) && want != "secret-refused" || (got.code == 0) != (want == "authentic") {
+			t.Errorf("want %s: %+v", want, got)
+		}
+	}
+}
+
+func TestColoursAreForTerminals(t *testing.T) {
+	t.Parallel()
+	got := hookonce(t, "", []string{"WEBHOOK_SECRET=" + core.GenerateSecret()}, "send", "--to", "http://127.0.0.1:1", "--attempts", "1")
+	if strings.Contains(got.out+got.errs, "\x1b") {
+		t.Errorf("colours in a file: %q", got.out)
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // a character device, as terminals are
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, tt := range []struct {
+		env  []string
+		want bool
+	}{{nil, true}, {[]string{"NO_COLOR=1"}, false}, {[]string{"TERM=dumb"}, false}, {[]string{"NO_COLOR="}, true}} {
+		c := newConsole(nil, null, null, func(name string) (string, bool) {
+			i := slices.IndexFunc(tt.env, func(pair string) bool { return strings.HasPrefix(pair, name+"=") })
+			if i < 0 {
+				return "", false
+			}
+			return strings.TrimPrefix(tt.env[i], name+"="), true
+		})
+		if coloured := strings.Contains(c.bad("x"), "\x1b"); coloured != tt.want {
+			t.Errorf("%q: coloured %v", tt.env, coloured)
+		}
+	}
+}
