@@ -150,7 +150,7 @@ func (r *capture) compareLength() {
 // address is where the request says it was sent to, for schemes that sign it.
 func (r *capture) address() string {
 	host := r.Header.Get("Host")
-	if strings.Contains(r.URL, "://") || host == "" {
+	if !strings.HasPrefix(r.URL, "/") || host == "" {
 		return r.URL
 	}
 	return "https://" + host + r.URL

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+func TestTheScheduleIsThatOfStandardWebhooks(t *testing.T) {
+	t.Parallel()
+	s, err := parseSchedule("standard")
+	if err != nil || len(s) != 10 {
+		t.Fatalf("%v %v", s, err)
+	}
+	var total time.Duration
+	for i := range s {
+		total += s.before(i)
+	}
+	if total != 75*time.Hour+35*time.Minute+5*time.Second {
+		t.Errorf("all in all %v", total)
+	}
+	if s.before(99) != 24*time.Hour {
+		t.Errorf("after the last wait: %v", s.before(99))
+	}
+}
+
+func TestWaits(t *testing.T) {
+	t.Parallel()
+	s := schedule{0, time.Second, time.Minute, time.Hour}
+	for name, tt := range map[string]struct {
+		before, status int
+		retryAfter     time.Duration
+		want           time.Duration
+	}{
+		"as scheduled":                       {1, 500, 0, time.Second},
+		"the last again":                     {9, 500, 0, time.Hour},
+		"too many requests":                  {1, 429, 0, time.Minute},
+		"a bad gateway":                      {1, 502, 0, time.Minute},
+		"a gateway that waited":              {2, 504, 0, time.Hour},
+		"too many requests, at the end":      {9, 429, 0, time.Hour},
+		"Retry-After is longer":              {1, 503, 5 * time.Second, 5 * time.Second},
+		"Retry-After is shorter":             {2, 503, 5 * time.Second, time.Minute},
+		"Retry-After is longer than a week":  {1, 503, 1000 * time.Hour, maxWait},
+		"Retry-After with too many requests": {1, 429, 2 * time.Hour, 2 * time.Hour},
+	} {
+		if got := s.next(tt.before, tt.status, tt.retryAfter, 0); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+	for range 200 {
+		if got := s.next(2, 500, 0, 0.1); got < time.Minute || got > 66*time.Second {
+			t.Errorf("with jitter: %v", got)
+		}
+	}
+}
+
+func TestRetryAfterIsSecondsOrADate(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_760_000_000, 0).UTC()
+	for text, want := range map[string]time.Duration{
+		"": 0, "5": 5 * time.Second, "-5": 0, "soon": 0, "0": 0, "99999999999": maxWait,
+		now.Add(90 * time.Second).Format(http.TimeFormat): 90 * time.Second, now.Add(-time.Hour).Format(http.TimeFormat): 0,
+	} {
+		if got := parseRetryAfter(text, now); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+// endpoint answers with one function after the other and keeps what it was sent.
+type endpoint struct {
+	*httptest.Server
+
+	mu      sync.Mutex
+	headers []http.Header
+	bodies  []string
+}
+
+func newEndpoint(t *testing.T, answers ...http.HandlerFunc) *endpoint {
+	t.Helper()
+	e := new(endpoint)
+	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		e.mu.Lock()
+		e.headers, e.bodies = append(e.headers, r.Header), append(e.bodies, string(body))
+		answer := answers[min(len(e.headers), len(answers))-1]
+		e.mu.Unlock()
+		answer(w, r)
+	}))
+	t.Cleanup(e.Close)
+	return e
+}
+
+func status(code int, headers ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i < len(headers); i += 2 {
+			w.Header().Set(headers[i], headers[i+1])
+		}
+		w.WriteHeader(code)
+	}
+}
+
+func TestEachAttemptIsSignedAnewUnderOneID(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	e := newEndpoint(t, status(503), status(500), status(204))
+	got := hookonce(t, "", nil, "send", "--to", e.URL+"/hook", "--secret", secret, "--data", "{}", "--schedule", "0,1100ms", "--jitter", "0", "--attempts", "5")
+	if got.code != 0 || !strings.HasSuffix(got.out, ", at attempt 3\n") || strings.Count(got.errs, "\n") != 3 ||
+		!strings.Contains(got.errs, "attempt 1 of 5: 503 Service Unavailable; the next one in 1.1s") {
+		t.Fatalf("%+v", got)
+	}
+	v := core.Must(core.New(core.Secrets(secret), &everything{}, nil))
+	var stamps []string
+	for i, h := range e.headers {
+		m, err := v.Verify(t.Context(), &core.Request{Method: http.MethodPost, URL: "/hook", Header: h, Body: []byte(e.bodies[i])})
+		if err != nil || !strings.Contains(got.out, m.ID) || e.bodies[i] != "{}" {
+			t.Errorf("attempt %d: id %s, error %v", i+1, m.ID, err)
+		}
+		stamps = append(stamps, h.Get("Webhook-Timestamp"))
+	}
+	if slices.Sort(stamps); len(slices.Compact(stamps)) != 3 {
+		t.Errorf("timestamps %q", stamps)
+	}
+}
+
+// everything is a store that is never asked.
+type everything struct{ core.SeenStore }
+
+func TestWhatEndsSending(t *testing.T) {
+	t.Parallel()
+	secret := file(t, core.GenerateSecret())
+	elsewhere := newEndpoint(t, status(200))
+	for name, tt := range map[string]struct {
+		answers  []http.HandlerFunc
+		args     []string
+		attempts int
+		code     int
+		want     string
+	}{
+		"success":                {[]http.HandlerFunc{status(202)}, nil, 1, 0, "delivered"},
+		"gone":                   {[]http.HandlerFunc{status(500), status(410)}, nil, 2, 1, "wants no more"},
+		"the end of the waits":   {[]http.HandlerFunc{status(500)}, nil, 3, 1, "no success in 3 attempts"},
+		"the number of attempts": {[]http.HandlerFunc{status(500)}, []string{"--attempts", "2"}, 2, 1, "no success in 2 attempts"},
+		"more attempts than waits": {
+			[]http.HandlerFunc{status(500), status(500), status(500), status(500), status(200)},
+			[]string{"--attempts", "9"},
+			5, 0, "at attempt 5",
+		},
+		"a redirect is a failure": {[]http.HandlerFunc{status(307, "Location", elsewhere.URL)}, nil, 3, 1, "not delivered"},
+		"a refusal is told":       {[]http.HandlerFunc{refusal}, nil, 3, 1, "not delivered"},
+		"too slow": {[]http.HandlerFunc{func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case <-r.Context().Done():
+			case <-time.After(5 * time.Second):
+			}
+		}}, []string{"--attempts", "1", "--timeout", "50ms"}, 1, 1, "not delivered"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEndpoint(t, tt.answers...)
+			got := hookonce(t, "", nil, append([]string{"send", "--to", e.URL, "--secret-file", secret, "--schedule", "0,1ms,1ms"}, tt.args...)...)
+			if got.code != tt.code || !strings.Contains(got.out, tt.want) || len(e.headers) != tt.attempts {
+				t.Errorf("%+v after %d attempts", got, len(e.headers))
+			}
+			if name == "a refusal is told" && !strings.Contains(got.errs, "401 Unauthorized (unauthenticated)") {
+				t.Errorf("%s", got.errs)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		if len(elsewhere.headers) > 0 {
+			t.Error("the redirect was followed")
+		}
+	})
+}
+
+func refusal(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusUnauthorized)
+	_, _ = fmt.Fprint(w, `{"type":"urn:hookonce:unauthenticated","title":"Unauthorized","status":401}`)
+}
+
+func TestRetryAfterIsKept(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, status(503, "Retry-After", "1"), status(200))
+	began := time.Now()
+	got := hookonce(t, "", []string{"WEBHOOK_SECRET=" + core.GenerateSecret()}, "send", "--to", e.URL, "--schedule", "0,1ms", "--json")
+	var d delivery
+	if err := json.Unmarshal([]byte(got.out), &d); err != nil || got.code != 0 || len(d.Attempts) != 2 || d.Attempts[0].Status != 503 {
+		t.Fatalf("%+v", got)
+	}
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("sent again after %v", took)
+	}
+}
+
+func TestAPublicURLThatIsNotWhereItGoes(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, status(200))
+	secret := file(t, "a-signature-key")
+	got := hookonce(t, "", nil, "send", "--scheme", "square", "--url", "https://example.com/hook", "--to", e.URL+"/hook", "--secret-file", secret)
+	if got.code != 0 {
+		t.Fatalf("%+v", got)
+	}
+	request := "POST /hook HTTP/1.1\nHost: example.com\nX-Square-Hmacsha256-Signature: " + e.headers[0].Get("X-Square-Hmacsha256-Signature") + "\n\n" + e.bodies[0]
+	if got := hookonce(t, request, nil, "verify", "--scheme", "square", "--secret-file", secret, "--request", "-"); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+}
