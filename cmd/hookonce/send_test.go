@@ -100,6 +100,13 @@ func newEndpoint(t *testing.T, answers ...http.HandlerFunc) *endpoint {
 	return e
 }
 
+// count is how many attempts arrived.
+func (e *endpoint) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.headers)
+}
+
 func status(code int, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i < len(headers); i += 2 {
@@ -168,8 +175,8 @@ func TestWhatEndsSending(t *testing.T) {
 			t.Parallel()
 			e := newEndpoint(t, tt.answers...)
 			got := hookonce(t, "", nil, append([]string{"send", "--to", e.URL, "--secret-file", secret, "--schedule", "0,1ms,1ms"}, tt.args...)...)
-			if got.code != tt.code || !strings.Contains(got.out, tt.want) || len(e.headers) != tt.attempts {
-				t.Errorf("%+v after %d attempts", got, len(e.headers))
+			if got.code != tt.code || !strings.Contains(got.out, tt.want) || e.count() != tt.attempts {
+				t.Errorf("%+v after %d attempts", got, e.count())
 			}
 			if name == "a refusal is told" && !strings.Contains(got.errs, "401 Unauthorized (unauthenticated)") {
 				t.Errorf("%s", got.errs)
@@ -177,7 +184,7 @@ func TestWhatEndsSending(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		if len(elsewhere.headers) > 0 {
+		if elsewhere.count() > 0 {
 			t.Error("the redirect was followed")
 		}
 	})

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+func frameworks() []string { return []string{"nethttp", "gin", "echo", "fiber"} }
+
+// receiving is a hookonce listen in this process.
+type receiving struct {
+	url  string
+	stop func()
+	code chan int
+
+	mu    sync.Mutex
+	lines []string
+}
+
+func startListening(t *testing.T, args ...string) *receiving {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	l := &receiving{stop: cancel, code: make(chan int, 1)}
+	go func() {
+		l.code <- run(ctx, append([]string{"listen", "--addr", "127.0.0.1:0"}, args...), strings.NewReader(""), w, io.Discard, os.LookupEnv)
+		w.Close()
+	}()
+	first := make(chan string, 1)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for s := bufio.NewScanner(r); s.Scan(); {
+			l.mu.Lock()
+			if l.lines = append(l.lines, s.Text()); len(l.lines) == 1 {
+				first <- s.Text()
+			}
+			l.mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-read })
+	select {
+	case line := <-first:
+		_, address, _ := strings.Cut(line, "http://")
+		address, _, _ = strings.Cut(address, "/")
+		l.url = "http://" + address + "/hook"
+	case code := <-l.code:
+		t.Fatalf("listen ended with %d", code)
+	}
+	return l
+}
+
+func (l *receiving) ended(t *testing.T) []string {
+	t.Helper()
+	select {
+	case code := <-l.code:
+		if code != 0 {
+			t.Errorf("listen ended with %d", code)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("listen does not end")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lines
+}
+
+func TestEveryDeliveryIsToldWithItsVerdict(t *testing.T) {
+	t.Parallel()
+	for _, framework := range frameworks() {
+		t.Run(framework, func(t *testing.T) {
+			t.Parallel()
+			secret, stranger := file(t, core.GenerateSecret()), file(t, core.GenerateSecret())
+			l := startListening(t, "--framework", framework, "--secret-file", secret, "--other", "staging="+stranger, "--count", "5", "--json", "--answer", "503,200")
+			send := func(code int, args ...string) {
+				t.Helper()
+				got := hookonce(t, "", nil, append([]string{"send", "--to", l.url, "--attempts", "1", "--id", "msg_1"}, args...)...)
+				if got.code != code {
+					t.Errorf("%q: %+v", args, got)
+				}
+			}
+			now := time.Now().Unix()
+			send(1, "--secret-file", secret)                                        // the handler fails
+			send(0, "--secret-file", secret, "--now", strconv.FormatInt(now+2, 10)) // and succeeds
+			send(0, "--secret-file", secret, "--now", strconv.FormatInt(now+1, 10)) // older: acknowledged, see below
+			send(1, "--secret-file", stranger)                                      // refused
+			send(1, "--scheme", "github", "--secret", "a text")                     // nothing of ours
+			want := []received{
+				{Status: 503, Reason: core.ErrHandlerFailed, ID: "msg_1", Key: "key-1"},
+				{Status: 200, Reason: core.Handled, ID: "msg_1", Key: "key-1"},
+				{Status: 200, Reason: core.ErrReplay, ID: "msg_1", Key: "key-1"},
+				{Status: 401, Reason: core.ErrNoMatch, ID: "msg_1"},
+				{Status: 400, Reason: core.ErrMissingHeader},
+			}
+			mistakes := []string{"", "", "", "other-key", "other-scheme"}
+			lines := l.ended(t)
+			if len(lines) != len(want)+1 {
+				t.Fatalf("%q", lines)
+			}
+			for i, line := range lines[1:] {
+				var got received
+				if err := json.Unmarshal([]byte(line), &got); err != nil {
+					t.Fatal(err)
+				}
+				if got.Status != want[i].Status || got.Reason != want[i].Reason || got.ID != want[i].ID || got.Key != want[i].Key || got.Path != "/hook" {
+					t.Errorf("%s: want %+v", line, want[i])
+				}
+				mistake := ""
+				if got.Explanation != nil && len(got.Explanation.Findings) > 0 {
+					mistake = string(got.Explanation.Findings[0].Mistake)
+				}
+				if mistake != mistakes[i] {
+					t.Errorf("%s: explained as %q, want %q", line, mistake, mistakes[i])
+				}
+			}
+		})
+	}
+}
+
+func TestARefusalIsExplainedOnTheNextLine(t *testing.T) {
+	t.Parallel()
+	secret := file(t, core.GenerateSecret())
+	l := startListening(t, "--secret-file", secret)
+	got := hookonce(t, "", nil, "send", "--to", l.url, "--attempts", "1", "--secret-file", secret, "--now", "1760000000")
+	if got.code != 1 || !strings.Contains(got.errs, "401") {
+		t.Errorf("%+v", got)
+	}
+	l.stop()
+	lines := l.ended(t)
+	if len(lines) != 3 || !strings.Contains(lines[1], " 401 outside-window msg_") || !strings.HasPrefix(lines[2], "         timestamp-past (proven): ") {
+		t.Errorf("%q", lines)
+	}
+}
+
+func TestSeveralAtOnceAreToldWhole(t *testing.T) {
+	t.Parallel()
+	secret := file(t, core.GenerateSecret())
+	const n = 30
+	l := startListening(t, "--secret-file", secret, "--json", "--count", strconv.Itoa(n))
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			args := []string{"send", "--to", l.url, "--attempts", "1", "--secret-file", secret}
+			if i%2 == 1 {
+				args = append(args, "--now", "1760000000")
+			}
+			if got := hookonce(t, "", nil, args...); got.code != i%2 {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	wg.Wait()
+	explained := 0
+	for _, line := range l.ended(t)[1:] {
+		var r received
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Error(err)
+		}
+		if (r.Explanation != nil) != (r.Status == 401) {
+			t.Errorf("%s", line)
+		}
+		if r.Explanation != nil {
+			explained++
+		}
+	}
+	if explained != n/2 {
+		t.Errorf("%d explained", explained)
+	}
+}
