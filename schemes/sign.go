@@ -44,7 +44,8 @@ func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets 
 			return (&signing{templated: s.template(), scheme: scheme, r: r}).sign(id, at, secrets)
 		}
 	}
-	return fmt.Errorf("schemes: %s cannot be signed here, because only its sender has the key, or it signs nothing: %w", scheme.Name(), errors.ErrUnsupported)
+	const format = "schemes: %s cannot be signed here, because only its sender has the key, or it signs nothing: %w"
+	return fmt.Errorf(format, scheme.Name(), errors.ErrUnsupported)
 }
 
 func (s *templated) template() *templated { return s }

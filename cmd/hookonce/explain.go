@@ -14,9 +14,10 @@ func explainCommand() command {
 	return command{
 		name: "explain", does: "says why a captured request was refused",
 		example: "hookonce explain --secret-file secret.txt --request request.txt",
-		more: "What is proven was found by undoing the mistake: the signature verifies then. Give --now, the time at which the request arrived, for one that was\n" +
-			"captured earlier. A secret that may be wrong in itself is best given as the program has it: --secret and a WEBHOOK_SECRET that holds one are\n" +
-			"taken as they are, with white space and quotes. Requests are read as hookonce verify reads them, and replay is not checked.",
+		more: "What is proven was found by undoing the mistake: the signature verifies then. Give --now, the time at which the request arrived,\n" +
+			"for one that was captured earlier. A secret that may be wrong in itself is best given as the program has it: --secret and a\n" +
+			"WEBHOOK_SECRET that holds one are taken as they are, with white space and quotes. Requests are read as hookonce verify reads\n" +
+			"them, and replay is not checked.",
 		setUp: func(f *flag.FlagSet) action {
 			e := &explanation{receiver: receiverFlags(f)}
 			e.otherFlag(f)

@@ -31,8 +31,9 @@ func commonFlags(f *flag.FlagSet) *common {
 	c := new(common)
 	schemeFlag(f, &c.scheme)
 	jsonFlag(f, &c.json)
-	f.Var(&c.secrets, "secret", "a `SECRET`, or a public key, exactly as given; may be repeated. It can be seen in the list of processes: prefer --secret-file")
-	f.Var(&c.secretFiles, "secret-file", "a `FILE` with secrets, separated by white space; may be repeated. Without it: the variable WEBHOOK_SECRET")
+	f.Var(&c.secrets, "secret", "a `SECRET`, or a public key, exactly as given; may be repeated.\nIt can be seen in the list of processes: prefer --secret-file")
+	f.Var(&c.secretFiles, "secret-file",
+		"a `FILE` with secrets, separated by white space; may be repeated. Without it: the variable WEBHOOK_SECRET")
 	f.Int64Var(&c.now, "now", 0, "the time to go by, in `SECONDS` since 1970, for a request that was captured earlier. Default: the clock's")
 	f.StringVar(&c.settings.URL, "url", "", "the public `URL` of the endpoint as it is registered at the sender, for schemes that sign it")
 	f.StringVar(&c.settings.Header, "scheme-header", "",
@@ -41,7 +42,8 @@ func commonFlags(f *flag.FlagSet) *common {
 	f.StringVar(&c.settings.VerifyToken, "verify-token", "", "meta, whatsapp: the `TOKEN` of the handshake")
 	f.StringVar(&c.settings.Audience, "audience", "", "pubsub: the `AUDIENCE` of its tokens")
 	f.BoolVar(&c.settings.Sandbox, "sandbox", false, "plaid: its sandbox")
-	f.BoolVar(&c.handshakes, "answer-handshakes", false, "dropbox, graph, okta, sns: answer a sender that asks for the endpoint before it signs anything")
+	f.BoolVar(&c.handshakes, "answer-handshakes", false,
+		"dropbox, graph, okta, sns: answer a sender that asks for the endpoint before it signs anything")
 	f.BoolVar(&c.settings.DangerouslyReplayable, "dangerously-replayable", false,
 		"accept a scheme that cannot tell a message from its replay or forgery; rfc9421: signatures whatever they cover")
 	return c
@@ -76,8 +78,9 @@ func (c *common) newScheme(url string) (core.Scheme, error) {
 
 // asFlags says of flags what a package says of its settings.
 func asFlags(text string) string {
-	return strings.NewReplacer("Settings.DangerouslyReplayable", "--dangerously-replayable", "no URL:", "no --url:", "Header is missing", "--scheme-header is missing").
-		Replace(strings.TrimPrefix(text, "schemes: "))
+	return strings.NewReplacer(
+		"Settings.DangerouslyReplayable", "--dangerously-replayable", "no URL:", "no --url:", "Header is missing", "--scheme-header is missing",
+	).Replace(strings.TrimPrefix(text, "schemes: "))
 }
 
 // texts are the secrets. With asIs a variable that holds one is taken as it is, with the white space around it, as a program would read it.
@@ -151,7 +154,8 @@ func receiverFlags(f *flag.FlagSet) *receiver {
 
 // otherFlag is for commands that explain.
 func (r *receiver) otherFlag(f *flag.FlagSet) {
-	f.Var(&r.others, "other", "`NAME=FILE`: a file with secrets of another tenant, endpoint or environment, to find out whether the message is for it; may be repeated")
+	f.Var(&r.others, "other",
+		"`NAME=FILE`: a file with secrets of another tenant, endpoint or environment, to find out whether the message is for it;\nmay be repeated")
 }
 
 func (r *receiver) config(scheme core.Scheme, clock func() time.Time) *core.Config {

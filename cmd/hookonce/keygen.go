@@ -19,8 +19,8 @@ func keygenCommand() command {
 	return command{
 		name: "keygen", does: "makes a secret, or a pair of keys",
 		example: "hookonce keygen --out secret.txt",
-		more: "Standard Webhooks and its users get a whsec_ secret, or with --pair the whsk_ key that signs and the whpk_ key that verifies. Other schemes get\n" +
-			"32 random bytes in hexadecimal. What is secret goes to --out if that is given, else to standard output.",
+		more: "Standard Webhooks and its users get a whsec_ secret, or with --pair the whsk_ key that signs and the whpk_ key that verifies.\n" +
+			"Other schemes get 32 random bytes in hexadecimal. What is secret goes to --out if that is given, else to standard output.",
 		setUp: func(f *flag.FlagSet) action {
 			k := new(keygen)
 			schemeFlag(f, &k.scheme)

@@ -21,8 +21,8 @@ func listenCommand() command {
 	return command{
 		name: "listen", does: "receives messages and prints what becomes of each",
 		example: "hookonce listen --secret-file secret.txt --addr 127.0.0.1:8080",
-		more: "It receives on every path, verifies, recognises replays as long as it runs, and says of each refusal why. It ends when it is interrupted, with\n" +
-			"status 0. It is for trying out: what it handles is gone.",
+		more: "It receives on every path, verifies, recognises replays as long as it runs, and says of each refusal why. It ends when it is\n" +
+			"interrupted, with status 0. It is for trying out: what it handles is gone.",
 		setUp: func(f *flag.FlagSet) action {
 			l := &listening{receiver: receiverFlags(f)}
 			l.otherFlag(f)
@@ -122,7 +122,10 @@ func (l *listening) verifier(c *console, end func()) (*core.Verifier, error) {
 		return nil, err
 	}
 	cfg := l.config(scheme, l.clock())
-	p := &printer{console: c, json: l.json, left: l.count, end: end, clock: cfg.Clock, others: others, keys: core.Secrets(texts...), why: make(map[error]explain.Explanation)}
+	p := &printer{
+		console: c, json: l.json, left: l.count, end: end, clock: cfg.Clock,
+		others: others, keys: core.Secrets(texts...), why: make(map[error]explain.Explanation),
+	}
 	cfg.DangerouslyShowRefused, cfg.Observe = p.refused, p.observe
 	v, err := core.New(core.Secrets(texts...), memstore.New(), cfg)
 	if err != nil {

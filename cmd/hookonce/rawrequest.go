@@ -28,7 +28,8 @@ type capture struct {
 	notes []string
 }
 
-const requestHelp = "the `FILE` with the captured HTTP/1.1 request, - for standard input: request line, headers, an empty line, and the body as everything after it"
+const requestHelp = "the `FILE` with the captured HTTP/1.1 request, - for standard input: request line, headers, an empty line,\n" +
+	"and the body as everything after it"
 
 // readCapture reads the file that --request names.
 func readCapture(c *console, name string) (*capture, error) {

@@ -19,14 +19,15 @@ func sendCommand() command {
 	return command{
 		name: "send", does: "signs a message and sends it, again until it is delivered",
 		example: "hookonce send --to http://127.0.0.1:8080/hook --secret-file secret.txt --data '{\"type\":\"order.paid\"}' --schedule fast",
-		more: "The schedule is that of Standard Webhooks, which takes three days: now, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h. All attempts have one id, and each\n" +
-			"a timestamp and a signature of its own. 2xx is success, 410 the end; 429, 502 and 504 get the next longer wait, and Retry-After is kept. Redirects are\n" +
-			"failures. Progress goes to standard error; it ends when it is interrupted.",
+		more: "The schedule is that of Standard Webhooks, which takes three days: now, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h. All attempts\n" +
+			"have one id, and each a timestamp and a signature of its own. 2xx is success, 410 the end; 429, 502 and 504 get the next longer\n" +
+			"wait, and Retry-After is kept. Redirects are failures. Progress goes to standard error; it ends when it is interrupted.",
 		setUp: func(f *flag.FlagSet) action {
 			s := &sending{message: messageFlags(f)}
 			f.StringVar(&s.to, "to", "", "the `URL` to send to. Default: --url")
 			f.IntVar(&s.attempts, "attempts", 0, "how `MANY` attempts at most. Default: as many as the schedule has")
-			f.StringVar(&s.schedule, "schedule", "standard", "the `WAITS` before each attempt: standard, fast (0,1s,2s,4s,8s,16s), or a list such as 0,1s,5s,1m")
+			f.StringVar(&s.schedule, "schedule", "standard",
+				"the `WAITS` before each attempt: standard, fast (0,1s,2s,4s,8s,16s), or a list such as 0,1s,5s,1m")
 			f.IntVar(&s.jitter, "jitter", 10, "lengthens each wait by up to so many `PERCENT`, at random")
 			f.DurationVar(&s.timeout, "timeout", 20*time.Second, "how long one attempt may take, as a `DURATION`")
 			return s.run

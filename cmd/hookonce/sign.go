@@ -15,8 +15,8 @@ func signCommand() command {
 	return command{
 		name: "sign", does: "signs a message and prints the request",
 		example: "hookonce sign --secret-file secret.txt --data '{\"type\":\"order.paid\"}' | hookonce verify --secret-file secret.txt --request -",
-		more: "Where a scheme has time or signature in the body they must be there, as placeholders. Schemes that sign with a key that only the sender has,\n" +
-			"or that sign nothing, cannot be signed.",
+		more: "Where a scheme has time or signature in the body they must be there, as placeholders. Schemes that sign with a key that only the\n" +
+			"sender has, or that sign nothing, cannot be signed.",
 		setUp: func(f *flag.FlagSet) action {
 			s := &signing{message: messageFlags(f)}
 			f.StringVar(&s.form, "print", "request", "what to print, as `FORM`: request, headers or curl")

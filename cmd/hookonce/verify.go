@@ -15,9 +15,9 @@ func verifyCommand() command {
 	return command{
 		name: "verify", does: "verifies a captured request",
 		example: "hookonce verify --secret-file secret.txt --request request.txt",
-		more: "It checks headers, time and signature. Replay is not checked: that needs the records of the receiver. Lines of the head may end in CRLF or LF. All\n" +
-			"behind the empty line is the body, whatever Content-Length says; chunks are joined. --url is needed where the public URL is signed and is not\n" +
-			"https:// with the Host and the target of the request. It says whether; hookonce explain says why not.",
+		more: "It checks headers, time and signature. Replay is not checked: that needs the records of the receiver. Lines of the head may end\n" +
+			"in CRLF or LF. All behind the empty line is the body, whatever Content-Length says; chunks are joined. --url is needed where the\n" +
+			"public URL is signed and is not https:// with the Host and the target of the request. hookonce explain says why not.",
 		setUp: func(f *flag.FlagSet) action {
 			v := &verification{receiver: receiverFlags(f)}
 			f.StringVar(&v.request, "request", "", requestHelp)

@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	programs = dir
-	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(dir, "hookonce"), "github.com/hookonce/hookonce/cmd/hookonce").CombinedOutput()
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(dir, "hookonce"), "github.com/hookonce/hookonce/cmd/hookonce")
+	out, err := build.CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		os.Exit(1)
@@ -129,9 +130,8 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 // exits runs hookonce with the arguments behind the first, which is the status that it must end with.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec("hookonce", args[1:]...)
-	var failed *exec.ExitError
 	status := 0
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		status = failed.ExitCode()
 	} else {
 		ts.Check(err)

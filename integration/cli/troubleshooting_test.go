@@ -1,0 +1,292 @@
+package cli_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+var update = flag.Bool("update", false, "write what the commands print into docs/troubleshooting.md")
+
+const document = "../../docs/troubleshooting.md"
+
+// entry is a part of the document: under a heading, what was typed and what was printed.
+var entry = regexp.MustCompile("(?ms)^### ([^\n]*)$|^```sh\n(hookonce [^\n]*)\n```\n\n```text\n(.*?)^```$")
+
+// TestTroubleshooting makes the mistake of each entry of the document on purpose, runs exactly the commands that are there, and compares
+// what they print with what is there.
+func TestTroubleshooting(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written bytes.Buffer
+	all, heading, from := mistakes(), "", 0
+	shown := make(map[string]*scene)
+	for _, m := range entry.FindAllSubmatchIndex(text, -1) {
+		if m[2] >= 0 {
+			heading = string(text[m[2]:m[3]])
+			continue
+		}
+		command, want := string(text[m[4]:m[5]]), string(text[m[6]:m[7]])
+		mistake := all[heading]
+		if mistake == nil {
+			t.Errorf("%q shows a command, but no test makes the mistake", heading)
+			continue
+		}
+		if shown[heading] == nil {
+			shown[heading] = newScene(t)
+			mistake(shown[heading])
+		}
+		got := shown[heading].run(command)
+		lines := strings.SplitAfter(got, "\n")
+		written.Write(text[from:m[6]])
+		written.WriteString(strings.Join(lines[:min(3, len(lines))], ""))
+		from = m[7]
+		if !*update && (want == "" || !strings.HasPrefix(got, want)) {
+			t.Errorf("%s:\n$ %s\nprints\n%s\nand the document says\n%s", heading, command, got, want)
+		}
+	}
+	written.Write(text[from:])
+	for heading := range all {
+		if shown[heading] == nil {
+			t.Errorf("the document has no entry %q with a command", heading)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(document, written.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestEveryReasonHasAnEntry looks for the reasons of docs/answers.md.
+func TestEveryReasonHasAnEntry(t *testing.T) {
+	t.Parallel()
+	answers, err := os.ReadFile("../../docs/answers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := regexp.MustCompile("(?m)^\\| `([a-z-]+)`").FindAllSubmatch(answers, -1)
+	if len(reasons) < 18 {
+		t.Fatalf("only %d reasons found", len(reasons))
+	}
+	for _, m := range reasons {
+		if string(m[1]) != string(core.Handled) && !bytes.Contains(text, []byte("`"+string(m[1])+"`")) {
+			t.Errorf("docs/troubleshooting.md says nothing of %s", m[1])
+		}
+	}
+}
+
+// at is when the messages are signed, and arrive.
+const at = 1_760_000_000
+
+// scene is a directory with a secret and a captured request, as the document's reader has them.
+type scene struct {
+	t      *testing.T
+	dir    string
+	env    []string
+	secret string
+	// The request on its way.
+	target string
+	header http.Header
+	body   []byte
+}
+
+const body = `{"type":"order.paid","id":"evt_1","data":{"note":"paid","total":12.5}}`
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	s := &scene{t: t, dir: t.TempDir(), secret: "whsec_b3VyIHNlY3JldCBvZiB0aGlydHktdHdvIGJ5dGVzISE=", target: "/hook", body: []byte(body)}
+	s.write("secret.txt", s.secret+"\n")
+	s.sign(s.secret, at)
+	return s
+}
+
+// sign has the sender sign the body as it is now, and the request captured as it is then.
+func (s *scene) sign(secret string, stamp int64) {
+	signer, err := core.NewSigner(secret)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.header = http.Header{"Host": {"example.com"}, "Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(s.body))}}
+	if err := signer.Sign(s.header, "msg_2tVqQNoBzGJ4", time.Unix(stamp, 0), s.body); err != nil {
+		s.t.Fatal(err)
+	}
+	s.capture()
+}
+
+// mac has a sender of another scheme sign.
+func (s *scene) mac(content string) []byte {
+	h := hmac.New(sha256.New, []byte(s.secret))
+	h.Write([]byte(content))
+	return h.Sum(nil)
+}
+
+func (s *scene) write(name, text string) {
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *scene) capture() {
+	var b strings.Builder
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\n", s.target)
+	for _, name := range slices.Sorted(maps.Keys(s.header)) {
+		fmt.Fprintf(&b, "%s: %s\r\n", name, s.header[name][0])
+	}
+	s.write("request.txt", b.String()+"\r\n"+string(s.body))
+}
+
+// arrives changes the body on its way.
+func (s *scene) arrives(body string) {
+	s.body = []byte(body)
+	s.capture()
+}
+
+// passes changes the headers on their way.
+func (s *scene) passes(change func(h http.Header)) {
+	change(s.header)
+	s.capture()
+}
+
+// run is a shell with the program on its path.
+func (s *scene) run(command string) string {
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Dir = s.dir
+	cmd.Env = append([]string{"PATH=" + programs + string(os.PathListSeparator) + os.Getenv("PATH")}, s.env...)
+	out, _ := cmd.CombinedOutput() // the status is that of a refusal
+	return string(out)
+}
+
+func (s *scene) variable(text string) { s.env = []string{"WEBHOOK_SECRET=" + text} }
+
+// square is a scheme that signs the public URL.
+func (s *scene) square(url string) {
+	s.secret = "square-signature-key-4Q7rVb2n"
+	s.write("secret.txt", s.secret)
+	s.header = http.Header{"Host": {"example.com"}, "X-Square-Hmacsha256-Signature": {base64.StdEncoding.EncodeToString(s.mac(url + string(s.body)))}}
+	s.capture()
+}
+
+func gzipped(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write([]byte(text))
+	_ = w.Close()
+	return b.String()
+}
+
+func rename(from, to string) func(http.Header) {
+	return func(h http.Header) {
+		h[to] = h[from]
+		delete(h, from)
+	}
+}
+
+const (
+	stranger = "whsec_YW5vdGhlciBlbmRwb2ludCdzIHNlY3JldCwgYXMgbG9uZw=="
+	rarely   = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdCBlbnZpcm9ubWVudCE="
+)
+
+// mistakes make the mistakes of the document, by its headings.
+func mistakes() map[string]func(s *scene) {
+	return map[string]func(s *scene){
+		"`v1,` or `WEBHOOK_SECRET=` was pasted with the secret": func(s *scene) { s.variable("v1," + s.secret) },
+		"Quotes around the secret":                              func(s *scene) { s.variable(`"` + s.secret + `"`) },
+		"A newline or a space at the end of the secret":         func(s *scene) { s.variable(s.secret + "\n") },
+		"The prefix `whsec_` is missing":                        func(s *scene) { s.variable(strings.TrimPrefix(s.secret, "whsec_")) },
+		"Another secret, and nobody knows which":                func(s *scene) { s.sign(stranger, at) },
+		"The secret of another tenant or endpoint": func(s *scene) {
+			s.write("globex.txt", stranger)
+			s.sign(stranger, at)
+		},
+		"The test secret in production, or the reverse": func(s *scene) {
+			s.write("live.txt", s.secret)
+			s.write("test.txt", rarely)
+			s.sign(rarely, at)
+		},
+		"The signing key instead of the public one": func(s *scene) {
+			signing := "whsk_" + base64.StdEncoding.EncodeToString([]byte("a seed of thirty-two bytes, ours"))
+			s.sign(signing, at)
+			s.write("secret.txt", signing)
+		},
+		"The public key instead of the signing one": func(s *scene) {
+			s.write("public.txt", "whpk_"+base64.StdEncoding.EncodeToString([]byte("thirty-two bytes of a public key")))
+		},
+		"The body was parsed and written again": func(s *scene) {
+			var v any
+			if err := json.Unmarshal(s.body, &v); err != nil {
+				s.t.Fatal(err)
+			}
+			text, err := json.Marshal(v)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			s.arrives(string(text))
+		},
+		"The JSON was formatted":           func(s *scene) { s.arrives(strings.NewReplacer(`,"`, `, "`, `":`, `": `).Replace(body)) },
+		"A newline at the end of the body": func(s *scene) { s.arrives(body + "\n") },
+		"The body is empty":                func(s *scene) { s.arrives("") },
+		"The body was cut":                 func(s *scene) { s.arrives(body[:60]) },
+		"The body is compressed, and its sender signed it before": func(s *scene) {
+			s.passes(func(h http.Header) { h.Set("Content-Encoding", "gzip") })
+			s.arrives(gzipped(body))
+		},
+		"The body was decompressed on the way": func(s *scene) {
+			s.body = []byte(gzipped(body))
+			s.sign(s.secret, at)
+			s.passes(func(h http.Header) { h.Set("Content-Encoding", "gzip") })
+			s.arrives(body)
+		},
+		"The body is base64": func(s *scene) { s.arrives(base64.StdEncoding.EncodeToString([]byte(body))) },
+		"The timestamp is in milliseconds": func(s *scene) {
+			key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(s.secret, "whsec_"))
+			s.secret = string(key)
+			s.header["Webhook-Timestamp"] = []string{"1760000000000"}
+			s.header["Webhook-Signature"] = []string{"v1," + base64.StdEncoding.EncodeToString(s.mac("msg_2tVqQNoBzGJ4.1760000000000."+body))}
+			s.capture()
+		},
+		"The clock here is behind":           func(s *scene) { s.sign(s.secret, at+17*60) },
+		"The message comes late":             func(s *scene) { s.sign(s.secret, at-3*3600) },
+		"A header has another name":          func(s *scene) { s.passes(rename("Webhook-Signature", "X-Webhook-Signature")) },
+		"A header is gone":                   func(s *scene) { s.passes(func(h http.Header) { delete(h, "Webhook-Signature") }) },
+		"`svix-*` and `webhook-*` are mixed": func(s *scene) { s.passes(rename("Webhook-Signature", "Svix-Signature")) },
+		"The message is another provider's": func(s *scene) {
+			s.header = http.Header{"Host": {"example.com"}, "X-Github-Event": {"push"}, "X-Hub-Signature-256": {"sha256=" + hex.EncodeToString(s.mac(body))}}
+			s.capture()
+		},
+		"`http` or `https`":                 func(s *scene) { s.square("http://example.com/hook") },
+		"A port in the address, or none":    func(s *scene) { s.square("https://example.com:443/hook") },
+		"A slash at the end of the address": func(s *scene) { s.square("https://example.com/hook/") },
+		"413, and the log says `body-too-large`": func(s *scene) {
+			s.body = []byte(`{"text":"` + strings.Repeat("lorem ipsum ", 100_000) + `"}`)
+			s.sign(s.secret, at)
+		},
+		"500, and the log says `body-consumed`": func(s *scene) { s.arrives("") },
+	}
+}
