@@ -67,6 +67,7 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 	} else {
 		c.say("%s\n", e.text(c, said))
 	}
+	e.remind(c, said.Reason)
 	if !said.Authentic {
 		return errRefused
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/schemes"
@@ -24,7 +25,9 @@ type outcome struct {
 func hookonce(t *testing.T, stdin string, env []string, args ...string) outcome {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code := run(t.Context(), args, strings.NewReader(stdin), &out, &errs, func(name string) (string, bool) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // for a listener that should have been refused
+	defer cancel()
+	code := run(ctx, args, strings.NewReader(stdin), &out, &errs, func(name string) (string, bool) {
 		for _, pair := range env {
 			if value, ok := strings.CutPrefix(pair, name+"="); ok {
 				return value, true
@@ -303,7 +306,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		if args[0] == "listen" {
 			cancel()
 		}
-		code := run(ctx, args, strings.NewReader(request), &out, &errs, func(string) (string, bool) { return "", false })
+		code := run(ctx, args, strings.NewReader(request), &out, &errs, func(string) (string, bool) { return other, true })
 		cancel()
 		for _, s := range []string{secret, other, signing} {
 			bare := strings.TrimSuffix(s[strings.IndexByte(s, '_')+1:], "=")
@@ -386,6 +389,20 @@ func TestColoursAreForTerminals(t *testing.T) {
 		})
 		if coloured := strings.Contains(c.bad("x"), "\x1b"); coloured != tt.want {
 			t.Errorf("%q: coloured %v", tt.env, coloured)
+		}
+	}
+}
+
+func TestACapturedRequestNeedsItsTime(t *testing.T) {
+	t.Parallel()
+	env := []string{"WEBHOOK_SECRET=" + core.GenerateSecret()}
+	request := hookonce(t, "", env, "sign", "--now", "1760000000").out
+	for _, command := range []string{"verify", "explain"} {
+		if got := hookonce(t, request, env, command, "--request", "-"); got.code != 1 || !strings.Contains(got.errs, "give --now") {
+			t.Errorf("%s: %+v", command, got)
+		}
+		if got := hookonce(t, request, env, command, "--request", "-", "--now", "1760009999"); got.code != 1 || got.errs != "" {
+			t.Errorf("%s with --now: %+v", command, got)
 		}
 	}
 }

@@ -76,6 +76,7 @@ func (v *verification) run(ctx context.Context, c *console) error {
 			said.Reason = refusal.Reason
 		}
 		v.print(c, said)
+		v.remind(c, said.Reason)
 		return errRefused
 	}
 	said.Authentic, said.Key, said.ID, said.IDSigned, said.BodySigned = true, m.KeyID, m.ID, m.IDSigned, m.BodySigned
@@ -85,6 +86,13 @@ func (v *verification) run(ctx context.Context, c *console) error {
 	}
 	v.print(c, said)
 	return nil
+}
+
+// remind says what is easily forgotten with a request that was captured a while ago.
+func (r *receiver) remind(c *console, reason core.Reason) {
+	if reason == core.ErrOutsideWindow && r.now == 0 {
+		c.note("note: if the request was captured a while ago, give --now: the time at which it arrived, in seconds since 1970")
+	}
 }
 
 func (v *verification) print(c *console, said verdict) {
