@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -404,5 +405,21 @@ func TestACapturedRequestNeedsItsTime(t *testing.T) {
 		if got := hookonce(t, request, env, command, "--request", "-", "--now", "1760009999"); got.code != 1 || got.errs != "" {
 			t.Errorf("%s with --now: %+v", command, got)
 		}
+	}
+}
+
+// TestTheCurlCommandIsForAShell has a shell read it, with a function in the place of curl.
+func TestTheCurlCommandIsForAShell(t *testing.T) {
+	t.Parallel()
+	const body = "{\"a\": \"it's $HOME `x` \\\\ \n\"}"
+	secret := core.GenerateSecret()
+	got := hookonce(t, "", []string{"WEBHOOK_SECRET=" + secret}, "sign", "--print", "curl", "--url", "http://127.0.0.1:8080/hook?a=b&c=d", "--data", body)
+	out, err := exec.Command("sh", "-c", "curl() { printf '%s\\0' \"$@\"; }\n"+got.out).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+	if args[len(args)-1] != body || !slices.Contains(args, "http://127.0.0.1:8080/hook?a=b&c=d") || !slices.Contains(args, "Content-Type: application/json") {
+		t.Errorf("%q", args)
 	}
 }
