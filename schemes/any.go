@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,11 +95,12 @@ func (s *anyOf) FreeText() bool {
 	return false
 }
 
-// Window implements [core.Windower]: the widest of the members'.
+// Window implements [core.Windower]: the widest of the members'. That of a member that has none is the usual one.
 func (s *anyOf) Window() (past, future time.Duration) {
+	const usual = 5 * time.Minute // as core.Config has it
 	for _, m := range s.members {
 		p, f := m.Window()
-		past, future = max(past, p), max(future, f)
+		past, future = max(past, cmp.Or(p, usual)), max(future, cmp.Or(f, usual))
 	}
 	return past, future
 }

@@ -58,11 +58,22 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
+// isHeaderName refuses what servers do, and what could be the beginning of a JSON body: v0 signs time and body alone, and must not pass for a v1. A
+// point would end the list.
+func isHeaderName(name string) bool {
+	for i := range len(name) {
+		if !isTokenByte(name[i]) || name[i] == '.' {
+			return false
+		}
+	}
+	return name != ""
+}
+
 func (s hook0) writeHeaders(h http.Header, names string, a *core.Attempt) error {
 	missed := len(s.required)
 	for name := range strings.SplitSeq(names, " ") {
 		values := h[http.CanonicalHeaderKey(name)]
-		if len(values) != 1 || strings.ContainsAny(values[0], "{[") || strings.Contains(name, ".") {
+		if len(values) != 1 || strings.ContainsAny(values[0], "{[") || !isHeaderName(name) {
 			return malformed("a signed header is not there exactly once, or not one that can be signed")
 		}
 		for _, required := range s.required {

@@ -52,8 +52,8 @@ type Template struct {
 	// Content is the signed text, with {id}, {timestamp}, {body}, {method} and {url}: "v0:{timestamp}:{body}".
 	Content string
 	// URL is the public address of the endpoint, for {url}: never taken from what a request says of its host. With an origin alone,
-	// path and query are those of the request; with a path, the query is; with a query, or where the body follows {url} without text between,
-	// it is the whole and a request's own query must equal it.
+	// path and query are those of the request; with a path, the query is. With a query it is the whole, and a request's own query must equal it; so it
+	// must where something else than a line break follows {url}, or the body stands in front of it.
 	URL string
 	// Past and Future are the window that the sender prescribes; zero: the usual ones of [core.Config].
 	Past, Future time.Duration
@@ -248,15 +248,21 @@ func (s *templated) readURL() error {
 	if err != nil {
 		return err
 	}
-	exact := false
-	for i, p := range s.parts {
-		exact = exact || p.kind == partURL && i+1 < len(s.parts) && s.parts[i+1].kind == partBody
-	}
-	if exact {
+	if s.mustBeWhole() {
 		u.exact()
 	}
 	s.url = u
 	return nil
+}
+
+// mustBeWhole says that the request may choose no part of the address: whoever sends it could move a part of the body there. A line break ends an
+// address.
+func (s *templated) mustBeWhole() bool {
+	i := s.index(partURL)
+	if i+1 == len(s.parts) {
+		return s.has(partBody)
+	}
+	return s.parts[i+1].literal == "" || s.parts[i+1].literal[0] != '\n' || s.index(partBody) < i
 }
 
 // address is the public address of an endpoint.
@@ -285,6 +291,9 @@ func (a *address) write(r *core.Request, c *core.Content) bool {
 	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form
 		target = target[i+3:]
 		target = target[max(strings.IndexByte(target, '/'), 0):]
+	}
+	if strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' }) {
+		return false // no request line can hold it, but something else than HTTP/1 might
 	}
 	_, query, has := strings.Cut(target, "?")
 	c.WriteString(a.text)

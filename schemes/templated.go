@@ -110,8 +110,8 @@ func (s *templated) setID(id string, a *core.Attempt) error {
 		if s.t.IDLength != 0 && len(id) != s.t.IDLength {
 			return malformed("the message id does not have " + strconv.Itoa(s.t.IDLength) + " characters")
 		}
-		if end := s.until(); end != "" && strings.Contains(id, end) {
-			return malformed("the message id holds " + strconv.Quote(end) + ", which ends it in the signed text: one signature would fit two messages")
+		if s.breaksFence(id) {
+			return malformed("the message id holds what parts it from the body in the signed text: one signature would fit two messages")
 		}
 	}
 	a.ID, a.IDSigned = id, signed
@@ -215,6 +215,9 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 		case partBody:
 			a.Content.WriteBody(r.Body)
 		case partMethod:
+			if !isMethod(r.Method) {
+				return malformed("the method has something else than capital letters")
+			}
 			a.Content.WriteString(r.Method)
 		case partID:
 			a.Content.WriteString(a.ID)
