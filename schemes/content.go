@@ -25,6 +25,7 @@ const (
 	partBody
 	partMethod
 	partURL
+	partKinds // how many there are
 )
 
 // readContent takes the content apart, once.
@@ -49,9 +50,26 @@ func (s *templated) readContent(text string) error {
 			return fmt.Errorf("{%s} is there twice", name)
 		}
 		s.parts = append(s.parts, part{kind: kind})
+		s.place[kind] = len(s.parts)
 		text = after
 	}
 	return nil
+}
+
+// inFront counts the parts that headers alone make, before any other.
+func (s *templated) inFront() int {
+	return max(slices.IndexFunc(s.parts, func(p part) bool {
+		switch p.kind {
+		case partLiteral:
+			return false
+		case partID:
+			return s.t.ID.inBody()
+		case partTimestamp:
+			return s.t.Timestamp.inBody()
+		default:
+			return true
+		}
+	}), 0)
 }
 
 // ambiguous finds where one signed text could be cut into two messages. A timestamp is of one length as long as it lies in the window, a
@@ -85,11 +103,9 @@ func isMethod(text string) bool {
 }
 
 // index is where the part of this kind stands in the content, -1 if nowhere.
-func (s *templated) index(kind partKind) int {
-	return slices.IndexFunc(s.parts, func(p part) bool { return p.kind == kind })
-}
+func (s *templated) index(kind partKind) int { return s.place[kind] - 1 }
 
-func (s *templated) has(kind partKind) bool { return s.index(kind) >= 0 }
+func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
 
 // fence is the text that parts the id from the body in the signed content, behind it or, if the body comes first, in front of it.
 func (s *templated) fence() (text string, before bool) {

@@ -34,17 +34,11 @@ type hook0 struct {
 }
 
 func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
-	stamp, err := s.t.Timestamp.inHeader(r.Header, s.t.List)
-	if err != nil {
-		return err
-	}
 	names, err := Entry("X-Hook0-Signature", "h").inHeader(r.Header, s.t.List)
 	if err != nil {
 		return err
 	}
-	a.Content.WriteString(stamp)
-	a.Content.WriteString(".")
-	a.Content.WriteString(names)
+	a.Content.WriteString(names) // behind the time, which the template wrote
 	a.Content.WriteString(".")
 	if err := s.writeHeaders(r.Header, names, a); err != nil {
 		return err

@@ -197,6 +197,7 @@ func (t Template) build() (*templated, error) {
 	if err := s.readContent(t.Content); err != nil {
 		fail("Content: %w", err)
 	}
+	s.front = s.inFront()
 	for _, m := range s.ambiguous() {
 		fail("Content: %s", m)
 	}

@@ -20,6 +20,8 @@ type templated struct {
 	t     Template
 	label string // without the sign behind it
 	parts []part
+	place [partKinds]int // of each kind in parts, counted from 1
+	front int            // so many parts stand in headers alone
 	url   address
 }
 
@@ -56,17 +58,21 @@ func (s *templated) ParseKey(text string) (core.VerifyKey, error) {
 
 func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 	a.BodySigned = s.has(partBody)
+	var stamp string
 	if f := s.t.Timestamp; f.header != "" {
-		text, err := f.inHeader(r.Header, s.t.List)
-		if err != nil {
+		var err error
+		if stamp, err = f.inHeader(r.Header, s.t.List); err != nil {
 			return err
 		}
-		if a.Timestamp, err = s.t.Unit.parse(text); err != nil {
+		if a.Timestamp, err = s.t.Unit.parse(stamp); err != nil {
 			return err
 		}
 	}
 	if err := s.readID(r.Header, a); err != nil {
 		return err
+	}
+	for _, p := range s.parts[:s.front] {
+		s.write(p, stamp, a)
 	}
 	if s.t.Signature.inBody() {
 		return nil
@@ -78,6 +84,18 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return missing(s.t.Signature.header + " with a " + strconv.Quote(s.t.Label) + " signature")
 	}
 	return nil
+}
+
+// write adds a part that is known.
+func (s *templated) write(p part, stamp string, a *core.Attempt) {
+	switch p.kind {
+	case partLiteral:
+		a.Content.WriteString(p.literal)
+	case partID:
+		a.Content.WriteString(a.ID)
+	case partTimestamp:
+		a.Content.WriteString(stamp)
+	}
 }
 
 // readID takes an id from its header. One that is not signed may be missing, or there twice.
@@ -208,10 +226,9 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err := s.readJSON(r.Body, a); err != nil {
 		return err
 	}
-	for _, p := range s.parts {
+	for _, p := range s.parts[s.front:] {
+		var stamp string
 		switch p.kind {
-		case partLiteral:
-			a.Content.WriteString(p.literal)
 		case partBody:
 			a.Content.WriteBody(r.Body)
 		case partMethod:
@@ -219,19 +236,17 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 				return malformed("the method has something else than capital letters")
 			}
 			a.Content.WriteString(r.Method)
-		case partID:
-			a.Content.WriteString(a.ID)
-		case partTimestamp:
-			text, err := s.t.Timestamp.text(r, s.t.List)
-			if err != nil {
-				return err
-			}
-			a.Content.WriteString(text)
 		case partURL:
 			if !s.url.write(r, &a.Content) {
 				return malformed("the query of the request is not that of the configured URL")
 			}
+		case partTimestamp:
+			var err error
+			if stamp, err = s.t.Timestamp.text(r, s.t.List); err != nil {
+				return err
+			}
 		}
+		s.write(p, stamp, a)
 	}
 	return nil
 }
