@@ -63,6 +63,6 @@ func TestVerifyingAllocatesNoMoreForMoreSignatures(t *testing.T) {
 // isHMAC says that the scheme of this subject has an HMAC over headers and the body as a whole.
 func isHMAC(name string) bool {
 	return !slices.Contains([]string{
-		"discord", "sendgrid", "mailgun", "adyen", "twilio form", "twilio json", "gitlab-token", "bearer token", "okta", "graph", "eventgrid",
+		"discord", "sendgrid", "mailgun", "mailgun subaccount", "postmark", "adyen", "twilio form", "twilio json", "gitlab-token", "bearer token", "okta", "graph", "eventgrid",
 	}, name)
 }

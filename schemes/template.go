@@ -28,7 +28,7 @@ type Template struct {
 	Name string
 	// Signature is where the signatures stand. Several headers are several places, each of which may be absent.
 	Signature Field
-	// More are further headers with signatures, of keys in rotation.
+	// More are further places of signatures, of keys in rotation: headers if Signature is one, else in the body.
 	More []Field
 	// List separates the signatures of one value: ",", ";" or " ". Empty: a value is one signature.
 	List string
@@ -184,6 +184,8 @@ func (t Template) build() (*templated, error) {
 			fail("Signature is missing: say where it stands, as in schemes.Header(\"X-Signature\")")
 		case f.key != "":
 			fail("Signature is an Entry: make it a Header with List and Label")
+		case f.inBody() != t.Signature.inBody():
+			fail("Signature and More are not all in headers, or all in the body")
 		}
 	}
 	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "ID": t.ID} {

@@ -281,6 +281,11 @@ func (s *templated) readJSON(body []byte, a *core.Attempt) error {
 			return malformed("the body has no signature at " + strings.Join(f.path, "."))
 		}
 		a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
+		for _, f := range s.t.More {
+			if text, ok := find(body, f.path); ok {
+				a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
+			}
+		}
 	}
 	return nil
 }
