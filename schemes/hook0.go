@@ -7,8 +7,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0].
-func CoinbaseCDP() core.Scheme { return Hook0("X-Event-Id") }
+// CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0]. Which headers are signed differs among its products, X-Event-Id or
+// X-Hook0-Id, so none is required.
+func CoinbaseCDP() core.Scheme { return Hook0() }
 
 // Hook0 is the scheme of Hook0: t, h and v1 in X-Hook0-Signature, HMAC-SHA256 of time, names of headers, their values and the JSON body. required
 // are headers that a message must have signed. v0, which leaves the headers out, is not looked at.
