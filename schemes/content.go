@@ -25,7 +25,6 @@ const (
 	partBody
 	partMethod
 	partURL
-	partKinds // how many there are
 )
 
 // readContent takes the content apart, once.

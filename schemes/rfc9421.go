@@ -606,7 +606,7 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 		}
 	case *ecdsa.PublicKey:
 		if alg == "ecdsa-p256-sha256" && key.Curve == elliptic.P256() || alg == "ecdsa-p384-sha384" && key.Curve == elliptic.P384() {
-			return &ecdsaRawKey{rfc9421Name, core.Base64, key}, nil
+			return ecdsaRaw(rfc9421Name, core.Base64, key), nil
 		}
 	case *rsa.PublicKey:
 		switch alg {

@@ -20,8 +20,8 @@ type templated struct {
 	t     Template
 	label string // without the sign behind it
 	parts []part
-	place [partKinds]int // of each kind in parts, counted from 1
-	front int            // so many parts stand in headers alone
+	place [partURL + 1]int // of each kind in parts, counted from 1
+	front int              // so many parts stand in headers alone
 	url   address
 }
 
@@ -86,7 +86,7 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// write adds a part that is known.
+// write adds a part that is known; the others want the request.
 func (s *templated) write(p part, stamp string, a *core.Attempt) {
 	switch p.kind {
 	case partLiteral:
@@ -95,6 +95,7 @@ func (s *templated) write(p part, stamp string, a *core.Attempt) {
 		a.Content.WriteString(a.ID)
 	case partTimestamp:
 		a.Content.WriteString(stamp)
+	case partBody, partMethod, partURL:
 	}
 }
 
@@ -245,6 +246,7 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 			if stamp, err = s.t.Timestamp.text(r, s.t.List); err != nil {
 				return err
 			}
+		case partLiteral, partID:
 		}
 		s.write(p, stamp, a)
 	}

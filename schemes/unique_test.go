@@ -85,9 +85,23 @@ func contents() []string {
 	var all []string
 	between := []string{"", ".", "..", ".:.", "A", "\n"}
 	for _, order := range [][]string{
-		{"id", "body"}, {"body", "id"}, {"method", "body"}, {"body", "method"}, {"url", "body"}, {"body", "url"},
-		{"method", "id", "body"}, {"id", "method", "body"}, {"id", "body", "method"}, {"method", "body", "id"}, {"body", "method", "id"},
-		{"url", "id", "body"}, {"id", "url", "body"}, {"id", "body", "url"}, {"url", "body", "id"}, {"body", "url", "id"}, {"method", "url", "body"},
+		{"id", "body"},
+		{"body", "id"},
+		{"method", "body"},
+		{"body", "method"},
+		{"url", "body"},
+		{"body", "url"},
+		{"method", "id", "body"},
+		{"id", "method", "body"},
+		{"id", "body", "method"},
+		{"method", "body", "id"},
+		{"body", "method", "id"},
+		{"url", "id", "body"},
+		{"id", "url", "body"},
+		{"id", "body", "url"},
+		{"url", "body", "id"},
+		{"body", "url", "id"},
+		{"method", "url", "body"},
 	} {
 		texts := []string{"{" + order[0] + "}"}
 		for _, part := range order[1:] {
