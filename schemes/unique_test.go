@@ -13,16 +13,16 @@ import (
 // signed text, for then one signature would fit both. Values and literals are made of the same few characters, so that parts run into each other.
 func TestNoTwoMessagesHaveOneSignedText(t *testing.T) {
 	t.Parallel()
-	texts := allTexts("A.:", 3)
+	bodies, visible := allTexts("A.:\n", 3), allTexts("A.:", 2)[1:]
 	built, requests := 0, 0
 	for _, content := range contents() {
 		template := schemes.Template{Name: "acme", Signature: schemes.Header("X-Signature"), Content: content}
 		ids, targets, methods := []string{"x"}, []string{"/hook"}, []string{"POST"}
 		if strings.Contains(content, "{id}") {
-			template.ID, ids = schemes.Header("X-Id"), texts[1:]
+			template.ID, ids = schemes.Header("X-Id"), visible
 		}
 		if strings.Contains(content, "{url}") {
-			template.URL, targets = "https://example.com/hook", []string{"/hook", "/hook?A", "/hook?A.A", "/hook?A:", "/hook?\nA"}
+			template.URL, targets = "https://example.com/hook", []string{"/hook", "/hook?", "/hook?A", "/hook?A.A", "/hook?A:", "/hook?\nA"}
 		}
 		if strings.Contains(content, "{method}") {
 			methods = []string{"POST", "POSTA", "POST.A", "A"}
@@ -34,7 +34,7 @@ func TestNoTwoMessagesHaveOneSignedText(t *testing.T) {
 		built++
 		seen := make(map[string]string)
 		for _, id := range ids {
-			for _, body := range texts {
+			for _, body := range bodies {
 				for _, target := range targets {
 					for _, method := range methods {
 						r := request(body, "X-Signature", "00", "X-Id", id)
@@ -57,9 +57,9 @@ func check(t *testing.T, s core.Scheme, content string, r *core.Request, seen ma
 	if s.ReadHeader(r, &a) != nil || s.ReadBody(r, &a) != nil {
 		return 0
 	}
-	message := fmt.Sprintf("%s %q, id %q, body %q", r.Method, r.URL, a.ID, r.Body)
-	if other := seen[string(a.Content.Bytes())]; other != "" {
-		t.Errorf("%q: one signature fits %s and %s", content, other, message)
+	message := fmt.Sprintf("%s %q, id %q, body %q", r.Method, strings.TrimSuffix(r.URL, "?"), a.ID, r.Body)
+	if other := seen[string(a.Content.Bytes())]; other != "" && other != message { // an empty query says nothing
+		t.Fatalf("%q: one signature fits %s and %s", content, other, message)
 	}
 	seen[string(a.Content.Bytes())] = message
 	return 1
