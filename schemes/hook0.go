@@ -17,7 +17,7 @@ func CoinbaseCDP() core.Scheme { return Hook0() }
 // Each attempt is stamped anew and is a message of its own: the values of the headers are signed without a mark of where each ends, so
 // none of them can identify the message, and X-Event-Id is good for logs only.
 func Hook0(required ...string) core.Scheme {
-	s := hook0{templated: must(Template{
+	s := hook0{names: Entry("X-Hook0-Signature", "h"), templated: must(Template{
 		Name: "hook0", Signature: Header("X-Hook0-Signature"), List: ",", Label: "v1=",
 		Timestamp: Entry("X-Hook0-Signature", "t"), Stamping: core.StampedEachAttempt, ID: Header("X-Event-Id"),
 		Content: "{timestamp}.{body}",
@@ -31,11 +31,12 @@ func Hook0(required ...string) core.Scheme {
 type hook0 struct {
 	*templated
 
+	names    Field    // of the signed headers
 	required []string // in lower case
 }
 
 func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
-	names, err := Entry("X-Hook0-Signature", "h").inHeader(r.Header, s.t.List)
+	names, err := s.names.inHeader(r.Header, s.t.List)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type templated struct {
 	place [partURL + 1]int // of each kind in parts, counted from 1
 	front int              // so many parts stand in headers alone
 	url   address
+	more  map[string]bool // the headers of t.More
 }
 
 func (s *templated) Name() string            { return s.t.Name }
@@ -153,6 +154,17 @@ func visible(id string) bool {
 func (s *templated) readSignatures(h http.Header, a *core.Attempt) error {
 	if err := s.readSignatureHeader(h[s.t.Signature.header], a); err != nil {
 		return err
+	}
+	if len(s.more) > len(h) { // DocuSign has a hundred
+		for name, values := range h {
+			if !s.more[name] {
+				continue
+			}
+			if err := s.readSignatureHeader(values, a); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	for _, f := range s.t.More {
 		if err := s.readSignatureHeader(h[f.header], a); err != nil {
