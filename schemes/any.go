@@ -155,15 +155,17 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// Challenge implements [core.Challenger].
+// Challenge implements [core.Challenger]: that of the member that decided. What one sender asks so is an ordinary message of another.
 func (s *anyOf) Challenge(ctx context.Context, r *core.Request, m *core.Message, key core.VerifyKey) *core.Answer {
 	keys, _ := key.(anyKey)
 	for i, member := range s.members {
-		if i < len(keys) && keys[i] != nil {
-			if answer := member.Challenge(ctx, r, m, keys[i]); answer != nil {
-				return answer
-			}
+		if member.ReadHeader(r, new(core.Attempt)) != nil {
+			continue
 		}
+		if i < len(keys) && keys[i] != nil {
+			return member.Challenge(ctx, r, m, keys[i])
+		}
+		return nil
 	}
 	return nil
 }

@@ -240,3 +240,19 @@ func TestAWindowOfAnyIsTheWidestAlsoOfTheUsualOnes(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAnyAnswersOnlyTheSenderThatAsked(t *testing.T) {
+	t.Parallel()
+	both, err := schemes.Any("both", schemes.GitHub(), schemes.Asana(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := verifier(t, both, time.Now(), secret)
+	const heartbeat = `{"events":[]}` // of Asana
+	if runs(v, request(heartbeat, "X-Hook-Signature", hexMAC(secret, heartbeat))) {
+		t.Error("a heartbeat of Asana is handled")
+	}
+	if !runs(v, request(heartbeat, "X-Hub-Signature-256", "sha256="+hexMAC(secret, heartbeat))) {
+		t.Error("a message of GitHub is taken for a heartbeat of Asana")
+	}
+}
