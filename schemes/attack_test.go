@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -254,5 +255,68 @@ func TestAnAnyAnswersOnlyTheSenderThatAsked(t *testing.T) {
 	}
 	if !runs(v, request(heartbeat, "X-Hub-Signature-256", "sha256="+hexMAC(secret, heartbeat))) {
 		t.Error("a message of GitHub is taken for a heartbeat of Asana")
+	}
+}
+
+// TestWhatIsWrittenInAnotherWayIsRefused signs requests with the secret that their sender would never write so.
+func TestWhatIsWrittenInAnotherWayIsRefused(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0).UTC()
+	const body = "{}"
+	stripe := func(stamp, format string) *core.Request {
+		return request(body, "Stripe-Signature", strings.NewReplacer("T", stamp, "S", hexMAC(secret, stamp+"."+body)).Replace(format))
+	}
+	stripeTwice := stripe("1700000000", "t=T,v1=S")
+	stripeTwice.Header.Add("Stripe-Signature", "t=1700000000")
+	twitch := func(stamp string) *core.Request {
+		id := strings.Repeat("a", 36)
+		return request(body, "Twitch-Eventsub-Message-Id", id, "Twitch-Eventsub-Message-Timestamp", stamp,
+			"Twitch-Eventsub-Message-Signature", "sha256="+hexMAC(secret, id+stamp+body))
+	}
+	discord := func(change func(string) string) *core.Request {
+		r := signDiscord(request(""), body, now)
+		r.Header.Set("X-Signature-Ed25519", change(r.Header.Get("X-Signature-Ed25519")))
+		return r
+	}
+	for name, r := range map[string]struct {
+		scheme  string
+		request *core.Request
+		reason  error // nil: accepted
+	}{
+		"as it should be":                 {"stripe", stripe("1700000000", "t=T,v1=S"), nil},
+		"a plus before the time":          {"stripe", stripe("+1700000000", "t=T,v1=S"), core.ErrMalformed},
+		"a zero before the time":          {"stripe", stripe("01700000000", "t=T,v1=S"), core.ErrMalformed},
+		"an exponent in the time":         {"stripe", stripe("17e8", "t=T,v1=S"), core.ErrMalformed},
+		"a time below zero":               {"stripe", stripe("-1", "t=T,v1=S"), core.ErrMalformed},
+		"a time of 20 digits":             {"stripe", stripe("18446744073709551616", "t=T,v1=S"), core.ErrMalformed},
+		"milliseconds for seconds":        {"stripe", stripe("1700000000000", "t=T,v1=S"), core.ErrOutsideWindow},
+		"no time":                         {"stripe", stripe("", "t=T,v1=S"), core.ErrMalformed},
+		"the time twice":                  {"stripe", stripe("1700000000", "t=T,t=T,v1=S"), core.ErrMalformed},
+		"the time again in a second line": {"stripe", stripeTwice, core.ErrMalformed},
+		"a signature of no text":          {"stripe", stripe("1700000000", "t=T,v1="), core.ErrMissingHeader},
+		"seventeen signatures":            {"stripe", stripe("1700000000", "t=T"+strings.Repeat(",v1=S", 17)), core.ErrMalformed},
+		"another case of the label":       {"stripe", stripe("1700000000", "t=T,V1=S"), core.ErrMissingHeader},
+		"RFC 3339":                        {"twitch", twitch("2023-11-14T22:13:20.5Z"), nil},
+		"a small t":                       {"twitch", twitch("2023-11-14t22:13:20Z"), core.ErrMalformed},
+		"a small z":                       {"twitch", twitch("2023-11-14T22:13:20z"), core.ErrMalformed},
+		"a leap second":                   {"twitch", twitch("2023-11-14T22:13:60Z"), core.ErrMalformed},
+		"an offset of a day":              {"twitch", twitch("2023-11-15T22:13:20+24:00"), core.ErrMalformed},
+		"an offset without a colon":       {"twitch", twitch("2023-11-14T22:13:20+0000"), core.ErrMalformed},
+		"an hour of one digit":            {"twitch", twitch("2023-11-14T2:13:20-20:00"), core.ErrMalformed},
+		"a comma before the fraction":     {"twitch", twitch("2023-11-14T22:13:20,5Z"), core.ErrMalformed},
+		"a year of five digits":           {"twitch", twitch("12023-11-14T22:13:20Z"), core.ErrMalformed},
+		"64 bytes":                        {"discord", discord(strings.Clone), nil},
+		"63 bytes":                        {"discord", discord(func(s string) string { return s[2:] }), core.ErrNoMatch},
+		"65 bytes":                        {"discord", discord(func(s string) string { return s + "00" }), core.ErrNoMatch},
+		"capital letters":                 {"discord", discord(strings.ToUpper), core.ErrNoMatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := subjects()[r.scheme]
+			_, err := verifier(t, s.scheme, now, s.secret).Verify(t.Context(), r.request)
+			if !errors.Is(err, r.reason) {
+				t.Errorf("refused with %v, want %v", err, r.reason)
+			}
+		})
 	}
 }

@@ -156,13 +156,19 @@ func (u Unit) parse(text string) (time.Time, error) {
 		}
 		return time.Time{}, malformed("the timestamp is not a plain Unix time in milliseconds")
 	default:
-		// The parser also takes a comma for the point before the fraction.
 		at, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil || strings.IndexByte(text, ',') >= 0 || len(text) > 40 {
+		if err != nil || !strictRFC3339(text) {
 			return time.Time{}, malformed("the timestamp is not an RFC 3339 time")
 		}
 		return at, nil
 	}
+}
+
+// strictRFC3339 finds what time.Parse takes all the same: an hour of one digit, a comma before the fraction, an offset of a day.
+func strictRFC3339(text string) bool {
+	const hour, offset = len("2006-01-02T15"), len("15:04")
+	return len(text) <= 40 && text[hour] == ':' && strings.IndexByte(text, ',') < 0 &&
+		(strings.HasSuffix(text, "Z") || text[len(text)-offset:] < "24")
 }
 
 func malformed(detail string) error { return &core.Error{Reason: core.ErrMalformed, Detail: detail} }
