@@ -150,18 +150,17 @@ func subjects() map[string]struct {
 		}
 	}
 	return map[string]subject{
-		"github":        {schemes.GitHub(), secret, stranger, bodyIn("X-Hub-Signature-256", "sha256=", hexMAC)},
-		"bitbucket":     {schemes.Bitbucket(), secret, stranger, bodyIn("X-Hub-Signature", "sha256=", hexMAC)},
-		"meta":          {schemes.Meta("token"), secret, stranger, bodyIn("X-Hub-Signature-256", "sha256=", hexMAC)},
-		"shopify":       {schemes.Shopify(), secret, stranger, bodyIn("X-Shopify-Hmac-SHA256", "", base64MAC)},
-		"woocommerce":   {schemes.WooCommerce(), secret, stranger, bodyIn("X-WC-Webhook-Signature", "", base64MAC)},
-		"docusign":      {schemes.DocuSign(), secret, stranger, bodyIn("X-DocuSign-Signature-2", "", base64MAC)},
-		"dropbox":       {schemes.DangerouslyReplayableDropbox(schemes.AnswerHandshakes), secret, stranger, bodyIn("X-Dropbox-Signature", "", hexMAC)},
-		"asana":         {schemes.Asana(nil), secret, stranger, bodyIn("X-Hook-Signature", "", hexMAC)},
-		"cursor":        {schemes.Cursor(), secret, stranger, bodyIn("X-Webhook-Signature", "sha256=", hexMAC)},
-		"shopify event": {schemes.Shopify(), secret, stranger, bodyIn("Shopify-Hmac-SHA256", "", base64MAC)},
-		"sentry":        {schemes.Sentry(), secret, stranger, bodyIn("Sentry-Hook-Signature", "", hexMAC)},
-		"lemonsqueezy":  {schemes.LemonSqueezy(), secret, stranger, bodyIn("X-Signature", "", hexMAC)},
+		"github":       {schemes.GitHub(), secret, stranger, bodyIn("X-Hub-Signature-256", "sha256=", hexMAC)},
+		"bitbucket":    {schemes.Bitbucket(), secret, stranger, bodyIn("X-Hub-Signature", "sha256=", hexMAC)},
+		"meta":         {schemes.Meta("token"), secret, stranger, bodyIn("X-Hub-Signature-256", "sha256=", hexMAC)},
+		"shopify":      {schemes.Shopify(), secret, stranger, bodyIn("X-Shopify-Hmac-SHA256", "", base64MAC)},
+		"woocommerce":  {schemes.WooCommerce(), secret, stranger, bodyIn("X-WC-Webhook-Signature", "", base64MAC)},
+		"docusign":     {schemes.DocuSign(), secret, stranger, bodyIn("X-DocuSign-Signature-2", "", base64MAC)},
+		"dropbox":      {schemes.DangerouslyReplayableDropbox(schemes.AnswerHandshakes), secret, stranger, bodyIn("X-Dropbox-Signature", "", hexMAC)},
+		"asana":        {schemes.Asana(nil), secret, stranger, bodyIn("X-Hook-Signature", "", hexMAC)},
+		"cursor":       {schemes.Cursor(), secret, stranger, bodyIn("X-Webhook-Signature", "sha256=", hexMAC)},
+		"sentry":       {schemes.Sentry(), secret, stranger, bodyIn("Sentry-Hook-Signature", "", hexMAC)},
+		"lemonsqueezy": {schemes.LemonSqueezy(), secret, stranger, bodyIn("X-Signature", "", hexMAC)},
 		"adyen-platform": {schemes.AdyenPlatform(), hexKey, hexOther, bodyIn("HmacSignature", "", func(secret, content string) string {
 			return base64MAC(unhex(secret), content)
 		})},
