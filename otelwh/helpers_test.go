@@ -141,13 +141,15 @@ func (e *endpoint) send(r *http.Request) int {
 	return w.Code
 }
 
-// faulty is a store whose visits fail while err says so.
+// faulty is a store whose visits take a while, and fail while err says so.
 type faulty struct {
 	core.SeenStore
-	err atomic.Pointer[error]
+	err   atomic.Pointer[error]
+	delay time.Duration
 }
 
 func (f *faulty) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
+	time.Sleep(f.delay)
 	if err := f.err.Load(); err != nil {
 		return core.Value{}, *err
 	}
