@@ -6,6 +6,8 @@ require (
 	github.com/hookonce/hookonce v0.0.0
 	go.opentelemetry.io/otel v1.28.0
 	go.opentelemetry.io/otel/metric v1.28.0
+	go.opentelemetry.io/otel/sdk v1.28.0
+	go.opentelemetry.io/otel/sdk/metric v1.28.0
 	go.opentelemetry.io/otel/trace v1.28.0
 )
 
@@ -17,8 +19,3 @@ require (
 )
 
 replace github.com/hookonce/hookonce => ../
-
-require (
-	go.opentelemetry.io/otel/sdk v1.28.0
-	go.opentelemetry.io/otel/sdk/metric v1.28.0
-)
