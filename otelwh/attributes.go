@@ -118,28 +118,19 @@ func (n *names) of(name string) string {
 	}
 	n.mu.RLock()
 	value, ok := n.known[name]
-	full := len(n.known) >= n.most
 	n.mu.RUnlock()
-	switch {
-	case ok:
+	if ok {
 		return value
-	case full:
-		return other
-	default:
-		return n.add(name)
 	}
-}
-
-func (n *names) add(name string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if value, ok := n.known[name]; ok {
+	if value, ok := n.known[name]; ok { // meanwhile
 		return value
 	}
 	if len(n.known) >= n.most {
 		return other
 	}
-	value := text(name)
+	value = text(name)
 	n.known[name] = value
 	return value
 }

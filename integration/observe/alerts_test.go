@@ -143,6 +143,12 @@ func TestEachAlertFiresWhenItShould(t *testing.T) {
 			watch()
 			hour(s, watch)
 		}, ""},
+		{"one visit to the store in forty fails, for an hour", 0, func(s *simulation, watch func()) {
+			for range 60 {
+				s.step(append(times(39, good("acme")), noStore("acme"))...)
+				watch()
+			}
+		}, ""},
 		{"the key source is away", 0, func(s *simulation, watch func()) {
 			hour(s, watch)
 			for range 15 {
@@ -167,6 +173,14 @@ func TestEachAlertFiresWhenItShould(t *testing.T) {
 			s.step(lost("acme"))
 			watch()
 			hour(s, watch)
+		}, "HookonceOutcomeLost{claim-lost}"},
+		{"the very first lost claim is still told ten minutes later", 0, func(s *simulation, watch func()) {
+			hour(s, func() {})
+			s.step(lost("acme"))
+			for range 10 {
+				s.step(good("acme"))
+			}
+			watch()
 		}, "HookonceOutcomeLost{claim-lost}"},
 		{"a second lost claim, hours later", 0, func(s *simulation, _ func()) {
 			hour(s, func() {})
