@@ -98,7 +98,9 @@ func randomRequest(t *testing.T, random *rand.Rand, stranger *core.Signer) *http
 		}
 		return string(b)
 	}
-	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "post", "QUERY", fmt.Sprint("M", random.IntN(1e6))}
+	methods := []string{
+		"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "post", "QUERY", fmt.Sprint("M", random.IntN(1e6)),
+	}
 	body := []byte(word(700))
 	r := httptest.NewRequest(http.MethodPost, fmt.Sprintf("/%x?%x", word(20), word(20)), strings.NewReader(string(body)))
 	r.Method = methods[random.IntN(len(methods))]

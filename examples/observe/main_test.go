@@ -13,7 +13,8 @@ func TestWhatItPrints(t *testing.T) {
 	if err := run(t.Context(), &out, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))); err != nil {
 		t.Fatal(err)
 	}
-	const attempts, rest = `hookonce_attempts_total{hookonce_reason="`, `",hookonce_scheme="standard",http_request_method="POST",http_response_status_code="`
+	const attempts = `hookonce_attempts_total{hookonce_reason="`
+	const rest = `",hookonce_scheme="standard",http_request_method="POST",http_response_status_code="`
 	want := strings.Join([]string{
 		attempts + `handled` + rest + `200"} 2`,
 		attempts + `handler-failed` + rest + `500"} 1`,

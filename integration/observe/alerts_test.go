@@ -1,7 +1,6 @@
 package observe_test
 
 import (
-	"bytes"
 	"maps"
 	"os"
 	"slices"
@@ -9,34 +8,23 @@ import (
 	"testing"
 	"time"
 
-	"gopkg.in/yaml.v3"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/hookonce/hookonce/core"
 )
 
-type rule struct {
-	Alert, Expr         string
-	For                 time.Duration
-	Labels, Annotations map[string]string
-}
-
-// rules reads alerts.yml, and nothing that Prometheus does not know may be in it.
-func rules(tb testing.TB) []rule {
+// rules reads alerts.yml as Prometheus does, templates included.
+func rules(tb testing.TB) []rulefmt.Rule {
 	tb.Helper()
 	text, err := os.ReadFile("../../otelwh/alerts.yml")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var file struct {
-		Groups []struct {
-			Name  string
-			Rules []rule
-		}
-	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&file); err != nil || len(file.Groups) != 1 {
-		tb.Fatal(err, file)
+	file, errs := rulefmt.Parse(text, false, model.LegacyValidation, parser.NewParser(parser.Options{}))
+	if len(errs) != 0 || len(file.Groups) != 1 {
+		tb.Fatal(errs, file)
 	}
 	return file.Groups[0].Rules
 }
@@ -221,7 +209,7 @@ func TestEachAlertFiresWhenItShould(t *testing.T) {
 // watcher is what Prometheus does with the rules: an alert fires when its expression held for as long as the rule says.
 type watcher struct {
 	s     *simulation
-	rules []rule
+	rules []rulefmt.Rule
 	since map[string]time.Time
 	fired map[string]bool
 }
@@ -242,7 +230,7 @@ func (w *watcher) look() {
 			if since, ok := w.since[name]; ok {
 				holds[name] = since
 			}
-			if w.s.now.Sub(holds[name]) >= r.For {
+			if w.s.now.Sub(holds[name]) >= time.Duration(r.For) {
 				w.fired[name] = true
 			}
 		}
