@@ -19,9 +19,9 @@
 //	hookonce.handler.duration  the handler
 //	hookonce.body.size         bytes of the body as far as it was read
 //
-// Durations are histograms in seconds by scheme; where a part itself failed, error.type is the reason. Nothing that a stranger
-// sends makes a series: paths and message ids are no attributes of metrics, methods that HTTP does not define are one, and
-// sources and keys are counted apart up to a bound.
+// Durations are histograms in seconds by scheme; where a part itself failed, error.type is the reason. Whatever a stranger
+// sends, the series are bounded: paths and message ids are no attributes of metrics, methods that HTTP does not define are one,
+// and sources and keys are counted apart up to a bound.
 //
 // # Spans
 //

@@ -17,7 +17,7 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// TestStrangersMakeNoSeries sends what nobody signed with a key of ours, random in every part, through the real core. The key source
+// TestStrangersMakeNoSeries: no more than a bound. It sends what nobody signed with a key of ours, random in every part, through the real core. The key source
 // is one at fault: it takes the source from the request.
 func TestStrangersMakeNoSeries(t *testing.T) {
 	t.Parallel()

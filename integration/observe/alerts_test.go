@@ -1,6 +1,7 @@
 package observe_test
 
 import (
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -22,7 +23,7 @@ func rules(tb testing.TB) []rulefmt.Rule {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	file, errs := rulefmt.Parse(text, false, model.LegacyValidation, parser.NewParser(parser.Options{}))
+	file, errs := rulefmt.Parse(text, false, model.LegacyValidation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 	if len(errs) != 0 || len(file.Groups) != 1 {
 		tb.Fatal(errs, file)
 	}
