@@ -17,9 +17,49 @@ import (
 )
 
 const (
-	maxHeads  = 64
-	maxHeader = 16 << 10 // bytes of a value that variants are made of
+	maxHeads   = 64
+	maxHeader  = 16 << 10 // bytes of a value that variants are made of
+	maxNames   = 128      // of headers
+	maxValues  = 16       // of one header
+	maxHeaders = 64 << 10 // bytes of all of them
+	maxTarget  = 4 << 10  // bytes of the request's URL
 )
+
+// bound leaves out of the search what no sender sends: each header costs something for each way to read the request.
+func (s *search) bound() {
+	if len(s.req.URL) > maxTarget {
+		s.req.URL, s.unfinished = s.req.URL[:maxTarget], true
+	}
+	h := s.req.Header
+	size, most := headerSize(h)
+	if len(h) > maxNames || most > maxValues || size > maxHeaders {
+		s.req.Header, s.unfinished = s.needed(), true
+		size, _ = headerSize(s.req.Header)
+	}
+	s.reading = readCost * int64(max(size+len(s.req.URL)-usual, 0))
+}
+
+// headerSize counts the bytes of all headers, and the values of the one that has most.
+func headerSize(h http.Header) (bytes, most int) {
+	for name, values := range h {
+		most = max(most, len(values))
+		for _, v := range values {
+			bytes += len(name) + len(v)
+		}
+	}
+	return bytes, most
+}
+
+// needed are the headers that the configured scheme reads, as much of them as is looked at.
+func (s *search) needed() http.Header {
+	h, kept := s.req.Header, http.Header{}
+	for _, name := range append(reads(s.scheme, h), "Content-Length", "Content-Type", "Content-Encoding") {
+		for _, v := range h[name][:min(len(h[name]), maxValues)] {
+			kept[name] = append(kept[name], v[:min(len(v), maxHeader+1)])
+		}
+	}
+	return kept
+}
 
 // head is one way to read a request apart from its body: under a scheme, with headers and address as they may have been.
 type head struct {

@@ -18,7 +18,9 @@ import (
 const (
 	budget      = 96 << 20 // of a search; more for bodies of many mebibytes
 	atLeast     = 12       // that are hashed at least, whatever their size
-	trialCost   = 2 << 10  // of reading headers and finishing a hash, for each key
+	trialCost   = 2 << 10  // of reading headers of a usual size and finishing a hash, for each key
+	usual       = 2 << 10  // bytes of headers and address
+	readCost    = 64       // of a byte more of them, at each reading
 	publicCost  = 64 << 10 // of a signature that is no MAC
 	rewriteCost = 4        // of a byte that is written anew, in bytes that are hashed
 	deepest     = 2        // mistakes at once, not counting those that can be seen
@@ -43,6 +45,7 @@ type search struct {
 
 	// spent is the work done, limit what the present part of the search may spend, and total what all of it may: the last piece of work may exceed it.
 	spent, limit, total int64
+	reading             int64 // what reading the headers costs more than usual
 	unfinished          bool
 	tried               int // candidates
 }
@@ -52,6 +55,7 @@ func newSearch(ctx context.Context, in Input) *search {
 	if in.Request != nil {
 		s.req = *in.Request
 	}
+	s.bound()
 	s.total = max(budget, atLeast*int64(len(s.req.Body)))
 	s.limit = s.total
 	s.past, s.future = window(in.Config, s.scheme)
@@ -62,6 +66,14 @@ func newSearch(ctx context.Context, in Input) *search {
 	s.now = clock()
 	s.lookUp(ctx)
 	return s
+}
+
+// received is the request as it came: what is searched may be less.
+func (s *search) received() core.Request {
+	if s.in.Request == nil {
+		return core.Request{}
+	}
+	return *s.in.Request
 }
 
 // lookUp asks for the keys, once.
@@ -78,7 +90,7 @@ func (s *search) lookUp(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
-	r := s.req
+	r := s.received()
 	r.Body = nil
 	r.Header = r.Header.Clone()
 	var keys *core.Keys
@@ -113,7 +125,7 @@ func (s *search) verdict() error {
 	if err != nil || s.fetches() {
 		return err
 	}
-	r := s.req
+	r := s.received()
 	_, err = v.Verify(s.ctx, &r)
 	return err
 }
@@ -251,6 +263,9 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 func (s *search) try(l *lane, h *head, body []byte, weight int, undone []step) []Finding {
 	from, _ := slices.BinarySearchFunc(l.keys, weight, func(k key, w int) int { return cmp.Compare(k.weight, w) })
 	if from == len(l.keys) || l.keys[from].weight != weight || s.ctx.Err() != nil {
+		return nil
+	}
+	if !s.charge(s.reading) {
 		return nil
 	}
 	a, ok := h.read(body)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func hopeless() map[string]explain.Input {
 		switch m.sender.name {
 		case "standard":
 			m.configured = []core.Secret{core.NewSecret(otherSecret), core.NewSecret(core.GenerateSecret()), core.NewSecret(core.GenerateSecret())}
-		case "github", "square", "twilio":
+		case "github", "square", "hubspot":
 			m.configured = []core.Secret{core.NewSecret(freeOther)}
 		default:
 			m.r.Body[20]++
@@ -52,9 +53,14 @@ func hopeless() map[string]explain.Input {
 		"base64": []byte(base64.StdEncoding.EncodeToString(large()[:mebibyte*3/4])), "gzip": gzipped(large()),
 		"a bomb": gzipped(make([]byte, 64<<20)), "brackets": bytes.Repeat([]byte("["), mebibyte), "open objects": bytes.Repeat([]byte(`{"a":`), mebibyte/5),
 		"a string": []byte(`"` + strings.Repeat(`\u00e9`, mebibyte/6) + `"`), "form": []byte("a=" + strings.Repeat("%2f+&b=", mebibyte/7)),
-		"members": members(mebibyte),
+		"members": members(mebibyte, ""), "members of long names": members(mebibyte, strings.Repeat("k", 1000)),
+		"commas in depth":       []byte(strings.Repeat("[", 250) + strings.Repeat("1,", 500_000) + "1" + strings.Repeat("]", 250)),
+		"objects in depth":      []byte(strings.Repeat(strings.Repeat(`{"b":1,"a":`, 200)+"1"+strings.Repeat("}", 200), 400)),
+		"escapes that are none": []byte(`{"a":"` + strings.Repeat(`\u00`, 200_000) + `"}`),
+		"numbers":               []byte("[" + strings.Repeat("1e999999999,-1e-99999999,1e20,", 30_000) + strings.Repeat("9", 100_000) + "]"),
+		"fields":                fields(mebibyte),
 	} {
-		for _, s := range []string{"standard", "github", "square", "discord"} {
+		for _, s := range []string{"standard", "github", "square", "hubspot", "discord"} {
 			m := send(senders()[s], damage{before: func(m *message) { m.body = body }, after: wrong})
 			m.others = tenants
 			m.r.Header.Set("Content-Encoding", "gzip")
@@ -64,13 +70,21 @@ func hopeless() map[string]explain.Input {
 	return all
 }
 
-func members(size int) []byte {
+func members(size int, prefix string) []byte {
 	var b bytes.Buffer
 	b.WriteString("{")
 	for i := 0; b.Len() < size; i++ {
-		fmt.Fprintf(&b, `"%d":%d,`, size-i, i)
+		fmt.Fprintf(&b, `"%s%d":%d,`, prefix, size-i, i)
 	}
 	b.WriteString(`"z":1}`)
+	return b.Bytes()
+}
+
+func fields(size int) []byte {
+	var b bytes.Buffer
+	for i := 0; b.Len() < size; i++ {
+		fmt.Fprintf(&b, "%d=%%2f&", i)
+	}
 	return b.Bytes()
 }
 
@@ -160,5 +174,51 @@ func BenchmarkRequest(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// overloaded are requests whose headers or address cost more than any body, if each is tried in every way.
+func overloaded() map[string]func(m *message) {
+	return map[string]func(m *message){
+		"thousands of names": func(m *message) {
+			for i := range 20_000 {
+				m.r.Header[fmt.Sprintf("X-Webhook-%d-Signature", i)] = []string{"v"}
+			}
+		},
+		"thousands of values": func(m *message) {
+			for name := range m.r.Header {
+				m.r.Header[name] = append(m.r.Header[name], slices.Repeat([]string{"v1,a b"}, 3000)...)
+			}
+		},
+		"long values": func(m *message) {
+			for name := range m.r.Header {
+				m.r.Header[name] = []string{strings.Repeat("t=1,v1=ab ,", 80_000)}
+			}
+		},
+		"a long query": func(m *message) { m.r.URL = "/hook?" + strings.Repeat("b=1&a=2&", 100_000) },
+		"a long path":  func(m *message) { m.r.URL = "/hook" + strings.Repeat("/%2f", 200_000) },
+	}
+}
+
+// Time depends on the machine; what is allocated does not, and here it is what grows with the headers.
+func TestHeadersAndAddressCannotMakeItWorkLong(t *testing.T) {
+	for name, overload := range overloaded() {
+		for _, s := range []string{"standard", "github", "stripe", "square", "hubspot", "contentful"} {
+			m := send(senders()[s], damage{after: overload}, arrive("", replace("evt", "xyz")))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			started := time.Now()
+			e, spent := explain.Work(t.Context(), m.input())
+			took := time.Since(started)
+			runtime.ReadMemStats(&after)
+			allocated := after.TotalAlloc - before.TotalAlloc
+			t.Logf("%-10s %-20s %3d MiB allocated, %v", s, name, allocated/mebibyte, took.Round(time.Millisecond))
+			if spent > explain.Budget || allocated > 200*mebibyte {
+				t.Errorf("%s to %s: %d bytes of work, %d allocated", name, s, spent, allocated)
+			}
+			if e.Authentic || e.Findings[0].Proven {
+				t.Errorf("%s to %s: %s", name, s, e)
+			}
+		}
 	}
 }
