@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -220,8 +221,8 @@ func escaped() []change {
 		{"; the sender does not escape what is not ASCII", escapes{rest: raw}, func(has contents) bool { return has.escape }},
 		{
 			"; the sender escapes slash and what is not ASCII, as PHP does",
-			escapes{slash: lower, rest: lower},
-			func(has contents) bool { return has.plain && has.rest },
+			escapes{lower, raw, raw, lower},
+			func(has contents) bool { return has.plain && (has.rest || has.escape) },
 		},
 		{"; the sender escapes slash, <, > and &", escapes{slash: lower, html: lower}, func(has contents) bool { return has.plain && has.html }},
 		{
@@ -432,6 +433,7 @@ func converted() []change {
 			{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
 			{BodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true), notASCII},
 			{BodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false), notASCII},
+			{BodyCharset, "the body was converted from UTF-8 to UTF-16", rewriteCost, fromUTF16, looksLikeUTF16},
 		},
 		reencoded()...,
 	)
@@ -572,6 +574,33 @@ func fromWindows1252(latin1 bool) func(b []byte) []byte {
 		}
 		return dst
 	}
+}
+
+// looksLikeUTF16 goes by the first character, which is ASCII in every format of webhooks, or a byte order mark.
+func looksLikeUTF16(b []byte) bool {
+	return len(b) >= 2 && len(b)%2 == 0 && (b[0] == 0) != (b[1] == 0) || bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
+}
+
+func fromUTF16(b []byte) []byte {
+	big := b[0] == 0 || b[0] == 0xfe
+	dst := make([]byte, 0, len(b))
+	var high rune
+	for ; len(b) >= 2; b = b[2:] {
+		u := rune(b[1])<<8 | rune(b[0])
+		if big {
+			u = rune(b[0])<<8 | rune(b[1])
+		}
+		switch {
+		case u == 0xfeff && len(dst) == 0:
+		case utf16.IsSurrogate(u) && high == 0:
+			high = u
+		case high != 0:
+			dst, high = utf8.AppendRune(dst, utf16.DecodeRune(high, u)), 0
+		default:
+			dst = utf8.AppendRune(dst, u)
+		}
+	}
+	return dst
 }
 
 func notASCII(b []byte) bool {

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	maxHeads   = 64
+	maxHeads   = 96
 	maxHeader  = 16 << 10 // bytes of a value that variants are made of
 	maxNames   = 128      // of headers
 	maxValues  = 16       // of one header
@@ -254,7 +254,15 @@ func lastWord(name string) string { return name[strings.LastIndexByte(name, '-')
 func folded(h *head) (all []head) {
 	for _, name := range reads(h.scheme, h.req.Header) {
 		for i, v := range h.req.Header[name] {
-			if len(v) > maxHeader || !strings.ContainsAny(v, " \t\r\n") {
+			if len(v) > maxHeader {
+				continue
+			}
+			if bare := strings.Trim(v, `"'`); bare != v && bare != "" {
+				values := slices.Clone(h.req.Header[name])
+				values[i] = bare
+				all = append(all, h.with(name, values, HeaderFolded, "quotes were put around "+name))
+			}
+			if !strings.ContainsAny(v, " \t\r\n") {
 				continue
 			}
 			breaks := strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(v)
@@ -269,7 +277,7 @@ func folded(h *head) (all []head) {
 					all = append(all, h.with(name, values, HeaderFolded, "a newline or space was put into "+name))
 				}
 			}
-			if plus := strings.ReplaceAll(v, " ", "+"); plus != v {
+			if plus := strings.ReplaceAll(v, " ", "+"); plus != v && !strings.Contains(v, ", ") {
 				values := slices.Clone(h.req.Header[name])
 				values[i] = plus
 				all = append(all, h.with(name, values, SignatureEncoding, "each + in "+name+" became a space, as in a form that is decoded"))
@@ -310,7 +318,7 @@ func duplicated(h *head) (all []head) {
 func labelled(h *head) (all []head) {
 	for _, name := range reads(h.scheme, h.req.Header) {
 		if values := h.req.Header[name]; len(values) == 1 && len(values[0]) <= maxHeader && strings.Contains(strings.ToLower(name), "sign") {
-			v := strings.Trim(values[0], `"' `)
+			v := strings.TrimSpace(values[0])
 			bare := v
 			for _, label := range labels() {
 				if rest, ok := strings.CutPrefix(v, label); ok && len(rest) >= 20 {
@@ -386,7 +394,8 @@ func timeTokens(v string) []string {
 // parseTime reads a number of any unit, or a date.
 func parseTime(token string) (at time.Time, number bool) {
 	if whole, fraction, ok := strings.Cut(token, "."); ok && isDigits(whole) && isDigits(fraction) {
-		token = whole
+		at, _ = parseTime(whole)
+		return at, false
 	}
 	if n, err := strconv.ParseInt(strings.TrimSpace(token), 10, 64); err == nil && isDigits(strings.TrimSpace(token)) {
 		switch digits := len(strings.TrimSpace(token)); {

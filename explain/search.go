@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"hash/maphash"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,7 +83,8 @@ func (s *search) lookUp(ctx context.Context) {
 	if s.in.Keys == nil {
 		return
 	}
-	if static, ok := s.in.Keys.(*core.Keys); ok && static == nil {
+	if v := reflect.ValueOf(s.in.Keys); (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
+		s.in.Keys = nil // as core sees it
 		return
 	}
 	timeout := keyTimeout
@@ -374,9 +377,9 @@ func (k *key) fits(ctx context.Context, a *core.Attempt, whole bool) ([]step, bo
 func (s *search) validity(k *key) []step {
 	switch {
 	case !k.notBefore.IsZero() && s.now.Before(k.notBefore):
-		return []step{{KeyNotYetValid, "the message is signed with " + k.name + ", which is accepted only in " + span(k.notBefore.Sub(s.now))}}
+		return []step{{KeyNotYetValid, "the message is signed with " + printable(k.name) + ", which is accepted only in " + span(k.notBefore.Sub(s.now))}}
 	case !k.notAfter.IsZero() && !s.now.Before(k.notAfter):
-		return []step{{KeyExpired, "the message is signed with " + k.name + ", which is not accepted any more since " + span(s.now.Sub(k.notAfter))}}
+		return []step{{KeyExpired, "the message is signed with " + printable(k.name) + ", which is not accepted any more since " + span(s.now.Sub(k.notAfter))}}
 	default:
 		return nil
 	}
@@ -389,6 +392,9 @@ func (s *search) unknown() Finding {
 	}
 	what := "the signature matches none of " + strconv.Itoa(len(s.secrets)) + " keys under " + strconv.Itoa(s.tried) +
 		" variants tried; the likeliest left: a wrong secret (of another endpoint or environment), or a body that was changed on the way"
+	if s.tried == 0 {
+		what = "the request cannot be read as one of " + s.scheme.Name() + ", so no key was tried"
+	}
 	return step{Unknown, what}.finding(false)
 }
 
@@ -425,5 +431,16 @@ func (b *seenBodies) add(body []byte) bool {
 // isMAC says that a key is one of core's MACs, whose cost is that of its hash.
 func isMAC(k core.VerifyKey) bool {
 	probe, err := core.HMACKey("x", sha256.New, []byte("probe of the type"), core.Hex)
+	return err == nil && sameType(k, probe)
+}
+
+// isEd25519 says that a scheme makes one of core's ed25519 keys of a secret.
+func isEd25519(scheme core.Scheme, secret string) bool {
+	k, err := scheme.ParseKey(secret)
+	if err != nil {
+		return false
+	}
+	public, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+	probe, err := core.Ed25519Key("x", public, core.Hex)
 	return err == nil && sameType(k, probe)
 }
