@@ -174,8 +174,10 @@ func (s *search) observeBody(length int64, add func(Mistake, string)) {
 	case encoding != "" && encoding != "identity" && (looksLikeJSON(body) || looksLikeForm(body)):
 		add(BodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
 			"they cannot be had back")
-	case isLimit(len(body)) && !endsWhole(body):
+	case isLimit(len(body)) && looksLikeJSON(body) && !endsWhole(body):
 		add(BodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
+	case isLimit(len(body)) && !looksLikeJSON(body) && length < 0: // if the length was announced, it is one like any other
+		add(BodyTruncated, "the body has exactly "+size+", at which buffers and proxies cut")
 	case length < 0 && endsInside(body):
 		add(BodyTruncated, "the JSON in the body ends in the middle, after "+size)
 	}
