@@ -68,6 +68,9 @@ func TestWhatIsProvenAndWhatIsSeen(t *testing.T) {
 		"an empty secret":                                {[]damage{configure("", func(string) string { return "" })}, explain.SecretRefused, false},
 		"a placeholder":                                  {[]damage{configure("", func(string) string { return "whsec_changeme" })}, explain.SecretRefused, false},
 		"no secret":                                      {[]damage{{after: func(m *message) { m.configured = nil }}}, explain.Misconfigured, false},
+		"nine characters of a signature, which prove nothing": {
+			[]damage{header("", func(h http.Header) { h["Webhook-Signature"][0] = h["Webhook-Signature"][0][:12] })}, explain.Unknown, false,
+		},
 		"a body that happens to have 1024 bytes": {[]damage{{before: func(m *message) {
 			m.body = []byte("a=" + strings.Repeat("b", 1022))
 			m.r.Header.Set("Content-Length", "1024")
