@@ -172,6 +172,9 @@ func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 	if err := checkID(a.ID); err != nil {
 		return err
 	}
+	if !a.Expires.IsZero() && now.After(a.Expires) {
+		return refuse(ErrOutsideWindow, "the sender let its signature expire before now: a late or re-sent attempt, or our clock is ahead", nil)
+	}
 	if a.Timestamp.IsZero() {
 		return nil
 	}

@@ -68,8 +68,19 @@ func TestWhatIsProvenAndWhatIsSeen(t *testing.T) {
 		"an empty secret":                                {[]damage{configure("", func(string) string { return "" })}, explain.SecretRefused, false},
 		"a placeholder":                                  {[]damage{configure("", func(string) string { return "whsec_changeme" })}, explain.SecretRefused, false},
 		"no secret":                                      {[]damage{{after: func(m *message) { m.configured = nil }}}, explain.Misconfigured, false},
-		"another body":                                   {[]damage{arrive("", replace("evt", "xyz"))}, explain.Unknown, false},
-		"another body, in time's past":                   {[]damage{late, arrive("", replace("evt", "xyz"))}, explain.Unknown, false},
+		"nine characters of a signature, which prove nothing": {
+			[]damage{header("", func(h http.Header) { h["Webhook-Signature"][0] = h["Webhook-Signature"][0][:12] })}, explain.Unknown, false,
+		},
+		"a body that happens to have 1024 bytes": {[]damage{{before: func(m *message) {
+			m.body = []byte("a=" + strings.Repeat("b", 1022))
+			m.r.Header.Set("Content-Length", "1024")
+		}, after: func(m *message) { m.r.Body[7] = 'c' }}}, explain.Unknown, false},
+		"headers that are not the scheme's": {[]damage{{after: func(m *message) {
+			c := send(senders()["contentful"], header("", func(h http.Header) { delete(h, "X-Contentful-Signed-Headers") }))
+			m.scheme, m.r = c.scheme, c.r
+		}}}, explain.HeaderMissing, false},
+		"another body":                 {[]damage{arrive("", replace("evt", "xyz"))}, explain.Unknown, false},
+		"another body, in time's past": {[]damage{late, arrive("", replace("evt", "xyz"))}, explain.Unknown, false},
 	} {
 		m := send(senders()["standard"], tt.damage...)
 		if e := explain.Request(t.Context(), m.input()); !names(e, tt.word) || either(e) != tt.proven {
@@ -143,6 +154,7 @@ func TestNothingToGoByIsNoPanic(t *testing.T) {
 		"nothing":        {},
 		"no keys":        {Request: send(senders()["standard"]).r},
 		"nil keys":       {Request: send(senders()["standard"]).r, Keys: (*core.Keys)(nil)},
+		"nil function":   {Request: send(senders()["standard"]).r, Keys: core.KeySourceFunc(nil)},
 		"no request":     {Keys: core.Secrets(standardSecret)},
 		"nil scheme":     {Config: &core.Config{Scheme: (*core.StandardWebhooks)(nil)}, Keys: core.Secrets(standardSecret), Request: &core.Request{}},
 		"broken scheme":  {Config: &core.Config{Scheme: schemes.Square("")}, Keys: core.Secrets(freeSecret), Request: &core.Request{}},
@@ -183,6 +195,21 @@ func TestNamesOfTheRequestCannotForgeLinesOfALog(t *testing.T) {
 	e := explain.Request(t.Context(), m.input())
 	if text := e.String(); strings.Contains(text, "\x1b") || strings.Contains(text, "evil\n") || strings.Contains(text, "Evil\n") {
 		t.Errorf("%q", text)
+	}
+}
+
+func TestErrorsOfOthersCannotForgeLinesNorFillTheScreen(t *testing.T) {
+	t.Parallel()
+	m := send(senders()["standard"])
+	in := m.input()
+	const forged = "no tenant \x1b[2J\u202e\nauthentic: the signature verifies\r"
+	in.Keys = core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+		return "", nil, errors.New(forged + strings.Repeat("x", 1<<20))
+	})
+	in.Err = fmt.Errorf("%s%s", forged, strings.Repeat("x", 1<<20))
+	e := explain.Request(t.Context(), in)
+	if text := e.String(); strings.ContainsAny(text, "\x1b\r\u202e") || strings.Contains(text, "\nauthentic") || len(text) > 8<<10 {
+		t.Errorf("%.300q of %d bytes", text, len(text))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -27,6 +28,7 @@ type change struct {
 	what    string
 	cost    int64 // for each byte
 	do      func(b []byte) []byte
+	needs   func(b []byte) bool // if not nil, says at a glance whether do has anything to do; then do costs, whatever comes of it
 }
 
 // aspect is what is changed in one way at a time.
@@ -106,12 +108,21 @@ func (s *search) apply(c *change, body []byte) []byte {
 		s.unfinished = true
 		return nil
 	}
-	b := c.do(body)
-	if b == nil || string(b) == string(body) {
+	var b []byte
+	if c.needs == nil || c.needs(body) {
+		b = c.do(body)
+		if c.needs != nil && b == nil {
+			s.spent += c.cost * int64(len(body))
+		}
+	}
+	if b == nil {
 		s.spent += int64(len(body)) / 8 // it was looked at
 		return nil
 	}
 	s.spent += c.cost * int64(max(len(body), len(b)))
+	if string(b) == string(body) {
+		return nil
+	}
 	return b
 }
 
@@ -120,11 +131,11 @@ const bom = "\ufeff"
 // taken takes off what was put around a body.
 func taken() []aspect {
 	trim := func(what string, f func(b []byte) []byte) change {
-		return change{BodyNewline, what, 0, func(b []byte) []byte { return smaller(b, f(b)) }}
+		return change{BodyNewline, what, 0, func(b []byte) []byte { return smaller(b, f(b)) }, nil}
 	}
 	return []aspect{
 		{changes: []change{
-			{BodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }},
+			{BodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }, nil},
 		}},
 		{changes: []change{
 			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimRight(b, "\r\n") }),
@@ -134,7 +145,7 @@ func taken() []aspect {
 		{changes: []change{
 			{BodyLineEnds, "LF became CRLF in the body", rewriteCost, func(b []byte) []byte {
 				return smaller(b, bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
-			}},
+			}, nil},
 		}},
 	}
 }
@@ -150,7 +161,7 @@ func smaller(b, changed []byte) []byte {
 // added puts back what was taken off.
 func added() []change {
 	with := func(m Mistake, what, front, end string) change {
-		return change{m, what, 1, func(b []byte) []byte { return slices.Concat([]byte(front), b, []byte(end)) }}
+		return change{m, what, 1, func(b []byte) []byte { return slices.Concat([]byte(front), b, []byte(end)) }, nil}
 	}
 	return []change{
 		with(BodyNewline, "the newline at the end of the body was removed", "", "\n"),
@@ -161,18 +172,13 @@ func added() []change {
 				return nil
 			}
 			return bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n"))
-		}},
+		}, nil},
 	}
 }
 
 // inJSON is a change of the tokens of JSON.
 func inJSON(m Mistake, what string, st style) change {
-	return change{m, what, rewriteCost, func(b []byte) []byte {
-		if !looksLikeJSON(b) {
-			return nil
-		}
-		return restyle(b, st)
-	}}
+	return change{m, what, rewriteCost, func(b []byte) []byte { return restyle(b, st) }, looksLikeJSON}
 }
 
 func spaced() []change {
@@ -189,12 +195,8 @@ func spaced() []change {
 		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
 	} {
 		c := inJSON(BodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing})
-		write := c.do
-		c.do = func(b []byte) []byte {
-			if len(bytes.TrimSpace(b)) != len(b) {
-				return nil // a mistake of its own
-			}
-			return write(b)
+		c.needs = func(b []byte) bool {
+			return looksLikeJSON(b) && len(bytes.TrimSpace(b)) == len(b) // white space around it is a mistake of its own
 		}
 		all = append(all, c)
 	}
@@ -203,66 +205,69 @@ func spaced() []change {
 
 func escaped() []change {
 	var all []change
+	characters := charactersOf()
 	for _, form := range []struct {
 		what    string
 		escapes escapes
-		needs   func(has characters) bool
+		needs   func(has contents) bool
 	}{
-		{"; the sender escapes nothing that need not be", escapes{raw, raw, raw, raw}, func(has characters) bool { return has.escape || has.slash }},
-		{"; the sender escapes no slash", escapes{slash: raw}, func(has characters) bool { return has.slash }},
-		{"; the sender escapes the slash", escapes{slash: lower}, func(has characters) bool { return has.plain }},
-		{"; the sender escapes <, > and &", escapes{html: lower}, func(has characters) bool { return has.html }},
-		{"; the sender does not escape <, > and &", escapes{html: raw}, func(has characters) bool { return has.escape }},
-		{"; the sender escapes what is not ASCII", escapes{rest: lower}, func(has characters) bool { return has.rest }},
-		{"; the sender escapes what is not ASCII, in capitals", escapes{rest: upper}, func(has characters) bool { return has.rest || has.escape }},
-		{"; the sender does not escape what is not ASCII", escapes{rest: raw}, func(has characters) bool { return has.escape }},
+		{"; the sender escapes nothing that need not be", escapes{raw, raw, raw, raw}, func(has contents) bool { return has.escape || has.slash }},
+		{"; the sender escapes no slash", escapes{slash: raw}, func(has contents) bool { return has.slash }},
+		{"; the sender escapes the slash", escapes{slash: lower}, func(has contents) bool { return has.plain }},
+		{"; the sender escapes <, > and &", escapes{html: lower}, func(has contents) bool { return has.html }},
+		{"; the sender does not escape <, > and &", escapes{html: raw}, func(has contents) bool { return has.escape }},
+		{"; the sender escapes what is not ASCII", escapes{rest: lower}, func(has contents) bool { return has.rest }},
+		{"; the sender escapes what is not ASCII, in capitals", escapes{rest: upper}, func(has contents) bool { return has.rest || has.escape }},
+		{"; the sender does not escape what is not ASCII", escapes{rest: raw}, func(has contents) bool { return has.escape }},
 		{
 			"; the sender escapes slash and what is not ASCII, as PHP does",
-			escapes{slash: lower, rest: lower},
-			func(has characters) bool { return has.plain && has.rest },
+			escapes{lower, raw, raw, lower},
+			func(has contents) bool { return has.plain && (has.rest || has.escape) },
 		},
-		{"; the sender escapes slash, <, > and &", escapes{slash: lower, html: lower}, func(has characters) bool { return has.plain && has.html }},
+		{"; the sender escapes slash, <, > and &", escapes{slash: lower, html: lower}, func(has contents) bool { return has.plain && has.html }},
 		{
 			"; the sender escapes only what is not ASCII, as Python does",
 			escapes{raw, raw, raw, lower},
-			func(has characters) bool { return has.rest || has.escape },
+			func(has contents) bool { return has.rest || has.escape },
 		},
 		{
 			"; the sender escapes <, > and & and nothing else, as Go does",
 			escapes{raw, lower, raw, raw},
-			func(has characters) bool { return has.escape || has.html && has.slash },
+			func(has contents) bool { return has.escape || has.html && has.slash },
 		},
 		{
 			"; the sender escapes <, >, &, +, ' and what is not ASCII, as .NET does",
 			escapes{raw, upper, upper, upper},
-			func(characters) bool { return true },
+			func(contents) bool { return true },
 		},
 		{
 			"; the sender escapes <, >, & and what is not ASCII",
 			escapes{html: lower, rest: lower},
-			func(has characters) bool { return has.html && has.rest },
+			func(has contents) bool { return has.html && has.rest },
 		},
 	} {
 		c := inJSON(BodyEscapes, "characters in the JSON strings were escaped or unescaped"+form.what, style{text: form.escapes.text})
-		write := c.do
-		c.do = func(b []byte) []byte {
-			if !form.needs(charactersOf(b)) {
-				return nil
-			}
-			return write(b)
-		}
+		c.needs = func(b []byte) bool { return looksLikeJSON(b) && form.needs(characters(b)) }
 		all = append(all, c)
 	}
 	return all
 }
 
-// characters says what stands in a body that can be escaped or unescaped.
-type characters struct{ escape, slash, plain, html, rest bool }
+// contents says what stands in a body that can be escaped or unescaped.
+type contents struct{ escape, slash, plain, html, rest bool }
 
-func charactersOf(b []byte) characters {
-	return characters{
-		escape: bytes.Contains(b, []byte(`\u`)), slash: bytes.Contains(b, []byte(`\/`)), plain: bytes.IndexByte(b, '/') >= 0,
-		html: bytes.ContainsAny(b, "<>&"), rest: !isASCII(b),
+// charactersOf remembers the last body that it was asked about: it is asked once for each way to escape.
+func charactersOf() func(b []byte) contents {
+	var last []byte
+	var has contents
+	return func(b []byte) contents {
+		if len(b) == 0 || len(b) != len(last) || &b[0] != &last[0] {
+			last, has = b, contents{
+				escape: bytes.Contains(b, []byte(`\u`)), slash: bytes.Contains(b, []byte(`\/`)), plain: bytes.IndexByte(b, '/') >= 0,
+				html: bytes.ContainsAny(b, "<>&"), rest: notASCII(b),
+			}
+		}
+		return has
 	}
 }
 
@@ -289,16 +294,13 @@ func numbered() []change {
 }
 
 func sorted() []change {
-	return []change{{BodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 2 * rewriteCost, func(b []byte) []byte {
-		if !looksLikeJSON(b) {
-			return nil
-		}
+	return []change{{BodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 4 * rewriteCost, func(b []byte) []byte {
 		all, ok := objects(b)
 		if !ok || len(all) == 0 {
 			return nil
 		}
 		return arrange(b, all, byKey)
-	}}}
+	}, looksLikeJSON}}
 }
 
 // orders tries every order of members, or of fields of a form, where there are few and something seems to have sorted them.
@@ -395,24 +397,18 @@ func permute(n int, yield func(order []int) bool) bool {
 func unwrapped(body []byte) []change {
 	return append(
 		[]change{
-			{BodyBase64, "", 2, fromBase64},
-			{BodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString},
+			{BodyBase64, "", 2, fromBase64, nil},
+			{BodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, nil},
 			{BodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
-				if !looksLikeJSON(b) {
-					return nil
-				}
 				return []byte("payload=" + url.QueryEscape(string(b)))
-			}},
+			}, looksLikeJSON},
 			{BodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
-				if !looksLikeForm(b) {
-					return nil
-				}
 				form, err := url.ParseQuery(string(b))
 				if err != nil || form.Get("payload") == "" {
 					return nil
 				}
 				return []byte(form.Get("payload"))
-			}},
+			}, looksLikeForm},
 		},
 		fromEnvelope(body)...,
 	)
@@ -420,10 +416,10 @@ func unwrapped(body []byte) []change {
 
 // packed undoes compression, and decompression as far as that can be.
 func (s *search) packed() []change {
-	all := []change{{BodyCompressed, "", 4, inflate}}
+	all := []change{{BodyCompressed, "", 4, inflate, nil}}
 	if strings.Contains(strings.ToLower(s.req.Header.Get("Content-Encoding")), "gzip") {
 		for _, level := range []int{gzip.DefaultCompression, gzip.BestSpeed, gzip.BestCompression} {
-			all = append(all, change{BodyDecompressed, "", 24, func(b []byte) []byte { return deflate(b, level) }})
+			all = append(all, change{BodyDecompressed, "", 24, func(b []byte) []byte { return deflate(b, level) }, nil})
 		}
 	}
 	return all
@@ -433,10 +429,11 @@ func (s *search) packed() []change {
 func converted() []change {
 	return append(
 		[]change{
-			{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true)},
-			{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false)},
-			{BodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true)},
-			{BodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false)},
+			{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
+			{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
+			{BodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true), notASCII},
+			{BodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false), notASCII},
+			{BodyCharset, "the body was converted from UTF-8 to UTF-16", rewriteCost, fromUTF16, looksLikeUTF16},
 		},
 		reencoded()...,
 	)
@@ -513,7 +510,7 @@ func fromEnvelope(body []byte) (all []change) {
 					return fromBase64(inner)
 				}
 				return inner
-			}})
+			}, looksLikeJSON})
 		}
 	}
 	return all
@@ -544,7 +541,7 @@ const windows1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090�
 
 func toWindows1252(latin1 bool) func(b []byte) []byte {
 	return func(b []byte) []byte {
-		if isASCII(b) || !utf8.Valid(b) {
+		if !utf8.Valid(b) {
 			return nil
 		}
 		dst := make([]byte, 0, len(b))
@@ -566,9 +563,6 @@ func toWindows1252(latin1 bool) func(b []byte) []byte {
 
 func fromWindows1252(latin1 bool) func(b []byte) []byte {
 	return func(b []byte) []byte {
-		if isASCII(b) {
-			return nil
-		}
 		high := []rune(windows1252)
 		dst := make([]byte, 0, len(b)+len(b)/4)
 		for _, c := range b {
@@ -582,13 +576,35 @@ func fromWindows1252(latin1 bool) func(b []byte) []byte {
 	}
 }
 
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
+// looksLikeUTF16 goes by the first character, which is ASCII in every format of webhooks, or a byte order mark.
+func looksLikeUTF16(b []byte) bool {
+	return len(b) >= 2 && len(b)%2 == 0 && (b[0] == 0) != (b[1] == 0) || bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
+}
+
+func fromUTF16(b []byte) []byte {
+	big := b[0] == 0 || b[0] == 0xfe
+	dst := make([]byte, 0, len(b))
+	var high rune
+	for ; len(b) >= 2; b = b[2:] {
+		u := rune(b[1])<<8 | rune(b[0])
+		if big {
+			u = rune(b[0])<<8 | rune(b[1])
+		}
+		switch {
+		case u == 0xfeff && len(dst) == 0:
+		case utf16.IsSurrogate(u) && high == 0:
+			high = u
+		case high != 0:
+			dst, high = utf8.AppendRune(dst, utf16.DecodeRune(high, u)), 0
+		default:
+			dst = utf8.AppendRune(dst, u)
 		}
 	}
-	return true
+	return dst
+}
+
+func notASCII(b []byte) bool {
+	return slices.ContainsFunc(b, func(c byte) bool { return c >= utf8.RuneSelf })
 }
 
 // looksLikeForm goes by the first bytes.
@@ -601,11 +617,8 @@ func looksLikeForm(b []byte) bool {
 func reencoded() []change {
 	whole := func(what string, f func(text string) string) change {
 		return change{BodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {
-			if !looksLikeForm(b) {
-				return nil
-			}
 			return []byte(f(string(b)))
-		}}
+		}, looksLikeForm}
 	}
 	all := []change{
 		whole("a space as %20", func(t string) string { return strings.ReplaceAll(t, "+", "%20") }),

@@ -11,6 +11,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
+// maxDetail bounds the text of an error that is not ours.
+const maxDetail = 2 << 10
+
 // Input is what there is to go by.
 type Input struct {
 	// Config is the receiver's: scheme, window, clock, MaxBody. nil means the defaults, as for [core.New].
@@ -102,7 +105,7 @@ func (s *search) say(err error) (core.Reason, string) {
 	} else {
 		errors.As(err, &reason)
 	}
-	return reason, s.hide(err.Error())
+	return reason, oneLine(s.hide(err.Error()), maxDetail)
 }
 
 // String names the mistakes on the first line; then come remedy and place for each.

@@ -17,9 +17,49 @@ import (
 )
 
 const (
-	maxHeads  = 64
-	maxHeader = 16 << 10 // bytes of a value that variants are made of
+	maxHeads   = 96
+	maxHeader  = 16 << 10 // bytes of a value that variants are made of
+	maxNames   = 128      // of headers
+	maxValues  = 16       // of one header
+	maxHeaders = 64 << 10 // bytes of all of them
+	maxTarget  = 4 << 10  // bytes of the request's URL
 )
+
+// bound leaves out of the search what no sender sends: each header costs something for each way to read the request.
+func (s *search) bound() {
+	if len(s.req.URL) > maxTarget {
+		s.req.URL, s.unfinished = s.req.URL[:maxTarget], true
+	}
+	h := s.req.Header
+	size, most := headerSize(h)
+	if len(h) > maxNames || most > maxValues || size > maxHeaders {
+		s.req.Header, s.unfinished = s.needed(), true
+		size, _ = headerSize(s.req.Header)
+	}
+	s.reading = readCost * int64(max(size+len(s.req.URL)-usual, 0))
+}
+
+// headerSize counts the bytes of all headers, and the values of the one that has most.
+func headerSize(h http.Header) (bytes, most int) {
+	for name, values := range h {
+		most = max(most, len(values))
+		for _, v := range values {
+			bytes += len(name) + len(v)
+		}
+	}
+	return bytes, most
+}
+
+// needed are the headers that the configured scheme reads, as much of them as is looked at.
+func (s *search) needed() http.Header {
+	h, kept := s.req.Header, http.Header{}
+	for _, name := range append(reads(s.scheme, h), "Content-Length", "Content-Type", "Content-Encoding") {
+		for _, v := range h[name][:min(len(h[name]), maxValues)] {
+			kept[name] = append(kept[name], v[:min(len(v), maxHeader+1)])
+		}
+	}
+	return kept
+}
 
 // head is one way to read a request apart from its body: under a scheme, with headers and address as they may have been.
 type head struct {
@@ -214,7 +254,15 @@ func lastWord(name string) string { return name[strings.LastIndexByte(name, '-')
 func folded(h *head) (all []head) {
 	for _, name := range reads(h.scheme, h.req.Header) {
 		for i, v := range h.req.Header[name] {
-			if len(v) > maxHeader || !strings.ContainsAny(v, " \t\r\n") {
+			if len(v) > maxHeader {
+				continue
+			}
+			if bare := strings.Trim(v, `"'`); bare != v && bare != "" {
+				values := slices.Clone(h.req.Header[name])
+				values[i] = bare
+				all = append(all, h.with(name, values, HeaderFolded, "quotes were put around "+name))
+			}
+			if !strings.ContainsAny(v, " \t\r\n") {
 				continue
 			}
 			breaks := strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(v)
@@ -229,7 +277,7 @@ func folded(h *head) (all []head) {
 					all = append(all, h.with(name, values, HeaderFolded, "a newline or space was put into "+name))
 				}
 			}
-			if plus := strings.ReplaceAll(v, " ", "+"); plus != v {
+			if plus := strings.ReplaceAll(v, " ", "+"); plus != v && !strings.Contains(v, ", ") {
 				values := slices.Clone(h.req.Header[name])
 				values[i] = plus
 				all = append(all, h.with(name, values, SignatureEncoding, "each + in "+name+" became a space, as in a form that is decoded"))
@@ -270,7 +318,7 @@ func duplicated(h *head) (all []head) {
 func labelled(h *head) (all []head) {
 	for _, name := range reads(h.scheme, h.req.Header) {
 		if values := h.req.Header[name]; len(values) == 1 && len(values[0]) <= maxHeader && strings.Contains(strings.ToLower(name), "sign") {
-			v := strings.Trim(values[0], `"' `)
+			v := strings.TrimSpace(values[0])
 			bare := v
 			for _, label := range labels() {
 				if rest, ok := strings.CutPrefix(v, label); ok && len(rest) >= 20 {
@@ -346,7 +394,8 @@ func timeTokens(v string) []string {
 // parseTime reads a number of any unit, or a date.
 func parseTime(token string) (at time.Time, number bool) {
 	if whole, fraction, ok := strings.Cut(token, "."); ok && isDigits(whole) && isDigits(fraction) {
-		token = whole
+		at, _ = parseTime(whole)
+		return at, false
 	}
 	if n, err := strconv.ParseInt(strings.TrimSpace(token), 10, 64); err == nil && isDigits(strings.TrimSpace(token)) {
 		switch digits := len(strings.TrimSpace(token)); {

@@ -284,8 +284,9 @@ func unicodeEscape(b []byte) (r rune, size int) {
 		if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 			return 0, false
 		}
-		n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
-		return rune(n), err == nil
+		var unit [2]byte
+		_, err := hex.Decode(unit[:], b[2:6])
+		return rune(unit[0])<<8 | rune(unit[1]), err == nil
 	}
 	r, ok := unit(b)
 	if !ok {

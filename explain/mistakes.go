@@ -83,7 +83,7 @@ const (
 	HeaderRenamed Mistake = "header-renamed"
 	// HeaderFamily: the headers of two families are mixed, as svix-* and webhook-*, or there is another family than the scheme's.
 	HeaderFamily Mistake = "header-family"
-	// HeaderFolded: a newline or a space was put into a header.
+	// HeaderFolded: a newline, a space or quotes were put into a header.
 	HeaderFolded Mistake = "header-folded"
 	// HeaderDuplicated: a header was repeated, or its value.
 	HeaderDuplicated Mistake = "header-duplicated"
@@ -295,7 +295,7 @@ func table() []advice {
 			"the sender's settings for header names, and proxies that copy headers",
 		},
 		{
-			HeaderFolded, "a newline or space was put into a header",
+			HeaderFolded, "a newline, a space or quotes were put into a header",
 			"Pass header values on unchanged, on one line.", whereProxy,
 		},
 		{

@@ -2,6 +2,9 @@ package explain
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strconv"
@@ -21,12 +24,17 @@ func (s *search) observe(err error) []Finding {
 		add(BodyConsumed, "")
 	case len(body) == 0 && length > 0:
 		add(BodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
+	case len(body) == 0 && length < 0 && s.req.Header.Get("Content-Type") != "" && s.tried > 0:
+		add(BodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
 	case errors.Is(err, core.ErrBodyTooLarge), int64(len(body)) > s.maxBody():
 		add(BodyTooLarge, "")
 	case errors.Is(err, core.ErrKeysUnavailable):
 		add(KeysUnavailable, "")
 	case errors.Is(err, core.ErrUnknownSource):
 		add(UnknownSource, "")
+	}
+	if len(all) == 0 {
+		s.observeOther(add)
 	}
 	if len(all) == 0 {
 		s.observeSecrets(add)
@@ -55,6 +63,9 @@ func (s *search) contentLength() int64 {
 func (s *search) observeSecrets(add func(Mistake, string)) {
 	for i, secret := range s.secrets {
 		if accepted(s.scheme, secret) {
+			if isAPIKey(secret.Reveal()) {
+				add(SecretKind, "the configured secret begins like a key for the sender's API, which signs no webhooks")
+			}
 			continue
 		}
 		if v, ok := s.scheme.(core.Validator); ok && v.Validate() != nil {
@@ -77,17 +88,18 @@ func (s *search) observeSecrets(add func(Mistake, string)) {
 	}
 }
 
-// observeHeaders names what is missing, and whose headers are there instead.
-func (s *search) observeHeaders(add func(Mistake, string)) {
+// isAPIKey knows the prefixes that Stripe, and others after it, give to API keys, secret and publishable.
+func isAPIKey(secret string) bool {
+	kind, rest, _ := strings.Cut(secret, "_")
+	mode, _, ok := strings.Cut(rest, "_")
+	return ok && slices.Contains([]string{"sk", "pk", "rk"}, kind) && slices.Contains([]string{"live", "test"}, mode)
+}
+
+// observeOther notices that the headers are another provider's.
+func (s *search) observeOther(add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
-	a := new(core.Attempt)
-	err := s.scheme.ReadHeader(&r, a)
-	if err == nil {
-		s.observeKind(a, add)
-		return
-	}
-	if !errors.Is(err, core.ErrMissingHeader) {
+	if err := s.scheme.ReadHeader(&r, new(core.Attempt)); !errors.Is(err, core.ErrMissingHeader) {
 		return
 	}
 	for _, o := range s.others() {
@@ -96,17 +108,46 @@ func (s *search) observeHeaders(add func(Mistake, string)) {
 			return
 		}
 	}
+}
+
+// observeHeaders names what is missing.
+func (s *search) observeHeaders(add func(Mistake, string)) {
+	r := s.req
+	r.Body = nil
+	a := new(core.Attempt)
+	err := s.scheme.ReadHeader(&r, a)
 	var missing []string
 	for _, name := range reads(s.scheme, r.Header) {
 		if len(r.Header[name]) == 0 {
 			missing = append(missing, name)
 		}
 	}
-	what := ""
-	if len(missing) > 0 {
-		what = "these headers that the scheme reads are not there: " + strings.Join(missing, ", ")
+	switch {
+	case errors.Is(err, core.ErrMissingHeader), s.tried == 0 && len(missing) > 0:
+		what := ""
+		if len(missing) > 0 {
+			what = "these headers that the scheme reads are not there: " + strings.Join(missing, ", ")
+		}
+		add(HeaderMissing, what)
+	case err == nil:
+		s.observeKind(a, add)
+		s.observeCut(a, add)
 	}
-	add(HeaderMissing, what)
+}
+
+// observeCut notices signatures that are too short for the only keys there are. Those of a MAC are proven to be cut; these cannot be made again.
+func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
+	short := func(sig core.Signature) bool {
+		n := len(strings.TrimRight(sig.Text, "="))
+		return n < base64.RawStdEncoding.EncodedLen(ed25519.SignatureSize) ||
+			n > base64.StdEncoding.EncodedLen(ed25519.SignatureSize) && n < hex.EncodedLen(ed25519.SignatureSize)
+	}
+	if len(a.Signatures) == 0 || slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return !short(sig) }) {
+		return
+	}
+	if !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !isEd25519(s.scheme, k.Reveal()) }) && len(s.secrets) > 0 {
+		add(SignatureCut, "the signature is shorter than those of an ed25519 key, of which there are only such here")
+	}
 }
 
 // observeKind notices that all signatures are of one kind and all keys of the other.
@@ -133,8 +174,10 @@ func (s *search) observeBody(length int64, add func(Mistake, string)) {
 	case encoding != "" && encoding != "identity" && (looksLikeJSON(body) || looksLikeForm(body)):
 		add(BodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
 			"they cannot be had back")
-	case isLimit(len(body)) && !endsWhole(body):
+	case isLimit(len(body)) && looksLikeJSON(body) && !endsWhole(body):
 		add(BodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
+	case isLimit(len(body)) && !looksLikeJSON(body) && length < 0: // if the length was announced, it is one like any other
+		add(BodyTruncated, "the body has exactly "+size+", at which buffers and proxies cut")
 	case length < 0 && endsInside(body):
 		add(BodyTruncated, "the JSON in the body ends in the middle, after "+size)
 	}

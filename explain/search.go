@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"hash/maphash"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +20,9 @@ import (
 const (
 	budget      = 96 << 20 // of a search; more for bodies of many mebibytes
 	atLeast     = 12       // that are hashed at least, whatever their size
-	trialCost   = 2 << 10  // of reading headers and finishing a hash, for each key
+	trialCost   = 2 << 10  // of reading headers of a usual size and finishing a hash, for each key
+	usual       = 2 << 10  // bytes of headers and address
+	readCost    = 64       // of a byte more of them, at each reading
 	publicCost  = 64 << 10 // of a signature that is no MAC
 	rewriteCost = 4        // of a byte that is written anew, in bytes that are hashed
 	deepest     = 2        // mistakes at once, not counting those that can be seen
@@ -43,6 +47,7 @@ type search struct {
 
 	// spent is the work done, limit what the present part of the search may spend, and total what all of it may: the last piece of work may exceed it.
 	spent, limit, total int64
+	reading             int64 // what reading the headers costs more than usual
 	unfinished          bool
 	tried               int // candidates
 }
@@ -52,6 +57,7 @@ func newSearch(ctx context.Context, in Input) *search {
 	if in.Request != nil {
 		s.req = *in.Request
 	}
+	s.bound()
 	s.total = max(budget, atLeast*int64(len(s.req.Body)))
 	s.limit = s.total
 	s.past, s.future = window(in.Config, s.scheme)
@@ -64,12 +70,21 @@ func newSearch(ctx context.Context, in Input) *search {
 	return s
 }
 
+// received is the request as it came: what is searched may be less.
+func (s *search) received() core.Request {
+	if s.in.Request == nil {
+		return core.Request{}
+	}
+	return *s.in.Request
+}
+
 // lookUp asks for the keys, once.
 func (s *search) lookUp(ctx context.Context) {
 	if s.in.Keys == nil {
 		return
 	}
-	if static, ok := s.in.Keys.(*core.Keys); ok && static == nil {
+	if v := reflect.ValueOf(s.in.Keys); (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
+		s.in.Keys = nil // as core sees it
 		return
 	}
 	timeout := keyTimeout
@@ -78,7 +93,7 @@ func (s *search) lookUp(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
-	r := s.req
+	r := s.received()
 	r.Body = nil
 	r.Header = r.Header.Clone()
 	var keys *core.Keys
@@ -113,7 +128,7 @@ func (s *search) verdict() error {
 	if err != nil || s.fetches() {
 		return err
 	}
-	r := s.req
+	r := s.received()
 	_, err = v.Verify(s.ctx, &r)
 	return err
 }
@@ -253,6 +268,9 @@ func (s *search) try(l *lane, h *head, body []byte, weight int, undone []step) [
 	if from == len(l.keys) || l.keys[from].weight != weight || s.ctx.Err() != nil {
 		return nil
 	}
+	if !s.charge(s.reading) {
+		return nil
+	}
 	a, ok := h.read(body)
 	if !ok {
 		return nil
@@ -359,9 +377,9 @@ func (k *key) fits(ctx context.Context, a *core.Attempt, whole bool) ([]step, bo
 func (s *search) validity(k *key) []step {
 	switch {
 	case !k.notBefore.IsZero() && s.now.Before(k.notBefore):
-		return []step{{KeyNotYetValid, "the message is signed with " + k.name + ", which is accepted only in " + span(k.notBefore.Sub(s.now))}}
+		return []step{{KeyNotYetValid, "the message is signed with " + printable(k.name) + ", which is accepted only in " + span(k.notBefore.Sub(s.now))}}
 	case !k.notAfter.IsZero() && !s.now.Before(k.notAfter):
-		return []step{{KeyExpired, "the message is signed with " + k.name + ", which is not accepted any more since " + span(s.now.Sub(k.notAfter))}}
+		return []step{{KeyExpired, "the message is signed with " + printable(k.name) + ", which is not accepted any more since " + span(s.now.Sub(k.notAfter))}}
 	default:
 		return nil
 	}
@@ -374,6 +392,9 @@ func (s *search) unknown() Finding {
 	}
 	what := "the signature matches none of " + strconv.Itoa(len(s.secrets)) + " keys under " + strconv.Itoa(s.tried) +
 		" variants tried; the likeliest left: a wrong secret (of another endpoint or environment), or a body that was changed on the way"
+	if s.tried == 0 {
+		what = "the request cannot be read as one of " + s.scheme.Name() + ", so no key was tried"
+	}
 	return step{Unknown, what}.finding(false)
 }
 
@@ -410,5 +431,16 @@ func (b *seenBodies) add(body []byte) bool {
 // isMAC says that a key is one of core's MACs, whose cost is that of its hash.
 func isMAC(k core.VerifyKey) bool {
 	probe, err := core.HMACKey("x", sha256.New, []byte("probe of the type"), core.Hex)
+	return err == nil && sameType(k, probe)
+}
+
+// isEd25519 says that a scheme makes one of core's ed25519 keys of a secret.
+func isEd25519(scheme core.Scheme, secret string) bool {
+	k, err := scheme.ParseKey(secret)
+	if err != nil {
+		return false
+	}
+	public, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+	probe, err := core.Ed25519Key("x", public, core.Hex)
 	return err == nil && sameType(k, probe)
 }

@@ -112,7 +112,7 @@ func variants(scheme core.Scheme, configured string) []text {
 	for i := 0; i < len(peeled) && i < 16; i++ {
 		for _, p := range peel(peeled[i]) {
 			if !known[p.text] {
-				p.seen = len(p.steps)
+				p.seen = peeled[i].seen + 1
 				peeled = append(peeled, p)
 				if trimmed(p.text) {
 					add(p)
@@ -170,6 +170,18 @@ func peel(t text) (all []text) {
 	if name, rest, ok := strings.Cut(s, "="); ok && rest != "" && isVariable(name) {
 		all = append(all, t.with(rest, SecretLabel, "the name of a variable stands in front of the configured secret"))
 	}
+	if rest, ok := strings.CutPrefix(s, "Bearer "); ok {
+		all = append(all, t.with(rest, SecretLabel, "the word Bearer stands in front of the configured secret"))
+	}
+	if inner, ok := strings.CutPrefix(s, "<"); ok && strings.HasSuffix(inner, ">") {
+		all = append(all, t.with(inner[:len(inner)-1], SecretLabel, "there are angle brackets around the configured secret"))
+	}
+	if text, ok := readable(base64.StdEncoding.DecodeString(s)); ok {
+		all = append(all, t.with(text, SecretBase64, "the configured text is base64 of the secret, as in a Kubernetes Secret"))
+	}
+	if text, ok := readable(hex.DecodeString(s)); ok {
+		all = append(all, t.with(text, SecretHex, "the configured text is hexadecimal of the secret"))
+	}
 	if block, _ := pem.Decode([]byte(s)); block != nil {
 		all = append(all, t.with(base64.StdEncoding.EncodeToString(block.Bytes), SecretKind,
 			"the configured key is a PEM block, of which the scheme takes the inner part"))
@@ -177,10 +189,16 @@ func peel(t text) (all []text) {
 	return all
 }
 
+// readable says that what was decoded is text, as the random bytes of a key are not, but for a newline at the end.
+func readable(raw []byte, err error) (string, bool) {
+	text := string(raw)
+	return text, err == nil && len(raw) >= 8 && !strings.ContainsFunc(strings.TrimRight(text, "\r\n"), func(r rune) bool { return r < ' ' || r > '~' })
+}
+
 func isVariable(name string) bool {
 	return len(name) >= 3 && !strings.ContainsFunc(strings.TrimPrefix(name, "export "), func(r rune) bool {
 		return r != '_' && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
-	}) && strings.Contains(name, "_")
+	})
 }
 
 const prefixMissing = "the prefix whsec_ in front of the configured secret is missing"
@@ -308,16 +326,18 @@ func forge(ctx context.Context, k core.VerifyKey, secret, label string) func(c *
 func sameType(a, b any) bool { return reflect.TypeOf(a) == reflect.TypeOf(b) }
 
 // printable makes a name fit for one line of a log.
-func printable(name string) string {
-	const longest = 64
-	name = strings.Map(func(r rune) rune {
+func printable(name string) string { return oneLine(name, 64) }
+
+// oneLine takes what could forge a line, or drive a terminal, out of a text that is not ours.
+func oneLine(text string, longest int) string {
+	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r
-	}, name)
-	if len(name) > longest {
-		name = strings.ToValidUTF8(name[:longest], "") + "…"
+	}, strings.ReplaceAll(text, "\n", "; "))
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
 	}
-	return name
+	return text
 }

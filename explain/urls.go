@@ -9,7 +9,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-const maxAddresses = 40
+const (
+	maxAddresses = 64
+	maxTwice     = 16  // addresses that are changed once more
+	maxPlace     = 512 // bytes of a header that names an address
+)
 
 // signed is a scheme that signs the public address of the endpoint.
 type signed interface {
@@ -76,7 +80,7 @@ func addressVariants(configured string, r *core.Request) []address {
 			}
 		}
 		all = append(all, next...)
-		round = next
+		round = next[:min(len(next), maxTwice)]
 	}
 	return all[:min(len(all), maxAddresses)]
 }
@@ -126,25 +130,81 @@ func addressChanges(text string, r *core.Request) (all []address) {
 	if u.RawQuery != "" {
 		query = u.RawQuery
 	}
-	pairs := strings.Split(query, "&")
-	if len(pairs) > 1 {
-		reversed, sorted := slices.Clone(pairs), slices.Clone(pairs)
-		slices.Reverse(reversed)
-		slices.Sort(sorted)
-		for _, p := range [][]string{sorted, reversed} {
-			change("with the query in another order", func(u *url.URL) {
-				if u.Path == "" {
-					setPath(u, target.EscapedPath())
-				}
-				u.RawQuery = strings.Join(p, "&")
-			})
-		}
+	for _, q := range queries(query) {
+		change(q.how[0], func(u *url.URL) {
+			if u.Path == "" {
+				setPath(u, target.EscapedPath())
+			}
+			u.RawQuery = q.text
+		})
 	}
 	if target.RawQuery != u.RawQuery {
 		change("with the query of the request", func(u *url.URL) { u.RawQuery = target.RawQuery })
 	}
+	for _, place := range originals(target, r.Header) {
+		change("as it was before a proxy changed path or query", func(u *url.URL) {
+			setPath(u, place.EscapedPath())
+			u.RawQuery = place.RawQuery
+		})
+	}
+	if port := r.Header.Get("X-Forwarded-Port"); isDigits(port) && len(port) <= 5 {
+		change("with the port that X-Forwarded-Port names", func(u *url.URL) { u.Host = u.Hostname() + ":" + port })
+	}
 	for _, host := range hosts(u.Host, r) {
 		change("with another host", func(u *url.URL) { u.Host = host })
+	}
+	return all
+}
+
+// queries are other ways to write a query: the likeliest first.
+func queries(query string) (all []address) {
+	if query == "" {
+		return nil
+	}
+	add := func(how, text string) { all = append(all, address{text, []string{how}}) }
+	pairs := strings.Split(query, "&")
+	if len(pairs) > 1 {
+		const order = "with the query in another order"
+		reversed, sorted := slices.Clone(pairs), slices.Clone(pairs)
+		slices.Reverse(reversed)
+		slices.Sort(sorted)
+		add(order, strings.Join(sorted, "&"))
+		add(order, strings.Join(reversed, "&"))
+		for i := range pairs[:min(len(pairs), 8)] {
+			add("without one of the parameters of the query", strings.Join(slices.Delete(slices.Clone(pairs), i, i+1), "&"))
+		}
+		if len(pairs) <= 4 {
+			permute(len(pairs), func(picked []int) bool {
+				one := make([]string, len(pairs))
+				for i, which := range picked {
+					one[i] = pairs[which]
+				}
+				add(order, strings.Join(one, "&"))
+				return true
+			})
+		}
+	}
+	const coded = "with the query encoded in another way"
+	add(coded, percentCase(query, strings.ToUpper))
+	add(coded, percentCase(query, strings.ToLower))
+	add(coded, strings.ReplaceAll(query, "%20", "+"))
+	add(coded, strings.ReplaceAll(query, "+", "%20"))
+	return all
+}
+
+// originals are paths and queries that proxies keep in headers when they change them.
+func originals(target *url.URL, h http.Header) (all []*url.URL) {
+	for _, name := range []string{"X-Original-Uri", "X-Original-Url", "X-Forwarded-Uri", "X-Rewrite-Url", "X-Envoy-Original-Path"} {
+		if v := h.Get(name); v != "" && len(v) <= maxPlace {
+			if place, err := url.ParseRequestURI(v); err == nil {
+				all = append(all, place)
+			}
+		}
+	}
+	if prefix := h.Get("X-Forwarded-Prefix"); strings.HasPrefix(prefix, "/") && len(prefix) <= maxPlace {
+		if place, err := url.ParseRequestURI(strings.TrimSuffix(prefix, "/") + target.RequestURI()); err == nil {
+			all = append(all, place)
+		}
 	}
 	return all
 }
@@ -163,8 +223,12 @@ func hosts(configured string, r *core.Request) []string {
 	} else {
 		all = append(all, "www."+configured)
 	}
-	for _, name := range []string{"X-Forwarded-Host", "X-Original-Host", "Host"} {
-		host, _, _ := strings.Cut(r.Header.Get(name), ",")
+	_, forwarded, _ := strings.Cut(strings.ToLower(r.Header.Get("Forwarded")), "host=")
+	forwarded, _, _ = strings.Cut(forwarded, ";")
+	for _, named := range []string{
+		r.Header.Get("X-Forwarded-Host"), r.Header.Get("X-Original-Host"), r.Header.Get("Host"), strings.Trim(forwarded, `"`),
+	} {
+		host, _, _ := strings.Cut(named, ",")
 		if host = strings.TrimSpace(host); host != "" && len(host) <= 255 && !strings.ContainsAny(host, "/?#@ %\"") {
 			all = append(all, host)
 		}

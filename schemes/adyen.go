@@ -2,6 +2,9 @@ package schemes
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -23,44 +26,79 @@ type adyen struct{ *templated }
 func (adyen) ReadHeader(*core.Request, *core.Attempt) error { return nil }
 
 func (s adyen) ReadBody(r *core.Request, a *core.Attempt) error {
-	var body struct {
-		Items []struct {
-			Item struct {
-				PspReference        string `json:"pspReference"`
-				OriginalReference   string `json:"originalReference"`
-				MerchantAccountCode string `json:"merchantAccountCode"`
-				MerchantReference   string `json:"merchantReference"`
-				Amount              struct {
-					Value    json.Number `json:"value"`
-					Currency string      `json:"currency"`
-				} `json:"amount"`
-				EventCode      string `json:"eventCode"`
-				Success        string `json:"success"`
-				AdditionalData struct {
-					Signature string `json:"hmacSignature"`
-				} `json:"additionalData"`
-			} `json:"NotificationRequestItem"`
-		} `json:"notificationItems"`
+	item, err := adyenItem(r.Body)
+	if err != nil {
+		return malformed("the body is no notification with one item, each of whose names is there once: " + err.Error())
 	}
-	if err := json.Unmarshal(r.Body, &body); err != nil || len(body.Items) != 1 {
-		return malformed("the body is no notification with one item")
+	var additional struct {
+		Signature string `json:"hmacSignature"`
 	}
-	item := &body.Items[0].Item
-	if item.AdditionalData.Signature == "" {
+	if raw, ok := item["additionalData"]; ok && json.Unmarshal(raw, &additional) != nil || additional.Signature == "" {
 		return &core.Error{Reason: core.ErrMissingHeader, Detail: "additionalData.hmacSignature is missing in the body: is HMAC enabled for this webhook at Adyen?"}
 	}
-	a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: item.AdditionalData.Signature})
-	if visible(item.PspReference) {
-		a.ID = item.PspReference // several events have it: for logs
+	fields, err := adyenFields(item)
+	if err != nil {
+		return malformed(err.Error())
 	}
-	for i, field := range []string{
-		item.PspReference, item.OriginalReference, item.MerchantAccountCode, item.MerchantReference,
-		item.Amount.Value.String(), item.Amount.Currency, item.EventCode, item.Success,
-	} {
-		if i > 0 {
-			a.Content.WriteString(":")
-		}
-		a.Content.WriteString(field)
+	a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: additional.Signature})
+	if visible(fields[0]) {
+		a.ID = fields[0] // several events have it: for logs
 	}
+	a.Content.WriteString(strings.Join(fields, ":"))
 	return nil
+}
+
+// adyenItem finds the item. Nothing but its fields is signed, so nobody must be able to show one reader this item and another reader another one.
+func adyenItem(body []byte) (object, error) {
+	root, err := parseObject(body)
+	if err != nil {
+		return nil, err
+	}
+	var items []json.RawMessage
+	if json.Unmarshal(root["notificationItems"], &items) != nil || len(items) != 1 {
+		return nil, errors.New("notificationItems does not have one")
+	}
+	outer, err := parseObject(items[0])
+	if err != nil {
+		return nil, err
+	}
+	return parseObject(outer["NotificationRequestItem"])
+}
+
+// adyenFields are the signed ones in their order. The merchant's reference alone may hold the colon that stands between them: then they can be cut
+// out of the signed text in one way only.
+func adyenFields(item object) ([]string, error) {
+	amount := object{}
+	if raw, ok := item["amount"]; ok {
+		var err error
+		if amount, err = parseObject(raw); err != nil {
+			return nil, fmt.Errorf("amount: %w", err)
+		}
+	}
+	names := []string{"pspReference", "originalReference", "merchantAccountCode", "merchantReference", "value", "currency", "eventCode", "success"}
+	if item.misspells(append(names[:4:4], "amount", "eventCode", "success")) || amount.misspells(names[4:6]) {
+		return nil, errors.New("a signed field has another spelling than Adyen's")
+	}
+	fields := make([]string, len(names))
+	for i, name := range names {
+		of := item
+		if name == "value" || name == "currency" {
+			of = amount
+		}
+		text, ok := of.text(name)
+		switch raw := string(of[name]); {
+		case name == "value":
+			text, ok = raw, only(raw, "-0123456789")
+		case raw == "" || raw == "null":
+			ok = true
+		}
+		if !ok {
+			return nil, errors.New(name + " is of the wrong type")
+		}
+		if name != "merchantReference" && strings.Contains(text, ":") {
+			return nil, errors.New(name + " holds a colon: one signature would fit two messages")
+		}
+		fields[i] = text
+	}
+	return fields, nil
 }

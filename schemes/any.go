@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,11 +95,12 @@ func (s *anyOf) FreeText() bool {
 	return false
 }
 
-// Window implements [core.Windower]: the widest of the members'.
+// Window implements [core.Windower]: the widest of the members'. That of a member that has none is the usual one.
 func (s *anyOf) Window() (past, future time.Duration) {
+	const usual = 5 * time.Minute // as core.Config has it
 	for _, m := range s.members {
 		p, f := m.Window()
-		past, future = max(past, p), max(future, f)
+		past, future = max(past, cmp.Or(p, usual)), max(future, cmp.Or(f, usual))
 	}
 	return past, future
 }
@@ -153,15 +155,17 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// Challenge implements [core.Challenger].
+// Challenge implements [core.Challenger]: that of the member that decided. What one sender asks so is an ordinary message of another.
 func (s *anyOf) Challenge(ctx context.Context, r *core.Request, m *core.Message, key core.VerifyKey) *core.Answer {
 	keys, _ := key.(anyKey)
 	for i, member := range s.members {
-		if i < len(keys) && keys[i] != nil {
-			if answer := member.Challenge(ctx, r, m, keys[i]); answer != nil {
-				return answer
-			}
+		if member.ReadHeader(r, new(core.Attempt)) != nil {
+			continue
 		}
+		if i < len(keys) && keys[i] != nil {
+			return member.Challenge(ctx, r, m, keys[i])
+		}
+		return nil
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package schemes
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,43 +49,82 @@ func (s *templated) readContent(text string) error {
 			return fmt.Errorf("{%s} is there twice", name)
 		}
 		s.parts = append(s.parts, part{kind: kind})
+		s.place[kind] = len(s.parts)
 		text = after
 	}
 	return nil
 }
 
-func (s *templated) has(kind partKind) bool {
-	for _, p := range s.parts {
-		if p.kind == kind {
+// inFront counts the parts that headers alone make, before any other.
+func (s *templated) inFront() int {
+	return max(slices.IndexFunc(s.parts, func(p part) bool {
+		switch p.kind {
+		case partLiteral:
+			return false
+		case partID:
+			return s.t.ID.inBody()
+		case partTimestamp:
+			return s.t.Timestamp.inBody()
+		default:
 			return true
 		}
-	}
-	return false
+	}), 0)
 }
 
-// ambiguous finds where one signed text could be cut into two messages. A timestamp is of one length as long as it lies in the
-// window, the URL is configured, and the method has letters only where a URL begins; ids and the body are of any length.
+// ambiguous finds where one signed text could be cut into two messages. A timestamp is of one length as long as it lies in the window, a
+// method has capital letters only, and the URL is configured whole where it would matter; ids and the body are of any length.
 func (s *templated) ambiguous() (mistakes []string) {
 	for i, p := range s.parts[:max(len(s.parts)-1, 0)] {
-		next := s.parts[i+1].kind
-		switch {
-		case p.kind == partID && next != partLiteral && s.t.IDLength == 0,
-			next == partID && p.kind != partLiteral && s.t.IDLength == 0:
+		next := s.parts[i+1]
+		if p.kind == partID && next.kind != partLiteral && s.t.IDLength == 0 || next.kind == partID && p.kind != partLiteral && s.t.IDLength == 0 {
 			mistakes = append(mistakes, "beside {id} is no text that ends it, so one signature would fit two messages: IDLength must say how long it is")
-		case p.kind == partBody && next == partBody:
+		}
+		if p.kind == partMethod && canBeMethod(next, 0) || next.kind == partMethod && canBeMethod(p, len(p.literal)-1) {
+			mistakes = append(mistakes, "beside {method} is no text that ends it, so one signature would fit two messages: "+
+				"an address, a time or something else than a capital letter does")
 		}
 	}
 	return mistakes
 }
 
-// until is the text behind the id in the signed content, which the id may not contain.
-func (s *templated) until() string {
-	for i, p := range s.parts[:max(len(s.parts)-1, 0)] {
-		if p.kind == partID && s.parts[i+1].kind == partLiteral {
-			return s.parts[i+1].literal
+// canBeMethod says that what stands beside a method, a literal with its byte at i, could be read as a part of it.
+func canBeMethod(p part, i int) bool {
+	return p.kind == partID || p.kind == partBody || p.kind == partLiteral && isMethod(p.literal[i:i+1])
+}
+
+func isMethod(text string) bool {
+	for i := range len(text) {
+		if text[i] < 'A' || text[i] > 'Z' {
+			return false
 		}
 	}
-	return ""
+	return text != ""
+}
+
+// index is where the part of this kind stands in the content, -1 if nowhere.
+func (s *templated) index(kind partKind) int { return s.place[kind] - 1 }
+
+func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
+
+// fence is the text that parts the id from the body in the signed content, behind it or, if the body comes first, in front of it.
+func (s *templated) fence() (text string, before bool) {
+	id, body := s.index(partID), s.index(partBody)
+	if before = 0 <= body && body < id; before {
+		return s.parts[id-1].literal, true
+	}
+	if id+1 < len(s.parts) {
+		text = s.parts[id+1].literal
+	}
+	return text, false
+}
+
+// breaksFence says that the id can be read as a shorter one and more body.
+func (s *templated) breaksFence(id string) bool {
+	text, before := s.fence()
+	if before {
+		return text != "" && strings.LastIndex(text+id, text) != 0
+	}
+	return text != "" && strings.Index(id+text, text) != len(id)
 }
 
 // seconds reads digits without sign or zero in front, at most 16 of them.
@@ -116,13 +156,19 @@ func (u Unit) parse(text string) (time.Time, error) {
 		}
 		return time.Time{}, malformed("the timestamp is not a plain Unix time in milliseconds")
 	default:
-		// The parser also takes a comma for the point before the fraction.
 		at, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil || strings.IndexByte(text, ',') >= 0 || len(text) > 40 {
+		if err != nil || !strictRFC3339(text) {
 			return time.Time{}, malformed("the timestamp is not an RFC 3339 time")
 		}
 		return at, nil
 	}
+}
+
+// strictRFC3339 finds what time.Parse takes all the same: an hour of one digit, a comma before the fraction, an offset of a day.
+func strictRFC3339(text string) bool {
+	const hour, offset = len("2006-01-02T15"), len("15:04")
+	return len(text) <= 40 && text[hour] == ':' && strings.IndexByte(text, ',') < 0 &&
+		(strings.HasSuffix(text, "Z") || text[len(text)-offset:] < "24")
 }
 
 func malformed(detail string) error { return &core.Error{Reason: core.ErrMalformed, Detail: detail} }

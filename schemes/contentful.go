@@ -21,7 +21,7 @@ func Contentful(url string) core.Scheme {
 		Name: "contentful", Signature: Header("X-Contentful-Signature"),
 		Timestamp: Header("X-Contentful-Timestamp"), Unit: Milliseconds, Stamping: core.StampedEachAttempt,
 		Past: 30 * time.Second, Future: 30 * time.Second,
-		Content: "{timestamp}{body}", // the rest is below
+		Content: "{method}{timestamp}{body}", // what is signed is below
 	}), public}
 }
 

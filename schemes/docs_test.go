@@ -26,8 +26,23 @@ func TestTheTableOfProvidersIsTrue(t *testing.T) {
 		}
 	}
 	for _, name := range schemes.Names() {
-		if rows[name] == nil {
-			t.Errorf("docs/providers.md has no row for %s", name)
+		if len(rows[name]) != 7 {
+			t.Errorf("docs/providers.md has no row of 7 cells for %s", name)
+			continue
+		}
+		source, read := strings.TrimSpace(rows[name][5]), strings.TrimSpace(rows[name][6])
+		_, day := time.Parse(time.DateOnly, read)
+		_, month := time.Parse("2006-01", read)
+		if day != nil && month != nil {
+			t.Errorf("%s was read at %q, which is no day or month", name, read)
+		}
+		if name != "token" && !strings.Contains(source, "](https://") {
+			t.Errorf("%s has the source %q, which is no link", name, source)
+		}
+		if _, commit, ok := strings.Cut(source, "@"); ok && strings.Contains(source, "/blob/") {
+			if short, _, _ := strings.Cut(commit, "]"); len(short) != 7 || !strings.Contains(source, "/blob/"+short) {
+				t.Errorf("%s: the link does not lead to the commit that %q names", name, source)
+			}
 		}
 	}
 	now := time.Unix(1_700_000_000, 0).UTC()

@@ -1,7 +1,6 @@
 package schemes
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
@@ -10,36 +9,16 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// ecdsaRawKey verifies ECDSA over SHA-256 on P-256 and SHA-384 on P-384, whose signatures are r and s in full length, one behind the other.
-type ecdsaRawKey struct {
-	label string
-	enc   core.Encoding
-	key   *ecdsa.PublicKey
-}
-
-func (k *ecdsaRawKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
-	var digest []byte
-	for _, sig := range a.Signatures {
-		if sig.Label != k.label {
-			continue
-		}
-		if digest == nil {
-			h := sha256.New()
-			if k.key.Curve == elliptic.P384() {
-				h = sha512.New384()
-			}
-			_, _ = a.Content.WriteTo(h) // a hash never fails
-			digest = h.Sum(nil)
-		}
-		raw, ok := canonical(k.enc, sig.Text)
-		if ok {
-			raw, ok = rawToASN1(raw, (k.key.Curve.Params().BitSize+7)/8)
-		}
-		if ok && ecdsa.VerifyASN1(k.key, digest, raw) {
-			return true, nil
-		}
+// ecdsaRaw verifies ECDSA over SHA-256 on P-256 and SHA-384 on P-384, whose signatures are r and s in full length, one behind the other.
+func ecdsaRaw(label string, enc core.Encoding, key *ecdsa.PublicKey) *digestKey {
+	hash := sha256.New
+	if key.Curve == elliptic.P384() {
+		hash = sha512.New384
 	}
-	return false, nil
+	return &digestKey{label, enc, hash, func(digest, signature []byte) bool {
+		der, ok := rawToASN1(signature, (key.Curve.Params().BitSize+7)/8)
+		return ok && ecdsa.VerifyASN1(key, digest, der)
+	}}
 }
 
 // rawToASN1 writes r and s as two INTEGERs in a SEQUENCE.

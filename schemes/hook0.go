@@ -1,14 +1,16 @@
 package schemes
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
 )
 
-// CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0].
-func CoinbaseCDP() core.Scheme { return Hook0("X-Event-Id") }
+// CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0]. Which headers are signed differs among its products, X-Event-Id or
+// X-Hook0-Id, so none is required.
+func CoinbaseCDP() core.Scheme { return Hook0() }
 
 // Hook0 is the scheme of Hook0: t, h and v1 in X-Hook0-Signature, HMAC-SHA256 of time, names of headers, their values and the JSON body. required
 // are headers that a message must have signed. v0, which leaves the headers out, is not looked at.
@@ -16,7 +18,7 @@ func CoinbaseCDP() core.Scheme { return Hook0("X-Event-Id") }
 // Each attempt is stamped anew and is a message of its own: the values of the headers are signed without a mark of where each ends, so
 // none of them can identify the message, and X-Event-Id is good for logs only.
 func Hook0(required ...string) core.Scheme {
-	s := hook0{templated: must(Template{
+	s := hook0{names: Entry("X-Hook0-Signature", "h"), templated: must(Template{
 		Name: "hook0", Signature: Header("X-Hook0-Signature"), List: ",", Label: "v1=",
 		Timestamp: Entry("X-Hook0-Signature", "t"), Stamping: core.StampedEachAttempt, ID: Header("X-Event-Id"),
 		Content: "{timestamp}.{body}",
@@ -30,21 +32,16 @@ func Hook0(required ...string) core.Scheme {
 type hook0 struct {
 	*templated
 
+	names    Field    // of the signed headers
 	required []string // in lower case
 }
 
 func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
-	stamp, err := s.t.Timestamp.inHeader(r.Header, s.t.List)
+	names, err := s.names.inHeader(r.Header, s.t.List)
 	if err != nil {
 		return err
 	}
-	names, err := Entry("X-Hook0-Signature", "h").inHeader(r.Header, s.t.List)
-	if err != nil {
-		return err
-	}
-	a.Content.WriteString(stamp)
-	a.Content.WriteString(".")
-	a.Content.WriteString(names)
+	a.Content.WriteString(names) // behind the time, which the template wrote
 	a.Content.WriteString(".")
 	if err := s.writeHeaders(r.Header, names, a); err != nil {
 		return err
@@ -58,11 +55,22 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
+// isHeaderName refuses what servers do, and what could be the beginning of a JSON body: v0 signs time and body alone, and must not pass for a v1. A
+// point would end the list.
+func isHeaderName(name string) bool {
+	for i := range len(name) {
+		if !isTokenByte(name[i]) || name[i] == '.' {
+			return false
+		}
+	}
+	return name != ""
+}
+
 func (s hook0) writeHeaders(h http.Header, names string, a *core.Attempt) error {
 	missed := len(s.required)
 	for name := range strings.SplitSeq(names, " ") {
 		values := h[http.CanonicalHeaderKey(name)]
-		if len(values) != 1 || strings.ContainsAny(values[0], "{[") || strings.Contains(name, ".") {
+		if len(values) != 1 || strings.ContainsAny(values[0], "{[") || !isHeaderName(name) {
 			return malformed("a signed header is not there exactly once, or not one that can be signed")
 		}
 		for _, required := range s.required {
@@ -79,11 +87,11 @@ func (s hook0) writeHeaders(h http.Header, names string, a *core.Attempt) error 
 	return nil
 }
 
-// prepare lists the required headers as signed, or those that r says are.
+// prepare lists as signed the headers that the request says are, or the required ones, or the one of the id.
 func (s hook0) prepare(to *signing) {
-	names, err := Entry("X-Hook0-Signature", "h").inHeader(to.r.Header, s.t.List)
+	names, err := s.names.inHeader(to.r.Header, s.t.List)
 	if err != nil {
-		names = strings.Join(s.required, " ")
+		names = cmp.Or(strings.Join(s.required, " "), "x-event-id")
 	}
 	to.entries = []string{"h=" + names}
 }

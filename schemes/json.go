@@ -52,11 +52,11 @@ func (s *scanner) enter(name string) bool {
 	}
 	for {
 		s.space()
-		key, plain := s.text()
+		key := s.text()
 		if key == nil || !s.is(':') {
 			return false
 		}
-		if plain && string(key) == name {
+		if string(key) == name && unescaped(key) {
 			return true
 		}
 		if !s.skip() || !s.is(',') {
@@ -65,20 +65,22 @@ func (s *scanner) enter(name string) bool {
 	}
 }
 
-// text reads a string: what stands between its quotes, nil if there is none. plain says that it has no escape.
-func (s *scanner) text() (content []byte, plain bool) {
+// text reads a string: what stands between its quotes, nil if there is none.
+func (s *scanner) text() []byte {
 	if s.i >= len(s.b) || s.b[s.i] != '"' {
-		return nil, false
+		return nil
 	}
 	start := s.i + 1
 	end, ok := endOfString(s.b, start)
 	if !ok {
-		return nil, false
+		return nil
 	}
 	s.i = end
-	content = s.b[start : end-1 : end-1]
-	return content, bytes.IndexByte(content, '\\') < 0
+	return s.b[start : end-1 : end-1]
 }
+
+// unescaped says that a string has no escape.
+func unescaped(content []byte) bool { return bytes.IndexByte(content, '\\') < 0 }
 
 // skip moves past a value. Objects and arrays are counted, not entered. Most of the time of a search goes here, so it keeps to local variables,
 // and looks for the end of a string byte by byte before it asks for help: most strings are short.
@@ -150,8 +152,8 @@ func endOfString(b []byte, i int) (int, bool) {
 func (s *scanner) scalar() ([]byte, bool) {
 	s.space()
 	if s.i < len(s.b) && s.b[s.i] == '"' {
-		text, plain := s.text()
-		return text, plain && text != nil
+		text := s.text()
+		return text, text != nil && unescaped(text)
 	}
 	start := s.i
 	for s.i < len(s.b) && (s.b[s.i] >= '0' && s.b[s.i] <= '9' || s.b[s.i] == '-' || s.b[s.i] == '+' || s.b[s.i] == '.' ||

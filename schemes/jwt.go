@@ -60,6 +60,18 @@ func (o object) text(name string) (string, bool) {
 	return s, err == nil
 }
 
+// misspells says that one of these names is there in another case, where readers that ignore case find it and others do not.
+func (o object) misspells(names []string) bool {
+	for name := range o {
+		for _, known := range names {
+			if name != known && strings.EqualFold(name, known) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // seconds is a time in whole seconds since 1970.
 func (o object) seconds(name string) (time.Time, bool) {
 	n, ok := digits(string(o[name]))

@@ -76,30 +76,32 @@ func ecdsaFromDER(label string, der []byte, enc core.Encoding) (core.VerifyKey, 
 	if !ok || key.Curve != elliptic.P256() {
 		return nil, fmt.Errorf("a %T, where an ECDSA key on P-256 is needed", public)
 	}
-	return &ecdsaKey{label, enc, key}, nil
+	return &digestKey{label, enc, sha256.New, func(digest, signature []byte) bool { return ecdsa.VerifyASN1(key, digest, signature) }}, nil
 }
 
-// ecdsaKey verifies ECDSA over SHA-256 on P-256, the signature in ASN.1 DER. Its signatures can be changed without the private key, s to n-s, so
-// their text identifies nothing; a low s is not asked for, since senders do not see to it.
-type ecdsaKey struct {
-	label string
-	enc   core.Encoding
-	key   *ecdsa.PublicKey
+// digestKey verifies signatures over the hash of the content, which is made once.
+//
+// Those of ECDSA can be changed without the private key, s to n-s, so their text identifies nothing; a low s is not asked for, since senders do
+// not see to it.
+type digestKey struct {
+	label  string
+	enc    core.Encoding
+	hash   func() hash.Hash
+	verify func(digest, signature []byte) bool
 }
 
-func (k *ecdsaKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
+func (k *digestKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 	var digest []byte
 	for _, sig := range a.Signatures {
 		if sig.Label != k.label {
 			continue
 		}
 		if digest == nil {
-			h := sha256.New()
+			h := k.hash()
 			_, _ = a.Content.WriteTo(h) // a hash never fails
 			digest = h.Sum(nil)
 		}
-		raw, ok := canonical(k.enc, sig.Text)
-		if ok && ecdsa.VerifyASN1(k.key, digest, raw) {
+		if raw, ok := canonical(k.enc, sig.Text); ok && k.verify(digest, raw) {
 			return true, nil
 		}
 	}

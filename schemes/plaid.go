@@ -131,7 +131,7 @@ func (k plaidKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return (&ecdsaRawKey{plaidLabel, base64URL, public}).Verify(ctx, a)
+	return ecdsaRaw(plaidLabel, base64URL, public).Verify(ctx, a)
 }
 
 func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.PublicKey, time.Time, error) {

@@ -158,6 +158,7 @@ func subjects() map[string]struct {
 		"docusign":     {schemes.DocuSign(), secret, stranger, bodyIn("X-DocuSign-Signature-2", "", base64MAC)},
 		"dropbox":      {schemes.DangerouslyReplayableDropbox(schemes.AnswerHandshakes), secret, stranger, bodyIn("X-Dropbox-Signature", "", hexMAC)},
 		"asana":        {schemes.Asana(nil), secret, stranger, bodyIn("X-Hook-Signature", "", hexMAC)},
+		"cursor":       {schemes.Cursor(), secret, stranger, bodyIn("X-Webhook-Signature", "sha256=", hexMAC)},
 		"sentry":       {schemes.Sentry(), secret, stranger, bodyIn("Sentry-Hook-Signature", "", hexMAC)},
 		"lemonsqueezy": {schemes.LemonSqueezy(), secret, stranger, bodyIn("X-Signature", "", hexMAC)},
 		"adyen-platform": {schemes.AdyenPlatform(), hexKey, hexOther, bodyIn("HmacSignature", "", func(secret, content string) string {
@@ -269,6 +270,21 @@ func subjects() map[string]struct {
 				return request(string(content), "Authorization", "Bearer "+secret)
 			},
 		},
+		"postmark": {
+			schemes.DangerouslyReplayableBasicAuth("postmark"), "name:" + secret, "name:" + stranger,
+			func(secret, _ string, _ time.Time, content []byte) *core.Request {
+				return request(string(content), "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(secret)))
+			},
+		},
+		"mailgun subaccount": {schemes.Mailgun(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
+			sum := sha256.Sum256([]byte(id))
+			token := hex.EncodeToString(sum[:25])
+			if len(content) == 0 {
+				content = []byte("null")
+			}
+			return request(`{"signature":{"timestamp":"` + seconds(at) + `","token":"` + token + `","signature":"` + hexMAC("another", seconds(at)+token) +
+				`","parent-signature":"` + hexMAC(secret, seconds(at)+token) + `"},"event-data":` + string(content) + `}`)
+		}},
 		"okta": {
 			schemes.DangerouslyReplayableOkta(schemes.AnswerHandshakes), secret, stranger,
 			func(secret, _ string, _ time.Time, content []byte) *core.Request {

@@ -73,7 +73,10 @@ func registry() map[string]registered {
 		"rfc9421": {make: func(s Settings) core.Scheme {
 			return HTTPSignatures(SignatureProfile{URL: s.URL, DangerouslyAnyComponents: s.DangerouslyReplayable})
 		}},
-		"token": {func(s Settings) core.Scheme { return DangerouslyReplayableToken("token", s.Header, s.Prefix) }, true},
+		"token":     {func(s Settings) core.Scheme { return DangerouslyReplayableToken("token", s.Header, s.Prefix) }, true},
+		"auth0":     {func(Settings) core.Scheme { return DangerouslyReplayableToken("auth0", "Authorization", "") }, true},
+		"chargebee": {func(Settings) core.Scheme { return DangerouslyReplayableBasicAuth("chargebee") }, true},
+		"postmark":  {func(Settings) core.Scheme { return DangerouslyReplayableBasicAuth("postmark") }, true},
 		"gitlab-token": {func(Settings) core.Scheme {
 			return DangerouslyReplayableGitLabToken()
 		}, true},
@@ -84,7 +87,7 @@ func registry() map[string]registered {
 	}
 	for name, scheme := range map[string]func() core.Scheme{
 		"adyen": Adyen, "adyen-platform": AdyenPlatform, "bitbucket": Bitbucket, "jira": Bitbucket, "box": Box, "calendly": Calendly,
-		"coinbase-cdp": CoinbaseCDP, "coinbase-commerce": CoinbaseCommerce, "discord": Discord, "docusign": DocuSign, "elevenlabs": ElevenLabs,
+		"coinbase-cdp": CoinbaseCDP, "coinbase-commerce": CoinbaseCommerce, "cursor": Cursor, "discord": Discord, "docusign": DocuSign, "elevenlabs": ElevenLabs,
 		"github": GitHub, "intercom": Intercom, "lemonsqueezy": LemonSqueezy, "linear": Linear, "mailgun": Mailgun, "paddle": Paddle,
 		"pagerduty": PagerDuty, "sendgrid": SendGrid, "sentry": Sentry, "shopify": Shopify, "slack": Slack, "stripe": Stripe, "twitch": Twitch,
 		"typeform": Typeform, "vercel": Vercel, "webflow": Webflow, "woocommerce": WooCommerce, "workos": WorkOS, "zoom": Zoom,

@@ -61,7 +61,7 @@ type SignatureProfile struct {
 //
 // One signature of a request must cover enough and have Tag. If several do, the request is refused: each would be a message of its own, and a
 // request with one of them stripped would run again. Labels are not signed and not looked at. The parameter created is required, and
-// the window of [core.Config] bounds it; expires must be later than created, and is otherwise left to that window. The signed text
+// the window of [core.Config] bounds it, and so does expires if it is there, which must be later than created. The signed text
 // identifies the message: a retry that the sender signs anew is another message. The parameter nonce is the message id for logs.
 //
 // Of the parameters of components there is only the name of "@query-param".
@@ -128,6 +128,7 @@ type httpSignature struct {
 	alg, keyID  string
 	named       bool // alg is there
 	created     int64
+	expires     int64 // zero: not said
 	nonce, text string
 	digest      bool // content-digest is covered
 }
@@ -149,6 +150,9 @@ func (s *httpSignatures) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	a.Timestamp = time.Unix(chosen.created, 0)
+	if chosen.expires != 0 {
+		a.Expires = time.Unix(chosen.expires, 0)
+	}
 	if visible(chosen.nonce) {
 		a.ID = chosen.nonce
 	}
@@ -252,7 +256,7 @@ func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) err
 		return malformed("the signature has no created parameter, or not a plain Unix time in seconds: without it, it could be replayed for ever")
 	}
 	if expires != "" {
-		if end, ok := digits(expires); !ok || end <= st.created {
+		if st.expires, ok = digits(expires); !ok || st.expires <= st.created {
 			return malformed("the signature expires before it was created: is the sender's clock right?")
 		}
 	}
@@ -602,7 +606,7 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 		}
 	case *ecdsa.PublicKey:
 		if alg == "ecdsa-p256-sha256" && key.Curve == elliptic.P256() || alg == "ecdsa-p384-sha384" && key.Curve == elliptic.P384() {
-			return &ecdsaRawKey{rfc9421Name, core.Base64, key}, nil
+			return ecdsaRaw(rfc9421Name, core.Base64, key), nil
 		}
 	case *rsa.PublicKey:
 		switch alg {

@@ -502,6 +502,11 @@ func TestHTTPSignaturesParameters(t *testing.T) {
 		t.Log(params)
 		wantReason(t, msgVerifier(t, schemes.SignatureProfile{URL: msgURL}, key), s.request(msgNow, nil), want)
 	}
+	for late, want := range map[time.Duration]error{10 * time.Second: nil, 11 * time.Second: core.ErrOutsideWindow} {
+		s.params = ";expires=" + strconv.FormatInt(msgNow.Add(10*time.Second).Unix(), 10)
+		v := verifier(t, schemes.HTTPSignatures(schemes.SignatureProfile{URL: msgURL}), msgNow.Add(late), key)
+		wantReason(t, v, s.request(msgNow, nil), want)
+	}
 	for _, created := range []string{"", ";created", ";created=-5", ";created=0", ";created=1618884473.0", `;created="1618884473"`, ";created=01618884473"} {
 		r := webhook(msgHMAC(msgSecret)).request(msgNow, nil)
 		r.Header.Set("Signature-Input", strings.Replace(r.Header.Get("Signature-Input"), ";created=1618884473", created, 1))

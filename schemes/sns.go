@@ -182,12 +182,14 @@ func readSNS(o object) (*snsMessage, error) {
 		return nil, malformed("the body has no Type that SNS sends: with raw message delivery it signs nothing, turn that off")
 	}
 	// A handler must not find a name that is not signed in the place of one that is.
-	for name := range o {
-		for _, known := range []string{"Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"} {
-			if strings.EqualFold(name, known) && (name != known || !slices.Contains(names, name)) {
-				return nil, malformed("the body has " + known + " in another spelling, or where it is not signed")
-			}
+	all := []string{"Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"}
+	for _, name := range all {
+		if _, there := o[name]; there && !slices.Contains(names, name) {
+			return nil, malformed("the body has " + name + " where it is not signed")
 		}
+	}
+	if o.misspells(all) {
+		return nil, malformed("the body has one of its names in another spelling than that of SNS")
 	}
 	m := &snsMessage{kind: kind}
 	for _, name := range names {

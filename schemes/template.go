@@ -28,7 +28,7 @@ type Template struct {
 	Name string
 	// Signature is where the signatures stand. Several headers are several places, each of which may be absent.
 	Signature Field
-	// More are further headers with signatures, of keys in rotation.
+	// More are further places of signatures, of keys in rotation: headers if Signature is one, else in the body.
 	More []Field
 	// List separates the signatures of one value: ",", ";" or " ". Empty: a value is one signature.
 	List string
@@ -52,8 +52,8 @@ type Template struct {
 	// Content is the signed text, with {id}, {timestamp}, {body}, {method} and {url}: "v0:{timestamp}:{body}".
 	Content string
 	// URL is the public address of the endpoint, for {url}: never taken from what a request says of its host. With an origin alone,
-	// path and query are those of the request; with a path, the query is; with a query, or where the body follows {url} without text between,
-	// it is the whole and a request's own query must equal it.
+	// path and query are those of the request; with a path, the query is. With a query it is the whole, and a request's own query must equal it; so it
+	// must where something else than a line break follows {url}, or the body stands in front of it.
 	URL string
 	// Past and Future are the window that the sender prescribes; zero: the usual ones of [core.Config].
 	Past, Future time.Duration
@@ -184,7 +184,13 @@ func (t Template) build() (*templated, error) {
 			fail("Signature is missing: say where it stands, as in schemes.Header(\"X-Signature\")")
 		case f.key != "":
 			fail("Signature is an Entry: make it a Header with List and Label")
+		case f.inBody() != t.Signature.inBody():
+			fail("Signature and More are not all in headers, or all in the body")
 		}
+	}
+	s.more = make(map[string]bool, len(t.More))
+	for _, f := range t.More {
+		s.more[f.header] = true
 	}
 	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "ID": t.ID} {
 		if f.header != "" && textproto.CanonicalMIMEHeaderKey(f.header) != f.header || strings.ContainsAny(f.header, " :\r\n") {
@@ -197,6 +203,7 @@ func (t Template) build() (*templated, error) {
 	if err := s.readContent(t.Content); err != nil {
 		fail("Content: %w", err)
 	}
+	s.front = s.inFront()
 	for _, m := range s.ambiguous() {
 		fail("Content: %s", m)
 	}
@@ -248,15 +255,21 @@ func (s *templated) readURL() error {
 	if err != nil {
 		return err
 	}
-	exact := false
-	for i, p := range s.parts {
-		exact = exact || p.kind == partURL && i+1 < len(s.parts) && s.parts[i+1].kind == partBody
-	}
-	if exact {
+	if s.mustBeWhole() {
 		u.exact()
 	}
 	s.url = u
 	return nil
+}
+
+// mustBeWhole says that the request may choose no part of the address: whoever sends it could move a part of the body there. A line break ends an
+// address.
+func (s *templated) mustBeWhole() bool {
+	i := s.index(partURL)
+	if i+1 == len(s.parts) {
+		return s.has(partBody)
+	}
+	return s.parts[i+1].literal == "" || s.parts[i+1].literal[0] != '\n' || s.index(partBody) < i
 }
 
 // address is the public address of an endpoint.
@@ -285,6 +298,9 @@ func (a *address) write(r *core.Request, c *core.Content) bool {
 	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form
 		target = target[i+3:]
 		target = target[max(strings.IndexByte(target, '/'), 0):]
+	}
+	if strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' }) {
+		return false // no request line can hold it, but something else than HTTP/1 might
 	}
 	_, query, has := strings.Cut(target, "?")
 	c.WriteString(a.text)

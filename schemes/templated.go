@@ -20,7 +20,10 @@ type templated struct {
 	t     Template
 	label string // without the sign behind it
 	parts []part
+	place [partURL + 1]int // of each kind in parts, counted from 1
+	front int              // so many parts stand in headers alone
 	url   address
+	more  map[string]bool // the headers of t.More
 }
 
 func (s *templated) Name() string            { return s.t.Name }
@@ -56,17 +59,21 @@ func (s *templated) ParseKey(text string) (core.VerifyKey, error) {
 
 func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 	a.BodySigned = s.has(partBody)
+	var stamp string
 	if f := s.t.Timestamp; f.header != "" {
-		text, err := f.inHeader(r.Header, s.t.List)
-		if err != nil {
+		var err error
+		if stamp, err = f.inHeader(r.Header, s.t.List); err != nil {
 			return err
 		}
-		if a.Timestamp, err = s.t.Unit.parse(text); err != nil {
+		if a.Timestamp, err = s.t.Unit.parse(stamp); err != nil {
 			return err
 		}
 	}
 	if err := s.readID(r.Header, a); err != nil {
 		return err
+	}
+	for _, p := range s.parts[:s.front] {
+		s.write(p, stamp, a)
 	}
 	if s.t.Signature.inBody() {
 		return nil
@@ -78,6 +85,19 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return missing(s.t.Signature.header + " with a " + strconv.Quote(s.t.Label) + " signature")
 	}
 	return nil
+}
+
+// write adds a part that is known; the others want the request.
+func (s *templated) write(p part, stamp string, a *core.Attempt) {
+	switch p.kind {
+	case partLiteral:
+		a.Content.WriteString(p.literal)
+	case partID:
+		a.Content.WriteString(a.ID)
+	case partTimestamp:
+		a.Content.WriteString(stamp)
+	case partBody, partMethod, partURL:
+	}
 }
 
 // readID takes an id from its header. One that is not signed may be missing, or there twice.
@@ -110,8 +130,8 @@ func (s *templated) setID(id string, a *core.Attempt) error {
 		if s.t.IDLength != 0 && len(id) != s.t.IDLength {
 			return malformed("the message id does not have " + strconv.Itoa(s.t.IDLength) + " characters")
 		}
-		if end := s.until(); end != "" && strings.Contains(id, end) {
-			return malformed("the message id holds " + strconv.Quote(end) + ", which ends it in the signed text: one signature would fit two messages")
+		if s.breaksFence(id) {
+			return malformed("the message id holds what parts it from the body in the signed text: one signature would fit two messages")
 		}
 	}
 	a.ID, a.IDSigned = id, signed
@@ -134,6 +154,17 @@ func visible(id string) bool {
 func (s *templated) readSignatures(h http.Header, a *core.Attempt) error {
 	if err := s.readSignatureHeader(h[s.t.Signature.header], a); err != nil {
 		return err
+	}
+	if len(s.more) > len(h) { // DocuSign has a hundred
+		for name, values := range h {
+			if !s.more[name] {
+				continue
+			}
+			if err := s.readSignatureHeader(values, a); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	for _, f := range s.t.More {
 		if err := s.readSignatureHeader(h[f.header], a); err != nil {
@@ -208,27 +239,28 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err := s.readJSON(r.Body, a); err != nil {
 		return err
 	}
-	for _, p := range s.parts {
+	for _, p := range s.parts[s.front:] {
+		var stamp string
 		switch p.kind {
-		case partLiteral:
-			a.Content.WriteString(p.literal)
 		case partBody:
 			a.Content.WriteBody(r.Body)
 		case partMethod:
-			a.Content.WriteString(r.Method)
-		case partID:
-			a.Content.WriteString(a.ID)
-		case partTimestamp:
-			text, err := s.t.Timestamp.text(r, s.t.List)
-			if err != nil {
-				return err
+			if !isMethod(r.Method) {
+				return malformed("the method has something else than capital letters")
 			}
-			a.Content.WriteString(text)
+			a.Content.WriteString(r.Method)
 		case partURL:
 			if !s.url.write(r, &a.Content) {
 				return malformed("the query of the request is not that of the configured URL")
 			}
+		case partTimestamp:
+			var err error
+			if stamp, err = s.t.Timestamp.text(r, s.t.List); err != nil {
+				return err
+			}
+		case partLiteral, partID:
 		}
+		s.write(p, stamp, a)
 	}
 	return nil
 }
@@ -263,6 +295,11 @@ func (s *templated) readJSON(body []byte, a *core.Attempt) error {
 			return malformed("the body has no signature at " + strings.Join(f.path, "."))
 		}
 		a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
+		for _, f := range s.t.More {
+			if text, ok := find(body, f.path); ok {
+				a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
+			}
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -24,6 +25,24 @@ func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 		return unusable{name, errors.New("a token needs a name for its scheme and the header that it stands in")}
 	}
 	return t
+}
+
+// DangerouslyReplayableBasicAuth is for a sender that shows a name and a password, as Postmark and Chargebee do; see [DangerouslyReplayableToken]. The
+// secret is both, as in "name:password". name is as in [Template].
+func DangerouslyReplayableBasicAuth(name string) core.Scheme {
+	if name == "" {
+		return unusable{name, errors.New("it needs a name for its scheme")}
+	}
+	return basicAuth{token{name: name, field: Header("Authorization"), prefix: "Basic "}}
+}
+
+type basicAuth struct{ token }
+
+func (basicAuth) ParseKey(text string) (core.VerifyKey, error) {
+	if name, password, ok := strings.Cut(text, ":"); !ok || name == "" || password == "" {
+		return nil, errors.New("not a name and a password with a colon between, name:password")
+	}
+	return tokenKey{tokenEquals(base64.StdEncoding.EncodeToString([]byte(text)))}, nil
 }
 
 // DangerouslyReplayableGitLabToken is for GitLab's secret token, X-Gitlab-Token; see [DangerouslyReplayableToken]. GitLab's signing token is the

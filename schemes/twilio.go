@@ -15,9 +15,12 @@ import (
 // in [Template].URL, with a port if it is registered with one.
 //
 // Of a form, Twilio signs the URL and the sorted parameters without anything between name and value, so "To=1" can be sent again as "T=o1" under the same
-// signature: Message.BodySigned is false, and such a change is still the same message. Of any other body it signs the URL, which must have
-// bodySHA256 then. The signed text identifies the message. I-Twilio-Idempotency-Token is not signed and good for logs only.
+// signature: Message.BodySigned is false, and such a change is still the same message. Of any other body it signs the URL, which must end with
+// bodySHA256 then; url is without it. The signed text identifies the message. I-Twilio-Idempotency-Token is not signed and good for logs only.
 func Twilio(url string) core.Scheme {
+	if target, _, err := twilioDigest(url); err == nil {
+		url = target // a digest in it is that of one message
+	}
 	t, err := Template{
 		Name: "twilio", Signature: Header("X-Twilio-Signature"), Algorithm: HMACSHA1, Encoding: core.Base64, ID: Header("I-Twilio-Idempotency-Token"),
 		Content: "{url}", URL: url, bodyless: true,
@@ -34,20 +37,22 @@ type twilio struct{ *templated }
 func (twilio) At(url string) core.Scheme { return Twilio(url) }
 
 func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
-	if err := t.templated.ReadBody(r, a); err != nil {
+	target, sum, err := twilioDigest(r.URL)
+	if err != nil {
 		return err
 	}
-	_, text, _ := strings.Cut(string(a.Content.Bytes()), "?")
-	signed, err := url.ParseQuery(text)
-	if err != nil {
-		return malformed("the query of the URL cannot be read")
+	signed := *r
+	signed.URL = target
+	if err := t.templated.ReadBody(&signed, a); err != nil {
+		return err
 	}
 	// Whatever the content type says, which is not signed: a digest that is there must fit.
-	if sums, ok := signed["bodySHA256"]; ok {
-		sum := sha256.Sum256(r.Body)
-		if len(sums) != 1 || sums[0] != hex.EncodeToString(sum[:]) {
+	if sum != "" {
+		got := sha256.Sum256(r.Body)
+		if sum[len(sum)-64:] != hex.EncodeToString(got[:]) {
 			return &core.Error{Reason: core.ErrNoMatch, Detail: "bodySHA256 in the URL is not the hash of this body: it was changed on the way"}
 		}
+		a.Content.WriteString(sum)
 		a.BodySigned = true
 		return nil
 	}
@@ -91,4 +96,20 @@ func (twilio) prepare(s *signing) {
 		sum := sha256.Sum256(r.Body)
 		r.URL = path + "?" + strings.Join(append(pairs, "bodySHA256="+hex.EncodeToString(sum[:])), "&")
 	}
+}
+
+const bodySHA256 = "bodySHA256="
+
+// twilioDigest takes the digest, with what joins it, from the end of the request's URL, where Twilio puts it. Elsewhere it may be a parameter of a
+// form, with a text that somebody chose: parameters follow the URL in the signed text without anything between.
+func twilioDigest(url string) (target, sum string, err error) {
+	_, query, _ := strings.Cut(url, "?")
+	if !strings.Contains(query, bodySHA256) {
+		return url, "", nil
+	}
+	i := len(url) - len(bodySHA256) - 2*sha256.Size - 1
+	if i < 0 || url[i] != '?' && url[i] != '&' || !strings.HasPrefix(url[i+1:], bodySHA256) || strings.Count(query, bodySHA256) != 1 {
+		return "", "", malformed("bodySHA256 is not the last parameter of the URL, or there twice")
+	}
+	return url[:i], url[i:], nil
 }

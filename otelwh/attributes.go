@@ -1,0 +1,136 @@
+package otelwh
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+const (
+	reasonKey     = attribute.Key("hookonce.reason")
+	schemeKey     = attribute.Key("hookonce.scheme")
+	sourceKey     = attribute.Key("hookonce.source")
+	keyIDKey      = attribute.Key("hookonce.key.id")
+	reportOnlyKey = attribute.Key("hookonce.report_only")
+	messageIDKey  = attribute.Key("hookonce.message.id")
+	timestampKey  = attribute.Key("hookonce.message.timestamp")
+	generationKey = attribute.Key("hookonce.message.generation")
+	bodySizeKey   = attribute.Key("hookonce.body.size")
+)
+
+// other is the conventions' word for what is not told apart.
+const other = "_OTHER"
+
+// method is one of those that HTTP defines, or other: a client may send any word.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return m
+	default:
+		return other
+	}
+}
+
+// text is s as exporters can take it: one string that is no UTF-8 makes them drop the whole batch, or fail the scrape.
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// part is a step of the pipeline that is timed.
+type part int
+
+const (
+	keys part = iota
+	body
+	check
+	store
+	handler
+	parts
+)
+
+// duration names the part's histogram, and its attribute of a span.
+func (p part) duration() string {
+	return [...]string{
+		"hookonce.keys.duration", "hookonce.body.duration", "hookonce.check.duration", "hookonce.store.duration", "hookonce.handler.duration",
+	}[p]
+}
+
+// culprit is the part that failed by itself; parts if none did. A refusal is no failure.
+func culprit(r core.Reason) part {
+	switch r {
+	case core.ErrKeysUnavailable:
+		return keys
+	case core.ErrBodyTooLarge, core.ErrBodyTooSlow, core.ErrBodyConsumed:
+		return body
+	case core.ErrStoreUnavailable, core.ErrStoreFull, core.ErrCommitFailed:
+		return store
+	case core.ErrHandlerFailed, core.ErrClaimLost:
+		return handler
+	default:
+		return parts
+	}
+}
+
+// cache keeps what make made for each key. It does not allocate for a key that it knows, and is safe for concurrent use.
+type cache[K comparable, V any] struct {
+	make func(K) V
+	mu   sync.RWMutex
+	made map[K]V
+}
+
+func newCache[K comparable, V any](makes func(K) V) *cache[K, V] {
+	return &cache[K, V]{make: makes, made: map[K]V{}}
+}
+
+func (c *cache[K, V]) get(key K) V {
+	c.mu.RLock()
+	v, ok := c.made[key]
+	c.mu.RUnlock()
+	if ok {
+		return v
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v, ok := c.made[key]; ok {
+		return v
+	}
+	v = c.make(key)
+	c.made[key] = v
+	return v
+}
+
+// names tells the first of them apart. Who can make up names, a tenant or a key source at fault, cannot make more series.
+type names struct {
+	most  int
+	mu    sync.RWMutex
+	known map[string]string
+}
+
+func newNames(most int) *names { return &names{most: most, known: map[string]string{}} }
+
+// of is the attribute value for a name; "" for none.
+func (n *names) of(name string) string {
+	if name == "" || n.most <= 0 {
+		return ""
+	}
+	n.mu.RLock()
+	value, ok := n.known[name]
+	n.mu.RUnlock()
+	if ok {
+		return value
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if value, ok := n.known[name]; ok { // meanwhile
+		return value
+	}
+	if len(n.known) >= n.most {
+		return other
+	}
+	value = text(name)
+	n.known[name] = value
+	return value
+}

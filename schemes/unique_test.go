@@ -1,0 +1,119 @@
+package schemes_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
+)
+
+// TestNoTwoMessagesHaveOneSignedText makes many templates, and for each that is accepted many requests: no two that differ in what is signed may have one
+// signed text, for then one signature would fit both. Values and literals are made of the same few characters, so that parts run into each other.
+func TestNoTwoMessagesHaveOneSignedText(t *testing.T) {
+	t.Parallel()
+	bodies, visible := allTexts("A.:\n", 3), allTexts("A.:", 2)[1:]
+	built, requests := 0, 0
+	for _, content := range contents() {
+		template := schemes.Template{Name: "acme", Signature: schemes.Header("X-Signature"), Content: content}
+		ids, targets, methods := []string{"x"}, []string{"/hook"}, []string{"POST"}
+		if strings.Contains(content, "{id}") {
+			template.ID, ids = schemes.Header("X-Id"), visible
+		}
+		if strings.Contains(content, "{url}") {
+			template.URL, targets = "https://example.com/hook", []string{"/hook", "/hook?", "/hook?A", "/hook?A.A", "/hook?A:", "/hook?\nA"}
+		}
+		if strings.Contains(content, "{method}") {
+			methods = []string{"POST", "POSTA", "POST.A", "A"}
+		}
+		s, err := template.Scheme()
+		if err != nil {
+			continue
+		}
+		built++
+		seen := make(map[string]string)
+		for _, id := range ids {
+			for _, body := range bodies {
+				for _, target := range targets {
+					for _, method := range methods {
+						r := request(body, "X-Signature", "00", "X-Id", id)
+						r.Method, r.URL = method, target
+						requests += check(t, s, content, r, seen)
+					}
+				}
+			}
+		}
+	}
+	if built < 20 || requests < 10_000 {
+		t.Errorf("only %d templates and %d requests were looked at", built, requests)
+	}
+}
+
+// check reports that another request has the signed text of r, and returns 1 if r is one that can be signed.
+func check(t *testing.T, s core.Scheme, content string, r *core.Request, seen map[string]string) int {
+	t.Helper()
+	var a core.Attempt
+	if s.ReadHeader(r, &a) != nil || s.ReadBody(r, &a) != nil {
+		return 0
+	}
+	message := fmt.Sprintf("%s %q, id %q, body %q", r.Method, strings.TrimSuffix(r.URL, "?"), a.ID, r.Body)
+	if other := seen[string(a.Content.Bytes())]; other != "" && other != message { // an empty query says nothing
+		t.Fatalf("%q: one signature fits %s and %s", content, other, message)
+	}
+	seen[string(a.Content.Bytes())] = message
+	return 1
+}
+
+// allTexts are all of up to so many of these characters, the empty one first.
+func allTexts(characters string, most int) []string {
+	all := []string{""}
+	for from := 0; most > 0; most-- {
+		to := len(all)
+		for _, text := range all[from:to] {
+			for _, c := range characters {
+				all = append(all, text+string(c))
+			}
+		}
+		from = to
+	}
+	return all
+}
+
+// contents are two or three parts in every order with every text between.
+func contents() []string {
+	var all []string
+	between := []string{"", ".", "..", ".:.", "A", "\n"}
+	for _, order := range [][]string{
+		{"id", "body"},
+		{"body", "id"},
+		{"method", "body"},
+		{"body", "method"},
+		{"url", "body"},
+		{"body", "url"},
+		{"method", "id", "body"},
+		{"id", "method", "body"},
+		{"id", "body", "method"},
+		{"method", "body", "id"},
+		{"body", "method", "id"},
+		{"url", "id", "body"},
+		{"id", "url", "body"},
+		{"id", "body", "url"},
+		{"url", "body", "id"},
+		{"body", "url", "id"},
+		{"method", "url", "body"},
+	} {
+		texts := []string{"{" + order[0] + "}"}
+		for _, part := range order[1:] {
+			var longer []string
+			for _, text := range texts {
+				for _, b := range between {
+					longer = append(longer, text+b+"{"+part+"}")
+				}
+			}
+			texts = longer
+		}
+		all = append(all, texts...)
+	}
+	return all
+}
