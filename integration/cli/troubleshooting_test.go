@@ -63,7 +63,7 @@ func TestTroubleshooting(t *testing.T) {
 		written.Write(text[from:m[6]])
 		written.WriteString(strings.Join(lines[:min(3, len(lines))], ""))
 		from = m[7]
-		if !*update && (want == "" || !strings.HasPrefix(got, want)) {
+		if !*update && (want == "" || !strings.HasPrefix(uncounted(got), uncounted(want))) {
 			t.Errorf("%s:\n$ %s\nprints\n%s\nand the document says\n%s", heading, command, got, want)
 		}
 	}
@@ -78,6 +78,11 @@ func TestTroubleshooting(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// uncounted leaves out how many variants there are, which grows with what package schemes knows.
+func uncounted(text string) string {
+	return regexp.MustCompile(`under \d+ variants`).ReplaceAllString(text, "under some variants")
 }
 
 // TestEveryReasonHasAnEntry looks for the reasons of docs/answers.md.
