@@ -64,6 +64,7 @@ func (a *app) handle(body []byte) {
 	if gate := a.hold.Load(); gate != nil {
 		<-*gate
 	}
+	runtime.KeepAlive(body) // a message that is being handled is needed
 	a.handled.Add(1)
 }
 

@@ -38,6 +38,7 @@ type subject struct {
 type verifyCase struct {
 	Scheme                 string
 	Size, Keys, Signatures int
+	Heap                   int // MiB that the rest of the program holds; zero: a receiver that does nothing else
 }
 
 // verifyRow is how a subject did in a case.
@@ -60,16 +61,18 @@ func verifyCases() []verifyCase {
 	var cases []verifyCase
 	for _, size := range verifySizes {
 		for _, scheme := range []string{"standard", "stripe", "slack", "github"} {
-			cases = append(cases, verifyCase{scheme, size, 1, 1})
+			cases = append(cases, verifyCase{scheme, size, 1, 1, 0})
 		}
 	}
 	for _, n := range verifyKeys[1:] {
-		cases = append(cases, verifyCase{"standard", 1 << 10, n, 1})
+		cases = append(cases, verifyCase{"standard", 1 << 10, n, 1, 0})
 	}
 	for _, n := range verifySignatures[1:] {
-		cases = append(cases, verifyCase{"standard", 1 << 10, 1, n})
+		cases = append(cases, verifyCase{"standard", 1 << 10, 1, n, 0})
 	}
-	return append(cases, verifyCase{"standard", 1 << 10, 3, 16}, verifyCase{"stripe", 1 << 10, 3, 1}, verifyCase{"stripe", 1 << 10, 1, 16})
+	return append(cases,
+		verifyCase{"standard", 1 << 10, 3, 16, 0}, verifyCase{"stripe", 1 << 10, 3, 1, 0}, verifyCase{"stripe", 1 << 10, 1, 16, 0},
+		verifyCase{"standard", 1 << 10, 1, 1, 64}, verifyCase{"standard", 1 << 20, 1, 1, 64})
 }
 
 // verifyAll measures all cases, all subjects of a case in turn in each repetition.
@@ -82,7 +85,9 @@ func verifyAll(o options) ([]verifyRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		times, err := inTurn(subjects, o.repeat(15), o.length(8*time.Millisecond))
+		rest := make([]byte, c.Heap<<20)
+		times, err := inTurn(subjects, o.repeat(11), o.length(8*time.Millisecond), min(16, 32<<20/c.Size))
+		runtime.KeepAlive(rest)
 		if err != nil {
 			return nil, fmt.Errorf("%+v: %w", c, err)
 		}
@@ -94,8 +99,8 @@ func verifyAll(o options) ([]verifyRow, error) {
 	return rows, nil
 }
 
-// inTurn times each subject once in each repetition: A B C A B C. What it returns are nanoseconds a call.
-func inTurn(subjects []subject, repetitions int, length time.Duration) ([]series, error) {
+// inTurn times each subject once in each repetition, A B C A B C, for about this long and at least so many calls. What it returns are nanoseconds a call.
+func inTurn(subjects []subject, repetitions int, length time.Duration, least int) ([]series, error) {
 	calls := make([]int, len(subjects))
 	for i, s := range subjects {
 		if err := s.run(); err != nil {
@@ -103,12 +108,13 @@ func inTurn(subjects []subject, repetitions int, length time.Duration) ([]series
 		}
 		began := time.Now()
 		_ = s.run()
-		calls[i] = max(1, int(length/max(1, time.Since(began))))
+		calls[i] = max(least, int(length/max(1, time.Since(began))))
 	}
 	times := make([]series, len(subjects))
 	for range repetitions {
 		for i, s := range subjects {
 			runtime.GC() // one subject's garbage is not the next one's cost
+			_ = s.run()
 			began := time.Now()
 			for range calls[i] {
 				if err := s.run(); err != nil {
