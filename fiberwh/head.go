@@ -14,16 +14,26 @@ import (
 // request copies the head. fasthttp uses its memory for the next request on the connection, and what is made of this one
 // (store keys, messages, events) is kept longer.
 func request(h *fasthttp.RequestHeader) *core.Request {
+	count, size := 0, len(h.Method())+len(h.RequestURI())
+	h.VisitAll(func(key, value []byte) {
+		if string(key) != fiber.HeaderHost {
+			count++
+		}
+		size += len(key) + len(value)
+	})
 	var block strings.Builder // one for all; text that is in it never changes
-	block.Grow(1 << 10)
+	block.Grow(size)
 	keep := func(b []byte) string {
 		from := block.Len()
 		block.Write(b)
 		return block.String()[from:]
 	}
-	r := &core.Request{Method: keep(h.Method()), URL: keep(h.RequestURI()), Header: make(http.Header, 16)}
-	single := make([]string, 0, 16)
+	r := &core.Request{Method: keep(h.Method()), URL: keep(h.RequestURI()), Header: make(http.Header, count)}
+	single := make([]string, 0, count)
 	h.VisitAll(func(key, value []byte) {
+		if string(key) == fiber.HeaderHost {
+			return // as in net/http: no header
+		}
 		// Only changes keys under fiber.Config.DisableHeaderNormalizing.
 		k, v := textproto.CanonicalMIMEHeaderKey(keep(key)), keep(value)
 		if r.Header[k] != nil {
@@ -34,6 +44,6 @@ func request(h *fasthttp.RequestHeader) *core.Request {
 		n := len(single)
 		r.Header[k] = single[n-1 : n : n]
 	})
-	delete(r.Header, fiber.HeaderHost) // as in net/http: no header
+	delete(r.Header, fiber.HeaderHost) // one that only changed now
 	return r
 }

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// claim is something that must hold, as a ratio in one run.
+type claim struct {
+	What   string
+	Least  bool // the ratio must be at least Target, else at most
+	Target float64
+	Ratio  series
+}
+
+func (c claim) holds() bool {
+	if len(c.Ratio) == 0 {
+		return false
+	}
+	if c.Least {
+		return c.Ratio.median() >= c.Target
+	}
+	return c.Ratio.median() <= c.Target
+}
+
+func (c claim) target() string {
+	if c.Least {
+		return "at least " + short(c.Target)
+	}
+	return "at most " + short(c.Target)
+}
+
+func (c claim) measured() string {
+	if len(c.Ratio) == 0 {
+		return "not measured"
+	}
+	return fmt.Sprintf("%s ± %.0f %%", short(c.Ratio.median()), c.Ratio.spread())
+}
+
+func (r *results) verifyRow(c verifyCase, name string) verifyRow {
+	for _, row := range r.Verify {
+		if row.verifyCase == c && row.Name == name {
+			return row
+		}
+	}
+	return verifyRow{}
+}
+
+// webRow is of the closed loop.
+func (r *results) webRow(framework, kind string, size int) webRow {
+	for _, row := range r.Web {
+		if row.Framework == framework && row.Kind == kind && row.Size == size && row.Offered == 0 {
+			return row
+		}
+	}
+	return webRow{}
+}
+
+// claims are all of them, in the order of the parts.
+func (r *results) claims() []claim {
+	var all []claim
+	for _, c := range []struct {
+		peer   string
+		size   int
+		target float64
+	}{{"svix", 1 << 10, 2.5}, {"standard-webhooks", 1 << 10, 2.5}, {"svix", 1 << 20, 2}, {"standard-webhooks", 1 << 20, 2}} {
+		at := verifyCase{"standard", c.size, 1, 1, 0}
+		all = append(all, claim{
+			fmt.Sprintf("verify at %s: time of %s over hookonce's", size(c.size), c.peer), true, c.target,
+			r.verifyRow(at, c.peer).NS.over(r.verifyRow(at, "hookonce").NS),
+		})
+	}
+	at := verifyCase{"standard", 1 << 20, 1, 1, 0}
+	all = append(all,
+		claim{"verify at 1 MiB: time over that of bare SHA-256", false, 1.08, r.verifyRow(at, "hookonce").NS.over(r.verifyRow(at, "bare SHA-256").NS)},
+		claim{"verify at every size: allocations", false, 0, r.mostAllocations()},
+	)
+	for _, f := range frameworks {
+		target := 0.85
+		if f == "fiber" {
+			target = 0.7
+		}
+		all = append(all, claim{
+			"middleware at 1 KiB, " + f + ": requests a second over the bare handler's", true, target,
+			r.webRow(f, withMemory, 1<<10).Rate.over(r.webRow(f, bareHandler, 1<<10).Rate),
+		})
+	}
+	for _, f := range frameworks {
+		all = append(all, claim{"middleware, " + f + ": requests a second over the one written by hand, at the worst size", true, 1, r.overByHand(f)})
+	}
+	return append(all, r.moreClaims()...)
+}
+
+// mostAllocations is of hookonce's v1 over all sizes.
+func (r *results) mostAllocations() series {
+	var most series
+	for _, row := range r.Verify {
+		if row.Scheme == "standard" && row.Name == "hookonce" {
+			if len(most) == 0 {
+				most = series{0}
+			}
+			most[0] = max(most[0], row.Allocs)
+		}
+	}
+	return most
+}
+
+func (r *results) overByHand(framework string) series {
+	var worst series
+	for _, size := range webSizes {
+		ratio := r.webRow(framework, withMemory, size).Rate.over(r.webRow(framework, byHandSvix, size).Rate)
+		if worst == nil || ratio.median() < worst.median() {
+			worst = ratio
+		}
+	}
+	return worst
+}
+
+func (r *results) claimsTable() string {
+	var b strings.Builder
+	b.WriteString("| claim | target | measured | holds |\n|---|---|---|---|\n")
+	for _, c := range r.claims() {
+		holds := "**no**"
+		if c.holds() {
+			holds = "yes"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.What, c.target(), c.measured(), holds)
+	}
+	return b.String()
+}

@@ -1,0 +1,365 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/gofiber/fiber/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/redis/go-redis/v9"
+	svix "github.com/svix/svix-webhooks/go"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/echowh"
+	"github.com/hookonce/hookonce/fiberwh"
+	"github.com/hookonce/hookonce/ginwh"
+	"github.com/hookonce/hookonce/nethttp"
+	"github.com/hookonce/hookonce/stores/memstore"
+	"github.com/hookonce/hookonce/stores/redisstore"
+)
+
+var frameworks = []string{"net/http", "gin", "echo", "fiber"}
+
+// The endpoints that are measured beside each other.
+const (
+	bareHandler = "bare handler"
+	withMemory  = "hookonce"
+	withRedis   = "hookonce, Redis"
+	byHandSvix  = "by hand, svix"
+	notFound    = "404 and close"
+)
+
+// app is one endpoint.
+type app struct {
+	kind     string
+	verifier *core.Verifier
+
+	svix *svix.Webhook
+	seen sync.Map // ids of byHandSvix
+
+	handled, bodyBytes atomic.Int64
+	hold               atomic.Pointer[chan struct{}] // handlers wait until it is closed
+}
+
+// handle is what the application does with a message.
+func (a *app) handle(body []byte) {
+	if len(body) == 0 {
+		return
+	}
+	if gate := a.hold.Load(); gate != nil {
+		<-*gate
+	}
+	runtime.KeepAlive(body) // a message that is being handled is needed
+	a.handled.Add(1)
+}
+
+func newApp(framework, kind, secret, redisAddr string) (*app, error) {
+	a := &app{kind: kind}
+	var err error
+	switch kind {
+	case withMemory:
+		a.verifier, err = core.New(core.Secrets(secret), memstore.New(), nil)
+	case withRedis:
+		client := redis.NewClient(&redis.Options{Addr: redisAddr})
+		a.verifier, err = core.New(core.Secrets(secret), redisstore.New(strings.ReplaceAll(framework, "/", ""), client.Do), nil)
+	case byHandSvix:
+		a.svix, err = svix.NewWebhook(secret)
+	}
+	return a, err
+}
+
+// playServer serves one endpoint on a free port of the loopback interface and answers commands about itself.
+func playServer(args []string) error {
+	framework, kind := args[0], args[1]
+	a, err := newApp(framework, kind, args[2], args[3])
+	if err != nil {
+		return err
+	}
+	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- a.serve(framework, ln, len(args) > 4) }()
+	out := json.NewEncoder(os.Stdout)
+	if err := out.Encode(ln.Addr().String()); err != nil {
+		return err
+	}
+	go a.obey(out, failed)
+	return <-failed
+}
+
+func (a *app) serve(framework string, ln net.Listener, counted bool) error {
+	var h http.Handler
+	switch framework {
+	case "net/http":
+		h = a.netHTTP()
+	case "gin":
+		h = a.gin()
+	case "echo":
+		h = a.echo()
+	default:
+		return a.fiber().Listener(ln)
+	}
+	if counted {
+		h = a.counted(h)
+	}
+	return (&http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}).Serve(ln)
+}
+
+// byHand is what people write: verify, remember the id, run. answer is zero if the handler is to run.
+func (a *app) byHand(body []byte, h http.Header) (answer int) {
+	if err := a.svix.Verify(body, h); err != nil {
+		return http.StatusUnauthorized
+	}
+	if _, seen := a.seen.LoadOrStore(h.Get("webhook-id"), struct{}{}); seen {
+		return http.StatusOK
+	}
+	return 0
+}
+
+func (a *app) netHTTP() http.Handler {
+	mux := http.NewServeMux()
+	var h http.Handler
+	switch a.kind {
+	case bareHandler:
+		h = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			a.handle(body)
+		})
+	case notFound:
+		h = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(http.StatusNotFound)
+		})
+	case byHandSvix:
+		h = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+			if err != nil {
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			if answer := a.byHand(body, r.Header); answer != 0 {
+				w.WriteHeader(answer)
+				return
+			}
+			a.handle(body)
+		})
+	default:
+		h = nethttp.New(a.verifier)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { a.handle(nethttp.Message(r).Body) }))
+	}
+	mux.Handle("POST /hook", h)
+	return mux
+}
+
+func (a *app) gin() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	g := gin.New()
+	switch a.kind {
+	case bareHandler:
+		g.POST("/hook", func(c *gin.Context) {
+			body, err := c.GetRawData()
+			if err != nil {
+				c.Status(http.StatusBadRequest)
+				return
+			}
+			a.handle(body)
+		})
+	case notFound:
+		g.POST("/hook", func(c *gin.Context) {
+			c.Header("Connection", "close")
+			c.Status(http.StatusNotFound)
+		})
+	case byHandSvix:
+		g.POST("/hook", func(c *gin.Context) {
+			c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 1<<20)
+			body, err := c.GetRawData()
+			if err != nil {
+				c.Status(http.StatusBadRequest)
+				return
+			}
+			if answer := a.byHand(body, c.Request.Header); answer != 0 {
+				c.Status(answer)
+				return
+			}
+			a.handle(body)
+		})
+	default:
+		g.POST("/hook", ginwh.New(a.verifier), func(c *gin.Context) { a.handle(ginwh.Message(c).Body) })
+	}
+	return g
+}
+
+func (a *app) echo() http.Handler {
+	e := echo.New()
+	switch a.kind {
+	case bareHandler:
+		e.POST("/hook", func(c echo.Context) error {
+			body, err := io.ReadAll(c.Request().Body)
+			if err != nil {
+				return c.NoContent(http.StatusBadRequest)
+			}
+			a.handle(body)
+			return c.NoContent(http.StatusOK)
+		})
+	case notFound:
+		e.POST("/hook", func(c echo.Context) error {
+			c.Response().Header().Set("Connection", "close")
+			return c.NoContent(http.StatusNotFound)
+		})
+	case byHandSvix:
+		e.POST("/hook", func(c echo.Context) error {
+			body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, 1<<20))
+			if err != nil {
+				return c.NoContent(http.StatusBadRequest)
+			}
+			if answer := a.byHand(body, c.Request().Header); answer != 0 {
+				return c.NoContent(answer)
+			}
+			a.handle(body)
+			return c.NoContent(http.StatusOK)
+		})
+	default:
+		e.POST("/hook", func(c echo.Context) error {
+			a.handle(echowh.Message(c).Body)
+			return c.NoContent(http.StatusOK)
+		}, echowh.New(a.verifier))
+	}
+	return e
+}
+
+func (a *app) fiber() *fiber.App {
+	f := fiber.New(fiber.Config{DisableStartupMessage: true, ReadTimeout: 10 * time.Second, BodyLimit: 2 << 20, DisablePreParseMultipartForm: true})
+	switch a.kind {
+	case bareHandler:
+		f.Post("/hook", func(c *fiber.Ctx) error {
+			a.handle(c.Body())
+			return nil
+		})
+	case notFound:
+		f.Post("/hook", func(c *fiber.Ctx) error {
+			c.Context().SetConnectionClose()
+			return c.SendStatus(http.StatusNotFound)
+		})
+	case byHandSvix:
+		f.Post("/hook", func(c *fiber.Ctx) error {
+			h := make(http.Header, 3)
+			for _, name := range []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"} {
+				h.Set(name, strings.Clone(c.Get(name))) // fiber's text is only good for this request
+			}
+			body := c.Body()
+			if answer := a.byHand(body, h); answer != 0 {
+				return c.SendStatus(answer)
+			}
+			a.handle(body)
+			return nil
+		})
+	default:
+		f.Post("/hook", fiberwh.New(a.verifier), func(c *fiber.Ctx) error {
+			a.handle(fiberwh.Message(c).Body)
+			return nil
+		})
+	}
+	return f
+}
+
+// counted notes how much of the bodies anything behind it reads.
+func (a *app) counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = &countedBody{r.Body, &a.bodyBytes}
+		h.ServeHTTP(w, r)
+	})
+}
+
+type countedBody struct {
+	io.ReadCloser
+
+	read *atomic.Int64
+}
+
+// Read implements io.Reader.
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.read.Add(int64(n))
+	return n, err
+}
+
+// serverStats is what a server has used so far.
+type serverStats struct {
+	CPU                  int64 // nanoseconds
+	Mallocs, Allocated   uint64
+	Held                 uint64 // heap, stacks and what the kernel has of the process, see InUse
+	Handled, BodyBytes   int64
+	Goroutines, RSSBytes int64
+}
+
+func (a *app) stats() serverStats {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return serverStats{
+		CPU: cpuTime(), Mallocs: m.Mallocs, Allocated: m.TotalAlloc, Held: m.HeapAlloc + m.StackInuse,
+		Handled: a.handled.Load(), BodyBytes: a.bodyBytes.Load(), Goroutines: int64(runtime.NumGoroutine()),
+	}
+}
+
+// obey carries out commands until there are no more, and ends the server then.
+func (a *app) obey(out *json.Encoder, ended chan<- error) {
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		if err := a.command(in.Text()); err != nil {
+			ended <- err
+			return
+		}
+		if err := out.Encode(a.stats()); err != nil {
+			ended <- err
+			return
+		}
+	}
+	pprof.StopCPUProfile()
+	ended <- nil
+}
+
+func (a *app) command(text string) error {
+	verb, file, _ := strings.Cut(text, " ")
+	switch verb {
+	case "stats":
+	case "gc":
+		runtime.GC()
+	case "hold":
+		gate := make(chan struct{})
+		a.hold.Store(&gate)
+	case "release":
+		if gate := a.hold.Swap(nil); gate != nil {
+			close(*gate)
+		}
+	case "profile":
+		f, err := os.Create(file)
+		if err != nil {
+			return err
+		}
+		return pprof.StartCPUProfile(f)
+	case "profiled":
+		pprof.StopCPUProfile()
+	default:
+		return errors.New("no such command: " + fmt.Sprintf("%q", text))
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// series is what was measured of one thing, one value for each repetition, in the order of the repetitions.
+type series []float64
+
+func (s series) quantile(q float64) float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+func (s series) median() float64 { return s.quantile(0.5) }
+
+// spread is half the distance between the quartiles, in percent of the median.
+func (s series) spread() float64 {
+	m := s.median()
+	if len(s) < 2 || m == 0 {
+		return 0
+	}
+	return 50 * (s.quantile(0.75) - s.quantile(0.25)) / m
+}
+
+// over divides repetition by repetition: what disturbed one repetition disturbed both.
+func (s series) over(o series) series {
+	n := min(len(s), len(o))
+	r := make(series, 0, n)
+	for i := range n {
+		if o[i] != 0 {
+			r = append(r, s[i]/o[i])
+		}
+	}
+	return r
+}
+
+// percentile is of sorted values.
+func percentile(sorted []time.Duration, p float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(len(sorted)-1, int(p/100*float64(len(sorted))))]
+}
+
+// size writes a number of bytes as people do.
+func size(n int) string {
+	switch {
+	case n >= 1<<20 && n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n >= 1<<10 && n%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB", n>>10)
+	default:
+		return fmt.Sprintf("%d B", n)
+	}
+}
+
+// short writes a figure with three significant digits.
+func short(f float64) string {
+	switch {
+	case f >= 100:
+		return fmt.Sprintf("%.0f", f)
+	case f >= 10:
+		return fmt.Sprintf("%.1f", f)
+	default:
+		return fmt.Sprintf("%.2f", f)
+	}
+}

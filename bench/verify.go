@@ -1,0 +1,345 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v89/github"
+	"github.com/slack-go/slack"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	stripe "github.com/stripe/stripe-go/v85/webhook"
+	svix "github.com/svix/svix-webhooks/go"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
+	"github.com/hookonce/hookonce/stores/memstore"
+)
+
+// subject is one way to do the work of a case.
+type subject struct {
+	name string
+	run  func() error
+}
+
+// verifyCase is one message, and what a receiver knows of it: the key that fits is the last of its keys, the signature that fits the last one
+// presented.
+type verifyCase struct {
+	Scheme                 string
+	Size, Keys, Signatures int
+	Heap                   int // MiB that the rest of the program holds; zero: a receiver that does nothing else
+}
+
+// verifyRow is how a subject did in a case.
+type verifyRow struct {
+	verifyCase
+
+	Name          string
+	NS            series // a call
+	Allocs, Bytes float64
+}
+
+var (
+	verifySizes      = []int{64, 256, 1 << 10, 16 << 10, 128 << 10, 1 << 20, 8 << 20}
+	verifyKeys       = []int{1, 2, 3, 4, 8, 16}
+	verifySignatures = []int{1, 2, 4, 8, 16}
+)
+
+// verifyCases are every scheme at every size, and Standard Webhooks with more keys and more signatures at a size where the hash is a part and not all.
+func verifyCases() []verifyCase {
+	var cases []verifyCase
+	for _, size := range verifySizes {
+		for _, scheme := range []string{"standard", "stripe", "slack", "github"} {
+			cases = append(cases, verifyCase{scheme, size, 1, 1, 0})
+		}
+	}
+	for _, n := range verifyKeys[1:] {
+		cases = append(cases, verifyCase{"standard", 1 << 10, n, 1, 0})
+	}
+	for _, n := range verifySignatures[1:] {
+		cases = append(cases, verifyCase{"standard", 1 << 10, 1, n, 0})
+	}
+	return append(cases,
+		verifyCase{"standard", 1 << 10, 3, 16, 0}, verifyCase{"stripe", 1 << 10, 3, 1, 0}, verifyCase{"stripe", 1 << 10, 1, 16, 0},
+		verifyCase{"standard", 1 << 10, 1, 1, 64}, verifyCase{"standard", 1 << 20, 1, 1, 64})
+}
+
+// verifyAll measures all cases, all subjects of a case in turn in each repetition.
+func verifyAll(o options) ([]verifyRow, error) {
+	var rows []verifyRow
+	cases := verifyCases()
+	for i, c := range cases {
+		o.progress("verify %d/%d: %s, %s, %d keys, %d signatures", i+1, len(cases), c.Scheme, size(c.Size), c.Keys, c.Signatures)
+		subjects, err := c.subjects()
+		if err != nil {
+			return nil, err
+		}
+		rest := make([]byte, c.Heap<<20)
+		times, err := inTurn(subjects, o.repeat(11), o.length(8*time.Millisecond), min(16, 32<<20/c.Size))
+		runtime.KeepAlive(rest)
+		if err != nil {
+			return nil, fmt.Errorf("%+v: %w", c, err)
+		}
+		for i, s := range subjects {
+			allocs, size := allocations(s.run)
+			rows = append(rows, verifyRow{verifyCase: c, Name: s.name, NS: times[i], Allocs: allocs, Bytes: size})
+		}
+	}
+	return rows, nil
+}
+
+// inTurn times each subject once in each repetition, A B C A B C, for about this long and at least so many calls. What it returns are nanoseconds a call.
+func inTurn(subjects []subject, repetitions int, length time.Duration, least int) ([]series, error) {
+	calls := make([]int, len(subjects))
+	for i, s := range subjects {
+		if err := s.run(); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.name, err)
+		}
+		began := time.Now()
+		_ = s.run()
+		calls[i] = max(least, int(length/max(1, time.Since(began))))
+	}
+	times := make([]series, len(subjects))
+	for range repetitions {
+		for i, s := range subjects {
+			runtime.GC() // one subject's garbage is not the next one's cost
+			_ = s.run()
+			began := time.Now()
+			for range calls[i] {
+				if err := s.run(); err != nil {
+					return nil, fmt.Errorf("%s: %w", s.name, err)
+				}
+			}
+			times[i] = append(times[i], float64(time.Since(began))/float64(calls[i]))
+		}
+	}
+	return times, nil
+}
+
+// allocations counts what one call allocates, with pools warm.
+func allocations(run func() error) (count, size float64) {
+	const calls = 20
+	_ = run()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range calls {
+		_ = run()
+	}
+	runtime.ReadMemStats(&after)
+	return float64((after.Mallocs - before.Mallocs) / calls), float64((after.TotalAlloc - before.TotalAlloc) / calls)
+}
+
+// subjects checks that all of them accept the message, and that none accepts another one.
+func (c verifyCase) subjects() ([]subject, error) {
+	of := map[string]func(body []byte, keys []string) ([]subject, error){
+		"standard": c.standard, "stripe": c.stripe, "slack": c.slack, "github": c.github,
+	}[c.Scheme]
+	body := document(c.Size)
+	keys := secrets(c.Keys)
+	all, err := of(body, keys)
+	if err != nil {
+		return nil, err
+	}
+	body[len(body)/2] ^= 1
+	defer func() { body[len(body)/2] ^= 1 }()
+	for _, s := range all {
+		if bare := strings.HasPrefix(s.name, "bare "); !bare && s.run() == nil {
+			return nil, fmt.Errorf("%s accepted another body in %+v", s.name, c)
+		}
+	}
+	return all, nil
+}
+
+// document is a body of n bytes that is JSON, for schemes that look for an id in it.
+func document(n int) []byte {
+	body := []byte(`{"id":"evt_1","object":"event","data":"`)
+	body = append(body, bytes.Repeat([]byte("x"), max(0, n-len(body)-2))...)
+	return append(body, `"}`...)
+}
+
+// secrets are whsec_ texts, which all the schemes here take.
+func secrets(n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = core.GenerateSecret()
+	}
+	return keys
+}
+
+func bareHash(body []byte) subject {
+	return subject{"bare SHA-256", func() error { sha256.Sum256(body); return nil }}
+}
+
+// hookonceVerify verifies r by scheme. The store is never asked.
+func hookonceVerify(name string, scheme core.Scheme, keys []string, r *core.Request) (subject, error) {
+	v, err := core.New(core.Secrets(keys...), memstore.New(), &core.Config{Scheme: scheme, MaxBody: 16 << 20, DangerouslyReplayableAfterRestart: true})
+	ctx := context.Background()
+	return subject{name, func() error { _, err := v.Verify(ctx, r); return err }}, err
+}
+
+// firstThat tries a peer with one key after the other, as its users do while they rotate.
+func firstThat[T any](keys []T, verify func(T) error) error {
+	var err error
+	for _, k := range keys {
+		if err = verify(k); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (c verifyCase) standard(body []byte, keys []string) ([]subject, error) {
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}, Body: body}
+	last := keys[len(keys)-1]
+	if err := sign(r.Header, last, body); err != nil {
+		return nil, err
+	}
+	junk := strings.Repeat("v1,"+base64.StdEncoding.EncodeToString(make([]byte, sha256.Size))+" ", c.Signatures-1)
+	r.Header.Set("Webhook-Signature", junk+r.Header.Get("Webhook-Signature"))
+	ours, err := hookonceVerify("hookonce", nil, keys, r)
+	if err != nil {
+		return nil, err
+	}
+	bySvix, byStandard, err := standardPeers(keys)
+	if err != nil {
+		return nil, err
+	}
+	all := []subject{
+		bareHash(body), bareHMAC(last, r, body), ours,
+		{"svix", func() error {
+			return firstThat(bySvix, func(w *svix.Webhook) error { return w.Verify(body, r.Header) })
+		}},
+		{"standard-webhooks", func() error {
+			return firstThat(byStandard, func(w *standardwebhooks.Webhook) error { return w.Verify(body, r.Header) })
+		}},
+	}
+	if c.Keys > 1 || c.Signatures > 1 {
+		return all, nil
+	}
+	asymmetric, err := ed25519Subjects(body)
+	return append(all, asymmetric...), err
+}
+
+func standardPeers(keys []string) (bySvix []*svix.Webhook, byStandard []*standardwebhooks.Webhook, err error) {
+	for _, k := range keys {
+		s, err := svix.NewWebhook(k)
+		if err != nil {
+			return nil, nil, err
+		}
+		w, err := standardwebhooks.NewWebhook(k)
+		if err != nil {
+			return nil, nil, err
+		}
+		bySvix, byStandard = append(bySvix, s), append(byStandard, w)
+	}
+	return bySvix, byStandard, nil
+}
+
+func sign(h http.Header, key string, body []byte) error {
+	signer, err := core.NewSigner(key)
+	if err != nil {
+		return err
+	}
+	return signer.Sign(h, core.NewID(), time.Now(), body)
+}
+
+func bareHMAC(key string, r *core.Request, body []byte) subject {
+	raw, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(key, "whsec_"))
+	prefix := []byte(r.Header.Get("Webhook-Id") + "." + r.Header.Get("Webhook-Timestamp") + ".")
+	mac, sum := hmac.New(sha256.New, raw), make([]byte, 0, sha256.Size)
+	return subject{"bare HMAC, reused", func() error {
+		mac.Reset()
+		mac.Write(prefix)
+		mac.Write(body)
+		sum = mac.Sum(sum[:0])
+		return nil
+	}}
+}
+
+// ed25519Subjects are v1a, which the peers do not have in Go.
+func ed25519Subjects(body []byte) ([]subject, error) {
+	private, public := core.GenerateKeyPair()
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}, Body: body}
+	if err := sign(r.Header, private, body); err != nil {
+		return nil, err
+	}
+	ours, err := hookonceVerify("hookonce, ed25519", nil, []string{public}, r)
+	content := []byte(r.Header.Get("Webhook-Id") + "." + r.Header.Get("Webhook-Timestamp") + "." + string(body))
+	raw, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(public, "whpk_"))
+	sig, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(r.Header.Get("Webhook-Signature"), "v1a,"))
+	return []subject{{"bare ed25519", func() error {
+		if !ed25519.Verify(raw, content, sig) {
+			return io.ErrUnexpectedEOF
+		}
+		return nil
+	}}, ours}, err
+}
+
+// hexMAC is HMAC-SHA256 with the text of the key, as the providers below sign.
+func hexMAC(key string, parts ...string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	for _, p := range parts {
+		mac.Write([]byte(p))
+	}
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+func (c verifyCase) stripe(body []byte, keys []string) ([]subject, error) {
+	now := strconv.FormatInt(time.Now().Unix(), 10)
+	value := "t=" + now + strings.Repeat(",v1="+strings.Repeat("0", 64), c.Signatures-1) + ",v1=" + hexMAC(keys[len(keys)-1], now, ".", string(body))
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{"Stripe-Signature": {value}}, Body: body}
+	ours, err := hookonceVerify("hookonce", schemes.Stripe(), keys, r)
+	return []subject{bareHash(body), ours, {"stripe-go", func() error {
+		return firstThat(keys, func(k string) error { return stripe.ValidatePayload(body, r.Header.Get("Stripe-Signature"), k) })
+	}}}, err
+}
+
+func (c verifyCase) slack(body []byte, keys []string) ([]subject, error) {
+	now := strconv.FormatInt(time.Now().Unix(), 10)
+	key := hex.EncodeToString([]byte(keys[0])[:16]) // Slack's secrets are 32 hexadecimal digits
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Body: body, Header: http.Header{
+		"X-Slack-Request-Timestamp": {now}, "X-Slack-Signature": {"v0=" + hexMAC(key, "v0:", now, ":", string(body))},
+	}}
+	ours, err := hookonceVerify("hookonce", schemes.Slack(), []string{key}, r)
+	return []subject{bareHash(body), ours, {"slack-go", func() error {
+		v, err := slack.NewSecretsVerifier(r.Header, key)
+		if err != nil {
+			return err
+		}
+		if _, err := v.Write(body); err != nil {
+			return err
+		}
+		return v.Ensure()
+	}}}, err
+}
+
+func (c verifyCase) github(body []byte, keys []string) ([]subject, error) {
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Body: body, Header: http.Header{
+		"X-Github-Delivery": {"72d3162e-cc78-11e3-81ab-4c9367dc0958"}, "X-Github-Event": {"push"}, "Content-Type": {"application/json"},
+		"X-Hub-Signature-256": {"sha256=" + hexMAC(keys[0], string(body))},
+	}}
+	ours, err := hookonceVerify("hookonce", schemes.GitHub(), keys, r)
+	key := []byte(keys[0])
+	whole := &http.Request{Header: r.Header}
+	return []subject{
+		bareHash(body), ours,
+		{"go-github, ValidateSignature", func() error { return github.ValidateSignature(r.Header.Get("X-Hub-Signature-256"), body, key) }},
+		{"go-github, ValidatePayload", func() error {
+			whole.Body = io.NopCloser(bytes.NewReader(body))
+			_, err := github.ValidatePayload(whole, key)
+			return err
+		}},
+	}, err
+}

@@ -1,0 +1,298 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// webRow is how one endpoint did with messages of one size.
+type webRow struct {
+	Framework, Kind string
+	Size            int
+	Offered         float64 // open loop: messages a second; zero: closed loop
+	Rate            series  // messages a second
+	P50, P99, P999  series  // ns
+	CPU             series  // ns of the server's processors, a message
+	Allocs, Bytes   series  // of the server, a message
+}
+
+var webSizes = []int{256, 1 << 10, 16 << 10, 1 << 20}
+
+const (
+	connections = 32
+	rehearsal   = 100 * time.Millisecond
+)
+
+// endpoint is a server that runs.
+type endpoint struct {
+	*child
+
+	framework, kind, addr string
+	profile               string
+}
+
+// webServers starts every framework with every kind of endpoint.
+type webServers struct {
+	secret    string
+	endpoints []*endpoint
+	stopRedis func()
+}
+
+func startServers(frameworks, kinds []string, counted bool) (*webServers, error) {
+	s := &webServers{secret: core.GenerateSecret()}
+	redisAddr, stop, err := startRedis()
+	if err != nil {
+		return nil, err
+	}
+	s.stopRedis = stop
+	for _, f := range frameworks {
+		for _, k := range kinds {
+			if k == withRedis && redisAddr == "" {
+				fmt.Fprintln(os.Stderr, "redis-server is not installed: hookonce with Redis is left out")
+				continue
+			}
+			e, err := s.startServer(f, k, redisAddr, counted)
+			if err != nil {
+				return nil, errors.Join(err, s.stop())
+			}
+			s.endpoints = append(s.endpoints, e)
+		}
+	}
+	return s, nil
+}
+
+func (s *webServers) startServer(framework, kind, redisAddr string, counted bool) (*endpoint, error) {
+	cpus, _ := halves()
+	args := []string{framework, kind, s.secret, redisAddr}
+	if counted {
+		args = append(args, "counted")
+	}
+	c, err := start(cpus, "server", args...)
+	if err != nil {
+		return nil, err
+	}
+	e := &endpoint{child: c, framework: framework, kind: kind}
+	if dir := os.Getenv("HOOKONCE_BENCH_PROFILE"); dir != "" {
+		e.profile = filepath.Join(dir, strings.NewReplacer("/", "", " ", "", ",", "-").Replace(framework+"-"+kind)+".pprof")
+	}
+	return e, c.ask("", &e.addr)
+}
+
+func (s *webServers) stop() error {
+	var errs []error
+	for _, e := range s.endpoints {
+		errs = append(errs, e.stop())
+	}
+	s.stopRedis()
+	return errors.Join(errs...)
+}
+
+// webAll measures requests through all of them: closed loop at every size, open loop at one, and what a request in flight holds.
+func webAll(o options) (rows []webRow, inFlight []inFlightRow, err error) {
+	s, err := startServers(frameworks, []string{bareHandler, withMemory, byHandSvix, withRedis}, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	for _, size := range webSizes {
+		sized, err := s.closedLoop(o, size)
+		if err != nil {
+			return nil, nil, err
+		}
+		rows = append(rows, sized...)
+	}
+	open, err := s.openLoop(o, 1<<10, rows)
+	if err != nil {
+		return nil, nil, err
+	}
+	inFlight, err = s.inFlight(o)
+	return append(rows, open...), inFlight, err
+}
+
+// pool is how many messages are enough for one measurement.
+func pool(size int, length time.Duration) int {
+	perSecond := min(80_000, 3<<30/size)
+	return 100 + int(float64(perSecond)*length.Seconds())
+}
+
+func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
+	length := o.length(400 * time.Millisecond)
+	rows := s.rows(size)
+	warm, err := signMessages(s.secret, pool(size, rehearsal), size)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range s.endpoints {
+		if _, err := load(e.addr, warm, connections, o.length(rehearsal), 0); err != nil {
+			return nil, fmt.Errorf("%s, %s: %w", e.framework, e.kind, err)
+		}
+	}
+	for rep := range o.repeat(5) {
+		o.progress("web: %d bytes, repetition %d", size, rep+1)
+		m, err := signMessages(s.secret, pool(size, length), size)
+		if err != nil {
+			return nil, err
+		}
+		for i, e := range s.endpoints {
+			if err := e.measure(&rows[i], m, length); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return rows, nil
+}
+
+func (s *webServers) rows(size int) []webRow {
+	rows := make([]webRow, len(s.endpoints))
+	for i, e := range s.endpoints {
+		rows[i] = webRow{Framework: e.framework, Kind: e.kind, Size: size}
+	}
+	return rows
+}
+
+// measure adds one repetition to row.
+func (e *endpoint) measure(row *webRow, m *messages, length time.Duration) error {
+	var before, after serverStats
+	if err := e.ask("gc", &before); err != nil { // what the last one left behind is not this one's
+		return err
+	}
+	if e.profile != "" && row.Size == 1<<10 && len(row.Rate) == 0 {
+		if err := e.ask("profile "+e.profile, &before); err != nil {
+			return err
+		}
+		defer func() { _ = e.ask("profiled", &after) }()
+	}
+	r, err := load(e.addr, m, connections, length, row.Offered)
+	if err != nil {
+		return fmt.Errorf("%s, %s: %w", e.framework, e.kind, err)
+	}
+	if err := e.ask("stats", &after); err != nil {
+		return err
+	}
+	if handled := int(after.Handled - before.Handled); handled != r.completed {
+		return fmt.Errorf("%s, %s: %d requests were answered and %d handled", e.framework, e.kind, r.completed, handled)
+	}
+	n := float64(max(1, r.completed))
+	row.Rate = append(row.Rate, r.rate())
+	row.P50 = append(row.P50, float64(percentile(r.latencies, 50)))
+	row.P99 = append(row.P99, float64(percentile(r.latencies, 99)))
+	row.P999 = append(row.P999, float64(percentile(r.latencies, 99.9)))
+	row.CPU = append(row.CPU, float64(after.CPU-before.CPU)/n)
+	row.Allocs = append(row.Allocs, float64(after.Mallocs-before.Mallocs)/n)
+	row.Bytes = append(row.Bytes, float64(after.Allocated-before.Allocated)/n)
+	return nil
+}
+
+// openLoop offers all endpoints of a framework the same rate: half of what its slowest one in memory can do.
+func (s *webServers) openLoop(o options, size int, closed []webRow) ([]webRow, error) {
+	slowest := make(map[string]float64)
+	for _, r := range closed {
+		if r.Size == size && r.Kind != withRedis {
+			if at, ok := slowest[r.Framework]; !ok || r.Rate.median() < at {
+				slowest[r.Framework] = r.Rate.median()
+			}
+		}
+	}
+	length := o.length(600 * time.Millisecond)
+	rows := s.rows(size)
+	for rep := range o.repeat(3) {
+		o.progress("web: open loop, repetition %d", rep+1)
+		m, err := signMessages(s.secret, pool(size, length), size)
+		if err != nil {
+			return nil, err
+		}
+		for i, e := range s.endpoints {
+			rows[i].Offered = slowest[e.framework] / 2
+			if err := e.measure(&rows[i], m, length); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return rows, nil
+}
+
+// inFlightRow is what an endpoint holds for a message whose handler runs.
+type inFlightRow struct {
+	Framework, Kind string
+	Size            int
+	Held            series // bytes a message, heap and stacks
+}
+
+// inFlight has many handlers wait at once, and looks at the heap.
+func (s *webServers) inFlight(o options) ([]inFlightRow, error) {
+	const waiting = 500
+	var rows []inFlightRow
+	for _, size := range []int{1 << 10, 16 << 10} {
+		sized := make([]inFlightRow, len(s.endpoints))
+		for range o.repeat(2) {
+			m, err := signMessages(s.secret, waiting, size)
+			if err != nil {
+				return nil, err
+			}
+			for i, e := range s.endpoints {
+				o.progress("web: in flight, %s, %s", e.framework, e.kind)
+				held, err := e.heldBy(m)
+				if err != nil {
+					return nil, fmt.Errorf("%s, %s, in flight: %w", e.framework, e.kind, err)
+				}
+				sized[i].Framework, sized[i].Kind, sized[i].Size = e.framework, e.kind, size
+				sized[i].Held = append(sized[i].Held, held)
+			}
+		}
+		rows = append(rows, sized...)
+	}
+	return rows, nil
+}
+
+func (e *endpoint) heldBy(m *messages) (float64, error) {
+	var idle, busy serverStats
+	conns := make([]net.Conn, 0, len(m.heads))
+	defer func() {
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	}()
+	if err := e.ask("hold", &idle); err != nil {
+		return 0, err
+	}
+	if err := e.ask("gc", &idle); err != nil {
+		return 0, err
+	}
+	for _, h := range m.heads {
+		c, err := net.Dial("tcp", e.addr)
+		if err != nil {
+			return 0, err
+		}
+		conns = append(conns, c)
+		if _, err := c.Write(slices.Concat(h, m.body)); err != nil {
+			return 0, err
+		}
+	}
+	time.Sleep(200 * time.Millisecond) // the last ones to get to their handlers
+	if err := e.ask("gc", &busy); err != nil {
+		return 0, err
+	}
+	if err := e.ask("release", new(serverStats)); err != nil {
+		return 0, err
+	}
+	for _, c := range conns {
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		b := make([]byte, 512)
+		n, err := c.Read(b)
+		if err != nil {
+			return 0, err
+		}
+		if status, _ := answer(b[:n]); status != 200 {
+			return 0, fmt.Errorf("answered %q", b[:n])
+		}
+	}
+	return float64(busy.Held-idle.Held) / float64(len(m.heads)), nil
+}
