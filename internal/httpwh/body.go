@@ -88,7 +88,7 @@ func consumed(found string) error {
 }
 
 // scratchSize bounds what a sender can make us hold by announcing a body and not sending it.
-const scratchSize = 32 << 10
+const scratchSize = 4 << 10
 
 var scratches = sync.Pool{New: func() any { return new([scratchSize]byte) }} //nolint:gochecknoglobals // a pool is no state
 
