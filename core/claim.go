@@ -271,8 +271,9 @@ func (c *claims) release(ctx context.Context, cl claim) error {
 // for a longer outage: the outcome is then still written in the background, as long as the lease keeps others out.
 func (c *claims) settle(ctx context.Context, cl claim, next record) error {
 	deadline := time.Now().Add(c.timeout) //nolint:forbidigo // timeouts of I/O run on real time
+	end := deadline.Add(-c.timeout / 2)
 	for pause := c.timeout / 40; ; pause *= 2 {
-		sctx := storeContext(ctx, time.Until(deadline)/2)
+		sctx := &lazyContext{values: ctx, deadline: end}
 		err := c.settleOnce(sctx, c.store, cl, next)
 		sctx.finish()
 		_, failed := asError(err)
@@ -284,6 +285,7 @@ func (c *claims) settle(ctx context.Context, cl claim, next record) error {
 			return err
 		}
 		time.Sleep(pause)
+		end = deadline.Add(-time.Until(deadline) / 2)
 	}
 }
 

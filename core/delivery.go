@@ -174,7 +174,7 @@ func (d *Delivery) Settle(status int) int {
 	}
 	v := d.v
 	d.settled = true
-	d.event.Handler = v.cfg.Clock().Sub(d.started)
+	d.lap(&d.event.Handler, d.started)
 	if status == 0 {
 		status = http.StatusOK
 		if d.ctx.Err() != nil {
@@ -185,10 +185,10 @@ func (d *Delivery) Settle(status int) int {
 	if !d.admitted {
 		return status
 	}
-	since := v.cfg.Clock()
+	since := d.now()
 	reason, err := v.settle(d.outer, d.claim, status)
-	d.event.Store += v.cfg.Clock().Sub(since)
 	if v.cfg.Observe != nil {
+		d.event.Store += d.now().Sub(since)
 		d.event.Reason, d.event.Err, d.event.Status = reason, err, max(status, 0)
 		v.cfg.Observe(d.outer, d.event)
 	}

@@ -169,8 +169,11 @@ func (v *Verifier) readHeader(r *Request, a *Attempt, now time.Time) error {
 
 // checkParts checks id and window as far as they are known.
 func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
-	if err := checkID(a.ID); err != nil {
-		return err
+	if a.ID != a.checked {
+		if err := checkID(a.ID); err != nil {
+			return err
+		}
+		a.checked = a.ID
 	}
 	if a.Timestamp.IsZero() {
 		return nil
