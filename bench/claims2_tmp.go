@@ -1,3 +1,0 @@
-package main
-
-func (r *results) moreClaims() []claim { return nil }

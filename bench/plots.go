@@ -1,0 +1,192 @@
+package main
+
+import (
+	"image/color"
+	"path/filepath"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// line is one of a picture.
+type line struct {
+	name   string
+	points plotter.XYs
+}
+
+// picture is lines over an axis that grows.
+type picture struct {
+	file, title, x, y string
+	logX, logY        bool
+	lines             []line
+}
+
+// palette can be told apart by people who do not see all colours.
+var palette = []color.Color{
+	color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0xd5, 0x5e, 0x00, 0xff}, color.RGBA{0x00, 0x9e, 0x73, 0xff}, color.RGBA{0xcc, 0x79, 0xa7, 0xff},
+	color.RGBA{0x55, 0x55, 0x55, 0xff}, color.RGBA{0xe6, 0x9f, 0x00, 0xff},
+}
+
+func (p picture) write(dir string) error {
+	fig := plot.New()
+	fig.Title.Text, fig.X.Label.Text, fig.Y.Label.Text = p.title, p.x, p.y
+	fig.Title.Padding, fig.X.Padding, fig.Y.Padding = vg.Points(8), vg.Points(4), vg.Points(4)
+	fig.BackgroundColor = color.White // readable on a dark page
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xdd}, color.Gray{0xdd}
+	fig.Add(grid)
+	for i, l := range p.lines {
+		if len(l.points) == 0 {
+			continue
+		}
+		drawn, dots, err := plotter.NewLinePoints(l.points)
+		if err != nil {
+			return err
+		}
+		drawn.Color, drawn.Width = palette[i%len(palette)], vg.Points(1.5)
+		dots.Color, dots.Shape, dots.Radius = drawn.Color, plotter.DefaultGlyphStyle.Shape, vg.Points(2.5)
+		dots.Shape = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}, draw.RingGlyph{}}[i%6]
+		fig.Add(drawn, dots)
+		fig.Legend.Add(l.name, drawn, dots)
+	}
+	fig.Legend.Top, fig.Legend.Left, fig.Legend.Padding = true, true, vg.Points(3)
+	fig.Legend.XOffs, fig.Legend.YOffs = vg.Points(8), vg.Points(-4)
+	if p.logX {
+		fig.X.Scale, fig.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	}
+	if p.logY {
+		fig.Y.Scale, fig.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	} else {
+		fig.Y.Min = 0
+	}
+	fig.Y.Max = p.room(fig.Y.Min, fig.Y.Max)
+	return fig.Save(16*vg.Centimeter, 10*vg.Centimeter, filepath.Join(dir, p.file))
+}
+
+// room leaves some at the top for the legend.
+func (p picture) room(least, most float64) float64 {
+	if p.logY {
+		return most * 20
+	}
+	return most + 0.45*(most-least)
+}
+
+func (r *results) plot(dir string) error {
+	for _, p := range []picture{r.bySize(), r.byKeys(), r.bySignatures(), r.byIDs(), r.collections(), r.byBody(), r.byCores()} {
+		any := false
+		for _, l := range p.lines {
+			any = any || len(l.points) > 0
+		}
+		if !any {
+			continue // that part was not run
+		}
+		if err := p.write(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyLine is who in these cases, over what x takes of a case.
+func (r *results) verifyLine(name string, cases []verifyCase, x func(verifyCase) int) line {
+	l := line{name: name}
+	for _, c := range cases {
+		if row := r.verifyRow(c, name); len(row.NS) > 0 {
+			l.points = append(l.points, plotter.XY{X: float64(x(c)), Y: row.NS.median() / 1e3})
+		}
+	}
+	return l
+}
+
+func (r *results) verifyPicture(p picture, names []string, cases []verifyCase, x func(verifyCase) int) picture {
+	for _, name := range names {
+		p.lines = append(p.lines, r.verifyLine(name, cases, x))
+	}
+	return p
+}
+
+var whoVerifies = []string{"hookonce", "svix", "standard-webhooks", "bare SHA-256"}
+
+func (r *results) bySize() picture {
+	var cases []verifyCase
+	for _, n := range verifySizes {
+		cases = append(cases, verifyCase{"standard", n, 1, 1, 0})
+	}
+	return r.verifyPicture(picture{
+		file: "verify-body.svg", title: "Verifying a message", x: "body (bytes, logarithmic)", y: "time (µs, logarithmic)", logX: true, logY: true,
+	}, append(whoVerifies, "hookonce, ed25519"), cases, func(c verifyCase) int { return c.Size })
+}
+
+func (r *results) byKeys() picture {
+	var cases []verifyCase
+	for _, n := range verifyKeys {
+		cases = append(cases, verifyCase{"standard", 1 << 10, n, 1, 0})
+	}
+	return r.verifyPicture(picture{
+		file: "verify-keys.svg", title: "Verifying 1 KiB when the last key fits", x: "keys", y: "time (µs)",
+	}, whoVerifies[:3], cases, func(c verifyCase) int { return c.Keys })
+}
+
+func (r *results) bySignatures() picture {
+	var cases []verifyCase
+	for _, n := range verifySignatures {
+		cases = append(cases, verifyCase{"standard", 1 << 10, 1, n, 0})
+	}
+	return r.verifyPicture(picture{
+		file: "verify-signatures.svg", title: "Verifying 1 KiB when the last signature fits", x: "signatures presented", y: "time (µs)",
+	}, whoVerifies[:3], cases, func(c verifyCase) int { return c.Signatures })
+}
+
+func (r *results) storePicture(p picture, y func(storeRow) float64) picture {
+	for _, kind := range storeKinds {
+		l := line{name: kind}
+		for _, n := range storeIDs {
+			if s := r.store(kind, n); len(s.Message) > 0 && y(s) > 0 {
+				l.points = append(l.points, plotter.XY{X: float64(n), Y: y(s)})
+			}
+		}
+		p.lines = append(p.lines, l)
+	}
+	return p
+}
+
+func (r *results) byIDs() picture {
+	return r.storePicture(picture{
+		file: "stores-time.svg", title: "A claim and its settlement in memory", x: "live ids (logarithmic)", y: "time (ns)", logX: true,
+	}, func(s storeRow) float64 { return s.Message.median() })
+}
+
+func (r *results) collections() picture {
+	return r.storePicture(picture{
+		file: "stores-gc.svg", title: "A garbage collection with a store in memory", x: "live ids (logarithmic)", y: "time (ms, logarithmic)", logX: true, logY: true,
+	}, func(s storeRow) float64 { return s.GC.median() })
+}
+
+func (r *results) byBody() picture {
+	p := picture{
+		file: "web-body.svg", title: "Requests a second behind hookonce, over the bare handler's", x: "body (bytes, logarithmic)", y: "ratio", logX: true,
+	}
+	for _, f := range frameworks {
+		l := line{name: f}
+		for _, n := range webSizes {
+			if ratio := r.webRow(f, withMemory, n, false).Rate.over(r.webRow(f, bareHandler, n, false).Rate); len(ratio) > 0 {
+				l.points = append(l.points, plotter.XY{X: float64(n), Y: ratio.median()})
+			}
+		}
+		p.lines = append(p.lines, l)
+	}
+	return p
+}
+
+func (r *results) byCores() picture {
+	p := picture{file: "cores.svg", title: "Work with more processors", x: "processors", y: "thousands a second"}
+	verify, admit := line{name: "signatures of 1 KiB"}, line{name: "admissions of 1 KiB, store and all"}
+	for _, row := range r.Cores {
+		verify.points = append(verify.points, plotter.XY{X: float64(row.Cores), Y: row.Verify.median() / 1e3})
+		admit.points = append(admit.points, plotter.XY{X: float64(row.Cores), Y: row.Deliver.median() / 1e3})
+	}
+	p.lines = []line{verify, admit}
+	return p
+}
