@@ -11,7 +11,7 @@ LINT  := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 FUMPT := $(BIN)/gofumpt-$(GOFUMPT_VERSION)
 VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 
-.PHONY: test services check format vet lint race api api-diff vuln newest fuzz bench measure fmt
+.PHONY: test services check format vet lint race api api-diff vuln newest fuzz bench bench-smoke benchmarks measure fmt
 
 test: services   ## all tests, those with real servers as well
 	go test ./...
@@ -69,7 +69,13 @@ newest:          ## all tests once more in a scratch copy with the newest depend
 fuzz:            ## every fuzz target in turn, for FUZZTIME each
 	@.ci/fuzz $(FUZZTIME)
 
-bench:           ## every benchmark
+bench: services  ## hookonce beside its peers, in under ten minutes, on a machine that does nothing else; writes docs/benchmarks.md
+	cd bench && go run . -docs ../docs
+
+bench-smoke:     ## does every part of that run, and do allocations keep to their budgets?
+	cd bench && go test -count=1 ./...
+
+benchmarks:      ## every benchmark of the packages
 	go test -run='^$$' -bench=. -benchmem ./...
 
 measure: services ## every store beside the bare command of its engine, in one run

@@ -192,7 +192,7 @@ func storesAll(o options) ([]storeRow, error) {
 	var rows []storeRow
 	for i, n := range storeIDs {
 		sized := make([]storeRow, len(storeKinds))
-		for rep := range o.repeat([]int{7, 7, 5, 2}[i]) {
+		for rep := range o.repeat([]int{7, 7, 3, 2}[i]) {
 			for k, kind := range storeKinds {
 				ids := n
 				if o.quick {

@@ -134,7 +134,7 @@ func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
 			return nil, fmt.Errorf("%s, %s: %w", e.framework, e.kind, err)
 		}
 	}
-	for rep := range o.repeat(7) {
+	for rep := range o.repeat(5) {
 		o.progress("web: %d bytes, repetition %d", size, rep+1)
 		m, err := signMessages(s.secret, pool(size, length), size)
 		if err != nil {
@@ -202,7 +202,7 @@ func (s *webServers) openLoop(o options, size int, closed []webRow) ([]webRow, e
 	}
 	length := o.length(600 * time.Millisecond)
 	rows := s.rows(size)
-	for rep := range o.repeat(5) {
+	for rep := range o.repeat(3) {
 		o.progress("web: open loop, repetition %d", rep+1)
 		m, err := signMessages(s.secret, pool(size, length), size)
 		if err != nil {
@@ -231,7 +231,7 @@ func (s *webServers) inFlight(o options) ([]inFlightRow, error) {
 	var rows []inFlightRow
 	for _, size := range []int{1 << 10, 16 << 10} {
 		sized := make([]inFlightRow, len(s.endpoints))
-		for range o.repeat(3) {
+		for range o.repeat(2) {
 			m, err := signMessages(s.secret, waiting, size)
 			if err != nil {
 				return nil, err

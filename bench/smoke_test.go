@@ -1,0 +1,112 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Allocations do not depend on how busy a machine is: these tests fail on them, and never on time.
+
+func TestVerifyingKeepsToItsAllocations(t *testing.T) {
+	budget := map[string]float64{"standard": 0, "stripe": 1, "slack": 0, "github": 0} // Stripe: the event's id, out of the body
+	for _, c := range verifyCases() {
+		subjects, err := c.subjects()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range subjects {
+			if s.name != "hookonce" {
+				continue
+			}
+			if got, _ := allocations(s.run); got > budget[c.Scheme] {
+				t.Errorf("%+v: %v allocations, the budget is %v", c, got, budget[c.Scheme])
+			}
+		}
+	}
+}
+
+// The budgets are for the whole request, as the server counts it: framework, handler, hookonce with its store, and what grows in it.
+func TestARequestKeepsToItsAllocations(t *testing.T) {
+	s, err := startServers(frameworks, []string{withMemory}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.stop()
+	budget := map[string]float64{"net/http": 37, "gin": 41, "echo": 40, "fiber": 13}
+	for _, size := range []int{1 << 10, 16 << 10} {
+		rows := s.rows(size)
+		for i, e := range s.endpoints {
+			for range 2 { // the first one warms pools and connections up
+				m, err := signMessages(s.secret, 3000, size)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := e.measure(&rows[i], m, 10*time.Second); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := rows[i].Allocs[1]; got > budget[e.framework] {
+				t.Errorf("%s, %d bytes: %.1f allocations a request, the budget is %v", e.framework, size, got, budget[e.framework])
+			}
+		}
+	}
+}
+
+func TestWhatIsRefusedByItsHeadReadsNoBody(t *testing.T) {
+	rows, err := attackAll(options{quick: true}, []string{"net/http", "gin", "echo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := results{Refusals: rows}
+	for _, f := range []string{"net/http", "gin", "echo"} {
+		for _, attack := range refusedByHead {
+			row := r.refusal(f, withMemory, attack)
+			if row.BodyRead != 0 || row.Status/100 != 4 {
+				t.Errorf("%s, %s: answered %d after reading %v bytes of the body", f, attack, row.Status, row.BodyRead)
+			}
+		}
+		if row := r.refusal(f, withMemory, "wrong signature"); row.BodyRead != attackBody || row.Status != 401 {
+			t.Errorf("%s, wrong signature: answered %d after reading %v bytes", f, row.Status, row.BodyRead)
+		}
+	}
+}
+
+func TestEveryPartRunsAndThePageIsWritten(t *testing.T) {
+	var r results
+	if err := r.measure(options{quick: true, began: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	docs := t.TempDir()
+	if err := r.write(docs); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(docs, "benchmarks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hole := range []string{"not measured", "unknown", "NaN", "Inf", "<no value>"} {
+		if strings.Contains(string(text), hole) {
+			t.Errorf("the page says %q", hole)
+		}
+	}
+	for _, rest := range strings.Split(string(text), "](")[1:] {
+		name, _, _ := strings.Cut(rest, ")")
+		if picture, err := os.ReadFile(filepath.Join(docs, name)); err != nil || !strings.Contains(string(picture), "</svg>") {
+			t.Errorf("%s is no picture: %v", name, err)
+		}
+	}
+}
+
+func TestSeries(t *testing.T) {
+	t.Parallel()
+	s := series{5, 1, 3}
+	if s.median() != 3 || s.quantile(0) != 1 || s.quantile(1) != 5 {
+		t.Errorf("median %v, least %v, most %v", s.median(), s.quantile(0), s.quantile(1))
+	}
+	if r := s.over(series{5, 2, 0}); len(r) != 2 || r[0] != 1 || r[1] != 0.5 {
+		t.Errorf("ratios %v", r)
+	}
+}
