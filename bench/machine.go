@@ -32,7 +32,8 @@ func thisMachine() machine {
 	}
 	var u unix.Utsname
 	if err := unix.Uname(&u); err == nil {
-		m.Kernel = unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
+		release, _, _ := strings.Cut(unix.ByteSliceToString(u.Release[:]), "-")
+		m.Kernel = unix.ByteSliceToString(u.Sysname[:]) + " " + release
 	}
 	if out, err := exec.Command("redis-server", "--version").Output(); err == nil {
 		if _, rest, ok := strings.Cut(string(out), "v="); ok {

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"image/color"
+	"math"
+	"os"
 	"path/filepath"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -20,6 +24,8 @@ type line struct {
 type picture struct {
 	file, title, x, y string
 	logX, logY        bool
+	ticks             []int            // where the axis below is labelled
+	label             func(int) string // and how
 	lines             []line
 }
 
@@ -54,15 +60,47 @@ func (p picture) write(dir string) error {
 	fig.Legend.Top, fig.Legend.Left, fig.Legend.Padding = true, true, vg.Points(3)
 	fig.Legend.XOffs, fig.Legend.YOffs = vg.Points(8), vg.Points(-4)
 	if p.logX {
-		fig.X.Scale, fig.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+		fig.X.Scale = plot.LogScale{}
 	}
+	fig.X.Tick.Marker = p.marks()
 	if p.logY {
-		fig.Y.Scale, fig.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+		fig.Y.Scale, fig.Y.Tick.Marker = plot.LogScale{}, decades{}
 	} else {
 		fig.Y.Min = 0
 	}
 	fig.Y.Max = p.room(fig.Y.Min, fig.Y.Max)
-	return fig.Save(16*vg.Centimeter, 10*vg.Centimeter, filepath.Join(dir, p.file))
+	canvas, err := draw.NewFormattedCanvas(16*vg.Centimeter, 10*vg.Centimeter, "svg")
+	if err != nil {
+		return err
+	}
+	// The last label is centred below the last point, so there must be room to the right of it.
+	fig.Draw(draw.Crop(draw.New(canvas), vg.Points(4), -vg.Points(24), vg.Points(4), -vg.Points(4)))
+	var b bytes.Buffer
+	if _, err := canvas.WriteTo(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, p.file), b.Bytes(), 0o644)
+}
+
+// marks are where something was measured.
+func (p picture) marks() plot.ConstantTicks {
+	var marks plot.ConstantTicks
+	for _, n := range p.ticks {
+		marks = append(marks, plot.Tick{Value: float64(n), Label: p.label(n)})
+	}
+	return marks
+}
+
+// decades labels the powers of ten.
+type decades struct{}
+
+// Ticks implements plot.Ticker.
+func (decades) Ticks(least, most float64) []plot.Tick {
+	var marks []plot.Tick
+	for at := math.Pow(10, math.Ceil(math.Log10(least))); at <= most; at *= 10 {
+		marks = append(marks, plot.Tick{Value: at, Label: strconv.FormatFloat(at, 'f', -1, 64)})
+	}
+	return marks
 }
 
 // room leaves some at the top for the legend.
@@ -115,7 +153,8 @@ func (r *results) bySize() picture {
 		cases = append(cases, verifyCase{"standard", n, 1, 1, 0})
 	}
 	return r.verifyPicture(picture{
-		file: "verify-body.svg", title: "Verifying a message", x: "body (bytes, logarithmic)", y: "time (µs, logarithmic)", logX: true, logY: true,
+		file: "verify-body.svg", title: "Verifying a message", x: "body (logarithmic)", y: "time (µs, logarithmic)", logX: true, logY: true,
+		ticks: verifySizes, label: size,
 	}, append(whoVerifies, "hookonce, ed25519"), cases, func(c verifyCase) int { return c.Size })
 }
 
@@ -125,7 +164,7 @@ func (r *results) byKeys() picture {
 		cases = append(cases, verifyCase{"standard", 1 << 10, n, 1, 0})
 	}
 	return r.verifyPicture(picture{
-		file: "verify-keys.svg", title: "Verifying 1 KiB when the last key fits", x: "keys", y: "time (µs)",
+		file: "verify-keys.svg", title: "Verifying 1 KiB when the last key fits", x: "keys", y: "time (µs)", ticks: verifyKeys, label: strconv.Itoa,
 	}, whoVerifies[:3], cases, func(c verifyCase) int { return c.Keys })
 }
 
@@ -135,11 +174,12 @@ func (r *results) bySignatures() picture {
 		cases = append(cases, verifyCase{"standard", 1 << 10, 1, n, 0})
 	}
 	return r.verifyPicture(picture{
-		file: "verify-signatures.svg", title: "Verifying 1 KiB when the last signature fits", x: "signatures presented", y: "time (µs)",
+		file: "verify-signatures.svg", title: "Verifying 1 KiB when the last signature fits", x: "signatures presented", y: "time (µs)", ticks: verifySignatures, label: strconv.Itoa,
 	}, whoVerifies[:3], cases, func(c verifyCase) int { return c.Signatures })
 }
 
 func (r *results) storePicture(p picture, y func(storeRow) float64) picture {
+	p.ticks, p.label = storeIDs, count
 	for _, kind := range storeKinds {
 		l := line{name: kind}
 		for _, n := range storeIDs {
@@ -166,7 +206,8 @@ func (r *results) collections() picture {
 
 func (r *results) byBody() picture {
 	p := picture{
-		file: "web-body.svg", title: "Requests a second behind hookonce, over the bare handler's", x: "body (bytes, logarithmic)", y: "ratio", logX: true,
+		file: "web-body.svg", title: "Requests a second: hookonce over the bare handler", x: "body (logarithmic)", y: "ratio", logX: true,
+		ticks: webSizes, label: size,
 	}
 	for _, f := range frameworks {
 		l := line{name: f}
@@ -181,9 +222,10 @@ func (r *results) byBody() picture {
 }
 
 func (r *results) byCores() picture {
-	p := picture{file: "cores.svg", title: "Work with more processors", x: "processors", y: "thousands a second"}
+	p := picture{file: "cores.svg", title: "Work with more processors", x: "processors", y: "thousands a second", label: strconv.Itoa}
 	verify, admit := line{name: "signatures of 1 KiB"}, line{name: "admissions of 1 KiB, store and all"}
 	for _, row := range r.Cores {
+		p.ticks = append(p.ticks, row.Cores)
 		verify.points = append(verify.points, plotter.XY{X: float64(row.Cores), Y: row.Verify.median() / 1e3})
 		admit.points = append(admit.points, plotter.XY{X: float64(row.Cores), Y: row.Deliver.median() / 1e3})
 	}
