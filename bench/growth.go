@@ -49,7 +49,7 @@ func (b *atHand) ReadBody(int64, time.Duration) ([]byte, error) { return *b, nil
 func onCores(n int, length time.Duration) (verified, delivered float64, err error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
 	secret, body := core.GenerateSecret(), atHand(document(1<<10))
-	v, err := core.New(core.Secrets(secret), memstore.New(memstore.Capacity(16<<20)), nil)
+	v, err := core.New(core.Secrets(secret), memstore.New(), nil)
 	if err != nil {
 		return 0, 0, err
 	}

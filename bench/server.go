@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"runtime/pprof"
 	"strings"
 	"sync"
@@ -73,7 +72,7 @@ func newApp(framework, kind, secret, redisAddr string) (*app, error) {
 	var err error
 	switch kind {
 	case withMemory:
-		a.verifier, err = core.New(core.Secrets(secret), memstore.New(memstore.Capacity(16<<20)), nil)
+		a.verifier, err = core.New(core.Secrets(secret), memstore.New(), nil)
 	case withRedis:
 		client := redis.NewClient(&redis.Options{Addr: redisAddr})
 		a.verifier, err = core.New(core.Secrets(secret), redisstore.New(strings.ReplaceAll(framework, "/", ""), client.Do), nil)
@@ -344,7 +343,6 @@ func (a *app) command(text string) error {
 	case "stats":
 	case "gc":
 		runtime.GC()
-		debug.FreeOSMemory()
 	case "hold":
 		gate := make(chan struct{})
 		a.hold.Store(&gate)
