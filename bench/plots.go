@@ -31,8 +31,12 @@ type picture struct {
 
 // palette can be told apart by people who do not see all colours.
 var palette = []color.Color{
-	color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0xd5, 0x5e, 0x00, 0xff}, color.RGBA{0x00, 0x9e, 0x73, 0xff}, color.RGBA{0xcc, 0x79, 0xa7, 0xff},
-	color.RGBA{0x55, 0x55, 0x55, 0xff}, color.RGBA{0xe6, 0x9f, 0x00, 0xff},
+	color.RGBA{0x00, 0x72, 0xb2, 0xff},
+	color.RGBA{0xd5, 0x5e, 0x00, 0xff},
+	color.RGBA{0x00, 0x9e, 0x73, 0xff},
+	color.RGBA{0xcc, 0x79, 0xa7, 0xff},
+	color.RGBA{0x55, 0x55, 0x55, 0xff},
+	color.RGBA{0xe6, 0x9f, 0x00, 0xff},
 }
 
 func (p picture) write(dir string) error {
@@ -113,11 +117,11 @@ func (p picture) room(least, most float64) float64 {
 
 func (r *results) plot(dir string) error {
 	for _, p := range []picture{r.bySize(), r.byKeys(), r.bySignatures(), r.byIDs(), r.collections(), r.byBody(), r.byCores()} {
-		any := false
+		measured := false
 		for _, l := range p.lines {
-			any = any || len(l.points) > 0
+			measured = measured || len(l.points) > 0
 		}
-		if !any {
+		if !measured {
 			continue // that part was not run
 		}
 		if err := p.write(dir); err != nil {
@@ -212,7 +216,7 @@ func (r *results) byBody() picture {
 	for _, f := range frameworks {
 		l := line{name: f}
 		for _, n := range webSizes {
-			if ratio := r.webRow(f, withMemory, n, false).Rate.over(r.webRow(f, bareHandler, n, false).Rate); len(ratio) > 0 {
+			if ratio := r.webRow(f, withMemory, n).Rate.over(r.webRow(f, bareHandler, n).Rate); len(ratio) > 0 {
 				l.points = append(l.points, plotter.XY{X: float64(n), Y: ratio.median()})
 			}
 		}

@@ -150,7 +150,7 @@ func once(addr string, request []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	go func() { _, _ = conn.Write(request) }() // fails when the server has had enough
 	b := make([]byte, 1024)

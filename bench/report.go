@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/template"
 )
@@ -144,7 +145,7 @@ func (r *results) ManyTable() string {
 		if row.Keys == 1 && row.Signatures == 1 && row.Heap == 0 || strings.HasPrefix(row.Name, "bare ") {
 			continue
 		}
-		t.row(row.Scheme, size(row.Size), fmt.Sprint(row.Keys), fmt.Sprint(row.Signatures), fmt.Sprintf("%d MiB", row.Heap), row.Name, row.NS.in(1)+" ns",
+		t.row(row.Scheme, size(row.Size), strconv.Itoa(row.Keys), strconv.Itoa(row.Signatures), fmt.Sprintf("%d MiB", row.Heap), row.Name, row.NS.in(1)+" ns",
 			short(row.NS.over(r.verifyRow(row.verifyCase, "hookonce").NS).median()), fmt.Sprintf("%.0f", row.Allocs))
 	}
 	return t.String()
@@ -155,7 +156,7 @@ func (r *results) WebTable(framework string) string {
 	t := newTable("body", "endpoint", "requests/s", "over bare", "p50 µs", "p99 µs", "p99.9 µs", "server µs a request", "allocations", "bytes allocated")
 	for _, row := range r.Web {
 		if row.Framework == framework && row.Offered == 0 {
-			t.row(append([]string{size(row.Size), row.Kind, row.Rate.in(1), short(row.Rate.over(r.webRow(framework, bareHandler, row.Size, false).Rate).median())},
+			t.row(append([]string{size(row.Size), row.Kind, row.Rate.in(1), short(row.Rate.over(r.webRow(framework, bareHandler, row.Size).Rate).median())},
 				row.latencies()...)...)
 		}
 	}
@@ -237,7 +238,7 @@ func (r *results) RefusalsTable() string {
 		if row.BodyRead < 0 {
 			read = "fiber has, before"
 		}
-		t.row(row.Framework, row.Attack, row.Kind, fmt.Sprint(row.Status), row.CPU.in(1e3), short(row.CPU.over(r.refusal(row.Framework, notFound, row.Attack).CPU).median()),
+		t.row(row.Framework, row.Attack, row.Kind, strconv.Itoa(row.Status), row.CPU.in(1e3), short(row.CPU.over(r.refusal(row.Framework, notFound, row.Attack).CPU).median()),
 			short(row.Allocated.median()), read)
 	}
 	return t.String()
@@ -248,7 +249,7 @@ func (r *results) SlowTable() string {
 	t := newTable("framework", "endpoint", "connections", "server µs a second and connection", "KiB held a connection")
 	for _, row := range r.Refusals {
 		if row.Attack == slowSenders {
-			t.row(row.Framework, row.Kind, fmt.Sprint(row.Connections), row.CPU.in(1e3), row.Held.in(1024))
+			t.row(row.Framework, row.Kind, strconv.Itoa(row.Connections), row.CPU.in(1e3), row.Held.in(1024))
 		}
 	}
 	return t.String()
@@ -258,7 +259,7 @@ func (r *results) SlowTable() string {
 func (r *results) CoresTable() string {
 	t := newTable("processors", "signatures/s", "admissions/s")
 	for _, row := range r.Cores {
-		t.row(fmt.Sprint(row.Cores), row.Verify.in(1), row.Deliver.in(1))
+		t.row(strconv.Itoa(row.Cores), row.Verify.in(1), row.Deliver.in(1))
 	}
 	return t.String()
 }

@@ -34,7 +34,11 @@ func TestARequestKeepsToItsAllocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.stop()
+	defer func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}()
 	budget := map[string]float64{"net/http": 37, "gin": 41, "echo": 40, "fiber": 13}
 	for _, size := range []int{1 << 10, 16 << 10} {
 		rows := s.rows(size)

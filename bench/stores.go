@@ -217,8 +217,16 @@ func (r *storeRow) add(f storeFigures) {
 		to    *series
 		value float64
 	}{
-		{&r.Message, f.Message}, {&r.Duplicate, f.Duplicate}, {&r.P50, f.P50}, {&r.P99, f.P99}, {&r.P999, f.P999},
-		{&r.BytesID, f.BytesID}, {&r.GC, f.GC}, {&r.GCProcessor, f.GCProcessor}, {&r.Expire, f.Expire}, {&r.Pause, f.Pause},
+		{&r.Message, f.Message},
+		{&r.Duplicate, f.Duplicate},
+		{&r.P50, f.P50},
+		{&r.P99, f.P99},
+		{&r.P999, f.P999},
+		{&r.BytesID, f.BytesID},
+		{&r.GC, f.GC},
+		{&r.GCProcessor, f.GCProcessor},
+		{&r.Expire, f.Expire},
+		{&r.Pause, f.Pause},
 	} {
 		*s.to = append(*s.to, s.value)
 	}

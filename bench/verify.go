@@ -143,12 +143,12 @@ func allocations(run func() error) (count, size float64) {
 
 // subjects checks that all of them accept the message, and that none accepts another one.
 func (c verifyCase) subjects() ([]subject, error) {
-	make := map[string]func(body []byte, keys []string) ([]subject, error){
+	of := map[string]func(body []byte, keys []string) ([]subject, error){
 		"standard": c.standard, "stripe": c.stripe, "slack": c.slack, "github": c.github,
 	}[c.Scheme]
 	body := document(c.Size)
 	keys := secrets(c.Keys)
-	all, err := make(body, keys)
+	all, err := of(body, keys)
 	if err != nil {
 		return nil, err
 	}

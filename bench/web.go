@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -271,7 +272,7 @@ func (e *endpoint) heldBy(m *messages) (float64, error) {
 			return 0, err
 		}
 		conns = append(conns, c)
-		if _, err := c.Write(append(h[:len(h):len(h)], m.body...)); err != nil {
+		if _, err := c.Write(slices.Concat(h, m.body)); err != nil {
 			return 0, err
 		}
 	}
