@@ -58,8 +58,8 @@ type results struct {
 	Cores    []coresRow
 }
 
-// measure runs the parts that are asked for into r.
-func (r *results) measure(o options) error {
+// measure runs the parts that are asked for into r, and has it kept after each.
+func (r *results) measure(o options, keep func() error) error {
 	r.Machine = thisMachine()
 	for _, part := range []struct {
 		name string
@@ -77,9 +77,24 @@ func (r *results) measure(o options) error {
 		if err := part.run(); err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
+		r.Machine.Took = time.Since(o.began).Round(time.Second).String()
+		if err := keep(); err != nil {
+			return err
+		}
 	}
-	r.Machine.Took = time.Since(o.began).Round(time.Second).String()
 	return nil
+}
+
+// keep writes r to a file, if there is to be one.
+func (r *results) keep(file string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, text, 0o644)
 }
 
 func main() {
@@ -104,12 +119,7 @@ func main() {
 		}
 	}
 	if !*report {
-		exitIf(r.measure(o))
-	}
-	if *file != "" {
-		text, err := json.Marshal(r)
-		exitIf(err)
-		exitIf(os.WriteFile(*file, text, 0o644))
+		exitIf(r.measure(o, func() error { return r.keep(*file) }))
 	}
 	if *docs != "" {
 		exitIf(r.write(*docs))

@@ -80,7 +80,7 @@ func TestWhatIsRefusedByItsHeadReadsNoBody(t *testing.T) {
 
 func TestEveryPartRunsAndThePageIsWritten(t *testing.T) {
 	var r results
-	if err := r.measure(options{quick: true, began: time.Now()}); err != nil {
+	if err := r.measure(options{quick: true, began: time.Now()}, func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	docs := t.TempDir()
