@@ -44,10 +44,14 @@ func readCapture(c *console, name string) (*capture, error) {
 	if err != nil {
 		return nil, usageError("--request: " + err.Error())
 	}
+	return r, nil
+}
+
+// tell prints what there is to say of the capture.
+func (r *capture) tell(c *console) {
 	for _, note := range r.notes {
 		c.note("note: %s", note)
 	}
-	return r, nil
 }
 
 // parseCapture reads a request as it is on the wire. Lines of the head end in CRLF or LF. All behind the empty line is the body, byte for byte,
