@@ -95,6 +95,7 @@ func asFlags(text string) string {
 	return strings.NewReplacer(
 		"Settings.DangerouslyReplayable", "--dangerously-replayable", "no URL:", "no --url:", "Header is missing", "--scheme-header is missing",
 		"Config.MaxBody", "--max-body", "Config.Past", "--past", "Config.Future", "--future",
+		"not that of the configured URL", "not that of --url: give the address the same",
 	).Replace(strings.TrimPrefix(text, "schemes: "))
 }
 

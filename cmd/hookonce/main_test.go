@@ -85,9 +85,13 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		"a duration without a unit":  {[]string{"verify", "--past", "5"}, "like 5m"},
 		"a limit that is none":       {[]string{"verify", "--secret-file", secret, "--request", file(t, "POST / HTTP/1.1\n\n"), "--max-body", "-1"}, "--max-body"},
 		"standard input for two":     {[]string{"verify", "--secret-file", "-", "--request", "-"}, "one of the two"},
-		"an argument":                {[]string{"verify", "request.txt"}, "flags only"},
-		"no secret":                  {[]string{"verify", "--request", "-"}, "--request"},
-		"no request":                 {[]string{"verify", "--secret-file", secret}, "--request FILE"},
+		"another query than the one that is signed": {
+			[]string{"send", "--secret", "x", "--scheme", "twilio", "--url", "https://a.example/?b=c", "--to", "http://127.0.0.1:1/"},
+			"not that of --url: give the address the same",
+		},
+		"an argument": {[]string{"verify", "request.txt"}, "flags only"},
+		"no secret":   {[]string{"verify", "--request", "-"}, "--request"},
+		"no request":  {[]string{"verify", "--secret-file", secret}, "--request FILE"},
 		"a request that is not there": {
 			[]string{"explain", "--secret-file", secret, "--request", "nowhere"},
 			"no such file",

@@ -116,7 +116,7 @@ func (s *signer) sign(at time.Time) error {
 	err := schemes.Sign(s.scheme, &s.request, s.id, at, s.secrets...)
 	s.id = ""
 	if err != nil {
-		return usageError(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "schemes: "), "hookonce: "))
+		return usageError(asFlags(strings.TrimPrefix(err.Error(), "hookonce: ")))
 	}
 	return nil
 }

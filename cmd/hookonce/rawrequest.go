@@ -57,7 +57,7 @@ func (r *capture) tell(c *console) {
 // parseCapture reads a request as it is on the wire. Lines of the head end in CRLF or LF. All behind the empty line is the body, byte for byte,
 // whatever Content-Length says: a newline that an editor added is then what an explanation names, instead of being dropped here.
 func parseCapture(raw []byte) (*capture, error) {
-	lines, body, whole, err := splitHead(raw)
+	lines, body, whole, err := splitHead(bytes.TrimPrefix(raw, []byte("\ufeff"))) // which some editors put in front of a file
 	if err != nil {
 		return nil, err
 	}
