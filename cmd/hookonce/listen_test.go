@@ -160,11 +160,7 @@ func TestNothingThatATerminalObeysIsPrinted(t *testing.T) {
 		t.Run(framework, func(t *testing.T) {
 			t.Parallel()
 			l := startListening(t, "--framework", framework, "--secret-file", file(t, core.GenerateSecret()), "--json", "--count", "1")
-			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimSuffix(strings.TrimPrefix(l.url, "http://"), "/hook"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
+			conn := dialed(t, l.url)
 			const evil = "/a\u009b31m\u202e\u2028%1b%7f\U000e0001"
 			if _, err := io.WriteString(conn, "POST "+evil+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"); err != nil {
 				t.Fatal(err)
@@ -196,6 +192,38 @@ func TestALargeHeadIsToldByAllFrameworks(t *testing.T) {
 	}
 }
 
+// Who sends a part of a request and waits does not keep a connection for long.
+func TestAConnectionThatWaitsIsClosed(t *testing.T) {
+	t.Parallel()
+	var waits sync.WaitGroup // all wait together: subtests would take turns
+	for _, framework := range frameworks() {
+		l := startListening(t, "--framework", framework, "--secret-file", file(t, core.GenerateSecret()))
+		for _, part := range []string{"POST /hook HTTP/1.1\r\nHo", "POST /hook HTTP/1.1\r\nHost: a\r\nWebhook-Id: m\r\nContent-Length: 9\r\n\r\n{"} {
+			conn := dialed(t, l.url)
+			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+			if _, err := io.WriteString(conn, part); err != nil {
+				t.Fatal(err)
+			}
+			waits.Go(func() {
+				if _, err := io.Copy(io.Discard, conn); err != nil {
+					t.Errorf("%s, %q: %v", framework, part, err)
+				}
+			})
+		}
+	}
+	waits.Wait()
+}
+
+func dialed(t *testing.T, url string) net.Conn {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/hook"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
 // A flood waits for its turn: of many large bodies only a few are searched at once.
 func TestAFloodIsExplainedAFewAtATime(t *testing.T) {
 	t.Parallel()
@@ -218,7 +246,7 @@ func TestAFloodIsExplainedAFewAtATime(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if most.Load() > atOnce || len(p.why) != 5*atOnce {
+	if most.Load() > 4 || len(p.why) != 5*atOnce {
 		t.Errorf("%d at once, %d explained", most.Load(), len(p.why))
 	}
 }

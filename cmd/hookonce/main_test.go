@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,6 +132,27 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		if got.code != 2 || got.out != "" || strings.Count(got.errs, "\n") != 1 || !strings.Contains(got.errs, tt.want) {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// zeros is a file without end, and counts what is read of it.
+type zeros struct{ read int }
+
+func (z *zeros) Read(p []byte) (int, error) {
+	if z.read > 4*maxFile {
+		return 0, io.EOF
+	}
+	clear(p)
+	z.read += len(p)
+	return len(p), nil
+}
+
+func TestAFileWithoutEndIsNotReadToIt(t *testing.T) {
+	t.Parallel()
+	in, errs := new(zeros), new(bytes.Buffer)
+	code := run(t.Context(), []string{"verify", "--secret", "x", "--request", "-"}, in, io.Discard, errs, os.LookupEnv)
+	if code != 2 || !strings.Contains(errs.String(), "64 MiB") || in.read > 2*maxFile {
+		t.Errorf("status %d after %d bytes: %s", code, in.read, errs)
 	}
 }
 
@@ -292,6 +314,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		{"send", "--secret", secret, "--to", secret},
 		{"listen", "--secret", secret + " ", "--addr", "127.0.0.1:0"},
 		{"listen", "--secret", secret, "--addr", secret},
+		{"listen", "--secret", secret, "--addr", "127.0.0.1:" + secret},
 		{"listen", "--secret", secret, "--framework", secret},
 		{"keygen", "--out", filepath.Join(t.TempDir(), "new"), "--scheme", secret},
 		{"keygen", "--out", secret + "/" + secret},

@@ -106,7 +106,7 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 	client := s.client()
 	defer client.CloseIdleConnections()
 	most := cmp.Or(s.attempts, len(waits))
-	d := delivery{}
+	d := delivery{Attempts: []attempt{}} // in JSON a list in any case
 	wait := waits.before(0)
 	for i := 1; ; i++ {
 		if !sleep(ctx, wait) {
