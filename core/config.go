@@ -52,9 +52,9 @@ type Config struct {
 	// only where it would have been admitted. BodyTimeout does not apply.
 	DangerouslyReportOnly bool
 	// DangerouslyShowRefused is called with each request that was refused before its signature was verified, body and all, before Observe is. For
-	// development: what it is given may hold credentials and personal data. With it a body is read (within MaxBody and BodyTimeout) that the
-	// refusal alone would have left unread. It must be safe for concurrent use, and the request waits for it. Default: none. explain.Hook makes one
-	// that names the mistake.
+	// development: what it is given may hold credentials and personal data. With it a body is read that the refusal alone would have left unread,
+	// within MaxBody and BodyTimeout (but see DangerouslyReportOnly, and fiberwh for streams in that mode). It must be safe for concurrent use, and
+	// the request waits for it; a panic of it is the request's. Default: none. explain.Hook makes one that names the mistake.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed timestamp on a store that forgets at restart: whoever
 	// captured a message can have it handled again after each restart.

@@ -25,7 +25,8 @@ import (
 // id is the message's, where the scheme has one in a header; empty: the one that r has, or else a new one, so that signing r again makes another
 // attempt of the same message.
 //
-// The error wraps [errors.ErrUnsupported] for a scheme that signs with a key that only its sender has, or nothing at all.
+// The error wraps [errors.ErrUnsupported] for a scheme that signs with a key that only its sender has, or nothing at all. After an error r may be
+// changed in part. scheme must not be nil. Requests may be signed concurrently, one request only by one at a time.
 func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets ...string) error {
 	if r.Header == nil {
 		r.Header = http.Header{}

@@ -116,7 +116,8 @@ func withoutValue(f *flag.FlagSet, err error) string {
 	if strings.HasPrefix(text, "flag needs an argument") {
 		return "--" + found + " needs a value"
 	}
-	return "the value of --" + found + " cannot be read"
+	_, takes := flag.UnquoteUsage(f.Lookup(found))
+	return "the value of --" + found + " cannot be read: " + takes
 }
 
 func overview() string {
@@ -126,8 +127,8 @@ func overview() string {
 		fmt.Fprintf(&b, "  %-8s %s\n           %s\n", v.name, v.does, v.example)
 	}
 	b.WriteString(`
-hookonce help COMMAND says more. Secrets come from --secret-file or the variable WEBHOOK_SECRET, several separated by white space; they are never
-printed. The exit status is 0 for success or an authentic request, 1 for a refused request or a message that was not delivered, 2 for wrong usage.
+hookonce help COMMAND says more. Secrets come from --secret-file or the variable WEBHOOK_SECRET, several separated by white space; only keygen
+prints one, unless it writes it to a file. The exit status is 0 for success or an authentic request, 1 for a refused request or a message that was not delivered, 2 for wrong usage.
 `)
 	return b.String()
 }

@@ -1,18 +1,23 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf16"
 )
 
 // console is where a command reads and writes. say and object are for the result, note is for all else.
 type console struct {
 	in      io.Reader
+	inFor   string // the flag that standard input was read for
 	out     sticky
 	errs    io.Writer
 	env     func(string) (string, bool)
@@ -48,10 +53,35 @@ func (c *console) say(format string, args ...any) {
 func (c *console) object(v any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := json.NewEncoder(&c.out)
+	e := json.NewEncoder(harmless{&c.out})
 	e.SetEscapeHTML(false)
 	_ = e.Encode(v)
 }
+
+// harmless escapes in JSON what a terminal would obey or hide, such as U+009B: a path may hold it, and package json lets it through.
+type harmless struct{ w io.Writer }
+
+// Write is given whole objects.
+func (h harmless) Write(p []byte) (int, error) {
+	if !bytes.ContainsFunc(p, obeyed) {
+		return h.w.Write(p)
+	}
+	var b strings.Builder
+	for _, r := range string(p) {
+		if !obeyed(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	_, err := io.WriteString(h.w, b.String())
+	return len(p), err
+}
+
+// obeyed says that r does something else than to be seen; the newline that ends an object is ours.
+func obeyed(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 
 // note is one line to standard error. That it cannot be written is nobody's concern.
 func (c *console) note(format string, args ...any) {
@@ -92,7 +122,12 @@ const maxFile = 64 << 20
 // read reads a file that a flag names, - for standard input. No error has the name: who mixes up two flags would have a secret in a log.
 func (c *console) read(name, flagName string) ([]byte, error) {
 	in := c.in
-	if name != "-" {
+	if name == "-" {
+		if c.inFor != "" {
+			return nil, usageError(flagName + ": standard input was read for " + c.inFor + ": give one of the two as a file")
+		}
+		c.inFor = flagName
+	} else {
 		f, err := os.Open(name) //nolint:gosec // the file that the user names
 		if err != nil {
 			return nil, cannot(flagName, "read", err)

@@ -61,6 +61,7 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 		}
 		in.Err = &core.Error{Reason: core.Reason(e.reason)}
 	}
+	r.tell(c)
 	said := explain.Request(ctx, in)
 	if e.json {
 		c.object(said)

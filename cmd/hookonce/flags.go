@@ -50,11 +50,25 @@ func commonFlags(f *flag.FlagSet) *common {
 }
 
 func schemeFlag(f *flag.FlagSet, to *string) {
-	f.StringVar(to, "scheme", "standard", "the `NAME` of the sender's scheme. Default: standard. There are "+strings.Join(schemes.Names(), ", "))
+	f.StringVar(to, "scheme", "standard", "the `NAME` of the sender's scheme. Default: standard. There are\n"+strings.Join(wrapped(schemes.Names()), "\n"))
+}
+
+// wrapped has a list on lines that a terminal can hold.
+func wrapped(names []string) []string {
+	lines := []string{names[0]}
+	for _, name := range names[1:] {
+		if last := len(lines) - 1; len(lines[last])+len(name) < 110 {
+			lines[last] += ", " + name
+		} else {
+			lines[last] += ","
+			lines = append(lines, name)
+		}
+	}
+	return lines
 }
 
 func jsonFlag(f *flag.FlagSet, to *bool) {
-	f.BoolVar(to, "json", false, "write JSON")
+	f.BoolVar(to, "json", false, "write the result as JSON, one object a line. Notes and wrong usage stay text, on standard error")
 }
 
 // newScheme makes the scheme. url is what to go by without --url; empty: nothing.
@@ -80,6 +94,8 @@ func (c *common) newScheme(url string) (core.Scheme, error) {
 func asFlags(text string) string {
 	return strings.NewReplacer(
 		"Settings.DangerouslyReplayable", "--dangerously-replayable", "no URL:", "no --url:", "Header is missing", "--scheme-header is missing",
+		"Config.MaxBody", "--max-body", "Config.Past", "--past", "Config.Future", "--future",
+		"not that of the configured URL", "not that of --url: give the address the same",
 	).Replace(strings.TrimPrefix(text, "schemes: "))
 }
 

@@ -21,15 +21,16 @@ func listenCommand() command {
 	return command{
 		name: "listen", does: "receives messages and prints what becomes of each",
 		example: "hookonce listen --secret-file secret.txt --addr 127.0.0.1:8080",
-		more: "It receives on every path, verifies, recognises replays as long as it runs, and says of each refusal why. It ends when it is\n" +
-			"interrupted, with status 0. It is for trying out: what it handles is gone.",
+		more: "It receives on every path, verifies, recognises replays as long as it runs, and says of each refusal why. With --json it prints one\n" +
+			"object a line: first the address, then the deliveries. What the framework's server turns away before any middleware, such as a\n" +
+			"malformed head, is not shown. It ends when it is interrupted, with status 0. It is for trying out: what it handles is gone.",
 		setUp: func(f *flag.FlagSet) action {
 			l := &listening{receiver: receiverFlags(f)}
 			l.otherFlag(f)
-			f.StringVar(&l.addr, "addr", "127.0.0.1:8080", "the `ADDRESS` to listen on, port 0 for a free one")
-			f.StringVar(&l.framework, "framework", "nethttp", "the `NAME` of the framework: nethttp, gin, echo or fiber")
+			f.StringVar(&l.addr, "addr", "127.0.0.1:8080", "the `ADDRESS` to listen on, port 0 for a free one. Default: 127.0.0.1:8080")
+			f.StringVar(&l.framework, "framework", "nethttp", "the `NAME` of the framework: nethttp, gin, echo or fiber. Default: nethttp")
 			f.IntVar(&l.count, "count", 0, "end after so `MANY` deliveries. Default: never")
-			f.StringVar(&l.answer, "answer", "200", "the `STATUS` that a verified message is answered with; a list such as 503,200 for one after the other")
+			f.StringVar(&l.answer, "answer", "200", "the `STATUS` that a verified message is answered with; a list such as 503,200 for one after the other.\nDefault: 200")
 			f.BoolVar(&l.anywhere, "dangerously-beyond-loopback", false, "accept an --addr that other machines can reach")
 			return l.run
 		},
@@ -45,7 +46,7 @@ type listening struct {
 }
 
 func (l *listening) run(ctx context.Context, c *console) error {
-	ctx, end := context.WithCancel(ctx)
+	ctx, end := untilSignal(ctx)
 	defer end()
 	statuses, err := parseStatuses(l.answer)
 	if err != nil {
@@ -74,7 +75,8 @@ func (l *listening) run(ctx context.Context, c *console) error {
 	return s.until(ctx, ln)
 }
 
-const shutdownTime = 5 * time.Second
+// shutdownTime is for a message that is being handled. Connections on which nothing came yet take all of it.
+const shutdownTime = time.Second
 
 // until serves until ctx ends; messages that are being handled then are answered.
 func (s *server) until(ctx context.Context, ln net.Listener) error {
@@ -93,12 +95,15 @@ func (s *server) until(ctx context.Context, ln net.Listener) error {
 
 // listen refuses addresses that other machines can reach.
 func (l *listening) listen(ctx context.Context) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(l.addr)
+	host, port, err := net.SplitHostPort(l.addr)
 	if err != nil {
 		return nil, usageError("--addr is an address and a port, such as 127.0.0.1:8080")
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !l.anywhere {
 		return nil, usageError("--addr is not a loopback address, so other machines could reach it: take 127.0.0.1, or say --dangerously-beyond-loopback")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return nil, usageError("--addr: the port is no number from 0 to 65535")
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", l.addr)
 	if err != nil {
@@ -124,12 +129,12 @@ func (l *listening) verifier(c *console, end func()) (*core.Verifier, error) {
 	cfg := l.config(scheme, l.clock())
 	p := &printer{
 		console: c, json: l.json, left: l.count, end: end, clock: cfg.Clock,
-		others: others, keys: core.Secrets(texts...), why: make(map[error]explain.Explanation),
+		others: others, keys: core.Secrets(texts...), turns: make(chan struct{}, atOnce), why: make(map[error]explain.Explanation),
 	}
 	cfg.DangerouslyShowRefused, cfg.Observe = p.refused, p.observe
 	v, err := core.New(core.Secrets(texts...), memstore.New(), cfg)
 	if err != nil {
-		return nil, usageError(plain(err))
+		return nil, usageError(asFlags(plain(err)))
 	}
 	return v, nil
 }
@@ -155,6 +160,7 @@ type printer struct {
 	clock  func() time.Time
 	keys   core.KeySource
 	others map[string]*core.Keys
+	turns  chan struct{} // to explain
 
 	mu   sync.Mutex
 	why  map[error]explain.Explanation // of refusals that are not told yet
@@ -189,8 +195,13 @@ func (p *printer) observe(_ context.Context, e core.Event) {
 	}
 }
 
+// atOnce is how many refusals are explained at once: each may take a few mebibytes, and the others wait.
+const atOnce = 4
+
 // refused is called before observe is, for a refusal that the request caused, and explains it.
 func (p *printer) refused(ctx context.Context, r core.Refused) {
+	p.turns <- struct{}{}
+	defer func() { <-p.turns }()
 	why := explain.Request(ctx, explain.Input{Config: r.Config, Keys: p.keys, Request: r.Request, Others: p.others, Err: r.Err})
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -217,8 +228,9 @@ func (p *printer) line(r *received) string {
 	line := fmt.Sprintf("%s %d %s %s", r.Time.Format("15:04:05"), r.Status, colour(string(r.Reason)), r.ID)
 	line = strings.TrimRight(line, " ") + strings.TrimRight(" "+r.Key, " ")
 	if r.Explanation != nil {
-		first, _, _ := strings.Cut(r.Explanation.String(), "\n")
-		line += "\n         " + first
+		why := *r.Explanation
+		why.Detail = "" // the word in the line above says it
+		line += "\n         " + strings.ReplaceAll(why.String(), "\n", "\n         ")
 	}
 	return line + "\n"
 }

@@ -5,14 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/explain"
 )
 
 func frameworks() []string { return []string{"nethttp", "gin", "echo", "fiber"} }
@@ -127,7 +132,7 @@ func TestEveryDeliveryIsToldWithItsVerdict(t *testing.T) {
 	}
 }
 
-func TestARefusalIsExplainedOnTheNextLine(t *testing.T) {
+func TestARefusalIsExplainedOnTheNextLines(t *testing.T) {
 	t.Parallel()
 	secret := file(t, core.GenerateSecret())
 	l := startListening(t, "--secret-file", secret)
@@ -137,8 +142,112 @@ func TestARefusalIsExplainedOnTheNextLine(t *testing.T) {
 	}
 	l.stop()
 	lines := l.ended(t)
-	if len(lines) != 3 || !strings.Contains(lines[1], " 401 outside-window msg_") || !strings.HasPrefix(lines[2], "         timestamp-past (proven): ") {
-		t.Errorf("%q", lines)
+	want := []string{"listening on ", "", "         timestamp-past (proven): ", "           do:   ", "           look: "}
+	if len(lines) != len(want) || !strings.Contains(lines[1], " 401 outside-window msg_") {
+		t.Fatalf("%q", lines)
+	}
+	for i := range want {
+		if !strings.HasPrefix(lines[i], want[i]) {
+			t.Errorf("line %d is %q, want %q", i, lines[i], want[i])
+		}
+	}
+}
+
+// A stranger chooses the path. Package json escapes what is below a space, and not what else drives a terminal.
+func TestNothingThatATerminalObeysIsPrinted(t *testing.T) {
+	t.Parallel()
+	for _, framework := range frameworks() {
+		t.Run(framework, func(t *testing.T) {
+			t.Parallel()
+			l := startListening(t, "--framework", framework, "--secret-file", file(t, core.GenerateSecret()), "--json", "--count", "1")
+			conn := dialed(t, l.url)
+			const evil = "/a\u009b31m\u202e\u2028%1b%7f\U000e0001"
+			if _, err := io.WriteString(conn, "POST "+evil+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			lines := l.ended(t)
+			if len(lines) != 2 || strings.ContainsFunc(lines[1], func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Fatalf("%q", lines)
+			}
+			var got received
+			if err := json.Unmarshal([]byte(lines[1]), &got); err != nil || !strings.HasPrefix(got.Path, "/a\u009b31m\u202e\u2028") || !strings.HasSuffix(got.Path, "\U000e0001") {
+				t.Errorf("%q: %v", got.Path, err)
+			}
+		})
+	}
+}
+
+// A signature list of 4 KiB is allowed, and fasthttp's default for the whole head is no more.
+func TestALargeHeadIsToldByAllFrameworks(t *testing.T) {
+	t.Parallel()
+	for _, framework := range frameworks() {
+		secret := file(t, core.GenerateSecret())
+		l := startListening(t, "--framework", framework, "--secret-file", secret, "--count", "1")
+		got := hookonce(t, "", nil, "send", "--to", l.url, "--attempts", "1", "--secret-file", secret, "--header", "X-Trace: "+strings.Repeat("a", 30<<10))
+		if got.code != 0 {
+			t.Errorf("%s: %+v", framework, got)
+		}
+		l.stop()
+		l.ended(t)
+	}
+}
+
+// Who sends a part of a request and waits does not keep a connection for long.
+func TestAConnectionThatWaitsIsClosed(t *testing.T) {
+	t.Parallel()
+	var waits sync.WaitGroup // all wait together: subtests would take turns
+	for _, framework := range frameworks() {
+		l := startListening(t, "--framework", framework, "--secret-file", file(t, core.GenerateSecret()))
+		for _, part := range []string{"POST /hook HTTP/1.1\r\nHo", "POST /hook HTTP/1.1\r\nHost: a\r\nWebhook-Id: m\r\nContent-Length: 9\r\n\r\n{"} {
+			conn := dialed(t, l.url)
+			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+			if _, err := io.WriteString(conn, part); err != nil {
+				t.Fatal(err)
+			}
+			waits.Go(func() {
+				if _, err := io.Copy(io.Discard, conn); err != nil {
+					t.Errorf("%s, %q: %v", framework, part, err)
+				}
+			})
+		}
+	}
+	waits.Wait()
+}
+
+func dialed(t *testing.T, url string) net.Conn {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/hook"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// A flood waits for its turn: of many large bodies only a few are searched at once.
+func TestAFloodIsExplainedAFewAtATime(t *testing.T) {
+	t.Parallel()
+	p := &printer{turns: make(chan struct{}, atOnce), why: make(map[error]explain.Explanation)}
+	var now, most atomic.Int64
+	p.keys = core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+		for n := now.Add(1); ; {
+			if old := most.Load(); n <= old || most.CompareAndSwap(old, n) {
+				break
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+		now.Add(-1)
+		return "", core.Secrets(core.GenerateSecret()), nil
+	})
+	var wg sync.WaitGroup
+	for range 5 * atOnce {
+		wg.Go(func() {
+			p.refused(t.Context(), core.Refused{Request: &core.Request{Header: http.Header{}}, Err: &core.Error{Reason: core.ErrMissingHeader}})
+		})
+	}
+	wg.Wait()
+	if most.Load() > 4 || len(p.why) != 5*atOnce {
+		t.Errorf("%d at once, %d explained", most.Load(), len(p.why))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,9 +83,16 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		"an unknown flag":            {[]string{"verify", "--secrt", "x"}, "hookonce help verify"},
 		"a flag without its value":   {[]string{"verify", "--secret"}, "--secret needs a value"},
 		"a value that is no number":  {[]string{"verify", "--now", "yesterday"}, "--now"},
-		"an argument":                {[]string{"verify", "request.txt"}, "flags only"},
-		"no secret":                  {[]string{"verify", "--request", "-"}, "--request"},
-		"no request":                 {[]string{"verify", "--secret-file", secret}, "--request FILE"},
+		"a duration without a unit":  {[]string{"verify", "--past", "5"}, "like 5m"},
+		"a limit that is none":       {[]string{"verify", "--secret-file", secret, "--request", file(t, "POST / HTTP/1.1\n\n"), "--max-body", "-1"}, "--max-body"},
+		"standard input for two":     {[]string{"verify", "--secret-file", "-", "--request", "-"}, "one of the two"},
+		"another query than the one that is signed": {
+			[]string{"send", "--secret", "x", "--scheme", "twilio", "--url", "https://a.example/?b=c", "--to", "http://127.0.0.1:1/"},
+			"not that of --url: give the address the same",
+		},
+		"an argument": {[]string{"verify", "request.txt"}, "flags only"},
+		"no secret":   {[]string{"verify", "--request", "-"}, "--request"},
+		"no request":  {[]string{"verify", "--secret-file", secret}, "--request FILE"},
 		"a request that is not there": {
 			[]string{"explain", "--secret-file", secret, "--request", "nowhere"},
 			"no such file",
@@ -124,6 +132,27 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		if got.code != 2 || got.out != "" || strings.Count(got.errs, "\n") != 1 || !strings.Contains(got.errs, tt.want) {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// zeros is a file without end, and counts what is read of it.
+type zeros struct{ read int }
+
+func (z *zeros) Read(p []byte) (int, error) {
+	if z.read > 4*maxFile {
+		return 0, io.EOF
+	}
+	clear(p)
+	z.read += len(p)
+	return len(p), nil
+}
+
+func TestAFileWithoutEndIsNotReadToIt(t *testing.T) {
+	t.Parallel()
+	in, errs := new(zeros), new(bytes.Buffer)
+	code := run(t.Context(), []string{"verify", "--secret", "x", "--request", "-"}, in, io.Discard, errs, os.LookupEnv)
+	if code != 2 || !strings.Contains(errs.String(), "64 MiB") || in.read > 2*maxFile {
+		t.Errorf("status %d after %d bytes: %s", code, in.read, errs)
 	}
 }
 
@@ -285,6 +314,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		{"send", "--secret", secret, "--to", secret},
 		{"listen", "--secret", secret + " ", "--addr", "127.0.0.1:0"},
 		{"listen", "--secret", secret, "--addr", secret},
+		{"listen", "--secret", secret, "--addr", "127.0.0.1:" + secret},
 		{"listen", "--secret", secret, "--framework", secret},
 		{"keygen", "--out", filepath.Join(t.TempDir(), "new"), "--scheme", secret},
 		{"keygen", "--out", secret + "/" + secret},

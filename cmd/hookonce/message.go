@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"flag"
 	"net/http"
@@ -28,7 +27,7 @@ const exampleBody = `{"type":"example.created"}`
 func messageFlags(f *flag.FlagSet) *message {
 	m := &message{common: commonFlags(f)}
 	f.StringVar(&m.id, "id", "", "the message `ID`, for schemes that have one in a header. Default: a new one")
-	f.StringVar(&m.data, "data", "", "the body as `TEXT`. Default: "+exampleBody)
+	f.StringVar(&m.data, "data", exampleBody, "the body as `TEXT`. Default: "+exampleBody)
 	f.StringVar(&m.body, "body", "", "a `FILE` with the body, sent byte for byte; - for standard input")
 	f.StringVar(&m.method, "method", http.MethodPost, "the HTTP `METHOD`")
 	f.Var(&m.headers, "header", "one more header, as `\"NAME: VALUE\"`; may be repeated")
@@ -77,12 +76,12 @@ func (m *message) signer(c *console, to string) (*signer, error) {
 
 func (m *message) read(c *console) ([]byte, error) {
 	switch {
-	case m.body != "" && m.data != "":
+	case m.body != "" && m.data != exampleBody:
 		return nil, usageError("--body and --data are two bodies: give one")
 	case m.body != "":
 		return c.read(m.body, "--body")
 	default:
-		return []byte(cmp.Or(m.data, exampleBody)), nil
+		return []byte(m.data), nil
 	}
 }
 
@@ -117,7 +116,7 @@ func (s *signer) sign(at time.Time) error {
 	err := schemes.Sign(s.scheme, &s.request, s.id, at, s.secrets...)
 	s.id = ""
 	if err != nil {
-		return usageError(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "schemes: "), "hookonce: "))
+		return usageError(asFlags(strings.TrimPrefix(err.Error(), "hookonce: ")))
 	}
 	return nil
 }

@@ -44,16 +44,20 @@ func readCapture(c *console, name string) (*capture, error) {
 	if err != nil {
 		return nil, usageError("--request: " + err.Error())
 	}
+	return r, nil
+}
+
+// tell prints what there is to say of the capture.
+func (r *capture) tell(c *console) {
 	for _, note := range r.notes {
 		c.note("note: %s", note)
 	}
-	return r, nil
 }
 
 // parseCapture reads a request as it is on the wire. Lines of the head end in CRLF or LF. All behind the empty line is the body, byte for byte,
 // whatever Content-Length says: a newline that an editor added is then what an explanation names, instead of being dropped here.
 func parseCapture(raw []byte) (*capture, error) {
-	lines, body, whole, err := splitHead(raw)
+	lines, body, whole, err := splitHead(bytes.TrimPrefix(raw, []byte("\ufeff"))) // which some editors put in front of a file
 	if err != nil {
 		return nil, err
 	}

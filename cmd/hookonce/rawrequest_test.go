@@ -29,6 +29,7 @@ func TestARequestIsReadAsItIsOnTheWire(t *testing.T) {
 		"LF":                 {"POST /hook HTTP/1.1\nHost: a\n\n{}", core.Request{Method: "POST", URL: "/hook", Header: header("Host", "a"), Body: []byte("{}")}, ""},
 		"CRLF in the body":   {"POST / HTTP/1.1\n\na\r\n\r\nb\n", core.Request{Method: "POST", URL: "/", Header: header(), Body: []byte("a\r\n\r\nb\n")}, ""},
 		"bytes in the body":  {"POST / HTTP/1.1\r\n\r\n\x00\xff\n", core.Request{Method: "POST", URL: "/", Header: header(), Body: []byte("\x00\xff\n")}, ""},
+		"a mark in front":    {"\ufeffPOST / HTTP/1.1\n\n", core.Request{Method: "POST", URL: "/", Header: header(), Body: []byte{}}, ""},
 		"names in lowercase": {"POST / HTTP/2\nwebhook-id:  x \t\n\n", core.Request{Method: "POST", URL: "/", Header: header("Webhook-Id", "x"), Body: []byte{}}, ""},
 		"a header twice":     {"POST / HTTP/1.1\nA: 1\na: 2\n\n", core.Request{Method: "POST", URL: "/", Header: header("A", "1", "A", "2"), Body: []byte{}}, ""},
 		"a colon inside":     {"POST / HTTP/1.1\nA: b:c\n\n", core.Request{Method: "POST", URL: "/", Header: header("A", "b:c"), Body: []byte{}}, ""},

@@ -21,15 +21,16 @@ func sendCommand() command {
 		example: "hookonce send --to http://127.0.0.1:8080/hook --secret-file secret.txt --data '{\"type\":\"order.paid\"}' --schedule fast",
 		more: "The schedule is that of Standard Webhooks, which takes three days: now, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h. All attempts\n" +
 			"have one id, and each a timestamp and a signature of its own. 2xx is success, 410 the end; 429, 502 and 504 get the next longer\n" +
-			"wait, and Retry-After is kept. Redirects are failures. Progress goes to standard error; it ends when it is interrupted.",
+			"wait, and Retry-After is kept. Redirects are failures and are not followed. Progress goes to\n" +
+			"standard error. When it is interrupted it ends at once: not delivered, with status 1.",
 		setUp: func(f *flag.FlagSet) action {
 			s := &sending{message: messageFlags(f)}
 			f.StringVar(&s.to, "to", "", "the `URL` to send to. Default: --url")
 			f.IntVar(&s.attempts, "attempts", 0, "how `MANY` attempts at most. Default: as many as the schedule has")
 			f.StringVar(&s.schedule, "schedule", "standard",
-				"the `WAITS` before each attempt: standard, fast (0,1s,2s,4s,8s,16s), or a list such as 0,1s,5s,1m")
-			f.IntVar(&s.jitter, "jitter", 10, "lengthens each wait by up to so many `PERCENT`, at random")
-			f.DurationVar(&s.timeout, "timeout", 20*time.Second, "how long one attempt may take, as a `DURATION`")
+				"the `WAITS` before each attempt: standard, fast (0,1s,2s,4s,8s,16s), or a list such as 0,1s,5s,1m. Default: standard")
+			f.IntVar(&s.jitter, "jitter", 10, "lengthens each wait by up to so many `PERCENT`, at random. Default: 10")
+			f.DurationVar(&s.timeout, "timeout", 20*time.Second, "how long one attempt may take, as a `DURATION`. Default: 20s")
 			return s.run
 		},
 	}
@@ -69,12 +70,14 @@ func (s *sending) run(ctx context.Context, c *console) error {
 	case to == "":
 		return usageError("where to? Give --to URL")
 	case s.attempts < 0 || s.jitter < 0 || s.jitter > 100 || s.timeout <= 0:
-		return usageError("--attempts, --jitter (0 to 100) and --timeout are not negative")
+		return usageError("--attempts is not negative, --jitter is 0 to 100, and --timeout is longer than nothing")
 	}
 	m, err := s.signer(c, to)
 	if err != nil {
 		return err
 	}
+	ctx, stop := untilSignal(ctx)
+	defer stop()
 	d, err := s.deliver(ctx, c, m, waits)
 	if err != nil {
 		return err
@@ -103,7 +106,7 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 	client := s.client()
 	defer client.CloseIdleConnections()
 	most := cmp.Or(s.attempts, len(waits))
-	d := delivery{}
+	d := delivery{Attempts: []attempt{}} // in JSON a list in any case
 	wait := waits.before(0)
 	for i := 1; ; i++ {
 		if !sleep(ctx, wait) {

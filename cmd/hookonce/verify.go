@@ -65,8 +65,9 @@ func (v *verification) run(ctx context.Context, c *console) error {
 	now := v.at()
 	verifier, err := core.New(core.Secrets(texts...), memstore.New(), v.config(scheme, func() time.Time { return now }))
 	if err != nil {
-		return usageError(plain(err))
+		return usageError(asFlags(plain(err)))
 	}
+	r.tell(c)
 	m, err := verifier.Verify(ctx, &r.Request)
 	said := verdict{Scheme: scheme.Name(), BodyBytes: len(r.Body), Replay: replayNotChecked}
 	if err != nil {

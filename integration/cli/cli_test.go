@@ -74,6 +74,35 @@ func params(dir string, env []string) testscript.Params {
 	}
 }
 
+// A command that waits for standard input has nothing to tidy up: the first Ctrl-C ends it.
+func TestASignalEndsACommandThatWaitsForInput(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"verify", "--secret", "x", "--request", "-"},
+		{"send", "--secret", "x", "--scheme", "github", "--to", "http://127.0.0.1:1/", "--body", "-"},
+	} {
+		cmd := exec.CommandContext(t.Context(), filepath.Join(programs, "hookonce"), args...)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(300 * time.Millisecond) // until it reads; earlier it would end as well
+		began := time.Now()
+		late := time.AfterFunc(10*time.Second, func() { _ = in.Close() })
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		err = cmd.Wait()
+		late.Stop()
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s ended after %v: %v", args[0], took, err)
+		}
+	}
+}
+
 // listener is the hookonce listen of one script.
 type listener struct {
 	cmd    *exec.Cmd
