@@ -171,9 +171,11 @@ func (s *Store) hash(key *core.Key) uint64 { return maphash.Bytes(s.seed, key[:]
 type clock [2]int64
 
 func (s *Store) now() clock {
-	t := time.Now() //nolint:forbidigo // see New
-	return clock{byExpiry: int64(t.Sub(s.start)), byWindow: t.UnixMilli()}
+	return clock{byExpiry: s.age(), byWindow: time.Now().UnixMilli()} //nolint:forbidigo // see New
 }
+
+// age is the first of them, which alone takes half the time.
+func (s *Store) age() int64 { return int64(time.Since(s.start)) }
 
 // reserve takes one place of the capacity.
 func (s *Store) reserve() bool {

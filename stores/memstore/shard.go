@@ -62,7 +62,7 @@ var errNoPlace = errors.New("no place")
 func (sh *shard) swap(tag uint16, key *core.Key, old, next *core.Value, ttl time.Duration, reserved bool) (core.Value, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	now := sh.store.now()[byExpiry]
+	now := sh.store.age()
 	for range sweep {
 		if sh.store.first[byExpiry][sh.id].Load() <= now {
 			sh.remove(sh.at(0).heap[byExpiry])
