@@ -15,7 +15,8 @@ VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 
 test: services   ## all tests, those with real servers as well
 	go test ./...
-	@.ci/modules go test -p 1 -count=1 ./... # they start servers and time them: one package at a time
+	@SKIP=bench .ci/modules go test -p 1 -count=1 ./... # they start servers and time them: one package at a time
+	@$(MAKE) -s bench-smoke
 	@echo "== integration: the oldest go-redis that is supported"
 	cd integration && go test -modfile=go-redis-9.7.mod -count=1 -run Redis .
 	@echo "== integration: Valkey in the place of Redis"
@@ -73,6 +74,7 @@ bench: services  ## hookonce beside its peers, in under ten minutes, on a machin
 	cd bench && go run . -docs ../docs
 
 bench-smoke:     ## does every part of that run, and do allocations keep to their budgets?
+	@echo "== bench: allocations keep to their budgets"
 	cd bench && go test -count=1 ./...
 
 benchmarks:      ## every benchmark of the packages
