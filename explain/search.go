@@ -390,7 +390,11 @@ func (s *search) unknown() Finding {
 	if s.fetches() {
 		return step{mistake: NotTried}.finding(false)
 	}
-	what := "the signature matches none of " + strconv.Itoa(len(s.secrets)) + " keys under " + strconv.Itoa(s.tried) +
+	keys := "the key"
+	if n := len(s.secrets); n != 1 {
+		keys = "any of " + strconv.Itoa(n) + " keys"
+	}
+	what := "the signature does not match " + keys + " under " + strconv.Itoa(s.tried) +
 		" variants tried; the likeliest left: a wrong secret (of another endpoint or environment), or a body that was changed on the way"
 	if s.tried == 0 {
 		what = "the request cannot be read as one of " + s.scheme.Name() + ", so no key was tried"

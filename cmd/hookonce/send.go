@@ -128,7 +128,7 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 		case ctx.Err() != nil:
 			d.Ended = "interrupted"
 		case i == most:
-			d.Ended = fmt.Sprintf("no success in %d attempts", i)
+			d.Ended = fmt.Sprintf("no success, attempts: %d", i)
 		default:
 			wait = waits.next(i, a.Status, a.retryAfter, float64(s.jitter)/100)
 			c.note("%s; the next one in %s", progress, wait.Round(time.Millisecond))

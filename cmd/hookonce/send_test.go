@@ -155,8 +155,8 @@ func TestWhatEndsSending(t *testing.T) {
 	}{
 		"success":                {[]http.HandlerFunc{status(202)}, nil, 1, 0, "delivered"},
 		"gone":                   {[]http.HandlerFunc{status(500), status(410)}, nil, 2, 1, "wants no more"},
-		"the end of the waits":   {[]http.HandlerFunc{status(500)}, nil, 3, 1, "no success in 3 attempts"},
-		"the number of attempts": {[]http.HandlerFunc{status(500)}, []string{"--attempts", "2"}, 2, 1, "no success in 2 attempts"},
+		"the end of the waits":   {[]http.HandlerFunc{status(500)}, nil, 3, 1, "no success, attempts: 3"},
+		"the number of attempts": {[]http.HandlerFunc{status(500)}, []string{"--attempts", "2"}, 2, 1, "no success, attempts: 2"},
 		"more attempts than waits": {
 			[]http.HandlerFunc{status(500), status(500), status(500), status(500), status(200)},
 			[]string{"--attempts", "9"},
