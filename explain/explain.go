@@ -114,7 +114,7 @@ func (e Explanation) String() string {
 	if e.Authentic && len(e.Findings) == 0 {
 		b.WriteString("authentic: the signature verifies")
 		if e.Reason != "" {
-			b.WriteString("; the request was refused for another reason: " + string(e.Reason))
+			b.WriteString("; the reason lies elsewhere: " + string(e.Reason))
 		}
 		return b.String()
 	}
