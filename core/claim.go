@@ -186,13 +186,14 @@ func storeContext(ctx context.Context, timeout time.Duration) *lazyContext {
 const contended = 16
 
 // claim decides for one attempt and writes the decision down.
-func (c *claims) claim(ctx context.Context, key Key, stamp int64) (claim, verdict, record, error) {
+// sctx is unused memory for the context of the visit, which may stay in somebody's hands.
+func (c *claims) claim(ctx context.Context, sctx *lazyContext, key Key, stamp int64) (claim, verdict, record, error) {
 	if c.forgets && stamp != 0 && stamp < c.start && c.broken&faultNoColdStart == 0 {
 		return claim{}, 0, record{}, refuse(ErrColdStart, "this attempt was stamped before the seen-id store started, and the store "+
 			"forgets at restart, so it may have been handled: the sender's next attempt will be taken; use a durable store to avoid the gap", nil)
 	}
 	// A quarter of the time is kept for undoing a claim whose reply did not come.
-	sctx := storeContext(ctx, c.timeout-c.timeout/4)
+	sctx.init(ctx, c.timeout-c.timeout/4)
 	defer sctx.finish()
 	var token [8]byte
 	rand.Read(token[:]) // never fails since Go 1.24
@@ -257,24 +258,26 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 var errLost = errors.New("another attempt took the message over")
 
 // commit records that the handler succeeded. It retries within its time, because a lost commit is a second run.
-func (c *claims) commit(ctx context.Context, cl claim, status int) error {
-	return c.settle(ctx, cl, c.protocol.commit(cl.rec, status, c.nowMilli()))
+func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl claim, status int) error {
+	now := c.nowMilli()
+	return c.settle(ctx, sctx, cl, c.protocol.commit(cl.rec, status, now), now)
 }
 
 // release records that the handler failed.
-func (c *claims) release(ctx context.Context, cl claim) error {
-	return c.settle(ctx, cl, c.protocol.release(cl.rec))
+func (c *claims) release(ctx context.Context, sctx *lazyContext, cl claim) error {
+	return c.settle(ctx, sctx, cl, c.protocol.release(cl.rec), c.nowMilli())
 }
 
 // settle writes the outcome, again and again until half of what is left of the store timeout would pass in waiting. Each
 // try may take half of what is left, so that neither a slow store nor a short outage spends all of it. The answer does not wait
 // for a longer outage: the outcome is then still written in the background, as long as the lease keeps others out.
-func (c *claims) settle(ctx context.Context, cl claim, next record) error {
+//
+// sctx is unused memory for the context of the first try, and now when that begins.
+func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl claim, next record, now int64) error {
 	deadline := time.Now().Add(c.timeout) //nolint:forbidigo // timeouts of I/O run on real time
-	end := deadline.Add(-c.timeout / 2)
+	sctx.values, sctx.deadline = ctx, deadline.Add(-c.timeout/2)
 	for pause := c.timeout / 40; ; pause *= 2 {
-		sctx := &lazyContext{values: ctx, deadline: end}
-		err := c.settleOnce(sctx, c.store, cl, next)
+		err := c.settleOnce(sctx, c.store, cl, next, now)
 		sctx.finish()
 		_, failed := asError(err)
 		if !failed {
@@ -285,7 +288,7 @@ func (c *claims) settle(ctx context.Context, cl claim, next record) error {
 			return err
 		}
 		time.Sleep(pause)
-		end = deadline.Add(-time.Until(deadline) / 2)
+		sctx, now = &lazyContext{values: ctx, deadline: deadline.Add(-time.Until(deadline) / 2)}, c.nowMilli()
 	}
 }
 
@@ -297,7 +300,7 @@ func (c *claims) settleLater(cl claim, next record) {
 	for pause := c.timeout / 4; time.Until(deadline) > pause; pause = min(2*pause, c.timeout) {
 		time.Sleep(pause)
 		sctx := storeContext(context.Background(), min(c.timeout, time.Until(deadline)))
-		err := c.settleOnce(sctx, c.store, cl, next)
+		err := c.settleOnce(sctx, c.store, cl, next, c.nowMilli())
 		sctx.finish()
 		if _, failed := asError(err); !failed {
 			return
@@ -306,9 +309,9 @@ func (c *claims) settleLater(cl claim, next record) {
 }
 
 // settleOnce returns an [*Error] if the store failed, and errLost or errCommitted if the claim is not ours any more.
-func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl claim, next record) error {
+func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl claim, next record, now int64) error {
 	want := next.encode()
-	got, err := store.Swap(ctx, cl.key, cl.rec.encode(), want, c.life(next, c.nowMilli()))
+	got, err := store.Swap(ctx, cl.key, cl.rec.encode(), want, c.life(next, now))
 	if err == nil && got == (Value{}) && next.state == Done {
 		// The store lost the claim (a failover, a restart): the success is what must not be lost with it.
 		got, err = store.Swap(ctx, cl.key, Value{}, want, c.life(next, c.nowMilli()))

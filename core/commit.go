@@ -47,7 +47,8 @@ func Commit(ctx context.Context, s SeenStore) error {
 func (c *claims) commitIn(ctx context.Context, s SeenStore, cl claim) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	err := c.settleOnce(ctx, s, cl, c.protocol.commit(cl.rec, http.StatusOK, c.nowMilli()))
+	now := c.nowMilli()
+	err := c.settleOnce(ctx, s, cl, c.protocol.commit(cl.rec, http.StatusOK, now), now)
 	switch {
 	case errors.Is(err, errCommitted):
 		return nil

@@ -20,6 +20,7 @@ type Delivery struct {
 	v        *Verifier
 	outer    context.Context //nolint:containedctx // the request's without its end: its values are for all that happens for it
 	ctx      lazyContext
+	visits   [2]lazyContext // to the store: for the claim, and for its outcome
 	message  Message
 	claim    claim
 	bodyRead bool
@@ -143,7 +144,7 @@ func (d *Delivery) claimMessage(a *Attempt) error {
 	if !d.message.Timestamp.IsZero() {
 		stamp = d.message.Timestamp.UnixMilli()
 	}
-	cl, verdict, rec, err := d.v.claims.claim(d.outer, d.v.replayKey(&d.message, &a.Content), stamp)
+	cl, verdict, rec, err := d.v.claims.claim(d.outer, &d.visits[0], d.v.replayKey(&d.message, &a.Content), stamp)
 	if err != nil {
 		return err
 	}
@@ -209,7 +210,7 @@ func (d *Delivery) Settle(status int) int {
 		return status
 	}
 	since := d.now()
-	reason, err := v.settle(d.outer, d.claim, status)
+	reason, err := v.settle(d.outer, &d.visits[1], d.claim, status)
 	if v.cfg.Observe != nil {
 		d.event.Store += d.now().Sub(since)
 		d.event.Reason, d.event.Err, d.event.Status = reason, err, max(status, 0)
@@ -219,15 +220,15 @@ func (d *Delivery) Settle(status int) int {
 }
 
 // settle commits or releases, and says how that went.
-func (v *Verifier) settle(ctx context.Context, cl claim, status int) (Reason, error) {
+func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl claim, status int) (Reason, error) {
 	success := 200 <= status && status <= 299
 	var err error
 	switch {
 	case cl.rec.state == 0: // never claimed
 	case success:
-		err = v.claims.commit(ctx, cl, status)
+		err = v.claims.commit(ctx, sctx, cl, status)
 	default:
-		err = v.claims.release(ctx, cl)
+		err = v.claims.release(ctx, sctx, cl)
 	}
 	switch {
 	case errors.Is(err, errCommitted), success && err == nil:

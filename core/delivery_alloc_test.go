@@ -50,9 +50,8 @@ func TestTheAllocationsOfADelivery(t *testing.T) {
 		v.Admit(ctx, r, body).Settle(200)
 	})
 	const budget = 0 +
-		1 + // the Delivery, with message, handler's context, claim and event in it
-		1 + // context.WithoutCancel of the request's, shared by all that follows
-		2 // the context of each visit to the store: it can outlive the visit in somebody's hands
+		1 + // the Delivery, with message, claim, event, and the contexts of the handler and of the visits to the store in it
+		1 // context.WithoutCancel of the request's, shared by all that follows
 	if got > budget {
 		t.Errorf("%v allocations, the budget is %d", got, budget)
 	}

@@ -137,7 +137,7 @@ func TestTheHookOnTheWire(t *testing.T) {
 					t.Parallel()
 					s := new(seen)
 					v := core.Must(core.New(core.Secrets(standardSecret), memstore.New(), &core.Config{
-						DangerouslyShowRefused: s.show, DangerouslyReportOnly: reportOnly, MaxBody: shownMaxBody, BodyTimeout: 500 * time.Millisecond,
+						DangerouslyShowRefused: s.show, DangerouslyReportOnly: reportOnly, MaxBody: shownMaxBody, BodyTimeout: 1500 * time.Millisecond,
 					}))
 					url := serve(t, v, s)
 					if strings.HasPrefix(framework, "fiber") && (c.ends || name == "a body that stays") {

@@ -388,7 +388,7 @@ func TestHTTP2KeepsTheConnection(t *testing.T) {
 func testHTTP2(t *testing.T, opts ...nethttp.Option) {
 	t.Helper()
 	t.Parallel()
-	v, signer := pair(t, &core.Config{MaxBody: 100, BodyTimeout: 100 * time.Millisecond})
+	v, signer := pair(t, &core.Config{MaxBody: 100, BodyTimeout: time.Second})
 	s := httptest.NewUnstartedServer(nethttp.New(v, opts...)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 	s.EnableHTTP2 = true
 	s.Config.ErrorLog = quiet()

@@ -481,7 +481,7 @@ func bodyCases() []adapterCase {
 		{
 			name: "connections are kept where nothing is wrong with them", why: "a deadline or a body left behind breaks the next request on the connection",
 			run: func(t *adapterRun) {
-				e := t.serve(&core.Config{BodyTimeout: 200 * time.Millisecond}, answerWith(http.StatusOK))
+				e := t.serve(&core.Config{BodyTimeout: time.Second}, answerWith(http.StatusOK))
 				tampered := e.sign("msg_2", 0, "{}")
 				tampered.body = []byte("[]")
 				var text strings.Builder
@@ -489,7 +489,7 @@ func bodyCases() []adapterCase {
 					text.WriteString(a.head(fmt.Sprintf("Content-Length: %d\r\n", len(a.body))))
 					text.Write(a.body)
 				}
-				e.pipeline(text.String(), 300*time.Millisecond, e.sign("msg_4", 0, "{}"), http.StatusOK, http.StatusUnauthorized, http.StatusOK, http.StatusOK, http.StatusOK)
+				e.pipeline(text.String(), 1100*time.Millisecond, e.sign("msg_4", 0, "{}"), http.StatusOK, http.StatusUnauthorized, http.StatusOK, http.StatusOK, http.StatusOK)
 				e.wantRuns(3)
 			},
 		},
@@ -705,7 +705,7 @@ func configCases() []adapterCase {
 		run: func(t *adapterRun) {
 			var shown []core.Refused
 			var e *endpoint
-			e = t.serve(&core.Config{BodyTimeout: 200 * time.Millisecond, DangerouslyShowRefused: func(_ context.Context, r core.Refused) {
+			e = t.serve(&core.Config{BodyTimeout: time.Second, DangerouslyShowRefused: func(_ context.Context, r core.Refused) {
 				e.fence()
 				defer e.fence()
 				shown = append(shown, r)
@@ -719,7 +719,7 @@ func configCases() []adapterCase {
 				text.WriteString(a.head(fmt.Sprintf("Content-Length: %d\r\n", len(a.body))))
 				text.Write(a.body)
 			}
-			e.pipeline(text.String(), 300*time.Millisecond, e.sign("msg_4", 0, "{}"), http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnauthorized,
+			e.pipeline(text.String(), 1100*time.Millisecond, e.sign("msg_4", 0, "{}"), http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnauthorized,
 				http.StatusOK)
 			e.fence()
 			if len(shown) != len(refused) {
