@@ -86,10 +86,12 @@ func BenchmarkVerify(b *testing.B) {
 			content = []byte(body)
 		}
 		v := ready(b, s.scheme, s.secret, now)
-		run(name, v, s.sign(s.secret, "evt_1", now, content))
 		if sent := asSent(name, "evt_1", len(body)); sent != nil {
-			run(name+"-as-sent", v, signBody(s.secret, name, now, sent))
+			run(name, v, signBody(s.secret, name, now, sent))
+			run(name+"-id-last", v, s.sign(s.secret, "evt_1", now, content)) // behind dense JSON: the worst there is
+			continue
 		}
+		run(name, v, s.sign(s.secret, "evt_1", now, content))
 	}
 }
 
