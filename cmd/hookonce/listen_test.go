@@ -27,6 +27,7 @@ type receiving struct {
 	url  string
 	stop func()
 	code chan int
+	read chan struct{} // closed when all is read that was printed
 
 	mu    sync.Mutex
 	lines []string
@@ -36,15 +37,14 @@ func startListening(t *testing.T, args ...string) *receiving {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
-	l := &receiving{stop: cancel, code: make(chan int, 1)}
+	l := &receiving{stop: cancel, code: make(chan int, 1), read: make(chan struct{})}
 	go func() {
 		l.code <- run(ctx, append([]string{"listen", "--addr", "127.0.0.1:0"}, args...), strings.NewReader(""), w, io.Discard, os.LookupEnv)
 		w.Close()
 	}()
 	first := make(chan string, 1)
-	read := make(chan struct{})
 	go func() {
-		defer close(read)
+		defer close(l.read)
 		for s := bufio.NewScanner(r); s.Scan(); {
 			l.mu.Lock()
 			if l.lines = append(l.lines, s.Text()); len(l.lines) == 1 {
@@ -53,7 +53,7 @@ func startListening(t *testing.T, args ...string) *receiving {
 			l.mu.Unlock()
 		}
 	}()
-	t.Cleanup(func() { cancel(); <-read })
+	t.Cleanup(func() { cancel(); <-l.read })
 	select {
 	case line := <-first:
 		_, address, _ := strings.Cut(line, "http://")
@@ -75,6 +75,7 @@ func (l *receiving) ended(t *testing.T) []string {
 	case <-time.After(20 * time.Second):
 		t.Fatal("listen does not end")
 	}
+	<-l.read
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.lines
