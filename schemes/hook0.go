@@ -55,22 +55,39 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// isHeaderName refuses what servers do, and what could be the beginning of a JSON body: v0 signs time and body alone, and must not pass for a v1. A
-// point would end the list.
-func isHeaderName(name string) bool {
-	for i := range len(name) {
-		if !isTokenByte(name[i]) || name[i] == '.' {
-			return false
-		}
+// signed returns the values of a header by the name under which it is signed, in the form that servers keep. It refuses names that servers do, and what
+// could be the beginning of a JSON body: v0 signs time and body alone, and must not pass for a v1. A point would end the list.
+func signed(h http.Header, name string) []string {
+	var key [64]byte // on the stack, which http.CanonicalHeaderKey's is not
+	if len(name) > len(key) {
+		return nil
 	}
-	return name != ""
+	first := true // of a word
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case 'a' <= c && c <= 'z':
+			if first {
+				c -= 'a' - 'A'
+			}
+		case 'A' <= c && c <= 'Z':
+			if !first {
+				c += 'a' - 'A'
+			}
+		case c != '-' && (c == '.' || !isTokenByte(c)):
+			return nil
+		}
+		key[i] = c
+		first = c == '-'
+	}
+	return h[string(key[:len(name)])]
 }
 
 func (s hook0) writeHeaders(h http.Header, names string, a *core.Attempt) error {
 	missed := len(s.required)
 	for name := range strings.SplitSeq(names, " ") {
-		values := h[http.CanonicalHeaderKey(name)]
-		if len(values) != 1 || strings.ContainsAny(values[0], "{[") || !isHeaderName(name) {
+		values := signed(h, name)
+		if len(values) != 1 || strings.IndexByte(values[0], '{') >= 0 || strings.IndexByte(values[0], '[') >= 0 {
 			return malformed("a signed header is not there exactly once, or not one that can be signed")
 		}
 		for _, required := range s.required {

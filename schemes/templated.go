@@ -188,7 +188,7 @@ func (s *templated) readSignatureHeader(values []string, a *core.Attempt) error 
 			if more = false; s.t.List != "" {
 				entry, v, more = strings.Cut(v, s.t.List)
 			}
-			text, ok := strings.CutPrefix(strings.Trim(entry, " "), s.t.Label)
+			text, ok := cutKey(entry, s.t.Label)
 			if !ok || text == "" {
 				continue
 			}
@@ -199,6 +199,21 @@ func (s *templated) readSignatureHeader(values []string, a *core.Attempt) error 
 		}
 	}
 	return nil
+}
+
+// cutKey returns what follows key in an entry of a list, without the spaces around.
+func cutKey(entry, key string) (string, bool) {
+	for entry != "" && entry[0] == ' ' {
+		entry = entry[1:]
+	}
+	text, ok := strings.CutPrefix(entry, key)
+	if !ok {
+		return "", false
+	}
+	for text != "" && text[len(text)-1] == ' ' {
+		text = text[:len(text)-1]
+	}
+	return text, true
 }
 
 // inHeader returns what must be there exactly once.
@@ -220,7 +235,7 @@ func (f Field) inHeader(h http.Header, list string) (string, error) {
 		for more := true; more; {
 			var entry string
 			entry, v, more = strings.Cut(v, list)
-			value, ok := strings.CutPrefix(strings.Trim(entry, " "), f.key)
+			value, ok := cutKey(entry, f.key)
 			if ok && found {
 				return "", malformed(f.key + " is in " + f.header + " twice")
 			}
