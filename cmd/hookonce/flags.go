@@ -10,7 +10,7 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// common are the flags of all commands that sign or verify.
+// common are the flags of all commands.
 type common struct {
 	scheme      string
 	settings    schemes.Settings

@@ -20,11 +20,10 @@ func keygenCommand() command {
 		name: "keygen", does: "makes a secret, or a pair of keys",
 		example: "hookonce keygen --out secret.txt",
 		more: "Standard Webhooks and its users get a whsec_ secret, or with --pair the whsk_ key that signs and the whpk_ key that verifies.\n" +
-			"Other schemes get 32 random bytes in hexadecimal. What is secret goes to --out if that is given, else to standard output.",
+			"Other schemes get 32 random bytes in hexadecimal. What is secret goes to --out if that is given, else to standard output.\n" +
+			"The flags of other commands are accepted, so that a script can pass the same ones to all; secrets, time and address change nothing here.",
 		setUp: func(f *flag.FlagSet) action {
-			k := new(keygen)
-			schemeFlag(f, &k.scheme)
-			jsonFlag(f, &k.json)
+			k := &keygen{common: commonFlags(f)}
 			f.BoolVar(&k.pair, "pair", false, "an ed25519 pair instead of a shared secret")
 			f.StringVar(&k.out, "out", "", "write what is secret to this new `FILE`, which only its owner can read")
 			return k.run
@@ -33,7 +32,7 @@ func keygenCommand() command {
 }
 
 type keygen struct {
-	common
+	*common // so that a script can pass the same flags to every command
 
 	pair bool
 	out  string

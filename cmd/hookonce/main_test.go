@@ -453,3 +453,15 @@ func TestTheCurlCommandIsForAShell(t *testing.T) {
 		t.Errorf("%q", args)
 	}
 }
+
+func TestEveryCommandTakesTheSameFlags(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"keygen", "sign", "send", "verify", "explain", "listen"} {
+		help := hookonce(t, "", nil, "help", name).out
+		for _, flag := range []string{"scheme", "secret", "secret-file", "now", "url", "json"} {
+			if !strings.Contains(help, "\n  --"+flag+" ") && !strings.Contains(help, "\n  --"+flag+"\n") {
+				t.Errorf("%s has no --%s: %s", name, flag, help)
+			}
+		}
+	}
+}
