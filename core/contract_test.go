@@ -176,3 +176,29 @@ func TestAClaimThatBecomesDurableAfterItWasGivenUpIsUndone(t *testing.T) {
 		t.Errorf("the sender's next attempt: %v", d.Err())
 	}
 }
+
+// renaming has an id in a header, and another one in the body.
+type renaming struct{ github }
+
+func (s renaming) ReadHeader(r *core.Request, a *core.Attempt) error {
+	err := s.github.ReadHeader(r, a)
+	a.ID = "delivery-1"
+	return err
+}
+
+func (s renaming) ReadBody(r *core.Request, a *core.Attempt) error {
+	a.ID = string(r.Body)
+	return s.github.ReadBody(r, a)
+}
+
+func TestAnIDThatTheBodyReplacesIsCheckedAsWell(t *testing.T) {
+	t.Parallel()
+	v := core.Must(core.New(core.Secrets("a-phrase-of-mine"), memstore.New(), &core.Config{Scheme: renaming{}, DangerouslyReplayableAfterRestart: true}))
+	for body, fits := range map[string]bool{"evt_1": true, "evt 1": false, strings.Repeat("e", 257): false} {
+		r := &core.Request{Header: http.Header{"X-Hub-Signature-256": {"sha256=" + hexMAC("a-phrase-of-mine", body)}}, Body: []byte(body)}
+		m, err := v.Verify(t.Context(), r)
+		if fits && (err != nil || m.ID != body) || !fits && !errors.Is(err, core.ErrMalformed) {
+			t.Errorf("id of %d bytes: %+v, %v", len(body), m, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -128,6 +129,33 @@ func TestHook0sWeakSignatureIsNoStrongOne(t *testing.T) {
 	changed := request(rest, "X-Event-Id", "b", "X-Hook0-Signature", "t="+stamp+",h="+names+",v1="+v0)
 	changed.Header[`{"text":"see`], changed.Header["!"] = []string{"a"}, []string{"c"}
 	wantRefused(t, verifier(t, schemes.Hook0("X-Event-Id"), now, secret), genuine, changed)
+}
+
+// What could be cut elsewhere, or be the beginning of a JSON body, is refused even with a signature that fits.
+func TestHook0SignsNoHeaderThatCouldBeReadInTwoWays(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	v := verifier(t, schemes.Hook0("X-Event-Id"), now, secret)
+	for what, c := range map[string]struct {
+		name, value string
+		fits        bool
+	}{
+		"an ordinary header":               {"x-kind", "a.b", true},
+		"a name in capital letters":        {"X-KIND", "a.b", true},
+		"a name with a point":              {"x.kind", "a", false},
+		"a value that begins an object":    {"x-kind", `{"a":1}`, false},
+		"a value that begins a list":       {"x-kind", "[1]", false},
+		"a name that no server would take": {"x-(kind)", "a", false},
+	} {
+		const body = `{"a":1}`
+		r := request(body, "X-Event-Id", "evt_1", "X-Hook0-Signature", "t="+seconds(now)+",h=x-event-id "+c.name+",v1="+
+			hexMAC(secret, seconds(now)+".x-event-id "+c.name+".evt_1."+c.value+"."+body))
+		r.Header[http.CanonicalHeaderKey(c.name)] = []string{c.value}
+		_, err := v.Verify(t.Context(), r)
+		if c.fits && err != nil || !c.fits && !errors.Is(err, core.ErrMalformed) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }
 
 func TestATemplateCannotBeCutElsewhere(t *testing.T) {
