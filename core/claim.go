@@ -3,8 +3,10 @@ package core
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"time"
 )
 
@@ -134,7 +136,7 @@ func (p *protocol) release(claimed record) record {
 
 // life is how long a record must be kept: to the end of its replay window, as long as messages are remembered, and,
 // for a claim, past its lease.
-func (p *protocol) life(r record, now int64) time.Duration {
+func (p *protocol) life(r *record, now int64) time.Duration {
 	ms := max(r.windowEnd-now, p.remember, 1)
 	switch r.state {
 	case Claimed:
@@ -162,7 +164,7 @@ type claims struct {
 	store   SeenStore
 	forgets bool
 	start   int64 // whole second of the store's start, if it forgets
-	clock   func() time.Time
+	clock   clock
 	timeout time.Duration // of one visit to the store, all its calls together
 }
 
@@ -172,66 +174,63 @@ type claim struct {
 	rec record
 }
 
-func (c *claims) nowMilli() int64 { return c.clock().UnixMilli() }
-
-// storeContext has the values of ctx, which has neither cancellation nor deadline: a swap that the sender's disconnect cut
-// in half is worse than one that finishes, and a handler that used up the request's time has still to be settled.
-func storeContext(ctx context.Context, timeout time.Duration) *lazyContext {
-	c := new(lazyContext)
-	c.init(ctx, timeout)
-	return c
+// newToken needs to be unlike all others, not secret: a cheap source will do.
+func newToken() (token [8]byte) {
+	binary.NativeEndian.PutUint64(token[:], mathrand.Uint64()) //nolint:gosec // see above
+	return token
 }
 
 // contended bounds the swaps of one visit: each lost one means that another attempt of the same message won.
 const contended = 16
 
 // claim decides for one attempt and writes the decision down.
+// It sets cl.rec: to the record of the admission, or to the one that stands against it.
+// ctx's values go along, not its end: a swap that the sender's disconnect cut in half is worse than one that finishes.
 // sctx is unused memory for the context of the visit, which may stay in somebody's hands.
-func (c *claims) claim(ctx context.Context, sctx *lazyContext, key Key, stamp int64) (claim, verdict, record, error) {
+func (c *claims) claim(ctx context.Context, sctx *lazyContext, cl *claim, stamp int64, now moment) (verdict, error) {
 	if c.forgets && stamp != 0 && stamp < c.start && c.broken&faultNoColdStart == 0 {
-		return claim{}, 0, record{}, refuse(ErrColdStart, "this attempt was stamped before the seen-id store started, and the store "+
+		return 0, refuse(ErrColdStart, "this attempt was stamped before the seen-id store started, and the store "+
 			"forgets at restart, so it may have been handled: the sender's next attempt will be taken; use a durable store to avoid the gap", nil)
 	}
 	// A quarter of the time is kept for undoing a claim whose reply did not come.
-	sctx.init(ctx, c.timeout-c.timeout/4)
+	sctx.values, sctx.deadline = ctx, now.real.Add(c.timeout-c.timeout/4)
 	defer sctx.finish()
-	var token [8]byte
-	rand.Read(token[:]) // never fails since Go 1.24
-
 	var (
-		old  record
-		live Value // equal to old
+		token = newToken()
+		old   record
+		live  Value // equal to old
 	)
 	for range contended {
-		now := c.nowMilli()
-		v, next := c.decide(old, stamp, now, token)
+		v, next := c.decide(old, stamp, now.milli(), token)
+		cl.rec = next
 		if v != run && v != redelivery || v == redelivery && c.broken&faultNoTouch != 0 {
-			return claim{}, v, old, nil
+			return v, nil
 		}
 		want := next.encode()
-		got, err := c.store.Swap(sctx, key, live, want, c.life(next, now))
+		got, err := c.store.Swap(sctx, cl.key, live, want, c.life(&next, now.milli()))
 		if err != nil {
 			if v == run {
-				c.undo(ctx, key, live, old, next, stamp)
+				c.undo(ctx, cl.key, live, old, next, stamp)
 			}
-			return claim{}, 0, record{}, storeError("claiming", err)
+			return 0, storeError("claiming", err)
 		}
 		if got == want {
-			return claim{key: key, rec: next}, v, next, nil
+			return v, nil
 		}
-		live = got
+		live, now = got, c.clock.now()
 		if old, err = decode(got); err != nil {
-			return claim{}, 0, record{}, refuse(ErrStoreUnavailable, "claiming", err)
+			return 0, refuse(ErrStoreUnavailable, "claiming", err)
 		}
 	}
 	// So many others won meanwhile that one of them is being handled now.
-	return claim{}, inFlight, old, nil
+	return inFlight, nil
 }
 
 // undo takes back a claim of which it is unknown whether it was made. The handler never ran for it, so the attempt itself
 // must still count as newer than the mark, and of a takeover the outcome before it stays unknown.
 func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed record, stamp int64) {
-	sctx := storeContext(ctx, c.timeout/4)
+	now := c.clock.now()
+	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
 	defer sctx.finish()
 	undone := c.protocol.release(claimed)
 	undone.reruns, undone.mark = old.reruns, old.mark
@@ -242,7 +241,7 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 		undone.mark = stamp - 1
 	}
 	// An error leaves the claim to its lease: the same as a crash at this point.
-	taken, want, life := claimed.encode(), undone.encode(), c.life(undone, c.nowMilli())
+	taken, want, life := claimed.encode(), undone.encode(), c.life(&undone, now.milli())
 	got, err := c.store.Swap(sctx, key, taken, want, life)
 	if err != nil || got != before {
 		return
@@ -258,49 +257,51 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 var errLost = errors.New("another attempt took the message over")
 
 // commit records that the handler succeeded. It retries within its time, because a lost commit is a second run.
-func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl claim, status int) error {
-	now := c.nowMilli()
-	return c.settle(ctx, sctx, cl, c.protocol.commit(cl.rec, status, now), now)
+func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, status int) error {
+	now := c.clock.now()
+	return c.settle(ctx, sctx, cl, c.protocol.commit(cl.rec, status, now.milli()), now)
 }
 
 // release records that the handler failed.
-func (c *claims) release(ctx context.Context, sctx *lazyContext, cl claim) error {
-	return c.settle(ctx, sctx, cl, c.protocol.release(cl.rec), c.nowMilli())
+func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim) error {
+	return c.settle(ctx, sctx, cl, c.protocol.release(cl.rec), c.clock.now())
 }
 
 // settle writes the outcome, again and again until half of what is left of the store timeout would pass in waiting. Each
 // try may take half of what is left, so that neither a slow store nor a short outage spends all of it. The answer does not wait
 // for a longer outage: the outcome is then still written in the background, as long as the lease keeps others out.
 //
-// sctx is unused memory for the context of the first try, and now when that begins.
-func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl claim, next record, now int64) error {
-	deadline := time.Now().Add(c.timeout) //nolint:forbidigo // timeouts of I/O run on real time
+// ctx is as for claim: a handler that used up the request's time has still to be settled. sctx is unused memory for the context of the
+// first try, and now when that begins.
+func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next record, now moment) error {
+	deadline := now.real.Add(c.timeout)
 	sctx.values, sctx.deadline = ctx, deadline.Add(-c.timeout/2)
 	for pause := c.timeout / 40; ; pause *= 2 {
-		err := c.settleOnce(sctx, c.store, cl, next, now)
+		err := c.settleOnce(sctx, c.store, cl, &next, now.milli())
 		sctx.finish()
 		_, failed := asError(err)
 		if !failed {
 			return err
 		}
 		if pause > time.Until(deadline)/2 {
-			go c.settleLater(cl, next) //nolint:gosec // it outlives the request, and holds nothing of it
+			go c.settleLater(*cl, next) //nolint:gosec // it outlives the request, and holds nothing of it
 			return err
 		}
 		time.Sleep(pause)
-		sctx, now = &lazyContext{values: ctx, deadline: deadline.Add(-time.Until(deadline) / 2)}, c.nowMilli()
+		sctx, now = &lazyContext{values: ctx, deadline: deadline.Add(-time.Until(deadline) / 2)}, c.clock.now()
 	}
 }
 
 // settleLater goes on until the lease is over: then another attempt may have the message. A process that ends meanwhile is one that
 // ended before it settled.
 func (c *claims) settleLater(cl claim, next record) {
-	left := time.Duration(cl.rec.leaseEnd-c.nowMilli()) * time.Millisecond
-	deadline := time.Now().Add(left) //nolint:forbidigo // timeouts of I/O run on real time
+	now := c.clock.now()
+	deadline := now.real.Add(time.Duration(cl.rec.leaseEnd-now.milli()) * time.Millisecond)
 	for pause := c.timeout / 4; time.Until(deadline) > pause; pause = min(2*pause, c.timeout) {
 		time.Sleep(pause)
-		sctx := storeContext(context.Background(), min(c.timeout, time.Until(deadline)))
-		err := c.settleOnce(sctx, c.store, cl, next, c.nowMilli())
+		now = c.clock.now()
+		sctx := &lazyContext{values: context.Background(), deadline: now.real.Add(min(c.timeout, deadline.Sub(now.real)))}
+		err := c.settleOnce(sctx, c.store, &cl, &next, now.milli())
 		sctx.finish()
 		if _, failed := asError(err); !failed {
 			return
@@ -309,12 +310,12 @@ func (c *claims) settleLater(cl claim, next record) {
 }
 
 // settleOnce returns an [*Error] if the store failed, and errLost or errCommitted if the claim is not ours any more.
-func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl claim, next record, now int64) error {
+func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl *claim, next *record, now int64) error {
 	want := next.encode()
 	got, err := store.Swap(ctx, cl.key, cl.rec.encode(), want, c.life(next, now))
 	if err == nil && got == (Value{}) && next.state == Done {
 		// The store lost the claim (a failover, a restart): the success is what must not be lost with it.
-		got, err = store.Swap(ctx, cl.key, Value{}, want, c.life(next, c.nowMilli()))
+		got, err = store.Swap(ctx, cl.key, Value{}, want, c.life(next, c.clock.now().milli()))
 	}
 	if err != nil {
 		return storeError("settling", err)
@@ -347,7 +348,8 @@ func (c *claims) peek(ctx context.Context, key Key) (Value, error) {
 
 // forget releases a handled message, so that its next attempt runs.
 func (c *claims) forget(ctx context.Context, key Key) error {
-	sctx := storeContext(context.WithoutCancel(ctx), c.timeout)
+	now := c.clock.now()
+	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout)}
 	defer sctx.finish()
 	live, err := c.peek(sctx, key)
 	if err != nil {
@@ -361,10 +363,9 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 		return fmt.Errorf("hookonce: the message is not recorded as handled (state %s): nothing to forget", rec.state)
 	}
 	next := c.protocol.release(rec)
-	next.reruns = 0
-	rand.Read(next.token[:]) // never fails since Go 1.24
+	next.reruns, next.token = 0, newToken()
 	want := next.encode()
-	got, err := c.store.Swap(sctx, key, live, want, c.life(next, c.nowMilli()))
+	got, err := c.store.Swap(sctx, key, live, want, c.life(&next, now.milli()))
 	if err != nil {
 		return storeError("forgetting", err)
 	}

@@ -128,14 +128,14 @@ func TestTheLifeOfARecord(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := p.life(tt.rec, now).Milliseconds(); got != tt.want {
+			if got := p.life(&tt.rec, now).Milliseconds(); got != tt.want {
 				t.Errorf("life %d ms, want %d", got, tt.want)
 			}
 		})
 	}
 	q := testProtocol(true)
 	for _, rec := range []record{claimAt(&q, now, now), q.release(claimAt(&q, now, now)), q.commit(claimAt(&q, now, now), 200, now)} {
-		if got := q.life(rec, now); got != 25*time.Hour {
+		if got := q.life(&rec, now); got != 25*time.Hour {
 			t.Errorf("a %s record lives for %v, want Remember", rec.state, got)
 		}
 	}

@@ -34,7 +34,7 @@ func Commit(ctx context.Context, s SeenStore) error {
 	case d != nil && d.message.Replayable:
 		return refuse(ErrMisconfigured, "core.Commit: the scheme "+d.message.Scheme+" identifies no message, so there is none to record as handled", nil)
 	case d != nil && d.admitted:
-		return d.v.claims.commitIn(ctx, s, d.claim)
+		return d.v.claims.commitIn(ctx, s, &d.claim)
 	case d != nil && d.v.cfg.DangerouslyReportOnly:
 		return nil
 	default:
@@ -44,11 +44,12 @@ func Commit(ctx context.Context, s SeenStore) error {
 }
 
 // commitIn records the success of a handler in a transaction of its own, once: what failed in a transaction cannot be repeated there.
-func (c *claims) commitIn(ctx context.Context, s SeenStore, cl claim) error {
+func (c *claims) commitIn(ctx context.Context, s SeenStore, cl *claim) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	now := c.nowMilli()
-	err := c.settleOnce(ctx, s, cl, c.protocol.commit(cl.rec, http.StatusOK, now), now)
+	now := c.clock.now().milli()
+	next := c.protocol.commit(cl.rec, http.StatusOK, now)
+	err := c.settleOnce(ctx, s, cl, &next, now)
 	switch {
 	case errors.Is(err, errCommitted):
 		return nil

@@ -2,27 +2,25 @@ package core
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// lazyContext has the values of another context and a deadline of its own. It makes a timer and a channel only when
+// lazyContext has the values of another context, not its end, and a deadline of its own. It makes a timer and a channel only when
 // somebody waits for it: most handlers never do.
 type lazyContext struct {
 	values   context.Context
-	deadline time.Time
-	delivery *Delivery // what FromContext and Commit find, nil in contexts of store calls
+	deadline time.Time // of the real clock
 
-	mu     sync.Mutex
-	real   context.Context
-	cancel context.CancelFunc
-	ended  bool
+	real  atomic.Pointer[realContext]
+	ended atomic.Bool
 }
 
-// init gives c the values of ctx, which is never cancelled itself.
-func (c *lazyContext) init(ctx context.Context, timeout time.Duration) {
-	c.values = ctx
-	c.deadline = time.Now().Add(timeout) //nolint:forbidigo // a deadline is real time by its nature, not the configured clock's
+// realContext is what somebody waits for.
+type realContext struct {
+	context.Context
+
+	cancel context.CancelFunc
 }
 
 // Deadline implements context.Context.
@@ -30,56 +28,62 @@ func (c *lazyContext) Deadline() (time.Time, bool) { return c.deadline, true }
 
 // Done implements context.Context.
 func (c *lazyContext) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.realLocked().Done()
+	return c.realize().Done()
 }
 
-func (c *lazyContext) realLocked() context.Context {
-	if c.real == nil {
-		c.real, c.cancel = context.WithDeadline(c.values, c.deadline)
-		if c.ended {
-			c.cancel()
-		}
+func (c *lazyContext) realize() context.Context {
+	if r := c.real.Load(); r != nil {
+		return r
 	}
-	return c.real
+	r := new(realContext)
+	r.Context, r.cancel = context.WithDeadline(context.WithoutCancel(c.values), c.deadline)
+	if !c.real.CompareAndSwap(nil, r) {
+		r.cancel() // another one was faster
+		return c.real.Load()
+	}
+	if c.ended.Load() { // finish saw it before or we see this now
+		r.cancel()
+	}
+	return r
 }
 
 // Err implements context.Context. Expiry is found here too, for callers that only ask and never wait.
 func (c *lazyContext) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.real == nil && (c.ended || time.Until(c.deadline) <= 0) {
-		c.realLocked()
-	}
-	if c.real == nil {
+	if c.real.Load() == nil && !c.ended.Load() && time.Until(c.deadline) > 0 {
 		return nil
 	}
-	return c.real.Err()
+	return c.realize().Err()
 }
 
 // Value implements context.Context.
 func (c *lazyContext) Value(key any) any {
-	if _, ok := key.(deliveryKey); ok && c.delivery != nil {
-		return c.delivery
+	if r := c.real.Load(); r != nil {
+		return r.Value(key) // so that package context finds the canceller and needs no goroutine
 	}
-	c.mu.Lock()
-	values := c.values
-	if c.real != nil {
-		values = c.real // so that package context finds the canceller and needs no goroutine
-	}
-	c.mu.Unlock()
-	return values.Value(key)
+	return context.WithoutCancel(c.values).Value(key)
 }
 
 // finish cancels what waits for the context, as the end of a request does.
 func (c *lazyContext) finish() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ended = true
-	if c.cancel != nil {
-		c.cancel()
+	c.ended.Store(true)
+	if r := c.real.Load(); r != nil {
+		r.cancel()
 	}
+}
+
+// handlerContext is that of a handler.
+type handlerContext struct {
+	lazyContext
+
+	delivery *Delivery // what FromContext and Commit find
+}
+
+// Value implements context.Context.
+func (c *handlerContext) Value(key any) any {
+	if _, ok := key.(deliveryKey); ok {
+		return c.delivery
+	}
+	return c.lazyContext.Value(key)
 }
 
 type deliveryKey struct{}

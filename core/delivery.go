@@ -18,8 +18,8 @@ type BodyReader interface {
 // request and is not safe for concurrent use.
 type Delivery struct {
 	v        *Verifier
-	outer    context.Context //nolint:containedctx // the request's without its end: its values are for all that happens for it
-	ctx      lazyContext
+	outer    context.Context //nolint:containedctx // the request's: its values, not its end, are for all that happens for it
+	ctx      handlerContext
 	visits   [2]lazyContext // to the store: for the claim, and for its outcome
 	message  Message
 	claim    claim
@@ -28,9 +28,9 @@ type Delivery struct {
 	settled  bool
 	err      *Error
 	answer   *Answer
-	event    Event
-	started  time.Time // of the handler
+	watch    *watch // nil if there is no observer
 }
+
 
 // Admit takes an attempt through the pipeline: headers, window, keys, body, signature, claim, in this order. r.Body is
 // set to what body returned. ctx is the request's; the sender's disconnect does not cancel what Admit began.
@@ -38,11 +38,14 @@ type Delivery struct {
 // If [Delivery.Answer] is nil the adapter runs the handler with [Delivery.Context] and the restored body and calls
 // [Delivery.Settle], whatever happens, also while panicking. Else it writes the answer and does not run the handler.
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
-	d := &Delivery{v: v, outer: context.WithoutCancel(ctx)}
+	d := &Delivery{v: v, outer: ctx}
 	a := newAttempt()
 	defer a.release()
+	if v.cfg.Observe != nil {
+		d.watch = new(watch)
+	}
 
-	err := d.admit(ctx, r, a, body)
+	err := d.admit(r, a, body)
 	if err != nil {
 		d.err = refuse(ErrMisconfigured, "", err)
 		d.answer = d.err.Answer()
@@ -53,21 +56,28 @@ func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Deli
 		d.answer = nil
 	}
 	if d.answer == nil {
-		d.ctx.init(d.outer, v.cfg.handlerTime())
-		if end, ok := ctx.Deadline(); ok && end.Before(d.ctx.deadline) {
-			d.ctx.deadline = end
-		}
-		d.ctx.delivery = d
-		d.started = d.now()
+		d.startHandler()
 	}
 	return d
 }
 
+// startHandler makes the handler's context. The handler of a claimed message has been on the clock since the claim, as its lease has.
+func (d *Delivery) startHandler() {
+	d.ctx.values, d.ctx.delivery = d.outer, d
+	if d.ctx.deadline.IsZero() {
+		d.ctx.deadline = d.v.claims.clock.now().real.Add(d.v.cfg.handlerTime())
+	}
+	if end, ok := d.outer.Deadline(); ok && end.Before(d.ctx.deadline) {
+		d.ctx.deadline = end
+	}
+	d.lap(waiting)
+}
+
 // admit is the pipeline. An answer without an error is that of a challenge or handshake.
-func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyReader) error {
+func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	v := d.v
-	if h, ok := v.scheme.(Handshaker); ok {
-		if d.answer = h.Handshake(r); d.answer != nil {
+	if v.handshaker != nil {
+		if d.answer = v.handshaker.Handshake(r); d.answer != nil {
 			return nil
 		}
 	}
@@ -76,16 +86,16 @@ func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyR
 		return err
 	}
 	// 3. Keys.
-	since := d.now()
-	k, err := v.lookUp(ctx, r)
-	d.event.Source = k.source
-	since = d.lap(&d.event.Keys, since)
+	d.lap(waiting)
+	k, err := v.lookUp(d.outer, r)
+	d.lap(lookingUp)
+	d.message.Source = k.source
 	if err != nil {
 		return err
 	}
 	// 4. Body.
 	err = d.readBody(r, body)
-	since = d.lap(&d.event.Body, since)
+	d.lap(reading)
 	if err != nil {
 		return refuse(ErrMalformed, "the body broke off", err)
 	}
@@ -93,19 +103,19 @@ func (d *Delivery) admit(ctx context.Context, r *Request, a *Attempt, body BodyR
 		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
 	// 5. What only the body holds, and 6. signature.
-	key, err := v.checkSigned(ctx, r, a, k, v.cfg.Clock(), &d.message)
-	since = d.lap(&d.event.Check, since)
+	key, err := v.checkSigned(d.outer, r, a, k, v.cfg.Clock(), &d.message)
+	d.lap(checking)
 	if err != nil {
 		return err
 	}
-	if c, ok := v.scheme.(Challenger); ok {
-		if d.answer = c.Challenge(d.outer, r, &d.message, key); d.answer != nil {
+	if v.challenger != nil {
+		if d.answer = v.challenger.Challenge(context.WithoutCancel(d.outer), r, &d.message, key); d.answer != nil {
 			return nil
 		}
 	}
 	// 7. Claim: only what is authentic touches the store.
 	err = d.claimMessage(a)
-	d.lap(&d.event.Store, since)
+	d.lap(storing)
 	return err
 }
 
@@ -116,7 +126,6 @@ func (d *Delivery) readBody(r *Request, body BodyReader) (err error) {
 	}
 	d.bodyRead = true
 	r.Body, err = body.ReadBody(d.v.cfg.MaxBody, timeout)
-	d.event.BodyBytes = len(r.Body)
 	return err
 }
 
@@ -132,7 +141,7 @@ func (d *Delivery) showRefused(r *Request, body BodyReader) {
 	shown := *r
 	shown.Header = r.Header.Clone()
 	cfg := d.v.cfg
-	show(d.outer, Refused{Request: &shown, Err: d.err, Config: &cfg})
+	show(context.WithoutCancel(d.outer), Refused{Request: &shown, Err: d.err, Config: &cfg})
 }
 
 func (d *Delivery) claimMessage(a *Attempt) error {
@@ -144,14 +153,18 @@ func (d *Delivery) claimMessage(a *Attempt) error {
 	if !d.message.Timestamp.IsZero() {
 		stamp = d.message.Timestamp.UnixMilli()
 	}
-	cl, verdict, rec, err := d.v.claims.claim(d.outer, &d.visits[0], d.v.replayKey(&d.message, &a.Content), stamp)
+	c := &d.v.claims
+	now := c.clock.now()
+	d.claim.key = d.v.replayKey(&d.message, &a.Content)
+	verdict, err := c.claim(d.outer, &d.visits[0], &d.claim, stamp, now)
 	if err != nil {
 		return err
 	}
-	switch verdict {
+	switch rec := &d.claim.rec; verdict {
 	case run:
-		d.claim, d.admitted = cl, true
-		d.message.Generation = cl.rec.generation
+		d.admitted = true
+		d.message.Generation = rec.generation
+		d.ctx.deadline = now.real.Add(d.v.cfg.handlerTime())
 		return nil
 	case inFlight:
 		return refuse(ErrInFlight, "another attempt of this message is being handled, or its outcome is not known yet", nil)
@@ -198,7 +211,7 @@ func (d *Delivery) Settle(status int) int {
 	}
 	v := d.v
 	d.settled = true
-	d.lap(&d.event.Handler, d.started)
+	d.lap(handling)
 	if status == 0 {
 		status = http.StatusOK
 		if d.ctx.Err() != nil {
@@ -209,18 +222,17 @@ func (d *Delivery) Settle(status int) int {
 	if !d.admitted {
 		return status
 	}
-	since := d.now()
-	reason, err := v.settle(d.outer, &d.visits[1], d.claim, status)
-	if v.cfg.Observe != nil {
-		d.event.Store += d.now().Sub(since)
-		d.event.Reason, d.event.Err, d.event.Status = reason, err, max(status, 0)
-		v.cfg.Observe(d.outer, d.event)
+	reason, err := v.settle(d.outer, &d.visits[1], &d.claim, status)
+	d.lap(storing)
+	if d.watch != nil {
+		d.watch.event.Reason, d.watch.event.Err, d.watch.event.Status = reason, err, max(status, 0)
+		d.tell()
 	}
 	return status
 }
 
 // settle commits or releases, and says how that went.
-func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl claim, status int) (Reason, error) {
+func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, status int) (Reason, error) {
 	success := 200 <= status && status <= 299
 	var err error
 	switch {
@@ -242,59 +254,4 @@ func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl claim, stat
 	default:
 		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "released for the sender's next attempt"}
 	}
-}
-
-// now reads the clock for timings, only if somebody looks at them.
-func (d *Delivery) now() time.Time {
-	if d.v.cfg.Observe == nil {
-		return time.Time{}
-	}
-	return d.v.cfg.Clock()
-}
-
-// lap sets took to the time since the last lap and begins the next.
-func (d *Delivery) lap(took *time.Duration, since time.Time) time.Time {
-	now := d.now()
-	*took = now.Sub(since)
-	return now
-}
-
-// observeAdmission reports an attempt that was not admitted; an admitted one is reported when it is settled.
-func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
-	if d.v.cfg.Observe == nil {
-		return
-	}
-	e := &d.event
-	e.Method, e.Path = clip(r.Method), clip(r.Path())
-	e.Scheme, e.KeyID = d.v.scheme.Name(), d.message.KeyID
-	// Nothing that a stranger sends may make a log line long, or one that no JSON can hold.
-	if checkID(a.ID) == nil {
-		e.MessageID = a.ID
-	}
-	if a.Timestamp.Year() <= 9999 {
-		e.Timestamp = a.Timestamp
-	}
-	e.Generation = d.message.Generation
-	e.ReportOnly = d.v.cfg.DangerouslyReportOnly
-	switch {
-	case d.err != nil:
-		e.Reason, e.Err = d.err.Reason, d.err
-		if !e.ReportOnly {
-			e.Status = d.answer.Status
-		}
-	case d.answer != nil:
-		e.Reason, e.Status = Handled, d.answer.Status // a challenge
-	default:
-		return
-	}
-	d.v.cfg.Observe(d.outer, *e)
-}
-
-// clip bounds what an event repeats of a request.
-func clip(s string) string {
-	const most = 256
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
 }

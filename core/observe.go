@@ -31,6 +31,83 @@ type Event struct {
 	Keys, Body, Check, Store, Handler time.Duration
 }
 
+// watch is what the observer will be told.
+type watch struct {
+	event Event
+	took  [parts]time.Duration
+	since time.Time // the last lap
+}
+
+// part is what an attempt spends time on.
+type part uint8
+
+const (
+	waiting part = iota // and what is not told
+	lookingUp
+	reading
+	checking
+	storing
+	handling
+	parts
+)
+
+// lap adds the time since the last lap to part p, if there is an observer.
+func (d *Delivery) lap(p part) {
+	if w := d.watch; w != nil {
+		now := d.v.cfg.Clock()
+		w.took[p] += now.Sub(w.since)
+		w.since = now
+	}
+}
+
+// tell calls the observer.
+func (d *Delivery) tell() {
+	e, took := &d.watch.event, &d.watch.took
+	e.Keys, e.Body, e.Check, e.Store, e.Handler = took[lookingUp], took[reading], took[checking], took[storing], took[handling]
+	d.v.cfg.Observe(context.WithoutCancel(d.outer), *e)
+}
+
+// observeAdmission reports an attempt that was not admitted; an admitted one is reported when it is settled.
+func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
+	if d.watch == nil {
+		return
+	}
+	e := &d.watch.event
+	e.Method, e.Path = clip(r.Method), clip(r.Path())
+	e.Scheme, e.Source, e.KeyID = d.v.name, d.message.Source, d.message.KeyID
+	e.BodyBytes = len(r.Body)
+	// Nothing that a stranger sends may make a log line long, or one that no JSON can hold.
+	if checkID(a.ID) == nil {
+		e.MessageID = a.ID
+	}
+	if a.Timestamp.Year() <= 9999 {
+		e.Timestamp = a.Timestamp
+	}
+	e.Generation = d.message.Generation
+	e.ReportOnly = d.v.cfg.DangerouslyReportOnly
+	switch {
+	case d.err != nil:
+		e.Reason, e.Err = d.err.Reason, d.err
+		if !e.ReportOnly {
+			e.Status = d.answer.Status
+		}
+	case d.answer != nil:
+		e.Reason, e.Status = Handled, d.answer.Status // a challenge
+	default:
+		return
+	}
+	d.tell()
+}
+
+// clip bounds what an event repeats of a request.
+func clip(s string) string {
+	const most = 256
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
+
 // SlogObserver logs every event to l: handled messages at level debug, redeliveries and attempts in flight at info,
 // refusals at warn, and what needs somebody at error (misconfiguration, an outage, a lost claim or commit).
 func SlogObserver(l *slog.Logger) func(context.Context, Event) {

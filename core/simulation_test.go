@@ -303,7 +303,8 @@ func (s *simulation) present(a *simAttempt, node int, answer func(int)) {
 		s.forgotten++ // an attempt that nobody has seen before cannot be told from a new message's
 		m.done = false
 	}
-	cl, verdict, rec, err := v.claims.claim(context.Background(), new(lazyContext), m.key, a.stamp.UnixMilli())
+	cl := claim{key: m.key}
+	verdict, err := v.claims.claim(context.Background(), new(lazyContext), &cl, a.stamp.UnixMilli(), v.claims.clock.now())
 	switch {
 	case err != nil || verdict == inFlight:
 		answer(503)
@@ -312,7 +313,7 @@ func (s *simulation) present(a *simAttempt, node int, answer func(int)) {
 		answer(409)
 	case verdict != run:
 		s.acknowledged++
-		answer(int(rec.status))
+		answer(int(cl.rec.status))
 	default:
 		s.judge(a, replayed)
 		s.run(v, m, cl, answer)
@@ -366,7 +367,7 @@ func (s *simulation) run(v *Verifier, m *simMessage, cl claim, answer func(int))
 			return // the process has died meanwhile
 		}
 		m.handled = m.handled || status == 200
-		reason, err := v.settle(context.Background(), new(lazyContext), cl, status)
+		reason, err := v.settle(context.Background(), new(lazyContext), &cl, status)
 		if errors.Is(err, ErrCommitFailed) {
 			panic("three lost replies in a row are settled all the same: " + string(reason))
 		}
@@ -474,17 +475,18 @@ func TestWhatFailingHandlersLose(t *testing.T) {
 						rec, _ := decode(live)
 						// What answering 409 to a failed attempt that is not newer would have made of it.
 						refused = refused || rec.state == Released && stamp.UnixMilli() <= rec.mark
-						cl, verdict, _, err := c.claim(t.Context(), new(lazyContext), key, stamp.UnixMilli())
+						cl := claim{key: key}
+						verdict, err := c.claim(t.Context(), new(lazyContext), &cl, stamp.UnixMilli(), c.clock.now())
 						switch {
 						case err != nil || verdict == redelivery || verdict == replaySame || verdict == replayOlder:
 							t.Fatalf("an unhandled message was answered %d, %v", verdict, err)
 						case verdict == run:
 							clock = clock.Add(time.Duration(rng.Int64N(int64(200 * time.Millisecond))))
 							if fails[runs] {
-								err = c.release(t.Context(), new(lazyContext), cl)
+								err = c.release(t.Context(), new(lazyContext), &cl)
 							} else {
 								handled, final = true, !refused
-								err = c.commit(t.Context(), new(lazyContext), cl, 200)
+								err = c.commit(t.Context(), new(lazyContext), &cl, 200)
 							}
 							runs++
 							if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,13 @@ type Verifier struct {
 	keys   KeySource
 	claims claims
 
+	// What does not change about the scheme.
+	name       string
+	stamping   Stamping // by its own account, see Config.stamping
+	handshaker Handshaker
+	challenger Challenger
+	scope      []byte // what its replay keys begin with
+
 	// decoy is the last keyring in use. An unknown source is checked against it for the sake of the work; the result
 	// is not looked at.
 	decoy atomic.Pointer[keyring]
@@ -29,15 +37,18 @@ type Verifier struct {
 // reported at once, each with its remedy; the error then wraps [ErrMisconfigured].
 func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	cfg, mistakes := config.withDefaults()
-	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys}
+	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys, name: cfg.Scheme.Name(), stamping: cfg.Scheme.Stamping()}
+	v.handshaker, _ = cfg.Scheme.(Handshaker)
+	v.challenger, _ = cfg.Scheme.(Challenger)
+	v.scope = slices.Clip(appendField(appendField(nil, "hookonce/1"), v.name))
 
-	owner := cfg.Scheme.Name() + " of every source"
+	owner := v.name + " of every source"
 	var unusable error
 	if s, ok := cfg.Scheme.(Validator); ok {
 		unusable = s.Validate()
 	}
 	if unusable != nil {
-		mistakes = append(mistakes, fmt.Errorf("Config.Scheme, %s: %w", cfg.Scheme.Name(), unusable))
+		mistakes = append(mistakes, fmt.Errorf("Config.Scheme, %s: %w", v.name, unusable))
 	}
 	static, ok := keys.(*Keys)
 	switch {
@@ -49,7 +60,7 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 			mistakes = append(mistakes, err)
 		}
 		v.decoy.Store(ring)
-		owner = cfg.Scheme.Name() + " of source \"" + static.source + "\""
+		owner = v.name + " of source \"" + static.source + "\""
 	}
 
 	stamping := cfg.stamping()
@@ -60,7 +71,10 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 			reruns:      uint8(cfg.Reruns), //nolint:gosec // bounded by maxReruns
 			eachAttempt: stamping == StampedEachAttempt,
 		},
-		store: seen, clock: cfg.Clock, timeout: cfg.StoreTimeout,
+		store: seen, timeout: cfg.StoreTimeout,
+	}
+	if config != nil {
+		v.claims.clock.configured = config.Clock
 	}
 	if isNil(seen) {
 		mistakes = append(mistakes, errors.New("no seen-id store: pass memstore.New(), or a shared one in production"))
@@ -247,7 +261,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lo
 	if err := v.checkParts(a, now); err != nil {
 		return nil, err
 	}
-	if stamped(v.scheme) && a.Timestamp.IsZero() {
+	if (v.stamping == StampedOnce || v.stamping == StampedEachAttempt) && a.Timestamp.IsZero() {
 		return nil, refuse(ErrMalformed, "the scheme stamps its messages, but this one has no timestamp", nil)
 	}
 	matched := -1
@@ -267,13 +281,11 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lo
 	}
 	*m = Message{
 		ID: a.ID, IDSigned: a.IDSigned, Timestamp: a.Timestamp, Body: r.Body, BodySigned: a.BodySigned,
-		Replayable: v.scheme.Stamping() == NotIdentified,
-		Scheme:     v.scheme.Name(), Source: k.source, KeyID: k.ring.keys[matched].id,
+		Replayable: v.stamping == NotIdentified,
+		Scheme:     v.name, Source: k.source, KeyID: k.ring.keys[matched].id,
 	}
 	return k.ring.keys[matched].key, nil
 }
-
-func stamped(s Scheme) bool { return s.Stamping() == StampedOnce || s.Stamping() == StampedEachAttempt }
 
 // replayKey names the message in the store. It is derived from signed material alone, so nothing that an attacker can vary makes
 // another key; and not from the key that matched, because stripping one of two signatures would change that.
@@ -291,7 +303,7 @@ func (v *Verifier) replayKey(m *Message, c *Content) Key {
 }
 
 func (v *Verifier) appendScope(dst []byte, m *Message) []byte {
-	return appendField(appendField(appendField(dst, "hookonce/1"), v.scheme.Name()), m.Source)
+	return appendField(append(dst, v.scope...), m.Source)
 }
 
 // appendField adds s with its length in front, so that no two lists of fields are the same bytes.
