@@ -118,7 +118,7 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 // [Config.KeyTimeout] and must be safe for concurrent use. The source it returns is a stored, canonical name, never text of the
 // request: of two spellings that find one key, each would make a message of its own. An unknown tenant or endpoint
 // is reported with an error that wraps [ErrUnknownSource], which outside cannot be told from a wrong signature; any other error
-// is an outage, answered 503. Neither request nor header may be kept or changed.
+// is an outage, answered 503. The request is a copy, header included, and the source's own.
 type KeySource interface {
 	Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 }

@@ -231,9 +231,8 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.cfg.KeyTimeout) // a sender that leaves is no outage
 	defer cancel()
-	head := *r
-	head.Body = nil // nothing in it is verified, and most callers have not read it yet
-	source, keys, err := v.keys.Keys(ctx, &head)
+	// A copy, because an adapter may use its request again; and without the body: nothing in it is verified, and most callers have not read it yet.
+	source, keys, err := v.keys.Keys(ctx, &Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()})
 	switch {
 	case errors.Is(err, ErrUnknownSource), err == nil && keys == nil:
 		return lookup{ring: v.decoy.Load(), err: refuse(ErrUnknownSource, "the key source knows no keys for this request", err)}, nil

@@ -16,14 +16,14 @@ import (
 // body is the [core.BodyReader] of one request.
 type body struct {
 	c *fiber.Ctx
-	v *core.Verifier
+	m *middleware
 }
 
 // ReadBody copies the bytes of the wire. Never c.Body(): that decompresses without a limit, and gives the text of an
 // error as a body.
 func (b *body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
-	cfg, req := b.c.App().Config(), b.c.Request()
-	if cfg.Prefork && b.v.Forgets() {
+	app, req := b.m.of(b.c.App()), b.c.Request()
+	if app.prefork && b.m.v.Forgets() {
 		return nil, &core.Error{Reason: core.ErrMisconfigured, Detail: "fiber.Config.Prefork with a seen-id store in memory: each child process " +
 			"has its own, so every message would be handled once in each; use a shared store, or no Prefork"}
 	}
@@ -35,7 +35,7 @@ func (b *body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 		if timeout == 0 {
 			limit = math.MaxInt64 - 1 // report-only: what is taken off the stream must all be there for the handler
 		}
-		if cfg.ReadTimeout > 0 && cfg.ReadTimeout <= timeout {
+		if app.readTimeout > 0 && app.readTimeout <= timeout {
 			timeout = 0 // fasthttp set an earlier deadline
 		}
 		got, err := b.readStream(stream, limit, length, timeout)

@@ -1,6 +1,10 @@
 package fiberwh
 
 import (
+	"context"
+	"sync/atomic"
+	"time"
+
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
@@ -41,14 +45,37 @@ func Message(c *fiber.Ctx) core.Message {
 type middleware struct {
 	v    *core.Verifier
 	deny func(*fiber.Ctx, *core.Error) error
+	app  atomic.Pointer[settings]
+}
+
+// settings are what matters here of the configuration of an app.
+type settings struct {
+	app         *fiber.App
+	prefork     bool
+	readTimeout time.Duration
+}
+
+// of returns the settings of app. A configuration is large and copied when it is asked for, and never changes.
+func (m *middleware) of(app *fiber.App) *settings {
+	s := m.app.Load()
+	if s == nil || s.app != app {
+		cfg := app.Config()
+		s = &settings{app, cfg.Prefork, cfg.ReadTimeout}
+		m.app.Store(s)
+	}
+	return s
 }
 
 func (m *middleware) handle(c *fiber.Ctx) error {
 	defer closeUnread(c.Context())
-	d := m.v.Admit(c.UserContext(), request(&c.Request().Header), &body{c, m.v})
+	outer := c.UserContext()
+	r := newHead(&c.Request().Header)
+	r.body = body{c, m}
+	d := m.v.Admit(outer, &r.Request, &r.body)
+	r.release()
 	switch a, err := d.Answer(), d.Err(); {
 	case a == nil:
-		return next(c, d)
+		return next(c, outer, d)
 	case m.deny != nil && err != nil && !err.Acknowledges():
 		return m.deny(c, err)
 	default:
@@ -58,8 +85,7 @@ func (m *middleware) handle(c *fiber.Ctx) error {
 }
 
 // next runs the handler and settles, also while a panic passes through.
-func next(c *fiber.Ctx, d *core.Delivery) error {
-	outer := c.UserContext()
+func next(c *fiber.Ctx, outer context.Context, d *core.Delivery) error {
 	c.SetUserContext(d.Context())
 	c.Context().SetUserValue(d.ContextValue()) // where net/http handlers behind adaptor.HTTPHandler look
 	status := core.Failed
