@@ -62,7 +62,7 @@ func (e *Error) Answer() *Answer {
 	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
 		a.Header["Connection"] = []string{"close"}
 	}
-	a.Body = append(a.Body, `{"type":"urn:hookonce:`...)
+	a.Body = append(make([]byte, 0, 96), `{"type":"urn:hookonce:`...)
 	a.Body = append(a.Body, kind...)
 	a.Body = append(a.Body, `","title":"`...)
 	a.Body = append(a.Body, http.StatusText(status)...)
