@@ -124,7 +124,7 @@ func pool(size int, length time.Duration) int {
 }
 
 func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
-	length := o.length(400 * time.Millisecond)
+	length := o.length(100 * time.Millisecond) // many short repetitions: what disturbs a machine comes and goes within seconds
 	rows := s.rows(size)
 	warm, err := signMessages(s.secret, pool(size, rehearsal), size)
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
 			return nil, fmt.Errorf("%s, %s: %w", e.framework, e.kind, err)
 		}
 	}
-	for rep := range o.repeat(5) {
+	for rep := range o.repeat(20) {
 		o.progress("web: %d bytes, repetition %d", size, rep+1)
 		m, err := signMessages(s.secret, pool(size, length), size)
 		if err != nil {
