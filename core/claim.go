@@ -193,7 +193,7 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, cl *claim, stamp 
 			"forgets at restart, so it may have been handled: the sender's next attempt will be taken; use a durable store to avoid the gap", nil)
 	}
 	// A quarter of the time is kept for undoing a claim whose reply did not come.
-	sctx.values, sctx.deadline = ctx, now.real.Add(c.timeout-c.timeout/4)
+	sctx.init(ctx, now.real.Add(c.timeout-c.timeout/4))
 	defer sctx.finish()
 	var (
 		token = newToken()
@@ -275,7 +275,7 @@ func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim) erro
 // first try, and now when that begins.
 func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next record, now moment) error {
 	deadline := now.real.Add(c.timeout)
-	sctx.values, sctx.deadline = ctx, deadline.Add(-c.timeout/2)
+	sctx.init(ctx, deadline.Add(-c.timeout/2))
 	for pause := c.timeout / 40; ; pause *= 2 {
 		err := c.settleOnce(sctx, c.store, cl, &next, now.milli())
 		sctx.finish()

@@ -16,6 +16,10 @@ type lazyContext struct {
 	ended atomic.Bool
 }
 
+func (c *lazyContext) init(values context.Context, deadline time.Time) {
+	c.values, c.deadline = values, deadline
+}
+
 // realContext is what somebody waits for.
 type realContext struct {
 	context.Context

@@ -31,7 +31,6 @@ type Delivery struct {
 	watch    *watch // nil if there is no observer
 }
 
-
 // Admit takes an attempt through the pipeline: headers, window, keys, body, signature, claim, in this order. r.Body is
 // set to what body returned. ctx is the request's; the sender's disconnect does not cancel what Admit began.
 //
@@ -63,13 +62,15 @@ func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Deli
 
 // startHandler makes the handler's context. The handler of a claimed message has been on the clock since the claim, as its lease has.
 func (d *Delivery) startHandler() {
-	d.ctx.values, d.ctx.delivery = d.outer, d
-	if d.ctx.deadline.IsZero() {
-		d.ctx.deadline = d.v.claims.clock.now().real.Add(d.v.cfg.handlerTime())
+	d.ctx.delivery = d
+	deadline := d.ctx.deadline // of the claim
+	if deadline.IsZero() {
+		deadline = d.v.claims.clock.now().real.Add(d.v.cfg.handlerTime())
 	}
-	if end, ok := d.outer.Deadline(); ok && end.Before(d.ctx.deadline) {
-		d.ctx.deadline = end
+	if end, ok := d.outer.Deadline(); ok && end.Before(deadline) {
+		deadline = end
 	}
+	d.ctx.init(d.outer, deadline)
 	d.lap(waiting)
 }
 

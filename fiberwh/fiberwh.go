@@ -1,7 +1,6 @@
 package fiberwh
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -68,14 +67,13 @@ func (m *middleware) of(app *fiber.App) *settings {
 
 func (m *middleware) handle(c *fiber.Ctx) error {
 	defer closeUnread(c.Context())
-	outer := c.UserContext()
 	r := newHead(&c.Request().Header)
 	r.body = body{c, m}
-	d := m.v.Admit(outer, &r.Request, &r.body)
+	d := m.v.Admit(c.UserContext(), &r.Request, &r.body)
 	r.release()
 	switch a, err := d.Answer(), d.Err(); {
 	case a == nil:
-		return next(c, outer, d)
+		return next(c, d)
 	case m.deny != nil && err != nil && !err.Acknowledges():
 		return m.deny(c, err)
 	default:
@@ -85,7 +83,8 @@ func (m *middleware) handle(c *fiber.Ctx) error {
 }
 
 // next runs the handler and settles, also while a panic passes through.
-func next(c *fiber.Ctx, outer context.Context, d *core.Delivery) error {
+func next(c *fiber.Ctx, d *core.Delivery) error {
+	outer := c.UserContext()
 	c.SetUserContext(d.Context())
 	c.Context().SetUserValue(d.ContextValue()) // where net/http handlers behind adaptor.HTTPHandler look
 	status := core.Failed
