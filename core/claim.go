@@ -257,14 +257,13 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 var errLost = errors.New("another attempt took the message over")
 
 // commit records that the handler succeeded. It retries within its time, because a lost commit is a second run.
-func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, status int) error {
-	now := c.clock.now()
+func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, status int, now moment) error {
 	return c.settle(ctx, sctx, cl, c.protocol.commit(cl.rec, status, now.milli()), now)
 }
 
 // release records that the handler failed.
-func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim) error {
-	return c.settle(ctx, sctx, cl, c.protocol.release(cl.rec), c.clock.now())
+func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, now moment) error {
+	return c.settle(ctx, sctx, cl, c.protocol.release(cl.rec), now)
 }
 
 // settle writes the outcome, again and again until half of what is left of the store timeout would pass in waiting. Each

@@ -51,6 +51,14 @@ func (c *lazyContext) realize() context.Context {
 	return r
 }
 
+// over is Err() != nil, for a caller that has looked at the clock.
+func (c *lazyContext) over(now time.Time) bool {
+	if r := c.real.Load(); r != nil {
+		return r.Err() != nil
+	}
+	return !now.Before(c.deadline)
+}
+
 // Err implements context.Context. Expiry is found here too, for callers that only ask and never wait.
 func (c *lazyContext) Err() error {
 	if c.real.Load() == nil && !c.ended.Load() && time.Until(c.deadline) > 0 {

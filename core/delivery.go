@@ -115,7 +115,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 		}
 	}
 	// 7. Claim: only what is authentic touches the store.
-	err = d.claimMessage(a)
+	err = d.claimMessage(a, v.claims.clock.now())
 	d.lap(storing)
 	return err
 }
@@ -145,7 +145,7 @@ func (d *Delivery) showRefused(r *Request, body BodyReader) {
 	show(context.WithoutCancel(d.outer), Refused{Request: &shown, Err: d.err, Config: &cfg})
 }
 
-func (d *Delivery) claimMessage(a *Attempt) error {
+func (d *Delivery) claimMessage(a *Attempt, now moment) error {
 	if d.message.Replayable {
 		d.admitted = true
 		return nil
@@ -154,10 +154,8 @@ func (d *Delivery) claimMessage(a *Attempt) error {
 	if !d.message.Timestamp.IsZero() {
 		stamp = d.message.Timestamp.UnixMilli()
 	}
-	c := &d.v.claims
-	now := c.clock.now()
 	d.claim.key = d.v.replayKey(&d.message, &a.Content)
-	verdict, err := c.claim(d.outer, &d.visits[0], &d.claim, stamp, now)
+	verdict, err := d.v.claims.claim(d.outer, &d.visits[0], &d.claim, stamp, now)
 	if err != nil {
 		return err
 	}
@@ -213,9 +211,10 @@ func (d *Delivery) Settle(status int) int {
 	v := d.v
 	d.settled = true
 	d.lap(handling)
+	now := v.claims.clock.now()
 	if status == 0 {
 		status = http.StatusOK
-		if d.ctx.Err() != nil {
+		if d.ctx.over(now.real) {
 			status = http.StatusServiceUnavailable // servers make a 200 of nothing, and the message would be lost
 		}
 	}
@@ -223,7 +222,7 @@ func (d *Delivery) Settle(status int) int {
 	if !d.admitted {
 		return status
 	}
-	reason, err := v.settle(d.outer, &d.visits[1], &d.claim, status)
+	reason, err := v.settle(d.outer, &d.visits[1], &d.claim, status, now)
 	d.lap(storing)
 	if d.watch != nil {
 		d.watch.event.Reason, d.watch.event.Err, d.watch.event.Status = reason, err, max(status, 0)
@@ -233,15 +232,15 @@ func (d *Delivery) Settle(status int) int {
 }
 
 // settle commits or releases, and says how that went.
-func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, status int) (Reason, error) {
+func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, status int, now moment) (Reason, error) {
 	success := 200 <= status && status <= 299
 	var err error
 	switch {
 	case cl.rec.state == 0: // never claimed
 	case success:
-		err = v.claims.commit(ctx, sctx, cl, status)
+		err = v.claims.commit(ctx, sctx, cl, status, now)
 	default:
-		err = v.claims.release(ctx, sctx, cl)
+		err = v.claims.release(ctx, sctx, cl, now)
 	}
 	switch {
 	case errors.Is(err, errCommitted), success && err == nil:

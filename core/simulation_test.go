@@ -367,7 +367,7 @@ func (s *simulation) run(v *Verifier, m *simMessage, cl claim, answer func(int))
 			return // the process has died meanwhile
 		}
 		m.handled = m.handled || status == 200
-		reason, err := v.settle(context.Background(), new(lazyContext), &cl, status)
+		reason, err := v.settle(context.Background(), new(lazyContext), &cl, status, v.claims.clock.now())
 		if errors.Is(err, ErrCommitFailed) {
 			panic("three lost replies in a row are settled all the same: " + string(reason))
 		}
@@ -483,10 +483,10 @@ func TestWhatFailingHandlersLose(t *testing.T) {
 						case verdict == run:
 							clock = clock.Add(time.Duration(rng.Int64N(int64(200 * time.Millisecond))))
 							if fails[runs] {
-								err = c.release(t.Context(), new(lazyContext), &cl)
+								err = c.release(t.Context(), new(lazyContext), &cl, c.clock.now())
 							} else {
 								handled, final = true, !refused
-								err = c.commit(t.Context(), new(lazyContext), &cl, 200)
+								err = c.commit(t.Context(), new(lazyContext), &cl, 200, c.clock.now())
 							}
 							runs++
 							if err != nil {
