@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,5 +156,42 @@ func TestFromContextOfAnythingElse(t *testing.T) {
 	t.Parallel()
 	if m, ok := FromContext(context.Background()); ok || m.ID != "" {
 		t.Errorf("a message from nowhere: %+v", m)
+	}
+}
+
+// Whoever asks first makes the channel, and Settle may come at any moment.
+func TestAnEndedContextIsEndedForEveryone(t *testing.T) {
+	t.Parallel()
+	for range 20_000 {
+		c := new(lazyContext)
+		c.init(t.Context(), time.Now().Add(time.Hour))
+		var waiters [3]<-chan struct{}
+		var ready, done sync.WaitGroup
+		ready.Add(1)
+		for i := range waiters {
+			done.Go(func() {
+				ready.Wait()
+				waiters[i] = c.Done()
+			})
+		}
+		done.Go(func() {
+			ready.Wait()
+			c.finish()
+		})
+		ready.Done()
+		done.Wait()
+		for _, ended := range waiters {
+			if ended != waiters[0] {
+				t.Fatal("two channels of one context")
+			}
+			select {
+			case <-ended:
+			default:
+				t.Fatal("somebody waits for a context that has ended")
+			}
+		}
+		if !errors.Is(c.Err(), context.Canceled) {
+			t.Fatal(c.Err())
+		}
 	}
 }
