@@ -123,8 +123,22 @@ func pool(size int, length time.Duration) int {
 	return 100 + int(float64(perSecond)*length.Seconds())
 }
 
+// slots is how often and how long each endpoint gets messages of this size. What disturbs a shared machine comes and goes within a second, so
+// neighbours are compared in short slots, and often.
+func slots(size int) (reps int, length time.Duration) {
+	switch {
+	case size == 1<<10: // most claims are about it
+		return 60, 50 * time.Millisecond
+	case size < 1<<20:
+		return 30, 50 * time.Millisecond
+	default:
+		return 12, 200 * time.Millisecond
+	}
+}
+
 func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
-	length := o.length(100 * time.Millisecond) // many short repetitions: what disturbs a machine comes and goes within seconds
+	reps, length := slots(size)
+	length = o.length(length)
 	rows := s.rows(size)
 	warm, err := signMessages(s.secret, pool(size, rehearsal), size)
 	if err != nil {
@@ -135,7 +149,7 @@ func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
 			return nil, fmt.Errorf("%s, %s: %w", e.framework, e.kind, err)
 		}
 	}
-	for rep := range o.repeat(20) {
+	for rep := range o.repeat(reps) {
 		o.progress("web: %d bytes, repetition %d", size, rep+1)
 		m, err := signMessages(s.secret, pool(size, length), size)
 		if err != nil {
