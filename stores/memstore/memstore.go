@@ -49,8 +49,8 @@ type Store struct {
 	start    time.Time // expiries count from here on the monotonic clock: setting the wall clock cannot end one early
 	seed     maphash.Seed
 	shards   []shard
-	// first mirrors the root of each shard's heaps, so that a full store finds what may go without locking them all.
-	first [2][]atomic.Int64
+	// bounds mirrors those of each shard's queues, so that a full store finds what may go without locking them all.
+	bounds [2][]atomic.Int64
 
 	records, dropped atomic.Int64
 
@@ -89,14 +89,16 @@ func New(opts ...Option) *Store {
 		n *= 2
 	}
 	s.shards = make([]shard, n)
-	for k := range s.first {
-		s.first[k] = make([]atomic.Int64, n)
-		for i := range s.first[k] {
-			s.first[k][i].Store(never)
-		}
+	for k := range s.bounds {
+		s.bounds[k] = make([]atomic.Int64, n)
 	}
 	for i := range s.shards {
-		s.shards[i].store, s.shards[i].id = s, i
+		sh := &s.shards[i]
+		sh.store = s
+		for k := range sh.queues {
+			sh.queues[k].published = &s.bounds[k][i]
+			sh.queues[k].setBound(never)
+		}
 	}
 	return s
 }
@@ -153,11 +155,11 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	sh := &s.shards[hash>>32&uint64(len(s.shards)-1)] //nolint:gosec // a length is not negative
 	reserved := false
 	for {
-		live, err := sh.swap(uint16(hash&math.MaxUint16), &key, &old, &next, ttl, reserved)
+		live, err := sh.swap(s.age(), uint16(hash&math.MaxUint16), &key, &old, &next, ttl, reserved)
 		if !errors.Is(err, errNoPlace) {
 			return live, err
 		}
-		if !s.reserve() && !s.reclaim() {
+		if !s.reserve() && !s.reclaim(s.age(), time.Now().UnixMilli()) {
 			return core.Value{}, fmt.Errorf("memstore: %w: all %d records are of unhandled messages or protect against replay: "+
 				"raise memstore.Capacity, or find out who sends so much", core.ErrStoreFull, s.capacity)
 		}
@@ -167,14 +169,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 
 func (s *Store) hash(key *core.Key) uint64 { return maphash.Bytes(s.seed, key[:]) }
 
-// clock is one reading of the time, in the unit of each heap: nanoseconds since the store's start, Unix milliseconds.
-type clock [2]int64
-
-func (s *Store) now() clock {
-	return clock{byExpiry: s.age(), byWindow: time.Now().UnixMilli()} //nolint:forbidigo // see New
-}
-
-// age is the first of them, which alone takes half the time.
+// age is what expiries count in.
 func (s *Store) age() int64 { return int64(time.Since(s.start)) }
 
 // reserve takes one place of the capacity.
@@ -188,26 +183,25 @@ func (s *Store) reserve() bool {
 
 // reclaim removes one record and leaves its place to the caller: an expired one, else the handled one whose window ended
 // first. It reports whether there was one.
-func (s *Store) reclaim() bool {
-	now := s.now()
-	for k := range s.first {
-		for {
-			shard, first := 0, int64(never)
-			for i := range s.first[k] {
-				if t := s.first[k][i].Load(); t < first {
-					shard, first = i, t
-				}
-			}
-			if first > now[k] { // also if nothing is ever due
-				break
-			}
-			if s.shards[shard].removeFirst(k, first) {
-				if k == byWindow {
-					s.dropped.Add(1)
-				}
-				return true
-			}
+func (s *Store) reclaim(age, now int64) bool {
+	for i := range s.shards {
+		if s.bounds[byExpiry][i].Load() <= age && s.shards[i].removeFirst(byExpiry, age) {
+			return true
 		}
 	}
-	return false
+	for {
+		shard, first := 0, int64(never)
+		for i := range s.bounds[byWindow] {
+			if t := s.bounds[byWindow][i].Load(); t < first {
+				shard, first = i, t
+			}
+		}
+		if first > now { // also if nothing is ever due
+			return false
+		}
+		if s.shards[shard].removeFirst(byWindow, first) {
+			s.dropped.Add(1)
+			return true
+		}
+	}
 }

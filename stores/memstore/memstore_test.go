@@ -583,6 +583,60 @@ func BenchmarkClaimAndCommit(b *testing.B) {
 	}
 }
 
+// BenchmarkMessage is that with many live records, and with caches that other work has used between the messages. Give it a number
+// of messages (-benchtime=50000x), because each adds a record, except to the store whose records expire.
+func BenchmarkMessage(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		live int
+		ttl  time.Duration
+		walk int // bytes touched between messages
+	}{
+		{"live=100000", 100_000, day, 0},
+		{"live=1000000", 1_000_000, day, 0},
+		{"live=100000/cold", 100_000, day, 1 << 20},
+		{"live=1000000/cold", 1_000_000, day, 1 << 20},
+		{"expiring", 0, 300 * time.Millisecond, 0},
+		{"expiring/cold", 0, 2 * time.Second, 1 << 20},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			s := memstore.New(memstore.Capacity(1<<20 + c.live))
+			claimed, done := value(time.Now().Add(-time.Hour), false, 1), value(time.Now().Add(-time.Hour), true, 2)
+			i := 0
+			message := func() {
+				i++
+				k := fastKey(i)
+				_, _ = s.Swap(b.Context(), k, core.Value{}, claimed, c.ttl)
+				_, _ = s.Swap(b.Context(), k, claimed, done, c.ttl)
+			}
+			other := make([]byte, c.walk)
+			walk := func() {
+				for at := 0; at < len(other); at += 64 {
+					other[at]++
+				}
+			}
+			for i < c.live {
+				message()
+			}
+			if c.live == 0 { // until as many expire as are added
+				for start := time.Now(); time.Since(start) < 2*c.ttl; {
+					walk()
+					message()
+				}
+			}
+			var spent time.Duration
+			for b.Loop() {
+				walk()
+				start := time.Now()
+				message()
+				spent += time.Since(start)
+			}
+			b.ReportMetric(float64(spent)/float64(b.N), "ns/message")
+			b.ReportMetric(float64(s.Stats().Records), "live")
+		})
+	}
+}
+
 // BenchmarkFull makes every operation drop a record.
 func BenchmarkFull(b *testing.B) {
 	const n = 1 << 20

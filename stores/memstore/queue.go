@@ -1,0 +1,193 @@
+package memstore
+
+import (
+	"math/bits"
+	"sync/atomic"
+)
+
+// queue knows which record of a shard is due first. It is a trie of times, seen from one of them, the focus: a slot holds the
+// records whose highest digit that differs from the focus is the same digit. So slots are narrow near the focus and
+// wide far from it. What slot a record is in follows from its time, and putting it there or taking it out touches
+// no record but its neighbours in the slot. When the first slot holds many, the first record's time becomes the
+// focus, and those of the slot are spread over narrower ones: that happens to a record a few times in its life, and not at all if
+// it goes before. No clock is read, so none can be set back.
+//
+// The records of a slot form a list, the newest first, of numbers plus one; 0 is the end.
+type queue struct {
+	published *atomic.Int64 // a copy of bound that is read without the lock
+	bound     int64         // nothing is due before; but something may not be due until later
+	focus     int64
+	used      [levels]uint16 // a bit for each slot of the level that is not empty
+	slots     [levels * digits]uint16
+}
+
+const (
+	digitBits = 4
+	digits    = 1 << digitBits
+	levels    = 64 / digitBits
+	few       = 4 // records that are not worth spreading: they are all looked at
+)
+
+// never is the time of a record that is in no queue. Times of others are less, and not negative.
+const never = 1<<63 - 1
+
+// slot returns where time t belongs: the position of its highest digit that differs from the focus, and that digit.
+func (q *queue) slot(t int64) uint8 {
+	level := uint8(bits.Len64(uint64(t^q.focus)|1)-1) / digitBits //nolint:gosec // a shift
+	return level*digits + digit(t, level)
+}
+
+func digit(t int64, level uint8) uint8 {
+	return uint8(t>>(level*digitBits)) % digits //nolint:gosec // its low bits
+}
+
+// begin returns the earliest time that belongs in the slot. In those of level 0 there is no other.
+func (q *queue) begin(slot uint8) int64 {
+	shift := slot / digits * digitBits
+	return q.focus>>shift&^(digits-1)<<shift + int64(slot%digits)<<shift
+}
+
+// earliest returns the first slot that is not empty.
+func (q *queue) earliest() (slot uint8, ok bool) {
+	for level := uint8(levels - 1); level < levels; level-- { // before the focus: the farthest
+		if early := q.used[level] & (1<<digit(q.focus, level) - 1); early != 0 {
+			return level*digits + uint8(bits.TrailingZeros16(early)), true //nolint:gosec // at most 16
+		}
+	}
+	for level, used := range q.used { // from the focus on: the nearest
+		if used != 0 {
+			return uint8(level*digits + bits.TrailingZeros16(used)), true //nolint:gosec // a slot
+		}
+	}
+	return 0, false
+}
+
+func (q *queue) setBound(t int64) {
+	if q.bound != t {
+		q.bound = t
+		q.published.Store(t)
+	}
+}
+
+// link puts record i into queue k, for time t.
+func (sh *shard) link(k int, i uint16, t int64) {
+	if t == never {
+		return
+	}
+	q := &sh.queues[k]
+	if q.bound == never { // it is empty
+		q.focus = t
+	}
+	q.setBound(min(q.bound, t))
+	sh.push(k, i, q.slot(t))
+}
+
+func (sh *shard) push(k int, i uint16, slot uint8) {
+	q, r := &sh.queues[k], sh.at(i)
+	next := q.slots[slot]
+	q.slots[slot] = i + 1
+	r.prev[k], r.next[k] = 0, next
+	if next != 0 {
+		sh.at(next - 1).prev[k] = i + 1
+	} else {
+		q.used[slot/digits] |= 1 << (slot % digits)
+	}
+}
+
+// unlink takes record i out of queue k, where it is for time t.
+func (sh *shard) unlink(k int, i uint16, t int64) {
+	if t == never {
+		return
+	}
+	r := sh.at(i)
+	prev, next := r.prev[k], r.next[k]
+	if next != 0 {
+		sh.at(next - 1).prev[k] = prev
+	}
+	if prev != 0 {
+		sh.at(prev - 1).next[k] = next
+		return
+	}
+	q := &sh.queues[k]
+	slot := q.slot(t)
+	q.slots[slot] = next
+	if next == 0 {
+		q.used[slot/digits] &^= 1 << (slot % digits)
+	}
+}
+
+// relink moves record i of queue k from one time to another. Most often that is the same slot.
+func (sh *shard) relink(k int, i uint16, from, to int64) {
+	q := &sh.queues[k]
+	if from != never && to != never && q.slot(from) == q.slot(to) {
+		q.setBound(min(q.bound, to))
+		return
+	}
+	sh.unlink(k, i, from)
+	sh.link(k, i, to)
+}
+
+// renumber tells the neighbours of a record in queue k, which is there for time t, that its number is i now.
+func (sh *shard) renumber(k int, i uint16, t int64) {
+	if t == never {
+		return
+	}
+	r := sh.at(i)
+	if next := r.next[k]; next != 0 {
+		sh.at(next - 1).prev[k] = i + 1
+	}
+	if prev := r.prev[k]; prev != 0 {
+		sh.at(prev - 1).next[k] = i + 1
+		return
+	}
+	q := &sh.queues[k]
+	q.slots[q.slot(t)] = i + 1
+}
+
+// first returns the record of queue k that is due first, and when, which is never if there is none. The bound is exact then.
+func (sh *shard) first(k int) (i uint16, t int64) {
+	q := &sh.queues[k]
+	t = never
+	if slot, ok := q.earliest(); ok && slot < digits {
+		i, t = q.slots[slot]-1, q.begin(slot)
+	} else if ok {
+		n := 0
+		for number := q.slots[slot]; number != 0; n++ {
+			r := sh.at(number - 1)
+			if u := r.due(k); u < t {
+				i, t = number-1, u
+			}
+			number = r.next[k]
+		}
+		if n > few {
+			sh.refocus(k, t)
+		}
+	}
+	q.setBound(t)
+	return i, t
+}
+
+// refocus makes t the focus of queue k. Only the slot that t was in and those of lower levels change. There is nothing in the
+// lower ones, unless t is before the focus.
+func (sh *shard) refocus(k int, t int64) {
+	q := &sh.queues[k]
+	slot := q.slot(t)
+	q.focus = t
+	for lower := range slot / digits * digits {
+		sh.spread(k, lower)
+	}
+	sh.spread(k, slot)
+}
+
+// spread puts the records of a slot where they belong.
+func (sh *shard) spread(k int, slot uint8) {
+	q := &sh.queues[k]
+	number := q.slots[slot]
+	q.slots[slot] = 0
+	q.used[slot/digits] &^= 1 << (slot % digits)
+	for number != 0 {
+		i, r := number-1, sh.at(number-1)
+		number = r.next[k]
+		sh.push(k, i, q.slot(r.due(k)))
+	}
+}
