@@ -99,20 +99,22 @@ func (sh *shard) unlink(k int, i uint16, t int64) {
 	if t == never {
 		return
 	}
-	r := sh.at(i)
+	q, r := &sh.queues[k], sh.at(i)
 	prev, next := r.prev[k], r.next[k]
 	if next != 0 {
 		sh.at(next - 1).prev[k] = prev
 	}
 	if prev != 0 {
 		sh.at(prev - 1).next[k] = next
-		return
+	} else {
+		slot := q.slot(t)
+		q.slots[slot] = next
+		if next == 0 {
+			q.used[slot/digits] &^= 1 << (slot % digits)
+		}
 	}
-	q := &sh.queues[k]
-	slot := q.slot(t)
-	q.slots[slot] = next
-	if next == 0 {
-		q.used[slot/digits] &^= 1 << (slot % digits)
+	if k == byWindow && t == q.bound {
+		sh.first(k, never)
 	}
 }
 
@@ -144,13 +146,26 @@ func (sh *shard) renumber(k int, i uint16, t int64) {
 	q.slots[q.slot(t)] = i + 1
 }
 
-// first returns the record of queue k that is due first, and when, which is never if there is none. The bound is exact then.
-func (sh *shard) first(k int) (i uint16, t int64) {
+// due returns the record of queue k that is due first, if it is due by now.
+func (sh *shard) due(k int, now int64) (uint16, bool) {
+	if sh.queues[k].bound > now {
+		return 0, false
+	}
+	i, t := sh.first(k, now)
+	return i, t <= now
+}
+
+// first returns the record of queue k that is due first, and when, and makes that the bound. If none is due by now, a
+// bound later than now does as well.
+func (sh *shard) first(k int, now int64) (i uint16, t int64) {
 	q := &sh.queues[k]
 	t = never
-	if slot, ok := q.earliest(); ok && slot < digits {
+	slot, ok := q.earliest()
+	switch {
+	case !ok:
+	case slot < digits || q.begin(slot) > now:
 		i, t = q.slots[slot]-1, q.begin(slot)
-	} else if ok {
+	default:
 		n := 0
 		for number := q.slots[slot]; number != 0; n++ {
 			r := sh.at(number - 1)

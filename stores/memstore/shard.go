@@ -61,7 +61,7 @@ const (
 	minCells   = 64
 	maxCells   = 1 << 16             // what 16 bits of hash can tell apart
 	maxRecords = maxCells / 4 * 3    // twelve times the average: only a broken hash gets there
-	sweep      = 2                   // expired records removed by an operation: one more than it can add
+	sweep      = 2                   // expired records removed by an operation, besides one whose place it uses
 	spare      = pageRecords * 3 / 2 // unused memory kept, in records
 )
 
@@ -69,78 +69,91 @@ const (
 var errNoPlace = errors.New("no place")
 
 // swap does the work of [Store.Swap]. A place that the caller reserved is used for a new record or given back.
-func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Value, ttl time.Duration, reserved bool) (core.Value, error) {
+func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Value, ttl time.Duration, reserved bool) (live core.Value, err error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for range sweep {
-		if sh.queues[byExpiry].bound > now {
-			break
-		}
-		if i, t := sh.first(byExpiry); t <= now {
-			sh.remove(i)
-			sh.store.records.Add(-1)
-		}
-	}
 	expires := int64(never)
 	if int64(ttl) < never-now {
 		expires = now + int64(ttl)
 	}
-
 	i, found := sh.find(tag, key)
 	if found && sh.at(i).expires <= now {
 		sh.remove(i)
 		sh.store.records.Add(-1)
 		found = false
 	}
-	if found || *old != (core.Value{}) {
-		if reserved {
-			sh.store.records.Add(-1)
-		}
-		if !found {
-			return core.Value{}, nil
-		}
+	switch {
+	case found:
 		r := sh.at(i)
 		if r.value == *old {
 			sh.replace(i, next, expires)
 		}
-		return r.value, nil
+		live = r.value
+	case *old == (core.Value{}):
+		i, err = sh.room(now, reserved)
+		if err != nil {
+			return live, err
+		}
+		reserved = false
+		sh.put(i, tag, key, next, expires)
+		live = *next
 	}
-	if !reserved && !sh.store.reserve() {
-		return core.Value{}, errNoPlace
-	}
-	if sh.n == maxRecords {
+	if reserved {
 		sh.store.records.Add(-1)
-		return core.Value{}, core.ErrStoreFull
 	}
-	sh.insert(tag, key, next, expires)
-	return *next, nil
+	for range sweep {
+		i, expired := sh.due(byExpiry, now)
+		if !expired {
+			break
+		}
+		sh.remove(i)
+		sh.store.records.Add(-1)
+	}
+	return live, nil
 }
 
-// removeFirst removes the first record of queue k, if it is due at time now.
-func (sh *shard) removeFirst(k int, now int64) bool {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	i, t := sh.first(k)
-	if t > now {
-		return false
+// room returns the number for a new record: that of an expired one, which goes, or the next.
+func (sh *shard) room(now int64, reserved bool) (uint16, error) {
+	i, expired := sh.due(byExpiry, now)
+	switch {
+	case expired:
+		sh.detach(i)
+		if reserved {
+			sh.store.records.Add(-1)
+		}
+		return i, nil
+	case !reserved && !sh.store.reserve():
+		return 0, errNoPlace
+	case sh.n == maxRecords:
+		sh.store.records.Add(-1)
+		return 0, core.ErrStoreFull
 	}
-	sh.remove(i)
-	return true
-}
-
-// at returns the memory of record i.
-func (sh *shard) at(i uint16) *record { return &sh.pages[i/pageRecords][i%pageRecords] }
-
-// insert adds a record that is not there.
-func (sh *shard) insert(tag uint16, key *core.Key, value *core.Value, expires int64) {
 	if sh.n == len(sh.pages)*pageRecords {
 		sh.pages = append(sh.pages, new(page))
 	}
 	if (sh.n+1)*4 > len(sh.cells)*3 {
 		sh.resize(max(minCells, 2*len(sh.cells)))
 	}
-	i := uint16(sh.n) //nolint:gosec // under maxRecords
 	sh.n++
+	return uint16(sh.n - 1), nil //nolint:gosec // under maxRecords
+}
+
+// removeFirst removes the first record of queue k, if it is due at time now.
+func (sh *shard) removeFirst(k int, now int64) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	i, due := sh.due(k, now)
+	if due {
+		sh.remove(i)
+	}
+	return due
+}
+
+// at returns the memory of record i.
+func (sh *shard) at(i uint16) *record { return &sh.pages[i/pageRecords][i%pageRecords] }
+
+// put makes i the number of a record that is not there.
+func (sh *shard) put(i, tag uint16, key *core.Key, value *core.Value, expires int64) {
 	r := sh.at(i)
 	r.key, r.value, r.expires = *key, *value, expires
 	sh.place(cell(tag, i))
@@ -152,31 +165,30 @@ func (sh *shard) insert(tag uint16, key *core.Key, value *core.Value, expires in
 // replace gives record i another value and another life.
 func (sh *shard) replace(i uint16, value *core.Value, expires int64) {
 	r := sh.at(i)
-	expired, window := r.expires, r.due(byWindow)
+	sh.unlink(byWindow, i, r.due(byWindow))
+	from := r.expires
 	r.value, r.expires = *value, expires
-	sh.relink(byExpiry, i, expired, expires)
-	sh.relink(byWindow, i, window, r.due(byWindow))
-	sh.tighten(window)
+	sh.relink(byExpiry, i, from, expires)
+	sh.link(byWindow, i, r.due(byWindow))
 }
 
-// tighten makes the bound of byWindow exact again, after the record that was due at t has gone from there.
-func (sh *shard) tighten(t int64) {
-	if t == sh.queues[byWindow].bound {
-		sh.first(byWindow)
+// detach takes record i out of the index and the queues.
+func (sh *shard) detach(i uint16) {
+	sh.displace(sh.cellOf(i))
+	r := sh.at(i)
+	for k := range sh.queues {
+		sh.unlink(k, i, r.due(k))
 	}
 }
 
 // remove takes record i out, and moves the last one into the gap.
 func (sh *shard) remove(i uint16) {
-	r := sh.at(i)
-	window := r.due(byWindow)
-	sh.unlink(byExpiry, i, r.expires)
-	sh.unlink(byWindow, i, window)
-	sh.displace(sh.cellOf(i))
+	sh.detach(i)
 	sh.n--
 	if last := uint16(sh.n); i != last { //nolint:gosec // under maxRecords
 		c := sh.cellOf(last)
 		sh.cells[c] = cell(uint16(sh.cells[c]>>16), i) //nolint:gosec // the upper half
+		r := sh.at(i)
 		*r = *sh.at(last)
 		for k := range sh.queues {
 			sh.renumber(k, i, r.due(k))
@@ -189,7 +201,6 @@ func (sh *shard) remove(i uint16) {
 	if len(sh.cells) > minCells && sh.n*6 < len(sh.cells) {
 		sh.resize(len(sh.cells) / 2)
 	}
-	sh.tighten(window)
 }
 
 // The index.
