@@ -184,6 +184,8 @@ func (s *Store) reserve() bool {
 // reclaim removes one record and leaves its place to the caller: an expired one, else the handled one whose window ended
 // first. It reports whether there was one.
 func (s *Store) reclaim(age, now int64) bool {
+	age /= int64(time.Millisecond)
+	now = min(now, never-1)
 	for i := range s.shards {
 		if s.bounds[byExpiry][i].Load() <= age && s.shards[i].removeFirst(byExpiry, age) {
 			return true

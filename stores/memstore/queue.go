@@ -17,19 +17,19 @@ type queue struct {
 	published *atomic.Int64 // a copy of bound that is read without the lock
 	bound     int64         // nothing is due before; but something may not be due until later
 	focus     int64
-	used      [levels]uint16 // a bit for each slot of the level that is not empty
+	used      [levels]uint8 // a bit for each slot of the level that is not empty
 	slots     [levels * digits]uint16
 }
 
 const (
-	digitBits = 4
+	digitBits = 3
 	digits    = 1 << digitBits
-	levels    = 64 / digitBits
+	levels    = 15
 	few       = 4 // records that are not worth spreading: they are all looked at
-)
 
-// never is the time of a record that is in no queue. Times of others are less, and not negative.
-const never = 1<<63 - 1
+	// never is for records that have no place in a queue. Times of others, in milliseconds, are less, and not negative.
+	never = 1 << (levels * digitBits)
+)
 
 // slot returns where time t belongs: the position of its highest digit that differs from the focus, and that digit.
 func (q *queue) slot(t int64) uint8 {
@@ -51,12 +51,12 @@ func (q *queue) begin(slot uint8) int64 {
 func (q *queue) earliest() (slot uint8, ok bool) {
 	for level := uint8(levels - 1); level < levels; level-- { // before the focus: the farthest
 		if early := q.used[level] & (1<<digit(q.focus, level) - 1); early != 0 {
-			return level*digits + uint8(bits.TrailingZeros16(early)), true //nolint:gosec // at most 16
+			return level*digits + uint8(bits.TrailingZeros8(early)), true //nolint:gosec // at most 16
 		}
 	}
 	for level, used := range q.used { // from the focus on: the nearest
 		if used != 0 {
-			return uint8(level*digits + bits.TrailingZeros16(used)), true //nolint:gosec // a slot
+			return uint8(level*digits + bits.TrailingZeros8(used)), true //nolint:gosec // a slot
 		}
 	}
 	return 0, false

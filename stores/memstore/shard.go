@@ -22,12 +22,12 @@ type shard struct {
 
 	store  *Store
 	queues [2]queue
-	_      [72]byte // to 1280: no two shards share a cache line, nor a pair of them
+	_      [8]byte // to 640: no two shards share a cache line, nor a pair of them
 }
 
 // The queues.
 const (
-	byExpiry = iota // of all records but those that never expire, in nanoseconds since the store's start
+	byExpiry = iota // of all records, in milliseconds since the store's start, rounded up
 	byWindow        // of the handled ones, in Unix milliseconds; its bound is exact
 )
 
@@ -49,9 +49,9 @@ type record struct {
 func (r *record) due(k int) int64 {
 	switch {
 	case k == byExpiry:
-		return r.expires
+		return (r.expires-1)/int64(time.Millisecond) + 1
 	case r.value.Handled():
-		return max(0, r.value.WindowEnd().UnixMilli())
+		return min(max(0, r.value.WindowEnd().UnixMilli()), never)
 	default:
 		return never
 	}
@@ -72,10 +72,8 @@ var errNoPlace = errors.New("no place")
 func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Value, ttl time.Duration, reserved bool) (live core.Value, err error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	expires := int64(never)
-	if int64(ttl) < never-now {
-		expires = now + int64(ttl)
-	}
+	nowMilli := now / int64(time.Millisecond)
+	expires := now + min(int64(ttl), math.MaxInt64-now)
 	i, found := sh.find(tag, key)
 	if found && sh.at(i).expires <= now {
 		sh.remove(i)
@@ -90,7 +88,7 @@ func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Valu
 		}
 		live = r.value
 	case *old == (core.Value{}):
-		i, err = sh.room(now, reserved)
+		i, err = sh.room(nowMilli, reserved)
 		if err != nil {
 			return live, err
 		}
@@ -102,7 +100,7 @@ func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Valu
 		sh.store.records.Add(-1)
 	}
 	for range sweep {
-		i, expired := sh.due(byExpiry, now)
+		i, expired := sh.due(byExpiry, nowMilli)
 		if !expired {
 			break
 		}
@@ -166,9 +164,9 @@ func (sh *shard) put(i, tag uint16, key *core.Key, value *core.Value, expires in
 func (sh *shard) replace(i uint16, value *core.Value, expires int64) {
 	r := sh.at(i)
 	sh.unlink(byWindow, i, r.due(byWindow))
-	from := r.expires
+	from := r.due(byExpiry)
 	r.value, r.expires = *value, expires
-	sh.relink(byExpiry, i, from, expires)
+	sh.relink(byExpiry, i, from, r.due(byExpiry))
 	sh.link(byWindow, i, r.due(byWindow))
 }
 
