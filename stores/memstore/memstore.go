@@ -17,7 +17,7 @@
 // # Memory
 //
 // A record costs about 100 bytes, all in, and the garbage collector does not look into them. Nothing is allocated in
-// advance for them. No goroutine runs: expired records are removed by the operations that follow, two at most in each, so that none takes
+// advance for them. No goroutine runs: expired records are removed by the operations that follow, three at most in each, so that none takes
 // long. Their memory is reused, and given back when a part of the table empties.
 //
 // Time is the real one, not [core.Config.Clock]: in a test, testing/synctest moves it.
@@ -52,6 +52,7 @@ type Store struct {
 	// bounds mirrors those of each shard's queues, so that a full store finds what may go without locking them all.
 	bounds [2][]atomic.Int64
 
+	_                [64]byte // what follows is written all the time, and what precedes is not
 	records, dropped atomic.Int64
 
 	mu     sync.Mutex
@@ -159,7 +160,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 		if !errors.Is(err, errNoPlace) {
 			return live, err
 		}
-		if !s.reserve() && !s.reclaim(s.age(), time.Now().UnixMilli()) {
+		if !s.reserve() && !s.reclaim(s.now()) {
 			return core.Value{}, fmt.Errorf("memstore: %w: all %d records are of unhandled messages or protect against replay: "+
 				"raise memstore.Capacity, or find out who sends so much", core.ErrStoreFull, s.capacity)
 		}
@@ -169,8 +170,17 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 
 func (s *Store) hash(key *core.Key) uint64 { return maphash.Bytes(s.seed, key[:]) }
 
-// age is what expiries count in.
+// age is what expiries count in: nanoseconds since the store's start.
 func (s *Store) age() int64 { return int64(time.Since(s.start)) }
+
+// clock is one reading of the time, in the unit of each queue.
+type clock [2]int64
+
+func (s *Store) now() clock {
+	return clock{byExpiry: milli(s.age()), byWindow: time.Now().UnixMilli()} //nolint:forbidigo // see New
+}
+
+func milli(nano int64) int64 { return nano / int64(time.Millisecond) }
 
 // reserve takes one place of the capacity.
 func (s *Store) reserve() bool {
@@ -183,11 +193,9 @@ func (s *Store) reserve() bool {
 
 // reclaim removes one record and leaves its place to the caller: an expired one, else the handled one whose window ended
 // first. It reports whether there was one.
-func (s *Store) reclaim(age, now int64) bool {
-	age /= int64(time.Millisecond)
-	now = min(now, never-1)
+func (s *Store) reclaim(now clock) bool {
 	for i := range s.shards {
-		if s.bounds[byExpiry][i].Load() <= age && s.shards[i].removeFirst(byExpiry, age) {
+		if s.bounds[byExpiry][i].Load() <= now[byExpiry] && s.shards[i].removeFirst(byExpiry, now[byExpiry]) {
 			return true
 		}
 	}
@@ -198,7 +206,7 @@ func (s *Store) reclaim(age, now int64) bool {
 				shard, first = i, t
 			}
 		}
-		if first > now { // also if nothing is ever due
+		if first > now[byWindow] || first == never {
 			return false
 		}
 		if s.shards[shard].removeFirst(byWindow, first) {

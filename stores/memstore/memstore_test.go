@@ -207,6 +207,53 @@ func TestRecordsThatExpireTogetherAreAllGoneAtTheInstant(t *testing.T) {
 	})
 }
 
+func TestAnExpiredRecordIsNotFoundThoughItIsInMemoryForItsMillisecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memstore.New(memstore.Capacity(1))
+		add(t, s, key(1), core.Value{1}, 1500*time.Microsecond)
+		time.Sleep(1499 * time.Microsecond)
+		if got := peek(t, s, key(1)); got != (core.Value{1}) {
+			t.Errorf("before the end it is %x", got)
+		}
+		time.Sleep(time.Microsecond)
+		if _, err := s.Swap(t.Context(), key(2), core.Value{}, core.Value{2}, day); !errors.Is(err, core.ErrStoreFull) {
+			t.Errorf("it makes place before its millisecond is over: %v", err)
+		}
+		if got := peek(t, s, key(1)); got != (core.Value{}) {
+			t.Errorf("at the end it is %x", got)
+		}
+		add(t, s, key(2), core.Value{2}, 500*time.Microsecond)
+		time.Sleep(500 * time.Microsecond)
+		add(t, s, key(3), core.Value{3}, day)
+		if got := s.Stats(); got.Records != 1 || got.Dropped != 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestEachMessageOfASteadyStreamTakesThePlaceOfAnExpiredOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n = 2000
+		s := memstore.New(memstore.Capacity(n + n/5)) // expired records wait for an operation of their shard
+		for i := range 10 * n {
+			claimed, done := value(time.Now().Add(time.Minute), false, 1), value(time.Now().Add(time.Minute), true, 2)
+			add(t, s, key(i), claimed, n*time.Second)
+			if got := swap(t, s, key(i), claimed, done, n*time.Second); got != done {
+				t.Fatalf("message %d was not committed: %x", i, got)
+			}
+			if i >= n && peek(t, s, key(i-n)) != (core.Value{}) || i > 0 && peek(t, s, key(max(0, i+1-n))) == (core.Value{}) {
+				t.Fatalf("at message %d the records do not end after %d", i, n)
+			}
+			time.Sleep(time.Second)
+		}
+		if got := s.Stats(); got.Records > n+n/10 || got.Dropped != 0 {
+			t.Errorf("%+v after a stream of which %d live", got, n)
+		}
+	})
+}
+
 func TestExpiredRecordsAndTheirMemoryGo(t *testing.T) { //nolint:paralleltest // measures the memory of the whole process
 	synctest.Test(t, func(t *testing.T) {
 		before := heap()

@@ -2,20 +2,21 @@ package memstore
 
 import (
 	"math/bits"
+	"slices"
 	"sync/atomic"
 )
 
 // queue knows which record of a shard is due first. It is a trie of times, seen from one of them, the focus: a slot holds the
 // records whose highest digit that differs from the focus is the same digit. So slots are narrow near the focus and
-// wide far from it. What slot a record is in follows from its time, and putting it there or taking it out touches
-// no record but its neighbours in the slot. When the first slot holds many, the first record's time becomes the
-// focus, and those of the slot are spread over narrower ones: that happens to a record a few times in its life, and not at all if
-// it goes before. No clock is read, so none can be set back.
+// wide far from it; which one a record is in follows from its time; and putting it there or taking it out touches no
+// record but its neighbours in the slot. When the first slot holds many, the first time in it becomes the focus, and they are
+// spread over narrower ones: that happens to a record a few times in its life, and not at all if it goes before. No clock is read, so
+// none can be set back.
 //
-// The records of a slot form a list, the newest first, of numbers plus one; 0 is the end.
+// The records of a slot are a list, the newest first, of numbers plus one; 0 is the end.
 type queue struct {
 	published *atomic.Int64 // a copy of bound that is read without the lock
-	bound     int64         // nothing is due before; but something may not be due until later
+	bound     int64         // nothing is due before, but the first may be due later
 	focus     int64
 	used      [levels]uint8 // a bit for each slot of the level that is not empty
 	slots     [levels * digits]uint16
@@ -27,36 +28,34 @@ const (
 	levels    = 15
 	few       = 4 // records that are not worth spreading: they are all looked at
 
-	// never is for records that have no place in a queue. Times of others, in milliseconds, are less, and not negative.
+	// never is for a record that is not in the queue. Times of others, in milliseconds, are less, and not negative.
 	never = 1 << (levels * digitBits)
 )
 
 // slot returns where time t belongs: the position of its highest digit that differs from the focus, and that digit.
-func (q *queue) slot(t int64) uint8 {
-	level := uint8(bits.Len64(uint64(t^q.focus)|1)-1) / digitBits //nolint:gosec // a shift
+func (q *queue) slot(t int64) int {
+	level := (bits.Len64(uint64(t^q.focus)|1) - 1) / digitBits //nolint:gosec // both are positive
 	return level*digits + digit(t, level)
 }
 
-func digit(t int64, level uint8) uint8 {
-	return uint8(t>>(level*digitBits)) % digits //nolint:gosec // its low bits
-}
+func digit(t int64, level int) int { return int(t>>(level*digitBits)) & (digits - 1) }
 
-// begin returns the earliest time that belongs in the slot. In those of level 0 there is no other.
-func (q *queue) begin(slot uint8) int64 {
+// begin returns the earliest time that belongs in the slot. In one of level 0 it is the only time.
+func (q *queue) begin(slot int) int64 {
 	shift := slot / digits * digitBits
 	return q.focus>>shift&^(digits-1)<<shift + int64(slot%digits)<<shift
 }
 
 // earliest returns the first slot that is not empty.
-func (q *queue) earliest() (slot uint8, ok bool) {
-	for level := uint8(levels - 1); level < levels; level-- { // before the focus: the farthest
-		if early := q.used[level] & (1<<digit(q.focus, level) - 1); early != 0 {
-			return level*digits + uint8(bits.TrailingZeros8(early)), true //nolint:gosec // at most 16
+func (q *queue) earliest() (slot int, ok bool) {
+	for level, used := range slices.Backward(q.used[:]) { // before the focus: the farthest
+		if early := used & (1<<digit(q.focus, level) - 1); early != 0 {
+			return level*digits + bits.TrailingZeros8(early), true
 		}
 	}
 	for level, used := range q.used { // from the focus on: the nearest
 		if used != 0 {
-			return uint8(level*digits + bits.TrailingZeros8(used)), true //nolint:gosec // a slot
+			return level*digits + bits.TrailingZeros8(used), true
 		}
 	}
 	return 0, false
@@ -82,7 +81,7 @@ func (sh *shard) link(k int, i uint16, t int64) {
 	sh.push(k, i, q.slot(t))
 }
 
-func (sh *shard) push(k int, i uint16, slot uint8) {
+func (sh *shard) push(k int, i uint16, slot int) {
 	q, r := &sh.queues[k], sh.at(i)
 	next := q.slots[slot]
 	q.slots[slot] = i + 1
@@ -114,19 +113,19 @@ func (sh *shard) unlink(k int, i uint16, t int64) {
 		}
 	}
 	if k == byWindow && t == q.bound {
-		sh.first(k, never)
+		sh.first(k, never) // and the bound with it
 	}
 }
 
-// relink moves record i of queue k from one time to another. Most often that is the same slot.
-func (sh *shard) relink(k int, i uint16, from, to int64) {
-	q := &sh.queues[k]
-	if from != never && to != never && q.slot(from) == q.slot(to) {
+// postpone moves record i of byExpiry from one time to another, which most often is in the same slot.
+func (sh *shard) postpone(i uint16, from, to int64) {
+	q := &sh.queues[byExpiry]
+	if q.slot(from) == q.slot(to) {
 		q.setBound(min(q.bound, to))
 		return
 	}
-	sh.unlink(k, i, from)
-	sh.link(k, i, to)
+	sh.unlink(byExpiry, i, from)
+	sh.link(byExpiry, i, to)
 }
 
 // renumber tells the neighbours of a record in queue k, which is there for time t, that its number is i now.
@@ -152,7 +151,7 @@ func (sh *shard) due(k int, now int64) (uint16, bool) {
 		return 0, false
 	}
 	i, t := sh.first(k, now)
-	return i, t <= now
+	return i, t <= now && t != never
 }
 
 // first returns the record of queue k that is due first, and when, and makes that the bound. If none is due by now, a
@@ -195,7 +194,7 @@ func (sh *shard) refocus(k int, t int64) {
 }
 
 // spread puts the records of a slot where they belong.
-func (sh *shard) spread(k int, slot uint8) {
+func (sh *shard) spread(k int, slot int) {
 	q := &sh.queues[k]
 	number := q.slots[slot]
 	q.slots[slot] = 0

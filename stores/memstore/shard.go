@@ -11,7 +11,7 @@ import (
 
 // shard is one part of the table. Records lie densely in pages, in no order. Three structures refer to them by number:
 // a hash index, open addressing with linear probing, and two queues that know which record expires first and which handled
-// one's window ends first. Nothing but the list of pages holds a pointer to memory of records.
+// one's window ends first. Only the list of pages points to them.
 type shard struct {
 	mu    sync.Mutex
 	n     int // records
@@ -49,7 +49,7 @@ type record struct {
 func (r *record) due(k int) int64 {
 	switch {
 	case k == byExpiry:
-		return (r.expires-1)/int64(time.Millisecond) + 1
+		return milli(r.expires-1) + 1
 	case r.value.Handled():
 		return min(max(0, r.value.WindowEnd().UnixMilli()), never)
 	default:
@@ -72,8 +72,7 @@ var errNoPlace = errors.New("no place")
 func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Value, ttl time.Duration, reserved bool) (live core.Value, err error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	nowMilli := now / int64(time.Millisecond)
-	expires := now + min(int64(ttl), math.MaxInt64-now)
+	expires := now + min(max(0, int64(ttl)), math.MaxInt64-now)
 	i, found := sh.find(tag, key)
 	if found && sh.at(i).expires <= now {
 		sh.remove(i)
@@ -88,7 +87,7 @@ func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Valu
 		}
 		live = r.value
 	case *old == (core.Value{}):
-		i, err = sh.room(nowMilli, reserved)
+		i, err = sh.room(milli(now), reserved)
 		if err != nil {
 			return live, err
 		}
@@ -100,7 +99,7 @@ func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Valu
 		sh.store.records.Add(-1)
 	}
 	for range sweep {
-		i, expired := sh.due(byExpiry, nowMilli)
+		i, expired := sh.due(byExpiry, milli(now))
 		if !expired {
 			break
 		}
@@ -166,7 +165,7 @@ func (sh *shard) replace(i uint16, value *core.Value, expires int64) {
 	sh.unlink(byWindow, i, r.due(byWindow))
 	from := r.due(byExpiry)
 	r.value, r.expires = *value, expires
-	sh.relink(byExpiry, i, from, r.due(byExpiry))
+	sh.postpone(i, from, r.due(byExpiry))
 	sh.link(byWindow, i, r.due(byWindow))
 }
 
@@ -185,7 +184,7 @@ func (sh *shard) remove(i uint16) {
 	sh.n--
 	if last := uint16(sh.n); i != last { //nolint:gosec // under maxRecords
 		c := sh.cellOf(last)
-		sh.cells[c] = cell(uint16(sh.cells[c]>>16), i) //nolint:gosec // the upper half
+		sh.cells[c] = cell(uint16(sh.cells[c]>>16), i)
 		r := sh.at(i)
 		*r = *sh.at(last)
 		for k := range sh.queues {
