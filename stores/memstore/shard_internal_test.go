@@ -27,6 +27,8 @@ func TestSizesAreThoseOfTheAllocatorAndTheCache(t *testing.T) {
 	}
 }
 
+const day = 24 * time.Hour
+
 // newShards makes a store of n shards.
 func newShards(n, capacity int) *Store {
 	s := New(Capacity(capacity))
@@ -255,7 +257,11 @@ func TestAShardDecidesAsOneThatLooksAtAllRecords(t *testing.T) {
 						t.Fatalf("operation %d: %d records counted, there are %d", op, got, len(after))
 					}
 					for i := range s.shards {
-						if err := s.shards[i].check(); err != nil {
+						sh := &s.shards[i]
+						if sh.removeFirst(byWindow, sh.least(byWindow)-1-power(r, 30)) { // as a caller that is late
+							t.Fatalf("after operation %d: a record went before its window ended", op)
+						}
+						if err := sh.check(); err != nil {
 							t.Fatalf("after operation %d: shard %d: %v", op, i, err)
 						}
 					}
@@ -318,6 +324,50 @@ func TestAQueueGivesTimesInOrder(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestAPlaceThatWasReservedIsGivenBackIfItIsNotUsed(t *testing.T) {
+	t.Parallel()
+	value, next := testValue(5, false, 1), testValue(5, false, 2)
+	for name, c := range map[string]struct {
+		age  int64
+		key  core.Key
+		old  core.Value
+		want int64
+	}{
+		"used":                                {0, testKey(2), core.Value{}, 2},
+		"an expired record's is used":         {int64(day), testKey(2), core.Value{}, 1},
+		"the same key's that expired is used": {int64(day), testKey(1), core.Value{}, 1},
+		"another caller was faster":           {0, testKey(1), core.Value{}, 1},
+		"the record is changed":               {0, testKey(1), value, 1},
+		"the record is not there":             {0, testKey(2), value, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShards(1, 2)
+			if _, err := s.swapAt(0, 0, testKey(1), core.Value{}, value, day); err != nil {
+				t.Fatal(err)
+			}
+			if !s.reserve() {
+				t.Fatal("no place")
+			}
+			sh := &s.shards[0]
+			if _, err := sh.swap(c.age, uint16(s.hash(&c.key)&math.MaxUint16), &c.key, &c.old, &next, day, true); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.records.Load(); got != c.want || sh.n != int(got) {
+				t.Errorf("%d records counted and %d there, want %d", got, sh.n, c.want)
+			}
+		})
+	}
+}
+
+func TestNothingIsDueInAnEmptyQueueHoweverLate(t *testing.T) {
+	t.Parallel()
+	s := newShards(1, 1)
+	if late := (clock{math.MaxInt64, math.MaxInt64}); s.reclaim(late) || s.shards[0].removeFirst(byWindow, late[byWindow]) {
+		t.Error("a record went that is not there")
 	}
 }
 
