@@ -17,8 +17,9 @@
 // # Memory
 //
 // A record costs about 100 bytes, all in, and the garbage collector does not look into them. Nothing is allocated in
-// advance for them. No goroutine runs: expired records are removed by the operations that follow, two at most in each, so that none takes
-// long. Their memory is reused, and given back when a part of the table empties.
+// advance for them. No goroutine runs: expired records are removed by the operations that follow, three at most in each, so that none takes
+// long. Now and then an operation sorts a few thousand records by their time as well, which takes some tens of microseconds. Memory of
+// expired records is reused, and given back when a part of the table empties.
 //
 // Time is the real one, not [core.Config.Clock]: in a test, testing/synctest moves it.
 //
@@ -49,9 +50,10 @@ type Store struct {
 	start    time.Time // expiries count from here on the monotonic clock: setting the wall clock cannot end one early
 	seed     maphash.Seed
 	shards   []shard
-	// first mirrors the root of each shard's heaps, so that a full store finds what may go without locking them all.
-	first [2][]atomic.Int64
+	// bounds mirrors those of each shard's queues, so that a full store finds what may go without locking them all.
+	bounds [2][]atomic.Int64
 
+	_                [64]byte // what follows is written all the time, and what precedes is not
 	records, dropped atomic.Int64
 
 	mu     sync.Mutex
@@ -89,14 +91,16 @@ func New(opts ...Option) *Store {
 		n *= 2
 	}
 	s.shards = make([]shard, n)
-	for k := range s.first {
-		s.first[k] = make([]atomic.Int64, n)
-		for i := range s.first[k] {
-			s.first[k][i].Store(never)
-		}
+	for k := range s.bounds {
+		s.bounds[k] = make([]atomic.Int64, n)
 	}
 	for i := range s.shards {
-		s.shards[i].store, s.shards[i].id = s, i
+		sh := &s.shards[i]
+		sh.store = s
+		for k := range sh.queues {
+			sh.queues[k].published = &s.bounds[k][i]
+			sh.queues[k].setBound(never)
+		}
 	}
 	return s
 }
@@ -153,11 +157,11 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	sh := &s.shards[hash>>32&uint64(len(s.shards)-1)] //nolint:gosec // a length is not negative
 	reserved := false
 	for {
-		live, err := sh.swap(uint16(hash&math.MaxUint16), &key, &old, &next, ttl, reserved)
+		live, err := sh.swap(s.age(), uint16(hash&math.MaxUint16), &key, &old, &next, ttl, reserved)
 		if !errors.Is(err, errNoPlace) {
 			return live, err
 		}
-		if !s.reserve() && !s.reclaim() {
+		if !s.reserve() && !s.reclaim(s.now()) {
 			return core.Value{}, fmt.Errorf("memstore: %w: all %d records are of unhandled messages or protect against replay: "+
 				"raise memstore.Capacity, or find out who sends so much", core.ErrStoreFull, s.capacity)
 		}
@@ -167,15 +171,17 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 
 func (s *Store) hash(key *core.Key) uint64 { return maphash.Bytes(s.seed, key[:]) }
 
-// clock is one reading of the time, in the unit of each heap: nanoseconds since the store's start, Unix milliseconds.
+// age is what expiries count in: nanoseconds since the store's start.
+func (s *Store) age() int64 { return int64(time.Since(s.start)) }
+
+// clock is one reading of the time, in the unit of each queue.
 type clock [2]int64
 
 func (s *Store) now() clock {
-	return clock{byExpiry: s.age(), byWindow: time.Now().UnixMilli()} //nolint:forbidigo // see New
+	return clock{byExpiry: milli(s.age()), byWindow: time.Now().UnixMilli()} //nolint:forbidigo // see New
 }
 
-// age is the first of them, which alone takes half the time.
-func (s *Store) age() int64 { return int64(time.Since(s.start)) }
+func milli(nano int64) int64 { return nano / int64(time.Millisecond) }
 
 // reserve takes one place of the capacity.
 func (s *Store) reserve() bool {
@@ -188,26 +194,25 @@ func (s *Store) reserve() bool {
 
 // reclaim removes one record and leaves its place to the caller: an expired one, else the handled one whose window ended
 // first. It reports whether there was one.
-func (s *Store) reclaim() bool {
-	now := s.now()
-	for k := range s.first {
-		for {
-			shard, first := 0, int64(never)
-			for i := range s.first[k] {
-				if t := s.first[k][i].Load(); t < first {
-					shard, first = i, t
-				}
-			}
-			if first > now[k] { // also if nothing is ever due
-				break
-			}
-			if s.shards[shard].removeFirst(k, first) {
-				if k == byWindow {
-					s.dropped.Add(1)
-				}
-				return true
-			}
+func (s *Store) reclaim(now clock) bool {
+	for i := range s.shards {
+		if s.bounds[byExpiry][i].Load() <= now[byExpiry] && s.shards[i].removeFirst(byExpiry, now[byExpiry]) {
+			return true
 		}
 	}
-	return false
+	for {
+		shard, first := 0, int64(never)
+		for i := range s.bounds[byWindow] {
+			if t := s.bounds[byWindow][i].Load(); t < first {
+				shard, first = i, t
+			}
+		}
+		if first > now[byWindow] || first == never {
+			return false
+		}
+		if s.shards[shard].removeFirst(byWindow, first) {
+			s.dropped.Add(1)
+			return true
+		}
+	}
 }

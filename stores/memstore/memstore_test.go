@@ -207,6 +207,53 @@ func TestRecordsThatExpireTogetherAreAllGoneAtTheInstant(t *testing.T) {
 	})
 }
 
+func TestAnExpiredRecordIsNotFoundThoughItIsInMemoryForItsMillisecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memstore.New(memstore.Capacity(1))
+		add(t, s, key(1), core.Value{1}, 1500*time.Microsecond)
+		time.Sleep(1499 * time.Microsecond)
+		if got := peek(t, s, key(1)); got != (core.Value{1}) {
+			t.Errorf("before the end it is %x", got)
+		}
+		time.Sleep(time.Microsecond)
+		if _, err := s.Swap(t.Context(), key(2), core.Value{}, core.Value{2}, day); !errors.Is(err, core.ErrStoreFull) {
+			t.Errorf("it makes place before its millisecond is over: %v", err)
+		}
+		if got := peek(t, s, key(1)); got != (core.Value{}) {
+			t.Errorf("at the end it is %x", got)
+		}
+		add(t, s, key(2), core.Value{2}, 500*time.Microsecond)
+		time.Sleep(500 * time.Microsecond)
+		add(t, s, key(3), core.Value{3}, day)
+		if got := s.Stats(); got.Records != 1 || got.Dropped != 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestEachMessageOfASteadyStreamTakesThePlaceOfAnExpiredOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n = 2000
+		s := memstore.New(memstore.Capacity(n + n/5)) // expired records wait for an operation of their shard
+		for i := range 10 * n {
+			claimed, done := value(time.Now().Add(time.Minute), false, 1), value(time.Now().Add(time.Minute), true, 2)
+			add(t, s, key(i), claimed, n*time.Second)
+			if got := swap(t, s, key(i), claimed, done, n*time.Second); got != done {
+				t.Fatalf("message %d was not committed: %x", i, got)
+			}
+			if i >= n && peek(t, s, key(i-n)) != (core.Value{}) || i > 0 && peek(t, s, key(max(0, i+1-n))) == (core.Value{}) {
+				t.Fatalf("at message %d the records do not end after %d", i, n)
+			}
+			time.Sleep(time.Second)
+		}
+		if got := s.Stats(); got.Records > n+n/10 || got.Dropped != 0 {
+			t.Errorf("%+v after a stream of which %d live", got, n)
+		}
+	})
+}
+
 func TestExpiredRecordsAndTheirMemoryGo(t *testing.T) { //nolint:paralleltest // measures the memory of the whole process
 	synctest.Test(t, func(t *testing.T) {
 		before := heap()
@@ -580,6 +627,60 @@ func BenchmarkClaimAndCommit(b *testing.B) {
 		k := fastKey(i)
 		_, _ = s.Swap(b.Context(), k, core.Value{}, claimed, day)
 		_, _ = s.Swap(b.Context(), k, claimed, done, day)
+	}
+}
+
+// BenchmarkMessage is that with many live records, and with caches that other work has used between the messages. Give it a number
+// of messages (-benchtime=50000x), because each adds a record, except to the store whose records expire.
+func BenchmarkMessage(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		live int
+		ttl  time.Duration
+		walk int // bytes touched between messages
+	}{
+		{"live=100000", 100_000, day, 0},
+		{"live=1000000", 1_000_000, day, 0},
+		{"live=100000/cold", 100_000, day, 1 << 20},
+		{"live=1000000/cold", 1_000_000, day, 1 << 20},
+		{"expiring", 0, 300 * time.Millisecond, 0},
+		{"expiring/cold", 0, 2 * time.Second, 1 << 20},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			s := memstore.New(memstore.Capacity(1<<20 + c.live))
+			claimed, done := value(time.Now().Add(-time.Hour), false, 1), value(time.Now().Add(-time.Hour), true, 2)
+			i := 0
+			message := func() {
+				i++
+				k := fastKey(i)
+				_, _ = s.Swap(b.Context(), k, core.Value{}, claimed, c.ttl)
+				_, _ = s.Swap(b.Context(), k, claimed, done, c.ttl)
+			}
+			other := make([]byte, c.walk)
+			walk := func() {
+				for at := 0; at < len(other); at += 64 {
+					other[at]++
+				}
+			}
+			for i < c.live {
+				message()
+			}
+			if c.live == 0 { // until as many expire as are added
+				for start := time.Now(); time.Since(start) < 2*c.ttl; {
+					walk()
+					message()
+				}
+			}
+			var spent time.Duration
+			for b.Loop() {
+				walk()
+				start := time.Now()
+				message()
+				spent += time.Since(start)
+			}
+			b.ReportMetric(float64(spent)/float64(b.N), "ns/message")
+			b.ReportMetric(float64(s.Stats().Records), "live")
+		})
 	}
 }
 

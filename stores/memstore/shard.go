@@ -10,12 +10,9 @@ import (
 )
 
 // shard is one part of the table. Records lie densely in pages, in no order. Three structures refer to them by number:
-// a hash index, open addressing with linear probing, and two heaps that know which record expires first and which handled
-// one's window ends first. Nothing but the list of pages holds a pointer.
+// a hash index, open addressing with linear probing, and two queues that know which record expires first and which handled
+// one's window ends first. Only the list of pages points to them.
 type shard struct {
-	store *Store
-	id    int
-
 	mu    sync.Mutex
 	n     int // records
 	pages []*page
@@ -23,8 +20,16 @@ type shard struct {
 	// other records; they are also enough to place a cell anew, so growing touches no record.
 	cells []uint32
 
-	_ [32]byte // to 128: no two shards share a cache line
+	store  *Store
+	queues [2]queue
+	_      [8]byte // to 640: no two shards share a cache line, nor a pair of them
 }
+
+// The queues.
+const (
+	byExpiry = iota // of all records, in milliseconds since the store's start, rounded up
+	byWindow        // of the handled ones, in Unix milliseconds; its bound is exact
+)
 
 // page is 8 KiB, which is what the allocator hands out for it.
 type page [pageRecords]record
@@ -36,22 +41,27 @@ type record struct {
 	key     core.Key
 	value   core.Value
 	expires int64     // nanoseconds since the store's start
-	pos     [2]uint16 // where this record stands in each heap
-	heap    [2]uint16 // not of this record: element i of heap k is the number in heap[k] of the i-th record's memory
+	next    [2]uint16 // the neighbours in each queue
+	prev    [2]uint16
 }
 
-// The heaps.
-const (
-	byExpiry = iota
-	byWindow
-)
+// due is what queue k orders the record by.
+func (r *record) due(k int) int64 {
+	switch {
+	case k == byExpiry:
+		return milli(r.expires-1) + 1
+	case r.value.Handled():
+		return min(max(0, r.value.WindowEnd().UnixMilli()), never)
+	default:
+		return never
+	}
+}
 
 const (
-	never      = math.MaxInt64
 	minCells   = 64
 	maxCells   = 1 << 16             // what 16 bits of hash can tell apart
 	maxRecords = maxCells / 4 * 3    // twelve times the average: only a broken hash gets there
-	sweep      = 2                   // expired records removed by an operation: one more than it can add
+	sweep      = 2                   // expired records removed by an operation, besides one whose place it uses
 	spare      = pageRecords * 3 / 2 // unused memory kept, in records
 )
 
@@ -59,115 +69,126 @@ const (
 var errNoPlace = errors.New("no place")
 
 // swap does the work of [Store.Swap]. A place that the caller reserved is used for a new record or given back.
-func (sh *shard) swap(tag uint16, key *core.Key, old, next *core.Value, ttl time.Duration, reserved bool) (core.Value, error) {
+func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Value, ttl time.Duration, reserved bool) (live core.Value, err error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	now := sh.store.age()
-	for range sweep {
-		if sh.store.first[byExpiry][sh.id].Load() <= now {
-			sh.remove(sh.at(0).heap[byExpiry])
-			sh.store.records.Add(-1)
-		}
-	}
-	expires := int64(never)
-	if int64(ttl) < never-now {
-		expires = now + int64(ttl)
-	}
-
+	expires := now + min(max(0, int64(ttl)), math.MaxInt64-now)
 	i, found := sh.find(tag, key)
 	if found && sh.at(i).expires <= now {
 		sh.remove(i)
 		sh.store.records.Add(-1)
 		found = false
 	}
-	if found || *old != (core.Value{}) {
+	switch {
+	case found:
+		r := sh.at(i)
+		if r.value == *old {
+			sh.replace(i, next, expires)
+		}
+		live = r.value
+	case *old == (core.Value{}):
+		i, err = sh.room(milli(now), reserved)
+		if err != nil {
+			return live, err
+		}
+		reserved = false
+		sh.put(i, tag, key, next, expires)
+		live = *next
+	}
+	if reserved {
+		sh.store.records.Add(-1)
+	}
+	for range sweep {
+		i, expired := sh.due(byExpiry, milli(now))
+		if !expired {
+			break
+		}
+		sh.remove(i)
+		sh.store.records.Add(-1)
+	}
+	return live, nil
+}
+
+// room returns the number for a new record: that of an expired one, which goes, or the next.
+func (sh *shard) room(now int64, reserved bool) (uint16, error) {
+	i, expired := sh.due(byExpiry, now)
+	switch {
+	case expired:
+		sh.detach(i)
 		if reserved {
 			sh.store.records.Add(-1)
 		}
-		if !found {
-			return core.Value{}, nil
-		}
-		r := sh.at(i)
-		if r.value == *old {
-			r.value, r.expires = *next, expires
-			sh.fix(byExpiry, r.pos[byExpiry])
-			sh.fix(byWindow, r.pos[byWindow])
-			sh.publish()
-		}
-		return r.value, nil
-	}
-	if !reserved && !sh.store.reserve() {
-		return core.Value{}, errNoPlace
-	}
-	if sh.n == maxRecords {
+		return i, nil
+	case !reserved && !sh.store.reserve():
+		return 0, errNoPlace
+	case sh.n == maxRecords:
 		sh.store.records.Add(-1)
-		return core.Value{}, core.ErrStoreFull
+		return 0, core.ErrStoreFull
 	}
-	sh.insert(tag, key, next, expires)
-	return *next, nil
-}
-
-// removeFirst removes the root of heap k, if it is still the one at time first.
-func (sh *shard) removeFirst(k int, first int64) bool {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if sh.first(k) != first {
-		return false
-	}
-	sh.remove(sh.at(0).heap[k])
-	return true
-}
-
-// publish shows the roots of the heaps to [Store.reclaim], and to swap, for which a look at the heap is a cache miss or two.
-func (sh *shard) publish() {
-	for k := range sh.store.first {
-		if m, t := &sh.store.first[k][sh.id], sh.first(k); m.Load() != t {
-			m.Store(t)
-		}
-	}
-}
-
-// at returns the memory of record i.
-func (sh *shard) at(i uint16) *record { return &sh.pages[i/pageRecords][i%pageRecords] }
-
-// insert adds a record that is not there.
-func (sh *shard) insert(tag uint16, key *core.Key, value *core.Value, expires int64) {
 	if sh.n == len(sh.pages)*pageRecords {
 		sh.pages = append(sh.pages, new(page))
 	}
 	if (sh.n+1)*4 > len(sh.cells)*3 {
 		sh.resize(max(minCells, 2*len(sh.cells)))
 	}
-	i := uint16(sh.n) //nolint:gosec // under maxRecords
 	sh.n++
+	return uint16(sh.n - 1), nil //nolint:gosec // under maxRecords
+}
+
+// removeFirst removes the first record of queue k, if it is due at time now.
+func (sh *shard) removeFirst(k int, now int64) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	i, due := sh.due(k, now)
+	if due {
+		sh.remove(i)
+	}
+	return due
+}
+
+// at returns the memory of record i.
+func (sh *shard) at(i uint16) *record { return &sh.pages[i/pageRecords][i%pageRecords] }
+
+// put makes i the number of a record that is not there.
+func (sh *shard) put(i, tag uint16, key *core.Key, value *core.Value, expires int64) {
 	r := sh.at(i)
 	r.key, r.value, r.expires = *key, *value, expires
 	sh.place(cell(tag, i))
-	for k := range r.pos {
-		r.heap[k], r.pos[k] = i, i
-		sh.fix(k, i)
+	for k := range sh.queues {
+		sh.link(k, i, r.due(k))
 	}
-	sh.publish()
+}
+
+// replace gives record i another value and another life.
+func (sh *shard) replace(i uint16, value *core.Value, expires int64) {
+	r := sh.at(i)
+	sh.unlink(byWindow, i, r.due(byWindow))
+	from := r.due(byExpiry)
+	r.value, r.expires = *value, expires
+	sh.postpone(i, from, r.due(byExpiry))
+	sh.link(byWindow, i, r.due(byWindow))
+}
+
+// detach takes record i out of the index and the queues.
+func (sh *shard) detach(i uint16) {
+	sh.displace(sh.cellOf(i))
+	r := sh.at(i)
+	for k := range sh.queues {
+		sh.unlink(k, i, r.due(k))
+	}
 }
 
 // remove takes record i out, and moves the last one into the gap.
 func (sh *shard) remove(i uint16) {
-	last := uint16(sh.n - 1) //nolint:gosec // under maxRecords
-	r, l := sh.at(i), sh.at(last)
-	sh.displace(sh.cellOf(i))
+	sh.detach(i)
 	sh.n--
-	for k := range r.pos {
-		gap := r.pos[k]
-		sh.set(k, gap, l.heap[k])
-		if gap != last {
-			sh.fix(k, gap)
-		}
-	}
-	if i != last {
-		sh.cells[sh.cellOf(last)] = cell(sh.tag(last), i)
-		r.key, r.value, r.expires = l.key, l.value, l.expires
-		for k := range l.pos {
-			sh.set(k, l.pos[k], i)
+	if last := uint16(sh.n); i != last { //nolint:gosec // under maxRecords
+		c := sh.cellOf(last)
+		sh.cells[c] = cell(uint16(sh.cells[c]>>16), i)
+		r := sh.at(i)
+		*r = *sh.at(last)
+		for k := range sh.queues {
+			sh.renumber(k, i, r.due(k))
 		}
 	}
 	if len(sh.pages)*pageRecords-sh.n > spare {
@@ -177,7 +198,6 @@ func (sh *shard) remove(i uint16) {
 	if len(sh.cells) > minCells && sh.n*6 < len(sh.cells) {
 		sh.resize(len(sh.cells) / 2)
 	}
-	sh.publish()
 }
 
 // The index.
@@ -249,65 +269,4 @@ func (sh *shard) resize(length int) {
 			sh.place(c)
 		}
 	}
-}
-
-// The heaps.
-
-// when is what heap k orders record i by. Only handled records have a place in byWindow; the others stand at its end.
-func (sh *shard) when(k int, i uint16) int64 {
-	r := sh.at(i)
-	switch {
-	case k == byExpiry:
-		return r.expires
-	case r.value.Handled():
-		return r.value.WindowEnd().UnixMilli()
-	default:
-		return never
-	}
-}
-
-// first is when the root of heap k is due.
-func (sh *shard) first(k int) int64 {
-	if sh.n == 0 {
-		return never
-	}
-	return sh.when(k, sh.at(0).heap[k])
-}
-
-// set makes record i the element p of heap k.
-func (sh *shard) set(k int, p, i uint16) {
-	sh.at(p).heap[k] = i
-	sh.at(i).pos[k] = p
-}
-
-// fix restores the order of heap k after the element at p has changed.
-func (sh *shard) fix(k int, p uint16) {
-	i := sh.at(p).heap[k]
-	t := sh.when(k, i)
-	for p > 0 {
-		up := (p - 1) / 2
-		other := sh.at(up).heap[k]
-		if sh.when(k, other) <= t {
-			break
-		}
-		sh.set(k, p, other)
-		p = up
-	}
-	for {
-		down := 2*int(p) + 1
-		if down >= sh.n {
-			break
-		}
-		child := uint16(down) //nolint:gosec // under maxRecords
-		if down+1 < sh.n && sh.when(k, sh.at(child + 1).heap[k]) < sh.when(k, sh.at(child).heap[k]) {
-			child++
-		}
-		other := sh.at(child).heap[k]
-		if sh.when(k, other) >= t {
-			break
-		}
-		sh.set(k, p, other)
-		p = child
-	}
-	sh.set(k, p, i)
 }

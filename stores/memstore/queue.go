@@ -1,0 +1,207 @@
+package memstore
+
+import (
+	"math/bits"
+	"slices"
+	"sync/atomic"
+)
+
+// queue knows which record of a shard is due first. It is a trie of times, seen from one of them, the focus: a slot holds the
+// records whose highest digit that differs from the focus is the same digit. So slots are narrow near the focus and
+// wide far from it; which one a record is in follows from its time; and putting it there or taking it out touches no
+// record but its neighbours in the slot. When the first slot holds many, the first time in it becomes the focus, and they are
+// spread over narrower ones: that happens to a record a few times in its life, and not at all if it goes before. No clock is read, so
+// none can be set back.
+//
+// The records of a slot are a list, the newest first, of numbers plus one; 0 is the end.
+type queue struct {
+	published *atomic.Int64 // a copy of bound that is read without the lock
+	bound     int64         // nothing is due before, but the first may be due later
+	focus     int64
+	used      [levels]uint8 // a bit for each slot of the level that is not empty
+	slots     [levels * digits]uint16
+}
+
+const (
+	digitBits = 3
+	digits    = 1 << digitBits
+	levels    = 15
+	few       = 4 // records that are not worth spreading: they are all looked at
+
+	// never is for a record that is not in the queue. Times of others, in milliseconds, are less, and not negative.
+	never = 1 << (levels * digitBits)
+)
+
+// slot returns where time t belongs: the position of its highest digit that differs from the focus, and that digit.
+func (q *queue) slot(t int64) int {
+	level := (bits.Len64(uint64(t^q.focus)|1) - 1) / digitBits //nolint:gosec // both are positive
+	return level*digits + digit(t, level)
+}
+
+func digit(t int64, level int) int { return int(t>>(level*digitBits)) & (digits - 1) }
+
+// begin returns the earliest time that belongs in the slot. In one of level 0 it is the only time.
+func (q *queue) begin(slot int) int64 {
+	shift := slot / digits * digitBits
+	return q.focus>>shift&^(digits-1)<<shift + int64(slot%digits)<<shift
+}
+
+// earliest returns the first slot that is not empty.
+func (q *queue) earliest() (slot int, ok bool) {
+	for level, used := range slices.Backward(q.used[:]) { // before the focus: the farthest
+		if early := used & (1<<digit(q.focus, level) - 1); early != 0 {
+			return level*digits + bits.TrailingZeros8(early), true
+		}
+	}
+	for level, used := range q.used { // from the focus on: the nearest
+		if used != 0 {
+			return level*digits + bits.TrailingZeros8(used), true
+		}
+	}
+	return 0, false
+}
+
+func (q *queue) setBound(t int64) {
+	if q.bound != t {
+		q.bound = t
+		q.published.Store(t)
+	}
+}
+
+// link puts record i into queue k, for time t.
+func (sh *shard) link(k int, i uint16, t int64) {
+	if t == never {
+		return
+	}
+	q := &sh.queues[k]
+	if q.bound == never { // it is empty
+		q.focus = t
+	}
+	q.setBound(min(q.bound, t))
+	sh.push(k, i, q.slot(t))
+}
+
+func (sh *shard) push(k int, i uint16, slot int) {
+	q, r := &sh.queues[k], sh.at(i)
+	next := q.slots[slot]
+	q.slots[slot] = i + 1
+	r.prev[k], r.next[k] = 0, next
+	if next != 0 {
+		sh.at(next - 1).prev[k] = i + 1
+	} else {
+		q.used[slot/digits] |= 1 << (slot % digits)
+	}
+}
+
+// unlink takes record i out of queue k, where it is for time t.
+func (sh *shard) unlink(k int, i uint16, t int64) {
+	if t == never {
+		return
+	}
+	q, r := &sh.queues[k], sh.at(i)
+	prev, next := r.prev[k], r.next[k]
+	if next != 0 {
+		sh.at(next - 1).prev[k] = prev
+	}
+	if prev != 0 {
+		sh.at(prev - 1).next[k] = next
+	} else {
+		slot := q.slot(t)
+		q.slots[slot] = next
+		if next == 0 {
+			q.used[slot/digits] &^= 1 << (slot % digits)
+		}
+	}
+	if k == byWindow && t == q.bound {
+		sh.first(k, never) // and the bound with it
+	}
+}
+
+// postpone moves record i of byExpiry from one time to another, which most often is in the same slot.
+func (sh *shard) postpone(i uint16, from, to int64) {
+	q := &sh.queues[byExpiry]
+	if q.slot(from) == q.slot(to) {
+		q.setBound(min(q.bound, to))
+		return
+	}
+	sh.unlink(byExpiry, i, from)
+	sh.link(byExpiry, i, to)
+}
+
+// renumber tells the neighbours of a record in queue k, which is there for time t, that its number is i now.
+func (sh *shard) renumber(k int, i uint16, t int64) {
+	if t == never {
+		return
+	}
+	r := sh.at(i)
+	if next := r.next[k]; next != 0 {
+		sh.at(next - 1).prev[k] = i + 1
+	}
+	if prev := r.prev[k]; prev != 0 {
+		sh.at(prev - 1).next[k] = i + 1
+		return
+	}
+	q := &sh.queues[k]
+	q.slots[q.slot(t)] = i + 1
+}
+
+// due returns the record of queue k that is due first, if it is due by now.
+func (sh *shard) due(k int, now int64) (uint16, bool) {
+	if sh.queues[k].bound > now {
+		return 0, false
+	}
+	i, t := sh.first(k, now)
+	return i, t <= now && t != never
+}
+
+// first returns the record of queue k that is due first, and when, and makes that the bound. If none is due by now, a
+// bound later than now does as well.
+func (sh *shard) first(k int, now int64) (i uint16, t int64) {
+	q := &sh.queues[k]
+	t = never
+	slot, ok := q.earliest()
+	switch {
+	case !ok:
+	case slot < digits || q.begin(slot) > now:
+		i, t = q.slots[slot]-1, q.begin(slot)
+	default:
+		n := 0
+		for number := q.slots[slot]; number != 0; n++ {
+			r := sh.at(number - 1)
+			if u := r.due(k); u < t {
+				i, t = number-1, u
+			}
+			number = r.next[k]
+		}
+		if n > few {
+			sh.refocus(k, t)
+		}
+	}
+	q.setBound(t)
+	return i, t
+}
+
+// refocus makes t the focus of queue k. Only the slot that t was in and those of lower levels change. There is nothing in the
+// lower ones, unless t is before the focus.
+func (sh *shard) refocus(k int, t int64) {
+	q := &sh.queues[k]
+	slot := q.slot(t)
+	q.focus = t
+	for lower := range slot / digits * digits {
+		sh.spread(k, lower)
+	}
+	sh.spread(k, slot)
+}
+
+// spread puts the records of a slot where they belong.
+func (sh *shard) spread(k int, slot int) {
+	q := &sh.queues[k]
+	number := q.slots[slot]
+	q.slots[slot] = 0
+	q.used[slot/digits] &^= 1 << (slot % digits)
+	for number != 0 {
+		i, r := number-1, sh.at(number-1)
+		number = r.next[k]
+		sh.push(k, i, q.slot(r.due(k)))
+	}
+}

@@ -1,0 +1,413 @@
+package memstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+func TestSizesAreThoseOfTheAllocatorAndTheCache(t *testing.T) {
+	t.Parallel()
+	if got := unsafe.Sizeof(record{}); got != 88 {
+		t.Errorf("a record has %d bytes", got)
+	}
+	if got := unsafe.Sizeof(page{}); got > 8192 || got+unsafe.Sizeof(record{}) <= 8192 {
+		t.Errorf("a page has %d bytes", got)
+	}
+	if got := unsafe.Sizeof(shard{}); got != 640 {
+		t.Errorf("a shard has %d bytes", got)
+	}
+}
+
+const day = 24 * time.Hour
+
+// newShards makes a store of n shards.
+func newShards(n, capacity int) *Store {
+	s := New(Capacity(capacity))
+	s.shards = s.shards[:n]
+	for k := range s.bounds {
+		s.bounds[k] = s.bounds[k][:n]
+	}
+	return s
+}
+
+func testKey(i uint64) (k core.Key) {
+	binary.LittleEndian.PutUint64(k[:], i)
+	return k
+}
+
+// testValue makes a value, unique by its token.
+func testValue(windowEnd int64, handled bool, token uint64) (v core.Value) {
+	binary.BigEndian.PutUint64(v[:], uint64(windowEnd))
+	v[8], v[9] = 1, byte(core.Claimed)<<6
+	if handled {
+		v[9] = byte(core.Done) << 6
+	}
+	binary.BigEndian.PutUint64(v[32:], token)
+	return v
+}
+
+// swapAt is Swap at a time.
+func (s *Store) swapAt(age, wall int64, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
+	hash := s.hash(&key)
+	sh := &s.shards[hash>>32&uint64(len(s.shards)-1)]
+	for reserved := false; ; reserved = true {
+		live, err := sh.swap(age, uint16(hash&math.MaxUint16), &key, &old, &next, ttl, reserved)
+		if !errors.Is(err, errNoPlace) {
+			return live, err
+		}
+		if !s.reserve() && !s.reclaim(clock{milli(age), wall}) {
+			return core.Value{}, core.ErrStoreFull
+		}
+	}
+}
+
+// all returns what is in memory.
+func (s *Store) all() map[core.Key]record {
+	all := map[core.Key]record{}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		for j := range sh.n {
+			r := sh.at(uint16(j))
+			all[r.key] = *r
+		}
+	}
+	return all
+}
+
+// check returns what is wrong with a shard: every record must be found by the index, and be where its times say in the queues.
+func (sh *shard) check() error {
+	for i := range uint16(sh.n) {
+		r := sh.at(i)
+		if j, found := sh.find(sh.tag(i), &r.key); !found || i != j {
+			return fmt.Errorf("the index has record %d as %d, %v", i, j, found)
+		}
+	}
+	cells := 0
+	for _, c := range sh.cells {
+		if c != 0 {
+			cells++
+		}
+	}
+	if cells != sh.n {
+		return fmt.Errorf("%d cells of %d records", cells, sh.n)
+	}
+	if unused := len(sh.pages)*pageRecords - sh.n; unused < 0 || unused > spare {
+		return fmt.Errorf("memory for %d more than %d records", unused, sh.n)
+	}
+	for k := range sh.queues {
+		if err := sh.checkQueue(k); err != nil {
+			return fmt.Errorf("queue %d: %w", k, err)
+		}
+	}
+	return nil
+}
+
+// least looks for the first time of queue k in all records.
+func (sh *shard) least(k int) int64 {
+	t := int64(never)
+	for i := range uint16(sh.n) {
+		t = min(t, sh.at(i).due(k))
+	}
+	return t
+}
+
+func (sh *shard) checkQueue(k int) error {
+	q := &sh.queues[k]
+	first, got, want := sh.least(k), 0, 0
+	for i := range uint16(sh.n) {
+		if sh.at(i).due(k) != never {
+			want++
+		}
+	}
+	for slot, number := range q.slots {
+		if used := q.used[slot/digits]>>(slot%digits)&1 != 0; used != (number != 0) {
+			return fmt.Errorf("slot %d begins with number %d, and is said to be used: %v", slot, number, used)
+		}
+		for prev := uint16(0); number != 0; got++ {
+			if int(number) > sh.n {
+				return fmt.Errorf("slot %d has the number %d of %d", slot, number, sh.n)
+			}
+			r := sh.at(number - 1)
+			if r.prev[k] != prev {
+				return fmt.Errorf("number %d follows %d in slot %d, not %d", number, prev, slot, r.prev[k])
+			}
+			if t := r.due(k); t == never || q.slot(t) != slot || t < q.begin(slot) || slot < digits && t != q.begin(slot) {
+				return fmt.Errorf("a record for %d is in slot %d", t, slot)
+			}
+			if prev, number = number, r.next[k]; got > want {
+				return errors.New("a list does not end")
+			}
+		}
+	}
+	switch {
+	case got != want:
+		return fmt.Errorf("%d records, want %d", got, want)
+	case q.bound > first, k == byWindow && q.bound != first:
+		return fmt.Errorf("the bound is %d, the first %d", q.bound, first)
+	case q.published.Load() != q.bound:
+		return fmt.Errorf("the bound is %d, published is %d", q.bound, q.published.Load())
+	}
+	return nil
+}
+
+// power is up to 2^n, of any length.
+func power(r *rand.Rand, n int) int64 { return r.Int64N(1 << (1 + r.IntN(n))) }
+
+// Against a store that looks at all records for each decision. Time passes by nanoseconds and by years, the wall clock is
+// also set, and windows end when they like.
+func TestAShardDecidesAsOneThatLooksAtAllRecords(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		shards, capacity, ops int
+		ages, spread          int // powers of two: how far time passes, in ns, and how far apart windows end, in ms
+	}{
+		"a few records, over all of time":     {1, 40, 4000, 58, 46},
+		"many records, over a second":         {1, 400, 3000, 30, 8},
+		"many records, windows of any length": {1, 400, 3000, 36, 30},
+		"many shards, over a second":          {16, 300, 3000, 30, 20},
+		"many shards, over years":             {16, 300, 2000, 55, 44},
+	} {
+		for seed := range uint64(2) {
+			t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(seed, 1))
+				s := newShards(c.shards, c.capacity)
+				before := s.all()
+				age, set, start := int64(0), int64(0), int64(1_760_000_000_000)
+				for op := range c.ops {
+					switch r.IntN(20) {
+					case 0:
+						age += min(power(r, c.ages), math.MaxInt64/2-age)
+					case 1:
+						set = power(r, c.spread)
+						set -= power(r, c.spread)
+					}
+					wall := start + milli(age) + set
+					key := testKey(r.Uint64N(uint64(2 * c.capacity)))
+					dropped := s.dropped.Load()
+					was, found := before[key]
+					if !found || was.expires <= age {
+						was = record{}
+					}
+					old := was.value
+					if r.IntN(8) == 0 {
+						old = core.Value{39: 1}
+					}
+					end := wall + power(r, c.spread) - power(r, c.spread)
+					if r.IntN(50) == 0 {
+						end = []int64{math.MinInt64, -1, 0, 1, never - 1, never, never + 1, math.MaxInt64}[r.IntN(8)]
+					}
+					ttl := 1 + power(r, c.ages)*16
+					if r.IntN(30) == 0 {
+						ttl = math.MaxInt64
+					}
+					if r.IntN(60) == 0 { // nobody should
+						ttl = -power(r, 62)
+					}
+					next := testValue(end, r.IntN(3) > 0, uint64(op+1))
+					got, err := s.swapAt(age, wall, key, old, next, time.Duration(ttl))
+
+					// What it should do.
+					want := was.value
+					if old == was.value {
+						want = next
+					}
+					victim, window, expired := core.Key{}, int64(never), false
+					for k, r := range before {
+						expired = expired || r.due(byExpiry) <= milli(age) || k == key && r.expires <= age
+						if t := r.due(byWindow); t < window {
+							victim, window = k, t
+						}
+					}
+					full := old == (core.Value{}) && was.value == old && len(before) == c.capacity && !expired
+					if full && window > wall {
+						if !errors.Is(err, core.ErrStoreFull) {
+							t.Fatalf("operation %d: %v with nothing to drop", op, err)
+						}
+						want = core.Value{}
+					} else if err != nil {
+						t.Fatalf("operation %d: %v", op, err)
+					}
+					if got != want {
+						t.Fatalf("operation %d: %x, want %x", op, got, want)
+					}
+					after := s.all()
+					if now := after[key]; err == nil && want == next && ttl > 0 && (now.value != next || now.expires != age+min(ttl, math.MaxInt64-age)) {
+						t.Fatalf("operation %d wrote %x until %d", op, now.value, now.expires)
+					}
+					gone := 0
+					for k, r := range before {
+						if _, there := after[k]; !there && k != key && r.due(byExpiry) > milli(age) {
+							gone++
+							if r.due(byWindow) != window || window > wall {
+								t.Fatalf("operation %d dropped a window that ended at %d, not %x with %d", op, r.due(byWindow), victim[:4], window)
+							}
+						}
+					}
+					if may := full && err == nil; gone > 1 || (gone == 1) != may || s.dropped.Load()-dropped != int64(gone) {
+						t.Fatalf("operation %d dropped %d and counted %d, full: %v", op, gone, s.dropped.Load()-dropped, may)
+					}
+					if got := s.records.Load(); got != int64(len(after)) {
+						t.Fatalf("operation %d: %d records counted, there are %d", op, got, len(after))
+					}
+					for i := range s.shards {
+						sh := &s.shards[i]
+						if sh.removeFirst(byWindow, sh.least(byWindow)-1-power(r, 30)) { // as a caller that is late
+							t.Fatalf("after operation %d: a record went before its window ended", op)
+						}
+						if err := sh.check(); err != nil {
+							t.Fatalf("after operation %d: shard %d: %v", op, i, err)
+						}
+					}
+					before = after
+				}
+			})
+		}
+	}
+}
+
+func TestAQueueGivesTimesInOrder(t *testing.T) {
+	t.Parallel()
+	const n = 3000
+	for name, times := range map[string]func(i int) int64{
+		"that rise":                   func(i int) int64 { return 1_760_000_000_000 + int64(i)*37 },
+		"that fall":                   func(i int) int64 { return 1_760_000_000_000 - int64(i)*37 },
+		"that are all the same":       func(int) int64 { return 5 },
+		"in groups":                   func(i int) int64 { return int64(i%7) << 20 },
+		"from one millisecond to all": func(i int) int64 { return power(rand.New(rand.NewPCG(uint64(i), 1)), 45) },
+		"that come late":              func(i int) int64 { return int64(i)*1000 - power(rand.New(rand.NewPCG(uint64(i), 1)), 20) },
+		"from the first to the last":  func(i int) int64 { return int64(i%2) * (never - 1) },
+	} {
+		for k := range 2 {
+			t.Run(fmt.Sprintf("%s, queue %d", name, k), func(t *testing.T) {
+				t.Parallel()
+				s := newShards(1, n)
+				sh := &s.shards[0]
+				want := make([]int64, n)
+				for i := range want {
+					at := min(max(times(i), 1), never-1)
+					value, expires := testValue(at, true, 1), int64(math.MaxInt64)
+					if k == byExpiry {
+						at = min(at, milli(math.MaxInt64))
+						value, expires = testValue(0, false, 1), at*int64(time.Millisecond)
+					}
+					want[i] = at
+					key := testKey(uint64(i))
+					number, err := sh.room(0, false)
+					if err != nil {
+						t.Fatal(err)
+					}
+					sh.put(number, uint16(s.hash(&key)&math.MaxUint16), &key, &value, expires)
+				}
+				slices.Sort(want)
+				for i, at := range want {
+					if i%500 == 0 {
+						if err := sh.check(); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if sh.removeFirst(k, at-1) {
+						t.Fatalf("a record went before %d", at)
+					}
+					if !sh.removeFirst(k, at) {
+						t.Fatalf("no record went at %d", at)
+					}
+				}
+				if sh.n != 0 {
+					t.Errorf("%d records stay", sh.n)
+				}
+			})
+		}
+	}
+}
+
+func TestAPlaceThatWasReservedIsGivenBackIfItIsNotUsed(t *testing.T) {
+	t.Parallel()
+	value, next := testValue(5, false, 1), testValue(5, false, 2)
+	for name, c := range map[string]struct {
+		age  int64
+		key  core.Key
+		old  core.Value
+		want int64
+	}{
+		"used":                                {0, testKey(2), core.Value{}, 2},
+		"an expired record's is used":         {int64(day), testKey(2), core.Value{}, 1},
+		"the same key's that expired is used": {int64(day), testKey(1), core.Value{}, 1},
+		"another caller was faster":           {0, testKey(1), core.Value{}, 1},
+		"the record is changed":               {0, testKey(1), value, 1},
+		"the record is not there":             {0, testKey(2), value, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShards(1, 2)
+			if _, err := s.swapAt(0, 0, testKey(1), core.Value{}, value, day); err != nil {
+				t.Fatal(err)
+			}
+			if !s.reserve() {
+				t.Fatal("no place")
+			}
+			sh := &s.shards[0]
+			if _, err := sh.swap(c.age, uint16(s.hash(&c.key)&math.MaxUint16), &c.key, &c.old, &next, day, true); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.records.Load(); got != c.want || sh.n != int(got) {
+				t.Errorf("%d records counted and %d there, want %d", got, sh.n, c.want)
+			}
+		})
+	}
+}
+
+func TestNothingIsDueInAnEmptyQueueHoweverLate(t *testing.T) {
+	t.Parallel()
+	s := newShards(1, 1)
+	if late := (clock{math.MaxInt64, math.MaxInt64}); s.reclaim(late) || s.shards[0].removeFirst(byWindow, late[byWindow]) {
+		t.Error("a record went that is not there")
+	}
+}
+
+// FuzzAQueue adds, moves and removes records at times made of a digit and a length, and looks for the first.
+func FuzzAQueue(f *testing.F) {
+	f.Add([]byte("\x00\x10\x01\x22\x02\x33\x03\x44\x80\x20\x00\x11\xc0\x00"))
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		s := newShards(1, 1000)
+		sh := &s.shards[0]
+		next := 0
+		for ; len(ops) >= 2; ops = ops[2:] {
+			at := int64(ops[0]%64+1) << (ops[1] % 38)
+			value := testValue(at, true, 1)
+			switch ops[0] >> 6 {
+			case 0, 1:
+				if next++; next > 500 {
+					return
+				}
+				key := testKey(uint64(next))
+				i, err := sh.room(0, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sh.put(i, uint16(s.hash(&key)&math.MaxUint16), &key, &value, at)
+			case 2:
+				if sh.n > 0 {
+					sh.replace(uint16(int(ops[1])%sh.n), &value, at*int64(time.Millisecond))
+				}
+			default:
+				k := int(ops[1] & 1)
+				if want := sh.least(k) <= min(at, never-1); sh.removeFirst(k, at) != want {
+					t.Fatalf("something in queue %d is due at %d: %v", k, at, want)
+				}
+			}
+			if err := sh.check(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
