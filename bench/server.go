@@ -118,7 +118,7 @@ func (a *app) serve(framework string, ln net.Listener, counted bool) error {
 	if counted {
 		h = a.counted(h)
 	}
-	return (&http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}).Serve(ln)
+	return (&http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}).Serve(ln)
 }
 
 // byHand is what people write: verify, remember the id, run. answer is zero if the handler is to run.

@@ -155,8 +155,11 @@ func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i, e := range s.endpoints {
-			if err := e.measure(&rows[i], m, length); err != nil {
+		for i := range s.endpoints {
+			if rep%2 == 1 { // there and back, so that nobody always comes after the same one
+				i = len(s.endpoints) - 1 - i
+			}
+			if err := s.endpoints[i].measure(&rows[i], m, length); err != nil {
 				return nil, err
 			}
 		}

@@ -428,6 +428,46 @@ func testHTTP2(t *testing.T, opts ...nethttp.Option) {
 	}
 }
 
+func TestTheShorterTimeEndsASlowBody(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name        string
+		body, whole time.Duration // Config.BodyTimeout and http.Server.ReadTimeout
+		http2       bool
+	}{
+		{"Config.BodyTimeout", 200 * time.Millisecond, time.Minute, false},
+		{"Config.BodyTimeout, HTTP/2", 200 * time.Millisecond, time.Minute, true},
+		{"http.Server.ReadTimeout", time.Minute, 200 * time.Millisecond, false},
+		{"http.Server.ReadTimeout, HTTP/2", time.Minute, 200 * time.Millisecond, true},
+		{"http.Server.ReadTimeout, as long", 200 * time.Millisecond, 200 * time.Millisecond, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			v, signer := pair(t, &core.Config{BodyTimeout: c.body})
+			s := httptest.NewUnstartedServer(nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				select { // the deadline of the body is none of the handler's
+				case <-r.Context().Done():
+					t.Error("the handler's context has ended")
+				case <-time.After(2 * min(c.body, c.whole)):
+				}
+			})))
+			s.EnableHTTP2, s.Config.ErrorLog, s.Config.ReadTimeout = c.http2, quiet(), c.whole
+			s.StartTLS()
+			t.Cleanup(s.Close)
+			slow := whtest.NewRequest(t, signer, s.URL, "{}")
+			stalled, w := io.Pipe()
+			defer w.Close()
+			slow.Body, slow.GetBody, slow.ContentLength = stalled, nil, -1
+			began := time.Now()
+			wantStatus(t, fetch(t, s.Client(), slow), http.StatusRequestTimeout)
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("answered after %v", took)
+			}
+			wantStatus(t, fetch(t, s.Client(), whtest.NewRequest(t, signer, s.URL, "{}")), http.StatusOK)
+		})
+	}
+}
+
 func TestMistakesAreFoundAtStartUp(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]func(){
