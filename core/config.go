@@ -21,8 +21,8 @@ type Config struct {
 	Skew time.Duration
 	// MaxBody is the largest body accepted, in bytes. Default: 1 MiB.
 	MaxBody int64
-	// BodyTimeout bounds how long the body may take to arrive. Default: 10 seconds. In fiber the server has read the body
-	// before: set fiber.Config.ReadTimeout there.
+	// BodyTimeout bounds how long the body may take to arrive; a shorter ReadTimeout of the server stands. Default: 10 seconds. In fiber the
+	// server has read the body before: set fiber.Config.ReadTimeout there.
 	BodyTimeout time.Duration
 	// Lease is how long an attempt may be handled before another one may take the message over. It must be longer
 	// than the slowest handler. The handler's context ends 5 seconds earlier (or at half a lease under 10 seconds).

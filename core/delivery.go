@@ -83,7 +83,8 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 		}
 	}
 	// 1. Headers and 2. window: no byte of the body is read for what they refuse.
-	if err := v.readHeader(r, a, v.cfg.Clock()); err != nil {
+	arrived := v.cfg.Clock()
+	if err := v.readHeader(r, a, arrived); err != nil {
 		return err
 	}
 	// 3. Keys.
@@ -104,18 +105,25 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
 	// 5. What only the body holds, and 6. signature.
-	key, err := v.checkSigned(d.outer, r, a, k, v.cfg.Clock(), &d.message)
+	key, err := v.checkSigned(d.outer, r, a, k, arrived, &d.message)
 	d.lap(checking)
 	if err != nil {
+		return err
+	}
+	// 2. again, because body and keys may have taken their time: an attempt that is claimed long after its window was checked could outlive
+	// its record.
+	now := v.claims.clock.now()
+	if err := v.checkParts(a, now.at); err != nil {
 		return err
 	}
 	if v.challenger != nil {
 		if d.answer = v.challenger.Challenge(context.WithoutCancel(d.outer), r, &d.message, key); d.answer != nil {
 			return nil
 		}
+		now = v.claims.clock.now()
 	}
 	// 7. Claim: only what is authentic touches the store.
-	err = d.claimMessage(a, v.claims.clock.now())
+	err = d.claimMessage(a, now)
 	d.lap(storing)
 	return err
 }

@@ -250,13 +250,16 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 	return lookup{source: source, ring: ring}, nil
 }
 
-// checkSigned checks what needs the body, and fills m when the signature holds.
-func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lookup, now time.Time, m *Message) (VerifyKey, error) {
+// checkSigned checks what needs the body, and fills m when the signature holds. arrived is when the headers were checked.
+func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lookup, arrived time.Time, m *Message) (VerifyKey, error) {
+	stamp, expires := a.Timestamp, a.Expires
 	if err := v.scheme.ReadBody(r, a); err != nil {
 		return nil, refuse(ErrMalformed, "", err)
 	}
-	// Again, because the body may have held some of it, and because it may have taken its time: an attempt that
-	// is claimed long after its window was checked could outlive its record.
+	now := arrived
+	if a.Timestamp != stamp || a.Expires != expires { // the body held it, and may have taken its time
+		now = v.cfg.Clock()
+	}
 	if err := v.checkParts(a, now); err != nil {
 		return nil, err
 	}
@@ -266,7 +269,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lo
 	matched := -1
 	if k.ring != nil {
 		var err error
-		if matched, err = k.ring.match(ctx, a, now); err != nil && k.err == nil {
+		if matched, err = k.ring.match(ctx, a, arrived); err != nil && k.err == nil {
 			return nil, refuse(ErrKeysUnavailable, "checking the signature", err)
 		}
 	} else {
