@@ -91,3 +91,57 @@ func TestTheWindowIsCheckedAgainWhenTheBodyHasCome(t *testing.T) {
 		t.Errorf("an attempt whose body came after its window: %v", err)
 	}
 }
+
+// timesInBody is Standard Webhooks with its times in the body.
+type timesInBody struct {
+	core.StandardWebhooks
+
+	expires time.Time
+}
+
+func (s timesInBody) ReadHeader(r *core.Request, a *core.Attempt) error {
+	err := s.StandardWebhooks.ReadHeader(r, a)
+	a.State, a.Timestamp = a.Timestamp, time.Time{}
+	return err
+}
+
+func (s timesInBody) ReadBody(r *core.Request, a *core.Attempt) error {
+	a.Timestamp, _ = a.State.(time.Time)
+	a.Expires = s.expires
+	return s.StandardWebhooks.ReadBody(r, a)
+}
+
+func TestTimesInABodyAreCheckedWhenItHasCome(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	for _, c := range []struct {
+		name    string
+		stamp   int64
+		expires time.Time
+		junk    bool
+		took    time.Duration
+		want    error
+	}{
+		{"a stamp that was too far ahead when the request came", now + 305, time.Time{}, false, 10 * time.Second, nil},
+		{"a stamp that is too far ahead", now + 305, time.Time{}, false, 2 * time.Second, core.ErrOutsideWindow},
+		{"a stamp that grew too old meanwhile, before the signature is looked at", now - 299, time.Time{}, true, 2 * time.Second, core.ErrOutsideWindow},
+		{"a signature that expired meanwhile, before it is looked at", now, time.Unix(now+1, 0), true, 2 * time.Second, core.ErrOutsideWindow},
+		{"a signature that has not expired", now, time.Unix(now+5, 0), true, 2 * time.Second, core.ErrNoMatch},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			clock := time.Unix(now, 0)
+			v := core.Must(core.New(core.Secrets(secret), yes{}, &core.Config{
+				Clock: func() time.Time { return clock }, Scheme: timesInBody{expires: c.expires},
+			}))
+			r := signed(t, secret, "msg_1", c.stamp, "")
+			if c.junk {
+				r.Header.Set("Webhook-Signature", "v1,"+strings.Repeat("A", 43)+"=")
+			}
+			err := v.Admit(t.Context(), r, slowBody{func() { clock = clock.Add(c.took) }}).Err()
+			if !errors.Is(err, c.want) && (err != nil || c.want != nil) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
