@@ -18,7 +18,7 @@
 //
 // A record costs about 100 bytes, all in, and the garbage collector does not look into them. Nothing is allocated in
 // advance for them. No goroutine runs: expired records are removed by the operations that follow, three at most in each, so that none takes
-// long. Now and then an operation sorts a few thousand records by their time as well, which takes some tens of microseconds. Memory of
+// long. Now and then an operation makes room for more, or sorts some thousand records by their time, which takes a hundred microseconds or two. Memory of
 // expired records is reused, and given back when a part of the table empties.
 //
 // Time is the real one, not [core.Config.Clock]: in a test, testing/synctest moves it.
@@ -85,7 +85,8 @@ func New(opts ...Option) *Store {
 	for _, o := range opts {
 		o(s)
 	}
-	// Shards are small, so that growing one is short; and many, so that callers rarely meet.
+	// Small enough that growing one is short, and enough of them that callers rarely meet. No more, because each has a page that is being filled,
+	// and those should fit into a processor's cache.
 	n := minShards
 	for n*shardRecords < min(s.capacity, maxCapacity) {
 		n *= 2
@@ -107,7 +108,7 @@ func New(opts ...Option) *Store {
 
 const (
 	minShards    = int64(16)
-	shardRecords = 4096 // on average, at capacity
+	shardRecords = 16384 // on average, at capacity
 )
 
 // Forgets reports true: see [core.SeenStore].

@@ -60,7 +60,7 @@ func (r *record) due(k int) int64 {
 const (
 	minCells   = 64
 	maxCells   = 1 << 16             // what 16 bits of hash can tell apart
-	maxRecords = maxCells / 4 * 3    // twelve times the average: only a broken hash gets there
+	maxRecords = maxCells / 4 * 3    // three times the average: only a broken hash gets there
 	sweep      = 2                   // expired records removed by an operation, besides one whose place it uses
 	spare      = pageRecords * 3 / 2 // unused memory kept, in records
 )
