@@ -113,7 +113,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	// 2. again, because body and keys may have taken their time: an attempt that is claimed long after its window was checked could outlive
 	// its record.
 	now := v.claims.clock.now()
-	if err := v.checkParts(a, now.at); err != nil {
+	if err := v.checkWindow(a, now.at); err != nil {
 		return err
 	}
 	if v.challenger != nil {

@@ -128,8 +128,6 @@ type Attempt struct {
 	Content Content
 	// State is the scheme's own, between its methods and those of its keys: a certificate's address, say.
 	State any
-
-	checked string // an ID that was found in order
 }
 
 // Signature is one presented signature: its text as received, under the label that says which kind of key made it.

@@ -183,23 +183,24 @@ func (v *Verifier) readHeader(r *Request, a *Attempt, now time.Time) error {
 
 // checkParts checks id and window as far as they are known.
 func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
-	if a.ID != a.checked {
-		if err := checkID(a.ID); err != nil {
-			return err
-		}
-		a.checked = a.ID
+	if err := checkID(a.ID); err != nil {
+		return err
 	}
+	return v.checkWindow(a, now)
+}
+
+func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 	if !a.Expires.IsZero() && now.After(a.Expires) {
 		return refuse(ErrOutsideWindow, "the sender let its signature expire before now: a late or re-sent attempt, or our clock is ahead", nil)
 	}
 	if a.Timestamp.IsZero() {
 		return nil
 	}
-	// Compared as times, not as a difference, which could overflow.
-	if a.Timestamp.Before(now.Add(-v.cfg.Past)) {
+	age := now.Sub(a.Timestamp) // one that is too large is the largest there is
+	if age > v.cfg.Past {
 		return refuse(ErrOutsideWindow, "the timestamp is too old: a late or re-sent attempt, or our clock is ahead", nil)
 	}
-	if a.Timestamp.After(now.Add(v.cfg.Future)) {
+	if age < -v.cfg.Future {
 		return refuse(ErrOutsideWindow, "the timestamp lies in the future: milliseconds instead of seconds, or our clock is behind", nil)
 	}
 	return nil
@@ -252,16 +253,14 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 
 // checkSigned checks what needs the body, and fills m when the signature holds. arrived is when the headers were checked.
 func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lookup, arrived time.Time, m *Message) (VerifyKey, error) {
-	stamp, expires := a.Timestamp, a.Expires
+	id, stamp, expires := a.ID, a.Timestamp, a.Expires
 	if err := v.scheme.ReadBody(r, a); err != nil {
 		return nil, refuse(ErrMalformed, "", err)
 	}
-	now := arrived
-	if a.Timestamp != stamp || a.Expires != expires { // the body held it, and may have taken its time
-		now = v.cfg.Clock()
-	}
-	if err := v.checkParts(a, now); err != nil {
-		return nil, err
+	if a.ID != id || a.Timestamp != stamp || a.Expires != expires { // the body held them, and may have taken its time
+		if err := v.checkParts(a, v.cfg.Clock()); err != nil {
+			return nil, err
+		}
 	}
 	if (v.stamping == StampedOnce || v.stamping == StampedEachAttempt) && a.Timestamp.IsZero() {
 		return nil, refuse(ErrMalformed, "the scheme stamps its messages, but this one has no timestamp", nil)
@@ -293,7 +292,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lo
 // another key; and not from the key that matched, because stripping one of two signatures would change that.
 func (v *Verifier) replayKey(m *Message, c *Content) Key {
 	if m.IDSigned && m.ID != "" {
-		var buf [512]byte // stays on the stack
+		var buf [160]byte // of the stack; few ids are longer
 		return sha256.Sum256(appendField(appendField(v.appendScope(buf[:0], m), "id"), m.ID))
 	}
 	h := sha256.New()
