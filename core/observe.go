@@ -33,6 +33,7 @@ type Event struct {
 
 // watch is what the observer will be told.
 type watch struct {
+	ctx   context.Context //nolint:containedctx // the request's without its end
 	event Event
 	took  [parts]time.Duration
 	since time.Time // the last lap
@@ -64,7 +65,7 @@ func (d *Delivery) lap(p part) {
 func (d *Delivery) tell() {
 	e, took := &d.watch.event, &d.watch.took
 	e.Keys, e.Body, e.Check, e.Store, e.Handler = took[lookingUp], took[reading], took[checking], took[storing], took[handling]
-	d.v.cfg.Observe(context.WithoutCancel(d.outer), *e)
+	d.v.cfg.Observe(d.watch.ctx, *e)
 }
 
 // observeAdmission reports an attempt that was not admitted; an admitted one is reported when it is settled.
