@@ -121,6 +121,9 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 			return nil
 		}
 		now = v.claims.clock.now()
+		if err := v.checkWindow(a, now.at); err != nil {
+			return err
+		}
 	}
 	// 7. Claim: only what is authentic touches the store.
 	err = d.claimMessage(a, now)

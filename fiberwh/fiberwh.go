@@ -70,16 +70,21 @@ func (m *middleware) handle(c *fiber.Ctx) error {
 	r := newHead(&c.Request().Header)
 	r.body = body{c, m}
 	d := m.v.Admit(c.UserContext(), &r.Request, &r.body)
-	r.release()
-	switch a, err := d.Answer(), d.Err(); {
-	case a == nil:
+	if d.Answer() == nil {
+		r.release()
 		return next(c, d)
-	case m.deny != nil && err != nil && !err.Acknowledges():
-		return m.deny(c, err)
-	default:
-		write(c.Response(), a)
-		return nil // not an error: the ErrorHandler would overwrite the answer
 	}
+	err := m.answer(c, d)
+	r.release() // only now: an answer may hold parts of the request
+	return err
+}
+
+func (m *middleware) answer(c *fiber.Ctx, d *core.Delivery) error {
+	if err := d.Err(); m.deny != nil && err != nil && !err.Acknowledges() {
+		return m.deny(c, err)
+	}
+	write(c.Response(), d.Answer())
+	return nil // not an error: the ErrorHandler would overwrite the answer
 }
 
 // next runs the handler and settles, also while a panic passes through.

@@ -18,8 +18,8 @@
 //
 // A record costs about 100 bytes, all in, and the garbage collector does not look into them. Nothing is allocated in
 // advance for them. No goroutine runs: expired records are removed by the operations that follow, three at most in each, so that none takes
-// long. Now and then an operation makes room for more, or sorts some thousand records by their time, which takes a hundred microseconds or two. Memory of
-// expired records is reused, and given back when a part of the table empties.
+// long. Now and then one makes room for more, or sorts some thousand records by their time: a part of the table is busy for up to a millisecond
+// then. Memory of expired records is reused, and given back when a part of the table empties.
 //
 // Time is the real one, not [core.Config.Clock]: in a test, testing/synctest moves it.
 //

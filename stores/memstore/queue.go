@@ -10,8 +10,8 @@ import (
 // records whose highest digit that differs from the focus is the same digit. So slots are narrow near the focus and
 // wide far from it; which one a record is in follows from its time; and putting it there or taking it out touches no
 // record but its neighbours in the slot. When the first slot holds many, the first time in it becomes the focus, and they are
-// spread over narrower ones: that happens to a record a few times in its life, and not at all if it goes before. No clock is read, so
-// none can be set back.
+// spread over narrower ones: that happens to a record a few times in its life, and not at all if it goes before. For many it also goes
+// back to an earlier time, and then all later records are spread again when those have gone. No clock is read, so none can be set back.
 //
 // The records of a slot are a list, the newest first, of numbers plus one; 0 is the end.
 type queue struct {
@@ -26,7 +26,8 @@ const (
 	digitBits = 3
 	digits    = 1 << digitBits
 	levels    = 15
-	few       = 4 // records that are not worth spreading: they are all looked at
+	few       = 4  // records that are not worth spreading: they are all looked at
+	several   = 64 // the same of records before the focus, for which it would have to go back, and forth again
 
 	// never is for a record that is not in the queue. Times of others, in milliseconds, are less, and not negative.
 	never = 1 << (levels * digitBits)
@@ -173,7 +174,7 @@ func (sh *shard) first(k int, now int64) (i uint16, t int64) {
 			}
 			number = r.next[k]
 		}
-		if n > few {
+		if n > several || n > few && t > q.focus {
 			sh.refocus(k, t)
 		}
 	}
