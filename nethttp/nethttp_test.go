@@ -468,6 +468,27 @@ func TestTheShorterTimeEndsASlowBody(t *testing.T) {
 	}
 }
 
+func TestASlowBodyEndsAlsoWhereTheServersDeadlineWasTakenAway(t *testing.T) {
+	t.Parallel()
+	v, signer := pair(t, &core.Config{BodyTimeout: time.Minute})
+	h := nethttp.New(v)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") }))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil { // for uploads
+			t.Error(err)
+		}
+		h.ServeHTTP(w, r)
+	}))
+	s.Config.ErrorLog, s.Config.ReadTimeout = quiet(), 200*time.Millisecond
+	s.Start()
+	t.Cleanup(s.Close)
+	slow := whtest.NewRequest(t, signer, s.URL, "{}")
+	stalled, w := io.Pipe()
+	defer w.Close()
+	slow.Body, slow.GetBody, slow.ContentLength = stalled, nil, -1
+	client := &http.Client{Timeout: 20 * time.Second}
+	wantStatus(t, fetch(t, client, slow), http.StatusRequestTimeout)
+}
+
 func TestMistakesAreFoundAtStartUp(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]func(){

@@ -27,11 +27,10 @@ type body struct {
 
 // ReadBody implements [core.BodyReader].
 //
-// A server whose ReadTimeout is no longer has set an earlier deadline: that one stays, and is not ours to take away. Ours
-// goes through [http.ResponseController], so any wrapper that unwraps is fine; where there is none (a
-// ResponseRecorder, a TimeoutHandler, Lambda) the server's own timeouts are all there is. After success the deadline
-// is taken away, because one left over would cancel the handler's context. After a failure it must stay: without it the server
-// would wait for the rest of the body for ever.
+// The deadline goes through [http.ResponseController], so any wrapper that unwraps is fine; where there is none (a
+// ResponseRecorder, a TimeoutHandler, Lambda) the server's own timeouts are all there is. A server's shorter ReadTimeout is
+// not lengthened, nor relied on: something in front may have moved it. After success the deadline is taken away, because one
+// left over would cancel the handler's context. After a failure it must stay: without it the server would wait for the rest of the body for ever.
 func (b *body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	declared := b.r.ContentLength
 	if declared > limit {
@@ -41,18 +40,16 @@ func (b *body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 		b.end = true
 	} else {
 		control := http.NewResponseController(b.w)
-		limited := timeout > 0 && !b.serverEndsBy(timeout) && control.SetReadDeadline(time.Now().Add(timeout)) == nil //nolint:forbidigo // a deadline of I/O is real time
+		if s, ok := b.r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ReadTimeout > 0 {
+			timeout = min(timeout, s.ReadTimeout)
+		}
+		limited := timeout > 0 && control.SetReadDeadline(time.Now().Add(timeout)) == nil //nolint:forbidigo // a deadline of I/O is real time
 		b.read(int(min(limit, math.MaxInt-1)))
 		if limited && b.end {
 			_ = control.SetReadDeadline(time.Time{}) // it could be set, so it can be cleared
 		}
 	}
 	return b.data, b.verdict(limit)
-}
-
-func (b *body) serverEndsBy(timeout time.Duration) bool {
-	s, _ := b.r.Context().Value(http.ServerContextKey).(*http.Server)
-	return s != nil && 0 < s.ReadTimeout && s.ReadTimeout <= timeout
 }
 
 // verdict says what is wrong with what was read.
