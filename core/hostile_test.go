@@ -92,6 +92,31 @@ func TestTheWindowIsCheckedAgainWhenTheBodyHasCome(t *testing.T) {
 	}
 }
 
+// pondering takes its time over a message that is no challenge.
+type pondering struct {
+	core.StandardWebhooks
+
+	ponder func()
+}
+
+func (p pondering) Challenge(context.Context, *core.Request, *core.Message, core.VerifyKey) *core.Answer {
+	p.ponder()
+	return nil
+}
+
+func TestTheWindowIsCheckedAgainAfterAChallenger(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	clock := time.Unix(now, 0)
+	v := core.Must(core.New(core.Secrets(secret), untouched{}, &core.Config{
+		Clock:  func() time.Time { return clock },
+		Scheme: pondering{ponder: func() { clock = clock.Add(2 * time.Second) }},
+	}))
+	if err := v.Admit(t.Context(), signed(t, secret, "msg_1", now-299, ""), noBody{}).Err(); !errors.Is(err, core.ErrOutsideWindow) {
+		t.Errorf("an attempt whose window closed meanwhile: %v", err)
+	}
+}
+
 // timesInBody is Standard Webhooks with its times in the body.
 type timesInBody struct {
 	core.StandardWebhooks

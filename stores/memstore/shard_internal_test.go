@@ -411,3 +411,38 @@ func FuzzAQueue(f *testing.F) {
 		}
 	})
 }
+
+// Going back spreads all later records over wide slots, and going forth again over narrow ones: not for a handful that comes and goes.
+func TestAFewEarlyRecordsDoNotMoveTheFocus(t *testing.T) {
+	t.Parallel()
+	const start = 1 << 36 // no digit of an earlier time is the same
+	for _, c := range []struct {
+		early int
+		moves bool
+	}{{1, false}, {few + 1, false}, {several, false}, {several + 1, true}} {
+		s := newShards(1, 1000)
+		n := uint64(0)
+		add := func(window int64) {
+			n++
+			if _, err := s.swapAt(0, 0, testKey(n), core.Value{}, testValue(window, true, n), time.Hour); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range int64(200) {
+			add(start + i)
+		}
+		for i := range c.early {
+			add(start - 1 - int64(i))
+		}
+		sh := &s.shards[0]
+		if _, due := sh.first(byWindow, never-1); due != start-int64(c.early) {
+			t.Errorf("%d early records: the first is due at %d", c.early, due)
+		}
+		if moved := sh.queues[byWindow].focus != start; moved != c.moves {
+			t.Errorf("%d early records: moved %v, want %v", c.early, moved, c.moves)
+		}
+		if err := sh.check(); err != nil {
+			t.Error(err)
+		}
+	}
+}
