@@ -87,19 +87,23 @@ func attackAll(o options, frameworks []string) (rows []refusalRow, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	requests := 100
+	requests := 30
 	if o.quick {
 		requests = 5
 	}
 	for _, a := range attacks() {
 		sized := make([]refusalRow, len(s.endpoints))
-		for rep := range o.repeat(5) {
+		for rep := range o.repeat(20) {
 			o.progress("refusals: %s, repetition %d", a.name, rep+1)
 			request, err := a.request(s.secret)
 			if err != nil {
 				return nil, err
 			}
-			for i, e := range s.endpoints {
+			for i := range s.endpoints {
+				if rep%2 == 1 { // there and back, as in closedLoop
+					i = len(s.endpoints) - 1 - i
+				}
+				e := s.endpoints[i]
 				sized[i].Framework, sized[i].Kind, sized[i].Attack = e.framework, e.kind, a.name
 				if err := e.attacked(&sized[i], request, requests); err != nil {
 					return nil, fmt.Errorf("%s, %s, %s: %w", e.framework, e.kind, a.name, err)

@@ -24,6 +24,7 @@ type head struct {
 
 	// Of the last request's lines: the key as fasthttp gave it, and in canonical form. Those of one sender have the same keys in the same order.
 	keys, names []string
+	repeated    bool // two of the names are the same
 }
 
 var heads = sync.Pool{New: func() any { return &head{Request: core.Request{Header: make(http.Header)}} }} //nolint:gochecknoglobals // a pool is no state
@@ -60,9 +61,11 @@ func (r *head) fill(h *fasthttp.RequestHeader) {
 		return text.String()[from:]
 	}
 	r.Method, r.URL = keep(h.Method()), keep(h.RequestURI())
-	lines := 0
+	lines, distinct := 0, !r.repeated // as long as the keys are the last request's, no name was there before
+	r.repeated = false
 	h.VisitAll(func(key, value []byte) {
 		if lines == len(r.keys) || r.keys[lines] != string(key) {
+			distinct = false
 			k := string(key)
 			// Only changes keys under fiber.Config.DisableHeaderNormalizing.
 			r.keys, r.names = append(r.keys[:lines], k), append(r.names[:lines], textproto.CanonicalMIMEHeaderKey(k))
@@ -73,11 +76,13 @@ func (r *head) fill(h *fasthttp.RequestHeader) {
 		if name == fiber.HeaderHost { // as in net/http: no header
 			return
 		}
-		if others, ok := r.Header[name]; ok {
-			r.Header[name] = append(others, r.values[lines-1])
-		} else {
-			r.Header[name] = r.values[lines-1 : lines : lines]
+		if !distinct {
+			if others, ok := r.Header[name]; ok {
+				r.Header[name], r.repeated = append(others, r.values[lines-1]), true
+				return
+			}
 		}
+		r.Header[name] = r.values[lines-1 : lines : lines]
 	})
 	r.keys, r.names, r.size = r.keys[:lines], r.names[:lines], text.Len()
 }
