@@ -87,13 +87,13 @@ func attackAll(o options, frameworks []string) (rows []refusalRow, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	requests := 30
+	requests := 100
 	if o.quick {
 		requests = 5
 	}
 	for _, a := range attacks() {
 		sized := make([]refusalRow, len(s.endpoints))
-		for rep := range o.repeat(20) {
+		for rep := range o.repeat(8) {
 			o.progress("refusals: %s, repetition %d", a.name, rep+1)
 			request, err := a.request(s.secret)
 			if err != nil {

@@ -128,7 +128,7 @@ func pool(size int, length time.Duration) int {
 func slots(size int) (reps int, length time.Duration) {
 	switch {
 	case size == 1<<10: // most claims are about it
-		return 100, 50 * time.Millisecond
+		return 80, 50 * time.Millisecond
 	case size < 1<<20:
 		return 30, 50 * time.Millisecond
 	default:

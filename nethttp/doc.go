@@ -40,8 +40,8 @@
 //
 // The body is read once, up to Config.MaxBody, within Config.BodyTimeout, into one buffer, which Message.Body, r.Body
 // and GetBody share: do not change it. The shorter of Config.BodyTimeout and
-// http.Server.ReadTimeout ends a slow one. A refusal that leaves a body unread closes an HTTP/1 connection and waits half
-// a second at most for the sender to notice; HTTP/2 streams need none of it. After a panic too, temporary files of
+// http.Server.ReadTimeout ends a slow one. A refusal that leaves a body unread closes an HTTP/1 connection and waits a
+// little over half a second at most for the sender to notice; HTTP/2 streams need none of it. After a panic too, temporary files of
 // multipart forms are removed, unless the handler parsed a copy of the request that it made itself.
 //
 // # AWS Lambda
