@@ -16,6 +16,7 @@ type lazyContext struct {
 	ended atomic.Bool
 }
 
+// init is for one that is a part of something else.
 func (c *lazyContext) init(values context.Context, deadline time.Time) {
 	c.values, c.deadline = values, deadline
 }

@@ -92,6 +92,37 @@ func TestTheWindowIsCheckedAgainWhenTheBodyHasCome(t *testing.T) {
 	}
 }
 
+func TestAKeyMustBeValidWhenTheRequestArrives(t *testing.T) {
+	t.Parallel()
+	text := core.GenerateSecret()
+	for _, c := range []struct {
+		name          string
+		before, after int64 // of the key's validity; zero: unbounded
+		want          error
+	}{
+		{"a key that ended while the body came", 0, now + 1, nil},
+		{"a key that began while the body came", now + 1, 0, core.ErrNoMatch},
+		{"a key that had ended", 0, now, core.ErrNoMatch},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			key := core.NewSecret(text)
+			if c.before != 0 {
+				key.NotBefore = time.Unix(c.before, 0)
+			}
+			if c.after != 0 {
+				key.NotAfter = time.Unix(c.after, 0)
+			}
+			clock := time.Unix(now, 0)
+			v := core.Must(core.New(core.SecretList(key), yes{}, &core.Config{Clock: func() time.Time { return clock }}))
+			err := v.Admit(t.Context(), signed(t, text, "msg_1", now, ""), slowBody{func() { clock = clock.Add(2 * time.Second) }}).Err()
+			if !errors.Is(err, c.want) && (err != nil || c.want != nil) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
 // pondering takes its time over a message that is no challenge.
 type pondering struct {
 	core.StandardWebhooks

@@ -20,7 +20,7 @@ import (
 type Secret struct {
 	// ID names the key in [Message.KeyID] and in events. Empty: "key-1" for the first of its list, and so on.
 	ID string
-	// NotBefore and NotAfter bound when the key is accepted. Zero: unbounded.
+	// NotBefore and NotAfter bound when the key is accepted, by when the request arrived on the configured clock. Zero: unbounded.
 	NotBefore, NotAfter time.Time
 
 	// Behind a pointer, because fmt prints the unexported fields of a foreign struct without asking us.

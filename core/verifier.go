@@ -189,6 +189,7 @@ func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 	return v.checkWindow(a, now)
 }
 
+// checkWindow is asked again when the message is claimed: an attempt that was fresh when it arrived need not be any more.
 func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 	if !a.Expires.IsZero() && now.After(a.Expires) {
 		return refuse(ErrOutsideWindow, "the sender let its signature expire before now: a late or re-sent attempt, or our clock is ahead", nil)
@@ -251,7 +252,8 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 	return lookup{source: source, ring: ring}, nil
 }
 
-// checkSigned checks what needs the body, and fills m when the signature holds. arrived is when the headers were checked.
+// checkSigned checks what needs the body, and fills m when the signature holds. arrived is when the headers were checked, which is also when keys
+// must be valid: the sender signed before it.
 func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lookup, arrived time.Time, m *Message) (VerifyKey, error) {
 	id, stamp, expires := a.ID, a.Timestamp, a.Expires
 	if err := v.scheme.ReadBody(r, a); err != nil {

@@ -428,6 +428,16 @@ func testHTTP2(t *testing.T, opts ...nethttp.Option) {
 	}
 }
 
+// stalling is a signed request whose body never comes.
+func stalling(t *testing.T, signer *core.Signer, target string) *http.Request {
+	t.Helper()
+	r := whtest.NewRequest(t, signer, target, "{}")
+	body, w := io.Pipe()
+	t.Cleanup(func() { _ = w.Close() })
+	r.Body, r.GetBody, r.ContentLength = body, nil, -1
+	return r
+}
+
 func TestTheShorterTimeEndsASlowBody(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -454,12 +464,8 @@ func TestTheShorterTimeEndsASlowBody(t *testing.T) {
 			s.EnableHTTP2, s.Config.ErrorLog, s.Config.ReadTimeout = c.http2, quiet(), c.whole
 			s.StartTLS()
 			t.Cleanup(s.Close)
-			slow := whtest.NewRequest(t, signer, s.URL, "{}")
-			stalled, w := io.Pipe()
-			defer w.Close()
-			slow.Body, slow.GetBody, slow.ContentLength = stalled, nil, -1
 			began := time.Now()
-			wantStatus(t, fetch(t, s.Client(), slow), http.StatusRequestTimeout)
+			wantStatus(t, fetch(t, s.Client(), stalling(t, signer, s.URL)), http.StatusRequestTimeout)
 			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("answered after %v", took)
 			}
@@ -481,12 +487,7 @@ func TestASlowBodyEndsAlsoWhereTheServersDeadlineWasTakenAway(t *testing.T) {
 	s.Config.ErrorLog, s.Config.ReadTimeout = quiet(), 200*time.Millisecond
 	s.Start()
 	t.Cleanup(s.Close)
-	slow := whtest.NewRequest(t, signer, s.URL, "{}")
-	stalled, w := io.Pipe()
-	defer w.Close()
-	slow.Body, slow.GetBody, slow.ContentLength = stalled, nil, -1
-	client := &http.Client{Timeout: 20 * time.Second}
-	wantStatus(t, fetch(t, client, slow), http.StatusRequestTimeout)
+	wantStatus(t, fetch(t, &http.Client{Timeout: 20 * time.Second}, stalling(t, signer, s.URL)), http.StatusRequestTimeout)
 }
 
 func TestMistakesAreFoundAtStartUp(t *testing.T) {
