@@ -193,6 +193,15 @@ func (d *Delivery) Answer() *Answer { return d.answer }
 // Err says why the attempt was not admitted: nil if it was. In report-only mode the handler runs all the same.
 func (d *Delivery) Err() *Error { return d.err }
 
+// Refusal is what an application's own answer may take the place of: Err, but nil where the handler runs, for a challenge, and for a
+// redelivery, whose acknowledgement must stay a success or the sender goes on for ever.
+func (d *Delivery) Refusal() *Error {
+	if d.answer == nil || d.err == nil || d.err.Acknowledges() {
+		return nil
+	}
+	return d.err
+}
+
 // Message returns the verified message. ok is false if the attempt was not admitted.
 func (d *Delivery) Message() (m Message, ok bool) {
 	if !d.admitted {

@@ -57,13 +57,12 @@ func (m *middleware) handle(c echo.Context, next echo.HandlerFunc) error {
 	if x.Answer() == nil {
 		return run(c, x, next)
 	}
-	err := x.Err()
-	if err != nil {
+	if err := x.Refusal(); err != nil {
 		var outer *echo.HTTPError // out of Body.Read: BodyLimit in front of us, which has its own answer
 		if err.Reason == core.ErrMalformed && errors.As(err, &outer) {
 			return outer
 		}
-		if m.deny != nil && !err.Acknowledges() {
+		if m.deny != nil {
 			return m.deny(c, err)
 		}
 	}

@@ -80,7 +80,7 @@ func (m *middleware) handle(c *fiber.Ctx) error {
 }
 
 func (m *middleware) answer(c *fiber.Ctx, d *core.Delivery) error {
-	if err := d.Err(); m.deny != nil && err != nil && !err.Acknowledges() {
+	if err := d.Refusal(); m.deny != nil && err != nil {
 		return m.deny(c, err)
 	}
 	write(c.Response(), d.Answer())

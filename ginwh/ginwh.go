@@ -62,7 +62,7 @@ func (m *middleware) handle(c *gin.Context) {
 		return
 	}
 	c.Abort() // first, so that a Deny cannot run the handler
-	if err := x.Err(); m.deny != nil && err != nil && !err.Acknowledges() {
+	if err := x.Refusal(); m.deny != nil && err != nil {
 		m.deny(c, err)
 		return
 	}

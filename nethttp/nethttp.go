@@ -33,10 +33,10 @@ func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x := httpwh.Begin(v, w, r)
-			switch err := x.Err(); {
+			switch err := x.Refusal(); {
 			case x.Answer() == nil:
 				serve(x, w, next)
-			case o.deny != nil && err != nil && !err.Acknowledges():
+			case o.deny != nil && err != nil:
 				o.deny(w, r, err)
 			default:
 				x.WriteAnswer(w)
