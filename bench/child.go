@@ -44,6 +44,7 @@ func start(cpus []int, role string, args ...string) (*child, error) {
 	cmd := exec.Command(self, args...)
 	cmd.Env = append(os.Environ(), roleVariable+"="+role)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // one that is stopped cannot see its input end
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -71,9 +72,11 @@ func (c *child) ask(command string, answer any) error {
 	return nil
 }
 
+func (c *child) signal(s os.Signal) error { return c.cmd.Process.Signal(s) }
+
 // stop ends the role and waits for that.
 func (c *child) stop() error {
-	return errors.Join(c.in.Close(), c.cmd.Wait())
+	return errors.Join(c.in.Close(), c.signal(syscall.SIGCONT), c.cmd.Wait())
 }
 
 // onProcessors runs f on these processors. A process that f starts stays there.

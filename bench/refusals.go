@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -87,22 +87,19 @@ func attackAll(o options, frameworks []string) (rows []refusalRow, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	requests := 100
+	requests := 30
 	if o.quick {
 		requests = 5
 	}
 	for _, a := range attacks() {
 		sized := make([]refusalRow, len(s.endpoints))
-		for rep := range o.repeat(8) {
+		for rep := range o.repeat(30) {
 			o.progress("refusals: %s, repetition %d", a.name, rep+1)
 			request, err := a.request(s.secret)
 			if err != nil {
 				return nil, err
 			}
-			for i := range s.endpoints {
-				if rep%2 == 1 { // there and back, as in closedLoop
-					i = len(s.endpoints) - 1 - i
-				}
+			for _, i := range s.order(rep) {
 				e := s.endpoints[i]
 				sized[i].Framework, sized[i].Kind, sized[i].Attack = e.framework, e.kind, a.name
 				if err := e.attacked(&sized[i], request, requests); err != nil {
@@ -118,8 +115,9 @@ func attackAll(o options, frameworks []string) (rows []refusalRow, err error) {
 
 // attacked sends a request again and again, each on a connection of its own, as the answer closes it.
 func (e *endpoint) attacked(row *refusalRow, request []byte, requests int) error {
+	defer e.use()()
 	var before, after serverStats
-	if err := e.ask("gc", &before); err != nil {
+	if err := e.ask("stats", &before); err != nil {
 		return err
 	}
 	_, cpus := halves()
@@ -150,20 +148,30 @@ func (e *endpoint) attacked(row *refusalRow, request []byte, requests int) error
 
 // once sends as much of the request as the server takes before it answers.
 func once(addr string, request []byte) (int, error) {
-	conn, err := net.Dial("tcp", addr)
+	fd, err := connect(addr)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-	go func() { _, _ = conn.Write(request) }() // fails when the server has had enough
-	b := make([]byte, 1024)
-	n, err := conn.Read(b)
-	if err != nil {
-		return 0, fmt.Errorf("no answer: %w", err)
+	defer func() { _ = unix.Close(fd) }()
+	var in [1024]byte
+	for began, sent := time.Now(), 0; time.Since(began) < 10*time.Second; {
+		if sent < len(request) {
+			n, err := unix.Write(fd, request[sent:])
+			sent += max(n, 0)
+			if err != nil && !errors.Is(err, unix.EAGAIN) {
+				sent = len(request) // the server has had enough
+			}
+		}
+		n, err := unix.Read(fd, in[:])
+		switch {
+		case n > 0:
+			status, _ := answer(append(in[:n], "\r\n\r\n"...))
+			return status, nil
+		case !errors.Is(err, unix.EAGAIN):
+			return 0, fmt.Errorf("no answer: %w", errors.Join(err, io.ErrUnexpectedEOF))
+		}
 	}
-	status, _ := answer(append(b[:n], "\r\n\r\n"...))
-	return status, nil
+	return 0, errors.New("no answer")
 }
 
 // slow holds many connections that announce a body and send one byte of it a second.
@@ -209,6 +217,7 @@ func (o options) connections(want int) int {
 }
 
 func (e *endpoint) slowly(row *refusalRow, head []byte, count int, length time.Duration) error {
+	defer e.use()()
 	var before, begun, after serverStats
 	if err := e.ask("gc", &before); err != nil {
 		return err

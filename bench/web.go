@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -31,7 +32,7 @@ const (
 	rehearsal   = 100 * time.Millisecond
 )
 
-// endpoint is a server that runs.
+// endpoint is a server. It runs while it is in use.
 type endpoint struct {
 	*child
 
@@ -83,7 +84,17 @@ func (s *webServers) startServer(framework, kind, redisAddr string, counted bool
 	if dir := os.Getenv("HOOKONCE_BENCH_PROFILE"); dir != "" {
 		e.profile = filepath.Join(dir, strings.NewReplacer("/", "", " ", "", ",", "-").Replace(framework+"-"+kind)+".pprof")
 	}
-	return e, c.ask("", &e.addr)
+	if err := c.ask("", &e.addr); err != nil {
+		return nil, err
+	}
+	return e, c.signal(syscall.SIGSTOP)
+}
+
+// use has the server run until the returned function is called. In between it is stopped, so that a collection which it began does not take the
+// processor from another one, and is its own to pay for when it goes on.
+func (e *endpoint) use() (end func()) {
+	_ = e.signal(syscall.SIGCONT)
+	return func() { _ = e.signal(syscall.SIGSTOP) }
 }
 
 func (s *webServers) stop() error {
@@ -120,7 +131,7 @@ func webAll(o options) (rows []webRow, inFlight []inFlightRow, err error) {
 // pool is how many messages are enough for one measurement.
 func pool(size int, length time.Duration) int {
 	perSecond := min(80_000, 3<<30/size)
-	return 100 + int(float64(perSecond)*length.Seconds())
+	return 100 + int(float64(perSecond)*(lead+length).Seconds())
 }
 
 // slots is how often and how long each endpoint gets messages of this size. What disturbs a shared machine comes and goes within a second, so
@@ -128,7 +139,7 @@ func pool(size int, length time.Duration) int {
 func slots(size int) (reps int, length time.Duration) {
 	switch {
 	case size == 1<<10: // most claims are about it
-		return 80, 50 * time.Millisecond
+		return 100, 50 * time.Millisecond
 	case size < 1<<20:
 		return 30, 50 * time.Millisecond
 	default:
@@ -145,7 +156,7 @@ func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
 		return nil, err
 	}
 	for _, e := range s.endpoints {
-		if _, err := load(e.addr, warm, connections, o.length(rehearsal), 0); err != nil {
+		if err := e.rehearse(warm, o.length(rehearsal)); err != nil {
 			return nil, fmt.Errorf("%s, %s: %w", e.framework, e.kind, err)
 		}
 	}
@@ -155,16 +166,29 @@ func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range s.endpoints {
-			if rep%2 == 1 { // there and back, so that nobody always comes after the same one
-				i = len(s.endpoints) - 1 - i
-			}
+		for _, i := range s.order(rep) {
 			if err := s.endpoints[i].measure(&rows[i], m, length); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return rows, nil
+}
+
+// order is there and back, so that nobody always comes after the same one; Redis, which still works when it has answered, disturbs nobody at the end.
+func (s *webServers) order(rep int) []int {
+	var order, last []int
+	for i, e := range s.endpoints {
+		if e.kind == withRedis {
+			last = append(last, i)
+		} else {
+			order = append(order, i)
+		}
+	}
+	if rep%2 == 1 {
+		slices.Reverse(order)
+	}
+	return append(order, last...)
 }
 
 func (s *webServers) rows(size int) []webRow {
@@ -175,10 +199,17 @@ func (s *webServers) rows(size int) []webRow {
 	return rows
 }
 
+func (e *endpoint) rehearse(m *messages, length time.Duration) error {
+	defer e.use()()
+	_, err := load(e.addr, m, connections, length, 0)
+	return err
+}
+
 // measure adds one repetition to row.
 func (e *endpoint) measure(row *webRow, m *messages, length time.Duration) error {
+	defer e.use()()
 	var before, after serverStats
-	if err := e.ask("gc", &before); err != nil { // what the last one left behind is not this one's
+	if err := e.ask("stats", &before); err != nil {
 		return err
 	}
 	if e.profile != "" && row.Size == 1<<10 && len(row.Rate) == 0 {
@@ -270,6 +301,7 @@ func (s *webServers) inFlight(o options) ([]inFlightRow, error) {
 }
 
 func (e *endpoint) heldBy(m *messages) (float64, error) {
+	defer e.use()()
 	var idle, busy serverStats
 	conns := make([]net.Conn, 0, len(m.heads))
 	defer func() {
