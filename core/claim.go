@@ -77,35 +77,35 @@ func (p *protocol) window(stamp, now int64) int64 {
 	return stamp + p.past + p.margin()
 }
 
-// decide says what becomes of an attempt that meets old, and the record to write for it: when it runs, and when a
+// decide says what becomes of an attempt that meets old, and makes next the record to write for it: when it runs, and when a
 // redelivery raises the mark. In all other cases next equals old.
-func (p *protocol) decide(old record, stamp, now int64, token [8]byte) (verdict, record) {
+func (p *protocol) decide(old, next *record, stamp, now int64, token [8]byte) verdict {
 	newer := stamp > old.mark || old.state == 0
-	next := old
+	*next = *old
 	switch old.state {
 	case Claimed:
 		over := now >= old.leaseEnd+2*p.skew
 		if !over || (p.eachAttempt && !newer) {
-			return inFlight, old
+			return inFlight
 		}
 	case Released:
 		if p.eachAttempt && !newer {
 			if old.reruns >= p.reruns {
-				return inFlight, old
+				return inFlight
 			}
 			next.reruns++
 		}
 	case Done:
 		if p.eachAttempt && stamp == old.mark {
-			return replaySame, old
+			return replaySame
 		}
 		if p.eachAttempt && !newer {
-			return replayOlder, old
+			return replayOlder
 		}
 		next.mark = max(old.mark, stamp)
 		next.windowEnd = max(old.windowEnd, p.window(stamp, now))
 		next.token = token
-		return redelivery, next
+		return redelivery
 	}
 	next.state = Claimed
 	next.status = 0
@@ -114,7 +114,7 @@ func (p *protocol) decide(old record, stamp, now int64, token [8]byte) (verdict,
 	next.windowEnd = max(old.windowEnd, p.window(stamp, now))
 	next.leaseEnd = now + p.lease
 	next.token = token
-	return run, next
+	return run
 }
 
 // commit is the record of a handled message. Attempts that were answered "in flight" meanwhile may carry stamps up to
@@ -201,16 +201,16 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, cl *claim, stamp 
 		live  Value // equal to old
 	)
 	for range contended {
-		v, next := c.decide(old, stamp, now.milli(), token)
-		cl.rec = next
+		next := &cl.rec
+		v := c.decide(&old, next, stamp, now.milli(), token)
 		if v != run && v != redelivery || v == redelivery && c.broken&faultNoTouch != 0 {
 			return v, nil
 		}
 		want := next.encode()
-		got, err := c.store.Swap(sctx, cl.key, live, want, c.life(&next, now.milli()))
+		got, err := c.store.Swap(sctx, cl.key, live, want, c.life(next, now.milli()))
 		if err != nil {
 			if v == run {
-				c.undo(ctx, cl.key, live, old, next, stamp)
+				c.undo(ctx, cl.key, live, old, *next, stamp)
 			}
 			return 0, storeError("claiming", err)
 		}
@@ -258,12 +258,14 @@ var errLost = errors.New("another attempt took the message over")
 
 // commit records that the handler succeeded. It retries within its time, because a lost commit is a second run.
 func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, status int, now moment) error {
-	return c.settle(ctx, sctx, cl, c.protocol.commit(cl.rec, status, now.milli()), now)
+	next := c.protocol.commit(cl.rec, status, now.milli())
+	return c.settle(ctx, sctx, cl, &next, now)
 }
 
 // release records that the handler failed.
 func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, now moment) error {
-	return c.settle(ctx, sctx, cl, c.protocol.release(cl.rec), now)
+	next := c.protocol.release(cl.rec)
+	return c.settle(ctx, sctx, cl, &next, now)
 }
 
 // settle writes the outcome, again and again until half of what is left of the store timeout would pass in waiting. Each
@@ -272,18 +274,18 @@ func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, now 
 //
 // ctx is as for claim: a handler that used up the request's time has still to be settled. sctx is unused memory for the context of the
 // first try, and now when that begins.
-func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next record, now moment) error {
+func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next *record, now moment) error {
 	deadline := now.real.Add(c.timeout)
 	sctx.init(ctx, deadline.Add(-c.timeout/2))
 	for pause := c.timeout / 40; ; pause *= 2 {
-		err := c.settleOnce(sctx, c.store, cl, &next, now.milli())
+		err := c.settleOnce(sctx, c.store, cl, next, now.milli())
 		sctx.finish()
 		_, failed := asError(err)
 		if !failed {
 			return err
 		}
 		if pause > time.Until(deadline)/2 {
-			go c.settleLater(*cl, next) //nolint:gosec // it outlives the request, and holds nothing of it
+			go c.settleLater(*cl, *next) //nolint:gosec // it outlives the request, and holds nothing of it
 			return err
 		}
 		time.Sleep(pause)

@@ -60,7 +60,8 @@ func TestEveryCellOfTheTable(t *testing.T) {
 	token := [8]byte{9}
 	check := func(t *testing.T, p protocol, state string, old record, stamp int64, want verdict) {
 		t.Helper()
-		got, next := p.decide(old, stamp, now, token)
+		var next record
+		got := p.decide(&old, &next, stamp, now, token)
 		if got != want {
 			t.Fatalf("verdict %d, want %d", got, want)
 		}
@@ -142,7 +143,8 @@ func TestTheLifeOfARecord(t *testing.T) {
 }
 
 func claimAt(p *protocol, stamp, now int64) record {
-	_, rec := p.decide(record{}, stamp, now, [8]byte{1})
+	var rec record
+	p.decide(&record{}, &rec, stamp, now, [8]byte{1})
 	return rec
 }
 
@@ -153,7 +155,9 @@ func TestAnUntimedMessageIsProtectedAsLongAsItIsRemembered(t *testing.T) {
 	if got := rec.windowEnd; got != 1_000+p.remember {
 		t.Errorf("window ends at %d", got)
 	}
-	_, touched := p.decide(p.commit(rec, 200, 2_000), 0, 5_000, [8]byte{2})
+	done := p.commit(rec, 200, 2_000)
+	var touched record
+	p.decide(&done, &touched, 0, 5_000, [8]byte{2})
 	if got := touched.windowEnd; got != 5_000+p.remember {
 		t.Errorf("after a redelivery the window ends at %d", got)
 	}

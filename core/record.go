@@ -99,8 +99,7 @@ const (
 )
 
 //nolint:gosec // the conversions between int64 and uint64 keep every bit; decode undoes them
-func (r record) encode() Value {
-	var v Value
+func (r *record) encode() (v Value) {
 	binary.BigEndian.PutUint64(v[0:], uint64(r.windowEnd))
 	v[8] = recordVersion
 	v[9] = byte(r.state)<<6 | r.reruns

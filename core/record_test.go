@@ -59,7 +59,7 @@ func TestDecodeForPeople(t *testing.T) {
 		t.Errorf("no record: %+v, %v", got, err)
 	}
 	for _, s := range []State{Claimed, Released} {
-		if (record{state: s}).encode().Handled() {
+		if (&record{state: s}).encode().Handled() {
 			t.Errorf("a %s message counts as handled: a full store would drop it", s)
 		}
 	}
@@ -67,7 +67,7 @@ func TestDecodeForPeople(t *testing.T) {
 
 func TestARecordOfAnotherFormatIsRefused(t *testing.T) {
 	t.Parallel()
-	other, stateless := (record{state: Done}).encode(), (record{state: Done}).encode()
+	other, stateless := (&record{state: Done}).encode(), (&record{state: Done}).encode()
 	other[8], stateless[9] = 2, 0
 	for name, v := range map[string]Value{"another version": other, "no state": stateless, "only a time": {1}} {
 		if got, err := v.Decode(); err == nil || got != (Record{}) {

@@ -1,6 +1,7 @@
 package fiberwh
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -69,10 +70,11 @@ func (m *middleware) handle(c *fiber.Ctx) error {
 	defer closeUnread(c.Context())
 	r := newHead(&c.Request().Header)
 	r.body = body{c, m}
-	d := m.v.Admit(c.UserContext(), &r.Request, &r.body)
+	outer := c.UserContext()
+	d := m.v.Admit(outer, &r.Request, &r.body)
 	if d.Answer() == nil {
 		r.release()
-		return next(c, d)
+		return next(outer, c, d)
 	}
 	err := m.answer(c, d)
 	r.release() // only now: an answer may hold parts of the request
@@ -88,9 +90,8 @@ func (m *middleware) answer(c *fiber.Ctx, d *core.Delivery) error {
 }
 
 // next runs the handler and settles, also while a panic passes through.
-func next(c *fiber.Ctx, d *core.Delivery) error {
-	outer := c.UserContext()
-	c.SetUserContext(d.Context())
+func next(outer context.Context, c *fiber.Ctx, d *core.Delivery) error {
+	c.SetUserContext(d.Context())              //nolint:contextcheck // it comes from outer, by Admit
 	c.Context().SetUserValue(d.ContextValue()) // where net/http handlers behind adaptor.HTTPHandler look
 	status := core.Failed
 	defer func() {
