@@ -113,4 +113,10 @@ func TestSeries(t *testing.T) {
 	if r := s.over(series{5, 2, 0}); len(r) != 2 || r[0] != 1 || r[1] != 0.5 {
 		t.Errorf("ratios %v", r)
 	}
+	if r := s.over(series{2, 1}); len(r) != 1 || r[0] != 1.5 {
+		t.Errorf("ratio of what has not the same repetitions: %v", r)
+	}
+	if r := series(nil).over(s); len(r) != 0 {
+		t.Errorf("ratio of nothing: %v", r)
+	}
 }

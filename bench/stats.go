@@ -28,11 +28,16 @@ func (s series) spread() float64 {
 	return 50 * (s.quantile(0.75) - s.quantile(0.25)) / m
 }
 
-// over divides repetition by repetition: what disturbed one repetition disturbed both.
+// over divides repetition by repetition: what disturbed one repetition disturbed both. One that has fewer repetitions is divided as a whole.
 func (s series) over(o series) series {
-	n := min(len(s), len(o))
-	r := make(series, 0, n)
-	for i := range n {
+	switch {
+	case len(s) == 0 || len(o) == 0:
+		return nil
+	case len(s) != len(o):
+		s, o = series{s.median()}, series{o.median()}
+	}
+	r := make(series, 0, len(s))
+	for i := range s {
 		if o[i] != 0 {
 			r = append(r, s[i]/o[i])
 		}
