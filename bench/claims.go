@@ -34,7 +34,7 @@ func (c claim) measured() string {
 	if len(c.Ratio) == 0 {
 		return "not measured"
 	}
-	return fmt.Sprintf("%s ± %.0f %%", short(c.Ratio.median()), c.Ratio.spread())
+	return short(c.Ratio.median()) + c.Ratio.around()
 }
 
 func (r *results) verifyRow(c verifyCase, name string) verifyRow {

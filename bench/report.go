@@ -51,7 +51,7 @@ func (s series) in(unit float64) string {
 	if len(s) == 0 {
 		return "–"
 	}
-	return fmt.Sprintf("%s ± %.0f %%", short(s.median()/unit), s.spread())
+	return short(s.median()/unit) + s.around()
 }
 
 // ClaimsTable is what must hold.

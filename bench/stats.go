@@ -28,6 +28,14 @@ func (s series) spread() float64 {
 	return 50 * (s.quantile(0.75) - s.quantile(0.25)) / m
 }
 
+// around writes the spread, which one repetition has not.
+func (s series) around() string {
+	if len(s) < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" ± %.0f %%", s.spread())
+}
+
 // over divides repetition by repetition: what disturbed one repetition disturbed both. One that has fewer repetitions is divided as a whole.
 func (s series) over(o series) series {
 	switch {
