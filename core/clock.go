@@ -19,14 +19,4 @@ func (c clock) now() moment {
 	return moment{c.configured(), now}
 }
 
-// since is another reading in the same request, for half of the work: how far it is from r is asked of the monotonic clock alone. Nor does it see
-// when somebody sets the wall clock meanwhile.
-func (c clock) since(r time.Time) moment {
-	now := r.Add(time.Since(r))
-	if c.configured == nil {
-		return moment{now, now}
-	}
-	return moment{c.configured(), now}
-}
-
 func (m moment) milli() int64 { return m.at.UnixMilli() }

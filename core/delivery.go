@@ -83,8 +83,8 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 		}
 	}
 	// 1. Headers and 2. window: no byte of the body is read for what they refuse.
-	arrived := v.claims.clock.now()
-	if err := v.readHeader(r, a, arrived.at); err != nil {
+	arrived := v.cfg.Clock()
+	if err := v.readHeader(r, a, arrived); err != nil {
 		return err
 	}
 	// 3. Keys.
@@ -105,14 +105,14 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
 	// 5. What only the body holds, and 6. signature.
-	key, err := v.checkSigned(d.outer, r, a, k, arrived.at, &d.message)
+	key, err := v.checkSigned(d.outer, r, a, k, arrived, &d.message)
 	d.lap(checking)
 	if err != nil {
 		return err
 	}
 	// 2. again, because body and keys may have taken their time: an attempt that is claimed long after its window was checked could outlive
 	// its record.
-	now := v.claims.clock.since(arrived.real)
+	now := v.claims.clock.now()
 	if err := v.checkWindow(a, now.at); err != nil {
 		return err
 	}
@@ -231,7 +231,7 @@ func (d *Delivery) Settle(status int) int {
 	v := d.v
 	d.settled = true
 	d.lap(handling)
-	now := v.claims.clock.since(d.ctx.deadline)
+	now := v.claims.clock.now()
 	if status == 0 {
 		status = http.StatusOK
 		if d.ctx.over(now.real) {

@@ -22,12 +22,18 @@ func parse(tb testing.TB, disableNormalizing bool, lines ...string) *fasthttp.Re
 	if disableNormalizing {
 		h.DisableNormalizing()
 	}
-	text := "POST /hook?a=b HTTP/1.1\r\nHost: example.com\r\n" + strings.Join(append(lines, ""), "\r\n") + "\r\n"
+	host := "Host: example.com\r\n"
+	if slices.ContainsFunc(lines, isHost) {
+		host = "" // fasthttp refuses a second one
+	}
+	text := "POST /hook?a=b HTTP/1.1\r\n" + host + strings.Join(append(lines, ""), "\r\n") + "\r\n"
 	if err := h.Read(bufio.NewReaderSize(strings.NewReader(text), len(text)+16)); err != nil {
 		tb.Fatal(err)
 	}
 	return h
 }
+
+func isHost(line string) bool { return strings.HasPrefix(strings.ToLower(line), "host:") }
 
 // plain is the header as it is without any memory of others.
 func plain(h *fasthttp.RequestHeader) http.Header {
@@ -48,7 +54,10 @@ func TestAHeadInUsedMemoryIsThatOfItsRequest(t *testing.T) {
 		switch rng.IntN(4) {
 		case 0: // any lines
 			for range rng.IntN(12) {
-				lines = append(lines, fmt.Sprintf("%s: %d", names[rng.IntN(len(names))], i))
+				line := fmt.Sprintf("%s: %d", names[rng.IntN(len(names))], i)
+				if !isHost(line) || !slices.ContainsFunc(lines, isHost) {
+					lines = append(lines, line)
+				}
 			}
 		case 1: // more than are kept
 			for k := range keepLines + rng.IntN(40) {

@@ -73,9 +73,6 @@ func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Valu
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	expires := now + min(max(0, int64(ttl)), math.MaxInt64-now)
-	if *old == (core.Value{}) && sh.n < len(sh.pages)*pageRecords {
-		_ = *sh.at(uint16(sh.n)) //nolint:gosec // under maxRecords; its memory comes while the index is searched
-	}
 	i, found := sh.find(tag, key)
 	if found && sh.at(i).expires <= now {
 		sh.remove(i)
