@@ -66,12 +66,12 @@ func head(h map[string][]string, size int) []byte {
 type loadResult struct {
 	completed int             // all of them
 	took      time.Duration   // without the lead
-	latencies []time.Duration // sorted, of those that came after the lead
+	latencies []time.Duration // sorted, of those that were to be sent after the lead
 }
 
 func (r loadResult) rate() float64 { return float64(len(r.latencies)) / r.took.Seconds() }
 
-// lead is how long a closed loop goes on before it counts: a virtual processor that was idle may take ten milliseconds to come back.
+// lead is how long requests are sent before they count: a virtual processor that was idle may take ten milliseconds to come back.
 const lead = 15 * time.Millisecond
 
 // sender is one thread with its connections.
@@ -84,8 +84,7 @@ type sender struct {
 	began       time.Time
 	due         []time.Duration // open loop: when each message is to be sent; nil: as soon as a connection is free
 	sentDue     int
-	polls       bool          // and does not sleep
-	counts      time.Duration // from when on
+	polls       bool // and does not sleep
 	latencies   []time.Duration
 	completed   int
 	outstanding int
@@ -111,9 +110,7 @@ func load(addr string, m *messages, conns int, length time.Duration, rate float6
 	for i := range senders {
 		s := &sender{m: m, next: i, step: threads, polls: len(cpus) > 0}
 		if rate > 0 {
-			s.due = schedule(rate/float64(threads), length, uint64(i))
-		} else {
-			s.counts = lead
+			s.due = schedule(rate/float64(threads), lead+length, uint64(i))
 		}
 		if err := s.dial(addr, max(1, conns/threads)); err != nil {
 			return loadResult{}, err
@@ -127,11 +124,11 @@ func load(addr string, m *messages, conns int, length time.Duration, rate float6
 	var wg sync.WaitGroup
 	for i, s := range senders {
 		wg.Go(func() {
-			errs[i] = onProcessors(cpus, func() error { return s.run(began, s.counts+length) })
+			errs[i] = onProcessors(cpus, func() error { return s.run(began, lead+length) })
 		})
 	}
 	wg.Wait()
-	r := loadResult{took: time.Since(began) - senders[0].counts}
+	r := loadResult{took: time.Since(began) - lead}
 	for _, s := range senders {
 		r.completed += s.completed
 		r.latencies = append(r.latencies, s.latencies...)
@@ -316,8 +313,8 @@ func (s *sender) progress(w *wire, events uint32) error {
 	if status != 200 {
 		return fmt.Errorf("answered %d: %s", status, w.in[:w.received])
 	}
-	if now := time.Since(s.began); now >= s.counts {
-		s.latencies = append(s.latencies, now-w.from)
+	if w.from >= lead {
+		s.latencies = append(s.latencies, time.Since(s.began)-w.from)
 	}
 	s.completed++
 	s.outstanding--

@@ -99,7 +99,7 @@ func attackAll(o options, frameworks []string) (rows []refusalRow, err error) {
 			if err != nil {
 				return nil, err
 			}
-			for _, i := range s.order(rep) {
+			for _, i := range s.order(rep, false) {
 				e := s.endpoints[i]
 				sized[i].Framework, sized[i].Kind, sized[i].Attack = e.framework, e.kind, a.name
 				if err := e.attacked(&sized[i], request, requests); err != nil {
@@ -123,7 +123,7 @@ func (e *endpoint) attacked(row *refusalRow, request []byte, requests int) error
 	_, cpus := halves()
 	if err := onProcessors(cpus, func() error {
 		for range requests {
-			status, err := once(e.addr, request)
+			status, err := once(e.addr, request, len(cpus) > 0)
 			if err != nil {
 				return err
 			}
@@ -146,8 +146,8 @@ func (e *endpoint) attacked(row *refusalRow, request []byte, requests int) error
 	return nil
 }
 
-// once sends as much of the request as the server takes before it answers.
-func once(addr string, request []byte) (int, error) {
+// once sends as much of the request as the server takes before it answers. It polls as load does.
+func once(addr string, request []byte, polls bool) (int, error) {
 	fd, err := connect(addr)
 	if err != nil {
 		return 0, err
@@ -155,12 +155,17 @@ func once(addr string, request []byte) (int, error) {
 	defer func() { _ = unix.Close(fd) }()
 	var in [1024]byte
 	for began, sent := time.Now(), 0; time.Since(began) < 10*time.Second; {
+		events := int16(unix.POLLIN)
 		if sent < len(request) {
+			events |= unix.POLLOUT
 			n, err := unix.Write(fd, request[sent:])
 			sent += max(n, 0)
 			if err != nil && !errors.Is(err, unix.EAGAIN) {
 				sent = len(request) // the server has had enough
 			}
+		}
+		if !polls {
+			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, 100)
 		}
 		n, err := unix.Read(fd, in[:])
 		switch {

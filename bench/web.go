@@ -84,10 +84,10 @@ func (s *webServers) startServer(framework, kind, redisAddr string, counted bool
 	if dir := os.Getenv("HOOKONCE_BENCH_PROFILE"); dir != "" {
 		e.profile = filepath.Join(dir, strings.NewReplacer("/", "", " ", "", ",", "-").Replace(framework+"-"+kind)+".pprof")
 	}
-	if err := c.ask("", &e.addr); err != nil {
-		return nil, err
+	if err := errors.Join(c.ask("", &e.addr), c.signal(syscall.SIGSTOP)); err != nil {
+		return nil, errors.Join(err, c.stop())
 	}
-	return e, c.signal(syscall.SIGSTOP)
+	return e, nil
 }
 
 // use has the server run until the returned function is called. In between it is stopped, so that a collection which it began does not take the
@@ -166,7 +166,7 @@ func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, i := range s.order(rep) {
+		for _, i := range s.order(rep, rep%5 == 0) {
 			if err := s.endpoints[i].measure(&rows[i], m, length); err != nil {
 				return nil, err
 			}
@@ -177,13 +177,13 @@ func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
 
 // order is there and back, so that nobody always comes after the same one. Redis, which still works when it has answered, disturbs nobody at the
 // end; it is so far from the others that a few repetitions will do.
-func (s *webServers) order(rep int) []int {
+func (s *webServers) order(rep int, redis bool) []int {
 	var order, last []int
 	for i, e := range s.endpoints {
 		switch {
 		case e.kind != withRedis:
 			order = append(order, i)
-		case rep%5 == 0:
+		case redis:
 			last = append(last, i)
 		}
 	}
@@ -259,7 +259,8 @@ func (s *webServers) openLoop(o options, size int, closed []webRow) ([]webRow, e
 		if err != nil {
 			return nil, err
 		}
-		for i, e := range s.endpoints {
+		for _, i := range s.order(rep, true) {
+			e := s.endpoints[i]
 			rows[i].Offered = slowest[e.framework] / 2
 			if err := e.measure(&rows[i], m, length); err != nil {
 				return nil, err
