@@ -66,7 +66,7 @@ func head(h map[string][]string, size int) []byte {
 type loadResult struct {
 	completed int             // all of them
 	took      time.Duration   // without the lead
-	latencies []time.Duration // sorted, of those that were to be sent after the lead
+	latencies []time.Duration // sorted, of those after the lead
 }
 
 func (r loadResult) rate() float64 { return float64(len(r.latencies)) / r.took.Seconds() }
@@ -313,8 +313,13 @@ func (s *sender) progress(w *wire, events uint32) error {
 	if status != 200 {
 		return fmt.Errorf("answered %d: %s", status, w.in[:w.received])
 	}
-	if w.from >= lead {
-		s.latencies = append(s.latencies, time.Since(s.began)-w.from)
+	now := time.Since(s.began)
+	begins := now // in the closed loop: what is completed counts
+	if s.due != nil {
+		begins = w.from
+	}
+	if begins >= lead {
+		s.latencies = append(s.latencies, now-w.from)
 	}
 	s.completed++
 	s.outstanding--

@@ -102,11 +102,19 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // refuse makes an Error. A cause that already is one is returned as it is, so that the innermost finding wins.
 func refuse(reason Reason, detail string, cause error) *Error {
+	if cause == nil {
+		return &Error{Reason: reason, Detail: detail}
+	}
+	return because(reason, detail, cause)
+}
+
+// because is apart, so that most refusals need little stack: one that has to grow is what a stranger's connection costs most.
+func because(reason Reason, detail string, cause error) *Error {
 	if e, ok := asError(cause); ok {
 		return e
 	}
 	for _, r := range [...]Reason{ErrMissingHeader, ErrNoMatch, ErrStoreFull, ErrBodyTooLarge, ErrBodyTooSlow, ErrBodyConsumed, ErrMisconfigured} {
-		if cause != nil && errors.Is(cause, r) {
+		if errors.Is(cause, r) {
 			reason = r
 		}
 	}
@@ -116,6 +124,9 @@ func refuse(reason Reason, detail string, cause error) *Error {
 func asError(err error) (*Error, bool) {
 	if err == nil {
 		return nil, false // the common case: errors.As has the target on the heap
+	}
+	if e, ok := err.(*Error); ok { //nolint:errorlint // nor does it want for stack, see because
+		return e, true
 	}
 	var e *Error
 	ok := errors.As(err, &e)

@@ -94,7 +94,7 @@ func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error
 	for i, k := range s.keys {
 		entries[i] = k(&content)
 	}
-	set := standardSet()
+	set := &standardSet
 	h[set.id] = []string{id}
 	h[set.timestamp] = []string{stamp}
 	h[set.signature] = []string{strings.Join(entries, " ")}

@@ -91,25 +91,27 @@ func parseStandardKey(text string) (string, []byte, error) {
 // The header names of a set in canonical form.
 type headerSet struct{ id, timestamp, signature string }
 
-// standardSet and svixSet are the two sets in use.
-func standardSet() headerSet {
-	return headerSet{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
-}
-func svixSet() headerSet { return headerSet{"Svix-Id", "Svix-Timestamp", "Svix-Signature"} }
+// The two sets in use.
+var (
+	standardSet = headerSet{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"} //nolint:gochecknoglobals // a constant
+	svixSet     = headerSet{"Svix-Id", "Svix-Timestamp", "Svix-Signature"}          //nolint:gochecknoglobals // a constant
+)
 
-func (s headerSet) present(h http.Header) bool {
+func (s *headerSet) present(h http.Header) bool {
 	return len(h[s.id]) > 0 || len(h[s.timestamp]) > 0 || len(h[s.signature]) > 0
+}
+
+func (s *headerSet) same(o *headerSet, h http.Header) bool {
+	return slices.Equal(h[s.id], h[o.id]) && slices.Equal(h[s.timestamp], h[o.timestamp]) && slices.Equal(h[s.signature], h[o.signature])
 }
 
 // ReadHeader implements [Scheme].
 func (w StandardWebhooks) ReadHeader(r *Request, a *Attempt) error {
-	set, svix := standardSet(), svixSet()
-	if svix.present(r.Header) {
-		if !set.present(r.Header) {
-			set = svix
-		} else if !slices.Equal(r.Header[set.id], r.Header[svix.id]) ||
-			!slices.Equal(r.Header[set.timestamp], r.Header[svix.timestamp]) ||
-			!slices.Equal(r.Header[set.signature], r.Header[svix.signature]) {
+	set := &standardSet
+	if svixSet.present(r.Header) {
+		if !standardSet.present(r.Header) {
+			set = &svixSet
+		} else if !standardSet.same(&svixSet, r.Header) {
 			return refuse(ErrMalformed, "webhook-* and svix-* headers are both present and differ: they were not sent so, see what stands in front", nil)
 		}
 	}
@@ -181,8 +183,9 @@ func readSignatures(values []string, a *Attempt) error {
 		if size > maxSignatureBytes {
 			return refuse(ErrMalformed, "more than "+strconv.Itoa(maxSignatureBytes)+" bytes of signatures", nil)
 		}
-		for entry := range strings.SplitSeq(v, " ") {
-			if entry == "" {
+		for more := true; more; {
+			var entry string
+			if entry, v, more = strings.Cut(v, " "); entry == "" {
 				continue
 			}
 			if count++; count > maxSignatures {
