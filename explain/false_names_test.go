@@ -145,6 +145,15 @@ func corrupt(r *rand.Rand, m *message) string {
 	}
 }
 
+func TestAZeroInFrontOfANumberIsNoNumberWrittenAnew(t *testing.T) {
+	t.Parallel()
+	m := send(senders()["standard"], damage{before: func(m *message) { m.body = []byte(`{"n":247910}`) }})
+	m.r.Body = []byte(`{"n":0247910}`)
+	if e := explain.Request(t.Context(), m.input()); len(e.Findings) != 1 || e.Findings[0].Mistake != explain.Unknown {
+		t.Errorf("is named: %s", e)
+	}
+}
+
 func TestNoFalseNameOnTenThousandRandomRequests(t *testing.T) {
 	t.Parallel()
 	requests := 10_000

@@ -3,6 +3,7 @@ package explain
 import (
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -127,8 +128,9 @@ func inToken(c byte) bool {
 	return true
 }
 
+// isNumber knows those of RFC 8259, section 6: what writes numbers anew writes no others, such as 01.
 func isNumber(token []byte) bool {
-	return len(token) > 0 && (token[0] == '-' || token[0] >= '0' && token[0] <= '9')
+	return len(token) > 0 && (token[0] == '-' || token[0] >= '0' && token[0] <= '9') && json.Valid(token)
 }
 
 // endOfString is the index behind the quote that ends the string whose content begins at i; -1 if there is none.
