@@ -125,7 +125,7 @@ func asError(err error) (*Error, bool) {
 	if err == nil {
 		return nil, false // the common case: errors.As has the target on the heap
 	}
-	if e, ok := err.(*Error); ok { //nolint:errorlint // nor does it want for stack, see because
+	if e, ok := err.(*Error); ok { //nolint:errorlint // the next most common: spares the search, and its stack
 		return e, true
 	}
 	var e *Error

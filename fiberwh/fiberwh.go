@@ -1,7 +1,6 @@
 package fiberwh
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -70,11 +69,10 @@ func (m *middleware) handle(c *fiber.Ctx) error {
 	defer closeUnread(c.Context())
 	r := newHead(&c.Request().Header)
 	r.body = body{c, m}
-	outer := c.UserContext()
-	d := m.v.Admit(outer, &r.Request, &r.body)
+	d := m.v.Admit(c.UserContext(), &r.Request, &r.body)
 	if d.Answer() == nil {
 		r.release()
-		return next(outer, c, d)
+		return next(c, d)
 	}
 	err := m.answer(c, d)
 	r.release() // only now: an answer may hold parts of the request
@@ -90,8 +88,9 @@ func (m *middleware) answer(c *fiber.Ctx, d *core.Delivery) error {
 }
 
 // next runs the handler and settles, also while a panic passes through.
-func next(outer context.Context, c *fiber.Ctx, d *core.Delivery) error {
-	c.SetUserContext(d.Context())              //nolint:contextcheck // it comes from outer, by Admit
+func next(c *fiber.Ctx, d *core.Delivery) error {
+	outer := c.UserContext()
+	c.SetUserContext(d.Context())
 	c.Context().SetUserValue(d.ContextValue()) // where net/http handlers behind adaptor.HTTPHandler look
 	status := core.Failed
 	defer func() {
