@@ -167,6 +167,7 @@ func TestNoFalseNameOnTenThousandRandomRequests(t *testing.T) {
 	t.Logf("%d requests with -seed=%d", requests, seed)
 	all := senders()
 	order := slices.Sorted(maps.Keys(all))
+	public := map[string]bool{"discord": true, "standard v1a": true} // a signature of theirs costs as much as hashing 64 KiB
 	const parts = 4
 	for part := range uint64(parts) {
 		t.Run(fmt.Sprintf("part %d", part+1), func(t *testing.T) {
@@ -192,8 +193,9 @@ func TestNoFalseNameOnTenThousandRandomRequests(t *testing.T) {
 					t.Fatalf("-seed=%d: an honest request of %s: %s", seed, s.name, e)
 				case how != "" && (e.Authentic || len(e.Findings) == 0):
 					t.Fatalf("-seed=%d: %s of %s: accepted", seed, how, s.name)
-				case how != "" && e.Findings[0].Mistake == explain.Unknown && len(e.Findings) == 2 && e.Findings[1].Mistake == explain.Unfinished:
-					unfinished++ // which says so, and is no name; but few may be
+				case how != "" && public[s.name] && len(e.Findings) == 2 && e.Findings[0].Mistake == explain.Unknown && !e.Findings[0].Proven &&
+					e.Findings[1].Mistake == explain.Unfinished:
+					unfinished++ // it says so, which is no name; but few may be
 				case how != "" && (len(e.Findings) != 1 || e.Findings[0].Mistake != explain.Unknown || e.Findings[0].Proven):
 					t.Errorf("-seed=%d: %s of %s, body %q, is named: %s", seed, how, s.name, m.r.Body, e)
 				case i%50 == 0:
