@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,6 +101,65 @@ func TestEveryPartRunsAndThePageIsWritten(t *testing.T) {
 		name, _, _ := strings.Cut(rest, ")")
 		if picture, err := os.ReadFile(filepath.Join(docs, name)); err != nil || !strings.Contains(string(picture), "</svg>") {
 			t.Errorf("%s is no picture: %v", name, err)
+		}
+	}
+}
+
+func TestAServerRunsOnlyWhileItIsInUse(t *testing.T) {
+	s, err := startServers([]string{"fiber"}, []string{bareHandler}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	e := s.endpoints[0]
+	stopped := func(want bool) {
+		t.Helper()
+		for began := time.Now(); ; time.Sleep(time.Millisecond) { // a signal takes its time
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", e.cmd.Process.Pid))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), ") T ") == want {
+				return
+			}
+			if time.Since(began) > 5*time.Second {
+				t.Fatalf("stopped must be %v: %s", want, text)
+			}
+		}
+	}
+	stopped(true)
+	end := e.use()
+	stopped(false)
+	end()
+	stopped(true)
+}
+
+func TestTheLeadIsServedAndNotCounted(t *testing.T) {
+	s, err := startServers([]string{"fiber"}, []string{bareHandler}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	m, err := signMessages(s.secret, 2000, 256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.endpoints[0].use()()
+	for _, rate := range []float64{0, 5000} {
+		r, err := load(s.endpoints[0].addr, m, 4, 100*time.Millisecond, rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if counted := len(r.latencies); counted >= r.completed {
+			t.Errorf("rate %v: %d of %d requests count", rate, counted, r.completed)
 		}
 	}
 }
