@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,6 +27,21 @@ func play(role string, args []string) error {
 	default:
 		return fmt.Errorf("no such role: %s", role)
 	}
+}
+
+// obey carries out commands and writes their answers until there are no more.
+func obey(out *json.Encoder, command func(text string) (answer any, err error)) error {
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		answer, err := command(in.Text())
+		if err != nil {
+			return err
+		}
+		if err := out.Encode(answer); err != nil {
+			return err
+		}
+	}
+	return in.Err()
 }
 
 // child is a role in a process of its own.
@@ -70,6 +86,13 @@ func (c *child) ask(command string, answer any) error {
 		return fmt.Errorf("%v, asked %q: %w", c.cmd.Args[1:], command, err)
 	}
 	return nil
+}
+
+// use has the role run until the returned function is called. In between it is stopped, so that a collection which it began does not take the
+// processor from another one, and is its own to pay for when it goes on.
+func (c *child) use() (end func()) {
+	_ = c.signal(syscall.SIGCONT)
+	return func() { _ = c.signal(syscall.SIGSTOP) }
 }
 
 func (c *child) signal(s os.Signal) error { return c.cmd.Process.Signal(s) }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,11 +59,11 @@ func (a *app) handle(body []byte) {
 	if len(body) == 0 {
 		return
 	}
+	a.handled.Add(1)
 	if gate := a.hold.Load(); gate != nil {
 		<-*gate
 	}
 	runtime.KeepAlive(body) // a message that is being handled is needed
-	a.handled.Add(1)
 }
 
 func newApp(framework, kind, secret, redisAddr string) (*app, error) {
@@ -99,7 +98,15 @@ func playServer(args []string) error {
 	if err := out.Encode(ln.Addr().String()); err != nil {
 		return err
 	}
-	go a.obey(out, failed)
+	go func() {
+		failed <- obey(out, func(text string) (any, error) {
+			if err := a.command(text); err != nil {
+				return nil, err
+			}
+			return a.stats(), nil
+		})
+	}()
+	defer pprof.StopCPUProfile()
 	return <-failed
 }
 
@@ -306,7 +313,7 @@ func (b *countedBody) Read(p []byte) (int, error) {
 type serverStats struct {
 	CPU                  int64 // nanoseconds
 	Mallocs, Allocated   uint64
-	Held                 uint64 // heap, stacks and what the kernel has of the process, see InUse
+	Held                 int64 // heap and stacks
 	Handled, BodyBytes   int64
 	Goroutines, RSSBytes int64
 }
@@ -315,26 +322,9 @@ func (a *app) stats() serverStats {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return serverStats{
-		CPU: cpuTime(), Mallocs: m.Mallocs, Allocated: m.TotalAlloc, Held: m.HeapAlloc + m.StackInuse,
+		CPU: cpuTime(), Mallocs: m.Mallocs, Allocated: m.TotalAlloc, Held: int64(m.HeapAlloc + m.StackInuse),
 		Handled: a.handled.Load(), BodyBytes: a.bodyBytes.Load(), Goroutines: int64(runtime.NumGoroutine()),
 	}
-}
-
-// obey carries out commands until there are no more, and ends the server then.
-func (a *app) obey(out *json.Encoder, ended chan<- error) {
-	in := bufio.NewScanner(os.Stdin)
-	for in.Scan() {
-		if err := a.command(in.Text()); err != nil {
-			ended <- err
-			return
-		}
-		if err := out.Encode(a.stats()); err != nil {
-			ended <- err
-			return
-		}
-	}
-	pprof.StopCPUProfile()
-	ended <- nil
 }
 
 func (a *app) command(text string) error {
@@ -343,6 +333,7 @@ func (a *app) command(text string) error {
 	case "stats":
 	case "gc":
 		runtime.GC()
+		runtime.GC() // the first one leaves what pools hold
 	case "hold":
 		gate := make(chan struct{})
 		a.hold.Store(&gate)

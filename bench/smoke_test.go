@@ -84,6 +84,16 @@ func TestEveryPartRunsAndThePageIsWritten(t *testing.T) {
 	if err := r.measure(options{quick: true, began: time.Now()}, func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
+	for _, row := range r.InFlight {
+		if held := row.Held.median(); held < float64(row.Size) || held > 1<<20 {
+			t.Errorf("%s, %s: a message of %d bytes in flight holds %.0f", row.Framework, row.Kind, row.Size, held)
+		}
+	}
+	for _, row := range r.Stores {
+		if id := row.BytesID.median(); id < 72 || id > 1000 { // key and record are 72
+			t.Errorf("%s, %d ids: %.0f bytes an id", row.Kind, row.IDs, id)
+		}
+	}
 	docs := t.TempDir()
 	if err := r.write(docs); err != nil {
 		t.Fatal(err)

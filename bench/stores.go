@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -172,17 +173,12 @@ func (s *otterStore) Swap(ctx context.Context, key core.Key, old, next core.Valu
 type storeRow struct {
 	Kind            string
 	IDs             int
-	Message         series // ns for a claim and its settlement, while the store fills, on one of the processors at work
+	Message         series // ns for a claim and its settlement of a new id, on one of the processors at work
 	Duplicate       series // ns for a claim that finds the record
-	P50, P99, P999  series // ns a claim at this many ids, all processors at work
+	P50, P99, P999  series // ns a claim of a new id, all processors at work
 	BytesID         series // heap
 	GC, GCProcessor series // ms a cycle: from its start to the end of its sweep, and what it took of the processors
 	Expire, Pause   series // ns a claim that replaces an expired one, all in; and ms of the longest call meanwhile. At fewer ids.
-}
-
-// storeFigures is what one process measured.
-type storeFigures struct {
-	Message, Duplicate, P50, P99, P999, BytesID, GC, GCProcessor, Expire, Pause float64
 }
 
 // budget is how long all parts may take; the stores come last, the largest at the end.
@@ -190,66 +186,116 @@ const budget = 9*time.Minute + 30*time.Second
 
 var storeIDs = []int{10_000, 100_000, 1_000_000, 10_000_000}
 
+// fillings is how often a store with so many ids is filled, and how often it is measured then. A small one is as good as no longer the same after
+// it was measured, a large one takes long to fill.
+func fillings(ids int) (fills, reps int) {
+	if ids < 1_000_000 {
+		return 7, 1
+	}
+	return 1, 3
+}
+
 // storesAll measures every store with every number of ids, each in a process of its own so that heaps do not mix.
 func storesAll(o options) ([]storeRow, error) {
 	var rows []storeRow
-	for i, n := range storeIDs {
-		sized, took := make([]storeRow, len(storeKinds)), time.Duration(0)
-		for rep := range o.repeat([]int{7, 7, 3, 2}[i]) {
-			if rep > 0 && time.Since(o.began)+took > budget {
-				break // the largest take minutes on some machines
+	for _, n := range storeIDs {
+		sized := make([]storeRow, len(storeKinds))
+		for k, kind := range storeKinds {
+			sized[k].Kind, sized[k].IDs = kind, n
+		}
+		fills, _ := fillings(n)
+		for fill := range o.repeat(fills) {
+			if err := measureStores(o, sized, fill); err != nil {
+				return nil, err
 			}
-			began := time.Now()
-			for k, kind := range storeKinds {
-				ids := n
-				if o.quick {
-					ids = min(n, 20_000)
-				}
-				o.progress("stores: %d ids, repetition %d, %s", n, rep+1, kind)
-				f, err := measureStore(kind, ids, n == 1_000_000)
-				if err != nil {
-					return nil, err
-				}
-				sized[k].Kind, sized[k].IDs = kind, n
-				sized[k].add(f)
-			}
-			took = time.Since(began)
 		}
 		rows = append(rows, sized...)
 	}
 	return rows, nil
 }
 
-func (r *storeRow) add(f storeFigures) {
-	for _, s := range []struct {
-		to    *series
-		value float64
-	}{
-		{&r.Message, f.Message},
-		{&r.Duplicate, f.Duplicate},
-		{&r.P50, f.P50},
-		{&r.P99, f.P99},
-		{&r.P999, f.P999},
-		{&r.BytesID, f.BytesID},
-		{&r.GC, f.GC},
-		{&r.GCProcessor, f.GCProcessor},
-		{&r.Expire, f.Expire},
-		{&r.Pause, f.Pause},
-	} {
-		*s.to = append(*s.to, s.value)
+// measureStores fills each store of rows once and measures them in turn.
+func measureStores(o options, rows []storeRow, fill int) (err error) {
+	n := rows[0].IDs
+	ids := n
+	if o.quick {
+		ids = min(n, 20_000)
 	}
+	stores := make([]*child, len(rows))
+	for k := range rows {
+		o.progress("stores: %d ids, filling %d, %s", n, fill+1, rows[k].Kind)
+		if stores[k], err = startStore(rows[k].Kind, ids); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, stores[k].stop()) }()
+		if err := rows[k].ask(stores[k], "fill"); err != nil {
+			return err
+		}
+	}
+	_, reps := fillings(n)
+	for rep, took := 0, time.Duration(0); rep < o.repeat(reps); rep++ {
+		if rep > 0 && time.Since(o.began)+took > budget {
+			break // the largest take minutes on some machines
+		}
+		began := time.Now()
+		o.progress("stores: %d ids, repetition %d", n, fill+rep+1)
+		for k := range rows {
+			if err := rows[k].ask(stores[k], "measure"); err != nil {
+				return err
+			}
+			if n == 1_000_000 {
+				if err := rows[k].ask(stores[k], "expire"); err != nil {
+					return err
+				}
+			}
+		}
+		took = time.Since(began)
+	}
+	return nil
 }
 
-func measureStore(kind string, ids int, expiry bool) (f storeFigures, err error) {
-	c, err := start(nil, "store", kind, strconv.Itoa(ids), strconv.FormatBool(expiry))
+func startStore(kind string, ids int) (*child, error) {
+	c, err := start(nil, "store", kind, strconv.Itoa(ids))
 	if err != nil {
-		return f, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	return f, c.ask("", &f)
+	if err := c.signal(syscall.SIGSTOP); err != nil {
+		return nil, errors.Join(err, c.stop())
+	}
+	return c, nil
 }
 
-// playStore measures one store and says how it did.
+// storeFigures is what one command measured, by the names of storeRow.
+type storeFigures map[string]float64
+
+// ask has a store measure something, and adds it to the row.
+func (r *storeRow) ask(c *child, command string) error {
+	defer c.use()()
+	var f storeFigures
+	if err := c.ask(command, &f); err != nil {
+		return err
+	}
+	for name, s := range map[string]*series{
+		"Message": &r.Message, "Duplicate": &r.Duplicate, "P50": &r.P50, "P99": &r.P99, "P999": &r.P999, "BytesID": &r.BytesID,
+		"GC": &r.GC, "GCProcessor": &r.GCProcessor, "Expire": &r.Expire, "Pause": &r.Pause,
+	} {
+		if v, ok := f[name]; ok {
+			*s = append(*s, v)
+		}
+	}
+	return nil
+}
+
+// filled is one store that is measured, in a process of its own.
+type filled struct {
+	store
+
+	kind      string
+	ids, live int    // how many it is to hold, and how many it holds
+	empty     uint64 // heap
+}
+
+// playStore carries out commands about one store.
 func playStore(args []string) error {
 	ids, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -259,16 +305,20 @@ func playStore(args []string) error {
 	if err != nil {
 		return err
 	}
-	var f storeFigures
-	if args[2] == "true" {
-		if err := f.measureExpiry(args[0], ids/5); err != nil {
-			return err
+	runtime.GC()
+	f := &filled{store: s, kind: args[0], ids: ids, empty: heap()}
+	return obey(json.NewEncoder(os.Stdout), func(command string) (any, error) {
+		switch command {
+		case "expire":
+			return measureExpiry(f.kind, ids/5)
+		case "fill":
+			return storeFigures{}, f.fill()
+		case "measure":
+			return f.measure()
+		default:
+			return nil, fmt.Errorf("no such command: %q", command)
 		}
-	}
-	if err := f.measure(s, ids); err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(f)
+	})
 }
 
 const life = 25 * time.Hour
@@ -292,46 +342,82 @@ func record(i int, state core.State) (v core.Value) {
 	return v
 }
 
-// measure fills the store as messages do, each a claim and soon after its settlement, and then looks at it.
-func (f *storeFigures) measure(s store, ids int) error {
-	ctx := context.Background()
-	window := record(0, core.Claimed)
-	claimed := func(i int) core.Value { v := window; binary.BigEndian.PutUint64(v[32:], uint64(i)+1); return v }
-	done := func(i int) core.Value { v := claimed(i); v[9] = byte(core.Done) << 6; return v }
-	swap := func(i int, old, next, want core.Value) error {
-		if got, err := s.Swap(ctx, key(i), old, next, life); err != nil || got != want {
-			return fmt.Errorf("id %d has %x instead of %x: %w", i, got, want, err)
-		}
-		return nil
+var window = record(0, core.Claimed)
+
+func claimed(i int) core.Value {
+	v := window
+	binary.BigEndian.PutUint64(v[32:], uint64(i)+1)
+	return v
+}
+
+func done(i int) core.Value {
+	v := claimed(i)
+	v[9] = byte(core.Done) << 6
+	return v
+}
+
+func (f *filled) swap(i int, old, next, want core.Value) error {
+	if got, err := f.Swap(context.Background(), key(i), old, next, life); err != nil || got != want {
+		return fmt.Errorf("id %d has %x instead of %x: %w", i, got, want, err)
 	}
-	before := heap()
-	var err error
-	message := func(i int) error {
-		return errors.Join(swap(i, core.Value{}, claimed(i), claimed(i)), swap(i, claimed(i), done(i), done(i)))
-	}
-	if f.Message, _, err = everyone(0, ids, message); err != nil {
-		return err
-	}
-	f.BytesID = float64(heap()-before) / float64(ids)
-	f.GC, f.GCProcessor = collection()
-	some := min(ids, 500_000)
-	if f.Duplicate, _, err = everyone(0, some, func(i int) error {
-		i = i * 7919 % ids                                // in no order
-		return swap(i, core.Value{}, claimed(i), done(i)) // what is there is what was settled
-	}); err != nil {
-		return err
-	}
-	_, latencies, err := everyone(ids, ids+some/5, func(i int) error { return swap(i, core.Value{}, claimed(i), claimed(i)) })
-	f.P50, f.P99, f.P999 = float64(percentile(latencies, 50)), float64(percentile(latencies, 99)), float64(percentile(latencies, 99.9))
-	runtime.KeepAlive(s)
+	return nil
+}
+
+func (f *filled) claim(i int) error { return f.swap(i, core.Value{}, claimed(i), claimed(i)) }
+
+// message is a claim and soon after its settlement.
+func (f *filled) message(i int) error {
+	return errors.Join(f.claim(i), f.swap(i, claimed(i), done(i), done(i)))
+}
+
+// duplicate finds what was settled.
+func (f *filled) duplicate(i int) error {
+	i = i * 7919 % f.ids // in no order
+	return f.swap(i, core.Value{}, claimed(i), done(i))
+}
+
+// more has new ids go through work.
+func (f *filled) more(n int, work func(i int) error) (float64, []time.Duration, error) {
+	from := f.live
+	f.live += n
+	return everyone(from, f.live, work)
+}
+
+func (f *filled) fill() error {
+	_, _, err := f.more(f.ids, f.message)
+	runtime.GC()
 	return err
 }
 
+// measure looks at the store as it is, and leaves a few more ids in it.
+func (f *filled) measure() (storeFigures, error) {
+	some := min(f.ids/5, 100_000)
+	message, _, err := f.more(some, f.message)
+	if err != nil {
+		return nil, err
+	}
+	duplicate, _, err := everyone(0, min(f.ids, 500_000), f.duplicate)
+	if err != nil {
+		return nil, err
+	}
+	_, latencies, err := f.more(some, f.claim)
+	if err != nil {
+		return nil, err
+	}
+	elapsed, processor := collection()
+	figures := storeFigures{
+		"Message": message, "Duplicate": duplicate, "GC": elapsed, "GCProcessor": processor, "BytesID": float64(heap()-f.empty) / float64(f.live),
+		"P50": float64(percentile(latencies, 50)), "P99": float64(percentile(latencies, 99)), "P999": float64(percentile(latencies, 99.9)),
+	}
+	runtime.KeepAlive(f)
+	return figures, nil
+}
+
 // measureExpiry replaces ids that have expired by as many new ones, in a store of its own.
-func (f *storeFigures) measureExpiry(kind string, ids int) error {
+func measureExpiry(kind string, ids int) (storeFigures, error) {
 	s, err := newStore(kind, 2*ids+1<<20)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, now := context.Background(), time.Now()
 	const short = 1500 * time.Millisecond
@@ -340,7 +426,7 @@ func (f *storeFigures) measureExpiry(kind string, ids int) error {
 		return err
 	}
 	if _, _, err := everyone(0, ids, func(i int) error { return claim(short-time.Since(now), i) }); err != nil {
-		return err
+		return nil, err
 	}
 	time.Sleep(time.Until(now.Add(short + 50*time.Millisecond)))
 	swept := make(chan time.Duration, 1)
@@ -351,9 +437,10 @@ func (f *storeFigures) measureExpiry(kind string, ids int) error {
 	}()
 	_, latencies, err := everyone(ids, 2*ids, func(i int) error { return claim(life, i) })
 	took := max(<-swept, time.Since(began))
-	f.Expire = float64(took) * float64(runtime.GOMAXPROCS(0)) / float64(ids)
-	f.Pause = float64(latencies[len(latencies)-1]) / 1e6
-	return err
+	return storeFigures{
+		"Expire": float64(took) * float64(runtime.GOMAXPROCS(0)) / float64(ids),
+		"Pause":  float64(latencies[len(latencies)-1]) / 1e6,
+	}, err
 }
 
 // everyone has all processors call f for the ids from a to b. It returns the nanoseconds of a call on each, and every sixteenth latency.
@@ -382,27 +469,26 @@ func everyone(a, b int, f func(i int) error) (float64, []time.Duration, error) {
 	return float64(took) * float64(workers) / float64(max(1, b-a)), latencies, errors.Join(errs...)
 }
 
+// heap is what is live after the last collection.
 func heap() uint64 {
-	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// collection is the fastest of up to five cycles, fewer if they take seconds: what is slower was disturbed.
+// collection is the fastest of up to five cycles, fewer if they take long: what is slower was disturbed.
 func collection() (elapsed, processor float64) {
-	sample := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/gc/mark/idle:cpu-seconds"}}
+	sample := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
 	read := func() float64 {
 		metrics.Read(sample)
 		return sample[0].Value.Float64()
 	}
 	var all, cpu series
-	for began := time.Now(); len(all) < 5 && (len(all) == 0 || time.Since(began) < 2*time.Second); {
+	for began := time.Now(); len(all) < 5 && time.Since(began) < time.Second; {
 		before, began := read(), time.Now()
 		runtime.GC()
 		all = append(all, float64(time.Since(began))/1e6)
-		runtime.GC() // the figures of a cycle are complete when the next one ends
-		cpu = append(cpu, (read()-before)*1e3/2)
+		cpu = append(cpu, (read()-before)*1e3)
 	}
 	return all.quantile(0), cpu.quantile(0)
 }

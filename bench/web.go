@@ -44,6 +44,7 @@ type endpoint struct {
 type webServers struct {
 	secret    string
 	endpoints []*endpoint
+	redisAddr string
 	stopRedis func()
 }
 
@@ -53,14 +54,14 @@ func startServers(frameworks, kinds []string, counted bool) (*webServers, error)
 	if err != nil {
 		return nil, err
 	}
-	s.stopRedis = stop
+	s.redisAddr, s.stopRedis = redisAddr, stop
 	for _, f := range frameworks {
 		for _, k := range kinds {
 			if k == withRedis && redisAddr == "" {
 				fmt.Fprintln(os.Stderr, "redis-server is not installed: hookonce with Redis is left out")
 				continue
 			}
-			e, err := s.startServer(f, k, redisAddr, counted)
+			e, err := s.startServer(f, k, counted)
 			if err != nil {
 				return nil, errors.Join(err, s.stop())
 			}
@@ -70,9 +71,9 @@ func startServers(frameworks, kinds []string, counted bool) (*webServers, error)
 	return s, nil
 }
 
-func (s *webServers) startServer(framework, kind, redisAddr string, counted bool) (*endpoint, error) {
+func (s *webServers) startServer(framework, kind string, counted bool) (*endpoint, error) {
 	cpus, _ := halves()
-	args := []string{framework, kind, s.secret, redisAddr}
+	args := []string{framework, kind, s.secret, s.redisAddr}
 	if counted {
 		args = append(args, "counted")
 	}
@@ -88,13 +89,6 @@ func (s *webServers) startServer(framework, kind, redisAddr string, counted bool
 		return nil, errors.Join(err, c.stop())
 	}
 	return e, nil
-}
-
-// use has the server run until the returned function is called. In between it is stopped, so that a collection which it began does not take the
-// processor from another one, and is its own to pay for when it goes on.
-func (e *endpoint) use() (end func()) {
-	_ = e.signal(syscall.SIGCONT)
-	return func() { _ = e.signal(syscall.SIGSTOP) }
 }
 
 func (s *webServers) stop() error {
@@ -277,20 +271,17 @@ type inFlightRow struct {
 	Held            series // bytes a message, heap and stacks
 }
 
-// inFlight has many handlers wait at once, and looks at the heap.
+// inFlight has many handlers wait at once, and looks at the heap: each time of a new server, because an old one has connections, goroutines and
+// pools of earlier requests to use again.
 func (s *webServers) inFlight(o options) ([]inFlightRow, error) {
 	const waiting = 500
 	var rows []inFlightRow
 	for _, size := range []int{1 << 10, 16 << 10} {
 		sized := make([]inFlightRow, len(s.endpoints))
-		for range o.repeat(2) {
-			m, err := signMessages(s.secret, waiting, size)
-			if err != nil {
-				return nil, err
-			}
+		for rep := range o.repeat(3) {
+			o.progress("web: in flight, %d bytes, repetition %d", size, rep+1)
 			for i, e := range s.endpoints {
-				o.progress("web: in flight, %s, %s", e.framework, e.kind)
-				held, err := e.heldBy(m)
+				held, err := s.inFlightOn(e.framework, e.kind, waiting, size)
 				if err != nil {
 					return nil, fmt.Errorf("%s, %s, in flight: %w", e.framework, e.kind, err)
 				}
@@ -301,6 +292,19 @@ func (s *webServers) inFlight(o options) ([]inFlightRow, error) {
 		rows = append(rows, sized...)
 	}
 	return rows, nil
+}
+
+func (s *webServers) inFlightOn(framework, kind string, waiting, size int) (held float64, err error) {
+	e, err := s.startServer(framework, kind, false)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, e.stop()) }()
+	m, err := signMessages(s.secret, waiting, size) // now: those of an earlier second are from before a store that forgets
+	if err != nil {
+		return 0, err
+	}
+	return e.heldBy(m)
 }
 
 func (e *endpoint) heldBy(m *messages) (float64, error) {
@@ -328,7 +332,14 @@ func (e *endpoint) heldBy(m *messages) (float64, error) {
 			return 0, err
 		}
 	}
-	time.Sleep(200 * time.Millisecond) // the last ones to get to their handlers
+	for began := time.Now(); busy.Handled-idle.Handled < int64(len(m.heads)); time.Sleep(5 * time.Millisecond) {
+		if time.Since(began) > 10*time.Second {
+			return 0, fmt.Errorf("only %d of %d got to their handlers", busy.Handled-idle.Handled, len(m.heads))
+		}
+		if err := e.ask("stats", &busy); err != nil {
+			return 0, err
+		}
+	}
 	if err := e.ask("gc", &busy); err != nil {
 		return 0, err
 	}
