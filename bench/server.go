@@ -311,11 +311,10 @@ func (b *countedBody) Read(p []byte) (int, error) {
 
 // serverStats is what a server has used so far.
 type serverStats struct {
-	CPU                  int64 // nanoseconds
-	Mallocs, Allocated   uint64
-	Held                 int64 // heap and stacks
-	Handled, BodyBytes   int64
-	Goroutines, RSSBytes int64
+	CPU                int64 // nanoseconds
+	Mallocs, Allocated uint64
+	Held               int64 // heap and stacks
+	Handled, BodyBytes int64
 }
 
 func (a *app) stats() serverStats {
@@ -323,7 +322,7 @@ func (a *app) stats() serverStats {
 	runtime.ReadMemStats(&m)
 	return serverStats{
 		CPU: cpuTime(), Mallocs: m.Mallocs, Allocated: m.TotalAlloc, Held: int64(m.HeapAlloc + m.StackInuse),
-		Handled: a.handled.Load(), BodyBytes: a.bodyBytes.Load(), Goroutines: int64(runtime.NumGoroutine()),
+		Handled: a.handled.Load(), BodyBytes: a.bodyBytes.Load(),
 	}
 }
 
