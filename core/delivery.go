@@ -105,7 +105,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
 	// 5. What only the body holds, and 6. signature.
-	key, err := v.checkSigned(d.outer, r, a, k, arrived, &d.message)
+	key, err := v.checkSigned(d.outer, r, a, &k, arrived, &d.message)
 	d.lap(checking)
 	if err != nil {
 		return err

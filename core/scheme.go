@@ -135,11 +135,14 @@ type Signature struct{ Label, Text string }
 
 // reset makes a ready for another request and lets go of what belongs to the last one.
 func (a *Attempt) reset() {
-	signatures := a.Signatures
-	clear(signatures)
-	content := a.Content
-	content.reset()
-	*a = Attempt{Signatures: signatures[:0], Content: content}
+	for i := range a.Signatures { // field by field, here and below: most often there is one, and clear is a call
+		s := &a.Signatures[i]
+		s.Label, s.Text = "", ""
+	}
+	a.Signatures = a.Signatures[:0]
+	a.Content.reset()
+	a.ID, a.IDSigned, a.BodySigned, a.State = "", false, false, nil
+	a.Timestamp, a.Expires = time.Time{}, time.Time{}
 }
 
 // Content collects the signed bytes of a request in order. Small pieces are copied; the body is only referred to, so
@@ -216,7 +219,10 @@ func (c *Content) Bytes() []byte {
 const keepBuffer = 64 << 10
 
 func (c *Content) reset() {
-	clear(c.insert)
+	for i := range c.insert {
+		in := &c.insert[i]
+		in.data = nil
+	}
 	c.insert = c.insert[:0]
 	c.small = keep(c.small)
 	c.flat = keep(c.flat)

@@ -150,7 +150,7 @@ func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 		return Message{}, refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
 	var m Message
-	if _, err := v.checkSigned(ctx, r, a, k, now, &m); err != nil {
+	if _, err := v.checkSigned(ctx, r, a, &k, now, &m); err != nil {
 		return Message{}, err
 	}
 	return m, nil
@@ -254,7 +254,7 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 
 // checkSigned checks what needs the body, and fills m when the signature holds. arrived is when the headers were checked, which is also when keys
 // must be valid: the sender signed before it.
-func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lookup, arrived time.Time, m *Message) (VerifyKey, error) {
+func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *lookup, arrived time.Time, m *Message) (VerifyKey, error) {
 	id, stamp, expires := a.ID, a.Timestamp, a.Expires
 	if err := v.scheme.ReadBody(r, a); err != nil {
 		return nil, refuse(ErrMalformed, "", err)
@@ -282,12 +282,12 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k lo
 	if matched < 0 {
 		return nil, refuse(ErrNoMatch, "no signature fits these bytes under a configured key: another secret, or the body was changed on the way", nil)
 	}
-	*m = Message{
-		ID: a.ID, IDSigned: a.IDSigned, Timestamp: a.Timestamp, Body: r.Body, BodySigned: a.BodySigned,
-		Replayable: v.stamping == NotIdentified,
-		Scheme:     v.name, Source: k.source, KeyID: k.ring.keys[matched].id,
-	}
-	return k.ring.keys[matched].key, nil
+	match := &k.ring.keys[matched]
+	m.ID, m.IDSigned, m.Timestamp = a.ID, a.IDSigned, a.Timestamp
+	m.Body, m.BodySigned = r.Body, a.BodySigned
+	m.Scheme, m.Source, m.KeyID = v.name, k.source, match.id
+	m.Replayable = v.stamping == NotIdentified
+	return match.key, nil
 }
 
 // replayKey names the message in the store. It is derived from signed material alone, so nothing that an attacker can vary makes

@@ -1,0 +1,46 @@
+package core
+
+import (
+	"reflect"
+	"testing"
+	"time"
+)
+
+// An attempt is used again for another request: nothing of the last one may be in it, nor be held by it.
+func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	a := &Attempt{
+		ID: "msg_1", IDSigned: true, Timestamp: now, Expires: now, BodySigned: true,
+		Signatures: []Signature{{"v1", "a"}, {"v1a", "b"}}, State: "state",
+	}
+	a.Content.WriteString("msg_1.")
+	a.Content.WriteBody([]byte("body"))
+	a.Content.WriteBody([]byte("more"))
+	_ = a.Content.Bytes()
+	for i, all := 0, reflect.ValueOf(a).Elem(); i < all.NumField(); i++ {
+		if all.Field(i).IsZero() {
+			t.Errorf("this test does not set %s", all.Type().Field(i).Name)
+		}
+	}
+
+	a.reset()
+	signatures, insert := a.Signatures, a.Content.insert
+	if len(signatures)+len(insert)+len(a.Content.small)+len(a.Content.flat) != 0 {
+		t.Errorf("after a reset there is %+v", a)
+	}
+	for _, s := range signatures[:2] {
+		if s != (Signature{}) {
+			t.Errorf("a signature is still held: %+v", s)
+		}
+	}
+	for _, in := range insert[:2] {
+		if in.data != nil {
+			t.Errorf("a body is still held: %q", in.data)
+		}
+	}
+	a.Signatures, a.Content = nil, Content{}
+	if !reflect.DeepEqual(*a, Attempt{}) {
+		t.Errorf("after a reset there is %+v", a)
+	}
+}
