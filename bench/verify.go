@@ -86,7 +86,11 @@ func verifyAll(o options) ([]verifyRow, error) {
 			return nil, err
 		}
 		rest := make([]byte, c.Heap<<20)
-		times, err := inTurn(subjects, o.repeat(11), o.length(8*time.Millisecond), min(16, 32<<20/c.Size))
+		reps := 11
+		if c == (verifyCase{"standard", 1 << 10, 1, 1, 0}) { // the closest claim
+			reps = 81
+		}
+		times, err := inTurn(subjects, o.repeat(reps), o.length(8*time.Millisecond), min(16, 32<<20/c.Size))
 		runtime.KeepAlive(rest)
 		if err != nil {
 			return nil, fmt.Errorf("%+v: %w", c, err)
