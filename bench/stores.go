@@ -12,6 +12,7 @@ import (
 	"runtime/metrics"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -173,7 +174,7 @@ func (s *otterStore) Swap(ctx context.Context, key core.Key, old, next core.Valu
 type storeRow struct {
 	Kind            string
 	IDs             int
-	Message         series // ns for a claim and its settlement of a new id, on one of the processors at work
+	Message         series // ns for a claim and its settlement, while the store fills, on one of the processors at work
 	Duplicate       series // ns for a claim that finds the record
 	P50, P99, P999  series // ns a claim of a new id, all processors at work
 	BytesID         series // heap
@@ -184,15 +185,16 @@ type storeRow struct {
 // budget is how long all parts may take; the stores come last, the largest at the end.
 const budget = 9*time.Minute + 30*time.Second
 
+// storeIDs are how many ids the stores hold at the end.
 var storeIDs = []int{10_000, 100_000, 1_000_000, 10_000_000}
 
-// fillings is how often a store with so many ids is filled, and how often it is measured then. A small one is as good as no longer the same after
-// it was measured, a large one takes long to fill.
-func fillings(ids int) (fills, reps int) {
+// repetitions says how often a store with so many ids is filled, in how many turns with the others, and how often it is looked at then. A small one
+// is soon filled anew. A large one takes long.
+func repetitions(ids int) (fills, turns, looks int) {
 	if ids < 1_000_000 {
-		return 7, 1
+		return 9, 1, 1
 	}
-	return 1, 3
+	return 1, 5, 3
 }
 
 // storesAll measures every store with every number of ids, each in a process of its own so that heaps do not mix.
@@ -203,7 +205,7 @@ func storesAll(o options) ([]storeRow, error) {
 		for k, kind := range storeKinds {
 			sized[k].Kind, sized[k].IDs = kind, n
 		}
-		fills, _ := fillings(n)
+		fills, _, _ := repetitions(n)
 		for fill := range o.repeat(fills) {
 			if err := measureStores(o, sized, fill); err != nil {
 				return nil, err
@@ -214,7 +216,7 @@ func storesAll(o options) ([]storeRow, error) {
 	return rows, nil
 }
 
-// measureStores fills each store of rows once and measures them in turn.
+// measureStores fills the stores of rows once, in turns, and looks at them in turn.
 func measureStores(o options, rows []storeRow, fill int) (err error) {
 	n := rows[0].IDs
 	ids := n
@@ -223,30 +225,38 @@ func measureStores(o options, rows []storeRow, fill int) (err error) {
 	}
 	stores := make([]*child, len(rows))
 	for k := range rows {
-		o.progress("stores: %d ids, filling %d, %s", n, fill+1, rows[k].Kind)
 		if stores[k], err = startStore(rows[k].Kind, ids); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, stores[k].stop()) }()
-		if err := rows[k].ask(stores[k], "fill"); err != nil {
+	}
+	all := func(format string, args ...any) error {
+		command := fmt.Sprintf(format, args...)
+		o.progress("stores: %d ids, %d: %s", n, fill+1, command)
+		for k := range rows {
+			if err := rows[k].ask(stores[k], command); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	_, turns, looks := repetitions(n)
+	for range turns {
+		if err := all("fill %d", ids/turns); err != nil {
 			return err
 		}
 	}
-	_, reps := fillings(n)
-	for rep, took := 0, time.Duration(0); rep < o.repeat(reps); rep++ {
-		if rep > 0 && time.Since(o.began)+took > budget {
+	for look, took := 0, time.Duration(0); look < o.repeat(looks); look++ {
+		if look > 0 && time.Since(o.began)+took > budget {
 			break // the largest take minutes on some machines
 		}
 		began := time.Now()
-		o.progress("stores: %d ids, repetition %d", n, fill+rep+1)
-		for k := range rows {
-			if err := rows[k].ask(stores[k], "measure"); err != nil {
+		if err := all("look"); err != nil {
+			return err
+		}
+		if n == 1_000_000 {
+			if err := all("expire"); err != nil {
 				return err
-			}
-			if n == 1_000_000 {
-				if err := rows[k].ask(stores[k], "expire"); err != nil {
-					return err
-				}
 			}
 		}
 		took = time.Since(began)
@@ -308,13 +318,18 @@ func playStore(args []string) error {
 	runtime.GC()
 	f := &filled{store: s, kind: args[0], ids: ids, empty: heap()}
 	return obey(json.NewEncoder(os.Stdout), func(command string) (any, error) {
-		switch command {
+		switch verb, n, _ := strings.Cut(command, " "); verb {
+		case "fill":
+			n, err := strconv.Atoi(n)
+			if err != nil {
+				return nil, err
+			}
+			ns, _, err := f.more(n, f.message)
+			return storeFigures{"Message": ns}, err
+		case "look":
+			return f.look()
 		case "expire":
 			return measureExpiry(f.kind, ids/5)
-		case "fill":
-			return storeFigures{}, f.fill()
-		case "measure":
-			return f.measure()
 		default:
 			return nil, fmt.Errorf("no such command: %q", command)
 		}
@@ -383,30 +398,19 @@ func (f *filled) more(n int, work func(i int) error) (float64, []time.Duration, 
 	return everyone(from, f.live, work)
 }
 
-func (f *filled) fill() error {
-	_, _, err := f.more(f.ids, f.message)
-	runtime.GC()
-	return err
-}
-
-// measure looks at the store as it is, and leaves a few more ids in it.
-func (f *filled) measure() (storeFigures, error) {
-	some := min(f.ids/5, 100_000)
-	message, _, err := f.more(some, f.message)
-	if err != nil {
-		return nil, err
-	}
+// look measures the store as it is, and leaves a few more ids in it.
+func (f *filled) look() (storeFigures, error) {
 	duplicate, _, err := everyone(0, min(f.ids, 500_000), f.duplicate)
 	if err != nil {
 		return nil, err
 	}
-	_, latencies, err := f.more(some, f.claim)
+	_, latencies, err := f.more(min(f.ids/5, 100_000), f.claim)
 	if err != nil {
 		return nil, err
 	}
 	elapsed, processor := collection()
 	figures := storeFigures{
-		"Message": message, "Duplicate": duplicate, "GC": elapsed, "GCProcessor": processor, "BytesID": float64(heap()-f.empty) / float64(f.live),
+		"Duplicate": duplicate, "GC": elapsed, "GCProcessor": processor, "BytesID": float64(heap()-f.empty) / float64(f.live),
 		"P50": float64(percentile(latencies, 50)), "P99": float64(percentile(latencies, 99)), "P999": float64(percentile(latencies, 99.9)),
 	}
 	runtime.KeepAlive(f)
