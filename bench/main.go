@@ -5,7 +5,7 @@
 //
 // The parts are, in reading order: verify.go (signatures alone), web.go with server.go and load.go (requests over loopback), stores.go (the memory
 // stores), refusals.go (what a stranger can make a server spend), growth.go (how cost grows), report.go (the page). Servers and stores run in
-// processes of their own: this program starts itself again with a role. It needs Linux.
+// processes of their own: this program starts itself again with a role. It needs Linux and some 12 GiB of memory.
 package main
 
 import (

@@ -17,7 +17,13 @@ func (s series) quantile(q float64) float64 {
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
 
-func (s series) median() float64 { return s.quantile(0.5) }
+func (s series) median() float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	return (sorted[len(s)/2] + sorted[(len(s)-1)/2]) / 2
+}
 
 // spread is half the distance between the quartiles, in percent of the median.
 func (s series) spread() float64 {

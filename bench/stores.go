@@ -54,7 +54,7 @@ func newStore(kind string, capacity int) (store, error) {
 		return store{m, m.sweep}, nil
 	case otterCache:
 		c := &otterStore{otter.Must(&otter.Options[core.Key, expiring]{
-			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[core.Key, expiring]) time.Duration { return time.Until(e.Value.expires) }),
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[core.Key, expiring]) time.Duration { return time.Duration(e.Value.expires - age()) }),
 		})}
 		return store{c, c.cache.CleanUp}, nil
 	default:
@@ -62,11 +62,15 @@ func newStore(kind string, capacity int) (store, error) {
 	}
 }
 
-// expiring is a record and when it ends.
+// expiring is a record and when it ends. There is no pointer in it, for the collector's sake: a time.Time has one.
 type expiring struct {
 	value   core.Value
-	expires time.Time
+	expires int64 // by age
 }
+
+var epoch = time.Now()
+
+func age() int64 { return int64(time.Since(epoch)) }
 
 // mutexStore is a plain map. What expired is removed by going through all of it.
 type mutexStore struct {
@@ -81,23 +85,23 @@ func (s *mutexStore) Swap(ctx context.Context, key core.Key, old, next core.Valu
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := age()
 	live, ok := s.records[key]
-	if ok && !live.expires.After(now) {
+	if ok && live.expires <= now {
 		live = expiring{}
 	}
 	if live.value != old {
 		return live.value, nil
 	}
-	s.records[key] = expiring{next, now.Add(ttl)}
+	s.records[key] = expiring{next, now + int64(ttl)}
 	return next, nil
 }
 
 func (s *mutexStore) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
-	maps.DeleteFunc(s.records, func(_ core.Key, r expiring) bool { return !r.expires.After(now) })
+	now := age()
+	maps.DeleteFunc(s.records, func(_ core.Key, r expiring) bool { return r.expires <= now })
 }
 
 // syncStore is a sync.Map, whose values are swapped as pointers: a record is written once and then replaced.
@@ -108,8 +112,8 @@ func (s *syncStore) Swap(ctx context.Context, key core.Key, old, next core.Value
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, err
 	}
-	now := time.Now()
-	fresh := &expiring{next, now.Add(ttl)}
+	now := age()
+	fresh := &expiring{next, now + int64(ttl)}
 	for {
 		found, ok := s.records.Load(key)
 		if !ok {
@@ -123,7 +127,7 @@ func (s *syncStore) Swap(ctx context.Context, key core.Key, old, next core.Value
 		}
 		live, _ := found.(*expiring)
 		value := live.value
-		if !live.expires.After(now) {
+		if live.expires <= now {
 			value = core.Value{}
 		}
 		if value != old {
@@ -136,9 +140,9 @@ func (s *syncStore) Swap(ctx context.Context, key core.Key, old, next core.Value
 }
 
 func (s *syncStore) sweep() {
-	now := time.Now()
+	now := age()
 	s.records.Range(func(key, found any) bool {
-		if r, _ := found.(*expiring); !r.expires.After(now) {
+		if r, _ := found.(*expiring); r.expires <= now {
 			s.records.CompareAndDelete(key, found)
 		}
 		return true
@@ -155,17 +159,17 @@ func (s *otterStore) Swap(ctx context.Context, key core.Key, old, next core.Valu
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, err
 	}
-	now := time.Now()
+	now := age()
 	var live core.Value
 	s.cache.Compute(key, func(found expiring, ok bool) (expiring, otter.ComputeOp) {
-		if live = found.value; !ok || !found.expires.After(now) {
+		if live = found.value; !ok || found.expires <= now {
 			live = core.Value{}
 		}
 		if live != old {
 			return found, otter.CancelOp
 		}
 		live = next
-		return expiring{next, now.Add(ttl)}, otter.WriteOp
+		return expiring{next, now + int64(ttl)}, otter.WriteOp
 	})
 	return live, nil
 }
@@ -178,8 +182,35 @@ type storeRow struct {
 	Duplicate       series // ns for a claim that finds the record
 	P50, P99, P999  series // ns a claim of a new id, all processors at work
 	BytesID         series // heap
-	GC, GCProcessor series // ms a cycle: from its start to the end of its sweep, and what it took of the processors
-	Expire, Pause   series // ns a claim that replaces an expired one, all in; and ms of the longest call meanwhile. At fewer ids.
+	GC, GCProcessor series // ms a cycle: from its start to the end of its sweep, and what marking took of the processors
+	Expire, Pause   series // ns a claim that replaces an expired one, all in; and ms of the longest call meanwhile. Of large stores.
+}
+
+// storeFigures are what one command measured, and zero what it did not.
+type storeFigures struct {
+	Message, Duplicate, P50, P99, P999, BytesID, GC, GCProcessor, Expire, Pause float64
+}
+
+func (r *storeRow) add(f storeFigures) {
+	for _, s := range []struct {
+		to    *series
+		value float64
+	}{
+		{&r.Message, f.Message},
+		{&r.Duplicate, f.Duplicate},
+		{&r.P50, f.P50},
+		{&r.P99, f.P99},
+		{&r.P999, f.P999},
+		{&r.BytesID, f.BytesID},
+		{&r.GC, f.GC},
+		{&r.GCProcessor, f.GCProcessor},
+		{&r.Expire, f.Expire},
+		{&r.Pause, f.Pause},
+	} {
+		if s.value != 0 {
+			*s.to = append(*s.to, s.value)
+		}
+	}
 }
 
 // budget is how long all parts may take; the stores come last, the largest at the end.
@@ -254,7 +285,12 @@ func measureStores(o options, rows []storeRow, fill int) (err error) {
 		if err := all("look"); err != nil {
 			return err
 		}
-		if n == 1_000_000 {
+		if n >= expiryIDs {
+			end := time.Now().Add(o.length(2500 * time.Millisecond))
+			if err := all("mortal %d", end.UnixNano()); err != nil {
+				return err
+			}
+			time.Sleep(time.Until(end) + 50*time.Millisecond)
 			if err := all("expire"); err != nil {
 				return err
 			}
@@ -263,6 +299,9 @@ func measureStores(o options, rows []storeRow, fill int) (err error) {
 	}
 	return nil
 }
+
+// expiryIDs is from how many ids on expiry is measured.
+const expiryIDs = 1_000_000
 
 func startStore(kind string, ids int) (*child, error) {
 	c, err := start(nil, "store", kind, strconv.Itoa(ids))
@@ -275,24 +314,14 @@ func startStore(kind string, ids int) (*child, error) {
 	return c, nil
 }
 
-// storeFigures is what one command measured, by the names of storeRow.
-type storeFigures map[string]float64
-
-// ask has a store measure something, and adds it to the row.
+// ask has a store carry out a command, and adds what it measured to the row.
 func (r *storeRow) ask(c *child, command string) error {
 	defer c.use()()
 	var f storeFigures
 	if err := c.ask(command, &f); err != nil {
 		return err
 	}
-	for name, s := range map[string]*series{
-		"Message": &r.Message, "Duplicate": &r.Duplicate, "P50": &r.P50, "P99": &r.P99, "P999": &r.P999, "BytesID": &r.BytesID,
-		"GC": &r.GC, "GCProcessor": &r.GCProcessor, "Expire": &r.Expire, "Pause": &r.Pause,
-	} {
-		if v, ok := f[name]; ok {
-			*s = append(*s, v)
-		}
-	}
+	r.add(f)
 	return nil
 }
 
@@ -300,9 +329,8 @@ func (r *storeRow) ask(c *child, command string) error {
 type filled struct {
 	store
 
-	kind      string
-	ids, live int    // how many it is to hold, and how many it holds
-	empty     uint64 // heap
+	ids, live, next int    // how many it is to hold, how many it holds, and which comes next
+	empty           uint64 // heap
 }
 
 // playStore carries out commands about one store.
@@ -316,20 +344,20 @@ func playStore(args []string) error {
 		return err
 	}
 	runtime.GC()
-	f := &filled{store: s, kind: args[0], ids: ids, empty: heap()}
+	f := &filled{store: s, ids: ids, empty: heap()}
 	return obey(json.NewEncoder(os.Stdout), func(command string) (any, error) {
-		switch verb, n, _ := strings.Cut(command, " "); verb {
+		verb, text, _ := strings.Cut(command, " ")
+		number, _ := strconv.ParseInt(text, 10, 64)
+		switch verb {
 		case "fill":
-			n, err := strconv.Atoi(n)
-			if err != nil {
-				return nil, err
-			}
-			ns, _, err := f.more(n, f.message)
-			return storeFigures{"Message": ns}, err
+			ns, _, err := f.more(int(number), 16, f.message)
+			return storeFigures{Message: ns}, err
 		case "look":
 			return f.look()
+		case "mortal":
+			return storeFigures{}, f.mortal(time.Unix(0, number))
 		case "expire":
-			return measureExpiry(f.kind, ids/5)
+			return f.expire()
 		default:
 			return nil, fmt.Errorf("no such command: %q", command)
 		}
@@ -392,63 +420,62 @@ func (f *filled) duplicate(i int) error {
 }
 
 // more has new ids go through work.
-func (f *filled) more(n int, work func(i int) error) (float64, []time.Duration, error) {
-	from := f.live
-	f.live += n
-	return everyone(from, f.live, work)
+func (f *filled) more(n, sample int, work func(i int) error) (float64, []time.Duration, error) {
+	from := f.next
+	f.next, f.live = f.next+n, f.live+n
+	return everyone(from, f.next, sample, work)
 }
 
 // look measures the store as it is, and leaves a few more ids in it.
 func (f *filled) look() (storeFigures, error) {
-	duplicate, _, err := everyone(0, min(f.ids, 500_000), f.duplicate)
+	duplicate, _, err := everyone(0, min(f.ids, 500_000), 16, f.duplicate)
 	if err != nil {
-		return nil, err
+		return storeFigures{}, err
 	}
-	_, latencies, err := f.more(min(f.ids/5, 100_000), f.claim)
+	_, latencies, err := f.more(min(f.ids/5, 100_000), 1, f.claim)
 	if err != nil {
-		return nil, err
+		return storeFigures{}, err
 	}
 	elapsed, processor := collection()
 	figures := storeFigures{
-		"Duplicate": duplicate, "GC": elapsed, "GCProcessor": processor, "BytesID": float64(heap()-f.empty) / float64(f.live),
-		"P50": float64(percentile(latencies, 50)), "P99": float64(percentile(latencies, 99)), "P999": float64(percentile(latencies, 99.9)),
+		Duplicate: duplicate, GC: elapsed, GCProcessor: processor, BytesID: float64(heap()-f.empty) / float64(f.live),
+		P50: float64(percentile(latencies, 50)), P99: float64(percentile(latencies, 99)), P999: float64(percentile(latencies, 99.9)),
 	}
 	runtime.KeepAlive(f)
 	return figures, nil
 }
 
-// measureExpiry replaces ids that have expired by as many new ones, in a store of its own.
-func measureExpiry(kind string, ids int) (storeFigures, error) {
-	s, err := newStore(kind, 2*ids+1<<20)
-	if err != nil {
-		return nil, err
-	}
-	ctx, now := context.Background(), time.Now()
-	const short = 1500 * time.Millisecond
-	claim := func(ttl time.Duration, i int) error {
-		_, err := s.Swap(ctx, key(i), core.Value{}, record(i, core.Claimed), ttl)
+// mortals are how many.
+func (f *filled) mortals() int { return min(f.ids/5, 200_000) }
+
+// mortal adds ids that all expire at one moment.
+func (f *filled) mortal(end time.Time) error {
+	_, _, err := f.more(f.mortals(), 16, func(i int) error {
+		_, err := f.Swap(context.Background(), key(i), core.Value{}, claimed(i), time.Until(end))
 		return err
-	}
-	if _, _, err := everyone(0, ids, func(i int) error { return claim(short-time.Since(now), i) }); err != nil {
-		return nil, err
-	}
-	time.Sleep(time.Until(now.Add(short + 50*time.Millisecond)))
+	})
+	f.live -= f.mortals()
+	return err
+}
+
+// expire replaces what has expired by as many new ids.
+func (f *filled) expire() (storeFigures, error) {
 	swept := make(chan time.Duration, 1)
 	began := time.Now()
 	go func() {
-		s.sweep()
+		f.sweep()
 		swept <- time.Since(began)
 	}()
-	_, latencies, err := everyone(ids, 2*ids, func(i int) error { return claim(life, i) })
+	_, latencies, err := f.more(f.mortals(), 1, f.claim)
 	took := max(<-swept, time.Since(began))
 	return storeFigures{
-		"Expire": float64(took) * float64(runtime.GOMAXPROCS(0)) / float64(ids),
-		"Pause":  float64(latencies[len(latencies)-1]) / 1e6,
+		Expire: float64(took) * float64(runtime.GOMAXPROCS(0)) / float64(f.mortals()),
+		Pause:  float64(latencies[len(latencies)-1]) / 1e6,
 	}, err
 }
 
-// everyone has all processors call f for the ids from a to b. It returns the nanoseconds of a call on each, and every sixteenth latency.
-func everyone(a, b int, f func(i int) error) (float64, []time.Duration, error) {
+// everyone has all processors call f for the ids from a to b. It returns the nanoseconds of a call on each, and the latency of every so many.
+func everyone(a, b, sample int, f func(i int) error) (float64, []time.Duration, error) {
 	workers := runtime.GOMAXPROCS(0)
 	sampled, errs := make([][]time.Duration, workers), make([]error, workers)
 	began := time.Now()
@@ -456,7 +483,7 @@ func everyone(a, b int, f func(i int) error) (float64, []time.Duration, error) {
 	for w := range workers {
 		wg.Go(func() {
 			for i := a + w; i < b && errs[w] == nil; i += workers {
-				if (i-a)/workers%16 != 0 {
+				if (i-a)/workers%sample != 0 {
 					errs[w] = f(i)
 					continue
 				}
@@ -480,19 +507,15 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// collection is the fastest of up to five cycles, fewer if they take long: what is slower was disturbed.
+// collection measures one cycle, after one that ends what was under way.
 func collection() (elapsed, processor float64) {
 	sample := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
 	read := func() float64 {
 		metrics.Read(sample)
 		return sample[0].Value.Float64()
 	}
-	var all, cpu series
-	for began := time.Now(); len(all) < 5 && time.Since(began) < time.Second; {
-		before, began := read(), time.Now()
-		runtime.GC()
-		all = append(all, float64(time.Since(began))/1e6)
-		cpu = append(cpu, (read()-before)*1e3)
-	}
-	return all.quantile(0), cpu.quantile(0)
+	runtime.GC()
+	before, began := read(), time.Now()
+	runtime.GC()
+	return float64(time.Since(began)) / 1e6, (read() - before) * 1e3
 }

@@ -18,9 +18,11 @@ func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
 	a.Content.WriteBody([]byte("body"))
 	a.Content.WriteBody([]byte("more"))
 	_ = a.Content.Bytes()
-	for i, all := 0, reflect.ValueOf(a).Elem(); i < all.NumField(); i++ {
-		if all.Field(i).IsZero() {
-			t.Errorf("this test does not set %s", all.Type().Field(i).Name)
+	for _, all := range []reflect.Value{reflect.ValueOf(a).Elem(), reflect.ValueOf(&a.Content).Elem()} {
+		for i := range all.NumField() {
+			if all.Field(i).IsZero() {
+				t.Errorf("this test does not set %s", all.Type().Field(i).Name)
+			}
 		}
 	}
 
