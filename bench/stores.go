@@ -377,21 +377,15 @@ func key(i int) (k core.Key) {
 	return k
 }
 
-// record is as core writes them: the end of the window, version and state, and a token.
-func record(i int, state core.State) (v core.Value) {
-	binary.BigEndian.PutUint64(v[:], uint64(time.Now().UnixMilli()+630_000))
-	v[8], v[9] = 1, byte(state)<<6
+// claimed is a record as core writes them: the end of the window, version and state, and a token.
+func claimed(i int) (v core.Value) {
+	binary.BigEndian.PutUint64(v[:], windowEnd)
+	v[8], v[9] = 1, byte(core.Claimed)<<6
 	binary.BigEndian.PutUint64(v[32:], uint64(i)+1)
 	return v
 }
 
-var window = record(0, core.Claimed)
-
-func claimed(i int) core.Value {
-	v := window
-	binary.BigEndian.PutUint64(v[32:], uint64(i)+1)
-	return v
-}
+var windowEnd = uint64(time.Now().UnixMilli() + 630_000)
 
 func done(i int) core.Value {
 	v := claimed(i)
@@ -445,7 +439,7 @@ func (f *filled) look() (storeFigures, error) {
 	return figures, nil
 }
 
-// mortals are how many.
+// mortals is how many ids are to expire.
 func (f *filled) mortals() int { return min(f.ids/5, 200_000) }
 
 // mortal adds ids that all expire at one moment.
