@@ -133,7 +133,7 @@ func pool(size int, length time.Duration) int {
 func slots(size int) (reps int, length time.Duration) {
 	switch {
 	case size == 1<<10: // most claims are about it
-		return 140, 50 * time.Millisecond
+		return 125, 50 * time.Millisecond
 	case size < 1<<20:
 		return 25, 50 * time.Millisecond
 	default:
