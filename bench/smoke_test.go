@@ -11,6 +11,21 @@ import (
 
 // Allocations do not depend on how busy a machine is: these tests fail on them, and never on time.
 
+// servers stop with the test.
+func servers(t *testing.T, frameworks []string, kind string) *webServers {
+	t.Helper()
+	s, err := startServers(frameworks, []string{kind}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 func TestVerifyingKeepsToItsAllocations(t *testing.T) {
 	budget := map[string]float64{"standard": 0, "stripe": 1, "slack": 1, "github": 0} // Stripe, Slack: the event's id, out of the body
 	for _, c := range verifyCases() {
@@ -31,15 +46,7 @@ func TestVerifyingKeepsToItsAllocations(t *testing.T) {
 
 // The budgets are for the whole request, as the server counts it: framework, handler, hookonce with its store, and what grows in it.
 func TestARequestKeepsToItsAllocations(t *testing.T) {
-	s, err := startServers(frameworks, []string{withMemory}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := servers(t, frameworks, withMemory)
 	budget := map[string]float64{"net/http": 34, "gin": 38, "echo": 37, "fiber": 5}
 	for _, size := range []int{1 << 10, 16 << 10} {
 		rows := s.rows(size)
@@ -116,15 +123,7 @@ func TestEveryPartRunsAndThePageIsWritten(t *testing.T) {
 }
 
 func TestAServerRunsOnlyWhileItIsInUse(t *testing.T) {
-	s, err := startServers([]string{"fiber"}, []string{bareHandler}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := servers(t, []string{"fiber"}, bareHandler)
 	e := s.endpoints[0]
 	stopped := func(want bool) {
 		t.Helper()
@@ -149,15 +148,7 @@ func TestAServerRunsOnlyWhileItIsInUse(t *testing.T) {
 }
 
 func TestTheLeadIsServedAndNotCounted(t *testing.T) {
-	s, err := startServers([]string{"fiber"}, []string{bareHandler}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := servers(t, []string{"fiber"}, bareHandler)
 	m, err := signMessages(s.secret, 2000, 256)
 	if err != nil {
 		t.Fatal(err)

@@ -431,12 +431,10 @@ func (f *filled) look() (storeFigures, error) {
 		return storeFigures{}, err
 	}
 	elapsed, processor := collection()
-	figures := storeFigures{
+	return storeFigures{
 		Duplicate: duplicate, GC: elapsed, GCProcessor: processor, BytesID: float64(heap()-f.empty) / float64(f.live),
 		P50: float64(percentile(latencies, 50)), P99: float64(percentile(latencies, 99)), P999: float64(percentile(latencies, 99.9)),
-	}
-	runtime.KeepAlive(f)
-	return figures, nil
+	}, nil
 }
 
 // mortals is how many ids are to expire.
