@@ -140,13 +140,13 @@ func (r *results) verifyCell(c verifyCase, name string) string {
 
 // ManyTable is one message of 1 KiB under more keys, more signatures, and in a program with more to look after.
 func (r *results) ManyTable() string {
-	t := newTable("scheme", "body", "keys", "signatures", "heap elsewhere", "who", "time", "over hookonce's", "allocations")
+	t := newTable("scheme", "body", "keys", "signatures", "heap elsewhere", "who", "time", "over bare SHA-256", "over hookonce's", "allocations", "bytes allocated")
 	for _, row := range r.Verify {
 		if row.Keys == 1 && row.Signatures == 1 && row.Heap == 0 || strings.HasPrefix(row.Name, "bare ") {
 			continue
 		}
 		t.row(row.Scheme, size(row.Size), strconv.Itoa(row.Keys), strconv.Itoa(row.Signatures), fmt.Sprintf("%d MiB", row.Heap), row.Name, row.NS.in(1)+" ns",
-			short(row.NS.over(r.verifyRow(row.verifyCase, "hookonce").NS).median()), fmt.Sprintf("%.0f", row.Allocs))
+			short(row.NS.over(r.verifyRow(row.verifyCase, "bare SHA-256").NS).median()), short(row.NS.over(r.verifyRow(row.verifyCase, "hookonce").NS).median()), fmt.Sprintf("%.0f", row.Allocs), short(row.Bytes))
 	}
 	return t.String()
 }
