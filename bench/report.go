@@ -109,7 +109,7 @@ func (r *results) store(kind string, ids int) storeRow {
 func (r *results) VerifyTable(scheme string) string {
 	var names []string
 	for _, row := range r.Verify {
-		if row.Scheme == scheme && row.Size == verifySizes[0] {
+		if row.verifyCase == (verifyCase{scheme, verifySizes[0], 1, 1, 0}) {
 			names = append(names, row.Name)
 		}
 	}
@@ -129,11 +129,14 @@ func (r *results) VerifyTable(scheme string) string {
 func (r *results) verifyCell(c verifyCase, name string) string {
 	row := r.verifyRow(c, name)
 	text := row.NS.in(1) + " ns"
-	if !strings.HasPrefix(name, "bare ") || name != "bare SHA-256" {
+	if name != "bare SHA-256" {
 		text += ", × " + short(row.NS.over(r.verifyRow(c, "bare SHA-256").NS).median())
 	}
-	if row.Allocs > 0 {
-		text += fmt.Sprintf(", %.0f allocations of %s B", row.Allocs, short(row.Bytes))
+	switch {
+	case row.Allocs > 0:
+		text += fmt.Sprintf(", %.0f B in %.0f allocations", row.Bytes, row.Allocs)
+	case !strings.HasPrefix(name, "bare "):
+		text += ", 0 B"
 	}
 	return text
 }
@@ -146,7 +149,7 @@ func (r *results) ManyTable() string {
 			continue
 		}
 		t.row(row.Scheme, size(row.Size), strconv.Itoa(row.Keys), strconv.Itoa(row.Signatures), fmt.Sprintf("%d MiB", row.Heap), row.Name, row.NS.in(1)+" ns",
-			short(row.NS.over(r.verifyRow(row.verifyCase, "bare SHA-256").NS).median()), short(row.NS.over(r.verifyRow(row.verifyCase, "hookonce").NS).median()), fmt.Sprintf("%.0f", row.Allocs), short(row.Bytes))
+			short(row.NS.over(r.verifyRow(row.verifyCase, "bare SHA-256").NS).median()), short(row.NS.over(r.verifyRow(row.verifyCase, "hookonce").NS).median()), fmt.Sprintf("%.0f", row.Allocs), fmt.Sprintf("%.0f", row.Bytes))
 	}
 	return t.String()
 }

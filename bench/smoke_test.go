@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,13 @@ func TestEveryPartRunsAndThePageIsWritten(t *testing.T) {
 	for _, hole := range []string{"not measured", "unknown", "NaN", "Inf", "<no value>", "| –"} {
 		if strings.Contains(string(text), hole) {
 			t.Errorf("the page says %q", hole)
+		}
+	}
+	for line := range strings.Lines(string(text)) {
+		columns := strings.Split(line, " | ")
+		slices.Sort(columns)
+		if strings.HasPrefix(line, "| body | ") && len(slices.Compact(columns)) < len(columns) {
+			t.Errorf("a column stands twice: %s", line)
 		}
 	}
 	for _, rest := range strings.Split(string(text), "](")[1:] {
