@@ -133,6 +133,8 @@ func (r *results) verifyCell(c verifyCase, name string) string {
 		text += ", × " + short(row.NS.over(r.verifyRow(c, "bare SHA-256").NS).median())
 	}
 	switch {
+	case row.Allocs == 1:
+		text += fmt.Sprintf(", %.0f B in 1 allocation", row.Bytes)
 	case row.Allocs > 0:
 		text += fmt.Sprintf(", %.0f B in %.0f allocations", row.Bytes, row.Allocs)
 	case !strings.HasPrefix(name, "bare "):
