@@ -20,9 +20,11 @@ type machine struct {
 }
 
 func thisMachine() machine {
-	m := machine{CPU: "unknown", Go: strings.TrimPrefix(runtime.Version(), "go"), Cores: runtime.NumCPU(), Redis: "not installed"}
+	m := machine{CPU: runtime.GOARCH, Go: strings.TrimPrefix(runtime.Version(), "go"), Cores: runtime.NumCPU(), Redis: "not installed"}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		m.CPU = field(string(text), "model name")
+		if name := field(string(text), "model name"); name != "unknown" { // arm64 has none
+			m.CPU = name
+		}
 	}
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
 		var kib int

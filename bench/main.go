@@ -124,7 +124,7 @@ func main() {
 	if *docs != "" {
 		exitIf(r.write(*docs))
 	}
-	fmt.Print(r.claimsTable())
+	fmt.Print(r.ClaimsTable())
 }
 
 func exitIf(err error) {

@@ -56,7 +56,7 @@ func (p picture) write(dir string) error {
 			return err
 		}
 		drawn.Color, drawn.Width = palette[i%len(palette)], vg.Points(1.5)
-		dots.Color, dots.Shape, dots.Radius = drawn.Color, plotter.DefaultGlyphStyle.Shape, vg.Points(2.5)
+		dots.Color, dots.Radius = drawn.Color, vg.Points(2.5)
 		dots.Shape = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}, draw.RingGlyph{}}[i%6]
 		fig.Add(drawn, dots)
 		fig.Legend.Add(l.name, drawn, dots)
@@ -163,23 +163,15 @@ func (r *results) bySize() picture {
 }
 
 func (r *results) byKeys() picture {
-	var cases []verifyCase
-	for _, n := range verifyKeys {
-		cases = append(cases, verifyCase{"standard", 1 << 10, n, 1, 0})
-	}
 	return r.verifyPicture(picture{
 		file: "verify-keys.svg", title: "Verifying 1 KiB when the last key fits", x: "keys", y: "time (µs)", ticks: verifyKeys, label: strconv.Itoa,
-	}, whoVerifies[:3], cases, func(c verifyCase) int { return c.Keys })
+	}, whoVerifies[:3], moreKeys(), func(c verifyCase) int { return c.Keys })
 }
 
 func (r *results) bySignatures() picture {
-	var cases []verifyCase
-	for _, n := range verifySignatures {
-		cases = append(cases, verifyCase{"standard", 1 << 10, 1, n, 0})
-	}
 	return r.verifyPicture(picture{
 		file: "verify-signatures.svg", title: "Verifying 1 KiB when the last signature fits", x: "signatures presented", y: "time (µs)", ticks: verifySignatures, label: strconv.Itoa,
-	}, whoVerifies[:3], cases, func(c verifyCase) int { return c.Signatures })
+	}, whoVerifies[:3], moreSignatures()[:len(verifySignatures)], func(c verifyCase) int { return c.Signatures })
 }
 
 func (r *results) storePicture(p picture, y func(storeRow) float64) picture {
@@ -198,8 +190,8 @@ func (r *results) storePicture(p picture, y func(storeRow) float64) picture {
 
 func (r *results) byIDs() picture {
 	return r.storePicture(picture{
-		file: "stores-time.svg", title: "A claim and its settlement in memory", x: "live ids (logarithmic)", y: "time (ns)", logX: true,
-	}, func(s storeRow) float64 { return s.Message.median() })
+		file: "stores-time.svg", title: "A claim and its settlement in memory", x: "live ids (logarithmic)", y: "time (µs)", logX: true,
+	}, func(s storeRow) float64 { return s.Message.median() / 1e3 })
 }
 
 func (r *results) collections() picture {

@@ -75,9 +75,6 @@ func forged(change func(map[string][]string)) func(string) ([]byte, error) {
 
 // refusalsAll sends every attack to every endpoint, in turn.
 func refusalsAll(o options) (rows []refusalRow, err error) {
-	if o.quick {
-		return attackAll(o, []string{"net/http"})
-	}
 	return attackAll(o, []string{"net/http", "fiber"})
 }
 
@@ -127,6 +124,9 @@ func (e *endpoint) attacked(row *refusalRow, request []byte, requests int) error
 			if err != nil {
 				return err
 			}
+			if row.Status != 0 && row.Status != status {
+				return fmt.Errorf("answered %d and %d", row.Status, status)
+			}
 			row.Status = status
 		}
 		return nil
@@ -139,7 +139,7 @@ func (e *endpoint) attacked(row *refusalRow, request []byte, requests int) error
 	n := float64(requests)
 	row.CPU = append(row.CPU, float64(after.CPU-before.CPU)/n)
 	row.Allocated = append(row.Allocated, float64(after.Allocated-before.Allocated)/n)
-	row.BodyRead = float64(after.BodyBytes-before.BodyBytes) / n
+	row.BodyRead = max(row.BodyRead, float64(after.BodyBytes-before.BodyBytes)/n)
 	if e.framework == "fiber" {
 		row.BodyRead = -1
 	}
@@ -197,7 +197,7 @@ func (s *webServers) slow(o options) ([]refusalRow, error) {
 		}
 		o.progress("refusals: %d connections, %s, %s", count, e.framework, e.kind)
 		row := refusalRow{Framework: e.framework, Kind: e.kind, Attack: slowSenders, Connections: count, BodyRead: -1}
-		if err := e.slowly(&row, m.heads[0], count, o.length(3*time.Second)); err != nil {
+		if err := e.slowly(&row, m.heads[0], count, o.length(time.Second)); err != nil {
 			return nil, fmt.Errorf("%s, %s, slow senders: %w", e.framework, e.kind, err)
 		}
 		rows = append(rows, row)
@@ -223,7 +223,7 @@ func (o options) connections(want int) int {
 
 func (e *endpoint) slowly(row *refusalRow, head []byte, count int, length time.Duration) error {
 	defer e.use()()
-	var before, begun, after serverStats
+	var before, after serverStats
 	if err := e.ask("gc", &before); err != nil {
 		return err
 	}
@@ -236,23 +236,45 @@ func (e *endpoint) slowly(row *refusalRow, head []byte, count int, length time.D
 	if err != nil {
 		return err
 	}
-	if err := e.ask("stats", &begun); err != nil {
+	last, err := e.settled()
+	if err != nil {
 		return err
 	}
-	began := time.Now()
-	for second := 0; time.Since(began) < length; second++ {
+	for range 3 {
+		began := time.Now()
 		for _, fd := range fds {
 			_, _ = unix.Write(fd, []byte("x"))
 		}
-		time.Sleep(time.Until(began.Add(time.Duration(second+1) * min(time.Second, length))))
+		time.Sleep(time.Until(began.Add(length)))
+		took := time.Since(began)
+		if err := e.ask("stats", &after); err != nil {
+			return err
+		}
+		row.CPU = append(row.CPU, float64(after.CPU-last.CPU)/took.Seconds()/float64(count))
+		last = after
 	}
-	took := time.Since(began)
 	if err := e.ask("gc", &after); err != nil {
 		return err
 	}
-	row.CPU = append(row.CPU, float64(after.CPU-begun.CPU)/took.Seconds()/float64(count))
 	row.Held = append(row.Held, float64(after.Held-before.Held)/float64(count))
 	return nil
+}
+
+// settled waits until the server has little to do: a connection is made before anybody accepts it and reads its head. It does not wait so long that
+// the first connections end.
+func (e *endpoint) settled() (last serverStats, err error) {
+	for range 30 {
+		var now serverStats
+		if err := e.ask("stats", &now); err != nil {
+			return last, err
+		}
+		if last.CPU > 0 && now.CPU-last.CPU < (5*time.Millisecond).Nanoseconds() {
+			return now, nil
+		}
+		last = now
+		time.Sleep(100 * time.Millisecond)
+	}
+	return last, nil
 }
 
 // connectAll opens connections from several threads, because accepting takes its time.

@@ -3,8 +3,10 @@ package main
 import (
 	_ "embed"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -54,8 +56,32 @@ func (s series) in(unit float64) string {
 	return short(s.median()/unit) + s.around()
 }
 
-// ClaimsTable is what must hold.
-func (r *results) ClaimsTable() string { return r.claimsTable() }
+// Repetitions is how many there were of the values that the tables show.
+func (r *results) Repetitions() string {
+	var signatures, requests, refusals, stores []int
+	for _, row := range r.Verify {
+		signatures = append(signatures, len(row.NS))
+	}
+	for _, row := range r.Web {
+		requests = append(requests, len(row.Rate))
+	}
+	for _, row := range r.Refusals {
+		refusals = append(refusals, len(row.CPU))
+	}
+	for _, row := range r.Stores {
+		stores = append(stores, len(row.Message))
+	}
+	var parts []string
+	for _, of := range []struct {
+		what string
+		n    []int
+	}{{"signatures", signatures}, {"requests", requests}, {"refusals", refusals}, {"stores", stores}} {
+		if len(of.n) > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d to %d", of.what, slices.Min(of.n), slices.Max(of.n)))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
 
 // VersionsLine lists what was measured.
 func (r *results) VersionsLine() string { return strings.Join(r.Machine.Versions, ", ") }
@@ -77,23 +103,23 @@ func (r *results) moreClaims() []claim {
 			})
 		}
 	}
-	var worst, read series
+	for _, f := range []string{"net/http", "fiber"} {
+		var worst series
+		for _, attack := range refusedByHead {
+			ratio := r.refusal(f, withMemory, attack).CPU.over(r.refusal(f, notFound, attack).CPU)
+			if worst == nil || ratio.median() > worst.median() {
+				worst = ratio
+			}
+		}
+		all = append(all, claim{"refused by its head, " + f + ", the dearest kind: processor time over that of 404 and close", false, 1.2, worst})
+	}
+	var read series
 	for _, attack := range refusedByHead {
-		ours := r.refusal("net/http", withMemory, attack)
-		if len(ours.CPU) == 0 {
-			continue
-		}
-		if ratio := ours.CPU.over(r.refusal("net/http", notFound, attack).CPU); worst == nil || ratio.median() > worst.median() {
-			worst = ratio
-		}
-		if read == nil || ours.BodyRead > read[0] {
-			read = series{ours.BodyRead}
+		if row := r.refusal("net/http", withMemory, attack); len(row.CPU) > 0 && (read == nil || row.BodyRead > read[0]) {
+			read = series{row.BodyRead}
 		}
 	}
-	return append(all,
-		claim{"refused by its head, the dearest kind: processor time over that of 404 and close", false, 1.2, worst},
-		claim{"refused by its head: bytes of the body read", false, 0, read},
-	)
+	return append(all, claim{"refused by its head, net/http: bytes of the body read", false, 0, read})
 }
 
 func (r *results) store(kind string, ids int) storeRow {
@@ -105,18 +131,52 @@ func (r *results) store(kind string, ids int) storeRow {
 	return storeRow{}
 }
 
-// VerifyTable has a line for each size and a pair of columns for each who verifies.
-func (r *results) VerifyTable(scheme string) string {
+// VerifyTable has a line for each size and a column for each who verifies.
+func (r *results) VerifyTable(scheme string, keys, signatures int) string {
+	var cases []verifyCase
+	for _, n := range verifySizes {
+		cases = append(cases, verifyCase{scheme, n, keys, signatures, 0})
+	}
+	return r.verifyTable("body", cases, func(c verifyCase) string { return size(c.Size) })
+}
+
+// KeysTable is 1 KiB with more keys and more signatures.
+func (r *results) KeysTable() string {
+	return r.verifyTable("keys, signatures", append(moreKeys(), moreSignatures()[1:]...), func(c verifyCase) string {
+		return fmt.Sprintf("%d, %d", c.Keys, c.Signatures)
+	})
+}
+
+// HeapTable is a receiver that holds something else.
+func (r *results) HeapTable() string {
+	return r.verifyTable("body", heaped(), func(c verifyCase) string { return size(c.Size) })
+}
+
+// HeapLead is by how much hookonce leads there.
+func (r *results) HeapLead() string {
+	var parts []string
+	for _, c := range heaped() {
+		for _, peer := range []string{"svix", "standard-webhooks"} {
+			parts = append(parts, fmt.Sprintf("%s × %s at %s", peer, short(r.verifyRow(c, peer).NS.over(r.verifyRow(c, "hookonce").NS).median()), size(c.Size)))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// verifyTable has a line for each case. Those who verify in the first one do in all.
+func (r *results) verifyTable(head string, cases []verifyCase, label func(verifyCase) string) string {
 	var names []string
 	for _, row := range r.Verify {
-		if row.verifyCase == (verifyCase{scheme, verifySizes[0], 1, 1, 0}) {
+		if row.verifyCase == cases[0] {
 			names = append(names, row.Name)
 		}
 	}
-	t := newTable(append([]string{"body"}, names...)...)
-	for _, n := range verifySizes {
-		c := verifyCase{scheme, n, 1, 1, 0}
-		cells := []string{size(n)}
+	if cases[0].Keys != cases[len(cases)-1].Keys || cases[0].Signatures != cases[len(cases)-1].Signatures {
+		names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, "ed25519") }) // with one key and one signature only
+	}
+	t := newTable(append([]string{head}, names...)...)
+	for _, c := range cases {
+		cells := []string{label(c)}
 		for _, name := range names {
 			cells = append(cells, r.verifyCell(c, name))
 		}
@@ -125,35 +185,21 @@ func (r *results) VerifyTable(scheme string) string {
 	return t.String()
 }
 
-// verifyCell is time, ratio to the bare hash, and allocations.
+// verifyCell is time, ratio to the bare hash, and what is allocated.
 func (r *results) verifyCell(c verifyCase, name string) string {
 	row := r.verifyRow(c, name)
-	text := row.NS.in(1) + " ns"
+	text := nanoseconds(row.NS.median()) + row.NS.around()
 	if name != "bare SHA-256" {
 		text += ", × " + short(row.NS.over(r.verifyRow(c, "bare SHA-256").NS).median())
 	}
-	switch {
-	case row.Allocs == 1:
-		text += fmt.Sprintf(", %.0f B in 1 allocation", row.Bytes)
-	case row.Allocs > 0:
-		text += fmt.Sprintf(", %.0f B in %.0f allocations", row.Bytes, row.Allocs)
-	case !strings.HasPrefix(name, "bare "):
-		text += ", 0 B"
+	switch row.Allocs {
+	case 0:
+		return text + ", 0 B"
+	case 1:
+		return text + fmt.Sprintf(", %s in 1 allocation", amount(row.Bytes))
+	default:
+		return text + fmt.Sprintf(", %s in %.0f allocations", amount(row.Bytes), row.Allocs)
 	}
-	return text
-}
-
-// ManyTable is one message of 1 KiB under more keys, more signatures, and in a program with more to look after.
-func (r *results) ManyTable() string {
-	t := newTable("scheme", "body", "keys", "signatures", "heap elsewhere", "who", "time", "over bare SHA-256", "over hookonce's", "allocations", "bytes allocated")
-	for _, row := range r.Verify {
-		if row.Keys == 1 && row.Signatures == 1 && row.Heap == 0 || strings.HasPrefix(row.Name, "bare ") {
-			continue
-		}
-		t.row(row.Scheme, size(row.Size), strconv.Itoa(row.Keys), strconv.Itoa(row.Signatures), fmt.Sprintf("%d MiB", row.Heap), row.Name, row.NS.in(1)+" ns",
-			short(row.NS.over(r.verifyRow(row.verifyCase, "bare SHA-256").NS).median()), short(row.NS.over(r.verifyRow(row.verifyCase, "hookonce").NS).median()), fmt.Sprintf("%.0f", row.Allocs), fmt.Sprintf("%.0f", row.Bytes))
-	}
-	return t.String()
 }
 
 // WebTable is one framework in the closed loop, or all in the open one.
@@ -240,7 +286,10 @@ func (r *results) RefusalsTable() string {
 			continue
 		}
 		read := short(row.BodyRead)
-		if row.BodyRead < 0 {
+		switch {
+		case row.Status == http.StatusRequestHeaderFieldsTooLarge:
+			read = short(0) // the server's own answer
+		case row.BodyRead < 0:
 			read = "fiber has, before"
 		}
 		t.row(row.Framework, row.Attack, row.Kind, strconv.Itoa(row.Status), row.CPU.in(1e3), short(row.CPU.over(r.refusal(row.Framework, notFound, row.Attack).CPU).median()),
@@ -280,29 +329,36 @@ func (r *results) PerByte() string {
 	return fmt.Sprintf("%s ns a byte, the bare hash %s, svix %s", short(slope("hookonce")), short(slope("bare SHA-256")), short(slope("svix")))
 }
 
-// PerKey and PerSignature are what one more costs, in ns.
+// PerKey is what one more key costs, by a line through all numbers of them.
 func (r *results) PerKey() string {
-	slope := func(name string) float64 {
-		return (r.verifyRow(verifyCase{"standard", 1 << 10, 16, 1, 0}, name).NS.median() - r.verifyRow(verifyCase{"standard", 1 << 10, 1, 1, 0}, name).NS.median()) / 15
-	}
-	return fmt.Sprintf("%s ns, svix %s, standard-webhooks %s", short(slope("hookonce")), short(slope("svix")), short(slope("standard-webhooks")))
+	return r.slopes(moreKeys(), func(c verifyCase) int { return c.Keys })
 }
 
 // PerSignature is what one more presented signature costs.
 func (r *results) PerSignature() string {
-	slope := func(name string) float64 {
-		return (r.verifyRow(verifyCase{"standard", 1 << 10, 1, 16, 0}, name).NS.median() - r.verifyRow(verifyCase{"standard", 1 << 10, 1, 1, 0}, name).NS.median()) / 15
-	}
-	return fmt.Sprintf("%s ns, svix %s, standard-webhooks %s", short(slope("hookonce")), short(slope("svix")), short(slope("standard-webhooks")))
+	return r.slopes(moreSignatures()[:len(verifySignatures)], func(c verifyCase) int { return c.Signatures })
 }
 
-// ByIDs is how a message's time grows from a hundred thousand ids to ten million.
-func (r *results) ByIDs() string {
+func (r *results) slopes(cases []verifyCase, of func(verifyCase) int) string {
 	var parts []string
-	for _, kind := range storeKinds {
-		parts = append(parts, fmt.Sprintf("%s × %s", kind, short(r.store(kind, 10_000_000).Message.median()/max(1, r.store(kind, 100_000).Message.median()))))
+	for _, name := range []string{"hookonce", "svix", "standard-webhooks"} {
+		var x, y []float64
+		for _, c := range cases {
+			x, y = append(x, float64(of(c))), append(y, r.verifyRow(c, name).NS.median())
+		}
+		parts = append(parts, name+" "+nanoseconds(slope(x, y)))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// ByIDs is how a message's time grows from the smallest store to the largest.
+func (r *results) ByIDs() string {
+	least, most := storeIDs[0], storeIDs[len(storeIDs)-1]
+	var parts []string
+	for _, kind := range storeKinds {
+		parts = append(parts, kind+" × "+short(r.store(kind, most).Message.median()/max(1, r.store(kind, least).Message.median())))
+	}
+	return fmt.Sprintf("From %s ids to %s: %s", count(least), count(most), strings.Join(parts, ", "))
 }
 
 // ByCores is what all processors do over what one does.

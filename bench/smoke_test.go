@@ -116,7 +116,7 @@ func TestEveryPartRunsAndThePageIsWritten(t *testing.T) {
 		}
 	}
 	for line := range strings.Lines(string(text)) {
-		columns := strings.Split(line, " | ")
+		columns := strings.Split(strings.Trim(line, "| \n"), " | ")
 		slices.Sort(columns)
 		if strings.HasPrefix(line, "| body | ") && len(slices.Compact(columns)) < len(columns) {
 			t.Errorf("a column stands twice: %s", line)
@@ -167,8 +167,33 @@ func TestTheLeadIsServedAndNotCounted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if counted := len(r.latencies); counted >= r.completed {
+		switch counted := len(r.latencies); {
+		case counted > r.completed:
 			t.Errorf("rate %v: %d of %d requests count", rate, counted, r.completed)
+		case rate > 0 && counted == r.completed: // the schedule has some in the lead
+			t.Errorf("rate %v: all %d requests count", rate, counted)
+		}
+	}
+}
+
+func TestOrderIsThereAndBackWithRedisLast(t *testing.T) {
+	t.Parallel()
+	s := &webServers{}
+	for _, kind := range []string{bareHandler, withRedis, withMemory, byHandSvix} {
+		s.endpoints = append(s.endpoints, &endpoint{kind: kind})
+	}
+	for _, c := range []struct {
+		rep  int
+		left []string
+		want []int
+	}{
+		{0, nil, []int{0, 2, 3, 1}},
+		{1, nil, []int{3, 2, 0, 1}},
+		{2, []string{withRedis}, []int{0, 2, 3}},
+		{3, []string{withRedis, byHandSvix}, []int{2, 0}},
+	} {
+		if got := s.order(c.rep, c.left...); !slices.Equal(got, c.want) {
+			t.Errorf("repetition %d without %q: %v, want %v", c.rep, c.left, got, c.want)
 		}
 	}
 }
@@ -181,6 +206,19 @@ func TestSeries(t *testing.T) {
 	}
 	if m := (series{4, 1, 2, 3}).median(); m != 2.5 {
 		t.Errorf("median of four: %v", m)
+	}
+	if i := s.interval(); i != "1.00 to 5.00" {
+		t.Errorf("interval of three: %s", i)
+	}
+	hundred := make(series, 100)
+	for i := range hundred {
+		hundred[i] = float64(i)
+	}
+	if i := hundred.interval(); i != "40.0 to 59.0" { // the tables' ranks are 40 and 61, from one on
+		t.Errorf("interval of a hundred: %s", i)
+	}
+	if per := slope([]float64{1, 2, 4}, []float64{5, 7, 11}); per != 2 {
+		t.Errorf("slope %v", per)
 	}
 	if r := s.over(series{5, 2, 0}); len(r) != 2 || r[0] != 1 || r[1] != 0.5 {
 		t.Errorf("ratios %v", r)

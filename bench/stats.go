@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -42,6 +43,27 @@ func (s series) around() string {
 	return fmt.Sprintf(" ± %.0f %%", s.spread())
 }
 
+// interval is where the median of more repetitions would lie in nineteen cases of twenty, were the repetitions independent: the values of the ranks that
+// the binomial distribution gives. Of less than six it is all of them, and of one there is none.
+func (s series) interval() string {
+	if len(s) < 2 {
+		return ""
+	}
+	n := float64(len(s))
+	low := max(0, int(n/2-0.98*math.Sqrt(n)))
+	sorted := slices.Sorted(slices.Values(s))
+	return short(sorted[low]) + " to " + short(sorted[len(s)-1-low])
+}
+
+// slope is what one more of x adds to y: the line with the least squares.
+func slope(x, y []float64) float64 {
+	var n, sx, sy, sxx, sxy float64
+	for i := range x {
+		n, sx, sy, sxx, sxy = n+1, sx+x[i], sy+y[i], sxx+x[i]*x[i], sxy+x[i]*y[i]
+	}
+	return (n*sxy - sx*sy) / (n*sxx - sx*sx)
+}
+
 // over divides repetition by repetition: what disturbed one repetition disturbed both. One that has fewer repetitions is divided as a whole.
 func (s series) over(o series) series {
 	switch {
@@ -76,6 +98,30 @@ func size(n int) string {
 		return fmt.Sprintf("%d KiB", n>>10)
 	default:
 		return fmt.Sprintf("%d B", n)
+	}
+}
+
+// nanoseconds writes a time in a unit that people can read.
+func nanoseconds(ns float64) string {
+	switch {
+	case ns >= 1e6:
+		return short(ns/1e6) + " ms"
+	case ns >= 1e4:
+		return short(ns/1e3) + " µs"
+	default:
+		return fmt.Sprintf("%.0f ns", ns)
+	}
+}
+
+// amount writes so many bytes, a mean.
+func amount(bytes float64) string {
+	switch {
+	case bytes >= 1<<20:
+		return short(bytes/(1<<20)) + " MiB"
+	case bytes >= 10<<10:
+		return short(bytes/(1<<10)) + " KiB"
+	default:
+		return fmt.Sprintf("%.0f B", bytes)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"math"
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,27 +58,57 @@ var (
 	verifySignatures = []int{1, 2, 4, 8, 16}
 )
 
-// verifyCases are every scheme at every size, and Standard Webhooks with more keys and more signatures at a size where the hash is a part and not all.
+// verifyCases are every scheme at every size, with one and three keys, and one and sixteen signatures where it can present more than one; and Standard
+// Webhooks with other numbers of them at a size where the hash is a part and not all, and in a program that holds more.
 func verifyCases() []verifyCase {
 	var cases []verifyCase
 	for _, size := range verifySizes {
 		for _, scheme := range []string{"standard", "stripe", "slack", "github"} {
-			cases = append(cases, verifyCase{scheme, size, 1, 1, 0})
+			cases = append(cases, verifyCase{scheme, size, 1, 1, 0}, verifyCase{scheme, size, 3, 1, 0})
+		}
+		cases = append(cases, verifyCase{"standard", size, 1, 16, 0}, verifyCase{"stripe", size, 1, 16, 0})
+	}
+	for _, c := range append(moreKeys(), append(moreSignatures(), heaped()...)...) {
+		if !slices.Contains(cases, c) {
+			cases = append(cases, c)
 		}
 	}
-	for _, size := range []int{64, 1 << 20} {
-		cases = append(cases, verifyCase{"standard", size, 3, 1, 0}, verifyCase{"standard", size, 1, 16, 0})
+	return cases
+}
+
+func moreKeys() []verifyCase {
+	var cases []verifyCase
+	for _, n := range verifyKeys {
+		cases = append(cases, verifyCase{"standard", claimSize, n, 1, 0})
 	}
-	for _, n := range verifyKeys[1:] {
-		cases = append(cases, verifyCase{"standard", 1 << 10, n, 1, 0})
+	return cases
+}
+
+func moreSignatures() []verifyCase {
+	var cases []verifyCase
+	for _, n := range verifySignatures {
+		cases = append(cases, verifyCase{"standard", claimSize, 1, n, 0})
 	}
-	for _, n := range verifySignatures[1:] {
-		cases = append(cases, verifyCase{"standard", 1 << 10, 1, n, 0})
+	return append(cases, verifyCase{"standard", claimSize, 3, 16, 0})
+}
+
+// heaped are those of a receiver that holds something else: garbage is collected more rarely.
+func heaped() []verifyCase {
+	return []verifyCase{{"standard", claimSize, 1, 1, 64}, {"standard", 1 << 20, 1, 1, 64}}
+}
+
+// slots is how often and how long each subject runs at once.
+func (c verifyCase) slots() (reps int, length time.Duration) {
+	switch {
+	case c == verifyCase{"standard", claimSize, 1, 1, 0}: // the closest claim; a peer's garbage is collected every few milliseconds
+		return 41, 24 * time.Millisecond
+	case c.Heap > 0: // and here every hundred
+		return 7, 250 * time.Millisecond
+	case c.Size > 16<<10 && (c.Keys > 1 || c.Signatures > 1): // the hash is all there is
+		return 5, 8 * time.Millisecond
+	default:
+		return 11, 8 * time.Millisecond
 	}
-	return append(cases,
-		verifyCase{"standard", 1 << 10, 3, 16, 0}, verifyCase{"stripe", 1 << 10, 3, 1, 0}, verifyCase{"stripe", 1 << 10, 1, 16, 0},
-		verifyCase{"slack", 1 << 10, 3, 1, 0}, verifyCase{"github", 1 << 10, 3, 1, 0}, // one signature is all that these can present
-		verifyCase{"standard", 1 << 10, 1, 1, 64}, verifyCase{"standard", 1 << 20, 1, 1, 64})
 }
 
 // verifyAll measures all cases, all subjects of a case in turn in each repetition.
@@ -91,10 +122,7 @@ func verifyAll(o options) ([]verifyRow, error) {
 			return nil, err
 		}
 		rest := make([]byte, c.Heap<<20)
-		reps, length := 11, 8*time.Millisecond
-		if c == (verifyCase{"standard", 1 << 10, 1, 1, 0}) { // the closest claim; a peer's garbage is collected every few milliseconds
-			reps, length = 41, 24*time.Millisecond
-		}
+		reps, length := c.slots()
 		times, err := inTurn(subjects, o.repeat(reps), o.length(length), min(16, 16<<20/c.Size))
 		runtime.KeepAlive(rest)
 		if err != nil {
@@ -237,7 +265,7 @@ func (c verifyCase) standard(body []byte, keys []string) ([]subject, error) {
 			return firstThat(byStandard, func(w *standardwebhooks.Webhook) error { return w.Verify(body, r.Header) })
 		}},
 	}
-	if c.Keys > 1 || c.Signatures > 1 {
+	if c.Keys > 1 || c.Signatures > 1 || c.Heap > 0 {
 		return all, nil
 	}
 	asymmetric, err := ed25519Subjects(body)

@@ -128,7 +128,7 @@ func pool(size int, length time.Duration) int {
 	return 100 + int(float64(perSecond)*(lead+length).Seconds())
 }
 
-// claimSize is that that the closest claims are about.
+// claimSize is the body that the closest claims are about.
 const claimSize = 1 << 10
 
 // slots is how often and how long each endpoint gets messages of this size. What disturbs a shared machine comes and goes within a second, so
@@ -136,7 +136,7 @@ const claimSize = 1 << 10
 func slots(size int) (reps int, length time.Duration) {
 	switch {
 	case size == claimSize:
-		return 160, 50 * time.Millisecond
+		return 150, 50 * time.Millisecond
 	case size < 1<<20:
 		return 25, 50 * time.Millisecond
 	default:
@@ -219,7 +219,7 @@ func (e *endpoint) measure(row *webRow, m *messages, length time.Duration) error
 	if err := e.ask("stats", &before); err != nil {
 		return err
 	}
-	if e.profile != "" && row.Size == 1<<10 && len(row.Rate) == 0 {
+	if e.profile != "" && row.Size == claimSize && len(row.Rate) == 0 {
 		if err := e.ask("profile "+e.profile, &before); err != nil {
 			return err
 		}
@@ -246,7 +246,7 @@ func (e *endpoint) measure(row *webRow, m *messages, length time.Duration) error
 	return nil
 }
 
-// openLoop offers all endpoints of a framework the same rate: half of what its slowest one in memory can do.
+// openLoop offers all endpoints in memory of a framework the same rate, half of what the slowest of them can do; and Redis half of what it can.
 func (s *webServers) openLoop(o options, size int, closed []webRow) ([]webRow, error) {
 	slowest := make(map[string]float64)
 	for _, r := range closed {
@@ -256,9 +256,10 @@ func (s *webServers) openLoop(o options, size int, closed []webRow) ([]webRow, e
 			}
 		}
 	}
-	length := o.length(400 * time.Millisecond)
+	own := (&results{Web: closed}).webRow
+	length := o.length(150 * time.Millisecond)
 	rows := s.rows(size)
-	for rep := range o.repeat(3) {
+	for rep := range o.repeat(8) {
 		o.progress("web: open loop, repetition %d", rep+1)
 		m, err := signMessages(s.secret, pool(size, length), size)
 		if err != nil {
@@ -267,6 +268,9 @@ func (s *webServers) openLoop(o options, size int, closed []webRow) ([]webRow, e
 		for _, i := range s.order(rep) {
 			e := s.endpoints[i]
 			rows[i].Offered = slowest[e.framework] / 2
+			if e.kind == withRedis {
+				rows[i].Offered = own(e.framework, withRedis, size).Rate.median() / 2
+			}
 			if err := e.measure(&rows[i], m, length); err != nil {
 				return nil, err
 			}
