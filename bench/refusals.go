@@ -96,7 +96,7 @@ func attackAll(o options, frameworks []string) (rows []refusalRow, err error) {
 			if err != nil {
 				return nil, err
 			}
-			for _, i := range s.order(rep) {
+			for _, i := range s.order(rep, everybody) {
 				e := s.endpoints[i]
 				sized[i].Framework, sized[i].Kind, sized[i].Attack = e.framework, e.kind, a.name
 				if err := e.attacked(&sized[i], request, requests); err != nil {

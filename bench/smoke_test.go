@@ -183,17 +183,19 @@ func TestOrderIsThereAndBackWithRedisLast(t *testing.T) {
 		s.endpoints = append(s.endpoints, &endpoint{kind: kind})
 	}
 	for _, c := range []struct {
-		rep  int
-		left []string
-		want []int
+		rep, size int
+		want      []int
 	}{
-		{0, nil, []int{0, 2, 3, 1}},
-		{1, nil, []int{3, 2, 0, 1}},
-		{2, []string{withRedis}, []int{0, 2, 3}},
-		{3, []string{withRedis, byHandSvix}, []int{2, 0}},
+		{0, 256, []int{0, 2, 3, 1}},
+		{3, 256, []int{3, 2, 0}},
+		{5, 256, []int{0, 2, 3, 1}},
+		{0, claimSize, []int{0, 2, 3, 1}},
+		{1, claimSize, nil},
+		{2, claimSize, []int{2, 0}},
+		{10, claimSize, []int{3, 2, 0, 1}},
 	} {
-		if got := s.order(c.rep, c.left...); !slices.Equal(got, c.want) {
-			t.Errorf("repetition %d without %q: %v, want %v", c.rep, c.left, got, c.want)
+		if got := s.order(c.rep, func(e *endpoint) bool { return c.rep%e.every(c.size) == 0 }); !slices.Equal(got, c.want) {
+			t.Errorf("repetition %d of %d B: %v, want %v", c.rep, c.size, got, c.want)
 		}
 	}
 }

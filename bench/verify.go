@@ -103,8 +103,8 @@ func (c verifyCase) slots() (reps int, length time.Duration) {
 	case c == verifyCase{"standard", claimSize, 1, 1, 0}: // the closest claim; a peer's garbage is collected every few milliseconds
 		return 41, 24 * time.Millisecond
 	case c.Heap > 0: // and here every hundred
-		return 7, 250 * time.Millisecond
-	case c.Size > 16<<10 && (c.Keys > 1 || c.Signatures > 1): // the hash is all there is
+		return 5, 250 * time.Millisecond
+	case c.Size >= 8<<20, c.Size > 16<<10 && c.Keys+c.Signatures > 2: // the hash is all there is
 		return 5, 8 * time.Millisecond
 	default:
 		return 11, 8 * time.Millisecond
