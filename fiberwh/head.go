@@ -14,7 +14,7 @@ import (
 
 // head is the request as core sees it, until it is answered or handled. Its text is a copy, because fasthttp uses its own memory for the next
 // request on the connection, and what is made of this one (store keys, messages, events) is kept longer. Map and slices are used again for
-// another request, empty: a scheme may change what is in them, and must not keep them.
+// another request: a scheme may change what is in them, and must not keep them.
 type head struct {
 	core.Request
 
@@ -24,10 +24,10 @@ type head struct {
 
 	// Of the last request's lines: the key as fasthttp gave it, and in canonical form. Those of one sender have the same keys in the same order.
 	keys, names []string
-	repeated    bool // two of the names are the same
+	filed       bool // Header has each of the names with its place in values, so another request with these keys is in it once its values are
 }
 
-var heads = sync.Pool{New: func() any { return &head{Request: core.Request{Header: make(http.Header)}} }} //nolint:gochecknoglobals // a pool is no state
+var heads = sync.Pool{New: func() any { return new(head) }} //nolint:gochecknoglobals // a pool is no state
 
 func newHead(h *fasthttp.RequestHeader) *head {
 	r, _ := heads.Get().(*head)
@@ -47,9 +47,26 @@ func (r *head) release() {
 
 // reset lets go of all that belongs to the request.
 func (r *head) reset() {
-	clear(r.Header)
+	if r.filed = r.filed && r.intact(); !r.filed {
+		clear(r.Header)
+	}
 	clear(r.values)
 	r.Request, r.body, r.values = core.Request{Header: r.Header}, body{}, r.values[:0]
+}
+
+// intact reports whether each of the names, and nothing else, has its place in values: none was repeated, and nobody took, added or replaced one.
+func (r *head) intact() bool {
+	expected := 0
+	for i, name := range r.names {
+		if name == fiber.HeaderHost {
+			continue
+		}
+		expected++
+		if v := r.Header[name]; len(v) != 1 || &v[0] != &r.values[i] {
+			return false
+		}
+	}
+	return len(r.Header) == expected
 }
 
 func (r *head) fill(h *fasthttp.RequestHeader) {
@@ -61,28 +78,38 @@ func (r *head) fill(h *fasthttp.RequestHeader) {
 		return text.String()[from:]
 	}
 	r.Method, r.URL = keep(h.Method()), keep(h.RequestURI())
-	lines, distinct := 0, !r.repeated // as long as the keys are the last request's, no name was there before
-	r.repeated = false
 	h.VisitAll(func(key, value []byte) {
-		if lines == len(r.keys) || r.keys[lines] != string(key) {
-			distinct = false
+		i := len(r.values)
+		if i == len(r.keys) || r.keys[i] != string(key) {
+			r.filed = false
 			k := string(key)
 			// Only changes keys under fiber.Config.DisableHeaderNormalizing.
-			r.keys, r.names = append(r.keys[:lines], k), append(r.names[:lines], textproto.CanonicalMIMEHeaderKey(k))
+			r.keys, r.names = append(r.keys[:i], k), append(r.names[:i], textproto.CanonicalMIMEHeaderKey(k))
 		}
-		name := r.names[lines]
-		lines++
 		r.values = append(r.values, keep(value))
-		if name == fiber.HeaderHost { // as in net/http: no header
-			return
-		}
-		if !distinct {
-			if others, ok := r.Header[name]; ok {
-				r.Header[name], r.repeated = append(others, r.values[lines-1]), true
-				return
-			}
-		}
-		r.Header[name] = r.values[lines-1 : lines : lines]
 	})
-	r.keys, r.names, r.size = r.keys[:lines], r.names[:lines], text.Len()
+	r.size = text.Len()
+	if lines := len(r.values); !r.filed || lines < len(r.keys) {
+		r.keys, r.names = r.keys[:lines], r.names[:lines]
+		r.file()
+	}
+}
+
+// file makes Header of names and values.
+func (r *head) file() {
+	if r.Header == nil {
+		r.Header = make(http.Header)
+	}
+	clear(r.Header)
+	r.filed = true
+	for i, name := range r.names {
+		if name == fiber.HeaderHost { // as in net/http: no header
+			continue
+		}
+		if others, ok := r.Header[name]; ok {
+			r.Header[name] = append(others, r.values[i])
+		} else {
+			r.Header[name] = r.values[i : i+1 : i+1]
+		}
+	}
 }
