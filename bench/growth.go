@@ -26,7 +26,7 @@ func coresAll(o options) ([]coresRow, error) {
 	}
 	counts = append(counts, runtime.NumCPU())
 	rows := make([]coresRow, len(counts))
-	for rep := range o.repeat(9) {
+	for rep := range o.repeat(7) {
 		o.progress("cores: repetition %d", rep+1)
 		for i, n := range counts {
 			rows[i].Cores = n

@@ -90,7 +90,7 @@ func attackAll(o options, frameworks []string) (rows []refusalRow, err error) {
 	}
 	for _, a := range attacks() {
 		sized := make([]refusalRow, len(s.endpoints))
-		for rep := range o.repeat(45) {
+		for rep := range o.repeat(40) {
 			o.progress("refusals: %s, repetition %d", a.name, rep+1)
 			request, err := a.request(s.secret)
 			if err != nil {

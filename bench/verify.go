@@ -105,7 +105,7 @@ func (c verifyCase) slots() (reps int, length time.Duration) {
 	case c.Heap > 0: // and here every hundred
 		return 5, 250 * time.Millisecond
 	case c.Size >= 8<<20, c.Size > 16<<10 && c.Keys+c.Signatures > 2: // the hash is all there is
-		return 5, 8 * time.Millisecond
+		return 3, 8 * time.Millisecond
 	default:
 		return 11, 8 * time.Millisecond
 	}
