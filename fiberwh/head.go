@@ -19,15 +19,16 @@ type head struct {
 	core.Request
 
 	body   body
-	values []string // of each line: what stands in Header
-	size   int      // of the last request's text
+	header http.Header // what Header is; a scheme may have put another one there
+	values []string    // of each line: what stands in header
+	size   int         // of the last request's text
 
 	// Of the last request's lines: the key as fasthttp gave it, and in canonical form. Those of one sender have the same keys in the same order.
 	keys, names []string
-	filed       bool // Header has each of the names with its place in values, so another request with these keys is in it once its values are
+	filed       bool // header has each of the names with its place in values, so another request with these keys is in it once its values are
 }
 
-var heads = sync.Pool{New: func() any { return new(head) }} //nolint:gochecknoglobals // a pool is no state
+var heads = sync.Pool{New: func() any { return &head{header: make(http.Header)} }} //nolint:gochecknoglobals // a pool is no state
 
 func newHead(h *fasthttp.RequestHeader) *head {
 	r, _ := heads.Get().(*head)
@@ -48,10 +49,10 @@ func (r *head) release() {
 // reset lets go of all that belongs to the request.
 func (r *head) reset() {
 	if r.filed = r.filed && r.intact(); !r.filed {
-		clear(r.Header)
+		clear(r.header)
 	}
 	clear(r.values)
-	r.Request, r.body, r.values = core.Request{Header: r.Header}, body{}, r.values[:0]
+	r.Request, r.body, r.values = core.Request{}, body{}, r.values[:0]
 }
 
 // intact reports whether each of the names, and nothing else, has its place in values: none was repeated, and nobody took, added or replaced one.
@@ -62,11 +63,11 @@ func (r *head) intact() bool {
 			continue
 		}
 		expected++
-		if v := r.Header[name]; len(v) != 1 || &v[0] != &r.values[i] {
+		if v := r.header[name]; len(v) != 1 || &v[0] != &r.values[i] {
 			return false
 		}
 	}
-	return len(r.Header) == expected
+	return len(r.header) == expected
 }
 
 func (r *head) fill(h *fasthttp.RequestHeader) {
@@ -93,23 +94,21 @@ func (r *head) fill(h *fasthttp.RequestHeader) {
 		r.keys, r.names = r.keys[:lines], r.names[:lines]
 		r.file()
 	}
+	r.Header = r.header
 }
 
-// file makes Header of names and values.
+// file makes header of names and values.
 func (r *head) file() {
-	if r.Header == nil {
-		r.Header = make(http.Header)
-	}
-	clear(r.Header)
+	clear(r.header)
 	r.filed = true
 	for i, name := range r.names {
 		if name == fiber.HeaderHost { // as in net/http: no header
 			continue
 		}
-		if others, ok := r.Header[name]; ok {
-			r.Header[name] = append(others, r.values[i])
+		if others, ok := r.header[name]; ok {
+			r.header[name] = append(others, r.values[i])
 		} else {
-			r.Header[name] = r.values[i : i+1 : i+1]
+			r.header[name] = r.values[i : i+1 : i+1]
 		}
 	}
 }

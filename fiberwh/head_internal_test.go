@@ -46,6 +46,10 @@ func TestAHeadInUsedMemoryIsThatOfItsRequest(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	names := []string{"Webhook-Id", "Webhook-Signature", "webhook-id", "Accept", "X-A", "x-a", "X-B", "Content-Type", "User-Agent", "Cookie", "host"}
 	heads := make([]head, 3)
+	for i := range heads {
+		heads[i].header = make(http.Header)
+	}
+	shared := make(http.Header) // a scheme's
 	var kept []string
 	for i := range 20_000 {
 		var lines []string
@@ -69,10 +73,13 @@ func TestAHeadInUsedMemoryIsThatOfItsRequest(t *testing.T) {
 		h := parse(t, rng.IntN(4) == 0, lines...)
 		r := &heads[rng.IntN(len(heads))]
 		if rng.IntN(10) == 0 {
-			*r = head{} // memory that has yet to grow
+			*r = head{header: make(http.Header)} // memory that has yet to grow
 		}
 		r.reset()
 		r.fill(h)
+		if r.Header == nil || len(shared) > 0 {
+			t.Fatalf("Header is %v, and the map of a scheme %v", r.Header, shared)
+		}
 		if want := plain(h); !maps.EqualFunc(r.Header, want, slices.Equal) {
 			t.Fatalf("%q\n became %q,\n want %q", lines, r.Header, want)
 		}
@@ -103,6 +110,8 @@ func TestAHeadInUsedMemoryIsThatOfItsRequest(t *testing.T) {
 		case 7:
 			r.Header = nil
 		case 8:
+			r.Header = shared
+		case 9:
 			r.Header.Del("Webhook-Id")
 			r.Header.Set("X-Mine", "mine")
 		}
@@ -116,8 +125,8 @@ func TestAHeadInUsedMemoryIsThatOfItsRequest(t *testing.T) {
 
 func TestAnUnusedHeadHoldsNothingOfARequest(t *testing.T) {
 	t.Parallel()
-	for _, lines := range [][]string{{"Webhook-Id: msg_1", "X-A: 1"}, {"Webhook-Id: msg_1", "X-A: 1", "X-A: 2"}} {
-		r := new(head)
+	for _, lines := range [][]string{nil, {"Webhook-Id: msg_1", "X-A: 1"}, {"Webhook-Id: msg_1", "X-A: 1", "X-A: 2"}} {
+		r := &head{header: make(http.Header)}
 		r.fill(parse(t, false, lines...))
 		r.Body = []byte("body")
 		r.reset()
@@ -127,7 +136,7 @@ func TestAnUnusedHeadHoldsNothingOfARequest(t *testing.T) {
 		if slices.ContainsFunc(r.values[:cap(r.values)], func(s string) bool { return s != "" }) {
 			t.Errorf("it holds %q", r.values[:cap(r.values)])
 		}
-		for name, v := range r.Header {
+		for name, v := range r.header {
 			if strings.Join(v, "") != "" {
 				t.Errorf("it holds %s: %q", name, v)
 			}
