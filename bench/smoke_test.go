@@ -212,11 +212,14 @@ func TestSeries(t *testing.T) {
 	if i := s.interval(); i != "1.00 to 5.00" {
 		t.Errorf("interval of three: %s", i)
 	}
+	if i := (series{1, 2, 3, 4, 5, 6, 7, 8, 9}).interval(); i != "2.00 to 8.00" {
+		t.Errorf("interval of nine: %s", i)
+	}
 	hundred := make(series, 100)
 	for i := range hundred {
 		hundred[i] = float64(i)
 	}
-	if i := hundred.interval(); i != "40.0 to 59.0" { // the tables' ranks are 40 and 61, from one on
+	if i := hundred.interval(); i != "39.0 to 60.0" { // the tables' ranks are 40 and 61, from one on
 		t.Errorf("interval of a hundred: %s", i)
 	}
 	if per := slope([]float64{1, 2, 4}, []float64{5, 7, 11}); per != 2 {

@@ -43,14 +43,21 @@ func (s series) around() string {
 	return fmt.Sprintf(" ± %.0f %%", s.spread())
 }
 
-// interval is where the median of more repetitions would lie in nineteen cases of twenty, were the repetitions independent: the values of the ranks that
-// the binomial distribution gives. Of less than six it is all of them, and of one there is none.
+// interval is where the median of more repetitions would lie in nineteen cases of twenty or more, were the repetitions independent: between the values
+// of the ranks that the binomial distribution gives. Of fewer than six it is all of them, and of one there is none.
 func (s series) interval() string {
 	if len(s) < 2 {
 		return ""
 	}
-	n := float64(len(s))
-	low := max(0, int(n/2-0.98*math.Sqrt(n)))
+	n, low, tail := float64(len(s)), 0, 0.0
+	p := math.Pow(0.5, n) // that just k of n lie below the median
+	for k := 0; ; k++ {
+		if tail += p; 2*tail > 0.05 {
+			break
+		}
+		low = k
+		p *= (n - float64(k)) / float64(k+1)
+	}
 	sorted := slices.Sorted(slices.Values(s))
 	return short(sorted[low]) + " to " + short(sorted[len(s)-1-low])
 }
