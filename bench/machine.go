@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,9 +23,7 @@ type machine struct {
 func thisMachine() machine {
 	m := machine{CPU: runtime.GOARCH, Go: strings.TrimPrefix(runtime.Version(), "go"), Cores: runtime.NumCPU(), Redis: "not installed"}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		if name := field(string(text), "model name"); name != "unknown" { // arm64 has none
-			m.CPU = name
-		}
+		m.CPU = cmp.Or(field(string(text), "model name"), m.CPU) // arm64 has none
 	}
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
 		var kib int
@@ -52,7 +51,7 @@ func field(text, name string) string {
 			return strings.TrimSpace(value)
 		}
 	}
-	return "unknown"
+	return ""
 }
 
 // versions are those that this program was built with.

@@ -171,7 +171,7 @@ func (r *results) byKeys() picture {
 func (r *results) bySignatures() picture {
 	return r.verifyPicture(picture{
 		file: "verify-signatures.svg", title: "Verifying 1 KiB when the last signature fits", x: "signatures presented", y: "time (µs)", ticks: verifySignatures, label: strconv.Itoa,
-	}, whoVerifies[:3], moreSignatures()[:len(verifySignatures)], func(c verifyCase) int { return c.Signatures })
+	}, whoVerifies[:3], moreSignatures(), func(c verifyCase) int { return c.Signatures })
 }
 
 func (r *results) storePicture(p picture, y func(storeRow) float64) picture {

@@ -58,29 +58,21 @@ func (s series) in(unit float64) string {
 
 // Repetitions is how many there were of the values that the tables show.
 func (r *results) Repetitions() string {
-	var signatures, requests, refusals, stores []int
-	for _, row := range r.Verify {
-		signatures = append(signatures, len(row.NS))
+	return "signatures " + lengths(r.Verify, func(row verifyRow) series { return row.NS }) +
+		", requests " + lengths(r.Web, func(row webRow) series { return row.Rate }) +
+		", refusals " + lengths(r.Refusals, func(row refusalRow) series { return row.CPU }) +
+		", stores " + lengths(r.Stores, func(row storeRow) series { return row.Message })
+}
+
+func lengths[Row any](rows []Row, of func(Row) series) string {
+	if len(rows) == 0 {
+		return "none"
 	}
-	for _, row := range r.Web {
-		requests = append(requests, len(row.Rate))
+	n := make([]int, len(rows))
+	for i, row := range rows {
+		n[i] = len(of(row))
 	}
-	for _, row := range r.Refusals {
-		refusals = append(refusals, len(row.CPU))
-	}
-	for _, row := range r.Stores {
-		stores = append(stores, len(row.Message))
-	}
-	var parts []string
-	for _, of := range []struct {
-		what string
-		n    []int
-	}{{"signatures", signatures}, {"requests", requests}, {"refusals", refusals}, {"stores", stores}} {
-		if len(of.n) > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d to %d", of.what, slices.Min(of.n), slices.Max(of.n)))
-		}
-	}
-	return strings.Join(parts, ", ")
+	return fmt.Sprintf("%d to %d", slices.Min(n), slices.Max(n))
 }
 
 // VersionsLine lists what was measured.
@@ -103,7 +95,7 @@ func (r *results) moreClaims() []claim {
 			})
 		}
 	}
-	for _, f := range []string{"net/http", "fiber"} {
+	for _, f := range attacked {
 		var worst series
 		for _, attack := range refusedByHead {
 			ratio := r.refusal(f, withMemory, attack).CPU.over(r.refusal(f, notFound, attack).CPU)
@@ -142,7 +134,7 @@ func (r *results) VerifyTable(scheme string, keys, signatures int) string {
 
 // KeysTable is 1 KiB with more keys and more signatures.
 func (r *results) KeysTable() string {
-	return r.verifyTable("keys, signatures", append(moreKeys(), moreSignatures()[1:]...), func(c verifyCase) string {
+	return r.verifyTable("keys, signatures", slices.Concat(moreKeys(), moreSignatures()[1:], []verifyCase{moreOfBoth}), func(c verifyCase) string {
 		return fmt.Sprintf("%d, %d", c.Keys, c.Signatures)
 	})
 }
@@ -163,16 +155,14 @@ func (r *results) HeapLead() string {
 	return strings.Join(parts, ", ")
 }
 
-// verifyTable has a line for each case. Those who verify in the first one do in all.
+// verifyTable has a line for each case, and a column for each who verifies in all of them.
 func (r *results) verifyTable(head string, cases []verifyCase, label func(verifyCase) string) string {
 	var names []string
 	for _, row := range r.Verify {
-		if row.verifyCase == cases[0] {
+		absent := func(c verifyCase) bool { return len(r.verifyRow(c, row.Name).NS) == 0 }
+		if row.verifyCase == cases[0] && !slices.ContainsFunc(cases, absent) {
 			names = append(names, row.Name)
 		}
-	}
-	if cases[0].Keys != cases[len(cases)-1].Keys || cases[0].Signatures != cases[len(cases)-1].Signatures {
-		names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, "ed25519") }) // with one key and one signature only
 	}
 	t := newTable(append([]string{head}, names...)...)
 	for _, c := range cases {
@@ -336,7 +326,7 @@ func (r *results) PerKey() string {
 
 // PerSignature is what one more presented signature costs.
 func (r *results) PerSignature() string {
-	return r.slopes(moreSignatures()[:len(verifySignatures)], func(c verifyCase) int { return c.Signatures })
+	return r.slopes(moreSignatures(), func(c verifyCase) int { return c.Signatures })
 }
 
 func (r *results) slopes(cases []verifyCase, of func(verifyCase) int) string {

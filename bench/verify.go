@@ -68,7 +68,7 @@ func verifyCases() []verifyCase {
 		}
 		cases = append(cases, verifyCase{"standard", size, 1, 16, 0}, verifyCase{"stripe", size, 1, 16, 0})
 	}
-	for _, c := range append(moreKeys(), append(moreSignatures(), heaped()...)...) {
+	for _, c := range slices.Concat(moreKeys(), moreSignatures(), []verifyCase{moreOfBoth}, heaped()) {
 		if !slices.Contains(cases, c) {
 			cases = append(cases, c)
 		}
@@ -89,8 +89,10 @@ func moreSignatures() []verifyCase {
 	for _, n := range verifySignatures {
 		cases = append(cases, verifyCase{"standard", claimSize, 1, n, 0})
 	}
-	return append(cases, verifyCase{"standard", claimSize, 3, 16, 0})
+	return cases
 }
+
+var moreOfBoth = verifyCase{"standard", claimSize, 3, 16, 0}
 
 // heaped are those of a receiver that holds something else: garbage is collected more rarely.
 func heaped() []verifyCase {

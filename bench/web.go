@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -257,15 +258,15 @@ func (e *endpoint) measure(row *webRow, m *messages, length time.Duration) error
 
 // openLoop offers all endpoints in memory of a framework the same rate, half of what the slowest of them can do; and Redis half of what it can.
 func (s *webServers) openLoop(o options, size int, closed []webRow) ([]webRow, error) {
-	slowest := make(map[string]float64)
-	for _, r := range closed {
-		if r.Size == size && r.Kind != withRedis {
-			if at, ok := slowest[r.Framework]; !ok || r.Rate.median() < at {
-				slowest[r.Framework] = r.Rate.median()
+	offered := func(e *endpoint) float64 {
+		slowest := math.Inf(1)
+		for _, r := range closed {
+			if r.Framework == e.framework && r.Size == size && (r.Kind == withRedis) == (e.kind == withRedis) {
+				slowest = min(slowest, r.Rate.median())
 			}
 		}
+		return slowest / 2
 	}
-	own := (&results{Web: closed}).webRow
 	length := o.length(150 * time.Millisecond)
 	rows := s.rows(size)
 	for rep := range o.repeat(8) {
@@ -276,10 +277,7 @@ func (s *webServers) openLoop(o options, size int, closed []webRow) ([]webRow, e
 		}
 		for _, i := range s.order(rep, everybody) {
 			e := s.endpoints[i]
-			rows[i].Offered = slowest[e.framework] / 2
-			if e.kind == withRedis {
-				rows[i].Offered = own(e.framework, withRedis, size).Rate.median() / 2
-			}
+			rows[i].Offered = offered(e)
 			if err := e.measure(&rows[i], m, length); err != nil {
 				return nil, err
 			}

@@ -25,7 +25,7 @@ type head struct {
 
 	// Of the last request's lines: the key as fasthttp gave it, and in canonical form. Those of one sender have the same keys in the same order.
 	keys, names []string
-	filed       bool // header has each of the names with its place in values, so another request with these keys is in it once its values are
+	filed       bool // header was made of names and, after reset, is intact: another request with these keys is in it once its values are
 }
 
 var heads = sync.Pool{New: func() any { return &head{header: make(http.Header)} }} //nolint:gochecknoglobals // a pool is no state
