@@ -37,7 +37,7 @@ func (r Reason) kind() (string, int) {
 		return "replay", http.StatusConflict
 	case ErrInFlight:
 		return "in-flight", http.StatusServiceUnavailable
-	case ErrKeysUnavailable, ErrStoreUnavailable, ErrStoreFull, ErrColdStart:
+	case ErrKeysUnavailable, ErrStoreUnavailable, ErrStoreFull, ErrColdStart, ErrRepeated, ErrIDReused:
 		return "unavailable", http.StatusServiceUnavailable
 	default: // also ErrBodyConsumed, ErrMisconfigured
 		return "misconfigured", http.StatusInternalServerError

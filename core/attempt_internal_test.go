@@ -13,8 +13,10 @@ func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
 	a := &Attempt{
 		ID: "msg_1", IDSigned: true, Timestamp: now, Expires: now, BodySigned: true,
 		Signatures: []Signature{{"v1", "a"}, {"v1a", "b"}}, State: "state",
+		EventType: "paid", Unsigned: []string{"delivery", "topic"}, Reply: true, Unidentified: ErrMalformed,
 	}
 	a.Content.WriteString("msg_1.")
+	a.Content.WriteTime("1700000000")
 	a.Content.WriteBody([]byte("body"))
 	a.Content.WriteBody([]byte("more"))
 	_ = a.Content.Bytes()
@@ -27,8 +29,8 @@ func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
 	}
 
 	a.reset()
-	signatures, insert := a.Signatures, a.Content.insert
-	if len(signatures)+len(insert)+len(a.Content.small)+len(a.Content.flat) != 0 {
+	signatures, insert, unsigned := a.Signatures, a.Content.insert, a.Unsigned
+	if len(signatures)+len(insert)+len(unsigned)+len(a.Content.small)+len(a.Content.flat) != 0 {
 		t.Errorf("after a reset there is %+v", a)
 	}
 	for _, s := range signatures[:2] {
@@ -41,7 +43,12 @@ func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
 			t.Errorf("a body is still held: %q", in.data)
 		}
 	}
-	a.Signatures, a.Content = nil, Content{}
+	for _, value := range unsigned[:2] {
+		if value != "" {
+			t.Errorf("an unsigned value is still held: %q", value)
+		}
+	}
+	a.Signatures, a.Unsigned, a.Content = nil, nil, Content{}
 	if !reflect.DeepEqual(*a, Attempt{}) {
 		t.Errorf("after a reset there is %+v", a)
 	}

@@ -23,6 +23,8 @@ import (
 //
 // Where attempts carry no stamp of their own, a retry is byte for byte a replay: a message that is not done may
 // then run again, and one that is done is a redelivery.
+//
+// What a message is, and the two records beside it that bound what unsigned ids can do, is in identity.go.
 
 // verdict is what the protocol says of an attempt.
 type verdict uint8
@@ -33,10 +35,14 @@ const (
 	redelivery
 	replaySame
 	replayOlder
+	answered  // done, and its response, which the sender wants, is gone
+	repeated  // the signed content was handled under other unsigned ids
+	reused    // done, but with another signed content under the same id
+	elsewhere // done, at another path
 )
 
 // fault breaks one rule of the protocol. Only the simulation in the tests sets any: it must find the re-run.
-type fault uint8
+type fault uint16
 
 const (
 	faultLifeFromArrival fault = 1 << iota // a record lives for the tolerance from arrival
@@ -45,6 +51,12 @@ const (
 	faultReleaseDeletes                    // a release forgets the message
 	faultLeaseIsLife                       // a claim's record ends with its lease
 	faultNoColdStart                       // a store that forgot is taken at its word
+	faultContentAlone                      // unsigned ids do not count
+	faultIDAlone                           // unsigned ids count without the signed content
+	faultNoCount                           // equal contents are not counted
+	faultNoSpending                        // an attempt may be presented under any unsigned id
+	faultTimeIdentifies                    // a retry is another message, because its time is
+	faultNoPrint                           // a done message is acknowledged whatever its content and path
 )
 
 // protocol decides over records; it does no I/O and reads no clock. All times are Unix milliseconds.
@@ -52,6 +64,7 @@ type protocol struct {
 	past, future, skew, lease, remember int64
 	visit                               int64 // how long a claim may take on its way to the store
 	reruns                              uint8
+	repeats                             uint32
 	eachAttempt                         bool // each attempt carries a stamp of its own
 	broken                              fault
 }
@@ -79,7 +92,7 @@ func (p *protocol) window(stamp, now int64) int64 {
 
 // decide says what becomes of an attempt that meets old, and makes next the record to write for it: when it runs, and when a
 // redelivery raises the mark. In all other cases next equals old.
-func (p *protocol) decide(old, next *record, stamp, now int64, token [8]byte) verdict {
+func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, token [8]byte) verdict {
 	newer := stamp > old.mark || old.state == 0
 	*next = *old
 	switch old.state {
@@ -96,16 +109,19 @@ func (p *protocol) decide(old, next *record, stamp, now int64, token [8]byte) ve
 			next.reruns++
 		}
 	case Done:
-		if p.eachAttempt && stamp == old.mark {
-			return replaySame
+		if v := p.handled(old, id, stamp); v != redelivery && v != run {
+			return v
+		} else if v == redelivery {
+			next.mark = max(old.mark, stamp)
+			next.windowEnd = max(old.windowEnd, p.window(stamp, now))
+			next.token = token
+			return redelivery
 		}
-		if p.eachAttempt && !newer {
-			return replayOlder
-		}
-		next.mark = max(old.mark, stamp)
-		next.windowEnd = max(old.windowEnd, p.window(stamp, now))
-		next.token = token
-		return redelivery
+		next.uncounted = true
+	case Spent, Counted:
+		return repeated // its content came under unsigned ids, and now comes without
+	default:
+		next.uncounted = id.counts(p)
 	}
 	next.state = Claimed
 	next.status = 0
@@ -113,14 +129,67 @@ func (p *protocol) decide(old, next *record, stamp, now int64, token [8]byte) ve
 	next.mark = max(old.mark, stamp)
 	next.windowEnd = max(old.windowEnd, p.window(stamp, now))
 	next.leaseEnd = now + p.lease
+	next.print = id.print
 	next.token = token
 	return run
+}
+
+// handled says what becomes of an attempt of a message that was handled: it runs only where its sender needs the response, and
+// within the count of its content.
+func (p *protocol) handled(old *record, id *identity, stamp int64) verdict {
+	broken := p.broken&faultNoPrint != 0
+	switch {
+	case differ(old.print.content(), id.print.content()) && !broken:
+		return reused
+	case differ(old.print.path(), id.print.path()) && !broken:
+		return elsewhere
+	case p.eachAttempt && stamp == old.mark:
+		return replaySame
+	case id.reply && id.counts(p):
+		return run
+	case id.reply:
+		return answered
+	case p.eachAttempt && stamp < old.mark:
+		return replayOlder
+	default:
+		return redelivery
+	}
+}
+
+// counts says that the messages of this content are counted, spends that each attempt is spent by one message.
+func (id *identity) counts(p *protocol) bool { return id.content != Key{} && !p.eachAttempt }
+func (id *identity) spends(p *protocol) bool { return id.content != Key{} && p.eachAttempt }
+
+// spend is the record of an attempt that belongs to a message. It is the same for each visit of that message, and needed as long as
+// the attempt could be accepted.
+func (p *protocol) spend(message *Key, stamp, now int64) record {
+	return record{
+		state: Spent, windowEnd: p.window(stamp, now),
+		mark:  int64(binary.BigEndian.Uint64(message[:8])), //nolint:gosec // half of its owner's name: every bit is kept
+		print: print(binary.BigEndian.Uint64(message[8:16])),
+	}
+}
+
+// count adds a message to the record of its content; ok is false if that exceeds the bound.
+func (p *protocol) count(old *record, now int64, token [8]byte) (next record, ok bool) {
+	n := uint32(0)
+	switch old.state {
+	case 0:
+	case Counted:
+		n = old.generation
+	default:
+		n = 1 // a message that only its content identified, before the scheme knew better
+	}
+	if n > p.repeats && p.broken&faultNoCount == 0 {
+		return *old, false
+	}
+	return record{state: Counted, generation: n + 1, windowEnd: max(old.windowEnd, now+p.remember), token: token}, true
 }
 
 // commit is the record of a handled message. Attempts that were answered "in flight" meanwhile may carry stamps up to
 // now + future and were never put on the mark: the window covers them as well.
 func (p *protocol) commit(claimed record, status int, now int64) record {
-	claimed.state = Done
+	claimed.state, claimed.uncounted = Done, false
 	claimed.status = uint16(status) //nolint:gosec // a status is three digits
 	if p.eachAttempt && p.broken&(faultNoMargin|faultLifeFromArrival) == 0 {
 		claimed.windowEnd = max(claimed.windowEnd, now+p.past+p.future+2*p.margin())
@@ -130,7 +199,7 @@ func (p *protocol) commit(claimed record, status int, now int64) record {
 
 // release is the record of a message whose handler failed: a tombstone that keeps mark and count.
 func (p *protocol) release(claimed record) record {
-	claimed.state = Released
+	claimed.state, claimed.uncounted = Released, false
 	return claimed
 }
 
@@ -170,8 +239,9 @@ type claims struct {
 
 // claim is one admission: the record that says so and the key it stands under.
 type claim struct {
-	key Key
-	rec record
+	key     Key
+	rec     record
+	repeats uint32 // so many messages had this content before, see Config.Repeats
 }
 
 // newToken needs to be unlike all others, not secret: a cheap source will do.
@@ -184,10 +254,10 @@ func newToken() (token [8]byte) {
 const contended = 16
 
 // claim decides for one attempt and writes the decision down.
-// It sets cl.rec: to the record of the admission, or to the one that stands against it.
+// It sets cl: to the key and the record of the admission, or of the one that stands against it.
 // ctx's values go along, not its end: a swap that the sender's disconnect cut in half is worse than one that finishes.
 // sctx is unused memory for the context of the visit, which may stay in somebody's hands.
-func (c *claims) claim(ctx context.Context, sctx *lazyContext, cl *claim, stamp int64, now moment) (verdict, error) {
+func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl *claim, stamp int64, now moment) (verdict, error) {
 	if c.forgets && stamp != 0 && stamp < c.start && c.broken&faultNoColdStart == 0 {
 		return 0, refuse(ErrColdStart, "this attempt was stamped before the seen-id store started, and the store "+
 			"forgets at restart, so it may have been handled: the sender's next attempt will be taken; use a durable store to avoid the gap", nil)
@@ -195,6 +265,12 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, cl *claim, stamp 
 	// A quarter of the time is kept for undoing a claim whose reply did not come.
 	sctx.init(ctx, now.real.Add(c.timeout-c.timeout/4))
 	defer sctx.finish()
+	cl.key = id.message
+	if id.spends(&c.protocol) && c.broken&faultNoSpending == 0 {
+		if ok, err := c.spendAttempt(sctx, id, stamp, now.milli()); !ok || err != nil {
+			return repeated, err
+		}
+	}
 	var (
 		token = newToken()
 		old   record
@@ -202,7 +278,7 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, cl *claim, stamp 
 	)
 	for range contended {
 		next := &cl.rec
-		v := c.decide(&old, next, stamp, now.milli(), token)
+		v := c.decide(&old, next, id, stamp, now.milli(), token)
 		if v != run && v != redelivery || v == redelivery && c.broken&faultNoTouch != 0 {
 			return v, nil
 		}
@@ -215,6 +291,9 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, cl *claim, stamp 
 			return 0, storeError("claiming", err)
 		}
 		if got == want {
+			if v == run && next.uncounted {
+				return c.countMessage(ctx, sctx, id, cl, live, &old)
+			}
 			return v, nil
 		}
 		live, now = got, c.clock.now()
@@ -226,6 +305,68 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, cl *claim, stamp 
 	return inFlight, nil
 }
 
+// spendAttempt gives the attempt to its message. ok is false if another message has it.
+func (c *claims) spendAttempt(sctx context.Context, id *identity, stamp, now int64) (ok bool, err error) {
+	want := c.spend(&id.message, stamp, now)
+	got, err := c.store.Swap(sctx, id.content, Value{}, want.encode(), time.Duration(max(want.windowEnd-now, 1))*time.Millisecond)
+	if err != nil {
+		return false, storeError("claiming", err)
+	}
+	live, err := decode(got)
+	if err != nil {
+		return false, refuse(ErrStoreUnavailable, "claiming", err)
+	}
+	return live.state == Spent && live.mark == want.mark && live.print == want.print, nil
+}
+
+// countMessage adds a claimed message to the count of its content, and gives the claim back if that is over its bound. old, encoded as
+// before, is what the claim took the place of.
+func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim, before Value, old *record) (verdict, error) {
+	var (
+		token   = newToken()
+		counted record
+		live    Value // equal to counted
+	)
+	for range contended {
+		now := c.clock.now().milli()
+		next, ok := c.count(&counted, now, token)
+		if !ok {
+			c.giveBack(ctx, cl, old)
+			return repeated, nil
+		}
+		want := next.encode()
+		got, err := c.store.Swap(sctx, id.content, live, want, time.Duration(c.remember)*time.Millisecond)
+		if err == nil && got == want {
+			cl.repeats = next.generation - 1
+			return run, nil
+		}
+		if err == nil {
+			live = got
+			counted, err = decode(got)
+		}
+		if err != nil {
+			c.undo(ctx, cl.key, before, *old, cl.rec, 0)
+			return 0, storeError("claiming", err)
+		}
+	}
+	c.giveBack(ctx, cl, old)
+	return inFlight, nil // so many others of this content won meanwhile
+}
+
+// giveBack puts back what a claim took the place of: the message did not run. Of one that was new nothing is left but a trace that ends
+// at once; it says that the message is uncounted, for an attempt that meets it until then.
+func (c *claims) giveBack(ctx context.Context, cl *claim, old *record) {
+	now := c.clock.now()
+	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
+	defer sctx.finish()
+	back, life := *old, c.life(old, now.milli())
+	if old.state == 0 {
+		back, life = record{state: Released, uncounted: true, windowEnd: now.milli()}, time.Millisecond
+	}
+	back.token = newToken()
+	_, _ = c.store.Swap(sctx, cl.key, cl.rec.encode(), back.encode(), life) // an error leaves the claim to its lease, uncounted
+}
+
 // undo takes back a claim of which it is unknown whether it was made. The handler never ran for it, so the attempt itself
 // must still count as newer than the mark, and of a takeover the outcome before it stays unknown.
 func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed record, stamp int64) {
@@ -233,10 +374,12 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
 	defer sctx.finish()
 	undone := c.protocol.release(claimed)
-	undone.reruns, undone.mark = old.reruns, old.mark
+	undone.reruns, undone.mark, undone.uncounted = old.reruns, old.mark, claimed.uncounted
 	switch {
 	case old.state == Claimed:
 		undone.state, undone.leaseEnd = Claimed, old.leaseEnd
+	case old.state == Done:
+		undone, undone.token = old, claimed.token
 	case old.state == 0 && stamp != 0:
 		undone.mark = stamp - 1
 	}

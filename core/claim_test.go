@@ -61,7 +61,7 @@ func TestEveryCellOfTheTable(t *testing.T) {
 	check := func(t *testing.T, p protocol, state string, old record, stamp int64, want verdict) {
 		t.Helper()
 		var next record
-		got := p.decide(&old, &next, stamp, now, token)
+		got := p.decide(&old, &next, new(identity), stamp, now, token)
 		if got != want {
 			t.Fatalf("verdict %d, want %d", got, want)
 		}
@@ -144,7 +144,7 @@ func TestTheLifeOfARecord(t *testing.T) {
 
 func claimAt(p *protocol, stamp, now int64) record {
 	var rec record
-	p.decide(&record{}, &rec, stamp, now, [8]byte{1})
+	p.decide(&record{}, &rec, new(identity), stamp, now, [8]byte{1})
 	return rec
 }
 
@@ -157,7 +157,7 @@ func TestAnUntimedMessageIsProtectedAsLongAsItIsRemembered(t *testing.T) {
 	}
 	done := p.commit(rec, 200, 2_000)
 	var touched record
-	p.decide(&done, &touched, 0, 5_000, [8]byte{2})
+	p.decide(&done, &touched, new(identity), 0, 5_000, [8]byte{2})
 	if got := touched.windowEnd; got != 5_000+p.remember {
 		t.Errorf("after a redelivery the window ends at %d", got)
 	}

@@ -35,6 +35,11 @@ type Config struct {
 	// Reruns is how often a message whose handler failed may run again by an attempt that is not newer, as a sender's
 	// retry within one second is, but also an attacker's replay. Default: 3; negative: never; at most 63.
 	Reruns int
+	// Repeats is how many more messages with the same signed content may run, within Remember, where only unsigned values
+	// (a delivery id, a topic) tell one from another, as at GitHub and Shopify. It is therefore also how often an attacker who captured
+	// one request can make it run again, by changing those values. What exceeds it is refused with [ErrRepeated]. Default: 16;
+	// negative: none, so that the same signed content runs once; at most 1,000,000.
+	Repeats int
 	// StoreTimeout bounds each visit to the seen-id store. Default: 2 seconds.
 	StoreTimeout time.Duration
 	// KeyTimeout bounds a look-up in the key source. Default: 5 seconds.
@@ -130,11 +135,21 @@ func (c *Config) withDefaults() (Config, []error) {
 	case cfg.Reruns < 0:
 		cfg.Reruns = 0
 	}
+	switch {
+	case cfg.Repeats > maxRepeats:
+		mistakes = append(mistakes, fmt.Errorf("Config.Repeats is %d: at most %d", cfg.Repeats, maxRepeats))
+	case cfg.Repeats == 0:
+		cfg.Repeats = 16
+	case cfg.Repeats < 0:
+		cfg.Repeats = 0
+	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now //nolint:forbidigo // the default of the configured clock
 	}
 	return cfg, mistakes
 }
+
+const maxRepeats = 1_000_000
 
 // maxDuration keeps sums of durations far from overflow.
 const maxDuration = 10 * 365 * 24 * time.Hour

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -85,6 +86,12 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	// 1. Headers and 2. window: no byte of the body is read for what they refuse.
 	arrived := v.cfg.Clock()
 	if err := v.readHeader(r, a, arrived); err != nil {
+		if v.bodyHandshaker != nil && errors.Is(err, ErrMissingHeader) && v.bodyHandshaker.AwaitsHandshake(r) {
+			d.answer = d.handshake(r, body, arrived)
+		}
+		if d.answer != nil {
+			return nil
+		}
 		return err
 	}
 	// 3. Keys.
@@ -126,18 +133,39 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 		}
 	}
 	// 7. Claim: only what is authentic touches the store.
-	err = d.claimMessage(a, now)
+	err = d.claimMessage(r, a, now)
 	d.lap(storing)
 	return err
 }
 
-func (d *Delivery) readBody(r *Request, body BodyReader) (err error) {
+// maxHandshake bounds the body of a request that no signature covers.
+const maxHandshake = 16 << 10
+
+// handshake asks the scheme about a request without a signature; nil if that is no handshake, or one of an unknown source.
+func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) *Answer {
+	k, err := d.v.lookUp(d.outer, r)
+	if err != nil || k.err != nil || k.ring == nil {
+		return nil
+	}
+	key := k.ring.first(arrived)
+	if key == nil || d.readUpTo(min(maxHandshake, d.v.cfg.MaxBody), r, body) != nil {
+		return nil
+	}
+	d.message.Source = k.source
+	return d.v.bodyHandshaker.AnswerHandshake(r, key)
+}
+
+func (d *Delivery) readBody(r *Request, body BodyReader) error {
+	return d.readUpTo(d.v.cfg.MaxBody, r, body)
+}
+
+func (d *Delivery) readUpTo(limit int64, r *Request, body BodyReader) (err error) {
 	timeout := d.v.cfg.BodyTimeout
 	if d.v.cfg.DangerouslyReportOnly {
 		timeout = 0
 	}
 	d.bodyRead = true
-	r.Body, err = body.ReadBody(d.v.cfg.MaxBody, timeout)
+	r.Body, err = body.ReadBody(limit, timeout)
 	return err
 }
 
@@ -156,32 +184,67 @@ func (d *Delivery) showRefused(r *Request, body BodyReader) {
 	show(context.WithoutCancel(d.outer), Refused{Request: &shown, Err: d.err, Config: &cfg})
 }
 
-func (d *Delivery) claimMessage(a *Attempt, now moment) error {
+func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 	if d.message.Replayable {
 		d.admitted = true
 		return nil
+	}
+	if a.Unidentified != nil {
+		return refuse(ErrMalformed, "the signature holds, but nothing identifies the message", a.Unidentified)
 	}
 	var stamp int64
 	if !d.message.Timestamp.IsZero() {
 		stamp = d.message.Timestamp.UnixMilli()
 	}
-	d.claim.key = d.v.replayKey(&d.message, &a.Content)
-	verdict, err := d.v.claims.claim(d.outer, &d.visits[0], &d.claim, stamp, now)
+	var id identity
+	d.v.identify(r, a, &d.message, &id)
+	verdict, err := d.v.claims.claim(d.outer, &d.visits[0], &id, &d.claim, stamp, now)
 	if err != nil {
 		return err
 	}
-	switch rec := &d.claim.rec; verdict {
-	case run:
+	if verdict == run {
 		d.admitted = true
-		d.message.Generation = rec.generation
+		d.message.Generation, d.message.Repeats = d.claim.rec.generation, int(d.claim.repeats)
 		d.ctx.deadline = now.real.Add(d.v.cfg.handlerTime())
 		return nil
+	}
+	if verdict == inFlight && d.insideItself() {
+		return refuse(ErrMisconfigured, "the middleware is mounted twice for this request, as on a group and on a route of it, or the request was "+
+			"dispatched again behind it: the message waits for itself; mount it once", nil)
+	}
+	return d.v.explain(verdict, &d.claim.rec, &id)
+}
+
+// insideItself says that the request is being handled by a delivery of the same message.
+func (d *Delivery) insideItself() bool {
+	outer := deliveryOf(d.outer)
+	return outer != nil && outer.v == d.v && outer.claim.key == d.claim.key
+}
+
+// explain says why a verified attempt does not run. Each text names the case and, where there is one, the setting that decides.
+func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
+	switch verdict {
 	case inFlight:
 		return refuse(ErrInFlight, "another attempt of this message is being handled, or its outcome is not known yet", nil)
 	case redelivery:
 		return &Error{Reason: ErrRedelivery, Detail: "the message was handled before; acknowledged again", status: int(rec.status)}
 	case replayOlder:
 		return &Error{Reason: ErrReplay, Detail: "the message was handled, and an attempt newer than this one was answered; acknowledged", status: int(rec.status)}
+	case answered:
+		return refuse(ErrReplay, "the message was handled before; its sender wants the content of the response, which is gone, so it is not acknowledged", nil)
+	case reused:
+		return refuse(ErrIDReused, "a message with this id was handled, but its signed content was another one: a test event with a constant id, or a sender "+
+			"that uses ids again or renders its body anew at each attempt (then its scheme needs an EventType)", nil)
+	case elsewhere:
+		return refuse(ErrMisconfigured, "this message was handled at another path of the same verifier: the sender delivers it to two endpoints, and each "+
+			"needs a verifier, keys and a store namespace of its own, or a source of its own (Keys.From, KeySource); or a captured request was sent to the other path", nil)
+	case repeated:
+		if id.spends(&v.claims.protocol) || id.content == (Key{}) {
+			return refuse(ErrRepeated, "these signed bytes, their time included, came before under another delivery id: a captured attempt, or two events "+
+				"within the grain of the sender's clock, of which the next attempt will be taken", nil)
+		}
+		return refuse(ErrRepeated, "the same signed content ran "+strconv.Itoa(v.cfg.Repeats+1)+" times under other delivery ids, which is as often as Config.Repeats allows: "+
+			"an attacker who captured it, or a sender that repeats itself and needs a higher bound", nil)
 	default:
 		return refuse(ErrReplay, "the message was handled by this very attempt: the sender stamps each of its own anew", nil)
 	}

@@ -231,12 +231,27 @@ func isPlaceholder(text string) bool {
 	return strings.Count(t, t[:1]) == len(t) // xxxx, ****, AAAA…
 }
 
+// validAt says that the key is accepted now.
+func (k *ringKey) validAt(now time.Time) bool {
+	return (k.notBefore.IsZero() || !now.Before(k.notBefore)) && (k.notAfter.IsZero() || now.Before(k.notAfter))
+}
+
+// first is the newest key that is valid now, nil if there is none.
+func (r *keyring) first(now time.Time) VerifyKey {
+	for i := range r.keys {
+		if r.keys[i].validAt(now) {
+			return r.keys[i].key
+		}
+	}
+	return nil
+}
+
 // match returns the index of the key that one of the attempt's signatures belongs to, or -1. The body is hashed once
 // for each key, however many signatures there are.
 func (r *keyring) match(ctx context.Context, a *Attempt, now time.Time) (int, error) {
 	for i := range r.keys {
 		k := &r.keys[i]
-		if !k.notBefore.IsZero() && now.Before(k.notBefore) || !k.notAfter.IsZero() && !now.Before(k.notAfter) {
+		if !k.validAt(now) {
 			continue
 		}
 		ok, err := k.key.Verify(ctx, a)

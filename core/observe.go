@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"encoding/hex"
 	"log/slog"
 	"time"
 )
@@ -20,6 +21,10 @@ type Event struct {
 	MessageID  string
 	Timestamp  time.Time
 	Generation uint32
+	// Key names the record of a verified message whose id is not signed, for [Verifier.ForgetKey]; zero for others.
+	Key Key
+	// Repeats is how many messages with the same signed content ran before: see [Message.Repeats].
+	Repeats int
 	// Status is what the sender is answered; zero if the handler has not answered by a status (a panic, a hijack).
 	Status int
 	// BodyBytes is the size of the body as far as it was read.
@@ -78,9 +83,13 @@ func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 	e.Scheme, e.Source, e.KeyID = d.v.name, d.message.Source, d.message.KeyID
 	e.BodyBytes = len(r.Body)
 	// Nothing that a stranger sends may make a log line long, or one that no JSON can hold.
-	if checkID(a.ID) == nil {
+	if checkID("", a.ID) == nil {
 		e.MessageID = a.ID
 	}
+	if !a.IDSigned {
+		e.Key = d.claim.key
+	}
+	e.Repeats = d.message.Repeats
 	if a.Timestamp.Year() <= 9999 {
 		e.Timestamp = a.Timestamp
 	}
@@ -110,14 +119,18 @@ func clip(s string) string {
 }
 
 // SlogObserver logs every event to l: handled messages at level debug, redeliveries and attempts in flight at info,
-// refusals at warn, and what needs somebody at error (misconfiguration, an outage, a lost claim or commit).
+// refusals at warn, and what needs somebody at error (misconfiguration, an outage, a lost claim or commit, a message that cannot be
+// told from another). A message whose signed content ran before under another unsigned id is logged at warn or above.
 func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := e.Reason.level()
+		if e.Repeats > 0 {
+			level = max(level, slog.LevelWarn)
+		}
 		if !l.Enabled(ctx, level) {
 			return
 		}
-		attrs := make([]slog.Attr, 0, 16)
+		attrs := make([]slog.Attr, 0, 20)
 		attrs = append(attrs, slog.String("reason", string(e.Reason)), slog.String("method", e.Method), slog.String("path", e.Path),
 			slog.String("scheme", e.Scheme), slog.Int("status", e.Status), slog.Int("body_bytes", e.BodyBytes))
 		for _, a := range []slog.Attr{
@@ -129,6 +142,13 @@ func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 		}
 		if !e.Timestamp.IsZero() {
 			attrs = append(attrs, slog.Time("timestamp", e.Timestamp))
+		}
+		if e.Key != (Key{}) {
+			attrs = append(attrs, slog.String("key", hex.EncodeToString(e.Key[:])))
+		}
+		if e.Repeats > 0 {
+			attrs = append(attrs, slog.Int("repeats", e.Repeats), slog.String("note", "the same signed content ran before under another delivery id: "+
+				"a sender that repeats itself, or a captured request; Config.Repeats bounds it"))
 		}
 		if e.ReportOnly {
 			attrs = append(attrs, slog.Bool("report_only", true))
@@ -154,7 +174,8 @@ func (r Reason) level() slog.Level {
 		return slog.LevelDebug
 	case ErrRedelivery, ErrInFlight, ErrColdStart:
 		return slog.LevelInfo
-	case ErrMisconfigured, ErrBodyConsumed, ErrKeysUnavailable, ErrStoreUnavailable, ErrStoreFull, ErrClaimLost, ErrCommitFailed:
+	case ErrMisconfigured, ErrBodyConsumed, ErrKeysUnavailable, ErrStoreUnavailable, ErrStoreFull, ErrClaimLost, ErrCommitFailed,
+		ErrRepeated, ErrIDReused:
 		return slog.LevelError
 	default:
 		return slog.LevelWarn

@@ -17,6 +17,12 @@ const (
 	Released
 	// Done: the message was handled.
 	Done
+	// Spent: not a message, but one attempt of a message that an unsigned id
+	// identifies. No other message may have it.
+	Spent
+	// Counted: not a message, but how many messages had the same signed content
+	// under different unsigned ids. See [Config.Repeats].
+	Counted
 )
 
 // String gives the word used in documents and logs.
@@ -28,6 +34,10 @@ func (s State) String() string {
 		return "released"
 	case Done:
 		return "done"
+	case Spent:
+		return "spent"
+	case Counted:
+		return "counted"
 	default:
 		return "none"
 	}
@@ -41,7 +51,8 @@ type Record struct {
 	Status int
 	// Reruns counts the runs by attempts that were not newer than an earlier one.
 	Reruns int
-	// Generation grows with each admission of the message: a fencing token for effects outside.
+	// Generation grows with each admission of the message: a fencing token for effects outside. When State is
+	// Counted, it is how many messages were counted.
 	Generation uint32
 	// Mark is the newest attempt's timestamp seen; zero for schemes whose attempts carry none.
 	Mark time.Time
@@ -59,10 +70,12 @@ func (v Value) Decode() (Record, error) {
 		return Record{}, err
 	}
 	rec := Record{
-		State: r.state, Status: int(r.status), Reruns: int(r.reruns), Generation: r.generation,
-		LeaseEnd: time.UnixMilli(r.leaseEnd), WindowEnd: time.UnixMilli(r.windowEnd),
+		State: r.state, Status: int(r.status), Reruns: int(r.reruns), Generation: r.generation, WindowEnd: time.UnixMilli(r.windowEnd),
 	}
-	if r.mark != 0 {
+	if r.state == Claimed {
+		rec.LeaseEnd = time.UnixMilli(r.leaseEnd)
+	}
+	if r.mark != 0 && r.state != Spent {
 		rec.Mark = time.UnixMilli(r.mark)
 	}
 	return rec, nil
@@ -70,43 +83,68 @@ func (v Value) Decode() (Record, error) {
 
 // Handled reports whether v records a handled message: the only records that a full store may drop, and only after
 // [Value.WindowEnd].
-func (v Value) Handled() bool { return v[8] == recordVersion && State(v[9]>>6) == Done }
+func (v Value) Handled() bool { return (v[8] == recordVersion || v[8] == 1) && State(v[9]>>6) == Done }
 
 // record is a Value in working form. Times are Unix milliseconds.
 //
 //	0–7   end of the replay window, big-endian: public, stores may read it
 //	8     version
 //	9     state (2 bits), reruns (6 bits)
-//	10–11 status answered
-//	12–15 generation
-//	16–23 mark: the newest attempt's stamp
-//	24–31 lease end
+//	10–11 side record, its kind (1 bit each); uncounted (1 bit); status answered (13 bits)
+//	12–15 generation, or the count
+//	16–23 mark: the newest attempt's stamp; of a spent attempt, the first half of its owner's name
+//	24–31 lease end of a claim; else the print; of a spent attempt, the second half of that name
 //	32–39 token: random for each admission, so that ownership and idempotence need nothing else
 type record struct {
 	windowEnd  int64
 	state      State
 	reruns     uint8
+	uncounted  bool // the message was not added to the count of its signed content yet
 	status     uint16
 	generation uint32
 	mark       int64
 	leaseEnd   int64
+	print      print // kept along a claim, and written when that is settled
 	token      [8]byte
 }
 
+// recordVersion is what encode writes. Version 1 had the lease end in every state, no print, no side records.
 const (
-	recordVersion = 1
+	recordVersion = 2
 	maxReruns     = 1<<6 - 1
+)
+
+// The bits beside the status.
+const (
+	bitSide      = 1 << 15 // not a message: Counted, or with bitSpent Spent
+	bitSpent     = 1 << 14
+	bitUncounted = 1 << 13
+	statusBits   = bitUncounted - 1
 )
 
 //nolint:gosec // the conversions between int64 and uint64 keep every bit; decode undoes them
 func (r *record) encode() (v Value) {
 	binary.BigEndian.PutUint64(v[0:], uint64(r.windowEnd))
 	v[8] = recordVersion
-	v[9] = byte(r.state)<<6 | r.reruns
-	binary.BigEndian.PutUint16(v[10:], r.status)
-	binary.BigEndian.PutUint32(v[12:], r.generation)
+	state, bits := r.state, r.status&statusBits
+	if r.uncounted {
+		bits |= bitUncounted
+	}
+	switch r.state {
+	case Spent:
+		state, bits = Released, bits|bitSide|bitSpent
+	case Counted:
+		state, bits = Released, bits|bitSide
+	}
+	last := uint64(r.print)
+	if r.state == Claimed {
+		last = uint64(r.leaseEnd)
+	}
 	binary.BigEndian.PutUint64(v[16:], uint64(r.mark))
-	binary.BigEndian.PutUint64(v[24:], uint64(r.leaseEnd))
+	binary.BigEndian.PutUint64(v[24:], last)
+	v[9] = byte(state)<<6 | r.reruns
+	binary.BigEndian.PutUint16(v[10:], bits)
+	binary.BigEndian.PutUint32(v[12:], r.generation)
 	copy(v[32:], r.token[:])
 	return v
 }
@@ -116,18 +154,32 @@ func decode(v Value) (record, error) {
 	if v == (Value{}) {
 		return record{}, nil
 	}
-	if v[8] != recordVersion || v[9]>>6 == 0 {
-		return record{}, fmt.Errorf("the store returned a record of format %d; this version reads %d: "+
+	if v[8] != recordVersion && v[8] != 1 || v[9]>>6 == 0 {
+		return record{}, fmt.Errorf("the store returned a record of format %d; this version reads up to %d: "+
 			"give each application its own namespace, and do not run versions further apart than the changelog allows", v[8], recordVersion)
 	}
-	return record{
+	bits := binary.BigEndian.Uint16(v[10:])
+	r := record{
 		windowEnd:  int64(binary.BigEndian.Uint64(v[0:])),
 		state:      State(v[9] >> 6),
 		reruns:     v[9] & maxReruns,
-		status:     binary.BigEndian.Uint16(v[10:]),
+		uncounted:  bits&bitUncounted != 0,
+		status:     bits & statusBits,
 		generation: binary.BigEndian.Uint32(v[12:]),
 		mark:       int64(binary.BigEndian.Uint64(v[16:])),
-		leaseEnd:   int64(binary.BigEndian.Uint64(v[24:])),
 		token:      [8]byte(v[32:]),
-	}, nil
+	}
+	switch last := binary.BigEndian.Uint64(v[24:]); {
+	case r.state == Claimed:
+		r.leaseEnd = int64(last)
+	case v[8] != 1:
+		r.print = print(last)
+	}
+	switch {
+	case bits&bitSpent != 0:
+		r.state = Spent
+	case bits&bitSide != 0:
+		r.state = Counted
+	}
+	return r, nil
 }

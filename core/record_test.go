@@ -9,10 +9,22 @@ import (
 func TestARecordKeepsEveryBit(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]record{
-		"small":    {state: Claimed},
-		"greatest": {math.MaxInt64, Done, maxReruns, math.MaxUint16, math.MaxUint32, math.MaxInt64, math.MaxInt64, [8]byte{255, 255, 255, 255, 255, 255, 255, 255}},
-		"least":    {math.MinInt64, Released, 0, 0, 0, math.MinInt64, math.MinInt64, [8]byte{}},
-		"mixed":    {1_700_000_000_001, Claimed, 17, 204, 1_700_000_000, 1_700_000_000_002, 1_700_000_000_003, [8]byte{1, 2, 3, 4, 5, 6, 7, 8}},
+		"small": {state: Claimed},
+		"greatest claimed": {
+			windowEnd: math.MaxInt64, state: Claimed, reruns: maxReruns, uncounted: true, status: statusBits, generation: math.MaxUint32,
+			mark: math.MaxInt64, leaseEnd: math.MaxInt64, token: [8]byte{255, 255, 255, 255, 255, 255, 255, 255},
+		},
+		"greatest done": {
+			windowEnd: math.MaxInt64, state: Done, reruns: maxReruns, uncounted: true, status: statusBits, generation: math.MaxUint32,
+			mark: math.MaxInt64, print: math.MaxUint64, token: [8]byte{255, 255, 255, 255, 255, 255, 255, 255},
+		},
+		"least": {windowEnd: math.MinInt64, state: Released, mark: math.MinInt64},
+		"mixed": {
+			windowEnd: 1_700_000_000_001, state: Claimed, reruns: 17, status: 204, generation: 1_700_000_000, mark: 1_700_000_000_002,
+			leaseEnd: 1_700_000_000_003, token: [8]byte{1, 2, 3, 4, 5, 6, 7, 8},
+		},
+		"spent":   {windowEnd: 1_700_000_000_001, state: Spent, mark: math.MinInt64, print: math.MaxUint64},
+		"counted": {windowEnd: 1_700_000_000_001, state: Counted, generation: 17, token: [8]byte{1}},
 	} {
 		if got, err := decode(r.encode()); err != nil || got != r {
 			t.Errorf("%s: %+v came back as %+v, %v", name, r, got, err)
@@ -24,15 +36,47 @@ func TestTheLayoutOfARecordIsAPromise(t *testing.T) {
 	t.Parallel()
 	r := record{
 		windowEnd: 0x0102030405060708, state: Done, reruns: 3, status: 202, generation: 0x11121314,
-		mark: 0x2122232425262728, leaseEnd: 0x3132333435363738, token: [8]byte{0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48},
+		mark: 0x2122232425262728, print: 0x3132333435363738, token: [8]byte{0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48},
 	}
 	want := Value{
-		1, 2, 3, 4, 5, 6, 7, 8, 1, 3<<6 | 3, 0, 202, 0x11, 0x12, 0x13, 0x14,
+		1, 2, 3, 4, 5, 6, 7, 8, 2, 3<<6 | 3, 0, 202, 0x11, 0x12, 0x13, 0x14,
 		0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38,
 		0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48,
 	}
 	if got := r.encode(); got != want {
 		t.Errorf("got  %x\nwant %x", got, want)
+	}
+	for state, beside := range map[State]byte{Spent: 0xc0, Counted: 0x80} {
+		r.state = state
+		if got := r.encode(); got[9] != byte(Released)<<6|3 || got[10] != beside || got.Handled() {
+			t.Errorf("%v: got %x", state, got)
+		}
+	}
+	r.state, r.uncounted = Claimed, true
+	if got := r.encode(); got[10] != 0x20 {
+		t.Errorf("uncounted: got %x", got)
+	}
+}
+
+// Version 1 had the lease end in every state.
+func TestARecordOfTheFirstVersionIsRead(t *testing.T) {
+	t.Parallel()
+	r := record{state: Done, status: 202, generation: 9, mark: 7, print: 1_700_000_000_003, token: [8]byte{1}}
+	v := r.encode()
+	v[8] = 1
+	r.print = 0
+	if got, err := decode(v); err != nil || got != r || !v.Handled() {
+		t.Errorf("got %+v, %v, handled %v", got, err, v.Handled())
+	}
+	r = record{state: Claimed, leaseEnd: 1_700_000_000_003, token: [8]byte{1}}
+	v = r.encode()
+	v[8] = 1
+	if got, err := decode(v); err != nil || got != r {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	v[8] = 3
+	if _, err := decode(v); err == nil {
+		t.Error("a record of a later version is read")
 	}
 }
 
@@ -40,11 +84,10 @@ func TestDecodeForPeople(t *testing.T) {
 	t.Parallel()
 	at := time.UnixMilli(1_700_000_000_123)
 	r := record{
-		state: Done, status: 202, reruns: 2, generation: 9, mark: at.UnixMilli(), leaseEnd: at.Add(time.Minute).UnixMilli(),
-		windowEnd: at.Add(time.Hour).UnixMilli(),
+		state: Done, status: 202, reruns: 2, generation: 9, mark: at.UnixMilli(), windowEnd: at.Add(time.Hour).UnixMilli(),
 	}
 	v := r.encode()
-	want := Record{State: Done, Status: 202, Reruns: 2, Generation: 9, Mark: at, LeaseEnd: at.Add(time.Minute), WindowEnd: at.Add(time.Hour)}
+	want := Record{State: Done, Status: 202, Reruns: 2, Generation: 9, Mark: at, WindowEnd: at.Add(time.Hour)}
 	if got, err := v.Decode(); err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -68,7 +111,7 @@ func TestDecodeForPeople(t *testing.T) {
 func TestARecordOfAnotherFormatIsRefused(t *testing.T) {
 	t.Parallel()
 	other, stateless := (&record{state: Done}).encode(), (&record{state: Done}).encode()
-	other[8], stateless[9] = 2, 0
+	other[8], stateless[9] = 3, 0
 	for name, v := range map[string]Value{"another version": other, "no state": stateless, "only a time": {1}} {
 		if got, err := v.Decode(); err == nil || got != (Record{}) {
 			t.Errorf("%s: %+v, %v", name, got, err)
@@ -81,7 +124,7 @@ func TestARecordOfAnotherFormatIsRefused(t *testing.T) {
 
 func TestStateWords(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[State]string{0: "none", Claimed: "claimed", Released: "released", Done: "done"} {
+	for s, want := range map[State]string{0: "none", Claimed: "claimed", Released: "released", Done: "done", Spent: "spent", Counted: "counted"} {
 		if got := s.String(); got != want {
 			t.Errorf("%d is %q, want %q", s, got, want)
 		}

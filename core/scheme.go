@@ -63,6 +63,7 @@ type Scheme interface {
 	// this scheme, and says how it should look; its errors never quote the secret.
 	ParseKey(secret string) (VerifyKey, error)
 	// ReadHeader takes what the headers hold into a: id, timestamp, signatures. The body was not read yet.
+	// A scheme that signs the time of the attempt writes it with [Content.WriteTime].
 	ReadHeader(r *Request, a *Attempt) error
 	// ReadBody takes what only the body holds into a, and writes the signed content to a.Content. The body is not
 	// verified yet: reading it must cost no more than hashing it.
@@ -82,6 +83,22 @@ type Challenger interface {
 // no browser runs.
 type Handshaker interface {
 	Handshake(r *Request) *Answer
+}
+
+// BodyHandshaker is an optional pair of methods of a [Scheme] whose sender asks an
+// endpoint to prove itself by a request without a signature that only its body, or
+// an answer made with the key, shows to be one. They are called for a request that
+// ReadHeader refuses with [ErrMissingHeader], and never for one that a signature
+// could cover. Anybody may send such a request: see [Handshaker].
+type BodyHandshaker interface {
+	// AwaitsHandshake reports, by method, URL and headers alone, whether r may be a
+	// handshake. It is false unless the program asked for handshakes to be answered.
+	AwaitsHandshake(r *Request) bool
+	// AnswerHandshake answers r, whose body was read: at most 16 KiB. key is the
+	// first of the source that is valid now. An answer made with it must be no signature
+	// that a message could have. Nil: r is no handshake, and is refused for the
+	// missing header.
+	AnswerHandshake(r *Request, key VerifyKey) *Answer
 }
 
 // Windower is an optional method of a [Scheme] whose sender prescribes a window of its own: the defaults of [Config.Past]
@@ -111,11 +128,28 @@ type VerifyKey interface {
 
 // Attempt is what a [Scheme] finds in one request. The zero value is ready for use.
 type Attempt struct {
-	// ID is the message id, 1 to 256 visible ASCII characters, or empty if the scheme has none.
+	// ID is the message id, 1 to 256 printable ASCII characters, or empty if the
+	// scheme has none.
 	ID string
-	// IDSigned says that the signature covers ID. Only then does it identify the message; otherwise the signed content
-	// does, and ID is advice for logs.
+	// IDSigned says that the signature covers ID. Only then does ID identify the
+	// message. Otherwise the signed content does, and ID is for logs.
 	IDSigned bool
+	// EventType is the signed type of the event, for a sender that signs an id but
+	// renders the rest of the body anew at each attempt. Two attempts under one
+	// signed ID must agree in it. Empty: they must agree in the whole signed
+	// content without the time (see [Content.WriteTime]).
+	EventType string
+	// Unsigned are the values outside the signature by which an honest sender
+	// tells its events apart: a delivery id, a topic. The sender keeps each of them
+	// over all attempts of an event. A scheme that has them sets one element for
+	// each, in a fixed order, at every request: "" where the request has none, else
+	// 1 to 256 printable ASCII characters. They count only together with the signed
+	// content, and only where no signed ID identifies the message. Nil: none known.
+	Unsigned []string
+	// Reply says that the sender uses the content of the response, as a chat
+	// command or a call menu does. Such a message is never acknowledged with an
+	// empty body.
+	Reply bool
 	// Timestamp is the signed time; zero if there is none. The window is checked as soon as it is known.
 	Timestamp time.Time
 	// Expires is the signed time after which the sender does not want to be believed; zero if it does not say.
@@ -126,6 +160,11 @@ type Attempt struct {
 	Signatures []Signature
 	// Content collects the signed bytes.
 	Content Content
+	// Unidentified says why the message, if its signature holds, cannot be told from
+	// another one: an id that is not there, say. Such a message is refused as
+	// malformed before it is claimed. [Verifier.Verify], which claims nothing,
+	// accepts it.
+	Unidentified error
 	// State is the scheme's own, between its methods and those of its keys: a certificate's address, say.
 	State any
 }
@@ -141,7 +180,11 @@ func (a *Attempt) reset() {
 	}
 	a.Signatures = a.Signatures[:0]
 	a.Content.reset()
-	a.ID, a.IDSigned, a.BodySigned, a.State = "", false, false, nil
+	for i := range a.Unsigned {
+		a.Unsigned[i] = ""
+	}
+	a.Unsigned = a.Unsigned[:0]
+	a.ID, a.IDSigned, a.EventType, a.Reply, a.BodySigned, a.Unidentified, a.State = "", false, "", false, false, nil, nil
 	a.Timestamp, a.Expires = time.Time{}, time.Time{}
 }
 
@@ -151,7 +194,11 @@ type Content struct {
 	small  []byte
 	insert []insertion
 	flat   []byte // all of it, when a key needs it in one piece
+	time   span   // of small: the time of the attempt
 }
+
+// span is the bytes from one index of a slice to another.
+type span struct{ from, to int }
 
 // insertion is a piece kept by reference, before the byte at of small.
 type insertion struct {
@@ -161,6 +208,15 @@ type insertion struct {
 
 // WriteString adds a copy of s.
 func (c *Content) WriteString(s string) { c.small = append(c.small, s...) }
+
+// WriteTime adds a copy of s, the time of the attempt: the part that differs
+// between two attempts of one message. At most one part is the time; a second call
+// is a mistake in the scheme and makes the first part an ordinary one.
+func (c *Content) WriteTime(s string) {
+	c.time.from = len(c.small)
+	c.small = append(c.small, s...)
+	c.time.to = len(c.small)
+}
 
 // Write adds a copy of p. It never fails.
 func (c *Content) Write(p []byte) (int, error) {
@@ -198,6 +254,28 @@ func (c *Content) WriteTo(w io.Writer) (int64, error) {
 	return total, err
 }
 
+// timed reports whether the time of the attempt is marked.
+func (c *Content) timed() bool { return c.time.from < c.time.to }
+
+// eachUntimed calls f with the pieces of the content in order, but for the time of
+// the attempt: what all attempts of a message have in common.
+func (c *Content) eachUntimed(f func(piece []byte)) {
+	small := func(from, to int) {
+		if c.timed() && from <= c.time.from && c.time.to <= to {
+			f(c.small[from:c.time.from])
+			from = c.time.to
+		}
+		f(c.small[from:to])
+	}
+	from := 0
+	for _, in := range c.insert {
+		small(from, in.at)
+		f(in.data)
+		from = in.at
+	}
+	small(from, len(c.small))
+}
+
 // Bytes returns all of it in one piece, for algorithms that cannot take it in several. The slice belongs to c.
 func (c *Content) Bytes() []byte {
 	if len(c.insert) == 0 {
@@ -224,6 +302,7 @@ func (c *Content) reset() {
 		in.data = nil
 	}
 	c.insert = c.insert[:0]
+	c.time = span{}
 	c.small = keep(c.small)
 	c.flat = keep(c.flat)
 }

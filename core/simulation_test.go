@@ -303,8 +303,8 @@ func (s *simulation) present(a *simAttempt, node int, answer func(int)) {
 		s.forgotten++ // an attempt that nobody has seen before cannot be told from a new message's
 		m.done = false
 	}
-	cl := claim{key: m.key}
-	verdict, err := v.claims.claim(context.Background(), new(lazyContext), &cl, a.stamp.UnixMilli(), v.claims.clock.now())
+	var cl claim
+	verdict, err := v.claims.claim(context.Background(), new(lazyContext), &identity{message: m.key}, &cl, a.stamp.UnixMilli(), v.claims.clock.now())
 	switch {
 	case err != nil || verdict == inFlight:
 		answer(503)
@@ -475,8 +475,8 @@ func TestWhatFailingHandlersLose(t *testing.T) {
 						rec, _ := decode(live)
 						// What answering 409 to a failed attempt that is not newer would have made of it.
 						refused = refused || rec.state == Released && stamp.UnixMilli() <= rec.mark
-						cl := claim{key: key}
-						verdict, err := c.claim(t.Context(), new(lazyContext), &cl, stamp.UnixMilli(), c.clock.now())
+						var cl claim
+						verdict, err := c.claim(t.Context(), new(lazyContext), &identity{message: key}, &cl, stamp.UnixMilli(), c.clock.now())
 						switch {
 						case err != nil || verdict == redelivery || verdict == replaySame || verdict == replayOlder:
 							t.Fatalf("an unhandled message was answered %d, %v", verdict, err)

@@ -143,7 +143,7 @@ func (w StandardWebhooks) ReadHeader(r *Request, a *Attempt) error {
 	// The timestamp goes into the signed bytes as it came, never parsed and printed again.
 	a.Content.WriteString(id)
 	a.Content.WriteString(".")
-	a.Content.WriteString(stamp)
+	a.Content.WriteTime(stamp)
 	a.Content.WriteString(".")
 	return nil
 }

@@ -3,12 +3,28 @@ package core
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
+	"fmt"
 	"time"
 )
 
-// Key names a message in a [SeenStore]: SHA-256 over length-prefixed scheme, source and signed id or signed content.
-// Any 32 bytes are a key.
+// Key names a record in a [SeenStore]: SHA-256 over length-prefixed scheme, source and what identifies the message. Any 32
+// bytes are a key.
 type Key [32]byte
+
+// MarshalText writes the key in hexadecimal, as logs have it. It implements [encoding.TextMarshaler].
+func (k Key) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, k[:]), nil }
+
+// UnmarshalText reads what [Key.MarshalText] writes. It implements [encoding.TextUnmarshaler].
+func (k *Key) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(k)) {
+		return fmt.Errorf("hookonce: a key has %d hexadecimal digits, this text has %d bytes", hex.EncodedLen(len(k)), len(text))
+	}
+	if _, err := hex.Decode(k[:], text); err != nil {
+		return fmt.Errorf("hookonce: a key is hexadecimal: %w", err)
+	}
+	return nil
+}
 
 // Value is the record of a message. It is opaque to a store, but for [Value.WindowEnd]. The zero Value means that
 // there is no record.

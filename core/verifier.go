@@ -3,18 +3,20 @@ package core
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Verifier admits messages that are authentic, fresh and new. Make one with [New], at start-up, for each endpoint or group of
-// endpoints with the same sender. It is immutable and safe for concurrent use.
+// Verifier admits messages that are authentic, fresh and new. It stands for one endpoint: one address that is registered at one
+// sender, or one route under which a [KeySource] names the tenants. Make one with [New] at start-up for each endpoint, each
+// with a store namespace of its own. A sender that delivers one event to two endpoints gives both deliveries the same id: behind
+// one verifier the second is refused as a misconfiguration, and never acknowledged unseen. It is immutable and safe for concurrent use.
 type Verifier struct {
 	cfg    Config
 	scheme Scheme
@@ -22,11 +24,12 @@ type Verifier struct {
 	claims claims
 
 	// What does not change about the scheme.
-	name       string
-	stamping   Stamping // by its own account, see Config.stamping
-	handshaker Handshaker
-	challenger Challenger
-	scope      []byte // what its replay keys begin with
+	name           string
+	stamping       Stamping // by its own account, see Config.stamping
+	handshaker     Handshaker
+	bodyHandshaker BodyHandshaker
+	challenger     Challenger
+	scope          []byte // what its replay keys begin with
 
 	// decoy is the last keyring in use. An unknown source is checked against it for the sake of the work; the result
 	// is not looked at.
@@ -39,6 +42,7 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	cfg, mistakes := config.withDefaults()
 	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys, name: cfg.Scheme.Name(), stamping: cfg.Scheme.Stamping()}
 	v.handshaker, _ = cfg.Scheme.(Handshaker)
+	v.bodyHandshaker, _ = cfg.Scheme.(BodyHandshaker)
 	v.challenger, _ = cfg.Scheme.(Challenger)
 	v.scope = slices.Clip(appendField(appendField(nil, "hookonce/1"), v.name))
 
@@ -68,7 +72,8 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 		protocol: protocol{
 			past: ceilMilli(cfg.Past), future: ceilMilli(cfg.Future), skew: ceilMilli(cfg.Skew), lease: ceilMilli(cfg.Lease),
 			remember: ceilMilli(cfg.Remember), visit: ceilMilli(cfg.StoreTimeout),
-			reruns:      uint8(cfg.Reruns), //nolint:gosec // bounded by maxReruns
+			reruns:      uint8(cfg.Reruns),   //nolint:gosec // bounded by maxReruns
+			repeats:     uint32(cfg.Repeats), //nolint:gosec // bounded by maxRepeats
 			eachAttempt: stamping == StampedEachAttempt,
 		},
 		store: seen, timeout: cfg.StoreTimeout,
@@ -129,6 +134,9 @@ type Message struct {
 	Replayable bool
 	// Generation grows with each admission of the message: a fencing token for effects outside. Zero from [Verifier.Verify].
 	Generation uint32
+	// Repeats is how many messages with the same signed content ran before this one, under other unsigned ids: a sender
+	// that repeats itself, or an attacker who captured a request. See [Config.Repeats]. Zero from [Verifier.Verify].
+	Repeats int
 }
 
 // Verify checks headers, window, keys and signature of a request that is at hand as a whole, and nothing else: it claims
@@ -181,10 +189,15 @@ func (v *Verifier) readHeader(r *Request, a *Attempt, now time.Time) error {
 	return v.checkParts(a, now)
 }
 
-// checkParts checks id and window as far as they are known.
+// checkParts checks ids and window as far as they are known.
 func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
-	if err := checkID(a.ID); err != nil {
+	if err := checkID("the message id", a.ID); err != nil {
 		return err
+	}
+	for _, value := range a.Unsigned {
+		if err := checkID("an unsigned delivery id or topic", value); err != nil {
+			return err
+		}
 	}
 	return v.checkWindow(a, now)
 }
@@ -207,14 +220,14 @@ func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 	return nil
 }
 
-// checkID accepts at most 256 visible ASCII characters.
-func checkID(id string) error {
+// checkID accepts at most 256 printable ASCII characters. what names the id.
+func checkID(what, id string) error {
 	if len(id) > maxIDBytes {
-		return refuse(ErrMalformed, "the message id is longer than 256 bytes", nil)
+		return refuse(ErrMalformed, what+" is longer than 256 bytes", nil)
 	}
 	for i := range len(id) {
 		if c := id[i]; c <= ' ' || c > '~' {
-			return refuse(ErrMalformed, "the message id holds something else than visible ASCII", nil)
+			return refuse(ErrMalformed, what+" is not printable ASCII (byte "+strconv.Itoa(i+1)+")", nil)
 		}
 	}
 	return nil
@@ -290,37 +303,19 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 	return match.key, nil
 }
 
-// replayKey names the message in the store. It is derived from signed material alone, so nothing that an attacker can vary makes
-// another key; and not from the key that matched, because stripping one of two signatures would change that.
-func (v *Verifier) replayKey(m *Message, c *Content) Key {
-	if m.IDSigned && m.ID != "" {
-		var buf [160]byte // of the stack; few ids are longer
-		return sha256.Sum256(appendField(appendField(v.appendScope(buf[:0], m), "id"), m.ID))
-	}
-	h := sha256.New()
-	_, _ = h.Write(appendField(v.appendScope(nil, m), "content")) // a hash never fails
-	_, _ = c.WriteTo(h)
-	var key Key
-	h.Sum(key[:0])
-	return key
-}
-
-func (v *Verifier) appendScope(dst []byte, m *Message) []byte {
-	return appendField(append(dst, v.scope...), m.Source)
-}
-
-// appendField adds s with its length in front, so that no two lists of fields are the same bytes.
-func appendField(dst []byte, s string) []byte {
-	return append(binary.BigEndian.AppendUint64(dst, uint64(len(s))), s...)
-}
-
 // Forget makes a handled message be handled again when its next attempt arrives: for an operator who knows that the
 // effect of the first time is gone. The sender must send it once more. source is "" for [Secrets] without a name.
 //
-// It works for schemes that sign the message id.
+// It works for messages whose id is signed; see [Verifier.ForgetKey] for the others.
 func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 	if id == "" || strings.TrimSpace(id) != id {
 		return errors.New("hookonce: Forget needs the message id exactly as the sender shows it")
 	}
 	return v.claims.forget(ctx, v.replayKey(&Message{ID: id, IDSigned: true, Source: source}, nil))
+}
+
+// ForgetKey is [Verifier.Forget] for any message by the key of its record: [Event.Key], which [SlogObserver] logs as "key" where no
+// id is signed. [Key.UnmarshalText] reads it.
+func (v *Verifier) ForgetKey(ctx context.Context, key Key) error {
+	return v.claims.forget(ctx, key)
 }

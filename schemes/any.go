@@ -151,6 +151,9 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	if s.by == identityBody {
 		a.ID, a.IDSigned = "", false
+		if len(a.Unsigned) == 0 {
+			a.Unsigned = append(a.Unsigned, "") // so that the messages of all members are counted together
+		}
 	}
 	return nil
 }

@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // signed and good for logs only.
 func Bitbucket() core.Scheme {
 	return must(Template{
-		Name: "bitbucket", Signature: Header("X-Hub-Signature"), Label: "sha256=", ID: Header("X-Request-UUID"),
+		Name: "bitbucket", Signature: Header("X-Hub-Signature"), Label: "sha256=", ID: Header("X-Request-UUID"), IDOptional: true,
+		Topic:   Header("X-Event-Key"),
 		Content: "{body}",
 	})
 }

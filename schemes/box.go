@@ -12,7 +12,7 @@ import (
 func Box() core.Scheme {
 	return must(Template{
 		Name: "box", Signature: Header("Box-Signature-Primary"), More: []Field{Header("Box-Signature-Secondary")}, Encoding: core.Base64,
-		Timestamp: Header("Box-Delivery-Timestamp"), Unit: RFC3339, Stamping: core.StampedEachAttempt, ID: Header("Box-Delivery-Id"),
+		Timestamp: Header("Box-Delivery-Timestamp"), Unit: RFC3339, Stamping: core.StampedEachAttempt, ID: JSON("id"), IDOptional: true, EventType: JSON("trigger"),
 		Past: 10 * time.Minute, Future: 10 * time.Minute,
 		Content: "{body}{timestamp}",
 	})

@@ -7,6 +7,7 @@ import "github.com/hookonce/hookonce/core"
 func CoinbaseCommerce() core.Scheme {
 	return must(Template{
 		Name: "coinbase-commerce", Signature: Header("X-CC-Webhook-Signature"), ID: JSON("event", "id"),
-		Content: "{body}",
+		EventType: JSON("event", "type"),
+		Content:   "{body}",
 	})
 }

@@ -6,7 +6,7 @@ import "github.com/hookonce/hookonce/core"
 // body identifies the message.
 func Cursor() core.Scheme {
 	return must(Template{
-		Name: "cursor", Signature: Header("X-Webhook-Signature"), Label: "sha256=", ID: Header("X-Webhook-ID"),
+		Name: "cursor", Signature: Header("X-Webhook-Signature"), Label: "sha256=", ID: Header("X-Webhook-ID"), idForLogs: true,
 		Content: "{body}",
 	})
 }

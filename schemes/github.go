@@ -9,7 +9,8 @@ import "github.com/hookonce/hookonce/core"
 // an organisation's webhook with one secret and one URL send equal bodies: give them URLs of their own.
 func GitHub() core.Scheme {
 	return must(Template{
-		Name: "github", Signature: Header("X-Hub-Signature-256"), Label: "sha256=", ID: Header("X-GitHub-Delivery"),
+		Name: "github", Signature: Header("X-Hub-Signature-256"), Label: "sha256=", ID: Header("X-GitHub-Delivery"), IDOptional: true,
+		Topic:   Header("X-GitHub-Event"),
 		Content: "{body}",
 	})
 }

@@ -20,7 +20,7 @@ func CoinbaseCDP() core.Scheme { return Hook0() }
 func Hook0(required ...string) core.Scheme {
 	s := hook0{names: Entry("X-Hook0-Signature", "h"), templated: must(Template{
 		Name: "hook0", Signature: Header("X-Hook0-Signature"), List: ",", Label: "v1=",
-		Timestamp: Entry("X-Hook0-Signature", "t"), Stamping: core.StampedEachAttempt, ID: Header("X-Event-Id"),
+		Timestamp: Entry("X-Hook0-Signature", "t"), Stamping: core.StampedEachAttempt, ID: Header("X-Event-Id"), idForLogs: true,
 		Content: "{timestamp}.{body}",
 	})}
 	for _, name := range required {

@@ -3,20 +3,69 @@ package schemes
 import (
 	"bytes"
 	"slices"
+	"strconv"
 )
 
-// find returns the string or number at path in a JSON object. It reads as far as it must, in one pass, holds nothing and
-// allocates nothing, because the body is not verified yet. It is no parser: what stands on the way to the value is
+// find returns the string or number at path in a JSON body; in an array the name is an index. It reads as far as it must, in one pass,
+// holds nothing and allocates nothing, because the body is not verified yet. It is no parser: what stands on the way to the value is
 // skipped, and a body that only nearly is JSON may give a value. That value is as authentic as the body: whoever could
 // choose it could sign. ok is false if there is none, or one with escapes.
 func find(body []byte, path []string) (value []byte, ok bool) {
+	from, to, ok := locate(body, path)
+	if !ok {
+		return nil, false
+	}
+	return body[from:to:to], true
+}
+
+// locate is find for the place of the value, without the quotes of a string.
+func locate(body []byte, path []string) (from, to int, ok bool) {
 	s := scanner{body, 0}
 	for _, name := range path {
-		if !s.enter(name) {
-			return nil, false
+		if !s.step(name) {
+			return 0, 0, false
 		}
 	}
-	return s.scalar()
+	value, ok := s.scalar()
+	if !ok {
+		return 0, 0, false
+	}
+	to = s.i
+	if len(value) < to && body[to-1] == '"' {
+		to--
+	}
+	return to - len(value), to, true
+}
+
+// several says that an array on the way to path has more elements than the one that path leads to.
+func several(body []byte, path []string) bool {
+	s := scanner{body, 0}
+	for _, name := range path {
+		array := s.at('[')
+		if !s.step(name) {
+			return false
+		}
+		if array {
+			rest := s
+			if name != "0" || rest.skip() && rest.is(',') {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isIndex says that a name leads to an element of an array.
+func isIndex(name string) bool {
+	if name == "" || len(name) > 6 || len(name) > 1 && name[0] == '0' {
+		return false
+	}
+	for i := range len(name) {
+		if name[i] < '0' || name[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 type scanner struct {
@@ -43,6 +92,31 @@ func (s *scanner) is(c byte) bool {
 		return true
 	}
 	return false
+}
+
+// at says that c is next.
+func (s *scanner) at(c byte) bool {
+	s.space()
+	return s.i < len(s.b) && s.b[s.i] == c
+}
+
+// step moves into an object or an array.
+func (s *scanner) step(name string) bool {
+	if isIndex(name) && s.at('[') {
+		return s.element(name)
+	}
+	return s.enter(name)
+}
+
+// element moves into an array, to the element with this index.
+func (s *scanner) element(index string) bool {
+	s.i++
+	for n, _ := strconv.Atoi(index); n > 0; n-- {
+		if !s.skip() || !s.is(',') {
+			return false
+		}
+	}
+	return !s.at(']')
 }
 
 // enter moves into an object, to the value of its first member with this name.
@@ -168,19 +242,9 @@ func (s *scanner) scalar() ([]byte, bool) {
 
 // replaceAt returns a copy of body with text in the place of the string or number that find returns.
 func replaceAt(body []byte, path []string, text string) ([]byte, bool) {
-	s := scanner{body, 0}
-	for _, name := range path {
-		if !s.enter(name) {
-			return nil, false
-		}
-	}
-	old, ok := s.scalar()
+	from, to, ok := locate(body, path)
 	if !ok {
 		return nil, false
 	}
-	end := s.i
-	if body[end-1] == '"' {
-		end--
-	}
-	return slices.Concat(body[:end-len(old)], []byte(text), body[end:]), true
+	return slices.Concat(body[:from], []byte(text), body[to:]), true
 }

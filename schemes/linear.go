@@ -10,7 +10,7 @@ import (
 // the time of the attempt. Linear-Delivery is not signed and good for logs only: each attempt is a message of its own.
 func Linear() core.Scheme {
 	return must(Template{
-		Name: "linear", Signature: Header("Linear-Signature"), ID: Header("Linear-Delivery"),
+		Name: "linear", Signature: Header("Linear-Signature"), ID: Header("Linear-Delivery"), IDOptional: true,
 		Timestamp: JSON("webhookTimestamp"), Unit: Milliseconds, Stamping: core.StampedEachAttempt, Past: time.Minute, Future: time.Minute,
 		Content: "{body}",
 	})

@@ -8,6 +8,7 @@ func Paddle() core.Scheme {
 	return must(Template{
 		Name: "paddle", Signature: Header("Paddle-Signature"), List: ";", Label: "h1=",
 		Timestamp: Entry("Paddle-Signature", "ts"), Stamping: core.StampedEachAttempt, ID: JSON("event_id"),
-		Content: "{timestamp}:{body}",
+		EventType: JSON("event_type"),
+		Content:   "{timestamp}:{body}",
 	})
 }

@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // which says what the event is, and Sentry-Hook-Timestamp are not signed: look at the body. Request-ID is good for logs only.
 func Sentry() core.Scheme {
 	return must(Template{
-		Name: "sentry", Signature: Header("Sentry-Hook-Signature"), ID: Header("Request-ID"),
+		Name: "sentry", Signature: Header("Sentry-Hook-Signature"), ID: Header("Request-ID"), IDOptional: true,
+		Topic:   Header("Sentry-Hook-Resource"),
 		Content: "{body}",
 	})
 }

@@ -8,7 +8,8 @@ import "github.com/hookonce/hookonce/core"
 // the body identifies the message.
 func Shopify() core.Scheme {
 	return must(Template{
-		Name: "shopify", Signature: Header("X-Shopify-Hmac-Sha256"), Encoding: core.Base64, ID: Header("X-Shopify-Webhook-Id"),
+		Name: "shopify", Signature: Header("X-Shopify-Hmac-Sha256"), Encoding: core.Base64, ID: Header("X-Shopify-Webhook-Id"), IDOptional: true,
+		Topic:   Header("X-Shopify-Topic"),
 		Content: "{body}",
 	})
 }

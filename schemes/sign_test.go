@@ -43,7 +43,7 @@ func TestEverySchemeWithASharedSecretIsSignedAsItIsVerified(t *testing.T) {
 			}
 			body := bodies[name]
 			if body == "" {
-				body = `{"id":"evt_1","type":"a.b"}`
+				body = `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"}}`
 			}
 			r := request(body, "Content-Type", "application/json")
 			err = schemes.Sign(scheme, r, "", now, mine)
@@ -126,7 +126,7 @@ func TestSeveralSecretsSignWhereTheSenderCan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := request(`{"id":"evt_1"}`)
+		r := request(`{"id":"evt_1","event_id":"evt_1","event":{"id":"evt_1"}}`)
 		err = schemes.Sign(scheme, r, "", now, secret, stranger)
 		if (err == nil) != both {
 			t.Errorf("%s: error %v", name, err)

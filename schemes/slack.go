@@ -14,8 +14,9 @@ import (
 func Slack() core.Scheme {
 	return slack{must(Template{
 		Name: "slack", Signature: Header("X-Slack-Signature"), Label: "v0=",
-		Timestamp: Header("X-Slack-Request-Timestamp"), Stamping: core.StampedEachAttempt, ID: JSON("event_id"),
-		Content: "v0:{timestamp}:{body}",
+		Timestamp: Header("X-Slack-Request-Timestamp"), Stamping: core.StampedEachAttempt, ID: JSON("event_id"), IDOptional: true,
+		EventType: JSON("event", "type"),
+		Content:   "v0:{timestamp}:{body}",
 	})}
 }
 

@@ -8,7 +8,7 @@ import "github.com/hookonce/hookonce/core"
 func Stripe() core.Scheme {
 	return must(Template{
 		Name: "stripe", Signature: Header("Stripe-Signature"), List: ",", Label: "v1=",
-		Timestamp: Entry("Stripe-Signature", "t"), Stamping: core.StampedEachAttempt, ID: JSON("id"),
+		Timestamp: Entry("Stripe-Signature", "t"), Stamping: core.StampedEachAttempt, ID: JSON("id"), EventType: JSON("type"),
 		Content: "{timestamp}.{body}",
 	})
 }

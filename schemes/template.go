@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,9 +45,22 @@ type Template struct {
 	Timestamp Field
 	Unit      Unit
 	Stamping  core.Stamping
-	// ID is where the message id stands. It identifies the message only if it is signed, which Content decides; otherwise
-	// it is advice for logs.
+	// ID is where the message id stands: what stays the same over all attempts of a message and is different for every
+	// other. Content decides whether it is signed. A signed id identifies the message alone. In a header that is not signed it is a
+	// delivery id: it counts together with the signed content, within [core.Config].Repeats. A message without its id is
+	// malformed, unless IDOptional says otherwise.
 	ID Field
+	// IDOptional accepts messages without an id; the signed content identifies them. A sender that always sends one is better off
+	// without it, because two events with equal content cannot be told apart then.
+	IDOptional bool
+	// Topic is an unsigned header that says what the event is, where a sender may send the same content for several. It may be
+	// absent, and counts as an unsigned ID does.
+	Topic Field
+	// EventType is where the body says what the event is, for a sender that signs an id but renders the body anew at each attempt. It,
+	// and not the whole content, must then be the same in all messages under one id. Empty: the whole content without the time.
+	EventType Field
+	// Batch says how a body is identified that has several events where a path of ID has an index: JSON("events", "0", "id").
+	Batch Batch
 	// IDLength is the exact length of an id that stands in Content beside something else without text between.
 	IDLength int
 	// Content is the signed text, with {id}, {timestamp}, {body}, {method} and {url}: "v0:{timestamp}:{body}".
@@ -60,13 +74,15 @@ type Template struct {
 	// MaxSignatures is how many may be presented. Default: 16.
 	MaxSignatures int
 
-	bodyless bool // the sender signs no body: a provider's misfortune, not for others to copy
+	bodyless  bool // the sender signs no body: not for others to copy
+	idForLogs bool // an unsigned ID is not known to be kept over attempts, so it does not count
 }
 
-// Field is a place in a request: [Header], [Entry] or [JSON]. The zero Field is none.
+// Field is a place in a request: [Header], [Entry], [Item] or [JSON]. The zero Field is none.
 type Field struct {
 	header string   // canonical
 	key    string   // of an entry of a list
+	item   int      // of a list without keys, counted from 1
 	path   []string // in the JSON body
 }
 
@@ -78,11 +94,31 @@ func Entry(header, key string) Field {
 	return Field{header: http.CanonicalHeaderKey(header), key: key + "="}
 }
 
-// JSON is a string or number in the JSON body, by the names of the objects that lead to it.
+// Item is an entry of a list without keys that stands in a header, by its index: 0 is the first.
+func Item(header string, index int) Field {
+	return Field{header: http.CanonicalHeaderKey(header), item: index + 1}
+}
+
+// JSON is a string or number in the JSON body, by the names that lead to it. In an array, the name is an index: "0" is the first.
 func JSON(path ...string) Field { return Field{path: path} }
 
 func (f Field) none() bool   { return f.header == "" && len(f.path) == 0 }
 func (f Field) inBody() bool { return len(f.path) > 0 }
+
+// whole says that the field is a header as a whole.
+func (f Field) whole() bool { return f.header != "" && f.key == "" && f.item == 0 }
+
+// Batch is how a body with several events is identified.
+type Batch uint8
+
+// The zero Batch refuses them.
+const (
+	// BatchRefused: a body with several events is malformed.
+	BatchRefused Batch = iota
+	// BatchByContent: the signed content identifies a body with several events, the id one with a single event. A sender that
+	// puts its events together in another way at a retry makes another message of them.
+	BatchByContent
+)
 
 // Unit is how a timestamp is written.
 type Unit uint8
@@ -182,8 +218,8 @@ func (t Template) build() (*templated, error) {
 		switch {
 		case f.none():
 			fail("Signature is missing: say where it stands, as in schemes.Header(\"X-Signature\")")
-		case f.key != "":
-			fail("Signature is an Entry: make it a Header with List and Label")
+		case f.key != "" || f.item != 0:
+			fail("Signature is an Entry or Item: make it a Header with List and Label")
 		case f.inBody() != t.Signature.inBody():
 			fail("Signature and More are not all in headers, or all in the body")
 		}
@@ -192,12 +228,18 @@ func (t Template) build() (*templated, error) {
 	for _, f := range t.More {
 		s.more[f.header] = true
 	}
-	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "ID": t.ID} {
+	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "ID": t.ID, "Topic": t.Topic} {
 		if f.header != "" && textproto.CanonicalMIMEHeaderKey(f.header) != f.header || strings.ContainsAny(f.header, " :\r\n") {
 			fail("%s: %q is no name of a header", name, f.header)
 		}
-		if f.key != "" && t.List == "" {
+		if (f.key != "" || f.item != 0) && t.List == "" {
 			fail("%s is an entry of a list, but List says not how the list is written", name)
+		}
+		if f.key == "=" {
+			fail("%s is an Entry without a key: the entry of a list without keys is an Item", name)
+		}
+		if f.item < 0 {
+			fail("%s is an Item with the index %d", name, f.item-1)
 		}
 	}
 	if err := s.readContent(t.Content); err != nil {
@@ -207,8 +249,8 @@ func (t Template) build() (*templated, error) {
 	for _, m := range s.ambiguous() {
 		fail("Content: %s", m)
 	}
-	fails := s.checkStamp()
-	mistakes = append(mistakes, fails...)
+	mistakes = append(mistakes, s.checkStamp()...)
+	mistakes = append(mistakes, s.checkIdentity()...)
 	if err := s.readURL(); err != nil {
 		mistakes = append(mistakes, err)
 	}
@@ -242,6 +284,45 @@ func (s *templated) checkStamp() (mistakes []error) {
 	}
 	return mistakes
 }
+
+// checkIdentity finds what cannot tell one message from another.
+func (s *templated) checkIdentity() (mistakes []error) {
+	t := &s.t
+	indexed := slices.ContainsFunc(t.ID.path, isIndex)
+	switch {
+	case t.Batch > BatchByContent:
+		mistakes = append(mistakes, errors.New("Batch is none of the constants"))
+	case t.Batch != BatchRefused && !indexed:
+		mistakes = append(mistakes, errors.New("Batch says how several events are identified, but no path of ID has an index"))
+	case t.Batch != BatchRefused && s.has(partID):
+		mistakes = append(mistakes, errors.New("Batch is for an id in a signed body, but Content has {id}"))
+	}
+	if t.IDOptional && (t.ID.none() || s.has(partID)) {
+		mistakes = append(mistakes, errors.New("IDOptional: there is no ID, or Content has it: what is signed cannot be absent"))
+	}
+	if t.ID.inBody() && !s.has(partBody) && !s.has(partID) {
+		mistakes = append(mistakes, errors.New("the body has the ID but is not signed, and Content lacks {id}"))
+	}
+	if !t.EventType.none() && (!t.EventType.inBody() || !s.has(partBody) || !s.signsID()) {
+		mistakes = append(mistakes, errors.New("EventType belongs to a signed id, and stands in a signed JSON body"))
+	}
+	switch {
+	case t.Topic.none():
+	case !t.Topic.whole():
+		mistakes = append(mistakes, errors.New("Topic is not a Header: what stands in a signed body needs no name"))
+	case s.signsID():
+		mistakes = append(mistakes, errors.New("Topic does not count beside a signed ID: leave it out"))
+	case t.Stamping == core.StampedEachAttempt && !s.delivers():
+		mistakes = append(mistakes, errors.New("Topic alone tells no retry from another event: where each attempt has its own time, an unsigned ID must be there too"))
+	}
+	return mistakes
+}
+
+// signsID says that the signature covers the id.
+func (s *templated) signsID() bool { return s.has(partID) || s.t.ID.inBody() && s.has(partBody) }
+
+// delivers says that the id is an unsigned one that counts.
+func (s *templated) delivers() bool { return s.t.ID.header != "" && !s.has(partID) && !s.t.idForLogs }
 
 // readURL takes the URL apart.
 func (s *templated) readURL() error {

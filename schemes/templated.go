@@ -33,7 +33,7 @@ func (s *templated) FreeText() bool          { return s.t.Secret == Verbatim }
 // Headers lists the headers that are read, in canonical form: for those who look into a refusal.
 func (s *templated) Headers() []string {
 	var names []string
-	for _, f := range []Field{s.t.ID, s.t.Timestamp, s.t.Signature} {
+	for _, f := range []Field{s.t.ID, s.t.Topic, s.t.Timestamp, s.t.Signature} {
 		if f.header != "" && !slices.Contains(names, f.header) {
 			names = append(names, f.header)
 		}
@@ -72,6 +72,9 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if err := s.readID(r.Header, a); err != nil {
 		return err
 	}
+	if err := s.readUnsigned(r.Header, a); err != nil {
+		return err
+	}
 	for _, p := range s.parts[:s.front] {
 		s.write(p, stamp, a)
 	}
@@ -95,16 +98,16 @@ func (s *templated) write(p part, stamp string, a *core.Attempt) {
 	case partID:
 		a.Content.WriteString(a.ID)
 	case partTimestamp:
-		a.Content.WriteString(stamp)
+		a.Content.WriteTime(stamp)
 	case partBody, partMethod, partURL:
 	}
 }
 
-// readID takes an id from its header. One that is not signed may be missing, or there twice.
+// readID takes an id from its header, where it is signed or good for logs.
 func (s *templated) readID(h http.Header, a *core.Attempt) error {
 	f := s.t.ID
 	signed := s.has(partID)
-	if f.header == "" || !signed && len(h[f.header]) != 1 {
+	if f.header == "" || s.delivers() || !signed && len(h[f.header]) != 1 {
 		return nil
 	}
 	id, err := f.inHeader(h, s.t.List)
@@ -117,24 +120,56 @@ func (s *templated) readID(h http.Header, a *core.Attempt) error {
 	return nil
 }
 
-// setID takes an id that is signed, or good for logs.
+// readUnsigned takes the delivery id and the topic, which count although they are not signed.
+func (s *templated) readUnsigned(h http.Header, a *core.Attempt) error {
+	if s.delivers() {
+		id, err := s.t.ID.unsigned(h, s.t.List)
+		if err != nil {
+			return err
+		}
+		if id == "" && !s.t.IDOptional {
+			return missing(s.t.ID.header)
+		}
+		a.ID, a.Unsigned = id, append(a.Unsigned, id)
+	}
+	if f := s.t.Topic; !f.none() {
+		topic, err := f.unsigned(h, "")
+		if err != nil {
+			return err
+		}
+		a.Unsigned = append(a.Unsigned, topic)
+	}
+	return nil
+}
+
+// unsigned returns what may be absent, but not empty, and is there once.
+func (f Field) unsigned(h http.Header, list string) (string, error) {
+	values := h[f.header]
+	if len(values) == 0 {
+		return "", nil
+	}
+	if len(values) == 1 && values[0] == "" {
+		return "", malformed(f.header + " is there, but empty")
+	}
+	text, err := f.inHeader(h, list)
+	if err == nil && !visible(text) {
+		err = malformed(f.header + " is not 1 to 256 characters of printable ASCII")
+	}
+	return text, err
+}
+
+// setID takes an id that stands in the signed text, or is good for logs.
 func (s *templated) setID(id string, a *core.Attempt) error {
-	signed := s.has(partID) || s.t.ID.inBody() && s.has(partBody)
-	if !visible(id) {
-		if s.has(partID) {
-			return malformed("the message id is empty, too long, or holds something else than visible ASCII")
-		}
-		return nil // the signed content identifies the message then
+	switch {
+	case !visible(id):
+		return malformed("the message id is not 1 to 256 characters of printable ASCII")
+	case !s.has(partID):
+	case s.t.IDLength != 0 && len(id) != s.t.IDLength:
+		return malformed("the message id does not have " + strconv.Itoa(s.t.IDLength) + " characters")
+	case s.breaksFence(id):
+		return malformed("the message id holds what parts it from the body in the signed text: one signature would fit two messages")
 	}
-	if s.has(partID) {
-		if s.t.IDLength != 0 && len(id) != s.t.IDLength {
-			return malformed("the message id does not have " + strconv.Itoa(s.t.IDLength) + " characters")
-		}
-		if s.breaksFence(id) {
-			return malformed("the message id holds what parts it from the body in the signed text: one signature would fit two messages")
-		}
-	}
-	a.ID, a.IDSigned = id, signed
+	a.ID, a.IDSigned = id, s.has(partID)
 	return nil
 }
 
@@ -178,7 +213,7 @@ func (s *templated) readSignatureHeader(values []string, a *core.Attempt) error 
 	if len(values) > 1 && s.t.List == "" {
 		return malformed(s.t.Signature.header + " is there " + strconv.Itoa(len(values)) + " times: which one counts cannot be told")
 	}
-	size := 0
+	size, item := 0, 0
 	for _, v := range values {
 		if size += len(v); size > maxSignatureBytes {
 			return malformed("more than " + strconv.Itoa(maxSignatureBytes) + " bytes of signatures")
@@ -188,8 +223,9 @@ func (s *templated) readSignatureHeader(values []string, a *core.Attempt) error 
 			if more = false; s.t.List != "" {
 				entry, v, more = strings.Cut(v, s.t.List)
 			}
+			item++
 			text, ok := cutKey(entry, s.t.Label)
-			if !ok || text == "" {
+			if !ok || text == "" || item == s.t.Timestamp.item || item == s.t.ID.item {
 				continue
 			}
 			if len(a.Signatures) == s.t.MaxSignatures {
@@ -222,12 +258,12 @@ func (f Field) inHeader(h http.Header, list string) (string, error) {
 	switch {
 	case len(values) == 0 || values[0] == "":
 		return "", missing(f.header)
-	case f.key == "" && len(values) > 1:
-		return "", malformed(f.header + " is there " + strconv.Itoa(len(values)) + " times: which one was signed cannot be told")
-	case f.key == "":
+	case f.whole() && len(values) > 1:
+		return "", malformed(f.header + " is there " + strconv.Itoa(len(values)) + " times: cannot tell which one was signed")
+	case f.whole():
 		return values[0], nil
 	}
-	found, text := false, ""
+	found, text, item := false, "", 0
 	for _, v := range values {
 		if len(v) > maxSignatureBytes {
 			return "", malformed("more than " + strconv.Itoa(maxSignatureBytes) + " bytes in " + f.header)
@@ -236,6 +272,9 @@ func (f Field) inHeader(h http.Header, list string) (string, error) {
 			var entry string
 			entry, v, more = strings.Cut(v, list)
 			value, ok := cutKey(entry, f.key)
+			if item++; f.item != 0 {
+				ok = item == f.item
+			}
 			if ok && found {
 				return "", malformed(f.key + " is in " + f.header + " twice")
 			}
@@ -244,7 +283,10 @@ func (f Field) inHeader(h http.Header, list string) (string, error) {
 			}
 		}
 	}
-	if !found {
+	switch {
+	case !found && f.item != 0:
+		return "", malformed(f.header + " has no entry " + strconv.Itoa(f.item))
+	case !found:
 		return "", malformed(f.header + " has no " + f.key)
 	}
 	return text, nil
@@ -258,7 +300,7 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 		var stamp string
 		switch p.kind {
 		case partBody:
-			a.Content.WriteBody(r.Body)
+			s.writeBody(r.Body, a)
 		case partMethod:
 			if !isMethod(r.Method) {
 				return malformed("the method has something else than capital letters")
@@ -280,7 +322,19 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// readJSON takes what stands in the body. It is not verified yet: an id that cannot be found is none.
+// writeBody adds the body, and marks the time of the attempt if it stands in it.
+func (s *templated) writeBody(body []byte, a *core.Attempt) {
+	if f := s.t.Timestamp; f.inBody() && !s.has(partTimestamp) {
+		if from, to, ok := locate(body, f.path); ok {
+			a.Content.WriteBody(body[:from])
+			a.Content.WriteTime(string(body[from:to]))
+			body = body[to:]
+		}
+	}
+	a.Content.WriteBody(body)
+}
+
+// readJSON takes what stands in the body, which is not verified yet.
 func (s *templated) readJSON(body []byte, a *core.Attempt) error {
 	if f := s.t.Timestamp; f.inBody() {
 		text, ok := find(body, f.path)
@@ -294,14 +348,12 @@ func (s *templated) readJSON(body []byte, a *core.Attempt) error {
 		a.Timestamp = at
 	}
 	if f := s.t.ID; f.inBody() {
-		text, ok := find(body, f.path)
-		if !ok && s.has(partID) {
+		if !s.has(partID) {
+			s.readBodyID(body, a)
+		} else if text, ok := find(body, f.path); !ok {
 			return malformed("the body has no id at " + strings.Join(f.path, "."))
-		}
-		if ok {
-			if err := s.setID(string(text), a); err != nil {
-				return err
-			}
+		} else if err := s.setID(string(text), a); err != nil {
+			return err
 		}
 	}
 	if f := s.t.Signature; f.inBody() {
@@ -317,6 +369,31 @@ func (s *templated) readJSON(body []byte, a *core.Attempt) error {
 		}
 	}
 	return nil
+}
+
+// readBodyID takes the id, which the signature covers, and the type of the event that has it.
+func (s *templated) readBodyID(body []byte, a *core.Attempt) {
+	path := s.t.ID.path
+	if several(body, path) {
+		if s.t.Batch == BatchRefused {
+			a.Unidentified = malformed("the body has other events beside the one at " + strings.Join(path, ".") + "; Template.Batch says how such a body is identified")
+		}
+		return // the signed content identifies it
+	}
+	id, ok := find(body, path)
+	switch {
+	case ok && visible(string(id)):
+		a.ID, a.IDSigned = string(id), true
+	case ok:
+		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " of the body is not 1 to 256 characters of printable ASCII")
+	case !s.t.IDOptional:
+		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + "; Template.IDOptional accepts that")
+	}
+	if f := s.t.EventType; a.IDSigned && !f.none() {
+		if kind, ok := find(body, f.path); ok {
+			a.EventType = string(kind)
+		}
+	}
 }
 
 // text is the field as it stands in r.

@@ -22,7 +22,7 @@ func Twilio(url string) core.Scheme {
 		url = target // a digest in it is that of one message
 	}
 	t, err := Template{
-		Name: "twilio", Signature: Header("X-Twilio-Signature"), Algorithm: HMACSHA1, Encoding: core.Base64, ID: Header("I-Twilio-Idempotency-Token"),
+		Name: "twilio", Signature: Header("X-Twilio-Signature"), Algorithm: HMACSHA1, Encoding: core.Base64, ID: Header("I-Twilio-Idempotency-Token"), IDOptional: true,
 		Content: "{url}", URL: url, bodyless: true,
 	}.build()
 	if err != nil {

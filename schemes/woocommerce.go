@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // X-WC-Webhook-Delivery-ID is not signed and good for logs only.
 func WooCommerce() core.Scheme {
 	return must(Template{
-		Name: "woocommerce", Signature: Header("X-WC-Webhook-Signature"), Encoding: core.Base64, ID: Header("X-WC-Webhook-Delivery-ID"),
+		Name: "woocommerce", Signature: Header("X-WC-Webhook-Signature"), Encoding: core.Base64, ID: Header("X-WC-Webhook-Delivery-ID"), IDOptional: true,
+		Topic:   Header("X-WC-Webhook-Topic"),
 		Content: "{body}",
 	})
 }

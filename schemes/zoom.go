@@ -18,7 +18,7 @@ import (
 func Zoom() core.Scheme {
 	return zoom{must(Template{
 		Name: "zoom", Signature: Header("X-Zm-Signature"), Label: "v0=",
-		Timestamp: Header("X-Zm-Request-Timestamp"), Stamping: core.StampedEachAttempt, ID: Header("X-Zm-Trackingid"),
+		Timestamp: Header("X-Zm-Request-Timestamp"), Stamping: core.StampedEachAttempt, ID: Header("X-Zm-Trackingid"), idForLogs: true,
 		Content: "v0:{timestamp}:{body}",
 	})}
 }

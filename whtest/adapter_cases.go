@@ -181,7 +181,8 @@ func deliveryCases() []adapterCase {
 					}
 				}
 				for i := range 8 { // and the store knows them all by their own ids
-					e.wantAcknowledged("redelivery", e.send(e.sign(fmt.Sprintf("msg_%c", 'A'+i), 1, "{}")), http.StatusOK)
+					body := strings.Repeat(string(rune('a'+i)), 64)
+					e.wantAcknowledged("redelivery", e.send(e.sign(fmt.Sprintf("msg_%c", 'A'+i), 1, body)), http.StatusOK)
 				}
 			},
 		},

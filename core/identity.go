@@ -1,0 +1,154 @@
+package core
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/crc32"
+	"strings"
+)
+
+// What makes two requests the same message. The store has one record for each
+// message, under a key made of what identifies it:
+//
+//	a signed id      the id
+//	no signed id     the signed content, C
+//	… and unsigned   M: the signed content with the unsigned ids. The content is signed, so what an
+//	ids              unsigned id claims counts only for its own content; but whoever captured a request
+//	                 can present its content under any id, so C bounds them:
+//	  no time of the attempt is signed      C counts the messages that had this content, up to Config.Repeats more than one
+//	  each attempt has its own signed time  M leaves that time out, so a retry is recognized; C, which has it, is spent
+//	                                        by the first message that it came for
+//
+// A message's record also has a print: of the endpoint that handled it, and of what
+// its attempts must agree in. A later attempt that differs in it is not acknowledged.
+
+// identity says under which keys an attempt stands in the store.
+type identity struct {
+	message Key
+	content Key // C, if unsigned ids are a part of message; else the zero Key
+	print   print
+	reply   bool // the response's content is what the sender wants: see Attempt.Reply
+}
+
+// print is what all attempts of a message have in common besides its key: in the
+// upper half the endpoint's path, in the lower half the signed content or the event
+// type. A half is zero if it is not known.
+type print uint64
+
+// castagnoli is the polynomial that processors have an instruction for. Contents are compared with contents that the same
+// sender signed, so nobody can look for two with one sum.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // a constant
+
+func newPrint(path, content uint32) print { return print(path)<<32 | print(content) }
+
+func (p print) path() uint32    { return uint32(p >> 32) }
+func (p print) content() uint32 { return uint32(p) } //nolint:gosec // the lower half
+
+// differ says that both are known and not the same.
+func differ(a, b uint32) bool { return a != 0 && b != 0 && a != b }
+
+// known keeps a sum from being zero, which stands for unknown.
+func known(sum uint32) uint32 { return max(sum, 1) }
+
+// sumText is FNV-1a: of a short text, and without an allocation.
+func sumText(s string) uint32 {
+	sum := uint32(2166136261)
+	for i := range len(s) {
+		sum = (sum ^ uint32(s[i])) * 16777619
+	}
+	return known(sum)
+}
+
+// identify derives the identity of a verified message.
+func (v *Verifier) identify(r *Request, a *Attempt, m *Message, id *identity) {
+	path := sumText(requestPath(r.URL))
+	id.reply = a.Reply
+	if m.IDSigned && m.ID != "" {
+		id.message = v.replayKey(m, nil)
+		id.print = newPrint(path, v.common(a))
+		return
+	}
+	id.print = newPrint(path, 0) // the content is in the key
+	content := v.replayKey(m, &a.Content)
+	id.message = content
+	eachAttempt, broken := v.claims.eachAttempt, v.claims.broken
+	if len(a.Unsigned) == 0 || eachAttempt && (!a.Content.timed() || !all(a.Unsigned)) || broken&faultContentAlone != 0 {
+		return
+	}
+	h := sha256.New()
+	field := appendField(nil, "message")
+	for i, value := range a.Unsigned {
+		if value != "" {
+			field = appendField(binary.BigEndian.AppendUint64(field, uint64(i)), value) //nolint:gosec // an index
+		}
+	}
+	_, _ = h.Write(v.appendScope(field, m)) // a hash never fails
+	switch {
+	case broken&faultIDAlone != 0:
+	case eachAttempt && broken&faultTimeIdentifies == 0:
+		a.Content.eachUntimed(func(piece []byte) { _, _ = h.Write(piece) })
+	default:
+		_, _ = h.Write(content[:])
+	}
+	h.Sum(id.message[:0])
+	id.content = content
+}
+
+// common is the sum of what all attempts under one signed id must agree in; zero if
+// that is not known: the scheme marks no time in content that each attempt has anew.
+func (v *Verifier) common(a *Attempt) uint32 {
+	if a.EventType != "" {
+		return sumText(a.EventType)
+	}
+	if v.claims.eachAttempt && !a.Content.timed() {
+		return 0
+	}
+	var s uint32
+	a.Content.eachUntimed(func(piece []byte) { s = crc32.Update(s, castagnoli, piece) })
+	return known(s)
+}
+
+// all says that no value is missing.
+func all(values []string) bool {
+	for _, v := range values {
+		if v == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// requestPath is the path of a request target as it was received, without query and origin.
+func requestPath(target string) string {
+	target, _, _ = strings.Cut(target, "?")
+	if i := strings.Index(target, "://"); i >= 0 && strings.IndexByte(target[:i], '/') < 0 {
+		target = target[i+3:]
+		target = target[max(strings.IndexByte(target, '/'), 0):]
+	}
+	return target
+}
+
+// replayKey names a message in the store by its signed id or, if it has none, by its signed content. Nothing that an attacker
+// can vary makes another key; and it does not depend on the key that matched, because stripping one of two signatures would change
+// that.
+func (v *Verifier) replayKey(m *Message, c *Content) Key {
+	if m.IDSigned && m.ID != "" {
+		var buf [160]byte // of the stack; few ids are longer
+		return sha256.Sum256(appendField(appendField(v.appendScope(buf[:0], m), "id"), m.ID))
+	}
+	h := sha256.New()
+	_, _ = h.Write(appendField(v.appendScope(nil, m), "content")) // a hash never fails
+	_, _ = c.WriteTo(h)
+	var key Key
+	h.Sum(key[:0])
+	return key
+}
+
+func (v *Verifier) appendScope(dst []byte, m *Message) []byte {
+	return appendField(append(dst, v.scope...), m.Source)
+}
+
+// appendField adds s with its length in front, so that no two lists of fields are the same bytes.
+func appendField(dst []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint64(dst, uint64(len(s))), s...)
+}
