@@ -70,6 +70,54 @@ func FuzzSignatures(f *testing.F) {
 	})
 }
 
+// FuzzJoinedSignatures: lines that a proxy joined are read as the lines, and nothing is read that undoing a join could not give.
+func FuzzJoinedSignatures(f *testing.F) {
+	for _, s := range [][2]string{
+		{"v1,A", "v1,B"}, {"v1,A v1a,B", "v2,C"}, {"v1,A,", ",v1,B"}, {"v1,A,B", "v1"}, {",", ",,"}, {"v1,A , v1,B", " "}, {",v1,A", "v1,"}, {"0 ,,,", "0"},
+	} {
+		f.Add(s[0], s[1])
+	}
+	read := func(lines ...string) []core.Signature {
+		var a core.Attempt
+		h := headers("msg_1", "1", "")
+		h["Webhook-Signature"] = lines
+		if err := (core.StandardWebhooks{}).ReadHeader(&core.Request{Header: h}, &a); err != nil {
+			return nil
+		}
+		return a.Signatures
+	}
+	wellFormed := func(line string) bool {
+		for _, entry := range strings.Split(line, " ") {
+			if label, text, ok := strings.Cut(entry, ","); !ok || label == "" || text == "" || strings.Contains(text, ",") {
+				return false
+			}
+		}
+		return true
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		if wellFormed(first) && wellFormed(second) {
+			want := read(first, second)
+			for _, between := range []string{",", ", ", " ,", " , "} {
+				joined := first + between + second
+				if got := read(joined); !slices.Equal(got, want) && len(joined) <= 4<<10 && len(want) < 16 {
+					t.Fatalf("%q is read as %q, its two lines as %q", joined, got, want)
+				}
+			}
+		}
+		plain := strings.Split(first, " ") // the entries of a value that nobody joined
+		for _, s := range read(first) {
+			entry := s.Label + "," + s.Text
+			if slices.Contains(plain, entry) {
+				continue
+			}
+			// Else it stands between commas or spaces, and has one comma of its own.
+			if strings.Count(entry, ",") != 1 || !strings.Contains(strings.ReplaceAll(","+first+",", " ", ","), ","+entry+",") {
+				t.Fatalf("%q: the signature %q cannot be had by undoing a join", first, entry)
+			}
+		}
+	})
+}
+
 // FuzzSecret: no text panics, no error quotes it, and what is a key verifies what the same text signs.
 func FuzzSecret(f *testing.F) {
 	for _, s := range []string{

@@ -170,8 +170,9 @@ func (w StandardWebhooks) checkID(id string) error {
 	return nil
 }
 
-// readSignatures takes the entries of a space-separated list. Repeated headers are one list. Entries of unknown form
-// are skipped, as the reference libraries do, but count against the limits.
+// readSignatures takes the entries of a space-separated list. Repeated headers are one list, also where a proxy joined their lines
+// with a comma (RFC 9110, section 5.3). Entries of unknown form are skipped, as the reference libraries do, but count against the
+// limits.
 func readSignatures(values []string, a *Attempt) error {
 	if len(values) > 1 && !strings.Contains(values[0], ",") {
 		// Some gateways (AWS HTTP API) split header values at commas.
@@ -185,18 +186,54 @@ func readSignatures(values []string, a *Attempt) error {
 		}
 		for more := true; more; {
 			var entry string
-			if entry, v, more = cutByte(v, ' '); entry == "" {
+			if entry, v, more = cutByte(v, ' '); entry == "" || entry == "," && count > 0 && more {
 				continue
 			}
 			if count++; count > maxSignatures {
 				return refuse(ErrMalformed, "more than "+strconv.Itoa(maxSignatures)+" signatures", nil)
 			}
-			if label, text, ok := cutByte(entry, ','); ok {
+			label, text, ok := cutByte(entry, ',')
+			if ok && (label == "" || strings.IndexByte(text, ',') >= 0) {
+				var joined int
+				label, text, joined = readJoined(entry, count > 1, strings.TrimLeft(v, " ") != "", a)
+				if count += joined; count > maxSignatures {
+					return refuse(ErrMalformed, "more than "+strconv.Itoa(maxSignatures)+" signatures", nil)
+				}
+			}
+			if ok {
 				a.Signatures = append(a.Signatures, Signature{label, text})
 			}
 		}
 	}
 	return nil
+}
+
+// readJoined undoes the joining of header lines in an entry with several commas: "v1,A," and "v1,B" of "v1,A, v1,B", or
+// "v1,A,v1,B". It adds all but the last one to a, at most so many as there may be, and returns that. after and before say that other
+// entries surround this one in its value: a comma on that side is one between lines. An entry that is no such list stays as it is.
+func readJoined(entry string, after, before bool, a *Attempt) (label, text string, joined int) {
+	list := entry
+	if after {
+		list = strings.TrimPrefix(list, ",")
+	}
+	if before {
+		list = strings.TrimSuffix(list, ",")
+	}
+	if strings.Count(list, ",")%2 == 0 { // not label, text, label, text
+		label, text, _ = cutByte(entry, ',')
+		return label, text, 0
+	}
+	label, text, _ = cutByte(list, ',')
+	for joined < maxSignatures {
+		one, rest, more := cutByte(text, ',')
+		if !more {
+			break
+		}
+		a.Signatures = append(a.Signatures, Signature{label, one})
+		label, text, _ = cutByte(rest, ',')
+		joined++
+	}
+	return label, text, joined
 }
 
 // cutByte is strings.Cut at a byte, which is found faster than a string.
