@@ -197,7 +197,7 @@ func (p *protocol) commit(claimed record, status int, now int64) record {
 	return claimed
 }
 
-// release is the record of a message whose handler failed: a tombstone that keeps mark and count.
+// release is the record of a message whose handler failed: a tombstone that keeps mark and counts.
 func (p *protocol) release(claimed record) record {
 	claimed.state, claimed.uncounted = Released, false
 	return claimed
@@ -291,8 +291,11 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 			return 0, storeError("claiming", err)
 		}
 		if got == want {
-			if v == run && next.uncounted {
+			switch {
+			case v == run && next.uncounted:
 				return c.countMessage(ctx, sctx, id, cl, live, &old)
+			case v == run && old.state == Released:
+				cl.repeats = uint32(old.status)
 			}
 			return v, nil
 		}
@@ -408,6 +411,7 @@ func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, statu
 // release records that the handler failed.
 func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, now moment) error {
 	next := c.protocol.release(cl.rec)
+	next.status = uint16(min(cl.repeats, statusBits)) //nolint:gosec // bounded: for the run that follows
 	return c.settle(ctx, sctx, cl, &next, now)
 }
 

@@ -90,7 +90,7 @@ func (v Value) Handled() bool { return (v[8] == recordVersion || v[8] == 1) && S
 //	0–7   end of the replay window, big-endian: public, stores may read it
 //	8     version
 //	9     state (2 bits), reruns (6 bits)
-//	10–11 side record, its kind (1 bit each); uncounted (1 bit); status answered (13 bits)
+//	10–11 side record, its kind (1 bit each); uncounted (1 bit); status answered, or the repeats of a released message (13 bits)
 //	12–15 generation, or the count
 //	16–23 mark: the newest attempt's stamp; of a spent attempt, the first half of its owner's name
 //	24–31 lease end of a claim; else the print; of a spent attempt, the second half of that name

@@ -1,0 +1,509 @@
+package core //nolint:testpackage // breaks the rules of identity one by one
+
+import (
+	"container/heap"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// kind is a kind of sender, as the four counts of the simulation are kept by it.
+type kind struct {
+	name string
+	// What the sender signs beside the body, and what it says outside the signature.
+	id, stamp, delivery bool
+	stamping            Stamping
+	past                time.Duration
+	gaps                []time.Duration // between its attempts
+	kept                bool            // the delivery id stays over all attempts
+	reuses              bool            // the ids are constant, as those of test buttons
+	fanOut              bool            // each event goes to two paths
+}
+
+var (
+	shortGaps = []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 7 * time.Hour}
+	onceGaps  = []time.Duration{5 * time.Minute, 10 * time.Minute, 15 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour}
+
+	kinds = []kind{
+		{name: "1: signed id, signed time of the attempt", id: true, stamp: true, stamping: StampedEachAttempt, gaps: shortGaps},
+		{name: "1, with constant ids", id: true, stamp: true, stamping: StampedEachAttempt, gaps: shortGaps, reuses: true},
+		{name: "1, to two endpoints", id: true, stamp: true, stamping: StampedEachAttempt, gaps: shortGaps, fanOut: true},
+		{name: "2: signed id", id: true, gaps: shortGaps},
+		{name: "2, signed once for 8 hours", id: true, stamp: true, stamping: StampedOnce, past: 8*time.Hour + 10*time.Minute, gaps: onceGaps},
+		{name: "3: signed time of the attempt, unsigned id", stamp: true, delivery: true, stamping: StampedEachAttempt, gaps: shortGaps, kept: true},
+		{name: "3, the unsigned id not kept", stamp: true, delivery: true, stamping: StampedEachAttempt, gaps: shortGaps},
+		{name: "3, without an unsigned id", stamp: true, stamping: StampedEachAttempt, gaps: shortGaps},
+		{name: "4: only the body signed, unsigned id", delivery: true, gaps: shortGaps, kept: true},
+		{name: "4, to two endpoints", delivery: true, gaps: shortGaps, kept: true, fanOut: true},
+	}
+)
+
+const (
+	kindSecret  = "kD8sW2xQv5tYb1Rn"
+	headerSig   = "X-Sig"
+	headerTime  = "X-Time"
+	headerID    = "X-Id"
+	headerTopic = "X-Topic"
+)
+
+// kindScheme signs as a kind does.
+type kindScheme struct{ kind }
+
+func (s kindScheme) Name() string                         { return "kind" }
+func (s kindScheme) Stamping() Stamping                   { return s.stamping }
+func (s kindScheme) Window() (past, future time.Duration) { return s.past, 0 }
+func (s kindScheme) ParseKey(text string) (VerifyKey, error) {
+	return HMACKey("", sha256.New, []byte(text), Hex)
+}
+
+func (s kindScheme) ReadHeader(r *Request, a *Attempt) error {
+	a.BodySigned = true
+	if s.id {
+		a.ID, a.IDSigned = r.Header.Get(headerID), true
+		a.Content.WriteString(a.ID + ".")
+	}
+	if s.stamp {
+		text := r.Header.Get(headerTime)
+		at, err := parseSeconds(text)
+		if err != nil {
+			return refuse(ErrMalformed, "", err)
+		}
+		a.Timestamp = at
+		a.Content.WriteTime(text)
+		a.Content.WriteString(".")
+	}
+	if s.delivery {
+		a.ID = r.Header.Get(headerID)
+		a.Unsigned = append(a.Unsigned, a.ID, r.Header.Get(headerTopic))
+	}
+	a.Signatures = append(a.Signatures, Signature{Text: r.Header.Get(headerSig)})
+	return nil
+}
+
+func (s kindScheme) ReadBody(r *Request, a *Attempt) error {
+	a.Content.WriteBody(r.Body)
+	return nil
+}
+
+// kindEvent is what happened at the sender. An event that goes to two paths is two of them.
+type kindEvent struct {
+	path, id, topic, body string
+	signed                time.Time // of a message that is signed once
+
+	done bool // its handler succeeded
+	own  bool // … for a request with its own ids
+	loud bool // an attempt was refused with an error that an operator sees
+	over bool // the sender has stopped
+}
+
+// kindAttempt is one request, as the sender or the attacker made it.
+type kindAttempt struct {
+	of        *kindEvent
+	header    http.Header
+	presented bool // to the receiver
+}
+
+// identityCounts are what the simulation is about.
+type identityCounts struct {
+	events, attempts, runs int
+
+	unseen    int // events acknowledged whose handler never succeeded
+	lost      int // events that their sender gave up although some attempt could have run, and nobody was told
+	again     int // honest retries of handled messages that ran again although an id was kept
+	gained    int // runs that the attacker caused beyond the sender's own
+	most      int // … for one signed content
+	loud      int // events refused with an error
+	tooOften  int // contents that ran under more ids than Config.Repeats allows
+	respent   int // attempts of kind 3 that ran once more under another id
+	acked     int // redeliveries acknowledged
+	byContent map[string]int
+}
+
+type identitySimulation struct {
+	identityCounts
+	kind
+
+	t        *testing.T
+	rng      *rand.Rand
+	v        *Verifier
+	events   simEvents
+	seq      int
+	all      []*kindEvent
+	fails    map[*kindEvent]int
+	current  *kindEvent // whose attempt is with the receiver
+	ranUnder map[string]map[string]bool // signed content: under which ids it ran
+}
+
+func (s *identitySimulation) after(d time.Duration, do func()) {
+	s.seq++
+	heap.Push(&s.events, simEvent{time.Now().Add(d), s.seq, do})
+}
+
+func (s *identitySimulation) between(from, to time.Duration) time.Duration {
+	return from + time.Duration(s.rng.Int64N(int64(to-from)))
+}
+
+func (s *identitySimulation) chance(p float64) bool { return s.rng.Float64() < p }
+
+// unlucky says that something goes wrong with an attempt of e: twice for an event, so that an ideal receiver loses none.
+func (s *identitySimulation) unlucky(e *kindEvent, p float64) bool {
+	if s.fails[e] >= 2 || !s.chance(p) {
+		return false
+	}
+	s.fails[e]++
+	return true
+}
+
+const simulatedRepeats = 16
+
+// simulateIdentity runs the events of one kind of sender through a day.
+func simulateIdentity(t *testing.T, k kind, seed uint64, broken fault, change ...func(*Config)) identityCounts {
+	t.Helper()
+	events := 2_000 / simulationShare
+	s := &identitySimulation{
+		kind: k, t: t, rng: rand.New(rand.NewPCG(seed, 3)), fails: make(map[*kindEvent]int),
+		ranUnder:       make(map[string]map[string]bool),
+		identityCounts: identityCounts{byContent: make(map[string]int)},
+	}
+	synctest.Test(t, func(t *testing.T) {
+		cfg := &Config{Scheme: kindScheme{k}, Repeats: simulatedRepeats, Remember: 48 * time.Hour, Observe: func(context.Context, Event) {}}
+		for _, f := range change {
+			f(cfg)
+		}
+		store := newMapStore()
+		store.after = func(context.Context, Value, bool) error { // the reply of a swap in fifty is lost
+			if s.unlucky(s.current, 0.02) {
+				return errStoreDown
+			}
+			return nil
+		}
+		var err error
+		if s.v, err = New(Secrets(kindSecret), store, cfg); err != nil {
+			t.Fatal(err)
+		}
+		s.v.claims.broken = broken
+		for i := range events {
+			s.after(s.between(0, 12*time.Hour), func() { s.happen(i) })
+		}
+		for len(s.events.list()) > 0 {
+			e, _ := heap.Pop(&s.events).(simEvent)
+			time.Sleep(time.Until(e.at))
+			e.do()
+		}
+	})
+	for _, e := range s.all {
+		switch {
+		case e.done:
+		case e.loud, s.fanOut: // where two endpoints share a verifier, what counts is that nothing is acknowledged unseen
+			s.loud++
+		default:
+			s.lost++
+		}
+	}
+	for _, n := range s.byContent {
+		s.most = max(s.most, n)
+	}
+	for _, ids := range s.ranUnder {
+		if len(ids) > simulatedRepeats+1 {
+			s.tooOften++
+		}
+	}
+	return s.identityCounts
+}
+
+// list is e.
+func (e *simEvents) list() []simEvent { return *e }
+
+// happen makes an event whose content others have too, and has its sender begin.
+func (s *identitySimulation) happen(i int) {
+	content := `{"state":` + strconv.Itoa(s.rng.IntN(400)) + `}` // five events a content
+	id := "evt-" + strconv.Itoa(i)
+	if s.reuses {
+		id = "evt-0"
+		content = `{"type":` + strconv.Itoa(i) + `}`
+	}
+	paths := []string{"/hook"}
+	if s.fanOut {
+		paths = []string{"/billing", "/mail"}
+	}
+	for _, path := range paths {
+		e := &kindEvent{path: path, id: id, topic: "topic" + strconv.Itoa(s.rng.IntN(3)), body: content, signed: time.Now()}
+		if s.fanOut {
+			e.topic = "topic"
+		}
+		s.all = append(s.all, e)
+		s.identityCounts.events++
+		s.send(e, 0)
+	}
+}
+
+// send is the sender's n-th attempt.
+func (s *identitySimulation) send(e *kindEvent, n int) {
+	if e.over {
+		return
+	}
+	a := s.attempt(e, n)
+	if n < len(s.gaps) {
+		s.after(s.gaps[n]+s.between(0, 2*time.Second), func() { s.send(e, n+1) })
+	}
+	captured := s.chance(0.1)
+	if captured {
+		s.attack(a)
+		if s.unlucky(e, 0.25) {
+			return // withheld
+		}
+	}
+	s.present(a, false, func(status int) {
+		if status < 200 || status > 299 || s.chance(0.1) { // a response in ten is lost
+			return
+		}
+		e.over = true
+		if !e.done {
+			s.unseen++
+		}
+	})
+}
+
+// attempt makes and signs a request.
+func (s *identitySimulation) attempt(e *kindEvent, n int) *kindAttempt {
+	h := make(http.Header)
+	content := ""
+	if s.id || s.delivery {
+		id := e.id
+		if s.delivery && !s.kept {
+			id += "-" + strconv.Itoa(n)
+		}
+		h.Set(headerID, id)
+		if s.id {
+			content += id + "."
+		}
+	}
+	if s.delivery {
+		h.Set(headerTopic, e.topic)
+	}
+	if s.stamp {
+		at := time.Now()
+		if s.stamping == StampedOnce {
+			at = e.signed
+		}
+		stamp := strconv.FormatInt(at.Unix(), 10)
+		h.Set(headerTime, stamp)
+		content += stamp + "."
+	}
+	mac := hmac.New(sha256.New, []byte(kindSecret))
+	mac.Write([]byte(content + e.body))
+	h.Set(headerSig, hex.EncodeToString(mac.Sum(nil)))
+	return &kindAttempt{of: e, header: h}
+}
+
+// attack presents a captured attempt as it was, under new ids, and under another event's.
+func (s *identitySimulation) attack(a *kindAttempt) {
+	forge := func(in time.Duration, id string) {
+		s.after(in, func() {
+			c := &kindAttempt{of: a.of, header: a.header.Clone(), presented: a.presented}
+			if id != "" && s.delivery {
+				c.header.Set(headerID, id)
+			}
+			s.present(c, true, func(int) {})
+			a.presented = true
+		})
+	}
+	copies := 1
+	if s.chance(0.05) {
+		copies = 40 // one who wants to know how often
+	}
+	for i := range copies {
+		forge(s.between(time.Second, 4*time.Minute), "")
+		forge(s.between(time.Second, 4*time.Minute), fmt.Sprintf("forged-%d-%d", s.seq, i))
+		other := s.all[s.rng.IntN(len(s.all))]
+		forge(s.between(0, 4*time.Minute), other.id)
+	}
+	forge(s.between(time.Hour, 8*time.Hour), fmt.Sprintf("forged-%d-late", s.seq))
+}
+
+// present brings an attempt to the receiver.
+func (s *identitySimulation) present(a *kindAttempt, attacker bool, answer func(status int)) {
+	e := a.of
+	s.attempts++
+	s.current = e
+	before := a.presented
+	a.presented = true
+	d := s.v.Admit(s.t.Context(), &Request{Method: http.MethodPost, URL: e.path, Header: a.header}, testBody(e.body))
+	if refused := d.Answer(); refused != nil {
+		reason := d.Err().Reason
+		e.loud = e.loud || !attacker && (reason == ErrRepeated || reason == ErrIDReused || reason == ErrMisconfigured)
+		if d.Err().Acknowledges() {
+			s.acked++
+		}
+		answer(refused.Status)
+		return
+	}
+	s.runs++
+	s.account(a, attacker, before)
+	m, _ := d.Message()
+	if s.unlucky(e, 0.03) {
+		return // a crash: nothing is settled, and nobody answered
+	}
+	took := s.between(20*time.Millisecond, 8*time.Second)
+	s.after(took, func() {
+		status := http.StatusOK
+		if s.unlucky(e, 0.3) {
+			status = http.StatusInternalServerError
+		} else {
+			s.saw(e, m, a.header)
+		}
+		s.current = e
+		answer(d.Settle(status))
+	})
+}
+
+// saw marks the events that the handler was given: the one whose attempt it was, and any that is the same to a handler.
+func (s *identitySimulation) saw(e *kindEvent, m Message, h http.Header) {
+	e.done = true
+	if !s.delivery {
+		e.own = true
+		return
+	}
+	for _, other := range s.all {
+		if other.path == e.path && other.body == string(m.Body) && other.id == h.Get(headerID) && other.topic == h.Get(headerTopic) {
+			other.done, other.own = true, true
+		}
+	}
+}
+
+// account looks at a run.
+func (s *identitySimulation) account(a *kindAttempt, attacker, presentedBefore bool) {
+	e := a.of
+	content := e.path + " " + e.body
+	if s.stamp {
+		content += a.header.Get(headerTime)
+	}
+	if s.delivery {
+		if s.ranUnder[content] == nil {
+			s.ranUnder[content] = make(map[string]bool)
+		}
+		under := a.header.Get(headerID) + " " + a.header.Get(headerTopic)
+		if s.stamping == StampedEachAttempt && len(s.ranUnder[content]) > 0 && !s.ranUnder[content][under] {
+			s.respent++
+		}
+		s.ranUnder[content][under] = true
+	}
+	switch {
+	case attacker && (presentedBefore || e.done):
+		s.gained++
+		s.byContent[content]++
+	case !attacker && e.own && (s.id || s.delivery && s.kept):
+		s.again++
+	case !attacker && e.done && s.delivery && s.kept: // a withheld attempt ran under another id
+		s.gained++
+		s.byContent[content]++
+	}
+}
+
+func TestTheIdentitySimulationLosesNothingOfAnyKindOfSender(t *testing.T) {
+	t.Parallel()
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			got := simulateIdentity(t, k, 1, 0)
+			t.Logf("%d events, %d attempts, %d runs: %d acknowledged unseen, %d lost, %d run again, %d gained by the attacker (most for one content %d), %d refused loudly",
+				got.events, got.attempts, got.runs, got.unseen, got.lost, got.again, got.gained, got.most, got.loud)
+			if got.unseen != 0 {
+				t.Errorf("%d events were acknowledged unseen", got.unseen)
+			}
+			if got.lost != 0 {
+				t.Errorf("%d events were lost", got.lost)
+			}
+			if got.again != 0 {
+				t.Errorf("%d honest retries of handled messages ran again", got.again)
+			}
+			if got.most > simulatedRepeats+1 {
+				t.Errorf("the attacker gained %d runs of one content", got.most)
+			}
+			if got.tooOften != 0 || got.respent != 0 {
+				t.Errorf("%d contents ran under more than %d ids, %d attempts under a second one", got.tooOften, simulatedRepeats+1, got.respent)
+			}
+			if got.acked == 0 && (k.id || k.kept) && !k.reuses || got.attempts < got.events {
+				t.Error("too little happened to prove anything")
+			}
+			if (k.reuses || k.fanOut) != (got.loud > got.events/10) {
+				t.Errorf("%d of %d events were refused loudly", got.loud, got.events)
+			}
+		})
+	}
+}
+
+func TestTheIdentitySimulationFindsEachBrokenRule(t *testing.T) {
+	t.Parallel()
+	find := func(name string) kind {
+		for _, k := range kinds {
+			if k.name == name {
+				return k
+			}
+		}
+		t.Fatalf("no kind %q", name)
+		return kind{}
+	}
+	for name, tt := range map[string]struct {
+		kind   string
+		broken fault
+		change func(*Config)
+		found  func(identityCounts) int
+	}{
+		"unsigned ids do not count": {
+			kind: "4: only the body signed, unsigned id", broken: faultContentAlone,
+			found: func(c identityCounts) int { return c.unseen },
+		},
+		"unsigned ids count without the content": {
+			kind: "4: only the body signed, unsigned id", broken: faultIDAlone,
+			found: func(c identityCounts) int { return c.unseen },
+		},
+		"equal contents are not counted": {
+			kind: "4: only the body signed, unsigned id", broken: faultNoCount,
+			found: func(c identityCounts) int { return c.tooOften },
+		},
+		"an attempt may be spent twice": {
+			kind: "3: signed time of the attempt, unsigned id", broken: faultNoSpending,
+			found: func(c identityCounts) int { return c.respent },
+		},
+		"the time identifies": {
+			kind: "3: signed time of the attempt, unsigned id", broken: faultTimeIdentifies,
+			found: func(c identityCounts) int { return c.again },
+		},
+		"a reused id is acknowledged": {
+			kind: "1, with constant ids", broken: faultNoPrint,
+			found: func(c identityCounts) int { return c.unseen },
+		},
+		"another endpoint's message is acknowledged": {
+			kind: "1, to two endpoints", broken: faultNoPrint,
+			found: func(c identityCounts) int { return c.unseen },
+		},
+		"another endpoint's content is acknowledged": {
+			kind: "4, to two endpoints", broken: faultNoPrint,
+			found: func(c identityCounts) int { return c.unseen },
+		},
+		"a tolerance shorter than the sender's retries": {
+			kind: "2, signed once for 8 hours", change: func(c *Config) { c.Past = 5 * time.Minute },
+			found: func(c identityCounts) int { return c.lost },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var change []func(*Config)
+			if tt.change != nil {
+				change = append(change, tt.change)
+			}
+			if got := simulateIdentity(t, find(tt.kind), 1, tt.broken, change...); tt.found(got) == 0 {
+				t.Errorf("the simulation did not find it: %+v", got)
+			}
+		})
+	}
+}
