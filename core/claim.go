@@ -363,7 +363,7 @@ func (c *claims) giveBack(ctx context.Context, cl *claim, old *record) {
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
 	defer sctx.finish()
 	back, life := *old, c.life(old, now.milli())
-	if old.state == 0 {
+	if old.state == 0 || old.state == Released && old.uncounted { // it never ran
 		back, life = record{state: Released, uncounted: true, windowEnd: now.milli()}, time.Millisecond
 	}
 	back.token = newToken()

@@ -1,0 +1,494 @@
+package core //nolint:testpackage // shares the kinds of sender with the simulation
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// receiver is a verifier with its store and observer, in a synctest bubble, and a sender of one kind.
+type receiver struct {
+	t      *testing.T
+	kind   kind
+	v      *Verifier
+	store  *mapStore
+	events []Event
+}
+
+func newReceiver(t *testing.T, scheme Scheme, k kind, cfg Config) *receiver {
+	t.Helper()
+	r := &receiver{t: t, kind: k, store: newMapStore()}
+	cfg.Scheme = scheme
+	cfg.Observe = func(_ context.Context, e Event) { r.events = append(r.events, e) }
+	var err error
+	if r.v, err = New(Secrets(kindSecret), r.store, &cfg); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// message is what a sender says and, under its key, signs now.
+type message struct{ path, id, topic, body string }
+
+func (r *receiver) request(m message) *Request {
+	s := &identitySimulation{kind: r.kind}
+	s.kept = true
+	a := s.attempt(&kindEvent{id: m.id, topic: m.topic, body: m.body, signed: time.Now()}, 0)
+	for _, name := range []string{headerID, headerTopic} {
+		if a.header.Get(name) == "" {
+			a.header.Del(name)
+		}
+	}
+	path := m.path
+	if path == "" {
+		path = "/hook"
+	}
+	return &Request{Method: http.MethodPost, URL: path, Header: a.header, Body: []byte(m.body)}
+}
+
+// deliver presents a request and lets the handler answer it with status. It returns what the sender is told and the reason.
+func (r *receiver) deliver(q *Request, status int) (int, Reason) {
+	r.t.Helper()
+	d := r.v.Admit(context.Background(), &Request{Method: q.Method, URL: q.URL, Header: q.Header}, testBody(q.Body))
+	told := 0
+	if a := d.Answer(); a != nil {
+		told = a.Status
+	} else {
+		told = d.Settle(status)
+	}
+	return told, r.last().Reason
+}
+
+func (r *receiver) last() Event {
+	r.t.Helper()
+	if len(r.events) == 0 {
+		r.t.Fatal("nothing was observed")
+	}
+	return r.events[len(r.events)-1]
+}
+
+func (r *receiver) want(what string, q *Request, status int, reason Reason) {
+	r.t.Helper()
+	if told, why := r.deliver(q, http.StatusOK); told != status || why != reason {
+		r.t.Errorf("%s: answered %d, %s (%v), want %d, %s", what, told, why, r.last().Err, status, reason)
+	}
+}
+
+// kindOf finds a kind of the simulation by the beginning of its name.
+func kindOf(t *testing.T, name string) kind {
+	t.Helper()
+	for _, k := range kinds {
+		if strings.HasPrefix(k.name, name) {
+			return k
+		}
+	}
+	t.Fatalf("no kind %q", name)
+	return kind{}
+}
+
+func inBubble(t *testing.T, name string, cfg Config, f func(*receiver)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		k := kindOf(t, name)
+		f(newReceiver(t, kindScheme{k}, k, cfg))
+	})
+}
+
+func TestOneSignedIDUnderAnotherContentIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"1: ", "2: "} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, name, Config{}, func(r *receiver) {
+				paid, refunded := message{id: "evt_0", body: `{"type":"paid"}`}, message{id: "evt_0", body: `{"type":"refunded"}`}
+				early := r.request(refunded)
+				r.want("the first", r.request(paid), 200, Handled)
+				r.want("another content in the same second", r.request(refunded), 503, ErrIDReused)
+				time.Sleep(time.Minute)
+				r.want("another content later", r.request(refunded), 503, ErrIDReused)
+				r.want("another content, overtaken on the way", early, 503, ErrIDReused)
+				r.want("the retry of the first", r.request(paid), 200, ErrRedelivery)
+				if err := r.v.Forget(context.Background(), "", "evt_0"); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				r.want("another content after Forget", r.request(refunded), 200, Handled)
+			})
+		})
+	}
+}
+
+// typed is a sender that renders its body anew at each attempt.
+type typed struct{ kindScheme }
+
+func (s typed) ReadBody(r *Request, a *Attempt) error {
+	var body struct {
+		Type string `json:"type"`
+	}
+	_ = json.Unmarshal(r.Body, &body)
+	a.EventType = body.Type
+	return s.kindScheme.ReadBody(r, a)
+}
+
+func TestASenderThatRendersItsBodyAnewIsHeldToTheEventType(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := kindOf(t, "1: ")
+		r := newReceiver(t, typed{kindScheme{k}}, k, Config{})
+		r.want("the first", r.request(message{id: "evt_1", body: `{"type":"paid","attempt":1}`}), 200, Handled)
+		time.Sleep(time.Second)
+		r.want("its retry", r.request(message{id: "evt_1", body: `{"type":"paid","attempt":2}`}), 200, ErrRedelivery)
+		r.want("another type", r.request(message{id: "evt_1", body: `{"type":"refunded","attempt":1}`}), 503, ErrIDReused)
+	})
+}
+
+// unmarked is a scheme that does not say where the time stands.
+type unmarked struct{ kindScheme }
+
+func (s unmarked) ReadHeader(r *Request, a *Attempt) error {
+	if err := s.kindScheme.ReadHeader(r, a); err != nil {
+		return err
+	}
+	a.Content.time = span{}
+	return nil
+}
+
+func TestASchemeThatMarksNoTimeKeepsItsRetries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := kindOf(t, "1: ")
+		r := newReceiver(t, unmarked{kindScheme{k}}, k, Config{})
+		m := message{id: "evt_1", body: `{}`}
+		r.want("the first", r.request(m), 200, Handled)
+		time.Sleep(time.Second)
+		r.want("its retry", r.request(m), 200, ErrRedelivery)
+	})
+}
+
+func TestAMessageOfAnotherEndpointIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"1: ", "2: ", "3: ", "4: "} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, name, Config{}, func(r *receiver) {
+				m := message{path: "/billing", id: "evt_1", topic: "paid", body: `{}`}
+				r.want("at the first endpoint", r.request(m), 200, Handled)
+				time.Sleep(time.Second)
+				m.path = "/mail"
+				r.want("at the second", r.request(m), 500, ErrMisconfigured)
+				if text := r.last().Err.Error(); !strings.Contains(text, "another path of the same verifier") {
+					t.Errorf("the error does not say what to do: %s", text)
+				}
+				m.path = "/billing?attempt=2"
+				r.want("the retry at the first, with a query", r.request(m), 200, ErrRedelivery)
+				time.Sleep(time.Second)
+				m.path = "https://example.com/billing"
+				r.want("the retry at the first, in absolute form", r.request(m), 200, ErrRedelivery)
+			})
+		})
+	}
+}
+
+func TestEqualBytesUnderOtherUnsignedIDsAreOtherMessages(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "4: ", Config{Repeats: 3}, func(r *receiver) {
+		m := message{id: "d1", topic: "created", body: `{}`}
+		r.want("the first", r.request(m), 200, Handled)
+		r.want("the same delivery", r.request(m), 200, ErrRedelivery)
+		if e := r.last(); e.Repeats != 0 || e.Key == (Key{}) {
+			t.Errorf("observed %+v", e)
+		}
+		for i, other := range []message{{id: "d1", topic: "updated", body: `{}`}, {id: "d2", topic: "created", body: `{}`}, {body: `{}`}} {
+			r.want("equal bytes", r.request(other), 200, Handled)
+			if got := r.last().Repeats; got != i+1 {
+				t.Errorf("repeats %d, want %d", got, i+1)
+			}
+			r.want("and their retry", r.request(other), 200, ErrRedelivery)
+		}
+		before := len(r.store.live)
+		r.want("over the bound", r.request(message{id: "d3", topic: "created", body: `{}`}), 503, ErrRepeated)
+		if text := r.last().Err.Error(); !strings.Contains(text, "Config.Repeats") || !strings.Contains(text, "4 times") {
+			t.Errorf("the error does not name the setting: %s", text)
+		}
+		r.want("over the bound once more", r.request(message{id: "d3", topic: "created", body: `{}`}), 503, ErrRepeated)
+		r.want("what was handled before", r.request(m), 200, ErrRedelivery)
+		r.want("another content", r.request(message{id: "d3", topic: "created", body: `{"a":1}`}), 200, Handled)
+		time.Sleep(10 * time.Millisecond)
+		if got := r.liveRecords() - before; got != 2 {
+			t.Errorf("%d more records than before, want 2: what is refused leaves nothing behind", got)
+		}
+	})
+}
+
+// liveRecords counts what the store holds now.
+func (r *receiver) liveRecords() int {
+	n := 0
+	for _, e := range r.store.live {
+		if time.Now().Before(e.until) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestNoRepeatsIsTheStrictness(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "4: ", Config{Repeats: -1}, func(r *receiver) {
+		r.want("the first", r.request(message{id: "d1", body: `{}`}), 200, Handled)
+		r.want("the same delivery", r.request(message{id: "d1", body: `{}`}), 200, ErrRedelivery)
+		r.want("another delivery id", r.request(message{id: "d2", body: `{}`}), 503, ErrRepeated)
+		r.want("none", r.request(message{body: `{}`}), 503, ErrRepeated)
+	})
+}
+
+func TestAFailedMessageRunsAgainWithoutBeingCountedAgain(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "4: ", Config{Repeats: 1}, func(r *receiver) {
+		r.want("the first", r.request(message{id: "d1", body: `{}`}), 200, Handled)
+		second := r.request(message{id: "d2", body: `{}`})
+		for range 5 {
+			if told, reason := r.deliver(second, 500); told != 500 || reason != ErrHandlerFailed || r.last().Repeats != 1 {
+				t.Fatalf("answered %d, %s, repeats %d", told, reason, r.last().Repeats)
+			}
+		}
+		r.want("its last retry", second, 200, Handled)
+		r.want("a third", r.request(message{id: "d3", body: `{}`}), 503, ErrRepeated)
+	})
+}
+
+func TestTwoRacersOfOneMessageCountOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "4: ", Config{Repeats: 1}, func(r *receiver) {
+		r.v.cfg.Observe = nil
+		q := r.request(message{id: "d1", body: `{}`})
+		var (
+			all sync.WaitGroup
+			mu  sync.Mutex
+			ran int
+		)
+		for range 32 {
+			all.Go(func() {
+				d := r.v.Admit(context.Background(), &Request{Method: q.Method, URL: q.URL, Header: q.Header.Clone()}, testBody(q.Body))
+				if d.Answer() == nil {
+					mu.Lock()
+					ran++
+					mu.Unlock()
+					d.Settle(200)
+				}
+			})
+		}
+		all.Wait()
+		d := r.v.Admit(context.Background(), r.request(message{id: "d2", body: `{}`}), testBody(`{}`))
+		if ran != 1 || d.Answer() != nil || d.message.Repeats != 1 {
+			t.Errorf("ran %d times; another delivery: %v, repeats %d", ran, d.Err(), d.message.Repeats)
+		}
+	})
+}
+
+func TestWhatGoesWrongBetweenClaimAndCountLosesNothing(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]int{"the claim's reply": 1, "the count's reply": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, "4: ", Config{Repeats: 1}, func(r *receiver) {
+				swaps := 0
+				r.store.after = func(context.Context, Value, bool) error {
+					if swaps++; swaps == lost {
+						return errStoreDown
+					}
+					return nil
+				}
+				q := r.request(message{id: "d1", body: `{}`})
+				r.want("while the store fails", q, 503, ErrStoreUnavailable)
+				r.want("the retry", q, 200, Handled)
+				r.want("and its retry", q, 200, ErrRedelivery)
+			})
+		})
+	}
+}
+
+func TestACapturedAttemptBelongsToOneMessage(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "3: ", Config{}, func(r *receiver) {
+		m := message{id: "d1", topic: "t", body: `{}`}
+		first := r.request(m)
+		r.want("the first attempt", first, 200, Handled)
+		r.want("the very same", first, 409, ErrReplay)
+		forged := &Request{Method: first.Method, URL: first.URL, Header: first.Header.Clone(), Body: first.Body}
+		forged.Header.Set(headerID, "d2")
+		r.want("under another delivery id", forged, 503, ErrRepeated)
+		forged.Header.Del(headerID)
+		r.want("without one", forged, 503, ErrRepeated)
+		time.Sleep(time.Minute)
+		r.want("the sender's retry", r.request(m), 200, ErrRedelivery)
+		r.want("equal content of another event", r.request(message{id: "d3", topic: "t", body: `{}`}), 503, ErrRepeated)
+		time.Sleep(time.Second) // beyond the grain of the sender's clock
+		r.want("and its next attempt", r.request(message{id: "d3", topic: "t", body: `{}`}), 200, Handled)
+
+		time.Sleep(time.Minute)
+		bare := r.request(message{body: `{"a":1}`})
+		r.want("an attempt without a delivery id", bare, 200, Handled)
+		forged = &Request{Method: bare.Method, URL: bare.URL, Header: bare.Header.Clone(), Body: bare.Body}
+		forged.Header.Set(headerID, "d4")
+		forged.Header.Set(headerTopic, "t")
+		r.want("and under one that was added", forged, 503, ErrRepeated)
+	})
+}
+
+func TestAnyMessageIsForgottenByTheKeyThatTheLogNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"3: ", "4: ", "3, without"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, name, Config{}, func(r *receiver) {
+				q := r.request(message{id: "d1", topic: "t", body: `{}`})
+				r.want("the first", q, 200, Handled)
+				var log bytes.Buffer
+				SlogObserver(slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))(context.Background(), r.last())
+				var line struct {
+					Key Key `json:"key"`
+				}
+				if err := json.Unmarshal(log.Bytes(), &line); err != nil || line.Key != r.last().Key {
+					t.Fatalf("the log says %s: %v", &log, err)
+				}
+				if err := r.v.ForgetKey(context.Background(), line.Key); err != nil {
+					t.Fatal(err)
+				}
+				r.want("the same bytes after ForgetKey", q, 200, Handled)
+				if err := r.v.ForgetKey(context.Background(), Key{1}); err == nil {
+					t.Error("a key without a record is forgotten")
+				}
+			})
+		})
+	}
+	inBubble(t, "1: ", Config{}, func(r *receiver) {
+		r.want("the first", r.request(message{id: "evt_1", body: `{}`}), 200, Handled)
+		if r.last().Key != (Key{}) {
+			t.Error("an event with a signed id has a key, which Forget does not need")
+		}
+	})
+}
+
+func TestAKeyIsReadAsItIsWritten(t *testing.T) {
+	t.Parallel()
+	key := Key(sha256.Sum256([]byte("a")))
+	text, err := key.MarshalText()
+	var back Key
+	if err != nil || back.UnmarshalText(text) != nil || back != key {
+		t.Errorf("%s, %v: %v", text, err, back)
+	}
+	for _, bad := range []string{"", "00", string(text) + "00", "zz" + string(text[2:])} {
+		if err := back.UnmarshalText([]byte(bad)); err == nil {
+			t.Errorf("%q is a key", bad)
+		}
+	}
+}
+
+// replying is a sender that uses the content of the response.
+type replying struct{ kindScheme }
+
+func (s replying) ReadBody(r *Request, a *Attempt) error {
+	a.Reply = true
+	return s.kindScheme.ReadBody(r, a)
+}
+
+func TestAMessageWhoseSenderWantsTheResponseIsNeverAcknowledgedEmpty(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"1: ", "2: ", "3: ", "3, without"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				k := kindOf(t, name)
+				r := newReceiver(t, replying{kindScheme{k}}, k, Config{})
+				m := message{id: "evt_1", topic: "t", body: `{}`}
+				first := r.request(m)
+				r.want("the first", first, 200, Handled)
+				r.want("the same attempt", first, 409, ErrReplay)
+				time.Sleep(time.Second)
+				late := r.request(m)
+				time.Sleep(time.Second)
+				if k.id || k.delivery {
+					r.want("a later attempt", r.request(m), 409, ErrReplay)
+					r.want("one that it overtook", late, 409, ErrReplay)
+				}
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		k := kindOf(t, "4: ")
+		r := newReceiver(t, replying{kindScheme{k}}, k, Config{Repeats: 2})
+		q := r.request(message{id: "d1", body: `{}`})
+		for i := range 3 {
+			r.want("the same menu", q, 200, Handled)
+			if r.last().Repeats != i {
+				t.Errorf("repeats %d, want %d", r.last().Repeats, i)
+			}
+		}
+		for range 2 {
+			r.want("over the bound", q, 503, ErrRepeated)
+		}
+		r.want("another menu", r.request(message{id: "d1", body: `{"a":1}`}), 200, Handled)
+	})
+}
+
+func TestAMiddlewareMountedTwiceSaysSoAtTheFirstRequest(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"1: ", "2: ", "3: ", "4: "} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, name, Config{}, func(r *receiver) {
+				q := r.request(message{id: "evt_1", topic: "t", body: `{}`})
+				outer := r.v.Admit(context.Background(), q, testBody(q.Body))
+				if outer.Answer() != nil {
+					t.Fatal(outer.Err())
+				}
+				inner := r.v.Admit(outer.Context(), q, testBody(q.Body))
+				if err := inner.Err(); !errors.Is(err, ErrMisconfigured) || !strings.Contains(err.Error(), "mounted twice") || inner.Answer().Status != 500 {
+					t.Fatalf("inside itself: %v", err)
+				}
+				outer.Settle(inner.Answer().Status)
+				r.want("mounted once", q, 200, Handled)
+				// Another message in the context of this one is none of its business.
+				again := r.v.Admit(outer.Context(), r.request(message{id: "evt_2", topic: "t", body: `{"a":1}`}), testBody(`{"a":1}`))
+				if again.Answer() != nil {
+					t.Errorf("another message: %v", again.Err())
+				}
+			})
+		})
+	}
+}
+
+func TestUnsignedIDsThatAreNoneLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "4: ", Config{}, func(r *receiver) {
+		for name, id := range map[string]string{"huge": strings.Repeat("a", 257), "not ASCII": "d\u00e9", "with a space": "d 1", "with a NUL": "d\x00"} {
+			r.want(name, r.request(message{id: id, body: `{}`}), 400, ErrMalformed)
+		}
+		if !r.store.empty() || r.store.swaps != 0 {
+			t.Errorf("the store was visited %d times", r.store.swaps)
+		}
+	})
+}
+
+func TestAMessageWithARecordOfTheFirstVersionIsRecognized(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "1: ", Config{}, func(r *receiver) {
+		m := message{id: "evt_1", body: `{}`}
+		r.want("the first", r.request(m), 200, Handled)
+		for key, e := range r.store.live {
+			e.value[8] = 1
+			r.store.live[key] = e
+		}
+		time.Sleep(time.Second)
+		r.want("its retry", r.request(m), 200, ErrRedelivery)
+	})
+}
