@@ -117,14 +117,15 @@ func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, tok
 			next.token = token
 			return redelivery
 		}
-		next.uncounted = true
+		next.status = uncounted
 	case Spent, Counted:
 		return repeated // its content came under unsigned ids, and now comes without
 	default:
-		next.uncounted = id.counts(p)
+		if id.counts(p) {
+			next.status = uncounted
+		}
 	}
 	next.state = Claimed
-	next.status = 0
 	next.generation = max(old.generation+1, uint32(max(now, 0)/1000)) //nolint:gosec // Unix seconds fit until 2106
 	next.mark = max(old.mark, stamp)
 	next.windowEnd = max(old.windowEnd, p.window(stamp, now))
@@ -189,7 +190,7 @@ func (p *protocol) count(old *record, now int64, token [8]byte) (next record, ok
 // commit is the record of a handled message. Attempts that were answered "in flight" meanwhile may carry stamps up to
 // now + future and were never put on the mark: the window covers them as well.
 func (p *protocol) commit(claimed record, status int, now int64) record {
-	claimed.state, claimed.uncounted = Done, false
+	claimed.state = Done
 	claimed.status = uint16(status) //nolint:gosec // a status is three digits
 	if p.eachAttempt && p.broken&(faultNoMargin|faultLifeFromArrival) == 0 {
 		claimed.windowEnd = max(claimed.windowEnd, now+p.past+p.future+2*p.margin())
@@ -199,7 +200,7 @@ func (p *protocol) commit(claimed record, status int, now int64) record {
 
 // release is the record of a message whose handler failed: a tombstone that keeps mark and counts.
 func (p *protocol) release(claimed record) record {
-	claimed.state, claimed.uncounted = Released, false
+	claimed.state = Released
 	return claimed
 }
 
@@ -239,9 +240,8 @@ type claims struct {
 
 // claim is one admission: the record that says so and the key it stands under.
 type claim struct {
-	key     Key
-	rec     record
-	repeats uint32 // so many messages had this content before, see Config.Repeats
+	key Key
+	rec record
 }
 
 // newToken needs to be unlike all others, not secret: a cheap source will do.
@@ -291,12 +291,10 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 			return 0, storeError("claiming", err)
 		}
 		if got == want {
-			switch {
-			case v == run && next.uncounted:
+			if v == run && next.status == uncounted {
 				return c.countMessage(ctx, sctx, id, cl, live, &old)
-			case v == run && old.state == Released:
-				cl.repeats = uint32(old.status)
 			}
+			id.repeats = next.status
 			return v, nil
 		}
 		live, now = got, c.clock.now()
@@ -340,7 +338,7 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 		want := next.encode()
 		got, err := c.store.Swap(sctx, id.content, live, want, time.Duration(c.remember)*time.Millisecond)
 		if err == nil && got == want {
-			cl.repeats = next.generation - 1
+			id.repeats = uint16(min(next.generation-1, uncounted-1)) //nolint:gosec // bounded
 			return run, nil
 		}
 		if err == nil {
@@ -363,8 +361,8 @@ func (c *claims) giveBack(ctx context.Context, cl *claim, old *record) {
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
 	defer sctx.finish()
 	back, life := *old, c.life(old, now.milli())
-	if old.state == 0 || old.state == Released && old.uncounted { // it never ran
-		back, life = record{state: Released, uncounted: true, windowEnd: now.milli()}, time.Millisecond
+	if old.state == 0 || old.state == Released && old.status == uncounted { // it never ran
+		back, life = record{state: Released, status: uncounted, windowEnd: now.milli()}, time.Millisecond
 	}
 	back.token = newToken()
 	_, _ = c.store.Swap(sctx, cl.key, cl.rec.encode(), back.encode(), life) // an error leaves the claim to its lease, uncounted
@@ -377,7 +375,7 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
 	defer sctx.finish()
 	undone := c.protocol.release(claimed)
-	undone.reruns, undone.mark, undone.uncounted = old.reruns, old.mark, claimed.uncounted
+	undone.reruns, undone.mark = old.reruns, old.mark
 	switch {
 	case old.state == Claimed:
 		undone.state, undone.leaseEnd = Claimed, old.leaseEnd
@@ -409,9 +407,9 @@ func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, statu
 }
 
 // release records that the handler failed.
-func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, now moment) error {
+func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, repeats uint32, now moment) error {
 	next := c.protocol.release(cl.rec)
-	next.status = uint16(min(cl.repeats, statusBits)) //nolint:gosec // bounded: for the run that follows
+	next.status = uint16(repeats) //nolint:gosec // it came out of such a record
 	return c.settle(ctx, sctx, cl, &next, now)
 }
 

@@ -204,7 +204,7 @@ func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 	}
 	if verdict == run {
 		d.admitted = true
-		d.message.Generation, d.message.Repeats = d.claim.rec.generation, int(d.claim.repeats)
+		d.message.Generation, d.message.Repeats = d.claim.rec.generation, uint32(id.repeats)
 		d.ctx.deadline = now.real.Add(d.v.cfg.handlerTime())
 		return nil
 	}
@@ -305,7 +305,7 @@ func (d *Delivery) Settle(status int) int {
 	if !d.admitted {
 		return status
 	}
-	reason, err := v.settle(d.outer, &d.visits[1], &d.claim, status, now)
+	reason, err := v.settle(d.outer, &d.visits[1], &d.claim, d.message.Repeats, status, now)
 	d.lap(storing)
 	if d.watch != nil {
 		d.watch.event.Reason, d.watch.event.Err, d.watch.event.Status = reason, err, max(status, 0)
@@ -315,7 +315,7 @@ func (d *Delivery) Settle(status int) int {
 }
 
 // settle commits or releases, and says how that went.
-func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, status int, now moment) (Reason, error) {
+func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, repeats uint32, status int, now moment) (Reason, error) {
 	success := 200 <= status && status <= 299
 	var err error
 	switch {
@@ -323,7 +323,7 @@ func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, sta
 	case success:
 		err = v.claims.commit(ctx, sctx, cl, status, now)
 	default:
-		err = v.claims.release(ctx, sctx, cl, now)
+		err = v.claims.release(ctx, sctx, cl, repeats, now)
 	}
 	switch {
 	case errors.Is(err, errCommitted), success && err == nil:

@@ -28,6 +28,8 @@ type identity struct {
 	content Key // C, if unsigned ids are a part of message; else the zero Key
 	print   print
 	reply   bool // the response's content is what the sender wants: see Attempt.Reply
+
+	repeats uint16 // so many messages had this content before; set by the claim
 }
 
 // print is what all attempts of a message have in common besides its key: in the
@@ -51,7 +53,7 @@ func differ(a, b uint32) bool { return a != 0 && b != 0 && a != b }
 func known(sum uint32) uint32 { return max(sum, 1) }
 
 // sumText is FNV-1a: of a short text, and without an allocation.
-func sumText(s string) uint32 {
+func sumText[T string | []byte](s T) uint32 {
 	sum := uint32(2166136261)
 	for i := range len(s) {
 		sum = (sum ^ uint32(s[i])) * 16777619
@@ -97,7 +99,7 @@ func (v *Verifier) identify(r *Request, a *Attempt, m *Message, id *identity) {
 // common is the sum of what all attempts under one signed id must agree in; zero if
 // that is not known: the scheme marks no time in content that each attempt has anew.
 func (v *Verifier) common(a *Attempt) uint32 {
-	if a.EventType != "" {
+	if len(a.EventType) > 0 {
 		return sumText(a.EventType)
 	}
 	if v.claims.eachAttempt && !a.Content.timed() {

@@ -138,7 +138,7 @@ type identitySimulation struct {
 	seq      int
 	all      []*kindEvent
 	fails    map[*kindEvent]int
-	current  *kindEvent // whose attempt is with the receiver
+	current  *kindEvent                 // whose attempt is with the receiver
 	ranUnder map[string]map[string]bool // signed content: under which ids it ran
 }
 

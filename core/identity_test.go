@@ -135,7 +135,7 @@ func (s typed) ReadBody(r *Request, a *Attempt) error {
 		Type string `json:"type"`
 	}
 	_ = json.Unmarshal(r.Body, &body)
-	a.EventType = body.Type
+	a.EventType = []byte(body.Type)
 	return s.kindScheme.ReadBody(r, a)
 }
 
@@ -209,7 +209,7 @@ func TestEqualBytesUnderOtherUnsignedIDsAreOtherMessages(t *testing.T) {
 		}
 		for i, other := range []message{{id: "d1", topic: "updated", body: `{}`}, {id: "d2", topic: "created", body: `{}`}, {body: `{}`}} {
 			r.want("equal bytes", r.request(other), 200, Handled)
-			if got := r.last().Repeats; got != i+1 {
+			if got := r.last().Repeats; got != uint32(i+1) {
 				t.Errorf("repeats %d, want %d", got, i+1)
 			}
 			r.want("and their retry", r.request(other), 200, ErrRedelivery)
@@ -429,7 +429,7 @@ func TestAMessageWhoseSenderWantsTheResponseIsNeverAcknowledgedEmpty(t *testing.
 		q := r.request(message{id: "d1", body: `{}`})
 		for i := range 3 {
 			r.want("the same menu", q, 200, Handled)
-			if r.last().Repeats != i {
+			if r.last().Repeats != uint32(i) {
 				t.Errorf("repeats %d, want %d", r.last().Repeats, i)
 			}
 		}

@@ -24,7 +24,7 @@ type Event struct {
 	// Key names the record of a verified message whose id is not signed, for [Verifier.ForgetKey]; zero for others.
 	Key Key
 	// Repeats is how many messages with the same signed content ran before: see [Message.Repeats].
-	Repeats int
+	Repeats uint32
 	// Status is what the sender is answered; zero if the handler has not answered by a status (a panic, a hijack).
 	Status int
 	// BodyBytes is the size of the body as far as it was read.
@@ -147,7 +147,7 @@ func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 			attrs = append(attrs, slog.String("key", hex.EncodeToString(e.Key[:])))
 		}
 		if e.Repeats > 0 {
-			attrs = append(attrs, slog.Int("repeats", e.Repeats), slog.String("note", "the same signed content ran before under another delivery id: "+
+			attrs = append(attrs, slog.Uint64("repeats", uint64(e.Repeats)), slog.String("note", "the same signed content ran before under another delivery id: "+
 				"a sender that repeats itself, or a captured request; Config.Repeats bounds it"))
 		}
 		if e.ReportOnly {

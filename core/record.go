@@ -70,10 +70,13 @@ func (v Value) Decode() (Record, error) {
 		return Record{}, err
 	}
 	rec := Record{
-		State: r.state, Status: int(r.status), Reruns: int(r.reruns), Generation: r.generation, WindowEnd: time.UnixMilli(r.windowEnd),
+		State: r.state, Reruns: int(r.reruns), Generation: r.generation, WindowEnd: time.UnixMilli(r.windowEnd),
 	}
-	if r.state == Claimed {
+	switch r.state {
+	case Claimed:
 		rec.LeaseEnd = time.UnixMilli(r.leaseEnd)
+	case Done:
+		rec.Status = int(r.status)
 	}
 	if r.mark != 0 && r.state != Spent {
 		rec.Mark = time.UnixMilli(r.mark)
@@ -90,7 +93,7 @@ func (v Value) Handled() bool { return (v[8] == recordVersion || v[8] == 1) && S
 //	0–7   end of the replay window, big-endian: public, stores may read it
 //	8     version
 //	9     state (2 bits), reruns (6 bits)
-//	10–11 side record, its kind (1 bit each); uncounted (1 bit); status answered, or the repeats of a released message (13 bits)
+//	10–11 side record, its kind (1 bit each); status answered or, of a message that is not done, its repeats (14 bits)
 //	12–15 generation, or the count
 //	16–23 mark: the newest attempt's stamp; of a spent attempt, the first half of its owner's name
 //	24–31 lease end of a claim; else the print; of a spent attempt, the second half of that name
@@ -99,8 +102,7 @@ type record struct {
 	windowEnd  int64
 	state      State
 	reruns     uint8
-	uncounted  bool // the message was not added to the count of its signed content yet
-	status     uint16
+	status     uint16 // answered; of a message that is not done, its repeats (see Message.Repeats) or uncounted
 	generation uint32
 	mark       int64
 	leaseEnd   int64
@@ -116,20 +118,19 @@ const (
 
 // The bits beside the status.
 const (
-	bitSide      = 1 << 15 // not a message: Counted, or with bitSpent Spent
-	bitSpent     = 1 << 14
-	bitUncounted = 1 << 13
-	statusBits   = bitUncounted - 1
+	bitSide    = 1 << 15 // not a message: Counted, or with bitSpent Spent
+	bitSpent   = 1 << 14
+	statusBits = bitSpent - 1
 )
+
+// uncounted stands for the repeats of a message that was not added to the count of its signed content yet.
+const uncounted = statusBits
 
 //nolint:gosec // the conversions between int64 and uint64 keep every bit; decode undoes them
 func (r *record) encode() (v Value) {
 	binary.BigEndian.PutUint64(v[0:], uint64(r.windowEnd))
 	v[8] = recordVersion
 	state, bits := r.state, r.status&statusBits
-	if r.uncounted {
-		bits |= bitUncounted
-	}
 	switch r.state {
 	case Spent:
 		state, bits = Released, bits|bitSide|bitSpent
@@ -163,7 +164,6 @@ func decode(v Value) (record, error) {
 		windowEnd:  int64(binary.BigEndian.Uint64(v[0:])),
 		state:      State(v[9] >> 6),
 		reruns:     v[9] & maxReruns,
-		uncounted:  bits&bitUncounted != 0,
 		status:     bits & statusBits,
 		generation: binary.BigEndian.Uint32(v[12:]),
 		mark:       int64(binary.BigEndian.Uint64(v[16:])),

@@ -11,11 +11,11 @@ func TestARecordKeepsEveryBit(t *testing.T) {
 	for name, r := range map[string]record{
 		"small": {state: Claimed},
 		"greatest claimed": {
-			windowEnd: math.MaxInt64, state: Claimed, reruns: maxReruns, uncounted: true, status: statusBits, generation: math.MaxUint32,
+			windowEnd: math.MaxInt64, state: Claimed, reruns: maxReruns, status: statusBits, generation: math.MaxUint32,
 			mark: math.MaxInt64, leaseEnd: math.MaxInt64, token: [8]byte{255, 255, 255, 255, 255, 255, 255, 255},
 		},
 		"greatest done": {
-			windowEnd: math.MaxInt64, state: Done, reruns: maxReruns, uncounted: true, status: statusBits, generation: math.MaxUint32,
+			windowEnd: math.MaxInt64, state: Done, reruns: maxReruns, status: statusBits, generation: math.MaxUint32,
 			mark: math.MaxInt64, print: math.MaxUint64, token: [8]byte{255, 255, 255, 255, 255, 255, 255, 255},
 		},
 		"least": {windowEnd: math.MinInt64, state: Released, mark: math.MinInt64},
@@ -51,10 +51,6 @@ func TestTheLayoutOfARecordIsAPromise(t *testing.T) {
 		if got := r.encode(); got[9] != byte(Released)<<6|3 || got[10] != beside || got.Handled() {
 			t.Errorf("%v: got %x", state, got)
 		}
-	}
-	r.state, r.uncounted = Claimed, true
-	if got := r.encode(); got[10] != 0x20 {
-		t.Errorf("uncounted: got %x", got)
 	}
 }
 

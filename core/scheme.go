@@ -137,8 +137,8 @@ type Attempt struct {
 	// EventType is the signed type of the event, for a sender that signs an id but
 	// renders the rest of the body anew at each attempt. Two attempts under one
 	// signed ID must agree in it. Empty: they must agree in the whole signed
-	// content without the time (see [Content.WriteTime]).
-	EventType string
+	// content without the time (see [Content.WriteTime]). It may refer to the body.
+	EventType []byte
 	// Unsigned are the values outside the signature by which an honest sender
 	// tells its events apart: a delivery id, a topic. The sender keeps each of them
 	// over all attempts of an event. A scheme that has them sets one element for
@@ -184,7 +184,7 @@ func (a *Attempt) reset() {
 		a.Unsigned[i] = ""
 	}
 	a.Unsigned = a.Unsigned[:0]
-	a.ID, a.IDSigned, a.EventType, a.Reply, a.BodySigned, a.Unidentified, a.State = "", false, "", false, false, nil, nil
+	a.ID, a.IDSigned, a.EventType, a.Reply, a.BodySigned, a.Unidentified, a.State = "", false, nil, false, false, nil, nil
 	a.Timestamp, a.Expires = time.Time{}, time.Time{}
 }
 

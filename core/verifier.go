@@ -128,15 +128,15 @@ type Message struct {
 	Body []byte
 	// BodySigned says that the signature covers every byte of Body.
 	BodySigned bool
-	// Scheme, Source and KeyID say which scheme, whose keys and which of them verified the message.
-	Scheme, Source, KeyID string
 	// Replayable says that nothing signed identifies the message (see [NotIdentified]): this may be a retry, or a replay.
 	Replayable bool
+	// Scheme, Source and KeyID say which scheme, whose keys and which of them verified the message.
+	Scheme, Source, KeyID string
 	// Generation grows with each admission of the message: a fencing token for effects outside. Zero from [Verifier.Verify].
 	Generation uint32
 	// Repeats is how many messages with the same signed content ran before this one, under other unsigned ids: a sender
-	// that repeats itself, or an attacker who captured a request. See [Config.Repeats]. Zero from [Verifier.Verify].
-	Repeats int
+	// that repeats itself, or an attacker who captured a request. See [Config.Repeats]. 16382 stands for more; zero from [Verifier.Verify].
+	Repeats uint32
 }
 
 // Verify checks headers, window, keys and signature of a request that is at hand as a whole, and nothing else: it claims

@@ -390,9 +390,7 @@ func (s *templated) readBodyID(body []byte, a *core.Attempt) {
 		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + "; Template.IDOptional accepts that")
 	}
 	if f := s.t.EventType; a.IDSigned && !f.none() {
-		if kind, ok := find(body, f.path); ok {
-			a.EventType = string(kind)
-		}
+		a.EventType, _ = find(body, f.path)
 	}
 }
 
