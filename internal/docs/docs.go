@@ -32,6 +32,7 @@ var (
 	keys   core.KeySource
 	seen   core.SeenStore
 	t      *testing.T
+	db     *sql.DB
 	tx     *sql.Tx
 	store  transactional
 	proxy  *whtest.Proxy
