@@ -19,6 +19,7 @@ const (
 	messageIDKey  = attribute.Key("hookonce.message.id")
 	timestampKey  = attribute.Key("hookonce.message.timestamp")
 	generationKey = attribute.Key("hookonce.message.generation")
+	repeatsKey    = attribute.Key("hookonce.message.repeats")
 	bodySizeKey   = attribute.Key("hookonce.body.size")
 )
 

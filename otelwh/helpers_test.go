@@ -26,7 +26,7 @@ import (
 var reasons = []core.Reason{
 	core.ErrMalformed, core.ErrMissingHeader, core.ErrOutsideWindow, core.ErrUnknownSource, core.ErrNoMatch, core.ErrBodyTooLarge,
 	core.ErrBodyTooSlow, core.ErrBodyConsumed, core.ErrMisconfigured, core.ErrKeysUnavailable, core.ErrStoreUnavailable, core.ErrStoreFull,
-	core.ErrColdStart, core.ErrReplay, core.ErrRedelivery, core.ErrInFlight,
+	core.ErrColdStart, core.ErrReplay, core.ErrRedelivery, core.ErrRepeated, core.ErrIDReused, core.ErrInFlight,
 	core.Handled, core.ErrHandlerFailed, core.ErrClaimLost, core.ErrCommitFailed,
 }
 

@@ -91,6 +91,9 @@ func attributes(e *core.Event) []attribute.KeyValue {
 	if e.Generation != 0 {
 		attrs = append(attrs, generationKey.Int64(int64(e.Generation)))
 	}
+	if e.Repeats != 0 {
+		attrs = append(attrs, repeatsKey.Int64(int64(e.Repeats)))
+	}
 	if e.ReportOnly {
 		attrs = append(attrs, reportOnlyKey.Bool(true))
 	}
@@ -107,7 +110,7 @@ func attributes(e *core.Event) []attribute.KeyValue {
 func needsSomebody(e *core.Event) bool {
 	switch e.Reason {
 	case core.ErrMisconfigured, core.ErrBodyConsumed, core.ErrKeysUnavailable, core.ErrStoreUnavailable, core.ErrStoreFull,
-		core.ErrClaimLost, core.ErrCommitFailed:
+		core.ErrClaimLost, core.ErrCommitFailed, core.ErrRepeated, core.ErrIDReused:
 		return true
 	case core.ErrHandlerFailed:
 		return e.Status == 0 || e.Status >= http.StatusInternalServerError // a 4xx of the handler is the sender's, as the conventions have it
