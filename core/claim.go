@@ -167,7 +167,7 @@ func (p *protocol) spend(message *Key, stamp, now int64) record {
 	return record{
 		state: Spent, windowEnd: p.window(stamp, now),
 		mark:  int64(binary.BigEndian.Uint64(message[:8])), //nolint:gosec // half of its owner's name: every bit is kept
-		print: print(binary.BigEndian.Uint64(message[8:16])),
+		print: fingerprint(binary.BigEndian.Uint64(message[8:16])),
 	}
 }
 

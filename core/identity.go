@@ -26,25 +26,27 @@ import (
 type identity struct {
 	message Key
 	content Key // C, if unsigned ids are a part of message; else the zero Key
-	print   print
+	print   fingerprint
 	reply   bool // the response's content is what the sender wants: see Attempt.Reply
 
 	repeats uint16 // so many messages had this content before; set by the claim
 }
 
-// print is what all attempts of a message have in common besides its key: in the
+// fingerprint is what all attempts of a message have in common besides its key: in the
 // upper half the endpoint's path, in the lower half the signed content or the event
 // type. A half is zero if it is not known.
-type print uint64
+type fingerprint uint64
 
 // castagnoli is the polynomial that processors have an instruction for. Contents are compared with contents that the same
 // sender signed, so nobody can look for two with one sum.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // a constant
 
-func newPrint(path, content uint32) print { return print(path)<<32 | print(content) }
+func newFingerprint(path, content uint32) fingerprint {
+	return fingerprint(path)<<32 | fingerprint(content)
+}
 
-func (p print) path() uint32    { return uint32(p >> 32) }
-func (p print) content() uint32 { return uint32(p) } //nolint:gosec // the lower half
+func (p fingerprint) path() uint32    { return uint32(p >> 32) }
+func (p fingerprint) content() uint32 { return uint32(p) } //nolint:gosec // the lower half
 
 // differ says that both are known and not the same.
 func differ(a, b uint32) bool { return a != 0 && b != 0 && a != b }
@@ -67,10 +69,10 @@ func (v *Verifier) identify(r *Request, a *Attempt, m *Message, id *identity) {
 	id.reply = a.Reply
 	if m.IDSigned && m.ID != "" {
 		id.message = v.replayKey(m, nil)
-		id.print = newPrint(path, v.common(a))
+		id.print = newFingerprint(path, v.common(a))
 		return
 	}
-	id.print = newPrint(path, 0) // the content is in the key
+	id.print = newFingerprint(path, 0) // the content is in the key
 	content := v.replayKey(m, &a.Content)
 	id.message = content
 	eachAttempt, broken := v.claims.eachAttempt, v.claims.broken
@@ -78,13 +80,7 @@ func (v *Verifier) identify(r *Request, a *Attempt, m *Message, id *identity) {
 		return
 	}
 	h := sha256.New()
-	field := appendField(nil, "message")
-	for i, value := range a.Unsigned {
-		if value != "" {
-			field = appendField(binary.BigEndian.AppendUint64(field, uint64(i)), value) //nolint:gosec // an index
-		}
-	}
-	_, _ = h.Write(v.appendScope(field, m)) // a hash never fails
+	_, _ = h.Write(appendUnsigned(appendField(v.appendScope(nil, m), "message"), a.Unsigned)) // a hash never fails
 	switch {
 	case broken&faultIDAlone != 0:
 	case eachAttempt && broken&faultTimeIdentifies == 0:
@@ -94,6 +90,20 @@ func (v *Verifier) identify(r *Request, a *Attempt, m *Message, id *identity) {
 	}
 	h.Sum(id.message[:0])
 	id.content = content
+}
+
+// appendUnsigned adds the values that are there, each with its place. An absent value adds nothing: members of a scheme like
+// schemes.Any have more and fewer places, and a message without any value is one message to all of them.
+func appendUnsigned(dst []byte, values []string) []byte {
+	count := len(dst)
+	dst = append(dst, 0)
+	for i, value := range values {
+		if value != "" {
+			dst[count]++
+			dst = appendField(append(dst, byte(i)), value) //nolint:gosec // a scheme has a few
+		}
+	}
+	return dst
 }
 
 // common is the sum of what all attempts under one signed id must agree in; zero if

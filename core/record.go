@@ -106,7 +106,7 @@ type record struct {
 	generation uint32
 	mark       int64
 	leaseEnd   int64
-	print      print // kept along a claim, and written when that is settled
+	print      fingerprint // kept along a claim, and written when that is settled
 	token      [8]byte
 }
 
@@ -173,7 +173,7 @@ func decode(v Value) (record, error) {
 	case r.state == Claimed:
 		r.leaseEnd = int64(last)
 	case v[8] != 1:
-		r.print = print(last)
+		r.print = fingerprint(last)
 	}
 	switch {
 	case bits&bitSpent != 0:
