@@ -90,6 +90,15 @@ func (p *protocol) window(stamp, now int64) int64 {
 	return stamp + p.past + p.margin()
 }
 
+// claimWindow is window for a message that is not handled yet. One without a time may run again whatever its record says, so that
+// protects nothing but the lease; unless it says that the message was counted.
+func (p *protocol) claimWindow(id *identity, stamp, now int64) int64 {
+	if stamp == 0 && !id.counts(p) {
+		return now + p.lease + 2*p.skew
+	}
+	return p.window(stamp, now)
+}
+
 // decide says what becomes of an attempt that meets old, and makes next the record to write for it: when it runs, and when a
 // redelivery raises the mark. In all other cases next equals old.
 func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, token [8]byte) verdict {
@@ -128,8 +137,8 @@ func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, tok
 	next.state = Claimed
 	next.generation = max(old.generation+1, uint32(max(now, 0)/1000)) //nolint:gosec // Unix seconds fit until 2106
 	next.mark = max(old.mark, stamp)
-	next.windowEnd = max(old.windowEnd, p.window(stamp, now))
 	next.leaseEnd = now + p.lease
+	next.windowEnd = max(old.windowEnd, p.claimWindow(id, stamp, now))
 	next.print = id.print
 	next.token = token
 	return run
@@ -192,7 +201,10 @@ func (p *protocol) count(old *record, now int64, token [8]byte) (next record, ok
 func (p *protocol) commit(claimed record, status int, now int64) record {
 	claimed.state = Done
 	claimed.status = uint16(status) //nolint:gosec // a status is three digits
-	if p.eachAttempt && p.broken&(faultNoMargin|faultLifeFromArrival) == 0 {
+	switch {
+	case claimed.mark == 0:
+		claimed.windowEnd = max(claimed.windowEnd, p.window(0, now))
+	case p.eachAttempt && p.broken&(faultNoMargin|faultLifeFromArrival) == 0:
 		claimed.windowEnd = max(claimed.windowEnd, now+p.past+p.future+2*p.margin())
 	}
 	return claimed
@@ -204,10 +216,10 @@ func (p *protocol) release(claimed record) record {
 	return claimed
 }
 
-// life is how long a record must be kept: to the end of its replay window, as long as messages are remembered, and,
-// for a claim, past its lease.
+// life is how long a record must be kept: to the end of its replay window; for a claim, past its lease; and for a handled message, as
+// long as those are remembered.
 func (p *protocol) life(r *record, now int64) time.Duration {
-	ms := max(r.windowEnd-now, p.remember, 1)
+	ms := max(r.windowEnd-now, 1)
 	switch r.state {
 	case Claimed:
 		if p.broken&faultLeaseIsLife != 0 {
@@ -220,6 +232,7 @@ func (p *protocol) life(r *record, now int64) time.Duration {
 			ms = 1
 		}
 	case Done:
+		ms = max(ms, p.remember)
 		if p.broken&faultLifeFromArrival != 0 {
 			ms = p.past
 		}

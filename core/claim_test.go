@@ -135,9 +135,34 @@ func TestTheLifeOfARecord(t *testing.T) {
 		})
 	}
 	q := testProtocol(true)
-	for _, rec := range []record{claimAt(&q, now, now), q.release(claimAt(&q, now, now)), q.commit(claimAt(&q, now, now), 200, now)} {
-		if got := q.life(&rec, now); got != 25*time.Hour {
-			t.Errorf("a %s record lives for %v, want Remember", rec.state, got)
+	done := q.commit(claimAt(&q, now, now), 200, now)
+	if got := q.life(&done, now); got != 25*time.Hour {
+		t.Errorf("a done record lives for %v, want Remember", got)
+	}
+}
+
+// What was not handled protects nothing after its window: a failing handler must not fill a store for as long as messages are remembered.
+func TestAMessageThatWasNotHandledIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	const now = int64(1_800_000_000_000)
+	for name, tt := range map[string]struct {
+		eachAttempt bool
+		id          identity
+		stamp, want int64
+	}{
+		"a stamp of each attempt":     {true, identity{}, now, 300_000 + 2*5_000 + 1_000},
+		"no stamp: the lease":         {false, identity{}, 0, 60_000 + 2*5_000},
+		"no stamp, but it is counted": {false, identity{content: Key{1}}, 0, 25 * 3_600_000},
+	} {
+		p := testProtocol(tt.eachAttempt)
+		var claimed record
+		p.decide(new(record), &claimed, &tt.id, tt.stamp, now, [8]byte{1})
+		released := p.release(claimed)
+		if got := p.life(&released, now).Milliseconds(); got != tt.want {
+			t.Errorf("%s: a tombstone lives for %d ms, want %d", name, got, tt.want)
+		}
+		if got := p.life(&claimed, now).Milliseconds(); got != max(tt.want, 70_000) {
+			t.Errorf("%s: a claim lives for %d ms, want %d", name, got, max(tt.want, 70_000))
 		}
 	}
 }
@@ -152,10 +177,13 @@ func TestAnUntimedMessageIsProtectedAsLongAsItIsRemembered(t *testing.T) {
 	t.Parallel()
 	p := testProtocol(false)
 	rec := claimAt(&p, 0, 1_000)
-	if got := rec.windowEnd; got != 1_000+p.remember {
-		t.Errorf("window ends at %d", got)
+	if got := rec.windowEnd; got != 1_000+p.lease+2*p.skew {
+		t.Errorf("the window of a claim ends at %d", got)
 	}
 	done := p.commit(rec, 200, 2_000)
+	if got := done.windowEnd; got != 2_000+p.remember {
+		t.Errorf("window ends at %d", got)
+	}
 	var touched record
 	p.decide(&done, &touched, new(identity), 0, 5_000, [8]byte{2})
 	if got := touched.windowEnd; got != 5_000+p.remember {
@@ -317,14 +345,14 @@ func TestARedeliveryRenewsTheRecord(t *testing.T) {
 	})
 }
 
-func TestAFailureKeepsTheRecord(t *testing.T) {
+func TestAFailureKeepsTheRecordToTheEndOfItsWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{}, newMapStore())
 		at := time.Now()
 		b.handle(at, 500)
 		rec, life := b.store.only(t)
-		if rec.state != Released || rec.mark != at.UnixMilli() || life < 25*time.Hour {
+		if rec.state != Released || rec.mark != at.UnixMilli() || life < 5*time.Minute || life > 6*time.Minute {
 			t.Errorf("left behind: %+v for %v", rec, life)
 		}
 	})
