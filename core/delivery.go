@@ -86,10 +86,14 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	// 1. Headers and 2. window: no byte of the body is read for what they refuse.
 	arrived := v.cfg.Clock()
 	if err := v.readHeader(r, a, arrived); err != nil {
-		if v.bodyHandshaker != nil && errors.Is(err, ErrMissingHeader) && v.bodyHandshaker.AwaitsHandshake(r) {
-			d.answer = d.handshake(r, body, arrived)
+		if v.bodyHandshaker == nil || !errors.Is(err, ErrMissingHeader) || !v.bodyHandshaker.AwaitsHandshake(r) {
+			return err
 		}
-		if d.answer != nil {
+		answer, outage := d.handshake(r, body, arrived)
+		switch d.answer = answer; {
+		case outage != nil:
+			return outage
+		case answer != nil:
 			return nil
 		}
 		return err
@@ -141,18 +145,27 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 // maxHandshake bounds the body of a request that no signature covers.
 const maxHandshake = 16 << 10
 
-// handshake asks the scheme about a request without a signature; nil if that is no handshake, or one of an unknown source.
-func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) *Answer {
+// handshake asks the scheme about a request without a signature. The answer is nil if that is no handshake. An unknown source looks the same from
+// outside, so its body is read as well. The error is an outage of the key source.
+func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) (*Answer, error) {
+	d.lap(waiting)
 	k, err := d.v.lookUp(d.outer, r)
-	if err != nil || k.err != nil || k.ring == nil {
-		return nil
-	}
-	key := k.ring.first(arrived)
-	if key == nil || d.readUpTo(min(maxHandshake, d.v.cfg.MaxBody), r, body) != nil {
-		return nil
+	d.lap(lookingUp)
+	if err != nil {
+		return nil, err
 	}
 	d.message.Source = k.source
-	return d.v.bodyHandshaker.AnswerHandshake(r, key)
+	limit := min(maxHandshake, d.v.cfg.MaxBody)
+	err = d.readUpTo(limit, r, body)
+	d.lap(reading)
+	if err != nil || int64(len(r.Body)) > limit || k.err != nil {
+		return nil, nil //nolint:nilerr,nilnil // the refusal of the headers stands
+	}
+	key := k.ring.first(arrived)
+	if key == nil {
+		return nil, nil //nolint:nilnil // the same
+	}
+	return d.v.bodyHandshaker.AnswerHandshake(r, key), nil
 }
 
 func (d *Delivery) readBody(r *Request, body BodyReader) error {

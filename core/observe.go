@@ -29,6 +29,9 @@ type Event struct {
 	Status int
 	// BodyBytes is the size of the body as far as it was read.
 	BodyBytes int
+	// Handshake says that the sender asked for the endpoint, and that this was
+	// answered with Status. No message was handled; Reason is [Handled] all the same.
+	Handshake bool
 	// ReportOnly says that the handler ran whatever the verdict, see [Config.DangerouslyReportOnly].
 	ReportOnly bool
 	// Keys, Body, Check, Store and Handler are how long each part took: looking up keys, waiting for the body, checking
@@ -101,8 +104,11 @@ func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 		if !e.ReportOnly {
 			e.Status = d.answer.Status
 		}
-	case d.answer != nil:
-		e.Reason, e.Status = Handled, d.answer.Status // a challenge
+	case d.answer != nil: // of a challenge or handshake
+		e.Reason, e.Handshake = Handled, true
+		if !e.ReportOnly {
+			e.Status = d.answer.Status
+		}
 	default:
 		return
 	}
@@ -118,7 +124,7 @@ func clip(s string) string {
 	return s
 }
 
-// SlogObserver logs every event to l: handled messages at level debug, redeliveries and attempts in flight at info,
+// SlogObserver logs every event to l: handled messages at level debug, redeliveries, attempts in flight and handshakes at info,
 // refusals at warn, and what needs somebody at error (misconfiguration, an outage, a lost claim or commit, a message that cannot be
 // told from another). A message whose signed content ran before under another unsigned id is logged at warn or above.
 func SlogObserver(l *slog.Logger) func(context.Context, Event) {
@@ -126,6 +132,9 @@ func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 		level := e.Reason.level()
 		if e.Repeats > 0 {
 			level = max(level, slog.LevelWarn)
+		}
+		if e.Handshake {
+			level = max(level, slog.LevelInfo)
 		}
 		if !l.Enabled(ctx, level) {
 			return
@@ -149,6 +158,9 @@ func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 		if e.Repeats > 0 {
 			attrs = append(attrs, slog.Uint64("repeats", uint64(e.Repeats)), slog.String("note", "the same signed content ran before under another delivery id: "+
 				"a sender that repeats itself, or a captured request; Config.Repeats bounds it"))
+		}
+		if e.Handshake {
+			attrs = append(attrs, slog.Bool("handshake", true))
 		}
 		if e.ReportOnly {
 			attrs = append(attrs, slog.Bool("report_only", true))

@@ -85,19 +85,21 @@ type Handshaker interface {
 	Handshake(r *Request) *Answer
 }
 
-// BodyHandshaker is an optional pair of methods of a [Scheme] whose sender asks an
-// endpoint to prove itself by a request without a signature that only its body, or
-// an answer made with the key, shows to be one. They are called for a request that
-// ReadHeader refuses with [ErrMissingHeader], and never for one that a signature
-// could cover. Anybody may send such a request: see [Handshaker].
+// BodyHandshaker is an optional pair of methods of a [Scheme] whose sender asks for
+// an endpoint without a signature, and whose request shows only in its body what it
+// is, or wants a response that the key makes. They are called for a request that
+// ReadHeader refuses with [ErrMissingHeader]. Anybody may send such a request: see
+// [Handshaker]. Neither handler nor store sees it.
 type BodyHandshaker interface {
 	// AwaitsHandshake reports, by method, URL and headers alone, whether r may be a
-	// handshake. It is false unless the program asked for handshakes to be answered.
+	// handshake. It returns false unless the program asked for handshakes to be
+	// answered, and for a request with any header of a signed message. Only if it
+	// returns true are keys looked up and the body read.
 	AwaitsHandshake(r *Request) bool
-	// AnswerHandshake answers r, whose body was read: at most 16 KiB. key is the
-	// first of the source that is valid now. An answer made with it must be no signature
-	// that a message could have. Nil: r is no handshake, and is refused for the
-	// missing header.
+	// AnswerHandshake answers r with its whole body, of at most 16 KiB. key is the
+	// first of the source that is valid now. An answer made with it must not be the
+	// signature of any message. Every failure returns nil: r is then refused for its
+	// missing header, as a request of an unknown source is.
 	AnswerHandshake(r *Request, key VerifyKey) *Answer
 }
 

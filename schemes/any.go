@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -45,7 +46,11 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		if r, ok := m.(interface{ identity() string }); ok {
 			identity = r.identity()
 		}
+		signs, ok := m.(interface{ signsTokens() bool })
 		switch {
+		case ok && signs.signsTokens():
+			mistakes = append(mistakes, fmt.Errorf("%s answers handshakes with a MAC under the secret, which another scheme would take for a signature: "+
+				"give it an endpoint of its own, or let it ignore handshakes", m.Name()))
 		case identity == "":
 			mistakes = append(mistakes, fmt.Errorf("%s identifies its messages by what no other scheme signs: stripped of its headers, "+
 				"a message would run again; give it an endpoint of its own", m.Name()))
@@ -177,6 +182,32 @@ func (s *anyOf) Challenge(ctx context.Context, r *core.Request, m *core.Message,
 func (s *anyOf) Handshake(r *core.Request) *core.Answer {
 	for _, m := range s.members {
 		if answer := m.Handshake(r); answer != nil {
+			return answer
+		}
+	}
+	return nil
+}
+
+// AwaitsHandshake implements [core.BodyHandshaker]: a request with a header of any member is none.
+func (s *anyOf) AwaitsHandshake(r *core.Request) bool {
+	awaits := false
+	for _, m := range s.members {
+		if b, ok := m.Scheme.(interface{ bare(h http.Header) bool }); !ok || !b.bare(r.Header) {
+			return false
+		}
+		awaits = awaits || m.AwaitsHandshake(r)
+	}
+	return awaits
+}
+
+// AnswerHandshake implements [core.BodyHandshaker].
+func (s *anyOf) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
+	keys, _ := key.(anyKey)
+	for i, m := range s.members {
+		if i >= len(keys) || keys[i] == nil || !m.AwaitsHandshake(r) {
+			continue
+		}
+		if answer := m.AnswerHandshake(r, keys[i]); answer != nil {
 			return answer
 		}
 	}

@@ -1,8 +1,12 @@
 package schemes
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/json"
+	"mime"
 	"net/http"
+	"slices"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -42,11 +46,66 @@ func answerJSON(v any) *core.Answer {
 	}, Body: body}
 }
 
+// received answers a handshake that wants no more than a success.
+func received() *core.Answer {
+	return &core.Answer{Status: http.StatusOK, Header: http.Header{"Cache-Control": {"no-store"}}}
+}
+
 // refused answers a handshake that may not be.
 func refused(status int) *core.Answer {
 	return &core.Answer{Status: status, Header: http.Header{
 		"Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"}, "Cache-Control": {"no-store"},
 	}}
+}
+
+// hasType says that a request is of this media type, whatever its parameters.
+func hasType(h http.Header, want string) bool {
+	values := h["Content-Type"]
+	if len(values) != 1 {
+		return false
+	}
+	got, _, err := mime.ParseMediaType(values[0])
+	return err == nil && got == want
+}
+
+// bare says that a request has none of the headers of a message: no signature could cover it.
+func (s *templated) bare(h http.Header) bool {
+	message := s.Headers()
+	for name := range h {
+		if s.more[name] || slices.Contains(message, name) {
+			return false
+		}
+	}
+	return true
+}
+
+// answeringKey also makes the answer to a challenge: the HMAC-SHA256 of a token.
+type answeringKey struct {
+	core.VerifyKey
+
+	answer func(token string) []byte // a function, because fmt prints no more of one than its address
+}
+
+func answering(key core.VerifyKey, secret string) answeringKey {
+	return answeringKey{key, func(token string) []byte {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(token))
+		return mac.Sum(nil)
+	}}
+}
+
+// isToken says that text is short and of letters, digits, - and _ alone. Only such a text is signed or repeated where somebody else chose it.
+func isToken(text string) bool {
+	if text == "" || len(text) > 128 {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i]
+		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
 }
 
 // textAt is the string at path of a body that was verified, escapes undone. It is empty if there is none.

@@ -1,6 +1,9 @@
 package schemes_test
 
 import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -91,6 +94,36 @@ func signDiscord(r *core.Request, body string, at time.Time) *core.Request {
 	return r
 }
 
+func inBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+func fromBase64(text string) string {
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
+}
+
+func signLark(key string, at time.Time, body string) *core.Request {
+	nonce := "nonce-" + seconds(at)
+	sum := sha256.Sum256([]byte(seconds(at) + nonce + key + body))
+	return request(body, "Content-Type", "application/json; charset=utf-8", "X-Lark-Request-Timestamp", seconds(at), "X-Lark-Request-Nonce", nonce,
+		"X-Lark-Signature", hex.EncodeToString(sum[:]))
+}
+
+// larkEncrypt is AES-256-CBC under the hash of the key, behind its first block. That is made of the text, so that one text is always the same bytes.
+func larkEncrypt(key, text string) string {
+	hashed, first := sha256.Sum256([]byte(key)), sha256.Sum256([]byte(text))
+	block, err := aes.NewCipher(hashed[:])
+	if err != nil {
+		panic(err)
+	}
+	n := aes.BlockSize - len(text)%aes.BlockSize
+	padded := append([]byte(text), bytes.Repeat([]byte{byte(n)}, n)...)
+	cipher.NewCBCEncrypter(block, first[:aes.BlockSize]).CryptBlocks(padded, padded)
+	return base64.StdEncoding.EncodeToString(append(first[:aes.BlockSize:aes.BlockSize], padded...))
+}
+
 // sender makes a genuine request with a secret.
 type sender func(secret, id string, at time.Time, content []byte) *core.Request
 
@@ -150,11 +183,20 @@ func subjects() map[string]struct {
 		}
 	}
 	return map[string]subject{
-		"github":       {schemes.GitHub(), secret, stranger, bodyIn("X-Hub-Signature-256", "sha256=", hexMAC)},
-		"bitbucket":    {schemes.Bitbucket(), secret, stranger, bodyIn("X-Hub-Signature", "sha256=", hexMAC)},
-		"meta":         {schemes.Meta("token"), secret, stranger, bodyIn("X-Hub-Signature-256", "sha256=", hexMAC)},
-		"shopify":      {schemes.Shopify(), secret, stranger, bodyIn("X-Shopify-Hmac-SHA256", "", base64MAC)},
-		"woocommerce":  {schemes.WooCommerce(), secret, stranger, bodyIn("X-WC-Webhook-Signature", "", base64MAC)},
+		"github":      {schemes.GitHub(), secret, stranger, bodyIn("X-Hub-Signature-256", "sha256=", hexMAC)},
+		"bitbucket":   {schemes.Bitbucket(), secret, stranger, bodyIn("X-Hub-Signature", "sha256=", hexMAC)},
+		"meta":        {schemes.Meta("token"), secret, stranger, bodyIn("X-Hub-Signature-256", "sha256=", hexMAC)},
+		"shopify":     {schemes.Shopify(), secret, stranger, bodyIn("X-Shopify-Hmac-SHA256", "", base64MAC)},
+		"woocommerce": {schemes.WooCommerce(), secret, stranger, bodyIn("X-WC-Webhook-Signature", "", base64MAC)},
+		"x":           {schemes.X(schemes.IgnoreHandshakes), secret, stranger, bodyIn("X-Twitter-Webhooks-Signature-OAuth2", "sha256=", base64MAC)},
+		"x legacy":    {schemes.X(schemes.IgnoreHandshakes), secret, stranger, bodyIn("X-Twitter-Webhooks-Signature", "sha256=", base64MAC)},
+		"notion":      {schemes.Notion(nil), secret, stranger, idIn("X-Notion-Signature", "sha256=", hexMAC, "id")},
+		"airtable": {schemes.Airtable(), inBase64(secret), inBase64(stranger), bodyIn("X-Airtable-Content-MAC", "hmac-sha256=", func(secret, content string) string {
+			return hexMAC(fromBase64(secret), content)
+		})},
+		"lark": {schemes.Lark(""), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
+			return signLark(secret, at, `{"encrypt":"`+larkEncrypt(secret, around(id, content, "header", "event_id"))+`"}`)
+		}},
 		"docusign":     {schemes.DocuSign(), secret, stranger, bodyIn("X-DocuSign-Signature-2", "", base64MAC)},
 		"dropbox":      {schemes.DangerouslyReplayableDropbox(schemes.AnswerHandshakes), secret, stranger, bodyIn("X-Dropbox-Signature", "", hexMAC)},
 		"asana":        {schemes.Asana(nil), secret, stranger, bodyIn("X-Hook-Signature", "", hexMAC)},
@@ -308,6 +350,39 @@ func subjects() map[string]struct {
 	}
 }
 
+// handshakes are what senders ask before they sign anything, and the schemes that were told to answer.
+func handshakes() map[string]struct {
+	subject string
+	scheme  core.Scheme
+	ask     func() *core.Request
+} {
+	const token = "v3rify-Token"
+	larkAsk := `{"challenge":"0b3f0b6b-a7a4-4d5b-9a52","token":"` + token + `","type":"url_verification"}`
+	return map[string]struct {
+		subject string
+		scheme  core.Scheme
+		ask     func() *core.Request
+	}{
+		"woocommerce": {"woocommerce", schemes.WooCommerce(schemes.AnswerHandshakes), func() *core.Request {
+			return request("webhook_id=42", "Content-Type", "application/x-www-form-urlencoded")
+		}},
+		"notion": {"notion", schemes.Notion(func(t string) bool { return t == "secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl" }), func() *core.Request {
+			return request(`{"verification_token":"secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl"}`, "Content-Type", "application/json")
+		}},
+		"lark": {"lark", schemes.Lark(token), func() *core.Request {
+			return request(larkAsk, "Content-Type", "application/json; charset=utf-8")
+		}},
+		"lark encrypted": {"lark", schemes.Lark(token), func() *core.Request {
+			return request(`{"encrypt":"`+larkEncrypt(secret, larkAsk)+`"}`, "Content-Type", "application/json; charset=utf-8")
+		}},
+		"x": {"x", schemes.X(schemes.AnswerHandshakes), func() *core.Request {
+			r := request("")
+			r.Method, r.URL = http.MethodGet, "/hook?crc_token=MjQ1N2U1NjctZTg5Yi0xMmQz&nonce=abc"
+			return r
+		}},
+	}
+}
+
 func TestEveryProviderPassesTheSuite(t *testing.T) {
 	t.Parallel()
 	for name, s := range subjects() {
@@ -315,6 +390,20 @@ func TestEveryProviderPassesTheSuite(t *testing.T) {
 			t.Parallel()
 			whtest.TestScheme(t, whtest.Subject{
 				Scheme: s.scheme, Secret: s.secret, Stranger: s.stranger,
+				Sign: func(id string, at time.Time, content []byte) *core.Request { return s.sign(s.secret, id, at, content) },
+			})
+		})
+	}
+}
+
+func TestEveryHandshakePassesTheSuite(t *testing.T) {
+	t.Parallel()
+	for name, h := range handshakes() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := subjects()[h.subject]
+			whtest.TestScheme(t, whtest.Subject{
+				Scheme: h.scheme, Secret: s.secret, Stranger: s.stranger, Handshake: h.ask,
 				Sign: func(id string, at time.Time, content []byte) *core.Request { return s.sign(s.secret, id, at, content) },
 			})
 		})

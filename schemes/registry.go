@@ -16,7 +16,7 @@ type Settings struct {
 	URL string
 	// Sandbox takes Plaid's sandbox for its production.
 	Sandbox bool
-	// VerifyToken is the token of Meta's handshake.
+	// VerifyToken is the token of Meta's and Lark's handshake.
 	VerifyToken string
 	// Audience is that of Pub/Sub's tokens.
 	Audience string
@@ -58,18 +58,22 @@ type registered struct {
 
 func registry() map[string]registered {
 	all := map[string]registered{
-		"square":     {make: func(s Settings) core.Scheme { return Square(s.URL) }},
-		"hubspot":    {make: func(s Settings) core.Scheme { return HubSpot(s.URL) }},
-		"twilio":     {make: func(s Settings) core.Scheme { return Twilio(s.URL) }},
-		"contentful": {make: func(s Settings) core.Scheme { return Contentful(s.URL) }},
-		"meta":       {make: func(s Settings) core.Scheme { return Meta(s.VerifyToken) }},
-		"whatsapp":   {make: func(s Settings) core.Scheme { return Meta(s.VerifyToken) }},
-		"asana":      {make: func(Settings) core.Scheme { return Asana(nil) }},
-		"hook0":      {make: func(s Settings) core.Scheme { return hook0For(s.Header) }},
-		"sns":        {make: func(s Settings) core.Scheme { return SNS(SNSOptions{Handshake: s.Handshake}) }},
-		"plaid":      {make: func(s Settings) core.Scheme { return Plaid(PlaidOptions{Sandbox: s.Sandbox}) }},
-		"paypal":     {func(Settings) core.Scheme { return DangerouslyForgeablePayPal(PayPalOptions{}) }, true},
-		"pubsub":     {func(s Settings) core.Scheme { return DangerouslyReplayablePubSub(PubSubOptions{Audience: s.Audience}) }, true},
+		"square":      {make: func(s Settings) core.Scheme { return Square(s.URL) }},
+		"hubspot":     {make: func(s Settings) core.Scheme { return HubSpot(s.URL) }},
+		"twilio":      {make: func(s Settings) core.Scheme { return Twilio(s.URL) }},
+		"contentful":  {make: func(s Settings) core.Scheme { return Contentful(s.URL) }},
+		"meta":        {make: func(s Settings) core.Scheme { return Meta(s.VerifyToken) }},
+		"whatsapp":    {make: func(s Settings) core.Scheme { return Meta(s.VerifyToken) }},
+		"lark":        {make: func(s Settings) core.Scheme { return Lark(s.VerifyToken) }},
+		"notion":      {make: func(Settings) core.Scheme { return Notion(nil) }},
+		"x":           {make: func(s Settings) core.Scheme { return X(s.Handshake) }},
+		"woocommerce": {make: func(s Settings) core.Scheme { return WooCommerce(s.Handshake) }},
+		"asana":       {make: func(Settings) core.Scheme { return Asana(nil) }},
+		"hook0":       {make: func(s Settings) core.Scheme { return hook0For(s.Header) }},
+		"sns":         {make: func(s Settings) core.Scheme { return SNS(SNSOptions{Handshake: s.Handshake}) }},
+		"plaid":       {make: func(s Settings) core.Scheme { return Plaid(PlaidOptions{Sandbox: s.Sandbox}) }},
+		"paypal":      {func(Settings) core.Scheme { return DangerouslyForgeablePayPal(PayPalOptions{}) }, true},
+		"pubsub":      {func(s Settings) core.Scheme { return DangerouslyReplayablePubSub(PubSubOptions{Audience: s.Audience}) }, true},
 		"rfc9421": {make: func(s Settings) core.Scheme {
 			return HTTPSignatures(SignatureProfile{URL: s.URL, DangerouslyAnyComponents: s.DangerouslyReplayable})
 		}},
@@ -86,11 +90,11 @@ func registry() map[string]registered {
 		"dropbox":   {func(s Settings) core.Scheme { return DangerouslyReplayableDropbox(s.Handshake) }, true},
 	}
 	for name, scheme := range map[string]func() core.Scheme{
-		"adyen": Adyen, "adyen-platform": AdyenPlatform, "bitbucket": Bitbucket, "jira": Bitbucket, "box": Box, "calendly": Calendly,
+		"adyen": Adyen, "adyen-platform": AdyenPlatform, "airtable": Airtable, "bitbucket": Bitbucket, "jira": Bitbucket, "box": Box, "calendly": Calendly,
 		"coinbase-cdp": CoinbaseCDP, "coinbase-commerce": CoinbaseCommerce, "cursor": Cursor, "discord": Discord, "docusign": DocuSign, "elevenlabs": ElevenLabs,
 		"github": GitHub, "intercom": Intercom, "lemonsqueezy": LemonSqueezy, "linear": Linear, "mailgun": Mailgun, "paddle": Paddle,
 		"pagerduty": PagerDuty, "sendgrid": SendGrid, "sentry": Sentry, "shopify": Shopify, "slack": Slack, "stripe": Stripe, "twitch": Twitch,
-		"typeform": Typeform, "vercel": Vercel, "webflow": Webflow, "woocommerce": WooCommerce, "workos": WorkOS, "zoom": Zoom,
+		"typeform": Typeform, "vercel": Vercel, "webflow": Webflow, "workos": WorkOS, "zoom": Zoom,
 	} {
 		all[name] = registered{make: func(Settings) core.Scheme { return scheme() }}
 	}

@@ -95,10 +95,15 @@ func (s *signing) sign(id string, at time.Time, secrets []string) error {
 	return s.write(texts)
 }
 
-// mac refuses the secrets that a receiver would.
+// mac returns what signs with a secret, a scheme's own where it has one. It refuses the secrets that a receiver would.
 func (s *signing) mac(text string) (func(*core.Content) string, error) {
 	if _, err := s.scheme.ParseKey(text); err != nil {
 		return nil, err
+	}
+	if own, ok := s.scheme.(interface {
+		signer(secret string) func(*core.Content) string
+	}); ok {
+		return own.signer(text), nil
 	}
 	key, err := s.t.Secret.decode(text)
 	if err != nil {

@@ -1,13 +1,50 @@
 package schemes
 
-import "github.com/hookonce/hookonce/core"
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
 
 // WooCommerce is the scheme of WooCommerce's webhooks: X-WC-Webhook-Signature, HMAC-SHA256 of the body in base64.
 // X-WC-Webhook-Delivery-ID is not signed and good for logs only.
-func WooCommerce() core.Scheme {
-	return must(Template{
+//
+// With [AnswerHandshakes] the ping with which a new webhook asks for the endpoint
+// is answered with 200: a form "webhook_id=N" without a signature.
+func WooCommerce(handshake ...Handshake) core.Scheme {
+	return wooCommerce{must(Template{
 		Name: "woocommerce", Signature: Header("X-WC-Webhook-Signature"), Encoding: core.Base64, ID: Header("X-WC-Webhook-Delivery-ID"), IDOptional: true,
 		Topic:   Header("X-WC-Webhook-Topic"),
 		Content: "{body}",
-	})
+	}), slices.Contains(handshake, AnswerHandshakes)}
+}
+
+type wooCommerce struct {
+	*templated
+
+	answers bool
+}
+
+// AwaitsHandshake implements [core.BodyHandshaker]. A message has a dozen headers; the ping has none of them.
+func (w wooCommerce) AwaitsHandshake(r *core.Request) bool {
+	if !w.answers || r.Method != http.MethodPost || !hasType(r.Header, "application/x-www-form-urlencoded") {
+		return false
+	}
+	for name := range r.Header {
+		if strings.HasPrefix(name, "X-Wc-Webhook-") {
+			return false
+		}
+	}
+	return true
+}
+
+// AnswerHandshake implements [core.BodyHandshaker].
+func (wooCommerce) AnswerHandshake(r *core.Request, _ core.VerifyKey) *core.Answer {
+	id, ok := strings.CutPrefix(string(r.Body), "webhook_id=")
+	if _, number := digits(id); !ok || !number {
+		return nil
+	}
+	return received()
 }

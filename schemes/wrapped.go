@@ -24,6 +24,18 @@ func (w wrapped) Handshake(r *core.Request) *core.Answer {
 	return nil
 }
 
+func (w wrapped) AwaitsHandshake(r *core.Request) bool {
+	h, ok := w.Scheme.(core.BodyHandshaker)
+	return ok && h.AwaitsHandshake(r)
+}
+
+func (w wrapped) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
+	if h, ok := w.Scheme.(core.BodyHandshaker); ok {
+		return h.AnswerHandshake(r, key)
+	}
+	return nil
+}
+
 func (w wrapped) Window() (past, future time.Duration) {
 	if s, ok := w.Scheme.(core.Windower); ok {
 		return s.Window()

@@ -29,6 +29,9 @@ type Subject struct {
 	// JSON. Each call returns a new request with canonical header keys, whose URL and headers other than the
 	// signed ones do not depend on the arguments. It must be safe for concurrent use.
 	Sign func(id string, at time.Time, content []byte) *core.Request
+	// Handshake makes the request with which the sender asks for the endpoint, for a
+	// [core.BodyHandshaker] that was asked to answer it. Nil: Scheme answers none.
+	Handshake func() *core.Request
 }
 
 // TestScheme runs the suite that every [core.Scheme] must pass. Each case is a subtest whose failure says what an
@@ -90,13 +93,15 @@ func (a *audit) errorf(format string, args ...any) {
 // verifier is a new one with an empty store.
 func (a *audit) verifier(secrets ...string) *core.Verifier {
 	v, err := core.New(core.Secrets(secrets...), &schemeStore{}, &core.Config{
-		Scheme: a.Scheme, Clock: func() time.Time { return schemeNow },
+		Scheme: a.Scheme, Clock: a.clock,
 	})
 	if err != nil {
 		panic("Subject.Secret or Subject.Stranger is refused: " + err.Error())
 	}
 	return v
 }
+
+func (*audit) clock() time.Time { return schemeNow }
 
 func (a *audit) genuine() *core.Request { return a.Sign(schemeID, schemeNow, []byte(schemeContent)) }
 
@@ -291,6 +296,8 @@ func schemeCases() []schemeCase {
 		{"hostile body", "ReadBody sees unauthenticated bytes: it never panics and refuses what it cannot read", checkHostileBody},
 		{"empty body", "an empty body is a body: it is verified like any other, and a byte added to it is noticed", checkEmptyBody},
 		{"two messages", "two messages are two, and two attempts of one message are one: else events are lost or handled twice", checkTwo},
+		{"handshake", "anybody can ask for a handshake: it is answered only if the program wants that and never for a request with a part of a signature; " +
+			"the answer is short, of a type no browser runs, and the signature of nothing", checkHandshake},
 		{"request unchanged", "the request belongs to the caller; the handler reads it after us", checkUnchanged},
 		{"request not kept", "request and attempt are reused for somebody else's message when the call returns: a scheme that keeps one " +
 			"leaks it, and races", checkNotKept},

@@ -39,11 +39,11 @@ func commonFlags(f *flag.FlagSet) *common {
 	f.StringVar(&c.settings.Header, "scheme-header", "",
 		"the `NAME` of a header: token: where it stands; hook0: one that must be signed; eventgrid: the parameter of the URL")
 	f.StringVar(&c.settings.Prefix, "scheme-prefix", "", "token: the `TEXT` in front of it, as in \"Bearer \"")
-	f.StringVar(&c.settings.VerifyToken, "verify-token", "", "meta, whatsapp: the `TOKEN` of the handshake")
+	f.StringVar(&c.settings.VerifyToken, "verify-token", "", "lark, meta, whatsapp: the `TOKEN` of the handshake")
 	f.StringVar(&c.settings.Audience, "audience", "", "pubsub: the `AUDIENCE` of its tokens")
 	f.BoolVar(&c.settings.Sandbox, "sandbox", false, "plaid: its sandbox")
 	f.BoolVar(&c.handshakes, "answer-handshakes", false,
-		"dropbox, graph, okta, sns: answer a sender that asks for the endpoint before it signs anything")
+		"dropbox, graph, okta, sns, woocommerce, x: answer a sender that asks for the endpoint before it signs anything")
 	f.BoolVar(&c.settings.DangerouslyReplayable, "dangerously-replayable", false,
 		"accept a scheme that cannot tell a message from its replay or forgery; rfc9421: signatures whatever they cover")
 	return c

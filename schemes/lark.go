@@ -1,0 +1,189 @@
+package schemes
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Lark is the scheme of Lark's and Feishu's events: X-Lark-Signature, SHA-256 of
+// X-Lark-Request-Timestamp (seconds), X-Lark-Request-Nonce, the Encrypt Key and the
+// body, which follow each other without text between. The secret is the Encrypt Key;
+// without one, Lark signs nothing.
+//
+// No signed field identifies the event: its event_id stands inside the encrypted
+// body. Each attempt is therefore a message of its own, and a retry of a handled
+// message runs again: the handler decrypts and looks at event_id. Callbacks of cards
+// that write their time in another form are malformed.
+//
+// A plain hash can be continued by whoever captured a message. What they append has a
+// zero byte in it, which no JSON has, so a body with one is refused.
+//
+// verifyToken is the app's Verification Token. A url_verification without a signature
+// is answered if it has that token, in plain text or encrypted. Empty: only a signed
+// one is answered.
+//
+// Source: larksuite/oapi-sdk-go, event/dispatcher at commit 160d9ae, as of November 2026.
+func Lark(verifyToken string) core.Scheme {
+	return lark{must(Template{
+		Name: "lark", Signature: Header("X-Lark-Signature"),
+		Timestamp: Header("X-Lark-Request-Timestamp"), Stamping: core.StampedEachAttempt,
+		Content: "{timestamp}{body}", // and what lark adds
+	}), handshakeToken(verifyToken)}
+}
+
+type lark struct {
+	*templated
+
+	allowed func(token string) bool
+}
+
+const larkNonce = "X-Lark-Request-Nonce"
+
+// Headers lists the headers that are read, as that of templates does.
+func (s lark) Headers() []string { return append(s.templated.Headers(), larkNonce) }
+
+func (s lark) bare(h http.Header) bool { return s.templated.bare(h) && len(h[larkNonce]) == 0 }
+
+// ParseKey implements [core.Scheme]. The body begins with the first brace of the signed text, so the key has none.
+func (lark) ParseKey(text string) (core.VerifyKey, error) {
+	if text == "" {
+		return nil, errors.New("empty key: everybody could sign with it")
+	}
+	if strings.Contains(text, "{") {
+		return nil, errors.New("a brace in the Encrypt Key: one signature would fit two messages; choose another key")
+	}
+	return newLarkKey(text)
+}
+
+// ReadHeader implements [core.Scheme].
+func (s lark) ReadHeader(r *core.Request, a *core.Attempt) error {
+	nonce, err := Header(larkNonce).inHeader(r.Header, "")
+	if err != nil {
+		return err
+	}
+	if !visible(nonce) || strings.Contains(nonce, "{") {
+		return malformed(larkNonce + " is not 1 to 256 characters of printable ASCII without a brace")
+	}
+	if err := s.templated.ReadHeader(r, a); err != nil {
+		return err
+	}
+	a.Content.WriteString(nonce)
+	return nil
+}
+
+// ReadBody implements [core.Scheme].
+func (s lark) ReadBody(r *core.Request, a *core.Attempt) error {
+	if len(r.Body) == 0 || r.Body[0] != '{' || bytes.IndexByte(r.Body, 0) >= 0 {
+		return malformed("the body is no JSON object")
+	}
+	return s.templated.ReadBody(r, a)
+}
+
+// Challenge implements [core.Challenger]. Lark's documentation does not say whether a url_verification is signed; one that is needs no token.
+func (lark) Challenge(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
+	if k, ok := key.(larkKey); ok && len(r.Body) <= maxChallenge {
+		return k.verifyURL(r.Body, func(string) bool { return true })
+	}
+	return nil
+}
+
+// AwaitsHandshake implements [core.BodyHandshaker].
+func (s lark) AwaitsHandshake(r *core.Request) bool {
+	return s.allowed != nil && r.Method == http.MethodPost && hasType(r.Header, "application/json") && s.bare(r.Header)
+}
+
+// AnswerHandshake implements [core.BodyHandshaker].
+func (s lark) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
+	if k, ok := key.(larkKey); ok {
+		return k.verifyURL(r.Body, s.allowed)
+	}
+	return nil
+}
+
+// prepare adds the nonce, unless it is there.
+func (lark) prepare(s *signing) {
+	if len(s.r.Header[larkNonce]) == 0 {
+		s.r.Header[larkNonce] = []string{s.newID()}
+	}
+}
+
+// signer makes signatures for [Sign].
+func (lark) signer(text string) func(*core.Content) string { return larkSum(text) }
+
+// larkKey has functions, because fmt prints no more of one than its address.
+type larkKey struct {
+	sum  func(c *core.Content) string
+	open func(text string) []byte
+}
+
+func newLarkKey(text string) (core.VerifyKey, error) {
+	digest := sha256.Sum256([]byte(text))
+	block, err := aes.NewCipher(digest[:])
+	if err != nil {
+		return nil, err
+	}
+	return larkKey{larkSum(text), func(text string) []byte { return larkOpen(block, text) }}, nil
+}
+
+// larkSum hashes the content with the key in front of the body.
+func larkSum(key string) func(*core.Content) string {
+	return func(c *core.Content) string {
+		text := c.Bytes()
+		body := max(bytes.IndexByte(text, '{'), 0)
+		h := sha256.New()
+		h.Write(text[:body])
+		h.Write([]byte(key))
+		h.Write(text[body:])
+		return hex.EncodeToString(h.Sum(nil))
+	}
+}
+
+func (k larkKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
+	if len(a.Signatures) == 0 {
+		return false, nil
+	}
+	want := []byte(k.sum(&a.Content))
+	found := 0
+	for _, sig := range a.Signatures {
+		if sig.Label == "" {
+			found |= subtle.ConstantTimeCompare(want, []byte(sig.Text))
+		}
+	}
+	return found == 1, nil
+}
+
+// larkOpen decrypts up to the last brace. The padding is not looked at: whether it is right would tell a stranger something of the text.
+func larkOpen(block cipher.Block, text string) []byte {
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(raw) < 2*aes.BlockSize || len(raw)%aes.BlockSize != 0 {
+		return nil
+	}
+	plain := raw[aes.BlockSize:]
+	cipher.NewCBCDecrypter(block, raw[:aes.BlockSize]).CryptBlocks(plain, plain)
+	return plain[:bytes.LastIndexByte(plain, '}')+1]
+}
+
+// verifyURL answers a url_verification, encrypted or not, with an allowed token; nil if body is anything else. Only a short token is repeated, so
+// that nobody can put blocks of another message into a challenge to read them.
+func (k larkKey) verifyURL(body []byte, allowed func(token string) bool) *core.Answer {
+	if text := textAt(body, "encrypt"); text != "" {
+		body = k.open(text)
+	}
+	var ask struct{ Challenge, Token, Type string }
+	if json.Unmarshal(body, &ask) != nil || ask.Type != "url_verification" || !allowed(ask.Token) || !isToken(ask.Challenge) {
+		return nil
+	}
+	return answerJSON(map[string]string{"challenge": ask.Challenge})
+}

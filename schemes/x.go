@@ -1,0 +1,75 @@
+package schemes
+
+import (
+	"encoding/base64"
+	"net/http"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// X is the scheme of X's (Twitter's) webhooks: HMAC-SHA256 of the body in base64, in
+// X-Twitter-Webhooks-Signature-OAuth2 under the client secret of OAuth 2.0, and in
+// X-Twitter-Webhooks-Signature under the consumer secret. One of them is enough; of
+// two secrets, the first is that of OAuth 2.0. The body identifies the message.
+//
+// X asks for the endpoint when the webhook is made and every half hour or so, with
+// GET and a crc_token. It is answered, with the token's HMAC under the first secret,
+// only if handshake says so; the route must take GET as well. Nobody gets the
+// signature of a message that way: only short tokens of letters, digits, - and _ are
+// signed, and a message whose body does not begin with { is refused.
+//
+// Source: docs.x.com/x-api/webhooks, as of November 2026.
+func X(handshake Handshake) core.Scheme {
+	return x{must(Template{
+		Name: "x", Signature: Header("X-Twitter-Webhooks-Signature-OAuth2"), More: []Field{Header("X-Twitter-Webhooks-Signature")},
+		Label: "sha256=", Encoding: core.Base64,
+		Content: "{body}",
+	}), handshake}
+}
+
+type x struct {
+	*templated
+
+	handshake Handshake
+}
+
+// signsTokens says that anybody is given MACs under the secret: another scheme with that secret would take them for signatures.
+func (s x) signsTokens() bool { return s.handshake == AnswerHandshakes }
+
+func (s x) ParseKey(text string) (core.VerifyKey, error) {
+	key, err := s.templated.ParseKey(text)
+	if err != nil {
+		return nil, err
+	}
+	return answering(key, text), nil
+}
+
+func (s x) ReadBody(r *core.Request, a *core.Attempt) error {
+	if len(r.Body) == 0 || r.Body[0] != '{' {
+		return malformed("the body does not begin with {: it could be the token of a handshake, whose MAC anybody is given")
+	}
+	return s.templated.ReadBody(r, a)
+}
+
+// AwaitsHandshake implements [core.BodyHandshaker].
+func (s x) AwaitsHandshake(r *core.Request) bool {
+	return s.signsTokens() && r.Method == http.MethodGet && isToken(crcToken(r)) && s.bare(r.Header)
+}
+
+// AnswerHandshake implements [core.BodyHandshaker].
+func (x) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
+	k, ok := key.(answeringKey)
+	token := crcToken(r)
+	if !ok || len(r.Body) > 0 || !isToken(token) {
+		return nil
+	}
+	return answerJSON(map[string]string{"response_token": "sha256=" + base64.StdEncoding.EncodeToString(k.answer(token))})
+}
+
+// crcToken is the only one of the query, "" if there is none.
+func crcToken(r *core.Request) string {
+	if q, ok := query(r); ok && len(q["crc_token"]) == 1 {
+		return q.Get("crc_token")
+	}
+	return ""
+}

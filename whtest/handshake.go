@@ -1,0 +1,198 @@
+package whtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// maxHandshakeAnswer is more than any sender wants to hear.
+const maxHandshakeAnswer = 8 << 10
+
+func checkHandshake(a *audit) {
+	h, ok := a.Scheme.(core.BodyHandshaker)
+	if a.Handshake == nil {
+		if ok {
+			a.checkSilent(h)
+		}
+		return
+	}
+	if !ok {
+		a.errorf("there is a Subject.Handshake, but the scheme is no core.BodyHandshaker")
+		return
+	}
+	ask := a.Handshake()
+	answer := a.asked("the handshake", ask)
+	if answer == nil {
+		a.errorf("the handshake is not answered")
+		return
+	}
+	a.checkAnswerIsNoSignature(ask, answer)
+	a.checkPartlySigned(h)
+	a.checkLongHandshakes()
+	for _, body := range []string{"", "{", "null", "[]", `""`, "0", "\x00", "\xff", "a=%", strings.Repeat("[", 1<<12), strings.Repeat(`{"a":`, 1<<10)} {
+		r := a.Handshake()
+		r.Body = []byte(body)
+		a.asked(fmt.Sprintf("a handshake with the body %.12q", body), r)
+	}
+}
+
+// checkSilent asks what senders ask of a scheme that was not told to answer.
+func (a *audit) checkSilent(h core.BodyHandshaker) {
+	bare := a.genuine()
+	bare.Header = http.Header{}
+	for _, contentType := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost} {
+			for _, query := range []string{"", "?crc_token=a", "?challenge=a", "?validationToken=a"} {
+				r := clone(bare)
+				r.Method, r.URL, r.Body = method, r.URL+query, nil
+				if contentType != "" {
+					r.Header["Content-Type"] = []string{contentType}
+				}
+				if h.AwaitsHandshake(r) {
+					a.errorf("Subject has no Handshake, but %s %s with Content-Type %q is taken for one", method, r.URL, contentType)
+				}
+			}
+		}
+	}
+}
+
+// asked takes r through a verifier and returns the answer of the scheme, nil if it was refused. It reports what no answer may be.
+func (a *audit) asked(what string, r *core.Request) *core.Answer {
+	store := &schemeStore{}
+	v, err := core.New(core.Secrets(a.Secret), store, &core.Config{Scheme: a.Scheme, Clock: a.clock})
+	if err != nil {
+		panic(err)
+	}
+	d := v.Admit(context.Background(), clone(r), given(r.Body))
+	if len(store.live) != 0 {
+		a.errorf("%s: the store was touched", what)
+	}
+	if err := d.Err(); err != nil {
+		if !errors.Is(err, core.ErrMissingHeader) {
+			a.errorf("%s: refused with %q, want %q: the reason says what was looked at", what, err, core.ErrMissingHeader)
+		}
+		return nil
+	}
+	answer := d.Answer()
+	if answer == nil {
+		a.errorf("%s: the handler would run", what)
+		return nil
+	}
+	if len(answer.Body) > maxHandshakeAnswer {
+		a.errorf("%s: answered with %d bytes: anybody can have them repeated", what, len(answer.Body))
+	}
+	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
+	inert := slices.Contains([]string{"text/plain", "application/json"}, kind) && answer.Header.Get("X-Content-Type-Options") == "nosniff"
+	if len(answer.Body) > 0 && !inert {
+		a.errorf("%s: the answer is %q and may be sniffed: a browser might run what a stranger put there", what, kind)
+	}
+	return answer
+}
+
+// signatureHeaders are those that change with id, time and content.
+func (a *audit) signatureHeaders() http.Header {
+	one := a.genuine().Header
+	other := a.Sign(schemeID+"2", schemeNow.Add(time.Second), []byte(`{"type":"other"}`)).Header
+	maps.DeleteFunc(one, func(name string, values []string) bool { return slices.Equal(values, other[name]) })
+	return one
+}
+
+// checkPartlySigned gives the handshake each header of a signature in turn.
+func (a *audit) checkPartlySigned(h core.BodyHandshaker) {
+	for name, values := range a.signatureHeaders() {
+		for _, value := range []string{values[0], "x", ""} {
+			r := a.Handshake()
+			r.Header[name] = []string{value}
+			if h.AwaitsHandshake(r) {
+				a.errorf("a request with %s = %q is taken for a handshake: it is a message whose signature must be checked", name, value)
+			}
+		}
+	}
+}
+
+// checkLongHandshakes makes each word of the handshake longer than any sender would.
+func (a *audit) checkLongHandshakes() {
+	for _, text := range handshakeTexts(a.Handshake()) {
+		for _, n := range []int{300, maxHandshakeAnswer + 1} {
+			r := a.Handshake()
+			long := text + strings.Repeat("a", n)
+			r.URL = strings.Replace(r.URL, text, long, 1)
+			r.Body = bytes.Replace(r.Body, []byte(text), []byte(long), 1)
+			a.asked(fmt.Sprintf("a handshake with %d bytes more of %q", n, text), r)
+		}
+	}
+	r := a.Handshake()
+	r.Body = append(r.Body, bytes.Repeat([]byte(" "), 16<<10)...)
+	if a.asked("a handshake of over 16 KiB", r) != nil {
+		a.errorf("a handshake of over 16 KiB is answered")
+	}
+}
+
+// checkAnswerIsNoSignature presents every text of the answer as the signature of every text of the question.
+func (a *audit) checkAnswerIsNoSignature(ask *core.Request, answer *core.Answer) {
+	v := a.verifier(a.Secret)
+	bodies := append(handshakeTexts(ask), string(ask.Body), ask.URL)
+	for name := range a.signatureHeaders() {
+		for _, text := range spellings(string(answer.Body)) {
+			for _, label := range []string{"", "sha256=", "sha1=", "v0=", "v1="} {
+				for _, body := range bodies {
+					r := a.genuine()
+					r.Header[name], r.Body = []string{label + text}, []byte(body)
+					if _, err := v.Verify(context.Background(), r); err == nil {
+						a.errorf("what is answered to anybody is the signature of a message with the body %.40q", body)
+					}
+				}
+			}
+		}
+	}
+}
+
+// handshakeTexts are the words of the query and of the body.
+func handshakeTexts(r *core.Request) []string {
+	_, query, _ := strings.Cut(r.URL, "?")
+	if unescaped, err := url.QueryUnescape(query); err == nil {
+		query = unescaped
+	}
+	return append(words(query), words(string(r.Body))...)
+}
+
+// words cuts a text at what is neither a letter nor a digit nor a part of base64, and takes those with a label in front without it as well.
+func words(text string) []string {
+	all := strings.FieldsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_+/=", r)
+	})
+	for _, w := range all {
+		if _, after, ok := strings.Cut(w, "="); ok && after != "" {
+			all = append(all, after)
+		}
+	}
+	return all
+}
+
+// spellings are the texts of a MAC that is in text.
+func spellings(text string) []string {
+	all := words(text)
+	for _, w := range all {
+		if raw, err := base64.StdEncoding.DecodeString(w); err == nil {
+			all = append(all, hex.EncodeToString(raw))
+		}
+		if raw, err := hex.DecodeString(w); err == nil {
+			all = append(all, base64.StdEncoding.EncodeToString(raw))
+		}
+	}
+	return all
+}
