@@ -1,12 +1,21 @@
 package schemes_test
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -156,7 +165,8 @@ func TestEveryChallengeIsAnsweredInEveryFramework(t *testing.T) {
 				t.Parallel()
 				var runs atomic.Int32
 				store := memstore.New()
-				v, err := core.New(core.Secrets(c.secret), store, &core.Config{Scheme: c.scheme, DangerouslyReplayableAfterRestart: true})
+				var seen events
+				v, err := core.New(core.Secrets(c.secret), store, &core.Config{Scheme: c.scheme, DangerouslyReplayableAfterRestart: true, Observe: seen.add})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -169,6 +179,9 @@ func TestEveryChallengeIsAnsweredInEveryFramework(t *testing.T) {
 					if got.Header.Get(name) != values[0] {
 						t.Errorf("%s is %q, want %q", name, got.Header.Get(name), values[0])
 					}
+				}
+				if e := seen.take(); len(e) != 1 || e[0].Status != c.status || c.status < 400 && (e[0].Reason != core.Handled || !e[0].Handshake) {
+					t.Errorf("observed %+v", e)
 				}
 				// What is signed is answered only if it is.
 				for header, values := range c.ask.Header {
@@ -192,6 +205,244 @@ func TestEveryChallengeIsAnsweredInEveryFramework(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// events are what an observer was told.
+type events struct {
+	mu  sync.Mutex
+	all []core.Event
+}
+
+func (e *events) add(_ context.Context, event core.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, event)
+}
+
+func (e *events) take() []core.Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := e.all
+	e.all = nil
+	return all
+}
+
+// asked is a handshake that only its body shows, or one that the key answers, and what is made of it.
+type asked struct {
+	name   string
+	scheme core.Scheme
+	ask    *core.Request
+	reason core.Reason
+	status int
+	body   string
+}
+
+func bodyHandshakes() []asked {
+	now := time.Now()
+	ok := func(name string, scheme core.Scheme, ask *core.Request, body string) asked {
+		return asked{name, scheme, ask, core.Handled, http.StatusOK, body}
+	}
+	missing := func(name string, scheme core.Scheme, ask *core.Request) asked {
+		return asked{name, scheme, ask, core.ErrMissingHeader, http.StatusBadRequest, ""}
+	}
+	with := func(ask *core.Request, change func(r *core.Request)) *core.Request { change(ask); return ask }
+	header := func(name, value string) func(*core.Request) {
+		return func(r *core.Request) { r.Header.Set(name, value) }
+	}
+	large := func(r *core.Request) { r.Body = append(r.Body, strings.Repeat(" ", 16<<10)...) }
+	const form, inJSON = "application/x-www-form-urlencoded", "application/json; charset=utf-8"
+
+	woo, wooSilent := schemes.WooCommerce(schemes.AnswerHandshakes), schemes.WooCommerce()
+	ping := func(body string) *core.Request { return request(body, "Content-Type", form) }
+	both, err := schemes.Any("shop", schemes.Shopify(), woo)
+	if err != nil {
+		panic(err)
+	}
+	all := []asked{
+		ok("woocommerce", woo, ping("webhook_id=42"), ""),
+		ok("woocommerce behind CloudEvents", schemes.CloudEvents(woo, "example.com"), ping("webhook_id=42"), ""),
+		ok("woocommerce as a member of Any", both, ping("webhook_id=42"), ""),
+		missing("woocommerce as a member of Any, with a header of the other member", both, with(ping("webhook_id=42"), header("X-Shopify-Topic", "orders/create"))),
+		missing("woocommerce, not asked for", wooSilent, ping("webhook_id=42")),
+		missing("woocommerce as JSON", woo, with(ping("webhook_id=42"), header("Content-Type", "application/json"))),
+		missing("woocommerce without a type", woo, request("webhook_id=42")),
+		missing("woocommerce by PUT", woo, with(ping("webhook_id=42"), func(r *core.Request) { r.Method = http.MethodPut })),
+		missing("woocommerce, too large", woo, with(ping("webhook_id=42"), large)),
+		{"woocommerce with a signature", woo, with(ping("webhook_id=42"), header("X-WC-Webhook-Signature", base64MAC(stranger, "webhook_id=42"))), core.ErrNoMatch, 401, ""},
+	}
+	for _, name := range []string{"Topic", "Delivery-ID", "ID", "Source", "Resource", "Event"} {
+		all = append(all, missing("woocommerce with X-WC-Webhook-"+name, woo, with(ping("webhook_id=42"), header("X-WC-Webhook-"+name, "1"))))
+	}
+	for _, body := range []string{"", "webhook_id=", "webhook_id=0", "webhook_id=-1", "webhook_id=4x", "webhook_id=42&webhook_id=42", " webhook_id=42", "webhook_id=42\n", "{}"} {
+		all = append(all, missing("woocommerce with "+strconv.Quote(body), woo, ping(body)))
+	}
+
+	const token = "v3rify-Token"
+	lark, larkSilent := schemes.Lark(token), schemes.Lark("")
+	verification := func(challenge, token string) string {
+		return `{"challenge":"` + challenge + `","token":"` + token + `","type":"url_verification"}`
+	}
+	open := func(body string) *core.Request { return request(body, "Content-Type", inJSON) }
+	sealed := func(key, body string) *core.Request { return open(`{"encrypt":"` + larkEncrypt(key, body) + `"}`) }
+	genuine := verification("ajls384kdjx98XX", token)
+	const echo = `{"challenge":"ajls384kdjx98XX"}`
+	for kind, ask := range map[string]func(body string) *core.Request{
+		"lark": open, "lark, encrypted,": func(body string) *core.Request { return sealed(secret, body) },
+	} {
+		all = append(
+			all,
+			ok(kind, lark, ask(genuine), echo),
+			missing(kind+" without a configured token", larkSilent, ask(genuine)),
+			missing(kind+" with another token", lark, ask(verification("ajls384kdjx98XX", "v3rify-Tokem"))),
+			missing(kind+" without a token", lark, ask(`{"challenge":"ajls384kdjx98XX","type":"url_verification"}`)),
+			missing(kind+" with a text to show", lark, ask(verification("<script>", token))),
+			missing(kind+" with a long text", lark, ask(verification(strings.Repeat("a", 129), token))),
+			missing(kind+" of another type", lark, ask(strings.Replace(genuine, "url_verification", "event_callback", 1))),
+			missing(kind+" as a form", lark, with(ask(genuine), header("Content-Type", form))),
+			missing(kind+" too large", lark, with(ask(genuine), large)),
+			missing(kind+" with a nonce", lark, with(ask(genuine), header("X-Lark-Request-Nonce", "1"))),
+			missing(kind+" with a time", lark, with(ask(genuine), header("X-Lark-Request-Timestamp", seconds(now)))),
+			missing(kind+" with a signature alone", lark, with(ask(genuine), header("X-Lark-Signature", strings.Repeat("0", 64)))),
+			asked{kind + " with a wrong signature", lark, signLark(stranger, now, string(ask(genuine).Body)), core.ErrNoMatch, 401, ""},
+			ok(kind+" with a signature", larkSilent, signLark(secret, now, string(ask(genuine).Body)), echo),
+		)
+	}
+	all = append(
+		all,
+		missing("lark, encrypted under another key", lark, sealed(stranger, genuine)),
+		missing("lark, encrypted, cut", lark, open(`{"encrypt":"`+larkEncrypt(secret, genuine)[:24]+`"}`)),
+		missing("lark, encrypted, empty", lark, open(`{"encrypt":"AAAA"}`)),
+	)
+
+	const handedOver = "secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl"
+	notion := schemes.Notion(func(token string) bool { return token == handedOver })
+	hand := func(token string) *core.Request { return open(`{"verification_token":"` + token + `"}`) }
+	all = append(
+		all,
+		ok("notion", notion, hand(handedOver), ""),
+		asked{"notion, when none is pending", notion, hand("secret_other"), core.Handled, http.StatusForbidden, ""},
+		missing("notion, not asked for", schemes.Notion(nil), hand(handedOver)),
+		missing("notion with something else than a token", notion, hand("x")),
+		missing("notion with a token that is no text", notion, hand(`secret_\u0000`)),
+		missing("notion with an event", notion, open(`{"id":"x","type":"page.created"}`)),
+		missing("notion as text", notion, with(hand(handedOver), header("Content-Type", "text/plain"))),
+		missing("notion, too large", notion, with(hand(handedOver), large)),
+		asked{"notion with a signature", notion, with(hand(handedOver), header("X-Notion-Signature", "sha256="+hexMAC(stranger, "x"))), core.ErrNoMatch, 401, ""},
+		missing("notion with a signature of another form", notion, with(hand(handedOver), header("X-Notion-Signature", "md5=00"))),
+	)
+
+	x := schemes.X(schemes.AnswerHandshakes)
+	crc := func(target string) *core.Request {
+		r := request("")
+		r.Method, r.URL = http.MethodGet, target
+		return r
+	}
+	all = append(
+		all,
+		ok("x", x, crc("/hook?crc_token=MjQ1N2U1_-9&nonce=abc"), `{"response_token":"sha256=`+base64MAC(secret, "MjQ1N2U1_-9")+`"}`),
+		missing("x, not asked for", schemes.X(schemes.IgnoreHandshakes), crc("/hook?crc_token=abc")),
+		missing("x by POST", x, with(crc("/hook?crc_token=abc"), func(r *core.Request) { r.Method = http.MethodPost })),
+		missing("x with a body", x, with(crc("/hook?crc_token=abc"), func(r *core.Request) { r.Body = []byte("{}") })),
+		missing("x, too large", x, with(crc("/hook?crc_token=abc"), large)),
+		missing("x without a token", x, crc("/hook")),
+		missing("x with two tokens", x, crc("/hook?crc_token=abc&crc_token=abd")),
+		missing("x with a message as its token", x, crc("/hook?crc_token="+url.QueryEscape(`{"a":1}`))),
+		missing("x with a long token", x, crc("/hook?crc_token="+strings.Repeat("a", 129))),
+		missing("x with a signature of another form", x, with(crc("/hook?crc_token=abc"), header("X-Twitter-Webhooks-Signature", "00"))),
+		asked{"x with a signature", x, with(crc("/hook?crc_token=abc"), header("X-Twitter-Webhooks-Signature-OAuth2", "sha256="+base64MAC(secret, ""))), core.ErrMalformed, 400, ""},
+	)
+	return all
+}
+
+func TestEveryHandshakeInABodyIsAnsweredInEveryFramework(t *testing.T) {
+	t.Parallel()
+	for name, serve := range frameworks() {
+		for _, c := range bodyHandshakes() {
+			t.Run(name+"/"+c.name, func(t *testing.T) {
+				t.Parallel()
+				var runs atomic.Int32
+				var seen events
+				store := memstore.New()
+				v, err := core.New(core.Secrets(secret).From("acme"), store, &core.Config{
+					Scheme: c.scheme, DangerouslyReplayableAfterRestart: true, Observe: seen.add,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, body := send(t, serve(t, v, &runs), c.ask)
+				if got.StatusCode != c.status || c.status < 400 && body != c.body {
+					t.Errorf("answered %d %q, want %d %q", got.StatusCode, body, c.status, c.body)
+				}
+				if got.StatusCode < 400 && got.Header.Get("Cache-Control") != "no-store" {
+					t.Error("the answer may be cached")
+				}
+				e := seen.take()
+				if len(e) != 1 || e[0].Reason != c.reason || e[0].Status != c.status || e[0].Handshake != (c.reason == core.Handled) {
+					t.Fatalf("observed %+v", e)
+				}
+				if e[0].Handshake && (e[0].Source != "acme" || e[0].Err != nil || e[0].BodyBytes != len(c.ask.Body)) {
+					t.Errorf("observed %+v", e)
+				}
+				if runs.Load() != 0 || store.Stats().Records != 0 {
+					t.Errorf("the handler ran %d times, and the store has %d records", runs.Load(), store.Stats().Records)
+				}
+			})
+		}
+	}
+}
+
+func TestAnAnswerToXIsNoSignatureOfAnotherScheme(t *testing.T) {
+	t.Parallel()
+	if _, err := schemes.Any("both", schemes.GitHub(), schemes.X(schemes.AnswerHandshakes)); err == nil || !strings.Contains(err.Error(), "handshakes") {
+		t.Errorf("X that answers handshakes is a member of Any: %v", err)
+	}
+	if _, err := schemes.Any("both", schemes.GitHub(), schemes.X(schemes.IgnoreHandshakes)); err != nil {
+		t.Error(err)
+	}
+	v := verifier(t, schemes.X(schemes.IgnoreHandshakes), time.Now(), secret)
+	for body, ok := range map[string]bool{`{"a":1}`: true, "abc": false, "123": false, "true": false, "": false, `"abc"`: false, " {}": false} {
+		_, err := v.Verify(t.Context(), request(body, "X-Twitter-Webhooks-Signature", "sha256="+base64MAC(secret, body)))
+		if (err == nil) != ok {
+			t.Errorf("a signed body %q: %v", body, err)
+		}
+	}
+}
+
+// TestAHashOfLarkCannotBeContinued appends to a captured message without the key, as the hash allows whoever knows the length of the key.
+func TestAHashOfLarkCannotBeContinued(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	r := signLark(secret, now, `{"encrypt":"AAAA"}`)
+	v := verifier(t, schemes.Lark(""), now, secret)
+	if _, err := v.Verify(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	signed := len(seconds(now)+r.Header.Get("X-Lark-Request-Nonce")+secret) + len(r.Body)
+	padding := make([]byte, (64-(signed+9)%64)%64+9)
+	padding[0] = 0x80
+	binary.BigEndian.PutUint64(padding[len(padding)-8:], uint64(signed)*8)
+	sum, err := hex.DecodeString(r.Header.Get("X-Lark-Signature"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := sha256.New()
+	state := append([]byte("sha\x03"), sum...)
+	state = append(state, make([]byte, 64)...)
+	state = binary.BigEndian.AppendUint64(state, uint64(signed+len(padding)))
+	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(state); err != nil {
+		t.Fatal(err)
+	}
+	const more = `{"encrypt":"BBBB"}`
+	h.Write([]byte(more))
+	forged := hex.EncodeToString(h.Sum(nil))
+	r.Body = append(append(r.Body, padding...), more...)
+	if want := sha256.Sum256([]byte(seconds(now) + r.Header.Get("X-Lark-Request-Nonce") + secret + string(r.Body))); hex.EncodeToString(want[:]) != forged {
+		t.Fatal("the attack is not the one that it should be")
+	}
+	r.Header.Set("X-Lark-Signature", forged)
+	if _, err := v.Verify(t.Context(), r); !errors.Is(err, core.ErrMalformed) {
+		t.Errorf("a message that was made without the key: %v", err)
 	}
 }
 

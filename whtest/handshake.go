@@ -136,7 +136,7 @@ func (a *audit) checkLongHandshakes() {
 		}
 	}
 	r := a.Handshake()
-	r.Body = append(r.Body, bytes.Repeat([]byte(" "), 16<<10)...)
+	r.Body = append(r.Body, bytes.Repeat([]byte(" "), 16<<10+1)...)
 	if a.asked("a handshake of over 16 KiB", r) != nil {
 		a.errorf("a handshake of over 16 KiB is answered")
 	}

@@ -1,0 +1,104 @@
+package whtest
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// askingToy is the toy of a sender that asks with GET ?toy=token and wants to hear the token. Its switches are those of the toy.
+type askingToy struct {
+	toy
+
+	answers bool
+}
+
+func (s askingToy) AwaitsHandshake(r *core.Request) bool {
+	signed := len(r.Header["Toy-Id"])+len(r.Header["Toy-Time"])+len(r.Header["Toy-Sig"]) > 0
+	if s.mistake == "looks at one header" {
+		signed = len(r.Header["Toy-Sig"]) > 0
+	}
+	if s.mistake == "empty is absent" {
+		signed = r.Header.Get("Toy-Id")+r.Header.Get("Toy-Time")+r.Header.Get("Toy-Sig") != ""
+	}
+	return r.Method == http.MethodGet && (!signed || s.mistake == "answers a signed request") && s.answers
+}
+
+func (s askingToy) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
+	const before = "/hook?toy="
+	token := r.URL[len(before):]
+	answer := &core.Answer{Status: http.StatusOK, Body: []byte(token), Header: http.Header{
+		"Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"},
+	}}
+	switch s.mistake {
+	case "never answers":
+		return nil
+	case "repeats without bound":
+		return answer
+	case "HTML":
+		answer.Header["Content-Type"] = []string{"text/html"}
+	case "no nosniff":
+		delete(answer.Header, "X-Content-Type-Options")
+	case "panics on a body":
+		if len(r.Body) > 0 {
+			_ = r.Body[10_000]
+		}
+	case "signs what it is asked":
+		k, _ := key.(*toyKey)
+		var a core.Attempt
+		s.content(&a, schemeID, "1759997226")
+		a.Content.WriteString(token)
+		answer.Body = []byte("h=" + k.sum(&a))
+	}
+	if len(token) > 128 {
+		return nil
+	}
+	return answer
+}
+
+func TestEveryBrokenHandshakeIsCaught(t *testing.T) {
+	t.Parallel()
+	i := slices.IndexFunc(schemeCases(), func(c schemeCase) bool { return c.name == "handshake" })
+	rule := schemeCases()[i]
+	for _, tt := range []struct {
+		mistake       string
+		answers, asks bool
+		caught        bool
+	}{
+		{"", true, true, false},
+		{"", false, false, false},
+		{"answers, but nobody asked it to", true, false, true},
+		{"never answers", true, true, true},
+		{"does not await", false, true, true},
+		{"answers a signed request", true, true, true},
+		{"looks at one header", true, true, true},
+		{"empty is absent", true, true, true},
+		{"repeats without bound", true, true, true},
+		{"HTML", true, true, true},
+		{"no nosniff", true, true, true},
+		{"panics on a body", true, true, true},
+		{"signs what it is asked", true, true, true},
+	} {
+		t.Run("mistake "+tt.mistake, func(t *testing.T) {
+			t.Parallel()
+			s := toySubject(tt.mistake)
+			toy, _ := s.Scheme.(toy)
+			s.Scheme = askingToy{toy, tt.answers}
+			if tt.asks {
+				s.Handshake = func() *core.Request {
+					return &core.Request{Method: http.MethodGet, URL: "/hook?toy=pogchamp-kappa", Header: http.Header{}}
+				}
+			}
+			if problems := rule.run(s); (len(problems) > 0) != tt.caught {
+				t.Errorf("found %q", problems)
+			}
+		})
+	}
+	s := toySubject("")
+	s.Handshake = func() *core.Request { return nil }
+	if problems := rule.run(s); len(problems) == 0 {
+		t.Error("a scheme that answers nothing passes with a Subject.Handshake")
+	}
+}
