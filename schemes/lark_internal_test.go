@@ -33,7 +33,7 @@ func TestTheSignedTextOfLarkHasOneReading(t *testing.T) {
 	accepted := 0
 	for _, stamp := range []string{"1700000000", "1700000001"} {
 		for _, nonce := range []string{"1", "a", "1a", "a1", "1a1a", "1a1a1a", "1a1a1a1a", "{", "1{", "1a1a{"} {
-			for _, body := range []string{"{", "{}", "{1a1a{", "1a1a{}", "1a{}", "{}1a1a{}", "a{", "{1a1a{}"} {
+			for _, body := range []string{"{", "{}", "{{}", "{1a1a{", "1a1a{}", "1a{}", "{}1a1a{}", "a{", "{1a1a{}"} {
 				r := &core.Request{Method: "POST", URL: "/", Body: []byte(body), Header: map[string][]string{
 					"X-Lark-Request-Timestamp": {stamp}, larkNonce: {nonce}, "X-Lark-Signature": {"00"},
 				}}

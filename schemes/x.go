@@ -53,23 +53,24 @@ func (s x) ReadBody(r *core.Request, a *core.Attempt) error {
 
 // AwaitsHandshake implements [core.BodyHandshaker].
 func (s x) AwaitsHandshake(r *core.Request) bool {
-	return s.signsTokens() && r.Method == http.MethodGet && isToken(crcToken(r)) && s.bare(r.Header)
+	return s.signsTokens() && r.Method == http.MethodGet && crcToken(r) != "" && s.bare(r.Header)
 }
 
 // AnswerHandshake implements [core.BodyHandshaker].
 func (x) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
 	k, ok := key.(answeringKey)
 	token := crcToken(r)
-	if !ok || len(r.Body) > 0 || !isToken(token) {
+	if !ok || len(r.Body) > 0 || token == "" {
 		return nil
 	}
 	return answerJSON(map[string]string{"response_token": "sha256=" + base64.StdEncoding.EncodeToString(k.answer(token))})
 }
 
-// crcToken is the only one of the query, "" if there is none.
+// crcToken is the only one of the query, "" if there is none that may be signed.
 func crcToken(r *core.Request) string {
-	if q, ok := query(r); ok && len(q["crc_token"]) == 1 {
-		return q.Get("crc_token")
+	q, ok := query(r)
+	if token := q.Get("crc_token"); ok && len(q["crc_token"]) == 1 && isToken(token) {
+		return token
 	}
 	return ""
 }
