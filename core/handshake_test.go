@@ -13,7 +13,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// asking is a scheme whose sender asks with the body "hello", and wants to hear which key is used.
+// asking is a scheme whose sender asks with the body "hello", and wants to hear
+// which key is used.
 type asking struct {
 	github
 

@@ -85,11 +85,11 @@ type Handshaker interface {
 	Handshake(r *Request) *Answer
 }
 
-// BodyHandshaker is an optional pair of methods of a [Scheme] whose sender asks for
-// an endpoint without a signature, and whose request shows only in its body what it
-// is, or wants a response that the key makes. They are called for a request that
-// ReadHeader refuses with [ErrMissingHeader]. Anybody may send such a request: see
-// [Handshaker]. Neither handler nor store sees it.
+// BodyHandshaker is an optional pair of methods of a [Scheme] whose sender asks
+// for an endpoint without a signature, and whose request shows only in its body
+// what it is, or wants a response that the key makes. They are called for a
+// request that ReadHeader refuses with [ErrMissingHeader]. Anybody may send
+// such a request: see [Handshaker]. Neither handler nor store sees it.
 type BodyHandshaker interface {
 	// AwaitsHandshake reports, by method, URL and headers alone, whether r may be a
 	// handshake. It returns false unless the program asked for handshakes to be

@@ -2,15 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Airtable is the scheme of Airtable's webhooks: X-Airtable-Content-MAC, HMAC-SHA256
-// of the body in hexadecimal under macSecretBase64, the secret that the API returned
-// when the webhook was made.
+// Airtable is the scheme of Airtable's webhooks: X-Airtable-Content-MAC,
+// HMAC-SHA256 of the body in hexadecimal under macSecretBase64, the secret that
+// the API returned when the webhook was made.
 //
 // A notification is a ping: it names base and webhook, holds the time in
-// milliseconds, and no changes. The body identifies the message, by that time. The
-// handler fetches the changes behind its cursor; 200 or 204 without a body is all
-// that Airtable wants. Nothing was found that it sends without a signature, so there
-// is no handshake to answer.
+// milliseconds, and no changes. The body identifies the message, by that time.
+// The handler fetches the changes behind its cursor; 200 or 204 without a body
+// is all that Airtable wants. Nothing was found that it sends without a
+// signature, so there is no handshake to answer.
 //
 // Source: pyairtable, models/webhook.py at commit 022f4fc, as of November 2026.
 func Airtable() core.Scheme {

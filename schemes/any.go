@@ -188,7 +188,8 @@ func (s *anyOf) Handshake(r *core.Request) *core.Answer {
 	return nil
 }
 
-// AwaitsHandshake implements [core.BodyHandshaker]: a request with a header of any member is none.
+// AwaitsHandshake implements [core.BodyHandshaker]: a request with a header of
+// any member is none.
 func (s *anyOf) AwaitsHandshake(r *core.Request) bool {
 	awaits := false
 	for _, m := range s.members {

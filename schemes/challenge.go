@@ -68,7 +68,8 @@ func hasType(h http.Header, want string) bool {
 	return err == nil && got == want
 }
 
-// bare says that a request has none of the headers of a message: no signature could cover it.
+// bare says that a request has none of the headers of a message: no signature
+// could cover it.
 func (s *templated) bare(h http.Header) bool {
 	message := s.Headers()
 	for name := range h {
@@ -79,7 +80,8 @@ func (s *templated) bare(h http.Header) bool {
 	return true
 }
 
-// answeringKey also makes the answer to a challenge: the HMAC-SHA256 of a token.
+// answeringKey also makes the answer to a challenge: the HMAC-SHA256 of a
+// token.
 type answeringKey struct {
 	core.VerifyKey
 
@@ -94,7 +96,8 @@ func answering(key core.VerifyKey, secret string) answeringKey {
 	}}
 }
 
-// isToken says that text is short and of letters, digits, - and _ alone. Only such a text is signed or repeated where somebody else chose it.
+// isToken says that text is short and of letters, digits, - and _ alone. Only
+// such a text is signed or repeated where somebody else chose it.
 func isToken(text string) bool {
 	if text == "" || len(text) > 128 {
 		return false

@@ -228,7 +228,8 @@ func (e *events) take() []core.Event {
 	return all
 }
 
-// asked is a handshake that only its body shows, or one that the key answers, and what is made of it.
+// asked is a handshake that only its body shows, or one that the key answers,
+// and what is made of it.
 type asked struct {
 	name   string
 	scheme core.Scheme
@@ -409,7 +410,8 @@ func TestAnAnswerToXIsNoSignatureOfAnotherScheme(t *testing.T) {
 	}
 }
 
-// TestAHashOfLarkCannotBeContinued appends to a captured message without the key, as the hash allows whoever knows the length of the key.
+// TestAHashOfLarkCannotBeContinued appends to a captured message without the
+// key, as the hash allows whoever knows the length of the key.
 func TestAHashOfLarkCannotBeContinued(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

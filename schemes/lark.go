@@ -17,24 +17,25 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Lark is the scheme of Lark's and Feishu's events: X-Lark-Signature, SHA-256 of
-// X-Lark-Request-Timestamp (seconds), X-Lark-Request-Nonce, the Encrypt Key and the
-// body, which follow each other without text between. The secret is the Encrypt Key;
-// without one, Lark signs nothing.
+// Lark is the scheme of Lark's and Feishu's events: X-Lark-Signature, SHA-256
+// of X-Lark-Request-Timestamp (seconds), X-Lark-Request-Nonce, the Encrypt Key
+// and the body, which follow each other without text between. The secret is the
+// Encrypt Key; without one, Lark signs nothing.
 //
-// No signed field identifies the event: its event_id stands inside the encrypted
-// body. Each attempt is therefore a message of its own, and a retry of a handled
-// message runs again: the handler decrypts and looks at event_id. Callbacks of cards
-// that write their time in another form are malformed.
+// No signed field identifies the event: its event_id stands inside the
+// encrypted body. Each attempt is therefore a message of its own, and a retry
+// of a handled message runs again: the handler decrypts and looks at event_id.
+// Callbacks of cards that write their time in another form are malformed.
 //
-// A plain hash can be continued by whoever captured a message. What they append has a
-// zero byte in it, which no JSON has, so a body with one is refused.
+// A plain hash can be continued by whoever captured a message. What they append
+// has a zero byte in it, which no JSON has, so a body with one is refused.
 //
-// verifyToken is the app's Verification Token. A url_verification without a signature
-// is answered if it has that token, in plain text or encrypted. Empty: only a signed
-// one is answered.
+// verifyToken is the app's Verification Token. A url_verification without a
+// signature is answered if it has that token, in plain text or encrypted.
+// Empty: only a signed one is answered.
 //
-// Source: larksuite/oapi-sdk-go, event/dispatcher at commit 160d9ae, as of November 2026.
+// Source: larksuite/oapi-sdk-go, event/dispatcher at commit 160d9ae, as of
+// November 2026.
 func Lark(verifyToken string) core.Scheme {
 	return lark{must(Template{
 		Name: "lark", Signature: Header("X-Lark-Signature"),
@@ -56,7 +57,8 @@ func (s lark) Headers() []string { return append(s.templated.Headers(), larkNonc
 
 func (s lark) bare(h http.Header) bool { return s.templated.bare(h) && len(h[larkNonce]) == 0 }
 
-// ParseKey implements [core.Scheme]. The body begins with the first brace of the signed text, so the key has none.
+// ParseKey implements [core.Scheme]. The body begins with the first brace of
+// the signed text, so the key has none.
 func (lark) ParseKey(text string) (core.VerifyKey, error) {
 	if text == "" {
 		return nil, errors.New("empty key: everybody could sign with it")
@@ -91,7 +93,8 @@ func (s lark) ReadBody(r *core.Request, a *core.Attempt) error {
 	return s.templated.ReadBody(r, a)
 }
 
-// Challenge implements [core.Challenger]. Lark's documentation does not say whether a url_verification is signed; one that is needs no token.
+// Challenge implements [core.Challenger]. Lark's documentation does not say
+// whether a url_verification is signed; one that is needs no token.
 func (lark) Challenge(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
 	if k, ok := key.(larkKey); ok && len(r.Body) <= maxChallenge {
 		return k.verifyURL(r.Body, func(string) bool { return true })
@@ -164,7 +167,8 @@ func (k larkKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 	return found == 1, nil
 }
 
-// larkOpen decrypts, and leaves the padding: whether it is right would tell a stranger something of the text.
+// larkOpen decrypts, and leaves the padding: whether it is right would tell a
+// stranger something of the text.
 func larkOpen(block cipher.Block, text string) []byte {
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(raw) < 2*aes.BlockSize || len(raw)%aes.BlockSize != 0 {
@@ -175,8 +179,9 @@ func larkOpen(block cipher.Block, text string) []byte {
 	return plain
 }
 
-// verifyURL answers a url_verification, encrypted or not, with an allowed token; nil if body is anything else. Only a short token is repeated, so
-// that nobody can put blocks of another message into a challenge to read them.
+// verifyURL answers a url_verification, encrypted or not, with an allowed
+// token; nil if body is anything else. Only a short token is repeated, so that
+// nobody can put blocks of another message into a challenge to read them.
 func (k larkKey) verifyURL(body []byte, allowed func(token string) bool) *core.Answer {
 	if text := textAt(body, "encrypt"); text != "" {
 		body = k.open(text)

@@ -7,7 +7,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// The key and the text are those of Lark's documentation (event-subscription-guide, request-url-configuration-case), read 2026-11-28.
+// The key and the text are the example of Lark's documentation of encrypted
+// events, as nine public implementations quote it (read 2026-11-28).
 func TestItDecryptsWhatLarkPublished(t *testing.T) {
 	t.Parallel()
 	key, err := newLarkKey("test key")
@@ -25,7 +26,8 @@ func TestItDecryptsWhatLarkPublished(t *testing.T) {
 	}
 }
 
-// A signed text of many cuts: whichever bytes move between time, nonce and body, no two requests that are accepted have one text with the key in it.
+// A signed text of many cuts: whichever bytes move between time, nonce and
+// body, no two requests that are accepted have one text with the key in it.
 func TestTheSignedTextOfLarkHasOneReading(t *testing.T) {
 	t.Parallel()
 	const key = "1a1a"

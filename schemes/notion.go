@@ -7,16 +7,17 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Notion is the scheme of Notion's webhooks: X-Notion-Signature, HMAC-SHA256 of the
-// body under the verification token. The id in the body identifies the message;
-// attempt_number in it changes, so two attempts must agree in their type.
+// Notion is the scheme of Notion's webhooks: X-Notion-Signature, HMAC-SHA256 of
+// the body under the verification token. The id in the body identifies the
+// message; attempt_number in it changes, so two attempts must agree in their
+// type.
 //
 // Notion hands over the verification token once, when the webhook is made, in a
 // request without a signature, and nothing proves who sent it. pending is asked
 // whether a webhook is being made now and stores the token, to be pasted into
 // Notion; it returns false for no. It must be safe for concurrent use. nil: the
-// token is not accepted. Until there is one, give the verifier a secret that nobody
-// knows, as [core.GenerateSecret] makes them.
+// token is not accepted. Until there is one, give the verifier a secret that
+// nobody knows, as [core.GenerateSecret] makes them.
 //
 // Source: developers.notion.com/reference/webhooks, as of November 2026.
 func Notion(pending func(token string) bool) core.Scheme {

@@ -111,7 +111,8 @@ func signLark(key string, at time.Time, body string) *core.Request {
 		"X-Lark-Signature", hex.EncodeToString(sum[:]))
 }
 
-// larkEncrypt is AES-256-CBC under the hash of the key, behind its first block. That is made of the text, so that one text is always the same bytes.
+// larkEncrypt is AES-256-CBC under the hash of the key, behind its first block.
+// That is made of the text, so that one text is always the same bytes.
 func larkEncrypt(key, text string) string {
 	hashed, first := sha256.Sum256([]byte(key)), sha256.Sum256([]byte(text))
 	block, err := aes.NewCipher(hashed[:])
@@ -350,7 +351,8 @@ func subjects() map[string]struct {
 	}
 }
 
-// handshakes are what senders ask before they sign anything, and the schemes that were told to answer.
+// handshakes are what senders ask before they sign anything, and the schemes
+// that were told to answer.
 func handshakes() map[string]struct {
 	subject string
 	scheme  core.Scheme

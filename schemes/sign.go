@@ -95,7 +95,8 @@ func (s *signing) sign(id string, at time.Time, secrets []string) error {
 	return s.write(texts)
 }
 
-// mac returns what signs with a secret, a scheme's own where it has one. It refuses the secrets that a receiver would.
+// mac returns what signs with a secret, a scheme's own where it has one. It
+// refuses the secrets that a receiver would.
 func (s *signing) mac(text string) (func(*core.Content) string, error) {
 	if _, err := s.scheme.ParseKey(text); err != nil {
 		return nil, err

@@ -27,7 +27,8 @@ type wooCommerce struct {
 	answers bool
 }
 
-// AwaitsHandshake implements [core.BodyHandshaker]. A message has a dozen headers; the ping has none of them.
+// AwaitsHandshake implements [core.BodyHandshaker]. A message has a dozen
+// headers; the ping has none of them.
 func (w wooCommerce) AwaitsHandshake(r *core.Request) bool {
 	if !w.answers || r.Method != http.MethodPost || !hasType(r.Header, "application/x-www-form-urlencoded") {
 		return false

@@ -7,16 +7,18 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// X is the scheme of X's (Twitter's) webhooks: HMAC-SHA256 of the body in base64, in
-// X-Twitter-Webhooks-Signature-OAuth2 under the client secret of OAuth 2.0, and in
-// X-Twitter-Webhooks-Signature under the consumer secret. One of them is enough; of
-// two secrets, the first is that of OAuth 2.0. The body identifies the message.
+// X is the scheme of X's (Twitter's) webhooks: HMAC-SHA256 of the body in
+// base64, in X-Twitter-Webhooks-Signature-OAuth2 under the client secret of
+// OAuth 2.0, and in X-Twitter-Webhooks-Signature under the consumer secret. One
+// of them is enough; of two secrets, the first is that of OAuth 2.0. The body
+// identifies the message.
 //
-// X asks for the endpoint when the webhook is made and every half hour or so, with
-// GET and a crc_token. It is answered, with the token's HMAC under the first secret,
-// only if handshake says so; the route must take GET as well. Nobody gets the
-// signature of a message that way: only short tokens of letters, digits, - and _ are
-// signed, and a message whose body does not begin with { is refused.
+// X asks for the endpoint when the webhook is made and every half hour or so,
+// with GET and a crc_token. It is answered, with the token's HMAC under the
+// first secret, only if handshake says so; the route must take GET as well.
+// Nobody gets the signature of a message that way: only short tokens of
+// letters, digits, - and _ are signed, and a message whose body does not begin
+// with { is refused.
 //
 // Source: docs.x.com/x-api/webhooks, as of November 2026.
 func X(handshake Handshake) core.Scheme {
@@ -33,7 +35,8 @@ type x struct {
 	handshake Handshake
 }
 
-// signsTokens says that anybody is given MACs under the secret: another scheme with that secret would take them for signatures.
+// signsTokens says that anybody is given MACs under the secret: another scheme
+// with that secret would take them for signatures.
 func (s x) signsTokens() bool { return s.handshake == AnswerHandshakes }
 
 func (s x) ParseKey(text string) (core.VerifyKey, error) {
@@ -66,7 +69,8 @@ func (x) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
 	return answerJSON(map[string]string{"response_token": "sha256=" + base64.StdEncoding.EncodeToString(k.answer(token))})
 }
 
-// crcToken is the only one of the query, "" if there is none that may be signed.
+// crcToken is the only one of the query, "" if there is none that may be
+// signed.
 func crcToken(r *core.Request) string {
 	q, ok := query(r)
 	if token := q.Get("crc_token"); ok && len(q["crc_token"]) == 1 && isToken(token) {

@@ -70,7 +70,8 @@ func (a *audit) checkSilent(h core.BodyHandshaker) {
 	}
 }
 
-// asked takes r through a verifier and returns the answer of the scheme, nil if it was refused. It reports what no answer may be.
+// asked takes r through a verifier and returns the answer of the scheme, nil if
+// it was refused. It reports what no answer may be.
 func (a *audit) asked(what string, r *core.Request) *core.Answer {
 	store := &schemeStore{}
 	v, err := core.New(core.Secrets(a.Secret), store, &core.Config{Scheme: a.Scheme, Clock: a.clock})
@@ -124,7 +125,8 @@ func (a *audit) checkPartlySigned(h core.BodyHandshaker) {
 	}
 }
 
-// checkLongHandshakes makes each word of the handshake longer than any sender would.
+// checkLongHandshakes makes each word of the handshake longer than any sender
+// would.
 func (a *audit) checkLongHandshakes() {
 	for _, text := range handshakeTexts(a.Handshake()) {
 		for _, n := range []int{300, maxHandshakeAnswer + 1} {
@@ -142,7 +144,8 @@ func (a *audit) checkLongHandshakes() {
 	}
 }
 
-// checkAnswerIsNoSignature presents every text of the answer as the signature of every text of the question.
+// checkAnswerIsNoSignature presents every text of the answer as the signature
+// of every text of the question.
 func (a *audit) checkAnswerIsNoSignature(ask *core.Request, answer *core.Answer) {
 	v := a.verifier(a.Secret)
 	bodies := append(handshakeTexts(ask), string(ask.Body), ask.URL)
@@ -170,7 +173,8 @@ func handshakeTexts(r *core.Request) []string {
 	return append(words(query), words(string(r.Body))...)
 }
 
-// words cuts a text at what is neither a letter nor a digit nor a part of base64, and takes those with a label in front without it as well.
+// words cuts a text at what is neither a letter nor a digit nor a part of
+// base64, and takes those with a label in front without it as well.
 func words(text string) []string {
 	all := strings.FieldsFunc(text, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_+/=", r)

@@ -8,7 +8,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// askingToy is the toy of a sender that asks with GET ?toy=token and wants to hear the token. Its switches are those of the toy.
+// askingToy is the toy of a sender that asks with GET ?toy=token and wants to
+// hear the token. Its switches are those of the toy.
 type askingToy struct {
 	toy
 
