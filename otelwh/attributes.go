@@ -16,6 +16,7 @@ const (
 	sourceKey     = attribute.Key("hookonce.source")
 	keyIDKey      = attribute.Key("hookonce.key.id")
 	reportOnlyKey = attribute.Key("hookonce.report_only")
+	handshakeKey  = attribute.Key("hookonce.handshake")
 	messageIDKey  = attribute.Key("hookonce.message.id")
 	timestampKey  = attribute.Key("hookonce.message.timestamp")
 	generationKey = attribute.Key("hookonce.message.generation")

@@ -34,7 +34,7 @@ type attempt struct {
 	reason                 core.Reason
 	scheme, source, method string
 	status                 int
-	reportOnly             bool
+	reportOnly, handshake  bool
 }
 
 type use struct{ scheme, source, key string }
@@ -87,7 +87,8 @@ func newMetrics(cfg Config) (*metrics, error) {
 func (m *metrics) record(ctx context.Context, e *core.Event) {
 	scheme, source := m.schemes.of(e.Scheme), m.sources.of(e.Source)
 	m.attempts.Add(ctx, 1, m.attemptOptions.get(attempt{
-		reason: e.Reason, scheme: scheme, source: source, method: method(e.Method), status: status(e.Status), reportOnly: e.ReportOnly,
+		reason: e.Reason, scheme: scheme, source: source, method: method(e.Method), status: status(e.Status),
+		reportOnly: e.ReportOnly, handshake: e.Handshake,
 	})...)
 	if key := m.keyIDs.of(e.KeyID); key != "" {
 		m.uses.Add(ctx, 1, m.useOptions.get(use{scheme, source, key})...)
@@ -130,6 +131,9 @@ func (a attempt) options() []metric.AddOption {
 	}
 	if a.reportOnly {
 		attrs = append(attrs, reportOnlyKey.Bool(true))
+	}
+	if a.handshake {
+		attrs = append(attrs, handshakeKey.Bool(true))
 	}
 	return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}
 }

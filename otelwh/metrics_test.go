@@ -122,6 +122,12 @@ func TestEventsAndTheirSeries(t *testing.T) {
 			},
 		},
 		{
+			"a handshake is no message",
+			otelwh.Config{},
+			core.Event{Reason: core.Handled, Scheme: "s", Method: "GET", Status: 200, Handshake: true},
+			[]string{"hookonce.attempts{hookonce.handshake=true,hookonce.reason=handled,hookonce.scheme=s,http.request.method=GET,http.response.status_code=200}"},
+		},
+		{
 			"what is not a status is none",
 			otelwh.Config{},
 			core.Event{Reason: core.ErrHandlerFailed, Scheme: "s", Method: "POST", Status: 12345},

@@ -97,6 +97,9 @@ func attributes(e *core.Event) []attribute.KeyValue {
 	if e.ReportOnly {
 		attrs = append(attrs, reportOnlyKey.Bool(true))
 	}
+	if e.Handshake {
+		attrs = append(attrs, handshakeKey.Bool(true))
+	}
 	for p, took := range durations(e) {
 		if took > 0 {
 			attrs = append(attrs, attribute.Float64(part(p).duration(), took.Seconds()))

@@ -43,7 +43,7 @@ func TestAnAttemptIsASpanOfItsRequest(t *testing.T) {
 	before := time.Now()
 	m.observe(ctx, core.Event{
 		Reason: core.Handled, Method: "POST", Path: "/hook", Scheme: "standard", Source: "acme", KeyID: "2026-06", MessageID: "msg_1",
-		Timestamp: time.Unix(1767323045, 0), Generation: 2, Repeats: 3, Status: 204, BodyBytes: 42,
+		Timestamp: time.Unix(1767323045, 0), Generation: 2, Repeats: 3, Handshake: true, Status: 204, BodyBytes: 42,
 		Keys: 5 * time.Millisecond, Body: 300 * time.Millisecond, Check: 20 * time.Microsecond, Store: 4 * time.Millisecond, Handler: 2 * time.Second,
 	})
 	after := time.Now()
@@ -62,7 +62,7 @@ func TestAnAttemptIsASpanOfItsRequest(t *testing.T) {
 		t.Errorf("ends at %v, want %v at the latest", end, after)
 	}
 	want := []string{
-		"hookonce.body.duration=0.3", "hookonce.body.size=42", "hookonce.check.duration=2e-05", "hookonce.handler.duration=2",
+		"hookonce.body.duration=0.3", "hookonce.body.size=42", "hookonce.check.duration=2e-05", "hookonce.handler.duration=2", "hookonce.handshake=true",
 		"hookonce.key.id=2026-06", "hookonce.keys.duration=0.005", "hookonce.message.generation=2", "hookonce.message.id=msg_1",
 		"hookonce.message.repeats=3", "hookonce.message.timestamp=2026-01-02T03:04:05Z", "hookonce.reason=handled", "hookonce.scheme=standard",
 		"hookonce.source=acme", "hookonce.store.duration=0.004", "http.request.method=POST", "http.response.status_code=204", "url.path=/hook",
