@@ -241,7 +241,7 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	case inFlight:
 		return refuse(ErrInFlight, "another attempt of this message is being handled, or its outcome is not known yet", nil)
 	case redelivery:
-		return &Error{Reason: ErrRedelivery, Detail: "the message was handled before; acknowledged again", status: int(rec.status)}
+		return &Error{Reason: ErrRedelivery, Detail: id.again() + "; acknowledged", status: int(rec.status)}
 	case replayOlder:
 		return &Error{Reason: ErrReplay, Detail: "the message was handled, and an attempt newer than this one was answered; acknowledged", status: int(rec.status)}
 	case answered:

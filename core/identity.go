@@ -27,6 +27,7 @@ type identity struct {
 	message Key
 	content Key // C, if unsigned ids are a part of message; else the zero Key
 	print   fingerprint
+	signed  bool // message is that of a signed id
 	reply   bool // the response's content is what the sender wants: see Attempt.Reply
 
 	repeats uint16 // so many messages had this content before; set by the claim
@@ -48,6 +49,18 @@ func newFingerprint(path, content uint32) fingerprint {
 func (p fingerprint) path() uint32    { return uint32(p >> 32) }
 func (p fingerprint) content() uint32 { return uint32(p) } //nolint:gosec // the lower half
 
+// again says by what a handled message was recognized.
+func (id *identity) again() string {
+	switch {
+	case id.signed:
+		return "a message with this signed id was handled before"
+	case id.content != Key{}:
+		return "the same signed content was handled before under the same unsigned ids"
+	default:
+		return "the same signed bytes were handled before, and nothing but them identifies this message"
+	}
+}
+
 // differ says that both are known and not the same.
 func differ(a, b uint32) bool { return a != 0 && b != 0 && a != b }
 
@@ -68,7 +81,7 @@ func (v *Verifier) identify(r *Request, a *Attempt, m *Message, id *identity) {
 	path := sumText(requestPath(r.URL))
 	id.reply = a.Reply
 	if m.IDSigned && m.ID != "" {
-		id.message = v.replayKey(m, nil)
+		id.message, id.signed = v.replayKey(m, nil), true
 		id.print = newFingerprint(path, v.common(a))
 		return
 	}
