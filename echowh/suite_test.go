@@ -35,10 +35,15 @@ func serveSuite(t testing.TB, m whtest.AdapterMount) string {
 		e.Use(recovering)
 	}
 	use := []echo.MiddlewareFunc{echowh.New(m.Verifier, opts...)}
+	routes := e.Group("")
+	if m.Twice {
+		routes.Use(use...)
+		use = []echo.MiddlewareFunc{echowh.New(m.Verifier)}
+	}
 	if m.RecoverInside {
 		use = append(use, recovering)
 	}
-	e.POST("/*", func(c echo.Context) error { return m.Handler(call(c)) }, use...)
+	routes.POST("/*", func(c echo.Context) error { return m.Handler(call(c)) }, use...)
 	return serve(t, e)
 }
 

@@ -44,10 +44,15 @@ func serveSuite(t testing.TB, m whtest.AdapterMount, streaming bool) string {
 		app.Use(fiberrecover.New())
 	}
 	handlers := []fiber.Handler{fiberwh.New(m.Verifier, opts...)}
+	routes := app.Group("/")
+	if m.Twice {
+		routes = app.Group("/", handlers...)
+		handlers = []fiber.Handler{fiberwh.New(m.Verifier)}
+	}
 	if m.RecoverInside {
 		handlers = append(handlers, fiberrecover.New())
 	}
-	app.Post("/*", append(handlers, func(c *fiber.Ctx) error { return m.Handler(call(c)) })...)
+	routes.Post("/*", append(handlers, func(c *fiber.Ctx) error { return m.Handler(call(c)) })...)
 	return strings.TrimSuffix(serve(t, app), "/hook")
 }
 

@@ -35,11 +35,16 @@ func serveSuite(t testing.TB, m whtest.AdapterMount) string {
 		g.Use(gin.RecoveryWithWriter(io.Discard))
 	}
 	handlers := []gin.HandlerFunc{ginwh.New(m.Verifier, opts...)}
+	routes := &g.RouterGroup
+	if m.Twice {
+		routes = g.Group("/", handlers...)
+		handlers = []gin.HandlerFunc{ginwh.New(m.Verifier)}
+	}
 	if m.RecoverInside {
 		handlers = append(handlers, gin.RecoveryWithWriter(io.Discard))
 	}
 	handlers = append(handlers, func(c *gin.Context) { _ = m.Handler(call(c)) }) // gin's handlers return nothing
-	g.POST("/*path", handlers...)
+	routes.POST("/*path", handlers...)
 	return serve(t, g)
 }
 

@@ -32,6 +32,9 @@ func serve(tb testing.TB, m whtest.AdapterMount) string {
 	if m.RecoverInside {
 		h = recoverer(h)
 	}
+	if m.Twice {
+		h = nethttp.New(m.Verifier)(h)
+	}
 	h = nethttp.New(m.Verifier, opts...)(h)
 	if m.RecoverOutside {
 		h = recoverer(h)

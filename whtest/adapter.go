@@ -42,6 +42,10 @@ type AdapterMount struct {
 	// RecoverInside and RecoverOutside ask for the framework's usual recover middleware (one that answers 500 to a
 	// panic), between adapter and handler or in front of the adapter.
 	RecoverInside, RecoverOutside bool
+	// Twice asks for the adapter twice on the way to the handler, as it comes about
+	// in the framework: on a group and on a route of it, say. The one inside has no
+	// Deny.
+	Twice bool
 }
 
 // AdapterCall is one run of a handler, in terms that all frameworks share.

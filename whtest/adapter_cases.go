@@ -20,7 +20,7 @@ import (
 
 // adapterCases is the table that every adapter runs.
 func adapterCases() []adapterCase {
-	return slices.Concat(deliveryCases(), refusalCases(), bodyCases(), outcomeCases(), configCases(), crowdCases())
+	return slices.Concat(deliveryCases(), identityCases(), refusalCases(), bodyCases(), outcomeCases(), configCases(), crowdCases())
 }
 
 // deliveryCases: what reaches the handler.
@@ -255,20 +255,16 @@ func refusalCases() []adapterCase {
 					c.Status(http.StatusOK)
 					return nil
 				})
-				to := func(path string, m *attempt) *attempt {
-					m.path = path
-					return m
-				}
-				e.want("own key", e.send(to("/a", e.sign("msg_1", 0, "{}"))), http.StatusOK)
+				e.want("own key", e.send(e.sign("msg_1", 0, "{}").to("/a")), http.StatusOK)
 				if source != "tenant a" {
 					t.Errorf("the message names %q as its source, want tenant a", source)
 				}
-				other := e.send(to("/b", e.sign("msg_1", 0, "{}")))
+				other := e.send(e.sign("msg_1", 0, "{}").to("/b"))
 				e.wantProblem("another tenant's key", other, http.StatusUnauthorized, "unauthenticated")
-				unknown := e.send(to("/nobody", e.sign("msg_1", 0, "{}")))
+				unknown := e.send(e.sign("msg_1", 0, "{}").to("/nobody"))
 				e.wantProblem("unknown tenant", unknown, http.StatusUnauthorized, "unauthenticated")
 				e.signer = t.newSigner(b)
-				e.want("the same id at another tenant", e.send(to("/b", e.sign("msg_1", 0, "{}"))), http.StatusOK)
+				e.want("the same id at another tenant", e.send(e.sign("msg_1", 0, "{}").to("/b")), http.StatusOK)
 				e.wantRuns(2)
 			},
 		},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -58,6 +59,27 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 		{"reuses the memory of the last request", "what a handler keeps stays as it was", fault{reuses: true}},
 		{"refuses in report-only mode", "report-only lets everything through", fault{refuseInReport: true}},
 		{"does not pass on where a request goes", "a refused request can be shown with its body", fault{noPath: true}},
+		{"drops headers that it does not know", "equal bytes under other delivery ids or topics are other messages", fault{drops: "Plain-Topic"}},
+		{"drops delivery ids", "a retry with a new time is recognized by its delivery id", fault{drops: "Plain-Delivery"}},
+		{"drops delivery ids", "unsigned ids that cannot be ids are malformed", fault{drops: "Plain-Delivery"}},
+		{"drops empty headers", "unsigned ids that cannot be ids are malformed", fault{dropsEmpty: true}},
+		{"sees only the first delivery id", "unsigned ids that cannot be ids are malformed", fault{firstHeader: true}},
+		{"refuses retries under a delivery id", "equal bytes under other delivery ids or topics are other messages", fault{refuseRedelivery: true}},
+		{"runs the handler past the bound", "whoever rewrites unsigned ids gains a bounded number of runs", fault{failOpen: true}},
+		{"acknowledges past the bound", "whoever rewrites unsigned ids gains a bounded number of runs", fault{acknowledges: true}},
+		{"runs equal bytes twice", "with no repeats allowed, equal bytes run once", fault{failOpen: true}},
+		{"acknowledges equal bytes", "with no repeats allowed, equal bytes run once", fault{acknowledges: true}},
+		{"does not settle a delivery id", "a failed handler's message runs again under its delivery id", fault{noSettle: true}},
+		{"commits failures under a delivery id", "a failed handler's message runs again under its delivery id", fault{commitAll: true}},
+		{"runs a captured attempt", "a captured attempt does not run under another delivery id", fault{failOpen: true}},
+		{"acknowledges a captured attempt", "a captured attempt does not run under another delivery id", fault{acknowledges: true}},
+		{"acknowledges an id with another content", "a signed id with another content is not acknowledged", fault{acknowledges: true}},
+		{"runs an id with another content", "a signed id with another content is not acknowledged", fault{failOpen: true}},
+		{"does not tell paths apart", "a message that is delivered to two paths is not acknowledged at the second", fault{noPath: true}},
+		{"acknowledges at another path", "a message that is delivered to two paths is not acknowledged at the second", fault{acknowledges: true}},
+		{"hides the first mount from the second", "mounted twice it passes through or says so at the first request", fault{ownContext: true}},
+		{"lets the refusal of the second mount commit", "mounted twice it passes through or says so at the first request", fault{acknowledges: true}},
+		{"acknowledges what wants a response", "a response that the sender wants is never an empty acknowledgement", fault{acknowledges: true}},
 		{"does not claim", "twenty attempts at once run once", fault{noClaim: true}},
 		{"runs the handler twice", "of 10 000 concurrent attempts at 100 messages each is handled exactly once", fault{twice: true}},
 		{"loses messages of crashing handlers", "of 10 000 concurrent attempts at 100 messages each is handled exactly once", fault{commitPanics: true}},
@@ -101,6 +123,8 @@ type fault struct {
 	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks bool
 	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen       bool
 	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, reuses, refuseInReport, noClaim, twice             bool
+	dropsEmpty, acknowledges                                                                                                     bool
+	drops                                                                                                                        string // a header
 }
 
 func (f fault) serve(tb testing.TB, m AdapterMount) string {
@@ -109,7 +133,10 @@ func (f fault) serve(tb testing.TB, m AdapterMount) string {
 	if err != nil {
 		tb.Fatalf("listening: %v", err)
 	}
-	h := f.middleware(m)
+	h := f.middleware(m, nil)
+	if m.Twice {
+		h = f.middleware(m, h)
+	}
 	if m.RecoverOutside {
 		h = recovering(h)
 	}
@@ -130,9 +157,14 @@ func recovering(next http.Handler) http.Handler {
 	})
 }
 
-func (f fault) middleware(m AdapterMount) http.Handler {
+// middleware has behind it what was mounted a second time; nil: the handler.
+func (f fault) middleware(m AdapterMount, behind http.Handler) http.Handler {
 	var shared []byte // what reuses has
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del(f.drops)
+		if f.dropsEmpty {
+			maps.DeleteFunc(r.Header, func(_ string, v []string) bool { return v[0] == "" })
+		}
 		if f.firstHeader {
 			for name := range r.Header {
 				r.Header[name] = r.Header[name][:1]
@@ -164,7 +196,7 @@ func (f fault) middleware(m AdapterMount) http.Handler {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		f.handle(m, x, w, r, &shared)
+		f.handle(m, behind, x, w, r, &shared)
 	})
 }
 
@@ -183,6 +215,9 @@ func (f fault) refuse(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter,
 		return
 	case f.refuseRedelivery && err != nil && err.Acknowledges():
 		a.Status = http.StatusConflict
+	case f.acknowledges:
+		w.Header().Set(core.RedeliveryHeader, "acknowledged")
+		return
 	case f.ownStatus:
 		a.Status = http.StatusForbidden
 	case f.noRetryAfter:
@@ -193,7 +228,7 @@ func (f fault) refuse(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter,
 	x.WriteAnswer(w)
 }
 
-func (f fault) handle(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter, r *http.Request, shared *[]byte) {
+func (f fault) handle(m AdapterMount, behind http.Handler, x *httpwh.Exchange, w http.ResponseWriter, r *http.Request, shared *[]byte) {
 	if f.noRestore {
 		x.Request.Body = http.NoBody
 	}
@@ -230,6 +265,9 @@ func (f fault) handle(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter,
 	h := http.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { _ = m.Handler(call) }))
 	if m.RecoverInside {
 		call.Status, h = rec.WriteHeader, recovering(h)
+	}
+	if behind != nil {
+		h = behind
 	}
 	h.ServeHTTP(rec, x.Request)
 	if f.twice {

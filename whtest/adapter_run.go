@@ -32,6 +32,7 @@ type endpoint struct {
 	t      *adapterRun
 	url    string
 	store  *suiteStore
+	secret string
 	signer *core.Signer
 	client *http.Client
 	runs   atomic.Int64 // of the handler
@@ -64,7 +65,7 @@ func (t *adapterRun) serve(config *core.Config, h handle, mount ...func(*Adapter
 
 func (t *adapterRun) serveKeys(keys core.KeySource, secret string, config *core.Config, h handle, mount ...func(*AdapterMount)) *endpoint {
 	t.Helper()
-	e := &endpoint{t: t, store: new(suiteStore), signer: t.newSigner(secret)}
+	e := &endpoint{t: t, store: new(suiteStore), secret: secret, signer: t.newSigner(secret)}
 	v, err := core.New(keys, e.store, config)
 	if err != nil {
 		t.Fatalf("the suite's own configuration: %v", err)

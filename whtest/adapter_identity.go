@@ -1,0 +1,414 @@
+package whtest
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// plain is the suite's scheme of a sender that signs no id. Its headers are
+// Plain-Signature, an HMAC in hexadecimal; Plain-Time, the signed time in Unix
+// seconds, if timed; and outside the signature Plain-Delivery and Plain-Topic.
+type plain struct {
+	timed bool // each attempt has its own time; then only the delivery id counts
+	reply bool // the sender uses the content of the response
+}
+
+// Name implements core.Scheme.
+func (plain) Name() string { return "plain" }
+
+// Stamping implements core.Scheme.
+func (s plain) Stamping() core.Stamping {
+	if s.timed {
+		return core.StampedEachAttempt
+	}
+	return core.NotStamped
+}
+
+// ParseKey implements core.Scheme.
+func (plain) ParseKey(secret string) (core.VerifyKey, error) {
+	return core.HMACKey("", sha256.New, []byte(secret), core.Hex)
+}
+
+// ReadHeader implements core.Scheme.
+func (s plain) ReadHeader(r *core.Request, a *core.Attempt) error {
+	signature, err := oneValue(r.Header, "Plain-Signature")
+	if err != nil {
+		return err
+	}
+	delivery, err := oneValue(r.Header, "Plain-Delivery")
+	if err != nil {
+		return err
+	}
+	topic, err := oneValue(r.Header, "Plain-Topic")
+	if err != nil {
+		return err
+	}
+	a.Signatures = append(a.Signatures, core.Signature{Text: signature})
+	a.ID, a.BodySigned, a.Reply = delivery, true, s.reply
+	if !s.timed {
+		a.Unsigned = append(a.Unsigned, delivery, topic)
+		return nil
+	}
+	a.Unsigned = append(a.Unsigned, delivery)
+	stamp, err := oneValue(r.Header, "Plain-Time")
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseInt(stamp, 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != stamp {
+		return fmt.Errorf("%w: Plain-Time is not a Unix time in seconds", core.ErrMalformed)
+	}
+	a.Timestamp = time.Unix(n, 0)
+	a.Content.WriteTime(stamp)
+	a.Content.WriteString(".")
+	return nil
+}
+
+// ReadBody implements core.Scheme.
+func (plain) ReadBody(r *core.Request, a *core.Attempt) error {
+	a.Content.WriteBody(r.Body)
+	return nil
+}
+
+// oneValue is the value of a header, "" if it is absent. A header that is there says something.
+func oneValue(h http.Header, name string) (string, error) {
+	switch values := h[name]; {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1 || values[0] == "":
+		return "", fmt.Errorf("%w: %s is empty or there twice", core.ErrMalformed, name)
+	default:
+		return values[0], nil
+	}
+}
+
+// replying is Standard Webhooks for a sender that uses the content of the response.
+type replying struct{ core.StandardWebhooks }
+
+// ReadHeader implements core.Scheme.
+func (s replying) ReadHeader(r *core.Request, a *core.Attempt) error {
+	a.Reply = true
+	return s.StandardWebhooks.ReadHeader(r, a)
+}
+
+// plain makes an attempt at body of the sender that signs nothing else. An empty delivery or topic is absent.
+func (e *endpoint) plain(delivery, topic, body string) *attempt {
+	return e.plainSigned(nil, delivery, topic, body)
+}
+
+// plainTimed makes an attempt at body of the sender that also signs the time. Later ones are newer by seconds.
+func (e *endpoint) plainTimed(seconds int, delivery, body string) *attempt {
+	at := time.Now().Add(time.Duration(seconds) * time.Second) //nolint:forbidigo // the servers under test run on real time
+	return e.plainSigned(&at, delivery, "", body)
+}
+
+func (e *endpoint) plainSigned(at *time.Time, delivery, topic, body string) *attempt {
+	a := &attempt{path: "/hook", header: http.Header{"Content-Type": {"application/json"}}, body: []byte(body)}
+	mac := hmac.New(sha256.New, []byte(e.secret))
+	if at != nil {
+		stamp := strconv.FormatInt(at.Unix(), 10)
+		a.header.Set("Plain-Time", stamp)
+		mac.Write([]byte(stamp + "."))
+	}
+	mac.Write(a.body)
+	a.header.Set("Plain-Signature", hex.EncodeToString(mac.Sum(nil)))
+	for name, value := range map[string]string{"Plain-Delivery": delivery, "Plain-Topic": topic} {
+		if value != "" {
+			a.header.Set(name, value)
+		}
+	}
+	return a
+}
+
+// with is the attempt as somebody who captured it presents it: with other values of a header, or none.
+func (a *attempt) with(name string, values ...string) *attempt {
+	c := *a
+	c.header = a.header.Clone()
+	c.header[name] = values
+	if len(values) == 0 {
+		delete(c.header, name)
+	}
+	return &c
+}
+
+// to is the attempt at another path.
+func (a *attempt) to(path string) *attempt {
+	c := *a
+	c.path = path
+	return &c
+}
+
+// identityCases: which requests are one message. What tells them apart stands in headers and in the path, signed or
+// not: an adapter that loses some of it loses events.
+func identityCases() []adapterCase {
+	return []adapterCase{
+		{
+			name: "equal bytes under other delivery ids or topics are other messages",
+			why: "a sender that signs only the body names the event in other headers: one that is acknowledged unseen is lost. " +
+				"Pass every header on",
+			run: func(t *adapterRun) {
+				e := t.serve(&core.Config{Scheme: plain{}}, answerWith(http.StatusAccepted))
+				for _, ids := range [][2]string{{"d-1", "order.created"}, {"d-1", "order.updated"}, {"d-2", "order.created"}} {
+					e.want(strings.Join(ids[:], " "), e.send(e.plain(ids[0], ids[1], "{}")), http.StatusAccepted)
+				}
+				e.wantRuns(3)
+				for _, ids := range [][2]string{{"d-2", "order.created"}, {"d-1", "order.created"}} {
+					e.wantAcknowledged(strings.Join(ids[:], " ")+" again", e.send(e.plain(ids[0], ids[1], "{}")), http.StatusAccepted)
+				}
+				e.wantRuns(3)
+			},
+		},
+		{
+			name: "whoever rewrites unsigned ids gains a bounded number of runs",
+			why: "Config.Repeats bounds what a captured request is good for. What exceeds it is refused and never acknowledged: it may be an event " +
+				"that nobody has seen",
+			run: runCaptor,
+		},
+		{
+			name: "with no repeats allowed, equal bytes run once", why: "Config.Repeats: -1 is for senders whose bodies are never the same twice",
+			run: func(t *adapterRun) {
+				e := t.serve(&core.Config{Scheme: plain{}, Repeats: -1}, answerWith(http.StatusOK))
+				a := e.plain("d-1", "order.created", "{}")
+				e.want("genuine", e.send(a), http.StatusOK)
+				for what, other := range map[string]*attempt{
+					"another delivery id": a.with("Plain-Delivery", "d-2"), "another topic": a.with("Plain-Topic", "order.updated"),
+					"no delivery id": a.with("Plain-Delivery"), "neither": a.with("Plain-Delivery").with("Plain-Topic"),
+				} {
+					e.wantProblem(what, e.send(other), http.StatusServiceUnavailable, "unavailable")
+				}
+				e.wantAcknowledged("the sender's retry", e.send(a), http.StatusOK)
+				e.wantRuns(1)
+			},
+		},
+		{
+			name: "a failed handler's message runs again under its delivery id", why: "the retry is no repeat: it must not be counted as one, or it is lost",
+			run: func(t *adapterRun) {
+				statuses := []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusOK}
+				e := t.serve(&core.Config{Scheme: plain{}, Repeats: -1}, func(c *AdapterCall) error {
+					c.Status(statuses[0])
+					statuses = statuses[1:]
+					return nil
+				})
+				a := e.plain("d-1", "order.created", "{}")
+				e.want("failing", e.send(a), http.StatusInternalServerError)
+				e.wantProblem("another delivery id meanwhile", e.send(a.with("Plain-Delivery", "d-2")), http.StatusServiceUnavailable, "unavailable")
+				e.want("failing again", e.send(a), http.StatusServiceUnavailable)
+				e.want("the next attempt", e.send(a), http.StatusOK)
+				e.wantAcknowledged("afterwards", e.send(a), http.StatusOK)
+				e.wantRuns(3)
+			},
+		},
+		{
+			name: "a retry with a new time is recognized by its delivery id",
+			why:  "without the id each retry of a handled message runs again, because its signed bytes are new",
+			run: func(t *adapterRun) {
+				e := t.serve(&core.Config{Scheme: plain{timed: true}}, answerWith(http.StatusAccepted))
+				e.want("first", e.send(e.plainTimed(0, "d-1", "{}")), http.StatusAccepted)
+				e.wantAcknowledged("retry", e.send(e.plainTimed(1, "d-1", "{}")), http.StatusAccepted)
+				e.wantRuns(1)
+				e.want("another event with equal content", e.send(e.plainTimed(2, "d-2", "{}")), http.StatusAccepted)
+				e.want("another event under that id", e.send(e.plainTimed(2, "d-2", "[]")), http.StatusAccepted)
+				e.wantRuns(3)
+			},
+		},
+		{
+			name: "a captured attempt does not run under another delivery id", why: "where each attempt has its own time, one of them is good for one message",
+			run: func(t *adapterRun) {
+				e := t.serve(&core.Config{Scheme: plain{timed: true}}, answerWith(http.StatusOK))
+				a := e.plainTimed(0, "d-1", "{}")
+				e.want("genuine", e.send(a), http.StatusOK)
+				for what, other := range map[string]*attempt{"another id": a.with("Plain-Delivery", "d-2"), "no id": a.with("Plain-Delivery")} {
+					for range 3 {
+						e.wantProblem(what, e.send(other), http.StatusServiceUnavailable, "unavailable")
+					}
+				}
+				e.wantProblem("as it was", e.send(a), http.StatusConflict, "replay")
+				e.wantRuns(1)
+				e.want("an event under the id that was tried", e.send(e.plainTimed(1, "d-2", "{}")), http.StatusOK)
+				e.wantRuns(2)
+			},
+		},
+		{
+			name: "a signed id with another content is not acknowledged",
+			why:  "test buttons send every event under one constant id: whoever acknowledges the second one loses it",
+			run: func(t *adapterRun) {
+				e := t.serve(nil, answerWith(http.StatusOK))
+				e.want("first", e.send(e.sign("evt_0", 0, `{"type":"a"}`)), http.StatusOK)
+				for i, body := range []string{`{"type":"b"}`, `{"type":"c"}`, ""} {
+					e.wantProblem("one id with "+body, e.send(e.sign("evt_0", i+1, body)), http.StatusServiceUnavailable, "unavailable")
+				}
+				e.wantRuns(1)
+				e.wantAcknowledged("the first one's retry", e.send(e.sign("evt_0", 4, `{"type":"a"}`)), http.StatusOK)
+			},
+		},
+		{
+			name: "a message that is delivered to two paths is not acknowledged at the second",
+			why:  "a sender gives one id to the deliveries to all endpoints: behind one verifier the second one would be lost. Pass the path on",
+			run: func(t *adapterRun) {
+				for what, c := range map[string]struct {
+					scheme  core.Scheme
+					attempt func(e *endpoint, n int) *attempt
+				}{
+					"a signed id":           {nil, func(e *endpoint, n int) *attempt { return e.sign("msg_1", n, "{}") }},
+					"an unsigned id":        {plain{}, func(e *endpoint, _ int) *attempt { return e.plain("d-1", "paid", "{}") }},
+					"an unsigned id, timed": {plain{timed: true}, func(e *endpoint, n int) *attempt { return e.plainTimed(n, "d-1", "{}") }},
+				} {
+					e := t.serve(&core.Config{Scheme: c.scheme}, answerWith(http.StatusOK))
+					e.want(what+", first path", e.send(c.attempt(e, 0).to("/billing")), http.StatusOK)
+					for n := range 2 {
+						e.wantProblem(what+", second path", e.send(c.attempt(e, n+1).to("/mail")), http.StatusInternalServerError, "misconfigured")
+					}
+					e.wantRuns(1)
+					e.wantAcknowledged(what+", first path again", e.send(c.attempt(e, 3).to("/billing?attempt=2")), http.StatusOK)
+				}
+			},
+		},
+		{
+			name: "mounted twice it passes through or says so at the first request",
+			why: "a group and a route of it may both have the middleware. A message that waits for itself is answered 503 until the sender gives up. " +
+				"Put Delivery.Context into the request",
+			run: runTwice,
+		},
+		{
+			name: "a response that the sender wants is never an empty acknowledgement",
+			why:  "a chat command or a call that is answered with nothing is broken, with a status that says that all is well",
+			run: func(t *adapterRun) {
+				content := func(c *AdapterCall) error {
+					c.Write([]byte("content"))
+					return nil
+				}
+				for what, scheme := range map[string]core.Scheme{
+					"a signed id": replying{}, "unsigned ids": plain{reply: true}, "unsigned ids, timed": plain{timed: true, reply: true},
+				} {
+					e := t.serve(&core.Config{Scheme: scheme, Repeats: 1}, content)
+					for n := range 4 {
+						var a *attempt
+						switch scheme {
+						case replying{}:
+							a = e.sign("msg_1", n, "{}")
+						case plain{reply: true}:
+							a = e.plain("d-1", "", "{}")
+						default:
+							a = e.plainTimed(n, "d-1", "{}")
+						}
+						got := e.send(a)
+						if n == 0 {
+							e.want(what, got, http.StatusOK)
+						}
+						if isSuccess(got.status) && got.body != "content" || got.header.Get(core.RedeliveryHeader) != "" || got.status == 0 {
+							t.Errorf("%s, attempt %d: answered %d with %q (%v)", what, n+1, got.status, got.body, got.err)
+						}
+					}
+				}
+			},
+		},
+		{
+			name: "unsigned ids that cannot be ids are malformed", why: "they are read before anything is authentic: nothing of them may get as far as the store",
+			run: func(t *adapterRun) {
+				for _, scheme := range []plain{{}, {timed: true}} {
+					e := t.serve(&core.Config{Scheme: scheme}, answerWith(http.StatusOK))
+					a := e.plain("d-1", "order.created", "{}")
+					if scheme.timed {
+						a = e.plainTimed(0, "d-1", "{}")
+					}
+					names := []string{"Plain-Delivery"}
+					if !scheme.timed {
+						names = append(names, "Plain-Topic")
+					}
+					for _, name := range names {
+						for what, values := range map[string][]string{
+							"empty": {""}, "of 257 bytes": {strings.Repeat("a", 257)}, "of 3 KiB": {strings.Repeat("a", 3<<10)}, "not ASCII": {"zürich"},
+							"bytes over 0x7F": {"d-\xff\xfe"}, "two words": {"d 1"}, "with a tab": {"d\t1"}, "there twice": {"d-1", "d-1"}, "two": {"d-1", "d-2"},
+							"two, one of them empty": {"d-1", ""},
+						} {
+							e.wantProblem(name+" "+what, e.send(a.with(name, values...)), http.StatusBadRequest, "malformed")
+						}
+						huge := e.send(a.with(name, strings.Repeat("a", 8<<10)))
+						if huge.status != http.StatusRequestHeaderFieldsTooLarge { // a server's own limit comes first
+							e.wantProblem(name+" of 8 KiB", huge, http.StatusBadRequest, "malformed")
+						}
+					}
+					e.wantRuns(0)
+					e.wantUntouched()
+					e.want("the genuine one", e.send(a), http.StatusOK)
+				}
+			},
+		},
+	}
+}
+
+// runCaptor presents one captured request under other unsigned ids: one after the other, then many at once.
+func runCaptor(t *adapterRun) {
+	const repeats, tries = 2, 12
+	for _, atOnce := range []bool{false, true} {
+		e := t.serve(&core.Config{Scheme: plain{}, Repeats: repeats}, answerWith(http.StatusOK))
+		genuine := e.plain("d-1", "order.created", "{}")
+		e.want("genuine", e.send(genuine), http.StatusOK)
+		answers := make(chan answered, tries)
+		for n := range tries {
+			a := genuine.with([]string{"Plain-Delivery", "Plain-Topic"}[n%2], "other-"+strconv.Itoa(n))
+			if atOnce {
+				go func() { answers <- e.send(a) }()
+			} else {
+				answers <- e.send(a)
+			}
+		}
+		ran := 0
+		for range tries {
+			got := <-answers
+			if got.status == http.StatusOK && got.header.Get(core.RedeliveryHeader) == "" {
+				ran++
+				continue
+			}
+			e.wantProblem("rewritten", got, http.StatusServiceUnavailable, "unavailable")
+		}
+		if ran != repeats {
+			t.Errorf("at once %v: a captured request ran %d more times, want %d", atOnce, ran, repeats)
+		}
+		e.wantRuns(1 + repeats)
+		e.wantAcknowledged("the sender's retry", e.send(genuine), http.StatusOK)
+		e.want("another event", e.send(e.plain("d-1", "order.created", "[]")), http.StatusOK)
+	}
+}
+
+// runTwice sends through an adapter that is mounted twice.
+func runTwice(t *adapterRun) {
+	for what, c := range map[string]struct {
+		scheme  core.Scheme
+		attempt func(e *endpoint, n int) *attempt
+	}{
+		"a signed id":           {nil, func(e *endpoint, n int) *attempt { return e.sign("msg_1", n, "{}") }},
+		"an unsigned id":        {plain{}, func(e *endpoint, _ int) *attempt { return e.plain("d-1", "paid", "{}") }},
+		"an unsigned id, timed": {plain{timed: true}, func(e *endpoint, n int) *attempt { return e.plainTimed(n, "d-1", "{}") }},
+	} {
+		var observed []core.Reason
+		var e *endpoint
+		e = t.serve(&core.Config{Scheme: c.scheme, Observe: func(_ context.Context, ev core.Event) {
+			e.fence()
+			defer e.fence()
+			observed = append(observed, ev.Reason)
+		}}, answerWith(http.StatusOK), func(m *AdapterMount) { m.Twice = true })
+		for n := range 2 {
+			got := e.send(c.attempt(e, n))
+			if isSuccess(got.status) {
+				e.wantRuns(1)
+				continue
+			}
+			e.wantProblem(what+", attempt "+strconv.Itoa(n+1), got, http.StatusInternalServerError, "misconfigured")
+			e.wantRuns(0)
+			e.fence()
+			if len(observed) == 0 || observed[0] != core.ErrMisconfigured {
+				t.Errorf("%s: the observer was told %q, want misconfigured first", what, observed)
+			}
+		}
+	}
+}
