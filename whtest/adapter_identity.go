@@ -112,21 +112,28 @@ func (e *endpoint) plainTimed(seconds int, delivery, body string) *attempt {
 }
 
 func (e *endpoint) plainSigned(at *time.Time, delivery, topic, body string) *attempt {
-	a := &attempt{path: "/hook", header: http.Header{"Content-Type": {"application/json"}}, body: []byte(body)}
-	mac := hmac.New(sha256.New, []byte(e.secret))
+	a := &attempt{path: "/hook", header: plainHeader(e.secret, at, delivery, topic, []byte(body)), body: []byte(body)}
+	a.header.Set("Content-Type", "application/json")
+	return a
+}
+
+// plainHeader is what the sender of the scheme plain puts into the headers. A nil time is not signed.
+func plainHeader(secret string, at *time.Time, delivery, topic string, body []byte) http.Header {
+	h := make(http.Header)
+	mac := hmac.New(sha256.New, []byte(secret))
 	if at != nil {
 		stamp := strconv.FormatInt(at.Unix(), 10)
-		a.header.Set("Plain-Time", stamp)
+		h.Set("Plain-Time", stamp)
 		mac.Write([]byte(stamp + "."))
 	}
-	mac.Write(a.body)
-	a.header.Set("Plain-Signature", hex.EncodeToString(mac.Sum(nil)))
+	mac.Write(body)
+	h.Set("Plain-Signature", hex.EncodeToString(mac.Sum(nil)))
 	for name, value := range map[string]string{"Plain-Delivery": delivery, "Plain-Topic": topic} {
 		if value != "" {
-			a.header.Set(name, value)
+			h.Set(name, value)
 		}
 	}
-	return a
+	return h
 }
 
 // with is the attempt as somebody who captured it presents it: with other values of a header, or none.

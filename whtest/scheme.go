@@ -27,7 +27,8 @@ type Subject struct {
 	// Sign makes a genuine request, as the sender would: with id, time of the attempt (whole seconds) and content wherever
 	// the scheme has them. A sender that keeps id or time inside the body builds its body around content, which is
 	// JSON. Each call returns a new request with canonical header keys, whose URL and headers other than the
-	// signed ones do not depend on the arguments. It must be safe for concurrent use.
+	// signed ones do not depend on the arguments. What the scheme takes for [core.Attempt.Unsigned] is in every one of them. It must be safe
+	// for concurrent use.
 	Sign func(id string, at time.Time, content []byte) *core.Request
 	// Handshake makes the request with which the sender asks for the endpoint, for a
 	// [core.BodyHandshaker] that was asked to answer it. Nil: Scheme answers none.
@@ -90,10 +91,13 @@ func (a *audit) errorf(format string, args ...any) {
 	}
 }
 
-// verifier is a new one with an empty store.
-func (a *audit) verifier(secrets ...string) *core.Verifier {
+// verifier is a new one with an empty store. For it, signed content under other unsigned ids is the same message: it refuses repeats.
+func (a *audit) verifier(secrets ...string) *core.Verifier { return a.repeating(-1, secrets...) }
+
+// repeating is a verifier with this bound.
+func (a *audit) repeating(repeats int, secrets ...string) *core.Verifier {
 	v, err := core.New(core.Secrets(secrets...), &schemeStore{}, &core.Config{
-		Scheme: a.Scheme, Clock: a.clock,
+		Scheme: a.Scheme, Clock: a.clock, Repeats: repeats,
 	})
 	if err != nil {
 		panic("Subject.Secret or Subject.Stranger is refused: " + err.Error())
@@ -167,11 +171,22 @@ func (a *audit) refusedOrSame(what string, r *core.Request) {
 		a.errorf("%s: accepted with the signed id %q instead of %q", what, got.ID, want.ID)
 	case got.BodySigned && !slices.Equal(got.Body, want.Body):
 		a.errorf("%s: accepted with another body, and BodySigned", what)
+	case a.eventType(r) != a.eventType(original):
+		a.errorf("%s: accepted with the event type %q instead of %q", what, a.eventType(r), a.eventType(original))
 	case !admitted(v, original):
 		a.errorf("the genuine request is not admitted")
 	case a.identified() && admitted(v, r):
 		a.errorf("%s: handled a second time", what)
 	}
+}
+
+// eventType is what the scheme finds in r.
+func (a *audit) eventType(r *core.Request) string {
+	at, err := a.attempt(r)
+	if err != nil {
+		return ""
+	}
+	return string(at.EventType)
 }
 
 // given is a body that is at hand.
@@ -181,12 +196,18 @@ func (b given) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
 
 // admitted takes r through v and reports whether the handler would run; it then succeeds.
 func admitted(v *core.Verifier, r *core.Request) bool {
+	ran, _ := outcome(v, r)
+	return ran
+}
+
+// outcome also says why not; a challenge has no reason.
+func outcome(v *core.Verifier, r *core.Request) (ran bool, err *core.Error) {
 	d := v.Admit(context.Background(), clone(r), given(r.Body))
 	if d.Answer() != nil {
-		return false
+		return false, d.Err()
 	}
 	d.Settle(http.StatusOK)
-	return true
+	return true, nil
 }
 
 func clone(r *core.Request) *core.Request {
@@ -298,6 +319,14 @@ func schemeCases() []schemeCase {
 		{"two messages", "two messages are two, and two attempts of one message are one: else events are lost or handled twice", checkTwo},
 		{"handshake", "anybody can ask for a handshake: it is answered only if the program wants that and never for a request with a part of a signature; " +
 			"the answer is short, of a type no browser runs, and the signature of nothing", checkHandshake},
+		{"unsigned ids", "Unsigned has as many elements at every request, in one order, \"\" for what is absent, and every byte of an id counts: an event " +
+			"that is taken for another one is lost", checkUnsigned},
+		{"repeats", "signed content runs at most 1 + Config.Repeats times, whatever is changed outside the signature; within that, each unsigned id " +
+			"makes another message, because two events may have equal content", checkRepeats},
+		{"two attempts", "a later attempt of a handled message is recognized by its id, signed or not. Where each attempt has its own time, Content.WriteTime " +
+			"must mark it: it is all that differs", checkAttempts},
+		{"one id, two contents", "a signed id with another content may be another event, so it is not acknowledged. Where each attempt has its own time, " +
+			"Content.WriteTime must mark it, or EventType say what attempts agree in", checkReuse},
 		{"request unchanged", "the request belongs to the caller; the handler reads it after us", checkUnchanged},
 		{"request not kept", "request and attempt are reused for somebody else's message when the call returns: a scheme that keeps one " +
 			"leaks it, and races", checkNotKept},

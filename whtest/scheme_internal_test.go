@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,6 +152,8 @@ func (s toy) ReadHeader(r *core.Request, a *core.Attempt) error {
 		a.Timestamp = time.Time{}
 	case "milliseconds":
 		a.Timestamp = time.UnixMilli(n)
+	case "event type not signed":
+		a.EventType = []byte(r.Header.Get("Toy-Type"))
 	case "keeps the request":
 		s.kept.mu.Lock()
 		s.kept.requests = append(s.kept.requests, r)
@@ -177,8 +180,15 @@ func (s toy) content(a *core.Attempt, id, stamp string) {
 	if s.mistake != "id not signed" {
 		a.Content.WriteString(id + ".")
 	}
-	if s.mistake != "timestamp not signed" {
+	switch s.mistake {
+	case "timestamp not signed":
+	case "time not marked":
 		a.Content.WriteString(stamp)
+	case "two times marked": // the second one counts, and is what all attempts have in common
+		a.Content.WriteTime(stamp)
+		a.Content.WriteTime(id)
+	default:
+		a.Content.WriteTime(stamp)
 	}
 	a.Content.WriteString(".")
 }
@@ -263,7 +273,7 @@ func toySubject(mistake string) Subject {
 		r := &core.Request{Method: http.MethodPost, URL: "/hook", Body: content}
 		_ = s.ReadBody(r, &a)
 		k := toyKey{s, []byte(strings.ReplaceAll(secret, " ", "-"))}
-		r.Header = http.Header{"Toy-Id": {id}, "Toy-Time": {stamp}, "Toy-Sig": {"h=" + k.sum(&a)}}
+		r.Header = http.Header{"Toy-Id": {id}, "Toy-Time": {stamp}, "Toy-Sig": {"h=" + k.sum(&a)}, "Toy-Type": {"paid"}}
 		return r
 	}}
 }
@@ -302,6 +312,9 @@ func TestEveryBrokenSchemeIsCaught(t *testing.T) {
 		"every key":                 "another secret",
 		"only the first signature":  "stripped or added signatures",
 		"wrong is an outage":        "signature spelling",
+		"time not marked":           "one id, two contents",
+		"two times marked":          "two attempts",
+		"event type not signed":     "changed header",
 	} {
 		t.Run("mistake "+mistake, func(t *testing.T) {
 			t.Parallel()
@@ -314,6 +327,138 @@ func TestEveryBrokenSchemeIsCaught(t *testing.T) {
 			}
 			if caught == "" && failed != nil || caught != "" && !slices.Contains(failed, caught) {
 				t.Errorf("caught by %q, want %q: %q", failed, caught, findings)
+			}
+		})
+	}
+}
+
+// plainSubject is the scheme plain under the suite.
+func plainSubject(scheme core.Scheme, timed bool) Subject {
+	const secret = "correct-horse-battery-staple"
+	return Subject{Scheme: scheme, Secret: secret, Stranger: "a-key-of-somebody-else", Sign: func(_ string, at time.Time, content []byte) *core.Request {
+		stamp := &at
+		if !timed {
+			stamp = nil
+		}
+		return &core.Request{
+			Method: http.MethodPost, URL: "/hook", Body: content,
+			Header: plainHeader(secret, stamp, "3e3f1c52-6d1c-4b57-9a51-8a2a0b6d1c11", "order.created", content),
+		}
+	}}
+}
+
+func TestTheSuitesOwnSchemesPassIt(t *testing.T) {
+	t.Parallel()
+	for _, timed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("timed %v", timed), func(t *testing.T) {
+			t.Parallel()
+			TestScheme(t, plainSubject(plain{timed: timed}, timed))
+		})
+	}
+}
+
+// wrong is the scheme plain with one mistake about its unsigned ids.
+type wrong struct {
+	plain
+
+	mistake string
+	calls   *atomic.Int64
+}
+
+// ReadHeader implements core.Scheme.
+func (s wrong) ReadHeader(r *core.Request, a *core.Attempt) error {
+	if err := s.plain.ReadHeader(r, a); err != nil {
+		return err
+	}
+	switch s.mistake {
+	case "counts what is there":
+		a.Unsigned = slices.DeleteFunc(a.Unsigned, func(id string) bool { return id == "" })
+	case "any order":
+		if s.calls.Add(1)%3 == 0 {
+			slices.Reverse(a.Unsigned)
+		}
+	case "cut":
+		a.Unsigned[0] = a.Unsigned[0][:min(len(a.Unsigned[0]), 8)]
+	case "constant":
+		a.Unsigned[0] = "delivery"
+	case "not checked":
+		a.Unsigned = a.Unsigned[:0] // the body comes first
+	case "id said to be signed":
+		a.IDSigned = true
+	case "time not marked":
+		stamp := r.Header.Get("Plain-Time")
+		a.Content = core.Content{}
+		a.Content.WriteString(stamp + ".")
+	case "in the content":
+		a.Content.WriteString(r.Header.Get("Plain-Delivery"))
+	}
+	return nil
+}
+
+// ReadBody implements core.Scheme.
+func (s wrong) ReadBody(r *core.Request, a *core.Attempt) error {
+	if s.mistake == "not checked" {
+		for _, name := range []string{"Plain-Delivery", "Plain-Topic"} {
+			a.Unsigned = append(a.Unsigned, r.Header.Get(name))
+		}
+	}
+	a.State = r.Body
+	return s.plain.ReadBody(r, a)
+}
+
+// ParseKey implements core.Scheme.
+func (s wrong) ParseKey(secret string) (core.VerifyKey, error) {
+	k, err := s.plain.ParseKey(secret)
+	if err != nil || s.mistake != "in the content" {
+		return k, err
+	}
+	return bodyKey{k}, nil
+}
+
+// bodyKey verifies the body, whatever the content says.
+type bodyKey struct{ core.VerifyKey }
+
+// Verify implements core.VerifyKey.
+func (k bodyKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	alone := core.Attempt{Signatures: a.Signatures}
+	body, _ := a.State.([]byte)
+	alone.Content.WriteBody(body)
+	return k.VerifyKey.Verify(ctx, &alone)
+}
+
+func TestEverySchemeWithWrongUnsignedIDsIsCaught(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		mistake string
+		timed   bool
+		caught  string
+	}{
+		{"", false, ""},
+		{"", true, ""},
+		{"counts what is there", false, "unsigned ids"},
+		{"counts what is there", true, "unsigned ids"},
+		{"any order", false, "unsigned ids"},
+		{"cut", false, "unsigned ids"},
+		{"constant", false, "unsigned ids"},
+		{"constant", true, "unsigned ids"},
+		{"not checked", false, "unsigned ids"},
+		{"id said to be signed", false, "changed header"},
+		{"time not marked", true, "two attempts"},
+		{"in the content", false, "repeats"},
+	} {
+		t.Run(fmt.Sprintf("%s, timed %v", c.mistake, c.timed), func(t *testing.T) {
+			t.Parallel()
+			var failed, findings []string
+			for _, sc := range schemeCases() {
+				if problems := sc.run(plainSubject(wrong{plain{timed: c.timed}, c.mistake, new(atomic.Int64)}, c.timed)); len(problems) > 0 {
+					failed = append(failed, sc.name)
+					findings = append(findings, problems...)
+				}
+			}
+			if c.caught == "" && failed != nil || c.caught != "" && !slices.Contains(failed, c.caught) {
+				t.Errorf("caught by %q, want %q: %q", failed, c.caught, findings)
+			} else {
+				t.Logf("%q: %q", failed, findings)
 			}
 		})
 	}
