@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"strconv"
@@ -17,13 +18,14 @@ import (
 type keys struct {
 	next, old, signing, public string // acme's
 	globex, stranger           string
+	github                     string // of acme's repository
 }
 
 func newKeys() keys {
 	signing, public := core.GenerateKeyPair()
 	return keys{
 		next: core.GenerateSecret(), old: core.GenerateSecret(), signing: signing, public: public,
-		globex: core.GenerateSecret(), stranger: core.GenerateSecret(),
+		globex: core.GenerateSecret(), stranger: core.GenerateSecret(), github: core.GenerateSecret(),
 	}
 }
 
@@ -32,19 +34,28 @@ type testCase struct {
 	name string
 	want string // status and verdict
 
+	path   string // "": acmeHook
 	id     string
 	at     time.Time // of the attempt
-	secret string    // signs it
+	secret string    // signs it; "": change does
 	body   string
 	change func(*http.Request) // on the way, after it was signed
 	copies int                 // sent at once; 0: one
 }
+
+// The paths of the endpoints. acmeMail has the keys and the source of acmeHook: see start.
+const (
+	acmeHook   = "/hooks/acme"
+	acmeMail   = "/hooks/acme-mail"
+	githubHook = "/github"
+)
 
 // The types of event that the handler treats in its own way.
 const (
 	created = `{"type":"example.created"}`
 	flaky   = `{"type":"example.flaky"}` // fails the first time
 	slow    = `{"type":"example.slow"}`  // waits until all the others were answered
+	starred = `{"action":"created"}`     // GitHub's: neither id nor time in it
 )
 
 // cases are sent in this order; some repeat an earlier one.
@@ -97,6 +108,26 @@ func cases(now time.Time, k keys) []testCase {
 		{name: "the handler fails", want: "500 handler-failed", id: "msg_flaky", at: now, secret: k.next, body: flaky},
 		{name: "… and the sender's retry", want: "200 handled", id: "msg_flaky", at: second, secret: k.next, body: flaky},
 		{name: "20 at once", want: "1×200, 19×503 in-flight", id: "msg_flood", at: now, secret: k.next, body: slow, copies: 20},
+		// The same message, or another one?
+		{name: "one id, another content", want: "503 id-reused", id: "msg_v1", at: second, secret: k.next, body: flaky},
+		{name: "one id at another path", want: "500 misconfigured", path: acmeMail, id: "msg_v1", at: second, secret: k.next, body: created},
+		{name: "GitHub, which signs no id", want: "200 handled", path: githubHook, body: starred, change: fromGitHub(k, "d-1", "star")},
+		{name: "… equal bytes, another event", want: "200 handled", path: githubHook, body: starred, change: fromGitHub(k, "d-2", "watch")},
+		{name: "… that delivery again", want: "200 redelivery", path: githubHook, body: starred, change: fromGitHub(k, "d-2", "watch")},
+		{name: "captured, under another id", want: "200 handled", path: githubHook, body: starred, change: fromGitHub(k, "d-x", "star")},
+		{name: "… and beyond the bound", want: "503 repeated", path: githubHook, body: starred, change: fromGitHub(k, "d-y", "star")},
+		{name: "… GitHub's own, still known", want: "200 redelivery", path: githubHook, body: starred, change: fromGitHub(k, "d-1", "star")},
+	}
+}
+
+// fromGitHub signs the body alone. Anybody who captured the request can change delivery and event, which are not signed.
+func fromGitHub(k keys, delivery, event string) func(*http.Request) {
+	return func(r *http.Request) {
+		mac := hmac.New(sha256.New, []byte(k.github))
+		mac.Write([]byte(starred))
+		r.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+		r.Header.Set("X-GitHub-Delivery", delivery)
+		r.Header.Set("X-GitHub-Event", event)
 	}
 }
 

@@ -22,7 +22,7 @@ func TestEverythingIsAsTheTableExpects(t *testing.T) {
 	if strings.Contains(text, "\x1b[") {
 		t.Error("colours, although none were asked for")
 	}
-	for _, secret := range []string{k.next, k.old, k.signing, k.globex, k.stranger} {
+	for _, secret := range []string{k.next, k.old, k.signing, k.globex, k.stranger, k.github} {
 		if strings.Contains(text, secret) {
 			t.Error("a secret is printed")
 		}
@@ -33,11 +33,27 @@ func TestEverythingIsAsTheTableExpects(t *testing.T) {
 			t.Errorf("no line says why %q was refused", c.name)
 		}
 	}
+	// What an operator must decide is named in the line.
+	for name, words := range map[string]string{
+		"one id, another content":     "a test event with a constant id",
+		"one id at another path":      "a source of its own",
+		"… that delivery again":       "acknowledged again",
+		"… and beyond the bound":      "ran 3 times under other delivery ids, which is as often as Config.Repeats allows",
+		"… GitHub's own, still known": "acknowledged again",
+	} {
+		found := false
+		for line := range strings.Lines(why) {
+			found = found || strings.HasPrefix(line, name+" ") && strings.Contains(line, words)
+		}
+		if !found {
+			t.Errorf("no line says %q of %q:\n%s", words, name, why)
+		}
+	}
 }
 
 // TestDifferenceIsFound expects what does not happen: a program that always says yes would be worse than none.
 func TestDifferenceIsFound(t *testing.T) {
-	for _, name := range []string{"genuine, v1 (HMAC)", "tampered body", "exact replay of the first", "20 at once"} {
+	for _, name := range []string{"genuine, v1 (HMAC)", "tampered body", "exact replay of the first", "20 at once", "… and beyond the bound"} {
 		t.Run(name, func(t *testing.T) {
 			altered := func(now time.Time, k keys) []testCase {
 				table := cases(now, k)

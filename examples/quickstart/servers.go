@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,15 +24,17 @@ import (
 	"github.com/hookonce/hookonce/fiberwh"
 	"github.com/hookonce/hookonce/ginwh"
 	"github.com/hookonce/hookonce/nethttp"
+	"github.com/hookonce/hookonce/schemes"
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// server is one framework with a verifier and a store of its own.
+// server is one framework with two verifiers, each with a store of its own.
 type server struct {
 	framework string
 	verifier  *core.Verifier
+	github    *core.Verifier  // of the endpoint that is registered at GitHub
 	events    chan core.Event // what the observer was told
-	url       string
+	url       string          // without a path
 	client    *http.Client
 
 	runs  atomic.Int64  // of the handler
@@ -60,19 +63,32 @@ func start(ctx context.Context, k keys) (servers []*server, stop func(), err err
 			framework: framework.name, events: make(chan core.Event, 64), gate: make(chan struct{}, 1),
 			client: &http.Client{Transport: &http.Transport{ExpectContinueTimeout: 5 * time.Second}},
 		}
+		observe := func(_ context.Context, e core.Event) { s.events <- e }
 		// Each has its own *Keys, because those keep the keys decoded for one verifier.
 		acme := core.Secrets(k.next, k.old, k.public)
 		globex := core.Secrets(k.globex)
 		s.verifier, err = core.New(core.KeySourceFunc(func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
 			switch r.Path() {
-			case "/hooks/acme":
+			case acmeHook, acmeMail: // a mistake, for the table: each endpoint needs a source of its own
 				return "acme", acme, nil
 			case "/hooks/globex":
 				return "globex", globex, nil
 			default:
 				return "", nil, core.ErrUnknownSource
 			}
-		}), memstore.New(), &core.Config{Observe: func(_ context.Context, e core.Event) { s.events <- e }})
+		}), memstore.New(), &core.Config{Observe: observe})
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		s.github, err = core.New(core.Secrets(k.github).From("acme"), memstore.New(), &core.Config{
+			Scheme: schemes.GitHub(), Observe: observe,
+			// Equal bytes may be two events, or one that somebody captured. The default is 16; a small bound keeps the table short.
+			Repeats: 2,
+			// GitHub signs no time, so only the store knows what was handled, and this one forgets at restart. This program ends before it could
+			// matter; in production use a durable store instead, redisstore or sqlstore.
+			DangerouslyReplayableAfterRestart: true,
+		})
 		if err != nil {
 			stop()
 			return nil, nil, err
@@ -82,7 +98,7 @@ func start(ctx context.Context, k keys) (servers []*server, stop func(), err err
 			stop()
 			return nil, nil, err
 		}
-		s.url = "http://" + ln.Addr().String() + "/hooks/acme"
+		s.url = "http://" + ln.Addr().String()
 		stops = append(stops, framework.serve(s, ln))
 		servers = append(servers, s)
 	}
@@ -90,27 +106,33 @@ func start(ctx context.Context, k keys) (servers []*server, stop func(), err err
 }
 
 func serveNetHTTP(s *server, ln net.Listener) func() {
-	mux := http.NewServeMux()
-	mux.Handle("POST /hooks/{tenant}", nethttp.New(s.verifier)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(s.handle(nethttp.Message(r)))
-	})))
+	})
+	mux := http.NewServeMux()
+	mux.Handle("POST /hooks/{tenant}", nethttp.New(s.verifier)(handler))
+	mux.Handle("POST "+githubHook, nethttp.New(s.github)(handler))
 	return serveHTTP(mux, ln)
 }
 
 func serveGin(s *server, ln net.Listener) func() {
 	gin.SetMode(gin.ReleaseMode)
-	router := gin.New()
-	router.POST("/hooks/:tenant", ginwh.New(s.verifier), func(c *gin.Context) {
+	handler := func(c *gin.Context) {
 		c.Status(s.handle(ginwh.Message(c)))
-	})
+	}
+	router := gin.New()
+	router.POST("/hooks/:tenant", ginwh.New(s.verifier), handler)
+	router.POST(githubHook, ginwh.New(s.github), handler)
 	return serveHTTP(router, ln)
 }
 
 func serveEcho(s *server, ln net.Listener) func() {
-	e := echo.New()
-	e.POST("/hooks/:tenant", func(c echo.Context) error {
+	handler := func(c echo.Context) error {
 		return c.NoContent(s.handle(echowh.Message(c)))
-	}, echowh.New(s.verifier))
+	}
+	e := echo.New()
+	e.POST("/hooks/:tenant", handler, echowh.New(s.verifier))
+	e.POST(githubHook, handler, echowh.New(s.github))
 	return serveHTTP(e, ln)
 }
 
@@ -121,15 +143,17 @@ func serveHTTP(h http.Handler, ln net.Listener) func() {
 }
 
 func serveFiber(s *server, ln net.Listener) func() {
+	handler := func(c *fiber.Ctx) error {
+		return c.SendStatus(s.handle(fiberwh.Message(c)))
+	}
 	app := fiber.New(fiber.Config{
 		ReadTimeout:                  10 * time.Second,
 		BodyLimit:                    2 << 20, // fiber's own answer to larger ones; core's limit of 1 MiB is reached first
 		DisablePreParseMultipartForm: true,
 		DisableStartupMessage:        true,
 	})
-	app.Post("/hooks/:tenant", fiberwh.New(s.verifier), func(c *fiber.Ctx) error {
-		return c.SendStatus(s.handle(fiberwh.Message(c)))
-	})
+	app.Post("/hooks/:tenant", fiberwh.New(s.verifier), handler)
+	app.Post(githubHook, fiberwh.New(s.github), handler)
 	go func() { _ = app.Listener(ln) }()
 	return func() { _ = app.ShutdownWithTimeout(time.Second) }
 }
@@ -227,16 +251,12 @@ type answer struct {
 
 // send makes one attempt.
 func (s *server) send(ctx context.Context, c testCase) answer {
-	signer, err := core.NewSigner(c.secret)
-	if err != nil {
-		return answer{err: err}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, strings.NewReader(c.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+cmp.Or(c.path, acmeHook), strings.NewReader(c.body))
 	if err != nil {
 		return answer{err: err}
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if err := signer.Sign(req.Header, c.id, c.at, []byte(c.body)); err != nil {
+	if err := c.sign(req.Header); err != nil {
 		return answer{err: err}
 	}
 	if c.change != nil {
@@ -248,4 +268,16 @@ func (s *server) send(ctx context.Context, c testCase) answer {
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
 	return answer{resp.StatusCode, errors.Join(err, resp.Body.Close())}
+}
+
+// sign adds the headers of Standard Webhooks.
+func (c *testCase) sign(h http.Header) error {
+	if c.secret == "" {
+		return nil
+	}
+	signer, err := core.NewSigner(c.secret)
+	if err != nil {
+		return err
+	}
+	return signer.Sign(h, c.id, c.at, []byte(c.body))
 }
