@@ -14,8 +14,8 @@ import (
 	"github.com/hookonce/hookonce/ginwh"
 )
 
-// HandleContext is called from the last handler of a chain as long as the one that it goes to: to a longer one, gin 1.10 runs the rest of that
-// chain after it, whatever aborted it.
+// HandleContext goes here to a chain of the same length. Of a longer one, gin 1.10
+// runs the rest afterwards, even if it was aborted.
 func TestARequestThatPassesTwiceIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	for how, build := range map[string]func(wh, handler gin.HandlerFunc) *gin.Engine{
@@ -53,7 +53,7 @@ func TestARequestThatPassesTwiceIsRefusedAtOnce(t *testing.T) {
 			t.Parallel()
 			k := newKit(t, core.Config{})
 			var runs atomic.Int32
-			url := serve(t, build(ginwh.New(k.Verifier), func(c *gin.Context) { runs.Add(1) }))
+			url := serve(t, build(ginwh.New(k.Verifier), func(*gin.Context) { runs.Add(1) }))
 			for n := range 2 {
 				r := do(t, k.request(t, url, "msg_1", -time.Duration(n)*time.Second, event))
 				if r.status != http.StatusInternalServerError || !strings.Contains(r.body, "misconfigured") {

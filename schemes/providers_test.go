@@ -408,13 +408,16 @@ func TestEveryHandshakePassesTheSuite(t *testing.T) {
 			s := subjects()[h.subject]
 			whtest.TestScheme(t, whtest.Subject{
 				Scheme: h.scheme, Secret: s.secret, Stranger: s.stranger, Handshake: h.ask,
-				Sign: func(id string, at time.Time, content []byte) *core.Request { return s.sign(s.secret, id, at, content) },
+				Sign: func(id string, at time.Time, content []byte) *core.Request {
+					return withUnsigned(h.scheme, s.sign(s.secret, id, at, content))
+				},
 			})
 		})
 	}
 }
 
-// withUnsigned adds the headers that the scheme reads and the signature does not need: delivery ids and topics.
+// withUnsigned adds the headers that the scheme reads and the signature does not
+// need: delivery ids and topics.
 func withUnsigned(scheme core.Scheme, r *core.Request) *core.Request {
 	if s, ok := scheme.(interface{ Headers() []string }); ok {
 		for _, name := range s.Headers() {

@@ -79,7 +79,8 @@ func (plain) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// oneValue is the value of a header, "" if it is absent. A header that is there says something.
+// oneValue is the value of a header, "" if it is absent. A header without a value
+// is malformed.
 func oneValue(h http.Header, name string) (string, error) {
 	switch values := h[name]; {
 	case len(values) == 0:
@@ -100,12 +101,14 @@ func (s replying) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return s.StandardWebhooks.ReadHeader(r, a)
 }
 
-// plain makes an attempt at body of the sender that signs nothing else. An empty delivery or topic is absent.
+// plain makes an attempt at body of the sender that signs nothing else. An empty
+// delivery or topic is absent.
 func (e *endpoint) plain(delivery, topic, body string) *attempt {
 	return e.plainSigned(nil, delivery, topic, body)
 }
 
-// plainTimed makes an attempt at body of the sender that also signs the time. Later ones are newer by seconds.
+// plainTimed makes an attempt at body of the sender that also signs the time. Later
+// ones are newer by seconds.
 func (e *endpoint) plainTimed(seconds int, delivery, body string) *attempt {
 	at := time.Now().Add(time.Duration(seconds) * time.Second) //nolint:forbidigo // the servers under test run on real time
 	return e.plainSigned(&at, delivery, "", body)
@@ -117,7 +120,8 @@ func (e *endpoint) plainSigned(at *time.Time, delivery, topic, body string) *att
 	return a
 }
 
-// plainHeader is what the sender of the scheme plain puts into the headers. A nil time is not signed.
+// plainHeader is what the sender of the scheme plain puts into the headers. A nil
+// time is not signed.
 func plainHeader(secret string, at *time.Time, delivery, topic string, body []byte) http.Header {
 	h := make(http.Header)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -136,7 +140,8 @@ func plainHeader(secret string, at *time.Time, delivery, topic string, body []by
 	return h
 }
 
-// with is the attempt as somebody who captured it presents it: with other values of a header, or none.
+// with is the attempt as somebody who captured it presents it: with other values of
+// a header, or none.
 func (a *attempt) with(name string, values ...string) *attempt {
 	c := *a
 	c.header = a.header.Clone()
@@ -154,8 +159,8 @@ func (a *attempt) to(path string) *attempt {
 	return &c
 }
 
-// identityCases: which requests are one message. What tells them apart stands in headers and in the path, signed or
-// not: an adapter that loses some of it loses events.
+// identityCases: which requests are one message. Headers and path tell them apart,
+// signed or not. An adapter that loses some of them loses events.
 func identityCases() []adapterCase {
 	return []adapterCase{
 		{
@@ -353,7 +358,8 @@ func identityCases() []adapterCase {
 	}
 }
 
-// runCaptor presents one captured request under other unsigned ids: one after the other, then many at once.
+// runCaptor presents one captured request under other unsigned ids: one after the
+// other, then many at once.
 func runCaptor(t *adapterRun) {
 	const repeats, tries = 2, 12
 	for _, atOnce := range []bool{false, true} {

@@ -124,7 +124,8 @@ type fault struct {
 	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen       bool
 	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, reuses, refuseInReport, noClaim, twice             bool
 	dropsEmpty, acknowledges                                                                                                     bool
-	drops                                                                                                                        string // a header
+
+	drops string // a header
 }
 
 func (f fault) serve(tb testing.TB, m AdapterMount) string {

@@ -27,8 +27,9 @@ type Subject struct {
 	// Sign makes a genuine request, as the sender would: with id, time of the attempt (whole seconds) and content wherever
 	// the scheme has them. A sender that keeps id or time inside the body builds its body around content, which is
 	// JSON. Each call returns a new request with canonical header keys, whose URL and headers other than the
-	// signed ones do not depend on the arguments. What the scheme takes for [core.Attempt.Unsigned] is in every one of them. It must be safe
-	// for concurrent use.
+	// signed ones do not depend on the arguments. It must be safe for concurrent use.
+	//
+	// Each request has a value for every element of [core.Attempt.Unsigned].
 	Sign func(id string, at time.Time, content []byte) *core.Request
 	// Handshake makes the request with which the sender asks for the endpoint, for a
 	// [core.BodyHandshaker] that was asked to answer it. Nil: Scheme answers none.
@@ -91,7 +92,8 @@ func (a *audit) errorf(format string, args ...any) {
 	}
 }
 
-// verifier is a new one with an empty store. For it, signed content under other unsigned ids is the same message: it refuses repeats.
+// verifier is a new one with an empty store. It allows no repeats: signed content
+// under other unsigned ids is the same message.
 func (a *audit) verifier(secrets ...string) *core.Verifier { return a.repeating(-1, secrets...) }
 
 // repeating is a verifier with this bound.

@@ -15,7 +15,7 @@ import (
 type carrier struct {
 	index int // in Attempt.Unsigned
 	name  string
-	id    string // the genuine one, up to the next separator of a list even if the scheme takes less of it
+	id    string // the genuine one, up to a list's separator, even if the scheme takes less of it
 }
 
 // put is r with another id.
@@ -37,7 +37,8 @@ func around(value, id string) string {
 	return before[strings.LastIndexAny(before, separators)+1:] + id + after
 }
 
-// fresh is the n-th text of the form of id, which is the one with n = 0: digits stay digits, letters letters. ok is false if there is none.
+// fresh is the n-th variant of id, which is the one with n = 0. Digits stay digits,
+// and letters letters. ok is false if id is too short for so many.
 func fresh(id string, n int) (text string, ok bool) {
 	b := []byte(id)
 	for i := len(b) - 1; i >= 0 && n > 0; i-- {
@@ -56,7 +57,8 @@ func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// carriers finds where the unsigned ids stand in r, which is genuine and reads as at. problems says which stand nowhere.
+// carriers finds the unsigned ids of r, which is genuine and reads as at. problems
+// says which are in no header.
 func (a *audit) carriers(r *core.Request, at *core.Attempt) (found []carrier, problems []string) {
 	for i, id := range at.Unsigned {
 		if id == "" {
@@ -188,7 +190,7 @@ func checkRepeats(a *audit) {
 	}
 }
 
-// acknowledged complains unless r is the attempt of a message that v knows as handled.
+// acknowledged complains unless v knows r as an attempt of a handled message.
 func (a *audit) acknowledged(what string, v *core.Verifier, r *core.Request, reply bool) {
 	ran, err := outcome(v, r)
 	switch {
@@ -230,7 +232,7 @@ func checkReuse(a *audit) {
 		return
 	}
 	two, err := a.attempt(second)
-	if err != nil || bytes.Equal(at.Content.Bytes(), two.Content.Bytes()) {
+	if err != nil || slices.Equal(at.Content.Bytes(), two.Content.Bytes()) {
 		return // this sender's signature does not cover the content
 	}
 	if a.Scheme.Stamping() == core.StampedEachAttempt {

@@ -120,7 +120,8 @@ func cases(now time.Time, k keys) []testCase {
 	}
 }
 
-// fromGitHub signs the body alone. Anybody who captured the request can change delivery and event, which are not signed.
+// fromGitHub signs the body alone. Whoever captured the request can change delivery
+// and event, which are not signed.
 func fromGitHub(k keys, delivery, event string) func(*http.Request) {
 	return func(r *http.Request) {
 		mac := hmac.New(sha256.New, []byte(k.github))

@@ -37,9 +37,9 @@ func TestEverythingIsAsTheTableExpects(t *testing.T) {
 	for name, words := range map[string]string{
 		"one id, another content":     "a test event with a constant id",
 		"one id at another path":      "a source of its own",
-		"… that delivery again":       "acknowledged again",
+		"… that delivery again":       "under the same unsigned ids",
 		"… and beyond the bound":      "ran 3 times under other delivery ids, which is as often as Config.Repeats allows",
-		"… GitHub's own, still known": "acknowledged again",
+		"… GitHub's own, still known": "under the same unsigned ids",
 	} {
 		found := false
 		for line := range strings.Lines(why) {

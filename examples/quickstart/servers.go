@@ -83,10 +83,11 @@ func start(ctx context.Context, k keys) (servers []*server, stop func(), err err
 		}
 		s.github, err = core.New(core.Secrets(k.github).From("acme"), memstore.New(), &core.Config{
 			Scheme: schemes.GitHub(), Observe: observe,
-			// Equal bytes may be two events, or one that somebody captured. The default is 16; a small bound keeps the table short.
+			// Equal bytes may be two events, or one that somebody captured. The default is 16; a
+			// small bound keeps the table short.
 			Repeats: 2,
-			// GitHub signs no time, so only the store knows what was handled, and this one forgets at restart. This program ends before it could
-			// matter; in production use a durable store instead, redisstore or sqlstore.
+			// GitHub signs no time, so only the store recognizes a replay, and this one forgets at
+			// restart. This program ends before that matters. In production use a durable store.
 			DangerouslyReplayableAfterRestart: true,
 		})
 		if err != nil {
