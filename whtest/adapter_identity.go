@@ -390,6 +390,7 @@ func runCaptor(t *adapterRun) {
 		e.wantRuns(1 + repeats)
 		e.wantAcknowledged("the sender's retry", e.send(genuine), http.StatusOK)
 		e.want("another event", e.send(e.plain("d-1", "order.created", "[]")), http.StatusOK)
+		e.wantRuns(2 + repeats)
 	}
 }
 
