@@ -149,9 +149,9 @@ func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, tok
 func (p *protocol) handled(old *record, id *identity, stamp int64) verdict {
 	broken := p.broken&faultNoPrint != 0
 	switch {
-	case differ(old.print.content(), id.print.content()) && !broken:
+	case differ(old.print.content, id.print.content) && !broken:
 		return reused
-	case differ(old.print.path(), id.print.path()) && !broken:
+	case differ(old.print.path, id.print.path) && !broken:
 		return elsewhere
 	case p.eachAttempt && stamp == old.mark:
 		return replaySame
@@ -175,12 +175,12 @@ func (id *identity) spends(p *protocol) bool { return id.content != Key{} && p.e
 func (p *protocol) spend(message *Key, stamp, now int64) record {
 	return record{
 		state: Spent, windowEnd: p.window(stamp, now),
-		mark:  int64(binary.BigEndian.Uint64(message[:8])), //nolint:gosec // half of its owner's name: every bit is kept
-		print: fingerprint(binary.BigEndian.Uint64(message[8:16])),
+		mark: int64(binary.BigEndian.Uint64(message[:8])), leaseEnd: int64(binary.BigEndian.Uint64(message[8:])), //nolint:gosec // every bit is kept
 	}
 }
 
-// count adds a message to the record of its content; ok is false if that exceeds the bound.
+// count adds a message to the record of its content; ok is false if that exceeds the bound. The count ends as long after its first message
+// as messages are remembered: a sender with equal bytes day after day must not come to the bound.
 func (p *protocol) count(old *record, now int64, token [8]byte) (next record, ok bool) {
 	n := uint32(0)
 	switch old.state {
@@ -193,7 +193,11 @@ func (p *protocol) count(old *record, now int64, token [8]byte) (next record, ok
 	if n > p.repeats && p.broken&faultNoCount == 0 {
 		return *old, false
 	}
-	return record{state: Counted, generation: n + 1, windowEnd: max(old.windowEnd, now+p.remember), token: token}, true
+	next = record{state: Counted, generation: n + 1, windowEnd: now + p.remember, token: token}
+	if old.state == Counted {
+		next.windowEnd = old.windowEnd
+	}
+	return next, true
 }
 
 // commit is the record of a handled message. Attempts that were answered "in flight" meanwhile may carry stamps up to
@@ -330,7 +334,7 @@ func (c *claims) spendAttempt(sctx context.Context, id *identity, stamp, now int
 	if err != nil {
 		return false, refuse(ErrStoreUnavailable, "claiming", err)
 	}
-	return live.state == Spent && live.mark == want.mark && live.print == want.print, nil
+	return live.state == Spent && live.mark == want.mark && live.leaseEnd == want.leaseEnd, nil
 }
 
 // countMessage adds a claimed message to the count of its content, and gives the claim back if that is over its bound. old, encoded as
@@ -349,7 +353,7 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 			return repeated, nil
 		}
 		want := next.encode()
-		got, err := c.store.Swap(sctx, id.content, live, want, time.Duration(c.remember)*time.Millisecond)
+		got, err := c.store.Swap(sctx, id.content, live, want, time.Duration(max(next.windowEnd-now, 1))*time.Millisecond)
 		if err == nil && got == want {
 			id.repeats = uint16(min(next.generation-1, uncounted-1)) //nolint:gosec // bounded
 			return run, nil

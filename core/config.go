@@ -35,7 +35,7 @@ type Config struct {
 	// Reruns is how often a message whose handler failed may run again by an attempt that is not newer, as a sender's
 	// retry within one second is, but also an attacker's replay. Default: 3; negative: never; at most 63.
 	Reruns int
-	// Repeats is how many more messages with the same signed content may run, within Remember, where only unsigned values
+	// Repeats is how many more messages with the same signed content may run, within Remember from the first of them, where only unsigned values
 	// (a delivery id, a topic) tell one from another, as at GitHub and Shopify. It is therefore also how often an attacker who captured
 	// one request can make it run again, by changing those values. What exceeds it is refused with [ErrRepeated]. Default: 16;
 	// negative: none, so that the same signed content runs once; at most 1,000,000.
@@ -52,6 +52,9 @@ type Config struct {
 	// SignsOnce says that this sender signs a message once and sends the same bytes, timestamp included, at every
 	// attempt. A retry then cannot be told from a replay, and the timestamp only bounds the message's age.
 	SignsOnce bool
+	// RendersAnew says that this sender renders the body of a message anew at each attempt, so that one signed id may come with several
+	// contents. They are then not compared, and where the sender uses an id again, its second event is acknowledged unseen.
+	RendersAnew bool
 	// DangerouslyReportOnly lets every request through to the handler: everything is verified, claimed and
 	// observed, and nothing is refused. For rolling out on live traffic. [FromContext] finds a message
 	// only where it would have been admitted. BodyTimeout does not apply.

@@ -248,7 +248,7 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 		return refuse(ErrReplay, "the message was handled before; its sender wants the content of the response, which is gone, so it is not acknowledged", nil)
 	case reused:
 		return refuse(ErrIDReused, "a message with this id was handled, but its signed content was another one: a test event with a constant id, or a sender "+
-			"that uses ids again or renders its body anew at each attempt (then its scheme needs an EventType)", nil)
+			"that uses ids again, or one that renders its body anew at each attempt (then Config.RendersAnew, or an EventType in its scheme)", nil)
 	case elsewhere:
 		return refuse(ErrMisconfigured, "this message was handled at another path of the same verifier: the sender delivers it to two endpoints, and each "+
 			"needs a verifier, keys and a store namespace of its own, or a source of its own (Keys.From, KeySource); or a captured request was sent to the other path", nil)
@@ -257,7 +257,7 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 			return refuse(ErrRepeated, "these signed bytes, their time included, came before under another delivery id: a captured attempt, or two events "+
 				"within the grain of the sender's clock, of which the next attempt will be taken", nil)
 		}
-		return refuse(ErrRepeated, "the same signed content ran "+strconv.Itoa(v.cfg.Repeats+1)+" times under other delivery ids, which is as often as Config.Repeats allows: "+
+		return refuse(ErrRepeated, "the same signed content came under "+strconv.Itoa(v.cfg.Repeats+1)+" other delivery ids or topics, as many as Config.Repeats allows: "+
 			"an attacker who captured it, or a sender that repeats itself and needs a higher bound", nil)
 	default:
 		return refuse(ErrReplay, "the message was handled by this very attempt: the sender stamps each of its own anew", nil)

@@ -4,6 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash/crc32"
+	"net/url"
+	"path"
+	"slices"
 	"strings"
 )
 
@@ -33,21 +36,15 @@ type identity struct {
 	repeats uint16 // so many messages had this content before; set by the claim
 }
 
-// fingerprint is what all attempts of a message have in common besides its key: in the
-// upper half the endpoint's path, in the lower half the signed content or the event
-// type. A half is zero if it is not known.
-type fingerprint uint64
+// fingerprint is what all attempts of a message have in common besides its key. A part is zero if it is not known.
+type fingerprint struct {
+	path    uint64 // of the endpoint, 48 bits: see Verifier.pathSum
+	content uint32 // a sum of the signed content, or of the event type
+}
 
 // castagnoli is the polynomial that processors have an instruction for. Contents are compared with contents that the same
 // sender signed, so nobody can look for two with one sum.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // a constant
-
-func newFingerprint(path, content uint32) fingerprint {
-	return fingerprint(path)<<32 | fingerprint(content)
-}
-
-func (p fingerprint) path() uint32    { return uint32(p >> 32) }
-func (p fingerprint) content() uint32 { return uint32(p) } //nolint:gosec // the lower half
 
 // again says by what a handled message was recognized.
 func (id *identity) again() string {
@@ -62,34 +59,29 @@ func (id *identity) again() string {
 }
 
 // differ says that both are known and not the same.
-func differ(a, b uint32) bool { return a != 0 && b != 0 && a != b }
+func differ[T uint32 | uint64](a, b T) bool { return a != 0 && b != 0 && a != b }
 
 // known keeps a sum from being zero, which stands for unknown.
 func known(sum uint32) uint32 { return max(sum, 1) }
 
-// sumText is FNV-1a: of a short text, and without an allocation.
-func sumText[T string | []byte](s T) uint32 {
-	sum := uint32(2166136261)
-	for i := range len(s) {
-		sum = (sum ^ uint32(s[i])) * 16777619
-	}
-	return known(sum)
-}
-
 // identify derives the identity of a verified message.
 func (v *Verifier) identify(r *Request, a *Attempt, m *Message, id *identity) {
-	path := sumText(requestPath(r.URL))
 	id.reply = a.Reply
 	if m.IDSigned && m.ID != "" {
 		id.message, id.signed = v.replayKey(m, nil), true
-		id.print = newFingerprint(path, v.common(a))
-		return
+		id.print.content = v.common(a)
+	} else {
+		v.identifyByContent(a, m, id)
 	}
-	id.print = newFingerprint(path, 0) // the content is in the key
+	id.print.path = v.pathSum(&id.message, r.URL)
+}
+
+// identifyByContent is for a message without a signed id.
+func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 	content := v.replayKey(m, &a.Content)
 	id.message = content
 	eachAttempt, broken := v.claims.eachAttempt, v.claims.broken
-	if len(a.Unsigned) == 0 || eachAttempt && (!a.Content.timed() || !all(a.Unsigned)) || broken&faultContentAlone != 0 {
+	if len(a.Unsigned) == 0 || eachAttempt && (!a.Content.timed() || slices.Contains(a.Unsigned, "")) || broken&faultContentAlone != 0 {
 		return
 	}
 	h := sha256.New()
@@ -113,19 +105,20 @@ func appendUnsigned(dst []byte, values []string) []byte {
 	for i, value := range values {
 		if value != "" {
 			dst[count]++
-			dst = appendField(append(dst, byte(i)), value) //nolint:gosec // a scheme has a few
+			dst = appendField(append(dst, byte(i)), value)
 		}
 	}
 	return dst
 }
 
 // common is the sum of what all attempts under one signed id must agree in; zero if
-// that is not known: the scheme marks no time in content that each attempt has anew.
+// that is not known: the sender renders its body anew, or the scheme marks no time in
+// content that each attempt has anew.
 func (v *Verifier) common(a *Attempt) uint32 {
-	if len(a.EventType) > 0 {
-		return sumText(a.EventType)
-	}
-	if v.claims.eachAttempt && !a.Content.timed() {
+	switch {
+	case len(a.EventType) > 0:
+		return known(crc32.Update(0, castagnoli, a.EventType))
+	case v.cfg.RendersAnew, v.claims.eachAttempt && !a.Content.timed():
 		return 0
 	}
 	var s uint32
@@ -133,14 +126,31 @@ func (v *Verifier) common(a *Attempt) uint32 {
 	return known(s)
 }
 
-// all says that no value is missing.
-func all(values []string) bool {
-	for _, v := range values {
-		if v == "" {
-			return false
+// pathDigest is the hash of a path, in words.
+type pathDigest struct {
+	path   string
+	digest [4]uint64
+}
+
+// pathSum is a sum of the path that a message was sent to. The path is not signed, and under a wildcard route an attacker may choose it; so
+// the sum depends on the message's key, and whoever looks for another path with the same one must begin anew for each message.
+// The hash of the path itself is kept from one request to the next: a verifier stands for one endpoint.
+func (v *Verifier) pathSum(key *Key, target string) uint64 {
+	sent := requestPath(target)
+	known := v.path.Load()
+	if known == nil || known.path != sent {
+		hash := sha256.Sum256([]byte(canonicalPath(sent)))
+		known = &pathDigest{path: strings.Clone(sent)}
+		for i := range known.digest {
+			known.digest[i] = binary.BigEndian.Uint64(hash[8*i:])
 		}
+		v.path.Store(known)
 	}
-	return true
+	var sum uint64
+	for i, word := range known.digest {
+		sum += word * binary.BigEndian.Uint64(key[8*i:])
+	}
+	return max(sum>>16, 1)
 }
 
 // requestPath is the path of a request target as it was received, without query and origin.
@@ -151,6 +161,14 @@ func requestPath(target string) string {
 		target = target[max(strings.IndexByte(target, '/'), 0):]
 	}
 	return target
+}
+
+// canonicalPath is one text for the spellings of a path that routers may take for the same.
+func canonicalPath(p string) string {
+	if decoded, err := url.PathUnescape(p); err == nil {
+		p = decoded
+	}
+	return strings.ToLower(path.Clean("/" + p))
 }
 
 // replayKey names a message in the store by its signed id or, if it has none, by its signed content. Nothing that an attacker

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -216,7 +218,7 @@ func TestEqualBytesUnderOtherUnsignedIDsAreOtherMessages(t *testing.T) {
 		}
 		before := len(r.store.live)
 		r.want("over the bound", r.request(message{id: "d3", topic: "created", body: `{}`}), 503, ErrRepeated)
-		if text := r.last().Err.Error(); !strings.Contains(text, "Config.Repeats") || !strings.Contains(text, "4 times") {
+		if text := r.last().Err.Error(); !strings.Contains(text, "Config.Repeats") || !strings.Contains(text, "under 4 other") {
 			t.Errorf("the error does not name the setting: %s", text)
 		}
 		r.want("over the bound once more", r.request(message{id: "d3", topic: "created", body: `{}`}), 503, ErrRepeated)
@@ -238,6 +240,78 @@ func (r *receiver) liveRecords() int {
 		}
 	}
 	return n
+}
+
+// TestRepeatsAreCountedWithinRemember has a sender with one equal body a day: never more than two within 25 hours.
+func TestRepeatsAreCountedWithinRemember(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "4: ", Config{Repeats: 1}, func(r *receiver) {
+		for day := range 40 {
+			r.want("once a day", r.request(message{id: "d" + strconv.Itoa(day), body: `{}`}), 200, Handled)
+			time.Sleep(24 * time.Hour)
+		}
+	})
+}
+
+func TestASenderThatIsKnownToRenderAnewIsNotHeldToItsContent(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "1: ", Config{RendersAnew: true}, func(r *receiver) {
+		r.want("the first", r.request(message{id: "evt_1", body: `{"attempt":1}`}), 200, Handled)
+		time.Sleep(time.Second)
+		r.want("its retry", r.request(message{id: "evt_1", body: `{"attempt":2}`}), 200, ErrRedelivery)
+	})
+}
+
+// lateID is a scheme that finds its unsigned id in the body.
+type lateID struct{ kindScheme }
+
+func (s lateID) ReadHeader(r *Request, a *Attempt) error {
+	err := s.kindScheme.ReadHeader(r, a)
+	a.ID, a.Unsigned = "", nil
+	return err
+}
+
+func (s lateID) ReadBody(r *Request, a *Attempt) error {
+	a.Unsigned = append(a.Unsigned, r.Header.Get(headerID))
+	return s.kindScheme.ReadBody(r, a)
+}
+
+func TestAnUnsignedIDOfTheBodyIsCheckedAsWell(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := kindOf(t, "4: ")
+		r := newReceiver(t, lateID{kindScheme{k}}, k, Config{})
+		r.want("two words", r.request(message{id: "two words", body: `{}`}), 400, ErrMalformed)
+		r.want("one", r.request(message{id: "one", body: `{}`}), 200, Handled)
+	})
+}
+
+func TestSpellingsOfAPathAreOnePath(t *testing.T) {
+	t.Parallel()
+	for _, other := range []string{"/h%6fok", "/hook/", "/Hook", "//hook", "/./hook", "/a/../hook", "http://example.com/hook?a=1"} {
+		inBubble(t, "2: ", Config{}, func(r *receiver) {
+			r.want("as it is registered", r.request(message{path: "/hook", id: "evt_1", body: `{}`}), 200, Handled)
+			r.want(other, r.request(message{path: other, id: "evt_1", body: `{}`}), 200, ErrRedelivery)
+		})
+	}
+}
+
+// A path of an attacker's choice must not pass for another one: its sum depends on the message, so that none can be found beforehand.
+func TestTheSumOfAPathDependsOnTheMessage(t *testing.T) {
+	t.Parallel()
+	v := new(Verifier)
+	sums := make(map[uint64]bool)
+	for i := range 1000 {
+		key := Key(sha256.Sum256([]byte(strconv.Itoa(i))))
+		a, b := v.pathSum(&key, "/billing"), v.pathSum(&key, "/mail")
+		if a == b || a >= 1<<48 || a == 0 || a != v.pathSum(&key, "/billing") {
+			t.Fatalf("%x and %x", a, b)
+		}
+		sums[a], sums[b] = true, true
+	}
+	if len(sums) != 2000 {
+		t.Errorf("%d sums of 2000", len(sums))
+	}
 }
 
 func TestNoRepeatsIsTheStrictness(t *testing.T) {
@@ -485,7 +559,9 @@ func TestAMessageWithARecordOfTheFirstVersionIsRecognized(t *testing.T) {
 		m := message{id: "evt_1", body: `{}`}
 		r.want("the first", r.request(m), 200, Handled)
 		for key, e := range r.store.live {
+			rec, _ := decode(e.value)
 			e.value[8] = 1
+			binary.BigEndian.PutUint64(e.value[16:], uint64(rec.mark))
 			r.store.live[key] = e
 		}
 		time.Sleep(time.Second)

@@ -95,8 +95,9 @@ func (v Value) Handled() bool { return (v[8] == recordVersion || v[8] == 1) && S
 //	9     state (2 bits), reruns (6 bits)
 //	10–11 side record, its kind (1 bit each); status answered or, of a message that is not done, its repeats (14 bits)
 //	12–15 generation, or the count
-//	16–23 mark: the newest attempt's stamp; of a spent attempt, the first half of its owner's name
-//	24–31 lease end of a claim; else the print; of a spent attempt, the second half of that name
+//	16–31 of a claim: mark (the newest attempt's stamp) and lease end, 8 bytes each
+//	      of a message that is not claimed: mark (6 bytes), print of the path (6) and of the content (4)
+//	      of a spent attempt: the first half of its owner's key
 //	32–39 token: random for each admission, so that ownership and idempotence need nothing else
 type record struct {
 	windowEnd  int64
@@ -104,8 +105,8 @@ type record struct {
 	reruns     uint8
 	status     uint16 // answered; of a message that is not done, its repeats (see Message.Repeats) or uncounted
 	generation uint32
-	mark       int64
-	leaseEnd   int64
+	mark       int64       // also half of an owner's name
+	leaseEnd   int64       // also the other half
 	print      fingerprint // kept along a claim, and written when that is settled
 	token      [8]byte
 }
@@ -137,12 +138,12 @@ func (r *record) encode() (v Value) {
 	case Counted:
 		state, bits = Released, bits|bitSide
 	}
-	last := uint64(r.print)
-	if r.state == Claimed {
-		last = uint64(r.leaseEnd)
+	first, second := uint64(r.mark), uint64(r.leaseEnd)
+	if r.state == Released || r.state == Done {
+		first, second = first<<16|r.print.path>>32, r.print.path<<32|uint64(r.print.content)
 	}
-	binary.BigEndian.PutUint64(v[16:], uint64(r.mark))
-	binary.BigEndian.PutUint64(v[24:], last)
+	binary.BigEndian.PutUint64(v[16:], first)
+	binary.BigEndian.PutUint64(v[24:], second)
 	v[9] = byte(state)<<6 | r.reruns
 	binary.BigEndian.PutUint16(v[10:], bits)
 	binary.BigEndian.PutUint32(v[12:], r.generation)
@@ -166,20 +167,21 @@ func decode(v Value) (record, error) {
 		reruns:     v[9] & maxReruns,
 		status:     bits & statusBits,
 		generation: binary.BigEndian.Uint32(v[12:]),
-		mark:       int64(binary.BigEndian.Uint64(v[16:])),
 		token:      [8]byte(v[32:]),
-	}
-	switch last := binary.BigEndian.Uint64(v[24:]); {
-	case r.state == Claimed:
-		r.leaseEnd = int64(last)
-	case v[8] != 1:
-		r.print = fingerprint(last)
 	}
 	switch {
 	case bits&bitSpent != 0:
 		r.state = Spent
 	case bits&bitSide != 0:
 		r.state = Counted
+	}
+	first, second := binary.BigEndian.Uint64(v[16:]), binary.BigEndian.Uint64(v[24:])
+	switch r.mark = int64(first); {
+	case r.state == Claimed || r.state == Spent:
+		r.leaseEnd = int64(second)
+	case v[8] != 1:
+		r.mark = int64(first) >> 16
+		r.print = fingerprint{path: first<<32&(1<<48-1) | second>>32, content: uint32(second)}
 	}
 	return r, nil
 }

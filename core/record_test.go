@@ -16,14 +16,14 @@ func TestARecordKeepsEveryBit(t *testing.T) {
 		},
 		"greatest done": {
 			windowEnd: math.MaxInt64, state: Done, reruns: maxReruns, status: statusBits, generation: math.MaxUint32,
-			mark: math.MaxInt64, print: math.MaxUint64, token: [8]byte{255, 255, 255, 255, 255, 255, 255, 255},
+			mark: 1<<47 - 1, print: fingerprint{1<<48 - 1, math.MaxUint32}, token: [8]byte{255, 255, 255, 255, 255, 255, 255, 255},
 		},
-		"least": {windowEnd: math.MinInt64, state: Released, mark: math.MinInt64},
+		"least": {windowEnd: math.MinInt64, state: Released, mark: -1 << 47},
 		"mixed": {
 			windowEnd: 1_700_000_000_001, state: Claimed, reruns: 17, status: 204, generation: 1_700_000_000, mark: 1_700_000_000_002,
 			leaseEnd: 1_700_000_000_003, token: [8]byte{1, 2, 3, 4, 5, 6, 7, 8},
 		},
-		"spent":   {windowEnd: 1_700_000_000_001, state: Spent, mark: math.MinInt64, print: math.MaxUint64},
+		"spent":   {windowEnd: 1_700_000_000_001, state: Spent, mark: math.MinInt64, leaseEnd: math.MaxInt64},
 		"counted": {windowEnd: 1_700_000_000_001, state: Counted, generation: 17, token: [8]byte{1}},
 	} {
 		if got, err := decode(r.encode()); err != nil || got != r {
@@ -36,7 +36,7 @@ func TestTheLayoutOfARecordIsAPromise(t *testing.T) {
 	t.Parallel()
 	r := record{
 		windowEnd: 0x0102030405060708, state: Done, reruns: 3, status: 202, generation: 0x11121314,
-		mark: 0x2122232425262728, print: 0x3132333435363738, token: [8]byte{0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48},
+		mark: 0x212223242526, print: fingerprint{0x272831323334, 0x35363738}, token: [8]byte{0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48},
 	}
 	want := Value{
 		1, 2, 3, 4, 5, 6, 7, 8, 2, 3<<6 | 3, 0, 202, 0x11, 0x12, 0x13, 0x14,
@@ -57,10 +57,11 @@ func TestTheLayoutOfARecordIsAPromise(t *testing.T) {
 // Version 1 had the lease end in every state.
 func TestARecordOfTheFirstVersionIsRead(t *testing.T) {
 	t.Parallel()
-	r := record{state: Done, status: 202, generation: 9, mark: 7, print: 1_700_000_000_003, token: [8]byte{1}}
-	v := r.encode()
-	v[8] = 1
-	r.print = 0
+	r := record{state: Done, status: 202, generation: 9, mark: 7, token: [8]byte{1}}
+	claimed := r
+	claimed.state, claimed.leaseEnd = Claimed, 1_700_000_000_003
+	v := claimed.encode()
+	v[8], v[9] = 1, byte(Done)<<6
 	if got, err := decode(v); err != nil || got != r || !v.Handled() {
 		t.Errorf("got %+v, %v, handled %v", got, err, v.Handled())
 	}

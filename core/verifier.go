@@ -31,6 +31,8 @@ type Verifier struct {
 	challenger     Challenger
 	scope          []byte // what its replay keys begin with
 
+	path atomic.Pointer[pathDigest] // of the last message
+
 	// decoy is the last keyring in use. An unknown source is checked against it for the sake of the work; the result
 	// is not looked at.
 	decoy atomic.Pointer[keyring]
@@ -120,12 +122,12 @@ func ceilMilli(d time.Duration) int64 {
 type Message struct {
 	// ID is the message id, the same over all attempts; empty if the scheme has none.
 	ID string
-	// IDSigned says that the signature covers ID. If not, ID is only good for logs.
-	IDSigned bool
 	// Timestamp is the signed time of the attempt, or of the message if the scheme stamps once; zero if none is signed.
 	Timestamp time.Time
 	// Body is the body exactly as it was signed.
 	Body []byte
+	// IDSigned says that the signature covers ID. If not, ID is only good for logs.
+	IDSigned bool
 	// BodySigned says that the signature covers every byte of Body.
 	BodySigned bool
 	// Replayable says that nothing signed identifies the message (see [NotIdentified]): this may be a retry, or a replay.
@@ -268,11 +270,11 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 // checkSigned checks what needs the body, and fills m when the signature holds. arrived is when the headers were checked, which is also when keys
 // must be valid: the sender signed before it.
 func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *lookup, arrived time.Time, m *Message) (VerifyKey, error) {
-	id, stamp, expires := a.ID, a.Timestamp, a.Expires
+	id, stamp, expires, unsigned := a.ID, a.Timestamp, a.Expires, len(a.Unsigned)
 	if err := v.scheme.ReadBody(r, a); err != nil {
 		return nil, refuse(ErrMalformed, "", err)
 	}
-	if a.ID != id || a.Timestamp != stamp || a.Expires != expires { // the body held them, and may have taken its time
+	if a.ID != id || a.Timestamp != stamp || a.Expires != expires || len(a.Unsigned) != unsigned { // the body held them, and may have taken its time
 		if err := v.checkParts(a, v.cfg.Clock()); err != nil {
 			return nil, err
 		}
