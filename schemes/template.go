@@ -288,11 +288,11 @@ func (s *templated) checkStamp() (mistakes []error) {
 // checkIdentity finds what cannot tell one message from another.
 func (s *templated) checkIdentity() (mistakes []error) {
 	t := &s.t
-	indexed := slices.ContainsFunc(t.ID.path, isIndex)
+	s.batches = slices.ContainsFunc(t.ID.path, isIndex)
 	switch {
 	case t.Batch > BatchByContent:
 		mistakes = append(mistakes, errors.New("Batch is none of the constants"))
-	case t.Batch != BatchRefused && !indexed:
+	case t.Batch != BatchRefused && !s.batches:
 		mistakes = append(mistakes, errors.New("Batch says how several events are identified, but no path of ID has an index"))
 	case t.Batch != BatchRefused && s.has(partID):
 		mistakes = append(mistakes, errors.New("Batch is for an id in a signed body, but Content has {id}"))
