@@ -137,6 +137,9 @@ type twilioKey struct {
 	origin, other string
 }
 
+// Keys are those that it is made of: for those who look into a refusal.
+func (k twilioKey) Keys() []core.VerifyKey { return k.keys }
+
 // Verify implements [core.VerifyKey].
 func (k twilioKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if ok, err := k.verify(ctx, a); ok || err != nil || k.other == "" {
