@@ -9,6 +9,7 @@ import (
 	"hash"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +137,7 @@ func TestShopifysNewerHeadersAreTheSameMessage(t *testing.T) {
 	other[5] = "e2" // beside the id of a webhook
 	v.handles(t, "newer, with another event id beside", request(body, other...), done, core.ErrRedelivery)
 
-	both := append(older[:len(older):len(older)], newer...)
+	both := slices.Concat(older, newer)
 	for _, tt := range []struct {
 		name    string
 		headers []string

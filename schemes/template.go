@@ -317,11 +317,11 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	switch {
 	case t.Topic.none():
 	case !t.Topic.whole():
-		mistakes = append(mistakes, errors.New("Topic is not a Header: what stands in a signed body needs no name"))
+		mistakes = append(mistakes, errors.New("the Topic is not a Header: what stands in a signed body needs no name"))
 	case s.signsID():
-		mistakes = append(mistakes, errors.New("Topic does not count beside a signed ID: leave it out"))
+		mistakes = append(mistakes, errors.New("the Topic does not count beside a signed ID: leave it out"))
 	case t.Stamping == core.StampedEachAttempt && !s.delivers():
-		mistakes = append(mistakes, errors.New("Topic alone tells no retry from another event: where each attempt has its own time, an unsigned ID must be there too"))
+		mistakes = append(mistakes, errors.New("a Topic alone tells no retry from another event: where each attempt has its own time, an unsigned ID must be there too"))
 	}
 	return mistakes
 }

@@ -277,11 +277,11 @@ func TestAListWithoutKeysPassesTheSuite(t *testing.T) {
 		t.Fatal(err)
 	}
 	sign := func(at time.Time, body string, keys ...string) *core.Request {
-		list := millis(at)
+		list := []string{millis(at)}
 		for _, key := range keys {
-			list += "," + hexMAC(key, millis(at)+"."+body)
+			list = append(list, hexMAC(key, millis(at)+"."+body))
 		}
-		return request(body, "Recurly-Signature", list)
+		return request(body, "Recurly-Signature", strings.Join(list, ","))
 	}
 	whtest.TestScheme(t, whtest.Subject{Scheme: scheme, Secret: secret, Stranger: stranger, Sign: func(_ string, at time.Time, content []byte) *core.Request {
 		return sign(at, string(content), "another", secret)
