@@ -411,7 +411,7 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 		{"the header is renamed", "slack", header(explain.HeaderRenamed, func(h http.Header) { rename(h, "X-Slack-Signature", "Slack-Signature") })},
 		{"the secret has a newline", "shopify", secretNewline},
 		{"the body is base64", "shopify", bodyBase64},
-		{"the header is the newer one", "shopify", header(explain.HeaderRenamed, func(h http.Header) { rename(h, "X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256") })},
+		{"the header is renamed", "shopify", header(explain.HeaderRenamed, func(h http.Header) { rename(h, "X-Shopify-Hmac-Sha256", "Http-X-Shopify-Hmac-Sha256") })},
 		{"each + became a space", "shopify", damage{explain.SignatureEncoding, write(func(m *message) []byte { return []byte(`{"n":"4"}`) }), func(m *message) {
 			for i := 0; !strings.Contains(m.r.Header.Get("X-Shopify-Hmac-Sha256"), "+"); i++ {
 				m.body = []byte(`{"n":"` + strconv.Itoa(i) + `"}`)
@@ -434,7 +434,10 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 		{"the secret has a newline", "square", secretNewline},
 		{"the body has a newline", "square", bodyNewline},
 		{"the URL has another scheme", "twilio", addressed("http://example.com/hook")},
-		{"the URL has a port", "twilio", addressed("https://example.com:443/hook")},
+		{"the URL has another port", "twilio", damage{explain.URL, func(m *message) {
+			m.address = "https://example.com:8443/hook"
+			m.r.Header.Set("X-Forwarded-Port", "8443")
+		}, nil}},
 		{"the URL has a slash", "twilio", addressed("https://example.com/hook/")},
 		{"the query has another order", "twilio", damage{explain.URL, func(m *message) { m.address = publicURL + "?b=2&a=1"; m.r.URL = "/hook?a=1&b=2" }, nil}},
 		{"the secret has a newline", "twilio", secretNewline},

@@ -432,8 +432,11 @@ func (b *seenBodies) add(body []byte) bool {
 	return true
 }
 
-// isMAC says that a key is one of core's MACs, whose cost is that of its hash.
+// isMAC says that a key is one of core's MACs, or made of such, so that its cost is that of its hash.
 func isMAC(k core.VerifyKey) bool {
+	if several, ok := k.(interface{ Keys() []core.VerifyKey }); ok {
+		return !slices.ContainsFunc(several.Keys(), func(k core.VerifyKey) bool { return !isMAC(k) })
+	}
 	probe, err := core.HMACKey("x", sha256.New, []byte("probe of the type"), core.Hex)
 	return err == nil && sameType(k, probe)
 }

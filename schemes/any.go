@@ -60,6 +60,9 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		default:
 			s.by = identity
 		}
+		if t, ok := m.(interface{ template() *templated }); ok && t.template().counts() {
+			s.counts = true
+		}
 		s.members = append(s.members, wrapped{m})
 	}
 	if err := errors.Join(mistakes...); err != nil {
@@ -85,6 +88,7 @@ const identityBody = "the body"
 type anyOf struct {
 	name    string
 	by      string // the identity of all members
+	counts  bool   // some member has unsigned ids
 	members []wrapped
 }
 
@@ -156,7 +160,7 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	if s.by == identityBody {
 		a.ID, a.IDSigned = "", false
-		if len(a.Unsigned) == 0 {
+		if s.counts && len(a.Unsigned) == 0 {
 			a.Unsigned = append(a.Unsigned, "") // so that the messages of all members are counted together
 		}
 	}

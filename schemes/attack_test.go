@@ -250,14 +250,18 @@ func TestATemplateCannotBeCutElsewhere(t *testing.T) {
 func TestAWindowOfAnyIsTheWidestAlsoOfTheUsualOnes(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	mine, err := schemes.Template{
-		Name: "acme", Signature: schemes.Header("X-Signature"), Timestamp: schemes.JSON("webhookTimestamp"), Unit: schemes.Milliseconds,
-		Stamping: core.StampedEachAttempt, Content: "{body}",
-	}.Scheme()
-	if err != nil {
-		t.Fatal(err)
+	of := func(header string, past time.Duration) core.Scheme {
+		s, err := schemes.Template{
+			Name: "acme", Signature: schemes.Header(header), Timestamp: schemes.JSON("webhookTimestamp"), Unit: schemes.Milliseconds,
+			Stamping: core.StampedEachAttempt, Content: "{body}", Past: past,
+		}.Scheme()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
-	both, err := schemes.Any("linear", schemes.Linear(), mine)
+	mine := of("X-Signature", 0)
+	both, err := schemes.Any("acme", of("Other-Signature", time.Minute), mine)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,11 +7,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Discord is the scheme of Discord's interactions and webhook events: ed25519 over timestamp and body under the application's public key, in
-// hexadecimal. Discord sends wrong signatures now and then, and takes the address away from an endpoint that accepts them.
+// Discord is the scheme of Discord's interactions and webhook events: ed25519 over
+// timestamp and body under the application's public key, in hexadecimal. Discord
+// sends wrong signatures now and then, and takes the address away from an endpoint
+// that accepts them.
 //
-// The id of an interaction identifies the message. A webhook event has none: each attempt is a message of its own.
-// The signed pings of both are answered.
+// The id of an interaction identifies the message. Discord shows the response to
+// the user, so an interaction is never acknowledged with an empty body. A webhook
+// event has no id: each attempt is a message of its own. The signed pings of both
+// are answered.
 func Discord() core.Scheme {
 	return discord{must(Template{
 		Name: "discord", Signature: Header("X-Signature-Ed25519"), Algorithm: Ed25519, Secret: HexText,
@@ -22,15 +26,27 @@ func Discord() core.Scheme {
 
 type discord struct{ *templated }
 
-// Challenge implements [core.Challenger]. A ping is type 1 of an interaction and type 0 of an event, whose type 1 is a real one.
+// ReadBody implements [core.Scheme].
+func (d discord) ReadBody(r *core.Request, a *core.Attempt) error {
+	err := d.templated.ReadBody(r, a)
+	a.Reply = a.IDSigned && !isDiscordEvent(r.Body)
+	return err
+}
+
+// isDiscordEvent tells a webhook event from an interaction.
+func isDiscordEvent(body []byte) bool {
+	s := scanner{b: body}
+	return s.enter("event")
+}
+
+// Challenge implements [core.Challenger]. A ping is type 1 of an interaction and
+// type 0 of an event, whose type 1 is a real one.
 func (discord) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	kind, _ := find(r.Body, []string{"type"})
-	scan := scanner{b: r.Body}
-	event := scan.enter("event")
 	switch {
 	case string(kind) == "0":
 		return &core.Answer{Status: http.StatusNoContent, Header: http.Header{"Content-Type": {"application/json"}}}
-	case string(kind) == "1" && !event:
+	case string(kind) == "1" && !isDiscordEvent(r.Body):
 		return answerJSON(map[string]int{"type": 1})
 	default:
 		return nil

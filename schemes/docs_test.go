@@ -1,52 +1,91 @@
 package schemes_test
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/schemes"
+	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// TestTheTableOfProvidersIsTrue compares docs/providers.md with what each scheme says of a genuine message.
-func TestTheTableOfProvidersIsTrue(t *testing.T) {
-	t.Parallel()
+// tableOfProviders returns the rows of the table of docs/providers.md that stands first behind a text, by their names.
+func tableOfProviders(t *testing.T, behind string, cells int) map[string][]string {
+	t.Helper()
 	text, err := os.ReadFile("../docs/providers.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, rest, ok := strings.Cut(string(text), behind)
+	if !ok {
+		t.Fatalf("docs/providers.md has no %q", behind)
+	}
 	rows := make(map[string][]string)
-	for line := range strings.Lines(string(text)) {
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
-		if len(cells) >= 5 {
-			rows[strings.Trim(strings.TrimSpace(cells[0]), "`")] = cells
+	for line := range strings.Lines(rest) {
+		row := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		if len(row) == 1 && len(rows) > 0 {
+			break
+		}
+		for i := range row {
+			row[i] = strings.TrimSpace(row[i])
+		}
+		if name := strings.Trim(row[0], "`"); name != row[0] && len(row) > 1 {
+			if len(row) != cells || rows[name] != nil {
+				t.Errorf("docs/providers.md, %q: the row of %s has %d cells and not %d, or it is there twice", behind, name, len(row), cells)
+			}
+			rows[name] = row
 		}
 	}
 	for _, name := range schemes.Names() {
-		if len(rows[name]) != 7 {
-			t.Errorf("docs/providers.md has no row of 7 cells for %s", name)
-			continue
+		if rows[name] == nil {
+			t.Fatalf("docs/providers.md, %q: no row of %s", behind, name)
 		}
-		source, read := strings.TrimSpace(rows[name][5]), strings.TrimSpace(rows[name][6])
-		_, day := time.Parse(time.DateOnly, read)
-		_, month := time.Parse("2006-01", read)
-		if day != nil && month != nil {
-			t.Errorf("%s was read at %q, which is no day or month", name, read)
-		}
-		if name != "token" && !strings.Contains(source, "](https://") {
-			t.Errorf("%s has the source %q, which is no link", name, source)
-		}
-		if _, commit, ok := strings.Cut(source, "@"); ok && strings.Contains(source, "/blob/") {
-			if short, _, _ := strings.Cut(commit, "]"); len(short) != 7 || !strings.Contains(source, "/blob/"+short) {
-				t.Errorf("%s: the link does not lead to the commit that %q names", name, source)
-			}
-		}
+	}
+	if len(rows) != len(schemes.Names()) {
+		t.Errorf("docs/providers.md, %q: %d rows for %d names", behind, len(rows), len(schemes.Names()))
+	}
+	return rows
+}
+
+func summaries(t *testing.T) map[string][]string {
+	t.Helper()
+	return tableOfProviders(t, "# Providers", 7)
+}
+
+// identities has name, equal, told apart by, type, retries, longest gap, retried after, covered, source, read.
+func identities(t *testing.T) map[string][]string {
+	t.Helper()
+	return tableOfProviders(t, "## When two requests are one message", 10)
+}
+
+// inCode are the names that a cell has in code.
+func inCode(cell string) []string {
+	var names []string
+	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
+		names = append(names, found[1])
+	}
+	return names
+}
+
+// TestTheTableOfProvidersIsTrue compares docs/providers.md with what each scheme says of a genuine message.
+func TestTheTableOfProvidersIsTrue(t *testing.T) {
+	t.Parallel()
+	rows, identity := summaries(t), identities(t)
+	for _, name := range schemes.Names() {
+		wantSource(t, name, rows[name][5], rows[name][6], name == "token")
 	}
 	now := time.Unix(1_700_000_000, 0).UTC()
 	for name, s := range subjects() {
+		name = strings.TrimSuffix(name, " form")
 		row := rows[name]
 		if row == nil {
 			continue // one of two subjects of a scheme
@@ -59,34 +98,323 @@ func TestTheTableOfProvidersIsTrue(t *testing.T) {
 		if !m.BodySigned {
 			body = "**no**"
 		}
+		if name == "twilio" {
+			body = "form **no**, else yes"
+		}
 		stamp := map[core.Stamping]string{
 			core.NotStamped: "none", core.StampedOnce: "message", core.StampedEachAttempt: "attempt", core.NotIdentified: "none",
 		}[s.scheme.Stamping()]
 		by := "signed text"
-		switch {
+		switch headers := inCode(identity[name][2]); {
 		case m.Replayable:
 			by = "**nothing**"
 		case m.IDSigned:
 			by = "id"
+		case len(headers) > 0:
+			by += " + " + strings.Join(headers, ", ")
 		}
 		window := "5m"
-		if w, ok := s.scheme.(core.Windower); ok {
-			if past, _ := w.Window(); past != 0 {
-				window = strings.TrimSuffix(strings.Replace(past.String(), "m0s", "m", 1), "h0m")
-				if past < time.Minute {
-					window = fmt.Sprintf("%ds", int(past.Seconds()))
-				}
+		if past := past(s.scheme); past != 0 {
+			window = strings.TrimSuffix(strings.Replace(past.String(), "m0s", "m", 1), "h0m")
+			if past < time.Minute {
+				window = fmt.Sprintf("%ds", int(past.Seconds()))
 			}
 		}
 		if stamp == "none" {
 			window = "–"
 		}
-		got := strings.TrimSpace(row[1])
+		got := row[1]
 		if by == "id" && strings.HasPrefix(got, "body: ") {
 			by = got
 		}
-		if got != by || row[2] != stamp || strings.TrimSpace(row[3]) != body || strings.TrimSpace(row[4]) != window {
+		if got != by || row[2] != stamp || row[3] != body || row[4] != window {
 			t.Errorf("the row of %s is %q, and should say: %s | %s | %s | %s", name, row, by, stamp, body, window)
 		}
+	}
+}
+
+// wantSource wants a link, to the commit that it names, and the day or month of reading.
+func wantSource(t *testing.T, name, source, read string, free bool) {
+	t.Helper()
+	_, day := time.Parse(time.DateOnly, read)
+	_, month := time.Parse("2006-01", read)
+	if day != nil && month != nil {
+		t.Errorf("%s was read at %q, which is no day or month", name, read)
+	}
+	if !free && !strings.Contains(source, "](https://") {
+		t.Errorf("%s has the source %q, which is no link", name, source)
+	}
+	if _, commit, ok := strings.Cut(source, "@"); ok && strings.Contains(source, "/blob/") {
+		if short, _, _ := strings.Cut(commit, "]"); len(short) != 7 || !strings.Contains(source, "/blob/"+short) {
+			t.Errorf("%s: the link does not lead to the commit that %q names", name, source)
+		}
+	}
+}
+
+func past(scheme core.Scheme) time.Duration {
+	if w, ok := scheme.(core.Windower); ok {
+		past, _ := w.Window()
+		return past
+	}
+	return 0
+}
+
+// span reads a duration that may have days; ok is false for what is none.
+func span(text string) (d time.Duration, ok bool) {
+	days, rest, found := strings.Cut(text, "d")
+	if !found {
+		days, rest = "0", text
+	}
+	var n int
+	if _, err := fmt.Sscan(days, &n); err != nil {
+		return 0, false
+	}
+	if rest != "" {
+		var err error
+		if d, err = time.ParseDuration(rest); err != nil {
+			return 0, false
+		}
+	}
+	return d + time.Duration(n)*24*time.Hour, true
+}
+
+// remembered is Config.Remember where nobody has set it.
+func remembered(t *testing.T) (d time.Duration) {
+	t.Helper()
+	v, err := core.New(core.Secrets(secret), memstore.New(), &core.Config{
+		Scheme: schemes.Stripe(), DangerouslyShowRefused: func(_ context.Context, r core.Refused) { d = r.Config.Remember },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs(v, request("{}"))
+	return d
+}
+
+// TestTheDefaultsCoverTheRetriesOfEachSender: no retry is refused for its age, and none is taken for another message because the first was
+// forgotten, or the row says that this is not known.
+func TestTheDefaultsCoverTheRetriesOfEachSender(t *testing.T) {
+	t.Parallel()
+	remember := remembered(t)
+	if remember < 24*time.Hour {
+		t.Fatalf("Remember is %v", remember)
+	}
+	for name, row := range identities(t) {
+		wantSource(t, name, row[8], row[9], strings.HasPrefix(row[8], "the table above") || name == "token")
+		scheme := named(t, name)
+		total, totalKnown := span(row[4])
+		gap, gapKnown := span(row[5])
+		if row[4] == "none" {
+			total, totalKnown, gap, gapKnown = 0, true, 0, true
+		}
+		if !totalKnown && row[4] != "unknown" || !gapKnown && row[5] != "unknown" {
+			t.Errorf("%s: %q and %q are no durations", name, row[4], row[5])
+		}
+		if scheme.Stamping() == core.StampedOnce && (!totalKnown || past(scheme) < total) {
+			t.Errorf("%s signs a message once and retries for %s, but its time may be %v old", name, row[4], past(scheme))
+		}
+		want := "yes"
+		switch {
+		case scheme.Stamping() == core.NotIdentified:
+			want = "–"
+		case gapKnown && gap >= remember:
+			want = "no"
+		case !gapKnown && (!totalKnown || total >= remember):
+			want = "unknown"
+		}
+		if row[7] != want {
+			t.Errorf("%s: covered is %q and should be %q: it retries for %s, with gaps of %s", name, row[7], want, row[4], row[5])
+		}
+	}
+}
+
+// claimed is a scheme whose messages are claimed, with requests of its sender.
+type claimed struct {
+	scheme core.Scheme
+	secret string
+	sign   func(body string, at time.Time) *core.Request
+}
+
+// claimedBy returns nil for a scheme that claims nothing.
+func claimedBy(t *testing.T, name string) *claimed {
+	t.Helper()
+	scheme := named(t, name)
+	if scheme.Stamping() == core.NotIdentified {
+		return nil
+	}
+	now := func() time.Time { return remoteNow }
+	switch name {
+	case "discord":
+		return &claimed{scheme, subjects()[name].secret, func(body string, at time.Time) *core.Request { return signDiscord(request(""), body, at) }}
+	case "sendgrid":
+		s := subjects()[name]
+		return &claimed{s.scheme, s.secret, func(body string, at time.Time) *core.Request { return s.sign(s.secret, "", at, []byte(body)) }}
+	case "sns":
+		s := newSNS(t)
+		return &claimed{s.scheme(schemes.SNSOptions{}), snsTopic, func(body string, at time.Time) *core.Request {
+			return s.sign(s.notification("id", at, body))
+		}}
+	case "paypal":
+		s := newPayPal(t)
+		return &claimed{s.scheme(now), paypalWebhook, func(body string, at time.Time) *core.Request { return s.sign("id", at, []byte(body)) }}
+	case "plaid":
+		s := newPlaid(t)
+		return &claimed{s.scheme(now), plaidSecret, func(body string, at time.Time) *core.Request { return s.sign("", at, []byte(body)) }}
+	case "rfc9421":
+		s := webhook(msgHMAC(msgSecret))
+		return &claimed{schemes.HTTPSignatures(schemes.SignatureProfile{URL: msgURL}), msgKey("hmac-sha256", msgSecret), func(body string, at time.Time) *core.Request {
+			return s.request(at, []byte(body))
+		}}
+	}
+	key := hexKey
+	if scheme.Name() == "standard" {
+		key = core.GenerateSecret()
+	}
+	return &claimed{scheme, key, func(body string, at time.Time) *core.Request {
+		r := request(body, "Content-Type", "application/json")
+		id := "evt_1"
+		switch name {
+		case "twitch":
+			id = "befa7b53-d79d-478f-86b9-120f112b044e"
+		case "mailgun":
+			id = "" // the one of the body
+		}
+		if err := schemes.Sign(scheme, r, id, at, key); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}}
+}
+
+// TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart presents the same signed bytes with each header of any row.
+func TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart(t *testing.T) {
+	t.Parallel()
+	rows := identities(t)
+	headers := []string{ // what senders have beside their signatures, and schemes must not read
+		"X-GitHub-Hook-ID", "X-Hook-UUID", "X-Attempt-Number", "X-Atlassian-Webhook-Retry", "Box-Delivery-Id", "X-Webhook-Id", "X-Webhook-Event",
+		"X-Gitlab-Event", "Linear-Delivery", "Linear-Event", "X-Event-Name", "X-Event-Id", "Sentry-Hook-Timestamp", "X-Shopify-Event-Id", "X-Slack-Retry-Num",
+		"X-Amz-Sns-Message-Id", "Square-Retry-Number", "Twitch-Eventsub-Message-Retry", "Twitch-Eventsub-Message-Type", "X-Zm-Trackingid",
+		"X-WC-Webhook-ID", "X-Contentful-Topic", "Idempotency-Key",
+	}
+	for _, row := range rows {
+		headers = append(headers, inCode(row[2])...)
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			own := inCode(row[2])
+			s := claimedBy(t, name)
+			if s == nil {
+				if len(own) > 0 || row[7] != "–" {
+					t.Errorf("nothing is claimed, but the row says %q", row)
+				}
+				return
+			}
+			genuine := s.sign(bodyToSign(name), remoteNow)
+			for _, header := range headers {
+				with := func(value string) *core.Request {
+					r := &core.Request{Method: genuine.Method, URL: genuine.URL, Header: genuine.Header.Clone(), Body: genuine.Body}
+					r.Header.Set(header, value)
+					return r
+				}
+				v := verifier(t, s.scheme, remoteNow, s.secret)
+				if !runs(v, with("a")) {
+					continue // it is signed
+				}
+				another := runs(v, with("b"))
+				if want := slices.Contains(own, header); another != want {
+					t.Errorf("with another %s the message runs: %t, and the row says %t", header, another, want)
+				}
+				for _, value := range []string{"a", "b"} {
+					d := v.Admit(t.Context(), with(value), atHand(genuine.Body))
+					switch answer := d.Answer(); {
+					case answer == nil:
+						t.Errorf("with the same %s the message runs again", header)
+					case s.scheme.Stamping() != core.StampedEachAttempt && !d.Err().Acknowledges():
+						t.Errorf("with the same %s the message is refused: %v", header, d.Err())
+					}
+				}
+			}
+		})
+	}
+}
+
+// nested is a JSON object with these values at their paths.
+func nested(values map[string]string) string {
+	root := map[string]any{}
+	for path, value := range values {
+		names, at := strings.Split(path, "."), root
+		for _, name := range names[:len(names)-1] {
+			next, ok := at[name].(map[string]any)
+			if !ok {
+				next = map[string]any{}
+				at[name] = next
+			}
+			at = next
+		}
+		at[names[len(names)-1]] = value
+	}
+	text, _ := json.Marshal(root)
+	return string(text)
+}
+
+// TestTheTypeOfARowDecidesWhetherAnIDIsUsedAgain sends two messages under one signed id.
+func TestTheTypeOfARowDecidesWhetherAnIDIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	summary, typed := summaries(t), 0
+	for name, row := range identities(t) {
+		by := summary[name][1]
+		if !strings.HasPrefix(by, "body: ") && by != "id" {
+			if row[3] != "–" {
+				t.Errorf("%s has the type %s, but no id is signed", name, row[3])
+			}
+			continue
+		}
+		if name == "mailgun" || name == "sns" || name == "paypal" {
+			continue // whose ids stand among other signed values: they have tests of their own
+		}
+		values := map[string]string{"kind": "a", "amount": "1"}
+		if id := inCode(by); len(id) > 0 {
+			values[id[0]] = "evt_1"
+		}
+		kind := "kind" // which a scheme without a type signs as well
+		if path := inCode(row[3]); len(path) > 0 {
+			kind, typed = path[0], typed+1
+		}
+		values[kind] = "a"
+		s := claimedBy(t, name)
+		now := remoteNow
+		v, err := core.New(core.Secrets(s.secret), memstore.New(), &core.Config{
+			Scheme: s.scheme, Clock: func() time.Time { return now }, DangerouslyReplayableAfterRestart: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func() *core.Delivery {
+			now = now.Add(time.Minute)
+			r := s.sign(nested(values), now)
+			return v.Admit(t.Context(), r, atHand(r.Body))
+		}
+		d := send()
+		if d.Answer() != nil {
+			t.Errorf("%s: the first message: %v", name, d.Err())
+			continue
+		}
+		d.Settle(http.StatusOK)
+		values["amount"] = "2"
+		want := core.ErrRedelivery
+		if name == "discord" {
+			want = core.ErrReplay // it wants the response, which is gone
+		}
+		if err := send().Err(); kind != "kind" && !errors.Is(err, want) {
+			t.Errorf("%s: the same type, and another value: %v", name, err)
+		}
+		values["amount"], values[kind] = "1", "b"
+		if err := send().Err(); !errors.Is(err, core.ErrIDReused) {
+			t.Errorf("%s: another value at %s: %v", name, kind, err)
+		}
+	}
+	if typed < 10 {
+		t.Errorf("only %d rows have a type", typed)
 	}
 }

@@ -2,15 +2,18 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// GitHub is the scheme of GitHub's webhooks: X-Hub-Signature-256, HMAC-SHA256 of the body under the secret as it was typed. The old
-// X-Hub-Signature (SHA-1) is not looked at.
+// GitHub is the scheme of GitHub's webhooks: X-Hub-Signature-256, HMAC-SHA256 of
+// the body under the secret as it was typed. It does not read the old
+// X-Hub-Signature (SHA-1).
 //
-// Nothing signed tells when. X-GitHub-Delivery is not signed: it is Message.ID for logs, and the body identifies the message. A repository's and
-// an organisation's webhook with one secret and one URL send equal bodies: give them URLs of their own.
+// Nothing signed tells when, and two events may have the same body: a star that
+// is given, taken and given again. X-GitHub-Delivery and X-GitHub-Event are not
+// signed. Together with the body they identify the message, within
+// [core.Config].Repeats. A redelivery keeps both.
 func GitHub() core.Scheme {
 	return must(Template{
-		Name: "github", Signature: Header("X-Hub-Signature-256"), Label: "sha256=", ID: Header("X-GitHub-Delivery"), IDOptional: true,
-		Topic:   Header("X-GitHub-Event"),
+		Name: "github", Signature: Header("X-Hub-Signature-256"), Label: "sha256=",
+		ID: Header("X-GitHub-Delivery"), IDOptional: true, Topic: Header("X-GitHub-Event"),
 		Content: "{body}",
 	})
 }

@@ -108,7 +108,7 @@ func (s *scanner) step(name string) bool {
 	return s.enter(name)
 }
 
-// element moves into an array, to the element with this index.
+// element moves into an array, to the place of the element with this index: nothing stands there in an empty array.
 func (s *scanner) element(index string) bool {
 	s.i++
 	for n, _ := strconv.Atoi(index); n > 0; n-- {
@@ -116,7 +116,7 @@ func (s *scanner) element(index string) bool {
 			return false
 		}
 	}
-	return !s.at(']')
+	return true
 }
 
 // enter moves into an object, to the value of its first member with this name.

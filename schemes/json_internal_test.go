@@ -1,7 +1,9 @@
 package schemes //nolint:testpackage // the scanner is nobody else's business
 
 import (
+	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +28,16 @@ func TestFindSeesWhatAParserSees(t *testing.T) {
 		{`{"at":1700000000000}`, "at", "1700000000000"},
 		{`{"at":1700000000000,"x":1}`, "at", "1700000000000"},
 		{`{"id":""}`, "id", ""},
+		{`["a"]`, "0", "a"},
+		{` [ "a" , "b" ] `, "1", "b"},
+		{`[{"id":"no"},{"x":[1,{}],"id":"a"}]`, "1.id", "a"},
+		{`{"events":[{"id":"a"}]}`, "events.0.id", "a"},
+		{`{"events":[[1,2],["no","a"]]}`, "events.1.1", "a"},
+		{`{"x":"]","events":["no,","a"]}`, "events.1", "a"},
+		{`[0,1,2,3,4,5,6,7,8,9,10,11]`, "11", "11"},
+		{`{"0":"a"}`, "0", "a"},
+		{`{"00":"a","0":"no"}`, "00", "a"},
+		{`{"events":{"0":{"id":"a"}}}`, "events.0.id", "a"},
 	}
 	for _, tt := range tests {
 		if !json.Valid([]byte(tt.body)) {
@@ -43,6 +55,97 @@ func TestFindSeesWhatAParserSees(t *testing.T) {
 			t.Errorf("%.60s: found %q", body, got)
 		}
 	}
+	for _, tt := range []struct{ body, path string }{
+		{`[]`, "0"},
+		{`["a"]`, "1"},
+		{`["a",]`, "1"},
+		{`["a"`, "1"},
+		{`["a"]`, "00"},
+		{`["a"]`, "-0"},
+		{`["a"]`, "+0"},
+		{`["a"]`, ""},
+		{`["a"]`, "id"},
+		{`[{"id":"a"}]`, "id"},
+		{`{"a":"b"}`, "0"},
+		{`{"events":"a"}`, "events.0"},
+		{`[["a"]]`, "0"},
+		{`["a"]`, "1000000"},
+		{`["a"]`, "99999999999999999999"},
+	} {
+		if got, ok := find([]byte(tt.body), strings.Split(tt.path, ".")); ok {
+			t.Errorf("%s has %q at %q", tt.body, got, tt.path)
+		}
+	}
+}
+
+func TestSeveralEventsAreSeen(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		body, path string
+		want       bool
+	}{
+		{`[{"id":"a"}]`, "0.id", false},
+		{`[{"id":"a"},{}]`, "0.id", true},
+		{`[{"id":"a"},{"id":"b"}]`, "1.id", true},
+		{`[{"id":"a"}]`, "1.id", false}, // there is no such event
+		{`[]`, "0.id", false},
+		{`{"events":[{"x":"},{","id":"a"}]}`, "events.0.id", false},
+		{`{"events":[{"x":"},{","id":"a"} , {}]}`, "events.0.id", true},
+		{`{"events":[{"parts":[{"id":"a"},{"id":"b"}]}]}`, "events.0.parts.0.id", true},
+		{`{"events":[{"parts":[{"id":"a"}]},1]}`, "events.0.parts.0.id", true},
+		{`{"events":{"0":{"id":"a"},"1":{"id":"b"}}}`, "events.0.id", false}, // an object has one
+		{`{"id":"a","others":[1,2]}`, "id", false},
+	} {
+		if got := several([]byte(tt.body), strings.Split(tt.path, ".")); got != tt.want {
+			t.Errorf("%s, %s: %t", tt.body, tt.path, got)
+		}
+	}
+}
+
+// FuzzFindInArrays: in whatever encoding/json takes for JSON, a path that goes through arrays leads where a parser finds it, and others beside it are seen.
+func FuzzFindInArrays(f *testing.F) {
+	for _, s := range []string{
+		`[{"id":"a"}]`, `[{"id":"a"},{"id":"b"}]`, `[[],{"id":1}]`, `{"0":{"id":"x"}}`, `[]`, `[,]`, `[{"x":[{"id":"n"}],"id":"a"}]`, `["]",{"id":"a"}]`,
+		`{"1":{"id":"x"},"0":2}`, `[1 ,{ "id" : "a" } ]`,
+	} {
+		f.Add([]byte(s), uint8(0))
+		f.Add([]byte(s), uint8(1))
+	}
+	f.Fuzz(func(t *testing.T, body []byte, index uint8) {
+		name := strconv.Itoa(int(index))
+		path := []string{name, "id"}
+		got, ok := find(body, path)
+		others := several(body, path)
+		var array []json.RawMessage
+		var element map[string]json.RawMessage
+		if json.Unmarshal(body, &array) != nil || array == nil {
+			if others && json.Valid(body) {
+				t.Fatalf("%q is no array, but has several", body)
+			}
+			return
+		}
+		if there := int(index) < len(array); others != (there && len(array) > 1) {
+			t.Fatalf("%q, %d: several is %t", body, index, others)
+		} else if !there {
+			if ok {
+				t.Fatalf("%q has no element %d: %q", body, index, got)
+			}
+			return
+		}
+		if json.Unmarshal(array[index], &element) != nil || bytes.Count(array[index], []byte("id")) != 1 {
+			return // no object, or several of the name
+		}
+		raw, there := element["id"]
+		var text string
+		switch {
+		case there && json.Unmarshal(raw, &text) == nil && string(raw) != "null" && !strings.Contains(string(raw), `\`):
+			if !ok || string(got) != string(raw[1:len(raw)-1]) {
+				t.Fatalf("%q: %q, %t", body, got, ok)
+			}
+		case ok && string(got) != string(raw) && string(got) != strings.Trim(string(raw), `"`):
+			t.Fatalf("%q: %q instead of %q", body, got, raw)
+		}
+	})
 }
 
 // FuzzFind: in whatever encoding/json takes for an object, a string or number that it finds is found, and the same.

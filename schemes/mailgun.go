@@ -1,16 +1,27 @@
 package schemes
 
-import "github.com/hookonce/hookonce/core"
+import (
+	"time"
 
-// Mailgun is the scheme of Mailgun's webhooks: signature.signature in the body, HMAC-SHA256 of signature.timestamp and signature.token under the
-// webhook signing key. Of an event of a subaccount there is also signature.parent-signature, under the key of the account above it.
+	"github.com/hookonce/hookonce/core"
+)
+
+// Mailgun is the scheme of Mailgun's webhooks: signature.signature in the body,
+// HMAC-SHA256 of signature.timestamp and signature.token under the webhook signing
+// key. Of an event of a subaccount there is also signature.parent-signature, under
+// the key of the account above it.
 //
-// The event itself is not signed: whoever captured one message can put another event into it. Message.BodySigned is false; ask Mailgun's API about
-// what matters. The token identifies the message, so a captured one works once.
+// Mailgun signs a message once and retries it over eight hours, so its time may be
+// eight hours and ten minutes old. A status of 406 ends the retries.
+//
+// The event itself is not signed: whoever captured one message can put another
+// event into it. Message.BodySigned is false; ask Mailgun's API about what matters.
+// The token identifies the message, so a captured one works once.
 func Mailgun() core.Scheme {
 	return must(Template{
 		Name: "mailgun", Signature: JSON("signature", "signature"), More: []Field{JSON("signature", "parent-signature")},
-		Timestamp: JSON("signature", "timestamp"), Stamping: core.StampedOnce, ID: JSON("signature", "token"), IDLength: 50,
+		Timestamp: JSON("signature", "timestamp"), Stamping: core.StampedOnce, Past: 8*time.Hour + 10*time.Minute,
+		ID: JSON("signature", "token"), IDLength: 50,
 		Content: "{timestamp}{id}", bodyless: true,
 	})
 }

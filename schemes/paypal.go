@@ -56,9 +56,9 @@ func (p paypal) ParseKey(webhookID string) (core.VerifyKey, error) {
 
 // paypalMessage is what is signed apart from the webhook's id, and with what.
 type paypalMessage struct {
-	front   string // before the webhook's id
-	crc     string // behind it
-	certURL string
+	id, stamp string // before the webhook's id
+	crc       string // behind it
+	certURL   string
 }
 
 // ReadHeader implements [core.Scheme].
@@ -89,7 +89,7 @@ func (paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	a.ID, a.IDSigned = id, true
 	a.Signatures = append(a.Signatures, core.Signature{Label: paypalLabel, Text: signature})
-	a.State = &paypalMessage{front: id + "|" + stamp + "|", certURL: certURL}
+	a.State = &paypalMessage{id: id, stamp: stamp, certURL: certURL}
 	return nil
 }
 
@@ -100,8 +100,9 @@ func (paypal) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the headers were not read")
 	}
 	m.crc = strconv.FormatUint(uint64(crc32.ChecksumIEEE(r.Body)), 10)
-	a.Content.WriteString(m.front)
-	a.Content.WriteString(m.crc)
+	a.Content.WriteString(m.id + "|")
+	a.Content.WriteTime(m.stamp) // should a retry have a time of its own, it is the same message all the same
+	a.Content.WriteString("|" + m.crc)
 	return nil
 }
 
@@ -121,6 +122,6 @@ func (k *paypalKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 		return false, err
 	}
 	whole := core.Attempt{Signatures: a.Signatures}
-	whole.Content.WriteString(m.front + k.webhookID + "|" + m.crc)
+	whole.Content.WriteString(m.id + "|" + m.stamp + "|" + k.webhookID + "|" + m.crc)
 	return verifyRSA(ctx, paypalLabel, core.Base64, public, crypto.SHA256, &whole)
 }

@@ -90,7 +90,7 @@ func registry() map[string]registered {
 		"dropbox":   {func(s Settings) core.Scheme { return DangerouslyReplayableDropbox(s.Handshake) }, true},
 	}
 	for name, scheme := range map[string]func() core.Scheme{
-		"adyen": Adyen, "adyen-platform": AdyenPlatform, "airtable": Airtable, "bitbucket": Bitbucket, "jira": Bitbucket, "box": Box, "calendly": Calendly,
+		"adyen": Adyen, "adyen-platform": AdyenPlatform, "airtable": Airtable, "bitbucket": Bitbucket, "jira": Jira, "box": Box, "calendly": Calendly,
 		"coinbase-cdp": CoinbaseCDP, "coinbase-commerce": CoinbaseCommerce, "cursor": Cursor, "discord": Discord, "docusign": DocuSign, "elevenlabs": ElevenLabs,
 		"github": GitHub, "intercom": Intercom, "lemonsqueezy": LemonSqueezy, "linear": Linear, "mailgun": Mailgun, "paddle": Paddle,
 		"pagerduty": PagerDuty, "sendgrid": SendGrid, "sentry": Sentry, "shopify": Shopify, "slack": Slack, "stripe": Stripe, "twitch": Twitch,

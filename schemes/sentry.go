@@ -2,12 +2,18 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Sentry is the scheme of Sentry's integrations: Sentry-Hook-Signature, HMAC-SHA256 of the body under the client secret. Sentry-Hook-Resource,
-// which says what the event is, and Sentry-Hook-Timestamp are not signed: look at the body. Request-ID is good for logs only.
+// Sentry is the scheme of Sentry's integrations: Sentry-Hook-Signature,
+// HMAC-SHA256 of the body under the client secret. Sentry-Hook-Timestamp is not
+// signed.
+//
+// Two events may have the same body. Request-ID and Sentry-Hook-Resource, which
+// says what the event is, are not signed. Together with the body they identify
+// the message, within [core.Config].Repeats. Sentry gives a retry a Request-ID of
+// its own, so a retry of a handled message runs again.
 func Sentry() core.Scheme {
 	return must(Template{
-		Name: "sentry", Signature: Header("Sentry-Hook-Signature"), ID: Header("Request-ID"), IDOptional: true,
-		Topic:   Header("Sentry-Hook-Resource"),
+		Name: "sentry", Signature: Header("Sentry-Hook-Signature"),
+		ID: Header("Request-ID"), IDOptional: true, Topic: Header("Sentry-Hook-Resource"),
 		Content: "{body}",
 	})
 }

@@ -2,14 +2,50 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Shopify is the scheme of Shopify's webhooks: X-Shopify-Hmac-SHA256, HMAC-SHA256 of the body in base64 under the app's client secret. Its events have
-// that header as well, beside Shopify-Hmac-SHA256. After a rotation
-// Shopify may sign with the old secret for an hour: configure both. X-Shopify-Webhook-Id is not signed and good for logs only;
-// the body identifies the message.
+// Shopify is the scheme of Shopify's webhooks: X-Shopify-Hmac-SHA256, HMAC-SHA256
+// of the body in base64 under the app's client secret. After a rotation Shopify
+// may sign with the old secret for an hour: configure both.
+//
+// The body names neither topic nor event. X-Shopify-Webhook-Id and
+// X-Shopify-Topic are not signed. Together with the body they identify the
+// message, within [core.Config].Repeats.
+//
+// Shopify's events have the same headers without "X-". They count where
+// X-Shopify-Hmac-SHA256 is absent. The signed content is the same, so whoever
+// renames the headers of a captured request gains no more than Config.Repeats.
 func Shopify() core.Scheme {
-	return must(Template{
-		Name: "shopify", Signature: Header("X-Shopify-Hmac-Sha256"), Encoding: core.Base64, ID: Header("X-Shopify-Webhook-Id"), IDOptional: true,
-		Topic:   Header("X-Shopify-Topic"),
-		Content: "{body}",
-	})
+	under := func(prefix, id string) *templated {
+		return must(Template{
+			Name: "shopify", Signature: Header(prefix + "Hmac-Sha256"), Encoding: core.Base64,
+			ID: Header(prefix + id), IDOptional: true, Topic: Header(prefix + "Topic"),
+			Content: "{body}",
+		})
+	}
+	return shopify{under("X-Shopify-", "Webhook-Id"), under("Shopify-", "Webhook-Id"), under("Shopify-", "Event-Id")}
+}
+
+// shopify reads one of two families of headers. Of the newer one, the documents
+// name Shopify-Webhook-Id and Shopify's library Shopify-Event-Id.
+type shopify struct {
+	*templated
+
+	byWebhook, byEvent *templated
+}
+
+// Headers are those of webhooks, then those of events.
+func (s shopify) Headers() []string {
+	return append(s.templated.Headers(), append(s.byWebhook.Headers(), s.byEvent.t.ID.header)...)
+}
+
+// ReadHeader implements [core.Scheme].
+func (s shopify) ReadHeader(r *core.Request, a *core.Attempt) error {
+	has := func(f Field) bool { return len(r.Header[f.header]) > 0 }
+	switch {
+	case has(s.t.Signature) || !has(s.byEvent.t.Signature):
+		return s.templated.ReadHeader(r, a)
+	case has(s.byWebhook.t.ID):
+		return s.byWebhook.ReadHeader(r, a)
+	default:
+		return s.byEvent.ReadHeader(r, a)
+	}
 }

@@ -60,10 +60,20 @@ type signing struct {
 
 	scheme  core.Scheme
 	r       *core.Request
-	entries []string // of the list that the signatures stand in
+	entries []string // of the list that the signatures stand in: those with a key, in front
+	items   []item   // and those whose place counts
+}
+
+// item is an entry of a list, counted from 1.
+type item struct {
+	place int
+	text  string
 }
 
 func (s *signing) sign(id string, at time.Time, secrets []string) error {
+	if p, ok := s.scheme.(preparer); ok {
+		p.prepare(s)
+	}
 	macs := make([]func(*core.Content) string, len(secrets))
 	for i, text := range secrets {
 		mac, err := s.mac(text)
@@ -74,9 +84,6 @@ func (s *signing) sign(id string, at time.Time, secrets []string) error {
 	}
 	if len(secrets) == 0 {
 		return errors.New("schemes: no secret to sign with")
-	}
-	if p, ok := s.scheme.(preparer); ok {
-		p.prepare(s)
 	}
 	if err := s.stamp(id, at); err != nil {
 		return err
@@ -147,6 +154,8 @@ func (s *signing) put(f Field, text string) error {
 		s.r.Body = body
 	case f.key != "" && f.header == s.t.Signature.header:
 		s.entries = append([]string{f.key + text}, s.entries...)
+	case f.item != 0 && f.header == s.t.Signature.header:
+		s.items = append(s.items, item{f.item, text})
 	default:
 		s.r.Header[f.header] = []string{f.key + text}
 	}
@@ -185,6 +194,13 @@ func (s *signing) write(texts []string) error {
 		entries := slices.Clone(s.entries)
 		for _, text := range texts {
 			entries = append(entries, s.t.Label+text)
+		}
+		slices.SortFunc(s.items, func(a, b item) int { return a.place - b.place })
+		for _, i := range s.items {
+			if i.place > len(entries)+1 {
+				return fmt.Errorf("schemes: %s has entry %d of %s, and only %d others to sign with", s.t.Name, i.place, fields[0].header, len(entries))
+			}
+			entries = slices.Insert(entries, i.place-1, i.text)
 		}
 		s.r.Header[fields[0].header] = []string{strings.Join(entries, s.t.List)}
 		return nil

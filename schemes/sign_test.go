@@ -20,33 +20,44 @@ func unsigned() []string {
 	}
 }
 
+// named is the scheme of a name, with all that it may need.
+func named(t *testing.T, name string) core.Scheme {
+	t.Helper()
+	scheme, err := schemes.New(name, schemes.Settings{URL: public, Audience: "https://example.com", Header: "X-Event-Id", DangerouslyReplayable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scheme
+}
+
+// bodyToSign has ids, and placeholders for what the sender signs in a body.
+func bodyToSign(name string) string {
+	switch name {
+	case "linear":
+		return `{"action":"create","webhookTimestamp":0,"type":"Issue"}`
+	case "mailgun":
+		return `{"signature":{"timestamp":"0","token":"` + strings.Repeat("0", 50) + `","signature":"placeholder"},"event-data":{}}`
+	case "adyen":
+		return `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","eventCode":"REFUND","success":"true",` +
+			`"additionalData":{"hmacSignature":"placeholder"},"amount":{"value":5,"currency":"EUR"}}}]}`
+	default:
+		return `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"}}`
+	}
+}
+
 func TestEverySchemeWithASharedSecretIsSignedAsItIsVerified(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_760_000_000, 0)
-	settings := schemes.Settings{URL: public, Audience: "https://example.com", Header: "X-Event-Id", DangerouslyReplayable: true}
-	bodies := map[string]string{
-		"linear":  `{"action":"create","webhookTimestamp":0,"type":"Issue"}`,
-		"mailgun": `{"signature":{"timestamp":"0","token":"` + strings.Repeat("0", 50) + `","signature":"placeholder"},"event-data":{}}`,
-		"adyen": `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","eventCode":"REFUND","success":"true",` +
-			`"additionalData":{"hmacSignature":"placeholder"},"amount":{"value":5,"currency":"EUR"}}}]}`,
-	}
 	for _, name := range schemes.Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			scheme, err := schemes.New(name, settings)
-			if err != nil {
-				t.Fatal(err)
-			}
+			scheme := named(t, name)
 			mine, other := hexKey, hexOther
 			if scheme.Name() == "standard" {
 				mine, other = core.GenerateSecret(), core.GenerateSecret()
 			}
-			body := bodies[name]
-			if body == "" {
-				body = `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"}}`
-			}
-			r := request(body, "Content-Type", "application/json")
-			err = schemes.Sign(scheme, r, "", now, mine)
+			r := request(bodyToSign(name), "Content-Type", "application/json")
+			err := schemes.Sign(scheme, r, "", now, mine)
 			if slices.Contains(unsigned(), name) {
 				if !errors.Is(err, errors.ErrUnsupported) || strings.Contains(err.Error(), mine) {
 					t.Errorf("error %v", err)
@@ -85,7 +96,7 @@ func TestItSignsAsTheSendersOfTheSuite(t *testing.T) {
 	now := time.Unix(1_760_000_000, 0).UTC()
 	signed := 0
 	for name, s := range subjects() {
-		if name == "box" {
+		if strings.HasPrefix(name, "box") {
 			continue // which writes its time with an offset from UTC, so that the signed text differs
 		}
 		r := s.sign(s.secret, "msg_1", now, []byte(`{"a":1}`))

@@ -6,9 +6,13 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Slack is the scheme of Slack's requests: X-Slack-Signature and X-Slack-Request-Timestamp, HMAC-SHA256 of "v0:timestamp:body" under
-// the signing secret as it is shown. event_id in the body of an event identifies the message; a slash command or an interaction has none,
-// and each attempt of it is a message of its own. X-Slack-Retry-Num is not signed.
+// Slack is the scheme of Slack's requests: X-Slack-Signature and
+// X-Slack-Request-Timestamp, HMAC-SHA256 of "v0:timestamp:body" under the signing
+// secret as it is shown. X-Slack-Retry-Num is not signed.
+//
+// event_id in the body of an event identifies the message. A slash command or an
+// interaction has none: each attempt of it is a message of its own, and none is
+// acknowledged with an empty body, because Slack shows the response to the user.
 //
 // The signed url_verification is answered.
 func Slack() core.Scheme {
@@ -21,6 +25,13 @@ func Slack() core.Scheme {
 }
 
 type slack struct{ *templated }
+
+// ReadBody implements [core.Scheme].
+func (s slack) ReadBody(r *core.Request, a *core.Attempt) error {
+	err := s.templated.ReadBody(r, a)
+	a.Reply = !a.IDSigned
+	return err
+}
 
 // Challenge implements [core.Challenger].
 func (slack) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {

@@ -45,21 +45,26 @@ type Template struct {
 	Timestamp Field
 	Unit      Unit
 	Stamping  core.Stamping
-	// ID is where the message id stands: what stays the same over all attempts of a message and is different for every
-	// other. Content decides whether it is signed. A signed id identifies the message alone. In a header that is not signed it is a
-	// delivery id: it counts together with the signed content, within [core.Config].Repeats. A message without its id is
-	// malformed, unless IDOptional says otherwise.
+	// ID is where the message id stands: what stays the same over all attempts of a
+	// message and is different for every other. Content decides whether it is signed.
+	// A signed id identifies the message alone. In a header that is not signed it is a
+	// delivery id: it counts together with the signed content, within
+	// [core.Config].Repeats. A message without its id is refused, unless IDOptional
+	// says otherwise.
 	ID Field
-	// IDOptional accepts messages without an id; the signed content identifies them. A sender that always sends one is better off
-	// without it, because two events with equal content cannot be told apart then.
+	// IDOptional accepts messages without an id: the signed content identifies them.
+	// A sender that always sends one is better off without it, because two events with
+	// equal content cannot be told apart then.
 	IDOptional bool
-	// Topic is an unsigned header that says what the event is, where a sender may send the same content for several. It may be
-	// absent, and counts as an unsigned ID does.
+	// Topic is an unsigned header that says what the event is, where a sender may send
+	// the same content for several. It may be absent, and counts as an unsigned ID does.
 	Topic Field
-	// EventType is where the body says what the event is, for a sender that signs an id but renders the body anew at each attempt. It,
-	// and not the whole content, must then be the same in all messages under one id. Empty: the whole content without the time.
+	// EventType is where the body says what the event is, for a sender that signs an
+	// id but renders the body anew at each attempt. All messages under one id must
+	// agree in it. Empty: they must agree in the whole signed content without the time.
 	EventType Field
-	// Batch says how a body is identified that has several events where a path of ID has an index: JSON("events", "0", "id").
+	// Batch says how a body with several events is identified, where the path of ID
+	// has an index: JSON("events", "0", "id").
 	Batch Batch
 	// IDLength is the exact length of an id that stands in Content beside something else without text between.
 	IDLength int
@@ -94,12 +99,14 @@ func Entry(header, key string) Field {
 	return Field{header: http.CanonicalHeaderKey(header), key: key + "="}
 }
 
-// Item is an entry of a list without keys that stands in a header, by its index: 0 is the first.
+// Item is an entry of a list without keys that stands in a header, by its index: 0
+// is the first.
 func Item(header string, index int) Field {
 	return Field{header: http.CanonicalHeaderKey(header), item: index + 1}
 }
 
-// JSON is a string or number in the JSON body, by the names that lead to it. In an array, the name is an index: "0" is the first.
+// JSON is a string or number in the JSON body, by the names that lead to it. In an
+// array, the name is an index: "0" is the first.
 func JSON(path ...string) Field { return Field{path: path} }
 
 func (f Field) none() bool   { return f.header == "" && len(f.path) == 0 }
@@ -115,8 +122,9 @@ type Batch uint8
 const (
 	// BatchRefused: a body with several events is malformed.
 	BatchRefused Batch = iota
-	// BatchByContent: the signed content identifies a body with several events, the id one with a single event. A sender that
-	// puts its events together in another way at a retry makes another message of them.
+	// BatchByContent: the signed content identifies a body with several events, the id
+	// one with a single event. If a retry has other events together, it is another
+	// message.
 	BatchByContent
 )
 
@@ -288,11 +296,11 @@ func (s *templated) checkStamp() (mistakes []error) {
 // checkIdentity finds what cannot tell one message from another.
 func (s *templated) checkIdentity() (mistakes []error) {
 	t := &s.t
-	indexed := slices.ContainsFunc(t.ID.path, isIndex)
+	s.batches = slices.ContainsFunc(t.ID.path, isIndex)
 	switch {
 	case t.Batch > BatchByContent:
 		mistakes = append(mistakes, errors.New("Batch is none of the constants"))
-	case t.Batch != BatchRefused && !indexed:
+	case t.Batch != BatchRefused && !s.batches:
 		mistakes = append(mistakes, errors.New("Batch says how several events are identified, but no path of ID has an index"))
 	case t.Batch != BatchRefused && s.has(partID):
 		mistakes = append(mistakes, errors.New("Batch is for an id in a signed body, but Content has {id}"))
@@ -309,11 +317,11 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	switch {
 	case t.Topic.none():
 	case !t.Topic.whole():
-		mistakes = append(mistakes, errors.New("Topic is not a Header: what stands in a signed body needs no name"))
+		mistakes = append(mistakes, errors.New("the Topic is not a Header: what stands in a signed body needs no name"))
 	case s.signsID():
-		mistakes = append(mistakes, errors.New("Topic does not count beside a signed ID: leave it out"))
+		mistakes = append(mistakes, errors.New("the Topic does not count beside a signed ID: leave it out"))
 	case t.Stamping == core.StampedEachAttempt && !s.delivers():
-		mistakes = append(mistakes, errors.New("Topic alone tells no retry from another event: where each attempt has its own time, an unsigned ID must be there too"))
+		mistakes = append(mistakes, errors.New("a Topic alone tells no retry from another event: where each attempt has its own time, an unsigned ID must be there too"))
 	}
 	return mistakes
 }
@@ -323,6 +331,9 @@ func (s *templated) signsID() bool { return s.has(partID) || s.t.ID.inBody() && 
 
 // delivers says that the id is an unsigned one that counts.
 func (s *templated) delivers() bool { return s.t.ID.header != "" && !s.has(partID) && !s.t.idForLogs }
+
+// counts says that there is an unsigned id or topic, which counts together with the content.
+func (s *templated) counts() bool { return s.delivers() || !s.t.Topic.none() }
 
 // readURL takes the URL apart.
 func (s *templated) readURL() error {

@@ -24,6 +24,8 @@ type templated struct {
 	front int              // so many parts stand in headers alone
 	url   address
 	more  map[string]bool // the headers of t.More
+
+	batches bool // the path of the id leads into an array
 }
 
 func (s *templated) Name() string            { return s.t.Name }
@@ -128,7 +130,7 @@ func (s *templated) readUnsigned(h http.Header, a *core.Attempt) error {
 			return err
 		}
 		if id == "" && !s.t.IDOptional {
-			return missing(s.t.ID.header)
+			return missing(s.t.ID.name())
 		}
 		a.ID, a.Unsigned = id, append(a.Unsigned, id)
 	}
@@ -144,18 +146,28 @@ func (s *templated) readUnsigned(h http.Header, a *core.Attempt) error {
 
 // unsigned returns what may be absent, but not empty, and is there once.
 func (f Field) unsigned(h http.Header, list string) (string, error) {
-	values := h[f.header]
-	if len(values) == 0 {
-		return "", nil
+	text, found, err := f.once(h, list)
+	switch {
+	case err != nil || !found:
+		return "", err
+	case text == "":
+		return "", malformed(f.name() + " is there, but empty")
+	case !visible(text):
+		return "", malformed(f.name() + " is not 1 to 256 characters of printable ASCII")
 	}
-	if len(values) == 1 && values[0] == "" {
-		return "", malformed(f.header + " is there, but empty")
+	return text, nil
+}
+
+// name is the header and, in a list, the entry.
+func (f Field) name() string {
+	switch {
+	case f.key != "":
+		return f.key + " in " + f.header
+	case f.item != 0:
+		return "entry " + strconv.Itoa(f.item) + " of " + f.header
+	default:
+		return f.header
 	}
-	text, err := f.inHeader(h, list)
-	if err == nil && !visible(text) {
-		err = malformed(f.header + " is not 1 to 256 characters of printable ASCII")
-	}
-	return text, err
 }
 
 // setID takes an id that stands in the signed text, or is good for logs.
@@ -187,7 +199,7 @@ func visible(id string) bool {
 
 // readSignatures collects those with our label; the others are no concern of ours and cost nothing later.
 func (s *templated) readSignatures(h http.Header, a *core.Attempt) error {
-	if err := s.readSignatureHeader(h[s.t.Signature.header], a); err != nil {
+	if err := s.readSignatureHeader(s.t.Signature.header, h[s.t.Signature.header], a); err != nil {
 		return err
 	}
 	if len(s.more) > len(h) { // DocuSign has a hundred
@@ -195,23 +207,23 @@ func (s *templated) readSignatures(h http.Header, a *core.Attempt) error {
 			if !s.more[name] {
 				continue
 			}
-			if err := s.readSignatureHeader(values, a); err != nil {
+			if err := s.readSignatureHeader(name, values, a); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	for _, f := range s.t.More {
-		if err := s.readSignatureHeader(h[f.header], a); err != nil {
+		if err := s.readSignatureHeader(f.header, h[f.header], a); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *templated) readSignatureHeader(values []string, a *core.Attempt) error {
+func (s *templated) readSignatureHeader(header string, values []string, a *core.Attempt) error {
 	if len(values) > 1 && s.t.List == "" {
-		return malformed(s.t.Signature.header + " is there " + strconv.Itoa(len(values)) + " times: which one counts cannot be told")
+		return malformed(header + " is there " + strconv.Itoa(len(values)) + " times: which one counts cannot be told")
 	}
 	size, item := 0, 0
 	for _, v := range values {
@@ -225,7 +237,7 @@ func (s *templated) readSignatureHeader(values []string, a *core.Attempt) error 
 			}
 			item++
 			text, ok := cutKey(entry, s.t.Label)
-			if !ok || text == "" || item == s.t.Timestamp.item || item == s.t.ID.item {
+			if !ok || text == "" || s.t.Timestamp.isEntry(header, entry, item) || s.t.ID.isEntry(header, entry, item) {
 				continue
 			}
 			if len(a.Signatures) == s.t.MaxSignatures {
@@ -235,6 +247,15 @@ func (s *templated) readSignatureHeader(values []string, a *core.Attempt) error 
 		}
 	}
 	return nil
+}
+
+// isEntry says that an entry of a header, counted from 1, is the field.
+func (f Field) isEntry(header, entry string, item int) bool {
+	if f.header != header || f.whole() {
+		return false
+	}
+	_, keyed := cutKey(entry, f.key)
+	return item == f.item || f.key != "" && keyed
 }
 
 // cutKey returns what follows key in an entry of a list, without the spaces around.
@@ -254,19 +275,33 @@ func cutKey(entry, key string) (string, bool) {
 
 // inHeader returns what must be there exactly once.
 func (f Field) inHeader(h http.Header, list string) (string, error) {
+	if values := h[f.header]; len(values) == 0 || values[0] == "" {
+		return "", missing(f.header)
+	}
+	text, found, err := f.once(h, list)
+	switch {
+	case found || err != nil:
+		return text, err
+	case f.item != 0:
+		return "", malformed(f.header + " has no entry " + strconv.Itoa(f.item))
+	default:
+		return "", malformed(f.header + " has no " + f.key)
+	}
+}
+
+// once returns what may be absent, but is not there twice.
+func (f Field) once(h http.Header, list string) (text string, found bool, err error) {
 	values := h[f.header]
 	switch {
-	case len(values) == 0 || values[0] == "":
-		return "", missing(f.header)
 	case f.whole() && len(values) > 1:
-		return "", malformed(f.header + " is there " + strconv.Itoa(len(values)) + " times: cannot tell which one was signed")
-	case f.whole():
-		return values[0], nil
+		return "", false, malformed(f.header + " is there " + strconv.Itoa(len(values)) + " times: cannot tell which one counts")
+	case f.whole() && len(values) == 1:
+		return values[0], true, nil
 	}
-	found, text, item := false, "", 0
+	item := 0
 	for _, v := range values {
 		if len(v) > maxSignatureBytes {
-			return "", malformed("more than " + strconv.Itoa(maxSignatureBytes) + " bytes in " + f.header)
+			return "", false, malformed("more than " + strconv.Itoa(maxSignatureBytes) + " bytes in " + f.header)
 		}
 		for more := true; more; {
 			var entry string
@@ -276,20 +311,14 @@ func (f Field) inHeader(h http.Header, list string) (string, error) {
 				ok = item == f.item
 			}
 			if ok && found {
-				return "", malformed(f.key + " is in " + f.header + " twice")
+				return "", false, malformed(f.key + " is in " + f.header + " twice")
 			}
 			if ok {
 				found, text = true, value
 			}
 		}
 	}
-	switch {
-	case !found && f.item != 0:
-		return "", malformed(f.header + " has no entry " + strconv.Itoa(f.item))
-	case !found:
-		return "", malformed(f.header + " has no " + f.key)
-	}
-	return text, nil
+	return text, found, nil
 }
 
 func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
@@ -368,15 +397,18 @@ func (s *templated) readJSON(body []byte, a *core.Attempt) error {
 			}
 		}
 	}
+	if f := s.t.EventType; a.IDSigned && !f.none() {
+		a.EventType, _ = find(body, f.path)
+	}
 	return nil
 }
 
-// readBodyID takes the id, which the signature covers, and the type of the event that has it.
+// readBodyID takes the id, which the signature covers.
 func (s *templated) readBodyID(body []byte, a *core.Attempt) {
 	path := s.t.ID.path
-	if several(body, path) {
+	if s.batches && several(body, path) {
 		if s.t.Batch == BatchRefused {
-			a.Unidentified = malformed("the body has other events beside the one at " + strings.Join(path, ".") + "; Template.Batch says how such a body is identified")
+			a.Unidentified = malformed("the body has other events beside the one at " + strings.Join(path, ".") + ": Template.Batch says how a body of several is identified")
 		}
 		return // the signed content identifies it
 	}
@@ -387,10 +419,7 @@ func (s *templated) readBodyID(body []byte, a *core.Attempt) {
 	case ok:
 		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " of the body is not 1 to 256 characters of printable ASCII")
 	case !s.t.IDOptional:
-		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + "; Template.IDOptional accepts that")
-	}
-	if f := s.t.EventType; a.IDSigned && !f.none() {
-		a.EventType, _ = find(body, f.path)
+		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + ": is the path right? Template.IDOptional accepts messages without one")
 	}
 }
 

@@ -1,41 +1,192 @@
 package schemes
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"mime"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
 )
 
-// Twilio is the scheme of Twilio's webhooks: X-Twilio-Signature, HMAC-SHA1 in base64 under the auth token. url is the public address of the endpoint as
-// in [Template].URL, with a port if it is registered with one.
+// Twilio is the scheme of Twilio's webhooks: X-Twilio-Signature, an HMAC in base64.
+// url is the public address of the endpoint as in [Template].URL. Twilio signs some
+// addresses with the default port and some without, so both forms are accepted,
+// and are one message.
 //
-// Of a form, Twilio signs the URL and the sorted parameters without anything between name and value, so "To=1" can be sent again as "T=o1" under the same
-// signature: Message.BodySigned is false, and such a change is still the same message. Of any other body it signs the URL, which must end with
-// bodySHA256 then; url is without it. The signed text identifies the message. I-Twilio-Idempotency-Token is not signed and good for logs only.
+// The signature is HMAC-SHA1 under the auth token. A request that is signed with a
+// shared key says so in X-Twilio-Webhooks-Signature-Settings. Where that names
+// HMAC_SHA256, no other algorithm is accepted. Auth token and shared keys may all be
+// configured as secrets.
+//
+// Of a form, Twilio signs the URL and the sorted parameters without anything
+// between name and value, so "To=1" can be sent again as "T=o1" under the same
+// signature: Message.BodySigned is false, and such a change is still the same
+// message. Of any other body it signs the URL, which must end with bodySHA256 then;
+// url is without it.
+//
+// Two events may have one signed text: a call menu that leads back to itself.
+// I-Twilio-Idempotency-Token is not signed. Together with the signed text it
+// identifies the message, within [core.Config].Repeats. Twilio runs what the
+// response to a call says, so a request with a CallSid is never acknowledged with
+// an empty body: it runs again.
 func Twilio(url string) core.Scheme {
 	if target, _, err := twilioDigest(url); err == nil {
 		url = target // a digest in it is that of one message
 	}
-	t, err := Template{
-		Name: "twilio", Signature: Header("X-Twilio-Signature"), Algorithm: HMACSHA1, Encoding: core.Base64, ID: Header("I-Twilio-Idempotency-Token"), IDOptional: true,
-		Content: "{url}", URL: url, bodyless: true,
-	}.build()
-	if err != nil {
-		return unusable{"twilio", err}
+	t := twilio{under: make(map[string]*templated)}
+	for name, algorithm := range map[string]Algorithm{twilioSHA1: HMACSHA1, twilioSHA256: HMACSHA256} {
+		s, err := Template{
+			Name: "twilio", Signature: Header("X-Twilio-Signature"), Algorithm: algorithm, Encoding: core.Base64,
+			ID: Header("I-Twilio-Idempotency-Token"), IDOptional: true,
+			Content: "{url}", URL: url, bodyless: true,
+		}.build()
+		if err != nil {
+			return unusable{"twilio", err}
+		}
+		s.label = name // of signatures and keys, so that none is taken for one of the other algorithm
+		t.under[name] = s
 	}
-	return twilio{t}
+	t.templated = t.under[twilioSHA1]
+	t.origin, t.other = defaultPort(url)
+	return t
 }
 
-type twilio struct{ *templated }
+// The algorithms by the names that Twilio gives them.
+const (
+	twilioSHA1   = "HMAC_SHA1"
+	twilioSHA256 = "HMAC_SHA256"
+
+	twilioSettings = "X-Twilio-Webhooks-Signature-Settings"
+)
+
+type twilio struct {
+	*templated // under SHA-1
+
+	under         map[string]*templated
+	origin, other string // how the signed text begins, and how it may begin instead; other is empty if it may not
+}
 
 // At is the scheme for another address.
 func (twilio) At(url string) core.Scheme { return Twilio(url) }
 
+// Headers are those of the template, and the settings.
+func (t twilio) Headers() []string { return append(t.templated.Headers(), twilioSettings) }
+
+// ParseKey implements [core.Scheme]: any secret may be a shared key or the auth token.
+func (t twilio) ParseKey(text string) (core.VerifyKey, error) {
+	k := twilioKey{origin: t.origin, other: t.other}
+	for _, s := range t.under {
+		key, err := s.ParseKey(text)
+		if err != nil {
+			return nil, err
+		}
+		k.keys = append(k.keys, key)
+	}
+	return k, nil
+}
+
+// ReadHeader implements [core.Scheme].
+func (t twilio) ReadHeader(r *core.Request, a *core.Attempt) error {
+	name, err := twilioAlgorithm(r.Header[twilioSettings])
+	if err != nil {
+		return err
+	}
+	return t.under[name].ReadHeader(r, a)
+}
+
+// twilioAlgorithm reads the settings: "key=…,algorithm=HMAC_SHA256". They are not
+// signed. Whoever changes them changes the algorithm under which the signature does
+// not verify.
+func twilioAlgorithm(settings []string) (string, error) {
+	switch {
+	case len(settings) == 0:
+		return twilioSHA1, nil
+	case len(settings) > 1:
+		return "", malformed(twilioSettings + " is there " + strconv.Itoa(len(settings)) + " times: cannot tell which one counts")
+	case len(settings[0]) > maxSignatureBytes:
+		return "", malformed(twilioSettings + " is longer than " + strconv.Itoa(maxSignatureBytes) + " bytes")
+	}
+	named := make(map[string]string, 2)
+	for entry := range strings.SplitSeq(settings[0], ",") {
+		name, value, ok := strings.Cut(entry, "=")
+		name = strings.TrimSpace(name)
+		if _, twice := named[name]; !ok || twice {
+			return "", malformed(twilioSettings + " is no list of key=value with each key once")
+		}
+		named[name] = strings.ToUpper(strings.TrimSpace(value))
+	}
+	switch name := named["algorithm"]; name {
+	case twilioSHA1, twilioSHA256:
+		return name, nil
+	case "":
+		return "", malformed(twilioSettings + " names no algorithm")
+	default:
+		return "", malformed(twilioSettings + " names another algorithm than HMAC_SHA1 and HMAC_SHA256")
+	}
+}
+
+// twilioKey verifies the signed text in both of its forms, and the content of the
+// attempt, which identifies the message, stays that of one.
+type twilioKey struct {
+	keys          []core.VerifyKey // one for each algorithm
+	origin, other string
+}
+
+// Keys are those that it is made of: for those who look into a refusal.
+func (k twilioKey) Keys() []core.VerifyKey { return k.keys }
+
+// Verify implements [core.VerifyKey].
+func (k twilioKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	if ok, err := k.verify(ctx, a); ok || err != nil || k.other == "" {
+		return ok, err
+	}
+	rest, ok := strings.CutPrefix(string(a.Content.Bytes()), k.origin)
+	if !ok {
+		return false, nil
+	}
+	form := core.Attempt{Signatures: a.Signatures}
+	form.Content.WriteString(k.other + rest)
+	return k.verify(ctx, &form)
+}
+
+func (k twilioKey) verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	for _, key := range k.keys {
+		if ok, err := key.Verify(ctx, a); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// defaultPort returns scheme and host of an address as they stand there, and in the
+// other form: with the default port of the scheme or without. other is empty if
+// another port is there.
+func defaultPort(address string) (origin, other string) {
+	scheme, rest, _ := strings.Cut(address, "://")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	host, port := rest[:end], ":443"
+	if strings.EqualFold(scheme, "http") {
+		port = ":80"
+	}
+	origin = scheme + "://" + host
+	if plain, ok := strings.CutSuffix(origin, port); ok {
+		return origin, plain
+	}
+	if strings.Contains(host[strings.LastIndexByte(host, ']')+1:], ":") {
+		return origin, ""
+	}
+	return origin, origin + port
+}
+
+// ReadBody implements [core.Scheme].
 func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	target, sum, err := twilioDigest(r.URL)
 	if err != nil {
@@ -45,6 +196,14 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	signed.URL = target
 	if err := t.templated.ReadBody(&signed, a); err != nil {
 		return err
+	}
+	// An address without a path could run into the port of the other form.
+	if rest := a.Content.Bytes()[len(t.origin):]; len(rest) > 0 && rest[0] != '/' && rest[0] != '?' {
+		return malformed("the target of the request is no path")
+	}
+	_, query, _ := strings.Cut(target, "?")
+	if params, err := url.ParseQuery(query); err == nil && len(r.Body) == 0 {
+		a.Reply = params.Has(twilioCall)
 	}
 	// Whatever the content type says, which is not signed: a digest that is there must fit.
 	if sum != "" {
@@ -66,6 +225,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return malformed("the body is not a form that can be read")
 	}
+	a.Reply = form.Has(twilioCall)
 	names := make([]string, 0, len(form))
 	for name := range form {
 		names = append(names, name)
@@ -87,9 +247,12 @@ func isForm(r *core.Request) bool {
 	return err == nil && kind == "application/x-www-form-urlencoded"
 }
 
-// prepare puts the hash of a body that is no form into the URL, which is what Twilio signs of it.
-func (twilio) prepare(s *signing) {
+// prepare signs with the algorithm of the settings, and puts the hash of a body that is no form into the URL, which is what Twilio signs of it.
+func (t twilio) prepare(s *signing) {
 	r := s.r
+	if name, err := twilioAlgorithm(r.Header[twilioSettings]); err == nil {
+		s.templated = t.under[name]
+	}
 	path, query, _ := strings.Cut(r.URL, "?")
 	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return pair == "" || strings.HasPrefix(pair, "bodySHA256=") })
 	if len(r.Body) > 0 && !isForm(r) {
@@ -97,6 +260,10 @@ func (twilio) prepare(s *signing) {
 		r.URL = path + "?" + strings.Join(append(pairs, "bodySHA256="+hex.EncodeToString(sum[:])), "&")
 	}
 }
+
+// twilioCall is a parameter of every request that wants to know what a call does
+// next. Reports of a call's state have it too; they too run again.
+const twilioCall = "CallSid"
 
 const bodySHA256 = "bodySHA256="
 

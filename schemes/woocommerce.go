@@ -8,15 +8,21 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// WooCommerce is the scheme of WooCommerce's webhooks: X-WC-Webhook-Signature, HMAC-SHA256 of the body in base64.
-// X-WC-Webhook-Delivery-ID is not signed and good for logs only.
+// WooCommerce is the scheme of WooCommerce's webhooks: X-WC-Webhook-Signature,
+// HMAC-SHA256 of the body in base64.
+//
+// The body of a created order may be that of the updated one, and the body of a
+// deleted resource is its number alone. X-WC-Webhook-Delivery-ID and
+// X-WC-Webhook-Topic are not signed. Together with the body they identify the
+// message, within [core.Config].Repeats. Two deliveries of one webhook within a
+// second have the same delivery id. WooCommerce does not retry.
 //
 // With [AnswerHandshakes] the ping with which a new webhook asks for the endpoint
 // is answered with 200: a form "webhook_id=N" without a signature.
 func WooCommerce(handshake ...Handshake) core.Scheme {
 	return wooCommerce{must(Template{
-		Name: "woocommerce", Signature: Header("X-WC-Webhook-Signature"), Encoding: core.Base64, ID: Header("X-WC-Webhook-Delivery-ID"), IDOptional: true,
-		Topic:   Header("X-WC-Webhook-Topic"),
+		Name: "woocommerce", Signature: Header("X-WC-Webhook-Signature"), Encoding: core.Base64,
+		ID: Header("X-WC-Webhook-Delivery-ID"), IDOptional: true, Topic: Header("X-WC-Webhook-Topic"),
 		Content: "{body}",
 	}), slices.Contains(handshake, AnswerHandshakes)}
 }

@@ -381,8 +381,6 @@ func (s wrong) ReadHeader(r *core.Request, a *core.Attempt) error {
 		a.Unsigned[0] = a.Unsigned[0][:min(len(a.Unsigned[0]), 8)]
 	case "constant":
 		a.Unsigned[0] = "delivery"
-	case "not checked":
-		a.Unsigned = a.Unsigned[:0] // the body comes first
 	case "id said to be signed":
 		a.IDSigned = true
 	case "time not marked":
@@ -397,11 +395,6 @@ func (s wrong) ReadHeader(r *core.Request, a *core.Attempt) error {
 
 // ReadBody implements core.Scheme.
 func (s wrong) ReadBody(r *core.Request, a *core.Attempt) error {
-	if s.mistake == "not checked" {
-		for _, name := range []string{"Plain-Delivery", "Plain-Topic"} {
-			a.Unsigned = append(a.Unsigned, r.Header.Get(name))
-		}
-	}
 	a.State = r.Body
 	return s.plain.ReadBody(r, a)
 }
@@ -441,7 +434,6 @@ func TestEverySchemeWithWrongUnsignedIDsIsCaught(t *testing.T) {
 		{"cut", false, "unsigned ids"},
 		{"constant", false, "unsigned ids"},
 		{"constant", true, "unsigned ids"},
-		{"not checked", false, "unsigned ids"},
 		{"id said to be signed", false, "changed header"},
 		{"time not marked", true, "two attempts"},
 		{"in the content", false, "repeats"},

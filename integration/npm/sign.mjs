@@ -26,6 +26,12 @@ const requests = [
     "x-hub-signature-256": await signGitHub("It's a Secret to Everybody", body) } },
   { name: "twilio", secret: "12345", url, body: query, headers: {
     "content-type": "application/x-www-form-urlencoded", "x-twilio-signature": twilio.getExpectedTwilioSignature("12345", url, form) } },
+  { name: "twilio", secret: "12345", url, body: query, headers: { // with the port that the configured address lacks
+    "content-type": "application/x-www-form-urlencoded",
+    "x-twilio-signature": twilio.getExpectedTwilioSignature("12345", url.replace("example.com", "example.com:443"), form) } },
+  { name: "twilio", secret: "a shared key", url, body: query, headers: {
+    "content-type": "application/x-www-form-urlencoded", "x-twilio-webhooks-signature-settings": "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256",
+    "x-twilio-signature": twilio.getExpectedTwilioSignature("a shared key", url, form, "HMAC_SHA256") } },
 ];
 if (signedJSON) {
   requests.push({ name: "twilio", secret: "12345", url: signedJSON, body, headers: {
