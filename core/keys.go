@@ -115,7 +115,7 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 // KeySource finds the keys of a request: a secret for each tenant or endpoint.
 //
 // It sees method, URL and headers, not the body, nothing of which is verified yet. It may do I/O within
-// [Config.KeyTimeout] and must be safe for concurrent use. The source it returns is a stored, canonical name, never text of the
+// [Config.KeyTimeout] and must be safe for concurrent use. It runs in a goroutine of its own; a panic is the request's. The source it returns is a stored, canonical name, never text of the
 // request: of two spellings that find one key, each would make a message of its own. An unknown tenant or endpoint
 // is reported with an error that wraps [ErrUnknownSource], which outside cannot be told from a wrong signature; any other error
 // is an outage, answered 503. The request is a copy, header included, and the source's own.

@@ -34,6 +34,8 @@ type Verifier struct {
 	// decoy is the last keyring in use. An unknown source is checked against it for the sake of the work; the result
 	// is not looked at.
 	decoy atomic.Pointer[keyring]
+
+	lookUps atomic.Int32 // that run in the key source
 }
 
 // New makes a Verifier of the keys to trust, the store of seen ids, and the optional rest. Every mistake in them is
@@ -244,10 +246,7 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 	if static, ok := v.keys.(*Keys); ok {
 		return lookup{source: static.source, ring: v.decoy.Load()}, nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.cfg.KeyTimeout) // a sender that leaves is no outage
-	defer cancel()
-	// A copy, because an adapter may use its request again; and without the body: nothing in it is verified, and most callers have not read it yet.
-	source, keys, err := v.keys.Keys(ctx, &Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()})
+	source, keys, err := v.ask(ctx, r)
 	switch {
 	case errors.Is(err, ErrUnknownSource), err == nil && keys == nil:
 		return lookup{ring: v.decoy.Load(), err: refuse(ErrUnknownSource, "the key source knows no keys for this request", err)}, nil
