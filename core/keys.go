@@ -75,7 +75,8 @@ type Keys struct {
 }
 
 // Secrets lists secrets by their text, newest first: while a secret is being rotated, both are accepted. White space
-// around or inside one is a mistake that [New] reports; split a variable that holds several with strings.Fields.
+// around or inside one is a mistake that [New] reports. Split a variable that holds several with strings.Fields, but not
+// one that holds a PEM file or a key that was wrapped: the pieces are no keys.
 func Secrets(texts ...string) *Keys {
 	k := &Keys{secrets: make([]Secret, len(texts))}
 	for i, t := range texts {
@@ -199,8 +200,7 @@ func checkSecretText(text string, free bool) error {
 	case text == "":
 		return errors.New("empty: is the environment variable set?")
 	case strings.ContainsFunc(inner, unicode.IsSpace), strings.TrimSpace(text) != text:
-		return errors.New("white space or a newline inside or around it: trim it where it is read; " +
-			"a variable with several secrets is core.Secrets(strings.Fields(v)...)")
+		return errors.New(spaceAdvice(text))
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return errors.New("a control character inside it: copy the secret again")
 	case len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]:
@@ -209,6 +209,37 @@ func checkSecretText(text string, free bool) error {
 		return errors.New("a placeholder: put the sender's real secret there")
 	}
 	return nil
+}
+
+// spaceAdvice says what to do about white space in a secret. What is in pieces by its nature must not be taken for several.
+func spaceAdvice(text string) string {
+	pieces := strings.Fields(text)
+	switch {
+	case strings.Contains(text, "-----BEGIN"):
+		return "a PEM file: a key is one line here; take the text between its BEGIN and END lines without the line breaks, in the form that the scheme has for public keys"
+	case len(pieces) > 1 && isWrapped(pieces):
+		return "a key that was wrapped over several lines: join them to one; the pieces are no keys"
+	case len(pieces) > 0 && (pieces[0][0] == '{' || strings.HasPrefix(text, "ssh-") || strings.HasPrefix(text, "ecdsa-sha2-")):
+		return "a key in JSON or in the form of OpenSSH: a key is one line here, in the form that the scheme has for it"
+	default:
+		return "white space or a newline inside or around it: trim it where it is read; if a key was wrapped, join its lines; " +
+			"a variable with several secrets is core.Secrets(strings.Fields(v)...)"
+	}
+}
+
+// isWrapped finds lines as PEM and MIME break them, at 64 and 76 characters, the first perhaps with a label, and public keys by how DER begins.
+func isWrapped(pieces []string) bool {
+	first := pieces[0]
+	bare := first[strings.LastIndexAny(first, ":_")+1:]
+	if publicForm([]byte(bare)) != "" {
+		return true
+	}
+	for _, width := range []int{64, 76} {
+		if (len(first) == width || len(bare) == width) && len(pieces[len(pieces)-1]) <= width && !strings.ContainsAny(pieces[1], ":_,") {
+			return true
+		}
+	}
+	return false
 }
 
 // isPlaceholder knows the values that documentation and templates leave behind. Short real secrets of other providers
