@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/whtest"
 )
 
 // deaf is a source that ignores its context and returns when it is told to.
@@ -143,5 +145,88 @@ func TestAKeySourceThatEndsItsGoroutineIsAnOutage(t *testing.T) {
 	r := signed(t, core.GenerateSecret(), "msg_1", time.Now().Unix(), "{}")
 	if _, err := v.Verify(t.Context(), r); !errors.Is(err, core.ErrKeysUnavailable) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// naming is a scheme whose senders name keys that must be fetched; its key tells what context it was given.
+type naming struct {
+	core.StandardWebhooks
+
+	unmatched error
+	contexts  *[]error
+}
+
+func (n naming) ReadBody(r *core.Request, a *core.Attempt) error {
+	a.Unmatched = n.unmatched
+	return n.StandardWebhooks.ReadBody(r, a)
+}
+
+func (n naming) ParseKey(text string) (core.VerifyKey, error) {
+	key, err := n.StandardWebhooks.ParseKey(text)
+	return namingKey{key, n}, err
+}
+
+type namingKey struct {
+	core.VerifyKey
+
+	scheme naming
+}
+
+func (k namingKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	*k.scheme.contexts = append(*k.scheme.contexts, ctx.Err())
+	if err := ctx.Err(); err != nil {
+		return false, err // as a fetch does
+	}
+	return k.VerifyKey.Verify(ctx, a)
+}
+
+func TestAKeyThatStandsInForAnUnknownSourceFetchesNothing(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	var src whtest.Source
+	src.Set("acme", core.Secrets(secret))
+	var contexts []error
+	v := newVerifier(t, &src, &core.Config{Scheme: naming{contexts: &contexts}})
+	for _, path := range []string{"/acme", "/nobody", "/acme"} {
+		r := signed(t, secret, "msg_1", time.Now().Unix(), "{}")
+		r.URL = path
+		if _, err := v.Verify(t.Context(), r); (err == nil) != (path == "/acme") || err != nil && !errors.Is(err, core.ErrUnknownSource) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if len(contexts) != 3 || contexts[0] != nil || contexts[1] == nil || contexts[2] != nil {
+		t.Errorf("the contexts of known, unknown and known sources are over with %v", contexts)
+	}
+}
+
+func TestASchemeThatIsFloodedRefusesKnownAndUnknownSourcesAlike(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	var src whtest.Source
+	src.Set("acme", core.Secrets(secret))
+	var contexts []error
+	flooded := errors.New("too many keys were named")
+	v := newVerifier(t, &src, &core.Config{Scheme: naming{unmatched: flooded, contexts: &contexts}})
+	refused := map[string]bool{}
+	for _, c := range []struct{ path, secret string }{
+		{"/nobody", secret}, {"/acme", core.GenerateSecret()}, {"/acme", secret}, {"/nobody", secret}, {"/nobody", core.GenerateSecret()},
+	} {
+		r := signed(t, c.secret, "msg_1", time.Now().Unix(), "{}")
+		r.URL = c.path
+		d := v.Admit(t.Context(), r, given(r.Body))
+		if c.path == "/acme" && c.secret == secret {
+			if d.Answer() != nil {
+				t.Errorf("a genuine message was refused: %v", d.Err())
+			}
+			d.Settle(http.StatusOK)
+			continue
+		}
+		if !errors.Is(d.Err(), core.ErrKeysUnavailable) || !errors.Is(d.Err(), flooded) || errors.Is(d.Err(), core.ErrUnknownSource) || errors.Is(d.Err(), core.ErrNoMatch) {
+			t.Errorf("%s: %v", c.path, d.Err())
+		}
+		refused[fmt.Sprint(d.Answer())] = true
+	}
+	if len(refused) != 1 {
+		t.Errorf("the refusals differ: %v", refused)
 	}
 }
