@@ -27,7 +27,7 @@ import (
 const (
 	fetchTimeout   = 5 * time.Second
 	maxFetched     = 64 << 10
-	maxCached      = 64
+	maxCached      = 1024
 	maxFresh       = 24 * time.Hour
 	keepFailure    = 5 * time.Second // else an outage would cost a fetch for every message
 	fetchesAMinute = 30              // of one source
@@ -106,8 +106,8 @@ func get(ctx context.Context, client *http.Client, address string) (fetched, err
 }
 
 // fetches bounds what strangers can have fetched, in minutes. A source is a key as it was configured: one that strangers spend the budget of
-// is the only one to lose by it. What verified a message before is proven, and costs no budget: that is the reserve for genuine messages whose
-// key must be fetched again.
+// is the only one to lose by it. What verified a message before is proven, and has a budget of its own, which names of keys that do not exist cannot
+// spend: that is the reserve for genuine messages whose key must be fetched again.
 //
 // Whether messages are refused for it must not tell which sources there are. So what is named is counted apart from what is fetched, for known and
 // unknown sources alike, and that count is full before the budget of any source is.
@@ -118,12 +118,18 @@ type fetches struct {
 	minute time.Time            // when the counts began
 	count  int                  // of what was named
 	named  map[string]time.Time // and when it was last counted
-	spent  map[string]int       // by source
+	spent  map[spending]int
 	proven map[string]time.Time // since when; the oldest are forgotten
 }
 
+// spending is one of the two budgets of a source.
+type spending struct {
+	source string
+	proven bool
+}
+
 func newFetches(now func() time.Time) *fetches {
-	return &fetches{now: now, named: map[string]time.Time{}, spent: map[string]int{}, proven: map[string]time.Time{}}
+	return &fetches{now: now, named: map[string]time.Time{}, spent: map[spending]int{}, proven: map[string]time.Time{}}
 }
 
 // turn begins another minute. The lock is held.
@@ -162,13 +168,12 @@ func (f *fetches) spend(source, address string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.turn()
-	if _, ok := f.proven[address]; ok {
-		return nil
-	}
-	if f.spent[source] >= fetchesAMinute {
+	_, proven := f.proven[address]
+	budget := spending{source, proven}
+	if f.spent[budget] >= fetchesAMinute {
 		return fmt.Errorf("more than %d fetches of keys within a minute for one source: somebody may be sending it messages that name keys which do not exist", fetchesAMinute)
 	}
-	f.spent[source]++
+	f.spent[budget]++
 	return nil
 }
 
