@@ -68,8 +68,9 @@ type macState struct {
 // HMACKey makes the key of an HMAC scheme, over newHash (crypto/sha256.New and so on). It checks the signatures with
 // this label. The secret is copied.
 //
-// It refuses an empty secret, a public key or certificate in any usual form, and what the program's crypto mode does: with
-// GODEBUG=fips140=only, SHA-1 and secrets under 112 bits.
+// It refuses an empty secret, a public key or certificate in any usual form,
+// and what the program's crypto mode does: with GODEBUG=fips140=only, SHA-1 and
+// secrets under 112 bits.
 func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding) (VerifyKey, error) {
 	if len(secret) == 0 {
 		return nil, errors.New("empty key: everybody could sign with it")

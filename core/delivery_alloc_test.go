@@ -90,7 +90,8 @@ func atOnce(keys *core.Keys) core.KeySource {
 	return core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) { return "acme", keys, nil })
 }
 
-// TestAKeySourceAllocatesLittle keeps the goroutine of a look-up, its timer and the copy of the headers to what they need.
+// TestAKeySourceAllocatesLittle keeps the goroutine of a look-up, its timer and
+// the copy of the headers to what they need.
 func TestAKeySourceAllocatesLittle(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector drops pooled items at random")

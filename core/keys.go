@@ -74,9 +74,10 @@ type Keys struct {
 	ring    atomic.Pointer[keyring]
 }
 
-// Secrets lists secrets by their text, newest first: while a secret is being rotated, both are accepted. White space
-// around or inside one is a mistake that [New] reports. Split a variable that holds several with strings.Fields, but not
-// one that holds a PEM file or a key that was wrapped: the pieces are no keys.
+// Secrets lists secrets by their text, newest first: while a secret is being
+// rotated, both are accepted. White space around or inside one is a mistake
+// that [New] reports. Split a variable that holds several with strings.Fields,
+// but never a PEM file or a wrapped key: its pieces are not keys.
 func Secrets(texts ...string) *Keys {
 	k := &Keys{secrets: make([]Secret, len(texts))}
 	for i, t := range texts {
@@ -115,11 +116,15 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 
 // KeySource finds the keys of a request: a secret for each tenant or endpoint.
 //
-// It sees method, URL and headers, not the body, nothing of which is verified yet. It may do I/O within
-// [Config.KeyTimeout] and must be safe for concurrent use. It runs in a goroutine of its own; a panic is the request's. The source it returns is a stored, canonical name, never text of the
-// request: of two spellings that find one key, each would make a message of its own. An unknown tenant or endpoint
-// is reported with an error that wraps [ErrUnknownSource], which outside cannot be told from a wrong signature; any other error
-// is an outage, answered 503. The request is a copy, header included, and the source's own.
+// It sees method, URL and headers, not the body, nothing of which is verified
+// yet. It may do I/O within [Config.KeyTimeout] and must be safe for concurrent
+// use. It runs in a goroutine of its own; a panic is the request's. The source
+// it returns is a stored, canonical name, never text of the request: of two
+// spellings that find one key, each would make a message of its own. An unknown
+// tenant or endpoint is reported with an error that wraps [ErrUnknownSource],
+// which outside cannot be told from a wrong signature; any other error is an
+// outage, answered 503. The request is a copy, header included, and the
+// source's own.
 type KeySource interface {
 	Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 }
@@ -211,7 +216,8 @@ func checkSecretText(text string, free bool) error {
 	return nil
 }
 
-// spaceAdvice says what to do about white space in a secret. What is in pieces by its nature must not be taken for several.
+// spaceAdvice says what to do about white space in a secret. It never advises
+// to split one key into pieces.
 func spaceAdvice(text string) string {
 	pieces := strings.Fields(text)
 	switch {
@@ -227,7 +233,9 @@ func spaceAdvice(text string) string {
 	}
 }
 
-// isWrapped finds lines as PEM and MIME break them, at 64 and 76 characters, the first perhaps with a label, and public keys by how DER begins.
+// isWrapped recognizes the pieces of one key: lines of 64 or 76 characters, as
+// PEM and MIME have them, the first perhaps with a label, or a beginning of a
+// public key.
 func isWrapped(pieces []string) bool {
 	first := pieces[0]
 	bare := first[strings.LastIndexAny(first, ":_")+1:]

@@ -10,13 +10,14 @@ import (
 	"time"
 )
 
-// maxLookUps bounds the look-ups that run at once in a key source, those that were abandoned among them.
+// maxLookUps bounds the look-ups that run at once in a key source, those that
+// were abandoned among them.
 const maxLookUps = 1024
 
-// keyLookUp is one question to a key source. It has a goroutine of its own, since a
-// source that does not watch its context could hold the request longer than
-// Config.KeyTimeout. Past that it is abandoned: the goroutine goes on until the
-// source returns, and what it returns is nobody's.
+// keyLookUp is one question to a key source. It has a goroutine of its own,
+// since a source that does not watch its context could hold the request longer
+// than Config.KeyTimeout. Past that it is abandoned: the goroutine runs until
+// the source returns, and its result is dropped.
 type keyLookUp struct {
 	ctx     lazyContext // most sources that have their keys at hand do not ask for its timer
 	request Request
@@ -36,7 +37,8 @@ func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error)
 	}
 	l := &keyLookUp{done: make(chan bool, 2)} // so that neither waits for us
 	l.ctx.init(outer, v.claims.clock.now().real.Add(v.cfg.KeyTimeout))
-	// A copy, because an adapter may use its request again; and without the body: nothing in it is verified, and most callers have not read it yet.
+	// A copy, because an adapter may use its request again. It has no body: nothing in it is
+	// verified, and most callers have not read it yet.
 	l.request = Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()}
 	timer := time.AfterFunc(v.cfg.KeyTimeout, func() { l.done <- false })
 	go l.run(v)
@@ -68,7 +70,8 @@ func (l *keyLookUp) run(v *Verifier) {
 	returned = true
 }
 
-// keyPanic is a panic of a key source on its way to the goroutine of the request.
+// keyPanic is a panic of a key source on its way to the goroutine of the
+// request.
 type keyPanic struct {
 	value any
 	stack []byte
@@ -82,7 +85,8 @@ func sourcePanic(value any) any {
 	return &keyPanic{value, debug.Stack()}
 }
 
-// Error shows the value and the stack, since the panic goes on in another goroutine.
+// Error shows the value and the stack, since the panic goes on in another
+// goroutine.
 func (p *keyPanic) Error() string {
 	return fmt.Sprintf("%v\n\nin the key source:\n%s", p.value, p.stack)
 }

@@ -148,7 +148,8 @@ func TestAKeySourceThatEndsItsGoroutineIsAnOutage(t *testing.T) {
 	}
 }
 
-// naming is a scheme whose senders name keys that must be fetched; its key tells what context it was given.
+// naming is a scheme whose senders name keys that must be fetched; its key
+// tells what context it was given.
 type naming struct {
 	core.StandardWebhooks
 

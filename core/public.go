@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// publicForm names what b is if anybody may know it: a public key or a certificate,
-// in any usual form, whole or cut at its end. "" if b may be a secret. Only bytes that
-// say what they are count: of a secret of random bytes, fewer than one in 2^40 is
-// taken for one.
+// publicForm names what b is if anybody may know it: a public key or a
+// certificate, in any usual form, whole or cut at its end. "" if b may be a
+// secret. Only bytes that say what they are count: of a secret of random bytes,
+// fewer than one in 2^40 is taken for one.
 func publicForm(b []byte) string {
 	if form := formOf(b, 3); form != "" {
 		return form
@@ -64,7 +64,8 @@ func hasOneOf(b []byte, prefixes ...string) bool {
 	return false
 }
 
-// decodings reads text, perhaps broken into lines or cut, as hexadecimal and as base64.
+// decodings reads text, perhaps broken into lines or cut, as hexadecimal and as
+// base64.
 func decodings(text []byte) [][]byte {
 	for _, c := range text {
 		if c > 'z' || !isBase64[c] {
@@ -89,7 +90,8 @@ func decodings(text []byte) [][]byte {
 	return all
 }
 
-// isBase64 has the letters of both alphabets, and what may stand between and behind them.
+// isBase64 has the letters of both alphabets, and what may stand between and
+// behind them.
 var isBase64 = func() (is ['z' + 1]bool) { //nolint:gochecknoglobals // a constant
 	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_= \t\r\n" {
 		is[c] = true
@@ -157,7 +159,8 @@ func derContent(b []byte, tag byte) ([]byte, bool) {
 	return b[skip:], true
 }
 
-// isPoint knows uncompressed points alone: half of all other bytes of the right length are compressed ones.
+// isPoint recognizes uncompressed points only. Half of all byte strings of the
+// right length are compressed points.
 func isPoint(b []byte) bool {
 	if len(b) == 0 || b[0] != 4 {
 		return false

@@ -31,8 +31,8 @@ type Verifier struct {
 	challenger     Challenger
 	scope          []byte // what its replay keys begin with
 
-	// decoy is the last keyring in use. An unknown source is checked against it for the sake of the work, under a context that
-	// has ended; the result is not looked at.
+	// decoy is the last keyring in use. An unknown source is checked against it for the sake of the
+	// work, under a context that has ended; the result is not looked at.
 	decoy atomic.Pointer[keyring]
 
 	lookUps atomic.Int32 // that run in the key source
@@ -315,7 +315,8 @@ func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int,
 	return matched, nil
 }
 
-// ended is the context of keys that stand in for those of an unknown source: nothing is fetched for it.
+// ended is the context of keys that stand in for those of an unknown source:
+// they fetch nothing.
 var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

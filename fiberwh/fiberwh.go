@@ -117,7 +117,8 @@ func answered(c *fasthttp.RequestCtx) int {
 	return c.Response.StatusCode()
 }
 
-// write sorts the names, as net/http does: the header is a map, and fasthttp keeps the order in which it is given them.
+// write sorts the names, as net/http does: the header is a map, and fasthttp
+// keeps the order in which it is given them.
 func write(r *fasthttp.Response, a *core.Answer) {
 	r.SetStatusCode(a.Status)
 	for _, key := range slices.Sorted(maps.Keys(a.Header)) {

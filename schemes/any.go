@@ -22,8 +22,10 @@ import (
 // [core.Stamping] and identify messages by the same thing: the body, or an id in it. Others are refused, [core.StandardWebhooks] and whatever signs
 // a header or a time beside a message without an id among them: give those an endpoint of their own.
 //
-// Each secret is read by every member that can read it: text is a key of all of them. But where some members take shared secrets and others
-// public keys, a secret begins with the name of its member and a colon, as in "discord:…": a public key must be nobody's secret.
+// Each secret is read by every member that can read it: text is a key of all of
+// them. Where some members take shared secrets and others take public keys, a
+// secret begins with the name of its member and a colon, as in "discord:…". So
+// a public key is never taken for a shared secret.
 func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 	var mistakes []error
 	if name == "" {

@@ -105,12 +105,15 @@ func get(ctx context.Context, client *http.Client, address string) (fetched, err
 	return f, err
 }
 
-// fetches bounds what strangers can have fetched, in minutes. A source is a key as it was configured: one that strangers spend the budget of
-// is the only one to lose by it. What verified a message before is proven, and has a budget of its own, which names of keys that do not exist cannot
-// spend: that is the reserve for genuine messages whose key must be fetched again.
+// fetches bounds what strangers can have fetched in a minute. Each source has a
+// budget, where a source is a key as it was configured. So an attack on one
+// source costs no other. An address that verified a message before is proven
+// and counts against a second budget, the reserve: names of keys that do not
+// exist cannot spend it.
 //
-// Whether messages are refused for it must not tell which sources there are. So what is named is counted apart from what is fetched, for known and
-// unknown sources alike, and that count is full before the budget of any source is.
+// A refusal must not tell which sources there are. So the addresses that
+// messages name are counted apart from the fetches, for known and unknown
+// sources alike. That count is full before the budget of any source is.
 type fetches struct {
 	now func() time.Time
 
@@ -143,7 +146,8 @@ func (f *fetches) turn() time.Time {
 	return now
 }
 
-// name counts what a message names that nobody has verified yet, once for each time that it could be fetched. The error is for
+// name counts an address that a message names and that is not proven, once for
+// each time that it could be fetched. The error is for
 // [core.Attempt].Unmatched.
 func (f *fetches) name(address string) error {
 	f.mu.Lock()
@@ -218,13 +222,15 @@ type cached[T any] struct {
 	at, until time.Time
 }
 
-// loading is how a cache gets what it has not: load says until when it may be used, and spend, if there is one, whether the time has come.
+// loading is how a cache gets what it does not have. load says until when the
+// value may be used. spend, if there is one, may forbid the load.
 type loading[T any] struct {
 	spend func() error
 	load  func(ctx context.Context) (T, time.Time, error)
 }
 
-// get returns what stands under key, or loads it. With a context that has ended it only returns what is there.
+// get returns what stands under key, or loads it. With a context that has ended
+// it only returns what is there.
 func (c *cache[T]) get(ctx context.Context, key string, l loading[T]) (T, error) {
 	return c.younger(ctx, key, maxFresh, l)
 }
@@ -254,7 +260,8 @@ func (c *cache[T]) younger(ctx context.Context, key string, age time.Duration, l
 	}
 }
 
-// entry returns the one that is there, or a new one for the first to take it. ended is why there can be no new one, if the context has ended.
+// entry returns the one that is there, or a new one for the first to take it.
+// With a context that has ended there is no new one.
 func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func() error) (*cached[T], error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -364,8 +371,9 @@ func newCertificates(client *http.Client, s seams) *certificates {
 	return &certificates{client: client, roots: s.roots, cache: cache[*rsa.PublicKey]{now: s.clock()}, fetches: newFetches(s.clock())}
 }
 
-// verify checks the signature with the key of the certificate at address, which was checked. named says whether a name in the certificate is the
-// sender's, and depends on nothing but the address; verify gets the key.
+// verify checks the signature with the key of the certificate at address, which
+// was checked. named says whether a name in the certificate is the sender's,
+// and depends on nothing but the address; verify gets the key.
 func (c *certificates) verify(
 	ctx context.Context, source, address string, named func(name string) bool, verify func(*rsa.PublicKey) (bool, error),
 ) (bool, error) {

@@ -55,7 +55,8 @@ func holds(v reflect.Value, depth int) bool {
 	return false
 }
 
-// mixedSchemes are those whose ParseKey takes shared secrets and public keys, by name.
+// mixedSchemes are those whose ParseKey takes shared secrets and public keys,
+// by name.
 func mixedSchemes(tb testing.TB) map[string]core.Scheme {
 	tb.Helper()
 	public, _, err := ed25519.GenerateKey(rand.Reader)
@@ -103,7 +104,8 @@ func mixedSchemes(tb testing.TB) map[string]core.Scheme {
 	return mixed
 }
 
-// publicTexts are the ways in which people hand out public keys: whole, by the name of each.
+// publicTexts are the ways in which people hand out public keys: whole, by the
+// name of each.
 func publicTexts(tb testing.TB) map[string]string {
 	tb.Helper()
 	must := func(b []byte, err error) []byte {
@@ -245,7 +247,8 @@ func TestNoPartOfAPublicKeyIsTakenForASharedSecret(t *testing.T) {
 	}
 }
 
-// Whoever writes the algorithm of a shared secret before a public key said something that cannot be.
+// Whoever writes the algorithm of a shared secret before a public key said
+// something that cannot be.
 func TestAPublicKeyWithTheLabelOfASharedSecretIsRefused(t *testing.T) {
 	t.Parallel()
 	b64 := base64.StdEncoding.EncodeToString

@@ -53,10 +53,14 @@ type SignatureProfile struct {
 
 // HTTPSignatures is the scheme of RFC 9421, HTTP message signatures, with the Content-Digest of RFC 9530: sha-256 and sha-512.
 //
-// A key is one line, the algorithm and the key in base64: "ed25519:…", "ecdsa-p256-sha256:…", "ecdsa-p384-sha384:…", "rsa-pss-sha512:…" and
-// "rsa-v1_5-sha256:…" have a public key as SPKI DER, ed25519 also its 32 bytes; "hmac-sha256:…" has a secret. With a key id and "@" in
-// front, "key-1@ed25519:…", it fits only signatures with this keyid. The algorithm is always the key's: a signature that names another one
-// does not match. Base64 alone is a public key: of ed25519 if it has 32 bytes, else SPKI DER of an elliptic curve or of ed25519. It is never a secret.
+// A key is one line, the algorithm and the key in base64: "ed25519:…",
+// "ecdsa-p256-sha256:…", "ecdsa-p384-sha384:…", "rsa-pss-sha512:…" and
+// "rsa-v1_5-sha256:…" have a public key as SPKI DER, ed25519 also its 32 bytes;
+// "hmac-sha256:…" has a secret. With a key id and "@" in front,
+// "key-1@ed25519:…", it fits only signatures with this keyid. The algorithm is
+// always the key's: a signature that names another one does not match. Base64
+// alone is a public key: of ed25519 if it has 32 bytes, else SPKI DER of an
+// elliptic curve or of ed25519. It is never a secret.
 //
 // One signature of a request must cover enough and have Tag. If several do, the request is refused: each would be a message of its own, and a
 // request with one of them stripped would run again. Labels are not signed and not looked at. The parameter created is required, and
@@ -544,8 +548,9 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 	return k, nil
 }
 
-// algorithmOf is that of a key without one in its text. Only what says itself that it is a public key needs none: that
-// something cannot be read as one makes no secret of it.
+// algorithmOf returns the algorithm of a key whose text names none. It accepts
+// only public keys: bytes that cannot be read as one are not therefore a
+// secret.
 func algorithmOf(raw []byte) (string, error) {
 	if len(raw) == ed25519.PublicKeySize {
 		return "ed25519", nil

@@ -370,7 +370,8 @@ func TestRFC9421KeysThatAreRefused(t *testing.T) {
 	}
 }
 
-// Once the words of a public key that was broken into lines were shared secrets, and whoever knew the key could sign.
+// Once the words of a public key that was broken into lines were shared
+// secrets, and whoever knew the key could sign.
 func TestRFC9421TheLinesOfAPublicKeyAreRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	lines := strings.Join([]string{pssPublic[:64], pssPublic[64:128], pssPublic[128:192], pssPublic[192:256], pssPublic[256:]}, "\n")

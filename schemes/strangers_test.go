@@ -18,7 +18,8 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// fetching is a scheme whose senders name keys that must be fetched, with its sender and a stranger.
+// fetching is a scheme whose senders name keys that must be fetched, with its
+// sender and a stranger.
 type fetching struct {
 	*world
 
@@ -70,7 +71,8 @@ func fetchingSchemes() map[string]func(testing.TB) fetching {
 	}
 }
 
-// serve is an application with the tenant acme; its address and how often the handler ran.
+// serve is an application with the tenant acme; its address and how often the
+// handler ran.
 func (f fetching) serve(tb testing.TB) (url string, tenants *whtest.Source) {
 	tb.Helper()
 	tenants = new(whtest.Source)
@@ -178,7 +180,8 @@ func TestForgedMessagesToOneTenantKeepOutNobodyElse(t *testing.T) {
 	}
 }
 
-// A stranger who names keys that do not exist must not find out by the refusals which tenants there are.
+// A stranger who names keys that do not exist must not find out by the refusals
+// which tenants there are.
 func TestRefusalsTellNoTenantsApartWhenABudgetIsOut(t *testing.T) {
 	t.Parallel()
 	for name, makeOne := range fetchingSchemes() {

@@ -23,7 +23,8 @@ type shard struct {
 	store  *Store
 	queues [2]queue
 
-	// To 640 bytes, where words have 32 bits as well: no two shards share a cache line, nor a pair of them.
+	// To 640 bytes, where words have 32 bits as well: no two shards share a cache line, nor a pair
+	// of them.
 	_ [48 - 40*(^uint(0)>>63)]byte
 }
 
