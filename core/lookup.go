@@ -41,7 +41,7 @@ func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error)
 	// verified, and most callers have not read it yet.
 	l.request = Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()}
 	timer := time.AfterFunc(v.cfg.KeyTimeout, func() { l.done <- false })
-	go l.run(v)
+	go l.run(v) //nolint:contextcheck // it has the context in it
 	answered := <-l.done
 	timer.Stop()
 	l.ctx.finish()
@@ -70,9 +70,9 @@ func (l *keyLookUp) run(v *Verifier) {
 	returned = true
 }
 
-// keyPanic is a panic of a key source on its way to the goroutine of the
+// keyPanicError is a panic of a key source on its way to the goroutine of the
 // request.
-type keyPanic struct {
+type keyPanicError struct {
 	value any
 	stack []byte
 }
@@ -82,17 +82,17 @@ func sourcePanic(value any) any {
 	if value == nil || value == http.ErrAbortHandler { //nolint:errorlint // servers compare it so
 		return value
 	}
-	return &keyPanic{value, debug.Stack()}
+	return &keyPanicError{value, debug.Stack()}
 }
 
 // Error shows the value and the stack, since the panic goes on in another
 // goroutine.
-func (p *keyPanic) Error() string {
+func (p *keyPanicError) Error() string {
 	return fmt.Sprintf("%v\n\nin the key source:\n%s", p.value, p.stack)
 }
 
 // Unwrap returns the value if it is an error.
-func (p *keyPanic) Unwrap() error {
+func (p *keyPanicError) Unwrap() error {
 	err, _ := p.value.(error)
 	return err
 }

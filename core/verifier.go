@@ -302,7 +302,7 @@ func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int,
 		_, _ = a.Content.WriteTo(sha256.New()) // an unknown source before any known one: about the same work
 		return -1, k.err
 	case k.err != nil:
-		_, _ = k.ring.match(ended, a, arrived)
+		_, _ = k.ring.match(ended, a, arrived) //nolint:contextcheck // so that nothing is fetched
 		return -1, k.err
 	}
 	matched, err := k.ring.match(ctx, a, arrived)
