@@ -11,7 +11,7 @@ LINT  := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 FUMPT := $(BIN)/gofumpt-$(GOFUMPT_VERSION)
 VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 
-.PHONY: test services check format vet lint race api api-diff vuln newest fuzz bench bench-smoke benchmarks measure fmt
+.PHONY: test services check format vet lint race narrow api api-diff vuln newest fuzz bench bench-smoke benchmarks measure fmt
 
 test: services   ## all tests, those with real servers as well
 	go test ./...
@@ -26,7 +26,7 @@ test: services   ## all tests, those with real servers as well
 services:        ## installs the servers that the tests start, where that is possible
 	@.ci/services
 
-check: format vet lint api-diff race vuln ## everything that a change must pass
+check: format vet lint api-diff race narrow vuln ## everything that a change must pass
 
 format:          ## fails if a file is not formatted; `make fmt` formats
 	@echo "== format"
@@ -49,6 +49,16 @@ lint: $(LINT)
 race:            ## all tests under the race detector, in random order
 	@echo "== race and shuffle"
 	go test -race -shuffle=on ./...
+
+# What must work with words of 32 bits. Where this machine cannot run that, it is only compiled.
+NARROW := ./core ./nethttp ./stores/memstore
+
+narrow:          ## core, nethttp and memstore where an int has 32 bits
+	@echo "== 32 bits"
+	@case "$$(go env GOHOSTOS)/$$(go env GOHOSTARCH)" in \
+	linux/amd64|linux/386) CGO_ENABLED=0 GOOS=linux GOARCH=386 go test $(NARROW);; \
+	*) echo "compiled only: this machine runs no 386"; CGO_ENABLED=0 GOOS=linux GOARCH=386 go vet $(NARROW);; \
+	esac
 
 api:             ## writes the listing of everything exported
 	go run ./internal/apilist > api.txt

@@ -68,11 +68,16 @@ type macState struct {
 // HMACKey makes the key of an HMAC scheme, over newHash (crypto/sha256.New and so on). It checks the signatures with
 // this label. The secret is copied.
 //
-// It refuses an empty secret, and what the program's crypto mode does: with GODEBUG=fips140=only, SHA-1 and secrets under
-// 112 bits.
+// It refuses an empty secret, a public key or certificate in any usual form,
+// and what the program's crypto mode does: with GODEBUG=fips140=only, SHA-1 and
+// secrets under 112 bits.
 func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding) (VerifyKey, error) {
 	if len(secret) == 0 {
 		return nil, errors.New("empty key: everybody could sign with it")
+	}
+	if form := publicForm(secret); form != "" {
+		return nil, errors.New("this is " + form + " and no shared secret: whoever knows it could sign; " +
+			"ask the sender for the secret, or write the key in the form that the scheme has for public keys")
 	}
 	secret = append([]byte(nil), secret...)
 	if err := tryHMAC(newHash, secret); err != nil {

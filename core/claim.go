@@ -240,6 +240,7 @@ func (p *protocol) life(r *record, now int64) time.Duration {
 		if p.broken&faultLifeFromArrival != 0 {
 			ms = p.past
 		}
+	case Spent, Counted: // these say it themselves, in their window
 	}
 	return time.Duration(ms) * time.Millisecond
 }
@@ -355,7 +356,7 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 		want := next.encode()
 		got, err := c.store.Swap(sctx, id.content, live, want, time.Duration(max(next.windowEnd-now, 1))*time.Millisecond)
 		if err == nil && got == want {
-			id.repeats = uint16(min(next.generation-1, uncounted-1)) //nolint:gosec // bounded
+			id.repeats = uint16(min(next.generation-1, uncounted-1))
 			return run, nil
 		}
 		if err == nil {

@@ -42,7 +42,10 @@ type Config struct {
 	Repeats int
 	// StoreTimeout bounds each visit to the seen-id store. Default: 2 seconds.
 	StoreTimeout time.Duration
-	// KeyTimeout bounds a look-up in the key source. Default: 5 seconds.
+	// KeyTimeout bounds a look-up in the key source, and one that ignores its context
+	// too: it is abandoned and the request is refused with [ErrKeysUnavailable]. At
+	// most 1,024 look-ups run at once, abandoned ones included; further requests are
+	// refused the same way until some return. Default: 5 seconds.
 	KeyTimeout time.Duration
 	// Clock tells the time; it must be safe for concurrent use. Default: time.Now. Timeouts of I/O run on real time.
 	Clock func() time.Time

@@ -24,8 +24,14 @@ func (b *atHand) ReadBody(int64, time.Duration) ([]byte, error) { return *b, nil
 
 func freshMessage(tb testing.TB, size int) (*core.Verifier, *core.Request, core.BodyReader) {
 	tb.Helper()
+	return freshMessageFor(tb, size, func(keys *core.Keys) core.KeySource { return keys })
+}
+
+// freshMessageFor is freshMessage with the keys behind a source.
+func freshMessageFor(tb testing.TB, size int, source func(*core.Keys) core.KeySource) (*core.Verifier, *core.Request, core.BodyReader) {
+	tb.Helper()
 	secret := core.GenerateSecret()
-	v := core.Must(core.New(core.Secrets(secret), yes{}, nil))
+	v := core.Must(core.New(source(core.Secrets(secret)), yes{}, nil))
 	signer, err := core.NewSigner(secret)
 	if err != nil {
 		tb.Fatal(err)
@@ -66,5 +72,37 @@ func BenchmarkDelivery(b *testing.B) {
 				v.Admit(ctx, r, body).Settle(200)
 			}
 		})
+	}
+}
+
+// What a KeySource costs that answers at once.
+func BenchmarkDeliveryWithAKeySource(b *testing.B) {
+	v, r, body := freshMessageFor(b, 1<<10, atOnce)
+	ctx := context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		v.Admit(ctx, r, body).Settle(200)
+	}
+}
+
+// atOnce is a source that has its keys in memory.
+func atOnce(keys *core.Keys) core.KeySource {
+	return core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) { return "acme", keys, nil })
+}
+
+// TestAKeySourceAllocatesLittle keeps the goroutine of a look-up, its timer and
+// the copy of the headers to what they need.
+func TestAKeySourceAllocatesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector drops pooled items at random")
+	}
+	v, r, body := freshMessageFor(t, 1<<10, atOnce)
+	ctx := context.Background()
+	got := testing.AllocsPerRun(200, func() {
+		v.Admit(ctx, r, body).Settle(200)
+	})
+	const budget = 9
+	if got > budget {
+		t.Errorf("%v allocations, the budget is %d", got, budget)
 	}
 }

@@ -61,13 +61,12 @@ func (r *receiver) request(m message) *Request {
 func (r *receiver) deliver(q *Request, status int) (int, Reason) {
 	r.t.Helper()
 	d := r.v.Admit(context.Background(), &Request{Method: q.Method, URL: q.URL, Header: q.Header}, testBody(q.Body))
-	told := 0
 	if a := d.Answer(); a != nil {
-		told = a.Status
+		status = a.Status
 	} else {
-		told = d.Settle(status)
+		status = d.Settle(status)
 	}
-	return told, r.last().Reason
+	return status, r.last().Reason
 }
 
 func (r *receiver) last() Event {

@@ -74,8 +74,10 @@ type Keys struct {
 	ring    atomic.Pointer[keyring]
 }
 
-// Secrets lists secrets by their text, newest first: while a secret is being rotated, both are accepted. White space
-// around or inside one is a mistake that [New] reports; split a variable that holds several with strings.Fields.
+// Secrets lists secrets by their text, newest first: while a secret is being
+// rotated, both are accepted. White space around or inside one is a mistake
+// that [New] reports. Split a variable that holds several with strings.Fields,
+// but never a PEM file or a wrapped key: its pieces are not keys.
 func Secrets(texts ...string) *Keys {
 	k := &Keys{secrets: make([]Secret, len(texts))}
 	for i, t := range texts {
@@ -114,11 +116,15 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 
 // KeySource finds the keys of a request: a secret for each tenant or endpoint.
 //
-// It sees method, URL and headers, not the body, nothing of which is verified yet. It may do I/O within
-// [Config.KeyTimeout] and must be safe for concurrent use. The source it returns is a stored, canonical name, never text of the
-// request: of two spellings that find one key, each would make a message of its own. An unknown tenant or endpoint
-// is reported with an error that wraps [ErrUnknownSource], which outside cannot be told from a wrong signature; any other error
-// is an outage, answered 503. The request is a copy, header included, and the source's own.
+// It sees method, URL and headers, not the body, nothing of which is verified
+// yet. It may do I/O within [Config.KeyTimeout] and must be safe for concurrent
+// use. It runs in a goroutine of its own; a panic is the request's. The source
+// it returns is a stored, canonical name, never text of the request: of two
+// spellings that find one key, each would make a message of its own. An unknown
+// tenant or endpoint is reported with an error that wraps [ErrUnknownSource],
+// which outside cannot be told from a wrong signature; any other error is an
+// outage, answered 503. The request is a copy, header included, and the
+// source's own.
 type KeySource interface {
 	Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 }
@@ -199,8 +205,7 @@ func checkSecretText(text string, free bool) error {
 	case text == "":
 		return errors.New("empty: is the environment variable set?")
 	case strings.ContainsFunc(inner, unicode.IsSpace), strings.TrimSpace(text) != text:
-		return errors.New("white space or a newline inside or around it: trim it where it is read; " +
-			"a variable with several secrets is core.Secrets(strings.Fields(v)...)")
+		return errors.New(spaceAdvice(text))
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return errors.New("a control character inside it: copy the secret again")
 	case len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]:
@@ -209,6 +214,40 @@ func checkSecretText(text string, free bool) error {
 		return errors.New("a placeholder: put the sender's real secret there")
 	}
 	return nil
+}
+
+// spaceAdvice says what to do about white space in a secret. It never advises
+// to split one key into pieces.
+func spaceAdvice(text string) string {
+	pieces := strings.Fields(text)
+	switch {
+	case strings.Contains(text, "-----BEGIN"):
+		return "a PEM file: a key is one line here; take the text between its BEGIN and END lines without the line breaks, in the form that the scheme has for public keys"
+	case len(pieces) > 1 && isWrapped(pieces):
+		return "a key that was wrapped over several lines: join them to one; the pieces are no keys"
+	case len(pieces) > 0 && (pieces[0][0] == '{' || strings.HasPrefix(text, "ssh-") || strings.HasPrefix(text, "ecdsa-sha2-")):
+		return "a key in JSON or in the form of OpenSSH: a key is one line here, in the form that the scheme has for it"
+	default:
+		return "white space or a newline inside or around it: trim it where it is read; if a key was wrapped, join its lines; " +
+			"a variable with several secrets is core.Secrets(strings.Fields(v)...)"
+	}
+}
+
+// isWrapped recognizes the pieces of one key: lines of 64 or 76 characters, as
+// PEM and MIME have them, the first perhaps with a label, or a beginning of a
+// public key.
+func isWrapped(pieces []string) bool {
+	first := pieces[0]
+	bare := first[strings.LastIndexAny(first, ":_")+1:]
+	if publicForm([]byte(bare)) != "" {
+		return true
+	}
+	for _, width := range []int{64, 76} {
+		if (len(first) == width || len(bare) == width) && len(pieces[len(pieces)-1]) <= width && !strings.ContainsAny(pieces[1], ":_,") {
+			return true
+		}
+	}
+	return false
 }
 
 // isPlaceholder knows the values that documentation and templates leave behind. Short real secrets of other providers

@@ -72,10 +72,10 @@ func (v Value) Decode() (Record, error) {
 	rec := Record{
 		State: r.state, Reruns: int(r.reruns), Generation: r.generation, WindowEnd: time.UnixMilli(r.windowEnd),
 	}
-	switch r.state {
-	case Claimed:
+	if r.state == Claimed {
 		rec.LeaseEnd = time.UnixMilli(r.leaseEnd)
-	case Done:
+	}
+	if r.state == Done {
 		rec.Status = int(r.status)
 	}
 	if r.mark != 0 && r.state != Spent {
@@ -132,11 +132,11 @@ func (r *record) encode() (v Value) {
 	binary.BigEndian.PutUint64(v[0:], uint64(r.windowEnd))
 	v[8] = recordVersion
 	state, bits := r.state, r.status&statusBits
-	switch r.state {
-	case Spent:
-		state, bits = Released, bits|bitSide|bitSpent
-	case Counted:
+	if r.state == Spent || r.state == Counted {
 		state, bits = Released, bits|bitSide
+	}
+	if r.state == Spent {
+		bits |= bitSpent
 	}
 	first, second := uint64(r.mark), uint64(r.leaseEnd)
 	if r.state == Released || r.state == Done {

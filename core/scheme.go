@@ -125,6 +125,10 @@ type VerifyKey interface {
 	// Verify reports whether one of a.Signatures is this key's over a.Content. It hashes the content at most once for
 	// a MAC, compares in constant time, and accepts only the canonical text of a signature. An error means that the question could
 	// not be answered (a certificate that could not be fetched), never that a signature is wrong.
+	//
+	// For a request of an unknown source Verify is called on a key of another one, so
+	// that both take about the same work, and ctx has ended: a key that would fetch
+	// something fails instead. The result and the error are not looked at.
 	Verify(ctx context.Context, a *Attempt) (bool, error)
 }
 
@@ -167,6 +171,12 @@ type Attempt struct {
 	// malformed before it is claimed. [Verifier.Verify], which claims nothing,
 	// accepts it.
 	Unidentified error
+	// Unmatched is how the message is refused if no key verifies it or its source is
+	// unknown, in place of [ErrNoMatch] and [ErrUnknownSource]: with [ErrKeysUnavailable].
+	// A scheme whose senders name keys that must be fetched sets it while strangers
+	// name too many. It must depend on the request alone, never on a source: then the
+	// refusal tells nobody which sources there are. Nil: usual.
+	Unmatched error
 	// State is the scheme's own, between its methods and those of its keys: a certificate's address, say.
 	State any
 }
@@ -186,7 +196,7 @@ func (a *Attempt) reset() {
 		a.Unsigned[i] = ""
 	}
 	a.Unsigned = a.Unsigned[:0]
-	a.ID, a.IDSigned, a.EventType, a.Reply, a.BodySigned, a.Unidentified, a.State = "", false, nil, false, false, nil, nil
+	a.ID, a.IDSigned, a.EventType, a.Reply, a.BodySigned, a.Unidentified, a.Unmatched, a.State = "", false, nil, false, false, nil, nil, nil
 	a.Timestamp, a.Expires = time.Time{}, time.Time{}
 }
 

@@ -63,7 +63,8 @@ func parseStandardKey(text string) (string, []byte, error) {
 	}
 	i := strings.IndexByte(text, '_')
 	if i < 0 {
-		return "", nil, errors.New("no whsec_ or whpk_ in front: copy the secret with its prefix; if the sender shows bare base64, put whsec_ before it")
+		return "", nil, errors.New("no whsec_ or whpk_ in front: copy the key with its prefix; if the sender shows bare base64, put whsec_ before a shared secret, " +
+			"and whpk_ before a public key, which has 32 bytes; a key that was wrapped is one line here")
 	}
 	kind := text[:i+1]
 	if kind != "whsec_" && kind != "whpk_" && kind != "whsk_" {

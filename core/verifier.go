@@ -33,9 +33,11 @@ type Verifier struct {
 
 	path atomic.Pointer[pathDigest] // of the last message
 
-	// decoy is the last keyring in use. An unknown source is checked against it for the sake of the work; the result
-	// is not looked at.
+	// decoy is the last keyring in use. An unknown source is checked against it for the sake of the
+	// work, under a context that has ended; the result is not looked at.
 	decoy atomic.Pointer[keyring]
+
+	lookUps atomic.Int32 // that run in the key source
 }
 
 // New makes a Verifier of the keys to trust, the store of seen ids, and the optional rest. Every mistake in them is
@@ -246,10 +248,7 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 	if static, ok := v.keys.(*Keys); ok {
 		return lookup{source: static.source, ring: v.decoy.Load()}, nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.cfg.KeyTimeout) // a sender that leaves is no outage
-	defer cancel()
-	// A copy, because an adapter may use its request again; and without the body: nothing in it is verified, and most callers have not read it yet.
-	source, keys, err := v.keys.Keys(ctx, &Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()})
+	source, keys, err := v.ask(ctx, r)
 	switch {
 	case errors.Is(err, ErrUnknownSource), err == nil && keys == nil:
 		return lookup{ring: v.decoy.Load(), err: refuse(ErrUnknownSource, "the key source knows no keys for this request", err)}, nil
@@ -282,20 +281,13 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 	if (v.stamping == StampedOnce || v.stamping == StampedEachAttempt) && a.Timestamp.IsZero() {
 		return nil, refuse(ErrMalformed, "the scheme stamps its messages, but this one has no timestamp", nil)
 	}
-	matched := -1
-	if k.ring != nil {
-		var err error
-		if matched, err = k.ring.match(ctx, a, arrived); err != nil && k.err == nil {
-			return nil, refuse(ErrKeysUnavailable, "checking the signature", err)
+	matched, err := k.match(ctx, a, arrived)
+	if err != nil {
+		if a.Unmatched != nil && !errors.Is(err, ErrKeysUnavailable) {
+			// As text: errors.Is must not find in it what the sender is not told.
+			err = &Error{Reason: ErrKeysUnavailable, Detail: "checking the signature", Err: fmt.Errorf("%w (%s)", a.Unmatched, err.Error())}
 		}
-	} else {
-		_, _ = a.Content.WriteTo(sha256.New()) // an unknown source before any known one: about the same work
-	}
-	if k.err != nil {
-		return nil, k.err
-	}
-	if matched < 0 {
-		return nil, refuse(ErrNoMatch, "no signature fits these bytes under a configured key: another secret, or the body was changed on the way", nil)
+		return nil, err
 	}
 	match := &k.ring.keys[matched]
 	m.ID, m.IDSigned, m.Timestamp = a.ID, a.IDSigned, a.Timestamp
@@ -304,6 +296,34 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 	m.Replayable = v.stamping == NotIdentified
 	return match.key, nil
 }
+
+// match returns the index of the key that verifies the message.
+func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int, error) {
+	switch {
+	case k.ring == nil:
+		_, _ = a.Content.WriteTo(sha256.New()) // an unknown source before any known one: about the same work
+		return -1, k.err
+	case k.err != nil:
+		_, _ = k.ring.match(ended, a, arrived) //nolint:contextcheck // so that nothing is fetched
+		return -1, k.err
+	}
+	matched, err := k.ring.match(ctx, a, arrived)
+	if err != nil {
+		return -1, refuse(ErrKeysUnavailable, "checking the signature", err)
+	}
+	if matched < 0 {
+		return -1, refuse(ErrNoMatch, "no signature fits these bytes under a configured key: another secret, or the body was changed on the way", nil)
+	}
+	return matched, nil
+}
+
+// ended is the context of keys that stand in for those of an unknown source:
+// they fetch nothing.
+var ended = func() context.Context { //nolint:gochecknoglobals // a constant
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
 
 // Forget makes a handled message be handled again when its next attempt arrives: for an operator who knows that the
 // effect of the first time is gone. The sender must send it once more. source is "" for [Secrets] without a name.

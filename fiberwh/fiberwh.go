@@ -1,6 +1,8 @@
 package fiberwh
 
 import (
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -115,11 +117,13 @@ func answered(c *fasthttp.RequestCtx) int {
 	return c.Response.StatusCode()
 }
 
+// write sorts the names, as net/http does: the header is a map, and fasthttp
+// keeps the order in which it is given them.
 func write(r *fasthttp.Response, a *core.Answer) {
 	r.SetStatusCode(a.Status)
-	for key, values := range a.Header {
+	for _, key := range slices.Sorted(maps.Keys(a.Header)) {
 		r.Header.Del(key)
-		for _, v := range values {
+		for _, v := range a.Header[key] {
 			r.Header.Add(key, v)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,10 @@ import (
 // [core.Stamping] and identify messages by the same thing: the body, or an id in it. Others are refused, [core.StandardWebhooks] and whatever signs
 // a header or a time beside a message without an id among them: give those an endpoint of their own.
 //
-// Each secret is read by every member that can read it: text is a key of all of them.
+// Each secret is read by every member that can read it: text is a key of all of
+// them. Where some members take shared secrets and others take public keys, a
+// secret begins with the name of its member and a colon, as in "discord:…". So
+// a public key is never taken for a shared secret.
 func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 	var mistakes []error
 	if name == "" {
@@ -32,6 +36,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		mistakes = append(mistakes, errors.New("it needs two members at least"))
 	}
 	s := &anyOf{name: name}
+	kinds := map[bool][]string{} // names of members, by whether their keys are public
 	for i, m := range members {
 		if m == nil {
 			return nil, fmt.Errorf("schemes: Any(%q): member %d is nil", name, i+1)
@@ -64,6 +69,10 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 			s.counts = true
 		}
 		s.members = append(s.members, wrapped{m})
+		kinds[asymmetric(m)] = append(kinds[asymmetric(m)], m.Name())
+	}
+	if s.mixed = len(kinds) == 2; s.mixed && slices.ContainsFunc(kinds[true], func(n string) bool { return slices.Contains(kinds[false], n) }) {
+		mistakes = append(mistakes, errors.New("two members of one name take keys of different kinds: rename one, so that a secret can name its member"))
 	}
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, fmt.Errorf("schemes: Any(%q): %w", name, err)
@@ -90,7 +99,16 @@ type anyOf struct {
 	by      string // the identity of all members
 	counts  bool   // some member has unsigned ids
 	members []wrapped
+	mixed   bool // their keys are of both kinds
 }
+
+// asymmetric reports whether the keys of a scheme are public ones.
+func asymmetric(m core.Scheme) bool {
+	a, ok := m.(interface{ asymmetric() bool })
+	return ok && a.asymmetric()
+}
+
+func (s *templated) asymmetric() bool { return s.t.Algorithm.hash() == nil }
 
 func (s *anyOf) Name() string            { return s.name }
 func (s *anyOf) Stamping() core.Stamping { return s.members[0].Stamping() }
@@ -118,7 +136,17 @@ func (s *anyOf) Window() (past, future time.Duration) {
 func (s *anyOf) ParseKey(text string) (core.VerifyKey, error) {
 	k := make(anyKey, len(s.members))
 	var mistakes []error
+	named := ""
+	if s.mixed {
+		var ok bool
+		if named, text, ok = strings.Cut(text, ":"); !ok || !slices.ContainsFunc(s.members, func(m wrapped) bool { return m.Name() == named }) {
+			return nil, errors.New("nothing says whether this is a shared secret or a public key: write the name of its scheme and a colon in front, one of " + s.names())
+		}
+	}
 	for i, m := range s.members {
+		if s.mixed && m.Name() != named {
+			continue
+		}
 		key, err := m.ParseKey(text)
 		if err != nil {
 			mistakes = append(mistakes, fmt.Errorf("%s: %w", m.Name(), err))
@@ -126,10 +154,18 @@ func (s *anyOf) ParseKey(text string) (core.VerifyKey, error) {
 		}
 		k[i] = key
 	}
-	if len(mistakes) == len(s.members) {
+	if !slices.ContainsFunc(k, func(key core.VerifyKey) bool { return key != nil }) {
 		return nil, errors.Join(mistakes...)
 	}
 	return k, nil
+}
+
+func (s *anyOf) names() string {
+	names := make([]string, len(s.members))
+	for i, m := range s.members {
+		names[i] = m.Name() + ":"
+	}
+	return strings.Join(names, ", ")
 }
 
 // ReadHeader implements [core.Scheme]. The member that it decides for is in a.State.

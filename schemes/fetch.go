@@ -27,10 +27,12 @@ import (
 const (
 	fetchTimeout   = 5 * time.Second
 	maxFetched     = 64 << 10
-	maxCached      = 64
+	maxCached      = 1024
 	maxFresh       = 24 * time.Hour
 	keepFailure    = 5 * time.Second // else an outage would cost a fetch for every message
-	fetchesAMinute = 30
+	fetchesAMinute = 30              // of one source
+	namedAMinute   = 25              // less than fetchesAMinute: see fetches
+	maxProven      = 256
 )
 
 // seams are what tests put in the place of the world.
@@ -103,6 +105,103 @@ func get(ctx context.Context, client *http.Client, address string) (fetched, err
 	return f, err
 }
 
+// fetches bounds what strangers can have fetched in a minute. Each source has a
+// budget, where a source is a key as it was configured. So an attack on one
+// source costs no other. An address that verified a message before is proven
+// and counts against a second budget, the reserve: names of keys that do not
+// exist cannot spend it.
+//
+// A refusal must not tell which sources there are. So the addresses that
+// messages name are counted apart from the fetches, for known and unknown
+// sources alike. That count is full before the budget of any source is.
+type fetches struct {
+	now func() time.Time
+
+	mu     sync.Mutex
+	minute time.Time            // when the counts began
+	count  int                  // of what was named
+	named  map[string]time.Time // and when it was last counted
+	spent  map[spending]int
+	proven map[string]time.Time // since when; the oldest are forgotten
+}
+
+// spending is one of the two budgets of a source.
+type spending struct {
+	source string
+	proven bool
+}
+
+func newFetches(now func() time.Time) *fetches {
+	return &fetches{now: now, named: map[string]time.Time{}, spent: map[spending]int{}, proven: map[string]time.Time{}}
+}
+
+// turn begins another minute. The lock is held.
+func (f *fetches) turn() time.Time {
+	now := f.now()
+	if since := now.Sub(f.minute); since < 0 || since >= time.Minute {
+		f.minute, f.count = now, 0
+		clear(f.named)
+		clear(f.spent)
+	}
+	return now
+}
+
+// name counts an address that a message names and that is not proven, once for
+// each time that it could be fetched. The error is for
+// [core.Attempt].Unmatched.
+func (f *fetches) name(address string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.turn()
+	if _, ok := f.proven[address]; ok {
+		return nil
+	}
+	if f.count < namedAMinute {
+		if last, ok := f.named[address]; !ok || now.Sub(last) >= keepFailure {
+			f.named[strings.Clone(address)] = now
+			f.count++
+		}
+		return nil
+	}
+	return fmt.Errorf("more than %d keys that verified no message yet were named within a minute: somebody may be sending messages that name keys which do not exist; "+
+		"genuine ones are still handled", namedAMinute)
+}
+
+// spend takes a fetch from the budget of a source.
+func (f *fetches) spend(source, address string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.turn()
+	_, proven := f.proven[address]
+	budget := spending{source, proven}
+	if f.spent[budget] >= fetchesAMinute {
+		return fmt.Errorf("more than %d fetches of keys within a minute for one source: somebody may be sending it messages that name keys which do not exist", fetchesAMinute)
+	}
+	f.spent[budget]++
+	return nil
+}
+
+// prove is called when a signature holds under what address named.
+func (f *fetches) prove(address string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.now()
+	if since, ok := f.proven[address]; ok && now.Sub(since) < time.Hour {
+		return
+	}
+	f.proven[strings.Clone(address)] = now
+	if len(f.proven) <= maxProven {
+		return
+	}
+	oldest := address
+	for a, at := range f.proven {
+		if at.Before(f.proven[oldest]) {
+			oldest = a
+		}
+	}
+	delete(f.proven, oldest)
+}
+
 // cache keeps what was fetched, and for a moment what could not be. Fetches of one key at the same time are one. The zero value with a clock
 // is ready for use.
 type cache[T any] struct {
@@ -110,8 +209,6 @@ type cache[T any] struct {
 
 	mu      sync.Mutex
 	entries map[string]*cached[T]
-	minute  time.Time // when the count began
-	count   int
 }
 
 type cached[T any] struct {
@@ -125,24 +222,35 @@ type cached[T any] struct {
 	at, until time.Time
 }
 
-// get returns what stands under key, or loads it. load says until when it may be used.
-func (c *cache[T]) get(ctx context.Context, key string, load func(ctx context.Context) (T, time.Time, error)) (T, error) {
-	return c.younger(ctx, key, maxFresh, load)
+// loading is how a cache gets what it does not have. load says until when the
+// value may be used. spend, if there is one, may forbid the load.
+type loading[T any] struct {
+	spend func() error
+	load  func(ctx context.Context) (T, time.Time, error)
+}
+
+// get returns what stands under key, or loads it. With a context that has ended
+// it only returns what is there.
+func (c *cache[T]) get(ctx context.Context, key string, l loading[T]) (T, error) {
+	return c.younger(ctx, key, maxFresh, l)
 }
 
 // younger is get, but loads again what is of this age. If that fails, what was there is good for as long as it would have been.
-func (c *cache[T]) younger(ctx context.Context, key string, age time.Duration, load func(ctx context.Context) (T, time.Time, error)) (T, error) {
+func (c *cache[T]) younger(ctx context.Context, key string, age time.Duration, l loading[T]) (T, error) {
 	var none T
-	if err := ctx.Err(); err != nil {
-		return none, err
-	}
-	e, err := c.entry(key, age)
+	ended := ctx.Err()
+	e, err := c.entry(ended, key, age, l.spend)
 	if err != nil {
 		return none, err
 	}
-	if e.taken.CompareAndSwap(false, true) {
-		c.fill(ctx, e, load)
+	if ended == nil && e.taken.CompareAndSwap(false, true) {
+		c.fill(ctx, e, l.load)
 		return e.value, e.err
+	}
+	select {
+	case <-e.done:
+		return e.value, e.err
+	default:
 	}
 	select {
 	case <-e.done:
@@ -153,7 +261,8 @@ func (c *cache[T]) younger(ctx context.Context, key string, age time.Duration, l
 }
 
 // entry returns the one that is there, or a new one for the first to take it.
-func (c *cache[T]) entry(key string, age time.Duration) (*cached[T], error) {
+// With a context that has ended there is no new one.
+func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func() error) (*cached[T], error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
@@ -164,15 +273,15 @@ func (c *cache[T]) entry(key string, age time.Duration) (*cached[T], error) {
 	if old != nil && (!old.ready || old.err != nil || now.Sub(old.at) < age) {
 		return old, nil
 	}
-	if since := now.Sub(c.minute); since < 0 || since >= time.Minute {
-		c.minute, c.count = now, 0
+	err := ended
+	if err == nil && spend != nil {
+		err = spend()
 	}
-	if c.count >= fetchesAMinute {
+	if err != nil {
 		if old != nil {
 			return old, nil
 		}
-		return nil, fmt.Errorf("more than %d fetches of keys within a minute: somebody may be sending messages that name keys which do not exist",
-			fetchesAMinute)
+		return nil, err
 	}
 	delete(c.entries, key)
 	if len(c.entries) >= maxCached && !c.evict(now) {
@@ -181,7 +290,6 @@ func (c *cache[T]) entry(key string, age time.Duration) (*cached[T], error) {
 	if c.entries == nil {
 		c.entries = make(map[string]*cached[T])
 	}
-	c.count++
 	e := &cached[T]{done: make(chan struct{}), old: old}
 	c.entries[strings.Clone(key)] = e
 	return e, nil
@@ -253,32 +361,47 @@ func plainHTTPS(text string) (*url.URL, bool) {
 
 // certificates fetches the certificates that senders sign with, and believes those that lead to a root it trusts.
 type certificates struct {
-	client *http.Client
-	roots  *x509.CertPool
-	cache  cache[*rsa.PublicKey]
+	client  *http.Client
+	roots   *x509.CertPool
+	cache   cache[*rsa.PublicKey]
+	fetches *fetches
 }
 
 func newCertificates(client *http.Client, s seams) *certificates {
-	return &certificates{client: client, roots: s.roots, cache: cache[*rsa.PublicKey]{now: s.clock()}}
+	return &certificates{client: client, roots: s.roots, cache: cache[*rsa.PublicKey]{now: s.clock()}, fetches: newFetches(s.clock())}
 }
 
-// key returns the key of the certificate at address, which was checked. named says whether a name in it is the sender's, and depends on
-// nothing but the address.
-func (c *certificates) key(ctx context.Context, address string, named func(name string) bool) (*rsa.PublicKey, error) {
-	return c.cache.get(ctx, address, func(ctx context.Context) (*rsa.PublicKey, time.Time, error) {
-		f, err := get(ctx, c.client, address)
-		if err != nil {
-			return nil, time.Time{}, fmt.Errorf("fetching the sender's certificate: %w", err)
-		}
-		if f.status == http.StatusNotFound {
-			return nil, time.Time{}, noMatch("there is no certificate at %s", address)
-		}
-		chain, err := parseCertificates(f.body)
-		if err != nil {
-			return nil, time.Time{}, fmt.Errorf("what is at %s is no certificate: does a proxy answer in its place? %w", address, err)
-		}
-		return c.trust(ctx, address, chain, named)
+// verify checks the signature with the key of the certificate at address, which
+// was checked. named says whether a name in the certificate is the sender's,
+// and depends on nothing but the address; verify gets the key.
+func (c *certificates) verify(
+	ctx context.Context, source, address string, named func(name string) bool, verify func(*rsa.PublicKey) (bool, error),
+) (bool, error) {
+	public, err := c.cache.get(ctx, address, loading[*rsa.PublicKey]{
+		spend: func() error { return c.fetches.spend(source, address) },
+		load: func(ctx context.Context) (*rsa.PublicKey, time.Time, error) {
+			f, err := get(ctx, c.client, address)
+			if err != nil {
+				return nil, time.Time{}, fmt.Errorf("fetching the sender's certificate: %w", err)
+			}
+			if f.status == http.StatusNotFound {
+				return nil, time.Time{}, noMatch("there is no certificate at %s", address)
+			}
+			chain, err := parseCertificates(f.body)
+			if err != nil {
+				return nil, time.Time{}, fmt.Errorf("what is at %s is no certificate: does a proxy answer in its place? %w", address, err)
+			}
+			return c.trust(ctx, address, chain, named)
+		},
 	})
+	if err != nil {
+		return false, err
+	}
+	ok, err := verify(public)
+	if ok {
+		c.fetches.prove(address)
+	}
+	return ok, err
 }
 
 func (c *certificates) trust(ctx context.Context, address string, chain []*x509.Certificate, named func(string) bool) (*rsa.PublicKey, time.Time, error) {

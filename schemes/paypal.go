@@ -3,6 +3,7 @@ package schemes
 import (
 	"context"
 	"crypto"
+	"crypto/rsa"
 	"errors"
 	"hash/crc32"
 	"net/http"
@@ -62,7 +63,7 @@ type paypalMessage struct {
 }
 
 // ReadHeader implements [core.Scheme].
-func (paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
+func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	var values [5]string
 	for i, name := range [...]string{
 		"Paypal-Transmission-Id", "Paypal-Transmission-Time", "Paypal-Transmission-Sig", "Paypal-Cert-Url", "Paypal-Auth-Algo",
@@ -90,6 +91,7 @@ func (paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	a.ID, a.IDSigned = id, true
 	a.Signatures = append(a.Signatures, core.Signature{Label: paypalLabel, Text: signature})
 	a.State = &paypalMessage{id: id, stamp: stamp, certURL: certURL}
+	a.Unmatched = p.certs.fetches.name(certURL)
 	return nil
 }
 
@@ -117,11 +119,10 @@ func (k *paypalKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if !ok || len(a.Signatures) == 0 {
 		return false, nil
 	}
-	public, err := k.certs.key(ctx, m.certURL, func(name string) bool { return strings.HasSuffix(name, ".paypal.com") })
-	if err != nil {
-		return false, err
-	}
-	whole := core.Attempt{Signatures: a.Signatures}
-	whole.Content.WriteString(m.id + "|" + m.stamp + "|" + k.webhookID + "|" + m.crc)
-	return verifyRSA(ctx, paypalLabel, core.Base64, public, crypto.SHA256, &whole)
+	named := func(name string) bool { return strings.HasSuffix(name, ".paypal.com") }
+	return k.certs.verify(ctx, k.webhookID, m.certURL, named, func(public *rsa.PublicKey) (bool, error) {
+		whole := core.Attempt{Signatures: a.Signatures}
+		whole.Content.WriteString(m.id + "|" + m.stamp + "|" + k.webhookID + "|" + m.crc)
+		return verifyRSA(ctx, paypalLabel, core.Base64, public, crypto.SHA256, &whole)
+	})
 }

@@ -40,7 +40,7 @@ func Plaid(o PlaidOptions) core.Scheme {
 	}
 	return &plaid{
 		address: "https://" + host + "/webhook_verification_key/get", client: fetchClient(o.Client),
-		keys: cache[*ecdsa.PublicKey]{now: o.seams.clock()},
+		keys: cache[*ecdsa.PublicKey]{now: o.seams.clock()}, fetches: newFetches(o.seams.clock()),
 	}
 }
 
@@ -48,6 +48,7 @@ type plaid struct {
 	address string
 	client  *http.Client
 	keys    cache[*ecdsa.PublicKey]
+	fetches *fetches
 }
 
 const plaidLabel = "ES256"
@@ -63,10 +64,13 @@ func (p *plaid) ParseKey(credentials string) (core.VerifyKey, error) {
 	}
 	scope := sha256.Sum256([]byte(credentials)) // keys are known to those credentials that fetched them
 	return plaidKey{func(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
-		return p.keys.get(ctx, string(scope[:])+kid, func(ctx context.Context) (*ecdsa.PublicKey, time.Time, error) {
-			return p.fetch(ctx, client, secret, kid)
+		return p.keys.get(ctx, string(scope[:])+kid, loading[*ecdsa.PublicKey]{
+			spend: func() error { return p.fetches.spend(string(scope[:]), kid) },
+			load: func(ctx context.Context) (*ecdsa.PublicKey, time.Time, error) {
+				return p.fetch(ctx, client, secret, kid)
+			},
 		})
-	}}, nil
+	}, p.fetches}, nil
 }
 
 // plaidToken is what the header holds.
@@ -77,7 +81,7 @@ type plaidToken struct {
 }
 
 // ReadHeader implements [core.Scheme].
-func (*plaid) ReadHeader(r *core.Request, a *core.Attempt) error {
+func (p *plaid) ReadHeader(r *core.Request, a *core.Attempt) error {
 	text, err := Header("Plaid-Verification").inHeader(r.Header, "")
 	if err != nil {
 		return err
@@ -97,6 +101,7 @@ func (*plaid) ReadHeader(r *core.Request, a *core.Attempt) error {
 	a.Timestamp, a.BodySigned = at, true
 	a.Signatures = append(a.Signatures, core.Signature{Label: plaidLabel, Text: token.signature})
 	a.State = &plaidToken{token, sum}
+	a.Unmatched = p.fetches.name(token.kid)
 	return nil
 }
 
@@ -115,7 +120,8 @@ func (*plaid) ReadBody(r *core.Request, a *core.Attempt) error {
 
 // plaidKey is the credentials, in a function because fmt prints no more of one than its address.
 type plaidKey struct {
-	fetch func(ctx context.Context, kid string) (*ecdsa.PublicKey, error)
+	fetch   func(ctx context.Context, kid string) (*ecdsa.PublicKey, error)
+	fetches *fetches
 }
 
 // Verify implements [core.VerifyKey].
@@ -131,7 +137,11 @@ func (k plaidKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return ecdsaRaw(plaidLabel, base64URL, public).Verify(ctx, a)
+	ok, err = ecdsaRaw(plaidLabel, base64URL, public).Verify(ctx, a)
+	if ok {
+		k.fetches.prove(token.kid)
+	}
+	return ok, err
 }
 
 func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.PublicKey, time.Time, error) {

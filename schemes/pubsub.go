@@ -128,7 +128,8 @@ type keySet map[string]*rsa.PublicKey
 // key finds a key. One that is not there may be new: it is looked for again, but not more often than once a minute.
 func (p *pubsub) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	for _, age := range []time.Duration{maxFresh, time.Minute} {
-		set, err := p.sets.younger(ctx, googleKeys, age, p.fetch)
+		// No budget: there is one address, and strangers cannot name another.
+		set, err := p.sets.younger(ctx, googleKeys, age, loading[keySet]{load: p.fetch})
 		if err != nil {
 			return nil, err
 		}

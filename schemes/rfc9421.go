@@ -11,7 +11,6 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -54,10 +53,14 @@ type SignatureProfile struct {
 
 // HTTPSignatures is the scheme of RFC 9421, HTTP message signatures, with the Content-Digest of RFC 9530: sha-256 and sha-512.
 //
-// A key is one line, the algorithm and the key in base64: "ed25519:…", "ecdsa-p256-sha256:…", "ecdsa-p384-sha384:…", "rsa-pss-sha512:…" and
-// "rsa-v1_5-sha256:…" have a public key as SPKI DER, ed25519 also its 32 bytes; "hmac-sha256:…" has a secret. With a key id and "@" in
-// front, "key-1@ed25519:…", it fits only signatures with this keyid. The algorithm is always the key's: a signature that names another one
-// does not match. Base64 alone is an ed25519 key if it has 32 bytes, a public key if it is SPKI DER of an elliptic curve, and else an HMAC secret.
+// A key is one line, the algorithm and the key in base64: "ed25519:…",
+// "ecdsa-p256-sha256:…", "ecdsa-p384-sha384:…", "rsa-pss-sha512:…" and
+// "rsa-v1_5-sha256:…" have a public key as SPKI DER, ed25519 also its 32 bytes;
+// "hmac-sha256:…" has a secret. With a key id and "@" in front,
+// "key-1@ed25519:…", it fits only signatures with this keyid. The algorithm is
+// always the key's: a signature that names another one does not match. Base64
+// alone is a public key: of ed25519 if it has 32 bytes, else SPKI DER of an
+// elliptic curve or of ed25519. It is never a secret.
 //
 // One signature of a request must cover enough and have Tag. If several do, the request is refused: each would be a message of its own, and a
 // request with one of them stripped would run again. Labels are not signed and not looked at. The parameter created is required, and
@@ -529,7 +532,7 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 		return nil, errors.New("the key is not padded standard base64 on one line: a key is " + httpKeyForms)
 	}
 	if k.alg == "" {
-		k.alg, err = guessAlgorithm(raw)
+		k.alg, err = algorithmOf(raw)
 		if err != nil {
 			return nil, err
 		}
@@ -545,43 +548,33 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 	return k, nil
 }
 
-// guessAlgorithm is that of a key without one in its text.
-func guessAlgorithm(raw []byte) (string, error) {
+// algorithmOf returns the algorithm of a key whose text names none. It accepts
+// only public keys: bytes that cannot be read as one are not therefore a
+// secret.
+func algorithmOf(raw []byte) (string, error) {
 	if len(raw) == ed25519.PublicKeySize {
 		return "ed25519", nil
 	}
-	if public, err := x509.ParsePKIXPublicKey(raw); err == nil {
-		switch key := public.(type) {
-		case ed25519.PublicKey:
-			return "ed25519", nil
-		case *ecdsa.PublicKey:
-			if key.Curve == elliptic.P256() {
-				return "ecdsa-p256-sha256", nil
-			}
-			return "ecdsa-p384-sha384", nil // any other curve is refused there
+	public, err := x509.ParsePKIXPublicKey(raw)
+	if err != nil {
+		return "", errors.New("nothing says what this key is, or it is cut: write hmac-sha256: before a shared secret; a public key is SPKI DER in base64 " +
+			"on one line, as its PEM file has it between the lines")
+	}
+	switch key := public.(type) {
+	case ed25519.PublicKey:
+		return "ed25519", nil
+	case *ecdsa.PublicKey:
+		if key.Curve == elliptic.P256() {
+			return "ecdsa-p256-sha256", nil
 		}
-		return "", errors.New("an RSA key fits two algorithms: write rsa-pss-sha512: or rsa-v1_5-sha256: in front, whichever the sender uses")
+		return "ecdsa-p384-sha384", nil // any other curve is refused there
 	}
-	// What everybody may know must not become a secret by mistake: other DER, and points of a curve.
-	var der asn1.RawValue
-	rest, err := asn1.Unmarshal(raw, &der)
-	point := (len(raw) == 33 || len(raw) == 49) && (raw[0] == 2 || raw[0] == 3) || (len(raw) == 65 || len(raw) == 97) && raw[0] == 4
-	if point || err == nil && len(rest) == 0 && der.Tag == asn1.TagSequence {
-		return "", errors.New("this looks like a public key in a form that is not read here: public keys are SPKI DER in base64; if it is a secret, " +
-			"write hmac-sha256: in front")
-	}
-	return "hmac-sha256", nil
+	return "", errors.New("an RSA key fits two algorithms: write rsa-pss-sha512: or rsa-v1_5-sha256: in front, whichever the sender uses")
 }
 
 func macKey(raw []byte) (core.VerifyKey, error) {
 	if len(raw) < minMACSecret {
 		return nil, fmt.Errorf("the secret has %d bytes, at least %d are needed: is it whole?", len(raw), minMACSecret)
-	}
-	_, spki := x509.ParsePKIXPublicKey(raw)
-	_, pkcs1 := x509.ParsePKCS1PublicKey(raw)
-	_, cert := x509.ParseCertificate(raw)
-	if spki == nil || pkcs1 == nil || cert == nil {
-		return nil, errors.New("this is a public key, so as an HMAC secret everybody could sign with it: write its own algorithm in front")
 	}
 	return core.HMACKey(rfc9421Name, sha256.New, raw, core.Base64)
 }

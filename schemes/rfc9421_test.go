@@ -311,7 +311,7 @@ func TestRFC9421EveryAlgorithmAndKeyForm(t *testing.T) {
 		sign msgSign
 		keys []string
 	}{
-		{"hmac-sha256", msgHMAC(msgSecret), []string{msgKey("hmac-sha256", msgSecret), msgKey("", msgSecret)[1:], msgKey("key-1@hmac-sha256", msgSecret)}},
+		{"hmac-sha256", msgHMAC(msgSecret), []string{msgKey("hmac-sha256", msgSecret), msgKey("key-1@hmac-sha256", msgSecret)}},
 		{"ed25519", ed, []string{msgKey("ed25519", string(edKey)), msgKey("", string(edKey))[1:], "ed25519:" + edSPKI, edSPKI}},
 		{"ecdsa-p256-sha256", p256, []string{"ecdsa-p256-sha256:" + p256Key, p256Key, "key-1@ecdsa-p256-sha256:" + p256Key}},
 		{"ecdsa-p384-sha384", p384, []string{"ecdsa-p384-sha384:" + p384Key, p384Key}},
@@ -352,7 +352,7 @@ func TestRFC9421KeysThatAreRefused(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing": "", "no algorithm": ":" + p256Key, "no key id": "@ed25519:" + p256Key, "no key": "ed25519:", "a bare RSA key": pssPublic,
 		"another algorithm": "rsa-sha1:" + pssPublic, "no base64": "hmac-sha256:" + msgSecret, "a line break": "hmac-sha256:AAAA\nAAAAAAAAAAAAAAAAAAAAAAAA",
-		"a short secret": msgKey("hmac-sha256", "too short"), "a short bare secret": msgKey("", "too short")[1:],
+		"a short secret": msgKey("hmac-sha256", "too short"), "a bare secret": msgKey("", msgSecret)[1:],
 		"a public key as a secret": "hmac-sha256:" + p256Key, "PKCS 1 as a secret": msgKey("hmac-sha256", pkcs1), "bare PKCS 1": msgKey("", pkcs1)[1:],
 		"a bare point": msgKey("", "\x02"+msgSecret[:32])[1:], "another curve": p521Key, "P-256 as P-384": "ecdsa-p384-sha384:" + p256Key,
 		"EC as ed25519": "ed25519:" + p256Key, "EC as RSA": "rsa-pss-sha512:" + p256Key, "RSA as EC": "ecdsa-p256-sha256:" + pssPublic,
@@ -366,6 +366,39 @@ func TestRFC9421KeysThatAreRefused(t *testing.T) {
 		}
 		if _, encoded, _ := strings.Cut(text, ":"); len(encoded) > 8 && strings.Contains(err.Error(), encoded[:8]) || strings.Contains(err.Error(), "rsa-sha1") {
 			t.Errorf("%s: the error quotes the key: %v", name, err)
+		}
+	}
+}
+
+// Once the words of a public key that was broken into lines were shared
+// secrets, and whoever knew the key could sign.
+func TestRFC9421TheLinesOfAPublicKeyAreRefusedAtStart(t *testing.T) {
+	t.Parallel()
+	lines := strings.Join([]string{pssPublic[:64], pssPublic[64:128], pssPublic[128:192], pssPublic[192:256], pssPublic[256:]}, "\n")
+	file := "-----BEGIN PUBLIC KEY-----\n" + lines + "\n-----END PUBLIC KEY-----\n"
+	config := &core.Config{Scheme: schemes.HTTPSignatures(schemes.SignatureProfile{URL: msgURL})}
+	for name, c := range map[string]struct {
+		texts []string
+		says  string
+	}{
+		"the file":                  {[]string{file}, "PEM"},
+		"the lines":                 {[]string{lines}, "join"},
+		"with its algorithm":        {[]string{"rsa-pss-sha512:" + lines}, "join"},
+		"with a key id":             {[]string{"key-1@rsa-pss-sha512:" + lines}, "join"},
+		"in two":                    {[]string{pssPublic[:200] + " " + pssPublic[200:]}, "join"},
+		"split as several":          {strings.Fields(lines), "hmac-sha256:"},
+		"the file split as several": {strings.Fields(file), "on one line"},
+		"the algorithm split off":   {strings.Fields("rsa-pss-sha512:" + lines), "copy the sender's public key again, whole"},
+		"JSON":                      {[]string{`{"kty": "OKP", "crv": "Ed25519", "x": "JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"}`}, "JSON"},
+		"OpenSSH":                   {[]string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICa0C4+T//PYlxEvfrxYKyMtvXJRfQgv6Dz7MN3OQ9G7 a@b"}, "OpenSSH"},
+	} {
+		_, err := core.New(core.Secrets(c.texts...), memstore.New(), config)
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v, want it to say %q", name, err, c.says)
+			continue
+		}
+		if strings.Contains(err.Error(), "strings.Fields") || strings.Contains(err.Error(), pssPublic[64:80]) {
+			t.Errorf("%s: leads to the wrong place, or quotes the key: %v", name, err)
 		}
 	}
 }

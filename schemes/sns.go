@@ -3,6 +3,7 @@ package schemes
 import (
 	"context"
 	"crypto"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,7 +42,7 @@ type SNSOptions struct {
 // UnsubscribeConfirmation. Raw message delivery must be off: nothing is signed then.
 func SNS(o SNSOptions) core.Scheme {
 	client := fetchClient(o.Client)
-	return &sns{o, newCertificates(client, o.seams), client, &cache[struct{}]{now: o.seams.clock()}}
+	return &sns{o, newCertificates(client, o.seams), client, &cache[struct{}]{now: o.seams.clock()}, newFetches(o.seams.clock())}
 }
 
 type sns struct {
@@ -49,6 +50,7 @@ type sns struct {
 	certs     *certificates
 	client    *http.Client
 	confirmed *cache[struct{}]
+	confirms  *fetches // of topics that are trusted: a budget for each
 }
 
 const (
@@ -126,7 +128,7 @@ type snsMessage struct {
 }
 
 // ReadBody implements [core.Scheme].
-func (*sns) ReadBody(r *core.Request, a *core.Attempt) error {
+func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	o, err := parseObject(r.Body)
 	if err != nil {
 		return malformed("the body is no message of SNS: " + err.Error())
@@ -163,6 +165,7 @@ func (*sns) ReadBody(r *core.Request, a *core.Attempt) error {
 		a.Content.WriteString("\n")
 	}
 	a.State = m
+	a.Unmatched = s.certs.fetches.name(m.certURL)
 	return nil
 }
 
@@ -246,15 +249,14 @@ func (k *snsKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if !k.sha1 && !slices.ContainsFunc(a.Signatures, func(s core.Signature) bool { return s.Label == snsSHA256 }) {
 		return false, noMatch("the message is signed with SHA-1: set the topic's SignatureVersion to 2")
 	}
-	public, err := k.certs.key(ctx, m.certURL, func(name string) bool { return slices.Contains(k.names, name) })
-	if err != nil {
-		return false, err
-	}
-	ok, err = verifyRSA(ctx, snsSHA256, core.Base64, public, crypto.SHA256, a)
-	if !ok && err == nil && k.sha1 {
-		return verifyRSA(ctx, snsSHA1, core.Base64, public, crypto.SHA1, a)
-	}
-	return ok, err
+	named := func(name string) bool { return slices.Contains(k.names, name) }
+	return k.certs.verify(ctx, k.topic, m.certURL, named, func(public *rsa.PublicKey) (bool, error) {
+		ok, err := verifyRSA(ctx, snsSHA256, core.Base64, public, crypto.SHA256, a)
+		if !ok && err == nil && k.sha1 {
+			return verifyRSA(ctx, snsSHA1, core.Base64, public, crypto.SHA1, a)
+		}
+		return ok, err
+	})
 }
 
 // Challenge implements [core.Challenger]: it confirms a subscription of a topic that is trusted.
@@ -275,12 +277,15 @@ func (s *sns) Challenge(ctx context.Context, r *core.Request, _ *core.Message, k
 		return refused(http.StatusBadRequest)
 	}
 	// Confirmed once, so that a replay costs nothing.
-	_, err = s.confirmed.get(ctx, address, func(ctx context.Context) (struct{}, time.Time, error) {
-		f, err := get(ctx, s.client, address)
-		if err == nil && f.status != http.StatusOK {
-			err = fmt.Errorf("status %d", f.status)
-		}
-		return struct{}{}, s.confirmed.now().Add(maxFresh), err
+	_, err = s.confirmed.get(ctx, address, loading[struct{}]{
+		spend: func() error { return s.confirms.spend(k.topic, address) },
+		load: func(ctx context.Context) (struct{}, time.Time, error) {
+			f, err := get(ctx, s.client, address)
+			if err == nil && f.status != http.StatusOK {
+				err = fmt.Errorf("status %d", f.status)
+			}
+			return struct{}{}, s.confirmed.now().Add(maxFresh), err
+		},
 	})
 	if err != nil {
 		answer := refused(http.StatusServiceUnavailable)

@@ -41,6 +41,7 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 		{"lets a disconnect end the handler", "the sender's disconnect does not end the handler", fault{cancelled: true}},
 		{"bounds the handler by nothing", "the handler's context ends before the claim", fault{unbounded: true}},
 		{"has statuses of its own", "what is not authentic gets one answer", fault{ownStatus: true}},
+		{"writes the headers of a refusal in any order", "the headers of a refusal have one order", fault{anyOrder: true}},
 		{"swallows Retry-After", "an outage is 503 and nothing is let through", fault{noRetryAfter: true}},
 		{"writes no body", "malformed headers are refused", fault{noProblem: true}},
 		{"runs the handler on refusal", "what is not authentic gets one answer", fault{runsAnyway: true}},
@@ -123,7 +124,7 @@ type fault struct {
 	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks bool
 	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen       bool
 	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, reuses, refuseInReport, noClaim, twice             bool
-	dropsEmpty, acknowledges                                                                                                     bool
+	dropsEmpty, acknowledges, anyOrder                                                                                           bool
 
 	drops string // a header
 }
@@ -225,6 +226,19 @@ func (f fault) refuse(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter,
 		a.Header.Del("Retry-After")
 	case f.noProblem:
 		a.Body = nil
+	case f.anyOrder:
+		conn, buf, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		_, _ = buf.WriteString("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n")
+		for name, values := range a.Header {
+			_, _ = buf.WriteString(name + ": " + values[0] + "\r\n")
+		}
+		_, _ = buf.WriteString("\r\n")
+		_ = buf.Flush()
+		_ = conn.Close()
+		return
 	}
 	x.WriteAnswer(w)
 }

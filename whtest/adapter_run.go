@@ -181,6 +181,29 @@ func (e *endpoint) raw(text string, half bool) (answered, time.Duration) {
 	return read(resp), took
 }
 
+// names sends bytes as they are, reads until the server closes, and returns the
+// names of the answer's headers in the order of the wire.
+func (e *endpoint) names(text string) (names []string) {
+	e.t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
+	if err != nil {
+		e.t.Fatalf("dialling: %v", err)
+	}
+	defer conn.Close()                                     //nolint:errcheck // it is over
+	_ = conn.SetDeadline(time.Now().Add(2 * e.t.patience)) //nolint:forbidigo // a deadline of I/O
+	_, _ = io.WriteString(conn, text)                      // what fails is seen below
+	got, err := io.ReadAll(conn)
+	if err != nil {
+		e.t.Fatalf("reading an answer: %v", err)
+	}
+	head, _, _ := strings.Cut(string(got), "\r\n\r\n")
+	for _, line := range strings.Split(head, "\r\n")[1:] {
+		name, _, _ := strings.Cut(line, ":")
+		names = append(names, name)
+	}
+	return names
+}
+
 // pipeline sends text, then after a pause one more attempt, all on one connection, which must give these statuses.
 func (e *endpoint) pipeline(text string, pause time.Duration, last *attempt, statuses ...int) {
 	e.t.Helper()

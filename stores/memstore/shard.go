@@ -22,7 +22,10 @@ type shard struct {
 
 	store  *Store
 	queues [2]queue
-	_      [8]byte // to 640: no two shards share a cache line, nor a pair of them
+
+	// To 640 bytes, where words have 32 bits as well: no two shards share a cache line, nor a pair
+	// of them.
+	_ [48 - 40*(^uint(0)>>63)]byte
 }
 
 // The queues.

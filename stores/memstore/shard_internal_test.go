@@ -25,6 +25,9 @@ func TestSizesAreThoseOfTheAllocatorAndTheCache(t *testing.T) {
 	if got := unsafe.Sizeof(shard{}); got != 640 {
 		t.Errorf("a shard has %d bytes", got)
 	}
+	if at := uintptr(unsafe.Pointer(&New().shards[0])); at%128 != 0 {
+		t.Errorf("the first shard is %d bytes from the beginning of a pair of cache lines", at%128)
+	}
 }
 
 const day = 24 * time.Hour
