@@ -87,7 +87,7 @@ func FuzzJoinedSignatures(f *testing.F) {
 		return a.Signatures
 	}
 	wellFormed := func(line string) bool {
-		for _, entry := range strings.SplitSeq(line, " ") {
+		for entry := range strings.SplitSeq(line, " ") {
 			if label, text, ok := strings.Cut(entry, ","); !ok || label == "" || text == "" || strings.Contains(text, ",") {
 				return false
 			}
