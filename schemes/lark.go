@@ -187,7 +187,11 @@ func (k larkKey) verifyURL(body []byte, allowed func(token string) bool) *core.A
 		body = k.open(text)
 		body = body[:bytes.LastIndexByte(body, '}')+1]
 	}
-	var ask struct{ Challenge, Token, Type string }
+	var ask struct {
+		Challenge string `json:"challenge"`
+		Token     string `json:"token"`
+		Type      string `json:"type"`
+	}
 	if json.Unmarshal(body, &ask) != nil || ask.Type != "url_verification" || !allowed(ask.Token) || !isToken(ask.Challenge) {
 		return nil
 	}

@@ -1,7 +1,6 @@
 package whtest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -243,7 +242,7 @@ func checkReuse(a *audit) {
 		a.errorf("a first message is not handled")
 		return
 	}
-	if len(at.EventType) > 0 && bytes.Equal(at.EventType, two.EventType) {
+	if len(at.EventType) > 0 && string(at.EventType) == string(two.EventType) {
 		a.acknowledged("a later attempt with the same event type", v, second, at.Reply)
 		return
 	}
