@@ -602,7 +602,7 @@ func downAndBack(t *storeTest) {
 	key, value := newKey(), newValue()
 	t.mustSwap(key, none, value, long)
 	repair := t.breakIt(t, t.store)
-	t.mustBeDown(key)
+	t.mustBeDown(key, value)
 	repair()
 	t.mustComeBack()
 	if got := t.read(key); got != value && (got != none || !t.forgets()) {
@@ -612,13 +612,16 @@ func downAndBack(t *storeTest) {
 	t.mustSwap(fresh, none, value, long)
 }
 
-// mustBeDown expects an error of each call, in time.
-func (t *storeTest) mustBeDown(key core.Key) {
+// mustBeDown expects an error of each call, in time: of a claim, and of a change of what the engine holds.
+func (t *storeTest) mustBeDown(key core.Key, value core.Value) {
 	t.Helper()
-	for _, k := range []core.Key{key, newKey()} {
+	for _, call := range []struct {
+		key core.Key
+		old core.Value
+	}{{key, none}, {key, value}, {newKey(), none}} {
 		called := now()
 		ctx, cancel := t.limited()
-		got, err := t.store.Swap(ctx, k, none, newValue(), long)
+		got, err := t.store.Swap(ctx, call.key, call.old, newValue(), long)
 		cancel()
 		if err == nil {
 			t.Errorf("with the engine down Swap returned %s and no error", show(got))
@@ -662,7 +665,7 @@ func restart(t *storeTest) {
 	returned := now()
 	if t.stop != nil {
 		start := t.stop(t, t.store)
-		t.mustBeDown(kept)
+		t.mustBeDown(kept, value)
 		start()
 		t.mustComeBack()
 	} else {
