@@ -74,7 +74,7 @@ func packages() map[string]string {
 		"core": module + "core", "explain": module + "explain", "nethttp": module + "nethttp", "ginwh": module + "ginwh", "echowh": module + "echowh",
 		"fiberwh": module + "fiberwh", "memstore": module + "stores/memstore", "schemes": module + "schemes", "whtest": module + "whtest",
 		"ownstore":   module + "examples/ownstore",
-		"redisstore": module + "stores/redisstore", "sqlstore": module + "stores/sqlstore",
+		"casstore": module + "stores/casstore", "redisstore": module + "stores/redisstore", "sqlstore": module + "stores/sqlstore",
 	}
 }
 
