@@ -73,7 +73,7 @@ func packages() map[string]string {
 		"gin": "github.com/gin-gonic/gin", "echo": "github.com/labstack/echo/v4", "fiber": "github.com/gofiber/fiber/v2",
 		"core": module + "core", "explain": module + "explain", "nethttp": module + "nethttp", "ginwh": module + "ginwh", "echowh": module + "echowh",
 		"fiberwh": module + "fiberwh", "memstore": module + "stores/memstore", "schemes": module + "schemes", "whtest": module + "whtest",
-		"ownstore":   module + "examples/ownstore",
+		"ownstore": module + "examples/ownstore",
 		"casstore": module + "stores/casstore", "redisstore": module + "stores/redisstore", "sqlstore": module + "stores/sqlstore",
 	}
 }
