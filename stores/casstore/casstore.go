@@ -19,8 +19,8 @@
 //     acknowledged. Read from the primary, without a cache. An older value is
 //     caught when it is written over, but not when it is only looked at.
 //   - Acknowledged writes stay. An engine that evicts is unsound, and so is one
-//     that drops the oldest to make room. Full is an error that wraps
-//     [core.ErrStoreFull].
+//     that drops the oldest to make room. A full one returns an error, which
+//     Full recognizes.
 //   - A value of 48 bytes comes back as it is. A key of up to 129 ASCII
 //     characters is a key: letters, digits, "-", "_" and one ".". The case of
 //     letters counts.
@@ -69,13 +69,17 @@ type Engine[R any] struct {
 	// Put writes value if the revision of key still is the given one. The zero
 	// R says that key has no value. It returns false and no error if the
 	// revision is another one, and an error if it cannot tell whether it wrote.
-	// A full engine returns an error that wraps [core.ErrStoreFull].
 	//
 	// The engine may remove the value after life, and must not before. Each Put
 	// sets that anew. life is whole seconds, and two or more above what the
 	// record lives: an engine that counts in seconds, or only roughly, takes it
 	// as it is.
 	Put func(ctx context.Context, key string, value []byte, revision R, life time.Duration) (written bool, err error)
+
+	// Full reports whether an error of Put says that the engine has no room.
+	// It may be nil, if nothing limits the engine or Put itself wraps
+	// [core.ErrStoreFull].
+	Full func(err error) bool
 }
 
 // Store is a [core.SeenStore] over an [Engine]. Make one with [New], for each
@@ -102,7 +106,11 @@ func New[R any](namespace string, engine Engine[R]) *Store {
 	s.get = func(ctx context.Context, key string) ([]byte, any, error) { return engine.Get(ctx, key) }
 	s.put = func(ctx context.Context, key string, value []byte, revision any, life time.Duration) (bool, error) {
 		r, _ := revision.(R) // it came from Get, or is the zero R
-		return engine.Put(ctx, key, value, r, life)
+		written, err := engine.Put(ctx, key, value, r, life)
+		if err != nil && engine.Full != nil && engine.Full(err) {
+			err = fmt.Errorf("the engine is full: give it room, or shorten core.Config.Remember: %w: %w", core.ErrStoreFull, err)
+		}
+		return written, err
 	}
 	return s
 }

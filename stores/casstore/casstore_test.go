@@ -344,6 +344,11 @@ func TestErrorsOfTheEngineKeepTheirMeaning(t *testing.T) {
 	none := func(context.Context, string) ([]byte, int, error) { return nil, 0, nil }
 	panics := func(context.Context, string) ([]byte, int, error) { panic("no pool") }
 	lost := func(context.Context, string, []byte, int, time.Duration) (bool, error) { return false, nil }
+	says := func(err error) bool { return strings.Contains(err.Error(), "no room") }
+	noRoom := func(context.Context, string, []byte, int, time.Duration) (bool, error) {
+		return false, errors.New("no room")
+	}
+	down := func(context.Context, string, []byte, int, time.Duration) (bool, error) { return false, errEngine }
 	for name, tt := range map[string]struct {
 		engine casstore.Engine[int]
 		old    core.Value
@@ -351,11 +356,14 @@ func TestErrorsOfTheEngineKeepTheirMeaning(t *testing.T) {
 		says   string
 	}{
 		"full":               {casstore.Engine[int]{Get: none, Put: full}, core.Value{}, core.ErrStoreFull, "writing a record"},
+		"full, says Full":    {casstore.Engine[int]{Get: none, Put: noRoom, Full: says}, core.Value{}, core.ErrStoreFull, "shorten"},
+		"not full":           {casstore.Engine[int]{Get: none, Put: down, Full: says}, core.Value{}, errEngine, "writing a record"},
 		"a client panics":    {casstore.Engine[int]{Get: panics, Put: full}, core.Value{1}, nil, "no pool"},
 		"writes never match": {casstore.Engine[int]{Get: none, Put: lost}, core.Value{}, nil, "without -C"},
 	} {
 		_, err := casstore.New("orders", tt.engine).Swap(t.Context(), core.Key{}, tt.old, core.Value{2}, time.Hour)
-		if err == nil || tt.is != nil && !errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.says) {
+		if err == nil || tt.is != nil && !errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.says) ||
+			errors.Is(err, core.ErrStoreFull) != (tt.is == core.ErrStoreFull) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
