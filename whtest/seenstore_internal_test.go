@@ -328,7 +328,7 @@ func TestRestartOfAProgramThatHoldsTheData(t *testing.T) {
 		"a client of a server that forgets":  {server: true, forgets: true, says: "give StoreRestart"},
 	} {
 		options := storeOptions{reopen: func(_ testing.TB, s core.SeenStore) core.SeenStore {
-			again := *s.(*mapStore)
+			again := *s.(*mapStore) //nolint:errcheck // what the test made
 			if tt.forgets {
 				again.data = newMapStore("").data
 			}

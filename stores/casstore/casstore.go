@@ -216,7 +216,7 @@ func newRecord(v core.Value, ttl time.Duration) record {
 	var r record
 	expires := time.Now().Add(ttl).UnixMilli() + 1 //nolint:forbidigo // the store's own expiry clock; the replay window is core's
 	copy(r.value[:], v[:])
-	binary.BigEndian.PutUint64(r.value[len(v):], uint64(expires)) //nolint:gosec // read back as the int64 that it is
+	binary.BigEndian.PutUint64(r.value[len(v):], uint64(expires))
 	r.life = (ttl + time.Second - 1).Truncate(time.Second) + 2*time.Second
 	return r
 }

@@ -363,7 +363,7 @@ func TestErrorsOfTheEngineKeepTheirMeaning(t *testing.T) {
 	} {
 		_, err := casstore.New("orders", tt.engine).Swap(t.Context(), core.Key{}, tt.old, core.Value{2}, time.Hour)
 		if err == nil || tt.is != nil && !errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.says) ||
-			errors.Is(err, core.ErrStoreFull) != (tt.is == core.ErrStoreFull) {
+			errors.Is(err, core.ErrStoreFull) != errors.Is(tt.is, core.ErrStoreFull) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
