@@ -612,7 +612,8 @@ func downAndBack(t *storeTest) {
 	t.mustSwap(fresh, none, value, long)
 }
 
-// mustBeDown expects an error of each call, in time: of a claim, and of a change of what the engine holds.
+// mustBeDown expects an error of each call, in time: of a claim, and of a
+// change of what the engine holds.
 func (t *storeTest) mustBeDown(key core.Key, value core.Value) {
 	t.Helper()
 	for _, call := range []struct {

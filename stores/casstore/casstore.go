@@ -265,6 +265,10 @@ func leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		}
 	case <-ctx.Done():
 	}
-	return r.value, errors.Join(fmt.Errorf("casstore: no answer in time: the engine is stalled, too slow, or cannot be reached: "+
-		"check that it runs, and the client's address: %w", ctx.Err()), r.err)
+	err := fmt.Errorf("casstore: no answer in time: the engine is stalled, too slow, or cannot be reached: "+
+		"check that it runs, and the client's address: %w", ctx.Err())
+	if r.err != nil {
+		err = fmt.Errorf("%w: %w", err, r.err)
+	}
+	return r.value, err
 }
