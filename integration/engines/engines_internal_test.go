@@ -40,12 +40,27 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// envNATSName and envNATSRoutes make the server a member of a cluster, whose
+// routes the latter lists. Its own is the one at the place of its name, a digit.
+const (
+	envNATSName   = "ENGINES_NATS_NAME"
+	envNATSRoutes = "ENGINES_NATS_ROUTES"
+)
+
 // runNATS makes this process a NATS server, as its own program is one.
 func runNATS() {
 	port, _ := strconv.Atoi(os.Getenv(services.SelfPort))
-	s, err := natsserver.NewServer(&natsserver.Options{
+	options := &natsserver.Options{
 		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: os.Getenv(services.SelfFolder), SyncAlways: true,
-	})
+	}
+	if routes := os.Getenv(envNATSRoutes); routes != "" {
+		options.ServerName = os.Getenv(envNATSName)
+		own, _ := strconv.Atoi(options.ServerName)
+		options.Routes = natsserver.RoutesFromStr(routes)
+		options.Cluster.Name, options.Cluster.Host = "test", "127.0.0.1"
+		options.Cluster.Port, _ = strconv.Atoi(options.Routes[own].Port())
+	}
+	s, err := natsserver.NewServer(options)
 	if err != nil {
 		panic(err)
 	}
@@ -295,6 +310,69 @@ func missing(t *testing.T, store core.SeenStore, claims map[core.Key]core.Value)
 		}
 	}
 	return lost
+}
+
+// TestNATSKeepsClaimsOverAFailover kills the leader of a stream of three under
+// load.
+func TestNATSKeepsClaimsOverAFailover(t *testing.T) {
+	t.Parallel()
+	var routes, addrs []string
+	for range 3 {
+		routes = append(routes, "nats://"+services.FreeAddr(t))
+	}
+	servers := make(map[string]*services.Server)
+	for i := range routes {
+		name := strconv.Itoa(i)
+		servers[name] = services.StartSelf(t, "nats", envNATSName+"="+name, envNATSRoutes+"="+strings.Join(routes, ","))
+		addrs = append(addrs, "nats://"+servers[name].Addr)
+	}
+	js := openNATS(t, strings.TrimPrefix(strings.Join(addrs, ","), "nats://"))
+	e, err := natsEngine(t.Context(), js)
+	for until := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
+		e, err = natsEngine(t.Context(), js) // until the cluster has a leader
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(t.Context(), "HOOKONCE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := stream.CachedInfo().Config
+	config.Replicas = 3
+	if stream, err = js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	leader := ""
+	for until := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		info, err := stream.Info(t.Context())
+		current := 0
+		if err == nil && info.Cluster != nil {
+			leader = info.Cluster.Leader
+			for _, r := range info.Cluster.Replicas {
+				if r.Current {
+					current++
+				}
+			}
+		}
+		if leader != "" && current == 2 {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("the stream does not get three replicas: %v, %+v", err, info)
+		}
+	}
+	store := casstore.New("orders", e)
+	claims := claim(t, store, servers[leader].Kill)
+	lost := missing(t, store, claims)
+	t.Logf("leader %s killed: of %d acknowledged claims %d are lost", leader, len(claims), lost)
+	if lost > 0 || len(claims) < 30 {
+		t.Errorf("of %d acknowledged claims %d are lost", len(claims), lost)
+	}
+	info, err := stream.Info(t.Context())
+	if err != nil || info.Cluster.Leader == leader {
+		t.Errorf("there was no failover: %v, %+v", err, info)
+	}
 }
 
 func random() (key core.Key, value core.Value) {

@@ -116,8 +116,8 @@ const (
 )
 
 // StartSelf starts the test binary once more, as a server that is a Go module.
-// Its TestMain has to look at [Self].
-func StartSelf(t testing.TB, name string) *Server {
+// Its TestMain has to look at [Self]. env is added to its environment.
+func StartSelf(t testing.TB, name string, env ...string) *Server {
 	t.Helper()
 	dir, port := folder(t), freePort(t)
 	return serve(t, &Server{
@@ -125,6 +125,7 @@ func StartSelf(t testing.TB, name string) *Server {
 		command: func() *exec.Cmd {
 			cmd := exec.Command(os.Args[0])
 			cmd.Env = append(os.Environ(), Self+"="+name, SelfPort+"="+strconv.Itoa(port), SelfFolder+"="+filepath.Join(dir, "data"))
+			cmd.Env = append(cmd.Env, env...)
 			return cmd
 		},
 	})
