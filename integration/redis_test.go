@@ -83,22 +83,17 @@ func TestRedisFaults(t *testing.T) {
 		made[s] = p
 		return s
 	}
+	kill := func(_ testing.TB, s core.SeenStore) (start func()) {
+		server := made[s].server
+		server.Kill()
+		return server.Start
+	}
 	whtest.TestSeenStore(t,
 		func(t testing.TB) core.SeenStore {
 			server := services.StartRedis(t)
 			return connect(t, parts{server, whtest.NewProxy(t, server.Addr), namespace()})
 		},
-		whtest.StoreReopen(func(t testing.TB, s core.SeenStore) core.SeenStore {
-			p := made[s]
-			p.server.Kill()
-			p.server.Start()
-			return connect(t, p)
-		}),
-		whtest.StoreBreak(func(_ testing.TB, s core.SeenStore) func() {
-			p := made[s]
-			p.server.Kill()
-			return p.server.Start
-		}),
+		whtest.StoreRestart(kill), whtest.StoreBreak(kill),
 		whtest.StoreLoseReply(func(_ testing.TB, s core.SeenStore) { made[s].proxy.LoseReply() }),
 	)
 }

@@ -117,22 +117,19 @@ func TestSQLFaults(t *testing.T) {
 				}
 				return connect(t, p)
 			}
-			options := []whtest.StoreOption{whtest.StoreReopen(func(t testing.TB, s core.SeenStore) core.SeenStore {
-				p := made[s]
-				if p.server != nil {
-					p.server.Kill()
-					p.server.Start()
-				}
-				return connect(t, p)
-			})}
-			if e.dialect != sqlstore.SQLite {
-				options = append(options,
-					whtest.StoreBreak(func(_ testing.TB, s core.SeenStore) func() {
-						p := made[s]
-						p.server.Kill()
-						return p.server.Start
-					}),
-					whtest.StoreLoseReply(func(_ testing.TB, s core.SeenStore) { made[s].proxy.LoseReply() }))
+			kill := func(_ testing.TB, s core.SeenStore) (start func()) {
+				server := made[s].server
+				server.Kill()
+				return server.Start
+			}
+			options := []whtest.StoreOption{
+				whtest.StoreRestart(kill), whtest.StoreBreak(kill),
+				whtest.StoreLoseReply(func(_ testing.TB, s core.SeenStore) { made[s].proxy.LoseReply() }),
+			}
+			if e.dialect == sqlstore.SQLite {
+				options = []whtest.StoreOption{whtest.StoreReopen(func(t testing.TB, s core.SeenStore) core.SeenStore {
+					return connect(t, made[s])
+				})}
 			}
 			whtest.TestSeenStore(t, open, options...)
 		})

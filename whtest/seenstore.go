@@ -10,12 +10,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// TestSeenStore checks a store against the contract of [core.SeenStore], in subtests, each with a store of its own
-// from open. open is called at the start of each, and may register clean-up with t. The stores may share an engine, if
-// they do not share records; keys are random.
+// TestSeenStore checks a store against the contract of [core.SeenStore], in
+// subtests, each with a store of its own from open. open is called at the start
+// of each, and may register clean-up with t. The stores may share an engine, if
+// they do not share records. Records of an earlier run do not disturb: keys are
+// random, or taken over.
 //
-// It takes about two seconds, and more by the grain of the store. Cases that need an option are skipped without it. It
-// cannot show that a store never evicts: read your engine's manual for what it does when it is full.
+// It takes about two seconds, and more by the grain of the store. Cases that
+// need an option are skipped without it. It cannot show that a store never
+// evicts: read your engine's manual for what it does when it is full.
 func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ...StoreOption) {
 	t.Helper()
 	var options storeOptions
@@ -33,6 +36,7 @@ type StoreOption func(*storeOptions)
 type storeOptions struct {
 	grain     time.Duration
 	reopen    func(t testing.TB, s core.SeenStore) core.SeenStore
+	stop      func(t testing.TB, s core.SeenStore) (start func())
 	breakIt   func(t testing.TB, s core.SeenStore) (repair func())
 	loseReply func(t testing.TB, s core.SeenStore)
 }
@@ -41,10 +45,22 @@ type storeOptions struct {
 // milliseconds, for the scheduler. A record may never live shorter.
 func StoreGrain(d time.Duration) StoreOption { return func(o *storeOptions) { o.grain = d } }
 
-// StoreReopen makes the suite check that a durable store keeps its records over a restart. reopen closes s and returns another
-// store on the same data.
+// StoreReopen makes the suite check that a durable store keeps its records over
+// a restart of the program. It is for a store that holds its data itself, in a
+// file. reopen closes s and returns another store on the same data. A store on
+// a server needs [StoreRestart], because another client of a server that kept
+// running proves nothing.
 func StoreReopen(reopen func(t testing.TB, s core.SeenStore) core.SeenStore) StoreOption {
 	return func(o *storeOptions) { o.reopen = reopen }
+}
+
+// StoreRestart makes the suite check that the server of a store keeps its
+// records over a restart. stop ends the server as a crash does, and the
+// function that it returns starts the server again on the same data. Both leave
+// s and its client alone: s must fail between the two, and work again by
+// itself.
+func StoreRestart(stop func(t testing.TB, s core.SeenStore) (start func())) StoreOption {
+	return func(o *storeOptions) { o.stop = stop }
 }
 
 // StoreBreak makes the suite check what happens while the engine is down. breakIt makes the engine of s fail (stops it, cuts
@@ -53,8 +69,11 @@ func StoreBreak(breakIt func(t testing.TB, s core.SeenStore) (repair func())) St
 	return func(o *storeOptions) { o.breakIt = breakIt }
 }
 
-// StoreLoseReply makes the suite check a swap that is carried out and whose reply does not arrive. lose arranges that for
-// the next call to s: a proxy in front of the engine passes the request on and closes the connection, say.
+// StoreLoseReply makes the suite check a swap that is carried out and whose
+// reply does not arrive. lose arranges that for the next call to s: a proxy in
+// front of the engine passes the request on and closes the connection, say. A
+// store with this option has a server, so it needs [StoreRestart] in the place
+// of [StoreReopen].
 func StoreLoseReply(lose func(t testing.TB, s core.SeenStore)) StoreOption {
 	return func(o *storeOptions) { o.loseReply = lose }
 }

@@ -153,12 +153,15 @@ func mapOptions() storeOptions {
 		*flag(m) = on
 	}
 	return storeOptions{
-		reopen: func(_ testing.TB, s core.SeenStore) core.SeenStore {
-			again := *of(s)
-			if again.fault == "in memory" {
-				again.data = newMapStore("").data
+		stop: func(_ testing.TB, s core.SeenStore) func() {
+			down := func(m *mapStore) *bool { return m.down }
+			set(s, down, of(s).fault != "only the client restarts")
+			return func() {
+				if of(s).fault == "in memory" {
+					clear(of(s).data.records)
+				}
+				set(s, down, false)
 			}
-			return &again
 		},
 		breakIt: func(_ testing.TB, s core.SeenStore) func() {
 			down := func(m *mapStore) *bool { return m.down }
@@ -214,14 +217,19 @@ func (r *recorder) Skip(...any) {
 	runtime.Goexit()
 }
 
-// record runs one case and returns how it went.
+// record runs one case on a store with a fault and returns how it went.
 func record(t *testing.T, c storeCase, fault string) *recorder {
+	t.Helper()
+	return recordStore(t, c, newMapStore(fault), mapOptions())
+}
+
+func recordStore(t *testing.T, c storeCase, s core.SeenStore, o storeOptions) *recorder {
 	t.Helper()
 	r := &recorder{TB: t}
 	done := make(chan struct{})
 	go func() { // Fatalf and Skip end the goroutine
 		defer close(done)
-		c.check(r, func(testing.TB) core.SeenStore { return newMapStore(fault) }, mapOptions())
+		c.check(r, func(testing.TB) core.SeenStore { return s }, o)
 	}()
 	<-done
 	return r
@@ -269,6 +277,7 @@ func TestSeenStoreSuiteCatches(t *testing.T) {
 		"guesses when lost":           "a lost reply",
 		"guesses when down":           "engine down and back",
 		"in memory":                   "restart on the same data",
+		"only the client restarts":    "restart on the same data",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
@@ -285,6 +294,53 @@ func TestSeenStoreSuiteCatches(t *testing.T) {
 			}
 			t.Logf("%s", r.log.String())
 		})
+	}
+}
+
+func TestSeenStoreSuitePassesASecondTimeOnOneEngine(t *testing.T) {
+	t.Parallel()
+	first := newMapStore("")
+	for _, c := range storeCases() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for run := range 2 {
+				again := *first // only the records are shared: cases that break the engine run at the same time
+				again.down, again.lose = new(bool), new(bool)
+				if r := recordStore(t, c, &again, mapOptions()); r.Failed() {
+					t.Errorf("run %d:\n%s", run+1, r.log.String())
+				}
+			}
+		})
+	}
+}
+
+func TestRestartOfAProgramThatHoldsTheData(t *testing.T) {
+	t.Parallel()
+	cases := storeCases()
+	i := slices.IndexFunc(cases, func(c storeCase) bool { return c.name == "restart on the same data" })
+	for name, tt := range map[string]struct {
+		forgets, server bool
+		says            string
+	}{
+		"it keeps them":                      {},
+		"it forgets them":                    {forgets: true, says: "the live value is none"},
+		"a client of a server that keeps on": {server: true, says: "give StoreRestart"},
+		"a client of a server that forgets":  {server: true, forgets: true, says: "give StoreRestart"},
+	} {
+		options := storeOptions{reopen: func(_ testing.TB, s core.SeenStore) core.SeenStore {
+			again := *s.(*mapStore) //nolint:errcheck // what the test made
+			if tt.forgets {
+				again.data = newMapStore("").data
+			}
+			return &again
+		}}
+		if tt.server {
+			options.loseReply = mapOptions().loseReply
+		}
+		r := recordStore(t, cases[i], newMapStore(""), options)
+		if r.Failed() != (tt.says != "") || !strings.Contains(r.log.String(), tt.says) || r.skipped {
+			t.Errorf("%s: failed %v, skipped %v:\n%s", name, r.Failed(), r.skipped, r.log.String())
+		}
 	}
 }
 

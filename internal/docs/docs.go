@@ -1,5 +1,5 @@
 // Package docs makes programs of the blocks of Go in the documents, so that tests can compile them: those of the root
-// module here, those that need a client library in the module integration.
+// module here, those that need a client library in the nested module that has it.
 package docs
 
 import (
@@ -60,22 +60,37 @@ func (tenants) find(ctx context.Context, path string) (name string, keys *core.K
 var table tenants
 `
 
-// clients are the packages that only the module integration has.
-func clients() map[string]string {
-	return map[string]string{"redis": "github.com/redis/go-redis/v9", "rueidis": "github.com/redis/rueidis"}
+// clients are the packages that only nested modules have, by module.
+func clients() map[string]map[string]string {
+	return map[string]map[string]string{
+		Integration: {"redis": "github.com/redis/go-redis/v9", "rueidis": "github.com/redis/rueidis"},
+		Engines: {
+			"jetstream": "github.com/nats-io/nats.go/jetstream",
+			"clientv3":  "go.etcd.io/etcd/client/v3", "rpctypes": "go.etcd.io/etcd/api/v3/v3rpc/rpctypes", "pb": "go.etcd.io/etcd/api/v3/etcdserverpb",
+			"memcache": "github.com/bradfitz/gomemcache/memcache",
+			"dynamodb": "github.com/aws/aws-sdk-go-v2/service/dynamodb", "aws": "github.com/aws/aws-sdk-go-v2/aws",
+			"types": "github.com/aws/aws-sdk-go-v2/service/dynamodb/types",
+		},
+	}
 }
+
+// The nested modules that have client libraries.
+const (
+	Integration = "integration"
+	Engines     = "integration/engines"
+)
 
 // packages are those that a fragment may use without importing them.
 func packages() map[string]string {
 	const module = "github.com/hookonce/hookonce/"
 	return map[string]string{
 		"bytes": "bytes", "context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
-		"log": "log", "os": "os", "slog": "log/slog", "sql": "database/sql", "strings": "strings", "testing": "testing", "time": "time",
+		"log": "log", "math": "math", "os": "os", "slog": "log/slog", "sql": "database/sql", "strconv": "strconv", "strings": "strings", "testing": "testing", "time": "time",
 		"gin": "github.com/gin-gonic/gin", "echo": "github.com/labstack/echo/v4", "fiber": "github.com/gofiber/fiber/v2",
 		"core": module + "core", "explain": module + "explain", "nethttp": module + "nethttp", "ginwh": module + "ginwh", "echowh": module + "echowh",
 		"fiberwh": module + "fiberwh", "memstore": module + "stores/memstore", "schemes": module + "schemes", "whtest": module + "whtest",
-		"ownstore":   module + "examples/ownstore",
-		"redisstore": module + "stores/redisstore", "sqlstore": module + "stores/sqlstore",
+		"ownstore": module + "examples/ownstore",
+		"casstore": module + "stores/casstore", "redisstore": module + "stores/redisstore", "sqlstore": module + "stores/sqlstore",
 	}
 }
 
@@ -83,8 +98,8 @@ func packages() map[string]string {
 type Block struct {
 	Name string // the document and the number of the block
 	Text string
-	// Client says that it needs a client library, which only the module integration has.
-	Client bool
+	// Module is the nested module that has the client library that it needs. It is empty for a block that needs none.
+	Module string
 }
 
 // Blocks are those of all documents under root.
@@ -100,19 +115,24 @@ func Blocks(root string) ([]Block, error) {
 			return nil, err
 		}
 		for i, m := range regexp.MustCompile("(?ms)^```go\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
-			all = append(all, Block{fmt.Sprintf("%s %d", filepath.Base(document), i+1), m[1], needsClient(m[1])})
+			all = append(all, Block{fmt.Sprintf("%s %d", filepath.Base(document), i+1), m[1], moduleOf(m[1])})
 		}
 	}
 	return all, nil
 }
 
-func needsClient(block string) bool {
-	for name, path := range clients() {
-		if strings.Contains(block, path) || regexp.MustCompile(`\b`+name+`\.`).MatchString(block) {
-			return true
+func moduleOf(block string) string {
+	for module, packages := range clients() {
+		for name, path := range packages {
+			if strings.Contains(block, path) || regexp.MustCompile(`\b`+name+`\.[A-Z]`).MatchString(block) {
+				return module
+			}
 		}
 	}
-	return strings.Contains(block, "modernc.org/") || strings.Contains(block, "github.com/jackc/") || strings.Contains(block, "go-sql-driver")
+	if strings.Contains(block, "modernc.org/") || strings.Contains(block, "github.com/jackc/") || strings.Contains(block, "go-sql-driver") {
+		return Integration
+	}
+	return ""
 }
 
 // Documents are the paths of all documents under root.
@@ -193,14 +213,17 @@ func Program(name, block string) (string, error) {
 	}
 	var b strings.Builder
 	b.WriteString("package block\n\n")
-	known := packages()
-	maps.Copy(known, clients())
+	known, granted := packages(), preamble
+	maps.Copy(known, clients()[moduleOf(block)])
+	if moduleOf(block) == Engines {
+		granted = "" // whole functions, in a module without the frameworks
+	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
-		if regexp.MustCompile(`\b` + name + `\.`).MatchString(preamble + body) {
+		if regexp.MustCompile(`\b` + name + `\.`).MatchString(granted + body) {
 			fmt.Fprintf(&b, "import %s %q\n", name, known[name])
 		}
 	}
-	b.WriteString(preamble)
+	b.WriteString(granted)
 	b.WriteString(body)
 	return b.String(), nil
 }

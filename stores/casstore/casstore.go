@@ -1,0 +1,274 @@
+// Package casstore is the seen-id store for any engine that compares and swaps
+// by revision, etag or precondition: NATS JetStream, etcd, memcached, DynamoDB,
+// Consul, Cosmos DB, Firestore and others. It imports no client. Give it two
+// functions over the one that the program has.
+//
+//	store := casstore.New("orders", casstore.Engine[int64]{Get: get, Put: put})
+//	err := store.Check(ctx) // at start-up: does the engine compare revisions?
+//
+// docs/stores.md has both functions for NATS, etcd, memcached and DynamoDB,
+// each tested on a real server.
+//
+// # What the engine must guarantee
+//
+//   - A write with a revision is one atomic step: it happens if the key still
+//     has that revision. Of two writers with one revision, one wins.
+//   - A revision does not return. A key that was removed and written again has
+//     another one, or the zero R while it has no value.
+//   - Reads are linearizable: Get returns the newest value that was
+//     acknowledged. Read from the primary, without a cache. An older value is
+//     caught when it is written over, but not when it is only looked at.
+//   - Acknowledged writes stay. An engine that evicts is unsound, and so is one
+//     that drops the oldest to make room. A full one returns an error, which
+//     Full recognizes.
+//   - A value of 48 bytes comes back as it is. A key of up to 129 ASCII
+//     characters is a key: letters, digits, "-", "_" and one ".". The case of
+//     letters counts.
+//
+// What an acknowledged write survives is the engine's: a restart without
+// persistence, and a failover of replicas that lag, forget messages.
+// docs/stores.md says it for each.
+//
+// # Expiry
+//
+// The expiry is a part of the value, and decides. It is a time on the clock of
+// the process that wrote it, and the process that reads compares it with its
+// own. Both clocks also judge the signed timestamps, so a fast clock that ends
+// a record early refuses the attempts that the record stood for. Clocks may
+// differ by [core.Config.Skew], as everywhere.
+//
+// So the engine's own expiry only has to clear up. It may be coarse, late or
+// absent, but never early. Where it is absent, a job of yours deletes what is
+// over: the last 8 bytes of a value are its expiry, big-endian, in Unix
+// milliseconds. Delete by revision, too.
+package casstore
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Engine is a compare-and-swap over the program's client. R is what the client
+// calls a revision: a sequence number, an etag, the value itself. Both
+// functions are called concurrently. They return an error for everything that
+// they do not understand.
+type Engine[R any] struct {
+	// Get returns the newest value of key and its revision. A key that has no
+	// value is no error: the value is nil, and the revision is what Put needs
+	// to write the first one.
+	Get func(ctx context.Context, key string) (value []byte, revision R, err error)
+
+	// Put writes value if the revision of key still is the given one. The zero
+	// R says that key has no value. It returns false and no error if the
+	// revision is another one, and an error if it cannot tell whether it wrote.
+	//
+	// The engine may remove the value after life, and must not before. Each Put
+	// sets that anew. life is whole seconds, and two or more above what the
+	// record lives: an engine that counts in seconds, or only roughly, takes it
+	// as it is.
+	Put func(ctx context.Context, key string, value []byte, revision R, life time.Duration) (written bool, err error)
+
+	// Full reports whether an error of Put says that the engine has no room.
+	// It may be nil, if nothing limits the engine or Put itself wraps
+	// [core.ErrStoreFull].
+	Full func(err error) bool
+}
+
+// Store is a [core.SeenStore] over an [Engine]. Make one with [New], for each
+// verifier. It is safe for concurrent use.
+type Store struct {
+	namespace string
+	get       func(ctx context.Context, key string) ([]byte, any, error)
+	put       func(ctx context.Context, key string, value []byte, revision any, life time.Duration) (bool, error)
+	absent    any // the zero R
+
+	mu     sync.Mutex
+	owners map[string]bool
+}
+
+// New makes a store over engine. Each verifier has a namespace of its own, 1 to
+// 64 letters, digits, "-" and "_". Keys are the namespace, a "." and 64
+// hexadecimal digits. [core.New] reports a namespace or an engine that is none.
+func New[R any](namespace string, engine Engine[R]) *Store {
+	var absent R
+	s := &Store{namespace: namespace, absent: absent, owners: make(map[string]bool)}
+	if engine.Get == nil || engine.Put == nil {
+		return s
+	}
+	s.get = func(ctx context.Context, key string) ([]byte, any, error) { return engine.Get(ctx, key) }
+	s.put = func(ctx context.Context, key string, value []byte, revision any, life time.Duration) (bool, error) {
+		r, _ := revision.(R) // it came from Get, or is the zero R
+		written, err := engine.Put(ctx, key, value, r, life)
+		if err != nil && engine.Full != nil && engine.Full(err) {
+			err = fmt.Errorf("the engine is full: give it room, or shorten core.Config.Remember: %w: %w", core.ErrStoreFull, err)
+		}
+		return written, err
+	}
+	return s
+}
+
+// Bind is called by [core.New]. It reports a store that was made wrongly, and
+// one that already serves a verifier of the same scheme and source. It cannot
+// tell two stores made with one namespace from two processes that share it.
+func (s *Store) Bind(owner string) error {
+	if err := s.mistake(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owners[owner] {
+		return fmt.Errorf("casstore: this store already serves another verifier (%s), and each would acknowledge the other's messages unseen: "+
+			"give each verifier a store with a namespace of its own", owner)
+	}
+	s.owners[owner] = true
+	return nil
+}
+
+// mistake is what was wrong with the arguments of New.
+func (s *Store) mistake() error {
+	const most = 64
+	bad := func(r rune) bool {
+		return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && r != '-' && r != '_'
+	}
+	switch {
+	case s.owners == nil:
+		return errors.New("casstore: the zero Store is not ready for use: make it with casstore.New")
+	case s.get == nil:
+		return errors.New("casstore: the engine lacks Get or Put: set both fields of casstore.Engine")
+	case s.namespace == "" || len(s.namespace) > most || strings.ContainsFunc(s.namespace, bad):
+		return fmt.Errorf("casstore: the namespace %.70q must have 1 to %d letters, digits, - or _ : "+
+			"name the endpoint, as in casstore.New(\"orders\", engine)", s.namespace, most)
+	}
+	return nil
+}
+
+// Swap is the one verb of [core.SeenStore]. It returns when ctx ends, whatever
+// the client waits for.
+func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
+	if err := ctx.Err(); err != nil {
+		return core.Value{}, err
+	}
+	if err := s.mistake(); err != nil {
+		return core.Value{}, err
+	}
+	return leave(ctx, func() (core.Value, error) {
+		return s.swap(ctx, s.namespace+"."+hex.EncodeToString(key[:]), old, next, newRecord(next, ttl))
+	})
+}
+
+// rounds bounds the writes of one call. Each that is lost means that somebody
+// else's happened, and then the next reading shows another value than old:
+// three are enough.
+const rounds = 5
+
+// swap writes first when it expects no value, which is what most claims find:
+// one call to the engine instead of two.
+func (s *Store) swap(ctx context.Context, name string, old, next core.Value, r record) (core.Value, error) {
+	revision := s.absent
+	for round := range rounds {
+		if round > 0 || old != (core.Value{}) {
+			value, found, err := s.get(ctx, name)
+			if err != nil {
+				return core.Value{}, fmt.Errorf("casstore: reading a record: %w", err)
+			}
+			live, err := liveValue(value)
+			if err != nil || live != old { // next, if this very call was made before and its reply was lost
+				return live, err
+			}
+			revision = found
+		}
+		if err := ctx.Err(); err != nil { // nobody waits any more: a write would be a claim that nobody holds
+			return core.Value{}, err
+		}
+		written, err := s.put(ctx, name, r.value[:], revision, r.life)
+		if err != nil {
+			return core.Value{}, fmt.Errorf("casstore: writing a record: %w", err)
+		}
+		if written {
+			return next, nil
+		}
+	}
+	return core.Value{}, fmt.Errorf("casstore: the engine refused %d writes in a row, each with the revision that it had just returned: "+
+		"Get must read from the primary and not from a cache, and the engine must have revisions switched on (memcached: without -C)", rounds)
+}
+
+// record is what is written for a value: 40 bytes, and 8 of its expiry in Unix
+// milliseconds.
+type record struct {
+	value [len(core.Value{}) + 8]byte
+	life  time.Duration
+}
+
+// newRecord rounds up: the expiry to milliseconds, the engine's to seconds. The
+// engine's begins later, since it counts from the write on, and it has a second
+// to spare for engines whose seconds begin anywhere.
+func newRecord(v core.Value, ttl time.Duration) record {
+	const longest = 200 * 365 * 24 * time.Hour
+	ttl = min(ttl, longest) // there are no longer Durations to round up to
+	var r record
+	expires := time.Now().Add(ttl).UnixMilli() + 1 //nolint:forbidigo // the store's own expiry clock; the replay window is core's
+	copy(r.value[:], v[:])
+	binary.BigEndian.PutUint64(r.value[len(v):], uint64(expires))
+	r.life = (ttl + time.Second - 1).Truncate(time.Second) + 2*time.Second
+	return r
+}
+
+// liveValue is the value of a record that the engine holds, or none if its time
+// is over.
+func liveValue(text []byte) (v core.Value, err error) {
+	if text == nil {
+		return v, nil
+	}
+	if len(text) != len(record{}.value) {
+		return v, fmt.Errorf("casstore: a key of this namespace holds %d bytes, which are no record of this store: "+
+			"give the store a namespace that nothing else writes to, and Get must return what Put was given", len(text))
+	}
+	expires := int64(binary.BigEndian.Uint64(text[len(v):])) //nolint:gosec // written from an int64
+	if time.Now().UnixMilli() < expires {                    //nolint:forbidigo // see newRecord
+		copy(v[:], text)
+	}
+	return v, nil
+}
+
+// leave calls f and returns when ctx ends. Clients have timeouts of their own,
+// longer than a request may take, and not all of them look at ctx: the call is
+// left behind then, and ends by the client's timeout.
+func leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	returned := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil { // here it would end the program, in the caller's goroutine only the request
+				r.err = fmt.Errorf("casstore: the client panicked: %v", p)
+			}
+			returned <- r
+		}()
+		r.value, r.err = f()
+	}()
+	var r result
+	select {
+	case r = <-returned:
+		if r.err == nil || ctx.Err() == nil {
+			return r.value, r.err
+		}
+	case <-ctx.Done():
+	}
+	err := fmt.Errorf("casstore: no answer in time: the engine is stalled, too slow, or cannot be reached: "+
+		"check that it runs, and the client's address: %w", ctx.Err())
+	if r.err != nil {
+		err = fmt.Errorf("%w: %w", err, r.err)
+	}
+	return r.value, err
+}

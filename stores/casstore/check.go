@@ -1,0 +1,79 @@
+package casstore
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Check asks the engine at start-up whether it reads what it wrote, and
+// compares revisions. It writes a key of its own, which lives for seconds. It
+// cannot see whether the engine evicts, saves to a disk, or replicates before
+// it acknowledges: docs/stores.md says what to look at.
+func (s *Store) Check(ctx context.Context) error {
+	if err := s.mistake(); err != nil {
+		return err
+	}
+	_, err := leave(ctx, func() (struct{}, error) { return struct{}{}, s.check(ctx) })
+	return err
+}
+
+func (s *Store) check(ctx context.Context) error {
+	const compare = "the engine must compare the revision in the step that writes"
+	var id core.Key
+	_, _ = rand.Read(id[:]) // never fails
+	name := s.namespace + "." + hex.EncodeToString(id[:])
+	first, second := checkRecord(1), checkRecord(2)
+
+	none, before, err := s.get(ctx, name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("casstore: Check: Get of a key without a value must return nil and no error: %w", err)
+	case none != nil:
+		return fmt.Errorf("casstore: Check: a new key has a value of %d bytes: Get must use all of the key, and return nil if there is none", len(none))
+	}
+	if err := s.mustPut(ctx, name, first, before, true, "the first write of a key did not happen"); err != nil {
+		return err
+	}
+	if err := s.mustPut(ctx, name, second, s.absent, false, "a write for a key without a value replaced one: "+compare); err != nil {
+		return err
+	}
+	held, revision, err := s.get(ctx, name)
+	if err != nil {
+		return fmt.Errorf("casstore: Check: reading what was written: %w", err)
+	}
+	if !bytes.Equal(held, first.value[:]) { //nolint:forbidigo // no secret
+		return fmt.Errorf("casstore: Check: Get did not return what Put had written (%d bytes of %d): "+
+			"write bytes as they are, and read from the primary", len(held), len(first.value))
+	}
+	if err := s.mustPut(ctx, name, second, revision, true,
+		"a write with the newest revision did not happen: are revisions switched on (memcached: without -C)?"); err != nil {
+		return err
+	}
+	return s.mustPut(ctx, name, first, revision, false, "a second write with one revision happened: "+compare)
+}
+
+// checkRecord is a record that ends in a second.
+func checkRecord(mark byte) record {
+	var v core.Value
+	_, _ = rand.Read(v[:]) // never fails
+	v[0] = mark
+	return newRecord(v, time.Second)
+}
+
+func (s *Store) mustPut(ctx context.Context, name string, r record, revision any, want bool, fault string) error {
+	written, err := s.put(ctx, name, r.value[:], revision, r.life)
+	if err != nil {
+		return fmt.Errorf("casstore: Check: writing a record: %w", err)
+	}
+	if written != want {
+		return errors.New("casstore: Check: " + fault)
+	}
+	return nil
+}
