@@ -22,7 +22,8 @@ import (
 //	done                  redelivery               same: replay; older: acknowledged, observed as replay
 //
 // Where attempts carry no stamp of their own, a retry is byte for byte a replay: a message that is not done may
-// then run again, and one that is done is a redelivery.
+// then run again, and one that is done is a redelivery. A done message that comes with another content or to another
+// path is neither, nor is one whose sender needs the response: see protocol.handled.
 //
 // What a message is, and the two records beside it that bound what unsigned ids can do, is in identity.go.
 
@@ -179,8 +180,8 @@ func (p *protocol) spend(message *Key, stamp, now int64) record {
 	}
 }
 
-// count adds a message to the record of its content; ok is false if that exceeds the bound. The count ends as long after its first message
-// as messages are remembered: a sender with equal bytes day after day must not come to the bound.
+// count adds a message to the record of its content; ok is false if that exceeds the bound. The count ends Config.Remember
+// after its first message: a sender that repeats equal bytes daily must not reach the bound.
 func (p *protocol) count(old *record, now int64, token [8]byte) (next record, ok bool) {
 	n := uint32(0)
 	switch old.state {
@@ -240,7 +241,7 @@ func (p *protocol) life(r *record, now int64) time.Duration {
 		if p.broken&faultLifeFromArrival != 0 {
 			ms = p.past
 		}
-	case Spent, Counted: // these say it themselves, in their window
+	case Spent, Counted: // their windowEnd is their expiry
 	}
 	return time.Duration(ms) * time.Millisecond
 }
@@ -262,7 +263,7 @@ type claim struct {
 	rec record
 }
 
-// newToken needs to be unlike all others, not secret: a cheap source will do.
+// newToken must be unique but not secret, so math/rand is enough.
 func newToken() (token [8]byte) {
 	binary.NativeEndian.PutUint64(token[:], mathrand.Uint64()) //nolint:gosec // see above
 	return token
@@ -274,7 +275,7 @@ const contended = 16
 // claim decides for one attempt and writes the decision down.
 // It sets cl: to the key and the record of the admission, or of the one that stands against it.
 // ctx's values go along, not its end: a swap that the sender's disconnect cut in half is worse than one that finishes.
-// sctx is unused memory for the context of the visit, which may stay in somebody's hands.
+// sctx is storage for the call's context; the store may retain it.
 func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl *claim, stamp int64, now moment) (verdict, error) {
 	if c.forgets && stamp != 0 && stamp < c.start && c.broken&faultNoColdStart == 0 {
 		return 0, refuse(ErrColdStart, "this attempt was stamped before the seen-id store started, and the store "+
@@ -338,8 +339,8 @@ func (c *claims) spendAttempt(sctx context.Context, id *identity, stamp, now int
 	return live.state == Spent && live.mark == want.mark && live.leaseEnd == want.leaseEnd, nil
 }
 
-// countMessage adds a claimed message to the count of its content, and gives the claim back if that is over its bound. old, encoded as
-// before, is what the claim took the place of.
+// countMessage adds a claimed message to the count of its content, and rolls the claim back if the count exceeds the bound. before is the
+// encoding of old, the record that the claim replaced.
 func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim, before Value, old *record) (verdict, error) {
 	var (
 		token   = newToken()
@@ -372,8 +373,8 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 	return inFlight, nil // so many others of this content won meanwhile
 }
 
-// giveBack puts back what a claim took the place of: the message did not run. Of one that was new nothing is left but a trace that ends
-// at once; it says that the message is uncounted, for an attempt that meets it until then.
+// giveBack restores the record that a claim replaced: the message did not run. A new message leaves only a tombstone that expires
+// at once. It says that the message is uncounted, for an attempt that meets it until then.
 func (c *claims) giveBack(ctx context.Context, cl *claim, old *record) {
 	now := c.clock.now()
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
@@ -524,10 +525,11 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 		return refuse(ErrStoreUnavailable, "forgetting", err)
 	}
 	if rec.state != Done {
-		return fmt.Errorf("hookonce: the message is not recorded as handled (state %s): nothing to forget", rec.state)
+		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s); where no id is signed, as for GitHub, "+
+			"it takes ForgetKey and the key that the log shows", rec.state)
 	}
 	next := c.protocol.release(rec)
-	next.reruns, next.token = 0, newToken()
+	next.reruns, next.status, next.token = 0, 0, newToken()
 	want := next.encode()
 	got, err := c.store.Swap(sctx, key, live, want, c.life(&next, now.milli()))
 	if err != nil {

@@ -35,8 +35,9 @@ type Config struct {
 	// Reruns is how often a message whose handler failed may run again by an attempt that is not newer, as a sender's
 	// retry within one second is, but also an attacker's replay. Default: 3; negative: never; at most 63.
 	Reruns int
-	// Repeats is how many more messages with the same signed content may run, within Remember from the first of them, where only unsigned values
-	// (a delivery id, a topic) tell one from another, as at GitHub and Shopify. It is therefore also how often an attacker who captured
+	// Repeats is how many more times the same signed content may run, within Remember from the first time, where only unsigned values
+	// (a delivery id, a topic) tell one message from another, as at GitHub and Shopify, or where the sender wants the content of each
+	// response, as Twilio does for a call. It is therefore also how often an attacker who captured
 	// one request can make it run again, by changing those values. What exceeds it is refused with [ErrRepeated]. Default: 16;
 	// negative: none, so that the same signed content runs once; at most 1,000,000.
 	Repeats int

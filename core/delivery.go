@@ -224,7 +224,7 @@ func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 	}
 	if verdict == inFlight && d.insideItself() {
 		return refuse(ErrMisconfigured, "the middleware is mounted twice for this request, as on a group and on a route of it, or the request was "+
-			"dispatched again behind it: the message waits for itself; mount it once", nil)
+			"dispatched again behind it: this request already holds the message's lease; mount it once", nil)
 	}
 	return d.v.explain(verdict, &d.claim.rec, &id)
 }
@@ -254,13 +254,13 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 			"needs a verifier, keys and a store namespace of its own, or a source of its own (Keys.From, KeySource); or a captured request was sent to the other path", nil)
 	case repeated:
 		if id.spends(&v.claims.protocol) || id.content == (Key{}) {
-			return refuse(ErrRepeated, "these signed bytes, their time included, came before under another delivery id: a captured attempt, or two events "+
-				"within the grain of the sender's clock, of which the next attempt will be taken", nil)
+			return refuse(ErrRepeated, "the same signed bytes, timestamp included, came before under another delivery id: a captured attempt, or two events "+
+				"with one timestamp; the second event's next attempt will run", nil)
 		}
-		return refuse(ErrRepeated, "the same signed content came under "+strconv.Itoa(v.cfg.Repeats+1)+" other delivery ids or topics, as many as Config.Repeats allows: "+
+		return refuse(ErrRepeated, "the same signed content ran "+strconv.Itoa(v.cfg.Repeats+1)+" times already (Config.Repeats is "+strconv.Itoa(v.cfg.Repeats)+"): "+
 			"an attacker who captured it, or a sender that repeats itself and needs a higher bound", nil)
 	default:
-		return refuse(ErrReplay, "the message was handled by this very attempt: the sender stamps each of its own anew", nil)
+		return refuse(ErrReplay, "the message was handled by this very attempt: a genuine retry would have a new timestamp (Config.SignsOnce, if this sender sends the same bytes again)", nil)
 	}
 }
 
@@ -270,8 +270,8 @@ func (d *Delivery) Answer() *Answer { return d.answer }
 // Err says why the attempt was not admitted: nil if it was. In report-only mode the handler runs all the same.
 func (d *Delivery) Err() *Error { return d.err }
 
-// Refusal is what an application's own answer may take the place of: Err, but nil where the handler runs, for a challenge, and for a
-// redelivery, whose acknowledgement must stay a success or the sender goes on for ever.
+// Refusal returns the error that a custom response may replace: Err, but nil where the handler runs, for a challenge, and for a
+// redelivery, whose acknowledgement must stay a success or the sender retries indefinitely.
 func (d *Delivery) Refusal() *Error {
 	if d.answer == nil || d.err == nil || d.err.Acknowledges() {
 		return nil

@@ -25,7 +25,7 @@ import (
 // A message's record also has a print: of the endpoint that handled it, and of what
 // its attempts must agree in. A later attempt that differs in it is not acknowledged.
 
-// identity says under which keys an attempt stands in the store.
+// identity holds the store keys of an attempt.
 type identity struct {
 	message Key
 	content Key // C, if unsigned ids are a part of message; else the zero Key
@@ -133,7 +133,7 @@ type pathDigest struct {
 }
 
 // pathSum is a sum of the path that a message was sent to. The path is not signed, and under a wildcard route an attacker may choose it; so
-// the sum depends on the message's key, and whoever looks for another path with the same one must begin anew for each message.
+// the sum depends on the message's key: a collision found for one message does not help with another.
 // The hash of the path itself is kept from one request to the next: a verifier stands for one endpoint.
 func (v *Verifier) pathSum(key *Key, target string) uint64 {
 	sent := requestPath(target)
@@ -176,7 +176,7 @@ func canonicalPath(p string) string {
 // that.
 func (v *Verifier) replayKey(m *Message, c *Content) Key {
 	if m.IDSigned && m.ID != "" {
-		var buf [160]byte // of the stack; few ids are longer
+		var buf [160]byte // avoids an allocation; few ids are longer
 		return sha256.Sum256(appendField(appendField(v.appendScope(buf[:0], m), "id"), m.ID))
 	}
 	h := sha256.New()

@@ -123,6 +123,9 @@ func TestOneSignedIDUnderAnotherContentIsNotAcknowledged(t *testing.T) {
 				}
 				time.Sleep(time.Second)
 				r.want("another content after Forget", r.request(refunded), 200, Handled)
+				if r.last().Repeats != 0 {
+					t.Errorf("repeats %d of a message that was forgotten", r.last().Repeats)
+				}
 			})
 		})
 	}
@@ -217,7 +220,7 @@ func TestEqualBytesUnderOtherUnsignedIDsAreOtherMessages(t *testing.T) {
 		}
 		before := len(r.store.live)
 		r.want("over the bound", r.request(message{id: "d3", topic: "created", body: `{}`}), 503, ErrRepeated)
-		if text := r.last().Err.Error(); !strings.Contains(text, "Config.Repeats") || !strings.Contains(text, "under 4 other") {
+		if text := r.last().Err.Error(); !strings.Contains(text, "Config.Repeats") || !strings.Contains(text, "4 times already (Config.Repeats is 3)") {
 			t.Errorf("the error does not name the setting: %s", text)
 		}
 		r.want("over the bound once more", r.request(message{id: "d3", topic: "created", body: `{}`}), 503, ErrRepeated)
@@ -437,6 +440,9 @@ func TestAnyMessageIsForgottenByTheKeyThatTheLogNames(t *testing.T) {
 					t.Fatal(err)
 				}
 				r.want("the same bytes after ForgetKey", q, 200, Handled)
+				if r.last().Repeats != 0 {
+					t.Errorf("repeats %d of a message that was forgotten", r.last().Repeats)
+				}
 				if err := r.v.ForgetKey(context.Background(), Key{1}); err == nil {
 					t.Error("a key without a record is forgotten")
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"log/slog"
+	"net/http"
 	"time"
 )
 
@@ -133,7 +134,10 @@ func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 		if e.Repeats > 0 {
 			level = max(level, slog.LevelWarn)
 		}
-		if e.Handshake {
+		switch {
+		case e.Handshake && e.Status >= http.StatusBadRequest:
+			level = max(level, slog.LevelWarn)
+		case e.Handshake:
 			level = max(level, slog.LevelInfo)
 		}
 		if !l.Enabled(ctx, level) {
@@ -156,8 +160,8 @@ func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 			attrs = append(attrs, slog.String("key", hex.EncodeToString(e.Key[:])))
 		}
 		if e.Repeats > 0 {
-			attrs = append(attrs, slog.Uint64("repeats", uint64(e.Repeats)), slog.String("note", "the same signed content ran before under another delivery id: "+
-				"a sender that repeats itself, or a captured request; Config.Repeats bounds it"))
+			attrs = append(attrs, slog.Uint64("repeats", uint64(e.Repeats)), slog.String("note", "the same signed content ran before: a sender that repeats itself, "+
+				"or a captured request; Config.Repeats bounds it"))
 		}
 		if e.Handshake {
 			attrs = append(attrs, slog.Bool("handshake", true))
@@ -176,7 +180,11 @@ func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 		if e.Err != nil {
 			attrs = append(attrs, slog.String("error", e.Err.Error()))
 		}
-		l.LogAttrs(ctx, level, "webhook "+string(e.Reason), attrs...)
+		text := "webhook " + string(e.Reason)
+		if e.Handshake {
+			text = "webhook handshake"
+		}
+		l.LogAttrs(ctx, level, text, attrs...)
 	}
 }
 

@@ -158,7 +158,7 @@ type Attempt struct {
 	Reply bool
 	// Timestamp is the signed time; zero if there is none. The window is checked as soon as it is known.
 	Timestamp time.Time
-	// Expires is the signed time after which the sender does not want to be believed; zero if it does not say.
+	// Expires is the signed expiry time; zero if the scheme has none.
 	Expires time.Time
 	// BodySigned says that the signature covers every byte of the body.
 	BodySigned bool

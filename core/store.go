@@ -26,8 +26,8 @@ func (k *Key) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Value is the record of a message. It is opaque to a store, but for [Value.WindowEnd]. The zero Value means that
-// there is no record.
+// Value is the record of a message, or of what beside it bounds replays. It is opaque to a store, but for [Value.WindowEnd]. The
+// zero Value means that there is no record.
 type Value [40]byte
 
 // WindowEnd is the end of the replay window. Until then a store must keep the record; after it, a store that is full

@@ -138,8 +138,9 @@ type Message struct {
 	Scheme, Source, KeyID string
 	// Generation grows with each admission of the message: a fencing token for effects outside. Zero from [Verifier.Verify].
 	Generation uint32
-	// Repeats is how many messages with the same signed content ran before this one, under other unsigned ids: a sender
-	// that repeats itself, or an attacker who captured a request. See [Config.Repeats]. 16382 stands for more; zero from [Verifier.Verify].
+	// Repeats is how often the same signed content ran before this: for another unsigned id, or for a sender that
+	// wants the content of each response. It is a sender that repeats itself, or an attacker who captured a
+	// request. See [Config.Repeats]. It is capped at 16382, and zero from [Verifier.Verify].
 	Repeats uint32
 }
 
@@ -328,7 +329,8 @@ var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 // Forget makes a handled message be handled again when its next attempt arrives: for an operator who knows that the
 // effect of the first time is gone. The sender must send it once more. source is "" for [Secrets] without a name.
 //
-// It works for messages whose id is signed; see [Verifier.ForgetKey] for the others.
+// It works for messages whose id is signed; see [Verifier.ForgetKey] for the others. The error is an [*Error] if the store
+// failed, else it says why there was nothing to forget.
 func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 	if id == "" || strings.TrimSpace(id) != id {
 		return errors.New("hookonce: Forget needs the message id exactly as the sender shows it")
@@ -337,7 +339,7 @@ func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 }
 
 // ForgetKey is [Verifier.Forget] for any message by the key of its record: [Event.Key], which [SlogObserver] logs as "key" where no
-// id is signed. [Key.UnmarshalText] reads it.
+// id is signed. [Key.UnmarshalText] reads it. How often the content ran (see [Config.Repeats]) stays counted. Errors are as for Forget.
 func (v *Verifier) ForgetKey(ctx context.Context, key Key) error {
 	return v.claims.forget(ctx, key)
 }

@@ -6,7 +6,7 @@ import "github.com/hookonce/hookonce/core"
 // other without text between. url is the address as it is registered at Square, whole. event_id in the body identifies the message.
 func Square(url string) core.Scheme {
 	return fromSettings(Template{
-		Name: "square", Signature: Header("X-Square-Hmacsha256-Signature"), Encoding: core.Base64, ID: JSON("event_id"), EventType: JSON("type"),
+		Name: "square", Signature: Header("X-Square-Hmacsha256-Signature"), Encoding: core.Base64, ID: JSON("event_id"),
 		Content: "{url}{body}", URL: url,
 	})
 }

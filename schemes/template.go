@@ -102,7 +102,10 @@ func Entry(header, key string) Field {
 // Item is an entry of a list without keys that stands in a header, by its index: 0
 // is the first.
 func Item(header string, index int) Field {
-	return Field{header: http.CanonicalHeaderKey(header), item: index + 1}
+	if index >= 0 {
+		index++ // counted from 1, so that the zero Field is none; a negative one stays a mistake
+	}
+	return Field{header: http.CanonicalHeaderKey(header), item: index}
 }
 
 // JSON is a string or number in the JSON body, by the names that lead to it. In an
@@ -247,7 +250,7 @@ func (t Template) build() (*templated, error) {
 			fail("%s is an Entry without a key: the entry of a list without keys is an Item", name)
 		}
 		if f.item < 0 {
-			fail("%s is an Item with the index %d", name, f.item-1)
+			fail("%s is an Item with the index %d", name, f.item)
 		}
 	}
 	if err := s.readContent(t.Content); err != nil {
