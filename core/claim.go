@@ -174,19 +174,22 @@ func (id *identity) spends(p *protocol) bool { return id.content != Key{} && p.e
 // spend is the record of an attempt that belongs to a message. It is the same for each visit of that message, and needed as long as
 // the attempt could be accepted.
 func (p *protocol) spend(message *Key, stamp, now int64) record {
-	return record{
-		state: Spent, windowEnd: p.window(stamp, now),
-		mark: int64(binary.BigEndian.Uint64(message[:8])), leaseEnd: int64(binary.BigEndian.Uint64(message[8:])), //nolint:gosec // every bit is kept
-	}
+	name := nameOf(message)
+	return record{state: Spent, windowEnd: p.window(stamp, now), mark: name[0], leaseEnd: name[1]}
 }
 
 // count adds a message to the record of its content; ok is false if that exceeds the bound. The count ends Config.Remember
 // after its first message: a sender that repeats equal bytes daily must not reach the bound.
-func (p *protocol) count(old *record, now int64, token [8]byte) (next record, ok bool) {
-	n := uint32(0)
-	switch old.state {
-	case 0:
-	case Counted:
+//
+// The record names the message that was counted last: if that was claimed and never settled, as by a process that died, it is not counted
+// again. again says that the message ran to its end before, and runs once more.
+func (p *protocol) count(old *record, message *Key, again bool, now int64, token [8]byte) (next record, ok bool) {
+	n, name := uint32(0), nameOf(message)
+	switch {
+	case old.state == 0:
+	case old.state == Counted && old.name() == name && !again:
+		return *old, true
+	case old.state == Counted:
 		n = old.generation
 	default:
 		n = 1 // a message that only its content identified, before the scheme knew better
@@ -194,7 +197,7 @@ func (p *protocol) count(old *record, now int64, token [8]byte) (next record, ok
 	if n > p.repeats && p.broken&faultNoCount == 0 {
 		return *old, false
 	}
-	next = record{state: Counted, generation: n + 1, windowEnd: now + p.remember, token: token}
+	next = record{state: Counted, generation: n + 1, windowEnd: now + p.remember, mark: name[0], leaseEnd: name[1], token: token}
 	if old.state == Counted {
 		next.windowEnd = old.windowEnd
 	}
@@ -215,9 +218,19 @@ func (p *protocol) commit(claimed record, status int, now int64) record {
 	return claimed
 }
 
-// release is the record of a message whose handler failed: a tombstone that keeps mark and counts.
-func (p *protocol) release(claimed record) record {
-	claimed.state = Released
+// history is what is known of a message from before a run.
+type history struct {
+	repeats uint16 // so many messages had its content before
+	done    uint16 // the status answered when it was handled; zero: it was not
+}
+
+// release is the record of a message whose handler failed: a tombstone that keeps mark and counts. A message that was handled before, and ran
+// once more for the content of the response, stays handled.
+func (p *protocol) release(claimed record, past history) record {
+	claimed.state, claimed.status = Released, past.repeats
+	if past.done != 0 {
+		claimed.state, claimed.status = Done, past.done
+	}
 	return claimed
 }
 
@@ -311,9 +324,12 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 		}
 		if got == want {
 			if v == run && next.status == uncounted {
+				if old.state == Done {
+					id.past.done = old.status
+				}
 				return c.countMessage(ctx, sctx, id, cl, live, &old)
 			}
-			id.repeats = next.status
+			id.past.repeats = next.status
 			return v, nil
 		}
 		live, now = got, c.clock.now()
@@ -336,7 +352,7 @@ func (c *claims) spendAttempt(sctx context.Context, id *identity, stamp, now int
 	if err != nil {
 		return false, refuse(ErrStoreUnavailable, "claiming", err)
 	}
-	return live.state == Spent && live.mark == want.mark && live.leaseEnd == want.leaseEnd, nil
+	return live.state == Spent && live.name() == want.name(), nil
 }
 
 // countMessage adds a claimed message to the count of its content, and rolls the claim back if the count exceeds the bound. before is the
@@ -349,15 +365,20 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 	)
 	for range contended {
 		now := c.clock.now().milli()
-		next, ok := c.count(&counted, now, token)
+		next, ok := c.count(&counted, &id.message, old.state == Done, now, token)
 		if !ok {
 			c.giveBack(ctx, cl, old)
+			cl.key = id.content // what can be forgotten is the count
 			return repeated, nil
+		}
+		if next.token == counted.token { // counted before
+			id.past.repeats = uint16(min(next.generation-1, uncounted-1))
+			return run, nil
 		}
 		want := next.encode()
 		got, err := c.store.Swap(sctx, id.content, live, want, time.Duration(max(next.windowEnd-now, 1))*time.Millisecond)
 		if err == nil && got == want {
-			id.repeats = uint16(min(next.generation-1, uncounted-1))
+			id.past.repeats = uint16(min(next.generation-1, uncounted-1))
 			return run, nil
 		}
 		if err == nil {
@@ -393,7 +414,7 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 	now := c.clock.now()
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
 	defer sctx.finish()
-	undone := c.protocol.release(claimed)
+	undone := c.protocol.release(claimed, history{repeats: claimed.status})
 	undone.reruns, undone.mark = old.reruns, old.mark
 	switch {
 	case old.state == Claimed:
@@ -426,9 +447,8 @@ func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, statu
 }
 
 // release records that the handler failed.
-func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, repeats uint32, now moment) error {
-	next := c.protocol.release(cl.rec)
-	next.status = uint16(repeats) //nolint:gosec // it came out of such a record
+func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, past history, now moment) error {
+	next := c.protocol.release(cl.rec, past)
 	return c.settle(ctx, sctx, cl, &next, now)
 }
 
@@ -524,12 +544,19 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 	if err != nil {
 		return refuse(ErrStoreUnavailable, "forgetting", err)
 	}
+	if rec.state == Counted { // begin anew
+		_, err := c.store.Swap(sctx, key, live, (&record{state: Counted, windowEnd: now.milli(), token: newToken()}).encode(), time.Millisecond)
+		if err != nil {
+			return storeError("forgetting", err)
+		}
+		return nil
+	}
 	if rec.state != Done {
 		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s); where no id is signed, as for GitHub, "+
 			"it takes ForgetKey and the key that the log shows", rec.state)
 	}
-	next := c.protocol.release(rec)
-	next.reruns, next.status, next.token = 0, 0, newToken()
+	next := c.protocol.release(rec, history{})
+	next.reruns, next.token = 0, newToken()
 	want := next.encode()
 	got, err := c.store.Swap(sctx, key, live, want, c.life(&next, now.milli()))
 	if err != nil {

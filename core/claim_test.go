@@ -120,7 +120,7 @@ func TestTheLifeOfARecord(t *testing.T) {
 	}{
 		{"a claim of a stamp in the future lives to the end of that stamp's window", claimAt(&p, now+300_000, now), 300_000 + 300_000 + margin},
 		{"a claim of an old stamp outlives its lease", claimAt(&p, now-300_000, now), 60_000 + 2*5_000},
-		{"a tombstone lives as long as its claim's window", p.release(claimAt(&p, now, now)), 300_000 + margin},
+		{"a tombstone lives as long as its claim's window", p.release(claimAt(&p, now, now), history{}), 300_000 + margin},
 		{
 			"a success covers attempts that were answered in flight", p.commit(claimAt(&p, now-300_000, now), 200, now),
 			300_000 + 300_000 + 2*margin,
@@ -157,7 +157,7 @@ func TestAMessageThatWasNotHandledIsNotRemembered(t *testing.T) {
 		p := testProtocol(tt.eachAttempt)
 		var claimed record
 		p.decide(new(record), &claimed, &tt.id, tt.stamp, now, [8]byte{1})
-		released := p.release(claimed)
+		released := p.release(claimed, history{})
 		if got := p.life(&released, now).Milliseconds(); got != tt.want {
 			t.Errorf("%s: a tombstone lives for %d ms, want %d", name, got, tt.want)
 		}

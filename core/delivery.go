@@ -27,6 +27,7 @@ type Delivery struct {
 	bodyRead bool
 	admitted bool // the claim is ours and wants to be settled
 	settled  bool
+	handled  uint16 // see history.done
 	err      *Error
 	answer   *Answer
 	watch    *watch // nil if there is no observer
@@ -217,8 +218,8 @@ func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 		return err
 	}
 	if verdict == run {
-		d.admitted = true
-		d.message.Generation, d.message.Repeats = d.claim.rec.generation, uint32(id.repeats)
+		d.admitted, d.handled = true, id.past.done
+		d.message.Generation, d.message.Repeats = d.claim.rec.generation, uint32(id.past.repeats)
 		d.ctx.deadline = now.real.Add(d.v.cfg.handlerTime())
 		return nil
 	}
@@ -319,7 +320,7 @@ func (d *Delivery) Settle(status int) int {
 	if !d.admitted {
 		return status
 	}
-	reason, err := v.settle(d.outer, &d.visits[1], &d.claim, d.message.Repeats, status, now)
+	reason, err := v.settle(d.outer, &d.visits[1], &d.claim, history{uint16(d.message.Repeats), d.handled}, status, now) //nolint:gosec // it came out of one
 	d.lap(storing)
 	if d.watch != nil {
 		d.watch.event.Reason, d.watch.event.Err, d.watch.event.Status = reason, err, max(status, 0)
@@ -329,7 +330,7 @@ func (d *Delivery) Settle(status int) int {
 }
 
 // settle commits or releases, and says how that went.
-func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, repeats uint32, status int, now moment) (Reason, error) {
+func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, past history, status int, now moment) (Reason, error) {
 	success := 200 <= status && status <= 299
 	var err error
 	switch {
@@ -337,7 +338,7 @@ func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, rep
 	case success:
 		err = v.claims.commit(ctx, sctx, cl, status, now)
 	default:
-		err = v.claims.release(ctx, sctx, cl, repeats, now)
+		err = v.claims.release(ctx, sctx, cl, past, now)
 	}
 	switch {
 	case errors.Is(err, errCommitted), success && err == nil:

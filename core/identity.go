@@ -6,7 +6,6 @@ import (
 	"hash/crc32"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -33,7 +32,7 @@ type identity struct {
 	signed  bool // message is that of a signed id
 	reply   bool // the response's content is what the sender wants: see Attempt.Reply
 
-	repeats uint16 // so many messages had this content before; set by the claim
+	past history // set by the claim
 }
 
 // fingerprint is what all attempts of a message have in common besides its key. A part is zero if it is not known.
@@ -81,7 +80,7 @@ func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 	content := v.replayKey(m, &a.Content)
 	id.message = content
 	eachAttempt, broken := v.claims.eachAttempt, v.claims.broken
-	if len(a.Unsigned) == 0 || eachAttempt && (!a.Content.timed() || slices.Contains(a.Unsigned, "")) || broken&faultContentAlone != 0 {
+	if len(a.Unsigned) == 0 || eachAttempt && (!a.Content.timed() || a.Unsigned[0] == "") || broken&faultContentAlone != 0 {
 		return
 	}
 	h := sha256.New()
@@ -163,12 +162,14 @@ func requestPath(target string) string {
 	return target
 }
 
-// canonicalPath is one text for the spellings of a path that routers may take for the same.
+// canonicalPath is one text for the spellings of a path. An escaped slash stays one, and so does upper case: they may be another
+// endpoint, and a message that is taken for another endpoint's is refused loudly, while one that is taken for a retry is lost.
 func canonicalPath(p string) string {
+	p = strings.NewReplacer("%2f", "%252F", "%2F", "%252F").Replace(p)
 	if decoded, err := url.PathUnescape(p); err == nil {
 		p = decoded
 	}
-	return strings.ToLower(path.Clean("/" + p))
+	return path.Clean("/" + p)
 }
 
 // replayKey names a message in the store by its signed id or, if it has none, by its signed content. Nothing that an attacker

@@ -162,7 +162,7 @@ func (s unmarked) ReadHeader(r *Request, a *Attempt) error {
 	if err := s.kindScheme.ReadHeader(r, a); err != nil {
 		return err
 	}
-	a.Content.time = span{}
+	a.Content.times = [2]span{}
 	return nil
 }
 
@@ -290,10 +290,20 @@ func TestAnUnsignedIDOfTheBodyIsCheckedAsWell(t *testing.T) {
 
 func TestSpellingsOfAPathAreOnePath(t *testing.T) {
 	t.Parallel()
-	for _, other := range []string{"/h%6fok", "/hook/", "/Hook", "//hook", "/./hook", "/a/../hook", "http://example.com/hook?a=1"} {
+	for _, other := range []string{"/h%6fok", "/hook/", "//hook", "/./hook", "/a/../hook", "http://example.com/hook?a=1"} {
 		inBubble(t, "2: ", Config{}, func(r *receiver) {
 			r.want("as it is registered", r.request(message{path: "/hook", id: "evt_1", body: `{}`}), 200, Handled)
 			r.want(other, r.request(message{path: other, id: "evt_1", body: `{}`}), 200, ErrRedelivery)
+		})
+	}
+}
+
+func TestPathsThatMayBeAnotherEndpointsAreNotOne(t *testing.T) {
+	t.Parallel()
+	for one, other := range map[string]string{"/h/aB3": "/h/Ab3", "/h/a%2Fb": "/h/a/b", "/h/a%2fb": "/h/a/b", "/h": "/h/i"} {
+		inBubble(t, "2: ", Config{}, func(r *receiver) {
+			r.want(one, r.request(message{path: one, id: "evt_1", body: `{}`}), 200, Handled)
+			r.want(other, r.request(message{path: other, id: "evt_1", body: `{}`}), 500, ErrMisconfigured)
 		})
 	}
 }
@@ -390,6 +400,54 @@ func TestWhatGoesWrongBetweenClaimAndCountLosesNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// With Repeats: -1 one claim counted twice would refuse an honest event as its own repeat.
+func TestAnEventIsNotRefusedAsItsOwnRepeat(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(r *receiver, q *Request){
+		"the process dies in the handler": func(r *receiver, q *Request) {
+			if d := r.v.Admit(context.Background(), q, testBody(q.Body)); d.Answer() != nil {
+				r.t.Fatal(d.Err())
+			}
+		},
+		"the reply of the count is lost": func(r *receiver, q *Request) {
+			swaps := 0
+			r.store.after = func(context.Context, Value, bool) error {
+				if swaps++; swaps == 2 {
+					return errStoreDown
+				}
+				return nil
+			}
+			r.want("while the store fails", q, 503, ErrStoreUnavailable)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, "4: ", Config{Repeats: -1}, func(r *receiver) {
+				q := r.request(message{id: "d1", body: `{}`})
+				fault(r, &Request{Method: q.Method, URL: q.URL, Header: q.Header, Body: q.Body})
+				time.Sleep(2 * time.Minute) // the lease is over
+				r.want("the retry", q, 200, Handled)
+				r.want("another delivery id", r.request(message{id: "d2", body: `{}`}), 503, ErrRepeated)
+				key := r.last().Key
+				if err := r.v.ForgetKey(context.Background(), key); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				r.want("… once the count is forgotten", r.request(message{id: "d2", body: `{}`}), 200, Handled)
+			})
+		})
+	}
+}
+
+func TestARetryWithoutItsTopicIsRecognized(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "3: ", Config{}, func(r *receiver) {
+		r.want("the first", r.request(message{id: "d1", body: `{}`}), 200, Handled)
+		time.Sleep(time.Second)
+		r.want("its retry", r.request(message{id: "d1", body: `{}`}), 200, ErrRedelivery)
+	})
 }
 
 func TestACapturedAttemptBelongsToOneMessage(t *testing.T) {
@@ -516,6 +574,52 @@ func TestAMessageWhoseSenderWantsTheResponseIsNeverAcknowledgedEmpty(t *testing.
 			r.want("over the bound", q, 503, ErrRepeated)
 		}
 		r.want("another menu", r.request(message{id: "d1", body: `{"a":1}`}), 200, Handled)
+	})
+}
+
+// A message that was handled stays so, whatever comes of a run for the response: else a captor of one that fails could run it for ever.
+func TestAMessageThatWasHandledStaysHandledWhenItsResponseFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := kindOf(t, "4: ")
+		r := newReceiver(t, replying{kindScheme{k}}, k, Config{Repeats: 2})
+		q := r.request(message{id: "d1", body: `{}`})
+		r.want("the first", q, 200, Handled)
+		for range 2 {
+			if told, reason := r.deliver(q, 400); told != 400 || reason != ErrHandlerFailed {
+				t.Fatalf("answered %d, %s", told, reason)
+			}
+		}
+		for range 3 {
+			r.want("over the bound", q, 503, ErrRepeated)
+		}
+	})
+}
+
+// twice is a sender whose time stands in a header and in the body.
+type twice struct{ kindScheme }
+
+func (s twice) ReadBody(r *Request, a *Attempt) error {
+	at := strconv.FormatInt(a.Timestamp.Unix(), 10)
+	before, after, _ := bytes.Cut(r.Body, []byte(at))
+	a.Content.WriteBody(before)
+	a.Content.WriteTime(at)
+	a.Content.WriteBody(after)
+	return nil
+}
+
+func TestATimeInTwoPlacesIsNoOtherContent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := kindOf(t, "1: ")
+		r := newReceiver(t, twice{kindScheme{k}}, k, Config{})
+		send := func(data string) *Request {
+			return r.request(message{id: "evt_1", body: `{"sent":` + strconv.FormatInt(time.Now().Unix(), 10) + `,"data":"` + data + `"}`})
+		}
+		r.want("the first", send("a"), 200, Handled)
+		time.Sleep(time.Minute)
+		r.want("its retry", send("a"), 200, ErrRedelivery)
+		r.want("another content", send("b"), 503, ErrIDReused)
 	})
 }
 

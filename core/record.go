@@ -78,7 +78,7 @@ func (v Value) Decode() (Record, error) {
 	if r.state == Done {
 		rec.Status = int(r.status)
 	}
-	if r.mark != 0 && r.state != Spent {
+	if r.mark != 0 && r.state != Spent && r.state != Counted {
 		rec.Mark = time.UnixMilli(r.mark)
 	}
 	return rec, nil
@@ -97,7 +97,7 @@ func (v Value) Handled() bool { return (v[8] == recordVersion || v[8] == 1) && S
 //	12–15 generation, or the count
 //	16–31 of a claim: mark (the newest attempt's stamp) and lease end, 8 bytes each
 //	      of a message that is not claimed: mark (6 bytes), print of the path (6) and of the content (4)
-//	      of a spent attempt: the first half of its owner's key
+//	      of a side record: the first half of the key of a message, to which the attempt belongs or which was counted last
 //	32–39 token: random for each admission, so that ownership and idempotence need nothing else
 type record struct {
 	windowEnd  int64
@@ -105,11 +105,19 @@ type record struct {
 	reruns     uint8
 	status     uint16 // answered; of a message that is not done, its repeats (see Message.Repeats) or uncounted
 	generation uint32
-	mark       int64       // also half of an owner's name
-	leaseEnd   int64       // also the other half
+	mark       int64       // of a side record, half of a message's name
+	leaseEnd   int64       // of a side record, the other half
 	print      fingerprint // kept along a claim, and written when that is settled
 	token      [8]byte
 }
+
+// nameOf is the first half of a message's key, which names it in a side record.
+func nameOf(message *Key) [2]int64 {
+	//nolint:gosec // every bit is kept
+	return [2]int64{int64(binary.BigEndian.Uint64(message[:8])), int64(binary.BigEndian.Uint64(message[8:]))}
+}
+
+func (r *record) name() [2]int64 { return [2]int64{r.mark, r.leaseEnd} }
 
 // recordVersion is what encode writes. Version 1 had the lease end in every state, no print, no side records.
 const (
@@ -177,7 +185,7 @@ func decode(v Value) (record, error) {
 	}
 	first, second := binary.BigEndian.Uint64(v[16:]), binary.BigEndian.Uint64(v[24:])
 	switch r.mark = int64(first); {
-	case r.state == Claimed || r.state == Spent:
+	case r.state == Claimed || r.state == Spent || r.state == Counted:
 		r.leaseEnd = int64(second)
 	case v[8] != 1:
 		r.mark = int64(first) >> 16

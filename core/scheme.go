@@ -148,7 +148,7 @@ type Attempt struct {
 	// Unsigned are the values outside the signature by which an honest sender
 	// tells its events apart: a delivery id, a topic. The sender keeps each of them
 	// over all attempts of an event. A scheme that has them sets one element for
-	// each, in a fixed order, at every request: "" where the request has none, else
+	// each, in a fixed order, a delivery id first, at every request: "" where the request has none, else
 	// 1 to 256 printable ASCII characters. They count only together with the signed
 	// content, and only where no signed ID identifies the message. Nil: none known.
 	Unsigned []string
@@ -205,8 +205,8 @@ func (a *Attempt) reset() {
 type Content struct {
 	small  []byte
 	insert []insertion
-	flat   []byte // all of it, when a key needs it in one piece
-	time   span   // of small: the time of the attempt
+	flat   []byte  // all of it, when a key needs it in one piece
+	times  [2]span // of small: the time of the attempt
 }
 
 // span is the bytes from one index of a slice to another.
@@ -222,12 +222,17 @@ type insertion struct {
 func (c *Content) WriteString(s string) { c.small = append(c.small, s...) }
 
 // WriteTime adds a copy of s, the time of the attempt: the part that differs
-// between two attempts of one message. At most one part is the time; a second call
-// is a mistake in the scheme and makes the first part an ordinary one.
+// between two attempts of one message. It may stand in two places, in a header and
+// in the body. A third call adds an ordinary part.
 func (c *Content) WriteTime(s string) {
-	c.time.from = len(c.small)
+	at := span{len(c.small), len(c.small) + len(s)}
 	c.small = append(c.small, s...)
-	c.time.to = len(c.small)
+	for i := range c.times {
+		if c.times[i] == (span{}) {
+			c.times[i] = at
+			return
+		}
+	}
 }
 
 // Write adds a copy of p. It never fails.
@@ -267,15 +272,17 @@ func (c *Content) WriteTo(w io.Writer) (int64, error) {
 }
 
 // timed reports whether the time of the attempt is marked.
-func (c *Content) timed() bool { return c.time.from < c.time.to }
+func (c *Content) timed() bool { return c.times[0].from < c.times[0].to }
 
 // eachUntimed calls f with the pieces of the content in order, but for the time of
 // the attempt: what all attempts of a message have in common.
 func (c *Content) eachUntimed(f func(piece []byte)) {
 	small := func(from, to int) {
-		if c.timed() && from <= c.time.from && c.time.to <= to {
-			f(c.small[from:c.time.from])
-			from = c.time.to
+		for _, t := range c.times {
+			if t.from < t.to && from <= t.from && t.to <= to {
+				f(c.small[from:t.from])
+				from = t.to
+			}
 		}
 		f(c.small[from:to])
 	}
@@ -314,7 +321,7 @@ func (c *Content) reset() {
 		in.data = nil
 	}
 	c.insert = c.insert[:0]
-	c.time = span{}
+	c.times = [2]span{}
 	c.small = keep(c.small)
 	c.flat = keep(c.flat)
 }

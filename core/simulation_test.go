@@ -367,7 +367,7 @@ func (s *simulation) run(v *Verifier, m *simMessage, cl claim, answer func(int))
 			return // the process has died meanwhile
 		}
 		m.handled = m.handled || status == 200
-		reason, err := v.settle(context.Background(), new(lazyContext), &cl, 0, status, v.claims.clock.now())
+		reason, err := v.settle(context.Background(), new(lazyContext), &cl, history{}, status, v.claims.clock.now())
 		if errors.Is(err, ErrCommitFailed) {
 			panic("three lost replies in a row are settled all the same: " + string(reason))
 		}
@@ -483,7 +483,7 @@ func TestWhatFailingHandlersLose(t *testing.T) {
 						case verdict == run:
 							clock = clock.Add(time.Duration(rng.Int64N(int64(200 * time.Millisecond))))
 							if fails[runs] {
-								err = c.release(t.Context(), new(lazyContext), &cl, 0, c.clock.now())
+								err = c.release(t.Context(), new(lazyContext), &cl, history{}, c.clock.now())
 							} else {
 								handled, final = true, !refused
 								err = c.commit(t.Context(), new(lazyContext), &cl, 200, c.clock.now())

@@ -270,11 +270,11 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 // checkSigned checks what needs the body, and fills m when the signature holds. arrived is when the headers were checked, which is also when keys
 // must be valid: the sender signed before it.
 func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *lookup, arrived time.Time, m *Message) (VerifyKey, error) {
-	id, stamp, expires, unsigned := a.ID, a.Timestamp, a.Expires, len(a.Unsigned)
+	id, stamp, expires := a.ID, a.Timestamp, a.Expires
 	if err := v.scheme.ReadBody(r, a); err != nil {
 		return nil, refuse(ErrMalformed, "", err)
 	}
-	if a.ID != id || a.Timestamp != stamp || a.Expires != expires || len(a.Unsigned) != unsigned { // the body held them, and may have taken its time
+	if a.ID != id || a.Timestamp != stamp || a.Expires != expires || len(a.Unsigned) > 0 { // the body held them, and may have taken its time
 		if err := v.checkParts(a, v.cfg.Clock()); err != nil {
 			return nil, err
 		}

@@ -180,8 +180,12 @@ func larkOpen(block cipher.Block, text string) []byte {
 }
 
 // verifyURL answers a url_verification, encrypted or not, with an allowed
-// token; nil if body is anything else. Only a short token is repeated, so that
-// nobody can put blocks of another message into a challenge to read them.
+// token; nil if body is anything else.
+//
+// Blocks of another message can be put into an encrypted one, and each leaves a
+// block of noise. So the text must be three strings and nothing else, of
+// printable ASCII, and only a short token is repeated: noise that passes is as
+// rare as a guessed token of sixteen characters.
 func (k larkKey) verifyURL(body []byte, allowed func(token string) bool) *core.Answer {
 	if text := textAt(body, "encrypt"); text != "" {
 		body = k.open(text)
@@ -192,8 +196,23 @@ func (k larkKey) verifyURL(body []byte, allowed func(token string) bool) *core.A
 		Token     string `json:"token"`
 		Type      string `json:"type"`
 	}
-	if json.Unmarshal(body, &ask) != nil || ask.Type != "url_verification" || !allowed(ask.Token) || !isToken(ask.Challenge) {
+	if !threeStrings(body) || json.Unmarshal(body, &ask) != nil || ask.Type != "url_verification" || !allowed(ask.Token) || !isToken(ask.Challenge) {
 		return nil
 	}
 	return answerJSON(map[string]string{"challenge": ask.Challenge})
+}
+
+// threeStrings says that body can be a JSON object of three strings without
+// escapes, named challenge, token and type, and nothing more.
+func threeStrings(body []byte) bool {
+	names := map[string]string{}
+	if json.Unmarshal(body, &names) != nil || len(names) != 3 || bytes.Count(body, []byte(`"`)) != 12 || bytes.IndexByte(body, '\\') >= 0 {
+		return false
+	}
+	for _, name := range []string{"challenge", "token", "type"} {
+		if _, ok := names[name]; !ok {
+			return false
+		}
+	}
+	return !bytes.ContainsFunc(body, func(r rune) bool { return r > '~' || r < ' ' && r != '\n' && r != '\r' && r != '\t' })
 }

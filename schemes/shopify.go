@@ -1,6 +1,10 @@
 package schemes
 
-import "github.com/hookonce/hookonce/core"
+import (
+	"net/http"
+
+	"github.com/hookonce/hookonce/core"
+)
 
 // Shopify is the scheme of Shopify's webhooks: X-Shopify-Hmac-SHA256, HMAC-SHA256
 // of the body in base64 under the app's client secret. After a rotation Shopify
@@ -35,6 +39,10 @@ type shopify struct {
 // Headers are those of webhooks, then those of events.
 func (s shopify) Headers() []string {
 	return append(s.templated.Headers(), append(s.byWebhook.Headers(), s.byEvent.t.ID.header)...)
+}
+
+func (s shopify) bare(h http.Header) bool {
+	return s.templated.bare(h) && s.byWebhook.bare(h) && s.byEvent.bare(h)
 }
 
 // ReadHeader implements [core.Scheme].

@@ -353,7 +353,7 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 
 // writeBody adds the body, and marks the time of the attempt if it stands in it.
 func (s *templated) writeBody(body []byte, a *core.Attempt) {
-	if f := s.t.Timestamp; f.inBody() && !s.has(partTimestamp) {
+	if f := s.t.Timestamp; f.inBody() && !s.t.bodyless {
 		if from, to, ok := locate(body, f.path); ok {
 			a.Content.WriteBody(body[:from])
 			a.Content.WriteTime(string(body[from:to]))
