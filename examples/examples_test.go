@@ -302,7 +302,7 @@ func TestExamplesThatRunByThemselves(t *testing.T) {
 
 func TestQuickstartExits(t *testing.T) {
 	t.Parallel()
-	if code, stdout, stderr := outcome(t, "quickstart", nil); code != 0 || !strings.Contains(stdout, "80 of 80 as expected") {
+	if code, stdout, stderr := outcome(t, "quickstart", nil); code != 0 || !strings.Contains(stdout, "112 of 112 as expected") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	for _, flag := range []string{"-h", "--help"} {
