@@ -184,9 +184,10 @@ func (s toy) content(a *core.Attempt, id, stamp string) {
 	case "timestamp not signed":
 	case "time not marked":
 		a.Content.WriteString(stamp)
-	case "two times marked": // the second one counts, and is what all attempts have in common
-		a.Content.WriteTime(stamp)
+	case "three times marked": // two count, and they are what all attempts have in common
 		a.Content.WriteTime(id)
+		a.Content.WriteTime(id)
+		a.Content.WriteTime(stamp)
 	default:
 		a.Content.WriteTime(stamp)
 	}
@@ -313,7 +314,7 @@ func TestEveryBrokenSchemeIsCaught(t *testing.T) {
 		"only the first signature":  "stripped or added signatures",
 		"wrong is an outage":        "signature spelling",
 		"time not marked":           "one id, two contents",
-		"two times marked":          "two attempts",
+		"three times marked":        "two attempts",
 		"event type not signed":     "changed header",
 	} {
 		t.Run("mistake "+mistake, func(t *testing.T) {
