@@ -167,7 +167,7 @@ const simulatedRepeats = 16
 // simulateIdentity runs the events of one kind of sender through a day.
 func simulateIdentity(t *testing.T, k kind, seed uint64, broken fault, change ...func(*Config)) identityCounts {
 	t.Helper()
-	events := 2_000 / simulationShare
+	events := max(2_000/simulationShare, 1_000) // five events a content, or too few come to a bound
 	s := &identitySimulation{
 		kind: k, t: t, rng: rand.New(rand.NewPCG(seed, 3)), fails: make(map[*kindEvent]int),
 		ranUnder:       make(map[string]map[string]bool),
@@ -224,7 +224,7 @@ func (e *simEvents) list() []simEvent { return *e }
 
 // happen makes an event whose content others have too, and has its sender begin.
 func (s *identitySimulation) happen(i int) {
-	content := `{"state":` + strconv.Itoa(s.rng.IntN(400)) + `}` // five events a content
+	content := `{"state":` + strconv.Itoa(s.rng.IntN(400)) + `}`
 	id := "evt-" + strconv.Itoa(i)
 	if s.reuses {
 		id = "evt-0"
