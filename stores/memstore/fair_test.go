@@ -67,7 +67,7 @@ func (p *platform) classOf(tenant string) uint32 {
 // nothing may be dropped until a window ends, with succeeding ones only what is past it.
 func TestATenantThatFillsTheStoreTakesNothingFromTheOthers(t *testing.T) {
 	t.Parallel()
-	const capacity, others = 6000, 10
+	const capacity, others = 3000, 10
 	for name, status := range map[string]int{"failing": 500, "succeeding": 204} {
 		for _, first := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, alone at first: %v", name, first), func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestATenantThatFillsTheStoreTakesNothingFromTheOthers(t *testing.T) {
 					}
 					taken, refused, lost, forgotten := 0, 0, 0, 0
 					for second := range 40 * 60 {
-						for range 20 {
+						for range 10 {
 							p.n++
 							if err := p.send(hostile, fmt.Sprint("h", p.n), status); err == nil {
 								taken++

@@ -8,11 +8,23 @@
 //
 //   - It forgets at restart. [core.New] knows: attempts stamped before the start are answered 503 with Retry-After, and the
 //     sender's next attempt, which carries a newer stamp, is taken. Schemes that sign no timestamp are refused, because nothing
-//     would protect them after a restart.
+//     would protect them after a restart. It trusts the clock in that: see below.
 //   - Two processes are two stores: several instances behind a load balancer, a rolling deployment while it lasts, fiber
 //     with Prefork. The same message may then be handled once in each.
 //
 // Where either matters, use a store that is shared and durable.
+//
+// # A restart with the clock behind
+//
+// Nothing of the last process is left to compare the clock with. If the clock
+// is behind by d when the program starts, the attempts stamped in the last d
+// before the restart count as stamped after it. Each message handled in that
+// time can run once more, by a replay or by a retry of its sender. Once the
+// clock is right, that ends [core.Config.Past] after the stamp, 5 minutes by
+// default. While the clock stays behind it ends d later than that; by more than
+// [core.Config.Future], also 5 minutes, genuine messages are refused as stamped
+// in the future. Start the program after the clock is synchronised (systemd:
+// After=time-sync.target), or use a durable store.
 //
 // # Memory
 //
@@ -29,6 +41,25 @@
 // whose window ended first before all others, and counts them: see [Store.Stats]. Such a message is still safe from replay,
 // by its timestamp, but a late retry of the sender is no longer recognised. If there is none to drop, the store refuses new messages with an
 // error that wraps [core.ErrStoreFull], and their senders are told to come back. It never evicts a record that protects.
+//
+// # Shares
+//
+// No source takes the room of the others. A source may hold at most 15 times as
+// many records as are free: alone 15/16 of [Capacity], two that take all they
+// can 15/31 each, ten 15/151 each. The rest stays free for the others, also for
+// one that sends its first message later. With the default capacity that is 65
+// 536 records beside one source that fills the store, and 33 825 beside two.
+//
+// A source that has its share drops only handled messages past their window,
+// and only of its class: 1/16 of the sources, by a hash. If it has more than
+// its share, because others came since, it drops two for one. If there is none
+// to drop, its messages are refused. A second source that takes all it can
+// before the windows of the first end gets 15/16 of what the first left free,
+// and so on.
+//
+// Sources are told apart by 12 bits of a hash of scheme and source that has a
+// random seed. The counts take 16 KiB, whatever the number of sources, and one
+// pair of sources in 4 096 shares a count.
 package memstore
 
 import (
@@ -196,8 +227,9 @@ func (s *Store) now() clock {
 
 func milli(nano int64) int64 { return nano / int64(time.Millisecond) }
 
-// Scope is called by core for each message: see [core.SeenStore]. It is a hash with a seed of this store, so nobody can choose a
-// source name that shares its result with another.
+// Scope is called by core for each message: see [core.SeenStore]. It is a hash
+// with a seed of this store, so nobody can choose a source name that shares its
+// result with another.
 func (s *Store) Scope(scheme, source string) uint32 {
 	return uint32(maphash.String(s.seed, scheme)>>32 ^ maphash.String(s.seed, source)) //nolint:gosec // half of it is as good
 }
@@ -214,8 +246,9 @@ const (
 // scopeOf returns the scope that a record with this key counts for.
 func scopeOf(key *core.Key) int { return int(binary.BigEndian.Uint32(key[:]) % scopes) }
 
-// share is how many records a scope may hold now. It is not 0 when nothing is free: a scope that holds little may then take the place of
-// any record that may go.
+// share is how many records a scope may hold now. It is not 0 when nothing is
+// free: a scope that holds little may then take the place of any record that
+// may go.
 func (s *Store) share() int64 { return shares * (max(0, s.capacity-s.records.Load()) + 1) }
 
 // within reports whether the scope holds no more than its share.
@@ -248,9 +281,11 @@ func (s *Store) release(scope int) {
 	s.records.Add(-1)
 }
 
-// reclaim removes one record and leaves its place to scope: an expired one, else the handled one whose window ended first. A scope that has
-// its share already displaces only records of its class; one that has more, because others came since, gives up two for one.
-// It reports whether there was a place.
+// reclaim removes one record and leaves its place to scope: an expired one,
+// else the handled one whose window ended first. A scope that has its share
+// already displaces only records of its class; one that has more, because
+// others came since, gives up two for one. It reports whether there was a
+// place.
 func (s *Store) reclaim(scope int, now clock) bool {
 	n := 0
 	for i := 0; i < len(s.shards) && n < atOnce; i++ {
@@ -279,7 +314,8 @@ func (s *Store) reclaim(scope int, now clock) bool {
 	return true
 }
 
-// drop removes the handled record whose window ended first, of the queues from one to before another. Its place is the caller's.
+// drop removes the handled record whose window ended first, of the queues from
+// one to before another. Its place is the caller's.
 func (s *Store) drop(from, to int, now int64) bool {
 	for {
 		queue, shard, first := 0, 0, int64(never)

@@ -30,7 +30,8 @@ type shard struct {
 	_ [128 - 104*(^uint(0)>>63)]byte
 }
 
-// classes of scopes. A scope that may hold no more drops records of its class, its own among them, so that it does not make all others forget.
+// classes of scopes. A scope that may hold no more drops records of its class,
+// its own among them. So it does not make all others forget.
 const classes = 16
 
 // The queues.
