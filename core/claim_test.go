@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -842,5 +843,66 @@ func TestTheWindowCoversAClaimOnItsWayToTheStore(t *testing.T) {
 	v := Must(New(Secrets(GenerateSecret()), newMapStore(), &Config{StoreTimeout: 3 * time.Second}))
 	if got := v.claims.visit; got != 3_000 {
 		t.Errorf("with StoreTimeout of 3 s the window allows for %d ms", got)
+	}
+}
+
+// What docs/threat-model.md and memstore say of it: so many messages, one a minute, run again.
+func TestARestartWithTheClockBehindForgetsAsMuchAsTheClockIsBehind(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		behind    time.Duration
+		corrected bool // after the start
+		want      int
+	}{
+		"right":                          {0, false, 0},
+		"behind by 3 minutes":            {3 * time.Minute, false, 3},
+		"by 3 minutes, then right":       {3 * time.Minute, true, 3},
+		"by 20 minutes":                  {20 * time.Minute, false, 20},
+		"by 20 minutes, then right":      {20 * time.Minute, true, 5},
+		"ahead by 3 minutes, then right": {-3 * time.Minute, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var behind time.Duration
+				clock := func() time.Time { return time.Now().Add(-behind) }
+				k := kindOf(t, "1: ")
+				boot := func() *receiver {
+					r := newReceiver(t, kindScheme{k}, k, Config{Clock: clock})
+					r.store.forgets = true
+					var err error
+					if r.v, err = New(Secrets(kindSecret), r.store, &r.v.cfg); err != nil {
+						t.Fatal(err)
+					}
+					return r
+				}
+				r := boot()
+				var captured []*Request
+				for i := range 60 {
+					time.Sleep(30 * time.Second)
+					q := r.request(message{id: "evt_" + strconv.Itoa(i), body: "{}"})
+					r.want("a message", q, 200, Handled)
+					captured = append(captured, q)
+					time.Sleep(30 * time.Second)
+				}
+				behind = c.behind
+				r = boot()
+				if c.corrected {
+					behind = 0
+				}
+				again := 0
+				for range 2 * 60 {
+					for _, q := range captured {
+						if _, reason := r.deliver(q, 200); reason == Handled {
+							again++
+						}
+					}
+					time.Sleep(15 * time.Second)
+				}
+				if again != c.want {
+					t.Errorf("%d messages of the last hour ran again, want %d", again, c.want)
+				}
+			})
+		})
 	}
 }

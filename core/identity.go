@@ -93,6 +93,7 @@ func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 		_, _ = h.Write(content[:])
 	}
 	h.Sum(id.message[:0])
+	v.putScope(&id.message, m)
 	id.content = content
 }
 
@@ -175,17 +176,25 @@ func canonicalPath(p string) string {
 // replayKey names a message in the store by its signed id or, if it has none, by its signed content. Nothing that an attacker
 // can vary makes another key; and it does not depend on the key that matched, because stripping one of two signatures would change
 // that.
-func (v *Verifier) replayKey(m *Message, c *Content) Key {
+func (v *Verifier) replayKey(m *Message, c *Content) (key Key) {
 	if m.IDSigned && m.ID != "" {
 		var buf [160]byte // avoids an allocation; few ids are longer
-		return sha256.Sum256(appendField(appendField(v.appendScope(buf[:0], m), "id"), m.ID))
+		key = sha256.Sum256(appendField(appendField(v.appendScope(buf[:0], m), "id"), m.ID))
+	} else {
+		h := sha256.New()
+		_, _ = h.Write(appendField(v.appendScope(nil, m), "content")) // a hash never fails
+		_, _ = c.WriteTo(h)
+		h.Sum(key[:0])
 	}
-	h := sha256.New()
-	_, _ = h.Write(appendField(v.appendScope(nil, m), "content")) // a hash never fails
-	_, _ = c.WriteTo(h)
-	var key Key
-	h.Sum(key[:0])
+	v.putScope(&key, m)
 	return key
+}
+
+// putScope makes a key say whose record it is, for a store that asks. 28 bytes of the hash stay.
+func (v *Verifier) putScope(key *Key, m *Message) {
+	if v.scoper != nil {
+		binary.BigEndian.PutUint32(key[:], v.scoper.Scope(v.name, m.Source))
+	}
 }
 
 func (v *Verifier) appendScope(dst []byte, m *Message) []byte {

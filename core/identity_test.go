@@ -677,3 +677,58 @@ func TestAMessageWithARecordOfTheFirstVersionIsRecognized(t *testing.T) {
 		r.want("its retry", r.request(m), 200, ErrRedelivery)
 	})
 }
+
+// scopedStore is a store that asks whose its keys are.
+type scopedStore struct{ *mapStore }
+
+func (scopedStore) Scope(scheme, source string) uint32 {
+	return uint32(len(scheme))<<24 | uint32(len(source)) //nolint:gosec // short names
+}
+
+func TestEveryKeyBeginsWithWhatItsStoreAsksFor(t *testing.T) {
+	t.Parallel()
+	for _, k := range kinds {
+		for _, source := range []string{"", "tenant"} {
+			t.Run(k.name+", source "+source, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					r := newReceiver(t, kindScheme{k}, k, Config{})
+					var err error
+					if r.v, err = New(Secrets(kindSecret).From(source), scopedStore{r.store}, &Config{Scheme: kindScheme{k}, Observe: r.v.cfg.Observe}); err != nil {
+						t.Fatal(err)
+					}
+					for i := range 3 {
+						body := strings.Repeat(" ", i) + "{}"
+						r.want("a message", r.request(message{id: "evt_" + strconv.Itoa(i), topic: "t", body: body}), 200, Handled)
+					}
+					records := 3
+					if k.delivery {
+						records = 6
+					}
+					if len(r.store.live) != records {
+						t.Errorf("%d records, want %d", len(r.store.live), records)
+					}
+					for key := range r.store.live {
+						if want := [4]byte{4, 0, 0, byte(len(source))}; [4]byte(key[:4]) != want {
+							t.Errorf("the key %x begins not with %x", key, want)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// Records in a durable store are found by the next version: a key is what it was.
+func TestTheKeyOfASignedIDStays(t *testing.T) {
+	t.Parallel()
+	v, err := New(Secrets(kindSecret).From("tenant"), newMapStore(), &Config{Scheme: kindScheme{kindOf(t, "1: ")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Key(sha256.Sum256([]byte("\x00\x00\x00\x00\x00\x00\x00\x0ahookonce/1" + "\x00\x00\x00\x00\x00\x00\x00\x04kind" +
+		"\x00\x00\x00\x00\x00\x00\x00\x06tenant" + "\x00\x00\x00\x00\x00\x00\x00\x02id" + "\x00\x00\x00\x00\x00\x00\x00\x05evt_0")))
+	if got := v.replayKey(&Message{ID: "evt_0", IDSigned: true, Source: "tenant"}, nil); got != want {
+		t.Errorf("the key is %x, not %x", got, want)
+	}
+}

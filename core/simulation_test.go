@@ -192,6 +192,9 @@ func (s *simulation) restart(t *testing.T) {
 // Forgets makes the simulation its own SeenStore.
 func (s *simulation) Forgets() bool { return s.forgetful }
 
+// Scope makes it one whose keys begin alike.
+func (s *simulation) Scope(string, string) uint32 { return 7 }
+
 func (s *simulation) Swap(_ context.Context, key Key, old, next Value, ttl time.Duration) (Value, error) {
 	if s.depth == 0 && s.chance(0.03) { // another attempt comes in between decision and swap
 		m := s.messages[binary.BigEndian.Uint64(key[:])-1]

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Key names a record in a [SeenStore]: SHA-256 over length-prefixed scheme, source and what identifies the message. Any 32
-// bytes are a key.
+// Key names a record in a [SeenStore]: SHA-256 over length-prefixed scheme, source and what identifies the message. If the store
+// has the optional method Scope, its result replaces the first four bytes, big-endian. Any 32 bytes are a key.
 type Key [32]byte
 
 // MarshalText writes the key in hexadecimal, as logs have it. It implements [encoding.TextMarshaler].
@@ -42,13 +42,16 @@ func (v Value) WindowEnd() time.Time {
 // A store is safe for concurrent use, honours ctx, and returns an error rather than a guess: the attempt is then
 // answered 503, and nothing is admitted. A store that is full returns an error that wraps [ErrStoreFull].
 //
-// A store value belongs to one verifier. Two optional methods refine that:
+// A store value belongs to one verifier. Three optional methods refine that:
 //
 //   - Forgets() bool: true for a store that loses its records when the program restarts. Attempts stamped before
 //     the start are then answered "later" instead of being taken for new.
 //   - Bind(owner string) error: called once by [New] with a name of scheme and source; a store returns an error
 //     when the same owner is bound a second time, because two verifiers that share records would acknowledge each
 //     other's messages unseen.
+//   - Scope(scheme, source string) uint32: for a store that shares its room fairly among sources. The keys of a scheme
+//     and source begin with its result. It must not change while the store has records, so a durable store has no
+//     use for it; and no tenant may be able to choose a source name that has another tenant's result.
 type SeenStore interface {
 	// Swap makes next the value of key for ttl if the live value equals old (zero: there is none). It returns the
 	// value that is live after the call. The swap has happened, in this call or in an earlier try of the same call
@@ -57,8 +60,11 @@ type SeenStore interface {
 	Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error)
 }
 
-// forgetter and binder are the optional methods of a SeenStore.
+// forgetter, binder and scoper are the optional methods of a SeenStore.
 type (
 	forgetter interface{ Forgets() bool }
 	binder    interface{ Bind(owner string) error }
+	scoper    interface {
+		Scope(scheme, source string) uint32
+	}
 )

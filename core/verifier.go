@@ -29,7 +29,8 @@ type Verifier struct {
 	handshaker     Handshaker
 	bodyHandshaker BodyHandshaker
 	challenger     Challenger
-	scope          []byte // what its replay keys begin with
+	scope          []byte // what the hash of its keys begins with
+	scoper         scoper // nil if the store has none
 
 	path atomic.Pointer[pathDigest] // of the last message
 
@@ -95,6 +96,7 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 			mistakes = append(mistakes, errForgetsUntimed)
 		}
 	}
+	v.scoper, _ = seen.(scoper)
 	if b, ok := seen.(binder); ok && len(mistakes) == 0 {
 		if err := b.Bind(owner); err != nil {
 			mistakes = append(mistakes, err)

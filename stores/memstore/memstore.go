@@ -8,11 +8,23 @@
 //
 //   - It forgets at restart. [core.New] knows: attempts stamped before the start are answered 503 with Retry-After, and the
 //     sender's next attempt, which carries a newer stamp, is taken. Schemes that sign no timestamp are refused, because nothing
-//     would protect them after a restart.
+//     would protect them after a restart. It trusts the clock in that: see below.
 //   - Two processes are two stores: several instances behind a load balancer, a rolling deployment while it lasts, fiber
 //     with Prefork. The same message may then be handled once in each.
 //
 // Where either matters, use a store that is shared and durable.
+//
+// # A restart with the clock behind
+//
+// Nothing of the last process is left to compare the clock with. If the clock
+// is behind by d when the program starts, the attempts stamped in the last d
+// before the restart count as stamped after it. Each message handled in that
+// time can run once more, by a replay or by a retry of its sender. Once the
+// clock is right, that ends [core.Config.Past] after the stamp, 5 minutes by
+// default. While the clock stays behind it ends d later than that; by more than
+// [core.Config.Future], also 5 minutes, genuine messages are refused as stamped
+// in the future. Start the program after the clock is synchronised (systemd:
+// After=time-sync.target), or use a durable store.
 //
 // # Memory
 //
@@ -29,10 +41,30 @@
 // whose window ended first before all others, and counts them: see [Store.Stats]. Such a message is still safe from replay,
 // by its timestamp, but a late retry of the sender is no longer recognised. If there is none to drop, the store refuses new messages with an
 // error that wraps [core.ErrStoreFull], and their senders are told to come back. It never evicts a record that protects.
+//
+// # Shares
+//
+// No source takes the room of the others. A source may hold at most 15 times as
+// many records as are free: alone 15/16 of [Capacity], two that take all they
+// can 15/31 each, ten 15/151 each. The rest stays free for the others, also for
+// one that sends its first message later. With the default capacity that is 65
+// 536 records beside one source that fills the store, and 33 825 beside two.
+//
+// A source that has its share drops only handled messages past their window,
+// and only of its class: 1/16 of the sources, by a hash. If it has more than
+// its share, because others came since, it drops two for one. If there is none
+// to drop, its messages are refused. A second source that takes all it can
+// before the windows of the first end gets 15/16 of what the first left free,
+// and so on.
+//
+// Sources are told apart by 12 bits of a hash of scheme and source that has a
+// random seed. The counts take 16 KiB, whatever the number of sources, and one
+// pair of sources in 4 096 shares a count.
 package memstore
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -51,7 +83,8 @@ type Store struct {
 	seed     maphash.Seed
 	shards   []shard
 	// bounds mirrors those of each shard's queues, so that a full store finds what may go without locking them all.
-	bounds [2][]atomic.Int64
+	bounds [queues][]atomic.Int64
+	held   []atomic.Int32 // records of each scope
 
 	_                [64]byte // what follows is written all the time, and what precedes is not
 	records, dropped atomic.Int64
@@ -97,12 +130,13 @@ func New(opts ...Option) *Store {
 	}
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.store = s
-		for k := range sh.queues {
-			sh.queues[k].published = &s.bounds[k][i]
-			sh.queues[k].setBound(never)
+		sh.store, sh.i = s, i
+		for k := range s.bounds {
+			s.bounds[k][i].Store(never)
 		}
+		sh.expiry.published, sh.expiry.bound = &s.bounds[byExpiry][i], never
 	}
+	s.held = make([]atomic.Int32, scopes)
 	return s
 }
 
@@ -162,12 +196,21 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 		if !errors.Is(err, errNoPlace) {
 			return live, err
 		}
-		if !s.reserve() && !s.reclaim(s.now()) {
-			return core.Value{}, fmt.Errorf("memstore: %w: all %d records are of unhandled messages or protect against replay: "+
-				"raise memstore.Capacity, or find out who sends so much", core.ErrStoreFull, s.capacity)
+		if scope := scopeOf(&key); !s.reserve(scope) && !s.reclaim(scope, s.now()) {
+			return core.Value{}, s.full(scope)
 		}
 		reserved = true
 	}
+}
+
+// full says why scope gets no place.
+func (s *Store) full(scope int) error {
+	if held := s.held[scope].Load(); int64(held) >= s.share() {
+		return fmt.Errorf("memstore: %w: this source holds %d of %d records, all of unhandled messages or within their replay window, "+
+			"and the rest is for others: find out why it sends so much, or raise memstore.Capacity", core.ErrStoreFull, held, s.capacity)
+	}
+	return fmt.Errorf("memstore: %w: all %d records are of unhandled messages or protect against replay: "+
+		"raise memstore.Capacity, or find out who sends so much", core.ErrStoreFull, s.capacity)
 }
 
 func (s *Store) hash(key *core.Key) uint64 { return maphash.Bytes(s.seed, key[:]) }
@@ -175,7 +218,7 @@ func (s *Store) hash(key *core.Key) uint64 { return maphash.Bytes(s.seed, key[:]
 // age is what expiries count in: nanoseconds since the store's start.
 func (s *Store) age() int64 { return int64(time.Since(s.start)) }
 
-// clock is one reading of the time, in the unit of each queue.
+// clock is one reading of the time, in the unit of byExpiry and of byWindow.
 type clock [2]int64
 
 func (s *Store) now() clock {
@@ -184,34 +227,109 @@ func (s *Store) now() clock {
 
 func milli(nano int64) int64 { return nano / int64(time.Millisecond) }
 
-// reserve takes one place of the capacity.
-func (s *Store) reserve() bool {
-	if s.records.Add(1) <= s.capacity {
+// Scope is called by core for each message: see [core.SeenStore]. It is a hash
+// with a seed of this store, so nobody can choose a source name that shares its
+// result with another.
+func (s *Store) Scope(scheme, source string) uint32 {
+	return uint32(maphash.String(s.seed, scheme)>>32 ^ maphash.String(s.seed, source)) //nolint:gosec // half of it is as good
+}
+
+const (
+	scopes = 1 << 12 // that are counted apart; a power of two
+	// shares bounds a scope: it may hold so many times what is free. One that takes all it can leaves a sixteenth, two leave a 31st: some room is free
+	// for a scope that comes later, whatever the others do.
+	shares = 15
+	// atOnce is how many expired records of other shards a caller removes.
+	atOnce = 4
+)
+
+// scopeOf returns the scope that a record with this key counts for.
+func scopeOf(key *core.Key) int { return int(binary.BigEndian.Uint32(key[:]) % scopes) }
+
+// share is how many records a scope may hold now. It is not 0 when nothing is
+// free: a scope that holds little may then take the place of any record that
+// may go.
+func (s *Store) share() int64 { return shares * (max(0, s.capacity-s.records.Load()) + 1) }
+
+// within reports whether the scope holds no more than its share.
+func (s *Store) within(scope int) bool { return int64(s.held[scope].Load()) <= s.share() }
+
+// charge counts one more record of scope, if that is within its share.
+func (s *Store) charge(scope int) bool {
+	if int64(s.held[scope].Add(1)) <= s.share() {
 		return true
 	}
-	s.records.Add(-1)
+	s.held[scope].Add(-1)
 	return false
 }
 
-// reclaim removes one record and leaves its place to the caller: an expired one, else the handled one whose window ended
-// first. It reports whether there was one.
-func (s *Store) reclaim(now clock) bool {
-	for i := range s.shards {
+// reserve takes one place of the capacity for scope.
+func (s *Store) reserve(scope int) bool {
+	if !s.charge(scope) {
+		return false
+	}
+	if s.records.Add(1) <= s.capacity {
+		return true
+	}
+	s.release(scope)
+	return false
+}
+
+// release gives back a place that scope had.
+func (s *Store) release(scope int) {
+	s.held[scope].Add(-1)
+	s.records.Add(-1)
+}
+
+// reclaim removes one record and leaves its place to scope: an expired one,
+// else the handled one whose window ended first. A scope that has its share
+// already displaces only records of its class; one that has more, because
+// others came since, gives up two for one. It reports whether there was a
+// place.
+func (s *Store) reclaim(scope int, now clock) bool {
+	n := 0
+	for i := 0; i < len(s.shards) && n < atOnce; i++ {
 		if s.bounds[byExpiry][i].Load() <= now[byExpiry] && s.shards[i].removeFirst(byExpiry, now[byExpiry]) {
-			return true
+			if s.charge(scope) {
+				return true
+			}
+			s.records.Add(-1)
+			n++
 		}
 	}
+	if n > 0 && s.reserve(scope) {
+		return true
+	}
+	from, to := byWindow, queues
+	if int64(s.held[scope].Load()) >= s.share() {
+		from = windowOf(scope)
+		to = from + 1
+	}
+	if !s.drop(from, to, now[byWindow]) {
+		return false
+	}
+	if int64(s.held[scope].Add(1)) > s.share() && s.drop(from, to, now[byWindow]) {
+		s.records.Add(-1)
+	}
+	return true
+}
+
+// drop removes the handled record whose window ended first, of the queues from
+// one to before another. Its place is the caller's.
+func (s *Store) drop(from, to int, now int64) bool {
 	for {
-		shard, first := 0, int64(never)
-		for i := range s.bounds[byWindow] {
-			if t := s.bounds[byWindow][i].Load(); t < first {
-				shard, first = i, t
+		queue, shard, first := 0, 0, int64(never)
+		for k := from; k < to; k++ {
+			for i := range s.bounds[k] {
+				if t := s.bounds[k][i].Load(); t < first {
+					queue, shard, first = k, i, t
+				}
 			}
 		}
-		if first > now[byWindow] || first == never {
+		if first > now || first == never {
 			return false
 		}
-		if s.shards[shard].removeFirst(byWindow, first) {
+		if s.shards[shard].removeFirst(queue, first) {
 			s.dropped.Add(1)
 			return true
 		}

@@ -69,12 +69,27 @@ func (q *queue) setBound(t int64) {
 	}
 }
 
+// queue returns queue k, or nil if it was never used.
+func (sh *shard) queue(k int) *queue {
+	if k == byExpiry {
+		return &sh.expiry
+	}
+	return sh.windows[k-byWindow]
+}
+
+// side is where a record has its neighbours in queue k.
+func side(k int) int { return min(k, byWindow) }
+
 // link puts record i into queue k, for time t.
 func (sh *shard) link(k int, i uint16, t int64) {
 	if t == never {
 		return
 	}
-	q := &sh.queues[k]
+	q := sh.queue(k)
+	if q == nil {
+		q = &queue{published: &sh.store.bounds[k][sh.i], bound: never}
+		sh.windows[k-byWindow] = q
+	}
 	if q.bound == never { // it is empty
 		q.focus = t
 	}
@@ -83,12 +98,12 @@ func (sh *shard) link(k int, i uint16, t int64) {
 }
 
 func (sh *shard) push(k int, i uint16, slot int) {
-	q, r := &sh.queues[k], sh.at(i)
+	q, r, at := sh.queue(k), sh.at(i), side(k)
 	next := q.slots[slot]
 	q.slots[slot] = i + 1
-	r.prev[k], r.next[k] = 0, next
+	r.prev[at], r.next[at] = 0, next
 	if next != 0 {
-		sh.at(next - 1).prev[k] = i + 1
+		sh.at(next - 1).prev[at] = i + 1
 	} else {
 		q.used[slot/digits] |= 1 << (slot % digits)
 	}
@@ -99,13 +114,13 @@ func (sh *shard) unlink(k int, i uint16, t int64) {
 	if t == never {
 		return
 	}
-	q, r := &sh.queues[k], sh.at(i)
-	prev, next := r.prev[k], r.next[k]
+	q, r, at := sh.queue(k), sh.at(i), side(k)
+	prev, next := r.prev[at], r.next[at]
 	if next != 0 {
-		sh.at(next - 1).prev[k] = prev
+		sh.at(next - 1).prev[at] = prev
 	}
 	if prev != 0 {
-		sh.at(prev - 1).next[k] = next
+		sh.at(prev - 1).next[at] = next
 	} else {
 		slot := q.slot(t)
 		q.slots[slot] = next
@@ -113,14 +128,14 @@ func (sh *shard) unlink(k int, i uint16, t int64) {
 			q.used[slot/digits] &^= 1 << (slot % digits)
 		}
 	}
-	if k == byWindow && t == q.bound {
+	if k != byExpiry && t == q.bound {
 		sh.first(k, never) // and the bound with it
 	}
 }
 
 // postpone moves record i of byExpiry from one time to another, which most often is in the same slot.
 func (sh *shard) postpone(i uint16, from, to int64) {
-	q := &sh.queues[byExpiry]
+	q := &sh.expiry
 	if q.slot(from) == q.slot(to) {
 		q.setBound(min(q.bound, to))
 		return
@@ -134,21 +149,21 @@ func (sh *shard) renumber(k int, i uint16, t int64) {
 	if t == never {
 		return
 	}
-	r := sh.at(i)
-	if next := r.next[k]; next != 0 {
-		sh.at(next - 1).prev[k] = i + 1
+	r, at := sh.at(i), side(k)
+	if next := r.next[at]; next != 0 {
+		sh.at(next - 1).prev[at] = i + 1
 	}
-	if prev := r.prev[k]; prev != 0 {
-		sh.at(prev - 1).next[k] = i + 1
+	if prev := r.prev[at]; prev != 0 {
+		sh.at(prev - 1).next[at] = i + 1
 		return
 	}
-	q := &sh.queues[k]
+	q := sh.queue(k)
 	q.slots[q.slot(t)] = i + 1
 }
 
 // due returns the record of queue k that is due first, if it is due by now.
 func (sh *shard) due(k int, now int64) (uint16, bool) {
-	if sh.queues[k].bound > now {
+	if q := sh.queue(k); q == nil || q.bound > now {
 		return 0, false
 	}
 	i, t := sh.first(k, now)
@@ -158,7 +173,7 @@ func (sh *shard) due(k int, now int64) (uint16, bool) {
 // first returns the record of queue k that is due first, and when, and makes that the bound. If none is due by now, a
 // bound later than now does as well.
 func (sh *shard) first(k int, now int64) (i uint16, t int64) {
-	q := &sh.queues[k]
+	q := sh.queue(k)
 	t = never
 	slot, ok := q.earliest()
 	switch {
@@ -172,7 +187,7 @@ func (sh *shard) first(k int, now int64) (i uint16, t int64) {
 			if u := r.due(k); u < t {
 				i, t = number-1, u
 			}
-			number = r.next[k]
+			number = r.next[side(k)]
 		}
 		if n > several || n > few && t > q.focus {
 			sh.refocus(k, t)
@@ -185,7 +200,7 @@ func (sh *shard) first(k int, now int64) (i uint16, t int64) {
 // refocus makes t the focus of queue k. Only the slot that t was in and those of lower levels change. There is nothing in the
 // lower ones, unless t is before the focus.
 func (sh *shard) refocus(k int, t int64) {
-	q := &sh.queues[k]
+	q := sh.queue(k)
 	slot := q.slot(t)
 	q.focus = t
 	for lower := range slot / digits * digits {
@@ -196,13 +211,13 @@ func (sh *shard) refocus(k int, t int64) {
 
 // spread puts the records of a slot where they belong.
 func (sh *shard) spread(k int, slot int) {
-	q := &sh.queues[k]
+	q := sh.queue(k)
 	number := q.slots[slot]
 	q.slots[slot] = 0
 	q.used[slot/digits] &^= 1 << (slot % digits)
 	for number != 0 {
 		i, r := number-1, sh.at(number-1)
-		number = r.next[k]
+		number = r.next[side(k)]
 		sh.push(k, i, q.slot(r.due(k)))
 	}
 }

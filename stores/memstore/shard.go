@@ -10,8 +10,8 @@ import (
 )
 
 // shard is one part of the table. Records lie densely in pages, in no order. Three structures refer to them by number:
-// a hash index, open addressing with linear probing, and two queues that know which record expires first and which handled
-// one's window ends first. Only the list of pages points to them.
+// a hash index, open addressing with linear probing, and queues: one knows which record expires first, and one for each class of
+// scopes which handled record's window ends first. Only the list of pages points to them.
 type shard struct {
 	mu    sync.Mutex
 	n     int // records
@@ -20,19 +20,29 @@ type shard struct {
 	// other records; they are also enough to place a cell anew, so growing touches no record.
 	cells []uint32
 
-	store  *Store
-	queues [2]queue
+	store   *Store
+	i       int // which of the store's shards this is
+	expiry  queue
+	windows [classes]*queue // nil until a record needs it
 
-	// To 640 bytes, where words have 32 bits as well: no two shards share a cache line, nor a pair
+	// To 512 bytes, where words have 32 bits as well: no two shards share a cache line, nor a pair
 	// of them.
-	_ [48 - 40*(^uint(0)>>63)]byte
+	_ [128 - 104*(^uint(0)>>63)]byte
 }
+
+// classes of scopes. A scope that may hold no more drops records of its class,
+// its own among them. So it does not make all others forget.
+const classes = 16
 
 // The queues.
 const (
 	byExpiry = iota // of all records, in milliseconds since the store's start, rounded up
-	byWindow        // of the handled ones, in Unix milliseconds; its bound is exact
+	byWindow        // and after it: of the handled ones of a class, in Unix milliseconds; its bound is exact
+	queues   = byWindow + classes
 )
+
+// windowOf returns the byWindow queue of a scope.
+func windowOf(scope int) int { return byWindow + scope%classes }
 
 // page is 8 KiB, which is what the allocator hands out for it.
 type page [pageRecords]record
@@ -44,9 +54,12 @@ type record struct {
 	key     core.Key
 	value   core.Value
 	expires int64     // nanoseconds since the store's start
-	next    [2]uint16 // the neighbours in each queue
+	next    [2]uint16 // the neighbours in byExpiry and in a byWindow
 	prev    [2]uint16
 }
+
+// queues returns those that the record may be in.
+func (r *record) queues() [2]int { return [2]int{byExpiry, windowOf(scopeOf(&r.key))} }
 
 // due is what queue k orders the record by.
 func (r *record) due(k int) int64 {
@@ -78,8 +91,7 @@ func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Valu
 	expires := now + min(max(0, int64(ttl)), math.MaxInt64-now)
 	i, found := sh.find(tag, key)
 	if found && sh.at(i).expires <= now {
-		sh.remove(i)
-		sh.store.records.Add(-1)
+		sh.expire(i)
 		found = false
 	}
 	switch {
@@ -90,7 +102,7 @@ func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Valu
 		}
 		live = r.value
 	case *old == (core.Value{}):
-		i, err = sh.room(milli(now), reserved)
+		i, err = sh.room(milli(now), scopeOf(key), reserved)
 		if err != nil {
 			return live, err
 		}
@@ -99,33 +111,39 @@ func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Valu
 		live = *next
 	}
 	if reserved {
-		sh.store.records.Add(-1)
+		sh.store.release(scopeOf(key))
 	}
 	for range sweep {
 		i, expired := sh.due(byExpiry, milli(now))
 		if !expired {
 			break
 		}
-		sh.remove(i)
-		sh.store.records.Add(-1)
+		sh.expire(i)
 	}
 	return live, nil
 }
 
-// room returns the number for a new record: that of an expired one, which goes, or the next.
-func (sh *shard) room(now int64, reserved bool) (uint16, error) {
-	i, expired := sh.due(byExpiry, now)
-	switch {
-	case expired:
-		sh.detach(i)
-		if reserved {
-			sh.store.records.Add(-1)
+// room returns the number for a new record of scope: that of an expired one, which goes, or the next.
+func (sh *shard) room(now int64, scope int, reserved bool) (uint16, error) {
+	if i, expired := sh.due(byExpiry, now); expired {
+		switch was := scopeOf(&sh.at(i).key); {
+		case reserved:
+			sh.store.release(was)
+		case was == scope && sh.store.within(scope):
+		case was != scope && sh.store.charge(scope):
+			sh.store.held[was].Add(-1)
+		default: // scope has its share: the place is for others
+			sh.expire(i)
+			return 0, errNoPlace
 		}
+		sh.detach(i)
 		return i, nil
-	case !reserved && !sh.store.reserve():
+	}
+	if !reserved && !sh.store.reserve(scope) {
 		return 0, errNoPlace
-	case sh.n == maxRecords:
-		sh.store.records.Add(-1)
+	}
+	if sh.n == maxRecords {
+		sh.store.release(scope)
 		return 0, core.ErrStoreFull
 	}
 	if sh.n == len(sh.pages)*pageRecords {
@@ -138,12 +156,13 @@ func (sh *shard) room(now int64, reserved bool) (uint16, error) {
 	return uint16(sh.n - 1), nil //nolint:gosec // under maxRecords
 }
 
-// removeFirst removes the first record of queue k, if it is due at time now.
+// removeFirst removes the first record of queue k, if it is due at time now. Its place is the caller's.
 func (sh *shard) removeFirst(k int, now int64) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	i, due := sh.due(k, now)
 	if due {
+		sh.store.held[scopeOf(&sh.at(i).key)].Add(-1)
 		sh.remove(i)
 	}
 	return due
@@ -157,7 +176,7 @@ func (sh *shard) put(i, tag uint16, key *core.Key, value *core.Value, expires in
 	r := sh.at(i)
 	r.key, r.value, r.expires = *key, *value, expires
 	sh.place(cell(tag, i))
-	for k := range sh.queues {
+	for _, k := range r.queues() {
 		sh.link(k, i, r.due(k))
 	}
 }
@@ -165,20 +184,27 @@ func (sh *shard) put(i, tag uint16, key *core.Key, value *core.Value, expires in
 // replace gives record i another value and another life.
 func (sh *shard) replace(i uint16, value *core.Value, expires int64) {
 	r := sh.at(i)
-	sh.unlink(byWindow, i, r.due(byWindow))
+	window := windowOf(scopeOf(&r.key))
+	sh.unlink(window, i, r.due(window))
 	from := r.due(byExpiry)
 	r.value, r.expires = *value, expires
 	sh.postpone(i, from, r.due(byExpiry))
-	sh.link(byWindow, i, r.due(byWindow))
+	sh.link(window, i, r.due(window))
 }
 
 // detach takes record i out of the index and the queues.
 func (sh *shard) detach(i uint16) {
 	sh.displace(sh.cellOf(i))
 	r := sh.at(i)
-	for k := range sh.queues {
+	for _, k := range r.queues() {
 		sh.unlink(k, i, r.due(k))
 	}
+}
+
+// expire removes record i and gives its place back.
+func (sh *shard) expire(i uint16) {
+	sh.store.release(scopeOf(&sh.at(i).key))
+	sh.remove(i)
 }
 
 // remove takes record i out, and moves the last one into the gap.
@@ -190,7 +216,7 @@ func (sh *shard) remove(i uint16) {
 		sh.cells[c] = cell(uint16(sh.cells[c]>>16), i)
 		r := sh.at(i)
 		*r = *sh.at(last)
-		for k := range sh.queues {
+		for _, k := range r.queues() {
 			sh.renumber(k, i, r.due(k))
 		}
 	}

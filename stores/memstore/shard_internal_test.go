@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ func TestSizesAreThoseOfTheAllocatorAndTheCache(t *testing.T) {
 	if got := unsafe.Sizeof(page{}); got > 8192 || got+unsafe.Sizeof(record{}) <= 8192 {
 		t.Errorf("a page has %d bytes", got)
 	}
-	if got := unsafe.Sizeof(shard{}); got != 640 {
+	if got := unsafe.Sizeof(shard{}); got != 512 {
 		t.Errorf("a shard has %d bytes", got)
 	}
 	if at := uintptr(unsafe.Pointer(&New().shards[0])); at%128 != 0 {
@@ -42,8 +43,12 @@ func newShards(n, capacity int) *Store {
 	return s
 }
 
-func testKey(i uint64) (k core.Key) {
-	binary.LittleEndian.PutUint64(k[:], i)
+// testKey makes the keys of scope 0, scopedKey those of any.
+func testKey(i uint64) core.Key { return scopedKey(0, i) }
+
+func scopedKey(scope uint32, i uint64) (k core.Key) {
+	binary.BigEndian.PutUint32(k[:], scope)
+	binary.LittleEndian.PutUint64(k[8:], i)
 	return k
 }
 
@@ -67,7 +72,7 @@ func (s *Store) swapAt(age, wall int64, key core.Key, old, next core.Value, ttl 
 		if !errors.Is(err, errNoPlace) {
 			return live, err
 		}
-		if !s.reserve() && !s.reclaim(clock{milli(age), wall}) {
+		if scope := scopeOf(&key); !s.reserve(scope) && !s.reclaim(scope, clock{milli(age), wall}) {
 			return core.Value{}, core.ErrStoreFull
 		}
 	}
@@ -106,30 +111,47 @@ func (sh *shard) check() error {
 	if unused := len(sh.pages)*pageRecords - sh.n; unused < 0 || unused > spare {
 		return fmt.Errorf("memory for %d more than %d records", unused, sh.n)
 	}
-	for k := range sh.queues {
-		if err := sh.checkQueue(k); err != nil {
+	var first [queues]int64
+	var want [queues]int
+	for k := range first {
+		first[k] = never
+	}
+	for i := range uint16(sh.n) {
+		r := sh.at(i)
+		for _, k := range r.queues() {
+			if t := r.due(k); t != never {
+				first[k] = min(first[k], t)
+				want[k]++
+			}
+		}
+	}
+	for k := range queues {
+		if err := sh.checkQueue(k, first[k], want[k]); err != nil {
 			return fmt.Errorf("queue %d: %w", k, err)
 		}
 	}
 	return nil
 }
 
+// in reports whether queue k is one of the record's.
+func (r *record) in(k int) bool { q := r.queues(); return q[0] == k || q[1] == k }
+
 // least looks for the first time of queue k in all records.
 func (sh *shard) least(k int) int64 {
 	t := int64(never)
 	for i := range uint16(sh.n) {
-		t = min(t, sh.at(i).due(k))
+		if r := sh.at(i); r.in(k) {
+			t = min(t, r.due(k))
+		}
 	}
 	return t
 }
 
-func (sh *shard) checkQueue(k int) error {
-	q := &sh.queues[k]
-	first, got, want := sh.least(k), 0, 0
-	for i := range uint16(sh.n) {
-		if sh.at(i).due(k) != never {
-			want++
-		}
+// checkQueue returns what is wrong with a queue of so many records, of which the first is due at a time.
+func (sh *shard) checkQueue(k int, first int64, want int) error {
+	q, got := sh.queue(k), 0
+	if q == nil {
+		q = &queue{published: &sh.store.bounds[k][sh.i], bound: never}
 	}
 	for slot, number := range q.slots {
 		if used := q.used[slot/digits]>>(slot%digits)&1 != 0; used != (number != 0) {
@@ -140,13 +162,13 @@ func (sh *shard) checkQueue(k int) error {
 				return fmt.Errorf("slot %d has the number %d of %d", slot, number, sh.n)
 			}
 			r := sh.at(number - 1)
-			if r.prev[k] != prev {
-				return fmt.Errorf("number %d follows %d in slot %d, not %d", number, prev, slot, r.prev[k])
+			if r.prev[side(k)] != prev {
+				return fmt.Errorf("number %d follows %d in slot %d, not %d", number, prev, slot, r.prev[side(k)])
 			}
 			if t := r.due(k); t == never || q.slot(t) != slot || t < q.begin(slot) || slot < digits && t != q.begin(slot) {
 				return fmt.Errorf("a record for %d is in slot %d", t, slot)
 			}
-			if prev, number = number, r.next[k]; got > want {
+			if prev, number = number, r.next[side(k)]; got > want {
 				return errors.New("a list does not end")
 			}
 		}
@@ -154,7 +176,7 @@ func (sh *shard) checkQueue(k int) error {
 	switch {
 	case got != want:
 		return fmt.Errorf("%d records, want %d", got, want)
-	case q.bound > first, k == byWindow && q.bound != first:
+	case q.bound > first, k != byExpiry && q.bound != first:
 		return fmt.Errorf("the bound is %d, the first %d", q.bound, first)
 	case q.published.Load() != q.bound:
 		return fmt.Errorf("the bound is %d, published is %d", q.bound, q.published.Load())
@@ -165,19 +187,108 @@ func (sh *shard) checkQueue(k int) error {
 // power is up to 2^n, of any length.
 func power(r *rand.Rand, n int) int64 { return r.Int64N(1 << (1 + r.IntN(n))) }
 
+// pick returns the scope of a number, by weight.
+func pick(number uint64, weights []int) uint32 {
+	total := 0
+	for _, w := range weights {
+		total += w
+	}
+	at := int(number * 7919 % uint64(total))
+	for scope, w := range weights {
+		if at < w {
+			return uint32(scope)
+		}
+		at -= w
+	}
+	panic("unreachable")
+}
+
+// ledger says what a store may do that looks at all records for each decision.
+type ledger struct {
+	records  map[core.Key]record
+	capacity int64
+	wall     int64
+}
+
+func (m *ledger) held(scope int) (n int64) {
+	for k := range m.records {
+		if scopeOf(&k) == scope {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *ledger) expired(now int64) bool {
+	for _, r := range m.records {
+		if r.due(byExpiry) <= now {
+			return true
+		}
+	}
+	return false
+}
+
+// judge says what is wrong with how a new record of scope was taken in or refused, while none was expired.
+func (m *ledger) judge(scope int, gone []record, err error) string {
+	n, held := int64(len(m.records)), m.held(scope)
+	share := 15 * (m.capacity - n + 1)
+	var may []int64 // windows that are over, of the records that it may displace
+	for k, r := range m.records {
+		if t := r.due(byWindow); t <= m.wall && t != never && (held < share || scopeOf(&k)%16 == scope%16) {
+			may = append(may, t)
+		}
+	}
+	slices.Sort(may)
+	want := 0
+	switch {
+	case held < share && n < m.capacity:
+	case len(may) == 0:
+		if !errors.Is(err, core.ErrStoreFull) {
+			return fmt.Sprintf("%v, with %d of %d records, %d its own, and nothing to drop", err, n, m.capacity, held)
+		}
+		return ""
+	default:
+		want = 1
+		if len(gone) > 0 && scopeOf(&gone[0].key) != scope {
+			held++
+		}
+		if held > share && len(may) > 1 {
+			want = 2
+		}
+		if tied := len(may) > 1 && may[0] == may[1]; tied && len(gone) > 0 && len(gone) < 3 {
+			want = len(gone) // the order among equals is not given, and whose record went first decides
+		}
+	}
+	if err != nil || len(gone) != want {
+		return fmt.Sprintf("%v and %d dropped, not %d, with %d of %d records, %d its own", err, len(gone), want, n, m.capacity, held)
+	}
+	for i := range gone {
+		if t := gone[i].due(byWindow); t != may[i] {
+			return fmt.Sprintf("dropped a window that ended at %d, not %d", t, may[i])
+		}
+	}
+	return ""
+}
+
 // Against a store that looks at all records for each decision. Time passes by nanoseconds and by years, the wall clock is
 // also set, and windows end when they like.
 func TestAShardDecidesAsOneThatLooksAtAllRecords(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		shards, capacity, ops int
-		ages, spread          int // powers of two: how far time passes, in ns, and how far apart windows end, in ms
+		ages, spread          int   // powers of two: how far time passes, in ns, and how far apart windows end, in ms
+		weights               []int // of the scopes; nil: every key has its own
 	}{
-		"a few records, over all of time":     {1, 40, 4000, 58, 46},
-		"many records, over a second":         {1, 400, 3000, 30, 8},
-		"many records, windows of any length": {1, 400, 3000, 36, 30},
-		"many shards, over a second":          {16, 300, 3000, 30, 20},
-		"many shards, over years":             {16, 300, 2000, 55, 44},
+		"a few records, over all of time":     {1, 40, 4000, 58, 46, nil},
+		"many records, over a second":         {1, 400, 3000, 30, 8, nil},
+		"many records, windows of any length": {1, 400, 3000, 36, 30, nil},
+		"many shards, over a second":          {16, 300, 3000, 30, 20, nil},
+		"many shards, over years":             {16, 300, 2000, 55, 44, nil},
+		"one scope, over a second":            {4, 300, 3000, 30, 20, []int{1}},
+		"one scope, over years":               {1, 300, 3000, 55, 44, []int{1}},
+		"a large scope and small ones":        {4, 300, 4000, 36, 30, []int{40, 1, 1, 1, 1}},
+		"two large scopes, over years":        {4, 300, 4000, 55, 44, []int{10, 10, 1, 1}},
+		"two of one class":                    {4, 100, 4000, 30, 20, append([]int{20, 1, 1}, append(make([]int, 13), 20)...)},
 	} {
 		for seed := range uint64(2) {
 			t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
@@ -195,7 +306,11 @@ func TestAShardDecidesAsOneThatLooksAtAllRecords(t *testing.T) {
 						set -= power(r, c.spread)
 					}
 					wall := start + milli(age) + set
-					key := testKey(r.Uint64N(uint64(2 * c.capacity)))
+					number := r.Uint64N(uint64(2 * c.capacity))
+					key := scopedKey(uint32(number), number)
+					if c.weights != nil {
+						key = scopedKey(pick(number, c.weights), number)
+					}
 					dropped := s.dropped.Load()
 					was, found := before[key]
 					if !found || was.expires <= age {
@@ -224,21 +339,16 @@ func TestAShardDecidesAsOneThatLooksAtAllRecords(t *testing.T) {
 					if old == was.value {
 						want = next
 					}
-					victim, window, expired := core.Key{}, int64(never), false
+					expired := false
 					for k, r := range before {
 						expired = expired || r.due(byExpiry) <= milli(age) || k == key && r.expires <= age
-						if t := r.due(byWindow); t < window {
-							victim, window = k, t
-						}
 					}
-					full := old == (core.Value{}) && was.value == old && len(before) == c.capacity && !expired
-					if full && window > wall {
-						if !errors.Is(err, core.ErrStoreFull) {
-							t.Fatalf("operation %d: %v with nothing to drop", op, err)
-						}
-						want = core.Value{}
-					} else if err != nil {
+					isNew := old == (core.Value{}) && was.value == old
+					if !isNew && err != nil {
 						t.Fatalf("operation %d: %v", op, err)
+					}
+					if err != nil {
+						want = core.Value{}
 					}
 					if got != want {
 						t.Fatalf("operation %d: %x, want %x", op, got, want)
@@ -247,24 +357,53 @@ func TestAShardDecidesAsOneThatLooksAtAllRecords(t *testing.T) {
 					if now := after[key]; err == nil && want == next && ttl > 0 && (now.value != next || now.expires != age+min(ttl, math.MaxInt64-age)) {
 						t.Fatalf("operation %d wrote %x until %d", op, now.value, now.expires)
 					}
-					gone := 0
+					var gone []record
 					for k, r := range before {
 						if _, there := after[k]; !there && k != key && r.due(byExpiry) > milli(age) {
-							gone++
-							if r.due(byWindow) != window || window > wall {
-								t.Fatalf("operation %d dropped a window that ended at %d, not %x with %d", op, r.due(byWindow), victim[:4], window)
-							}
+							gone = append(gone, r)
 						}
 					}
-					if may := full && err == nil; gone > 1 || (gone == 1) != may || s.dropped.Load()-dropped != int64(gone) {
-						t.Fatalf("operation %d dropped %d and counted %d, full: %v", op, gone, s.dropped.Load()-dropped, may)
+					slices.SortFunc(gone, func(a, b record) int { return cmp.Compare(a.due(byWindow), b.due(byWindow)) })
+					if d := s.dropped.Load() - dropped; d != int64(len(gone)) {
+						t.Fatalf("operation %d dropped %d and counted %d", op, len(gone), d)
+					}
+					if !isNew && len(gone) > 0 {
+						t.Fatalf("operation %d dropped %d and made no record", op, len(gone))
+					}
+					m := ledger{before, int64(c.capacity), wall}
+					switch scope := scopeOf(&key); {
+					case isNew && !expired:
+						if fault := m.judge(scope, gone, err); fault != "" {
+							t.Fatalf("operation %d: %s", op, fault)
+						}
+					case isNew && err != nil: // what expired is gone, and that was not enough
+						if !errors.Is(err, core.ErrStoreFull) {
+							t.Fatalf("operation %d: %v", op, err)
+						}
+						m.records = after
+						if fault := m.judge(scope, nil, err); fault != "" && !m.expired(milli(age)) {
+							t.Fatalf("operation %d: %s", op, fault)
+						}
+					case len(gone) > 0 && m.held(scope) < shares*(m.capacity-int64(len(before))+1):
+						t.Fatalf("operation %d dropped live records while there were expired ones", op)
 					}
 					if got := s.records.Load(); got != int64(len(after)) {
 						t.Fatalf("operation %d: %d records counted, there are %d", op, got, len(after))
 					}
+					if op%100 == 99 {
+						held := make([]int32, scopes)
+						for k := range after {
+							held[scopeOf(&k)]++
+						}
+						for scope := range held {
+							if got := s.held[scope].Load(); got != held[scope] {
+								t.Fatalf("operation %d: %d records counted for scope %d, there are %d", op, got, scope, held[scope])
+							}
+						}
+					}
 					for i := range s.shards {
 						sh := &s.shards[i]
-						if sh.removeFirst(byWindow, sh.least(byWindow)-1-power(r, 30)) { // as a caller that is late
+						if k := byWindow + r.IntN(classes); sh.removeFirst(k, sh.least(k)-1-power(r, 30)) { // as a caller that is late
 							t.Fatalf("after operation %d: a record went before its window ended", op)
 						}
 						if err := sh.check(); err != nil {
@@ -293,7 +432,7 @@ func TestAQueueGivesTimesInOrder(t *testing.T) {
 		for k := range 2 {
 			t.Run(fmt.Sprintf("%s, queue %d", name, k), func(t *testing.T) {
 				t.Parallel()
-				s := newShards(1, n)
+				s := newShards(1, 2*n)
 				sh := &s.shards[0]
 				want := make([]int64, n)
 				for i := range want {
@@ -305,7 +444,7 @@ func TestAQueueGivesTimesInOrder(t *testing.T) {
 					}
 					want[i] = at
 					key := testKey(uint64(i))
-					number, err := sh.room(0, false)
+					number, err := sh.room(0, scopeOf(&key), false)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -355,7 +494,7 @@ func TestAPlaceThatWasReservedIsGivenBackIfItIsNotUsed(t *testing.T) {
 			if _, err := s.swapAt(0, 0, testKey(1), core.Value{}, value, day); err != nil {
 				t.Fatal(err)
 			}
-			if !s.reserve() {
+			if !s.reserve(scopeOf(&c.key)) {
 				t.Fatal("no place")
 			}
 			sh := &s.shards[0]
@@ -372,7 +511,7 @@ func TestAPlaceThatWasReservedIsGivenBackIfItIsNotUsed(t *testing.T) {
 func TestNothingIsDueInAnEmptyQueueHoweverLate(t *testing.T) {
 	t.Parallel()
 	s := newShards(1, 1)
-	if late := (clock{math.MaxInt64, math.MaxInt64}); s.reclaim(late) || s.shards[0].removeFirst(byWindow, late[byWindow]) {
+	if late := (clock{math.MaxInt64, math.MaxInt64}); s.reclaim(0, late) || s.shards[0].removeFirst(byWindow, late[byWindow]) {
 		t.Error("a record went that is not there")
 	}
 }
@@ -393,7 +532,7 @@ func FuzzAQueue(f *testing.F) {
 					return
 				}
 				key := testKey(uint64(next))
-				i, err := sh.room(0, false)
+				i, err := sh.room(0, scopeOf(&key), false)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -441,11 +580,57 @@ func TestAFewEarlyRecordsDoNotMoveTheFocus(t *testing.T) {
 		if _, due := sh.first(byWindow, never-1); due != start-int64(c.early) {
 			t.Errorf("%d early records: the first is due at %d", c.early, due)
 		}
-		if moved := sh.queues[byWindow].focus != start; moved != c.moves {
+		if moved := sh.queue(byWindow).focus != start; moved != c.moves {
 			t.Errorf("%d early records: moved %v, want %v", c.early, moved, c.moves)
 		}
 		if err := sh.check(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestAnExpiredRecordMakesNoPlaceForAScopeThatHasMoreThanItsShare(t *testing.T) {
+	t.Parallel()
+	for name, expiring := range map[string]uint32{"its own": 1, "of another": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShards(1, 100)
+			n := uint64(0)
+			add := func(age int64, scope uint32, ttl time.Duration) error {
+				n++
+				_, err := s.swapAt(age, 0, scopedKey(scope, n), core.Value{}, testValue(1, false, n), ttl)
+				return err
+			}
+			life := func(scope uint32) time.Duration {
+				if scope == expiring {
+					return time.Second
+				}
+				return day
+			}
+			// 94 are fewer than 15 times what was free; with three of another scope they are more.
+			must := func(scope uint32, records int, ttl time.Duration) {
+				t.Helper()
+				for range records {
+					if err := add(0, scope, ttl); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			must(1, 1, life(1))
+			must(2, 1, life(2))
+			must(1, 93, day)
+			must(2, 2, day)
+			before := [2]int32{s.held[1].Load(), s.held[2].Load()}
+			if err := add(int64(time.Second), 1, day); !errors.Is(err, core.ErrStoreFull) {
+				t.Errorf("a scope with %d of 100 records, of which %d were free: %v", before[0], 100-before[0]-before[1], err)
+			}
+			before[expiring-1]--
+			if got := [2]int32{s.held[1].Load(), s.held[2].Load()}; got != before {
+				t.Errorf("the scopes hold %v, want %v", got, before)
+			}
+			if err := add(int64(time.Second), 2, day); err != nil {
+				t.Errorf("the other: %v", err)
+			}
+		})
 	}
 }
