@@ -63,7 +63,11 @@ func (m *middleware) handle(c echo.Context, next echo.HandlerFunc) error {
 			return outer
 		}
 		if m.deny != nil {
-			return m.deny(c, err)
+			err := m.deny(c, err)
+			if c.Response().Committed { // otherwise the HTTPErrorHandler has the answer
+				x.Leave(c.Response())
+			}
+			return err
 		}
 	}
 	x.WriteAnswer(c.Response())

@@ -63,7 +63,9 @@ func (m *middleware) handle(c *gin.Context) {
 	}
 	c.Abort() // first, so that a Deny cannot run the handler
 	if err := x.Refusal(); m.deny != nil && err != nil {
-		m.deny(c, err)
+		if m.deny(c, err); c.Writer.Written() { // otherwise something outside may still render c.Errors
+			x.Leave(c.Writer)
+		}
 		return
 	}
 	x.WriteAnswer(c.Writer)
