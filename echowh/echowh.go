@@ -88,6 +88,10 @@ func run(c echo.Context, x *httpwh.Exchange, next echo.HandlerFunc) error {
 			x.Finish(answered)
 			return
 		}
+		if rec.Status() == 0 && res.Committed && res.Status < http.StatusOK {
+			// echo takes a 1xx for the answer, and would render no error after it: net/http makes a 200 of that.
+			res.Committed, res.Status = false, http.StatusOK
+		}
 		x.Request = c.Request() // with the form, if a handler parsed one
 		status := x.Finish(answered)
 		c.SetRequest(outer) // the handler's context has ended
