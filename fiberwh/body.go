@@ -54,8 +54,6 @@ func (b *body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 		return nil, tooLarge()
 	case length >= 0 && int64(len(got)) != length:
 		return nil, consumed()
-	case isOurs(b.c.Context(), got):
-		return got, nil
 	}
 	return bytes.Clone(got), nil
 }

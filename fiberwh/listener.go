@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,9 +25,9 @@ import (
 // them. Multipart forms are parsed when a handler asks for them, out of memory.
 // An app that sets StreamRequestBody reads its bodies itself, as before.
 //
-// A connection with unread bytes is closed after what the sender still sends
-// within 600 ms. fiber alone closes at once, and the reset can overtake the
-// response.
+// Behind a body that was refused the connection is closed when the sender has
+// closed, or after 600 ms. fiber alone closes at once, and the reset can overtake
+// the response.
 //
 // Call it once, before app serves. For TLS wrap what it returns in
 // [tls.NewListener]. It panics if ln is a TLS listener itself.
@@ -42,6 +43,10 @@ func Listener(app *fiber.App, ln net.Listener) net.Listener {
 		server.DisablePreParseMultipartForm = true
 	}
 	server.Handler = func(c *fasthttp.RequestCtx) {
+		conn, ours := inside(c.Conn())
+		if ours {
+			conn.unread.Store(true)
+		}
 		if !config.StreamRequestBody {
 			if err := buffer(c, config.BodyLimit); err != nil {
 				server.ErrorHandler(c, err)
@@ -50,65 +55,61 @@ func Listener(app *fiber.App, ln net.Listener) net.Listener {
 			}
 		}
 		next(c)
-		if conn, ok := inside(c.Conn()); ok && c.RequestBodyStream() == nil {
-			conn.whole.Store(true)
+		if ours && c.RequestBodyStream() == nil {
+			conn.unread.Store(false)
 		}
 	}
 	return listener{ln}
 }
 
-// bodyKey is the user value with the first byte of the body that buffer made.
-type bodyKey struct{}
-
 // trusted is how much room an announced length is given.
 const trusted = 16 << 10
 
-// buffer reads the streamed body of c into memory of its own, as fasthttp would without StreamRequestBody.
+var buffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:gochecknoglobals // a pool is no state
+
+// buffer reads the streamed body of c into memory that fasthttp uses again, as it would itself without StreamRequestBody.
 func buffer(c *fasthttp.RequestCtx, limit int) error {
-	stream, length := c.RequestBodyStream(), c.Request.Header.ContentLength() // negative: chunked
-	if stream == nil {
+	if c.RequestBodyStream() == nil {
 		return nil
 	}
-	if length > limit {
-		return fasthttp.ErrBodyTooLarge
+	pooled, _ := buffers.Get().(*[]byte)
+	defer buffers.Put(pooled)
+	var err error
+	if *pooled, err = readAll(c.RequestBodyStream(), (*pooled)[:0], c.Request.Header.ContentLength(), limit); err != nil {
+		return err
 	}
-	size := length
-	if length < 0 || length > trusted {
-		size = trusted
-	}
-	body := make([]byte, 0, size)
-	for len(body) != length { // a chunked one ends with its trailer
-		if len(body) == cap(body) {
-			size = min(4*cap(body), limit+1)
-			if length >= 0 {
-				size = min(size, length)
-			}
-			body = append(make([]byte, 0, size), body...)
-		}
-		n, err := stream.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		switch {
-		case len(body) > limit:
-			return fasthttp.ErrBodyTooLarge
-		case err == io.EOF && len(body) < length: //nolint:errorlint // fasthttp's stream returns it bare
-			return io.ErrUnexpectedEOF
-		case err == io.EOF: //nolint:errorlint // see above
-			length = len(body)
-		case err != nil:
-			return err
-		}
-	}
-	c.Request.SetBodyRaw(body)
-	if len(body) > 0 {
-		c.SetUserValue(bodyKey{}, &body[0])
-	}
+	_ = c.Request.CloseBodyStream() // it has ended
+	*pooled = c.Request.SwapBody(*pooled)
 	return nil
 }
 
-// isOurs reports whether buffer made body, which nobody uses again then.
-func isOurs(c *fasthttp.RequestCtx, body []byte) bool {
-	first, ok := c.UserValue(bodyKey{}).(*byte)
-	return ok && len(body) > 0 && first == &body[0]
+// readAll appends a body to dst. A negative length is not known: the body is chunked.
+func readAll(stream io.Reader, dst []byte, length, limit int) ([]byte, error) {
+	if length > limit {
+		return dst, fasthttp.ErrBodyTooLarge
+	}
+	for len(dst) != length { // a chunked one ends with its trailer
+		if len(dst) == cap(dst) {
+			size := min(max(4*cap(dst), trusted), limit+1)
+			if length >= 0 {
+				size = min(size, length)
+			}
+			dst = append(make([]byte, 0, size), dst...)
+		}
+		n, err := stream.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case len(dst) > limit:
+			return dst, fasthttp.ErrBodyTooLarge
+		case err == io.EOF && len(dst) < length: //nolint:errorlint // fasthttp's stream returns it bare
+			return dst, io.ErrUnexpectedEOF
+		case err == io.EOF: //nolint:errorlint // see above
+			return dst, nil
+		case err != nil:
+			return dst, err
+		}
+	}
+	return dst, nil
 }
 
 type listener struct{ net.Listener }
@@ -119,16 +120,14 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	accepted := &conn{Conn: c}
-	accepted.whole.Store(true)
-	return accepted, nil
+	return &conn{Conn: c}, nil
 }
 
-// conn lingers on Close where bytes may be unread.
+// conn lingers on Close where a body is unread.
 type conn struct {
 	net.Conn
 
-	whole atomic.Bool // the last request was read to its end, and no other has begun
+	unread atomic.Bool
 }
 
 // inside is the connection below c that a listener made.
@@ -140,24 +139,16 @@ func inside(c net.Conn) (*conn, bool) {
 	return ours, ok
 }
 
-// Read implements net.Conn.
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 {
-		c.whole.Store(false)
-	}
-	return n, err
-}
-
 // ReadFrom implements io.ReaderFrom, so that files still go out by sendfile.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
 // grace is how long a sender in the middle of its body may go on, so that it reads the answer instead of a reset connection.
 const grace = 600 * time.Millisecond
 
-// Close implements net.Conn. Closing over unread bytes, and bytes that arrive afterwards, reset the connection, and a reset may overtake the answer.
+// Close implements net.Conn. Closing over unread bytes, and bytes that arrive afterwards, reset the connection, and a reset may overtake the
+// answer. Many senders read it only when they have written, so what they write is taken.
 func (c *conn) Close() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && !c.whole.Swap(true) && half.CloseWrite() == nil {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.unread.Swap(false) && half.CloseWrite() == nil {
 		_ = c.SetReadDeadline(time.Now().Add(grace)) //nolint:forbidigo // I/O runs on real time
 		_, _ = io.Copy(io.Discard, c.Conn)
 	}

@@ -253,13 +253,17 @@ func (e *endpoint) writeFirst(a *attempt) answered {
 	return got
 }
 
-// wantRead complains unless each of twelve attempts at once reads that it was refused.
+// wantRead complains unless each of twelve attempts reads that it was refused.
 func (e *endpoint) wantRead(what string, attempt func() answered) {
 	e.t.Helper()
-	const attempts = 12
+	const attempts, atOnce = 12, 3
 	results := make(chan answered, attempts)
-	for range attempts {
-		go func() { results <- attempt() }()
+	for range atOnce {
+		go func() {
+			for range attempts / atOnce {
+				results <- attempt()
+			}
+		}()
 	}
 	read, lost := 0, error(nil)
 	for range attempts {
