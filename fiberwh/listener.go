@@ -101,9 +101,9 @@ func readAll(stream io.Reader, dst []byte, length, limit int) ([]byte, error) {
 		switch {
 		case len(dst) > limit:
 			return dst, fasthttp.ErrBodyTooLarge
-		case err == io.EOF && len(dst) < length: //nolint:errorlint // fasthttp's stream returns it bare
+		case err == io.EOF && len(dst) < length:
 			return dst, io.ErrUnexpectedEOF
-		case err == io.EOF: //nolint:errorlint // see above
+		case err == io.EOF:
 			return dst, nil
 		case err != nil:
 			return dst, err
