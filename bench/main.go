@@ -67,7 +67,15 @@ func (r *results) measure(o options, keep func() error) error {
 	}{
 		{"verify", func() (err error) { r.Verify, err = verifyAll(o); return err }},
 		{"web", func() (err error) { r.Web, r.InFlight, err = webAll(o); return err }},
-		{"refusals", func() (err error) { r.Refusals, err = attackAll(o, attacked); return err }},
+		{"refusals", func() error {
+			attacks, err := attackAll(o, attacked)
+			if err != nil {
+				return err
+			}
+			slow, err := announceAll(o)
+			r.Refusals = append(attacks, slow...)
+			return err
+		}},
 		{"cores", func() (err error) { r.Cores, err = coresAll(o); return err }},
 		{"stores", func() (err error) { r.Stores, err = storesAll(o); return err }},
 	} {

@@ -105,8 +105,7 @@ func attackAll(o options, frameworks []string) (rows []refusalRow, err error) {
 		}
 		rows = append(rows, sized...)
 	}
-	slow, err := s.slow(o)
-	return append(rows, slow...), err
+	return rows, nil
 }
 
 // attacked sends a request again and again, each on a connection of its own, as the answer closes it.
@@ -178,20 +177,21 @@ func once(addr string, request []byte, polls bool) (int, error) {
 	return 0, errors.New("no answer")
 }
 
-// slow holds many connections that announce a body and send one byte of it a second.
-func (s *webServers) slow(o options) ([]refusalRow, error) {
+// announceAll holds many connections at every endpoint that announce a body and send one byte of it a second.
+func announceAll(o options) (rows []refusalRow, err error) {
+	s, err := startServers(frameworks, []string{bareHandler, withMemory}, false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
 	all := o.connections(10_000)
 	m, err := signMessages(s.secret, 1, attackBody)
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]refusalRow, 0, len(s.endpoints))
 	for _, e := range s.endpoints {
-		if e.kind == notFound {
-			continue // it has closed them all
-		}
 		count := all
-		if e.framework == "fiber" {
+		if e.framework == "fiber" && e.kind == bareHandler {
 			count /= 10 // it makes room for every announced body at once: ten thousand of them are ten gigabytes
 		}
 		o.progress("refusals: %d connections, %s, %s", count, e.framework, e.kind)

@@ -111,7 +111,15 @@ func (r *results) moreClaims() []claim {
 			read = series{row.BodyRead}
 		}
 	}
-	return append(all, claim{"refused by its head, net/http: bytes of the body read", false, 0, read})
+	all = append(all, claim{"refused by its head, net/http: bytes of the body read", false, 0, read})
+	for _, f := range frameworks {
+		var held series
+		for _, bytes := range r.refusal(f, withMemory, slowSenders).Held {
+			held = append(held, bytes/1024)
+		}
+		all = append(all, claim{"a connection that announces 1 MiB and sends a byte a second, " + f + ": KiB held", false, 64, held})
+	}
+	return all
 }
 
 func (r *results) store(kind string, ids int) storeRow {

@@ -120,7 +120,11 @@ func (a *app) serve(framework string, ln net.Listener, counted bool) error {
 	case "echo":
 		h = a.echo()
 	default:
-		return a.fiber().Listener(ln)
+		f := a.fiber()
+		if a.verifier != nil {
+			ln = fiberwh.Listener(f, ln)
+		}
+		return f.Listener(ln)
 	}
 	if counted {
 		h = a.counted(h)
@@ -254,7 +258,7 @@ func (a *app) echo() http.Handler {
 }
 
 func (a *app) fiber() *fiber.App {
-	f := fiber.New(fiber.Config{DisableStartupMessage: true, ReadTimeout: 10 * time.Second, BodyLimit: 2 << 20, DisablePreParseMultipartForm: true})
+	f := fiber.New(fiber.Config{DisableStartupMessage: true, ReadTimeout: 10 * time.Second, BodyLimit: 2 << 20})
 	switch a.kind {
 	case bareHandler:
 		f.Post("/hook", func(c *fiber.Ctx) error {

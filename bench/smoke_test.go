@@ -97,6 +97,14 @@ func TestEveryPartRunsAndThePageIsWritten(t *testing.T) {
 			t.Errorf("%s, %s: a message of %d bytes in flight holds %.0f", row.Framework, row.Kind, row.Size, held)
 		}
 	}
+	for _, f := range frameworks {
+		if row := r.refusal(f, withMemory, slowSenders); len(row.Held) == 0 || row.Held.median() > 64<<10 {
+			t.Errorf("%s: a connection that announces 1 MiB holds %v bytes, want 65536 at most", f, row.Held)
+		}
+	}
+	if bare := r.refusal("fiber", bareHandler, slowSenders); bare.Held.median() < 1<<20 {
+		t.Errorf("the bare fiber holds %v bytes a connection: is the listener still of use?", bare.Held)
+	}
 	for _, row := range r.Stores {
 		if id := row.BytesID.median(); id < 72 || id > 1000 { // key and record are 72
 			t.Errorf("%s, %d ids: %.0f bytes an id", row.Kind, row.IDs, id)

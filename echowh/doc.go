@@ -39,6 +39,11 @@
 //
 //   - middleware.Timeout (deprecated) inside: its 503 releases the message while the handler still runs, and the next attempt runs beside it.
 //     Outside, the sender sees 503 and the handler's late success is committed: the next attempt is acknowledged. Use ContextTimeout.
+//   - A middleware outside that swallows a panic and writes nothing, as a crash reporter with Repanic false. The message is
+//     released, but the sender sees 200 and does not retry. Let it panic again, under middleware.Recover.
+//   - A status after c.Response().WriteHeader with a 1xx. echo takes the 1xx for the response, and ignores a later status and
+//     an error that something inside renders: the sender sees 200, and the message is committed. A returned error or a panic
+//     is a 500, and releases. To send 103 write it to c.Response().Writer.
 //   - What a handler leaves to a goroutine. Answer after the work is done or stored.
 //
 // # Refusals

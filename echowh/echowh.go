@@ -63,7 +63,11 @@ func (m *middleware) handle(c echo.Context, next echo.HandlerFunc) error {
 			return outer
 		}
 		if m.deny != nil {
-			return m.deny(c, err)
+			err := m.deny(c, err)
+			if c.Response().Committed { // otherwise the HTTPErrorHandler has the answer
+				x.Leave(c.Response())
+			}
+			return err
 		}
 	}
 	x.WriteAnswer(c.Response())
@@ -83,6 +87,10 @@ func run(c echo.Context, x *httpwh.Exchange, next echo.HandlerFunc) error {
 		if timedOut {
 			x.Finish(answered)
 			return
+		}
+		if rec.Status() == 0 && res.Committed && res.Status < http.StatusOK {
+			// echo takes a 1xx for the answer, and would render no error after it: net/http makes a 200 of that.
+			res.Committed, res.Status = false, http.StatusOK
 		}
 		x.Request = c.Request() // with the form, if a handler parsed one
 		status := x.Finish(answered)

@@ -254,6 +254,16 @@ func TestOutcome(t *testing.T) {
 			<-c.Request().Context().Done()
 			return c.Request().Context().Err()
 		}, status: 503},
+		{name: "an early 103, then nothing", handler: early(func(echo.Context) error { return nil }), status: 200, handled: true},
+		{name: "an early 103, then a text", handler: early(func(c echo.Context) error { return c.String(200, "done") }), status: 200, handled: true},
+		{name: "an early 103, then a returned error", handler: early(func(echo.Context) error { return broken }), status: 500},
+		{name: "an early 103, then a returned HTTPError", handler: early(func(echo.Context) error { return echo.ErrTeapot }), status: 418},
+		{name: "an early 103, then an error rendered outside", outside: rendering, handler: early(func(echo.Context) error { return broken }), status: 500},
+		{name: "an early 103 past c.Response, then 500", handler: func(c echo.Context) error {
+			c.Response().Writer.WriteHeader(http.StatusEarlyHints)
+			return c.NoContent(500)
+		}, status: 500},
+		{name: "an early 103, then a panic, Recover outside", outside: recovering, handler: early(func(echo.Context) error { panic(broken) }), status: 500},
 		{name: "a net/http handler behind echo.WrapHandler", handler: echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(502)
 		})), status: 502},
@@ -299,6 +309,27 @@ func TestOutcome(t *testing.T) {
 				t.Errorf("failed, but the next attempt did not run: %d %s", r.status, r.body)
 			}
 		})
+	}
+}
+
+// early sends an early 103, which echo takes for the answer.
+func early(then echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().WriteHeader(http.StatusEarlyHints)
+		return then(c)
+	}
+}
+
+func TestAHandlerThatRanOutOfTimeAfterA103IsAnsweredAsItIsRecorded(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, core.Config{Lease: 400 * time.Millisecond})
+	target := serve(t, mount(early(func(c echo.Context) error {
+		<-c.Request().Context().Done()
+		return nil
+	}), echowh.New(k.Verifier)))
+	r := do(t, k.request(t, target, "msg_1", 0, event))
+	if e := k.last(); r.status != e.Status || r.status/100 == 2 {
+		t.Errorf("answered %d, observed %s with %d", r.status, e.Reason, e.Status)
 	}
 }
 

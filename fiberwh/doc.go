@@ -5,14 +5,16 @@
 //
 //	v := core.Must(core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil))
 //	app := fiber.New(fiber.Config{
-//		ReadTimeout:                  10 * time.Second, // fiber waits for a body for ever otherwise
-//		BodyLimit:                    1 << 20,
-//		DisablePreParseMultipartForm: true, // only for senders of multipart
+//		ReadTimeout: 10 * time.Second, // fiber waits for a body indefinitely otherwise
+//		BodyLimit:   1 << 20,
 //	})
 //	app.Post("/hook", fiberwh.New(v), func(c *fiber.Ctx) error {
 //		msg := fiberwh.Message(c)
 //		…
 //	})
+//	ln, err := net.Listen("tcp", ":8080")
+//	…
+//	log.Fatal(app.Listener(fiberwh.Listener(app, ln)))
 //
 // # Reading the body
 //
@@ -24,15 +26,19 @@
 // the handler. Message(c) may be kept, body included: it is a copy. Its strings share one copy of the request's head, about a kilobyte:
 // strings.Clone what is kept in large numbers.
 //
-// With the default configuration fasthttp parses multipart bodies of known length before any middleware runs and throws their bytes away. Such
-// a request is answered 500 and observed as body-consumed; set fiber.Config.DisablePreParseMultipartForm. A body
-// whose length is not the announced one was changed by a middleware in front, and is answered and observed likewise.
+// Without [Listener] and with the default configuration fasthttp parses multipart bodies of known length before any middleware runs, and
+// throws their bytes away. Such a request is answered 500 and observed as body-consumed; set
+// fiber.Config.DisablePreParseMultipartForm. A body whose length is not the announced one was changed by a middleware in front, and is
+// answered and observed likewise.
 //
 // # Limits
 //
 // fiber has read the whole body before any middleware runs. So fiber.Config.BodyLimit (413 by the ErrorHandler, handlers not run) and
 // ReadTimeout (default: none) are the limits that protect the server; core's Config.MaxBody can only be smaller, Config.BodyTimeout has no
 // effect, and a request with "Expect: 100-continue" is told to continue before anybody looked at its headers.
+//
+// Serve through [Listener]. fiber alone makes room for an announced body before its first byte: 1,000 connections that announce 1 MiB hold
+// 1 GiB. It also closes over the rest of a refused body, and the reset can overtake the response: the sender does not learn why.
 //
 // With fiber.Config.StreamRequestBody the body is read here, and MaxBody and BodyTimeout hold. fasthttp does not enforce BodyLimit then, and
 // parses what is left of an unread body as the next request; so a refusal that leaves some closes the connection. In report-only
@@ -42,7 +48,7 @@
 //
 // The status that the sender will see decides. 2xx commits the message; anything else releases it for the sender's next attempt, and so do:
 // a returned error, whatever the ErrorHandler makes of it later, even after c.SendString; no route after the middleware; a panic, which
-// goes on; a hijack; the answer of RequestCtx.TimeoutError. A handler that writes nothing has answered 200: fiber knows no other.
+// goes on, and leaves the status 500 for something outside that swallows it; a hijack; the answer of RequestCtx.TimeoutError. A handler that writes nothing has answered 200: fiber knows no other.
 //
 // Without a recover middleware a panic ends the process, as in every fiber application. The message is released first.
 //

@@ -94,12 +94,16 @@ func next(c *fiber.Ctx, d *core.Delivery) error {
 	outer := c.UserContext()
 	c.SetUserContext(d.Context())
 	c.Context().SetUserValue(d.ContextValue()) // where net/http handlers behind adaptor.HTTPHandler look
-	status := core.Failed
+	status, returned := core.Failed, false
 	defer func() {
 		d.Settle(status)
 		c.SetUserContext(outer) // ours ended with the handler
+		if !returned && c.Response().StatusCode() < fiber.StatusMultipleChoices {
+			c.Status(fiber.StatusInternalServerError) // for a panic that something outside swallows
+		}
 	}()
 	err := c.Next()
+	returned = true
 	if err == nil { // an error becomes an answer only after us, in the ErrorHandler
 		status = answered(c.Context())
 	}

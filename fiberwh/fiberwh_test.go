@@ -325,6 +325,12 @@ func read(tb testing.TB, from *bufio.Reader) reply {
 
 // TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when the first one
 // counted as failed.
+// swallowing is what a crash reporter does that does not pass panics on.
+func swallowing(c *fiber.Ctx) error {
+	defer func() { _ = recover() }()
+	return c.Next()
+}
+
 func TestOutcome(t *testing.T) {
 	t.Parallel()
 	recovering := fiberrecover.New()
@@ -353,6 +359,17 @@ func TestOutcome(t *testing.T) {
 		{name: "no handler after us", handler: func(c *fiber.Ctx) error { return c.Next() }, status: 404},
 		{name: "a panic with recover inside", inside: []fiber.Handler{recovering}, handler: func(*fiber.Ctx) error { panic("no") }, status: 500},
 		{name: "a panic with recover outside", outside: []fiber.Handler{recovering}, handler: func(*fiber.Ctx) error { panic("no") }, status: 500},
+		{name: "a panic that something outside swallows, where fiber alone would answer 200", outside: []fiber.Handler{swallowing}, handler: func(c *fiber.Ctx) error {
+			panic("no")
+		}, status: 500},
+		{name: "a panic after 202 that something outside swallows", outside: []fiber.Handler{swallowing}, handler: func(c *fiber.Ctx) error {
+			_ = c.SendStatus(202)
+			panic("no")
+		}, status: 500},
+		{name: "a panic after 422 that something outside swallows", outside: []fiber.Handler{swallowing}, handler: func(c *fiber.Ctx) error {
+			_ = c.SendStatus(422)
+			panic("no")
+		}, status: 422},
 		{name: "fasthttp's TimeoutError, beside which the status stays 200", handler: func(c *fiber.Ctx) error {
 			c.Context().TimeoutError("too late")
 			return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/fiberwh"
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
@@ -86,18 +87,47 @@ func (k *kit) head(tb testing.TB, id, body string) string {
 	return b.String()
 }
 
-// serve runs app on a loopback address.
-func serve(tb testing.TB, app *fiber.App) string {
+// listen is a listener on a loopback address.
+func listen(tb testing.TB) net.Listener {
 	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return ln
+}
+
+// serveListener runs app as its users are told to.
+func serveListener(tb testing.TB, app *fiber.App) string {
+	tb.Helper()
+	ln := listen(tb)
+	serving := fiberwh.Listener(app, ln)
+	app.Handler() // builds the routes, as app.Listener does, which also prints a banner
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = app.Server().Serve(serving)
+	}()
+	tb.Cleanup(func() {
+		_ = app.Shutdown()
+		<-done
+	})
+	return "http://" + ln.Addr().String() + "/hook"
+}
+
+// serve runs app on a loopback address without our listener.
+func serve(tb testing.TB, app *fiber.App) string {
+	tb.Helper()
+	return serveOn(tb, app, listen(tb))
+}
+
+func serveOn(tb testing.TB, app *fiber.App, ln net.Listener) string {
+	tb.Helper()
 	cfg := app.Config()
 	s := &fasthttp.Server{ // app.Listener prints a banner and would fork under Prefork; these are the fields that count here
 		Handler: app.Handler(), StreamRequestBody: cfg.StreamRequestBody, MaxRequestBodySize: cfg.BodyLimit, ReadTimeout: cfg.ReadTimeout,
 		DisablePreParseMultipartForm: cfg.DisablePreParseMultipartForm, DisableHeaderNamesNormalizing: cfg.DisableHeaderNormalizing,
-		Logger: quiet{},
+		ErrorHandler: app.Server().ErrorHandler, Logger: quiet{},
 	}
 	done := make(chan struct{})
 	go func() {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
@@ -19,20 +20,44 @@ import (
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	for _, streaming := range []bool{false, true} {
-		t.Run(fmt.Sprintf("StreamRequestBody %v", streaming), func(t *testing.T) {
-			t.Parallel()
-			whtest.TestAdapter(t, whtest.Adapter{
-				Serve:           func(t testing.TB, m whtest.AdapterMount) string { return serveSuite(t, m, streaming) },
-				ServerReadsBody: true, HandlerErrors: true, Hijacks: true, PanicEndsProcess: true,
+	// fiber alone loses refusals: without our listener it needs another one that lingers.
+	withoutOurs := func(t testing.TB, app *fiber.App) string { return serveOn(t, app, lingering{listen(t)}) }
+	for name, serve := range map[string]func(testing.TB, *fiber.App) string{"Listener": serveListener, "another listener": withoutOurs} {
+		for _, streaming := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, StreamRequestBody %v", name, streaming), func(t *testing.T) {
+				t.Parallel()
+				whtest.TestAdapter(t, whtest.Adapter{
+					Serve: func(t testing.TB, m whtest.AdapterMount) string {
+						return strings.TrimSuffix(serve(t, mountSuite(m, streaming)), "/hook")
+					},
+					ServerReadsBody: true, HandlerErrors: true, Hijacks: true, PanicEndsProcess: true,
+				})
 			})
-		})
+		}
 	}
 }
 
-// serveSuite mounts the adapter for the suite.
-func serveSuite(t testing.TB, m whtest.AdapterMount, streaming bool) string {
-	t.Helper()
+type lingering struct{ net.Listener }
+
+func (l lingering) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if tcp, ok := c.(*net.TCPConn); ok {
+		return lingeringConn{tcp}, err
+	}
+	return c, err
+}
+
+type lingeringConn struct{ *net.TCPConn }
+
+func (c lingeringConn) Close() error {
+	_ = c.CloseWrite()
+	_ = c.SetReadDeadline(time.Now().Add(600 * time.Millisecond))
+	_, _ = io.Copy(io.Discard, c.TCPConn)
+	return c.TCPConn.Close()
+}
+
+// mountSuite mounts the adapter for the suite.
+func mountSuite(m whtest.AdapterMount, streaming bool) *fiber.App {
 	var opts []fiberwh.Option
 	if m.Deny {
 		opts = append(opts, fiberwh.Deny(func(c *fiber.Ctx, err *core.Error) error {
@@ -53,7 +78,7 @@ func serveSuite(t testing.TB, m whtest.AdapterMount, streaming bool) string {
 		handlers = append(handlers, fiberrecover.New())
 	}
 	routes.Post("/*", append(handlers, func(c *fiber.Ctx) error { return m.Handler(call(c)) })...)
-	return strings.TrimSuffix(serve(t, app), "/hook")
+	return app
 }
 
 func call(c *fiber.Ctx) *whtest.AdapterCall {

@@ -26,6 +26,11 @@
 // do a panic, which goes on, and a hijack. A handler that writes nothing in time has answered 200, which is written at once, so that nothing
 // outside can make something else of it. IsAborted says nothing: AbortWithStatus(204) is a success.
 //
+// A panic with nothing written leaves the status 500 unsent. gin sends it if something outside swallows the panic: a crash
+// reporter with Repanic false, or gin.Recovery for http.ErrAbortHandler. gin alone would send 200.
+//
+// Informational statuses, 103 for one, are sent and do not count. gin alone takes one for the response, and sends 200 after it.
+//
 // New entries in c.Errors with nothing written are a failure, because a middleware outside will render them. If none does, the
 // sender is told 500, where gin alone would say 200. Errors beside a written answer are taken for log entries.
 //
@@ -38,8 +43,12 @@
 // # What it cannot see
 //
 //   - "200 written, then a panic" under a Recovery inside: the sender saw the 200, so it counts.
-//   - http.TimeoutHandler, or gin-contrib's timeout, inside: the 503 releases the message while the handler still runs, and the next attempt runs
-//     beside it. Outside, the sender sees 503 and the handler's late success is committed: the next attempt is acknowledged.
+//   - http.TimeoutHandler inside: its 503 releases the message while the handler still runs, and the next attempt runs beside it.
+//     Outside the engine, the sender sees 503 and the handler's late success is committed: the next attempt is acknowledged.
+//   - gin-contrib/timeout outside, which responds 408 when the handler has ended, since version 1.2.1. A late success is
+//     recorded as failed, and the next attempt runs the handler again. It swallows a late panic. Version 1.2.0
+//     responds at once, and the late handler shares its gin.Context with a later request: do not use it. A deadline
+//     of the handler's own, from c.Request.Context(), has none of this.
 //   - What a handler leaves to a goroutine. Answer after the work is done or stored.
 //
 // # Refusals
@@ -51,5 +60,7 @@
 //
 //   - A net/http middleware around c.Next() (the usual snippet) commits failures: gin writes to its own c.Writer, not to the one that the net/http
 //     middleware watches. nethttp.New around the whole engine is fine, in gin use this package.
+//   - Engine.HandleContext before gin 1.11.0 runs handlers of the new route's chain after it has returned, even if a middleware
+//     of that chain aborted it. That bypasses every authentication middleware, this one too. Use gin 1.11.0 or newer.
 //   - g.Use(ginwh.New(v)) on all routes refuses browsers and health checks as well. Put it on the routes of the sender.
 package ginwh

@@ -47,7 +47,11 @@ func Message(c *gin.Context) core.Message {
 			return m
 		}
 	}
-	return core.Message{}
+	if c.Request == nil {
+		return core.Message{}
+	}
+	m, _ := core.FromContext(c.Request.Context()) // Engine.HandleContext clears what c.Get finds
+	return m
 }
 
 type middleware struct {
@@ -63,7 +67,9 @@ func (m *middleware) handle(c *gin.Context) {
 	}
 	c.Abort() // first, so that a Deny cannot run the handler
 	if err := x.Refusal(); m.deny != nil && err != nil {
-		m.deny(c, err)
+		if m.deny(c, err); c.Writer.Written() { // otherwise something outside may still render c.Errors
+			x.Leave(c.Writer)
+		}
 		return
 	}
 	x.WriteAnswer(c.Writer)
@@ -93,6 +99,11 @@ func next(c *gin.Context, x *httpwh.Exchange) {
 	defer func() {
 		x.Request = c.Request // with the form, if a handler parsed one
 		status := x.Finish(answered)
+		if answered == core.Failed && w.unsent() && isSuccess(w.Status()) {
+			// Unless something outside renders the errors: gin would make a 200 of nothing, also of a panic that something outside swallows, and
+			// the sender not try again.
+			w.WriteHeader(http.StatusInternalServerError)
+		}
 		c.Request = outer // the handler's context has ended
 		if c.Writer == w {
 			c.Writer = w.ResponseWriter
@@ -105,8 +116,4 @@ func next(c *gin.Context, x *httpwh.Exchange) {
 	}()
 	c.Next()
 	answered = w.answered(len(c.Errors) > errors)
-	if answered == core.Failed && !w.hijacked && isSuccess(w.Status()) {
-		// Unless something outside renders the errors: gin would make a 200 of nothing, and the sender not try again.
-		w.WriteHeader(http.StatusInternalServerError)
-	}
 }

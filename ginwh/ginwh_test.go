@@ -9,6 +9,8 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"os"
 	"strings"
@@ -241,6 +243,38 @@ func TestOutcome(t *testing.T) {
 			c.Writer.WriteHeaderNow()
 			_, _ = c.Writer.Write([]byte("done"))
 		}, status: 200, handled: true},
+		{name: "a panic that something outside swallows, where gin alone would answer 200", outside: swallowing, handler: func(*gin.Context) { panic("no") }, status: 500},
+		{name: "a panic after Status(202) that something outside swallows", outside: swallowing, handler: func(c *gin.Context) {
+			c.Status(202)
+			panic("no")
+		}, status: 500},
+		{name: "a panic after Status(422) that something outside swallows", outside: swallowing, handler: func(c *gin.Context) {
+			c.Status(422)
+			panic("no")
+		}, status: 422},
+		{name: "http.ErrAbortHandler, Recovery outside, which gin alone would answer 200", outside: recovering, handler: func(*gin.Context) {
+			panic(http.ErrAbortHandler)
+		}, status: 500},
+		{name: "an early 103, then nothing", handler: early(func(*gin.Context) {}), status: 200, handled: true},
+		{name: "an early 103, then 204", handler: early(func(c *gin.Context) { c.Status(204) }), status: 204, handled: true},
+		{name: "an early 103, then 500", handler: early(func(c *gin.Context) { c.Status(500) }), status: 500},
+		{name: "an early 103, then JSON 500", handler: early(func(c *gin.Context) { c.JSON(500, 1) }), status: 500},
+		{name: "an early 103, then c.Error", handler: early(func(c *gin.Context) { _ = c.Error(errors.New("no")) }), status: 500},
+		{name: "an early 103, then c.Error, rendered outside", outside: renderErrors, handler: early(func(c *gin.Context) {
+			_ = c.Error(errors.New("no"))
+		}), status: 500},
+		{name: "an early 103, then a panic, Recovery outside", outside: recovering, handler: early(func(*gin.Context) { panic("no") }), status: 500},
+		{name: "an early 103, then a panic that something outside swallows", outside: swallowing, handler: early(func(*gin.Context) { panic("no") }), status: 500},
+		{name: "an early 103 by Flush, then JSON 500", handler: func(c *gin.Context) {
+			c.Status(103)
+			c.Writer.Flush()
+			c.JSON(500, 1)
+		}, status: 500},
+		{name: "a 103 that is never sent, then 500", handler: func(c *gin.Context) {
+			c.Status(103)
+			c.JSON(500, 1)
+		}, status: 500},
+		{name: "a 103 that is never sent, then nothing", handler: func(c *gin.Context) { c.Status(103) }, status: 200, handled: true},
 		{name: "http.TimeoutHandler behind gin.WrapH", handler: gin.WrapH(http.TimeoutHandler(http.HandlerFunc(
 			func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), time.Millisecond, "")), status: 503},
 		{name: "a net/http handler behind gin.WrapF", handler: gin.WrapF(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }), status: 502},
@@ -279,6 +313,38 @@ func TestOutcome(t *testing.T) {
 				t.Errorf("failed, but the next attempt did not run: %d %s", r.status, r.body)
 			}
 		})
+	}
+}
+
+// swallowing is what a crash reporter does that does not pass panics on.
+func swallowing(c *gin.Context) {
+	defer func() { _ = recover() }()
+	c.Next()
+}
+
+// early sends an early 103, as gin has it sent.
+func early(then gin.HandlerFunc) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Header("Link", "</style.css>")
+		c.Status(http.StatusEarlyHints)
+		c.Writer.WriteHeaderNow()
+		then(c)
+	}
+}
+
+func TestEarlyHintsReachTheSender(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, core.Config{})
+	hints := 0
+	trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+		if code == http.StatusEarlyHints && h.Get("Link") != "" {
+			hints++
+		}
+		return nil
+	}}
+	req := k.request(t, serve(t, mount(ginwh.New(k.Verifier), early(func(c *gin.Context) { c.JSON(201, 1) }))), "msg_1", 0, event)
+	if r := do(t, req.WithContext(httptrace.WithClientTrace(req.Context(), trace))); r.status != 201 || hints != 1 {
+		t.Errorf("got %d after %d early hints", r.status, hints)
 	}
 }
 

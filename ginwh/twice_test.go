@@ -3,6 +3,7 @@ package ginwh_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -77,18 +78,22 @@ func TestHandleContextHandsAnAdmittedMessageOn(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, core.Config{})
 	g := gin.New()
-	var fromRequest core.Message
+	var fromRequest, message core.Message
 	g.POST("/inner", func(c *gin.Context) {
+		message = ginwh.Message(c) // gin has cleared its Keys
 		fromRequest, _ = core.FromContext(c.Request.Context())
 		c.Status(http.StatusAccepted)
 	})
+	if none, _ := gin.CreateTestContext(httptest.NewRecorder()); ginwh.Message(none).ID != "" {
+		t.Error("there is a message without a request")
+	}
 	g.POST("/hook", ginwh.New(k.Verifier), func(c *gin.Context) {
 		c.Request.URL.Path = "/inner"
 		g.HandleContext(c)
 	})
 	url := serve(t, g)
-	if r := do(t, k.request(t, url, "msg_1", 0, event)); r.status != http.StatusAccepted || fromRequest.ID != "msg_1" {
-		t.Errorf("%+v, message %+v", r, fromRequest)
+	if r := do(t, k.request(t, url, "msg_1", 0, event)); r.status != http.StatusAccepted || fromRequest.ID != "msg_1" || message.ID != "msg_1" {
+		t.Errorf("%+v, message %+v, by Message %+v", r, fromRequest, message)
 	}
 	if r := do(t, k.request(t, url, "msg_1", -time.Second, event)); r.status != http.StatusAccepted || r.header.Get(core.RedeliveryHeader) == "" {
 		t.Errorf("redelivery: %+v", r)

@@ -11,12 +11,60 @@ import (
 	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
-// writer is gin's, and notices what that does not tell: a hijack, and an answer written past it, through Unwrap.
+// writer is gin's, and notices what that does not tell: a hijack, and an answer written past it, through Unwrap. It keeps informational statuses
+// from gin, which takes a 1xx for the answer and sends no other status after it.
 type writer struct {
 	gin.ResponseWriter
 
 	past     *httpwh.Recorder
 	hijacked bool
+	early    int // a 1xx that is not sent yet
+}
+
+// WriteHeader implements http.ResponseWriter as gin does: nothing is sent yet.
+func (w *writer) WriteHeader(status int) {
+	switch {
+	case isInformational(status) && !w.Written():
+		w.early = status
+	case status > 0: // gin ignores others
+		w.early = 0
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// sendEarly sends the informational status, if there is one, and reports whether.
+func (w *writer) sendEarly() bool {
+	status := w.early
+	if w.early = 0; status != 0 {
+		w.past.WriteHeader(status)
+	}
+	return status != 0
+}
+
+// WriteHeaderNow implements gin.ResponseWriter.
+func (w *writer) WriteHeaderNow() {
+	if !w.sendEarly() {
+		w.ResponseWriter.WriteHeaderNow()
+	}
+}
+
+// Flush implements http.Flusher.
+func (w *writer) Flush() {
+	if !w.sendEarly() {
+		w.ResponseWriter.Flush()
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *writer) Write(p []byte) (int, error) {
+	w.sendEarly()
+	return w.ResponseWriter.Write(p)
+}
+
+// WriteString implements gin.ResponseWriter.
+func (w *writer) WriteString(s string) (int, error) {
+	w.sendEarly()
+	return w.ResponseWriter.WriteString(s)
 }
 
 // Unwrap is what http.ResponseController calls.
@@ -38,11 +86,19 @@ func (w *writer) answered(failed bool) int {
 		return core.Failed
 	case past != 0 && isSuccess(status):
 		return past
-	case status < 200 && status != http.StatusSwitchingProtocols, status == http.StatusOK && !w.Written():
+	case isInformational(status), status == http.StatusOK && !w.Written():
 		return 0 // gin shows 200 from the start, and keeps showing a 103 that was only information
 	default:
 		return status
 	}
+}
+
+// unsent reports whether a status can still be set.
+func (w *writer) unsent() bool { return !w.hijacked && !w.Written() && w.past.Status() == 0 }
+
+// isInformational: 101 is an answer.
+func isInformational(status int) bool {
+	return 100 <= status && status <= 199 && status != http.StatusSwitchingProtocols
 }
 
 func isSuccess(status int) bool { return 200 <= status && status <= 299 }

@@ -27,6 +27,9 @@
 // Recover middlewares and loggers may stand on either side; they see Pattern as without us. PathValues that an
 // inner ServeMux sets stay inside. Smaller limits outside (http.MaxBytesHandler) are answered 413 as our own.
 //
+// A middleware outside that swallows a panic must respond 500. With nothing written net/http responds 200: the message
+// is released, but its sender does not retry. Crash reporters do that with Repanic false.
+//
 // http.TimeoutHandler belongs outside, if it must be: the sender then sees 503, the handler goes on, and its success is
 // recorded. Inside, its 503 releases the message while the handler is still running, so that the next attempt runs beside it: use
 // the handler's context instead. Outside it also hides the connection, so Config.BodyTimeout does not work: set http.Server.ReadTimeout.
@@ -40,8 +43,9 @@
 //
 // The body is read once, up to Config.MaxBody, within Config.BodyTimeout, into one buffer, which Message.Body, r.Body
 // and GetBody share: do not change it. The shorter of Config.BodyTimeout and
-// http.Server.ReadTimeout ends a slow one. A refusal that leaves a body unread closes an HTTP/1 connection and waits a
-// little over half a second at most for the sender to notice; HTTP/2 streams need none of it. After a panic too, temporary files of
+// http.Server.ReadTimeout ends a slow one. A refusal that leaves a body unread closes an HTTP/1 connection. It waits
+// a little over half a second at most for the sender to notice, and as long again for one that goes on sending a body over
+// the limit: many senders read the response only after that. HTTP/2 streams need none of it. After a panic too, temporary files of
 // multipart forms are removed, unless the handler parsed a copy of the request that it made itself.
 //
 // # AWS Lambda

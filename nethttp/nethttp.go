@@ -37,7 +37,10 @@ func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler 
 			case x.Answer() == nil:
 				serve(x, w, next)
 			case o.deny != nil && err != nil:
-				o.deny(w, r, err)
+				rec := x.Record(w)
+				if o.deny(rec, r, err); rec.Status() != 0 {
+					x.Leave(w)
+				}
 			default:
 				x.WriteAnswer(w)
 			}

@@ -490,6 +490,69 @@ func TestASlowBodyEndsAlsoWhereTheServersDeadlineWasTakenAway(t *testing.T) {
 	wantStatus(t, fetch(t, &http.Client{Timeout: 20 * time.Second}, stalling(t, signer, s.URL)), http.StatusRequestTimeout)
 }
 
+// Whatever a refused sender does, its connection is closed for good after the grace and the half second of net/http.
+func TestARefusedSenderHoldsItsConnectionForAMoment(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, framing  string
+		unsigned, more bool // sends on and on
+		most           time.Duration
+	}{
+		{"too large, and waits", "Content-Length: 100000000\r\n", false, false, 800 * time.Millisecond},
+		{"too large, waits and closes", "Connection: close\r\nContent-Length: 100000000\r\n", false, false, 800 * time.Millisecond},
+		{"too large, and goes on", "Content-Length: 100000000\r\n", false, true, 1500 * time.Millisecond},
+		{"too large, goes on and closes", "Connection: close\r\nContent-Length: 100000000\r\n", false, true, 1500 * time.Millisecond},
+		{"unsigned, and waits", "Content-Length: 50\r\n", true, false, 800 * time.Millisecond},
+		{"unsigned, waits and closes", "Connection: close\r\nContent-Length: 50\r\n", true, false, 800 * time.Millisecond},
+		{"unsigned, goes on and closes", "Connection: close\r\nContent-Length: 100000000\r\n", true, true, 800 * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			v, signer := pair(t, nil)
+			closed := make(chan time.Time, 1)
+			s := httptest.NewUnstartedServer(nethttp.New(v)(http.NotFoundHandler()))
+			s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+				if state == http.StateClosed {
+					closed <- time.Now()
+				}
+			}
+			s.Start()
+			t.Cleanup(s.Close)
+			h := make(http.Header)
+			if err := signer.Sign(h, "msg_1", time.Now(), nil); err != nil {
+				t.Fatal(err)
+			}
+			if c.unsigned {
+				h.Del("Webhook-Signature")
+			}
+			var head strings.Builder
+			_ = h.Write(&head)
+			conn, err := net.Dial("tcp", s.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			began := time.Now()
+			fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: a\r\n%s%s\r\n", c.framing, head.String())
+			if c.more {
+				go func() {
+					for err := error(nil); err == nil; time.Sleep(10 * time.Millisecond) {
+						_, err = conn.Write(make([]byte, 10_000))
+					}
+				}()
+			}
+			select {
+			case at := <-closed:
+				if took := at.Sub(began); took > c.most {
+					t.Errorf("closed after %v, want %v at most", took, c.most)
+				}
+			case <-time.After(5 * time.Second):
+				t.Error("not closed")
+			}
+		})
+	}
+}
+
 func TestMistakesAreFoundAtStartUp(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]func(){

@@ -463,6 +463,29 @@ func bodyCases() []adapterCase {
 			},
 		},
 		{
+			name: "the sender of a body that is too large reads the refusal",
+			why:  "a connection that is closed over unread bytes is reset, and the reset overtakes the 413: the sender takes it for an outage and retries for days",
+			run: func(t *adapterRun) {
+				large := strings.Repeat("a", 4<<20+1) // also over the limit of a server that reads bodies itself
+				for _, closing := range []string{"", "close"} {
+					e := t.serve(nil, answerWith(http.StatusOK))
+					denies := t.serve(nil, answerWith(http.StatusOK), func(m *AdapterMount) { m.Deny = true })
+					a, b := e.sign("msg_1", 0, large), denies.sign("msg_1", 0, large)
+					for _, a := range []*attempt{a, b} {
+						a.header["Connection"] = strings.Fields(closing)
+					}
+					what := fmt.Sprintf("Connection %q, ", closing)
+					e.wantRead(what+"reads when it has written", func() answered { return e.writeFirst(a) })
+					denies.wantRead(what+"reads when it has written, under Deny", func() answered { return denies.writeFirst(b) })
+					e.wantRead(what+"reads while it writes", func() answered { return e.send(a) })
+					chunked := *a
+					chunked.chunked = true
+					e.wantRead(what+"reads while it writes, chunked", func() answered { return e.send(&chunked) })
+					e.wantUntouched()
+				}
+			},
+		},
+		{
 			name: "a slow body is refused", why: "without a read deadline a few connections that send nothing are an outage", streams: true,
 			run: func(t *adapterRun) {
 				e := t.serve(&core.Config{BodyTimeout: 100 * time.Millisecond}, answerWith(http.StatusOK))

@@ -53,6 +53,7 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 		{"cuts off at the limit", "the size limit is exact", fault{cutsOff: true}},
 		{"ignores the time limit", "a slow body is refused", fault{noLimit: true}},
 		{"takes a broken body for whole", "a body that breaks off is malformed", fault{noLimit: true}},
+		{"resets the connection of a refused body", "the sender of a body that is too large reads the refusal", fault{resets: true}},
 		{"waits for the rest of a refused body", "a refusal does not wait for the rest of the body", fault{drains: true}},
 		{"sees only the first of repeated headers", "malformed headers are refused", fault{firstHeader: true}},
 		{"joins lines of signatures wrongly", "all lines of a repeated signature header count", fault{firstHeader: true}},
@@ -124,7 +125,7 @@ type fault struct {
 	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks bool
 	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen       bool
 	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, reuses, refuseInReport, noClaim, twice             bool
-	dropsEmpty, acknowledges, anyOrder                                                                                           bool
+	dropsEmpty, acknowledges, anyOrder, resets                                                                                   bool
 
 	drops string // a header
 }
@@ -214,6 +215,7 @@ func (f fault) refuse(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter,
 			reason = string(err.Reason)
 		}
 		http.Error(w, "denied: "+reason, http.StatusTeapot)
+		x.Leave(w)
 		return
 	case f.refuseRedelivery && err != nil && err.Acknowledges():
 		a.Status = http.StatusConflict
@@ -226,6 +228,15 @@ func (f fault) refuse(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter,
 		a.Header.Del("Retry-After")
 	case f.noProblem:
 		a.Body = nil
+	case f.resets:
+		conn, buf, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		_, _ = buf.WriteString("HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+		_ = buf.Flush()
+		_ = conn.Close()
+		return
 	case f.anyOrder:
 		conn, buf, err := http.NewResponseController(w).Hijack()
 		if err != nil {

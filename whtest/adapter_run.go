@@ -3,6 +3,7 @@ package whtest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -242,6 +243,39 @@ func (e *endpoint) want(what string, got answered, status int) {
 	e.t.Helper()
 	if got.status != status {
 		e.t.Errorf("%s: answered %d (%v), want %d", what, got.status, got.err, status)
+	}
+}
+
+// writeFirst sends all of an attempt before it reads.
+func (e *endpoint) writeFirst(a *attempt) answered {
+	e.t.Helper()
+	got, _ := e.raw(a.head(fmt.Sprintf("Content-Length: %d\r\n", len(a.body)))+string(a.body), false)
+	return got
+}
+
+// wantRead complains unless each of twelve attempts reads that it was refused.
+func (e *endpoint) wantRead(what string, attempt func() answered) {
+	e.t.Helper()
+	const attempts, atOnce = 12, 3
+	results := make(chan answered, attempts)
+	for range atOnce {
+		go func() {
+			for range attempts / atOnce {
+				results <- attempt()
+			}
+		}()
+	}
+	read, lost := 0, error(nil)
+	for range attempts {
+		if got := <-results; got.status == http.StatusRequestEntityTooLarge || got.status == http.StatusTeapot { // which Deny answers
+			read++
+		} else {
+			lost = cmp.Or(got.err, fmt.Errorf("answered %d", got.status))
+		}
+	}
+	if read != attempts {
+		e.t.Errorf("%s: the refusal was read in %d of %d attempts, want all (%v): send it, and take what still comes for a moment before you close",
+			what, read, attempts, lost)
 	}
 }
 

@@ -63,8 +63,8 @@ func overHTTP(h http.Handler) server {
 func overFiber(v *core.Verifier, maxBody int64, handle func() int) server {
 	app := fiber.New(fiber.Config{
 		ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, BodyLimit: int(maxBody) + 1<<20, ReadBufferSize: 64 << 10,
-		DisablePreParseMultipartForm: true, DisableStartupMessage: true,
+		DisableStartupMessage: true,
 	})
 	app.All("/*", fiberwh.New(v), func(c *fiber.Ctx) error { return c.SendStatus(handle()) })
-	return server{app.Listener, app.ShutdownWithContext}
+	return server{func(ln net.Listener) error { return app.Listener(fiberwh.Listener(app, ln)) }, app.ShutdownWithContext}
 }

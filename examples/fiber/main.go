@@ -58,10 +58,9 @@ func run() error {
 
 	app := fiber.New(fiber.Config{
 		// fiber reads the whole body before any middleware runs, so the limits that protect the server are its own.
-		ReadTimeout:                  10 * time.Second,
-		BodyLimit:                    1 << 20,
-		DisablePreParseMultipartForm: true, // the signature is over the bytes of the wire
-		DisableStartupMessage:        true,
+		ReadTimeout:           10 * time.Second,
+		BodyLimit:             1 << 20,
+		DisableStartupMessage: true,
 	})
 	app.Use(recover.New()) // without it a panic ends the process
 	app.Post("/hook", fiberwh.New(v), handle)
@@ -75,6 +74,8 @@ func run() error {
 		fmt.Printf("send a signed message with:\nADDR=%s WEBHOOK_SECRET=%s go run ./examples/sender\n", ln.Addr(), text)
 	}
 
+	// Without it fiber holds BodyLimit for every stranger who announces it, and senders lose refusals of large bodies.
+	serving := fiberwh.Listener(app, ln)
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
@@ -82,7 +83,7 @@ func run() error {
 		// Handlers that are running may finish: their messages are settled then.
 		stopped <- app.ShutdownWithTimeout(time.Minute)
 	}()
-	if err := app.Listener(ln); err != nil {
+	if err := app.Listener(serving); err != nil {
 		return err
 	}
 	return <-stopped

@@ -51,9 +51,7 @@ var frameworks = map[string]func(context.Context, net.Listener, *bank, *core.Ver
 		return serveHTTP(ctx, ln, e)
 	},
 	"fiber": func(ctx context.Context, ln net.Listener, b *bank, v *core.Verifier) error {
-		app := fiber.New(fiber.Config{
-			DisableStartupMessage: true, ReadTimeout: 10 * time.Second, BodyLimit: 1 << 20, DisablePreParseMultipartForm: true,
-		})
+		app := fiber.New(fiber.Config{DisableStartupMessage: true, ReadTimeout: 10 * time.Second, BodyLimit: 1 << 20})
 		app.Use(fiberrecover.New()) // without it a panic ends the process
 		app.Post("/hook", fiberwh.New(v), func(c *fiber.Ctx) error {
 			if err := b.transfer(c.UserContext(), fiberwh.Message(c)); err != nil {
@@ -61,12 +59,13 @@ var frameworks = map[string]func(context.Context, net.Listener, *bank, *core.Ver
 			}
 			return c.SendStatus(http.StatusOK)
 		})
+		serving := fiberwh.Listener(app, ln)
 		stopped := make(chan error, 1)
 		go func() {
 			<-ctx.Done()
 			stopped <- app.ShutdownWithTimeout(time.Minute)
 		}()
-		if err := app.Listener(ln); err != nil { // returns as soon as nothing new is accepted
+		if err := app.Listener(serving); err != nil { // returns as soon as nothing new is accepted
 			return err
 		}
 		return <-stopped

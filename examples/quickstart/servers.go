@@ -148,14 +148,14 @@ func serveFiber(s *server, ln net.Listener) func() {
 		return c.SendStatus(s.handle(fiberwh.Message(c)))
 	}
 	app := fiber.New(fiber.Config{
-		ReadTimeout:                  10 * time.Second,
-		BodyLimit:                    2 << 20, // fiber's own answer to larger ones; core's limit of 1 MiB is reached first
-		DisablePreParseMultipartForm: true,
-		DisableStartupMessage:        true,
+		ReadTimeout:           10 * time.Second,
+		BodyLimit:             2 << 20, // fiber's own answer to larger ones; core's limit of 1 MiB is reached first
+		DisableStartupMessage: true,
 	})
 	app.Post("/hooks/:tenant", fiberwh.New(s.verifier), handler)
 	app.Post(githubHook, fiberwh.New(s.github), handler)
-	go func() { _ = app.Listener(ln) }()
+	serving := fiberwh.Listener(app, ln)
+	go func() { _ = app.Listener(serving) }()
 	return func() { _ = app.ShutdownWithTimeout(time.Second) }
 }
 

@@ -26,6 +26,7 @@ var (
 	g      *gin.Engine
 	e      *echo.Echo
 	app    *fiber.App
+	ln     net.Listener
 	ctx    context.Context
 	logger *slog.Logger
 	signer *core.Signer
@@ -85,7 +86,8 @@ func packages() map[string]string {
 	const module = "github.com/hookonce/hookonce/"
 	return map[string]string{
 		"bytes": "bytes", "context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
-		"log": "log", "math": "math", "os": "os", "slog": "log/slog", "sql": "database/sql", "strconv": "strconv", "strings": "strings", "testing": "testing", "time": "time",
+		"log": "log", "math": "math", "net": "net", "os": "os", "slog": "log/slog", "sql": "database/sql", "strconv": "strconv", "strings": "strings",
+		"testing": "testing", "time": "time",
 		"gin": "github.com/gin-gonic/gin", "echo": "github.com/labstack/echo/v4", "fiber": "github.com/gofiber/fiber/v2",
 		"core": module + "core", "explain": module + "explain", "nethttp": module + "nethttp", "ginwh": module + "ginwh", "echowh": module + "echowh",
 		"fiberwh": module + "fiberwh", "memstore": module + "stores/memstore", "schemes": module + "schemes", "whtest": module + "whtest",

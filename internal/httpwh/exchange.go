@@ -3,8 +3,10 @@
 package httpwh
 
 import (
+	"io"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -13,7 +15,7 @@ import (
 // Exchange is one request on its way through an adapter.
 //
 //	x := httpwh.Begin(v, w, r)
-//	if x.Answer() != nil { …custom answer, or x.WriteAnswer(w); return }
+//	if x.Answer() != nil { …custom answer and x.Leave(w), or x.WriteAnswer(w); return }
 //	defer x.Finish(core.Failed) // a panic, Goexit: whatever skips the regular one
 //	rec := x.Record(w)
 //	next.ServeHTTP(rec, x.Request)
@@ -53,15 +55,63 @@ func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
 // longer than the half second for which net/http itself does that: most connections are closed by then, and no timer has to wake a processor.
 const grace = 600 * time.Millisecond
 
+// pause ends the grace of a sender that stops to send. With net/http's half second behind it that is a grace as well.
+const pause = 100 * time.Millisecond
+
 // abandonBody keeps the server from reading the rest of the body: it would do so before it sends the answer, without a
 // deadline. Closing alone sends the answer at once but then waits; the deadline ends that too. HTTP/2 has streams for this.
 func (x *Exchange) abandonBody(w http.ResponseWriter) {
-	if x.body.end || x.original.ProtoMajor >= 2 || x.original.Body == nil || x.original.Body == http.NoBody {
+	if !x.unread() {
 		return
 	}
 	w.Header().Set("Connection", "close")
 	// Where no deadline can be set there is no server connection of ours to free either.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(grace)) //nolint:forbidigo // a deadline of I/O is real time
+	if x.original.Close || x.body.err != nil || x.tooLarge() {
+		linger(w)
+	}
+}
+
+// unread reports whether bytes of the body may be left on an HTTP/1 connection.
+func (x *Exchange) unread() bool {
+	return !x.body.end && x.original.ProtoMajor < 2 && x.original.Body != nil && x.original.Body != http.NoBody
+}
+
+func (x *Exchange) tooLarge() bool {
+	err := x.Err()
+	return err != nil && err.Reason == core.ErrBodyTooLarge
+}
+
+// linger has net/http wait between the end of the answer and closing the connection, as it does behind a body over its own limit. It would close
+// at once after a request that says "Connection: close" and after one whose body is broken. Unread bytes make a reset of
+// that, which overtakes the answer. Only http.MaxBytesReader can ask for it, of the server's own writer.
+func linger(w http.ResponseWriter) {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
+	}
+	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1)) // one over the limit
+}
+
+// Leave is called when the refusal was written to w. It sends it. Then it takes what the sender of a body over the limit still sends, for the
+// grace at most: many read the answer only when they have written, and such a body does not fit into the buffers on the way.
+func (x *Exchange) Leave(w http.ResponseWriter) {
+	if !x.unread() || !x.tooLarge() {
+		return
+	}
+	control := http.NewResponseController(w)
+	now := time.Now() //nolint:forbidigo // I/O runs on real time
+	end := now.Add(grace)
+	if control.SetReadDeadline(now.Add(pause)) != nil || control.Flush() != nil {
+		return
+	}
+	for err := error(nil); err == nil && now.Before(end); now = time.Now() { //nolint:forbidigo // see above
+		_ = control.SetReadDeadline(now.Add(pause)) // it could be set before
+		_, err = io.CopyN(io.Discard, x.original.Body, 8<<10)
+	}
 }
 
 // WriteAnswer writes what core answers, as it is. In HTTP/2 "Connection: close" would end all other streams as well.
@@ -73,6 +123,7 @@ func (x *Exchange) WriteAnswer(w http.ResponseWriter) {
 	}
 	w.WriteHeader(a.Status)
 	_, _ = w.Write(a.Body) // a sender that is gone needs no answer
+	x.Leave(w)
 }
 
 // Record wraps w for the handler. There is one recorder an exchange.

@@ -1,0 +1,156 @@
+package fiberwh
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// Listener prepares app, and returns ln for it, so that strangers hold little
+// memory and senders read why they were refused:
+//
+//	log.Fatal(app.Listener(fiberwh.Listener(app, ln)))
+//
+// A body takes the memory that has arrived. fiber alone makes room for the
+// announced length, of BodyLimit at most, before the first byte. Nothing else
+// changes for the routes of app: their bodies are read before the handlers run,
+// within BodyLimit and ReadTimeout, and the ErrorHandler answers what exceeds
+// them. Multipart forms are parsed when a handler asks for them, out of memory.
+// An app that sets StreamRequestBody reads its bodies itself, as before.
+//
+// Behind a body that was refused the connection is closed when the sender has
+// closed, or after 600 ms. fiber alone closes at once, and the reset can overtake
+// the response.
+//
+// Call it once, before app serves. For TLS wrap what it returns in
+// [tls.NewListener]. It panics if ln is a TLS listener itself.
+func Listener(app *fiber.App, ln net.Listener) net.Listener {
+	if fmt.Sprintf("%T", ln) == "*tls.listener" {
+		panic("fiberwh: Listener was given a TLS listener: call it inside, tls.NewListener(fiberwh.Listener(app, ln), config)")
+	}
+	config, server := app.Config(), app.Server()
+	next := server.Handler
+	if !config.StreamRequestBody {
+		server.StreamRequestBody = true
+		// Parsing it first would be without a limit under StreamRequestBody, and loses the signed bytes.
+		server.DisablePreParseMultipartForm = true
+	}
+	server.Handler = func(c *fasthttp.RequestCtx) {
+		conn, ours := inside(c.Conn())
+		if ours {
+			conn.unread.Store(true)
+		}
+		if !config.StreamRequestBody {
+			if err := buffer(c, config.BodyLimit); err != nil {
+				server.ErrorHandler(c, err)
+				c.SetConnectionClose()
+				return
+			}
+		}
+		next(c)
+		if ours && c.RequestBodyStream() == nil {
+			conn.unread.Store(false)
+		}
+	}
+	return listener{ln}
+}
+
+// trusted is how much room an announced length is given.
+const trusted = 16 << 10
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:gochecknoglobals // a pool is no state
+
+// buffer reads the streamed body of c into memory that fasthttp uses again, as it would itself without StreamRequestBody.
+func buffer(c *fasthttp.RequestCtx, limit int) error {
+	if c.RequestBodyStream() == nil {
+		return nil
+	}
+	pooled, _ := buffers.Get().(*[]byte)
+	defer buffers.Put(pooled)
+	var err error
+	if *pooled, err = readAll(c.RequestBodyStream(), (*pooled)[:0], c.Request.Header.ContentLength(), limit); err != nil {
+		return err
+	}
+	_ = c.Request.CloseBodyStream() // it has ended
+	*pooled = c.Request.SwapBody(*pooled)
+	return nil
+}
+
+// readAll appends a body to dst. A negative length is not known: the body is chunked.
+func readAll(stream io.Reader, dst []byte, length, limit int) ([]byte, error) {
+	if length > limit {
+		return dst, fasthttp.ErrBodyTooLarge
+	}
+	for len(dst) != length { // a chunked one ends with its trailer
+		if len(dst) == cap(dst) {
+			size := min(max(4*cap(dst), trusted), limit+1)
+			if length >= 0 {
+				size = min(size, length)
+			}
+			dst = append(make([]byte, 0, size), dst...)
+		}
+		n, err := stream.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case len(dst) > limit:
+			return dst, fasthttp.ErrBodyTooLarge
+		case err == io.EOF && len(dst) < length:
+			return dst, io.ErrUnexpectedEOF
+		case err == io.EOF:
+			return dst, nil
+		case err != nil:
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+type listener struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c}, nil
+}
+
+// conn lingers on Close where a body is unread.
+type conn struct {
+	net.Conn
+
+	unread atomic.Bool
+}
+
+// inside is the connection below c that a listener made.
+func inside(c net.Conn) (*conn, bool) {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	ours, ok := c.(*conn)
+	return ours, ok
+}
+
+// ReadFrom implements io.ReaderFrom, so that files still go out by sendfile.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
+
+// grace is how long a sender in the middle of its body may go on, so that it reads the answer instead of a reset connection.
+const grace = 600 * time.Millisecond
+
+// Close implements net.Conn. Closing over unread bytes, and bytes that arrive afterwards, reset the connection, and a reset may overtake the
+// answer. Many senders read it only when they have written, so what they write is taken.
+func (c *conn) Close() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.unread.Swap(false) && half.CloseWrite() == nil {
+		_ = c.SetReadDeadline(time.Now().Add(grace)) //nolint:forbidigo // I/O runs on real time
+		_, _ = io.Copy(io.Discard, c.Conn)
+	}
+	return c.Conn.Close()
+}
