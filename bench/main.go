@@ -73,7 +73,7 @@ func (r *results) measure(o options, keep func() error) error {
 				return err
 			}
 			slow, err := announceAll(o)
-			r.Refusals = append(attacks, slow...)
+			r.Refusals = slices.Concat(attacks, slow)
 			return err
 		}},
 		{"cores", func() (err error) { r.Cores, err = coresAll(o); return err }},
