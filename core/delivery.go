@@ -147,7 +147,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 const maxHandshake = 16 << 10
 
 // handshake asks the scheme about a request without a signature. The answer is
-// nil if that is no handshake. An unknown source looks the same from outside,
+// nil if that is not a handshake. An unknown source must look the same from outside,
 // so its body is read as well. The error is an outage of the key source.
 func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) (*Answer, error) {
 	d.lap(waiting)

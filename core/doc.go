@@ -18,8 +18,8 @@
 // same attempt once more is a replay, which is refused. A message whose handler failed runs again. The [SeenStore]
 // keeps what is needed for that; it must be shared by all processes that handle the same messages.
 //
-// Senders that sign no id or no time are told apart by what they do sign, and by unsigned ids within [Config.Repeats]. What
-// cannot be told from an old message is refused and not acknowledged; docs/identity.md has the rules.
+// Where a sender signs no id or no time, its messages are identified by what it does sign and, within [Config.Repeats], by unsigned
+// ids. A message that cannot be distinguished from an old one is refused and not acknowledged; docs/identity.md has the rules.
 //
 // # Rotation
 //

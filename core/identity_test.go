@@ -577,7 +577,7 @@ func TestAMessageWhoseSenderWantsTheResponseIsNeverAcknowledgedEmpty(t *testing.
 	})
 }
 
-// A message that was handled stays so, whatever comes of a run for the response: else a captor of one that fails could run it for ever.
+// A message that was handled stays so, whatever comes of a run for the response: else an attacker who captured one that fails could run it indefinitely.
 func TestAMessageThatWasHandledStaysHandledWhenItsResponseFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

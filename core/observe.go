@@ -126,8 +126,8 @@ func clip(s string) string {
 }
 
 // SlogObserver logs every event to l: handled messages at level debug, redeliveries, attempts in flight and handshakes at info,
-// refusals at warn, and what needs somebody at error (misconfiguration, an outage, a lost claim or commit, a message that cannot be
-// told from another). A message whose signed content ran before under another unsigned id is logged at warn or above.
+// refusals at warn, and conditions that need an operator at error (misconfiguration, an outage, a lost claim or commit, a message that
+// cannot be distinguished from another). A message whose signed content ran before under another unsigned id is logged at warn or above.
 func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := e.Reason.level()

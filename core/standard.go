@@ -211,7 +211,7 @@ func readSignatures(values []string, a *Attempt) error {
 
 // readJoined undoes the joining of header lines in an entry with several commas: "v1,A," and "v1,B" of "v1,A, v1,B", or
 // "v1,A,v1,B". It adds all but the last one to a, at most so many as there may be, and returns that. after and before say that other
-// entries surround this one in its value: a comma on that side is one between lines. An entry that is no such list stays as it is.
+// entries surround this one in its value: a comma on that side is one between lines. Any other entry stays as it is.
 func readJoined(entry string, after, before bool, a *Attempt) (label, text string, joined int) {
 	list := entry
 	if after {
