@@ -456,7 +456,7 @@ func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, past
 // try may take half of what is left, so that neither a slow store nor a short outage spends all of it. The answer does not wait
 // for a longer outage: the outcome is then still written in the background, as long as the lease keeps others out.
 //
-// ctx is as for claim: a handler that used up the request's time has still to be settled. sctx is unused memory for the context of the
+// ctx is as for claim: a handler that used up the request's time has still to be settled. sctx is storage for the context of the
 // first try, and now when that begins.
 func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next *record, now moment) error {
 	deadline := now.real.Add(c.timeout)

@@ -206,4 +206,9 @@ func TestAHandshakeIsLoggedAtInfo(t *testing.T) {
 	if !strings.Contains(b.String(), "level=INFO") || !strings.Contains(b.String(), "handshake=true") {
 		t.Errorf("logged %q", &b)
 	}
+	b.Reset()
+	observe(t.Context(), core.Event{Reason: core.Handled, Handshake: true, Status: 403})
+	if !strings.Contains(b.String(), "level=WARN") || !strings.Contains(b.String(), `msg="webhook handshake"`) {
+		t.Errorf("one that was refused is logged %q", &b)
+	}
 }

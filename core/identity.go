@@ -137,17 +137,17 @@ type pathDigest struct {
 // The hash of the path itself is kept from one request to the next: a verifier stands for one endpoint.
 func (v *Verifier) pathSum(key *Key, target string) uint64 {
 	sent := requestPath(target)
-	known := v.path.Load()
-	if known == nil || known.path != sent {
+	last := v.path.Load()
+	if last == nil || last.path != sent {
 		hash := sha256.Sum256([]byte(canonicalPath(sent)))
-		known = &pathDigest{path: strings.Clone(sent)}
-		for i := range known.digest {
-			known.digest[i] = binary.BigEndian.Uint64(hash[8*i:])
+		last = &pathDigest{path: strings.Clone(sent)}
+		for i := range last.digest {
+			last.digest[i] = binary.BigEndian.Uint64(hash[8*i:])
 		}
-		v.path.Store(known)
+		v.path.Store(last)
 	}
 	var sum uint64
-	for i, word := range known.digest {
+	for i, word := range last.digest {
 		sum += word * binary.BigEndian.Uint64(key[8*i:])
 	}
 	return max(sum>>16, 1)

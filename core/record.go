@@ -98,7 +98,7 @@ func (v Value) Handled() bool { return (v[8] == recordVersion || v[8] == 1) && S
 //	16–31 of a claim: mark (the newest attempt's stamp) and lease end, 8 bytes each
 //	      of a message that is not claimed: mark (6 bytes), print of the path (6) and of the content (4)
 //	      of a side record: the first half of the key of a message, to which the attempt belongs or which was counted last
-//	32–39 token: random for each admission, so that ownership and idempotence need nothing else
+//	32–39 token: random for each admission, so that ownership and idempotence need nothing else; zero for a spent attempt
 type record struct {
 	windowEnd  int64
 	state      State

@@ -371,3 +371,41 @@ func TestARetryOfPayPalWithATimeOfItsOwnIsTheSameMessage(t *testing.T) {
 	v.handles(t, "a retry", s.sign("id", v.now, []byte("{}")), done, core.ErrRedelivery)
 	v.handles(t, "another event under its id", s.sign("id", v.now, []byte("[]")), done, core.ErrIDReused)
 }
+
+// Stripe's test events have one id, of whatever type and content they are.
+func TestTheConstantIDOfStripesTestEventsIdentifiesNone(t *testing.T) {
+	t.Parallel()
+	v := receive(t, schemes.Stripe(), 0, secret)
+	send := func(body string) *core.Request {
+		r := request(body)
+		if err := schemes.Sign(schemes.Stripe(), r, "", v.now, secret); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	v.handles(t, "a test event", send(`{"id":"evt_00000000000000","type":"charge.paid","n":1}`), done, nil)
+	v.handles(t, "another of its type", send(`{"id":"evt_00000000000000","type":"charge.paid","n":2}`), done, nil)
+	v.handles(t, "an event", send(`{"id":"evt_1","type":"charge.paid","n":1}`), done, nil)
+	v.now = v.now.Add(time.Minute)
+	v.handles(t, "its retry, rendered anew", send(`{"id":"evt_1","type":"charge.paid","n":2}`), done, core.ErrRedelivery)
+	v.handles(t, "another type under its id", send(`{"id":"evt_1","type":"charge.failed","n":1}`), done, core.ErrIDReused)
+}
+
+// A request with a header of one member's messages is no handshake of another.
+func TestAMessageHeaderOfOneMemberIsNoHandshakeOfAnother(t *testing.T) {
+	t.Parallel()
+	both, err := schemes.Any("both", schemes.Shopify(), schemes.WooCommerce(schemes.AnswerHandshakes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for header, answered := range map[string]bool{
+		"User-Agent": true, "X-Shopify-Topic": false, "Shopify-Topic": false, "Shopify-Webhook-Id": false, "Shopify-Event-Id": false,
+		"Shopify-Hmac-Sha256": false, "X-Wc-Webhook-Topic": false,
+	} {
+		v := receive(t, both, 0, secret)
+		r := request("webhook_id=1", "Content-Type", "application/x-www-form-urlencoded", header, "x")
+		if got := v.Admit(t.Context(), r, atHand(r.Body)).Answer().Status == done; got != answered {
+			t.Errorf("with %s it is answered: %t, want %t", header, got, answered)
+		}
+	}
+}

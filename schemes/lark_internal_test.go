@@ -60,3 +60,29 @@ func TestTheSignedTextOfLarkHasOneReading(t *testing.T) {
 		t.Error("a key with a brace is accepted")
 	}
 }
+
+// Blocks of another message that are put into an encrypted handshake leave
+// noise. Whether it is read as JSON must tell nobody anything.
+func TestOnlyThreePlainStringsAreAHandshakeOfLark(t *testing.T) {
+	t.Parallel()
+	k := larkKey{open: func(string) []byte { return nil }}
+	allowed := func(token string) bool { return token == "tok" }
+	const ask = `{"challenge":"abc","token":"tok","type":"url_verification"}`
+	for text, answered := range map[string]bool{
+		ask: true, "{\n\t\"challenge\": \"abc\", \"token\": \"tok\", \"type\": \"url_verification\"}\r\n": true,
+		`{"cHaLLenge":"abc","token":"tok","type":"url_verification"}`:                 false,
+		`{"challenge":"abc","token":"tok","type":"url_verification","more":"x"}`:      false,
+		`{"challenge":"abc","token":"tok","type":"url_verification","type":"x"}`:      false,
+		`{"challenge":"x","challenge":"abc","token":"tok","type":"url_verification"}`: false,
+		`{"challenge":"abc","token":"tok","type":"url_verification","n":1}`:           false,
+		`{"challenge":"a\u0062c","token":"tok","type":"url_verification"}`:            false,
+		"{\"challenge\":\"ab\x80c\",\"token\":\"tok\",\"type\":\"url_verification\"}": false,
+		`{"challenge":"ab c","token":"tok","type":"url_verification"}`:                false,
+		`{"challenge":"abc","token":"other","type":"url_verification"}`:               false,
+		`{"challenge":"abc","type":"url_verification"}`:                               false,
+	} {
+		if got := k.verifyURL([]byte(text), allowed) != nil; got != answered {
+			t.Errorf("%s: answered %t, want %t", text, got, answered)
+		}
+	}
+}

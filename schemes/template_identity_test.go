@@ -166,6 +166,7 @@ func TestATemplatesIdentityIsCheckedWhenItIsMade(t *testing.T) {
 		want   string // empty: it is accepted
 	}{
 		{"an entry without a key", func(s *schemes.Template) { s.ID, s.List = schemes.Entry("Acme-Delivery", ""), "," }, "Item"},
+		{"an item right before the first", func(s *schemes.Template) { s.ID, s.List = schemes.Item("Acme-Delivery", -1), "," }, "index -1"},
 		{"an item before the first", func(s *schemes.Template) { s.ID, s.List = schemes.Item("Acme-Delivery", -2), "," }, "index -2"},
 		{"an item of no list", func(s *schemes.Template) { s.ID = schemes.Item("Acme-Delivery", 0) }, "List"},
 		{"an optional id that is none", func(s *schemes.Template) { s.IDOptional = true }, "IDOptional"},
