@@ -401,7 +401,7 @@ func (c *claims) giveBack(ctx context.Context, cl *claim, old *record) {
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
 	defer sctx.finish()
 	back, life := *old, c.life(old, now.milli())
-	if old.state == 0 || old.state == Released && old.status == uncounted { // it never ran
+	if old.state == 0 {
 		back, life = record{state: Released, status: uncounted, windowEnd: now.milli()}, time.Millisecond
 	}
 	back.token = newToken()
