@@ -224,6 +224,7 @@ func TestEqualBytesUnderOtherUnsignedIDsAreOtherMessages(t *testing.T) {
 			t.Errorf("the error does not name the setting: %s", text)
 		}
 		r.want("over the bound once more", r.request(message{id: "d3", topic: "created", body: `{}`}), 503, ErrRepeated)
+		r.want("over the bound under another id", r.request(message{id: "d4", topic: "created", body: `{}`}), 503, ErrRepeated)
 		r.want("what was handled before", r.request(m), 200, ErrRedelivery)
 		r.want("another content", r.request(message{id: "d3", topic: "created", body: `{"a":1}`}), 200, Handled)
 		time.Sleep(10 * time.Millisecond)
