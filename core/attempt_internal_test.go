@@ -13,7 +13,7 @@ func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
 	a := &Attempt{
 		ID: "msg_1", IDSigned: true, Timestamp: now, Expires: now, BodySigned: true,
 		Signatures: []Signature{{"v1", "a"}, {"v1a", "b"}}, State: "state",
-		EventType: []byte("paid"), Unsigned: []string{"delivery", "topic"}, Reply: true, Unidentified: ErrMalformed, Unmatched: ErrKeysUnavailable,
+		Stable: [][]byte{[]byte("paid")}, Indistinct: true, Unsigned: []string{"delivery", "topic"}, Reply: true, Unidentified: ErrMalformed, Unmatched: ErrKeysUnavailable,
 	}
 	a.Content.WriteString("msg_1.")
 	a.Content.WriteTime("1700000000")
@@ -29,8 +29,8 @@ func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
 	}
 
 	a.reset()
-	signatures, insert, unsigned := a.Signatures, a.Content.insert, a.Unsigned
-	if len(signatures)+len(insert)+len(unsigned)+len(a.Content.small)+len(a.Content.flat) != 0 {
+	signatures, insert, unsigned, stable := a.Signatures, a.Content.insert, a.Unsigned, a.Stable
+	if len(signatures)+len(insert)+len(unsigned)+len(stable)+len(a.Content.small)+len(a.Content.flat) != 0 {
 		t.Errorf("after a reset there is %+v", a)
 	}
 	for _, s := range signatures[:2] {
@@ -48,7 +48,10 @@ func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
 			t.Errorf("an unsigned value is still held: %q", value)
 		}
 	}
-	a.Signatures, a.Unsigned, a.Content = nil, nil, Content{}
+	if stable[:1][0] != nil {
+		t.Error("a part of a body is still held")
+	}
+	a.Signatures, a.Unsigned, a.Stable, a.Content = nil, nil, nil, Content{}
 	if !reflect.ValueOf(*a).IsZero() {
 		t.Errorf("after a reset there is %+v", a)
 	}

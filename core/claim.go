@@ -23,7 +23,7 @@ import (
 //
 // Where attempts carry no stamp of their own, a retry is byte for byte a replay: a message that is not done may
 // then run again, and one that is done is a redelivery. A done message that comes with another content or to another
-// path is neither, nor is one whose sender needs the response: see protocol.handled.
+// address is neither, nor is one whose sender needs the response: see protocol.handled.
 //
 // What a message is, and the two records beside it that bound what unsigned ids can do, is in identity.go.
 
@@ -39,7 +39,8 @@ const (
 	answered  // done, and its response, which the sender wants, is gone
 	repeated  // the signed content was handled under other unsigned ids
 	reused    // done, but with another signed content under the same id
-	elsewhere // done, at another path
+	elsewhere // done, at another address
+	unsure    // done, but an equal message may be another event
 )
 
 // fault breaks one rule of the protocol. Only the simulation in the tests sets any: it must find the re-run.
@@ -57,7 +58,8 @@ const (
 	faultNoCount                           // equal contents are not counted
 	faultNoSpending                        // an attempt may be presented under any unsigned id
 	faultTimeIdentifies                    // a retry is another message, because its time is
-	faultNoPrint                           // a done message is acknowledged whatever its content and path
+	faultNoPrint                           // a done message is acknowledged whatever its content and address
+	faultSure                              // equal bytes are one event, whatever the scheme says
 )
 
 // protocol decides over records; it does no I/O and reads no clock. All times are Unix milliseconds.
@@ -152,7 +154,7 @@ func (p *protocol) handled(old *record, id *identity, stamp int64) verdict {
 	switch {
 	case differ(old.print.content, id.print.content) && !broken:
 		return reused
-	case differ(old.print.path, id.print.path) && !broken:
+	case differ(old.print.endpoint, id.print.endpoint) && !broken:
 		return elsewhere
 	case p.eachAttempt && stamp == old.mark:
 		return replaySame
@@ -160,6 +162,8 @@ func (p *protocol) handled(old *record, id *identity, stamp int64) verdict {
 		return run
 	case id.reply:
 		return answered
+	case id.unsure:
+		return unsure
 	case p.eachAttempt && stamp < old.mark:
 		return replayOlder
 	default:

@@ -249,10 +249,14 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 		return refuse(ErrReplay, "the message was handled before; its sender wants the content of the response, which is gone, so it is not acknowledged", nil)
 	case reused:
 		return refuse(ErrIDReused, "a message with this id was handled, but its signed content was another one: a test event with a constant id, or a sender "+
-			"that uses ids again, or one that renders its body anew at each attempt (then Config.RendersAnew, or an EventType in its scheme)", nil)
+			"that uses ids again, or one that renders its body anew at each attempt (then Config.RendersAnew, or a Stable list in its scheme)", nil)
 	case elsewhere:
-		return refuse(ErrMisconfigured, "this message was handled at another path of the same verifier: the sender delivers it to two endpoints, and each "+
-			"needs a verifier, keys and a store namespace of its own, or a source of its own (Keys.From, KeySource); or a captured request was sent to the other path", nil)
+		return refuse(ErrMisconfigured, "this message was handled at another address (host, path or query) of the same verifier: the sender delivers it to two "+
+			"endpoints, and each needs a verifier, keys and a store namespace of its own, or a source of its own (Keys.From, KeySource); or a proxy changes the "+
+			"address from one request to the next; or a captured request was sent to the other address", nil)
+	case unsure:
+		return refuse(ErrRepeated, "the same signed content was handled before, and nothing in this request tells whether it is the same event: the sender says no "+
+			"delivery id, or a proxy took the header out; pass it on, or describe the sender by a scheme whose ID says where it stands", nil)
 	case repeated:
 		if id.spends(&v.claims.protocol) || id.content == (Key{}) {
 			return refuse(ErrRepeated, "the same signed bytes, timestamp included, came before under another delivery id: a captured attempt, or two events "+

@@ -4,8 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash/crc32"
+	"net"
+	"net/netip"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -31,14 +34,15 @@ type identity struct {
 	print   fingerprint
 	signed  bool // message is that of a signed id
 	reply   bool // the response's content is what the sender wants: see Attempt.Reply
+	unsure  bool // an equal message may be another event: see Attempt.Indistinct
 
 	past history // set by the claim
 }
 
 // fingerprint is what all attempts of a message have in common besides its key. A part is zero if it is not known.
 type fingerprint struct {
-	path    uint64 // of the endpoint, 48 bits: see Verifier.pathSum
-	content uint32 // a sum of the signed content, or of the event type
+	endpoint uint64 // 48 bits: see Verifier.endpointSum
+	content  uint32 // a sum of the signed content, or of what is stable in it
 }
 
 // castagnoli is the polynomial that processors have an instruction for. Contents are compared with contents that the same
@@ -72,7 +76,7 @@ func (v *Verifier) identify(r *Request, a *Attempt, m *Message, id *identity) {
 	} else {
 		v.identifyByContent(a, m, id)
 	}
-	id.print.path = v.pathSum(&id.message, r.URL)
+	id.print.endpoint = v.endpointSum(&id.message, r)
 }
 
 // identifyByContent is for a message without a signed id.
@@ -80,6 +84,7 @@ func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 	content := v.replayKey(m, &a.Content)
 	id.message = content
 	eachAttempt, broken := v.claims.eachAttempt, v.claims.broken
+	id.unsure = !eachAttempt && (a.Indistinct || lost(a.Unsigned)) && broken&faultSure == 0
 	if len(a.Unsigned) == 0 || eachAttempt && (!a.Content.timed() || a.Unsigned[0] == "") || broken&faultContentAlone != 0 {
 		return
 	}
@@ -95,6 +100,11 @@ func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 	h.Sum(id.message[:0])
 	v.putScope(&id.message, m)
 	id.content = content
+}
+
+// lost says that a request has unsigned values but not its delivery id, which its sender always sends: something on the way took it out.
+func lost(unsigned []string) bool {
+	return len(unsigned) > 1 && unsigned[0] == "" && slices.ContainsFunc(unsigned[1:], func(value string) bool { return value != "" })
 }
 
 // appendUnsigned adds the values that are there, each with its place. An absent value adds nothing: members of a scheme like
@@ -116,8 +126,17 @@ func appendUnsigned(dst []byte, values []string) []byte {
 // content that each attempt has anew.
 func (v *Verifier) common(a *Attempt) uint32 {
 	switch {
-	case len(a.EventType) > 0:
-		return known(crc32.Update(0, castagnoli, a.EventType))
+	case len(a.Stable) > 0:
+		var s uint32
+		for i, part := range a.Stable {
+			var head [9]byte // a part is not taken for a piece of the next one, nor an absent one for one that is there
+			binary.LittleEndian.PutUint64(head[:], uint64(len(part)))
+			if part != nil {
+				head[8] = byte(i + 1)
+			}
+			s = crc32.Update(crc32.Update(s, castagnoli, head[:]), castagnoli, part)
+		}
+		return known(s)
 	case v.cfg.RendersAnew, v.claims.eachAttempt && !a.Content.timed():
 		return 0
 	}
@@ -126,25 +145,24 @@ func (v *Verifier) common(a *Attempt) uint32 {
 	return known(s)
 }
 
-// pathDigest is the hash of a path, in words.
-type pathDigest struct {
-	path   string
-	digest [4]uint64
+// endpointDigest is the hash of an address that messages were sent to, in words.
+type endpointDigest struct {
+	host, target string
+	digest       [4]uint64
 }
 
-// pathSum is a sum of the path that a message was sent to. The path is not signed, and under a wildcard route an attacker may choose it; so
+// endpointSum is a sum of the address that a message was sent to. The address is not signed, and an attacker may choose it; so
 // the sum depends on the message's key: a collision found for one message does not help with another.
-// The hash of the path itself is kept from one request to the next: a verifier stands for one endpoint.
-func (v *Verifier) pathSum(key *Key, target string) uint64 {
-	sent := requestPath(target)
-	last := v.path.Load()
-	if last == nil || last.path != sent {
-		hash := sha256.Sum256([]byte(canonicalPath(sent)))
-		last = &pathDigest{path: strings.Clone(sent)}
+// The hash of the address itself is kept from one request to the next: a verifier stands for one endpoint.
+func (v *Verifier) endpointSum(key *Key, r *Request) uint64 {
+	last := v.endpoint.Load()
+	if last == nil || last.target != r.URL || last.host != r.Host {
+		hash := sha256.Sum256(appendEndpoint(nil, r.Host, r.URL))
+		last = &endpointDigest{host: strings.Clone(r.Host), target: strings.Clone(r.URL)}
 		for i := range last.digest {
 			last.digest[i] = binary.BigEndian.Uint64(hash[8*i:])
 		}
-		v.path.Store(last)
+		v.endpoint.Store(last)
 	}
 	var sum uint64
 	for i, word := range last.digest {
@@ -153,14 +171,33 @@ func (v *Verifier) pathSum(key *Key, target string) uint64 {
 	return max(sum>>16, 1)
 }
 
-// requestPath is the path of a request target as it was received, without query and origin.
-func requestPath(target string) string {
-	target, _, _ = strings.Cut(target, "?")
-	if i := strings.Index(target, "://"); i >= 0 && strings.IndexByte(target[:i], '/') < 0 {
+// appendEndpoint adds host, path and query of an address, in one text for all their spellings.
+func appendEndpoint(dst []byte, host, target string) []byte {
+	target, query, _ := strings.Cut(target, "?")
+	if i := strings.Index(target, "://"); i >= 0 && strings.IndexByte(target[:i], '/') < 0 { // absolute form
 		target = target[i+3:]
-		target = target[max(strings.IndexByte(target, '/'), 0):]
+		end := strings.IndexByte(target, '/')
+		if end < 0 {
+			end = len(target)
+		}
+		host, target = target[:end], target[end:]
 	}
-	return target
+	if values, err := url.ParseQuery(query); err == nil { // a gateway may have sorted or escaped it otherwise
+		query = values.Encode()
+	}
+	return appendField(appendField(appendField(dst, canonicalHost(host)), canonicalPath(target)), query)
+}
+
+// canonicalHost is a host name without its port; "" for an IP address, which is that of the machine behind a proxy that does not keep the
+// sender's Host, and another one at each machine.
+func canonicalHost(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return ""
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
 // canonicalPath is one text for the spellings of a path. An escaped slash stays one, and so does upper case: they may be another

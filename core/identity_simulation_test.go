@@ -26,6 +26,8 @@ type kind struct {
 	kept                bool            // the delivery id stays over all attempts
 	reuses              bool            // the ids are constant, as those of test buttons
 	fanOut              bool            // each event goes to two paths
+	stripped            bool            // a proxy takes the delivery id out
+	indistinct          bool            // its scheme says that equal bytes may be two events
 }
 
 var (
@@ -43,6 +45,8 @@ var (
 		{name: "3, without an unsigned id", stamp: true, stamping: StampedEachAttempt, gaps: shortGaps},
 		{name: "4: only the body signed, unsigned id", delivery: true, gaps: shortGaps, kept: true},
 		{name: "4, to two endpoints", delivery: true, gaps: shortGaps, kept: true, fanOut: true},
+		{name: "4, its unsigned id taken out on the way", delivery: true, gaps: shortGaps, kept: true, stripped: true},
+		{name: "4, without an unsigned id", gaps: shortGaps, indistinct: true},
 	}
 )
 
@@ -65,7 +69,7 @@ func (s kindScheme) ParseKey(text string) (VerifyKey, error) {
 }
 
 func (s kindScheme) ReadHeader(r *Request, a *Attempt) error {
-	a.BodySigned = true
+	a.BodySigned, a.Indistinct = true, s.indistinct
 	if s.id {
 		a.ID, a.IDSigned = r.Header.Get(headerID), true
 		a.Content.WriteString(a.ID + ".")
@@ -289,6 +293,9 @@ func (s *identitySimulation) attempt(e *kindEvent, n int) *kindAttempt {
 	if s.delivery {
 		h.Set(headerTopic, e.topic)
 	}
+	if s.stripped {
+		h.Del(headerID)
+	}
 	if s.stamp {
 		at := time.Now()
 		if s.stamping == StampedOnce {
@@ -309,7 +316,7 @@ func (s *identitySimulation) attack(a *kindAttempt) {
 	forge := func(in time.Duration, id string) {
 		s.after(in, func() {
 			c := &kindAttempt{of: a.of, header: a.header.Clone(), presented: a.presented}
-			if id != "" && s.delivery {
+			if id != "" && s.delivery && !s.stripped {
 				c.header.Set(headerID, id)
 			}
 			s.present(c, true, func(int) {})
@@ -438,10 +445,11 @@ func TestTheIdentitySimulationLosesNothingOfAnyKindOfSender(t *testing.T) {
 			if got.tooOften != 0 || got.respent != 0 {
 				t.Errorf("%d contents ran under more than %d ids, %d attempts under a second one", got.tooOften, simulatedRepeats+1, got.respent)
 			}
-			if got.acked == 0 && (k.id || k.kept) && !k.reuses || got.attempts < got.events {
+			unsure := k.stripped || k.indistinct // so equal bytes are refused
+			if got.acked == 0 && (k.id || k.kept) && !k.reuses && !unsure || got.attempts < got.events {
 				t.Error("too little happened to prove anything")
 			}
-			if (k.reuses || k.fanOut) != (got.loud > got.events/10) {
+			if (k.reuses || k.fanOut || unsure) != (got.loud > got.events/10) {
 				t.Errorf("%d of %d events were refused loudly", got.loud, got.events)
 			}
 		})
@@ -495,6 +503,14 @@ func TestTheIdentitySimulationFindsEachBrokenRule(t *testing.T) {
 		},
 		"another endpoint's content is acknowledged": {
 			kind: "4, to two endpoints", broken: faultNoPrint,
+			found: func(c identityCounts) int { return c.unseen },
+		},
+		"an event whose delivery id was taken out is acknowledged": {
+			kind: "4, its unsigned id taken out on the way", broken: faultSure,
+			found: func(c identityCounts) int { return c.unseen },
+		},
+		"equal bytes that may be two events are acknowledged": {
+			kind: "4, without an unsigned id", broken: faultSure,
 			found: func(c identityCounts) int { return c.unseen },
 		},
 		"a tolerance shorter than the sender's retries": {

@@ -39,7 +39,13 @@ func newReceiver(t *testing.T, scheme Scheme, k kind, cfg Config) *receiver {
 }
 
 // message is what a sender says and, under its key, signs now.
-type message struct{ path, id, topic, body string }
+type message struct {
+	at              address // default: /hook
+	id, topic, body string
+}
+
+// address is where a request was sent to.
+type address struct{ host, target string }
 
 func (r *receiver) request(m message) *Request {
 	s := &identitySimulation{kind: r.kind}
@@ -50,17 +56,16 @@ func (r *receiver) request(m message) *Request {
 			a.header.Del(name)
 		}
 	}
-	path := m.path
-	if path == "" {
-		path = "/hook"
+	if m.at.target == "" {
+		m.at.target = "/hook"
 	}
-	return &Request{Method: http.MethodPost, URL: path, Header: a.header, Body: []byte(m.body)}
+	return &Request{Method: http.MethodPost, URL: m.at.target, Host: m.at.host, Header: a.header, Body: []byte(m.body)}
 }
 
 // deliver presents a request and lets the handler answer it with status. It returns what the sender is told and the reason.
 func (r *receiver) deliver(q *Request, status int) (int, Reason) {
 	r.t.Helper()
-	d := r.v.Admit(context.Background(), &Request{Method: q.Method, URL: q.URL, Header: q.Header}, testBody(q.Body))
+	d := r.v.Admit(context.Background(), &Request{Method: q.Method, URL: q.URL, Host: q.Host, Header: q.Header}, testBody(q.Body))
 	if a := d.Answer(); a != nil {
 		status = a.Status
 	} else {
@@ -139,11 +144,11 @@ func (s typed) ReadBody(r *Request, a *Attempt) error {
 		Type string `json:"type"`
 	}
 	_ = json.Unmarshal(r.Body, &body)
-	a.EventType = []byte(body.Type)
+	a.Stable = append(a.Stable, []byte(body.Type))
 	return s.kindScheme.ReadBody(r, a)
 }
 
-func TestASenderThatRendersItsBodyAnewIsHeldToTheEventType(t *testing.T) {
+func TestASenderThatRendersItsBodyAnewIsHeldToWhatIsStable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k := kindOf(t, "1: ")
@@ -184,18 +189,18 @@ func TestAMessageOfAnotherEndpointIsNotAcknowledged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, name, Config{}, func(r *receiver) {
-				m := message{path: "/billing", id: "evt_1", topic: "paid", body: `{}`}
+				m := message{at: address{"example.com", "/billing"}, id: "evt_1", topic: "paid", body: `{}`}
 				r.want("at the first endpoint", r.request(m), 200, Handled)
 				time.Sleep(time.Second)
-				m.path = "/mail"
+				m.at.target = "/mail"
 				r.want("at the second", r.request(m), 500, ErrMisconfigured)
-				if text := r.last().Err.Error(); !strings.Contains(text, "another path of the same verifier") {
+				if text := r.last().Err.Error(); !strings.Contains(text, "another address (host, path or query) of the same verifier") {
 					t.Errorf("the error does not say what to do: %s", text)
 				}
-				m.path = "/billing?attempt=2"
-				r.want("the retry at the first, with a query", r.request(m), 200, ErrRedelivery)
+				m.at.target = "/billing?"
+				r.want("the retry at the first, with an empty query", r.request(m), 200, ErrRedelivery)
 				time.Sleep(time.Second)
-				m.path = "https://example.com/billing"
+				m.at.target = "https://example.com/billing"
 				r.want("the retry at the first, in absolute form", r.request(m), 200, ErrRedelivery)
 			})
 		})
@@ -289,35 +294,78 @@ func TestAnUnsignedIDOfTheBodyIsCheckedAsWell(t *testing.T) {
 	})
 }
 
-func TestSpellingsOfAPathAreOnePath(t *testing.T) {
+func TestSpellingsOfAnAddressAreOneAddress(t *testing.T) {
 	t.Parallel()
-	for _, other := range []string{"/h%6fok", "/hook/", "//hook", "/./hook", "/a/../hook", "http://example.com/hook?a=1"} {
-		inBubble(t, "2: ", Config{}, func(r *receiver) {
-			r.want("as it is registered", r.request(message{path: "/hook", id: "evt_1", body: `{}`}), 200, Handled)
-			r.want(other, r.request(message{path: other, id: "evt_1", body: `{}`}), 200, ErrRedelivery)
+	const host = "example.com"
+	for _, tt := range []struct {
+		what        string
+		as, another address
+	}{
+		{"an escaped letter", address{host, "/hook"}, address{host, "/h%6fok"}},
+		{"a slash at the end", address{host, "/hook"}, address{host, "/hook/"}},
+		{"two slashes", address{host, "/hook"}, address{host, "//hook"}},
+		{"a dot", address{host, "/hook"}, address{host, "/./hook"}},
+		{"two dots", address{host, "/hook"}, address{host, "/a/../hook"}},
+		{"absolute form", address{host, "/hook?a=1"}, address{"", "http://example.com/hook?a=1"}},
+		{"absolute form without a path", address{host, "/"}, address{host, "http://example.com"}},
+		{"a port, and the root's dot", address{host, "/hook"}, address{"EXAMPLE.com.:443", "/hook"}},
+		{"the machines behind a proxy", address{"10.0.0.5:8080", "/hook"}, address{"10.0.0.6:8080", "/hook"}},
+		{"one of them over IPv6", address{"10.0.0.5:8080", "/hook"}, address{"[fd00::1]:8080", "/hook"}},
+		{"a bare one over IPv6", address{"[fd00::2]", "/hook"}, address{"[fd00::1]", "/hook"}},
+		{"a sorted query", address{host, "/hook?b=2&a=1"}, address{host, "/hook?a=1&b=2"}},
+		{"a query escaped otherwise", address{host, "/hook?a=b%20c"}, address{host, "/hook?a=b+c"}},
+		{"a bare question mark", address{host, "/hook?"}, address{host, "/hook"}},
+		{"a query that does not parse", address{host, "/hook?a=%zz"}, address{host, "/hook/?a=%zz"}},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, "2: ", Config{}, func(r *receiver) {
+				r.want("as it is registered", r.request(message{at: tt.as, id: "evt_1", body: `{}`}), 200, Handled)
+				r.want("spelled otherwise", r.request(message{at: tt.another, id: "evt_1", body: `{}`}), 200, ErrRedelivery)
+			})
 		})
 	}
 }
 
-func TestPathsThatMayBeAnotherEndpointsAreNotOne(t *testing.T) {
+func TestAddressesThatMayBeAnotherEndpointsAreNotOne(t *testing.T) {
 	t.Parallel()
-	for one, other := range map[string]string{"/h/aB3": "/h/Ab3", "/h/a%2Fb": "/h/a/b", "/h/a%2fb": "/h/a/b", "/h": "/h/i"} {
-		inBubble(t, "2: ", Config{}, func(r *receiver) {
-			r.want(one, r.request(message{path: one, id: "evt_1", body: `{}`}), 200, Handled)
-			r.want(other, r.request(message{path: other, id: "evt_1", body: `{}`}), 500, ErrMisconfigured)
+	const host = "example.com"
+	for _, tt := range []struct {
+		what        string
+		as, another address
+	}{
+		{"upper case in the path", address{host, "/h/aB3"}, address{host, "/h/Ab3"}},
+		{"an escaped slash", address{host, "/h/a%2Fb"}, address{host, "/h/a/b"}},
+		{"an escaped slash in lower case", address{host, "/h/a%2fb"}, address{host, "/h/a/b"}},
+		{"a longer path", address{host, "/h"}, address{host, "/h/i"}},
+		{"another value in the query", address{host, "/h?app=billing"}, address{host, "/h?app=mail"}},
+		{"no query", address{host, "/h?app=billing"}, address{host, "/h"}},
+		{"the order of one parameter's values", address{host, "/h?a=1&a=2"}, address{host, "/h?a=2&a=1"}},
+		{"a query that does not parse", address{host, "/h?a=%zz"}, address{host, "/h?a=%zy"}},
+		{"another host", address{"billing.example.com", "/h"}, address{"mail.example.com", "/h"}},
+		{"a name with a path and a longer name", address{"a", "/b/h"}, address{"a/b", "/h"}},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, "2: ", Config{}, func(r *receiver) {
+				r.want("one", r.request(message{at: tt.as, id: "evt_1", body: `{}`}), 200, Handled)
+				r.want("the other", r.request(message{at: tt.another, id: "evt_1", body: `{}`}), 500, ErrMisconfigured)
+				r.want("the first one's retry", r.request(message{at: tt.as, id: "evt_1", body: `{}`}), 200, ErrRedelivery)
+			})
 		})
 	}
 }
 
-// A path of an attacker's choice must not pass for another one: its sum depends on the message, so that none can be found beforehand.
-func TestTheSumOfAPathDependsOnTheMessage(t *testing.T) {
+// An address of an attacker's choice must not pass for another one: its sum depends on the message, so that none can be found beforehand.
+func TestTheSumOfAnAddressDependsOnTheMessage(t *testing.T) {
 	t.Parallel()
 	v := new(Verifier)
 	sums := make(map[uint64]bool)
+	sum := func(key Key, target string) uint64 { return v.endpointSum(&key, &Request{URL: target}) }
 	for i := range 1000 {
 		key := Key(sha256.Sum256([]byte(strconv.Itoa(i))))
-		a, b := v.pathSum(&key, "/billing"), v.pathSum(&key, "/mail")
-		if a == b || a >= 1<<48 || a == 0 || a != v.pathSum(&key, "/billing") {
+		a, b := sum(key, "/billing"), sum(key, "/mail")
+		if a == b || a >= 1<<48 || a == 0 || a != sum(key, "/billing") {
 			t.Fatalf("%x and %x", a, b)
 		}
 		sums[a], sums[b] = true, true

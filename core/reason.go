@@ -43,7 +43,8 @@ const (
 	ErrReplay Reason = "replay"
 	// ErrRedelivery: the message was handled, and this is a later attempt of the sender. It is acknowledged.
 	ErrRedelivery Reason = "redelivery"
-	// ErrRepeated: the signed content was handled before under another unsigned id, more often than [Config.Repeats] allows.
+	// ErrRepeated: the signed content was handled before under another unsigned id, more often than [Config.Repeats] allows; or under none, and
+	// this may be another event.
 	ErrRepeated Reason = "repeated"
 	// ErrIDReused: a message of this signed id was handled, but its signed content was another one.
 	ErrIDReused Reason = "id-reused"

@@ -96,7 +96,7 @@ func (v Value) Handled() bool { return (v[8] == recordVersion || v[8] == 1) && S
 //	10–11 side record, its kind (1 bit each); status answered or, of a message that is not done, its repeats (14 bits)
 //	12–15 generation, or the count
 //	16–31 of a claim: mark (the newest attempt's stamp) and lease end, 8 bytes each
-//	      of a message that is not claimed: mark (6 bytes), print of the path (6) and of the content (4)
+//	      of a message that is not claimed: mark (6 bytes), print of the endpoint (6) and of the content (4)
 //	      of a side record: the first half of the key of a message, to which the attempt belongs or which was counted last
 //	32–39 token: random for each admission, so that ownership and idempotence need nothing else; zero for a spent attempt
 type record struct {
@@ -148,7 +148,7 @@ func (r *record) encode() (v Value) {
 	}
 	first, second := uint64(r.mark), uint64(r.leaseEnd)
 	if r.state == Released || r.state == Done {
-		first, second = first<<16|r.print.path>>32, r.print.path<<32|uint64(r.print.content)
+		first, second = first<<16|r.print.endpoint>>32, r.print.endpoint<<32|uint64(r.print.content)
 	}
 	binary.BigEndian.PutUint64(v[16:], first)
 	binary.BigEndian.PutUint64(v[24:], second)
@@ -189,7 +189,7 @@ func decode(v Value) (record, error) {
 		r.leaseEnd = int64(second)
 	case v[8] != 1:
 		r.mark = int64(first) >> 16
-		r.print = fingerprint{path: first<<32&(1<<48-1) | second>>32, content: uint32(second)}
+		r.print = fingerprint{endpoint: first<<32&(1<<48-1) | second>>32, content: uint32(second)}
 	}
 	return r, nil
 }

@@ -15,6 +15,10 @@ type Request struct {
 	// URL is the request target as it was received: path and query, or an absolute URL. Scheme and host in it are the
 	// sender's claim: a scheme that signs the URL takes those from its own configuration.
 	URL string
+	// Host is the host of the request as it was received, with or without a port. It is
+	// not signed: it only tells apart endpoints that share a verifier by mistake.
+	// Empty: unknown.
+	Host string
 	// Header has canonical keys, as [http.Header.Set] makes them.
 	Header http.Header
 	// Body is the body exactly as received, nil before it was read.
@@ -140,11 +144,12 @@ type Attempt struct {
 	// IDSigned says that the signature covers ID. Only then does ID identify the
 	// message. Otherwise the signed content does, and ID is for logs.
 	IDSigned bool
-	// EventType is the signed type of the event, for a sender that signs an id but
-	// renders the rest of the body anew at each attempt. Two attempts under one
-	// signed ID must agree in it. Empty: they must agree in the whole signed
-	// content without the time (see [Content.WriteTime]). It may refer to the body.
-	EventType []byte
+	// Stable are the signed parts that all attempts of an event have in common, for a
+	// sender that signs an id but renders the rest of the body anew at each attempt.
+	// Two attempts under one signed ID must agree in them. Nil: they must agree in the
+	// whole signed content without the time (see [Content.WriteTime]). The parts may
+	// refer to the body.
+	Stable [][]byte
 	// Unsigned are the values outside the signature by which an honest sender
 	// tells its events apart: a delivery id, a topic. The sender keeps each of them
 	// over all attempts of an event. A scheme that has them sets one element for
@@ -152,6 +157,10 @@ type Attempt struct {
 	// 1 to 256 printable ASCII characters. They count only together with the signed
 	// content, and only where no signed ID identifies the message. Nil: none known.
 	Unsigned []string
+	// Indistinct says that two events of the sender may have the same signed content,
+	// and that nothing else in this request tells them apart. Such a message is not
+	// acknowledged when it comes again: it may be another event.
+	Indistinct bool
 	// Reply says that the sender uses the content of the response, as a chat
 	// command or a call menu does. Such a message is never acknowledged with an
 	// empty body.
@@ -196,7 +205,11 @@ func (a *Attempt) reset() {
 		a.Unsigned[i] = ""
 	}
 	a.Unsigned = a.Unsigned[:0]
-	a.ID, a.IDSigned, a.EventType, a.Reply, a.BodySigned, a.Unidentified, a.Unmatched, a.State = "", false, nil, false, false, nil, nil, nil
+	for i := range a.Stable {
+		a.Stable[i] = nil
+	}
+	a.Stable = a.Stable[:0]
+	a.ID, a.IDSigned, a.Indistinct, a.Reply, a.BodySigned, a.Unidentified, a.Unmatched, a.State = "", false, false, false, false, nil, nil, nil
 	a.Timestamp, a.Expires = time.Time{}, time.Time{}
 }
 

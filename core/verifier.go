@@ -32,7 +32,7 @@ type Verifier struct {
 	scope          []byte // what the hash of its keys begins with
 	scoper         scoper // nil if the store has none
 
-	path atomic.Pointer[pathDigest] // of the last message
+	endpoint atomic.Pointer[endpointDigest] // of the last message
 
 	// decoy is the last keyring in use. An unknown source is checked against it for the sake of the
 	// work, under a context that has ended; the result is not looked at.

@@ -78,7 +78,7 @@ func (r *head) fill(h *fasthttp.RequestHeader) {
 		text.Write(b)
 		return text.String()[from:]
 	}
-	r.Method, r.URL = keep(h.Method()), keep(h.RequestURI())
+	r.Method, r.URL, r.Host = keep(h.Method()), keep(h.RequestURI()), keep(h.Host())
 	h.VisitAll(func(key, value []byte) {
 		i := len(r.values)
 		if i == len(r.keys) || r.keys[i] != string(key) {

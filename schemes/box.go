@@ -17,7 +17,7 @@ func Box() core.Scheme {
 	return must(Template{
 		Name: "box", Signature: Header("Box-Signature-Primary"), More: []Field{Header("Box-Signature-Secondary")}, Encoding: core.Base64,
 		Timestamp: Header("Box-Delivery-Timestamp"), Unit: RFC3339, Stamping: core.StampedEachAttempt,
-		ID: JSON("id"), IDOptional: true, EventType: JSON("trigger"),
+		ID: JSON("id"), IDOptional: true, Stable: []Field{JSON("trigger"), JSON("created_at"), JSON("source", "id")},
 		Past: 10 * time.Minute, Future: 10 * time.Minute,
 		Content: "{body}{timestamp}",
 	})

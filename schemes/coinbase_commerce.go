@@ -7,7 +7,7 @@ import "github.com/hookonce/hookonce/core"
 func CoinbaseCommerce() core.Scheme {
 	return must(Template{
 		Name: "coinbase-commerce", Signature: Header("X-CC-Webhook-Signature"), ID: JSON("event", "id"),
-		EventType: JSON("event", "type"),
-		Content:   "{body}",
+		Stable:  []Field{JSON("event")},
+		Content: "{body}",
 	})
 }

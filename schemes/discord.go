@@ -19,7 +19,7 @@ import (
 func Discord() core.Scheme {
 	return discord{must(Template{
 		Name: "discord", Signature: Header("X-Signature-Ed25519"), Algorithm: Ed25519, Secret: HexText,
-		Timestamp: Header("X-Signature-Timestamp"), Stamping: core.StampedEachAttempt, ID: JSON("id"), IDOptional: true, EventType: JSON("type"),
+		Timestamp: Header("X-Signature-Timestamp"), Stamping: core.StampedEachAttempt, ID: JSON("id"), IDOptional: true,
 		Content: "{timestamp}{body}",
 	})}
 }

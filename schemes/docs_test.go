@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -333,6 +334,10 @@ func TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart(t *testing.T) {
 					switch answer := d.Answer(); {
 					case answer == nil:
 						t.Errorf("with the same %s the message runs again", header)
+					case strings.HasSuffix(row[2], "refused when it comes again"):
+						if !errors.Is(d.Err(), core.ErrRepeated) {
+							t.Errorf("with the same %s the message is not refused as repeated: %v", header, d.Err())
+						}
 					case s.scheme.Stamping() != core.StampedEachAttempt && !d.Err().Acknowledges():
 						t.Errorf("with the same %s the message is refused: %v", header, d.Err())
 					}
@@ -361,30 +366,32 @@ func nested(values map[string]string) string {
 	return string(text)
 }
 
-// TestTheTypeOfARowDecidesWhetherAnIDIsUsedAgain sends two messages under one signed id.
-func TestTheTypeOfARowDecidesWhetherAnIDIsUsedAgain(t *testing.T) {
+// TestTheStableMembersOfARowDecideWhetherAnIDIsUsedAgain sends two messages under one signed id.
+func TestTheStableMembersOfARowDecideWhetherAnIDIsUsedAgain(t *testing.T) {
 	t.Parallel()
-	summary, typed := summaries(t), 0
+	summary, rendered := summaries(t), 0
 	for name, row := range identities(t) {
 		by := summary[name][1]
 		if !strings.HasPrefix(by, "body: ") && by != "id" {
 			if row[3] != "–" {
-				t.Errorf("%s has the type %s, but no id is signed", name, row[3])
+				t.Errorf("%s has the stable members %s, but no id is signed", name, row[3])
 			}
 			continue
 		}
 		if name == "mailgun" || name == "sns" || name == "paypal" {
 			continue // whose ids stand among other signed values: they have tests of their own
 		}
-		values := map[string]string{"kind": "a", "amount": "1"}
-		if id := inCode(by); len(id) > 0 {
+		stable := inCode(row[3])
+		values := map[string]string{"other": "1"}
+		if id := inCode(by); len(id) > 0 && !slices.Contains(stable, strings.Split(id[0], ".")[0]) {
 			values[id[0]] = "evt_1"
+		} else if len(id) > 0 { // the id stands in a stable member
+			values[id[0]] = "evt_1"
+			stable = []string{strings.Split(id[0], ".")[0] + ".amount"}
 		}
-		kind := "kind" // which a scheme without a type signs as well
-		if path := inCode(row[3]); len(path) > 0 {
-			kind, typed = path[0], typed+1
+		for _, path := range stable {
+			values[path] = "a"
 		}
-		values[kind] = "a"
 		s := claimedBy(t, name)
 		now := remoteNow
 		v, err := core.New(core.Secrets(s.secret), memstore.New(), &core.Config{
@@ -404,20 +411,130 @@ func TestTheTypeOfARowDecidesWhetherAnIDIsUsedAgain(t *testing.T) {
 			continue
 		}
 		d.Settle(http.StatusOK)
-		values["amount"] = "2"
-		want := core.ErrRedelivery
-		if name == "discord" {
-			want = core.ErrReplay // it wants the response, which is gone
+		values["other"] = "2"
+		want := core.ErrIDReused
+		if len(stable) > 0 {
+			rendered++
+			want = core.ErrRedelivery
 		}
-		if err := send().Err(); kind != "kind" && !errors.Is(err, want) {
-			t.Errorf("%s: the same type, and another value: %v", name, err)
+		if err := send().Err(); !errors.Is(err, want) {
+			t.Errorf("%s: another value beside the stable members %q: %v, want %v", name, stable, err, want)
 		}
-		values["amount"], values[kind] = "1", "b"
-		if err := send().Err(); !errors.Is(err, core.ErrIDReused) {
-			t.Errorf("%s: another value at %s: %v", name, kind, err)
+		values["other"] = "1"
+		for _, path := range stable {
+			values[path] = "b"
+			if err := send().Err(); !errors.Is(err, core.ErrIDReused) {
+				t.Errorf("%s: another value at %s: %v", name, path, err)
+			}
+			values[path] = "a"
 		}
 	}
-	if typed < 10 {
-		t.Errorf("only %d rows have a type", typed)
+	if rendered < 8 {
+		t.Errorf("only %d rows have stable members", rendered)
+	}
+}
+
+// TestNoRowLeavesAnEventUnseen holds the column "equal": where two events may have the same signed bytes, or nobody knows, equal bytes are
+// not acknowledged unless an unsigned value says that they are one event.
+func TestNoRowLeavesAnEventUnseen(t *testing.T) {
+	t.Parallel()
+	possible := 0
+	for name, row := range identities(t) {
+		equal := strings.Trim(row[1], "*")
+		switch {
+		case strings.HasPrefix(equal, "no"):
+			continue
+		case equal == "unsigned":
+			if named(t, name).Stamping() != core.NotIdentified {
+				t.Errorf("%s is unsigned, but its messages are claimed", name)
+			}
+			continue
+		case !strings.HasPrefix(equal, "yes") && !strings.HasPrefix(equal, "unknown") && !strings.HasPrefix(equal, "depends"):
+			t.Errorf("%s: equal is %q: yes, no or unknown", name, equal)
+		}
+		possible++
+		s := claimedBy(t, name)
+		if s == nil {
+			continue // nothing is claimed, so each attempt runs
+		}
+		own := inCode(row[2])
+		event := func(delivery string) *core.Request {
+			r := s.sign(bodyToSign(name), remoteNow)
+			for i, header := range own {
+				value := "topic"
+				if i == 0 {
+					value = delivery
+				}
+				if r.Header.Del(header); value != "" {
+					r.Header.Set(header, value)
+				}
+			}
+			return r
+		}
+		v := verifier(t, s.scheme, remoteNow, s.secret)
+		first := "d1"
+		if len(own) == 0 {
+			first = ""
+		}
+		if !runs(v, event(first)) {
+			t.Errorf("%s: the first event does not run", name)
+		}
+		if len(own) > 0 {
+			if !runs(v, event("d2")) {
+				t.Errorf("%s: the second event, with another %s, does not run", name, own[0])
+			}
+			if len(own) > 1 && !runs(v, event("")) { // its delivery id was taken out
+				t.Errorf("%s: an event without %s does not run", name, own[0])
+			}
+		}
+		if len(own) == 1 {
+			continue // a request without its only unsigned value is one that its sender does not send
+		}
+		second := event("")
+		d := v.Admit(t.Context(), second, atHand(second.Body))
+		if d.Answer() != nil && d.Err().Acknowledges() {
+			t.Errorf("%s: a second event with the same bytes is acknowledged: %v", name, d.Err())
+		}
+	}
+	if possible < 15 {
+		t.Errorf("only in %d rows two events can have the same bytes", possible)
+	}
+}
+
+// TestEachDeliveryIDOfARowSaysWhetherItIsKept: a retry is known by the first of the unsigned values only if it has the same one.
+func TestEachDeliveryIDOfARowSaysWhetherItIsKept(t *testing.T) {
+	t.Parallel()
+	for name, row := range identities(t) {
+		if own := inCode(row[2]); len(own) > 0 && !regexp.MustCompile("^`"+own[0]+"` \\((kept|new at each retry|one within a second)").MatchString(row[2]) {
+			t.Errorf("%s: %q does not say whether %s is kept", name, row[2], own[0])
+		}
+	}
+}
+
+// TestNoAnswerThatAsksForARetryStopsIt holds the column "retried after": what asks for a later attempt must not be a status after which the
+// sender gives up.
+func TestNoAnswerThatAsksForARetryStopsIt(t *testing.T) {
+	t.Parallel()
+	asks := map[string]bool{}
+	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusRequestTimeout, http.StatusConflict} {
+		asks[strconv.Itoa(status)] = true
+	}
+	status := regexp.MustCompile(`\b[1-5](?:\d\d|xx)\b`)
+	checked := 0
+	for name, row := range identities(t) {
+		for clause := range strings.SplitSeq(row[6], ";") {
+			if !strings.Contains(clause, "stop") {
+				continue
+			}
+			for _, stops := range status.FindAllString(clause, -1) {
+				checked++
+				if asks[stops] || stops[0] == '5' {
+					t.Errorf("%s stops after %s, with which a later attempt is asked for", name, stops)
+				}
+			}
+		}
+	}
+	if checked < 8 {
+		t.Errorf("only %d statuses stop a sender", checked)
 	}
 }

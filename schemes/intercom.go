@@ -7,7 +7,7 @@ import "github.com/hookonce/hookonce/core"
 func Intercom() core.Scheme {
 	return must(Template{
 		Name: "intercom", Signature: Header("X-Hub-Signature"), Label: "sha1=", Algorithm: HMACSHA1, ID: JSON("id"),
-		IDOptional: true, EventType: JSON("topic"),
+		IDOptional: true, Stable: []Field{JSON("topic"), JSON("created_at"), JSON("data")},
 		Content: "{body}",
 	})
 }

@@ -18,6 +18,22 @@ func find(body []byte, path []string) (value []byte, ok bool) {
 	return body[from:to:to], true
 }
 
+// findValue is find for a value of any kind, as it is written: a string has its quotes, an object or an array is whole.
+func findValue(body []byte, path []string) (value []byte, ok bool) {
+	s := scanner{body, 0}
+	for _, name := range path {
+		if !s.step(name) {
+			return nil, false
+		}
+	}
+	s.space()
+	from := s.i
+	if !s.skip() || s.i == from {
+		return nil, false
+	}
+	return bytes.TrimRight(body[from:s.i:s.i], " \t\r\n"), true
+}
+
 // locate is find for the place of the value, without the quotes of a string.
 func locate(body []byte, path []string) (from, to int, ok bool) {
 	s := scanner{body, 0}

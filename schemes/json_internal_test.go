@@ -155,11 +155,15 @@ func FuzzFind(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, ok := find(body, []string{"id"})
+		whole, present := findValue(body, []string{"id"})
 		var parsed map[string]json.RawMessage
 		if json.Unmarshal(body, &parsed) != nil || strings.Count(string(body), "id") != 1 {
 			return // no object, or several of the name: the first and the last may differ
 		}
 		raw, there := parsed["id"]
+		if present != there || present && string(whole) != string(raw) {
+			t.Fatalf("%q: the whole value is %q, %t", body, whole, present)
+		}
 		var text string
 		isText := json.Unmarshal(raw, &text) == nil && there && string(raw) != "null"
 		switch {

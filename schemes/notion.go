@@ -9,8 +9,8 @@ import (
 
 // Notion is the scheme of Notion's webhooks: X-Notion-Signature, HMAC-SHA256 of
 // the body under the verification token. The id in the body identifies the
-// message; attempt_number in it changes, so two attempts must agree in their
-// type.
+// message; attempt_number in it changes, so two attempts must agree in
+// the event's type, time, entity and data.
 //
 // Notion hands over the verification token once, when the webhook is made, in a
 // request without a signature, and nothing proves who sent it. pending is asked
@@ -23,7 +23,7 @@ import (
 func Notion(pending func(token string) bool) core.Scheme {
 	return notion{must(Template{
 		Name: "notion", Signature: Header("X-Notion-Signature"), Label: "sha256=",
-		ID: JSON("id"), EventType: JSON("type"),
+		ID: JSON("id"), Stable: []Field{JSON("type"), JSON("timestamp"), JSON("entity"), JSON("data")},
 		Content: "{body}",
 	}), pending}
 }

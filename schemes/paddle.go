@@ -8,7 +8,7 @@ func Paddle() core.Scheme {
 	return must(Template{
 		Name: "paddle", Signature: Header("Paddle-Signature"), List: ";", Label: "h1=",
 		Timestamp: Entry("Paddle-Signature", "ts"), Stamping: core.StampedEachAttempt, ID: JSON("event_id"),
-		EventType: JSON("event_type"),
-		Content:   "{timestamp}:{body}",
+		Stable:  []Field{JSON("event_type"), JSON("occurred_at"), JSON("data")},
+		Content: "{timestamp}:{body}",
 	})
 }

@@ -7,7 +7,7 @@ import "github.com/hookonce/hookonce/core"
 func PagerDuty() core.Scheme {
 	return must(Template{
 		Name: "pagerduty", Signature: Header("X-PagerDuty-Signature"), List: ",", Label: "v1=", ID: JSON("event", "id"),
-		EventType: JSON("event", "event_type"),
-		Content:   "{body}",
+		Stable:  []Field{JSON("event")},
+		Content: "{body}",
 	})
 }

@@ -19,8 +19,8 @@ func Slack() core.Scheme {
 	return slack{must(Template{
 		Name: "slack", Signature: Header("X-Slack-Signature"), Label: "v0=",
 		Timestamp: Header("X-Slack-Request-Timestamp"), Stamping: core.StampedEachAttempt, ID: JSON("event_id"), IDOptional: true,
-		EventType: JSON("event", "type"),
-		Content:   "v0:{timestamp}:{body}",
+		Stable:  []Field{JSON("team_id"), JSON("event")},
+		Content: "v0:{timestamp}:{body}",
 	})}
 }
 

@@ -9,7 +9,7 @@ import "github.com/hookonce/hookonce/core"
 func Stripe() core.Scheme {
 	return stripe{must(Template{
 		Name: "stripe", Signature: Header("Stripe-Signature"), List: ",", Label: "v1=",
-		Timestamp: Entry("Stripe-Signature", "t"), Stamping: core.StampedEachAttempt, ID: JSON("id"), EventType: JSON("type"),
+		Timestamp: Entry("Stripe-Signature", "t"), Stamping: core.StampedEachAttempt, ID: JSON("id"), Stable: []Field{JSON("type"), JSON("created"), JSON("data")},
 		Content: "{timestamp}.{body}",
 	})}
 }
@@ -19,7 +19,7 @@ type stripe struct{ *templated }
 func (s stripe) ReadBody(r *core.Request, a *core.Attempt) error {
 	err := s.templated.ReadBody(r, a)
 	if a.ID == "evt_00000000000000" {
-		a.IDSigned, a.EventType = false, nil
+		a.IDSigned, a.Stable = false, a.Stable[:0]
 	}
 	return err
 }

@@ -59,10 +59,16 @@ type Template struct {
 	// Topic is an unsigned header that says what the event is, where a sender may send
 	// the same content for several. It may be absent, and counts as an unsigned ID does.
 	Topic Field
-	// EventType is where the body says what the event is, for a sender that signs an
-	// id but renders the body anew at each attempt. All messages under one id must
-	// agree in it. Empty: they must agree in the whole signed content without the time.
-	EventType Field
+	// Stable are the members of the body that stay the same over all attempts of an
+	// event, objects and arrays included, for a sender that signs an id but renders the
+	// rest of the body anew at each attempt: what the event is, when it was, and its
+	// data. All attempts under one id must agree in them. Empty, or none of them is
+	// there: they must agree in the whole signed content without the time.
+	Stable []Field
+	// Indistinct says that two events may have the same signed content where there is
+	// no ID or Topic that tells them apart, or nobody knows. Such a message is not
+	// acknowledged when it comes again.
+	Indistinct bool
 	// Batch says how a body with several events is identified, where the path of ID
 	// has an index: JSON("events", "0", "id").
 	Batch Batch
@@ -314,8 +320,11 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	if t.ID.inBody() && !s.has(partBody) && !s.has(partID) {
 		mistakes = append(mistakes, errors.New("the body has the ID but is not signed, and Content lacks {id}"))
 	}
-	if !t.EventType.none() && (!t.EventType.inBody() || !s.has(partBody) || !s.signsID()) {
-		mistakes = append(mistakes, errors.New("EventType belongs to a signed id, and stands in a signed JSON body"))
+	if len(t.Stable) > 0 && (!s.has(partBody) || !s.signsID() || slices.ContainsFunc(t.Stable, func(f Field) bool { return !f.inBody() })) {
+		mistakes = append(mistakes, errors.New("the Stable members belong to a signed id, and each stands in a signed JSON body"))
+	}
+	if t.Indistinct && (s.signsID() && !t.IDOptional || t.Stamping == core.StampedEachAttempt) {
+		mistakes = append(mistakes, errors.New("the template is Indistinct, but a signed ID or the time of each attempt tells messages apart"))
 	}
 	switch {
 	case t.Topic.none():

@@ -189,10 +189,21 @@ func TestATemplatesIdentityIsCheckedWhenItIsMade(t *testing.T) {
 			s.Topic, s.Timestamp, s.Stamping = schemes.Header("Acme-Topic"), schemes.JSON("at"), core.StampedEachAttempt
 			s.ID = schemes.Header("Acme-Delivery")
 		}, ""},
-		{"a type without an id", func(s *schemes.Template) { s.EventType = schemes.JSON("type") }, "EventType"},
-		{"a type beside a delivery id", func(s *schemes.Template) { s.ID, s.EventType = schemes.Header("Acme-Delivery"), schemes.JSON("type") }, "EventType"},
-		{"a type in a header", func(s *schemes.Template) { s.ID, s.EventType = schemes.JSON("id"), schemes.Header("Acme-Type") }, "EventType"},
-		{"a type beside an id in the body", func(s *schemes.Template) { s.ID, s.EventType = schemes.JSON("id"), schemes.JSON("type") }, ""},
+		{"stable members without an id", func(s *schemes.Template) { s.Stable = []schemes.Field{schemes.JSON("type")} }, "Stable"},
+		{"stable members beside a delivery id", func(s *schemes.Template) {
+			s.ID, s.Stable = schemes.Header("Acme-Delivery"), []schemes.Field{schemes.JSON("type")}
+		}, "Stable"},
+		{"a stable member in a header", func(s *schemes.Template) {
+			s.ID, s.Stable = schemes.JSON("id"), []schemes.Field{schemes.JSON("type"), schemes.Header("Acme-Type")}
+		}, "Stable"},
+		{"stable members beside an id in the body", func(s *schemes.Template) {
+			s.ID, s.Stable = schemes.JSON("id"), []schemes.Field{schemes.JSON("type"), schemes.JSON("data")}
+		}, ""},
+		{"indistinct beside a signed id", func(s *schemes.Template) { s.ID, s.Indistinct = schemes.JSON("id"), true }, "Indistinct"},
+		{"indistinct beside an optional id", func(s *schemes.Template) { s.ID, s.IDOptional, s.Indistinct = schemes.JSON("id"), true, true }, ""},
+		{"indistinct beside the time of each attempt", func(s *schemes.Template) {
+			s.Indistinct, s.Timestamp, s.Stamping = true, schemes.JSON("at"), core.StampedEachAttempt
+		}, "Indistinct"},
 	} {
 		_, err := bodySigner(tt.change).Scheme()
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
@@ -227,10 +238,31 @@ func TestUnsignedHeadersOfATemplateCountTogetherWithTheBody(t *testing.T) {
 	send("another delivery", "{}", "d2", "made", nil)
 	send("a topic in the place of the delivery id", "{}", "made", "", nil)
 	send("one more than the bound", "{}", "d3", "made", core.ErrRepeated)
+	send("a message whose delivery id was taken out on the way", "{1}", "", "made", nil)
+	send("the same, which may be another event", "{1}", "", "made", core.ErrRepeated)
+	send("a message without any unsigned value", "{2}", "", "", nil)
+	send("the same again", "{2}", "", "", core.ErrRedelivery)
 	send("the delivery id of another body", "[]", "d1", "made", nil)
 }
 
-func TestTheTypeOfATemplateIsReadWhereverItsIDIs(t *testing.T) {
+func TestAnIndistinctMessageIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	scheme, err := bodySigner(func(s *schemes.Template) {
+		s.ID, s.IDOptional, s.Indistinct = schemes.Header("Acme-Delivery"), true, true
+	}).Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := receive(t, scheme, 3, secret)
+	v.handles(t, "the first", signedBody("{}"), done, nil)
+	v.handles(t, "the same", signedBody("{}"), done, core.ErrRepeated)
+	r := signedBody("[]")
+	r.Header.Set("Acme-Delivery", "d1")
+	v.handles(t, "one with a delivery id", r, done, nil)
+	v.handles(t, "its retry", r, done, core.ErrRedelivery)
+}
+
+func TestTheStableMembersOfATemplateAreReadWhereverItsIDIs(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
@@ -241,7 +273,7 @@ func TestTheTypeOfATemplateIsReadWhereverItsIDIs(t *testing.T) {
 		{"in a header", schemes.Header("Acme-Id"), "{id}.{timestamp}.{body}"},
 	} {
 		scheme, err := schemes.Template{
-			Name: "acme", Signature: schemes.Header("Acme-Signature"), Content: tt.content, ID: tt.id, EventType: schemes.JSON("type"),
+			Name: "acme", Signature: schemes.Header("Acme-Signature"), Content: tt.content, ID: tt.id, Stable: []schemes.Field{schemes.JSON("type"), schemes.JSON("data"), schemes.JSON("list")},
 			Timestamp: schemes.Header("Acme-Time"), Stamping: core.StampedEachAttempt,
 		}.Scheme()
 		if err != nil {
@@ -252,13 +284,18 @@ func TestTheTypeOfATemplateIsReadWhereverItsIDIs(t *testing.T) {
 			body   string
 			reason error
 		}{
-			{`{"id":"a","type":"paid","n":1}`, nil},
-			{`{"id":"a","type":"paid","n":2}`, core.ErrRedelivery},
-			{`{"id":"a","type":"void","n":1}`, core.ErrIDReused},
+			{`{"id":"a","type":"paid","data":{"n":"}"},"list":[1],"sent":1}`, nil},
+			{`{"id":"a", "sent":2, "list":[1], "data":{"n":"}"}, "type":"paid"}`, core.ErrRedelivery},
+			{`{"id":"a","type":"void","data":{"n":"}"},"list":[1],"sent":1}`, core.ErrIDReused},
+			{`{"id":"a","type":"paid","data":{"n":2},"list":[1],"sent":1}`, core.ErrIDReused},
+			{`{"id":"a","type":"paid","data":{"n":"}"},"list":[1,2],"sent":1}`, core.ErrIDReused},
+			{`{"id":"a","type":"paid","data":{"n":"}"},"sent":1}`, core.ErrIDReused},
+			{`{"id":"b","sent":1}`, nil},
+			{`{"id":"b","sent":2}`, core.ErrIDReused},
 		} {
 			v.now = v.now.Add(time.Minute)
 			r := request(message.body)
-			if err := schemes.Sign(scheme, r, "a", v.now, secret); err != nil {
+			if err := schemes.Sign(scheme, r, message.body[7:8], v.now, secret); err != nil {
 				t.Fatal(err)
 			}
 			v.handles(t, "an id "+tt.name+": "+message.body, r, done, message.reason)

@@ -397,10 +397,25 @@ func (s *templated) readJSON(body []byte, a *core.Attempt) error {
 			}
 		}
 	}
-	if f := s.t.EventType; a.IDSigned && !f.none() {
-		a.EventType, _ = find(body, f.path)
+	if a.IDSigned {
+		s.readStable(body, a)
+	} else {
+		a.Indistinct = s.t.Indistinct && !slices.ContainsFunc(a.Unsigned, func(value string) bool { return value != "" })
 	}
 	return nil
+}
+
+// readStable takes the members that all attempts of an event have in common.
+func (s *templated) readStable(body []byte, a *core.Attempt) {
+	found := false
+	for _, f := range s.t.Stable {
+		value, ok := findValue(body, f.path)
+		a.Stable = append(a.Stable, value)
+		found = found || ok
+	}
+	if !found {
+		a.Stable = a.Stable[:0]
+	}
 }
 
 // readBodyID takes the id, which the signature covers.

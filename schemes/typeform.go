@@ -6,7 +6,7 @@ import "github.com/hookonce/hookonce/core"
 // identifies the message.
 func Typeform() core.Scheme {
 	return must(Template{
-		Name: "typeform", Signature: Header("Typeform-Signature"), Label: "sha256=", Encoding: core.Base64, ID: JSON("event_id"), EventType: JSON("event_type"),
+		Name: "typeform", Signature: Header("Typeform-Signature"), Label: "sha256=", Encoding: core.Base64, ID: JSON("event_id"),
 		Content: "{body}",
 	})
 }

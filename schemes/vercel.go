@@ -5,7 +5,7 @@ import "github.com/hookonce/hookonce/core"
 // Vercel is the scheme of Vercel's webhooks: x-vercel-signature, HMAC-SHA1 of the body. The id in the body identifies the message.
 func Vercel() core.Scheme {
 	return must(Template{
-		Name: "vercel", Signature: Header("X-Vercel-Signature"), Algorithm: HMACSHA1, ID: JSON("id"), EventType: JSON("type"),
+		Name: "vercel", Signature: Header("X-Vercel-Signature"), Algorithm: HMACSHA1, ID: JSON("id"),
 		Content: "{body}",
 	})
 }

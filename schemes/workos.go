@@ -11,7 +11,7 @@ import (
 func WorkOS() core.Scheme {
 	return must(Template{
 		Name: "workos", Signature: Header("WorkOS-Signature"), List: ",", Label: "v1=",
-		Timestamp: Entry("WorkOS-Signature", "t"), Unit: Milliseconds, Stamping: core.StampedEachAttempt, ID: JSON("id"), EventType: JSON("event"),
+		Timestamp: Entry("WorkOS-Signature", "t"), Unit: Milliseconds, Stamping: core.StampedEachAttempt, ID: JSON("id"), Stable: []Field{JSON("event"), JSON("created_at"), JSON("data")},
 		Past: 3 * time.Minute, Future: 3 * time.Minute,
 		Content: "{timestamp}.{body}",
 	})

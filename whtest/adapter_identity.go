@@ -152,14 +152,15 @@ func (a *attempt) with(name string, values ...string) *attempt {
 	return &c
 }
 
-// to is the attempt at another path.
-func (a *attempt) to(path string) *attempt {
+// to is the attempt at another address: a path, or a host and a path.
+func (a *attempt) to(address string) *attempt {
 	c := *a
-	c.path = path
+	host, path, _ := strings.Cut(address, "/")
+	c.host, c.path = host, "/"+path
 	return &c
 }
 
-// identityCases: which requests are one message. Headers and path tell them apart,
+// identityCases: which requests are one message. Headers and address tell them apart,
 // signed or not. An adapter that loses some of them loses events.
 func identityCases() []adapterCase {
 	return []adapterCase{
@@ -263,8 +264,9 @@ func identityCases() []adapterCase {
 			},
 		},
 		{
-			name: "a message that is delivered to two paths is not acknowledged at the second",
-			why:  "a sender gives one id to the deliveries to all endpoints: behind one verifier the second one would be lost. Pass the path on",
+			name: "a message that is delivered to two endpoints is not acknowledged at the second",
+			why: "a sender gives one id to the deliveries to all endpoints: behind one verifier the second one would be lost. " +
+				"Pass Host, path and query on",
 			run: func(t *adapterRun) {
 				for what, c := range map[string]struct {
 					scheme  core.Scheme
@@ -275,12 +277,12 @@ func identityCases() []adapterCase {
 					"an unsigned id, timed": {plain{timed: true}, func(e *endpoint, n int) *attempt { return e.plainTimed(n, "d-1", "{}") }},
 				} {
 					e := t.serve(&core.Config{Scheme: c.scheme}, answerWith(http.StatusOK))
-					e.want(what+", first path", e.send(c.attempt(e, 0).to("/billing")), http.StatusOK)
-					for n := range 2 {
-						e.wantProblem(what+", second path", e.send(c.attempt(e, n+1).to("/mail")), http.StatusInternalServerError, "misconfigured")
+					e.want(what+", first endpoint", e.send(c.attempt(e, 0).to("one.example/billing?app=1&v=2")), http.StatusOK)
+					for n, second := range []string{"one.example/mail?app=1&v=2", "one.example/billing?app=2&v=2", "two.example/billing?app=1&v=2"} {
+						e.wantProblem(what+", second endpoint "+second, e.send(c.attempt(e, n+1).to(second)), http.StatusInternalServerError, "misconfigured")
 					}
 					e.wantRuns(1)
-					e.wantAcknowledged(what+", first path again", e.send(c.attempt(e, 3).to("/billing?attempt=2")), http.StatusOK)
+					e.wantAcknowledged(what+", first endpoint again", e.send(c.attempt(e, 4).to("one.example:80/billing?v=2&app=1")), http.StatusOK)
 				}
 			},
 		},

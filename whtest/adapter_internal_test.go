@@ -77,8 +77,10 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 		{"acknowledges a captured attempt", "a captured attempt does not run under another delivery id", fault{acknowledges: true}},
 		{"acknowledges an id with another content", "a signed id with another content is not acknowledged", fault{acknowledges: true}},
 		{"runs an id with another content", "a signed id with another content is not acknowledged", fault{failOpen: true}},
-		{"does not tell paths apart", "a message that is delivered to two paths is not acknowledged at the second", fault{noPath: true}},
-		{"acknowledges at another path", "a message that is delivered to two paths is not acknowledged at the second", fault{acknowledges: true}},
+		{"does not tell paths apart", "a message that is delivered to two endpoints is not acknowledged at the second", fault{noPath: true}},
+		{"does not tell queries apart", "a message that is delivered to two endpoints is not acknowledged at the second", fault{noQuery: true}},
+		{"does not tell hosts apart", "a message that is delivered to two endpoints is not acknowledged at the second", fault{noHost: true}},
+		{"acknowledges at another endpoint", "a message that is delivered to two endpoints is not acknowledged at the second", fault{acknowledges: true}},
 		{"hides the first mount from the second", "mounted twice it passes through or says so at the first request", fault{ownContext: true}},
 		{"lets the refusal of the second mount commit", "mounted twice it passes through or says so at the first request", fault{acknowledges: true}},
 		{"acknowledges what wants a response", "a response that the sender wants is never an empty acknowledgement", fault{acknowledges: true}},
@@ -122,10 +124,10 @@ func TestAdapterSuiteCatchesAnIgnoredError(t *testing.T) {
 
 // fault is what is wrong with an adapter. The zero one is right.
 type fault struct {
-	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks bool
-	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen       bool
-	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, reuses, refuseInReport, noClaim, twice             bool
-	dropsEmpty, acknowledges, anyOrder, resets                                                                                   bool
+	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks      bool
+	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen            bool
+	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, noQuery, noHost, reuses, refuseInReport, noClaim, twice bool
+	dropsEmpty, acknowledges, anyOrder, resets                                                                                        bool
 
 	drops string // a header
 }
@@ -175,6 +177,12 @@ func (f fault) middleware(m AdapterMount, behind http.Handler) http.Handler {
 		}
 		if f.noPath {
 			r.RequestURI = "/a"
+		}
+		if f.noQuery {
+			r.RequestURI, _, _ = strings.Cut(r.RequestURI, "?")
+		}
+		if f.noHost {
+			r.Host = ""
 		}
 		if f.drains {
 			_, _ = io.ReadAll(r.Body) // the time it takes is the mistake; the rest does not come to pass

@@ -101,7 +101,8 @@ func (t *adapterRun) newSigner(secrets ...string) *core.Signer {
 
 // attempt is a request of the suite.
 type attempt struct {
-	path    string
+	host    string // default: the server's
+	path    string // with a query
 	header  http.Header
 	body    []byte
 	chunked bool
@@ -142,6 +143,7 @@ func (e *endpoint) sendWith(ctx context.Context, a *attempt) answered {
 		return answered{err: err}
 	}
 	maps.Copy(req.Header, a.header)
+	req.Host = a.host
 	resp, err := e.client.Do(req)
 	if err != nil {
 		return answered{err: err}

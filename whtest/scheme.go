@@ -173,8 +173,8 @@ func (a *audit) refusedOrSame(what string, r *core.Request) {
 		a.errorf("%s: accepted with the signed id %q instead of %q", what, got.ID, want.ID)
 	case got.BodySigned && !slices.Equal(got.Body, want.Body):
 		a.errorf("%s: accepted with another body, and BodySigned", what)
-	case a.eventType(r) != a.eventType(original):
-		a.errorf("%s: accepted with the event type %q instead of %q", what, a.eventType(r), a.eventType(original))
+	case a.stable(r) != a.stable(original):
+		a.errorf("%s: accepted with another Stable part than %q: %q", what, a.stable(original), a.stable(r))
 	case !admitted(v, original):
 		a.errorf("the genuine request is not admitted")
 	case a.identified() && admitted(v, r):
@@ -182,13 +182,13 @@ func (a *audit) refusedOrSame(what string, r *core.Request) {
 	}
 }
 
-// eventType is what the scheme finds in r.
-func (a *audit) eventType(r *core.Request) string {
+// stable is what the scheme says all attempts of r's event have in common.
+func (a *audit) stable(r *core.Request) string {
 	at, err := a.attempt(r)
 	if err != nil {
 		return ""
 	}
-	return string(at.EventType)
+	return string(bytes.Join(at.Stable, []byte{0}))
 }
 
 // given is a body that is at hand.
@@ -213,7 +213,7 @@ func outcome(v *core.Verifier, r *core.Request) (ran bool, err *core.Error) {
 }
 
 func clone(r *core.Request) *core.Request {
-	return &core.Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone(), Body: bytes.Clone(r.Body)}
+	return &core.Request{Method: r.Method, URL: r.URL, Host: r.Host, Header: r.Header.Clone(), Body: bytes.Clone(r.Body)}
 }
 
 // eachValue calls f with a copy of r for every single value of a header, and a function that replaces the value.
@@ -328,7 +328,7 @@ func schemeCases() []schemeCase {
 		{"two attempts", "a later attempt of a handled message is recognized by its id, signed or not. Where each attempt has its own time, Content.WriteTime " +
 			"must mark it: it is all that differs", checkAttempts},
 		{"one id, two contents", "a signed id with another content may be another event, so it is not acknowledged. Where each attempt has its own time, " +
-			"Content.WriteTime must mark it, or EventType say what attempts agree in", checkReuse},
+			"Content.WriteTime must mark it, or Stable say what attempts agree in", checkReuse},
 		{"request unchanged", "the request belongs to the caller; the handler reads it after us", checkUnchanged},
 		{"request not kept", "request and attempt are reused for somebody else's message when the call returns: a scheme that keeps one " +
 			"leaks it, and races", checkNotKept},

@@ -201,6 +201,12 @@ func (a *audit) acknowledged(what string, v *core.Verifier, r *core.Request, rep
 	}
 }
 
+// indistinct says that at may be another event than one with equal bytes.
+func indistinct(at *core.Attempt) bool {
+	lost := len(at.Unsigned) > 1 && at.Unsigned[0] == "" && slices.ContainsFunc(at.Unsigned, func(value string) bool { return value != "" })
+	return !at.IDSigned && (at.Indistinct || lost)
+}
+
 func checkAttempts(a *audit) {
 	first := a.genuine()
 	at, err := a.attempt(first)
@@ -218,6 +224,12 @@ func checkAttempts(a *audit) {
 	v := a.repeating(2, a.Secret)
 	if !admitted(v, first) {
 		a.errorf("a first message is not handled")
+		return
+	}
+	if indistinct(at) {
+		if ran, err := outcome(v, later); ran || !errors.Is(err, core.ErrRepeated) {
+			a.errorf("equal bytes that may be another event: %v, want %s", err, core.ErrRepeated)
+		}
 		return
 	}
 	a.acknowledged("a later attempt", v, later, at.Reply)
@@ -242,8 +254,8 @@ func checkReuse(a *audit) {
 		a.errorf("a first message is not handled")
 		return
 	}
-	if len(at.EventType) > 0 && string(at.EventType) == string(two.EventType) {
-		a.acknowledged("a later attempt with the same event type", v, second, at.Reply)
+	if len(at.Stable) > 0 && slices.EqualFunc(at.Stable, two.Stable, func(a, b []byte) bool { return string(a) == string(b) }) {
+		a.acknowledged("a later attempt that agrees in Stable", v, second, at.Reply)
 		return
 	}
 	switch ran, err := outcome(v, second); {

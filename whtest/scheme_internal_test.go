@@ -153,7 +153,7 @@ func (s toy) ReadHeader(r *core.Request, a *core.Attempt) error {
 	case "milliseconds":
 		a.Timestamp = time.UnixMilli(n)
 	case "event type not signed":
-		a.EventType = []byte(r.Header.Get("Toy-Type"))
+		a.Stable = append(a.Stable, []byte(r.Header.Get("Toy-Type")))
 	case "keeps the request":
 		s.kept.mu.Lock()
 		s.kept.requests = append(s.kept.requests, r)

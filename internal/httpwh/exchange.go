@@ -36,7 +36,7 @@ type Exchange struct {
 //
 // r is the server's own request and stays unchanged. w may be any writer that http.ResponseController can unwrap.
 func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
-	x := &Exchange{original: r, body: body{w: w, r: r}, target: core.Request{Method: r.Method, URL: r.RequestURI, Header: r.Header}}
+	x := &Exchange{original: r, body: body{w: w, r: r}, target: core.Request{Method: r.Method, URL: r.RequestURI, Host: r.Host, Header: r.Header}}
 	if x.target.URL == "" { // not from a server: Lambda, or a test
 		x.target.URL = r.URL.RequestURI()
 	}
