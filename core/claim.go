@@ -60,16 +60,19 @@ const (
 	faultTimeIdentifies                    // a retry is another message, because its time is
 	faultNoPrint                           // a done message is acknowledged whatever its content and address
 	faultSure                              // equal bytes are one event, whatever the scheme says
+	faultNoRenewal                         // nobody looks for the renewal of a lease
 )
 
 // protocol decides over records; it does no I/O and reads no clock. All times are Unix milliseconds.
 type protocol struct {
-	past, future, skew, lease, remember int64
-	visit                               int64 // how long a claim may take on its way to the store
-	reruns                              uint8
-	repeats                             uint32
-	eachAttempt                         bool // each attempt carries a stamp of its own
-	broken                              fault
+	past, future, skew, remember int64
+	lease                        int64 // renewed while the handler runs, up to hold
+	hold                         int64 // how long an attempt may be handled: Config.Lease
+	visit                        int64 // how long a claim may take on its way to the store
+	reruns                       uint8
+	repeats                      uint32
+	eachAttempt                  bool // each attempt carries a stamp of its own
+	broken                       fault
 }
 
 // margin is what clocks may differ by between the node that admits and the one that is replayed to, both ways, a second
@@ -97,7 +100,7 @@ func (p *protocol) window(stamp, now int64) int64 {
 // protects nothing but the lease; unless it says that the message was counted.
 func (p *protocol) claimWindow(id *identity, stamp, now int64) int64 {
 	if stamp == 0 && !id.counts(p) {
-		return now + p.lease + 2*p.skew
+		return now + p.hold + 2*p.skew
 	}
 	return p.window(stamp, now)
 }
@@ -248,7 +251,7 @@ func (p *protocol) life(r *record, now int64) time.Duration {
 			ms = p.lease
 			break
 		}
-		ms = max(ms, r.leaseEnd+2*p.skew-now)
+		ms = max(ms, p.lastEnd(r)+2*p.skew-now)
 	case Released:
 		if p.broken&faultReleaseDeletes != 0 {
 			ms = 1
@@ -272,6 +275,7 @@ type claims struct {
 	start   int64 // whole second of the store's start, if it forgets
 	clock   clock
 	timeout time.Duration // of one visit to the store, all its calls together
+	running *running
 }
 
 // claim is one admission: the record that says so and the key it stands under.
@@ -317,6 +321,11 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 		v := c.decide(&old, next, id, stamp, now.milli(), token)
 		if v != run && v != redelivery || v == redelivery && c.broken&faultNoTouch != 0 {
 			return v, nil
+		}
+		if old.state == Claimed {
+			if alive, err := c.alive(sctx, &cl.key, &old, now.milli()); alive || err != nil {
+				return inFlight, err
+			}
 		}
 		want := next.encode()
 		got, err := c.store.Swap(sctx, cl.key, live, want, c.life(next, now.milli()))
@@ -445,24 +454,24 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 var errLost = errors.New("another attempt took the message over")
 
 // commit records that the handler succeeded. It retries within its time, because a lost commit is a second run.
-func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, status int, now moment) error {
+func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, status int, now moment, d *Delivery) error {
 	next := c.protocol.commit(cl.rec, status, now.milli())
-	return c.settle(ctx, sctx, cl, &next, now)
+	return c.settle(ctx, sctx, cl, &next, now, d)
 }
 
 // release records that the handler failed.
-func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, past history, now moment) error {
+func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, past history, now moment, d *Delivery) error {
 	next := c.protocol.release(cl.rec, past)
-	return c.settle(ctx, sctx, cl, &next, now)
+	return c.settle(ctx, sctx, cl, &next, now, d)
 }
 
 // settle writes the outcome, again and again until half of what is left of the store timeout would pass in waiting. Each
 // try may take half of what is left, so that neither a slow store nor a short outage spends all of it. The answer does not wait
-// for a longer outage: the outcome is then still written in the background, as long as the lease keeps others out.
+// for a longer outage: the outcome is then still written in the background, for as long as a handler may run.
 //
 // ctx is as for claim: a handler that used up the request's time has still to be settled. sctx is storage for the context of the
-// first try, and now when that begins.
-func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next *record, now moment) error {
+// first try, and now when that begins. The lease of d is kept until the outcome is written.
+func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next *record, now moment, d *Delivery) error {
 	deadline := now.real.Add(c.timeout)
 	sctx.init(ctx, deadline.Add(-c.timeout/2))
 	for pause := c.timeout / 40; ; pause *= 2 {
@@ -470,10 +479,11 @@ func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next 
 		sctx.finish()
 		_, failed := asError(err)
 		if !failed {
+			c.leave(d)
 			return err
 		}
 		if pause > time.Until(deadline)/2 {
-			go c.settleLater(*cl, *next) //nolint:gosec // it outlives the request, and holds nothing of it
+			go c.settleLater(*cl, *next, d) //nolint:gosec // it outlives the request
 			return err
 		}
 		time.Sleep(pause)
@@ -481,11 +491,12 @@ func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next 
 	}
 }
 
-// settleLater goes on until the lease is over: then another attempt may have the message. A process that ends meanwhile is one that
-// ended before it settled.
-func (c *claims) settleLater(cl claim, next record) {
+// settleLater goes on for as long as a handler may run. If another attempt takes the message over meanwhile, nothing is written. A process
+// that ends meanwhile is one that ended before it settled.
+func (c *claims) settleLater(cl claim, next record, d *Delivery) {
+	defer c.leave(d)
 	now := c.clock.now()
-	deadline := now.real.Add(time.Duration(cl.rec.leaseEnd-now.milli()) * time.Millisecond)
+	deadline := now.real.Add(time.Duration(c.lastEnd(&cl.rec)-now.milli()) * time.Millisecond)
 	for pause := c.timeout / 4; time.Until(deadline) > pause; pause = min(2*pause, c.timeout) {
 		time.Sleep(pause)
 		now = c.clock.now()

@@ -15,7 +15,7 @@ import (
 
 func testProtocol(eachAttempt bool) protocol {
 	return protocol{
-		past: 300_000, future: 300_000, skew: 5_000, lease: 60_000, remember: 25 * 3_600_000, reruns: 3, eachAttempt: eachAttempt,
+		past: 300_000, future: 300_000, skew: 5_000, lease: 9_000, hold: 60_000, remember: 25 * 3_600_000, reruns: 3, eachAttempt: eachAttempt,
 	}
 }
 
@@ -178,7 +178,7 @@ func TestAnUntimedMessageIsProtectedAsLongAsItIsRemembered(t *testing.T) {
 	t.Parallel()
 	p := testProtocol(false)
 	rec := claimAt(&p, 0, 1_000)
-	if got := rec.windowEnd; got != 1_000+p.lease+2*p.skew {
+	if got := rec.windowEnd; got != 1_000+p.hold+2*p.skew {
 		t.Errorf("the window of a claim ends at %d", got)
 	}
 	done := p.commit(rec, 200, 2_000)

@@ -84,19 +84,24 @@ func (c *lazyContext) finish() {
 	}
 }
 
-// handlerContext is that of a handler.
-type handlerContext struct {
-	lazyContext
+// handlerContext is the context of a delivery's handler, in which FromContext and Commit find the delivery.
+type handlerContext Delivery
 
-	delivery *Delivery // what FromContext and Commit find
-}
+// Deadline implements context.Context.
+func (c *handlerContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+
+// Done implements context.Context.
+func (c *handlerContext) Done() <-chan struct{} { return c.ctx.Done() }
+
+// Err implements context.Context.
+func (c *handlerContext) Err() error { return c.ctx.Err() }
 
 // Value implements context.Context.
 func (c *handlerContext) Value(key any) any {
 	if _, ok := key.(deliveryKey); ok {
-		return c.delivery
+		return (*Delivery)(c)
 	}
-	return c.lazyContext.Value(key)
+	return c.ctx.Value(key)
 }
 
 type deliveryKey struct{}

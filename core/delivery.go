@@ -19,19 +19,26 @@ type BodyReader interface {
 // request and is not safe for concurrent use.
 type Delivery struct {
 	v        *Verifier
-	outer    context.Context //nolint:containedctx // the request's: its values, not its end, are for all that happens for it
-	ctx      handlerContext
+	ctx      lazyContext    // the handler's, with the values of the request's
 	visits   [2]lazyContext // to the store: for the claim, and for its outcome
 	message  Message
 	claim    claim
 	bodyRead bool
 	admitted bool // the claim is ours and wants to be settled
 	settled  bool
+	lease    leaseState // this and the next, with the last fields
+	stopped  bool
 	handled  uint16 // see history.done
 	err      *Error
 	answer   *Answer
 	watch    *watch // nil if there is no observer
+
+	previous, next *Delivery // in the list of the keeper of its lease, which guards them
+	leaseEnd       int64
 }
+
+// outer is the request's context: its values, not its end, are for all that happens for it.
+func (d *Delivery) outer() context.Context { return d.ctx.values }
 
 // Admit takes an attempt through the pipeline: headers, window, keys, body, signature, claim, in this order. r.Body is
 // set to what body returned; neither r nor body is kept, but a scheme's answer may hold parts of r. ctx is the request's; the sender's disconnect does not cancel what Admit began.
@@ -39,7 +46,8 @@ type Delivery struct {
 // If [Delivery.Answer] is nil the adapter runs the handler with [Delivery.Context] and the restored body and calls
 // [Delivery.Settle], whatever happens, also while panicking. Else it writes the answer and does not run the handler.
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
-	d := &Delivery{v: v, outer: ctx}
+	d := &Delivery{v: v}
+	d.ctx.values = ctx //nolint:fatcontext // not nested: a part of d
 	a := newAttempt()
 	defer a.release()
 	if v.cfg.Observe != nil {
@@ -64,15 +72,14 @@ func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Deli
 
 // startHandler makes the handler's context. The handler of a claimed message has been on the clock since the claim, as its lease has.
 func (d *Delivery) startHandler() {
-	d.ctx.delivery = d
 	deadline := d.ctx.deadline // of the claim
 	if deadline.IsZero() {
 		deadline = d.v.claims.clock.now().real.Add(d.v.cfg.handlerTime())
 	}
-	if end, ok := d.outer.Deadline(); ok && end.Before(deadline) {
+	if end, ok := d.outer().Deadline(); ok && end.Before(deadline) {
 		deadline = end
 	}
-	d.ctx.init(d.outer, deadline)
+	d.ctx.deadline = deadline
 	d.lap(waiting)
 }
 
@@ -101,7 +108,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	}
 	// 3. Keys.
 	d.lap(waiting)
-	k, err := v.lookUp(d.outer, r)
+	k, err := v.lookUp(d.outer(), r)
 	d.lap(lookingUp)
 	d.message.Source = k.source
 	if err != nil {
@@ -117,7 +124,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
 	// 5. What only the body holds, and 6. signature.
-	key, err := v.checkSigned(d.outer, r, a, &k, arrived, &d.message)
+	key, err := v.checkSigned(d.outer(), r, a, &k, arrived, &d.message)
 	d.lap(checking)
 	if err != nil {
 		return err
@@ -129,7 +136,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 		return err
 	}
 	if v.challenger != nil {
-		if d.answer = v.challenger.Challenge(context.WithoutCancel(d.outer), r, &d.message, key); d.answer != nil {
+		if d.answer = v.challenger.Challenge(context.WithoutCancel(d.outer()), r, &d.message, key); d.answer != nil {
 			return nil
 		}
 		now = v.claims.clock.now()
@@ -151,7 +158,7 @@ const maxHandshake = 16 << 10
 // so its body is read as well. The error is an outage of the key source.
 func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) (*Answer, error) {
 	d.lap(waiting)
-	k, err := d.v.lookUp(d.outer, r)
+	k, err := d.v.lookUp(d.outer(), r)
 	d.lap(lookingUp)
 	if err != nil {
 		return nil, err
@@ -196,7 +203,7 @@ func (d *Delivery) showRefused(r *Request, body BodyReader) {
 	shown := *r
 	shown.Header = r.Header.Clone()
 	cfg := d.v.cfg
-	show(context.WithoutCancel(d.outer), Refused{Request: &shown, Err: d.err, Config: &cfg})
+	show(context.WithoutCancel(d.outer()), Refused{Request: &shown, Err: d.err, Config: &cfg})
 }
 
 func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
@@ -213,7 +220,7 @@ func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 	}
 	var id identity
 	d.v.identify(r, a, &d.message, &id)
-	verdict, err := d.v.claims.claim(d.outer, &d.visits[0], &id, &d.claim, stamp, now)
+	verdict, err := d.v.claims.claim(d.outer(), &d.visits[0], &id, &d.claim, stamp, now)
 	if err != nil {
 		return err
 	}
@@ -221,6 +228,7 @@ func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 		d.admitted, d.handled = true, id.past.done
 		d.message.Generation, d.message.Repeats = d.claim.rec.generation, uint32(id.past.repeats)
 		d.ctx.deadline = now.real.Add(d.v.cfg.handlerTime())
+		d.v.claims.keep(d)
 		return nil
 	}
 	if verdict == inFlight && d.insideItself() {
@@ -232,7 +240,7 @@ func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 
 // insideItself says that the request is being handled by a delivery of the same message.
 func (d *Delivery) insideItself() bool {
-	outer := deliveryOf(d.outer)
+	outer := deliveryOf(d.outer())
 	return outer != nil && outer.v == d.v && outer.claim.key == d.claim.key
 }
 
@@ -294,7 +302,7 @@ func (d *Delivery) Message() (m Message, ok bool) {
 
 // Context is the handler's: it has the values of the request's context and its deadline, the sender's disconnect does
 // not cancel it, it ends before the claim does, and [FromContext] finds the message in it.
-func (d *Delivery) Context() context.Context { return &d.ctx }
+func (d *Delivery) Context() context.Context { return (*handlerContext)(d) }
 
 // Failed is the status to settle with when the handler did not end by answering: a panic, a hijack, an error that
 // somebody else will turn into an answer.
@@ -324,7 +332,7 @@ func (d *Delivery) Settle(status int) int {
 	if !d.admitted {
 		return status
 	}
-	reason, err := v.settle(d.outer, &d.visits[1], &d.claim, history{uint16(d.message.Repeats), d.handled}, status, now) //nolint:gosec // it came out of one
+	reason, err := v.settle(d.outer(), &d.visits[1], &d.claim, history{uint16(d.message.Repeats), d.handled}, status, now, d) //nolint:gosec // it came out of one
 	d.lap(storing)
 	if d.watch != nil {
 		d.watch.event.Reason, d.watch.event.Err, d.watch.event.Status = reason, err, max(status, 0)
@@ -333,26 +341,29 @@ func (d *Delivery) Settle(status int) int {
 	return status
 }
 
-// settle commits or releases, and says how that went.
-func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, past history, status int, now moment) (Reason, error) {
+// settle commits or releases, and says how that went. d is the delivery whose lease is kept until then; nil if there is none.
+func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, past history, status int, now moment, d *Delivery) (Reason, error) {
 	success := 200 <= status && status <= 299
 	var err error
 	switch {
 	case cl.rec.state == 0: // never claimed
 	case success:
-		err = v.claims.commit(ctx, sctx, cl, status, now)
+		err = v.claims.commit(ctx, sctx, cl, status, now, d)
 	default:
-		err = v.claims.release(ctx, sctx, cl, past, now)
+		err = v.claims.release(ctx, sctx, cl, past, now, d)
 	}
 	switch {
 	case errors.Is(err, errCommitted), success && err == nil:
 		return Handled, nil
 	case errors.Is(err, errLost):
-		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease; its effect may have happened twice", Err: err}
+		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, or the store failed and the lease could not be renewed; its effect may have happened twice", Err: err}
 	case success:
-		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled; that is written until the lease is over, and if it cannot be, a retry runs again", Err: err}
+		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled; that is written as long as a handler may run (Config.Lease), and if it cannot be, a retry runs again", Err: err}
 	case err != nil:
 		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "and not released: a later attempt runs when its lease is over", Err: err}
+	case v.claims.wasStopped(d):
+		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "its context was cancelled, because the seen-id store failed for so long that the " +
+			"message's lease could not be renewed; released for the sender's next attempt"}
 	default:
 		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "released for the sender's next attempt"}
 	}

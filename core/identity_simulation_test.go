@@ -357,7 +357,8 @@ func (s *identitySimulation) present(a *kindAttempt, attacker bool, answer func(
 	s.account(a, attacker, before)
 	m, _ := d.Message()
 	if s.unlucky(e, 0.03) {
-		return // a crash: nothing is settled, and nobody answered
+		d.v.claims.leave(d)
+		return // a crash: nothing is settled or renewed, and nobody answered
 	}
 	took := s.between(20*time.Millisecond, 8*time.Second)
 	s.after(took, func() {

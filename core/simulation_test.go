@@ -47,6 +47,8 @@ type simResult struct {
 	verified     int // attempts that reached the claim
 	runs         int
 	reruns       int // must be 0
+	blocked      int // newer attempts answered "in flight" long after the lease of a handler that died; must be 0
+	renewals     int
 	byReplay     int // runs that an attacker's copy of a failed attempt caused, as Reruns allows
 	forgotten    int // attempts presented for the first time after the record was gone
 	acknowledged int // redeliveries and replays
@@ -63,9 +65,10 @@ type simMessage struct {
 	bad     int           // runs that crashed or failed
 
 	ran        bool
-	mark       int64 // newest stamp that ran
-	open       bool  // the outcome of the last run is unknown
-	leaseUntil time.Time
+	mark       int64     // newest stamp that ran
+	open       bool      // the outcome of the last run is unknown
+	leaseUntil time.Time // of the last run, renewals included
+	mayHold    time.Time // … and of claims and renewals whose reply was lost
 	notNewer   int
 	captured   []*simAttempt
 }
@@ -224,6 +227,8 @@ func (s *simulation) swap(key Key, old, next Value, ttl time.Duration) Value {
 	m := s.messages[binary.BigEndian.Uint64(key[:])-1]
 	before, _ := decode(old)
 	switch rec, _ := decode(next); {
+	case rec.state == Claimed:
+		m.mayHold = time.Now().Add(shortLease)
 	case rec.state == Done:
 		m.done, m.open = true, false
 	case rec.state == Released && before.state == Claimed && m.ran:
@@ -310,6 +315,10 @@ func (s *simulation) present(a *simAttempt, node int, answer func(int)) {
 	verdict, err := v.claims.claim(context.Background(), new(lazyContext), &identity{message: m.key}, &cl, a.stamp.UnixMilli(), v.claims.clock.now())
 	switch {
 	case err != nil || verdict == inFlight:
+		free := m.mayHold.Add(2*v.cfg.Skew + 10*time.Second) // clocks are up to 10 seconds apart
+		if err == nil && m.open && a.stamp.UnixMilli() > m.mark && time.Now().After(free) {
+			s.blocked++
+		}
 		answer(503)
 	case verdict == replaySame:
 		s.acknowledged++
@@ -345,7 +354,7 @@ func (s *simulation) judge(a *simAttempt, replayed bool) {
 	s.runs++
 	m.ran, m.open = true, true
 	m.mark = max(m.mark, stamp)
-	m.leaseUntil = time.Now().Add(time.Minute)
+	m.leaseUntil = time.Now().Add(shortLease)
 }
 
 func (s *simulation) run(v *Verifier, m *simMessage, cl claim, answer func(int)) {
@@ -354,6 +363,7 @@ func (s *simulation) run(v *Verifier, m *simMessage, cl claim, answer func(int))
 		switch p := s.rng.Float64(); {
 		case p < 0.05:
 			m.bad++
+			s.after(s.between(30*time.Second, 50*time.Second), func() { s.probe(m) })
 			return // a crash
 		case p < 0.35:
 			m.bad++
@@ -364,18 +374,55 @@ func (s *simulation) run(v *Verifier, m *simMessage, cl claim, answer func(int))
 	if s.chance(0.05) {
 		took = s.between(50*time.Second, 150*time.Second) // it overruns its lease
 	}
-	lives := s.lives
+	lives, ended := s.lives, false
+	s.keep(v, m, &cl, cl.rec.leaseEnd, func() bool { return ended || s.lives != lives })
 	s.after(took, func() {
 		if s.lives != lives {
 			return // the process has died meanwhile
 		}
+		ended = true
 		m.handled = m.handled || status == 200
-		reason, err := v.settle(context.Background(), new(lazyContext), &cl, history{}, status, v.claims.clock.now())
+		reason, err := v.settle(context.Background(), new(lazyContext), &cl, history{}, status, v.claims.clock.now(), nil)
 		if errors.Is(err, ErrCommitFailed) {
 			panic("three lost replies in a row are settled all the same: " + string(reason))
 		}
 		answer(status)
 	})
+}
+
+// keep renews the lease of a claim until over says so, as a keeper does. Some processes are frozen for a while.
+func (s *simulation) keep(v *Verifier, m *simMessage, cl *claim, leaseEnd int64, over func() bool) {
+	pause := renewAfter + s.between(0, sweepPause)
+	if s.chance(0.02) {
+		pause = s.between(5*time.Second, 40*time.Second)
+	}
+	s.after(pause, func() {
+		now := v.claims.clock.now().milli()
+		if over() || leaseEnd == v.claims.lastEnd(&cl.rec) || now >= leaseEnd-stopBefore.Milliseconds() {
+			return // its handler has ended, or is stopped
+		}
+		until := time.Now().Add(shortLease)
+		next, outcome := v.claims.renew(cl, leaseEnd)
+		switch outcome {
+		case renewed:
+			s.renewals++
+			if m.open && m.leaseUntil.Before(until) {
+				m.leaseUntil = until.Add(-time.Duration(now+v.claims.lease-next) * time.Millisecond)
+			}
+		case leaseLost:
+			s.reruns++
+			return
+		case notRenewed:
+		}
+		s.keep(v, m, cl, next, over)
+	})
+}
+
+// probe is an attempt of another host of the sender.
+func (s *simulation) probe(m *simMessage) {
+	a := &simAttempt{m: m, stamp: time.Now().Add(m.offset).Truncate(time.Second)}
+	m.captured = append(m.captured, a)
+	s.present(a, s.rng.IntN(len(s.nodes)), func(int) {})
 }
 
 func TestTheAttackerSimulationFindsNoRerun(t *testing.T) {
@@ -392,6 +439,9 @@ func TestTheAttackerSimulationFindsNoRerun(t *testing.T) {
 			t.Logf("%+v", got)
 			if got.reruns != 0 {
 				t.Errorf("%d attempts ran again", got.reruns)
+			}
+			if got.blocked != 0 || got.renewals == 0 {
+				t.Errorf("%d newer attempts were refused though nobody had the lease; %d renewals", got.blocked, got.renewals)
 			}
 			if got.lost != 0 {
 				t.Errorf("%d messages of a retrying sender were lost", got.lost)
@@ -415,6 +465,7 @@ func TestTheAttackerSimulationFindsEachBrokenRule(t *testing.T) {
 		"a release deletes":              {broken: faultReleaseDeletes, messages: 16_000},
 		"a claim lives for its lease":    {broken: faultLeaseIsLife},
 		"a cold start is taken for none": {broken: faultNoColdStart, restarts: 40},
+		"renewals do not count":          {broken: faultNoRenewal},
 	} {
 		cfg.messages = max(cfg.messages, 4_000)
 		t.Run(name, func(t *testing.T) {
@@ -486,10 +537,10 @@ func TestWhatFailingHandlersLose(t *testing.T) {
 						case verdict == run:
 							clock = clock.Add(time.Duration(rng.Int64N(int64(200 * time.Millisecond))))
 							if fails[runs] {
-								err = c.release(t.Context(), new(lazyContext), &cl, history{}, c.clock.now())
+								err = c.release(t.Context(), new(lazyContext), &cl, history{}, c.clock.now(), nil)
 							} else {
 								handled, final = true, !refused
-								err = c.commit(t.Context(), new(lazyContext), &cl, 200, c.clock.now())
+								err = c.commit(t.Context(), new(lazyContext), &cl, 200, c.clock.now(), nil)
 							}
 							runs++
 							if err != nil {

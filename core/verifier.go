@@ -75,13 +75,14 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	stamping := cfg.stamping()
 	v.claims = claims{
 		protocol: protocol{
-			past: ceilMilli(cfg.Past), future: ceilMilli(cfg.Future), skew: ceilMilli(cfg.Skew), lease: ceilMilli(cfg.Lease),
+			past: ceilMilli(cfg.Past), future: ceilMilli(cfg.Future), skew: ceilMilli(cfg.Skew),
+			lease: min(ceilMilli(cfg.Lease), shortLease.Milliseconds()), hold: ceilMilli(cfg.Lease),
 			remember: ceilMilli(cfg.Remember), visit: ceilMilli(cfg.StoreTimeout),
 			reruns:      uint8(cfg.Reruns),   //nolint:gosec // bounded by maxReruns
 			repeats:     uint32(cfg.Repeats), //nolint:gosec // bounded by maxRepeats
 			eachAttempt: stamping == StampedEachAttempt,
 		},
-		store: seen, timeout: cfg.StoreTimeout,
+		store: seen, timeout: cfg.StoreTimeout, running: new(running),
 	}
 	if config != nil {
 		v.claims.clock.configured = config.Clock

@@ -23,8 +23,8 @@
 // acknowledged may be missing, and their messages may run again. FLUSHALL, and a snapshot restored, forget likewise. Where that must
 // not happen, commit the message in the transaction of its effect: package sqlstore.
 //
-// A server that fills up while a handler runs refuses the record of its success as well: if there is no room before the lease is
-// over, the sender's next attempt runs the handler a second time once there is.
+// A server that fills up while a handler runs refuses the record of its success as well: if there is no room within
+// [core.Config.Lease], the sender's next attempt runs the handler a second time once there is.
 //
 // # Memory
 //

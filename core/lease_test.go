@@ -1,0 +1,340 @@
+package core //nolint:testpackage // a process that dies is one that keeps no lease any more
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// another is a second process on the same store.
+func (b *bench) another(cfg Config) *bench {
+	b.t.Helper()
+	return newBench(b.t, cfg, b.store)
+}
+
+// die is the end of the process that handles d.
+func (b *bench) die(d *Delivery) { b.v.claims.leave(d) }
+
+func TestAMessageOfADeadProcessIsSoonFree(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		cfg   Config
+		after time.Duration // of its handler's work
+		free  time.Duration // after the last renewal
+	}{
+		"at once":                              {Config{}, 0, 19 * time.Second},
+		"after its lease was renewed":          {Config{}, 20 * time.Second, 19 * time.Second},
+		"with a shorter lease than is renewed": {Config{Lease: 6 * time.Second}, 0, 16 * time.Second},
+		"with a smaller skew":                  {Config{Skew: time.Second}, 0, 11 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, tt.cfg, newMapStore())
+				d := b.admit(time.Now())
+				time.Sleep(tt.after)
+				b.die(d)
+				last := time.UnixMilli(max(d.leaseEnd, d.claim.rec.leaseEnd)).Add(-time.Duration(b.v.claims.lease) * time.Millisecond)
+				if ago := time.Since(last); ago > renewAfter+sweepPause {
+					t.Fatalf("renewed %v ago", ago)
+				}
+				other := b.another(tt.cfg)
+				time.Sleep(time.Until(last.Add(tt.free - time.Second)))
+				other.wantStatus(other.handle(time.Now(), 200), 503, "before")
+				time.Sleep(time.Second)
+				other.wantStatus(other.handle(time.Now(), 200), 200, "after")
+				other.wantLast(Handled)
+			})
+		})
+	}
+}
+
+func TestAMessageIsNotTakenOverWhileItsHandlerRuns(t *testing.T) {
+	t.Parallel()
+	for name, kind := range map[string]Stamping{"a time of each attempt": StampedEachAttempt, "one time": StampedOnce} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				cfg := Config{SignsOnce: kind == StampedOnce}
+				b := newBench(t, cfg, newMapStore())
+				other := b.another(cfg)
+				signed := time.Now()
+				d := b.admit(signed)
+				key := d.claim.key
+				claimed := b.store.live[key].value
+				for range 54 {
+					time.Sleep(time.Second)
+					if kind == StampedEachAttempt {
+						signed = time.Now()
+					}
+					other.wantStatus(other.handle(signed, 200), 503, "meanwhile")
+					other.wantLast(ErrInFlight)
+				}
+				if d.Context().Err() != nil {
+					t.Errorf("the handler was stopped: %v", d.Context().Err())
+				}
+				if b.store.live[key].value != claimed {
+					t.Error("a renewal changed the record of the message: a transaction with an older snapshot cannot commit it")
+				}
+				b.wantStatus(d.Settle(200), 200, "Settle")
+				other.wantStatus(other.handle(time.Now(), 500), 200, "the redelivery")
+			})
+		})
+	}
+}
+
+func TestAHandlerThatNeverEndsLosesItsMessageAfterTheLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		other := b.another(Config{})
+		d := b.admit(time.Now())
+		<-d.Context().Done()
+		calls := b.store.calls.Load()
+		time.Sleep(6 * time.Second)
+		if b.store.calls.Load() != calls {
+			t.Error("the store was asked to renew a lease beyond its bound")
+		}
+		time.Sleep(8 * time.Second) // 55 seconds of the handler, 5 for the store, 10 for clocks
+		other.wantStatus(other.handle(time.Now(), 200), 503, "before the lease has ended on every clock")
+		time.Sleep(time.Second)
+		other.wantStatus(other.handle(time.Now(), 200), 200, "after")
+		d.Settle(200)
+		b.wantLast(ErrClaimLost)
+	})
+}
+
+// outage makes the store fail from now on for a time.
+func (b *bench) outage(d time.Duration) {
+	until := time.Now().Add(d)
+	b.store.before = func(context.Context, Value) error {
+		if time.Now().Before(until) {
+			return errStoreDown
+		}
+		return nil
+	}
+}
+
+func TestAHandlerIsStoppedBeforeItsLeaseEndsUnrenewed(t *testing.T) {
+	t.Parallel()
+	for name, store := range map[string]func(b *bench){
+		"the store fails": func(b *bench) { b.outage(time.Hour) },
+		"the store hangs": func(b *bench) {
+			b.store.before = func(ctx context.Context, _ Value) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, Config{}, newMapStore())
+				d := b.admit(time.Now())
+				store(b)
+				began := time.Now()
+				<-d.Context().Done()
+				if took := time.Since(began); took < 7*time.Second || took >= shortLease {
+					t.Errorf("its context ended after %v", took)
+				}
+				if !errors.Is(d.Context().Err(), context.Canceled) {
+					t.Errorf("its context ended with %v", d.Context().Err())
+				}
+				b.store.before = nil
+				b.wantStatus(d.Settle(0), 503, "a handler that wrote nothing")
+				if e := b.wantLast(ErrHandlerFailed); !strings.Contains(e.Err.Error(), "lease could not be renewed") {
+					t.Errorf("observed %v", e.Err)
+				}
+				b.wantStatus(b.handle(time.Now().Add(time.Second), 200), 200, "the retry")
+			})
+		})
+	}
+}
+
+func TestAShortOutageStopsNoHandler(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		other := b.another(Config{})
+		d := b.admit(time.Now())
+		for range 8 {
+			b.outage(4 * time.Second)
+			time.Sleep(6 * time.Second)
+			other.wantStatus(other.handle(time.Now(), 200), 503, "meanwhile")
+		}
+		if d.Context().Err() != nil {
+			t.Fatalf("the handler was stopped: %v", d.Context().Err())
+		}
+		b.wantStatus(d.Settle(200), 200, "Settle")
+		b.wantLast(Handled)
+	})
+}
+
+// A renewal whose reply was lost is made again, and an earlier claim's renewal does not stand in the way of this one's.
+func TestARenewalGoesOnWhateverBecameOfTheLastOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		other := b.another(Config{})
+		d := b.admit(time.Now())
+		time.Sleep(20 * time.Second)
+		d.Settle(500)
+		d = b.admit(time.Now())
+		lost := 0
+		b.store.after = func(_ context.Context, next Value, _ bool) error {
+			if rec, _ := decode(next); rec.state == Claimed && rec.mark == 0 && lost < 3 {
+				lost++
+				return errStoreDown
+			}
+			return nil
+		}
+		for range 50 {
+			time.Sleep(time.Second)
+			other.wantStatus(other.handle(time.Now(), 200), 503, "meanwhile")
+		}
+		if lost != 3 || d.Context().Err() != nil {
+			t.Errorf("%d replies were lost; %v", lost, d.Context().Err())
+		}
+		d.Settle(200)
+		b.wantLast(Handled)
+	})
+}
+
+// The renewal of a handler that failed does not keep its message from the next attempt, and not for the next claim either.
+func TestARenewalBelongsToItsClaim(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ahead := Config{Clock: func() time.Time { return time.Now().Add(5 * time.Second) }}
+		b := newBench(t, ahead, newMapStore())
+		other := b.another(Config{})
+		d := b.admit(time.Now())
+		time.Sleep(40 * time.Second) // its last renewal is good for longer than the next claim, by its clock
+		d.Settle(500)
+		second := other.admit(time.Now())
+		if second.Answer() != nil {
+			t.Fatalf("the next attempt: %v", second.Err())
+		}
+		other.die(second)
+		time.Sleep(19 * time.Second)
+		third := b.another(Config{})
+		third.wantStatus(third.handle(time.Now(), 200), 200, "after that process has died too")
+	})
+}
+
+func TestALeaseThatWasTakenOverStopsTheHandler(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		other := b.another(Config{})
+		d := b.admit(time.Now())
+		b.store.clear() // a failover that lost the claim
+		time.Sleep(2 * time.Second)
+		long := other.admit(time.Now())
+		time.Sleep(20 * time.Second)
+		if long.Context().Err() != nil {
+			t.Errorf("the second handler was stopped: %v", long.Context().Err())
+		}
+		if d.Context().Err() == nil {
+			t.Error("the first handler goes on")
+		}
+		long.Settle(200)
+		d.Settle(200)
+		b.wantLast(ErrClaimLost)
+	})
+}
+
+// The outcome of a handler that ended in an outage is written when the store is back, and its message is kept for it until then.
+func TestTheLeaseIsKeptUntilTheOutcomeIsWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		d := b.admit(time.Now())
+		b.outage(40 * time.Second)
+		time.Sleep(time.Second)
+		b.wantStatus(d.Settle(200), 200, "Settle")
+		b.wantLast(ErrCommitFailed)
+		time.Sleep(39*time.Second + time.Millisecond)
+		b.wantStatus(b.handle(time.Now(), 500), 503, "the first request after the outage")
+		time.Sleep(3 * time.Second)
+		b.wantStatus(b.handle(time.Now(), 500), 200, "the redelivery")
+	})
+}
+
+func TestNothingIsKeptForAHandlerThatHasEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		kept := func() (deliveries, sweeping int) {
+			for i := range b.v.claims.running {
+				k := &b.v.claims.running[i]
+				k.Lock()
+				for d := k.first; d != nil; d = d.next {
+					deliveries++
+				}
+				if k.sweeping {
+					sweeping++
+				}
+				k.Unlock()
+			}
+			return deliveries, sweeping
+		}
+		d := b.admit(time.Now())
+		if n, sweeping := kept(); n != 1 || sweeping != 1 {
+			t.Errorf("%d deliveries, %d sweeps, want one of each", n, sweeping)
+		}
+		swaps := b.store.swaps
+		time.Sleep(2 * time.Second)
+		if b.store.swaps != swaps {
+			t.Error("a young lease was renewed")
+		}
+		d.Settle(200)
+		time.Sleep(4 * time.Second)
+		if n, sweeping := kept(); n != 0 || sweeping != 0 {
+			t.Errorf("%d deliveries, %d sweeps are left", n, sweeping)
+		}
+		b.v.Admit(context.Background(), b.request("never-settled", time.Now()), testBody(`{}`))
+		time.Sleep(64 * time.Second)
+		if n, sweeping := kept(); n != 0 || sweeping != 0 {
+			t.Errorf("%d deliveries, %d sweeps are left after the lease", n, sweeping)
+		}
+	})
+}
+
+func TestAProcessThatWasSuspendedPastItsLeaseStopsTheHandler(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var ahead atomic.Int64
+		b := newBench(t, Config{Clock: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }}, newMapStore())
+		d := b.admit(time.Now())
+		time.Sleep(2 * time.Second)
+		calls := b.store.calls.Load()
+		ahead.Store(int64(20 * time.Second))
+		time.Sleep(2 * time.Second)
+		if b.store.calls.Load() != calls {
+			t.Error("the store was asked to renew a lease that had ended")
+		}
+		if d.Context().Err() == nil {
+			t.Error("the handler goes on")
+		}
+		d.Settle(500)
+		b.wantLast(ErrHandlerFailed)
+	})
+}
+
+// A clock that jumps, as that of a test or of a machine that was suspended, does not give the message of a running handler away.
+func TestAClockThatJumpsDoesNotMakeTheHandlerItsOwnRival(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var ahead atomic.Int64
+		b := newBench(t, Config{Clock: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }}, newMapStore())
+		d := b.admit(time.Now())
+		ahead.Store(int64(40 * time.Second))
+		b.wantStatus(b.handle(time.Now().Add(40*time.Second), 200), 503, "after a jump")
+		d.Settle(200)
+		b.wantLast(Handled)
+	})
+}
