@@ -34,12 +34,15 @@ type Delivery struct {
 }
 
 // Admit takes an attempt through the pipeline: headers, window, keys, body, signature, claim, in this order. r.Body is
-// set to what body returned; neither r nor body is kept, but a scheme's answer may hold parts of r. ctx is the request's; the sender's disconnect does not cancel what Admit began.
+// set to what body returned; neither r nor body is kept, nor is r.Header asked afterwards. ctx is the request's; the sender's disconnect does not cancel what Admit began.
 //
 // If [Delivery.Answer] is nil the adapter runs the handler with [Delivery.Context] and the restored body and calls
 // [Delivery.Settle], whatever happens, also while panicking. Else it writes the answer and does not run the handler.
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
 	d := &Delivery{v: v, outer: ctx}
+	if r.Header == nil {
+		r.Header = http.Header(nil)
+	}
 	a := newAttempt()
 	defer a.release()
 	if v.cfg.Observe != nil {

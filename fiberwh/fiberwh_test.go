@@ -283,7 +283,7 @@ func TestWhatIsKeptStaysAsItWas(t *testing.T) {
 				if m.ID != "evt_"+name || string(m.Body) != `{"name":"`+name+`"}` {
 					t.Errorf("message %d became %s %s", i, m.ID, m.Body)
 				}
-				if r.Method != "POST" || r.URL != "/"+name || strings.Join(r.Header["X-Name"], " ") != name+" 2" || r.Header.Get("Host") != "" {
+				if r.Method != "POST" || r.URL != "/"+name || strings.Join(r.Header.Values("X-Name"), " ") != name+" 2" || len(r.Header.Values("Host")) > 0 {
 					t.Errorf("request %d became %+v", i, r)
 				}
 				if e.MessageID != "evt_"+name || e.Path != "/"+name || e.Method != "POST" {

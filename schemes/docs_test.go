@@ -314,7 +314,7 @@ func TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart(t *testing.T) {
 			for _, header := range headers {
 				with := func(value string) *core.Request {
 					r := &core.Request{Method: genuine.Method, URL: genuine.URL, Header: genuine.Header.Clone(), Body: genuine.Body}
-					r.Header.Set(header, value)
+					asMap(r.Header).Set(header, value)
 					return r
 				}
 				v := verifier(t, s.scheme, remoteNow, s.secret)

@@ -766,7 +766,7 @@ func configCases() []adapterCase {
 			}
 			for i, a := range refused {
 				r := shown[i].Request
-				if r.Method != http.MethodPost || r.Path() != "/hook" || r.Header.Get("Webhook-Id") != a.header.Get("Webhook-Id") || string(r.Body) != string(a.body) {
+				if r.Method != http.MethodPost || r.Path() != "/hook" || !slices.Equal(r.Header.Values("Webhook-Id"), a.header["Webhook-Id"]) || string(r.Body) != string(a.body) {
 					t.Errorf("%s %s with %d bytes was shown for %s, which has %d: call Admit with the request as it came, and read when it asks for the body",
 						r.Method, r.URL, len(r.Body), a.header.Get("Webhook-Id"), len(a.body))
 				}

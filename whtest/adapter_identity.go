@@ -81,8 +81,8 @@ func (plain) ReadBody(r *core.Request, a *core.Attempt) error {
 
 // oneValue is the value of a header, "" if it is absent. A header without a value
 // is malformed.
-func oneValue(h http.Header, name string) (string, error) {
-	switch values := h[name]; {
+func oneValue(h core.Header, name string) (string, error) {
+	switch values := h.Values(name); {
 	case len(values) == 0:
 		return "", nil
 	case len(values) > 1 || values[0] == "":
