@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hookonce/hookonce/adapter"
 	"github.com/hookonce/hookonce/core"
-	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
 // TestAdapterSuiteCatchesBrokenAdapters runs the suite against adapters with one mistake each. The named case must complain, or the
@@ -190,7 +190,7 @@ func (f fault) middleware(m AdapterMount, behind http.Handler) http.Handler {
 				return
 			}
 		}
-		x := httpwh.Begin(m.Verifier, w, r)
+		x := adapter.Begin(m.Verifier, w, r)
 		if a := x.Answer(); a != nil {
 			f.refuse(m, x, w, r)
 			return
@@ -203,19 +203,20 @@ func (f fault) middleware(m AdapterMount, behind http.Handler) http.Handler {
 	})
 }
 
-func (f fault) refuse(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter, r *http.Request) {
+func (f fault) refuse(m AdapterMount, x *adapter.Exchange, w http.ResponseWriter, r *http.Request) {
 	a, err := x.Answer(), x.Err()
 	switch {
 	case f.runsAnyway, f.failOpen && a.Status == http.StatusServiceUnavailable, f.noClaim && err != nil && errors.Is(err, core.ErrInFlight):
 		m.Handler(f.call(w, r, nil)) //nolint:errcheck // none
 		return
-	case m.Deny && (f.denyAll || err != nil && !err.Acknowledges()):
-		reason := "challenge"
-		if err != nil {
-			reason = string(err.Reason)
-		}
-		http.Error(w, "denied: "+reason, http.StatusTeapot)
-		x.Leave(w)
+	case m.Deny && f.denyAll:
+		http.Error(w, "denied", http.StatusTeapot)
+		return
+	case m.Deny:
+		x.Refuse(w, func(err *core.Error) bool {
+			http.Error(w, "denied: "+string(err.Reason), http.StatusTeapot)
+			return true
+		})
 		return
 	case f.refuseRedelivery && err != nil && err.Acknowledges():
 		a.Status = http.StatusConflict
@@ -251,10 +252,10 @@ func (f fault) refuse(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter,
 		_ = conn.Close()
 		return
 	}
-	x.WriteAnswer(w)
+	x.Refuse(w, nil)
 }
 
-func (f fault) handle(m AdapterMount, behind http.Handler, x *httpwh.Exchange, w http.ResponseWriter, r *http.Request, shared *[]byte) {
+func (f fault) handle(m AdapterMount, behind http.Handler, x *adapter.Exchange, w http.ResponseWriter, r *http.Request, shared *[]byte) {
 	if f.noRestore {
 		x.Request.Body = http.NoBody
 	}

@@ -1,4 +1,4 @@
-package httpwh
+package adapter
 
 import (
 	"bytes"

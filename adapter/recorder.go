@@ -1,4 +1,4 @@
-package httpwh
+package adapter
 
 import (
 	"bufio"
@@ -10,7 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Recorder passes an answer through and notes its status. It works under [http.ResponseController] and keeps
+// Recorder passes a response through and notes its status. [Exchange.Record] makes
+// one. It works under [http.ResponseController] and keeps
 // Flusher, Hijacker and ReaderFrom; http.Pusher and http.CloseNotifier are found through Unwrap alone.
 type Recorder struct {
 	w      http.ResponseWriter

@@ -1,6 +1,4 @@
-// Package httpwh is what the adapters for net/http, gin and echo share: reading the body under limits, giving it back
-// to the handler, noting what was answered, and leaving a body unread without waiting for it. It decides nothing: statuses and verdicts are core's.
-package httpwh
+package adapter
 
 import (
 	"io"
@@ -12,17 +10,14 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Exchange is one request on its way through an adapter.
-//
-//	x := httpwh.Begin(v, w, r)
-//	if x.Answer() != nil { …custom answer and x.Leave(w), or x.WriteAnswer(w); return }
-//	defer x.Finish(core.Failed) // a panic, Goexit: whatever skips the regular one
-//	rec := x.Record(w)
-//	next.ServeHTTP(rec, x.Request)
-//	status := x.Finish(rec.Status()) // to be written if nothing was
+// Exchange is one request on its way through an adapter. It is not safe for
+// concurrent use.
 type Exchange struct {
+	// Delivery is core's side of it. Call Finish in place of its Settle.
 	*core.Delivery
-	// Request is the handler's: a copy with the body restored and [core.Delivery.Context]; nil if an answer is to be written.
+	// Request is for the handlers: a copy with the body restored and Delivery's
+	// context. It is nil if the attempt was refused. An adapter whose handlers may
+	// exchange their request sets it to theirs before Finish.
 	Request *http.Request
 
 	original *http.Request
@@ -31,10 +26,11 @@ type Exchange struct {
 	recorder Recorder
 }
 
-// Begin takes r through the pipeline. If that refuses it with some of its body unread, w is prepared: the connection
-// closes after the answer, which does not wait for the rest.
+// Begin takes r through the pipeline of v. If Answer then returns nil, the handlers
+// run with Request. Otherwise the adapter calls Refuse.
 //
-// r is the server's own request and stays unchanged. w may be any writer that http.ResponseController can unwrap.
+// r is the server's own request and stays unchanged. w may be any writer that
+// [http.ResponseController] can unwrap.
 func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
 	x := &Exchange{original: r, body: body{w: w, r: r}, target: core.Request{Method: r.Method, URL: r.RequestURI, Header: r.Header}}
 	if x.target.URL == "" { // not from a server: Lambda, or a test
@@ -96,9 +92,35 @@ func linger(w http.ResponseWriter) {
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1)) // one over the limit
 }
 
-// Leave is called when the refusal was written to w. It sends it. Then it takes what the sender of a body over the limit still sends, for the
+// Refuse answers an attempt whose handlers must not run: with what core answers, or
+// with what deny writes, the adapter's option, if it is not nil. deny is called for
+// refusals only, never for an acknowledgement or a challenge. It reports whether it
+// wrote a response: otherwise something outside writes one, of an error for instance.
+//
+// A body that was left unread does not hold the response up, and its connection closes.
+func (x *Exchange) Refuse(w http.ResponseWriter, deny func(err *core.Error) (written bool)) {
+	if err := x.Refusal(); err == nil || deny == nil {
+		x.writeAnswer(w)
+	} else if !deny(err) {
+		return
+	}
+	x.leave(w)
+}
+
+// writeAnswer writes what core answers, as it is. In HTTP/2 "Connection: close" would end all other streams as well.
+func (x *Exchange) writeAnswer(w http.ResponseWriter) {
+	a, h := x.Answer(), w.Header()
+	maps.Copy(h, a.Header)
+	if x.original.ProtoMajor >= 2 {
+		h.Del("Connection")
+	}
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Body) // a sender that is gone needs no answer
+}
+
+// leave sends the refusal. Then it takes what the sender of a body over the limit still sends, for the
 // grace at most: many read the answer only when they have written, and such a body does not fit into the buffers on the way.
-func (x *Exchange) Leave(w http.ResponseWriter) {
+func (x *Exchange) leave(w http.ResponseWriter) {
 	if !x.unread() || !x.tooLarge() {
 		return
 	}
@@ -114,29 +136,23 @@ func (x *Exchange) Leave(w http.ResponseWriter) {
 	}
 }
 
-// WriteAnswer writes what core answers, as it is. In HTTP/2 "Connection: close" would end all other streams as well.
-func (x *Exchange) WriteAnswer(w http.ResponseWriter) {
-	a, h := x.Answer(), w.Header()
-	maps.Copy(h, a.Header)
-	if x.original.ProtoMajor >= 2 {
-		h.Del("Connection")
-	}
-	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body) // a sender that is gone needs no answer
-	x.Leave(w)
-}
-
-// Record wraps w for the handler. There is one recorder an exchange.
+// Record wraps w for the handlers, or for what denies. There is one recorder at a
+// time: a second call starts it anew.
 func (x *Exchange) Record(w http.ResponseWriter) *Recorder {
 	x.recorder = Recorder{w: w}
 	return &x.recorder
 }
 
-// Finish ends the exchange after the handler: it settles, and undoes what having a copy of the request costs. The server
-// removes the temporary files of its own request only, and a logger outside looks for the pattern in that.
+// Finish ends the exchange after the handlers, and undoes what the copy of the
+// request costs. status is what they answered, zero if they wrote nothing. It is
+// [core.Failed] after a panic, and for an error that the framework renders later: it
+// counts as a failure, whatever the framework makes of it. A message whose Finish is
+// not called stays claimed until its lease ends, so Finish is deferred.
 //
-// It returns the status to write if the handler has written none. Calls after the first change nothing.
+// It returns the status to write if nothing was written: the one that was recorded.
+// Calls after the first change nothing.
 func (x *Exchange) Finish(status int) int {
+	// The server removes the temporary files of its own request only, and a logger outside looks for the pattern in that.
 	if x.original.Pattern != x.Request.Pattern {
 		x.original.Pattern = x.Request.Pattern
 	}

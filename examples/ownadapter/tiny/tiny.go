@@ -1,0 +1,48 @@
+// Package tiny stands for a framework that this module has no adapter for: its
+// handlers share a context and return errors.
+package tiny
+
+import (
+	"errors"
+	"net/http"
+)
+
+// Ctx is one request.
+type Ctx struct {
+	Writer  http.ResponseWriter
+	Request *http.Request
+}
+
+// Handler handles a request, or returns an error for the app to render.
+type Handler func(c *Ctx) error
+
+// Middleware wraps handlers.
+type Middleware func(next Handler) Handler
+
+// Status is an error that is rendered as this status.
+type Status int
+
+// Error implements error.
+func (s Status) Error() string { return http.StatusText(int(s)) }
+
+// App serves one handler behind its middlewares, outermost first.
+type App struct {
+	Handler Handler
+	Use     []Middleware
+}
+
+// ServeHTTP implements [http.Handler]. An error is rendered here, when all
+// middlewares have returned.
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := a.Handler
+	for i := len(a.Use) - 1; i >= 0; i-- {
+		h = a.Use[i](h)
+	}
+	err := h(&Ctx{w, r})
+	if err == nil {
+		return
+	}
+	status := Status(http.StatusInternalServerError)
+	errors.As(err, &status)
+	http.Error(w, status.Error(), int(status))
+}
