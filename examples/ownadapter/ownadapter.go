@@ -9,11 +9,11 @@ import (
 )
 
 // Option changes what New makes.
-type Option func(*middleware)
+type Option func(*denier)
 
 // Deny has refusals answered by answer, which finds the default in err.Answer.
 func Deny(answer func(c *tiny.Ctx, err *core.Error) error) Option {
-	return func(m *middleware) { m.deny = answer }
+	return func(d *denier) { *d = answer }
 }
 
 // New makes the middleware. It panics if v is nil.
@@ -21,15 +21,15 @@ func New(v *core.Verifier, opts ...Option) tiny.Middleware {
 	if v == nil {
 		panic("ownadapter.New: the verifier is nil: look at the error of core.New")
 	}
-	m := new(middleware)
+	var deny denier
 	for _, opt := range opts {
-		opt(m)
+		opt(&deny)
 	}
 	return func(next tiny.Handler) tiny.Handler {
 		return func(c *tiny.Ctx) error {
 			x := adapter.Begin(v, c.Writer, c.Request)
 			if x.Answer() != nil {
-				return m.refuse(c, x)
+				return deny.refuse(c, x)
 			}
 			return run(c, x, next)
 		}
@@ -42,10 +42,11 @@ func Message(c *tiny.Ctx) core.Message {
 	return m
 }
 
-type middleware struct{ deny func(*tiny.Ctx, *core.Error) error }
+// denier is the function that Deny was given.
+type denier func(*tiny.Ctx, *core.Error) error
 
-func (m *middleware) refuse(c *tiny.Ctx, x *adapter.Exchange) (err error) {
-	if m.deny == nil {
+func (deny denier) refuse(c *tiny.Ctx, x *adapter.Exchange) (err error) {
+	if deny == nil {
 		x.Refuse(c.Writer, nil)
 		return nil
 	}
@@ -54,7 +55,7 @@ func (m *middleware) refuse(c *tiny.Ctx, x *adapter.Exchange) (err error) {
 	x.Refuse(w, func(refused *core.Error) (written bool) {
 		rec := x.Record(w)
 		c.Writer = rec
-		err = m.deny(c, refused)
+		err = deny(c, refused)
 		return rec.Status() != 0 // if not, the framework renders err
 	})
 	return err

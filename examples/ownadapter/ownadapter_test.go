@@ -1,13 +1,17 @@
 package ownadapter_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"log"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/examples/ownadapter"      //nolint:depguard // the test of this very package
@@ -17,7 +21,7 @@ import (
 
 func TestAdapterKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	whtest.TestAdapter(t, whtest.Adapter{HandlerErrors: true, Serve: serve})
+	whtest.TestAdapter(t, whtest.Adapter{Serve: serve, HandlerErrors: true, EarlyHints: true, TemporaryFiles: true})
 }
 
 // serve mounts the adapter as the suite asks for.
@@ -31,6 +35,12 @@ func serve(t testing.TB, m whtest.AdapterMount) string {
 		}))
 	}
 	app := &tiny.App{Handler: func(c *tiny.Ctx) error { return m.Handler(call(c)) }}
+	if m.Log != nil {
+		app.Use = append(app.Use, logger(m.Log))
+	}
+	if m.Timeout > 0 {
+		app.Use = append(app.Use, timeout(m.Timeout))
+	}
 	if m.RecoverOutside {
 		app.Use = append(app.Use, recoverer)
 	}
@@ -41,7 +51,14 @@ func serve(t testing.TB, m whtest.AdapterMount) string {
 	if m.RecoverInside {
 		app.Use = append(app.Use, recoverer)
 	}
-	s := httptest.NewUnstartedServer(app)
+	if m.ErrorsAsSuccess {
+		app.Render = func(w http.ResponseWriter, _ error) { w.WriteHeader(http.StatusOK) }
+	}
+	var h http.Handler = app
+	if m.BodyLimit > 0 {
+		h = http.MaxBytesHandler(h, m.BodyLimit)
+	}
+	s := httptest.NewUnstartedServer(h)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.Start()
 	t.Cleanup(s.Close)
@@ -60,6 +77,46 @@ func recoverer(next tiny.Handler) tiny.Handler {
 	}
 }
 
+// timeout is the framework's timeout middleware.
+func timeout(d time.Duration) tiny.Middleware {
+	return func(next tiny.Handler) tiny.Handler {
+		return func(c *tiny.Ctx) error {
+			ctx, cancel := context.WithTimeout(c.Request.Context(), d)
+			defer cancel()
+			c.Request = c.Request.WithContext(ctx)
+			if err := next(c); !errors.Is(err, context.DeadlineExceeded) {
+				return err
+			}
+			return tiny.Status(http.StatusServiceUnavailable)
+		}
+	}
+}
+
+// logger is what a logger of the framework does.
+func logger(log func(status int)) tiny.Middleware {
+	return func(next tiny.Handler) tiny.Handler {
+		return func(c *tiny.Ctx) error {
+			w := &statusWriter{ResponseWriter: c.Writer}
+			c.Writer = w
+			err := next(c)
+			log(w.status)
+			return err
+		}
+	}
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // call is a run of a handler in the suite's terms.
 func call(c *tiny.Ctx) *whtest.AdapterCall {
 	return &whtest.AdapterCall{
@@ -67,9 +124,15 @@ func call(c *tiny.Ctx) *whtest.AdapterCall {
 		Bodies: map[string]func() ([]byte, error){
 			"io.ReadAll": func() ([]byte, error) { return io.ReadAll(c.Request.Body) },
 		},
-		Status: c.Writer.WriteHeader,
-		Write:  func(p []byte) { _, _ = c.Writer.Write(p) },
-		Flush:  func() { _ = http.NewResponseController(c.Writer).Flush() },
+		Status:     c.Writer.WriteHeader,
+		Write:      func(p []byte) { _, _ = c.Writer.Write(p) },
+		Flush:      func() { _ = http.NewResponseController(c.Writer).Flush() },
+		EarlyHints: func() { c.Writer.WriteHeader(http.StatusEarlyHints) },
+		Form: func() (*multipart.Form, error) {
+			c.Request = c.Request.WithContext(c.Request.Context()) // as timeout does
+			err := c.Request.ParseMultipartForm(1)
+			return c.Request.MultipartForm, err
+		},
 	}
 }
 

@@ -29,6 +29,8 @@ func (s Status) Error() string { return http.StatusText(int(s)) }
 type App struct {
 	Handler Handler
 	Use     []Middleware
+	// Render answers an error. Nil: with its Status, or 500.
+	Render func(w http.ResponseWriter, err error)
 }
 
 // ServeHTTP implements [http.Handler]. An error is rendered here, when all
@@ -38,11 +40,13 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for i := len(a.Use) - 1; i >= 0; i-- {
 		h = a.Use[i](h)
 	}
-	err := h(&Ctx{w, r})
-	if err == nil {
-		return
+	switch err := h(&Ctx{w, r}); {
+	case err == nil:
+	case a.Render != nil:
+		a.Render(w, err)
+	default:
+		status := Status(http.StatusInternalServerError)
+		errors.As(err, &status)
+		http.Error(w, status.Error(), int(status))
 	}
-	status := Status(http.StatusInternalServerError)
-	errors.As(err, &status)
-	http.Error(w, status.Error(), int(status))
 }
