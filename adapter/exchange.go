@@ -26,8 +26,8 @@ type Exchange struct {
 	recorder Recorder
 }
 
-// Begin takes r through the pipeline of v. If Answer then returns nil, the handlers
-// run with Request. Otherwise the adapter calls Refuse.
+// Begin takes r through the pipeline of v. If Answer then returns nil, the
+// handlers run with Request. Otherwise the adapter calls Refuse.
 //
 // r is the server's own request and stays unchanged. w may be any writer that
 // [http.ResponseController] can unwrap.
@@ -41,21 +41,27 @@ func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
 		x.abandonBody(w)
 		return x
 	}
-	// The copy is made after reading: trailers that were not announced are only in copies made then.
+	// The copy is made after reading: trailers that were not announced are only in copies made
+	// then.
 	x.Request = r.WithContext(x.Context())
 	x.body.restore(x.Request)
 	return x
 }
 
-// grace is how long a sender in the middle of its body may go on, so that it reads our answer instead of a reset connection. It is a little
-// longer than the half second for which net/http itself does that: most connections are closed by then, and no timer has to wake a processor.
+// grace is how long a sender in the middle of its body may go on, so that it
+// reads the response instead of a reset connection. It is a little longer than
+// the half second for which net/http itself does that. Most connections are
+// closed by then, and no timer has to wake a processor.
 const grace = 600 * time.Millisecond
 
-// pause ends the grace of a sender that stops to send. With net/http's half second behind it that is a grace as well.
+// pause ends the grace of a sender that stops sending. net/http's half second
+// follows it, so that is a grace as well.
 const pause = 100 * time.Millisecond
 
-// abandonBody keeps the server from reading the rest of the body: it would do so before it sends the answer, without a
-// deadline. Closing alone sends the answer at once but then waits; the deadline ends that too. HTTP/2 has streams for this.
+// abandonBody keeps the server from reading the rest of the body, which it
+// would do before it sends the response, without a deadline. Closing alone
+// sends the response at once but then waits; the deadline ends that too. HTTP/2
+// has streams for this.
 func (x *Exchange) abandonBody(w http.ResponseWriter) {
 	if !x.unread() {
 		return
@@ -78,9 +84,11 @@ func (x *Exchange) tooLarge() bool {
 	return err != nil && err.Reason == core.ErrBodyTooLarge
 }
 
-// linger has net/http wait between the end of the answer and closing the connection, as it does behind a body over its own limit. It would close
-// at once after a request that says "Connection: close" and after one whose body is broken. Unread bytes make a reset of
-// that, which overtakes the answer. Only http.MaxBytesReader can ask for it, of the server's own writer.
+// linger has net/http wait between the end of the response and closing the
+// connection, as it does after a body over its own limit. After a request that
+// says "Connection: close", and after a broken body, it would close at once.
+// Unread bytes make a reset of that, which overtakes the response. Only
+// http.MaxBytesReader can ask for it, of the server's own writer.
 func linger(w http.ResponseWriter) {
 	for {
 		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -92,12 +100,14 @@ func linger(w http.ResponseWriter) {
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1)) // one over the limit
 }
 
-// Refuse answers an attempt whose handlers must not run: with what core answers, or
-// with what deny writes, the adapter's option, if it is not nil. deny is called for
-// refusals only, never for an acknowledgement or a challenge. It reports whether it
-// wrote a response: otherwise something outside writes one, of an error for instance.
+// Refuse answers an attempt whose handlers must not run: with what core
+// answers, or with what deny writes, the adapter's option, if it is not nil.
+// deny is called for refusals only, never for an acknowledgement or a
+// challenge. It reports whether it wrote a response: otherwise something
+// outside writes one, of an error for instance.
 //
-// A body that was left unread does not hold the response up, and its connection closes.
+// A body that was left unread does not hold the response up, and its connection
+// closes.
 func (x *Exchange) Refuse(w http.ResponseWriter, deny func(err *core.Error) (written bool)) {
 	if err := x.Refusal(); err == nil || deny == nil {
 		x.writeAnswer(w)
@@ -107,7 +117,8 @@ func (x *Exchange) Refuse(w http.ResponseWriter, deny func(err *core.Error) (wri
 	x.leave(w)
 }
 
-// writeAnswer writes what core answers, as it is. In HTTP/2 "Connection: close" would end all other streams as well.
+// writeAnswer writes what core answers, as it is. In HTTP/2 "Connection: close"
+// would end all other streams as well.
 func (x *Exchange) writeAnswer(w http.ResponseWriter) {
 	a, h := x.Answer(), w.Header()
 	maps.Copy(h, a.Header)
@@ -118,8 +129,10 @@ func (x *Exchange) writeAnswer(w http.ResponseWriter) {
 	_, _ = w.Write(a.Body) // a sender that is gone needs no answer
 }
 
-// leave sends the refusal. Then it takes what the sender of a body over the limit still sends, for the
-// grace at most: many read the answer only when they have written, and such a body does not fit into the buffers on the way.
+// leave sends the refusal. Then it takes what the sender of a body over the
+// limit still sends, for the grace at most. Many senders read the response only
+// when they have written, and such a body does not fit into the buffers on the
+// way.
 func (x *Exchange) leave(w http.ResponseWriter) {
 	if !x.unread() || !x.tooLarge() {
 		return
@@ -136,23 +149,25 @@ func (x *Exchange) leave(w http.ResponseWriter) {
 	}
 }
 
-// Record wraps w for the handlers, or for what denies. There is one recorder at a
-// time: a second call starts it anew.
+// Record wraps w for the handlers, or for what denies. There is one recorder at
+// a time: a second call starts it anew.
 func (x *Exchange) Record(w http.ResponseWriter) *Recorder {
 	x.recorder = Recorder{w: w}
 	return &x.recorder
 }
 
 // Finish ends the exchange after the handlers, and undoes what the copy of the
-// request costs. status is what they answered, zero if they wrote nothing. It is
-// [core.Failed] after a panic, and for an error that the framework renders later: it
-// counts as a failure, whatever the framework makes of it. A message whose Finish is
-// not called stays claimed until its lease ends, so Finish is deferred.
+// request costs. status is what they answered, zero if they wrote nothing. It
+// is [core.Failed] after a panic, and for an error that the framework renders
+// later: it counts as a failure, whatever the framework makes of it. A message
+// whose Finish is not called stays claimed until its lease ends, so Finish is
+// deferred.
 //
-// It returns the status to write if nothing was written: the one that was recorded.
-// Calls after the first change nothing.
+// It returns the status to write if nothing was written: the one that was
+// recorded. Calls after the first change nothing.
 func (x *Exchange) Finish(status int) int {
-	// The server removes the temporary files of its own request only, and a logger outside looks for the pattern in that.
+	// The server removes the temporary files of its own request only, and a logger outside looks
+	// for the pattern in that.
 	if x.original.Pattern != x.Request.Pattern {
 		x.original.Pattern = x.Request.Pattern
 	}

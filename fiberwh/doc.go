@@ -81,5 +81,5 @@
 //     is answered 500, and the observer is told.
 //   - app.Use(fiberwh.New(v)) on all routes refuses browsers and health checks as well. Put it on the routes of the sender.
 //
-// fiber.Config.DisableHeaderNormalizing does no harm here: header names are compared in canonical form.
+// fiber.Config.DisableHeaderNormalizing does no harm here: header names are compared without regard to case.
 package fiberwh

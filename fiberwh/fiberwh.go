@@ -54,10 +54,6 @@ func (m *middleware) handle(c *fiber.Ctx) error {
 	if d.Answer() == nil {
 		return next(c, d)
 	}
-	return m.answer(c, d)
-}
-
-func (m *middleware) answer(c *fiber.Ctx, d *core.Delivery) error {
 	if err := d.Refusal(); m.deny != nil && err != nil {
 		return m.deny(c, err)
 	}

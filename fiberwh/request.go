@@ -19,8 +19,9 @@ import (
 
 // request is one request as core sees it, with its [core.Header] and its
 // [core.BodyReader]. fasthttp uses its own memory for the next request on the
-// connection, and what is made of this one (store keys, messages, events) is kept
-// longer. So text that core asks for is copied here, and this is used once.
+// connection, and what is made of this one (store keys, messages, events) is
+// kept longer. So text that core asks for is copied here, and this is used
+// once.
 type request struct {
 	core.Request
 
@@ -29,15 +30,15 @@ type request struct {
 
 	text   []byte // only appended to, like that of a strings.Builder
 	values []string
-	room   struct { // where those begin: enough for most requests
-		text   [256]byte
-		values [5]string
-	}
+
+	// Where those begin: enough for most requests.
+	textRoom  [160]byte
+	valueRoom [5]string
 }
 
 func newRequest(c *fiber.Ctx, v *core.Verifier) *request {
 	r := &request{c: c, v: v}
-	r.text, r.values = r.room.text[:0], r.room.values[:0]
+	r.text, r.values = r.textRoom[:0], r.valueRoom[:0]
 	r.Method, r.URL, r.Header = r.keep(c.Request().Header.Method()), r.keep(c.Request().Header.RequestURI()), r
 	return r
 }
@@ -51,10 +52,13 @@ func (r *request) keep(b []byte) string {
 	return utils.UnsafeString(r.text[from:]) // which is not written again
 }
 
-// Values implements [core.Header].
+// Values implements [core.Header]. As in net/http, Host is no header.
 func (r *request) Values(name string) []string {
+	if strings.EqualFold(name, fiber.HeaderHost) {
+		return nil
+	}
 	from := len(r.values)
-	r.eachLine(func(key, value []byte) {
+	r.c.Request().Header.VisitAll(func(key, value []byte) {
 		if len(key) == len(name) && strings.EqualFold(utils.UnsafeString(key), name) {
 			r.values = append(r.values, r.keep(value))
 		}
@@ -65,21 +69,13 @@ func (r *request) Values(name string) []string {
 // Clone implements [core.Header].
 func (r *request) Clone() http.Header {
 	all := make(http.Header)
-	r.eachLine(func(key, value []byte) { all.Add(string(key), string(value)) })
+	r.c.Request().Header.VisitAll(func(key, value []byte) { all.Add(string(key), string(value)) })
+	all.Del(fiber.HeaderHost)
 	return all
 }
 
-// eachLine calls f with the lines of the header. As in net/http, Host is none.
-func (r *request) eachLine(f func(key, value []byte)) {
-	r.c.Request().Header.VisitAll(func(key, value []byte) {
-		if !strings.EqualFold(utils.UnsafeString(key), fiber.HeaderHost) {
-			f(key, value)
-		}
-	})
-}
-
-// ReadBody copies the bytes of the wire. Never c.Body(): that decompresses without a limit, and gives the text of an
-// error as a body.
+// ReadBody copies the bytes of the wire. Never c.Body(): that decompresses
+// without a limit, and gives the text of an error as a body.
 func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	if r.v.Forgets() && r.c.App().Config().Prefork {
 		return nil, &core.Error{Reason: core.ErrMisconfigured, Detail: "fiber.Config.Prefork with a seen-id store in memory: each child process " +
@@ -91,16 +87,13 @@ func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 		return nil, tooLarge()
 	}
 	if stream := r.c.Context().RequestBodyStream(); stream != nil {
-		got, err := r.readStream(stream, length, limit, timeout)
-		if err == nil {
-			req.SetBodyRaw(got)
-		}
-		return got, err
+		return r.readStream(stream, length, limit, timeout)
 	}
 	got := req.Body()
 	switch {
 	case len(req.Header.MultipartFormBoundary()) > 0 && len(got) > 0 && &got[0] != &req.Body()[0]:
-		// The bytes are gone: Body writes the parsed form out again at each call, in any order and without part headers.
+		// The bytes are gone: Body writes the parsed form out again at each call, in any order and
+		// without part headers.
 		return nil, &core.Error{Reason: core.ErrBodyConsumed, Detail: "fiber parsed the multipart form before any middleware ran, " +
 			"and the signed bytes are gone: set fiber.Config.DisablePreParseMultipartForm"}
 	case int64(len(got)) > limit:
@@ -111,8 +104,8 @@ func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	return bytes.Clone(got), nil
 }
 
-// readStream reads what StreamRequestBody left on the connection, where fasthttp enforces no limit and turns errors
-// into the text of a body.
+// readStream reads what StreamRequestBody left on the connection, where
+// fasthttp enforces no limit and turns errors into the text of a body.
 func (r *request) readStream(stream io.Reader, length int, limit int64, timeout time.Duration) ([]byte, error) {
 	if timeout == 0 {
 		limit = math.MaxInt64 // report-only: what is taken off the stream must all be there for the handler
@@ -136,6 +129,7 @@ func (r *request) readStream(stream io.Reader, length int, limit int64, timeout 
 	if limited {
 		_ = conn.SetReadDeadline(time.Time{})
 	}
+	r.c.Request().SetBodyRaw(got) // where handlers look for it
 	return got, nil
 }
 

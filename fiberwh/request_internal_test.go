@@ -94,7 +94,7 @@ func TestARequestHasTheHeadersThatAMapOfThemWouldHave(t *testing.T) {
 			if extended[len(extended)-1] != "mine" {
 				t.Fatalf("%s is written into what was appended to other values", name)
 			}
-			extended = append(got, "mine")
+			extended = append(got, "mine") //nolint:gocritic // what the next values must not overwrite
 		}
 		if r.Method != http.MethodPost || r.URL != "/hook?a=b" {
 			t.Fatalf("%s %s", r.Method, r.URL)

@@ -144,10 +144,8 @@ func (f fault) adapter() Adapter {
 	return Adapter{Serve: f.serve, Hijacks: true, HandlerErrors: true, EarlyHints: true, TemporaryFiles: true, Dispatches: true}
 }
 
-// handler and middleware are of a framework whose handlers return errors.
+// handler is one of a framework whose handlers return errors.
 type handler func(w http.ResponseWriter, r *http.Request) error
-
-type middleware func(handler) handler
 
 func (f fault) serve(tb testing.TB, m AdapterMount) string {
 	tb.Helper()
@@ -288,7 +286,7 @@ func (f fault) middleware(m AdapterMount, next handler) handler {
 		}
 		if f.refuseInReport && x.Err() != nil {
 			w.WriteHeader(http.StatusUnauthorized)
-			return nil
+			return nil //nolint:nilerr // the mistake: report-only mode refuses nothing
 		}
 		return f.handle(m, next, x, w, r)
 	}
@@ -333,7 +331,7 @@ func (f fault) refuse(m AdapterMount, next handler, x *adapter.Exchange, w http.
 	case f.resets:
 		conn, buf, err := http.NewResponseController(w).Hijack()
 		if err != nil {
-			return nil
+			return err
 		}
 		_, _ = buf.WriteString("HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 		_ = buf.Flush()
@@ -342,7 +340,7 @@ func (f fault) refuse(m AdapterMount, next handler, x *adapter.Exchange, w http.
 	case f.anyOrder:
 		conn, buf, err := http.NewResponseController(w).Hijack()
 		if err != nil {
-			return nil
+			return err
 		}
 		_, _ = buf.WriteString("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n")
 		for name, values := range a.Header {

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
-	"github.com/hookonce/hookonce/examples/ownadapter"      //nolint:depguard // the test of this very package
-	"github.com/hookonce/hookonce/examples/ownadapter/tiny" //nolint:depguard // and its framework
+	"github.com/hookonce/hookonce/examples/ownadapter"
+	"github.com/hookonce/hookonce/examples/ownadapter/tiny"
 	"github.com/hookonce/hookonce/whtest"
 )
 
@@ -70,7 +70,7 @@ func recoverer(next tiny.Handler) tiny.Handler {
 	return func(c *tiny.Ctx) (err error) {
 		defer func() {
 			if recover() != nil {
-				err = tiny.Status(http.StatusInternalServerError)
+				err = tiny.StatusError(http.StatusInternalServerError)
 			}
 		}()
 		return next(c)
@@ -87,7 +87,7 @@ func timeout(d time.Duration) tiny.Middleware {
 			if err := next(c); !errors.Is(err, context.DeadlineExceeded) {
 				return err
 			}
-			return tiny.Status(http.StatusServiceUnavailable)
+			return tiny.StatusError(http.StatusServiceUnavailable)
 		}
 	}
 }

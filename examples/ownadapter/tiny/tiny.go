@@ -5,6 +5,7 @@ package tiny
 import (
 	"errors"
 	"net/http"
+	"slices"
 )
 
 // Ctx is one request.
@@ -19,17 +20,17 @@ type Handler func(c *Ctx) error
 // Middleware wraps handlers.
 type Middleware func(next Handler) Handler
 
-// Status is an error that is rendered as this status.
-type Status int
+// StatusError is an error that is rendered as this status.
+type StatusError int
 
 // Error implements error.
-func (s Status) Error() string { return http.StatusText(int(s)) }
+func (s StatusError) Error() string { return http.StatusText(int(s)) }
 
 // App serves one handler behind its middlewares, outermost first.
 type App struct {
 	Handler Handler
 	Use     []Middleware
-	// Render answers an error. Nil: with its Status, or 500.
+	// Render answers an error. Nil: with its StatusError, or 500.
 	Render func(w http.ResponseWriter, err error)
 }
 
@@ -37,15 +38,15 @@ type App struct {
 // middlewares have returned.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := a.Handler
-	for i := len(a.Use) - 1; i >= 0; i-- {
-		h = a.Use[i](h)
+	for _, middleware := range slices.Backward(a.Use) {
+		h = middleware(h)
 	}
 	switch err := h(&Ctx{w, r}); {
 	case err == nil:
 	case a.Render != nil:
 		a.Render(w, err)
 	default:
-		status := Status(http.StatusInternalServerError)
+		status := StatusError(http.StatusInternalServerError)
 		errors.As(err, &status)
 		http.Error(w, status.Error(), int(status))
 	}
