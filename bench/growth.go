@@ -59,8 +59,9 @@ func onCores(n int, length time.Duration) (verified, delivered float64, err erro
 	}
 	now, ctx := time.Now(), context.Background()
 	one := func() (*core.Request, error) {
-		r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}, Body: body}
-		return r, signer.Sign(r.Header, core.NewID(), now, body)
+		h := make(http.Header)
+		r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: h, Body: body}
+		return r, signer.Sign(h, core.NewID(), now, body)
 	}
 	r, err := one()
 	if err != nil {

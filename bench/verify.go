@@ -243,13 +243,14 @@ func firstThat[T any](keys []T, verify func(T) error) error {
 }
 
 func (c verifyCase) standard(body []byte, keys []string) ([]subject, error) {
-	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}, Body: body}
+	h := make(http.Header)
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: h, Body: body}
 	last := keys[len(keys)-1]
-	if err := sign(r.Header, last, body); err != nil {
+	if err := sign(h, last, body); err != nil {
 		return nil, err
 	}
 	junk := strings.Repeat("v1,"+base64.StdEncoding.EncodeToString(make([]byte, sha256.Size))+" ", c.Signatures-1)
-	r.Header.Set("Webhook-Signature", junk+r.Header.Get("Webhook-Signature"))
+	h.Set("Webhook-Signature", junk+h.Get("Webhook-Signature"))
 	ours, err := hookonceVerify("hookonce", nil, keys, r)
 	if err != nil {
 		return nil, err
@@ -259,12 +260,12 @@ func (c verifyCase) standard(body []byte, keys []string) ([]subject, error) {
 		return nil, err
 	}
 	all := []subject{
-		bareHash(body), bareHMAC(last, r, body), ours,
+		bareHash(body), bareHMAC(last, h, body), ours,
 		{"svix", func() error {
-			return firstThat(bySvix, func(w *svix.Webhook) error { return w.Verify(body, r.Header) })
+			return firstThat(bySvix, func(w *svix.Webhook) error { return w.Verify(body, h) })
 		}},
 		{"standard-webhooks", func() error {
-			return firstThat(byStandard, func(w *standardwebhooks.Webhook) error { return w.Verify(body, r.Header) })
+			return firstThat(byStandard, func(w *standardwebhooks.Webhook) error { return w.Verify(body, h) })
 		}},
 	}
 	if c.Keys > 1 || c.Signatures > 1 || c.Heap > 0 {
@@ -297,9 +298,9 @@ func sign(h http.Header, key string, body []byte) error {
 	return signer.Sign(h, core.NewID(), time.Now(), body)
 }
 
-func bareHMAC(key string, r *core.Request, body []byte) subject {
+func bareHMAC(key string, h http.Header, body []byte) subject {
 	raw, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(key, "whsec_"))
-	prefix := []byte(r.Header.Get("Webhook-Id") + "." + r.Header.Get("Webhook-Timestamp") + ".")
+	prefix := []byte(h.Get("Webhook-Id") + "." + h.Get("Webhook-Timestamp") + ".")
 	mac, sum := hmac.New(sha256.New, raw), make([]byte, 0, sha256.Size)
 	return subject{"bare HMAC, reused", func() error {
 		mac.Reset()
@@ -313,14 +314,15 @@ func bareHMAC(key string, r *core.Request, body []byte) subject {
 // ed25519Subjects are v1a, which the peers do not have in Go.
 func ed25519Subjects(body []byte) ([]subject, error) {
 	private, public := core.GenerateKeyPair()
-	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}, Body: body}
-	if err := sign(r.Header, private, body); err != nil {
+	h := make(http.Header)
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: h, Body: body}
+	if err := sign(h, private, body); err != nil {
 		return nil, err
 	}
 	ours, err := hookonceVerify("hookonce, ed25519", nil, []string{public}, r)
-	content := []byte(r.Header.Get("Webhook-Id") + "." + r.Header.Get("Webhook-Timestamp") + "." + string(body))
+	content := []byte(h.Get("Webhook-Id") + "." + h.Get("Webhook-Timestamp") + "." + string(body))
 	raw, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(public, "whpk_"))
-	sig, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(r.Header.Get("Webhook-Signature"), "v1a,"))
+	sig, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(h.Get("Webhook-Signature"), "v1a,"))
 	return []subject{{"bare ed25519", func() error {
 		if !ed25519.Verify(raw, content, sig) {
 			return io.ErrUnexpectedEOF
@@ -344,7 +346,7 @@ func (c verifyCase) stripe(body []byte, keys []string) ([]subject, error) {
 	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{"Stripe-Signature": {value}}, Body: body}
 	ours, err := hookonceVerify("hookonce", schemes.Stripe(), keys, r)
 	return []subject{bareHash(body), ours, {"stripe-go", func() error {
-		return firstThat(keys, func(k string) error { return stripe.ValidatePayload(body, r.Header.Get("Stripe-Signature"), k) })
+		return firstThat(keys, func(k string) error { return stripe.ValidatePayload(body, value, k) })
 	}}}, err
 }
 
@@ -354,13 +356,12 @@ func (c verifyCase) slack(body []byte, keys []string) ([]subject, error) {
 		keys[i] = hex.EncodeToString([]byte(k)[len(k)-16:]) // Slack's secrets are 32 hexadecimal digits
 	}
 	key := keys[len(keys)-1]
-	r := &core.Request{Method: http.MethodPost, URL: "/hook", Body: body, Header: http.Header{
-		"X-Slack-Request-Timestamp": {now}, "X-Slack-Signature": {"v0=" + hexMAC(key, "v0:", now, ":", string(body))},
-	}}
+	h := http.Header{"X-Slack-Request-Timestamp": {now}, "X-Slack-Signature": {"v0=" + hexMAC(key, "v0:", now, ":", string(body))}}
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Body: body, Header: h}
 	ours, err := hookonceVerify("hookonce", schemes.Slack(), keys, r)
 	return []subject{bareHash(body), ours, {"slack-go", func() error {
 		return firstThat(keys, func(k string) error {
-			v, err := slack.NewSecretsVerifier(r.Header, k)
+			v, err := slack.NewSecretsVerifier(h, k)
 			if err != nil {
 				return err
 			}
@@ -373,17 +374,18 @@ func (c verifyCase) slack(body []byte, keys []string) ([]subject, error) {
 }
 
 func (c verifyCase) github(body []byte, keys []string) ([]subject, error) {
-	r := &core.Request{Method: http.MethodPost, URL: "/hook", Body: body, Header: http.Header{
+	h := http.Header{
 		"X-Github-Delivery": {"72d3162e-cc78-11e3-81ab-4c9367dc0958"}, "X-Github-Event": {"push"}, "Content-Type": {"application/json"},
 		"X-Hub-Signature-256": {"sha256=" + hexMAC(keys[len(keys)-1], string(body))},
-	}}
+	}
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Body: body, Header: h}
 	ours, err := hookonceVerify("hookonce", schemes.GitHub(), keys, r)
-	whole := &http.Request{Header: r.Header}
+	whole := &http.Request{Header: h}
 	return []subject{
 		bareHash(body), ours,
 		{"go-github, ValidateSignature", func() error {
 			return firstThat(keys, func(k string) error {
-				return github.ValidateSignature(r.Header.Get("X-Hub-Signature-256"), body, []byte(k))
+				return github.ValidateSignature(h.Get("X-Hub-Signature-256"), body, []byte(k))
 			})
 		}},
 		{"go-github, ValidatePayload", func() error {

@@ -39,7 +39,7 @@ func TestVerifyingAStandardMessageDoesNotAllocate(t *testing.T) {
 func TestAThousandSignaturesCostNoMoreThanOne(t *testing.T) {
 	v, r := benchmarked(t, 1<<20)
 	many := &core.Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone(), Body: r.Body}
-	many.Header.Set("Webhook-Signature", strings.Repeat(r.Header.Get("Webhook-Signature")+" ", 1000))
+	lines(many.Header).Set("Webhook-Signature", strings.Repeat(lines(r.Header).Get("Webhook-Signature")+" ", 1000))
 	fastest := func(r *core.Request, accepted bool) time.Duration {
 		best := time.Hour
 		for range 10 {
@@ -107,7 +107,7 @@ func BenchmarkVerifyAdversarial(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			v, r := benchmarked(b, 16<<10)
-			r.Header.Set("Webhook-Signature", strings.Replace(bench.signatures, "*", r.Header.Get("Webhook-Signature"), 1))
+			lines(r.Header).Set("Webhook-Signature", strings.Replace(bench.signatures, "*", lines(r.Header).Get("Webhook-Signature"), 1))
 			benchmarkVerify(b, v, r, bench.accepted)
 		})
 	}
@@ -116,7 +116,7 @@ func BenchmarkVerifyAdversarial(b *testing.B) {
 		signing, _ := core.GenerateKeyPair()
 		v := newVerifier(b, core.Secrets(public), &core.Config{Clock: at(now)})
 		r := signed(b, signing, "msg_1", now, strings.Repeat("x", 16<<10))
-		r.Header["Webhook-Signature"] = []string{strings.Repeat(r.Header.Get("Webhook-Signature")+" ", 16)}
+		lines(r.Header)["Webhook-Signature"] = []string{strings.Repeat(lines(r.Header).Get("Webhook-Signature")+" ", 16)}
 		benchmarkVerify(b, v, r, false)
 	})
 }

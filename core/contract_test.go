@@ -99,7 +99,7 @@ type stampedOptional struct{ optional }
 
 func (stampedOptional) Stamping() core.Stamping { return core.StampedEachAttempt }
 func (s stampedOptional) ReadHeader(r *core.Request, a *core.Attempt) error {
-	at, err := time.Parse(time.RFC3339, r.Header.Get("X-At"))
+	at, err := time.Parse(time.RFC3339, lines(r.Header).Get("X-At"))
 	if err != nil {
 		return core.ErrMalformed
 	}

@@ -8,9 +8,23 @@ import (
 	"time"
 )
 
-// BodyReader reads the body of one request for [Verifier.Admit]: an adapter's part of the pipeline. It returns all of it or
-// an error that wraps [ErrBodyTooLarge] (more than limit bytes), [ErrBodyTooSlow] (timeout; zero: none) or [ErrBodyConsumed] (something
-// in front read or changed it). Any other error counts as malformed: a body that broke off. It is called at most once.
+// BodyReader reads the body of one request for [Verifier.Admit]: an adapter's part
+// of the pipeline. Package adapter has one for net/http.
+//
+// ReadBody returns the whole body as it was on the wire, in memory that is not used
+// again. Otherwise it returns an error that wraps [ErrBodyTooLarge] (more than limit
+// bytes), [ErrBodyTooSlow] (not there within timeout) or [ErrBodyConsumed]
+// (something read or changed it before). Any other error means that the body broke
+// off. What was read then need not be returned.
+//
+// A timeout of zero means report-only mode: there is no time limit, and the handler
+// runs whatever ReadBody returns. Every byte that ReadBody took off the connection
+// must be there for the handler, beyond limit too.
+//
+// ReadBody is called at most once, and not at all for what the headers refuse. So a
+// refusal may leave bytes of the body on the connection. The adapter must not wait
+// for them, and must close the connection after the response: a server might take
+// them for the next request.
 type BodyReader interface {
 	ReadBody(limit int64, timeout time.Duration) ([]byte, error)
 }
@@ -41,13 +55,16 @@ type Delivery struct {
 func (d *Delivery) outer() context.Context { return d.ctx.values }
 
 // Admit takes an attempt through the pipeline: headers, window, keys, body, signature, claim, in this order. r.Body is
-// set to what body returned; neither r nor body is kept, but a scheme's answer may hold parts of r. ctx is the request's; the sender's disconnect does not cancel what Admit began.
+// set to what body returned; neither r nor body is kept, nor is r.Header asked afterwards. ctx is the request's; the sender's disconnect does not cancel what Admit began.
 //
 // If [Delivery.Answer] is nil the adapter runs the handler with [Delivery.Context] and the restored body and calls
 // [Delivery.Settle], whatever happens, also while panicking. Else it writes the answer and does not run the handler.
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
 	d := &Delivery{v: v}
 	d.ctx.values = ctx //nolint:fatcontext // not nested: a part of d
+	if r.Header == nil {
+		r.Header = http.Header(nil)
+	}
 	a := newAttempt()
 	defer a.release()
 	if v.cfg.Observe != nil {

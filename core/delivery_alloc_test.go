@@ -38,7 +38,7 @@ func freshMessageFor(tb testing.TB, size int, source func(*core.Keys) core.KeySo
 	}
 	body := make([]byte, size)
 	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}}
-	if err := signer.Sign(r.Header, core.NewID(), time.Now(), body); err != nil {
+	if err := signer.Sign(lines(r.Header), core.NewID(), time.Now(), body); err != nil {
 		tb.Fatal(err)
 	}
 	reader := atHand(body)

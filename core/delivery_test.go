@@ -141,11 +141,11 @@ func TestARefusalTouchesNeitherStoreNorHandler(t *testing.T) {
 		reason Reason
 		status int
 	}{
-		{"a missing header, before the body", func(r *Request) { r.Header.Del("Webhook-Id") }, unread, ErrMissingHeader, 400},
-		{"a malformed one, before the body", func(r *Request) { r.Header.Set("Webhook-Timestamp", "+1") }, unread, ErrMalformed, 400},
-		{"too old, before the body", func(r *Request) { r.Header.Set("Webhook-Timestamp", "946684000") }, unread, ErrOutsideWindow, 401},
+		{"a missing header, before the body", func(r *Request) { lines(r.Header).Del("Webhook-Id") }, unread, ErrMissingHeader, 400},
+		{"a malformed one, before the body", func(r *Request) { lines(r.Header).Set("Webhook-Timestamp", "+1") }, unread, ErrMalformed, 400},
+		{"too old, before the body", func(r *Request) { lines(r.Header).Set("Webhook-Timestamp", "946684000") }, unread, ErrOutsideWindow, 401},
 		{"a changed body", func(*Request) {}, testBody(`{ }`), ErrNoMatch, 401},
-		{"a changed id", func(r *Request) { r.Header.Set("Webhook-Id", "n") }, good, ErrNoMatch, 401},
+		{"a changed id", func(r *Request) { lines(r.Header).Set("Webhook-Id", "n") }, good, ErrNoMatch, 401},
 		{"too large", func(*Request) {}, failing(ErrBodyTooLarge), ErrBodyTooLarge, 413},
 		{"too large, though the adapter let it pass", func(*Request) {}, testBody(strings.Repeat("x", 101)), ErrBodyTooLarge, 413},
 		{"too slow", func(*Request) {}, failing(ErrBodyTooSlow), ErrBodyTooSlow, 408},
@@ -245,7 +245,7 @@ func TestReportOnlyRefusesNothingAndClaimsWhatIsGenuine(t *testing.T) {
 		attempt(b.request("m", at.Add(time.Second)), ErrRedelivery)
 		attempt(b.request("m", at.Add(-time.Hour)), ErrOutsideWindow)
 		forged := b.request("other", at)
-		forged.Header.Set("Webhook-Id", "forged")
+		lines(forged.Header).Set("Webhook-Id", "forged")
 		attempt(forged, ErrNoMatch)
 		if rec, _ := b.store.only(t); rec.state != Done {
 			t.Errorf("on record: %+v", rec)

@@ -71,11 +71,11 @@ func (s kindScheme) ParseKey(text string) (VerifyKey, error) {
 func (s kindScheme) ReadHeader(r *Request, a *Attempt) error {
 	a.BodySigned, a.Indistinct = true, s.indistinct
 	if s.id {
-		a.ID, a.IDSigned = r.Header.Get(headerID), true
+		a.ID, a.IDSigned = lines(r.Header).Get(headerID), true
 		a.Content.WriteString(a.ID + ".")
 	}
 	if s.stamp {
-		text := r.Header.Get(headerTime)
+		text := lines(r.Header).Get(headerTime)
 		at, err := parseSeconds(text)
 		if err != nil {
 			return refuse(ErrMalformed, "", err)
@@ -85,10 +85,10 @@ func (s kindScheme) ReadHeader(r *Request, a *Attempt) error {
 		a.Content.WriteString(".")
 	}
 	if s.delivery {
-		a.ID = r.Header.Get(headerID)
-		a.Unsigned = append(a.Unsigned, a.ID, r.Header.Get(headerTopic))
+		a.ID = lines(r.Header).Get(headerID)
+		a.Unsigned = append(a.Unsigned, a.ID, lines(r.Header).Get(headerTopic))
 	}
-	a.Signatures = append(a.Signatures, Signature{Text: r.Header.Get(headerSig)})
+	a.Signatures = append(a.Signatures, Signature{Text: lines(r.Header).Get(headerSig)})
 	return nil
 }
 

@@ -280,7 +280,7 @@ func (s lateID) ReadHeader(r *Request, a *Attempt) error {
 }
 
 func (s lateID) ReadBody(r *Request, a *Attempt) error {
-	a.Unsigned = append(a.Unsigned, r.Header.Get(headerID))
+	a.Unsigned = append(a.Unsigned, lines(r.Header).Get(headerID))
 	return s.kindScheme.ReadBody(r, a)
 }
 
@@ -507,9 +507,9 @@ func TestACapturedAttemptBelongsToOneMessage(t *testing.T) {
 		r.want("the first attempt", first, 200, Handled)
 		r.want("the very same", first, 409, ErrReplay)
 		forged := &Request{Method: first.Method, URL: first.URL, Header: first.Header.Clone(), Body: first.Body}
-		forged.Header.Set(headerID, "d2")
+		lines(forged.Header).Set(headerID, "d2")
 		r.want("under another delivery id", forged, 503, ErrRepeated)
-		forged.Header.Del(headerID)
+		lines(forged.Header).Del(headerID)
 		r.want("without one", forged, 503, ErrRepeated)
 		time.Sleep(time.Minute)
 		r.want("the sender's retry", r.request(m), 200, ErrRedelivery)
@@ -521,8 +521,8 @@ func TestACapturedAttemptBelongsToOneMessage(t *testing.T) {
 		bare := r.request(message{body: `{"a":1}`})
 		r.want("an attempt without a delivery id", bare, 200, Handled)
 		forged = &Request{Method: bare.Method, URL: bare.URL, Header: bare.Header.Clone(), Body: bare.Body}
-		forged.Header.Set(headerID, "d4")
-		forged.Header.Set(headerTopic, "t")
+		lines(forged.Header).Set(headerID, "d4")
+		lines(forged.Header).Set(headerTopic, "t")
 		r.want("and under one that was added", forged, 503, ErrRepeated)
 	})
 }

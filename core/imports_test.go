@@ -37,8 +37,10 @@ func forbidden(pkg, imported string) string {
 		return "core imports nothing of this module"
 	case under(own, leaves...) && !under(pkg, leaves...):
 		return "nobody imports programs, examples, or the modules beside"
-	case under(pkg, adapters...) && !under(own, "core", "internal"):
-		return "an adapter imports core and internal only: never another adapter, a store, a scheme or whtest"
+	case under(pkg, "adapter") && !under(own, "core"):
+		return "what adapters share imports core only"
+	case under(pkg, adapters...) && !under(own, "core", "adapter", "internal"):
+		return "an adapter imports core and adapter only: never another adapter, a store, a scheme or whtest"
 	case under(pkg, "stores", "schemes") && !under(own, "core", "internal"):
 		return "stores and schemes import core only"
 	case under(pkg, "explain") && !under(own, "core", "schemes", "internal"):
@@ -101,6 +103,10 @@ func TestTheImportRulesForbidWhatTheyShould(t *testing.T) {
 		{"core", "golang.org/x/crypto/ed25519", false},
 		{"core", module + "/internal/body", false},
 		{"nethttp", module + "/core", true},
+		{"nethttp", module + "/adapter", true},
+		{"adapter", module + "/core", true},
+		{"adapter", module + "/nethttp", false},
+		{"adapter", module + "/whtest", false},
 		{"nethttp", module + "/internal/body", true},
 		{"ginwh", "github.com/gin-gonic/gin", true},
 		{"ginwh", module + "/nethttp", false},

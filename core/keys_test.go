@@ -233,7 +233,7 @@ func TestAKeySourceSeesMethodPathAndHeadersButNoBody(t *testing.T) {
 	secret := core.GenerateSecret()
 	keys := core.Secrets(secret)
 	v := newVerifier(t, core.KeySourceFunc(func(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
-		if r.Method != http.MethodPost || r.Path() != "/hook/a b" || r.Header.Get("X-Tenant") != "acme" || r.Body != nil || ctx.Value(ctxKey{}) != 1 {
+		if r.Method != http.MethodPost || r.Path() != "/hook/a b" || lines(r.Header).Get("X-Tenant") != "acme" || r.Body != nil || ctx.Value(ctxKey{}) != 1 {
 			t.Errorf("sees %+v with %v", r, ctx.Value(ctxKey{}))
 		}
 		if _, ok := ctx.Deadline(); !ok {
@@ -243,7 +243,7 @@ func TestAKeySourceSeesMethodPathAndHeadersButNoBody(t *testing.T) {
 	}), &core.Config{Clock: at(now)})
 	r := signed(t, secret, "msg_1", now, "{}")
 	r.URL = "/hook/a%20b?x=1"
-	r.Header.Set("X-Tenant", "acme")
+	lines(r.Header).Set("X-Tenant", "acme")
 	m, err := v.Verify(context.WithValue(t.Context(), ctxKey{}, 1), r)
 	if err != nil || m.Source != "acme" || string(r.Body) != "{}" {
 		t.Errorf("source %q, %v", m.Source, err)

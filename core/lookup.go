@@ -37,8 +37,9 @@ func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error)
 	}
 	l := &keyLookUp{done: make(chan bool, 2)} // so that neither waits for us
 	l.ctx.init(outer, v.claims.clock.now().real.Add(v.cfg.KeyTimeout))
-	// A copy, because an adapter may use its request again. It has no body: nothing in it is
-	// verified, and most callers have not read it yet.
+	// A copy, because an adapter may use its request again while an abandoned source still
+	// reads this one. It has no body: nothing in it is verified, and most callers have not
+	// read it yet.
 	l.request = Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()}
 	timer := time.AfterFunc(v.cfg.KeyTimeout, func() { l.done <- false })
 	go l.run(v) //nolint:contextcheck // it has the context in it

@@ -32,11 +32,11 @@ func TestShowRefused(t *testing.T) {
 	}{
 		{"a genuine message is not shown", func(*Request) {}, brokenBody{part: []byte(`{}`)}, ""},
 		{"a wrong signature is shown", func(*Request) {}, brokenBody{part: []byte(`[]`)}, ErrNoMatch},
-		{"a missing header is shown with the body", func(r *Request) { r.Header.Del("Webhook-Id") }, brokenBody{part: []byte(`{}`)}, ErrMissingHeader},
-		{"a stale attempt is shown with the body", func(r *Request) { r.Header.Set("Webhook-Timestamp", "1") }, brokenBody{part: []byte(`{}`)}, ErrOutsideWindow},
+		{"a missing header is shown with the body", func(r *Request) { lines(r.Header).Del("Webhook-Id") }, brokenBody{part: []byte(`{}`)}, ErrMissingHeader},
+		{"a stale attempt is shown with the body", func(r *Request) { lines(r.Header).Set("Webhook-Timestamp", "1") }, brokenBody{part: []byte(`{}`)}, ErrOutsideWindow},
 		{"a body that breaks off is shown as far as it came", func(*Request) {}, brokenBody{part: []byte(`{`), err: broke}, ErrMalformed},
 		{
-			"a body that breaks off does not change an earlier verdict", func(r *Request) { r.Header.Set("Webhook-Timestamp", "1") },
+			"a body that breaks off does not change an earlier verdict", func(r *Request) { lines(r.Header).Set("Webhook-Timestamp", "1") },
 			brokenBody{part: []byte(`{`), err: broke},
 			ErrOutsideWindow,
 		},
@@ -74,8 +74,8 @@ func TestShowRefused(t *testing.T) {
 				if s.Config.Past != time.Hour || s.Config.MaxBody != 1<<20 || s.Config.Scheme == nil {
 					t.Errorf("the configuration that was shown: %+v", s.Config)
 				}
-				s.Request.Header.Set("Webhook-Id", "changed")
-				if r.Header.Get("Webhook-Id") == "changed" {
+				lines(s.Request.Header).Set("Webhook-Id", "changed")
+				if lines(r.Header).Get("Webhook-Id") == "changed" {
 					t.Error("the headers that were shown are those of the request itself")
 				}
 			})

@@ -19,10 +19,27 @@ type Request struct {
 	// not signed: it only tells apart endpoints that share a verifier by mistake.
 	// Empty: unknown.
 	Host string
-	// Header has canonical keys, as [http.Header.Set] makes them.
-	Header http.Header
+	// Header finds the header lines: that of an http.Request, as it is. Nil means that
+	// there are none. A [Scheme] and a [KeySource] never see nil.
+	Header Header
 	// Body is the body exactly as received, nil before it was read.
 	Body []byte
+}
+
+// Header finds header lines of a request by name, so that an adapter need not
+// make a map of all for the few that a scheme reads. [http.Header] is one.
+//
+// Names are compared without regard to case. There is no Get on purpose: of
+// several lines with one name it would hide all but the first.
+type Header interface {
+	// Values returns the values of all lines with this name, in the order in which
+	// they arrived. It is empty if there is none; a line without a value is "". What it
+	// returns may be kept, and must not be changed.
+	Values(name string) []string
+	// Clone returns all lines, under names as [http.CanonicalHeaderKey] makes them, in
+	// a map that belongs to the caller. It is for what looks at headers whose names it
+	// does not know, and costs more than a few lookups.
+	Clone() http.Header
 }
 
 // Path returns the decoded path of the URL, "" if it does not parse.

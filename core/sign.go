@@ -94,10 +94,9 @@ func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error
 	for i, k := range s.keys {
 		entries[i] = k(&content)
 	}
-	set := &standardSet
-	h[set.id] = []string{id}
-	h[set.timestamp] = []string{stamp}
-	h[set.signature] = []string{strings.Join(entries, " ")}
+	for i, value := range []string{id, stamp, strings.Join(entries, " ")} {
+		h[standardFamily[i]] = []string{value}
+	}
 	return nil
 }
 

@@ -89,56 +89,61 @@ func parseStandardKey(text string) (string, []byte, error) {
 	return kind, raw, nil
 }
 
-// The header names of a set in canonical form.
-type headerSet struct{ id, timestamp, signature string }
+// family is the names of the three headers: id, timestamp and signature.
+type family [3]string
 
-// The two sets in use.
+// The two families in use.
 var (
-	standardSet = headerSet{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"} //nolint:gochecknoglobals // a constant
-	svixSet     = headerSet{"Svix-Id", "Svix-Timestamp", "Svix-Signature"}          //nolint:gochecknoglobals // a constant
+	standardFamily = family{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"} //nolint:gochecknoglobals // a constant
+	svixFamily     = family{"Svix-Id", "Svix-Timestamp", "Svix-Signature"}          //nolint:gochecknoglobals // a constant
 )
 
-func (s *headerSet) present(h http.Header) bool {
-	return len(h[s.id]) > 0 || len(h[s.timestamp]) > 0 || len(h[s.signature]) > 0
-}
-
-func (s *headerSet) same(o *headerSet, h http.Header) bool {
-	return slices.Equal(h[s.id], h[o.id]) && slices.Equal(h[s.timestamp], h[o.timestamp]) && slices.Equal(h[s.signature], h[o.signature])
+// find returns the lines of each header, and whether there are any.
+func (f *family) find(h Header) (lines [3][]string, found bool) {
+	m, isMap := h.(http.Header)
+	for i, name := range f {
+		if isMap {
+			lines[i] = m[name] // as Values does, which would look first whether the name is canonical
+		} else {
+			lines[i] = h.Values(name)
+		}
+		found = found || len(lines[i]) > 0
+	}
+	return lines, found
 }
 
 // ReadHeader implements [Scheme].
 func (w StandardWebhooks) ReadHeader(r *Request, a *Attempt) error {
-	set := &standardSet
-	if svixSet.present(r.Header) {
-		if !standardSet.present(r.Header) {
-			set = &svixSet
-		} else if !standardSet.same(&svixSet, r.Header) {
-			return refuse(ErrMalformed, "webhook-* and svix-* headers are both present and differ: they were not sent so, see what stands in front", nil)
-		}
+	names := &standardFamily
+	lines, found := names.find(r.Header)
+	if svix, also := svixFamily.find(r.Header); also && !found {
+		names, lines = &svixFamily, svix
+	} else if also && !slices.EqualFunc(lines[:], svix[:], slices.Equal) {
+		return refuse(ErrMalformed, "webhook-* and svix-* headers are both present and differ: they were not sent so, see what stands in front", nil)
 	}
-	id, err := single(r.Header, set.id)
+	id, err := single(names[0], lines[0])
 	if err != nil {
 		return err
 	}
-	stamp, err := single(r.Header, set.timestamp)
+	stamp, err := single(names[1], lines[1])
 	if err != nil {
 		return err
 	}
-	signatures := r.Header[set.signature]
+	signatures := lines[2]
 	if len(signatures) == 0 {
-		return missing(set.signature)
+		return missing(names[2])
 	}
 	if err := w.checkID(id); err != nil {
 		return err
 	}
 	if a.Timestamp, err = parseSeconds(stamp); err != nil {
-		return refuse(ErrMalformed, set.timestamp+": "+err.Error(), nil)
+		return refuse(ErrMalformed, names[1]+": "+err.Error(), nil)
 	}
 	if err := readSignatures(signatures, a); err != nil {
 		return err
 	}
 	if len(a.Signatures) == 0 {
-		return refuse(ErrMalformed, set.signature+" holds no \"version,signature\" entry", nil)
+		return refuse(ErrMalformed, names[2]+" holds no \"version,signature\" entry", nil)
 	}
 	a.ID, a.IDSigned, a.BodySigned = id, true, true
 	// The timestamp goes into the signed bytes as it came, never parsed and printed again.
@@ -246,14 +251,14 @@ func cutByte(s string, sep byte) (before, after string, found bool) {
 }
 
 // single returns the value of a header that must be there exactly once.
-func single(h http.Header, name string) (string, error) {
-	switch v := h[name]; {
-	case len(v) == 0 || v[0] == "":
+func single(name string, lines []string) (string, error) {
+	switch {
+	case len(lines) == 0 || lines[0] == "":
 		return "", missing(name)
-	case len(v) > 1:
-		return "", refuse(ErrMalformed, name+" is there "+strconv.Itoa(len(v))+" times: which one was signed cannot be told", nil)
+	case len(lines) > 1:
+		return "", refuse(ErrMalformed, name+" is there "+strconv.Itoa(len(lines))+" times: which one was signed cannot be told", nil)
 	default:
-		return v[0], nil
+		return lines[0], nil
 	}
 }
 

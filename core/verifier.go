@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,6 +153,10 @@ type Message struct {
 //
 // The error is an [*Error]; errors.Is finds its [Reason].
 func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
+	if r.Header == nil {
+		without := *r
+		without.Header, r = http.Header(nil), &without
+	}
 	a := newAttempt()
 	defer a.release()
 	now := v.cfg.Clock()

@@ -6,8 +6,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/hookonce/hookonce/adapter"
 	"github.com/hookonce/hookonce/core"
-	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
 // Option changes what [New] makes. There is one: [Deny].
@@ -53,29 +53,28 @@ type middleware struct {
 }
 
 func (m *middleware) handle(c echo.Context, next echo.HandlerFunc) error {
-	x := httpwh.Begin(m.v, c.Response(), c.Request())
+	x := adapter.Begin(m.v, c.Response(), c.Request())
 	if x.Answer() == nil {
 		return run(c, x, next)
 	}
-	if err := x.Refusal(); err != nil {
-		var outer *echo.HTTPError // out of Body.Read: BodyLimit in front of us, which has its own answer
-		if err.Reason == core.ErrMalformed && errors.As(err, &outer) {
-			return outer
-		}
-		if m.deny != nil {
-			err := m.deny(c, err)
-			if c.Response().Committed { // otherwise the HTTPErrorHandler has the answer
-				x.Leave(c.Response())
-			}
-			return err
-		}
+	var outer *echo.HTTPError // out of Body.Read: BodyLimit in front of us, which has its own answer
+	if err := x.Refusal(); err != nil && err.Reason == core.ErrMalformed && errors.As(err, &outer) {
+		return outer
 	}
-	x.WriteAnswer(c.Response())
-	return nil // not an error: the HTTPErrorHandler would make an answer of its own
+	if m.deny == nil {
+		x.Refuse(c.Response(), nil)
+		return nil // not an error: the HTTPErrorHandler would make an answer of its own
+	}
+	var err error
+	x.Refuse(c.Response(), func(refused *core.Error) bool {
+		err = m.deny(c, refused)
+		return c.Response().Committed // otherwise the HTTPErrorHandler has the answer
+	})
+	return err
 }
 
 // run runs the handler and settles, also while a panic passes through.
-func run(c echo.Context, x *httpwh.Exchange, next echo.HandlerFunc) error {
+func run(c echo.Context, x *adapter.Exchange, next echo.HandlerFunc) error {
 	outer, res := c.Request(), c.Response()
 	w := res.Writer
 	rec := x.Record(w)

@@ -3,8 +3,10 @@ package echowh_test
 import (
 	"io"
 	"log"
+	"mime/multipart"
 	"net"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/labstack/echo/v4"
@@ -17,7 +19,9 @@ import (
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	whtest.TestAdapter(t, whtest.Adapter{Serve: serveSuite, Hijacks: true, HandlerErrors: true})
+	whtest.TestAdapter(t, whtest.Adapter{
+		Serve: serveSuite, Hijacks: true, HandlerErrors: true, EarlyHints: true, TemporaryFiles: true, Dispatches: true,
+	})
 }
 
 // serveSuite mounts the adapter for the suite.
@@ -31,6 +35,24 @@ func serveSuite(t testing.TB, m whtest.AdapterMount) string {
 	}
 	e := newEcho()
 	recovering := middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(_ echo.Context, err error, _ []byte) error { return err }})
+	if m.Log != nil {
+		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				err := next(c)
+				m.Log(c.Response().Status)
+				return err
+			}
+		})
+	}
+	if m.ErrorsAsSuccess {
+		e.HTTPErrorHandler = func(_ error, c echo.Context) { _ = c.NoContent(http.StatusOK) }
+	}
+	if m.BodyLimit > 0 {
+		e.Use(middleware.BodyLimit(strconv.FormatInt(m.BodyLimit, 10) + "B"))
+	}
+	if m.Timeout > 0 {
+		e.Use(middleware.ContextTimeout(m.Timeout))
+	}
 	if m.RecoverOutside {
 		e.Use(recovering)
 	}
@@ -43,7 +65,15 @@ func serveSuite(t testing.TB, m whtest.AdapterMount) string {
 	if m.RecoverInside {
 		use = append(use, recovering)
 	}
-	routes.POST("/*", func(c echo.Context) error { return m.Handler(call(c)) }, use...)
+	run := func(c echo.Context) error { return m.Handler(call(c)) }
+	if m.DispatchAgain {
+		routes.POST("/again", run, use...)
+		run = func(c echo.Context) error {
+			e.Router().Find(http.MethodPost, "/again", c)
+			return c.Handler()(c)
+		}
+	}
+	routes.POST("/*", run, use...)
 	return serve(t, e)
 }
 
@@ -82,9 +112,15 @@ func call(c echo.Context) *whtest.AdapterCall {
 				return io.ReadAll(b)
 			},
 		},
-		Status: func(status int) { _ = c.NoContent(status) },
-		Write:  func(p []byte) { _, _ = c.Response().Write(p) },
-		Flush:  c.Response().Flush,
+		Status:     func(status int) { _ = c.NoContent(status) },
+		Write:      func(p []byte) { _, _ = c.Response().Write(p) },
+		Flush:      c.Response().Flush,
+		EarlyHints: func() { c.Response().WriteHeader(http.StatusEarlyHints) },
+		Form: func() (*multipart.Form, error) {
+			c.SetRequest(c.Request().WithContext(c.Request().Context())) // as ContextTimeout does
+			err := c.Request().ParseMultipartForm(1)
+			return c.Request().MultipartForm, err
+		},
 		Hijack: func() error {
 			conn, buf, err := c.Response().Hijack()
 			if err != nil {

@@ -417,7 +417,7 @@ func unwrapped(body []byte) []change {
 // packed undoes compression, and decompression as far as that can be.
 func (s *search) packed() []change {
 	all := []change{{BodyCompressed, "", 4, inflate, nil}}
-	if strings.Contains(strings.ToLower(s.req.Header.Get("Content-Encoding")), "gzip") {
+	if strings.Contains(strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")), "gzip") {
 		for _, level := range []int{gzip.DefaultCompression, gzip.BestSpeed, gzip.BestCompression} {
 			all = append(all, change{BodyDecompressed, "", 24, func(b []byte) []byte { return deflate(b, level) }, nil})
 		}

@@ -167,7 +167,7 @@ func TestASingleMistakeOfEverySenderIsNamedOnTheFirstLine(t *testing.T) {
 		})
 		try(t, s, "secret", secrets)
 		try(t, s, "body", bodyMistakes())
-		for _, name := range slices.Sorted(maps.Keys(send(s).r.Header)) {
+		for _, name := range slices.Sorted(maps.Keys(asMap(send(s).r.Header))) {
 			if name == "Content-Type" || name == "User-Agent" || name == "Hmacsignature" {
 				continue
 			}
@@ -214,7 +214,7 @@ func TestTheAddressThatAProxySawIsNamed(t *testing.T) {
 			m := send(senders()[s], damage{before: func(m *message) {
 				m.address, m.r.URL = tt.signed, tt.target
 				if tt.header != "" {
-					m.r.Header.Set(tt.header, tt.value)
+					asMap(m.r.Header).Set(tt.header, tt.value)
 				}
 			}})
 			if e := explain.Request(t.Context(), m.input()); !names(e, explain.URL) {

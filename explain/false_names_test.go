@@ -115,29 +115,29 @@ func corrupt(r *rand.Rand, m *message) string {
 			}
 			return "another secret"
 		case 3:
-			for _, name := range slices.Sorted(maps.Keys(m.r.Header)) {
+			for _, name := range slices.Sorted(maps.Keys(asMap(m.r.Header))) {
 				if lower := strings.ToLower(name); !strings.HasSuffix(lower, "signature") && !strings.Contains(lower, "hmac") &&
 					!strings.HasSuffix(lower, "256") && !strings.HasSuffix(lower, "v3") && !strings.HasSuffix(lower, "25519") {
 					continue
 				}
-				v := m.r.Header[name][0]
+				v := asMap(m.r.Header)[name][0]
 				from := max(strings.LastIndexAny(v[:len(v)-4], ",="), 0)
 				class := "0123456789abcdef"
 				if strings.Trim(v[from+1:], class) != "" {
 					class = alphanumeric
 				}
-				m.r.Header[name] = []string{v[:from+1] + string(alter(r, []byte(v[from+1:len(v)-3]), class, true)) + v[len(v)-3:]}
+				asMap(m.r.Header)[name] = []string{v[:from+1] + string(alter(r, []byte(v[from+1:len(v)-3]), class, true)) + v[len(v)-3:]}
 				return "a letter of " + name
 			}
 		case 4:
 			if m.sender.name == "standard" {
-				m.r.Header["Webhook-Id"] = []string{word(r, 20)}
+				asMap(m.r.Header)["Webhook-Id"] = []string{word(r, 20)}
 				return "another id"
 			}
 		case 5:
 			for _, name := range []string{"Webhook-Timestamp", "X-Slack-Request-Timestamp", "X-Signature-Timestamp", "X-Hubspot-Request-Timestamp"} {
-				if v := m.r.Header[name]; len(v) == 1 {
-					m.r.Header[name] = []string{string(alter(r, []byte(v[0]), "0123456789", true))}
+				if v := asMap(m.r.Header)[name]; len(v) == 1 {
+					asMap(m.r.Header)[name] = []string{string(alter(r, []byte(v[0]), "0123456789", true))}
 					return "a digit of " + name
 				}
 			}

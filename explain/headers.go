@@ -30,11 +30,11 @@ func (s *search) bound() {
 	if len(s.req.URL) > maxTarget {
 		s.req.URL, s.unfinished = s.req.URL[:maxTarget], true
 	}
-	h := s.req.Header
+	h := asMap(s.req.Header)
 	size, most := headerSize(h)
 	if len(h) > maxNames || most > maxValues || size > maxHeaders {
 		s.req.Header, s.unfinished = s.needed(), true
-		size, _ = headerSize(s.req.Header)
+		size, _ = headerSize(asMap(s.req.Header))
 	}
 	s.reading = readCost * int64(max(size+len(s.req.URL)-usual, 0))
 }
@@ -52,7 +52,7 @@ func headerSize(h http.Header) (bytes, most int) {
 
 // needed are the headers that the configured scheme reads, as much of them as is looked at.
 func (s *search) needed() http.Header {
-	h, kept := s.req.Header, http.Header{}
+	h, kept := asMap(s.req.Header), http.Header{}
 	for _, name := range append(reads(s.scheme, h), "Content-Length", "Content-Type", "Content-Encoding") {
 		for _, v := range h[name][:min(len(h[name]), maxValues)] {
 			kept[name] = append(kept[name], v[:min(len(v), maxHeader+1)])
@@ -77,11 +77,11 @@ type swap struct{ read, signed string }
 // with is h with a header changed.
 func (h *head) with(name string, values []string, m Mistake, what string) head {
 	n := *h
-	n.req.Header = maps.Clone(h.req.Header)
+	n.req.Header = maps.Clone(asMap(h.req.Header))
 	if values == nil {
-		delete(n.req.Header, name)
+		delete(asMap(n.req.Header), name)
 	} else {
-		n.req.Header[name] = values
+		asMap(n.req.Header)[name] = values
 	}
 	n.steps = append(slices.Clone(h.steps), step{m, what})
 	return n
@@ -89,9 +89,6 @@ func (h *head) with(name string, values []string, m Mistake, what string) head {
 
 // lanes are the configured scheme and those of the registry whose headers are there.
 func (s *search) lanes() []lane {
-	if s.req.Header == nil {
-		s.req.Header = http.Header{}
-	}
 	own := s.lane(s.scheme)
 	all := []lane{own}
 	for _, other := range s.others() {
@@ -144,7 +141,7 @@ func (s *search) heads(scheme core.Scheme) []head {
 }
 
 // reads lists the headers that a scheme reads, in canonical form; nil if it does not say.
-func reads(scheme core.Scheme, h http.Header) []string {
+func reads(scheme core.Scheme, h core.Header) []string {
 	switch s := scheme.(type) {
 	case core.StandardWebhooks, *core.StandardWebhooks:
 		family := "Webhook-"
@@ -159,8 +156,8 @@ func reads(scheme core.Scheme, h http.Header) []string {
 	}
 }
 
-func hasFamily(h http.Header, family string) bool {
-	return len(h[family+"Id"])+len(h[family+"Timestamp"])+len(h[family+"Signature"]) > 0
+func hasFamily(h core.Header, family string) bool {
+	return len(h.Values(family+"Id"))+len(h.Values(family+"Timestamp"))+len(h.Values(family+"Signature")) > 0
 }
 
 // mixed takes one of the two families of Standard Webhooks where both are there.
@@ -170,11 +167,12 @@ func mixed(h *head) (all []head) {
 	}
 	for _, pair := range [][2]string{{"Webhook-", "Svix-"}, {"Svix-", "Webhook-"}} {
 		n := h.with("", nil, HeaderFamily, "svix-* and webhook-* headers are mixed, and the signature belongs to the "+strings.ToLower(pair[0])+"* ones")
+		lines := asMap(n.req.Header)
 		for _, part := range []string{"Id", "Timestamp", "Signature"} {
-			if len(n.req.Header[pair[0]+part]) == 0 && len(n.req.Header[pair[1]+part]) > 0 {
-				n.req.Header[pair[0]+part] = n.req.Header[pair[1]+part]
+			if len(lines[pair[0]+part]) == 0 && len(lines[pair[1]+part]) > 0 {
+				lines[pair[0]+part] = lines[pair[1]+part]
 			}
-			delete(n.req.Header, pair[1]+part)
+			delete(lines, pair[1]+part)
 		}
 		all = append(all, n)
 	}
@@ -184,21 +182,21 @@ func mixed(h *head) (all []head) {
 // renamed finds headers that are missing among those that are there, all at once.
 func renamed(h *head) []head {
 	n := *h
-	n.req.Header = maps.Clone(h.req.Header)
+	n.req.Header = maps.Clone(asMap(h.req.Header))
 	mistake, moved := HeaderRenamed, []string(nil)
 	needed := reads(h.scheme, h.req.Header)
 	for _, name := range needed {
-		if len(h.req.Header[name]) > 0 {
+		if len(h.req.Header.Values(name)) > 0 {
 			continue
 		}
-		found, exact := alias(h.req.Header, name, needed)
+		found, exact := alias(asMap(h.req.Header), name, needed)
 		if found == "" {
 			continue
 		}
 		if !exact {
 			mistake = HeaderFamily
 		}
-		n.req.Header[name] = h.req.Header[found]
+		asMap(n.req.Header)[name] = asMap(h.req.Header)[found]
 		moved = append(moved, strconv.Quote(printable(found))+" in the place of "+name)
 	}
 	if len(moved) == 0 {
@@ -253,12 +251,12 @@ func lastWord(name string) string { return name[strings.LastIndexByte(name, '-')
 // folded takes newlines and spaces out of values.
 func folded(h *head) (all []head) {
 	for _, name := range reads(h.scheme, h.req.Header) {
-		for i, v := range h.req.Header[name] {
+		for i, v := range h.req.Header.Values(name) {
 			if len(v) > maxHeader {
 				continue
 			}
 			if bare := strings.Trim(v, `"'`); bare != v && bare != "" {
-				values := slices.Clone(h.req.Header[name])
+				values := slices.Clone(h.req.Header.Values(name))
 				values[i] = bare
 				all = append(all, h.with(name, values, HeaderFolded, "quotes were put around "+name))
 			}
@@ -272,13 +270,13 @@ func folded(h *head) (all []head) {
 			}
 			for _, changed := range []string{strings.TrimSpace(strings.Join(lines, "")), strings.ReplaceAll(breaks, " ", ""), strings.TrimSpace(breaks)} {
 				if changed != v {
-					values := slices.Clone(h.req.Header[name])
+					values := slices.Clone(h.req.Header.Values(name))
 					values[i] = changed
 					all = append(all, h.with(name, values, HeaderFolded, "a newline or space was put into "+name))
 				}
 			}
 			if plus := strings.ReplaceAll(v, " ", "+"); plus != v && !strings.Contains(v, ", ") {
-				values := slices.Clone(h.req.Header[name])
+				values := slices.Clone(h.req.Header.Values(name))
 				values[i] = plus
 				all = append(all, h.with(name, values, SignatureEncoding, "each + in "+name+" became a space, as in a form that is decoded"))
 			}
@@ -290,7 +288,7 @@ func folded(h *head) (all []head) {
 // duplicated takes one of several values.
 func duplicated(h *head) (all []head) {
 	for _, name := range reads(h.scheme, h.req.Header) {
-		values := h.req.Header[name]
+		values := h.req.Header.Values(name)
 		var single []string
 		if len(values) > 1 {
 			single = append(single, values[0], values[len(values)-1])
@@ -317,7 +315,7 @@ func duplicated(h *head) (all []head) {
 // labelled puts a label in front of a signature, or takes one off.
 func labelled(h *head) (all []head) {
 	for _, name := range reads(h.scheme, h.req.Header) {
-		if values := h.req.Header[name]; len(values) == 1 && len(values[0]) <= maxHeader && strings.Contains(strings.ToLower(name), "sign") {
+		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader && strings.Contains(strings.ToLower(name), "sign") {
 			v := strings.TrimSpace(values[0])
 			bare := v
 			for _, label := range labels() {
@@ -353,7 +351,7 @@ func (s *search) stamps(h *head) (all []head) {
 		return nil
 	}
 	for _, name := range reads(h.scheme, h.req.Header) {
-		if values := h.req.Header[name]; len(values) == 1 && len(values[0]) <= maxHeader {
+		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader {
 			for _, token := range timeTokens(values[0]) {
 				at, number := parseTime(token)
 				if at.IsZero() || !plausible(at, s.now) {
@@ -430,7 +428,7 @@ func dotted(h *head) []head {
 		return nil
 	}
 	name := reads(h.scheme, h.req.Header)[0]
-	values := h.req.Header[name]
+	values := h.req.Header.Values(name)
 	if len(values) != 1 || !strings.Contains(values[0], ".") || len(values[0]) > 256 {
 		return nil
 	}
@@ -480,7 +478,7 @@ func (s *search) publicURL() string {
 	if strings.HasPrefix(s.req.URL, "https://") || strings.HasPrefix(s.req.URL, "http://") {
 		return s.req.URL
 	}
-	host := cmp.Or(s.req.Header.Get("X-Forwarded-Host"), s.req.Header.Get("Host"))
+	host := cmp.Or(asMap(s.req.Header).Get("X-Forwarded-Host"), asMap(s.req.Header).Get("Host"))
 	if host == "" || strings.ContainsAny(host, "/?#@ ") {
 		host = "example.invalid"
 	}

@@ -24,7 +24,7 @@ func (s *search) observe(err error) []Finding {
 		add(BodyConsumed, "")
 	case len(body) == 0 && length > 0:
 		add(BodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
-	case len(body) == 0 && length < 0 && s.req.Header.Get("Content-Type") != "" && s.tried > 0:
+	case len(body) == 0 && length < 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
 		add(BodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
 	case errors.Is(err, core.ErrBodyTooLarge), int64(len(body)) > s.maxBody():
 		add(BodyTooLarge, "")
@@ -52,7 +52,7 @@ func (s *search) observe(err error) []Finding {
 }
 
 func (s *search) contentLength() int64 {
-	n, err := strconv.ParseInt(s.req.Header.Get("Content-Length"), 10, 64)
+	n, err := strconv.ParseInt(asMap(s.req.Header).Get("Content-Length"), 10, 64)
 	if err != nil {
 		return -1
 	}
@@ -118,7 +118,7 @@ func (s *search) observeHeaders(add func(Mistake, string)) {
 	err := s.scheme.ReadHeader(&r, a)
 	var missing []string
 	for _, name := range reads(s.scheme, r.Header) {
-		if len(r.Header[name]) == 0 {
+		if len(r.Header.Values(name)) == 0 {
 			missing = append(missing, name)
 		}
 	}
@@ -168,7 +168,7 @@ func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
 func (s *search) observeBody(length int64, add func(Mistake, string)) {
 	body := s.req.Body
 	size := strconv.Itoa(len(body)) + " bytes"
-	switch encoding := strings.ToLower(s.req.Header.Get("Content-Encoding")); {
+	switch encoding := strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")); {
 	case length > int64(len(body)):
 		add(BodyTruncated, "the body has "+size+", but Content-Length is "+strconv.FormatInt(length, 10))
 	case encoding != "" && encoding != "identity" && (looksLikeJSON(body) || looksLikeForm(body)):

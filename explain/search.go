@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"hash/maphash"
+	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
@@ -57,6 +58,7 @@ func newSearch(ctx context.Context, in Input) *search {
 	if in.Request != nil {
 		s.req = *in.Request
 	}
+	s.req.Header = asMap(s.req.Header)
 	s.bound()
 	s.total = max(budget, atLeast*int64(len(s.req.Body)))
 	s.limit = s.total
@@ -68,6 +70,19 @@ func newSearch(ctx context.Context, in Input) *search {
 	s.now = clock()
 	s.lookUp(ctx)
 	return s
+}
+
+// asMap returns all lines of a header. That of a search is a map already, which is not
+// copied.
+func asMap(h core.Header) http.Header {
+	switch m, ok := h.(http.Header); {
+	case h == nil, ok && m == nil:
+		return make(http.Header)
+	case ok:
+		return m
+	default:
+		return h.Clone()
+	}
 }
 
 // received is the request as it came: what is searched may be less.
@@ -95,7 +110,7 @@ func (s *search) lookUp(ctx context.Context) {
 	defer cancel()
 	r := s.received()
 	r.Body = nil
-	r.Header = r.Header.Clone()
+	r.Header = asMap(r.Header).Clone()
 	var keys *core.Keys
 	s.source, keys, s.keysErr = s.in.Keys.Keys(ctx, &r)
 	s.known = keys.List()

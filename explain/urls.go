@@ -141,13 +141,13 @@ func addressChanges(text string, r *core.Request) (all []address) {
 	if target.RawQuery != u.RawQuery {
 		change("with the query of the request", func(u *url.URL) { u.RawQuery = target.RawQuery })
 	}
-	for _, place := range originals(target, r.Header) {
+	for _, place := range originals(target, asMap(r.Header)) {
 		change("as it was before a proxy changed path or query", func(u *url.URL) {
 			setPath(u, place.EscapedPath())
 			u.RawQuery = place.RawQuery
 		})
 	}
-	if port := r.Header.Get("X-Forwarded-Port"); isDigits(port) && len(port) <= 5 {
+	if port := asMap(r.Header).Get("X-Forwarded-Port"); isDigits(port) && len(port) <= 5 {
 		change("with the port that X-Forwarded-Port names", func(u *url.URL) { u.Host = u.Hostname() + ":" + port })
 	}
 	for _, host := range hosts(u.Host, r) {
@@ -223,10 +223,10 @@ func hosts(configured string, r *core.Request) []string {
 	} else {
 		all = append(all, "www."+configured)
 	}
-	_, forwarded, _ := strings.Cut(strings.ToLower(r.Header.Get("Forwarded")), "host=")
+	_, forwarded, _ := strings.Cut(strings.ToLower(asMap(r.Header).Get("Forwarded")), "host=")
 	forwarded, _, _ = strings.Cut(forwarded, ";")
 	for _, named := range []string{
-		r.Header.Get("X-Forwarded-Host"), r.Header.Get("X-Original-Host"), r.Header.Get("Host"), strings.Trim(forwarded, `"`),
+		asMap(r.Header).Get("X-Forwarded-Host"), asMap(r.Header).Get("X-Original-Host"), asMap(r.Header).Get("Host"), strings.Trim(forwarded, `"`),
 	} {
 		host, _, _ := strings.Cut(named, ",")
 		if host = strings.TrimSpace(host); host != "" && len(host) <= 255 && !strings.ContainsAny(host, "/?#@ %\"") {

@@ -63,7 +63,7 @@ func hopeless() map[string]explain.Input {
 		for _, s := range []string{"standard", "github", "square", "hubspot", "discord"} {
 			m := send(senders()[s], damage{before: func(m *message) { m.body = body }, after: wrong})
 			m.others = tenants
-			m.r.Header.Set("Content-Encoding", "gzip")
+			asMap(m.r.Header).Set("Content-Encoding", "gzip")
 			all[s+" "+name] = m.input()
 		}
 	}
@@ -202,17 +202,17 @@ func overloaded() map[string]func(m *message) {
 	return map[string]func(m *message){
 		"thousands of names": func(m *message) {
 			for i := range 20_000 {
-				m.r.Header[fmt.Sprintf("X-Webhook-%d-Signature", i)] = []string{"v"}
+				asMap(m.r.Header)[fmt.Sprintf("X-Webhook-%d-Signature", i)] = []string{"v"}
 			}
 		},
 		"thousands of values": func(m *message) {
-			for name := range m.r.Header {
-				m.r.Header[name] = append(m.r.Header[name], slices.Repeat([]string{"v1,a b"}, 3000)...)
+			for name := range asMap(m.r.Header) {
+				asMap(m.r.Header)[name] = append(asMap(m.r.Header)[name], slices.Repeat([]string{"v1,a b"}, 3000)...)
 			}
 		},
 		"long values": func(m *message) {
-			for name := range m.r.Header {
-				m.r.Header[name] = []string{strings.Repeat("t=1,v1=ab ,", 80_000)}
+			for name := range asMap(m.r.Header) {
+				asMap(m.r.Header)[name] = []string{strings.Repeat("t=1,v1=ab ,", 80_000)}
 			}
 		},
 		"a long query": func(m *message) { m.r.URL = "/hook?" + strings.Repeat("b=1&a=2&", 100_000) },

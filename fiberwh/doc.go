@@ -23,8 +23,8 @@
 // without a limit, as always in fiber: after us only for a sender who has the key.
 //
 // fasthttp uses the memory of a request for the next one on its connection, so what c.Body, c.Get and c.Params return must not be kept after
-// the handler. Message(c) may be kept, body included: it is a copy. Its strings share one copy of the request's head, about a kilobyte:
-// strings.Clone what is kept in large numbers.
+// the handler. Message(c) may be kept, body included: it is a copy. Its strings share memory of half a kilobyte: strings.Clone
+// what is kept in large numbers.
 //
 // Without [Listener] and with the default configuration fasthttp parses multipart bodies of known length before any middleware runs, and
 // throws their bytes away. Such a request is answered 500 and observed as body-consumed; set
@@ -81,5 +81,5 @@
 //     is answered 500, and the observer is told.
 //   - app.Use(fiberwh.New(v)) on all routes refuses browsers and health checks as well. Put it on the routes of the sender.
 //
-// fiber.Config.DisableHeaderNormalizing does no harm here: header names are compared in canonical form.
+// fiber.Config.DisableHeaderNormalizing does no harm here: header names are compared without regard to case.
 package fiberwh

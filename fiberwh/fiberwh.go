@@ -3,8 +3,6 @@ package fiberwh
 import (
 	"maps"
 	"slices"
-	"sync/atomic"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -46,42 +44,16 @@ func Message(c *fiber.Ctx) core.Message {
 type middleware struct {
 	v    *core.Verifier
 	deny func(*fiber.Ctx, *core.Error) error
-	app  atomic.Pointer[settings]
-}
-
-// settings are what matters here of the configuration of an app.
-type settings struct {
-	app         *fiber.App
-	prefork     bool
-	readTimeout time.Duration
-}
-
-// of returns the settings of app. A configuration is large and copied when it is asked for, and never changes.
-func (m *middleware) of(app *fiber.App) *settings {
-	s := m.app.Load()
-	if s == nil || s.app != app {
-		cfg := app.Config()
-		s = &settings{app, cfg.Prefork, cfg.ReadTimeout}
-		m.app.Store(s)
-	}
-	return s
 }
 
 func (m *middleware) handle(c *fiber.Ctx) error {
 	defer closeUnread(c.Context())
-	r := newHead(&c.Request().Header)
-	r.body = body{c, m}
-	d := m.v.Admit(c.UserContext(), &r.Request, &r.body)
+	r := newRequest(c, m.v)
+	d := m.v.Admit(c.UserContext(), &r.Request, r)
+	r.forget()
 	if d.Answer() == nil {
-		r.release()
 		return next(c, d)
 	}
-	err := m.answer(c, d)
-	r.release() // only now: an answer may hold parts of the request
-	return err
-}
-
-func (m *middleware) answer(c *fiber.Ctx, d *core.Delivery) error {
 	if err := d.Refusal(); m.deny != nil && err != nil {
 		return m.deny(c, err)
 	}

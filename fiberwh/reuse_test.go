@@ -22,12 +22,11 @@ import (
 type renaming struct{ core.StandardWebhooks }
 
 func (s renaming) ReadHeader(r *core.Request, a *core.Attempt) error {
+	h := r.Header.Clone()
 	for _, part := range []string{"Id", "Timestamp", "Signature"} {
-		if r.Header.Get("Webhook-"+part) == "" {
-			r.Header.Set("Webhook-"+part, r.Header.Get("Acme-"+part))
-		}
+		h["Webhook-"+part] = h["Acme-"+part]
 	}
-	r.Header.Del("Acme-Signature")
+	r.Header = h
 	return s.StandardWebhooks.ReadHeader(r, a)
 }
 
@@ -73,7 +72,7 @@ func (echoing) Handshake(r *core.Request) *core.Answer {
 	if r.Method != http.MethodOptions {
 		return nil
 	}
-	return &core.Answer{Status: http.StatusOK, Header: http.Header{"X-Allowed": r.Header["X-Origin"]}}
+	return &core.Answer{Status: http.StatusOK, Header: http.Header{"X-Allowed": r.Header.Values("X-Origin")}}
 }
 
 func TestAnAnswerMayHoldPartsOfItsRequest(t *testing.T) {

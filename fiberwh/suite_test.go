@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	fiberrecover "github.com/gofiber/fiber/v2/middleware/recover"
+	"github.com/gofiber/fiber/v2/middleware/timeout"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/fiberwh"
@@ -30,7 +32,7 @@ func TestSuite(t *testing.T) {
 					Serve: func(t testing.TB, m whtest.AdapterMount) string {
 						return strings.TrimSuffix(serve(t, mountSuite(m, streaming)), "/hook")
 					},
-					ServerReadsBody: true, HandlerErrors: true, Hijacks: true, PanicEndsProcess: true,
+					ServerReadsBody: true, HandlerErrors: true, Hijacks: true, PanicEndsProcess: true, Dispatches: true,
 				})
 			})
 		}
@@ -64,7 +66,21 @@ func mountSuite(m whtest.AdapterMount, streaming bool) *fiber.App {
 			return c.Status(http.StatusTeapot).SendString("denied: " + string(err.Reason))
 		}))
 	}
-	app := fiber.New(fiber.Config{StreamRequestBody: streaming, DisablePreParseMultipartForm: true})
+	config := fiber.Config{StreamRequestBody: streaming, DisablePreParseMultipartForm: true}
+	if m.ErrorsAsSuccess {
+		config.ErrorHandler = func(c *fiber.Ctx, _ error) error { return c.SendStatus(http.StatusOK) }
+	}
+	app := fiber.New(config)
+	if m.Log != nil {
+		app.Use(func(c *fiber.Ctx) error {
+			err := c.Next()
+			m.Log(c.Response().StatusCode())
+			return err
+		})
+	}
+	if m.Timeout > 0 {
+		app.Use(timeout.NewWithContext(func(c *fiber.Ctx) error { return c.Next() }, m.Timeout))
+	}
 	if m.RecoverOutside {
 		app.Use(fiberrecover.New())
 	}
@@ -77,7 +93,15 @@ func mountSuite(m whtest.AdapterMount, streaming bool) *fiber.App {
 	if m.RecoverInside {
 		handlers = append(handlers, fiberrecover.New())
 	}
-	routes.Post("/*", append(handlers, func(c *fiber.Ctx) error { return m.Handler(call(c)) })...)
+	run := func(c *fiber.Ctx) error { return m.Handler(call(c)) }
+	if m.DispatchAgain {
+		routes.Post("/again", append(slices.Clone(handlers), run)...)
+		run = func(c *fiber.Ctx) error {
+			c.Path("/again")
+			return c.RestartRouting()
+		}
+	}
+	routes.Post("/*", append(handlers, run)...)
 	return app
 }
 

@@ -7,8 +7,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/hookonce/hookonce/adapter"
 	"github.com/hookonce/hookonce/core"
-	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
 // Option changes what [New] makes. There is one: [Deny].
@@ -60,19 +60,20 @@ type middleware struct {
 }
 
 func (m *middleware) handle(c *gin.Context) {
-	x := httpwh.Begin(m.v, c.Writer, unread(c))
+	x := adapter.Begin(m.v, c.Writer, unread(c))
 	if x.Answer() == nil {
 		next(c, x)
 		return
 	}
 	c.Abort() // first, so that a Deny cannot run the handler
-	if err := x.Refusal(); m.deny != nil && err != nil {
-		if m.deny(c, err); c.Writer.Written() { // otherwise something outside may still render c.Errors
-			x.Leave(c.Writer)
-		}
+	if m.deny == nil {
+		x.Refuse(c.Writer, nil)
 		return
 	}
-	x.WriteAnswer(c.Writer)
+	x.Refuse(c.Writer, func(err *core.Error) bool {
+		m.deny(c, err)
+		return c.Writer.Written() // otherwise something outside may still render c.Errors
+	})
 }
 
 // unread is the request with its body. An earlier ShouldBindBodyWith has read it and left its bytes for the next one.
@@ -87,7 +88,7 @@ func unread(c *gin.Context) *http.Request {
 }
 
 // next runs the handlers and settles, also while a panic passes through.
-func next(c *gin.Context, x *httpwh.Exchange) {
+func next(c *gin.Context, x *adapter.Exchange) {
 	outer, errors := c.Request, len(c.Errors)
 	w := &writer{ResponseWriter: c.Writer, past: x.Record(unwrap(c.Writer))}
 	c.Request, c.Writer = x.Request, w

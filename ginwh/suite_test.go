@@ -1,11 +1,16 @@
 package ginwh_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"log"
+	"mime/multipart"
 	"net"
 	"net/http"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -18,7 +23,7 @@ func init() { gin.SetMode(gin.ReleaseMode) } //nolint:gochecknoinits // gin's mo
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	whtest.TestAdapter(t, whtest.Adapter{Serve: serveSuite, Hijacks: true})
+	whtest.TestAdapter(t, whtest.Adapter{Serve: serveSuite, Hijacks: true, EarlyHints: true, TemporaryFiles: true, Dispatches: true})
 }
 
 // serveSuite mounts the adapter for the suite.
@@ -31,6 +36,15 @@ func serveSuite(t testing.TB, m whtest.AdapterMount) string {
 		}))
 	}
 	g := gin.New()
+	if m.Log != nil {
+		g.Use(func(c *gin.Context) {
+			c.Next()
+			m.Log(c.Writer.Status())
+		})
+	}
+	if m.Timeout > 0 {
+		g.Use(timeout(m.Timeout))
+	}
 	if m.RecoverOutside {
 		g.Use(gin.RecoveryWithWriter(io.Discard))
 	}
@@ -43,9 +57,34 @@ func serveSuite(t testing.TB, m whtest.AdapterMount) string {
 	if m.RecoverInside {
 		handlers = append(handlers, gin.RecoveryWithWriter(io.Discard))
 	}
-	handlers = append(handlers, func(c *gin.Context) { _ = m.Handler(call(c)) }) // gin's handlers return nothing
-	routes.POST("/*path", handlers...)
+	run := func(c *gin.Context) { _ = m.Handler(call(c)) } // gin's handlers return nothing
+	if m.DispatchAgain {
+		routes.POST("/again", append(slices.Clone(handlers), run)...)
+		run = func(c *gin.Context) {
+			c.Request.URL.Path = "/again"
+			g.HandleContext(c)
+		}
+		routes.POST("/hook", append(handlers, run)...)
+	} else {
+		routes.POST("/*path", append(handlers, run)...)
+	}
+	if m.BodyLimit > 0 { // gin has none of its own
+		return serve(t, http.MaxBytesHandler(g, m.BodyLimit))
+	}
 	return serve(t, g)
+}
+
+// timeout is the usual middleware with a context.
+func timeout(d time.Duration) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), d)
+		defer cancel()
+		c.Request = c.Request.WithContext(ctx)
+		c.Next()
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) && !c.Writer.Written() {
+			c.AbortWithStatus(http.StatusGatewayTimeout)
+		}
+	}
 }
 
 // serve runs h on loopback until the test ends.
@@ -79,6 +118,15 @@ func call(c *gin.Context) *whtest.AdapterCall {
 		},
 		Write: func(p []byte) { _, _ = c.Writer.Write(p) },
 		Flush: c.Writer.Flush,
+		EarlyHints: func() {
+			c.Status(http.StatusEarlyHints)
+			c.Writer.WriteHeaderNow()
+		},
+		Form: func() (*multipart.Form, error) {
+			c.Request = c.Request.WithContext(c.Request.Context()) // as many middlewares do
+			err := c.Request.ParseMultipartForm(1)
+			return c.Request.MultipartForm, err
+		},
 		Hijack: func() error {
 			conn, buf, err := c.Writer.Hijack()
 			if err != nil {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/hookonce/hookonce/adapter"
 	"github.com/hookonce/hookonce/core"
-	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
 // writer is gin's, and notices what that does not tell: a hijack, and an answer written past it, through Unwrap. It keeps informational statuses
@@ -16,7 +16,7 @@ import (
 type writer struct {
 	gin.ResponseWriter
 
-	past     *httpwh.Recorder
+	past     *adapter.Recorder
 	hijacked bool
 	early    int // a 1xx that is not sent yet
 }

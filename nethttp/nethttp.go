@@ -3,8 +3,8 @@ package nethttp
 import (
 	"net/http"
 
+	"github.com/hookonce/hookonce/adapter"
 	"github.com/hookonce/hookonce/core"
-	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
 // Option changes how the middleware answers. See [Deny].
@@ -32,24 +32,25 @@ func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler 
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			x := httpwh.Begin(v, w, r)
-			switch err := x.Refusal(); {
+			x := adapter.Begin(v, w, r)
+			switch {
 			case x.Answer() == nil:
 				serve(x, w, next)
-			case o.deny != nil && err != nil:
-				rec := x.Record(w)
-				if o.deny(rec, r, err); rec.Status() != 0 {
-					x.Leave(w)
-				}
+			case o.deny == nil:
+				x.Refuse(w, nil)
 			default:
-				x.WriteAnswer(w)
+				x.Refuse(w, func(err *core.Error) bool {
+					rec := x.Record(w)
+					o.deny(rec, r, err)
+					return rec.Status() != 0
+				})
 			}
 		})
 	}
 }
 
 // serve runs the handler. It does not recover: a panic goes on with its stack, and http.ErrAbortHandler and Goexit keep their meaning.
-func serve(x *httpwh.Exchange, w http.ResponseWriter, next http.Handler) {
+func serve(x *adapter.Exchange, w http.ResponseWriter, next http.Handler) {
 	defer x.Finish(core.Failed) // whatever skips the regular one below
 	rec := x.Record(w)
 	next.ServeHTTP(rec, x.Request)

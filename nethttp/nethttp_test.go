@@ -3,9 +3,7 @@ package nethttp_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -14,7 +12,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -218,46 +215,6 @@ func TestABodyThatWasConsumedInFrontIsAMisconfiguration(t *testing.T) {
 	})
 }
 
-func TestASmallerLimitOutsideIsTooLarge(t *testing.T) {
-	t.Parallel()
-	outer := func(next http.Handler) http.Handler { return http.MaxBytesHandler(next, 10) }
-	for _, chunked := range []bool{false, true} {
-		resp := deliver(t, outer, func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") }, "text/plain", "more than ten bytes", chunked)
-		wantStatus(t, resp, http.StatusRequestEntityTooLarge)
-		if !resp.closed {
-			t.Errorf("chunked %v: the connection stays open", chunked)
-		}
-	}
-}
-
-func TestTemporaryFilesAreRemoved(t *testing.T) { // no t.Parallel: TMPDIR
-	dir := t.TempDir()
-	t.Setenv("TMPDIR", dir)
-	var form bytes.Buffer
-	mw := multipart.NewWriter(&form)
-	file, _ := mw.CreateFormFile("f", "f.txt")
-	_, _ = file.Write(make([]byte, 100<<10))
-	_ = mw.Close()
-	for _, crash := range []bool{false, true} {
-		v, signer := pair(t, nil)
-		base := listen(t, recoverer(nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			if err := r.ParseMultipartForm(1); err != nil {
-				t.Error(err)
-			}
-			if files, _ := os.ReadDir(dir); len(files) == 0 {
-				t.Error("the form made no file: this test shows nothing")
-			}
-			if crash {
-				panic("after parsing")
-			}
-		}))))
-		post(t, base, signer, mw.FormDataContentType(), form.String(), false)
-		if files, _ := os.ReadDir(dir); len(files) != 0 {
-			t.Errorf("crash %v: %d files stay", crash, len(files))
-		}
-	}
-}
-
 func TestALoggerOutsideSeesThePattern(t *testing.T) {
 	t.Parallel()
 	var pattern atomic.Value
@@ -310,32 +267,6 @@ func TestTimeoutHandlerInsideReleases(t *testing.T) {
 	wantStatus(t, deliver(t, same, slow.ServeHTTP, "text/plain", "x", false), http.StatusServiceUnavailable)
 }
 
-// The usual timeout middleware of routers: it answers when the request's context ended and nothing was written.
-func TestATimeoutMiddlewareOutsideAgreesWithTheRecord(t *testing.T) {
-	t.Parallel()
-	outer := func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			ctx, cancel := context.WithTimeout(r.Context(), 20*time.Millisecond)
-			defer cancel()
-			next.ServeHTTP(w, r.WithContext(ctx))
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				w.WriteHeader(http.StatusGatewayTimeout)
-			}
-		})
-	}
-	var runs atomic.Int32
-	v, signer := pair(t, nil)
-	base := listen(t, outer(nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if runs.Add(1) == 1 {
-			<-r.Context().Done()
-		}
-	}))))
-	for i, status := range []int{http.StatusServiceUnavailable, http.StatusOK} {
-		r := whtest.NewRequest(t, signer, base+"/hook", "{}", whtest.ID("msg_1"), whtest.At(time.Now().Add(time.Duration(i)*time.Second)))
-		wantStatus(t, fetch(t, http.DefaultClient, r), status)
-	}
-}
-
 func TestResponseControllerWorksThroughUs(t *testing.T) {
 	t.Parallel()
 	resp := deliver(t, same, func(w http.ResponseWriter, r *http.Request) {
@@ -355,25 +286,6 @@ func TestResponseControllerWorksThroughUs(t *testing.T) {
 	}, "text/plain", "x", false)
 	if resp.body != "copied" {
 		t.Errorf("body %q", resp.body)
-	}
-}
-
-func TestEarlyHintsAreNoAnswer(t *testing.T) {
-	t.Parallel()
-	var runs atomic.Int32
-	v, signer := pair(t, nil)
-	base := listen(t, nethttp.New(v)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusEarlyHints)
-		if runs.Add(1) == 1 {
-			w.WriteHeader(http.StatusInternalServerError)
-		}
-	})))
-	for i, status := range []int{http.StatusInternalServerError, http.StatusOK, http.StatusOK} {
-		r := whtest.NewRequest(t, signer, base+"/hook", "{}", whtest.ID("msg_1"), whtest.At(time.Now().Add(time.Duration(i)*time.Second)))
-		wantStatus(t, fetch(t, http.DefaultClient, r), status)
-	}
-	if n := runs.Load(); n != 2 {
-		t.Errorf("the handler ran %d times, want 2", n)
 	}
 }
 

@@ -2,10 +2,15 @@ package nethttp_test
 
 import (
 	"bytes"
+	"cmp"
+	"context"
+	"errors"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/nethttp"
@@ -14,7 +19,7 @@ import (
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	whtest.TestAdapter(t, whtest.Adapter{Serve: serve, Hijacks: true})
+	whtest.TestAdapter(t, whtest.Adapter{Serve: serve, Hijacks: true, EarlyHints: true, TemporaryFiles: true, Dispatches: true})
 }
 
 // serve mounts the adapter for the suite.
@@ -35,12 +40,66 @@ func serve(tb testing.TB, m whtest.AdapterMount) string {
 	if m.Twice {
 		h = nethttp.New(m.Verifier)(h)
 	}
-	h = nethttp.New(m.Verifier, opts...)(h)
+	wh := nethttp.New(m.Verifier, opts...)
+	if m.DispatchAgain {
+		mux := http.NewServeMux()
+		mux.Handle("/again", wh(h))
+		mux.Handle("/", wh(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.URL.Path = "/again"
+			mux.ServeHTTP(w, r)
+		})))
+		h = mux
+	} else {
+		h = wh(h)
+	}
 	if m.RecoverOutside {
 		h = recoverer(h)
 	}
+	if m.Timeout > 0 {
+		h = timeout(m.Timeout, h)
+	}
+	if m.BodyLimit > 0 {
+		h = http.MaxBytesHandler(h, m.BodyLimit)
+	}
+	if m.Log != nil {
+		h = logger(m.Log, h)
+	}
 	return listen(tb, h)
 }
+
+// timeout is the usual middleware of routers: it answers when the request's context
+// ended and nothing was written.
+func timeout(d time.Duration, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), d)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			w.WriteHeader(http.StatusGatewayTimeout)
+		}
+	})
+}
+
+// logger is the usual one: it wraps the writer.
+func logger(log func(status int), next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen := &statusWriter{ResponseWriter: w}
+		next.ServeHTTP(seen, r)
+		log(cmp.Or(seen.status, http.StatusOK))
+	})
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = cmp.Or(w.status, status)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // listen serves h on loopback until the test ends.
 func listen(tb testing.TB, h http.Handler) string {
@@ -94,9 +153,14 @@ func call(w http.ResponseWriter, r *http.Request) *whtest.AdapterCall {
 			},
 			"MaxBytesReader": func() ([]byte, error) { return io.ReadAll(http.MaxBytesReader(w, r.Body, 8<<20)) },
 		},
-		Status: w.WriteHeader,
-		Write:  func(p []byte) { _, _ = w.Write(p) },
-		Flush:  func() { _ = rc.Flush() },
+		Status:     w.WriteHeader,
+		Write:      func(p []byte) { _, _ = w.Write(p) },
+		Flush:      func() { _ = rc.Flush() },
+		EarlyHints: func() { w.WriteHeader(http.StatusEarlyHints) },
+		Form: func() (*multipart.Form, error) {
+			err := r.ParseMultipartForm(1)
+			return r.MultipartForm, err
+		},
 		Hijack: func() error {
 			conn, buf, err := rc.Hijack()
 			if err != nil {

@@ -25,7 +25,7 @@ func TestStrangersMakeNoSeries(t *testing.T) {
 	m := newTelemetry(t, otelwh.Config{Sources: sources})
 	keys := core.Secrets(core.GenerateSecret())
 	v := core.Must(core.New(core.KeySourceFunc(func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
-		if r.Header.Get("X-Known") == "" {
+		if len(r.Header.Values("X-Known")) == 0 {
 			return "", nil, core.ErrUnknownSource
 		}
 		return r.Path(), keys, nil

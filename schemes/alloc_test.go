@@ -32,12 +32,12 @@ func TestVerifyingAllocatesNoMoreForMoreSignatures(t *testing.T) {
 			for i := range more {
 				switch {
 				case list[1] == "" && several:
-					r.Header[list[0]+strconv.Itoa(i+3)] = []string{junk}
+					asMap(r.Header)[list[0]+strconv.Itoa(i+3)] = []string{junk}
 				case several:
-					r.Header[list[0]][0] += list[1] + junk
+					asMap(r.Header)[list[0]][0] += list[1] + junk
 				default: // the one header that the sender has, again
-					for header, values := range r.Header {
-						r.Header[header] = append(values, values[0])
+					for header, values := range asMap(r.Header) {
+						asMap(r.Header)[header] = append(values, values[0])
 					}
 				}
 			}

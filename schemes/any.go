@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -233,7 +232,7 @@ func (s *anyOf) Handshake(r *core.Request) *core.Answer {
 func (s *anyOf) AwaitsHandshake(r *core.Request) bool {
 	awaits := false
 	for _, m := range s.members {
-		if b, ok := m.Scheme.(interface{ bare(h http.Header) bool }); !ok || !b.bare(r.Header) {
+		if b, ok := m.Scheme.(interface{ bare(h core.Header) bool }); !ok || !b.bare(r.Header) {
 			return false
 		}
 		awaits = awaits || m.AwaitsHandshake(r)

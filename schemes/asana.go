@@ -25,7 +25,7 @@ type asana struct {
 
 // Handshake implements [core.Handshaker].
 func (a asana) Handshake(r *core.Request) *core.Answer {
-	secret := r.Header["X-Hook-Secret"]
+	secret := r.Header.Values("X-Hook-Secret")
 	if a.pending == nil || r.Method != http.MethodPost || len(secret) == 0 {
 		return nil
 	}

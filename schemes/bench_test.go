@@ -75,7 +75,7 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	body := around("evt_1", kilobyte, "id")
 	r := request(body)
-	if err := signer.Sign(r.Header, "msg_1", now, r.Body); err != nil {
+	if err := signer.Sign(asMap(r.Header), "msg_1", now, r.Body); err != nil {
 		b.Fatal(err)
 	}
 	run("core-v1", ready(b, core.StandardWebhooks{}, key, now), r)

@@ -59,8 +59,8 @@ func refused(status int) *core.Answer {
 }
 
 // hasType says that a request is of this media type, whatever its parameters.
-func hasType(h http.Header, want string) bool {
-	values := h["Content-Type"]
+func hasType(h core.Header, want string) bool {
+	values := h.Values("Content-Type")
 	if len(values) != 1 {
 		return false
 	}
@@ -70,14 +70,9 @@ func hasType(h http.Header, want string) bool {
 
 // bare says that a request has none of the headers of a message: no signature
 // could cover it.
-func (s *templated) bare(h http.Header) bool {
-	message := s.Headers()
-	for name := range h {
-		if s.more[name] || slices.Contains(message, name) {
-			return false
-		}
-	}
-	return true
+func (s *templated) bare(h core.Header) bool {
+	has := func(name string) bool { return len(h.Values(name)) > 0 }
+	return !slices.ContainsFunc(s.Headers(), has) && !slices.ContainsFunc(s.t.More, func(f Field) bool { return has(f.header) })
 }
 
 // answeringKey also makes the answer to a challenge: the HMAC-SHA256 of a

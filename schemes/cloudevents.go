@@ -27,7 +27,7 @@ type cloudEvents struct {
 
 // Handshake implements [core.Handshaker].
 func (c cloudEvents) Handshake(r *core.Request) *core.Answer {
-	origin := r.Header["Webhook-Request-Origin"]
+	origin := r.Header.Values("Webhook-Request-Origin")
 	if r.Method != http.MethodOptions || len(origin) == 0 {
 		return c.wrapped.Handshake(r)
 	}

@@ -1,7 +1,6 @@
 package schemes
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -77,7 +76,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	slices.Sort(names)
 	for i, name := range names {
-		values := r.Header[http.CanonicalHeaderKey(name)]
+		values := r.Header.Values(name)
 		if len(values) != 1 || strings.ContainsAny(name, ":;\n") || i > 0 && name == names[i-1] {
 			return malformed("a signed header is not there exactly once")
 		}
@@ -96,8 +95,8 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 // prepare says which headers are signed: as few as may be.
 func (contentful) prepare(s *signing) {
 	const list = "X-Contentful-Signed-Headers"
-	if len(s.r.Header[list]) == 0 {
-		s.r.Header[list] = []string{"x-contentful-signed-headers,x-contentful-timestamp"}
+	if len(s.header[list]) == 0 {
+		s.header[list] = []string{"x-contentful-signed-headers,x-contentful-timestamp"}
 	}
 }
 

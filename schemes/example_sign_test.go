@@ -15,6 +15,6 @@ func ExampleSign() {
 	if err := schemes.Sign(schemes.Stripe(), r, "", time.Unix(1_760_000_000, 0), "whsec_4Q7rVb2nXk9wTz0s"); err != nil {
 		fmt.Println(err)
 	}
-	fmt.Println(r.Header.Get("Stripe-Signature")[:len("t=1760000000,v1=")])
+	fmt.Println(asMap(r.Header).Get("Stripe-Signature")[:len("t=1760000000,v1=")])
 	// Output: t=1760000000,v1=
 }

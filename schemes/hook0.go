@@ -2,7 +2,6 @@ package schemes
 
 import (
 	"cmp"
-	"net/http"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
@@ -57,7 +56,7 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 
 // signed returns the values of a header by the name under which it is signed, in the form that servers keep. It refuses names that servers do, and what
 // could be the beginning of a JSON body: v0 signs time and body alone, and must not pass for a v1. A point would end the list.
-func signed(h http.Header, name string) []string {
+func signed(h core.Header, name string) []string {
 	var key [64]byte // on the stack, which http.CanonicalHeaderKey's is not
 	if len(name) > len(key) {
 		return nil
@@ -80,10 +79,10 @@ func signed(h http.Header, name string) []string {
 		key[i] = c
 		first = c == '-'
 	}
-	return h[string(key[:len(name)])]
+	return h.Values(string(key[:len(name)]))
 }
 
-func (s hook0) writeHeaders(h http.Header, names string, a *core.Attempt) error {
+func (s hook0) writeHeaders(h core.Header, names string, a *core.Attempt) error {
 	missed := len(s.required)
 	for name := range strings.SplitSeq(names, " ") {
 		values := signed(h, name)

@@ -55,7 +55,9 @@ const larkNonce = "X-Lark-Request-Nonce"
 // Headers lists the headers that are read, as that of templates does.
 func (s lark) Headers() []string { return append(s.templated.Headers(), larkNonce) }
 
-func (s lark) bare(h http.Header) bool { return s.templated.bare(h) && len(h[larkNonce]) == 0 }
+func (s lark) bare(h core.Header) bool {
+	return s.templated.bare(h) && len(h.Values(larkNonce)) == 0
+}
 
 // ParseKey implements [core.Scheme]. The body begins with the first brace of
 // the signed text, so the key has none.
@@ -117,8 +119,8 @@ func (s lark) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer 
 
 // prepare adds the nonce, unless it is there.
 func (lark) prepare(s *signing) {
-	if len(s.r.Header[larkNonce]) == 0 {
-		s.r.Header[larkNonce] = []string{s.newID()}
+	if len(s.header[larkNonce]) == 0 {
+		s.header[larkNonce] = []string{s.newID()}
 	}
 }
 

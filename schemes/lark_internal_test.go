@@ -2,6 +2,7 @@ package schemes
 
 import (
 	"bytes"
+	"net/http"
 	"testing"
 
 	"github.com/hookonce/hookonce/core"
@@ -36,7 +37,7 @@ func TestTheSignedTextOfLarkHasOneReading(t *testing.T) {
 	for _, stamp := range []string{"1700000000", "1700000001"} {
 		for _, nonce := range []string{"1", "a", "1a", "a1", "1a1a", "1a1a1a", "1a1a1a1a", "{", "1{", "1a1a{"} {
 			for _, body := range []string{"{", "{}", "{{}", "{1a1a{", "1a1a{}", "1a{}", "{}1a1a{}", "a{", "{1a1a{}"} {
-				r := &core.Request{Method: "POST", URL: "/", Body: []byte(body), Header: map[string][]string{
+				r := &core.Request{Method: "POST", URL: "/", Body: []byte(body), Header: http.Header{
 					"X-Lark-Request-Timestamp": {stamp}, larkNonce: {nonce}, "X-Lark-Signature": {"00"},
 				}}
 				var a core.Attempt

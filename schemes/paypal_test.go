@@ -107,7 +107,7 @@ func TestPayPalBodiesCanBeForgedAndAreNotSaidToBeSigned(t *testing.T) {
 func TestPayPalRefuses(t *testing.T) {
 	t.Parallel()
 	set := func(name, value string) func(*core.Request) {
-		return func(r *core.Request) { r.Header.Set(name, value) }
+		return func(r *core.Request) { asMap(r.Header).Set(name, value) }
 	}
 	for name, c := range map[string]struct {
 		reason core.Reason
@@ -122,8 +122,8 @@ func TestPayPalRefuses(t *testing.T) {
 		"an old one":           {core.ErrOutsideWindow, set("Paypal-Transmission-Time", "2025-10-05T08:07:06Z")},
 		"SHA-1":                {core.ErrMalformed, set("Paypal-Auth-Algo", "SHA1withRSA")},
 		"an algorithm in case": {core.ErrMalformed, set("Paypal-Auth-Algo", "sha256WithRSA")},
-		"no signature":         {core.ErrMissingHeader, func(r *core.Request) { r.Header.Del("Paypal-Transmission-Sig") }},
-		"an id twice":          {core.ErrMalformed, func(r *core.Request) { r.Header.Add("Paypal-Transmission-Id", "other") }},
+		"no signature":         {core.ErrMissingHeader, func(r *core.Request) { asMap(r.Header).Del("Paypal-Transmission-Sig") }},
+		"an id twice":          {core.ErrMalformed, func(r *core.Request) { asMap(r.Header).Add("Paypal-Transmission-Id", "other") }},
 		"a missing certificate": {core.ErrNoMatch, set(
 			"Paypal-Cert-Url", "https://api.paypal.com/v1/notifications/certs/CERT-0")},
 	} {
@@ -151,7 +151,7 @@ func TestPayPalFetchesCertificatesFromNowhereElse(t *testing.T) {
 		"//api.paypal.com/cert", "ftp://api.paypal.com/cert", "https:api.paypal.com/cert", "api.paypal.com/cert",
 	} {
 		r := s.sign("id", remoteNow, []byte("{}"))
-		r.Header.Set("Paypal-Cert-Url", address)
+		asMap(r.Header).Set("Paypal-Cert-Url", address)
 		if _, err := v.Verify(t.Context(), r); !errors.Is(err, core.ErrMalformed) {
 			t.Errorf("%q: %v", address, err)
 		}

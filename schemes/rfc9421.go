@@ -350,7 +350,7 @@ func (s *httpSignatures) value(r *core.Request, c sfItem) (string, error) {
 	if c.text[0] == '@' {
 		return s.ofTarget(r, c)
 	}
-	values := r.Header[http.CanonicalHeaderKey(c.text)]
+	values := r.Header.Values(c.text)
 	switch len(values) {
 	case 0:
 		return "", missing(http.CanonicalHeaderKey(c.text) + ", which the signature covers,")
@@ -687,8 +687,8 @@ func appendBare(b []byte, kind sfKind, text string) []byte {
 }
 
 // sfDictionary reads a header that is a dictionary. It refuses what has a second reading: keys that are there twice, numbers with zeros in front.
-func sfDictionary(name string, h http.Header) ([]sfMember, error) {
-	values := h[name]
+func sfDictionary(name string, h core.Header) ([]sfMember, error) {
+	values := h.Values(name)
 	size := 0
 	for _, v := range values {
 		if size += len(v) + 2; size > maxFieldBytes+2 {

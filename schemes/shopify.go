@@ -1,8 +1,6 @@
 package schemes
 
 import (
-	"net/http"
-
 	"github.com/hookonce/hookonce/core"
 )
 
@@ -41,13 +39,13 @@ func (s shopify) Headers() []string {
 	return append(s.templated.Headers(), append(s.byWebhook.Headers(), s.byEvent.t.ID.header)...)
 }
 
-func (s shopify) bare(h http.Header) bool {
+func (s shopify) bare(h core.Header) bool {
 	return s.templated.bare(h) && s.byWebhook.bare(h) && s.byEvent.bare(h)
 }
 
 // ReadHeader implements [core.Scheme].
 func (s shopify) ReadHeader(r *core.Request, a *core.Attempt) error {
-	has := func(f Field) bool { return len(r.Header[f.header]) > 0 }
+	has := func(f Field) bool { return len(r.Header.Values(f.header)) > 0 }
 	switch {
 	case has(s.t.Signature) || !has(s.byEvent.t.Signature):
 		return s.templated.ReadHeader(r, a)

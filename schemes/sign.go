@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -19,7 +20,7 @@ import (
 )
 
 // Sign makes r a request that the sender of scheme would make, at this time of the attempt: for tests and tools. It sets the headers of id, time and
-// signature. Where those stand in the body they must be there already, as placeholders, and r.Body is replaced by a new slice; where the sender
+// signature: in r.Header if that is an http.Header, else r.Header becomes one. Where those stand in the body they must be there already, as placeholders, and r.Body is replaced by a new slice; where the sender
 // signs something of the URL, r.URL may change. It signs with every secret where a sender in rotation does.
 //
 // id is the message's, where the scheme has one in a header; empty: the one that r has, or else a new one, so that signing r again makes another
@@ -28,8 +29,13 @@ import (
 // The error wraps [errors.ErrUnsupported] for a scheme that signs with a key that only its sender has, or nothing at all. After an error r may be
 // changed in part. scheme must not be nil. Requests may be signed concurrently, one request only by one at a time.
 func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets ...string) error {
-	if r.Header == nil {
-		r.Header = http.Header{}
+	h, _ := r.Header.(http.Header)
+	if h == nil {
+		h = make(http.Header)
+		if r.Header != nil {
+			maps.Copy(h, r.Header.Clone())
+		}
+		r.Header = h
 	}
 	switch s := scheme.(type) {
 	case core.StandardWebhooks:
@@ -37,12 +43,12 @@ func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets 
 		if err != nil {
 			return err
 		}
-		return signer.Sign(r.Header, cmp.Or(id, r.Header.Get("Webhook-Id"), core.NewID()), at, r.Body)
+		return signer.Sign(h, cmp.Or(id, h.Get("Webhook-Id"), core.NewID()), at, r.Body)
 	case unusable:
 		return s.err
 	case interface{ template() *templated }:
 		if s.template().t.Algorithm.hash() != nil {
-			return (&signing{templated: s.template(), scheme: scheme, r: r}).sign(id, at, secrets)
+			return (&signing{templated: s.template(), scheme: scheme, r: r, header: h}).sign(id, at, secrets)
 		}
 	}
 	const format = "schemes: %s cannot be signed here, because only its sender has the key, or it signs nothing: %w"
@@ -60,8 +66,9 @@ type signing struct {
 
 	scheme  core.Scheme
 	r       *core.Request
-	entries []string // of the list that the signatures stand in: those with a key, in front
-	items   []item   // and those whose place counts
+	header  http.Header // r.Header
+	entries []string    // of the list that the signatures stand in: those with a key, in front
+	items   []item      // and those whose place counts
 }
 
 // item is an entry of a list, counted from 1.
@@ -136,7 +143,7 @@ func (s *signing) stamp(id string, at time.Time) error {
 	}
 	f := s.t.ID
 	if f.header != "" && id == "" {
-		id = cmp.Or(s.r.Header.Get(f.header), s.newID())
+		id = cmp.Or(s.header.Get(f.header), s.newID())
 	}
 	if f.none() || id == "" {
 		return nil
@@ -157,7 +164,7 @@ func (s *signing) put(f Field, text string) error {
 	case f.item != 0 && f.header == s.t.Signature.header:
 		s.items = append(s.items, item{f.item, text})
 	default:
-		s.r.Header[f.header] = []string{f.key + text}
+		s.header[f.header] = []string{f.key + text}
 	}
 	return nil
 }
@@ -202,16 +209,16 @@ func (s *signing) write(texts []string) error {
 			}
 			entries = slices.Insert(entries, i.place-1, i.text)
 		}
-		s.r.Header[fields[0].header] = []string{strings.Join(entries, s.t.List)}
+		s.header[fields[0].header] = []string{strings.Join(entries, s.t.List)}
 		return nil
 	}
 	if len(texts) > len(fields) {
 		return fmt.Errorf("schemes: %s signs with at most %d secrets at once, not %d", s.t.Name, len(fields), len(texts))
 	}
 	for i, f := range fields {
-		delete(s.r.Header, f.header)
+		delete(s.header, f.header)
 		if i < len(texts) {
-			s.r.Header[f.header] = []string{s.t.Label + texts[i]}
+			s.header[f.header] = []string{s.t.Label + texts[i]}
 		}
 	}
 	return nil

@@ -115,7 +115,7 @@ func isTopicName(name string) bool {
 
 // ReadHeader implements [core.Scheme].
 func (*sns) ReadHeader(r *core.Request, _ *core.Attempt) error {
-	if r.Header.Get("X-Amz-Sns-Rawdelivery") == "true" {
+	if slices.Contains(r.Header.Values("X-Amz-Sns-Rawdelivery"), "true") {
 		return malformed("the subscription has raw message delivery, with which SNS signs nothing: turn it off")
 	}
 	return nil

@@ -418,7 +418,7 @@ func TestSNSRefuses(t *testing.T) {
 		}},
 		"raw delivery": {core.ErrMalformed, func(s *snsSender, m map[string]any) *core.Request {
 			r := s.sign(m)
-			r.Header.Set("X-Amz-Sns-Rawdelivery", "true")
+			asMap(r.Header).Set("X-Amz-Sns-Rawdelivery", "true")
 			return r
 		}},
 	} {

@@ -53,7 +53,7 @@ func fetchingSchemes() map[string]func(testing.TB) fetching {
 				return s.sign(id, s.now(), []byte(`{}`))
 			}, func(i int) *core.Request {
 				r := s.sign("id-"+strconv.Itoa(i), s.now(), []byte(`{}`))
-				r.Header.Set("Paypal-Cert-Url", "https://api.paypal.com/v1/notifications/certs/CERT-"+strconv.Itoa(i))
+				asMap(r.Header).Set("Paypal-Cert-Url", "https://api.paypal.com/v1/notifications/certs/CERT-"+strconv.Itoa(i))
 				return r
 			}}
 		},

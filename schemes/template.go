@@ -241,10 +241,6 @@ func (t Template) build() (*templated, error) {
 			fail("Signature and More are not all in headers, or all in the body")
 		}
 	}
-	s.more = make(map[string]bool, len(t.More))
-	for _, f := range t.More {
-		s.more[f.header] = true
-	}
 	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "ID": t.ID, "Topic": t.Topic} {
 		if f.header != "" && textproto.CanonicalMIMEHeaderKey(f.header) != f.header || strings.ContainsAny(f.header, " :\r\n") {
 			fail("%s: %q is no name of a header", name, f.header)

@@ -1,7 +1,6 @@
 package schemes
 
 import (
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +22,6 @@ type templated struct {
 	place [partURL + 1]int // of each kind in parts, counted from 1
 	front int              // so many parts stand in headers alone
 	url   address
-	more  map[string]bool // the headers of t.More
 
 	batches bool // the path of the id leads into an array
 }
@@ -106,10 +104,10 @@ func (s *templated) write(p part, stamp string, a *core.Attempt) {
 }
 
 // readID takes an id from its header, where it is signed or good for logs.
-func (s *templated) readID(h http.Header, a *core.Attempt) error {
+func (s *templated) readID(h core.Header, a *core.Attempt) error {
 	f := s.t.ID
 	signed := s.has(partID)
-	if f.header == "" || s.delivers() || !signed && len(h[f.header]) != 1 {
+	if f.header == "" || s.delivers() || !signed && len(h.Values(f.header)) != 1 {
 		return nil
 	}
 	id, err := f.inHeader(h, s.t.List)
@@ -123,7 +121,7 @@ func (s *templated) readID(h http.Header, a *core.Attempt) error {
 }
 
 // readUnsigned takes the delivery id and the topic, which count although they are not signed.
-func (s *templated) readUnsigned(h http.Header, a *core.Attempt) error {
+func (s *templated) readUnsigned(h core.Header, a *core.Attempt) error {
 	if s.delivers() {
 		id, err := s.t.ID.unsigned(h, s.t.List)
 		if err != nil {
@@ -145,7 +143,7 @@ func (s *templated) readUnsigned(h http.Header, a *core.Attempt) error {
 }
 
 // unsigned returns what may be absent, but not empty, and is there once.
-func (f Field) unsigned(h http.Header, list string) (string, error) {
+func (f Field) unsigned(h core.Header, list string) (string, error) {
 	text, found, err := f.once(h, list)
 	switch {
 	case err != nil || !found:
@@ -198,23 +196,12 @@ func visible(id string) bool {
 }
 
 // readSignatures collects those with our label; the others are no concern of ours and cost nothing later.
-func (s *templated) readSignatures(h http.Header, a *core.Attempt) error {
-	if err := s.readSignatureHeader(s.t.Signature.header, h[s.t.Signature.header], a); err != nil {
+func (s *templated) readSignatures(h core.Header, a *core.Attempt) error {
+	if err := s.readSignatureHeader(s.t.Signature.header, h.Values(s.t.Signature.header), a); err != nil {
 		return err
 	}
-	if len(s.more) > len(h) { // DocuSign has a hundred
-		for name, values := range h {
-			if !s.more[name] {
-				continue
-			}
-			if err := s.readSignatureHeader(name, values, a); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	for _, f := range s.t.More {
-		if err := s.readSignatureHeader(f.header, h[f.header], a); err != nil {
+		if err := s.readSignatureHeader(f.header, h.Values(f.header), a); err != nil {
 			return err
 		}
 	}
@@ -274,8 +261,8 @@ func cutKey(entry, key string) (string, bool) {
 }
 
 // inHeader returns what must be there exactly once.
-func (f Field) inHeader(h http.Header, list string) (string, error) {
-	if values := h[f.header]; len(values) == 0 || values[0] == "" {
+func (f Field) inHeader(h core.Header, list string) (string, error) {
+	if values := h.Values(f.header); len(values) == 0 || values[0] == "" {
 		return "", missing(f.header)
 	}
 	text, found, err := f.once(h, list)
@@ -290,8 +277,8 @@ func (f Field) inHeader(h http.Header, list string) (string, error) {
 }
 
 // once returns what may be absent, but is not there twice.
-func (f Field) once(h http.Header, list string) (text string, found bool, err error) {
-	values := h[f.header]
+func (f Field) once(h core.Header, list string) (text string, found bool, err error) {
+	values := h.Values(f.header)
 	switch {
 	case f.whole() && len(values) > 1:
 		return "", false, malformed(f.header + " is there " + strconv.Itoa(len(values)) + " times: cannot tell which one counts")

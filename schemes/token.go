@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,11 +66,11 @@ type okta struct {
 
 // Handshake implements [core.Handshaker].
 func (o okta) Handshake(r *core.Request) *core.Answer {
-	challenge := r.Header.Get("X-Okta-Verification-Challenge")
-	if o.handshake != AnswerHandshakes || r.Method != http.MethodGet || !visible(challenge) {
+	challenge := r.Header.Values("X-Okta-Verification-Challenge")
+	if o.handshake != AnswerHandshakes || r.Method != http.MethodGet || len(challenge) != 1 || !visible(challenge[0]) {
 		return nil
 	}
-	return answerJSON(map[string]string{"verification": challenge})
+	return answerJSON(map[string]string{"verification": challenge[0]})
 }
 
 // DangerouslyReplayableGraph is for Microsoft Graph's change notifications, whose items each repeat the secret as clientState; see
@@ -142,7 +143,7 @@ func (e eventGrid) ReadHeader(r *core.Request, a *core.Attempt) error {
 
 // Challenge implements [core.Challenger].
 func (eventGrid) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
-	if r.Header.Get("Aeg-Event-Type") != "SubscriptionValidation" {
+	if !slices.Equal(r.Header.Values("Aeg-Event-Type"), []string{"SubscriptionValidation"}) {
 		return nil
 	}
 	var events []struct {

@@ -92,7 +92,7 @@ func (t twilio) ParseKey(text string) (core.VerifyKey, error) {
 
 // ReadHeader implements [core.Scheme].
 func (t twilio) ReadHeader(r *core.Request, a *core.Attempt) error {
-	name, err := twilioAlgorithm(r.Header[twilioSettings])
+	name, err := twilioAlgorithm(r.Header.Values(twilioSettings))
 	if err != nil {
 		return err
 	}
@@ -243,14 +243,14 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 }
 
 func isForm(r *core.Request) bool {
-	kind, _, err := mime.ParseMediaType(strings.Join(r.Header["Content-Type"], ","))
+	kind, _, err := mime.ParseMediaType(strings.Join(r.Header.Values("Content-Type"), ","))
 	return err == nil && kind == "application/x-www-form-urlencoded"
 }
 
 // prepare signs with the algorithm of the settings, and puts the hash of a body that is no form into the URL, which is what Twilio signs of it.
 func (t twilio) prepare(s *signing) {
 	r := s.r
-	if name, err := twilioAlgorithm(r.Header[twilioSettings]); err == nil {
+	if name, err := twilioAlgorithm(r.Header.Values(twilioSettings)); err == nil {
 		s.templated = t.under[name]
 	}
 	path, query, _ := strings.Cut(r.URL, "?")

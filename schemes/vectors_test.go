@@ -53,7 +53,7 @@ func vectors(t *testing.T) []vector {
 func (v vector) request() *core.Request {
 	r := &core.Request{Method: v.Method, Header: http.Header{}, Body: bytes.Clone(v.Body)}
 	for name, value := range v.Headers {
-		r.Header.Set(name, value)
+		asMap(r.Header).Set(name, value)
 	}
 	if u, err := url.Parse(v.URL); err == nil {
 		r.URL = u.RequestURI()

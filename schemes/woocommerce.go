@@ -39,7 +39,7 @@ func (w wooCommerce) AwaitsHandshake(r *core.Request) bool {
 	if !w.answers || r.Method != http.MethodPost || !hasType(r.Header, "application/x-www-form-urlencoded") {
 		return false
 	}
-	for name := range r.Header {
+	for name := range r.Header.Clone() {
 		if strings.HasPrefix(name, "X-Wc-Webhook-") {
 			return false
 		}

@@ -3,6 +3,7 @@ package whtest
 import (
 	"context"
 	"fmt"
+	"mime/multipart"
 	"net/http"
 	"runtime"
 	"slices"
@@ -26,6 +27,15 @@ type Adapter struct {
 	HandlerErrors bool
 	// Hijacks: a handler can take over the connection, and AdapterCall.Hijack is set.
 	Hijacks bool
+	// EarlyHints: a handler can send an informational response, and
+	// AdapterCall.EarlyHints is set.
+	EarlyHints bool
+	// TemporaryFiles: a multipart form may be parsed into files, and AdapterCall.Form
+	// is set.
+	TemporaryFiles bool
+	// Dispatches: a handler can have the framework dispatch its request again, and Serve
+	// does so where AdapterMount.DispatchAgain asks for it.
+	Dispatches bool
 	// PanicEndsProcess: without a recover middleware a panic is the end of the process (fiber). Cases without one
 	// are skipped.
 	PanicEndsProcess bool
@@ -46,6 +56,23 @@ type AdapterMount struct {
 	// in the framework: on a group and on a route of it, say. The one inside has no
 	// Deny.
 	Twice bool
+	// DispatchAgain asks for a second route, POST /again, to the adapter and
+	// m.Handler. The handler of the others has the framework dispatch the request
+	// there.
+	DispatchAgain bool
+	// ErrorsAsSuccess asks for an error handler that renders every error as status
+	// 200, outside the adapter. Only with HandlerErrors.
+	ErrorsAsSuccess bool
+	// BodyLimit asks for a limit outside the adapter to bodies of so many bytes:
+	// http.MaxBytesHandler, or the framework's own. Zero: none. Not with
+	// ServerReadsBody.
+	BodyLimit int64
+	// Timeout asks for the framework's usual timeout middleware outside the adapter: it
+	// ends the request's context, and responds if the handler has not. Zero: none.
+	Timeout time.Duration
+	// Log asks for what a logger does: a middleware outside calls it with the status
+	// that it sees when the adapter has returned. Nil: none.
+	Log func(status int)
 }
 
 // AdapterCall is one run of a handler, in terms that all frameworks share.
@@ -61,6 +88,13 @@ type AdapterCall struct {
 	Status func(status int)
 	Write  func(p []byte)
 	Flush  func()
+	// EarlyHints sends status 103, as handlers of the framework do; nil without
+	// EarlyHints.
+	EarlyHints func()
+	// Form parses a multipart form, with at most one byte of it in memory; nil without
+	// TemporaryFiles. If handlers can put another request into their context, it puts a
+	// copy there first.
+	Form func() (*multipart.Form, error)
 	// Hijack takes the connection over, answers "HTTP/1.1 200 OK" with no body on it, and closes it; nil without Hijacks.
 	Hijack func() error
 }
@@ -91,7 +125,7 @@ func TestAdapter(t *testing.T, a Adapter) {
 type adapterCase struct {
 	name, why string
 	// What the case needs of the framework.
-	streams, errors, hijacks, barePanic bool
+	streams, errors, hijacks, early, files, dispatches, barePanic bool
 
 	run func(*adapterRun)
 }
@@ -104,6 +138,12 @@ func (c *adapterCase) skip(a Adapter) string {
 		return "handlers of this framework return no error"
 	case c.hijacks && !a.Hijacks:
 		return "handlers of this framework cannot hijack"
+	case c.early && !a.EarlyHints:
+		return "handlers of this framework cannot send informational responses"
+	case c.files && !a.TemporaryFiles:
+		return "this framework parses forms in memory, or removes their files itself"
+	case c.dispatches && !a.Dispatches:
+		return "handlers of this framework cannot have a request dispatched again"
 	case c.barePanic && a.PanicEndsProcess:
 		return "a panic without recover middleware ends the process"
 	}

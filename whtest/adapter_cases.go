@@ -20,7 +20,9 @@ import (
 
 // adapterCases is the table that every adapter runs.
 func adapterCases() []adapterCase {
-	return slices.Concat(deliveryCases(), identityCases(), refusalCases(), bodyCases(), outcomeCases(), configCases(), crowdCases())
+	return slices.Concat(
+		deliveryCases(), identityCases(), refusalCases(), bodyCases(), outcomeCases(), earlyCases(), outsideCases(), configCases(), crowdCases(),
+	)
 }
 
 // deliveryCases: what reaches the handler.
@@ -133,6 +135,29 @@ func deliveryCases() []adapterCase {
 					}
 					a.header["Webhook-Signature"] = lines
 					e.want(fmt.Sprintf("genuine at line %d", 2-i), e.send(a), http.StatusOK)
+				}
+			},
+		},
+		{
+			name: "header lines are found by name, in any case", why: "schemes and key sources ask for them so; a line that is hidden makes one message of two, or lets a " +
+				"second id through",
+			run: func(t *adapterRun) {
+				var byName, inAll [3][]string
+				e := t.serve(&core.Config{Scheme: looking{at: func(h core.Header) {
+					all := h.Clone()
+					for i, name := range []string{"x-LINES", "X-Empty", "X-Absent"} {
+						byName[i], inAll[i] = h.Values(name), all.Values(name)
+					}
+				}}}, answerWith(http.StatusOK))
+				a := e.sign("msg_1", 0, "{}")
+				a.header["X-Lines"], a.header["X-Empty"] = []string{"a", "b"}, []string{""}
+				e.want("genuine", e.send(a), http.StatusOK)
+				const want = `[["a" "b"] [""] []]`
+				if got := fmt.Sprintf("%q", byName); got != want {
+					t.Errorf("Header.Values finds %s, want %s", got, want)
+				}
+				if got := fmt.Sprintf("%q", inAll); got != want {
+					t.Errorf("Header.Clone has %s, want %s", got, want)
 				}
 			},
 		},
@@ -350,6 +375,19 @@ func refusalCases() []adapterCase {
 	}
 }
 
+// looking shows the headers of a request to a function.
+type looking struct {
+	core.StandardWebhooks
+
+	at func(core.Header)
+}
+
+// ReadHeader implements core.Scheme.
+func (l looking) ReadHeader(r *core.Request, a *core.Attempt) error {
+	l.at(r.Header)
+	return l.StandardWebhooks.ReadHeader(r, a)
+}
+
 // challenging is a scheme with a challenge.
 type challenging struct{ core.StandardWebhooks }
 
@@ -543,6 +581,26 @@ func outcomeCases() []adapterCase {
 			errors: true, run: func(t *adapterRun) { t.releases(func(*AdapterCall) error { return errSuite }) },
 		},
 		{
+			name:   "an error after a written 200 releases",
+			why:    "the handler wrote too early, and failed: a message that is recorded as handled is lost, even where its sender tries again",
+			errors: true, run: func(t *adapterRun) {
+				t.settlesAs(core.Released, func(c *AdapterCall) error {
+					c.Write([]byte("done"))
+					return errSuite
+				})
+			},
+		},
+		{
+			name: "an error that is rendered as 200 releases",
+			why:  "what an error handler outside makes of an error is not known to the adapter: the error counts", errors: true,
+			run: func(t *adapterRun) {
+				got := t.settlesAs(core.Released, func(*AdapterCall) error { return errSuite }, func(m *AdapterMount) { m.ErrorsAsSuccess = true })
+				if got.status != http.StatusOK {
+					t.Errorf("answered %d: Serve must mount what AdapterMount.ErrorsAsSuccess asks for", got.status)
+				}
+			},
+		},
+		{
 			name: "a hijack releases", why: "nobody sees what the handler answers on the bare connection", hijacks: true,
 			run: func(t *adapterRun) {
 				fail := true
@@ -563,19 +621,7 @@ func outcomeCases() []adapterCase {
 		{
 			name: "a handler that ran out of time is answered as it is recorded", why: "a released message must not be answered 2xx: the sender would not come back",
 			run: func(t *adapterRun) {
-				e := t.serve(&core.Config{Lease: 400 * time.Millisecond}, func(c *AdapterCall) error {
-					select {
-					case <-c.Context.Done():
-					case <-time.After(t.patience):
-						t.Errorf("the handler's context does not end")
-					}
-					return nil
-				})
-				if got := e.send(e.sign("msg_1", 0, "{}")); isSuccess(got.status) {
-					e.settled(core.Done)
-				} else {
-					e.settled(core.Released)
-				}
+				t.agrees(&core.Config{Lease: 400 * time.Millisecond}, t.waits(nil))
 			},
 		},
 		{
@@ -766,7 +812,7 @@ func configCases() []adapterCase {
 			}
 			for i, a := range refused {
 				r := shown[i].Request
-				if r.Method != http.MethodPost || r.Path() != "/hook" || r.Header.Get("Webhook-Id") != a.header.Get("Webhook-Id") || string(r.Body) != string(a.body) {
+				if r.Method != http.MethodPost || r.Path() != "/hook" || !slices.Equal(r.Header.Values("Webhook-Id"), a.header["Webhook-Id"]) || string(r.Body) != string(a.body) {
 					t.Errorf("%s %s with %d bytes was shown for %s, which has %d: call Admit with the request as it came, and read when it asks for the body",
 						r.Method, r.URL, len(r.Body), a.header.Get("Webhook-Id"), len(a.body))
 				}

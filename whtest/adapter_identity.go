@@ -81,8 +81,8 @@ func (plain) ReadBody(r *core.Request, a *core.Attempt) error {
 
 // oneValue is the value of a header, "" if it is absent. A header without a value
 // is malformed.
-func oneValue(h http.Header, name string) (string, error) {
-	switch values := h[name]; {
+func oneValue(h core.Header, name string) (string, error) {
+	switch values := h.Values(name); {
 	case len(values) == 0:
 		return "", nil
 	case len(values) > 1 || values[0] == "":
@@ -290,7 +290,7 @@ func identityCases() []adapterCase {
 			name: "mounted twice it passes through or says so at the first request",
 			why: "a group and a route of it may both have the middleware. A message that waits for itself is answered 503 until the sender gives up. " +
 				"Put Delivery.Context into the request",
-			run: runTwice,
+			run: func(t *adapterRun) { runTwice(t, func(m *AdapterMount) { m.Twice = true }) },
 		},
 		{
 			name: "a response that the sender wants is never an empty acknowledgement",
@@ -396,8 +396,8 @@ func runCaptor(t *adapterRun) {
 	}
 }
 
-// runTwice sends through an adapter that is mounted twice.
-func runTwice(t *adapterRun) {
+// runTwice sends requests that come to the adapter twice.
+func runTwice(t *adapterRun, mount func(*AdapterMount)) {
 	for what, c := range map[string]struct {
 		scheme  core.Scheme
 		attempt func(e *endpoint, n int) *attempt
@@ -406,13 +406,13 @@ func runTwice(t *adapterRun) {
 		"an unsigned id":        {plain{}, func(e *endpoint, _ int) *attempt { return e.plain("d-1", "paid", "{}") }},
 		"an unsigned id, timed": {plain{timed: true}, func(e *endpoint, n int) *attempt { return e.plainTimed(n, "d-1", "{}") }},
 	} {
-		var observed []core.Reason
+		var observed []core.Event
 		var e *endpoint
 		e = t.serve(&core.Config{Scheme: c.scheme, Observe: func(_ context.Context, ev core.Event) {
 			e.fence()
 			defer e.fence()
-			observed = append(observed, ev.Reason)
-		}}, answerWith(http.StatusOK), func(m *AdapterMount) { m.Twice = true })
+			observed = append(observed, ev)
+		}}, answerWith(http.StatusOK), mount)
 		for n := range 2 {
 			got := e.send(c.attempt(e, n))
 			if isSuccess(got.status) {
@@ -422,8 +422,8 @@ func runTwice(t *adapterRun) {
 			e.wantProblem(what+", attempt "+strconv.Itoa(n+1), got, http.StatusInternalServerError, "misconfigured")
 			e.wantRuns(0)
 			e.fence()
-			if len(observed) == 0 || observed[0] != core.ErrMisconfigured {
-				t.Errorf("%s: the observer was told %q, want misconfigured first", what, observed)
+			if len(observed) == 0 || observed[0].Reason != core.ErrMisconfigured || !strings.Contains(observed[0].Err.Error(), "mounted twice") {
+				t.Errorf("%s: the observer was told %+v, want misconfigured first", what, observed)
 			}
 		}
 	}

@@ -1,19 +1,22 @@
 package whtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log"
 	"maps"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/hookonce/hookonce/adapter"
 	"github.com/hookonce/hookonce/core"
-	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
 // TestAdapterSuiteCatchesBrokenAdapters runs the suite against adapters with one mistake each. The named case must complain, or the
@@ -66,6 +69,8 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 		{"drops delivery ids", "unsigned ids that cannot be ids are malformed", fault{drops: "Plain-Delivery"}},
 		{"drops empty headers", "unsigned ids that cannot be ids are malformed", fault{dropsEmpty: true}},
 		{"sees only the first delivery id", "unsigned ids that cannot be ids are malformed", fault{firstHeader: true}},
+		{"sees only the first of two lines", "header lines are found by name, in any case", fault{firstHeader: true}},
+		{"does not see an empty line", "header lines are found by name, in any case", fault{dropsEmpty: true}},
 		{"refuses retries under a delivery id", "equal bytes under other delivery ids or topics are other messages", fault{refuseRedelivery: true}},
 		{"runs the handler past the bound", "whoever rewrites unsigned ids gains a bounded number of runs", fault{failOpen: true}},
 		{"acknowledges past the bound", "whoever rewrites unsigned ids gains a bounded number of runs", fault{acknowledges: true}},
@@ -86,6 +91,20 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 		{"acknowledges what wants a response", "a response that the sender wants is never an empty acknowledgement", fault{acknowledges: true}},
 		{"does not claim", "twenty attempts at once run once", fault{noClaim: true}},
 		{"runs the handler twice", "of 10 000 concurrent attempts at 100 messages each is handled exactly once", fault{twice: true}},
+		{"ignores returned errors", "an error of the handler releases", fault{ignoresErrors: true}},
+		{"believes a written 200 more than an error", "an error after a written 200 releases", fault{believesWritten: true}},
+		{"renders errors itself and looks at the status", "an error that is rendered as 200 releases", fault{rendersErrors: true}},
+		{"takes 103 for the response", "103 and then a status is recorded as it is answered", fault{takesEarly: true}},
+		{"takes 103 for a success", "103 and then nothing commits", fault{takesEarly: true}},
+		{"takes 103 for the response of an error", "103 and then an error releases", fault{earlyStays: true}},
+		{"lets a panic after 103 be answered 200", "103 and then a panic releases", fault{earlyStays: true}},
+		{"lets a late handler be answered 200 after 103", "103 and no time left is recorded as it is answered", fault{earlyStays: true}},
+		{"commits what wrote nothing in time", "a timeout outside agrees with what is recorded", fault{silent200: true}},
+		{"does not let a timeout outside reach the handler", "a timeout outside agrees with what is recorded", fault{unbounded: true}},
+		{"takes what a limit outside cut off for whole", "a limit outside is too large", fault{noLimit: true}},
+		{"answers past what stands outside", "loggers outside see the status that is sent", fault{past: true}},
+		{"hides a delivery from a request that is dispatched again", "a dispatched request says so, or passes through", fault{ownContext: true}},
+		{"leaves temporary files", "temporary files of a form are removed", fault{leavesFiles: true}},
 		{"loses messages of crashing handlers", "of 10 000 concurrent attempts at 100 messages each is handled exactly once", fault{commitPanics: true}},
 	} {
 		t.Run(b.broken, func(t *testing.T) {
@@ -96,7 +115,7 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 					continue
 				}
 				found = true
-				said := c.fails(t, Adapter{Serve: b.fault.serve, Hijacks: true})
+				said := c.fails(t, b.fault.adapter())
 				if len(said) == 0 {
 					t.Errorf("%q does not notice an adapter that %s", c.name, b.broken)
 				} else {
@@ -104,7 +123,7 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 				}
 			}
 			if b.caughtBy == "" {
-				TestAdapter(t, Adapter{Serve: b.fault.serve, Hijacks: true})
+				TestAdapter(t, b.fault.adapter())
 			} else if !found {
 				t.Errorf("there is no case %q", b.caughtBy)
 			}
@@ -112,25 +131,23 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 	}
 }
 
-// An adapter whose framework turns returned errors into answers can make a mistake of its own with them.
-func TestAdapterSuiteCatchesAnIgnoredError(t *testing.T) {
-	t.Parallel()
-	for _, c := range adapterCases() {
-		if c.errors && len(c.fails(t, Adapter{Serve: fault{}.serve, HandlerErrors: true})) == 0 {
-			t.Errorf("%q does not notice an adapter that ignores errors", c.name)
-		}
-	}
-}
-
 // fault is what is wrong with an adapter. The zero one is right.
 type fault struct {
-	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks      bool
-	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen            bool
-	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, noQuery, noHost, reuses, refuseInReport, noClaim, twice bool
-	dropsEmpty, acknowledges, anyOrder, resets                                                                                        bool
+	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks bool
+	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen       bool
+	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, noQuery, noHost, reuses, refuseInReport, noClaim, twice             bool
+	dropsEmpty, acknowledges, anyOrder, resets, ignoresErrors, believesWritten, rendersErrors, takesEarly, earlyStays, silent200 bool
+	past, leavesFiles                                                                                                            bool
 
 	drops string // a header
 }
+
+func (f fault) adapter() Adapter {
+	return Adapter{Serve: f.serve, Hijacks: true, HandlerErrors: true, EarlyHints: true, TemporaryFiles: true, Dispatches: true}
+}
+
+// handler is one of a framework whose handlers return errors.
+type handler func(w http.ResponseWriter, r *http.Request) error
 
 func (f fault) serve(tb testing.TB, m AdapterMount) string {
 	tb.Helper()
@@ -138,34 +155,105 @@ func (f fault) serve(tb testing.TB, m AdapterMount) string {
 	if err != nil {
 		tb.Fatalf("listening: %v", err)
 	}
-	h := f.middleware(m, nil)
+	var shared []byte // what reuses has
+	inner := handler(func(w http.ResponseWriter, r *http.Request) error { return m.Handler(f.call(w, r, &shared)) })
+	if m.RecoverInside {
+		inner = recovering(inner)
+	}
+	if m.DispatchAgain {
+		again := f.middleware(m, inner)
+		inner = func(w http.ResponseWriter, r *http.Request) error { return again(w, r) }
+	}
+	h := f.middleware(m, inner)
 	if m.Twice {
 		h = f.middleware(m, h)
 	}
 	if m.RecoverOutside {
 		h = recovering(h)
 	}
-	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	if m.Timeout > 0 {
+		h = timingOut(m.Timeout, h)
+	}
+	s := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.BodyLimit > 0 {
+			r.Body = http.MaxBytesReader(w, r.Body, m.BodyLimit)
+		}
+		res := &response{ResponseWriter: w, earlyStays: f.takesEarly || f.earlyStays}
+		if err := h(res, r); err != nil {
+			res.render(m, err)
+		}
+		if m.Log != nil {
+			m.Log(cmp.Or(res.status, http.StatusOK))
+		}
+	})}
 	go func() { _ = s.Serve(l) }()
 	tb.Cleanup(func() { _ = s.Close() })
 	return "http://" + l.Addr().String()
 }
 
-func recovering(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			if recover() != nil {
-				w.WriteHeader(http.StatusInternalServerError)
-			}
-		}()
-		next.ServeHTTP(w, r)
-	})
+// response is what the framework writes to. Where earlyStays it takes a 1xx for the
+// response, as gin and echo do.
+type response struct {
+	http.ResponseWriter
+
+	earlyStays bool
+	status     int
 }
 
-// middleware has behind it what was mounted a second time; nil: the handler.
-func (f fault) middleware(m AdapterMount, behind http.Handler) http.Handler {
-	var shared []byte // what reuses has
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (res *response) WriteHeader(status int) {
+	if res.earlyStays && res.status != 0 {
+		return
+	}
+	if status >= http.StatusOK && res.status == 0 || res.earlyStays {
+		res.status = status
+	}
+	res.ResponseWriter.WriteHeader(status)
+}
+
+func (res *response) Write(p []byte) (int, error) {
+	res.status = cmp.Or(res.status, http.StatusOK)
+	return res.ResponseWriter.Write(p)
+}
+
+func (res *response) Unwrap() http.ResponseWriter { return res.ResponseWriter }
+
+// render is the framework's error handler.
+func (res *response) render(m AdapterMount, _ error) {
+	switch {
+	case res.status != 0:
+	case m.ErrorsAsSuccess:
+		res.WriteHeader(http.StatusOK)
+	default:
+		res.WriteHeader(http.StatusInternalServerError)
+	}
+}
+
+func recovering(next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) (err error) {
+		defer func() {
+			if recover() != nil {
+				err = errSuite
+			}
+		}()
+		return next(w, r)
+	}
+}
+
+func timingOut(timeout time.Duration, next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		defer cancel()
+		end := time.Now().Add(timeout)
+		err := next(w, r.WithContext(ctx))
+		if res, ok := w.(*response); ok && !time.Now().Before(end) && res.status == 0 {
+			w.WriteHeader(http.StatusGatewayTimeout)
+		}
+		return err
+	}
+}
+
+func (f fault) middleware(m AdapterMount, next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		r.Header.Del(f.drops)
 		if f.dropsEmpty {
 			maps.DeleteFunc(r.Header, func(_ string, v []string) bool { return v[0] == "" })
@@ -194,42 +282,54 @@ func (f fault) middleware(m AdapterMount, behind http.Handler) http.Handler {
 			}
 			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(string(body))), int64(len(body))
 			if f.noLimit && r.ContentLength > 70_000 {
-				m.Handler(f.call(w, r, nil)) //nolint:errcheck // none
-				return
+				return next(w, r)
 			}
 		}
-		x := httpwh.Begin(m.Verifier, w, r)
-		if a := x.Answer(); a != nil {
-			f.refuse(m, x, w, r)
-			return
+		x := adapter.Begin(m.Verifier, w, r)
+		if f.past {
+			w = unwrapped(w)
+		}
+		if x.Answer() != nil {
+			return f.refuse(m, next, x, w, r)
 		}
 		if f.refuseInReport && x.Err() != nil {
 			w.WriteHeader(http.StatusUnauthorized)
-			return
+			return nil //nolint:nilerr // the mistake: report-only mode refuses nothing
 		}
-		f.handle(m, behind, x, w, r, &shared)
-	})
+		return f.handle(m, next, x, w, r)
+	}
 }
 
-func (f fault) refuse(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter, r *http.Request) {
+// unwrapped is the server's own writer.
+func unwrapped(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = u.Unwrap()
+	}
+}
+
+func (f fault) refuse(m AdapterMount, next handler, x *adapter.Exchange, w http.ResponseWriter, r *http.Request) error {
 	a, err := x.Answer(), x.Err()
 	switch {
 	case f.runsAnyway, f.failOpen && a.Status == http.StatusServiceUnavailable, f.noClaim && err != nil && errors.Is(err, core.ErrInFlight):
-		m.Handler(f.call(w, r, nil)) //nolint:errcheck // none
-		return
-	case m.Deny && (f.denyAll || err != nil && !err.Acknowledges()):
-		reason := "challenge"
-		if err != nil {
-			reason = string(err.Reason)
-		}
-		http.Error(w, "denied: "+reason, http.StatusTeapot)
-		x.Leave(w)
-		return
+		return next(w, r)
+	case m.Deny && f.denyAll:
+		http.Error(w, "denied", http.StatusTeapot)
+		return nil
+	case m.Deny:
+		x.Refuse(w, func(err *core.Error) bool {
+			http.Error(w, "denied: "+string(err.Reason), http.StatusTeapot)
+			return true
+		})
+		return nil
 	case f.refuseRedelivery && err != nil && err.Acknowledges():
 		a.Status = http.StatusConflict
 	case f.acknowledges:
 		w.Header().Set(core.RedeliveryHeader, "acknowledged")
-		return
+		return nil
 	case f.ownStatus:
 		a.Status = http.StatusForbidden
 	case f.noRetryAfter:
@@ -239,16 +339,16 @@ func (f fault) refuse(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter,
 	case f.resets:
 		conn, buf, err := http.NewResponseController(w).Hijack()
 		if err != nil {
-			return
+			return err
 		}
 		_, _ = buf.WriteString("HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 		_ = buf.Flush()
 		_ = conn.Close()
-		return
+		return nil
 	case f.anyOrder:
 		conn, buf, err := http.NewResponseController(w).Hijack()
 		if err != nil {
-			return
+			return err
 		}
 		_, _ = buf.WriteString("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n")
 		for name, values := range a.Header {
@@ -257,12 +357,13 @@ func (f fault) refuse(m AdapterMount, x *httpwh.Exchange, w http.ResponseWriter,
 		_, _ = buf.WriteString("\r\n")
 		_ = buf.Flush()
 		_ = conn.Close()
-		return
+		return nil
 	}
-	x.WriteAnswer(w)
+	x.Refuse(w, nil)
+	return nil
 }
 
-func (f fault) handle(m AdapterMount, behind http.Handler, x *httpwh.Exchange, w http.ResponseWriter, r *http.Request, shared *[]byte) {
+func (f fault) handle(m AdapterMount, next handler, x *adapter.Exchange, w http.ResponseWriter, r *http.Request) (err error) {
 	if f.noRestore {
 		x.Request.Body = http.NoBody
 	}
@@ -277,49 +378,55 @@ func (f fault) handle(m AdapterMount, behind http.Handler, x *httpwh.Exchange, w
 	case f.unbounded:
 		x.Request = x.Request.WithContext(context.WithoutCancel(x.Request.Context())) //nolint:contextcheck // the mistake
 	}
+	finish := x.Finish
+	if f.leavesFiles {
+		finish = x.Settle
+	}
 	if f.settleFirst {
-		x.Finish(http.StatusOK)
+		finish(http.StatusOK)
 	}
 	rec := x.Record(w)
+	res := &response{ResponseWriter: rec, earlyStays: f.takesEarly}
 	done := false
 	defer func() {
 		if f.recovers && recover() != nil {
-			x.Finish(core.Failed)
+			finish(core.Failed)
 			w.WriteHeader(http.StatusTeapot)
 		}
 		switch {
 		case done:
 		case f.commitPanics:
-			x.Finish(http.StatusOK)
+			finish(http.StatusOK)
 		case !f.forgetPanics:
-			x.Finish(core.Failed)
+			finish(core.Failed)
 		}
 	}()
-	call := f.call(rec, x.Request, shared)
-	h := http.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { _ = m.Handler(call) }))
-	if m.RecoverInside {
-		call.Status, h = rec.WriteHeader, recovering(h)
-	}
-	if behind != nil {
-		h = behind
-	}
-	h.ServeHTTP(rec, x.Request)
+	err = next(res, x.Request)
 	if f.twice {
-		h.ServeHTTP(rec, x.Request)
+		err = next(res, x.Request)
 	}
 	done = true
+	if f.rendersErrors && err != nil {
+		res.render(m, err)
+		err = nil
+	}
 	status := rec.Status()
 	switch {
 	case f.noSettle:
-		return
-	case f.commitAll, f.commitHijacks && status == core.Failed, f.commitRedirects && status == http.StatusFound:
+		return err
+	case err != nil && !f.ignoresErrors && (status == 0 || !f.believesWritten):
+		status = core.Failed
+	case f.takesEarly:
+		status = res.status
+	case f.commitAll, f.commitHijacks && status == core.Failed, f.commitRedirects && status == http.StatusFound, f.silent200 && status == 0:
 		status = http.StatusOK
 	case f.releaseSilent && status == 0:
 		status = core.Failed
 	}
-	if status = x.Finish(status); rec.Status() == 0 && status > 0 && !f.implicit200 {
+	if status = finish(status); err == nil && rec.Status() == 0 && status > 0 && !f.implicit200 && !f.silent200 {
 		w.WriteHeader(status)
 	}
+	return err
 }
 
 // both has the values of one context and the end of another.
@@ -334,7 +441,7 @@ func (b both) Err() error            { return b.end.Err() }
 
 func (f fault) call(w http.ResponseWriter, r *http.Request, shared *[]byte) *AdapterCall {
 	m, _ := core.FromContext(r.Context())
-	if f.reuses && shared != nil {
+	if f.reuses {
 		*shared = append((*shared)[:0], m.Body...)
 		m.Body = *shared
 	}
@@ -354,9 +461,14 @@ func (f fault) call(w http.ResponseWriter, r *http.Request, shared *[]byte) *Ada
 				return io.ReadAll(b)
 			},
 		},
-		Status: w.WriteHeader,
-		Write:  func(p []byte) { _, _ = w.Write(p) },
-		Flush:  func() { _ = rc.Flush() },
+		Status:     w.WriteHeader,
+		Write:      func(p []byte) { _, _ = w.Write(p) },
+		Flush:      func() { _ = rc.Flush() },
+		EarlyHints: func() { w.WriteHeader(http.StatusEarlyHints) },
+		Form: func() (*multipart.Form, error) {
+			err := r.ParseMultipartForm(1)
+			return r.MultipartForm, err
+		},
 		Hijack: func() error {
 			conn, buf, err := rc.Hijack()
 			if err != nil {

@@ -53,14 +53,14 @@ func checkHandshake(a *audit) {
 // checkSilent asks what senders ask of a scheme that was not told to answer.
 func (a *audit) checkSilent(h core.BodyHandshaker) {
 	bare := a.genuine()
-	bare.Header = http.Header{}
+	clear(lines(bare))
 	for _, contentType := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost} {
 			for _, query := range []string{"", "?crc_token=a", "?challenge=a", "?validationToken=a"} {
 				r := clone(bare)
 				r.Method, r.URL, r.Body = method, r.URL+query, nil
 				if contentType != "" {
-					r.Header["Content-Type"] = []string{contentType}
+					lines(r)["Content-Type"] = []string{contentType}
 				}
 				if h.AwaitsHandshake(r) {
 					a.errorf("Subject has no Handshake, but %s %s with Content-Type %q is taken for one", method, r.URL, contentType)
@@ -106,9 +106,9 @@ func (a *audit) asked(what string, r *core.Request) *core.Answer {
 
 // signatureHeaders are those that change with id, time and content.
 func (a *audit) signatureHeaders() http.Header {
-	one := a.genuine().Header
+	one := lines(a.genuine())
 	other := a.Sign(schemeID+"2", schemeNow.Add(time.Second), []byte(`{"type":"other"}`)).Header
-	maps.DeleteFunc(one, func(name string, values []string) bool { return slices.Equal(values, other[name]) })
+	maps.DeleteFunc(one, func(name string, values []string) bool { return slices.Equal(values, other.Values(name)) })
 	return one
 }
 
@@ -116,8 +116,8 @@ func (a *audit) signatureHeaders() http.Header {
 func (a *audit) checkPartlySigned(h core.BodyHandshaker) {
 	for name, values := range a.signatureHeaders() {
 		for _, value := range []string{values[0], "x", ""} {
-			r := a.Handshake()
-			r.Header[name] = []string{value}
+			r := clone(a.Handshake())
+			lines(r)[name] = []string{value}
 			if h.AwaitsHandshake(r) {
 				a.errorf("a request with %s = %q is taken for a handshake: it is a message whose signature must be checked", name, value)
 			}
@@ -154,7 +154,7 @@ func (a *audit) checkAnswerIsNoSignature(ask *core.Request, answer *core.Answer)
 			for _, label := range []string{"", "sha256=", "sha1=", "v0=", "v1="} {
 				for _, body := range bodies {
 					r := a.genuine()
-					r.Header[name], r.Body = []string{label + text}, []byte(body)
+					lines(r)[name], r.Body = []string{label + text}, []byte(body)
 					if _, err := v.Verify(context.Background(), r); err == nil {
 						a.errorf("what is answered to anybody is the signature of a message with the body %.40q", body)
 					}

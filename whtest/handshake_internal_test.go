@@ -17,12 +17,13 @@ type askingToy struct {
 }
 
 func (s askingToy) AwaitsHandshake(r *core.Request) bool {
-	signed := len(r.Header["Toy-Id"])+len(r.Header["Toy-Time"])+len(r.Header["Toy-Sig"]) > 0
+	h := lines(r)
+	signed := len(h["Toy-Id"])+len(h["Toy-Time"])+len(h["Toy-Sig"]) > 0
 	if s.mistake == "looks at one header" {
-		signed = len(r.Header["Toy-Sig"]) > 0
+		signed = len(h["Toy-Sig"]) > 0
 	}
 	if s.mistake == "empty is absent" {
-		signed = r.Header.Get("Toy-Id")+r.Header.Get("Toy-Time")+r.Header.Get("Toy-Sig") != ""
+		signed = h.Get("Toy-Id")+h.Get("Toy-Time")+h.Get("Toy-Sig") != ""
 	}
 	return r.Method == http.MethodGet && (!signed || s.mistake == "answers a signed request") && s.answers
 }

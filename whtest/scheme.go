@@ -109,7 +109,9 @@ func (a *audit) repeating(repeats int, secrets ...string) *core.Verifier {
 
 func (*audit) clock() time.Time { return schemeNow }
 
-func (a *audit) genuine() *core.Request { return a.Sign(schemeID, schemeNow, []byte(schemeContent)) }
+func (a *audit) genuine() *core.Request {
+	return clone(a.Sign(schemeID, schemeNow, []byte(schemeContent)))
+}
 
 // identified says that a message can be told from another one.
 func (a *audit) identified() bool { return a.Scheme.Stamping() != core.NotIdentified }
@@ -213,16 +215,27 @@ func outcome(v *core.Verifier, r *core.Request) (ran bool, err *core.Error) {
 }
 
 func clone(r *core.Request) *core.Request {
-	return &core.Request{Method: r.Method, URL: r.URL, Host: r.Host, Header: r.Header.Clone(), Body: bytes.Clone(r.Body)}
+	h := make(http.Header)
+	if r.Header != nil {
+		maps.Copy(h, r.Header.Clone())
+	}
+	return &core.Request{Method: r.Method, URL: r.URL, Host: r.Host, Header: h, Body: bytes.Clone(r.Body)}
+}
+
+// lines are the headers of a request that clone made, to be changed.
+func lines(r *core.Request) http.Header {
+	h, _ := r.Header.(http.Header)
+	return h
 }
 
 // eachValue calls f with a copy of r for every single value of a header, and a function that replaces the value.
 func eachValue(r *core.Request, f func(name, value string, with func(values ...string) *core.Request)) {
-	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
-		for i, value := range r.Header[name] {
+	h := r.Header.Clone()
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for i, value := range h[name] {
 			f(name, value, func(values ...string) *core.Request {
 				c := clone(r)
-				c.Header[name] = slices.Replace(c.Header[name], i, i+1, values...)
+				lines(c)[name] = slices.Replace(lines(c)[name], i, i+1, values...)
 				return c
 			})
 		}
@@ -329,6 +342,8 @@ func schemeCases() []schemeCase {
 			"must mark it: it is all that differs", checkAttempts},
 		{"one id, two contents", "a signed id with another content may be another event, so it is not acknowledged. Where each attempt has its own time, " +
 			"Content.WriteTime must mark it, or Stable say what attempts agree in", checkReuse},
+		{"headers by name", "an adapter need not have a map of all headers: they are found with Values, and Clone, which copies all of them, is for " +
+			"requests that are no messages", checkByName},
 		{"request unchanged", "the request belongs to the caller; the handler reads it after us", checkUnchanged},
 		{"request not kept", "request and attempt are reused for somebody else's message when the call returns: a scheme that keeps one " +
 			"leaks it, and races", checkNotKept},
@@ -461,7 +476,7 @@ func checkShift(a *audit) {
 		moved := false
 		eachValue(r, func(name, value string, _ func(...string) *core.Request) {
 			if value == schemeID {
-				c.Header[name] = []string{schemeID + sep + now}
+				lines(c)[name] = []string{schemeID + sep + now}
 				moved = true
 			}
 		})
@@ -603,12 +618,12 @@ func checkRepeated(a *audit) {
 func checkMissing(a *audit) {
 	reasons := []core.Reason{core.ErrMissingHeader, core.ErrMalformed, core.ErrNoMatch}
 	r := a.genuine()
-	for name := range r.Header {
+	for name := range lines(r) {
 		for _, values := range [][]string{nil, {}, {""}, {" "}} {
 			c := clone(r)
-			c.Header[name] = values
+			lines(c)[name] = values
 			if values == nil {
-				delete(c.Header, name)
+				delete(lines(c), name)
 			}
 			what := fmt.Sprintf("%s = %q", name, values)
 			if _, err := a.verifier(a.Secret).Verify(context.Background(), c); err != nil {
@@ -619,7 +634,7 @@ func checkMissing(a *audit) {
 		}
 	}
 	bare := clone(r)
-	bare.Header = nil
+	clear(lines(bare))
 	a.refusedOrSame("no header at all", bare)
 }
 
@@ -644,22 +659,22 @@ func checkHostileHeaders(a *audit) {
 		"\x00", "\xff\xfe", "é", "１", strings.Repeat("=", 64), strings.Repeat(",", 10_000), strings.Repeat("a", 1<<20),
 		strings.Repeat(" ", 10_000), "Bearer", "{}", "[", "%", "%zz", "2006-01-02T15:04:05Z", "-", "+",
 	}
-	names := slices.Collect(maps.Keys(a.genuine().Header))
+	names := slices.Collect(maps.Keys(lines(a.genuine())))
 	for _, h := range hostile {
 		all := a.genuine()
 		for _, name := range names {
 			one := a.genuine()
-			one.Header[name] = []string{h}
+			lines(one)[name] = []string{h}
 			_, _ = a.attempt(one)
 			a.refusedOrSame(fmt.Sprintf("%s = %.20q", name, h), one)
-			all.Header[name] = []string{h}
+			lines(all)[name] = []string{h}
 		}
 		_, _ = a.attempt(all)
 	}
 	r := a.genuine()
 	for i := range 20 { // short ones: x[7:] on a header of six bytes
-		for name, v := range a.genuine().Header {
-			r.Header[name] = []string{v[0][:min(i, len(v[0]))]}
+		for name, v := range lines(a.genuine()) {
+			lines(r)[name] = []string{v[0][:min(i, len(v[0]))]}
 		}
 		_, _ = a.attempt(r)
 	}
@@ -726,6 +741,31 @@ func checkTwo(a *audit) {
 	}
 }
 
+// byName is the header of a framework that keeps no map.
+type byName struct {
+	lines  http.Header
+	cloned bool
+}
+
+func (h *byName) Values(name string) []string { return slices.Clone(h.lines.Values(name)) }
+
+func (h *byName) Clone() http.Header {
+	h.cloned = true
+	return h.lines.Clone()
+}
+
+func checkByName(a *audit) {
+	r := a.genuine()
+	h := &byName{lines: lines(r)}
+	r.Header = h
+	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err != nil {
+		a.errorf("refused where Request.Header is no http.Header: %v", err)
+	}
+	if h.cloned {
+		a.errorf("a message is read with Header.Clone")
+	}
+}
+
 func checkUnchanged(a *audit) {
 	r := a.genuine()
 	want := clone(r)
@@ -733,7 +773,7 @@ func checkUnchanged(a *audit) {
 		a.errorf("refused: %v", err)
 	}
 	if r.Method != want.Method || r.URL != want.URL || !slices.Equal(r.Body, want.Body) ||
-		!maps.EqualFunc(r.Header, want.Header, slices.Equal) {
+		!maps.EqualFunc(lines(r), lines(want), slices.Equal) {
 		a.errorf("verifying changed the request")
 	}
 }

@@ -20,8 +20,8 @@ type carrier struct {
 // put is r with another id.
 func (c carrier) put(r *core.Request, id string) *core.Request {
 	r = clone(r)
-	for i, value := range r.Header[c.name] {
-		r.Header[c.name][i] = strings.Replace(value, c.id, id, 1)
+	for i, value := range lines(r)[c.name] {
+		lines(r)[c.name][i] = strings.Replace(value, c.id, id, 1)
 	}
 	return r
 }
@@ -97,12 +97,12 @@ func checkUnsigned(a *audit) {
 	}
 	count("another message", a.Sign("msg_2", schemeNow.Add(time.Minute), []byte(`{"n":2}`)))
 	count("no content", a.Sign(schemeID, schemeNow, nil))
-	for name := range r.Header {
+	for name := range lines(r) {
 		for _, values := range [][]string{nil, {}, {""}, {"other"}, {"a", "b"}} {
 			c := clone(r)
-			c.Header[name] = values
+			lines(c)[name] = values
 			if values == nil {
-				delete(c.Header, name)
+				delete(lines(c), name)
 			}
 			count(fmt.Sprintf("%s = %q", name, values), c)
 		}

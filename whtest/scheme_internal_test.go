@@ -29,7 +29,7 @@ func standardSubject(t *testing.T, signWith, secret, stranger string) Subject {
 	}
 	return Subject{Scheme: core.StandardWebhooks{}, Secret: secret, Stranger: stranger, Sign: func(id string, at time.Time, content []byte) *core.Request {
 		r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{"Content-Type": {"application/json"}}, Body: content}
-		if err := signer.Sign(r.Header, id, at, content); err != nil {
+		if err := signer.Sign(lines(r), id, at, content); err != nil {
 			panic(err)
 		}
 		return r
@@ -95,8 +95,15 @@ func (s toy) ParseKey(text string) (core.VerifyKey, error) {
 	return &toyKey{toy: s, secret: []byte(text)}, nil
 }
 
-func (s toy) one(h http.Header, name string) (string, error) {
-	v := h[name]
+func (s toy) one(h core.Header, name string) (string, error) {
+	v := h.Values(name)
+	switch s.mistake {
+	case "wants a map":
+		m, _ := h.(http.Header)
+		v = m[name]
+	case "copies all headers":
+		v = h.Clone()[name]
+	}
 	switch {
 	case len(v) == 0:
 		return "", core.ErrMissingHeader
@@ -153,7 +160,7 @@ func (s toy) ReadHeader(r *core.Request, a *core.Attempt) error {
 	case "milliseconds":
 		a.Timestamp = time.UnixMilli(n)
 	case "event type not signed":
-		a.Stable = append(a.Stable, []byte(r.Header.Get("Toy-Type")))
+		a.Stable = append(a.Stable, []byte(strings.Join(r.Header.Values("Toy-Type"), "")))
 	case "keeps the request":
 		s.kept.mu.Lock()
 		s.kept.requests = append(s.kept.requests, r)
@@ -170,7 +177,7 @@ func (s toy) ReadHeader(r *core.Request, a *core.Attempt) error {
 		s.kept.id = id
 		s.kept.mu.Unlock()
 	case "changes the request":
-		r.Header.Del("Toy-Sig")
+		lines(r).Del("Toy-Sig")
 	}
 	s.content(a, id, stamp)
 	return nil
@@ -316,6 +323,8 @@ func TestEveryBrokenSchemeIsCaught(t *testing.T) {
 		"time not marked":           "one id, two contents",
 		"three times marked":        "two attempts",
 		"event type not signed":     "changed header",
+		"wants a map":               "headers by name",
+		"copies all headers":        "headers by name",
 	} {
 		t.Run("mistake "+mistake, func(t *testing.T) {
 			t.Parallel()
@@ -385,11 +394,11 @@ func (s wrong) ReadHeader(r *core.Request, a *core.Attempt) error {
 	case "id said to be signed":
 		a.IDSigned = true
 	case "time not marked":
-		stamp := r.Header.Get("Plain-Time")
+		stamp := strings.Join(r.Header.Values("Plain-Time"), "")
 		a.Content = core.Content{}
 		a.Content.WriteString(stamp + ".")
 	case "in the content":
-		a.Content.WriteString(r.Header.Get("Plain-Delivery"))
+		a.Content.WriteString(strings.Join(r.Header.Values("Plain-Delivery"), ""))
 	}
 	return nil
 }

@@ -697,12 +697,12 @@ func wholeProtocol(t *storeTest) {
 	// attempt sends the message, stamped so many seconds from the start on.
 	attempt := func(stamp int) *core.Delivery {
 		t.Helper()
-		r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}}
+		h := make(http.Header)
 		body := wholeBody("{}")
-		if err := signer.Sign(r.Header, id, start.Add(time.Duration(stamp)*time.Second), body); err != nil {
+		if err := signer.Sign(h, id, start.Add(time.Duration(stamp)*time.Second), body); err != nil {
 			t.Fatal(err)
 		}
-		return v.Admit(t.Context(), r, body)
+		return v.Admit(t.Context(), &core.Request{Method: http.MethodPost, URL: "/hook", Header: h}, body)
 	}
 	admitted := func(what string, stamp int) *core.Delivery {
 		t.Helper()

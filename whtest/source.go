@@ -13,7 +13,7 @@ import (
 //
 // The zero value knows no tenant. It is safe for concurrent use; Header must not be changed while it is in use.
 type Source struct {
-	// Header names the header that holds the tenant. Empty: the tenant is the last element of the path.
+	// Header names the header that holds the tenant, in one line. Empty: the tenant is the last element of the path.
 	Header string
 
 	mu      sync.Mutex
@@ -58,7 +58,10 @@ func (s *Source) Lookups() int {
 func (s *Source) Keys(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
 	tenant := path.Base(r.Path())
 	if s.Header != "" {
-		tenant = r.Header.Get(s.Header)
+		tenant = ""
+		if lines := r.Header.Values(s.Header); len(lines) == 1 {
+			tenant = lines[0]
+		}
 	}
 	s.mu.Lock()
 	s.lookups++

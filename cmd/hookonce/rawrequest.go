@@ -25,7 +25,8 @@ const (
 type capture struct {
 	core.Request
 
-	notes []string
+	header http.Header // Request.Header
+	notes  []string
 }
 
 const requestHelp = "the `FILE` with the captured HTTP/1.1 request, - for standard input: request line, headers, an empty line,\n" +
@@ -64,7 +65,8 @@ func parseCapture(raw []byte) (*capture, error) {
 	if len(lines) == 0 {
 		return nil, errors.New("it is empty: the first line is like POST /hook HTTP/1.1")
 	}
-	r := &capture{Request: core.Request{Header: http.Header{}, Body: body}}
+	r := &capture{header: make(http.Header)}
+	r.Header, r.Body = r.header, body
 	if err := r.requestLine(lines[0]); err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func parseCapture(raw []byte) (*capture, error) {
 			return nil, fmt.Errorf("line %d is no header like \"Name: value\", and no empty line ends the headers before it", i+2)
 		}
 		name = http.CanonicalHeaderKey(name)
-		r.Header[name] = append(r.Header[name], strings.Trim(value, " \t"))
+		r.header[name] = append(r.header[name], strings.Trim(value, " \t"))
 	}
 	if !whole {
 		r.notes = append(r.notes, "no empty line ends the headers, so there is no body")
@@ -124,7 +126,7 @@ func (r *capture) requestLine(line string) error {
 
 // unchunk takes the chunks apart, as the server did before the verification.
 func (r *capture) unchunk() error {
-	if !strings.EqualFold(strings.TrimSpace(strings.Join(r.Header["Transfer-Encoding"], ",")), "chunked") {
+	if !strings.EqualFold(strings.TrimSpace(strings.Join(r.header["Transfer-Encoding"], ",")), "chunked") {
 		return nil
 	}
 	in := bufio.NewReader(bytes.NewReader(r.Body))
@@ -134,13 +136,13 @@ func (r *capture) unchunk() error {
 			"if what captured the request joined the chunks, remove that header")
 	}
 	r.Body = body
-	delete(r.Header, "Transfer-Encoding")
+	delete(r.header, "Transfer-Encoding")
 	return nil
 }
 
 // compareLength notes what Content-Length and the body say of each other.
 func (r *capture) compareLength() {
-	text := r.Header.Get("Content-Length")
+	text := r.header.Get("Content-Length")
 	n, err := strconv.Atoi(text)
 	if err != nil || n == len(r.Body) {
 		return
@@ -154,7 +156,7 @@ func (r *capture) compareLength() {
 
 // address is where the request says it was sent to, for schemes that sign it.
 func (r *capture) address() string {
-	host := r.Header.Get("Host")
+	host := r.header.Get("Host")
 	if !strings.HasPrefix(r.URL, "/") || host == "" {
 		return r.URL
 	}

@@ -69,8 +69,9 @@ func keyOf(v *core.Verifier, at time.Time, secrets []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}, Body: []byte(`{"type":"example.created"}`)}
-	if err := signer.Sign(r.Header, core.NewID(), at, r.Body); err != nil {
+	h := make(http.Header)
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: h, Body: []byte(`{"type":"example.created"}`)}
+	if err := signer.Sign(h, core.NewID(), at, r.Body); err != nil {
 		return "", err
 	}
 	msg, err := v.Verify(context.Background(), r)

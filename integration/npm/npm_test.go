@@ -31,9 +31,10 @@ func TestWhatTheProvidersLibrariesSignIsAccepted(t *testing.T) {
 	names := make(map[string]int)
 	for _, s := range requests {
 		names[s.Name]++
-		r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}, Body: []byte(s.Body)}
+		h := make(http.Header)
+		r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: h, Body: []byte(s.Body)}
 		for name, value := range s.Headers {
-			r.Header.Set(name, value)
+			h.Set(name, value)
 		}
 		settings := schemes.Settings{}
 		if u, err := url.Parse(s.URL); err == nil && s.URL != "" {

@@ -26,7 +26,7 @@ func newPlatform(t *testing.T, capacity int) *platform {
 	t.Helper()
 	secrets := core.Secrets(secret)
 	tenants := core.KeySourceFunc(func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
-		return r.Header.Get("X-Tenant"), secrets, nil
+		return r.Header.Values("X-Tenant")[0], secrets, nil
 	})
 	signer, err := core.NewSigner(secret)
 	if err != nil {
@@ -46,8 +46,9 @@ func (b body) ReadBody(int64, time.Duration) ([]byte, error) { return []byte(b),
 // send delivers a message to a tenant, whose handler answers status. It returns why it was refused, if it was.
 func (p *platform) send(tenant, id string, status int) error {
 	p.t.Helper()
-	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{"X-Tenant": {tenant}}}
-	if err := p.signer.Sign(r.Header, id, time.Now(), []byte("{}")); err != nil {
+	h := http.Header{"X-Tenant": {tenant}}
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: h}
+	if err := p.signer.Sign(h, id, time.Now(), []byte("{}")); err != nil {
 		p.t.Fatal(err)
 	}
 	d := p.v.Admit(p.t.Context(), r, body("{}"))

@@ -1,4 +1,4 @@
-package httpwh
+package adapter
 
 import (
 	"bytes"
@@ -14,7 +14,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// body reads the body of one request for the pipeline and remembers how far it came.
+// body reads the body of one request for the pipeline and remembers how far it
+// came.
 type body struct {
 	w    http.ResponseWriter
 	r    *http.Request
@@ -27,10 +28,15 @@ type body struct {
 
 // ReadBody implements [core.BodyReader].
 //
-// The deadline goes through [http.ResponseController], so any wrapper that unwraps is fine; where there is none (a
-// ResponseRecorder, a TimeoutHandler, Lambda) the server's own timeouts are all there is. A server's shorter ReadTimeout is
-// not lengthened, nor relied on: something in front may have moved it. After success the deadline is taken away, because one
-// left over would cancel the handler's context. After a failure it must stay: without it the server would wait for the rest of the body for ever.
+// The deadline goes through [http.ResponseController], so any wrapper that
+// unwraps is fine. Where there is none (a ResponseRecorder, a TimeoutHandler,
+// Lambda) the server's own timeouts are all there is. A server's shorter
+// ReadTimeout is kept, but not relied on: a middleware outside may have moved
+// its deadline.
+//
+// After success the deadline is removed, because one left over would cancel the
+// handler's context. After a failure it stays: without it the server would wait
+// for the rest of the body indefinitely.
 func (b *body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	declared := b.r.ContentLength
 	if declared > limit {
@@ -90,14 +96,16 @@ func consumed(found string) error {
 		"changes the body; mount that behind it"}
 }
 
-// scratchSize bounds what a sender can make us hold by announcing a body and not sending it.
+// scratchSize bounds what a sender can make us hold by announcing a body and
+// not sending it.
 const scratchSize = 4 << 10
 
 var scratches = sync.Pool{New: func() any { return new([scratchSize]byte) }} //nolint:gochecknoglobals // a pool is no state
 
-// read fills data, one byte beyond limit at most. A declared length is only a claim: under scratchSize it is believed, so
-// the buffer is right at once. What is longer or of unknown length begins in a shared buffer, and gets one of its own
-// when it ends or that much has arrived.
+// read fills data, one byte beyond limit at most. A declared length is only a
+// claim: under scratchSize it is believed, so the buffer is right at once. What
+// is longer or of unknown length begins in a shared buffer, and gets one of its
+// own when it ends or that much has arrived.
 func (b *body) read(limit int) {
 	declared := int(b.r.ContentLength) // -1: unknown; ReadBody has bounded it
 	if 0 <= declared && declared < scratchSize {
@@ -154,7 +162,8 @@ func (b *body) restore(r2 *http.Request) {
 	r2.GetBody = func() (io.ReadCloser, error) { return new(replay).of(b.data), nil }
 }
 
-// formLimit is where Request.ParseForm stops, unless the body brings a limit of its own.
+// formLimit is where Request.ParseForm stops, unless the body brings a limit of
+// its own.
 const formLimit = 10 << 20
 
 // replay is the body once more.
@@ -171,7 +180,8 @@ func (r *replay) of(data []byte) io.ReadCloser {
 // Close implements io.Closer.
 func (*replay) Close() error { return nil }
 
-// resume lets a handler that runs in spite of a refusal (report-only mode) read what was read, then the rest.
+// resume lets a handler that runs in spite of a refusal (report-only mode) read
+// what was read, then the rest.
 func (b *body) resume(r2 *http.Request) {
 	if len(b.data) == 0 && b.err == nil {
 		return // untouched

@@ -1,4 +1,4 @@
-package httpwh
+package adapter
 
 import (
 	"bufio"
@@ -10,14 +10,17 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Recorder passes an answer through and notes its status. It works under [http.ResponseController] and keeps
-// Flusher, Hijacker and ReaderFrom; http.Pusher and http.CloseNotifier are found through Unwrap alone.
+// Recorder passes a response through and notes its status. [Exchange.Record]
+// makes one. It works under [http.ResponseController] and keeps Flusher,
+// Hijacker and ReaderFrom; http.Pusher and http.CloseNotifier are found through
+// Unwrap alone.
 type Recorder struct {
 	w      http.ResponseWriter
 	status int
 }
 
-// Status is the first final status: zero if nothing was written, [core.Failed] after a hijack. 1xx are not final, except 101.
+// Status is the first final status: zero if nothing was written, [core.Failed]
+// after a hijack. 1xx are not final, except 101.
 func (rec *Recorder) Status() int { return rec.status }
 
 func (rec *Recorder) note(status int) {
@@ -41,8 +44,8 @@ func (rec *Recorder) Write(p []byte) (int, error) {
 	return rec.w.Write(p)
 }
 
-// ReadFrom implements io.ReaderFrom, so that files still go out by sendfile. A source that fails before its first byte has
-// not answered.
+// ReadFrom implements io.ReaderFrom, so that files still go out by sendfile. A
+// source that fails before its first byte has not answered.
 func (rec *Recorder) ReadFrom(src io.Reader) (int64, error) {
 	n, err := io.Copy(rec.w, src)
 	if n > 0 {
@@ -63,7 +66,8 @@ func (rec *Recorder) FlushError() error {
 	return err
 }
 
-// Hijack implements http.Hijacker. Nobody sees what the handler answers on the bare connection, so it counts as failed.
+// Hijack implements http.Hijacker. Nobody sees what the handler answers on the
+// bare connection, so it counts as failed.
 func (rec *Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := http.NewResponseController(rec.w).Hijack()
 	if err == nil && rec.status == 0 {

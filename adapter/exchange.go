@@ -1,0 +1,178 @@
+package adapter
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Exchange is one request on its way through an adapter. It is not safe for
+// concurrent use.
+type Exchange struct {
+	// Delivery is core's side of it. Call Finish in place of its Settle.
+	*core.Delivery
+	// Request is for the handlers: a copy with the body restored and Delivery's
+	// context. It is nil if the attempt was refused. An adapter whose handlers may
+	// exchange their request sets it to theirs before Finish.
+	Request *http.Request
+
+	original *http.Request
+	body     body
+	target   core.Request
+	recorder Recorder
+}
+
+// Begin takes r through the pipeline of v. If Answer then returns nil, the
+// handlers run with Request. Otherwise the adapter calls Refuse.
+//
+// r is the server's own request and stays unchanged. w may be any writer that
+// [http.ResponseController] can unwrap.
+func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
+	x := &Exchange{original: r, body: body{w: w, r: r}, target: core.Request{Method: r.Method, URL: r.RequestURI, Host: r.Host, Header: r.Header}}
+	if x.target.URL == "" { // not from a server: Lambda, or a test
+		x.target.URL = r.URL.RequestURI()
+	}
+	x.Delivery = v.Admit(r.Context(), &x.target, &x.body)
+	if x.Answer() != nil {
+		x.abandonBody(w)
+		return x
+	}
+	// The copy is made after reading: trailers that were not announced are only in copies made
+	// then.
+	x.Request = r.WithContext(x.Context())
+	x.body.restore(x.Request)
+	return x
+}
+
+// grace is how long a sender in the middle of its body may go on, so that it
+// reads the response instead of a reset connection. It is a little longer than
+// the half second for which net/http itself does that. Most connections are
+// closed by then, and no timer has to wake a processor.
+const grace = 600 * time.Millisecond
+
+// pause ends the grace of a sender that stops sending. net/http's half second
+// follows it, so that is a grace as well.
+const pause = 100 * time.Millisecond
+
+// abandonBody keeps the server from reading the rest of the body, which it
+// would do before it sends the response, without a deadline. Closing alone
+// sends the response at once but then waits; the deadline ends that too. HTTP/2
+// has streams for this.
+func (x *Exchange) abandonBody(w http.ResponseWriter) {
+	if !x.unread() {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	// Where no deadline can be set there is no server connection of ours to free either.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(grace)) //nolint:forbidigo // a deadline of I/O is real time
+	if x.original.Close || x.body.err != nil || x.tooLarge() {
+		linger(w)
+	}
+}
+
+// unread reports whether bytes of the body may be left on an HTTP/1 connection.
+func (x *Exchange) unread() bool {
+	return !x.body.end && x.original.ProtoMajor < 2 && x.original.Body != nil && x.original.Body != http.NoBody
+}
+
+func (x *Exchange) tooLarge() bool {
+	err := x.Err()
+	return err != nil && err.Reason == core.ErrBodyTooLarge
+}
+
+// linger has net/http wait between the end of the response and closing the
+// connection, as it does after a body over its own limit. After a request that
+// says "Connection: close", and after a broken body, it would close at once.
+// Unread bytes make a reset of that, which overtakes the response. Only
+// http.MaxBytesReader can ask for it, of the server's own writer.
+func linger(w http.ResponseWriter) {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
+	}
+	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1)) // one over the limit
+}
+
+// Refuse answers an attempt whose handlers must not run: with what core
+// answers, or with what deny writes, the adapter's option, if it is not nil.
+// deny is called for refusals only, never for an acknowledgement or a
+// challenge. It reports whether it wrote a response: otherwise something
+// outside writes one, of an error for instance.
+//
+// A body that was left unread does not hold the response up, and its connection
+// closes.
+func (x *Exchange) Refuse(w http.ResponseWriter, deny func(err *core.Error) (written bool)) {
+	if err := x.Refusal(); err == nil || deny == nil {
+		x.writeAnswer(w)
+	} else if !deny(err) {
+		return
+	}
+	x.leave(w)
+}
+
+// writeAnswer writes what core answers, as it is. In HTTP/2 "Connection: close"
+// would end all other streams as well.
+func (x *Exchange) writeAnswer(w http.ResponseWriter) {
+	a, h := x.Answer(), w.Header()
+	maps.Copy(h, a.Header)
+	if x.original.ProtoMajor >= 2 {
+		h.Del("Connection")
+	}
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Body) // a sender that is gone needs no answer
+}
+
+// leave sends the refusal. Then it takes what the sender of a body over the
+// limit still sends, for the grace at most. Many senders read the response only
+// when they have written, and such a body does not fit into the buffers on the
+// way.
+func (x *Exchange) leave(w http.ResponseWriter) {
+	if !x.unread() || !x.tooLarge() {
+		return
+	}
+	control := http.NewResponseController(w)
+	now := time.Now() //nolint:forbidigo // I/O runs on real time
+	end := now.Add(grace)
+	if control.SetReadDeadline(now.Add(pause)) != nil || control.Flush() != nil {
+		return
+	}
+	for err := error(nil); err == nil && now.Before(end); now = time.Now() { //nolint:forbidigo // see above
+		_ = control.SetReadDeadline(now.Add(pause)) // it could be set before
+		_, err = io.CopyN(io.Discard, x.original.Body, 8<<10)
+	}
+}
+
+// Record wraps w for the handlers, or for what denies. There is one recorder at
+// a time: a second call starts it anew.
+func (x *Exchange) Record(w http.ResponseWriter) *Recorder {
+	x.recorder = Recorder{w: w}
+	return &x.recorder
+}
+
+// Finish ends the exchange after the handlers, and undoes what the copy of the
+// request costs. status is what they answered, zero if they wrote nothing. It
+// is [core.Failed] after a panic, and for an error that the framework renders
+// later: it counts as a failure, whatever the framework makes of it. A message
+// whose Finish is not called stays claimed until its lease ends, so Finish is
+// deferred.
+//
+// It returns the status to write if nothing was written: the one that was
+// recorded. Calls after the first change nothing.
+func (x *Exchange) Finish(status int) int {
+	// The server removes the temporary files of its own request only, and a logger outside looks
+	// for the pattern in that.
+	if x.original.Pattern != x.Request.Pattern {
+		x.original.Pattern = x.Request.Pattern
+	}
+	if f := x.Request.MultipartForm; f != nil && f != x.original.MultipartForm {
+		_ = f.RemoveAll() // what cannot be removed now is the operating system's to clean
+	}
+	return x.Settle(status)
+}

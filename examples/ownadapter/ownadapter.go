@@ -1,0 +1,80 @@
+// Package ownadapter is an adapter of one's own, ready to copy: for tiny, a framework
+// over net/http whose handlers return errors. docs/writing-an-adapter.md explains it.
+package ownadapter
+
+import (
+	"github.com/hookonce/hookonce/adapter"
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/examples/ownadapter/tiny"
+)
+
+// Option changes what New makes.
+type Option func(*denier)
+
+// Deny has refusals answered by answer, which finds the default in err.Answer.
+func Deny(answer func(c *tiny.Ctx, err *core.Error) error) Option {
+	return func(d *denier) { *d = answer }
+}
+
+// New makes the middleware. It panics if v is nil.
+func New(v *core.Verifier, opts ...Option) tiny.Middleware {
+	if v == nil {
+		panic("ownadapter.New: the verifier is nil: look at the error of core.New")
+	}
+	var deny denier
+	for _, opt := range opts {
+		opt(&deny)
+	}
+	return func(next tiny.Handler) tiny.Handler {
+		return func(c *tiny.Ctx) error {
+			x := adapter.Begin(v, c.Writer, c.Request)
+			if x.Answer() != nil {
+				return deny.refuse(c, x)
+			}
+			return run(c, x, next)
+		}
+	}
+}
+
+// Message returns the verified message of a request behind the middleware.
+func Message(c *tiny.Ctx) core.Message {
+	m, _ := core.FromContext(c.Request.Context())
+	return m
+}
+
+// denier is the function that Deny was given.
+type denier func(*tiny.Ctx, *core.Error) error
+
+func (deny denier) refuse(c *tiny.Ctx, x *adapter.Exchange) (err error) {
+	if deny == nil {
+		x.Refuse(c.Writer, nil)
+		return nil
+	}
+	w := c.Writer
+	defer func() { c.Writer = w }()
+	x.Refuse(w, func(refused *core.Error) (written bool) {
+		rec := x.Record(w)
+		c.Writer = rec
+		err = deny(c, refused)
+		return rec.Status() != 0 // if not, the framework renders err
+	})
+	return err
+}
+
+func run(c *tiny.Ctx, x *adapter.Exchange, next tiny.Handler) error {
+	w, r := c.Writer, c.Request
+	rec := x.Record(w)
+	c.Writer, c.Request = rec, x.Request
+	defer func() {
+		x.Request = c.Request // if a handler exchanged it, the parsed form is in that one
+		x.Finish(core.Failed) // after a panic or an error: success is settled below
+		c.Writer, c.Request = w, r
+	}()
+	if err := next(c); err != nil {
+		return err
+	}
+	if status := x.Finish(rec.Status()); rec.Status() == 0 {
+		w.WriteHeader(status)
+	}
+	return nil
+}

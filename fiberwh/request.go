@@ -1,0 +1,144 @@
+package fiberwh
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
+	"github.com/valyala/fasthttp"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// request is one request as core sees it, with its [core.Header] and its
+// [core.BodyReader]. fasthttp uses its own memory for the next request on the
+// connection, and what is made of this one (store keys, messages, events) is
+// kept longer. So text that core asks for is copied here, and this is used
+// once.
+type request struct {
+	core.Request
+
+	c *fiber.Ctx
+	v *core.Verifier
+
+	text   []byte // only appended to, like that of a strings.Builder
+	values []string
+
+	// Where those begin: enough for most requests.
+	textRoom  [160]byte
+	valueRoom [5]string
+}
+
+func newRequest(c *fiber.Ctx, v *core.Verifier) *request {
+	r := &request{c: c, v: v}
+	r.text, r.values = r.textRoom[:0], r.valueRoom[:0]
+	h := &c.Request().Header
+	r.Method, r.URL, r.Host, r.Header = r.keep(h.Method()), r.keep(h.RequestURI()), r.keep(h.Host()), r
+	return r
+}
+
+// forget lets go of the request. Whatever keeps a text of it keeps all of r.
+func (r *request) forget() { r.c, r.Body = nil, nil }
+
+func (r *request) keep(b []byte) string {
+	from := len(r.text)
+	r.text = append(r.text, b...)
+	return utils.UnsafeString(r.text[from:]) // which is not written again
+}
+
+// Values implements [core.Header]. As in net/http, Host is no header.
+func (r *request) Values(name string) []string {
+	if strings.EqualFold(name, fiber.HeaderHost) {
+		return nil
+	}
+	from := len(r.values)
+	r.c.Request().Header.VisitAll(func(key, value []byte) {
+		if len(key) == len(name) && strings.EqualFold(utils.UnsafeString(key), name) {
+			r.values = append(r.values, r.keep(value))
+		}
+	})
+	return r.values[from:len(r.values):len(r.values)]
+}
+
+// Clone implements [core.Header].
+func (r *request) Clone() http.Header {
+	all := make(http.Header)
+	r.c.Request().Header.VisitAll(func(key, value []byte) { all.Add(string(key), string(value)) })
+	all.Del(fiber.HeaderHost)
+	return all
+}
+
+// ReadBody copies the bytes of the wire. Never c.Body(): that decompresses
+// without a limit, and gives the text of an error as a body.
+func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
+	if r.v.Forgets() && r.c.App().Config().Prefork {
+		return nil, &core.Error{Reason: core.ErrMisconfigured, Detail: "fiber.Config.Prefork with a seen-id store in memory: each child process " +
+			"has its own, so every message would be handled once in each; use a shared store, or no Prefork"}
+	}
+	req := r.c.Request()
+	length := req.Header.ContentLength() // negative: chunked or none
+	if int64(length) > limit {
+		return nil, tooLarge()
+	}
+	if stream := r.c.Context().RequestBodyStream(); stream != nil {
+		return r.readStream(stream, length, limit, timeout)
+	}
+	got := req.Body()
+	switch {
+	case len(req.Header.MultipartFormBoundary()) > 0 && len(got) > 0 && &got[0] != &req.Body()[0]:
+		// The bytes are gone: Body writes the parsed form out again at each call, in any order and
+		// without part headers.
+		return nil, &core.Error{Reason: core.ErrBodyConsumed, Detail: "fiber parsed the multipart form before any middleware ran, " +
+			"and the signed bytes are gone: set fiber.Config.DisablePreParseMultipartForm"}
+	case int64(len(got)) > limit:
+		return nil, tooLarge()
+	case length >= 0 && len(got) != length:
+		return nil, consumed()
+	}
+	return bytes.Clone(got), nil
+}
+
+// readStream reads what StreamRequestBody left on the connection, where
+// fasthttp enforces no limit and turns errors into the text of a body.
+func (r *request) readStream(stream io.Reader, length int, limit int64, timeout time.Duration) ([]byte, error) {
+	if timeout == 0 {
+		limit = math.MaxInt64 // report-only: what is taken off the stream must all be there for the handler
+	}
+	conn, server := r.c.Context().Conn(), r.c.App().Config().ReadTimeout
+	limited := timeout > 0 && (server <= 0 || timeout < server) // otherwise fasthttp set an earlier deadline
+	if limited {
+		_ = conn.SetReadDeadline(time.Now().Add(timeout)) //nolint:forbidigo // I/O runs on real time, not on the configured clock
+	}
+	got, err := readAll(stream, nil, length, int(min(limit, math.MaxInt-1)))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &core.Error{Reason: core.ErrBodyTooSlow, Detail: "the streamed body did not arrive in time; see Config.BodyTimeout", Err: err}
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		return nil, tooLarge()
+	case len(got) == 0 && errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, consumed()
+	case err != nil:
+		return nil, err
+	}
+	if limited {
+		_ = conn.SetReadDeadline(time.Time{})
+	}
+	r.c.Request().SetBodyRaw(got) // where handlers look for it
+	return got, nil
+}
+
+func tooLarge() error {
+	return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the body exceeds Config.MaxBody"}
+}
+
+func consumed() error {
+	return &core.Error{Reason: core.ErrBodyConsumed, Detail: "the body does not have the length that the sender announced: " +
+		"a middleware in front of fiberwh.New read or replaced it; put fiberwh.New before it"}
+}
