@@ -38,14 +38,17 @@ func (s *mapStore) Swap(ctx context.Context, key Key, old, next Value, ttl time.
 	if err := ctx.Err(); err != nil {
 		return Value{}, err
 	}
-	if s.before != nil {
-		if err := s.before(ctx, next); err != nil {
+	s.mu.Lock()
+	before, after := s.before, s.after
+	s.mu.Unlock()
+	if before != nil {
+		if err := before(ctx, next); err != nil {
 			return Value{}, err
 		}
 	}
 	got := s.swap(key, old, next, ttl)
-	if s.after != nil {
-		if err := s.after(ctx, next, got == next); err != nil {
+	if after != nil {
+		if err := after(ctx, next, got == next); err != nil {
 			return Value{}, err
 		}
 	}
@@ -70,6 +73,27 @@ func (s *mapStore) swap(key Key, old, next Value, ttl time.Duration) Value {
 	}
 	s.live[key] = mapEntry{next, now.Add(ttl)}
 	return next
+}
+
+// breakBefore sets before while the store is in use.
+func (s *mapStore) breakBefore(f func(ctx context.Context, next Value) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = f
+}
+
+// breakAfter sets after while the store is in use.
+func (s *mapStore) breakAfter(f func(ctx context.Context, next Value, happened bool) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.after = f
+}
+
+// value returns what is live.
+func (s *mapStore) value(key Key) Value {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live[key].value
 }
 
 // only returns the one live record and how long it will live. The renewals of its lease are left out.

@@ -529,13 +529,13 @@ func TestAForeignRecordIsNotTakenForOurs(t *testing.T) {
 
 // loseReply makes the next swap to a record in this state happen without an answer.
 func loseReply(store *mapStore, state State, times int) {
-	store.after = func(_ context.Context, next Value, happened bool) error {
+	store.breakAfter(func(_ context.Context, next Value, happened bool) error {
 		if rec, _ := decode(next); happened && rec.state == state && times > 0 {
 			times--
 			return errStoreDown
 		}
 		return nil
-	}
+	})
 }
 
 func TestAClaimWhoseReplyIsLostIsUndone(t *testing.T) {
@@ -864,8 +864,8 @@ func TestARestartWithTheClockBehindForgetsAsMuchAsTheClockIsBehind(t *testing.T)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var behind time.Duration
-				clock := func() time.Time { return time.Now().Add(-behind) }
+				var behind atomic.Int64
+				clock := func() time.Time { return time.Now().Add(-time.Duration(behind.Load())) }
 				k := kindOf(t, "1: ")
 				boot := func() *receiver {
 					r := newReceiver(t, kindScheme{k}, k, Config{Clock: clock})
@@ -885,10 +885,10 @@ func TestARestartWithTheClockBehindForgetsAsMuchAsTheClockIsBehind(t *testing.T)
 					captured = append(captured, q)
 					time.Sleep(30 * time.Second)
 				}
-				behind = c.behind
+				behind.Store(int64(c.behind))
 				r = boot()
 				if c.corrected {
-					behind = 0
+					behind.Store(0)
 				}
 				again := 0
 				for range 2 * 60 {

@@ -16,7 +16,7 @@ const (
 	shortLease = 9 * time.Second // with twice the default Skew, a message of a dead process is free after 19 seconds
 	renewAfter = 3 * time.Second // of the lease
 	sweepPause = time.Second     // at least, between two looks for what is due
-	stopBefore = time.Second // the end of a lease that could not be renewed
+	stopBefore = time.Second     // the end of a lease that could not be renewed
 )
 
 // renews says that leases are shorter than a handler may run.

@@ -65,7 +65,7 @@ func TestAMessageIsNotTakenOverWhileItsHandlerRuns(t *testing.T) {
 				signed := time.Now()
 				d := b.admit(signed)
 				key := d.claim.key
-				claimed := b.store.live[key].value
+				claimed := b.store.value(key)
 				for range 54 {
 					time.Sleep(time.Second)
 					if kind == StampedEachAttempt {
@@ -77,7 +77,7 @@ func TestAMessageIsNotTakenOverWhileItsHandlerRuns(t *testing.T) {
 				if d.Context().Err() != nil {
 					t.Errorf("the handler was stopped: %v", d.Context().Err())
 				}
-				if b.store.live[key].value != claimed {
+				if b.store.value(key) != claimed {
 					t.Error("a renewal changed the record of the message: a transaction with an older snapshot cannot commit it")
 				}
 				b.wantStatus(d.Settle(200), 200, "Settle")
@@ -111,12 +111,12 @@ func TestAHandlerThatNeverEndsLosesItsMessageAfterTheLease(t *testing.T) {
 // outage makes the store fail from now on for a time.
 func (b *bench) outage(d time.Duration) {
 	until := time.Now().Add(d)
-	b.store.before = func(context.Context, Value) error {
+	b.store.breakBefore(func(context.Context, Value) error {
 		if time.Now().Before(until) {
 			return errStoreDown
 		}
 		return nil
-	}
+	})
 }
 
 func TestAHandlerIsStoppedBeforeItsLeaseEndsUnrenewed(t *testing.T) {
@@ -124,10 +124,10 @@ func TestAHandlerIsStoppedBeforeItsLeaseEndsUnrenewed(t *testing.T) {
 	for name, store := range map[string]func(b *bench){
 		"the store fails": func(b *bench) { b.outage(time.Hour) },
 		"the store hangs": func(b *bench) {
-			b.store.before = func(ctx context.Context, _ Value) error {
+			b.store.breakBefore(func(ctx context.Context, _ Value) error {
 				<-ctx.Done()
 				return ctx.Err()
-			}
+			})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestAHandlerIsStoppedBeforeItsLeaseEndsUnrenewed(t *testing.T) {
 				if !errors.Is(d.Context().Err(), context.Canceled) {
 					t.Errorf("its context ended with %v", d.Context().Err())
 				}
-				b.store.before = nil
+				b.store.breakBefore(nil)
 				b.wantStatus(d.Settle(0), 503, "a handler that wrote nothing")
 				if e := b.wantLast(ErrHandlerFailed); !strings.Contains(e.Err.Error(), "lease could not be renewed") {
 					t.Errorf("observed %v", e.Err)
@@ -184,20 +184,20 @@ func TestARenewalGoesOnWhateverBecameOfTheLastOne(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		d.Settle(500)
 		d = b.admit(time.Now())
-		lost := 0
-		b.store.after = func(_ context.Context, next Value, _ bool) error {
-			if rec, _ := decode(next); rec.state == Claimed && rec.mark == 0 && lost < 3 {
-				lost++
+		var lost atomic.Int64
+		b.store.breakAfter(func(_ context.Context, next Value, _ bool) error {
+			if rec, _ := decode(next); rec.state == Claimed && rec.mark == 0 && lost.Load() < 3 {
+				lost.Add(1)
 				return errStoreDown
 			}
 			return nil
-		}
+		})
 		for range 50 {
 			time.Sleep(time.Second)
 			other.wantStatus(other.handle(time.Now(), 200), 503, "meanwhile")
 		}
-		if lost != 3 || d.Context().Err() != nil {
-			t.Errorf("%d replies were lost; %v", lost, d.Context().Err())
+		if lost.Load() != 3 || d.Context().Err() != nil {
+			t.Errorf("%d replies were lost; %v", lost.Load(), d.Context().Err())
 		}
 		d.Settle(200)
 		b.wantLast(Handled)
@@ -286,9 +286,9 @@ func TestNothingIsKeptForAHandlerThatHasEnded(t *testing.T) {
 		if n, sweeping := kept(); n != 1 || sweeping != 1 {
 			t.Errorf("%d deliveries, %d sweeps, want one of each", n, sweeping)
 		}
-		swaps := b.store.swaps
+		calls := b.store.calls.Load()
 		time.Sleep(2 * time.Second)
-		if b.store.swaps != swaps {
+		if b.store.calls.Load() != calls {
 			t.Error("a young lease was renewed")
 		}
 		d.Settle(200)
