@@ -69,7 +69,7 @@ func TestRedis(t *testing.T) {
 	})
 }
 
-// TestRedisFaults runs the suite with the cases that need an engine to fail, and runs it twice on one server and one namespace.
+// TestRedisFaults runs the suite with the cases that need an engine to fail.
 func TestRedisFaults(t *testing.T) {
 	t.Parallel()
 	server := services.StartRedis(t)
@@ -78,14 +78,18 @@ func TestRedisFaults(t *testing.T) {
 		server.Kill()
 		return server.Start
 	}
+	twice(t,
+		func(t testing.TB) core.SeenStore { return redisstore.New(name, goRedis(t, proxy.Addr()).Do) },
+		whtest.StoreRestart(kill), whtest.StoreBreak(kill),
+		whtest.StoreLoseReply(func(testing.TB, core.SeenStore) { proxy.LoseReply() }),
+	)
+}
+
+// twice runs the suite twice on one server and one namespace: a second run is disturbed by nothing that the first one left.
+func twice(t *testing.T, open func(t testing.TB) core.SeenStore, options ...whtest.StoreOption) {
+	t.Helper()
 	for run := range 2 {
-		t.Run(fmt.Sprint("run ", run+1), func(t *testing.T) {
-			whtest.TestSeenStore(t,
-				func(t testing.TB) core.SeenStore { return redisstore.New(name, goRedis(t, proxy.Addr()).Do) },
-				whtest.StoreRestart(kill), whtest.StoreBreak(kill),
-				whtest.StoreLoseReply(func(testing.TB, core.SeenStore) { proxy.LoseReply() }),
-			)
-		})
+		t.Run(fmt.Sprint("run ", run+1), func(t *testing.T) { whtest.TestSeenStore(t, open, options...) })
 	}
 }
 

@@ -3,7 +3,6 @@ package integration_test
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,8 +90,7 @@ func TestSQL(t *testing.T) {
 	}
 }
 
-// TestSQLFaults runs the suite with the cases that need an engine to fail, and runs it twice on one server and one namespace. A file cannot be
-// cut off; it is opened again.
+// TestSQLFaults runs the suite with the cases that need an engine to fail. A file cannot be cut off; it is opened again.
 func TestSQLFaults(t *testing.T) {
 	t.Parallel()
 	for _, e := range sqlEngines() {
@@ -123,9 +121,7 @@ func TestSQLFaults(t *testing.T) {
 			if e.dialect == sqlstore.SQLite {
 				options = []whtest.StoreOption{whtest.StoreReopen(func(t testing.TB, _ core.SeenStore) core.SeenStore { return open(t) })}
 			}
-			for run := range 2 {
-				t.Run(fmt.Sprint("run ", run+1), func(t *testing.T) { whtest.TestSeenStore(t, open, options...) })
-			}
+			twice(t, open, options...)
 		})
 	}
 }

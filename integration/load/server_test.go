@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -78,7 +79,7 @@ type server struct {
 func serve() error {
 	s := &server{reasons: make(map[string]int), leaks: os.Getenv(envLeaks) != ""}
 	var err error
-	if s.messages, err = s.verifier(core.KeySourceFunc(byPath(core.Secrets(secret))), nil); err != nil {
+	if s.messages, err = s.verifier(byPath(core.Secrets(secret)), nil); err != nil {
 		return err
 	}
 	if s.meta, err = s.verifier(core.Secrets(metaSecret), schemes.Meta(metaToken)); err != nil {
@@ -159,9 +160,7 @@ func (s *server) holds() holdings {
 		h.Records += swept(store)
 	}
 	s.mu.Lock()
-	for reason, n := range s.reasons {
-		h.Reasons[reason] = n
-	}
+	maps.Copy(h.Reasons, s.reasons)
 	s.mu.Unlock()
 	runtime.GC()
 	runtime.GC() // the first one leaves what pools hold
