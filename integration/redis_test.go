@@ -70,7 +70,7 @@ func TestRedis(t *testing.T) {
 }
 
 // TestRedisFaults runs the suite with the cases that need an engine to fail.
-func TestRedisFaults(t *testing.T) {
+func TestRedisFaults(t *testing.T) { //nolint:tparallel // one server, which is killed and started again
 	t.Parallel()
 	server := services.StartRedis(t)
 	proxy, name := whtest.NewProxy(t, server.Addr), namespace()
