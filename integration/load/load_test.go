@@ -33,8 +33,8 @@ func messageCount(t *testing.T) int {
 		return 200_000
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1000 {
-		t.Fatalf("HOOKONCE_LOAD_MESSAGES is %q: a number from 1000 on", text)
+	if err != nil || n < 4000 {
+		t.Fatalf("HOOKONCE_LOAD_MESSAGES is %q: a number from 4000 on", text)
 	}
 	return n
 }
@@ -187,11 +187,11 @@ func (s *process) load(t *testing.T, count int) (before, after holdings) {
 	for _, m := range messages() {
 		wants[m.name] = []string{m.want}
 	}
-	good.check(t, wants, 1000)
+	good.check(t, wants, count, 1000)
 	clear(wants)
 	for _, a := range attacks() {
 		wants[a.name] = a.wants
 	}
-	bad.check(t, wants, 100)
+	bad.check(t, wants, count/4, 100)
 	return before, after
 }
