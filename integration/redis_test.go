@@ -69,33 +69,28 @@ func TestRedis(t *testing.T) {
 	})
 }
 
-// TestRedisFaults runs the cases of the suite that need an engine to fail, each with a server and a proxy of its own.
-func TestRedisFaults(t *testing.T) {
+// TestRedisFaults runs the suite with the cases that need an engine to fail.
+func TestRedisFaults(t *testing.T) { //nolint:tparallel // one server, which is killed and started again
 	t.Parallel()
-	type parts struct {
-		server *services.Redis
-		proxy  *whtest.Proxy
-		name   string
-	}
-	made := make(map[core.SeenStore]parts) // the subtests of the suite run one after the other
-	connect := func(t testing.TB, p parts) core.SeenStore {
-		s := redisstore.New(p.name, goRedis(t, p.proxy.Addr()).Do)
-		made[s] = p
-		return s
-	}
-	kill := func(_ testing.TB, s core.SeenStore) (start func()) {
-		server := made[s].server
+	server := services.StartRedis(t)
+	proxy, name := whtest.NewProxy(t, server.Addr), namespace()
+	kill := func(testing.TB, core.SeenStore) (start func()) {
 		server.Kill()
 		return server.Start
 	}
-	whtest.TestSeenStore(t,
-		func(t testing.TB) core.SeenStore {
-			server := services.StartRedis(t)
-			return connect(t, parts{server, whtest.NewProxy(t, server.Addr), namespace()})
-		},
+	twice(t,
+		func(t testing.TB) core.SeenStore { return redisstore.New(name, goRedis(t, proxy.Addr()).Do) },
 		whtest.StoreRestart(kill), whtest.StoreBreak(kill),
-		whtest.StoreLoseReply(func(_ testing.TB, s core.SeenStore) { made[s].proxy.LoseReply() }),
+		whtest.StoreLoseReply(func(testing.TB, core.SeenStore) { proxy.LoseReply() }),
 	)
+}
+
+// twice runs the suite twice on one server and one namespace: a second run is disturbed by nothing that the first one left.
+func twice(t *testing.T, open func(t testing.TB) core.SeenStore, options ...whtest.StoreOption) {
+	t.Helper()
+	for run := range 2 {
+		t.Run(fmt.Sprint("run ", run+1), func(t *testing.T) { whtest.TestSeenStore(t, open, options...) })
+	}
 }
 
 // TestRedisBadInput gives a store what goes wrong with servers: each error names the remedy, and nothing is admitted.

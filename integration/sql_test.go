@@ -39,6 +39,10 @@ func sqlEngines() []sqlEngine {
 			m := services.StartMariaDB(t)
 			return m.DSNAt, &m.Server
 		}},
+		{"MySQL", "mysql", sqlstore.MySQL, func(t testing.TB) (func(string) string, *services.Server) {
+			m := services.StartMySQL(t)
+			return m.DSNAt, &m.Server
+		}},
 		{"SQLite", "sqlite", sqlstore.SQLite, func(t testing.TB) (func(string) string, *services.Server) {
 			file := filepath.Join(t.TempDir(), "seen.db")
 			return func(string) string { return "file:" + file + sqlitePragmas }, nil
@@ -86,52 +90,38 @@ func TestSQL(t *testing.T) {
 	}
 }
 
-// TestSQLFaults runs the cases of the suite that need an engine to fail, each with a server and a proxy of its own. A file cannot be cut off; it is
-// opened again.
+// TestSQLFaults runs the suite with the cases that need an engine to fail. A file cannot be cut off; it is opened again.
 func TestSQLFaults(t *testing.T) {
 	t.Parallel()
 	for _, e := range sqlEngines() {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			type parts struct {
-				server *services.Server
-				proxy  *whtest.Proxy
-				dsn    string
-				name   string
+			dsn, server := e.start(t)
+			name, addr := namespace(), ""
+			var proxy *whtest.Proxy
+			if server != nil {
+				proxy = whtest.NewProxy(t, server.Addr)
+				addr = proxy.Addr()
 			}
-			made := make(map[core.SeenStore]parts) // the subtests of the suite run one after the other
-			connect := func(t testing.TB, p parts) core.SeenStore {
-				s := sqlstore.New(p.name, openSQL(t, e.driver, p.dsn), e.dialect)
+			open := func(t testing.TB) core.SeenStore {
+				s := sqlstore.New(name, openSQL(t, e.driver, dsn(addr)), e.dialect)
 				if err := s.Migrate(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				made[s] = p
 				return s
 			}
-			open := func(t testing.TB) core.SeenStore {
-				dsn, server := e.start(t)
-				p := parts{server: server, name: namespace(), dsn: dsn("")}
-				if server != nil {
-					p.proxy = whtest.NewProxy(t, server.Addr)
-					p.dsn = dsn(p.proxy.Addr())
-				}
-				return connect(t, p)
-			}
-			kill := func(_ testing.TB, s core.SeenStore) (start func()) {
-				server := made[s].server
+			kill := func(testing.TB, core.SeenStore) (start func()) {
 				server.Kill()
 				return server.Start
 			}
 			options := []whtest.StoreOption{
 				whtest.StoreRestart(kill), whtest.StoreBreak(kill),
-				whtest.StoreLoseReply(func(_ testing.TB, s core.SeenStore) { made[s].proxy.LoseReply() }),
+				whtest.StoreLoseReply(func(testing.TB, core.SeenStore) { proxy.LoseReply() }),
 			}
 			if e.dialect == sqlstore.SQLite {
-				options = []whtest.StoreOption{whtest.StoreReopen(func(t testing.TB, s core.SeenStore) core.SeenStore {
-					return connect(t, made[s])
-				})}
+				options = []whtest.StoreOption{whtest.StoreReopen(func(t testing.TB, _ core.SeenStore) core.SeenStore { return open(t) })}
 			}
-			whtest.TestSeenStore(t, open, options...)
+			twice(t, open, options...)
 		})
 	}
 }
@@ -160,27 +150,31 @@ func TestSQLBadInput(t *testing.T) {
 		mustCheck(t, sqlstore.New(namespace(), openSQL(t, "pgx", p.DSN()+"&synchronous_commit=off"), sqlstore.Postgres), "synchronous_commit is off")
 		mustCheck(t, sqlstore.New(namespace(), openSQL(t, "pgx", strings.Replace(p.DSN(), "/hookonce?", "/empty?", 1)), sqlstore.Postgres), "run Migrate")
 	})
-	t.Run("MariaDB", func(t *testing.T) {
-		t.Parallel()
-		m := services.StartMariaDB(t)
-		admin := openSQL(t, "mysql", m.DSN())
-		mustExec(t, admin, "CREATE USER app@'%'", "GRANT USAGE ON *.* TO app@'%'", "CREATE DATABASE other", "GRANT SELECT ON hookonce.* TO app@'%'")
-		refuse := func(dsn string, reason core.Reason, remedy string) {
-			t.Helper()
-			mustRefuse(t, sqlstore.New(namespace(), openSQL(t, "mysql", dsn), sqlstore.MySQL), reason, remedy)
-		}
-		refuse(m.DSNAt(closedPort(t)), core.ErrStoreUnavailable, "cannot be reached")
-		refuse(m.DSN(), core.ErrStoreUnavailable, "run Migrate, or stores/sqlstore/schema/mysql.sql")
-		newSQL(t, admin, sqlstore.MySQL)
-		refuse(strings.Replace(m.DSN(), "hookonce@", "hookonce:pa55@", 1), core.ErrStoreUnavailable, "correct the credentials")
-		refuse(strings.Replace(m.DSN(), "/hookonce", "/nowhere", 1), core.ErrStoreUnavailable, "no such database")
-		refuse(strings.Replace(m.DSN(), "hookonce@", "app@", 1), core.ErrStoreUnavailable, "GRANT SELECT, INSERT, UPDATE, DELETE ON hookonce_seen")
-		mustExec(t, admin, "GRANT ALL ON hookonce.* TO app@'%'", "SET GLOBAL read_only = 1")
-		refuse(strings.Replace(m.DSN(), "hookonce@", "app@", 1), core.ErrStoreUnavailable, "connect to the primary")
-		mustCheck(t, sqlstore.New(namespace(), admin, sqlstore.MySQL), "read-only replica")
-		mustExec(t, admin, "SET GLOBAL read_only = 0")
-		mustCheck(t, sqlstore.New(namespace(), admin, sqlstore.MySQL))
-	})
+	for name, start := range map[string]func(t testing.TB, settings ...string) *services.MySQL{
+		"MariaDB": services.StartMariaDB, "MySQL": services.StartMySQL,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := start(t)
+			admin := openSQL(t, "mysql", m.DSN())
+			mustExec(t, admin, "CREATE USER app@'%'", "GRANT USAGE ON *.* TO app@'%'", "CREATE DATABASE other", "GRANT SELECT ON hookonce.* TO app@'%'")
+			refuse := func(dsn string, reason core.Reason, remedy string) {
+				t.Helper()
+				mustRefuse(t, sqlstore.New(namespace(), openSQL(t, "mysql", dsn), sqlstore.MySQL), reason, remedy)
+			}
+			refuse(m.DSNAt(closedPort(t)), core.ErrStoreUnavailable, "cannot be reached")
+			refuse(m.DSN(), core.ErrStoreUnavailable, "run Migrate, or stores/sqlstore/schema/mysql.sql")
+			newSQL(t, admin, sqlstore.MySQL)
+			refuse(strings.Replace(m.DSN(), "hookonce@", "hookonce:pa55@", 1), core.ErrStoreUnavailable, "correct the credentials")
+			refuse(strings.Replace(m.DSN(), "/hookonce", "/nowhere", 1), core.ErrStoreUnavailable, "no such database")
+			refuse(strings.Replace(m.DSN(), "hookonce@", "app@", 1), core.ErrStoreUnavailable, "GRANT SELECT, INSERT, UPDATE, DELETE ON hookonce_seen")
+			mustExec(t, admin, "GRANT ALL ON hookonce.* TO app@'%'", "SET GLOBAL read_only = 1")
+			refuse(strings.Replace(m.DSN(), "hookonce@", "app@", 1), core.ErrStoreUnavailable, "connect to the primary")
+			mustCheck(t, sqlstore.New(namespace(), admin, sqlstore.MySQL), "read-only replica")
+			mustExec(t, admin, "SET GLOBAL read_only = 0")
+			mustCheck(t, sqlstore.New(namespace(), admin, sqlstore.MySQL))
+		})
+	}
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()

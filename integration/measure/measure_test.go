@@ -121,7 +121,8 @@ func TestStores(t *testing.T) {
 		{"redisstore, go-redis", throughGoRedis},
 		{"redisstore, rueidis", throughRueidis},
 		{"sqlstore, PostgreSQL", postgres},
-		{"sqlstore, MariaDB", mariadb},
+		{"sqlstore, MariaDB", mysql(services.StartMariaDB)},
+		{"sqlstore, MySQL", mysql(services.StartMySQL)},
 		{"sqlstore, SQLite", sqlite},
 	} {
 		if !strings.Contains(open.name, only) {
@@ -350,15 +351,17 @@ func postgres(t *testing.T) engine {
 	}
 }
 
-func mariadb(t *testing.T) engine {
-	db, store := openSQL(t, "mysql", services.StartMariaDB(t).DSN(), sqlstore.MySQL,
-		"CREATE TABLE bare (namespace VARBINARY(64), id BINARY(32), value BINARY(40), expires BIGINT, PRIMARY KEY (namespace, id))", 32)
-	return engine{
-		store: store, bareName: "INSERT", bare: insert(t, db, "INSERT INTO bare VALUES (?, ?, ?, ?)"),
-		size: func() int64 {
-			execute(t, db, "ANALYZE TABLE hookonce_seen")
-			return number(t, db, "SELECT DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'hookonce_seen'")
-		},
+func mysql(start func(t testing.TB, settings ...string) *services.MySQL) func(t *testing.T) engine {
+	return func(t *testing.T) engine {
+		db, store := openSQL(t, "mysql", start(t).DSN(), sqlstore.MySQL,
+			"CREATE TABLE bare (namespace VARBINARY(64), id BINARY(32), value BINARY(40), expires BIGINT, PRIMARY KEY (namespace, id))", 32)
+		return engine{
+			store: store, bareName: "INSERT", bare: insert(t, db, "INSERT INTO bare VALUES (?, ?, ?, ?)"),
+			size: func() int64 {
+				execute(t, db, "ANALYZE TABLE hookonce_seen")
+				return number(t, db, "SELECT DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'hookonce_seen'")
+			},
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -63,5 +64,22 @@ func TestSQLServersKeepTheirDataOverAKill(t *testing.T) {
 		t.Parallel()
 		s := services.StartMariaDB(t)
 		check(t, "mysql", s.DSN(), &s.Server)
+	})
+	t.Run("MySQL", func(t *testing.T) {
+		t.Parallel()
+		s := services.StartMySQL(t)
+		check(t, "mysql", s.DSN(), &s.Server)
+		db, err := sql.Open("mysql", s.DSN())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		var version, comment string
+		if err := db.QueryRowContext(t.Context(), "SELECT version(), @@version_comment").Scan(&version, &comment); err != nil {
+			t.Fatal(err)
+		}
+		if t.Log(version, comment); strings.Contains(version+comment, "MariaDB") {
+			t.Errorf("it is %s %s", version, comment)
+		}
 	})
 }

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -57,19 +58,56 @@ func (*Postgres) dsn(addr, database string) string {
 	return fmt.Sprintf("postgres://hookonce@%s/%s?sslmode=disable", addr, database)
 }
 
-// MariaDB is a running MariaDB server with a database "hookonce" and a user "hookonce" with all rights and no password.
-type MariaDB struct{ Server }
+// MySQL is a running server of MySQL or MariaDB with a database "hookonce" and a
+// user "hookonce" with all rights and no password.
+type MySQL struct{ Server }
 
-// StartMariaDB makes new data and starts a server on it. settings are like "innodb-flush-log-at-trx-commit=0"; the
-// defaults are MariaDB's.
-func StartMariaDB(t testing.TB, settings ...string) *MariaDB {
+// StartMariaDB makes new data and starts MariaDB on it. settings are like
+// "innodb-flush-log-at-trx-commit=0"; the defaults are MariaDB's.
+func StartMariaDB(t testing.TB, settings ...string) *MySQL {
 	t.Helper()
 	install, program := find(t, "mariadb-install-db", "mariadb-server"), find(t, "mariadbd", "mariadb-server")
+	return startMySQL(t, "mariadbd", program, settings, func(dir, data string) *exec.Cmd {
+		return exec.Command(install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db",
+			"--tmpdir="+dir) // one that starts removes what it finds in there
+	})
+}
+
+// StartMySQL makes new data and starts MySQL on it. settings are like those of
+// [StartMariaDB]. Debian has MySQL in its unstable distribution only, so where it
+// is missing the test is skipped, even if [Required] is set.
+func StartMySQL(t testing.TB, settings ...string) *MySQL {
+	t.Helper()
+	program := mysqld()
+	if program == "" {
+		t.Skip("MySQL is not installed: run `make services`, which takes it from Debian's unstable distribution. MariaDB is not taken for it")
+	}
+	settings = append([]string{"mysqlx=OFF", "pid-file=pid", "secure-file-priv=NULL"}, settings...)
+	return startMySQL(t, "mysqld", program, settings, func(_, data string) *exec.Cmd {
+		return exec.Command(program, "--no-defaults", "--initialize-insecure", "--datadir="+data, "--innodb-redo-log-capacity=8M")
+	})
+}
+
+// mysqld finds MySQL itself: MariaDB has a mysqld as well.
+func mysqld() string {
+	installed, _ := exec.LookPath("mysqld")
+	for _, path := range []string{privateMySQL, installed, "/usr/sbin/mysqld"} {
+		if version, err := exec.Command(path, "--version").Output(); err == nil && !bytes.Contains(version, []byte("MariaDB")) {
+			return path
+		}
+	}
+	return ""
+}
+
+// privateMySQL is where `make services` puts it, with the libraries that it needs.
+const privateMySQL = "/opt/hookonce-mysql/mysqld"
+
+func startMySQL(t testing.TB, name, program string, settings []string, install func(dir, data string) *exec.Cmd) *MySQL {
+	t.Helper()
 	dir, port := folder(t), freePort(t)
 	as := unprivileged(t, dir)
 	data, first := filepath.Join(dir, "data"), filepath.Join(dir, "first.sql")
-	setUp := exec.Command(install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db",
-		"--tmpdir="+dir) // one that starts removes what it finds in there
+	setUp := install(dir, data)
 	setUp.SysProcAttr, setUp.Dir = as(), dir
 	run(t, setUp)
 	const accounts = "CREATE DATABASE IF NOT EXISTS hookonce;\nCREATE USER IF NOT EXISTS hookonce@'%';\nGRANT ALL ON *.* TO hookonce@'%' WITH GRANT OPTION;\n"
@@ -83,8 +121,8 @@ func StartMariaDB(t testing.TB, settings ...string) *MariaDB {
 	for _, s := range settings {
 		args = append(args, "--"+s)
 	}
-	m := &MariaDB{Server{
-		Addr: address(port), name: "mariadbd", stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
+	m := &MySQL{Server{
+		Addr: address(port), name: name, stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
 		command: func() *exec.Cmd {
 			cmd := exec.Command(program, args...)
 			cmd.SysProcAttr, cmd.Dir = as(), dir
@@ -102,10 +140,10 @@ func StartMariaDB(t testing.TB, settings ...string) *MariaDB {
 }
 
 // DSN is the address of the database for go-sql-driver, whose name in database/sql is "mysql".
-func (m *MariaDB) DSN() string { return m.DSNAt(m.Addr) }
+func (m *MySQL) DSN() string { return m.DSNAt(m.Addr) }
 
 // DSNAt is DSN by way of another address: a proxy's.
-func (*MariaDB) DSNAt(addr string) string { return "hookonce@tcp(" + addr + ")/hookonce" }
+func (*MySQL) DSNAt(addr string) string { return "hookonce@tcp(" + addr + ")/hookonce" }
 
 func ping(ctx context.Context, driver, dsn string) error {
 	db, err := sql.Open(driver, dsn)

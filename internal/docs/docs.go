@@ -72,6 +72,8 @@ func clients() map[string]map[string]string {
 			"dynamodb": "github.com/aws/aws-sdk-go-v2/service/dynamodb", "aws": "github.com/aws/aws-sdk-go-v2/aws",
 			"types": "github.com/aws/aws-sdk-go-v2/service/dynamodb/types",
 		},
+		// Not compiled alone: they are parts of that program. jobs is its client.
+		Queue: {"river": "github.com/riverqueue/river", "jobs": "github.com/riverqueue/river"},
 	}
 }
 
@@ -79,6 +81,7 @@ func clients() map[string]map[string]string {
 const (
 	Integration = "integration"
 	Engines     = "integration/engines"
+	Queue       = "examples/queue"
 )
 
 // packages are those that a fragment may use without importing them.

@@ -11,7 +11,8 @@ type Dialect uint8
 const (
 	// Postgres is PostgreSQL 14 or newer.
 	Postgres Dialect = iota + 1
-	// MySQL is MariaDB 10.5 or newer, and MySQL 8.
+	// MySQL is MariaDB 10.5 or newer, and MySQL 8 or newer. MariaDB 10.11 and
+	// MySQL 9.7 are tested.
 	MySQL
 	// SQLite is an SQLite file.
 	SQLite

@@ -15,7 +15,7 @@
 //	db.SetMaxOpenConns(32)
 //	db.SetMaxIdleConns(32) // database/sql keeps 2 by default and opens the others again and again
 //
-// MariaDB and MySQL 8; no DSN parameter is needed:
+// MariaDB and MySQL; no DSN parameter is needed:
 //
 //	db, err := sql.Open("mysql", os.Getenv("DATABASE_DSN"))
 //	db.SetMaxOpenConns(32)
