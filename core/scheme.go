@@ -29,9 +29,11 @@ type Request struct {
 // Header finds header lines of a request by name, so that an adapter need not
 // make a map of all for the few that a scheme reads. [http.Header] is one.
 //
-// Names are compared without regard to case. There is no Get on purpose: of
-// several lines with one name it would hide all but the first.
+// Names are compared without regard to case.
 type Header interface {
+	// Get returns the first of Values, "" if there is none. It hides further lines with
+	// this name: what decides whether a request is genuine reads Values.
+	Get(name string) string
 	// Values returns the values of all lines with this name, in the order in which
 	// they arrived. It is empty if there is none; a line without a value is "". What it
 	// returns may be kept, and must not be changed.
