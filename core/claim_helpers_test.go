@@ -14,6 +14,7 @@ type mapStore struct {
 	mu      sync.Mutex
 	live    map[Key]mapEntry
 	forgets bool
+	since   time.Time
 	swaps   int
 
 	// before is asked ahead of each swap; an error keeps it from happening. after is asked behind it: an error is a lost
@@ -29,7 +30,8 @@ type mapEntry struct {
 
 func newMapStore() *mapStore { return &mapStore{live: make(map[Key]mapEntry)} }
 
-func (s *mapStore) Forgets() bool { return s.forgets }
+func (s *mapStore) Forgets() bool         { return s.forgets }
+func (s *mapStore) KnownSince() time.Time { return s.since }
 
 func (s *mapStore) Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error) {
 	if err := ctx.Err(); err != nil {
