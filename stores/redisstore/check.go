@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,17 +27,19 @@ func (s *Store) Check(ctx context.Context) error {
 	var wrong, unseen []error
 	// A swap from a record that never was reads; a claim, of a key that no message has and for a millisecond, writes.
 	for _, old := range []string{"never", ""} {
-		if _, err := s.ask(ctx, s.namespace+":check", old, "check", "1"); err != nil {
+		if _, err := s.swap(ctx, &s.buckets[0], []byte("check"), old, "check", "1"); err != nil {
 			wrong = append(wrong, explain(err))
 			break
 		}
 	}
 	info, err := s.info(ctx)
-	if err != nil && len(wrong) > 0 {
+	switch {
+	case err != nil && len(wrong) > 0:
 		return errors.Join(wrong...)
-	}
-	if err != nil {
+	case err != nil && isDenied(err):
 		return fmt.Errorf("redisstore: INFO %w; look by hand whether maxmemory-policy is noeviction and appendonly is yes: %w", ErrNotSeen, explain(err))
+	case err != nil:
+		return s.withoutInfo(ctx, err)
 	}
 	if role := info["role"]; role != "" && role != "master" {
 		wrong = append(wrong, fmt.Errorf("redisstore: the server's role is %s: connect to the primary, through Sentinel or a cluster client if it can change", role))
@@ -44,8 +47,8 @@ func (s *Store) Check(ctx context.Context) error {
 	if info["maxmemory_policy"] == "" {
 		unseen = append(unseen, fmt.Errorf("redisstore: maxmemory-policy %w; look by hand whether it is noeviction", ErrNotSeen))
 	}
-	if err := evicts(info); err != nil && len(wrong) == 0 { // else the claim has said so
-		wrong = append(wrong, err)
+	if bad, err := s.judge(ctx, info); (bad != nil || err != nil) && len(wrong) == 0 { // else the claim has said so
+		wrong = append(wrong, cmp.Or(bad, err))
 	}
 	switch info["aof_enabled"] {
 	case "1":
@@ -59,16 +62,6 @@ func (s *Store) Check(ctx context.Context) error {
 		return errors.Join(wrong...)
 	}
 	return errors.Join(unseen...)
-}
-
-// evicts says what is wrong with a server that drops records to make room.
-func evicts(info map[string]string) error {
-	policy := info["maxmemory_policy"]
-	if policy == "" || policy == "noeviction" {
-		return nil
-	}
-	return fmt.Errorf("redisstore: maxmemory-policy is %s: a full server drops records, and their messages can be replayed: "+
-		"run CONFIG SET maxmemory-policy noeviction and put it into the server's configuration", policy)
 }
 
 // saves says what a restart forgets of a server that keeps no log.
