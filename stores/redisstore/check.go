@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // ErrNotSeen is wrapped by the error of [Store.Check] if nothing is known to be wrong, but the server does not show a setting to this user, as managed
@@ -39,7 +38,7 @@ func (s *Store) Check(ctx context.Context) error {
 	case err != nil && isDenied(err):
 		return fmt.Errorf("redisstore: INFO %w; look by hand whether maxmemory-policy is noeviction and appendonly is yes: %w", ErrNotSeen, explain(err))
 	case err != nil:
-		return s.withoutInfo(ctx, err)
+		return withoutInfo(err)
 	}
 	if role := info["role"]; role != "" && role != "master" {
 		wrong = append(wrong, fmt.Errorf("redisstore: the server's role is %s: connect to the primary, through Sentinel or a cluster client if it can change", role))
@@ -70,25 +69,6 @@ func (s *Store) saves(ctx context.Context) string {
 		return "saves nothing: a restart forgets all records"
 	}
 	return "saves snapshots only: a restart forgets what came after the last one"
-}
-
-// info is the server's INFO, by name.
-func (s *Store) info(ctx context.Context) (map[string]string, error) {
-	reply, err := s.send(ctx, "INFO")
-	if err != nil {
-		return nil, err
-	}
-	text, ok := asText(reply)
-	if !ok {
-		return nil, fmt.Errorf("INFO was answered with %T, not text", reply)
-	}
-	found := make(map[string]string)
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			found[name] = value
-		}
-	}
-	return found, nil
 }
 
 // config is one setting of the server. Its reply is a list, or a map with newer protocols.

@@ -26,9 +26,43 @@ const (
 type watch struct {
 	last atomic.Pointer[look] // nil: look before the next claim
 
+	turn atomic.Uint32 // of the buckets
+
 	mu      sync.Mutex
 	server  string         // the run id that answered last
 	evicted map[string]int // by run id
+}
+
+// info is the INFO of the server that has the next bucket, by name. A script asks
+// it, since a key leads it to that server: in turn to all nodes of a cluster, and
+// through proxies that do not pass INFO on.
+func (s *Store) info(ctx context.Context) (map[string]string, error) {
+	const step = 27 // neighbours are on one node
+	b := &s.buckets[s.watch.turn.Add(step)%buckets]
+	reply, err := s.run(ctx, lookScript(), []any{nil, nil, "1", b.marker})
+	if err != nil {
+		return nil, err
+	}
+	text, ok := asText(reply)
+	if !ok {
+		return nil, fmt.Errorf("INFO was answered with %T, not text", reply)
+	}
+	found := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			found[name] = value
+		}
+	}
+	return found, nil
+}
+
+// withoutInfo explains why INFO failed.
+func withoutInfo(err error) error {
+	if text := strings.ToLower(err.Error()); strings.Contains(text, "unknown") && strings.Contains(text, "command called from script") {
+		return fmt.Errorf("redisstore: INFO is renamed or disabled, so nobody can tell whether the server drops records: "+
+			"remove rename-command INFO from its configuration: %w", err)
+	}
+	return explain(err)
 }
 
 // look is the result of one look.
@@ -52,7 +86,7 @@ func (s *Store) keepsRecords(ctx context.Context) error {
 	case err != nil && isDenied(err):
 		next.until, err = now.Add(intervalDenied), nil // trusted to have looked
 	case err != nil:
-		err = s.withoutInfo(ctx, err)
+		err = withoutInfo(err)
 	default:
 		if next.err, err = s.judge(ctx, info); err == nil && next.err == nil {
 			err = s.countEvictions(ctx, info)
@@ -93,13 +127,11 @@ func evicts(info map[string]string) error {
 		"run CONFIG SET maxmemory-policy noeviction and put it into the server's configuration", policy)
 }
 
-// oneServer reports servers that answer in turn although they are no cluster. Each
-// keeps some of the keys, and when one is down its keys move to another one,
-// which does not have their records. If another server answers than the last
-// time, a few more questions tell that from a failover: after a failover the old
-// server does not come back at once.
+// oneServer reports servers that share the keys although they are no cluster. When
+// one is down its keys move to another one, which does not have their records. It
+// asks for more buckets if another server answers than the last time. A failover
+// looks like that too, but is over soon.
 func (s *Store) oneServer(ctx context.Context, info map[string]string) (wrong, err error) {
-	const questions = 10
 	id := info["run_id"]
 	s.watch.mu.Lock()
 	before := s.watch.server
@@ -108,25 +140,43 @@ func (s *Store) oneServer(ctx context.Context, info map[string]string) (wrong, e
 	if id == "" || id == before || info["cluster_enabled"] == "1" {
 		return nil, nil
 	}
-	left := map[string]bool{before: before != ""} // answered, and then another one did
-	for range questions {
-		info, err := s.info(ctx)
-		if err != nil {
-			return nil, explain(err)
-		}
-		switch next := info["run_id"]; {
-		case left[next]:
-			s.watch.mu.Lock()
-			s.watch.server = "" // ask as often the next time
-			s.watch.mu.Unlock()
-			return errors.New("redisstore: several servers answer in turn, and they are no cluster (a redis.Ring, or a proxy that spreads the keys): " +
-				"when one is down its keys move to another one, which lacks their records: use one server, Sentinel or a cluster " +
-				"(redis.NewClient, NewFailoverClient, NewClusterClient)"), nil
-		case next != id:
-			left[id], id = true, next
+	for range 2 {
+		if n, err := s.servers(ctx); err != nil || n < 2 {
+			return nil, err
 		}
 	}
-	return nil, nil
+	s.watch.mu.Lock()
+	s.watch.server = "" // ask as often the next time
+	s.watch.mu.Unlock()
+	return errors.New("redisstore: several servers share the keys, and they are no cluster (a redis.Ring, or a proxy that spreads the keys): " +
+		"when one is down its keys move to another one, which lacks their records: use one server, Sentinel or a cluster " +
+		"(redis.NewClient, NewFailoverClient, NewClusterClient)"), nil
+}
+
+// servers counts the servers that have some of the buckets.
+func (s *Store) servers(ctx context.Context) (int, error) {
+	const questions = 12
+	type answer struct {
+		id  string
+		err error
+	}
+	answers := make(chan answer, questions)
+	for range questions {
+		go func() {
+			info, err := s.info(ctx)
+			answers <- answer{info["run_id"], err}
+		}()
+	}
+	ids := make(map[string]bool)
+	var first error
+	for range questions {
+		a := <-answers
+		ids[a.id] = true
+		if a.err != nil && first == nil {
+			first = explain(a.err)
+		}
+	}
+	return len(ids), first
 }
 
 // countEvictions looks whether records were dropped since the last look. If they
@@ -154,24 +204,6 @@ func (s *Store) countEvictions(ctx context.Context, info map[string]string) erro
 		return explain(err)
 	}
 	return nil
-}
-
-// withoutInfo explains why INFO failed. If a script runs all the same, it is not
-// the server that is away.
-func (s *Store) withoutInfo(ctx context.Context, err error) error {
-	why := ""
-	switch {
-	case strings.Contains(err.Error(), "unknown command"):
-		why = "the server does not know it: remove rename-command INFO from its configuration"
-	case isCut(err):
-		if _, probe := s.swap(ctx, &s.buckets[0], []byte("check"), "never", "check", "1"); probe == nil { // reads
-			why = "the connection is closed at that: a proxy such as twemproxy does not pass it on; connect to the server itself"
-		}
-	}
-	if why == "" {
-		return explain(err)
-	}
-	return fmt.Errorf("redisstore: INFO cannot be asked, so nobody can tell whether the server drops records: %s: %w", why, err)
 }
 
 // isCut reports that a connection was closed under the command.
