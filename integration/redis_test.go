@@ -95,6 +95,11 @@ func TestRedisFaults(t *testing.T) {
 		},
 		whtest.StoreRestart(kill), whtest.StoreBreak(kill),
 		whtest.StoreLoseReply(func(_ testing.TB, s core.SeenStore) { made[s].proxy.LoseReply() }),
+		whtest.StoreForget(func(t testing.TB, s core.SeenStore) {
+			if err := goRedis(t, made[s].server.Addr).FlushAll(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}),
 	)
 }
 

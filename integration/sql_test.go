@@ -122,12 +122,18 @@ func TestSQLFaults(t *testing.T) {
 				server.Kill()
 				return server.Start
 			}
+			forget := whtest.StoreForget(func(t testing.TB, s core.SeenStore) {
+				if _, err := openSQL(t, e.driver, made[s].dsn).ExecContext(t.Context(), "DELETE FROM hookonce_seen"); err != nil {
+					t.Fatal(err)
+				}
+			})
 			options := []whtest.StoreOption{
+				forget,
 				whtest.StoreRestart(kill), whtest.StoreBreak(kill),
 				whtest.StoreLoseReply(func(_ testing.TB, s core.SeenStore) { made[s].proxy.LoseReply() }),
 			}
 			if e.dialect == sqlstore.SQLite {
-				options = []whtest.StoreOption{whtest.StoreReopen(func(t testing.TB, s core.SeenStore) core.SeenStore {
+				options = []whtest.StoreOption{forget, whtest.StoreReopen(func(t testing.TB, s core.SeenStore) core.SeenStore {
 					return connect(t, made[s])
 				})}
 			}

@@ -23,8 +23,10 @@ type Birth struct{ known atomic.Pointer[Life] }
 // text or as a value.
 type Life struct {
 	Text  string     // the marker in decimal digits; empty: none was seen yet
-	Arg   any        // the same, made an argument once for all calls
 	Value core.Value // the same, in the first bytes
+
+	// The same as a string and as bytes, made arguments once for all calls.
+	TextArg, ValueArg any
 
 	marker int64 // Unix milliseconds
 	since  time.Time
@@ -38,7 +40,7 @@ func (b *Birth) Known() *Life {
 	return &none
 }
 
-var none = Life{Arg: ""} //nolint:gochecknoglobals // a constant, which Go has none of for pointers
+var none = Life{TextArg: "", ValueArg: make([]byte, len(core.Value{}))} //nolint:gochecknoglobals // a constant, which Go has none of for pointers
 
 // Since returns the time since when the store knows all, or the zero time.
 func (b *Birth) Since() time.Time { return b.Known().since }
@@ -64,8 +66,8 @@ func (b *Birth) Meet(found int64) (replace bool) {
 		next.since = at
 	}
 	next.Text = strconv.FormatInt(next.marker, 10)
-	next.Arg = next.Text
 	copy(next.Value[:], next.Text)
+	next.TextArg, next.ValueArg = next.Text, next.Value[:]
 	b.known.Store(next)
 	return next.marker != found
 }

@@ -49,7 +49,7 @@ const attempts = 8
 func (s *Store) swap(ctx context.Context, b *bucket, key []byte, old, next, life string) (any, error) {
 	for range attempts {
 		known := s.birth.Known()
-		reply, err := s.run(ctx, swapScript(), []any{nil, nil, "2", b.prefix + string(key), b.marker, old, next, life, known.Arg})
+		reply, err := s.run(ctx, swapScript(), []any{nil, nil, "2", b.prefix + string(key), b.marker, old, next, life, known.TextArg})
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +89,7 @@ func (s *Store) meet(ctx context.Context, known *birth.Life, found int64) error 
 
 // mark gives all buckets the known marker.
 func (s *Store) mark(ctx context.Context) error {
-	marker, errs := s.birth.Known().Arg, make(chan error, buckets)
+	marker, errs := s.birth.Known().TextArg, make(chan error, buckets)
 	for i := range s.buckets {
 		go func() {
 			_, err := s.run(ctx, markScript(), []any{nil, nil, "1", s.buckets[i].marker, marker})

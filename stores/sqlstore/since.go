@@ -21,7 +21,10 @@ func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 // sinceKey is the row of a namespace that holds its marker. It never expires, so
 // [Store.Purge] leaves it. No message has it: their keys are hashes.
-var sinceKey = core.Key([]byte("the table has all since the time")) //nolint:gochecknoglobals // a constant, which Go has none of for arrays
+var (
+	sinceKey     = core.Key([]byte("the table has all since the time")) //nolint:gochecknoglobals // a constant, which Go has none of for arrays
+	sinceArg any = sinceKey[:]                                          //nolint:gochecknoglobals // the same as an argument
+)
 
 // never is the life of the marker: 200,000 years, which added to now is no overflow.
 const never = int64(math.MaxInt64 / 1000)
@@ -37,7 +40,7 @@ func (*otherLife) Error() string {
 // sameLife reads the marker, and returns an [otherLife] if it is another one.
 func (s *statements) sameLife(ctx context.Context, on session, read string, c *change) error {
 	found, err := s.live(ctx, on, read, &change{namespace: c.namespace, key: sinceKey})
-	if err == nil && (found == core.Value{} || found != *c.known) {
+	if err == nil && (found == core.Value{} || found != c.known.Value) {
 		err = &otherLife{found}
 	}
 	return err
@@ -51,7 +54,7 @@ const attempts = 8
 func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err error) {
 	for range attempts {
 		known := s.birth.Known()
-		c.known = &known.Value
+		c.known = known
 		live, err = s.swap(ctx, c)
 		var other *otherLife
 		if !errors.As(err, &other) {
@@ -81,14 +84,14 @@ func (s *Store) meet(ctx context.Context, known *birth.Life, found core.Value) e
 	if s.birth.Known() != known || !s.birth.Meet(marker) {
 		return nil
 	}
-	_, err := s.swap(ctx, &change{namespace: s.namespace, key: sinceKey, old: found, next: s.birth.Known().Value, ttl: never})
+	_, err := s.swap(ctx, &change{namespace: s.space, key: sinceKey, old: found, next: s.birth.Known().Value, ttl: never})
 	return err
 }
 
 // begin makes the marker, or learns of it, before the first claim.
 func (s *Store) begin(ctx context.Context) error {
 	known := s.birth.Known()
-	err := s.stmts.sameLife(ctx, s.pool, s.stmts.read, &change{namespace: s.namespace, known: &known.Value})
+	err := s.stmts.sameLife(ctx, s.pool, s.stmts.read, &change{namespace: s.space, known: known})
 	if other := (*otherLife)(nil); errors.As(err, &other) {
 		return s.meet(ctx, known, other.found)
 	}

@@ -17,6 +17,7 @@ import (
 // connection and no goroutine that outlives a call, and needs no closing.
 type Store struct {
 	namespace string
+	space     any // the namespace, ready to be an argument
 	db        *sql.DB
 	dialect   Dialect
 	stmts     statements
@@ -33,7 +34,7 @@ type Store struct {
 // characters, the same in every process that serves the endpoint. It does not visit the database. What is wrong with the
 // arguments is reported by [core.New].
 func New(namespace string, db *sql.DB, d Dialect) *Store {
-	s := &Store{namespace: namespace, db: db, dialect: d, stmts: d.statements(), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s := &Store{namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
 	s.pool = plain{db}
 	if d != Postgres {
 		s.pool = &prepared{on: db}
@@ -82,7 +83,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, fmt.Errorf("sqlstore: swap: %w", err)
 	}
-	live, err := s.claim(ctx, &change{namespace: s.namespace, key: key, old: old, next: next, ttl: milliseconds(ttl)})
+	live, err := s.claim(ctx, &change{namespace: s.space, key: key, old: old, next: next, ttl: milliseconds(ttl)})
 	if err != nil {
 		return core.Value{}, s.explain(ctx, "swap", err)
 	}

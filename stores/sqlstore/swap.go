@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
 )
 
 // change is one call of Swap.
 type change struct {
-	namespace string
+	namespace any // a string, ready to be an argument
 	key       core.Key
 	old, next core.Value
 	ttl       int64 // milliseconds
 
-	known *core.Value // the marker without which there is no claim; nil: claim in any case
+	known *birth.Life // without whose marker there is no claim; nil: claim in any case
 }
 
 // milliseconds rounds up, twice: the clock of the database is cut to a whole millisecond, and a record must not expire early.
@@ -64,7 +65,7 @@ func (s *statements) swap(ctx context.Context, on session, read string, c *chang
 func (s *statements) write(ctx context.Context, on session, c *change) (bool, error) {
 	switch {
 	case c.old == (core.Value{}) && c.known != nil:
-		return affected(on.ExecContext(ctx, s.claim, c.namespace, c.key[:], c.next[:], c.ttl, c.namespace, sinceKey[:], c.known[:]))
+		return affected(on.ExecContext(ctx, s.claim, c.namespace, c.key[:], c.next[:], c.ttl, c.namespace, sinceArg, c.known.ValueArg))
 	case c.old == (core.Value{}):
 		return affected(on.ExecContext(ctx, s.insert, c.namespace, c.key[:], c.next[:], c.ttl))
 	}
