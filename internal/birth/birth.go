@@ -1,6 +1,7 @@
 // Package birth tells the stores whose records live outside of the process since
 // when these know all. A marker beside the records says when they began, and
-// gets lost with them. A store compares it in the step that claims.
+// gets lost with them. A store compares it in the step that claims, when that is
+// due.
 package birth
 
 import (
@@ -17,7 +18,10 @@ const Margin = 10 * time.Second
 
 // Birth is what a store knows of the marker. The zero Birth has not seen any. It
 // is safe for concurrent use, apart from [Birth.Meet].
-type Birth struct{ known atomic.Pointer[Life] }
+type Birth struct {
+	known  atomic.Pointer[Life]
+	looked atomic.Int64 // Unix nanoseconds; zero: look with the next claim
+}
 
 // Life is a marker that was seen or made. A store makes it, and compares it, as
 // text or as a value.
@@ -41,6 +45,18 @@ func (b *Birth) Known() *Life {
 }
 
 var none = Life{TextArg: "", ValueArg: make([]byte, len(core.Value{}))} //nolint:gochecknoglobals // a constant, which Go has none of for pointers
+
+// Due reports whether a claim that begins now has to compare the marker: nobody
+// did within the interval. To compare it with each claim would cost too much.
+func (b *Birth) Due(interval time.Duration) bool {
+	now, last := time.Now().UnixNano(), b.looked.Load() //nolint:forbidigo // an interval of real time
+	recent := last != 0 && last <= now && now < last+int64(interval)
+	return !recent && b.looked.CompareAndSwap(last, now) || b.Known() == &none
+}
+
+// Look makes the next claim due. A store calls it after each error: the engine
+// may be another one when it answers again.
+func (b *Birth) Look() { b.looked.Store(0) }
 
 // Since returns the time since when the store knows all, or the zero time.
 func (b *Birth) Since() time.Time { return b.Known().since }

@@ -91,3 +91,28 @@ func TestParseRefusesWhatIsNoMarker(t *testing.T) {
 		}
 	}
 }
+
+func TestOneClaimOfEachIntervalIsDueAndTheFirstAfterAnError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 10 * time.Millisecond
+		var b birth.Birth
+		due := func(want bool, what string) {
+			t.Helper()
+			if b.Due(interval) != want {
+				t.Errorf("%s: due is %v", what, !want)
+			}
+		}
+		due(true, "the first")
+		due(true, "the second, while nothing is known")
+		b.Meet(0)
+		due(false, "within the interval")
+		time.Sleep(interval - 1)
+		due(false, "at its end")
+		time.Sleep(1)
+		due(true, "after it")
+		due(false, "another one then")
+		b.Look()
+		due(true, "after an error")
+	})
+}

@@ -17,7 +17,7 @@ var (
 // The digests are the SHA-1 of the texts, by which EVALSHA calls them. They are
 // written out because a program in FIPS 140 mode may not compute them.
 const (
-	swapDigest = "4c30b47fc7c167f9a3f69128bfc11e8e298ca3df"
+	swapDigest = "acff674aa5ae0dcaea9338ec2b807bca21ef9d74"
 	lookDigest = "2dafd67ebef8101f5a6b917c4f8897680ffde1ab"
 	markDigest = "3c871e314ff3d4849381330693f5504f1ffb3a3d"
 )

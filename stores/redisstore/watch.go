@@ -103,6 +103,7 @@ func (s *Store) keepsRecords(ctx context.Context) error {
 // lookAgain makes the next claim look first: an error may be the first sign of a
 // failover. A full server is only full.
 func (s *Store) lookAgain(err error) {
+	s.birth.Look()
 	if word, _ := lookUp(err.Error()); word != "OOM" {
 		s.watch.last.Store(nil)
 	}
