@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"context"
 	"database/sql"
 	"os"
 	"path/filepath"
@@ -139,7 +138,7 @@ func TestSQLiteFileThatWasRemoved(t *testing.T) {
 		}
 		r := newReceiver(t, store)
 		c := r.handle(20)
-		held, err := db.Conn(t.Context()) // one of the old file
+		old, err := db.Conn(t.Context()) // the only one so far
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,36 +147,35 @@ func TestSQLiteFileThatWasRemoved(t *testing.T) {
 		if err := again.Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
 		newReceiver(t, again).mustRefuse(c, core.ErrColdStart)
-		// From now on the pool has connections to both files.
-		var fresh []*sql.Conn
-		for range 4 {
+		r.mustRefuse(c, core.ErrColdStart) // over connections to the new file
+		r.mustServe()
+		var all []*sql.Conn
+		for range db.Stats().Idle {
 			conn, err := db.Conn(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			fresh = append(fresh, conn)
+			all = append(all, conn)
 		}
-		for _, conn := range append(fresh, held) {
+		at := time.Now().Add(15 * time.Second)
+		if err := old.Close(); err != nil { // and now over the one to the old file
+			t.Fatal(err)
+		}
+		time.Sleep(dueAfter)
+		if err := r.deliver(core.NewID(), time.Now()); !isReason(err, core.ErrColdStart) {
+			t.Errorf("a new message, over the other file: %v", err)
+		}
+		before := store.KnownSince()
+		for _, conn := range all {
 			conn.Close()
 		}
-		ran := map[string]int{}
-		for i := range 400 {
-			id := c.ids[i%len(c.ids)]
-			if r.deliver(id, c.at) == nil {
-				ran[id]++
-			}
-			if i%20 == 0 { // another connection is the idle one
-				ctx, cancel := context.WithCancel(t.Context())
-				if conn, err := db.Conn(ctx); err == nil {
-					_ = conn.Close()
-				}
-				cancel()
-			}
+		time.Sleep(dueAfter)
+		if err := r.deliver(core.NewID(), at); err != nil && !isReason(err, core.ErrColdStart) {
+			t.Error(err)
 		}
-		if len(ran) > 0 {
-			t.Errorf("captured attempts ran again: %v", ran)
+		if !store.KnownSince().After(before) {
+			t.Errorf("changing between the files is not noticed: all is known since %v", before)
 		}
 	})
 }
