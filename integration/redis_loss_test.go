@@ -508,11 +508,11 @@ func plainClient(t *testing.T, addr string) func(context.Context, ...any) (any, 
 				conn = nil
 			}
 		}()
-		command := fmt.Sprintf("*%d\r\n", len(args))
+		command := fmt.Appendf(nil, "*%d\r\n", len(args))
 		for _, a := range args {
-			command += fmt.Sprintf("$%d\r\n%s\r\n", len(fmt.Sprint(a)), a)
+			command = fmt.Appendf(command, "$%d\r\n%s\r\n", len(fmt.Sprint(a)), a)
 		}
-		if _, err := io.WriteString(conn, command); err != nil {
+		if _, err := conn.Write(command); err != nil {
 			return nil, err
 		}
 		line, err := in.ReadString('\n')

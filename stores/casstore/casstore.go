@@ -27,7 +27,8 @@
 //
 // What an acknowledged write survives is the engine's: a restart without
 // persistence, and a failover of replicas that lag, forget messages.
-// docs/stores.md says it for each.
+// docs/stores.md says it for each. An engine that forgot everything is noticed
+// within a second, see [Store.KnownSince].
 //
 // # Expiry
 //

@@ -57,7 +57,7 @@ func (s *Store) look(ctx context.Context) error {
 		return fmt.Errorf("casstore: the key %s holds something that is no marker of this store: "+
 			"give the store a namespace that nothing else writes to", name)
 	}
-	if !s.birth.Meet(found) && time.Until(expiryOf(value)) > markerLife/2 { //nolint:forbidigo // see newRecord
+	if !s.birth.Meet(found) && time.Until(expiryOf(value)) > markerLife/2 {
 		return nil
 	}
 	r := newRecord(s.birth.Known().Value, markerLife)

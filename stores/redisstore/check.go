@@ -13,7 +13,10 @@ var ErrNotSeen = errors.New("cannot be looked at")
 
 // Check looks at the server: that it answers and lets this user claim, is no read-only replica, evicts nothing, and keeps its data over a restart.
 // It returns all that is wrong, each with its remedy, and nil if nothing is; see [ErrNotSeen] for the case between. Call it when the program
-// starts, with a ctx that ends. In a cluster it sees one node, which the client chooses.
+// starts, with a ctx that ends. In a cluster it sees one node.
+//
+// It also makes the markers behind [Store.KnownSince], if there are none. Without
+// it the first claim does, and may be told to come back.
 //
 // It cannot see how a failover is done, nor what a proxy in front does.
 func (s *Store) Check(ctx context.Context) error {

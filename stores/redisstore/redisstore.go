@@ -4,24 +4,38 @@
 //	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})                  // github.com/redis/go-redis/v9
 //	v, err := core.New(core.Secrets(secret), redisstore.New("orders", rdb.Do), nil)
 //
-// Any client of go-redis will do: Client, ClusterClient, the one for Sentinel, UniversalClient. For others see [NewFunc].
+// Any client of go-redis will do: Client, ClusterClient, the one for Sentinel,
+// UniversalClient. For others see [NewFunc]. A Ring will not: when one of its
+// servers is down, keys move to another one, which lacks their records. Nor will
+// a proxy that spreads the keys over several servers.
 //
 // # The server
 //
 // Ask [Store.Check] when the program starts: it looks at what decides whether records can be lost.
 //
-//   - maxmemory-policy noeviction, without which nothing is admitted as far as INFO may be asked. Every other policy drops records to make room, and with a record goes the protection of its
-//     message. With noeviction a full server refuses new messages, and their senders are told to come back.
+//   - maxmemory-policy noeviction. Every other policy drops records to make room,
+//     and with a record goes the protection of its message. The store asks INFO
+//     every second and after each error, and admits nothing while the policy is
+//     another one. In a cluster it asks one node after the other. With noeviction
+//     a full server refuses new messages, and their senders are told to come back.
 //   - appendonly yes, with appendfsync everysec or always. Otherwise a restart forgets what came after the last snapshot.
 //     A SIGKILL loses nothing then; a power failure loses what everysec had not written, a second at most.
-//   - An ACL user needs: +eval +evalsha +get +set, for Check +info +config|get, and for a health check +ping, on the keys of the
-//     namespace: ~orders:*
+//   - An ACL user needs +eval +evalsha +get +set +info, +config|get for Check, and
+//     +ping for a health check, on the keys of the namespace: ~orders:*. A user
+//     without +info is trusted to have looked at the policy.
 //
 // # What is not protected
 //
-// Replication is asynchronous. When a replica is promoted, by Sentinel or in a cluster, the last claims that the old master had
-// acknowledged may be missing, and their messages may run again. FLUSHALL, and a snapshot restored, forget likewise. Where that must
-// not happen, commit the message in the transaction of its effect: package sqlstore.
+// Replication is asynchronous. When a replica is promoted, by Sentinel or in a
+// cluster, the last claims that the old master had acknowledged may be missing,
+// and their messages may run again. A restored snapshot forgets what came after
+// it. Where that must not happen, commit the message in the transaction of its
+// effect: package sqlstore.
+//
+// A server that lost everything is noticed: FLUSHALL, a restart without
+// persistence, another database. See [Store.KnownSince]: attempts that were signed
+// before are refused as [core.ErrColdStart]. Messages without a signed timestamp
+// run again. So does what is claimed within a millisecond after the loss.
 //
 // A server that fills up while a handler runs refuses the record of its success as well: if there is no room before the lease is
 // over, the sender's next attempt runs the handler a second time once there is.
@@ -70,7 +84,7 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 }
 
 // NewFunc makes a store of any client: do sends one command and returns its reply, text as string or []byte. All arguments
-// are strings; in EVALSHA and EVAL the fourth is the key, which a client needs that routes to the nodes of a cluster. namespace is as for [New].
+// are strings; in EVALSHA and EVAL the fourth is a key, which a client needs that routes to the nodes of a cluster. namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
 	return &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
 }

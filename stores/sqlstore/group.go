@@ -179,7 +179,7 @@ func (c *committer) commit(ctx context.Context, batch []*waiter) (err error) {
 			continue
 		}
 		w.live, w.err = c.stmts.swap(ctx, c, c.stmts.readTx, w.change)
-		if other := (*otherLife)(nil); w.err != nil && !errors.As(w.err, &other) {
+		if other := (*otherLifeError)(nil); w.err != nil && !errors.As(w.err, &other) {
 			return w.err
 		}
 	}

@@ -29,19 +29,19 @@ var (
 // never is the life of the marker: 200,000 years, which added to now is no overflow.
 const never = int64(math.MaxInt64 / 1000)
 
-// otherLife reports that the marker is not the one that the claim was for.
-type otherLife struct{ found core.Value }
+// otherLifeError reports that the marker is not the one that the claim was for.
+type otherLifeError struct{ found core.Value }
 
-func (*otherLife) Error() string {
+func (*otherLifeError) Error() string {
 	return "the row that says since when the table knows all is replaced again and again: " +
 		"does something delete from hookonce_seen, or do connections lead to several databases"
 }
 
-// sameLife reads the marker, and returns an [otherLife] if it is another one.
+// sameLife reads the marker, and returns an [otherLifeError] if it is another one.
 func (s *statements) sameLife(ctx context.Context, on session, read string, c *change) error {
 	found, err := s.live(ctx, on, read, &change{namespace: c.namespace, key: sinceKey})
 	if err == nil && (found == core.Value{} || found != c.known.Value) {
-		err = &otherLife{found}
+		err = &otherLifeError{found}
 	}
 	return err
 }
@@ -65,7 +65,7 @@ func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err erro
 		if live, err = s.swap(ctx, c); err != nil {
 			s.birth.Look()
 		}
-		var other *otherLife
+		var other *otherLifeError
 		if !errors.As(err, &other) {
 			return live, err
 		}
@@ -101,7 +101,7 @@ func (s *Store) meet(ctx context.Context, known *birth.Life, found core.Value) e
 func (s *Store) begin(ctx context.Context) error {
 	known := s.birth.Known()
 	err := s.stmts.sameLife(ctx, s.pool, s.stmts.read, &change{namespace: s.space, known: known})
-	if other := (*otherLife)(nil); errors.As(err, &other) {
+	if other := (*otherLifeError)(nil); errors.As(err, &other) {
 		return s.meet(ctx, known, other.found)
 	}
 	return err
