@@ -26,7 +26,10 @@ type mapStore struct {
 }
 
 // mapLife is what a store knows of the life of its records.
-type mapLife struct{ marker, since time.Time }
+type mapLife struct {
+	marker, since time.Time
+	passed        bool // over one swap without a look
+}
 
 type mapData struct {
 	sync.Mutex
@@ -57,9 +60,8 @@ func (s *mapStore) Swap(ctx context.Context, key core.Key, old, next core.Value,
 	} else if *s.down {
 		return none, nil
 	}
-	if s.fault == "notices a loss late" && !s.life.marker.IsZero() {
-		defer func() { go s.lookLater() }()
-	} else if s.fault != "notices no loss" || s.life.marker.IsZero() {
+	late := s.fault == "notices a loss late" && s.data.marker.IsZero() && !s.life.marker.IsZero() && !s.life.passed
+	if s.life.passed = late; !late && (s.fault != "notices no loss" || s.life.marker.IsZero()) {
 		s.look()
 	}
 	name := string(key[:])
@@ -158,13 +160,6 @@ func (s *mapStore) look() {
 	if !s.data.marker.Equal(s.life.marker) || s.fault == "takes each swap for a loss" {
 		s.life.marker, s.life.since = s.data.marker, time.Now()
 	}
-}
-
-func (s *mapStore) lookLater() {
-	time.Sleep(10 * time.Millisecond)
-	s.data.Lock()
-	defer s.data.Unlock()
-	s.look()
 }
 
 func (s *mapStore) KnownSince() time.Time {
