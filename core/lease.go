@@ -61,7 +61,11 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 	defer sctx.finish()
 	want := c.renewalOf(&cl.rec, next)
 	var live Value
-	if until != cl.rec.leaseEnd {
+	if until == cl.rec.leaseEnd {
+		if outcome := c.assert(sctx, cl, now); outcome != renewed {
+			return until, outcome
+		}
+	} else {
 		before := c.renewalOf(&cl.rec, until)
 		live = before.encode()
 	}
@@ -80,9 +84,27 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 		if rec.generation > cl.rec.generation {
 			return until, leaseLost
 		}
+		if live != (Value{}) && got == (Value{}) { // the store lost the renewal, so perhaps the claim as well
+			if outcome := c.assert(sctx, cl, now); outcome != renewed {
+				return until, outcome
+			}
+		}
 		live = got // of an earlier claim, or of this one: a renewal whose reply was lost
 	}
 	return until, notRenewed
+}
+
+// assert writes a claim again that the store may have lost.
+func (c *claims) assert(ctx context.Context, cl *claim, now moment) renewal {
+	claimed := cl.rec.encode()
+	switch live, err := c.store.Swap(ctx, cl.key, Value{}, claimed, c.life(&cl.rec, now.milli())); {
+	case err != nil:
+		return notRenewed
+	case live != claimed:
+		return leaseLost
+	default:
+		return renewed
+	}
 }
 
 // alive says that the lease of a claim that seems to be over was renewed. The renewal of an earlier claim does not outlast this one's

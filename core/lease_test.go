@@ -247,6 +247,27 @@ func TestALeaseThatWasTakenOverStopsTheHandler(t *testing.T) {
 	})
 }
 
+// A store that lost all it had is told again who has the message, with the next renewal.
+func TestAStoreThatLostTheClaimGetsItBackWithTheRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		other := b.another(Config{})
+		d := b.admit(time.Now())
+		for range 2 { // before its first renewal, and after one
+			time.Sleep(2 * time.Second)
+			b.store.clear()
+			time.Sleep(4 * time.Second)
+		}
+		for range 40 {
+			other.wantStatus(other.handle(time.Now(), 200), 503, "meanwhile")
+			time.Sleep(time.Second)
+		}
+		b.wantStatus(d.Settle(200), 200, "Settle")
+		b.wantLast(Handled)
+	})
+}
+
 // The outcome of a handler that ended in an outage is written when the store is back, and its message is kept for it until then.
 func TestTheLeaseIsKeptUntilTheOutcomeIsWritten(t *testing.T) {
 	t.Parallel()

@@ -50,8 +50,20 @@
 //
 //	go store.PurgeEvery(ctx, time.Hour, func(removed int64, err error) { … })
 //
+// # A table that lost its records
+//
+// A row without an expiry says since when the table has the records of its
+// namespace. If it is gone, so are they: after a TRUNCATE, a crash that emptied an
+// UNLOGGED table, or with another database or file. Attempts that were signed
+// before are then refused as [core.ErrColdStart]. See [Store.KnownSince].
+//
 // # What it does not protect from
 //
+//   - Records that were lost while that row was kept: a restored backup, a DELETE
+//     of some rows.
+//   - A loss of everything, within ten milliseconds: claims go by an earlier look
+//     at the row for so long. Messages without a signed timestamp run again at any
+//     time after it.
 //   - A failover to an asynchronous replica loses the last records, and their messages can run again. Use synchronous replication
 //     where that matters. The same is true of PostgreSQL with synchronous_commit = off, of InnoDB with
 //     innodb_flush_log_at_trx_commit other than 1, and, if the machine and not only the process dies, of SQLite with
