@@ -249,7 +249,7 @@ func TestPurge(t *testing.T) {
 				}
 				slowest <- most
 			}()
-			n, err := s.Purge(t.Context())
+			n, err := s.Purge(t.Context(), nil)
 			stop.Store(true)
 			most := <-slowest
 			if err != nil || n != expired {
@@ -263,7 +263,7 @@ func TestPurge(t *testing.T) {
 					t.Fatalf("a live record is %v, error %v", got, err)
 				}
 			}
-			if n, err := s.Purge(t.Context()); err != nil || n != 0 {
+			if n, err := s.Purge(t.Context(), nil); err != nil || n != 0 {
 				t.Errorf("again: %d purged, error %v", n, err)
 			}
 		})

@@ -48,7 +48,7 @@
 //
 // Expired records are no records, but they stay in the table until they are purged:
 //
-//	go store.PurgeEvery(ctx, time.Hour, func(removed int64, err error) { … })
+//	go store.PurgeEvery(ctx, time.Hour, func(p sqlstore.Purged) { … })
 //
 // # What it does not protect from
 //
