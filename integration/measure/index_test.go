@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +40,11 @@ func TestAnIndexOnTheExpiry(t *testing.T) {
 				if i == 1 {
 					execute(t, x.db, "CREATE INDEX hookonce_seen_expires ON hookonce_seen (expires)")
 				}
-				fillTable(t, x.db, e, 0, 1_000_000, 0)
+				const many = 1_000_000
+				for from := 0; from < many; from += 100_000 {
+					execute(t, x.db, e.fill(from, from+100_000, many, "1 = 0"))
+				}
+				e.settle(t, x.db)
 			}
 			deliver := func(s *sqlstore.Store) func(ctx context.Context) error {
 				return func(ctx context.Context) error {
@@ -66,6 +71,7 @@ func TestAnIndexOnTheExpiry(t *testing.T) {
 			}
 			var bytes [2]int64
 			for i := range pair {
+				e.settle(t, pair[i].db)
 				bytes[i] = (e.size(t, pair[i].db) - before[i]) / int64(len(pair[i].result.took))
 			}
 			a, b := &pair[0].result, &pair[1].result
@@ -89,10 +95,19 @@ type sqlServer struct {
 	dialect sqlstore.Dialect
 	// start makes a server, and how to open databases on it, empty ones.
 	start func(t *testing.T) func(t *testing.T, name string) *sql.DB
-	// fill inserts rows from-to, by their number; the last argument of the
-	// statement is their life in milliseconds.
-	fill func(from, to int, life int64) string
-	size func(t *testing.T, db *sql.DB) int64
+	// fill inserts the rows from one number to another of so many, in the order of
+	// their ids where that is quicker. due is the condition for those that are expired,
+	// the others live for 25 hours.
+	fill func(from, to, many int, due string) string
+	// due is nine of ten of so many: the first ones where a row stays where it was
+	// written, as after a day, else any.
+	due func(many int) string
+	// keyless and keyed take the primary key away and make it again, where that makes
+	// filling quicker.
+	keyless, keyed string
+	// settle has the engine tidy up.
+	settle func(t *testing.T, db *sql.DB)
+	size   func(t *testing.T, db *sql.DB) int64
 }
 
 func sqlServers() []sqlServer {
@@ -107,6 +122,7 @@ func sqlServers() []sqlServer {
 		db.SetMaxIdleConns(conns)
 		return db
 	}
+	const life = 25 * 60 * 60 * 1000
 	return []sqlServer{
 		{
 			"PostgreSQL", sqlstore.Postgres,
@@ -119,10 +135,14 @@ func sqlServers() []sqlServer {
 					return pool(t, "pgx", strings.Replace(p.DSN(), "/hookonce?", "/"+name+"?", 1), 32)
 				}
 			},
-			func(from, to int, life int64) string {
+			func(from, to, _ int, due string) string {
 				return fmt.Sprintf("INSERT INTO hookonce_seen SELECT 'orders', sha256(n::text::bytea), sha256(n::text::bytea) || '12345678', "+
-					"floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint + %d + n %% 1000 FROM generate_series(%d, %d) n", life, from, to-1)
+					"CASE WHEN %s THEN n ELSE (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) + %d + n %% 1000 END FROM generate_series(%d, %d) n",
+					due, life, from, to-1)
 			},
+			func(many int) string { return fmt.Sprintf("n < %d", many/10*9) },
+			"ALTER TABLE hookonce_seen DROP CONSTRAINT IF EXISTS hookonce_seen_pkey", "ALTER TABLE hookonce_seen ADD PRIMARY KEY (namespace, id)",
+			func(t *testing.T, db *sql.DB) { execute(t, db, "VACUUM hookonce_seen"); execute(t, db, "CHECKPOINT") },
 			func(t *testing.T, db *sql.DB) int64 {
 				return number(t, db, "SELECT pg_total_relation_size('hookonce_seen')")
 			},
@@ -130,7 +150,7 @@ func sqlServers() []sqlServer {
 		{
 			"MariaDB", sqlstore.MySQL,
 			func(t *testing.T) func(*testing.T, string) *sql.DB {
-				m := services.StartMariaDB(t)
+				m := services.StartMariaDB(t, "innodb-buffer-pool-size=2G", "innodb-log-file-size=512M")
 				admin := pool(t, "mysql", m.DSN(), 1)
 				return func(t *testing.T, name string) *sql.DB {
 					t.Helper()
@@ -138,10 +158,15 @@ func sqlServers() []sqlServer {
 					return pool(t, "mysql", strings.Replace(m.DSN(), "/hookonce", "/"+name, 1), 32)
 				}
 			},
-			func(from, to int, life int64) string {
-				return fmt.Sprintf("INSERT INTO hookonce_seen SELECT 'orders', UNHEX(SHA2(seq, 256)), CONCAT(UNHEX(SHA2(seq, 256)), '12345678'), "+
-					"(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000) + %d + seq %% 1000 FROM seq_%d_to_%d", life, from, to-1)
+			func(from, to, many int, due string) string {
+				return fmt.Sprintf("INSERT INTO hookonce_seen SELECT 'orders', CONCAT(UNHEX(LPAD(HEX(seq %% %[4]d * %[5]d + seq DIV %[4]d), 16, '0')), UNHEX(LEFT(SHA2(seq, 256), 48))), "+
+					"CONCAT(UNHEX(SHA2(seq, 256)), '12345678'), "+
+					"IF(%[6]s, seq, (TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000) + %[1]d + seq %% 1000) FROM seq_%[2]d_to_%[3]d",
+					life, from, to-1, many, math.MaxInt64/many, due)
 			},
+			func(int) string { return "seq % 10 > 0" },
+			"DO 0", "DO 0",
+			func(*testing.T, *sql.DB) {},
 			func(t *testing.T, db *sql.DB) int64 {
 				return number(t, db, "SELECT FILE_SIZE FROM information_schema.INNODB_SYS_TABLESPACES WHERE NAME = CONCAT(DATABASE(), '/hookonce_seen')")
 			},
@@ -155,26 +180,18 @@ func sqlServers() []sqlServer {
 					return pool(t, "sqlite", "file:"+filepath.Join(dir, name)+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_txlock=immediate", 8)
 				}
 			},
-			func(from, to int, life int64) string {
-				return fmt.Sprintf("WITH RECURSIVE n(n) AS (SELECT %d UNION ALL SELECT n + 1 FROM n WHERE n < %d) "+
-					"INSERT INTO hookonce_seen SELECT 'orders', randomblob(32), randomblob(40), "+
-					"CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) + %d + n %% 1000 FROM n", from, to-1, life)
+			func(from, to, many int, due string) string {
+				return fmt.Sprintf("WITH RECURSIVE n(n) AS (SELECT %[2]d UNION ALL SELECT n + 1 FROM n WHERE n < %[3]d) "+
+					"INSERT INTO hookonce_seen SELECT 'orders', CAST(printf('%%019d', n %% %[4]d * %[5]d + n / %[4]d) || '0123456789012' AS BLOB), randomblob(40), "+
+					"CASE WHEN %[6]s THEN n ELSE CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) + %[1]d + n %% 1000 END FROM n",
+					life, from, to-1, many, math.MaxInt64/many, due)
 			},
+			func(int) string { return "n % 10 > 0" },
+			"SELECT 0", "SELECT 0",
+			func(t *testing.T, db *sql.DB) { execute(t, db, "PRAGMA wal_checkpoint(TRUNCATE)") },
 			func(t *testing.T, db *sql.DB) int64 {
-				execute(t, db, "PRAGMA wal_checkpoint(TRUNCATE)")
 				return number(t, db, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
 			},
 		},
-	}
-}
-
-// fillTable inserts rows with a life from 25 hours up, if it is zero.
-func fillTable(t *testing.T, db *sql.DB, e sqlServer, from, to int, life int64) {
-	t.Helper()
-	if life == 0 {
-		life = ttl.Milliseconds()
-	}
-	for ; from < to; from += 100_000 {
-		execute(t, db, e.fill(from, min(to, from+100_000), life))
 	}
 }
