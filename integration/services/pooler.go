@@ -44,16 +44,17 @@ func StartHAProxy(t testing.TB, addrs ...string) *Server {
 	program := find(t, "haproxy", "haproxy")
 	dir, port := folder(t), freePort(t)
 	file := filepath.Join(dir, "haproxy.cfg")
-	text := fmt.Sprintf("defaults\n  mode tcp\n  timeout connect 2s\n  timeout client 1m\n  timeout server 1m\n  option redispatch\n"+
+	var text strings.Builder
+	fmt.Fprintf(&text, "defaults\n  mode tcp\n  timeout connect 2s\n  timeout client 1m\n  timeout server 1m\n  option redispatch\n"+
 		"listen hookonce\n  bind 127.0.0.1:%d\n  default-server inter 200ms fall 2 rise 1 on-marked-down shutdown-sessions\n", port)
 	for i, addr := range addrs {
 		backup := ""
 		if i > 0 {
 			backup = " backup"
 		}
-		text += fmt.Sprintf("  server s%d %s check%s\n", i, addr, backup)
+		fmt.Fprintf(&text, "  server s%d %s check%s\n", i, addr, backup)
 	}
-	write(t, file, text)
+	write(t, file, text.String())
 	return serve(t, &Server{
 		Addr: address(port), name: "haproxy", stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
 		command: func() *exec.Cmd { return exec.Command(program, "-db", "-f", file) },

@@ -30,7 +30,7 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	setUp.SysProcAttr, setUp.Dir = as(), dir
 	run(t, setUp)
 	p := startPostgres(t, program, dir, port, as, settings)
-	execute(t, "pgx", p.dsn(p.Addr, "postgres"), "CREATE DATABASE hookonce")
+	execute(t, p.dsn(p.Addr, "postgres"), "CREATE DATABASE hookonce")
 	return p
 }
 
@@ -65,8 +65,8 @@ func (p *Postgres) StartStandby(t testing.TB) *Postgres {
 	run(t, copied)
 	s := startPostgres(t, program, dir, port, as, nil)
 	dsn := p.dsn(p.Addr, "postgres")
-	execute(t, "pgx", dsn, "ALTER SYSTEM SET synchronous_standby_names = '*'")
-	execute(t, "pgx", dsn, "SELECT pg_reload_conf()")
+	execute(t, dsn, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+	execute(t, dsn, "SELECT pg_reload_conf()")
 	waitFor(t, func() error {
 		db, err := sql.Open("pgx", dsn)
 		if err != nil {
@@ -88,7 +88,7 @@ func (p *Postgres) StartStandby(t testing.TB) *Postgres {
 // Promote makes a standby a server of its own.
 func (p *Postgres) Promote() {
 	p.t.Helper()
-	execute(p.t, "pgx", p.dsn(p.Addr, "postgres"), "SELECT pg_promote()")
+	execute(p.t, p.dsn(p.Addr, "postgres"), "SELECT pg_promote()")
 }
 
 // DSN is the address of the database for pgx, whose name in database/sql is "pgx".
@@ -160,9 +160,10 @@ func ping(ctx context.Context, driver, dsn string) error {
 	return db.PingContext(ctx)
 }
 
-func execute(t testing.TB, driver, dsn, statement string) {
+// execute runs a statement in PostgreSQL.
+func execute(t testing.TB, dsn, statement string) {
 	t.Helper()
-	db, err := sql.Open(driver, dsn)
+	db, err := sql.Open("pgx", dsn)
 	if err != nil {
 		t.Fatal(err)
 	}

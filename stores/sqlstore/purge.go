@@ -37,7 +37,9 @@ func (s *Store) Purge(ctx context.Context, report func(Purged)) (removed int64, 
 	if err := s.mistake(); err != nil {
 		return 0, err
 	}
-	p := &purge{Store: s, report: report, told: time.Now()}
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	p := &purge{Store: s, report: report, second: second.C}
 	select { // one at a time, for the notes
 	case s.purging <- struct{}{}:
 		err = p.run(ctx)
@@ -85,7 +87,7 @@ type purge struct {
 	now    int64 // of the database, in milliseconds, as are all times here
 	done   Purged
 	report func(Purged)
-	told   time.Time
+	second <-chan time.Time // when to report
 }
 
 // notes is what a store knows of its table from purges. A part without a note, or whose
@@ -112,9 +114,12 @@ func (p *purge) run(ctx context.Context) error {
 func (p *purge) step(removed int64, part float64) {
 	p.done.Removed += removed
 	p.done.Part = part
-	if p.report != nil && time.Since(p.told) >= time.Second {
-		p.told = time.Now()
-		p.report(p.done)
+	select {
+	case <-p.second:
+		if p.report != nil {
+			p.report(p.done)
+		}
+	default:
 	}
 }
 
@@ -143,7 +148,7 @@ func (p *purge) byPage(ctx context.Context) error {
 	const (
 		where = " FROM hookonce_seen WHERE ctid >= format('(%s,0)', $1::bigint)::tid AND ctid < format('(%s,0)', $2::bigint)::tid"
 		look  = "SELECT count(*) FILTER (WHERE expires <= $3::bigint), min(expires) FILTER (WHERE expires > $3::bigint)" + where
-		clear = "DELETE" + where + " AND expires <= $3::bigint"
+		drop  = "DELETE" + where + " AND expires <= $3::bigint"
 	)
 	known, width := &p.notes.pages, max(1, purgePages/tables)
 	for from := int64(0); from < pages; from += width {
@@ -158,7 +163,7 @@ func (p *purge) byPage(ctx context.Context) error {
 		var next *int64
 		err := p.db.QueryRowContext(ctx, look, from, from+width, p.now).Scan(&due, &next)
 		if err == nil && due > 0 {
-			removed, err = p.delete(ctx, clear, from, from+width, p.now)
+			removed, err = p.delete(ctx, drop, from, from+width, p.now)
 		}
 		p.step(removed, float64(min(from+width, pages))/float64(pages))
 		if err != nil {
@@ -184,7 +189,7 @@ func (p *purge) byKey(ctx context.Context) error {
 		old = []span{{to: last}}
 	}
 	// If it ends early, what is left stays as it was.
-	defer func() { p.notes.keys = append(known, old...) }()
+	defer func() { p.notes.keys = slices.Concat(known, old) }()
 	var from []byte // before the first key
 	small := false  // the span before this one was read, and had few rows
 	for len(old) > 0 {
@@ -240,8 +245,8 @@ func (p *purge) span(ctx context.Context, from []byte, to core.Key) (this span, 
 		if err != nil || len(ids) == 0 {
 			return this, rows, removed, err
 		}
-		clear := "DELETE FROM hookonce_seen WHERE namespace = ? AND id IN (?" + strings.Repeat(", ?", len(ids)-1) + ") AND expires <= ?"
-		n, err := p.delete(ctx, clear, append(append([]any{p.namespace}, ids...), p.now)...)
+		drop := "DELETE FROM hookonce_seen WHERE namespace = ? AND id IN (?" + strings.Repeat(", ?", len(ids)-1) + ") AND expires <= ?"
+		n, err := p.delete(ctx, drop, append(append([]any{p.namespace}, ids...), p.now)...)
 		removed, due = removed+n, due-int64(len(ids))
 		if err != nil {
 			return this, rows, removed, err
