@@ -41,6 +41,8 @@ type statements struct {
 	overwrite string // (value, ttl, namespace, id) of an expired row
 	read      string // (namespace, id) of a live row
 	readTx    string // the same inside a transaction: the row as it is now, not as in a snapshot
+	count     string // (namespace, id), without a lock
+	remove    string // (namespace, id)
 	schema    string
 	file      string // of the schema
 }
@@ -81,6 +83,8 @@ func (d Dialect) statements() statements {
 			read: read,
 			// In REPEATABLE READ a row that changed since the snapshot is then an error, instead of a value of the past.
 			readTx: read + " FOR UPDATE",
+			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = $1 AND id = $2",
+			remove: "DELETE FROM hookonce_seen WHERE namespace = $1 AND id = $2",
 			schema: postgresSchema,
 			file:   "postgres.sql",
 		}
@@ -98,6 +102,8 @@ func (d Dialect) statements() statements {
 				"WHERE namespace = ? AND id = ? AND expires <= " + mysqlNow,
 			read:   read,
 			readTx: read,
+			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = ? AND id = ?",
+			remove: "DELETE FROM hookonce_seen WHERE namespace = ? AND id = ?",
 			schema: mysqlSchema,
 			file:   "mysql.sql",
 		}
@@ -114,6 +120,8 @@ func (d Dialect) statements() statements {
 				"WHERE namespace = ? AND id = ? AND expires <= " + sqliteNow,
 			read:   read,
 			readTx: read,
+			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = ? AND id = ?",
+			remove: "DELETE FROM hookonce_seen WHERE namespace = ? AND id = ?",
 			schema: sqliteSchema,
 			file:   "sqlite.sql",
 		}

@@ -46,7 +46,7 @@
 //
 // # Purge
 //
-// Expired records are no records, but they stay in the table until they are purged:
+// Expired records do not count, but they stay in the table until they are purged:
 //
 //	go store.PurgeEvery(ctx, time.Hour, func(removed int64, err error) { … })
 //
@@ -72,5 +72,8 @@
 //   - Two Store values of one namespace in one process are not recognised as such: give each verifier a namespace of its own.
 //   - A database whose clock is set forward forgets so much earlier. Records expire by the clock of the database.
 //
-// PgBouncer and its like: what a pool in transaction mode needs is a setting of the driver (pgx: default_query_exec_mode=exec).
+// # PgBouncer
+//
+// With pool_mode = transaction the driver needs a setting in its DSN: pgx default_query_exec_mode=exec, cache_describe or
+// simple_protocol; lib/pq binary_parameters=yes. [Store.Check] finds what does not work.
 package sqlstore

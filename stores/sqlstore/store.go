@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -25,6 +26,10 @@ type Store struct {
 	group     group // SQLite only
 	birth     birth.Birth
 	meeting   chan struct{} // held by who writes a marker
+	purging   chan struct{} // holds the purge that runs
+	notes     notes         // of the purge that runs
+	vouching  chan struct{} // holds whoever looks whether claims hold
+	vouched   atomic.Bool
 
 	mu     sync.Mutex
 	owners map[string]bool
@@ -34,7 +39,10 @@ type Store struct {
 // characters, the same in every process that serves the endpoint. It does not visit the database. What is wrong with the
 // arguments is reported by [core.New].
 func New(namespace string, db *sql.DB, d Dialect) *Store {
-	s := &Store{namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s := &Store{
+		namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(), owners: make(map[string]bool),
+		meeting: make(chan struct{}, 1), purging: make(chan struct{}, 1), vouching: make(chan struct{}, 1),
+	}
 	s.pool = plain{db}
 	if d != Postgres {
 		s.pool = &prepared{on: db}
@@ -93,6 +101,9 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 func (s *Store) swap(ctx context.Context, c *change) (live core.Value, err error) {
 	if s.dialect == SQLite {
 		return s.group.swap(ctx, c)
+	}
+	if err := s.vouch(ctx); err != nil {
+		return core.Value{}, err
 	}
 	err = retry(ctx, func() error {
 		live, err = s.stmts.swap(ctx, s.pool, s.stmts.read, c)
