@@ -24,7 +24,10 @@ const messages = "expires < 100000000000000"
 func claimSome(t *testing.T, s core.SeenStore, n int, ttl time.Duration) {
 	t.Helper()
 	var wg sync.WaitGroup
-	const callers = 20
+	callers := 20
+	if n < 1000 { // for many at once PostgreSQL makes the table larger than it needs to be
+		callers = 1
+	}
 	for range callers {
 		wg.Go(func() {
 			for range n / callers {
@@ -145,7 +148,11 @@ func TestPurgeOfManyParts(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			db := startSQL(t, e)
-			s := newSQL(t, db, e.dialect)
+			name := namespace()
+			s := sqlstore.New(name, db, e.dialect)
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			claimSome(t, s, 12000, time.Hour)
 			count := func(where string) (n int64) {
 				if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM hookonce_seen WHERE "+messages+" AND "+where).Scan(&n); err != nil {
@@ -166,7 +173,12 @@ func TestPurgeOfManyParts(t *testing.T) {
 			mustPurge(t, s, due)
 			claimSome(t, s, 6000, time.Millisecond)
 			time.Sleep(time.Until(soon) + 10*time.Millisecond)
-			mustPurge(t, s, later+6000)
+			// Those of which it has a note, and of the others those that lie beside them.
+			n, err := s.Purge(t.Context(), nil)
+			if err != nil || n < later || count(fmt.Sprintf("expires = %d", soon.UnixMilli())) != 0 {
+				t.Errorf("%d purged, want at least %d; error %v", n, later, err)
+			}
+			mustPurge(t, sqlstore.New(name, db, e.dialect), later+6000-n)
 			if left := count("1 = 1"); left != 12000-due-later {
 				t.Errorf("%d live records are left, want %d", left, 12000-due-later)
 			}
