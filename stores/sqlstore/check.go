@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
 )
 
 // Check looks for what would keep the store from working, or from being durable,
@@ -129,8 +130,20 @@ func (s *Store) rehearseIn(ctx context.Context, on session) error {
 	_, _ = rand.Read(past[:])
 	key[0] = 'a'
 	a, b, c := sample('a'), sample('b'), sample('c')
+	var known *birth.Life // claims go by the marker, if it was made
+	marker, err := s.stmts.live(ctx, on, s.stmts.read, &change{namespace: s.space, key: sinceKey})
+	if err != nil {
+		return err
+	}
+	if marker != (core.Value{}) {
+		known = &birth.Life{Value: marker, ValueArg: marker[:]}
+	}
 	swap := func(namespace string, key core.Key, old, next, want core.Value, ttl int64) error {
-		got, err := s.stmts.swap(ctx, on, s.stmts.read, &change{namespace: namespace, key: key, old: old, next: next, ttl: ttl})
+		claim := &change{namespace: namespace, key: key, old: old, next: next, ttl: ttl}
+		if namespace == s.namespace {
+			claim.known = known
+		}
+		got, err := s.stmts.swap(ctx, on, s.stmts.read, claim)
 		switch {
 		case err != nil:
 			return err

@@ -91,7 +91,9 @@ type purge struct {
 
 func (p *purge) tell() {
 	for _, f := range p.progress {
-		f(p.done)
+		if f != nil {
+			f(p.done)
+		}
 	}
 }
 
