@@ -19,6 +19,7 @@ const Margin = 10 * time.Second
 // Birth is what a store knows of the marker. The zero Birth has not seen any. It
 // is safe for concurrent use, apart from [Birth.Meet].
 type Birth struct {
+	began  time.Time // of the store; zero: the first look is the beginning
 	known  atomic.Pointer[Life]
 	looked atomic.Int64 // Unix nanoseconds; zero: look with the next claim
 }
@@ -35,6 +36,10 @@ type Life struct {
 	marker int64 // Unix milliseconds
 	since  time.Time
 }
+
+// Begin says that the store begins now, before any look: what comes later was not
+// lost before. It is called once, before all else.
+func (b *Birth) Begin() { b.began = time.Now() } //nolint:forbidigo // a marker is real time
 
 // Known returns the newest marker that was seen or made.
 func (b *Birth) Known() *Life {
@@ -72,6 +77,8 @@ func (b *Birth) Meet(found int64) (replace bool) {
 	case found == known.marker && found != 0:
 		return false
 	case found > known.marker: // another process made it
+	case known.marker == 0 && !b.began.IsZero():
+		next.marker = b.began.UnixMilli()
 	case known.marker == 0:
 		next.marker = now.UnixMilli()
 	default:

@@ -42,6 +42,24 @@ func TestTheFirstLookTakesWhatIsThereOrBeginsNow(t *testing.T) {
 	})
 }
 
+func TestAFirstLookAtNothingBeginsWithTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var b birth.Birth
+		b.Begin()
+		began := time.Now()
+		time.Sleep(time.Hour)
+		if !b.Meet(0) {
+			t.Error("no marker was to be made")
+		}
+		mustKnow(t, &b, began, began)
+		time.Sleep(time.Hour)
+		b.Meet(0)
+		after := time.Now().Add(birth.Margin)
+		mustKnow(t, &b, after, after)
+	})
+}
+
 func TestALostMarkerBeginsANewLifeAfterTheMargin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -104,6 +104,7 @@ type Store struct {
 func New[R any](namespace string, engine Engine[R]) *Store {
 	var absent R
 	s := &Store{namespace: namespace, absent: absent, looking: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s.birth.Begin()
 	if engine.Get == nil || engine.Put == nil {
 		return s
 	}

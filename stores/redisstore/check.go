@@ -16,7 +16,7 @@ var ErrNotSeen = errors.New("cannot be looked at")
 // starts, with a ctx that ends. In a cluster it sees one node.
 //
 // It also makes the markers behind [Store.KnownSince], if there are none. Without
-// it the first claim does, and may be told to come back.
+// it the first claim does.
 //
 // It cannot see how a failover is done, nor what a proxy in front does.
 func (s *Store) Check(ctx context.Context) error {

@@ -86,7 +86,9 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 // NewFunc makes a store of any client: do sends one command and returns its reply, text as string or []byte. All arguments
 // are strings; in EVALSHA and EVAL the fourth is a key, which a client needs that routes to the nodes of a cluster. namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
-	return &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s.birth.Begin()
+	return s
 }
 
 // Bind is called by [core.New]. It reports a store that was made wrongly, and one that already serves a verifier of the

@@ -43,6 +43,7 @@ func New(namespace string, db *sql.DB, d Dialect) *Store {
 		namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(), owners: make(map[string]bool),
 		meeting: make(chan struct{}, 1), purging: make(chan struct{}, 1), vouching: make(chan struct{}, 1),
 	}
+	s.birth.Begin()
 	s.pool = plain{db}
 	if d != Postgres {
 		s.pool = &prepared{on: db}
