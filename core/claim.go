@@ -383,6 +383,10 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 				return c.countMessage(ctx, sctx, id, cl, live, &old)
 			}
 			id.past.repeats = next.status
+			if v == run && c.renews() && c.timeout > time.Duration(c.lease)*time.Millisecond/2 && c.clock.now().milli() >= next.leaseEnd-stopBefore.Milliseconds() {
+				c.undo(ctx, cl.key, live, old, *next, stamp)
+				return 0, refuse(ErrStoreUnavailable, "claiming: the seen-id store took as long as the claim is good for: make Config.StoreTimeout shorter", nil)
+			}
 			return v, nil
 		}
 		live, now = got, c.clock.now()
@@ -537,6 +541,7 @@ func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next 
 // that ends meanwhile is one that ended before it settled.
 func (c *claims) settleLater(cl claim, next record, d *Delivery) {
 	defer c.leave(d)
+	defer func() { _ = recover() }() // of a store: as if the process had died here
 	now := c.clock.now()
 	deadline := now.real.Add(time.Duration(c.lastEnd(&cl.rec)-now.milli()) * time.Millisecond)
 	for pause := c.timeout / 4; time.Until(deadline) > pause; pause = min(2*pause, c.timeout) {

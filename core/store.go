@@ -39,7 +39,8 @@ func (v Value) WindowEnd() time.Time {
 // SeenStore is an atomic map whose entries expire. The claim protocol lives once, in this package, over its one verb;
 // docs/writing-a-store.md shows how to write one, and whtest.TestSeenStore is the executable form of this contract.
 //
-// A store is safe for concurrent use, honours ctx, and returns an error rather than a guess: the attempt is then
+// A store is safe for concurrent use, honours ctx (which has the values of the
+// request, but not for what happens in the background: renewals and late outcomes), and returns an error rather than a guess: the attempt is then
 // answered 503, and nothing is admitted. A store that is full returns an error that wraps [ErrStoreFull].
 //
 // A store value belongs to one verifier. Four optional methods refine that. The

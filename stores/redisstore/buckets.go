@@ -53,6 +53,7 @@ const attempts = 8
 // marker. It returns the live value.
 func (s *Store) swap(ctx context.Context, b *bucket, key []byte, old, next, life string) (any, error) {
 	for range attempts {
+		marks := s.marks.Load()
 		known, command := s.birth.Known(), []any{nil, nil, "1", b.prefix + string(key), old, next, life}
 		if old == "" && s.birth.Due(dueAfter) {
 			command = []any{nil, nil, "2", command[3], b.marker, old, next, life, known.TextArg}
@@ -69,7 +70,7 @@ func (s *Store) swap(ctx context.Context, b *bucket, key []byte, old, next, life
 		if !ok {
 			return nil, fmt.Errorf("the key %q holds something that is no marker of this store: give the store a namespace that nothing else writes to", b.marker)
 		}
-		if err := s.meet(ctx, known, found); err != nil {
+		if err := s.meet(ctx, marks, known, found); err != nil {
 			return nil, err
 		}
 		s.birth.Look()
@@ -82,18 +83,21 @@ const other = "since:"
 
 // meet learns of a marker that is not the known one. Of many callers that find
 // the same loss, one makes new markers, for all buckets at once: otherwise one
-// bucket after the other would refuse attempts.
-func (s *Store) meet(ctx context.Context, known *birth.Life, found int64) error {
+// bucket after the other would refuse attempts. What was found before the markers
+// were made, marks of them by then, says nothing.
+func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found int64) error {
 	select {
 	case s.meeting <- struct{}{}:
 		defer func() { <-s.meeting }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if s.birth.Known() != known || !s.birth.Meet(found) {
+	if s.marks.Load() != marks || s.birth.Known() != known || !s.birth.Meet(found) {
 		return nil
 	}
-	return s.mark(ctx)
+	err := s.mark(ctx)
+	s.marks.Add(1)
+	return err
 }
 
 // mark gives all buckets the known marker.

@@ -53,6 +53,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -67,6 +68,7 @@ type Store struct {
 
 	watch   watch
 	birth   birth.Birth
+	marks   atomic.Int64 // how often this store made markers
 	buckets [buckets]bucket
 	meeting chan struct{} // held by who makes markers
 

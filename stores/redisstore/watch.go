@@ -201,7 +201,7 @@ func (s *Store) countEvictions(ctx context.Context, info map[string]string) erro
 	if !grew {
 		return nil
 	}
-	if err := s.meet(ctx, s.birth.Known(), 0); err != nil {
+	if err := s.meet(ctx, s.marks.Load(), s.birth.Known(), 0); err != nil {
 		return explain(err)
 	}
 	return nil

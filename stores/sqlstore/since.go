@@ -57,6 +57,7 @@ const attempts = 8
 // claim swaps, and learns of the marker until it is the one that the table has.
 func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err error) {
 	for range attempts {
+		marks := s.marks.Load()
 		known := s.birth.Known()
 		c.known = nil
 		if c.old == (core.Value{}) && s.birth.Due(dueAfter) {
@@ -69,7 +70,7 @@ func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err erro
 		if !errors.As(err, &other) {
 			return live, err
 		}
-		if err := s.meet(ctx, known, other.found); err != nil {
+		if err := s.meet(ctx, marks, known, other.found); err != nil {
 			return core.Value{}, err
 		}
 	}
@@ -78,8 +79,9 @@ func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err erro
 
 // meet learns of a marker that is not the known one. Of many callers that find
 // the same loss, one writes a new marker. If another process does at the same
-// time, the next try finds that one.
-func (s *Store) meet(ctx context.Context, known *birth.Life, found core.Value) error {
+// time, the next try finds that one. What was found before the last marker was
+// written, marks of them by then, says nothing.
+func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found core.Value) error {
 	marker, ok := birth.Parse(strings.TrimRight(string(found[:]), "\x00"))
 	if !ok {
 		return fmt.Errorf("%w: a marker", errForeign)
@@ -90,19 +92,21 @@ func (s *Store) meet(ctx context.Context, known *birth.Life, found core.Value) e
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if s.birth.Known() != known || !s.birth.Meet(marker) {
+	if s.marks.Load() != marks || s.birth.Known() != known || !s.birth.Meet(marker) {
 		return nil
 	}
 	_, err := s.swap(ctx, &change{namespace: s.space, key: sinceKey, old: found, next: s.birth.Known().Value, ttl: never})
+	s.marks.Add(1)
 	return err
 }
 
 // begin makes the marker, or learns of it, before the first claim.
 func (s *Store) begin(ctx context.Context) error {
+	marks := s.marks.Load()
 	known := s.birth.Known()
 	err := s.stmts.sameLife(ctx, s.pool, s.stmts.read, &change{namespace: s.space, known: known})
 	if other := (*otherLifeError)(nil); errors.As(err, &other) {
-		return s.meet(ctx, known, other.found)
+		return s.meet(ctx, marks, known, other.found)
 	}
 	return err
 }

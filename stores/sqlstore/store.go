@@ -25,6 +25,7 @@ type Store struct {
 	pool      session
 	group     group // SQLite only
 	birth     birth.Birth
+	marks     atomic.Int64  // how often this store wrote a marker
 	meeting   chan struct{} // held by who writes a marker
 	purging   chan struct{} // holds the purge that runs
 	notes     notes         // of the purge that runs
