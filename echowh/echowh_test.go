@@ -423,31 +423,6 @@ func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 	}
 }
 
-// What package documentation warns of: the error is rendered after the net/http middleware has returned.
-func TestWrapMiddlewareOfANetHTTPMiddlewareCommitsFailures(t *testing.T) {
-	t.Parallel()
-	fails := func(echo.Context) error { return echo.ErrTeapot }
-	for _, c := range []struct {
-		name  string
-		mount func(k *kit) http.Handler
-		want  core.Reason
-	}{
-		{"echo.WrapMiddleware takes a returned error for a success", func(k *kit) http.Handler {
-			return mount(fails, echo.WrapMiddleware(nethttp.New(k.Verifier)))
-		}, core.Handled},
-		{"around the whole application it is right", func(k *kit) http.Handler { return nethttp.New(k.Verifier)(mount(fails)) }, core.ErrHandlerFailed},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			k := newKit(t, core.Config{})
-			do(t, k.request(t, serve(t, c.mount(k)), "msg_1", 0, event))
-			if got := k.last().Reason; got != c.want {
-				t.Errorf("observed %s, want %s", got, c.want)
-			}
-		})
-	}
-}
-
 func TestNewPanicsOnANilVerifier(t *testing.T) {
 	t.Parallel()
 	defer func() {
