@@ -34,7 +34,9 @@ func byHand(mw func(http.Handler) http.Handler) echo.MiddlewareFunc {
 // byContext wraps once, when the program starts, and finds the handler in the request.
 func byContext(mw func(http.Handler) http.Handler) echo.MiddlewareFunc {
 	wrapped := mw(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Context().Value(nextKey{}).(func(http.ResponseWriter, *http.Request))(w, r)
+		if run, ok := r.Context().Value(nextKey{}).(func(http.ResponseWriter, *http.Request)); ok {
+			run(w, r)
+		}
 	}))
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {

@@ -28,9 +28,10 @@ func aroundNext(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 // byContext wraps once, when the program starts, and finds the context in the request.
 func byContext(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 	wrapped := mw(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		c := r.Context().Value(nextKey{}).(*gin.Context)
-		c.Request = r
-		c.Next()
+		if c, ok := r.Context().Value(nextKey{}).(*gin.Context); ok {
+			c.Request = r
+			c.Next()
+		}
 	}))
 	return func(c *gin.Context) {
 		wrapped.ServeHTTP(c.Writer, c.Request.WithContext(context.WithValue(c.Request.Context(), nextKey{}, c)))
