@@ -154,7 +154,10 @@ func (r *request) readStream(stream io.Reader, length int, limit int64, timeout 
 	return got, nil
 }
 
-func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// unsafeString is b as text: for what is not written again, or only looked at.
+func unsafeString(b []byte) string {
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // see above
+}
 
 func tooLarge() error {
 	return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the body exceeds Config.MaxBody"}
