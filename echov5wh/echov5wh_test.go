@@ -420,6 +420,18 @@ func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 	}
 }
 
+// The connection is taken care of after the response: that must not send one before the HTTPErrorHandler has.
+func TestDenyMayLeaveATooLargeBodyToTheHTTPErrorHandler(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, core.Config{MaxBody: 10})
+	target := serve(t, mount(func(*echo.Context) error { return nil }, echov5wh.New(k.Verifier, echov5wh.Deny(func(_ *echo.Context, err *core.Error) error {
+		return echo.NewHTTPError(err.Answer().Status, "")
+	}))))
+	if r := do(t, k.request(t, target, "msg_1", 0, event)); r.status != http.StatusRequestEntityTooLarge || k.last().Reason != core.ErrBodyTooLarge {
+		t.Errorf("got %d, observed %v", r.status, k.last().Err)
+	}
+}
+
 func TestNewPanicsOnANilVerifier(t *testing.T) {
 	t.Parallel()
 	defer func() {
