@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -60,7 +61,7 @@ func (b *body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 
 // verdict says what is wrong with what was read.
 func (b *body) verdict(limit int64) error {
-	n, declared := int64(len(b.data)), b.r.ContentLength
+	n, declared := int64(len(b.data)), announced(b.r)
 	switch {
 	case n > limit:
 		return tooLarge(nil)
@@ -72,6 +73,19 @@ func (b *body) verdict(limit int64) error {
 		return consumed("the form was parsed already and nothing is left to read")
 	}
 	return nil
+}
+
+// announced is the length that the sender announced, negative if it did not. A
+// middleware that decompresses may set ContentLength to -1, as echo's does. The
+// header still tells then: net/http leaves none beside a transfer encoding.
+func announced(r *http.Request) int64 {
+	if r.ContentLength >= 0 || len(r.TransferEncoding) > 0 {
+		return r.ContentLength
+	}
+	if n, err := strconv.ParseInt(r.Header.Get("Content-Length"), 10, 64); err == nil {
+		return n
+	}
+	return -1
 }
 
 // broken says why reading failed.
@@ -186,18 +200,8 @@ func (b *body) resume(r2 *http.Request) {
 	if len(b.data) == 0 && b.err == nil {
 		return // untouched
 	}
-	rest := io.Reader(b.r.Body)
-	if b.err != nil {
-		rest = failing{b.err}
-	}
 	r2.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(b.data), rest), b.r.Body}
+	}{io.MultiReader(bytes.NewReader(b.data), b.r.Body), b.r.Body}
 }
-
-// failing is a reader that has failed.
-type failing struct{ err error }
-
-// Read implements io.Reader.
-func (f failing) Read([]byte) (int, error) { return 0, f.err }

@@ -68,7 +68,7 @@ func (x *Exchange) abandonBody(w http.ResponseWriter) {
 	}
 	w.Header().Set("Connection", "close")
 	// Where no deadline can be set there is no server connection of ours to free either.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(grace)) //nolint:forbidigo // a deadline of I/O is real time
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drain)) //nolint:forbidigo // a deadline of I/O is real time
 	if x.original.Close || x.body.err != nil || x.tooLarge() {
 		linger(w)
 	}

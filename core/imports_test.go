@@ -15,7 +15,7 @@ import (
 const module = "github.com/hookonce/hookonce"
 
 // adapters know core and what they share, nothing else of this module.
-var adapters = []string{"nethttp", "ginwh", "echowh", "fiberwh"}
+var adapters = []string{"nethttp", "ginwh", "echowh", "echov5wh", "fiberwh", "fiberv3wh"}
 
 // leaves are programs and modules of their own: nobody imports them.
 var leaves = []string{"cmd", "examples", "integration", "bench"}

@@ -54,7 +54,7 @@
 //
 // # Mounting it wrongly
 //
-//   - echo.WrapMiddleware(nethttp.New(v)) commits every handler that returns an error: echo renders it after the net/http middleware has returned.
-//     nethttp.New around the whole echo is fine, inside use this package.
+//   - echo.WrapMiddleware(nethttp.New(v)) cannot see an error that a handler returns: echo renders it later. nethttp refuses to
+//     run there. nethttp.New around the whole echo is fine, inside use this package.
 //   - e.Use(echowh.New(v)) on all routes refuses browsers and health checks as well. Put it on the routes of the sender.
 package echowh

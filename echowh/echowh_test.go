@@ -423,28 +423,15 @@ func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 	}
 }
 
-// What package documentation warns of: the error is rendered after the net/http middleware has returned.
-func TestWrapMiddlewareOfANetHTTPMiddlewareCommitsFailures(t *testing.T) {
+// The connection is taken care of after the response: that must not send one before the HTTPErrorHandler has.
+func TestDenyMayLeaveATooLargeBodyToTheHTTPErrorHandler(t *testing.T) {
 	t.Parallel()
-	fails := func(echo.Context) error { return echo.ErrTeapot }
-	for _, c := range []struct {
-		name  string
-		mount func(k *kit) http.Handler
-		want  core.Reason
-	}{
-		{"echo.WrapMiddleware takes a returned error for a success", func(k *kit) http.Handler {
-			return mount(fails, echo.WrapMiddleware(nethttp.New(k.Verifier)))
-		}, core.Handled},
-		{"around the whole application it is right", func(k *kit) http.Handler { return nethttp.New(k.Verifier)(mount(fails)) }, core.ErrHandlerFailed},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			k := newKit(t, core.Config{})
-			do(t, k.request(t, serve(t, c.mount(k)), "msg_1", 0, event))
-			if got := k.last().Reason; got != c.want {
-				t.Errorf("observed %s, want %s", got, c.want)
-			}
-		})
+	k := newKit(t, core.Config{MaxBody: 10})
+	target := serve(t, mount(func(echo.Context) error { return nil }, echowh.New(k.Verifier, echowh.Deny(func(_ echo.Context, err *core.Error) error {
+		return echo.NewHTTPError(err.Answer().Status)
+	}))))
+	if r := do(t, k.request(t, target, "msg_1", 0, event)); r.status != http.StatusRequestEntityTooLarge || k.last().Reason != core.ErrBodyTooLarge {
+		t.Errorf("got %d, observed %v", r.status, k.last().Err)
 	}
 }
 

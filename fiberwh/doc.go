@@ -73,8 +73,8 @@
 //
 // # Mounting it wrongly
 //
-//   - adaptor.HTTPMiddleware(nethttp.New(v)) commits before the handler has run: adaptor runs the fiber handlers after the net/http middleware
-//     returned, whatever they answer. Use this package in fiber.
+//   - adaptor.HTTPMiddleware(nethttp.New(v)) would commit before the handler has run: adaptor runs the fiber handlers after the net/http
+//     middleware returned. nethttp refuses to run there. Use this package in fiber.
 //   - adaptor.FiberApp (net/http in front of fiber, as in AWS Lambda's fiber adapter) hands over only the last of repeated header lines: a repeated id
 //     cannot be refused then. Prefer nethttp.New around it.
 //   - fiber.Config.Prefork with a store in memory: each child process would have its own and handle every message once. Each request

@@ -1,13 +1,13 @@
 package fiberwh
 
 import (
-	"maps"
-	"slices"
+	"net"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/fasthttpwh"
 )
 
 // Option changes what [New] makes. There is one: [Deny].
@@ -41,23 +41,43 @@ func Message(c *fiber.Ctx) core.Message {
 	return m
 }
 
+// Listener prepares app, and returns ln for it, so that strangers hold little
+// memory and senders read why they were refused:
+//
+//	log.Fatal(app.Listener(fiberwh.Listener(app, ln)))
+//
+// A body takes the memory that has arrived. fiber alone makes room for the
+// announced length, of BodyLimit at most, before the first byte. Nothing else
+// changes for the routes of app: their bodies are read before the handlers run,
+// within BodyLimit and ReadTimeout, and the ErrorHandler answers what exceeds
+// them. Multipart forms are parsed when a handler asks for them, out of memory.
+// An app that sets StreamRequestBody reads its bodies itself, as before.
+//
+// Behind a body that was refused the connection is closed when the sender has
+// closed, or after 600 ms. fiber alone closes at once, and the reset can overtake
+// the response.
+//
+// Call it once, before app serves. For TLS wrap what it returns in
+// [tls.NewListener]. It panics if ln is a TLS listener itself.
+func Listener(app *fiber.App, ln net.Listener) net.Listener {
+	return fasthttpwh.Listener("fiberwh", app.Server(), ln)
+}
+
 type middleware struct {
 	v    *core.Verifier
 	deny func(*fiber.Ctx, *core.Error) error
 }
 
 func (m *middleware) handle(c *fiber.Ctx) error {
-	defer closeUnread(c.Context())
-	r := newRequest(c, m.v)
-	d := m.v.Admit(c.UserContext(), &r.Request, r)
-	r.forget()
+	defer fasthttpwh.CloseUnread(c.Context())
+	d := fasthttpwh.Admit(c.UserContext(), m.v, c.Context(), (*app)(c.App()))
 	if d.Answer() == nil {
 		return next(c, d)
 	}
 	if err := d.Refusal(); m.deny != nil && err != nil {
 		return m.deny(c, err)
 	}
-	write(c.Response(), d.Answer())
+	fasthttpwh.Write(c.Response(), d.Answer())
 	return nil // not an error: the ErrorHandler would overwrite the answer
 }
 
@@ -77,39 +97,21 @@ func next(c *fiber.Ctx, d *core.Delivery) error {
 	err := c.Next()
 	returned = true
 	if err == nil { // an error becomes an answer only after us, in the ErrorHandler
-		status = answered(c.Context())
+		status = fasthttpwh.Answered(c.Context())
 	}
 	return err
 }
 
-// answered is what the sender will see. For fasthttp a handler that wrote nothing has answered 200.
-func answered(c *fasthttp.RequestCtx) int {
-	if r := c.LastTimeoutErrorResponse(); r != nil {
-		return r.StatusCode() // sent in place of c.Response
-	}
-	if c.Hijacked() {
-		return core.Failed
-	}
-	return c.Response.StatusCode()
-}
+// app is fiber's application, as fasthttpwh asks for it.
+type app fiber.App
 
-// write sorts the names, as net/http does: the header is a map, and fasthttp
-// keeps the order in which it is given them.
-func write(r *fasthttp.Response, a *core.Answer) {
-	r.SetStatusCode(a.Status)
-	for _, key := range slices.Sorted(maps.Keys(a.Header)) {
-		r.Header.Del(key)
-		for _, v := range a.Header[key] {
-			r.Header.Add(key, v)
-		}
-	}
-	r.SetBodyRaw(a.Body)
-}
+// ReadTimeout implements fasthttpwh.App.
+func (a *app) ReadTimeout() time.Duration { return (*fiber.App)(a).Config().ReadTimeout }
 
-// closeUnread closes the connection behind a streamed body that nobody read to its end: fasthttp would parse the rest of it
-// as the next request.
-func closeUnread(c *fasthttp.RequestCtx) {
-	if c.RequestBodyStream() != nil {
-		c.SetConnectionClose()
+// Prefork implements fasthttpwh.App.
+func (a *app) Prefork() string {
+	if (*fiber.App)(a).Config().Prefork {
+		return "fiber.Config.Prefork"
 	}
+	return ""
 }

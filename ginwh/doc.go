@@ -58,8 +58,9 @@
 //
 // # Mounting it wrongly
 //
-//   - A net/http middleware around c.Next() (the usual snippet) commits failures: gin writes to its own c.Writer, not to the one that the net/http
-//     middleware watches. nethttp.New around the whole engine is fine, in gin use this package.
+//   - A net/http middleware around c.Next() (the usual snippet) cannot see failures: gin writes to its own c.Writer, not to the one that the net/http
+//     middleware watches. nethttp refuses to run there. gin runs the next handler even after that, unless the snippet calls
+//     c.Abort. nethttp.New around the whole engine is fine, in gin use this package.
 //   - Engine.HandleContext before gin 1.11.0 runs handlers of the new route's chain after it has returned, even if a middleware
 //     of that chain aborted it. That bypasses every authentication middleware, this one too. Use gin 1.11.0 or newer.
 //   - g.Use(ginwh.New(v)) on all routes refuses browsers and health checks as well. Put it on the routes of the sender.

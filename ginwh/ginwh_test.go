@@ -461,37 +461,6 @@ func TestDenyIsAskedForRefusalsOnlyAndCannotRunTheHandler(t *testing.T) {
 	}
 }
 
-// What package documentation warns of: gin writes to its own c.Writer, not to what the net/http middleware sees.
-func TestANetHTTPMiddlewareAroundNextCommitsFailures(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name  string
-		mount func(k *kit) http.Handler
-		want  core.Reason
-	}{
-		{"around c.Next it takes a 500 for a success", func(k *kit) http.Handler {
-			return mount(func(c *gin.Context) {
-				nethttp.New(k.Verifier)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-					c.Request = r
-					c.Next()
-				})).ServeHTTP(c.Writer, c.Request)
-			}, func(c *gin.Context) { c.Status(500) })
-		}, core.Handled},
-		{"around the engine it is right", func(k *kit) http.Handler {
-			return nethttp.New(k.Verifier)(mount(func(c *gin.Context) { c.Status(500) }))
-		}, core.ErrHandlerFailed},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			k := newKit(t, core.Config{})
-			do(t, k.request(t, serve(t, c.mount(k)), "msg_1", 0, event))
-			if got := k.last().Reason; got != c.want {
-				t.Errorf("observed %s, want %s", got, c.want)
-			}
-		})
-	}
-}
-
 func TestNewPanicsOnANilVerifier(t *testing.T) {
 	t.Parallel()
 	defer func() {

@@ -36,8 +36,16 @@
 // A chi middleware.Timeout outside answers 504 only if nothing was written. A handler that wrote nothing is
 // answered 200 explicitly, or 503 and released if its context had ended, so that both agree with what was recorded.
 //
-// Do not wrap the middleware around a framework's next function: the framework answers through a writer of its own and
-// failures look like successes. Use ginwh, echowh or fiberwh there, or wrap the whole engine.
+// Do not wrap the middleware around handlers of a framework: it cannot see errors that they return, nor responses that they
+// write past it, so failures look like successes. Use the framework's adapter there, or wrap the whole engine. Inside gin, echo and fiber
+// the middleware refuses such a place: genuine messages are answered 500, and the observer is told misconfigured with the
+// name of the right adapter. That covers echo.WrapMiddleware, fiber's adaptor.HTTPMiddleware, and calls from a handler of
+// gin or echo. For a handler of net/http, mount it by gin.WrapH, gin.WrapF, echo.WrapHandler or adaptor.HTTPHandler, made at start-up.
+//
+// It finds the framework by names of functions on the stack. So these stay hidden: a framework under another import path, as a
+// fork; names that an obfuscator changed; a handler that something in between runs in another goroutine, if the
+// middleware was made at start-up; a handler inside one of those four that finds the framework's context and runs its
+// handlers; and every other framework.
 //
 // # Bodies
 //

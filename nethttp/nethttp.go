@@ -31,7 +31,15 @@ func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler 
 		opt(&o)
 	}
 	return func(next http.Handler) http.Handler {
+		wrapped := misplaced() // bridges wrap their handlers anew for each request
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			err := wrapped
+			if err == nil && fromFramework(w) {
+				err = misplaced()
+			}
+			if err != nil {
+				r = refusing(r, err)
+			}
 			x := adapter.Begin(v, w, r)
 			switch {
 			case x.Answer() == nil:

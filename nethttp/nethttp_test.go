@@ -190,6 +190,17 @@ func TestABodyThatWasConsumedInFrontIsAMisconfiguration(t *testing.T) {
 			}
 			r.Body = z
 		}},
+		{"decompression that makes the length unknown", packed.String(), false, func(r *http.Request) {
+			z, err := gzip.NewReader(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			r.Body, r.ContentLength = z, -1
+		}},
+		{"a read after which the length is unknown", "a=1", false, func(r *http.Request) {
+			_, _ = io.ReadAll(r.Body)
+			r.ContentLength = -1
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

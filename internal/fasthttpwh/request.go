@@ -1,7 +1,8 @@
-package fiberwh
+package fasthttpwh
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"math"
@@ -9,9 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unsafe"
 
-	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/utils"
 	"github.com/valyala/fasthttp"
 
 	"github.com/hookonce/hookonce/core"
@@ -25,8 +25,9 @@ import (
 type request struct {
 	core.Request
 
-	c *fiber.Ctx
-	v *core.Verifier
+	c   *fasthttp.RequestCtx
+	v   *core.Verifier
+	app App
 
 	text   []byte // only appended to, like that of a strings.Builder
 	values []string
@@ -36,31 +37,48 @@ type request struct {
 	valueRoom [5]string
 }
 
-func newRequest(c *fiber.Ctx, v *core.Verifier) *request {
-	r := &request{c: c, v: v}
+// App is the application of a framework that the request belongs to.
+type App interface {
+	// ReadTimeout is the server's, zero if there is none.
+	ReadTimeout() time.Duration
+	// Prefork names the setting by which several processes serve the application,
+	// each with memory of its own. It is empty if there is one process.
+	Prefork() string
+}
+
+// Admit takes the request of c through the pipeline of v. ctx is what handlers of
+// the framework use as their context.
+func Admit(ctx context.Context, v *core.Verifier, c *fasthttp.RequestCtx, app App) *core.Delivery {
+	r := newRequest(c, v, app)
+	defer r.forget()
+	return v.Admit(ctx, &r.Request, r)
+}
+
+func newRequest(c *fasthttp.RequestCtx, v *core.Verifier, app App) *request {
+	r := &request{c: c, v: v, app: app}
 	r.text, r.values = r.textRoom[:0], r.valueRoom[:0]
-	h := &c.Request().Header
+	h := &c.Request.Header
 	r.Method, r.URL, r.Host, r.Header = r.keep(h.Method()), r.keep(h.RequestURI()), r.keep(h.Host()), r
 	return r
 }
 
 // forget lets go of the request. Whatever keeps a text of it keeps all of r.
-func (r *request) forget() { r.c, r.Body = nil, nil }
+func (r *request) forget() { r.c, r.app, r.Body = nil, nil, nil }
 
 func (r *request) keep(b []byte) string {
 	from := len(r.text)
 	r.text = append(r.text, b...)
-	return utils.UnsafeString(r.text[from:]) // which is not written again
+	return unsafeString(r.text[from:]) // which is not written again
 }
 
 // Values implements [core.Header]. As in net/http, Host is no header.
 func (r *request) Values(name string) []string {
-	if strings.EqualFold(name, fiber.HeaderHost) {
+	if strings.EqualFold(name, fasthttp.HeaderHost) {
 		return nil
 	}
 	from := len(r.values)
-	r.c.Request().Header.VisitAll(func(key, value []byte) {
-		if len(key) == len(name) && strings.EqualFold(utils.UnsafeString(key), name) {
+	r.c.Request.Header.VisitAll(func(key, value []byte) {
+		if len(key) == len(name) && strings.EqualFold(unsafeString(key), name) {
 			r.values = append(r.values, r.keep(value))
 		}
 	})
@@ -78,24 +96,26 @@ func (r *request) Get(name string) string {
 // Clone implements [core.Header].
 func (r *request) Clone() http.Header {
 	all := make(http.Header)
-	r.c.Request().Header.VisitAll(func(key, value []byte) { all.Add(string(key), string(value)) })
-	all.Del(fiber.HeaderHost)
+	r.c.Request.Header.VisitAll(func(key, value []byte) { all.Add(string(key), string(value)) })
+	all.Del(fasthttp.HeaderHost)
 	return all
 }
 
 // ReadBody copies the bytes of the wire. Never c.Body(): that decompresses
 // without a limit, and gives the text of an error as a body.
 func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
-	if r.v.Forgets() && r.c.App().Config().Prefork {
-		return nil, &core.Error{Reason: core.ErrMisconfigured, Detail: "fiber.Config.Prefork with a seen-id store in memory: each child process " +
-			"has its own, so every message would be handled once in each; use a shared store, or no Prefork"}
+	if r.v.Forgets() {
+		if prefork := r.app.Prefork(); prefork != "" {
+			return nil, &core.Error{Reason: core.ErrMisconfigured, Detail: prefork + " with a seen-id store in memory: each child process " +
+				"has its own, so every message would be handled once in each; use a shared store, or no Prefork"}
+		}
 	}
-	req := r.c.Request()
+	req := &r.c.Request
 	length := req.Header.ContentLength() // negative: chunked or none
 	if int64(length) > limit {
 		return nil, tooLarge()
 	}
-	if stream := r.c.Context().RequestBodyStream(); stream != nil {
+	if stream := r.c.RequestBodyStream(); stream != nil {
 		return r.readStream(stream, length, limit, timeout)
 	}
 	got := req.Body()
@@ -119,7 +139,7 @@ func (r *request) readStream(stream io.Reader, length int, limit int64, timeout 
 	if timeout == 0 {
 		limit = math.MaxInt64 // report-only: what is taken off the stream must all be there for the handler
 	}
-	conn, server := r.c.Context().Conn(), r.c.App().Config().ReadTimeout
+	conn, server := r.c.Conn(), r.app.ReadTimeout()
 	limited := timeout > 0 && (server <= 0 || timeout < server) // otherwise fasthttp set an earlier deadline
 	if limited {
 		_ = conn.SetReadDeadline(time.Now().Add(timeout)) //nolint:forbidigo // I/O runs on real time, not on the configured clock
@@ -138,8 +158,13 @@ func (r *request) readStream(stream io.Reader, length int, limit int64, timeout 
 	if limited {
 		_ = conn.SetReadDeadline(time.Time{})
 	}
-	r.c.Request().SetBodyRaw(got) // where handlers look for it
+	r.c.Request.SetBodyRaw(got) // where handlers look for it
 	return got, nil
+}
+
+// unsafeString is b as text: for what is not written again, or only looked at.
+func unsafeString(b []byte) string {
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // see above
 }
 
 func tooLarge() error {
@@ -148,5 +173,5 @@ func tooLarge() error {
 
 func consumed() error {
 	return &core.Error{Reason: core.ErrBodyConsumed, Detail: "the body does not have the length that the sender announced: " +
-		"a middleware in front of fiberwh.New read or replaced it; put fiberwh.New before it"}
+		"a middleware in front of this one reads or replaces it; mount that behind it"}
 }

@@ -1,4 +1,4 @@
-package fiberwh
+package fasthttpwh
 
 import (
 	"crypto/tls"
@@ -9,35 +9,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 )
 
-// Listener prepares app, and returns ln for it, so that strangers hold little
-// memory and senders read why they were refused:
-//
-//	log.Fatal(app.Listener(fiberwh.Listener(app, ln)))
-//
-// A body takes the memory that has arrived. fiber alone makes room for the
-// announced length, of BodyLimit at most, before the first byte. Nothing else
-// changes for the routes of app: their bodies are read before the handlers run,
-// within BodyLimit and ReadTimeout, and the ErrorHandler answers what exceeds
-// them. Multipart forms are parsed when a handler asks for them, out of memory.
-// An app that sets StreamRequestBody reads its bodies itself, as before.
-//
-// Behind a body that was refused the connection is closed when the sender has
-// closed, or after 600 ms. fiber alone closes at once, and the reset can overtake
-// the response.
-//
-// Call it once, before app serves. For TLS wrap what it returns in
-// [tls.NewListener]. It panics if ln is a TLS listener itself.
-func Listener(app *fiber.App, ln net.Listener) net.Listener {
+// Listener prepares server, and returns ln for it: see fiberwh.Listener. name is of
+// the package whose Listener this is.
+func Listener(name string, server *fasthttp.Server, ln net.Listener) net.Listener {
 	if fmt.Sprintf("%T", ln) == "*tls.listener" {
-		panic("fiberwh: Listener was given a TLS listener: call it inside, tls.NewListener(fiberwh.Listener(app, ln), config)")
+		panic(name + ": Listener was given a TLS listener: call it inside, tls.NewListener(" + name + ".Listener(app, ln), config)")
 	}
-	config, server := app.Config(), app.Server()
-	next := server.Handler
-	if !config.StreamRequestBody {
+	next, streamed, limit := server.Handler, server.StreamRequestBody, server.MaxRequestBodySize
+	if !streamed {
 		server.StreamRequestBody = true
 		// Parsing it first would be without a limit under StreamRequestBody, and loses the signed bytes.
 		server.DisablePreParseMultipartForm = true
@@ -47,8 +29,8 @@ func Listener(app *fiber.App, ln net.Listener) net.Listener {
 		if ours {
 			conn.unread.Store(true)
 		}
-		if !config.StreamRequestBody {
-			if err := buffer(c, config.BodyLimit); err != nil {
+		if !streamed {
+			if err := buffer(c, limit); err != nil {
 				server.ErrorHandler(c, err)
 				c.SetConnectionClose()
 				return

@@ -1,0 +1,116 @@
+package echov5wh
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v5"
+
+	"github.com/hookonce/hookonce/adapter"
+	"github.com/hookonce/hookonce/core"
+)
+
+// Option changes what [New] makes. There is one: [Deny].
+type Option func(*middleware)
+
+// Deny has answer called in place of the default answer to a refused attempt. It is not called for the acknowledgement of a
+// redelivery nor for a challenge: those are no refusals. What it returns goes to the HTTPErrorHandler as any handler's error
+// does. err says why (errors.Is with core's reasons), and err.Answer() has the status that makes senders do the right
+// thing: keep it. Never tell the sender err.Error(): it is written for the log, for the error that an HTTPError wraps perhaps.
+func Deny(answer func(c *echo.Context, err *core.Error) error) Option {
+	return func(m *middleware) { m.deny = answer }
+}
+
+// New returns middleware for the routes of one sender: the handlers after it run for messages that are authentic, fresh and
+// new, and v answers all others. It panics if v is nil. The middleware is safe for concurrent use.
+func New(v *core.Verifier, opts ...Option) echo.MiddlewareFunc {
+	if v == nil {
+		panic("echov5wh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
+	}
+	m := &middleware{v: v}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error { return m.handle(c, next) }
+	}
+}
+
+// Message returns the verified message of the request, the zero Message where [New] did not admit one.
+func Message(c *echo.Context) core.Message {
+	if d, ok := c.Get(deliveryKey).(*core.Delivery); ok {
+		m, _ := d.Message()
+		return m
+	}
+	return core.Message{}
+}
+
+const deliveryKey = "hookonce.delivery"
+
+type middleware struct {
+	v    *core.Verifier
+	deny func(*echo.Context, *core.Error) error
+}
+
+func (m *middleware) handle(c *echo.Context, next echo.HandlerFunc) error {
+	res := response(c)
+	x := adapter.Begin(m.v, res, c.Request())
+	if x.Answer() == nil {
+		return run(c, res, x, next)
+	}
+	var outer echo.HTTPStatusCoder // out of Body.Read: BodyLimit in front of us, which has its own answer
+	if err := x.Refusal(); err != nil && err.Reason == core.ErrMalformed && errors.As(err, &outer) {
+		return err.Err
+	}
+	if m.deny == nil {
+		x.Refuse(c.Response(), nil)
+		return nil // not an error: the HTTPErrorHandler would make an answer of its own
+	}
+	var err error
+	x.Refuse(c.Response(), func(refused *core.Error) bool {
+		err = m.deny(c, refused)
+		return res.Committed // otherwise the HTTPErrorHandler has the answer
+	})
+	return err
+}
+
+// response is echo's own writer, which says whether a response was sent. A
+// middleware outside may have put a writer there that hides it.
+func response(c *echo.Context) *echo.Response {
+	res, err := echo.UnwrapResponse(c.Response())
+	if err != nil {
+		res = echo.NewResponse(c.Response(), c.Logger())
+		c.SetResponse(res)
+	}
+	return res
+}
+
+// run runs the handler and settles, also while a panic passes through.
+func run(c *echo.Context, res *echo.Response, x *adapter.Exchange, next echo.HandlerFunc) error {
+	outer, w := c.Request(), res.ResponseWriter
+	rec := x.Record(w)
+	c.SetRequest(x.Request)
+	res.ResponseWriter = rec
+	c.Set(deliveryKey, x.Delivery)
+	answered := core.Failed
+	defer func() {
+		if rec.Status() == 0 && res.Committed && res.Status < http.StatusOK {
+			// echo takes a 1xx for the answer, and would render no error after it: net/http makes a 200 of that.
+			res.Committed, res.Status = false, http.StatusOK
+		}
+		x.Request = c.Request() // with the form, if a handler parsed one
+		status := x.Finish(answered)
+		c.SetRequest(outer) // the handler's context has ended
+		if answered == 0 {
+			res.WriteHeader(status)
+		}
+		if res.ResponseWriter == http.ResponseWriter(rec) {
+			res.ResponseWriter = w
+		}
+	}()
+	err := next(c)
+	if err == nil { // an error becomes an answer only after us, in the HTTPErrorHandler
+		answered = rec.Status() // not res.Status, which shows 200 whatever is written past it
+	}
+	return err
+}

@@ -1,0 +1,134 @@
+package echov5wh_test
+
+import (
+	"io"
+	"log"
+	"log/slog"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"testing"
+
+	"github.com/labstack/echo/v5"
+	"github.com/labstack/echo/v5/middleware"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/echov5wh"
+	"github.com/hookonce/hookonce/whtest"
+)
+
+func TestSuite(t *testing.T) {
+	t.Parallel()
+	whtest.TestAdapter(t, whtest.Adapter{
+		Serve: serveSuite, Hijacks: true, HandlerErrors: true, EarlyHints: true, TemporaryFiles: true, Dispatches: true,
+	})
+}
+
+// serveSuite mounts the adapter for the suite.
+func serveSuite(t testing.TB, m whtest.AdapterMount) string {
+	t.Helper()
+	var opts []echov5wh.Option
+	if m.Deny {
+		opts = append(opts, echov5wh.Deny(func(c *echo.Context, err *core.Error) error {
+			return c.String(http.StatusTeapot, "denied: "+string(err.Reason))
+		}))
+	}
+	e := newEcho()
+	recovering := middleware.Recover()
+	if m.Log != nil {
+		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c *echo.Context) error {
+				err := next(c)
+				m.Log(written(c).Status)
+				return err
+			}
+		})
+	}
+	if m.ErrorsAsSuccess {
+		e.HTTPErrorHandler = func(c *echo.Context, _ error) { _ = c.NoContent(http.StatusOK) }
+	}
+	if m.BodyLimit > 0 {
+		e.Use(middleware.BodyLimit(m.BodyLimit))
+	}
+	if m.Timeout > 0 {
+		e.Use(middleware.ContextTimeout(m.Timeout))
+	}
+	if m.RecoverOutside {
+		e.Use(recovering)
+	}
+	use := []echo.MiddlewareFunc{echov5wh.New(m.Verifier, opts...)}
+	routes := e.Group("")
+	if m.Twice {
+		routes.Use(use...)
+		use = []echo.MiddlewareFunc{echov5wh.New(m.Verifier)}
+	}
+	if m.RecoverInside {
+		use = append(use, recovering)
+	}
+	run := func(c *echo.Context) error { return m.Handler(call(c)) }
+	if m.DispatchAgain {
+		routes.POST("/again", run, use...)
+		run = func(c *echo.Context) error {
+			c.Request().URL.Path = "/again"
+			return e.Router().Route(c)(c)
+		}
+	}
+	routes.POST("/*", run, use...)
+	return serve(t, e)
+}
+
+func newEcho() *echo.Echo {
+	e := echo.New()
+	e.Logger = slog.New(slog.DiscardHandler)
+	return e
+}
+
+// serve runs h on loopback until the test ends.
+func serve(t testing.TB, h http.Handler) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	go func() { _ = s.Serve(l) }()
+	t.Cleanup(func() { _ = s.Close() })
+	return "http://" + l.Addr().String()
+}
+
+func call(c *echo.Context) *whtest.AdapterCall {
+	return &whtest.AdapterCall{
+		Context: c.Request().Context(), Message: echov5wh.Message(c),
+		Bodies: map[string]func() ([]byte, error){
+			"io.ReadAll": func() ([]byte, error) { return io.ReadAll(c.Request().Body) },
+			"GetBody": func() ([]byte, error) {
+				if c.Request().GetBody == nil {
+					return nil, nil // an empty body has none
+				}
+				b, err := c.Request().GetBody()
+				if err != nil {
+					return nil, err
+				}
+				return io.ReadAll(b)
+			},
+		},
+		Status:     func(status int) { _ = c.NoContent(status) },
+		Write:      func(p []byte) { _, _ = c.Response().Write(p) },
+		Flush:      func() { _ = http.NewResponseController(c.Response()).Flush() },
+		EarlyHints: func() { c.Response().WriteHeader(http.StatusEarlyHints) },
+		Form: func() (*multipart.Form, error) {
+			c.SetRequest(c.Request().WithContext(c.Request().Context())) // as ContextTimeout does
+			err := c.Request().ParseMultipartForm(1)
+			return c.Request().MultipartForm, err
+		},
+		Hijack: func() error {
+			conn, buf, err := http.NewResponseController(c.Response()).Hijack()
+			if err != nil {
+				return err
+			}
+			_, _ = buf.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			_ = buf.Flush()
+			return conn.Close()
+		},
+	}
+}

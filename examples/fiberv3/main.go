@@ -1,0 +1,111 @@
+// Command fiberv3 is a webhook endpoint on fiber v3, ready to copy.
+//
+//	ADDR            where to listen, default 127.0.0.1:8080
+//	WEBHOOK_SECRET  one or more secrets, space separated, newest first; unset: one is made and printed
+//
+// It handles POST /hook. An event of type "example.fail" is answered 500, so that the sender's retries can be seen.
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gofiber/fiber/v3"
+	"github.com/gofiber/fiber/v3/middleware/recover"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/fiberv3wh"
+	"github.com/hookonce/hookonce/stores/memstore"
+)
+
+func main() {
+	flag.Usage = func() {
+		fmt.Fprint(os.Stderr, "usage: [ADDR=host:port] [WEBHOOK_SECRET=\"newest older\"] fiberv3\n\nServes POST /hook until it is interrupted.\n")
+	}
+	if flag.Parse(); flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "fiberv3:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	text, set := os.LookupEnv("WEBHOOK_SECRET")
+	if !set {
+		text = core.GenerateSecret()
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	v, err := core.New(core.Secrets(strings.Fields(text)...), memstore.New(), &core.Config{Observe: core.SlogObserver(logger)})
+	if err != nil {
+		return fmt.Errorf("WEBHOOK_SECRET: %w", err)
+	}
+
+	app := fiber.New(fiber.Config{
+		// fiber reads the whole body before any middleware runs, so the limits that protect the server are its own.
+		ReadTimeout: 10 * time.Second,
+		BodyLimit:   1 << 20,
+	})
+	app.Use(recover.New()) // without it a panic ends the process
+	app.Post("/hook", fiberv3wh.New(v), handle)
+
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"))
+	if err != nil {
+		return fmt.Errorf("ADDR: %w", err)
+	}
+	fmt.Printf("fiberv3: listening on http://%s/hook\n", ln.Addr())
+	if !set {
+		fmt.Printf("send a signed message with:\nADDR=%s WEBHOOK_SECRET=%s go run ./examples/sender\n", ln.Addr(), text)
+	}
+
+	// Without it fiber holds BodyLimit for every stranger who announces it, and senders lose refusals of large bodies.
+	serving := fiberv3wh.Listener(app, ln)
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the program at once
+		// Handlers that are running may finish: their messages are settled then.
+		stopped <- app.ShutdownWithTimeout(time.Minute)
+	}()
+	if err := app.Listener(serving, fiber.ListenConfig{DisableStartupMessage: true}); err != nil {
+		return err
+	}
+	return <-stopped
+}
+
+// answer is what the sender is told of a handled message.
+type answer struct {
+	Framework string `json:"framework"`
+	ID        string `json:"id"`
+	Type      string `json:"type"`
+	Timestamp int64  `json:"timestamp"`
+	Bytes     int    `json:"bytes"`
+}
+
+// handle runs once for each message that is authentic, fresh and new.
+func handle(c fiber.Ctx) error {
+	msg := fiberv3wh.Message(c)
+	var event struct {
+		Type string `json:"type"`
+	}
+	_ = json.Unmarshal(msg.Body, &event) // no JSON: no type
+	if event.Type == "example.fail" {
+		return fiber.NewError(fiber.StatusInternalServerError, "failing as asked")
+	}
+	return c.JSON(answer{"fiberv3", msg.ID, event.Type, msg.Timestamp.Unix(), len(msg.Body)})
+}

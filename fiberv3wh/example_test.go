@@ -1,0 +1,59 @@
+package fiberv3wh_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"time"
+
+	"github.com/gofiber/fiber/v3"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/fiberv3wh"
+	"github.com/hookonce/hookonce/stores/memstore"
+)
+
+func Example() {
+	_ = os.Setenv("WEBHOOK_SECRET", secret) // outside the program, in life
+
+	v := core.Must(core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil))
+
+	app := fiber.New(fiber.Config{ReadTimeout: 10 * time.Second, BodyLimit: 1 << 20, DisablePreParseMultipartForm: true})
+	app.Post("/hook", fiberv3wh.New(v), func(c fiber.Ctx) error {
+		msg := fiberv3wh.Message(c)
+		fmt.Println("handling", msg.ID, "stamped", msg.Timestamp)
+		return c.SendStatus(fiber.StatusNoContent)
+	})
+
+	// An unsigned request does not reach the handler.
+	res, err := app.Test(httptest.NewRequest(http.MethodPost, "/hook", nil))
+	if err != nil {
+		panic(err)
+	}
+	defer res.Body.Close()
+	fmt.Println(res.StatusCode, res.Header.Get("Content-Type"))
+	// Output:
+	// 400 application/problem+json
+}
+
+func ExampleDeny() {
+	v := core.Must(core.New(core.Secrets(secret), memstore.New(), nil))
+	deny := fiberv3wh.Deny(func(c fiber.Ctx, err *core.Error) error {
+		a := err.Answer()
+		c.Set("Retry-After", a.Header.Get("Retry-After"))
+		return c.Status(a.Status).JSON(fiber.Map{"error": http.StatusText(a.Status)})
+	})
+
+	app := fiber.New()
+	app.Post("/hook", fiberv3wh.New(v, deny), func(c fiber.Ctx) error { return c.SendStatus(fiber.StatusNoContent) })
+
+	res, err := app.Test(httptest.NewRequest(http.MethodPost, "/hook", nil))
+	if err != nil {
+		panic(err)
+	}
+	defer res.Body.Close()
+	fmt.Println(res.StatusCode, res.Header.Get("Content-Type"))
+	// Output:
+	// 400 application/json; charset=utf-8
+}

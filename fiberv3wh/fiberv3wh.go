@@ -1,0 +1,117 @@
+package fiberv3wh
+
+import (
+	"net"
+	"time"
+
+	"github.com/gofiber/fiber/v3"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/fasthttpwh"
+)
+
+// Option changes what [New] makes. There is one: [Deny].
+type Option func(*middleware)
+
+// Deny has answer called in place of the default answer to a refused attempt. It is not called for the acknowledgement of a
+// redelivery nor for a challenge: those are no refusals. What it returns goes to fiber's ErrorHandler as any handler's error
+// does. err says why (errors.Is with core's reasons), and err.Answer() has the status that makes senders do the right
+// thing: keep it. Never tell the sender err.Error(): it is written for the log.
+func Deny(answer func(c fiber.Ctx, err *core.Error) error) Option {
+	return func(m *middleware) { m.deny = answer }
+}
+
+// New returns middleware for the routes of one sender: the handlers after it run for messages that are authentic, fresh and
+// new, and v answers all others. It panics if v is nil. The handler is safe for concurrent use.
+func New(v *core.Verifier, opts ...Option) fiber.Handler {
+	if v == nil {
+		panic("fiberv3wh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
+	}
+	m := &middleware{v: v}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m.handle
+}
+
+// Message returns the verified message of the request, the zero Message where [New] did not admit one. It may be
+// kept: nothing in it points into fasthttp's memory.
+func Message(c fiber.Ctx) core.Message {
+	m, _ := core.FromContext(c.RequestCtx())
+	return m
+}
+
+// Listener prepares app, and returns ln for it, so that strangers hold little
+// memory and senders read why they were refused:
+//
+//	log.Fatal(app.Listener(fiberv3wh.Listener(app, ln)))
+//
+// A body takes the memory that has arrived. fiber alone makes room for the
+// announced length, of BodyLimit at most, before the first byte. Nothing else
+// changes for the routes of app: their bodies are read before the handlers run,
+// within BodyLimit and ReadTimeout, and the ErrorHandler answers what exceeds
+// them. Multipart forms are parsed when a handler asks for them, out of memory.
+// An app that sets StreamRequestBody reads its bodies itself, as before.
+//
+// Behind a body that was refused the connection is closed when the sender has
+// closed, or after 600 ms. fiber alone closes at once, and the reset can overtake
+// the response.
+//
+// Call it once, before app serves. For TLS wrap what it returns in
+// [tls.NewListener]. It panics if ln is a TLS listener itself.
+func Listener(app *fiber.App, ln net.Listener) net.Listener {
+	return fasthttpwh.Listener("fiberv3wh", app.Server(), ln)
+}
+
+type middleware struct {
+	v    *core.Verifier
+	deny func(fiber.Ctx, *core.Error) error
+}
+
+func (m *middleware) handle(c fiber.Ctx) error {
+	defer fasthttpwh.CloseUnread(c.RequestCtx())
+	d := fasthttpwh.Admit(c.Context(), m.v, c.RequestCtx(), (*app)(c.App()))
+	if d.Answer() == nil {
+		return next(c, d)
+	}
+	if err := d.Refusal(); m.deny != nil && err != nil {
+		return m.deny(c, err)
+	}
+	fasthttpwh.Write(c.Response(), d.Answer())
+	return nil // not an error: the ErrorHandler would overwrite the answer
+}
+
+// next runs the handler and settles, also while a panic passes through.
+func next(c fiber.Ctx, d *core.Delivery) error {
+	outer := c.Context()
+	c.SetContext(d.Context())
+	c.RequestCtx().SetUserValue(d.ContextValue()) // where net/http handlers behind adaptor.HTTPHandler look
+	status, returned := core.Failed, false
+	defer func() {
+		d.Settle(status)
+		c.SetContext(outer) // ours ended with the handler
+		if !returned && c.Response().StatusCode() < fiber.StatusMultipleChoices {
+			c.Status(fiber.StatusInternalServerError) // for a panic that something outside swallows
+		}
+	}()
+	err := c.Next()
+	returned = true
+	if err == nil { // an error becomes an answer only after us, in the ErrorHandler
+		status = fasthttpwh.Answered(c.RequestCtx())
+	}
+	return err
+}
+
+// app is fiber's application, as fasthttpwh asks for it.
+type app fiber.App
+
+// ReadTimeout implements fasthttpwh.App.
+func (a *app) ReadTimeout() time.Duration { return (*fiber.App)(a).Config().ReadTimeout }
+
+// Prefork implements fasthttpwh.App.
+func (*app) Prefork() string {
+	if fiber.IsChild() {
+		return "fiber.ListenConfig.EnablePrefork"
+	}
+	return ""
+}
