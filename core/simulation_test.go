@@ -463,6 +463,8 @@ func (s *simulation) keep(v *Verifier, m *simMessage, cl *claim, leaseEnd int64,
 				s.reruns++
 			}
 			return
+		case settledNow:
+			return
 		case notRenewed:
 		}
 		s.keep(v, m, cl, next, over)
