@@ -62,11 +62,7 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 	defer sctx.finish()
 	want := c.renewalOf(&cl.rec, next)
 	var live Value
-	if until == cl.rec.leaseEnd {
-		if outcome := c.assert(sctx, cl, now); outcome != renewed {
-			return until, outcome
-		}
-	} else {
+	if until != cl.rec.leaseEnd {
 		before := c.renewalOf(&cl.rec, until)
 		live = before.encode()
 	}
@@ -76,6 +72,10 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 			return until, notRenewed
 		}
 		if got == want.encode() {
+			// The store may have lost the claim, whose own lease is over: it is asserted behind the renewal.
+			if outcome := c.assert(sctx, cl, now); outcome != renewed {
+				return until, outcome
+			}
 			return next, renewed
 		}
 		rec, err := decode(got)
@@ -84,11 +84,6 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 		}
 		if rec.generation > cl.rec.generation {
 			return until, leaseLost
-		}
-		if live != (Value{}) && got == (Value{}) { // the store lost the renewal, so perhaps the claim as well
-			if outcome := c.assert(sctx, cl, now); outcome != renewed {
-				return until, outcome
-			}
 		}
 		live = got // of an earlier claim, or of this one: a renewal whose reply was lost
 	}
