@@ -11,7 +11,7 @@ LINT  := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 FUMPT := $(BIN)/gofumpt-$(GOFUMPT_VERSION)
 VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 
-.PHONY: test services check format vet lint race narrow api api-diff vuln newest newest-move toolchains fuzz bench bench-smoke benchmarks measure fmt
+.PHONY: test services check format vet lint race narrow api api-diff vuln newest newest-move toolchains fuzz bench bench-smoke benchmarks measure measure-purge fmt
 
 test: services   ## all tests, those with real servers as well
 	go test ./...
@@ -103,6 +103,9 @@ benchmarks:      ## every benchmark of the packages
 
 measure: services ## every store beside the bare command of its engine, in one run
 	cd integration && HOOKONCE_MEASURE=1 go test -v -count=1 -run TestStores ./measure
+
+measure-purge: services ## a purge of ten million rows in each database, and what an index would cost; an hour
+	cd integration && HOOKONCE_MEASURE=1 go test -v -count=1 -timeout 3h -run 'TestPurge|TestAnIndex' ./measure
 
 $(LINT):
 	@echo "installing golangci-lint $(GOLANGCI_LINT_VERSION), this takes a few minutes the first time"

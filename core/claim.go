@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"sync/atomic"
 	"time"
 )
 
@@ -53,6 +54,7 @@ const (
 	faultReleaseDeletes                    // a release forgets the message
 	faultLeaseIsLife                       // a claim's record ends with its lease
 	faultNoColdStart                       // a store that forgot is taken at its word
+	faultNoSecondLook                      // what a claim finds out about its store comes too late for that claim
 	faultContentAlone                      // unsigned ids do not count
 	faultIDAlone                           // unsigned ids count without the signed content
 	faultNoCount                           // equal contents are not counted
@@ -271,8 +273,8 @@ type claims struct {
 	protocol
 
 	store   SeenStore
-	forgets bool
-	start   int64 // whole second of the store's start, if it forgets
+	since   func() time.Time       // since when the store knows all; nil if it has no such time
+	learned atomic.Pointer[moment] // … by both clocks, if one is configured, read when it was learned
 	clock   clock
 	timeout time.Duration // of one visit to the store, all its calls together
 	running *running
@@ -293,14 +295,48 @@ func newToken() (token [8]byte) {
 // contended bounds the swaps of one visit: each lost one means that another attempt of the same message won.
 const contended = 16
 
+// cold reports whether an attempt has a timestamp from before the time since
+// when the store knows all. The store tells that time by the system's clock, and
+// timestamps are compared with the configured one. The whole second counts:
+// timestamps have no finer grain, and a new program should answer at once.
+func (c *claims) cold(stamp int64, now moment) bool {
+	if c.since == nil || stamp == 0 || c.broken&faultNoColdStart != 0 {
+		return false
+	}
+	return stamp < c.knownSince(now).Truncate(time.Second).UnixMilli()
+}
+
+// knownSince is since by the clock that timestamps are compared with. If the system's clock is set right, it moves along. A clock that is
+// configured may be set for other reasons, in a test above all: what was learned before stays.
+func (c *claims) knownSince(now moment) time.Time {
+	since := c.since()
+	switch {
+	case since.IsZero():
+		return since
+	case c.clock.configured == nil:
+		return now.at.Add(-now.real.Sub(since))
+	}
+	if last := c.learned.Load(); last != nil && last.real.Equal(since) {
+		return last.at
+	}
+	learned := &moment{at: now.at.Add(-now.real.Sub(since)), real: since}
+	c.learned.Store(learned)
+	return learned.at
+}
+
+func (c *claims) coldStart() *Error {
+	return refuse(ErrColdStart, "this attempt has a timestamp from before "+c.since().UTC().Format(time.RFC3339)+", and the seen-id store may have "+
+		"forgotten what came before: the sender's next attempt will be taken. A store in memory begins with the program. "+
+		"A shared one is new, or lost its records: was it emptied, restarted without persistence, or replaced?", nil)
+}
+
 // claim decides for one attempt and writes the decision down.
 // It sets cl: to the key and the record of the admission, or of the one that stands against it.
 // ctx's values go along, not its end: a swap that the sender's disconnect cut in half is worse than one that finishes.
 // sctx is storage for the call's context; the store may retain it.
 func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl *claim, stamp int64, now moment) (verdict, error) {
-	if c.forgets && stamp != 0 && stamp < c.start && c.broken&faultNoColdStart == 0 {
-		return 0, refuse(ErrColdStart, "this attempt was stamped before the seen-id store started, and the store "+
-			"forgets at restart, so it may have been handled: the sender's next attempt will be taken; use a durable store to avoid the gap", nil)
+	if c.cold(stamp, now) {
+		return 0, c.coldStart()
 	}
 	// A quarter of the time is kept for undoing a claim whose reply did not come.
 	sctx.init(ctx, now.real.Add(c.timeout-c.timeout/4))
@@ -336,6 +372,10 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 			return 0, storeError("claiming", err)
 		}
 		if got == want {
+			if v == run && c.cold(stamp, now) && c.broken&faultNoSecondLook == 0 { // the swap found out that records are gone
+				c.giveBack(ctx, cl, &old, Claimed)
+				return 0, c.coldStart()
+			}
 			if v == run && next.status == uncounted {
 				if old.state == Done {
 					id.past.done = old.status
@@ -343,6 +383,10 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 				return c.countMessage(ctx, sctx, id, cl, live, &old)
 			}
 			id.past.repeats = next.status
+			if v == run && c.renews() && c.timeout > time.Duration(c.lease)*time.Millisecond/2 && c.clock.now().milli() >= next.leaseEnd-stopBefore.Milliseconds() {
+				c.undo(ctx, cl.key, live, old, *next, stamp)
+				return 0, refuse(ErrStoreUnavailable, "claiming: the seen-id store took as long as the claim is good for: make Config.StoreTimeout shorter", nil)
+			}
 			return v, nil
 		}
 		live, now = got, c.clock.now()
@@ -380,7 +424,7 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 		now := c.clock.now().milli()
 		next, ok := c.count(&counted, &id.message, old.state == Done, now, token)
 		if !ok {
-			c.giveBack(ctx, cl, old)
+			c.giveBack(ctx, cl, old, Released)
 			cl.key = id.content // what can be forgotten is the count
 			return repeated, nil
 		}
@@ -403,22 +447,24 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 			return 0, storeError("claiming", err)
 		}
 	}
-	c.giveBack(ctx, cl, old)
+	c.giveBack(ctx, cl, old, Released)
 	return inFlight, nil // so many others of this content won meanwhile
 }
 
-// giveBack restores the record that a claim replaced: the message did not run. A new message leaves only a tombstone that expires
-// at once. It says that the message is uncounted, for an attempt that meets it until then.
-func (c *claims) giveBack(ctx context.Context, cl *claim, old *record) {
+// giveBack restores the record that a claim replaced: the message did not run. A
+// new message leaves only a tombstone in the given state, which expires at once.
+// An attempt that meets it until then is in flight, or may run and be counted.
+func (c *claims) giveBack(ctx context.Context, cl *claim, old *record, state State) {
 	now := c.clock.now()
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
 	defer sctx.finish()
 	back, life := *old, c.life(old, now.milli())
 	if old.state == 0 {
-		back, life = record{state: Released, status: uncounted, windowEnd: now.milli()}, time.Millisecond
+		back = record{state: state, status: uncounted, windowEnd: now.milli(), leaseEnd: cl.rec.leaseEnd}
+		life = time.Millisecond
 	}
 	back.token = newToken()
-	_, _ = c.store.Swap(sctx, cl.key, cl.rec.encode(), back.encode(), life) // an error leaves the claim to its lease, uncounted
+	_, _ = c.store.Swap(sctx, cl.key, cl.rec.encode(), back.encode(), life) // an error leaves the claim to its lease
 }
 
 // undo takes back a claim of which it is unknown whether it was made. The handler never ran for it, so the attempt itself
@@ -495,6 +541,7 @@ func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next 
 // that ends meanwhile is one that ended before it settled.
 func (c *claims) settleLater(cl claim, next record, d *Delivery) {
 	defer c.leave(d)
+	defer func() { _ = recover() }() // of a store: as if the process had died here
 	now := c.clock.now()
 	deadline := now.real.Add(time.Duration(c.lastEnd(&cl.rec)-now.milli()) * time.Millisecond)
 	for pause := c.timeout / 4; time.Until(deadline) > pause; pause = min(2*pause, c.timeout) {

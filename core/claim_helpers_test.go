@@ -15,6 +15,7 @@ type mapStore struct {
 	mu      sync.Mutex
 	live    map[Key]mapEntry
 	forgets bool
+	since   time.Time
 	swaps   int
 	calls   atomic.Int64 // of Swap, with whatever context
 
@@ -31,7 +32,8 @@ type mapEntry struct {
 
 func newMapStore() *mapStore { return &mapStore{live: make(map[Key]mapEntry)} }
 
-func (s *mapStore) Forgets() bool { return s.forgets }
+func (s *mapStore) Forgets() bool         { return s.forgets }
+func (s *mapStore) KnownSince() time.Time { return s.since }
 
 func (s *mapStore) Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error) {
 	s.calls.Add(1)

@@ -383,6 +383,79 @@ func TestColdStart(t *testing.T) {
 	})
 }
 
+// emptied is a store that was emptied, and finds that out as it swaps.
+func emptied(cfg Config, t *testing.T, before time.Duration) (*bench, time.Time) {
+	t.Helper()
+	time.Sleep(10 * time.Second)
+	store := newMapStore()
+	store.since = time.Now()
+	b := newBench(t, cfg, store)
+	time.Sleep(time.Minute)
+	at := time.Now()
+	b.wantStatus(b.handle(at, 200), 200, "the message")
+	time.Sleep(before)
+	store.clear()
+	found := time.Now()
+	store.before = func(context.Context, Value) error {
+		store.since = found
+		return nil
+	}
+	return b, at
+}
+
+func TestAStoreThatLostItsRecordsAnswersColdStartForWhatCameBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, at := emptied(Config{}, t, time.Second)
+		b.wantStatus(b.handle(at, 200), 503, "a replay, with which the store finds out")
+		b.wantLast(ErrColdStart)
+		if b.store.swaps < 3 {
+			t.Fatalf("%d swaps: the store was not asked", b.store.swaps)
+		}
+		if rec, life := b.store.only(t); rec.state != Claimed || life > time.Millisecond {
+			t.Errorf("the claim was undone to %v for %v, which another node might run", rec.state, life)
+		}
+		swaps := b.store.swaps
+		b.wantStatus(b.handle(at, 200), 503, "once more")
+		b.wantLast(ErrColdStart)
+		if b.store.swaps != swaps {
+			t.Error("the store was asked again")
+		}
+		time.Sleep(time.Millisecond)
+		b.wantStatus(b.handle(time.Now(), 200), 200, "the sender's next attempt")
+		time.Sleep(time.Second)
+		b.wantStatus(b.handle(time.Now(), 200), 200, "and the one after that")
+		b.wantLast(ErrRedelivery)
+	})
+}
+
+func TestAStoreThatKnowsNoTimeYetIsTakenAtItsWord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		b.wantStatus(b.handle(time.Now().Add(-time.Minute), 200), 200, "an attempt from before the program")
+	})
+}
+
+// A test may have a clock that stands still in another year.
+func TestTheStoresTimeIsComparedInTheConfiguredClocksFrame(t *testing.T) {
+	t.Parallel()
+	for _, offset := range []time.Duration{-10 * 365 * 24 * time.Hour, 3*time.Second + 400*time.Millisecond, 24 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			clock := func() time.Time { return time.Now().Add(offset) }
+			store := newMapStore()
+			time.Sleep(time.Minute + 300*time.Millisecond)
+			store.since = time.Now()
+			b := newBench(t, Config{Clock: clock}, store)
+			first := clock().Truncate(time.Second)
+			b.wantStatus(b.handle(first, 200), 200, "an attempt of the same second")
+			time.Sleep(time.Minute)
+			b.wantStatus(b.v.Admit(t.Context(), b.request("n", first.Add(-time.Second)), testBody(`{}`)).Answer().Status, 503, "an attempt from before")
+			b.wantLast(ErrColdStart)
+		})
+	}
+}
+
 func TestSignsOnceTreatsARetryAsARedelivery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -843,6 +916,26 @@ func TestTheWindowCoversAClaimOnItsWayToTheStore(t *testing.T) {
 	v := Must(New(Secrets(GenerateSecret()), newMapStore(), &Config{StoreTimeout: 3 * time.Second}))
 	if got := v.claims.visit; got != 3_000 {
 		t.Errorf("with StoreTimeout of 3 s the window allows for %d ms", got)
+	}
+}
+
+// A system's clock that is set right after the start of the program moves that start along: nothing runs again.
+func TestASystemClockThatIsSetRightMovesTheStartAlong(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	c := claims{since: func() time.Time { return start }}
+	const behind, later = 3 * time.Minute, 10 * time.Second
+	right := moment{at: start.Add(behind + later), real: start.Add(later)}
+	for name, tt := range map[string]struct {
+		stamp time.Time
+		want  bool
+	}{
+		"a message from before the start": {start.Add(behind - 2*time.Second), true},
+		"one from after it":               {start.Add(behind), false},
+	} {
+		if got := c.cold(tt.stamp.UnixMilli(), right); got != tt.want {
+			t.Errorf("%s: cold is %t", name, got)
+		}
 	}
 }
 

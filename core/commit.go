@@ -17,10 +17,13 @@ import (
 //	}
 //	return tx.Commit()
 //
+// In SQLite the transaction keeps others from writing, the renewals of the claim included: one that writes for more than 5 seconds has
+// the handler's context cancelled.
+//
 // ctx is the request's context in every framework, or one made from it. Commit holds the record of the message locked until the
 // transaction ends, so call it last. It is bounded by ctx and [Config.StoreTimeout], and not retried: after any error the
 // transaction must be rolled back. The errors are an [*Error] that wraps [ErrClaimLost] (the handler overran
-// [Config.Lease] and another attempt has the message), [ErrStoreUnavailable] or [ErrStoreFull], or [ErrMisconfigured] (no
+// [Config.Lease], or its lease could not be renewed, and another attempt has the message), [ErrStoreUnavailable] or [ErrStoreFull], or [ErrMisconfigured] (no
 // middleware of this module admitted the request that ctx belongs to).
 //
 // Once the transaction is committed the message is handled, whatever the handler answers: a redelivery is acknowledged with 200. If
@@ -54,7 +57,7 @@ func (c *claims) commitIn(ctx context.Context, s SeenStore, cl *claim) error {
 	case errors.Is(err, errCommitted):
 		return nil
 	case errors.Is(err, errLost):
-		return &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease; roll the transaction back, or its effect happens twice", Err: err}
+		return &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, or its lease could not be renewed; roll the transaction back, or its effect happens twice", Err: err}
 	default:
 		return err
 	}

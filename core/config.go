@@ -29,8 +29,8 @@ type Config struct {
 	// Default: 60 seconds.
 	//
 	// A claim is written for 9 seconds (or Lease, if that is shorter) and renewed every 3 while the handler runs. So if the process dies, the
-	// message is answered 503 for at most 9 seconds and twice Skew, 19 by default; then a later attempt runs. If the store
-	// fails for so long that the claim cannot be renewed, the handler's context is cancelled before the claim ends. A
+	// message is answered 503 for at most 9 seconds and twice Skew, 19 by default; then a later attempt runs. If the claim cannot
+	// be renewed in time, because the store fails, is full, or is locked by the handler's own transaction, the handler's context is cancelled before the claim ends. A
 	// process that is frozen for longer than that may find that another attempt runs beside it.
 	Lease time.Duration
 	// Remember is how long a handled message is recognised, at least; each acknowledged redelivery renews it. It must be

@@ -278,7 +278,7 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	case elsewhere:
 		return refuse(ErrMisconfigured, "this message was handled at another address (host, path or query) of the same verifier: the sender delivers it to two "+
 			"endpoints, and each needs a verifier, keys and a store namespace of its own, or a source of its own (Keys.From, KeySource); or a proxy changes the "+
-			"address from one request to the next; or a captured request was sent to the other address", nil)
+			"address from one request to the next (have it keep the sender's Host); or a captured request was sent to the other address", nil)
 	case unsure:
 		return refuse(ErrRepeated, "the same signed content was handled before, and nothing in this request tells whether it is the same event: the sender says no "+
 			"delivery id, or a proxy took the header out; pass it on, or describe the sender by a scheme whose ID says where it stands", nil)
@@ -379,8 +379,8 @@ func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, pas
 	case err != nil:
 		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "and not released: a later attempt runs when its lease is over", Err: err}
 	case v.claims.wasStopped(d):
-		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "its context was cancelled, because the seen-id store failed for so long that the " +
-			"message's lease could not be renewed; released for the sender's next attempt"}
+		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "its context was cancelled, because the message's lease could not be renewed: the " +
+			"seen-id store failed, was full or too slow, or this process was suspended; released for the sender's next attempt"}
 	default:
 		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "released for the sender's next attempt"}
 	}

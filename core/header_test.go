@@ -33,6 +33,13 @@ func (w *wire) Values(name string) (values []string) {
 	return values
 }
 
+func (w *wire) Get(name string) string {
+	if values := w.Values(name); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
 func (w *wire) Clone() http.Header {
 	if w.gone {
 		w.t.Errorf("all headers were asked for after the request")

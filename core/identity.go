@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -84,7 +83,7 @@ func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 	content := v.replayKey(m, &a.Content)
 	id.message = content
 	eachAttempt, broken := v.claims.eachAttempt, v.claims.broken
-	id.unsure = !eachAttempt && (a.Indistinct || lost(a.Unsigned)) && broken&faultSure == 0
+	id.unsure = !eachAttempt && a.Indistinct && broken&faultSure == 0
 	if len(a.Unsigned) == 0 || eachAttempt && (!a.Content.timed() || a.Unsigned[0] == "") || broken&faultContentAlone != 0 {
 		return
 	}
@@ -100,11 +99,6 @@ func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 	h.Sum(id.message[:0])
 	v.putScope(&id.message, m)
 	id.content = content
-}
-
-// lost says that a request has unsigned values but not its delivery id, which its sender always sends: something on the way took it out.
-func lost(unsigned []string) bool {
-	return len(unsigned) > 1 && unsigned[0] == "" && slices.ContainsFunc(unsigned[1:], func(value string) bool { return value != "" })
 }
 
 // appendUnsigned adds the values that are there, each with its place. An absent value adds nothing: members of a scheme like
@@ -141,7 +135,12 @@ func (v *Verifier) common(a *Attempt) uint32 {
 		return 0
 	}
 	var s uint32
-	a.Content.eachUntimed(func(piece []byte) { s = crc32.Update(s, castagnoli, piece) })
+	add := func(piece []byte) { s = crc32.Update(s, castagnoli, piece) }
+	if len(a.Content.insert) > 0 { // the body alone: what stands around it may be another text in the sender's next version of its signature
+		a.Content.eachBody(add)
+	} else {
+		a.Content.eachUntimed(add)
+	}
 	return known(s)
 }
 
@@ -188,16 +187,18 @@ func appendEndpoint(dst []byte, host, target string) []byte {
 	return appendField(appendField(appendField(dst, canonicalHost(host)), canonicalPath(target)), query)
 }
 
-// canonicalHost is a host name without its port; "" for an IP address, which is that of the machine behind a proxy that does not keep the
-// sender's Host, and another one at each machine.
+// canonicalHost is a host name without its port; "" for an IP address and a private name, which are those of a machine behind a proxy that
+// does not keep the sender's Host, and others at each machine.
 func canonicalHost(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || !strings.Contains(host, ".") ||
+		strings.HasSuffix(host, ".internal") || strings.HasSuffix(host, ".local") {
 		return ""
 	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+	return host
 }
 
 // canonicalPath is one text for the spellings of a path. An escaped slash stays one, and so does upper case: they may be another

@@ -69,7 +69,7 @@ func (s kindScheme) ParseKey(text string) (VerifyKey, error) {
 }
 
 func (s kindScheme) ReadHeader(r *Request, a *Attempt) error {
-	a.BodySigned, a.Indistinct = true, s.indistinct
+	a.BodySigned, a.Indistinct = true, s.indistinct || s.stripped
 	if s.id {
 		a.ID, a.IDSigned = lines(r.Header).Get(headerID), true
 		a.Content.WriteString(a.ID + ".")

@@ -312,6 +312,9 @@ func TestSpellingsOfAnAddressAreOneAddress(t *testing.T) {
 		{"the machines behind a proxy", address{"10.0.0.5:8080", "/hook"}, address{"10.0.0.6:8080", "/hook"}},
 		{"one of them over IPv6", address{"10.0.0.5:8080", "/hook"}, address{"[fd00::1]:8080", "/hook"}},
 		{"a bare one over IPv6", address{"[fd00::2]", "/hook"}, address{"[fd00::1]", "/hook"}},
+		{"private names of machines", address{"app1.internal:8080", "/hook"}, address{"app2.internal:8080", "/hook"}},
+		{"names without a dot", address{"app1", "/hook"}, address{"app2", "/hook"}},
+		{"names of a local network", address{"a.local", "/hook"}, address{"b.svc.cluster.local", "/hook"}},
 		{"a sorted query", address{host, "/hook?b=2&a=1"}, address{host, "/hook?a=1&b=2"}},
 		{"a query escaped otherwise", address{host, "/hook?a=b%20c"}, address{host, "/hook?a=b+c"}},
 		{"a bare question mark", address{host, "/hook?"}, address{host, "/hook"}},
@@ -343,7 +346,7 @@ func TestAddressesThatMayBeAnotherEndpointsAreNotOne(t *testing.T) {
 		{"the order of one parameter's values", address{host, "/h?a=1&a=2"}, address{host, "/h?a=2&a=1"}},
 		{"a query that does not parse", address{host, "/h?a=%zz"}, address{host, "/h?a=%zy"}},
 		{"another host", address{"billing.example.com", "/h"}, address{"mail.example.com", "/h"}},
-		{"a name with a path and a longer name", address{"a", "/b/h"}, address{"a/b", "/h"}},
+		{"a name with a path and a longer name", address{"a.example", "/b/h"}, address{"a.example/b", "/h"}},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			t.Parallel()

@@ -37,6 +37,7 @@ const (
 	renewed    renewal = iota + 1
 	notRenewed         // the store failed
 	leaseLost          // another attempt has the message
+	settledNow         // the outcome is on record: there is nothing to renew
 )
 
 // renewalOf is the record that renews a claim.
@@ -61,7 +62,11 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 	defer sctx.finish()
 	want := c.renewalOf(&cl.rec, next)
 	var live Value
-	if until != cl.rec.leaseEnd {
+	if until == cl.rec.leaseEnd {
+		if outcome := c.assert(sctx, cl, now); outcome != renewed {
+			return until, outcome
+		}
+	} else {
 		before := c.renewalOf(&cl.rec, until)
 		live = before.encode()
 	}
@@ -80,15 +85,36 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 		if rec.generation > cl.rec.generation {
 			return until, leaseLost
 		}
+		if live != (Value{}) && got == (Value{}) { // the store lost the renewal, so perhaps the claim as well
+			if outcome := c.assert(sctx, cl, now); outcome != renewed {
+				return until, outcome
+			}
+		}
 		live = got // of an earlier claim, or of this one: a renewal whose reply was lost
 	}
 	return until, notRenewed
 }
 
+// assert writes a claim again that the store may have lost.
+func (c *claims) assert(ctx context.Context, cl *claim, now moment) renewal {
+	claimed := cl.rec.encode()
+	switch live, err := c.store.Swap(ctx, cl.key, Value{}, claimed, c.life(&cl.rec, now.milli())); {
+	case err != nil:
+		return notRenewed
+	case live != claimed:
+		if rec, err := decode(live); err == nil && rec.generation == cl.rec.generation && rec.state != Claimed {
+			return settledNow // by Commit, or while the handler ends
+		}
+		return leaseLost
+	default:
+		return renewed
+	}
+}
+
 // alive says that the lease of a claim that seems to be over was renewed. The renewal of an earlier claim does not outlast this one's
 // lease, so it need not be told apart.
 func (c *claims) alive(ctx context.Context, key *Key, claimed *record, now int64) (bool, error) {
-	if !c.renews() || c.broken&faultNoRenewal != 0 {
+	if c.broken&faultNoRenewal != 0 {
 		return false, nil
 	}
 	if c.running.holds(c, key, claimed, now) {
@@ -128,14 +154,23 @@ const (
 
 func (r *running) keeperOf(key *Key) *keeper { return &r[key[len(key)-1]%byte(len(r))] }
 
-// push puts d at the end of the list.
+// push puts d into the list: at its end, unless the clock was set back.
 func (k *keeper) push(d *Delivery) {
-	if d.previous = k.last; k.last == nil {
-		k.first = d
-	} else {
-		k.last.next = d
+	before := k.last
+	for before != nil && before.leaseEnd > d.leaseEnd {
+		before = before.previous
 	}
-	k.last = d
+	d.previous = before
+	if before == nil {
+		d.next, k.first = k.first, d
+	} else {
+		d.next, before.next = before.next, d
+	}
+	if d.next == nil {
+		k.last = d
+	} else {
+		d.next.previous = d
+	}
 }
 
 // cut takes d out of the list.
@@ -165,8 +200,9 @@ func (c *claims) keep(d *Delivery) {
 	sweep := !k.sweeping
 	k.sweeping = true
 	k.Unlock()
-	if sweep {
-		time.AfterFunc(renewAfter, func() { c.sweep(k) })
+	if sweep { // the claim may have taken its time
+		pause := min(time.Duration(c.due(d)-c.clock.now().milli())*time.Millisecond, renewAfter)
+		time.AfterFunc(pause, func() { c.sweep(k) })
 	}
 }
 
@@ -208,7 +244,8 @@ func (c *claims) sweep(k *keeper) {
 		d = d.next
 		switch last := c.lastEnd(&due.claim.rec); {
 		case due.lease == renewing:
-		case now >= last: // the context of the handler has ended before
+		case now >= last: // the context of the handler has ended before, unless this process was suspended
+			due.ctx.finish()
 			k.cut(due)
 			due.lease = noLease
 		case due.lease == unkept || due.leaseEnd == last:
@@ -226,14 +263,26 @@ func (c *claims) sweep(k *keeper) {
 // stop ends the context of the handler of d.
 func (*keeper) stop(d *Delivery) {
 	d.lease, d.stopped = unkept, true
-	d.ctx.finish()
+	if !d.v.cfg.DangerouslyReportOnly {
+		d.ctx.finish()
+	}
+}
+
+// renewOrFail is renew for a store that may panic: nobody stands around this goroutine to recover.
+func (c *claims) renewOrFail(cl *claim, leaseEnd int64) (next int64, outcome renewal) {
+	defer func() {
+		if recover() != nil {
+			next, outcome = leaseEnd, notRenewed
+		}
+	}()
+	return c.renew(cl, leaseEnd)
 }
 
 func (c *claims) renewFor(k *keeper, d *Delivery) {
 	k.Lock()
 	leaseEnd := d.leaseEnd
 	k.Unlock()
-	next, outcome := c.renew(&d.claim, leaseEnd)
+	next, outcome := c.renewOrFail(&d.claim, leaseEnd)
 	now := c.clock.now().milli()
 	k.Lock()
 	defer k.Unlock()
@@ -248,6 +297,9 @@ func (c *claims) renewFor(k *keeper, d *Delivery) {
 		k.push(d)
 	case leaseLost:
 		k.stop(d)
+	case settledNow:
+		k.cut(d)
+		d.lease = noLease
 	case notRenewed: // the next sweep tries again
 		if now >= leaseEnd-stopBefore.Milliseconds() {
 			k.stop(d)

@@ -3,6 +3,7 @@ package core //nolint:testpackage // a process that dies is one that keeps no le
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -247,6 +248,27 @@ func TestALeaseThatWasTakenOverStopsTheHandler(t *testing.T) {
 	})
 }
 
+// A store that lost all it had is told again who has the message, with the next renewal.
+func TestAStoreThatLostTheClaimGetsItBackWithTheRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		other := b.another(Config{})
+		d := b.admit(time.Now())
+		for range 2 { // before its first renewal, and after one
+			time.Sleep(2 * time.Second)
+			b.store.clear()
+			time.Sleep(4 * time.Second)
+		}
+		for range 40 {
+			other.wantStatus(other.handle(time.Now(), 200), 503, "meanwhile")
+			time.Sleep(time.Second)
+		}
+		b.wantStatus(d.Settle(200), 200, "Settle")
+		b.wantLast(Handled)
+	})
+}
+
 // The outcome of a handler that ended in an outage is written when the store is back, and its message is kept for it until then.
 func TestTheLeaseIsKeptUntilTheOutcomeIsWritten(t *testing.T) {
 	t.Parallel()
@@ -336,5 +358,150 @@ func TestAClockThatJumpsDoesNotMakeTheHandlerItsOwnRival(t *testing.T) {
 		b.wantStatus(b.handle(time.Now().Add(40*time.Second), 200), 503, "after a jump")
 		d.Settle(200)
 		b.wantLast(Handled)
+	})
+}
+
+// A handler that commits and goes on has nothing to renew, and is not stopped.
+func TestAHandlerGoesOnAfterItsCommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		d := b.admit(time.Now())
+		time.Sleep(time.Second)
+		if err := Commit(d.Context(), b.store); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second)
+		if d.Context().Err() != nil {
+			t.Errorf("the handler was stopped: %v", d.Context().Err())
+		}
+		b.wantStatus(d.Settle(0), 200, "Settle")
+		b.wantLast(Handled)
+	})
+}
+
+// Processes with another Config.Lease share the store, as in a rolling deployment.
+func TestAProcessThatNeedsNoRenewalsSeesThoseOfOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		other := b.another(Config{Lease: 8 * time.Second})
+		d := b.admit(time.Now())
+		for range 40 {
+			time.Sleep(time.Second)
+			other.wantStatus(other.handle(time.Now(), 200), 503, "meanwhile")
+		}
+		d.Settle(200)
+		b.wantLast(Handled)
+	})
+}
+
+func TestAClaimThatTookLongIsRenewedAtOnceOrGivenBack(t *testing.T) {
+	t.Parallel()
+	for took, admitted := range map[time.Duration]bool{6 * time.Second: true, 20 * time.Second: false} {
+		t.Run(took.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newMapStore()
+				var slow atomic.Bool
+				slow.Store(true)
+				store.after = func(context.Context, Value, bool) error {
+					if slow.Swap(false) {
+						time.Sleep(took)
+					}
+					return nil
+				}
+				b := newBench(t, Config{StoreTimeout: 30 * time.Second, BodyTimeout: time.Second}, store)
+				d := b.admit(time.Now())
+				if (d.Answer() == nil) != admitted {
+					t.Fatalf("admitted: %t (%v)", d.Answer() == nil, d.Err())
+				}
+				if !admitted {
+					b.wantLast(ErrStoreUnavailable)
+					b.wantStatus(b.handle(time.Now(), 200), 200, "the next attempt")
+					return
+				}
+				time.Sleep(20 * time.Second)
+				if d.Context().Err() != nil {
+					t.Errorf("the handler was stopped: %v", d.Context().Err())
+				}
+				d.Settle(200)
+				b.wantLast(Handled)
+			})
+		})
+	}
+}
+
+func TestAClockThatIsSetBackHidesNoLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var ahead atomic.Int64
+		ahead.Store(int64(40 * time.Second))
+		b := newBench(t, Config{Clock: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }}, newMapStore())
+		other := b.another(Config{})
+		var all []*Delivery
+		for i := range 64 { // some in each keeper
+			if i == 32 {
+				ahead.Store(0)
+			}
+			id := "msg_" + strconv.Itoa(i)
+			all = append(all, b.v.Admit(context.Background(), b.request(id, b.v.cfg.Clock()), testBody(`{}`)))
+		}
+		time.Sleep(25 * time.Second)
+		for i, d := range all[32:] {
+			id := "msg_" + strconv.Itoa(32+i)
+			if second := other.v.Admit(context.Background(), other.request(id, time.Now()), testBody(`{}`)); second.Answer() == nil {
+				t.Fatalf("%s was taken over", id)
+			}
+			if d.Context().Err() != nil {
+				t.Errorf("the handler of %s was stopped", id)
+			}
+		}
+		for _, d := range all {
+			d.Settle(500)
+		}
+	})
+}
+
+func TestALongSuspensionStopsTheHandlerAsWell(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var ahead atomic.Int64
+		b := newBench(t, Config{Clock: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }}, newMapStore())
+		d := b.admit(time.Now())
+		ahead.Store(int64(75 * time.Second))
+		time.Sleep(4 * time.Second)
+		if d.Context().Err() == nil {
+			t.Error("the handler goes on")
+		}
+		d.Settle(500)
+	})
+}
+
+func TestAPanicOfTheStoreInARenewalIsAFailureOfTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{}, newMapStore())
+		d := b.admit(time.Now())
+		b.store.breakBefore(func(context.Context, Value) error { panic("a bug in the store") })
+		<-d.Context().Done()
+		b.store.breakBefore(nil)
+		d.Settle(500)
+		b.wantLast(ErrHandlerFailed)
+	})
+}
+
+func TestReportOnlyStopsNoHandler(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{DangerouslyReportOnly: true}, newMapStore())
+		d := b.admit(time.Now())
+		b.outage(time.Hour)
+		time.Sleep(30 * time.Second)
+		if d.Context().Err() != nil {
+			t.Errorf("the handler was stopped: %v", d.Context().Err())
+		}
+		b.store.breakBefore(nil)
+		d.Settle(200)
 	})
 }

@@ -29,9 +29,11 @@ type Request struct {
 // Header finds header lines of a request by name, so that an adapter need not
 // make a map of all for the few that a scheme reads. [http.Header] is one.
 //
-// Names are compared without regard to case. There is no Get on purpose: of
-// several lines with one name it would hide all but the first.
+// Names are compared without regard to case.
 type Header interface {
+	// Get returns the first of Values, "" if there is none. It hides further lines with
+	// this name: what decides whether a request is genuine reads Values.
+	Get(name string) string
 	// Values returns the values of all lines with this name, in the order in which
 	// they arrived. It is empty if there is none; a line without a value is "". What it
 	// returns may be kept, and must not be changed.
@@ -175,7 +177,8 @@ type Attempt struct {
 	// content, and only where no signed ID identifies the message. Nil: none known.
 	Unsigned []string
 	// Indistinct says that two events of the sender may have the same signed content,
-	// and that nothing else in this request tells them apart. Such a message is not
+	// and that nothing else in this request tells them apart: the sender says no delivery
+	// id, or always says one and this request lost it. Such a message is not
 	// acknowledged when it comes again: it may be another event.
 	Indistinct bool
 	// Reply says that the sender uses the content of the response, as a chat
@@ -323,6 +326,13 @@ func (c *Content) eachUntimed(f func(piece []byte)) {
 		from = in.at
 	}
 	small(from, len(c.small))
+}
+
+// eachBody calls f with the pieces that are kept by reference.
+func (c *Content) eachBody(f func(piece []byte)) {
+	for _, in := range c.insert {
+		f(in.data)
+	}
 }
 
 // Bytes returns all of it in one piece, for algorithms that cannot take it in several. The slice belongs to c.

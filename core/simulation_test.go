@@ -33,6 +33,8 @@ type simulation struct {
 	up        bool
 	lives     int // of the process, if the store forgets
 	forgetful bool
+	marker    time.Time // of the store's birth; zero: it is lost, as all is
+	gone      time.Time // when all was lost last
 }
 
 type simConfig struct {
@@ -41,6 +43,7 @@ type simConfig struct {
 	remember time.Duration
 	broken   fault
 	restarts int // > 0: one node, whose store forgets
+	losses   int // > 0: the store of all nodes loses everything so many times
 }
 
 type simResult struct {
@@ -139,7 +142,7 @@ func simulate(t *testing.T, cfg simConfig) simResult {
 			case 0:
 				m.offset = -280 * time.Second
 			case 1:
-				if !s.forgetful { // a cold start cannot cover stamps in the future
+				if !s.forgetful && s.losses == 0 { // a cold start cannot cover stamps in the future
 					m.offset = 290 * time.Second
 				}
 			}
@@ -148,6 +151,9 @@ func simulate(t *testing.T, cfg simConfig) simResult {
 		}
 		for range cfg.restarts {
 			s.after(s.between(0, span), func() { s.restart(t) })
+		}
+		for range cfg.losses {
+			s.after(s.between(0, span), s.lose)
 		}
 		for len(s.events) > 0 {
 			e, _ := heap.Pop(&s.events).(simEvent)
@@ -167,7 +173,7 @@ func (s *simulation) boot(t *testing.T) {
 	t.Helper()
 	s.nodes = nil
 	for _, offset := range s.offsets {
-		v, err := New(Secrets(claimSecret), s, &Config{
+		v, err := New(Secrets(claimSecret), &simNode{simulation: s}, &Config{
 			Remember: s.remember, Clock: func() time.Time { return time.Now().Add(offset) },
 		})
 		if err != nil {
@@ -189,10 +195,53 @@ func (s *simulation) restart(t *testing.T) {
 	for _, m := range s.messages {
 		m.leaseUntil = time.Time{} // its handler is dead
 	}
-	s.after(s.between(2*time.Second, 4*time.Second), func() { s.up = true; s.boot(t) })
+	s.after(s.between(2*time.Second, 4*time.Second), func() {
+		s.up, s.gone = true, time.Now().Truncate(time.Second)
+		s.boot(t)
+	})
 }
 
-// Forgets makes the simulation its own SeenStore.
+// lose empties the store while everything runs.
+func (s *simulation) lose() {
+	clear(s.records)
+	s.marker, s.gone = time.Time{}, time.Now()
+	for _, m := range s.messages {
+		m.leaseUntil = time.Time{} // an attempt with a newer timestamp does not find it
+	}
+}
+
+// simNode is the SeenStore of one node.
+type simNode struct {
+	*simulation
+
+	marker, since time.Time // as it knows them
+}
+
+func (n *simNode) KnownSince() time.Time { return n.since }
+
+func (n *simNode) Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error) {
+	if n.losses > 0 && old == (Value{}) {
+		n.look()
+	}
+	return n.simulation.Swap(ctx, key, old, next, ttl)
+}
+
+// look finds out whether the store is still the one that the node knows.
+func (n *simNode) look() {
+	const margin = 10 * time.Second
+	now := time.Now()
+	if n.simulation.marker.IsZero() {
+		n.simulation.marker = now
+		if !n.marker.IsZero() {
+			n.simulation.marker = now.Add(margin)
+		}
+	}
+	if !n.simulation.marker.Equal(n.marker) {
+		n.marker, n.since = n.simulation.marker, n.simulation.marker
+	}
+}
+
+// Forgets makes the simulation a SeenStore.
 func (s *simulation) Forgets() bool { return s.forgetful }
 
 // Scope makes it one whose keys begin alike.
@@ -306,11 +355,11 @@ func (s *simulation) present(a *simAttempt, node int, answer func(int)) {
 	s.verified++
 	replayed := a.presented
 	a.presented = true
-	cold := s.forgetful && a.stamp.UnixMilli() < v.claims.start
-	if m.done && s.lapses() && !replayed && !cold && !time.Now().Before(s.records[m.key].until) {
+	if m.done && s.lapses() && !replayed && !a.stamp.Before(s.gone) && !time.Now().Before(s.records[m.key].until) {
 		s.forgotten++ // an attempt that nobody has seen before cannot be told from a new message's
 		m.done = false
 	}
+	gone := !time.Now().Before(s.records[m.key].until) // that of a handler that overran its lease, say
 	var cl claim
 	verdict, err := v.claims.claim(context.Background(), new(lazyContext), &identity{message: m.key}, &cl, a.stamp.UnixMilli(), v.claims.clock.now())
 	switch {
@@ -327,19 +376,19 @@ func (s *simulation) present(a *simAttempt, node int, answer func(int)) {
 		s.acknowledged++
 		answer(int(cl.rec.status))
 	default:
-		s.judge(a, replayed)
+		s.judge(a, replayed, gone)
 		s.run(v, m, cl, answer)
 	}
 }
 
 // lapses says that a record may end before the sender does.
-func (s *simulation) lapses() bool { return s.forgetful || s.remember > 0 }
+func (s *simulation) lapses() bool { return s.forgetful || s.losses > 0 || s.remember > 0 }
 
 // judge looks at a run that the protocol allowed.
-func (s *simulation) judge(a *simAttempt, replayed bool) {
+func (s *simulation) judge(a *simAttempt, replayed, gone bool) {
 	m, stamp := a.m, a.stamp.UnixMilli()
 	notNewer := m.ran && stamp <= m.mark
-	if s.lapses() && !notNewer {
+	if (s.lapses() || gone) && !notNewer {
 		m.notNewer = 0
 	}
 	if notNewer {
@@ -410,7 +459,11 @@ func (s *simulation) keep(v *Verifier, m *simMessage, cl *claim, leaseEnd int64,
 				m.leaseUntil = until.Add(-time.Duration(now+v.claims.lease-next) * time.Millisecond)
 			}
 		case leaseLost:
-			s.reruns++
+			if s.losses == 0 {
+				s.reruns++
+			}
+			return
+		case settledNow:
 			return
 		case notRenewed:
 		}
@@ -432,6 +485,7 @@ func TestTheAttackerSimulationFindsNoRerun(t *testing.T) {
 		"Remember is short: the window alone":        {messages: 8_000, remember: time.Second},
 		"a store that forgets, restarted 40 times":   {messages: 12_000, restarts: 40},
 		"Remember between the window and the sender": {messages: 4_000, remember: 30 * time.Minute},
+		"a store that loses everything 40 times":     {messages: 8_000, losses: 40},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -449,7 +503,7 @@ func TestTheAttackerSimulationFindsNoRerun(t *testing.T) {
 			if got.verified < 10*cfg.messages/simulationShare || got.byReplay == 0 || got.acknowledged == 0 {
 				t.Error("too little happened to prove anything")
 			}
-			if cfg.remember == 0 && cfg.restarts == 0 && got.forgotten != 0 {
+			if cfg.remember == 0 && cfg.restarts+cfg.losses == 0 && got.forgotten != 0 {
 				t.Errorf("%d redeliveries were not recognised", got.forgotten)
 			}
 		})
@@ -466,6 +520,8 @@ func TestTheAttackerSimulationFindsEachBrokenRule(t *testing.T) {
 		"a claim lives for its lease":    {broken: faultLeaseIsLife},
 		"a cold start is taken for none": {broken: faultNoColdStart, restarts: 40},
 		"renewals do not count":          {broken: faultNoRenewal},
+		"a loss is taken for none":       {broken: faultNoColdStart, losses: 40},
+		"a loss is found out too late":   {broken: faultNoSecondLook, losses: 40},
 	} {
 		cfg.messages = max(cfg.messages, 4_000)
 		t.Run(name, func(t *testing.T) {
@@ -505,7 +561,7 @@ func TestWhatFailingHandlersLose(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newMapStore()
 				clock := time.Now()
-				c := Must(New(Secrets(claimSecret), store, &Config{Clock: func() time.Time { return clock }})).claims
+				c := &Must(New(Secrets(claimSecret), store, &Config{Clock: func() time.Time { return clock }})).claims
 				rng := rand.New(rand.NewPCG(1, 2))
 				for i := range messages {
 					fails := make([]bool, len(tt.gaps)+1) // by run

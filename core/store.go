@@ -39,13 +39,24 @@ func (v Value) WindowEnd() time.Time {
 // SeenStore is an atomic map whose entries expire. The claim protocol lives once, in this package, over its one verb;
 // docs/writing-a-store.md shows how to write one, and whtest.TestSeenStore is the executable form of this contract.
 //
-// A store is safe for concurrent use, honours ctx, and returns an error rather than a guess: the attempt is then
+// A store is safe for concurrent use, honours ctx (which has the values of the
+// request, but not for what happens in the background: renewals and late outcomes), and returns an error rather than a guess: the attempt is then
 // answered 503, and nothing is admitted. A store that is full returns an error that wraps [ErrStoreFull].
 //
-// A store value belongs to one verifier. Three optional methods refine that:
+// A store value belongs to one verifier. Four optional methods refine that. The
+// first two say since when the store knows all. An attempt with an earlier
+// timestamp may be a replay of a message that the store forgot, so it gets
+// [ErrColdStart] instead of being taken for new; messages without a signed
+// timestamp are not protected by that. A store has one of the two, or neither
+// if it cannot tell.
 //
-//   - Forgets() bool: true for a store that loses its records when the program restarts. Attempts stamped before
-//     the start are then answered "later" instead of being taken for new.
+//   - Forgets() bool: true for a store in the memory of the program. It knows
+//     all since [New].
+//   - KnownSince() time.Time: for a store whose records live elsewhere and can
+//     get lost there. It does no I/O, and returns the zero time until the store
+//     has looked. A Swap that finds out that records are gone makes it later
+//     before that Swap returns, by as much as clocks may differ. It may be
+//     called concurrently.
 //   - Bind(owner string) error: called once by [New] with a name of scheme and source; a store returns an error
 //     when the same owner is bound a second time, because two verifiers that share records would acknowledge each
 //     other's messages unseen.
@@ -60,9 +71,10 @@ type SeenStore interface {
 	Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error)
 }
 
-// forgetter, binder and scoper are the optional methods of a SeenStore.
+// forgetter, knower, binder and scoper are the optional methods of a SeenStore.
 type (
 	forgetter interface{ Forgets() bool }
+	knower    interface{ KnownSince() time.Time }
 	binder    interface{ Bind(owner string) error }
 	scoper    interface {
 		Scope(scheme, source string) uint32

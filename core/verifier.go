@@ -32,6 +32,7 @@ type Verifier struct {
 	challenger     Challenger
 	scope          []byte // what the hash of its keys begins with
 	scoper         scoper // nil if the store has none
+	forgets        bool   // the store is in the memory of the program
 
 	endpoint atomic.Pointer[endpointDigest] // of the last message
 
@@ -91,12 +92,15 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	if isNil(seen) {
 		mistakes = append(mistakes, errors.New("no seen-id store: pass memstore.New(), or a shared one in production"))
 	} else if f, ok := seen.(forgetter); ok && f.Forgets() {
-		v.claims.forgets = true
-		// The whole second before: stamps have no finer grain, and a fresh program should answer at once.
-		v.claims.start = cfg.Clock().Truncate(time.Second).UnixMilli()
+		v.forgets = true
+		start := v.claims.clock.now()
+		v.claims.since = func() time.Time { return start.real }
+		v.claims.learned.Store(&start)
 		if stamping == NotStamped && !cfg.DangerouslyReplayableAfterRestart {
 			mistakes = append(mistakes, errForgetsUntimed)
 		}
+	} else if k, ok := seen.(knower); ok {
+		v.claims.since = k.KnownSince
 	}
 	v.scoper, _ = seen.(scoper)
 	if b, ok := seen.(binder); ok && len(mistakes) == 0 {
@@ -192,7 +196,7 @@ func (a *Attempt) release() {
 
 // Forgets reports whether the store of seen ids loses its records when the program restarts. Processes that share a port
 // must not each have such a store.
-func (v *Verifier) Forgets() bool { return v.claims.forgets }
+func (v *Verifier) Forgets() bool { return v.forgets }
 
 // readHeader is the first step: what can be refused before anything is looked up or read.
 func (v *Verifier) readHeader(r *Request, a *Attempt, now time.Time) error {

@@ -40,7 +40,7 @@ func rueidisDo(ctx context.Context, client rueidis.Client, args ...any) (any, er
 	for i, arg := range args {
 		words[i], _ = arg.(string)
 	}
-	if len(words) < 4 { // INFO, CONFIG GET: no key
+	if len(words) < 4 { // CONFIG GET: no key
 		return client.Do(ctx, client.B().Arbitrary(words...).Build()).ToAny()
 	}
 	return client.Do(ctx, client.B().Arbitrary(words[:3]...).Keys(words[3]).Args(words[4:]...).Build()).ToAny()

@@ -83,6 +83,15 @@ func TestRedisFaults(t *testing.T) { //nolint:tparallel // one server, which is 
 		whtest.StoreRestart(kill), whtest.StoreBreak(kill),
 		whtest.StoreLoseReply(func(testing.TB, core.SeenStore) { proxy.LoseReply() }),
 	)
+	t.Run("emptied", func(t *testing.T) { // each store in a namespace of its own: for ten seconds it knows nothing of before
+		whtest.TestSeenStore(t,
+			func(t testing.TB) core.SeenStore { return redisstore.New(namespace(), goRedis(t, server.Addr).Do) },
+			whtest.StoreForget(func(t testing.TB, _ core.SeenStore) {
+				if err := goRedis(t, server.Addr).FlushAll(t.Context()).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}))
+	})
 }
 
 // twice runs the suite twice on one server and one namespace: a second run is disturbed by nothing that the first one left.
@@ -165,18 +174,22 @@ func TestRedisBadInput(t *testing.T) {
 		server := services.StartRedis(t)
 		client, name := goRedis(t, server.Addr), namespace()
 		var key core.Key
-		for value, write := range map[string]func() error{
-			"no record of this store":   func() error { return client.Set(t.Context(), name+":"+string(key[:]), "text", 0).Err() },
-			"belongs to something else": func() error { return client.LPush(t.Context(), name+":"+string(key[:]), "text").Err() },
+		record, marker := name+":{mm}"+string(key[:]), name+":{mm}since"
+		for _, tt := range []struct {
+			says  string
+			write func() error
+		}{
+			{"no record of this store", func() error { return client.Set(t.Context(), record, "text", 0).Err() }},
+			{"no marker of this store", func() error { return client.Set(t.Context(), marker, "text", 0).Err() }},
+			{"belongs to something else", func() error { return client.LPush(t.Context(), record, "text").Err() }},
+			{"belongs to something else", func() error { return client.LPush(t.Context(), marker, "text").Err() }},
 		} {
 			client.FlushAll(t.Context())
-			if err := write(); err != nil {
+			if err := tt.write(); err != nil {
 				t.Fatal(err)
 			}
 			_, err := redisstore.New(name, client.Do).Swap(t.Context(), key, core.Value{}, core.Value{1}, time.Minute)
-			if err == nil || !strings.Contains(err.Error(), value) {
-				t.Errorf("error %v, want one that says %q", err, value)
-			}
+			mustSay(t, err, tt.says)
 		}
 	})
 }

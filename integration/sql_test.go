@@ -114,6 +114,11 @@ func TestSQLFaults(t *testing.T) {
 				server.Kill()
 				return server.Start
 			}
+			forget := whtest.StoreForget(func(t testing.TB, _ core.SeenStore) {
+				if _, err := openSQL(t, e.driver, dsn(addr)).ExecContext(t.Context(), "DELETE FROM hookonce_seen"); err != nil {
+					t.Fatal(err)
+				}
+			})
 			options := []whtest.StoreOption{
 				whtest.StoreRestart(kill), whtest.StoreBreak(kill),
 				whtest.StoreLoseReply(func(testing.TB, core.SeenStore) { proxy.LoseReply() }),
@@ -122,6 +127,10 @@ func TestSQLFaults(t *testing.T) {
 				options = []whtest.StoreOption{whtest.StoreReopen(func(t testing.TB, _ core.SeenStore) core.SeenStore { return open(t) })}
 			}
 			twice(t, open, options...)
+			t.Run("emptied", func(t *testing.T) { // each store in a namespace of its own: for ten seconds it knows nothing of before
+				db := openSQL(t, e.driver, dsn(addr))
+				whtest.TestSeenStore(t, func(t testing.TB) core.SeenStore { return newSQL(t, db, e.dialect) }, forget)
+			})
 		})
 	}
 }

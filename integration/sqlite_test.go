@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -125,4 +126,55 @@ func claimAndDie(t *testing.T, file string) (keys []core.Key) {
 	}
 	_ = cmd.Wait()
 	return keys
+}
+
+// TestSQLiteOnAFullDisk fills a disk of two megabytes: claims are refused as on a
+// full store, and no acknowledged one is lost, also when the file is opened again.
+func TestSQLiteOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m"); err != nil {
+		t.Skipf("a small disk cannot be mounted here, which takes root: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	dsn, name := "file:"+filepath.Join(dir, "seen.db")+sqlitePragmas, namespace()
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := sqlstore.New(name, db, sqlstore.SQLite)
+	if err := store.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var keys []core.Key
+	for refused := 0; refused < 20; {
+		var key core.Key
+		_, _ = rand.Read(key[:])
+		got, err := store.Swap(t.Context(), key, core.Value{}, valueOf(key), time.Hour)
+		switch {
+		case errors.Is(err, core.ErrStoreFull):
+			refused++
+		case err != nil || got != valueOf(key):
+			t.Fatalf("%v, %v", got, err)
+		default:
+			keys = append(keys, key)
+		}
+	}
+	db.Close()
+	again, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close() // before the disk is gone
+	store = sqlstore.New(name, again, sqlstore.SQLite)
+	for _, key := range keys {
+		if got, err := store.Swap(t.Context(), key, core.Value{}, core.Value{1}, time.Hour); err != nil || got != valueOf(key) {
+			t.Fatalf("an acknowledged claim is %v, error %v", got, err)
+		}
+	}
+	t.Logf("%d claims acknowledged on the full disk", len(keys))
 }

@@ -86,6 +86,7 @@ type Template struct {
 	MaxSignatures int
 
 	bodyless  bool // the sender signs no body: not for others to copy
+	idAlways  bool // the sender always sends its ID, whatever IDOptional says of requests that a proxy took it from
 	idForLogs bool // an unsigned ID is not known to be kept over attempts, so it does not count
 }
 

@@ -387,9 +387,15 @@ func (s *templated) readJSON(body []byte, a *core.Attempt) error {
 	if a.IDSigned {
 		s.readStable(body, a)
 	} else {
-		a.Indistinct = s.t.Indistinct && !slices.ContainsFunc(a.Unsigned, func(value string) bool { return value != "" })
+		a.Indistinct = s.indistinct(a.Unsigned)
 	}
 	return nil
+}
+
+// indistinct says that an equal message may be another event: nothing tells them apart, or the delivery id got lost on the way.
+func (s *templated) indistinct(unsigned []string) bool {
+	some := slices.ContainsFunc(unsigned, func(value string) bool { return value != "" })
+	return s.t.Indistinct && !some || s.t.idAlways && some && unsigned[0] == ""
 }
 
 // readStable takes the members that all attempts of an event have in common.

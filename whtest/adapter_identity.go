@@ -347,7 +347,8 @@ func identityCases() []adapterCase {
 							e.wantProblem(name+" "+what, e.send(a.with(name, values...)), http.StatusBadRequest, "malformed")
 						}
 						huge := e.send(a.with(name, strings.Repeat("a", 8<<10)))
-						if huge.status != http.StatusRequestHeaderFieldsTooLarge { // a server's own limit comes first
+						// A server's own limit comes first, and may close the connection while the client still writes.
+						if huge.status != http.StatusRequestHeaderFieldsTooLarge && huge.status != 0 {
 							e.wantProblem(name+" of 8 KiB", huge, http.StatusBadRequest, "malformed")
 						}
 					}

@@ -133,11 +133,11 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 
 // fault is what is wrong with an adapter. The zero one is right.
 type fault struct {
-	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks bool
-	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen       bool
-	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, noQuery, noHost, reuses, refuseInReport, noClaim, twice             bool
-	dropsEmpty, acknowledges, anyOrder, resets, ignoresErrors, believesWritten, rendersErrors, takesEarly, earlyStays, silent200 bool
-	past, leavesFiles                                                                                                            bool
+	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks      bool
+	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen            bool
+	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, noQuery, noHost, reuses, refuseInReport, noClaim, twice bool
+	dropsEmpty, acknowledges, anyOrder, resets, ignoresErrors, believesWritten, rendersErrors, takesEarly, earlyStays, silent200      bool
+	past, leavesFiles                                                                                                                 bool
 
 	drops string // a header
 }

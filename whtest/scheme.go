@@ -749,6 +749,8 @@ type byName struct {
 
 func (h *byName) Values(name string) []string { return slices.Clone(h.lines.Values(name)) }
 
+func (h *byName) Get(name string) string { return h.lines.Get(name) }
+
 func (h *byName) Clone() http.Header {
 	h.cloned = true
 	return h.lines.Clone()

@@ -203,8 +203,7 @@ func (a *audit) acknowledged(what string, v *core.Verifier, r *core.Request, rep
 
 // indistinct says that at may be another event than one with equal bytes.
 func indistinct(at *core.Attempt) bool {
-	lost := len(at.Unsigned) > 1 && at.Unsigned[0] == "" && slices.ContainsFunc(at.Unsigned, func(value string) bool { return value != "" })
-	return !at.IDSigned && (at.Indistinct || lost)
+	return !at.IDSigned && at.Indistinct
 }
 
 func checkAttempts(a *audit) {

@@ -210,6 +210,8 @@ func (s toy) ReadBody(r *core.Request, a *core.Attempt) error {
 		a.ID = s.kept.id
 		s.kept.mu.Unlock()
 		a.Content.WriteBody(r.Body)
+	case "three times marked": // a copy, so that what stands around it counts
+		_, _ = a.Content.Write(r.Body)
 	case "body trimmed":
 		a.Content.WriteBody(bytes.TrimSpace(r.Body))
 	case "empty body not signed":

@@ -39,6 +39,7 @@ type storeOptions struct {
 	stop      func(t testing.TB, s core.SeenStore) (start func())
 	breakIt   func(t testing.TB, s core.SeenStore) (repair func())
 	loseReply func(t testing.TB, s core.SeenStore)
+	forget    func(t testing.TB, s core.SeenStore)
 }
 
 // StoreGrain is how much longer than its ttl a record may live, because the engine counts in larger units. Default: 20
@@ -76,6 +77,13 @@ func StoreBreak(breakIt func(t testing.TB, s core.SeenStore) (repair func())) St
 // of [StoreReopen].
 func StoreLoseReply(lose func(t testing.TB, s core.SeenStore)) StoreOption {
 	return func(o *storeOptions) { o.loseReply = lose }
+}
+
+// StoreForget makes the suite check that a store with the method KnownSince finds
+// out that its records are gone. forget removes all that the engine holds for s
+// behind its back: FLUSHALL, TRUNCATE, another file.
+func StoreForget(forget func(t testing.TB, s core.SeenStore)) StoreOption {
+	return func(o *storeOptions) { o.forget = forget }
 }
 
 // storeCase is one rule of the contract.

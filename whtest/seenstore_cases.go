@@ -135,6 +135,13 @@ func storeCases() []storeCase {
 			restart,
 		},
 		{
+			"records that are gone",
+			"a store with the method KnownSince makes it later before a swap returns that finds out that records are gone, and the zero time " +
+				"stands only for never having looked. Otherwise what was handled before the loss runs again. Keep a marker beside the " +
+				"records, which gets lost with them, and read it in the step that claims, at least every ten milliseconds and after errors.",
+			recordsGone,
+		},
+		{
 			"the whole protocol",
 			"a verifier on this store runs a message, runs it again after a failure, acknowledges its redelivery and refuses its replay. If only this " +
 				"case fails, the store may refuse core's values or answer too slowly.",
@@ -675,6 +682,40 @@ func restart(t *storeTest) {
 	t.mustRead(kept, value)
 	t.mustSwap(kept, value, newValue(), long)
 	t.mustLive(brief, value, ttl, called, returned)
+}
+
+func recordsGone(t *storeTest) {
+	k, ok := t.store.(interface{ KnownSince() time.Time })
+	if !ok {
+		t.Skip("the store has no method KnownSince")
+	}
+	key := newKey()
+	t.mustSwap(key, none, newValue(), long)
+	since := k.KnownSince()
+	if since.IsZero() || since.After(now()) {
+		t.Fatalf("after the first swap of a new store KnownSince is %v", since)
+	}
+	t.mustSwap(newKey(), none, newValue(), long)
+	if got := k.KnownSince(); !got.Equal(since) {
+		t.Fatalf("KnownSince was %v and is %v, though nothing was lost", since, got)
+	}
+	if t.forget == nil {
+		t.Skip("needs the option StoreForget")
+	}
+	for range 2 {
+		t.forget(t, t.store)
+		lost := now()
+		time.Sleep(slack) // the store may go by a look of before
+		t.mustSwap(key, none, newValue(), long)
+		if got := k.KnownSince(); got.Before(lost) || !got.After(since) {
+			t.Fatalf("the records were lost by %v, and after a swap that found none KnownSince is %v", lost, got)
+		}
+		since = k.KnownSince()
+		t.mustSwap(newKey(), none, newValue(), long)
+		if got := k.KnownSince(); !got.Equal(since) {
+			t.Fatalf("KnownSince was %v and is %v, though nothing more was lost", since, got)
+		}
+	}
 }
 
 // wholeBody is a body that was read.

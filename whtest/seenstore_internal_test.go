@@ -22,12 +22,20 @@ type mapStore struct {
 	data  *mapData
 	down  *bool // the engine fails
 	lose  *bool // the next reply is lost
+	life  *mapLife
+}
+
+// mapLife is what a store knows of the life of its records.
+type mapLife struct {
+	marker, since time.Time
+	passed        bool // over one swap without a look
 }
 
 type mapData struct {
 	sync.Mutex
 	records map[string]mapRecord
 	order   []string // of insertion, for lossy
+	marker  time.Time
 }
 
 type mapRecord struct {
@@ -36,7 +44,7 @@ type mapRecord struct {
 }
 
 func newMapStore(fault string) *mapStore {
-	return &mapStore{fault: fault, data: &mapData{records: map[string]mapRecord{}}, down: new(bool), lose: new(bool)}
+	return &mapStore{fault: fault, data: &mapData{records: map[string]mapRecord{}}, down: new(bool), lose: new(bool), life: new(mapLife)}
 }
 
 var errEngine = errors.New("the engine is down")
@@ -51,6 +59,10 @@ func (s *mapStore) Swap(ctx context.Context, key core.Key, old, next core.Value,
 		return none, errEngine
 	} else if *s.down {
 		return none, nil
+	}
+	late := s.fault == "notices a loss late" && s.data.marker.IsZero() && !s.life.marker.IsZero() && !s.life.passed
+	if s.life.passed = late; !late && (s.fault != "notices no loss" || s.life.marker.IsZero()) {
+		s.look()
 	}
 	name := string(key[:])
 	switch s.fault {
@@ -140,6 +152,28 @@ func (s *mapStore) Swap(ctx context.Context, key core.Key, old, next core.Value,
 	return next, nil
 }
 
+// look finds out whether the records are those that the store knows. The caller holds the lock.
+func (s *mapStore) look() {
+	if s.data.marker.IsZero() {
+		s.data.marker = time.Now()
+	}
+	if !s.data.marker.Equal(s.life.marker) || s.fault == "takes each swap for a loss" {
+		s.life.marker, s.life.since = s.data.marker, time.Now()
+	}
+}
+
+func (s *mapStore) KnownSince() time.Time {
+	s.data.Lock()
+	defer s.data.Unlock()
+	switch s.fault {
+	case "never knows since when":
+		return time.Time{}
+	case "knows only the future":
+		return s.life.since.Add(time.Hour)
+	}
+	return s.life.since
+}
+
 // mapOptions give every case something to run with.
 func mapOptions() storeOptions {
 	of := func(s core.SeenStore) *mapStore {
@@ -167,6 +201,13 @@ func mapOptions() storeOptions {
 			down := func(m *mapStore) *bool { return m.down }
 			set(s, down, true)
 			return func() { set(s, down, false) }
+		},
+		forget: func(_ testing.TB, s core.SeenStore) {
+			d := of(s).data
+			d.Lock()
+			defer d.Unlock()
+			clear(d.records)
+			d.marker = time.Time{}
 		},
 		loseReply: func(_ testing.TB, s core.SeenStore) {
 			set(s, func(m *mapStore) *bool { return m.lose }, true)
@@ -277,6 +318,11 @@ func TestSeenStoreSuiteCatches(t *testing.T) {
 		"guesses when lost":           "a lost reply",
 		"guesses when down":           "engine down and back",
 		"in memory":                   "restart on the same data",
+		"notices no loss":             "records that are gone",
+		"notices a loss late":         "records that are gone",
+		"takes each swap for a loss":  "records that are gone",
+		"never knows since when":      "records that are gone",
+		"knows only the future":       "records that are gone",
 		"only the client restarts":    "restart on the same data",
 	} {
 		t.Run(fault, func(t *testing.T) {
@@ -299,13 +345,13 @@ func TestSeenStoreSuiteCatches(t *testing.T) {
 
 func TestSeenStoreSuitePassesASecondTimeOnOneEngine(t *testing.T) {
 	t.Parallel()
-	first := newMapStore("")
 	for _, c := range storeCases() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			first := newMapStore("") // for each case its own: one of them empties the engine
 			for run := range 2 {
-				again := *first // only the records are shared: cases that break the engine run at the same time
-				again.down, again.lose = new(bool), new(bool)
+				again := *first // only the records are shared
+				again.down, again.lose, again.life = new(bool), new(bool), new(mapLife)
 				if r := recordStore(t, c, &again, mapOptions()); r.Failed() {
 					t.Errorf("run %d:\n%s", run+1, r.log.String())
 				}

@@ -236,10 +236,18 @@ func TestEnginesKeepWhatTheyAcknowledged(t *testing.T) {
 			store := e.open(t, server.Addr).store("orders")
 			claimed, lost := 0, 0
 			for range 3 {
+				began := time.Now()
 				claims := claim(t, store, server.Kill)
 				server.Start()
 				claimed += len(claims)
 				lost += missing(t, store, claims)
+				key, value := random()
+				if _, err := store.Swap(t.Context(), key, core.Value{}, value, time.Hour); err != nil {
+					t.Fatal(err)
+				}
+				if since := store.KnownSince(); since.After(began.Add(time.Second)) != e.forgets || since.IsZero() {
+					t.Errorf("after a crash at %v the store knows all since %v, and docs/stores.md says: forgets %v", began.Add(time.Second), since, e.forgets)
+				}
 			}
 			t.Logf("of %d acknowledged claims %d are lost", claimed, lost)
 			if claimed < 30 {

@@ -37,7 +37,8 @@ const (
 	envTarget    = "FAULTS_TARGET" // address or DSN of the store
 	envSkew      = "FAULTS_SKEW"   // of its clock
 	envLedger    = "FAULTS_LEDGER"
-	envBroken    = "FAULTS_BROKEN" // how the store is broken on purpose
+	envBroken    = "FAULTS_BROKEN"   // how the store is broken on purpose
+	envDefaults  = "FAULTS_DEFAULTS" // the default configuration, and handlers that do not end
 )
 
 const (
@@ -83,11 +84,14 @@ func serve() error {
 		store = forgetful{store}
 	}
 	log := core.SlogObserver(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	v, err := core.New(core.Secrets(secret), store, &core.Config{
-		Past: window, Future: window, Lease: lease, StoreTimeout: storeTimeout,
-		Clock:   func() time.Time { return time.Now().Add(skew) },
-		Observe: func(ctx context.Context, e core.Event) { s.observe(e); log(ctx, e) },
-	})
+	cfg := &core.Config{Past: window, Future: window, Lease: lease, StoreTimeout: storeTimeout}
+	handle := s.handle
+	if os.Getenv(envDefaults) != "" {
+		cfg, handle = new(core.Config), hang
+	}
+	cfg.Clock = func() time.Time { return time.Now().Add(skew) }
+	cfg.Observe = func(ctx context.Context, e core.Event) { s.observe(e); log(ctx, e) }
+	v, err := core.New(core.Secrets(secret), store, cfg)
 	if err != nil {
 		return err
 	}
@@ -95,7 +99,7 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	return frameworks[os.Getenv(envFramework)](ln, v, s.handle)
+	return frameworks[os.Getenv(envFramework)](ln, v, handle)
 }
 
 func (s *server) open() (core.SeenStore, error) {
@@ -131,6 +135,15 @@ func (s *server) observe(e core.Event) {
 	case errors.Is(e.Reason, core.ErrCommitFailed), errors.Is(e.Reason, core.ErrClaimLost):
 		s.write(wordUnrecorded, e.MessageID, e.Generation)
 	}
+}
+
+// hang is a handler that runs until its context ends, unless the message says otherwise.
+func hang(ctx context.Context, m core.Message) int {
+	if string(m.Body) != "hang" {
+		return http.StatusOK
+	}
+	<-ctx.Done()
+	return http.StatusServiceUnavailable
 }
 
 // handle is the handler: it fails, panics, is slow, and is killed between its effect and the record of it.

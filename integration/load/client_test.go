@@ -153,7 +153,7 @@ func messages() []message {
 			if err := schemes.Sign(schemes.Meta(""), r, "", time.Now(), metaSecret); err != nil {
 				panic(err)
 			}
-			return request("POST /meta", r.Header, lengthOf(body), body)
+			return request("POST /meta", r.Header.Clone(), lengthOf(body), body)
 		}},
 	}
 }

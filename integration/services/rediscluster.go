@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -119,4 +120,12 @@ func waitFor(t testing.TB, ask func() error) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	t.Fatal(err)
+}
+
+// MoveSlots moves so many slots of a cluster, with their keys, from one of its nodes to another.
+func MoveSlots(t testing.TB, from, to string, slots int) {
+	t.Helper()
+	id := func(addr string) string { return strings.TrimSpace(redisCLI(t, addr, "CLUSTER", "MYID")) }
+	run(t, exec.Command(find(t, engine()+"-cli", engine()+"-server"), "--cluster", "reshard", from,
+		"--cluster-from", id(from), "--cluster-to", id(to), "--cluster-slots", strconv.Itoa(slots), "--cluster-yes"))
 }

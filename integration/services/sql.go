@@ -30,7 +30,15 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	setUp := exec.Command(initdb, "-D", data, "-U", "hookonce", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	setUp.SysProcAttr, setUp.Dir = as(), dir
 	run(t, setUp)
-	args := []string{"-D", data, "-p", strconv.Itoa(port), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"}
+	p := startPostgres(t, program, dir, port, as, settings)
+	execute(t, p.dsn(p.Addr, "postgres"), "CREATE DATABASE hookonce")
+	return p
+}
+
+// startPostgres starts a server on the cluster that is in dir.
+func startPostgres(t testing.TB, program, dir string, port int, as func() *syscall.SysProcAttr, settings []string) *Postgres {
+	t.Helper()
+	args := []string{"-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"}
 	for _, s := range settings {
 		args = append(args, "-c", s)
 	}
@@ -44,8 +52,44 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	}}
 	p.ready = func(ctx context.Context) error { return ping(ctx, "pgx", p.dsn(p.Addr, "postgres")) }
 	launch(t, &p.Server)
-	execute(t, "pgx", p.dsn(p.Addr, "postgres"), "CREATE DATABASE hookonce")
 	return p
+}
+
+// StartStandby starts a standby of p: a commit on p is acknowledged when it has reached the standby.
+func (p *Postgres) StartStandby(t testing.TB) *Postgres {
+	t.Helper()
+	backup, program := find(t, "pg_basebackup", "postgresql-client"), find(t, "postgres", "postgresql")
+	dir, port := folder(t), freePort(t)
+	as := unprivileged(t, dir)
+	copied := exec.Command(backup, "-d", p.dsn(p.Addr, "postgres"), "-D", filepath.Join(dir, "data"), "-R", "-X", "stream", "-c", "fast", "--no-sync")
+	copied.SysProcAttr, copied.Dir = as(), dir
+	run(t, copied)
+	s := startPostgres(t, program, dir, port, as, nil)
+	dsn := p.dsn(p.Addr, "postgres")
+	execute(t, dsn, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+	execute(t, dsn, "SELECT pg_reload_conf()")
+	waitFor(t, func() error {
+		db, err := sql.Open("pgx", dsn)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		var state string
+		if err := db.QueryRowContext(context.Background(), "SELECT sync_state FROM pg_stat_replication").Scan(&state); err != nil {
+			return err
+		}
+		if state != "sync" {
+			return fmt.Errorf("the standby is %s", state)
+		}
+		return nil
+	})
+	return s
+}
+
+// Promote makes a standby a server of its own.
+func (p *Postgres) Promote() {
+	p.t.Helper()
+	execute(p.t, p.dsn(p.Addr, "postgres"), "SELECT pg_promote()")
 }
 
 // DSN is the address of the database for pgx, whose name in database/sql is "pgx".
@@ -154,9 +198,10 @@ func ping(ctx context.Context, driver, dsn string) error {
 	return db.PingContext(ctx)
 }
 
-func execute(t testing.TB, driver, dsn, statement string) {
+// execute runs a statement in PostgreSQL.
+func execute(t testing.TB, dsn, statement string) {
 	t.Helper()
-	db, err := sql.Open(driver, dsn)
+	db, err := sql.Open("pgx", dsn)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,6 +46,46 @@ func TestBrokenBlockIsFound(t *testing.T) {
 	}
 }
 
+// TestEveryTestThatADocumentNamesIsThere: a number in a document is held by the test beside it.
+func TestEveryTestThatADocumentNamesIsThere(t *testing.T) {
+	t.Parallel()
+	tests := make(map[string]bool)
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, found := range declared.FindAllSubmatch(text, -1) {
+			tests[string(found[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`(Test[A-Z]\\w+)`")
+	documents, err := docs.Documents(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := 0
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range named.FindAllSubmatch(text, -1) {
+			if names++; !tests[string(found[1])] {
+				t.Errorf("%s names %s, and there is no such test", document, found[1])
+			}
+		}
+	}
+	if names < 15 {
+		t.Errorf("only %d tests are named", names)
+	}
+}
+
 // TestEveryLinkLeadsSomewhere checks the relative links of the documents, and their anchors.
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ func TestDocumentedErrorsExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all strings.Builder
-	all.WriteString(string(core.ErrStoreFull))
+	all.WriteString(string(core.ErrStoreFull + " " + core.ErrColdStart))
 	for _, file := range files {
 		source, err := os.ReadFile(file)
 		if err != nil {

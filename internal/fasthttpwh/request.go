@@ -85,6 +85,14 @@ func (r *request) Values(name string) []string {
 	return r.values[from:len(r.values):len(r.values)]
 }
 
+// Get implements [core.Header].
+func (r *request) Get(name string) string {
+	if values := r.Values(name); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
 // Clone implements [core.Header].
 func (r *request) Clone() http.Header {
 	all := make(http.Header)

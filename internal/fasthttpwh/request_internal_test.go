@@ -88,6 +88,9 @@ func TestARequestHasTheHeadersThatAMapOfThemWouldHave(t *testing.T) {
 		for range 12 {
 			name := names[rng.IntN(len(names))]
 			got := core.Header(r).Values(name)
+			if first := core.Header(r).Get(name); first != want.Get(name) {
+				t.Errorf("Get(%q) is %q, want %q", name, first, want.Get(name))
+			}
 			if expected := want.Values(name); !slices.Equal(got, expected) {
 				t.Fatalf("%q\n has %s %q, want %q", lines, name, got, expected)
 			}

@@ -27,7 +27,8 @@
 //
 // What an acknowledged write survives is the engine's: a restart without
 // persistence, and a failover of replicas that lag, forget messages.
-// docs/stores.md says it for each.
+// docs/stores.md says it for each. An engine that forgot everything is noticed
+// within a second, see [Store.KnownSince].
 //
 // # Expiry
 //
@@ -54,6 +55,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
 )
 
 // Engine is a compare-and-swap over the program's client. R is what the client
@@ -89,6 +91,8 @@ type Store struct {
 	get       func(ctx context.Context, key string) ([]byte, any, error)
 	put       func(ctx context.Context, key string, value []byte, revision any, life time.Duration) (bool, error)
 	absent    any // the zero R
+	birth     birth.Birth
+	looking   chan struct{} // held by who reads the marker
 
 	mu     sync.Mutex
 	owners map[string]bool
@@ -99,7 +103,8 @@ type Store struct {
 // hexadecimal digits. [core.New] reports a namespace or an engine that is none.
 func New[R any](namespace string, engine Engine[R]) *Store {
 	var absent R
-	s := &Store{namespace: namespace, absent: absent, owners: make(map[string]bool)}
+	s := &Store{namespace: namespace, absent: absent, looking: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s.birth.Begin()
 	if engine.Get == nil || engine.Put == nil {
 		return s
 	}
@@ -159,9 +164,18 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	if err := s.mistake(); err != nil {
 		return core.Value{}, err
 	}
-	return leave(ctx, func() (core.Value, error) {
+	live, err := leave(ctx, func() (core.Value, error) {
+		if old == (core.Value{}) { // a claim
+			if err := s.look(ctx); err != nil {
+				return core.Value{}, err
+			}
+		}
 		return s.swap(ctx, s.namespace+"."+hex.EncodeToString(key[:]), old, next, newRecord(next, ttl))
 	})
+	if err != nil {
+		s.birth.Look()
+	}
+	return live, err
 }
 
 // rounds bounds the writes of one call. Each that is lost means that somebody
@@ -231,11 +245,18 @@ func liveValue(text []byte) (v core.Value, err error) {
 		return v, fmt.Errorf("casstore: a key of this namespace holds %d bytes, which are no record of this store: "+
 			"give the store a namespace that nothing else writes to, and Get must return what Put was given", len(text))
 	}
-	expires := int64(binary.BigEndian.Uint64(text[len(v):])) //nolint:gosec // written from an int64
-	if time.Now().UnixMilli() < expires {                    //nolint:forbidigo // see newRecord
+	if time.Now().Before(expiryOf(text)) { //nolint:forbidigo // see newRecord
 		copy(v[:], text)
 	}
 	return v, nil
+}
+
+// expiryOf is the expiry of a record, the zero time if there is none.
+func expiryOf(text []byte) time.Time {
+	if len(text) != len(record{}.value) {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(text[len(core.Value{}):]))) //nolint:gosec // written from an int64
 }
 
 // leave calls f and returns when ctx ends. Clients have timeouts of their own,

@@ -171,6 +171,11 @@ func suite(t *testing.T, fault string, grain time.Duration) {
 		},
 		whtest.StoreGrain(grain), whtest.StoreBreak(stop), whtest.StoreRestart(stop),
 		whtest.StoreLoseReply(func(testing.TB, core.SeenStore) { m := last; m.set(func() { m.lose = true }) }),
+		whtest.StoreForget(func(testing.TB, core.SeenStore) {
+			m := last
+			m.set(func() { clear(m.items) })
+			time.Sleep(time.Second) // the interval of looks
+		}),
 	)
 }
 
@@ -317,9 +322,71 @@ func TestKeysAreWhatEveryEngineTakes(t *testing.T) {
 	m := newMemory("")
 	mustSwap(t, casstore.New("eu-1_Orders", m.engine()), core.Key{31: 0xff}, core.Value{}, core.Value{1}, time.Hour, core.Value{1})
 	want := "eu-1_Orders." + strings.Repeat("00", 31) + "ff"
-	if _, found := m.items[want]; !found || len(m.items) != 1 {
+	if _, found := m.items[want]; !found || len(m.items) != 2 { // and the marker
 		t.Errorf("keys are %v, want %s", m.items, want)
 	}
+	for key := range m.items {
+		if !regexp.MustCompile(`^eu-1_Orders\.[0-9a-f]{64}$`).MatchString(key) {
+			t.Errorf("a key is %s", key)
+		}
+	}
+}
+
+// TestTheMarkerIsRenewed: it lives for 25 days in the engine.
+func TestTheMarkerIsRenewed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("")
+		s := casstore.New("orders", m.engine())
+		claim := func(n byte) {
+			t.Helper()
+			mustSwap(t, s, core.Key{n}, core.Value{}, core.Value{1}, time.Hour, core.Value{1})
+		}
+		claim(0)
+		since := s.KnownSince()
+		for day := range byte(100) {
+			time.Sleep(24 * time.Hour)
+			claim(day + 1)
+			if day == 50 { // an error in between
+				m.set(func() { m.down = true })
+				_, _ = s.Swap(t.Context(), core.Key{}, core.Value{}, core.Value{1}, time.Hour)
+				m.set(func() { m.down = false })
+			}
+		}
+		if got := s.KnownSince(); !got.Equal(since) || since.IsZero() {
+			t.Errorf("all is known since %v, not %v", got, since)
+		}
+		other := casstore.New("orders", m.engine())
+		mustSwap(t, other, core.Key{255}, core.Value{}, core.Value{1}, time.Hour, core.Value{1})
+		if got := other.KnownSince(); !got.Equal(since.Truncate(time.Millisecond)) {
+			t.Errorf("the next process knows all since %v, not %v", got, since)
+		}
+		time.Sleep(26 * 24 * time.Hour) // nobody claims
+		claim(254)
+		if got := s.KnownSince(); !got.After(since) {
+			t.Errorf("without the marker all is still known since %v", got)
+		}
+	})
+}
+
+// TestAnEngineThatForgotInACrash is memcached's case: the crash is an error, after which the store looks at once.
+func TestAnEngineThatForgotInACrash(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("")
+		s := casstore.New("orders", m.engine())
+		mustSwap(t, s, core.Key{}, core.Value{}, core.Value{1}, time.Hour, core.Value{1})
+		m.set(func() { m.down = true })
+		if _, err := s.Swap(t.Context(), core.Key{1}, core.Value{}, core.Value{1}, time.Hour); err == nil {
+			t.Fatal("the engine is down, and a claim was made")
+		}
+		m.set(func() { m.down = false; clear(m.items) })
+		crashed := time.Now()
+		mustSwap(t, s, core.Key{}, core.Value{}, core.Value{2}, time.Hour, core.Value{2})
+		if !s.KnownSince().After(crashed) {
+			t.Errorf("all is known since %v", s.KnownSince())
+		}
+	})
 }
 
 func TestWhatIsNoRecordIsAnError(t *testing.T) {
@@ -355,9 +422,9 @@ func TestErrorsOfTheEngineKeepTheirMeaning(t *testing.T) {
 		is     error
 		says   string
 	}{
-		"full":               {casstore.Engine[int]{Get: none, Put: full}, core.Value{}, core.ErrStoreFull, "writing a record"},
+		"full":               {casstore.Engine[int]{Get: none, Put: full}, core.Value{}, core.ErrStoreFull, "writing the marker"},
 		"full, says Full":    {casstore.Engine[int]{Get: none, Put: noRoom, Full: says}, core.Value{}, core.ErrStoreFull, "shorten"},
-		"not full":           {casstore.Engine[int]{Get: none, Put: down, Full: says}, core.Value{}, errEngine, "writing a record"},
+		"not full":           {casstore.Engine[int]{Get: none, Put: down, Full: says}, core.Value{}, errEngine, "writing the marker"},
 		"a client panics":    {casstore.Engine[int]{Get: panics, Put: full}, core.Value{1}, nil, "no pool"},
 		"writes never match": {casstore.Engine[int]{Get: none, Put: lost}, core.Value{}, nil, "without -C"},
 	} {

@@ -19,11 +19,11 @@
 // Nothing of the last process is left to compare the clock with. If the clock
 // is behind by d when the program starts, the attempts stamped in the last d
 // before the restart count as stamped after it. Each message handled in that
-// time can run once more, by a replay or by a retry of its sender. Once the
-// clock is right, that ends [core.Config.Past] after the stamp, 5 minutes by
-// default. While the clock stays behind it ends d later than that; by more than
-// [core.Config.Future], also 5 minutes, genuine messages are refused as stamped
-// in the future. Start the program after the clock is synchronised (systemd:
+// time can run once more, by a replay or by a retry of its sender. That ends
+// when the clock is set right: the age of the program is measured without it.
+// While the clock stays behind it ends [core.Config.Past] and d after the stamp;
+// by more than [core.Config.Future], 5 minutes by default, genuine messages are
+// refused as stamped in the future. Start the program after the clock is synchronised (systemd:
 // After=time-sync.target), or use a durable store.
 //
 // # Memory

@@ -1,10 +1,10 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // ErrNotSeen is wrapped by the error of [Store.Check] if nothing is known to be wrong, but the server does not show a setting to this user, as managed
@@ -13,7 +13,10 @@ var ErrNotSeen = errors.New("cannot be looked at")
 
 // Check looks at the server: that it answers and lets this user claim, is no read-only replica, evicts nothing, and keeps its data over a restart.
 // It returns all that is wrong, each with its remedy, and nil if nothing is; see [ErrNotSeen] for the case between. Call it when the program
-// starts, with a ctx that ends. In a cluster it sees one node, which the client chooses.
+// starts, with a ctx that ends. In a cluster it sees one node.
+//
+// It also makes the markers behind [Store.KnownSince], if there are none. Without
+// it the first claim does.
 //
 // It cannot see how a failover is done, nor what a proxy in front does.
 func (s *Store) Check(ctx context.Context) error {
@@ -26,17 +29,19 @@ func (s *Store) Check(ctx context.Context) error {
 	var wrong, unseen []error
 	// A swap from a record that never was reads; a claim, of a key that no message has and for a millisecond, writes.
 	for _, old := range []string{"never", ""} {
-		if _, err := s.ask(ctx, s.namespace+":check", old, "check", "1"); err != nil {
+		if _, err := s.swap(ctx, &s.buckets[0], []byte("check"), old, "check", "1"); err != nil {
 			wrong = append(wrong, explain(err))
 			break
 		}
 	}
 	info, err := s.info(ctx)
-	if err != nil && len(wrong) > 0 {
+	switch {
+	case err != nil && len(wrong) > 0:
 		return errors.Join(wrong...)
-	}
-	if err != nil {
+	case err != nil && isDenied(err):
 		return fmt.Errorf("redisstore: INFO %w; look by hand whether maxmemory-policy is noeviction and appendonly is yes: %w", ErrNotSeen, explain(err))
+	case err != nil:
+		return withoutInfo(err)
 	}
 	if role := info["role"]; role != "" && role != "master" {
 		wrong = append(wrong, fmt.Errorf("redisstore: the server's role is %s: connect to the primary, through Sentinel or a cluster client if it can change", role))
@@ -44,8 +49,8 @@ func (s *Store) Check(ctx context.Context) error {
 	if info["maxmemory_policy"] == "" {
 		unseen = append(unseen, fmt.Errorf("redisstore: maxmemory-policy %w; look by hand whether it is noeviction", ErrNotSeen))
 	}
-	if err := evicts(info); err != nil && len(wrong) == 0 { // else the claim has said so
-		wrong = append(wrong, err)
+	if bad, err := s.judge(ctx, info); (bad != nil || err != nil) && len(wrong) == 0 { // else the claim has said so
+		wrong = append(wrong, cmp.Or(bad, err))
 	}
 	switch info["aof_enabled"] {
 	case "1":
@@ -61,41 +66,12 @@ func (s *Store) Check(ctx context.Context) error {
 	return errors.Join(unseen...)
 }
 
-// evicts says what is wrong with a server that drops records to make room.
-func evicts(info map[string]string) error {
-	policy := info["maxmemory_policy"]
-	if policy == "" || policy == "noeviction" {
-		return nil
-	}
-	return fmt.Errorf("redisstore: maxmemory-policy is %s: a full server drops records, and their messages can be replayed: "+
-		"run CONFIG SET maxmemory-policy noeviction and put it into the server's configuration", policy)
-}
-
 // saves says what a restart forgets of a server that keeps no log.
 func (s *Store) saves(ctx context.Context) string {
 	if save, err := s.config(ctx, "save"); err == nil && save == "" {
 		return "saves nothing: a restart forgets all records"
 	}
 	return "saves snapshots only: a restart forgets what came after the last one"
-}
-
-// info is the server's INFO, by name.
-func (s *Store) info(ctx context.Context) (map[string]string, error) {
-	reply, err := s.send(ctx, "INFO")
-	if err != nil {
-		return nil, err
-	}
-	text, ok := asText(reply)
-	if !ok {
-		return nil, fmt.Errorf("INFO was answered with %T, not text", reply)
-	}
-	found := make(map[string]string)
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			found[name] = value
-		}
-	}
-	return found, nil
 }
 
 // config is one setting of the server. Its reply is a list, or a map with newer protocols.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 
@@ -19,7 +18,7 @@ func remedies() []struct{ word, remedy string } {
 		{"READONLY", "this is a read-only replica: connect to the primary, through Sentinel or a cluster client if it can change"},
 		{"NOAUTH", "the server asks for a password: give the client one"},
 		{"WRONGPASS", "the server does not accept the client's user name or password"},
-		{"NOPERM", "the user's ACL forbids it: it needs +eval +evalsha +get +set on the keys of the namespace, and +info +config|get for Check"},
+		{"NOPERM", "the user's ACL forbids it: it needs +eval +evalsha +get +set on the keys of the namespace, +info, and +config|get for Check"},
 		{"MISCONF", "the server cannot save to its disk and refuses to write: look at the disk and the server's log"},
 		{"LOADING", "the server is reading its data after a start: it will be ready soon"},
 		{"MASTERDOWN", "the replica has lost its primary: connect to the primary"},
@@ -32,17 +31,17 @@ func remedies() []struct{ word, remedy string } {
 	}
 }
 
-// errNoPermission is in the chain of what the server's ACL forbids.
-var errNoPermission = errors.New("no permission")
+// isDenied reports what the server's ACL forbids.
+func isDenied(err error) bool {
+	word, _ := lookUp(err.Error())
+	return word == "NOPERM"
+}
 
 // explain adds to an error of client or server what to do about it. The cause stays in the chain.
 func explain(err error) error {
 	word, remedy := lookUp(err.Error())
 	if word == "OOM" {
 		return fmt.Errorf("redisstore: %s: %w: %w", remedy, core.ErrStoreFull, err)
-	}
-	if word == "NOPERM" {
-		return fmt.Errorf("redisstore: %s: %w: %w", remedy, errNoPermission, err)
 	}
 	if remedy != "" {
 		return fmt.Errorf("redisstore: %s: %w", remedy, err)
@@ -52,7 +51,7 @@ func explain(err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("redisstore: no answer in time: the server is stalled, too slow, or cannot be reached: "+
 			"check that it runs, and the client's address: %w", err)
-	case errors.As(err, &unreachable), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &unreachable), isCut(err):
 		return fmt.Errorf("redisstore: the server cannot be reached: check that it runs, and the client's address: %w", err)
 	default:
 		return fmt.Errorf("redisstore: %w", err)

@@ -4,24 +4,38 @@
 //	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})                  // github.com/redis/go-redis/v9
 //	v, err := core.New(core.Secrets(secret), redisstore.New("orders", rdb.Do), nil)
 //
-// Any client of go-redis will do: Client, ClusterClient, the one for Sentinel, UniversalClient. For others see [NewFunc].
+// Any client of go-redis will do: Client, ClusterClient, the one for Sentinel,
+// UniversalClient. For others see [NewFunc]. A Ring will not: when one of its
+// servers is down, keys move to another one, which lacks their records. Nor will
+// a proxy that spreads the keys over several servers.
 //
 // # The server
 //
 // Ask [Store.Check] when the program starts: it looks at what decides whether records can be lost.
 //
-//   - maxmemory-policy noeviction, without which nothing is admitted as far as INFO may be asked. Every other policy drops records to make room, and with a record goes the protection of its
-//     message. With noeviction a full server refuses new messages, and their senders are told to come back.
+//   - maxmemory-policy noeviction. Every other policy drops records to make room,
+//     and with a record goes the protection of its message. The store asks INFO
+//     every second and after each error, and admits nothing while the policy is
+//     another one. In a cluster it asks one node after the other. With noeviction
+//     a full server refuses new messages, and their senders are told to come back.
 //   - appendonly yes, with appendfsync everysec or always. Otherwise a restart forgets what came after the last snapshot.
 //     A SIGKILL loses nothing then; a power failure loses what everysec had not written, a second at most.
-//   - An ACL user needs: +eval +evalsha +get +set, for Check +info +config|get, and for a health check +ping, on the keys of the
-//     namespace: ~orders:*
+//   - An ACL user needs +eval +evalsha +get +set +info, +config|get for Check, and
+//     +ping for a health check, on the keys of the namespace: ~orders:*. A user
+//     without +info is trusted to have looked at the policy.
 //
 // # What is not protected
 //
-// Replication is asynchronous. When a replica is promoted, by Sentinel or in a cluster, the last claims that the old master had
-// acknowledged may be missing, and their messages may run again. FLUSHALL, and a snapshot restored, forget likewise. Where that must
-// not happen, commit the message in the transaction of its effect: package sqlstore.
+// Replication is asynchronous. When a replica is promoted, by Sentinel or in a
+// cluster, the last claims that the old master had acknowledged may be missing,
+// and their messages may run again. A restored snapshot forgets what came after
+// it. Where that must not happen, commit the message in the transaction of its
+// effect: package sqlstore.
+//
+// A server that lost everything is noticed: FLUSHALL, a restart without
+// persistence, another database. See [Store.KnownSince]: attempts that were signed
+// before are refused as [core.ErrColdStart]. Messages without a signed timestamp
+// run again. So does what is claimed within a millisecond after the loss.
 //
 // A server that fills up while a handler runs refuses the record of its success as well: if there is no room within
 // [core.Config.Lease], the sender's next attempt runs the handler a second time once there is.
@@ -35,6 +49,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +57,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
 )
 
 // Store is a [core.SeenStore] in Redis or Valkey. Make one with [New] or [NewFunc], for each verifier. It is safe for
@@ -50,7 +66,12 @@ type Store struct {
 	namespace string
 	do        func(ctx context.Context, args ...any) (any, error)
 
-	keeps  atomic.Bool // the server was seen not to evict, or may not be looked at
+	watch   watch
+	birth   birth.Birth
+	marks   atomic.Int64 // how often this store made markers
+	buckets [buckets]bucket
+	meeting chan struct{} // held by who makes markers
+
 	mu     sync.Mutex
 	owners map[string]bool
 }
@@ -65,9 +86,11 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 }
 
 // NewFunc makes a store of any client: do sends one command and returns its reply, text as string or []byte. All arguments
-// are strings; in EVALSHA and EVAL the fourth is the key, which a client needs that routes to the nodes of a cluster. namespace is as for [New].
+// are strings; in EVALSHA and EVAL the fourth is a key, which a client needs that routes to the nodes of a cluster. namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
-	return &Store{namespace: namespace, do: do, owners: make(map[string]bool)}
+	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s.birth.Begin()
+	return s
 }
 
 // Bind is called by [core.New]. It reports a store that was made wrongly, and one that already serves a verifier of the
@@ -115,8 +138,9 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 		was = string(old[:])
 	}
 	ms := strconv.FormatInt(int64((ttl+time.Millisecond-1)/time.Millisecond), 10) // up: never early
-	reply, err := s.ask(ctx, s.namespace+":"+string(key[:]), was, string(next[:]), ms)
+	reply, err := s.swap(ctx, &s.buckets[key[len(key)-1]%buckets], key[:], was, string(next[:]), ms)
 	if err != nil {
+		s.lookAgain(err)
 		return core.Value{}, explain(err)
 	}
 	var live core.Value
@@ -129,36 +153,32 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	return live, nil
 }
 
-// keepsRecords looks once whether the server drops records when it is full: then nothing may be admitted. A user who may not look is
-// trusted to have looked.
-func (s *Store) keepsRecords(ctx context.Context) error {
-	if s.keeps.Load() {
-		return nil
-	}
-	info, err := s.info(ctx)
-	if err != nil {
-		if err = explain(err); !errors.Is(err, errNoPermission) {
-			return err
-		}
-	} else if err := evicts(info); err != nil {
-		return err
-	}
-	s.keeps.Store(true)
-	return nil
-}
-
-// ask runs the script.
-func (s *Store) ask(ctx context.Context, args ...any) (any, error) {
-	reply, err := s.send(ctx, append([]any{"EVALSHA", digest, "1"}, args...)...)
+// run runs a script: command has two places at the front for its name, then the
+// number of its keys, the keys and the arguments.
+func (s *Store) run(ctx context.Context, sc script, command []any) (any, error) {
+	command[0], command[1] = "EVALSHA", sc.digest
+	reply, err := s.send(ctx, command...)
 	if err != nil && strings.Contains(err.Error(), "NOSCRIPT") {
-		reply, err = s.send(ctx, append([]any{"EVAL", script, "1"}, args...)...)
+		command = slices.Clone(command) // a client may still hold the other one
+		command[0], command[1] = "EVAL", sc.text
+		reply, err = s.send(ctx, command...)
 	}
 	return reply, err
 }
 
-// send sends a command. Clients have timeouts of their own, longer than a request may take, and not all of them look
-// at ctx: the call is left behind then, and ends by the client's timeout.
+// send sends a command, and once more if its connection was closed: the server
+// may have closed it while it was idle. Sending any of ours twice does no harm.
 func (s *Store) send(ctx context.Context, args ...any) (any, error) {
+	reply, err := s.sendOnce(ctx, args...)
+	if err != nil && isCut(err) && ctx.Err() == nil {
+		reply, err = s.sendOnce(ctx, args...)
+	}
+	return reply, err
+}
+
+// sendOnce sends a command. Clients have timeouts of their own, longer than a request may take, and not all of them look
+// at ctx: the call is left behind then, and ends by the client's timeout.
+func (s *Store) sendOnce(ctx context.Context, args ...any) (any, error) {
 	type result struct {
 		reply any
 		err   error

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,30 +17,75 @@ import (
 )
 
 func swap(do func(context.Context, ...any) (any, error)) (core.Value, error) {
-	answer := func(ctx context.Context, args ...any) (any, error) {
-		if args[0] == "INFO" {
-			return "maxmemory_policy:noeviction\r\n", nil
-		}
-		return do(ctx, args...)
-	}
-	return redisstore.NewFunc("orders", answer).Swap(context.Background(), core.Key{1}, core.Value{}, core.Value{1}, time.Minute)
+	return redisstore.NewFunc("orders", do).Swap(context.Background(), core.Key{1}, core.Value{}, core.Value{1}, time.Minute)
 }
 
-// Otherwise each claim would send the script, and nothing but the time would tell.
-func TestTheDigestIsThatOfTheScript(t *testing.T) {
+// Otherwise each call would send the script, and nothing but the time would tell.
+func TestTheDigestsAreThoseOfTheScripts(t *testing.T) {
 	t.Parallel()
-	var digest, script string
+	var mu sync.Mutex
+	asked, sent := map[string]bool{}, map[string]bool{}
+	marked := false
 	_, err := swap(func(_ context.Context, args ...any) (any, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		text := fmt.Sprint(args[1])
 		if args[0] == "EVALSHA" {
-			digest = fmt.Sprint(args[1])
+			asked[text] = true
 			return nil, errors.New("NOSCRIPT No matching script. Please use EVAL")
 		}
-		script = fmt.Sprint(args[1])
-		return "", nil
+		sum := sha1.Sum([]byte(text))
+		sent[hex.EncodeToString(sum[:])] = true
+		switch { // as a new server answers
+		case strings.Contains(text, "INFO"):
+			return "maxmemory_policy:noeviction\r\n", nil
+		case strings.Contains(text, "tonumber"):
+			marked = true
+			return "", nil
+		case !marked:
+			return "since:", nil
+		default:
+			return fmt.Sprint(args[6]), nil
+		}
 	})
-	sum := sha1.Sum([]byte(script))
-	if want := hex.EncodeToString(sum[:]); err != nil || digest != want {
-		t.Errorf("the digest is %s, not %s (error %v)", digest, want, err)
+	if err != nil || len(asked) != 3 || !maps.Equal(asked, sent) {
+		t.Errorf("asked for %v, and the scripts are %v (error %v)", asked, sent, err)
+	}
+}
+
+// TestBucketsAreSpreadOverACluster takes the hash of a key's tag as Redis Cluster does.
+func TestBucketsAreSpreadOverACluster(t *testing.T) {
+	t.Parallel()
+	shares := make(map[uint16]string)
+	for i := range 64 {
+		var key string
+		_, _ = redisstore.NewFunc("orders", func(_ context.Context, args ...any) (any, error) {
+			if fmt.Sprint(args[2]) == "2" {
+				key = fmt.Sprint(args[3])
+				if tag, marker := key[:len("orders:{xx}")], fmt.Sprint(args[4]); marker != tag+"since" {
+					t.Errorf("the marker of %q is %q", key, marker)
+				}
+			}
+			return "", nil
+		}).Swap(context.Background(), core.Key{31: byte(i)}, core.Value{}, core.Value{1}, time.Minute)
+		_, tag, _ := strings.Cut(key, "{")
+		tag, _, _ = strings.Cut(tag, "}")
+		var crc uint16
+		for _, b := range []byte(tag) {
+			crc ^= uint16(b) << 8
+			for range 8 {
+				if crc&0x8000 != 0 {
+					crc = crc<<1 ^ 0x1021
+				} else {
+					crc <<= 1
+				}
+			}
+		}
+		share := crc % 16384 / 256
+		if other := shares[share]; other != "" || tag == "" {
+			t.Errorf("the buckets %q and %q are in one 64th of the slots", tag, other)
+		}
+		shares[share] = tag
 	}
 }
 

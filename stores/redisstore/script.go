@@ -2,11 +2,32 @@ package redisstore
 
 import _ "embed"
 
-// script is the whole store: a server runs it as one step. "" stands for no record, since not all clients can tell a nil reply
-// from an error.
-//
-//go:embed swap.lua
-var script string
+// script is what a server runs as one step.
+type script struct{ text, digest string }
 
-// digest is the SHA-1 of script, by which EVALSHA calls it. It is written out because a program in FIPS 140 mode may not compute it.
-const digest = "5a7a441699e0b5eba487843eee4882ebf1cd1b92"
+var (
+	//go:embed swap.lua
+	swapText string
+	//go:embed mark.lua
+	markText string
+	//go:embed look.lua
+	lookText string
+)
+
+// The digests are the SHA-1 of the texts, by which EVALSHA calls them. They are
+// written out because a program in FIPS 140 mode may not compute them.
+const (
+	swapDigest = "acff674aa5ae0dcaea9338ec2b807bca21ef9d74"
+	lookDigest = "2dafd67ebef8101f5a6b917c4f8897680ffde1ab"
+	markDigest = "3c871e314ff3d4849381330693f5504f1ffb3a3d"
+)
+
+// swapScript is the whole store. "" stands for no record, since not all clients
+// can tell a nil reply from an error.
+func swapScript() script { return script{swapText, swapDigest} }
+
+// markScript writes a marker.
+func markScript() script { return script{markText, markDigest} }
+
+// lookScript returns INFO.
+func lookScript() script { return script{lookText, lookDigest} }

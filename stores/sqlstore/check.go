@@ -2,14 +2,23 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
 )
 
-// Check looks for what would keep the store from working, or from being durable, and returns all it finds, each with its
-// remedy: a table that is missing or not ours, a user who may not write, a read-only server, settings of the connection or the
-// file. It writes nothing that stays. Call it at boot, after [Store.Migrate].
+// Check looks for what would keep the store from working, or from being durable,
+// and returns all it finds, each with its remedy. It finds a table that is missing
+// or not as in the schema, a user who may not write, a read-only server, settings of
+// the connection or the file, and a pooler that the driver is not set up for.
+//
+// It claims, claims again, settles and deletes in a transaction that it rolls back.
+// On PostgreSQL it writes one record outside of it, and removes it. Nothing stays.
+// Call it at start-up, after [Store.Migrate].
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err
@@ -17,37 +26,254 @@ func (s *Store) Check(ctx context.Context) error {
 	if err := s.look(ctx); err != nil {
 		return s.explain(ctx, "check", err)
 	}
-	findings, err := s.settings(ctx)
+	findings, err := s.settings(ctx, false)
 	if err != nil {
 		return s.explain(ctx, "check", err)
 	}
-	// The statements on no row and no lasting one: privileges are looked at all the same.
-	if err := s.mayWrite(ctx); err != nil {
-		findings = append(findings, s.explain(ctx, "check", err))
+	err = s.rehearse(ctx)
+	if err == nil {
+		err = s.together(ctx)
+	}
+	if err != nil {
+		findings = append(findings, err)
+	}
+	for i, found := range findings {
+		findings[i] = s.explain(ctx, "check", found)
 	}
 	return errors.Join(findings...)
 }
 
-// mayWrite runs the statements that write, in a transaction that is undone.
-func (s *Store) mayWrite(ctx context.Context) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+// vouch is the part of Check that a store does before its first claim: what lets a
+// claim succeed that does not hold. A pooler in front of PostgreSQL may leave
+// transactions open. On MySQL, INSERT IGNORE inserts twice without a key and cuts
+// what is too long, and without autocommit nothing is committed.
+func (s *Store) vouch(ctx context.Context) error {
+	if s.vouched.Load() {
+		return nil
+	}
+	select { // one at a time, for it takes connections
+	case s.vouching <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.vouching }()
+	if s.vouched.Load() {
+		return nil
+	}
+	if s.dialect == Postgres {
+		if err := atOnce(func() error { return s.commits(ctx) }); err != nil {
+			return err
+		}
+	}
+	if s.dialect == MySQL {
+		findings, err := s.settings(ctx, true)
+		if err != nil {
+			return err
+		}
+		if len(findings) > 0 {
+			return findings[0]
+		}
+		if err := s.rehearse(ctx); err != nil {
+			return err
+		}
+	}
+	s.vouched.Store(true)
+	return nil
+}
+
+// commits reports whether a statement by itself is a transaction: it writes a record
+// and removes it, and looks whether the transaction of the first is over.
+func (s *Store) commits(ctx context.Context) error {
+	return retry(ctx, func() error {
+		conn, err := s.db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		on := plain{conn}
+		var key core.Key
+		_, _ = rand.Read(key[:])
+		none, open := make([]byte, len(core.Value{})), false
+		// A statement that the connection has not prepared yet: pgpool begins where it sees one.
+		insert := fmt.Sprintf("%s -- %x", s.stmts.insert, key[:8])
+		if _, err := on.ExecContext(ctx, insert, s.namespace, key[:], none, 1000); err != nil {
+			return err
+		}
+		if err := on.scan(ctx, &open, "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"); err != nil {
+			return err
+		}
+		if open {
+			return errOpen
+		}
+		_, err = on.ExecContext(ctx, s.stmts.remove, s.namespace, key[:])
+		return err
+	})
+}
+
+// rehearse makes two claims of one message and settles it, in a transaction that is
+// rolled back.
+func (s *Store) rehearse(ctx context.Context) error {
+	return retry(ctx, func() error {
+		tx, err := s.db.BeginTx(ctx, nil)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errBegin, err)
+		}
+		defer func() { _ = tx.Rollback() }()
+		return s.rehearseIn(ctx, plain{tx})
+	})
+}
+
+func (s *Store) rehearseIn(ctx context.Context, on session) error {
+	const minute = 60_000
+	var key, past core.Key
+	_, _ = rand.Read(key[:])
+	_, _ = rand.Read(past[:])
+	key[0] = 'a'
+	a, b, c := sample('a'), sample('b'), sample('c')
+	var known *birth.Life // claims go by the marker, if it was made
+	marker, err := s.stmts.live(ctx, on, s.stmts.read, &change{namespace: s.space, key: sinceKey})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }()
-	no := change{namespace: s.namespace, ttl: 1}
-	if _, err := tx.ExecContext(ctx, s.stmts.insert, no.namespace, no.key[:], no.next[:], no.ttl); err != nil {
+	if marker != (core.Value{}) {
+		known = &birth.Life{Value: marker, ValueArg: marker[:]}
+	}
+	swap := func(namespace string, key core.Key, old, next, want core.Value, ttl int64) error {
+		claim := &change{namespace: namespace, key: key, old: old, next: next, ttl: ttl}
+		if namespace == s.namespace {
+			claim.known = known
+		}
+		got, err := s.stmts.swap(ctx, on, s.stmts.read, claim)
+		switch {
+		case err != nil:
+			return err
+		case got == want:
+			return nil
+		case got == next:
+			return errTwice
+		default:
+			return errAltered
+		}
+	}
+	read := func(namespace string, key core.Key, want core.Value) error {
+		got, err := s.stmts.live(ctx, on, s.stmts.read, &change{namespace: namespace, key: key})
+		if err == nil && got != want {
+			err = errAltered
+		}
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, s.stmts.update, no.next[:], no.ttl, no.namespace, no.key[:], no.old[:]); err != nil {
+	// Without a lock: one on the gap where a record would be keeps others from claiming.
+	absent := func(namespace string, key core.Key) error {
+		var n int
+		err := on.scan(ctx, &n, s.stmts.count, namespace, key[:])
+		if err == nil && n != 0 {
+			err = errAltered
+		}
 		return err
 	}
-	if s.dialect == Postgres {
-		_, err = tx.ExecContext(ctx, "DELETE FROM hookonce_seen WHERE namespace = $1 AND id = $2", no.namespace, no.key[:])
-	} else {
-		_, err = tx.ExecContext(ctx, "DELETE FROM hookonce_seen WHERE namespace = ? AND id = ?", no.namespace, no.key[:])
+	none, namespace, other := core.Value{}, s.namespace, unlike(s.namespace)
+	otherKey := key
+	otherKey[0] = 'A'
+	for _, step := range []func() error{
+		func() error { return swap(namespace, key, none, a, a, minute) },
+		func() error { return read(namespace, key, a) },
+		func() error { return swap(namespace, key, none, b, a, minute) },
+		// What differs in a letter's case is another record.
+		func() error { return absent(namespace, otherKey) },
+		func() error { return absent(other, key) },
+		func() error { return swap(namespace, key, sample('A'), c, a, minute) },
+		func() error { return swap(namespace, key, a, c, c, minute) },
+		func() error { return read(namespace, key, c) },
+		// An expired record is overwritten.
+		func() error { return swap(namespace, past, none, a, a, -minute) },
+		func() error { return swap(namespace, past, none, b, b, minute) },
+		func() error { return read(namespace, past, b) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	for _, k := range []core.Key{key, past} {
+		if err := s.remove(ctx, on, namespace, k); err != nil {
+			return err
+		}
+	}
+	if s.dialect != MySQL { // the others need the whole primary key for ON CONFLICT
+		return nil
+	}
+	if err := swap(other, key, none, b, b, minute); err != nil {
+		return err
+	}
+	if err := swap(namespace, key, none, a, a, minute); err != nil {
+		return err
+	}
+	// Without transactions there is no way back, so everything is removed.
+	return errors.Join(s.remove(ctx, on, other, key), s.remove(ctx, on, namespace, key))
+}
+
+func (s *Store) remove(ctx context.Context, on session, namespace string, key core.Key) error {
+	done, err := affected(on.ExecContext(ctx, s.stmts.remove, namespace, key[:]))
+	if err == nil && !done {
+		err = errKept
 	}
 	return err
+}
+
+// sample is a value that differs from another one in the case of letters at most,
+// and is no text.
+func sample(letter byte) (v core.Value) {
+	for i := range v {
+		v[i] = letter
+	}
+	v[0], v[len(v)-1] = 0xff, ' '
+	return v
+}
+
+// unlike returns another namespace, one that is equal where case is ignored, if the
+// namespace has a letter.
+func unlike(namespace string) string {
+	if upper := strings.ToUpper(namespace); upper != namespace {
+		return upper
+	}
+	if lower := strings.ToLower(namespace); lower != namespace {
+		return lower
+	}
+	return strings.Repeat("a", len(namespace))
+}
+
+// together runs the statements of claims on several connections at once. A pooler
+// that gives the statements of one connection to several of the server's, or that
+// leaves transactions open on some, is found in no other way.
+func (s *Store) together(ctx context.Context) error {
+	if s.dialect != Postgres {
+		return nil
+	}
+	return atOnce(func() error {
+		if err := s.commits(ctx); err != nil {
+			return err
+		}
+		for range 200 { // many, so that the four meet on a busy machine too
+			if _, err := s.stmts.live(ctx, s.pool, s.stmts.read, &change{namespace: s.namespace}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// atOnce makes four calls at once and returns the first error.
+func atOnce(call func() error) (first error) {
+	const calls = 4
+	failed := make(chan error, calls)
+	for range calls {
+		go func() { failed <- call() }()
+	}
+	for range calls {
+		if err := <-failed; first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 // setting is a question to the engine, and the answers that are wrong.
@@ -55,17 +281,27 @@ type setting struct {
 	query   string
 	wrong   []string
 	finding string
+	open    bool // claims would be acknowledged, and not hold
 }
 
-func (s *Store) settings(ctx context.Context) (findings []error, err error) {
+// finding is an error that is its own remedy.
+type finding string
+
+func (f finding) Error() string { return string(f) }
+
+// settings returns what is wrong, or only that which lets claims not hold.
+func (s *Store) settings(ctx context.Context, open bool) (findings []error, err error) {
 	for _, q := range s.dialect.settings() {
+		if open && !q.open {
+			continue
+		}
 		var got string
 		if err := s.db.QueryRowContext(ctx, q.query).Scan(&got); err != nil {
 			return nil, err
 		}
 		for _, w := range q.wrong {
 			if strings.EqualFold(got, w) {
-				findings = append(findings, fmt.Errorf("sqlstore: check: %s", q.finding))
+				findings = append(findings, finding(q.finding))
 			}
 		}
 	}
@@ -73,67 +309,105 @@ func (s *Store) settings(ctx context.Context) (findings []error, err error) {
 }
 
 func (d Dialect) settings() []setting {
+	const view = "hookonce_seen is a view, and Purge needs the table itself: give the connection the schema or database that has it"
 	switch d {
 	case Postgres:
 		return []setting{
 			{
-				"SELECT CASE WHEN pg_is_in_recovery() THEN 'yes' ELSE 'no' END",
-				[]string{"yes"},
-				"the server is a read-only replica: connect to the primary (target_session_attrs=read-write)",
+				query:   "SELECT CASE WHEN pg_is_in_recovery() THEN 'yes' ELSE 'no' END",
+				wrong:   []string{"yes"},
+				finding: "the server is a read-only replica: connect to the primary (target_session_attrs=read-write)",
 			},
 			{
-				"SELECT current_setting('default_transaction_read_only')",
-				[]string{"on"},
-				"transactions are read-only by default: set default_transaction_read_only = off for this user, or connect to the primary",
+				query:   "SELECT current_setting('default_transaction_read_only')",
+				wrong:   []string{"on"},
+				finding: "transactions are read-only by default: set default_transaction_read_only = off for this user, or connect to the primary",
 			},
 			{
-				"SELECT current_setting('synchronous_commit')",
-				[]string{"off"},
-				"synchronous_commit is off, so a crash of the server loses records that were acknowledged: set it on for this user",
+				query:   "SELECT current_setting('synchronous_commit')",
+				wrong:   []string{"off"},
+				finding: "synchronous_commit is off, so a crash of the server loses records that were acknowledged: set it on for this user",
+			},
+			{
+				query:   "SELECT relkind::text FROM pg_class WHERE oid = 'hookonce_seen'::regclass",
+				wrong:   []string{"v"},
+				finding: view,
+			},
+			{
+				query: "SELECT CASE WHEN count(*) > 0 THEN 'yes' ELSE 'no' END FROM pg_class WHERE relpersistence <> 'p' AND oid IN (" + postgresTables + ")",
+				wrong: []string{"yes"},
+				finding: "the table hookonce_seen, or a partition of it, is unlogged or temporary, so a crash of the server empties it and captured attempts " +
+					"run again: ALTER TABLE hookonce_seen SET LOGGED, for each partition",
 			},
 		}
 	case MySQL:
 		return []setting{
 			{
-				"SELECT CONCAT(@@global.read_only, '')",
-				[]string{"1", "on"},
-				"the server is a read-only replica: connect to the primary",
+				query:   "SELECT CONCAT(@@global.read_only, '')",
+				wrong:   []string{"1", "on"},
+				finding: "the server is a read-only replica: connect to the primary",
 			},
 			{
-				"SELECT CONCAT(@@autocommit, '')",
-				[]string{"0", "off"},
-				"autocommit is off, so no claim would be committed: remove autocommit from the DSN",
+				query:   "SELECT CONCAT(@@autocommit, '')",
+				wrong:   []string{"0", "off"},
+				finding: "autocommit is off, so no claim would be committed: remove autocommit from the DSN, or SET GLOBAL autocommit = 1",
+				open:    true,
 			},
 			{
-				"SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'hookonce_seen'",
-				[]string{"MyISAM", "Aria", "MEMORY", "BLACKHOLE", "CSV", "ARCHIVE"},
-				"the table hookonce_seen has an engine without transactions: ALTER TABLE hookonce_seen ENGINE = InnoDB",
+				query: "SELECT CONCAT(@@completion_type, '')",
+				wrong: []string{"1", "2", "CHAIN", "RELEASE"},
+				finding: "completion_type is not NO_CHAIN, so a transaction stays open after COMMIT and the claims made in it are not committed: " +
+					"remove completion_type from the DSN, or SET GLOBAL completion_type = NO_CHAIN",
+				open: true,
 			},
 			{
-				"SELECT CONCAT(@@global.innodb_flush_log_at_trx_commit, '')",
-				[]string{"0", "2"},
-				"innodb_flush_log_at_trx_commit is not 1, so a crash loses records that were acknowledged: set it to 1",
+				query:   "SELECT CASE WHEN @@max_allowed_packet < 65536 THEN 'small' ELSE 'large' END",
+				wrong:   []string{"small"},
+				finding: smallPacket,
+			},
+			{
+				query:   "SELECT TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'hookonce_seen'",
+				wrong:   []string{"VIEW"},
+				finding: view,
+			},
+			{
+				query:   "SELECT COALESCE(ENGINE, '') FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'hookonce_seen'",
+				wrong:   []string{"MyISAM", "Aria", "MEMORY", "BLACKHOLE", "CSV", "ARCHIVE"},
+				finding: "the table hookonce_seen has an engine without transactions: ALTER TABLE hookonce_seen ENGINE = InnoDB",
+			},
+			{
+				query:   "SELECT CONCAT(@@global.innodb_flush_log_at_trx_commit, '')",
+				wrong:   []string{"0", "2"},
+				finding: "innodb_flush_log_at_trx_commit is not 1, so a crash loses records that were acknowledged: set it to 1",
 			},
 		}
 	case SQLite:
 		return []setting{
 			{
-				"SELECT CASE WHEN file = '' THEN 'memory' ELSE 'file' END FROM pragma_database_list WHERE name = 'main'",
-				[]string{"memory"},
-				"the database is in memory, and each connection has one of its own: open a file, or use stores/memstore",
+				query:   "SELECT CASE WHEN file = '' THEN 'memory' ELSE 'file' END FROM pragma_database_list WHERE name = 'main'",
+				wrong:   []string{"memory"},
+				finding: "the database is in memory, and each connection has one of its own: open a file, or use stores/memstore",
 			},
 			{
-				"PRAGMA journal_mode",
-				[]string{"delete", "truncate", "persist", "memory", "off"},
-				"journal_mode is not WAL, so reading and writing wait for each other, and memory or off lose records: PRAGMA journal_mode = WAL",
+				query:   "SELECT type FROM sqlite_master WHERE name = 'hookonce_seen'",
+				wrong:   []string{"view"},
+				finding: view,
 			},
 			{
-				"PRAGMA synchronous",
-				[]string{"0", "off"},
-				"synchronous is OFF, so a crash of the machine can destroy the file: set synchronous to FULL or NORMAL in the DSN",
+				query:   "PRAGMA journal_mode",
+				wrong:   []string{"delete", "truncate", "persist", "memory", "off"},
+				finding: "journal_mode is not WAL, so reading and writing wait for each other, and memory or off lose records: PRAGMA journal_mode = WAL",
+			},
+			{
+				query:   "PRAGMA synchronous",
+				wrong:   []string{"0", "off"},
+				finding: "synchronous is OFF, so a crash of the machine can destroy the file: set synchronous to FULL or NORMAL in the DSN",
 			},
 		}
 	default:
 		return nil
 	}
 }
+
+// postgresTables are the table and its partitions, by their oids.
+const postgresTables = "SELECT 'hookonce_seen'::regclass UNION SELECT relid FROM pg_partition_tree('hookonce_seen')"

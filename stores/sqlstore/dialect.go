@@ -36,10 +36,13 @@ func (d Dialect) String() string {
 // from now by the clock of the database, in whole milliseconds.
 type statements struct {
 	insert    string // (namespace, id, value, ttl) if there is no row
+	claim     string // (namespace, id, value, ttl, namespace, id, value) if there is no row, but one with the second id and value
 	update    string // (value, ttl, namespace, id, old) of a live row
 	overwrite string // (value, ttl, namespace, id) of an expired row
 	read      string // (namespace, id) of a live row
 	readTx    string // the same inside a transaction: the row as it is now, not as in a snapshot
+	count     string // (namespace, id), without a lock
+	remove    string // (namespace, id)
 	schema    string
 	file      string // of the schema
 }
@@ -70,6 +73,9 @@ func (d Dialect) statements() statements {
 			// Unlike DO UPDATE, DO NOTHING writes nothing for a duplicate.
 			insert: "INSERT INTO hookonce_seen (namespace, id, value, expires) VALUES ($1, $2, $3, " + postgresNow + " + $4::bigint) " +
 				"ON CONFLICT (namespace, id) DO NOTHING",
+			claim: "INSERT INTO hookonce_seen (namespace, id, value, expires) " +
+				"SELECT $1::text, $2::bytea, $3::bytea, " + postgresNow + " + $4::bigint FROM hookonce_seen AS since " +
+				"WHERE since.namespace = $5 AND since.id = $6 AND since.value = $7 ON CONFLICT (namespace, id) DO NOTHING",
 			update: "UPDATE hookonce_seen SET value = $1, expires = " + postgresNow + " + $2::bigint " +
 				"WHERE namespace = $3 AND id = $4 AND value = $5 AND expires > " + postgresNow,
 			overwrite: "UPDATE hookonce_seen SET value = $1, expires = " + postgresNow + " + $2::bigint " +
@@ -77,6 +83,8 @@ func (d Dialect) statements() statements {
 			read: read,
 			// In REPEATABLE READ a row that changed since the snapshot is then an error, instead of a value of the past.
 			readTx: read + " FOR UPDATE",
+			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = $1 AND id = $2",
+			remove: "DELETE FROM hookonce_seen WHERE namespace = $1 AND id = $2",
 			schema: postgresSchema,
 			file:   "postgres.sql",
 		}
@@ -86,12 +94,16 @@ func (d Dialect) statements() statements {
 		return statements{
 			// IGNORE makes a duplicate no error, and its count of rows does not depend on clientFoundRows.
 			insert: "INSERT IGNORE INTO hookonce_seen (namespace, id, value, expires) VALUES (?, ?, ?, " + mysqlNow + " + ?)",
+			claim: "INSERT IGNORE INTO hookonce_seen (namespace, id, value, expires) SELECT ?, ?, ?, " + mysqlNow + " + ? " +
+				"FROM hookonce_seen AS since WHERE since.namespace = ? AND since.id = ? AND since.value = ?",
 			update: "UPDATE hookonce_seen SET value = ?, expires = " + mysqlNow + " + ? " +
 				"WHERE namespace = ? AND id = ? AND value = ? AND expires > " + mysqlNow,
 			overwrite: "UPDATE hookonce_seen SET value = ?, expires = " + mysqlNow + " + ? " +
 				"WHERE namespace = ? AND id = ? AND expires <= " + mysqlNow,
 			read:   read,
 			readTx: read,
+			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = ? AND id = ?",
+			remove: "DELETE FROM hookonce_seen WHERE namespace = ? AND id = ?",
 			schema: mysqlSchema,
 			file:   "mysql.sql",
 		}
@@ -100,12 +112,16 @@ func (d Dialect) statements() statements {
 		return statements{
 			insert: "INSERT INTO hookonce_seen (namespace, id, value, expires) VALUES (?, ?, ?, " + sqliteNow + " + ?) " +
 				"ON CONFLICT (namespace, id) DO NOTHING",
+			claim: "INSERT INTO hookonce_seen (namespace, id, value, expires) SELECT ?, ?, ?, " + sqliteNow + " + ? " +
+				"FROM hookonce_seen AS since WHERE since.namespace = ? AND since.id = ? AND since.value = ? ON CONFLICT (namespace, id) DO NOTHING",
 			update: "UPDATE hookonce_seen SET value = ?, expires = " + sqliteNow + " + ? " +
 				"WHERE namespace = ? AND id = ? AND value = ? AND expires > " + sqliteNow,
 			overwrite: "UPDATE hookonce_seen SET value = ?, expires = " + sqliteNow + " + ? " +
 				"WHERE namespace = ? AND id = ? AND expires <= " + sqliteNow,
 			read:   read,
 			readTx: read,
+			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = ? AND id = ?",
+			remove: "DELETE FROM hookonce_seen WHERE namespace = ? AND id = ?",
 			schema: sqliteSchema,
 			file:   "sqlite.sql",
 		}

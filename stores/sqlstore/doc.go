@@ -46,12 +46,24 @@
 //
 // # Purge
 //
-// Expired records are no records, but they stay in the table until they are purged:
+// Expired records do not count, but they stay in the table until they are purged:
 //
 //	go store.PurgeEvery(ctx, time.Hour, func(removed int64, err error) { … })
 //
+// # A table that lost its records
+//
+// A row without an expiry says since when the table has the records of its
+// namespace. If it is gone, so are they: after a TRUNCATE, a crash that emptied an
+// UNLOGGED table, or with another database or file. Attempts that were signed
+// before are then refused as [core.ErrColdStart]. See [Store.KnownSince].
+//
 // # What it does not protect from
 //
+//   - Records that were lost while that row was kept: a restored backup, a DELETE
+//     of some rows.
+//   - A loss of everything, within ten milliseconds: claims go by an earlier look
+//     at the row for so long. Messages without a signed timestamp run again at any
+//     time after it.
 //   - A failover to an asynchronous replica loses the last records, and their messages can run again. Use synchronous replication
 //     where that matters. The same is true of PostgreSQL with synchronous_commit = off, of InnoDB with
 //     innodb_flush_log_at_trx_commit other than 1, and, if the machine and not only the process dies, of SQLite with
@@ -60,5 +72,8 @@
 //   - Two Store values of one namespace in one process are not recognised as such: give each verifier a namespace of its own.
 //   - A database whose clock is set forward forgets so much earlier. Records expire by the clock of the database.
 //
-// PgBouncer and its like: what a pool in transaction mode needs is a setting of the driver (pgx: default_query_exec_mode=exec).
+// # PgBouncer
+//
+// With pool_mode = transaction the driver needs a setting in its DSN: pgx default_query_exec_mode=exec, cache_describe or
+// simple_protocol; lib/pq binary_parameters=yes. [Store.Check] finds what does not work.
 package sqlstore

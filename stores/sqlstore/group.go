@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -177,9 +178,9 @@ func (c *committer) commit(ctx context.Context, batch []*waiter) (err error) {
 		if w.err = w.ctx.Err(); w.err != nil {
 			continue
 		}
-		var err error
-		if w.live, err = c.stmts.swap(ctx, c, c.stmts.readTx, w.change); err != nil {
-			return err
+		w.live, w.err = c.stmts.swap(ctx, c, c.stmts.readTx, w.change)
+		if other := (*otherLifeError)(nil); w.err != nil && !errors.As(w.err, &other) {
+			return w.err
 		}
 	}
 	_, err = c.ExecContext(ctx, "COMMIT")

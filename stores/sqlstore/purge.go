@@ -2,36 +2,66 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/binary"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/hookonce/hookonce/core"
 )
 
-// Purge deletes the expired records and returns how many. It goes through the table once, in short steps, each a transaction of its own, so that
-// claims go on meanwhile; it may run in several processes at once, and take minutes for tens of millions of records. In PostgreSQL it
-// goes by the pages of the table and takes all namespaces, elsewhere by the primary key and takes this store's only. If ctx
-// ends, what is deleted stays deleted.
-func (s *Store) Purge(ctx context.Context) (int64, error) {
+// Purged tells how far a purge is.
+type Purged struct {
+	// Removed counts the records that this purge has deleted so far.
+	Removed int64
+	// Part is how much of the table is done, from 0 to 1.
+	Part float64
+}
+
+// Purge deletes the expired records and returns how many. It works in short steps,
+// each a transaction of its own, so claims go on meanwhile. It may run in several
+// processes at once. In PostgreSQL it goes by the pages of the table and its partitions
+// and takes all namespaces. Elsewhere it goes by the primary key and takes this store's.
+//
+// The store remembers which parts of the table have nothing due, and until when. The
+// first purge of a process reads the whole table, a later one what may be due. So a
+// purge that was interrupted goes on where it was. What is remembered is checked
+// after six hours: a record that lives for a shorter time than those around it may
+// stay so much longer in the table.
+//
+// Each of progress is called once a second and at the end. If ctx ends, what is
+// deleted stays deleted.
+func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed int64, err error) {
 	if err := s.mistake(); err != nil {
 		return 0, err
 	}
-	purge := s.purgeByKey
-	if s.dialect == Postgres {
-		purge = s.purgeByPage
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	p := &purge{Store: s, progress: progress, second: second.C}
+	select { // one at a time, for the notes
+	case s.purging <- struct{}{}:
+		err = p.run(ctx)
+		<-s.purging
+	case <-ctx.Done():
+		err = ctx.Err()
 	}
-	n, err := purge(ctx)
 	if err != nil {
 		err = s.explain(ctx, "purge", err)
+	} else {
+		p.done.Part = 1
 	}
-	return n, err
+	p.tell()
+	return p.done.Removed, err
 }
 
-// PurgeEvery purges at once and then at each interval until ctx ends. It blocks: run it with go. report, if not nil, is
-// called after each purge; a failed one is not the end.
-func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report func(removed int64, err error)) {
+// PurgeEvery purges at once and then at each interval until ctx ends. It blocks: run it
+// with go. report, if not nil, is called after each purge; a failed one is not the end.
+// progress is as in [Store.Purge].
+func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report func(removed int64, err error), progress ...func(Purged)) {
 	for ctx.Err() == nil {
-		n, err := s.Purge(ctx)
+		removed, err := s.Purge(ctx, progress...)
 		if report != nil {
-			report(n, err)
+			report(removed, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -41,51 +71,194 @@ func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report f
 }
 
 const (
-	purgePages = 64  // some 5000 rows
-	purgeKeys  = 500 // placeholders of one statement; SQLite once had 999
+	purgePages = 64   // of a step, some 5000 rows
+	purgeRows  = 5000 // of a step
+	purgeKeys  = 500  // placeholders of one statement; SQLite once had 999
+	// purgeTrust bounds, in milliseconds, how long a note is believed: rows that are
+	// written after it may expire before those that it is of.
+	purgeTrust = 6 * 60 * 60 * 1000
 )
 
-// purgeByPage reads the table in its physical order. By the primary key, whose order is random, each row would be another page.
-func (s *Store) purgeByPage(ctx context.Context) (int64, error) {
-	var pages, total int64
-	const size = "SELECT pg_relation_size('hookonce_seen') / current_setting('block_size')::bigint"
-	if err := s.db.QueryRowContext(ctx, size).Scan(&pages); err != nil {
-		return 0, err
-	}
-	const step = "DELETE FROM hookonce_seen WHERE ctid >= format('(%s,0)', $1::bigint)::tid AND ctid < format('(%s,0)', $2::bigint)::tid " +
-		"AND expires <= " + postgresNow
-	for from := int64(0); from < pages; from += purgePages {
-		n, err := s.delete(ctx, step, from, from+purgePages)
-		total += n
-		if err != nil {
-			return total, err
-		}
-	}
-	return total, nil
+// purge is a call of Purge.
+type purge struct {
+	*Store
+
+	now      int64 // of the database, in milliseconds, as are all times here
+	done     Purged
+	progress []func(Purged)
+	second   <-chan time.Time // when to report
 }
 
-// purgeByKey looks for expired rows without locking any, and then deletes those alone: a delete of a range would lock the live rows
-// in it too, and wait for them.
-func (s *Store) purgeByKey(ctx context.Context) (int64, error) {
+func (p *purge) tell() {
+	for _, f := range p.progress {
+		if f != nil {
+			f(p.done)
+		}
+	}
+}
+
+// notes is what a store knows of its table from purges. A part without a note, or whose
+// time has come, is read.
+type notes struct {
+	pages []int64 // when something in a step's pages is due next
+	keys  []span  // in order; together they are all keys
+}
+
+// span is the keys up to one, from the end of the span before it.
+type span struct {
+	to  core.Key
+	due int64
+}
+
+func (p *purge) run(ctx context.Context) error {
+	if p.dialect == Postgres {
+		return p.byPage(ctx)
+	}
+	return p.byKey(ctx)
+}
+
+// step adds what a step removed.
+func (p *purge) step(removed int64, part float64) {
+	p.done.Removed += removed
+	p.done.Part = part
+	select {
+	case <-p.second:
+		p.tell()
+	default:
+	}
+}
+
+// until is how long a step's note holds.
+func (p *purge) until(next *int64) int64 {
+	latest := p.now + purgeTrust
+	if next == nil {
+		return latest
+	}
+	return min(*next, latest)
+}
+
+// byPage reads the table in its physical order. By the primary key, whose order is
+// random, each row would be another page. A step is the same pages of every partition:
+// by way of the table, because a user may have no privileges on a partition itself.
+func (p *purge) byPage(ctx context.Context) error {
+	const size = "SELECT count(*), COALESCE(max(pg_relation_size(oid)), 0) / current_setting('block_size')::bigint, " + postgresNow +
+		" FROM pg_class WHERE relkind = 'r' AND oid IN (" + postgresTables + ")"
+	var tables, pages int64
+	if err := p.db.QueryRowContext(ctx, size).Scan(&tables, &pages, &p.now); err != nil {
+		return err
+	}
+	if tables == 0 {
+		return errNoTable
+	}
+	const (
+		where = " FROM hookonce_seen WHERE ctid >= format('(%s,0)', $1::bigint)::tid AND ctid < format('(%s,0)', $2::bigint)::tid"
+		look  = "SELECT count(*) FILTER (WHERE expires <= $3::bigint), min(expires) FILTER (WHERE expires > $3::bigint)" + where
+		drop  = "DELETE" + where + " AND expires <= $3::bigint"
+	)
+	known, width := &p.notes.pages, max(1, purgePages/tables)
+	for from := int64(0); from < pages; from += width {
+		i := int(from / width)
+		if i == len(*known) {
+			*known = append(*known, 0)
+		}
+		if (*known)[i] > p.now {
+			continue
+		}
+		var due, removed int64
+		var next *int64
+		err := p.db.QueryRowContext(ctx, look, from, from+width, p.now).Scan(&due, &next)
+		if err == nil && due > 0 {
+			removed, err = p.delete(ctx, drop, from, from+width, p.now)
+		}
+		p.step(removed, float64(min(from+width, pages))/float64(pages))
+		if err != nil {
+			return err
+		}
+		(*known)[i] = p.until(next)
+	}
+	return nil
+}
+
+// byKey reads the store's records in the order of their keys.
+func (p *purge) byKey(ctx context.Context) error {
 	now := mysqlNow
-	if s.dialect == SQLite {
+	if p.dialect == SQLite {
 		now = sqliteNow
 	}
-	find := "SELECT id FROM hookonce_seen WHERE namespace = ? AND id > ? AND expires <= " + now + " ORDER BY id LIMIT ?"
-	last, total := []byte{}, int64(0)
-	for {
-		ids, err := s.ids(ctx, find, s.namespace, last, purgeKeys)
-		if err != nil || len(ids) == 0 {
-			return total, err
-		}
-		step := "DELETE FROM hookonce_seen WHERE namespace = ? AND id IN (?" + strings.Repeat(", ?", len(ids)-1) + ") AND expires <= " + now
-		n, err := s.delete(ctx, step, append([]any{s.namespace}, ids...)...)
-		total += n
-		if err != nil || len(ids) < purgeKeys {
-			return total, err
-		}
-		last, _ = ids[len(ids)-1].([]byte)
+	if err := p.db.QueryRowContext(ctx, "SELECT "+now).Scan(&p.now); err != nil {
+		return err
 	}
+	last := core.Key(slices.Repeat([]byte{0xff}, len(core.Key{})))
+	old, known := p.notes.keys, []span(nil)
+	if len(old) == 0 {
+		old = []span{{to: last}}
+	}
+	// If it ends early, what is left stays as it was.
+	defer func() { p.notes.keys = slices.Concat(known, old) }()
+	var from []byte // before the first key
+	small := false  // the span before this one was read, and had few rows
+	for len(old) > 0 {
+		if old[0].due > p.now {
+			known, old, small = append(known, old[0]), old[1:], false
+			from = slices.Clone(known[len(known)-1].to[:])
+			continue
+		}
+		this, rows, removed, err := p.span(ctx, from, old[0].to)
+		p.step(removed, float64(binary.BigEndian.Uint16(this.to[:]))/(1<<16))
+		if err != nil {
+			return err
+		}
+		if this.to == old[0].to {
+			old = old[1:]
+		}
+		if n := len(known); small && rows < purgeRows/4 {
+			known[n-1] = span{this.to, min(known[n-1].due, this.due)}
+		} else {
+			known, small = append(known, this), rows < purgeRows/4
+		}
+		from = slices.Clone(this.to[:])
+	}
+	return nil
+}
+
+// span purges the rows behind from, up to a key or to so many.
+func (p *purge) span(ctx context.Context, from []byte, to core.Key) (this span, rows, removed int64, err error) {
+	const (
+		which = " FROM hookonce_seen WHERE namespace = ? AND id > ? AND id <= ?"
+		look  = "SELECT count(*), max(id), COALESCE(sum(CASE WHEN expires <= ? THEN 1 ELSE 0 END), 0), " +
+			"min(CASE WHEN expires > ? THEN expires END) FROM (SELECT id, expires" + which + " ORDER BY id LIMIT ?) AS step"
+		// It looks for expired rows without locking any, and deletes those alone: a delete
+		// of a range would lock the live rows in it too, and wait for them.
+		find = "SELECT id" + which + " AND expires <= ? ORDER BY id LIMIT ?"
+	)
+	if from == nil {
+		from = []byte{}
+	}
+	var end []byte
+	var due int64
+	var next *int64
+	row := p.db.QueryRowContext(ctx, look, p.now, p.now, p.namespace, from, to[:], purgeRows)
+	if err = row.Scan(&rows, &end, &due, &next); err != nil {
+		return span{to: to}, rows, 0, err
+	}
+	this = span{to, p.until(next)}
+	if rows == purgeRows {
+		this.to = core.Key(end)
+	}
+	for due > 0 {
+		ids, err := p.ids(ctx, find, p.namespace, from, this.to[:], p.now, purgeKeys)
+		if err != nil || len(ids) == 0 {
+			return this, rows, removed, err
+		}
+		drop := "DELETE FROM hookonce_seen WHERE namespace = ? AND id IN (?" + strings.Repeat(", ?", len(ids)-1) + ") AND expires <= ?"
+		n, err := p.delete(ctx, drop, append(append([]any{p.namespace}, ids...), p.now)...)
+		removed, due = removed+n, due-int64(len(ids))
+		if err != nil {
+			return this, rows, removed, err
+		}
+		from, _ = ids[len(ids)-1].([]byte)
+	}
+	return this, rows, removed, nil
 }
 
 func (s *Store) ids(ctx context.Context, query string, args ...any) ([]any, error) {

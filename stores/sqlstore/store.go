@@ -7,20 +7,30 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
 )
 
 // Store is a [core.SeenStore] in a database. Make one with [New], for each verifier. It is safe for concurrent use. It owns no
 // connection and no goroutine that outlives a call, and needs no closing.
 type Store struct {
 	namespace string
+	space     any // the namespace, ready to be an argument
 	db        *sql.DB
 	dialect   Dialect
 	stmts     statements
 	pool      session
 	group     group // SQLite only
+	birth     birth.Birth
+	marks     atomic.Int64  // how often this store wrote a marker
+	meeting   chan struct{} // held by who writes a marker
+	purging   chan struct{} // holds the purge that runs
+	notes     notes         // of the purge that runs
+	vouching  chan struct{} // holds whoever looks whether claims hold
+	vouched   atomic.Bool
 
 	mu     sync.Mutex
 	owners map[string]bool
@@ -30,7 +40,11 @@ type Store struct {
 // characters, the same in every process that serves the endpoint. It does not visit the database. What is wrong with the
 // arguments is reported by [core.New].
 func New(namespace string, db *sql.DB, d Dialect) *Store {
-	s := &Store{namespace: namespace, db: db, dialect: d, stmts: d.statements(), owners: make(map[string]bool)}
+	s := &Store{
+		namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(), owners: make(map[string]bool),
+		meeting: make(chan struct{}, 1), purging: make(chan struct{}, 1), vouching: make(chan struct{}, 1),
+	}
+	s.birth.Begin()
 	s.pool = plain{db}
 	if d != Postgres {
 		s.pool = &prepared{on: db}
@@ -79,8 +93,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, fmt.Errorf("sqlstore: swap: %w", err)
 	}
-	c := &change{s.namespace, key, old, next, milliseconds(ttl)}
-	live, err := s.swap(ctx, c)
+	live, err := s.claim(ctx, &change{namespace: s.space, key: key, old: old, next: next, ttl: milliseconds(ttl)})
 	if err != nil {
 		return core.Value{}, s.explain(ctx, "swap", err)
 	}
@@ -90,6 +103,9 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 func (s *Store) swap(ctx context.Context, c *change) (live core.Value, err error) {
 	if s.dialect == SQLite {
 		return s.group.swap(ctx, c)
+	}
+	if err := s.vouch(ctx); err != nil {
+		return core.Value{}, err
 	}
 	err = retry(ctx, func() error {
 		live, err = s.stmts.swap(ctx, s.pool, s.stmts.read, c)

@@ -8,14 +8,17 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
 )
 
 // change is one call of Swap.
 type change struct {
-	namespace string
+	namespace any // a string, ready to be an argument
 	key       core.Key
 	old, next core.Value
 	ttl       int64 // milliseconds
+
+	known *birth.Life // without whose marker there is no claim; nil: claim in any case
 }
 
 // milliseconds rounds up, twice: the clock of the database is cut to a whole millisecond, and a record must not expire early.
@@ -42,7 +45,13 @@ func (s *statements) swap(ctx context.Context, on session, read string, c *chang
 		if live != (core.Value{}) {
 			continue
 		}
-		// There is no live record, but a row stood in the way: an expired one.
+		// There is no live record, but something stood in the way: another marker, or an expired row. That is gone too if the
+		// marker gets lost now.
+		if c.known != nil {
+			if err := s.sameLife(ctx, on, read, c); err != nil {
+				return core.Value{}, err
+			}
+		}
 		if done, err := affected(on.ExecContext(ctx, s.overwrite, c.next[:], c.ttl, c.namespace, c.key[:])); err != nil {
 			return core.Value{}, err
 		} else if done {
@@ -54,7 +63,10 @@ func (s *statements) swap(ctx context.Context, on session, read string, c *chang
 
 // write makes the swap if the row is as it must be.
 func (s *statements) write(ctx context.Context, on session, c *change) (bool, error) {
-	if c.old == (core.Value{}) {
+	switch {
+	case c.old == (core.Value{}) && c.known != nil:
+		return affected(on.ExecContext(ctx, s.claim, c.namespace, c.key[:], c.next[:], c.ttl, c.namespace, sinceArg, c.known.ValueArg))
+	case c.old == (core.Value{}):
 		return affected(on.ExecContext(ctx, s.insert, c.namespace, c.key[:], c.next[:], c.ttl))
 	}
 	return affected(on.ExecContext(ctx, s.update, c.next[:], c.ttl, c.namespace, c.key[:], c.old[:]))

@@ -31,7 +31,8 @@ func (t *txStore) Swap(ctx context.Context, key core.Key, old, next core.Value, 
 		return core.Value{}, errors.New("sqlstore: Tx was given no transaction: pass the *sql.Tx of BeginTx")
 	}
 	// Not prepared on the pool: that would take a second connection, and wait for it while this one holds locks.
-	live, err := t.stmts.swap(ctx, plain{t.tx}, t.stmts.readTx, &change{t.namespace, key, old, next, milliseconds(ttl)})
+	live, err := t.stmts.swap(ctx, plain{t.tx}, t.stmts.readTx,
+		&change{namespace: t.space, key: key, old: old, next: next, ttl: milliseconds(ttl)})
 	if err != nil {
 		return core.Value{}, t.explain(ctx, "swap in the handler's transaction, which must be rolled back", err)
 	}

@@ -1,0 +1,72 @@
+package casstore
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
+)
+
+// KnownSince returns the time since when the engine has the records of this
+// namespace. After a restart that forgot them it is later. It is the zero time
+// before the first claim. The store reads a marker of its own for that, once a
+// second and after each error.
+func (s *Store) KnownSince() time.Time { return s.birth.Since() }
+
+const (
+	// dueAfter is how long claims go by an earlier look at the marker, which is a
+	// call of its own.
+	dueAfter = time.Second
+	// markerLife is renewed when half of it is over. Engines have limits for it.
+	markerLife = 25 * 24 * time.Hour
+)
+
+// sinceKey is the key of the marker. No message has it: their keys are hashes.
+var sinceKey = core.Key([]byte("this engine knows all since then")) //nolint:gochecknoglobals // a constant, which Go has none of for arrays
+
+// look compares the marker if that is due.
+func (s *Store) look(ctx context.Context) error {
+	known := s.birth.Known()
+	if !s.birth.Due(dueAfter) {
+		return nil
+	}
+	select {
+	case s.looking <- struct{}{}:
+		defer func() { <-s.looking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.birth.Known() != known { // another caller has looked
+		return nil
+	}
+	name := s.namespace + "." + hex.EncodeToString(sinceKey[:])
+	value, revision, err := s.get(ctx, name)
+	if err != nil {
+		return fmt.Errorf("casstore: reading the marker: %w", err)
+	}
+	live, err := liveValue(value)
+	if err != nil {
+		return err
+	}
+	found, ok := birth.Parse(strings.TrimRight(string(live[:]), "\x00"))
+	if !ok {
+		return fmt.Errorf("casstore: the key %s holds something that is no marker of this store: "+
+			"give the store a namespace that nothing else writes to", name)
+	}
+	if !s.birth.Meet(found) && time.Until(expiryOf(value)) > markerLife/2 {
+		return nil
+	}
+	r := newRecord(s.birth.Known().Value, markerLife)
+	written, err := s.put(ctx, name, r.value[:], revision, r.life)
+	if err != nil {
+		return fmt.Errorf("casstore: writing the marker: %w", err)
+	}
+	if !written { // another process did
+		s.birth.Look()
+	}
+	return nil
+}

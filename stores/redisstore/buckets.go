@@ -1,0 +1,119 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
+)
+
+// The keys of a namespace are spread over buckets. A bucket has a hash tag, so
+// that a cluster keeps its keys and its marker on one node, where one script can
+// read both. If a node loses its data, the markers of its buckets are gone too.
+const buckets = 64
+
+// dueAfter is how long claims go by an earlier look at the marker. To look with
+// each claim costs a busy server a tenth of the claims.
+const dueAfter = time.Millisecond
+
+// tags are the hash tags, two characters each. Each is in another 64th of a
+// cluster's slots, so that nodes of equal size have equal shares.
+const tags = "mm6q9ie82921apax0jkvdndf3go6gcxw8gd6lc02g34con4r99911dm5fmyy2iiu7ak0ce8y4lopx9x1jf1zzjb3ik2wygfsbk9w6omsafan5bi3c5dpkh0txixahe44"
+
+// bucket is a bucket of a namespace: what its keys begin with, and the key of
+// its marker.
+type bucket struct {
+	prefix string
+	marker any // a string, ready to be sent
+}
+
+func bucketsOf(namespace string) (all [buckets]bucket) {
+	for i := range all {
+		prefix := namespace + ":{" + tags[2*i:2*i+2] + "}"
+		all[i] = bucket{prefix, prefix + "since"}
+	}
+	return all
+}
+
+// KnownSince returns the time since when the server has the records of this
+// namespace. After a FLUSHALL, a restart without persistence, or a change of the
+// database it is later. It is the zero time before the first claim or
+// [Store.Check]. The store finds it out in the step that claims, with the first
+// claim of each millisecond and after each error.
+func (s *Store) KnownSince() time.Time { return s.birth.Since() }
+
+// attempts bounds how often one call may find another marker. Each time some
+// process made a new one, which takes a loss of records.
+const attempts = 8
+
+// swap runs the script on a key of a bucket, until the store knows the bucket's
+// marker. It returns the live value.
+func (s *Store) swap(ctx context.Context, b *bucket, key []byte, old, next, life string) (any, error) {
+	for range attempts {
+		marks := s.marks.Load()
+		known, command := s.birth.Known(), []any{nil, nil, "1", b.prefix + string(key), old, next, life}
+		if old == "" && s.birth.Due(dueAfter) {
+			command = []any{nil, nil, "2", command[3], b.marker, old, next, life, known.TextArg}
+		}
+		reply, err := s.run(ctx, swapScript(), command)
+		if err != nil {
+			return nil, err
+		}
+		text, _ := asText(reply)
+		if len(text) == len(core.Value{}) || len(text) < len(other) || text[:len(other)] != other {
+			return reply, nil
+		}
+		found, ok := birth.Parse(text[len(other):])
+		if !ok {
+			return nil, fmt.Errorf("the key %q holds something that is no marker of this store: give the store a namespace that nothing else writes to", b.marker)
+		}
+		if err := s.meet(ctx, marks, known, found); err != nil {
+			return nil, err
+		}
+		s.birth.Look()
+	}
+	return nil, errors.New("the markers of the namespace get lost again and again: does something delete keys, or do several servers answer in turn")
+}
+
+// other begins the reply that names another marker than the known one.
+const other = "since:"
+
+// meet learns of a marker that is not the known one. Of many callers that find
+// the same loss, one makes new markers, for all buckets at once: otherwise one
+// bucket after the other would refuse attempts. What was found before the markers
+// were made, marks of them by then, says nothing.
+func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found int64) error {
+	select {
+	case s.meeting <- struct{}{}:
+		defer func() { <-s.meeting }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.marks.Load() != marks || s.birth.Known() != known || !s.birth.Meet(found) {
+		return nil
+	}
+	err := s.mark(ctx)
+	s.marks.Add(1)
+	return err
+}
+
+// mark gives all buckets the known marker.
+func (s *Store) mark(ctx context.Context) error {
+	marker, errs := s.birth.Known().TextArg, make(chan error, buckets)
+	for i := range s.buckets {
+		go func() {
+			_, err := s.run(ctx, markScript(), []any{nil, nil, "1", s.buckets[i].marker, marker})
+			errs <- err
+		}()
+	}
+	var first error
+	for range buckets {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}

@@ -1,0 +1,112 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
+)
+
+// KnownSince returns the time since when the table has the records of this
+// namespace. After a TRUNCATE, a crash that emptied an UNLOGGED table, or a change
+// of the database or file it is later. It is the zero time before the first claim
+// or [Store.Migrate]. The store finds it out in the statement that claims, with
+// the first claim of each ten milliseconds and after each error.
+func (s *Store) KnownSince() time.Time { return s.birth.Since() }
+
+// sinceKey is the row of a namespace that holds its marker. It never expires, so
+// [Store.Purge] leaves it. No message has it: their keys are hashes.
+var (
+	sinceKey     = core.Key([]byte("the table has all since the time")) //nolint:gochecknoglobals // a constant, which Go has none of for arrays
+	sinceArg any = sinceKey[:]                                          //nolint:gochecknoglobals // the same as an argument
+)
+
+// never is the life of the marker: 200,000 years, which added to now is no overflow.
+const never = int64(math.MaxInt64 / 1000)
+
+// otherLifeError reports that the marker is not the one that the claim was for.
+type otherLifeError struct{ found core.Value }
+
+func (*otherLifeError) Error() string {
+	return "the row that says since when the table knows all is replaced again and again: " +
+		"does something delete from hookonce_seen, or do connections lead to several databases"
+}
+
+// sameLife reads the marker, and returns an [otherLifeError] if it is another one.
+func (s *statements) sameLife(ctx context.Context, on session, read string, c *change) error {
+	found, err := s.live(ctx, on, read, &change{namespace: c.namespace, key: sinceKey})
+	if err == nil && (found == core.Value{} || found != c.known.Value) {
+		err = &otherLifeError{found}
+	}
+	return err
+}
+
+// dueAfter is how long claims go by an earlier look at the marker. To look with
+// each claim costs MariaDB half of them, since that locks the marker.
+const dueAfter = 10 * time.Millisecond
+
+// attempts bounds how often one call may find another marker. Each time some
+// process made a new one, which takes a loss of records.
+const attempts = 8
+
+// claim swaps, and learns of the marker until it is the one that the table has.
+func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err error) {
+	for range attempts {
+		marks := s.marks.Load()
+		known := s.birth.Known()
+		c.known = nil
+		if c.old == (core.Value{}) && s.birth.Due(dueAfter) {
+			c.known = known
+		}
+		if live, err = s.swap(ctx, c); err != nil {
+			s.birth.Look()
+		}
+		var other *otherLifeError
+		if !errors.As(err, &other) {
+			return live, err
+		}
+		if err := s.meet(ctx, marks, known, other.found); err != nil {
+			return core.Value{}, err
+		}
+	}
+	return core.Value{}, err
+}
+
+// meet learns of a marker that is not the known one. Of many callers that find
+// the same loss, one writes a new marker. If another process does at the same
+// time, the next try finds that one. What was found before the last marker was
+// written, marks of them by then, says nothing.
+func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found core.Value) error {
+	marker, ok := birth.Parse(strings.TrimRight(string(found[:]), "\x00"))
+	if !ok {
+		return fmt.Errorf("%w: a marker", errForeign)
+	}
+	select {
+	case s.meeting <- struct{}{}:
+		defer func() { <-s.meeting }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.marks.Load() != marks || s.birth.Known() != known || !s.birth.Meet(marker) {
+		return nil
+	}
+	_, err := s.swap(ctx, &change{namespace: s.space, key: sinceKey, old: found, next: s.birth.Known().Value, ttl: never})
+	s.marks.Add(1)
+	return err
+}
+
+// begin makes the marker, or learns of it, before the first claim.
+func (s *Store) begin(ctx context.Context) error {
+	marks := s.marks.Load()
+	known := s.birth.Known()
+	err := s.stmts.sameLife(ctx, s.pool, s.stmts.read, &change{namespace: s.space, known: known})
+	if other := (*otherLifeError)(nil); errors.As(err, &other) {
+		return s.meet(ctx, marks, known, other.found)
+	}
+	return err
+}
