@@ -11,7 +11,7 @@ LINT  := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 FUMPT := $(BIN)/gofumpt-$(GOFUMPT_VERSION)
 VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 
-.PHONY: test services check format vet lint race narrow api api-diff vuln newest fuzz bench bench-smoke benchmarks measure measure-purge fmt
+.PHONY: test services check format vet lint race narrow api api-diff vuln newest newest-move toolchains fuzz bench bench-smoke benchmarks measure measure-purge fmt
 
 test: services   ## all tests, those with real servers as well
 	go test ./...
@@ -46,9 +46,11 @@ lint: $(LINT)
 	$(LINT) run ./...
 	@.ci/modules $(LINT) run -c $(CURDIR)/.golangci.yml ./...
 
-race:            ## all tests under the race detector, in random order
+race:            ## all tests of what users import under the race detector, in random order
 	@echo "== race and shuffle"
 	go test -race -shuffle=on ./...
+	cd echov5wh && go test -race -shuffle=on ./...
+	cd fiberv3wh && go test -race -shuffle=on ./...
 
 # What must work with words of 32 bits. Where this machine cannot run that, it is only compiled.
 NARROW := ./core ./nethttp ./stores/memstore
@@ -73,9 +75,16 @@ vuln: $(VULN)    ## known vulnerabilities, where the database can be reached
 	@echo "== vulnerabilities"
 	@.ci/vuln $(VULN)
 
-newest:          ## all tests once more in a scratch copy with the newest dependencies
+newest: services ## the tests of every module once more, with the newest versions that newest.mod pins
 	@echo "== newest dependencies"
 	@.ci/newest
+
+newest-move:     ## moves those pins to what is newest today
+	@.ci/newest move
+
+toolchains:      ## the tests of what users import, with the oldest and the newest Go
+	@echo "== other versions of Go"
+	@.ci/toolchains
 
 fuzz:            ## every fuzz target in turn, for FUZZTIME each
 	@.ci/fuzz $(FUZZTIME)
@@ -89,6 +98,8 @@ bench-smoke:     ## does every part of that run, and do allocations keep to thei
 
 benchmarks:      ## every benchmark of the packages
 	go test -run='^$$' -bench=. -benchmem ./...
+	cd echov5wh && go test -run='^$$' -bench=. -benchmem .
+	cd fiberv3wh && go test -run='^$$' -bench=. -benchmem .
 
 measure: services ## every store beside the bare command of its engine, in one run
 	cd integration && HOOKONCE_MEASURE=1 go test -v -count=1 -run TestStores ./measure

@@ -3,9 +3,9 @@ module github.com/hookonce/hookonce
 go 1.25.0
 
 require (
-	github.com/gin-gonic/gin v1.10.1
-	github.com/gofiber/fiber/v2 v2.52.15
-	github.com/labstack/echo/v4 v4.13.4
+	github.com/gin-gonic/gin v1.9.1
+	github.com/gofiber/fiber/v2 v2.52.12
+	github.com/labstack/echo/v4 v4.12.0
 	github.com/valyala/fasthttp v1.51.0
 )
 
@@ -21,6 +21,7 @@ require (
 	github.com/go-playground/universal-translator v0.18.1 // indirect
 	github.com/go-playground/validator/v10 v10.20.0 // indirect
 	github.com/goccy/go-json v0.10.2 // indirect
+	github.com/golang-jwt/jwt v3.2.2+incompatible // indirect
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect

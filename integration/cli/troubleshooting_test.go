@@ -299,7 +299,7 @@ func mistakes() map[string]func(s *scene) {
 		"200 with `Webhook-Redelivery: acknowledged`, and the handler did not run": genuine,
 		"409, and the log says `replay`":                                           genuine,
 		"503, and the log says `in-flight`":                                        genuine,
-		"500, and the log says `misconfigured`: mounted twice, or another path":    genuine,
+		"500, and the log says `misconfigured`: mounted twice, or another address": genuine,
 		"503, and the log says `repeated`":                                         genuine,
 		"503, and the log says `id-reused`":                                        genuine,
 		"503, and the log says `store-unavailable` or `store-full`":                genuine,

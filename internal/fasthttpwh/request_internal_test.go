@@ -33,6 +33,12 @@ func (conn *connection) read(tb testing.TB, lines []string) *request {
 	return newRequest(&conn.ctx, nil, nil)
 }
 
+// accepts reports whether fasthttp takes the line for a header.
+func accepts(line string) bool {
+	text := "POST / HTTP/1.1\r\nHost: a\r\n" + line + "\r\n\r\n"
+	return new(fasthttp.RequestHeader).Read(bufio.NewReader(strings.NewReader(text))) == nil
+}
+
 func isHost(line string) bool { return strings.HasPrefix(strings.ToLower(line), "host:") }
 
 // plain is the header by net/http's rules.
@@ -48,7 +54,10 @@ func TestARequestHasTheHeadersThatAMapOfThemWouldHave(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	names := []string{
 		"Webhook-Id", "Webhook-Signature", "webhook-id", "WEBHOOK-ID", "Accept", "X-A", "x-a", "X-B", "Content-Type", "User-Agent", "Cookie", "host",
-		"X-Twilio-Email-Event-Webhook-Signature", "Connection", "X-K", "X-\u212A", "X-Empty", // the last but one folds to the one before it
+		"X-Twilio-Email-Event-Webhook-Signature", "Connection", "X-K", "X-Empty",
+	}
+	if accepts("X-\u212A: a") { // that folds to X-K. fasthttp refuses it since a version after 1.51
+		names = append(names, "X-\u212A")
 	}
 	conns := make([]connection, 3)
 	for i := range conns {
