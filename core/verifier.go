@@ -302,6 +302,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 		}
 		return nil, err
 	}
+	k.ring.matched(matched)
 	match := &k.ring.keys[matched]
 	m.ID, m.IDSigned, m.Timestamp = a.ID, a.IDSigned, a.Timestamp
 	m.Body, m.BodySigned = r.Body, a.BodySigned
