@@ -400,8 +400,10 @@ func (l looking) ReadHeader(r *core.Request, a *core.Attempt) error {
 // challenging is a scheme with a challenge.
 type challenging struct{ core.StandardWebhooks }
 
-// Challenge implements core.Challenger.
-func (challenging) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+// Facts implements core.Describer.
+func (challenging) Facts() core.Facts { return core.Facts{Challenge: answerChallenge} }
+
+func answerChallenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	if string(r.Body) != "challenge" {
 		return nil
 	}
