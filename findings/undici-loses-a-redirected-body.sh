@@ -2,7 +2,7 @@
 # Node's fetch fails at a 307 or 308 if the body is a Buffer, and follows it if the same
 # bytes are a string.
 #
-# Seen with undici 6.29.1, the fetch of Node 22 and older, on Node 20. The first request
+# Seen with undici 6.29.1 on Node 20; Node 20 and 22 have that line. The first request
 # consumes the array that fetch made of the body. For the second nothing is left, and the
 # call ends with "fetch failed"; the cause speaks of a detached ArrayBuffer and
 # of no redirect. undici 7.30.2 follows.
