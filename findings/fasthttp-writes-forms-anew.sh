@@ -3,13 +3,12 @@
 #
 # Seen with fiber 2.52.15 (fasthttp 1.51.0) and 3.1.0 (fasthttp 1.69.0) on Go 1.26.
 # In the default configuration the server parses the form as it reads it and keeps no
-# bytes. BodyRaw, and fasthttp's Request.Body, then write the form anew:
-# headers of parts are lost, and so is what they said of the encoding. No error,
-# and for many forms the bytes are equal by chance. The option
-# DisablePreParseMultipartForm keeps them.
+# bytes. BodyRaw, and fasthttp's Request.Body, then write the form anew: headers of
+# parts are lost. There is no error, and simple forms often come out equal. The option
+# DisablePreParseMultipartForm keeps the bytes.
 #
 # Why a receiver of webhooks minds: the signature is over the bytes that were sent.
-# A sender of forms with attachments verifies on some days only.
+# Some forms of one sender verify and others do not.
 #
 # The script fails if one of them behaves in another way.
 set -euo pipefail

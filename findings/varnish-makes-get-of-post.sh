@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# With "return (hash)" Varnish turns a POST into a GET without a body, and answers later
+# With "return (hash)" Varnish turns a POST into a GET without a body, and responds to later
 # POSTs with other bodies from its cache.
 #
 # Seen with Varnish 7.1.1 (Debian 12). The line is how a vcl_recv says that a
