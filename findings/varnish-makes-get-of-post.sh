@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# With "return (hash)" Varnish turns a POST into a GET without a body, and responds to later
-# POSTs with other bodies from its cache.
+# With "return (hash)" Varnish turns a POST into a GET without a body, and responds
+# to later POSTs with other bodies from its cache.
 #
 # Seen with Varnish 7.1.1 (Debian 12). The line is how a vcl_recv says that a
 # path may be cached, and it skips the built-in code that lets only GET and HEAD do so.
