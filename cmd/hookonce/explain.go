@@ -19,9 +19,8 @@ func explainCommand() command {
 			"WEBHOOK_SECRET that holds one are taken as they are, with white space and quotes. Requests are read as hookonce verify reads\n" +
 			"them, and replay is not checked.",
 		setUp: func(f *flag.FlagSet) action {
-			e := &explanation{receiver: receiverFlags(f)}
+			e := &explanation{receiver: receiverFlags(f), captured: capturedFlags(f)}
 			e.otherFlag(f)
-			f.StringVar(&e.request, "request", "", requestHelp)
 			f.StringVar(&e.reason, "reason", "", "the `WORD` that the receiver's log has for the refusal, if it is known")
 			return e.run
 		},
@@ -30,16 +29,17 @@ func explainCommand() command {
 
 type explanation struct {
 	*receiver
+	*captured
 
-	request, reason string
+	reason string
 }
 
 func (e *explanation) run(ctx context.Context, c *console) error {
-	r, err := readCapture(c, e.request)
+	r, err := e.read(c)
 	if err != nil {
 		return err
 	}
-	scheme, err := e.newScheme(r.address())
+	scheme, err := e.newScheme(r.Address())
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 		}
 		in.Err = &core.Error{Reason: core.Reason(e.reason)}
 	}
-	r.tell(c)
+	e.tell(c, r)
 	said := explain.Request(ctx, in)
 	if e.json {
 		c.object(said)
