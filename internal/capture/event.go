@@ -29,7 +29,7 @@ func (r *Request) readEvent(o object) error {
 		return err
 	}
 	var cookies []string
-	if json.Unmarshal(o["cookies"], &cookies) == nil && len(cookies) > 0 {
+	if json.Unmarshal(o["cookies"], &cookies) == nil && len(cookies) > 0 && r.header.Get("Cookie") == "" {
 		if err := r.addJSON("Cookie", strings.Join(cookies, "; ")); err != nil {
 			return err
 		}
@@ -41,7 +41,11 @@ func (r *Request) readEvent(o object) error {
 		r.header.Set("Host", context.text("domainName"))
 	}
 	target := cmp.Or(o.text("rawPath"), context.text("path"), o.text("path"), "/")
-	if query := cmp.Or(o.text("rawQueryString"), r.rebuiltQuery(o, context["elb"] != nil)); query != "" {
+	query := o.text("rawQueryString")
+	if o["rawPath"] == nil {
+		query = r.rebuiltQuery(o, context["elb"] != nil)
+	}
+	if query != "" {
 		target += "?" + query
 	}
 	if err := r.setURL(cmp.Or(o.text("rawUrl"), target)); err != nil {

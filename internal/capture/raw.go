@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http/httputil"
 	"net/url"
-	"regexp"
 	"strings"
 )
 
@@ -145,73 +144,5 @@ func (r *Request) unchunk() error {
 	}
 	r.Body = body
 	delete(r.header, "Transfer-Encoding")
-	return nil
-}
-
-// sentLine is a request line among what curl -v prints.
-var sentLine = regexp.MustCompile(`^> [A-Z]+ [^ ]+ HTTP/[0-9.]+$`)
-
-// isVerbose looks for the request line before the first empty one: curl prints none before it.
-func isVerbose(text []byte) bool {
-	text = text[:min(len(text), maxHead)]
-	for line := range bytes.Lines(text) {
-		line = bytes.TrimRight(line, "\r\n")
-		if sentLine.Match(line) {
-			return true
-		}
-		if len(line) == 0 {
-			return false
-		}
-	}
-	return false
-}
-
-// readVerbose reads the lines that curl -v marks as sent. The body is not among them.
-func (r *Request) readVerbose(text []byte) error {
-	text = text[:min(len(text), 4*maxHead)]
-	var head []string
-	scheme, requests, inside := "http", 0, false
-	for raw := range bytes.Lines(text) {
-		line := strings.TrimRight(string(raw), "\r\n")
-		sent, ok := strings.CutPrefix(line, ">")
-		sent = strings.TrimPrefix(sent, " ")
-		switch {
-		case strings.HasPrefix(line, "* SSL connection using"):
-			scheme = "https"
-		case sentLine.MatchString(line):
-			inside = !strings.HasPrefix(sent, "CONNECT ") // of a proxy on the way
-			if inside {
-				requests++
-				head = append(head[:0], sent)
-			}
-		case inside && ok && sent != "":
-			head = append(head, sent)
-		case ok || strings.HasPrefix(line, "<"):
-			inside = false
-		}
-	}
-	switch {
-	case requests > 1:
-		return fmt.Errorf("curl made %d requests, as after a redirect: keep the lines of one", requests)
-	case requests == 0:
-		return errors.New("it looks like the output of curl -v, but has no request to an endpoint")
-	case len(head) > maxLines:
-		return errLongHead
-	}
-	if err := r.requestLine(head[0]); err != nil {
-		return err
-	}
-	for i, line := range head[1:] {
-		name, value, _ := strings.Cut(line, ":")
-		if err := r.add(name, value); err != nil {
-			return fmt.Errorf("sent line %d: %w", i+2, err)
-		}
-	}
-	if host := r.header.Get("Host"); host != "" && strings.HasPrefix(r.URL, "/") {
-		r.address = scheme + "://" + host + r.URL
-	}
-	if length := r.header.Get("Content-Length"); r.header.Get("Transfer-Encoding") != "" || length != "" && length != "0" {
-		r.lose("curl -v does not print the body")
-	}
 	return nil
 }

@@ -78,8 +78,8 @@ func TestWhatIsNoRequestIsRefusedWithTheLine(t *testing.T) {
 	for name, tt := range map[string]struct{ raw, want string }{
 		"nothing":                    {"", "empty"},
 		"an empty line":              {"\r\nPOST / HTTP/1.1\n\n", "empty line"},
-		"a body alone":               {`{"a": 1}`, "line 1"},
-		"an answer":                  {"HTTP/1.1 200 OK\n\n", "line 1"},
+		"a body alone":               {`{"a": 1}`, "if it is the body alone, put the headers"},
+		"an answer":                  {"HTTP/1.1 200 OK\n\n", "line 1 is that of a response"},
 		"no version":                 {"POST /\n\n", "line 1"},
 		"a method in lower case":     {"post / HTTP/1.1\n\n", "line 1"},
 		"no target":                  {"POST  HTTP/1.1\n\n", "line 1"},
@@ -116,8 +116,8 @@ func TestTheAddressIsThatOfTheRequest(t *testing.T) {
 	}
 }
 
-// FuzzParseCapture looks for panics, for bytes of the body that get lost, and for a difference between the two line ends.
-func FuzzParseCapture(f *testing.F) {
+// FuzzRaw looks for panics, for bytes of the body that get lost, and for a difference between the two line ends.
+func FuzzRaw(f *testing.F) {
 	f.Add([]byte("POST /hook HTTP/1.1\r\nHost: a\r\n\r\n{}"), []byte("{}"))
 	f.Add([]byte("POST /hook HTTP/1.1\nA: b\n c\n"), []byte("\r\n\x00"))
 	f.Add([]byte("POST / HTTP/1.1\r\nTransfer-Encoding: chunked"), []byte("2\r\n{}\r\n0\r\n\r\n"))
