@@ -74,7 +74,7 @@ func jsonFlag(f *flag.FlagSet, to *bool) {
 // newScheme makes the scheme. url is what to go by without --url; empty: nothing.
 func (c *common) newScheme(url string) (core.Scheme, error) {
 	if !slices.Contains(schemes.Names(), c.scheme) {
-		return nil, usageError("no such --scheme: there are " + strings.Join(schemes.Names(), ", "))
+		return nil, noSuch("--scheme", c.scheme, schemes.Names())
 	}
 	s := c.settings
 	if s.URL == "" {

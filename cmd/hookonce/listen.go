@@ -61,7 +61,7 @@ func (l *listening) run(ctx context.Context, c *console) error {
 		return statuses[min(int(handled.Add(1)), len(statuses))-1]
 	})
 	if !ok {
-		return usageError("no such --framework: there are nethttp, gin, echo and fiber")
+		return noSuch("--framework", l.framework, frameworkNames())
 	}
 	ln, err := l.listen(ctx)
 	if err != nil {

@@ -24,6 +24,8 @@ type server struct {
 	shutdown func(context.Context) error
 }
 
+func frameworkNames() []string { return []string{"nethttp", "gin", "echo", "fiber"} }
+
 // newServer makes it. handle returns the status to answer a message with. Nothing is known of another framework.
 func newServer(framework string, v *core.Verifier, maxBody int64, handle func() int) (server, bool) {
 	switch framework {

@@ -25,6 +25,8 @@ func signCommand() command {
 	}
 }
 
+func printForms() []string { return []string{"request", "headers", "curl"} }
+
 type signing struct {
 	*message
 
@@ -32,8 +34,8 @@ type signing struct {
 }
 
 func (s *signing) run(_ context.Context, c *console) error {
-	if !slices.Contains([]string{"request", "headers", "curl"}, s.form) {
-		return usageError("--print is request, headers or curl")
+	if !slices.Contains(printForms(), s.form) {
+		return noSuch("--print", s.form, printForms())
 	}
 	to := s.settings.URL
 	if to == "" {

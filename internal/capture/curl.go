@@ -9,13 +9,14 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // isCurl says that a command for curl begins here.
-func isCurl(start []byte) bool {
-	return regexp.MustCompile(`^(\$ )?([^\s;|&<>()'"]*/)?curl([\s\\]|$)`).Match(start)
-}
+func isCurl(start []byte) bool { return curlCommand.Match(start) }
+
+var curlCommand = regexp.MustCompile(`^(\$ )?([^\s;|&<>()'"]*/)?curl([\s\\]|$)`)
 
 // curl is the request that a command makes.
 type curl struct {
@@ -283,15 +284,9 @@ func (c *curl) usual() string {
 
 // fallback is a header that curl adds by itself.
 func (c *curl) fallback(name, value string) {
-	if _, ok := c.header[name]; ok {
-		return
+	if _, ok := c.header[name]; !ok && !slices.Contains(c.removed, name) {
+		c.header.Set(name, value)
 	}
-	for _, removed := range c.removed {
-		if removed == name {
-			return
-		}
-	}
-	c.header.Set(name, value)
 }
 
 // longName is the long form of an option of one letter; unknown ones are their own.

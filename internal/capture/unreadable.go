@@ -33,23 +33,35 @@ func unreadable(text []byte) error {
 		}
 	}
 	start := bytes.TrimSpace(text[:min(len(text), 64<<10)])
-	for _, f := range []struct{ start, what string }{
-		{`(await )?fetch\(`, "it is JavaScript (Copy as fetch): take Copy as cURL (bash)"},
-		{`(?i)(invoke-webrequest|invoke-restmethod|iwr|irm|\$session *=)`, "it is PowerShell: take Copy as cURL (bash)"},
-		{`(?s)(\$ )?curl(\.exe)? ((--?[a-z-]+ )*\^"|[^']* \^\r?\n)`, "it is a command for cmd.exe: take Copy as cURL (bash)"},
-		{"(?s)(\\$ )?curl(\\.exe)? [^']*`\r?\n", "it is a command for PowerShell: take Copy as cURL (bash)"},
-		{`(\$ )?(wget|http|https|xh|httpie) `, "it is a command of another program than curl: have it print the request, or take Copy as cURL (bash)"},
-		{`(Request URL|Request Headers|General|:authority|:method)\r?\n`, "names and values of headers are on lines of their own: write each as \"Name: value\", or take Copy as cURL (bash)"},
-		{`(import |require\(|using |package |#!)`, "it is a program: the request that it sends is needed"},
-	} {
-		if regexp.MustCompile(`^` + f.start).Match(start) {
-			return errors.New(f.what)
+	if groups := other.FindSubmatchIndex(start); groups != nil {
+		for i, what := range []string{
+			"it is JavaScript (Copy as fetch): " + take,
+			"it is PowerShell: " + take,
+			"it is a command for cmd.exe: " + take,
+			"it is a command for PowerShell: " + take,
+			"it is a command of another program than curl: have it print the request, or " + take,
+			"names and values of headers are on lines of their own: write each as \"Name: value\", or " + take,
+			"it is a program: the request that it sends is needed",
+		} {
+			if groups[2*i+2] >= 0 {
+				return errors.New(what)
+			}
 		}
 	}
 	return nil
 }
 
+// other has a group for each form that unreadable names.
+var other = regexp.MustCompile(`(?s)^(?:((?:await )?fetch\()` +
+	`|((?i:invoke-webrequest|invoke-restmethod|iwr |irm |\$session *=))` +
+	`|((?:\$ )?curl(?:\.exe)? (?:(?:--?[a-z-]+ )*\^"|[^']* \^\r?\n))` +
+	"|((?:\\$ )?curl(?:\\.exe)? [^']*`\r?\n)" +
+	`|((?:\$ )?(?:wget|http|https|xh|httpie) )` +
+	`|((?:Request URL|Request Headers|General|:authority|:method)\r?\n)` +
+	`|(import |require\(|using |package |#!))`)
+
 const (
+	take    = "take Copy as cURL (bash)"
 	utf16   = "it is UTF-16, as PowerShell writes with >: save it as UTF-8, and not through PowerShell if the body must keep its bytes"
 	packets = "it is a recording of packets: have Wireshark follow the HTTP stream, and save the request"
 	traced  = "it is the output of curl --trace, which is not read: take curl -v, or the command itself"
