@@ -106,7 +106,9 @@ func arms(all []completed, words func([]string) string, files string) (values, f
 }
 
 func bash(all []completed) string {
-	words := func(list []string) string { return `COMPREPLY=($(compgen -W "` + strings.Join(list, " ") + `" -- "$cur"))` }
+	words := func(list []string) string {
+		return `COMPREPLY=($(compgen -W "` + strings.Join(list, " ") + `" -- "$cur"))`
+	}
 	values, following := arms(all, words, `compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur"))`)
 	var names []string
 	for _, c := range all {

@@ -158,6 +158,7 @@ type receiver struct {
 	past, future time.Duration
 	maxBody      int64
 	others       list
+	otherTexts   [][]string // what their files have
 }
 
 func receiverFlags(f *flag.FlagSet) *receiver {
@@ -193,6 +194,7 @@ func (r *receiver) othersKeys(c *console) (map[string]*core.Keys, error) {
 			return nil, err
 		}
 		all[name] = core.Secrets(texts...)
+		r.otherTexts = append(r.otherTexts, texts)
 	}
 	return all, nil
 }

@@ -117,7 +117,7 @@ func (s *sending) print(c *console, d delivery) {
 // deliver makes the attempts.
 func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits schedule) (delivery, error) {
 	clock := s.clock()
-	client := s.client()
+	client := following(s.timeout)
 	defer client.CloseIdleConnections()
 	most := cmp.Or(s.attempts, len(waits))
 	d := delivery{Attempts: []attempt{}} // in JSON a list in any case
@@ -153,15 +153,6 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 		}
 		c.note("%s%s", progress, a.shown())
 		return d, nil
-	}
-}
-
-// client follows no redirect: that would take the message to where nobody registered.
-func (s *sending) client() *http.Client {
-	return &http.Client{
-		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment},
-		Timeout:       s.timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/base64"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -56,11 +55,14 @@ func (h hidden) body(body []byte) string {
 	if cut {
 		body = body[:maxShown]
 	}
-	text := h.uncut(string(body), cut)
-	if !utf8.ValidString(text) && !cut {
-		return fmt.Sprintf("(%d bytes that are no text)", len(body))
+	text := string(body)
+	for i := 0; cut && i < utf8.UTFMax && !utf8.ValidString(text); i++ { // a character across the cut
+		text = text[:len(text)-1]
 	}
-	text = printable(strings.TrimRight(h.replace(strings.ToValidUTF8(text, "")), "\r\n"))
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return "(the body is no text)"
+	}
+	text = printable(strings.TrimRight(h.replace(h.uncut(text, cut)), "\r\n"))
 	if cut {
 		text += " …"
 	}
