@@ -19,10 +19,10 @@ const maxReply = 1 << 20
 
 // forwarder passes verified messages on.
 type forwarder struct {
-	to     *url.URL
-	client *http.Client
-	hidden hidden
-	clock  func() time.Time
+	to      *url.URL
+	through *http.Transport
+	hidden  hidden
+	clock   func() time.Time
 }
 
 // forwarded is what became of it.
@@ -42,7 +42,7 @@ func newForwarder(to string, h hidden, clock func() time.Time) (*forwarder, erro
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
 		return nil, usageError("--forward-to is a URL like http://localhost:3000/hook")
 	}
-	return &forwarder{u, following(0), h, clock}, nil
+	return &forwarder{u, transport(), h, clock}, nil
 }
 
 // target is the configured URL. Without a path it is that of the delivery, and without a query as well.
@@ -88,7 +88,7 @@ func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, 
 	if req.Header.Get("User-Agent") == "" {
 		req.Header["User-Agent"] = nil // and not ours
 	}
-	resp, err := f.client.Do(req)
+	resp, err := f.through.RoundTrip(req)
 	if err != nil {
 		status := http.StatusBadGateway
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -151,11 +151,7 @@ func (f *forwarded) String() string {
 	return text
 }
 
-// following is a client that follows no redirect: that would take a message to where nobody registered. Bodies stay as they are.
-func following(timeout time.Duration) *http.Client {
-	return &http.Client{
-		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true},
-		Timeout:       timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+// transport sends one request and follows no redirect: that would take a message to where nobody registered. Bodies stay as they are.
+func transport() *http.Transport {
+	return &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true}
 }

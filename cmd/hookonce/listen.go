@@ -101,10 +101,10 @@ func (l *listening) run(ctx context.Context, c *console) error {
 		if err != nil {
 			return err
 		}
-		defer f.client.CloseIdleConnections()
+		defer f.through.CloseIdleConnections()
 		handle = func(ctx context.Context) reply { return f.forward(ctx, exchangeOf(ctx)) }
 	}
-	s, ok := newServer(l.framework, v, cmp.Or(l.maxBody, 1<<20), handle)
+	s, ok := newServer(l.framework, v, cmp.Or(l.maxBody, 1<<20), handle) //nolint:contextcheck // each request has its own
 	if !ok {
 		return noSuch("--framework", l.framework, frameworkNames())
 	}
@@ -311,27 +311,28 @@ func (p *printer) line(r *received) string {
 		colour = p.good
 	}
 	line := fmt.Sprintf("%s %d %s %s", r.Time.Format("15:04:05"), r.Status, colour(string(r.Reason)), r.ID)
-	line = strings.TrimRight(line, " ") + strings.TrimRight(" "+r.Key, " ")
+	lines := []string{strings.TrimRight(line, " ") + strings.TrimRight(" "+r.Key, " ")}
 	if r.Explanation != nil {
 		why := *r.Explanation
 		why.Detail = "" // the word in the line above says it
-		line += "\n" + indented(why.String(), margin)
+		lines = append(lines, indented(why.String(), margin))
 	}
-	for _, part := range []struct{ name, text string }{{"saved as ", r.Saved}, {"type: ", r.Type}} {
-		if part.text != "" {
-			line += "\n" + margin + part.name + part.text
-		}
+	if r.Saved != "" {
+		lines = append(lines, margin+"saved as "+r.Saved)
+	}
+	if r.Type != "" {
+		lines = append(lines, margin+"type: "+r.Type)
 	}
 	for _, header := range r.Headers {
-		line += "\n" + margin + "  " + printable(header)
+		lines = append(lines, margin+"  "+printable(header))
 	}
 	if r.Body != "" {
-		line += "\n" + indented(r.Body, margin+"  ")
+		lines = append(lines, indented(r.Body, margin+"  "))
 	}
 	if r.Forwarded != nil {
-		line += "\n" + indented("forwarded: "+r.Forwarded.String(), margin)
+		lines = append(lines, indented("forwarded: "+r.Forwarded.String(), margin))
 	}
-	return line + "\n"
+	return strings.Join(lines, "\n") + "\n"
 }
 
 const margin = "         "

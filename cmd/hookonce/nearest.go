@@ -19,7 +19,7 @@ func didYouMean(typed string, known []string) string {
 // for anything else. A secret in the wrong place is never near to one.
 func nearest(typed string, known []string) string {
 	typed = strings.ToLower(typed)
-	if len(typed) > 40 {
+	if len(typed) < 2 || len(typed) > 40 {
 		return ""
 	}
 	best, least, starts := "", 3, 0

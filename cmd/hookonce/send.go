@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -21,9 +20,9 @@ func sendCommand() command {
 		example: "hookonce send --to http://127.0.0.1:8080/hook --secret-file secret.txt --data '{\"type\":\"order.paid\"}' --schedule fast",
 		more: "It makes one attempt. With --schedule it tries again until one succeeds; standard is that of Standard Webhooks, which takes three\n" +
 			"days: now, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h. All attempts have one id, and each a timestamp and a signature of its own.\n" +
-			"2xx is success, and a redelivery if the receiver says that the message was handled before. 410 is the end; 429, 502 and 504 get\n" +
-			"the next longer wait, and Retry-After is kept. A redirect is a failure: it is named and not followed. Progress and the body of\n" +
-			"each response go to standard error. When it is interrupted it ends at once: not delivered, with status 1.",
+			"2xx is success, 410 the end; 429, 502 and 504 get the next longer wait, and Retry-After is kept. A success is called a redelivery\n" +
+			"if the receiver says that it had handled the message. A redirect is a failure: it is named and not followed. Progress and the\n" +
+			"body of each response go to standard error. When it is interrupted it ends at once: not delivered, with status 1.",
 		setUp: func(f *flag.FlagSet) action {
 			s := &sending{message: messageFlags(f)}
 			f.StringVar(&s.to, "to", "", "the `URL` to send to. Default: --url")
@@ -117,8 +116,8 @@ func (s *sending) print(c *console, d delivery) {
 // deliver makes the attempts.
 func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits schedule) (delivery, error) {
 	clock := s.clock()
-	client := following(s.timeout)
-	defer client.CloseIdleConnections()
+	through := transport()
+	defer through.CloseIdleConnections()
 	most := cmp.Or(s.attempts, len(waits))
 	d := delivery{Attempts: []attempt{}} // in JSON a list in any case
 	wait := waits.before(0)
@@ -127,7 +126,7 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 			d.Ended = "interrupted"
 			return d, nil
 		}
-		a, err := m.attempt(ctx, client, clock)
+		a, err := m.attempt(ctx, through, s.timeout, clock)
 		if err != nil {
 			return d, err
 		}
@@ -169,19 +168,21 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // attempt signs the message anew and sends it. The error is that it cannot be signed; what happened on the way is in the attempt.
-func (s *signer) attempt(ctx context.Context, client *http.Client, clock func() time.Time) (attempt, error) {
+func (s *signer) attempt(ctx context.Context, through *http.Transport, timeout time.Duration, clock func() time.Time) (attempt, error) {
 	now := clock()
 	if err := s.sign(now); err != nil {
 		return attempt{}, err
 	}
 	a := attempt{At: now.UTC()}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, s.request.Method, s.address(), bytes.NewReader(s.request.Body))
 	if err != nil {
 		return a, usageError("--method or the address makes no request")
 	}
 	req.Header = s.sent()
 	sent := clock()
-	resp, err := client.Do(req)
+	resp, err := through.RoundTrip(req)
 	a.Millis = clock().Sub(sent).Milliseconds()
 	if err != nil {
 		a.Error = failure(err)
@@ -199,11 +200,10 @@ func (s *signer) attempt(ctx context.Context, client *http.Client, clock func() 
 	return a, nil
 }
 
-// failure says what happened on the way without the address, which the user knows.
+// failure says what happened on the way.
 func failure(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no response in time"
 	}
 	return err.Error()
 }
