@@ -26,10 +26,10 @@ func listenCommand() command {
 			"object a line: first the address, then the deliveries. What the framework's server turns away before any middleware, such as a\n" +
 			"malformed head, is not shown. It ends when it is interrupted, with status 0. It is for trying out: what it handles is gone, unless\n" +
 			"it is forwarded.\n\n" +
-			"--forward-to passes on what was verified and is new, once for each message: the same method, bytes and headers, except Host, which\n" +
-			"is that of the URL, and those of the connection, such as Transfer-Encoding. A URL without a path gets the path and the query of the\n" +
-			"delivery. Redirects are not followed. The sender gets the response: after anything but 2xx it tries again, and so it does if there is\n" +
-			"none, which is answered with 502, or 504 after 55 seconds.\n\n" +
+			"--forward-to passes on what was verified and is new: the same method, bytes and headers, except Host, which is that of the URL, and\n" +
+			"those of the connection, such as Transfer-Encoding. A URL without a path gets the path of the delivery, one without a query its\n" +
+			"query. Redirects are not followed. The sender gets the response, and tries again after anything but 2xx. Without a response it gets\n" +
+			"502, or 504 after 55 seconds.\n\n" +
 			"--save writes up to 1000 deliveries a run, and 256 MiB, also refused ones. Each is a file that only its owner can read, and that\n" +
 			"--request reads. Its name begins with the time of the arrival, for --now. Secrets are replaced by [redacted], so a message that has\n" +
 			"its secret in a header, as GitLab's token, cannot be verified again.",

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,7 @@ type Request struct {
 	lines   int
 	address string // empty: the host says it
 	notes   []string
+	lost    string // why BodyLost is set
 }
 
 // form is one form of a capture.
@@ -111,18 +113,21 @@ func (r *Request) SetBody(body []byte) error {
 
 // Notes says what there is to know about the capture, and what Content-Length and the body say of each other.
 func (r *Request) Notes() []string {
+	if r.BodyLost {
+		return append(slices.Clip(r.notes), r.lost+": give the bytes that were sent with --body FILE")
+	}
 	n, err := strconv.Atoi(r.header.Get("Content-Length"))
-	if err != nil || n == len(r.Body) || r.BodyLost {
+	if err != nil || n == len(r.Body) {
 		return r.notes
 	}
 	if !r.Raw() {
-		return append(r.notes, fmt.Sprintf("Content-Length is %d, but the body of the capture has %d bytes", n, len(r.Body)))
+		return append(slices.Clip(r.notes), fmt.Sprintf("Content-Length is %d, but the body of the capture has %d bytes", n, len(r.Body)))
 	}
 	note := fmt.Sprintf("Content-Length is %d, but %d bytes follow the headers; all of them count as the body", n, len(r.Body))
 	if n == len(r.Body)-1 && r.Body[n] == '\n' {
 		note += ". The last one is a newline: did an editor add it?"
 	}
-	return append(r.notes, note)
+	return append(slices.Clip(r.notes), note)
 }
 
 // Address is where the request says it was sent to, for schemes that sign it. It is the URL alone where no host is known.
@@ -142,11 +147,8 @@ func (r *Request) note(format string, args ...any) {
 	r.notes = append(r.notes, fmt.Sprintf(format, args...))
 }
 
-// lose notes why the bytes of the body are not there.
-func (r *Request) lose(why string) {
-	r.BodyLost = true
-	r.note("%s: give the bytes that were sent with --body FILE", why)
-}
+// lose says why the bytes of the body are not there.
+func (r *Request) lose(why string) { r.BodyLost, r.lost = true, why }
 
 var (
 	errNoHeader  = errors.New("is no header like \"Name: value\"")

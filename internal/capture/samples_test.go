@@ -116,8 +116,8 @@ func TestTheBodyOfCurlsOutputComesFromElsewhere(t *testing.T) {
 	if err := r.SetBody(body); err != nil {
 		t.Fatal(err)
 	}
-	if err := authentic(t, r); err != nil {
-		t.Error(err)
+	if err := authentic(t, r); err != nil || len(r.Notes()) > 0 {
+		t.Errorf("%v, notes %q", err, r.Notes())
 	}
 	if err := r.SetBody(body); err == nil {
 		t.Error("a second body is taken")
