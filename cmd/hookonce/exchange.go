@@ -144,6 +144,9 @@ type reply struct {
 
 func (r reply) write(w http.ResponseWriter) {
 	maps.Copy(w.Header(), r.header)
+	if r.header != nil && r.header.Get("Content-Type") == "" {
+		w.Header()["Content-Type"] = nil // and not a guess
+	}
 	w.WriteHeader(r.status)
 	if len(r.body) > 0 {
 		_, _ = w.Write(r.body) // the sender has gone, or the status has no body
@@ -156,9 +159,9 @@ func (r reply) writeFiber(c *fiber.Ctx) error {
 			c.Response().Header.Add(name, value)
 		}
 	}
-	c.Status(r.status)
-	if len(r.body) == 0 && r.header == nil {
+	if r.header == nil {
 		return c.SendStatus(r.status)
 	}
-	return c.Send(r.body)
+	c.Response().Header.SetNoDefaultContentType(true)
+	return c.Status(r.status).Send(r.body)
 }

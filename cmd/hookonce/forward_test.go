@@ -73,6 +73,7 @@ func TestWhatVerifiedIsForwardedAsItArrived(t *testing.T) {
 				target, method, host = r.RequestURI, r.Method, r.Host
 				w.Header().Set("X-App", "yes")
 				w.Header().Set("Keep-Alive", "no")
+				w.Header()["Content-Type"] = nil
 				w.WriteHeader(http.StatusAccepted)
 				_, _ = io.WriteString(w, "done\x1b[31m\n")
 			})
@@ -82,7 +83,7 @@ func TestWhatVerifiedIsForwardedAsItArrived(t *testing.T) {
 			request := "PUT /hook/%7Ea//b?c=%20&d HTTP/1.1\r\nHost: public.example\r\n" + head + "\r\nX-Twice: 1\r\nX-Twice: 2\r\nX-Hop: 3\r\nConnection: X-Hop\r\n" +
 				"Transfer-Encoding: chunked\r\n\r\n2\r\n" + body[:2] + "\r\n" + strconv.FormatInt(int64(len(body)-2), 16) + "\r\n" + body[2:] + "\r\n0\r\n\r\n"
 			resp, text := posted(t, l.url, request)
-			if resp.StatusCode != http.StatusAccepted || text != "done\x1b[31m\n" || resp.Header.Get("X-App") != "yes" || resp.Header.Get("Keep-Alive") != "" {
+			if resp.StatusCode != http.StatusAccepted || text != "done\x1b[31m\n" || resp.Header.Get("X-App") != "yes" || resp.Header.Get("Keep-Alive") != "" || resp.Header["Content-Type"] != nil {
 				t.Errorf("the sender gets %d %v %q", resp.StatusCode, resp.Header, text)
 			}
 			posted(t, l.url, request)                                                          // a replay
@@ -229,7 +230,7 @@ func TestWhatWasSavedIsVerifiedAgain(t *testing.T) {
 			} {
 				hookonce(t, "", nil, append([]string{"send", "--to", l.url + "?a=%20b"}, args...)...)
 			}
-			posted(t, l.url, "POST /hook HTTP/1.1\r\nHost: a\r\nX-Leak: Bearer "+secret+"\r\nAuthorization: Basic "+basic("u:"+secret)+"\r\nContent-Length: 2\r\n\r\n{}")
+			posted(t, l.url, "POST /hook HTTP/1.1\r\nHost: a\r\nX-Leak: Bearer "+secret+"\r\nX-Bare: "+secret[6:]+"\r\nAuthorization: Basic "+basic("u:"+secret)+"\r\nContent-Length: 2\r\n\r\n{}")
 			head := signedHeaders(t, secret, "{}")
 			posted(t, l.url, "POST /../../etc/passwd HTTP/1.1\r\nHost: a\r\n"+strings.ReplaceAll(head, "msg_1", "../../etc/passwd")+"\r\nContent-Length: 2\r\n\r\n{}")
 			want := []string{"200 handled", "401 outside-window", "401 no-match", "413 body-too-large", "400 missing-header", "400 malformed"}

@@ -19,7 +19,8 @@ func (c *common) hide(texts []string, others ...[]string) hidden {
 	var all hidden
 	for _, list := range append(others, texts, []string{c.settings.VerifyToken}) {
 		for _, text := range list {
-			for _, part := range []string{text, strings.TrimSpace(text)} {
+			_, bare, _ := strings.Cut(text, "_") // whsec_ and the like
+			for _, part := range []string{text, strings.TrimSpace(text), strings.TrimRight(bare, "=")} {
 				if len(part) >= 4 { // shorter ones are in every text
 					all = append(all, part)
 				}
