@@ -59,6 +59,9 @@ func TestWhatToolsWriteIsReadAndVerified(t *testing.T) {
 		if err := authentic(t, r); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		if cookies := r.Header.Values("Cookie"); strings.HasPrefix(name, "event") && (len(cookies) != 1 || cookies[0] != "one=1; two=2") {
+			t.Errorf("%s: cookies %q", name, cookies)
+		}
 		if notes := strings.Join(r.Notes(), "; "); !strings.Contains(notes, want.note) || (notes == "") != (want.note == "") {
 			t.Errorf("%s: notes %q, want %q", name, notes, want.note)
 		}
@@ -145,6 +148,8 @@ func TestWordsAreThoseOfBash(t *testing.T) {
 		"curl a&b=c",
 		"curl a >/dev/null 2>&1",
 		"curl x2>/dev/null",
+		"curl a 2>/dev/null",
+		"curl a '2'>/dev/null",
 		"curl a;b",
 		"  curl a\n\n\ncurl b",
 		"curl \"a\\\nb\"",
