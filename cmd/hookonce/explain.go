@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,6 +64,9 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 	}
 	e.tell(c, r)
 	said := explain.Request(ctx, in)
+	if r.Bodiless() {
+		said.Findings = withoutBody(said.Findings)
+	}
 	if e.json {
 		c.object(said)
 	} else {
@@ -89,4 +93,18 @@ func (e *explanation) text(c *console, said explain.Explanation) string {
 		return colour(head)
 	}
 	return colour(head) + "\n" + rest
+}
+
+// withoutBody blames neither secret nor body where only the capture lacks the body.
+func withoutBody(all []explain.Finding) []explain.Finding {
+	left := slices.DeleteFunc(slices.Clone(all), func(f explain.Finding) bool {
+		return !f.Proven && (strings.HasPrefix(string(f.Mistake), "body-") || f.Mistake == explain.Unknown)
+	})
+	if len(left) > 0 || len(all) == 0 {
+		return left
+	}
+	return []explain.Finding{{
+		Mistake: explain.Unknown, What: "the capture does not hold the body, and the signature does not verify without it",
+		Remedy: "Give the bytes that were sent with --body FILE.", Look: "the sender's record of this attempt, or hookonce listen --save",
+	}}
 }

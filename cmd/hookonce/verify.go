@@ -76,6 +76,9 @@ func (v *verification) run(ctx context.Context, c *console) error {
 		if errors.As(err, &refusal) {
 			said.Reason = refusal.Reason
 		}
+		if r.Bodiless() && said.Reason == core.ErrNoMatch {
+			said.Detail = "no-match: the capture does not hold the body, and the signature does not verify without it"
+		}
 		v.print(c, said)
 		v.remind(c, said.Reason)
 		return errRefused

@@ -102,6 +102,9 @@ func recognize(text []byte) form {
 // Raw says that the capture is a request as it is on the wire.
 func (r *Request) Raw() bool { return r.form.raw() }
 
+// Bodiless says that the capture lacks a body that the request had.
+func (r *Request) Bodiless() bool { return r.BodyLost && len(r.Body) == 0 }
+
 // SetBody gives a request the body that its capture does not hold.
 func (r *Request) SetBody(body []byte) error {
 	if !r.BodyLost && len(r.Body) > 0 {
