@@ -169,7 +169,14 @@ func TestATargetThatTakesTooLongIsATimeout(t *testing.T) {
 
 func TestALargeResponseIsNotPassedBack(t *testing.T) {
 	t.Parallel()
-	app := newEndpoint(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, maxReply+1)) })
+	written := make(chan int, 1)
+	app := newEndpoint(t, func(w http.ResponseWriter, _ *http.Request) {
+		n, err := 0, error(nil)
+		for part := make([]byte, maxReply); n < 100*maxReply && err == nil; n += maxReply {
+			_, err = w.Write(part)
+		}
+		written <- n
+	})
 	f, err := newForwarder(app.URL, nil, time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -177,6 +184,9 @@ func TestALargeResponseIsNotPassedBack(t *testing.T) {
 	x := &exchange{method: "POST", target: "/", header: http.Header{}}
 	if r := f.forward(t.Context(), x); r.status != 200 || len(r.body) != 0 || !strings.Contains(x.forwarded.Error, "1 MiB") || x.forwarded.Body != "(the body is no text)" {
 		t.Errorf("%d: %+v", r.status, x.forwarded)
+	}
+	if n := <-written; n >= 100*maxReply {
+		t.Errorf("all %d bytes of it were read", n)
 	}
 }
 

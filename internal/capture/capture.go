@@ -81,7 +81,7 @@ func Read(text []byte) (*Request, error) {
 
 // recognize goes by the first lines.
 func recognize(text []byte) form {
-	line, _, _ := bytes.Cut(text, []byte("\n"))
+	line, _, _ := bytes.Cut(text[:min(len(text), maxHead)], []byte("\n"))
 	start := bytes.TrimSpace(text[:min(len(text), 4<<10)])
 	switch {
 	case isRequestLine(string(bytes.TrimSuffix(line, []byte("\r")))):

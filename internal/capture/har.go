@@ -4,14 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 )
 
-// har is what is read of a HAR file.
-type har struct {
-	Entries []entry `json:"entries"`
-}
-
+// entry is what is read of a request in a HAR file.
 type entry struct {
 	Request struct {
 		Method   string          `json:"method"`
@@ -28,25 +23,39 @@ type entry struct {
 // readHAR takes the only request, or the only one with a body.
 func (r *Request) readHAR(text json.RawMessage) error {
 	r.Form = "a HAR file"
-	var log har
+	var log object
 	if err := parse(text, &log); err != nil {
 		return err
 	}
-	all := log.Entries
-	with := slices.DeleteFunc(slices.Clone(all), func(e entry) bool {
-		return e.Request.PostData == nil
-	})
-	switch {
-	case len(all) == 0:
-		return errors.New("the HAR file has no request")
-	case len(all) == 1:
-	case len(with) == 1:
-		all = with
-		r.note("the HAR file has %d requests: the only one with a body is taken", len(log.Entries))
-	default:
-		return fmt.Errorf("the HAR file has %d requests, %d of them with a body: keep the one", len(all), len(with))
+	all, with := 0, 0
+	var first, body entry
+	if err := each(log["entries"], func(item json.RawMessage) error {
+		var e entry
+		if err := parse(item, &e); err != nil {
+			return err
+		}
+		if all++; all == 1 {
+			first = e
+		}
+		if e.Request.PostData != nil {
+			with++
+			body = e
+		}
+		return nil
+	}); err != nil {
+		return err
 	}
-	sent := &all[0].Request
+	sent := &first.Request
+	switch {
+	case all == 0:
+		return errors.New("the HAR file has no request")
+	case all == 1:
+	case with == 1:
+		sent = &body.Request
+		r.note("the HAR file has %d requests: the only one with a body is taken", all)
+	default:
+		return fmt.Errorf("the HAR file has %d requests, %d of them with a body: keep the one", all, with)
+	}
 	if err := r.setMethod(sent.Method); err != nil {
 		return err
 	}

@@ -38,15 +38,21 @@ func (r *Request) readJSON(text []byte) error {
 
 // only returns the one object. Some tools write a list of one.
 func only(text []byte) (object, error) {
-	var list []json.RawMessage
-	if trimmed := bytes.TrimSpace(text); trimmed[0] == '[' {
-		if err := parse(trimmed, &list); err != nil {
+	text = bytes.TrimSpace(text)
+	if text[0] == '[' {
+		n := 0
+		var one json.RawMessage
+		if err := each(text, func(item json.RawMessage) error {
+			one = item
+			n++
+			return nil
+		}); err != nil {
 			return nil, err
 		}
-		if len(list) != 1 {
-			return nil, fmt.Errorf("it is a JSON array of %d: keep the one request", len(list))
+		if n != 1 {
+			return nil, fmt.Errorf("it is a JSON array of %d: keep the one request", n)
 		}
-		text = list[0]
+		text = one
 	}
 	var o object
 	if err := parse(text, &o); err != nil {
@@ -54,6 +60,32 @@ func only(text []byte) (object, error) {
 	}
 	return o, nil
 }
+
+// each goes through an array, one item at a time: a file may have very many.
+func each(text json.RawMessage, do func(item json.RawMessage) error) error {
+	switch {
+	case len(text) == 0:
+		return errKind
+	case !json.Valid(text):
+		return parse(text, new(json.RawMessage)) // which says where
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return errKind
+	}
+	for d.More() {
+		var item json.RawMessage
+		if err := d.Decode(&item); err != nil {
+			return errKind
+		}
+		if err := do(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errKind = errors.New("it is JSON, but not in a form that is known here")
 
 // parse says where JSON is none, and nothing of what is there.
 func parse(text []byte, to any) error {
@@ -66,7 +98,7 @@ func parse(text []byte, to any) error {
 		line := 1 + bytes.Count(text[:min(int(syntax.Offset), len(text))], []byte("\n"))
 		return fmt.Errorf("it begins like JSON and is none, see line %d. If a program printed it: print it with JSON.stringify or json.dumps", line)
 	default:
-		return errors.New("it is JSON, but not in a form that is known here")
+		return errKind
 	}
 }
 
@@ -194,33 +226,24 @@ func texts(text json.RawMessage) ([]string, error) {
 
 // listHeaders takes a list: objects with name (or key) and value, pairs, or lines.
 func (r *Request) listHeaders(text json.RawMessage) error {
-	var list []json.RawMessage
-	if json.Unmarshal(text, &list) != nil {
-		return errHeaders
-	}
-	for _, item := range list {
+	return each(text, func(item json.RawMessage) error {
 		var (
 			line string
 			pair []string
 			o    object
-			err  error
 		)
 		switch {
 		case json.Unmarshal(item, &line) == nil:
 			name, value, _ := strings.Cut(line, ":")
-			err = r.addJSON(name, value)
+			return r.addJSON(name, value)
 		case json.Unmarshal(item, &pair) == nil && len(pair) == 2:
-			err = r.addJSON(pair[0], pair[1])
+			return r.addJSON(pair[0], pair[1])
 		case json.Unmarshal(item, &o) == nil:
-			err = r.addJSON(o.text("name", "key"), o.text("value"))
+			return r.addJSON(o.text("name", "key"), o.text("value"))
 		default:
-			err = errHeaders
+			return errHeaders
 		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // readObject reads an object with method, URL, headers and body, as hookonce sign --json and the interfaces of request bins write.
