@@ -118,6 +118,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		"a HAR without requests":      {`{"log":{"entries":[]}}`, "no request"},
 		"a HAR of several":            {`{"log":{"entries":[{"request":{"postData":{}}},{"request":{"postData":{}}},{"request":{}}]}}`, "3 requests, 2 of them with a body"},
 		"a HAR without a list":        {`{"log":{"version":"1.2"}}`, "not in a form"},
+		"an array without end":        {"[" + strings.Repeat("0,", 100_000) + "0]", "100000 items"},
 		"an array that is cut":        {"[{},\n{", "line 2"},
 		"a HAR that is none":          {`{"log":{"entries":"` + inner + `"}}`, "not in a form"},
 		"curl -v of several":          {"* x\n> POST / HTTP/1.1\n> \n< HTTP/1.1 307\n< \n> POST /b HTTP/1.1\n> \n", "2 requests"},

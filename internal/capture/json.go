@@ -61,6 +61,9 @@ func only(text []byte) (object, error) {
 	return o, nil
 }
 
+// maxItems bounds what is gone through.
+const maxItems = 100_000
+
 // each goes through an array, one item at a time: a file may have very many.
 func each(text json.RawMessage, do func(item json.RawMessage) error) error {
 	switch {
@@ -73,10 +76,13 @@ func each(text json.RawMessage, do func(item json.RawMessage) error) error {
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
 		return errKind
 	}
-	for d.More() {
+	for n := 0; d.More(); n++ {
 		var item json.RawMessage
 		if err := d.Decode(&item); err != nil {
 			return errKind
+		}
+		if n == maxItems {
+			return errors.New("a list in the JSON has more than 100000 items: keep the one request")
 		}
 		if err := do(item); err != nil {
 			return err
