@@ -240,7 +240,8 @@ func TestWhatWasSavedIsVerifiedAgain(t *testing.T) {
 			} {
 				hookonce(t, "", nil, append([]string{"send", "--to", l.url + "?a=%20b"}, args...)...)
 			}
-			posted(t, l.url, "POST /hook HTTP/1.1\r\nHost: a\r\nX-Leak: Bearer "+secret+"\r\nX-Bare: "+secret[6:]+"\r\nAuthorization: Basic "+basic("u:"+secret)+"\r\nContent-Length: 2\r\n\r\n{}")
+			posted(t, l.url, "POST /hook HTTP/1.1\r\nHost: a\r\nX-Leak: Bearer "+secret+"\r\nX-Bare: "+secret[6:]+"\r\nAuthorization: Basic "+basic("u:"+secret)+"\r\n"+
+				"Transfer-Encoding: chunked\r\n\r\n2\r\n{\"\r\n"+strconv.FormatInt(int64(len(secret)), 16)+"\r\n"+secret+"\r\n0\r\n\r\n")
 			head := signedHeaders(t, secret, "{}")
 			posted(t, l.url, "POST /../../etc/passwd HTTP/1.1\r\nHost: a\r\n"+strings.ReplaceAll(head, "msg_1", "../../etc/passwd")+"\r\nContent-Length: 2\r\n\r\n{}")
 			want := []string{"200 handled", "401 outside-window", "401 no-match", "413 body-too-large", "400 missing-header", "400 malformed"}
@@ -262,6 +263,9 @@ func TestWhatWasSavedIsVerifiedAgain(t *testing.T) {
 					t.Errorf("%s: %v %v", name, info.Mode(), err)
 				}
 				text, err := os.ReadFile(filepath.Join(dir, name))
+				if strings.Contains(string(text), "Transfer-Encoding") {
+					t.Errorf("%s says that the body has chunks:\n%s", name, text)
+				}
 				if err != nil || strings.Contains(string(text), secret[6:]) || strings.Contains(string(text), basic("u:"+secret)) {
 					t.Errorf("%s holds the secret, or %v:\n%s", name, err, text)
 				}
@@ -337,6 +341,18 @@ func TestSavingHasBounds(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(dir, "new")); err != nil || info.Mode() != 0o700|fs.ModeDir {
 		t.Errorf("%v %v", info, err)
+	}
+}
+
+func TestABodyIsKeptUpToALimit(t *testing.T) {
+	t.Parallel()
+	x := new(exchange)
+	for range 3 {
+		x.keep([]byte("1234"), 10)
+	}
+	x.keep([]byte("5"), 10)
+	if got := string(x.bytes()); got != "1234123412" {
+		t.Error(got)
 	}
 }
 
