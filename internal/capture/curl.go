@@ -16,7 +16,7 @@ import (
 // isCurl says that a command for curl begins here.
 func isCurl(start []byte) bool { return curlCommand.Match(start) }
 
-var curlCommand = regexp.MustCompile(`^(\$ )?([^\s;|&<>()'"]*/)?curl([\s\\]|$)`)
+var curlCommand = regexp.MustCompile(`^(\$ )?([^\s;|&<>()'"]*/)?curl(\.exe)?([\s\\]|$)`)
 
 // curl is the request that a command makes.
 type curl struct {

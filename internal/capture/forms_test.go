@@ -59,6 +59,7 @@ func TestEachFormIsRead(t *testing.T) {
 		"curl -v through a proxy":    {"*   Trying\n> CONNECT a:443 HTTP/1.1\n> Host: a:443\n> \n< HTTP/1.1 200 OK\n< \n* SSL connection using TLSv1.3\n> GET /b HTTP/2\n> Host: a\n> x: y\n>\n{ [5 bytes data]\n", `GET https://a/b [X=y] ""`, ""},
 		"curl -v behind its meter":   {"  % Total\n\r  0     0    0     0    0     0      0      0 --:--:--  0:00:01 --:--:--     0> GET /b HTTP/1.1\r\n> Host: a\r\n> \r\n", `GET http://a/b ""`, ""},
 		"a command in a terminal":    {"$ /usr/bin/curl a.example -H 'X: y' | jq\n{}", `GET http://a.example/ [X=y] ""`, "what follows the curl command is not read"},
+		"a command on Windows":       {"curl.exe -d 'x' \\\r\n  http://a", `POST http://a/ [Content-Type=application/x-www-form-urlencoded] "x"`, ""},
 		"a URL without quotes":       {"curl http://a/?b=c&d=e -d x", `GET http://a/?b=c ""`, "an & that belongs to it needs quotes"},
 		"data in a file":             {"curl http://a -d @b.json", `POST http://a/ [Content-Type=application/x-www-form-urlencoded] lost ""`, "without its line ends"},
 		"binary data in a file":      {"curl http://a --data-binary @b.json", `POST http://a/ [Content-Type=application/x-www-form-urlencoded] lost ""`, "in a file that the command names"},
