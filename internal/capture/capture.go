@@ -33,7 +33,6 @@ type Request struct {
 	// says why. Body is then empty, or the nearest thing to them.
 	BodyLost bool
 
-	form    form
 	header  http.Header // Request.Header
 	size    int         // of names and values in header
 	lines   int
@@ -42,18 +41,7 @@ type Request struct {
 	lost    string // why BodyLost is set
 }
 
-// form is one form of a capture.
-type form struct {
-	name string
-	read func(r *Request, raw []byte) error
-}
-
-func raw() form          { return form{"a raw HTTP/1.x request", (*Request).readRaw} }
-func headers() form      { return form{"headers and body without a request line", (*Request).readHeaders} }
-func verbose() form      { return form{"the output of curl -v", (*Request).readVerbose} }
-func command() form      { return form{"a curl command", (*Request).readCommand} }
-func document() form     { return form{"JSON", (*Request).readJSON} } // which says the name itself
-func (f form) raw() bool { return f.name == raw().name }
+const rawForm = "a raw HTTP/1.x request"
 
 // Read reads a capture of any form. An error says what is wrong and in which
 // line, and holds nothing of the capture: it may be a secret in the wrong place.
@@ -62,10 +50,10 @@ func Read(text []byte) (*Request, error) {
 	if err := unreadable(text); err != nil {
 		return nil, err
 	}
-	f := recognize(text)
-	r := &Request{Form: f.name, form: f, header: make(http.Header)}
+	form, read := recognize(text)
+	r := &Request{Form: form, header: make(http.Header)}
 	r.Header = r.header
-	if err := f.read(r, text); err != nil {
+	if err := read(r, text); err != nil {
 		return nil, err
 	}
 	if r.Method == "" {
@@ -80,27 +68,27 @@ func Read(text []byte) (*Request, error) {
 }
 
 // recognize goes by the first lines.
-func recognize(text []byte) form {
+func recognize(text []byte) (form string, read func(r *Request, text []byte) error) {
 	line, _, _ := bytes.Cut(text[:min(len(text), maxHead)], []byte("\n"))
 	start := bytes.TrimSpace(text[:min(len(text), 4<<10)])
 	switch {
 	case isRequestLine(string(bytes.TrimSuffix(line, []byte("\r")))):
-		return raw()
+		return rawForm, (*Request).readRaw
 	case bytes.HasPrefix(start, []byte("{")) || bytes.HasPrefix(start, []byte("[")):
-		return document()
+		return "JSON", (*Request).readJSON // which says what it is
 	case isCurl(start):
-		return command()
+		return "a curl command", (*Request).readCommand
 	case isVerbose(text):
-		return verbose()
+		return "the output of curl -v", (*Request).readVerbose
 	case isHeader(string(line)):
-		return headers()
+		return "headers and body without a request line", (*Request).readHeaders
 	default:
-		return raw() // whose errors say how a request begins
+		return rawForm, (*Request).readRaw // whose errors say how a request begins
 	}
 }
 
 // Raw says that the capture is a request as it is on the wire.
-func (r *Request) Raw() bool { return r.form.raw() }
+func (r *Request) Raw() bool { return r.Form == rawForm }
 
 // Bodiless says that the capture lacks a body that the request had.
 func (r *Request) Bodiless() bool { return r.BodyLost && len(r.Body) == 0 }
