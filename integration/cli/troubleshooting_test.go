@@ -224,7 +224,7 @@ const (
 func mistakes() map[string]func(s *scene) {
 	return map[string]func(s *scene){
 		"The log has the body as JSON within JSON": func(s *scene) {
-			h, err := json.Marshal(http.Header(s.header))
+			h, err := json.Marshal(s.header)
 			if err != nil {
 				s.t.Fatal(err)
 			}
