@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,9 +20,8 @@ func explainCommand() command {
 			"WEBHOOK_SECRET that holds one are taken as they are, with white space and quotes. Requests are read as hookonce verify reads\n" +
 			"them, and replay is not checked.",
 		setUp: func(f *flag.FlagSet) action {
-			e := &explanation{receiver: receiverFlags(f)}
+			e := &explanation{receiver: receiverFlags(f), captured: capturedFlags(f)}
 			e.otherFlag(f)
-			f.StringVar(&e.request, "request", "", requestHelp)
 			f.StringVar(&e.reason, "reason", "", "the `WORD` that the receiver's log has for the refusal, if it is known")
 			return e.run
 		},
@@ -30,16 +30,17 @@ func explainCommand() command {
 
 type explanation struct {
 	*receiver
+	*captured
 
-	request, reason string
+	reason string
 }
 
 func (e *explanation) run(ctx context.Context, c *console) error {
-	r, err := readCapture(c, e.request)
+	r, err := e.read(c)
 	if err != nil {
 		return err
 	}
-	scheme, err := e.newScheme(r.address())
+	scheme, err := e.newScheme(r.Address())
 	if err != nil {
 		return err
 	}
@@ -61,8 +62,11 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 		}
 		in.Err = &core.Error{Reason: core.Reason(e.reason)}
 	}
-	r.tell(c)
+	e.tell(c, r)
 	said := explain.Request(ctx, in)
+	if r.Bodiless() {
+		said.Findings = withoutBody(said.Findings)
+	}
 	if e.json {
 		c.object(said)
 	} else {
@@ -89,4 +93,18 @@ func (e *explanation) text(c *console, said explain.Explanation) string {
 		return colour(head)
 	}
 	return colour(head) + "\n" + rest
+}
+
+// withoutBody blames neither secret nor body where only the capture lacks the body.
+func withoutBody(all []explain.Finding) []explain.Finding {
+	left := slices.DeleteFunc(slices.Clone(all), func(f explain.Finding) bool {
+		return !f.Proven && (strings.HasPrefix(string(f.Mistake), "body-") || f.Mistake == explain.Unknown)
+	})
+	if len(left) > 0 || len(all) == 0 {
+		return left
+	}
+	return []explain.Finding{{
+		Mistake: explain.Unknown, What: "the capture does not hold the body, and the signature does not verify without it",
+		Remedy: "Give the bytes that were sent with --body FILE.", Look: "the sender's record of this attempt, or hookonce listen --save",
+	}}
 }
