@@ -32,7 +32,7 @@ func plausible(at, now time.Time) bool {
 }
 
 func (s *search) inside(at time.Time) bool {
-	return !at.Before(s.now.Add(-s.past)) && !at.After(s.now.Add(s.future))
+	return !at.Before(s.now.Add(-s.config.Past)) && !at.After(s.now.Add(s.config.Future))
 }
 
 // late says how far a signed time lies outside of the window, and in which direction.
@@ -40,11 +40,11 @@ func (s *search) late(at time.Time) step {
 	// Compared as times first: a difference may overflow, and is then the largest there is.
 	if at.After(s.now) {
 		d := at.Sub(s.now)
-		return step{TimestampFuture, "the signature verifies, but its time lies " + span(d) + " in the future, and " + span(s.future) +
+		return step{TimestampFuture, "the signature verifies, but its time lies " + span(d) + " in the future, and " + span(s.config.Future) +
 			" are allowed: clock skew, the clock here is behind or the sender's ahead" + zone(d)}
 	}
 	d := s.now.Sub(at)
-	return step{TimestampPast, "the signature verifies, but it was made " + span(d) + " ago, and " + span(s.past) +
+	return step{TimestampPast, "the signature verifies, but it was made " + span(d) + " ago, and " + span(s.config.Past) +
 		" are allowed: the message was re-sent after the window or came late, or by clock skew the clock here is ahead" + zone(d)}
 }
 

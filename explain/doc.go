@@ -2,7 +2,7 @@
 // and proxies make are known, and each can be undone: this package undoes them one after another and in pairs, and names those under
 // which the signature verifies.
 //
-//	e := explain.Request(ctx, explain.Input{Config: config, Keys: keys, Request: r})
+//	e := explain.Request(ctx, core.Refused{Verifier: v, Request: r}, nil)
 //	fmt.Println(e) // secret-newline (proven): …
 //
 // A mistake that was found by trying is proven: nobody makes a signature fit by accident. What is not proven is an observation, such as a header

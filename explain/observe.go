@@ -26,7 +26,7 @@ func (s *search) observe(err error) []Finding {
 		add(BodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
 	case len(body) == 0 && length < 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
 		add(BodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
-	case errors.Is(err, core.ErrBodyTooLarge), int64(len(body)) > s.maxBody():
+	case errors.Is(err, core.ErrBodyTooLarge), int64(len(body)) > s.config.MaxBody:
 		add(BodyTooLarge, "")
 	case errors.Is(err, core.ErrKeysUnavailable):
 		add(KeysUnavailable, "")
@@ -67,9 +67,6 @@ func (s *search) observeSecrets(add func(Mistake, string)) {
 				add(SecretKind, "the configured secret begins like a key for the sender's API, which signs no webhooks")
 			}
 			continue
-		}
-		if s.facts.Mistake != nil {
-			return // no secret is taken
 		}
 		name := secret.ID
 		if name == "" {

@@ -7,7 +7,6 @@ import (
 	"crypto/ed25519"
 	"hash/maphash"
 	"net/http"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,24 +26,21 @@ const (
 	rewriteCost = 4        // of a byte that is written anew, in bytes that are hashed
 	deepest     = 2        // mistakes at once, not counting those that can be seen
 	deepBudget  = 3 << 20  // for more of them
-	keyTimeout  = 5 * time.Second
 )
 
 // search tries candidates: each is a way to read the request (a head), a body and a key, with some mistakes undone in each.
 type search struct {
-	ctx    context.Context //nolint:containedctx // of one call
-	in     Input
-	req    core.Request
-	scheme core.Scheme
-	facts  core.Facts
-	now    time.Time
+	ctx     context.Context       //nolint:containedctx // of one call
+	req     core.Request          // what is searched; it may be less than what was received
+	tenants map[string]*core.Keys // others
+	config  core.Config           // the verifier's
+	scheme  core.Scheme
+	facts   core.Facts
+	now     time.Time
+	verdict error // the verifier's
 
-	past, future time.Duration
-
-	source  string
 	secrets []core.Secret
 	known   []core.Secret // also those that came with an error
-	keysErr error
 
 	// spent is the work done, limit what the present part of the search may spend, and total what all of it may: the last piece of work may exceed it.
 	spent, limit, total int64
@@ -53,23 +49,20 @@ type search struct {
 	tried               int // candidates
 }
 
-func newSearch(ctx context.Context, in Input) *search {
-	s := &search{ctx: ctx, in: in, scheme: schemeOf(in.Config)}
-	s.facts = core.FactsOf(s.scheme)
-	if in.Request != nil {
-		s.req = *in.Request
+func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys) *search {
+	i := r.Verifier.Inspect(ctx, r.Request)
+	s := &search{
+		ctx: ctx, req: *r.Request, tenants: others,
+		config: i.Config, scheme: i.Config.Scheme, facts: core.FactsOf(i.Config.Scheme), now: i.Config.Clock(), verdict: i.Err,
+		known: i.Keys.List(),
+	}
+	if i.KeysErr == nil {
+		s.secrets = s.known
 	}
 	s.req.Header = asMap(s.req.Header)
 	s.bound()
 	s.total = max(budget, atLeast*int64(len(s.req.Body)))
 	s.limit = s.total
-	s.past, s.future = window(in.Config, s.facts)
-	clock := time.Now //nolint:forbidigo // the default of the configured clock
-	if in.Config != nil && in.Config.Clock != nil {
-		clock = in.Config.Clock
-	}
-	s.now = clock()
-	s.lookUp(ctx)
 	return s
 }
 
@@ -86,69 +79,6 @@ func asMap(h core.Header) http.Header {
 	}
 }
 
-// received is the request as it came: what is searched may be less.
-func (s *search) received() core.Request {
-	if s.in.Request == nil {
-		return core.Request{}
-	}
-	return *s.in.Request
-}
-
-// lookUp asks for the keys, once.
-func (s *search) lookUp(ctx context.Context) {
-	if s.in.Keys == nil {
-		return
-	}
-	if v := reflect.ValueOf(s.in.Keys); (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
-		s.in.Keys = nil // as core sees it
-		return
-	}
-	timeout := keyTimeout
-	if s.in.Config != nil && s.in.Config.KeyTimeout > 0 {
-		timeout = s.in.Config.KeyTimeout
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-	defer cancel()
-	r := s.received()
-	r.Body = nil
-	r.Header = asMap(r.Header).Clone()
-	var keys *core.Keys
-	s.source, keys, s.keysErr = s.in.Keys.Keys(ctx, &r)
-	s.known = keys.List()
-	if s.keysErr == nil {
-		s.secrets = s.known
-	}
-}
-
-// verdict asks the verifier itself, over copies, so that nothing that it keeps is disturbed.
-func (s *search) verdict() error {
-	var c core.Config
-	if s.in.Config != nil {
-		c = *s.in.Config
-	}
-	c.Clock = func() time.Time { return s.now }
-	var keys core.KeySource
-	switch _, static := s.in.Keys.(*core.Keys); {
-	case s.in.Keys == nil:
-	case s.keysErr == nil && (static || s.secrets != nil && s.source != ""):
-		keys = core.SecretList(s.secrets...).From(s.source)
-	default:
-		keys = core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
-			if s.keysErr != nil || s.secrets == nil {
-				return "", nil, s.keysErr
-			}
-			return s.source, core.SecretList(s.secrets...), nil
-		})
-	}
-	v, err := core.New(keys, noStore{}, &c)
-	if err != nil || s.facts.Fetches {
-		return err
-	}
-	r := s.received()
-	_, err = v.Verify(offline, &r)
-	return err
-}
-
 // offline is a context that has ended, under which no key does I/O: see
 // [core.VerifyKey].
 var offline = func() context.Context { //nolint:gochecknoglobals // a constant
@@ -156,13 +86,6 @@ var offline = func() context.Context { //nolint:gochecknoglobals // a constant
 	cancel()
 	return ctx
 }()
-
-// noStore stands where a verifier needs a store; verifying asks it nothing.
-type noStore struct{}
-
-func (noStore) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
-	return core.Value{}, core.ErrStoreUnavailable
-}
 
 // hide takes configured secrets out of a text that is not ours.
 func (s *search) hide(text string) string {
@@ -306,20 +229,13 @@ func (s *search) try(l *lane, h *head, body []byte, weight int, undone []step) [
 
 // conclude names what was undone. If that is nothing, the refusal had another reason than what was tried.
 func (s *search) conclude(steps []step) []Finding {
-	if int64(len(s.req.Body)) > s.maxBody() {
+	if int64(len(s.req.Body)) > s.config.MaxBody {
 		steps = append(steps, step{mistake: BodyTooLarge})
 	}
 	if len(steps) > 0 {
 		return findings(steps)
 	}
 	return s.observe(nil)
-}
-
-func (s *search) maxBody() int64 {
-	if s.in.Config != nil && s.in.Config.MaxBody > 0 {
-		return s.in.Config.MaxBody
-	}
-	return 1 << 20
 }
 
 // read takes the request apart as the verifier does, the window aside.

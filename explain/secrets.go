@@ -2,6 +2,7 @@ package explain
 
 import (
 	"cmp"
+	"context"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // some senders have nothing better
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/hookonce/hookonce/core"
@@ -77,14 +79,21 @@ func (s *search) keys(scheme core.Scheme, facts core.Facts) []key {
 		}
 		add(cmp.Or(secret.ID, "key-"+strconv.Itoa(i+1)), secret, texts...)
 	}
-	for _, owner := range slices.Sorted(maps.Keys(s.in.Others)) {
-		for _, secret := range s.in.Others[owner].List() {
+	for _, owner := range slices.Sorted(maps.Keys(s.tenants)) {
+		for _, secret := range s.tenants[owner].List() {
 			add("", core.Secret{}, text{text: secret.Reveal()}.with(secret.Reveal(), OtherKey,
 				"the message is signed with a key of "+strconv.Quote(printable(owner))+", which is not configured here"))
 		}
 	}
 	slices.SortStableFunc(all, func(a, b key) int { return cmp.Compare(a.weight, b.weight) })
 	return all
+}
+
+// noStore stands where a verifier needs a store; making one asks it nothing.
+type noStore struct{}
+
+func (noStore) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
+	return core.Value{}, core.ErrStoreUnavailable
 }
 
 // accepted asks core, which refuses more than a scheme does.

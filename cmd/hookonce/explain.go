@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/explain"
+	"github.com/hookonce/hookonce/stores/memstore"
 )
 
 func explainCommand() command {
@@ -52,17 +53,19 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 		return err
 	}
 	now := e.at()
-	in := explain.Input{
-		Config: e.config(scheme, func() time.Time { return now }), Keys: core.Secrets(texts...), Request: &r.Request, Others: others,
+	v, err := asked(texts, e.config(scheme, func() time.Time { return now }))
+	if err != nil {
+		return usageError(asFlags(plain(err)))
 	}
+	refused := core.Refused{Verifier: v, Request: &r.Request}
 	if e.reason != "" {
 		if strings.Trim(e.reason, "abcdefghijklmnopqrstuvwxyz-") != "" {
 			return usageError("--reason is a word of the log, such as body-consumed: docs/answers.md lists them")
 		}
-		in.Err = &core.Error{Reason: core.Reason(e.reason)}
+		refused.Err = &core.Error{Reason: core.Reason(e.reason)}
 	}
 	r.tell(c)
-	said := explain.Request(ctx, in)
+	said := explain.Request(ctx, refused, others)
 	if e.json {
 		c.object(said)
 	} else {
@@ -73,6 +76,15 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 		return errRefused
 	}
 	return nil
+}
+
+// asked makes a verifier of secrets that may be wrong in themselves: they come from
+// a key source, which is asked only when a request is there.
+func asked(texts []string, cfg *core.Config) (*core.Verifier, error) {
+	keys := core.Secrets(texts...)
+	return core.New(core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+		return "this command", keys, nil
+	}), memstore.New(), cfg)
 }
 
 // text has the first line in colour.
