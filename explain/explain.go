@@ -117,44 +117,41 @@ func (e Explanation) String() string {
 		}
 		return b.String()
 	}
-	first := 1 // findings on the first line
-	for first < len(e.Findings) && e.Findings[0].Proven && e.Findings[first].Proven {
-		first++
+	first, rest := e.together()
+	words, whats := make([]string, len(first)), make([]string, len(first))
+	for i, f := range first {
+		words[i], whats[i] = string(f.Mistake), f.What
 	}
-	for i, f := range e.Findings[:min(first, len(e.Findings))] {
-		if i > 0 {
-			b.WriteString(" and ")
-		}
-		b.WriteString(string(f.Mistake))
-	}
-	if len(e.Findings) > 0 && e.Findings[0].Proven {
+	b.WriteString(strings.Join(words, " and "))
+	if len(first) > 0 && first[0].Proven {
 		b.WriteString(" (proven)")
 	}
-	for i, f := range e.Findings {
-		switch {
-		case i == 0:
-			b.WriteString(": ")
-		case i < first:
-			b.WriteString("; and ")
-		default:
-			b.WriteString("\nalso " + string(f.Mistake) + ": ")
-		}
-		b.WriteString(f.What)
-		if i >= first-1 {
-			from := i
-			if i == first-1 {
-				from = 0
-			}
-			for _, f := range e.Findings[from : i+1] {
-				b.WriteString("\n  do:   " + f.Remedy + "\n  look: " + f.Look)
-			}
-		}
+	if len(first) > 0 {
+		b.WriteString(": " + strings.Join(whats, "; and "))
+	}
+	for _, f := range first {
+		b.WriteString(f.advice())
+	}
+	for _, f := range rest {
+		b.WriteString("\nalso " + string(f.Mistake) + ": " + f.What + f.advice())
 	}
 	if e.Detail != "" {
 		b.WriteString("\nthe verifier says: " + e.Detail)
 	}
 	return b.String()
 }
+
+// together parts the findings of the first line, which were proven together, from
+// the rest.
+func (e Explanation) together() (first, rest []Finding) {
+	n := min(1, len(e.Findings))
+	for n < len(e.Findings) && e.Findings[0].Proven && e.Findings[n].Proven {
+		n++
+	}
+	return e.Findings[:n], e.Findings[n:]
+}
+
+func (f Finding) advice() string { return "\n  do:   " + f.Remedy + "\n  look: " + f.Look }
 
 // step is one mistake undone.
 type step struct {

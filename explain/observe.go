@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -17,6 +18,18 @@ import (
 func (s *search) observe(err error) []Finding {
 	var all []Finding
 	add := func(m Mistake, what string) { all = append(all, step{m, what}.finding(false)) }
+	for _, look := range []func(err error, add func(Mistake, string)){
+		s.observeRefusal, s.observeOther, s.observeSecrets, s.observeHeaders, s.observeBody, observeSettings,
+	} {
+		if look(err, add); len(all) > 0 {
+			return all
+		}
+	}
+	return nil
+}
+
+// observeRefusal goes by what the verifier said, and whether the body is there.
+func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 	body := s.req.Body
 	length := s.contentLength()
 	switch {
@@ -33,22 +46,13 @@ func (s *search) observe(err error) []Finding {
 	case errors.Is(err, core.ErrUnknownSource):
 		add(UnknownSource, "")
 	}
-	if len(all) == 0 {
-		s.observeOther(add)
-	}
-	if len(all) == 0 {
-		s.observeSecrets(add)
-	}
-	if len(all) == 0 {
-		s.observeHeaders(add)
-	}
-	if len(all) == 0 {
-		s.observeBody(length, add)
-	}
-	if len(all) == 0 && errors.Is(err, core.ErrMisconfigured) {
+}
+
+// observeSettings is for a receiver that is made wrongly, where nothing says how.
+func observeSettings(err error, add func(Mistake, string)) {
+	if errors.Is(err, core.ErrMisconfigured) {
 		add(Misconfigured, "")
 	}
-	return all
 }
 
 func (s *search) contentLength() int64 {
@@ -60,7 +64,7 @@ func (s *search) contentLength() int64 {
 }
 
 // observeSecrets names what is wrong with secrets that cannot be any.
-func (s *search) observeSecrets(add func(Mistake, string)) {
+func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 	for i, secret := range s.secrets {
 		if accepted(s.scheme, secret) {
 			if isAPIKey(secret.Reveal()) {
@@ -93,7 +97,7 @@ func isAPIKey(secret string) bool {
 }
 
 // observeOther notices that the headers are another provider's.
-func (s *search) observeOther(add func(Mistake, string)) {
+func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
 	if err := s.scheme.ReadHeader(&r, new(core.Attempt)); !errors.Is(err, core.ErrMissingHeader) {
@@ -108,7 +112,7 @@ func (s *search) observeOther(add func(Mistake, string)) {
 }
 
 // observeHeaders names what is missing.
-func (s *search) observeHeaders(add func(Mistake, string)) {
+func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
 	a := new(core.Attempt)
@@ -162,7 +166,8 @@ func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
 }
 
 // observeBody notices a body that ends early, or was decompressed.
-func (s *search) observeBody(length int64, add func(Mistake, string)) {
+func (s *search) observeBody(_ error, add func(Mistake, string)) {
+	length := s.contentLength()
 	body := s.req.Body
 	size := strconv.Itoa(len(body)) + " bytes"
 	switch encoding := strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")); {
@@ -219,4 +224,21 @@ func endsInside(body []byte) bool {
 	}
 	last := body[len(body)-1]
 	return depth >= 2 && last != '}' && last != ']' && !isSpace(last)
+}
+
+// printable makes a name fit for one line of a log.
+func printable(name string) string { return oneLine(name, 64) }
+
+// oneLine takes what could forge a line, or drive a terminal, out of a text that is not ours.
+func oneLine(text string, longest int) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ReplaceAll(text, "\n", "; "))
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
 }

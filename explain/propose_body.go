@@ -2,12 +2,10 @@ package explain
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/base64"
 	"encoding/json"
-	"hash/maphash"
 	"io"
 	"net/url"
 	"slices"
@@ -39,7 +37,7 @@ type aspect struct {
 }
 
 // aspects are in the order in which they are undone.
-func (s *search) aspects(body []byte) []aspect {
+func (s *scene) aspects(body []byte) []aspect {
 	outside := taken()
 	inside := slices.Clone(outside)
 	for i := range inside {
@@ -57,73 +55,6 @@ func (s *search) aspects(body []byte) []aspect {
 			{changes: added(), rank: 2},
 		},
 	)
-}
-
-// bodies calls yield with the bodies that are weight mistakes away, each once, until it returns false.
-func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps []step) bool) {
-	seen := seenBodies{maphash.MakeSeed(), map[uint64]bool{}}
-	seen.add(body)
-	aspects := s.aspects(body)
-	offer := func(b []byte, steps []step) bool {
-		if b == nil || !s.charge(int64(len(b))/8) || !seen.add(b) {
-			return true
-		}
-		return yield(b, steps)
-	}
-	if weight == 1 {
-		slices.SortStableFunc(aspects, func(a, b aspect) int { return cmp.Compare(a.rank, b.rank) })
-		aspects = slices.DeleteFunc(aspects, func(a aspect) bool { return a.again })
-		for _, a := range aspects {
-			for i := range a.changes {
-				c := &a.changes[i]
-				if !offer(s.apply(c, body), []step{{c.mistake, c.what}}) || s.stopped() {
-					return
-				}
-			}
-		}
-		return
-	}
-	for i, first := range aspects {
-		for j := range first.changes {
-			c := &first.changes[j]
-			once := s.apply(c, body)
-			if once == nil {
-				continue
-			}
-			for _, second := range aspects[i+1:] {
-				for k := range second.changes {
-					d := &second.changes[k]
-					if !offer(s.apply(d, once), []step{{c.mistake, c.what}, {d.mistake, d.what}}) || s.stopped() {
-						return
-					}
-				}
-			}
-		}
-	}
-}
-
-// apply undoes a mistake, if there is work left for it.
-func (s *search) apply(c *change, body []byte) []byte {
-	if s.spent+c.cost*int64(len(body)) > s.limit {
-		s.unfinished = true
-		return nil
-	}
-	var b []byte
-	if c.needs == nil || c.needs(body) {
-		b = c.do(body)
-		if c.needs != nil && b == nil {
-			s.spent += c.cost * int64(len(body))
-		}
-	}
-	if b == nil {
-		s.spent += int64(len(body)) / 8 // it was looked at
-		return nil
-	}
-	s.spent += c.cost * int64(max(len(body), len(b)))
-	if string(b) == string(body) {
-		return nil
-	}
-	return b
 }
 
 const bom = "\ufeff"
@@ -303,31 +234,64 @@ func sorted() []change {
 	}, looksLikeJSON}}
 }
 
-// orders tries every order of members, or of fields of a form, where there are few and something seems to have sorted them.
-func (s *search) orders(lanes []lane, body []byte) []Finding {
-	if len(body) > maxArranged {
-		return nil
+// fieldOrders yields every order of the fields of a form, if something seems to have
+// sorted them. It reports whether body is such a form.
+func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
+	if len(body) > maxArranged || !looksLikeForm(body) {
+		return false
 	}
-	var found []Finding
-	try := func(b []byte, m Mistake, what string) bool {
-		found = s.sweep(lanes, 0, []step{{m, what}}, b)
-		return found == nil && !s.stopped()
+	pairs := strings.Split(string(body), "&")
+	if len(pairs) < 2 || len(pairs) > 6 || !slices.IsSorted(pairs) {
+		return false
 	}
-	if pairs := strings.Split(string(body), "&"); looksLikeForm(body) && len(pairs) > 1 && slices.IsSorted(pairs) && len(pairs) <= 6 {
-		permute(len(pairs), func(order []int) bool {
-			picked := make([]string, len(order))
-			for i, which := range order {
-				picked[i] = pairs[which]
-			}
-			return try([]byte(strings.Join(picked, "&")), BodyForm, "the fields of the form were sorted")
-		})
-		return found
+	permute(len(pairs), func(order []int) bool {
+		picked := make([]string, len(order))
+		for i, which := range order {
+			picked[i] = pairs[which]
+		}
+		return yield([]byte(strings.Join(picked, "&")), step{BodyForm, "the fields of the form were sorted"})
+	})
+	return true
+}
+
+// memberOrders yields every order of the members of JSON objects, if there are few and
+// something seems to have sorted them. rewrite does what it is given, or returns nil
+// if there is no work left for that.
+func memberOrders(body []byte, rewrite func(do func() []byte) []byte, yield func(b []byte, undone step) bool) {
+	if len(body) > maxArranged || !looksLikeJSON(body) {
+		return
 	}
 	all, ok := objects(body)
-	if !ok || !looksLikeJSON(body) {
-		return nil
+	several := sortedObjects(all)
+	if !ok || len(several) == 0 {
+		return
 	}
-	var several []*object
+	picked := map[*object][]int{}
+	arranged := func() []byte {
+		return arrange(body, all, func(o *object) []int {
+			if order, ok := picked[o]; ok {
+				return order
+			}
+			return byKey(o)
+		})
+	}
+	var each func(i int) bool
+	each = func(i int) bool {
+		if i == len(several) {
+			b := rewrite(arranged)
+			return b != nil && yield(b, step{BodyKeyOrder, "the members of JSON objects were sorted; the sender writes them in another order"})
+		}
+		return permute(len(several[i].members), func(order []int) bool {
+			picked[several[i]] = order
+			return each(i + 1)
+		})
+	}
+	each(0)
+}
+
+// sortedObjects are those with several members. It is empty if one is not sorted, or
+// if there are too many orders.
+func sortedObjects(all []*object) (several []*object) {
 	count := 1
 	walk(all, func(o *object) {
 		if len(o.members) < 2 || count > maxOrders {
@@ -344,30 +308,10 @@ func (s *search) orders(lanes []lane, body []byte) []Finding {
 			}
 		}
 	})
-	if count == 1 || count > maxOrders {
+	if count > maxOrders {
 		return nil
 	}
-	picked := map[*object][]int{}
-	var each func(i int) bool
-	each = func(i int) bool {
-		if i == len(several) {
-			if !s.charge(rewriteCost * int64(len(body))) {
-				return false
-			}
-			return try(arrange(body, all, func(o *object) []int {
-				if order, ok := picked[o]; ok {
-					return order
-				}
-				return byKey(o)
-			}), BodyKeyOrder, "the members of JSON objects were sorted; the sender writes them in another order")
-		}
-		return permute(len(several[i].members), func(order []int) bool {
-			picked[several[i]] = order
-			return each(i + 1)
-		})
-	}
-	each(0)
-	return found
+	return several
 }
 
 // permute calls yield with every order of n things, until it returns false.
@@ -415,7 +359,7 @@ func unwrapped(body []byte) []change {
 }
 
 // packed undoes compression, and decompression as far as that can be.
-func (s *search) packed() []change {
+func (s *scene) packed() []change {
 	all := []change{{BodyCompressed, "", 4, inflate, nil}}
 	if strings.Contains(strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")), "gzip") {
 		for _, level := range []int{gzip.DefaultCompression, gzip.BestSpeed, gzip.BestCompression} {
