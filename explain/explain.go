@@ -60,7 +60,7 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 	}
 	if r.Verifier == nil || r.Request == nil {
 		what := "there is no verifier, or no request, to explain"
-		return Explanation{Findings: []Finding{step{Misconfigured, what}.finding(false)}}, 0
+		return Explanation{Findings: []Finding{step{misconfigured, what}.finding(false)}}, 0
 	}
 	s := newSearch(ctx, r, others)
 	if s.verdict != nil {
@@ -88,7 +88,7 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 		e.Findings = append(e.Findings, s.unknown())
 	}
 	if s.unfinished && !e.Findings[0].Proven {
-		e.Findings = append(e.Findings, step{mistake: Unfinished}.finding(false))
+		e.Findings = append(e.Findings, step{mistake: notFinished}.finding(false))
 	}
 	return e, s.spent
 }

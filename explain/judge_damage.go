@@ -68,14 +68,14 @@ func damaged(presented []core.Signature, right string) ([]step, bool) {
 		}
 		if len(given) < len(right) && subtle.ConstantTimeCompare([]byte(given), []byte(right[:len(given)])) == 1 {
 			what := "the signature is only the first " + strconv.Itoa(len(given)) + " of " + strconv.Itoa(len(right)) + " characters of the right one"
-			return []step{{SignatureCut, what}}, true
+			return []step{{signatureCut, what}}, true
 		}
 		for _, decode := range []func(string) ([]byte, error){
 			hex.DecodeString, base64.StdEncoding.DecodeString, base64.RawStdEncoding.DecodeString,
 			base64.URLEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
 		} {
 			if got, err := decode(given); err == nil && subtle.ConstantTimeCompare(got, raw) == 1 {
-				return []step{{mistake: SignatureEncoding}}, true
+				return []step{{mistake: signatureEncoding}}, true
 			}
 		}
 	}

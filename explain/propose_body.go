@@ -62,11 +62,11 @@ const bom = "\ufeff"
 // taken takes off what was put around a body.
 func taken() []aspect {
 	trim := func(what string, f func(b []byte) []byte) change {
-		return change{BodyNewline, what, 0, func(b []byte) []byte { return smaller(b, f(b)) }, nil}
+		return change{bodyNewline, what, 0, func(b []byte) []byte { return smaller(b, f(b)) }, nil}
 	}
 	return []aspect{
 		{changes: []change{
-			{BodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }, nil},
+			{bodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }, nil},
 		}},
 		{changes: []change{
 			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimRight(b, "\r\n") }),
@@ -74,7 +74,7 @@ func taken() []aspect {
 			trim("white space was added around the body", bytes.TrimSpace),
 		}},
 		{changes: []change{
-			{BodyLineEnds, "LF became CRLF in the body", rewriteCost, func(b []byte) []byte {
+			{bodyLineEnds, "LF became CRLF in the body", rewriteCost, func(b []byte) []byte {
 				return smaller(b, bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
 			}, nil},
 		}},
@@ -95,10 +95,10 @@ func added() []change {
 		return change{m, what, 1, func(b []byte) []byte { return slices.Concat([]byte(front), b, []byte(end)) }, nil}
 	}
 	return []change{
-		with(BodyNewline, "the newline at the end of the body was removed", "", "\n"),
-		with(BodyNewline, "the newline (CRLF) at the end of the body was removed", "", "\r\n"),
-		with(BodyBOM, "the byte order mark in front of the body was removed", bom, ""),
-		{BodyLineEnds, "CRLF became LF in the body", rewriteCost, func(b []byte) []byte {
+		with(bodyNewline, "the newline at the end of the body was removed", "", "\n"),
+		with(bodyNewline, "the newline (CRLF) at the end of the body was removed", "", "\r\n"),
+		with(bodyBOM, "the byte order mark in front of the body was removed", bom, ""),
+		{bodyLineEnds, "CRLF became LF in the body", rewriteCost, func(b []byte) []byte {
 			if bytes.IndexByte(b, '\n') < 0 || bytes.Contains(b, []byte("\r\n")) {
 				return nil
 			}
@@ -125,7 +125,7 @@ func spaced() []change {
 		{"indented by tabs", spacing{"\t", ": ", ","}},
 		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
 	} {
-		c := inJSON(BodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing})
+		c := inJSON(bodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing})
 		c.needs = func(b []byte) bool {
 			return looksLikeJSON(b) && len(bytes.TrimSpace(b)) == len(b) // white space around it is a mistake of its own
 		}
@@ -177,7 +177,7 @@ func escaped() []change {
 			func(has contents) bool { return has.html && has.rest },
 		},
 	} {
-		c := inJSON(BodyEscapes, "characters in the JSON strings were escaped or unescaped"+form.what, style{text: form.escapes.text})
+		c := inJSON(bodyEscapes, "characters in the JSON strings were escaped or unescaped"+form.what, style{text: form.escapes.text})
 		c.needs = func(b []byte) bool { return looksLikeJSON(b) && form.needs(characters(b)) }
 		all = append(all, c)
 	}
@@ -205,14 +205,14 @@ func charactersOf() func(b []byte) contents {
 func numbered() []change {
 	const what = "numbers in the JSON were written anew; the sender writes "
 	all := []change{
-		inJSON(BodyNumbers, what+"no more digits than needed, as 1 for 1.0", style{number: float}),
-		inJSON(BodyNumbers, what+"a point in whole numbers, as 1.0 for 1", style{number: point}),
-		inJSON(BodyNumbers, what+"two digits behind the point", style{number: decimals(false)}),
-		inJSON(BodyNumbers, what+"two digits behind the point, also of whole numbers", style{number: decimals(true)}),
+		inJSON(bodyNumbers, what+"no more digits than needed, as 1 for 1.0", style{number: float}),
+		inJSON(bodyNumbers, what+"a point in whole numbers, as 1.0 for 1", style{number: point}),
+		inJSON(bodyNumbers, what+"two digits behind the point", style{number: decimals(false)}),
+		inJSON(bodyNumbers, what+"two digits behind the point, also of whole numbers", style{number: decimals(true)}),
 	}
 	const several = 24
 	for n := range several {
-		c := inJSON(BodyNumbers, what+"a point in one of the whole numbers, as 1.0 for 1", style{})
+		c := inJSON(bodyNumbers, what+"a point in one of the whole numbers, as 1.0 for 1", style{})
 		c.do = func(b []byte) []byte {
 			if len(b) > maxArranged || !looksLikeJSON(b) {
 				return nil
@@ -225,7 +225,7 @@ func numbered() []change {
 }
 
 func sorted() []change {
-	return []change{{BodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 4 * rewriteCost, func(b []byte) []byte {
+	return []change{{bodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 4 * rewriteCost, func(b []byte) []byte {
 		all, ok := objects(b)
 		if !ok || len(all) == 0 {
 			return nil
@@ -249,7 +249,7 @@ func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
 		for i, which := range order {
 			picked[i] = pairs[which]
 		}
-		return yield([]byte(strings.Join(picked, "&")), step{BodyForm, "the fields of the form were sorted"})
+		return yield([]byte(strings.Join(picked, "&")), step{bodyForm, "the fields of the form were sorted"})
 	})
 	return true
 }
@@ -279,7 +279,7 @@ func memberOrders(body []byte, rewrite func(do func() []byte) []byte, yield func
 	each = func(i int) bool {
 		if i == len(several) {
 			b := rewrite(arranged)
-			return b != nil && yield(b, step{BodyKeyOrder, "the members of JSON objects were sorted; the sender writes them in another order"})
+			return b != nil && yield(b, step{bodyKeyOrder, "the members of JSON objects were sorted; the sender writes them in another order"})
 		}
 		return permute(len(several[i].members), func(order []int) bool {
 			picked[several[i]] = order
@@ -341,12 +341,12 @@ func permute(n int, yield func(order []int) bool) bool {
 func unwrapped(body []byte) []change {
 	return append(
 		[]change{
-			{BodyBase64, "", 2, fromBase64, nil},
-			{BodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, nil},
-			{BodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
+			{bodyBase64, "", 2, fromBase64, nil},
+			{bodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, nil},
+			{bodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
 				return []byte("payload=" + url.QueryEscape(string(b)))
 			}, looksLikeJSON},
-			{BodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
+			{bodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
 				form, err := url.ParseQuery(string(b))
 				if err != nil || form.Get("payload") == "" {
 					return nil
@@ -360,10 +360,10 @@ func unwrapped(body []byte) []change {
 
 // packed undoes compression, and decompression as far as that can be.
 func (s *scene) packed() []change {
-	all := []change{{BodyCompressed, "", 4, inflate, nil}}
+	all := []change{{bodyCompressed, "", 4, inflate, nil}}
 	if strings.Contains(strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")), "gzip") {
 		for _, level := range []int{gzip.DefaultCompression, gzip.BestSpeed, gzip.BestCompression} {
-			all = append(all, change{BodyDecompressed, "", 24, func(b []byte) []byte { return deflate(b, level) }, nil})
+			all = append(all, change{bodyDecompressed, "", 24, func(b []byte) []byte { return deflate(b, level) }, nil})
 		}
 	}
 	return all
@@ -373,11 +373,11 @@ func (s *scene) packed() []change {
 func converted() []change {
 	return append(
 		[]change{
-			{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
-			{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
-			{BodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true), notASCII},
-			{BodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false), notASCII},
-			{BodyCharset, "the body was converted from UTF-8 to UTF-16", rewriteCost, fromUTF16, looksLikeUTF16},
+			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
+			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
+			{bodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true), notASCII},
+			{bodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false), notASCII},
+			{bodyCharset, "the body was converted from UTF-8 to UTF-16", rewriteCost, fromUTF16, looksLikeUTF16},
 		},
 		reencoded()...,
 	)
@@ -448,7 +448,7 @@ func fromEnvelope(body []byte) (all []change) {
 			continue
 		}
 		for _, decode := range []bool{false, true} {
-			all = append(all, change{BodyWrapped, "what was signed is the member " + name + " of the body", rewriteCost, func(b []byte) []byte {
+			all = append(all, change{bodyWrapped, "what was signed is the member " + name + " of the body", rewriteCost, func(b []byte) []byte {
 				inner := memberOf(b, name)
 				if inner != nil && decode {
 					return fromBase64(inner)
@@ -560,7 +560,7 @@ func looksLikeForm(b []byte) bool {
 // reencoded writes a form as another library does.
 func reencoded() []change {
 	whole := func(what string, f func(text string) string) change {
-		return change{BodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {
+		return change{bodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {
 			return []byte(f(string(b)))
 		}, looksLikeForm}
 	}

@@ -38,9 +38,9 @@ func rewritten(h *head, name, value, token string, at time.Time, number bool) (a
 		if form == token {
 			continue
 		}
-		mistake, what := TimestampFormat, "the timestamp in "+name+" is written in another form than the scheme's"
+		mistake, what := timestampFormat, "the timestamp in "+name+" is written in another form than the scheme's"
 		if number && !strings.Contains(form, ":") {
-			mistake, what = TimestampUnit, "the timestamp in "+name+" is in another unit than the scheme's"
+			mistake, what = timestampUnit, "the timestamp in "+name+" is in another unit than the scheme's"
 		}
 		n := h.with(name, []string{strings.Replace(value, token, form, 1)}, mistake, what)
 		signed := n
@@ -108,7 +108,7 @@ func (s *scene) clock(at time.Time) []step {
 		{time.Unix(at.UnixMilli(), 0), "the timestamp is in seconds where the scheme has milliseconds"},
 	} {
 		if year := 365 * 24 * time.Hour; unit.at.After(s.now.Add(-year)) && unit.at.Before(s.now.Add(year)) && !plausible(at, s.now) {
-			steps := []step{{TimestampUnit, unit.what}}
+			steps := []step{{timestampUnit, unit.what}}
 			if !s.inside(unit.at) {
 				steps = append(steps, s.late(unit.at))
 			}
@@ -132,11 +132,11 @@ func (s *scene) late(at time.Time) step {
 	// Compared as times first: a difference may overflow, and is then the largest there is.
 	if at.After(s.now) {
 		d := at.Sub(s.now)
-		return step{TimestampFuture, "the signature verifies, but its time lies " + span(d) + " in the future, and " + span(s.config.Future) +
+		return step{timestampFuture, "the signature verifies, but its time lies " + span(d) + " in the future, and " + span(s.config.Future) +
 			" are allowed: clock skew, the clock here is behind or the sender's ahead" + zone(d)}
 	}
 	d := s.now.Sub(at)
-	return step{TimestampPast, "the signature verifies, but it was made " + span(d) + " ago, and " + span(s.config.Past) +
+	return step{timestampPast, "the signature verifies, but it was made " + span(d) + " ago, and " + span(s.config.Past) +
 		" are allowed: the message was re-sent after the window or came late, or by clock skew the clock here is ahead" + zone(d)}
 }
 

@@ -65,7 +65,7 @@ func mixed(h *head) (all []head) {
 	slices.Sort(names)
 	for i, family := range h.facts.Headers {
 		other := h.facts.Headers[1-i]
-		n := h.with("", nil, HeaderFamily, strings.Join(names, " and ")+" headers are mixed, and the signature belongs to the "+familyName(family)+" ones")
+		n := h.with("", nil, headerFamily, strings.Join(names, " and ")+" headers are mixed, and the signature belongs to the "+familyName(family)+" ones")
 		lines := asMap(n.req.Header)
 		for j, name := range family[:min(len(family), len(other))] {
 			if len(lines[name]) == 0 && len(lines[other[j]]) > 0 {
@@ -93,7 +93,7 @@ func familyName(family []string) string {
 func renamed(h *head) []head {
 	n := *h
 	n.req.Header = maps.Clone(asMap(h.req.Header))
-	mistake, moved := HeaderRenamed, []string(nil)
+	mistake, moved := headerRenamed, []string(nil)
 	needed := reads(h.facts, h.req.Header)
 	for _, name := range needed {
 		if len(h.req.Header.Values(name)) > 0 {
@@ -104,7 +104,7 @@ func renamed(h *head) []head {
 			continue
 		}
 		if !exact {
-			mistake = HeaderFamily
+			mistake = headerFamily
 		}
 		asMap(n.req.Header)[name] = asMap(h.req.Header)[found]
 		moved = append(moved, strconv.Quote(printable(found))+" in the place of "+name)
@@ -113,7 +113,7 @@ func renamed(h *head) []head {
 		return nil
 	}
 	what := "a header arrived under another name: " + strings.Join(moved, ", ")
-	if mistake == HeaderFamily {
+	if mistake == headerFamily {
 		what = "headers of another family are there: " + strings.Join(moved, ", ")
 	}
 	n.steps = append(slices.Clone(h.steps), step{mistake, what})
@@ -168,7 +168,7 @@ func folded(h *head) (all []head) {
 			if bare := strings.Trim(v, `"'`); bare != v && bare != "" {
 				values := slices.Clone(h.req.Header.Values(name))
 				values[i] = bare
-				all = append(all, h.with(name, values, HeaderFolded, "quotes were put around "+name))
+				all = append(all, h.with(name, values, headerFolded, "quotes were put around "+name))
 			}
 			if !strings.ContainsAny(v, " \t\r\n") {
 				continue
@@ -182,13 +182,13 @@ func folded(h *head) (all []head) {
 				if changed != v {
 					values := slices.Clone(h.req.Header.Values(name))
 					values[i] = changed
-					all = append(all, h.with(name, values, HeaderFolded, "a newline or space was put into "+name))
+					all = append(all, h.with(name, values, headerFolded, "a newline or space was put into "+name))
 				}
 			}
 			if plus := strings.ReplaceAll(v, " ", "+"); plus != v && !strings.Contains(v, ", ") {
 				values := slices.Clone(h.req.Header.Values(name))
 				values[i] = plus
-				all = append(all, h.with(name, values, SignatureEncoding, "each + in "+name+" became a space, as in a form that is decoded"))
+				all = append(all, h.with(name, values, signatureEncoding, "each + in "+name+" became a space, as in a form that is decoded"))
 			}
 		}
 	}
@@ -216,7 +216,7 @@ func duplicated(h *head) (all []head) {
 			}
 		}
 		for _, v := range slices.Compact(single) {
-			all = append(all, h.with(name, []string{v}, HeaderDuplicated, name+" or its value is there more than once"))
+			all = append(all, h.with(name, []string{v}, headerDuplicated, name+" or its value is there more than once"))
 		}
 	}
 	return all
@@ -235,7 +235,7 @@ func labelled(h *head) (all []head) {
 			}
 			for _, label := range append([]string{""}, labels()...) {
 				if label+bare != values[0] {
-					all = append(all, h.with(name, []string{label + bare}, SignatureLabel,
+					all = append(all, h.with(name, []string{label + bare}, signatureLabel,
 						"the label in front of the signature in "+name+" is missing or another one than "+strconv.Quote(label)))
 				}
 			}
@@ -263,7 +263,7 @@ func dotted(h *head) []head {
 		return nil
 	}
 	plain := strings.ReplaceAll(values[0], ".", "_")
-	n := h.with(name, []string{plain}, IDDot, "")
+	n := h.with(name, []string{plain}, idDot, "")
 	n.swaps = append(slices.Clone(h.swaps), swap{plain, values[0]})
 	return []head{n}
 }

@@ -15,7 +15,7 @@ func (s *scene) lanes() []lane {
 	all := []lane{own}
 	for _, other := range s.others() {
 		l := s.lane(other.scheme, other.facts)
-		l.steps = []step{{OtherScheme, "the message is signed as " + strings.Join(other.names, " or ") + " does, not as " + s.scheme.Name()}}
+		l.steps = []step{{otherScheme, "the message is signed as " + strings.Join(other.names, " or ") + " does, not as " + s.scheme.Name()}}
 		all = append(all, l)
 	}
 	return all

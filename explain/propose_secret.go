@@ -68,7 +68,7 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 		if accepted(scheme, secret) {
 			texts = slices.Insert(texts, 0, as)
 		} else { // some would fit all the same
-			as = as.with(as.text, SecretRefused, "")
+			as = as.with(as.text, secretRefused, "")
 			as.seen = 1
 			texts = append(texts, as)
 		}
@@ -76,7 +76,7 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 	}
 	for _, owner := range slices.Sorted(maps.Keys(s.tenants)) {
 		for _, secret := range s.tenants[owner].List() {
-			add("", core.Secret{}, text{text: secret.Reveal()}.with(secret.Reveal(), OtherKey,
+			add("", core.Secret{}, text{text: secret.Reveal()}.with(secret.Reveal(), otherKey,
 				"the message is signed with a key of "+strconv.Quote(printable(owner))+", which is not configured here"))
 		}
 	}
@@ -164,10 +164,10 @@ func unspaced(t text) (all []text) {
 		}
 	}
 	if around != s {
-		all = append(all, t.with(around, SecretNewline, ""))
+		all = append(all, t.with(around, secretNewline, ""))
 	}
 	if inner := strings.Join(strings.Fields(s), ""); inner != around && inner != s {
-		all = append(all, t.with(inner, SecretNewline, "there is white space or a newline inside the configured secret"))
+		all = append(all, t.with(inner, secretNewline, "there is white space or a newline inside the configured secret"))
 	}
 	return all
 }
@@ -178,7 +178,7 @@ func unquoted(t text) (all []text) {
 		rest, open := strings.CutPrefix(t.text, string(runes[0]))
 		rest, shut := strings.CutSuffix(rest, string(runes[1]))
 		if open && shut || (open || shut) && rest != "" && q != "''" {
-			all = append(all, t.with(rest, SecretQuoted, ""))
+			all = append(all, t.with(rest, secretQuoted, ""))
 		}
 	}
 	return all
@@ -187,16 +187,16 @@ func unquoted(t text) (all []text) {
 func unlabelled(t text) (all []text) {
 	s := t.text
 	if label, rest, ok := strings.Cut(s, ","); ok && (label == "v1" || label == "v1a") {
-		all = append(all, t.with(rest, SecretLabel, "the label "+label+", of a signature stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the label "+label+", of a signature stands in front of the configured secret"))
 	}
 	if name, rest, ok := strings.Cut(s, "="); ok && rest != "" && isVariable(name) {
-		all = append(all, t.with(rest, SecretLabel, "the name of a variable stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the name of a variable stands in front of the configured secret"))
 	}
 	if rest, ok := strings.CutPrefix(s, "Bearer "); ok {
-		all = append(all, t.with(rest, SecretLabel, "the word Bearer stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the word Bearer stands in front of the configured secret"))
 	}
 	if inner, ok := strings.CutPrefix(s, "<"); ok && strings.HasSuffix(inner, ">") {
-		all = append(all, t.with(inner[:len(inner)-1], SecretLabel, "there are angle brackets around the configured secret"))
+		all = append(all, t.with(inner[:len(inner)-1], secretLabel, "there are angle brackets around the configured secret"))
 	}
 	return all
 }
@@ -204,13 +204,13 @@ func unlabelled(t text) (all []text) {
 func decoded(t text) (all []text) {
 	s := t.text
 	if text, ok := readable(base64.StdEncoding.DecodeString(s)); ok {
-		all = append(all, t.with(text, SecretBase64, "the configured text is base64 of the secret, as in a Kubernetes Secret"))
+		all = append(all, t.with(text, secretBase64, "the configured text is base64 of the secret, as in a Kubernetes Secret"))
 	}
 	if text, ok := readable(hex.DecodeString(s)); ok {
-		all = append(all, t.with(text, SecretHex, "the configured text is hexadecimal of the secret"))
+		all = append(all, t.with(text, secretHex, "the configured text is hexadecimal of the secret"))
 	}
 	if block, _ := pem.Decode([]byte(s)); block != nil {
-		all = append(all, t.with(base64.StdEncoding.EncodeToString(block.Bytes), SecretKind,
+		all = append(all, t.with(base64.StdEncoding.EncodeToString(block.Bytes), secretKind,
 			"the configured key is a PEM block, of which the scheme takes the inner part"))
 	}
 	return all
@@ -238,22 +238,22 @@ func prefixes(t text) (all []text) {
 		if !ok {
 			continue
 		}
-		all = append(all, t.with(rest, SecretPrefix, "the prefix "+have+" is in front of the configured secret and no part of it"))
+		all = append(all, t.with(rest, secretPrefix, "the prefix "+have+" is in front of the configured secret and no part of it"))
 		for _, other := range kinds[:2] {
 			if other != have {
-				all = append(all, t.with(other+rest, SecretKind, "the key is configured as "+have+", but it is one of kind "+other))
+				all = append(all, t.with(other+rest, secretKind, "the key is configured as "+have+", but it is one of kind "+other))
 			}
 		}
 		if raw, err := base64.StdEncoding.DecodeString(rest); err == nil && (len(raw) == ed25519.SeedSize || len(raw) == ed25519.PrivateKeySize) {
 			public := ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])[ed25519.SeedSize:]
-			all = append(all, t.with("whpk_"+base64.StdEncoding.EncodeToString(public), SecretKind,
+			all = append(all, t.with("whpk_"+base64.StdEncoding.EncodeToString(public), secretKind,
 				"the configured key is the sender's private one, but the public one (whpk_) belongs here"))
 		}
 		return all
 	}
 	return append(all,
-		t.with("whsec_"+t.text, SecretPrefix, prefixMissing),
-		t.with("whpk_"+t.text, SecretPrefix, "the prefix whpk_ in front of the configured key is missing"))
+		t.with("whsec_"+t.text, secretPrefix, prefixMissing),
+		t.with("whpk_"+t.text, secretPrefix, "the prefix whpk_ in front of the configured key is missing"))
 }
 
 // forms decodes a text, or takes it as it is where the scheme decodes.
@@ -266,11 +266,11 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	isHex := false
 	if raw, err := hex.DecodeString(rest); err == nil {
 		isHex = true
-		all = append(all, w.as(raw, SecretHex, "the configured secret is hexadecimal of the key, which this scheme does not decode so")...)
+		all = append(all, w.as(raw, secretHex, "the configured secret is hexadecimal of the key, which this scheme does not decode so")...)
 	}
 	if strings.ContainsAny(rest, "-_") {
 		if raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
-			all = append(all, w.as(raw, SecretBase64URL, "")...)
+			all = append(all, w.as(raw, secretBase64URL, "")...)
 		}
 	}
 	if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
@@ -278,7 +278,7 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 		if !w.free && len(rest)%4 != 0 {
 			what = "the padding (=) at the end of the configured secret is missing"
 		}
-		all = append(all, w.as(raw, SecretBase64, what)...)
+		all = append(all, w.as(raw, secretBase64, what)...)
 	}
 	if !w.free {
 		all = append(all, w.asText(rest, isHex)...)
@@ -303,7 +303,7 @@ func (w writing) as(raw []byte, m Mistake, what string) []text {
 	case w.standard:
 		from := w.t
 		if w.prefix == "" {
-			from = from.with(from.text, SecretPrefix, prefixMissing)
+			from = from.with(from.text, secretPrefix, prefixMissing)
 		}
 		return []text{from.with(cmp.Or(w.prefix, "whsec_")+base64.StdEncoding.EncodeToString(raw), m, what)}
 	default:
@@ -313,13 +313,13 @@ func (w writing) as(raw []byte, m Mistake, what string) []text {
 
 // asText takes a secret as text where the scheme decodes.
 func (w writing) asText(rest string, isHex bool) []text {
-	m, what := SecretBase64, "the sender takes the secret as text, but it is decoded from base64 here"
+	m, what := secretBase64, "the sender takes the secret as text, but it is decoded from base64 here"
 	if isHex {
-		m, what = SecretHex, "the sender takes the hexadecimal secret as text, but it is decoded here"
+		m, what = secretHex, "the sender takes the hexadecimal secret as text, but it is decoded here"
 	}
 	all := w.as([]byte(rest), m, what)
 	if w.prefix != "" {
-		all = append(all, w.as([]byte(w.t.text), SecretPrefix, "the sender takes the secret as text, "+w.prefix+" included, but it is decoded from base64 here")...)
+		all = append(all, w.as([]byte(w.t.text), secretPrefix, "the sender takes the secret as text, "+w.prefix+" included, but it is decoded from base64 here")...)
 	}
 	return all
 }
@@ -355,9 +355,9 @@ func sameType(a, b any) bool { return reflect.TypeOf(a) == reflect.TypeOf(b) }
 func (s *scene) validity(k *key) []step {
 	switch {
 	case !k.notBefore.IsZero() && s.now.Before(k.notBefore):
-		return []step{{KeyNotYetValid, "the message is signed with " + printable(k.name) + ", which is accepted only in " + span(k.notBefore.Sub(s.now))}}
+		return []step{{keyNotYetValid, "the message is signed with " + printable(k.name) + ", which is accepted only in " + span(k.notBefore.Sub(s.now))}}
 	case !k.notAfter.IsZero() && !s.now.Before(k.notAfter):
-		return []step{{KeyExpired, "the message is signed with " + printable(k.name) + ", which is not accepted any more since " + span(s.now.Sub(k.notAfter))}}
+		return []step{{keyExpired, "the message is signed with " + printable(k.name) + ", which is not accepted any more since " + span(s.now.Sub(k.notAfter))}}
 	default:
 		return nil
 	}

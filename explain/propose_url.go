@@ -18,7 +18,7 @@ const (
 
 // addresses are what the sender may have signed instead of the configured address, or with another method.
 func addresses(h *head) (all []head) {
-	if h.facts.URL == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == URL }) {
+	if h.facts.URL == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == wrongURL }) {
 		return nil
 	}
 	for _, v := range addressVariants(h.facts.URL, &h.req) {
@@ -28,20 +28,20 @@ func addresses(h *head) (all []head) {
 			path, _, _ := strings.Cut(h.req.URL, "?")
 			n.req.URL = path + "?" + query
 		}
-		n.steps = append(slices.Clone(h.steps), step{URL, "the sender signs the address " + strings.Join(v.how, " and ")})
+		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the address " + strings.Join(v.how, " and ")})
 		all = append(all, n)
 	}
 	if path, _, ok := strings.Cut(h.req.URL, "?"); ok {
 		n := *h
 		base, _, _ := strings.Cut(h.facts.URL, "?")
 		n.scheme, n.req.URL = h.facts.At(base), path
-		n.steps = append(slices.Clone(h.steps), step{URL, "the sender signs the address without a query"})
+		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the address without a query"})
 		all = append(all, n)
 	}
 	if h.req.Method != http.MethodPost {
 		n := *h
 		n.req.Method = http.MethodPost
-		n.steps = append(slices.Clone(h.steps), step{Method, "the sender signs the method POST"})
+		n.steps = append(slices.Clone(h.steps), step{wrongMethod, "the sender signs the method POST"})
 		all = append(all, n)
 	}
 	return all

@@ -110,7 +110,7 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 // conclude names what was undone. If that is nothing, the refusal had another reason than what was tried.
 func (s *search) conclude(steps []step) []Finding {
 	if int64(len(s.req.Body)) > s.config.MaxBody {
-		steps = append(steps, step{mistake: BodyTooLarge})
+		steps = append(steps, step{mistake: bodyTooLarge})
 	}
 	if len(steps) > 0 {
 		return findings(steps)
@@ -209,7 +209,7 @@ func (b *seenBodies) add(body []byte) bool {
 // unknown says what was tried.
 func (s *search) unknown() Finding {
 	if s.facts.Fetches {
-		return step{mistake: NotTried}.finding(false)
+		return step{mistake: notTried}.finding(false)
 	}
 	keys := "the key"
 	if n := len(s.secrets); n != 1 {
@@ -220,7 +220,7 @@ func (s *search) unknown() Finding {
 	if s.tried == 0 {
 		what = "the request cannot be read as one of " + s.scheme.Name() + ", so no key was tried"
 	}
-	return step{Unknown, what}.finding(false)
+	return step{unexplained, what}.finding(false)
 }
 
 // hide takes configured secrets out of a text that is not ours.
