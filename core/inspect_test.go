@@ -66,27 +66,42 @@ func TestInspectOfStaticKeysAndOfARequestWithoutHeaders(t *testing.T) {
 type online struct {
 	core.StandardWebhooks
 
+	silent bool // about it
 	called *int
+	ended  *bool
 }
 
-func (o online) Facts() core.Facts { return core.Facts{Fetches: true} }
+func (o online) Facts() core.Facts { return core.Facts{Fetches: !o.silent} }
 
 func (o online) ParseKey(string) (core.VerifyKey, error) { return o, nil }
 
-func (o online) Verify(context.Context, *core.Attempt) (bool, error) {
+func (o online) Verify(ctx context.Context, _ *core.Attempt) (bool, error) {
 	*o.called++
-	return false, nil
+	*o.ended = ctx.Err() != nil
+	return false, ctx.Err()
 }
 
 func TestInspectAsksNoKeyThatFetches(t *testing.T) {
 	t.Parallel()
 	called := 0
-	v := core.Must(core.New(core.Secrets("x-y-z"), untouched{}, &core.Config{Scheme: online{called: &called}, Clock: func() time.Time { return time.Unix(now, 0) }}))
+	v := core.Must(core.New(core.Secrets("x-y-z"), untouched{}, &core.Config{Scheme: online{called: &called, ended: new(bool)}, Clock: func() time.Time { return time.Unix(now, 0) }}))
 	secret := core.GenerateSecret()
 	if i := v.Inspect(t.Context(), signed(t, secret, "msg_1", now, "{}")); i.Err != nil || called != 0 {
 		t.Errorf("called %d times: %v", called, i.Err)
 	}
 	if i := v.Inspect(t.Context(), signed(t, secret, "msg_1", now-3600, "{}")); !errors.Is(i.Err, core.ErrOutsideWindow) {
 		t.Errorf("what the headers tell is not told: %v", i.Err)
+	}
+}
+
+func TestInspectCallsKeysUnderAContextThatHasEnded(t *testing.T) {
+	t.Parallel()
+	called, ended := 0, false
+	v := core.Must(core.New(core.Secrets("x-y-z"), untouched{}, &core.Config{
+		Scheme: online{silent: true, called: &called, ended: &ended}, Clock: func() time.Time { return time.Unix(now, 0) },
+	}))
+	r := signed(t, core.GenerateSecret(), "msg_1", now, "{}")
+	if i := v.Inspect(t.Context(), r); called != 1 || !ended || !errors.Is(i.Err, core.ErrKeysUnavailable) {
+		t.Errorf("called %d times, under a context that has ended: %t, %v", called, ended, i.Err)
 	}
 }
