@@ -149,24 +149,46 @@ func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 		without := *r
 		without.Header, r = http.Header(nil), &without
 	}
+	var m Message
+	if err := v.verify(ctx, r, nil, &m); err != nil {
+		return Message{}, err
+	}
+	return m, nil
+}
+
+// found is the outcome of a look-up that was made before.
+type found struct {
+	lookup
+	err     error
+	unasked bool // the keys are not to be asked
+}
+
+// verify fills m. The keys are looked up unless they are known.
+func (v *Verifier) verify(ctx context.Context, r *Request, known *found, m *Message) error {
 	a := newAttempt()
 	defer a.release()
 	now := v.cfg.Clock()
 	if err := v.readHeader(r, a, now); err != nil {
-		return Message{}, err
+		return err
 	}
-	k, err := v.lookUp(ctx, r)
+	var k lookup
+	var err error
+	if known != nil {
+		k, err = known.lookup, known.err
+	} else {
+		k, err = v.lookUp(ctx, r)
+	}
 	if err != nil {
-		return Message{}, err
+		return err
 	}
 	if int64(len(r.Body)) > v.cfg.MaxBody {
-		return Message{}, refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
+		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
-	var m Message
-	if _, err := v.checkSigned(ctx, r, a, &k, now, &m); err != nil {
-		return Message{}, err
+	if known != nil && known.unasked {
+		return k.err
 	}
-	return m, nil
+	_, err = v.checkSigned(ctx, r, a, &k, now, m)
+	return err
 }
 
 // attempts are reused so that verifying does not allocate.
@@ -249,7 +271,22 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 	if static, ok := v.keys.(*Keys); ok {
 		return lookup{source: static.source, ring: v.decoy.Load()}, nil
 	}
-	source, keys, err := v.ask(ctx, r)
+	return v.ringOf(v.ask(ctx, r))
+}
+
+// keysFor returns what the key source says.
+func (v *Verifier) keysFor(ctx context.Context, r *Request) (source string, keys *Keys, err error) {
+	if static, ok := v.keys.(*Keys); ok {
+		return static.source, static, nil
+	}
+	return v.ask(ctx, r)
+}
+
+// ringOf decodes what a key source returned.
+func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) {
+	if _, static := v.keys.(*Keys); static {
+		return lookup{source: source, ring: v.decoy.Load()}, nil
+	}
 	switch {
 	case errors.Is(err, ErrUnknownSource), err == nil && keys == nil:
 		return lookup{ring: v.decoy.Load(), err: refuse(ErrUnknownSource, "the key source knows no keys for this request", err)}, nil

@@ -181,7 +181,7 @@ func (l *listening) verifier(c *console, texts []string, end func()) (*core.Veri
 	cfg := l.config(scheme, l.clock())
 	p := &printer{
 		console: c, json: l.json, left: l.count, end: end, clock: cfg.Clock, show: show, hidden: l.hide(texts, l.otherTexts...),
-		others: others, keys: core.Secrets(texts...), turns: make(chan struct{}, atOnce), why: make(map[error]explain.Explanation),
+		others: others, turns: make(chan struct{}, atOnce), why: make(map[error]explain.Explanation),
 	}
 	cfg.DangerouslyShowRefused, cfg.Observe = p.refused, p.observe
 	v, err := core.New(core.Secrets(texts...), memstore.New(), cfg)
@@ -210,7 +210,6 @@ type printer struct {
 	json   bool
 	end    func()
 	clock  func() time.Time
-	keys   core.KeySource
 	others map[string]*core.Keys
 	turns  chan struct{} // to explain
 	show   []string      // the parts of each delivery
@@ -287,7 +286,7 @@ const atOnce = 4
 func (p *printer) refused(ctx context.Context, r core.Refused) {
 	p.turns <- struct{}{}
 	defer func() { <-p.turns }()
-	why := explain.Request(ctx, explain.Input{Config: r.Config, Keys: p.keys, Request: r.Request, Others: p.others, Err: r.Err})
+	why := explain.Request(ctx, r, p.others)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.why[r.Err] = why
