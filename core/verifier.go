@@ -155,8 +155,20 @@ type Message struct {
 // Verify checks headers, window, keys and signature of a request that is at hand as a whole, and nothing else: it claims
 // nothing, so it says nothing about replay. Message.Body is r.Body. For a Standard Webhooks v1 message and static keys it does not allocate.
 //
-// The error is an [*Error]; errors.Is finds its [Reason].
+// The error is an [*Error]; errors.Is finds its [Reason]. nethttp.Verify takes an *http.Request.
 func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
+	return v.verify(ctx, r, nil)
+}
+
+// ReadAndVerify is [Verifier.Verify] for a request whose body is not read yet.
+// It sets r.Body to what body returns, and does not ask body for what the headers
+// or the key source refuse.
+func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
+	return v.verify(ctx, r, body)
+}
+
+// verify reads the body with body, if that is not nil.
+func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
 	if r.Header == nil {
 		without := *r
 		without.Header, r = http.Header(nil), &without
@@ -170,6 +182,11 @@ func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 	k, err := v.lookUp(ctx, r)
 	if err != nil {
 		return Message{}, err
+	}
+	if body != nil {
+		if r.Body, err = body.ReadBody(v.cfg.MaxBody, v.cfg.BodyTimeout); err != nil {
+			return Message{}, refuse(ErrMalformed, "the body broke off", err)
+		}
 	}
 	if int64(len(r.Body)) > v.cfg.MaxBody {
 		return Message{}, refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
