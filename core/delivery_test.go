@@ -335,7 +335,7 @@ func TestAnEventTellsTheWholeStory(t *testing.T) {
 		gen := d.message.Generation
 		d.Settle(201)
 		want := Event{
-			Reason: Handled, Method: http.MethodPost, Path: "/hook", Scheme: "standard", KeyID: "key-1", MessageID: "m", Timestamp: at, Generation: gen,
+			Reason: Handled, Outcome: Handled, Verified: true, Method: http.MethodPost, Path: "/hook", Scheme: "standard", KeyID: "key-1", MessageID: "m", Timestamp: at, Generation: gen,
 			Status: 201, BodyBytes: 2, Body: 2 * time.Millisecond, Store: 6 * time.Millisecond, Handler: 5 * time.Millisecond,
 		}
 		got := b.wantLast(Handled)
@@ -347,4 +347,47 @@ func TestAnEventTellsTheWholeStory(t *testing.T) {
 			t.Errorf("%d events, the last\n%+v, want\n%+v", len(b.events), got, want)
 		}
 	})
+}
+
+func TestAnEventTellsWhatIsClaimedFromWhatIsVerifiedAndFromTheOutcome(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	for name, c := range map[string]struct {
+		scheme   Scheme
+		forged   bool
+		answered int // by the handler
+		again    time.Duration
+		want     Event
+	}{
+		"handled":         {answered: 200, want: Event{Reason: Handled, Verified: true, Outcome: Handled}},
+		"handler failed":  {answered: 500, want: Event{Reason: ErrHandlerFailed, Verified: true, Outcome: ErrHandlerFailed}},
+		"forged":          {forged: true, want: Event{Reason: ErrNoMatch}},
+		"challenge":       {scheme: challenging{}, want: Event{Reason: Handled, Verified: true, Handshake: true}},
+		"redelivery":      {answered: 200, again: time.Second, want: Event{Reason: ErrRedelivery, Verified: true}},
+		"replay, expired": {answered: 200, again: -time.Hour, want: Event{Reason: ErrOutsideWindow}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, Config{Scheme: c.scheme}, newMapStore())
+			r := b.request("m", at)
+			if c.forged {
+				lines(r.Header).Set("Webhook-Id", "other")
+			}
+			b.v.Admit(t.Context(), r, testBody(`{}`)).Settle(c.answered)
+			if c.again != 0 {
+				b.v.Admit(t.Context(), b.request("m", at.Add(c.again)), testBody(`{}`))
+			}
+			e := b.wantLast(c.want.Reason)
+			if e.Verified != c.want.Verified || e.Outcome != c.want.Outcome || e.Handshake != c.want.Handshake || e.MessageID == "" {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+}
+
+// challenging answers instead of the handler.
+type challenging struct{ StandardWebhooks }
+
+func (challenging) Challenge(context.Context, *Request, *Message, VerifyKey) *Answer {
+	return &Answer{Status: 200}
 }
