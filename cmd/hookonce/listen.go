@@ -60,7 +60,12 @@ func (l *listening) run(ctx context.Context, c *console) error {
 	s, ok := newServer(l.framework, v, cmp.Or(l.maxBody, 1<<20), func() int {
 		return statuses[min(int(handled.Add(1)), len(statuses))-1]
 	})
-	if !ok {
+	switch {
+	case ok:
+	case l.framework == "echov5", l.framework == "fiberv3":
+		return usageError("--framework " + l.framework + " is a module of its own, which this program does not have. Every verdict is the same in the others; " +
+			"to receive with it: cd examples/" + l.framework + " && go run ., in a clone")
+	default:
 		return usageError("no such --framework: there are nethttp, gin, echo and fiber")
 	}
 	ln, err := l.listen(ctx)
