@@ -353,7 +353,6 @@ func TestAnEventTellsWhatIsClaimedFromWhatIsVerifiedAndFromTheOutcome(t *testing
 	t.Parallel()
 	at := time.Now()
 	for name, c := range map[string]struct {
-		scheme   Scheme
 		forged   bool
 		answered int // by the handler
 		again    time.Duration
@@ -362,13 +361,12 @@ func TestAnEventTellsWhatIsClaimedFromWhatIsVerifiedAndFromTheOutcome(t *testing
 		"handled":         {answered: 200, want: Event{Reason: Handled, Verified: true, Outcome: Handled}},
 		"handler failed":  {answered: 500, want: Event{Reason: ErrHandlerFailed, Verified: true, Outcome: ErrHandlerFailed}},
 		"forged":          {forged: true, want: Event{Reason: ErrNoMatch}},
-		"challenge":       {scheme: challenging{}, want: Event{Reason: Handled, Verified: true, Handshake: true}},
 		"redelivery":      {answered: 200, again: time.Second, want: Event{Reason: ErrRedelivery, Verified: true}},
 		"replay, expired": {answered: 200, again: -time.Hour, want: Event{Reason: ErrOutsideWindow}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, Config{Scheme: c.scheme}, newMapStore())
+			b := newBench(t, Config{}, newMapStore())
 			r := b.request("m", at)
 			if c.forged {
 				lines(r.Header).Set("Webhook-Id", "other")
@@ -378,16 +376,9 @@ func TestAnEventTellsWhatIsClaimedFromWhatIsVerifiedAndFromTheOutcome(t *testing
 				b.v.Admit(t.Context(), b.request("m", at.Add(c.again)), testBody(`{}`))
 			}
 			e := b.wantLast(c.want.Reason)
-			if e.Verified != c.want.Verified || e.Outcome != c.want.Outcome || e.Handshake != c.want.Handshake || e.MessageID == "" {
+			if e.Verified != c.want.Verified || e.Outcome != c.want.Outcome || e.MessageID == "" {
 				t.Errorf("%+v", e)
 			}
 		})
 	}
-}
-
-// challenging answers instead of the handler.
-type challenging struct{ StandardWebhooks }
-
-func (challenging) Challenge(context.Context, *Request, *Message, VerifyKey) *Answer {
-	return &Answer{Status: 200}
 }
