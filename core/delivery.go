@@ -163,7 +163,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	}
 	// 7. Claim: only what is authentic touches the store.
 	err = d.claimMessage(r, a, now)
-	d.lap(storing)
+	d.lap(claiming)
 	return err
 }
 
@@ -353,7 +353,7 @@ func (d *Delivery) Settle(status int) int {
 		return status
 	}
 	reason, err := v.settle(d.outer(), &d.visits[1], &d.claim, history{uint16(d.message.Repeats), d.handled}, status, now, d) //nolint:gosec // it came out of one
-	d.lap(storing)
+	d.lap(settling)
 	if d.watch != nil {
 		e := &d.watch.event
 		e.Reason, e.Outcome, e.Err, e.Status = reason, reason, err, max(status, 0)

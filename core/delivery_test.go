@@ -325,7 +325,12 @@ func TestAnEventTellsTheWholeStory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{}, newMapStore())
-		b.store.before = func(context.Context, Value) error { time.Sleep(3 * time.Millisecond); return nil }
+		visits := 0
+		b.store.before = func(context.Context, Value) error {
+			visits++
+			time.Sleep(time.Duration(visits) * 3 * time.Millisecond)
+			return nil
+		}
 		at := time.Now()
 		d := b.v.Admit(t.Context(), b.request("m", at), bodyFunc(func(int64, time.Duration) ([]byte, error) {
 			time.Sleep(2 * time.Millisecond)
@@ -336,7 +341,7 @@ func TestAnEventTellsTheWholeStory(t *testing.T) {
 		d.Settle(201)
 		want := Event{
 			Reason: Handled, Outcome: Handled, Verified: true, Method: http.MethodPost, Path: "/hook", Scheme: "standard", KeyID: "key-1", MessageID: "m", Timestamp: at, Generation: gen,
-			Status: 201, BodyBytes: 2, Body: 2 * time.Millisecond, Store: 6 * time.Millisecond, Handler: 5 * time.Millisecond,
+			Status: 201, BodyBytes: 2, Body: 2 * time.Millisecond, Store: 9 * time.Millisecond, Claim: 3 * time.Millisecond, Handler: 5 * time.Millisecond,
 		}
 		got := b.wantLast(Handled)
 		if !got.Timestamp.Equal(at) {

@@ -45,6 +45,8 @@ type Event struct {
 	// Keys, Body, Check, Store and Handler are how long each part took: looking up keys, waiting for the body, checking
 	// the signature, all visits to the store, and the handler.
 	Keys, Body, Check, Store, Handler time.Duration
+	// Claim is the part of Store before the handler. The rest recorded the outcome.
+	Claim time.Duration
 }
 
 // watch is what the observer will be told.
@@ -63,8 +65,9 @@ const (
 	lookingUp
 	reading
 	checking
-	storing
+	claiming
 	handling
+	settling
 	parts
 )
 
@@ -80,7 +83,8 @@ func (d *Delivery) lap(p part) {
 // tell calls the observer.
 func (d *Delivery) tell() {
 	e, took := &d.watch.event, &d.watch.took
-	e.Keys, e.Body, e.Check, e.Store, e.Handler = took[lookingUp], took[reading], took[checking], took[storing], took[handling]
+	e.Keys, e.Body, e.Check, e.Claim, e.Handler = took[lookingUp], took[reading], took[checking], took[claiming], took[handling]
+	e.Store = e.Claim + took[settling]
 	d.v.cfg.Observe(d.watch.ctx, *e)
 }
 
@@ -179,7 +183,7 @@ func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 		for _, d := range []struct {
 			name string
 			took time.Duration
-		}{{"keys", e.Keys}, {"body", e.Body}, {"check", e.Check}, {"store", e.Store}, {"handler", e.Handler}} {
+		}{{"keys", e.Keys}, {"body", e.Body}, {"check", e.Check}, {"store", e.Store}, {"claim", e.Claim}, {"handler", e.Handler}} {
 			if d.took > 0 {
 				attrs = append(attrs, slog.Duration(d.name, d.took))
 			}
