@@ -91,6 +91,20 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
+// A rotation: the last of several keys fits.
+func BenchmarkVerifyRotation(b *testing.B) {
+	for _, n := range []int{1, 3, 16} {
+		b.Run(strconv.Itoa(n)+" keys", func(b *testing.B) {
+			secrets := make([]string, n)
+			for i := range secrets {
+				secrets[i] = core.GenerateSecret()
+			}
+			v := newVerifier(b, core.Secrets(secrets...), &core.Config{Clock: at(now)})
+			benchmarkVerify(b, v, signed(b, secrets[n-1], "msg_1", now, strings.Repeat("x", 1<<10)), true)
+		})
+	}
+}
+
 // What a stranger can make us do with a body of 16 KiB.
 func BenchmarkVerifyAdversarial(b *testing.B) {
 	junk := "v1," + strings.Repeat("A", 43) + "="

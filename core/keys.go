@@ -142,6 +142,9 @@ func (f KeySourceFunc) Keys(ctx context.Context, r *Request) (source string, key
 type keyring struct {
 	owner *Verifier
 	keys  []ringKey
+	// last is the index of the key that matched last: it is tried first, so that a
+	// rotation costs no hash for each key before it.
+	last atomic.Uint32
 }
 
 type ringKey struct {
@@ -182,11 +185,7 @@ func (k *Keys) ringFor(v *Verifier) (*keyring, error) {
 // parseKey refuses what is wrong under every scheme, then asks the scheme.
 func (v *Verifier) parseKey(secret Secret) (VerifyKey, error) {
 	text := secret.Reveal()
-	free := false
-	if f, ok := v.scheme.(FreeTexter); ok {
-		free = f.FreeText()
-	}
-	if err := checkSecretText(text, free); err != nil {
+	if err := checkSecretText(text, v.facts.FreeText); err != nil {
 		return nil, err
 	}
 	if !v.cfg.DangerouslyAcceptPlaceholders && isPlaceholder(text) {
@@ -294,11 +293,19 @@ func (r *keyring) first(now time.Time) VerifyKey {
 	return nil
 }
 
-// match returns the index of the key that one of the attempt's signatures belongs to, or -1. The body is hashed once
-// for each key, however many signatures there are.
+// match returns the index of the key that one of the attempt's signatures belongs to, or -1 after all were tried. The body
+// is hashed once for each key, however many signatures there are.
 func (r *keyring) match(ctx context.Context, a *Attempt, now time.Time) (int, error) {
-	for i := range r.keys {
-		k := &r.keys[i]
+	last := int(r.last.Load())
+	for i := -1; i < len(r.keys); i++ {
+		at := i
+		switch i {
+		case -1:
+			at = last
+		case last:
+			continue
+		}
+		k := &r.keys[at]
 		if !k.validAt(now) {
 			continue
 		}
@@ -307,8 +314,15 @@ func (r *keyring) match(ctx context.Context, a *Attempt, now time.Time) (int, er
 			return -1, err
 		}
 		if ok {
-			return i, nil
+			return at, nil
 		}
 	}
 	return -1, nil
+}
+
+// matched says that the key at index at verified a message.
+func (r *keyring) matched(at int) {
+	if r.last.Load() != uint32(at) { //nolint:gosec // an index of a short list
+		r.last.Store(uint32(at)) //nolint:gosec // as above
+	}
 }

@@ -253,6 +253,69 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// counted is Standard Webhooks whose keys count how often they are asked.
+type counted struct {
+	core.StandardWebhooks
+	asked *atomic.Int64
+}
+
+func (s counted) ParseKey(text string) (core.VerifyKey, error) {
+	key, err := s.StandardWebhooks.ParseKey(text)
+	return countedKey{key, s.asked}, err
+}
+
+type countedKey struct {
+	core.VerifyKey
+	asked *atomic.Int64
+}
+
+func (k countedKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	k.asked.Add(1)
+	return k.VerifyKey.Verify(ctx, a)
+}
+
+func TestTheKeyThatMatchedLastIsTriedFirst(t *testing.T) {
+	t.Parallel()
+	texts := make([]string, 16)
+	secrets := make([]core.Secret, len(texts))
+	for i := range texts {
+		texts[i] = core.GenerateSecret()
+		secrets[i] = core.NewSecret(texts[i])
+	}
+	secrets[15].NotAfter = time.Unix(now+60, 0)
+	var asked atomic.Int64
+	clock := whtest.NewClock(time.Unix(now, 0))
+	v := newVerifier(t, core.SecretList(secrets...), &core.Config{Clock: clock.Now, Scheme: counted{asked: &asked}})
+	for _, tt := range []struct {
+		name   string
+		secret string
+		after  int64
+		asked  int64
+		key    string // "" if refused
+	}{
+		{"the last key of sixteen, at its first message", texts[15], 0, 16, "key-16"},
+		{"the same key again", texts[15], 1, 1, "key-16"},
+		{"a key that is none of them", core.GenerateSecret(), 2, 16, ""},
+		{"the same key after a forged message", texts[15], 3, 1, "key-16"},
+		{"the first key", texts[0], 4, 2, "key-1"},
+		{"the first key again", texts[0], 5, 1, "key-1"},
+		{"a key in the middle", texts[7], 6, 8, "key-8"},
+		{"the last key, from the middle", texts[15], 7, 16, "key-16"},
+		{"the last key when it has ended", texts[15], 60, 15, ""},
+		{"the first key then", texts[0], 61, 1, "key-1"},
+	} {
+		clock.Set(time.Unix(now+tt.after, 0))
+		asked.Store(0)
+		m, err := v.Verify(t.Context(), signed(t, tt.secret, "msg_1", now+tt.after, "{}"))
+		if tt.key == "" && !errors.Is(err, core.ErrNoMatch) || tt.key != "" && (err != nil || m.KeyID != tt.key) {
+			t.Errorf("%s: key %q, %v", tt.name, m.KeyID, err)
+		}
+		if asked.Load() != tt.asked {
+			t.Errorf("%s: asks %d keys, not %d", tt.name, asked.Load(), tt.asked)
+		}
+	}
+}
+
 func TestAKeySourceSeesMethodPathAndHeadersButNoBody(t *testing.T) {
 	t.Parallel()
 	type ctxKey struct{}
