@@ -18,7 +18,7 @@ PUBLISHED := $(shell cat .ci/published)
 
 test: services   ## all tests, those with real servers as well
 	go test ./...
-	@SKIP=bench .ci/modules go test -p 1 -count=1 ./... # they start servers and time them: one package at a time
+	@SKIP=bench .ci/modules go test -p 1 -count=1 -timeout 30m ./... # they start servers and time them: one package at a time
 	@$(MAKE) -s bench-smoke
 	@echo "== integration: the oldest go-redis that is supported"
 	cd integration && go test -modfile=go-redis-9.7.mod -count=1 -run Redis .
