@@ -27,11 +27,11 @@ func (v *Verifier) Inspect(ctx context.Context, r *Request) Inspection {
 	i := Inspection{Config: v.cfg}
 	copied := *r
 	if copied.Header == nil {
-		copied.Header = http.Header(nil)
+		copied.Header = http.Header(nil) // for the key source
 	}
 	i.Source, i.Keys, i.KeysErr = v.keysFor(ctx, &copied)
 	k, err := v.ringOf(i.Source, i.Keys, i.KeysErr)
 	var m Message
-	i.Err = v.verify(ended, &copied, &found{k, err, v.facts.Fetches}, &m) //nolint:contextcheck // so that nothing is fetched
+	i.Err = v.verify(ended, &copied, nil, &found{k, err, v.facts.Fetches}, &m) //nolint:contextcheck // so that nothing is fetched
 	return i
 }

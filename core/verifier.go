@@ -143,14 +143,17 @@ type Message struct {
 // Verify checks headers, window, keys and signature of a request that is at hand as a whole, and nothing else: it claims
 // nothing, so it says nothing about replay. Message.Body is r.Body. For a Standard Webhooks v1 message and static keys it does not allocate.
 //
-// The error is an [*Error]; errors.Is finds its [Reason].
+// The error is an [*Error]; errors.Is finds its [Reason]. nethttp.Verify takes an *http.Request.
 func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
-	if r.Header == nil {
-		without := *r
-		without.Header, r = http.Header(nil), &without
-	}
+	return v.ReadAndVerify(ctx, r, nil)
+}
+
+// ReadAndVerify is [Verifier.Verify] for a request whose body is not read yet.
+// It sets r.Body to what body returns, and does not ask body for what the headers
+// or the key source refuse. A nil body: it was read.
+func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
 	var m Message
-	if err := v.verify(ctx, r, nil, &m); err != nil {
+	if err := v.verify(ctx, r, body, nil, &m); err != nil {
 		return Message{}, err
 	}
 	return m, nil
@@ -163,8 +166,13 @@ type found struct {
 	unasked bool // the keys are not to be asked
 }
 
-// verify fills m. The keys are looked up unless they are known.
-func (v *Verifier) verify(ctx context.Context, r *Request, known *found, m *Message) error {
+// verify fills m. It reads the body with body, if that is not nil, and looks the keys up unless they are known.
+func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, known *found, m *Message) (err error) {
+	given := r
+	if r.Header == nil {
+		without := *r
+		without.Header, r = http.Header(nil), &without
+	}
 	a := newAttempt()
 	defer a.release()
 	now := v.cfg.Clock()
@@ -172,7 +180,6 @@ func (v *Verifier) verify(ctx context.Context, r *Request, known *found, m *Mess
 		return err
 	}
 	var k lookup
-	var err error
 	if known != nil {
 		k, err = known.lookup, known.err
 	} else {
@@ -180,6 +187,13 @@ func (v *Verifier) verify(ctx context.Context, r *Request, known *found, m *Mess
 	}
 	if err != nil {
 		return err
+	}
+	if body != nil {
+		r.Body, err = body.ReadBody(v.cfg.MaxBody, v.cfg.BodyTimeout)
+		given.Body = r.Body
+		if err != nil {
+			return refuse(ErrMalformed, "the body broke off", err)
+		}
 	}
 	if int64(len(r.Body)) > v.cfg.MaxBody {
 		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)

@@ -159,12 +159,14 @@ type receiver struct {
 	maxBody      int64
 	others       list
 	otherTexts   [][]string // what their files have
+	placeholders bool
 }
 
 func receiverFlags(f *flag.FlagSet) *receiver {
 	r := &receiver{common: commonFlags(f)}
 	f.DurationVar(&r.past, "past", 0, "how old a timestamp may be, as a `DURATION` like 5m. Default: what the scheme prescribes")
 	f.DurationVar(&r.future, "future", 0, "how far a timestamp may lie ahead, as a `DURATION`. Default: what the scheme prescribes")
+	f.BoolVar(&r.placeholders, "dangerously-accept-placeholders", false, "accept secrets such as \"secret\", as published test vectors have them")
 	f.Int64Var(&r.maxBody, "max-body", 0, "the largest body accepted, in `BYTES`. Default: 1048576")
 	return r
 }
@@ -179,6 +181,7 @@ func (r *receiver) config(scheme core.Scheme, clock func() time.Time) *core.Conf
 	// These commands keep no records beyond their own end.
 	return &core.Config{
 		Scheme: scheme, Past: r.past, Future: r.future, MaxBody: r.maxBody, Clock: clock, DangerouslyReplayableAfterRestart: true,
+		DangerouslyAcceptPlaceholders: r.placeholders,
 	}
 }
 

@@ -105,7 +105,12 @@ func (l *listening) run(ctx context.Context, c *console) error {
 		handle = func(ctx context.Context) reply { return f.forward(ctx, exchangeOf(ctx)) }
 	}
 	s, ok := newServer(l.framework, v, cmp.Or(l.maxBody, 1<<20), handle) //nolint:contextcheck // each request has its own
-	if !ok {
+	switch {
+	case ok:
+	case l.framework == "echov5", l.framework == "fiberv3":
+		return usageError("--framework " + l.framework + " is a module of its own, which this program does not have. Every verdict is the same in the others; " +
+			"to receive with it: cd examples/" + l.framework + " && go run ., in a clone")
+	default:
 		return noSuch("--framework", l.framework, frameworkNames())
 	}
 	ln, err := l.listen(ctx)

@@ -119,6 +119,8 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		"an address for everybody":  {[]string{"listen", "--secret-file", secret, "--addr", "0.0.0.0:0"}, "--dangerously-beyond-loopback"},
 		"a port without an address": {[]string{"listen", "--secret-file", secret, "--addr", ":0"}, "--dangerously-beyond-loopback"},
 		"a framework that is none":  {[]string{"listen", "--secret-file", secret, "--framework", "rails"}, "fiber"},
+		"echo v5":                   {[]string{"listen", "--secret-file", secret, "--framework", "echov5"}, "cd examples/echov5 && go run ."},
+		"fiber v3":                  {[]string{"listen", "--secret-file", secret, "--framework", "fiberv3"}, "cd examples/fiberv3 && go run ."},
 		"a status that is none":     {[]string{"listen", "--secret-file", secret, "--answer", "ok"}, "503,200"},
 		"a pair for another scheme": {[]string{"keygen", "--pair", "--scheme", "github"}, "--pair"},
 		"keys that a sender makes":  {[]string{"keygen", "--scheme", "sendgrid"}, "made by its sender"},
@@ -376,6 +378,20 @@ func TestSvixHasHeadersOfItsOwn(t *testing.T) {
 	}
 	if got := hookonce(t, request.out, env, "verify", "--scheme", "svix", "--request", "-"); got.code != 0 || !strings.Contains(got.out, "id msg_1") {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestAPlaceholderIsTakenWhereThatIsNamed(t *testing.T) {
+	t.Parallel()
+	env := []string{"WEBHOOK_SECRET=secret"}
+	request := hookonce(t, "", env, "sign", "--scheme", "github")
+	if got := hookonce(t, request.out, env, "verify", "--scheme", "github", "--request", "-"); got.code != 2 || !strings.Contains(got.errs, "a placeholder") {
+		t.Errorf("%+v", got)
+	}
+	for _, command := range []string{"verify", "explain"} {
+		if got := hookonce(t, request.out, env, command, "--scheme", "github", "--request", "-", "--dangerously-accept-placeholders"); got.code != 0 {
+			t.Errorf("%s: %+v", command, got)
+		}
 	}
 }
 
