@@ -346,10 +346,8 @@ func makesEd25519(scheme core.Scheme, secret string) bool {
 func isEd25519(k core.VerifyKey) bool {
 	public, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
 	probe, err := core.Ed25519Key("x", public, core.Hex)
-	return err == nil && sameType(k, probe)
+	return err == nil && reflect.TypeOf(k) == reflect.TypeOf(probe)
 }
-
-func sameType(a, b any) bool { return reflect.TypeOf(a) == reflect.TypeOf(b) }
 
 // validity names a key that fits, but not now.
 func (s *scene) validity(k *key) []step {
