@@ -91,8 +91,8 @@ type Refused struct {
 	Verifier *Verifier
 }
 
-// withDefaults fills in the defaults and lists what is wrong. It also returns the
-// facts of the scheme, which is asked once.
+// withDefaults fills in the defaults and lists what is wrong. It also returns
+// the facts of the scheme, which is asked once.
 func (c *Config) withDefaults() (Config, Facts, []error) {
 	var cfg Config
 	if c != nil {

@@ -119,7 +119,8 @@ func FactsOf(s Scheme) Facts {
 }
 
 // hidesFacts returns the type of a scheme with facts that v embeds as an
-// interface, "" if there is none. Go promotes only the methods of the interface.
+// interface, "" if there is none. Go promotes only the methods of the
+// interface.
 func hidesFacts(v reflect.Value) string {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
@@ -150,8 +151,8 @@ func hidesFacts(v reflect.Value) string {
 	return ""
 }
 
-// check returns what is wrong with the facts themselves, or with what the scheme
-// was made from.
+// check returns what is wrong with the facts themselves, or with what the
+// scheme was made from.
 func (f *Facts) check() error {
 	mistake := f.Mistake
 	if (f.AwaitsHandshake == nil) != (f.AnswerHandshake == nil) {

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// Inspection is what a [Verifier] goes by when it looks at one request, and what
-// it says of it: see [Verifier.Inspect].
+// Inspection is what a [Verifier] goes by when it looks at one request, and
+// what it says of it: see [Verifier.Inspect].
 type Inspection struct {
 	// Config is the verifier's, with its defaults filled in.
 	Config Config
@@ -20,9 +20,9 @@ type Inspection struct {
 	Err error
 }
 
-// Inspect returns what v goes by for r, secrets included: for tools that look into
-// a refusal, as package explain does. It asks the key source once and does no
-// other I/O: keys that fetch are not asked. It claims nothing.
+// Inspect returns what v goes by for r, secrets included: for tools that look
+// into a refusal, as package explain does. It asks the key source once and does
+// no other I/O: keys that fetch are not asked. It claims nothing.
 func (v *Verifier) Inspect(ctx context.Context, r *Request) Inspection {
 	i := Inspection{Config: v.cfg}
 	copied := *r

@@ -76,9 +76,10 @@ const (
 //
 // A request passes ReadHeader, then the key lookup, then ReadBody, then the keys' Verify. Errors should wrap the
 // sentinel that says what is wrong, [ErrMissingHeader] or [ErrMalformed]; without one they count as malformed. They never hold
-// a secret or the body. Request and Attempt belong to the caller and must not be kept. None of the five methods does I/O.
+// a secret or the body. Request and Attempt belong to the caller and must not be kept.
 //
-// What is unusual about a scheme it says in its [Facts], with the optional method of [Describer].
+// None of the five methods does I/O. A scheme says what is unusual about it in its
+// [Facts], with the optional method of [Describer].
 type Scheme interface {
 	// Name is short, stable and unique: it is part of every replay key.
 	Name() string
@@ -112,7 +113,8 @@ type VerifyKey interface {
 	Verify(ctx context.Context, a *Attempt) (bool, error)
 }
 
-// Attempt is what a [Scheme] finds in one request. The zero value is ready for use.
+// Attempt is what a [Scheme] finds in one request. The zero value is ready for
+// use.
 type Attempt struct {
 	// ID is the message id, 1 to 256 printable ASCII characters, or empty if the
 	// scheme has none.
@@ -170,7 +172,8 @@ type Attempt struct {
 // Signature is one presented signature: its text as received, under the label that says which kind of key made it.
 type Signature struct{ Label, Text string }
 
-// reset makes a ready for another request and lets go of what belongs to the last one.
+// reset makes a ready for another request and lets go of what belongs to the
+// last one.
 func (a *Attempt) reset() {
 	for i := range a.Signatures { // field by field, here and below: most often there is one, and clear is a call
 		s := &a.Signatures[i]
@@ -212,8 +215,8 @@ type insertion struct {
 func (c *Content) WriteString(s string) { c.small = append(c.small, s...) }
 
 // WriteTime adds a copy of s, the time of the attempt: the part that differs
-// between two attempts of one message. It may stand in two places, in a header and
-// in the body. A third call adds an ordinary part.
+// between two attempts of one message. It may stand in two places, in a header
+// and in the body. A third call adds an ordinary part.
 func (c *Content) WriteTime(s string) {
 	at := span{len(c.small), len(c.small) + len(s)}
 	c.small = append(c.small, s...)
@@ -264,8 +267,8 @@ func (c *Content) WriteTo(w io.Writer) (int64, error) {
 // timed reports whether the time of the attempt is marked.
 func (c *Content) timed() bool { return c.times[0].from < c.times[0].to }
 
-// eachUntimed calls f with the pieces of the content in order, but for the time of
-// the attempt: what all attempts of a message have in common.
+// eachUntimed calls f with the pieces of the content in order, but for the time
+// of the attempt: what all attempts of a message have in common.
 func (c *Content) eachUntimed(f func(piece []byte)) {
 	small := func(from, to int) {
 		for _, t := range c.times {

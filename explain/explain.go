@@ -11,7 +11,8 @@ import (
 // maxDetail bounds the text of an error that is not ours.
 const maxDetail = 2 << 10
 
-// Explanation is what was found. It holds no secret, no MAC and nothing of the body.
+// Explanation is what was found. It holds no secret, no MAC and nothing of the
+// body.
 type Explanation struct {
 	// Authentic says that the verifier accepts the signature, and the time.
 	Authentic bool `json:"authentic"`
@@ -36,17 +37,17 @@ type Finding struct {
 	Look   string `json:"look"`
 }
 
-// Request explains. r.Err may be nil: then the verifier is asked. If it is known it
-// can tell what cannot be seen any more, as that the body was read before.
-// r.Request is not changed. others are keys of other tenants, endpoints or
-// environments, to find out whether the message was meant for them: their names are
-// printed. nil: none.
+// Request explains. r.Err may be nil: then the verifier is asked. If it is
+// known it can tell what cannot be seen any more, as that the body was read
+// before. r.Request is not changed. others are keys of other tenants, endpoints
+// or environments, to find out whether the message was meant for them: their
+// names are printed. nil: none.
 //
 // Request does no I/O but what the verifier's key source does, once. No key is
 // called under a context that has not ended, and none that fetches (see
 // [core.Facts]). The work is bounded: about a tenth of a second for a body of a
-// mebibyte, ten milliseconds for most messages that nothing explains. It is safe
-// for concurrent use.
+// mebibyte, ten milliseconds for most messages that nothing explains. It is
+// safe for concurrent use.
 func Request(ctx context.Context, r core.Refused, others map[string]*core.Keys) Explanation {
 	e, _ := explain(ctx, r, others)
 	return e
@@ -107,7 +108,8 @@ func (s *search) say(err error) (core.Reason, string) {
 	return reason, oneLine(s.hide(err.Error()), maxDetail)
 }
 
-// String names the mistakes on the first line; then come remedy and place for each.
+// String names the mistakes on the first line; then come remedy and place for
+// each.
 func (e Explanation) String() string {
 	var b strings.Builder
 	if e.Authentic && len(e.Findings) == 0 {
@@ -141,8 +143,8 @@ func (e Explanation) String() string {
 	return b.String()
 }
 
-// together parts the findings of the first line, which were proven together, from
-// the rest.
+// together parts the findings of the first line, which were proven together,
+// from the rest.
 func (e Explanation) together() (first, rest []Finding) {
 	n := min(1, len(e.Findings))
 	for n < len(e.Findings) && e.Findings[0].Proven && e.Findings[n].Proven {

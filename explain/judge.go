@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// judge tries candidates under a budget. It alone asks keys, and names no mistake
-// but those of a signature.
+// judge tries candidates under a budget. It alone asks keys, and names no
+// mistake but those of a signature.
 type judge struct {
 	work
 
@@ -26,8 +26,8 @@ type proof struct {
 	at        time.Time // the signed time
 }
 
-// try reads the request with one head and body, and asks the keys of this weight. It
-// returns nil if none fits.
+// try reads the request with one head and body, and asks the keys of this
+// weight. It returns nil if none fits.
 func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 	from, _ := slices.BinarySearchFunc(l.keys, weight, func(k key, w int) int { return cmp.Compare(k.weight, w) })
 	if from == len(l.keys) || l.keys[from].weight != weight || j.ctx.Err() != nil {

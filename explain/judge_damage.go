@@ -30,7 +30,7 @@ func prepareForDamage(l *lane, body []byte) {
 		if !k.mac || k.weight > 1 || i >= maxSecrets {
 			continue
 		}
-		sign := forge(k.verify, k.text, a.Signatures[0].Label)
+		sign := forge(k.verify, k.text, a)
 		if sign == nil {
 			continue
 		}
@@ -82,9 +82,11 @@ func damaged(presented []core.Signature, right string) ([]step, bool) {
 	return nil, false
 }
 
-// forge makes right signatures of a key, in the form that its scheme accepts: for comparison with what may be a damaged one. nil if the key is not a MAC
-// whose form can be found out.
-func forge(k core.VerifyKey, secret, label string) func(c *core.Content) string {
+// forge makes right signatures of a key, in the form that its scheme accepts:
+// for comparison with what may be a damaged one. read is what the scheme found,
+// at least one signature. nil if the key is not a MAC whose form can be found
+// out.
+func forge(k core.VerifyKey, secret string, read *core.Attempt) func(c *core.Content) string {
 	var raws [][]byte
 	raws = append(raws, []byte(secret))
 	if raw, err := hex.DecodeString(secret); err == nil {
@@ -104,10 +106,12 @@ func forge(k core.VerifyKey, secret, label string) func(c *core.Content) string 
 					_, _ = c.WriteTo(mac) // a hash never fails
 					return encode(mac.Sum(nil))
 				}
+				label := read.Signatures[0].Label
 				if _, err := core.HMACKey(label, newHash, raw, core.Hex); err != nil {
 					continue // package hmac would panic
 				}
-				var probe core.Attempt
+				probe := *read // a key may rely on what its scheme reads
+				probe.Content = core.Content{}
 				probe.Content.WriteString("a probe")
 				probe.Signatures = []core.Signature{{Label: label, Text: sign(&probe.Content)}}
 				if ok, err := k.Verify(offline, &probe); err == nil && ok {

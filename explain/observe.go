@@ -14,7 +14,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observe says what can be seen without a signature that fits: only what is there to see.
+// observe says what can be seen without a signature that fits: only what is
+// there to see.
 func (s *search) observe(err error) []Finding {
 	var all []Finding
 	add := func(m Mistake, what string) { all = append(all, step{m, what}.finding(false)) }
@@ -48,7 +49,8 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 	}
 }
 
-// observeSettings is for a receiver that is made wrongly, where nothing says how.
+// observeSettings is for a receiver that is made wrongly, where nothing says
+// how.
 func observeSettings(err error, add func(Mistake, string)) {
 	if errors.Is(err, core.ErrMisconfigured) {
 		add(misconfigured, "")
@@ -151,7 +153,8 @@ func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 	}
 }
 
-// observeKind notices that all signatures are of one kind and all keys of the other.
+// observeKind notices that all signatures are of one kind and all keys of the
+// other.
 func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
 	if !wantsPrefix(s.scheme) || len(s.secrets) == 0 {
 		return

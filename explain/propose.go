@@ -18,11 +18,11 @@ const (
 	maxTarget  = 4 << 10  // bytes of the request's URL
 )
 
-// scene is what proposals are made of: one refused request and its receiver. It does
-// not change.
+// scene is what proposals are made of: one refused request and its receiver. It
+// does not change.
 //
-// Everything in the files propose_*.go undoes mistakes and asks no key: what comes out
-// is judged by whether a signature fits.
+// Everything in the files propose_*.go undoes mistakes and asks no key: what
+// comes out is judged by whether a signature fits.
 type scene struct {
 	req     core.Request          // what is searched; it may be less than what was received
 	tenants map[string]*core.Keys // others
@@ -73,8 +73,8 @@ func (s *scene) needed() http.Header {
 	return kept
 }
 
-// asMap returns all lines of a header. That of a search is a map already, which is not
-// copied.
+// asMap returns all lines of a header. That of a search is a map already, which
+// is not copied.
 func asMap(h core.Header) http.Header {
 	switch m, ok := h.(http.Header); {
 	case h == nil, ok && m == nil:
@@ -136,7 +136,8 @@ type key struct {
 	notAfter  time.Time
 }
 
-// headerSize counts the bytes of all headers, and the values of the one that has most.
+// headerSize counts the bytes of all headers, and the values of the one that
+// has most.
 func headerSize(h http.Header) (bytes, most int) {
 	for name, values := range h {
 		most = max(most, len(values))

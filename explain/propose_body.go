@@ -234,8 +234,8 @@ func sorted() []change {
 	}, looksLikeJSON}}
 }
 
-// fieldOrders yields every order of the fields of a form, if something seems to have
-// sorted them. It reports whether body is such a form.
+// fieldOrders yields every order of the fields of a form, if something seems to
+// have sorted them. It reports whether body is such a form.
 func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
 	if len(body) > maxArranged || !looksLikeForm(body) {
 		return false
@@ -254,9 +254,9 @@ func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
 	return true
 }
 
-// memberOrders yields every order of the members of JSON objects, if there are few and
-// something seems to have sorted them. rewrite does what it is given, or returns nil
-// if there is no work left for that.
+// memberOrders yields every order of the members of JSON objects, if there are
+// few and something seems to have sorted them. rewrite does what it is given,
+// or returns nil if there is no work left for that.
 func memberOrders(body []byte, rewrite func(do func() []byte) []byte, yield func(b []byte, undone step) bool) {
 	if len(body) > maxArranged || !looksLikeJSON(body) {
 		return
@@ -289,8 +289,8 @@ func memberOrders(body []byte, rewrite func(do func() []byte) []byte, yield func
 	each(0)
 }
 
-// sortedObjects are those with several members. It is empty if one is not sorted, or
-// if there are too many orders.
+// sortedObjects are those with several members. It is empty if one is not
+// sorted, or if there are too many orders.
 func sortedObjects(all []*object) (several []*object) {
 	count := 1
 	walk(all, func(o *object) {

@@ -50,7 +50,8 @@ func rewritten(h *head, name, value, token string, at time.Time, number bool) (a
 	return all
 }
 
-// timeTokens are what may be a time in a value: the whole, or what stands behind a key.
+// timeTokens are what may be a time in a value: the whole, or what stands
+// behind a key.
 func timeTokens(v string) []string {
 	tokens := []string{v}
 	for entry := range strings.FieldsFuncSeq(v, func(r rune) bool { return r == ',' || r == ';' }) {
@@ -127,7 +128,8 @@ func (s *scene) inside(at time.Time) bool {
 	return !at.Before(s.now.Add(-s.config.Past)) && !at.After(s.now.Add(s.config.Future))
 }
 
-// late says how far a signed time lies outside of the window, and in which direction.
+// late says how far a signed time lies outside of the window, and in which
+// direction.
 func (s *scene) late(at time.Time) step {
 	// Compared as times first: a difference may overflow, and is then the largest there is.
 	if at.After(s.now) {

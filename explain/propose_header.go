@@ -43,8 +43,8 @@ func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
 	return all
 }
 
-// reads lists the headers that a scheme reads of such a request, in canonical form:
-// the first family of which some are there. nil if it does not say.
+// reads lists the headers that a scheme reads of such a request, in canonical
+// form: the first family of which some are there. nil if it does not say.
 func reads(f core.Facts, h core.Header) []string {
 	if len(f.Headers) == 0 {
 		return nil
@@ -89,7 +89,8 @@ func familyName(family []string) string {
 	return strings.ToLower(prefix) + "*"
 }
 
-// renamed finds headers that are missing among those that are there, all at once.
+// renamed finds headers that are missing among those that are there, all at
+// once.
 func renamed(h *head) []head {
 	n := *h
 	n.req.Header = maps.Clone(asMap(h.req.Header))

@@ -18,14 +18,16 @@ type style struct {
 	number  func(dst, token []byte) []byte
 }
 
-// spacing is the white space between tokens; with indent, each member has a line.
+// spacing is the white space between tokens; with indent, each member has a
+// line.
 type spacing struct {
 	indent, colon, comma string
 }
 
 const maxDepth = 256
 
-// restyle writes JSON anew; nil if it is not taken apart, or would become much larger.
+// restyle writes JSON anew; nil if it is not taken apart, or would become much
+// larger.
 func restyle(src []byte, st style) []byte {
 	r := restyler{style: st, src: src, dst: make([]byte, 0, len(src)+len(src)/8+64)}
 	most := 4*len(src) + 4096
@@ -197,7 +199,8 @@ const (
 	upper // \u00E9
 )
 
-// escapes says how the characters of strings are written that may be escaped or not.
+// escapes says how the characters of strings are written that may be escaped or
+// not.
 type escapes struct {
 	slash escaping // raw, or lower for \/
 	html  escaping // < > & and the line separators that JavaScript had trouble with

@@ -9,7 +9,8 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// lanes are the configured scheme and those of the registry whose headers are there.
+// lanes are the configured scheme and those of the registry whose headers are
+// there.
 func (s *scene) lanes() []lane {
 	own := s.lane(s.scheme, s.facts)
 	all := []lane{own}

@@ -124,8 +124,9 @@ func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 	return all
 }
 
-// allPeeled are the configured text and what is left when one thing after another is
-// taken off: what was wrapped around it can be seen, and several at once.
+// allPeeled are the configured text and what is left when one thing after
+// another is taken off: what was wrapped around it can be seen, and several at
+// once.
 func allPeeled(configured string) []text {
 	all := []text{{text: configured}}
 	known := map[string]bool{configured: true}
@@ -324,8 +325,8 @@ func (w writing) asText(rest string, isHex bool) []text {
 	return all
 }
 
-// wantsPrefix says that a scheme reads the keys of Standard Webhooks: base64 behind
-// whsec_, and not without.
+// wantsPrefix says that a scheme reads the keys of Standard Webhooks: base64
+// behind whsec_, and not without.
 func wantsPrefix(scheme core.Scheme) bool {
 	probe := base64.StdEncoding.EncodeToString([]byte("a probe of thirty-two characters"))
 	_, with := scheme.ParseKey("whsec_" + probe)
@@ -333,8 +334,8 @@ func wantsPrefix(scheme core.Scheme) bool {
 	return with == nil && without != nil
 }
 
-// isMAC says that the cost of a key is that of its hash: it is a shared secret. Of
-// the schemes with keys of both kinds, Standard Webhooks has core's.
+// isMAC says that the cost of a key is that of its hash: it is a shared secret.
+// Of the schemes with keys of both kinds, Standard Webhooks has core's.
 func isMAC(f core.Facts, k core.VerifyKey) bool { return !f.PublicKeys && !isEd25519(k) }
 
 // makesEd25519 says that a scheme makes one of core's ed25519 keys of a secret.
@@ -346,10 +347,8 @@ func makesEd25519(scheme core.Scheme, secret string) bool {
 func isEd25519(k core.VerifyKey) bool {
 	public, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
 	probe, err := core.Ed25519Key("x", public, core.Hex)
-	return err == nil && sameType(k, probe)
+	return err == nil && reflect.TypeOf(k) == reflect.TypeOf(probe)
 }
-
-func sameType(a, b any) bool { return reflect.TypeOf(a) == reflect.TypeOf(b) }
 
 // validity names a key that fits, but not now.
 func (s *scene) validity(k *key) []step {

@@ -47,7 +47,8 @@ func addresses(h *head) (all []head) {
 	return all
 }
 
-// address is one that may have been signed, with the differences from the configured one.
+// address is one that may have been signed, with the differences from the
+// configured one.
 type address struct {
 	text string
 	how  []string
@@ -201,7 +202,8 @@ func queries(query string) (all []address) {
 	return all
 }
 
-// originals are paths and queries that proxies keep in headers when they change them.
+// originals are paths and queries that proxies keep in headers when they change
+// them.
 func originals(target *url.URL, h http.Header) (all []*url.URL) {
 	for _, name := range []string{"X-Original-Uri", "X-Original-Url", "X-Forwarded-Uri", "X-Rewrite-Url", "X-Envoy-Original-Path"} {
 		if v := h.Get(name); v != "" && len(v) <= maxPlace {
@@ -224,7 +226,8 @@ func setPath(u *url.URL, escaped string) {
 	}
 }
 
-// hosts are other names of the endpoint that the request tells, or that people register.
+// hosts are other names of the endpoint that the request tells, or that people
+// register.
 func hosts(configured string, r *core.Request) []string {
 	var all []string
 	if rest, ok := strings.CutPrefix(configured, "www."); ok {

@@ -78,7 +78,8 @@ func (s *search) deeper(lanes []lane) []Finding {
 	return nil
 }
 
-// sweepBodies tries the bodies of this weight with what makes depth together with it.
+// sweepBodies tries the bodies of this weight with what makes depth together
+// with it.
 func (s *search) sweepBodies(lanes []lane, depth, weight int) []Finding {
 	var found []Finding
 	s.bodies(s.req.Body, weight, func(v []byte, steps []step) bool {

@@ -481,3 +481,29 @@ func TestExplainDoesNoIOThroughAStrangersKey(t *testing.T) {
 		})
 	}
 }
+
+// relying is moving with keys that rely on what ReadHeader left.
+type relying struct{ moving }
+
+func (s relying) ReadHeader(r *core.Request, a *core.Attempt) error {
+	err := s.moving.ReadHeader(r, a)
+	a.Signatures = append(a.Signatures, core.Signature{Text: "in the state"})
+	return err
+}
+
+func (relying) ParseKey(text string) (core.VerifyKey, error) { return relyingKey{text}, nil }
+
+type relyingKey struct{ secret string }
+
+func (k relyingKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
+	return a.State.(string) == acmeSum(k.secret, &a.Content), nil //nolint:forcetypeassert,errcheck // the point
+}
+
+func TestExplainAsksAStrangersKeyOnlyAboutWhatItsSchemeRead(t *testing.T) {
+	t.Parallel()
+	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{"Moving-Signature": {strings.Repeat("ab", 48)}}, Body: []byte(`{"a":1}`)}
+	e := input{Config: &core.Config{Scheme: relying{}, DangerouslyReplayableAfterRestart: true}, Keys: core.Secrets(acmeSecret), Request: r}.explain(t.Context())
+	if len(e.Findings) != 1 || e.Findings[0].Mistake != explain.Unknown {
+		t.Errorf("got %v", e)
+	}
+}

@@ -82,8 +82,8 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 	return nil
 }
 
-// asked makes a verifier of secrets that may be wrong in themselves: they come from
-// a key source, which is asked only when a request is there.
+// asked makes a verifier of secrets that may be wrong in themselves: they come
+// from a key source, which is asked only when a request is there.
 func asked(texts []string, cfg *core.Config) (*core.Verifier, error) {
 	keys := core.Secrets(texts...)
 	return core.New(core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
