@@ -87,8 +87,8 @@ type Refused struct {
 	Request *Request
 	// Err says why.
 	Err *Error
-	// Config is the verifier's, with its defaults filled in.
-	Config *Config
+	// Verifier is the one that refused it.
+	Verifier *Verifier
 }
 
 // withDefaults fills in the defaults and lists what is wrong. It also returns the

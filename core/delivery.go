@@ -222,8 +222,7 @@ func (d *Delivery) showRefused(r *Request, body BodyReader) {
 	}
 	shown := *r
 	shown.Header = r.Header.Clone()
-	cfg := d.v.cfg
-	show(context.WithoutCancel(d.outer()), Refused{Request: &shown, Err: d.err, Config: &cfg})
+	show(context.WithoutCancel(d.outer()), Refused{Request: &shown, Err: d.err, Verifier: d.v})
 }
 
 func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {

@@ -145,45 +145,62 @@ type Message struct {
 //
 // The error is an [*Error]; errors.Is finds its [Reason]. nethttp.Verify takes an *http.Request.
 func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
-	return v.verify(ctx, r, nil)
+	return v.ReadAndVerify(ctx, r, nil)
 }
 
 // ReadAndVerify is [Verifier.Verify] for a request whose body is not read yet.
-// It sets r.Body to what body returns, and does not ask body for what the headers
-// or the key source refuse.
+// It does not ask body for what the headers or the key source refuse. A nil body
+// means r.Body.
 func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
-	return v.verify(ctx, r, body)
-}
-
-// verify reads the body with body, if that is not nil.
-func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
 	if r.Header == nil {
 		without := *r
 		without.Header, r = http.Header(nil), &without
 	}
+	var m Message
+	if err := v.verify(ctx, r, body, nil, &m); err != nil {
+		return Message{}, err
+	}
+	return m, nil
+}
+
+// found is the outcome of a look-up that was made before.
+type found struct {
+	lookup
+	err     error
+	unasked bool // the keys are not to be asked
+}
+
+// verify fills m. The body is read unless body is nil, and the keys are looked up unless they are known.
+func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, known *found, m *Message) error {
 	a := newAttempt()
 	defer a.release()
 	now := v.cfg.Clock()
 	if err := v.readHeader(r, a, now); err != nil {
-		return Message{}, err
+		return err
 	}
-	k, err := v.lookUp(ctx, r)
+	var k lookup
+	var err error
+	if known != nil {
+		k, err = known.lookup, known.err
+	} else {
+		k, err = v.lookUp(ctx, r)
+	}
 	if err != nil {
-		return Message{}, err
+		return err
 	}
 	if body != nil {
 		if r.Body, err = body.ReadBody(v.cfg.MaxBody, v.cfg.BodyTimeout); err != nil {
-			return Message{}, refuse(ErrMalformed, "the body broke off", err)
+			return refuse(ErrMalformed, "the body broke off", err)
 		}
 	}
 	if int64(len(r.Body)) > v.cfg.MaxBody {
-		return Message{}, refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
+		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
-	var m Message
-	if _, err := v.checkSigned(ctx, r, a, &k, now, &m); err != nil {
-		return Message{}, err
+	if known != nil && known.unasked {
+		return k.err
 	}
-	return m, nil
+	_, err = v.checkSigned(ctx, r, a, &k, now, m)
+	return err
 }
 
 // attempts are reused so that verifying does not allocate.
@@ -266,7 +283,22 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 	if static, ok := v.keys.(*Keys); ok {
 		return lookup{source: static.source, ring: v.decoy.Load()}, nil
 	}
-	source, keys, err := v.ask(ctx, r)
+	return v.ringOf(v.ask(ctx, r))
+}
+
+// keysFor returns what the key source says.
+func (v *Verifier) keysFor(ctx context.Context, r *Request) (source string, keys *Keys, err error) {
+	if static, ok := v.keys.(*Keys); ok {
+		return static.source, static, nil
+	}
+	return v.ask(ctx, r)
+}
+
+// ringOf decodes what a key source returned.
+func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) {
+	if _, static := v.keys.(*Keys); static {
+		return lookup{source: source, ring: v.decoy.Load()}, nil
+	}
 	switch {
 	case errors.Is(err, ErrUnknownSource), err == nil && keys == nil:
 		return lookup{ring: v.decoy.Load(), err: refuse(ErrUnknownSource, "the key source knows no keys for this request", err)}, nil

@@ -74,7 +74,7 @@ func jsonFlag(f *flag.FlagSet, to *bool) {
 // newScheme makes the scheme. url is what to go by without --url; empty: nothing.
 func (c *common) newScheme(url string) (core.Scheme, error) {
 	if !slices.Contains(schemes.Names(), c.scheme) {
-		return nil, usageError("no such --scheme: there are " + strings.Join(schemes.Names(), ", "))
+		return nil, noSuch("--scheme", c.scheme, schemes.Names())
 	}
 	s := c.settings
 	if s.URL == "" {
@@ -159,6 +159,7 @@ type receiver struct {
 	maxBody      int64
 	others       list
 	placeholders bool
+	otherTexts   [][]string // what their files have
 }
 
 func receiverFlags(f *flag.FlagSet) *receiver {
@@ -196,6 +197,7 @@ func (r *receiver) othersKeys(c *console) (map[string]*core.Keys, error) {
 			return nil, err
 		}
 		all[name] = core.Secrets(texts...)
+		r.otherTexts = append(r.otherTexts, texts)
 	}
 	return all, nil
 }
