@@ -46,7 +46,7 @@ func run() error {
 		want    string
 	}{
 		{"the receiver knows both, the sender still signs with the old one", []string{oldText}, 0, "2026-01"},
-		{"the sender signs with both: the new one is found first", []string{newText, oldText}, 24 * time.Hour, "2026-06"},
+		{"the sender signs with both: what matched last is tried first", []string{newText, oldText}, 24 * time.Hour, "2026-01"},
 		{"the sender signs with the new one alone: the old one is out of use", []string{newText}, 48 * time.Hour, "2026-06"},
 		{"a week later somebody signs with the old one", []string{oldText}, 8 * 24 * time.Hour, "refused: no-match"},
 	} {
