@@ -295,8 +295,14 @@ func (r *keyring) first(now time.Time) VerifyKey {
 
 // match returns the index of the key that one of the attempt's signatures belongs to, or -1 after all were tried. The body
 // is hashed once for each key, however many signatures there are.
+//
+// A message with several signatures is one of a sender in rotation: the newest key
+// that fits is found first, so that the old one is seen to be out of use.
 func (r *keyring) match(ctx context.Context, a *Attempt, now time.Time) (int, error) {
-	last := int(r.last.Load())
+	last := 0
+	if len(a.Signatures) <= 1 {
+		last = int(r.last.Load())
+	}
 	for i := -1; i < len(r.keys); i++ {
 		at := i
 		switch i {

@@ -274,6 +274,34 @@ func (k countedKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	return k.VerifyKey.Verify(ctx, a)
 }
 
+func TestOfTwoSignaturesTheNewestKeyIsNamed(t *testing.T) {
+	t.Parallel()
+	next, old := core.GenerateSecret(), core.GenerateSecret()
+	v := newVerifier(t, core.Secrets(next, old), &core.Config{Clock: at(now)})
+	for _, tt := range []struct {
+		name    string
+		secrets []string
+		key     string
+	}{
+		{"the old key alone", []string{old}, "key-2"},
+		{"both", []string{old, next}, "key-1"},
+		{"the old key alone again", []string{old}, "key-2"},
+	} {
+		signer, err := core.NewSigner(tt.secrets...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := make(http.Header)
+		if err := signer.Sign(h, "msg_1", time.Unix(now, 0), []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+		m, err := v.Verify(t.Context(), &core.Request{Method: http.MethodPost, URL: "/hook", Header: h, Body: []byte("{}")})
+		if err != nil || m.KeyID != tt.key {
+			t.Errorf("%s: key %q, want %q (%v)", tt.name, m.KeyID, tt.key, err)
+		}
+	}
+}
+
 func TestTheKeyThatMatchedLastIsTriedFirst(t *testing.T) {
 	t.Parallel()
 	texts := make([]string, 16)

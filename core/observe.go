@@ -23,8 +23,7 @@ type Event struct {
 	Outcome Reason
 	// Method and Path are the request's.
 	Method, Path string
-	// Scheme, Source and KeyID say which scheme, whose keys and which of them. KeyID shows when a rotation is finished: of
-	// several keys that fit one message, it is the one that matched last.
+	// Scheme, Source and KeyID say which scheme, whose keys and which of them. KeyID shows when a rotation is finished.
 	Scheme, Source, KeyID string
 	// MessageID, Timestamp and Generation identify message and attempt.
 	MessageID  string

@@ -149,9 +149,13 @@ func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 }
 
 // ReadAndVerify is [Verifier.Verify] for a request whose body is not read yet.
-// It sets r.Body to what body returns, and does not ask body for what the headers
-// or the key source refuse. A nil body: it was read.
+// It does not ask body for what the headers or the key source refuse. A nil body
+// means r.Body.
 func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
+	if r.Header == nil {
+		without := *r
+		without.Header, r = http.Header(nil), &without
+	}
 	var m Message
 	if err := v.verify(ctx, r, body, nil, &m); err != nil {
 		return Message{}, err
@@ -166,13 +170,8 @@ type found struct {
 	unasked bool // the keys are not to be asked
 }
 
-// verify fills m. It reads the body with body, if that is not nil, and looks the keys up unless they are known.
-func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, known *found, m *Message) (err error) {
-	given := r
-	if r.Header == nil {
-		without := *r
-		without.Header, r = http.Header(nil), &without
-	}
+// verify fills m. The body is read unless body is nil, and the keys are looked up unless they are known.
+func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, known *found, m *Message) error {
 	a := newAttempt()
 	defer a.release()
 	now := v.cfg.Clock()
@@ -180,6 +179,7 @@ func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, know
 		return err
 	}
 	var k lookup
+	var err error
 	if known != nil {
 		k, err = known.lookup, known.err
 	} else {
@@ -189,9 +189,7 @@ func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, know
 		return err
 	}
 	if body != nil {
-		r.Body, err = body.ReadBody(v.cfg.MaxBody, v.cfg.BodyTimeout)
-		given.Body = r.Body
-		if err != nil {
+		if r.Body, err = body.ReadBody(v.cfg.MaxBody, v.cfg.BodyTimeout); err != nil {
 			return refuse(ErrMalformed, "the body broke off", err)
 		}
 	}
