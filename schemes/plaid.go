@@ -137,7 +137,7 @@ func (k plaidKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	ok, err = ecdsaRaw(plaidLabel, base64URL, public).Verify(ctx, a)
+	ok, err = ecdsaRaw(plaidLabel, core.Base64URL, public).Verify(ctx, a)
 	if ok {
 		k.fetches.prove(token.kid)
 	}

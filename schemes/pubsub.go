@@ -119,7 +119,7 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return verifyRSA(ctx, pubsubLabel, base64URL, public, crypto.SHA256, a)
+	return verifyRSA(ctx, pubsubLabel, core.Base64URL, public, crypto.SHA256, a)
 }
 
 // keySet is Google's keys by their names.
