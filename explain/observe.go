@@ -102,8 +102,11 @@ func (s *search) observeOther(add func(Mistake, string)) {
 	if err := s.scheme.ReadHeader(&r, new(core.Attempt)); !errors.Is(err, core.ErrMissingHeader) {
 		return
 	}
+	own := reads(s.scheme, r.Header)
 	for _, o := range s.others() {
-		if o.scheme.Stamping() != core.NotIdentified {
+		// Of headers that are this scheme's as well, the ones that are missing say more.
+		elsewhere := slices.ContainsFunc(reads(o.scheme, r.Header), func(name string) bool { return !slices.Contains(own, name) })
+		if o.scheme.Stamping() != core.NotIdentified && elsewhere {
 			add(OtherScheme, "the headers are those of "+strings.Join(o.names, " or ")+", not those of "+s.scheme.Name())
 			return
 		}

@@ -90,11 +90,20 @@ func registry() map[string]registered {
 		"dropbox":   {func(s Settings) core.Scheme { return DangerouslyReplayableDropbox(s.Handshake) }, true},
 	}
 	for name, scheme := range map[string]func() core.Scheme{
-		"adyen": Adyen, "adyen-platform": AdyenPlatform, "airtable": Airtable, "bitbucket": Bitbucket, "jira": Jira, "box": Box, "calendly": Calendly,
-		"coinbase-cdp": CoinbaseCDP, "coinbase-commerce": CoinbaseCommerce, "cursor": Cursor, "discord": Discord, "docusign": DocuSign, "elevenlabs": ElevenLabs,
-		"github": GitHub, "intercom": Intercom, "lemonsqueezy": LemonSqueezy, "linear": Linear, "mailgun": Mailgun, "paddle": Paddle,
-		"pagerduty": PagerDuty, "sendgrid": SendGrid, "sentry": Sentry, "shopify": Shopify, "slack": Slack, "stripe": Stripe, "twitch": Twitch,
-		"typeform": Typeform, "vercel": Vercel, "webflow": Webflow, "workos": WorkOS, "zoom": Zoom,
+		"ably": Ably, "acuity": Acuity, "adyen": Adyen, "adyen-platform": AdyenPlatform, "affirm": Affirm, "aftership": AfterShip, "airship": Airship,
+		"airtable": Airtable, "alchemy": Alchemy, "autodesk": Autodesk, "bitbucket": Bitbucket, "bolt": Bolt, "box": Box, "buildkite": Buildkite,
+		"calcom": CalCom, "calendly": Calendly, "chargify": Chargify, "checkout": Checkout, "circleci": CircleCI, "clickup": ClickUp,
+		"cloudflare-stream": CloudflareStream, "coinbase-cdp": CoinbaseCDP, "coinbase-commerce": CoinbaseCommerce, "creem": Creem, "cursor": Cursor,
+		"customerio": CustomerIO, "discord": Discord, "docusign": DocuSign, "dub": Dub, "dwolla": Dwolla, "elevenlabs": ElevenLabs, "finch": Finch,
+		"formstack": Formstack, "fourthwall": Fourthwall, "front": Front, "gitea": Gitea, "github": GitHub, "gocardless": GoCardless, "gogs": Gogs,
+		"gr4vy": Gr4vy, "helpscout": HelpScout, "heroku": Heroku, "hookdeck": Hookdeck, "intercom": Intercom, "jira": Jira, "kontent": Kontent,
+		"launchdarkly": LaunchDarkly, "lemonsqueezy": LemonSqueezy, "lettermint": Lettermint, "line": LINE, "linear": Linear, "mailerlite": MailerLite,
+		"mailgun": Mailgun, "mautic": Mautic, "moderntreasury": ModernTreasury, "mollie": Mollie, "mongodb-atlas": MongoDBAtlas, "mux": Mux, "npm": NPM,
+		"onfleet": Onfleet, "orb": Orb, "paddle": Paddle, "pagerduty": PagerDuty, "paystack": Paystack, "persona": Persona, "polar": Polar,
+		"primer": Primer, "pusher": Pusher, "quickbooks": QuickBooks, "razorpay": Razorpay, "retell": Retell, "sanity": Sanity, "sendgrid": SendGrid,
+		"sentry": Sentry, "shippo": Shippo, "shopify": Shopify, "sinch": Sinch, "slack": Slack, "squarespace": Squarespace, "stripe": Stripe,
+		"surveymonkey": SurveyMonkey, "taiga": Taiga, "terraform": Terraform, "tiktok": TikTok, "twitch": Twitch, "typeform": Typeform, "vercel": Vercel,
+		"webex": Webex, "webflow": Webflow, "whop": Whop, "workos": WorkOS, "xero": Xero, "zendesk": Zendesk, "zoom": Zoom,
 	} {
 		all[name] = registered{make: func(Settings) core.Scheme { return scheme() }}
 	}
@@ -106,7 +115,10 @@ func registry() map[string]registered {
 
 // standardSenders are those that sign as Standard Webhooks prescribes, with webhook-* or svix-* headers. GitLab is its signing token.
 func standardSenders() []string {
-	return []string{"standard", "svix", "anthropic", "clerk", "gemini", "gitlab", "kong", "openai", "replicate", "resend", "supabase"}
+	return []string{
+		"standard", "anthropic", "brex", "clerk", "dodo", "etsy", "gemini", "gitlab", "incident-io", "kong", "lithic", "liveblocks", "openai", "portone",
+		"render", "replicate", "resend", "stytch", "supabase", "svix",
+	}
 }
 
 func hook0For(header string) core.Scheme {

@@ -1,0 +1,18 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Mollie is the scheme of Mollie's webhooks of the next generation:
+// X-Mollie-Signature, HMAC-SHA256 of the body in hexadecimal. The classic ones
+// sign nothing. The body identifies the message. Nobody says that two events
+// differ in it, so a handled message that comes again is not acknowledged.
+//
+// Source: docs.mollie.com/reference/best-practices, as of November 2026.
+func Mollie() core.Scheme {
+	return must(Template{
+		Name: "mollie", Signature: Header("X-Mollie-Signature"),
+		Label:      "sha256=",
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}
