@@ -210,6 +210,11 @@ func (u Unit) parse(text string) (time.Time, error) {
 			return time.UnixMilli(n), nil
 		}
 		return time.Time{}, malformed("the timestamp is not a plain Unix time in milliseconds")
+	case UnixTime:
+		if len(text) == 13 {
+			return Milliseconds.parse(text)
+		}
+		return Seconds.parse(text)
 	case HTTPDate:
 		at, err := time.Parse(http.TimeFormat, text)
 		if err != nil || at.Format(http.TimeFormat) != text {
@@ -235,7 +240,7 @@ const isoLayout = "2006-01-02T15:04:05.999999999"
 
 // ends says that a time of this unit ends where the next part begins.
 func (u Unit) ends(next part) bool {
-	if u != ISO8601 {
+	if u != ISO8601 && u != UnixTime {
 		return true
 	}
 	return next.kind == partLiteral && !strings.ContainsAny(next.literal[:1], "0123456789.,Z+-")

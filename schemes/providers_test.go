@@ -166,6 +166,7 @@ type subject struct {
 func subjects() map[string]subject {
 	all := ownSubjects()
 	maps.Copy(all, templates())
+	maps.Copy(all, codeSenders())
 	return all
 }
 

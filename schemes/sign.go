@@ -262,7 +262,7 @@ func (s *signing) replace(read []core.Signature, texts []string) error {
 
 func (u Unit) format(at time.Time) string {
 	switch u {
-	case Seconds:
+	case Seconds, UnixTime:
 		return strconv.FormatInt(at.Unix(), 10)
 	case Milliseconds:
 		return strconv.FormatInt(at.UnixMilli(), 10)

@@ -161,6 +161,7 @@ const (
 	RFC3339
 	ISO8601  // RFC 3339, or the same without a zone, which is UTC
 	HTTPDate // "Sun, 06 Nov 1994 08:49:37 GMT"
+	UnixTime // seconds since 1970, or milliseconds where there are 13 digits
 )
 
 // SecretText is how the text of a secret becomes a key.
@@ -244,7 +245,7 @@ func (t Template) build() (*templated, error) {
 	if s.t.MaxSignatures == 0 {
 		s.t.MaxSignatures = maxSignatures
 	}
-	if s.t.Encoding > core.Base64URL || t.Algorithm > SHA256 || t.Secret > Base64Text || t.Unit > HTTPDate {
+	if s.t.Encoding > core.Base64URL || t.Algorithm > SHA256 || t.Secret > Base64Text || t.Unit > UnixTime {
 		fail("Encoding, Algorithm, Secret or Unit is none of the constants")
 	}
 	if t.List != "" && t.List != "," && t.List != ";" && t.List != " " {
