@@ -105,6 +105,9 @@ func TestTheTableOfProvidersIsTrue(t *testing.T) {
 		case "mandrill":
 			body = "**no**: its events only"
 		}
+		if _, ok := jwtSenders()[name]; ok {
+			body = "yes, by its hash"
+		}
 		stamp := map[core.Stamping]string{
 			core.NotStamped: "none", core.StampedOnce: "message", core.StampedEachAttempt: "attempt", core.NotIdentified: "none",
 		}[s.scheme.Stamping()]

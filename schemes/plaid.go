@@ -86,7 +86,7 @@ func (p *plaid) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return err
 	}
-	token, err := parseJWT(text, "ES256")
+	token, err := namedJWT(text, "ES256")
 	if err != nil {
 		return err
 	}

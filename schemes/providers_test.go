@@ -167,6 +167,7 @@ func subjects() map[string]subject {
 	all := ownSubjects()
 	maps.Copy(all, templates())
 	maps.Copy(all, codeSenders())
+	maps.Copy(all, jwtSenders())
 	return all
 }
 

@@ -69,7 +69,7 @@ func (*pubsub) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return err
 	}
-	token, err := parseJWT(text, "RS256")
+	token, err := namedJWT(text, "RS256")
 	if err != nil {
 		return err
 	}

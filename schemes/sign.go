@@ -45,6 +45,10 @@ func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets 
 		return signer.Sign(h, cmp.Or(id, h.Get("Webhook-Id"), core.NewID()), at, r.Body)
 	case unusable:
 		return s.err
+	case *bodyJWT:
+		if !s.asymmetric() {
+			return s.sign(h, r, id, at, secrets)
+		}
 	case interface{ template() *templated }:
 		if s.template().t.Algorithm.hash() != nil {
 			return (&signing{templated: s.template(), scheme: scheme, r: r, header: h}).sign(id, at, secrets)
