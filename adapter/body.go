@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"mime"
 	"net/http"
 	"os"
 	"strconv"
@@ -69,10 +70,20 @@ func (b *body) verdict(limit int64) error {
 		return broken(b.err)
 	case declared >= 0 && n != declared:
 		return consumed(fmt.Sprintf("Content-Length says %d bytes, %d were left to read", declared, n))
-	case declared < 0 && n == 0 && (b.r.PostForm != nil || b.r.MultipartForm != nil):
+	case declared < 0 && n == 0 && parsed(b.r):
 		return consumed("the form was parsed already and nothing is left to read")
 	}
 	return nil
+}
+
+// parsed reports whether a form was read from the body. Some frameworks have every
+// request parsed: net/http takes nothing from a body of another type then.
+func parsed(r *http.Request) bool {
+	if r.MultipartForm != nil || len(r.PostForm) > 0 {
+		return true
+	}
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return r.PostForm != nil && kind == "application/x-www-form-urlencoded"
 }
 
 // announced is the length that the sender announced, negative if it did not. A

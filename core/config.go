@@ -15,7 +15,7 @@ type Config struct {
 	// Scheme says how the sender signs. Default: [StandardWebhooks].
 	Scheme Scheme
 	// Past and Future are how far a timestamp may lie before and after now. Default: what the scheme prescribes (see
-	// [Windower]), else 5 minutes each.
+	// [Facts]), else 5 minutes each.
 	Past, Future time.Duration
 	// Skew is how far the clocks of the nodes that share a store may be apart. Default: 5 seconds.
 	Skew time.Duration
@@ -88,8 +88,9 @@ type Refused struct {
 	Config *Config
 }
 
-// withDefaults fills in the defaults and lists what is wrong.
-func (c *Config) withDefaults() (Config, []error) {
+// withDefaults fills in the defaults and lists what is wrong. It also returns the
+// facts of the scheme, which is asked once.
+func (c *Config) withDefaults() (Config, Facts, []error) {
 	var cfg Config
 	if c != nil {
 		cfg = *c
@@ -101,18 +102,18 @@ func (c *Config) withDefaults() (Config, []error) {
 		}
 		cfg.Scheme = StandardWebhooks{}
 	}
-	past, future := 5*time.Minute, 5*time.Minute
-	if w, ok := cfg.Scheme.(Windower); ok {
-		p, f := w.Window()
-		past, future = cmp.Or(p, past), cmp.Or(f, future)
+	facts := FactsOf(cfg.Scheme)
+	if err := facts.check(); err != nil {
+		facts.Mistake = fmt.Errorf("Config.Scheme, %s: %w", cfg.Scheme.Name(), err)
+		mistakes = append(mistakes, facts.Mistake)
 	}
 	for _, d := range []struct {
 		name     string
 		value    *time.Duration
 		fallback time.Duration
 	}{
-		{"Past", &cfg.Past, past},
-		{"Future", &cfg.Future, future},
+		{"Past", &cfg.Past, cmp.Or(facts.Past, 5*time.Minute)},
+		{"Future", &cfg.Future, cmp.Or(facts.Future, 5*time.Minute)},
 		{"Skew", &cfg.Skew, 5 * time.Second},
 		{"BodyTimeout", &cfg.BodyTimeout, 10 * time.Second},
 		{"Lease", &cfg.Lease, time.Minute},
@@ -158,7 +159,7 @@ func (c *Config) withDefaults() (Config, []error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now //nolint:forbidigo // the default of the configured clock
 	}
-	return cfg, mistakes
+	return cfg, facts, mistakes
 }
 
 const maxRepeats = 1_000_000

@@ -13,7 +13,7 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// optional is a scheme with the optional methods of the contract.
+// optional is a scheme with facts.
 type optional struct {
 	github
 
@@ -21,15 +21,14 @@ type optional struct {
 	invalid  error
 }
 
-func (o optional) Stamping() core.Stamping            { return o.stamping }
-func (o optional) Validate() error                    { return o.invalid }
-func (optional) FreeText() bool                       { return true }
-func (optional) Window() (past, future time.Duration) { return time.Hour, 0 }
-func (optional) Handshake(r *core.Request) *core.Answer {
-	if r.Method != http.MethodGet {
-		return nil
-	}
-	return &core.Answer{Status: http.StatusOK, Body: []byte("here")}
+func (o optional) Stamping() core.Stamping { return o.stamping }
+func (o optional) Facts() core.Facts {
+	return core.Facts{Mistake: o.invalid, FreeText: true, Past: time.Hour, Handshake: func(r *core.Request) *core.Answer {
+		if r.Method != http.MethodGet {
+			return nil
+		}
+		return &core.Answer{Status: http.StatusOK, Body: []byte("here")}
+	}}
 }
 
 func TestAMessageThatNothingIdentifiesIsHandledEachTimeAndNeverClaimed(t *testing.T) {

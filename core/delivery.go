@@ -103,15 +103,15 @@ func (d *Delivery) startHandler() {
 // admit is the pipeline. An answer without an error is that of a challenge or handshake.
 func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	v := d.v
-	if v.handshaker != nil {
-		if d.answer = v.handshaker.Handshake(r); d.answer != nil {
+	if v.facts.Handshake != nil {
+		if d.answer = v.facts.Handshake(r); d.answer != nil {
 			return nil
 		}
 	}
 	// 1. Headers and 2. window: no byte of the body is read for what they refuse.
 	arrived := v.cfg.Clock()
 	if err := v.readHeader(r, a, arrived); err != nil {
-		if v.bodyHandshaker == nil || !errors.Is(err, ErrMissingHeader) || !v.bodyHandshaker.AwaitsHandshake(r) {
+		if v.facts.AwaitsHandshake == nil || !errors.Is(err, ErrMissingHeader) || !v.facts.AwaitsHandshake(r) {
 			return err
 		}
 		answer, outage := d.handshake(r, body, arrived)
@@ -152,8 +152,8 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	if err := v.checkWindow(a, now.at); err != nil {
 		return err
 	}
-	if v.challenger != nil {
-		if d.answer = v.challenger.Challenge(context.WithoutCancel(d.outer()), r, &d.message, key); d.answer != nil {
+	if v.facts.Challenge != nil {
+		if d.answer = v.facts.Challenge(context.WithoutCancel(d.outer()), r, &d.message, key); d.answer != nil {
 			return nil
 		}
 		now = v.claims.clock.now()
@@ -191,7 +191,7 @@ func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) (*A
 	if key == nil {
 		return nil, nil //nolint:nilnil // the same
 	}
-	return d.v.bodyHandshaker.AnswerHandshake(r, key), nil
+	return d.v.facts.AnswerHandshake(r, key), nil
 }
 
 func (d *Delivery) readBody(r *Request, body BodyReader) error {

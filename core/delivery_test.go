@@ -274,11 +274,13 @@ func (p panicking) ReadBody(r *Request, a *Attempt) error {
 	return p.StandardWebhooks.ReadBody(r, a)
 }
 
-func (p panicking) Challenge(context.Context, *Request, *Message, VerifyKey) *Answer {
-	if p.challenge {
-		panic("scheme")
-	}
-	return nil
+func (p panicking) Facts() Facts {
+	return Facts{Challenge: func(context.Context, *Request, *Message, VerifyKey) *Answer {
+		if p.challenge {
+			panic("scheme")
+		}
+		return nil
+	}}
 }
 
 func TestAPanicInSomebodysPartGoesOnAndLeavesNoClaim(t *testing.T) {

@@ -34,12 +34,16 @@ func (s asking) ParseKey(text string) (core.VerifyKey, error) {
 	return namedKey{key, text}, err
 }
 
-func (s asking) AwaitsHandshake(*core.Request) bool {
+func (s asking) Facts() core.Facts {
+	return core.Facts{AwaitsHandshake: s.awaits, AnswerHandshake: s.answer}
+}
+
+func (s asking) awaits(*core.Request) bool {
 	*s.awaited++
 	return !s.silent
 }
 
-func (s asking) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
+func (s asking) answer(r *core.Request, key core.VerifyKey) *core.Answer {
 	*s.asked++
 	if string(r.Body) != "hello" && len(r.Body) < 1000 {
 		return nil

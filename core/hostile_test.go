@@ -130,9 +130,11 @@ type pondering struct {
 	ponder func()
 }
 
-func (p pondering) Challenge(context.Context, *core.Request, *core.Message, core.VerifyKey) *core.Answer {
-	p.ponder()
-	return nil
+func (p pondering) Facts() core.Facts {
+	return core.Facts{Challenge: func(context.Context, *core.Request, *core.Message, core.VerifyKey) *core.Answer {
+		p.ponder()
+		return nil
+	}}
 }
 
 func TestTheWindowIsCheckedAgainAfterAChallenger(t *testing.T) {

@@ -61,9 +61,9 @@ const (
 // kindScheme signs as a kind does.
 type kindScheme struct{ kind }
 
-func (s kindScheme) Name() string                         { return "kind" }
-func (s kindScheme) Stamping() Stamping                   { return s.stamping }
-func (s kindScheme) Window() (past, future time.Duration) { return s.past, 0 }
+func (s kindScheme) Name() string       { return "kind" }
+func (s kindScheme) Stamping() Stamping { return s.stamping }
+func (s kindScheme) Facts() Facts       { return Facts{Past: s.past} }
 func (s kindScheme) ParseKey(text string) (VerifyKey, error) {
 	return HMACKey("", sha256.New, []byte(text), Hex)
 }

@@ -167,7 +167,7 @@ func (k *Keys) ringFor(v *Verifier) (*keyring, error) {
 		if id == "" {
 			id = "key-" + strconv.Itoa(i+1)
 		}
-		key, err := parseKey(v.scheme, s)
+		key, err := v.parseKey(s)
 		if err != nil {
 			mistakes = append(mistakes, fmt.Errorf("secret %d of %d (%s): %w", i+1, len(k.secrets), id, err))
 			continue
@@ -182,19 +182,15 @@ func (k *Keys) ringFor(v *Verifier) (*keyring, error) {
 }
 
 // parseKey refuses what is wrong under every scheme, then asks the scheme.
-func parseKey(s Scheme, secret Secret) (VerifyKey, error) {
+func (v *Verifier) parseKey(secret Secret) (VerifyKey, error) {
 	text := secret.Reveal()
-	free := false
-	if f, ok := s.(FreeTexter); ok {
-		free = f.FreeText()
-	}
-	if err := checkSecretText(text, free); err != nil {
+	if err := checkSecretText(text, v.facts.FreeText); err != nil {
 		return nil, err
 	}
 	if !secret.NotAfter.IsZero() && !secret.NotBefore.IsZero() && !secret.NotBefore.Before(secret.NotAfter) {
 		return nil, errors.New("NotAfter is not later than NotBefore: the key would never be accepted")
 	}
-	return s.ParseKey(text)
+	return v.scheme.ParseKey(text)
 }
 
 // checkSecretText finds what happens to secrets on their way into a program. free allows white space inside, as in a

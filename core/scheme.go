@@ -76,7 +76,9 @@ const (
 //
 // A request passes ReadHeader, then the key lookup, then ReadBody, then the keys' Verify. Errors should wrap the
 // sentinel that says what is wrong, [ErrMissingHeader] or [ErrMalformed]; without one they count as malformed. They never hold
-// a secret or the body. Request and Attempt belong to the caller and must not be kept.
+// a secret or the body. Request and Attempt belong to the caller and must not be kept. None of the five methods does I/O.
+//
+// What is unusual about a scheme it says in its [Facts], with the optional method of [Describer].
 type Scheme interface {
 	// Name is short, stable and unique: it is part of every replay key.
 	Name() string
@@ -93,65 +95,20 @@ type Scheme interface {
 	ReadBody(r *Request, a *Attempt) error
 }
 
-// Challenger is an optional method of a [Scheme] whose sender asks an endpoint to prove itself with a signed message.
-// Challenge is called after verification, before the claim; a non-nil answer is sent, and neither handler nor store
-// sees the message. key is the one that matched. ctx has the values of the request's context and no end: bound what you do.
-type Challenger interface {
-	Challenge(ctx context.Context, r *Request, m *Message, key VerifyKey) *Answer
-}
-
-// Handshaker is an optional method of a [Scheme] whose sender asks an endpoint to prove itself before it signs anything.
-// Handshake is called before all else and without the body. A non-nil answer is sent, and nothing is looked up, read or
-// claimed. Anybody may send such a request: the answer must be no secret, never make one out of r, and be of a type that
-// no browser runs.
-type Handshaker interface {
-	Handshake(r *Request) *Answer
-}
-
-// BodyHandshaker is an optional pair of methods of a [Scheme] whose sender asks
-// for an endpoint without a signature, and whose request shows only in its body
-// what it is, or wants a response that the key makes. They are called for a
-// request that ReadHeader refuses with [ErrMissingHeader]. Anybody may send
-// such a request: see [Handshaker]. Neither handler nor store sees it.
-type BodyHandshaker interface {
-	// AwaitsHandshake reports, by method, URL and headers alone, whether r may be a
-	// handshake. It returns false unless the program asked for handshakes to be
-	// answered, and for a request with any header of a signed message. Only if it
-	// returns true are keys looked up and the body read.
-	AwaitsHandshake(r *Request) bool
-	// AnswerHandshake answers r with its whole body, of at most 16 KiB. key is the
-	// first of the source that is valid now. An answer made with it must not be the
-	// signature of any message. Every failure returns nil: r is then refused for its
-	// missing header, as a request of an unknown source is.
-	AnswerHandshake(r *Request, key VerifyKey) *Answer
-}
-
-// Windower is an optional method of a [Scheme] whose sender prescribes a window of its own: the defaults of [Config.Past]
-// and [Config.Future]. Zero: the usual ones.
-type Windower interface {
-	Window() (past, future time.Duration)
-}
-
-// Validator is an optional method of a [Scheme] that was made from settings: [New] reports what is wrong with them.
-type Validator interface {
-	Validate() error
-}
-
-// FreeTexter is an optional method of a [Scheme] whose secrets may be any text, as people choose it: white space inside one
-// is then no mistake.
-type FreeTexter interface {
-	FreeText() bool
-}
-
 // VerifyKey checks signatures with one key. It is safe for concurrent use.
 type VerifyKey interface {
 	// Verify reports whether one of a.Signatures is this key's over a.Content. It hashes the content at most once for
 	// a MAC, compares in constant time, and accepts only the canonical text of a signature. An error means that the question could
 	// not be answered (a certificate that could not be fetched), never that a signature is wrong.
 	//
+	// A key that may do I/O says so in [Facts.Fetches]. If ctx has ended, Verify does
+	// none and returns an error if it needs any. A key that fetches nothing verifies
+	// under such a context as under any other.
+	//
 	// For a request of an unknown source Verify is called on a key of another one, so
-	// that both take about the same work, and ctx has ended: a key that would fetch
-	// something fails instead. The result and the error are not looked at.
+	// that both take about the same work, under a context that has ended. The result
+	// and the error are not looked at. Package explain tries every key under such a
+	// context, many times and for requests that nobody signed.
 	Verify(ctx context.Context, a *Attempt) (bool, error)
 }
 

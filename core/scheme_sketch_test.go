@@ -314,8 +314,10 @@ func (k *certKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 // slack answers a challenge that is signed like everything else.
 type slack struct{ stripe }
 
-func (slack) Name() string { return "slack" }
-func (slack) Challenge(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
+func (slack) Name() string      { return "slack" }
+func (slack) Facts() core.Facts { return core.Facts{Challenge: answerSlack} }
+
+func answerSlack(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
 	var event struct {
 		Type      string `json:"type"`
 		Challenge string `json:"challenge"`

@@ -27,7 +27,8 @@ type signKey func(c *Content) string
 
 // NewSigner makes a Signer of whsec_ secrets (v1) and whsk_ signing keys (v1a; a 32-byte seed, or Svix's 64 bytes of
 // seed and public key). With several, each message is signed by all of them, so that receivers can rotate.
-// Every mistake is reported at once; the error wraps [ErrMisconfigured].
+// Every mistake is reported at once; the error wraps [ErrMisconfigured], and
+// [errors.ErrUnsupported] for a key that only verifies.
 func NewSigner(secrets ...string) (*Signer, error) {
 	s := new(Signer)
 	var mistakes []error
@@ -48,6 +49,13 @@ func NewSigner(secrets ...string) (*Signer, error) {
 	return s, nil
 }
 
+// unsupported is an error that wraps [errors.ErrUnsupported] without its text.
+type unsupported string
+
+func (u unsupported) Error() string { return string(u) }
+
+func (unsupported) Unwrap() error { return errors.ErrUnsupported }
+
 func parseSignKey(text string) (signKey, error) {
 	if err := checkSecretText(text, false); err != nil {
 		return nil, err
@@ -57,7 +65,7 @@ func parseSignKey(text string) (signKey, error) {
 	case err != nil:
 		return nil, err
 	case kind == "whpk_":
-		return nil, errors.New("whpk_ is a public key, which only verifies: sign with the whsk_ that belongs to it")
+		return nil, unsupported("whpk_ is a public key, which only verifies: sign with the whsk_ that belongs to it")
 	case kind == "whsec_":
 		return func(c *Content) string {
 			mac := hmac.New(sha256.New, raw)

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -39,6 +40,24 @@ func (StandardWebhooks) Name() string { return "standard" }
 
 // Stamping implements [Scheme]: the specification updates the timestamp at each attempt.
 func (StandardWebhooks) Stamping() Stamping { return StampedEachAttempt }
+
+// Facts implements [Describer].
+func (StandardWebhooks) Facts() Facts {
+	return Facts{
+		Headers: [][]string{slices.Clone(standardFamily[:]), slices.Clone(svixFamily[:])},
+		Sign: func(r *Request, id string, at time.Time, secrets ...string) error {
+			signer, err := NewSigner(secrets...)
+			if err != nil {
+				return err
+			}
+			h, ok := r.Header.(http.Header)
+			if !ok {
+				return errors.New("hookonce: signing needs an http.Header")
+			}
+			return signer.Sign(h, cmp.Or(id, h.Get(standardFamily[0]), NewID()), at, r.Body)
+		},
+	}
+}
 
 // ParseKey implements [Scheme] for whsec_ and whpk_ keys.
 func (StandardWebhooks) ParseKey(text string) (VerifyKey, error) {

@@ -25,14 +25,12 @@ type Verifier struct {
 	claims claims
 
 	// What does not change about the scheme.
-	name           string
-	stamping       Stamping // by its own account, see Config.stamping
-	handshaker     Handshaker
-	bodyHandshaker BodyHandshaker
-	challenger     Challenger
-	scope          []byte // what the hash of its keys begins with
-	scoper         scoper // nil if the store has none
-	forgets        bool   // the store is in the memory of the program
+	name     string
+	stamping Stamping // by its own account, see Config.stamping
+	facts    Facts
+	scope    []byte // what the hash of its keys begins with
+	scoper   scoper // nil if the store has none
+	forgets  bool   // the store is in the memory of the program
 
 	endpoint atomic.Pointer[endpointDigest] // of the last message
 
@@ -46,26 +44,16 @@ type Verifier struct {
 // New makes a Verifier of the keys to trust, the store of seen ids, and the optional rest. Every mistake in them is
 // reported at once, each with its remedy; the error then wraps [ErrMisconfigured].
 func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
-	cfg, mistakes := config.withDefaults()
-	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys, name: cfg.Scheme.Name(), stamping: cfg.Scheme.Stamping()}
-	v.handshaker, _ = cfg.Scheme.(Handshaker)
-	v.bodyHandshaker, _ = cfg.Scheme.(BodyHandshaker)
-	v.challenger, _ = cfg.Scheme.(Challenger)
+	cfg, facts, mistakes := config.withDefaults()
+	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys, name: cfg.Scheme.Name(), stamping: cfg.Scheme.Stamping(), facts: facts}
 	v.scope = slices.Clip(appendField(appendField(nil, "hookonce/1"), v.name))
 
 	owner := v.name + " of every source"
-	var unusable error
-	if s, ok := cfg.Scheme.(Validator); ok {
-		unusable = s.Validate()
-	}
-	if unusable != nil {
-		mistakes = append(mistakes, fmt.Errorf("Config.Scheme, %s: %w", v.name, unusable))
-	}
 	static, ok := keys.(*Keys)
 	switch {
 	case isNil(keys):
 		mistakes = append(mistakes, errors.New("no keys: pass core.Secrets(...) or a KeySource"))
-	case ok && unusable == nil:
+	case ok && facts.Mistake == nil:
 		ring, err := static.ringFor(v)
 		if err != nil {
 			mistakes = append(mistakes, err)

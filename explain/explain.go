@@ -64,11 +64,11 @@ func Request(ctx context.Context, in Input) Explanation {
 func explain(ctx context.Context, in Input) (Explanation, *search) {
 	s := newSearch(ctx, in)
 	err := in.Err
-	if verdict := s.verdict(); verdict != nil {
+	if verdict := s.verdict(); verdict != nil { //nolint:contextcheck // offline
 		if err == nil {
 			err = verdict
 		}
-	} else if !s.fetches() {
+	} else if !s.facts.Fetches {
 		// A refusal for another reason than the signature, such as a replay, has no mistake to name.
 		e := Explanation{Authentic: true}
 		e.Reason, e.Detail = s.say(err)
@@ -79,8 +79,8 @@ func explain(ctx context.Context, in Input) (Explanation, *search) {
 	}
 	e := Explanation{}
 	e.Reason, e.Detail = s.say(err)
-	if !s.fetches() {
-		e.Findings = s.run()
+	if !s.facts.Fetches {
+		e.Findings = s.run() //nolint:contextcheck // offline
 	}
 	if len(e.Findings) == 0 {
 		e.Findings = s.observe(err)
@@ -196,12 +196,8 @@ func schemeOf(c *core.Config) core.Scheme {
 }
 
 // window is that of core.Config, with its defaults.
-func window(c *core.Config, scheme core.Scheme) (past, future time.Duration) {
-	past, future = 5*time.Minute, 5*time.Minute
-	if w, ok := scheme.(core.Windower); ok {
-		p, f := w.Window()
-		past, future = cmp.Or(p, past), cmp.Or(f, future)
-	}
+func window(c *core.Config, f core.Facts) (past, future time.Duration) {
+	past, future = cmp.Or(f.Past, 5*time.Minute), cmp.Or(f.Future, 5*time.Minute)
 	if c != nil && c.Past > 0 {
 		past = c.Past
 	}

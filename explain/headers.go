@@ -53,7 +53,7 @@ func headerSize(h http.Header) (bytes, most int) {
 // needed are the headers that the configured scheme reads, as much of them as is looked at.
 func (s *search) needed() http.Header {
 	h, kept := asMap(s.req.Header), http.Header{}
-	for _, name := range append(reads(s.scheme, h), "Content-Length", "Content-Type", "Content-Encoding") {
+	for _, name := range append(reads(s.facts, h), "Content-Length", "Content-Type", "Content-Encoding") {
 		for _, v := range h[name][:min(len(h[name]), maxValues)] {
 			kept[name] = append(kept[name], v[:min(len(v), maxHeader+1)])
 		}
@@ -64,6 +64,7 @@ func (s *search) needed() http.Header {
 // head is one way to read a request apart from its body: under a scheme, with headers and address as they may have been.
 type head struct {
 	scheme core.Scheme
+	facts  core.Facts
 	req    core.Request
 	steps  []step
 	swaps  []swap
@@ -89,18 +90,18 @@ func (h *head) with(name string, values []string, m Mistake, what string) head {
 
 // lanes are the configured scheme and those of the registry whose headers are there.
 func (s *search) lanes() []lane {
-	own := s.lane(s.scheme)
+	own := s.lane(s.scheme, s.facts)
 	all := []lane{own}
 	for _, other := range s.others() {
-		l := s.lane(other.scheme)
+		l := s.lane(other.scheme, other.facts)
 		l.steps = []step{{OtherScheme, "the message is signed as " + strings.Join(other.names, " or ") + " does, not as " + s.scheme.Name()}}
 		all = append(all, l)
 	}
 	return all
 }
 
-func (s *search) lane(scheme core.Scheme) lane {
-	l := lane{heads: s.heads(scheme), keys: s.keys(scheme)}
+func (s *search) lane(scheme core.Scheme, facts core.Facts) lane {
+	l := lane{heads: s.heads(scheme, facts), keys: s.keys(scheme, facts)}
 	if len(l.heads) > 0 {
 		s.prepareForDamage(&l)
 	}
@@ -108,8 +109,8 @@ func (s *search) lane(scheme core.Scheme) lane {
 }
 
 // heads are the ways to read the request under a scheme, at most two mistakes away from it.
-func (s *search) heads(scheme core.Scheme) []head {
-	round := []head{{scheme: scheme, req: s.req}}
+func (s *search) heads(scheme core.Scheme, facts core.Facts) []head {
+	round := []head{{scheme: scheme, facts: facts, req: s.req}}
 	round[0].req.Body = nil
 	all := slices.Clone(round)
 	for range 2 {
@@ -140,43 +141,50 @@ func (s *search) heads(scheme core.Scheme) []head {
 	return all
 }
 
-// reads lists the headers that a scheme reads, in canonical form; nil if it does not say.
-func reads(scheme core.Scheme, h core.Header) []string {
-	switch s := scheme.(type) {
-	case core.StandardWebhooks, *core.StandardWebhooks:
-		family := "Webhook-"
-		if !hasFamily(h, family) && hasFamily(h, "Svix-") {
-			family = "Svix-"
-		}
-		return []string{family + "Id", family + "Timestamp", family + "Signature"}
-	case interface{ Headers() []string }:
-		return s.Headers()
-	default:
+// reads lists the headers that a scheme reads of such a request, in canonical form:
+// the first family of which some are there. nil if it does not say.
+func reads(f core.Facts, h core.Header) []string {
+	if len(f.Headers) == 0 {
 		return nil
 	}
+	return f.Headers[max(slices.IndexFunc(f.Headers, func(family []string) bool { return hasFamily(h, family) }), 0)]
 }
 
-func hasFamily(h core.Header, family string) bool {
-	return len(h.Values(family+"Id"))+len(h.Values(family+"Timestamp"))+len(h.Values(family+"Signature")) > 0
+func hasFamily(h core.Header, family []string) bool {
+	return slices.ContainsFunc(family, func(name string) bool { return len(h.Values(name)) > 0 })
 }
 
-// mixed takes one of the two families of Standard Webhooks where both are there.
+// mixed takes one of two families of headers where both are there.
 func mixed(h *head) (all []head) {
-	if _, ok := h.scheme.(core.StandardWebhooks); !ok || !hasFamily(h.req.Header, "Webhook-") || !hasFamily(h.req.Header, "Svix-") {
+	if len(h.facts.Headers) != 2 || !hasFamily(h.req.Header, h.facts.Headers[0]) || !hasFamily(h.req.Header, h.facts.Headers[1]) {
 		return nil
 	}
-	for _, pair := range [][2]string{{"Webhook-", "Svix-"}, {"Svix-", "Webhook-"}} {
-		n := h.with("", nil, HeaderFamily, "svix-* and webhook-* headers are mixed, and the signature belongs to the "+strings.ToLower(pair[0])+"* ones")
+	names := []string{familyName(h.facts.Headers[0]), familyName(h.facts.Headers[1])}
+	slices.Sort(names)
+	for i, family := range h.facts.Headers {
+		other := h.facts.Headers[1-i]
+		n := h.with("", nil, HeaderFamily, strings.Join(names, " and ")+" headers are mixed, and the signature belongs to the "+familyName(family)+" ones")
 		lines := asMap(n.req.Header)
-		for _, part := range []string{"Id", "Timestamp", "Signature"} {
-			if len(lines[pair[0]+part]) == 0 && len(lines[pair[1]+part]) > 0 {
-				lines[pair[0]+part] = lines[pair[1]+part]
+		for j, name := range family[:min(len(family), len(other))] {
+			if len(lines[name]) == 0 && len(lines[other[j]]) > 0 {
+				lines[name] = lines[other[j]]
 			}
-			delete(lines, pair[1]+part)
+			delete(lines, other[j])
 		}
 		all = append(all, n)
 	}
 	return all
+}
+
+// familyName is how the names of a family begin, as in webhook-*.
+func familyName(family []string) string {
+	prefix := family[0]
+	for _, name := range family[1:] {
+		for !strings.HasPrefix(name, prefix) {
+			prefix = prefix[:len(prefix)-1]
+		}
+	}
+	return strings.ToLower(prefix) + "*"
 }
 
 // renamed finds headers that are missing among those that are there, all at once.
@@ -184,7 +192,7 @@ func renamed(h *head) []head {
 	n := *h
 	n.req.Header = maps.Clone(asMap(h.req.Header))
 	mistake, moved := HeaderRenamed, []string(nil)
-	needed := reads(h.scheme, h.req.Header)
+	needed := reads(h.facts, h.req.Header)
 	for _, name := range needed {
 		if len(h.req.Header.Values(name)) > 0 {
 			continue
@@ -250,7 +258,7 @@ func lastWord(name string) string { return name[strings.LastIndexByte(name, '-')
 
 // folded takes newlines and spaces out of values.
 func folded(h *head) (all []head) {
-	for _, name := range reads(h.scheme, h.req.Header) {
+	for _, name := range reads(h.facts, h.req.Header) {
 		for i, v := range h.req.Header.Values(name) {
 			if len(v) > maxHeader {
 				continue
@@ -287,7 +295,7 @@ func folded(h *head) (all []head) {
 
 // duplicated takes one of several values.
 func duplicated(h *head) (all []head) {
-	for _, name := range reads(h.scheme, h.req.Header) {
+	for _, name := range reads(h.facts, h.req.Header) {
 		values := h.req.Header.Values(name)
 		var single []string
 		if len(values) > 1 {
@@ -314,7 +322,7 @@ func duplicated(h *head) (all []head) {
 
 // labelled puts a label in front of a signature, or takes one off.
 func labelled(h *head) (all []head) {
-	for _, name := range reads(h.scheme, h.req.Header) {
+	for _, name := range reads(h.facts, h.req.Header) {
 		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader && strings.Contains(strings.ToLower(name), "sign") {
 			v := strings.TrimSpace(values[0])
 			bare := v
@@ -350,7 +358,7 @@ func (s *search) stamps(h *head) (all []head) {
 	if err := h.scheme.ReadHeader(&h.req, a); err == nil && (a.Timestamp.IsZero() || s.inside(a.Timestamp)) {
 		return nil
 	}
-	for _, name := range reads(h.scheme, h.req.Header) {
+	for _, name := range reads(h.facts, h.req.Header) {
 		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader {
 			for _, token := range timeTokens(values[0]) {
 				at, number := parseTime(token)
@@ -424,10 +432,11 @@ func isDigits(text string) bool {
 
 // dotted reads an id with dots, which the content then has again.
 func dotted(h *head) []head {
-	if _, ok := h.scheme.(core.StandardWebhooks); !ok {
+	names := reads(h.facts, h.req.Header)
+	if len(names) == 0 || h.scheme.ReadHeader(&h.req, new(core.Attempt)) == nil {
 		return nil
 	}
-	name := reads(h.scheme, h.req.Header)[0]
+	name := names[0]
 	values := h.req.Header.Values(name)
 	if len(values) != 1 || !strings.Contains(values[0], ".") || len(values[0]) > 256 {
 		return nil
@@ -441,6 +450,7 @@ func dotted(h *head) []head {
 // other is a scheme of the registry, with all its names.
 type other struct {
 	scheme core.Scheme
+	facts  core.Facts
 	names  []string
 }
 
@@ -449,7 +459,11 @@ func (s *search) others() []other {
 	var all []other
 	for _, name := range schemes.Names() {
 		scheme, err := schemes.New(name, schemes.Settings{URL: s.publicURL(), DangerouslyReplayable: true})
-		if err != nil || fetches(scheme) || scheme.Name() == s.scheme.Name() {
+		if err != nil || scheme.Name() == s.scheme.Name() {
+			continue
+		}
+		facts := core.FactsOf(scheme)
+		if facts.Fetches {
 			continue
 		}
 		a := new(core.Attempt)
@@ -459,10 +473,10 @@ func (s *search) others() []other {
 			continue
 		}
 		same := slices.IndexFunc(all, func(o other) bool {
-			return o.scheme.Name() == scheme.Name() || !signsURL(scheme) && slices.Equal(reads(o.scheme, r.Header), reads(scheme, r.Header))
+			return o.scheme.Name() == scheme.Name() || facts.URL == "" && slices.Equal(reads(o.facts, r.Header), reads(facts, r.Header))
 		})
 		if same < 0 {
-			all = append(all, other{scheme, []string{name}})
+			all = append(all, other{scheme, facts, []string{name}})
 		} else if o := &all[same]; o.scheme.Name() != scheme.Name() && len(o.names) < 3 {
 			o.names = append(o.names, name)
 		}
@@ -472,8 +486,8 @@ func (s *search) others() []other {
 
 // publicURL guesses the address that the sender knows.
 func (s *search) publicURL() string {
-	if a, ok := s.scheme.(interface{ Address() string }); ok && a.Address() != "" {
-		return a.Address()
+	if s.facts.URL != "" {
+		return s.facts.URL
 	}
 	if strings.HasPrefix(s.req.URL, "https://") || strings.HasPrefix(s.req.URL, "http://") {
 		return s.req.URL
@@ -497,7 +511,7 @@ func (s *search) prepareForDamage(l *lane) {
 		if !k.mac || k.weight > 1 || i >= maxSecrets {
 			continue
 		}
-		sign := forge(s.ctx, k.verify, k.text, a.Signatures[0].Label)
+		sign := forge(k.verify, k.text, a.Signatures[0].Label)
 		if sign == nil {
 			continue
 		}

@@ -68,7 +68,7 @@ func (s *search) observeSecrets(add func(Mistake, string)) {
 			}
 			continue
 		}
-		if v, ok := s.scheme.(core.Validator); ok && v.Validate() != nil {
+		if s.facts.Mistake != nil {
 			return // no secret is taken
 		}
 		name := secret.ID
@@ -102,10 +102,10 @@ func (s *search) observeOther(add func(Mistake, string)) {
 	if err := s.scheme.ReadHeader(&r, new(core.Attempt)); !errors.Is(err, core.ErrMissingHeader) {
 		return
 	}
-	own := reads(s.scheme, r.Header)
+	own := reads(s.facts, r.Header)
 	for _, o := range s.others() {
 		// Of headers that are this scheme's as well, the ones that are missing say more.
-		elsewhere := slices.ContainsFunc(reads(o.scheme, r.Header), func(name string) bool { return !slices.Contains(own, name) })
+		elsewhere := slices.ContainsFunc(reads(o.facts, r.Header), func(name string) bool { return !slices.Contains(own, name) })
 		if o.scheme.Stamping() != core.NotIdentified && elsewhere {
 			add(OtherScheme, "the headers are those of "+strings.Join(o.names, " or ")+", not those of "+s.scheme.Name())
 			return
@@ -120,7 +120,7 @@ func (s *search) observeHeaders(add func(Mistake, string)) {
 	a := new(core.Attempt)
 	err := s.scheme.ReadHeader(&r, a)
 	var missing []string
-	for _, name := range reads(s.scheme, r.Header) {
+	for _, name := range reads(s.facts, r.Header) {
 		if len(r.Header.Values(name)) == 0 {
 			missing = append(missing, name)
 		}
@@ -148,14 +148,14 @@ func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 	if len(a.Signatures) == 0 || slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return !short(sig) }) {
 		return
 	}
-	if !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !isEd25519(s.scheme, k.Reveal()) }) && len(s.secrets) > 0 {
+	if !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !makesEd25519(s.scheme, k.Reveal()) }) && len(s.secrets) > 0 {
 		add(SignatureCut, "the signature is shorter than those of an ed25519 key, of which there are only such here")
 	}
 }
 
 // observeKind notices that all signatures are of one kind and all keys of the other.
 func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
-	if _, ok := s.scheme.(core.StandardWebhooks); !ok || len(s.secrets) == 0 {
+	if !wantsPrefix(s.scheme) || len(s.secrets) == 0 {
 		return
 	}
 	for _, kind := range []struct{ label, key, needed string }{{"v1a", "whsec_", "whpk_"}, {"v1", "whpk_", "whsec_"}} {

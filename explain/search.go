@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"hash/maphash"
 	"net/http"
 	"reflect"
@@ -37,6 +36,7 @@ type search struct {
 	in     Input
 	req    core.Request
 	scheme core.Scheme
+	facts  core.Facts
 	now    time.Time
 
 	past, future time.Duration
@@ -55,6 +55,7 @@ type search struct {
 
 func newSearch(ctx context.Context, in Input) *search {
 	s := &search{ctx: ctx, in: in, scheme: schemeOf(in.Config)}
+	s.facts = core.FactsOf(s.scheme)
 	if in.Request != nil {
 		s.req = *in.Request
 	}
@@ -62,7 +63,7 @@ func newSearch(ctx context.Context, in Input) *search {
 	s.bound()
 	s.total = max(budget, atLeast*int64(len(s.req.Body)))
 	s.limit = s.total
-	s.past, s.future = window(in.Config, s.scheme)
+	s.past, s.future = window(in.Config, s.facts)
 	clock := time.Now //nolint:forbidigo // the default of the configured clock
 	if in.Config != nil && in.Config.Clock != nil {
 		clock = in.Config.Clock
@@ -129,7 +130,7 @@ func (s *search) verdict() error {
 	var keys core.KeySource
 	switch _, static := s.in.Keys.(*core.Keys); {
 	case s.in.Keys == nil:
-	case static && s.keysErr == nil:
+	case s.keysErr == nil && (static || s.secrets != nil && s.source != ""):
 		keys = core.SecretList(s.secrets...).From(s.source)
 	default:
 		keys = core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
@@ -140,30 +141,27 @@ func (s *search) verdict() error {
 		})
 	}
 	v, err := core.New(keys, noStore{}, &c)
-	if err != nil || s.fetches() {
+	if err != nil || s.facts.Fetches {
 		return err
 	}
 	r := s.received()
-	_, err = v.Verify(s.ctx, &r)
+	_, err = v.Verify(offline, &r)
 	return err
 }
+
+// offline is a context that has ended, under which no key does I/O: see
+// [core.VerifyKey].
+var offline = func() context.Context { //nolint:gochecknoglobals // a constant
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
 
 // noStore stands where a verifier needs a store; verifying asks it nothing.
 type noStore struct{}
 
 func (noStore) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
 	return core.Value{}, core.ErrStoreUnavailable
-}
-
-// fetches says that the scheme's keys go to the network.
-func (s *search) fetches() bool { return fetches(s.scheme) }
-
-func fetches(scheme core.Scheme) bool {
-	switch scheme.Name() {
-	case "sns", "paypal", "plaid", "pubsub":
-		return true
-	}
-	return false
 }
 
 // hide takes configured secrets out of a text that is not ours.
@@ -296,7 +294,7 @@ func (s *search) try(l *lane, h *head, body []byte, weight int, undone []step) [
 			return nil
 		}
 		s.tried++
-		signature, ok := k.fits(s.ctx, a, h.whole)
+		signature, ok := k.fits(a, h.whole)
 		if !ok {
 			continue
 		}
@@ -378,8 +376,8 @@ func (k *key) cost(body int) int64 {
 }
 
 // fits says whether a signature is this key's, or a damaged one.
-func (k *key) fits(ctx context.Context, a *core.Attempt, whole bool) ([]step, bool) {
-	if ok, err := k.verify.Verify(ctx, a); err == nil && ok {
+func (k *key) fits(a *core.Attempt, whole bool) ([]step, bool) {
+	if ok, err := k.verify.Verify(offline, a); err == nil && ok {
 		return nil, true
 	}
 	if k.forge == nil || !whole {
@@ -402,7 +400,7 @@ func (s *search) validity(k *key) []step {
 
 // unknown says what was tried.
 func (s *search) unknown() Finding {
-	if s.fetches() {
+	if s.facts.Fetches {
 		return step{mistake: NotTried}.finding(false)
 	}
 	keys := "the key"
@@ -447,21 +445,17 @@ func (b *seenBodies) add(body []byte) bool {
 	return true
 }
 
-// isMAC says that a key is one of core's MACs, or made of such, so that its cost is that of its hash.
-func isMAC(k core.VerifyKey) bool {
-	if several, ok := k.(interface{ Keys() []core.VerifyKey }); ok {
-		return !slices.ContainsFunc(several.Keys(), func(k core.VerifyKey) bool { return !isMAC(k) })
-	}
-	probe, err := core.HMACKey("x", sha256.New, []byte("probe of the type"), core.Hex)
-	return err == nil && sameType(k, probe)
+// isMAC says that the cost of a key is that of its hash: it is a shared secret. Of
+// the schemes with keys of both kinds, Standard Webhooks has core's.
+func isMAC(f core.Facts, k core.VerifyKey) bool { return !f.PublicKeys && !isEd25519(k) }
+
+// makesEd25519 says that a scheme makes one of core's ed25519 keys of a secret.
+func makesEd25519(scheme core.Scheme, secret string) bool {
+	k, err := scheme.ParseKey(secret)
+	return err == nil && isEd25519(k)
 }
 
-// isEd25519 says that a scheme makes one of core's ed25519 keys of a secret.
-func isEd25519(scheme core.Scheme, secret string) bool {
-	k, err := scheme.ParseKey(secret)
-	if err != nil {
-		return false
-	}
+func isEd25519(k core.VerifyKey) bool {
 	public, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
 	probe, err := core.Ed25519Key("x", public, core.Hex)
 	return err == nil && sameType(k, probe)

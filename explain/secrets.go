@@ -2,7 +2,6 @@ package explain
 
 import (
 	"cmp"
-	"context"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // some senders have nothing better
@@ -40,7 +39,7 @@ func (t text) with(changed string, m Mistake, what string) text {
 }
 
 // keys are those of a scheme: the configured secrets, what they may have been meant to be, and the others'.
-func (s *search) keys(scheme core.Scheme) []key {
+func (s *search) keys(scheme core.Scheme, facts core.Facts) []key {
 	var all []key
 	add := func(name string, secret core.Secret, texts ...text) {
 		first := len(all)
@@ -50,7 +49,7 @@ func (s *search) keys(scheme core.Scheme) []key {
 				continue
 			}
 			all = append(all, key{
-				name: name, text: t.text, steps: t.steps, weight: len(t.steps) - t.seen, verify: parsed, mac: isMAC(parsed),
+				name: name, text: t.text, steps: t.steps, weight: len(t.steps) - t.seen, verify: parsed, mac: isMAC(facts, parsed),
 				notBefore: secret.NotBefore, notAfter: secret.NotAfter,
 			})
 		}
@@ -66,7 +65,7 @@ func (s *search) keys(scheme core.Scheme) []key {
 	for i, secret := range s.secrets {
 		var texts []text
 		if i < maxSecrets {
-			texts = variants(scheme, secret.Reveal())
+			texts = variants(scheme, facts, secret.Reveal())
 		}
 		as := text{text: secret.Reveal()}
 		if accepted(scheme, secret) {
@@ -95,7 +94,7 @@ func accepted(scheme core.Scheme, secret core.Secret) bool {
 }
 
 // variants are what else a text may have been meant to be, each once.
-func variants(scheme core.Scheme, configured string) []text {
+func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 	if len(configured) > maxSecret || configured == "" {
 		return nil
 	}
@@ -128,7 +127,7 @@ func variants(scheme core.Scheme, configured string) []text {
 			}
 		}
 		for _, w := range written {
-			for _, f := range forms(scheme, w) {
+			for _, f := range forms(scheme, facts, w) {
 				add(f)
 			}
 		}
@@ -230,12 +229,8 @@ func prefixes(t text) (all []text) {
 }
 
 // forms decodes a text, or takes it as it is where the scheme decodes.
-func forms(scheme core.Scheme, t text) (all []text) {
-	free := false
-	if f, ok := scheme.(core.FreeTexter); ok {
-		free = f.FreeText()
-	}
-	_, standard := scheme.(core.StandardWebhooks)
+func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
+	free, standard := facts.FreeText, wantsPrefix(scheme)
 	prefix, rest := "", t.text
 	if i := strings.IndexByte(rest, '_'); i >= 0 && strings.HasPrefix(rest, "wh") && i <= len("whsec") {
 		prefix, rest = rest[:i+1], rest[i+1:]
@@ -286,9 +281,18 @@ func forms(scheme core.Scheme, t text) (all []text) {
 	return all
 }
 
+// wantsPrefix says that a scheme reads the keys of Standard Webhooks: base64 behind
+// whsec_, and not without.
+func wantsPrefix(scheme core.Scheme) bool {
+	probe := base64.StdEncoding.EncodeToString([]byte("a probe of thirty-two characters"))
+	_, with := scheme.ParseKey("whsec_" + probe)
+	_, without := scheme.ParseKey(probe)
+	return with == nil && without != nil
+}
+
 // forge makes right signatures of a key, in the form that its scheme accepts: for comparison with what may be a damaged one. nil if the key is not a MAC
 // whose form can be found out.
-func forge(ctx context.Context, k core.VerifyKey, secret, label string) func(c *core.Content) string {
+func forge(k core.VerifyKey, secret, label string) func(c *core.Content) string {
 	var raws [][]byte
 	raws = append(raws, []byte(secret))
 	if raw, err := hex.DecodeString(secret); err == nil {
@@ -314,7 +318,7 @@ func forge(ctx context.Context, k core.VerifyKey, secret, label string) func(c *
 				var probe core.Attempt
 				probe.Content.WriteString("a probe")
 				probe.Signatures = []core.Signature{{Label: label, Text: sign(&probe.Content)}}
-				if ok, err := k.Verify(ctx, &probe); err == nil && ok {
+				if ok, err := k.Verify(offline, &probe); err == nil && ok {
 					return sign
 				}
 			}

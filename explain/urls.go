@@ -15,26 +15,14 @@ const (
 	maxPlace     = 512 // bytes of a header that names an address
 )
 
-// signed is a scheme that signs the public address of the endpoint.
-type signed interface {
-	Address() string
-	At(url string) core.Scheme
-}
-
-func signsURL(scheme core.Scheme) bool {
-	s, ok := scheme.(signed)
-	return ok && s.Address() != ""
-}
-
 // addresses are what the sender may have signed instead of the configured address, or with another method.
 func addresses(h *head) (all []head) {
-	s, ok := h.scheme.(signed)
-	if !ok || s.Address() == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == URL }) {
+	if h.facts.URL == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == URL }) {
 		return nil
 	}
-	for _, v := range addressVariants(s.Address(), &h.req) {
+	for _, v := range addressVariants(h.facts.URL, &h.req) {
 		n := *h
-		n.scheme = s.At(v.text)
+		n.scheme = h.facts.At(v.text)
 		if _, query, ok := strings.Cut(v.text, "?"); ok { // the scheme compares
 			path, _, _ := strings.Cut(h.req.URL, "?")
 			n.req.URL = path + "?" + query
@@ -44,8 +32,8 @@ func addresses(h *head) (all []head) {
 	}
 	if path, _, ok := strings.Cut(h.req.URL, "?"); ok {
 		n := *h
-		base, _, _ := strings.Cut(s.Address(), "?")
-		n.scheme, n.req.URL = s.At(base), path
+		base, _, _ := strings.Cut(h.facts.URL, "?")
+		n.scheme, n.req.URL = h.facts.At(base), path
 		n.steps = append(slices.Clone(h.steps), step{URL, "the sender signs the address without a query"})
 		all = append(all, n)
 	}

@@ -68,11 +68,13 @@ func TestWhatASchemeDoesToARequestIsGoneForTheNext(t *testing.T) {
 // echoing answers handshakes with parts of the request.
 type echoing struct{ core.StandardWebhooks }
 
-func (echoing) Handshake(r *core.Request) *core.Answer {
-	if r.Method != http.MethodOptions {
-		return nil
-	}
-	return &core.Answer{Status: http.StatusOK, Header: http.Header{"X-Allowed": r.Header.Values("X-Origin")}}
+func (echoing) Facts() core.Facts {
+	return core.Facts{Handshake: func(r *core.Request) *core.Answer {
+		if r.Method != http.MethodOptions {
+			return nil
+		}
+		return &core.Answer{Status: http.StatusOK, Header: http.Header{"X-Allowed": r.Header.Values("X-Origin")}}
+	}}
 }
 
 func TestAnAnswerMayHoldPartsOfItsRequest(t *testing.T) {

@@ -32,7 +32,7 @@ func TestSuite(t *testing.T) {
 					Serve: func(t testing.TB, m whtest.AdapterMount) string {
 						return strings.TrimSuffix(serve(t, mountSuite(m, streaming)), "/hook")
 					},
-					ServerReadsBody: true, HandlerErrors: true, Hijacks: true, PanicEndsProcess: true, Dispatches: true,
+					SilenceIs200: true, ServerReadsBody: true, HandlerErrors: true, Hijacks: true, PanicEndsProcess: true, Dispatches: true,
 				})
 			})
 		}

@@ -226,6 +226,27 @@ func TestABodyThatWasConsumedInFrontIsAMisconfiguration(t *testing.T) {
 	})
 }
 
+// Some frameworks have every request parsed. Then PostForm is there, and empty.
+func TestAnEmptyBodyOfAnotherTypeThatWasParsedIsNotConsumed(t *testing.T) {
+	t.Parallel()
+	for kind, status := range map[string]int{
+		"application/json": http.StatusOK, "": http.StatusOK, "application/x-www-form-urlencoded; charset=utf-8": http.StatusInternalServerError,
+	} {
+		v, signer := pair(t, nil)
+		r := whtest.NewRequest(t, signer, "/hook", "")
+		r.Header.Set("Content-Type", kind)
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader("")), -1 // chunked
+		if err := r.ParseForm(); err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		nethttp.New(v)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+		if w.Code != status {
+			t.Errorf("%q: answered %d, want %d", kind, w.Code, status)
+		}
+	}
+}
+
 func TestALoggerOutsideSeesThePattern(t *testing.T) {
 	t.Parallel()
 	var pattern atomic.Value

@@ -23,6 +23,9 @@ func Adyen() core.Scheme {
 
 type adyen struct{ *templated }
 
+// Facts implements [core.Describer].
+func (s adyen) Facts() core.Facts { return s.facts(s, nil) }
+
 func (adyen) ReadHeader(*core.Request, *core.Attempt) error { return nil }
 
 func (s adyen) ReadBody(r *core.Request, a *core.Attempt) error {

@@ -40,35 +40,26 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		if m == nil {
 			return nil, fmt.Errorf("schemes: Any(%q): member %d is nil", name, i+1)
 		}
-		if v, ok := m.(core.Validator); ok {
-			if err := v.Validate(); err != nil {
-				mistakes = append(mistakes, err)
-				continue
-			}
+		f := core.FactsOf(m)
+		if f.Mistake != nil {
+			mistakes = append(mistakes, f.Mistake)
+			continue
 		}
-		identity := ""
-		if r, ok := m.(interface{ identity() string }); ok {
-			identity = r.identity()
-		}
-		signs, ok := m.(interface{ signsTokens() bool })
 		switch {
-		case ok && signs.signsTokens():
+		case f.SignsHandshakes:
 			mistakes = append(mistakes, fmt.Errorf("%s answers handshakes with a MAC under the secret, which another scheme would take for a signature: "+
 				"give it an endpoint of its own, or let it ignore handshakes", m.Name()))
-		case identity == "":
+		case f.IdentifiedBy == "":
 			mistakes = append(mistakes, fmt.Errorf("%s identifies its messages by what no other scheme signs: stripped of its headers, "+
 				"a message would run again; give it an endpoint of its own", m.Name()))
-		case i > 0 && s.by != "" && (identity != s.by || m.Stamping() != members[0].Stamping()):
+		case i > 0 && s.by != "" && (f.IdentifiedBy != s.by || m.Stamping() != members[0].Stamping()):
 			mistakes = append(mistakes, fmt.Errorf("%s and %s identify messages by different things (%s, %s): stripped of the headers of one, "+
-				"a message would run again", members[0].Name(), m.Name(), s.by, identity))
+				"a message would run again", members[0].Name(), m.Name(), identityText(s.by), identityText(f.IdentifiedBy)))
 		default:
-			s.by = identity
+			s.by = f.IdentifiedBy
 		}
-		if t, ok := m.(interface{ template() *templated }); ok && t.template().counts() {
-			s.counts = true
-		}
-		s.members = append(s.members, wrapped{m})
-		kinds[asymmetric(m)] = append(kinds[asymmetric(m)], m.Name())
+		s.members = append(s.members, member{m, f})
+		kinds[f.PublicKeys] = append(kinds[f.PublicKeys], m.Name())
 	}
 	if s.mixed = len(kinds) == 2; s.mixed && slices.ContainsFunc(kinds[true], func(n string) bool { return slices.Contains(kinds[false], n) }) {
 		mistakes = append(mistakes, errors.New("two members of one name take keys of different kinds: rename one, so that a secret can name its member"))
@@ -79,56 +70,50 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 	return s, nil
 }
 
-// identity says what identifies the messages of a template, apart from its name; empty if that is nothing that another scheme could sign.
-func (s *templated) identity() string {
-	switch {
-	case s.t.ID.inBody() && s.has(partBody):
-		return "the id at " + strings.Join(s.t.ID.path, ".") + " of the body"
-	case s.t.Content == "{body}":
-		return identityBody
-	default:
-		return ""
+// identityText is [core.Facts].IdentifiedBy for people.
+func identityText(by string) string {
+	if by == byBody {
+		return "the body"
 	}
+	return "the id at " + by + " of the body"
 }
-
-const identityBody = "the body"
 
 type anyOf struct {
 	name    string
 	by      string // the identity of all members
-	counts  bool   // some member has unsigned ids
-	members []wrapped
+	members []member
 	mixed   bool // their keys are of both kinds
 }
 
-// asymmetric reports whether the keys of a scheme are public ones.
-func asymmetric(m core.Scheme) bool {
-	a, ok := m.(interface{ asymmetric() bool })
-	return ok && a.asymmetric()
-}
+type member struct {
+	core.Scheme
 
-func (s *templated) asymmetric() bool { return s.t.Algorithm.hash() == nil }
+	facts core.Facts
+}
 
 func (s *anyOf) Name() string            { return s.name }
 func (s *anyOf) Stamping() core.Stamping { return s.members[0].Stamping() }
 
-func (s *anyOf) FreeText() bool {
+// Facts implements [core.Describer].
+func (s *anyOf) Facts() core.Facts {
+	const usual = 5 * time.Minute // as core.Config has it
+	all := core.Facts{IdentifiedBy: s.by, Challenge: s.challenge, Handshake: s.handshake}
+	silent := false // a member does not name its headers
 	for _, m := range s.members {
-		if m.FreeText() {
-			return true
+		f := m.facts
+		all.Past, all.Future = max(all.Past, cmp.Or(f.Past, usual)), max(all.Future, cmp.Or(f.Future, usual))
+		all.FreeText, all.PublicKeys = all.FreeText || f.FreeText, all.PublicKeys || f.PublicKeys
+		all.Fetches, all.Unsigned = all.Fetches || f.Fetches, all.Unsigned || f.Unsigned
+		all.Headers = append(all.Headers, f.Headers...)
+		silent = silent || len(f.Headers) == 0
+		if f.AwaitsHandshake != nil {
+			all.AwaitsHandshake, all.AnswerHandshake = s.awaitsHandshake, s.answerHandshake
 		}
 	}
-	return false
-}
-
-// Window implements [core.Windower]: the widest of the members'. That of a member that has none is the usual one.
-func (s *anyOf) Window() (past, future time.Duration) {
-	const usual = 5 * time.Minute // as core.Config has it
-	for _, m := range s.members {
-		p, f := m.Window()
-		past, future = max(past, cmp.Or(p, usual)), max(future, cmp.Or(f, usual))
+	if silent {
+		all.Headers = nil
 	}
-	return past, future
+	return all
 }
 
 // ParseKey implements [core.Scheme]: a key of every member that can read the text.
@@ -138,7 +123,7 @@ func (s *anyOf) ParseKey(text string) (core.VerifyKey, error) {
 	named := ""
 	if s.mixed {
 		var ok bool
-		if named, text, ok = strings.Cut(text, ":"); !ok || !slices.ContainsFunc(s.members, func(m wrapped) bool { return m.Name() == named }) {
+		if named, text, ok = strings.Cut(text, ":"); !ok || !slices.ContainsFunc(s.members, func(m member) bool { return m.Name() == named }) {
 			return nil, errors.New("nothing says whether this is a shared secret or a public key: write the name of its scheme and a colon in front, one of " + s.names())
 		}
 	}
@@ -167,12 +152,18 @@ func (s *anyOf) names() string {
 	return strings.Join(names, ", ")
 }
 
+// chosen is a.State: the member that decided, and its own state.
+type chosen struct {
+	member int
+	state  any
+}
+
 // ReadHeader implements [core.Scheme]. The member that it decides for is in a.State.
 func (s *anyOf) ReadHeader(r *core.Request, a *core.Attempt) error {
 	for i, m := range s.members {
 		err := m.ReadHeader(r, a)
 		if err == nil {
-			a.State = i
+			a.State = &chosen{i, a.State}
 			return nil
 		}
 		if !errors.Is(err, core.ErrMissingHeader) {
@@ -186,68 +177,79 @@ func (s *anyOf) ReadHeader(r *core.Request, a *core.Attempt) error {
 
 // ReadBody implements [core.Scheme].
 func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
-	i, _ := a.State.(int)
-	if err := s.members[i].ReadBody(r, a); err != nil {
+	c, ok := a.State.(*chosen)
+	if !ok {
+		return malformed("the headers were not read")
+	}
+	a.State = c.state
+	err := s.members[c.member].ReadBody(r, a)
+	c.state, a.State = a.State, c
+	if err != nil {
 		return err
 	}
-	if s.by != identityBody && !a.IDSigned {
-		return malformed("the message has not " + s.by + ", by which all schemes of " + s.name + " identify it")
+	if s.by != byBody && !a.IDSigned {
+		return malformed("the message has not " + identityText(s.by) + ", by which all schemes of " + s.name + " identify it")
 	}
-	if s.by == identityBody {
+	if s.by == byBody {
 		a.ID, a.IDSigned = "", false
-		if s.counts && len(a.Unsigned) == 0 {
+		if len(a.Unsigned) == 0 && slices.ContainsFunc(s.members, func(m member) bool { return m.facts.Unsigned }) {
 			a.Unsigned = append(a.Unsigned, "") // so that the messages of all members are counted together
 		}
 	}
 	return nil
 }
 
-// Challenge implements [core.Challenger]: that of the member that decided. What one sender asks so is an ordinary message of another.
-func (s *anyOf) Challenge(ctx context.Context, r *core.Request, m *core.Message, key core.VerifyKey) *core.Answer {
+// challenge answers as the member that decided. What one sender asks so is an ordinary message of another.
+func (s *anyOf) challenge(ctx context.Context, r *core.Request, m *core.Message, key core.VerifyKey) *core.Answer {
 	keys, _ := key.(anyKey)
 	for i, member := range s.members {
 		if member.ReadHeader(r, new(core.Attempt)) != nil {
 			continue
 		}
-		if i < len(keys) && keys[i] != nil {
-			return member.Challenge(ctx, r, m, keys[i])
+		if i < len(keys) && keys[i] != nil && member.facts.Challenge != nil {
+			return member.facts.Challenge(ctx, r, m, keys[i])
 		}
 		return nil
 	}
 	return nil
 }
 
-// Handshake implements [core.Handshaker].
-func (s *anyOf) Handshake(r *core.Request) *core.Answer {
+func (s *anyOf) handshake(r *core.Request) *core.Answer {
 	for _, m := range s.members {
-		if answer := m.Handshake(r); answer != nil {
+		if m.facts.Handshake == nil {
+			continue
+		}
+		if answer := m.facts.Handshake(r); answer != nil {
 			return answer
 		}
 	}
 	return nil
 }
 
-// AwaitsHandshake implements [core.BodyHandshaker]: a request with a header of
-// any member is none.
-func (s *anyOf) AwaitsHandshake(r *core.Request) bool {
+// awaitsHandshake takes no request for a handshake that has a header of any
+// member.
+func (s *anyOf) awaitsHandshake(r *core.Request) bool {
 	awaits := false
 	for _, m := range s.members {
-		if b, ok := m.Scheme.(interface{ bare(h core.Header) bool }); !ok || !b.bare(r.Header) {
+		if !bare(m.facts, r.Header) {
 			return false
 		}
-		awaits = awaits || m.AwaitsHandshake(r)
+		awaits = awaits || m.awaits(r)
 	}
 	return awaits
 }
 
-// AnswerHandshake implements [core.BodyHandshaker].
-func (s *anyOf) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
+func (m member) awaits(r *core.Request) bool {
+	return m.facts.AwaitsHandshake != nil && m.facts.AwaitsHandshake(r)
+}
+
+func (s *anyOf) answerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
 	keys, _ := key.(anyKey)
 	for i, m := range s.members {
-		if i >= len(keys) || keys[i] == nil || !m.AwaitsHandshake(r) {
+		if i >= len(keys) || keys[i] == nil || !m.awaits(r) {
 			continue
 		}
-		if answer := m.AnswerHandshake(r, keys[i]); answer != nil {
+		if answer := m.facts.AnswerHandshake(r, keys[i]); answer != nil {
 			return answer
 		}
 	}
@@ -257,10 +259,13 @@ func (s *anyOf) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answe
 // anyKey has the key of each member, nil where there is none.
 type anyKey []core.VerifyKey
 
+// Verify implements [core.VerifyKey]. The member's key sees the member's state.
 func (k anyKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
-	i, ok := a.State.(int)
-	if !ok || i >= len(k) || k[i] == nil {
+	c, ok := a.State.(*chosen)
+	if !ok || c.member >= len(k) || k[c.member] == nil {
 		return false, nil
 	}
-	return k[i].Verify(ctx, a)
+	a.State = c.state
+	defer func() { a.State = c }()
+	return k[c.member].Verify(ctx, a)
 }

@@ -23,8 +23,15 @@ type asana struct {
 	pending func(secret string) bool
 }
 
-// Handshake implements [core.Handshaker].
-func (a asana) Handshake(r *core.Request) *core.Answer {
+// Facts implements [core.Describer].
+func (a asana) Facts() core.Facts {
+	f := a.facts(a, nil)
+	f.Handshake, f.Challenge = a.answer, answerHeartbeat
+	return f
+}
+
+// answer accepts the secret of a handshake.
+func (a asana) answer(r *core.Request) *core.Answer {
 	secret := r.Header.Values("X-Hook-Secret")
 	if a.pending == nil || r.Method != http.MethodPost || len(secret) == 0 {
 		return nil
@@ -35,8 +42,8 @@ func (a asana) Handshake(r *core.Request) *core.Answer {
 	return &core.Answer{Status: http.StatusNoContent, Header: http.Header{"X-Hook-Secret": {secret[0]}, "Cache-Control": {"no-store"}}}
 }
 
-// Challenge implements [core.Challenger] for heartbeats.
-func (asana) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+// answerHeartbeat keeps heartbeats from the handler.
+func answerHeartbeat(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	var body struct {
 		Events []json.RawMessage `json:"events"`
 	}

@@ -72,6 +72,16 @@ func (t JWT) Scheme() (core.Scheme, error) {
 	return s, nil
 }
 
+// orUnusable is for a description that holds what a program passed: [core.New]
+// reports the mistake.
+func (t JWT) orUnusable() core.Scheme {
+	s, err := t.build()
+	if err != nil {
+		return unusable{t.Name, err}
+	}
+	return s
+}
+
 func mustJWT(t JWT) *bodyJWT {
 	s, err := t.build()
 	if err != nil {
@@ -161,24 +171,23 @@ type bodyJWT struct {
 
 func (s *bodyJWT) Name() string            { return s.t.Name }
 func (s *bodyJWT) Stamping() core.Stamping { return s.t.Stamping }
-func (s *bodyJWT) FreeText() bool          { return s.t.Secret == Verbatim }
-func (s *bodyJWT) asymmetric() bool        { return s.t.Algorithm.hash() == nil }
 
-// Headers lists the one that is read.
-func (s *bodyJWT) Headers() []string { return []string{s.t.Token.header} }
-
-// Address is the public URL that is signed, "" if none is.
-func (s *bodyJWT) Address() string { return s.url.text }
-
-// At is the same scheme with another public URL.
-func (s *bodyJWT) At(url string) core.Scheme {
-	t := s.t
-	t.URL = url
-	other, err := t.build()
-	if err != nil {
-		return unusable{t.Name, err}
+// Facts implements [core.Describer].
+func (s *bodyJWT) Facts() core.Facts {
+	f := core.Facts{
+		FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.hash() == nil, Headers: [][]string{{s.t.Token.header}},
 	}
-	return other
+	if s.url.text != "" {
+		f.URL, f.At = s.url.text, func(url string) core.Scheme {
+			t := s.t
+			t.URL = url
+			return t.orUnusable()
+		}
+	}
+	if !f.PublicKeys {
+		f.Sign = s.sign
+	}
+	return f
 }
 
 // ParseKey implements [core.Scheme].
@@ -309,7 +318,8 @@ func (s *bodyJWT) hash(data []byte) string {
 }
 
 // sign makes r a request of the sender.
-func (s *bodyJWT) sign(h http.Header, r *core.Request, id string, at time.Time, secrets []string) error {
+func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...string) error {
+	h, _ := r.Header.(http.Header)
 	if len(secrets) != 1 {
 		return fmt.Errorf("schemes: %s signs with one secret, not %d", s.t.Name, len(secrets))
 	}

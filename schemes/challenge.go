@@ -68,11 +68,15 @@ func hasType(h core.Header, want string) bool {
 	return err == nil && got == want
 }
 
-// bare says that a request has none of the headers of a message: no signature
-// could cover it.
-func (s *templated) bare(h core.Header) bool {
-	has := func(name string) bool { return len(h.Values(name)) > 0 }
-	return !slices.ContainsFunc(s.Headers(), has) && !slices.ContainsFunc(s.t.More, func(f Field) bool { return has(f.header) })
+// bare says that a request has none of the headers of a signed message: no
+// signature could cover it. It is false for a scheme that does not name them.
+func bare(f core.Facts, h core.Header) bool {
+	for _, family := range f.Headers {
+		if slices.ContainsFunc(family, func(name string) bool { return len(h.Values(name)) > 0 }) {
+			return false
+		}
+	}
+	return len(f.Headers) > 0
 }
 
 // answeringKey also makes the answer to a challenge: the HMAC-SHA256 of a

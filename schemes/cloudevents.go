@@ -16,20 +16,37 @@ func CloudEvents(scheme core.Scheme, origins ...string) core.Scheme {
 	if scheme == nil || len(origins) == 0 {
 		return unusable{"cloudevents", errors.New("it needs the scheme of its messages, and the origins that may deliver")}
 	}
-	return cloudEvents{wrapped{scheme}, slices.Clone(origins)}
+	return cloudEvents{scheme, slices.Clone(origins)}
 }
 
 type cloudEvents struct {
-	wrapped
+	core.Scheme
 
 	origins []string
 }
 
-// Handshake implements [core.Handshaker].
-func (c cloudEvents) Handshake(r *core.Request) *core.Answer {
+// Facts implements [core.Describer].
+func (c cloudEvents) Facts() core.Facts {
+	f := core.FactsOf(c.Scheme)
+	next := f.Handshake
+	f.Handshake = func(r *core.Request) *core.Answer {
+		switch answer := c.answer(r); {
+		case answer != nil:
+			return answer
+		case next != nil:
+			return next(r)
+		default:
+			return nil
+		}
+	}
+	return f
+}
+
+// answer gives the permission to deliver; nil if it is not asked for.
+func (c cloudEvents) answer(r *core.Request) *core.Answer {
 	origin := r.Header.Values("Webhook-Request-Origin")
 	if r.Method != http.MethodOptions || len(origin) == 0 {
-		return c.wrapped.Handshake(r)
+		return nil
 	}
 	if len(origin) != 1 || !slices.ContainsFunc(c.origins, func(o string) bool { return strings.EqualFold(o, origin[0]) }) {
 		return refused(http.StatusForbidden)

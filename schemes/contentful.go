@@ -24,25 +24,25 @@ func Contentful(url string) core.Scheme {
 	}), public}
 }
 
+// contentfulList is the header that names the signed ones.
+const contentfulList = "X-Contentful-Signed-Headers"
+
 type contentful struct {
 	*templated
 
 	public address
 }
 
-// Address is the one that is signed.
-func (s contentful) Address() string { return s.public.text }
-
-// At is the scheme for another address.
-func (contentful) At(url string) core.Scheme { return Contentful(url) }
-
-// Headers are those of the template, and the list of what is signed.
-func (s contentful) Headers() []string {
-	return append(s.templated.Headers(), "X-Contentful-Signed-Headers")
+// Facts implements [core.Describer].
+func (s contentful) Facts() core.Facts {
+	f := s.facts(s, signFewHeaders)
+	f.Headers[0] = append(f.Headers[0], contentfulList)
+	f.URL, f.At = s.public.text, Contentful
+	return f
 }
 
 func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
-	list, err := Header("X-Contentful-Signed-Headers").inHeader(r.Header, "")
+	list, err := Header(contentfulList).inHeader(r.Header, "")
 	if err != nil {
 		return err
 	}
@@ -92,11 +92,11 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// prepare says which headers are signed: as few as may be.
-func (contentful) prepare(s *signing) {
-	const list = "X-Contentful-Signed-Headers"
-	if len(s.header[list]) == 0 {
-		s.header[list] = []string{"x-contentful-signed-headers,x-contentful-timestamp"}
+// signFewHeaders says which headers are signed, unless that is said: as few as
+// may be.
+func signFewHeaders(s *signing) {
+	if len(s.header[contentfulList]) == 0 {
+		s.header[contentfulList] = []string{"x-contentful-signed-headers,x-contentful-timestamp"}
 	}
 }
 

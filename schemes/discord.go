@@ -26,6 +26,13 @@ func Discord() core.Scheme {
 
 type discord struct{ *templated }
 
+// Facts implements [core.Describer].
+func (d discord) Facts() core.Facts {
+	f := d.facts(d, nil)
+	f.Challenge = answerDiscordPing
+	return f
+}
+
 // ReadBody implements [core.Scheme].
 func (d discord) ReadBody(r *core.Request, a *core.Attempt) error {
 	err := d.templated.ReadBody(r, a)
@@ -39,9 +46,9 @@ func isDiscordEvent(body []byte) bool {
 	return s.enter("event")
 }
 
-// Challenge implements [core.Challenger]. A ping is type 1 of an interaction and
-// type 0 of an event, whose type 1 is a real one.
-func (discord) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+// answerDiscordPing knows both pings: type 1 of an interaction, and type 0 of an
+// event, whose type 1 is a real one.
+func answerDiscordPing(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	kind, _ := find(r.Body, []string{"type"})
 	switch {
 	case string(kind) == "0":

@@ -158,13 +158,7 @@ func wantSource(t *testing.T, name, source, read string, free bool) {
 	}
 }
 
-func past(scheme core.Scheme) time.Duration {
-	if w, ok := scheme.(core.Windower); ok {
-		past, _ := w.Window()
-		return past
-	}
-	return 0
-}
+func past(scheme core.Scheme) time.Duration { return core.FactsOf(scheme).Past }
 
 // span reads a duration that may have days; ok is false for what is none.
 func span(text string) (d time.Duration, ok bool) {

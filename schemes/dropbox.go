@@ -26,8 +26,14 @@ type dropbox struct {
 
 func (dropbox) Stamping() core.Stamping { return core.NotIdentified }
 
-// Handshake implements [core.Handshaker].
-func (d dropbox) Handshake(r *core.Request) *core.Answer {
+// Facts implements [core.Describer].
+func (d dropbox) Facts() core.Facts {
+	f := d.facts(d, nil)
+	f.Handshake = d.answer
+	return f
+}
+
+func (d dropbox) answer(r *core.Request) *core.Answer {
 	q, ok := query(r)
 	if d.handshake != AnswerHandshakes || r.Method != http.MethodGet || !ok || len(q["challenge"]) != 1 || len(q.Get("challenge")) > maxChallenge {
 		return nil

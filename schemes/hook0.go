@@ -35,6 +35,9 @@ type hook0 struct {
 	required []string // in lower case
 }
 
+// Facts implements [core.Describer].
+func (s hook0) Facts() core.Facts { return s.facts(s, s.prepare) }
+
 func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	names, err := s.names.inHeader(r.Header, s.t.List)
 	if err != nil {

@@ -24,6 +24,9 @@ const hygraphHeader = "Gcms-Signature"
 
 type hygraph struct{ *templated }
 
+// Facts implements [core.Describer].
+func (s hygraph) Facts() core.Facts { return s.facts(s, s.prepare) }
+
 func (s hygraph) ReadBody(r *core.Request, a *core.Attempt) error {
 	env, err := Entry(hygraphHeader, "env").inHeader(r.Header, s.t.List)
 	if err != nil {

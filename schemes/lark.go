@@ -52,11 +52,21 @@ type lark struct {
 
 const larkNonce = "X-Lark-Request-Nonce"
 
-// Headers lists the headers that are read, as that of templates does.
-func (s lark) Headers() []string { return append(s.templated.Headers(), larkNonce) }
-
-func (s lark) bare(h core.Header) bool {
-	return s.templated.bare(h) && len(h.Values(larkNonce)) == 0
+// Facts implements [core.Describer].
+func (s lark) Facts() core.Facts {
+	f := s.facts(s, func(to *signing) {
+		to.signer = larkSum
+		if len(to.header[larkNonce]) == 0 {
+			to.header[larkNonce] = []string{to.newID()}
+		}
+	})
+	f.Headers[0] = append(f.Headers[0], larkNonce)
+	f.Challenge = answerLark
+	f.AwaitsHandshake = func(r *core.Request) bool {
+		return s.allowed != nil && r.Method == http.MethodPost && hasType(r.Header, "application/json") && bare(f, r.Header)
+	}
+	f.AnswerHandshake = s.answer
+	return f
 }
 
 // ParseKey implements [core.Scheme]. The body begins with the first brace of
@@ -95,37 +105,22 @@ func (s lark) ReadBody(r *core.Request, a *core.Attempt) error {
 	return s.templated.ReadBody(r, a)
 }
 
-// Challenge implements [core.Challenger]. Lark's documentation does not say
-// whether a url_verification is signed; one that is needs no token.
-func (lark) Challenge(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
+// answerLark answers a signed url_verification, which needs no token. Lark's
+// documentation does not say whether there is one.
+func answerLark(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
 	if k, ok := key.(larkKey); ok && len(r.Body) <= maxChallenge {
 		return k.verifyURL(r.Body, func(string) bool { return true })
 	}
 	return nil
 }
 
-// AwaitsHandshake implements [core.BodyHandshaker].
-func (s lark) AwaitsHandshake(r *core.Request) bool {
-	return s.allowed != nil && r.Method == http.MethodPost && hasType(r.Header, "application/json") && s.bare(r.Header)
-}
-
-// AnswerHandshake implements [core.BodyHandshaker].
-func (s lark) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
+// answer answers one that is not signed.
+func (s lark) answer(r *core.Request, key core.VerifyKey) *core.Answer {
 	if k, ok := key.(larkKey); ok {
 		return k.verifyURL(r.Body, s.allowed)
 	}
 	return nil
 }
-
-// prepare adds the nonce, unless it is there.
-func (lark) prepare(s *signing) {
-	if len(s.header[larkNonce]) == 0 {
-		s.header[larkNonce] = []string{s.newID()}
-	}
-}
-
-// signer makes signatures for [Sign].
-func (lark) signer(text string) func(*core.Content) string { return larkSum(text) }
 
 // larkKey has functions, because fmt prints no more of one than its address.
 type larkKey struct {

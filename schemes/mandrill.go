@@ -33,8 +33,12 @@ type mandrill struct{ *templated }
 
 const mandrillEvents = "mandrill_events"
 
-// At is the scheme for another address.
-func (mandrill) At(url string) core.Scheme { return Mandrill(url) }
+// Facts implements [core.Describer].
+func (s mandrill) Facts() core.Facts {
+	f := s.facts(s, s.prepare)
+	f.At = Mandrill
+	return f
+}
 
 func (s mandrill) ReadBody(r *core.Request, a *core.Attempt) error {
 	form, err := url.ParseQuery(string(r.Body))

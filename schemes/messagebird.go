@@ -12,12 +12,8 @@ import "github.com/hookonce/hookonce/core"
 //
 // Source: www.npmjs.com/package/messagebird/v/4.0.1, as of November 2026.
 func MessageBird(address string) core.Scheme {
-	s, err := JWT{
+	return JWT{
 		Name: "messagebird", Token: Header("MessageBird-Signature-JWT"), BodyHash: "payload_hash", URLHash: "url_hash", URL: address,
 		Issuer: "MessageBird", Time: "iat", Stamping: core.StampedEachAttempt,
-	}.build()
-	if err != nil {
-		return unusable{"messagebird", err}
-	}
-	return s
+	}.orUnusable()
 }

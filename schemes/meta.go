@@ -26,8 +26,14 @@ type meta struct {
 	allowed func(token string) bool
 }
 
-// Handshake implements [core.Handshaker].
-func (m meta) Handshake(r *core.Request) *core.Answer {
+// Facts implements [core.Describer].
+func (m meta) Facts() core.Facts {
+	f := m.facts(m, nil)
+	f.Handshake = m.answer
+	return f
+}
+
+func (m meta) answer(r *core.Request) *core.Answer {
 	if r.Method != http.MethodGet || m.allowed == nil {
 		return nil
 	}

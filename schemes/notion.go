@@ -34,13 +34,18 @@ type notion struct {
 	pending func(token string) bool
 }
 
-// AwaitsHandshake implements [core.BodyHandshaker].
-func (n notion) AwaitsHandshake(r *core.Request) bool {
-	return n.pending != nil && r.Method == http.MethodPost && hasType(r.Header, "application/json") && n.bare(r.Header)
+// Facts implements [core.Describer].
+func (n notion) Facts() core.Facts {
+	f := n.facts(n, nil)
+	f.AwaitsHandshake = func(r *core.Request) bool {
+		return n.pending != nil && r.Method == http.MethodPost && hasType(r.Header, "application/json") && bare(f, r.Header)
+	}
+	f.AnswerHandshake = n.answer
+	return f
 }
 
-// AnswerHandshake implements [core.BodyHandshaker].
-func (n notion) AnswerHandshake(r *core.Request, _ core.VerifyKey) *core.Answer {
+// answer accepts the verification token.
+func (n notion) answer(r *core.Request, _ core.VerifyKey) *core.Answer {
 	token := textAt(r.Body, "verification_token")
 	switch {
 	case !strings.HasPrefix(token, "secret_") || !visible(token):

@@ -44,8 +44,10 @@ const paypalLabel = "paypal"
 func (paypal) Name() string            { return "paypal" }
 func (paypal) Stamping() core.Stamping { return core.StampedOnce }
 
-// Window implements [core.Windower]: 25 attempts in three days, and an hour for the last one.
-func (paypal) Window() (past, future time.Duration) { return 73 * time.Hour, 5 * time.Minute }
+// Facts implements [core.Describer]: 25 attempts in three days, and an hour for the last one.
+func (paypal) Facts() core.Facts {
+	return core.Facts{Past: 73 * time.Hour, Future: 5 * time.Minute, PublicKeys: true, Fetches: true, Headers: [][]string{paypalHeaders()}}
+}
 
 // ParseKey implements [core.Scheme].
 func (p paypal) ParseKey(webhookID string) (core.VerifyKey, error) {
@@ -62,12 +64,14 @@ type paypalMessage struct {
 	certURL   string
 }
 
+func paypalHeaders() []string {
+	return []string{"Paypal-Transmission-Id", "Paypal-Transmission-Time", "Paypal-Transmission-Sig", "Paypal-Cert-Url", "Paypal-Auth-Algo"}
+}
+
 // ReadHeader implements [core.Scheme].
 func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	var values [5]string
-	for i, name := range [...]string{
-		"Paypal-Transmission-Id", "Paypal-Transmission-Time", "Paypal-Transmission-Sig", "Paypal-Cert-Url", "Paypal-Auth-Algo",
-	} {
+	for i, name := range paypalHeaders() {
 		var err error
 		if values[i], err = Header(name).inHeader(r.Header, ""); err != nil {
 			return err

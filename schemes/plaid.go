@@ -56,6 +56,11 @@ const plaidLabel = "ES256"
 func (*plaid) Name() string            { return "plaid" }
 func (*plaid) Stamping() core.Stamping { return core.StampedEachAttempt }
 
+// Facts implements [core.Describer].
+func (*plaid) Facts() core.Facts {
+	return core.Facts{PublicKeys: true, Fetches: true, Headers: [][]string{{"Plaid-Verification"}}}
+}
+
 // ParseKey implements [core.Scheme].
 func (p *plaid) ParseKey(credentials string) (core.VerifyKey, error) {
 	client, secret, ok := strings.Cut(credentials, ":")

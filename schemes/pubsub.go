@@ -52,6 +52,11 @@ const (
 func (*pubsub) Name() string            { return "pubsub" }
 func (*pubsub) Stamping() core.Stamping { return core.NotIdentified }
 
+// Facts implements [core.Describer].
+func (*pubsub) Facts() core.Facts {
+	return core.Facts{PublicKeys: true, Fetches: true, Headers: [][]string{{"Authorization"}}}
+}
+
 // ParseKey implements [core.Scheme].
 func (p *pubsub) ParseKey(email string) (core.VerifyKey, error) {
 	const letters = "-.0123456789abcdefghijklmnopqrstuvwxyz"

@@ -40,10 +40,8 @@ func New(name string, s Settings) (core.Scheme, error) {
 		return nil, fmt.Errorf("schemes: %s cannot tell a message from its replay or its forgery, so it must be asked for: Settings.DangerouslyReplayable", name)
 	}
 	scheme := entry.make(s)
-	if v, ok := scheme.(core.Validator); ok {
-		if err := v.Validate(); err != nil {
-			return nil, fmt.Errorf("schemes: %s: %w", name, err)
-		}
+	if err := core.FactsOf(scheme).Mistake; err != nil {
+		return nil, fmt.Errorf("schemes: %s: %w", name, err)
 	}
 	return scheme, nil
 }

@@ -77,6 +77,7 @@ func HTTPSignatures(p SignatureProfile) core.Scheme {
 }
 
 func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
+	p.Required = slices.Clone(p.Required)
 	at, err := publicURL(p.URL)
 	if err != nil {
 		return nil, err
@@ -87,8 +88,8 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 	}
 	rest := p.URL[strings.Index(p.URL, "://")+3:]
 	s := &httpSignatures{
-		address: at, scheme: u.Scheme, authority: strings.ToLower(u.Host), origin: p.URL[:len(p.URL)-len(rest)] + u.Host,
-		required: slices.Clone(p.Required), tag: p.Tag,
+		profile: p, address: at, scheme: u.Scheme, authority: strings.ToLower(u.Host), origin: p.URL[:len(p.URL)-len(rest)] + u.Host,
+		required: p.Required, tag: p.Tag,
 	}
 	if port := u.Port(); port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
 		s.authority = strings.TrimSuffix(s.authority, ":"+port)
@@ -114,6 +115,7 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 }
 
 type httpSignatures struct {
+	profile           SignatureProfile
 	address           address
 	scheme, authority string
 	origin            string // scheme and authority as configured
@@ -138,6 +140,18 @@ type httpSignature struct {
 
 func (*httpSignatures) Name() string            { return rfc9421Name }
 func (*httpSignatures) Stamping() core.Stamping { return core.StampedEachAttempt }
+
+// Facts implements [core.Describer].
+func (s *httpSignatures) Facts() core.Facts {
+	return core.Facts{
+		PublicKeys: true, Headers: [][]string{{"Signature-Input", "Signature", "Content-Digest"}},
+		URL: s.address.text, At: func(url string) core.Scheme {
+			p := s.profile
+			p.URL = url
+			return HTTPSignatures(p)
+		},
+	}
+}
 
 func (s *httpSignatures) ReadHeader(r *core.Request, a *core.Attempt) error {
 	inputs, err := sfDictionary("Signature-Input", r.Header)

@@ -80,8 +80,7 @@ func templates() map[string]subject {
 		"gocardless": {schemes.GoCardless(), secret, stranger, bodyIn("Webhook-Signature", "", hexMAC)},
 		"gogs":       {schemes.Gogs(), secret, stranger, bodyIn("X-Gogs-Signature", "", hexMAC)},
 		"gr4vy": {schemes.Gr4vy(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
-			return request(string(content), "X-Gr4vy-Timestamp", seconds(at), "X-Gr4vy-Signature",
-				hexMAC("another", seconds(at)+"."+string(content))+","+hexMAC(secret, seconds(at)+"."+string(content)))
+			return request(string(content), "X-Gr4vy-Timestamp", seconds(at), "X-Gr4vy-Signature", hexMAC(secret, seconds(at)+"."+string(content)))
 		}},
 		"helpscout":      {schemes.HelpScout(), secret, stranger, bodyIn("X-Helpscout-Signature", "", base64SHA1)},
 		"heroku":         {schemes.Heroku(), secret, stranger, bodyIn("Heroku-Webhook-Hmac-Sha256", "", base64MAC)},

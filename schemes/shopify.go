@@ -34,13 +34,11 @@ type shopify struct {
 	byWebhook, byEvent *templated
 }
 
-// Headers are those of webhooks, then those of events.
-func (s shopify) Headers() []string {
-	return append(s.templated.Headers(), append(s.byWebhook.Headers(), s.byEvent.t.ID.header)...)
-}
-
-func (s shopify) bare(h core.Header) bool {
-	return s.templated.bare(h) && s.byWebhook.bare(h) && s.byEvent.bare(h)
+// Facts implements [core.Describer]. The headers are those of webhooks, then those of events.
+func (s shopify) Facts() core.Facts {
+	f := s.facts(s, nil)
+	f.Headers = append(f.Headers, s.byWebhook.headers(), s.byEvent.headers())
+	return f
 }
 
 // ReadHeader implements [core.Scheme].

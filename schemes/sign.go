@@ -36,32 +36,15 @@ func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets 
 		}
 		r.Header = h
 	}
-	switch s := scheme.(type) {
-	case core.StandardWebhooks:
-		signer, err := core.NewSigner(secrets...)
-		if err != nil {
-			return err
-		}
-		return signer.Sign(h, cmp.Or(id, h.Get("Webhook-Id"), core.NewID()), at, r.Body)
-	case unusable:
-		return s.err
-	case *bodyJWT:
-		if !s.asymmetric() {
-			return s.sign(h, r, id, at, secrets)
-		}
-	case interface{ template() *templated }:
-		if s.template().t.Algorithm.hash() != nil {
-			return (&signing{templated: s.template(), scheme: scheme, r: r, header: h}).sign(id, at, secrets)
-		}
+	switch f := core.FactsOf(scheme); {
+	case f.Mistake != nil:
+		return f.Mistake
+	case f.Sign != nil:
+		return f.Sign(r, id, at, secrets...)
 	}
 	const format = "schemes: %s cannot be signed here, because only its sender has the key, or it signs nothing: %w"
 	return fmt.Errorf(format, scheme.Name(), errors.ErrUnsupported)
 }
-
-func (s *templated) template() *templated { return s }
-
-// preparer is a scheme that signs more than its template tells: it puts that into the request, unless it is there.
-type preparer interface{ prepare(s *signing) }
 
 // signing is one request on its way to be signed. What is signed is what the scheme itself reads in it, so that rule is in one place.
 type signing struct {
@@ -69,9 +52,10 @@ type signing struct {
 
 	scheme  core.Scheme
 	r       *core.Request
-	header  http.Header // r.Header
-	entries []string    // of the list that the signatures stand in: those with a key, in front
-	items   []item      // and those whose place counts
+	header  http.Header                                    // r.Header
+	entries []string                                       // of the list that the signatures stand in: those with a key, in front
+	items   []item                                         // and those whose place counts
+	signer  func(secret string) func(*core.Content) string // the scheme's own; nil: the HMAC of its template
 }
 
 // item is an entry of a list, counted from 1.
@@ -80,9 +64,13 @@ type item struct {
 	text  string
 }
 
-func (s *signing) sign(id string, at time.Time, secrets []string) error {
-	if p, ok := s.scheme.(preparer); ok {
-		p.prepare(s)
+func (s *signing) sign(prepare func(*signing), id string, at time.Time, secrets []string) error {
+	var ok bool
+	if s.header, ok = s.r.Header.(http.Header); !ok {
+		return errors.New("schemes: signing needs an http.Header")
+	}
+	if prepare != nil {
+		prepare(s)
 	}
 	macs := make([]func(*core.Content) string, len(secrets))
 	for i, text := range secrets {
@@ -112,16 +100,14 @@ func (s *signing) sign(id string, at time.Time, secrets []string) error {
 	return s.write(texts)
 }
 
-// mac returns what signs with a secret, a scheme's own where it has one. It
-// refuses the secrets that a receiver would.
+// mac returns what signs with a secret. It refuses the secrets that a receiver
+// would.
 func (s *signing) mac(text string) (func(*core.Content) string, error) {
 	if _, err := s.scheme.ParseKey(text); err != nil {
 		return nil, err
 	}
-	if own, ok := s.scheme.(interface {
-		signer(secret string) func(*core.Content) string
-	}); ok {
-		return own.signer(text), nil
+	if s.signer != nil {
+		return s.signer(text), nil
 	}
 	key, err := s.t.Secret.decode(text)
 	if err != nil {

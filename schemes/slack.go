@@ -26,6 +26,13 @@ func Slack() core.Scheme {
 
 type slack struct{ *templated }
 
+// Facts implements [core.Describer].
+func (s slack) Facts() core.Facts {
+	f := s.facts(s, nil)
+	f.Challenge = answerSlack
+	return f
+}
+
 // ReadBody implements [core.Scheme].
 func (s slack) ReadBody(r *core.Request, a *core.Attempt) error {
 	err := s.templated.ReadBody(r, a)
@@ -33,8 +40,8 @@ func (s slack) ReadBody(r *core.Request, a *core.Attempt) error {
 	return err
 }
 
-// Challenge implements [core.Challenger].
-func (slack) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+// answerSlack answers the url_verification.
+func answerSlack(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	if kind, ok := find(r.Body, []string{"type"}); !ok || string(kind) != "url_verification" {
 		return nil
 	}

@@ -61,8 +61,10 @@ const (
 func (*sns) Name() string            { return "sns" }
 func (*sns) Stamping() core.Stamping { return core.StampedOnce }
 
-// Window implements [core.Windower]: SNS retries for at most an hour after the message was published; clocks may differ.
-func (*sns) Window() (past, future time.Duration) { return time.Hour + 5*time.Minute, 5 * time.Minute }
+// Facts implements [core.Describer]: SNS retries for at most an hour after the message was published; clocks may differ.
+func (s *sns) Facts() core.Facts {
+	return core.Facts{Past: time.Hour + 5*time.Minute, Future: 5 * time.Minute, PublicKeys: true, Fetches: true, Challenge: s.confirm}
+}
 
 // ParseKey implements [core.Scheme].
 func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
@@ -259,8 +261,8 @@ func (k *snsKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	})
 }
 
-// Challenge implements [core.Challenger]: it confirms a subscription of a topic that is trusted.
-func (s *sns) Challenge(ctx context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
+// confirm confirms a subscription of a topic that is trusted.
+func (s *sns) confirm(ctx context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
 	if s.o.Handshake != AnswerHandshakes {
 		return nil
 	}

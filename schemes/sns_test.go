@@ -330,7 +330,11 @@ func (s *snsSender) request(m map[string]any) *core.Request {
 // narrow has a window under an hour, as TestScheme wants it of all.
 type narrow struct{ core.Scheme }
 
-func (narrow) Window() (past, future time.Duration) { return 30 * time.Minute, 5 * time.Minute }
+func (n narrow) Facts() core.Facts {
+	f := core.FactsOf(n.Scheme)
+	f.Past, f.Future = 30*time.Minute, 5*time.Minute
+	return f
+}
 
 func TestSNSKeepsTheContractOfSchemes(t *testing.T) {
 	t.Parallel()

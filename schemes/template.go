@@ -224,7 +224,7 @@ type unusable struct {
 
 func (u unusable) Name() string                                    { return u.name }
 func (unusable) Stamping() core.Stamping                           { return core.NotStamped }
-func (u unusable) Validate() error                                 { return u.err }
+func (u unusable) Facts() core.Facts                               { return core.Facts{Mistake: u.err} }
 func (u unusable) ParseKey(string) (core.VerifyKey, error)         { return nil, u.err }
 func (u unusable) ReadHeader(*core.Request, *core.Attempt) error   { return u.err }
 func (u unusable) ReadBody(_ *core.Request, _ *core.Attempt) error { return u.err }

@@ -30,17 +30,45 @@ type templated struct {
 
 func (s *templated) Name() string            { return s.t.Name }
 func (s *templated) Stamping() core.Stamping { return s.t.Stamping }
-func (s *templated) FreeText() bool          { return s.t.Secret == Verbatim }
 
-// Headers lists the headers that are read, in canonical form: for those who look into a refusal.
-func (s *templated) Headers() []string {
+// Facts implements [core.Describer].
+func (s *templated) Facts() core.Facts { return s.facts(s, nil) }
+
+// facts are those of outer, which is s or embeds it. prepare is for a scheme that
+// signs more than its template says: it puts that into the request, unless it is
+// there. nil: nothing.
+func (s *templated) facts(outer core.Scheme, prepare func(*signing)) core.Facts {
+	f := core.Facts{
+		Past: s.t.Past, Future: s.t.Future, FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.hash() == nil,
+		IdentifiedBy: s.identity(), Unsigned: s.counts(),
+	}
+	if h := s.headers(); len(h) > 0 {
+		f.Headers = [][]string{h}
+	}
+	if s.url.text != "" {
+		f.URL, f.At = s.url.text, func(url string) core.Scheme {
+			t := s.t
+			t.URL = url
+			return fromSettings(t)
+		}
+	}
+	if !f.PublicKeys {
+		f.Sign = func(r *core.Request, id string, at time.Time, secrets ...string) error {
+			return (&signing{templated: s, scheme: outer, r: r}).sign(prepare, id, at, secrets)
+		}
+	}
+	return f
+}
+
+// headers lists the headers that are read, in canonical form.
+func (s *templated) headers() []string {
 	var names []string
 	add := func(f Field) {
 		if f.header != "" && !slices.Contains(names, f.header) {
 			names = append(names, f.header)
 		}
 	}
-	for _, f := range []Field{s.t.ID, s.t.Topic, s.t.Timestamp, s.t.Nonce, s.t.Signature} {
+	for _, f := range append([]Field{s.t.ID, s.t.Topic, s.t.Timestamp, s.t.Nonce, s.t.Signature}, s.t.More...) {
 		add(f)
 	}
 	for _, p := range s.parts {
@@ -49,17 +77,30 @@ func (s *templated) Headers() []string {
 	return names
 }
 
-// Address is the public URL that is signed, "" if none is: for those who look into a refusal.
-func (s *templated) Address() string { return s.url.text }
-
-// At is the same scheme with another public URL.
-func (s *templated) At(url string) core.Scheme {
-	t := s.t
-	t.URL = url
-	return fromSettings(t)
+// identity is [core.Facts].IdentifiedBy.
+func (s *templated) identity() string {
+	switch {
+	case s.t.ID.inBody() && s.has(partBody):
+		return jsonPointer(s.t.ID.path)
+	case s.t.Content == byBody:
+		return byBody
+	default:
+		return ""
+	}
 }
 
-func (s *templated) Window() (past, future time.Duration) { return s.t.Past, s.t.Future }
+// byBody is the content and the identity of what signs the body alone.
+const byBody = "{body}"
+
+// jsonPointer writes a path as RFC 6901 does.
+func jsonPointer(path []string) string {
+	var b strings.Builder
+	for _, name := range path {
+		b.WriteByte('/')
+		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
+	}
+	return b.String()
+}
 
 func (s *templated) ParseKey(text string) (core.VerifyKey, error) {
 	raw, err := s.t.Secret.decode(text)

@@ -64,8 +64,14 @@ type okta struct {
 	handshake Handshake
 }
 
-// Handshake implements [core.Handshaker].
-func (o okta) Handshake(r *core.Request) *core.Answer {
+// Facts implements [core.Describer].
+func (o okta) Facts() core.Facts {
+	f := o.token.Facts()
+	f.Handshake = o.answer
+	return f
+}
+
+func (o okta) answer(r *core.Request) *core.Answer {
 	challenge := r.Header.Values("X-Okta-Verification-Challenge")
 	if o.handshake != AnswerHandshakes || r.Method != http.MethodGet || len(challenge) != 1 || !visible(challenge[0]) {
 		return nil
@@ -85,8 +91,14 @@ type graph struct {
 	handshake Handshake
 }
 
-// Handshake implements [core.Handshaker].
-func (g graph) Handshake(r *core.Request) *core.Answer {
+// Facts implements [core.Describer].
+func (g graph) Facts() core.Facts {
+	f := g.token.Facts()
+	f.Handshake = g.answer
+	return f
+}
+
+func (g graph) answer(r *core.Request) *core.Answer {
 	q, ok := query(r)
 	if g.handshake != AnswerHandshakes || r.Method != http.MethodPost || !ok || !q.Has("validationToken") {
 		return nil
@@ -141,8 +153,14 @@ func (e eventGrid) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// Challenge implements [core.Challenger].
-func (eventGrid) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+// Facts implements [core.Describer].
+func (e eventGrid) Facts() core.Facts {
+	f := e.token.Facts()
+	f.Challenge = answerEventGrid
+	return f
+}
+
+func answerEventGrid(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	if !slices.Equal(r.Header.Values("Aeg-Event-Type"), []string{"SubscriptionValidation"}) {
 		return nil
 	}
@@ -171,7 +189,15 @@ const tokenLabel = "token"
 
 func (t token) Name() string          { return t.name }
 func (token) Stamping() core.Stamping { return core.NotIdentified }
-func (token) FreeText() bool          { return true }
+
+// Facts implements [core.Describer].
+func (t token) Facts() core.Facts {
+	f := core.Facts{FreeText: true}
+	if !t.field.none() {
+		f.Headers = [][]string{{t.field.header}}
+	}
+	return f
+}
 
 func (token) ParseKey(text string) (core.VerifyKey, error) {
 	if text == "" {

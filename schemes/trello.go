@@ -35,13 +35,15 @@ type trello struct {
 	handshake Handshake
 }
 
-// At is the scheme for another address.
-func (s trello) At(url string) core.Scheme { return Trello(url, s.handshake) }
-
-// Handshake implements [core.Handshaker].
-func (s trello) Handshake(r *core.Request) *core.Answer {
-	if s.handshake == AnswerHandshakes && r.Method == http.MethodHead && s.bare(r.Header) {
-		return received()
+// Facts implements [core.Describer].
+func (s trello) Facts() core.Facts {
+	f := s.facts(s, nil)
+	f.At = func(url string) core.Scheme { return Trello(url, s.handshake) }
+	f.Handshake = func(r *core.Request) *core.Answer {
+		if s.handshake == AnswerHandshakes && r.Method == http.MethodHead && bare(f, r.Header) {
+			return received()
+		}
+		return nil
 	}
-	return nil
+	return f
 }

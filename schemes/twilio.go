@@ -71,11 +71,13 @@ type twilio struct {
 	origin, other string // how the signed text begins, and how it may begin instead; other is empty if it may not
 }
 
-// At is the scheme for another address.
-func (twilio) At(url string) core.Scheme { return Twilio(url) }
-
-// Headers are those of the template, and the settings.
-func (t twilio) Headers() []string { return append(t.templated.Headers(), twilioSettings) }
+// Facts implements [core.Describer].
+func (t twilio) Facts() core.Facts {
+	f := t.facts(t, t.prepare)
+	f.Headers[0] = append(f.Headers[0], twilioSettings)
+	f.At = Twilio
+	return f
+}
 
 // ParseKey implements [core.Scheme]: any secret may be a shared key or the auth token.
 func (t twilio) ParseKey(text string) (core.VerifyKey, error) {
@@ -136,9 +138,6 @@ type twilioKey struct {
 	keys          []core.VerifyKey // one for each algorithm
 	origin, other string
 }
-
-// Keys are those that it is made of: for those who look into a refusal.
-func (k twilioKey) Keys() []core.VerifyKey { return k.keys }
 
 // Verify implements [core.VerifyKey].
 func (k twilioKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {

@@ -23,9 +23,15 @@ func Twitch() core.Scheme {
 
 type twitch struct{ *templated }
 
-// Challenge implements [core.Challenger]. The type of the message stands in a header that is not signed, but the state of the subscription
-// in the body.
-func (twitch) Challenge(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+// Facts implements [core.Describer].
+func (t twitch) Facts() core.Facts {
+	f := t.facts(t, nil)
+	f.Challenge = answerTwitch
+	return f
+}
+
+// answerTwitch reads the state of the subscription in the body: the header with the type of the message is not signed.
+func answerTwitch(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	if state, ok := find(r.Body, []string{"subscription", "status"}); !ok || string(state) != "webhook_callback_verification_pending" {
 		return nil
 	}

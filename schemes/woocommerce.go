@@ -33,9 +33,16 @@ type wooCommerce struct {
 	answers bool
 }
 
-// AwaitsHandshake implements [core.BodyHandshaker]. A message has a dozen
-// headers; the ping has none of them.
-func (w wooCommerce) AwaitsHandshake(r *core.Request) bool {
+// Facts implements [core.Describer].
+func (w wooCommerce) Facts() core.Facts {
+	f := w.facts(w, nil)
+	f.AwaitsHandshake, f.AnswerHandshake = w.isPing, answerPing
+	return f
+}
+
+// isPing recognizes a ping. A message has a dozen headers; the ping has none of
+// them.
+func (w wooCommerce) isPing(r *core.Request) bool {
 	if !w.answers || r.Method != http.MethodPost || !hasType(r.Header, "application/x-www-form-urlencoded") {
 		return false
 	}
@@ -47,8 +54,8 @@ func (w wooCommerce) AwaitsHandshake(r *core.Request) bool {
 	return true
 }
 
-// AnswerHandshake implements [core.BodyHandshaker].
-func (wooCommerce) AnswerHandshake(r *core.Request, _ core.VerifyKey) *core.Answer {
+// answerPing wants the number of a webhook and nothing else.
+func answerPing(r *core.Request, _ core.VerifyKey) *core.Answer {
 	id, ok := strings.CutPrefix(string(r.Body), "webhook_id=")
 	if _, number := digits(id); !ok || !number {
 		return nil

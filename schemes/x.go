@@ -35,9 +35,16 @@ type x struct {
 	handshake Handshake
 }
 
-// signsTokens says that anybody is given MACs under the secret: another scheme
-// with that secret would take them for signatures.
-func (s x) signsTokens() bool { return s.handshake == AnswerHandshakes }
+// Facts implements [core.Describer].
+func (s x) Facts() core.Facts {
+	f := s.facts(s, nil)
+	f.SignsHandshakes = s.handshake == AnswerHandshakes
+	f.AwaitsHandshake = func(r *core.Request) bool {
+		return f.SignsHandshakes && r.Method == http.MethodGet && crcToken(r) != "" && bare(f, r.Header)
+	}
+	f.AnswerHandshake = answerToken
+	return f
+}
 
 func (s x) ParseKey(text string) (core.VerifyKey, error) {
 	key, err := s.templated.ParseKey(text)
@@ -54,13 +61,8 @@ func (s x) ReadBody(r *core.Request, a *core.Attempt) error {
 	return s.templated.ReadBody(r, a)
 }
 
-// AwaitsHandshake implements [core.BodyHandshaker].
-func (s x) AwaitsHandshake(r *core.Request) bool {
-	return s.signsTokens() && r.Method == http.MethodGet && crcToken(r) != "" && s.bare(r.Header)
-}
-
-// AnswerHandshake implements [core.BodyHandshaker].
-func (x) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
+// answerToken signs the token of the query.
+func answerToken(r *core.Request, key core.VerifyKey) *core.Answer {
 	k, ok := key.(answeringKey)
 	token := crcToken(r)
 	if !ok || len(r.Body) > 0 || token == "" {

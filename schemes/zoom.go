@@ -31,8 +31,14 @@ func (z zoom) ParseKey(text string) (core.VerifyKey, error) {
 	return answering(key, text), nil
 }
 
-// Challenge implements [core.Challenger].
-func (zoom) Challenge(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
+// Facts implements [core.Describer].
+func (z zoom) Facts() core.Facts {
+	f := z.facts(z, nil)
+	f.Challenge = answerZoom
+	return f
+}
+
+func answerZoom(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
 	if event, ok := find(r.Body, []string{"event"}); !ok || string(event) != "endpoint.url_validation" {
 		return nil
 	}

@@ -25,6 +25,9 @@ type Adapter struct {
 	// HandlerErrors: handlers report failure by an error that something outside the adapter renders. Serve then
 	// passes on what m.Handler returns. Otherwise it always returns nil.
 	HandlerErrors bool
+	// SilenceIs200: a handler that writes nothing has answered 200, and the adapter cannot
+	// tell that from a success (fiber).
+	SilenceIs200 bool
 	// Hijacks: a handler can take over the connection, and AdapterCall.Hijack is set.
 	Hijacks bool
 	// EarlyHints: a handler can send an informational response, and
@@ -79,10 +82,13 @@ type AdapterMount struct {
 type AdapterCall struct {
 	// Context is the request's, where FromContext must find the message.
 	Context context.Context //nolint:containedctx // a parameter of the handler
+	// Contexts are the others that the framework hands to handlers, by name: its own,
+	// if that is a context too. The same holds for them.
+	Contexts map[string]context.Context
 	// Message is what the adapter's own Message function returns.
 	Message core.Message
 	// Bodies are the ways in which the framework hands out the raw body, by name. Each must give the same bytes; only one is
-	// used in a run.
+	// used in a run, or the first by name that gives any where that will do.
 	Bodies map[string]func() ([]byte, error)
 	// Status answers with a status and no body. Write answers or goes on answering with p. Flush sends what was written.
 	Status func(status int)
@@ -95,7 +101,7 @@ type AdapterCall struct {
 	// TemporaryFiles. If handlers can put another request into their context, it puts a
 	// copy there first.
 	Form func() (*multipart.Form, error)
-	// Hijack takes the connection over, answers "HTTP/1.1 200 OK" with no body on it, and closes it; nil without Hijacks.
+	// Hijack takes the connection over, answers "HTTP/1.1 200 OK" with no body and "Connection: close" on it, and closes it; nil without Hijacks.
 	Hijack func() error
 }
 

@@ -33,6 +33,17 @@ func (s plain) Stamping() core.Stamping {
 	return core.NotStamped
 }
 
+// Facts implements core.Describer.
+func (s plain) Facts() core.Facts {
+	names := []string{"Plain-Signature", "Plain-Delivery"}
+	if s.timed {
+		names = append(names, "Plain-Time")
+	} else {
+		names = append(names, "Plain-Topic")
+	}
+	return core.Facts{Headers: [][]string{names}, Unsigned: true}
+}
+
 // ParseKey implements core.Scheme.
 func (plain) ParseKey(secret string) (core.VerifyKey, error) {
 	return core.HMACKey("", sha256.New, []byte(secret), core.Hex)

@@ -40,6 +40,9 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 		{"commits a hijack", "a hijack releases", fault{commitHijacks: true}},
 		{"releases what wrote nothing", "a handler that writes nothing commits", fault{releaseSilent: true}},
 		{"does not write the status of a late handler", "a handler that ran out of time is answered as it is recorded", fault{implicit200: true}},
+		{"takes a 200 that something inside wrote", "a handler that ran out of time is answered as it is recorded", fault{inside200: true}},
+		{"does not put the delivery into another context", "a genuine message reaches the handler whole", fault{otherContext: true}},
+		{"does not bound another context", "the handler's context ends before the claim", fault{otherContext: true}},
 		{"keeps the request's context", "a genuine message reaches the handler whole", fault{ownContext: true}},
 		{"lets a disconnect end the handler", "the sender's disconnect does not end the handler", fault{cancelled: true}},
 		{"bounds the handler by nothing", "the handler's context ends before the claim", fault{unbounded: true}},
@@ -137,7 +140,7 @@ type fault struct {
 	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen            bool
 	denyAll, refuseRedelivery, noLimit, cutsOff, drains, firstHeader, noPath, noQuery, noHost, reuses, refuseInReport, noClaim, twice bool
 	dropsEmpty, acknowledges, anyOrder, resets, ignoresErrors, believesWritten, rendersErrors, takesEarly, earlyStays, silent200      bool
-	past, leavesFiles                                                                                                                 bool
+	past, leavesFiles, inside200, otherContext                                                                                        bool
 
 	drops string // a header
 }
@@ -402,6 +405,9 @@ func (f fault) handle(m AdapterMount, next handler, x *adapter.Exchange, w http.
 		}
 	}()
 	err = next(res, x.Request)
+	if f.inside200 && err == nil && rec.Status() == 0 {
+		rec.WriteHeader(http.StatusOK)
+	}
 	if f.twice {
 		err = next(res, x.Request)
 	}
@@ -446,8 +452,12 @@ func (f fault) call(w http.ResponseWriter, r *http.Request, shared *[]byte) *Ada
 		m.Body = *shared
 	}
 	rc := http.NewResponseController(w)
+	own := r.Context()
+	if f.otherContext {
+		own = context.Background()
+	}
 	return &AdapterCall{
-		Context: r.Context(), Message: m,
+		Context: r.Context(), Message: m, Contexts: map[string]context.Context{"the framework": own},
 		Bodies: map[string]func() ([]byte, error){
 			"io.ReadAll": func() ([]byte, error) { return io.ReadAll(r.Body) },
 			"GetBody": func() ([]byte, error) {

@@ -40,7 +40,7 @@ func earlyCases() []adapterCase {
 		{name: "103 and then an error releases", why: why, early: true, errors: true, run: func(t *adapterRun) { t.releases(after(fails)) }},
 		{name: "103 and then a panic releases", why: why, early: true, run: func(t *adapterRun) { t.releases(after(crashes), outside) }},
 		{name: "103 and no time left is recorded as it is answered", why: why, early: true, run: func(t *adapterRun) {
-			t.agrees(&core.Config{Lease: 400 * time.Millisecond}, after(t.waits(nil)))
+			t.runsOut(&core.Config{Lease: 400 * time.Millisecond}, after(t.waits(nil)))
 		}},
 	}
 }
@@ -53,7 +53,7 @@ func outsideCases() []adapterCase {
 				"answered with a failure, or a failed one with 200",
 			run: func(t *adapterRun) {
 				timeout := func(m *AdapterMount) { m.Timeout = 100 * time.Millisecond }
-				t.agrees(nil, t.waits(nil), timeout)
+				t.runsOut(nil, t.waits(nil), timeout)
 				if t.adapter.HandlerErrors {
 					t.releases(t.waits(context.DeadlineExceeded), timeout)
 				}
@@ -100,11 +100,12 @@ func outsideCases() []adapterCase {
 	}
 }
 
-// waits makes a handler that returns err, without an answer, when its context ends.
+// waits makes a handler that returns err, without an answer, a moment after its context ends: what stands outside has seen that then.
 func (t *adapterRun) waits(err error) handle {
 	return func(c *AdapterCall) error {
 		select {
 		case <-c.Context.Done():
+			time.Sleep(20 * time.Millisecond)
 		case <-time.After(t.patience):
 			t.Errorf("the handler's context does not end")
 		}
@@ -139,6 +140,21 @@ func (t *adapterRun) agrees(config *core.Config, h handle, mount ...func(*Adapte
 	} else {
 		e.settled(core.Released)
 	}
+}
+
+// runsOut checks that a handler that gave up without an answer leaves its message to
+// the next attempt.
+func (t *adapterRun) runsOut(config *core.Config, h handle, mount ...func(*AdapterMount)) {
+	t.Helper()
+	if t.adapter.SilenceIs200 {
+		t.agrees(config, h, mount...)
+		return
+	}
+	e := t.serve(config, h, mount...)
+	if got := e.send(e.sign("msg_1", 0, "{}")); isSuccess(got.status) {
+		t.Errorf("a handler that ran out of time and wrote nothing is answered %d", got.status)
+	}
+	e.settled(core.Released)
 }
 
 func runLogged(t *adapterRun) {

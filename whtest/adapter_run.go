@@ -38,6 +38,7 @@ type endpoint struct {
 	client *http.Client
 	runs   atomic.Int64 // of the handler
 	mu     sync.Mutex   // see fence
+	said   atomic.Pointer[core.Event]
 }
 
 // fence orders what a case and its handler do one after the other, which the race detector cannot see through a network.
@@ -67,7 +68,7 @@ func (t *adapterRun) serve(config *core.Config, h handle, mount ...func(*Adapter
 func (t *adapterRun) serveKeys(keys core.KeySource, secret string, config *core.Config, h handle, mount ...func(*AdapterMount)) *endpoint {
 	t.Helper()
 	e := &endpoint{t: t, store: new(suiteStore), secret: secret, signer: t.newSigner(secret)}
-	v, err := core.New(keys, e.store, config)
+	v, err := core.New(keys, e.store, e.observing(config))
 	if err != nil {
 		t.Fatalf("the suite's own configuration: %v", err)
 	}
@@ -88,6 +89,35 @@ func (t *adapterRun) serveKeys(keys core.KeySource, secret string, config *core.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return e
+}
+
+// observing is config with an observer that remembers the last event, for what is said
+// when a case fails.
+func (e *endpoint) observing(config *core.Config) *core.Config {
+	var c core.Config
+	if config != nil {
+		c = *config
+	}
+	observe := c.Observe
+	c.Observe = func(ctx context.Context, ev core.Event) {
+		e.said.Store(&ev)
+		if observe != nil {
+			observe(ctx, ev)
+		}
+	}
+	return &c
+}
+
+// verdict is what core said last.
+func (e *endpoint) verdict() string {
+	switch ev := e.said.Load(); {
+	case ev == nil:
+		return "core was not asked"
+	case ev.Err != nil:
+		return "core said: " + ev.Err.Error()
+	default:
+		return "core said: " + string(ev.Reason)
+	}
 }
 
 func (t *adapterRun) newSigner(secrets ...string) *core.Signer {
@@ -243,8 +273,12 @@ func (a *attempt) head(framing string) string {
 // want complains if the attempt is answered otherwise.
 func (e *endpoint) want(what string, got answered, status int) {
 	e.t.Helper()
-	if got.status != status {
-		e.t.Errorf("%s: answered %d (%v), want %d", what, got.status, got.err, status)
+	switch {
+	case got.status == status:
+	case got.err != nil:
+		e.t.Errorf("%s: no answer (%v), want %d; %s", what, got.err, status, e.verdict())
+	default:
+		e.t.Errorf("%s: answered %d, want %d; %s", what, got.status, status, e.verdict())
 	}
 }
 
@@ -267,8 +301,8 @@ func (e *endpoint) wantRead(what string, attempt func() answered) {
 			return
 		}
 	}
-	e.t.Errorf("%s: the refusal was read in %d of %d attempts, want all (%v): send it, and take what still comes for a moment before you close",
-		what, read, attempts, lost)
+	e.t.Errorf("%s: the refusal of a body of 4 MiB was read in %d of %d attempts, want all (%v): send it, and take what still comes for about "+
+		"half a second before you close; where the server itself refuses, its listener must", what, read, attempts, lost)
 }
 
 // refusalsRead makes so many attempts, a few at once, and counts those that read a refusal. lost is what became of another one.

@@ -23,15 +23,15 @@ import (
 const maxHandshakeAnswer = 8 << 10
 
 func checkHandshake(a *audit) {
-	h, ok := a.Scheme.(core.BodyHandshaker)
+	awaits := core.FactsOf(a.Scheme).AwaitsHandshake
 	if a.Handshake == nil {
-		if ok {
-			a.checkSilent(h)
+		if awaits != nil {
+			a.checkSilent(awaits)
 		}
 		return
 	}
-	if !ok {
-		a.errorf("there is a Subject.Handshake, but the scheme is no core.BodyHandshaker")
+	if awaits == nil {
+		a.errorf("there is a Subject.Handshake, but the scheme has no Facts.AwaitsHandshake")
 		return
 	}
 	ask := a.Handshake()
@@ -41,7 +41,7 @@ func checkHandshake(a *audit) {
 		return
 	}
 	a.checkAnswerIsNoSignature(ask, answer)
-	a.checkPartlySigned(h)
+	a.checkPartlySigned(awaits)
 	a.checkLongHandshakes()
 	for _, body := range []string{"", "{", "null", "[]", `""`, "0", "\x00", "\xff", "a=%", strings.Repeat("[", 1<<12), strings.Repeat(`{"a":`, 1<<10)} {
 		r := a.Handshake()
@@ -51,7 +51,7 @@ func checkHandshake(a *audit) {
 }
 
 // checkSilent asks what senders ask of a scheme that was not told to answer.
-func (a *audit) checkSilent(h core.BodyHandshaker) {
+func (a *audit) checkSilent(awaits func(*core.Request) bool) {
 	bare := a.genuine()
 	clear(lines(bare))
 	for _, contentType := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
@@ -62,7 +62,7 @@ func (a *audit) checkSilent(h core.BodyHandshaker) {
 				if contentType != "" {
 					lines(r)["Content-Type"] = []string{contentType}
 				}
-				if h.AwaitsHandshake(r) {
+				if awaits(r) {
 					a.errorf("Subject has no Handshake, but %s %s with Content-Type %q is taken for one", method, r.URL, contentType)
 				}
 			}
@@ -113,12 +113,12 @@ func (a *audit) signatureHeaders() http.Header {
 }
 
 // checkPartlySigned gives the handshake each header of a signature in turn.
-func (a *audit) checkPartlySigned(h core.BodyHandshaker) {
+func (a *audit) checkPartlySigned(awaits func(*core.Request) bool) {
 	for name, values := range a.signatureHeaders() {
 		for _, value := range []string{values[0], "x", ""} {
 			r := clone(a.Handshake())
 			lines(r)[name] = []string{value}
-			if h.AwaitsHandshake(r) {
+			if awaits(r) {
 				a.errorf("a request with %s = %q is taken for a handshake: it is a message whose signature must be checked", name, value)
 			}
 		}

@@ -16,7 +16,11 @@ type askingToy struct {
 	answers bool
 }
 
-func (s askingToy) AwaitsHandshake(r *core.Request) bool {
+func (s askingToy) Facts() core.Facts {
+	return core.Facts{AwaitsHandshake: s.awaits, AnswerHandshake: s.answer}
+}
+
+func (s askingToy) awaits(r *core.Request) bool {
 	h := lines(r)
 	signed := len(h["Toy-Id"])+len(h["Toy-Time"])+len(h["Toy-Sig"]) > 0
 	if s.mistake == "looks at one header" {
@@ -28,7 +32,7 @@ func (s askingToy) AwaitsHandshake(r *core.Request) bool {
 	return r.Method == http.MethodGet && (!signed || s.mistake == "answers a signed request") && s.answers
 }
 
-func (s askingToy) AnswerHandshake(r *core.Request, key core.VerifyKey) *core.Answer {
+func (s askingToy) answer(r *core.Request, key core.VerifyKey) *core.Answer {
 	const before = "/hook?toy="
 	token := r.URL[len(before):]
 	answer := &core.Answer{Status: http.StatusOK, Body: []byte(token), Header: http.Header{

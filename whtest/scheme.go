@@ -32,7 +32,8 @@ type Subject struct {
 	// Each request has a value for every element of [core.Attempt.Unsigned].
 	Sign func(id string, at time.Time, content []byte) *core.Request
 	// Handshake makes the request with which the sender asks for the endpoint, for a
-	// [core.BodyHandshaker] that was asked to answer it. Nil: Scheme answers none.
+	// scheme whose AnswerHandshake (see [core.Facts]) was asked to answer it. Nil: Scheme
+	// answers none.
 	Handshake func() *core.Request
 }
 
@@ -306,6 +307,8 @@ func schemeCases() []schemeCase {
 		{"genuine", "what the sender signs is accepted, and its parts come out as they were signed: a wrong id or time makes every " +
 			"replay decision wrong", checkGenuine},
 		{"name", "the name is part of every replay key: if it is empty or changes, messages are handled again", checkName},
+		{"facts", "core, schemes.Any, schemes.Sign and explain believe what Facts says: a wrong fact makes a message run twice, or a tool do I/O " +
+			"that nobody expects", checkFacts},
 		{"empty or cut secret", "ParseKey refuses the empty secret, because everybody can sign with it, and never panics", checkSecrets},
 		{"secret in error", "errors are logged: they never quote the secret", checkSecretErrors},
 		{"another secret", "only the owner of a configured key is believed", checkStranger},
@@ -491,12 +494,9 @@ func checkShift(a *audit) {
 }
 
 func checkWindow(a *audit) {
-	var past, future time.Duration
-	if w, ok := a.Scheme.(core.Windower); ok {
-		past, future = w.Window()
-	}
+	facts := core.FactsOf(a.Scheme)
 	for what, at := range map[string]time.Time{
-		"an hour too old": schemeNow.Add(-past - time.Hour), "an hour too far ahead": schemeNow.Add(future + time.Hour),
+		"an hour too old": schemeNow.Add(-facts.Past - time.Hour), "an hour too far ahead": schemeNow.Add(facts.Future + time.Hour),
 	} {
 		r := a.Sign(schemeID, at, []byte(schemeContent))
 		if a.stamped() {

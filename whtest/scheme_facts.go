@@ -1,0 +1,136 @@
+package whtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// checkFacts holds the scheme to what it says of itself.
+func checkFacts(a *audit) {
+	f := core.FactsOf(a.Scheme)
+	if f.Mistake != nil {
+		a.errorf("Facts.Mistake: %v", f.Mistake)
+		return
+	}
+	if data(f) != data(core.FactsOf(a.Scheme)) {
+		a.errorf("Facts are others at a second call")
+	}
+	r := a.genuine()
+	at, err := a.attempt(r)
+	if err != nil {
+		a.errorf("the genuine request is refused: %v", err)
+		return
+	}
+	if f.Unsigned != (len(at.Unsigned) > 0) {
+		a.errorf("Facts.Unsigned is %t, and Attempt.Unsigned has %d elements", f.Unsigned, len(at.Unsigned))
+	}
+	a.checkFactHeaders(f)
+	a.checkIdentifiedBy(f, r, at)
+	a.checkOffline(f)
+	a.checkAddress(f)
+	a.checkSign(f)
+}
+
+// data is what of the facts can be compared.
+func data(f core.Facts) string {
+	f.At, f.Sign, f.Challenge, f.Handshake, f.AwaitsHandshake, f.AnswerHandshake = nil, nil, nil, nil, nil, nil
+	return fmt.Sprint(f)
+}
+
+// checkFactHeaders wants every header of the signature among those that are
+// read.
+func (a *audit) checkFactHeaders(f core.Facts) {
+	if f.Headers == nil {
+		return
+	}
+	read := slices.Concat(f.Headers...)
+	for _, name := range read {
+		if http.CanonicalHeaderKey(name) != name {
+			a.errorf("Facts.Headers has %q, whose canonical form is %q", name, http.CanonicalHeaderKey(name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.signatureHeaders())) {
+		if !slices.Contains(read, name) {
+			a.errorf("%s is signed, or has the signature, but Facts.Headers lacks it", name)
+		}
+	}
+}
+
+// checkIdentifiedBy compares the identity with the attempt: schemes.Any relies
+// on it.
+func (a *audit) checkIdentifiedBy(f core.Facts, r *core.Request, at *core.Attempt) {
+	switch by := f.IdentifiedBy; {
+	case by == "":
+	case by == "{body}":
+		if !slices.Equal(at.Content.Bytes(), r.Body) || at.IDSigned {
+			a.errorf("Facts.IdentifiedBy is %q, but the signed content is not the body alone, or an id is signed", by)
+		}
+	case !strings.HasPrefix(by, "/"):
+		a.errorf("Facts.IdentifiedBy is %q: neither \"{body}\" nor a JSON pointer such as \"/event/id\"", by)
+	case at.IDSigned && !bytes.Contains(r.Body, []byte(at.ID)):
+		a.errorf("Facts.IdentifiedBy is %q, but the body of the genuine request has no id %q", by, at.ID)
+	}
+}
+
+// checkOffline wants a key that fetches nothing to verify under a context that
+// has ended.
+func (a *audit) checkOffline(f core.Facts) {
+	if f.Fetches {
+		return
+	}
+	at, err := a.attempt(a.genuine())
+	if err != nil {
+		return
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if ok, err := a.key().Verify(ended, at); !ok || err != nil {
+		a.errorf("Facts.Fetches is false, but under a context that has ended the key does not verify the genuine request (%t, %v)", ok, err)
+	}
+}
+
+// checkAddress wants the address signed, and At to change it.
+func (a *audit) checkAddress(f core.Facts) {
+	if f.URL == "" {
+		return
+	}
+	here, there := *a, *a
+	here.Scheme, there.Scheme = f.At(f.URL), f.At("https://elsewhere.example/another")
+	if _, err := here.verifier(a.Secret).Verify(context.Background(), a.genuine()); err != nil {
+		a.errorf("the scheme that Facts.At makes for Facts.URL refuses the genuine request: %v", err)
+	}
+	if got := core.FactsOf(here.Scheme).URL; got != f.URL {
+		a.errorf("Facts.At of %q has the URL %q", f.URL, got)
+	}
+	if _, err := there.verifier(a.Secret).Verify(context.Background(), a.genuine()); err == nil {
+		a.errorf("Facts.URL says that the address is signed, but the scheme for another one accepts the genuine request")
+	}
+}
+
+// checkSign signs the genuine request anew, as the same message.
+func (a *audit) checkSign(f core.Facts) {
+	if f.Sign == nil {
+		return
+	}
+	r := a.genuine()
+	if err := f.Sign(r, "", schemeNow, a.Secret); errors.Is(err, errors.ErrUnsupported) {
+		return // a key that only verifies, where others sign
+	} else if err != nil {
+		a.errorf("Facts.Sign: %v", err)
+		return
+	}
+	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err != nil {
+		a.errorf("what Facts.Sign makes is refused: %v", err)
+	}
+	if f.Sign(a.genuine(), "", schemeNow) == nil {
+		a.errorf("Facts.Sign signs without a secret")
+	}
+}
