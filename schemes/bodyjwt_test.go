@@ -61,6 +61,11 @@ func jwtSenders() map[string]subject {
 				"iss": "Vonage", "iat": at.Unix(), "jti": id, "payload_hash": hexSum(string(content)), "api_key": "a1b2c3d4",
 			}))
 		}},
+		"fusionauth": {schemes.FusionAuth(), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
+			return request(string(content), "X-FusionAuth-Signature-JWT", hs256(secret, map[string]any{
+				"request_body_sha256": base64.StdEncoding.EncodeToString(sumOf(string(content))),
+			}))
+		}},
 		"netlify": {schemes.Netlify(), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
 			return request(string(content), "X-Webhook-Signature", hs256(secret, map[string]any{"iss": "netlify", "sha256": hexSum(string(content))}))
 		}},

@@ -104,6 +104,8 @@ func TestTheTableOfProvidersIsTrue(t *testing.T) {
 			body = "form **no**, else yes"
 		case "mandrill":
 			body = "**no**: its events only"
+		case "stream":
+			body = "yes, unless compressed"
 		}
 		if _, ok := jwtSenders()[name]; ok {
 			body = "yes, by its hash"

@@ -1,6 +1,8 @@
 package schemes_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -80,6 +82,14 @@ var testKeys = sync.OnceValue(func() (keys struct{ rsa, rsaOther, ecdsa, ecdsaOt
 	return keys
 })
 
+func gzipped(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write([]byte(text)) // neither fails
+	_ = z.Close()
+	return b.String()
+}
+
 // privateSenders are written from what they publish, or from their libraries.
 func privateSenders() map[string]privateSender {
 	k := testKeys()
@@ -119,6 +129,14 @@ func codeSenders() map[string]subject {
 			r.URL = "/hook?data.id=123456&type=payment"
 			return r
 		}},
+		"stream": {schemes.Stream(), secret, stranger, bodyIn("X-Signature", "", hexMAC)},
+		"stream compressed": {schemes.Stream(), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
+			return request(gzipped(string(content)), "Content-Encoding", "gzip", "X-Signature", hexMAC(secret, string(content)))
+		}},
+		"cashfree": {schemes.Cashfree(), secret, stranger, func(secret, _ string, at time.Time, content []byte) *core.Request {
+			return request(string(content), "X-Webhook-Timestamp", millis(at), "X-Webhook-Signature", base64MAC(secret, millis(at)+string(content)))
+		}},
+		"nylas": {schemes.Nylas(schemes.AnswerHandshakes), secret, stranger, bodyIn("X-Nylas-Signature", "", hexMAC)},
 		"mandrill": {schemes.Mandrill(public), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
 			return request(url.Values{"mandrill_events": {string(content)}}.Encode(), "Content-Type", "application/x-www-form-urlencoded",
 				"X-Mandrill-Signature", base64SHA1(secret, public+"mandrill_events"+string(content)))

@@ -82,6 +82,11 @@ type Template struct {
 	// belong to the message, and identify it with the rest of the content: what
 	// differs between two attempts is a Nonce. {secret} is the secret, at the end.
 	Content string
+	// Gunzip says that the sender signs the body before it compresses it with gzip. A
+	// compressed body is decompressed, up to 8 MiB, and what comes of that is signed
+	// and identifies the message. Other compressed bytes may stand for the same body,
+	// so BodySigned is false then.
+	Gunzip bool
 	// URL is the public address of the endpoint, for {url}: never taken from what a request says of its host. With an origin alone,
 	// path and query are those of the request; with a path, the query is. With a query it is the whole, and a request's own query must equal it; so it
 	// must where something else than a line break follows {url}, or the body stands in front of it.

@@ -312,3 +312,36 @@ func TestANonceIdentifiesNothing(t *testing.T) {
 	v.now = v.now.Add(time.Minute)
 	v.handles(t, "the retry", send("b"), done, core.ErrRedelivery)
 }
+
+// TestACompressedBodyIsDecompressedUpToALimit: what is signed is the body before it
+// was compressed.
+func TestACompressedBodyIsDecompressedUpToALimit(t *testing.T) {
+	t.Parallel()
+	send := func(wire, signed string) (core.Message, error) {
+		return verifier(t, schemes.Stream(), remoteNow, secret).Verify(t.Context(), request(wire, "X-Signature", hexMAC(secret, signed)))
+	}
+	if m, err := send(gzipped(`{"a":1}`), `{"a":1}`); err != nil || m.BodySigned {
+		t.Errorf("compressed: %v, the bytes are signed: %t", err, m.BodySigned)
+	}
+	if m, err := send(`{"a":1}`, `{"a":1}`); err != nil || !m.BodySigned {
+		t.Errorf("as it is: %v, the bytes are signed: %t", err, m.BodySigned)
+	}
+	for name, tt := range map[string]struct {
+		wire, signed string
+		want         error
+	}{
+		"another body":             {gzipped(`{"a":2}`), `{"a":1}`, core.ErrNoMatch},
+		"signed as compressed":     {gzipped(`{"a":1}`), gzipped(`{"a":1}`), core.ErrNoMatch},
+		"not gzip behind its mark": {"\x1f\x8bxxxx", "\x1f\x8bxxxx", core.ErrMalformed},
+		"cut":                      {gzipped(`{"a":1}`)[:20], `{"a":1}`, core.ErrMalformed},
+		"a bomb":                   {gzipped(strings.Repeat("0", 8<<20+1)), strings.Repeat("0", 8<<20+1), core.ErrBodyTooLarge},
+	} {
+		if _, err := send(tt.wire, tt.signed); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	v := receive(t, schemes.Stream(), 0, secret)
+	v.handles(t, "compressed", request(gzipped("{}"), "X-Signature", hexMAC(secret, "{}")), failed, nil)
+	v.handles(t, "as it is, once more", request("{}", "X-Signature", hexMAC(secret, "{}")), done, nil)
+	v.handles(t, "and again", request("{}", "X-Signature", hexMAC(secret, "{}")), done, core.ErrRepeated)
+}

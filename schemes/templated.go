@@ -1,7 +1,10 @@
 package schemes
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
+	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -80,6 +83,8 @@ func (s *templated) headers() []string {
 // identity is [core.Facts].IdentifiedBy.
 func (s *templated) identity() string {
 	switch {
+	case s.t.Gunzip:
+		return "" // of a body that others take as it is
 	case s.t.ID.inBody() && s.has(partBody):
 		return jsonPointer(s.t.ID.path)
 	case s.t.Content == byBody:
@@ -436,6 +441,15 @@ func (f Field) once(h core.Header, list string) (text string, found bool, err er
 }
 
 func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
+	if s.t.Gunzip && bytes.HasPrefix(r.Body, []byte(gzipMagic)) {
+		body, err := gunzip(r.Body)
+		if err != nil {
+			return err
+		}
+		plain := *r
+		plain.Body, r = body, &plain
+		a.BodySigned = false
+	}
 	if err := s.readJSON(r.Body, a); err != nil {
 		return err
 	}
@@ -465,6 +479,27 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 		}
 	}
 	return nil
+}
+
+const (
+	gzipMagic    = "\x1f\x8b"
+	maxGunzipped = 8 << 20
+)
+
+// gunzip decompresses a body that is not verified yet.
+func gunzip(body []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, malformed("the body begins like gzip, but cannot be decompressed")
+	}
+	plain, err := io.ReadAll(io.LimitReader(z, maxGunzipped+1))
+	switch {
+	case err != nil:
+		return nil, malformed("the body begins like gzip, but cannot be decompressed")
+	case len(plain) > maxGunzipped:
+		return nil, &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the body has more than 8 MiB when it is decompressed"}
+	}
+	return plain, nil
 }
 
 // writeBody adds the body, and marks the time of the attempt if it stands in it.
