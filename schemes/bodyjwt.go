@@ -337,11 +337,9 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 		}
 		r.Body = body
 	}
-	claims := map[string]any{s.t.BodyHash: s.hash(r.Body), "exp": at.Add(5 * time.Minute).Unix()}
-	for name, value := range map[string]string{"iss": s.t.Issuer, s.t.IDClaim: cmp.Or(id, s.lastID(h), core.NewID())} {
-		if name != "" && value != "" {
-			claims[name] = value
-		}
+	claims := map[string]any{ // libraries of senders want iss, jti and exp, whatever they are
+		s.t.BodyHash: s.hash(r.Body), "exp": at.Add(5 * time.Minute).Unix(),
+		"iss": cmp.Or(s.t.Issuer, s.t.Name), cmp.Or(s.t.IDClaim, "jti"): cmp.Or(id, s.lastID(h), core.NewID()),
 	}
 	switch {
 	case s.t.Time != "":

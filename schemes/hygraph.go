@@ -1,6 +1,10 @@
 package schemes
 
 import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/hookonce/hookonce/core"
@@ -25,7 +29,22 @@ const hygraphHeader = "Gcms-Signature"
 type hygraph struct{ *templated }
 
 // Facts implements [core.Describer].
-func (s hygraph) Facts() core.Facts { return s.facts(s, s.prepare) }
+func (s hygraph) Facts() core.Facts {
+	f := s.facts(s, s.prepare)
+	sign := f.Sign
+	f.Sign = func(r *core.Request, id string, at time.Time, secrets ...string) error {
+		if err := sign(r, id, at, secrets...); err != nil {
+			return err
+		}
+		h, _ := r.Header.(http.Header)
+		entries := strings.Split(h.Get(hygraphHeader), ",")
+		slices.Sort(entries)                                                      // env, sign, t
+		entries[0], entries[len(entries)-2] = entries[len(entries)-2], entries[0] // Hygraph's library wants this order
+		h.Set(hygraphHeader, strings.Join(entries, ", "))
+		return nil
+	}
+	return f
+}
 
 func (s hygraph) ReadBody(r *core.Request, a *core.Attempt) error {
 	env, err := Entry(hygraphHeader, "env").inHeader(r.Header, s.t.List)
