@@ -29,7 +29,7 @@ const (
 // AppendEncode adds the text of src to dst. Encodings that are none of the
 // constants are Base64.
 func (e Encoding) AppendEncode(dst, src []byte) []byte {
-	switch e { //nolint:exhaustive // the others are Base64
+	switch e {
 	case Hex:
 		return hex.AppendEncode(dst, src)
 	case HexUpper:

@@ -332,8 +332,8 @@ func TestAPublicKeyIsNoSecretInATextAndNoOtherKindOfKey(t *testing.T) {
 			continue // bytes like any others
 		}
 		for name, s := range inside {
-			if key, err := s.ParseKey(text); err == nil && shared(key) {
-				t.Errorf("%s: %s is a shared secret", name, form)
+			if _, err := s.ParseKey(text); err == nil && (name == "base64" || !strings.HasPrefix(form, "parts")) {
+				t.Errorf("%s: %s is a secret", name, form)
 			}
 		}
 	}

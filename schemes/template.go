@@ -83,8 +83,8 @@ type Template struct {
 	// differs between two attempts is a Nonce. {secret} is the secret, at the end.
 	Content string
 	// Gunzip says that the sender signs the body before it compresses it with gzip. A
-	// compressed body is decompressed, up to 8 MiB, and what comes of that is signed
-	// and identifies the message. Other compressed bytes may stand for the same body,
+	// compressed body is decompressed, up to 8 MiB and 64 times its size, and what
+	// comes of that is signed and identifies the message. Other compressed bytes may stand for the same body,
 	// so BodySigned is false then.
 	Gunzip bool
 	// URL is the public address of the endpoint, for {url}: never taken from what a request says of its host. With an origin alone,
@@ -311,7 +311,7 @@ func (s *templated) checkKeys() (mistakes []error) {
 	private := s.t.Algorithm.hash() == nil
 	switch {
 	case private && s.has(partSecret):
-		mistakes = append(mistakes, errors.New("Content holds {secret}, but the sender signs with a private key"))
+		mistakes = append(mistakes, errors.New("the Content holds {secret}, but the sender signs with a private key"))
 	case s.t.Algorithm == SHA256 && !s.has(partSecret):
 		mistakes = append(mistakes, errors.New("the Algorithm is a plain hash, which anybody can make: Content must end with {secret}"))
 	}

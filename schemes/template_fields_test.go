@@ -334,6 +334,7 @@ func TestACompressedBodyIsDecompressedUpToALimit(t *testing.T) {
 		"signed as compressed":     {gzipped(`{"a":1}`), gzipped(`{"a":1}`), core.ErrNoMatch},
 		"not gzip behind its mark": {"\x1f\x8bxxxx", "\x1f\x8bxxxx", core.ErrMalformed},
 		"cut":                      {gzipped(`{"a":1}`)[:20], `{"a":1}`, core.ErrMalformed},
+		"a small bomb":             {gzipped(strings.Repeat("0", 100_000)), strings.Repeat("0", 100_000), core.ErrBodyTooLarge},
 		"a bomb":                   {gzipped(strings.Repeat("0", 8<<20+1)), strings.Repeat("0", 8<<20+1), core.ErrBodyTooLarge},
 	} {
 		if _, err := send(tt.wire, tt.signed); !errors.Is(err, tt.want) {
@@ -344,4 +345,24 @@ func TestACompressedBodyIsDecompressedUpToALimit(t *testing.T) {
 	v.handles(t, "compressed", request(gzipped("{}"), "X-Signature", hexMAC(secret, "{}")), failed, nil)
 	v.handles(t, "as it is, once more", request("{}", "X-Signature", hexMAC(secret, "{}")), done, nil)
 	v.handles(t, "and again", request("{}", "X-Signature", hexMAC(secret, "{}")), done, core.ErrRepeated)
+}
+
+// TestAFormOfMandrillHasItsEventsAndNothingElse: names and values follow each other
+// in the signed text.
+func TestAFormOfMandrillHasItsEventsAndNothingElse(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]error{
+		"mandrill_events=%5B%5D":                     nil,
+		"mandrill_events=%5B%5D&a=b":                 core.ErrMalformed,
+		"a=b&mandrill_events=%5B%5D":                 core.ErrMalformed,
+		"mandrill_events=%5B%5D&mandrill_events=%5B": core.ErrMalformed,
+		"a=b":                       core.ErrMalformed,
+		"mandrill_events=%zz":       core.ErrMalformed,
+		"mandrill_events=%5B%5D%0A": core.ErrNoMatch,
+	} {
+		r := request(body, "X-Mandrill-Signature", base64SHA1(secret, public+"mandrill_events[]"))
+		if _, err := verifier(t, schemes.Mandrill(public), remoteNow, secret).Verify(t.Context(), r); !errors.Is(err, want) {
+			t.Errorf("%q: %v", body, err)
+		}
+	}
 }

@@ -484,6 +484,7 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 const (
 	gzipMagic    = "\x1f\x8b"
 	maxGunzipped = 8 << 20
+	maxRatio     = 64
 )
 
 // gunzip decompresses a body that is not verified yet.
@@ -492,12 +493,13 @@ func gunzip(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, malformed("the body begins like gzip, but cannot be decompressed")
 	}
-	plain, err := io.ReadAll(io.LimitReader(z, maxGunzipped+1))
+	limit := min(maxGunzipped, len(body)*maxRatio+4<<10) // strangers must not get much work for few bytes
+	plain, err := io.ReadAll(io.LimitReader(z, int64(limit)+1))
 	switch {
 	case err != nil:
 		return nil, malformed("the body begins like gzip, but cannot be decompressed")
-	case len(plain) > maxGunzipped:
-		return nil, &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the body has more than 8 MiB when it is decompressed"}
+	case len(plain) > limit:
+		return nil, &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the body has more than 8 MiB, or more than 64 times its size, when it is decompressed"}
 	}
 	return plain, nil
 }
