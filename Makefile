@@ -11,11 +11,14 @@ LINT  := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 FUMPT := $(BIN)/gofumpt-$(GOFUMPT_VERSION)
 VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 
+# The modules that users import.
+PUBLISHED := $(shell cat .ci/published)
+
 .PHONY: test services check format vet lint race narrow api api-diff vuln newest newest-move toolchains fuzz bench bench-smoke benchmarks measure measure-purge fmt
 
 test: services   ## all tests, those with real servers as well
 	go test ./...
-	@SKIP=bench .ci/modules go test -p 1 -count=1 ./... # they start servers and time them: one package at a time
+	@SKIP=bench .ci/modules go test -p 1 -count=1 -timeout 30m ./... # they start servers and time them: one package at a time
 	@$(MAKE) -s bench-smoke
 	@echo "== integration: the oldest go-redis that is supported"
 	cd integration && go test -modfile=go-redis-9.7.mod -count=1 -run Redis .
@@ -48,9 +51,7 @@ lint: $(LINT)
 
 race:            ## all tests of what users import under the race detector, in random order
 	@echo "== race and shuffle"
-	go test -race -shuffle=on ./...
-	cd echov5wh && go test -race -shuffle=on ./...
-	cd fiberv3wh && go test -race -shuffle=on ./...
+	@for dir in $(PUBLISHED); do (cd $$dir && go test -race -shuffle=on ./...) || exit 1; done
 
 # What must work with words of 32 bits. Where this machine cannot run that, it is only compiled.
 NARROW := ./core ./nethttp ./stores/memstore
@@ -63,12 +64,12 @@ narrow:          ## core, nethttp and memstore where an int has 32 bits
 	esac
 
 api:             ## writes the listing of everything exported
-	go run ./internal/apilist > api.txt
+	go run ./internal/apilist $(PUBLISHED) > api.txt
 
 api-diff:        ## shows what a change does to the listing
 	@echo "== api"
 	@listing="$$(mktemp)"; trap 'rm -f "$$listing"' EXIT; \
-	go run ./internal/apilist > "$$listing" || exit 1; diff -u api.txt "$$listing" || \
+	go run ./internal/apilist $(PUBLISHED) > "$$listing" || exit 1; diff -u api.txt "$$listing" || \
 	{ echo "the exported API differs from api.txt: if that is meant, run make api and say it in CHANGELOG.md"; exit 1; }
 
 vuln: $(VULN)    ## known vulnerabilities, where the database can be reached
@@ -97,9 +98,7 @@ bench-smoke:     ## does every part of that run, and do allocations keep to thei
 	cd bench && go test -count=1 ./...
 
 benchmarks:      ## every benchmark of the packages
-	go test -run='^$$' -bench=. -benchmem ./...
-	cd echov5wh && go test -run='^$$' -bench=. -benchmem .
-	cd fiberv3wh && go test -run='^$$' -bench=. -benchmem .
+	@for dir in $(PUBLISHED); do (cd $$dir && go test -run='^$$' -bench=. -benchmem ./...) || exit 1; done
 
 measure: services ## every store beside the bare command of its engine, in one run
 	cd integration && HOOKONCE_MEASURE=1 go test -v -count=1 -run TestStores ./measure

@@ -1,7 +1,7 @@
 // Package adapter has what an adapter for a framework over net/http needs: it reads
 // the body under limits, gives it back to the handlers, notes what they answer, and
-// leaves a refused body unread without waiting for it. nethttp, ginwh and echowh are
-// made with it. It decides nothing: verdicts and statuses are core's.
+// leaves a refused body unread without waiting for it. nethttp, ginwh, echowh and
+// echov5wh are made with it. It decides nothing: verdicts and statuses are core's.
 //
 // # An adapter
 //

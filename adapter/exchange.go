@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
 // Exchange is one request on its way through an adapter. It is not safe for
@@ -21,7 +22,7 @@ type Exchange struct {
 	Request *http.Request
 
 	original *http.Request
-	body     body
+	body     httpwh.Body
 	target   core.Request
 	recorder Recorder
 }
@@ -32,10 +33,7 @@ type Exchange struct {
 // r is the server's own request and stays unchanged. w may be any writer that
 // [http.ResponseController] can unwrap.
 func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
-	x := &Exchange{original: r, body: body{w: w, r: r}, target: core.Request{Method: r.Method, URL: r.RequestURI, Host: r.Host, Header: r.Header}}
-	if x.target.URL == "" { // not from a server: Lambda, or a test
-		x.target.URL = r.URL.RequestURI()
-	}
+	x := &Exchange{original: r, body: httpwh.NewBody(w, r), target: httpwh.Request(r)}
 	x.Delivery = v.Admit(r.Context(), &x.target, &x.body)
 	if x.Answer() != nil {
 		x.abandonBody(w)
@@ -44,7 +42,7 @@ func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
 	// The copy is made after reading: trailers that were not announced are only in copies made
 	// then.
 	x.Request = r.WithContext(x.Context())
-	x.body.restore(x.Request)
+	x.body.Restore(x.Request)
 	return x
 }
 
@@ -69,14 +67,14 @@ func (x *Exchange) abandonBody(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
 	// Where no deadline can be set there is no server connection of ours to free either.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drain)) //nolint:forbidigo // a deadline of I/O is real time
-	if x.original.Close || x.body.err != nil || x.tooLarge() {
+	if x.original.Close || x.body.Broken() || x.tooLarge() {
 		linger(w)
 	}
 }
 
 // unread reports whether bytes of the body may be left on an HTTP/1 connection.
 func (x *Exchange) unread() bool {
-	return !x.body.end && x.original.ProtoMajor < 2 && x.original.Body != nil && x.original.Body != http.NoBody
+	return !x.body.Ended() && x.original.ProtoMajor < 2 && x.original.Body != nil && x.original.Body != http.NoBody
 }
 
 func (x *Exchange) tooLarge() bool {

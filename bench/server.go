@@ -18,12 +18,16 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/gofiber/fiber/v2"
+	fiberv3 "github.com/gofiber/fiber/v3"
 	"github.com/labstack/echo/v4"
+	echov5 "github.com/labstack/echo/v5"
 	"github.com/redis/go-redis/v9"
 	svix "github.com/svix/svix-webhooks/go"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/echov5wh"
 	"github.com/hookonce/hookonce/echowh"
+	"github.com/hookonce/hookonce/fiberv3wh"
 	"github.com/hookonce/hookonce/fiberwh"
 	"github.com/hookonce/hookonce/ginwh"
 	"github.com/hookonce/hookonce/nethttp"
@@ -31,7 +35,11 @@ import (
 	"github.com/hookonce/hookonce/stores/redisstore"
 )
 
-var frameworks = []string{"net/http", "gin", "echo", "fiber"}
+// frameworks are those of the root module. current are the majors with modules of their own, beside their bare handlers alone.
+var (
+	frameworks = []string{"net/http", "gin", "echo", "fiber"}
+	current    = []string{"echo v5", "fiber v3"}
+)
 
 // The endpoints that are measured beside each other.
 const (
@@ -119,6 +127,10 @@ func (a *app) serve(framework string, ln net.Listener, counted bool) error {
 		h = a.gin()
 	case "echo":
 		h = a.echo()
+	case "echo v5":
+		h = a.echoV5()
+	case "fiber v3":
+		return a.serveFiberV3(ln)
 	default:
 		f := a.fiber()
 		if a.verifier != nil {
@@ -290,6 +302,45 @@ func (a *app) fiber() *fiber.App {
 		})
 	}
 	return f
+}
+
+func (a *app) echoV5() http.Handler {
+	e := echov5.New()
+	switch a.kind {
+	case bareHandler:
+		e.POST("/hook", func(c *echov5.Context) error {
+			body, err := io.ReadAll(c.Request().Body)
+			if err != nil {
+				return c.NoContent(http.StatusBadRequest)
+			}
+			a.handle(body)
+			return c.NoContent(http.StatusOK)
+		})
+	default:
+		e.POST("/hook", func(c *echov5.Context) error {
+			a.handle(echov5wh.Message(c).Body)
+			return c.NoContent(http.StatusOK)
+		}, echov5wh.New(a.verifier))
+	}
+	return e
+}
+
+func (a *app) serveFiberV3(ln net.Listener) error {
+	f := fiberv3.New(fiberv3.Config{ReadTimeout: 10 * time.Second, BodyLimit: 2 << 20})
+	switch a.kind {
+	case bareHandler:
+		f.Post("/hook", func(c fiberv3.Ctx) error {
+			a.handle(c.Body())
+			return nil
+		})
+	default:
+		ln = fiberv3wh.Listener(f, ln)
+		f.Post("/hook", fiberv3wh.New(a.verifier), func(c fiberv3.Ctx) error {
+			a.handle(fiberv3wh.Message(c).Body)
+			return nil
+		})
+	}
+	return f.Listener(ln, fiberv3.ListenConfig{DisableStartupMessage: true})
 }
 
 // counted notes how much of the bodies anything behind it reads.

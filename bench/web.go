@@ -56,20 +56,28 @@ func startServers(frameworks, kinds []string, counted bool) (*webServers, error)
 		return nil, err
 	}
 	s.redisAddr, s.stopRedis = redisAddr, stop
+	if err := s.add(frameworks, kinds, counted); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+// add starts more of them.
+func (s *webServers) add(frameworks, kinds []string, counted bool) error {
 	for _, f := range frameworks {
 		for _, k := range kinds {
-			if k == withRedis && redisAddr == "" {
+			if k == withRedis && s.redisAddr == "" {
 				fmt.Fprintln(os.Stderr, "redis-server is not installed: hookonce with Redis is left out")
 				continue
 			}
 			e, err := s.startServer(f, k, counted)
 			if err != nil {
-				return nil, errors.Join(err, s.stop())
+				return err
 			}
 			s.endpoints = append(s.endpoints, e)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 func (s *webServers) startServer(framework, kind string, counted bool) (*endpoint, error) {
@@ -108,6 +116,9 @@ func webAll(o options) (rows []webRow, inFlight []inFlightRow, err error) {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
+	if err := s.add(current, []string{bareHandler, withMemory}, false); err != nil {
+		return nil, nil, err
+	}
 	for _, size := range webSizes {
 		sized, err := s.closedLoop(o, size)
 		if err != nil {
@@ -148,11 +159,11 @@ func slots(size int) (reps int, length time.Duration) {
 // every is in which of them an endpoint takes part. fiber's is the closest claim; what is far from the others needs few.
 func (e *endpoint) every(size int) int {
 	switch {
-	case size == claimSize && (e.kind == withRedis || e.kind == byHandSvix):
+	case size == claimSize && (e.kind == withRedis || e.kind == byHandSvix || slices.Contains(current, e.framework)):
 		return 10
 	case size == claimSize && e.framework != "fiber":
 		return 2
-	case e.kind == withRedis:
+	case e.kind == withRedis || slices.Contains(current, e.framework):
 		return 5
 	default:
 		return 1

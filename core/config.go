@@ -76,6 +76,9 @@ type Config struct {
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed timestamp on a store that forgets at restart: whoever
 	// captured a message can have it handled again after each restart.
 	DangerouslyReplayableAfterRestart bool
+	// DangerouslyAcceptPlaceholders accepts secrets that documentation and templates leave behind, such as "secret", or one byte
+	// repeated. For tests whose vectors are published with such a secret: in production anybody can sign with it.
+	DangerouslyAcceptPlaceholders bool
 }
 
 // Refused is what [Config.DangerouslyShowRefused] is given. The hook may keep it and must not change the body.
@@ -84,8 +87,8 @@ type Refused struct {
 	Request *Request
 	// Err says why.
 	Err *Error
-	// Config is the verifier's, with its defaults filled in.
-	Config *Config
+	// Verifier is the one that refused it.
+	Verifier *Verifier
 }
 
 // withDefaults fills in the defaults and lists what is wrong. It also returns the

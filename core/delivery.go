@@ -163,7 +163,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	}
 	// 7. Claim: only what is authentic touches the store.
 	err = d.claimMessage(r, a, now)
-	d.lap(storing)
+	d.lap(claiming)
 	return err
 }
 
@@ -208,10 +208,13 @@ func (d *Delivery) readUpTo(limit int64, r *Request, body BodyReader) (err error
 	return err
 }
 
+// verified says that the signature held.
+func (d *Delivery) verified() bool { return d.message.Scheme != "" }
+
 // showRefused hands a request that was not verified to the configured hook, and reads its body first if the refusal did not wait for it.
 func (d *Delivery) showRefused(r *Request, body BodyReader) {
-	show, verified := d.v.cfg.DangerouslyShowRefused, d.message.Scheme != ""
-	if show == nil || verified {
+	show := d.v.cfg.DangerouslyShowRefused
+	if show == nil || d.verified() {
 		return
 	}
 	if !d.bodyRead {
@@ -219,8 +222,7 @@ func (d *Delivery) showRefused(r *Request, body BodyReader) {
 	}
 	shown := *r
 	shown.Header = r.Header.Clone()
-	cfg := d.v.cfg
-	show(context.WithoutCancel(d.outer()), Refused{Request: &shown, Err: d.err, Config: &cfg})
+	show(context.WithoutCancel(d.outer()), Refused{Request: &shown, Err: d.err, Verifier: d.v})
 }
 
 func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
@@ -350,9 +352,10 @@ func (d *Delivery) Settle(status int) int {
 		return status
 	}
 	reason, err := v.settle(d.outer(), &d.visits[1], &d.claim, history{uint16(d.message.Repeats), d.handled}, status, now, d) //nolint:gosec // it came out of one
-	d.lap(storing)
+	d.lap(settling)
 	if d.watch != nil {
-		d.watch.event.Reason, d.watch.event.Err, d.watch.event.Status = reason, err, max(status, 0)
+		e := &d.watch.event
+		e.Reason, e.Outcome, e.Err, e.Status = reason, reason, err, max(status, 0)
 		d.tell()
 	}
 	return status

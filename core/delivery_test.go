@@ -327,7 +327,12 @@ func TestAnEventTellsTheWholeStory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{}, newMapStore())
-		b.store.before = func(context.Context, Value) error { time.Sleep(3 * time.Millisecond); return nil }
+		visits := 0
+		b.store.before = func(context.Context, Value) error {
+			visits++
+			time.Sleep(time.Duration(visits) * 3 * time.Millisecond)
+			return nil
+		}
 		at := time.Now()
 		d := b.v.Admit(t.Context(), b.request("m", at), bodyFunc(func(int64, time.Duration) ([]byte, error) {
 			time.Sleep(2 * time.Millisecond)
@@ -337,8 +342,8 @@ func TestAnEventTellsTheWholeStory(t *testing.T) {
 		gen := d.message.Generation
 		d.Settle(201)
 		want := Event{
-			Reason: Handled, Method: http.MethodPost, Path: "/hook", Scheme: "standard", KeyID: "key-1", MessageID: "m", Timestamp: at, Generation: gen,
-			Status: 201, BodyBytes: 2, Body: 2 * time.Millisecond, Store: 6 * time.Millisecond, Handler: 5 * time.Millisecond,
+			Reason: Handled, Outcome: Handled, Verified: true, Method: http.MethodPost, Path: "/hook", Scheme: "standard", KeyID: "key-1", MessageID: "m", Timestamp: at, Generation: gen,
+			Status: 201, BodyBytes: 2, Body: 2 * time.Millisecond, Store: 9 * time.Millisecond, Claim: 3 * time.Millisecond, Handler: 5 * time.Millisecond,
 		}
 		got := b.wantLast(Handled)
 		if !got.Timestamp.Equal(at) {
@@ -349,4 +354,38 @@ func TestAnEventTellsTheWholeStory(t *testing.T) {
 			t.Errorf("%d events, the last\n%+v, want\n%+v", len(b.events), got, want)
 		}
 	})
+}
+
+func TestAnEventTellsWhatIsClaimedFromWhatIsVerifiedAndFromTheOutcome(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	for name, c := range map[string]struct {
+		forged   bool
+		answered int // by the handler
+		again    time.Duration
+		want     Event
+	}{
+		"handled":         {answered: 200, want: Event{Reason: Handled, Verified: true, Outcome: Handled}},
+		"handler failed":  {answered: 500, want: Event{Reason: ErrHandlerFailed, Verified: true, Outcome: ErrHandlerFailed}},
+		"forged":          {forged: true, want: Event{Reason: ErrNoMatch}},
+		"redelivery":      {answered: 200, again: time.Second, want: Event{Reason: ErrRedelivery, Verified: true}},
+		"replay, expired": {answered: 200, again: -time.Hour, want: Event{Reason: ErrOutsideWindow}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, Config{}, newMapStore())
+			r := b.request("m", at)
+			if c.forged {
+				lines(r.Header).Set("Webhook-Id", "other")
+			}
+			b.v.Admit(t.Context(), r, testBody(`{}`)).Settle(c.answered)
+			if c.again != 0 {
+				b.v.Admit(t.Context(), b.request("m", at.Add(c.again)), testBody(`{}`))
+			}
+			e := b.wantLast(c.want.Reason)
+			if e.Verified != c.want.Verified || e.Outcome != c.want.Outcome || e.MessageID == "" {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
 }

@@ -3,6 +3,8 @@ package core_test
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -83,6 +85,30 @@ func TestAGoodSecretIsTaken(t *testing.T) {
 	} {
 		if _, err := core.New(core.Secrets(secret), &memory{}, nil); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func TestAPlaceholderIsTakenWhereThatIsNamed(t *testing.T) {
+	t.Parallel()
+	zeros := make([]byte, 32)
+	secret := "whsec_" + base64.StdEncoding.EncodeToString(zeros)
+	v := newVerifier(t, core.Secrets(secret), &core.Config{DangerouslyAcceptPlaceholders: true, Clock: at(1760000000)})
+	mac := hmac.New(sha256.New, zeros)
+	mac.Write([]byte("msg_1.1760000000.{}"))
+	h := http.Header{}
+	h.Set("Webhook-Id", "msg_1")
+	h.Set("Webhook-Timestamp", "1760000000")
+	h.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	if _, err := v.Verify(t.Context(), &core.Request{Method: "POST", URL: "/", Header: h, Body: []byte("{}")}); err != nil {
+		t.Error(err)
+	}
+	if _, err := core.NewSigner(secret); !errors.Is(err, core.ErrMisconfigured) {
+		t.Errorf("a signer takes it: %v", err)
+	}
+	for _, still := range []string{"", "whsec_ ", `"secret"`, "whsec_AAAA", "secret"} { // the last two are none of this scheme
+		if _, err := core.New(core.Secrets(still), &memory{}, &core.Config{DangerouslyAcceptPlaceholders: true}); !errors.Is(err, core.ErrMisconfigured) {
+			t.Errorf("%q: %v", still, err)
 		}
 	}
 }

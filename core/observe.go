@@ -9,11 +9,18 @@ import (
 )
 
 // Event tells [Config.Observe] what became of one attempt. It never holds a secret, a MAC or the body. What is not
-// known is zero. When the signature did not hold, MessageID and Timestamp are what the sender claims.
+// known is zero.
 type Event struct {
-	// Reason is the verdict or outcome; Err explains it and is nil for [Handled].
+	// Reason is the word for logs and metrics: Outcome if there is one, else why the attempt was not admitted. Err explains it
+	// and is nil for [Handled].
 	Reason Reason
 	Err    error
+	// Verified says that the signature held. Without it anybody may have sent the request, and MessageID and Timestamp are
+	// what it claims.
+	Verified bool
+	// Outcome is how the handling of an admitted message ended: [Handled], [ErrHandlerFailed], [ErrClaimLost] or
+	// [ErrCommitFailed]. It is empty for an attempt that was refused or acknowledged, and for a handshake.
+	Outcome Reason
 	// Method and Path are the request's.
 	Method, Path string
 	// Scheme, Source and KeyID say which scheme, whose keys and which of them. KeyID shows when a rotation is finished: of
@@ -32,13 +39,15 @@ type Event struct {
 	// BodyBytes is the size of the body as far as it was read.
 	BodyBytes int
 	// Handshake says that the sender asked for the endpoint, and that this was
-	// answered with Status. No message was handled; Reason is [Handled] all the same.
+	// answered with Status. No message was handled: Reason is [Handled], Outcome is empty.
 	Handshake bool
 	// ReportOnly says that the handler ran whatever the verdict, see [Config.DangerouslyReportOnly].
 	ReportOnly bool
 	// Keys, Body, Check, Store and Handler are how long each part took: looking up keys, waiting for the body, checking
 	// the signature, all visits to the store, and the handler.
 	Keys, Body, Check, Store, Handler time.Duration
+	// Claim is the part of Store before the handler. The rest recorded the outcome.
+	Claim time.Duration
 }
 
 // watch is what the observer will be told.
@@ -57,8 +66,9 @@ const (
 	lookingUp
 	reading
 	checking
-	storing
+	claiming
 	handling
+	settling
 	parts
 )
 
@@ -74,7 +84,8 @@ func (d *Delivery) lap(p part) {
 // tell calls the observer.
 func (d *Delivery) tell() {
 	e, took := &d.watch.event, &d.watch.took
-	e.Keys, e.Body, e.Check, e.Store, e.Handler = took[lookingUp], took[reading], took[checking], took[storing], took[handling]
+	e.Keys, e.Body, e.Check, e.Claim, e.Handler = took[lookingUp], took[reading], took[checking], took[claiming], took[handling]
+	e.Store = e.Claim + took[settling]
 	d.v.cfg.Observe(d.watch.ctx, *e)
 }
 
@@ -86,7 +97,7 @@ func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 	e := &d.watch.event
 	e.Method, e.Path = clip(r.Method), clip(r.Path())
 	e.Scheme, e.Source, e.KeyID = d.v.name, d.message.Source, d.message.KeyID
-	e.BodyBytes = len(r.Body)
+	e.BodyBytes, e.Verified = len(r.Body), d.verified()
 	// Nothing that a stranger sends may make a log line long, or one that no JSON can hold.
 	if checkID("", a.ID) == nil {
 		e.MessageID = a.ID
@@ -173,7 +184,7 @@ func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 		for _, d := range []struct {
 			name string
 			took time.Duration
-		}{{"keys", e.Keys}, {"body", e.Body}, {"check", e.Check}, {"store", e.Store}, {"handler", e.Handler}} {
+		}{{"keys", e.Keys}, {"body", e.Body}, {"check", e.Check}, {"store", e.Store}, {"claim", e.Claim}, {"handler", e.Handler}} {
 			if d.took > 0 {
 				attrs = append(attrs, slog.Duration(d.name, d.took))
 			}

@@ -3,7 +3,6 @@ package core
 import (
 	"encoding/binary"
 	"fmt"
-	"time"
 )
 
 // State says where a message stands.
@@ -43,45 +42,13 @@ func (s State) String() string {
 	}
 }
 
-// Record is a decoded [Value], for people who look into a store. Times have millisecond precision.
-type Record struct {
-	// State is where the message stands.
-	State State
-	// Status is what the handler answered, when State is Done.
-	Status int
-	// Reruns counts the runs by attempts that were not newer than an earlier one.
-	Reruns int
-	// Generation grows with each admission of the message: a fencing token for effects outside. When State is
-	// Counted, it is how many messages were counted.
-	Generation uint32
-	// Mark is the newest attempt's timestamp seen; zero for schemes whose attempts carry none.
-	Mark time.Time
-	// LeaseEnd is until when a claimed message belongs to its handler.
-	LeaseEnd time.Time
-	// WindowEnd is until when the record protects against replay.
-	WindowEnd time.Time
-}
-
-// Decode reads a Value that this package wrote. The zero Value gives the zero Record; a Value of another format gives
-// an error.
-func (v Value) Decode() (Record, error) {
+// State says where the message stands; zero for the zero Value and for a Value of another format.
+func (v Value) State() State {
 	r, err := decode(v)
-	if err != nil || r.state == 0 {
-		return Record{}, err
+	if err != nil {
+		return 0
 	}
-	rec := Record{
-		State: r.state, Reruns: int(r.reruns), Generation: r.generation, WindowEnd: time.UnixMilli(r.windowEnd),
-	}
-	if r.state == Claimed {
-		rec.LeaseEnd = time.UnixMilli(r.leaseEnd)
-	}
-	if r.state == Done {
-		rec.Status = int(r.status)
-	}
-	if r.mark != 0 && r.state != Spent && r.state != Counted {
-		rec.Mark = time.UnixMilli(r.mark)
-	}
-	return rec, nil
+	return r.state
 }
 
 // Handled reports whether v records a handled message: the only records that a full store may drop, and only after

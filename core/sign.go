@@ -60,6 +60,9 @@ func parseSignKey(text string) (signKey, error) {
 	if err := checkSecretText(text, false); err != nil {
 		return nil, err
 	}
+	if isPlaceholder(text) {
+		return nil, errPlaceholder
+	}
 	kind, raw, err := parseStandardKey(text)
 	switch {
 	case err != nil:

@@ -143,8 +143,32 @@ type Message struct {
 // Verify checks headers, window, keys and signature of a request that is at hand as a whole, and nothing else: it claims
 // nothing, so it says nothing about replay. Message.Body is r.Body. For a Standard Webhooks v1 message and static keys it does not allocate.
 //
-// The error is an [*Error]; errors.Is finds its [Reason].
+// The error is an [*Error]; errors.Is finds its [Reason]. nethttp.Verify takes an *http.Request.
 func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
+	return v.ReadAndVerify(ctx, r, nil)
+}
+
+// ReadAndVerify is [Verifier.Verify] for a request whose body is not read yet.
+// It sets r.Body to what body returns, and does not ask body for what the headers
+// or the key source refuse. A nil body: it was read.
+func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
+	var m Message
+	if err := v.verify(ctx, r, body, nil, &m); err != nil {
+		return Message{}, err
+	}
+	return m, nil
+}
+
+// found is the outcome of a look-up that was made before.
+type found struct {
+	lookup
+	err     error
+	unasked bool // the keys are not to be asked
+}
+
+// verify fills m. It reads the body with body, if that is not nil, and looks the keys up unless they are known.
+func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, known *found, m *Message) (err error) {
+	given := r
 	if r.Header == nil {
 		without := *r
 		without.Header, r = http.Header(nil), &without
@@ -153,20 +177,32 @@ func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 	defer a.release()
 	now := v.cfg.Clock()
 	if err := v.readHeader(r, a, now); err != nil {
-		return Message{}, err
+		return err
 	}
-	k, err := v.lookUp(ctx, r)
+	var k lookup
+	if known != nil {
+		k, err = known.lookup, known.err
+	} else {
+		k, err = v.lookUp(ctx, r)
+	}
 	if err != nil {
-		return Message{}, err
+		return err
+	}
+	if body != nil {
+		r.Body, err = body.ReadBody(v.cfg.MaxBody, v.cfg.BodyTimeout)
+		given.Body = r.Body
+		if err != nil {
+			return refuse(ErrMalformed, "the body broke off", err)
+		}
 	}
 	if int64(len(r.Body)) > v.cfg.MaxBody {
-		return Message{}, refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
+		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
-	var m Message
-	if _, err := v.checkSigned(ctx, r, a, &k, now, &m); err != nil {
-		return Message{}, err
+	if known != nil && known.unasked {
+		return k.err
 	}
-	return m, nil
+	_, err = v.checkSigned(ctx, r, a, &k, now, m)
+	return err
 }
 
 // attempts are reused so that verifying does not allocate.
@@ -249,7 +285,22 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 	if static, ok := v.keys.(*Keys); ok {
 		return lookup{source: static.source, ring: v.decoy.Load()}, nil
 	}
-	source, keys, err := v.ask(ctx, r)
+	return v.ringOf(v.ask(ctx, r))
+}
+
+// keysFor returns what the key source says.
+func (v *Verifier) keysFor(ctx context.Context, r *Request) (source string, keys *Keys, err error) {
+	if static, ok := v.keys.(*Keys); ok {
+		return static.source, static, nil
+	}
+	return v.ask(ctx, r)
+}
+
+// ringOf decodes what a key source returned.
+func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) {
+	if _, static := v.keys.(*Keys); static {
+		return lookup{source: source, ring: v.decoy.Load()}, nil
+	}
 	switch {
 	case errors.Is(err, ErrUnknownSource), err == nil && keys == nil:
 		return lookup{ring: v.decoy.Load(), err: refuse(ErrUnknownSource, "the key source knows no keys for this request", err)}, nil

@@ -17,18 +17,19 @@ import (
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/explain"
 	"github.com/hookonce/hookonce/schemes"
+	"github.com/hookonce/hookonce/stores/memstore"
 )
 
 func TestAnAuthenticRequestHasNoFindings(t *testing.T) {
 	t.Parallel()
 	for name, s := range senders() {
 		m := send(s)
-		e := explain.Request(t.Context(), m.input())
+		e := m.input().explain(t.Context())
 		if !e.Authentic || e.Reason != "" || e.Detail != "" || len(e.Findings) != 0 || e.String() != "authentic: the signature verifies" {
 			t.Errorf("%s: %s", name, e)
 		}
 		m.err = &core.Error{Reason: core.ErrReplay, Detail: "seen"}
-		if e = explain.Request(t.Context(), m.input()); !e.Authentic || e.Reason != core.ErrReplay || !strings.Contains(e.String(), "replay") {
+		if e = m.input().explain(t.Context()); !e.Authentic || e.Reason != core.ErrReplay || !strings.Contains(e.String(), "replay") {
 			t.Errorf("%s, refused as a replay: %s", name, e)
 		}
 	}
@@ -41,7 +42,7 @@ func TestTheRequestAndTheKeysAreNotChanged(t *testing.T) {
 	keys := core.SecretList(m.configured...)
 	in := m.input()
 	in.Keys = keys
-	e := explain.Request(t.Context(), in)
+	e := in.explain(t.Context())
 	if !names(e, explain.SecretNewline, explain.HeaderRenamed, explain.BodyReformatted) {
 		t.Errorf("three mistakes: %s", e)
 	}
@@ -83,7 +84,7 @@ func TestWhatIsProvenAndWhatIsSeen(t *testing.T) {
 		"another body, in time's past": {[]damage{late, arrive("", replace("evt", "xyz"))}, explain.Unknown, false},
 	} {
 		m := send(senders()["standard"], tt.damage...)
-		if e := explain.Request(t.Context(), m.input()); !names(e, tt.word) || either(e) != tt.proven {
+		if e := m.input().explain(t.Context()); !names(e, tt.word) || either(e) != tt.proven {
 			t.Errorf("%s: want %s, proven %t, got %s", name, tt.word, tt.proven, e)
 		}
 	}
@@ -110,7 +111,7 @@ func TestKeySourcesAreAskedOnceAndTheirAnswersTold(t *testing.T) {
 			}
 			return tt.source, core.SecretList(m.configured...), tt.err
 		})
-		e := explain.Request(t.Context(), in)
+		e := in.explain(t.Context())
 		if !names(e, tt.want) || calls != 1 {
 			t.Errorf("%s: %d calls, %s", name, calls, e)
 		}
@@ -133,7 +134,7 @@ func TestTheSchemesThatFetchTheirKeysAreNotTried(t *testing.T) {
 		m.r.Body = []byte(`{"Type":"Notification","MessageId":"22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324","TopicArn":"arn:aws:sns:eu-central-1:123456789012:orders",` +
 			`"Message":"hello","Timestamp":"2025-10-09T08:07:06.000Z","SignatureVersion":"2","Signature":"` + strings.Repeat("QUJD", 85) + `QQ==",` +
 			`"SigningCertURL":"https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"}`)
-		e := explain.Request(t.Context(), m.input())
+		e := m.input().explain(t.Context())
 		if e.Authentic || len(e.Findings) == 0 || e.Findings[0].Proven || !strings.Contains(e.Detail, "the verifier's own") {
 			t.Errorf("%s: %s", scheme.Name(), e)
 		}
@@ -150,18 +151,22 @@ func (u unreachable) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestNothingToGoByIsNoPanic(t *testing.T) {
 	t.Parallel()
-	for name, in := range map[string]explain.Input{
-		"nothing":        {},
-		"no keys":        {Request: send(senders()["standard"]).r},
-		"nil keys":       {Request: send(senders()["standard"]).r, Keys: (*core.Keys)(nil)},
-		"nil function":   {Request: send(senders()["standard"]).r, Keys: core.KeySourceFunc(nil)},
-		"no request":     {Keys: core.Secrets(standardSecret)},
-		"nil scheme":     {Config: &core.Config{Scheme: (*core.StandardWebhooks)(nil)}, Keys: core.Secrets(standardSecret), Request: &core.Request{}},
-		"broken scheme":  {Config: &core.Config{Scheme: schemes.Square("")}, Keys: core.Secrets(freeSecret), Request: &core.Request{}},
-		"broken config":  {Config: &core.Config{Past: -1}, Keys: core.Secrets(standardSecret), Request: &core.Request{}},
-		"nil other keys": {Others: map[string]*core.Keys{"x": nil}, Keys: core.Secrets(standardSecret), Request: &core.Request{}},
+	of := func(source string, keys *core.Keys) *core.Verifier {
+		return core.Must(core.New(core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+			return source, keys, nil
+		}), durable{}, &core.Config{Clock: func() time.Time { return now }}))
+	}
+	genuine := send(senders()["standard"]).r
+	for name, r := range map[string]core.Refused{
+		"nothing":          {},
+		"no verifier":      {Request: genuine},
+		"no request":       {Verifier: of("tenant", core.Secrets(standardSecret))},
+		"an empty request": {Verifier: of("tenant", core.Secrets(standardSecret)), Request: &core.Request{}},
+		"nil keys":         {Verifier: of("tenant", nil), Request: genuine},
+		"no keys":          {Verifier: of("tenant", core.Secrets()), Request: genuine},
+		"no source":        {Verifier: of("", core.Secrets(standardSecret)), Request: genuine},
 	} {
-		if e := explain.Request(t.Context(), in); e.Authentic || len(e.Findings) == 0 || e.String() == "" {
+		if e := explain.Request(t.Context(), r, map[string]*core.Keys{"x": nil}); e.Authentic || len(e.Findings) == 0 || e.String() == "" {
 			t.Errorf("%s: %s", name, e)
 		}
 	}
@@ -192,7 +197,7 @@ func TestNamesOfTheRequestCannotForgeLinesOfALog(t *testing.T) {
 	}))
 	m.others = map[string]*core.Keys{"evil\nname": core.Secrets(standardSecret)}
 	m.configured = []core.Secret{core.NewSecret(otherSecret)}
-	e := explain.Request(t.Context(), m.input())
+	e := m.input().explain(t.Context())
 	if text := e.String(); strings.Contains(text, "\x1b") || strings.Contains(text, "evil\n") || strings.Contains(text, "Evil\n") {
 		t.Errorf("%q", text)
 	}
@@ -206,8 +211,8 @@ func TestErrorsOfOthersCannotForgeLinesNorFillTheScreen(t *testing.T) {
 	in.Keys = core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
 		return "", nil, errors.New(forged + strings.Repeat("x", 1<<20))
 	})
-	in.Err = fmt.Errorf("%s%s", forged, strings.Repeat("x", 1<<20))
-	e := explain.Request(t.Context(), in)
+	in.Err = &core.Error{Reason: core.ErrKeysUnavailable, Detail: forged + strings.Repeat("x", 1<<20)}
+	e := in.explain(t.Context())
 	if text := e.String(); strings.ContainsAny(text, "\x1b\r\u202e") || strings.Contains(text, "\nauthentic") || len(text) > 8<<10 {
 		t.Errorf("%.300q of %d bytes", text, len(text))
 	}
@@ -231,7 +236,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		m.r.URL, m.r.Body, m.body, m.secret = target, body, nil, secret
 		m.configured = []core.Secret{core.NewSecret(secret)}
-		e, spent := explain.Work(t.Context(), m.input())
+		e, spent := m.input().work(t.Context())
 		if spent > explain.Budget+int64(len(body)) {
 			t.Errorf("%d bytes of work", spent)
 		}
@@ -255,11 +260,11 @@ func ExampleRequest() {
 		},
 		Body: []byte(`{"test": 2432232314}`),
 	}
-	e := explain.Request(context.Background(), explain.Input{
-		Config:  &core.Config{Clock: func() time.Time { return time.Unix(1614265330, 0) }},
-		Keys:    core.Secrets(configured),
-		Request: request,
+	tenants := core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+		return "acme", core.Secrets(configured), nil
 	})
+	v := core.Must(core.New(tenants, memstore.New(), &core.Config{Clock: func() time.Time { return time.Unix(1614265330, 0) }}))
+	e := explain.Request(context.Background(), core.Refused{Verifier: v, Request: request}, nil)
 	first, _, _ := strings.Cut(e.String(), "\n")
 	fmt.Println(first)
 	fmt.Println(e.Findings[0].Remedy)
@@ -278,14 +283,13 @@ func ExampleExplanation_String() {
 	if err := signer.Sign(header, "msg_1", time.Unix(1614265330, 0), sent); err != nil {
 		panic(err)
 	}
-	e := explain.Request(context.Background(), explain.Input{
-		Config: &core.Config{Clock: func() time.Time { return time.Unix(1614265330, 0).Add(-time.Hour) }},
-		Keys:   core.Secrets("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
-		Request: &core.Request{
-			Method: http.MethodPost, URL: "/hook", Header: header,
-			Body: []byte("{\n  \"type\": \"invoice.paid\"\n}"), // a middleware parsed and printed it
-		},
-	})
+	v := core.Must(core.New(core.Secrets("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), memstore.New(), &core.Config{
+		Clock: func() time.Time { return time.Unix(1614265330, 0).Add(-time.Hour) },
+	}))
+	e := explain.Request(context.Background(), core.Refused{Verifier: v, Request: &core.Request{
+		Method: http.MethodPost, URL: "/hook", Header: header,
+		Body: []byte("{\n  \"type\": \"invoice.paid\"\n}"), // a middleware parsed and printed it
+	}}, nil)
 	for _, f := range e.Findings {
 		fmt.Println(f.Mistake, f.Proven)
 	}

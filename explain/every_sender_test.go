@@ -152,7 +152,7 @@ func TestASingleMistakeOfEverySenderIsNamedOnTheFirstLine(t *testing.T) {
 		for _, r := range rows {
 			n++
 			m := send(s, r.damage)
-			e := explain.Request(t.Context(), m.input())
+			e := m.input().explain(t.Context())
 			if !names(e, r.damage.word) || e.Authentic {
 				t.Errorf("%s, %s %s: want %s, got %s", s.name, kind, r.name, r.damage.word, firstLine(e))
 			}
@@ -217,7 +217,7 @@ func TestTheAddressThatAProxySawIsNamed(t *testing.T) {
 					asMap(m.r.Header).Set(tt.header, tt.value)
 				}
 			}})
-			if e := explain.Request(t.Context(), m.input()); !names(e, explain.URL) {
+			if e := m.input().explain(t.Context()); !names(e, explain.URL) {
 				t.Errorf("%s, %s: %s", s, tt.name, firstLine(e))
 			}
 		}
@@ -251,7 +251,7 @@ func TestJSONThatAnotherLibraryWroteAgainIsNamed(t *testing.T) {
 			m := send(senders()["standard"], damage{
 				before: func(m *message) { m.body = []byte(signed) }, after: func(m *message) { m.r.Body = []byte(arrives) },
 			})
-			e := explain.Request(t.Context(), m.input())
+			e := m.input().explain(t.Context())
 			if !e.Findings[0].Proven || slices.ContainsFunc(e.Findings, func(f explain.Finding) bool { return !slices.Contains(allowed, f.Mistake) }) {
 				t.Errorf("sent by %s, written again by %s: %s", from, to, firstLine(e))
 			}
@@ -263,11 +263,11 @@ func TestASecretThatKubernetesEncodedIsNamed(t *testing.T) {
 	t.Parallel()
 	for _, s := range senders() { // echo "$SECRET" | base64
 		m := send(s, configure("", func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text + "\n")) }))
-		if e := explain.Request(t.Context(), m.input()); !names(e, explain.SecretBase64, explain.SecretNewline) {
+		if e := m.input().explain(t.Context()); !names(e, explain.SecretBase64, explain.SecretNewline) {
 			t.Errorf("%s: %s", s.name, firstLine(e))
 		}
 		m = send(s, configure("", func(text string) string { return strings.ToUpper(hex.EncodeToString([]byte(text))) }))
-		if e := explain.Request(t.Context(), m.input()); !names(e, explain.SecretHex) {
+		if e := m.input().explain(t.Context()); !names(e, explain.SecretHex) {
 			t.Errorf("%s: %s", s.name, firstLine(e))
 		}
 	}
@@ -278,7 +278,7 @@ func TestABodyThatIsCutAtALimitIsNamed(t *testing.T) {
 	for _, n := range []int{1024, 1 << 16, 1<<16 - 1, 1 << 17, 100_000, 100 << 10, 1_000_000, 1 << 20} {
 		m := send(senders()["github"], damage{before: write(func(*message) []byte { return []byte(`{"text":"` + strings.Repeat("long ", n/4) + `"}`) })})
 		m.r.Body = m.r.Body[:n]
-		if e := explain.Request(t.Context(), m.input()); !names(e, explain.BodyTruncated) {
+		if e := m.input().explain(t.Context()); !names(e, explain.BodyTruncated) {
 			t.Errorf("%d bytes: %s", n, firstLine(e))
 		}
 	}
@@ -288,7 +288,7 @@ func TestAnAPIKeyInThePlaceOfTheSecretIsSeen(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"sk_live_4Q7rVb2nXk9wTz0s", "pk_test_4Q7rVb2nXk9wTz0s", "rk_live_4Q7rVb2nXk9wTz0s"} {
 		m := send(senders()["stripe"], configure("", func(string) string { return key }))
-		e := explain.Request(t.Context(), m.input())
+		e := m.input().explain(t.Context())
 		if !names(e, explain.SecretKind) || e.Findings[0].Proven {
 			t.Errorf("%s: %s", key[:7], firstLine(e))
 		}

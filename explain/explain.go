@@ -1,32 +1,15 @@
 package explain
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"reflect"
 	"strings"
-	"time"
 
 	"github.com/hookonce/hookonce/core"
 )
 
 // maxDetail bounds the text of an error that is not ours.
 const maxDetail = 2 << 10
-
-// Input is what there is to go by.
-type Input struct {
-	// Config is the receiver's: scheme, window, clock, MaxBody. nil means the defaults, as for [core.New].
-	Config *core.Config
-	// Keys are the receiver's.
-	Keys core.KeySource
-	// Request is the request as received, Body exactly; nil if none was read. It is not changed.
-	Request *core.Request
-	// Others are keys of other tenants, endpoints or environments, to find out whether the message was meant for them. Their names are printed.
-	Others map[string]*core.Keys
-	// Err is what the verifier said, if that is known: it can tell what cannot be seen any more, as that the body was read before.
-	Err error
-}
 
 // Explanation is what was found. It holds no secret, no MAC and nothing of the body.
 type Explanation struct {
@@ -53,20 +36,36 @@ type Finding struct {
 	Look   string `json:"look"`
 }
 
-// Request explains. It does no I/O but what Input.Keys does, for no longer than Config.KeyTimeout, and its work is bounded: about a tenth of a second
-// for a body of a mebibyte, ten milliseconds for most messages that nothing explains. It is safe for concurrent use.
-func Request(ctx context.Context, in Input) Explanation {
-	e, _ := explain(ctx, in)
+// Request explains. r.Err may be nil: then the verifier is asked. If it is known it
+// can tell what cannot be seen any more, as that the body was read before.
+// r.Request is not changed. others are keys of other tenants, endpoints or
+// environments, to find out whether the message was meant for them: their names are
+// printed. nil: none.
+//
+// Request does no I/O but what the verifier's key source does, once. No key is
+// called under a context that has not ended, and none that fetches (see
+// [core.Facts]). The work is bounded: about a tenth of a second for a body of a
+// mebibyte, ten milliseconds for most messages that nothing explains. It is safe
+// for concurrent use.
+func Request(ctx context.Context, r core.Refused, others map[string]*core.Keys) Explanation {
+	e, _ := explain(ctx, r, others)
 	return e
 }
 
-// explain also returns the search, for the tests.
-func explain(ctx context.Context, in Input) (Explanation, *search) {
-	s := newSearch(ctx, in)
-	err := in.Err
-	if verdict := s.verdict(); verdict != nil { //nolint:contextcheck // offline
+// explain also returns the work that it was, for the tests.
+func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) (Explanation, int64) {
+	var err error
+	if r.Err != nil {
+		err = r.Err
+	}
+	if r.Verifier == nil || r.Request == nil {
+		what := "there is no verifier, or no request, to explain"
+		return Explanation{Findings: []Finding{step{misconfigured, what}.finding(false)}}, 0
+	}
+	s := newSearch(ctx, r, others)
+	if s.verdict != nil {
 		if err == nil {
-			err = verdict
+			err = s.verdict
 		}
 	} else if !s.facts.Fetches {
 		// A refusal for another reason than the signature, such as a replay, has no mistake to name.
@@ -75,7 +74,7 @@ func explain(ctx context.Context, in Input) (Explanation, *search) {
 		if refused := e.Reason; refused == core.ErrBodyConsumed || refused == core.ErrBodyTooLarge {
 			e.Findings = s.observe(err)
 		}
-		return e, s
+		return e, s.spent
 	}
 	e := Explanation{}
 	e.Reason, e.Detail = s.say(err)
@@ -89,9 +88,9 @@ func explain(ctx context.Context, in Input) (Explanation, *search) {
 		e.Findings = append(e.Findings, s.unknown())
 	}
 	if s.unfinished && !e.Findings[0].Proven {
-		e.Findings = append(e.Findings, step{mistake: Unfinished}.finding(false))
+		e.Findings = append(e.Findings, step{mistake: notFinished}.finding(false))
 	}
-	return e, s
+	return e, s.spent
 }
 
 // say takes reason and text of an error.
@@ -118,44 +117,41 @@ func (e Explanation) String() string {
 		}
 		return b.String()
 	}
-	first := 1 // findings on the first line
-	for first < len(e.Findings) && e.Findings[0].Proven && e.Findings[first].Proven {
-		first++
+	first, rest := e.together()
+	words, whats := make([]string, len(first)), make([]string, len(first))
+	for i, f := range first {
+		words[i], whats[i] = string(f.Mistake), f.What
 	}
-	for i, f := range e.Findings[:min(first, len(e.Findings))] {
-		if i > 0 {
-			b.WriteString(" and ")
-		}
-		b.WriteString(string(f.Mistake))
-	}
-	if len(e.Findings) > 0 && e.Findings[0].Proven {
+	b.WriteString(strings.Join(words, " and "))
+	if len(first) > 0 && first[0].Proven {
 		b.WriteString(" (proven)")
 	}
-	for i, f := range e.Findings {
-		switch {
-		case i == 0:
-			b.WriteString(": ")
-		case i < first:
-			b.WriteString("; and ")
-		default:
-			b.WriteString("\nalso " + string(f.Mistake) + ": ")
-		}
-		b.WriteString(f.What)
-		if i >= first-1 {
-			from := i
-			if i == first-1 {
-				from = 0
-			}
-			for _, f := range e.Findings[from : i+1] {
-				b.WriteString("\n  do:   " + f.Remedy + "\n  look: " + f.Look)
-			}
-		}
+	if len(first) > 0 {
+		b.WriteString(": " + strings.Join(whats, "; and "))
+	}
+	for _, f := range first {
+		b.WriteString(f.advice())
+	}
+	for _, f := range rest {
+		b.WriteString("\nalso " + string(f.Mistake) + ": " + f.What + f.advice())
 	}
 	if e.Detail != "" {
 		b.WriteString("\nthe verifier says: " + e.Detail)
 	}
 	return b.String()
 }
+
+// together parts the findings of the first line, which were proven together, from
+// the rest.
+func (e Explanation) together() (first, rest []Finding) {
+	n := min(1, len(e.Findings))
+	for n < len(e.Findings) && e.Findings[0].Proven && e.Findings[n].Proven {
+		n++
+	}
+	return e.Findings[:n], e.Findings[n:]
+}
+
+func (f Finding) advice() string { return "\n  do:   " + f.Remedy + "\n  look: " + f.Look }
 
 // step is one mistake undone.
 type step struct {
@@ -182,27 +178,4 @@ func findings(steps []step) []Finding {
 		}
 	}
 	return all
-}
-
-// schemeOf is the configured one; a nil pointer counts as none, as it does for core.
-func schemeOf(c *core.Config) core.Scheme {
-	if c == nil || c.Scheme == nil {
-		return core.StandardWebhooks{}
-	}
-	if v := reflect.ValueOf(c.Scheme); v.Kind() == reflect.Pointer && v.IsNil() {
-		return core.StandardWebhooks{}
-	}
-	return c.Scheme
-}
-
-// window is that of core.Config, with its defaults.
-func window(c *core.Config, f core.Facts) (past, future time.Duration) {
-	past, future = cmp.Or(f.Past, 5*time.Minute), cmp.Or(f.Future, 5*time.Minute)
-	if c != nil && c.Past > 0 {
-		past = c.Past
-	}
-	if c != nil && c.Future > 0 {
-		future = c.Future
-	}
-	return past, future
 }

@@ -466,7 +466,7 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 		t.Run(tt.sender+": "+tt.name, func(t *testing.T) {
 			t.Parallel()
 			m := send(senders()[tt.sender], tt.damage)
-			e := explain.Request(t.Context(), m.input())
+			e := m.input().explain(t.Context())
 			if !names(e, tt.damage.word) || e.Authentic {
 				t.Errorf("want %s, got:\n%s", tt.damage.word, e)
 			}
@@ -532,7 +532,7 @@ func TestFourOfFivePairsOfMistakesAreNamedOnTheFirstLine(t *testing.T) {
 	named, all := 0, pairs()
 	for _, p := range all {
 		m := send(standard, p[0], p[1])
-		e := explain.Request(t.Context(), m.input())
+		e := m.input().explain(t.Context())
 		withoutLeak(t, m, e.String())
 		if names(e, p[0].word, p[1].word) {
 			named++

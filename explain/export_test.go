@@ -1,12 +1,78 @@
 package explain
 
-import "context"
+import (
+	"context"
+
+	"github.com/hookonce/hookonce/core"
+)
 
 // Budget is the bound on the work, in bytes, with what the last piece of it may take: what comes out of a compressed body.
 const Budget = budget + 4*maxInflated
 
 // Work explains, and says how much of the budget it took.
-func Work(ctx context.Context, in Input) (Explanation, int64) {
-	e, s := explain(ctx, in)
-	return e, s.spent
+func Work(ctx context.Context, r core.Refused, others map[string]*core.Keys) (Explanation, int64) {
+	return explain(ctx, r, others)
 }
+
+// Mistakes lists the words, in the order of the documentation.
+func Mistakes() []Mistake {
+	var words []Mistake
+	for _, a := range table() {
+		words = append(words, a.mistake)
+	}
+	return words
+}
+
+// The words by names, for the tests.
+const (
+	BodyBOM           = bodyBOM
+	BodyBase64        = bodyBase64
+	BodyCharset       = bodyCharset
+	BodyCompressed    = bodyCompressed
+	BodyConsumed      = bodyConsumed
+	BodyDecompressed  = bodyDecompressed
+	BodyEscapes       = bodyEscapes
+	BodyForm          = bodyForm
+	BodyKeyOrder      = bodyKeyOrder
+	BodyLineEnds      = bodyLineEnds
+	BodyNewline       = bodyNewline
+	BodyNumbers       = bodyNumbers
+	BodyReformatted   = bodyReformatted
+	BodyTooLarge      = bodyTooLarge
+	BodyTruncated     = bodyTruncated
+	BodyWrapped       = bodyWrapped
+	HeaderDuplicated  = headerDuplicated
+	HeaderFamily      = headerFamily
+	HeaderFolded      = headerFolded
+	HeaderMissing     = headerMissing
+	HeaderRenamed     = headerRenamed
+	IDDot             = idDot
+	KeyExpired        = keyExpired
+	KeyNotYetValid    = keyNotYetValid
+	KeysUnavailable   = keysUnavailable
+	Method            = wrongMethod
+	Misconfigured     = misconfigured
+	NotTried          = notTried
+	OtherKey          = otherKey
+	OtherScheme       = otherScheme
+	SecretBase64      = secretBase64
+	SecretBase64URL   = secretBase64URL
+	SecretHex         = secretHex
+	SecretKind        = secretKind
+	SecretLabel       = secretLabel
+	SecretNewline     = secretNewline
+	SecretPrefix      = secretPrefix
+	SecretQuoted      = secretQuoted
+	SecretRefused     = secretRefused
+	SignatureCut      = signatureCut
+	SignatureEncoding = signatureEncoding
+	SignatureLabel    = signatureLabel
+	TimestampFormat   = timestampFormat
+	TimestampFuture   = timestampFuture
+	TimestampPast     = timestampPast
+	TimestampUnit     = timestampUnit
+	URL               = wrongURL
+	Unfinished        = notFinished
+	Unknown           = unexplained
+	UnknownSource     = unknownSource
+)

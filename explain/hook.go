@@ -12,12 +12,12 @@ import (
 const atOnce = 4
 
 // Hook makes a [core.Config.DangerouslyShowRefused] for development: it logs the first line of the explanation of each refused request at level warn, with
-// remedy and place. keys are those of the verifier. It is safe for concurrent use; of more than four requests at once the others are logged
+// remedy and place. others are as in [Request]; nil: none. It is safe for concurrent use; of more than four requests at once the others are logged
 // without an explanation.
 //
 // The log gets no secret, MAC or body. But whoever can reach the endpoint makes it work, and a refusal takes as long as its explanation: not
 // for production.
-func Hook(keys core.KeySource, l *slog.Logger) func(context.Context, core.Refused) {
+func Hook(l *slog.Logger, others map[string]*core.Keys) func(context.Context, core.Refused) {
 	turns := make(chan struct{}, atOnce)
 	return func(ctx context.Context, r core.Refused) {
 		select {
@@ -27,7 +27,7 @@ func Hook(keys core.KeySource, l *slog.Logger) func(context.Context, core.Refuse
 			l.WarnContext(ctx, "webhook refused, not explained: too many at once", slog.String("reason", string(r.Err.Reason)))
 			return
 		}
-		e := Request(ctx, Input{Config: r.Config, Keys: keys, Request: r.Request, Err: r.Err})
+		e := Request(ctx, r, others)
 		line, _, _ := strings.Cut(e.String(), "\n")
 		attrs := []slog.Attr{slog.String("reason", string(r.Err.Reason))}
 		if len(e.Findings) > 0 {

@@ -86,7 +86,7 @@ func TestHookNamesTheMistakeInTheLogOfEachFramework(t *testing.T) {
 			t.Parallel()
 			keys, log := core.Secrets(standardSecret), new(logged)
 			v := core.Must(core.New(keys, memstore.New(), &core.Config{
-				DangerouslyShowRefused: explain.Hook(keys, slog.New(slog.NewTextHandler(log, nil))),
+				DangerouslyShowRefused: explain.Hook(slog.New(slog.NewTextHandler(log, nil)), nil),
 			}))
 			url := serve(t, v)
 			for _, sent := range []struct {
@@ -149,8 +149,10 @@ func TestHookExplainsFourAtOnce(t *testing.T) {
 		return "tenant", core.Secrets(standardSecret), nil
 	})
 	log := new(logged)
-	hook := explain.Hook(keys, slog.New(slog.NewTextHandler(log, nil)))
-	refused := core.Refused{Request: &core.Request{Header: http.Header{}}, Err: &core.Error{Reason: core.ErrMissingHeader}}
+	hook := explain.Hook(slog.New(slog.NewTextHandler(log, nil)), nil)
+	refused := core.Refused{
+		Verifier: core.Must(core.New(keys, memstore.New(), nil)), Request: &core.Request{Header: http.Header{}}, Err: &core.Error{Reason: core.ErrMissingHeader},
+	}
 	var busy sync.WaitGroup
 	for range 4 {
 		busy.Go(func() { hook(t.Context(), refused) })
@@ -166,5 +168,18 @@ func TestHookExplainsFourAtOnce(t *testing.T) {
 	busy.Wait()
 	if got := strings.Count(log.String(), "header-missing"); got != 4 {
 		t.Errorf("%d explanations, want 4: %s", got, log)
+	}
+}
+
+func TestHookFindsTheKeyOfAnotherTenant(t *testing.T) {
+	t.Parallel()
+	log := new(logged)
+	others := map[string]*core.Keys{"staging": core.Secrets(otherSecret)}
+	v := core.Must(core.New(core.Secrets(standardSecret), memstore.New(), &core.Config{
+		DangerouslyShowRefused: explain.Hook(slog.New(slog.NewTextHandler(log, nil)), others),
+	}))
+	post(t, running["nethttp"](t, v)+"/hook", otherSecret, "{}", "{}", 0, http.StatusUnauthorized)
+	if got := log.String(); !strings.Contains(got, "other-key (proven)") || !strings.Contains(got, "staging") {
+		t.Errorf("logged %q", got)
 	}
 }

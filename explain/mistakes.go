@@ -2,142 +2,134 @@ package explain
 
 import "slices"
 
-// Mistake is one word of a closed set.
+// Mistake is one word of a closed set, such as "body-newline".
+// docs/troubleshooting.md lists them.
 type Mistake string
 
 // In the receiver's secrets.
 const (
-	// SecretNewline: white space or a newline around the secret, or inside it.
-	SecretNewline Mistake = "secret-newline"
-	// SecretQuoted: the quotes of a configuration file are part of the secret.
-	SecretQuoted Mistake = "secret-quoted"
-	// SecretLabel: something that is no part of it was copied with the secret, as "v1," or "NAME=".
-	SecretLabel Mistake = "secret-label"
-	// SecretPrefix: whsec_ is missing, or kept where it is no part of the secret.
-	SecretPrefix Mistake = "secret-prefix"
-	// SecretHex: the secret is hexadecimal and taken as text, or the reverse.
-	SecretHex Mistake = "secret-hex"
-	// SecretBase64: the secret is base64 and taken as text, or the reverse, or its padding is missing.
-	SecretBase64 Mistake = "secret-base64"
-	// SecretBase64URL: the secret is written in the URL alphabet of base64.
-	SecretBase64URL Mistake = "secret-base64url" //nolint:gosec // no credential
-	// SecretKind: a key of another kind, as a public key where a shared secret is needed, or the sender's private one.
-	SecretKind Mistake = "secret-kind"
-	// SecretRefused: a configured secret cannot be one of this scheme.
-	SecretRefused Mistake = "secret-refused"
-	// OtherKey: the message is signed with the key of another tenant, endpoint or environment.
-	OtherKey Mistake = "other-key"
-	// KeyExpired: the key that fits was accepted until a time that is over.
-	KeyExpired Mistake = "key-expired"
-	// KeyNotYetValid: the key that fits is accepted later.
-	KeyNotYetValid Mistake = "key-not-yet-valid"
-	// UnknownSource: the key source knows no keys for the request.
-	UnknownSource Mistake = "unknown-source"
-	// KeysUnavailable: the key source failed.
-	KeysUnavailable Mistake = "keys-unavailable"
-	// Misconfigured: the receiver's configuration is refused.
-	Misconfigured Mistake = "misconfigured"
+	// secretNewline: white space or a newline around the secret, or inside it.
+	secretNewline Mistake = "secret-newline"
+	// secretQuoted: the quotes of a configuration file are part of the secret.
+	secretQuoted Mistake = "secret-quoted"
+	// secretLabel: something that is no part of it was copied with the secret, as "v1," or "NAME=".
+	secretLabel Mistake = "secret-label"
+	// secretPrefix: whsec_ is missing, or kept where it is no part of the secret.
+	secretPrefix Mistake = "secret-prefix"
+	// secretHex: the secret is hexadecimal and taken as text, or the reverse.
+	secretHex Mistake = "secret-hex"
+	// secretBase64: the secret is base64 and taken as text, or the reverse, or its padding is missing.
+	secretBase64 Mistake = "secret-base64"
+	// secretBase64URL: the secret is written in the URL alphabet of base64.
+	secretBase64URL Mistake = "secret-base64url" //nolint:gosec // no credential
+	// secretKind: a key of another kind, as a public key where a shared secret is needed, or the sender's private one.
+	secretKind Mistake = "secret-kind"
+	// secretRefused: a configured secret cannot be one of this scheme.
+	secretRefused Mistake = "secret-refused"
+	// otherKey: the message is signed with the key of another tenant, endpoint or environment.
+	otherKey Mistake = "other-key"
+	// keyExpired: the key that fits was accepted until a time that is over.
+	keyExpired Mistake = "key-expired"
+	// keyNotYetValid: the key that fits is accepted later.
+	keyNotYetValid Mistake = "key-not-yet-valid"
+	// unknownSource: the key source knows no keys for the request.
+	unknownSource Mistake = "unknown-source"
+	// keysUnavailable: the key source failed.
+	keysUnavailable Mistake = "keys-unavailable"
+	// misconfigured: the receiver's configuration is refused.
+	misconfigured Mistake = "misconfigured"
 )
 
 // In the body, on its way.
 const (
-	// BodyNewline: white space at the end or the beginning was added or removed.
-	BodyNewline Mistake = "body-newline"
-	// BodyLineEnds: CRLF became LF, or the reverse.
-	BodyLineEnds Mistake = "body-line-ends"
-	// BodyBOM: a byte order mark was added or removed.
-	BodyBOM Mistake = "body-bom"
-	// BodyReformatted: JSON was indented or minified.
-	BodyReformatted Mistake = "body-reformatted"
-	// BodyKeyOrder: the members of JSON objects were put in another order.
-	BodyKeyOrder Mistake = "body-key-order"
-	// BodyEscapes: characters in JSON strings were escaped or unescaped.
-	BodyEscapes Mistake = "body-escapes"
-	// BodyNumbers: JSON numbers were written anew, as 1 for 1.0.
-	BodyNumbers Mistake = "body-numbers"
-	// BodyCharset: the text was converted to another character set, or twice.
-	BodyCharset Mistake = "body-charset"
-	// BodyCompressed: the body is still compressed, but the signature is over what is inside.
-	BodyCompressed Mistake = "body-compressed"
-	// BodyDecompressed: the body was decompressed, but the signature is over the compressed bytes.
-	BodyDecompressed Mistake = "body-decompressed"
-	// BodyBase64: the body is base64 of what was signed.
-	BodyBase64 Mistake = "body-base64"
-	// BodyWrapped: what was signed is inside a JSON string, an envelope or a form, or was taken out of one.
-	BodyWrapped Mistake = "body-wrapped"
-	// BodyForm: a form was encoded anew.
-	BodyForm Mistake = "body-form"
-	// BodyTruncated: the end of the body is missing.
-	BodyTruncated Mistake = "body-truncated"
-	// BodyConsumed: something in front read the body, and nothing is left.
-	BodyConsumed Mistake = "body-consumed"
-	// BodyTooLarge: the body is larger than Config.MaxBody.
-	BodyTooLarge Mistake = "body-too-large"
+	// bodyNewline: white space at the end or the beginning was added or removed.
+	bodyNewline Mistake = "body-newline"
+	// bodyLineEnds: CRLF became LF, or the reverse.
+	bodyLineEnds Mistake = "body-line-ends"
+	// bodyBOM: a byte order mark was added or removed.
+	bodyBOM Mistake = "body-bom"
+	// bodyReformatted: JSON was indented or minified.
+	bodyReformatted Mistake = "body-reformatted"
+	// bodyKeyOrder: the members of JSON objects were put in another order.
+	bodyKeyOrder Mistake = "body-key-order"
+	// bodyEscapes: characters in JSON strings were escaped or unescaped.
+	bodyEscapes Mistake = "body-escapes"
+	// bodyNumbers: JSON numbers were written anew, as 1 for 1.0.
+	bodyNumbers Mistake = "body-numbers"
+	// bodyCharset: the text was converted to another character set, or twice.
+	bodyCharset Mistake = "body-charset"
+	// bodyCompressed: the body is still compressed, but the signature is over what is inside.
+	bodyCompressed Mistake = "body-compressed"
+	// bodyDecompressed: the body was decompressed, but the signature is over the compressed bytes.
+	bodyDecompressed Mistake = "body-decompressed"
+	// bodyBase64: the body is base64 of what was signed.
+	bodyBase64 Mistake = "body-base64"
+	// bodyWrapped: what was signed is inside a JSON string, an envelope or a form, or was taken out of one.
+	bodyWrapped Mistake = "body-wrapped"
+	// bodyForm: a form was encoded anew.
+	bodyForm Mistake = "body-form"
+	// bodyTruncated: the end of the body is missing.
+	bodyTruncated Mistake = "body-truncated"
+	// bodyConsumed: something in front read the body, and nothing is left.
+	bodyConsumed Mistake = "body-consumed"
+	// bodyTooLarge: the body is larger than Config.MaxBody.
+	bodyTooLarge Mistake = "body-too-large"
 )
 
 // In the headers and the address, on their way.
 const (
-	// HeaderMissing: a header that the scheme needs is not there.
-	HeaderMissing Mistake = "header-missing"
-	// HeaderRenamed: a header arrived under another name.
-	HeaderRenamed Mistake = "header-renamed"
-	// HeaderFamily: the headers of two families are mixed, as svix-* and webhook-*, or there is another family than the scheme's.
-	HeaderFamily Mistake = "header-family"
-	// HeaderFolded: a newline, a space or quotes were put into a header.
-	HeaderFolded Mistake = "header-folded"
-	// HeaderDuplicated: a header was repeated, or its value.
-	HeaderDuplicated Mistake = "header-duplicated"
-	// SignatureLabel: the label in front of the signature is missing or another one.
-	SignatureLabel Mistake = "signature-label"
-	// SignatureEncoding: the signature is the right one in another encoding.
-	SignatureEncoding Mistake = "signature-encoding"
-	// SignatureCut: the signature is the beginning of the right one.
-	SignatureCut Mistake = "signature-cut"
-	// OtherScheme: the message is another provider's.
-	OtherScheme Mistake = "other-scheme"
-	// IDDot: the message id holds a dot.
-	IDDot Mistake = "id-dot"
-	// URL: the address that the sender signs is not the configured one.
-	URL Mistake = "url"
-	// Method: the method that the sender signs is not that of the request.
-	Method Mistake = "method"
+	// headerMissing: a header that the scheme needs is not there.
+	headerMissing Mistake = "header-missing"
+	// headerRenamed: a header arrived under another name.
+	headerRenamed Mistake = "header-renamed"
+	// headerFamily: the headers of two families are mixed, as svix-* and webhook-*, or there is another family than the scheme's.
+	headerFamily Mistake = "header-family"
+	// headerFolded: a newline, a space or quotes were put into a header.
+	headerFolded Mistake = "header-folded"
+	// headerDuplicated: a header was repeated, or its value.
+	headerDuplicated Mistake = "header-duplicated"
+	// signatureLabel: the label in front of the signature is missing or another one.
+	signatureLabel Mistake = "signature-label"
+	// signatureEncoding: the signature is the right one in another encoding.
+	signatureEncoding Mistake = "signature-encoding"
+	// signatureCut: the signature is the beginning of the right one.
+	signatureCut Mistake = "signature-cut"
+	// otherScheme: the message is another provider's.
+	otherScheme Mistake = "other-scheme"
+	// idDot: the message id holds a dot.
+	idDot Mistake = "id-dot"
+	// wrongURL: the address that the sender signs is not the configured one.
+	wrongURL Mistake = "url"
+	// wrongMethod: the method that the sender signs is not that of the request.
+	wrongMethod Mistake = "method"
 )
 
 // In time.
 const (
-	// TimestampUnit: milliseconds instead of seconds, or the reverse.
-	TimestampUnit Mistake = "timestamp-unit"
-	// TimestampFormat: a date as text instead of a number, or the reverse.
-	TimestampFormat Mistake = "timestamp-format"
-	// TimestampFuture: the clock here is behind, or the sender's ahead.
-	TimestampFuture Mistake = "timestamp-future"
-	// TimestampPast: the message was sent again after the window or came late, or the clock here is ahead. These cannot be told apart.
-	TimestampPast Mistake = "timestamp-past"
+	// timestampUnit: milliseconds instead of seconds, or the reverse.
+	timestampUnit Mistake = "timestamp-unit"
+	// timestampFormat: a date as text instead of a number, or the reverse.
+	timestampFormat Mistake = "timestamp-format"
+	// timestampFuture: the clock here is behind, or the sender's ahead.
+	timestampFuture Mistake = "timestamp-future"
+	// timestampPast: the message was sent again after the window or came late, or the clock here is ahead. These cannot be told apart.
+	timestampPast Mistake = "timestamp-past"
 )
 
 // Of the search itself.
 const (
-	// Unknown: nothing that was tried fits.
-	Unknown Mistake = "unknown"
-	// Unfinished: the bound on the work was reached before everything was tried.
-	Unfinished Mistake = "unfinished"
-	// NotTried: the sender's keys are fetched over the network, which this package does not do.
-	NotTried Mistake = "not-tried"
+	// unexplained: nothing that was tried fits.
+	unexplained Mistake = "unknown"
+	// notFinished: the bound on the work was reached before everything was tried.
+	notFinished Mistake = "unfinished"
+	// notTried: the sender's keys are fetched over the network, which this package does not do.
+	notTried Mistake = "not-tried"
 )
 
 // advice is what is said of a mistake. What may be said better by who found it.
 type advice struct {
 	mistake            Mistake
 	what, remedy, look string
-}
-
-// Mistakes lists the words, in the order of the documentation.
-func Mistakes() []Mistake {
-	var words []Mistake
-	for _, a := range table() {
-		words = append(words, a.mistake)
-	}
-	return words
 }
 
 func adviceFor(m Mistake) advice {
@@ -156,208 +148,208 @@ const (
 func table() []advice {
 	return []advice{
 		{
-			SecretNewline, "there is white space or a newline around or inside the configured secret",
+			secretNewline, "there is white space or a newline around or inside the configured secret",
 			"Remove it where the secret is read or stored, for example with strings.TrimSpace.", whereSecret,
 		},
 		{
-			SecretQuoted, "there are quotes around the configured secret",
+			secretQuoted, "there are quotes around the configured secret",
 			"Remove the quotes: most readers of .env files keep them.", whereSecret,
 		},
 		{
-			SecretLabel, "something that is no part of the secret was copied with it",
+			secretLabel, "something that is no part of the secret was copied with it",
 			"Copy the secret alone, without what stands in front of it.", whereSecret,
 		},
 		{
-			SecretPrefix, "the secret's prefix is missing, or kept where it is no part of the secret",
+			secretPrefix, "the secret's prefix is missing, or kept where it is no part of the secret",
 			"Write the secret with the prefix that belongs to it under this scheme.", whereShown,
 		},
 		{
-			SecretHex, "the secret is hexadecimal where text is expected, or text where hexadecimal is",
+			secretHex, "the secret is hexadecimal where text is expected, or text where hexadecimal is",
 			"Configure the key in the form that the scheme expects, or the scheme (Template.Secret) for the form of the key.", whereShown,
 		},
 		{
-			SecretBase64, "the secret is base64 where text is expected, or text where base64 is",
+			secretBase64, "the secret is base64 where text is expected, or text where base64 is",
 			"Configure the key in the form that the scheme expects, or the scheme (Template.Secret) for the form of the key.", whereShown,
 		},
 		{
-			SecretBase64URL, "the secret is written in the URL alphabet of base64",
+			secretBase64URL, "the secret is written in the URL alphabet of base64",
 			"Write it in standard base64: + for -, / for _, and padding.", whereSecret,
 		},
 		{
-			SecretKind, "the key is of another kind than the signatures of the request",
+			secretKind, "the key is of another kind than the signatures of the request",
 			"Configure the key that verifies these signatures: whsec_ for v1, whpk_ for v1a, the public key where the sender has one.", whereShown,
 		},
 		{
-			SecretRefused, "a configured secret cannot be one of this scheme",
+			secretRefused, "a configured secret cannot be one of this scheme",
 			"Copy the secret again, whole, from where the sender shows it.", whereSecret,
 		},
 		{
-			OtherKey, "the message is signed with another key than those configured here",
+			otherKey, "the message is signed with another key than those configured here",
 			"Configure the secret of this endpoint and environment, or send the message to the endpoint that it is for.",
 			"the sender's list of endpoints, and which secret belongs to which, in production and in test",
 		},
 		{
-			KeyExpired, "the message is signed with a key that is no longer accepted",
+			keyExpired, "the message is signed with a key that is no longer accepted",
 			"Let the key be accepted longer (Secret.NotAfter), or have the sender sign with the new one.", "the key's NotAfter, and the sender's rotation",
 		},
 		{
-			KeyNotYetValid, "the message is signed with a key that is not accepted yet",
+			keyNotYetValid, "the message is signed with a key that is not accepted yet",
 			"Let the key be accepted from the time at which the sender uses it (Secret.NotBefore).", "the key's NotBefore, and the sender's rotation",
 		},
 		{
-			UnknownSource, "the key source knows no keys for this request",
+			unknownSource, "the key source knows no keys for this request",
 			"Register the tenant or endpoint, or correct the address at the sender.", "the KeySource, and the path and headers that it goes by",
 		},
 		{
-			KeysUnavailable, "the key source failed, so nothing can be verified",
+			keysUnavailable, "the key source failed, so nothing can be verified",
 			"Bring the key source back; senders repeat their messages meanwhile.", "the KeySource's database or service",
 		},
 		{
-			Misconfigured, "the verifier's configuration is refused",
+			misconfigured, "the verifier's configuration is refused",
 			"Correct what the detail names.", "the call of core.New",
 		},
 		{
-			BodyNewline, "white space at the end or the beginning of the body was added or removed",
+			bodyNewline, "white space at the end or the beginning of the body was added or removed",
 			"Verify the bytes as they were received, before anything trims them or ends the line.", whereBody,
 		},
 		{
-			BodyLineEnds, "the line ends of the body were converted",
+			bodyLineEnds, "the line ends of the body were converted",
 			"Handle the body as bytes, not as text.", whereBody,
 		},
 		{
-			BodyBOM, "a byte order mark was added to the body or removed from it",
+			bodyBOM, "a byte order mark was added to the body or removed from it",
 			"Handle the body as bytes, not as text.", whereBody,
 		},
 		{
-			BodyReformatted, "the white space of the JSON in the body was changed",
+			bodyReformatted, "the white space of the JSON in the body was changed",
 			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
 		},
 		{
-			BodyKeyOrder, "the members of JSON objects were put in another order",
+			bodyKeyOrder, "the members of JSON objects were put in another order",
 			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
 		},
 		{
-			BodyEscapes, "characters in the JSON strings of the body were escaped or unescaped",
+			bodyEscapes, "characters in the JSON strings of the body were escaped or unescaped",
 			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
 		},
 		{
-			BodyNumbers, "numbers in the JSON of the body were written anew",
+			bodyNumbers, "numbers in the JSON of the body were written anew",
 			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
 		},
 		{
-			BodyCharset, "the body was converted to another character set",
+			bodyCharset, "the body was converted to another character set",
 			"Handle the body as bytes, not as text of an assumed character set.", whereBody,
 		},
 		{
-			BodyCompressed, "the body is still compressed, but the signature is over what is inside",
+			bodyCompressed, "the body is still compressed, but the signature is over what is inside",
 			"Decompress the body, with a bound on its size, before it is verified.", whereProxy,
 		},
 		{
-			BodyDecompressed, "the body was decompressed, but the signature is over the compressed bytes",
+			bodyDecompressed, "the body was decompressed, but the signature is over the compressed bytes",
 			"Turn the decompression of requests off in front of the verification.", whereProxy,
 		},
 		{
-			BodyBase64, "the body is base64 of what was signed",
+			bodyBase64, "the body is base64 of what was signed",
 			"Decode it before it is verified: gateways mark such bodies, for example with isBase64Encoded.",
 			"the gateway's or function's event, and its list of binary media types",
 		},
 		{
-			BodyWrapped, "what was signed is inside of the body, or was taken out of it",
+			bodyWrapped, "what was signed is inside of the body, or was taken out of it",
 			"Verify exactly the inner or outer text that the sender sent.", "the gateway or queue that hands the body over, and its envelope",
 		},
 		{
-			BodyForm, "the form in the body was encoded anew",
+			bodyForm, "the form in the body was encoded anew",
 			"Verify the bytes as they were received, before the form is parsed.", whereBody,
 		},
 		{
-			BodyTruncated, "the end of the body is missing, as it seems",
+			bodyTruncated, "the end of the body is missing, as it seems",
 			"Raise the limit that cuts the body, or refuse larger ones.", "the body limits of proxies, gateways and body readers",
 		},
 		{
-			BodyConsumed, "something read the body before the verification, and nothing was left",
+			bodyConsumed, "something read the body before the verification, and nothing was left",
 			"Verify first, or restore the body after it is read.", "middleware that is mounted in front, and body parsers of the framework",
 		},
 		{
-			BodyTooLarge, "the body is larger than Config.MaxBody",
+			bodyTooLarge, "the body is larger than Config.MaxBody",
 			"Raise Config.MaxBody if messages of this size are expected.", "Config.MaxBody, and limits in front",
 		},
 		{
-			HeaderMissing, "a header that the scheme needs is not there",
+			headerMissing, "a header that the scheme needs is not there",
 			"Let the header through: some proxies drop names with an underscore, and unknown names.", whereProxy,
 		},
 		{
-			HeaderRenamed, "a header arrived under another name",
+			headerRenamed, "a header arrived under another name",
 			"Pass the header on under the sender's name.", whereProxy,
 		},
 		{
-			HeaderFamily, "the headers are not of one family",
+			headerFamily, "the headers are not of one family",
 			"Have the sender or the proxy use one family for all headers, the one that the scheme reads.",
 			"the sender's settings for header names, and proxies that copy headers",
 		},
 		{
-			HeaderFolded, "a newline, a space or quotes were put into a header",
+			headerFolded, "a newline, a space or quotes were put into a header",
 			"Pass header values on unchanged, on one line.", whereProxy,
 		},
 		{
-			HeaderDuplicated, "a header or its value is there more than once",
+			headerDuplicated, "a header or its value is there more than once",
 			"Pass each header on once: set it instead of adding to it.", whereProxy,
 		},
 		{
-			SignatureLabel, "the label in front of the signature is missing or another one",
+			signatureLabel, "the label in front of the signature is missing or another one",
 			"Pass the signature on with its label, or have the sender write the one of this scheme.", whereProxy,
 		},
 		{
-			SignatureEncoding, "the signature is the right one, but in another encoding",
+			signatureEncoding, "the signature is the right one, but in another encoding",
 			"Have the sender write it in the scheme's encoding, or set Template.Encoding to the sender's.", "the sender's code that writes the signature",
 		},
 		{
-			SignatureCut, "the signature is only the beginning of the right one",
+			signatureCut, "the signature is only the beginning of the right one",
 			"Raise the limit that cuts it.", "limits on the length of header values, also in a log or database that the header passes through",
 		},
 		{
-			OtherScheme, "the message is signed as another provider does",
+			otherScheme, "the message is signed as another provider does",
 			"Configure that provider's scheme (package schemes), or give the endpoint to the right sender.", "Config.Scheme, and the address at the sender",
 		},
 		{
-			IDDot, "the message id holds a dot, which Standard Webhooks forbids",
+			idDot, "the message id holds a dot, which Standard Webhooks forbids",
 			"Have the sender leave dots out of its ids, or see core.StandardWebhooks.DangerouslyAllowDots.", "the sender's code that makes the ids",
 		},
 		{
-			URL, "the sender signs another address than the configured one",
+			wrongURL, "the sender signs another address than the configured one",
 			"Configure the address as it is registered at the sender, to the letter.", "the scheme's URL, and the address that is registered at the sender",
 		},
 		{
-			Method, "the sender signs another method than that of the request",
+			wrongMethod, "the sender signs another method than that of the request",
 			"Pass the method on unchanged: a redirect often turns POST into GET.", whereProxy,
 		},
 		{
-			TimestampUnit, "the timestamp is in another unit than the scheme's",
+			timestampUnit, "the timestamp is in another unit than the scheme's",
 			"Have the sender write the timestamp in the unit of the scheme.", "the sender's code that writes the timestamp",
 		},
 		{
-			TimestampFormat, "the timestamp is written in another form than the scheme's",
+			timestampFormat, "the timestamp is written in another form than the scheme's",
 			"Have the sender write the timestamp in the form of the scheme.", "the sender's code that writes the timestamp",
 		},
 		{
-			TimestampFuture, "the timestamp lies in the future: the clock here is behind, or the sender's ahead",
+			timestampFuture, "the timestamp lies in the future: the clock here is behind, or the sender's ahead",
 			"Set the clocks, here and at the sender, by NTP.", whereClock,
 		},
 		{
-			TimestampPast, "the message is older than the window: it was re-sent or came late, or the clock here is ahead",
+			timestampPast, "the message is older than the window: it was re-sent or came late, or the clock here is ahead",
 			"Have the sender sign each attempt anew, or set the clocks by NTP; widen Config.Past only for a queue in front that is known to be slow.",
 			whereClock + "; whatever stores and sends messages again",
 		},
 		{
-			Unknown, "the signature matches nothing that was tried",
+			unexplained, "the signature matches nothing that was tried",
 			"Compare the secret with the one that the sender shows for this endpoint and environment, then the body with the one it sent, byte by byte.",
 			whereShown + "; then " + whereBody,
 		},
 		{
-			Unfinished, "the bound on the work was reached before everything was tried",
+			notFinished, "the bound on the work was reached before everything was tried",
 			"Try again with a smaller message of the same sender.", "the sender's test message, which is usually small",
 		},
 		{
-			NotTried, "the keys of this sender are fetched over the network, which is not done here",
+			notTried, "the keys of this sender are fetched over the network, which is not done here",
 			"Go by the verifier's own error.", "the detail, and whether the program may reach the sender's addresses",
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -17,38 +18,41 @@ import (
 func (s *search) observe(err error) []Finding {
 	var all []Finding
 	add := func(m Mistake, what string) { all = append(all, step{m, what}.finding(false)) }
+	for _, look := range []func(err error, add func(Mistake, string)){
+		s.observeRefusal, s.observeOther, s.observeSecrets, s.observeHeaders, s.observeBody, observeSettings,
+	} {
+		if look(err, add); len(all) > 0 {
+			return all
+		}
+	}
+	return nil
+}
+
+// observeRefusal goes by what the verifier said, and whether the body is there.
+func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 	body := s.req.Body
 	length := s.contentLength()
 	switch {
 	case errors.Is(err, core.ErrBodyConsumed):
-		add(BodyConsumed, "")
+		add(bodyConsumed, "")
 	case len(body) == 0 && length > 0:
-		add(BodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
+		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
 	case len(body) == 0 && length < 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
-		add(BodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
-	case errors.Is(err, core.ErrBodyTooLarge), int64(len(body)) > s.maxBody():
-		add(BodyTooLarge, "")
+		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
+	case errors.Is(err, core.ErrBodyTooLarge), int64(len(body)) > s.config.MaxBody:
+		add(bodyTooLarge, "")
 	case errors.Is(err, core.ErrKeysUnavailable):
-		add(KeysUnavailable, "")
+		add(keysUnavailable, "")
 	case errors.Is(err, core.ErrUnknownSource):
-		add(UnknownSource, "")
+		add(unknownSource, "")
 	}
-	if len(all) == 0 {
-		s.observeOther(add)
+}
+
+// observeSettings is for a receiver that is made wrongly, where nothing says how.
+func observeSettings(err error, add func(Mistake, string)) {
+	if errors.Is(err, core.ErrMisconfigured) {
+		add(misconfigured, "")
 	}
-	if len(all) == 0 {
-		s.observeSecrets(add)
-	}
-	if len(all) == 0 {
-		s.observeHeaders(add)
-	}
-	if len(all) == 0 {
-		s.observeBody(length, add)
-	}
-	if len(all) == 0 && errors.Is(err, core.ErrMisconfigured) {
-		add(Misconfigured, "")
-	}
-	return all
 }
 
 func (s *search) contentLength() int64 {
@@ -60,16 +64,13 @@ func (s *search) contentLength() int64 {
 }
 
 // observeSecrets names what is wrong with secrets that cannot be any.
-func (s *search) observeSecrets(add func(Mistake, string)) {
+func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 	for i, secret := range s.secrets {
 		if accepted(s.scheme, secret) {
 			if isAPIKey(secret.Reveal()) {
-				add(SecretKind, "the configured secret begins like a key for the sender's API, which signs no webhooks")
+				add(secretKind, "the configured secret begins like a key for the sender's API, which signs no webhooks")
 			}
 			continue
-		}
-		if s.facts.Mistake != nil {
-			return // no secret is taken
 		}
 		name := secret.ID
 		if name == "" {
@@ -83,7 +84,7 @@ func (s *search) observeSecrets(add func(Mistake, string)) {
 			named = true
 		}
 		if !named {
-			add(SecretRefused, "the secret "+strconv.Quote(printable(name))+" cannot be one of this scheme: see the detail")
+			add(secretRefused, "the secret "+strconv.Quote(printable(name))+" cannot be one of this scheme: see the detail")
 		}
 	}
 }
@@ -96,7 +97,7 @@ func isAPIKey(secret string) bool {
 }
 
 // observeOther notices that the headers are another provider's.
-func (s *search) observeOther(add func(Mistake, string)) {
+func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
 	if err := s.scheme.ReadHeader(&r, new(core.Attempt)); !errors.Is(err, core.ErrMissingHeader) {
@@ -107,14 +108,14 @@ func (s *search) observeOther(add func(Mistake, string)) {
 		// Of headers that are this scheme's as well, the ones that are missing say more.
 		elsewhere := slices.ContainsFunc(reads(o.facts, r.Header), func(name string) bool { return !slices.Contains(own, name) })
 		if o.scheme.Stamping() != core.NotIdentified && elsewhere {
-			add(OtherScheme, "the headers are those of "+strings.Join(o.names, " or ")+", not those of "+s.scheme.Name())
+			add(otherScheme, "the headers are those of "+strings.Join(o.names, " or ")+", not those of "+s.scheme.Name())
 			return
 		}
 	}
 }
 
 // observeHeaders names what is missing.
-func (s *search) observeHeaders(add func(Mistake, string)) {
+func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
 	a := new(core.Attempt)
@@ -131,7 +132,7 @@ func (s *search) observeHeaders(add func(Mistake, string)) {
 		if len(missing) > 0 {
 			what = "these headers that the scheme reads are not there: " + strings.Join(missing, ", ")
 		}
-		add(HeaderMissing, what)
+		add(headerMissing, what)
 	case err == nil:
 		s.observeKind(a, add)
 		s.observeCut(a, add)
@@ -149,7 +150,7 @@ func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 		return
 	}
 	if !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !makesEd25519(s.scheme, k.Reveal()) }) && len(s.secrets) > 0 {
-		add(SignatureCut, "the signature is shorter than those of an ed25519 key, of which there are only such here")
+		add(signatureCut, "the signature is shorter than those of an ed25519 key, of which there are only such here")
 	}
 }
 
@@ -162,27 +163,28 @@ func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
 		signed := !slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return sig.Label != kind.label })
 		keyed := !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !strings.HasPrefix(k.Reveal(), kind.key) })
 		if signed && keyed {
-			add(SecretKind, "the request is signed as "+kind.label+", for which a "+kind.needed+" key is needed, but every key here is a "+kind.key+" one")
+			add(secretKind, "the request is signed as "+kind.label+", for which a "+kind.needed+" key is needed, but every key here is a "+kind.key+" one")
 		}
 	}
 }
 
 // observeBody notices a body that ends early, or was decompressed.
-func (s *search) observeBody(length int64, add func(Mistake, string)) {
+func (s *search) observeBody(_ error, add func(Mistake, string)) {
+	length := s.contentLength()
 	body := s.req.Body
 	size := strconv.Itoa(len(body)) + " bytes"
 	switch encoding := strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")); {
 	case length > int64(len(body)):
-		add(BodyTruncated, "the body has "+size+", but Content-Length is "+strconv.FormatInt(length, 10))
+		add(bodyTruncated, "the body has "+size+", but Content-Length is "+strconv.FormatInt(length, 10))
 	case encoding != "" && encoding != "identity" && (looksLikeJSON(body) || looksLikeForm(body)):
-		add(BodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
+		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
 			"they cannot be had back")
 	case isLimit(len(body)) && looksLikeJSON(body) && !endsWhole(body):
-		add(BodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
+		add(bodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
 	case isLimit(len(body)) && !looksLikeJSON(body) && length < 0: // if the length was announced, it is one like any other
-		add(BodyTruncated, "the body has exactly "+size+", at which buffers and proxies cut")
+		add(bodyTruncated, "the body has exactly "+size+", at which buffers and proxies cut")
 	case length < 0 && endsInside(body):
-		add(BodyTruncated, "the JSON in the body ends in the middle, after "+size)
+		add(bodyTruncated, "the JSON in the body ends in the middle, after "+size)
 	}
 }
 
@@ -225,4 +227,21 @@ func endsInside(body []byte) bool {
 	}
 	last := body[len(body)-1]
 	return depth >= 2 && last != '}' && last != ']' && !isSpace(last)
+}
+
+// printable makes a name fit for one line of a log.
+func printable(name string) string { return oneLine(name, 64) }
+
+// oneLine takes what could forge a line, or drive a terminal, out of a text that is not ours.
+func oneLine(text string, longest int) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ReplaceAll(text, "\n", "; "))
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
 }

@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha1"
@@ -39,7 +40,7 @@ type message struct {
 	configured []core.Secret
 	scheme     core.Scheme
 	others     map[string]*core.Keys
-	err        error
+	err        *core.Error
 	r          *core.Request
 }
 
@@ -204,8 +205,45 @@ func send(s *sender, all ...damage) *message {
 	return m
 }
 
-func (m *message) input() explain.Input {
-	return explain.Input{
+// input is what is explained, and what its receiver is made of.
+type input struct {
+	Config  *core.Config
+	Keys    core.KeySource
+	Request *core.Request
+	Others  map[string]*core.Keys
+	Err     *core.Error
+}
+
+func (in input) explain(ctx context.Context) explain.Explanation {
+	e, _ := in.work(ctx)
+	return e
+}
+
+func (in input) work(ctx context.Context) (explain.Explanation, int64) {
+	return explain.Work(ctx, core.Refused{Verifier: in.verifier(), Request: in.Request, Err: in.Err}, in.Others)
+}
+
+// verifier is the receiver. Secrets that it would not start with come from a key
+// source, as those of a tenant do.
+func (in input) verifier() *core.Verifier {
+	if v, err := core.New(in.Keys, durable{}, in.Config); err == nil {
+		return v
+	}
+	return core.Must(core.New(core.KeySourceFunc(func(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
+		_, keys, err := in.Keys.Keys(ctx, r)
+		return "tenant", keys, err
+	}), durable{}, in.Config))
+}
+
+// durable is a store that nobody asks.
+type durable struct{}
+
+func (durable) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
+	return core.Value{}, core.ErrStoreUnavailable
+}
+
+func (m *message) input() input {
+	return input{
 		Config: &core.Config{Scheme: m.scheme, Clock: func() time.Time { return now }},
 		Keys:   core.SecretList(m.configured...), Request: m.r, Others: m.others, Err: m.err,
 	}

@@ -268,7 +268,7 @@ func TestExplainNamesMistakesOfAStrangersScheme(t *testing.T) {
 			if c.secret == "" {
 				c.secret = acmeSecret
 			}
-			e := explain.Request(t.Context(), explain.Input{Config: acmeConfig(c.configured), Keys: core.Secrets(c.secret), Request: r})
+			e := input{Config: acmeConfig(c.configured), Keys: core.Secrets(c.secret), Request: r}.explain(t.Context())
 			if len(e.Findings) == 0 || e.Findings[0].Mistake != c.want || !e.Findings[0].Proven {
 				t.Errorf("got %v, want %s, proven", e, c.want)
 			}
@@ -453,10 +453,10 @@ func TestExplainDoesNoIOThroughAStrangersKey(t *testing.T) {
 			}()
 			scheme := dialing{says: says, address: l.Addr().String(), called: &called}
 			r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{"Moving-Signature": {"wrong"}}, Body: []byte(`{"a":1}`)}
-			e := explain.Request(t.Context(), explain.Input{
+			e := input{
 				Config: &core.Config{Scheme: scheme, DangerouslyReplayableAfterRestart: true}, Keys: core.Secrets(acmeSecret), Request: r,
 				Others: map[string]*core.Keys{"other": core.Secrets(acmeStranger)},
-			})
+			}.explain(t.Context())
 			if says && called.Load() != 0 || !says && called.Load() == 0 {
 				t.Errorf("Verify was called %d times", called.Load())
 			}

@@ -32,8 +32,8 @@ func large() []byte {
 }
 
 // hopeless are requests of a mebibyte that nothing explains.
-func hopeless() map[string]explain.Input {
-	all := map[string]explain.Input{}
+func hopeless() map[string]input {
+	all := map[string]input{}
 	tenants := map[string]*core.Keys{}
 	for i := range 2000 {
 		tenants[fmt.Sprintf("tenant %d", i)] = core.Secrets(core.GenerateSecret())
@@ -96,12 +96,12 @@ const (
 )
 
 // worked explains, and says what it took.
-func worked(t *testing.T, in explain.Input) (e explain.Explanation, spent, bytes int64, took time.Duration) {
+func worked(t *testing.T, in input) (e explain.Explanation, spent, bytes int64, took time.Duration) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	started := time.Now()
-	e, spent = explain.Work(t.Context(), in)
+	e, spent = in.work(t.Context())
 	took = time.Since(started).Round(time.Millisecond)
 	runtime.ReadMemStats(&after)
 	return e, spent, int64(after.TotalAlloc - before.TotalAlloc), took //nolint:gosec // far below 2^63
@@ -155,7 +155,7 @@ func TestTheCommonMistakesAreNamedInAMebibyte(t *testing.T) {
 		m := send(senders()["standard"], all...)
 		in := m.input()
 		in.Config.MaxBody = 8 << 20
-		e := explain.Request(t.Context(), in)
+		e := in.explain(t.Context())
 		words := []explain.Mistake{d[0].word}
 		if len(d) > 1 {
 			words = append(words, d[1].word)
@@ -171,7 +171,7 @@ func TestACancelledSearchSaysThatItIsUnfinished(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	m := send(senders()["standard"], bodyIndented)
-	e := explain.Request(ctx, m.input())
+	e := m.input().explain(ctx)
 	if e.Authentic || !slices.ContainsFunc(e.Findings, func(f explain.Finding) bool { return f.Mistake == explain.Unfinished }) {
 		t.Errorf("got: %s", e)
 	}
@@ -189,7 +189,7 @@ func BenchmarkRequest(b *testing.B) {
 			in := m.input()
 			b.ReportAllocs()
 			for b.Loop() {
-				if e := explain.Request(b.Context(), in); e.Findings[0].Proven {
+				if e := in.explain(b.Context()); e.Findings[0].Proven {
 					b.Fatal(e)
 				}
 			}

@@ -62,6 +62,10 @@
 // arrive base64 encoded, or they are changed on the way (401). Signature headers that API Gateway splits at commas are joined again.
 // Time limits are the invocation's.
 //
+// # Without the middleware
+//
+// [Verify] checks the signature of a request at hand, and nothing else. It has no replay protection.
+//
 // # Sending
 //
 // [NewTransport] signs what an http.Client sends.

@@ -2,6 +2,7 @@ package nethttp_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -43,6 +44,25 @@ func ExampleNew() {
 	// 400
 	// handling {"type":"order.paid"}
 	// 204
+}
+
+func ExampleVerify() {
+	secret := core.GenerateSecret() // os.Getenv("WEBHOOK_SECRET")
+	v := core.Must(core.New(core.Secrets(secret), memstore.New(), nil))
+
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		msg, err := nethttp.Verify(v, r) // no replay protection: see New
+		var refused *core.Error
+		if errors.As(err, &refused) {
+			w.WriteHeader(refused.Answer().Status)
+			return
+		}
+		fmt.Printf("%s\n", msg.Body)
+	}
+	w := httptest.NewRecorder()
+	handler(w, httptest.NewRequest(http.MethodPost, "/hook", strings.NewReader("{}")))
+	fmt.Println(w.Code)
+	// Output: 400
 }
 
 func ExampleNewTransport() {

@@ -42,12 +42,16 @@ func (t tracer) begin(ctx context.Context, e *core.Event) (context.Context, trac
 	return ctx, span
 }
 
-// parts makes a span for each part whose times are known. The store is visited before and after the handler, and an event tells
-// the sum of both: then the two of them share a span, which begins with the claim and ends with the settlement.
+// parts makes a span for each part whose times are known. The store is visited before and after the handler. An event that does
+// not tell the visits apart has one span for both and the handler.
 func (t tracer) parts(ctx context.Context, e *core.Event, start time.Time) {
-	last := "webhook store"
-	if e.Handler > 0 {
-		last = "webhook handler"
+	claim, handler, outcome := e.Store, e.Handler, time.Duration(0)
+	switch {
+	case e.Handler == 0: // there is no outcome
+	case e.Claim > 0:
+		claim, outcome = e.Claim, e.Store-e.Claim
+	default:
+		claim, handler = 0, e.Store+e.Handler
 	}
 	for _, s := range [...]struct {
 		name string
@@ -56,7 +60,9 @@ func (t tracer) parts(ctx context.Context, e *core.Event, start time.Time) {
 		{"webhook keys", e.Keys},
 		{"webhook body", e.Body},
 		{"webhook check", e.Check},
-		{last, e.Store + e.Handler},
+		{"webhook store", claim},
+		{"webhook handler", handler},
+		{"webhook outcome", outcome},
 	} {
 		end := start.Add(s.took)
 		if s.took >= worthASpan {

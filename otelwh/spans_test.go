@@ -146,7 +146,9 @@ func TestTheHandlersOwnSpansLieInTheTimeOfItsPart(t *testing.T) {
 		}{
 			{"POST /hook", "", 0, 11 * time.Millisecond},
 			{"webhook", "POST /hook", 0, 11 * time.Millisecond},
-			{"webhook handler", "webhook", 0, 11 * time.Millisecond},
+			{"webhook store", "webhook", 0, 3 * time.Millisecond},
+			{"webhook handler", "webhook", 3 * time.Millisecond, 8 * time.Millisecond},
+			{"webhook outcome", "webhook", 8 * time.Millisecond, 11 * time.Millisecond},
 			{"INSERT", "POST /hook", 3 * time.Millisecond, 8 * time.Millisecond},
 		} {
 			span := spans[want.name]
@@ -160,7 +162,7 @@ func TestTheHandlersOwnSpansLieInTheTimeOfItsPart(t *testing.T) {
 				t.Errorf("%s is not under %s", want.name, want.parent)
 			}
 		}
-		if len(spans) != 4 {
+		if len(spans) != 6 {
 			t.Errorf("spans: %v", m.texts())
 		}
 	})

@@ -1,7 +1,6 @@
 package schemes_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -182,16 +181,13 @@ func span(text string) (d time.Duration, ok bool) {
 }
 
 // remembered is Config.Remember where nobody has set it.
-func remembered(t *testing.T) (d time.Duration) {
+func remembered(t *testing.T) time.Duration {
 	t.Helper()
-	v, err := core.New(core.Secrets(secret), memstore.New(), &core.Config{
-		Scheme: schemes.Stripe(), DangerouslyShowRefused: func(_ context.Context, r core.Refused) { d = r.Config.Remember },
-	})
+	v, err := core.New(core.Secrets(secret), memstore.New(), &core.Config{Scheme: schemes.Stripe()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	runs(v, request("{}"))
-	return d
+	return v.Inspect(t.Context(), request("{}")).Config.Remember
 }
 
 // TestTheDefaultsCoverTheRetriesOfEachSender: no retry is refused for its age, and none is taken for another message because the first was

@@ -219,9 +219,7 @@ func (s *suiteStore) states() map[core.State]int {
 	defer s.mu.Unlock()
 	n := make(map[core.State]int)
 	for _, v := range s.records {
-		if r, err := v.Decode(); err == nil {
-			n[r.State]++
-		}
+		n[v.State()]++
 	}
 	return n
 }

@@ -12,9 +12,9 @@ import (
 
 // The exit statuses.
 const (
-	exitOK      = 0
-	exitRefused = 1
-	exitUsage   = 2
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
 )
 
 // errRefused ends a command with status 1; what there is to say was said.
@@ -29,13 +29,33 @@ func (e usageError) Error() string { return string(e) }
 type command struct {
 	name, does, more, example string
 
-	setUp func(f *flag.FlagSet) action
+	argument string // what it takes besides flags; empty: nothing
+	setUp    func(f *flag.FlagSet) action
 }
 
 type action func(ctx context.Context, c *console) error
 
+// group has the commands for one purpose.
+type group struct {
+	purpose  string
+	commands []command
+}
+
+func groups() []group {
+	return []group{
+		{"Find out why a message was refused", []command{explainCommand(), verifyCommand()}},
+		{"Receive messages", []command{listenCommand()}},
+		{"Send messages", []command{sendCommand(), signCommand()}},
+		{"Set up", []command{keygenCommand(), completionCommand(), versionCommand()}},
+	}
+}
+
 func commands() []command {
-	return []command{keygenCommand(), signCommand(), sendCommand(), verifyCommand(), explainCommand(), listenCommand()}
+	var all []command
+	for _, g := range groups() {
+		all = append(all, g.commands...)
+	}
+	return all
 }
 
 // run is the program. env looks up an environment variable.
@@ -50,13 +70,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errRefused):
-		return exitRefused
+		return exitFailed
 	case errors.As(err, &usage):
 		c.note("hookonce: %s", err)
-	default:
+		return exitUsage
+	default: // a disk that is full, a port that is taken
 		c.note("hookonce: %s", strings.TrimPrefix(err.Error(), "hookonce: "))
+		return exitFailed
 	}
-	return exitUsage
 }
 
 func dispatch(ctx context.Context, args []string, c *console) error {
@@ -64,6 +85,9 @@ func dispatch(ctx context.Context, args []string, c *console) error {
 		return usageError("no command: hookonce --help lists them")
 	}
 	name, rest := args[0], args[1:]
+	if slices.Contains([]string{"-version", "--version"}, name) {
+		name = "version"
+	}
 	help := slices.Contains([]string{"help", "-h", "-help", "--help"}, name)
 	if help && len(rest) == 0 {
 		c.say("%s", overview())
@@ -75,7 +99,7 @@ func dispatch(ctx context.Context, args []string, c *console) error {
 	all := commands()
 	i := slices.IndexFunc(all, func(v command) bool { return v.name == name })
 	if i < 0 {
-		return usageError("no such command: hookonce --help lists them")
+		return usageError("no such command: " + didYouMean(name, names(all)) + "hookonce --help lists them")
 	}
 	return all[i].run(ctx, rest, c)
 }
@@ -91,9 +115,9 @@ func (v *command) run(ctx context.Context, args []string, c *console) error {
 		c.say("%s", v.help(f))
 		return nil
 	case err != nil:
-		return usageError(v.name + ": " + withoutValue(f, err) + ": see hookonce help " + v.name)
-	case f.NArg() > 0:
-		return usageError(v.name + ": it takes flags only: see hookonce help " + v.name)
+		return usageError(v.name + ": " + withoutValue(f, err) + ", see hookonce help " + v.name)
+	case f.NArg() > 0 && v.argument == "":
+		return usageError(v.name + ": it takes flags only, see hookonce help " + v.name)
 	}
 	if err := do(ctx, c); err != nil {
 		return fmt.Errorf("%s: %w", v.name, err)
@@ -111,7 +135,7 @@ func withoutValue(f *flag.FlagSet, err error) string {
 		}
 	})
 	if found == "" {
-		return "a flag that it does not have"
+		return unknownFlag(f, text)
 	}
 	if strings.HasPrefix(text, "flag needs an argument") {
 		return "--" + found + " needs a value"
@@ -120,15 +144,38 @@ func withoutValue(f *flag.FlagSet, err error) string {
 	return "the value of --" + found + " cannot be read: " + takes
 }
 
+// unknownFlag names the flag that was meant. What was typed may be a secret in the wrong place, so it is only shown where it is nearly a flag.
+func unknownFlag(f *flag.FlagSet, text string) string {
+	var known []string
+	f.VisitAll(func(fl *flag.Flag) { known = append(known, fl.Name) })
+	typed := strings.TrimLeft(text[strings.LastIndexByte(text, ' ')+1:], "-")
+	if near := nearest(typed, known); near != "" {
+		return "there is no flag --" + typed + ", but --" + near
+	}
+	return "there is no such flag"
+}
+
+func names(all []command) []string {
+	var list []string
+	for _, v := range all {
+		list = append(list, v.name)
+	}
+	return list
+}
+
 func overview() string {
 	var b strings.Builder
-	b.WriteString("hookonce signs, sends, verifies and receives webhooks, and says why one was refused.\n\n")
-	for _, v := range commands() {
-		fmt.Fprintf(&b, "  %-8s %s\n           %s\n", v.name, v.does, v.example)
+	b.WriteString("hookonce signs, sends, verifies and receives webhooks, and says why one was refused.\n")
+	for _, g := range groups() {
+		b.WriteString("\n" + g.purpose + "\n\n")
+		for _, v := range g.commands {
+			fmt.Fprintf(&b, "  %-10s %s\n             %s\n", v.name, v.does, v.example)
+		}
 	}
 	b.WriteString(`
 hookonce help COMMAND says more. Secrets come from --secret-file or the variable WEBHOOK_SECRET, several separated by white space; only keygen
-prints one, unless it writes it to a file. The exit status is 0 for success or an authentic request, 1 for a refused request or a message that was not delivered, 2 for wrong usage.
+prints one, unless it writes it to a file. The exit status is 0 for success or an authentic request; 1 for a refused request, a message that was
+not delivered, or a failure of the system, such as a port that is taken; 2 for wrong usage.
 `)
 	return b.String()
 }

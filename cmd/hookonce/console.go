@@ -146,9 +146,14 @@ func (c *console) read(name, flagName string) ([]byte, error) {
 }
 
 func cannot(flagName, verb string, err error) error {
+	return usageError(flagName + ": the file cannot be " + verb + ": " + cause(err))
+}
+
+// cause is an error without the path.
+func cause(err error) string {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	return usageError(flagName + ": the file cannot be " + verb + ": " + err.Error())
+	return err.Error()
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"flag"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/explain"
+	"github.com/hookonce/hookonce/stores/memstore"
 )
 
 func explainCommand() command {
@@ -19,9 +21,8 @@ func explainCommand() command {
 			"WEBHOOK_SECRET that holds one are taken as they are, with white space and quotes. Requests are read as hookonce verify reads\n" +
 			"them, and replay is not checked.",
 		setUp: func(f *flag.FlagSet) action {
-			e := &explanation{receiver: receiverFlags(f)}
+			e := &explanation{receiver: receiverFlags(f), captured: capturedFlags(f)}
 			e.otherFlag(f)
-			f.StringVar(&e.request, "request", "", requestHelp)
 			f.StringVar(&e.reason, "reason", "", "the `WORD` that the receiver's log has for the refusal, if it is known")
 			return e.run
 		},
@@ -30,16 +31,17 @@ func explainCommand() command {
 
 type explanation struct {
 	*receiver
+	*captured
 
-	request, reason string
+	reason string
 }
 
 func (e *explanation) run(ctx context.Context, c *console) error {
-	r, err := readCapture(c, e.request)
+	r, err := e.read(c)
 	if err != nil {
 		return err
 	}
-	scheme, err := e.newScheme(r.address())
+	scheme, err := e.newScheme(r.Address())
 	if err != nil {
 		return err
 	}
@@ -52,17 +54,22 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 		return err
 	}
 	now := e.at()
-	in := explain.Input{
-		Config: e.config(scheme, func() time.Time { return now }), Keys: core.Secrets(texts...), Request: &r.Request, Others: others,
+	v, err := asked(texts, e.config(scheme, func() time.Time { return now }))
+	if err != nil {
+		return usageError(asFlags(plain(err)))
 	}
+	refused := core.Refused{Verifier: v, Request: &r.Request}
 	if e.reason != "" {
 		if strings.Trim(e.reason, "abcdefghijklmnopqrstuvwxyz-") != "" {
 			return usageError("--reason is a word of the log, such as body-consumed: docs/answers.md lists them")
 		}
-		in.Err = &core.Error{Reason: core.Reason(e.reason)}
+		refused.Err = &core.Error{Reason: core.Reason(e.reason)}
 	}
-	r.tell(c)
-	said := explain.Request(ctx, in)
+	e.tell(c, r)
+	said := explain.Request(ctx, refused, others)
+	if r.Bodiless() {
+		said.Findings = withoutBody(said.Findings)
+	}
 	if e.json {
 		c.object(said)
 	} else {
@@ -73,6 +80,15 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 		return errRefused
 	}
 	return nil
+}
+
+// asked makes a verifier of secrets that may be wrong in themselves: they come from
+// a key source, which is asked only when a request is there.
+func asked(texts []string, cfg *core.Config) (*core.Verifier, error) {
+	keys := core.Secrets(texts...)
+	return core.New(core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+		return "this command", keys, nil
+	}), memstore.New(), cfg)
 }
 
 // text has the first line in colour.
@@ -89,4 +105,20 @@ func (e *explanation) text(c *console, said explain.Explanation) string {
 		return colour(head)
 	}
 	return colour(head) + "\n" + rest
+}
+
+const unknown explain.Mistake = "unknown"
+
+// withoutBody blames neither secret nor body where only the capture lacks the body.
+func withoutBody(all []explain.Finding) []explain.Finding {
+	left := slices.DeleteFunc(slices.Clone(all), func(f explain.Finding) bool {
+		return !f.Proven && (strings.HasPrefix(string(f.Mistake), "body-") || f.Mistake == unknown)
+	})
+	if len(left) > 0 || len(all) == 0 {
+		return left
+	}
+	return []explain.Finding{{
+		Mistake: unknown, What: "the capture does not hold the body, and the signature does not verify without it",
+		Remedy: "Give the bytes that were sent with --body FILE.", Look: "the sender's record of this attempt, or hookonce listen --save",
+	}}
 }

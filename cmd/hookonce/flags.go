@@ -74,7 +74,7 @@ func jsonFlag(f *flag.FlagSet, to *bool) {
 // newScheme makes the scheme. url is what to go by without --url; empty: nothing.
 func (c *common) newScheme(url string) (core.Scheme, error) {
 	if !slices.Contains(schemes.Names(), c.scheme) {
-		return nil, usageError("no such --scheme: there are " + strings.Join(schemes.Names(), ", "))
+		return nil, noSuch("--scheme", c.scheme, schemes.Names())
 	}
 	s := c.settings
 	if s.URL == "" {
@@ -158,12 +158,15 @@ type receiver struct {
 	past, future time.Duration
 	maxBody      int64
 	others       list
+	otherTexts   [][]string // what their files have
+	placeholders bool
 }
 
 func receiverFlags(f *flag.FlagSet) *receiver {
 	r := &receiver{common: commonFlags(f)}
 	f.DurationVar(&r.past, "past", 0, "how old a timestamp may be, as a `DURATION` like 5m. Default: what the scheme prescribes")
 	f.DurationVar(&r.future, "future", 0, "how far a timestamp may lie ahead, as a `DURATION`. Default: what the scheme prescribes")
+	f.BoolVar(&r.placeholders, "dangerously-accept-placeholders", false, "accept secrets such as \"secret\", as published test vectors have them")
 	f.Int64Var(&r.maxBody, "max-body", 0, "the largest body accepted, in `BYTES`. Default: 1048576")
 	return r
 }
@@ -178,6 +181,7 @@ func (r *receiver) config(scheme core.Scheme, clock func() time.Time) *core.Conf
 	// These commands keep no records beyond their own end.
 	return &core.Config{
 		Scheme: scheme, Past: r.past, Future: r.future, MaxBody: r.maxBody, Clock: clock, DangerouslyReplayableAfterRestart: true,
+		DangerouslyAcceptPlaceholders: r.placeholders,
 	}
 }
 
@@ -193,6 +197,7 @@ func (r *receiver) othersKeys(c *console) (map[string]*core.Keys, error) {
 			return nil, err
 		}
 		all[name] = core.Secrets(texts...)
+		r.otherTexts = append(r.otherTexts, texts)
 	}
 	return all, nil
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,7 +24,15 @@ func listenCommand() command {
 		example: "hookonce listen --secret-file secret.txt --addr 127.0.0.1:8080",
 		more: "It receives on every path, verifies, recognises replays as long as it runs, and says of each refusal why. With --json it prints one\n" +
 			"object a line: first the address, then the deliveries. What the framework's server turns away before any middleware, such as a\n" +
-			"malformed head, is not shown. It ends when it is interrupted, with status 0. It is for trying out: what it handles is gone.",
+			"malformed head, is not shown. It ends when it is interrupted, with status 0. It is for trying out: what it handles is gone, unless\n" +
+			"it is forwarded.\n\n" +
+			"--forward-to passes on what was verified and is new: the same method, bytes and headers, except Host, which is that of the URL, and\n" +
+			"those of the connection, such as Transfer-Encoding. A URL without a path gets the path of the delivery, one without a query its\n" +
+			"query. Redirects are not followed. The sender gets the response, and tries again after anything but 2xx. Without a response it gets\n" +
+			"502, or 504 after 55 seconds.\n\n" +
+			"--save writes up to 1000 deliveries a run, and 256 MiB, also refused ones. Each is a file that only its owner can read, and that\n" +
+			"--request reads. Its name begins with the time of the arrival, for --now. Secrets are replaced by [redacted], so a message that has\n" +
+			"its secret in a header, as GitLab's token, cannot be verified again.",
 		setUp: func(f *flag.FlagSet) action {
 			l := &listening{receiver: receiverFlags(f)}
 			l.otherFlag(f)
@@ -31,6 +40,9 @@ func listenCommand() command {
 			f.StringVar(&l.framework, "framework", "nethttp", "the `NAME` of the framework: nethttp, gin, echo or fiber. Default: nethttp")
 			f.IntVar(&l.count, "count", 0, "end after so `MANY` deliveries. Default: never")
 			f.StringVar(&l.answer, "answer", "200", "the `STATUS` that a verified message is answered with; a list such as 503,200 for one after the other.\nDefault: 200")
+			f.StringVar(&l.forwardTo, "forward-to", "", "the `URL` of an application that gets what was verified, and answers it")
+			f.StringVar(&l.save, "save", "", "the `DIR` to keep each delivery in; it is made if it is not there")
+			f.StringVar(&l.show, "show", "", "the `PARTS` of each delivery to show: type, headers, body, or a list such as type,body")
 			f.BoolVar(&l.anywhere, "dangerously-beyond-loopback", false, "accept an --addr that other machines can reach")
 			return l.run
 		},
@@ -41,8 +53,25 @@ type listening struct {
 	*receiver
 
 	addr, framework, answer string
+	forwardTo, save, show   string
 	count                   int
 	anywhere                bool
+}
+
+func showParts() []string { return []string{"type", "headers", "body"} }
+
+// parts are what --show names.
+func (l *listening) parts() ([]string, error) {
+	if l.show == "" {
+		return nil, nil
+	}
+	all := strings.Split(l.show, ",")
+	for _, part := range all {
+		if !slices.Contains(showParts(), part) {
+			return nil, noSuch("--show", part, showParts())
+		}
+	}
+	return all, nil
 }
 
 func (l *listening) run(ctx context.Context, c *console) error {
@@ -52,20 +81,48 @@ func (l *listening) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	v, err := l.verifier(c, end)
+	texts, err := l.texts(c, false)
+	if err != nil {
+		return err
+	}
+	v, p, err := l.verifier(c, texts, end)
 	if err != nil {
 		return err
 	}
 	var handled atomic.Int64
-	s, ok := newServer(l.framework, v, cmp.Or(l.maxBody, 1<<20), func() int {
-		return statuses[min(int(handled.Add(1)), len(statuses))-1]
-	})
-	if !ok {
-		return usageError("no such --framework: there are nethttp, gin, echo and fiber")
+	handle := func(context.Context) reply {
+		return reply{status: statuses[min(int(handled.Add(1)), len(statuses))-1]}
+	}
+	if l.forwardTo != "" && l.answer != "200" {
+		return usageError("--answer and --forward-to are two answers: give one")
+	}
+	if l.forwardTo != "" {
+		f, err := newForwarder(l.forwardTo, p.hidden, p.clock)
+		if err != nil {
+			return err
+		}
+		defer f.through.CloseIdleConnections()
+		handle = func(ctx context.Context) reply { return f.forward(ctx, exchangeOf(ctx)) }
+	}
+	s, ok := newServer(l.framework, v, cmp.Or(l.maxBody, 1<<20), handle) //nolint:contextcheck // each request has its own
+	switch {
+	case ok:
+	case l.framework == "echov5", l.framework == "fiberv3":
+		return usageError("--framework " + l.framework + " is a module of its own, which this program does not have. Every verdict is the same in the others; " +
+			"to receive with it: cd examples/" + l.framework + " && go run ., in a clone")
+	default:
+		return noSuch("--framework", l.framework, frameworkNames())
 	}
 	ln, err := l.listen(ctx)
 	if err != nil {
 		return err
+	}
+	if l.save != "" {
+		if p.saver, err = newSaver(l.save, p.hidden); err != nil {
+			_ = ln.Close()
+			return err
+		}
+		defer p.saver.root.Close() //nolint:errcheck // nothing is written through it
 	}
 	if l.json {
 		c.object(map[string]string{"listening": "http://" + ln.Addr().String() + "/"})
@@ -107,36 +164,36 @@ func (l *listening) listen(ctx context.Context) (net.Listener, error) {
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", l.addr)
 	if err != nil {
-		return nil, usageError("--addr: " + err.Error())
+		return nil, fmt.Errorf("--addr: %w", err)
 	}
 	return ln, nil
 }
 
 // verifier is one that prints each delivery, and calls end after the last.
-func (l *listening) verifier(c *console, end func()) (*core.Verifier, error) {
+func (l *listening) verifier(c *console, texts []string, end func()) (*core.Verifier, *printer, error) {
 	scheme, err := l.newScheme("")
 	if err != nil {
-		return nil, err
-	}
-	texts, err := l.texts(c, false)
-	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	others, err := l.othersKeys(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	show, err := l.parts()
+	if err != nil {
+		return nil, nil, err
 	}
 	cfg := l.config(scheme, l.clock())
 	p := &printer{
-		console: c, json: l.json, left: l.count, end: end, clock: cfg.Clock,
-		others: others, keys: core.Secrets(texts...), turns: make(chan struct{}, atOnce), why: make(map[error]explain.Explanation),
+		console: c, json: l.json, left: l.count, end: end, clock: cfg.Clock, show: show, hidden: l.hide(texts, l.otherTexts...),
+		others: others, turns: make(chan struct{}, atOnce), why: make(map[error]explain.Explanation),
 	}
 	cfg.DangerouslyShowRefused, cfg.Observe = p.refused, p.observe
 	v, err := core.New(core.Secrets(texts...), memstore.New(), cfg)
 	if err != nil {
-		return nil, usageError(asFlags(plain(err)))
+		return nil, nil, usageError(asFlags(plain(err)))
 	}
-	return v, nil
+	return v, p, nil
 }
 
 func parseStatuses(text string) ([]int, error) {
@@ -158,9 +215,11 @@ type printer struct {
 	json   bool
 	end    func()
 	clock  func() time.Time
-	keys   core.KeySource
 	others map[string]*core.Keys
 	turns  chan struct{} // to explain
+	show   []string      // the parts of each delivery
+	hidden hidden
+	saver  *saver // nil: nothing is saved
 
 	mu   sync.Mutex
 	why  map[error]explain.Explanation // of refusals that are not told yet
@@ -178,11 +237,22 @@ type received struct {
 	Path        string               `json:"path"`
 	BodyBytes   int                  `json:"body_bytes"`
 	Explanation *explain.Explanation `json:"explanation,omitempty"`
+
+	Forwarded *forwarded `json:"forwarded,omitempty"`
+	Saved     string     `json:"saved,omitempty"` // the name of the file
+	Type      string     `json:"type,omitempty"`
+	Headers   []string   `json:"headers,omitempty"`
+	Body      string     `json:"body,omitempty"` // cut at maxShown
 }
 
 // observe is called when it is known what the sender is answered.
-func (p *printer) observe(_ context.Context, e core.Event) {
-	r := received{p.clock().UTC(), e.Status, e.Reason, e.MessageID, e.KeyID, e.Method, e.Path, e.BodyBytes, p.explained(e.Err)}
+func (p *printer) observe(ctx context.Context, e core.Event) {
+	x := exchangeOf(ctx)
+	r := received{
+		Time: p.clock().UTC(), Status: e.Status, Reason: e.Reason, ID: e.MessageID, Key: e.KeyID, Method: e.Method, Path: e.Path,
+		BodyBytes: e.BodyBytes, Explanation: p.explained(e.Err), Forwarded: x.forwarded,
+	}
+	p.saveAndShow(x, &r)
 	if p.json {
 		p.object(r)
 	} else {
@@ -195,6 +265,25 @@ func (p *printer) observe(_ context.Context, e core.Event) {
 	}
 }
 
+func (p *printer) saveAndShow(x *exchange, r *received) {
+	if p.saver != nil {
+		var err error
+		if r.Saved, err = p.saver.save(x, r.Time, r.Status, r.Reason); err != nil {
+			p.note("hookonce: --save: %s", err)
+		}
+	}
+	for _, part := range p.show {
+		switch part {
+		case "type":
+			r.Type = printable(p.hidden.replace(x.eventType()))
+		case "headers":
+			r.Headers = x.lines(p.hidden)
+		case "body":
+			r.Body = p.hidden.body(x.bytes())
+		}
+	}
+}
+
 // atOnce is how many refusals are explained at once: each may take a few mebibytes, and the others wait.
 const atOnce = 4
 
@@ -202,7 +291,7 @@ const atOnce = 4
 func (p *printer) refused(ctx context.Context, r core.Refused) {
 	p.turns <- struct{}{}
 	defer func() { <-p.turns }()
-	why := explain.Request(ctx, explain.Input{Config: r.Config, Keys: p.keys, Request: r.Request, Others: p.others, Err: r.Err})
+	why := explain.Request(ctx, r, p.others)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.why[r.Err] = why
@@ -226,11 +315,28 @@ func (p *printer) line(r *received) string {
 		colour = p.good
 	}
 	line := fmt.Sprintf("%s %d %s %s", r.Time.Format("15:04:05"), r.Status, colour(string(r.Reason)), r.ID)
-	line = strings.TrimRight(line, " ") + strings.TrimRight(" "+r.Key, " ")
+	lines := []string{strings.TrimRight(line, " ") + strings.TrimRight(" "+r.Key, " ")}
 	if r.Explanation != nil {
 		why := *r.Explanation
 		why.Detail = "" // the word in the line above says it
-		line += "\n         " + strings.ReplaceAll(why.String(), "\n", "\n         ")
+		lines = append(lines, indented(why.String(), margin))
 	}
-	return line + "\n"
+	if r.Saved != "" {
+		lines = append(lines, margin+"saved as "+r.Saved)
+	}
+	if r.Type != "" {
+		lines = append(lines, margin+"type: "+r.Type)
+	}
+	for _, header := range r.Headers {
+		lines = append(lines, margin+"  "+printable(header))
+	}
+	if r.Body != "" {
+		lines = append(lines, indented(r.Body, margin+"  "))
+	}
+	if r.Forwarded != nil {
+		lines = append(lines, indented("forwarded: "+r.Forwarded.String(), margin))
+	}
+	return strings.Join(lines, "\n") + "\n"
 }
+
+const margin = "         "

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/explain"
+	"github.com/hookonce/hookonce/stores/memstore"
 )
 
 func frameworks() []string { return []string{"nethttp", "gin", "echo", "fiber"} }
@@ -230,7 +231,7 @@ func TestAFloodIsExplainedAFewAtATime(t *testing.T) {
 	t.Parallel()
 	p := &printer{turns: make(chan struct{}, atOnce), why: make(map[error]explain.Explanation)}
 	var now, most atomic.Int64
-	p.keys = core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+	keys := core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
 		for n := now.Add(1); ; {
 			if old := most.Load(); n <= old || most.CompareAndSwap(old, n) {
 				break
@@ -240,10 +241,11 @@ func TestAFloodIsExplainedAFewAtATime(t *testing.T) {
 		now.Add(-1)
 		return "", core.Secrets(core.GenerateSecret()), nil
 	})
+	v := core.Must(core.New(keys, memstore.New(), nil))
 	var wg sync.WaitGroup
 	for range 5 * atOnce {
 		wg.Go(func() {
-			p.refused(t.Context(), core.Refused{Request: &core.Request{Header: http.Header{}}, Err: &core.Error{Reason: core.ErrMissingHeader}})
+			p.refused(t.Context(), core.Refused{Verifier: v, Request: &core.Request{Header: http.Header{}}, Err: &core.Error{Reason: core.ErrMissingHeader}})
 		})
 	}
 	wg.Wait()

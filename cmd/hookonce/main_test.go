@@ -64,7 +64,8 @@ func TestHelpIsOnStandardOutput(t *testing.T) {
 	}
 	for _, c := range commands() {
 		long, short := hookonce(t, "", nil, c.name, "--help"), hookonce(t, "", nil, "help", c.name)
-		if long.code != 0 || long.errs != "" || long != short || !strings.Contains(long.out, c.example) || !strings.Contains(long.out, "--json") {
+		if long.code != 0 || long.errs != "" || long != short || !strings.Contains(long.out, c.example) ||
+			strings.Contains(long.out, "--json") == (c.name == "completion") { // which writes a script
 			t.Errorf("help of %s: %+v", c.name, long)
 		}
 	}
@@ -118,6 +119,8 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		"an address for everybody":  {[]string{"listen", "--secret-file", secret, "--addr", "0.0.0.0:0"}, "--dangerously-beyond-loopback"},
 		"a port without an address": {[]string{"listen", "--secret-file", secret, "--addr", ":0"}, "--dangerously-beyond-loopback"},
 		"a framework that is none":  {[]string{"listen", "--secret-file", secret, "--framework", "rails"}, "fiber"},
+		"echo v5":                   {[]string{"listen", "--secret-file", secret, "--framework", "echov5"}, "cd examples/echov5 && go run ."},
+		"fiber v3":                  {[]string{"listen", "--secret-file", secret, "--framework", "fiberv3"}, "cd examples/fiberv3 && go run ."},
 		"a status that is none":     {[]string{"listen", "--secret-file", secret, "--answer", "ok"}, "503,200"},
 		"a pair for another scheme": {[]string{"keygen", "--pair", "--scheme", "github"}, "--pair"},
 		"keys that a sender makes":  {[]string{"keygen", "--scheme", "sendgrid"}, "made by its sender"},
@@ -378,6 +381,20 @@ func TestSvixHasHeadersOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestAPlaceholderIsTakenWhereThatIsNamed(t *testing.T) {
+	t.Parallel()
+	env := []string{"WEBHOOK_SECRET=secret"}
+	request := hookonce(t, "", env, "sign", "--scheme", "github")
+	if got := hookonce(t, request.out, env, "verify", "--scheme", "github", "--request", "-"); got.code != 2 || !strings.Contains(got.errs, "a placeholder") {
+		t.Errorf("%+v", got)
+	}
+	for _, command := range []string{"verify", "explain"} {
+		if got := hookonce(t, request.out, env, command, "--scheme", "github", "--request", "-", "--dangerously-accept-placeholders"); got.code != 0 {
+			t.Errorf("%s: %+v", command, got)
+		}
+	}
+}
+
 func TestAVariableIsExplainedAsItIs(t *testing.T) {
 	t.Parallel()
 	secret := core.GenerateSecret()
@@ -463,5 +480,28 @@ func TestEveryCommandTakesTheSameFlags(t *testing.T) {
 				t.Errorf("%s has no --%s: %s", name, flag, help)
 			}
 		}
+	}
+}
+
+// What a capture lacks is no mistake of the endpoint.
+func TestACaptureWithoutABodyBlamesNobody(t *testing.T) {
+	t.Parallel()
+	env := []string{"WEBHOOK_SECRET=" + core.GenerateSecret()}
+	head := "Content-Length: 26\n" + hookonce(t, "", env, "sign", "--print", "headers").out
+	for name, tt := range map[string]struct{ command, request, want string }{
+		"verify":                 {"verify", head, "refused: no-match: the capture does not hold the body, and"},
+		"explain":                {"explain", head, "unknown: the capture does not hold the body, and"},
+		"a header is missing":    {"explain", strings.ReplaceAll(head, "Webhook-Signature", "X"), "unknown: the capture does not hold the body, and"},
+		"the body was there":     {"explain", head + "\n", "body-consumed: the body is empty"},
+		"with its body":          {"explain", head + "\n" + exampleBody, "authentic"},
+		"with another's body":    {"explain", head + "\n{}", "body-truncated: "},
+		"verify, body was there": {"verify", head + "\n", "refused: no-match: no signature fits"},
+	} {
+		if got := hookonce(t, tt.request, env, tt.command, "--request", "-"); !strings.HasPrefix(got.out, tt.want) || strings.Contains(got.out, "body-consumed") != strings.Contains(tt.want, "body-consumed") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if got := hookonce(t, head, env, "explain", "--request", "-", "--body", file(t, exampleBody)); got.code != 0 {
+		t.Errorf("--body: %+v", got)
 	}
 }

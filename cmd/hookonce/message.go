@@ -40,6 +40,7 @@ type signer struct {
 	name    string // of the scheme
 	scheme  core.Scheme
 	secrets []string
+	hidden  hidden
 	to      *url.URL
 	request core.Request
 }
@@ -69,7 +70,7 @@ func (m *message) signer(c *console, to string) (*signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &signer{m.id, m.scheme, scheme, texts, u, core.Request{
+	return &signer{m.id, m.scheme, scheme, texts, m.hide(texts), u, core.Request{
 		Method: strings.ToUpper(m.method), URL: u.RequestURI(), Header: header, Body: body,
 	}}, nil
 }

@@ -14,6 +14,8 @@ type schedule []time.Duration
 // namedSchedule knows the example of Standard Webhooks, and the same in small.
 func namedSchedule(name string) schedule {
 	switch name {
+	case "once":
+		return schedule{0}
 	case "standard":
 		return schedule{
 			0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute,
@@ -26,6 +28,8 @@ func namedSchedule(name string) schedule {
 	}
 }
 
+func scheduleNames() []string { return []string{"once", "standard", "fast"} }
+
 // parseSchedule reads a name or a list of durations.
 func parseSchedule(text string) (schedule, error) {
 	if s := namedSchedule(text); s != nil {
@@ -35,7 +39,7 @@ func parseSchedule(text string) (schedule, error) {
 	for part := range strings.SplitSeq(text, ",") {
 		d, err := time.ParseDuration(part)
 		if err != nil || d < 0 || d > maxWait {
-			return nil, usageError("--schedule is standard, fast, or the waits before each attempt, such as 0,1s,5s,1m")
+			return nil, usageError(didYouMean(part, scheduleNames()) + "--schedule is once, standard, fast, or the waits before each attempt, such as 0,1s,5s,1m")
 		}
 		s = append(s, d)
 	}

@@ -10,25 +10,25 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
 
 func sendCommand() command {
 	return command{
-		name: "send", does: "signs a message and sends it, again until it is delivered",
+		name: "send", does: "signs a message, sends it, and shows the response",
 		example: "hookonce send --to http://127.0.0.1:8080/hook --secret-file secret.txt --data '{\"type\":\"order.paid\"}' --schedule fast",
-		more: "The schedule is that of Standard Webhooks, which takes three days: now, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h. All attempts\n" +
-			"have one id, and each a timestamp and a signature of its own. 2xx is success, 410 the end; 429, 502 and 504 get the next longer\n" +
-			"wait, and Retry-After is kept. Redirects are failures and are not followed. Progress goes to\n" +
-			"standard error. When it is interrupted it ends at once: not delivered, with status 1.",
+		more: "It makes one attempt. With --schedule it tries again until one succeeds; standard is that of Standard Webhooks, which takes three\n" +
+			"days: now, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h. All attempts have one id, and each a timestamp and a signature of its own.\n" +
+			"2xx is success, 410 the end; 429, 502 and 504 get the next longer wait, and Retry-After is kept. A success is called a redelivery\n" +
+			"if the receiver says that it had handled the message. A redirect is a failure: it is named and not followed. Progress and the\n" +
+			"body of each response go to standard error. When it is interrupted it ends at once: not delivered, with status 1.",
 		setUp: func(f *flag.FlagSet) action {
 			s := &sending{message: messageFlags(f)}
 			f.StringVar(&s.to, "to", "", "the `URL` to send to. Default: --url")
-			f.IntVar(&s.attempts, "attempts", 0, "how `MANY` attempts at most. Default: as many as the schedule has")
-			f.StringVar(&s.schedule, "schedule", "standard",
-				"the `WAITS` before each attempt: standard, fast (0,1s,2s,4s,8s,16s), or a list such as 0,1s,5s,1m. Default: standard")
+			f.IntVar(&s.attempts, "attempts", 0, "how `MANY` attempts at most. Default: as many as the schedule has;\nmore than one without --schedule go by the standard one")
+			f.StringVar(&s.schedule, "schedule", "",
+				"the `WAITS` before each attempt: once, standard, fast (0,1s,2s,4s,8s,16s), or a list such as 0,1s,5s,1m.\nDefault: once")
 			f.IntVar(&s.jitter, "jitter", 10, "lengthens each wait by up to so many `PERCENT`, at random. Default: 10")
 			f.DurationVar(&s.timeout, "timeout", 20*time.Second, "how long one attempt may take, as a `DURATION`. Default: 20s")
 			return s.run
@@ -46,10 +46,11 @@ type sending struct {
 
 // delivery is the form in JSON.
 type delivery struct {
-	Delivered bool      `json:"delivered"`
-	ID        string    `json:"id,omitempty"`
-	Attempts  []attempt `json:"attempts"`
-	Ended     string    `json:"ended,omitempty"` // why it was not delivered
+	Delivered  bool      `json:"delivered"`
+	Redelivery bool      `json:"redelivery,omitempty"` // the receiver had handled it before
+	ID         string    `json:"id,omitempty"`
+	Attempts   []attempt `json:"attempts"`
+	Ended      string    `json:"ended,omitempty"` // why it was not delivered
 }
 
 type attempt struct {
@@ -58,12 +59,21 @@ type attempt struct {
 	Answer string    `json:"answer,omitempty"` // the class of a refusal
 	Error  string    `json:"error,omitempty"`
 
+	Redirect string `json:"redirect,omitempty"` // where it leads
+	Body     string `json:"body,omitempty"`     // of the response, cut at maxShown
+	Millis   int64  `json:"ms"`
+
 	retryAfter time.Duration
+	redelivery bool
 }
 
 func (s *sending) run(ctx context.Context, c *console) error {
 	to := cmp.Or(s.to, s.settings.URL)
-	waits, err := parseSchedule(s.schedule)
+	name := cmp.Or(s.schedule, "once")
+	if s.schedule == "" && s.attempts > 1 {
+		name = "standard"
+	}
+	waits, err := parseSchedule(name)
 	switch {
 	case err != nil:
 		return err
@@ -93,6 +103,9 @@ func (s *sending) print(c *console, d delivery) {
 	switch {
 	case s.json:
 		c.object(d)
+	case d.Redelivery:
+		c.say("%s: %s, at attempt %d: the receiver had handled it before, and its handler did not run\n",
+			c.good("redelivery"), cmp.Or(d.ID, "a message without an id"), len(d.Attempts))
 	case d.Delivered:
 		c.say("%s: %s, at attempt %d\n", c.good("delivered"), cmp.Or(d.ID, "a message without an id"), len(d.Attempts))
 	default:
@@ -103,8 +116,8 @@ func (s *sending) print(c *console, d delivery) {
 // deliver makes the attempts.
 func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits schedule) (delivery, error) {
 	clock := s.clock()
-	client := s.client()
-	defer client.CloseIdleConnections()
+	through := transport()
+	defer through.CloseIdleConnections()
 	most := cmp.Or(s.attempts, len(waits))
 	d := delivery{Attempts: []attempt{}} // in JSON a list in any case
 	wait := waits.before(0)
@@ -113,7 +126,7 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 			d.Ended = "interrupted"
 			return d, nil
 		}
-		a, err := m.attempt(ctx, client, clock)
+		a, err := m.attempt(ctx, through, s.timeout, clock)
 		if err != nil {
 			return d, err
 		}
@@ -122,29 +135,23 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 		progress := fmt.Sprintf("attempt %d of %d: %s", i, most, a)
 		switch {
 		case a.Status >= 200 && a.Status <= 299:
-			d.Delivered = true
+			d.Delivered, d.Redelivery = true, a.redelivery
 		case a.Status == http.StatusGone:
 			d.Ended = "410: the receiver wants no more messages at this address"
 		case ctx.Err() != nil:
 			d.Ended = "interrupted"
 		case i == most:
 			d.Ended = fmt.Sprintf("no success, attempts: %d", i)
+			if a.Redirect != "" {
+				d.Ended += "; the last one was redirected to " + a.Redirect
+			}
 		default:
 			wait = waits.next(i, a.Status, a.retryAfter, float64(s.jitter)/100)
-			c.note("%s; the next one in %s", progress, wait.Round(time.Millisecond))
+			c.note("%s; the next one in %s%s", progress, wait.Round(time.Millisecond), a.shown())
 			continue
 		}
-		c.note("%s", progress)
+		c.note("%s%s", progress, a.shown())
 		return d, nil
-	}
-}
-
-// client follows no redirect: that would take the message to where nobody registered.
-func (s *sending) client() *http.Client {
-	return &http.Client{
-		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment},
-		Timeout:       s.timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
@@ -161,18 +168,22 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // attempt signs the message anew and sends it. The error is that it cannot be signed; what happened on the way is in the attempt.
-func (s *signer) attempt(ctx context.Context, client *http.Client, clock func() time.Time) (attempt, error) {
+func (s *signer) attempt(ctx context.Context, through *http.Transport, timeout time.Duration, clock func() time.Time) (attempt, error) {
 	now := clock()
 	if err := s.sign(now); err != nil {
 		return attempt{}, err
 	}
 	a := attempt{At: now.UTC()}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, s.request.Method, s.address(), bytes.NewReader(s.request.Body))
 	if err != nil {
 		return a, usageError("--method or the address makes no request")
 	}
 	req.Header = s.sent()
-	resp, err := client.Do(req)
+	sent := clock()
+	resp, err := through.RoundTrip(req)
+	a.Millis = clock().Sub(sent).Milliseconds()
 	if err != nil {
 		a.Error = failure(err)
 		return a, nil
@@ -180,16 +191,19 @@ func (s *signer) attempt(ctx context.Context, client *http.Client, clock func() 
 	defer resp.Body.Close() //nolint:errcheck // it was read
 	a.Status = resp.StatusCode
 	a.retryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), clock())
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // only told if it is whole
-	a.Answer = class(body)
+	a.redelivery = resp.Header.Get("Webhook-Redelivery") == "acknowledged"
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxShown+1)) // what there is of it
+	a.Answer, a.Body = class(body), s.hidden.body(body)
+	if a.Status >= 300 && a.Status <= 399 {
+		a.Redirect = s.hidden.replace(place(resp))
+	}
 	return a, nil
 }
 
-// failure says what happened on the way without the address, which the user knows.
+// failure says what happened on the way.
 func failure(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no response in time"
 	}
 	return err.Error()
 }
@@ -217,5 +231,25 @@ func (a attempt) String() string {
 	if a.Answer != "" {
 		text += " (" + a.Answer + ")"
 	}
+	if a.Redirect != "" {
+		text += " to " + a.Redirect + ", not followed: the address that is registered must be the last one"
+	}
 	return text
+}
+
+// shown has the body of the response on lines of its own, unless it is a refusal that the line before names.
+func (a attempt) shown() string {
+	if a.Body == "" || a.Answer != "" {
+		return ""
+	}
+	return "\n" + indented(a.Body, "  ")
+}
+
+// place is where a redirect leads: without user, query and fragment, which may hold a secret.
+func place(resp *http.Response) string {
+	u, err := resp.Location()
+	if err != nil {
+		return ""
+	}
+	return printable(u.Scheme + "://" + u.Host + u.EscapedPath())
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -220,5 +223,63 @@ func TestAPublicURLThatIsNotWhereItGoes(t *testing.T) {
 	request := "POST /hook HTTP/1.1\nHost: example.com\nX-Square-Hmacsha256-Signature: " + e.headers[0].Get("X-Square-Hmacsha256-Signature") + "\n\n" + e.bodies[0]
 	if got := hookonce(t, request, nil, "verify", "--scheme", "square", "--secret-file", secret, "--request", "-"); got.code != 0 {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestOneAttemptIsMadeUnlessMoreAreAskedFor(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, status(500))
+	secret := file(t, core.GenerateSecret())
+	got := hookonce(t, "", nil, "send", "--to", e.URL, "--secret-file", secret)
+	if got.code != 1 || e.count() != 1 || !strings.HasPrefix(got.errs, "attempt 1 of 1: 500 ") {
+		t.Errorf("%+v after %d attempts", got, e.count())
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	var errs bytes.Buffer
+	code := run(ctx, []string{"send", "--to", e.URL, "--secret-file", secret, "--attempts", "3", "--jitter", "0"}, nil, io.Discard, &errs, os.LookupEnv)
+	if code != 1 || !strings.HasPrefix(errs.String(), "attempt 1 of 3: 500 Internal Server Error; the next one in 5s\n") {
+		t.Errorf("--attempts alone: %d, %s", code, &errs)
+	}
+}
+
+func TestTheResponseIsShown(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	for name, tt := range map[string]struct {
+		answer    http.HandlerFunc
+		code      int
+		out, errs string
+	}{
+		"text":          {body(200, "hello\nyou\n"), 0, "delivered: msg_1, at attempt 1", "200 OK\n  hello\n  you\n"},
+		"nothing":       {status(204), 0, "delivered: msg_1, at attempt 1", "204 No Content\n"},
+		"a failure":     {body(500, "panic"), 1, "not delivered: msg_1: no success, attempts: 1", "500 Internal Server Error\n  panic\n"},
+		"a redelivery":  {status(200, "Webhook-Redelivery", "acknowledged"), 0, "redelivery: msg_1, at attempt 1: the receiver had handled it before", "200 OK\n"},
+		"the secret":    {body(400, "wrong: "+secret), 1, "not delivered", "  wrong: [redacted]\n"},
+		"a terminal":    {body(200, "\x1b[2J\u202e\u009b"), 0, "delivered", "  \ufffd[2J\ufffd\ufffd\n"},
+		"bytes":         {body(200, "\xff\x00"), 0, "delivered", "  (the body is no text)\n"},
+		"too much":      {body(200, strings.Repeat("é", 5000)), 0, "delivered", "  " + strings.Repeat("é", maxShown/2) + " …\n"},
+		"a redirect":    {status(301, "Location", "/hook/?token=x"), 1, "the last one was redirected to http://127.0.0.1:", "/hook/, not followed: the address that is registered must be the last one\n"},
+		"no redirect":   {status(304), 1, "not delivered", "304 Not Modified\n"},
+		"a bad address": {status(302, "Location", "http://a b/"), 1, "not delivered", "302 Found\n"},
+	} {
+		e := newEndpoint(t, tt.answer)
+		got := hookonce(t, "", nil, "send", "--to", e.URL+"/hook", "--secret", secret, "--id", "msg_1")
+		if got.code != tt.code || !strings.HasPrefix(got.out, tt.out) && !strings.Contains(got.out, tt.out) || !strings.HasSuffix(got.errs, tt.errs) || strings.Contains(got.errs+got.out, "token") {
+			t.Errorf("%s: %+v", name, got)
+		}
+		var d delivery
+		asJSON := hookonce(t, "", nil, "send", "--to", e.URL+"/hook", "--secret", secret, "--id", "msg_1", "--json")
+		if err := json.Unmarshal([]byte(asJSON.out), &d); err != nil || d.Redelivery != (name == "a redelivery") || (d.Attempts[0].Body != "") != strings.Contains(tt.errs, "  ") ||
+			(d.Attempts[0].Redirect != "") != (name == "a redirect") {
+			t.Errorf("%s: %s", name, asJSON.out)
+		}
+	}
+}
+
+func body(code int, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(code)
+		_, _ = io.WriteString(w, text)
 	}
 }

@@ -24,20 +24,22 @@ type server struct {
 	shutdown func(context.Context) error
 }
 
-// newServer makes it. handle returns the status to answer a message with. Nothing is known of another framework.
-func newServer(framework string, v *core.Verifier, maxBody int64, handle func() int) (server, bool) {
+func frameworkNames() []string { return []string{"nethttp", "gin", "echo", "fiber"} }
+
+// newServer makes it. handle says what a message is answered with. Bodies are kept up to a limit. Nothing is known of another framework.
+func newServer(framework string, v *core.Verifier, maxBody int64, handle func(context.Context) reply) (server, bool) {
 	switch framework {
 	case "nethttp":
-		return overHTTP(nethttp.New(v)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(handle()) }))), true
+		return overHTTP(nethttp.New(v)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(r.Context()).write(w) })), maxBody), true
 	case "gin":
 		gin.SetMode(gin.ReleaseMode)
 		router := gin.New()
-		router.NoRoute(ginwh.New(v), func(c *gin.Context) { c.Status(handle()) })
-		return overHTTP(router), true
+		router.NoRoute(ginwh.New(v), func(c *gin.Context) { handle(c.Request.Context()).write(c.Writer) })
+		return overHTTP(router, maxBody), true
 	case "echo":
 		e := echo.New()
-		e.Any("/*", func(c echo.Context) error { return c.NoContent(handle()) }, echowh.New(v))
-		return overHTTP(e), true
+		e.Any("/*", func(c echo.Context) error { handle(c.Request().Context()).write(c.Response()); return nil }, echowh.New(v))
+		return overHTTP(e, maxBody), true
 	case "fiber":
 		return overFiber(v, maxBody, handle), true
 	default:
@@ -45,8 +47,8 @@ func newServer(framework string, v *core.Verifier, maxBody int64, handle func() 
 	}
 }
 
-func overHTTP(h http.Handler) server {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+func overHTTP(h http.Handler, maxBody int64) server {
+	s := &http.Server{Handler: keeping(h, maxBody+1), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	return server{
 		func(ln net.Listener) error {
 			if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -60,11 +62,11 @@ func overHTTP(h http.Handler) server {
 
 // overFiber has fiber's limit of the body above ours, so that ours is the one that is told, and room for a head as large as other servers allow in
 // practice: fasthttp's 4 KiB hold no long list of signatures.
-func overFiber(v *core.Verifier, maxBody int64, handle func() int) server {
+func overFiber(v *core.Verifier, maxBody int64, handle func(context.Context) reply) server {
 	app := fiber.New(fiber.Config{
 		ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, BodyLimit: int(maxBody) + 1<<20, ReadBufferSize: 64 << 10,
 		DisableStartupMessage: true,
 	})
-	app.All("/*", fiberwh.New(v), func(c *fiber.Ctx) error { return c.SendStatus(handle()) })
+	app.All("/*", keepFiber(maxBody+1), fiberwh.New(v), func(c *fiber.Ctx) error { return handle(c.UserContext()).writeFiber(c) })
 	return server{func(ln net.Listener) error { return app.Listener(fiberwh.Listener(app, ln)) }, app.ShutdownWithContext}
 }

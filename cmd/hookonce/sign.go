@@ -25,6 +25,8 @@ func signCommand() command {
 	}
 }
 
+func printForms() []string { return []string{"request", "headers", "curl"} }
+
 type signing struct {
 	*message
 
@@ -32,8 +34,8 @@ type signing struct {
 }
 
 func (s *signing) run(_ context.Context, c *console) error {
-	if !slices.Contains([]string{"request", "headers", "curl"}, s.form) {
-		return usageError("--print is request, headers or curl")
+	if !slices.Contains(printForms(), s.form) {
+		return noSuch("--print", s.form, printForms())
 	}
 	to := s.settings.URL
 	if to == "" {
@@ -48,7 +50,7 @@ func (s *signing) run(_ context.Context, c *console) error {
 	}
 	switch {
 	case s.json:
-		c.object(signed{m.request.Method, m.address(), m.messageID(), first(m.sent()), m.request.Body})
+		c.object(signed{m.request.Method, m.address(), m.messageID(), first(m.sent()), m.request.Body, true})
 	case s.form == "headers":
 		c.say("%s", m.head("\n"))
 	case s.form == "curl":
@@ -71,6 +73,8 @@ type signed struct {
 	ID      string            `json:"id,omitempty"`
 	Headers map[string]string `json:"headers"`
 	Body    []byte            `json:"body"`
+
+	Base64 bool `json:"isBase64Encoded"` // always: under the name that readers know
 }
 
 func first(h map[string][]string) map[string]string {

@@ -15,12 +15,12 @@ func verifyCommand() command {
 	return command{
 		name: "verify", does: "verifies a captured request",
 		example: "hookonce verify --secret-file secret.txt --request request.txt",
-		more: "It checks headers, time and signature. Replay is not checked: that needs the records of the receiver. Lines of the head may end\n" +
-			"in CRLF or LF. All behind the empty line is the body, whatever Content-Length says; chunks are joined. --url is needed where the\n" +
-			"public URL is signed and is not https:// with the Host and the target of the request. hookonce explain says why not.",
+		more: "It checks headers, time and signature. Replay is not checked: that needs the records of the receiver. A note says what the\n" +
+			"capture was read as, unless it is raw HTTP. Lines of headers may end in CRLF or LF. Everything after the empty line is the body,\n" +
+			"whatever Content-Length says; chunks are joined. --url is needed where the public URL is signed and is not the one that the\n" +
+			"capture names: https:// with the Host and the target, for most. hookonce explain says why a request is refused.",
 		setUp: func(f *flag.FlagSet) action {
-			v := &verification{receiver: receiverFlags(f)}
-			f.StringVar(&v.request, "request", "", requestHelp)
+			v := &verification{receiverFlags(f), capturedFlags(f)}
 			return v.run
 		},
 	}
@@ -28,8 +28,7 @@ func verifyCommand() command {
 
 type verification struct {
 	*receiver
-
-	request string
+	*captured
 }
 
 // verdict is the form in JSON.
@@ -44,17 +43,18 @@ type verdict struct {
 	Timestamp  *time.Time  `json:"timestamp,omitempty"`
 	BodyBytes  int         `json:"body_bytes"`
 	BodySigned bool        `json:"body_signed,omitempty"`
+	Capture    string      `json:"capture"`
 	Replay     string      `json:"replay"`
 }
 
 const replayNotChecked = "not checked"
 
 func (v *verification) run(ctx context.Context, c *console) error {
-	r, err := readCapture(c, v.request)
+	r, err := v.read(c)
 	if err != nil {
 		return err
 	}
-	scheme, err := v.newScheme(r.address())
+	scheme, err := v.newScheme(r.Address())
 	if err != nil {
 		return err
 	}
@@ -67,14 +67,17 @@ func (v *verification) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return usageError(asFlags(plain(err)))
 	}
-	r.tell(c)
+	v.tell(c, r)
 	m, err := verifier.Verify(ctx, &r.Request)
-	said := verdict{Scheme: scheme.Name(), BodyBytes: len(r.Body), Replay: replayNotChecked}
+	said := verdict{Capture: r.Form, Scheme: scheme.Name(), BodyBytes: len(r.Body), Replay: replayNotChecked}
 	if err != nil {
 		said.Detail = plain(err)
 		var refusal *core.Error
 		if errors.As(err, &refusal) {
 			said.Reason = refusal.Reason
+		}
+		if r.Bodiless() && said.Reason == core.ErrNoMatch {
+			said.Detail = "no-match: the capture does not hold the body, and the signature does not verify without it"
 		}
 		v.print(c, said)
 		v.remind(c, said.Reason)

@@ -32,7 +32,7 @@ func run() error {
 	keys := core.Secrets(secret)
 	config := &core.Config{}
 	if os.Getenv("APP_ENV") != "production" {
-		config.DangerouslyShowRefused = explain.Hook(keys, slog.New(slog.NewTextHandler(os.Stdout, nil)))
+		config.DangerouslyShowRefused = explain.Hook(slog.New(slog.NewTextHandler(os.Stdout, nil)), nil)
 	}
 	v, err := core.New(keys, memstore.New(), config)
 	if err != nil {

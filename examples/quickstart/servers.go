@@ -216,7 +216,7 @@ func (s *server) try(ctx context.Context, c testCase) result {
 			if e.Err != nil {
 				r.why = strings.TrimPrefix(e.Err.Error(), "hookonce: ")
 			}
-			if e.Reason == core.Handled || e.Reason == core.ErrHandlerFailed {
+			if e.Outcome != "" {
 				ran++
 			}
 		case <-ctx.Done():

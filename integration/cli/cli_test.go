@@ -116,15 +116,17 @@ func listen(ts *testscript.TestScript, _ bool, args []string) {
 	l, _ := ts.Value(listenerKey{}).(*listener)
 	out, err := os.Create(ts.MkAbs("listen"))
 	ts.Check(err)
-	l.exited = make(chan error, 1)
+	exited := make(chan error, 1)
+	l.exited = exited
 	l.cmd = exec.Command(filepath.Join(programs, "hookonce"), append([]string{"listen", "--addr", "127.0.0.1:0"}, args...)...)
 	l.cmd.Dir, l.cmd.Stdout, l.cmd.Stderr = ts.MkAbs("."), out, out
 	ts.Check(l.cmd.Start())
+	cmd := l.cmd // a script may start another
 	go func() {
-		err := l.cmd.Wait()
-		l.exited <- errors.Join(err, out.Close())
+		err := cmd.Wait()
+		exited <- errors.Join(err, out.Close())
 	}()
-	ts.Defer(func() { _ = l.cmd.Process.Kill() }) // nothing if it has ended
+	ts.Defer(func() { _ = cmd.Process.Kill() }) // nothing if it has ended
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if m := regexp.MustCompile(`http://[0-9.:]+/`).FindString(ts.ReadFile("listen")); m != "" {
 			ts.Setenv("URL", m)

@@ -223,6 +223,27 @@ const (
 // mistakes make the mistakes of the document, by its headings.
 func mistakes() map[string]func(s *scene) {
 	return map[string]func(s *scene){
+		"The log has the body as JSON within JSON": func(s *scene) {
+			h, err := json.Marshal(s.header)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			s.write("event.json", fmt.Sprintf(`{"httpMethod": "POST", "path": "/hook", "multiValueHeaders": %s, "body": {
+  "type": "order.paid", "id": "evt_1", "data": {"note": "paid", "total": 12.5}
+}, "isBase64Encoded": false}`, h))
+		},
+		"Only the headers are at hand": func(s *scene) {
+			s.write("body.json", body)
+			var b strings.Builder
+			b.WriteString("* Connected to example.com (192.0.2.1) port 443 (#0)\n* SSL connection using TLSv1.3 / TLS_AES_256_GCM_SHA384\n> POST /hook HTTP/1.1\n")
+			for _, name := range slices.Sorted(maps.Keys(s.header)) {
+				b.WriteString("> " + name + ": " + s.header[name][0] + "\n")
+			}
+			s.write("sent.txt", b.String()+"> \n< HTTP/1.1 401 Unauthorized\n")
+		},
+		"A capture that is not read": func(s *scene) {
+			s.write("copied.txt", "curl ^\"https://example.com/hook^\" ^\r\n  -H ^\"Webhook-Id: msg_1^\" ^\r\n")
+		},
 		"`v1,` or `WEBHOOK_SECRET=` was pasted with the secret": func(s *scene) { s.variable("v1," + s.secret) },
 		"Quotes around the secret":                              func(s *scene) { s.variable(`"` + s.secret + `"`) },
 		"A newline or a space at the end of the secret":         func(s *scene) { s.variable(s.secret + "\n") },

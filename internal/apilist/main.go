@@ -1,5 +1,7 @@
-// Command apilist prints everything that the module exports, without comments and bodies, for api.txt: what is listed there
-// is a promise to users.
+// Command apilist prints everything that these modules export to users, without comments and bodies, for api.txt: what is listed
+// there is a promise.
+//
+//	apilist DIR...
 package main
 
 import (
@@ -20,31 +22,45 @@ import (
 )
 
 func main() {
-	if err := run(os.Stdout); err != nil {
+	if err := run(os.Stdout, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "apilist:", err)
 		os.Exit(1)
 	}
 }
 
-func run(w io.Writer) error {
+func run(w io.Writer, modules []string) error {
+	out := bufio.NewWriter(w)
+	for _, module := range modules {
+		if err := writeModule(out, module); err != nil {
+			return fmt.Errorf("%s: %w", module, err)
+		}
+	}
+	return out.Flush()
+}
+
+func writeModule(w io.Writer, module string) error {
 	cmd := exec.Command("go", "list", "-f", "{{.Name}}\t{{.ImportPath}}\t{{.Dir}}", "./...") //nolint:noctx // ends with go list
-	cmd.Stderr = os.Stderr
+	cmd.Dir, cmd.Stderr = module, os.Stderr
 	list, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("go list: %w", err)
 	}
-	out := bufio.NewWriter(w)
 	for line := range strings.Lines(string(list)) {
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		path, dir, _ := strings.Cut(rest, "\t")
-		if name == "main" || strings.Contains(path, "/internal/") {
+		if name == "main" || isPrivate(path) {
 			continue
 		}
-		if err := writePackage(out, path, dir); err != nil {
+		if err := writePackage(w, path, dir); err != nil {
 			return err
 		}
 	}
-	return out.Flush()
+	return nil
+}
+
+// isPrivate reports whether nobody imports the package: internal ones, and examples, which are copied.
+func isPrivate(path string) bool {
+	return strings.Contains(path, "/internal/") || strings.Contains(path, "/examples/")
 }
 
 // writePackage writes nothing for a package without exported names, one of tests alone for example.

@@ -27,94 +27,123 @@ const maxDepth = 256
 
 // restyle writes JSON anew; nil if it is not taken apart, or would become much larger.
 func restyle(src []byte, st style) []byte {
-	dst := make([]byte, 0, len(src)+len(src)/8+64)
+	r := restyler{style: st, src: src, dst: make([]byte, 0, len(src)+len(src)/8+64)}
 	most := 4*len(src) + 4096
-	depth := 0
-	line := func() {
-		if st.spacing != nil && st.spacing.indent != "" {
-			dst = append(dst, '\n')
-			for range depth {
-				dst = append(dst, st.spacing.indent...)
-			}
-		}
-	}
 	for i := 0; i < len(src); {
-		if len(dst) > most {
+		if len(r.dst) > most {
 			return nil
 		}
-		c := src[i]
-		switch c {
-		case '"':
-			end := endOfString(src, i+1)
-			if end < 0 {
-				return nil
-			}
-			if st.text == nil {
-				dst = append(dst, src[i:end]...)
-			} else {
-				dst = append(st.text(append(dst, '"'), src[i+1:end-1]), '"')
-			}
-			i = end
-			continue
-		case ' ', '\t', '\r', '\n':
-			if st.spacing == nil {
-				dst = append(dst, c)
-			}
-		case '{', '[':
-			dst = append(dst, c)
-			if st.spacing == nil {
-				break
-			}
-			next := i + 1
-			for next < len(src) && isSpace(src[next]) {
-				next++
-			}
-			if next < len(src) && src[next] == c+2 { // ASCII has the closing ones there
-				dst = append(dst, c+2)
-				i = next
-				break
-			}
-			if depth++; depth > maxDepth {
-				return nil
-			}
-			line()
-		case '}', ']':
-			if st.spacing != nil {
-				if depth--; depth < 0 {
-					return nil
-				}
-				line()
-			}
-			dst = append(dst, c)
-		case ',':
-			if st.spacing == nil {
-				dst = append(dst, c)
-				break
-			}
-			dst = append(dst, st.spacing.comma...)
-			line()
-		case ':':
-			if st.spacing == nil {
-				dst = append(dst, c)
-				break
-			}
-			dst = append(dst, st.spacing.colon...)
-		default:
-			end := i
-			for end < len(src) && inToken(src[end]) {
-				end++
-			}
-			if token := src[i:end]; st.number != nil && isNumber(token) {
-				dst = st.number(dst, token)
-			} else {
-				dst = append(dst, token...)
-			}
-			i = end
-			continue
+		if i = r.token(i); i < 0 {
+			return nil
 		}
-		i++
 	}
-	return dst
+	return r.dst
+}
+
+type restyler struct {
+	style
+
+	src, dst []byte
+	depth    int
+}
+
+// token writes what begins at i, and returns where it ends; -1 if it cannot be
+// taken apart.
+func (r *restyler) token(i int) int {
+	switch c := r.src[i]; c {
+	case '"':
+		return r.string(i)
+	case ' ', '\t', '\r', '\n':
+		if r.spacing == nil {
+			r.dst = append(r.dst, c)
+		}
+	case '{', '[':
+		return r.open(i)
+	case '}', ']':
+		if r.spacing != nil {
+			if r.depth--; r.depth < 0 {
+				return -1
+			}
+			r.line()
+		}
+		r.dst = append(r.dst, c)
+	case ',', ':':
+		r.separate(c)
+	default:
+		return r.word(i)
+	}
+	return i + 1
+}
+
+func (r *restyler) string(i int) int {
+	end := endOfString(r.src, i+1)
+	switch {
+	case end < 0:
+	case r.text == nil:
+		r.dst = append(r.dst, r.src[i:end]...)
+	default:
+		r.dst = append(r.text(append(r.dst, '"'), r.src[i+1:end-1]), '"')
+	}
+	return end
+}
+
+// open begins an object or array, and ends it if nothing is inside.
+func (r *restyler) open(i int) int {
+	c := r.src[i]
+	r.dst = append(r.dst, c)
+	if r.spacing == nil {
+		return i + 1
+	}
+	next := i + 1
+	for next < len(r.src) && isSpace(r.src[next]) {
+		next++
+	}
+	if next < len(r.src) && r.src[next] == c+2 { // ASCII has the closing ones there
+		r.dst = append(r.dst, c+2)
+		return next + 1
+	}
+	if r.depth++; r.depth > maxDepth {
+		return -1
+	}
+	r.line()
+	return i + 1
+}
+
+func (r *restyler) separate(c byte) {
+	switch {
+	case r.spacing == nil:
+		r.dst = append(r.dst, c)
+	case c == ':':
+		r.dst = append(r.dst, r.spacing.colon...)
+	default:
+		r.dst = append(r.dst, r.spacing.comma...)
+		r.line()
+	}
+}
+
+// word is a number, or true, false and null.
+func (r *restyler) word(i int) int {
+	end := i
+	for end < len(r.src) && inToken(r.src[end]) {
+		end++
+	}
+	if token := r.src[i:end]; r.number != nil && isNumber(token) {
+		r.dst = r.number(r.dst, token)
+	} else {
+		r.dst = append(r.dst, token...)
+	}
+	return end
+}
+
+// line begins one where members have lines of their own.
+func (r *restyler) line() {
+	if r.spacing.indent == "" {
+		return
+	}
+	r.dst = append(r.dst, '\n')
+	for range r.depth {
+		r.dst = append(r.dst, r.spacing.indent...)
+	}
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
@@ -188,40 +217,39 @@ func (e escapes) text(dst, content []byte) []byte {
 			i = run
 			continue
 		}
-		c := content[i]
-		switch {
-		case c == '\\' && i+1 < len(content) && content[i+1] == '/':
-			dst = e.writeSlash(dst, true)
-			i += 2
-		case c == '\\' && i+5 < len(content) && content[i+1] == 'u':
-			r, size := unicodeEscape(content[i:])
-			if size == 0 {
-				dst = append(dst, content[i:i+2]...)
-				i += 2
-				break
-			}
-			dst = e.write(dst, r, content[i:i+size], true)
-			i += size
-		case c == '\\' && i+1 < len(content):
-			dst = append(dst, content[i:i+2]...)
-			i += 2
+		size := 1
+		switch c := content[i]; {
+		case c == '\\':
+			dst, size = e.escape(dst, content[i:])
 		case c == '/':
 			dst = e.writeSlash(dst, false)
-			i++
 		case c < utf8.RuneSelf:
 			dst = e.write(dst, rune(c), content[i:i+1], false)
-			i++
 		default:
-			r, size := utf8.DecodeRune(content[i:])
-			if r == utf8.RuneError && size == 1 {
+			var r rune
+			if r, size = utf8.DecodeRune(content[i:]); r == utf8.RuneError && size == 1 {
 				dst = append(dst, c)
 			} else {
 				dst = e.write(dst, r, content[i:i+size], false)
 			}
-			i += size
 		}
+		i += size
 	}
 	return dst
+}
+
+// escape writes the escape at the beginning of content, and returns its size.
+func (e escapes) escape(dst, content []byte) (rewritten []byte, size int) {
+	switch {
+	case len(content) > 1 && content[1] == '/':
+		return e.writeSlash(dst, true), 2
+	case len(content) > 5 && content[1] == 'u':
+		if r, size := unicodeEscape(content); size > 0 {
+			return e.write(dst, r, content[:size], true), size
+		}
+	}
+	size = min(2, len(content))
+	return append(dst, content[:size]...), size
 }
 
 // isPlain says that nobody escapes c.
@@ -242,30 +270,36 @@ func (e escapes) writeSlash(dst []byte, escaped bool) []byte {
 
 // write writes r, which stands there as source.
 func (e escapes) write(dst []byte, r rune, source []byte, escaped bool) []byte {
-	how := asItIs
-	switch {
-	case r == '<' || r == '>' || r == '&' || r == 0x2028 || r == 0x2029:
-		how = e.html
-		if r >= utf8.RuneSelf && (e.html == asItIs || e.html == raw && e.rest >= lower) {
-			how = e.rest
-		}
-	case r == '+' || r == '\'':
-		how = e.plus
-	case r >= utf8.RuneSelf:
-		how = e.rest
-	case escaped && r >= ' ' && r != '"' && r != '\\':
-		if e.rest == raw {
-			how = raw
-		}
-	}
-	switch how {
+	switch how := e.of(r, escaped); how {
 	case raw:
 		return utf8.AppendRune(dst, r)
 	case lower, upper:
 		return appendEscape(dst, r, how == upper)
-	case asItIs:
+	default:
+		return append(dst, source...)
 	}
-	return append(dst, source...)
+}
+
+// of is what is done with r, by its class.
+func (e escapes) of(r rune, escaped bool) escaping {
+	switch r {
+	case '<', '>', '&':
+		return e.html
+	case 0x2028, 0x2029:
+		if e.html == asItIs || e.html == raw && e.rest >= lower {
+			return e.rest
+		}
+		return e.html
+	case '+', '\'':
+		return e.plus
+	}
+	if r >= utf8.RuneSelf {
+		return e.rest
+	}
+	if escaped && r >= ' ' && r != '"' && r != '\\' && e.rest == raw {
+		return raw
+	}
+	return asItIs
 }
 
 func appendEscape(dst []byte, r rune, capitals bool) []byte {
@@ -304,8 +338,6 @@ func unicodeEscape(b []byte) (r rune, size int) {
 	}
 	return 0, 0
 }
-
-// The numbers.
 
 // float writes a number as programs do that have only float64.
 func float(dst, token []byte) []byte {
@@ -356,8 +388,6 @@ func decimals(whole bool) func(dst, token []byte) []byte {
 		return dst
 	}
 }
-
-// The order of members.
 
 // object is a JSON object in a text: where its members stand, and the objects inside of each.
 type object struct {

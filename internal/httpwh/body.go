@@ -1,4 +1,4 @@
-package adapter
+package httpwh
 
 import (
 	"bytes"
@@ -16,9 +16,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// body reads the body of one request for the pipeline and remembers how far it
-// came.
-type body struct {
+// Body reads the body of one request for the pipeline and remembers how far it
+// came. Make it with [NewBody].
+type Body struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	data []byte // what was read
@@ -27,6 +27,16 @@ type body struct {
 
 	again replay // the handler's
 }
+
+// NewBody is the body of r, whose response is w. w may be nil: then there is no
+// deadline but the server's own.
+func NewBody(w http.ResponseWriter, r *http.Request) Body { return Body{w: w, r: r} }
+
+// Ended reports whether nothing is left to read.
+func (b *Body) Ended() bool { return b.end }
+
+// Broken reports whether reading failed, which the end of the body is not.
+func (b *Body) Broken() bool { return b.err != nil && !b.end }
 
 // ReadBody implements [core.BodyReader].
 //
@@ -39,7 +49,7 @@ type body struct {
 // After success the deadline is removed, because one left over would cancel the
 // handler's context. After a failure it stays: without it the server would wait
 // for the rest of the body indefinitely.
-func (b *body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
+func (b *Body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	declared := b.r.ContentLength
 	if declared > limit {
 		return nil, tooLarge(nil)
@@ -61,7 +71,7 @@ func (b *body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 }
 
 // verdict says what is wrong with what was read.
-func (b *body) verdict(limit int64) error {
+func (b *Body) verdict(limit int64) error {
 	n, declared := int64(len(b.data)), announced(b.r)
 	switch {
 	case n > limit:
@@ -131,7 +141,7 @@ var scratches = sync.Pool{New: func() any { return new([scratchSize]byte) }} //n
 // claim: under scratchSize it is believed, so the buffer is right at once. What
 // is longer or of unknown length begins in a shared buffer, and gets one of its
 // own when it ends or that much has arrived.
-func (b *body) read(limit int) {
+func (b *Body) read(limit int) {
 	declared := int(b.r.ContentLength) // -1: unknown; ReadBody has bounded it
 	if 0 <= declared && declared < scratchSize {
 		b.data = b.fill(make([]byte, 0, declared+1), limit) // one more, to see the end or that there is more
@@ -150,7 +160,7 @@ func (b *body) read(limit int) {
 }
 
 // grow copies data to a larger buffer, if there may be more of it.
-func (b *body) grow(data []byte, declared, limit int) []byte {
+func (b *Body) grow(data []byte, declared, limit int) []byte {
 	size := len(data)
 	if b.err == nil && size <= limit {
 		size = min(4*size, limit+1)
@@ -162,7 +172,7 @@ func (b *body) grow(data []byte, declared, limit int) []byte {
 }
 
 // fill reads until buf is full, has more than limit bytes, or reading ends.
-func (b *body) fill(buf []byte, limit int) []byte {
+func (b *Body) fill(buf []byte, limit int) []byte {
 	for b.err == nil && len(buf) < cap(buf) && len(buf) <= limit {
 		var n int
 		n, b.err = b.r.Body.Read(buf[len(buf):min(cap(buf), limit+1)])
@@ -171,8 +181,8 @@ func (b *body) fill(buf []byte, limit int) []byte {
 	return buf
 }
 
-// restore gives r2 the body again, by every way that net/http reads one.
-func (b *body) restore(r2 *http.Request) {
+// Restore gives r2 the body again, by every way that net/http reads one.
+func (b *Body) Restore(r2 *http.Request) {
 	if !b.end {
 		b.resume(r2)
 		return
@@ -207,7 +217,7 @@ func (*replay) Close() error { return nil }
 
 // resume lets a handler that runs in spite of a refusal (report-only mode) read
 // what was read, then the rest.
-func (b *body) resume(r2 *http.Request) {
+func (b *Body) resume(r2 *http.Request) {
 	if len(b.data) == 0 && b.err == nil {
 		return // untouched
 	}

@@ -2,20 +2,17 @@ package explain
 
 import (
 	"cmp"
+	"context"
 	"crypto/ed25519"
-	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // some senders have nothing better
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
-	"hash"
 	"maps"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/hookonce/hookonce/core"
@@ -39,7 +36,7 @@ func (t text) with(changed string, m Mistake, what string) text {
 }
 
 // keys are those of a scheme: the configured secrets, what they may have been meant to be, and the others'.
-func (s *search) keys(scheme core.Scheme, facts core.Facts) []key {
+func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 	var all []key
 	add := func(name string, secret core.Secret, texts ...text) {
 		first := len(all)
@@ -71,20 +68,27 @@ func (s *search) keys(scheme core.Scheme, facts core.Facts) []key {
 		if accepted(scheme, secret) {
 			texts = slices.Insert(texts, 0, as)
 		} else { // some would fit all the same
-			as = as.with(as.text, SecretRefused, "")
+			as = as.with(as.text, secretRefused, "")
 			as.seen = 1
 			texts = append(texts, as)
 		}
 		add(cmp.Or(secret.ID, "key-"+strconv.Itoa(i+1)), secret, texts...)
 	}
-	for _, owner := range slices.Sorted(maps.Keys(s.in.Others)) {
-		for _, secret := range s.in.Others[owner].List() {
-			add("", core.Secret{}, text{text: secret.Reveal()}.with(secret.Reveal(), OtherKey,
+	for _, owner := range slices.Sorted(maps.Keys(s.tenants)) {
+		for _, secret := range s.tenants[owner].List() {
+			add("", core.Secret{}, text{text: secret.Reveal()}.with(secret.Reveal(), otherKey,
 				"the message is signed with a key of "+strconv.Quote(printable(owner))+", which is not configured here"))
 		}
 	}
 	slices.SortStableFunc(all, func(a, b key) int { return cmp.Compare(a.weight, b.weight) })
 	return all
+}
+
+// noStore stands where a verifier needs a store; making one asks it nothing.
+type noStore struct{}
+
+func (noStore) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
+	return core.Value{}, core.ErrStoreUnavailable
 }
 
 // accepted asks core, which refuses more than a scheme does.
@@ -100,39 +104,45 @@ func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 	}
 	var all []text
 	known := map[string]bool{configured: true}
-	add := func(t text) {
-		if !known[t.text] && t.text != "" && len(all) < maxVariants {
-			known[t.text] = true
-			all = append(all, t)
-		}
-	}
-	// What was wrapped around it can be seen, and several at once.
-	peeled := []text{{text: configured}}
-	for i := 0; i < len(peeled) && i < 16; i++ {
-		for _, p := range peel(peeled[i]) {
-			if !known[p.text] {
-				p.seen = peeled[i].seen + 1
-				peeled = append(peeled, p)
-				if trimmed(p.text) {
-					add(p)
-				}
+	add := func(several ...text) {
+		for _, t := range several {
+			if !known[t.text] && t.text != "" && len(all) < maxVariants {
+				known[t.text] = true
+				all = append(all, t)
 			}
 		}
 	}
+	peeled := allPeeled(configured)
+	add(onlyTrimmed(peeled[1:])...)
 	for _, p := range peeled {
 		written := append([]text{p}, prefixes(p)...)
+		add(onlyTrimmed(written)...)
 		for _, w := range written {
-			if trimmed(w.text) {
-				add(w)
-			}
+			add(forms(scheme, facts, w)...)
 		}
-		for _, w := range written {
-			for _, f := range forms(scheme, facts, w) {
-				add(f)
+	}
+	return all
+}
+
+// allPeeled are the configured text and what is left when one thing after another is
+// taken off: what was wrapped around it can be seen, and several at once.
+func allPeeled(configured string) []text {
+	all := []text{{text: configured}}
+	known := map[string]bool{configured: true}
+	for i := 0; i < len(all) && i < 16; i++ {
+		for _, p := range peel(all[i]) {
+			if !known[p.text] {
+				p.seen = all[i].seen + 1
+				all = append(all, p)
+				known[p.text] = known[p.text] || trimmed(p.text)
 			}
 		}
 	}
 	return all
+}
+
+func onlyTrimmed(all []text) []text {
+	return slices.DeleteFunc(slices.Clone(all), func(t text) bool { return !trimmed(t.text) })
 }
 
 // trimmed says that no white space is left that a decoder of base64 would skip.
@@ -141,7 +151,11 @@ func trimmed(text string) bool {
 }
 
 // peel takes off what surrounds a secret.
-func peel(t text) (all []text) {
+func peel(t text) []text {
+	return slices.Concat(unspaced(t), unquoted(t), unlabelled(t), decoded(t))
+}
+
+func unspaced(t text) (all []text) {
 	s := t.text
 	around := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' || r == '\u200b' })
 	for _, literal := range []string{`\n`, `\r`} { // of a .env file, not interpreted
@@ -150,39 +164,53 @@ func peel(t text) (all []text) {
 		}
 	}
 	if around != s {
-		all = append(all, t.with(around, SecretNewline, ""))
+		all = append(all, t.with(around, secretNewline, ""))
 	}
 	if inner := strings.Join(strings.Fields(s), ""); inner != around && inner != s {
-		all = append(all, t.with(inner, SecretNewline, "there is white space or a newline inside the configured secret"))
+		all = append(all, t.with(inner, secretNewline, "there is white space or a newline inside the configured secret"))
 	}
+	return all
+}
+
+func unquoted(t text) (all []text) {
 	for _, q := range []string{`""`, `''`, "``", "“”", "‘’"} {
 		runes := []rune(q)
-		rest, open := strings.CutPrefix(s, string(runes[0]))
+		rest, open := strings.CutPrefix(t.text, string(runes[0]))
 		rest, shut := strings.CutSuffix(rest, string(runes[1]))
 		if open && shut || (open || shut) && rest != "" && q != "''" {
-			all = append(all, t.with(rest, SecretQuoted, ""))
+			all = append(all, t.with(rest, secretQuoted, ""))
 		}
 	}
+	return all
+}
+
+func unlabelled(t text) (all []text) {
+	s := t.text
 	if label, rest, ok := strings.Cut(s, ","); ok && (label == "v1" || label == "v1a") {
-		all = append(all, t.with(rest, SecretLabel, "the label "+label+", of a signature stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the label "+label+", of a signature stands in front of the configured secret"))
 	}
 	if name, rest, ok := strings.Cut(s, "="); ok && rest != "" && isVariable(name) {
-		all = append(all, t.with(rest, SecretLabel, "the name of a variable stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the name of a variable stands in front of the configured secret"))
 	}
 	if rest, ok := strings.CutPrefix(s, "Bearer "); ok {
-		all = append(all, t.with(rest, SecretLabel, "the word Bearer stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the word Bearer stands in front of the configured secret"))
 	}
 	if inner, ok := strings.CutPrefix(s, "<"); ok && strings.HasSuffix(inner, ">") {
-		all = append(all, t.with(inner[:len(inner)-1], SecretLabel, "there are angle brackets around the configured secret"))
+		all = append(all, t.with(inner[:len(inner)-1], secretLabel, "there are angle brackets around the configured secret"))
 	}
+	return all
+}
+
+func decoded(t text) (all []text) {
+	s := t.text
 	if text, ok := readable(base64.StdEncoding.DecodeString(s)); ok {
-		all = append(all, t.with(text, SecretBase64, "the configured text is base64 of the secret, as in a Kubernetes Secret"))
+		all = append(all, t.with(text, secretBase64, "the configured text is base64 of the secret, as in a Kubernetes Secret"))
 	}
 	if text, ok := readable(hex.DecodeString(s)); ok {
-		all = append(all, t.with(text, SecretHex, "the configured text is hexadecimal of the secret"))
+		all = append(all, t.with(text, secretHex, "the configured text is hexadecimal of the secret"))
 	}
 	if block, _ := pem.Decode([]byte(s)); block != nil {
-		all = append(all, t.with(base64.StdEncoding.EncodeToString(block.Bytes), SecretKind,
+		all = append(all, t.with(base64.StdEncoding.EncodeToString(block.Bytes), secretKind,
 			"the configured key is a PEM block, of which the scheme takes the inner part"))
 	}
 	return all
@@ -210,73 +238,88 @@ func prefixes(t text) (all []text) {
 		if !ok {
 			continue
 		}
-		all = append(all, t.with(rest, SecretPrefix, "the prefix "+have+" is in front of the configured secret and no part of it"))
+		all = append(all, t.with(rest, secretPrefix, "the prefix "+have+" is in front of the configured secret and no part of it"))
 		for _, other := range kinds[:2] {
 			if other != have {
-				all = append(all, t.with(other+rest, SecretKind, "the key is configured as "+have+", but it is one of kind "+other))
+				all = append(all, t.with(other+rest, secretKind, "the key is configured as "+have+", but it is one of kind "+other))
 			}
 		}
 		if raw, err := base64.StdEncoding.DecodeString(rest); err == nil && (len(raw) == ed25519.SeedSize || len(raw) == ed25519.PrivateKeySize) {
 			public := ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])[ed25519.SeedSize:]
-			all = append(all, t.with("whpk_"+base64.StdEncoding.EncodeToString(public), SecretKind,
+			all = append(all, t.with("whpk_"+base64.StdEncoding.EncodeToString(public), secretKind,
 				"the configured key is the sender's private one, but the public one (whpk_) belongs here"))
 		}
 		return all
 	}
 	return append(all,
-		t.with("whsec_"+t.text, SecretPrefix, prefixMissing),
-		t.with("whpk_"+t.text, SecretPrefix, "the prefix whpk_ in front of the configured key is missing"))
+		t.with("whsec_"+t.text, secretPrefix, prefixMissing),
+		t.with("whpk_"+t.text, secretPrefix, "the prefix whpk_ in front of the configured key is missing"))
 }
 
 // forms decodes a text, or takes it as it is where the scheme decodes.
 func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
-	free, standard := facts.FreeText, wantsPrefix(scheme)
-	prefix, rest := "", t.text
+	w := writing{t: t, free: facts.FreeText, standard: wantsPrefix(scheme)}
+	rest := t.text
 	if i := strings.IndexByte(rest, '_'); i >= 0 && strings.HasPrefix(rest, "wh") && i <= len("whsec") {
-		prefix, rest = rest[:i+1], rest[i+1:]
-	}
-	// as writes key bytes as the scheme reads them.
-	as := func(raw []byte, m Mistake, what string) {
-		switch {
-		case len(raw) < 4:
-		case free:
-			all = append(all, t.with(string(raw), m, what))
-		case standard:
-			from := t
-			if prefix == "" {
-				from = from.with(from.text, SecretPrefix, prefixMissing)
-			}
-			all = append(all, from.with(cmp.Or(prefix, "whsec_")+base64.StdEncoding.EncodeToString(raw), m, what))
-		default:
-			all = append(all, t.with(hex.EncodeToString(raw), m, what), t.with(base64.StdEncoding.EncodeToString(raw), m, what))
-		}
+		w.prefix, rest = rest[:i+1], rest[i+1:]
 	}
 	isHex := false
 	if raw, err := hex.DecodeString(rest); err == nil {
 		isHex = true
-		as(raw, SecretHex, "the configured secret is hexadecimal of the key, which this scheme does not decode so")
+		all = append(all, w.as(raw, secretHex, "the configured secret is hexadecimal of the key, which this scheme does not decode so")...)
 	}
 	if strings.ContainsAny(rest, "-_") {
 		if raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
-			as(raw, SecretBase64URL, "")
+			all = append(all, w.as(raw, secretBase64URL, "")...)
 		}
 	}
 	if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
 		what := "the configured secret is base64 of the key, which this scheme does not decode so"
-		if !free && len(rest)%4 != 0 {
+		if !w.free && len(rest)%4 != 0 {
 			what = "the padding (=) at the end of the configured secret is missing"
 		}
-		as(raw, SecretBase64, what)
+		all = append(all, w.as(raw, secretBase64, what)...)
 	}
-	if !free {
-		m, what := SecretBase64, "the sender takes the secret as text, but it is decoded from base64 here"
-		if isHex {
-			m, what = SecretHex, "the sender takes the hexadecimal secret as text, but it is decoded here"
+	if !w.free {
+		all = append(all, w.asText(rest, isHex)...)
+	}
+	return all
+}
+
+// writing is how a scheme has the bytes of a key written.
+type writing struct {
+	t              text
+	prefix         string // of the text
+	free, standard bool
+}
+
+// as writes key bytes as the scheme reads them.
+func (w writing) as(raw []byte, m Mistake, what string) []text {
+	switch {
+	case len(raw) < 4:
+		return nil
+	case w.free:
+		return []text{w.t.with(string(raw), m, what)}
+	case w.standard:
+		from := w.t
+		if w.prefix == "" {
+			from = from.with(from.text, secretPrefix, prefixMissing)
 		}
-		as([]byte(rest), m, what)
-		if prefix != "" {
-			as([]byte(t.text), SecretPrefix, "the sender takes the secret as text, "+prefix+" included, but it is decoded from base64 here")
-		}
+		return []text{from.with(cmp.Or(w.prefix, "whsec_")+base64.StdEncoding.EncodeToString(raw), m, what)}
+	default:
+		return []text{w.t.with(hex.EncodeToString(raw), m, what), w.t.with(base64.StdEncoding.EncodeToString(raw), m, what)}
+	}
+}
+
+// asText takes a secret as text where the scheme decodes.
+func (w writing) asText(rest string, isHex bool) []text {
+	m, what := secretBase64, "the sender takes the secret as text, but it is decoded from base64 here"
+	if isHex {
+		m, what = secretHex, "the sender takes the hexadecimal secret as text, but it is decoded here"
+	}
+	all := w.as([]byte(rest), m, what)
+	if w.prefix != "" {
+		all = append(all, w.as([]byte(w.t.text), secretPrefix, "the sender takes the secret as text, "+w.prefix+" included, but it is decoded from base64 here")...)
 	}
 	return all
 }
@@ -290,58 +333,32 @@ func wantsPrefix(scheme core.Scheme) bool {
 	return with == nil && without != nil
 }
 
-// forge makes right signatures of a key, in the form that its scheme accepts: for comparison with what may be a damaged one. nil if the key is not a MAC
-// whose form can be found out.
-func forge(k core.VerifyKey, secret, label string) func(c *core.Content) string {
-	var raws [][]byte
-	raws = append(raws, []byte(secret))
-	if raw, err := hex.DecodeString(secret); err == nil {
-		raws = append(raws, raw)
-	}
-	_, rest, _ := strings.Cut(secret, "_")
-	for _, encoded := range []string{secret, rest} {
-		if raw, err := base64.StdEncoding.DecodeString(encoded); err == nil {
-			raws = append(raws, raw)
-		}
-	}
-	for _, raw := range raws {
-		for _, newHash := range []func() hash.Hash{sha256.New, sha1.New, sha512.New} {
-			for _, encode := range []func([]byte) string{hex.EncodeToString, base64.StdEncoding.EncodeToString} {
-				sign := func(c *core.Content) string {
-					mac := hmac.New(newHash, raw)
-					_, _ = c.WriteTo(mac) // a hash never fails
-					return encode(mac.Sum(nil))
-				}
-				if _, err := core.HMACKey(label, newHash, raw, core.Hex); err != nil {
-					continue // package hmac would panic
-				}
-				var probe core.Attempt
-				probe.Content.WriteString("a probe")
-				probe.Signatures = []core.Signature{{Label: label, Text: sign(&probe.Content)}}
-				if ok, err := k.Verify(offline, &probe); err == nil && ok {
-					return sign
-				}
-			}
-		}
-	}
-	return nil
+// isMAC says that the cost of a key is that of its hash: it is a shared secret. Of
+// the schemes with keys of both kinds, Standard Webhooks has core's.
+func isMAC(f core.Facts, k core.VerifyKey) bool { return !f.PublicKeys && !isEd25519(k) }
+
+// makesEd25519 says that a scheme makes one of core's ed25519 keys of a secret.
+func makesEd25519(scheme core.Scheme, secret string) bool {
+	k, err := scheme.ParseKey(secret)
+	return err == nil && isEd25519(k)
+}
+
+func isEd25519(k core.VerifyKey) bool {
+	public, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+	probe, err := core.Ed25519Key("x", public, core.Hex)
+	return err == nil && sameType(k, probe)
 }
 
 func sameType(a, b any) bool { return reflect.TypeOf(a) == reflect.TypeOf(b) }
 
-// printable makes a name fit for one line of a log.
-func printable(name string) string { return oneLine(name, 64) }
-
-// oneLine takes what could forge a line, or drive a terminal, out of a text that is not ours.
-func oneLine(text string, longest int) string {
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.ReplaceAll(text, "\n", "; "))
-	if len(text) > longest {
-		text = strings.ToValidUTF8(text[:longest], "") + "…"
+// validity names a key that fits, but not now.
+func (s *scene) validity(k *key) []step {
+	switch {
+	case !k.notBefore.IsZero() && s.now.Before(k.notBefore):
+		return []step{{keyNotYetValid, "the message is signed with " + printable(k.name) + ", which is accepted only in " + span(k.notBefore.Sub(s.now))}}
+	case !k.notAfter.IsZero() && !s.now.Before(k.notAfter):
+		return []step{{keyExpired, "the message is signed with " + printable(k.name) + ", which is not accepted any more since " + span(s.now.Sub(k.notAfter))}}
+	default:
+		return nil
 	}
-	return text
 }

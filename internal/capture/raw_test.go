@@ -1,4 +1,4 @@
-package main
+package capture_test
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/capture"
 )
 
 func TestARequestIsReadAsItIsOnTheWire(t *testing.T) {
@@ -58,7 +59,7 @@ func TestARequestIsReadAsItIsOnTheWire(t *testing.T) {
 			"Content-Length is 9, but 2 bytes",
 		},
 	} {
-		got, err := parseCapture([]byte(tt.raw))
+		got, err := capture.Read([]byte(tt.raw))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -66,7 +67,7 @@ func TestARequestIsReadAsItIsOnTheWire(t *testing.T) {
 		if !reflect.DeepEqual(got.Request, tt.want) {
 			t.Errorf("%s: %+v, want %+v", name, got.Request, tt.want)
 		}
-		if notes := strings.Join(got.notes, "\n"); (notes == "") != (tt.note == "") || !strings.Contains(notes, tt.note) {
+		if notes := strings.Join(got.Notes(), "\n"); (notes == "") != (tt.note == "") || !strings.Contains(notes, tt.note) {
 			t.Errorf("%s: notes %q, want %q", name, notes, tt.note)
 		}
 	}
@@ -77,8 +78,8 @@ func TestWhatIsNoRequestIsRefusedWithTheLine(t *testing.T) {
 	for name, tt := range map[string]struct{ raw, want string }{
 		"nothing":                    {"", "empty"},
 		"an empty line":              {"\r\nPOST / HTTP/1.1\n\n", "empty line"},
-		"a body alone":               {`{"a": 1}`, "line 1"},
-		"an answer":                  {"HTTP/1.1 200 OK\n\n", "line 1"},
+		"a body alone":               {`{"a": 1}`, "if it is the body alone, put the headers"},
+		"an answer":                  {"HTTP/1.1 200 OK\n\n", "line 1 is that of a response"},
 		"no version":                 {"POST /\n\n", "line 1"},
 		"a method in lower case":     {"post / HTTP/1.1\n\n", "line 1"},
 		"no target":                  {"POST  HTTP/1.1\n\n", "line 1"},
@@ -94,7 +95,7 @@ func TestWhatIsNoRequestIsRefusedWithTheLine(t *testing.T) {
 		"a line that does not end":   {"POST / HTTP/1.1\nA: " + strings.Repeat("b", 300<<10), "256 KiB"},
 		"a line that does not begin": {strings.Repeat("\x00", 1<<20), "256 KiB"},
 	} {
-		if _, err := parseCapture([]byte(tt.raw)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := capture.Read([]byte(tt.raw)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -108,21 +109,21 @@ func TestTheAddressIsThatOfTheRequest(t *testing.T) {
 		"POST /hook HTTP/1.1\n\n":                              "/hook",
 		"POST /?u=http://x HTTP/1.1\nHost: example.com:8443\n": "https://example.com:8443/?u=http://x",
 	} {
-		r, err := parseCapture([]byte(raw))
-		if err != nil || r.address() != want {
-			t.Errorf("%q: %q, %v", raw, r.address(), err)
+		r, err := capture.Read([]byte(raw))
+		if err != nil || r.Address() != want {
+			t.Errorf("%q: %q, %v", raw, r.Address(), err)
 		}
 	}
 }
 
-// FuzzParseCapture looks for panics, for bytes of the body that get lost, and for a difference between the two line ends.
-func FuzzParseCapture(f *testing.F) {
+// FuzzRaw looks for panics, for bytes of the body that get lost, and for a difference between the two line ends.
+func FuzzRaw(f *testing.F) {
 	f.Add([]byte("POST /hook HTTP/1.1\r\nHost: a\r\n\r\n{}"), []byte("{}"))
 	f.Add([]byte("POST /hook HTTP/1.1\nA: b\n c\n"), []byte("\r\n\x00"))
 	f.Add([]byte("POST / HTTP/1.1\r\nTransfer-Encoding: chunked"), []byte("2\r\n{}\r\n0\r\n\r\n"))
 	f.Add([]byte("POST / HTTP/1.1\nContent-Length: 99999999999999999999"), []byte{})
 	f.Fuzz(func(t *testing.T, head, body []byte) {
-		_, _ = parseCapture(head)
+		_, _ = capture.Read(head)
 		lines := bytes.Split(bytes.ReplaceAll(head, []byte("\r"), nil), []byte("\n"))
 		for i, line := range lines {
 			if len(line) == 0 {
@@ -133,7 +134,7 @@ func FuzzParseCapture(f *testing.F) {
 		var read [2]string
 		for i, end := range []string{"\n", "\r\n"} {
 			raw := append(bytes.Join(lines, []byte(end)), []byte(end+end)...)
-			r, err := parseCapture(append(raw, body...))
+			r, err := capture.Read(append(raw, body...))
 			if err != nil {
 				read[i] = err.Error()
 				continue
@@ -141,7 +142,7 @@ func FuzzParseCapture(f *testing.F) {
 			if chunked := bytes.Contains(bytes.ToLower(head), []byte("chunked")); !chunked && !bytes.Equal(r.Body, body) {
 				t.Errorf("the body is %q, and was %q", r.Body, body)
 			}
-			read[i] = fmt.Sprint(r.Request, r.notes)
+			read[i] = fmt.Sprint(r.Request, r.Notes())
 		}
 		if read[0] != read[1] && !strings.Contains(read[0]+read[1], "256 KiB") {
 			t.Errorf("LF:   %q\nCRLF: %q", read[0], read[1])

@@ -2,12 +2,10 @@ package explain
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/base64"
 	"encoding/json"
-	"hash/maphash"
 	"io"
 	"net/url"
 	"slices"
@@ -39,7 +37,7 @@ type aspect struct {
 }
 
 // aspects are in the order in which they are undone.
-func (s *search) aspects(body []byte) []aspect {
+func (s *scene) aspects(body []byte) []aspect {
 	outside := taken()
 	inside := slices.Clone(outside)
 	for i := range inside {
@@ -59,83 +57,16 @@ func (s *search) aspects(body []byte) []aspect {
 	)
 }
 
-// bodies calls yield with the bodies that are weight mistakes away, each once, until it returns false.
-func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps []step) bool) {
-	seen := seenBodies{maphash.MakeSeed(), map[uint64]bool{}}
-	seen.add(body)
-	aspects := s.aspects(body)
-	offer := func(b []byte, steps []step) bool {
-		if b == nil || !s.charge(int64(len(b))/8) || !seen.add(b) {
-			return true
-		}
-		return yield(b, steps)
-	}
-	if weight == 1 {
-		slices.SortStableFunc(aspects, func(a, b aspect) int { return cmp.Compare(a.rank, b.rank) })
-		aspects = slices.DeleteFunc(aspects, func(a aspect) bool { return a.again })
-		for _, a := range aspects {
-			for i := range a.changes {
-				c := &a.changes[i]
-				if !offer(s.apply(c, body), []step{{c.mistake, c.what}}) || s.stopped() {
-					return
-				}
-			}
-		}
-		return
-	}
-	for i, first := range aspects {
-		for j := range first.changes {
-			c := &first.changes[j]
-			once := s.apply(c, body)
-			if once == nil {
-				continue
-			}
-			for _, second := range aspects[i+1:] {
-				for k := range second.changes {
-					d := &second.changes[k]
-					if !offer(s.apply(d, once), []step{{c.mistake, c.what}, {d.mistake, d.what}}) || s.stopped() {
-						return
-					}
-				}
-			}
-		}
-	}
-}
-
-// apply undoes a mistake, if there is work left for it.
-func (s *search) apply(c *change, body []byte) []byte {
-	if s.spent+c.cost*int64(len(body)) > s.limit {
-		s.unfinished = true
-		return nil
-	}
-	var b []byte
-	if c.needs == nil || c.needs(body) {
-		b = c.do(body)
-		if c.needs != nil && b == nil {
-			s.spent += c.cost * int64(len(body))
-		}
-	}
-	if b == nil {
-		s.spent += int64(len(body)) / 8 // it was looked at
-		return nil
-	}
-	s.spent += c.cost * int64(max(len(body), len(b)))
-	if string(b) == string(body) {
-		return nil
-	}
-	return b
-}
-
 const bom = "\ufeff"
 
 // taken takes off what was put around a body.
 func taken() []aspect {
 	trim := func(what string, f func(b []byte) []byte) change {
-		return change{BodyNewline, what, 0, func(b []byte) []byte { return smaller(b, f(b)) }, nil}
+		return change{bodyNewline, what, 0, func(b []byte) []byte { return smaller(b, f(b)) }, nil}
 	}
 	return []aspect{
 		{changes: []change{
-			{BodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }, nil},
+			{bodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }, nil},
 		}},
 		{changes: []change{
 			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimRight(b, "\r\n") }),
@@ -143,7 +74,7 @@ func taken() []aspect {
 			trim("white space was added around the body", bytes.TrimSpace),
 		}},
 		{changes: []change{
-			{BodyLineEnds, "LF became CRLF in the body", rewriteCost, func(b []byte) []byte {
+			{bodyLineEnds, "LF became CRLF in the body", rewriteCost, func(b []byte) []byte {
 				return smaller(b, bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
 			}, nil},
 		}},
@@ -164,10 +95,10 @@ func added() []change {
 		return change{m, what, 1, func(b []byte) []byte { return slices.Concat([]byte(front), b, []byte(end)) }, nil}
 	}
 	return []change{
-		with(BodyNewline, "the newline at the end of the body was removed", "", "\n"),
-		with(BodyNewline, "the newline (CRLF) at the end of the body was removed", "", "\r\n"),
-		with(BodyBOM, "the byte order mark in front of the body was removed", bom, ""),
-		{BodyLineEnds, "CRLF became LF in the body", rewriteCost, func(b []byte) []byte {
+		with(bodyNewline, "the newline at the end of the body was removed", "", "\n"),
+		with(bodyNewline, "the newline (CRLF) at the end of the body was removed", "", "\r\n"),
+		with(bodyBOM, "the byte order mark in front of the body was removed", bom, ""),
+		{bodyLineEnds, "CRLF became LF in the body", rewriteCost, func(b []byte) []byte {
 			if bytes.IndexByte(b, '\n') < 0 || bytes.Contains(b, []byte("\r\n")) {
 				return nil
 			}
@@ -194,7 +125,7 @@ func spaced() []change {
 		{"indented by tabs", spacing{"\t", ": ", ","}},
 		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
 	} {
-		c := inJSON(BodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing})
+		c := inJSON(bodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing})
 		c.needs = func(b []byte) bool {
 			return looksLikeJSON(b) && len(bytes.TrimSpace(b)) == len(b) // white space around it is a mistake of its own
 		}
@@ -246,7 +177,7 @@ func escaped() []change {
 			func(has contents) bool { return has.html && has.rest },
 		},
 	} {
-		c := inJSON(BodyEscapes, "characters in the JSON strings were escaped or unescaped"+form.what, style{text: form.escapes.text})
+		c := inJSON(bodyEscapes, "characters in the JSON strings were escaped or unescaped"+form.what, style{text: form.escapes.text})
 		c.needs = func(b []byte) bool { return looksLikeJSON(b) && form.needs(characters(b)) }
 		all = append(all, c)
 	}
@@ -274,14 +205,14 @@ func charactersOf() func(b []byte) contents {
 func numbered() []change {
 	const what = "numbers in the JSON were written anew; the sender writes "
 	all := []change{
-		inJSON(BodyNumbers, what+"no more digits than needed, as 1 for 1.0", style{number: float}),
-		inJSON(BodyNumbers, what+"a point in whole numbers, as 1.0 for 1", style{number: point}),
-		inJSON(BodyNumbers, what+"two digits behind the point", style{number: decimals(false)}),
-		inJSON(BodyNumbers, what+"two digits behind the point, also of whole numbers", style{number: decimals(true)}),
+		inJSON(bodyNumbers, what+"no more digits than needed, as 1 for 1.0", style{number: float}),
+		inJSON(bodyNumbers, what+"a point in whole numbers, as 1.0 for 1", style{number: point}),
+		inJSON(bodyNumbers, what+"two digits behind the point", style{number: decimals(false)}),
+		inJSON(bodyNumbers, what+"two digits behind the point, also of whole numbers", style{number: decimals(true)}),
 	}
 	const several = 24
 	for n := range several {
-		c := inJSON(BodyNumbers, what+"a point in one of the whole numbers, as 1.0 for 1", style{})
+		c := inJSON(bodyNumbers, what+"a point in one of the whole numbers, as 1.0 for 1", style{})
 		c.do = func(b []byte) []byte {
 			if len(b) > maxArranged || !looksLikeJSON(b) {
 				return nil
@@ -294,7 +225,7 @@ func numbered() []change {
 }
 
 func sorted() []change {
-	return []change{{BodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 4 * rewriteCost, func(b []byte) []byte {
+	return []change{{bodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 4 * rewriteCost, func(b []byte) []byte {
 		all, ok := objects(b)
 		if !ok || len(all) == 0 {
 			return nil
@@ -303,31 +234,64 @@ func sorted() []change {
 	}, looksLikeJSON}}
 }
 
-// orders tries every order of members, or of fields of a form, where there are few and something seems to have sorted them.
-func (s *search) orders(lanes []lane, body []byte) []Finding {
-	if len(body) > maxArranged {
-		return nil
+// fieldOrders yields every order of the fields of a form, if something seems to have
+// sorted them. It reports whether body is such a form.
+func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
+	if len(body) > maxArranged || !looksLikeForm(body) {
+		return false
 	}
-	var found []Finding
-	try := func(b []byte, m Mistake, what string) bool {
-		found = s.sweep(lanes, 0, []step{{m, what}}, b)
-		return found == nil && !s.stopped()
+	pairs := strings.Split(string(body), "&")
+	if len(pairs) < 2 || len(pairs) > 6 || !slices.IsSorted(pairs) {
+		return false
 	}
-	if pairs := strings.Split(string(body), "&"); looksLikeForm(body) && len(pairs) > 1 && slices.IsSorted(pairs) && len(pairs) <= 6 {
-		permute(len(pairs), func(order []int) bool {
-			picked := make([]string, len(order))
-			for i, which := range order {
-				picked[i] = pairs[which]
-			}
-			return try([]byte(strings.Join(picked, "&")), BodyForm, "the fields of the form were sorted")
-		})
-		return found
+	permute(len(pairs), func(order []int) bool {
+		picked := make([]string, len(order))
+		for i, which := range order {
+			picked[i] = pairs[which]
+		}
+		return yield([]byte(strings.Join(picked, "&")), step{bodyForm, "the fields of the form were sorted"})
+	})
+	return true
+}
+
+// memberOrders yields every order of the members of JSON objects, if there are few and
+// something seems to have sorted them. rewrite does what it is given, or returns nil
+// if there is no work left for that.
+func memberOrders(body []byte, rewrite func(do func() []byte) []byte, yield func(b []byte, undone step) bool) {
+	if len(body) > maxArranged || !looksLikeJSON(body) {
+		return
 	}
 	all, ok := objects(body)
-	if !ok || !looksLikeJSON(body) {
-		return nil
+	several := sortedObjects(all)
+	if !ok || len(several) == 0 {
+		return
 	}
-	var several []*object
+	picked := map[*object][]int{}
+	arranged := func() []byte {
+		return arrange(body, all, func(o *object) []int {
+			if order, ok := picked[o]; ok {
+				return order
+			}
+			return byKey(o)
+		})
+	}
+	var each func(i int) bool
+	each = func(i int) bool {
+		if i == len(several) {
+			b := rewrite(arranged)
+			return b != nil && yield(b, step{bodyKeyOrder, "the members of JSON objects were sorted; the sender writes them in another order"})
+		}
+		return permute(len(several[i].members), func(order []int) bool {
+			picked[several[i]] = order
+			return each(i + 1)
+		})
+	}
+	each(0)
+}
+
+// sortedObjects are those with several members. It is empty if one is not sorted, or
+// if there are too many orders.
+func sortedObjects(all []*object) (several []*object) {
 	count := 1
 	walk(all, func(o *object) {
 		if len(o.members) < 2 || count > maxOrders {
@@ -344,30 +308,10 @@ func (s *search) orders(lanes []lane, body []byte) []Finding {
 			}
 		}
 	})
-	if count == 1 || count > maxOrders {
+	if count > maxOrders {
 		return nil
 	}
-	picked := map[*object][]int{}
-	var each func(i int) bool
-	each = func(i int) bool {
-		if i == len(several) {
-			if !s.charge(rewriteCost * int64(len(body))) {
-				return false
-			}
-			return try(arrange(body, all, func(o *object) []int {
-				if order, ok := picked[o]; ok {
-					return order
-				}
-				return byKey(o)
-			}), BodyKeyOrder, "the members of JSON objects were sorted; the sender writes them in another order")
-		}
-		return permute(len(several[i].members), func(order []int) bool {
-			picked[several[i]] = order
-			return each(i + 1)
-		})
-	}
-	each(0)
-	return found
+	return several
 }
 
 // permute calls yield with every order of n things, until it returns false.
@@ -397,12 +341,12 @@ func permute(n int, yield func(order []int) bool) bool {
 func unwrapped(body []byte) []change {
 	return append(
 		[]change{
-			{BodyBase64, "", 2, fromBase64, nil},
-			{BodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, nil},
-			{BodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
+			{bodyBase64, "", 2, fromBase64, nil},
+			{bodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, nil},
+			{bodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
 				return []byte("payload=" + url.QueryEscape(string(b)))
 			}, looksLikeJSON},
-			{BodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
+			{bodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
 				form, err := url.ParseQuery(string(b))
 				if err != nil || form.Get("payload") == "" {
 					return nil
@@ -415,11 +359,11 @@ func unwrapped(body []byte) []change {
 }
 
 // packed undoes compression, and decompression as far as that can be.
-func (s *search) packed() []change {
-	all := []change{{BodyCompressed, "", 4, inflate, nil}}
+func (s *scene) packed() []change {
+	all := []change{{bodyCompressed, "", 4, inflate, nil}}
 	if strings.Contains(strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")), "gzip") {
 		for _, level := range []int{gzip.DefaultCompression, gzip.BestSpeed, gzip.BestCompression} {
-			all = append(all, change{BodyDecompressed, "", 24, func(b []byte) []byte { return deflate(b, level) }, nil})
+			all = append(all, change{bodyDecompressed, "", 24, func(b []byte) []byte { return deflate(b, level) }, nil})
 		}
 	}
 	return all
@@ -429,11 +373,11 @@ func (s *search) packed() []change {
 func converted() []change {
 	return append(
 		[]change{
-			{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
-			{BodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
-			{BodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true), notASCII},
-			{BodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false), notASCII},
-			{BodyCharset, "the body was converted from UTF-8 to UTF-16", rewriteCost, fromUTF16, looksLikeUTF16},
+			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
+			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
+			{bodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true), notASCII},
+			{bodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false), notASCII},
+			{bodyCharset, "the body was converted from UTF-8 to UTF-16", rewriteCost, fromUTF16, looksLikeUTF16},
 		},
 		reencoded()...,
 	)
@@ -504,7 +448,7 @@ func fromEnvelope(body []byte) (all []change) {
 			continue
 		}
 		for _, decode := range []bool{false, true} {
-			all = append(all, change{BodyWrapped, "what was signed is the member " + name + " of the body", rewriteCost, func(b []byte) []byte {
+			all = append(all, change{bodyWrapped, "what was signed is the member " + name + " of the body", rewriteCost, func(b []byte) []byte {
 				inner := memberOf(b, name)
 				if inner != nil && decode {
 					return fromBase64(inner)
@@ -616,7 +560,7 @@ func looksLikeForm(b []byte) bool {
 // reencoded writes a form as another library does.
 func reencoded() []change {
 	whole := func(what string, f func(text string) string) change {
-		return change{BodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {
+		return change{bodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {
 			return []byte(f(string(b)))
 		}, looksLikeForm}
 	}

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,7 +18,7 @@ const (
 
 // addresses are what the sender may have signed instead of the configured address, or with another method.
 func addresses(h *head) (all []head) {
-	if h.facts.URL == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == URL }) {
+	if h.facts.URL == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == wrongURL }) {
 		return nil
 	}
 	for _, v := range addressVariants(h.facts.URL, &h.req) {
@@ -27,20 +28,20 @@ func addresses(h *head) (all []head) {
 			path, _, _ := strings.Cut(h.req.URL, "?")
 			n.req.URL = path + "?" + query
 		}
-		n.steps = append(slices.Clone(h.steps), step{URL, "the sender signs the address " + strings.Join(v.how, " and ")})
+		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the address " + strings.Join(v.how, " and ")})
 		all = append(all, n)
 	}
 	if path, _, ok := strings.Cut(h.req.URL, "?"); ok {
 		n := *h
 		base, _, _ := strings.Cut(h.facts.URL, "?")
 		n.scheme, n.req.URL = h.facts.At(base), path
-		n.steps = append(slices.Clone(h.steps), step{URL, "the sender signs the address without a query"})
+		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the address without a query"})
 		all = append(all, n)
 	}
 	if h.req.Method != http.MethodPost {
 		n := *h
 		n.req.Method = http.MethodPost
-		n.steps = append(slices.Clone(h.steps), step{Method, "the sender signs the method POST"})
+		n.steps = append(slices.Clone(h.steps), step{wrongMethod, "the sender signs the method POST"})
 		all = append(all, n)
 	}
 	return all
@@ -73,32 +74,65 @@ func addressVariants(configured string, r *core.Request) []address {
 	return all[:min(len(all), maxAddresses)]
 }
 
-func addressChanges(text string, r *core.Request) (all []address) {
+func addressChanges(text string, r *core.Request) []address {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
 		return nil
-	}
-	change := func(how string, edit func(u *url.URL)) {
-		c := *u
-		edit(&c)
-		if s := c.String(); s != text {
-			all = append(all, address{s, []string{how}})
-		}
-	}
-	other := map[string]string{"http": "https", "https": "http"}[u.Scheme]
-	change("with "+other+" instead of "+u.Scheme, func(u *url.URL) { u.Scheme = other })
-	if u.Port() != "" {
-		change("without the port", func(u *url.URL) { u.Host = strings.TrimSuffix(u.Host, ":"+u.Port()) })
-	} else {
-		port := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
-		change("with the port "+port, func(u *url.URL) { u.Host += port })
 	}
 	target, err := url.ParseRequestURI(r.URL)
 	if err != nil {
 		target = &url.URL{}
 	}
-	if u.Path != "" {
-		change("with or without a slash at the end of the path", func(u *url.URL) {
+	c := &changedAddress{text: text, u: u}
+	c.origin()
+	c.path(target)
+	c.query(target)
+	for _, place := range originals(target, asMap(r.Header)) {
+		c.add("as it was before a proxy changed path or query", func(u *url.URL) {
+			setPath(u, place.EscapedPath())
+			u.RawQuery = place.RawQuery
+		})
+	}
+	if port := asMap(r.Header).Get("X-Forwarded-Port"); isDigits(port) && len(port) <= 5 {
+		c.add("with the port that X-Forwarded-Port names", func(u *url.URL) { u.Host = u.Hostname() + ":" + port })
+	}
+	for _, host := range hosts(u.Host, r) {
+		c.add("with another host", func(u *url.URL) { u.Host = host })
+	}
+	return c.all
+}
+
+// changedAddress collects what comes of an address when one thing is changed.
+type changedAddress struct {
+	text string
+	u    *url.URL
+	all  []address
+}
+
+func (c *changedAddress) add(how string, edit func(u *url.URL)) {
+	u := *c.u
+	edit(&u)
+	if s := u.String(); s != c.text {
+		c.all = append(c.all, address{s, []string{how}})
+	}
+}
+
+// origin changes what stands in front of the path.
+func (c *changedAddress) origin() {
+	scheme := c.u.Scheme
+	other := map[string]string{"http": "https", "https": "http"}[scheme]
+	c.add("with "+other+" instead of "+scheme, func(u *url.URL) { u.Scheme = other })
+	if c.u.Port() != "" {
+		c.add("without the port", func(u *url.URL) { u.Host = strings.TrimSuffix(u.Host, ":"+u.Port()) })
+	} else {
+		port := map[string]string{"http": ":80", "https": ":443"}[scheme]
+		c.add("with the port "+port, func(u *url.URL) { u.Host += port })
+	}
+}
+
+func (c *changedAddress) path(target *url.URL) {
+	if c.u.Path != "" {
+		c.add("with or without a slash at the end of the path", func(u *url.URL) {
 			path := u.EscapedPath()
 			if shorter, ok := strings.CutSuffix(path, "/"); ok {
 				path = shorter
@@ -108,40 +142,27 @@ func addressChanges(text string, r *core.Request) (all []address) {
 			setPath(u, path)
 		})
 	}
-	if target.Path != "" {
-		change("with the path of the request", func(u *url.URL) { setPath(u, target.EscapedPath()) })
-		if u.Path == "" { // the request's own path counts
-			change("with a slash at the end of the path", func(u *url.URL) { setPath(u, target.EscapedPath()+"/") })
-		}
+	if target.Path == "" {
+		return
 	}
-	query := target.RawQuery
-	if u.RawQuery != "" {
-		query = u.RawQuery
+	c.add("with the path of the request", func(u *url.URL) { setPath(u, target.EscapedPath()) })
+	if c.u.Path == "" { // the request's own path counts
+		c.add("with a slash at the end of the path", func(u *url.URL) { setPath(u, target.EscapedPath()+"/") })
 	}
-	for _, q := range queries(query) {
-		change(q.how[0], func(u *url.URL) {
+}
+
+func (c *changedAddress) query(target *url.URL) {
+	for _, q := range queries(cmp.Or(c.u.RawQuery, target.RawQuery)) {
+		c.add(q.how[0], func(u *url.URL) {
 			if u.Path == "" {
 				setPath(u, target.EscapedPath())
 			}
 			u.RawQuery = q.text
 		})
 	}
-	if target.RawQuery != u.RawQuery {
-		change("with the query of the request", func(u *url.URL) { u.RawQuery = target.RawQuery })
+	if target.RawQuery != c.u.RawQuery {
+		c.add("with the query of the request", func(u *url.URL) { u.RawQuery = target.RawQuery })
 	}
-	for _, place := range originals(target, asMap(r.Header)) {
-		change("as it was before a proxy changed path or query", func(u *url.URL) {
-			setPath(u, place.EscapedPath())
-			u.RawQuery = place.RawQuery
-		})
-	}
-	if port := asMap(r.Header).Get("X-Forwarded-Port"); isDigits(port) && len(port) <= 5 {
-		change("with the port that X-Forwarded-Port names", func(u *url.URL) { u.Host = u.Hostname() + ":" + port })
-	}
-	for _, host := range hosts(u.Host, r) {
-		change("with another host", func(u *url.URL) { u.Host = host })
-	}
-	return all
 }
 
 // queries are other ways to write a query: the likeliest first.

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"flag"
+
+	"github.com/hookonce/hookonce/internal/capture"
+)
+
+// captured are the flags of commands that look at a captured request.
+type captured struct {
+	request, body string
+}
+
+func capturedFlags(f *flag.FlagSet) *captured {
+	r := new(captured)
+	f.StringVar(&r.request, "request", "", "the `FILE` with the captured request, - for standard input. Its form is found out:\n"+captureForms)
+	f.StringVar(&r.body, "body", "", "a `FILE` with the body, for a capture that does not hold it, such as the output of curl -v")
+	return r
+}
+
+// captureForms says what is read, for the help of a flag.
+const captureForms = `raw HTTP/1.x, as listen --save writes it; headers, an empty line and the body; an event of AWS Lambda (API
+Gateway, function URLs, load balancers); a curl command, as browsers copy it (bash); the output of curl -v;
+a HAR file; a JSON object with method, URL, headers and body`
+
+// read reads the capture, and the body where it comes from elsewhere.
+func (r *captured) read(c *console) (*capture.Request, error) {
+	if r.request == "" {
+		return nil, usageError("no request: give --request FILE, or --request - for standard input")
+	}
+	text, err := c.read(r.request, "--request")
+	if err != nil {
+		return nil, err
+	}
+	req, err := capture.Read(text)
+	if err != nil {
+		return nil, usageError("--request: " + err.Error())
+	}
+	if r.body == "" {
+		return req, nil
+	}
+	body, err := c.read(r.body, "--body")
+	if err != nil {
+		return nil, err
+	}
+	if err := req.SetBody(body); err != nil {
+		return nil, usageError("--body: " + err.Error())
+	}
+	return req, nil
+}
+
+// tell prints what there is to say of the capture. A raw request needs no word.
+func (r *captured) tell(c *console, req *capture.Request) {
+	if !req.Raw() {
+		c.note("note: the capture is read as %s", req.Form)
+	}
+	for _, note := range req.Notes() {
+		c.note("note: %s", note)
+	}
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// exchange is one delivery as it arrived, and what was done with it. It is in the context of the request.
+type exchange struct {
+	method, target, host string
+	header               http.Header
+	forwarded            *forwarded // nil if it was not
+
+	mu   sync.Mutex
+	body bytes.Buffer // as far as it was read
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	if x == nil {
+		return new(exchange)
+	}
+	return x
+}
+
+// keeping has an exchange in the context of each request, with the body as h reads it, up to a limit.
+func keeping(h http.Handler, limit int64) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{method: r.Method, target: r.RequestURI, host: r.Host, header: r.Header.Clone()}
+		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+		if r.Body != http.NoBody {
+			r.Body = &kept{r.Body, x, limit}
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// kept is a body that is copied as it is read.
+type kept struct {
+	io.ReadCloser
+
+	x     *exchange
+	limit int64
+}
+
+func (k *kept) Read(p []byte) (int, error) {
+	n, err := k.ReadCloser.Read(p)
+	k.x.keep(p[:n], k.limit)
+	return n, err
+}
+
+func (x *exchange) keep(p []byte, limit int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.body.Write(p[:max(0, min(int64(len(p)), limit-int64(x.body.Len())))])
+}
+
+func (x *exchange) bytes() []byte {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return bytes.Clone(x.body.Bytes())
+}
+
+// keepFiber is keeping for fiber, which has read the body.
+func keepFiber(limit int64) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		x := &exchange{
+			method: strings.Clone(c.Method()), target: string(c.Request().Header.RequestURI()), host: string(c.Request().Header.Host()), header: http.Header{},
+		}
+		c.Request().Header.VisitAll(func(name, value []byte) {
+			if string(name) != fiber.HeaderHost {
+				x.header.Add(string(name), string(value))
+			}
+		})
+		x.keep(c.Request().Body(), limit)
+		c.SetUserContext(context.WithValue(c.UserContext(), exchangeKey{}, x))
+		return c.Next()
+	}
+}
+
+// lines are the headers as they are shown and saved: without those of the connection, and without secrets.
+func (x *exchange) lines(h hidden) []string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(x.header)) {
+		if name == "Transfer-Encoding" { // the body is joined
+			continue
+		}
+		for _, value := range x.header[name] {
+			all = append(all, oneLine(name+": "+h.header(value)))
+		}
+	}
+	return all
+}
+
+// oneLine replaces what would end a line, which fasthttp lets through.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\r' || r == '\n' || r == 0 {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// eventType is the type of the event where senders say it: in a header, or in a member of the body.
+func (x *exchange) eventType() string {
+	for _, name := range []string{
+		"X-Github-Event", "X-Gitlab-Event", "X-Gitea-Event", "X-Event-Key", "X-Shopify-Topic", "X-Wc-Webhook-Topic", "Ce-Type", "X-Amz-Sns-Message-Type",
+	} {
+		if text := x.header.Get(name); text != "" {
+			return text
+		}
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(x.bytes(), &members) != nil {
+		return ""
+	}
+	for _, name := range []string{"type", "event", "event_type", "eventType", "topic", "event_name", "kind", "action"} {
+		var text string
+		if json.Unmarshal(members[name], &text) == nil && text != "" && len(text) <= 200 {
+			return text
+		}
+	}
+	return ""
+}
+
+// reply is what a message is answered with.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (r reply) write(w http.ResponseWriter) {
+	maps.Copy(w.Header(), r.header)
+	if r.header != nil && r.header.Get("Content-Type") == "" {
+		w.Header()["Content-Type"] = nil // and not a guess
+	}
+	w.WriteHeader(r.status)
+	if len(r.body) > 0 {
+		_, _ = w.Write(r.body) // the sender has gone, or the status has no body
+	}
+}
+
+func (r reply) writeFiber(c *fiber.Ctx) error {
+	for name, values := range r.header {
+		for _, value := range values {
+			c.Response().Header.Add(name, value)
+		}
+	}
+	if r.header == nil {
+		return c.SendStatus(r.status)
+	}
+	c.Response().Header.SetNoDefaultContentType(true)
+	return c.Status(r.status).Send(r.body)
+}

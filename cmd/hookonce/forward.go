@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// maxReply bounds the body of a response that is passed back.
+const maxReply = 1 << 20
+
+// forwarder passes verified messages on.
+type forwarder struct {
+	to      *url.URL
+	through *http.Transport
+	hidden  hidden
+	clock   func() time.Time
+}
+
+// forwarded is what became of it.
+type forwarded struct {
+	Status   int    `json:"status,omitempty"`
+	Millis   int64  `json:"ms"`
+	Redirect string `json:"redirect,omitempty"` // where it leads
+	Body     string `json:"body,omitempty"`     // cut at maxShown
+	Error    string `json:"error,omitempty"`
+}
+
+func newForwarder(to string, h hidden, clock func() time.Time) (*forwarder, error) {
+	if !strings.Contains(to, "://") {
+		to = "http://" + to
+	}
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return nil, usageError("--forward-to is a URL like http://localhost:3000/hook")
+	}
+	return &forwarder{u, transport(), h, clock}, nil
+}
+
+// target is the configured URL. Without a path it is that of the delivery, and without a query as well.
+func (f *forwarder) target(delivered string) string {
+	path, query, asked := strings.Cut(delivered, "?")
+	if u, err := url.Parse(delivered); err == nil && u.IsAbs() { // as sent to proxies
+		path = u.EscapedPath()
+	}
+	to := f.to.Scheme + "://" + f.to.Host
+	if f.to.EscapedPath() != "" {
+		path = f.to.EscapedPath()
+	}
+	if f.to.RawQuery != "" {
+		query, asked = f.to.RawQuery, true
+	}
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	if asked {
+		path += "?" + query
+	}
+	return to + path
+}
+
+// forward sends a message that was verified, as it arrived: its method, its bytes, and all headers but those of the connection and Host.
+func (f *forwarder) forward(ctx context.Context, x *exchange) reply {
+	m, _ := core.FromContext(ctx)
+	began := f.clock()
+	r, result := f.send(ctx, x, m.Body)
+	result.Millis = f.clock().Sub(began).Milliseconds()
+	x.forwarded = result
+	return r
+}
+
+func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, *forwarded) {
+	req, err := http.NewRequestWithContext(ctx, x.method, f.target(x.target), bytes.NewReader(body))
+	if err != nil {
+		return reply{status: http.StatusBadGateway}, &forwarded{Error: "method and address of the delivery make no request"}
+	}
+	req.Header = endToEnd(x.header)
+	req.Header.Del("Host")
+	req.Header.Del("Expect")
+	if req.Header.Get("User-Agent") == "" {
+		req.Header["User-Agent"] = nil // and not ours
+	}
+	resp, err := f.through.RoundTrip(req)
+	if err != nil {
+		status := http.StatusBadGateway
+		if errors.Is(err, context.DeadlineExceeded) {
+			status = http.StatusGatewayTimeout
+		}
+		return reply{status: status}, &forwarded{Error: failure(err)}
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	result := &forwarded{Status: resp.StatusCode}
+	if resp.StatusCode >= 300 && resp.StatusCode <= 399 {
+		result.Redirect = f.hidden.replace(place(resp))
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	result.Body = f.hidden.body(text)
+	switch {
+	case err != nil:
+		result.Error = "the response broke off: " + failure(err)
+		return reply{status: http.StatusBadGateway}, result
+	case resp.StatusCode < 200:
+		result.Error = "that is no response to a message"
+		return reply{status: http.StatusBadGateway}, result
+	case len(text) > maxReply:
+		result.Error = "its body has more than 1 MiB and is not passed back"
+		text = nil
+	}
+	return reply{resp.StatusCode, endToEnd(resp.Header), text}, result
+}
+
+// endToEnd are the headers without those of the connection. Content-Length is that of the body that is sent.
+func endToEnd(h http.Header) http.Header {
+	h = h.Clone()
+	for _, list := range h.Values("Connection") {
+		for name := range strings.SplitSeq(list, ",") {
+			h.Del(strings.TrimSpace(name))
+		}
+	}
+	for _, name := range []string{
+		"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length",
+	} {
+		h.Del(name)
+	}
+	return h
+}
+
+func (f *forwarded) String() string {
+	text := f.Error
+	if f.Status != 0 {
+		text = fmt.Sprintf("%d %s", f.Status, http.StatusText(f.Status))
+		if f.Redirect != "" {
+			text += " to " + f.Redirect + ", not followed"
+		}
+		if f.Error != "" {
+			text += ", " + f.Error
+		}
+	}
+	text += fmt.Sprintf(", %d ms", f.Millis)
+	if f.Body != "" {
+		text += "\n" + indented(f.Body, "  ")
+	}
+	return text
+}
+
+// transport sends one request and follows no redirect: that would take a message to where nobody registered. Bodies stay as they are.
+func transport() *http.Transport {
+	return &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true}
+}

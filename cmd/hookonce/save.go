@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// The bounds of what one run saves. Deliveries after them are received and not saved.
+const (
+	maxSaved      = 1000
+	maxSavedBytes = 256 << 20
+)
+
+// saver writes each delivery to a file of its own in one directory.
+type saver struct {
+	root   *os.Root
+	hidden hidden
+
+	mu    sync.Mutex
+	files int
+	bytes int64
+	ended error // why no more is saved
+}
+
+// newSaver makes the directory if it is not there.
+func newSaver(dir string, h hidden) (*saver, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, cannotDir(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, cannotDir(err)
+	}
+	return &saver{root: root, hidden: h}, nil
+}
+
+// cannotDir leaves the name out, as console.read does.
+func cannotDir(err error) error {
+	return usageError("--save: the directory cannot be used: " + cause(err))
+}
+
+var errEnough = errors.New("1000 deliveries or 256 MiB are saved: later ones are not")
+
+// save writes a delivery as a raw request, which --request reads. Nothing in the name comes from the sender: it is the time of the arrival, as --now
+// takes it, a number, and the verdict. The error is for the user, once.
+func (s *saver) save(x *exchange, at time.Time, status int, reason core.Reason) (name string, err error) {
+	text := x.raw(s.hidden)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != nil {
+		return "", nil
+	}
+	if s.files == maxSaved || s.bytes+int64(len(text)) > maxSavedBytes {
+		s.ended = errEnough
+		return "", s.ended
+	}
+	s.files++
+	s.bytes += int64(len(text))
+	var f *os.File
+	for n := s.files; f == nil; n++ { // an earlier run may have been in the same second
+		name = fmt.Sprintf("%d-%04d-%d-%s.txt", at.Unix(), n, status, reason)
+		f, err = s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil && (!errors.Is(err, fs.ErrExist) || n > s.files+maxSaved) {
+			s.ended = errors.New("a delivery cannot be saved, and later ones are not: " + cause(err))
+			return "", s.ended
+		}
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		s.ended = errors.New("a delivery cannot be saved, and later ones are not: " + cause(err))
+		return "", s.ended
+	}
+	return name, nil
+}
+
+// raw is the delivery as it is on the wire, except that chunks are joined, names of headers are spelled the usual way, and secrets are replaced.
+func (x *exchange) raw(h hidden) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", oneWord(x.method), oneWord(h.replace(x.target)), oneLine(h.replace(x.host)))
+	for _, line := range x.lines(h) {
+		b.WriteString(line + "\r\n")
+	}
+	b.WriteString("\r\n" + h.replace(string(x.bytes())))
+	return b.String()
+}
+
+// oneWord escapes what would end a part of the request line.
+func oneWord(text string) string {
+	return strings.NewReplacer(" ", "%20", "\r", "%0D", "\n", "%0A", "\x00", "%00").Replace(text)
+}

@@ -1,0 +1,37 @@
+package core
+
+import (
+	"context"
+	"net/http"
+)
+
+// Inspection is what a [Verifier] goes by when it looks at one request, and what
+// it says of it: see [Verifier.Inspect].
+type Inspection struct {
+	// Config is the verifier's, with its defaults filled in.
+	Config Config
+	// Source and Keys are what the key source returns for the request, and KeysErr
+	// its error. Keys that came with an error are not used.
+	Source  string
+	Keys    *Keys
+	KeysErr error
+	// Err is what [Verifier.Verify] says of the request under these keys. Nil if it
+	// accepts the request, or if only keys that fetch (see [Facts]) can tell.
+	Err error
+}
+
+// Inspect returns what v goes by for r, secrets included: for tools that look into
+// a refusal, as package explain does. It asks the key source once and does no
+// other I/O: keys that fetch are not asked. It claims nothing.
+func (v *Verifier) Inspect(ctx context.Context, r *Request) Inspection {
+	i := Inspection{Config: v.cfg}
+	copied := *r
+	if copied.Header == nil {
+		copied.Header = http.Header(nil) // for the key source
+	}
+	i.Source, i.Keys, i.KeysErr = v.keysFor(ctx, &copied)
+	k, err := v.ringOf(i.Source, i.Keys, i.KeysErr)
+	var m Message
+	i.Err = v.verify(ended, &copied, nil, &found{k, err, v.facts.Fetches}, &m) //nolint:contextcheck // so that nothing is fetched
+	return i
+}

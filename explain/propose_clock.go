@@ -1,0 +1,164 @@
+package explain
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// stamps writes a time in the form that the scheme reads. The sender signed it as it came, or in that form.
+func (s *scene) stamps(h *head) (all []head) {
+	if st := h.scheme.Stamping(); st != core.StampedOnce && st != core.StampedEachAttempt {
+		return nil
+	}
+	a := new(core.Attempt)
+	if err := h.scheme.ReadHeader(&h.req, a); err == nil && (a.Timestamp.IsZero() || s.inside(a.Timestamp)) {
+		return nil
+	}
+	for _, name := range reads(h.facts, h.req.Header) {
+		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader {
+			for _, token := range timeTokens(values[0]) {
+				if at, number := parseTime(token); !at.IsZero() && plausible(at, s.now) {
+					all = append(all, rewritten(h, name, values[0], token, at, number)...)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// rewritten writes the token of a header's value in other forms.
+func rewritten(h *head, name, value, token string, at time.Time, number bool) (all []head) {
+	for _, form := range []string{
+		strconv.FormatInt(at.Unix(), 10), strconv.FormatInt(at.UnixMilli(), 10), at.UTC().Format(time.RFC3339),
+	} {
+		if form == token {
+			continue
+		}
+		mistake, what := timestampFormat, "the timestamp in "+name+" is written in another form than the scheme's"
+		if number && !strings.Contains(form, ":") {
+			mistake, what = timestampUnit, "the timestamp in "+name+" is in another unit than the scheme's"
+		}
+		n := h.with(name, []string{strings.Replace(value, token, form, 1)}, mistake, what)
+		signed := n
+		signed.swaps = append(slices.Clone(n.swaps), swap{form, token})
+		all = append(all, n, signed)
+	}
+	return all
+}
+
+// timeTokens are what may be a time in a value: the whole, or what stands behind a key.
+func timeTokens(v string) []string {
+	tokens := []string{v}
+	for entry := range strings.FieldsFuncSeq(v, func(r rune) bool { return r == ',' || r == ';' }) {
+		if _, value, ok := strings.Cut(entry, "="); ok && len(value) <= 40 {
+			tokens = append(tokens, value)
+		}
+	}
+	return tokens[:min(len(tokens), 8)]
+}
+
+// parseTime reads a number of any unit, or a date.
+func parseTime(token string) (at time.Time, number bool) {
+	if whole, fraction, ok := strings.Cut(token, "."); ok && isDigits(whole) && isDigits(fraction) {
+		at, _ = parseTime(whole)
+		return at, false
+	}
+	if n, err := strconv.ParseInt(strings.TrimSpace(token), 10, 64); err == nil && isDigits(strings.TrimSpace(token)) {
+		switch digits := len(strings.TrimSpace(token)); {
+		case digits <= 11:
+			return time.Unix(n, 0), true
+		case digits <= 14:
+			return time.UnixMilli(n), true
+		case digits <= 17:
+			return time.UnixMicro(n), true
+		default:
+			return time.Unix(0, n), true
+		}
+	}
+	for _, layout := range []string{
+		time.RFC3339Nano, time.RFC1123, time.RFC1123Z, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", "2006-01-02T15:04:05.999999999",
+		"2006-01-02T15:04:05.999999999-0700", time.RFC850, time.ANSIC,
+	} {
+		if at, err := time.Parse(layout, token); err == nil {
+			return at, false
+		}
+	}
+	return time.Time{}, false
+}
+
+func isDigits(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+}
+
+// clock compares a signed time that verifies with the window.
+func (s *scene) clock(at time.Time) []step {
+	if at.IsZero() || s.inside(at) {
+		return nil
+	}
+	for _, unit := range []struct {
+		at   time.Time
+		what string
+	}{
+		{time.Unix(at.Unix()/1e3, 0), "the timestamp is in milliseconds where the scheme has seconds"},
+		{time.Unix(at.Unix()/1e6, 0), "the timestamp is in microseconds where the scheme has seconds"},
+		{time.Unix(at.UnixMilli(), 0), "the timestamp is in seconds where the scheme has milliseconds"},
+	} {
+		if year := 365 * 24 * time.Hour; unit.at.After(s.now.Add(-year)) && unit.at.Before(s.now.Add(year)) && !plausible(at, s.now) {
+			steps := []step{{timestampUnit, unit.what}}
+			if !s.inside(unit.at) {
+				steps = append(steps, s.late(unit.at))
+			}
+			return steps
+		}
+	}
+	return []step{s.late(at)}
+}
+
+func plausible(at, now time.Time) bool {
+	const decades = 20 * 365 * 24 * time.Hour
+	return at.After(now.Add(-decades)) && at.Before(now.Add(decades))
+}
+
+func (s *scene) inside(at time.Time) bool {
+	return !at.Before(s.now.Add(-s.config.Past)) && !at.After(s.now.Add(s.config.Future))
+}
+
+// late says how far a signed time lies outside of the window, and in which direction.
+func (s *scene) late(at time.Time) step {
+	// Compared as times first: a difference may overflow, and is then the largest there is.
+	if at.After(s.now) {
+		d := at.Sub(s.now)
+		return step{timestampFuture, "the signature verifies, but its time lies " + span(d) + " in the future, and " + span(s.config.Future) +
+			" are allowed: clock skew, the clock here is behind or the sender's ahead" + zone(d)}
+	}
+	d := s.now.Sub(at)
+	return step{timestampPast, "the signature verifies, but it was made " + span(d) + " ago, and " + span(s.config.Past) +
+		" are allowed: the message was re-sent after the window or came late, or by clock skew the clock here is ahead" + zone(d)}
+}
+
+// zone notices a difference of whole hours.
+func zone(d time.Duration) string {
+	if off := (d + 30*time.Minute).Truncate(time.Hour) - d; off.Abs() <= time.Minute && d >= 50*time.Minute && d <= 15*time.Hour {
+		return "; whole hours look like a time zone that was taken for another"
+	}
+	return ""
+}
+
+// span is a duration for people.
+func span(d time.Duration) string {
+	if d < 0 {
+		d = -d
+	}
+	switch {
+	case d >= 48*time.Hour:
+		return strconv.Itoa(int(d/(24*time.Hour))) + " days"
+	case d >= time.Minute:
+		return d.Round(time.Second).String()
+	default:
+		return d.Round(time.Millisecond).String()
+	}
+}

@@ -1,0 +1,269 @@
+package explain
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// heads are the ways to read the request under a scheme, at most two mistakes away from it.
+func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
+	round := []head{{scheme: scheme, facts: facts, req: s.req}}
+	round[0].req.Body = nil
+	all := slices.Clone(round)
+	for range 2 {
+		var next []head
+		for i := range round {
+			for _, undo := range []func(*head) []head{
+				mixed, renamed, folded, duplicated, labelled, s.stamps, dotted, addresses,
+			} {
+				next = append(next, undo(&round[i])...)
+			}
+		}
+		next = next[:min(len(next), max(maxHeads-len(all), 0))]
+		all = append(all, next...)
+		round = next
+	}
+	// What cannot be read at all needs no trial, and the nearest that can is no guess.
+	all = slices.DeleteFunc(all, func(h head) bool {
+		return h.scheme.ReadHeader(&h.req, new(core.Attempt)) != nil
+	})
+	least := 0
+	for i := range all {
+		if i == 0 {
+			least = len(all[i].steps)
+		}
+		all[i].weight = len(all[i].steps) - least
+		all[i].whole = len(folded(&all[i])) == 0
+	}
+	return all
+}
+
+// reads lists the headers that a scheme reads of such a request, in canonical form:
+// the first family of which some are there. nil if it does not say.
+func reads(f core.Facts, h core.Header) []string {
+	if len(f.Headers) == 0 {
+		return nil
+	}
+	return f.Headers[max(slices.IndexFunc(f.Headers, func(family []string) bool { return hasFamily(h, family) }), 0)]
+}
+
+func hasFamily(h core.Header, family []string) bool {
+	return slices.ContainsFunc(family, func(name string) bool { return len(h.Values(name)) > 0 })
+}
+
+// mixed takes one of two families of headers where both are there.
+func mixed(h *head) (all []head) {
+	if len(h.facts.Headers) != 2 || !hasFamily(h.req.Header, h.facts.Headers[0]) || !hasFamily(h.req.Header, h.facts.Headers[1]) {
+		return nil
+	}
+	names := []string{familyName(h.facts.Headers[0]), familyName(h.facts.Headers[1])}
+	slices.Sort(names)
+	for i, family := range h.facts.Headers {
+		other := h.facts.Headers[1-i]
+		n := h.with("", nil, headerFamily, strings.Join(names, " and ")+" headers are mixed, and the signature belongs to the "+familyName(family)+" ones")
+		lines := asMap(n.req.Header)
+		for j, name := range family[:min(len(family), len(other))] {
+			if len(lines[name]) == 0 && len(lines[other[j]]) > 0 {
+				lines[name] = lines[other[j]]
+			}
+			delete(lines, other[j])
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// familyName is how the names of a family begin, as in webhook-*.
+func familyName(family []string) string {
+	prefix := family[0]
+	for _, name := range family[1:] {
+		for !strings.HasPrefix(name, prefix) {
+			prefix = prefix[:len(prefix)-1]
+		}
+	}
+	return strings.ToLower(prefix) + "*"
+}
+
+// renamed finds headers that are missing among those that are there, all at once.
+func renamed(h *head) []head {
+	n := *h
+	n.req.Header = maps.Clone(asMap(h.req.Header))
+	mistake, moved := headerRenamed, []string(nil)
+	needed := reads(h.facts, h.req.Header)
+	for _, name := range needed {
+		if len(h.req.Header.Values(name)) > 0 {
+			continue
+		}
+		found, exact := alias(asMap(h.req.Header), name, needed)
+		if found == "" {
+			continue
+		}
+		if !exact {
+			mistake = headerFamily
+		}
+		asMap(n.req.Header)[name] = asMap(h.req.Header)[found]
+		moved = append(moved, strconv.Quote(printable(found))+" in the place of "+name)
+	}
+	if len(moved) == 0 {
+		return nil
+	}
+	what := "a header arrived under another name: " + strings.Join(moved, ", ")
+	if mistake == headerFamily {
+		what = "headers of another family are there: " + strings.Join(moved, ", ")
+	}
+	n.steps = append(slices.Clone(h.steps), step{mistake, what})
+	return []head{n}
+}
+
+// alias is the present header that is most likely a missing one; exact says that it is the same name, spelt in another way.
+func alias(h http.Header, missing string, needed []string) (name string, exact bool) {
+	want := squash(missing)
+	best := 0
+	for _, candidate := range slices.Sorted(maps.Keys(h)) {
+		if slices.Contains(needed, candidate) || len(h[candidate]) == 0 {
+			continue
+		}
+		got := squash(candidate)
+		score := 0
+		switch {
+		case got == want:
+			score = 4
+		case strings.HasSuffix(got, want), strings.HasPrefix(got, want):
+			score = 3
+		case strings.HasSuffix(want, got) && strings.Contains(candidate, "-") && len(got) > 4:
+			score = 2
+		case lastWord(got) == lastWord(want):
+			score = 1
+		}
+		if score > best {
+			name, best = candidate, score
+		}
+	}
+	return name, best >= 2
+}
+
+// squash is a header's name without what gateways change in it.
+func squash(name string) string {
+	name = strings.ToLower(strings.NewReplacer("_", "-", ".", "-", " ", "-").Replace(name))
+	for _, prefix := range []string{"http-", "x-", "original-", "forwarded-"} {
+		name = strings.TrimPrefix(name, prefix)
+	}
+	return name
+}
+
+func lastWord(name string) string { return name[strings.LastIndexByte(name, '-')+1:] }
+
+// folded takes newlines and spaces out of values.
+func folded(h *head) (all []head) {
+	for _, name := range reads(h.facts, h.req.Header) {
+		for i, v := range h.req.Header.Values(name) {
+			if len(v) > maxHeader {
+				continue
+			}
+			if bare := strings.Trim(v, `"'`); bare != v && bare != "" {
+				values := slices.Clone(h.req.Header.Values(name))
+				values[i] = bare
+				all = append(all, h.with(name, values, headerFolded, "quotes were put around "+name))
+			}
+			if !strings.ContainsAny(v, " \t\r\n") {
+				continue
+			}
+			breaks := strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(v)
+			lines := strings.FieldsFunc(v, func(r rune) bool { return r == '\r' || r == '\n' || r == '\t' })
+			for j := range lines[min(1, len(lines)):] {
+				lines[j+1] = strings.TrimLeft(lines[j+1], " ")
+			}
+			for _, changed := range []string{strings.TrimSpace(strings.Join(lines, "")), strings.ReplaceAll(breaks, " ", ""), strings.TrimSpace(breaks)} {
+				if changed != v {
+					values := slices.Clone(h.req.Header.Values(name))
+					values[i] = changed
+					all = append(all, h.with(name, values, headerFolded, "a newline or space was put into "+name))
+				}
+			}
+			if plus := strings.ReplaceAll(v, " ", "+"); plus != v && !strings.Contains(v, ", ") {
+				values := slices.Clone(h.req.Header.Values(name))
+				values[i] = plus
+				all = append(all, h.with(name, values, signatureEncoding, "each + in "+name+" became a space, as in a form that is decoded"))
+			}
+		}
+	}
+	return all
+}
+
+// duplicated takes one of several values.
+func duplicated(h *head) (all []head) {
+	for _, name := range reads(h.facts, h.req.Header) {
+		values := h.req.Header.Values(name)
+		var single []string
+		if len(values) > 1 {
+			single = append(single, values[0], values[len(values)-1])
+		}
+		if len(values) == 1 && len(values[0]) <= maxHeader {
+			// "x, x" and "x,x"
+			v := values[0]
+			for _, comma := range []string{", ", ","} {
+				if size := len(v) - len(comma); size > 0 && size%2 == 0 && v[:size/2] == v[size/2+len(comma):] {
+					single = append(single, v[:size/2])
+				}
+			}
+			if first, last, ok := strings.Cut(v, ", "); ok && len(single) == 0 && !strings.Contains(last, ", ") {
+				single = append(single, first, last)
+			}
+		}
+		for _, v := range slices.Compact(single) {
+			all = append(all, h.with(name, []string{v}, headerDuplicated, name+" or its value is there more than once"))
+		}
+	}
+	return all
+}
+
+// labelled puts a label in front of a signature, or takes one off.
+func labelled(h *head) (all []head) {
+	for _, name := range reads(h.facts, h.req.Header) {
+		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader && strings.Contains(strings.ToLower(name), "sign") {
+			v := strings.TrimSpace(values[0])
+			bare := v
+			for _, label := range labels() {
+				if rest, ok := strings.CutPrefix(v, label); ok && len(rest) >= 20 {
+					bare = rest
+				}
+			}
+			for _, label := range append([]string{""}, labels()...) {
+				if label+bare != values[0] {
+					all = append(all, h.with(name, []string{label + bare}, signatureLabel,
+						"the label in front of the signature in "+name+" is missing or another one than "+strconv.Quote(label)))
+				}
+			}
+		}
+	}
+	// Most of these can be seen not to help.
+	return slices.DeleteFunc(all, func(n head) bool {
+		return h.scheme.ReadHeader(&h.req, new(core.Attempt)) == nil || n.scheme.ReadHeader(&n.req, new(core.Attempt)) != nil
+	})
+}
+
+func labels() []string {
+	return []string{"v1,", "v1=", "v0=", "sha256=", "sha1=", "v1a,", "v1:", "h1="}
+}
+
+// dotted reads an id with dots, which the content then has again.
+func dotted(h *head) []head {
+	names := reads(h.facts, h.req.Header)
+	if len(names) == 0 || h.scheme.ReadHeader(&h.req, new(core.Attempt)) == nil {
+		return nil
+	}
+	name := names[0]
+	values := h.req.Header.Values(name)
+	if len(values) != 1 || !strings.Contains(values[0], ".") || len(values[0]) > 256 {
+		return nil
+	}
+	plain := strings.ReplaceAll(values[0], ".", "_")
+	n := h.with(name, []string{plain}, idDot, "")
+	n.swaps = append(slices.Clone(h.swaps), swap{plain, values[0]})
+	return []head{n}
+}

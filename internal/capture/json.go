@@ -1,0 +1,287 @@
+package capture
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// object is an object of JSON. Members with one name count as one, the last.
+type object map[string]json.RawMessage
+
+// readJSON finds out what the JSON is.
+func (r *Request) readJSON(text []byte) error {
+	o, err := only(text)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o["log"] != nil:
+		return r.readHAR(o["log"])
+	case o["Records"] != nil:
+		return errors.New("it is the event of a queue or a topic, which holds no request: hookonce listen --save keeps requests as they arrive")
+	case o["httpMethod"] != nil || o["rawPath"] != nil:
+		return r.readEvent(o)
+	case o["request"] != nil && o["headers"] == nil:
+		inner := o.object("request")
+		if inner == nil {
+			break
+		}
+		o = inner
+	}
+	return r.readObject(o)
+}
+
+// only returns the one object. Some tools write a list of one.
+func only(text []byte) (object, error) {
+	text = bytes.TrimSpace(text)
+	if text[0] == '[' {
+		n := 0
+		var one json.RawMessage
+		if err := each(text, func(item json.RawMessage) error {
+			one = item
+			n++
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+		if n != 1 {
+			return nil, fmt.Errorf("it is a JSON array of %d: keep the one request", n)
+		}
+		text = one
+	}
+	var o object
+	if err := parse(text, &o); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// maxItems bounds what is gone through.
+const maxItems = 100_000
+
+// each goes through an array, one item at a time: a file may have very many.
+func each(text json.RawMessage, do func(item json.RawMessage) error) error {
+	switch {
+	case len(text) == 0:
+		return errKind
+	case !json.Valid(text):
+		return parse(text, new(json.RawMessage)) // which says where
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return errKind
+	}
+	for n := 0; d.More(); n++ {
+		var item json.RawMessage
+		if err := d.Decode(&item); err != nil {
+			return errKind
+		}
+		if n == maxItems {
+			return errors.New("a list in the JSON has more than 100000 items: keep the one request")
+		}
+		if err := do(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errKind = errors.New("it is JSON, but not in a form that is known here")
+
+// parse says where JSON is none, and nothing of what is there.
+func parse(text []byte, to any) error {
+	err := json.Unmarshal(text, to)
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &syntax):
+		line := 1 + bytes.Count(text[:min(int(syntax.Offset), len(text))], []byte("\n"))
+		return fmt.Errorf("it begins like JSON and is none, see line %d. If a program printed it: print it with JSON.stringify or json.dumps", line)
+	default:
+		return errKind
+	}
+}
+
+// object returns the member if it is one.
+func (o object) object(name string) object {
+	var inner object
+	if json.Unmarshal(o[name], &inner) != nil {
+		return nil
+	}
+	return inner
+}
+
+// text returns the first of these members that is a string.
+func (o object) text(names ...string) string {
+	for _, name := range names {
+		var s string
+		if json.Unmarshal(o[name], &s) == nil && s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// isTrue says that one of these members is true.
+func (o object) isTrue(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return string(o[name]) == "true" })
+}
+
+// first is the first of these members that is there.
+func (o object) first(names ...string) json.RawMessage {
+	for _, name := range names {
+		if text := o[name]; text != nil && string(text) != "null" {
+			return text
+		}
+	}
+	return nil
+}
+
+// setBody takes a body that JSON holds.
+func (r *Request) setBody(text json.RawMessage, encoded bool) error {
+	r.Body = []byte{}
+	switch {
+	case len(text) == 0 || string(text) == "null":
+		return nil
+	case text[0] != '"':
+		r.Body = text
+		r.lose("the body is JSON within JSON and no text, so its bytes are not those that were sent; what is there is taken as it stands")
+		return nil
+	}
+	var s string
+	if err := parse(text, &s); err != nil {
+		return err
+	}
+	if encoded {
+		body, err := base64.StdEncoding.DecodeString(s)
+		if err != nil {
+			return errors.New("the body is marked as base64 and is none: is it whole?")
+		}
+		r.Body = body
+		return nil
+	}
+	r.Body = []byte(s)
+	if strings.ContainsRune(s, '\ufffd') {
+		r.lose("the body has U+FFFD, which tools write for bytes that are no text, so those are lost")
+	}
+	return nil
+}
+
+// setHeaders takes an object of names, with a value or a list each, or a list of names with values.
+func (r *Request) setHeaders(text json.RawMessage) error {
+	if len(text) > 0 && text[0] == '[' {
+		return r.listHeaders(text)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errHeaders
+	}
+	for d.More() { // in their order, and all of one name
+		name, err := d.Token()
+		if err != nil {
+			return errHeaders
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return errHeaders
+		}
+		values, err := texts(value)
+		if err != nil {
+			return err
+		}
+		for _, v := range values {
+			if err := r.addJSON(fmt.Sprint(name), v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var errHeaders = errors.New("the headers are neither names with values nor a list of them")
+
+func (r *Request) addJSON(name, value string) error {
+	if err := r.add(name, value); err != nil {
+		return fmt.Errorf("header %d: %w", r.lines+1, err)
+	}
+	return nil
+}
+
+// texts are the values of one header.
+func texts(text json.RawMessage) ([]string, error) {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		return []string{one}, nil
+	}
+	var list []string
+	if json.Unmarshal(text, &list) == nil {
+		return list, nil
+	}
+	var number json.Number
+	if json.Unmarshal(text, &number) == nil {
+		return []string{number.String()}, nil
+	}
+	return nil, errHeaders
+}
+
+// listHeaders takes a list: objects with name (or key) and value, pairs, or lines.
+func (r *Request) listHeaders(text json.RawMessage) error {
+	return each(text, func(item json.RawMessage) error {
+		var (
+			line string
+			pair []string
+			o    object
+		)
+		switch {
+		case json.Unmarshal(item, &line) == nil:
+			name, value, _ := strings.Cut(line, ":")
+			return r.addJSON(name, value)
+		case json.Unmarshal(item, &pair) == nil && len(pair) == 2:
+			return r.addJSON(pair[0], pair[1])
+		case json.Unmarshal(item, &o) == nil:
+			return r.addJSON(o.text("name", "key"), o.text("value"))
+		default:
+			return errHeaders
+		}
+	})
+}
+
+// readObject reads an object with method, URL, headers and body, as hookonce sign --json and the interfaces of request bins write.
+func (r *Request) readObject(o object) error {
+	r.Form = "a JSON object with method, URL, headers and body"
+	given := o.first("headers", "header")
+	if given == nil {
+		return errors.New("it is JSON without headers: if it is the body alone, put the headers and an empty line before it; " +
+			"hookonce help verify lists what can be read")
+	}
+	if err := r.setHeaders(given); err != nil {
+		return err
+	}
+	if method := o.text("method"); method != "" {
+		if err := r.setMethod(strings.ToUpper(method)); err != nil {
+			return err
+		}
+	}
+	if target := o.text("url", "uri", "rawUrl", "target", "raw_path", "path"); target != "" {
+		if query := strings.TrimPrefix(o.text("query", "rawQuery", "query_string"), "?"); query != "" && !strings.Contains(target, "?") {
+			target += "?" + query
+		}
+		if err := r.setURL(target); err != nil {
+			return err
+		}
+	}
+	if o.first("bodyBase64", "body_base64") != nil {
+		return r.setBody(o.first("bodyBase64", "body_base64"), true)
+	}
+	body := o.first("rawBody", "raw_body", "body", "content", "payload", "data")
+	if body == nil && r.header.Get("Content-Length") != "" && r.header.Get("Content-Length") != "0" {
+		r.lose("the JSON has no body")
+	}
+	return r.setBody(body, o.isTrue("isBase64Encoded", "is_base64_encoded"))
+}

@@ -1,0 +1,148 @@
+package capture
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+)
+
+// readRaw reads a request as it is on the wire. Lines of the head end in CRLF or LF. All behind the empty line is the body, byte for byte,
+// whatever Content-Length says: a newline that an editor added is then what an explanation names, instead of being dropped here.
+func (r *Request) readRaw(text []byte) error {
+	lines, body, whole, err := splitHead(text)
+	if err != nil {
+		return err
+	}
+	if len(lines) == 0 {
+		return errors.New("it is empty: the first line is like POST /hook HTTP/1.1")
+	}
+	if err := r.requestLine(lines[0]); err != nil {
+		return err
+	}
+	if err := r.addLines(lines[1:], 2); err != nil {
+		return err
+	}
+	r.Body = body
+	if !whole {
+		r.lose("no empty line ends the headers, so there is no body")
+	}
+	return r.unchunk()
+}
+
+// readHeaders reads what the pages of providers show of a delivery: headers, an empty line, and the body.
+func (r *Request) readHeaders(text []byte) error {
+	lines, body, whole, err := splitHead(text)
+	if err != nil {
+		return err
+	}
+	if err := r.addLines(lines, 1); err != nil {
+		return err
+	}
+	r.Body = body
+	if !whole {
+		r.lose("no empty line ends the headers, so there is no body")
+	}
+	_ = r.unchunk() // pages show bodies joined
+	return nil
+}
+
+// addLines adds lines like "Name: value"; first is the number of the first one. GitHub's page of deliveries has the request line as two of them.
+func (r *Request) addLines(lines []string, first int) error {
+	for i, line := range lines {
+		name, value, found := strings.Cut(line, ":")
+		if strings.HasPrefix(line, ":") {
+			name, value, found = strings.Cut(line[1:], ":")
+			name = ":" + name
+		}
+		err := errNoHeader
+		switch {
+		case first == 1 && strings.EqualFold(name, "Request URL"):
+			err = r.setURL(strings.TrimSpace(value))
+		case first == 1 && strings.EqualFold(name, "Request method"):
+			err = r.setMethod(strings.TrimSpace(value))
+		case found:
+			err = r.add(name, strings.Trim(value, " \t"))
+		}
+		switch {
+		case errors.Is(err, errNoHeader):
+			return fmt.Errorf("line %d %w, and no empty line ends the headers before it", i+first, err)
+		case err != nil:
+			return fmt.Errorf("line %d: %w", i+first, err)
+		}
+	}
+	return nil
+}
+
+// isHeader says that a first line is a header, or one of a page that shows headers.
+func isHeader(line string) bool {
+	name, value, found := strings.Cut(strings.TrimPrefix(line, ":"), ":")
+	request := strings.EqualFold(name, "Request URL") || strings.EqualFold(name, "Request method")
+	return found && (isName(name) || request) && !strings.HasPrefix(value, "//")
+}
+
+// splitHead cuts the head into its lines; one that begins with a space continues the one before. whole says that an empty line ends it.
+func splitHead(raw []byte) (lines []string, body []byte, whole bool, err error) {
+	rest := raw
+	for len(rest) > 0 {
+		line, after, _ := bytes.Cut(rest, []byte("\n"))
+		if len(raw)-len(after) > maxHead || len(lines) > maxLines {
+			return nil, nil, false, errLongHead
+		}
+		rest = after
+		text := string(bytes.TrimSuffix(line, []byte("\r")))
+		switch {
+		case text == "" && len(lines) > 0:
+			return lines, rest, true, nil
+		case text == "":
+			return nil, nil, false, errors.New("it begins with an empty line: the first line is like POST /hook HTTP/1.1")
+		case (text[0] == ' ' || text[0] == '\t') && len(lines) > 1: // as servers read it
+			lines[len(lines)-1] += " " + strings.Trim(text, " \t")
+		default:
+			lines = append(lines, text)
+		}
+	}
+	return lines, nil, false, nil
+}
+
+// isRequestLine looks at the shape alone.
+func isRequestLine(line string) bool {
+	parts := strings.Split(line, " ")
+	return len(parts) == 3 && strings.HasPrefix(parts[2], "HTTP/") && parts[0] != "" && parts[0] == strings.ToUpper(parts[0]) && parts[1] != ""
+}
+
+func (r *Request) requestLine(line string) error {
+	if strings.HasPrefix(line, "HTTP/") {
+		return errors.New("line 1 is that of a response: the request is needed, as it was sent to the endpoint")
+	}
+	if !isRequestLine(line) {
+		return errors.New("line 1 is no request line like POST /hook HTTP/1.1, no header, no curl command and no JSON: " +
+			"hookonce help verify lists what can be read")
+	}
+	parts := strings.Split(line, " ")
+	r.Method, r.URL = parts[0], parts[1]
+	if _, err := url.ParseRequestURI(r.URL); err != nil {
+		return errors.New("the target in line 1 is no path or URL")
+	}
+	return nil
+}
+
+// unchunk takes the chunks apart, as the server did before the verification.
+func (r *Request) unchunk() error {
+	if !strings.EqualFold(strings.TrimSpace(strings.Join(r.header["Transfer-Encoding"], ",")), "chunked") || r.BodyLost {
+		return nil
+	}
+	in := bufio.NewReader(bytes.NewReader(r.Body))
+	body, err := io.ReadAll(httputil.NewChunkedReader(in))
+	if err != nil {
+		return errors.New("Transfer-Encoding is chunked, but the body has no chunks, or the line ends in it were changed: " +
+			"if what captured the request joined the chunks, remove that header")
+	}
+	r.Body = body
+	delete(r.header, "Transfer-Encoding")
+	return nil
+}

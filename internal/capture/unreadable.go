@@ -1,0 +1,69 @@
+package capture
+
+import (
+	"bytes"
+	"errors"
+	"regexp"
+)
+
+// unreadable names forms that cannot be read, with what to take in their place.
+func unreadable(text []byte) error {
+	for _, f := range []struct{ start, what string }{
+		{"\xff\xfe", utf16},
+		{"\xfe\xff", utf16},
+		{"\x1f\x8b", "it is compressed with gzip: decompress it"},
+		{"PK\x03\x04", "it is a zip file: take out the capture"},
+		{"\xd4\xc3\xb2\xa1", packets},
+		{"\xa1\xb2\xc3\xd4", packets},
+		{"\x4d\x3c\xb2\xa1", packets},
+		{"\x0a\x0d\x0d\x0a", packets},
+		{"\x89PNG", "it is a picture: the text is needed"},
+		{"\xff\xd8\xff", "it is a picture: the text is needed"},
+		{"PRI * HTTP/2.0", "it is HTTP/2 as it is on the wire: take the headers and the body as text"},
+		{"\x16\x03", "it is encrypted (TLS): take the request where it is decrypted"},
+		{"== Info:", traced},
+		{"=> Send header", traced},
+		{"HTTP/", "line 1 is that of a response: the request is needed, as it was sent to the endpoint"},
+		{"http://", address},
+		{"https://", address},
+		{"<", "it is HTML or XML: the request is needed, headers and body"},
+	} {
+		if bytes.HasPrefix(text, []byte(f.start)) {
+			return errors.New(f.what)
+		}
+	}
+	start := bytes.TrimSpace(text[:min(len(text), 64<<10)])
+	if groups := other.FindSubmatchIndex(start); groups != nil {
+		for i, what := range []string{
+			"it is JavaScript (Copy as fetch): " + take,
+			"it is PowerShell: " + take,
+			"it is a command for cmd.exe: " + take,
+			"it is a command for PowerShell: " + take,
+			"it is a command of another program than curl: have it print the request, or " + take,
+			"names and values of headers are on lines of their own: write each as \"Name: value\", or " + take,
+			"it is a program: the request that it sends is needed",
+		} {
+			if groups[2*i+2] >= 0 {
+				return errors.New(what)
+			}
+		}
+	}
+	return nil
+}
+
+// other has a group for each form that unreadable names.
+var other = regexp.MustCompile(`(?s)^(?:((?:await )?fetch\()` +
+	`|((?i:invoke-webrequest|invoke-restmethod|iwr |irm |\$session *=))` +
+	`|((?:\$ )?curl(?:\.exe)? (?:(?:--?[a-z-]+ )*\^"|[^']* \^\r?\n))` +
+	"|((?:\\$ )?curl(?:\\.exe)? [^']*`\r?\n)" +
+	`|((?:\$ )?(?:wget|http|https|xh|httpie) )` +
+	`|((?:Request URL|Request Headers|General|:authority|:method)\r?\n)` +
+	`|(import |require\(|using |package |#!))`)
+
+const (
+	take    = "take Copy as cURL (bash)"
+	utf16   = "it is UTF-16, as PowerShell writes with >: save it as UTF-8, and not through PowerShell if the body must keep its bytes"
+	packets = "it is a recording of packets: have Wireshark follow the HTTP stream, and save the request"
+	traced  = "it is the output of curl --trace, which is not read: take curl -v, or the command itself"
+	address = "it is an address alone: the request is needed, headers and body"
+)
