@@ -7,7 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // identifies the message. Nobody says that two events differ in it, so a
 // handled message that comes again is not acknowledged.
 //
-// Source: ably.com/docs/integrations/webhooks, as of November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at ably.com/docs/integrations/webhooks.
 func Ably() core.Scheme {
 	return must(Template{
 		Name: "ably", Signature: Header("X-Ably-Signature"),

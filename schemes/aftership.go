@@ -7,8 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // events differ in it, so a handled message that comes again is not
 // acknowledged.
 //
-// Source: ngrok.com/docs/integrations/webhooks/aftership-webhooks, as of
-// November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at ngrok.com/docs/integrations/webhooks/aftership-webhooks.
 func AfterShip() core.Scheme {
 	return must(Template{
 		Name: "aftership", Signature: Header("Aftership-Hmac-Sha256"),

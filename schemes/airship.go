@@ -6,8 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // with the time in X-UA-Timestamp, in hexadecimal. No id is signed: each
 // attempt is a message of its own.
 //
-// Source: ngrok.com/docs/integrations/webhooks/airship-webhooks, as of November
-// 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at ngrok.com/docs/integrations/webhooks/airship-webhooks.
 func Airship() core.Scheme {
 	return must(Template{
 		Name: "airship", Signature: Header("X-Ua-Signature"),

@@ -7,8 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // says that two events differ in it, so a handled message that comes again is
 // not acknowledged.
 //
-// Source: ngrok.com/docs/integrations/webhooks/autodesk-webhooks, as of
-// November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at ngrok.com/docs/integrations/webhooks/autodesk-webhooks.
 func Autodesk() core.Scheme {
 	return must(Template{
 		Name: "autodesk", Signature: Header("X-Adsk-Signature"),

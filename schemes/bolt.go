@@ -7,8 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // that two events differ in it, so a handled message that comes again is not
 // acknowledged.
 //
-// Source: help.bolt.com/developers/guides/webhooks/hook-verification/, as of
-// November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at help.bolt.com/developers/guides/webhooks/hook-verification/.
 func Bolt() core.Scheme {
 	return must(Template{
 		Name: "bolt", Signature: Header("X-Bolt-Hmac-Sha256"),

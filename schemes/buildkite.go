@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // X-Buildkite-Signature, HMAC-SHA256 of "t.body" under the webhook's token. No
 // id is signed: each attempt is a message of its own.
 //
-// Source: buildkite.com/docs/apis/webhooks/pipelines, as of November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at buildkite.com/docs/apis/webhooks/pipelines.
 func Buildkite() core.Scheme {
 	return must(Template{
 		Name: "buildkite", Signature: Header("X-Buildkite-Signature"), List: ",", Label: "signature=",

@@ -8,8 +8,8 @@ import "github.com/hookonce/hookonce/core"
 // not read. The body identifies the message. Nobody says that two events differ
 // in it, so a handled message that comes again is not acknowledged.
 //
-// Source: ngrok.com/docs/integrations/webhooks/chargify-webhooks, as of
-// November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at ngrok.com/docs/integrations/webhooks/chargify-webhooks.
 func Chargify() core.Scheme {
 	return must(Template{
 		Name: "chargify", Signature: Header("X-Chargify-Webhook-Signature-Hmac-Sha-256"),

@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // "v0:time:body" with the time in X-CIO-Timestamp, in hexadecimal. No id is
 // signed: each attempt is a message of its own.
 //
-// Source: docs.customer.io/integrations/api/webhooks/, as of November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at docs.customer.io/integrations/api/webhooks/.
 func CustomerIO() core.Scheme {
 	return must(Template{
 		Name: "customerio", Signature: Header("X-Cio-Signature"),

@@ -6,8 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // hexadecimal. The body identifies the message. Nobody says that two events
 // differ in it, so a handled message that comes again is not acknowledged.
 //
-// Source: dub.co/docs/concepts/webhooks/verify-webhook-requests, as of November
-// 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at dub.co/docs/concepts/webhooks/verify-webhook-requests.
 func Dub() core.Scheme {
 	return must(Template{
 		Name: "dub", Signature: Header("Dub-Signature"),

@@ -7,8 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // two events differ in it, so a handled message that comes again is not
 // acknowledged.
 //
-// Source: developers.dwolla.com/docs/balance/webhooks/process-validate, as of
-// November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at developers.dwolla.com/docs/balance/webhooks/process-validate.
 func Dwolla() core.Scheme {
 	return must(Template{
 		Name: "dwolla", Signature: Header("X-Request-Signature-Sha-256"),

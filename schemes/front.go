@@ -7,7 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // X-Front-Request-Timestamp, in base64. No id is signed: each attempt is a
 // message of its own.
 //
-// Source: dev.frontapp.com/docs/application-webhooks, as of November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at dev.frontapp.com/docs/application-webhooks.
 func Front() core.Scheme {
 	return must(Template{
 		Name: "front", Signature: Header("X-Front-Signature"), Encoding: core.Base64,

@@ -7,8 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // two events differ in it, so a handled message that comes again is not
 // acknowledged.
 //
-// Source: launchdarkly.com/docs/home/infrastructure/webhooks, as of November
-// 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at launchdarkly.com/docs/home/infrastructure/webhooks.
 func LaunchDarkly() core.Scheme {
 	return must(Template{
 		Name: "launchdarkly", Signature: Header("X-Ld-Signature"),

@@ -7,7 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // sign nothing. The body identifies the message. Nobody says that two events
 // differ in it, so a handled message that comes again is not acknowledged.
 //
-// Source: docs.mollie.com/reference/best-practices, as of November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at docs.mollie.com/reference/best-practices.
 func Mollie() core.Scheme {
 	return must(Template{
 		Name: "mollie", Signature: Header("X-Mollie-Signature"),

@@ -7,8 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // that two events differ in it, so a handled message that comes again is not
 // acknowledged.
 //
-// Source: ngrok.com/docs/integrations/webhooks/mongodb-webhooks, as of November
-// 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at ngrok.com/docs/integrations/webhooks/mongodb-webhooks.
 func MongoDBAtlas() core.Scheme {
 	return must(Template{
 		Name: "mongodb-atlas", Signature: Header("X-Mms-Signature"),

@@ -7,7 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // Nobody says that two events differ in it, so a handled message that comes
 // again is not acknowledged.
 //
-// Source: docs.npmjs.com/cli/v6/commands/npm-hook, as of November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at docs.npmjs.com/cli/v6/commands/npm-hook.
 func NPM() core.Scheme {
 	return must(Template{
 		Name: "npm", Signature: Header("X-Npm-Signature"),

@@ -7,7 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // message. Nobody says that two events differ in it, so a handled message that
 // comes again is not acknowledged.
 //
-// Source: paystack.com/docs/payments/webhooks/, as of November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at paystack.com/docs/payments/webhooks/.
 func Paystack() core.Scheme {
 	return must(Template{
 		Name: "paystack", Signature: Header("X-Paystack-Signature"),

@@ -6,8 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // in base64. The body identifies the message. Nobody says that two events
 // differ in it, so a handled message that comes again is not acknowledged.
 //
-// Source: primer.io/docs/api-reference/get-started/webhooks, as of November
-// 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at primer.io/docs/api-reference/get-started/webhooks.
 func Primer() core.Scheme {
 	return must(Template{
 		Name: "primer", Signature: Header("X-Signature-Primary"),

@@ -6,8 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // HMAC-SHA256 of "t.body". No id is signed: each attempt is a message of its
 // own.
 //
-// Source: docs.goshippo.com/docs/tracking/webhooksecurity/, as of November
-// 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at docs.goshippo.com/docs/tracking/webhooksecurity/.
 func Shippo() core.Scheme {
 	return must(Template{
 		Name: "shippo", Signature: Header("Shippo-Auth-Signature"), List: ",", Label: "v1=",

@@ -7,8 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // is new at each attempt. No id is signed: each attempt is a message of its
 // own.
 //
-// Source: developers.sinch.com/docs/conversation/callbacks, as of November
-// 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at developers.sinch.com/docs/conversation/callbacks.
 func Sinch() core.Scheme {
 	return must(Template{
 		Name: "sinch", Signature: Header("X-Sinch-Webhook-Signature"), Encoding: core.Base64,

@@ -7,7 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // hexadecimal. The body identifies the message. Nobody says that two events
 // differ in it, so a handled message that comes again is not acknowledged.
 //
-// Source: developers.squarespace.com/webhooks/overview, as of November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at developers.squarespace.com/webhooks/overview.
 func Squarespace() core.Scheme {
 	return must(Template{
 		Name: "squarespace", Signature: Header("Squarespace-Signature"),

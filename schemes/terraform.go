@@ -8,9 +8,9 @@ import "github.com/hookonce/hookonce/core"
 // that two events differ in it, so a handled message that comes again is not
 // acknowledged.
 //
-// Source:
-// developer.hashicorp.com/terraform/cloud-docs/api-docs/notification-configurations,
-// as of November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at
+// developer.hashicorp.com/terraform/cloud-docs/api-docs/notification-configurations.
 func Terraform() core.Scheme {
 	return must(Template{
 		Name: "terraform", Signature: Header("X-Tfe-Notification-Signature"),

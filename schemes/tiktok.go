@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // "t.body" under the client secret. No id is signed: each attempt is a message
 // of its own.
 //
-// Source: developers.tiktok.com/doc/webhooks-verification, as of November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at developers.tiktok.com/doc/webhooks-verification.
 func TikTok() core.Scheme {
 	return must(Template{
 		Name: "tiktok", Signature: Header("Tiktok-Signature"), List: ",", Label: "s=",

@@ -8,8 +8,8 @@ import "github.com/hookonce/hookonce/core"
 // identifies the message. Nobody says that two events differ in it, so a
 // handled message that comes again is not acknowledged.
 //
-// Source: developer.xero.com/documentation/guides/webhooks/overview/, as of
-// November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at developer.xero.com/documentation/guides/webhooks/overview/.
 func Xero() core.Scheme {
 	return must(Template{
 		Name: "xero", Signature: Header("X-Xero-Signature"),

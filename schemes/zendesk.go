@@ -7,8 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // nothing between, in base64. The body may be empty. No id is signed: each
 // attempt is a message of its own.
 //
-// Source: developer.zendesk.com/documentation/webhooks/verifying/, as of
-// November 2026.
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at developer.zendesk.com/documentation/webhooks/verifying/.
 func Zendesk() core.Scheme {
 	return must(Template{
 		Name: "zendesk", Signature: Header("X-Zendesk-Webhook-Signature"), Encoding: core.Base64,
