@@ -16,28 +16,55 @@ import (
 // Encoding is how the bytes of a signature are written.
 type Encoding uint8
 
-// The encodings of signatures. Only the canonical text is accepted: lower-case hexadecimal, padded base64 without line
-// breaks or stray trailing bits. Anything else would be a second text for one signature.
+// The encodings of signatures. Only the canonical text is accepted: hexadecimal
+// in one case, base64 without line breaks or stray trailing bits. Anything else
+// would be a second text for one signature.
 const (
-	Hex Encoding = iota + 1
-	Base64
+	Hex       Encoding = iota + 1 // in lower case
+	Base64                        // the standard alphabet, padded
+	HexUpper                      // in upper case
+	Base64URL                     // the alphabet of URLs, without padding
 )
 
-func (e Encoding) appendEncode(dst, src []byte) []byte {
-	if e == Hex {
+// AppendEncode adds the text of src to dst. Encodings that are none of the
+// constants are Base64.
+func (e Encoding) AppendEncode(dst, src []byte) []byte {
+	switch e {
+	case Hex:
 		return hex.AppendEncode(dst, src)
+	case HexUpper:
+		from := len(dst)
+		dst = hex.AppendEncode(dst, src)
+		for i := from; i < len(dst); i++ {
+			if dst[i] >= 'a' {
+				dst[i] -= 'a' - 'A'
+			}
+		}
+		return dst
+	default:
+		return e.base64().AppendEncode(dst, src)
 	}
-	return base64.StdEncoding.AppendEncode(dst, src)
+}
+
+func (e Encoding) base64() *base64.Encoding {
+	if e == Base64URL {
+		return base64.RawURLEncoding
+	}
+	return base64.StdEncoding
 }
 
 // decode accepts exactly the canonical text of size bytes.
 func (e Encoding) decode(dst []byte, text string, size int) ([]byte, bool) {
-	if e == Hex {
+	if e == Hex || e == HexUpper {
+		first, last := byte('A'), byte('F') // of the other case
+		if e == HexUpper {
+			first, last = 'a', 'f'
+		}
 		if len(text) != hex.EncodedLen(size) {
 			return nil, false
 		}
 		for i := range len(text) {
-			if 'A' <= text[i] && text[i] <= 'F' {
+			if first <= text[i] && text[i] <= last {
 				return nil, false
 			}
 		}
@@ -45,10 +72,10 @@ func (e Encoding) decode(dst []byte, text string, size int) ([]byte, bool) {
 		return dst, err == nil
 	}
 	// The decoder skips line breaks; with some in it the text would have the right length only for fewer bytes.
-	if len(text) != base64.StdEncoding.EncodedLen(size) {
+	if len(text) != e.base64().EncodedLen(size) {
 		return nil, false
 	}
-	dst, err := base64.StdEncoding.Strict().AppendDecode(dst, []byte(text))
+	dst, err := e.base64().Strict().AppendDecode(dst, []byte(text))
 	return dst, err == nil && len(dst) == size
 }
 
@@ -114,7 +141,7 @@ func (k *hmacKey) Verify(_ context.Context, a *Attempt) (bool, error) {
 	s.mac.Reset()
 	_, _ = a.Content.WriteTo(s.mac) // a hash never fails
 	s.sum = s.mac.Sum(s.sum[:0])
-	s.text = k.enc.appendEncode(s.text[:0], s.sum)
+	s.text = k.enc.AppendEncode(s.text[:0], s.sum)
 	found := 0
 	for _, sig := range a.Signatures {
 		if sig.Label == k.label {

@@ -105,8 +105,11 @@ func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	if err := s.scheme.ReadHeader(&r, new(core.Attempt)); !errors.Is(err, core.ErrMissingHeader) {
 		return
 	}
+	own := reads(s.facts, r.Header)
 	for _, o := range s.others() {
-		if o.scheme.Stamping() != core.NotIdentified {
+		// Of headers that are this scheme's as well, the ones that are missing say more.
+		elsewhere := slices.ContainsFunc(reads(o.facts, r.Header), func(name string) bool { return !slices.Contains(own, name) })
+		if o.scheme.Stamping() != core.NotIdentified && elsewhere {
 			add(otherScheme, "the headers are those of "+strings.Join(o.names, " or ")+", not those of "+s.scheme.Name())
 			return
 		}

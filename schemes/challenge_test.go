@@ -469,3 +469,41 @@ func send(t *testing.T, base string, ask *core.Request) (*http.Response, string)
 	}
 	return answer, string(body)
 }
+
+// TestAnEndpointIsShownToTrelloAndNylasOnlyIfAsked: neither signs the request with
+// which it asks for the endpoint.
+func TestAnEndpointIsShownToTrelloAndNylasOnlyIfAsked(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		scheme           func(schemes.Handshake) core.Scheme
+		method, target   string
+		header, want     string
+		method2, target2 string
+	}{
+		"trello": {
+			func(h schemes.Handshake) core.Scheme { return schemes.Trello(public, h) },
+			http.MethodHead, "/hook", "X-Trello-Webhook", "", http.MethodGet, "/hook",
+		},
+		"nylas": {schemes.Nylas, http.MethodGet, "/hook?challenge=a-b_C1", "X-Nylas-Signature", "a-b_C1", http.MethodGet, "/hook?challenge=<script>"},
+	} {
+		ask := func(h schemes.Handshake, method, target string, headers ...string) *core.Answer {
+			r := request("", headers...)
+			r.Method, r.URL = method, target
+			return core.FactsOf(tt.scheme(h)).Handshake(r)
+		}
+		answer := ask(schemes.AnswerHandshakes, tt.method, tt.target)
+		if answer == nil || answer.Status != http.StatusOK || string(answer.Body) != tt.want {
+			t.Errorf("%s: answered %+v", name, answer)
+		}
+		for what, other := range map[string]*core.Answer{
+			"without being asked": ask(schemes.IgnoreHandshakes, tt.method, tt.target),
+			"another request":     ask(schemes.AnswerHandshakes, tt.method2, tt.target2),
+			"with POST":           ask(schemes.AnswerHandshakes, http.MethodPost, tt.target),
+			"with a signature":    ask(schemes.AnswerHandshakes, tt.method, tt.target, tt.header, "AA"),
+		} {
+			if other != nil {
+				t.Errorf("%s, %s: answered %+v", name, what, other)
+			}
+		}
+	}
+}

@@ -85,10 +85,19 @@ const (
 
 // jwt is a token in compact form, of which nothing is verified yet.
 type jwt struct {
-	kid       string
+	kid       string // of the key; empty if the token does not say
 	claims    object
 	signed    string // header and claims as they were signed
 	signature string
+}
+
+// namedJWT is parseJWT of a token that must name its key.
+func namedJWT(text, alg string) (jwt, error) {
+	token, err := parseJWT(text, alg)
+	if err == nil && token.kid == "" {
+		err = malformed("the JWT does not name its key")
+	}
+	return token, err
 }
 
 // parseJWT reads a token that must be signed with alg. Tokens say how they want to be verified; that is not their business.
@@ -121,8 +130,8 @@ func parseJWT(text, alg string) (jwt, error) {
 		}
 	}
 	kid, ok := header.text("kid")
-	if !ok || len(kid) > maxKeyID || !visible(kid) {
-		return jwt{}, malformed("the JWT does not name its key")
+	if _, there := header["kid"]; there && (!ok || len(kid) > maxKeyID || !visible(kid)) {
+		return jwt{}, malformed("the JWT names its key by something else than a short text of printable ASCII")
 	}
 	return jwt{kid: kid, claims: claims, signed: text[:len(parts[0])+1+len(parts[1])], signature: parts[2]}, nil
 }

@@ -1,12 +1,17 @@
 package schemes
 
 import (
+	"bytes"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // some senders have nothing better
 	"crypto/sha256"
 	"crypto/sha512"
+	"crypto/subtle"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -18,7 +23,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// decode makes a key of the text of a secret. Errors have nothing of it.
+// decode returns the bytes that the text of a secret stands for. Errors have nothing of it.
 func (f SecretText) decode(text string) ([]byte, error) {
 	switch f {
 	case HexText:
@@ -38,25 +43,49 @@ func (f SecretText) decode(text string) ([]byte, error) {
 	}
 }
 
-func (a Algorithm) key(label string, form SecretText, text string, enc core.Encoding) (core.VerifyKey, error) {
-	raw, err := form.decode(text)
-	if err != nil {
-		return nil, err
-	}
+// key makes the key of a sender with this algorithm. inside says that the secret
+// is the last part of the signed text.
+func (a Algorithm) key(label string, raw []byte, enc core.Encoding, inside bool) (core.VerifyKey, error) {
 	switch a {
 	case Ed25519:
 		return core.Ed25519Key(label, raw, enc)
 	case ECDSAP256:
-		return ecdsaFromDER(label, raw, enc)
+		public, err := parsePublic(raw)
+		if err != nil {
+			return nil, err
+		}
+		key, ok := public.(*ecdsa.PublicKey)
+		if !ok || key.Curve != elliptic.P256() {
+			return nil, fmt.Errorf("a %T, where an ECDSA key on P-256 is needed", public)
+		}
+		return &digestKey{label, enc, sha256.New, func(digest, signature []byte) bool { return ecdsa.VerifyASN1(key, digest, signature) }}, nil
+	case RSASHA256, RSASHA512:
+		public, err := parsePublic(raw)
+		if err != nil {
+			return nil, err
+		}
+		key, ok := public.(*rsa.PublicKey)
+		if !ok {
+			return nil, fmt.Errorf("a %T, where an RSA key is needed", public)
+		}
+		hash := crypto.SHA256
+		if a == RSASHA512 {
+			hash = crypto.SHA512
+		}
+		return newRSAKey(label, enc, key, hash, false)
 	default:
-		return core.HMACKey(label, a.hash(), raw, enc)
+		key, err := core.HMACKey(label, a.hash(), raw, enc)
+		if err != nil || !inside {
+			return key, err
+		}
+		return insideKey{key, label, a.sum(raw, enc, true)}, nil
 	}
 }
 
-// hash is that of an HMAC, nil where the sender has a private key.
+// hash is that of a sender with a shared secret, nil where it has a private key.
 func (a Algorithm) hash() func() hash.Hash {
 	switch a {
-	case Ed25519, ECDSAP256:
+	case Ed25519, ECDSAP256, RSASHA256, RSASHA512:
 		return nil
 	case HMACSHA1:
 		return sha1.New
@@ -67,16 +96,57 @@ func (a Algorithm) hash() func() hash.Hash {
 	}
 }
 
-func ecdsaFromDER(label string, der []byte, enc core.Encoding) (core.VerifyKey, error) {
-	public, err := x509.ParsePKIXPublicKey(der)
-	if err != nil {
-		return nil, errors.New("not a public key in SPKI form: copy the sender's public key again, whole")
+// sum returns what signs with a shared secret.
+func (a Algorithm) sum(secret []byte, enc core.Encoding, inside bool) func(*core.Content) string {
+	secret = bytes.Clone(secret)
+	return func(c *core.Content) string {
+		h := a.hash()()
+		if a != SHA256 {
+			h = hmac.New(a.hash(), secret)
+		}
+		_, _ = c.WriteTo(h) // a hash never fails
+		if inside {
+			h.Write(secret)
+		}
+		return string(enc.AppendEncode(nil, h.Sum(nil)))
 	}
-	key, ok := public.(*ecdsa.PublicKey)
-	if !ok || key.Curve != elliptic.P256() {
-		return nil, fmt.Errorf("a %T, where an ECDSA key on P-256 is needed", public)
+}
+
+// insideKey is a shared secret that is the last part of the signed text.
+type insideKey struct {
+	core.VerifyKey // the same secret as that of an HMAC, which was looked at
+
+	label string
+	sum   func(*core.Content) string // fmt prints no more of a function than its address
+}
+
+// Verify implements [core.VerifyKey].
+func (k insideKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
+	var want []byte
+	found := 0
+	for _, sig := range a.Signatures {
+		if sig.Label != k.label {
+			continue
+		}
+		if want == nil {
+			want = []byte(k.sum(&a.Content))
+		}
+		found |= subtle.ConstantTimeCompare(want, []byte(sig.Text))
 	}
-	return &digestKey{label, enc, sha256.New, func(digest, signature []byte) bool { return ecdsa.VerifyASN1(key, digest, signature) }}, nil
+	return found == 1, nil
+}
+
+// parsePublic reads a public key in SPKI form, or that of a certificate, which is
+// trusted as it is: whoever configured it did so.
+func parsePublic(der []byte) (any, error) {
+	if public, err := x509.ParsePKIXPublicKey(der); err == nil {
+		return public, nil
+	}
+	if cert, err := x509.ParseCertificate(der); err == nil {
+		return cert.PublicKey, nil
+	}
+	return nil, errors.New("not a public key in SPKI form or a certificate: copy the sender's public key again, whole; of a PEM file, " +
+		"the text between its BEGIN and END lines without the line breaks")
 }
 
 // digestKey verifies signatures over the hash of the content, which is made once.
@@ -108,9 +178,6 @@ func (k *digestKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 	return false, nil
 }
 
-// base64URL is unpadded, as in JWTs: an encoding beside those of core.
-const base64URL core.Encoding = 100
-
 // canonical decodes a text that is the only one for its bytes.
 func canonical(enc core.Encoding, text string) ([]byte, bool) {
 	if len(text) > maxSignatureBytes || strings.ContainsAny(text, "\r\n") { // which the base64 decoder skips
@@ -119,15 +186,12 @@ func canonical(enc core.Encoding, text string) ([]byte, bool) {
 	var raw []byte
 	var err error
 	switch enc {
-	case core.Hex:
-		if strings.ToLower(text) != text {
-			return nil, false
-		}
+	case core.Hex, core.HexUpper:
 		raw, err = hex.DecodeString(text)
-	case base64URL:
-		raw, err = base64.RawURLEncoding.Strict().DecodeString(text)
+	case core.Base64URL:
+		raw, err = base64.RawURLEncoding.DecodeString(text)
 	default:
-		raw, err = base64.StdEncoding.Strict().DecodeString(text)
+		raw, err = base64.StdEncoding.DecodeString(text)
 	}
-	return raw, err == nil && len(raw) > 0
+	return raw, err == nil && len(raw) > 0 && string(enc.AppendEncode(nil, raw)) == text
 }

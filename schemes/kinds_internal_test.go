@@ -306,3 +306,40 @@ func TestASecretOfAnAnyWithBothKindsNamesItsMember(t *testing.T) {
 		t.Error("two members of one name, with keys of both kinds: accepted")
 	}
 }
+
+// A secret that is hashed as a part of the text is a shared secret like others.
+func TestAPublicKeyIsNoSecretInATextAndNoOtherKindOfKey(t *testing.T) {
+	t.Parallel()
+	build := func(a Algorithm, form SecretText, content string) core.Scheme {
+		s, err := Template{Name: "acme", Signature: Header("X-Signature"), Algorithm: a, Secret: form, Content: content}.Scheme()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	inside := map[string]core.Scheme{
+		"a hash":  build(SHA256, Verbatim, "{body}{secret}"),
+		"an HMAC": build(HMACSHA256, Verbatim, "{body}{secret}"),
+		"base64":  build(SHA256, Base64Text, "{body}{secret}"),
+	}
+	rsaOnly := build(RSASHA256, Base64Text, "{body}")
+	for form, whole := range publicTexts(t) {
+		text := base64.StdEncoding.EncodeToString([]byte(whole))
+		if key, err := rsaOnly.ParseKey(text); err == nil && (shared(key) || form != "SPKI rsa" && form != "certificate rsa") {
+			t.Errorf("%s is a key of RSA", form)
+		}
+		if form == "ed25519 bytes" || strings.HasPrefix(form, "compressed") || strings.HasPrefix(form, "parts") {
+			continue // bytes like any others
+		}
+		for name, s := range inside {
+			if _, err := s.ParseKey(text); err == nil && (name == "base64" || !strings.HasPrefix(form, "parts")) {
+				t.Errorf("%s: %s is a secret", name, form)
+			}
+		}
+	}
+	for name, s := range inside {
+		if key, err := s.ParseKey("c2VjcmV0IG9mIG91cnMsIGxvbmcgZW5vdWdo"); err != nil || !shared(key) {
+			t.Errorf("%s: a secret is none: %v", name, err)
+		}
+	}
+}

@@ -91,7 +91,7 @@ func (p *plaid) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return err
 	}
-	token, err := parseJWT(text, "ES256")
+	token, err := namedJWT(text, "ES256")
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (k plaidKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	ok, err = ecdsaRaw(plaidLabel, base64URL, public).Verify(ctx, a)
+	ok, err = ecdsaRaw(plaidLabel, core.Base64URL, public).Verify(ctx, a)
 	if ok {
 		k.fetches.prove(token.kid)
 	}

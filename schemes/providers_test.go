@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -154,16 +155,23 @@ func hexSHA1(secret, content string) string {
 	return hex.EncodeToString(mac(sha1.New, secret, content))
 }
 
-func subjects() map[string]struct {
+// subject is a scheme, a secret of its, one of somebody else, and its sender.
+type subject struct {
 	scheme           core.Scheme
 	secret, stranger string
 	sign             sender
-} {
-	type subject = struct {
-		scheme           core.Scheme
-		secret, stranger string
-		sign             sender
-	}
+}
+
+// subjects are all senders of the suite.
+func subjects() map[string]subject {
+	all := ownSubjects()
+	maps.Copy(all, templates())
+	maps.Copy(all, codeSenders())
+	maps.Copy(all, jwtSenders())
+	return all
+}
+
+func ownSubjects() map[string]subject {
 	discordPublic, _ := discordKey.Public().(ed25519.PublicKey)
 	discordOther, _, _ := ed25519.GenerateKey(rand.Reader)
 	gridKey, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -74,7 +74,7 @@ func (*pubsub) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return err
 	}
-	token, err := parseJWT(text, "RS256")
+	token, err := namedJWT(text, "RS256")
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return verifyRSA(ctx, pubsubLabel, base64URL, public, crypto.SHA256, a)
+	return verifyRSA(ctx, pubsubLabel, core.Base64URL, public, crypto.SHA256, a)
 }
 
 // keySet is Google's keys by their names.

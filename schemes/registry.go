@@ -3,7 +3,6 @@ package schemes
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -32,7 +31,7 @@ type Settings struct {
 
 // New makes the scheme of this name, for configuration files and command lines. The error lists the names, or says which setting is missing.
 func New(name string, s Settings) (core.Scheme, error) {
-	entry, ok := registry()[name]
+	entry, ok := lookUp(name)
 	if !ok {
 		return nil, fmt.Errorf("schemes: no scheme %q: there are %s", name, strings.Join(Names(), ", "))
 	}
@@ -47,64 +46,210 @@ func New(name string, s Settings) (core.Scheme, error) {
 }
 
 // Names lists the names that [New] knows, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(registry())) }
+func Names() []string {
+	names := standardSenders()
+	for _, e := range withSettings() {
+		names = append(names, e.name)
+	}
+	for _, e := range plainSenders() {
+		names = append(names, e.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// The registry is slices that the compiler lays out, in functions: a program that
+// does not ask for a scheme by its name links none of them.
 
 type registered struct {
+	name      string
 	make      func(Settings) core.Scheme
 	dangerous bool
 }
 
-func registry() map[string]registered {
-	all := map[string]registered{
-		"square":      {make: func(s Settings) core.Scheme { return Square(s.URL) }},
-		"hubspot":     {make: func(s Settings) core.Scheme { return HubSpot(s.URL) }},
-		"twilio":      {make: func(s Settings) core.Scheme { return Twilio(s.URL) }},
-		"contentful":  {make: func(s Settings) core.Scheme { return Contentful(s.URL) }},
-		"meta":        {make: func(s Settings) core.Scheme { return Meta(s.VerifyToken) }},
-		"whatsapp":    {make: func(s Settings) core.Scheme { return Meta(s.VerifyToken) }},
-		"lark":        {make: func(s Settings) core.Scheme { return Lark(s.VerifyToken) }},
-		"notion":      {make: func(Settings) core.Scheme { return Notion(nil) }},
-		"x":           {make: func(s Settings) core.Scheme { return X(s.Handshake) }},
-		"woocommerce": {make: func(s Settings) core.Scheme { return WooCommerce(s.Handshake) }},
-		"asana":       {make: func(Settings) core.Scheme { return Asana(nil) }},
-		"hook0":       {make: func(s Settings) core.Scheme { return hook0For(s.Header) }},
-		"sns":         {make: func(s Settings) core.Scheme { return SNS(SNSOptions{Handshake: s.Handshake}) }},
-		"plaid":       {make: func(s Settings) core.Scheme { return Plaid(PlaidOptions{Sandbox: s.Sandbox}) }},
-		"paypal":      {func(Settings) core.Scheme { return DangerouslyForgeablePayPal(PayPalOptions{}) }, true},
-		"pubsub":      {func(s Settings) core.Scheme { return DangerouslyReplayablePubSub(PubSubOptions{Audience: s.Audience}) }, true},
-		"rfc9421": {make: func(s Settings) core.Scheme {
+func lookUp(name string) (registered, bool) {
+	for _, e := range plainSenders() {
+		if e.name == name {
+			return registered{name, func(Settings) core.Scheme { return e.make() }, false}, true
+		}
+	}
+	if slices.Contains(standardSenders(), name) {
+		return registered{name, func(Settings) core.Scheme { return core.StandardWebhooks{} }, false}, true
+	}
+	for _, e := range withSettings() {
+		if e.name == name {
+			return e, true
+		}
+	}
+	return registered{}, false
+}
+
+// withSettings are those that settings change, and those that must be asked for.
+func withSettings() []registered {
+	return []registered{
+		{"square", func(s Settings) core.Scheme { return Square(s.URL) }, false},
+		{"hubspot", func(s Settings) core.Scheme { return HubSpot(s.URL) }, false},
+		{"twilio", func(s Settings) core.Scheme { return Twilio(s.URL) }, false},
+		{"trello", func(s Settings) core.Scheme { return Trello(s.URL, s.Handshake) }, false},
+		{"mandrill", func(s Settings) core.Scheme { return Mandrill(s.URL) }, false},
+		{"messagebird", func(s Settings) core.Scheme { return MessageBird(s.URL) }, false},
+		{"contentful", func(s Settings) core.Scheme { return Contentful(s.URL) }, false},
+		{"nylas", func(s Settings) core.Scheme { return Nylas(s.Handshake) }, false},
+		{"meta", func(s Settings) core.Scheme { return Meta(s.VerifyToken) }, false},
+		{"whatsapp", func(s Settings) core.Scheme { return Meta(s.VerifyToken) }, false},
+		{"lark", func(s Settings) core.Scheme { return Lark(s.VerifyToken) }, false},
+		{"notion", func(Settings) core.Scheme { return Notion(nil) }, false},
+		{"x", func(s Settings) core.Scheme { return X(s.Handshake) }, false},
+		{"woocommerce", func(s Settings) core.Scheme { return WooCommerce(s.Handshake) }, false},
+		{"asana", func(Settings) core.Scheme { return Asana(nil) }, false},
+		{"hook0", func(s Settings) core.Scheme { return hook0For(s.Header) }, false},
+		{"sns", func(s Settings) core.Scheme { return SNS(SNSOptions{Handshake: s.Handshake}) }, false},
+		{"plaid", func(s Settings) core.Scheme { return Plaid(PlaidOptions{Sandbox: s.Sandbox}) }, false},
+		{"paypal", func(Settings) core.Scheme { return DangerouslyForgeablePayPal(PayPalOptions{}) }, true},
+		{"pubsub", func(s Settings) core.Scheme { return DangerouslyReplayablePubSub(PubSubOptions{Audience: s.Audience}) }, true},
+		{"rfc9421", func(s Settings) core.Scheme {
 			return HTTPSignatures(SignatureProfile{URL: s.URL, DangerouslyAnyComponents: s.DangerouslyReplayable})
-		}},
-		"token":     {func(s Settings) core.Scheme { return DangerouslyReplayableToken("token", s.Header, s.Prefix) }, true},
-		"auth0":     {func(Settings) core.Scheme { return DangerouslyReplayableToken("auth0", "Authorization", "") }, true},
-		"chargebee": {func(Settings) core.Scheme { return DangerouslyReplayableBasicAuth("chargebee") }, true},
-		"postmark":  {func(Settings) core.Scheme { return DangerouslyReplayableBasicAuth("postmark") }, true},
-		"gitlab-token": {func(Settings) core.Scheme {
+		}, false},
+		{"token", func(s Settings) core.Scheme { return DangerouslyReplayableToken("token", s.Header, s.Prefix) }, true},
+		{"auth0", func(Settings) core.Scheme { return DangerouslyReplayableToken("auth0", "Authorization", "") }, true},
+		{"chargebee", func(Settings) core.Scheme { return DangerouslyReplayableBasicAuth("chargebee") }, true},
+		{"postmark", func(Settings) core.Scheme { return DangerouslyReplayableBasicAuth("postmark") }, true},
+		{"gitlab-token", func(Settings) core.Scheme {
 			return DangerouslyReplayableGitLabToken()
 		}, true},
-		"okta":      {func(s Settings) core.Scheme { return DangerouslyReplayableOkta(s.Handshake) }, true},
-		"graph":     {func(s Settings) core.Scheme { return DangerouslyReplayableGraph(s.Handshake) }, true},
-		"eventgrid": {func(s Settings) core.Scheme { return DangerouslyReplayableEventGrid(s.Header) }, true},
-		"dropbox":   {func(s Settings) core.Scheme { return DangerouslyReplayableDropbox(s.Handshake) }, true},
+		{"okta", func(s Settings) core.Scheme { return DangerouslyReplayableOkta(s.Handshake) }, true},
+		{"graph", func(s Settings) core.Scheme { return DangerouslyReplayableGraph(s.Handshake) }, true},
+		{"eventgrid", func(s Settings) core.Scheme { return DangerouslyReplayableEventGrid(s.Header) }, true},
+		{"dropbox", func(s Settings) core.Scheme { return DangerouslyReplayableDropbox(s.Handshake) }, true},
 	}
-	for name, scheme := range map[string]func() core.Scheme{
-		"adyen": Adyen, "adyen-platform": AdyenPlatform, "airtable": Airtable, "bitbucket": Bitbucket, "jira": Jira, "box": Box, "calendly": Calendly,
-		"coinbase-cdp": CoinbaseCDP, "coinbase-commerce": CoinbaseCommerce, "cursor": Cursor, "discord": Discord, "docusign": DocuSign, "elevenlabs": ElevenLabs,
-		"github": GitHub, "intercom": Intercom, "lemonsqueezy": LemonSqueezy, "linear": Linear, "mailgun": Mailgun, "paddle": Paddle,
-		"pagerduty": PagerDuty, "sendgrid": SendGrid, "sentry": Sentry, "shopify": Shopify, "slack": Slack, "stripe": Stripe, "twitch": Twitch,
-		"typeform": Typeform, "vercel": Vercel, "webflow": Webflow, "workos": WorkOS, "zoom": Zoom,
-	} {
-		all[name] = registered{make: func(Settings) core.Scheme { return scheme() }}
+}
+
+type plainSender struct {
+	name string
+	make func() core.Scheme
+}
+
+// plainSenders need no settings.
+func plainSenders() []plainSender {
+	return []plainSender{
+		{"ably", Ably},
+		{"acuity", Acuity},
+		{"adyen", Adyen},
+		{"adyen-platform", AdyenPlatform},
+		{"affirm", Affirm},
+		{"aftership", AfterShip},
+		{"airship", Airship},
+		{"airtable", Airtable},
+		{"alchemy", Alchemy},
+		{"autodesk", Autodesk},
+		{"bitbucket", Bitbucket},
+		{"bolt", Bolt},
+		{"box", Box},
+		{"buildkite", Buildkite},
+		{"calcom", CalCom},
+		{"calendly", Calendly},
+		{"cashfree", Cashfree},
+		{"chargify", Chargify},
+		{"checkout", Checkout},
+		{"circle", Circle},
+		{"circleci", CircleCI},
+		{"clickup", ClickUp},
+		{"cloudflare-stream", CloudflareStream},
+		{"coinbase-cdp", CoinbaseCDP},
+		{"coinbase-commerce", CoinbaseCommerce},
+		{"creem", Creem},
+		{"cursor", Cursor},
+		{"customerio", CustomerIO},
+		{"discord", Discord},
+		{"docusign", DocuSign},
+		{"dub", Dub},
+		{"dwolla", Dwolla},
+		{"elevenlabs", ElevenLabs},
+		{"finch", Finch},
+		{"formstack", Formstack},
+		{"fourthwall", Fourthwall},
+		{"front", Front},
+		{"fusionauth", FusionAuth},
+		{"gitea", Gitea},
+		{"github", GitHub},
+		{"gocardless", GoCardless},
+		{"gogs", Gogs},
+		{"gr4vy", Gr4vy},
+		{"helpscout", HelpScout},
+		{"heroku", Heroku},
+		{"hookdeck", Hookdeck},
+		{"hygraph", Hygraph},
+		{"intercom", Intercom},
+		{"jira", Jira},
+		{"kick", Kick},
+		{"kontent", Kontent},
+		{"launchdarkly", LaunchDarkly},
+		{"lemonsqueezy", LemonSqueezy},
+		{"lettermint", Lettermint},
+		{"line", LINE},
+		{"linear", Linear},
+		{"livekit", LiveKit},
+		{"mailerlite", MailerLite},
+		{"mailgun", Mailgun},
+		{"mautic", Mautic},
+		{"mercadopago", MercadoPago},
+		{"metronome", Metronome},
+		{"moderntreasury", ModernTreasury},
+		{"mollie", Mollie},
+		{"mongodb-atlas", MongoDBAtlas},
+		{"mux", Mux},
+		{"netlify", Netlify},
+		{"npm", NPM},
+		{"onfleet", Onfleet},
+		{"orb", Orb},
+		{"paddle", Paddle},
+		{"pagerduty", PagerDuty},
+		{"paystack", Paystack},
+		{"persona", Persona},
+		{"polar", Polar},
+		{"primer", Primer},
+		{"pusher", Pusher},
+		{"qstash", QStash},
+		{"quickbooks", QuickBooks},
+		{"razorpay", Razorpay},
+		{"retell", Retell},
+		{"sanity", Sanity},
+		{"sendgrid", SendGrid},
+		{"sentry", Sentry},
+		{"shippo", Shippo},
+		{"shopify", Shopify},
+		{"sinch", Sinch},
+		{"slack", Slack},
+		{"squarespace", Squarespace},
+		{"stream", Stream},
+		{"stripe", Stripe},
+		{"surveymonkey", SurveyMonkey},
+		{"taiga", Taiga},
+		{"telnyx", Telnyx},
+		{"terraform", Terraform},
+		{"tiktok", TikTok},
+		{"twitch", Twitch},
+		{"typeform", Typeform},
+		{"vercel", Vercel},
+		{"vonage", Vonage},
+		{"webex", Webex},
+		{"webflow", Webflow},
+		{"wechatpay", WeChatPay},
+		{"whop", Whop},
+		{"wise", Wise},
+		{"workos", WorkOS},
+		{"xero", Xero},
+		{"zendesk", Zendesk},
+		{"zoom", Zoom},
 	}
-	for _, name := range standardSenders() {
-		all[name] = registered{make: func(Settings) core.Scheme { return core.StandardWebhooks{} }}
-	}
-	return all
 }
 
 // standardSenders are those that sign as Standard Webhooks prescribes, with webhook-* or svix-* headers. GitLab is its signing token.
 func standardSenders() []string {
-	return []string{"standard", "svix", "anthropic", "clerk", "gemini", "gitlab", "kong", "openai", "replicate", "resend", "supabase"}
+	return []string{
+		"standard", "anthropic", "brex", "clerk", "dodo", "etsy", "gemini", "gitlab", "incident-io", "kong", "lithic", "liveblocks", "openai", "portone",
+		"render", "replicate", "resend", "stytch", "supabase", "svix",
+	}
 }
 
 func hook0For(header string) core.Scheme {

@@ -3,14 +3,13 @@ package schemes
 import (
 	"bytes"
 	"cmp"
-	"crypto/hmac"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,14 +113,7 @@ func (s *signing) mac(text string) (func(*core.Content) string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(c *core.Content) string {
-		h := hmac.New(s.t.Algorithm.hash(), key)
-		_, _ = c.WriteTo(h) // a hash never fails
-		if s.t.Encoding == core.Base64 {
-			return base64.StdEncoding.EncodeToString(h.Sum(nil))
-		}
-		return hex.EncodeToString(h.Sum(nil))
-	}, nil
+	return s.t.Algorithm.sum(key, s.t.Encoding, s.has(partSecret)), nil
 }
 
 // stamp puts id and time where they belong.
@@ -131,9 +123,21 @@ func (s *signing) stamp(id string, at time.Time) error {
 			return err
 		}
 	}
+	fields := []Field{s.t.Nonce}
+	for _, p := range s.parts {
+		fields = append(fields, p.field)
+	}
+	for _, f := range fields { // what else is signed beside the body
+		if _, ok := f.present(s.r); !f.none() && !f.inBody() && !ok {
+			if err := s.put(f, s.newID()); err != nil {
+				return err
+			}
+		}
+	}
 	f := s.t.ID
-	if f.header != "" && id == "" {
-		id = cmp.Or(s.header.Get(f.header), s.newID())
+	if !f.inBody() && !f.none() && id == "" {
+		own, _ := f.present(s.r)
+		id = cmp.Or(own, s.newID())
 	}
 	if f.none() || id == "" {
 		return nil
@@ -153,6 +157,8 @@ func (s *signing) put(f Field, text string) error {
 		s.entries = append([]string{f.key + text}, s.entries...)
 	case f.item != 0 && f.header == s.t.Signature.header:
 		s.items = append(s.items, item{f.item, text})
+	case f.query != "":
+		s.r.URL = withQuery(s.r.URL, f.query, text)
 	default:
 		s.header[f.header] = []string{f.key + text}
 	}
@@ -206,12 +212,29 @@ func (s *signing) write(texts []string) error {
 		return fmt.Errorf("schemes: %s signs with at most %d secrets at once, not %d", s.t.Name, len(fields), len(texts))
 	}
 	for i, f := range fields {
-		delete(s.header, f.header)
-		if i < len(texts) {
+		switch {
+		case f.query != "" && i < len(texts):
+			s.r.URL = withQuery(s.r.URL, f.query, s.t.Label+texts[i])
+		case f.query != "":
+		case i < len(texts):
 			s.header[f.header] = []string{s.t.Label + texts[i]}
+		default:
+			delete(s.header, f.header)
 		}
 	}
 	return nil
+}
+
+// withQuery returns target with this parameter, in place of what it had under the
+// name.
+func withQuery(target, name, value string) string {
+	path, query, _ := strings.Cut(target, "?")
+	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
+		key, _, _ := strings.Cut(pair, "=")
+		key, err := url.QueryUnescape(key)
+		return pair == "" || err == nil && key == name
+	})
+	return path + "?" + strings.Join(append(pairs, url.QueryEscape(name)+"="+url.QueryEscape(value)), "&")
 }
 
 // replace puts the signature into the body, in the place of the one that was read there.
@@ -229,10 +252,14 @@ func (s *signing) replace(read []core.Signature, texts []string) error {
 
 func (u Unit) format(at time.Time) string {
 	switch u {
-	case Seconds:
+	case Seconds, UnixTime:
 		return strconv.FormatInt(at.Unix(), 10)
 	case Milliseconds:
 		return strconv.FormatInt(at.UnixMilli(), 10)
+	case HTTPDate:
+		return at.UTC().Format(http.TimeFormat)
+	case ISO8601:
+		return at.UTC().Format(isoLayout)
 	default:
 		return at.UTC().Format(time.RFC3339Nano)
 	}

@@ -2,6 +2,7 @@ package schemes_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,10 +15,10 @@ import (
 
 // unsigned are the names whose messages cannot be signed: the sender has a private key, or signs nothing.
 func unsigned() []string {
-	return []string{
+	return append([]string{
 		"auth0", "chargebee", "discord", "eventgrid", "gitlab-token", "graph", "okta", "paypal", "plaid", "postmark",
 		"pubsub", "rfc9421", "sendgrid", "sns", "token",
-	}
+	}, slices.Collect(maps.Keys(privateSenders()))...)
 }
 
 // named is the scheme of a name, with all that it may need.
@@ -41,7 +42,8 @@ func bodyToSign(name string) string {
 		return `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","eventCode":"REFUND","success":"true",` +
 			`"additionalData":{"hmacSignature":"placeholder"},"amount":{"value":5,"currency":"EUR"}}}]}`
 	default:
-		return `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"}}`
+		return `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"},"data":{"id":"evt_1"},"notificationId":"evt_1",` +
+			`"events":[{"webhookEventId":"evt_1"}]}`
 	}
 }
 
@@ -96,8 +98,8 @@ func TestItSignsAsTheSendersOfTheSuite(t *testing.T) {
 	now := time.Unix(1_760_000_000, 0).UTC()
 	signed := 0
 	for name, s := range subjects() {
-		if strings.HasPrefix(name, "box") {
-			continue // which writes its time with an offset from UTC, so that the signed text differs
+		if strings.HasPrefix(name, "box") || strings.HasSuffix(name, " in milliseconds") {
+			continue // which write their time in another way, so that the signed text differs
 		}
 		r := s.sign(s.secret, "msg_1", now, []byte(`{"a":1}`))
 		want := signatures(t, s.scheme, r)
@@ -109,6 +111,9 @@ func TestItSignsAsTheSendersOfTheSuite(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
+		}
+		if _, ok := jwtSenders()[name]; ok {
+			continue // the claims of a token may stand in any order
 		}
 		got := signatures(t, s.scheme, r)
 		if !slices.ContainsFunc(want, func(w core.Signature) bool { return w == got[0] }) {

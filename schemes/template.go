@@ -45,6 +45,9 @@ type Template struct {
 	Timestamp Field
 	Unit      Unit
 	Stamping  core.Stamping
+	// Nonce is where a signed value stands that the sender makes anew at each attempt,
+	// beside the time of the attempt. Like that time it identifies nothing.
+	Nonce Field
 	// ID is where the message id stands: what stays the same over all attempts of a
 	// message and is different for every other. Content decides whether it is signed.
 	// A signed id identifies the message alone. In a header that is not signed it is a
@@ -74,8 +77,16 @@ type Template struct {
 	Batch Batch
 	// IDLength is the exact length of an id that stands in Content beside something else without text between.
 	IDLength int
-	// Content is the signed text, with {id}, {timestamp}, {body}, {method} and {url}: "v0:{timestamp}:{body}".
+	// Content is the signed text, with {id}, {timestamp}, {nonce}, {body}, {method} and
+	// {url}: "v0:{timestamp}:{body}". {header:Name} and {query:name} are values that
+	// belong to the message, and identify it with the rest of the content: what
+	// differs between two attempts is a Nonce. {secret} is the secret, at the end.
 	Content string
+	// Gunzip says that the sender signs the body before it compresses it with gzip. A
+	// compressed body is decompressed, up to 8 MiB and 64 times its size, and what
+	// comes of that is signed and identifies the message. Other compressed bytes may stand for the same body,
+	// so BodySigned is false then.
+	Gunzip bool
 	// URL is the public address of the endpoint, for {url}: never taken from what a request says of its host. With an origin alone,
 	// path and query are those of the request; with a path, the query is. With a query it is the whole, and a request's own query must equal it; so it
 	// must where something else than a line break follows {url}, or the body stands in front of it.
@@ -90,11 +101,12 @@ type Template struct {
 	idForLogs bool // an unsigned ID is not known to be kept over attempts, so it does not count
 }
 
-// Field is a place in a request: [Header], [Entry], [Item] or [JSON]. The zero Field is none.
+// Field is a place in a request: [Header], [Entry], [Item], [Query] or [JSON]. The zero Field is none.
 type Field struct {
 	header string   // canonical
 	key    string   // of an entry of a list
 	item   int      // of a list without keys, counted from 1
+	query  string   // a parameter of the URL
 	path   []string // in the JSON body
 }
 
@@ -115,12 +127,18 @@ func Item(header string, index int) Field {
 	return Field{header: http.CanonicalHeaderKey(header), item: index}
 }
 
+// Query is the value of a parameter of the request's URL, which must be there once.
+func Query(name string) Field { return Field{query: name} }
+
 // JSON is a string or number in the JSON body, by the names that lead to it. In an
 // array, the name is an index: "0" is the first.
 func JSON(path ...string) Field { return Field{path: path} }
 
-func (f Field) none() bool   { return f.header == "" && len(f.path) == 0 }
+func (f Field) none() bool   { return f.header == "" && f.query == "" && len(f.path) == 0 }
 func (f Field) inBody() bool { return len(f.path) > 0 }
+func (f Field) same(other Field) bool {
+	return f.header == other.header && f.key == other.key && f.item == other.item && f.query == other.query && slices.Equal(f.path, other.path)
+}
 
 // whole says that the field is a header as a whole.
 func (f Field) whole() bool { return f.header != "" && f.key == "" && f.item == 0 }
@@ -146,6 +164,9 @@ const (
 	Seconds Unit = iota // since 1970
 	Milliseconds
 	RFC3339
+	ISO8601  // RFC 3339, or the same without a zone, which is UTC
+	HTTPDate // "Sun, 06 Nov 1994 08:49:37 GMT"
+	UnixTime // seconds since 1970, or milliseconds where there are 13 digits
 )
 
 // SecretText is how the text of a secret becomes a key.
@@ -155,7 +176,7 @@ type SecretText uint8
 const (
 	Verbatim SecretText = iota // its bytes are the key
 	HexText
-	Base64Text // padded standard base64; a public key of ECDSA in SPKI DER
+	Base64Text // padded standard base64; a public key of ECDSA or RSA in SPKI DER, or in a certificate: the lines of a PEM file, joined
 )
 
 // Algorithm makes signatures.
@@ -168,6 +189,9 @@ const (
 	HMACSHA512
 	Ed25519
 	ECDSAP256 // over SHA-256, the signature in ASN.1 DER
+	RSASHA256 // PKCS #1 v1.5
+	RSASHA512 // PKCS #1 v1.5
+	SHA256    // of a Content that ends with {secret}: no MAC, for senders that have nothing better
 )
 
 // Scheme checks the template and makes a scheme of it. The error lists every mistake.
@@ -226,7 +250,7 @@ func (t Template) build() (*templated, error) {
 	if s.t.MaxSignatures == 0 {
 		s.t.MaxSignatures = maxSignatures
 	}
-	if s.t.Encoding > core.Base64 || t.Algorithm > ECDSAP256 || t.Secret > Base64Text || t.Unit > RFC3339 {
+	if s.t.Encoding > core.Base64URL || t.Algorithm > SHA256 || t.Secret > Base64Text || t.Unit > UnixTime {
 		fail("Encoding, Algorithm, Secret or Unit is none of the constants")
 	}
 	if t.List != "" && t.List != "," && t.List != ";" && t.List != " " {
@@ -238,11 +262,13 @@ func (t Template) build() (*templated, error) {
 			fail("Signature is missing: say where it stands, as in schemes.Header(\"X-Signature\")")
 		case f.key != "" || f.item != 0:
 			fail("Signature is an Entry or Item: make it a Header with List and Label")
-		case f.inBody() != t.Signature.inBody():
-			fail("Signature and More are not all in headers, or all in the body")
+		case f.inBody() != t.Signature.inBody() || (f.query == "") != (t.Signature.query == ""):
+			fail("Signature and More are not all in headers, all in the query, or all in the body")
+		case f.query != "" && t.List != "":
+			fail("Signature stands in the query, which has no lists: leave List out")
 		}
 	}
-	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "ID": t.ID, "Topic": t.Topic} {
+	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "Nonce": t.Nonce, "ID": t.ID, "Topic": t.Topic} {
 		if f.header != "" && textproto.CanonicalMIMEHeaderKey(f.header) != f.header || strings.ContainsAny(f.header, " :\r\n") {
 			fail("%s: %q is no name of a header", name, f.header)
 		}
@@ -259,6 +285,12 @@ func (t Template) build() (*templated, error) {
 	if err := s.readContent(t.Content); err != nil {
 		fail("Content: %w", err)
 	}
+	for _, p := range s.parts {
+		if p.kind == partValue && strings.ContainsAny(p.field.header, " :\r\n") {
+			fail("Content: %q is no name of a header", p.field.header)
+		}
+	}
+	mistakes = append(mistakes, s.checkKeys()...)
 	s.front = s.inFront()
 	for _, m := range s.ambiguous() {
 		fail("Content: %s", m)
@@ -272,6 +304,22 @@ func (t Template) build() (*templated, error) {
 		return nil, fmt.Errorf("schemes: template %q: %w", t.Name, err)
 	}
 	return s, nil
+}
+
+// checkKeys finds secrets in a text that is public, or in no text where there must be one.
+func (s *templated) checkKeys() (mistakes []error) {
+	private := s.t.Algorithm.hash() == nil
+	switch {
+	case private && s.has(partSecret):
+		mistakes = append(mistakes, errors.New("the Content holds {secret}, but the sender signs with a private key"))
+	case s.t.Algorithm == SHA256 && !s.has(partSecret):
+		mistakes = append(mistakes, errors.New("the Algorithm is a plain hash, which anybody can make: Content must end with {secret}"))
+	}
+	switch {
+	case private && s.t.Secret == Verbatim && s.t.Algorithm != Ed25519, s.t.Secret == HexText && (s.t.Algorithm == RSASHA256 || s.t.Algorithm == RSASHA512):
+		mistakes = append(mistakes, errors.New("the secret is a public key, which is written in base64: Secret must be Base64Text"))
+	}
+	return mistakes
 }
 
 // checkStamp finds a time or an id that is said to count but is not signed.
@@ -293,6 +341,17 @@ func (s *templated) checkStamp() (mistakes []error) {
 	if s.has(partID) && t.ID.none() {
 		mistakes = append(mistakes, errors.New("the content has {id}, but ID says not where it stands"))
 	}
+	switch n := t.Nonce; {
+	case s.has(partNonce) != !n.none():
+		mistakes = append(mistakes, errors.New("the Nonce must be signed: Content has {nonce} if and only if Nonce says where it stands"))
+	case n.none():
+	case t.Stamping != core.StampedEachAttempt:
+		mistakes = append(mistakes, errors.New("a Nonce stands beside the time of each attempt (core.StampedEachAttempt): what stays the same over all attempts is an ID, or {header:…}"))
+	case n.inBody():
+		mistakes = append(mistakes, errors.New("the Nonce stands in the body: what is in a signed body needs no name"))
+	case t.Timestamp.inBody() && s.has(partTimestamp):
+		mistakes = append(mistakes, errors.New("a Nonce beside a time that stands in Content and in the body: at most two parts may differ between two attempts"))
+	}
 	if !s.has(partBody) && !s.t.bodyless {
 		mistakes = append(mistakes, errors.New("the content lacks {body}: anybody could change the message"))
 	}
@@ -310,6 +369,9 @@ func (s *templated) checkIdentity() (mistakes []error) {
 		mistakes = append(mistakes, errors.New("Batch says how several events are identified, but no path of ID has an index"))
 	case t.Batch != BatchRefused && s.has(partID):
 		mistakes = append(mistakes, errors.New("Batch is for an id in a signed body, but Content has {id}"))
+	}
+	if t.ID.query != "" && !s.has(partID) {
+		mistakes = append(mistakes, errors.New("the ID stands in the query, but Content lacks {id}: an unsigned id can be a Header only"))
 	}
 	if t.IDOptional && (t.ID.none() || s.has(partID)) {
 		mistakes = append(mistakes, errors.New("IDOptional: there is no ID, or Content has it: what is signed cannot be absent"))

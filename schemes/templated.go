@@ -1,6 +1,11 @@
 package schemes
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +24,8 @@ type templated struct {
 	t     Template
 	label string // without the sign behind it
 	parts []part
-	place [partURL + 1]int // of each kind in parts, counted from 1
-	front int              // so many parts stand in headers alone
+	place [partValue + 1]int // of each kind in parts, counted from 1
+	front int                // so many parts stand in headers alone
 	url   address
 
 	batches bool // the path of the id leads into an array
@@ -61,10 +66,16 @@ func (s *templated) facts(outer core.Scheme, prepare func(*signing)) core.Facts 
 // headers lists the headers that are read, in canonical form.
 func (s *templated) headers() []string {
 	var names []string
-	for _, f := range append([]Field{s.t.ID, s.t.Topic, s.t.Timestamp, s.t.Signature}, s.t.More...) {
+	add := func(f Field) {
 		if f.header != "" && !slices.Contains(names, f.header) {
 			names = append(names, f.header)
 		}
+	}
+	for _, f := range append([]Field{s.t.ID, s.t.Topic, s.t.Timestamp, s.t.Nonce, s.t.Signature}, s.t.More...) {
+		add(f)
+	}
+	for _, p := range s.parts {
+		add(p.field)
 	}
 	return names
 }
@@ -72,6 +83,8 @@ func (s *templated) headers() []string {
 // identity is [core.Facts].IdentifiedBy.
 func (s *templated) identity() string {
 	switch {
+	case s.t.Gunzip:
+		return "" // of a body that others take as it is
 	case s.t.ID.inBody() && s.has(partBody):
 		return jsonPointer(s.t.ID.path)
 	case s.t.Content == byBody:
@@ -95,63 +108,117 @@ func jsonPointer(path []string) string {
 }
 
 func (s *templated) ParseKey(text string) (core.VerifyKey, error) {
-	return s.t.Algorithm.key(s.label, s.t.Secret, text, s.t.Encoding)
+	raw, err := s.t.Secret.decode(text)
+	if err != nil {
+		return nil, err
+	}
+	return s.t.Algorithm.key(s.label, raw, s.t.Encoding, s.has(partSecret))
 }
 
 func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 	a.BodySigned = s.has(partBody)
 	var stamp string
-	if f := s.t.Timestamp; f.header != "" {
+	if f := s.t.Timestamp; !f.none() && !f.inBody() {
 		var err error
-		if stamp, err = f.inHeader(r.Header, s.t.List); err != nil {
+		if stamp, err = f.outside(r, s.t.List); err != nil {
 			return err
 		}
 		if a.Timestamp, err = s.t.Unit.parse(stamp); err != nil {
 			return err
 		}
 	}
-	if err := s.readID(r.Header, a); err != nil {
+	if err := s.readID(r, a); err != nil {
 		return err
 	}
 	if err := s.readUnsigned(r.Header, a); err != nil {
 		return err
 	}
-	for _, p := range s.parts[:s.front] {
-		s.write(p, stamp, a)
+	for i := range s.front {
+		if err := s.write(i, stamp, r, a); err != nil {
+			return err
+		}
 	}
 	if s.t.Signature.inBody() {
 		return nil
 	}
-	if err := s.readSignatures(r.Header, a); err != nil {
+	if err := s.readSignatures(r, a); err != nil {
 		return err
 	}
 	if len(a.Signatures) == 0 {
-		return missing(s.t.Signature.header + " with a " + strconv.Quote(s.t.Label) + " signature")
+		return missing(s.t.Signature.name() + " with a " + strconv.Quote(s.t.Label) + " signature")
 	}
 	return nil
 }
 
-// write adds a part that is known; the others want the request.
-func (s *templated) write(p part, stamp string, a *core.Attempt) {
-	switch p.kind {
+// write adds the part at i, where it stands outside the body.
+func (s *templated) write(i int, stamp string, r *core.Request, a *core.Attempt) error {
+	switch p := s.parts[i]; p.kind {
 	case partLiteral:
 		a.Content.WriteString(p.literal)
 	case partID:
 		a.Content.WriteString(a.ID)
 	case partTimestamp:
 		a.Content.WriteTime(stamp)
-	case partBody, partMethod, partURL:
+	case partNonce, partValue:
+		f := p.field
+		if p.kind == partNonce {
+			f = s.t.Nonce
+		}
+		value, err := f.outside(r, s.t.List)
+		if err == nil {
+			err = s.fenced(i, value)
+		}
+		if err != nil {
+			return err
+		}
+		if p.kind == partNonce {
+			a.Content.WriteTime(value) // it differs as the time does
+		} else {
+			a.Content.WriteString(value)
+		}
+	case partBody, partMethod, partURL, partSecret: // ReadBody adds the first three, a key its secret
 	}
+	return nil
+}
+
+// outside returns what must be there exactly once, in a header or in the query.
+func (f Field) outside(r *core.Request, list string) (string, error) {
+	if f.query == "" {
+		return f.inHeader(r.Header, list)
+	}
+	_, query, _ := strings.Cut(r.URL, "?")
+	value, found := "", false
+	for pair := range strings.SplitSeq(query, "&") {
+		key, text, _ := strings.Cut(pair, "=")
+		if key, err := url.QueryUnescape(key); err != nil || key != f.query {
+			continue
+		}
+		text, err := url.QueryUnescape(text)
+		if err != nil || found {
+			return "", malformed(f.name() + " is there twice, or cannot be read")
+		}
+		value, found = text, true
+	}
+	if value == "" {
+		return "", missing(f.name())
+	}
+	return value, nil
+}
+
+// present returns what a request has there, for those who would add it.
+func (f Field) present(r *core.Request) (string, bool) {
+	text, err := f.outside(r, "")
+	return text, err == nil
 }
 
 // readID takes an id from its header, where it is signed or good for logs.
-func (s *templated) readID(h core.Header, a *core.Attempt) error {
+func (s *templated) readID(r *core.Request, a *core.Attempt) error {
 	f := s.t.ID
 	signed := s.has(partID)
-	if f.header == "" || s.delivers() || !signed && len(h.Values(f.header)) != 1 {
+	if f.none() || f.inBody() || s.delivers() || !signed && len(r.Header.Values(f.header)) != 1 {
 		return nil
 	}
-	id, err := f.inHeader(h, s.t.List)
+	id, err := f.outside(r, s.t.List)
 	if err == nil {
 		err = s.setID(id, a)
 	}
@@ -204,6 +271,8 @@ func (f Field) name() string {
 		return f.key + " in " + f.header
 	case f.item != 0:
 		return "entry " + strconv.Itoa(f.item) + " of " + f.header
+	case f.query != "":
+		return "the parameter " + f.query + " of the URL"
 	default:
 		return f.header
 	}
@@ -217,8 +286,10 @@ func (s *templated) setID(id string, a *core.Attempt) error {
 	case !s.has(partID):
 	case s.t.IDLength != 0 && len(id) != s.t.IDLength:
 		return malformed("the message id does not have " + strconv.Itoa(s.t.IDLength) + " characters")
-	case s.breaksFence(id):
-		return malformed("the message id holds what parts it from the body in the signed text: one signature would fit two messages")
+	case s.t.IDLength == 0:
+		if err := s.fenced(s.index(partID), id); err != nil {
+			return err
+		}
 	}
 	a.ID, a.IDSigned = id, s.has(partID)
 	return nil
@@ -237,13 +308,33 @@ func visible(id string) bool {
 }
 
 // readSignatures collects those with our label; the others are no concern of ours and cost nothing later.
-func (s *templated) readSignatures(h core.Header, a *core.Attempt) error {
+func (s *templated) readSignatures(r *core.Request, a *core.Attempt) error {
+	if s.t.Signature.query != "" {
+		return s.readSignatureQuery(r, a)
+	}
+	h := r.Header
 	if err := s.readSignatureHeader(s.t.Signature.header, h.Values(s.t.Signature.header), a); err != nil {
 		return err
 	}
 	for _, f := range s.t.More {
 		if err := s.readSignatureHeader(f.header, h.Values(f.header), a); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func (s *templated) readSignatureQuery(r *core.Request, a *core.Attempt) error {
+	for _, f := range append([]Field{s.t.Signature}, s.t.More...) {
+		value, err := f.outside(r, "")
+		if errors.Is(err, core.ErrMissingHeader) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if text, ok := strings.CutPrefix(value, s.t.Label); ok && text != "" {
+			a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: text})
 		}
 	}
 	return nil
@@ -350,12 +441,21 @@ func (f Field) once(h core.Header, list string) (text string, found bool, err er
 }
 
 func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
+	if s.t.Gunzip && bytes.HasPrefix(r.Body, []byte(gzipMagic)) {
+		body, err := gunzip(r.Body)
+		if err != nil {
+			return err
+		}
+		plain := *r
+		plain.Body, r = body, &plain
+		a.BodySigned = false
+	}
 	if err := s.readJSON(r.Body, a); err != nil {
 		return err
 	}
-	for _, p := range s.parts[s.front:] {
+	for i := s.front; i < len(s.parts); i++ {
 		var stamp string
-		switch p.kind {
+		switch s.parts[i].kind {
 		case partBody:
 			s.writeBody(r.Body, a)
 		case partMethod:
@@ -372,11 +472,36 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 			if stamp, err = s.t.Timestamp.text(r, s.t.List); err != nil {
 				return err
 			}
-		case partLiteral, partID:
+		case partLiteral, partID, partNonce, partValue, partSecret:
 		}
-		s.write(p, stamp, a)
+		if err := s.write(i, stamp, r, a); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+const (
+	gzipMagic    = "\x1f\x8b"
+	maxGunzipped = 8 << 20
+	maxRatio     = 64
+)
+
+// gunzip decompresses a body that is not verified yet.
+func gunzip(body []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, malformed("the body begins like gzip, but cannot be decompressed")
+	}
+	limit := min(maxGunzipped, len(body)*maxRatio+4<<10) // strangers must not get much work for few bytes
+	plain, err := io.ReadAll(io.LimitReader(z, int64(limit)+1))
+	switch {
+	case err != nil:
+		return nil, malformed("the body begins like gzip, but cannot be decompressed")
+	case len(plain) > limit:
+		return nil, &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the body has more than 8 MiB, or more than 64 times its size, when it is decompressed"}
+	}
+	return plain, nil
 }
 
 // writeBody adds the body, and marks the time of the attempt if it stands in it.
@@ -475,7 +600,7 @@ func (s *templated) readBodyID(body []byte, a *core.Attempt) {
 // text is the field as it stands in r.
 func (f Field) text(r *core.Request, list string) (string, error) {
 	if !f.inBody() {
-		return f.inHeader(r.Header, list)
+		return f.outside(r, list)
 	}
 	text, ok := find(r.Body, f.path)
 	if !ok {

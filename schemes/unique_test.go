@@ -2,6 +2,7 @@ package schemes_test
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -13,11 +14,35 @@ import (
 // signed text, for then one signature would fit both. Values and literals are made of the same few characters, so that parts run into each other.
 func TestNoTwoMessagesHaveOneSignedText(t *testing.T) {
 	t.Parallel()
-	bodies, visible := allTexts("A.:\n", 3), allTexts("A.:", 2)[1:]
+	var bodies []string
+	visible := allTexts("A.:", 2)[1:]
 	built, requests := 0, 0
 	for _, content := range contents() {
 		template := schemes.Template{Name: "acme", Signature: schemes.Header("X-Signature"), Content: content}
 		ids, targets, methods := []string{"x"}, []string{"/hook"}, []string{"POST"}
+		values, stamps := []string{"x"}, []string{"1"}
+		if strings.Contains(content, "{header:") || strings.Contains(content, "{nonce}") {
+			values = visible
+		}
+		if strings.Contains(content, "{query:") {
+			targets = nil
+			for _, v := range visible {
+				targets = append(targets, "/hook?q="+url.QueryEscape(v))
+			}
+		}
+		if strings.Contains(content, "{timestamp}") {
+			template.Timestamp, template.Unit, template.Stamping = schemes.Header("X-Time"), schemes.ISO8601, core.StampedEachAttempt
+			stamps = []string{"2026-11-28T10:00:00", "2026-11-28T10:00:00.5", "2026-11-28T10:00:00Z", "2026-11-28T10:00:00.5Z", "2026-11-28T10:00:00.55"}
+			bodies = []string{"", ".5", ".5A", "5A", "Z", "ZA", "A", ":A", ".A"}
+		} else {
+			bodies = allTexts("A.:\n", 3)
+			if strings.Count(content, "{") > 2 && (len(values) > 1 || len(targets) > 6) {
+				bodies = allTexts("A.:\n", 2)
+			}
+		}
+		if strings.Contains(content, "{nonce}") {
+			template.Nonce = schemes.Header("X-Value")
+		}
 		if strings.Contains(content, "{id}") {
 			template.ID, ids = schemes.Header("X-Id"), visible
 		}
@@ -37,9 +62,13 @@ func TestNoTwoMessagesHaveOneSignedText(t *testing.T) {
 			for _, body := range bodies {
 				for _, target := range targets {
 					for _, method := range methods {
-						r := request(body, "X-Signature", "00", "X-Id", id)
-						r.Method, r.URL = method, target
-						requests += check(t, s, content, r, seen)
+						for _, value := range values {
+							for _, stamp := range stamps {
+								r := request(body, "X-Signature", "00", "X-Id", id, "X-Value", value, "X-Time", stamp)
+								r.Method, r.URL = method, target
+								requests += check(t, s, content, r, seen)
+							}
+						}
 					}
 				}
 			}
@@ -57,7 +86,8 @@ func check(t *testing.T, s core.Scheme, content string, r *core.Request, seen ma
 	if s.ReadHeader(r, &a) != nil || s.ReadBody(r, &a) != nil {
 		return 0
 	}
-	message := fmt.Sprintf("%s %q, id %q, body %q", r.Method, strings.TrimSuffix(r.URL, "?"), a.ID, r.Body)
+	message := fmt.Sprintf("%s %q, id %q, value %q, time %q, body %q", r.Method, strings.TrimSuffix(r.URL, "?"), a.ID, r.Header.Get("X-Value"),
+		r.Header.Get("X-Time"), r.Body)
 	if other := seen[string(a.Content.Bytes())]; other != "" && other != message { // an empty query says nothing
 		t.Fatalf("%q: one signature fits %s and %s", content, other, message)
 	}
@@ -102,6 +132,23 @@ func contents() []string {
 		{"url", "body", "id"},
 		{"body", "url", "id"},
 		{"method", "url", "body"},
+		{"header:X-Value", "body"},
+		{"body", "header:X-Value"},
+		{"query:q", "body"},
+		{"body", "query:q"},
+		{"header:X-Value", "query:q", "body"},
+		{"id", "header:X-Value", "body"},
+		{"id", "body", "header:X-Value"},
+		{"body", "id", "header:X-Value"},
+		{"method", "header:X-Value", "body"},
+		{"header:X-Value", "method", "body"},
+		{"timestamp", "body"},
+		{"body", "timestamp"},
+		{"timestamp", "nonce", "body"},
+		{"nonce", "timestamp", "body"},
+		{"nonce", "body", "timestamp"},
+		{"timestamp", "body", "nonce"},
+		{"body", "nonce", "timestamp"},
 	} {
 		texts := []string{"{" + order[0] + "}"}
 		for _, part := range order[1:] {

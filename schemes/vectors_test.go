@@ -15,7 +15,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// vector is a published request, with its source.
+// vector is a published request with its source, or one that the sender's own
+// library accepted.
 type vector struct {
 	Name      string            `json:"name"`
 	Provider  string            `json:"provider"`
@@ -31,23 +32,27 @@ type vector struct {
 
 func vectors(t *testing.T) []vector {
 	t.Helper()
-	text, err := os.ReadFile("testdata/official.json")
-	if err != nil {
-		t.Fatal(err)
+	var all []vector
+	for _, name := range []string{"official.json", "libraries.json"} {
+		text, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file struct{ Vectors []vector }
+		if err := json.Unmarshal(text, &file); err != nil {
+			t.Fatal(err)
+		}
+		if len(file.Vectors) == 0 {
+			t.Fatalf("%s has no vectors", name)
+		}
+		all = append(all, file.Vectors...)
 	}
-	var file struct{ Vectors []vector }
-	if err := json.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
-	}
-	if len(file.Vectors) == 0 {
-		t.Fatal("no vectors")
-	}
-	for i := range file.Vectors {
-		if v := &file.Vectors[i]; v.Provider == "rfc9421" && v.Secret != "" {
+	for i := range all {
+		if v := &all[i]; v.Provider == "rfc9421" && v.Secret != "" {
 			v.Secret = "hmac-sha256:" + v.Secret // the RFC has it without a word of what it is
 		}
 	}
-	return file.Vectors
+	return all
 }
 
 func (v vector) request() *core.Request {

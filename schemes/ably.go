@@ -1,0 +1,19 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Ably is the scheme of Ably's webhooks: X-Ably-Signature, HMAC-SHA256 of the
+// body in base64 under the part of the API key behind its colon. The body
+// identifies the message. Nobody says that two events differ in it, so a
+// handled message that comes again is not acknowledged.
+//
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at ably.com/docs/integrations/webhooks.
+func Ably() core.Scheme {
+	return must(Template{
+		Name: "ably", Signature: Header("X-Ably-Signature"),
+		Encoding:   core.Base64,
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}

@@ -1,0 +1,17 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Affirm is the scheme of Affirm: t and v0 in X-Affirm-Signature, HMAC-SHA512
+// of "t.body". No id is signed: each attempt is a message of its own.
+//
+// Source:
+// docs.affirm.com/developers/v1.1-developer-reference/docs/about-webhooks, as
+// of November 2026.
+func Affirm() core.Scheme {
+	return must(Template{
+		Name: "affirm", Signature: Header("X-Affirm-Signature"), List: ",", Label: "v0=", Algorithm: HMACSHA512,
+		Timestamp: Entry("X-Affirm-Signature", "t"), Stamping: core.StampedEachAttempt,
+		Content: "{timestamp}.{body}",
+	})
+}

@@ -1,0 +1,20 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Autodesk is the scheme of Autodesk Platform Services: X-Adsk-Signature,
+// HMAC-SHA1 of the body in hexadecimal. The body identifies the message. Nobody
+// says that two events differ in it, so a handled message that comes again is
+// not acknowledged.
+//
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at ngrok.com/docs/integrations/webhooks/autodesk-webhooks.
+func Autodesk() core.Scheme {
+	return must(Template{
+		Name: "autodesk", Signature: Header("X-Adsk-Signature"),
+		Label:      "sha1hash=",
+		Algorithm:  HMACSHA1,
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}

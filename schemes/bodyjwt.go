@@ -1,0 +1,375 @@
+package schemes
+
+import (
+	"cmp"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// JWT describes a sender whose signature is a JSON Web Token that holds the
+// SHA-256 of the body; [JWT.Scheme] makes a [core.Scheme] of it. What signs
+// something else is a [Template].
+//
+//	schemes.JWT{
+//		Name:  "acme",
+//		Token: schemes.Header("Authorization"), Prefix: "Bearer ",
+//		BodyHash: "payload_hash",
+//		Time:     "iat", Stamping: core.StampedEachAttempt,
+//		ID: schemes.JSON("event", "id"),
+//	}.Scheme()
+//
+// The token says with which algorithm it was signed. Only the one that is
+// configured is accepted. Its exp, if it has one, bounds how long it is taken.
+type JWT struct {
+	// Name is as in [Template].
+	Name string
+	// Token is where the token stands, and Prefix the text in front of it there.
+	Token  Field
+	Prefix string
+	// Algorithm signs: HMACSHA256 is HS256, HMACSHA512 HS512, RSASHA256 RS256,
+	// RSASHA512 RS512, ECDSAP256 ES256 and Ed25519 EdDSA.
+	Algorithm Algorithm
+	// Secret is how the text of a secret becomes a key.
+	Secret SecretText
+	// BodyHash is the claim with the hash of the body, and Encoding how it is written:
+	// by default [core.Hex]. Padding behind [core.Base64URL] does not matter.
+	BodyHash string
+	Encoding core.Encoding
+	// URLHash is a claim with the hash of the public address, if the sender has one; URL
+	// is as in [Template].
+	URLHash string
+	URL     string
+	// Issuer is what iss must be. Empty: anything.
+	Issuer string
+	// Time is the claim with the signed time, iat or nbf, and Stamping what it says.
+	Time     string
+	Stamping core.Stamping
+	// ID is the message's id in the body, or IDClaim the claim with it: what stays the
+	// same over all attempts. Without one, the token identifies the message.
+	ID         Field
+	IDOptional bool
+	IDClaim    string
+	// Indistinct is as in [Template].
+	Indistinct bool
+}
+
+// Scheme checks the description and makes a scheme of it. The error lists every
+// mistake.
+func (t JWT) Scheme() (core.Scheme, error) {
+	s, err := t.build()
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// orUnusable is for a description that holds what a program passed: [core.New]
+// reports the mistake.
+func (t JWT) orUnusable() core.Scheme {
+	s, err := t.build()
+	if err != nil {
+		return unusable{t.Name, err}
+	}
+	return s
+}
+
+func mustJWT(t JWT) *bodyJWT {
+	s, err := t.build()
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func (t JWT) build() (*bodyJWT, error) {
+	s := &bodyJWT{t: t, alg: t.Algorithm.jwt()}
+	s.t.Encoding = cmp.Or(t.Encoding, core.Hex)
+	var mistakes []error
+	fail := func(text string) { mistakes = append(mistakes, errors.New(text)) }
+	stamped := t.Stamping == core.StampedOnce || t.Stamping == core.StampedEachAttempt
+	switch {
+	case s.alg == "":
+		fail("the Algorithm is none that signs a JWT")
+	case t.Algorithm.hash() == nil && t.Secret != Base64Text:
+		fail("the secret is a public key, which is written in base64: Secret must be Base64Text")
+	}
+	switch {
+	case !t.Token.whole():
+		fail("Token is not a Header")
+	case t.BodyHash == "":
+		fail("BodyHash names no claim: a token that does not sign the body goes with any")
+	case s.t.Encoding > core.Base64URL || t.Secret > Base64Text:
+		fail("Encoding or Secret is none of the constants")
+	}
+	switch {
+	case t.Stamping == core.NotIdentified:
+		fail("Stamping is NotIdentified: what is signed identifies at least its own bytes")
+	case stamped != (t.Time == "iat" || t.Time == "nbf"):
+		fail("Time and Stamping belong together: the claim iat or nbf, and whether each attempt has its own")
+	}
+	switch {
+	case !t.ID.none() && !t.ID.inBody(), !t.ID.none() && t.IDClaim != "":
+		fail("the ID is not JSON, or IDClaim is there as well")
+	case t.IDOptional && t.ID.none():
+		fail("IDOptional without an ID")
+	case t.Indistinct && (t.IDClaim != "" || !t.ID.none() && !t.IDOptional || t.Stamping == core.StampedEachAttempt):
+		fail("the description is Indistinct, but a signed ID or the time of each attempt tells messages apart")
+	case (t.URLHash == "") != (t.URL == ""):
+		fail("URLHash and URL belong together")
+	}
+	// The rules that every description has, of names, headers and addresses.
+	same := Template{Name: t.Name, Signature: t.Token, Content: "{body}"}
+	if t.URL != "" {
+		same.Content, same.URL = "{url}{body}", t.URL
+	}
+	base, err := same.build()
+	if err != nil {
+		mistakes = append(mistakes, err)
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, fmt.Errorf("schemes: JWT %q: %w", t.Name, err)
+	}
+	s.url = base.url
+	return s, nil
+}
+
+// jwt is the name of the algorithm in tokens, "" if there is none.
+func (a Algorithm) jwt() string {
+	switch a {
+	case HMACSHA256:
+		return "HS256"
+	case HMACSHA512:
+		return "HS512"
+	case RSASHA256:
+		return "RS256"
+	case RSASHA512:
+		return "RS512"
+	case ECDSAP256:
+		return "ES256"
+	case Ed25519:
+		return "EdDSA"
+	case HMACSHA1, SHA256:
+	}
+	return ""
+}
+
+// bodyJWT is the scheme of a [JWT].
+type bodyJWT struct {
+	t   JWT
+	alg string
+	url address
+}
+
+func (s *bodyJWT) Name() string            { return s.t.Name }
+func (s *bodyJWT) Stamping() core.Stamping { return s.t.Stamping }
+
+// Facts implements [core.Describer].
+func (s *bodyJWT) Facts() core.Facts {
+	f := core.Facts{
+		FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.hash() == nil, Headers: [][]string{{s.t.Token.header}},
+	}
+	if s.url.text != "" {
+		f.URL, f.At = s.url.text, func(url string) core.Scheme {
+			t := s.t
+			t.URL = url
+			return t.orUnusable()
+		}
+	}
+	if !f.PublicKeys {
+		f.Sign = s.sign
+	}
+	return f
+}
+
+// ParseKey implements [core.Scheme].
+func (s *bodyJWT) ParseKey(text string) (core.VerifyKey, error) {
+	raw, err := s.t.Secret.decode(text)
+	if err != nil {
+		return nil, err
+	}
+	key, err := s.t.Algorithm.key(s.alg, raw, core.Base64URL, false)
+	if err != nil || s.t.Algorithm != ECDSAP256 {
+		return key, err
+	}
+	public, err := parsePublic(raw) // tokens have r and s in full length
+	if err != nil {
+		return nil, err
+	}
+	point, ok := public.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, errors.New("not a key on P-256")
+	}
+	return ecdsaRaw(s.alg, core.Base64URL, point), nil
+}
+
+// ReadHeader implements [core.Scheme].
+func (s *bodyJWT) ReadHeader(r *core.Request, a *core.Attempt) error {
+	text, err := s.t.Token.inHeader(r.Header, "")
+	if err != nil {
+		return err
+	}
+	text, ok := strings.CutPrefix(text, s.t.Prefix)
+	if !ok {
+		return malformed(s.t.Token.header + " does not begin with " + fmt.Sprintf("%q", s.t.Prefix))
+	}
+	token, err := parseJWT(text, s.alg)
+	if err != nil {
+		return err
+	}
+	if err := s.readTimes(token.claims, a); err != nil {
+		return err
+	}
+	if issuer, _ := token.claims.text("iss"); s.t.Issuer != "" && issuer != s.t.Issuer {
+		return malformed("the JWT has another issuer than " + s.t.Issuer)
+	}
+	if name := s.t.IDClaim; name != "" {
+		id, ok := token.claims.text(name)
+		if !ok || !visible(id) {
+			return malformed("the JWT has no id as " + fmt.Sprintf("%q", name) + ", of 1 to 256 characters of printable ASCII")
+		}
+		a.ID, a.IDSigned = id, true
+	}
+	a.BodySigned = true
+	a.Signatures = append(a.Signatures, core.Signature{Label: s.alg, Text: token.signature})
+	a.State = &token
+	return nil
+}
+
+// readTimes takes the time and the end. A token that is not valid yet has the time
+// from which on it is.
+func (s *bodyJWT) readTimes(claims object, a *core.Attempt) error {
+	var at [3]time.Time
+	for i, name := range []string{"iat", "nbf", "exp"} {
+		if _, there := claims[name]; !there {
+			if name == s.t.Time {
+				return malformed("the JWT has no time as \"" + name + "\"")
+			}
+			continue
+		}
+		t, ok := claims.seconds(name)
+		if !ok {
+			return malformed("\"" + name + "\" in the JWT is no whole number of seconds")
+		}
+		at[i] = t
+	}
+	switch s.t.Time {
+	case "iat":
+		a.Timestamp = at[0]
+		if at[1].After(at[0]) {
+			a.Timestamp = at[1]
+		}
+	case "nbf":
+		a.Timestamp = at[1]
+	}
+	a.Expires = at[2]
+	return nil
+}
+
+// ReadBody implements [core.Scheme].
+func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
+	token, ok := a.State.(*jwt)
+	if !ok {
+		return malformed("the headers were not read")
+	}
+	if !s.holds(token.claims, s.t.BodyHash, r.Body) {
+		return noMatch("the body is not the one whose hash is in the JWT: does something in front of us change it?")
+	}
+	if s.t.URLHash != "" {
+		var address core.Content
+		if !s.url.write(r, &address) || !s.holds(token.claims, s.t.URLHash, address.Bytes()) {
+			return noMatch("the address is not the one whose hash is in the JWT: is JWT.URL the public one, as it is registered at the sender?")
+		}
+	}
+	a.Content.WriteString(token.signed)
+	switch id, ok := find(r.Body, s.t.ID.path); {
+	case s.t.IDClaim != "":
+		a.Stable = append(a.Stable, r.Body)
+	case s.t.ID.none():
+	case ok && visible(string(id)):
+		a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)
+	case ok || !s.t.IDOptional:
+		a.Unidentified = malformed("the body has no id at " + strings.Join(s.t.ID.path, ".") + " of 1 to 256 characters of printable ASCII")
+	}
+	a.Indistinct = s.t.Indistinct && !a.IDSigned
+	return nil
+}
+
+// holds says that a claim is the hash of data.
+func (s *bodyJWT) holds(claims object, name string, data []byte) bool {
+	text, ok := claims.text(name)
+	if s.t.Encoding == core.Base64URL {
+		text = strings.TrimRight(text, "=")
+	}
+	return ok && text == s.hash(data)
+}
+
+func (s *bodyJWT) hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return string(s.t.Encoding.AppendEncode(nil, sum[:]))
+}
+
+// sign makes r a request of the sender.
+func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...string) error {
+	h, _ := r.Header.(http.Header)
+	if len(secrets) != 1 {
+		return fmt.Errorf("schemes: %s signs with one secret, not %d", s.t.Name, len(secrets))
+	}
+	if _, err := s.ParseKey(secrets[0]); err != nil {
+		return fmt.Errorf("secret 1 of 1: %w", err)
+	}
+	raw, err := s.t.Secret.decode(secrets[0])
+	if err != nil {
+		return err
+	}
+	if s.t.ID.inBody() && id != "" {
+		body, ok := replaceAt(r.Body, s.t.ID.path, id)
+		if !ok {
+			return malformed("the body has nothing at " + strings.Join(s.t.ID.path, ".") + ", where this sender has what it signs: put a placeholder there")
+		}
+		r.Body = body
+	}
+	claims := map[string]any{ // libraries of senders want iss, jti and exp, whatever they are
+		s.t.BodyHash: s.hash(r.Body), "exp": at.Add(5 * time.Minute).Unix(),
+		"iss": cmp.Or(s.t.Issuer, s.t.Name), cmp.Or(s.t.IDClaim, "jti"): cmp.Or(id, s.lastID(h), core.NewID()),
+	}
+	switch {
+	case s.t.Time != "":
+		claims[s.t.Time] = at.Unix()
+	default:
+		delete(claims, "exp") // a sender that says no time says no end
+	}
+	if s.t.URLHash != "" {
+		var address core.Content
+		s.url.write(r, &address)
+		claims[s.t.URLHash] = s.hash(address.Bytes())
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		return err
+	}
+	part := base64.RawURLEncoding.EncodeToString
+	signed := part([]byte(`{"alg":"`+s.alg+`","typ":"JWT"}`)) + "." + part(text)
+	var c core.Content
+	c.WriteString(signed)
+	h[s.t.Token.header] = []string{s.t.Prefix + signed + "." + s.t.Algorithm.sum(raw, core.Base64URL, false)(&c)}
+	return nil
+}
+
+// lastID is that of the token which a request has, so that signing it again makes
+// another attempt of the same message.
+func (s *bodyJWT) lastID(h http.Header) string {
+	a := new(core.Attempt)
+	if s.ReadHeader(&core.Request{Header: h}, a) != nil {
+		return ""
+	}
+	return a.ID
+}

@@ -1,0 +1,19 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Chargify is the scheme of Chargify (Maxio):
+// X-Chargify-Webhook-Signature-Hmac-Sha-256, HMAC-SHA256 of the body in
+// hexadecimal under the shared key of the site. The older signature, an MD5, is
+// not read. The body identifies the message. Nobody says that two events differ
+// in it, so a handled message that comes again is not acknowledged.
+//
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at ngrok.com/docs/integrations/webhooks/chargify-webhooks.
+func Chargify() core.Scheme {
+	return must(Template{
+		Name: "chargify", Signature: Header("X-Chargify-Webhook-Signature-Hmac-Sha-256"),
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}

@@ -1,0 +1,17 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Checkout is the scheme of Checkout.com: Cko-Signature, HMAC-SHA256 of the
+// body in hexadecimal under the signature key. The event's id in the body
+// identifies the message; two attempts must agree in type and data.
+//
+// Source: checkout.com/docs/workflows/set-up-your-webhook-receiver, as of
+// November 2026.
+func Checkout() core.Scheme {
+	return must(Template{
+		Name: "checkout", Signature: Header("Cko-Signature"),
+		ID: JSON("id"), Stable: []Field{JSON("type"), JSON("data")},
+		Content: "{body}",
+	})
+}

@@ -1,0 +1,18 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Creem is the scheme of Creem's older signature: Creem-Signature, HMAC-SHA256
+// of the body in hexadecimal under the whole text of the secret. Messages that
+// have webhook-id as well are those of Standard Webhooks. The body identifies
+// the message. Nobody says that two events differ in it, so a handled message
+// that comes again is not acknowledged.
+//
+// Source: www.npmjs.com/package/creem/v/1.13.0, as of November 2026.
+func Creem() core.Scheme {
+	return must(Template{
+		Name: "creem", Signature: Header("Creem-Signature"),
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}

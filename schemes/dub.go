@@ -1,0 +1,17 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Dub is the scheme of Dub: Dub-Signature, HMAC-SHA256 of the body in
+// hexadecimal. The body identifies the message. Nobody says that two events
+// differ in it, so a handled message that comes again is not acknowledged.
+//
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at dub.co/docs/concepts/webhooks/verify-webhook-requests.
+func Dub() core.Scheme {
+	return must(Template{
+		Name: "dub", Signature: Header("Dub-Signature"),
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}

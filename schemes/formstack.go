@@ -1,0 +1,17 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Formstack is the scheme of Formstack: X-Fs-Signature, HMAC-SHA256 of the body
+// in hexadecimal. The body identifies the message. Nobody says that two events
+// differ in it, so a handled message that comes again is not acknowledged.
+//
+// Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
+func Formstack() core.Scheme {
+	return must(Template{
+		Name: "formstack", Signature: Header("X-Fs-Signature"),
+		Label:      "sha256=",
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}

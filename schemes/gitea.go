@@ -1,0 +1,18 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Gitea is the scheme of Gitea and Forgejo: X-Gitea-Signature, HMAC-SHA256 of
+// the body in hexadecimal. Nothing signed tells when, and two events may have
+// the same body. X-Gitea-Delivery and X-Gitea-Event are not signed. Together
+// with the body they identify the message, within [core.Config].Repeats.
+//
+// Source: pkg.go.dev/github.com/go-playground/webhooks/v6@v6.4.0, as of
+// November 2026.
+func Gitea() core.Scheme {
+	return must(Template{
+		Name: "gitea", Signature: Header("X-Gitea-Signature"),
+		ID: Header("X-Gitea-Delivery"), IDOptional: true, idAlways: true, Topic: Header("X-Gitea-Event"),
+		Content: "{body}",
+	})
+}

@@ -1,0 +1,18 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// LaunchDarkly is the scheme of LaunchDarkly: X-Ld-Signature, HMAC-SHA256 of
+// the body in hexadecimal. The body identifies the message. Nobody says that
+// two events differ in it, so a handled message that comes again is not
+// acknowledged.
+//
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at launchdarkly.com/docs/home/infrastructure/webhooks.
+func LaunchDarkly() core.Scheme {
+	return must(Template{
+		Name: "launchdarkly", Signature: Header("X-Ld-Signature"),
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}

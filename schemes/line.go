@@ -1,0 +1,20 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// LINE is the scheme of LINE's Messaging API: X-Line-Signature, HMAC-SHA256 of
+// the body in base64 under the channel secret. The webhookEventId of the one
+// event in a body identifies the message. LINE says in the event whether it is
+// sent again, so two attempts must agree in the rest of it. A body with several
+// events is identified by its content; one with none, as LINE sends to check
+// the endpoint, is too.
+//
+// Source: www.npmjs.com/package/@line/bot-sdk/v/11.2.0, as of November 2026.
+func LINE() core.Scheme {
+	return must(Template{
+		Name: "line", Signature: Header("X-Line-Signature"), Encoding: core.Base64,
+		ID: JSON("events", "0", "webhookEventId"), IDOptional: true, Batch: BatchByContent,
+		Stable:  []Field{JSON("events", "0", "type"), JSON("events", "0", "timestamp"), JSON("events", "0", "source"), JSON("events", "0", "message")},
+		Content: "{body}",
+	})
+}

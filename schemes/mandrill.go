@@ -1,0 +1,62 @@
+package schemes
+
+import (
+	"net/url"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Mandrill is the scheme of Mailchimp Transactional (Mandrill):
+// X-Mandrill-Signature, HMAC-SHA1 in base64 of the public address and the form's
+// only parameter, mandrill_events. address is that of the endpoint, whole, as it
+// is registered there. A form with another parameter is refused: names and
+// values follow each other in the signed text without anything between.
+//
+// The events identify the message. Nobody says that those of two messages
+// differ, so a handled message that comes again is not acknowledged. The bytes
+// of the form are not signed, its events are: Message.BodySigned is false.
+//
+// Source: mailchimp.com/developer/transactional/guides, as of November 2026.
+func Mandrill(address string) core.Scheme {
+	s, err := Template{
+		Name: "mandrill", Signature: Header("X-Mandrill-Signature"), Algorithm: HMACSHA1, Encoding: core.Base64, URL: address,
+		Indistinct: true,
+		Content:    "{url}{body}", // of the body, what is below
+	}.build()
+	if err != nil {
+		return unusable{"mandrill", err}
+	}
+	return mandrill{s}
+}
+
+type mandrill struct{ *templated }
+
+const mandrillEvents = "mandrill_events"
+
+// Facts implements [core.Describer].
+func (s mandrill) Facts() core.Facts {
+	f := s.facts(s, s.prepare)
+	f.At = Mandrill
+	return f
+}
+
+func (s mandrill) ReadBody(r *core.Request, a *core.Attempt) error {
+	form, err := url.ParseQuery(string(r.Body))
+	if err != nil || len(form) != 1 || len(form[mandrillEvents]) != 1 {
+		return malformed("the body is no form with " + mandrillEvents + " and nothing else")
+	}
+	signed := *r
+	signed.Body = []byte(mandrillEvents + form.Get(mandrillEvents))
+	if err := s.templated.ReadBody(&signed, a); err != nil {
+		return err
+	}
+	a.BodySigned = false
+	return nil
+}
+
+// prepare makes a form of a body that is none.
+func (mandrill) prepare(s *signing) {
+	if form, err := url.ParseQuery(string(s.r.Body)); err != nil || len(form[mandrillEvents]) != 1 {
+		s.r.Body = []byte(url.Values{mandrillEvents: {string(s.r.Body)}}.Encode())
+	}
+}

@@ -1,0 +1,17 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Mautic is the scheme of Mautic: Webhook-Signature, HMAC-SHA256 of the body in
+// base64. The body identifies the message. Nobody says that two events differ
+// in it, so a handled message that comes again is not acknowledged.
+//
+// Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
+func Mautic() core.Scheme {
+	return must(Template{
+		Name: "mautic", Signature: Header("Webhook-Signature"),
+		Encoding:   core.Base64,
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}

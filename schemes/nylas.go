@@ -1,0 +1,44 @@
+package schemes
+
+import (
+	"net/http"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Nylas is the scheme of Nylas: X-Nylas-Signature, HMAC-SHA256 of the body in
+// hexadecimal under the webhook secret. The body identifies the message. Nobody
+// says that two events differ in it, so a handled message that comes again is not
+// acknowledged.
+//
+// Nylas asks for the endpoint with GET and a challenge when the webhook is made.
+// It is answered only if handshake says so; the route must take GET as well.
+//
+// Source: ngrok.com/docs/integrations/webhooks and
+// www.npmjs.com/package/nylas/v/8.4.0, as of November 2026.
+func Nylas(handshake Handshake) core.Scheme {
+	return nylas{must(Template{
+		Name: "nylas", Signature: Header("X-Nylas-Signature"), Indistinct: true,
+		Content: "{body}",
+	}), handshake}
+}
+
+type nylas struct {
+	*templated
+
+	handshake Handshake
+}
+
+// Facts implements [core.Describer].
+func (n nylas) Facts() core.Facts {
+	f := n.facts(n, nil)
+	f.Handshake = func(r *core.Request) *core.Answer {
+		q, ok := query(r)
+		if n.handshake != AnswerHandshakes || r.Method != http.MethodGet || !ok || !bare(f, r.Header) ||
+			len(q["challenge"]) != 1 || !isToken(q.Get("challenge")) {
+			return nil
+		}
+		return plain(q.Get("challenge"))
+	}
+	return f
+}

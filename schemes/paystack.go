@@ -1,0 +1,19 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Paystack is the scheme of Paystack: X-Paystack-Signature, HMAC-SHA512 of the
+// body in hexadecimal under the secret key of the API. The body identifies the
+// message. Nobody says that two events differ in it, so a handled message that
+// comes again is not acknowledged.
+//
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at paystack.com/docs/payments/webhooks/.
+func Paystack() core.Scheme {
+	return must(Template{
+		Name: "paystack", Signature: Header("X-Paystack-Signature"),
+		Algorithm:  HMACSHA512,
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}

@@ -1,0 +1,16 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Whop is the scheme of Whop: that of Standard Webhooks with webhook-* headers,
+// under the text of the secret as it is. The id identifies the message.
+//
+// Source: www.npmjs.com/package/@whop/sdk/v/0.0.42, as of November 2026.
+func Whop() core.Scheme {
+	return must(Template{
+		Name: "whop", Signature: Header("Webhook-Signature"), List: " ", Label: "v1,", Encoding: core.Base64,
+		Timestamp: Header("Webhook-Timestamp"), Stamping: core.StampedEachAttempt,
+		ID:      Header("Webhook-Id"),
+		Content: "{id}.{timestamp}.{body}",
+	})
+}

@@ -1,0 +1,21 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Wise is the scheme of Wise: X-Signature-SHA256, RSA with SHA-256 over the
+// body, in base64, under Wise's public key: one for the sandbox, one for
+// production. The secret is the text between the BEGIN and END lines of that
+// key, without the line breaks. The older X-Signature (SHA-1) is not read.
+//
+// The body identifies the message. Nobody says that two events differ in it, so
+// a handled message that comes again is not acknowledged.
+//
+// Source: docs.wise.com/features/webhooks-notifications/event-handling, as of
+// November 2026.
+func Wise() core.Scheme {
+	return must(Template{
+		Name: "wise", Signature: Header("X-Signature-SHA256"), Algorithm: RSASHA256, Secret: Base64Text, Encoding: core.Base64,
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}

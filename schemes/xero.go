@@ -1,0 +1,20 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Xero is the scheme of Xero: X-Xero-Signature, HMAC-SHA256 of the body in
+// base64 under the webhook key as it is shown: it is not decoded. Xero first
+// sends wrong signatures on purpose, and wants 401 for them. The body
+// identifies the message. Nobody says that two events differ in it, so a
+// handled message that comes again is not acknowledged.
+//
+// Source: another project's verifier, as of November 2026; the sender documents
+// it at developer.xero.com/documentation/guides/webhooks/overview/.
+func Xero() core.Scheme {
+	return must(Template{
+		Name: "xero", Signature: Header("X-Xero-Signature"),
+		Encoding:   core.Base64,
+		Indistinct: true,
+		Content:    "{body}",
+	})
+}
