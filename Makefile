@@ -101,8 +101,8 @@ benchmarks:      ## every benchmark of the packages
 	cd echov5wh && go test -run='^$$' -bench=. -benchmem .
 	cd fiberv3wh && go test -run='^$$' -bench=. -benchmem .
 
-measure: services ## every store beside the bare command of its engine, in one run
-	cd integration && HOOKONCE_MEASURE=1 go test -v -count=1 -run TestStores ./measure
+measure: services ## every store beside the bare command of its engine, in one run; BASE=commit puts that commit beside them
+	cd integration && HOOKONCE_MEASURE=1 HOOKONCE_MEASURE_BASE=$(BASE) go test -v -count=1 -timeout 30m -run 'TestStores|TestCallers' ./measure
 
 measure-purge: services ## a purge of ten million rows in each database, and what an index would cost; an hour
 	cd integration && HOOKONCE_MEASURE=1 go test -v -count=1 -timeout 3h -run 'TestPurge|TestAnIndex' ./measure
