@@ -100,8 +100,8 @@ bench-smoke:     ## does every part of that run, and do allocations keep to thei
 benchmarks:      ## every benchmark of the packages
 	@for dir in $(PUBLISHED); do (cd $$dir && go test -run='^$$' -bench=. -benchmem ./...) || exit 1; done
 
-measure: services ## every store beside the bare command of its engine, in one run
-	cd integration && HOOKONCE_MEASURE=1 go test -v -count=1 -run TestStores ./measure
+measure: services ## every store beside the bare command of its engine, in one run; BASE=commit puts that commit beside them
+	cd integration && HOOKONCE_MEASURE=1 HOOKONCE_MEASURE_BASE=$(BASE) go test -v -count=1 -timeout 30m -run 'TestStores|TestCallers' ./measure
 
 measure-purge: services ## a purge of ten million rows in each database, and what an index would cost; an hour
 	cd integration && HOOKONCE_MEASURE=1 go test -v -count=1 -timeout 3h -run 'TestPurge|TestAnIndex' ./measure

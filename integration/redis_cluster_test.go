@@ -1,6 +1,11 @@
 package integration_test
 
 import (
+	"context"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +35,38 @@ func TestRedisCluster(t *testing.T) {
 		t.Parallel()
 		do := throughRueidis(t, rueidis.ClientOption{InitAddress: addrs})
 		whtest.TestSeenStore(t, func(testing.TB) core.SeenStore { return redisstore.NewFunc(namespace(), do) })
+	})
+	t.Run("one that INFO does not call a cluster, and that refuses scripts with keys of several slots", func(t *testing.T) {
+		t.Parallel()
+		client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
+		t.Cleanup(func() { client.Close() })
+		runID := regexp.MustCompile("run_id:.*\r") // a service behind one address has one name for all nodes
+		var refused atomic.Int64
+		store := redisstore.NewFunc(namespace(), func(ctx context.Context, args ...any) (any, error) {
+			reply, err := client.Do(ctx, args...).Result()
+			if err != nil && strings.Contains(err.Error(), "CROSSSLOT") {
+				refused.Add(1)
+			}
+			if text, ok := reply.(string); ok {
+				reply = runID.ReplaceAllString(strings.ReplaceAll(text, "cluster_enabled:1", "cluster_enabled:0"), "run_id:one\r")
+			}
+			return reply, err
+		})
+		claim := func(i int) {
+			value := core.Value{1, byte(i), byte(i >> 8)}
+			if got, err := store.Swap(t.Context(), core.Key{byte(i), byte(i >> 8), 31: byte(i)}, core.Value{}, value, time.Minute); err != nil || got != value {
+				t.Errorf("claim %d: %v, %v", i, got, err)
+			}
+		}
+		claim(0)
+		var wg sync.WaitGroup
+		for i := range 200 {
+			wg.Go(func() { claim(i + 1) })
+		}
+		wg.Wait()
+		if refused.Load() == 0 {
+			t.Error("no group was refused: nothing was tested")
+		}
 	})
 	t.Run("a client for one server is told to be one for a cluster", func(t *testing.T) {
 		t.Parallel()

@@ -69,6 +69,24 @@ func TestFaultsOnPostgres(t *testing.T) {
 	w.mustHold(c)
 }
 
+// TestFaultsInGroups: over one connection the swaps of a process go in groups.
+func TestFaultsInGroups(t *testing.T) {
+	t.Parallel()
+	t.Run("Redis", func(t *testing.T) {
+		t.Parallel()
+		s := services.StartRedis(t)
+		w := newWorld(t, "redis", &s.Server, s.Addr, func(proxy string) string { return proxy }, envOneConnection+"=1")
+		w.mustHold(w.run(length(t), nil))
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		p := services.StartPostgres(t)
+		migrate(t, p)
+		w := newWorld(t, "postgres", &p.Server, p.Addr, p.DSNAt, envOneConnection+"=1")
+		w.mustHold(w.run(length(t), nil))
+	})
+}
+
 // TestFaultsOnPostgresWithATransactionOfTheHandler: no effect happens twice, whatever dies.
 func TestFaultsOnPostgresWithATransactionOfTheHandler(t *testing.T) {
 	t.Parallel()

@@ -31,14 +31,15 @@ import (
 
 // What a server process is told, in its environment.
 const (
-	envFramework = "FAULTS_FRAMEWORK"
-	envAddr      = "FAULTS_ADDR"
-	envStore     = "FAULTS_STORE"  // redis, postgres, or transaction: postgres with core.Commit
-	envTarget    = "FAULTS_TARGET" // address or DSN of the store
-	envSkew      = "FAULTS_SKEW"   // of its clock
-	envLedger    = "FAULTS_LEDGER"
-	envBroken    = "FAULTS_BROKEN"   // how the store is broken on purpose
-	envDefaults  = "FAULTS_DEFAULTS" // the default configuration, and handlers that do not end
+	envFramework     = "FAULTS_FRAMEWORK"
+	envAddr          = "FAULTS_ADDR"
+	envStore         = "FAULTS_STORE"  // redis, postgres, or transaction: postgres with core.Commit
+	envTarget        = "FAULTS_TARGET" // address or DSN of the store
+	envSkew          = "FAULTS_SKEW"   // of its clock
+	envLedger        = "FAULTS_LEDGER"
+	envBroken        = "FAULTS_BROKEN"         // how the store is broken on purpose
+	envOneConnection = "FAULTS_ONE_CONNECTION" // to the store: swaps wait, and go in groups
+	envDefaults      = "FAULTS_DEFAULTS"       // the default configuration, and handlers that do not end
 )
 
 const (
@@ -105,7 +106,11 @@ func serve() error {
 func (s *server) open() (core.SeenStore, error) {
 	target := os.Getenv(envTarget)
 	if os.Getenv(envStore) == "redis" {
-		return redisstore.New("faults", redis.NewClient(&redis.Options{Addr: target}).Do), nil
+		options := &redis.Options{Addr: target}
+		if os.Getenv(envOneConnection) != "" {
+			options.PoolSize = 1
+		}
+		return redisstore.New("faults", redis.NewClient(options).Do), nil
 	}
 	var err error
 	if s.db, err = sql.Open("pgx", target); err != nil {
@@ -113,6 +118,9 @@ func (s *server) open() (core.SeenStore, error) {
 	}
 	s.db.SetMaxOpenConns(16)
 	s.db.SetMaxIdleConns(16)
+	if os.Getenv(envOneConnection) != "" {
+		s.db.SetMaxOpenConns(1)
+	}
 	store := sqlstore.New("faults", s.db, sqlstore.Postgres)
 	if os.Getenv(envStore) == "transaction" {
 		s.tx = store

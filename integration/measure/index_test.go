@@ -63,7 +63,7 @@ func TestAnIndexOnTheExpiry(t *testing.T) {
 			before := [2]int64{e.size(t, pair[0].db), e.size(t, pair[1].db)}
 			for round := range 2*rounds + 1 {
 				for i := range pair {
-					r := drive(t, length, deliver(pair[(i+round)%2].store))
+					r := drive(t, callers, length, deliver(pair[(i+round)%2].store))
 					if round > 0 { // the first warms up
 						pair[(i+round)%2].result.add(r)
 					}

@@ -1,6 +1,6 @@
 // Package measure_test measures every store beside the bare command of its engine, through the same client, in one run.
 //
-//	HOOKONCE_MEASURE=1 go test -v -run TestStores ./measure
+//	HOOKONCE_MEASURE=1 go test -v -run 'TestStores|TestCallers' ./measure
 //
 // Figures are only good as ratios: clients and servers share a machine.
 package measure_test
@@ -68,14 +68,14 @@ func (r *result) percentile(p int) time.Duration {
 	return r.took[min(len(r.took)-1, len(r.took)*p/100)]
 }
 
-// drive has all callers call for a while.
-func drive(t *testing.T, d time.Duration, call func(ctx context.Context) error) result {
+// drive has n callers call for a while.
+func drive(t *testing.T, n int, d time.Duration, call func(ctx context.Context) error) result {
 	t.Helper()
 	ctx := t.Context()
-	took := make([][]time.Duration, callers)
+	took := make([][]time.Duration, n)
 	began := time.Now()
 	var wg sync.WaitGroup
-	for i := range callers {
+	for i := range n {
 		wg.Go(func() {
 			for time.Since(began) < d {
 				at := time.Now()
@@ -99,7 +99,7 @@ func fresh() (k core.Key, v core.Value) {
 }
 
 func TestStores(t *testing.T) {
-	if os.Getenv("HOOKONCE_MEASURE") != "1" {
+	if os.Getenv(envMeasure) != "1" {
 		t.Skip("set HOOKONCE_MEASURE=1: it takes a few minutes and wants the machine for itself")
 	}
 	length := time.Second
@@ -110,7 +110,7 @@ func TestStores(t *testing.T) {
 		}
 		length = time.Duration(seconds) * time.Second
 	}
-	only := os.Getenv("HOOKONCE_MEASURE_ONLY")
+	only := os.Getenv(envOnly)
 	var table strings.Builder
 	fmt.Fprintf(&table, "| store | claims/s | p50 | p99 | bare command | claims/s | p50 | p99 | ratio | duplicates/s | bytes an id |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, open := range []struct {
@@ -167,13 +167,13 @@ func (e *engine) measure(t *testing.T, length time.Duration) string {
 		}
 		return err
 	}
-	drive(t, length, claim) // warm
+	drive(t, callers, length, claim) // warm
 	for range rounds {
-		claims.add(drive(t, length, claim))
+		claims.add(drive(t, callers, length, claim))
 		if e.bare != nil {
-			bare.add(drive(t, length, func(ctx context.Context) error { key, value := fresh(); return e.bare(ctx, key, value) }))
+			bare.add(drive(t, callers, length, func(ctx context.Context) error { key, value := fresh(); return e.bare(ctx, key, value) }))
 		}
-		duplicates.add(drive(t, length, duplicate))
+		duplicates.add(drive(t, callers, length, duplicate))
 	}
 	row := fmt.Sprintf("| %s | %s | %s | %s |", e.name, thousands(claims.median()), short(claims.percentile(50)), short(claims.percentile(99)))
 	if e.bare == nil {
@@ -260,12 +260,12 @@ func throughGoRedis(t *testing.T) engine {
 	server := startRedis(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr, PoolSize: callers})
 	t.Cleanup(func() { client.Close() })
-	return engine{
-		store: redisstore.New("orders", client.Do), bareName: "SET NX PX",
-		bare: func(ctx context.Context, key core.Key, value core.Value) error {
-			return client.Do(ctx, "SET", "bare:"+string(key[:]), string(value[:]), "NX", "PX", "90000000").Err()
-		},
-		size: redisSize(t, client),
+	return engine{store: redisstore.New("orders", client.Do), bareName: "SET NX PX", bare: setByGoRedis(client), size: redisSize(t, client)}
+}
+
+func setByGoRedis(client *redis.Client) func(context.Context, core.Key, core.Value) error {
+	return func(ctx context.Context, key core.Key, value core.Value) error {
+		return client.Do(ctx, "SET", "bare:"+string(key[:]), string(value[:]), "NX", "PX", "90000000").Err()
 	}
 }
 
@@ -278,24 +278,40 @@ func throughRueidis(t *testing.T) engine {
 	t.Cleanup(client.Close)
 	admin := redis.NewClient(&redis.Options{Addr: server.Addr})
 	t.Cleanup(func() { admin.Close() })
-	do := func(ctx context.Context, args ...any) (any, error) {
-		words := make([]string, len(args))
-		for i, arg := range args {
-			words[i], _ = arg.(string)
-		}
-		return client.Do(ctx, client.B().Arbitrary(words[:3]...).Keys(words[3]).Args(words[4:]...).Build()).ToAny()
-	}
 	return engine{
-		store: redisstore.NewFunc("orders", do), bareName: "SET NX PX",
-		bare: func(ctx context.Context, key core.Key, value core.Value) error {
-			return client.Do(ctx, client.B().Arbitrary("SET").Keys("bare:"+string(key[:])).Args(string(value[:]), "NX", "PX", "90000000").Build()).Error()
-		},
+		store: redisstore.NewFunc("orders", doByRueidis(client)), bareName: "SET NX PX", bare: setByRueidis(client),
 		size: redisSize(t, admin),
 	}
 }
 
-// openSQL opens a database with a table for the bare INSERT, of the same form.
-func openSQL(t *testing.T, driver, dsn string, d sqlstore.Dialect, bare string, conns int) (*sql.DB, *sqlstore.Store) {
+// doByRueidis is the closure of docs/stores.md.
+func doByRueidis(client rueidis.Client) func(context.Context, ...any) (any, error) {
+	return func(ctx context.Context, args ...any) (any, error) {
+		words := make([]string, len(args))
+		for i, arg := range args {
+			words[i], _ = arg.(string)
+		}
+		if len(words) < 4 { // CONFIG GET: no key
+			return client.Do(ctx, client.B().Arbitrary(words...).Build()).ToAny()
+		}
+		return client.Do(ctx, client.B().Arbitrary(words[:3]...).Keys(words[3]).Args(words[4:]...).Build()).ToAny()
+	}
+}
+
+func setByRueidis(client rueidis.Client) func(context.Context, core.Key, core.Value) error {
+	return func(ctx context.Context, key core.Key, value core.Value) error {
+		return client.Do(ctx, client.B().Arbitrary("SET").Keys("bare:"+string(key[:])).Args(string(value[:]), "NX", "PX", "90000000").Build()).Error()
+	}
+}
+
+const (
+	barePostgres   = "CREATE TABLE bare (namespace text, id bytea, value bytea, expires bigint, PRIMARY KEY (namespace, id))"
+	insertPostgres = "INSERT INTO bare VALUES ($1, $2, $3, $4)"
+	bareMySQL      = "CREATE TABLE bare (namespace VARBINARY(64), id BINARY(32), value BINARY(40), expires BIGINT, PRIMARY KEY (namespace, id))"
+	insertMySQL    = "INSERT INTO bare VALUES (?, ?, ?, ?)"
+)
+
+func openDB(t *testing.T, driver, dsn string, conns int) *sql.DB {
 	t.Helper()
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
@@ -304,10 +320,22 @@ func openSQL(t *testing.T, driver, dsn string, d sqlstore.Dialect, bare string, 
 	t.Cleanup(func() { db.Close() })
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
-	store := sqlstore.New("orders", db, d)
+	return db
+}
+
+func migrated(t *testing.T, store *sqlstore.Store) *sqlstore.Store {
+	t.Helper()
 	if err := store.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return store
+}
+
+// openSQL opens a database with a table for the bare INSERT, of the same form.
+func openSQL(t *testing.T, driver, dsn string, d sqlstore.Dialect, bare string, conns int) (*sql.DB, *sqlstore.Store) {
+	t.Helper()
+	db := openDB(t, driver, dsn, conns)
+	store := migrated(t, sqlstore.New("orders", db, d))
 	execute(t, db, bare)
 	return db, store
 }
@@ -343,20 +371,18 @@ func insert(t *testing.T, db *sql.DB, statement string) func(context.Context, co
 }
 
 func postgres(t *testing.T) engine {
-	db, store := openSQL(t, "pgx", services.StartPostgres(t).DSN(), sqlstore.Postgres,
-		"CREATE TABLE bare (namespace text, id bytea, value bytea, expires bigint, PRIMARY KEY (namespace, id))", 32)
+	db, store := openSQL(t, "pgx", services.StartPostgres(t).DSN(), sqlstore.Postgres, barePostgres, 32)
 	return engine{
-		store: store, bareName: "INSERT", bare: insert(t, db, "INSERT INTO bare VALUES ($1, $2, $3, $4)"),
+		store: store, bareName: "INSERT", bare: insert(t, db, insertPostgres),
 		size: func() int64 { return number(t, db, "SELECT pg_total_relation_size('hookonce_seen')") },
 	}
 }
 
 func mysql(start func(t testing.TB, settings ...string) *services.MySQL) func(t *testing.T) engine {
 	return func(t *testing.T) engine {
-		db, store := openSQL(t, "mysql", start(t).DSN(), sqlstore.MySQL,
-			"CREATE TABLE bare (namespace VARBINARY(64), id BINARY(32), value BINARY(40), expires BIGINT, PRIMARY KEY (namespace, id))", 32)
+		db, store := openSQL(t, "mysql", start(t).DSN(), sqlstore.MySQL, bareMySQL, 32)
 		return engine{
-			store: store, bareName: "INSERT", bare: insert(t, db, "INSERT INTO bare VALUES (?, ?, ?, ?)"),
+			store: store, bareName: "INSERT", bare: insert(t, db, insertMySQL),
 			size: func() int64 {
 				execute(t, db, "ANALYZE TABLE hookonce_seen")
 				return number(t, db, "SELECT DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'hookonce_seen'")

@@ -2,11 +2,8 @@ package redisstore
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
@@ -44,42 +41,6 @@ func bucketsOf(namespace string) (all [buckets]bucket) {
 // [Store.Check]. The store finds it out in the step that claims, with the first
 // claim of each millisecond and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
-
-// attempts bounds how often one call may find another marker. Each time some
-// process made a new one, which takes a loss of records.
-const attempts = 8
-
-// swap runs the script on a key of a bucket, until the store knows the bucket's
-// marker. It returns the live value.
-func (s *Store) swap(ctx context.Context, b *bucket, key []byte, old, next, life string) (any, error) {
-	for range attempts {
-		marks := s.marks.Load()
-		known, command := s.birth.Known(), []any{nil, nil, "1", b.prefix + string(key), old, next, life}
-		if old == "" && s.birth.Due(dueAfter) {
-			command = []any{nil, nil, "2", command[3], b.marker, old, next, life, known.TextArg}
-		}
-		reply, err := s.run(ctx, swapScript(), command)
-		if err != nil {
-			return nil, err
-		}
-		text, _ := asText(reply)
-		if len(text) == len(core.Value{}) || len(text) < len(other) || text[:len(other)] != other {
-			return reply, nil
-		}
-		found, ok := birth.Parse(text[len(other):])
-		if !ok {
-			return nil, fmt.Errorf("the key %q holds something that is no marker of this store: give the store a namespace that nothing else writes to", b.marker)
-		}
-		if err := s.meet(ctx, marks, known, found); err != nil {
-			return nil, err
-		}
-		s.birth.Look()
-	}
-	return nil, errors.New("the markers of the namespace get lost again and again: does something delete keys, or do several servers answer in turn")
-}
-
-// other begins the reply that names another marker than the known one.
-const other = "since:"
 
 // meet learns of a marker that is not the known one. Of many callers that find
 // the same loss, one makes new markers, for all buckets at once: otherwise one

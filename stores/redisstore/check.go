@@ -28,8 +28,9 @@ func (s *Store) Check(ctx context.Context) error {
 	}
 	var wrong, unseen []error
 	// A swap from a record that never was reads; a claim, of a key that no message has and for a millisecond, writes.
+	b := &s.buckets[0]
 	for _, old := range []string{"never", ""} {
-		if _, err := s.swap(ctx, &s.buckets[0], []byte("check"), old, "check", "1"); err != nil {
+		if _, err := s.swap(ctx, &swap{bucket: b, key: b.prefix + "check", old: old, next: "check", life: "1"}); err != nil {
 			wrong = append(wrong, explain(err))
 			break
 		}

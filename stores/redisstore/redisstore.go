@@ -40,6 +40,12 @@
 // A server that fills up while a handler runs refuses the record of its success as well: if there is no room within
 // [core.Config.Lease], the sender's next attempt runs the handler a second time once there is.
 //
+// # Groups
+//
+// Swaps that come at once go to the server as one script, in the place of a round
+// trip for each. One alone goes at once. It takes a server that INFO says is in no
+// cluster, since the keys of one script must be on one node.
+//
 // # Memory
 //
 // A message costs about 200 bytes for [core.Config.Remember], 25 hours by default; Redis itself removes it then.
@@ -58,6 +64,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/internal/birth"
+	"github.com/hookonce/hookonce/internal/group"
 )
 
 // Store is a [core.SeenStore] in Redis or Valkey. Make one with [New] or [NewFunc], for each verifier. It is safe for
@@ -71,6 +78,7 @@ type Store struct {
 	marks   atomic.Int64 // how often this store made markers
 	buckets [buckets]bucket
 	meeting chan struct{} // held by who makes markers
+	line    group.Line[*swap]
 
 	mu     sync.Mutex
 	owners map[string]bool
@@ -90,6 +98,7 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
 	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
 	s.birth.Begin()
+	s.line.Send, s.line.Width, s.line.Most = s.askGroup, width, most
 	return s
 }
 
@@ -133,22 +142,14 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	if err := s.keepsRecords(ctx); err != nil {
 		return core.Value{}, err
 	}
-	was := ""
-	if old != (core.Value{}) {
-		was = string(old[:])
-	}
 	ms := strconv.FormatInt(int64((ttl+time.Millisecond-1)/time.Millisecond), 10) // up: never early
-	reply, err := s.swap(ctx, &s.buckets[key[len(key)-1]%buckets], key[:], was, string(next[:]), ms)
+	b := &s.buckets[key[len(key)-1]%buckets]
+	text, err := s.swap(ctx, &swap{bucket: b, key: b.prefix + string(key[:]), old: valueText(old), next: string(next[:]), life: ms})
 	if err != nil {
 		s.lookAgain(err)
 		return core.Value{}, explain(err)
 	}
 	var live core.Value
-	text, ok := asText(reply)
-	if !ok || len(text) != 0 && len(text) != len(live) {
-		return core.Value{}, fmt.Errorf("redisstore: a key of the namespace %q holds something that is no record of this store (%T of %d bytes): "+
-			"give the store a namespace that nothing else writes to", s.namespace, reply, len(text))
-	}
 	copy(live[:], text)
 	return live, nil
 }

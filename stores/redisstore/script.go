@@ -17,7 +17,7 @@ var (
 // The digests are the SHA-1 of the texts, by which EVALSHA calls them. They are
 // written out because a program in FIPS 140 mode may not compute them.
 const (
-	swapDigest = "acff674aa5ae0dcaea9338ec2b807bca21ef9d74"
+	swapDigest = "771e6b840eb3fc4ef1cacbeb0d6a4d713793e56d"
 	lookDigest = "2dafd67ebef8101f5a6b917c4f8897680ffde1ab"
 	markDigest = "3c871e314ff3d4849381330693f5504f1ffb3a3d"
 )

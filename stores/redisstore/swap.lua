@@ -1,15 +1,24 @@
--- KEYS: of a message, and of its bucket's marker if that is due. ARGV: old ('' for none), next, life in milliseconds, the marker that the
--- caller knows. Returns the live value, '' for none; or 'since:' and the marker of the bucket if that is another one.
-if KEYS[2] then
-  local since = redis.call('GET', KEYS[2])
-  if since ~= ARGV[4] then return 'since:' .. (since or '') end
+-- KEYS: of messages, and of the marker of a bucket if that is due. ARGV: the marker that the caller knows; then of each message old ('' for
+-- none), next, and life in milliseconds. Returns for each message '+' if next is live, '-' if nothing is, '=' and the live value, or '?' if that
+-- has another length. Or 'since:' and the marker of the bucket if that is another one.
+local n = (#ARGV - 1) / 3
+if KEYS[n + 1] then
+  local since = redis.call('GET', KEYS[n + 1])
+  if since ~= ARGV[1] then return 'since:' .. (since or '') end
 end
-if ARGV[1] == '' and redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3]) then
-  return ARGV[2] -- the first claim of a message, in one command
+local replies = {}
+for i = 1, n do
+  local key, old, new, life = KEYS[i], ARGV[3 * i - 1], ARGV[3 * i], ARGV[3 * i + 1]
+  local reply = '+'
+  -- The first claim of a message is one command.
+  if old ~= '' or not redis.call('SET', key, new, 'NX', 'PX', life) then
+    local live = redis.call('GET', key) or ''
+    if live == old and live ~= '' then
+      redis.call('SET', key, new, 'PX', life)
+    elseif live ~= new then
+      reply = live == '' and '-' or #live == #new and '=' .. live or '?'
+    end
+  end
+  replies[i] = reply
 end
-local live = redis.call('GET', KEYS[1]) or ''
-if live == ARGV[1] and live ~= '' then
-  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-  return ARGV[2]
-end
-return live
+return table.concat(replies)

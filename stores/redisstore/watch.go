@@ -28,6 +28,8 @@ type watch struct {
 
 	turn atomic.Uint32 // of the buckets
 
+	grouped atomic.Bool // one server has all keys, so that a script may have several
+
 	mu      sync.Mutex
 	server  string         // the run id that answered last
 	evicted map[string]int // by run id
@@ -85,10 +87,12 @@ func (s *Store) keepsRecords(ctx context.Context) error {
 	switch {
 	case err != nil && isDenied(err):
 		next.until, err = now.Add(intervalDenied), nil // trusted to have looked
+		s.watch.grouped.Store(false)
 	case err != nil:
 		err = withoutInfo(err)
 	default:
 		if next.err, err = s.judge(ctx, info); err == nil && next.err == nil {
+			s.watch.grouped.Store(info["cluster_enabled"] == "0")
 			err = s.countEvictions(ctx, info)
 		}
 	}

@@ -77,6 +77,9 @@ func (s *Store) vouch(ctx context.Context) error {
 			return err
 		}
 	}
+	if n := s.db.Stats().MaxOpenConnections; n > 0 { // better in line than waiting for a connection
+		s.line.Width = min(width, n)
+	}
 	s.vouched.Store(true)
 	return nil
 }

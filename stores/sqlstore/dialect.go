@@ -43,8 +43,13 @@ type statements struct {
 	readTx    string // the same inside a transaction: the row as it is now, not as in a snapshot
 	count     string // (namespace, id), without a lock
 	remove    string // (namespace, id)
-	schema    string
-	file      string // of the schema
+
+	claimBlob string   // (namespace, ids with their values and ttls)
+	present   []string // (namespace, ids), for each of groupSizes; without a lock
+	insertAll []string // (namespace, id, value, ttl) …, for each of groupSizes
+
+	schema string
+	file   string // of the schema
 }
 
 var (
@@ -64,6 +69,9 @@ const (
 	// unixepoch('subsec') needs SQLite 3.42.
 	sqliteNow = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 )
+
+// blobTTL is how many digits a ttl has in a blob.
+const blobTTL = 16
 
 func (d Dialect) statements() statements {
 	switch d {
@@ -85,6 +93,15 @@ func (d Dialect) statements() statements {
 			readTx: read + " FOR UPDATE",
 			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = $1 AND id = $2",
 			remove: "DELETE FROM hookonce_seen WHERE namespace = $1 AND id = $2",
+			// What has a record is left out of the insert, which would wait for a transaction that changes it. The scalar subquery cannot
+			// become a join, whose plan would depend on how large the table once was.
+			claimBlob: "WITH claims AS MATERIALIZED (SELECT id, value, ttl, (SELECT CASE WHEN expires > " + postgresNow + " THEN seen.value ELSE '' END " +
+				"FROM hookonce_seen AS seen WHERE seen.namespace = $1::text AND seen.id = claim.id) AS live " +
+				"FROM (SELECT substr($2::bytea, i, 32) AS id, substr($2::bytea, i + 32, 40) AS value, " +
+				"encode(substr($2::bytea, i + 72, 16), 'escape')::bigint AS ttl FROM generate_series(1, (SELECT length($2::bytea)), 88) AS i) AS claim), " +
+				"made AS (INSERT INTO hookonce_seen (namespace, id, value, expires) SELECT $1::text, id, value, " + postgresNow + " + ttl " +
+				"FROM claims WHERE live IS NULL ON CONFLICT (namespace, id) DO NOTHING RETURNING id, value) " +
+				"SELECT string_agg(id || value, ''::bytea) FROM (SELECT id, value FROM made UNION ALL SELECT id, live FROM claims WHERE length(live) = 40) AS live",
 			schema: postgresSchema,
 			file:   "postgres.sql",
 		}
@@ -100,10 +117,13 @@ func (d Dialect) statements() statements {
 				"WHERE namespace = ? AND id = ? AND value = ? AND expires > " + mysqlNow,
 			overwrite: "UPDATE hookonce_seen SET value = ?, expires = " + mysqlNow + " + ? " +
 				"WHERE namespace = ? AND id = ? AND expires <= " + mysqlNow,
-			read:   read,
-			readTx: read,
-			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = ? AND id = ?",
-			remove: "DELETE FROM hookonce_seen WHERE namespace = ? AND id = ?",
+			read:    read,
+			readTx:  read,
+			count:   "SELECT count(*) FROM hookonce_seen WHERE namespace = ? AND id = ?",
+			remove:  "DELETE FROM hookonce_seen WHERE namespace = ? AND id = ?",
+			present: eachSize("SELECT id FROM hookonce_seen WHERE namespace = ? AND id IN (", "?", ")"),
+			insertAll: eachSize("INSERT IGNORE INTO hookonce_seen (namespace, id, value, expires) VALUES ",
+				"(?, ?, ?, "+mysqlNow+" + ?)", ""),
 			schema: mysqlSchema,
 			file:   "mysql.sql",
 		}

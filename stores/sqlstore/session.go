@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+
+	"github.com/hookonce/hookonce/core"
 )
 
 // session is where statements run: on the pool, in a transaction, on one connection.
@@ -11,6 +13,29 @@ type session interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	// scan puts the only column of the first row into dest. The error is sql.ErrNoRows if there is none.
 	scan(ctx context.Context, dest any, query string, args ...any) error
+	// keys returns the only column of all rows.
+	keys(ctx context.Context, query string, args ...any) (map[core.Key]bool, error)
+}
+
+func keysOf(rows *sql.Rows, err error) (map[core.Key]bool, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all map[core.Key]bool
+	for rows.Next() {
+		var key sql.RawBytes
+		if err := rows.Scan(&key); err != nil {
+			return nil, err
+		}
+		if len(key) == len(core.Key{}) {
+			if all == nil {
+				all = make(map[core.Key]bool)
+			}
+			all[core.Key(key)] = true
+		}
+	}
+	return all, rows.Err()
 }
 
 // plain leaves it to the driver whether statements are prepared. PostgreSQL's drivers know what the pool between them and the
@@ -18,8 +43,13 @@ type session interface {
 type plain struct {
 	on interface {
 		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 	}
+}
+
+func (p plain) keys(ctx context.Context, query string, args ...any) (map[core.Key]bool, error) {
+	return keysOf(p.on.QueryContext(ctx, query, args...))
 }
 
 func (p plain) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
@@ -78,4 +108,12 @@ func (p *prepared) scan(ctx context.Context, dest any, query string, args ...any
 		return err
 	}
 	return st.QueryRowContext(ctx, args...).Scan(dest)
+}
+
+func (p *prepared) keys(ctx context.Context, query string, args ...any) (map[core.Key]bool, error) {
+	st, err := p.stmt(ctx, query) //nolint:sqlclosecheck // it is kept
+	if err != nil {
+		return nil, err
+	}
+	return keysOf(st.QueryContext(ctx, args...))
 }

@@ -12,10 +12,11 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/internal/birth"
+	grouping "github.com/hookonce/hookonce/internal/group"
 )
 
 // Store is a [core.SeenStore] in a database. Make one with [New], for each verifier. It is safe for concurrent use. It owns no
-// connection and no goroutine that outlives a call, and needs no closing.
+// connection, has no goroutine while nobody calls, and needs no closing.
 type Store struct {
 	namespace string
 	space     any // the namespace, ready to be an argument
@@ -24,6 +25,7 @@ type Store struct {
 	stmts     statements
 	pool      session
 	group     group // SQLite only
+	line      grouping.Line[*claiming]
 	birth     birth.Birth
 	marks     atomic.Int64  // how often this store wrote a marker
 	meeting   chan struct{} // held by who writes a marker
@@ -50,6 +52,7 @@ func New(namespace string, db *sql.DB, d Dialect) *Store {
 		s.pool = &prepared{on: db}
 	}
 	s.group.store = s
+	s.line.Send, s.line.Width, s.line.Most = s.claimAll, width, most
 	return s
 }
 
@@ -107,6 +110,20 @@ func (s *Store) swap(ctx context.Context, c *change) (live core.Value, err error
 	if err := s.vouch(ctx); err != nil {
 		return core.Value{}, err
 	}
+	// What has to look at the marker goes by itself: a hundred claims a second at most.
+	if c.old == (core.Value{}) && c.known == nil && c.key != sinceKey {
+		if live, settled, err := s.inGroup(ctx, c); settled {
+			return live, err
+		}
+		if s.birth.Due(dueAfter) { // it has waited, or its group met an error
+			c.known = s.birth.Known()
+		}
+	}
+	return s.alone(ctx, c)
+}
+
+// alone makes a swap by statements of its own.
+func (s *Store) alone(ctx context.Context, c *change) (live core.Value, err error) {
 	err = retry(ctx, func() error {
 		live, err = s.stmts.swap(ctx, s.pool, s.stmts.read, c)
 		return err

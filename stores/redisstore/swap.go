@@ -1,0 +1,167 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
+)
+
+// Swaps that come at once go to the server in groups, as one script. In a cluster
+// they do not: their keys are on several nodes, or in several slots of one.
+const (
+	width = 2 // groups at once
+	most  = 128
+)
+
+// swap is a call of Swap.
+type swap struct {
+	bucket          *bucket
+	key             string
+	old, next, life string
+
+	// What the script says of it, as in swap.lua, or other and a marker. "" with no
+	// error: the group failed.
+	reply string
+	err   error
+}
+
+// live is the live value.
+func (c *swap) live() string {
+	switch c.reply[0] {
+	case '+':
+		return c.next
+	case '=':
+		return c.reply[1:]
+	default:
+		return ""
+	}
+}
+
+// other begins the reply that names another marker than the known one.
+const other = "since:"
+
+// attempts bounds how often one call may find another marker. Each time some
+// process made a new one, which takes a loss of records.
+const attempts = 8
+
+// swap has the server make a swap, until the store knows the marker of the
+// bucket. It returns the live value.
+func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
+	for range attempts {
+		marks, known := s.marks.Load(), s.birth.Known()
+		if err := s.ask(ctx, c); err != nil {
+			return "", err
+		}
+		if !strings.HasPrefix(c.reply, other) {
+			if c.reply == "?" {
+				return "", fmt.Errorf("a key of the namespace %q holds something that is no record of this store: "+
+					"give the store a namespace that nothing else writes to", s.namespace)
+			}
+			return c.live(), nil
+		}
+		found, ok := birth.Parse(c.reply[len(other):])
+		if !ok {
+			return "", fmt.Errorf("a marker of the namespace %q holds something that is no marker of this store: "+
+				"give the store a namespace that nothing else writes to", s.namespace)
+		}
+		if err := s.meet(ctx, marks, known, found); err != nil {
+			return "", err
+		}
+		s.birth.Look()
+	}
+	return "", errors.New("the markers of the namespace get lost again and again: does something delete keys, or do several servers answer in turn")
+}
+
+// ask has the server make a swap, and sets c.reply.
+func (s *Store) ask(ctx context.Context, c *swap) error {
+	c.reply, c.err = "", nil
+	if s.watch.grouped.Load() {
+		if err := s.line.Do(ctx, c); err != nil {
+			return err
+		}
+		if c.reply != "" || c.err != nil {
+			return c.err
+		}
+	}
+	// Not in a group, or that failed: one of its swaps may be at fault, and to repeat the others does no harm.
+	return s.askAll(ctx, []*swap{c})
+}
+
+// askGroup asks for a group. The error of a larger one says nothing of a single
+// swap, so it is left to the callers.
+func (s *Store) askGroup(ctx context.Context, all []*swap) {
+	err := s.askAll(ctx, all)
+	switch {
+	case err == nil:
+	case len(all) == 1:
+		all[0].err = err
+	default:
+		s.birth.Look() // before they are asked for again: the marker may not have been compared
+		if strings.Contains(err.Error(), "CROSSSLOT") {
+			s.watch.grouped.Store(false)
+		}
+	}
+}
+
+// askAll has the server make all swaps. If it returns an error, some of them may
+// be made.
+func (s *Store) askAll(ctx context.Context, all []*swap) error {
+	claims := slices.IndexFunc(all, func(c *swap) bool { return c.old == "" })
+	due := claims >= 0 && s.birth.Due(dueAfter)
+	known := s.birth.Known()
+	command := make([]any, 2, 5+4*len(all)) // the script, the count, the marker and its key
+	if due {
+		command = append(command, strconv.Itoa(len(all)+1))
+	} else {
+		command = append(command, strconv.Itoa(len(all)))
+	}
+	for _, c := range all {
+		command = append(command, c.key)
+	}
+	if due {
+		command = append(command, all[claims].bucket.marker)
+	}
+	command = append(command, known.TextArg)
+	for _, c := range all {
+		command = append(command, c.old, c.next, c.life)
+	}
+	reply, err := s.run(ctx, swapScript(), command)
+	if err != nil {
+		return err
+	}
+	text, _ := asText(reply)
+	if strings.HasPrefix(text, other) {
+		for _, c := range all {
+			c.reply = text
+		}
+		return nil
+	}
+	for _, c := range all {
+		n := min(1, len(text))
+		if n > 0 && text[0] == '=' {
+			n = min(1+len(c.next), len(text))
+		}
+		c.reply, text = text[:n], text[n:]
+	}
+	if last := all[len(all)-1]; last.reply == "" || last.reply[0] == '=' && len(last.reply) != 1+len(last.next) || text != "" {
+		for _, c := range all {
+			c.reply = ""
+		}
+		return fmt.Errorf("the script was answered with %T of another form: does something between client and server change replies", reply)
+	}
+	return nil
+}
+
+// valueText is a value as the server has it, "" for none.
+func valueText(v core.Value) string {
+	if v == (core.Value{}) {
+		return ""
+	}
+	return string(v[:])
+}

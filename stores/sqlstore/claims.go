@@ -1,0 +1,133 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// First claims that come at once go to PostgreSQL and MySQL in groups: one
+// statement and one commit for all of a group. A claim that its group does not
+// settle goes by itself, as if there were no groups: one of a message that another
+// one of the group claims, one that finds an expired record, and all of them if a
+// statement fails.
+const (
+	width = 16 // groups at once; so many calls do not wait at all
+	most  = 128
+)
+
+// claiming is a first claim in a group.
+type claiming struct {
+	*change
+
+	live    core.Value
+	err     error
+	settled bool // live and err are set
+}
+
+// inGroup claims in a group. It reports false if the claim has to go by itself.
+func (s *Store) inGroup(ctx context.Context, c *change) (live core.Value, settled bool, err error) {
+	w := &claiming{change: c}
+	if err := s.line.Do(ctx, w); err != nil {
+		return core.Value{}, true, err
+	}
+	return w.live, w.settled, w.err
+}
+
+// claimAll makes the claims of a group. What it does not settle is left to the
+// callers.
+func (s *Store) claimAll(ctx context.Context, all []*claiming) {
+	if len(all) == 1 {
+		all[0].live, all[0].err = s.alone(ctx, all[0].change)
+		all[0].settled = true
+		return
+	}
+	// Sorted, two groups do not wait for each other; and a statement cannot have a key twice.
+	slices.SortFunc(all, func(a, b *claiming) int { return bytes.Compare(a.key[:], b.key[:]) })
+	all = slices.CompactFunc(all, func(a, b *claiming) bool { return a.key == b.key })
+	claim := s.stmts.claimAsRows
+	if s.dialect == Postgres {
+		claim = s.stmts.claimAsBlob
+	}
+	if err := claim(ctx, s.pool, all); err != nil { // it says nothing of a single claim
+		s.birth.Look()
+	}
+}
+
+// claimAsBlob is for PostgreSQL. All claims are one parameter, so that the
+// statement is the same for groups of any size, and with any driver.
+func (s *statements) claimAsBlob(ctx context.Context, on session, all []*claiming) error {
+	const record = len(core.Key{}) + len(core.Value{})
+	blob := make([]byte, 0, len(all)*(record+blobTTL))
+	for _, c := range all {
+		blob = append(append(blob, c.key[:]...), c.next[:]...)
+		blob = fmt.Appendf(blob, "%0*d", blobTTL, c.ttl)
+	}
+	var live []byte // keys, each with its live value
+	if err := on.scan(ctx, &live, s.claimBlob, all[0].namespace, blob); err != nil {
+		return err
+	}
+	for ; len(live) >= record; live = live[record:] {
+		key := core.Key(live[:len(core.Key{})])
+		i, found := slices.BinarySearchFunc(all, key, func(c *claiming, k core.Key) int { return bytes.Compare(c.key[:], k[:]) })
+		if found {
+			all[i].live, all[i].settled = core.Value(live[len(core.Key{}):record]), true
+		}
+	}
+	return nil
+}
+
+// claimAsRows is for MySQL and MariaDB. It leaves out messages that have a record:
+// a transaction may hold its lock, and all would wait for it.
+func (s *statements) claimAsRows(ctx context.Context, on session, all []*claiming) error {
+	i, _ := slices.BinarySearch(groupSizes, len(all))
+	args := make([]any, 1, 4*groupSizes[i])
+	args[0] = all[0].namespace
+	for j := range groupSizes[i] {
+		args = append(args, all[min(j, len(all)-1)].key[:]) // the last one again and again
+	}
+	seen, err := on.keys(ctx, s.present[i], args...)
+	if err != nil {
+		return err
+	}
+	if len(seen) > 0 {
+		all = slices.DeleteFunc(all, func(c *claiming) bool { return seen[c.key] })
+		i, _ = slices.BinarySearch(groupSizes, len(all))
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	args = args[:0]
+	for j := range groupSizes[i] {
+		c := all[min(j, len(all)-1)]
+		args = append(args, c.namespace, c.key[:], c.next[:], c.ttl)
+	}
+	result, err := on.ExecContext(ctx, s.insertAll[i], args...)
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	if err != nil || n != int64(len(all)) {
+		return err // somebody else claimed one of them: the swap of each tells
+	}
+	for _, c := range all {
+		c.live, c.settled = c.next, true
+	}
+	return nil
+}
+
+// groupSizes are the numbers of rows for which there are statements.
+var groupSizes = []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, most} //nolint:gochecknoglobals // a constant, which Go has none of for slices
+
+// eachSize makes a statement for each size: of begin, row so many times, and end.
+func eachSize(begin, row, end string) []string {
+	all := make([]string, len(groupSizes))
+	for i, n := range groupSizes {
+		all[i] = begin + row + strings.Repeat(", "+row, n-1) + end
+	}
+	return all
+}
