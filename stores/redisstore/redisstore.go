@@ -18,8 +18,10 @@
 //     every second and after each error, and admits nothing while the policy is
 //     another one. In a cluster it asks one node after the other. With noeviction
 //     a full server refuses new messages, and their senders are told to come back.
-//   - appendonly yes, with appendfsync everysec or always. Otherwise a restart forgets what came after the last snapshot.
-//     A SIGKILL loses nothing then; a power failure loses what everysec had not written, a second at most.
+//   - appendonly yes. Otherwise a restart forgets what came after the last snapshot.
+//     With appendfsync always neither a crash nor a power failure loses anything.
+//     With everysec a power failure loses the last second or two, and so can a crash
+//     of the server: it holds its writes back while the disk is slow to fsync.
 //   - An ACL user needs +eval +evalsha +get +set +info, +config|get for Check, and
 //     +ping for a health check, on the keys of the namespace: ~orders:*. A user
 //     without +info is trusted to have looked at the policy.
