@@ -129,9 +129,14 @@ func storeCases() []storeCase {
 			downAndBack,
 		},
 		{
+			"opened again on the same data",
+			"a store that holds its data itself and does not say Forgets() keeps its records over a restart of the program, with their lives.",
+			openedAgain,
+		},
+		{
 			"restart on the same data",
-			"a store that does not say Forgets() keeps its records over a restart of what holds them, with their lives: of the program, if it " +
-				"holds them itself, else of the server. A server that keeps them in memory forgets every message when it restarts.",
+			"a store on a server that does not say Forgets() keeps its records over a restart of the server, with their lives. A server that " +
+				"keeps them in memory forgets every message when it restarts.",
 			restart,
 		},
 		{
@@ -655,15 +660,36 @@ func (t *storeTest) mustComeBack() {
 	t.Fatalf("10 s after the engine came back: %v", err)
 }
 
+func openedAgain(t *storeTest) {
+	switch {
+	case t.forgets():
+		t.Skip("the store says that it forgets at restart")
+	case t.reopen == nil:
+		t.Skip("needs the option StoreReopen, for a store that holds its data itself")
+	}
+	t.survives(func(core.Key, core.Value) { t.store = t.reopen(t, t.store) })
+}
+
 func restart(t *storeTest) {
 	switch {
 	case t.forgets():
 		t.Skip("the store says that it forgets at restart")
-	case t.reopen != nil && t.stop == nil && t.loseReply != nil:
-		t.Fatal("a store whose replies can be lost has a server, and StoreReopen restarts its client only: give StoreRestart")
-	case t.reopen == nil && t.stop == nil:
-		t.Skip("needs the option StoreRestart for a store on a server, StoreReopen for one that holds its data itself")
+	case t.stop == nil && t.reopen != nil && t.loseReply != nil:
+		t.Fatal("a store whose replies can be lost has a server, and another client of it proves nothing: give StoreRestart")
+	case t.stop == nil:
+		t.Skip("needs the option StoreRestart, for a store on a server")
 	}
+	t.survives(func(kept core.Key, value core.Value) {
+		start := t.stop(t, t.store)
+		t.mustBeDown(kept, value)
+		start()
+		t.mustComeBack()
+	})
+}
+
+// survives checks that records and their lives survive again, which gets one of them.
+func (t *storeTest) survives(again func(kept core.Key, value core.Value)) {
+	t.Helper()
 	kept, value := newKey(), newValue()
 	t.mustSwap(kept, none, value, long)
 	brief := newKey()
@@ -671,14 +697,7 @@ func restart(t *storeTest) {
 	ttl := 2*shortLife + t.grain
 	t.mustSwap(brief, none, value, ttl)
 	returned := now()
-	if t.stop != nil {
-		start := t.stop(t, t.store)
-		t.mustBeDown(kept, value)
-		start()
-		t.mustComeBack()
-	} else {
-		t.store = t.reopen(t, t.store)
-	}
+	again(kept, value)
 	t.mustRead(kept, value)
 	t.mustSwap(kept, value, newValue(), long)
 	t.mustLive(brief, value, ttl, called, returned)
