@@ -333,6 +333,12 @@ func TestSeenStoreSuiteCatches(t *testing.T) {
 				t.Fatalf("there is no case %q", by)
 			}
 			r := record(t, cases[i], fault)
+			for range 2 { // a busy machine hides a life that is too short
+				if r.Failed() {
+					break
+				}
+				r = record(t, cases[i], fault)
+			}
 			if !r.Failed() {
 				t.Errorf("%q does not catch it", by)
 			}
