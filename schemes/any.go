@@ -187,8 +187,8 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return err
 	}
-	if s.by != byBody && !a.IDSigned {
-		return malformed("the message has not " + identityText(s.by) + ", by which all schemes of " + s.name + " identify it")
+	if s.by != byBody && !a.IDSigned && a.Unidentified == nil { // refused after a challenge was answered, which needs no id
+		a.Unidentified = malformed("the message has not " + identityText(s.by) + ", by which all schemes of " + s.name + " identify it")
 	}
 	if s.by == byBody {
 		a.ID, a.IDSigned = "", false
