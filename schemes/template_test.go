@@ -170,6 +170,7 @@ func TestAnyRefusesMembersThatIdentifyMessagesByDifferentThings(t *testing.T) {
 		"what is stamped and what is not":   {schemes.Stripe(), schemes.Vercel()},
 		"one that leaves the body out":      {schemes.Mailgun(), schemes.GitHub()},
 		"one that was made wrongly":         {schemes.Square(""), schemes.Square(public)},
+		"one scheme twice, once wrapped":    {narrow{schemes.Stripe()}, schemes.Stripe()},
 		"the body and nothing that is told": {schemes.GitHub(), schemes.DangerouslyReplayableDropbox(0)},
 	} {
 		if _, err := schemes.Any("x", members...); err == nil {
