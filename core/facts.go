@@ -48,7 +48,8 @@ type Facts struct {
 
 	// Headers are the headers that are read, in canonical form. A sender with
 	// several families of headers has a list for each. A request with none of
-	// them is no signed message. Nil: the scheme does not say.
+	// them is no signed message, so Content-Type is not among them, nor what only
+	// another header of the request names as signed. Nil: the scheme does not say.
 	Headers [][]string
 	// IdentifiedBy is what identifies every message: "{body}" if the signed
 	// content is the body and nothing else, or the JSON pointer of a signed id in

@@ -113,7 +113,11 @@ func (s acme) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-func (acme) ReadBody(r *core.Request, a *core.Attempt) error {
+func (s acme) ReadBody(r *core.Request, a *core.Attempt) error {
+	_, own, _ := strings.Cut(s.url, "?")
+	if _, query, _ := strings.Cut(r.URL, "?"); query != own {
+		return core.ErrMalformed
+	}
 	a.Content.WriteBody(r.Body)
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"hash"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -72,16 +73,17 @@ func unhex(text string) string {
 	return string(raw)
 }
 
-// around is a body that holds the id at a path, and content.
+// around is a body that holds the id at a path, and content beside it.
 func around(id string, content []byte, path ...string) string {
-	value := strconv.Quote(id)
-	for i := len(path) - 1; i > 0; i-- {
-		value = `{"` + path[i] + `":` + value + `}`
-	}
 	if len(content) == 0 {
 		content = []byte("null")
 	}
-	return `{"data":` + string(content) + `,"` + path[0] + `":` + value + `}`
+	last := len(path) - 1
+	body := `{"data":` + string(content) + `,"` + path[last] + `":` + strconv.Quote(id) + `}`
+	for _, name := range slices.Backward(path[:last]) {
+		body = `{"` + name + `":` + body + `}`
+	}
+	return body
 }
 
 var discordKey = ed25519.NewKeyFromSeed([]byte("a seed of thirty-two bytes, ours"))

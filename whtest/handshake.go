@@ -23,6 +23,7 @@ import (
 const maxHandshakeAnswer = 8 << 10
 
 func checkHandshake(a *audit) {
+	a.checkStripped()
 	awaits := core.FactsOf(a.Scheme).AwaitsHandshake
 	if a.Handshake == nil {
 		if awaits != nil {
@@ -47,6 +48,27 @@ func checkHandshake(a *audit) {
 		r := a.Handshake()
 		r.Body = []byte(body)
 		a.asked(fmt.Sprintf("a handshake with the body %.12q", body), r)
+	}
+}
+
+// checkStripped takes the signature off a message, as a proxy that drops
+// headers does: the sender must not hear that it was received.
+func (a *audit) checkStripped() {
+	stripped := a.genuine()
+	names := slices.Concat(core.FactsOf(a.Scheme).Headers...)
+	for name := range a.signatureHeaders() {
+		names = append(names, name)
+	}
+	bare := clone(stripped)
+	for _, name := range names {
+		delete(lines(stripped), name)
+	}
+	clear(lines(bare))
+	for what, r := range map[string]*core.Request{"a message without its signature": stripped, "a message without any header": bare} {
+		d := a.verifier(a.Secret).Admit(context.Background(), r, given(r.Body))
+		if answer := d.Answer(); answer != nil && d.Err() == nil && answer.Status/100 == 2 {
+			a.errorf("%s is answered %d as a handshake, and the event is lost", what, answer.Status)
+		}
 	}
 }
 

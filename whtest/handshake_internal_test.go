@@ -108,3 +108,41 @@ func TestEveryBrokenHandshakeIsCaught(t *testing.T) {
 		t.Error("a scheme that answers nothing passes with a Subject.Handshake")
 	}
 }
+
+// postingToy is the toy of a sender that asks with a body.
+type postingToy struct {
+	toy
+
+	anyBody bool // is answered
+}
+
+func (s postingToy) Facts() core.Facts {
+	return core.Facts{
+		Headers: [][]string{{"Toy-Id", "Toy-Time", "Toy-Sig"}},
+		AwaitsHandshake: func(r *core.Request) bool {
+			h := lines(r)
+			return r.Method == http.MethodPost && len(h["Toy-Id"])+len(h["Toy-Time"])+len(h["Toy-Sig"]) == 0
+		},
+		AnswerHandshake: func(r *core.Request, _ core.VerifyKey) *core.Answer {
+			if !s.anyBody && string(r.Body) != "toy asks" {
+				return nil
+			}
+			return &core.Answer{Status: http.StatusNoContent}
+		},
+	}
+}
+
+func TestAHandshakeThatEveryMessageWithoutItsSignatureLooksLikeIsCaught(t *testing.T) {
+	t.Parallel()
+	i := slices.IndexFunc(schemeCases(), func(c schemeCase) bool { return c.name == "handshake" })
+	for _, anyBody := range []bool{false, true} {
+		s := toySubject("")
+		s.Scheme = postingToy{toy{kept: new(kept)}, anyBody}
+		s.Handshake = func() *core.Request {
+			return &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}, Body: []byte("toy asks")}
+		}
+		if problems := schemeCases()[i].run(s); (len(problems) > 0) != anyBody {
+			t.Errorf("any body %t: %q", anyBody, problems)
+		}
+	}
+}
