@@ -167,6 +167,23 @@ func (s overQuery) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
+func TestAnAnswerToEveryMessageIsNamed(t *testing.T) {
+	t.Parallel()
+	yes := &core.Answer{Status: http.StatusOK}
+	for want, f := range map[string]core.Facts{
+		"Facts.Challenge answered an ordinary message with 200": {
+			Challenge: func(context.Context, *core.Request, *core.Message, core.VerifyKey) *core.Answer { return yes },
+		},
+		"Facts.Handshake answered an ordinary message with 200": {Handshake: func(*core.Request) *core.Answer { return yes }},
+	} {
+		s := toySubject("")
+		s.Scheme = lying{toy: toy{kept: new(kept)}, facts: f}
+		if problems := schemeCases()[0].run(s); len(problems) != 1 || !strings.HasPrefix(problems[0], want) {
+			t.Errorf("got %q, want %q", problems, want)
+		}
+	}
+}
+
 // idInBody is the toy with its id in the body, at /id. It says that it is at
 // pointer.
 type idInBody struct {
