@@ -213,8 +213,7 @@ func (s *search) unknown(err error) Finding {
 	if s.facts.Fetches {
 		return step{mistake: notTried}.finding(false)
 	}
-	switch reason, text := s.say(err); reason {
-	case core.ErrMalformed, core.ErrMissingHeader, core.ErrOutsideWindow:
+	if reason, text := s.say(err); reason == core.ErrMalformed || reason == core.ErrMissingHeader || reason == core.ErrOutsideWindow {
 		f := step{unexplained, strings.TrimPrefix(text, "hookonce: ") + "; no signature was compared, and none of " + strconv.Itoa(s.tried) + " variants tried verifies"}.finding(false)
 		f.Remedy, f.Look = "Compare the headers, and what the body holds of id and time, with the sender's documentation: something may have changed them on the way, "+
 			"or another sender calls this address.", whereProxy

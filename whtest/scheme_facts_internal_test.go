@@ -252,7 +252,7 @@ func (s bothKinds) ParseKey(text string) (core.VerifyKey, error) {
 	raw, err := hex.DecodeString(bare)
 	if !public {
 		if err == nil && s.mistake != "a bare key is a phrase" {
-			return nil, errors.New("a public key begins with public:")
+			return nil, errors.New("no public: in front")
 		}
 		return s.toy.ParseKey(text)
 	}

@@ -115,7 +115,7 @@ func checkSignedBytes(a *audit) {
 				changed := clone(r)
 				lines(changed)[name] = values
 				second, err := a.attempt(changed)
-				if err != nil || !bytes.Equal(first.Content.Bytes(), second.Content.Bytes()) {
+				if err != nil || string(first.Content.Bytes()) != string(second.Content.Bytes()) {
 					continue
 				}
 				if one, two := identity(first), identity(second); one != two {

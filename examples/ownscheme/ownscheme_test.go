@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func signed(at time.Time, body string) *core.Request {
 	mac := hmac.New(sha256.New, []byte(secret))
 	fmt.Fprintf(mac, "%d.%s", at.Unix(), body)
 	return &core.Request{Method: http.MethodPost, URL: "/hook", Body: []byte(body), Header: http.Header{
-		"Courier-Time": {fmt.Sprint(at.Unix())}, "Courier-Signature": {fmt.Sprintf("v1=%x", mac.Sum(nil))},
+		"Courier-Time": {strconv.FormatInt(at.Unix(), 10)}, "Courier-Signature": {fmt.Sprintf("v1=%x", mac.Sum(nil))},
 	}}
 }
 
