@@ -406,12 +406,36 @@ func TestEveryProviderPassesTheSuite(t *testing.T) {
 				scheme = narrow{scheme}
 			}
 			whtest.TestScheme(t, whtest.Subject{
-				Scheme: scheme, Secret: s.secret, Stranger: s.stranger,
+				Scheme: scheme, Secret: s.secret, Stranger: s.stranger, Challenge: signedQuestion(name, scheme, s.secret),
 				Sign: func(id string, at time.Time, content []byte) *core.Request {
 					return withUnsigned(s.scheme, s.sign(s.secret, id, at, content))
 				},
 			})
 		})
+	}
+}
+
+// signedQuestion is what the sender of a subject asks of an endpoint; nil: nothing that can be signed here.
+func signedQuestion(name string, scheme core.Scheme, secret string) func(at time.Time) *core.Request {
+	body, ok := map[string]string{
+		"slack": `{"type":"url_verification","token":"x","challenge":"3eZbrw1aB"}`,
+		"zoom":  `{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}`,
+		"asana": `{"events":[]}`,
+	}[name]
+	if name == "discord" {
+		return func(at time.Time) *core.Request {
+			return signDiscord(request(""), `{"version":1,"application_id":"1","type":0}`, at)
+		}
+	}
+	if !ok {
+		return nil
+	}
+	return func(at time.Time) *core.Request {
+		r := request(body)
+		if err := schemes.Sign(scheme, r, "", at, secret); err != nil {
+			panic(err)
+		}
+		return r
 	}
 }
 

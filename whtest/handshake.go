@@ -118,12 +118,54 @@ func (a *audit) asked(what string, r *core.Request) *core.Answer {
 	if len(answer.Body) > maxHandshakeAnswer {
 		a.errorf("%s: answered with %d bytes: anybody can have them repeated", what, len(answer.Body))
 	}
+	a.checkInert(what, answer)
+	return answer
+}
+
+// checkInert wants an answer that no browser runs.
+func (a *audit) checkInert(what string, answer *core.Answer) {
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	inert := slices.Contains([]string{"text/plain", "application/json"}, kind) && answer.Header.Get("X-Content-Type-Options") == "nosniff"
 	if len(answer.Body) > 0 && !inert {
 		a.errorf("%s: the answer is %q and may be sniffed: a browser might run what a stranger put there", what, kind)
 	}
-	return answer
+}
+
+// checkChallenge asks as the sender does, and as a stranger would.
+func checkChallenge(a *audit) {
+	if a.Challenge == nil {
+		return
+	}
+	if core.FactsOf(a.Scheme).Challenge == nil {
+		a.errorf("there is a Subject.Challenge, but the scheme has no Facts.Challenge")
+		return
+	}
+	store := &schemeStore{}
+	v, err := core.New(core.Secrets(a.Secret), store, &core.Config{Scheme: a.Scheme, Clock: a.clock})
+	if err != nil {
+		panic(err)
+	}
+	for _, what := range []string{"the challenge", "the challenge, asked again,"} {
+		r := clone(a.Challenge(schemeNow))
+		d := v.Admit(context.Background(), r, given(r.Body))
+		answer := d.Answer()
+		if answer == nil {
+			a.errorf("%s reaches the handler", what)
+			return
+		}
+		if err := d.Err(); err != nil {
+			a.errorf("%s is refused: %v", what, err)
+			return
+		}
+		a.checkInert(what, answer)
+	}
+	if len(store.live) != 0 {
+		a.errorf("the challenge touched the store")
+	}
+	r := clone(a.Challenge(schemeNow))
+	if err := a.verifier(a.Stranger).Admit(context.Background(), r, given(r.Body)).Err(); !errors.Is(err, core.ErrNoMatch) {
+		a.errorf("the challenge, signed by somebody else: %v, want %q", err, core.ErrNoMatch)
+	}
 }
 
 // signatureHeaders are those that change with id, time and content.

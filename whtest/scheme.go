@@ -35,6 +35,10 @@ type Subject struct {
 	// scheme whose AnswerHandshake (see [core.Facts]) was asked to answer it. Nil: Scheme
 	// answers none.
 	Handshake func() *core.Request
+	// Challenge makes the signed request with which the sender asks the endpoint to
+	// prove itself, for a scheme with a Challenge (see [core.Facts]). Nil: the suite
+	// asks nothing.
+	Challenge func(at time.Time) *core.Request
 }
 
 // TestScheme runs the suite that every [core.Scheme] must pass. Each case is a subtest whose failure says what an
@@ -355,6 +359,7 @@ func schemeCases() []schemeCase {
 		{"two messages", "two messages are two, and two attempts of one message are one: else events are lost or handled twice", checkTwo},
 		{"handshake", "anybody can ask for a handshake: it is answered only if the program wants that and never for a request with a part of a signature; " +
 			"the answer is short, of a type no browser runs, and the signature of nothing", checkHandshake},
+		{"challenge", "a signed question is answered if it is signed, as often as it is asked, and neither handler nor store sees it", checkChallenge},
 		{"unsigned ids", "Unsigned has as many elements at every request, in one order, \"\" for what is absent, and every byte of an id counts: an event " +
 			"that is taken for another one is lost", checkUnsigned},
 		{"repeats", "signed content runs at most 1 + Config.Repeats times, whatever is changed outside the signature; within that, each unsigned id " +

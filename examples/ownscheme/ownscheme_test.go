@@ -44,6 +44,7 @@ func TestSchemeKeepsTheContract(t *testing.T) {
 			}
 			return signed(at, fmt.Sprintf(`{"id":%q,"data":%s}`, id, content))
 		},
+		Challenge: func(at time.Time) *core.Request { return signed(at, `{"type":"ping","nonce":"n1"}`) },
 	})
 }
 
