@@ -207,10 +207,17 @@ func (b *seenBodies) add(body []byte) bool {
 	return true
 }
 
-// unknown says what was tried.
-func (s *search) unknown() Finding {
+// unknown says what was tried. A request that was refused with err before its
+// signature was compared is no sign of a wrong secret.
+func (s *search) unknown(err error) Finding {
 	if s.facts.Fetches {
 		return step{mistake: notTried}.finding(false)
+	}
+	if reason, text := s.say(err); reason == core.ErrMalformed || reason == core.ErrMissingHeader || reason == core.ErrOutsideWindow {
+		f := step{unexplained, strings.TrimPrefix(text, "hookonce: ") + "; no signature was compared, and none of " + strconv.Itoa(s.tried) + " variants tried verifies"}.finding(false)
+		f.Remedy, f.Look = "Compare the headers, and what the body holds of id and time, with the sender's documentation: something may have changed them on the way, "+
+			"or another sender calls this address.", whereProxy
+		return f
 	}
 	keys := "the key"
 	if n := len(s.secrets); n != 1 {

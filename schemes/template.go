@@ -338,6 +338,9 @@ func (s *templated) checkStamp() (mistakes []error) {
 		mistakes = append(mistakes, errors.New("there is a timestamp: say with Stamping whether each attempt has its own "+
 			"(core.StampedEachAttempt) or all attempts of a message have one (core.StampedOnce)"))
 	}
+	if s.has(partTimestamp) && t.Timestamp.none() && !stamped {
+		mistakes = append(mistakes, errors.New("the content has {timestamp}, but Timestamp says not where it stands"))
+	}
 	if s.has(partID) && t.ID.none() {
 		mistakes = append(mistakes, errors.New("the content has {id}, but ID says not where it stands"))
 	}
