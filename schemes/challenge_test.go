@@ -470,7 +470,6 @@ func send(t *testing.T, base string, ask *core.Request) (*http.Response, string)
 	return answer, string(body)
 }
 
-<<<<<<< HEAD
 // TestAnEndpointIsShownToTrelloAndNylasOnlyIfAsked: neither signs the request with
 // which it asks for the endpoint.
 func TestAnEndpointIsShownToTrelloAndNylasOnlyIfAsked(t *testing.T) {
@@ -507,7 +506,8 @@ func TestAnEndpointIsShownToTrelloAndNylasOnlyIfAsked(t *testing.T) {
 			}
 		}
 	}
-=======
+}
+
 // A member answers its sender's signed question as it does alone: the question needs no id.
 func TestEveryChallengeIsAnsweredByAMemberOfAny(t *testing.T) {
 	t.Parallel()
@@ -561,5 +561,4 @@ func TestEveryChallengeIsAnsweredByAMemberOfAny(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.handles(t, "a message that has no id and asks nothing", r, http.StatusBadRequest, core.ErrMalformed)
->>>>>>> suite
 }
