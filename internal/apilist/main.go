@@ -7,6 +7,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/build"
@@ -29,6 +30,9 @@ func main() {
 }
 
 func run(w io.Writer, modules []string) error {
+	if len(modules) == 0 {
+		return errors.New("no module: run make api, or name the directories of the modules")
+	}
 	out := bufio.NewWriter(w)
 	for _, module := range modules {
 		if err := writeModule(out, module); err != nil {
