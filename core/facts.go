@@ -47,9 +47,10 @@ type Facts struct {
 	Fetches bool
 
 	// Headers are the headers that are read, in canonical form. A sender with
-	// several families of headers has a list for each. A request with none of
-	// them is no signed message, so Content-Type is not among them, nor what only
-	// another header of the request names as signed. Nil: the scheme does not say.
+	// several families of headers has a list for each. A request without any of
+	// them was not signed: leave out Content-Type, which every request may have,
+	// and what is only signed because another header names it. Nil: the scheme
+	// does not say.
 	Headers [][]string
 	// IdentifiedBy is what identifies every message: "{body}" if the signed
 	// content is the body and nothing else, or the JSON pointer of a signed id in

@@ -512,7 +512,7 @@ func TestExplainAsksAStrangersKeyOnlyAboutWhatItsSchemeRead(t *testing.T) {
 	}
 }
 
-// What is refused before its signature is compared is no sign of a wrong secret.
+// A refusal before the signature is compared does not point to a wrong secret.
 func TestARefusalBeforeTheSignatureIsToldAsItIs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

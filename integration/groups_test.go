@@ -23,7 +23,8 @@ type grouped struct {
 	proxy *whtest.Proxy
 	store core.SeenStore
 	other core.SeenStore // another process on the same records
-	// block makes a record that cannot be claimed, and whose claim cannot be answered, until it is freed.
+	// block makes a record that cannot be claimed, and whose claim cannot be answered, until it
+	// is freed.
 	block func(t *testing.T) core.Key
 }
 
@@ -254,8 +255,8 @@ func TestClaimsInGroups(t *testing.T) {
 			})
 			<-cut
 			g.proxy.Mend()
-			// Repeated: what was acknowledged is there, what was not can be made. The pool may have connections that were cut, and each of them
-			// fails a claim once.
+			// Repeated: what was acknowledged is there, what was not can be made. The pool may
+			// have connections that were cut, and each of them fails a claim once.
 			refused := true
 			for range 50 {
 				var failed atomic.Bool
@@ -309,7 +310,8 @@ func TestClaimsInGroups(t *testing.T) {
 	})
 }
 
-// TestTheSuiteInGroups runs the suite of stores over one connection, so that its swaps go in groups.
+// TestTheSuiteInGroups runs the suite of stores over one connection, so that its swaps go in
+// groups.
 func TestTheSuiteInGroups(t *testing.T) {
 	t.Parallel()
 	t.Run("Redis", func(t *testing.T) {

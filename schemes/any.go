@@ -244,7 +244,8 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// challenge answers as the member that decided. What one sender asks so is an ordinary message of another.
+// challenge answers as the member that decided. What one sender asks so is an
+// ordinary message of another.
 func (s *anyOf) challenge(ctx context.Context, r *core.Request, m *core.Message, key core.VerifyKey) *core.Answer {
 	keys, _ := key.(anyKey)
 	for i, member := range s.members {

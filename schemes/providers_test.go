@@ -423,7 +423,8 @@ func TestEveryProviderPassesTheSuite(t *testing.T) {
 	}
 }
 
-// signedQuestion is what the sender of a subject asks of an endpoint; nil: nothing that can be signed here.
+// signedQuestion is what the sender of a subject asks of an endpoint; nil: nothing that can be
+// signed here.
 func signedQuestion(name string, scheme core.Scheme, secret string) func(at time.Time) *core.Request {
 	body, ok := map[string]string{
 		"slack": `{"type":"url_verification","token":"x","challenge":"3eZbrw1aB"}`,

@@ -24,10 +24,12 @@ type Subject struct {
 	Scheme core.Scheme
 	// Secret is the text of a key that verifies what Sign makes; Stranger is another one of the same form.
 	Secret, Stranger string
-	// Sign makes a genuine request, as the sender would: with id, time of the attempt (whole seconds) and content wherever
-	// the scheme has them. A sender that keeps id or time inside the body builds its body around content, which is
-	// JSON. Where the scheme sets [core.Attempt.Stable], content is in it. Each call returns a new request with canonical header keys, whose URL and headers other than the
-	// signed ones do not depend on the arguments. It must be safe for concurrent use.
+	// Sign makes a genuine request, as the sender would: with id, time of the attempt (whole
+	// seconds) and content wherever the scheme has them. A sender that keeps id or time inside
+	// the body builds its body around content, which is JSON. Where the scheme sets
+	// [core.Attempt.Stable], content is in it. Each call returns a new request with canonical
+	// header keys, whose URL and headers other than the signed ones do not depend on the
+	// arguments. It must be safe for concurrent use.
 	//
 	// Each request has a value for every element of [core.Attempt.Unsigned].
 	Sign func(id string, at time.Time, content []byte) *core.Request
@@ -327,7 +329,7 @@ func schemeCases() []schemeCase {
 		{"empty or cut secret", "ParseKey refuses the empty secret, because everybody can sign with it, and never panics", checkSecrets},
 		{"secret in error", "errors are logged: they never quote the secret", checkSecretErrors},
 		{"another secret", "only the owner of a configured key is believed", checkStranger},
-		{"public key", "a public key is no secret: it verifies nothing that was made with its text, and a scheme with both kinds of keys refuses a text " +
+		{"public key", "a public key is not a secret: it verifies nothing that was made with its text, and a scheme with both kinds of keys refuses a text " +
 			"that does not say which it is", checkPublicKey},
 		{"changed body", "with BodySigned no byte of the body can be changed, added or removed; without it a changed body is still " +
 			"the same message", checkBody},

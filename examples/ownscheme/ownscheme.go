@@ -1,9 +1,11 @@
-// Package ownscheme is a scheme in code, ready to copy, for a sender called courier. docs/writing-a-scheme.md explains it.
+// Package ownscheme is a scheme in code, ready to copy, for a sender called
+// courier. docs/writing-a-scheme.md explains it.
 //
 //	Courier-Time: 1700000000
 //	Courier-Signature: v1=5257a8…
 //
-// A line for each key: HMAC-SHA256 of "time.body", in hexadecimal. "id" in the JSON body identifies the message.
+// A line for each key: HMAC-SHA256 of "time.body", in hexadecimal. "id" in the
+// JSON body identifies the message.
 package ownscheme
 
 import (

@@ -1,5 +1,5 @@
-// Command apilist prints everything that these modules export to users, without comments and bodies, for api.txt: what is listed
-// there is a promise.
+// Command apilist prints everything that these modules export to users, without
+// comments and bodies, for api.txt: what is listed there is a promise.
 //
 //	apilist DIR...
 package main
@@ -62,7 +62,8 @@ func writeModule(w io.Writer, module string) error {
 	return nil
 }
 
-// isPrivate reports whether nobody imports the package: internal ones, and examples, which are copied.
+// isPrivate reports whether nobody imports the package: internal ones, and
+// examples, which are copied.
 func isPrivate(path string) bool {
 	return strings.Contains(path, "/internal/") || strings.Contains(path, "/examples/")
 }
