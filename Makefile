@@ -4,32 +4,50 @@ BIN := $(CURDIR)/.bin
 GOLANGCI_LINT_VERSION := v2.15.0
 GOFUMPT_VERSION       := v0.12.0
 GOVULNCHECK_VERSION   := v1.9.0
+GOTESTSUM_VERSION     := v1.13.0
 FUZZTIME ?= 10s
 
 # A tool is named by its version, so that changing the version installs it anew.
 LINT  := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 FUMPT := $(BIN)/gofumpt-$(GOFUMPT_VERSION)
 VULN  := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
+SUM   := $(BIN)/gotestsum-$(GOTESTSUM_VERSION)
 
-# The modules that users import.
+GOTEST := $(CURDIR)/.ci/gotest $(SUM)
+
+# The modules that users import, and those whose tests keep servers busy.
 PUBLISHED := $(shell cat .ci/published)
+HEAVY     := integration integration/engines integration/observe
 
-.PHONY: test services check format vet lint race narrow api api-diff vuln newest newest-move toolchains fuzz bench bench-smoke benchmarks measure measure-purge fmt
+.PHONY: test test-all long clients services check format vet lint race narrow api api-diff vuln newest newest-move toolchains fuzz bench bench-smoke benchmarks measure measure-purge fmt
 
-test: services   ## all tests, those with real servers as well
-	go test ./...
-	@SKIP=bench .ci/modules go test -p 1 -count=1 -timeout 30m ./... # they start servers and time them: one package at a time
-	@$(MAKE) -s bench-smoke
+test: $(SUM)     ## the tests of what users import, without the long searches
+	@for dir in $(PUBLISHED); do echo "== test: $$dir"; (cd $$dir && $(GOTEST) -short ./...) || exit 1; done
+	@echo "Left out: the long searches, the race detector, examples with servers, stores on real servers, proxies, browsers, the senders' SDKs. make test-all runs them."
+
+test-all: race long clients ## every test there is, with real servers: the better part of an hour
+
+race: services $(SUM) ## the tests of every module under the race detector, in random order
+	@for dir in $(PUBLISHED); do echo "== race: $$dir"; (cd $$dir && $(GOTEST) -race -shuffle=on -timeout 30m ./...) || exit 1; done
+	@JOBS=2 SKIP="$(PUBLISHED) $(HEAVY)" .ci/modules $(GOTEST) -race -shuffle=on -p 1 -timeout 30m ./...
+	@# These start servers by the dozen and time them: one package at a time.
+	@ONLY="$(HEAVY)" .ci/modules $(GOTEST) -race -p 1 -timeout 40m ./...
+
+long: services   ## whole, what -short and the race detector make brief
+	@echo "== long searches, and what is counted"
+	@.ci/long
+
+clients: services ## the oldest go-redis that is supported, and Valkey in the place of Redis
 	@echo "== integration: the oldest go-redis that is supported"
-	cd integration && go test -modfile=go-redis-9.7.mod -count=1 -run Redis .
+	cd integration && go test -modfile=go-redis-9.7.mod -run Redis .
 	@echo "== integration: Valkey in the place of Redis"
-	@if command -v valkey-server >/dev/null; then cd integration && HOOKONCE_REDIS=valkey go test -count=1 -run Redis .; \
+	@if command -v valkey-server >/dev/null; then cd integration && HOOKONCE_REDIS=valkey go test -run Redis .; \
 	else echo "valkey-server is not installed, and Debian's backports cannot be reached: skipped"; fi
 
 services:        ## installs the servers that the tests start, where that is possible
 	@.ci/services
 
-check: format vet lint api-diff race narrow vuln ## everything that a change must pass
+check: format vet lint api-diff vuln narrow race ## everything that a change must pass
 
 format:          ## fails if a file is not formatted; `make fmt` formats
 	@echo "== format"
@@ -48,10 +66,6 @@ lint: $(LINT)
 	@echo "== lint"
 	$(LINT) run ./...
 	@.ci/modules $(LINT) run -c $(CURDIR)/.golangci.yml ./...
-
-race:            ## all tests of what users import under the race detector, in random order
-	@echo "== race and shuffle"
-	@for dir in $(PUBLISHED); do (cd $$dir && go test -race -shuffle=on -timeout 30m ./...) || exit 1; done
 
 # What must work with words of 32 bits. Where this machine cannot run that, it is only compiled.
 NARROW := ./core ./nethttp ./stores/memstore
@@ -93,7 +107,7 @@ fuzz:            ## every fuzz target in turn, for FUZZTIME each
 bench: services  ## hookonce beside its peers, in under ten minutes, on a machine that does nothing else; writes docs/benchmarks.md
 	cd bench && go run . -docs ../docs
 
-bench-smoke:     ## does every part of that run, and do allocations keep to their budgets?
+bench-smoke: services ## does every part of that run, and do allocations keep to their budgets?
 	@echo "== bench: allocations keep to their budgets"
 	cd bench && go test -count=1 ./...
 
@@ -118,3 +132,7 @@ $(FUMPT):
 $(VULN):
 	@GOBIN=$(BIN) GOFLAGS= go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 	@cp $(BIN)/govulncheck $@
+
+$(SUM):
+	@GOBIN=$(BIN) GOFLAGS= go install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
+	@cp $(BIN)/gotestsum $@

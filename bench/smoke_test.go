@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hookonce/hookonce/internal/testmode"
 )
 
 // Allocations do not depend on how busy a machine is: these tests fail on them, and never on time.
@@ -28,6 +30,7 @@ func servers(t *testing.T, frameworks []string, kind string) *webServers {
 }
 
 func TestVerifyingKeepsToItsAllocations(t *testing.T) {
+	testmode.Count(t)
 	budget := map[string]float64{"standard": 0, "stripe": 1, "slack": 1, "github": 0} // Stripe, Slack: the event's id, out of the body
 	for _, c := range verifyCases() {
 		subjects, err := c.subjects()
@@ -47,6 +50,7 @@ func TestVerifyingKeepsToItsAllocations(t *testing.T) {
 
 // The budgets are for the whole request, as the server counts it: framework, handler, hookonce with its store, and what grows in it.
 func TestARequestKeepsToItsAllocations(t *testing.T) {
+	testmode.Count(t)
 	s := servers(t, slices.Concat(frameworks, current), withMemory)
 	budget := map[string]float64{"net/http": 34, "gin": 38, "echo": 37, "fiber": 5, "echo v5": 34, "fiber v3": 5}
 	for _, size := range []int{1 << 10, 16 << 10} {
@@ -88,6 +92,7 @@ func TestWhatIsRefusedByItsHeadReadsNoBody(t *testing.T) {
 }
 
 func TestEveryPartRunsAndThePageIsWritten(t *testing.T) {
+	testmode.Count(t)
 	var r results
 	if err := r.measure(options{quick: true, began: time.Now()}, func() error { return nil }); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/testmode"
 )
 
 // yes is a store without cost: everything is new.
@@ -47,9 +48,7 @@ func freshMessageFor(tb testing.TB, size int, source func(*core.Keys) core.KeySo
 
 // TestTheAllocationsOfADelivery keeps a fresh message from Admit to Settle to what it needs.
 func TestTheAllocationsOfADelivery(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector drops pooled items at random")
-	}
+	testmode.Count(t)
 	v, r, body := freshMessage(t, 1<<10)
 	ctx := context.Background()
 	got := testing.AllocsPerRun(200, func() {
@@ -93,9 +92,7 @@ func atOnce(keys *core.Keys) core.KeySource {
 // TestAKeySourceAllocatesLittle keeps the goroutine of a look-up, its timer and
 // the copy of the headers to what they need.
 func TestAKeySourceAllocatesLittle(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector drops pooled items at random")
-	}
+	testmode.Count(t)
 	v, r, body := freshMessageFor(t, 1<<10, atOnce)
 	ctx := context.Background()
 	got := testing.AllocsPerRun(200, func() {

@@ -171,7 +171,7 @@ const simulatedRepeats = 16
 // simulateIdentity runs the events of one kind of sender through a day.
 func simulateIdentity(t *testing.T, k kind, seed uint64, broken fault, change ...func(*Config)) identityCounts {
 	t.Helper()
-	events := max(2_000/simulationShare, 1_000) // five events a content, or too few come to a bound
+	events := max(2_000/simulationShare(), 1_000) // five events a content, or too few come to a bound
 	s := &identitySimulation{
 		kind: k, t: t, rng: rand.New(rand.NewPCG(seed, 3)), fails: make(map[*kindEvent]int),
 		ranUnder:       make(map[string]map[string]bool),

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hookonce/hookonce/internal/testmode"
 )
 
 // The simulation is single-threaded over a heap of events, in the virtual time of a synctest bubble, and drives the real
@@ -119,12 +121,17 @@ func (s *simulation) between(from, to time.Duration) time.Duration {
 
 func (s *simulation) chance(p float64) bool { return s.rng.Float64() < p }
 
-// simulationShare divides the number of messages.
-var simulationShare = 1
+// simulationShare divides the number of messages. A brief run has a tenth.
+func simulationShare() int {
+	if testmode.Brief() {
+		return 10
+	}
+	return 1
+}
 
 func simulate(t *testing.T, cfg simConfig) simResult {
 	t.Helper()
-	cfg.messages /= simulationShare
+	cfg.messages /= simulationShare()
 	s := &simulation{
 		simConfig: cfg, rng: rand.New(rand.NewPCG(cfg.seed, 2)), records: make(map[Key]mapEntry), up: true, forgetful: cfg.restarts > 0,
 		offsets: []time.Duration{-5 * time.Second, 5 * time.Second, 0, 2300 * time.Millisecond},
@@ -500,7 +507,7 @@ func TestTheAttackerSimulationFindsNoRerun(t *testing.T) {
 			if got.lost != 0 {
 				t.Errorf("%d messages of a retrying sender were lost", got.lost)
 			}
-			if got.verified < 10*cfg.messages/simulationShare || got.byReplay == 0 || got.acknowledged == 0 {
+			if got.verified < 10*cfg.messages/simulationShare() || got.byReplay == 0 || got.acknowledged == 0 {
 				t.Error("too little happened to prove anything")
 			}
 			if cfg.remember == 0 && cfg.restarts+cfg.losses == 0 && got.forgotten != 0 {

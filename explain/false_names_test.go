@@ -16,6 +16,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/explain"
+	"github.com/hookonce/hookonce/internal/testmode"
 )
 
 var seedFlag = flag.Uint64("seed", 0, "seed of the random requests; 0: a new one")
@@ -161,7 +162,7 @@ func TestAZeroInFrontOfANumberIsNoNumberWrittenAnew(t *testing.T) {
 func TestNoFalseNameOnTenThousandRandomRequests(t *testing.T) {
 	t.Parallel()
 	requests := 10_000
-	if raceEnabled || testing.Short() {
+	if testmode.Brief() {
 		requests = 600
 	}
 	seed := *seedFlag

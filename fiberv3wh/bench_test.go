@@ -4,8 +4,6 @@ import (
 	"context"
 	"math"
 	"net/http"
-	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/fiberv3wh"
+	"github.com/hookonce/hookonce/internal/testmode"
 )
 
 // forgetful admits everything, so that one signed message can be sent again and again.
@@ -74,9 +73,7 @@ func BenchmarkRoute(b *testing.B) {
 
 // TestAllocations keeps the price known: the delivery is core's, the copies of the head's text and of the body are ours.
 func TestAllocations(t *testing.T) {
-	if raceDetector() {
-		t.Skip("the race detector empties pools at random")
-	}
+	testmode.Count(t)
 	const budget = 3
 	got, send := math.Inf(1), route(t, 1<<10)
 	for range 3 { // what the runtime does meanwhile counts as well
@@ -85,9 +82,4 @@ func TestAllocations(t *testing.T) {
 	if got > budget {
 		t.Errorf("%v allocations for a message of 1 KiB, want at most %d", got, budget)
 	}
-}
-
-func raceDetector() bool {
-	info, _ := debug.ReadBuildInfo()
-	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

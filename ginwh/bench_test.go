@@ -5,7 +5,6 @@ import (
 	"context"
 	"math"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/ginwh"
+	"github.com/hookonce/hookonce/internal/testmode"
 	"github.com/hookonce/hookonce/whtest"
 )
 
@@ -87,9 +87,7 @@ func BenchmarkRoute(b *testing.B) {
 // has 1 of them (the delivery), the shared exchange 4 (itself, the body, the
 // request's copy, GetBody), and 4 are ours: the writer, gin's map of values, and the bytes for ShouldBindBodyWith.
 func TestAllocations(t *testing.T) {
-	if info, _ := debug.ReadBuildInfo(); slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		t.Skip("the race detector empties pools at random")
-	}
+	testmode.Count(t)
 	const budget = 9
 	measure := func(protected bool) float64 {
 		least, send := math.Inf(1), route(t, 1<<10, protected)

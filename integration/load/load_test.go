@@ -26,7 +26,7 @@ import (
 func messageCount(t *testing.T) int {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("takes a minute for each framework")
+		t.Skip("takes a minute for each framework: run `make test-all`")
 	}
 	text := os.Getenv("HOOKONCE_LOAD_MESSAGES")
 	if text == "" {

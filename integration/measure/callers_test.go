@@ -36,7 +36,7 @@ const (
 // turns of 0.3 seconds.
 func TestCallers(t *testing.T) {
 	if os.Getenv(envMeasure) != "1" {
-		t.Skip("set HOOKONCE_MEASURE=1: it takes a few minutes and wants the machine for itself")
+		t.Skip("takes minutes and wants the machine for itself: run `make measure`")
 	}
 	const turn, turns = 300 * time.Millisecond, 11
 	programs := map[string]string{"this": os.Args[0], "bare": os.Args[0]}

@@ -100,7 +100,7 @@ func fresh() (k core.Key, v core.Value) {
 
 func TestStores(t *testing.T) {
 	if os.Getenv(envMeasure) != "1" {
-		t.Skip("set HOOKONCE_MEASURE=1: it takes a few minutes and wants the machine for itself")
+		t.Skip("takes minutes and wants the machine for itself: run `make measure`")
 	}
 	length := time.Second
 	if text := os.Getenv("HOOKONCE_MEASURE_SECONDS"); text != "" {

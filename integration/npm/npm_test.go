@@ -70,7 +70,7 @@ func sign(t *testing.T, now time.Time) []signed {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skip(program + " is not installed: the libraries of the providers cannot sign")
+			t.Skip(program + " is not installed, so the libraries of the senders cannot sign: run `make services`")
 		}
 	}
 	dir := t.TempDir()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/testmode"
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
@@ -270,7 +271,7 @@ func TestExpiredRecordsAndTheirMemoryGo(t *testing.T) { //nolint:paralleltest //
 			t.Errorf("%d expired records are left after as many operations as there were records", got)
 		}
 		// What stays: a page and the smallest index in each of 256 shards.
-		if left := int64(heap() - before); left > 256*9<<10 && !raceEnabled {
+		if left := int64(heap() - before); left > 256*9<<10 && !testmode.Race {
 			t.Errorf("%d KiB are still in use", left>>10)
 		}
 		runtime.KeepAlive(s)
@@ -469,9 +470,7 @@ func TestCallersThatDropAtOnceDropNoMoreThanTheyMay(t *testing.T) {
 }
 
 func TestSwapDoesNotAllocate(t *testing.T) { //nolint:paralleltest // counts allocations of the whole process
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
+	testmode.Count(t)
 	s := memstore.New()
 	ctx, v := t.Context(), core.Value{}
 	for i := range 10_000 {
@@ -497,11 +496,9 @@ func heap() uint64 {
 }
 
 func TestBytesOfARecord(t *testing.T) { //nolint:paralleltest // measures the memory of the whole process
-	if raceEnabled {
-		t.Skip("the race detector needs memory of its own")
-	}
+	testmode.Count(t)
 	sizes := []int{1 << 20}
-	if !testing.Short() {
+	if !testmode.Brief() {
 		sizes = append(sizes, 10_000_000)
 	}
 	for _, n := range sizes {
