@@ -31,7 +31,14 @@ func (c claim) measured() string {
 	if len(c.Ratio) == 0 {
 		return "not measured"
 	}
-	return short(c.Ratio.median()) + c.Ratio.around()
+	return short(c.Ratio.median())
+}
+
+func (c claim) verdict() string {
+	if c.holds() {
+		return "yes"
+	}
+	return "**no**"
 }
 
 func (r *results) verifyRow(c verifyCase, name string) verifyRow {
@@ -113,15 +120,33 @@ func (r *results) overByHand(framework string) series {
 	return worst
 }
 
-// ClaimsTable is what must hold.
+// ClaimsTable is what must hold, for the summary.
 func (r *results) ClaimsTable() string {
-	t := newTable("claim", "target", "measured", "95 % of the median", "holds")
+	t := newTable("claim", "target", "measured", "holds")
 	for _, c := range r.claims() {
-		holds := "**no**"
-		if c.holds() {
-			holds = "yes"
-		}
-		t.row(c.What, c.target(), c.measured(), c.Ratio.interval(), holds)
+		t.row(c.What, c.target(), c.measured(), c.verdict())
 	}
 	return t.String()
+}
+
+// IntervalsTable is how sure that is.
+func (r *results) IntervalsTable() string {
+	t := newTable("claim", "measured", "95 % of the median")
+	for _, c := range r.claims() {
+		if interval := c.Ratio.interval(); interval != "" {
+			t.row(c.What, c.measured()+c.Ratio.around(), interval)
+		}
+	}
+	return t.String()
+}
+
+// Holding counts the claims that hold.
+func (r *results) Holding() string {
+	all, held := r.claims(), 0
+	for _, c := range all {
+		if c.holds() {
+			held++
+		}
+	}
+	return fmt.Sprintf("%d of %d claims held in this run.", held, len(all))
 }

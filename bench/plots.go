@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -73,7 +74,11 @@ func (p picture) write(dir string) error {
 		fig.Y.Min = 0
 	}
 	fig.Y.Max = p.room(fig.Y.Min, fig.Y.Max)
-	canvas, err := draw.NewFormattedCanvas(16*vg.Centimeter, 10*vg.Centimeter, "svg")
+	return save(fig, 10*vg.Centimeter, filepath.Join(dir, p.file))
+}
+
+func save(fig *plot.Plot, height vg.Length, file string) error {
+	canvas, err := draw.NewFormattedCanvas(16*vg.Centimeter, height, "svg")
 	if err != nil {
 		return err
 	}
@@ -83,7 +88,7 @@ func (p picture) write(dir string) error {
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, p.file), b.Bytes(), 0o644)
+	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
 // marks are where something was measured.
@@ -115,7 +120,39 @@ func (p picture) room(least, most float64) float64 {
 	return most + 0.45*(most-least)
 }
 
+// lead is the picture of the summary: the time of those who verify 1 KiB, one bar each.
+func (r *results) lead(dir string) error {
+	at := verifyCase{"standard", claimSize, 1, 1, 0}
+	var times plotter.Values
+	var names []string
+	for _, name := range slices.Backward(whoVerifies) {
+		if row := r.verifyRow(at, name); len(row.NS) > 0 {
+			times, names = append(times, row.NS.median()/1e3), append(names, name)
+		}
+	}
+	if len(times) == 0 {
+		return nil // that part was not run
+	}
+	bars, err := plotter.NewBarChart(times, vg.Points(14))
+	if err != nil {
+		return err
+	}
+	bars.Horizontal, bars.Color, bars.LineStyle.Width = true, palette[0], 0
+	fig := plot.New()
+	fig.Title.Text, fig.X.Label.Text, fig.BackgroundColor = "Verifying a message of 1 KiB", "time (µs)", color.White
+	fig.Title.Padding, fig.X.Padding, fig.X.Min = vg.Points(8), vg.Points(4), 0
+	fig.Y.Padding = vg.Points(20) // readers' fonts are wider than the one that is measured
+	fig.Add(bars)
+	fig.NominalY(names...)
+	fig.Y.Tick.Label.Font.Size, fig.Y.Width, fig.Y.Tick.Length = vg.Points(10), 0, 0
+	fig.X.Max = 1.05 * slices.Max(times)
+	return save(fig, 5*vg.Centimeter, filepath.Join(dir, "lead.svg"))
+}
+
 func (r *results) plot(dir string) error {
+	if err := r.lead(dir); err != nil {
+		return err
+	}
 	for _, p := range []picture{r.bySize(), r.byKeys(), r.bySignatures(), r.byIDs(), r.collections(), r.byBody(), r.byCores()} {
 		measured := false
 		for _, l := range p.lines {

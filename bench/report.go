@@ -12,10 +12,15 @@ import (
 	"text/template"
 )
 
-//go:embed report.md.tmpl
-var page string
+// The summary and the page that it links to.
+var (
+	//go:embed page.md.tmpl
+	summary string
+	//go:embed details.md.tmpl
+	details string
+)
 
-// write writes the page and its pictures.
+// write writes the pages and their pictures.
 func (r *results) write(docs string) error {
 	if err := os.MkdirAll(filepath.Join(docs, "benchmarks"), 0o755); err != nil {
 		return err
@@ -23,15 +28,20 @@ func (r *results) write(docs string) error {
 	if err := r.plot(filepath.Join(docs, "benchmarks")); err != nil {
 		return err
 	}
-	t, err := template.New("page").Parse(page)
-	if err != nil {
-		return err
+	for name, text := range map[string]string{"benchmarks.md": summary, "benchmarks/details.md": details} {
+		t, err := template.New(name).Parse(text)
+		if err != nil {
+			return err
+		}
+		var b strings.Builder
+		if err := t.Execute(&b, r); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(docs, name), []byte(b.String()), 0o644); err != nil {
+			return err
+		}
 	}
-	var b strings.Builder
-	if err := t.Execute(&b, r); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(docs, "benchmarks.md"), []byte(b.String()), 0o644)
+	return nil
 }
 
 // table writes rows under a head.
@@ -103,7 +113,7 @@ func (r *results) moreClaims() []claim {
 				worst = ratio
 			}
 		}
-		all = append(all, claim{"refused by its head, " + f + ", the dearest kind: processor time over that of 404 and close", false, 1.2, worst})
+		all = append(all, claim{"rejected on headers alone, " + f + ", worst case: processor time over that of 404 and close", false, 1.2, worst})
 	}
 	var read series
 	for _, attack := range refusedByHead {
@@ -111,13 +121,13 @@ func (r *results) moreClaims() []claim {
 			read = series{row.BodyRead}
 		}
 	}
-	all = append(all, claim{"refused by its head, net/http: bytes of the body read", false, 0, read})
+	all = append(all, claim{"rejected on headers alone, net/http: bytes of the body read", false, 0, read})
 	for _, f := range frameworks {
 		var held series
 		for _, bytes := range r.refusal(f, withMemory, slowSenders).Held {
 			held = append(held, bytes/1024)
 		}
-		all = append(all, claim{"a connection that announces 1 MiB and sends a byte a second, " + f + ": KiB held", false, 64, held})
+		all = append(all, claim{"a connection that announces 1 MiB and sends nothing, " + f + ": KiB held", false, 64, held})
 	}
 	return all
 }
