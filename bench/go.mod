@@ -7,9 +7,9 @@ require (
 	github.com/gofiber/fiber/v2 v2.52.15
 	github.com/gofiber/fiber/v3 v3.1.0
 	github.com/google/go-github/v89 v89.0.0
-	github.com/hookonce/hookonce v0.0.0
-	github.com/hookonce/hookonce/echov5wh v0.0.0
-	github.com/hookonce/hookonce/fiberv3wh v0.0.0
+	github.com/hookonce/hookonce v0.1.0
+	github.com/hookonce/hookonce/echov5wh v0.1.0
+	github.com/hookonce/hookonce/fiberv3wh v0.1.0
 	github.com/labstack/echo/v4 v4.13.4
 	github.com/labstack/echo/v5 v5.3.1
 	github.com/maypok86/otter/v2 v2.4.0

@@ -3,7 +3,7 @@ module github.com/hookonce/hookonce/echov5wh
 go 1.25.0
 
 require (
-	github.com/hookonce/hookonce v0.0.0
+	github.com/hookonce/hookonce v0.1.0
 	github.com/labstack/echo/v5 v5.3.1
 )
 

@@ -3,7 +3,7 @@ module github.com/hookonce/hookonce/otelwh
 go 1.25.0
 
 require (
-	github.com/hookonce/hookonce v0.0.0
+	github.com/hookonce/hookonce v0.1.0
 	go.opentelemetry.io/otel v1.22.0
 	go.opentelemetry.io/otel/metric v1.22.0
 	go.opentelemetry.io/otel/sdk v1.22.0

@@ -3,8 +3,8 @@ module github.com/hookonce/hookonce/examples/echov5
 go 1.25.0
 
 require (
-	github.com/hookonce/hookonce v0.0.0
-	github.com/hookonce/hookonce/echov5wh v0.0.0
+	github.com/hookonce/hookonce v0.1.0
+	github.com/hookonce/hookonce/echov5wh v0.1.0
 	github.com/labstack/echo/v5 v5.4.5
 )
 

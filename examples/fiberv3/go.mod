@@ -4,8 +4,8 @@ go 1.25.0
 
 require (
 	github.com/gofiber/fiber/v3 v3.1.0
-	github.com/hookonce/hookonce v0.0.0
-	github.com/hookonce/hookonce/fiberv3wh v0.0.0
+	github.com/hookonce/hookonce v0.1.0
+	github.com/hookonce/hookonce/fiberv3wh v0.1.0
 )
 
 require (

@@ -3,8 +3,8 @@ module github.com/hookonce/hookonce/examples/queue
 go 1.26.0
 
 require (
-	github.com/hookonce/hookonce v0.0.0
-	github.com/hookonce/hookonce/integration v0.0.0
+	github.com/hookonce/hookonce v0.1.0
+	github.com/hookonce/hookonce/integration v0.1.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/riverqueue/river v0.51.2
 	github.com/riverqueue/river/riverdriver/riverdatabasesql v0.51.2

@@ -7,8 +7,8 @@ require (
 	github.com/aws/aws-sdk-go-v2/credentials v1.21.0
 	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.74.0
 	github.com/bradfitz/gomemcache v0.0.0-20260422231931-4d751bb6e37c
-	github.com/hookonce/hookonce v0.0.0
-	github.com/hookonce/hookonce/integration v0.0.0-00010101000000-000000000000
+	github.com/hookonce/hookonce v0.1.0
+	github.com/hookonce/hookonce/integration v0.1.0
 	github.com/nats-io/nats-server/v2 v2.15.3
 	github.com/nats-io/nats.go v1.55.0
 	go.etcd.io/etcd/api/v3 v3.7.3

@@ -5,8 +5,8 @@ go 1.26.7
 require (
 	github.com/gin-gonic/gin v1.10.1
 	github.com/gofiber/fiber/v2 v2.52.15
-	github.com/hookonce/hookonce v0.0.0
-	github.com/hookonce/hookonce/otelwh v0.0.0
+	github.com/hookonce/hookonce v0.1.0
+	github.com/hookonce/hookonce/otelwh v0.1.0
 	github.com/labstack/echo/v4 v4.13.4
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/common v0.72.1

@@ -1,0 +1,40 @@
+package release
+
+import (
+	"slices"
+	"strings"
+)
+
+// Gone are the lines of one listing of the API that another one lacks: what was
+// taken away or changed, each with its package and, for a field, its type.
+func Gone(before, after string) []string {
+	have := located(after)
+	var gone []string
+	for _, line := range located(before) {
+		if !slices.Contains(have, line) {
+			gone = append(gone, line)
+		}
+	}
+	return gone
+}
+
+// located puts the package in front of every line, and the declaration in front of those inside one.
+func located(listing string) []string {
+	var all []string
+	var pkg, declaration string
+	for line := range strings.Lines(listing) {
+		switch line = strings.TrimSuffix(line, "\n"); {
+		case line == "":
+			continue
+		case strings.HasPrefix(line, "# "):
+			pkg = strings.TrimPrefix(line, "# ") + ": "
+			continue
+		case strings.HasPrefix(line, "\t") && declaration != "":
+			all = append(all, pkg+declaration+" "+strings.TrimSpace(line))
+			continue
+		}
+		declaration = line
+		all = append(all, pkg+line)
+	}
+	return all
+}

@@ -1,0 +1,275 @@
+package release_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/integration/release"
+)
+
+// version is what is released, by default the version that the nested modules require.
+var version = flag.String("release", "", "the `version` to check, as v0.1.0")
+
+const tree = "../.."
+
+// goEnv is the environment of a stranger, who has the modules from a proxy, and bin where that installs programs.
+var (
+	goEnv []string
+	bin   string
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if *version == "" {
+		*version = required("echov5wh")
+	}
+	dir, err := os.MkdirTemp("", "hookonce-release")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	// The module cache is read-only for everybody but go clean.
+	defer func() {
+		clean := exec.Command("go", "clean", "-modcache")
+		clean.Env = append(os.Environ(), "GOMODCACHE="+filepath.Join(dir, "modules"))
+		_ = clean.Run()
+		_ = os.RemoveAll(dir)
+	}()
+	proxy := filepath.Join(dir, "proxy")
+	bin = filepath.Join(dir, "bin")
+	if err := release.Proxy(context.Background(), tree, *version, proxy); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	values, err := exec.Command("go", "env", "GOMODCACHE", "GOPROXY").Output()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "go env:", err)
+		return 1
+	}
+	cache, upstream, _ := strings.Cut(strings.TrimSpace(string(values)), "\n")
+	goEnv = append(os.Environ(),
+		// What others released comes out of the cache of this machine, where it is there.
+		"GOPROXY=file://"+proxy+",file://"+filepath.Join(cache, "cache", "download")+","+upstream,
+		"GOMODCACHE="+filepath.Join(dir, "modules"), "GONOSUMDB="+release.Root+","+release.Root+"/*", "GOFLAGS=-modcacherw -trimpath", "GOWORK=off",
+		"GOBIN="+bin, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
+	)
+	return m.Run()
+}
+
+// required is the version of the root module that a nested one requires.
+func required(sub string) string {
+	text, err := os.ReadFile(filepath.Join(tree, sub, "go.mod"))
+	if err != nil {
+		return ""
+	}
+	found := regexp.MustCompile(`(?m)^\s*(?:require )?` + regexp.QuoteMeta(release.Root) + ` (v\S+)`).FindSubmatch(text)
+	if found == nil {
+		return ""
+	}
+	return string(found[1])
+}
+
+// command runs a program in a folder as a stranger would, and returns all its output.
+func command(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	if name == "hookonce" { // as its installation put it into the PATH of the stranger
+		name = filepath.Join(bin, name)
+	}
+	c := exec.CommandContext(ctx, name, args...)
+	c.Dir, c.Env = dir, goEnv
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func TestEveryNestedModuleRequiresTheRootAtThisVersion(t *testing.T) {
+	modules, err := release.Published(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sub := range modules[1:] {
+		if got := required(sub); got != *version {
+			t.Errorf("%s requires the root module at %q: make release-move VERSION=%s", sub, got, *version)
+		}
+	}
+}
+
+func TestAStrangerCanRequireEveryModule(t *testing.T) {
+	modules, err := release.Published(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	command(t, dir, "go", "mod", "init", "example.com/stranger")
+	imports := []string{release.Root + "/core", release.Root + "/ginwh", release.Root + "/echowh", release.Root + "/fiberwh", release.Root + "/nethttp"}
+	for _, sub := range modules {
+		command(t, dir, "go", "get", release.Path(sub)+"@"+*version)
+		if sub != "." {
+			imports = append(imports, release.Path(sub))
+		}
+	}
+	var program strings.Builder
+	program.WriteString("package main\n\nimport (\n")
+	for _, path := range imports {
+		fmt.Fprintf(&program, "\t_ %q\n", path)
+	}
+	program.WriteString(")\n\nfunc main() {}\n")
+	write(t, filepath.Join(dir, "main.go"), program.String())
+	command(t, dir, "go", "mod", "tidy")
+	command(t, dir, "go", "vet", ".")
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "replace") {
+		t.Errorf("a stranger needs a replace:\n%s", text)
+	}
+	for _, sub := range modules {
+		if !strings.Contains(string(text), release.Path(sub)+" "+*version) {
+			t.Errorf("%s is not required at %s:\n%s", release.Path(sub), *version, text)
+		}
+	}
+}
+
+func TestTheCommandLineInstallsAndSaysItsVersion(t *testing.T) {
+	dir := t.TempDir()
+	command(t, dir, "go", "install", release.Root+"/cmd/hookonce@"+*version)
+	if got := command(t, dir, "hookonce", "version"); !strings.HasPrefix(got, "hookonce "+*version+" ") {
+		t.Errorf("hookonce version says %q", got)
+	}
+}
+
+func TestTheChangelogHasTheVersion(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(tree, "CHANGELOG.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`(?m)^## \[` + regexp.QuoteMeta(strings.TrimPrefix(*version, "v")) + `\]`).Match(text) {
+		t.Errorf("CHANGELOG.md has no section for %s", *version)
+	}
+}
+
+// TestTheAPIDidNotBreak compares api.txt with that of the last tag: a minor or patch release from v1 on takes nothing away. Below
+// v1 what goes must stand in the section of the changelog, which a person reads.
+func TestTheAPIDidNotBreak(t *testing.T) {
+	last, err := exec.CommandContext(t.Context(), "git", "-C", tree, "describe", "--tags", "--abbrev=0", "--match", "v*").Output()
+	if err != nil {
+		t.Skip("nothing is tagged yet, so nothing can break")
+	}
+	tag := strings.TrimSpace(string(last))
+	before, err := exec.CommandContext(t.Context(), "git", "-C", tree, "show", tag+":api.txt").Output() //nolint:gosec // a tag of this repository
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := os.ReadFile(filepath.Join(tree, "api.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gone := release.Gone(string(before), string(now)); len(gone) > 0 {
+		if strings.HasPrefix(*version, "v0.") {
+			t.Logf("%d lines of api.txt are gone since %s; is each one in CHANGELOG.md?\n%s", len(gone), tag, strings.Join(gone, "\n"))
+		} else {
+			t.Errorf("%d lines of api.txt are gone since %s:\n%s", len(gone), tag, strings.Join(gone, "\n"))
+		}
+	}
+}
+
+func TestALineThatIsGoneFromTheAPIIsFound(t *testing.T) {
+	before := "# core\n\nfunc A()\ntype T struct {\n\tN int\n}\n\n# whtest\n\nfunc A()\n"
+	for name, tt := range map[string]struct {
+		after string
+		want  []string
+	}{
+		"an addition is no break": {before + "func B()\n", nil},
+		"a changed field":         {strings.Replace(before, "N int", "N uint", 1), []string{"core: type T struct { N int"}},
+		"a function that another package still has": {strings.Replace(before, "# core\n\nfunc A()\n", "# core\n\n", 1), []string{"core: func A()"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if gone := release.Gone(before, tt.after); !slices.Equal(gone, tt.want) {
+				t.Errorf("gone: %q, want %q", gone, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheZipOfTheRootHasNoNestedModuleAndItsLicence(t *testing.T) {
+	dir := t.TempDir()
+	if err := release.Proxy(t.Context(), tree, *version, dir); err != nil {
+		t.Fatal(err)
+	}
+	for path, must := range map[string]string{release.Root: "core/verifier.go", release.Root + "/otelwh": "dashboard.json"} {
+		names, err := release.Names(dir, path, *version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(names, "LICENSE") || !slices.Contains(names, must) {
+			t.Errorf("%s: LICENSE or %s is missing", path, must)
+		}
+		for _, name := range names {
+			if strings.HasPrefix(name, "integration/") || path == release.Root && strings.HasPrefix(name, "otelwh/") {
+				t.Errorf("%s has %s", path, name)
+			}
+		}
+	}
+}
+
+// TestTheFilesOfAReleaseAreReproducible builds everything twice, with empty caches the second time, and compares each byte.
+func TestTheFilesOfAReleaseAreReproducible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds for six platforms, twice: run `make test-all`")
+	}
+	script, err := filepath.Abs(filepath.Join(tree, ".ci", "release"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := t.TempDir(), t.TempDir()
+	command(t, first, script, *version, first)
+	env := goEnv
+	defer func() { goEnv = env }()
+	goEnv = append(slices.Clone(env), "GOCACHE="+t.TempDir())
+	command(t, second, script, *version, second)
+	entries, err := os.ReadDir(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binaries := 0
+	for _, e := range entries {
+		a, errA := os.ReadFile(filepath.Join(first, e.Name()))
+		b, errB := os.ReadFile(filepath.Join(second, e.Name()))
+		if errA != nil || errB != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s differs from one build to the next (%v, %v)", e.Name(), errA, errB)
+		}
+		if strings.HasPrefix(e.Name(), "hookonce_") && !strings.HasSuffix(e.Name(), ".json") {
+			binaries++
+		}
+	}
+	if binaries != 6 {
+		t.Errorf("%d binaries, want 6", binaries)
+	}
+	command(t, first, "sha256sum", "--check", "SHA256SUMS")
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
