@@ -19,7 +19,7 @@ GOTEST := $(CURDIR)/.ci/gotest $(SUM)
 PUBLISHED := $(shell cat .ci/published)
 HEAVY     := integration integration/engines integration/observe
 
-.PHONY: test test-all long clients services check format vet lint race narrow api api-diff vuln newest newest-move toolchains fuzz bench bench-smoke benchmarks measure measure-purge fmt
+.PHONY: test test-all long clients services check format vet lint race narrow api api-diff vuln newest newest-move toolchains release-check release-move fuzz bench bench-smoke benchmarks measure measure-purge fmt
 
 test: $(SUM)     ## the tests of what users import, without the long searches
 	@for dir in $(PUBLISHED); do echo "== test: $$dir"; (cd $$dir && $(GOTEST) -short ./...) || exit 1; done
@@ -100,6 +100,14 @@ newest-move:     ## moves those pins to what is newest today
 toolchains:      ## the tests of what users import, with the oldest and the newest Go
 	@echo "== other versions of Go"
 	@.ci/toolchains
+
+release-check: services ## proves on a local module proxy that VERSION=v0.1.0 can be released; publishes nothing
+	@test -n "$(VERSION)" || { echo "say which: make release-check VERSION=v0.1.0"; exit 2; }
+	cd integration/release && go test -count=1 -v -timeout 30m . -release $(VERSION)
+
+release-move:    ## makes the nested modules require the root at VERSION=v0.2.0
+	@test -n "$(VERSION)" || { echo "say which: make release-move VERSION=v0.2.0"; exit 2; }
+	git ls-files '*go.mod' '*newest.mod' | xargs sed -i -E 's#^(\s*(require )?github.com/hookonce/hookonce(/[a-z0-9/]+)?) v[0-9]\S*( // indirect)?$$#\1 $(VERSION)\4#'
 
 fuzz:            ## every fuzz target in turn, for FUZZTIME each
 	@.ci/fuzz $(FUZZTIME)

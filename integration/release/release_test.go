@@ -198,8 +198,8 @@ func TestALineThatIsGoneFromTheAPIIsFound(t *testing.T) {
 		after string
 		want  []string
 	}{
-		"an addition is no break": {before + "func B()\n", nil},
-		"a changed field":         {strings.Replace(before, "N int", "N uint", 1), []string{"core: type T struct { N int"}},
+		"an addition is no break":                   {before + "func B()\n", nil},
+		"a changed field":                           {strings.Replace(before, "N int", "N uint", 1), []string{"core: type T struct { N int"}},
 		"a function that another package still has": {strings.Replace(before, "# core\n\nfunc A()\n", "# core\n\n", 1), []string{"core: func A()"}},
 	} {
 		t.Run(name, func(t *testing.T) {
