@@ -25,11 +25,12 @@ type search struct {
 
 	verdict error         // the verifier's
 	known   []core.Secret // also those that came with an error
+	signed  *signed       // what was proven, nil before
 }
 
 func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys) *search {
 	i := r.Verifier.Inspect(ctx, r.Request)
-	s := &search{newScene(i, r.Request, others), new(judge), i.Err, i.Keys.List()}
+	s := &search{newScene(i, r.Request, others), new(judge), i.Err, i.Keys.List(), nil}
 	s.ctx, s.unfinished = ctx, s.cut
 	s.reading = readCost * int64(s.more)
 	s.total = max(budget, atLeast*int64(len(s.req.Body)))
@@ -101,6 +102,7 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 				continue
 			}
 			if p := s.try(l, h, body, rest-h.weight); p != nil {
+				s.signed = newSigned(h, body)
 				steps := slices.Concat(l.steps, h.steps, p.key.steps, undone, p.signature, s.validity(p.key), s.clock(p.at))
 				return s.conclude(steps)
 			}
