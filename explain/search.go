@@ -102,9 +102,8 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 				continue
 			}
 			if p := s.try(l, h, body, rest-h.weight); p != nil {
-				s.signed = newSigned(h, body)
 				steps := slices.Concat(l.steps, h.steps, p.key.steps, undone, p.signature, s.validity(p.key), s.clock(p.at))
-				return s.conclude(steps)
+				return s.conclude(newSigned(h, body), steps)
 			}
 		}
 	}
@@ -112,11 +111,12 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 }
 
 // conclude names what was undone. If that is nothing, the refusal had another reason than what was tried.
-func (s *search) conclude(steps []step) []Finding {
+func (s *search) conclude(as *signed, steps []step) []Finding {
 	if int64(len(s.req.Body)) > s.config.MaxBody {
 		steps = append(steps, step{mistake: bodyTooLarge})
 	}
 	if len(steps) > 0 {
+		s.signed = as
 		return findings(steps)
 	}
 	return s.observe(nil)
