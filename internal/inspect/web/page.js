@@ -148,7 +148,7 @@ function draw(d) {
   drawFacts(d);
   drawActions(d);
   $("sentence").textContent = sentence(d.sentence);
-  $("notes").replaceChildren(...(d.notes ?? []).map((note) => make("li", { textContent: note.charAt(0).toUpperCase() + note.slice(1) })));
+  $("notes").replaceChildren(...(d.notes ?? []).map((note) => make("li", { textContent: capital(note) })));
   drawFound(d.found);
   $("s-difference").hidden = d.differences.length === 0;
   $("differences").replaceChildren(...d.differences.map(pair));
@@ -163,7 +163,7 @@ function draw(d) {
 // sentence begins with the word that the verdict shows already.
 function sentence(text) {
   const rest = text.startsWith(shown.reason + ": ") ? text.slice(shown.reason.length + 2) : text;
-  return rest.charAt(0).toUpperCase() + rest.slice(1) + (/[.!?]$/.test(rest) ? "" : ".");
+  return capital(rest) + (/[.!?]$/.test(rest) ? "" : ".");
 }
 
 function drawFacts(d) {
@@ -211,8 +211,10 @@ function drawActions(d) {
   if (same && focused >= 0) all[focused].focus();
 }
 
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 function said(text, bad = false) {
-  $("said").textContent = text;
+  $("said").textContent = capital(text);
   $("said").className = bad ? "bad" : "";
 }
 
