@@ -147,9 +147,12 @@ func (l *listening) run(ctx context.Context, c *console) error {
 // tell says where deliveries go to, and where they are shown.
 func (l *listening) tell(c *console, p *printer, ln net.Listener) {
 	if l.json {
-		told := map[string]string{"listening": "http://" + ln.Addr().String() + "/"}
+		told := struct {
+			Listening string `json:"listening"`
+			Inspector string `json:"inspector,omitempty"`
+		}{Listening: "http://" + ln.Addr().String() + "/"}
 		if p.page != nil {
-			told["inspector"] = p.page.URL()
+			told.Inspector = p.page.URL()
 		}
 		c.object(told)
 		return

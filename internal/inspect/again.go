@@ -23,7 +23,10 @@ func (p *Page) again(w http.ResponseWriter, r *http.Request, e *entry) {
 	if !atHand(w, e) {
 		return
 	}
-	var posted struct{ Scheme, Secret string }
+	var posted struct {
+		Scheme string `json:"scheme"`
+		Secret string `json:"secret"`
+	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPosted)).Decode(&posted); err != nil {
 		failed(w, http.StatusBadRequest, "the secret cannot be read: is it the right file? It may have 64 KiB") // not err, which may quote it
 		return
@@ -70,7 +73,7 @@ func (p *Page) verifyAgain(ctx context.Context, d *Delivery, name string, secret
 	again.Hide = redact.Texts(slices.Concat(secrets, d.Hide)...)
 	again.Config, again.Found, again.Notes = v.Inspect(ctx, d.Request).Config, nil, nil
 	again.Event = core.Event{
-		Reason: Authentic, Verified: true, Method: d.Event.Method, Path: d.Event.Path, Scheme: name, MessageID: d.Event.MessageID, BodyBytes: d.Event.BodyBytes,
+		Verified: true, Method: d.Event.Method, Path: d.Event.Path, Scheme: name, MessageID: d.Event.MessageID, BodyBytes: d.Event.BodyBytes,
 	}
 	request := *d.Request
 	m, err := v.Verify(ctx, &request)

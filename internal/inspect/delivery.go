@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,7 +13,8 @@ import (
 
 // Delivery is one attempt, and what became of it.
 type Delivery struct {
-	// Event is what the observer was told.
+	// Event is what the observer was told. Without a reason it is that of a
+	// delivery that was verified again, and is authentic.
 	Event core.Event
 	// At is when it arrived, on the clock of the verifier.
 	At time.Time
@@ -79,7 +81,7 @@ func tone(e *core.Event) string {
 			return bad
 		}
 		return good
-	case core.ErrRedelivery, Authentic:
+	case core.ErrRedelivery, "":
 		return good
 	case core.ErrReplay:
 		if e.Status < http.StatusBadRequest {
@@ -97,7 +99,7 @@ func tone(e *core.Event) string {
 func (d *Delivery) summary() summary {
 	e := &d.Event
 	s := summary{
-		At: d.At.UTC(), Status: e.Status, Reason: string(e.Reason), Tone: tone(e), Verified: e.Verified, Scheme: e.Scheme, Source: e.Source,
+		At: d.At.UTC(), Status: e.Status, Reason: cmp.Or(string(e.Reason), "authentic"), Tone: tone(e), Verified: e.Verified, Scheme: e.Scheme, Source: e.Source,
 		Key: e.KeyID, ID: e.MessageID, Type: d.Type, Method: e.Method, Path: e.Path, Bytes: e.BodyBytes,
 	}
 	if e.MessageID != "" {

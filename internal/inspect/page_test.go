@@ -330,16 +330,16 @@ func TestTheSignedTextIsTakenApart(t *testing.T) {
 		d := refused(t, func(r *core.Request) { r.Body = []byte(body) })
 		v, _ := view(t, d)
 		var labels []string
-		text := ""
+		var text strings.Builder
 		for _, part := range v.Parts {
 			labels = append(labels, part.Label)
-			text += part.Text
+			text.WriteString(part.Text)
 		}
 		if want := []string{"Webhook-Id", "separator", "Webhook-Timestamp", "separator", "body"}; !slices.Equal(labels, want) {
 			t.Errorf("%q, want %q", labels, want)
 		}
-		if want := fmt.Sprintf("msg_1.%d.%s", d.At.Unix(), body); text != want {
-			t.Errorf("%q, want %q", text, want)
+		if want := fmt.Sprintf("msg_1.%d.%s", d.At.Unix(), body); text.String() != want {
+			t.Errorf("%q, want %q", text.String(), want)
 		}
 	}
 }
@@ -451,7 +451,7 @@ func TestADeliveryIsVerifiedAgainWithWhatIsPosted(t *testing.T) {
 		if status != c.status || v.Reason != c.want {
 			t.Errorf("%s: %d %s, want %d %q", name, status, text, c.status, c.want)
 		}
-		for _, one := range strings.Fields(c.secret) {
+		for one := range strings.FieldsSeq(c.secret) {
 			if len(one) > 8 && strings.Contains(text, strings.TrimPrefix(one, "whsec_")) {
 				t.Errorf("%s: a secret comes back: %s", name, text)
 			}

@@ -32,7 +32,7 @@ func parts(r *core.Request, a *core.Attempt, names []string, url string, m mask)
 		all = append(all, part{label, visible(m.text(shown)), len(piece), len(shown) < len(piece)})
 	}
 	from := 0
-	for at := 0; at < len(text) && len(all) < maxParts; {
+	for at := 0; at < min(len(text), maxSearched) && len(all) < maxParts; {
 		i := slices.IndexFunc(known, func(o origin) bool { return strings.HasPrefix(text[at:], o.text) })
 		if i < 0 {
 			at++
@@ -47,7 +47,12 @@ func parts(r *core.Request, a *core.Attempt, names []string, url string, m mask)
 	return all
 }
 
-const maxParts = 60
+// The bounds of the work: anybody may send long headers.
+const (
+	maxParts    = 60
+	maxSearched = 64 << 10 // bytes in which parts begin
+	maxOrigins  = 256
+)
 
 // between names what is of no part of the request.
 func between(text string) string {
@@ -76,5 +81,5 @@ func origins(r *core.Request, a *core.Attempt, names []string, url string) []ori
 		origin{"method", r.Method}, origin{"host", r.Host})
 	all = slices.DeleteFunc(all, func(o origin) bool { return len(o.text) < 2 })
 	slices.SortStableFunc(all, func(a, b origin) int { return cmp.Compare(len(b.text), len(a.text)) })
-	return all
+	return all[:min(len(all), maxOrigins)]
 }

@@ -150,7 +150,7 @@ func (p *Page) with(do func(w http.ResponseWriter, r *http.Request, e *entry)) h
 		}
 		e := p.find(number)
 		if e == nil {
-			failed(w, http.StatusNotFound, "this delivery is no longer kept: the page holds the last "+strconv.Itoa(maxDeliveries)+", and 64 MiB")
+			failed(w, http.StatusNotFound, "this delivery is not kept, or no longer: the page holds the last "+strconv.Itoa(maxDeliveries)+", and 64 MiB")
 			return
 		}
 		do(w, r, e)

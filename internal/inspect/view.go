@@ -10,10 +10,6 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Authentic is the verdict of a delivery that was verified again: nothing else
-// is asked then.
-const Authentic core.Reason = "authentic"
-
 // view is all that the page shows of a delivery. It holds no secret and no
 // signature.
 type view struct {
@@ -100,7 +96,7 @@ func sentence(e *core.Event) string {
 	switch {
 	case e.Err != nil:
 		return strings.TrimPrefix(e.Err.Error(), "hookonce: ")
-	case e.Reason == Authentic:
+	case e.Reason == "":
 		return "authentic: the signature verifies with " + e.KeyID + "; whether the message is new was not checked"
 	case e.Handshake:
 		return "handshake: the sender asked for the endpoint, and no message was handled"

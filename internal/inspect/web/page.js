@@ -152,9 +152,10 @@ function draw(d) {
   drawFound(d.found);
   $("s-difference").hidden = d.differences.length === 0;
   $("differences").replaceChildren(...d.differences.map(pair));
-  drawTime(d.signed);
-  for (const id of ["s-headers", "s-body", "s-parts"]) $(id).hidden = !d.whole;
+  $("partial").hidden = d.whole || d.notes?.length > 0;
+  for (const id of ["s-time", "s-headers", "s-body", "s-parts"]) $(id).hidden = !d.whole;
   if (!d.whole) return;
+  drawTime(d.signed);
   $("headers").replaceChildren(...d.headers.map(headerRow));
   drawBody();
   drawParts(d);
@@ -249,7 +250,7 @@ function span(seconds) {
 function drawTime(t) {
   $("track").hidden = !t;
   if (!t) {
-    $("time").textContent = shown.whole ? "No timestamp can be read, or the scheme has none." : "Not known.";
+    $("time").textContent = "No timestamp can be read, or the scheme has none.";
     return;
   }
   const distance = Math.abs(t.age) < 1 ? "as it arrived" : span(t.age) + (t.age > 0 ? " before it arrived" : " after it arrived, by the clock here");
