@@ -574,3 +574,39 @@ func TestAProgramThatDoesNotInspectHoldsNoPage(t *testing.T) {
 		}
 	}
 }
+
+// Credentials of any kind are shown by their length, and what is around them as it is.
+func TestACredentialKeepsItsForm(t *testing.T) {
+	t.Parallel()
+	sent := map[string]string{
+		"Authorization":    "Bearer abcdefghijklmnop",
+		"Cookie":           "session=0123456789abcdef; theme=dark",
+		"X-Api-Key":        "live-abcdef-123456",
+		"Stripe-Signature": "t=1760000000,v1=0123456789abcdef0123456789abcdef",
+		"X-Note":           "nothing secret, at all",
+	}
+	v, text := view(t, refused(t, func(r *core.Request) {
+		h, _ := r.Header.(http.Header)
+		for name, value := range sent {
+			h.Set(name, value)
+		}
+	}))
+	got := map[string]string{}
+	for _, h := range v.Headers {
+		got[h.Name] = h.Value
+	}
+	for name, want := range map[string]string{
+		"Authorization":    "Bearer ‹16 characters›",
+		"Cookie":           "session=‹16 characters›; theme=dark",
+		"X-Api-Key":        "‹18 characters›",
+		"Stripe-Signature": "t=1760000000,v1=‹32 characters›",
+		"X-Note":           "nothing secret, at all",
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+	if strings.Contains(text, "abcdefghijklmnop") || strings.Contains(text, "0123456789abcdef") {
+		t.Error(text)
+	}
+}
