@@ -11,8 +11,8 @@ import (
 // maxDetail bounds the text of an error that is not ours.
 const maxDetail = 2 << 10
 
-// Explanation is what was found. It holds no secret, no MAC and nothing of the
-// body.
+// Explanation is what was found. Printed, logged or as JSON it shows no secret,
+// no MAC and nothing of the body.
 type Explanation struct {
 	// Authentic says that the verifier accepts the signature, and the time.
 	Authentic bool `json:"authentic"`
@@ -22,6 +22,8 @@ type Explanation struct {
 	Detail string `json:"detail,omitempty"`
 	// Findings has the likeliest first. Proven ones were made together: undoing all of them makes the signature verify.
 	Findings []Finding `json:"findings,omitempty"`
+
+	signed *signed // behind a pointer, so that fmt shows nothing of it
 }
 
 // Finding is one mistake.
@@ -81,6 +83,7 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 	e.Reason, e.Detail = s.say(err)
 	if !s.facts.Fetches {
 		e.Findings = s.run() //nolint:contextcheck // offline
+		e.signed = s.signed
 	}
 	if len(e.Findings) == 0 {
 		e.Findings = s.observe(err)

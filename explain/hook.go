@@ -20,16 +20,24 @@ const atOnce = 4
 // The log gets no secret, MAC or body. But whoever can reach the endpoint makes it work, and a refusal takes as long as its explanation: not
 // for production.
 func Hook(l *slog.Logger, others map[string]*core.Keys) func(context.Context, core.Refused) {
+	return hook(l, others, func(context.Context, core.Refused, *Explanation) {})
+}
+
+// hook is Hook that also shows each refusal, with its explanation if there is
+// one, before it is logged.
+func hook(l *slog.Logger, others map[string]*core.Keys, show func(context.Context, core.Refused, *Explanation)) func(context.Context, core.Refused) {
 	turns := make(chan struct{}, atOnce)
 	return func(ctx context.Context, r core.Refused) {
 		select {
 		case turns <- struct{}{}:
 			defer func() { <-turns }()
 		default:
+			show(ctx, r, nil)
 			l.WarnContext(ctx, "webhook refused, not explained: too many at once", slog.String("reason", string(r.Err.Reason)))
 			return
 		}
 		e := Request(ctx, r, others)
+		show(ctx, r, &e)
 		line, _, _ := strings.Cut(e.String(), "\n")
 		attrs := []slog.Attr{slog.String("reason", string(r.Err.Reason))}
 		if len(e.Findings) > 0 {

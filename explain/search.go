@@ -25,11 +25,12 @@ type search struct {
 
 	verdict error         // the verifier's
 	known   []core.Secret // also those that came with an error
+	signed  *signed       // what was proven, nil before
 }
 
 func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys) *search {
 	i := r.Verifier.Inspect(ctx, r.Request)
-	s := &search{newScene(i, r.Request, others), new(judge), i.Err, i.Keys.List()}
+	s := &search{newScene(i, r.Request, others), new(judge), i.Err, i.Keys.List(), nil}
 	s.ctx, s.unfinished = ctx, s.cut
 	s.reading = readCost * int64(s.more)
 	s.total = max(budget, atLeast*int64(len(s.req.Body)))
@@ -102,7 +103,7 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 			}
 			if p := s.try(l, h, body, rest-h.weight); p != nil {
 				steps := slices.Concat(l.steps, h.steps, p.key.steps, undone, p.signature, s.validity(p.key), s.clock(p.at))
-				return s.conclude(steps)
+				return s.conclude(newSigned(h, body), steps)
 			}
 		}
 	}
@@ -110,11 +111,12 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 }
 
 // conclude names what was undone. If that is nothing, the refusal had another reason than what was tried.
-func (s *search) conclude(steps []step) []Finding {
+func (s *search) conclude(as *signed, steps []step) []Finding {
 	if int64(len(s.req.Body)) > s.config.MaxBody {
 		steps = append(steps, step{mistake: bodyTooLarge})
 	}
 	if len(steps) > 0 {
+		s.signed = as
 		return findings(steps)
 	}
 	return s.observe(nil)

@@ -7,11 +7,13 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/hookonce/hookonce/internal/capture"
+	"github.com/hookonce/hookonce/internal/redact"
 )
 
 // exchange is one delivery as it arrived, and what was done with it. It is in
@@ -91,30 +93,8 @@ func keepFiber(limit int64) fiber.Handler {
 	}
 }
 
-// lines are the headers as they are shown and saved: without those of the
-// connection, and without secrets.
-func (x *exchange) lines(h hidden) []string {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(x.header)) {
-		if name == "Transfer-Encoding" { // the body is joined
-			continue
-		}
-		for _, value := range x.header[name] {
-			all = append(all, oneLine(name+": "+h.header(value)))
-		}
-	}
-	return all
-}
-
-// oneLine replaces what would end a line, which fasthttp lets through.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\r' || r == '\n' || r == 0 {
-			return ' '
-		}
-		return r
-	}, text)
-}
+// lines are the headers as they are shown and saved.
+func (x *exchange) lines(h hidden) []string { return capture.Lines(x.header, redact.List(h)) }
 
 // eventType is the type of the event where senders say it: in a header, or in a member of the body.
 func (x *exchange) eventType() string {

@@ -23,6 +23,8 @@ type forwarder struct {
 	through *http.Transport
 	hidden  hidden
 	clock   func() time.Time
+
+	keepHost bool // the one that the delivery arrived with, in place of that of the URL
 }
 
 // forwarded is what became of it.
@@ -42,7 +44,7 @@ func newForwarder(to string, h hidden, clock func() time.Time) (*forwarder, erro
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
 		return nil, usageError("--forward-to is a URL like http://localhost:3000/hook")
 	}
-	return &forwarder{u, transport(), h, clock}, nil
+	return &forwarder{to: u, through: transport(), hidden: h, clock: clock}, nil
 }
 
 // target is the configured URL. Without a path it is that of the delivery, and
@@ -83,6 +85,9 @@ func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, 
 	req, err := http.NewRequestWithContext(ctx, x.method, f.target(x.target), bytes.NewReader(body))
 	if err != nil {
 		return reply{status: http.StatusBadGateway}, &forwarded{Error: "method and address of the delivery make no request"}
+	}
+	if f.keepHost {
+		req.Host = x.host
 	}
 	req.Header = endToEnd(x.header)
 	req.Header.Del("Host")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/explain"
+	"github.com/hookonce/hookonce/internal/inspect"
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
@@ -32,7 +33,10 @@ func listenCommand() command {
 			"502, or 504 after 55 seconds.\n\n" +
 			"--save writes up to 1000 deliveries a run, and 256 MiB, also refused ones. Each is a file that only its owner can read, and that\n" +
 			"--request reads. Its name begins with the time of the arrival, for --now. Secrets are replaced by [redacted], so a message that has\n" +
-			"its secret in a header, as GitLab's token, cannot be verified again.",
+			"its secret in a header, as GitLab's token, cannot be verified again.\n\n" +
+			"--inspect shows the deliveries in a page for a browser on this machine: why one was refused, what differs from what was signed, and\n" +
+			"the signed text. From there one can be sent again, forwarded, copied, saved, and verified with another secret or scheme. It keeps the\n" +
+			"last 200, and 64 MiB. Its address is printed; whoever knows it and is on this machine can read them.",
 		setUp: func(f *flag.FlagSet) action {
 			l := &listening{receiver: receiverFlags(f)}
 			l.otherFlag(f)
@@ -42,6 +46,8 @@ func listenCommand() command {
 			f.StringVar(&l.answer, "answer", "200", "the `STATUS` that a verified message is answered with; a list such as 503,200 for one after the other.\nDefault: 200")
 			f.StringVar(&l.forwardTo, "forward-to", "", "the `URL` of an application that gets what was verified, and answers it")
 			f.StringVar(&l.save, "save", "", "the `DIR` to keep each delivery in; it is made if it is not there")
+			f.BoolVar(&l.inspect, "inspect", false, "show the deliveries in a page for a browser on this machine")
+			f.StringVar(&l.inspectAddr, "inspect-addr", "", "the loopback `ADDRESS` of that page. Default: 127.0.0.1 and a free port")
 			f.StringVar(&l.show, "show", "", "the `PARTS` of each delivery to show: type, headers, body, or a list such as type,body")
 			f.BoolVar(&l.anywhere, "dangerously-beyond-loopback", false, "accept an --addr that other machines can reach")
 			return l.run
@@ -54,6 +60,8 @@ type listening struct {
 
 	addr, framework, answer string
 	forwardTo, save, show   string
+	inspectAddr             string
+	inspect                 bool
 	count                   int
 	anywhere                bool
 }
@@ -96,9 +104,9 @@ func (l *listening) run(ctx context.Context, c *console) error {
 	if l.forwardTo != "" && l.answer != "200" {
 		return usageError("--answer and --forward-to are two answers: give one")
 	}
+	var f *forwarder
 	if l.forwardTo != "" {
-		f, err := newForwarder(l.forwardTo, p.hidden, p.clock)
-		if err != nil {
+		if f, err = newForwarder(l.forwardTo, p.hidden, p.clock); err != nil {
 			return err
 		}
 		defer f.through.CloseIdleConnections()
@@ -124,12 +132,35 @@ func (l *listening) run(ctx context.Context, c *console) error {
 		}
 		defer p.saver.root.Close() //nolint:errcheck // nothing is written through it
 	}
-	if l.json {
-		c.object(map[string]string{"listening": "http://" + ln.Addr().String() + "/"})
-	} else {
-		c.say("listening on http://%s/ (%s, %s)\n", ln.Addr(), l.framework, l.scheme)
+	if l.inspect || l.inspectAddr != "" {
+		stop, err := l.startInspecting(ctx, p, ln.Addr().String(), f)
+		if err != nil {
+			_ = ln.Close()
+			return err
+		}
+		defer stop()
 	}
+	l.tell(c, p, ln)
 	return s.until(ctx, ln)
+}
+
+// tell says where deliveries go to, and where they are shown.
+func (l *listening) tell(c *console, p *printer, ln net.Listener) {
+	if l.json {
+		told := struct {
+			Listening string `json:"listening"`
+			Inspector string `json:"inspector,omitempty"`
+		}{Listening: "http://" + ln.Addr().String() + "/"}
+		if p.page != nil {
+			told.Inspector = p.page.URL()
+		}
+		c.object(told)
+		return
+	}
+	c.say("listening on http://%s/ (%s, %s)\n", ln.Addr(), l.framework, l.scheme)
+	if p.page != nil {
+		c.say("inspector: %s\n", p.page.URL())
+	}
 }
 
 // shutdownTime is for a message that is being handled. Connections on which nothing came yet take all of it.
@@ -193,6 +224,7 @@ func (l *listening) verifier(c *console, texts []string, end func()) (*core.Veri
 	if err != nil {
 		return nil, nil, usageError(asFlags(plain(err)))
 	}
+	p.verifier = v
 	return v, p, nil
 }
 
@@ -220,6 +252,9 @@ type printer struct {
 	show   []string      // the parts of each delivery
 	hidden hidden
 	saver  *saver // nil: nothing is saved
+
+	page     *inspect.Page // nil: there is none
+	verifier *core.Verifier
 
 	mu   sync.Mutex
 	why  map[error]explain.Explanation // of refusals that are not told yet
@@ -253,6 +288,9 @@ func (p *printer) observe(ctx context.Context, e core.Event) {
 		BodyBytes: e.BodyBytes, Explanation: p.explained(e.Err), Forwarded: x.forwarded,
 	}
 	p.saveAndShow(x, &r)
+	if p.page != nil {
+		p.inspect(ctx, x, &e, &r)
+	}
 	if p.json {
 		p.object(r)
 	} else {

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/capture"
+	"github.com/hookonce/hookonce/internal/redact"
 )
 
 // The bounds of what one run saves. Deliveries after them are received and not saved.
@@ -84,16 +85,5 @@ func (s *saver) save(x *exchange, at time.Time, status int, reason core.Reason) 
 // raw is the delivery as it is on the wire, except that chunks are joined,
 // names of headers are spelled the usual way, and secrets are replaced.
 func (x *exchange) raw(h hidden) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", oneWord(x.method), oneWord(h.replace(x.target)), oneLine(h.replace(x.host)))
-	for _, line := range x.lines(h) {
-		b.WriteString(line + "\r\n")
-	}
-	b.WriteString("\r\n" + h.replace(string(x.bytes())))
-	return b.String()
-}
-
-// oneWord escapes what would end a part of the request line.
-func oneWord(text string) string {
-	return strings.NewReplacer(" ", "%20", "\r", "%0D", "\n", "%0A", "\x00", "%00").Replace(text)
+	return capture.Raw(x.method, x.target, x.host, x.header, x.bytes(), redact.List(h))
 }

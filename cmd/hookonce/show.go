@@ -1,11 +1,12 @@
 package main
 
 import (
-	"encoding/base64"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/hookonce/hookonce/internal/redact"
 )
 
 // maxShown bounds what is shown of a body.
@@ -13,43 +14,14 @@ const maxShown = 4 << 10
 
 // hidden are texts that are never shown and never written to a file: the
 // secrets, and tokens of handshakes.
-type hidden []string
+type hidden redact.List
 
 // hide makes them of secrets, the ones of others included.
 func (c *common) hide(texts []string, others ...[]string) hidden {
-	var all hidden
-	for _, list := range append(others, texts, []string{c.settings.VerifyToken}) {
-		for _, text := range list {
-			_, bare, _ := strings.Cut(text, "_") // whsec_ and the like
-			for _, part := range []string{text, strings.TrimSpace(text), strings.TrimRight(bare, "=")} {
-				if len(part) >= 4 { // shorter ones are in every text
-					all = append(all, part)
-				}
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // one may begin with another
-	return slices.Compact(all)
+	return hidden(redact.Texts(slices.Concat(append(others, texts, []string{c.settings.VerifyToken})...)...))
 }
 
-const inPlace = "[redacted]"
-
-func (h hidden) replace(text string) string {
-	for _, secret := range h {
-		text = strings.ReplaceAll(text, secret, inPlace)
-	}
-	return text
-}
-
-// header also looks into the passwords of basic authentication.
-func (h hidden) header(value string) string {
-	if word, text, ok := strings.Cut(value, " "); ok && strings.EqualFold(word, "Basic") {
-		if plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text)); err == nil && h.replace(string(plain)) != string(plain) {
-			return word + " " + inPlace
-		}
-	}
-	return h.replace(value)
-}
+func (h hidden) replace(text string) string { return redact.List(h).Replace(text) }
 
 // body is what can be shown of one.
 func (h hidden) body(body []byte) string {

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"flag"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/hookonce/hookonce/internal/capture"
 )
 
 func signCommand() command {
@@ -97,16 +96,12 @@ func (s *signer) head(end string) string {
 
 // curl is a command for a shell.
 func (s *signer) curl() (string, error) {
-	if !utf8.Valid(s.request.Body) || bytes.IndexByte(s.request.Body, 0) >= 0 {
-		return "", usageError("the body is not text, which a command line cannot hold: take hookonce send")
+	lines := strings.Split(strings.TrimSuffix(s.head("\n"), "\n"), "\n")
+	text, err := capture.Curl(s.request.Method, s.address(), lines, s.request.Body)
+	if err != nil {
+		return "", usageError(err.Error() + ": take hookonce send")
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "curl -i -X %s %s", s.request.Method, quoted(s.address()))
-	for line := range strings.Lines(s.head("\n")) {
-		b.WriteString(" \\\n  -H " + quoted(strings.TrimSuffix(line, "\n")))
-	}
-	b.WriteString(" \\\n  --data-raw " + quoted(string(s.request.Body)) + "\n")
-	return b.String(), nil
+	return text, nil
 }
 
 // quoted is for any POSIX shell.

@@ -18,7 +18,7 @@ import (
 // forgets everything when it is killed. Stop keeps it over the next Start.
 func StartMemcached(t testing.TB, args ...string) *Server {
 	t.Helper()
-	program := find(t, "memcached", "memcached")
+	program := Find(t, "memcached", "memcached")
 	dir, port := folder(t), freePort(t)
 	name := "nobody" // it refuses to run as root
 	if me, err := user.Current(); err == nil && me.Uid != "0" {
@@ -39,7 +39,7 @@ func StartMemcached(t testing.TB, args ...string) *Server {
 // StartEtcd starts a cluster of one etcd.
 func StartEtcd(t testing.TB, args ...string) *Server {
 	t.Helper()
-	program := find(t, "etcd", "etcd-server")
+	program := Find(t, "etcd", "etcd-server")
 	dir, port, peers := folder(t), freePort(t), freePort(t)
 	clients, peer := "http://"+address(port), "http://"+address(peers)
 	all := append([]string{
@@ -77,8 +77,23 @@ func healthy(ctx context.Context, url string) error {
 // dynalite. npm installs it into a folder of the test's.
 func StartDynalite(t testing.TB, manifest string) *Server {
 	t.Helper()
-	node, npm := find(t, "node", "nodejs"), find(t, "npm", "npm")
+	node := Find(t, "node", "nodejs")
 	dir, port := folder(t), freePort(t)
+	InstallNPM(t, manifest, dir)
+	return serve(t, &Server{
+		Addr: address(port), name: "dynalite", stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
+		command: func() *exec.Cmd {
+			return exec.Command(node, filepath.Join(dir, "node_modules", "dynalite", "cli.js"),
+				"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--path", filepath.Join(dir, "data"), "--createTableMs", "0")
+		},
+	})
+}
+
+// InstallNPM installs into dir what the package.json and package-lock.json of
+// the folder manifest name. It skips the test where that cannot be.
+func InstallNPM(t testing.TB, manifest, dir string) {
+	t.Helper()
+	npm := Find(t, "npm", "npm")
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		text, err := os.ReadFile(filepath.Join(manifest, name))
 		if err != nil {
@@ -94,17 +109,10 @@ func StartDynalite(t testing.TB, manifest string) *Server {
 	install.Dir = dir
 	if out, err := install.CombinedOutput(); err != nil {
 		if os.Getenv(Required) == "1" {
-			t.Fatalf("dynalite cannot be installed (%s is set): %v\n%s", Required, err, out)
+			t.Fatalf("packages of npm cannot be installed (%s is set): %v\n%s", Required, err, out)
 		}
-		t.Skipf("dynalite cannot be installed: %v\n%s", err, out)
+		t.Skipf("packages of npm cannot be installed: %v\n%s", err, out)
 	}
-	return serve(t, &Server{
-		Addr: address(port), name: "dynalite", stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
-		command: func() *exec.Cmd {
-			return exec.Command(node, filepath.Join(dir, "node_modules", "dynalite", "cli.js"),
-				"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--path", filepath.Join(dir, "data"), "--createTableMs", "0")
-		},
-	})
 }
 
 // Self is the environment variable that makes a test binary the server of that

@@ -15,7 +15,7 @@ import (
 // StartPgBouncer starts a PgBouncer in front of p. mode is session, transaction or statement. [Postgres.DSNAt] with its address goes through it.
 func StartPgBouncer(t testing.TB, p *Postgres, mode string, settings ...string) *Server {
 	t.Helper()
-	program := find(t, "pgbouncer", "pgbouncer")
+	program := Find(t, "pgbouncer", "pgbouncer")
 	dir, port := folder(t), freePort(t)
 	host, target, _ := net.SplitHostPort(p.Addr)
 	file := filepath.Join(dir, "pgbouncer.ini")
@@ -41,7 +41,7 @@ func StartPgBouncer(t testing.TB, p *Postgres, mode string, settings ...string) 
 // StartHAProxy starts a HAProxy that passes connections on to the first of the servers that listens.
 func StartHAProxy(t testing.TB, addrs ...string) *Server {
 	t.Helper()
-	program := find(t, "haproxy", "haproxy")
+	program := Find(t, "haproxy", "haproxy")
 	dir, port := folder(t), freePort(t)
 	file := filepath.Join(dir, "haproxy.cfg")
 	var text strings.Builder
@@ -71,7 +71,7 @@ func write(t testing.TB, file, text string) {
 // StartPgpool starts a pgpool in front of p. mode is its clustering mode.
 func StartPgpool(t testing.TB, p *Postgres, mode string) *Server {
 	t.Helper()
-	program := find(t, "pgpool", "pgpool2")
+	program := Find(t, "pgpool", "pgpool2")
 	dir, port := folder(t), freePort(t)
 	host, target, _ := net.SplitHostPort(p.Addr)
 	file := filepath.Join(dir, "pgpool.conf")

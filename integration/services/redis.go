@@ -35,7 +35,7 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 
 func startRedis(t testing.TB, port int, args ...string) *Redis {
 	t.Helper()
-	program := find(t, engine()+"-server", engine()+"-server")
+	program := Find(t, engine()+"-server", engine()+"-server")
 	dir := folder(t)
 	all := append([]string{
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", dir, "--daemonize", "no",

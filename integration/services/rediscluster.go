@@ -18,7 +18,7 @@ import (
 // StartRedisCluster starts a cluster of three nodes without replicas and returns their addresses.
 func StartRedisCluster(t testing.TB) []string {
 	t.Helper()
-	cli := find(t, engine()+"-cli", engine()+"-server")
+	cli := Find(t, engine()+"-cli", engine()+"-server")
 	var addrs []string
 	for range 3 {
 		addrs = append(addrs, startRedis(t, clusterPort(t), "--cluster-enabled", "yes").Addr)
@@ -66,7 +66,7 @@ const SentinelName = "hookonce"
 // StartSentinel starts a primary, a replica and a sentinel, which makes the replica the primary half a second after the primary went away.
 func StartSentinel(t testing.TB) *Sentinel {
 	t.Helper()
-	program := find(t, engine()+"-server", engine()+"-server")
+	program := Find(t, engine()+"-server", engine()+"-server")
 	s := &Sentinel{Primary: StartRedis(t)}
 	host, port, _ := net.SplitHostPort(s.Primary.Addr)
 	s.Replica = StartRedis(t, "--replicaof", host+" "+port)
@@ -102,7 +102,7 @@ func StartSentinel(t testing.TB) *Sentinel {
 func redisCLI(t testing.TB, addr string, args ...string) string {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(addr)
-	out, err := exec.Command(find(t, engine()+"-cli", engine()+"-server"), append([]string{"-h", host, "-p", port}, args...)...).CombinedOutput()
+	out, err := exec.Command(Find(t, engine()+"-cli", engine()+"-server"), append([]string{"-h", host, "-p", port}, args...)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("redis-cli %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
@@ -126,6 +126,6 @@ func waitFor(t testing.TB, ask func() error) {
 func MoveSlots(t testing.TB, from, to string, slots int) {
 	t.Helper()
 	id := func(addr string) string { return strings.TrimSpace(redisCLI(t, addr, "CLUSTER", "MYID")) }
-	run(t, exec.Command(find(t, engine()+"-cli", engine()+"-server"), "--cluster", "reshard", from,
+	run(t, exec.Command(Find(t, engine()+"-cli", engine()+"-server"), "--cluster", "reshard", from,
 		"--cluster-from", id(from), "--cluster-to", id(to), "--cluster-slots", strconv.Itoa(slots), "--cluster-yes"))
 }

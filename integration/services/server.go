@@ -39,8 +39,8 @@ type Server struct {
 	ended   chan struct{}
 }
 
-// find returns the path of a program, which Debian does not always put into PATH. It skips the test if there is none.
-func find(t testing.TB, program, pkg string) string {
+// Find returns the path of a program, which Debian does not always put into PATH. It skips the test if there is none.
+func Find(t testing.TB, program, pkg string) string {
 	t.Helper()
 	if path, err := exec.LookPath(program); err == nil {
 		return path

@@ -23,7 +23,7 @@ type Postgres struct{ Server }
 // StartPostgres makes a new cluster and starts it. settings are like "fsync=off"; the defaults are PostgreSQL's.
 func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	t.Helper()
-	initdb, program := find(t, "initdb", "postgresql"), find(t, "postgres", "postgresql")
+	initdb, program := Find(t, "initdb", "postgresql"), Find(t, "postgres", "postgresql")
 	dir, port := folder(t), freePort(t)
 	data := filepath.Join(dir, "data")
 	as := unprivileged(t, dir)
@@ -58,7 +58,7 @@ func startPostgres(t testing.TB, program, dir string, port int, as func() *sysca
 // StartStandby starts a standby of p: a commit on p is acknowledged when it has reached the standby.
 func (p *Postgres) StartStandby(t testing.TB) *Postgres {
 	t.Helper()
-	backup, program := find(t, "pg_basebackup", "postgresql-client"), find(t, "postgres", "postgresql")
+	backup, program := Find(t, "pg_basebackup", "postgresql-client"), Find(t, "postgres", "postgresql")
 	dir, port := folder(t), freePort(t)
 	as := unprivileged(t, dir)
 	copied := exec.Command(backup, "-d", p.dsn(p.Addr, "postgres"), "-D", filepath.Join(dir, "data"), "-R", "-X", "stream", "-c", "fast", "--no-sync")
@@ -110,7 +110,7 @@ type MySQL struct{ Server }
 // "innodb-flush-log-at-trx-commit=0"; the defaults are MariaDB's.
 func StartMariaDB(t testing.TB, settings ...string) *MySQL {
 	t.Helper()
-	install, program := find(t, "mariadb-install-db", "mariadb-server"), find(t, "mariadbd", "mariadb-server")
+	install, program := Find(t, "mariadb-install-db", "mariadb-server"), Find(t, "mariadbd", "mariadb-server")
 	return startMySQL(t, "mariadbd", program, settings, func(dir, data string) *exec.Cmd {
 		return exec.Command(install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db",
 			"--tmpdir="+dir) // one that starts removes what it finds in there

@@ -1,0 +1,111 @@
+package explain
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/inspect"
+	"github.com/hookonce/hookonce/internal/redact"
+)
+
+// Inspector is a page in the browser that shows the deliveries of a running
+// application as they arrive: refused ones whole, with their explanation, and
+// handled ones by their event. It keeps the last 200, and 64 MiB of them. Make
+// one with [DangerouslyNewInspector]. It is safe for concurrent use.
+type Inspector struct {
+	page   *inspect.Page
+	others map[string]*core.Keys
+	hide   redact.List // the secrets of others
+}
+
+// DangerouslyNewInspector listens on a loopback address, such as
+// "127.0.0.1:0", and refuses any other one. others are as in [Request]; nil:
+// none.
+//
+//	inspector, err := explain.DangerouslyNewInspector("127.0.0.1:0", nil)
+//	…
+//	config.DangerouslyShowRefused = inspector.Hook(logger)
+//	config.Observe = inspector.Observe
+//	go inspector.Serve(ctx)
+//	logger.Info("inspector", "url", inspector.URL())
+//
+// It is dangerous because the page shows requests, with personal data and
+// credentials in them, to whoever knows its URL and reaches loopback; and for
+// the reasons that [Hook] has: not for production. The page shows no configured
+// secret and no signature. What is copied or saved there holds the signatures
+// that the sender sent.
+func DangerouslyNewInspector(addr string, others map[string]*core.Keys) (*Inspector, error) {
+	ln, err := inspect.Listen(context.Background(), addr)
+	if err != nil {
+		return nil, err
+	}
+	i := &Inspector{others: others}
+	var texts []string
+	for _, keys := range others {
+		texts = append(texts, reveal(keys)...)
+	}
+	i.hide = redact.Texts(texts...)
+	i.page = inspect.New(ln, inspect.Config{
+		Title: "a running application",
+		Explain: func(ctx context.Context, r core.Refused) *inspect.Found {
+			e := Request(ctx, r, others)
+			return found(&e)
+		},
+	})
+	return i, nil
+}
+
+// URL is where the page is. A part of it is random: nobody else can guess it.
+func (i *Inspector) URL() string { return i.page.URL() }
+
+// Serve serves the page until ctx ends.
+func (i *Inspector) Serve(ctx context.Context) error { return i.page.Serve(ctx) }
+
+// Hook is [Hook] that also shows each refused request on the page.
+func (i *Inspector) Hook(l *slog.Logger) func(context.Context, core.Refused) {
+	return hook(l, i.others, i.show)
+}
+
+func (i *Inspector) show(ctx context.Context, r core.Refused, e *Explanation) {
+	seen := r.Verifier.Inspect(ctx, r.Request)
+	d := &inspect.Delivery{
+		At: seen.Config.Clock(), Request: r.Request, Config: seen.Config, Hide: redact.Texts(append(reveal(seen.Keys), i.hide...)...),
+		// As the observer will be told, if there is one.
+		Event: core.Event{
+			Reason: r.Err.Reason, Err: r.Err, Status: r.Err.Answer().Status, Method: r.Request.Method, Path: r.Request.Path(),
+			Scheme: seen.Config.Scheme.Name(), Source: seen.Source, BodyBytes: len(r.Request.Body),
+		},
+	}
+	if e != nil {
+		d.Found = found(e)
+	}
+	i.page.Add(d)
+}
+
+// Observe is for [core.Config.Observe]: it shows what became of each attempt.
+// Call it in a function of your own to have other observers as well.
+func (i *Inspector) Observe(_ context.Context, e core.Event) {
+	if !i.page.Settle(e) {
+		i.page.Add(&inspect.Delivery{Event: e, At: time.Now(), Hide: i.hide}) //nolint:forbidigo // an event has no time of its own
+	}
+}
+
+func reveal(k *core.Keys) []string {
+	var texts []string
+	for _, secret := range k.List() {
+		texts = append(texts, secret.Reveal())
+	}
+	return texts
+}
+
+// found is an explanation as the page has it.
+func found(e *Explanation) *inspect.Found {
+	f := &inspect.Found{Findings: e.Findings}
+	if len(e.Findings) > 0 {
+		f.Mistake = string(e.Findings[0].Mistake)
+	}
+	f.Signed, f.Attempt = e.DangerouslyAsSigned()
+	return f
+}

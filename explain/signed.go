@@ -1,0 +1,45 @@
+package explain
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// signed is a request under which a signature verified.
+type signed struct {
+	head head
+	body []byte
+}
+
+// newSigned keeps a copy of what the search goes on to use.
+func newSigned(h *head, body []byte) *signed { return &signed{*h, bytes.Clone(body)} }
+
+// DangerouslyAsSigned returns the request as its sender signed it, and what the
+// scheme reads in it: the signed text is a.Content. Both are nil if no mistake
+// was proven. Where the proven mistake is in the secret, the request is the one
+// that was received.
+//
+// It is dangerous because both hold the body and the signatures, which the rest
+// of an explanation does not: show them to a developer, and log neither.
+func (e Explanation) DangerouslyAsSigned() (r *core.Request, a *core.Attempt) {
+	if e.signed == nil {
+		return nil, nil
+	}
+	a, ok := e.signed.head.read(e.signed.body)
+	if !ok {
+		return nil, nil
+	}
+	copied := e.signed.head.req
+	copied.Header, copied.Body = asMap(copied.Header).Clone(), e.signed.body
+	// What the scheme could not read stood there as the sender signed it.
+	for _, w := range e.signed.head.swaps {
+		for _, values := range asMap(copied.Header) {
+			for i := range values {
+				values[i] = strings.Replace(values[i], w.read, w.signed, 1)
+			}
+		}
+	}
+	return &copied, a
+}

@@ -1,0 +1,40 @@
+// Package browser_test opens the page of hookonce listen --inspect in a real browser.
+package browser_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/integration/services"
+)
+
+// The cases are in page.test.mjs, in the language of the browser's driver.
+func TestTheInspectorInABrowser(t *testing.T) {
+	t.Parallel()
+	chromium, node := services.Find(t, "chromium", "chromium"), services.Find(t, "node", "nodejs")
+	dir := t.TempDir()
+	services.InstallNPM(t, ".", dir)
+	text, err := os.ReadFile("page.test.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "page.test.mjs"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	program := filepath.Join(dir, "hookonce")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/hookonce/hookonce/cmd/hookonce").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	run := exec.CommandContext(ctx, node, "--test", "page.test.mjs")
+	run.Dir = dir
+	run.Env = append(os.Environ(), "HOOKONCE="+program, "CHROMIUM="+chromium)
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}

@@ -1,0 +1,81 @@
+package capture
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hookonce/hookonce/internal/redact"
+)
+
+// Lines are the headers of a request in the order of their names: without those
+// of the connection, and without secrets.
+func Lines(h http.Header, hide redact.List) []string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if name == "Transfer-Encoding" || name == "Host" { // the body is joined, and the host is told apart
+			continue
+		}
+		for _, value := range h[name] {
+			all = append(all, oneLine(name+": "+hide.Header(value)))
+		}
+	}
+	return all
+}
+
+// Raw writes a request as it is on the wire, and as Read reads it. Chunks are
+// joined, and secrets are replaced.
+func Raw(method, target, host string, h http.Header, body []byte, hide redact.List) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", oneWord(method), oneWord(hide.Replace(target)), oneLine(hide.Replace(host)))
+	for _, line := range Lines(h, hide) {
+		b.WriteString(line + "\r\n")
+	}
+	b.WriteString("\r\n" + hide.Replace(string(body)))
+	return b.String()
+}
+
+// ErrNotText says why there is no command.
+var ErrNotText = errors.New("the body is not text, which a command line cannot hold")
+
+// Curl writes a command for any POSIX shell.
+func Curl(method, address string, lines []string, body []byte) (string, error) {
+	if !utf8.Valid(body) || bytes.IndexByte(body, 0) >= 0 {
+		return "", ErrNotText
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "curl -i -X %s %s", quoted(method), quoted(address))
+	for _, line := range lines {
+		b.WriteString(" \\\n  -H " + quoted(line))
+	}
+	b.WriteString(" \\\n  --data-raw " + quoted(string(body)) + "\n")
+	return b.String(), nil
+}
+
+// quoted leaves a plain word as it is.
+func quoted(text string) string {
+	if text != "" && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// oneLine replaces what would end a line, which fasthttp lets through.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\r' || r == '\n' || r == 0 {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// oneWord escapes what would end a part of the request line.
+func oneWord(text string) string {
+	return strings.NewReplacer(" ", "%20", "\r", "%0D", "\n", "%0A", "\x00", "%00").Replace(text)
+}

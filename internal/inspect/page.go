@@ -1,0 +1,189 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"sync"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// The bounds of what is kept. The oldest deliveries go first.
+const (
+	maxDeliveries = 200
+	maxBytes      = 64 << 20
+	maxOne        = maxBytes / 4 // of one delivery; the request of a larger one is not kept
+)
+
+// Config is what a page is made of.
+type Config struct {
+	// Title says what the page shows.
+	Title string
+	// Scheme is the name, as package schemes has it, to begin with when a delivery
+	// is verified again. Empty: that of the delivery.
+	Scheme string
+	// Explain says why a request was refused. Nil: nothing is said.
+	Explain func(ctx context.Context, r core.Refused) *Found
+	// Actions are offered beside those that every page has.
+	Actions []Action
+}
+
+// Action is what a program does with a delivery at the push of a button.
+type Action struct {
+	Name string
+	// Verified says that it is for deliveries whose signature verified.
+	Verified bool
+	// Do says what came of it, in one sentence, or why it failed.
+	Do func(ctx context.Context, d *Delivery) (string, error)
+}
+
+// Page keeps the last deliveries and serves them. It is safe for concurrent
+// use; make one with [New].
+type Page struct {
+	cfg   Config
+	ln    net.Listener
+	port  string
+	token string // what the path begins with
+
+	mu       sync.Mutex
+	ring     []*entry
+	bytes    int64
+	number   int64         // of the last delivery
+	revision int64         // of the last change
+	changed  chan struct{} // closed at the next one
+	watching int           // streams of events
+}
+
+// entry is a delivery that is kept.
+type entry struct {
+	number, revision int64
+	delivery         *Delivery
+	size             int64
+}
+
+// ErrNotLoopback says why a page is not served.
+var ErrNotLoopback = errors.New("the inspector is for loopback only: take 127.0.0.1, [::1] or localhost, with a port, 0 for a free one")
+
+// Listen takes a loopback address and refuses any other one.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, ErrNotLoopback
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, ErrNotLoopback
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return nil, ErrNotLoopback
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	// A name may be of any address.
+	if tcp, ok := ln.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		_ = ln.Close()
+		return nil, ErrNotLoopback
+	}
+	return ln, nil
+}
+
+// New makes a page that is served on ln, a listener of [Listen].
+func New(ln net.Listener, cfg Config) *Page {
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	return &Page{cfg: cfg, ln: ln, port: port, token: newToken(), changed: make(chan struct{})}
+}
+
+// URL is where the page is. Whoever knows it may read the deliveries.
+func (p *Page) URL() string { return "http://" + p.ln.Addr().String() + "/" + p.token + "/" }
+
+// Add shows a delivery. What it refers to must not change any more.
+func (p *Page) Add(d *Delivery) {
+	if size := d.size(); size > maxOne {
+		small := *d
+		small.Request, small.Found = nil, nil
+		small.Notes = append([]string{"the request is too large to be kept here: " + strconv.FormatInt(size>>20, 10) + " MiB"}, d.Notes...)
+		d = &small
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.number++
+	e := &entry{number: p.number, delivery: d, size: d.size()}
+	p.ring = append(p.ring, e)
+	for p.bytes += e.size; len(p.ring) > maxDeliveries || p.bytes > maxBytes; {
+		p.bytes -= p.ring[0].size
+		p.ring[0] = nil
+		p.ring = p.ring[1:]
+	}
+	p.touch(e)
+}
+
+// Settle replaces the event of a delivery that was added with the same error,
+// and reports whether there is one. e.Err is compared by identity.
+func (p *Page) Settle(e core.Event) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.ring) - 1; i >= 0 && e.Err != nil; i-- {
+		if kept := p.ring[i]; kept.delivery.Event.Err == e.Err { //nolint:errorlint // this very one
+			settled := *kept.delivery
+			settled.Event = e
+			kept.delivery = &settled
+			p.touch(kept)
+			return true
+		}
+	}
+	return false
+}
+
+// touch wakes the streams. p.mu is held.
+func (p *Page) touch(e *entry) {
+	p.revision++
+	e.revision = p.revision
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// change is what one event tells a page.
+type change struct {
+	Revision   int64     `json:"revision"`
+	Oldest     int64     `json:"oldest"` // number of the oldest delivery that is kept
+	Deliveries []summary `json:"deliveries"`
+}
+
+// since returns what changed after a revision, and a channel that is closed at
+// the next change.
+func (p *Page) since(revision int64) (change, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := change{Revision: p.revision, Deliveries: []summary{}}
+	for i, e := range p.ring {
+		if i == 0 {
+			c.Oldest = e.number
+		}
+		if e.revision > revision {
+			c.Deliveries = append(c.Deliveries, e.summary())
+		}
+	}
+	return c, p.changed
+}
+
+func (e *entry) summary() summary {
+	s := e.delivery.summary()
+	s.Number, s.Revision = e.number, e.revision
+	return s
+}
+
+// find returns a delivery that is still kept.
+func (p *Page) find(number int64) *entry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.ring {
+		if e.number == number {
+			copied := *e
+			return &copied
+		}
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+// Package redact replaces secrets in texts that are shown or written to a file.
+package redact
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+)
+
+// InPlace is what a secret is replaced by.
+const InPlace = "[redacted]"
+
+// List has the texts to replace, the longest first. Make one with [Texts]. Nil
+// replaces nothing.
+type List []string
+
+// Texts lists secrets as they were configured, and the forms of them that a
+// request may hold: without white space around them, and without a prefix such
+// as whsec_.
+func Texts(secrets ...string) List {
+	var all List
+	for _, text := range secrets {
+		_, bare, _ := strings.Cut(text, "_") // whsec_ and the like
+		for _, part := range []string{text, strings.TrimSpace(text), strings.TrimRight(bare, "=")} {
+			if len(part) >= 4 { // shorter ones are in every text
+				all = append(all, part)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // one may begin with another
+	return slices.Compact(all)
+}
+
+// Replace returns text without the secrets.
+func (l List) Replace(text string) string {
+	for _, secret := range l {
+		text = strings.ReplaceAll(text, secret, InPlace)
+	}
+	return text
+}
+
+// Header is Replace for the value of a header. It also looks into the passwords
+// of basic authentication.
+func (l List) Header(value string) string {
+	if word, text, ok := strings.Cut(value, " "); ok && strings.EqualFold(word, "Basic") {
+		if plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text)); err == nil && l.Replace(string(plain)) != string(plain) {
+			return word + " " + InPlace
+		}
+	}
+	return l.Replace(value)
+}
