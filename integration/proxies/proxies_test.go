@@ -127,7 +127,11 @@ func (in *intermediary) run(t *testing.T, all []sender, shapes []shape, to *rece
 			s.sign(t, r, time.Now())
 			set(r, caseHeader, strconv.Itoa(*n))
 			set(r, senderHeader, s.name)
+			began := time.Now()
 			status, _ := send(t.Context(), addr, r, sh.chunked)
+			if d := time.Since(began); d > time.Second {
+				t.Logf("SLOW %s %s: %v %d", sh.name, s.name, d, status)
+			}
 			o := outcome{sender: s.name, shape: sh.name, status: status, arrived: to.take(*n)}
 			if o.arrived != nil {
 				o.changed = changes(r, o.arrived)
