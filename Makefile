@@ -51,7 +51,7 @@ lint: $(LINT)
 
 race:            ## all tests of what users import under the race detector, in random order
 	@echo "== race and shuffle"
-	@for dir in $(PUBLISHED); do (cd $$dir && go test -race -shuffle=on ./...) || exit 1; done
+	@for dir in $(PUBLISHED); do (cd $$dir && go test -race -shuffle=on -timeout 30m ./...) || exit 1; done
 
 # What must work with words of 32 bits. Where this machine cannot run that, it is only compiled.
 NARROW := ./core ./nethttp ./stores/memstore

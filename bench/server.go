@@ -35,7 +35,8 @@ import (
 	"github.com/hookonce/hookonce/stores/redisstore"
 )
 
-// frameworks are those of the root module. current are the majors with modules of their own, beside their bare handlers alone.
+// frameworks are those of the root module. current are the majors with modules
+// of their own, beside their bare handlers alone.
 var (
 	frameworks = []string{"net/http", "gin", "echo", "fiber"}
 	current    = []string{"echo v5", "fiber v3"}

@@ -76,8 +76,9 @@ type Config struct {
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed timestamp on a store that forgets at restart: whoever
 	// captured a message can have it handled again after each restart.
 	DangerouslyReplayableAfterRestart bool
-	// DangerouslyAcceptPlaceholders accepts secrets that documentation and templates leave behind, such as "secret", or one byte
-	// repeated. For tests whose vectors are published with such a secret: in production anybody can sign with it.
+	// DangerouslyAcceptPlaceholders accepts secrets that documentation and templates leave
+	// behind, such as "secret", or one byte repeated. For tests whose vectors are published
+	// with such a secret: in production anybody can sign with it.
 	DangerouslyAcceptPlaceholders bool
 }
 

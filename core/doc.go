@@ -1,6 +1,7 @@
-// Package core verifies webhooks: every message that it admits is authentic (signed by a key you trust), fresh (inside the
-// time window) and new (handled once). The adapters nethttp, ginwh, echowh, echov5wh, fiberwh and fiberv3wh are thin layers
-// over it. It needs the standard library only.
+// Package core verifies webhooks: every message that it admits is authentic
+// (signed by a key you trust), fresh (inside the time window) and new (handled
+// once). The adapters nethttp, ginwh, echowh, echov5wh, fiberwh and fiberv3wh
+// are thin layers over it. It needs the standard library only.
 //
 // # Quick start
 //

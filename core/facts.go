@@ -47,14 +47,16 @@ type Facts struct {
 	Fetches bool
 
 	// Headers are the headers that are read, in canonical form. A sender with
-	// several families of headers has a list for each. A request with none of
-	// them is no signed message. Nil: the scheme does not say.
+	// several families of headers has a list for each. A request without any of
+	// them was not signed: leave out Content-Type, which every request may have,
+	// and what is only signed because another header names it. Nil: the scheme
+	// does not say.
 	Headers [][]string
 	// IdentifiedBy is what identifies every message: "{body}" if the signed
 	// content is the body and nothing else, or the JSON pointer of a signed id in
 	// the body, such as "/event/id". Empty: something that no other scheme signs.
 	IdentifiedBy string
-	// Unsigned says that the scheme sets [Attempt.Unsigned].
+	// Unsigned says that the scheme sets [Attempt.Unsigned], beside a signed id too.
 	Unsigned bool
 
 	// URL is the public address of the endpoint as it was configured, if the
@@ -65,12 +67,15 @@ type Facts struct {
 	// Sign makes r a request of the sender, at this time of the attempt, with
 	// every secret as a sender in rotation does: see schemes.Sign, which calls it.
 	// r.Header is an [http.Header], which Sign changes. An empty id means that of
-	// r, or else a new one. The error wraps [errors.ErrUnsupported] for a secret
-	// that only verifies. Nil: only the sender can sign.
+	// r, or else a new one; an id in the body stays as it is. For an id that it
+	// cannot put into the body Sign returns an error, and for no secrets. The error
+	// wraps [errors.ErrUnsupported] for a secret that only verifies. Nil: only the
+	// sender can sign.
 	Sign func(r *Request, id string, at time.Time, secrets ...string) error
 
 	// Challenge answers a signed message with which the sender asks the endpoint
-	// to prove itself. It is called after verification, before the claim. A
+	// to prove itself. It is called after verification, before the claim, and also
+	// for a message that nothing identifies (see [Attempt.Unidentified]). A
 	// non-nil answer is sent, and neither handler nor store sees the message. key
 	// is the one that matched. ctx has the values of the request's context and no
 	// end: bound what you do.
@@ -79,8 +84,8 @@ type Facts struct {
 	// Handshake answers a request with which the sender asks for the endpoint
 	// before it signs anything. It is called before all else and without the
 	// body. A non-nil answer is sent, and nothing is looked up, read or claimed.
-	// Anybody may send such a request: the answer must be no secret, never make
-	// one out of r, and be of a type that no browser runs.
+	// Anybody may send such a request: the answer holds no secret, no MAC of
+	// something that r chose, and is of a type that no browser runs.
 	Handshake func(r *Request) *Answer
 
 	// AwaitsHandshake and AnswerHandshake are for a handshake that only its body

@@ -293,8 +293,9 @@ func (r *keyring) first(now time.Time) VerifyKey {
 	return nil
 }
 
-// match returns the index of the key that one of the attempt's signatures belongs to, or -1 after all were tried. The body
-// is hashed once for each key, however many signatures there are.
+// match returns the index of the key that one of the attempt's signatures
+// belongs to, or -1 after all were tried. The body is hashed once for each key,
+// however many signatures there are.
 //
 // A message with several signatures is one of a sender in rotation: the newest key
 // that fits is found first, so that the old one is seen to be out of use.

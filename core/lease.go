@@ -72,7 +72,8 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 			return until, notRenewed
 		}
 		if got == want.encode() {
-			// The store may have lost the claim, whose own lease is over: it is asserted behind the renewal.
+			// The store may have lost the claim, whose own lease is over: it is asserted behind
+			// the renewal.
 			if outcome := c.assert(sctx, cl, now); outcome != renewed {
 				return until, outcome
 			}

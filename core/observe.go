@@ -11,15 +11,16 @@ import (
 // Event tells [Config.Observe] what became of one attempt. It never holds a secret, a MAC or the body. What is not
 // known is zero.
 type Event struct {
-	// Reason is the word for logs and metrics: Outcome if there is one, else why the attempt was not admitted. Err explains it
-	// and is nil for [Handled].
+	// Reason is the word for logs and metrics: Outcome if there is one, else why the attempt
+	// was not admitted. Err explains it and is nil for [Handled].
 	Reason Reason
 	Err    error
-	// Verified says that the signature held. Without it anybody may have sent the request, and MessageID and Timestamp are
-	// what it claims.
+	// Verified says that the signature held. Without it anybody may have sent the request, and
+	// MessageID and Timestamp are what it claims.
 	Verified bool
-	// Outcome is how the handling of an admitted message ended: [Handled], [ErrHandlerFailed], [ErrClaimLost] or
-	// [ErrCommitFailed]. It is empty for an attempt that was refused or acknowledged, and for a handshake.
+	// Outcome is how the handling of an admitted message ended: [Handled], [ErrHandlerFailed],
+	// [ErrClaimLost] or [ErrCommitFailed]. It is empty for an attempt that was refused or
+	// acknowledged, and for a handshake.
 	Outcome Reason
 	// Method and Path are the request's.
 	Method, Path string

@@ -156,8 +156,8 @@ type Attempt struct {
 	Content Content
 	// Unidentified says why the message, if its signature holds, cannot be told from
 	// another one: an id that is not there, say. Such a message is refused as
-	// malformed before it is claimed. [Verifier.Verify], which claims nothing,
-	// accepts it.
+	// malformed after [Facts].Challenge was asked, before it is claimed.
+	// [Verifier.Verify], which claims nothing, accepts it.
 	Unidentified error
 	// Unmatched is how the message is refused if no key verifies it or its source is
 	// unknown, in place of [ErrNoMatch] and [ErrUnknownSource]: with [ErrKeysUnavailable].

@@ -44,7 +44,8 @@ func (StandardWebhooks) Stamping() Stamping { return StampedEachAttempt }
 // Facts implements [Describer].
 func (StandardWebhooks) Facts() Facts {
 	return Facts{
-		Headers: [][]string{slices.Clone(standardFamily[:]), slices.Clone(svixFamily[:])},
+		PublicKeys: true, // whpk_, beside whsec_
+		Headers:    [][]string{slices.Clone(standardFamily[:]), slices.Clone(svixFamily[:])},
 		Sign: func(r *Request, id string, at time.Time, secrets ...string) error {
 			signer, err := NewSigner(secrets...)
 			if err != nil {

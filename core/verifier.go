@@ -170,7 +170,8 @@ type found struct {
 	unasked bool // the keys are not to be asked
 }
 
-// verify fills m. The body is read unless body is nil, and the keys are looked up unless they are known.
+// verify fills m. The body is read unless body is nil, and the keys are looked
+// up unless they are known.
 func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, known *found, m *Message) error {
 	a := newAttempt()
 	defer a.release()

@@ -86,7 +86,7 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 		e.Findings = s.observe(err)
 	}
 	if len(e.Findings) == 0 {
-		e.Findings = append(e.Findings, s.unknown())
+		e.Findings = append(e.Findings, s.unknown(err))
 	}
 	if s.unfinished && !e.Findings[0].Proven {
 		e.Findings = append(e.Findings, step{mistake: notFinished}.finding(false))

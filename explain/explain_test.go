@@ -478,7 +478,7 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 			withoutLeak(t, m, string(encoded))
 			for _, f := range e.Findings {
 				if f.What == "" || f.Remedy == "" || f.Look == "" {
-					t.Errorf("%s says not what to do", f.Mistake)
+					t.Errorf("%s does not say what to do", f.Mistake)
 				}
 			}
 		})

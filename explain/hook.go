@@ -11,8 +11,10 @@ import (
 // atOnce bounds how many requests are explained at the same time: each may cost a tenth of a second.
 const atOnce = 4
 
-// Hook makes a [core.Config.DangerouslyShowRefused] for development: it logs the first line of the explanation of each refused request at level warn, with
-// remedy and place. others are as in [Request]; nil: none. It is safe for concurrent use; of more than four requests at once the others are logged
+// Hook makes a [core.Config.DangerouslyShowRefused] for development: it logs
+// the first line of the explanation of each refused request at level warn, with
+// remedy and place. others are as in [Request]; nil: none. It is safe for
+// concurrent use; of more than four requests at once the others are logged
 // without an explanation.
 //
 // The log gets no secret, MAC or body. But whoever can reach the endpoint makes it work, and a refusal takes as long as its explanation: not

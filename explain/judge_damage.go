@@ -16,7 +16,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// prepareForDamage sets up the comparison with damaged signatures, if none of those presented has the right form.
+// prepareForDamage sets up the comparison with damaged signatures, if none of
+// those presented has the right form.
 func prepareForDamage(l *lane, body []byte) {
 	if len(l.heads) == 0 {
 		return
@@ -42,7 +43,8 @@ func prepareForDamage(l *lane, body []byte) {
 	}
 }
 
-// wellFormed says that a signature looks like one that is right: of hexadecimal, or of base64, which ends in padding for every hash in use.
+// wellFormed says that a signature looks like one that is right: of
+// hexadecimal, or of base64, which ends in padding for every hash in use.
 func wellFormed(text, like string) bool {
 	if len(text) != len(like) {
 		return false
@@ -54,7 +56,8 @@ func wellFormed(text, like string) bool {
 	return strings.Trim(text, "0123456789abcdef") == ""
 }
 
-// damaged compares the right signature with those presented, as far as they are there and whatever their encoding.
+// damaged compares the right signature with those presented, as far as they are
+// there and whatever their encoding.
 func damaged(presented []core.Signature, right string) ([]step, bool) {
 	raw, err := hex.DecodeString(right)
 	if err != nil {

@@ -2,7 +2,8 @@ package explain
 
 import "context"
 
-// The work is counted in bytes: those that are hashed, and those that are written anew, which cost more.
+// The work is counted in bytes: those that are hashed, and those that are
+// written anew, which cost more.
 const (
 	budget      = 96 << 20 // of a search; more for bodies of many mebibytes
 	atLeast     = 12       // that are hashed at least, whatever their size
@@ -15,7 +16,8 @@ const (
 // work is the budget of a search.
 type work struct {
 	ctx context.Context //nolint:containedctx // of one call
-	// spent is the work done, limit what the present part of the search may spend, and total what all of it may: the last piece of work may exceed it.
+	// spent is the work done, limit what the present part of the search may spend, and total
+	// what all of it may: the last piece of work may exceed it.
 	spent, limit, total int64
 	unfinished          bool
 }

@@ -12,17 +12,19 @@ const (
 	secretNewline Mistake = "secret-newline"
 	// secretQuoted: the quotes of a configuration file are part of the secret.
 	secretQuoted Mistake = "secret-quoted"
-	// secretLabel: something that is no part of it was copied with the secret, as "v1," or "NAME=".
+	// secretLabel: something else was copied along with the secret, as "v1," or "NAME=".
 	secretLabel Mistake = "secret-label"
-	// secretPrefix: whsec_ is missing, or kept where it is no part of the secret.
+	// secretPrefix: whsec_ is missing, or stands there although it does not belong to the secret.
 	secretPrefix Mistake = "secret-prefix"
 	// secretHex: the secret is hexadecimal and taken as text, or the reverse.
 	secretHex Mistake = "secret-hex"
-	// secretBase64: the secret is base64 and taken as text, or the reverse, or its padding is missing.
+	// secretBase64: the secret is base64 and taken as text, or the reverse, or its padding is
+	// missing.
 	secretBase64 Mistake = "secret-base64"
 	// secretBase64URL: the secret is written in the URL alphabet of base64.
 	secretBase64URL Mistake = "secret-base64url" //nolint:gosec // no credential
-	// secretKind: a key of another kind, as a public key where a shared secret is needed, or the sender's private one.
+	// secretKind: a key of another kind, as a public key where a shared secret is needed, or
+	// the sender's private one.
 	secretKind Mistake = "secret-kind"
 	// secretRefused: a configured secret cannot be one of this scheme.
 	secretRefused Mistake = "secret-refused"
@@ -64,7 +66,8 @@ const (
 	bodyDecompressed Mistake = "body-decompressed"
 	// bodyBase64: the body is base64 of what was signed.
 	bodyBase64 Mistake = "body-base64"
-	// bodyWrapped: what was signed is inside a JSON string, an envelope or a form, or was taken out of one.
+	// bodyWrapped: what was signed is inside a JSON string, an envelope or a form, or was taken
+	// out of one.
 	bodyWrapped Mistake = "body-wrapped"
 	// bodyForm: a form was encoded anew.
 	bodyForm Mistake = "body-form"
@@ -82,7 +85,8 @@ const (
 	headerMissing Mistake = "header-missing"
 	// headerRenamed: a header arrived under another name.
 	headerRenamed Mistake = "header-renamed"
-	// headerFamily: the headers of two families are mixed, as svix-* and webhook-*, or there is another family than the scheme's.
+	// headerFamily: the headers of two families are mixed, as svix-* and webhook-*, or there is
+	// another family than the scheme's.
 	headerFamily Mistake = "header-family"
 	// headerFolded: a newline, a space or quotes were put into a header.
 	headerFolded Mistake = "header-folded"
@@ -112,7 +116,8 @@ const (
 	timestampFormat Mistake = "timestamp-format"
 	// timestampFuture: the clock here is behind, or the sender's ahead.
 	timestampFuture Mistake = "timestamp-future"
-	// timestampPast: the message was sent again after the window or came late, or the clock here is ahead. These cannot be told apart.
+	// timestampPast: the message was sent again after the window or came late, or the clock
+	// here is ahead. All three look the same here.
 	timestampPast Mistake = "timestamp-past"
 )
 
@@ -156,11 +161,11 @@ func table() []advice {
 			"Remove the quotes: most readers of .env files keep them.", whereSecret,
 		},
 		{
-			secretLabel, "something that is no part of the secret was copied with it",
+			secretLabel, "something else was copied along with the secret",
 			"Copy the secret alone, without what stands in front of it.", whereSecret,
 		},
 		{
-			secretPrefix, "the secret's prefix is missing, or kept where it is no part of the secret",
+			secretPrefix, "the secret's prefix is missing, or stands there although it does not belong to the secret",
 			"Write the secret with the prefix that belongs to it under this scheme.", whereShown,
 		},
 		{

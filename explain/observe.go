@@ -152,7 +152,7 @@ func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 		return
 	}
 	if !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !makesEd25519(s.scheme, k.Reveal()) }) && len(s.secrets) > 0 {
-		add(signatureCut, "the signature is shorter than those of an ed25519 key, of which there are only such here")
+		add(signatureCut, "the signature is shorter than that of an ed25519 key, and all keys here are of that kind")
 	}
 }
 

@@ -47,7 +47,8 @@ func newScene(i core.Inspection, r *core.Request, others map[string]*core.Keys) 
 	return s
 }
 
-// bound leaves out what no sender sends: each header costs something for each way to read the request.
+// bound leaves out what no sender sends: each header costs something for each
+// way to read the request.
 func (s *scene) bound() {
 	if len(s.req.URL) > maxTarget {
 		s.req.URL, s.cut = s.req.URL[:maxTarget], true
@@ -96,7 +97,8 @@ type lane struct {
 // candidate weights count the mistakes that are not seen but guessed.
 func (l *lane) weight() int { return len(l.steps) }
 
-// head is one way to read a request apart from its body: under a scheme, with headers and address as they may have been.
+// head is one way to read a request apart from its body: under a scheme, with
+// headers and address as they may have been.
 type head struct {
 	scheme core.Scheme
 	facts  core.Facts
@@ -107,7 +109,8 @@ type head struct {
 	whole  bool // nothing was put into a value, so that one that ends early was cut
 }
 
-// swap puts into the signed content what the sender signed, for a text that its scheme would not read.
+// swap puts into the signed content what the sender signed, for a text that its
+// scheme would not read.
 type swap struct{ read, signed string }
 
 // with is h with a header changed.

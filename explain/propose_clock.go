@@ -9,7 +9,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// stamps writes a time in the form that the scheme reads. The sender signed it as it came, or in that form.
+// stamps writes a time in the form that the scheme reads. The sender signed it
+// as it came, or in that form.
 func (s *scene) stamps(h *head) (all []head) {
 	if st := h.scheme.Stamping(); st != core.StampedOnce && st != core.StampedEachAttempt {
 		return nil

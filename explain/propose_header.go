@@ -28,7 +28,7 @@ func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
 		all = append(all, next...)
 		round = next
 	}
-	// What cannot be read at all needs no trial, and the nearest that can is no guess.
+	// What cannot be read at all needs no trial, and the nearest that can be read is not a guess.
 	all = slices.DeleteFunc(all, func(h head) bool {
 		return h.scheme.ReadHeader(&h.req, new(core.Attempt)) != nil
 	})
@@ -121,7 +121,8 @@ func renamed(h *head) []head {
 	return []head{n}
 }
 
-// alias is the present header that is most likely a missing one; exact says that it is the same name, spelt in another way.
+// alias is the present header that is most likely a missing one; exact says
+// that it is the same name, spelt in another way.
 func alias(h http.Header, missing string, needed []string) (name string, exact bool) {
 	want := squash(missing)
 	best := 0

@@ -34,7 +34,8 @@ type other struct {
 	names  []string
 }
 
-// others are the schemes whose headers the request has, and not those that say the same as the configured one.
+// others are the schemes whose headers the request has, and not those that say
+// the same as the configured one.
 func (s *scene) others() []other {
 	var all []other
 	for _, name := range schemes.Names() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
@@ -335,8 +336,11 @@ func wantsPrefix(scheme core.Scheme) bool {
 }
 
 // isMAC says that the cost of a key is that of its hash: it is a shared secret.
-// Of the schemes with keys of both kinds, Standard Webhooks has core's.
-func isMAC(f core.Facts, k core.VerifyKey) bool { return !f.PublicKeys && !isEd25519(k) }
+// Of the schemes with keys of both kinds, those of core tell.
+func isMAC(f core.Facts, k core.VerifyKey) bool {
+	probe, err := core.HMACKey("x", sha256.New, []byte("a probe of thirty-two characters"), core.Hex)
+	return err == nil && reflect.TypeOf(k) == reflect.TypeOf(probe) || !f.PublicKeys && !isEd25519(k)
+}
 
 // makesEd25519 says that a scheme makes one of core's ed25519 keys of a secret.
 func makesEd25519(scheme core.Scheme, secret string) bool {

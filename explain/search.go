@@ -16,8 +16,9 @@ const (
 	deepBudget = 3 << 20 // for more of them
 )
 
-// search has what is proposed judged, the fewest mistakes first: each candidate is a way to read the request (a head), a body and a key, with
-// some mistakes undone in each.
+// search has what is proposed judged, the fewest mistakes first: each candidate
+// is a way to read the request (a head), a body and a key, with some mistakes
+// undone in each.
 type search struct {
 	*scene
 	*judge
@@ -119,7 +120,8 @@ func (s *search) conclude(steps []step) []Finding {
 	return s.observe(nil)
 }
 
-// bodies calls yield with the bodies that are weight mistakes away, each once, until it returns false.
+// bodies calls yield with the bodies that are weight mistakes away, each once,
+// until it returns false.
 func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps []step) bool) {
 	seen := seenBodies{maphash.MakeSeed(), map[uint64]bool{}}
 	seen.add(body)
@@ -172,7 +174,8 @@ func (s *search) pairsOfChanges(aspects []aspect, body []byte, offer func(b []by
 	}
 }
 
-// orders tries every order of members, or of fields of a form, where there are few and something seems to have sorted them.
+// orders tries every order of members, or of fields of a form, where there are
+// few and something seems to have sorted them.
 func (s *search) orders(lanes []lane, body []byte) []Finding {
 	var found []Finding
 	try := func(b []byte, undone step) bool {
@@ -207,10 +210,17 @@ func (b *seenBodies) add(body []byte) bool {
 	return true
 }
 
-// unknown says what was tried.
-func (s *search) unknown() Finding {
+// unknown says what was tried. A request that was refused with err before its
+// signature was compared does not point to a wrong secret.
+func (s *search) unknown(err error) Finding {
 	if s.facts.Fetches {
 		return step{mistake: notTried}.finding(false)
+	}
+	if reason, text := s.say(err); reason == core.ErrMalformed || reason == core.ErrMissingHeader || reason == core.ErrOutsideWindow {
+		f := step{unexplained, strings.TrimPrefix(text, "hookonce: ") + "; no signature was compared, and none of " + strconv.Itoa(s.tried) + " variants tried verifies"}.finding(false)
+		f.Remedy, f.Look = "Compare the headers, and what the body holds of id and time, with the sender's documentation: something may have changed them on the way, "+
+			"or another sender calls this address.", whereProxy
+		return f
 	}
 	keys := "the key"
 	if n := len(s.secrets); n != 1 {

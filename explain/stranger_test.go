@@ -113,7 +113,11 @@ func (s acme) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-func (acme) ReadBody(r *core.Request, a *core.Attempt) error {
+func (s acme) ReadBody(r *core.Request, a *core.Attempt) error {
+	_, own, _ := strings.Cut(s.url, "?")
+	if _, query, _ := strings.Cut(r.URL, "?"); query != own {
+		return core.ErrMalformed
+	}
 	a.Content.WriteBody(r.Body)
 	return nil
 }
@@ -505,5 +509,34 @@ func TestExplainAsksAStrangersKeyOnlyAboutWhatItsSchemeRead(t *testing.T) {
 	e := input{Config: &core.Config{Scheme: relying{}, DangerouslyReplayableAfterRestart: true}, Keys: core.Secrets(acmeSecret), Request: r}.explain(t.Context())
 	if len(e.Findings) != 1 || e.Findings[0].Mistake != explain.Unknown {
 		t.Errorf("got %v", e)
+	}
+}
+
+// A refusal before the signature is compared does not point to a wrong secret.
+func TestARefusalBeforeTheSignatureIsToldAsItIs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(h http.Header)
+		want   string
+	}{
+		"malformed": {func(h http.Header) { h["X-Slack-Request-Timestamp"] = []string{"no time"} }, "unknown: malformed: "},
+		"too old":   {func(h http.Header) { h["X-Slack-Signature"] = []string{"v0=00"} }, "unknown: outside-window: "},
+		"compared":  {nil, "unknown: the signature does not match"},
+	} {
+		at := time.Unix(acmeNow, 0)
+		if name == "too old" {
+			at = at.Add(-time.Hour)
+		}
+		r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}, Body: []byte(`{"a":1}`)}
+		if err := schemes.Sign(schemes.Slack(), r, "", at, acmeStranger); err != nil {
+			t.Fatal(err)
+		}
+		if h, _ := r.Header.(http.Header); c.change != nil {
+			c.change(h)
+		}
+		e := input{Config: acmeConfig(schemes.Slack()), Keys: core.Secrets(acmeSecret), Request: r}.explain(t.Context())
+		if !strings.HasPrefix(firstLine(e), c.want) || c.change != nil && strings.Contains(e.String(), "Compare the secret") {
+			t.Errorf("%s: got %v, want %q", name, e, c.want)
+		}
 	}
 }

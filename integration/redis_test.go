@@ -179,8 +179,8 @@ func TestRedisBadInput(t *testing.T) {
 			says  string
 			write func() error
 		}{
-			{"no record of this store", func() error { return client.Set(t.Context(), record, "text", 0).Err() }},
-			{"no marker of this store", func() error { return client.Set(t.Context(), marker, "text", 0).Err() }},
+			{"not a record of this store", func() error { return client.Set(t.Context(), record, "text", 0).Err() }},
+			{"not a marker of this store", func() error { return client.Set(t.Context(), marker, "text", 0).Err() }},
 			{"belongs to something else", func() error { return client.LPush(t.Context(), record, "text").Err() }},
 			{"belongs to something else", func() error { return client.LPush(t.Context(), marker, "text").Err() }},
 		} {

@@ -64,7 +64,8 @@
 //
 // # Without the middleware
 //
-// [Verify] checks the signature of a request at hand, and nothing else. It has no replay protection.
+// [Verify] checks the signature of a request at hand, and nothing else. It has
+// no replay protection.
 //
 // # Sending
 //

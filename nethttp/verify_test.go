@@ -165,7 +165,8 @@ func TestVerifyTellsABrokenBody(t *testing.T) {
 	}
 }
 
-// TestAServerGoesOnAfterVerify sends one connection genuine messages, forged ones and bodies over the limit.
+// TestAServerGoesOnAfterVerify sends one connection genuine messages, forged ones and bodies
+// over the limit.
 func TestAServerGoesOnAfterVerify(t *testing.T) {
 	t.Parallel()
 	v, signer := verifying(t)

@@ -42,8 +42,9 @@ func (t tracer) begin(ctx context.Context, e *core.Event) (context.Context, trac
 	return ctx, span
 }
 
-// parts makes a span for each part whose times are known. The store is visited before and after the handler. An event that does
-// not tell the visits apart has one span for both and the handler.
+// parts makes a span for each part whose times are known. The store is visited
+// before and after the handler. An event that does not tell the visits apart
+// has one span for both and the handler.
 func (t tracer) parts(ctx context.Context, e *core.Event, start time.Time) {
 	claim, handler, outcome := e.Store, e.Handler, time.Duration(0)
 	switch {

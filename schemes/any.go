@@ -25,7 +25,13 @@ import (
 // Each secret is read by every member that can read it: text is a key of all of
 // them. Where some members take shared secrets and others take public keys, a
 // secret begins with the name of its member and a colon, as in "discord:…". So
-// a public key is never taken for a shared secret.
+// a public key is never taken for a shared secret. Each member needs a name of
+// its own.
+//
+// The tolerance is the widest of the members', for the messages of all of them.
+// Set [core.Config].Past and Future for a narrower one. Package explain does not
+// try other addresses for a member that signs one. [Sign] signs as the member
+// that the secrets name, or else as the first that can.
 func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 	var mistakes []error
 	if name == "" {
@@ -35,11 +41,16 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		mistakes = append(mistakes, errors.New("it needs two members at least"))
 	}
 	s := &anyOf{name: name}
-	kinds := map[bool][]string{} // names of members, by whether their keys are public
+	kinds := map[bool]bool{} // of keys: public, shared
+	names := map[string]bool{}
 	for i, m := range members {
 		if m == nil {
 			return nil, fmt.Errorf("schemes: Any(%q): member %d is nil", name, i+1)
 		}
+		if names[m.Name()] {
+			mistakes = append(mistakes, fmt.Errorf("two members have the name %s: give one scheme once, and a wrapper or a template a name of its own", m.Name()))
+		}
+		names[m.Name()] = true
 		f := core.FactsOf(m)
 		if f.Mistake != nil {
 			mistakes = append(mistakes, f.Mistake)
@@ -59,11 +70,9 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 			s.by = f.IdentifiedBy
 		}
 		s.members = append(s.members, member{m, f})
-		kinds[f.PublicKeys] = append(kinds[f.PublicKeys], m.Name())
+		kinds[f.PublicKeys] = true
 	}
-	if s.mixed = len(kinds) == 2; s.mixed && slices.ContainsFunc(kinds[true], func(n string) bool { return slices.Contains(kinds[false], n) }) {
-		mistakes = append(mistakes, errors.New("two members of one name take keys of different kinds: rename one, so that a secret can name its member"))
-	}
+	s.mixed = len(kinds) == 2
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, fmt.Errorf("schemes: Any(%q): %w", name, err)
 	}
@@ -97,7 +106,7 @@ func (s *anyOf) Stamping() core.Stamping { return s.members[0].Stamping() }
 // Facts implements [core.Describer].
 func (s *anyOf) Facts() core.Facts {
 	const usual = 5 * time.Minute // as core.Config has it
-	all := core.Facts{IdentifiedBy: s.by, Challenge: s.challenge, Handshake: s.handshake}
+	all := core.Facts{IdentifiedBy: s.by, Challenge: s.challenge, Handshake: s.handshake, Sign: s.sign}
 	silent := false // a member does not name its headers
 	for _, m := range s.members {
 		f := m.facts
@@ -120,12 +129,9 @@ func (s *anyOf) Facts() core.Facts {
 func (s *anyOf) ParseKey(text string) (core.VerifyKey, error) {
 	k := make(anyKey, len(s.members))
 	var mistakes []error
-	named := ""
-	if s.mixed {
-		var ok bool
-		if named, text, ok = strings.Cut(text, ":"); !ok || !slices.ContainsFunc(s.members, func(m member) bool { return m.Name() == named }) {
-			return nil, errors.New("nothing says whether this is a shared secret or a public key: write the name of its scheme and a colon in front, one of " + s.names())
-		}
+	named, text, err := s.cut(text)
+	if err != nil {
+		return nil, err
 	}
 	for i, m := range s.members {
 		if s.mixed && m.Name() != named {
@@ -142,6 +148,45 @@ func (s *anyOf) ParseKey(text string) (core.VerifyKey, error) {
 		return nil, errors.Join(mistakes...)
 	}
 	return k, nil
+}
+
+// cut returns the member that a secret names, if it must name one, and the
+// secret of that member.
+func (s *anyOf) cut(text string) (named, secret string, err error) {
+	if !s.mixed {
+		return "", text, nil
+	}
+	named, secret, ok := strings.Cut(text, ":")
+	if !ok || !slices.ContainsFunc(s.members, func(m member) bool { return m.Name() == named }) {
+		return "", "", errors.New("nothing says whether this is a shared secret or a public key: write the name of its scheme and a colon in front, one of " + s.names())
+	}
+	return named, secret, nil
+}
+
+// sign is [core.Facts].Sign: it signs as the member that all secrets name, or
+// as the first that signs with what it can read.
+func (s *anyOf) sign(r *core.Request, id string, at time.Time, secrets ...string) error {
+	if len(secrets) == 0 {
+		return errors.New("schemes: no secret to sign with")
+	}
+	named, own := "", make([]string, len(secrets))
+	for i, text := range secrets {
+		name, secret, err := s.cut(text)
+		switch {
+		case err != nil:
+			return fmt.Errorf("secret %d of %d: %w", i+1, len(secrets), err)
+		case i > 0 && name != named:
+			return fmt.Errorf("schemes: the secrets are of %s and %s: sign with those of one scheme", named, name)
+		}
+		named, own[i] = name, secret
+	}
+	for _, m := range s.members {
+		reads := func(secret string) bool { _, err := m.ParseKey(secret); return err == nil }
+		if m.Name() == named || !s.mixed && m.facts.Sign != nil && !slices.ContainsFunc(own, func(secret string) bool { return !reads(secret) }) {
+			return Sign(m.Scheme, r, id, at, own...)
+		}
+	}
+	return fmt.Errorf("schemes: no member of %s signs with such secrets: %w", s.name, errors.ErrUnsupported)
 }
 
 func (s *anyOf) names() string {
@@ -187,8 +232,8 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return err
 	}
-	if s.by != byBody && !a.IDSigned {
-		return malformed("the message has not " + identityText(s.by) + ", by which all schemes of " + s.name + " identify it")
+	if s.by != byBody && !a.IDSigned && a.Unidentified == nil { // refused after a challenge was answered, which needs no id
+		a.Unidentified = malformed("the message has not " + identityText(s.by) + ", by which all schemes of " + s.name + " identify it")
 	}
 	if s.by == byBody {
 		a.ID, a.IDSigned = "", false
@@ -199,7 +244,8 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// challenge answers as the member that decided. What one sender asks so is an ordinary message of another.
+// challenge answers as the member that decided. What one sender asks so is an
+// ordinary message of another.
 func (s *anyOf) challenge(ctx context.Context, r *core.Request, m *core.Message, key core.VerifyKey) *core.Answer {
 	keys, _ := key.(anyKey)
 	for i, member := range s.members {

@@ -252,7 +252,7 @@ func TestAWindowOfAnyIsTheWidestAlsoOfTheUsualOnes(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	of := func(header string, past time.Duration) core.Scheme {
 		s, err := schemes.Template{
-			Name: "acme", Signature: schemes.Header(header), Timestamp: schemes.JSON("webhookTimestamp"), Unit: schemes.Milliseconds,
+			Name: strings.ToLower(header), Signature: schemes.Header(header), Timestamp: schemes.JSON("webhookTimestamp"), Unit: schemes.Milliseconds,
 			Stamping: core.StampedEachAttempt, Content: "{body}", Past: past,
 		}.Scheme()
 		if err != nil {

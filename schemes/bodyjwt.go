@@ -257,7 +257,7 @@ func (s *bodyJWT) readTimes(claims object, a *core.Attempt) error {
 		}
 		t, ok := claims.seconds(name)
 		if !ok {
-			return malformed("\"" + name + "\" in the JWT is no whole number of seconds")
+			return malformed("\"" + name + "\" in the JWT is not a whole number of seconds")
 		}
 		at[i] = t
 	}

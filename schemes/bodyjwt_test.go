@@ -155,7 +155,7 @@ func TestAJWTIsCheckedWhenItIsMade(t *testing.T) {
 		"no hash of the body":         {func(d *schemes.JWT) { d.BodyHash = "" }, "goes with any"},
 		"an algorithm of no JWT":      {func(d *schemes.JWT) { d.Algorithm = schemes.HMACSHA1 }, "none that signs"},
 		"a public key as text":        {func(d *schemes.JWT) { d.Algorithm = schemes.RSASHA256 }, "Base64Text"},
-		"a time that is no claim":     {func(d *schemes.JWT) { d.Time = "at" }, "belong together"},
+		"a time that is not a claim":  {func(d *schemes.JWT) { d.Time = "at" }, "belong together"},
 		"a time without stamping":     {func(d *schemes.JWT) { d.Stamping = core.NotStamped }, "belong together"},
 		"two ids":                     {func(d *schemes.JWT) { d.ID, d.IDClaim = schemes.JSON("id"), "jti" }, "IDClaim"},
 		"an id in a header":           {func(d *schemes.JWT) { d.ID = schemes.Header("X-Id") }, "not JSON"},
@@ -201,19 +201,19 @@ func TestATokenThatSaysSomethingElseIsRefused(t *testing.T) {
 		token string
 		want  error
 	}{
-		"another body":             {hs256(secret, with("hash", hexSum("[]"))), core.ErrNoMatch},
-		"no hash":                  {hs256(secret, with("hash", nil)), core.ErrNoMatch},
-		"a hash that is no text":   {hs256(secret, with("hash", 1)), core.ErrNoMatch},
-		"another issuer":           {hs256(secret, with("iss", "other")), core.ErrMalformed},
-		"no time":                  {hs256(secret, with("iat", nil)), core.ErrMalformed},
-		"a time with a fraction":   {hs256(secret, with("iat", 1.5)), core.ErrMalformed},
-		"an end that is no time":   {hs256(secret, with("exp", "soon")), core.ErrMalformed},
-		"an end that is over":      {hs256(secret, with("exp", now.Add(-time.Hour).Unix())), core.ErrOutsideWindow},
-		"a beginning that is late": {hs256(secret, with("nbf", now.Add(time.Hour).Unix())), core.ErrOutsideWindow},
-		"a time that is over":      {hs256(secret, with("iat", now.Add(-time.Hour).Unix())), core.ErrOutsideWindow},
-		"no algorithm":             {compact("none", good, func(string) string { return "AA" }), core.ErrMalformed},
-		"another algorithm":        {compact("HS512", good, func(text string) string { return urlMAC(secret, text) }), core.ErrMalformed},
-		"no signature":             {compact("HS256", good, func(string) string { return "" }), core.ErrMalformed},
+		"another body":              {hs256(secret, with("hash", hexSum("[]"))), core.ErrNoMatch},
+		"no hash":                   {hs256(secret, with("hash", nil)), core.ErrNoMatch},
+		"a hash that is not text":   {hs256(secret, with("hash", 1)), core.ErrNoMatch},
+		"another issuer":            {hs256(secret, with("iss", "other")), core.ErrMalformed},
+		"no time":                   {hs256(secret, with("iat", nil)), core.ErrMalformed},
+		"a time with a fraction":    {hs256(secret, with("iat", 1.5)), core.ErrMalformed},
+		"an end that is not a time": {hs256(secret, with("exp", "soon")), core.ErrMalformed},
+		"an end that is over":       {hs256(secret, with("exp", now.Add(-time.Hour).Unix())), core.ErrOutsideWindow},
+		"a beginning that is late":  {hs256(secret, with("nbf", now.Add(time.Hour).Unix())), core.ErrOutsideWindow},
+		"a time that is over":       {hs256(secret, with("iat", now.Add(-time.Hour).Unix())), core.ErrOutsideWindow},
+		"no algorithm":              {compact("none", good, func(string) string { return "AA" }), core.ErrMalformed},
+		"another algorithm":         {compact("HS512", good, func(text string) string { return urlMAC(secret, text) }), core.ErrMalformed},
+		"no signature":              {compact("HS256", good, func(string) string { return "" }), core.ErrMalformed},
 	} {
 		if err := send(tt.token); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)

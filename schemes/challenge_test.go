@@ -507,3 +507,58 @@ func TestAnEndpointIsShownToTrelloAndNylasOnlyIfAsked(t *testing.T) {
 		}
 	}
 }
+
+// A member answers its sender's signed question as it does alone: the question needs no id.
+func TestEveryChallengeIsAnsweredByAMemberOfAny(t *testing.T) {
+	t.Parallel()
+	answered := map[string]bool{}
+	for _, c := range challenges() {
+		f := core.FactsOf(c.scheme)
+		if f.Challenge == nil || f.IdentifiedBy == "" || f.SignsHandshakes {
+			continue
+		}
+		partner := schemes.Template{Name: "partner", Signature: schemes.Header("Partner-Signature"), Stamping: c.scheme.Stamping(), Content: "{body}"}
+		if f.IdentifiedBy != "{body}" {
+			partner.ID = schemes.JSON(strings.Split(f.IdentifiedBy[1:], "/")...)
+		}
+		if partner.Stamping != core.NotStamped {
+			partner.Timestamp, partner.Content = schemes.Header("Partner-Time"), "{timestamp}.{body}"
+		}
+		other, err := partner.Scheme()
+		if err != nil {
+			t.Fatal(err)
+		}
+		both, err := schemes.Any("both", other, c.scheme)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := c.secret
+		if f.PublicKeys {
+			text = c.scheme.Name() + ":" + text
+		}
+		answered[c.scheme.Name()] = true
+		v := receive(t, both, 0, text)
+		v.now = time.Now()
+		d := v.Admit(t.Context(), c.ask, atHand(c.ask.Body))
+		if a := d.Answer(); a == nil || a.Status != c.status || c.status < 400 && string(a.Body) != c.body {
+			t.Errorf("%s: answered %+v (%v), want %d %q", c.name, a, d.Err(), c.status, c.body)
+		}
+	}
+	for _, name := range []string{"slack", "discord", "asana"} {
+		if !answered[name] {
+			t.Errorf("%s was not asked: %v", name, answered)
+		}
+	}
+	both, err := schemes.Any("both", schemes.Slack(), schemes.Paddle())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := receive(t, both, 0, secret)
+	v.now = time.Now()
+	const command = `{"type":"none"}`
+	r := request(command)
+	if err := schemes.Sign(schemes.Slack(), r, "", v.now, secret); err != nil {
+		t.Fatal(err)
+	}
+	v.handles(t, "a message that has no id and asks nothing", r, http.StatusBadRequest, core.ErrMalformed)
+}

@@ -90,10 +90,13 @@ func (s *templated) inFront() int {
 	}), 0)
 }
 
-// ambiguous finds where one signed text could be cut into two messages. In front of the body the parts are read from the beginning of the text,
-// behind it from the end. So a text of any length needs literals on its sides, and must not hold the one at which it ends: see fence. A method has
-// capital letters only, the URL is configured whole where it would matter, and a time says itself where it ends, or is of one length as long as it
-// lies in the window; see [Unit].ends.
+// ambiguous finds where one signed text could be cut into two messages. In
+// front of the body the parts are read from the beginning of the text, behind
+// it from the end. So a text of any length needs literals on its sides, and
+// must not hold the one at which it ends: see fence. A method has capital
+// letters only, the URL is configured whole where it would matter, and a time
+// says itself where it ends, or is of one length as long as it lies in the
+// window; see [Unit].ends.
 func (s *templated) ambiguous() (mistakes []string) {
 	for i, p := range s.parts {
 		var last, next part // the zero part is an empty literal
@@ -105,13 +108,13 @@ func (s *templated) ambiguous() (mistakes []string) {
 		}
 		switch {
 		case s.free(p) && (last.kind != partLiteral || next.kind != partLiteral):
-			mistakes = append(mistakes, "beside "+p.name()+" is no text that ends it, so one signature would fit two messages: "+
+			mistakes = append(mistakes, "beside "+p.name()+" nothing marks where it ends, so one signature would fit two messages: "+
 				"put a character between, or, for an id, IDLength must say how long it is")
 		case p.kind == partMethod && (i > 0 && s.canBeMethod(last, len(last.literal)-1) || i+1 < len(s.parts) && s.canBeMethod(next, 0)):
-			mistakes = append(mistakes, "beside {method} is no text that ends it, so one signature would fit two messages: "+
+			mistakes = append(mistakes, "beside {method} nothing marks where it ends, so one signature would fit two messages: "+
 				"an address, a time or something else than a capital letter does")
 		case p.kind == partTimestamp && i+1 < len(s.parts) && !s.t.Unit.ends(next):
-			mistakes = append(mistakes, "behind {timestamp} is no text that ends it, so one signature would fit two messages: times of this Unit differ in length")
+			mistakes = append(mistakes, "behind {timestamp} nothing marks where it ends, so one signature would fit two messages: times of this Unit differ in length")
 		case p.kind == partSecret && i+1 < len(s.parts):
 			mistakes = append(mistakes, "{secret} is not the last part: a hash that goes on behind its secret can be continued by whoever captured a message")
 		}
@@ -162,7 +165,8 @@ func (s *templated) index(kind partKind) int { return s.place[kind] - 1 }
 
 func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
 
-// fenced returns a value of the part at i. It must not hold the text that ends it: the literal behind it or, if the body comes first, that in front.
+// fenced returns a value of the part at i. It must not hold the text that ends
+// it: the literal behind it or, if the body comes first, that in front.
 func (s *templated) fenced(i int, value string) error {
 	name := s.parts[i].name()
 	if !visible(value) {

@@ -190,3 +190,21 @@ func TestAStringOfEscapesCostsNoMoreThanItsLength(t *testing.T) {
 		}
 	}
 }
+
+func TestFindJSONReadsAsATemplateDoes(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"event":{"id":"evt_1"}}`:                "evt_1",
+		`{"event":{"ID":"other","id":"evt_1"}}`:   "evt_1",
+		`{"event":{"id":"evt_1","id":"evt_2"}}`:   "evt_1",
+		`{"event":{"id":7}}`:                      "7",
+		`{"event":{"id":null}}`:                   "",
+		`{"event":{"id":"\u0065vt_1"}}`:           "",
+		`{"id":"evt_1"}`:                          "",
+		`{"data":{"event":{"id":"x"}},"event":1}`: "",
+	} {
+		if value, ok := FindJSON([]byte(body), "event", "id"); string(value) != want || ok != (want != "") {
+			t.Errorf("%s: %q, %t", body, value, ok)
+		}
+	}
+}

@@ -43,7 +43,7 @@ func (s mandrill) Facts() core.Facts {
 func (s mandrill) ReadBody(r *core.Request, a *core.Attempt) error {
 	form, err := url.ParseQuery(string(r.Body))
 	if err != nil || len(form) != 1 || len(form[mandrillEvents]) != 1 {
-		return malformed("the body is no form with " + mandrillEvents + " and nothing else")
+		return malformed("the body is not a form with " + mandrillEvents + " and nothing else")
 	}
 	signed := *r
 	signed.Body = []byte(mandrillEvents + form.Get(mandrillEvents))

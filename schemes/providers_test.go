@@ -19,6 +19,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -73,16 +74,17 @@ func unhex(text string) string {
 	return string(raw)
 }
 
-// around is a body that holds the id at a path, and content.
+// around is a body that holds the id at a path, and content beside it.
 func around(id string, content []byte, path ...string) string {
-	value := strconv.Quote(id)
-	for i := len(path) - 1; i > 0; i-- {
-		value = `{"` + path[i] + `":` + value + `}`
-	}
 	if len(content) == 0 {
 		content = []byte("null")
 	}
-	return `{"data":` + string(content) + `,"` + path[0] + `":` + value + `}`
+	last := len(path) - 1
+	body := `{"data":` + string(content) + `,"` + path[last] + `":` + strconv.Quote(id) + `}`
+	for _, name := range slices.Backward(path[:last]) {
+		body = `{"` + name + `":` + body + `}`
+	}
+	return body
 }
 
 var discordKey = ed25519.NewKeyFromSeed([]byte("a seed of thirty-two bytes, ours"))
@@ -412,12 +414,37 @@ func TestEveryProviderPassesTheSuite(t *testing.T) {
 				scheme = narrow{scheme}
 			}
 			whtest.TestScheme(t, whtest.Subject{
-				Scheme: scheme, Secret: s.secret, Stranger: s.stranger,
+				Scheme: scheme, Secret: s.secret, Stranger: s.stranger, Challenge: signedQuestion(name, scheme, s.secret),
 				Sign: func(id string, at time.Time, content []byte) *core.Request {
 					return withUnsigned(s.scheme, s.sign(s.secret, id, at, content))
 				},
 			})
 		})
+	}
+}
+
+// signedQuestion is what the sender of a subject asks of an endpoint; nil: nothing that can be
+// signed here.
+func signedQuestion(name string, scheme core.Scheme, secret string) func(at time.Time) *core.Request {
+	body, ok := map[string]string{
+		"slack": `{"type":"url_verification","token":"x","challenge":"3eZbrw1aB"}`,
+		"zoom":  `{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}`,
+		"asana": `{"events":[]}`,
+	}[name]
+	if name == "discord" {
+		return func(at time.Time) *core.Request {
+			return signDiscord(request(""), `{"version":1,"application_id":"1","type":0}`, at)
+		}
+	}
+	if !ok {
+		return nil
+	}
+	return func(at time.Time) *core.Request {
+		r := request(body)
+		if err := schemes.Sign(scheme, r, "", at, secret); err != nil {
+			panic(err)
+		}
+		return r
 	}
 }
 

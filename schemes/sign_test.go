@@ -188,3 +188,52 @@ func TestWhatCannotBeSignedIsSaid(t *testing.T) {
 		t.Error("no secret: signed")
 	}
 }
+
+func TestAnAnySignsAsTheMemberThatTheSecretNames(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_760_000_000, 0)
+	public, shared := subjects()["discord"].secret, schemes.Template{
+		Name: "shared", Signature: schemes.Header("Shared-Signature"), Timestamp: schemes.Header("Shared-Time"),
+		Stamping: core.StampedEachAttempt, ID: schemes.JSON("id"), Content: "{timestamp}.{body}",
+	}
+	own, err := shared.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed, err := schemes.Any("mixed", schemes.Discord(), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alike, err := schemes.Any("alike", schemes.GitHub(), schemes.LemonSqueezy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		scheme      core.Scheme
+		secrets     []string
+		header      string // that is set
+		unsupported bool
+		says        string
+	}{
+		"the member that the secret names": {mixed, []string{"shared:" + secret}, "Shared-Signature", false, ""},
+		"one that only verifies":           {mixed, []string{"discord:" + public}, "", true, "discord"},
+		"no member":                        {mixed, []string{secret}, "", false, "colon in front"},
+		"two members":                      {mixed, []string{"shared:" + secret, "discord:" + public}, "", false, "shared and discord"},
+		"no secret":                        {mixed, nil, "", false, "no secret"},
+		"the first of several":             {alike, []string{secret}, "X-Hub-Signature-256", false, ""},
+		"what none can read":               {alike, []string{""}, "", true, "alike"},
+	} {
+		r := request(`{"id":"evt_1"}`)
+		err := schemes.Sign(tt.scheme, r, "", now, tt.secrets...)
+		switch {
+		case tt.header == "" && (err == nil || errors.Is(err, errors.ErrUnsupported) != tt.unsupported || !strings.Contains(err.Error(), tt.says)):
+			t.Errorf("%s: %v", name, err)
+		case tt.header != "" && (err != nil || asMap(r.Header).Get(tt.header) == ""):
+			t.Errorf("%s: %v, %v", name, err, r.Header)
+		case tt.header != "":
+			if _, err := verifier(t, tt.scheme, now, tt.secrets...).Verify(t.Context(), r); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}

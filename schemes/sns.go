@@ -61,7 +61,8 @@ const (
 func (*sns) Name() string            { return "sns" }
 func (*sns) Stamping() core.Stamping { return core.StampedOnce }
 
-// Facts implements [core.Describer]: SNS retries for at most an hour after the message was published; clocks may differ.
+// Facts implements [core.Describer]: SNS retries for at most an hour after the
+// message was published; clocks may differ.
 func (s *sns) Facts() core.Facts {
 	return core.Facts{Past: time.Hour + 5*time.Minute, Future: 5 * time.Minute, PublicKeys: true, Fetches: true, Challenge: s.confirm}
 }

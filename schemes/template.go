@@ -83,9 +83,9 @@ type Template struct {
 	// differs between two attempts is a Nonce. {secret} is the secret, at the end.
 	Content string
 	// Gunzip says that the sender signs the body before it compresses it with gzip. A
-	// compressed body is decompressed, up to 8 MiB and 64 times its size, and what
-	// comes of that is signed and identifies the message. Other compressed bytes may stand for the same body,
-	// so BodySigned is false then.
+	// compressed body is decompressed, up to 8 MiB and 64 times its size, and what comes of
+	// that is signed and identifies the message. Other compressed bytes may stand for the same
+	// body, so BodySigned is false then.
 	Gunzip bool
 	// URL is the public address of the endpoint, for {url}: never taken from what a request says of its host. With an origin alone,
 	// path and query are those of the request; with a path, the query is. With a query it is the whole, and a request's own query must equal it; so it
@@ -101,7 +101,8 @@ type Template struct {
 	idForLogs bool // an unsigned ID is not known to be kept over attempts, so it does not count
 }
 
-// Field is a place in a request: [Header], [Entry], [Item], [Query] or [JSON]. The zero Field is none.
+// Field is a place in a request: [Header], [Entry], [Item], [Query] or [JSON].
+// The zero Field is none.
 type Field struct {
 	header string   // canonical
 	key    string   // of an entry of a list
@@ -270,10 +271,10 @@ func (t Template) build() (*templated, error) {
 	}
 	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "Nonce": t.Nonce, "ID": t.ID, "Topic": t.Topic} {
 		if f.header != "" && textproto.CanonicalMIMEHeaderKey(f.header) != f.header || strings.ContainsAny(f.header, " :\r\n") {
-			fail("%s: %q is no name of a header", name, f.header)
+			fail("%s: %q is not the name of a header", name, f.header)
 		}
 		if (f.key != "" || f.item != 0) && t.List == "" {
-			fail("%s is an entry of a list, but List says not how the list is written", name)
+			fail("%s is an entry of a list, but List does not say how the list is written", name)
 		}
 		if f.key == "=" {
 			fail("%s is an Entry without a key: the entry of a list without keys is an Item", name)
@@ -287,7 +288,7 @@ func (t Template) build() (*templated, error) {
 	}
 	for _, p := range s.parts {
 		if p.kind == partValue && strings.ContainsAny(p.field.header, " :\r\n") {
-			fail("Content: %q is no name of a header", p.field.header)
+			fail("Content: %q is not the name of a header", p.field.header)
 		}
 	}
 	mistakes = append(mistakes, s.checkKeys()...)
@@ -337,6 +338,9 @@ func (s *templated) checkStamp() (mistakes []error) {
 	case !stamped && !t.Timestamp.none():
 		mistakes = append(mistakes, errors.New("there is a timestamp: say with Stamping whether each attempt has its own "+
 			"(core.StampedEachAttempt) or all attempts of a message have one (core.StampedOnce)"))
+	}
+	if s.has(partTimestamp) && t.Timestamp.none() && !stamped {
+		mistakes = append(mistakes, errors.New("the content has {timestamp}, but Timestamp does not say where it stands"))
 	}
 	if s.has(partID) && t.ID.none() {
 		mistakes = append(mistakes, errors.New("the content has {id}, but ID says not where it stands"))

@@ -237,7 +237,7 @@ func TestAFieldThatCouldBeReadAsTwoMessagesIsRefusedWhenBuilt(t *testing.T) {
 		"a parameter that nothing ends":      {body(func(t *schemes.Template) { t.Content = "{body}{query:q}" }), "one signature would fit two messages"},
 		"a header twice":                     {body(func(t *schemes.Template) { t.Content = "{header:X-A}.{header:x-a}.{body}" }), "twice"},
 		"a header without a name":            {body(func(t *schemes.Template) { t.Content = "{header:}.{body}" }), "{header:"},
-		"a header that is none":              {body(func(t *schemes.Template) { t.Content = "{header:X Kind}.{body}" }), "no name of a header"},
+		"a header that is none":              {body(func(t *schemes.Template) { t.Content = "{header:X Kind}.{body}" }), "not the name of a header"},
 		"a nonce that nothing ends":          {bare, "one signature would fit two messages"},
 		"a nonce without the time":           {once, "each attempt"},
 		"a nonce in the body":                {inside, "signed body"},

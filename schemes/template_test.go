@@ -45,7 +45,7 @@ func TestATemplateIsCheckedWhenItIsMade(t *testing.T) {
 		{"a name with a space", func(s *schemes.Template) { s.Name = "my scheme" }, "Name is"},
 		{"no signature", func(s *schemes.Template) { s.Signature = schemes.Field{} }, "Signature is missing"},
 		{"a signature as an entry", func(s *schemes.Template) { s.Signature = schemes.Entry("Acme-Signature", "v1") }, "List and Label"},
-		{"a header that is none", func(s *schemes.Template) { s.ID = schemes.Header("Acme Id") }, "no name of a header"},
+		{"a header that is none", func(s *schemes.Template) { s.ID = schemes.Header("Acme Id") }, "not the name of a header"},
 		{"an entry of no list", func(s *schemes.Template) { s.List = "" }, "List"},
 		{"a list of another kind", func(s *schemes.Template) { s.List = "|" }, "List is"},
 		{"no content", func(s *schemes.Template) { s.Content = "" }, "what is signed"},
@@ -56,6 +56,7 @@ func TestATemplateIsCheckedWhenItIsMade(t *testing.T) {
 		{"a time without stamping", func(s *schemes.Template) { s.Stamping = core.NotStamped }, "Stamping"},
 		{"stamping without a time", func(s *schemes.Template) { s.Timestamp = schemes.Field{} }, "say where"},
 		{"nothing that identifies", func(s *schemes.Template) { s.Stamping = core.NotIdentified }, "NotIdentified"},
+		{"a time from nowhere", func(s *schemes.Template) { s.Timestamp, s.Stamping = schemes.Field{}, core.NotStamped }, "Timestamp does not say"},
 		{"an id from nowhere", func(s *schemes.Template) { s.ID = schemes.Field{} }, "ID says not"},
 		{"no body", func(s *schemes.Template) { s.Content = "{id}.{timestamp}" }, "{body}"},
 		{"an id that nothing ends", func(s *schemes.Template) { s.Content = "{id}{timestamp}.{body}" }, "IDLength"},
@@ -170,6 +171,7 @@ func TestAnyRefusesMembersThatIdentifyMessagesByDifferentThings(t *testing.T) {
 		"what is stamped and what is not":   {schemes.Stripe(), schemes.Vercel()},
 		"one that leaves the body out":      {schemes.Mailgun(), schemes.GitHub()},
 		"one that was made wrongly":         {schemes.Square(""), schemes.Square(public)},
+		"one scheme twice, once wrapped":    {narrow{schemes.Stripe()}, schemes.Stripe()},
 		"the body and nothing that is told": {schemes.GitHub(), schemes.DangerouslyReplayableDropbox(0)},
 	} {
 		if _, err := schemes.Any("x", members...); err == nil {

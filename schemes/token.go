@@ -195,6 +195,9 @@ func (t token) Facts() core.Facts {
 	f := core.Facts{FreeText: true}
 	if !t.field.none() {
 		f.Headers = [][]string{{t.field.header}}
+		if t.id.header != "" {
+			f.Headers[0] = append(f.Headers[0], t.id.header)
+		}
 	}
 	return f
 }

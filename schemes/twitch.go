@@ -30,7 +30,8 @@ func (t twitch) Facts() core.Facts {
 	return f
 }
 
-// answerTwitch reads the state of the subscription in the body: the header with the type of the message is not signed.
+// answerTwitch reads the state of the subscription in the body: the header with
+// the type of the message is not signed.
 func answerTwitch(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	if state, ok := find(r.Body, []string{"subscription", "status"}); !ok || string(state) != "webhook_callback_verification_pending" {
 		return nil

@@ -101,7 +101,8 @@ type AdapterCall struct {
 	// TemporaryFiles. If handlers can put another request into their context, it puts a
 	// copy there first.
 	Form func() (*multipart.Form, error)
-	// Hijack takes the connection over, answers "HTTP/1.1 200 OK" with no body and "Connection: close" on it, and closes it; nil without Hijacks.
+	// Hijack takes the connection over, answers "HTTP/1.1 200 OK" with no body and "Connection:
+	// close" on it, and closes it; nil without Hijacks.
 	Hijack func() error
 }
 

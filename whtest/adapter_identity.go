@@ -35,11 +35,9 @@ func (s plain) Stamping() core.Stamping {
 
 // Facts implements core.Describer.
 func (s plain) Facts() core.Facts {
-	names := []string{"Plain-Signature", "Plain-Delivery"}
+	names := []string{"Plain-Signature", "Plain-Delivery", "Plain-Topic"}
 	if s.timed {
 		names = append(names, "Plain-Time")
-	} else {
-		names = append(names, "Plain-Topic")
 	}
 	return core.Facts{Headers: [][]string{names}, Unsigned: true}
 }

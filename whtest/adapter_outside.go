@@ -100,7 +100,8 @@ func outsideCases() []adapterCase {
 	}
 }
 
-// waits makes a handler that returns err, without an answer, a moment after its context ends: what stands outside has seen that then.
+// waits makes a handler that returns err, without an answer, a moment after its
+// context ends: what stands outside has seen that then.
 func (t *adapterRun) waits(err error) handle {
 	return func(c *AdapterCall) error {
 		select {

@@ -23,6 +23,7 @@ import (
 const maxHandshakeAnswer = 8 << 10
 
 func checkHandshake(a *audit) {
+	a.checkStripped()
 	awaits := core.FactsOf(a.Scheme).AwaitsHandshake
 	if a.Handshake == nil {
 		if awaits != nil {
@@ -47,6 +48,27 @@ func checkHandshake(a *audit) {
 		r := a.Handshake()
 		r.Body = []byte(body)
 		a.asked(fmt.Sprintf("a handshake with the body %.12q", body), r)
+	}
+}
+
+// checkStripped takes the signature off a message, as a proxy that drops
+// headers does: the sender must not hear that it was received.
+func (a *audit) checkStripped() {
+	stripped := a.genuine()
+	names := slices.Concat(core.FactsOf(a.Scheme).Headers...)
+	for name := range a.signatureHeaders() {
+		names = append(names, name)
+	}
+	bare := clone(stripped)
+	for _, name := range names {
+		delete(lines(stripped), name)
+	}
+	clear(lines(bare))
+	for what, r := range map[string]*core.Request{"a message without its signature": stripped, "a message without any header": bare} {
+		d := a.verifier(a.Secret).Admit(context.Background(), r, given(r.Body))
+		if answer := d.Answer(); answer != nil && d.Err() == nil && answer.Status/100 == 2 {
+			a.errorf("%s is answered %d as a handshake, and the event is lost", what, answer.Status)
+		}
 	}
 }
 
@@ -96,12 +118,54 @@ func (a *audit) asked(what string, r *core.Request) *core.Answer {
 	if len(answer.Body) > maxHandshakeAnswer {
 		a.errorf("%s: answered with %d bytes: anybody can have them repeated", what, len(answer.Body))
 	}
+	a.checkInert(what, answer)
+	return answer
+}
+
+// checkInert wants an answer that no browser runs.
+func (a *audit) checkInert(what string, answer *core.Answer) {
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	inert := slices.Contains([]string{"text/plain", "application/json"}, kind) && answer.Header.Get("X-Content-Type-Options") == "nosniff"
 	if len(answer.Body) > 0 && !inert {
 		a.errorf("%s: the answer is %q and may be sniffed: a browser might run what a stranger put there", what, kind)
 	}
-	return answer
+}
+
+// checkChallenge asks as the sender does, and as a stranger would.
+func checkChallenge(a *audit) {
+	if a.Challenge == nil {
+		return
+	}
+	if core.FactsOf(a.Scheme).Challenge == nil {
+		a.errorf("there is a Subject.Challenge, but the scheme has no Facts.Challenge")
+		return
+	}
+	store := &schemeStore{}
+	v, err := core.New(core.Secrets(a.Secret), store, &core.Config{Scheme: a.Scheme, Clock: a.clock})
+	if err != nil {
+		panic(err)
+	}
+	for _, what := range []string{"the challenge", "the challenge, asked again,"} {
+		r := clone(a.Challenge(schemeNow))
+		d := v.Admit(context.Background(), r, given(r.Body))
+		answer := d.Answer()
+		if answer == nil {
+			a.errorf("%s reaches the handler", what)
+			return
+		}
+		if err := d.Err(); err != nil {
+			a.errorf("%s is refused: %v", what, err)
+			return
+		}
+		a.checkInert(what, answer)
+	}
+	if len(store.live) != 0 {
+		a.errorf("the challenge touched the store")
+	}
+	r := clone(a.Challenge(schemeNow))
+	if err := a.verifier(a.Stranger).Admit(context.Background(), r, given(r.Body)).Err(); !errors.Is(err, core.ErrNoMatch) {
+		a.errorf("the challenge, signed by somebody else: %v, want %q", err, core.ErrNoMatch)
+	}
 }
 
 // signatureHeaders are those that change with id, time and content.

@@ -1,9 +1,12 @@
 package whtest
 
 import (
+	"bytes"
+	"context"
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -106,5 +109,106 @@ func TestEveryBrokenHandshakeIsCaught(t *testing.T) {
 	s.Handshake = func() *core.Request { return nil }
 	if problems := rule.run(s); len(problems) == 0 {
 		t.Error("a scheme that answers nothing passes with a Subject.Handshake")
+	}
+}
+
+// postingToy is the toy of a sender that asks with a body.
+type postingToy struct {
+	toy
+
+	anyBody bool // is answered
+}
+
+func (s postingToy) Facts() core.Facts {
+	return core.Facts{
+		Headers: [][]string{{"Toy-Id", "Toy-Time", "Toy-Sig"}},
+		AwaitsHandshake: func(r *core.Request) bool {
+			h := lines(r)
+			return r.Method == http.MethodPost && len(h["Toy-Id"])+len(h["Toy-Time"])+len(h["Toy-Sig"]) == 0
+		},
+		AnswerHandshake: func(r *core.Request, _ core.VerifyKey) *core.Answer {
+			if !s.anyBody && string(r.Body) != "toy asks" {
+				return nil
+			}
+			return &core.Answer{Status: http.StatusNoContent}
+		},
+	}
+}
+
+func TestAHandshakeThatEveryMessageWithoutItsSignatureLooksLikeIsCaught(t *testing.T) {
+	t.Parallel()
+	i := slices.IndexFunc(schemeCases(), func(c schemeCase) bool { return c.name == "handshake" })
+	for _, anyBody := range []bool{false, true} {
+		s := toySubject("")
+		s.Scheme = postingToy{toy{kept: new(kept)}, anyBody}
+		s.Handshake = func() *core.Request {
+			return &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{}, Body: []byte("toy asks")}
+		}
+		if problems := schemeCases()[i].run(s); (len(problems) > 0) != anyBody {
+			t.Errorf("any body %t: %q", anyBody, problems)
+		}
+	}
+}
+
+// pingedToy is the toy of a sender that asks with a signed ping, which has an id
+// like a message.
+type pingedToy struct {
+	toy
+
+	mistake string
+}
+
+func (s pingedToy) Facts() core.Facts {
+	if s.mistake == "no challenge" {
+		return core.Facts{}
+	}
+	return core.Facts{Challenge: func(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
+		if string(r.Body) != "ping" || s.mistake == "never answers" {
+			return nil
+		}
+		kind := "text/plain"
+		if s.mistake == "HTML" {
+			kind = "text/html"
+		}
+		return &core.Answer{Status: http.StatusOK, Body: []byte("pong"), Header: http.Header{"Content-Type": {kind}, "X-Content-Type-Options": {"nosniff"}}}
+	}}
+}
+
+func (s pingedToy) ReadBody(r *core.Request, a *core.Attempt) error {
+	if s.mistake == "refuses what has no id" && string(r.Body) == "ping" {
+		return core.ErrMalformed
+	}
+	return s.toy.ReadBody(r, a)
+}
+
+func (s pingedToy) ParseKey(text string) (core.VerifyKey, error) {
+	k, err := s.toy.ParseKey(text)
+	if s.mistake == "answers everybody" {
+		return anyPing{k}, err
+	}
+	return k, err
+}
+
+// anyPing verifies every ping.
+type anyPing struct{ core.VerifyKey }
+
+func (k anyPing) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	if bytes.HasSuffix(a.Content.Bytes(), []byte(".ping")) {
+		return true, nil
+	}
+	return k.VerifyKey.Verify(ctx, a)
+}
+
+func TestEveryBrokenChallengeIsCaught(t *testing.T) {
+	t.Parallel()
+	i := slices.IndexFunc(schemeCases(), func(c schemeCase) bool { return c.name == "challenge" })
+	for _, mistake := range []string{"", "no challenge", "never answers", "HTML", "refuses what has no id", "answers everybody"} {
+		s := toySubject("")
+		s.Scheme = pingedToy{toy{kept: new(kept)}, mistake}
+		sign := s.Sign
+		s.Challenge = func(at time.Time) *core.Request { return sign(schemeID, at, []byte("ping")) }
+		if problems := schemeCases()[i].run(s); (len(problems) > 0) != (mistake != "") {
+			t.Errorf("%s: %q", mistake, problems)
+		}
 	}
 }

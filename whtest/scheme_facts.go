@@ -3,11 +3,14 @@ package whtest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
@@ -62,6 +65,21 @@ func (a *audit) checkFactHeaders(f core.Facts) {
 			a.errorf("%s is signed, or has the signature, but Facts.Headers lacks it", name)
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(a.headersRead())) {
+		if !slices.Contains(read, name) && name != "Content-Type" && !a.listed(name) {
+			a.errorf("%s is read, but Facts.Headers lacks it", name)
+		}
+	}
+}
+
+// listed reports whether a header of the genuine request names this one among
+// those that are signed.
+func (a *audit) listed(name string) bool {
+	found := false
+	eachValue(a.genuine(), func(in, value string, _ func(...string) *core.Request) {
+		found = found || in != name && strings.Contains(strings.ToLower(value), strings.ToLower(name))
+	})
+	return found
 }
 
 // checkIdentifiedBy compares the identity with the attempt: schemes.Any relies
@@ -75,8 +93,42 @@ func (a *audit) checkIdentifiedBy(f core.Facts, r *core.Request, at *core.Attemp
 		}
 	case !strings.HasPrefix(by, "/"):
 		a.errorf("Facts.IdentifiedBy is %q: neither \"{body}\" nor a JSON pointer such as \"/event/id\"", by)
-	case at.IDSigned && !bytes.Contains(r.Body, []byte(at.ID)):
-		a.errorf("Facts.IdentifiedBy is %q, but the body of the genuine request has no id %q", by, at.ID)
+	case at.IDSigned && pointedAt(r.Body, by) != at.ID:
+		a.errorf("Facts.IdentifiedBy is %q, where the body of the genuine request has %.40q, but its signed id is %q", by, pointedAt(r.Body, by), at.ID)
+	}
+}
+
+// pointedAt is the text or number of a JSON body at a pointer of RFC 6901, ""
+// if there is none.
+func pointedAt(body []byte, pointer string) string {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil {
+		return ""
+	}
+	for _, name := range strings.Split(pointer, "/")[1:] {
+		name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+		switch in := v.(type) {
+		case map[string]any:
+			v = in[name]
+		case []any:
+			i, err := strconv.Atoi(name)
+			if err != nil || i < 0 || i >= len(in) {
+				return ""
+			}
+			v = in[i]
+		default:
+			return ""
+		}
+	}
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	default:
+		return ""
 	}
 }
 
@@ -113,6 +165,30 @@ func (a *audit) checkAddress(f core.Facts) {
 	if _, err := there.verifier(a.Secret).Verify(context.Background(), a.genuine()); err == nil {
 		a.errorf("Facts.URL says that the address is signed, but the scheme for another one accepts the genuine request")
 	}
+	elsewhere := *a
+	if elsewhere.Scheme = f.At(withPath(f.URL)); core.FactsOf(elsewhere.Scheme).Mistake != nil {
+		return
+	}
+	if _, err := elsewhere.verifier(a.Secret).Verify(context.Background(), a.genuine()); err == nil {
+		return // this sender signs the host alone
+	}
+	longer := a.genuine()
+	if longer.URL += "?x=1"; strings.Count(longer.URL, "?") > 1 {
+		longer.URL = strings.TrimSuffix(longer.URL, "?x=1") + "&x=1"
+	}
+	if _, err := a.verifier(a.Secret).Verify(context.Background(), longer); err == nil {
+		a.errorf("Facts.URL says that the address is signed, but the genuine request is accepted at %s too", longer.URL)
+	}
+}
+
+// withPath is an address of the same host.
+func withPath(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	u.Path += "/another"
+	return u.String()
 }
 
 // checkSign signs the genuine request anew, as the same message.

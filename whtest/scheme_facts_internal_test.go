@@ -2,10 +2,13 @@ package whtest
 
 import (
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -72,22 +75,25 @@ func TestEveryWrongFactIsCaught(t *testing.T) {
 		scheme core.Scheme
 		caught bool
 	}{
-		"none":                      {lying{}, false},
-		"true ones":                 {lying{facts: core.Facts{Headers: all, Sign: toySign, Past: time.Minute, FreeText: true}}, false},
-		"a mistake":                 {lying{facts: core.Facts{Mistake: errors.New("no")}}, true},
-		"others each time":          {changing{calls: new(atomic.Int64)}, true},
-		"hidden ones":               {hiding{lying{}}, true},
-		"unsigned values":           {lying{facts: core.Facts{Unsigned: true}}, true},
-		"a header not named":        {lying{facts: core.Facts{Headers: [][]string{{"Toy-Id", "Toy-Sig"}}}}, true},
-		"a header in lower case":    {lying{facts: core.Facts{Headers: [][]string{{"toy-id", "Toy-Id", "Toy-Time", "Toy-Sig"}}}}, true},
-		"the body identifies":       {lying{facts: core.Facts{IdentifiedBy: "{body}"}}, true},
-		"an id the body has not":    {lying{facts: core.Facts{IdentifiedBy: "/event/id"}}, true},
-		"an identity of no form":    {lying{facts: core.Facts{IdentifiedBy: "event.id"}}, true},
-		"fetches, and says so":      {lying{facts: core.Facts{Fetches: true}, key: needsContext}, false},
-		"fetches, and says nothing": {lying{key: needsContext}, true},
+		"none":                       {lying{}, false},
+		"true ones":                  {lying{facts: core.Facts{Headers: all, Sign: toySign, Past: time.Minute, FreeText: true}}, false},
+		"a mistake":                  {lying{facts: core.Facts{Mistake: errors.New("no")}}, true},
+		"others each time":           {changing{calls: new(atomic.Int64)}, true},
+		"hidden ones":                {hiding{lying{}}, true},
+		"a header that may be there": {lying{toy: toy{mistake: "time from a header if it is there"}, facts: core.Facts{Headers: all}}, true},
+		"unsigned values":            {lying{facts: core.Facts{Unsigned: true}}, true},
+		"a header not named":         {lying{facts: core.Facts{Headers: [][]string{{"Toy-Id", "Toy-Sig"}}}}, true},
+		"a header in lower case":     {lying{facts: core.Facts{Headers: [][]string{{"toy-id", "Toy-Id", "Toy-Time", "Toy-Sig"}}}}, true},
+		"the body identifies":        {lying{facts: core.Facts{IdentifiedBy: "{body}"}}, true},
+		"an id the body has not":     {lying{facts: core.Facts{IdentifiedBy: "/event/id"}}, true},
+		"an identity of no form":     {lying{facts: core.Facts{IdentifiedBy: "event.id"}}, true},
+		"fetches, and says so":       {lying{facts: core.Facts{Fetches: true}, key: needsContext}, false},
+		"fetches, and says nothing":  {lying{key: needsContext}, true},
 		"an address nobody signs": {lying{facts: core.Facts{URL: "https://example.com/", At: func(string) core.Scheme {
 			return toy{kept: new(kept)}
 		}}}, true},
+		"an address with its query":       {overQuery{}, false},
+		"an address whose query may grow": {overQuery{loose: true}, true},
 		"signs something else": {lying{facts: core.Facts{Sign: func(r *core.Request, _ string, _ time.Time, secrets ...string) error {
 			lines(r)["Toy-Sig"] = []string{"h=" + http.StatusText(200)}
 			if len(secrets) == 0 {
@@ -107,6 +113,8 @@ func TestEveryWrongFactIsCaught(t *testing.T) {
 			if l, ok := c.scheme.(lying); ok {
 				l.kept = new(kept)
 				s.Scheme = l
+			} else if o, ok := c.scheme.(overQuery); ok {
+				s = o.subject()
 			}
 			if problems := rule.run(s); (len(problems) > 0) != c.caught {
 				t.Errorf("%q", problems)
@@ -114,5 +122,191 @@ func TestEveryWrongFactIsCaught(t *testing.T) {
 				t.Logf("%q", problems)
 			}
 		})
+	}
+}
+
+// overQuery is the toy with a signed address.
+type overQuery struct {
+	toy
+
+	url   string
+	loose bool // the query of the request is not looked at
+}
+
+func (s overQuery) subject() Subject {
+	s.toy, s.url = toy{kept: new(kept)}, "https://example.com/hook"
+	subject := toySubject("")
+	subject.Scheme = s
+	subject.Sign = func(id string, at time.Time, content []byte) *core.Request {
+		stamp := strconv.FormatInt(at.Unix(), 10)
+		var a core.Attempt
+		s.content(&a, id, stamp)
+		a.Content.WriteBody(content)
+		a.Content.WriteString(s.url)
+		mac := (&toyKey{toy{}, []byte(subject.Secret)}).sum(&a)
+		return &core.Request{Method: http.MethodPost, URL: "/hook", Body: content, Header: http.Header{
+			"Toy-Id": {id}, "Toy-Time": {stamp}, "Toy-Sig": {"h=" + mac},
+		}}
+	}
+	return subject
+}
+
+func (s overQuery) Facts() core.Facts {
+	return core.Facts{URL: s.url, At: func(url string) core.Scheme {
+		s.url = url
+		return s
+	}}
+}
+
+func (s overQuery) ReadBody(r *core.Request, a *core.Attempt) error {
+	a.Content.WriteBody(r.Body)
+	a.Content.WriteString(s.url)
+	if _, query, ok := strings.Cut(r.URL, "?"); ok && !s.loose {
+		a.Content.WriteString("?" + query)
+	}
+	return nil
+}
+
+func TestAnAnswerToEveryMessageIsNamed(t *testing.T) {
+	t.Parallel()
+	yes := &core.Answer{Status: http.StatusOK}
+	for want, f := range map[string]core.Facts{
+		"Facts.Challenge answered an ordinary message with 200": {
+			Challenge: func(context.Context, *core.Request, *core.Message, core.VerifyKey) *core.Answer { return yes },
+		},
+		"Facts.Handshake answered an ordinary message with 200": {Handshake: func(*core.Request) *core.Answer { return yes }},
+	} {
+		s := toySubject("")
+		s.Scheme = lying{toy: toy{kept: new(kept)}, facts: f}
+		if problems := schemeCases()[0].run(s); len(problems) != 1 || !strings.HasPrefix(problems[0], want) {
+			t.Errorf("got %q, want %q", problems, want)
+		}
+	}
+}
+
+// idInBody is the toy with its id in the body, at /id. It says that it is at
+// pointer.
+type idInBody struct {
+	toy
+
+	pointer string
+}
+
+func (s idInBody) Facts() core.Facts { return core.Facts{IdentifiedBy: s.pointer} }
+
+func (s idInBody) ReadBody(r *core.Request, a *core.Attempt) error {
+	var body struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(r.Body, &body) != nil || body.ID == "" {
+		return core.ErrMalformed
+	}
+	a.ID = body.ID
+	a.Content.WriteBody(r.Body)
+	return nil
+}
+
+func TestAnIdentityAtAnotherPlaceIsCaught(t *testing.T) {
+	t.Parallel()
+	for pointer, caught := range map[string]bool{"/id": false, "/other": true, "/list/1": true, "/nested/ident": true, "/n": true} {
+		s := toySubject("")
+		s.Scheme = idInBody{toy{kept: new(kept)}, pointer}
+		sign := s.Sign
+		s.Sign = func(id string, at time.Time, content []byte) *core.Request {
+			body := `{"id":"` + id + `","other":"x","n":7,"list":["` + id + `",1],"nested":{"id":"` + id + `"}}`
+			return sign("x", at, []byte(body))
+		}
+		var problems []string
+		for _, c := range schemeCases() {
+			if c.name == "facts" {
+				problems = c.run(s)
+			}
+		}
+		if (len(problems) > 0) != caught {
+			t.Errorf("%s: %q", pointer, problems)
+		}
+	}
+}
+
+// bothKinds has public keys, "public:…", whose private half is made up, and
+// shared secrets.
+type bothKinds struct {
+	toy
+
+	mistake string
+}
+
+const noPrivateHalf = "nobody but the sender has this"
+
+func (s bothKinds) Facts() core.Facts {
+	return core.Facts{PublicKeys: s.mistake != "public keys not said", Sign: func(_ *core.Request, _ string, _ time.Time, secrets ...string) error {
+		if len(secrets) == 1 && strings.HasPrefix(secrets[0], "public:") {
+			return errors.ErrUnsupported
+		}
+		return errors.New("not signed here")
+	}}
+}
+
+func (s bothKinds) ParseKey(text string) (core.VerifyKey, error) {
+	bare, public := strings.CutPrefix(text, "public:")
+	raw, err := hex.DecodeString(bare)
+	if !public {
+		if err == nil && s.mistake != "a bare key is a phrase" {
+			return nil, errors.New("no public: in front")
+		}
+		return s.toy.ParseKey(text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	keys := eitherKey{&toyKey{s.toy, []byte(noPrivateHalf + bare)}}
+	switch s.mistake {
+	case "the whole text signs":
+		keys = append(keys, &toyKey{s.toy, []byte(text)})
+	case "the text signs":
+		keys = append(keys, &toyKey{s.toy, []byte(bare)})
+	case "the bytes sign":
+		keys = append(keys, &toyKey{s.toy, raw})
+	}
+	return keys, nil
+}
+
+type eitherKey []core.VerifyKey
+
+func (k eitherKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	for _, key := range k {
+		if ok, err := key.Verify(ctx, a); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+func TestEveryPublicKeyThatSignsIsCaught(t *testing.T) {
+	t.Parallel()
+	const public = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+	for _, mistake := range []string{
+		"", "public keys not said", "a bare key is a phrase", "the whole text signs", "the text signs", "the bytes sign",
+	} {
+		s := toySubject("")
+		s.Scheme, s.Secret = bothKinds{toy{kept: new(kept)}, mistake}, "public:"+public
+		s.Sign = func(id string, at time.Time, content []byte) *core.Request {
+			stamp := strconv.FormatInt(at.Unix(), 10)
+			var a core.Attempt
+			toy{}.content(&a, id, stamp)
+			a.Content.WriteBody(content)
+			return &core.Request{Method: http.MethodPost, URL: "/hook", Body: content, Header: http.Header{
+				"Toy-Id": {id}, "Toy-Time": {stamp}, "Toy-Sig": {"h=" + (&toyKey{toy{}, []byte(noPrivateHalf + public)}).sum(&a)},
+			}}
+		}
+		var problems []string
+		for _, c := range schemeCases() {
+			if c.name == "public key" {
+				problems = c.run(s)
+			}
+		}
+		if (len(problems) > 0) != (mistake != "") {
+			t.Errorf("%s: %q", mistake, problems)
+		}
 	}
 }

@@ -254,7 +254,7 @@ func checkReuse(a *audit) {
 		return
 	}
 	if len(at.Stable) > 0 && slices.EqualFunc(at.Stable, two.Stable, func(a, b []byte) bool { return string(a) == string(b) }) {
-		a.acknowledged("a later attempt that agrees in Stable", v, second, at.Reply)
+		a.errorf("two contents under one id agree in Stable (%q): another event is acknowledged unseen", at.Stable)
 		return
 	}
 	switch ran, err := outcome(v, second); {

@@ -161,6 +161,20 @@ func (s toy) ReadHeader(r *core.Request, a *core.Attempt) error {
 		a.Timestamp = time.UnixMilli(n)
 	case "event type not signed":
 		a.Stable = append(a.Stable, []byte(strings.Join(r.Header.Values("Toy-Type"), "")))
+	case "id from a header if it is there":
+		if v := r.Header.Values("Toy-Event"); len(v) == 1 {
+			a.ID = v[0]
+		}
+	case "time from a header if it is there":
+		if v, err := strconv.ParseInt(strings.Join(r.Header.Values("Toy-Sent"), ""), 10, 64); err == nil {
+			a.Timestamp = time.Unix(v, 0)
+		}
+	case "expiry from a header if it is there":
+		if v, err := strconv.ParseInt(strings.Join(r.Header.Values("Toy-Expires"), ""), 10, 64); err == nil {
+			a.Expires = time.Unix(v, 0).Add(time.Hour)
+		}
+	case "the same stable part":
+		a.Stable = append(a.Stable, []byte("x"))
 	case "keeps the request":
 		s.kept.mu.Lock()
 		s.kept.requests = append(s.kept.requests, r)
@@ -212,6 +226,20 @@ func (s toy) ReadBody(r *core.Request, a *core.Attempt) error {
 		a.Content.WriteBody(r.Body)
 	case "three times marked": // a copy, so that what stands around it counts
 		_, _ = a.Content.Write(r.Body)
+	case "body cut at a zero byte":
+		body, _, _ := bytes.Cut(r.Body, []byte{0})
+		a.Content.WriteBody(body)
+	case "body folded":
+		a.Content.WriteBody(bytes.ToLower(r.Body))
+	case "first 4 KiB":
+		a.Content.WriteBody(r.Body[:min(len(r.Body), 4<<10)])
+	case "first 64 KiB":
+		a.Content.WriteBody(r.Body[:min(len(r.Body), 64<<10)])
+	case "id falls back on a header":
+		if string(r.Body) == `{"id":null}` {
+			a.ID = strings.Join(r.Header.Values("Toy-Type"), "")
+		}
+		a.Content.WriteBody(r.Body)
 	case "body trimmed":
 		a.Content.WriteBody(bytes.TrimSpace(r.Body))
 	case "empty body not signed":
@@ -325,8 +353,19 @@ func TestEveryBrokenSchemeIsCaught(t *testing.T) {
 		"time not marked":           "one id, two contents",
 		"three times marked":        "two attempts",
 		"event type not signed":     "changed header",
+		"body cut at a zero byte":   "changed body",
+		"body folded":               "case of the body",
+		"first 4 KiB":               "long body",
+		"first 64 KiB":              "long body",
+		"the same stable part":      "one id, two contents",
+		"id falls back on a header": "signed bytes",
 		"wants a map":               "headers by name",
-		"copies all headers":        "headers by name",
+
+		"id from a header if it is there":     "absent header",
+		"time from a header if it is there":   "absent header",
+		"expiry from a header if it is there": "absent header",
+
+		"copies all headers": "headers by name",
 	} {
 		t.Run("mistake "+mistake, func(t *testing.T) {
 			t.Parallel()

@@ -144,7 +144,8 @@ func withoutValue(f *flag.FlagSet, err error) string {
 	return "the value of --" + found + " cannot be read: " + takes
 }
 
-// unknownFlag names the flag that was meant. What was typed may be a secret in the wrong place, so it is only shown where it is nearly a flag.
+// unknownFlag names the flag that was meant. What was typed may be a secret in
+// the wrong place, so it is only shown where it is nearly a flag.
 func unknownFlag(f *flag.FlagSet, text string) string {
 	var known []string
 	f.VisitAll(func(fl *flag.Flag) { known = append(known, fl.Name) })

@@ -74,7 +74,8 @@ func completions() []completed {
 	return all
 }
 
-// arms are the cases of bash and zsh for the value of a flag, each once, and for the words of a command.
+// arms are the cases of bash and zsh for the value of a flag, each once, and
+// for the words of a command.
 func arms(all []completed, words func([]string) string, files string) (values, following string) {
 	var lists, texts, paths []string
 	var b, after strings.Builder

@@ -14,7 +14,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// exchange is one delivery as it arrived, and what was done with it. It is in the context of the request.
+// exchange is one delivery as it arrived, and what was done with it. It is in
+// the context of the request.
 type exchange struct {
 	method, target, host string
 	header               http.Header
@@ -34,7 +35,8 @@ func exchangeOf(ctx context.Context) *exchange {
 	return x
 }
 
-// keeping has an exchange in the context of each request, with the body as h reads it, up to a limit.
+// keeping has an exchange in the context of each request, with the body as h
+// reads it, up to a limit.
 func keeping(h http.Handler, limit int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{method: r.Method, target: r.RequestURI, host: r.Host, header: r.Header.Clone()}
@@ -89,7 +91,8 @@ func keepFiber(limit int64) fiber.Handler {
 	}
 }
 
-// lines are the headers as they are shown and saved: without those of the connection, and without secrets.
+// lines are the headers as they are shown and saved: without those of the
+// connection, and without secrets.
 func (x *exchange) lines(h hidden) []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(x.header)) {

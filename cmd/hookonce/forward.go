@@ -45,7 +45,8 @@ func newForwarder(to string, h hidden, clock func() time.Time) (*forwarder, erro
 	return &forwarder{u, transport(), h, clock}, nil
 }
 
-// target is the configured URL. Without a path it is that of the delivery, and without a query as well.
+// target is the configured URL. Without a path it is that of the delivery, and
+// without a query as well.
 func (f *forwarder) target(delivered string) string {
 	path, query, asked := strings.Cut(delivered, "?")
 	if u, err := url.Parse(delivered); err == nil && u.IsAbs() { // as sent to proxies
@@ -67,7 +68,8 @@ func (f *forwarder) target(delivered string) string {
 	return to + path
 }
 
-// forward sends a message that was verified, as it arrived: its method, its bytes, and all headers but those of the connection and Host.
+// forward sends a message that was verified, as it arrived: its method, its
+// bytes, and all headers but those of the connection and Host.
 func (f *forwarder) forward(ctx context.Context, x *exchange) reply {
 	m, _ := core.FromContext(ctx)
 	began := f.clock()
@@ -108,7 +110,7 @@ func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, 
 		result.Error = "the response broke off: " + failure(err)
 		return reply{status: http.StatusBadGateway}, result
 	case resp.StatusCode < 200:
-		result.Error = "that is no response to a message"
+		result.Error = "that is not a response to a message"
 		return reply{status: http.StatusBadGateway}, result
 	case len(text) > maxReply:
 		result.Error = "its body has more than 1 MiB and is not passed back"
@@ -117,7 +119,8 @@ func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, 
 	return reply{resp.StatusCode, endToEnd(resp.Header), text}, result
 }
 
-// endToEnd are the headers without those of the connection. Content-Length is that of the body that is sent.
+// endToEnd are the headers without those of the connection. Content-Length is
+// that of the body that is sent.
 func endToEnd(h http.Header) http.Header {
 	h = h.Clone()
 	for _, list := range h.Values("Connection") {
@@ -151,7 +154,8 @@ func (f *forwarded) String() string {
 	return text
 }
 
-// transport sends one request and follows no redirect: that would take a message to where nobody registered. Bodies stay as they are.
+// transport sends one request and follows no redirect: that would take a
+// message to where nobody registered. Bodies stay as they are.
 func transport() *http.Transport {
 	return &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true}
 }

@@ -182,7 +182,7 @@ func TestALargeResponseIsNotPassedBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := &exchange{method: "POST", target: "/", header: http.Header{}}
-	if r := f.forward(t.Context(), x); r.status != 200 || len(r.body) != 0 || !strings.Contains(x.forwarded.Error, "1 MiB") || x.forwarded.Body != "(the body is no text)" {
+	if r := f.forward(t.Context(), x); r.status != 200 || len(r.body) != 0 || !strings.Contains(x.forwarded.Error, "1 MiB") || x.forwarded.Body != "(the body is not text)" {
 		t.Errorf("%d: %+v", r.status, x.forwarded)
 	}
 	if n := <-written; n >= 100*maxReply {

@@ -1,7 +1,9 @@
 // Command hookonce signs, sends, verifies and receives webhooks, and says why one was refused.
 //
-// hookonce --help lists the commands, hookonce help COMMAND says more of one. The exit status is 0 for success or an authentic request; 1 for a
-// refused request, a message that was not delivered, or a failure of the system; 2 for wrong usage.
+// hookonce --help lists the commands, hookonce help COMMAND says more of one.
+// The exit status is 0 for success or an authentic request; 1 for a refused
+// request, a message that was not delivered, or a failure of the system; 2 for
+// wrong usage.
 package main
 
 import (

@@ -483,7 +483,7 @@ func TestEveryCommandTakesTheSameFlags(t *testing.T) {
 	}
 }
 
-// What a capture lacks is no mistake of the endpoint.
+// A capture without its body says nothing about the endpoint.
 func TestACaptureWithoutABodyBlamesNobody(t *testing.T) {
 	t.Parallel()
 	env := []string{"WEBHOOK_SECRET=" + core.GenerateSecret()}

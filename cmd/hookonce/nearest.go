@@ -2,7 +2,8 @@ package main
 
 import "strings"
 
-// noSuch says that a flag, or a command, has no such value, and which was probably meant. What was typed is not shown: it may be a secret.
+// noSuch says that a flag, or a command, has no such value, and which was
+// probably meant. What was typed is not shown: it may be a secret.
 func noSuch(what, typed string, known []string) error {
 	return usageError("no such " + what + ": " + didYouMean(typed, known) + "there are " + strings.Join(known, ", "))
 }
@@ -15,7 +16,8 @@ func didYouMean(typed string, known []string) string {
 	return ""
 }
 
-// nearest is the known word that typed is a slip of: at most two letters differ, one in short words, or it is the start of a single one. It is empty
+// nearest is the known word that typed is a slip of: at most two letters
+// differ, one in short words, or it is the start of a single one. It is empty
 // for anything else. A secret in the wrong place is never near to one.
 func nearest(typed string, known []string) string {
 	typed = strings.ToLower(typed)

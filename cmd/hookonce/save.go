@@ -48,8 +48,9 @@ func cannotDir(err error) error {
 
 var errEnough = errors.New("1000 deliveries or 256 MiB are saved: later ones are not")
 
-// save writes a delivery as a raw request, which --request reads. Nothing in the name comes from the sender: it is the time of the arrival, as --now
-// takes it, a number, and the verdict. The error is for the user, once.
+// save writes a delivery as a raw request, which --request reads. Nothing in
+// the name comes from the sender: it is the time of the arrival, as --now takes
+// it, a number, and the verdict. The error is for the user, once.
 func (s *saver) save(x *exchange, at time.Time, status int, reason core.Reason) (name string, err error) {
 	text := x.raw(s.hidden)
 	s.mu.Lock()
@@ -80,7 +81,8 @@ func (s *saver) save(x *exchange, at time.Time, status int, reason core.Reason) 
 	return name, nil
 }
 
-// raw is the delivery as it is on the wire, except that chunks are joined, names of headers are spelled the usual way, and secrets are replaced.
+// raw is the delivery as it is on the wire, except that chunks are joined,
+// names of headers are spelled the usual way, and secrets are replaced.
 func (x *exchange) raw(h hidden) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", oneWord(x.method), oneWord(h.replace(x.target)), oneLine(h.replace(x.host)))

@@ -237,7 +237,8 @@ func (a attempt) String() string {
 	return text
 }
 
-// shown has the body of the response on lines of its own, unless it is a refusal that the line before names.
+// shown has the body of the response on lines of its own, unless it is a
+// refusal that the line before names.
 func (a attempt) shown() string {
 	if a.Body == "" || a.Answer != "" {
 		return ""

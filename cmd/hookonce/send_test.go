@@ -257,7 +257,7 @@ func TestTheResponseIsShown(t *testing.T) {
 		"a redelivery":  {status(200, "Webhook-Redelivery", "acknowledged"), 0, "redelivery: msg_1, at attempt 1: the receiver had handled it before", "200 OK\n"},
 		"the secret":    {body(400, "wrong: "+secret), 1, "not delivered", "  wrong: [redacted]\n"},
 		"a terminal":    {body(200, "\x1b[2J\u202e\u009b"), 0, "delivered", "  \ufffd[2J\ufffd\ufffd\n"},
-		"bytes":         {body(200, "\xff\x00"), 0, "delivered", "  (the body is no text)\n"},
+		"bytes":         {body(200, "\xff\x00"), 0, "delivered", "  (the body is not text)\n"},
 		"too much":      {body(200, strings.Repeat("é", 5000)), 0, "delivered", "  " + strings.Repeat("é", maxShown/2) + " …\n"},
 		"a redirect":    {status(301, "Location", "/hook/?token=x"), 1, "the last one was redirected to http://127.0.0.1:", "/hook/, not followed: the address that is registered must be the last one\n"},
 		"no redirect":   {status(304), 1, "not delivered", "304 Not Modified\n"},

@@ -26,7 +26,8 @@ type server struct {
 
 func frameworkNames() []string { return []string{"nethttp", "gin", "echo", "fiber"} }
 
-// newServer makes it. handle says what a message is answered with. Bodies are kept up to a limit. Nothing is known of another framework.
+// newServer makes it. handle says what a message is answered with. Bodies are
+// kept up to a limit. Nothing is known of another framework.
 func newServer(framework string, v *core.Verifier, maxBody int64, handle func(context.Context) reply) (server, bool) {
 	switch framework {
 	case "nethttp":

@@ -11,7 +11,8 @@ import (
 // maxShown bounds what is shown of a body.
 const maxShown = 4 << 10
 
-// hidden are texts that are never shown and never written to a file: the secrets, and tokens of handshakes.
+// hidden are texts that are never shown and never written to a file: the
+// secrets, and tokens of handshakes.
 type hidden []string
 
 // hide makes them of secrets, the ones of others included.
@@ -61,7 +62,7 @@ func (h hidden) body(body []byte) string {
 		text = text[:len(text)-1]
 	}
 	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		return "(the body is no text)"
+		return "(the body is not text)"
 	}
 	text = printable(strings.TrimRight(h.replace(h.uncut(text, cut)), "\r\n"))
 	if cut {

@@ -98,7 +98,7 @@ func (s *signer) head(end string) string {
 // curl is a command for a shell.
 func (s *signer) curl() (string, error) {
 	if !utf8.Valid(s.request.Body) || bytes.IndexByte(s.request.Body, 0) >= 0 {
-		return "", usageError("the body is no text, which a command line cannot hold: take hookonce send")
+		return "", usageError("the body is not text, which a command line cannot hold: take hookonce send")
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "curl -i -X %s %s", s.request.Method, quoted(s.address()))

@@ -133,7 +133,7 @@ func listen(ts *testscript.TestScript, _ bool, args []string) {
 			return
 		}
 	}
-	ts.Fatalf("hookonce listen says not where it listens")
+	ts.Fatalf("hookonce listen does not say where it listens")
 }
 
 // ended waits until it ends by itself, with status 0.

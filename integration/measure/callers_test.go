@@ -31,8 +31,9 @@ const (
 	envClaimer = "HOOKONCE_MEASURE_CLAIMS" // in a process that claims: on what, and where that is
 )
 
-// TestCallers measures claims from 1, 16, 64 and 256 callers: of this build, of another commit's if there is one, and the bare command.
-// Each is a process of its own, and they take turns of 0.3 seconds.
+// TestCallers measures claims from 1, 16, 64 and 256 callers: of this build, of another
+// commit's if there is one, and the bare command. Each is a process of its own, and they take
+// turns of 0.3 seconds.
 func TestCallers(t *testing.T) {
 	if os.Getenv(envMeasure) != "1" {
 		t.Skip("set HOOKONCE_MEASURE=1: it takes a few minutes and wants the machine for itself")

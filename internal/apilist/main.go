@@ -1,5 +1,5 @@
-// Command apilist prints everything that these modules export to users, without comments and bodies, for api.txt: what is listed
-// there is a promise.
+// Command apilist prints everything that these modules export to users, without
+// comments and bodies, for api.txt: what is listed there is a promise.
 //
 //	apilist DIR...
 package main
@@ -7,6 +7,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/build"
@@ -29,6 +30,9 @@ func main() {
 }
 
 func run(w io.Writer, modules []string) error {
+	if len(modules) == 0 {
+		return errors.New("no module: run make api, or name the directories of the modules")
+	}
 	out := bufio.NewWriter(w)
 	for _, module := range modules {
 		if err := writeModule(out, module); err != nil {
@@ -58,7 +62,8 @@ func writeModule(w io.Writer, module string) error {
 	return nil
 }
 
-// isPrivate reports whether nobody imports the package: internal ones, and examples, which are copied.
+// isPrivate reports whether nobody imports the package: internal ones, and
+// examples, which are copied.
 func isPrivate(path string) bool {
 	return strings.Contains(path, "/internal/") || strings.Contains(path, "/examples/")
 }

@@ -102,7 +102,8 @@ func (r *Request) SetBody(body []byte) error {
 	return nil
 }
 
-// Notes says what there is to know about the capture, and what Content-Length and the body say of each other.
+// Notes says what there is to know about the capture, and what Content-Length
+// and the body say of each other.
 func (r *Request) Notes() []string {
 	if r.BodyLost {
 		return append(slices.Clip(r.notes), r.lost+": give the bytes that were sent with --body FILE")
@@ -121,7 +122,8 @@ func (r *Request) Notes() []string {
 	return append(slices.Clip(r.notes), note)
 }
 
-// Address is where the request says it was sent to, for schemes that sign it. It is the URL alone where no host is known.
+// Address is where the request says it was sent to, for schemes that sign it.
+// It is the URL alone where no host is known.
 func (r *Request) Address() string {
 	host := r.header.Get("Host")
 	switch {
@@ -142,10 +144,10 @@ func (r *Request) note(format string, args ...any) {
 func (r *Request) lose(why string) { r.BodyLost, r.lost = true, why }
 
 var (
-	errNoHeader  = errors.New("is no header like \"Name: value\"")
+	errNoHeader  = errors.New("is not a header like \"Name: value\"")
 	errLongHead  = errors.New("the headers are more than 256 KiB or 1000 lines: is there an empty line between headers and body?")
 	errNoMethod  = errors.New("the method is none like POST")
-	errNoAddress = errors.New("the address is no path or URL")
+	errNoAddress = errors.New("the address is neither a path nor a URL")
 )
 
 // add adds a header line. HTTP/2 has parts of the request line as headers.

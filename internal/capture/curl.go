@@ -31,7 +31,8 @@ type curl struct {
 	removed     []string // headers that curl would add
 }
 
-// readCommand reads a command for curl: Copy as cURL (bash) of a browser, or what hookonce sign --print curl writes.
+// readCommand reads a command for curl: Copy as cURL (bash) of a browser, or
+// what hookonce sign --print curl writes.
 func (r *Request) readCommand(text []byte) error {
 	args, more, err := words(strings.TrimPrefix(string(bytes.TrimSpace(text)), "$ "))
 	if err != nil {
@@ -51,7 +52,8 @@ func (r *Request) readCommand(text []byte) error {
 	return c.finish()
 }
 
-// option takes the first of args, and returns how many it used. One letter may be followed by others, or by its value.
+// option takes the first of args, and returns how many it used. One letter may
+// be followed by others, or by its value.
 func (c *curl) option(args []string) (used int, err error) {
 	arg := args[0]
 	if !strings.HasPrefix(arg, "-") || arg == "-" {
@@ -155,7 +157,7 @@ func unknownOption(name string) error {
 	if !regexp.MustCompile(`^[a-z0-9][a-z-]{0,24}$`).MatchString(name) {
 		return errors.New("the command has an option that curl does not have")
 	}
-	return fmt.Errorf("the command has --%s, of which it is not known what it changes: remove it if it does not change the request", name)
+	return fmt.Errorf("the command has --%s, whose effect is not known here: remove it if it does not change the request", name)
 }
 
 // append adds data: curl writes & between, and nothing in front of that of --json.
@@ -178,7 +180,8 @@ func joined(to []byte, text, separator string) []byte {
 	return append(to, text...)
 }
 
-// urlencoded is what --data-urlencode makes of its value: content, =content or name=content; with @ a file.
+// urlencoded is what --data-urlencode makes of its value: content, =content or
+// name=content; with @ a file.
 func urlencoded(value string) (text string, file bool) {
 	i := strings.IndexAny(value, "=@")
 	if i >= 0 && value[i] == '@' {
@@ -199,7 +202,8 @@ func escape(text string) string {
 	return url.QueryEscape(text)
 }
 
-// setHeader takes the value of -H: "Name;" is one without a value, "Name:" takes one away that curl would add.
+// setHeader takes the value of -H: "Name;" is one without a value, "Name:"
+// takes one away that curl would add.
 func (c *curl) setHeader(text string) error {
 	if strings.HasPrefix(text, "@") {
 		return errors.New("-H names a file, which is not read: write its headers in its place")

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// readEvent reads what a Lambda function gets: version 2.0 of API Gateway and function URLs, version 1.0, or an Application Load Balancer's.
+// readEvent reads what a Lambda function gets: version 2.0 of API Gateway and
+// function URLs, version 1.0, or an Application Load Balancer's.
 func (r *Request) readEvent(o object) error {
 	context := o.object("requestContext")
 	call := context.object("http")
@@ -58,7 +59,8 @@ func (r *Request) readEvent(o object) error {
 	return r.setBody(o["body"], o.isTrue("isBase64Encoded"))
 }
 
-// rebuiltQuery makes the query of an event that has it as a map. A load balancer leaves names and values as they were sent.
+// rebuiltQuery makes the query of an event that has it as a map. A load
+// balancer leaves names and values as they were sent.
 func (r *Request) rebuiltQuery(o object, escaped bool) string {
 	values := make(map[string][]string)
 	if json.Unmarshal(o["multiValueQueryStringParameters"], &values) != nil || len(values) == 0 {

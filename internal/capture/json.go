@@ -168,7 +168,7 @@ func (r *Request) setBody(text json.RawMessage, encoded bool) error {
 	}
 	r.Body = []byte(s)
 	if strings.ContainsRune(s, '\ufffd') {
-		r.lose("the body has U+FFFD, which tools write for bytes that are no text, so those are lost")
+		r.lose("the body has U+FFFD, which tools write for bytes that are not text, so those are lost")
 	}
 	return nil
 }
@@ -252,7 +252,8 @@ func (r *Request) listHeaders(text json.RawMessage) error {
 	})
 }
 
-// readObject reads an object with method, URL, headers and body, as hookonce sign --json and the interfaces of request bins write.
+// readObject reads an object with method, URL, headers and body, as hookonce
+// sign --json and the interfaces of request bins write.
 func (r *Request) readObject(o object) error {
 	r.Form = "a JSON object with method, URL, headers and body"
 	given := o.first("headers", "header")

@@ -11,8 +11,10 @@ import (
 	"strings"
 )
 
-// readRaw reads a request as it is on the wire. Lines of the head end in CRLF or LF. All behind the empty line is the body, byte for byte,
-// whatever Content-Length says: a newline that an editor added is then what an explanation names, instead of being dropped here.
+// readRaw reads a request as it is on the wire. Lines of the head end in CRLF
+// or LF. All behind the empty line is the body, byte for byte, whatever
+// Content-Length says: a newline that an editor added is then what an
+// explanation names, instead of being dropped here.
 func (r *Request) readRaw(text []byte) error {
 	lines, body, whole, err := splitHead(text)
 	if err != nil {
@@ -34,7 +36,8 @@ func (r *Request) readRaw(text []byte) error {
 	return r.unchunk()
 }
 
-// readHeaders reads what the pages of providers show of a delivery: headers, an empty line, and the body.
+// readHeaders reads what the pages of providers show of a delivery: headers, an
+// empty line, and the body.
 func (r *Request) readHeaders(text []byte) error {
 	lines, body, whole, err := splitHead(text)
 	if err != nil {
@@ -51,7 +54,8 @@ func (r *Request) readHeaders(text []byte) error {
 	return nil
 }
 
-// addLines adds lines like "Name: value"; first is the number of the first one. GitHub's page of deliveries has the request line as two of them.
+// addLines adds lines like "Name: value"; first is the number of the first one.
+// GitHub's page of deliveries has the request line as two of them.
 func (r *Request) addLines(lines []string, first int) error {
 	for i, line := range lines {
 		name, value, found := strings.Cut(line, ":")
@@ -85,7 +89,8 @@ func isHeader(line string) bool {
 	return found && (isName(name) || request) && !strings.HasPrefix(value, "//")
 }
 
-// splitHead cuts the head into its lines; one that begins with a space continues the one before. whole says that an empty line ends it.
+// splitHead cuts the head into its lines; one that begins with a space
+// continues the one before. whole says that an empty line ends it.
 func splitHead(raw []byte) (lines []string, body []byte, whole bool, err error) {
 	rest := raw
 	for len(rest) > 0 {
@@ -120,13 +125,13 @@ func (r *Request) requestLine(line string) error {
 		return errors.New("line 1 is that of a response: the request is needed, as it was sent to the endpoint")
 	}
 	if !isRequestLine(line) {
-		return errors.New("line 1 is no request line like POST /hook HTTP/1.1, no header, no curl command and no JSON: " +
+		return errors.New("line 1 is neither a request line like POST /hook HTTP/1.1 nor a header, a curl command or JSON: " +
 			"hookonce help verify lists what can be read")
 	}
 	parts := strings.Split(line, " ")
 	r.Method, r.URL = parts[0], parts[1]
 	if _, err := url.ParseRequestURI(r.URL); err != nil {
-		return errors.New("the target in line 1 is no path or URL")
+		return errors.New("the target in line 1 is neither a path nor a URL")
 	}
 	return nil
 }

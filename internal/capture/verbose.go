@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// sentLine is a request line among what curl -v prints. The numbers of the progress meter may stand before it.
+// sentLine is a request line among what curl -v prints. The numbers of the
+// progress meter may stand before it.
 var sentLine = regexp.MustCompile(`^[\r 0-9:.kMGTP-]*> ([A-Z]+ [^ ]+ HTTP/[0-9.]+)$`)
 
 // isVerbose looks for the request line before the first empty one: curl prints none before it.

@@ -125,7 +125,7 @@ func (l *Line[T]) launch() {
 	if len(l.waiting) > 0 {
 		l.watch(patience - time.Since(l.waiting[0].since))
 	}
-	ctx, cancel := lastOf(group)
+	ctx, cancel := Last(group, func(c *call[T]) context.Context { return c.ctx })
 	f := &flight{n, cancel}
 	for _, c := range group {
 		c.group = f
@@ -154,11 +154,12 @@ func (l *Line[T]) fly(ctx context.Context, f *flight, group []*call[T]) {
 	l.Send(ctx, items)
 }
 
-// lastOf is a context that ends when the last of the callers gives up, if all do.
-func lastOf[T any](group []*call[T]) (context.Context, context.CancelFunc) {
+// Last returns a context that ends when the last of the callers gives up, if all
+// do. of is the context of a caller.
+func Last[T any](callers []T, of func(T) context.Context) (context.Context, context.CancelFunc) {
 	var last time.Time
-	for _, c := range group {
-		end, ok := c.ctx.Deadline()
+	for _, c := range callers {
+		end, ok := of(c).Deadline()
 		if !ok {
 			return context.WithCancel(context.Background())
 		}

@@ -87,8 +87,8 @@ func TestCallsWaitForThoseOnTheirWayAndGoTogether(t *testing.T) {
 	})
 }
 
-// TestASmallGroupWaitsWhileMuchIsOnItsWay: six calls take one, two … milliseconds, and what comes behind them goes when enough wait, or when few of
-// the six are left.
+// TestASmallGroupWaitsWhileMuchIsOnItsWay: six calls take one, two … milliseconds, and what
+// comes behind them goes when enough wait, or when few of the six are left.
 func TestASmallGroupWaitsWhileMuchIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -60,14 +60,14 @@ func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
 		}
 		if !strings.HasPrefix(c.reply, other) {
 			if c.reply == "?" {
-				return "", fmt.Errorf("a key of the namespace %q holds something that is no record of this store: "+
+				return "", fmt.Errorf("a key of the namespace %q holds something that is not a record of this store: "+
 					"give the store a namespace that nothing else writes to", s.namespace)
 			}
 			return c.live(), nil
 		}
 		found, ok := birth.Parse(c.reply[len(other):])
 		if !ok {
-			return "", fmt.Errorf("a marker of the namespace %q holds something that is no marker of this store: "+
+			return "", fmt.Errorf("a marker of the namespace %q holds something that is not a marker of this store: "+
 				"give the store a namespace that nothing else writes to", s.namespace)
 		}
 		if err := s.meet(ctx, marks, known, found); err != nil {
@@ -89,11 +89,12 @@ func (s *Store) ask(ctx context.Context, c *swap) error {
 			return c.err
 		}
 	}
-	// Not in a group, or that failed: one of its swaps may be at fault, and to repeat the others does no harm.
+	// Not in a group, or that failed: one of its swaps may be at fault, and to repeat the
+	// others does no harm.
 	return s.askAll(ctx, []*swap{c})
 }
 
-// askGroup asks for a group. The error of a larger one says nothing of a single
+// askGroup asks for a group. The error of a larger one says nothing about a single
 // swap, so it is left to the callers.
 func (s *Store) askGroup(ctx context.Context, all []*swap) {
 	err := s.askAll(ctx, all)

@@ -53,7 +53,7 @@ func (s *Store) claimAll(ctx context.Context, all []*claiming) {
 	if s.dialect == Postgres {
 		claim = s.stmts.claimAsBlob
 	}
-	if err := claim(ctx, s.pool, all); err != nil { // it says nothing of a single claim
+	if err := claim(ctx, s.pool, all); err != nil { // it says nothing about a single claim
 		s.birth.Look()
 	}
 }

@@ -93,8 +93,9 @@ func (d Dialect) statements() statements {
 			readTx: read + " FOR UPDATE",
 			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = $1 AND id = $2",
 			remove: "DELETE FROM hookonce_seen WHERE namespace = $1 AND id = $2",
-			// What has a record is left out of the insert, which would wait for a transaction that changes it. The scalar subquery cannot
-			// become a join, whose plan would depend on how large the table once was.
+			// What has a record is left out of the insert, which would wait for a transaction
+			// that changes it. The scalar subquery cannot become a join, whose plan would
+			// depend on how large the table once was.
 			claimBlob: "WITH claims AS MATERIALIZED (SELECT id, value, ttl, (SELECT CASE WHEN expires > " + postgresNow + " THEN seen.value ELSE '' END " +
 				"FROM hookonce_seen AS seen WHERE seen.namespace = $1::text AND seen.id = claim.id) AS live " +
 				"FROM (SELECT substr($2::bytea, i, 32) AS id, substr($2::bytea, i + 32, 40) AS value, " +

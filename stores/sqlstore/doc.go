@@ -27,9 +27,10 @@
 //	db.SetMaxOpenConns(8)
 //	db.SetMaxIdleConns(8)
 //
-// Swaps on SQLite that come at once are committed together, so that they share one write to the disk. On the other engines first
-// claims are, once 16 calls or all connections of the pool are busy. [Store.Check] tells at boot what is wrong with a database, and
-// what to do about it.
+// Swaps on SQLite that come at once are committed together, so that they share
+// one write to the disk. On the other engines first claims are, once 16 calls
+// or all connections of the pool are busy. [Store.Check] tells at boot what is
+// wrong with a database, and what to do about it.
 //
 // # Exactly once
 //

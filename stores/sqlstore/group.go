@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/hookonce/hookonce/core"
+	line "github.com/hookonce/hookonce/internal/group"
 )
 
 // group commits the swaps on an SQLite file that come at once in one transaction. SQLite has one writer at a time, and each
@@ -101,7 +101,7 @@ func (g *group) take() []*waiter {
 
 // commit answers every waiter of the batch, and returns the connection if it is of further use.
 func (g *group) commit(conn *committer, batch []*waiter) *committer {
-	ctx, cancel := lastOf(batch)
+	ctx, cancel := line.Last(batch, func(w *waiter) context.Context { return w.ctx })
 	defer cancel()
 	err := retry(ctx, func() (err error) {
 		if conn == nil {
@@ -132,21 +132,6 @@ func (g *group) commit(conn *committer, batch []*waiter) *committer {
 		close(w.done)
 	}
 	return conn
-}
-
-// lastOf is a context that ends when the last of the callers gives up.
-func lastOf(batch []*waiter) (context.Context, context.CancelFunc) {
-	var last time.Time
-	for _, w := range batch {
-		end, ok := w.ctx.Deadline()
-		if !ok {
-			return context.WithCancel(context.Background())
-		}
-		if end.After(last) {
-			last = end
-		}
-	}
-	return context.WithDeadline(context.Background(), last)
 }
 
 // committer is a connection with its statements.

@@ -1,0 +1,130 @@
+package whtest
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // some senders' MAC
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// checkPublicKey signs with the public key as an attacker would, who has
+// nothing else: as the secret of a MAC.
+func checkPublicKey(a *audit) {
+	f := core.FactsOf(a.Scheme)
+	public := f.PublicKeys
+	if f.Sign != nil {
+		public = errors.Is(f.Sign(a.genuine(), "", schemeNow, a.Secret), errors.ErrUnsupported)
+		if public && !f.PublicKeys {
+			a.errorf("Facts.Sign says that Subject.Secret only verifies, but Facts.PublicKeys is false: schemes.Any would take a public key for a shared secret")
+		}
+	}
+	if !public || f.Fetches {
+		return
+	}
+	texts, labels := publicTexts(a.Secret), a.labels(f)
+	if f.Sign == nil && a.signsWith(texts) {
+		return // a shared secret of a scheme with both kinds
+	}
+	configured := map[string]string{"Subject.Secret": a.Secret}
+	if _, bare, ok := strings.Cut(a.Secret, ":"); ok {
+		configured["Subject.Secret without what is in front of the colon"] = bare
+	}
+	for what, text := range configured {
+		key, err := a.Scheme.ParseKey(text)
+		if err != nil {
+			continue
+		}
+		for _, secret := range texts {
+			at, err := a.attempt(a.genuine())
+			if err != nil {
+				return // other cases say what is wrong
+			}
+			at.Signatures = macs(secret, at, labels)
+			if ok, _ := key.Verify(context.Background(), at); ok {
+				a.errorf("%s is a public key, and verifies a MAC that was made with its text: everybody can sign", what)
+				break
+			}
+		}
+	}
+}
+
+// signsWith reports whether the genuine signature is a MAC with one of these
+// secrets.
+func (a *audit) signsWith(secrets []string) bool {
+	at, err := a.attempt(a.genuine())
+	if err != nil {
+		return false
+	}
+	for _, secret := range secrets {
+		for _, made := range macs(secret, at, []string{""}) {
+			if slices.ContainsFunc(at.Signatures, func(s core.Signature) bool { return s.Text == made.Text }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// publicTexts are the spellings of a public key: whole, without what is in
+// front of the colon, and their bytes.
+func publicTexts(text string) []string {
+	all := []string{text}
+	if _, after, ok := strings.Cut(text, ":"); ok {
+		all = append(all, after)
+	}
+	for _, t := range all {
+		if raw, err := hex.DecodeString(t); err == nil {
+			all = append(all, string(raw))
+		}
+		if raw, err := base64.StdEncoding.DecodeString(t); err == nil {
+			all = append(all, string(raw))
+		}
+	}
+	return all
+}
+
+// labels are those of signatures: of the genuine one, of what Facts.Sign makes
+// with a shared secret, and what many senders have.
+func (a *audit) labels(f core.Facts) []string {
+	all := []string{"", "v0", "v1", "v2", "h", "h1", "s", "sig", "mac", "hmac", "sha1", "sha256", "sha512", "hmac-sha256"}
+	note := func(r *core.Request) {
+		if at, err := a.attempt(r); err == nil {
+			for _, s := range at.Signatures {
+				all = append(all, s.Label)
+			}
+		}
+	}
+	note(a.genuine())
+	for _, secret := range []string{"correct-horse-battery-staple-0123", base64.StdEncoding.EncodeToString([]byte("correct-horse-battery-staple-0123"))} {
+		if r := a.genuine(); f.Sign != nil && f.Sign(r, "", schemeNow, secret) == nil {
+			note(r)
+		}
+	}
+	return all
+}
+
+// macs are the MACs of the content with this secret, under every label and in
+// every usual form.
+func macs(secret string, at *core.Attempt, labels []string) []core.Signature {
+	var all []core.Signature
+	for _, newHash := range []func() hash.Hash{sha1.New, sha256.New, sha512.New} {
+		mac := hmac.New(newHash, []byte(secret))
+		_, _ = at.Content.WriteTo(mac)
+		sum := mac.Sum(nil)
+		for _, text := range []string{hex.EncodeToString(sum), base64.StdEncoding.EncodeToString(sum), base64.RawURLEncoding.EncodeToString(sum)} {
+			for _, label := range labels {
+				all = append(all, core.Signature{Label: label, Text: text})
+			}
+		}
+	}
+	return all
+}
