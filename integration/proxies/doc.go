@@ -1,2 +1,3 @@
-// Package proxies sends signed requests through real HTTP proxies, to see what becomes of them. Its test writes the tables of docs/proxies.md.
+// Package proxies sends signed requests through real HTTP proxies to hookonce,
+// and writes what became of them into docs/proxies.md.
 package proxies

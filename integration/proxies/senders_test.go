@@ -10,140 +10,230 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// public is where the senders believe that they send to.
+// public is the address that the senders believe to send to.
 const public = "https://hooks.example"
+
+// What a signature covers, beside its own headers.
+const (
+	signsNothing = "nothing"
+	signsBody    = "the body"
+	signsURL     = "the URL"       // and the body; the receiver may take path and query from the request
+	signsWhole   = "the whole URL" // and the body; the receiver is given the URL as it is registered
+	signsMessage = "the message" // method, URL, Content-Type and the body's digest
+)
 
 // sender signs as one kind of sender does.
 type sender struct {
-	name   string
-	secret string // the receiver's
-	// scheme is the receiver's, for an endpoint at this address.
+	name, signs string
+	secret      string // the receiver's
+	// scheme is the receiver's, for the public address of its endpoint.
 	scheme func(address string) (core.Scheme, error)
-	// signs says what the signature covers beside the body and its own headers.
-	signsURL, signsHeaders bool
-	sign                   func(t *testing.T, r *core.Request, now time.Time)
+	sign   func(r *core.Request, now time.Time) error
+	any    bool // sends other bodies than JSON too: it has no id in there
 }
 
-// senders are one of each kind: what is signed, and where it stands.
+// address is the public one that the receiver gives the scheme: the origin of the
+// target, or the whole if the scheme needs that or if it is the cure.
+func (s *sender) address(target string, whole bool) string {
+	if whole || s.signs == signsWhole {
+		return public + target
+	}
+	return public
+}
+
+// senders are one or more of each kind: what is signed, and where the signature is.
 func senders() []sender {
-	named := func(name string, secret string) sender {
-		s := sender{name: name, secret: secret, signsURL: name == "twilio" || name == "square"}
-		s.scheme = func(address string) (core.Scheme, error) {
-			return schemes.New(name, schemes.Settings{URL: address, DangerouslyReplayable: name == "token", Header: headerOf(name)})
-		}
-		s.sign = func(t *testing.T, r *core.Request, now time.Time) {
-			t.Helper()
-			scheme, err := s.scheme(public + r.URL)
-			if err == nil {
-				err = schemes.Sign(scheme, r, "", now, secret)
-			}
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-		}
+	const standard = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	named := func(name, signs, secret string, anyBody bool) sender {
+		scheme := func(address string) (core.Scheme, error) { return schemes.New(name, schemes.Settings{URL: address}) }
+		s := sender{name: name, signs: signs, secret: secret, scheme: scheme, any: anyBody}
+		s.sign = s.signWith(secret)
 		return s
 	}
-	standard := core.GenerateSecret()
-	seed := sha256.Sum256([]byte("a key of Discord's for this test"))
-	private := ed25519.NewKeyFromSeed(seed[:])
-	discord := named("discord", hex.EncodeToString(private.Public().(ed25519.PublicKey)))
-	discord.sign = func(_ *testing.T, r *core.Request, now time.Time) {
-		stamp := strconv.FormatInt(now.Unix(), 10)
-		set(r, "X-Signature-Timestamp", stamp)
-		set(r, "X-Signature-Ed25519", hex.EncodeToString(ed25519.Sign(private, append([]byte(stamp), r.Body...))))
-	}
-	mac := bytes.Repeat([]byte("k7"), 16)
-	rfc9421 := named("rfc9421", "hmac-sha256:"+base64.StdEncoding.EncodeToString(mac))
-	rfc9421.signsURL, rfc9421.signsHeaders = true, true
-	rfc9421.sign = func(_ *testing.T, r *core.Request, now time.Time) { signMessage(r, mac, now) }
-	token := named("token", "tok_4Q7rVb2nXk9wTz0sHd61")
-	token.sign = func(_ *testing.T, r *core.Request, _ time.Time) { set(r, "X-Webhook-Token", token.secret) }
-	svix := named("svix", standard)
-	svix.sign = func(t *testing.T, r *core.Request, now time.Time) {
-		t.Helper()
-		named("standard", standard).sign(t, r, now)
-		h := r.Header.(http.Header)
+	svix := named("svix", signsBody, standard, false)
+	svix.sign = func(r *core.Request, now time.Time) error {
+		err := schemes.Sign(core.StandardWebhooks{}, r, "", now, standard)
+		h := headers(r)
 		for _, part := range []string{"Id", "Timestamp", "Signature"} {
 			h["Svix-"+part] = h["Webhook-"+part]
 			delete(h, "Webhook-"+part)
 		}
+		return err
 	}
+	// In a rotation some senders write a line for each secret. The receiver has the second.
+	rotating := named("standard, two signature lines", signsBody, standard, false)
+	rotating.scheme = func(string) (core.Scheme, error) { return core.StandardWebhooks{}, nil }
+	rotating.sign = func(r *core.Request, now time.Time) error {
+		err := schemes.Sign(core.StandardWebhooks{}, r, "", now, "whsec_Zk3vQ8yT1nB6mX0cZk3vQ8yT1nB6mX0c", standard)
+		h := headers(r)
+		h["Webhook-Signature"] = strings.Split(h.Get("Webhook-Signature"), " ")
+		return err
+	}
+	seed := sha256.Sum256([]byte("a key of Discord's for this test"))
+	private := ed25519.NewKeyFromSeed(seed[:])
+	discord := named("discord", signsBody, hex.EncodeToString(private.Public().(ed25519.PublicKey)), false)
+	discord.sign = func(r *core.Request, now time.Time) error {
+		stamp := strconv.FormatInt(now.Unix(), 10)
+		headers(r).Set("X-Signature-Timestamp", stamp)
+		headers(r).Set("X-Signature-Ed25519", hex.EncodeToString(ed25519.Sign(private, append([]byte(stamp), r.Body...))))
+		return nil
+	}
+	underscored := named("a header with `_`", signsBody, "9f2c7be1d04a4f6b", true)
+	underscored.scheme = func(string) (core.Scheme, error) {
+		return schemes.Template{Name: "underscored", Signature: schemes.Header("X_Signature"), Content: "{body}"}.Scheme()
+	}
+	underscored.sign = underscored.signWith(underscored.secret)
+	rfc9421 := named("rfc9421", signsMessage, "hmac-sha256:"+base64.StdEncoding.EncodeToString([]byte(standard)), true)
+	rfc9421.sign = signMessage
+	bearer := named("a token in `Authorization`", signsNothing, "tok_4Q7rVb2nXk9wTz0sHd61", true)
+	bearer.scheme = func(string) (core.Scheme, error) {
+		return schemes.DangerouslyReplayableToken("bearer", "Authorization", "Bearer "), nil
+	}
+	bearer.sign = func(r *core.Request, _ time.Time) error { headers(r).Set("Authorization", "Bearer "+bearer.secret); return nil }
 	return []sender{
-		named("standard", standard), svix, named("github", "9f2c7be1d04a4f6b"), named("stripe", "whsec_Zk3vQ8yT1nB6mX0c"),
-		named("slack", "8f742231b10e8888abcd99yyyzzz85a5"), named("twilio", "0a1b2c3d4e5f60718293a4b5c6d7e8f9"),
-		named("square", "Uw3kT9pQz5YbNc1x"), discord, rfc9421, token,
+		named("standard", signsBody, standard, true), rotating, svix, named("github", signsBody, "9f2c7be1d04a4f6b", true),
+		named("stripe", signsBody, "whsec_Zk3vQ8yT1nB6mX0c", false), named("slack", signsBody, "8f742231b10e8888abcd99yyyzzz85a5", true),
+		discord, underscored,
+		named("twilio", signsURL, "0a1b2c3d4e5f60718293a4b5c6d7e8f9", true), named("square", signsWhole, "Uw3kT9pQz5YbNc1x", false),
+		named("hubspot", signsWhole, "5f3a0c1e-7b2d-4a86", false), named("trello", signsWhole, "2b8e4c6d9f1a3e5c", false),
+		named("messagebird", signsWhole, "Q1w2E3r4T5y6U7i8", false), named("contentful", signsURL, strings.Repeat("0a1b2c3d", 8), false),
+		rfc9421, bearer,
 	}
 }
 
-func headerOf(name string) string {
-	if name == "token" {
-		return "X-Webhook-Token"
+func (s sender) signWith(secret string) func(*core.Request, time.Time) error {
+	return func(r *core.Request, now time.Time) error {
+		scheme, err := s.scheme(s.address(r.URL, false))
+		if err != nil {
+			return err
+		}
+		return schemes.Sign(scheme, r, "", now, secret)
 	}
-	return ""
 }
 
-func set(r *core.Request, name, value string) { r.Header.(http.Header).Set(name, value) }
+func headers(r *core.Request) http.Header { return r.Header.(http.Header) }
 
 // signMessage signs as RFC 9421 has it, with the digest of RFC 9530.
-func signMessage(r *core.Request, key []byte, now time.Time) {
+func signMessage(r *core.Request, now time.Time) error {
 	sum := sha256.Sum256(r.Body)
 	digest := "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
-	set(r, "Content-Digest", digest)
-	u, _ := url.Parse(public + r.URL)
 	parameters := fmt.Sprintf(`("@method" "@target-uri" "content-type" "content-digest");created=%d`, now.Unix())
-	base := fmt.Sprintf("\"@method\": %s\n\"@target-uri\": %s\n\"content-type\": %s\n\"content-digest\": %s\n\"@signature-params\": %s",
-		r.Method, u.String(), r.Header.Get("Content-Type"), digest, parameters)
-	m := hmac.New(sha256.New, key)
-	m.Write([]byte(base))
-	set(r, "Signature-Input", "sig1="+parameters)
-	set(r, "Signature", "sig1=:"+base64.StdEncoding.EncodeToString(m.Sum(nil))+":")
+	m := hmac.New(sha256.New, []byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+	fmt.Fprintf(m, "\"@method\": %s\n\"@target-uri\": %s\n\"content-type\": %s\n\"content-digest\": %s\n\"@signature-params\": %s",
+		r.Method, public+r.URL, r.Header.Get("Content-Type"), digest, parameters)
+	h := headers(r)
+	h.Set("Content-Digest", digest)
+	h.Set("Signature-Input", "sig1="+parameters)
+	h.Set("Signature", "sig1=:"+base64.StdEncoding.EncodeToString(m.Sum(nil))+":")
+	return nil
 }
 
-// shape is a kind of request that senders make.
+// shape is one kind of request that senders make.
 type shape struct {
-	name    string
-	target  string
-	body    []byte
-	kind    string // Content-Type
-	header  http.Header
-	chunked bool
-	large   bool // over the limit of the receiver: only what the sender is told counts
+	name, target string
+	body         string // %d becomes the number of the event
+	header       http.Header
+	encode       func(body []byte) []byte
+	framing      bool // what is unusual is not what is signed
+	form         bool
+	chunked      bool
+	trailer      bool
 }
 
-const json = `{"type":"order.paid","event_id":"evt_%d","total":12.50,"note":"caf\u00e9 <b> \/ é","lines":[{"z":1,"a":1e3}]}`
+// sentBy reports whether a sender makes such requests.
+func (s *shape) sentBy(who *sender) bool {
+	if who.name == "twilio" && strings.HasSuffix(s.target, "?") {
+		return false // its query is never empty: the body's digest is in it
+	}
+	if s.framing && !slices.Contains([]string{"standard", "twilio", "square", "rfc9421"}, who.name) {
+		return false // one of each kind will do
+	}
+	return who.any || !s.form && s.encode == nil
+}
+
+const (
+	compact = `{"id":"evt_%d","event_id":"evt_%d","type":"order.paid","lines":[{"z":1,"a":2}]}`
+	form    = "event_id=evt_%d&To=%2B15551234&Body=a+b%20c&From="
+)
 
 func shapes() []shape {
-	var squeezed bytes.Buffer
-	z := gzip.NewWriter(&squeezed)
-	_, _ = z.Write([]byte(json))
+	at := func(name, target string) shape { return shape{name: name, target: target, body: compact} }
+	of := func(name, body string) shape { return shape{name: name, target: "/hook", body: body} }
+	large := func(n int) string { return `{"id":"evt_%d","event_id":"evt_%d","pad":"` + strings.Repeat("x", n) + `"}` }
+	all := []shape{
+		at("plain", "/hook"),
+		at("query", "/hook?b=2&a=1&x=%20+~&a=%7e"),
+		at("empty query", "/hook?"),
+		at("escapes in the path", "/hook/%7Euser/caf%c3%a9"),
+		at("%2F in the path", "/hook/a%2Fb"),
+		at("// in the path", "/hook//a"),
+		at("/./ in the path", "/hook/./a"),
+		of("JSON of Python", `{"id": "evt_%d", "event_id": "evt_%d", "note": "caf\u00e9", "lines": [1, 2]}`),
+		of("JSON of PHP", `{"id":"evt_%d","event_id":"evt_%d","url":"https:\/\/shop.example\/a","note":"caf\u00e9"}`),
+		of("JSON of Go", `{"event_id":"evt_%d","id":"evt_%d","note":"\u003cb\u003e \u0026"}`),
+		of("JSON with 1.50", `{"id":"evt_%d","event_id":"evt_%d","total":12.50}`),
+		of("JSON with 1e3", `{"id":"evt_%d","event_id":"evt_%d","total":1e3,"order":12345678901234567890}`),
+		of("form", form),
+		of("64 KiB", large(64<<10)),
+		of("1.5 MiB", large(3<<19)),
+		of("chunked", compact),
+		of("trailer", compact),
+		of("gzip", compact),
+		of("Expect", compact),
+		of("16 KiB of headers", compact),
+	}
+	for i := range all {
+		s := &all[i]
+		s.framing = slices.Contains([]string{"64 KiB", "1.5 MiB", "chunked", "trailer", "Expect", "16 KiB of headers"}, s.name)
+		switch s.name {
+		case "form":
+			s.form = true
+		case "chunked":
+			s.chunked = true
+		case "trailer":
+			s.chunked, s.trailer = true, true
+		case "gzip":
+			s.encode, s.header = squeeze, http.Header{"Content-Encoding": {"gzip"}}
+		case "Expect":
+			s.header = http.Header{"Expect": {"100-continue"}}
+		case "16 KiB of headers":
+			s.header = http.Header{"X-Trace": {strings.Repeat("t", 16<<10)}}
+		}
+	}
+	return all
+}
+
+// request is the one of a shape, for one event and not yet signed.
+func (s *shape) request(event int) *core.Request {
+	r := &core.Request{Method: http.MethodPost, URL: s.target, Header: make(http.Header)}
+	r.Body = []byte(strings.ReplaceAll(s.body, "evt_%d", "evt_"+strconv.Itoa(event)))
+	if s.encode != nil {
+		r.Body = s.encode(r.Body)
+	}
+	h := headers(r)
+	for name, values := range s.header {
+		h[name] = values
+	}
+	h.Set("Content-Type", "application/json")
+	if s.form {
+		h.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return r
+}
+
+func squeeze(body []byte) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(body)
 	_ = z.Close()
-	of := func(name, target string) shape {
-		return shape{name: name, target: target, body: []byte(json), kind: "application/json"}
-	}
-	form, long, huge, chunks, packed, expect := of("a form", "/hook"), of("64 KiB", "/hook"), of("2 MiB", "/hook"), of("chunked", "/hook"), of("gzip", "/hook"), of("Expect", "/hook")
-	form.body, form.kind = []byte("event_id=evt_%d&To=%2B15551234&Body=a+b%20c&From="), "application/x-www-form-urlencoded"
-	pad := `{"event_id":"evt_%d","pad":"` + strings.Repeat("x", 64<<10) + `"}`
-	long.body = []byte(pad)
-	huge.body, huge.large = []byte(`{"event_id":"evt_%d","pad":"`+strings.Repeat("x", 2<<20)+`"}`), true
-	chunks.chunked = true
-	packed.body, packed.header = squeezed.Bytes(), http.Header{"Content-Encoding": {"gzip"}}
-	expect.header = http.Header{"Expect": {"100-continue"}}
-	return []shape{
-		of("plain", "/hook"),
-		of("a query", "/hook?b=2&a=1&x=%20+~&a=%7e"),
-		of("an empty query", "/hook?"),
-		of("escapes in the path", "/hook/%7Euser/a%2Fb"),
-		of("two slashes", "/hook//a"),
-		form, long, huge, chunks, packed, expect,
-	}
+	return b.Bytes()
 }

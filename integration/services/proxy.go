@@ -11,16 +11,16 @@ import (
 	"testing"
 )
 
-// Proxy says how an HTTP proxy is started. In Args and Config, {port} and {dir} stand for where it listens and its folder, {upstream},
-// {host} and {upport} for where it passes requests to.
+// Proxy describes how an HTTP proxy is started. In Args and Config, {port} is
+// where it listens, {dir} its folder, and {upstream}, or {host} and {upport},
+// where it passes requests to.
 type Proxy struct {
-	// Program is looked up as the others are, Package is Debian's.
-	Program, Package string
-	Args             []string
-	// Config becomes the file {dir}/config.
-	Config string
-	// Own says that it must not run as root.
-	Own bool
+	Program string
+	Package string // Debian's name
+	Args    []string
+	Config  string // becomes the file {dir}/config
+	// Unprivileged is for a proxy that refuses to run as root.
+	Unprivileged bool
 }
 
 // StartProxy starts a proxy in front of upstream, which is host and port.
@@ -39,7 +39,7 @@ func StartProxy(t testing.TB, p Proxy, upstream string) *Server {
 		args[i] = fill(arg)
 	}
 	as := func() *syscall.SysProcAttr { return nil }
-	if p.Own {
+	if p.Unprivileged {
 		as = unprivileged(t, dir)
 	}
 	return serve(t, &Server{
@@ -52,16 +52,16 @@ func StartProxy(t testing.TB, p Proxy, upstream string) *Server {
 	})
 }
 
-// StartNode starts a script for Node.js as a proxy in front of upstream. dir has the script, and node_modules. The script is called with the
-// port and upstream.
-func StartNode(t testing.TB, dir, script, upstream string) *Server {
+// StartNode starts the proxy name of proxy.mjs, in a folder that [NodeModules]
+// made, in front of upstream.
+func StartNode(t testing.TB, dir, name, upstream string) *Server {
 	t.Helper()
 	program := find(t, "node", "nodejs")
 	work, port := folder(t), freePort(t)
 	return serve(t, &Server{
-		Addr: address(port), name: script, stop: syscall.SIGTERM, log: filepath.Join(work, "log"),
+		Addr: address(port), name: name, stop: syscall.SIGTERM, log: filepath.Join(work, "log"),
 		command: func() *exec.Cmd {
-			cmd := exec.CommandContext(context.Background(), program, filepath.Join(dir, "proxy.mjs"), script, strconv.Itoa(port), upstream)
+			cmd := exec.CommandContext(context.Background(), program, filepath.Join(dir, "proxy.mjs"), name, strconv.Itoa(port), upstream)
 			cmd.Dir = dir
 			return cmd
 		},
