@@ -37,7 +37,7 @@ func intermediaries() []intermediary {
 		squidCured   = "`cache_peer … login=PASSTHRU`"
 		lightyCured  = "`server.http-parseopts = (\"url-normalize\" => \"disable\")`, `server.max-request-field-size = 65536`"
 		nodeCured    = "`http.createServer({maxHeaderSize: 65536}, …)`"
-		rawCured     = "`express.raw({type: '*/*', inflate: false})`, its buffer sent on, `maxHeaderSize`"
+		pipeCured    = "`req.pipe(http.request({path: req.originalUrl, …}))` in front of every parser"
 	)
 	return []intermediary{
 		{name: "none", setting: "no proxy", start: direct},
@@ -56,6 +56,7 @@ func intermediaries() []intermediary {
 		{
 			name: "nginx", setting: "`return 301 …;`, and a sender that follows", follow: true,
 			start: nginx(large + "location / { return 301 http://{upstream}$request_uri; }"), cure: "`return 308 …;`, and a sender that follows",
+			but: []string{dots}, // the sender resolves them
 		},
 		{
 			name: "nginx", setting: "`return 308 …;`, and a sender that follows", follow: true,
@@ -94,7 +95,7 @@ func intermediaries() []intermediary {
 			name: "Varnish", setting: varnishCured,
 			start: varnish("sub vcl_recv { return (pipe); }\n", "-p", "http_req_hdr_len=32k", "-p", "http_req_size=64k"),
 		},
-		{name: "Varnish", setting: "`return (hash)` for every request", start: varnish("sub vcl_recv { return (hash); }\n"), cure: varnishCured},
+		{name: "Varnish", setting: "`return (hash)` for every request", start: varnish("sub vcl_recv { return (hash); }\n", "-p", "default_ttl=3600"), cure: varnishCured},
 
 		{name: "Squid", setting: "`accel`", start: squid(""), cure: squidCured},
 		{name: "Squid", setting: squidCured, start: squid(" login=PASSTHRU")},
@@ -103,10 +104,6 @@ func intermediaries() []intermediary {
 		{
 			name: "lighttpd", setting: lightyCured,
 			start: lighttpd("server.http-parseopts = ( \"url-normalize\" => \"disable\" )\nserver.max-request-field-size = 65536\n"),
-		},
-		{
-			name: "lighttpd", setting: "`server.stream-request-body = 2`", cure: lightyCured,
-			start: lighttpd("server.http-parseopts = ( \"url-normalize\" => \"disable\" )\nserver.max-request-field-size = 65536\nserver.stream-request-body = 2\n"),
 		},
 
 		{name: "Caddy", setting: "`reverse_proxy app`", start: caddy(" reverse_proxy {upstream}")},
@@ -121,13 +118,14 @@ func intermediaries() []intermediary {
 
 		{name: "tinyproxy", setting: "`ReversePath`", start: tinyproxy},
 
-		{name: "http-proxy", setting: "`createProxyServer({target})`", script: "http-proxy", cure: nodeCured},
-		{name: "http-proxy", setting: nodeCured, script: "http-proxy-large"},
+		{name: "http-proxy", setting: "`createProxyServer({target})`", script: "http-proxy", cure: nodeCured, but: []string{slashes}},
+		{name: "http-proxy", setting: nodeCured, script: "http-proxy-large", cure: wholeURL},
 		{name: "http-proxy", setting: "mounted: `app.use('/hook', …)`", script: "express-mount", cure: wholeURL},
-		{name: "express", setting: "`express.json()`, `express.urlencoded()`, `JSON.stringify(req.body)` sent on", script: "express-json", cure: rawCured},
-		{name: "express", setting: rawCured, script: "express-raw"},
-		{name: "fastify", setting: "`@fastify/http-proxy`", script: "fastify-proxy"},
-		{name: "fastify", setting: "its JSON parser, `JSON.stringify(request.body)` sent on", script: "fastify-json", cure: "`@fastify/http-proxy`"},
+		{name: "express", setting: "`express.json()`, `express.urlencoded()`, `JSON.stringify(req.body)` sent on", script: "express-json", cure: pipeCured},
+		{name: "express", setting: "`express.raw({type: '*/*'})`, the buffer sent on by `fetch`", script: "express-raw", cure: pipeCured},
+		{name: "express", setting: pipeCured, script: "express-pipe"},
+		{name: "fastify", setting: "`@fastify/http-proxy`", script: "fastify-proxy", cure: wholeURL},
+		{name: "fastify", setting: "its JSON parser, `JSON.stringify(request.body)` sent on", script: "fastify-json", cure: "`@fastify/http-proxy`", but: []string{dots, "Expect", "16 KiB of headers"}},
 		{name: "smee-client", setting: "as its documentation starts it", script: "smee", later: true},
 
 		{name: "AWS Lambda", setting: "REST API (1.0), `aws-lambda-go-api-proxy`", start: restEvent},

@@ -87,8 +87,11 @@ func (c *changes) right(sent *core.Request, a *arrival) []explain.Mistake {
 	if len(c.lost) > 0 {
 		words = append(words, "header-missing")
 	}
-	if len(c.altered) > 0 {
+	for _, name := range c.altered {
 		words = append(words, "header-folded", "header-duplicated", "signature-cut")
+		if len(a.header[name]) < len(headers(sent)[name]) {
+			words = append(words, "header-missing") // a line of it
+		}
 	}
 	return words
 }
@@ -177,8 +180,8 @@ const (
 )
 
 // judge goes by the first line alone.
-func judge(e explain.Explanation, right []explain.Mistake) judgement {
-	first := firstLine(e)
+func (o *outcome) judge() judgement {
+	first, right := firstLine(o.arrived.found), o.signed.right(o.sent, o.arrived)
 	untrue := func(f explain.Finding) bool { return !slices.Contains(right, f.Mistake) }
 	switch {
 	case len(first) == 0 || first[0].Mistake == "unknown":

@@ -38,8 +38,17 @@ const start = {
   },
   'express-raw': () => {
     const app = express()
-    app.use(express.raw({ type: '*/*', limit: '8mb', inflate: false }))
+    app.use(express.raw({ type: '*/*', limit: '8mb' }))
     app.use((req, res) => sendOn(req, res, req.body))
+    http.createServer({ maxHeaderSize }, app).listen(port, '127.0.0.1')
+  },
+  'express-pipe': () => {
+    const app = express()
+    const [host, to] = upstream.split(':')
+    app.use((req, res) => {
+      const on = http.request({ host, port: to, method: req.method, path: req.originalUrl, headers: req.headers }, (r) => { res.status(r.statusCode); r.pipe(res) })
+      req.pipe(on.on('error', (err) => failed(err, req, res)))
+    })
     http.createServer({ maxHeaderSize }, app).listen(port, '127.0.0.1')
   },
   'fastify-json': async () => {

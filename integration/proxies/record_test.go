@@ -26,8 +26,7 @@ func record(t *testing.T, rows []row) {
 			if !o.refused() {
 				continue
 			}
-			right, a := o.signed.right(o.sent, o.arrived), o.arrived
-			verdict := judge(a.found, right)
+			right, a, verdict := o.signed.right(o.sent, o.arrived), o.arrived, o.judge()
 			if verdict == named {
 				continue
 			}
