@@ -60,16 +60,16 @@ func compare(sent *core.Request, a *arrival) changes {
 }
 
 // signed leaves of the changes those of what the sender signs, or the scheme reads.
-func (c changes) signed(s *sender, read []string) changes {
+func (c *changes) signed(s *sender, read []string) changes {
+	left := *c
 	unread := func(name string) bool {
 		return !slices.Contains(read, name) && (name != "Content-Type" || s.signs != signsMessage)
 	}
-	c.lost, c.altered = slices.DeleteFunc(slices.Clone(c.lost), unread), slices.DeleteFunc(slices.Clone(c.altered), unread)
-	c.body = c.body && s.signs != signsNothing
+	left.lost, left.altered = slices.DeleteFunc(slices.Clone(c.lost), unread), slices.DeleteFunc(slices.Clone(c.altered), unread)
 	url := s.signs == signsURL || s.signs == signsMessage
-	c.path, c.query = c.path && url, c.query && (url || s.signs == signsWhole)
-	c.method = c.method && (s.signs != signsNothing)
-	return c
+	left.path, left.query = c.path && url, c.query && (url || s.signs == signsWhole)
+	left.body, left.method = c.body && s.signs != signsNothing, c.method && s.signs != signsNothing
+	return left
 }
 
 // right are the words that name the changes truly.
@@ -81,7 +81,7 @@ func (c *changes) right(sent *core.Request, a *arrival) []explain.Mistake {
 	if c.method {
 		words = append(words, "method")
 	}
-	if c.body && !(c.method && len(a.body) == 0) {
+	if c.body && (!c.method || len(a.body) > 0) {
 		words = append(words, bodyWords(sent, a.body)...)
 	}
 	if len(c.lost) > 0 {

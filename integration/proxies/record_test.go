@@ -38,7 +38,7 @@ func record(t *testing.T, rows []row) {
 			fmt.Fprintf(&b, "# proxy:   %s, %s\n# request: %s\n# scheme:  %s, which signs %s\n# secret:  %s\n# address: %s (schemes.Settings.URL)\n", rows[i].name, rows[i].setting, o.shape,
 				o.sender.name, o.sender.signs, o.sender.secret, public)
 			fmt.Fprintf(&b, "# sent to: %s %s\n# changed: %s\n# right:   %s\n", o.sent.Method, o.sent.URL, strings.Join(o.signed.list(), ", "), right)
-			for _, line := range strings.Split(a.found.String(), "\n") {
+			for line := range strings.SplitSeq(a.found.String(), "\n") {
 				fmt.Fprintf(&b, "# said:    %s\n", line)
 			}
 			fmt.Fprintf(&b, "# sent body: %q\n", o.sent.Body[:min(len(o.sent.Body), 400)])
