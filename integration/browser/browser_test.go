@@ -16,15 +16,7 @@ import (
 func TestTheInspectorInABrowser(t *testing.T) {
 	t.Parallel()
 	chromium, node := services.Find(t, "chromium", "chromium"), services.Find(t, "node", "nodejs")
-	dir := t.TempDir()
-	services.InstallNPM(t, ".", dir)
-	text, err := os.ReadFile("page.test.mjs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "page.test.mjs"), text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	dir := services.NodeModules(t, ".", "page.test.mjs")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	program := filepath.Join(dir, "hookonce")

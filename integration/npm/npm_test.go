@@ -8,12 +8,12 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/integration/services"
 	"github.com/hookonce/hookonce/schemes"
 	"github.com/hookonce/hookonce/stores/memstore"
 )
@@ -65,31 +65,12 @@ func TestWhatTheProvidersLibrariesSignIsAccepted(t *testing.T) {
 	}
 }
 
-// sign installs the libraries into a folder of the test's and runs sign.mjs.
+// sign installs the libraries and runs sign.mjs.
 func sign(t *testing.T, now time.Time) []signed {
 	t.Helper()
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip(program + " is not installed, so the libraries of the senders cannot sign: run `make services`")
-		}
-	}
-	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "sign.mjs"} {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	dir := services.NodeModules(t, ".", "sign.mjs")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	install := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Skipf("the libraries of the providers cannot be installed: %v\n%s", err, out)
-	}
 	run := exec.CommandContext(ctx, "node", "sign.mjs", strconv.FormatInt(now.Unix(), 10))
 	run.Dir, run.Stderr = dir, os.Stderr
 	out, err := run.Output()

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // StartMemcached starts a memcached that refuses when it is full (-M). It
@@ -74,45 +73,18 @@ func healthy(ctx context.Context, url string) error {
 
 // StartDynalite starts a server with DynamoDB's API, on files of its own.
 // manifest is the folder of the package.json and package-lock.json that name
-// dynalite. npm installs it into a folder of the test's.
+// dynalite.
 func StartDynalite(t testing.TB, manifest string) *Server {
 	t.Helper()
-	node := Find(t, "node", "nodejs")
+	node, modules := Find(t, "node", "nodejs"), NodeModules(t, manifest)
 	dir, port := folder(t), freePort(t)
-	InstallNPM(t, manifest, dir)
 	return serve(t, &Server{
 		Addr: address(port), name: "dynalite", stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
 		command: func() *exec.Cmd {
-			return exec.Command(node, filepath.Join(dir, "node_modules", "dynalite", "cli.js"),
+			return exec.Command(node, filepath.Join(modules, "node_modules", "dynalite", "cli.js"),
 				"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--path", filepath.Join(dir, "data"), "--createTableMs", "0")
 		},
 	})
-}
-
-// InstallNPM installs into dir what the package.json and package-lock.json of
-// the folder manifest name. It skips the test where that cannot be.
-func InstallNPM(t testing.TB, manifest, dir string) {
-	t.Helper()
-	npm := Find(t, "npm", "npm")
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		text, err := os.ReadFile(filepath.Join(manifest, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	install := exec.CommandContext(ctx, npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		if os.Getenv(Required) == "1" {
-			t.Fatalf("packages of npm cannot be installed (%s is set): %v\n%s", Required, err, out)
-		}
-		t.Skipf("packages of npm cannot be installed: %v\n%s", err, out)
-	}
 }
 
 // Self is the environment variable that makes a test binary the server of that

@@ -1,0 +1,3 @@
+// Package proxies sends signed requests through real HTTP proxies to hookonce,
+// and writes what became of them into docs/proxies.md.
+package proxies
