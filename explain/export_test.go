@@ -31,12 +31,15 @@ const (
 	BodyCompressed    = bodyCompressed
 	BodyConsumed      = bodyConsumed
 	BodyDecompressed  = bodyDecompressed
+	BodyDigest        = bodyDigest
 	BodyEscapes       = bodyEscapes
 	BodyForm          = bodyForm
 	BodyKeyOrder      = bodyKeyOrder
 	BodyLineEnds      = bodyLineEnds
+	BodyLogged        = bodyLogged
 	BodyNewline       = bodyNewline
 	BodyNumbers       = bodyNumbers
+	BodyParsed        = bodyParsed
 	BodyReformatted   = bodyReformatted
 	BodyTooLarge      = bodyTooLarge
 	BodyTruncated     = bodyTruncated
@@ -72,6 +75,7 @@ const (
 	TimestampPast     = timestampPast
 	TimestampUnit     = timestampUnit
 	URL               = wrongURL
+	Unconfirmed       = unconfirmed
 	Unfinished        = notFinished
 	Unknown           = unexplained
 	UnknownSource     = unknownSource

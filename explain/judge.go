@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -36,8 +37,11 @@ func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 	if !j.charge(j.reading) {
 		return nil
 	}
-	a, ok := h.read(body)
-	if !ok {
+	a, digest := h.read(body)
+	if digest && !j.charge(int64(len(body))) { // it was hashed to compare
+		return nil
+	}
+	if a == nil || digest && !h.asSent {
 		return nil
 	}
 	for i := from; i < len(l.keys) && l.keys[i].weight == weight; i++ {
@@ -53,18 +57,28 @@ func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 	return nil
 }
 
-// read takes the request apart as the verifier does, the window aside.
-func (h *head) read(body []byte) (*core.Attempt, bool) {
+// read takes the request apart as the verifier does, the window aside. It
+// returns nil if that fails. digest says that the signature covers a digest, and
+// that the body is not the one with it: the signed content is whole all the
+// same (see [core.Scheme]), so a signature that fits it proves the secret right
+// and the body changed.
+func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
 	r := h.req
 	r.Body = body
-	a := new(core.Attempt)
-	if h.scheme.ReadHeader(&r, a) != nil || h.scheme.ReadBody(&r, a) != nil {
+	a = new(core.Attempt)
+	if h.scheme.ReadHeader(&r, a) != nil {
 		return nil, false
+	}
+	if err := h.scheme.ReadBody(&r, a); err != nil {
+		digest = errors.Is(err, core.ErrNoMatch) && len(a.Content.Bytes()) > 0
+		if !digest {
+			return nil, false
+		}
 	}
 	switch h.scheme.Stamping() {
 	case core.StampedOnce, core.StampedEachAttempt:
 		if a.Timestamp.IsZero() {
-			return nil, false
+			return nil, digest
 		}
 	case core.NotStamped, core.NotIdentified:
 	}
@@ -75,7 +89,7 @@ func (h *head) read(body []byte) (*core.Attempt, bool) {
 			at = len(flat) - len(w.read)
 		}
 		if at < 0 {
-			return nil, false
+			return nil, digest
 		}
 		var c core.Content
 		c.WriteBody(flat[:at])
@@ -83,7 +97,7 @@ func (h *head) read(body []byte) (*core.Attempt, bool) {
 		c.WriteBody(flat[at+len(w.read):])
 		a.Content = c
 	}
-	return a, true
+	return a, digest
 }
 
 func (k *key) cost(body int) int64 {

@@ -22,8 +22,8 @@ func prepareForDamage(l *lane, body []byte) {
 	if len(l.heads) == 0 {
 		return
 	}
-	a, ok := l.heads[0].read(body)
-	if !ok || len(a.Signatures) == 0 {
+	a, _ := l.heads[0].read(body)
+	if a == nil || len(a.Signatures) == 0 {
 		return
 	}
 	for i := range l.keys {

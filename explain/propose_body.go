@@ -16,8 +16,6 @@ import (
 
 const (
 	maxInflated = 4 << 20  // bytes that come out of a compressed body
-	maxArranged = 16 << 10 // bytes of a body whose members are put in every order
-	maxOrders   = 5040
 )
 
 // change undoes one mistake in a body. do returns nil where that cannot be, and never changes its argument.
@@ -45,7 +43,7 @@ func (s *scene) aspects(body []byte) []aspect {
 	}
 	return slices.Concat(
 		outside,
-		[]aspect{{changes: unwrapped(body), rank: 1}, {changes: s.packed(), rank: 1}, {changes: converted(), rank: 4}},
+		[]aspect{{changes: unwrapped(body), rank: 1}, {changes: logged(), rank: 4}, {changes: s.packed(), rank: 1}, {changes: converted(), rank: 4}},
 		inside,
 		[]aspect{
 			{changes: sorted(), rank: 7},
@@ -125,6 +123,9 @@ func spaced() []change {
 		{"indented by tabs", spacing{"\t", ": ", ","}},
 		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
 	} {
+		if form.indent != "" {
+			all = append(all, unbroken(form.spacing))
+		}
 		c := inJSON(bodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing})
 		c.needs = func(b []byte) bool {
 			return looksLikeJSON(b) && len(bytes.TrimSpace(b)) == len(b) // white space around it is a mistake of its own
@@ -132,6 +133,22 @@ func spaced() []change {
 		all = append(all, c)
 	}
 	return all
+}
+
+// unbroken puts the newlines back into indented JSON, if they are all that is
+// missing: the last one too, with which files end.
+func unbroken(how spacing) change {
+	c := inJSON(bodyLineEnds, "the newlines were taken out of the body, as curl -d @FILE does; the sender needs --data-binary", style{spacing: &how})
+	restyled := c.do
+	c.needs = func(b []byte) bool { return looksLikeJSON(b) && bytes.IndexByte(b, '\n') < 0 && bytes.Contains(b, []byte(how.indent)) }
+	c.do = func(b []byte) []byte {
+		whole := restyled(b)
+		if whole == nil || string(bytes.ReplaceAll(whole, []byte("\n"), nil)) != string(b) {
+			return nil
+		}
+		return append(whole, '\n')
+	}
+	return c
 }
 
 func escaped() []change {
@@ -209,6 +226,8 @@ func numbered() []change {
 		inJSON(bodyNumbers, what+"a point in whole numbers, as 1.0 for 1", style{number: point}),
 		inJSON(bodyNumbers, what+"two digits behind the point", style{number: decimals(false)}),
 		inJSON(bodyNumbers, what+"two digits behind the point, also of whole numbers", style{number: decimals(true)}),
+		inJSON(bodyNumbers, what+"thousands with an exponent, as 1e3 for 1000", style{number: exponent("e")}),
+		inJSON(bodyNumbers, what+"thousands with an exponent, as 1E3 for 1000", style{number: exponent("E")}),
 	}
 	const several = 24
 	for n := range several {
@@ -254,66 +273,6 @@ func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
 	return true
 }
 
-// memberOrders yields every order of the members of JSON objects, if there are
-// few and something seems to have sorted them. rewrite does what it is given,
-// or returns nil if there is no work left for that.
-func memberOrders(body []byte, rewrite func(do func() []byte) []byte, yield func(b []byte, undone step) bool) {
-	if len(body) > maxArranged || !looksLikeJSON(body) {
-		return
-	}
-	all, ok := objects(body)
-	several := sortedObjects(all)
-	if !ok || len(several) == 0 {
-		return
-	}
-	picked := map[*object][]int{}
-	arranged := func() []byte {
-		return arrange(body, all, func(o *object) []int {
-			if order, ok := picked[o]; ok {
-				return order
-			}
-			return byKey(o)
-		})
-	}
-	var each func(i int) bool
-	each = func(i int) bool {
-		if i == len(several) {
-			b := rewrite(arranged)
-			return b != nil && yield(b, step{bodyKeyOrder, "the members of JSON objects were sorted; the sender writes them in another order"})
-		}
-		return permute(len(several[i].members), func(order []int) bool {
-			picked[several[i]] = order
-			return each(i + 1)
-		})
-	}
-	each(0)
-}
-
-// sortedObjects are those with several members. It is empty if one is not
-// sorted, or if there are too many orders.
-func sortedObjects(all []*object) (several []*object) {
-	count := 1
-	walk(all, func(o *object) {
-		if len(o.members) < 2 || count > maxOrders {
-			return
-		}
-		several = append(several, o)
-		for i := range o.members {
-			count *= i + 1
-			if i > 0 && bytes.Compare(o.members[i-1].key, o.members[i].key) > 0 {
-				count = maxOrders + 1
-			}
-			if count > maxOrders {
-				return
-			}
-		}
-	})
-	if count > maxOrders {
-		return nil
-	}
-	return several
-}
-
 // permute calls yield with every order of n things, until it returns false.
 func permute(n int, yield func(order []int) bool) bool {
 	order := make([]int, n)
@@ -353,9 +312,63 @@ func unwrapped(body []byte) []change {
 				}
 				return []byte(form.Get("payload"))
 			}, looksLikeForm},
+			{bodyWrapped, "what was signed is a part of multipart/form-data, as curl -F sends it", rewriteCost, fromMultipart, isMultipart},
+			{bodyForm, "the form in the body was parsed and written as JSON", rewriteCost, fromFlatJSON, looksLikeJSON},
 		},
 		fromEnvelope(body)...,
 	)
+}
+
+// isMultipart goes by the first line and what must follow it.
+func isMultipart(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("--")) && bytes.Contains(b[:min(len(b), 1024)], []byte("Content-Disposition: form-data"))
+}
+
+// fromMultipart takes the content of the first part.
+func fromMultipart(b []byte) []byte {
+	boundary, rest, ok := bytes.Cut(b, []byte("\r\n"))
+	if !ok {
+		return nil
+	}
+	_, content, ok := bytes.Cut(rest, []byte("\r\n\r\n"))
+	content, _, end := bytes.Cut(content, append([]byte("\r\n"), boundary...))
+	if !ok || !end {
+		return nil
+	}
+	return content
+}
+
+// fromFlatJSON writes an object of nothing but strings as a form, in its order.
+func fromFlatJSON(b []byte) []byte {
+	names, values := flatStrings(b)
+	if len(names) == 0 {
+		return nil
+	}
+	var form []byte
+	for i, name := range names {
+		if i > 0 {
+			form = append(form, '&')
+		}
+		form = append(append(append(form, url.QueryEscape(name)...), '='), url.QueryEscape(values[i])...)
+	}
+	return form
+}
+
+// flatStrings are the members of a JSON object whose values are all strings; nil if one is not.
+func flatStrings(b []byte) (names, values []string) {
+	all, ok := objects(b)
+	if !ok || len(all) != 1 {
+		return nil, nil
+	}
+	for _, m := range all[0].members {
+		name := fromJSONString([]byte(`"` + string(m.key) + `"`))
+		value := fromJSONString(bytes.TrimLeft(b[m.start+len(m.key)+2:m.end], " \t\r\n:"))
+		if name == nil || value == nil {
+			return nil, nil
+		}
+		names, values = append(names, string(name)), append(values, string(value))
+	}
+	return names, values
 }
 
 // packed undoes compression, and decompression as far as that can be.

@@ -19,7 +19,7 @@ func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
 		var next []head
 		for i := range round {
 			for _, undo := range []func(*head) []head{
-				mixed, renamed, folded, duplicated, labelled, s.stamps, dotted, addresses,
+				mixed, s.renamed, folded, duplicated, labelled, s.stamps, dotted, s.addresses,
 			} {
 				next = append(next, undo(&round[i])...)
 			}
@@ -90,8 +90,9 @@ func familyName(family []string) string {
 }
 
 // renamed finds headers that are missing among those that are there, all at
-// once.
-func renamed(h *head) []head {
+// once. Those of another provider are not missing ones of this: where a message
+// has all headers of a scheme, it is that scheme's.
+func (s *scene) renamed(h *head) []head {
 	n := *h
 	n.req.Header = maps.Clone(asMap(h.req.Header))
 	mistake, moved := headerRenamed, []string(nil)
@@ -101,7 +102,7 @@ func renamed(h *head) []head {
 			continue
 		}
 		found, exact := alias(asMap(h.req.Header), name, needed)
-		if found == "" {
+		if found == "" || !exact && h.scheme.Name() == s.scheme.Name() && slices.Contains(s.foreign(), found) {
 			continue
 		}
 		if !exact {
@@ -204,6 +205,7 @@ func duplicated(h *head) (all []head) {
 		var single []string
 		if len(values) > 1 {
 			single = append(single, values[0], values[len(values)-1])
+			all = append(all, h.with(name, []string{strings.Join(values, ",")}, headerFolded, name+" was split at its commas, as some gateways do with every header"))
 		}
 		if len(values) == 1 && len(values[0]) <= maxHeader {
 			// "x, x" and "x,x"

@@ -376,6 +376,18 @@ func pointAt(nth int) func(dst, token []byte) []byte {
 	}
 }
 
+// exponent writes whole numbers that end in three zeros or more with one.
+func exponent(e string) func(dst, token []byte) []byte {
+	return func(dst, token []byte) []byte {
+		digits := bytes.TrimRight(token, "0")
+		zeros := len(token) - len(digits)
+		if zeros < 3 || bytes.ContainsAny(token, ".eE") || len(bytes.TrimLeft(digits, "-")) == 0 {
+			return append(dst, token...)
+		}
+		return strconv.AppendInt(append(append(dst, digits...), e...), int64(zeros), 10)
+	}
+}
+
 // decimals writes two digits behind the point, as of money; whole says that integers get them as well.
 func decimals(whole bool) func(dst, token []byte) []byte {
 	return func(dst, token []byte) []byte {

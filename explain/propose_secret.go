@@ -278,7 +278,7 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
 		what := "the configured secret is base64 of the key, which this scheme does not decode so"
 		if !w.free && len(rest)%4 != 0 {
-			what = "the padding (=) at the end of the configured secret is missing"
+			what = paddingMissing(unpadded(rest))
 		}
 		all = append(all, w.as(raw, secretBase64, what)...)
 	}
@@ -286,6 +286,21 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 		all = append(all, w.asText(rest, isHex)...)
 	}
 	return all
+}
+
+// unpadded counts the = that base64 lacks at the end of a text; 0 if it is not
+// that.
+func unpadded(secret string) int {
+	bare := strings.TrimRight(secret[strings.IndexByte(secret, '_')+1:], "=")
+	if _, err := base64.RawStdEncoding.DecodeString(bare); err != nil || bare == "" {
+		return 0
+	}
+	whole := (len(bare) + 3) / 4 * 4
+	return max(whole-len(secret[strings.IndexByte(secret, '_')+1:]), 0)
+}
+
+func paddingMissing(n int) string {
+	return "the padding at the end of the configured secret is missing: " + strconv.Quote(strings.Repeat("=", n)) + " belongs there"
 }
 
 // writing is how a scheme has the bytes of a key written.
