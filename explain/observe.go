@@ -20,10 +20,11 @@ import (
 func (s *search) observe(err error) []Finding {
 	var all []Finding
 	add := func(m Mistake, what string) { all = append(all, step{m, what}.finding(false)) }
-	for _, look := range []func(err error, add func(Mistake, string)){
+	looks := []func(err error, add func(Mistake, string)){
 		s.observeMethod, s.observeRefusal, s.observeFetched, s.observeParsed, s.observeOther, s.observeSecrets, s.observeHeaders, s.observeBody, s.observeAddress,
 		s.observeJSON, observeSettings,
-	} {
+	}
+	for _, look := range looks {
 		if look(err, add); len(all) > 0 {
 			return all
 		}

@@ -51,7 +51,8 @@ func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 		}
 	}
 	switch {
-	case errors.Is(err, core.ErrMissingHeader), s.tried == 0 && len(missing) > 0:
+	case err != nil && s.observePart(add):
+	case errors.Is(err, core.ErrMissingHeader), err != nil && s.tried == 0 && len(missing) > 0:
 		what := ""
 		if len(missing) > 0 {
 			what = "these headers that the scheme reads are not there: " + strings.Join(missing, ", ")
@@ -61,8 +62,6 @@ func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 		s.observeKind(a, add)
 		s.observeCut(a, add)
 		s.observeCovered(&r, a, add)
-	default:
-		s.observePart(add)
 	}
 }
 
@@ -78,8 +77,9 @@ func (s *search) observeCovered(r *core.Request, a *core.Attempt, add func(Mista
 }
 
 // observePart notices a header of several parts, as "t=…,v1=…", of which one is
-// not there: with it the scheme could read the header.
-func (s *search) observePart(add func(Mistake, string)) {
+// not there: with it the scheme could read the header. It reports whether there is
+// one.
+func (s *search) observePart(add func(Mistake, string)) bool {
 	stamp := strconv.FormatInt(s.now.Unix(), 10)
 	for _, name := range reads(s.facts, s.req.Header) {
 		values := s.req.Header.Values(name)
@@ -101,10 +101,11 @@ func (s *search) observePart(add func(Mistake, string)) {
 			r.Body = nil
 			if v != "" && s.scheme.ReadHeader(&r, new(core.Attempt)) == nil {
 				add(signatureCut, part.what)
-				return
+				return true
 			}
 		}
 	}
+	return false
 }
 
 // noSignature has the form of one.

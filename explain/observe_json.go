@@ -21,7 +21,7 @@ const (
 // this is proof: the sender itself may write JSON so, and the text says that.
 func (s *search) observeJSON(_ error, add func(Mistake, string)) {
 	body := s.req.Body
-	if len(body) > maxSeen || !looksLikeJSON(body) {
+	if s.facts.Fetches || len(body) > maxSeen || !looksLikeJSON(body) { // SNS sorts its envelope
 		return
 	}
 	const unless = ": if the sender does not write it so, something parsed it and wrote it again; else the secret is another one"
