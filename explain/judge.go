@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -34,13 +35,14 @@ func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 	if from == len(l.keys) || l.keys[from].weight != weight || j.ctx.Err() != nil {
 		return nil
 	}
-	if !j.charge(j.reading) {
+	cost := j.reading
+	if l.inside {
+		cost += int64(len(body))
+	}
+	if !j.charge(cost) {
 		return nil
 	}
 	a, digest := h.read(body)
-	if digest && !j.charge(int64(len(body))) { // it was hashed to compare
-		return nil
-	}
 	if a == nil || digest && !h.asSent {
 		return nil
 	}
@@ -98,6 +100,27 @@ func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
 		a.Content = c
 	}
 	return a, digest
+}
+
+// looksInside says that a scheme reads the body and does not only sign it, which
+// may cost as much as hashing it (see [core.Scheme]): for an id, a time or a
+// digest. Then it finds other things in this body than in one without any.
+func (h *head) looksInside(body []byte) bool {
+	if strings.HasPrefix(h.facts.IdentifiedBy, "/") {
+		return true
+	}
+	r := h.req
+	var with, without core.Attempt
+	if h.scheme.ReadHeader(&r, &with) != nil || h.scheme.ReadHeader(&r, &without) != nil {
+		return false
+	}
+	r.Body = []byte("{}")
+	plain := h.scheme.ReadBody(&r, &without)
+	r.Body = body
+	err := h.scheme.ReadBody(&r, &with)
+	return err != nil || plain != nil || with.ID != without.ID || !with.Timestamp.Equal(without.Timestamp) ||
+		len(with.Stable) != len(without.Stable) || (with.Unidentified == nil) != (without.Unidentified == nil) ||
+		len(with.Content.Bytes())-len(body) != len(without.Content.Bytes())-len("{}")
 }
 
 func (k *key) cost(body int) int64 {

@@ -82,12 +82,12 @@ func TestASignedAddressThatArrivesRewrittenIsNamed(t *testing.T) {
 	all := map[string]told{}
 	for name, s := range map[string]func(url string) core.Scheme{"square": schemes.Square, "hubspot": schemes.HubSpot} {
 		for what, c := range map[string][2]string{
-			"nginx decodes the path":              {"/hook/%7Euser/events", "/hook/~user/events"},
-			"nginx decodes a slash":               {"/hook/a%2Fb", "/hook/a/b"},
-			"nginx decodes a tilde and a slash":   {"/hook/%7Euser/a%2Fb", "/hook/~user/a/b"},
+			"nginx decodes the path":                {"/hook/%7Euser/events", "/hook/~user/events"},
+			"nginx decodes a slash":                 {"/hook/a%2Fb", "/hook/a/b"},
+			"nginx decodes a tilde and a slash":     {"/hook/%7Euser/a%2Fb", "/hook/~user/a/b"},
 			"Apache writes hexadecimal in capitals": {"/hook/%c3%bc", "/hook/%C3%BC"},
-			"slashes are merged":                  {"/hook//events", "/hook/events"},
-			"lighttpd writes the query anew":      {"/hook?a=%2f", "/hook?a=%2F"},
+			"slashes are merged":                    {"/hook//events", "/hook/events"},
+			"lighttpd writes the query anew":        {"/hook?a=%2f", "/hook?a=%2F"},
 		} {
 			all[name+": "+what] = told{at(s(origin), name, origin+c[0], c[1]), "url (proven): ", nil}
 		}
@@ -187,16 +187,16 @@ func TestJSONThatWasWrittenAgainBeyondProofIsSeen(t *testing.T) {
 		sent, arrives, want string
 		also                []string
 	}{
-		"1e3 became 1000":                    {`{"n":1e3,"a":"b"}`, `{"n":1000,"a":"b"}`, "body-numbers (proven): ", nil},
-		"12E5 became 1200000":                {`{"n":12E5,"a":"b"}`, `{"n":1200000,"a":"b"}`, "body-numbers (proven): ", nil},
-		"twenty digits became zeros":         {`{"n":12345678901234567890}`, `{"n":12345678901234567000}`, "body-numbers (seen): ", []string{"float64"}},
-		"eight members were sorted":          {eight, string(reserialised([]byte(eight))), "body-key-order (seen): ", []string{"sorted"}},
-		"sorted by Go, with its escapes":     {`{"type":"a","note":"<b> & c","id":"e"}`, `{"id":"e","note":"\u003cb\u003e \u0026 c","type":"a"}`, "body-key-order and body-escapes (proven): ", nil},
-		"sorted by Go, of a Python sender":   {`{"type": "a", "note": "<b>", "id": "e"}`, `{"id":"e","note":"\u003cb\u003e","type":"a"}`, "body-key-order and body-escapes and body-reformatted (proven): ", nil},
-		"sorted by Go, of a PHP sender":      {`{"url":"https:\/\/a\/b","note":"\u00fc","id":"e"}`, `{"id":"e","note":"ü","url":"https://a/b"}`, "body-key-order and body-escapes (proven): ", nil},
-		"JavaScript puts numbers in front":   {`{"b":1,"2":"x","1":"y"}`, `{"1":"y","2":"x","b":1}`, "body-key-order (proven): ", nil},
-		"numbers in front, in an object":     {`{"type":"t","data":{"id":"x","10":1,"7":2}}`, `{"type":"t","data":{"7":2,"10":1,"id":"x"}}`, "body-key-order (proven): ", nil},
-		"Go's escapes, and another change":   {`{"type":"a","note":"<b>","a":1}`, `{"type":"a","note":"\u003cb\u003e","a":2}`, "body-escapes (seen): ", []string{"Go"}},
+		"1e3 became 1000":                     {`{"n":1e3,"a":"b"}`, `{"n":1000,"a":"b"}`, "body-numbers (proven): ", nil},
+		"12E5 became 1200000":                 {`{"n":12E5,"a":"b"}`, `{"n":1200000,"a":"b"}`, "body-numbers (proven): ", nil},
+		"twenty digits became zeros":          {`{"n":12345678901234567890}`, `{"n":12345678901234567000}`, "body-numbers (seen): ", []string{"float64"}},
+		"eight members were sorted":           {eight, string(reserialised([]byte(eight))), "body-key-order (seen): ", []string{"sorted"}},
+		"sorted by Go, with its escapes":      {`{"type":"a","note":"<b> & c","id":"e"}`, `{"id":"e","note":"\u003cb\u003e \u0026 c","type":"a"}`, "body-key-order and body-escapes (proven): ", nil},
+		"sorted by Go, of a Python sender":    {`{"type": "a", "note": "<b>", "id": "e"}`, `{"id":"e","note":"\u003cb\u003e","type":"a"}`, "body-key-order and body-escapes and body-reformatted (proven): ", nil},
+		"sorted by Go, of a PHP sender":       {`{"url":"https:\/\/a\/b","note":"\u00fc","id":"e"}`, `{"id":"e","note":"ü","url":"https://a/b"}`, "body-key-order and body-escapes (proven): ", nil},
+		"JavaScript puts numbers in front":    {`{"b":1,"2":"x","1":"y"}`, `{"1":"y","2":"x","b":1}`, "body-key-order (proven): ", nil},
+		"numbers in front, in an object":      {`{"type":"t","data":{"id":"x","10":1,"7":2}}`, `{"type":"t","data":{"7":2,"10":1,"id":"x"}}`, "body-key-order (proven): ", nil},
+		"Go's escapes, and another change":    {`{"type":"a","note":"<b>","a":1}`, `{"type":"a","note":"\u003cb\u003e","a":2}`, "body-escapes (seen): ", []string{"Go"}},
 		"Python's spaces, and another change": {`{"type":"a","note":"b","a":1}`, `{"type": "a", "note": "b", "a": 2}`, "body-reformatted (seen): ", []string{"Python"}},
 		"a duplicate that JavaScript dropped": {`{"a":1,"b":2,"a":3}`, `{"a":3,"b":2}`, "unknown: ", []string{"JavaScript writes it"}},
 	} {
@@ -283,13 +283,13 @@ func TestAMissingOrCutHeaderIsNamed(t *testing.T) {
 	in := token.input()
 	in.Config.DangerouslyReplayableAfterRestart = true
 	tell(t, map[string]told{
-		"rfc9421, Signature":                     {without("Signature"), "header-missing (seen): ", []string{"Signature"}},
-		"rfc9421, Signature-Input":               {without("Signature-Input"), "header-missing (seen): ", []string{"Signature-Input"}},
-		"rfc9421, Content-Digest":                {without("Content-Digest"), "header-missing (seen): ", []string{"Content-Digest"}},
+		"rfc9421, Signature":                      {without("Signature"), "header-missing (seen): ", []string{"Signature"}},
+		"rfc9421, Signature-Input":                {without("Signature-Input"), "header-missing (seen): ", []string{"Signature-Input"}},
+		"rfc9421, Content-Digest":                 {without("Content-Digest"), "header-missing (seen): ", []string{"Content-Digest"}},
 		"rfc9421, Content-Type, which is covered": {without("Content-Type"), "header-missing (seen): ", []string{"Content-Type"}},
-		"a token":                                {in, "header-missing (seen): ", []string{"X-Gitlab-Token"}},
-		"Stripe, cut at the comma":               {stripe(func(v string) string { return v[:strings.IndexByte(v, ',')] }), "signature-cut (seen): ", []string{"cut at its comma"}},
-		"Stripe, v1 alone":                       {stripe(func(v string) string { return v[strings.IndexByte(v, ',')+1:] }), "signature-cut (seen): ", []string{"timestamp"}},
+		"a token":                  {in, "header-missing (seen): ", []string{"X-Gitlab-Token"}},
+		"Stripe, cut at the comma": {stripe(func(v string) string { return v[:strings.IndexByte(v, ',')] }), "signature-cut (seen): ", []string{"cut at its comma"}},
+		"Stripe, v1 alone":         {stripe(func(v string) string { return v[strings.IndexByte(v, ',')+1:] }), "signature-cut (seen): ", []string{"timestamp"}},
 		"Contentful, its list split at the commas": {made("contentful", header("", func(h http.Header) {
 			h["X-Contentful-Signed-Headers"] = strings.Split(h["X-Contentful-Signed-Headers"][0], ",")
 		})).input(), "header-folded (proven): ", []string{"split at its commas"}},
@@ -440,20 +440,22 @@ func TestTheSmallOnes(t *testing.T) {
 	left := made("standard", becomes(`{"a"`))
 	left.err = &core.Error{Reason: core.ErrBodyConsumed}
 	tell(t, map[string]told{
-		"old and of another body":                    {aged(3 * time.Hour), "unknown: outside-window: ", []string{"3h0m0s old", "5m0s are allowed"}},
-		"ahead and of another body":                  {aged(-time.Hour), "unknown: outside-window: ", []string{"1h0m0s ahead"}},
-		"a limit upstream":                           {limited.input(), "body-too-large", []string{"upstream", "4096"}},
-		"four of seven bytes are left":               {left.input(), "body-consumed", []string{"4 bytes are left"}},
-		"India's time zone":                          {zoned(5*time.Hour + 30*time.Minute), "timestamp-past (proven): ", []string{"time zone"}},
-		"Nepal's time zone":                          {zoned(5*time.Hour + 45*time.Minute), "timestamp-past (proven): ", []string{"time zone"}},
-		"an endpoint's id, at stripe":                {pasted("stripe", "we_1NG8Du2eZvKYlo2CUI79vXWy"), "secret-kind (seen): ", []string{"id of a Stripe endpoint"}},
-		"an endpoint's id, at standard":              {pasted("standard", "ep_2tVqQNoBzGJ4YXoE8cRkW1"), "secret-kind (seen): ", []string{"id of an endpoint"}},
-		"a URL":                                      {pasted("github", "https://example.com/hook"), "secret-kind (seen): ", []string{"URL"}},
-		"a token of GitHub":                          {pasted("github", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"), "secret-kind (seen): ", []string{"access token"}},
-		"a token of Slack":                           {pasted("slack", "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy"), "secret-kind (seen): ", []string{"signing secret"}},
-		"the id of Twilio's account":                 {pasted("twilio", "AC"+strings.Repeat("0f", 16)), "secret-kind (seen): ", []string{"auth token"}},
-		"an unpadded secret, proven":                 {pasted("standard", strings.TrimRight(standardSecret, "=")), "secret-base64 (proven): ", []string{`"=" belongs there`}},
-		"an unpadded secret of two, and another body": {made("standard", configure("", func(string) string { return "whsec_" + strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("a secret of 25 characters")), "=") })).input(), "secret-base64 (seen): ", []string{`"==" belongs there`}},
+		"old and of another body":       {aged(3 * time.Hour), "unknown: outside-window: ", []string{"3h0m0s old", "5m0s are allowed"}},
+		"ahead and of another body":     {aged(-time.Hour), "unknown: outside-window: ", []string{"1h0m0s ahead"}},
+		"a limit upstream":              {limited.input(), "body-too-large", []string{"upstream", "4096"}},
+		"four of seven bytes are left":  {left.input(), "body-consumed", []string{"4 bytes are left"}},
+		"India's time zone":             {zoned(5*time.Hour + 30*time.Minute), "timestamp-past (proven): ", []string{"time zone"}},
+		"Nepal's time zone":             {zoned(5*time.Hour + 45*time.Minute), "timestamp-past (proven): ", []string{"time zone"}},
+		"an endpoint's id, at stripe":   {pasted("stripe", "we_1NG8Du2eZvKYlo2CUI79vXWy"), "secret-kind (seen): ", []string{"id of a Stripe endpoint"}},
+		"an endpoint's id, at standard": {pasted("standard", "ep_2tVqQNoBzGJ4YXoE8cRkW1"), "secret-kind (seen): ", []string{"id of an endpoint"}},
+		"a URL":                         {pasted("github", "https://example.com/hook"), "secret-kind (seen): ", []string{"URL"}},
+		"a token of GitHub":             {pasted("github", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"), "secret-kind (seen): ", []string{"access token"}},
+		"a token of Slack":              {pasted("slack", "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy"), "secret-kind (seen): ", []string{"signing secret"}},
+		"the id of Twilio's account":    {pasted("twilio", "AC"+strings.Repeat("0f", 16)), "secret-kind (seen): ", []string{"auth token"}},
+		"an unpadded secret, proven":    {pasted("standard", strings.TrimRight(standardSecret, "=")), "secret-base64 (proven): ", []string{`"=" belongs there`}},
+		"an unpadded secret of two, and another body": {made("standard", configure("", func(string) string {
+			return "whsec_" + strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("a secret of 25 characters")), "=")
+		})).input(), "secret-base64 (seen): ", []string{`"==" belongs there`}},
 	})
 	if line := firstLine(zoned(5*time.Hour + 40*time.Minute).explain(t.Context())); strings.Contains(line, "zone") {
 		t.Errorf("no time zone: %s", line)

@@ -96,4 +96,3 @@ func arnPart(arn string, n int) string {
 	}
 	return parts[n]
 }
-

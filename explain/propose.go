@@ -94,6 +94,8 @@ type lane struct {
 	steps []step
 	heads []head // the fewest steps first
 	keys  []key  // likewise
+
+	inside bool // the scheme looks into the body
 }
 
 // candidate weights count the mistakes that are not seen but guessed.

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxInflated = 4 << 20  // bytes that come out of a compressed body
+	maxInflated = 4 << 20 // bytes that come out of a compressed body
 )
 
 // change undoes one mistake in a body. do returns nil where that cannot be, and never changes its argument.
@@ -43,7 +43,7 @@ func (s *scene) aspects(body []byte) []aspect {
 	}
 	return slices.Concat(
 		outside,
-		[]aspect{{changes: unwrapped(body), rank: 1}, {changes: logged(), rank: 4}, {changes: s.packed(), rank: 1}, {changes: converted(), rank: 4}},
+		[]aspect{{changes: unwrapped(body), rank: 1}, {changes: formed(), rank: 4}, {changes: logged(), rank: 4}, {changes: s.packed(), rank: 1}, {changes: encodedTwice(), rank: 2}, {changes: converted(), rank: 4}},
 		inside,
 		[]aspect{
 			{changes: sorted(), rank: 7},
@@ -140,7 +140,7 @@ func spaced() []change {
 func unbroken(how spacing) change {
 	c := inJSON(bodyLineEnds, "the newlines were taken out of the body, as curl -d @FILE does; the sender needs --data-binary", style{spacing: &how})
 	restyled := c.do
-	c.needs = func(b []byte) bool { return looksLikeJSON(b) && bytes.IndexByte(b, '\n') < 0 && bytes.Contains(b, []byte(how.indent)) }
+	c.needs = func(b []byte) bool { return isUnbroken(b, how.indent) }
 	c.do = func(b []byte) []byte {
 		whole := restyled(b)
 		if whole == nil || string(bytes.ReplaceAll(whole, []byte("\n"), nil)) != string(b) {
@@ -149,6 +149,12 @@ func unbroken(how spacing) change {
 		return append(whole, '\n')
 	}
 	return c
+}
+
+// isUnbroken says that JSON has the white space of a line behind its first
+// bracket, and no line.
+func isUnbroken(b []byte, indent string) bool {
+	return looksLikeJSON(b) && bytes.HasPrefix(b[1:], []byte(indent)) && bytes.IndexByte(b, '\n') < 0
 }
 
 func escaped() []change {
@@ -301,10 +307,7 @@ func unwrapped(body []byte) []change {
 	return append(
 		[]change{
 			{bodyBase64, "", 2, fromBase64, nil},
-			{bodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, nil},
-			{bodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
-				return []byte("payload=" + url.QueryEscape(string(b)))
-			}, looksLikeJSON},
+			{bodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, isJSONString},
 			{bodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
 				form, err := url.ParseQuery(string(b))
 				if err != nil || form.Get("payload") == "" {
@@ -312,11 +315,21 @@ func unwrapped(body []byte) []change {
 				}
 				return []byte(form.Get("payload"))
 			}, looksLikeForm},
-			{bodyWrapped, "what was signed is a part of multipart/form-data, as curl -F sends it", rewriteCost, fromMultipart, isMultipart},
-			{bodyForm, "the form in the body was parsed and written as JSON", rewriteCost, fromFlatJSON, looksLikeJSON},
 		},
 		fromEnvelope(body)...,
 	)
+}
+
+// formed makes a form again of what was taken out of one. It costs more than to
+// take something out, and is less often needed.
+func formed() []change {
+	return []change{
+		{bodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
+			return []byte("payload=" + url.QueryEscape(string(b)))
+		}, looksLikeJSON},
+		{bodyForm, "the form in the body was parsed and written as JSON", rewriteCost, fromFlatJSON, looksLikeJSON},
+		{bodyWrapped, "what was signed is a part of multipart/form-data, as curl -F sends it", rewriteCost, fromMultipart, isMultipart},
+	}
 }
 
 // isMultipart goes by the first line and what must follow it.
@@ -380,6 +393,15 @@ func (s *scene) packed() []change {
 		}
 	}
 	return all
+}
+
+// encodedTwice undoes the commonest conversion where it can be seen: UTF-8 that was
+// taken for Latin-1 and encoded once more has these pairs.
+func encodedTwice() []change {
+	return []change{{
+		bodyCharset, "the body was converted to UTF-8 although it was that already", rewriteCost, toWindows1252(true),
+		func(b []byte) bool { return bytes.Contains(b, []byte("\u00c3")) || bytes.Contains(b, []byte("\u00c2")) },
+	}}
 }
 
 // converted undoes what another character set, or another library for forms, makes of a body.
@@ -446,9 +468,14 @@ func fromBase64(b []byte) []byte {
 	return nil
 }
 
+func isJSONString(b []byte) bool {
+	b = bytes.TrimSpace(b)
+	return len(b) >= 2 && b[0] == '"'
+}
+
 func fromJSONString(b []byte) []byte {
 	var inner string
-	if trimmed := bytes.TrimSpace(b); len(trimmed) < 2 || trimmed[0] != '"' || json.Unmarshal(trimmed, &inner) != nil {
+	if !isJSONString(b) || json.Unmarshal(bytes.TrimSpace(b), &inner) != nil {
 		return nil
 	}
 	return []byte(inner)

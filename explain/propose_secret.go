@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -353,8 +354,27 @@ func wantsPrefix(scheme core.Scheme) bool {
 // isMAC says that the cost of a key is that of its hash: it is a shared secret.
 // Of the schemes with keys of both kinds, those of core tell.
 func isMAC(f core.Facts, k core.VerifyKey) bool {
+	return reflect.TypeOf(k) == macType() || !f.PublicKeys && !isEd25519(k)
+}
+
+// macType is the type of core's keys for shared secrets, and ed25519Type of those
+// for public ones. A search asks once for each key, so they are made once.
+var macType = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals // a constant
 	probe, err := core.HMACKey("x", sha256.New, []byte("a probe of thirty-two characters"), core.Hex)
-	return err == nil && reflect.TypeOf(k) == reflect.TypeOf(probe) || !f.PublicKeys && !isEd25519(k)
+	return typeOf(probe, err)
+})
+
+var ed25519Type = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals // a constant
+	public, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+	probe, err := core.Ed25519Key("x", public, core.Hex)
+	return typeOf(probe, err)
+})
+
+func typeOf(probe core.VerifyKey, err error) reflect.Type {
+	if err != nil {
+		return nil
+	}
+	return reflect.TypeOf(probe)
 }
 
 // makesEd25519 says that a scheme makes one of core's ed25519 keys of a secret.
@@ -363,11 +383,7 @@ func makesEd25519(scheme core.Scheme, secret string) bool {
 	return err == nil && isEd25519(k)
 }
 
-func isEd25519(k core.VerifyKey) bool {
-	public, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
-	probe, err := core.Ed25519Key("x", public, core.Hex)
-	return err == nil && reflect.TypeOf(k) == reflect.TypeOf(probe)
-}
+func isEd25519(k core.VerifyKey) bool { return reflect.TypeOf(k) == ed25519Type() }
 
 // validity names a key that fits, but not now.
 func (s *scene) validity(k *key) []step {

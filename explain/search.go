@@ -33,7 +33,7 @@ func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys
 	s := &search{newScene(i, r.Request, others), new(judge), i.Err, i.Keys.List()}
 	s.ctx, s.unfinished = ctx, s.cut
 	s.reading = readCost * int64(s.more)
-	s.total = max(budget, atLeast*int64(len(s.req.Body)))
+	s.total = budgetOf(len(s.req.Body))
 	s.limit = s.total
 	return s
 }
@@ -44,6 +44,7 @@ func (s *search) run() []Finding {
 	body := s.req.Body
 	for i := range lanes {
 		prepareForDamage(&lanes[i], body)
+		lanes[i].inside = len(lanes[i].heads) > 0 && lanes[i].heads[0].looksInside(body)
 	}
 	for depth := 0; depth <= deepest && !s.stopped(); depth++ {
 		s.limit = s.spent + (s.total-s.spent)/4 // for what needs no other body
@@ -235,7 +236,7 @@ func (s *search) digests(lanes []lane) []Finding {
 		}
 		changed = append(changed, l)
 	}
-	s.limit = min(s.total, s.spent+deepBudget+atLeast*int64(len(s.req.Body)))
+	s.limit = min(s.total, s.spent+deepBudget+2*int64(len(s.req.Body)))
 	for depth := 0; depth <= deepest && len(changed) > 0; depth++ {
 		if found := s.sweep(changed, depth, nil, s.req.Body); found != nil {
 			return found

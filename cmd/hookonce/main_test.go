@@ -492,9 +492,9 @@ func TestACaptureWithoutABodyBlamesNobody(t *testing.T) {
 		"verify":                 {"verify", head, "refused: no-match: the capture does not hold the body, and"},
 		"explain":                {"explain", head, "unknown: the capture does not hold the body, and"},
 		"a header is missing":    {"explain", strings.ReplaceAll(head, "Webhook-Signature", "X"), "unknown: the capture does not hold the body, and"},
-		"the body was there":     {"explain", head + "\n", "body-consumed: the body is empty"},
+		"the body was there":     {"explain", head + "\n", "body-consumed (seen): the body is empty"},
 		"with its body":          {"explain", head + "\n" + exampleBody, "authentic"},
-		"with another's body":    {"explain", head + "\n{}", "body-truncated: "},
+		"with another's body":    {"explain", head + "\n{}", "body-parsed (seen): "},
 		"verify, body was there": {"verify", head + "\n", "refused: no-match: no signature fits"},
 	} {
 		if got := hookonce(t, tt.request, env, tt.command, "--request", "-"); !strings.HasPrefix(got.out, tt.want) || strings.Contains(got.out, "body-consumed") != strings.Contains(tt.want, "body-consumed") {
