@@ -41,7 +41,7 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 		add(bodyConsumed, s.leftOver())
 	case len(body) == 0 && length > 0:
 		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
-	case len(body) == 0 && length < 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
+	case len(body) == 0 && length <= 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
 		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
 	case int64(len(body)) > s.config.MaxBody:
 		add(bodyTooLarge, "")

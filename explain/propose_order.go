@@ -156,7 +156,11 @@ func styles(body []byte) []styled {
 		if !bytes.Equal(restyle(body, style{text: s.escapes.text}), body) {
 			one.steps = append(one.steps, step{bodyEscapes, "characters in the JSON strings were escaped or unescaped; the sender writes them as " + s.library + " does"})
 		}
-		if !bytes.Equal(restyle(body, style{spacing: &s.spacing}), body) {
+		switch spaced := restyle(body, style{spacing: &s.spacing}); {
+		case bytes.Equal(spaced, body):
+		case bytes.Equal(spaced, bytes.TrimSpace(body)):
+			one.steps = append(one.steps, step{bodyNewline, "white space was added around the body"})
+		default:
 			one.steps = append(one.steps, step{bodyReformatted, "the JSON in the body was formatted anew; the sender's is as " + s.library + " writes it"})
 		}
 		all = append(all, one)
