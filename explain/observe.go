@@ -18,14 +18,23 @@ import (
 // to say ends the search: a request whose body is gone is not also told how its
 // address is spelt.
 func (s *search) observe(err error) []Finding {
-	var all []Finding
-	add := func(m Mistake, what string) { all = append(all, step{m, what}.finding(false)) }
-	looks := []func(err error, add func(Mistake, string)){
-		s.observeMethod, s.observeRefusal, s.observeFetched, s.observeParsed, s.observeOther, s.observeSecrets, s.observeHeaders, s.observeBody, s.observeAddress,
-		s.observeJSON, observeSettings,
-	}
+	return s.firstOf(err, []observer{
+		s.observeMethod, s.observeRefusal, s.observeFetched, s.observeParsed, s.observeOther, s.observeSecrets, s.observeHeaders, s.observeBody,
+		s.observeRewritten, s.observeAddress, s.observeStyle, observeSettings,
+	})
+}
+
+// observeChange says how a body was changed that is proven to be another one.
+func (s *search) observeChange() []Finding {
+	return s.firstOf(nil, []observer{s.observeMethod, s.observeRefusal, s.observeParsed, s.observeBody, s.observeRewritten, s.observeStyle})
+}
+
+// observer adds what it sees. err is the verifier's.
+type observer func(err error, add func(Mistake, string))
+
+func (s *search) firstOf(err error, looks []observer) (all []Finding) {
 	for _, look := range looks {
-		if look(err, add); len(all) > 0 {
+		if look(err, func(m Mistake, what string) { all = append(all, step{m, what}.finding(false)) }); len(all) > 0 {
 			return all
 		}
 	}

@@ -17,19 +17,26 @@ const (
 	maxExact = 17
 )
 
-// observeJSON says that the JSON looks as if a program wrote it again. None of
-// this is proof: the sender itself may write JSON so, and the text says that.
-func (s *search) observeJSON(_ error, add func(Mistake, string)) {
-	body := s.req.Body
-	if s.facts.Fetches || len(body) > maxSeen || !looksLikeJSON(body) { // SNS sorts its envelope
-		return
-	}
-	const unless = ": if the sender does not write it so, something parsed it and wrote it again; else the secret is another one"
-	switch {
-	case allSorted(body):
-		add(bodyKeyOrder, "the members of every JSON object are sorted, which is no accident of so many"+unless)
+// unless is what must be said of JSON that looks as if a program wrote it again.
+// None of this is proof: the sender itself may write JSON so.
+const unless = ": if the sender does not write it so, something parsed it and wrote it again; else the secret is another one"
+
+// observeRewritten goes by what few senders write: it says more than that an
+// address may have been changed.
+func (s *search) observeRewritten(_ error, add func(Mistake, string)) {
+	switch body := s.req.Body; {
+	case s.facts.Fetches || len(body) > maxSeen || !looksLikeJSON(body): // SNS sorts its envelope
 	case rounded(body):
 		add(bodyNumbers, "a whole number in the JSON has the zeros of one that passed through a float64, so digits of it are lost"+unless)
+	case allSorted(body):
+		add(bodyKeyOrder, "the members of every JSON object are sorted, which is no accident of so many"+unless)
+	}
+}
+
+// observeStyle goes by the style of a library, which a sender may use as well.
+func (s *search) observeStyle(_ error, add func(Mistake, string)) {
+	switch body := s.req.Body; {
+	case s.facts.Fetches || len(body) > maxSeen || !looksLikeJSON(body):
 	case escapedAsGo(body):
 		add(bodyEscapes, "<, > or & is escaped in the JSON, as Go's encoding/json does"+unless)
 	case spacedAsPython(body):

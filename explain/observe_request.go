@@ -18,8 +18,10 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	if m := s.req.Method; m != http.MethodGet && m != http.MethodHead || len(s.req.Body) > 0 {
 		return
 	}
-	// Some senders of this kind sign a GET, with what they have to say in the query.
-	if s.facts.URL != "" && strings.Contains(s.req.URL, "?") && !strings.Contains(s.req.URL, "bodySHA256=") {
+	// Twilio signs a GET, with what it has to say in the query, and then no body.
+	r := s.req
+	a := new(core.Attempt)
+	if s.scheme.ReadHeader(&r, a) == nil && s.scheme.ReadBody(&r, a) == nil && !a.BodySigned && strings.Contains(r.URL, "?") {
 		return
 	}
 	signed := slices.Concat(s.facts.Headers...)

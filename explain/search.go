@@ -239,7 +239,7 @@ func (s *search) digests(lanes []lane) []Finding {
 	s.limit = min(s.total, s.spent+deepBudget+2*int64(len(s.req.Body)))
 	for depth := 0; depth <= deepest && len(changed) > 0; depth++ {
 		if found := s.sweep(changed, depth, nil, s.req.Body); found != nil {
-			return found
+			return append(s.observeChange(), found...)
 		}
 	}
 	return nil
