@@ -276,20 +276,15 @@ func (s *search) unknown(err error) Finding {
 	if s.tried == 0 {
 		what = "the request cannot be read as one of " + s.scheme.Name() + ", so no key was tried"
 	}
-	return step{unexplained, what + s.besides() + "; " + text}.finding(false)
-}
-
-// besides says what else than secret and body may be wrong, as far as the request
-// shows it.
-func (s *search) besides() string {
-	what := ""
+	// What else there is to look at than the secret, as far as the request shows it.
 	if s.facts.URL != "" {
-		what = "; the sender signs its address too, so compare " + oneLine(s.hide(s.facts.URL), 256) + " with the one that is registered there"
+		what += "; the sender signs its address too, so compare " + oneLine(s.hide(s.facts.URL), 256) + " with the one that is registered there"
 	}
+	what += "; " + text
 	if asJavaScript(s.req.Body) {
-		what += "; the body is JSON exactly as JavaScript writes it, so if the sender is no JavaScript, something parsed it and wrote it again"
+		what += " (it is JSON exactly as JavaScript writes it: if the sender is not in JavaScript, something may have written it again)"
 	}
-	return what
+	return step{unexplained, what}.finding(false)
 }
 
 // age says how far a time lies outside of the window that no signature proves.

@@ -505,3 +505,26 @@ func TestACaptureWithoutABodyBlamesNobody(t *testing.T) {
 		t.Errorf("--body: %+v", got)
 	}
 }
+
+// White space that is left out silently hides the mistake that people come with.
+func TestWhiteSpaceInAFileOfSecretsIsNoted(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	signed := hookonce(t, "", []string{"WEBHOOK_SECRET=" + secret}, "sign", "--print", "headers").out + "\n" + exampleBody
+	const noted = "was left out"
+	for name, tt := range map[string]struct {
+		text, request string
+		want          bool
+	}{
+		"a newline, and the signature fits":         {secret + "\n", signed, true},
+		"no white space":                            {secret, signed, false},
+		"a newline, and another body":               {secret + "\n", signed[:len(signed)-2] + "x}", true},
+		"a newline, and another mistake is proven":  {secret + "\n", signed + "\n", false},
+		"CRLF as of an editor, and the secret fits": {secret + "\r\n", signed, true},
+	} {
+		got := hookonce(t, tt.request, nil, "explain", "--secret-file", file(t, tt.text), "--request", "-")
+		if strings.Contains(got.errs, noted) != tt.want || strings.Contains(got.errs, secret) {
+			t.Errorf("%s: %s%s", name, got.out, got.errs)
+		}
+	}
+}
