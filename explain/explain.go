@@ -54,6 +54,11 @@ func Request(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 }
 
 // explain also returns the work that it was, for the tests.
+//
+// Three kinds of refusal end early: one without a verifier or request, one that
+// this verifier accepts (its reason lies elsewhere, as that of a replay), and one
+// whose keys are fetched, for which nothing can be tried. All others are searched,
+// then observed. There is always at least one finding for a refusal.
 func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) (Explanation, int64) {
 	var err error
 	if r.Err != nil {

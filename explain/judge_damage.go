@@ -16,6 +16,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
+// A damaged signature is compared with the right one, so the right one must be made.
+// It never leaves this file: neither a finding nor an error holds it.
+
 // prepareForDamage sets up the comparison with damaged signatures, if none of
 // those presented has the right form.
 func prepareForDamage(l *lane, body []byte) {

@@ -12,7 +12,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observeOther notices that the headers are another provider's.
+// observeOther notices that the headers are another provider's: by what the schemes
+// of the registry read, or by a name in the headers where a scheme does not say what
+// it reads or its keys are fetched.
 func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
@@ -38,7 +40,8 @@ func anyHeader(names []string, h core.Header) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return len(h.Values(name)) > 0 })
 }
 
-// observeHeaders names what is missing.
+// observeHeaders names what is missing: a part of a header, a header, or one that
+// the signature covers. If nothing is, it looks at the signatures themselves.
 func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil

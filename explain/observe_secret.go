@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// observeSecrets names what is wrong with secrets that cannot be any.
+// observeSecrets names what is wrong with secrets that cannot be any, or are
+// something else that people copy.
 func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 	for i, secret := range s.secrets {
 		if accepted(s.scheme, secret) {
@@ -62,11 +63,13 @@ func noSecret(text string) string {
 		{"shpat_", "is an access token of Shopify: webhooks are signed with the client secret of the app"},
 		{"SG.", "is an API key of SendGrid, which signs no webhooks"},
 		{"AKIA", "is the id of an AWS access key, which signs no webhooks"},
-		{"eyJ", "is a JSON Web Token, which is no key"},
 	} {
 		if strings.HasPrefix(text, kind.prefix) {
 			return "the configured secret " + kind.what
 		}
+	}
+	if strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2 {
+		return "the configured secret is a JSON Web Token, which is no key"
 	}
 	if isAPIKey(text) {
 		return "the configured secret begins like a key for the sender's API, which signs no webhooks"

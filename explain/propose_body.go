@@ -34,7 +34,12 @@ type aspect struct {
 	again   bool // the same as before, of what was inside
 }
 
-// aspects are in the order in which they are undone.
+// aspects are in the order in which they are undone: from the outside in, since
+// what came last on the way is the first to undo. A pair of changes is always tried
+// in this order, so that a new aspect belongs where its damage was done: what wraps
+// or encodes a whole body in front, what rewrites JSON behind. rank is apart from
+// that: it orders the changes that are tried alone, for large bodies that leave no
+// work for all of them.
 func (s *scene) aspects(body []byte) []aspect {
 	outside := taken()
 	inside := slices.Clone(outside)
@@ -105,7 +110,8 @@ func added() []change {
 	}
 }
 
-// inJSON is a change of the tokens of JSON.
+// inJSON is a change of the tokens of JSON. Values are not compared: a style that
+// does not fit the sender's only makes a candidate that no signature fits.
 func inJSON(m Mistake, what string, st style) change {
 	return change{m, what, rewriteCost, func(b []byte) []byte { return restyle(b, st) }, looksLikeJSON}
 }
@@ -301,6 +307,9 @@ func permute(n int, yield func(order []int) bool) bool {
 	}
 	return from(0)
 }
+
+// What follows is about whole bodies: envelopes, compression, character sets and
+// forms.
 
 // unwrapped takes a body out of what it was put into, or puts it back.
 func unwrapped(body []byte) []change {
@@ -597,7 +606,8 @@ func looksLikeForm(b []byte) bool {
 	return ok && len(name) > 0 && !bytes.ContainsAny(name, "{}\"<> \r\n")
 }
 
-// reencoded writes a form as another library does.
+// reencoded writes a form as another library does. They differ in which characters
+// they leave alone, in how they write a space, and in the case of hexadecimal.
 func reencoded() []change {
 	whole := func(what string, f func(text string) string) change {
 		return change{bodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {

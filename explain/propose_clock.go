@@ -9,6 +9,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
+// A time is wrong in two ways. One that the scheme cannot read, or that lies far
+// outside of the window, may be of another unit or form: stamps proposes that. One
+// that verifies and lies outside is not undone, only told: clock does that.
+
 // stamps writes a time in the form that the scheme reads. The sender signed it
 // as it came, or in that form.
 func (s *scene) stamps(h *head) (all []head) {

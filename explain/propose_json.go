@@ -404,6 +404,9 @@ func decimals(whole bool) func(dst, token []byte) []byte {
 	}
 }
 
+// Orders need more than tokens: where each member begins and ends. It is a parser
+// of that and of nothing else, which accepts much that is no JSON.
+
 // object is a JSON object in a text: where its members stand, and the objects inside of each.
 type object struct {
 	start, end int

@@ -10,6 +10,10 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
+// Two schemes can sign alike: a signature then fits under both, and proves the
+// secret but not the provider. The names of the other headers say whose message it
+// is, and both files of proposals go by them (see foreign and signedAs).
+
 // lanes are the configured scheme and those of the registry whose headers are
 // there.
 func (s *scene) lanes() []lane {

@@ -99,6 +99,10 @@ func accepted(scheme core.Scheme, secret core.Secret) bool {
 	return err == nil
 }
 
+// A secret is peeled before it is guessed at. White space, quotes and labels can be
+// seen, so taking them off is no guess and costs no weight, however many there are.
+// A prefix or an encoding is a guess.
+
 // variants are what else a text may have been meant to be, each once.
 func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 	if len(configured) > maxSecret || configured == "" {

@@ -63,7 +63,9 @@ type address struct {
 	how  []string
 }
 
-// addressVariants makes them: each difference alone first, then two of them.
+// addressVariants makes them: each difference alone first, then two of them. A
+// scheme compares byte for byte, so what is the same address to people is another
+// to it.
 func addressVariants(configured string, r *core.Request) []address {
 	known := map[string]bool{configured: true}
 	round := []address{{text: configured}}
@@ -236,6 +238,9 @@ func queries(query string) (all []address) {
 	add(coded, strings.ReplaceAll(query, "+", "%20"))
 	return all
 }
+
+// What a proxy says of the original request is believed here, because a signature
+// decides; a verifier must not believe it.
 
 // originals are paths and queries that proxies keep in headers when they change
 // them.

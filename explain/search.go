@@ -1,5 +1,22 @@
 package explain
 
+// How an explanation is found, and where to change it:
+//
+//  1. propose_*.go: a scene is the request and its receiver. It proposes heads (ways to read
+//     headers and address), keys (ways to read a secret) and changes (ways to undo what was done
+//     to a body), each with the mistakes that it undoes. A proposal asks no key and need not be
+//     likely: nothing is named because it was proposed.
+//  2. judge*.go: a judge reads the request with a head and a body and asks a key. Only that proves
+//     anything, and only here is work spent, which judge_work.go counts and bounds.
+//  3. search.go: what is tried in which order, the fewest mistakes first.
+//  4. observe*.go: if nothing was proven, what the request shows without a proof. An observation
+//     names a mistake only if a request without that mistake would look different; it never says
+//     that a secret is wrong.
+//  5. mistakes.go: the words, and what to do about each.
+//
+// A new mistake needs a word in mistakes.go, a proposal or an observation, a row in a test that
+// makes the mistake, and an entry in docs/troubleshooting.md if a person can act on it.
+
 import (
 	"cmp"
 	"context"
@@ -38,7 +55,8 @@ func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys
 	return s
 }
 
-// run tries everything, the fewest mistakes first.
+// run tries everything, the fewest mistakes first. At each depth the body as it is
+// comes before others, because heads and keys cost nothing to make.
 func (s *search) run() []Finding {
 	lanes := s.lanes()
 	body := s.req.Body
