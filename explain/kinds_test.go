@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -204,6 +205,10 @@ func TestJSONThatWasWrittenAgainBeyondProofIsSeen(t *testing.T) {
 	}
 	longer := made("standard", body(`{"a":1,"b":[1,2],"a":3}`), becomes(`{"b":[1,2],"a":3}`))
 	asMap(longer.r.Header).Set("Content-Length", "23")
+	inflated := made("standard", body(`{"a":1,"b":[1,2],"a":3}`), becomes(`{"b":[1,2],"a":3}`))
+	asMap(inflated.r.Header).Set("Content-Length", "45")
+	asMap(inflated.r.Header).Set("Content-Encoding", "br")
+	all["whole JSON of another length, which was decompressed"] = told{inflated.input(), "body-decompressed (seen): ", nil}
 	all["whole JSON of another length than announced"] = told{longer.input(), "body-reformatted (seen): ", []string{"17 bytes", "23"}}
 	tell(t, all)
 }
@@ -256,8 +261,11 @@ func TestTheVerifiersOwnSentenceIsOnTheFirstLineAndInTheLog(t *testing.T) {
 		"Twilio, the body is no form": {made("twilio", becomes(`[1]`), header("", func(h http.Header) {
 			h["Content-Type"] = []string{"application/json"}
 		})).input(), "unknown: malformed: ", []string{"the body is no form"}},
-		"another secret": {made("standard", damage{after: func(m *message) { m.configured = []core.Secret{core.NewSecret(otherSecret)} }}).input(),
-			"unknown: the signature does not match the key", []string{"no-match: no signature fits these bytes"}},
+		"another secret": {
+			made("standard", damage{after: func(m *message) { m.configured = []core.Secret{core.NewSecret(otherSecret)} }}).input(),
+			"unknown: the signature does not match the key",
+			[]string{"no-match: no signature fits these bytes"},
+		},
 	})
 	log := new(logged)
 	v := in.verifier()
@@ -325,7 +333,7 @@ func TestABodyOutOfALogIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	buffer, list := []string{}, fmt.Sprint([]byte(plain))
+	buffer, list := []string{}, fmt.Sprintf("%d", []byte(plain))
 	for _, c := range []byte(plain) {
 		buffer = append(buffer, strconv.Itoa(int(c)))
 	}
@@ -372,9 +380,7 @@ func envelope(t *testing.T, change map[string]any) string {
 		"Timestamp": now.Format("2006-01-02T15:04:05.000Z"), "SignatureVersion": "2", "Signature": strings.Repeat("QUJD", 85) + "QQ==",
 		"SigningCertURL": "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
 	}
-	for name, value := range change {
-		m[name] = value
-	}
+	maps.Copy(m, change)
 	text, err := json.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
@@ -412,8 +418,11 @@ func TestWhatSNSWritesIntoItsEnvelopeIsSeen(t *testing.T) {
 		"another region":                   {sns(envelope(t, map[string]any{"TopicArn": strings.Replace(topic, "eu-central-1", "us-east-1", 1)}), nil), "other-key (seen): ", []string{"another region"}},
 		"a confirmation":                   {sns(envelope(t, confirm), nil), "unconfirmed (seen): ", []string{"subscription"}},
 		"an old message":                   {sns(envelope(t, map[string]any{"Timestamp": "2025-10-08T08:07:06.000Z"}), nil), "timestamp-past (seen): ", []string{"24h0m0s"}},
-		"a stranger's certificate": {sns(envelope(t, map[string]any{"SigningCertURL": "https://sns.us-east-1.amazonaws.com/x.pem"}), nil),
-			"other-key (seen): ", []string{"certificate"}},
+		"a stranger's certificate": {
+			sns(envelope(t, map[string]any{"SigningCertURL": "https://sns.us-east-1.amazonaws.com/x.pem"}), nil),
+			"other-key (seen): ",
+			[]string{"certificate"},
+		},
 		"nothing wrong that can be seen": {sns(envelope(t, nil), nil), "not-tried: ", nil},
 		"SNS at standard": {elsewhere(&core.Request{Method: http.MethodPost, URL: "/hook", Body: []byte(envelope(t, nil)), Header: http.Header{
 			"X-Amz-Sns-Message-Type": {"Notification"}, "X-Amz-Sns-Topic-Arn": {topic},

@@ -102,27 +102,44 @@ func (s *search) contentLength() int64 {
 	return n
 }
 
-// observeBody notices a body that ends early, or was decompressed.
+// observeBody notices a body that was decompressed, is not what was announced, or
+// ends early.
 func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	length := s.contentLength()
 	body := s.req.Body
 	size := strconv.Itoa(len(body)) + " bytes"
-	switch encoding := strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")); {
+	switch {
+	case s.isDecompressed():
+		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
+			"they cannot be had back")
 	case length >= 0 && length != int64(len(body)) && looksLikeJSON(body) && json.Valid(body):
 		add(bodyReformatted, "the JSON in the body is whole, but has "+size+" where Content-Length is "+strconv.FormatInt(length, 10)+
 			": something parsed it and wrote it again")
 	case length > int64(len(body)):
 		add(bodyTruncated, "the body has "+size+", but Content-Length is "+strconv.FormatInt(length, 10))
-	case encoding != "" && encoding != "identity" && (looksLikeJSON(body) || looksLikeForm(body)):
-		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
-			"they cannot be had back")
+	default:
+		observeEnd(body, length >= 0, add)
+	}
+}
+
+// observeEnd notices an end that is none. A length that was announced and came is
+// one like any other.
+func observeEnd(body []byte, announced bool, add func(Mistake, string)) {
+	size := strconv.Itoa(len(body)) + " bytes"
+	switch {
 	case isLimit(len(body)) && looksLikeJSON(body) && !endsWhole(body):
 		add(bodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
-	case isLimit(len(body)) && !looksLikeJSON(body) && length < 0: // if the length was announced, it is one like any other
+	case isLimit(len(body)) && !looksLikeJSON(body) && !announced:
 		add(bodyTruncated, "the body has exactly "+size+", at which buffers and proxies cut")
-	case length < 0 && endsInside(body):
+	case !announced && endsInside(body):
 		add(bodyTruncated, "the JSON in the body ends in the middle, after "+size)
 	}
+}
+
+// isDecompressed says that the body is plain where a header says that it is not.
+func (s *search) isDecompressed() bool {
+	encoding := strings.ToLower(asMap(s.req.Header).Get("Content-Encoding"))
+	return encoding != "" && encoding != "identity" && (looksLikeJSON(s.req.Body) || looksLikeForm(s.req.Body))
 }
 
 // isLimit knows the sizes at which buffers and proxies cut.

@@ -3,7 +3,6 @@ package explain
 import (
 	"bytes"
 	"strconv"
-	"strings"
 )
 
 const (
@@ -87,15 +86,15 @@ func escapedAsGo(body []byte) bool {
 // spacedAsPython wants three separators: fewer may be an accident.
 func spacedAsPython(body []byte) bool {
 	spaced := restyle(body, style{spacing: &spacing{"", ": ", ", "}})
-	return bytes.Equal(spaced, body) && bytes.Count(body, []byte(`": `))+bytes.Count(body, []byte(", ")) >= 3
+	return string(spaced) == string(body) && bytes.Count(body, []byte(`": `))+bytes.Count(body, []byte(", ")) >= 3
 }
 
 // asJavaScript says that JSON is written exactly as JSON.stringify does. Most
 // senders do so too: it only says where else to look.
 func asJavaScript(body []byte) bool {
-	if len(body) > maxSeen || !looksLikeJSON(body) || strings.ContainsAny(string(body[:min(len(body), 64)]), "\r\n") {
+	if len(body) > maxSeen || !looksLikeJSON(body) || bytes.ContainsAny(body[:min(len(body), 64)], "\r\n") {
 		return false
 	}
 	plain := restyle(body, style{spacing: &spacing{"", ":", ","}, text: escapes{raw, raw, raw, raw}.text, number: float})
-	return plain != nil && bytes.Equal(plain, body)
+	return plain != nil && string(plain) == string(body)
 }

@@ -150,15 +150,15 @@ func styles(body []byte) []styled {
 		{"PHP", escapes{lower, raw, raw, lower}, spacing{"", ":", ","}},
 	} {
 		one := styled{body: restyle(body, style{spacing: &s.spacing, text: s.escapes.text})}
-		if one.body == nil || slices.ContainsFunc(all, func(known styled) bool { return bytes.Equal(known.body, one.body) }) {
+		if one.body == nil || slices.ContainsFunc(all, func(known styled) bool { return string(known.body) == string(one.body) }) {
 			continue
 		}
-		if !bytes.Equal(restyle(body, style{text: s.escapes.text}), body) {
+		if string(restyle(body, style{text: s.escapes.text})) != string(body) {
 			one.steps = append(one.steps, step{bodyEscapes, "characters in the JSON strings were escaped or unescaped; the sender writes them as " + s.library + " does"})
 		}
 		switch spaced := restyle(body, style{spacing: &s.spacing}); {
-		case bytes.Equal(spaced, body):
-		case bytes.Equal(spaced, bytes.TrimSpace(body)):
+		case string(spaced) == string(body):
+		case string(spaced) == string(bytes.TrimSpace(body)):
 			one.steps = append(one.steps, step{bodyNewline, "white space was added around the body"})
 		default:
 			one.steps = append(one.steps, step{bodyReformatted, "the JSON in the body was formatted anew; the sender's is as " + s.library + " writes it"})
