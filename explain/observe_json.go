@@ -8,7 +8,7 @@ import (
 const (
 	// maxSeen bounds the JSON whose style is looked at: it is written anew for that, outside of
 	// the budget.
-	maxSeen = 1 << 20
+	maxSeen = 256 << 10
 	// manyOrders is how many orders the members must allow for it to be no accident that they are
 	// sorted: those of eight members.
 	manyOrders = 8 * maxOrders

@@ -15,7 +15,9 @@ import (
 )
 
 const (
-	maxInflated = 4 << 20 // bytes that come out of a compressed body
+	maxInflated = 4 << 20  // bytes that come out of a compressed body
+	deflateCost = 36       // of a byte that is compressed, in bytes that are hashed
+	maxEnvelope = 64 << 10 // bytes at each end of a body in which the names of an envelope are looked for
 )
 
 // change undoes one mistake in a body. do returns nil where that cannot be, and never changes its argument.
@@ -398,7 +400,7 @@ func (s *scene) packed() []change {
 	all := []change{{bodyCompressed, "", 4, inflate, nil}}
 	if strings.Contains(strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")), "gzip") {
 		for _, level := range []int{gzip.DefaultCompression, gzip.BestSpeed, gzip.BestCompression} {
-			all = append(all, change{bodyDecompressed, "", 24, func(b []byte) []byte { return deflate(b, level) }, nil})
+			all = append(all, change{bodyDecompressed, "", deflateCost, func(b []byte) []byte { return deflate(b, level) }, nil})
 		}
 	}
 	return all
@@ -493,7 +495,8 @@ func fromJSONString(b []byte) []byte {
 // fromEnvelope takes the members that gateways and queues put a body into.
 func fromEnvelope(body []byte) (all []change) {
 	for _, name := range []string{"body", "payload", "Message", "message", "data", "rawBody"} {
-		if !bytes.Contains(body, []byte(`"`+name+`"`)) {
+		quoted := []byte(`"` + name + `"`)
+		if !bytes.Contains(body[:min(len(body), maxEnvelope)], quoted) && !bytes.Contains(body[max(len(body)-maxEnvelope, 0):], quoted) {
 			continue
 		}
 		for _, decode := range []bool{false, true} {
