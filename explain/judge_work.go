@@ -64,7 +64,7 @@ func (w *work) apply(c *change, body []byte) []byte {
 	if c.needs == nil || c.needs(body) {
 		b = c.do(body)
 		if c.needs != nil && b == nil {
-			w.spent += c.cost * int64(len(body))
+			w.spent += maxGrowth * c.cost * int64(len(body)) // it may have been given up late
 		}
 	}
 	if b == nil {

@@ -24,13 +24,16 @@ type spacing struct {
 	indent, colon, comma string
 }
 
-const maxDepth = 256
+const (
+	maxDepth  = 256
+	maxGrowth = 4 // times that a text may become larger
+)
 
 // restyle writes JSON anew; nil if it is not taken apart, or would become much
 // larger.
 func restyle(src []byte, st style) []byte {
 	r := restyler{style: st, src: src, dst: make([]byte, 0, len(src)+len(src)/8+64)}
-	most := 4*len(src) + 4096
+	most := maxGrowth*len(src) + 4096
 	for i := 0; i < len(src); {
 		if len(r.dst) > most {
 			return nil
