@@ -93,6 +93,10 @@ type Scheme interface {
 	ReadHeader(r *Request, a *Attempt) error
 	// ReadBody takes what only the body holds into a, and writes the signed content to a.Content. The body is not
 	// verified yet: reading it must cost no more than hashing it.
+	//
+	// A scheme that signs a digest of the body returns an error with [ErrNoMatch] if
+	// the body is not the one with it, after it wrote all of the signed content:
+	// package explain proves by it that the body was changed.
 	ReadBody(r *Request, a *Attempt) error
 }
 

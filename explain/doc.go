@@ -6,9 +6,9 @@
 //	fmt.Println(e) // secret-newline (proven): …
 //
 // A mistake that was found by trying is proven: nobody makes a signature fit by
-// accident. What is not proven is an observation, such as a header that is not
-// there, and says no more than what can be seen. If nothing fits and nothing
-// can be seen, the word is "unknown".
+// accident. What is seen is an observation, such as a header that is not there, and
+// says no more than what the request shows. If nothing fits and nothing can be
+// seen, the word is "unknown", and the verifier's own sentence stands behind it.
 //
 // Nothing that is returned holds a secret, a computed MAC or the body. A finding is for whoever runs the receiver: never send one to the sender.
 package explain

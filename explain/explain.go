@@ -56,6 +56,11 @@ func Request(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 }
 
 // explain also returns the work that it was, for the tests.
+//
+// Three kinds of refusal end early: one without a verifier or request, one that
+// this verifier accepts (its reason lies elsewhere, as that of a replay), and one
+// whose keys are fetched, for which nothing can be tried. All others are searched,
+// then observed. There is always at least one finding for a refusal.
 func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) (Explanation, int64) {
 	var err error
 	if r.Err != nil {
@@ -128,17 +133,15 @@ func (e Explanation) String() string {
 		words[i], whats[i] = string(f.Mistake), f.What
 	}
 	b.WriteString(strings.Join(words, " and "))
-	if len(first) > 0 && first[0].Proven {
-		b.WriteString(" (proven)")
-	}
 	if len(first) > 0 {
+		b.WriteString(first[0].state())
 		b.WriteString(": " + strings.Join(whats, "; and "))
 	}
 	for _, f := range first {
 		b.WriteString(f.advice())
 	}
 	for _, f := range rest {
-		b.WriteString("\nalso " + string(f.Mistake) + ": " + f.What + f.advice())
+		b.WriteString("\nalso " + string(f.Mistake) + f.state() + ": " + f.What + f.advice())
 	}
 	if e.Detail != "" {
 		b.WriteString("\nthe verifier says: " + e.Detail)
@@ -154,6 +157,19 @@ func (e Explanation) together() (first, rest []Finding) {
 		n++
 	}
 	return e.Findings[:n], e.Findings[n:]
+}
+
+// state is how sure a finding is: proven by a signature, or only seen. The words
+// of the search itself claim nothing.
+func (f Finding) state() string {
+	switch {
+	case f.Proven:
+		return " (proven)"
+	case f.Mistake == unexplained, f.Mistake == notFinished, f.Mistake == notTried:
+		return ""
+	default:
+		return " (seen)"
+	}
 }
 
 func (f Finding) advice() string { return "\n  do:   " + f.Remedy + "\n  look: " + f.Look }

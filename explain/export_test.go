@@ -6,7 +6,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Budget is the bound on the work, in bytes, with what the last piece of it may take: what comes out of a compressed body.
+// Budget is the bound on the work in a body of a mebibyte, in bytes, with what the last piece of it may take: what comes out of a compressed body.
 const Budget = budget + 4*maxInflated
 
 // Work explains, and says how much of the budget it took.
@@ -31,12 +31,15 @@ const (
 	BodyCompressed    = bodyCompressed
 	BodyConsumed      = bodyConsumed
 	BodyDecompressed  = bodyDecompressed
+	BodyDigest        = bodyDigest
 	BodyEscapes       = bodyEscapes
 	BodyForm          = bodyForm
 	BodyKeyOrder      = bodyKeyOrder
 	BodyLineEnds      = bodyLineEnds
+	BodyLogged        = bodyLogged
 	BodyNewline       = bodyNewline
 	BodyNumbers       = bodyNumbers
+	BodyParsed        = bodyParsed
 	BodyReformatted   = bodyReformatted
 	BodyTooLarge      = bodyTooLarge
 	BodyTruncated     = bodyTruncated
@@ -72,6 +75,7 @@ const (
 	TimestampPast     = timestampPast
 	TimestampUnit     = timestampUnit
 	URL               = wrongURL
+	Unconfirmed       = unconfirmed
 	Unfinished        = notFinished
 	Unknown           = unexplained
 	UnknownSource     = unknownSource

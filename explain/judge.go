@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -33,11 +35,15 @@ func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 	if from == len(l.keys) || l.keys[from].weight != weight || j.ctx.Err() != nil {
 		return nil
 	}
-	if !j.charge(j.reading) {
+	cost := j.reading
+	if l.inside {
+		cost += int64(len(body))
+	}
+	if !j.charge(cost) {
 		return nil
 	}
-	a, ok := h.read(body)
-	if !ok {
+	a, digest := h.read(body)
+	if a == nil || digest && !h.asSent {
 		return nil
 	}
 	for i := from; i < len(l.keys) && l.keys[i].weight == weight; i++ {
@@ -53,18 +59,28 @@ func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 	return nil
 }
 
-// read takes the request apart as the verifier does, the window aside.
-func (h *head) read(body []byte) (*core.Attempt, bool) {
+// read takes the request apart as the verifier does, the window aside. It
+// returns nil if that fails. digest says that the signature covers a digest, and
+// that the body is not the one with it: the signed content is whole all the
+// same (see [core.Scheme]), so a signature that fits it proves the secret right
+// and the body changed.
+func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
 	r := h.req
 	r.Body = body
-	a := new(core.Attempt)
-	if h.scheme.ReadHeader(&r, a) != nil || h.scheme.ReadBody(&r, a) != nil {
+	a = new(core.Attempt)
+	if h.scheme.ReadHeader(&r, a) != nil {
 		return nil, false
+	}
+	if err := h.scheme.ReadBody(&r, a); err != nil {
+		digest = errors.Is(err, core.ErrNoMatch) && len(a.Content.Bytes()) > 0
+		if !digest {
+			return nil, false
+		}
 	}
 	switch h.scheme.Stamping() {
 	case core.StampedOnce, core.StampedEachAttempt:
 		if a.Timestamp.IsZero() {
-			return nil, false
+			return nil, digest
 		}
 	case core.NotStamped, core.NotIdentified:
 	}
@@ -75,7 +91,7 @@ func (h *head) read(body []byte) (*core.Attempt, bool) {
 			at = len(flat) - len(w.read)
 		}
 		if at < 0 {
-			return nil, false
+			return nil, digest
 		}
 		var c core.Content
 		c.WriteBody(flat[:at])
@@ -83,7 +99,28 @@ func (h *head) read(body []byte) (*core.Attempt, bool) {
 		c.WriteBody(flat[at+len(w.read):])
 		a.Content = c
 	}
-	return a, true
+	return a, digest
+}
+
+// looksInside says that a scheme reads the body and does not only sign it, which
+// may cost as much as hashing it (see [core.Scheme]): for an id, a time or a
+// digest. Then it finds other things in this body than in one without any.
+func (h *head) looksInside(body []byte) bool {
+	if strings.HasPrefix(h.facts.IdentifiedBy, "/") {
+		return true
+	}
+	r := h.req
+	var with, without core.Attempt
+	if h.scheme.ReadHeader(&r, &with) != nil || h.scheme.ReadHeader(&r, &without) != nil {
+		return false
+	}
+	r.Body = []byte("{}")
+	plain := h.scheme.ReadBody(&r, &without)
+	r.Body = body
+	err := h.scheme.ReadBody(&r, &with)
+	return err != nil || plain != nil || with.ID != without.ID || !with.Timestamp.Equal(without.Timestamp) ||
+		len(with.Stable) != len(without.Stable) || (with.Unidentified == nil) != (without.Unidentified == nil) ||
+		len(with.Content.Bytes())-len(body) != len(without.Content.Bytes())-len("{}")
 }
 
 func (k *key) cost(body int) int64 {

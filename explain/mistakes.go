@@ -75,8 +75,14 @@ const (
 	bodyTruncated Mistake = "body-truncated"
 	// bodyConsumed: something in front read the body, and nothing is left.
 	bodyConsumed Mistake = "body-consumed"
-	// bodyTooLarge: the body is larger than Config.MaxBody.
+	// bodyTooLarge: the body is larger than Config.MaxBody, or than a limit upstream.
 	bodyTooLarge Mistake = "body-too-large"
+	// bodyDigest: the signature fits the digest that was sent, and the body does not.
+	bodyDigest Mistake = "body-digest"
+	// bodyLogged: the body is as a log or a debugger wrote it.
+	bodyLogged Mistake = "body-logged"
+	// bodyParsed: the body is what became of a parsed body, as "[object Object]".
+	bodyParsed Mistake = "body-parsed"
 )
 
 // In the headers and the address, on their way.
@@ -104,8 +110,10 @@ const (
 	idDot Mistake = "id-dot"
 	// wrongURL: the address that the sender signs is not the configured one.
 	wrongURL Mistake = "url"
-	// wrongMethod: the method that the sender signs is not that of the request.
+	// wrongMethod: the sender used another method than that of the request.
 	wrongMethod Mistake = "method"
+	// unconfirmed: the sender asks for the endpoint to be confirmed, before it sends messages.
+	unconfirmed Mistake = "unconfirmed"
 )
 
 // In time.
@@ -279,6 +287,19 @@ func table() []advice {
 			"Raise Config.MaxBody if messages of this size are expected.", "Config.MaxBody, and limits in front",
 		},
 		{
+			bodyDigest, "the signature verifies with the digest that was sent, so the secret is right, and the body is not the one with that digest",
+			"Verify the bytes as they were received: the body was changed between the sender and here.", whereBody,
+		},
+		{
+			bodyLogged, "the body is written as a log writes it",
+			"Verify the bytes that were received; for a capture, take them from the wire or with hookonce listen --save.",
+			"the log's format, such as escape=none of nginx, and how the capture was made",
+		},
+		{
+			bodyParsed, "the body is not what a sender sends, but what became of one that was parsed",
+			"Pass the bytes on as they were received, such as express.raw() instead of express.json().", whereBody,
+		},
+		{
 			headerMissing, "a header that the scheme needs is not there",
 			"Let the header through: some proxies drop names with an underscore, and unknown names.", whereProxy,
 		},
@@ -321,11 +342,17 @@ func table() []advice {
 		},
 		{
 			wrongURL, "the sender signs another address than the configured one",
-			"Configure the address as it is registered at the sender, to the letter.", "the scheme's URL, and the address that is registered at the sender",
+			"Configure the whole public URL, with path and query, as it is registered at the sender, to the letter.", "the scheme's URL, and the address that is registered at the sender",
 		},
 		{
 			wrongMethod, "the sender signs another method than that of the request",
-			"Pass the method on unchanged: a redirect often turns POST into GET.", whereProxy,
+			"Register the final address, so that no redirect (301, 302, 303) turns POST into GET, and let no cache answer for the endpoint.",
+			"redirects between the registered address and this one, as to https, to www or for a slash, and caches",
+		},
+		{
+			unconfirmed, "the sender asks for the endpoint to be confirmed, and sends nothing else until then",
+			"Let the scheme answer (AnswerHandshakes; for hookonce, --answer-handshakes), or confirm the endpoint by hand.",
+			"the subscription at the sender: is it pending?",
 		},
 		{
 			timestampUnit, "the timestamp is in another unit than the scheme's",

@@ -2,10 +2,9 @@ package explain
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"encoding/base64"
-	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,14 +14,27 @@ import (
 )
 
 // observe says what can be seen without a signature that fits: only what is
-// there to see.
+// there to see. The surest and most harmful comes first, and what has something
+// to say ends the search: a request whose body is gone is not also told how its
+// address is spelt.
 func (s *search) observe(err error) []Finding {
-	var all []Finding
-	add := func(m Mistake, what string) { all = append(all, step{m, what}.finding(false)) }
-	for _, look := range []func(err error, add func(Mistake, string)){
-		s.observeRefusal, s.observeOther, s.observeSecrets, s.observeHeaders, s.observeBody, observeSettings,
-	} {
-		if look(err, add); len(all) > 0 {
+	return s.firstOf(err, []observer{
+		s.observeMethod, s.observeRefusal, s.observeFetched, s.observeParsed, s.observeOther, s.observeSecrets, s.observeHeaders, s.observeBody,
+		s.observeRewritten, s.observeAddress, s.observeStyle, observeSettings,
+	})
+}
+
+// observeChange says how a body was changed that is proven to be another one.
+func (s *search) observeChange() []Finding {
+	return s.firstOf(nil, []observer{s.observeMethod, s.observeRefusal, s.observeParsed, s.observeBody, s.observeRewritten, s.observeStyle})
+}
+
+// observer adds what it sees. err is the verifier's.
+type observer func(err error, add func(Mistake, string))
+
+func (s *search) firstOf(err error, looks []observer) (all []Finding) {
+	for _, look := range looks {
+		if look(err, func(m Mistake, what string) { all = append(all, step{m, what}.finding(false)) }); len(all) > 0 {
 			return all
 		}
 	}
@@ -35,17 +47,42 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 	length := s.contentLength()
 	switch {
 	case errors.Is(err, core.ErrBodyConsumed):
-		add(bodyConsumed, "")
+		add(bodyConsumed, s.leftOver())
 	case len(body) == 0 && length > 0:
 		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
-	case len(body) == 0 && length < 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
+	case len(body) == 0 && length <= 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
 		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
-	case errors.Is(err, core.ErrBodyTooLarge), int64(len(body)) > s.config.MaxBody:
+	case int64(len(body)) > s.config.MaxBody:
 		add(bodyTooLarge, "")
+	case errors.Is(err, core.ErrBodyTooLarge):
+		add(bodyTooLarge, s.tooLarge(err))
 	case errors.Is(err, core.ErrKeysUnavailable):
 		add(keysUnavailable, "")
 	case errors.Is(err, core.ErrUnknownSource):
 		add(unknownSource, "")
+	}
+}
+
+// leftOver says how much of a consumed body is there; empty: nothing is.
+func (s *search) leftOver() string {
+	if n := len(s.req.Body); n > 0 {
+		return "something read or changed the body before the verification: " + strconv.Itoa(n) + " bytes are left, and they are not what was sent"
+	}
+	return ""
+}
+
+// tooLarge tells the limit of something upstream from Config.MaxBody.
+func (s *search) tooLarge(err error) string {
+	var upstream *http.MaxBytesError
+	switch {
+	case errors.As(err, &upstream) && upstream.Limit < s.config.MaxBody:
+		return "a limit upstream of the verifier, http.MaxBytesReader with " + strconv.FormatInt(upstream.Limit, 10) + " bytes, cut the body: raise that one; " +
+			"Config.MaxBody allows " + strconv.FormatInt(s.config.MaxBody, 10)
+	case s.contentLength() >= 0 && s.contentLength() <= s.config.MaxBody:
+		return "the body was announced with " + strconv.FormatInt(s.contentLength(), 10) + " bytes, which Config.MaxBody allows: a smaller limit upstream of " +
+			"the verifier, such as http.MaxBytesReader, cut it"
+	default:
+		return ""
 	}
 }
 
@@ -65,130 +102,44 @@ func (s *search) contentLength() int64 {
 	return n
 }
 
-// observeSecrets names what is wrong with secrets that cannot be any.
-func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
-	for i, secret := range s.secrets {
-		if accepted(s.scheme, secret) {
-			if isAPIKey(secret.Reveal()) {
-				add(secretKind, "the configured secret begins like a key for the sender's API, which signs no webhooks")
-			}
-			continue
-		}
-		name := secret.ID
-		if name == "" {
-			name = "key-" + strconv.Itoa(i+1)
-		}
-		named := false
-		for _, t := range peel(text{text: secret.Reveal()}) {
-			if !named {
-				add(t.steps[0].mistake, "")
-			}
-			named = true
-		}
-		if !named {
-			add(secretRefused, "the secret "+strconv.Quote(printable(name))+" cannot be one of this scheme: see the detail")
-		}
-	}
-}
-
-// isAPIKey knows the prefixes that Stripe, and others after it, give to API keys, secret and publishable.
-func isAPIKey(secret string) bool {
-	kind, rest, _ := strings.Cut(secret, "_")
-	mode, _, ok := strings.Cut(rest, "_")
-	return ok && slices.Contains([]string{"sk", "pk", "rk"}, kind) && slices.Contains([]string{"live", "test"}, mode)
-}
-
-// observeOther notices that the headers are another provider's.
-func (s *search) observeOther(_ error, add func(Mistake, string)) {
-	r := s.req
-	r.Body = nil
-	if err := s.scheme.ReadHeader(&r, new(core.Attempt)); !errors.Is(err, core.ErrMissingHeader) {
-		return
-	}
-	own := reads(s.facts, r.Header)
-	for _, o := range s.others() {
-		// Of headers that are this scheme's as well, the ones that are missing say more.
-		elsewhere := slices.ContainsFunc(reads(o.facts, r.Header), func(name string) bool { return !slices.Contains(own, name) })
-		if o.scheme.Stamping() != core.NotIdentified && elsewhere {
-			add(otherScheme, "the headers are those of "+strings.Join(o.names, " or ")+", not those of "+s.scheme.Name())
-			return
-		}
-	}
-}
-
-// observeHeaders names what is missing.
-func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
-	r := s.req
-	r.Body = nil
-	a := new(core.Attempt)
-	err := s.scheme.ReadHeader(&r, a)
-	var missing []string
-	for _, name := range reads(s.facts, r.Header) {
-		if len(r.Header.Values(name)) == 0 {
-			missing = append(missing, name)
-		}
-	}
-	switch {
-	case errors.Is(err, core.ErrMissingHeader), s.tried == 0 && len(missing) > 0:
-		what := ""
-		if len(missing) > 0 {
-			what = "these headers that the scheme reads are not there: " + strings.Join(missing, ", ")
-		}
-		add(headerMissing, what)
-	case err == nil:
-		s.observeKind(a, add)
-		s.observeCut(a, add)
-	}
-}
-
-// observeCut notices signatures that are too short for the only keys there are. Those of a MAC are proven to be cut; these cannot be made again.
-func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
-	short := func(sig core.Signature) bool {
-		n := len(strings.TrimRight(sig.Text, "="))
-		return n < base64.RawStdEncoding.EncodedLen(ed25519.SignatureSize) ||
-			n > base64.StdEncoding.EncodedLen(ed25519.SignatureSize) && n < hex.EncodedLen(ed25519.SignatureSize)
-	}
-	if len(a.Signatures) == 0 || slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return !short(sig) }) {
-		return
-	}
-	if !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !makesEd25519(s.scheme, k.Reveal()) }) && len(s.secrets) > 0 {
-		add(signatureCut, "the signature is shorter than that of an ed25519 key, and all keys here are of that kind")
-	}
-}
-
-// observeKind notices that all signatures are of one kind and all keys of the
-// other.
-func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
-	if !wantsPrefix(s.scheme) || len(s.secrets) == 0 {
-		return
-	}
-	for _, kind := range []struct{ label, key, needed string }{{"v1a", "whsec_", "whpk_"}, {"v1", "whpk_", "whsec_"}} {
-		signed := !slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return sig.Label != kind.label })
-		keyed := !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !strings.HasPrefix(k.Reveal(), kind.key) })
-		if signed && keyed {
-			add(secretKind, "the request is signed as "+kind.label+", for which a "+kind.needed+" key is needed, but every key here is a "+kind.key+" one")
-		}
-	}
-}
-
-// observeBody notices a body that ends early, or was decompressed.
+// observeBody notices a body that was decompressed, is not what was announced, or
+// ends early.
 func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	length := s.contentLength()
 	body := s.req.Body
 	size := strconv.Itoa(len(body)) + " bytes"
-	switch encoding := strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")); {
-	case length > int64(len(body)):
-		add(bodyTruncated, "the body has "+size+", but Content-Length is "+strconv.FormatInt(length, 10))
-	case encoding != "" && encoding != "identity" && (looksLikeJSON(body) || looksLikeForm(body)):
+	switch {
+	case s.isDecompressed():
 		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
 			"they cannot be had back")
+	case length >= 0 && length != int64(len(body)) && looksLikeJSON(body) && json.Valid(body):
+		add(bodyReformatted, "the JSON in the body is whole, but has "+size+" where Content-Length is "+strconv.FormatInt(length, 10)+
+			": something parsed it and wrote it again")
+	case length > int64(len(body)):
+		add(bodyTruncated, "the body has "+size+", but Content-Length is "+strconv.FormatInt(length, 10))
+	default:
+		observeEnd(body, length >= 0, add)
+	}
+}
+
+// observeEnd notices an end that is none. A length that was announced and came is
+// one like any other.
+func observeEnd(body []byte, announced bool, add func(Mistake, string)) {
+	size := strconv.Itoa(len(body)) + " bytes"
+	switch {
 	case isLimit(len(body)) && looksLikeJSON(body) && !endsWhole(body):
 		add(bodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
-	case isLimit(len(body)) && !looksLikeJSON(body) && length < 0: // if the length was announced, it is one like any other
+	case isLimit(len(body)) && !looksLikeJSON(body) && !announced:
 		add(bodyTruncated, "the body has exactly "+size+", at which buffers and proxies cut")
-	case length < 0 && endsInside(body):
+	case !announced && endsInside(body):
 		add(bodyTruncated, "the JSON in the body ends in the middle, after "+size)
 	}
+}
+
+// isDecompressed says that the body is plain where a header says that it is not.
+func (s *search) isDecompressed() bool {
+	encoding := strings.ToLower(asMap(s.req.Header).Get("Content-Encoding"))
+	return encoding != "" && encoding != "identity" && (looksLikeJSON(s.req.Body) || looksLikeForm(s.req.Body))
 }
 
 // isLimit knows the sizes at which buffers and proxies cut.

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	maxHeads   = 96
+	maxHeads   = 128
 	maxHeader  = 16 << 10 // bytes of a value that variants are made of
 	maxNames   = 128      // of headers
 	maxValues  = 16       // of one header
@@ -19,7 +19,7 @@ const (
 )
 
 // scene is what proposals are made of: one refused request and its receiver. It
-// does not change.
+// does not change, but for what is found once and kept.
 //
 // Everything in the files propose_*.go undoes mistakes and asks no key: what
 // comes out is judged by whether a signature fits.
@@ -33,6 +33,8 @@ type scene struct {
 	secrets []core.Secret
 	more    int  // bytes of headers and address beyond the usual
 	cut     bool // something of headers or address was left out
+
+	named, theirs []string // of namedProviders and foreign, once they were asked
 }
 
 func newScene(i core.Inspection, r *core.Request, others map[string]*core.Keys) *scene {
@@ -92,6 +94,8 @@ type lane struct {
 	steps []step
 	heads []head // the fewest steps first
 	keys  []key  // likewise
+
+	inside bool // the scheme looks into the body
 }
 
 // candidate weights count the mistakes that are not seen but guessed.
@@ -107,6 +111,7 @@ type head struct {
 	swaps  []swap
 	weight int
 	whole  bool // nothing was put into a value, so that one that ends early was cut
+	asSent bool // the digest counts that was sent, and the body need not be the one with it
 }
 
 // swap puts into the signed content what the sender signed, for a text that its

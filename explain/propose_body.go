@@ -16,8 +16,8 @@ import (
 
 const (
 	maxInflated = 4 << 20  // bytes that come out of a compressed body
-	maxArranged = 16 << 10 // bytes of a body whose members are put in every order
-	maxOrders   = 5040
+	deflateCost = 36       // of a byte that is compressed, in bytes that are hashed
+	maxEnvelope = 64 << 10 // bytes at each end of a body in which the names of an envelope are looked for
 )
 
 // change undoes one mistake in a body. do returns nil where that cannot be, and never changes its argument.
@@ -36,7 +36,12 @@ type aspect struct {
 	again   bool // the same as before, of what was inside
 }
 
-// aspects are in the order in which they are undone.
+// aspects are in the order in which they are undone: from the outside in, since
+// what came last on the way is the first to undo. A pair of changes is always tried
+// in this order, so that a new aspect belongs where its damage was done: what wraps
+// or encodes a whole body in front, what rewrites JSON behind. rank is apart from
+// that: it orders the changes that are tried alone, for large bodies that leave no
+// work for all of them.
 func (s *scene) aspects(body []byte) []aspect {
 	outside := taken()
 	inside := slices.Clone(outside)
@@ -45,7 +50,7 @@ func (s *scene) aspects(body []byte) []aspect {
 	}
 	return slices.Concat(
 		outside,
-		[]aspect{{changes: unwrapped(body), rank: 1}, {changes: s.packed(), rank: 1}, {changes: converted(), rank: 4}},
+		[]aspect{{changes: unwrapped(body), rank: 1}, {changes: formed(), rank: 4}, {changes: logged(), rank: 4}, {changes: s.packed(), rank: 1}, {changes: encodedTwice(), rank: 2}, {changes: converted(), rank: 4}},
 		inside,
 		[]aspect{
 			{changes: sorted(), rank: 7},
@@ -107,7 +112,8 @@ func added() []change {
 	}
 }
 
-// inJSON is a change of the tokens of JSON.
+// inJSON is a change of the tokens of JSON. Values are not compared: a style that
+// does not fit the sender's only makes a candidate that no signature fits.
 func inJSON(m Mistake, what string, st style) change {
 	return change{m, what, rewriteCost, func(b []byte) []byte { return restyle(b, st) }, looksLikeJSON}
 }
@@ -125,6 +131,9 @@ func spaced() []change {
 		{"indented by tabs", spacing{"\t", ": ", ","}},
 		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
 	} {
+		if form.indent != "" {
+			all = append(all, unbroken(form.spacing))
+		}
 		c := inJSON(bodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing})
 		c.needs = func(b []byte) bool {
 			return looksLikeJSON(b) && len(bytes.TrimSpace(b)) == len(b) // white space around it is a mistake of its own
@@ -132,6 +141,28 @@ func spaced() []change {
 		all = append(all, c)
 	}
 	return all
+}
+
+// unbroken puts the newlines back into indented JSON, if they are all that is
+// missing: the last one too, with which files end.
+func unbroken(how spacing) change {
+	c := inJSON(bodyLineEnds, "the newlines were taken out of the body, as curl -d @FILE does; the sender needs --data-binary", style{spacing: &how})
+	restyled := c.do
+	c.needs = func(b []byte) bool { return isUnbroken(b, how.indent) }
+	c.do = func(b []byte) []byte {
+		whole := restyled(b)
+		if whole == nil || string(bytes.ReplaceAll(whole, []byte("\n"), nil)) != string(b) {
+			return nil
+		}
+		return append(whole, '\n')
+	}
+	return c
+}
+
+// isUnbroken says that JSON has the white space of a line behind its first
+// bracket, and no line.
+func isUnbroken(b []byte, indent string) bool {
+	return looksLikeJSON(b) && bytes.HasPrefix(b[1:], []byte(indent)) && bytes.IndexByte(b, '\n') < 0
 }
 
 func escaped() []change {
@@ -209,6 +240,8 @@ func numbered() []change {
 		inJSON(bodyNumbers, what+"a point in whole numbers, as 1.0 for 1", style{number: point}),
 		inJSON(bodyNumbers, what+"two digits behind the point", style{number: decimals(false)}),
 		inJSON(bodyNumbers, what+"two digits behind the point, also of whole numbers", style{number: decimals(true)}),
+		inJSON(bodyNumbers, what+"thousands with an exponent, as 1e3 for 1000", style{number: exponent("e")}),
+		inJSON(bodyNumbers, what+"thousands with an exponent, as 1E3 for 1000", style{number: exponent("E")}),
 	}
 	const several = 24
 	for n := range several {
@@ -254,66 +287,6 @@ func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
 	return true
 }
 
-// memberOrders yields every order of the members of JSON objects, if there are
-// few and something seems to have sorted them. rewrite does what it is given,
-// or returns nil if there is no work left for that.
-func memberOrders(body []byte, rewrite func(do func() []byte) []byte, yield func(b []byte, undone step) bool) {
-	if len(body) > maxArranged || !looksLikeJSON(body) {
-		return
-	}
-	all, ok := objects(body)
-	several := sortedObjects(all)
-	if !ok || len(several) == 0 {
-		return
-	}
-	picked := map[*object][]int{}
-	arranged := func() []byte {
-		return arrange(body, all, func(o *object) []int {
-			if order, ok := picked[o]; ok {
-				return order
-			}
-			return byKey(o)
-		})
-	}
-	var each func(i int) bool
-	each = func(i int) bool {
-		if i == len(several) {
-			b := rewrite(arranged)
-			return b != nil && yield(b, step{bodyKeyOrder, "the members of JSON objects were sorted; the sender writes them in another order"})
-		}
-		return permute(len(several[i].members), func(order []int) bool {
-			picked[several[i]] = order
-			return each(i + 1)
-		})
-	}
-	each(0)
-}
-
-// sortedObjects are those with several members. It is empty if one is not
-// sorted, or if there are too many orders.
-func sortedObjects(all []*object) (several []*object) {
-	count := 1
-	walk(all, func(o *object) {
-		if len(o.members) < 2 || count > maxOrders {
-			return
-		}
-		several = append(several, o)
-		for i := range o.members {
-			count *= i + 1
-			if i > 0 && bytes.Compare(o.members[i-1].key, o.members[i].key) > 0 {
-				count = maxOrders + 1
-			}
-			if count > maxOrders {
-				return
-			}
-		}
-	})
-	if count > maxOrders {
-		return nil
-	}
-	return several
-}
-
 // permute calls yield with every order of n things, until it returns false.
 func permute(n int, yield func(order []int) bool) bool {
 	order := make([]int, n)
@@ -337,15 +310,15 @@ func permute(n int, yield func(order []int) bool) bool {
 	return from(0)
 }
 
+// What follows is about whole bodies: envelopes, compression, character sets and
+// forms.
+
 // unwrapped takes a body out of what it was put into, or puts it back.
 func unwrapped(body []byte) []change {
 	return append(
 		[]change{
 			{bodyBase64, "", 2, fromBase64, nil},
-			{bodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, nil},
-			{bodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
-				return []byte("payload=" + url.QueryEscape(string(b)))
-			}, looksLikeJSON},
+			{bodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, isJSONString},
 			{bodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
 				form, err := url.ParseQuery(string(b))
 				if err != nil || form.Get("payload") == "" {
@@ -358,15 +331,88 @@ func unwrapped(body []byte) []change {
 	)
 }
 
+// formed makes a form again of what was taken out of one. It costs more than to
+// take something out, and is less often needed.
+func formed() []change {
+	return []change{
+		{bodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
+			return []byte("payload=" + url.QueryEscape(string(b)))
+		}, looksLikeJSON},
+		{bodyForm, "the form in the body was parsed and written as JSON", rewriteCost, fromFlatJSON, looksLikeJSON},
+		{bodyWrapped, "what was signed is a part of multipart/form-data, as curl -F sends it", rewriteCost, fromMultipart, isMultipart},
+	}
+}
+
+// isMultipart goes by the first line and what must follow it.
+func isMultipart(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("--")) && bytes.Contains(b[:min(len(b), 1024)], []byte("Content-Disposition: form-data"))
+}
+
+// fromMultipart takes the content of the first part.
+func fromMultipart(b []byte) []byte {
+	boundary, rest, ok := bytes.Cut(b, []byte("\r\n"))
+	if !ok {
+		return nil
+	}
+	_, content, ok := bytes.Cut(rest, []byte("\r\n\r\n"))
+	content, _, end := bytes.Cut(content, append([]byte("\r\n"), boundary...))
+	if !ok || !end {
+		return nil
+	}
+	return content
+}
+
+// fromFlatJSON writes an object of nothing but strings as a form, in its order.
+func fromFlatJSON(b []byte) []byte {
+	names, values := flatStrings(b)
+	if len(names) == 0 {
+		return nil
+	}
+	var form []byte
+	for i, name := range names {
+		if i > 0 {
+			form = append(form, '&')
+		}
+		form = append(append(append(form, url.QueryEscape(name)...), '='), url.QueryEscape(values[i])...)
+	}
+	return form
+}
+
+// flatStrings are the members of a JSON object whose values are all strings; nil if one is not.
+func flatStrings(b []byte) (names, values []string) {
+	all, ok := objects(b)
+	if !ok || len(all) != 1 {
+		return nil, nil
+	}
+	for _, m := range all[0].members {
+		name := fromJSONString([]byte(`"` + string(m.key) + `"`))
+		value := fromJSONString(bytes.TrimLeft(b[m.start+len(m.key)+2:m.end], " \t\r\n:"))
+		if name == nil || value == nil {
+			return nil, nil
+		}
+		names, values = append(names, string(name)), append(values, string(value))
+	}
+	return names, values
+}
+
 // packed undoes compression, and decompression as far as that can be.
 func (s *scene) packed() []change {
 	all := []change{{bodyCompressed, "", 4, inflate, nil}}
 	if strings.Contains(strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")), "gzip") {
 		for _, level := range []int{gzip.DefaultCompression, gzip.BestSpeed, gzip.BestCompression} {
-			all = append(all, change{bodyDecompressed, "", 24, func(b []byte) []byte { return deflate(b, level) }, nil})
+			all = append(all, change{bodyDecompressed, "", deflateCost, func(b []byte) []byte { return deflate(b, level) }, nil})
 		}
 	}
 	return all
+}
+
+// encodedTwice undoes the commonest conversion where it can be seen: UTF-8 that was
+// taken for Latin-1 and encoded once more has these pairs.
+func encodedTwice() []change {
+	return []change{{
+		bodyCharset, "the body was converted to UTF-8 although it was that already", rewriteCost, toWindows1252(true),
+		func(b []byte) bool { return bytes.Contains(b, []byte("\u00c3")) || bytes.Contains(b, []byte("\u00c2")) },
+	}}
 }
 
 // converted undoes what another character set, or another library for forms, makes of a body.
@@ -433,9 +479,14 @@ func fromBase64(b []byte) []byte {
 	return nil
 }
 
+func isJSONString(b []byte) bool {
+	b = bytes.TrimSpace(b)
+	return len(b) >= 2 && b[0] == '"'
+}
+
 func fromJSONString(b []byte) []byte {
 	var inner string
-	if trimmed := bytes.TrimSpace(b); len(trimmed) < 2 || trimmed[0] != '"' || json.Unmarshal(trimmed, &inner) != nil {
+	if !isJSONString(b) || json.Unmarshal(bytes.TrimSpace(b), &inner) != nil {
 		return nil
 	}
 	return []byte(inner)
@@ -444,7 +495,8 @@ func fromJSONString(b []byte) []byte {
 // fromEnvelope takes the members that gateways and queues put a body into.
 func fromEnvelope(body []byte) (all []change) {
 	for _, name := range []string{"body", "payload", "Message", "message", "data", "rawBody"} {
-		if !bytes.Contains(body, []byte(`"`+name+`"`)) {
+		quoted := []byte(`"` + name + `"`)
+		if !bytes.Contains(body[:min(len(body), maxEnvelope)], quoted) && !bytes.Contains(body[max(len(body)-maxEnvelope, 0):], quoted) {
 			continue
 		}
 		for _, decode := range []bool{false, true} {
@@ -557,7 +609,8 @@ func looksLikeForm(b []byte) bool {
 	return ok && len(name) > 0 && !bytes.ContainsAny(name, "{}\"<> \r\n")
 }
 
-// reencoded writes a form as another library does.
+// reencoded writes a form as another library does. They differ in which characters
+// they leave alone, in how they write a space, and in the case of hexadecimal.
 func reencoded() []change {
 	whole := func(what string, f func(text string) string) change {
 		return change{bodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {

@@ -9,6 +9,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
+// A time is wrong in two ways. One that the scheme cannot read, or that lies far
+// outside of the window, may be of another unit or form: stamps proposes that. One
+// that verifies and lies outside is not undone, only told: clock does that.
+
 // stamps writes a time in the form that the scheme reads. The sender signed it
 // as it came, or in that form.
 func (s *scene) stamps(h *head) (all []head) {
@@ -143,12 +147,24 @@ func (s *scene) late(at time.Time) step {
 		" are allowed: the message was re-sent after the window or came late, or by clock skew the clock here is ahead" + zone(d)}
 }
 
-// zone notices a difference of whole hours.
+// zone notices a difference of whole hours, or of what zones between them have.
 func zone(d time.Duration) string {
-	if off := (d + 30*time.Minute).Truncate(time.Hour) - d; off.Abs() <= time.Minute && d >= 50*time.Minute && d <= 15*time.Hour {
-		return "; whole hours look like a time zone that was taken for another"
+	const near, half, quarter = time.Minute, 30 * time.Minute, 15 * time.Minute
+	if d < half-near || d > 15*time.Hour {
+		return ""
 	}
-	return ""
+	switch off := d.Round(quarter) - d; {
+	case off.Abs() > near:
+		return ""
+	case d.Round(quarter)%time.Hour == 0:
+		return "; whole hours look like a time zone that was taken for another"
+	case d.Round(quarter)%half == 0:
+		return "; a half hour looks like a time zone that was taken for another, as that of India"
+	case slices.Contains([]time.Duration{5*time.Hour + 3*quarter, 8*time.Hour + 3*quarter, 12*time.Hour + 3*quarter}, d.Round(quarter)):
+		return "; this is the time zone of Nepal, Eucla or the Chatham Islands, taken for another"
+	default:
+		return ""
+	}
 }
 
 // span is a duration for people.

@@ -10,7 +10,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// heads are the ways to read the request under a scheme, at most two mistakes away from it.
+// heads are the ways to read the request under a scheme, at most two mistakes away
+// from it. Each is a copy of the request with its headers or its address changed.
+// The nearest that the scheme can read counts as no guess: what is missing or
+// malformed is seen, and a weight is only for what must be guessed beyond that.
 func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
 	round := []head{{scheme: scheme, facts: facts, req: s.req}}
 	round[0].req.Body = nil
@@ -19,7 +22,7 @@ func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
 		var next []head
 		for i := range round {
 			for _, undo := range []func(*head) []head{
-				mixed, renamed, folded, duplicated, labelled, s.stamps, dotted, addresses,
+				mixed, s.renamed, folded, duplicated, labelled, s.stamps, dotted, s.addresses,
 			} {
 				next = append(next, undo(&round[i])...)
 			}
@@ -90,8 +93,9 @@ func familyName(family []string) string {
 }
 
 // renamed finds headers that are missing among those that are there, all at
-// once.
-func renamed(h *head) []head {
+// once. Those of another provider are not missing ones of this: where a message
+// has all headers of a scheme, it is that scheme's.
+func (s *scene) renamed(h *head) []head {
 	n := *h
 	n.req.Header = maps.Clone(asMap(h.req.Header))
 	mistake, moved := headerRenamed, []string(nil)
@@ -101,7 +105,7 @@ func renamed(h *head) []head {
 			continue
 		}
 		found, exact := alias(asMap(h.req.Header), name, needed)
-		if found == "" {
+		if found == "" || !exact && h.scheme.Name() == s.scheme.Name() && slices.Contains(s.foreign(), found) {
 			continue
 		}
 		if !exact {
@@ -160,7 +164,8 @@ func squash(name string) string {
 
 func lastWord(name string) string { return name[strings.LastIndexByte(name, '-')+1:] }
 
-// folded takes newlines and spaces out of values.
+// folded takes newlines and spaces out of values: those of a proxy that folds long
+// lines, of a terminal, and of a form in which a + became a space.
 func folded(h *head) (all []head) {
 	for _, name := range reads(h.facts, h.req.Header) {
 		for i, v := range h.req.Header.Values(name) {
@@ -204,6 +209,7 @@ func duplicated(h *head) (all []head) {
 		var single []string
 		if len(values) > 1 {
 			single = append(single, values[0], values[len(values)-1])
+			all = append(all, h.with(name, []string{strings.Join(values, ",")}, headerFolded, name+" was split at its commas, as some gateways do with every header"))
 		}
 		if len(values) == 1 && len(values[0]) <= maxHeader {
 			// "x, x" and "x,x"
@@ -224,7 +230,9 @@ func duplicated(h *head) (all []head) {
 	return all
 }
 
-// labelled puts a label in front of a signature, or takes one off.
+// labelled puts a label in front of a signature, or takes one off. It proposes only
+// what makes a header readable that was not: a readable one with another label is
+// a signature of another kind.
 func labelled(h *head) (all []head) {
 	for _, name := range reads(h.facts, h.req.Header) {
 		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader && strings.Contains(strings.ToLower(name), "sign") {

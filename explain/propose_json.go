@@ -24,13 +24,16 @@ type spacing struct {
 	indent, colon, comma string
 }
 
-const maxDepth = 256
+const (
+	maxDepth  = 256
+	maxGrowth = 4 // times that a text may become larger
+)
 
 // restyle writes JSON anew; nil if it is not taken apart, or would become much
 // larger.
 func restyle(src []byte, st style) []byte {
 	r := restyler{style: st, src: src, dst: make([]byte, 0, len(src)+len(src)/8+64)}
-	most := 4*len(src) + 4096
+	most := maxGrowth*len(src) + 4096
 	for i := 0; i < len(src); {
 		if len(r.dst) > most {
 			return nil
@@ -376,6 +379,18 @@ func pointAt(nth int) func(dst, token []byte) []byte {
 	}
 }
 
+// exponent writes whole numbers that end in three zeros or more with one.
+func exponent(e string) func(dst, token []byte) []byte {
+	return func(dst, token []byte) []byte {
+		digits := bytes.TrimRight(token, "0")
+		zeros := len(token) - len(digits)
+		if zeros < 3 || bytes.ContainsAny(token, ".eE") || len(bytes.TrimLeft(digits, "-")) == 0 {
+			return append(dst, token...)
+		}
+		return strconv.AppendInt(append(append(dst, digits...), e...), int64(zeros), 10)
+	}
+}
+
 // decimals writes two digits behind the point, as of money; whole says that integers get them as well.
 func decimals(whole bool) func(dst, token []byte) []byte {
 	return func(dst, token []byte) []byte {
@@ -391,6 +406,9 @@ func decimals(whole bool) func(dst, token []byte) []byte {
 		return dst
 	}
 }
+
+// Orders need more than tokens: where each member begins and ends. It is a parser
+// of that and of nothing else, which accepts much that is no JSON.
 
 // object is a JSON object in a text: where its members stand, and the objects inside of each.
 type object struct {

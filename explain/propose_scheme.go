@@ -2,12 +2,17 @@ package explain
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/schemes"
 )
+
+// Two schemes can sign alike: a signature then fits under both, and proves the
+// secret but not the provider. The names of the other headers say whose message it
+// is, and both files of proposals go by them (see foreign and signedAs).
 
 // lanes are the configured scheme and those of the registry whose headers are
 // there.
@@ -16,7 +21,7 @@ func (s *scene) lanes() []lane {
 	all := []lane{own}
 	for _, other := range s.others() {
 		l := s.lane(other.scheme, other.facts)
-		l.steps = []step{{otherScheme, "the message is signed as " + strings.Join(other.names, " or ") + " does, not as " + s.scheme.Name()}}
+		l.steps = []step{s.signedAs(other)}
 		all = append(all, l)
 	}
 	return all
@@ -25,6 +30,78 @@ func (s *scene) lanes() []lane {
 func (s *scene) lane(scheme core.Scheme, facts core.Facts) lane {
 	l := lane{heads: s.heads(scheme, facts), keys: s.keys(scheme, facts)}
 	return l
+}
+
+// signedAs names the provider of a message that another scheme than the
+// configured one fits. Several sign alike, so the names of the other headers
+// decide between them.
+func (s *scene) signedAs(o other) step {
+	named := s.namedProviders()
+	switch {
+	case len(named) == 0 || slices.ContainsFunc(o.names, func(name string) bool { return slices.Contains(named, name) }):
+		return step{otherScheme, "the message is signed as " + strings.Join(o.names, " or ") + " does, not as " + s.scheme.Name()}
+	case slices.Contains(named, s.scheme.Name()):
+		return step{headerMissing, "the signature that " + s.scheme.Name() + " is verified by is not there, only that in " +
+			strings.Join(reads(o.facts, s.req.Header), " and ") + ", which is of another kind"}
+	default:
+		return step{otherScheme, "the message is that of " + strings.Join(named, " or ") + ", as its headers say, and not one of " + s.scheme.Name() +
+			"; it is signed in " + strings.Join(reads(o.facts, s.req.Header), " and ")}
+	}
+}
+
+// namedProviders are the providers that the names of headers name, as
+// X-Github-Event does, each by its name in the registry. It is found once.
+func (s *scene) namedProviders() []string {
+	if s.named != nil {
+		return s.named
+	}
+	s.named = []string{}
+	known := schemes.Names()
+	for _, header := range slices.Sorted(maps.Keys(asMap(s.req.Header))) {
+		name := providerOf(header)
+		if slices.Contains(known, name) && !slices.Contains(s.named, name) {
+			s.named = append(s.named, name)
+		}
+	}
+	// What sends another provider's headers along with its own, to fit receivers of that one.
+	for _, copies := range []struct{ copier, of string }{{"gitea", "gogs"}, {"gitea", "github"}, {"gogs", "github"}} {
+		if slices.Contains(s.named, copies.copier) {
+			s.named = slices.DeleteFunc(s.named, func(name string) bool { return name == copies.of })
+		}
+	}
+	return s.named
+}
+
+// providerOf is the word of a header's name that a provider puts in front.
+func providerOf(header string) string {
+	name := strings.ToLower(header)
+	switch {
+	case strings.HasPrefix(name, "x-amz-sns-"):
+		return "sns"
+	case strings.HasPrefix(name, "x-hub-"): // of WebSub, which many follow
+		return ""
+	}
+	word, _, more := strings.Cut(strings.TrimPrefix(name, "x-"), "-")
+	if !more {
+		return ""
+	}
+	return word
+}
+
+// foreign are the headers that the other schemes of the request read.
+func (s *scene) foreign() []string {
+	if s.theirs == nil {
+		s.theirs = []string{}
+		own := slices.Concat(s.facts.Headers...)
+		for _, o := range s.others() {
+			for _, name := range reads(o.facts, s.req.Header) {
+				if !slices.Contains(own, name) {
+					s.theirs = append(s.theirs, name)
+				}
+			}
+		}
+	}
+	return s.theirs
 }
 
 // other is a scheme of the registry, with all its names.
@@ -58,9 +135,16 @@ func (s *scene) others() []other {
 		})
 		if same < 0 {
 			all = append(all, other{scheme, facts, []string{name}})
-		} else if o := &all[same]; o.scheme.Name() != scheme.Name() && len(o.names) < 3 {
+		} else if o := &all[same]; o.scheme.Name() != scheme.Name() {
 			o.names = append(o.names, name)
 		}
+	}
+	named := s.namedProviders()
+	for i := range all {
+		if by := slices.DeleteFunc(slices.Clone(all[i].names), func(name string) bool { return !slices.Contains(named, name) }); len(by) > 0 {
+			all[i].names = by
+		}
+		all[i].names = all[i].names[:min(len(all[i].names), 3)]
 	}
 	return all[:min(len(all), 4)]
 }

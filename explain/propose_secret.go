@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -97,6 +98,10 @@ func accepted(scheme core.Scheme, secret core.Secret) bool {
 	_, err := core.New(core.SecretList(secret), noStore{}, &core.Config{Scheme: scheme})
 	return err == nil
 }
+
+// A secret is peeled before it is guessed at. White space, quotes and labels can be
+// seen, so taking them off is no guess and costs no weight, however many there are.
+// A prefix or an encoding is a guess.
 
 // variants are what else a text may have been meant to be, each once.
 func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
@@ -278,7 +283,7 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
 		what := "the configured secret is base64 of the key, which this scheme does not decode so"
 		if !w.free && len(rest)%4 != 0 {
-			what = "the padding (=) at the end of the configured secret is missing"
+			what = paddingMissing(unpadded(rest))
 		}
 		all = append(all, w.as(raw, secretBase64, what)...)
 	}
@@ -286,6 +291,21 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 		all = append(all, w.asText(rest, isHex)...)
 	}
 	return all
+}
+
+// unpadded counts the = that base64 lacks at the end of a text; 0 if it is not
+// that.
+func unpadded(secret string) int {
+	bare := strings.TrimRight(secret[strings.IndexByte(secret, '_')+1:], "=")
+	if _, err := base64.RawStdEncoding.DecodeString(bare); err != nil || bare == "" {
+		return 0
+	}
+	whole := (len(bare) + 3) / 4 * 4
+	return max(whole-len(secret[strings.IndexByte(secret, '_')+1:]), 0)
+}
+
+func paddingMissing(n int) string {
+	return "the padding at the end of the configured secret is missing: " + strconv.Quote(strings.Repeat("=", n)) + " belongs there"
 }
 
 // writing is how a scheme has the bytes of a key written.
@@ -338,8 +358,27 @@ func wantsPrefix(scheme core.Scheme) bool {
 // isMAC says that the cost of a key is that of its hash: it is a shared secret.
 // Of the schemes with keys of both kinds, those of core tell.
 func isMAC(f core.Facts, k core.VerifyKey) bool {
+	return reflect.TypeOf(k) == macType() || !f.PublicKeys && !isEd25519(k)
+}
+
+// macType is the type of core's keys for shared secrets, and ed25519Type of those
+// for public ones. A search asks once for each key, so they are made once.
+var macType = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals // a constant
 	probe, err := core.HMACKey("x", sha256.New, []byte("a probe of thirty-two characters"), core.Hex)
-	return err == nil && reflect.TypeOf(k) == reflect.TypeOf(probe) || !f.PublicKeys && !isEd25519(k)
+	return typeOf(probe, err)
+})
+
+var ed25519Type = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals // a constant
+	public, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+	probe, err := core.Ed25519Key("x", public, core.Hex)
+	return typeOf(probe, err)
+})
+
+func typeOf(probe core.VerifyKey, err error) reflect.Type {
+	if err != nil {
+		return nil
+	}
+	return reflect.TypeOf(probe)
 }
 
 // makesEd25519 says that a scheme makes one of core's ed25519 keys of a secret.
@@ -348,11 +387,7 @@ func makesEd25519(scheme core.Scheme, secret string) bool {
 	return err == nil && isEd25519(k)
 }
 
-func isEd25519(k core.VerifyKey) bool {
-	public, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
-	probe, err := core.Ed25519Key("x", public, core.Hex)
-	return err == nil && reflect.TypeOf(k) == reflect.TypeOf(probe)
-}
+func isEd25519(k core.VerifyKey) bool { return reflect.TypeOf(k) == ed25519Type() }
 
 // validity names a key that fits, but not now.
 func (s *scene) validity(k *key) []step {

@@ -11,15 +11,24 @@ import (
 )
 
 const (
-	maxAddresses = 64
-	maxTwice     = 16  // addresses that are changed once more
+	maxAddresses = 96
+	maxTwice     = 24  // addresses that are changed once more
+	maxSlashes   = 8   // of a path, for each of which another spelling is tried
 	maxPlace     = 512 // bytes of a header that names an address
 )
 
 // addresses are what the sender may have signed instead of the configured address, or with another method.
-func addresses(h *head) (all []head) {
+func (s *scene) addresses(h *head) (all []head) {
 	if h.facts.URL == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == wrongURL }) {
 		return nil
+	}
+	path, arrived, _ := strings.Cut(h.req.URL, "?")
+	if _, query, ok := strings.Cut(h.facts.URL, "?"); ok && query != arrived { // the scheme refuses this
+		n := *h
+		n.req.URL = path + "?" + query
+		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the configured address, but the request arrived with another query: " +
+			"something wrote it anew on the way"})
+		all = append(all, n)
 	}
 	for _, v := range addressVariants(h.facts.URL, &h.req) {
 		n := *h
@@ -54,7 +63,9 @@ type address struct {
 	how  []string
 }
 
-// addressVariants makes them: each difference alone first, then two of them.
+// addressVariants makes them: each difference alone first, then two of them. A
+// scheme compares byte for byte, so what is the same address to people is another
+// to it.
 func addressVariants(configured string, r *core.Request) []address {
 	known := map[string]bool{configured: true}
 	round := []address{{text: configured}}
@@ -150,6 +161,32 @@ func (c *changedAddress) path(target *url.URL) {
 	if c.u.Path == "" { // the request's own path counts
 		c.add("with a slash at the end of the path", func(u *url.URL) { setPath(u, target.EscapedPath()+"/") })
 	}
+	for _, path := range spellings(cmp.Or(c.u.EscapedPath(), target.EscapedPath())) {
+		c.add("with the path in another spelling, as before a proxy normalized it", func(u *url.URL) { setPath(u, path) })
+	}
+}
+
+// spellings are paths of which a proxy that decodes, merges slashes or writes
+// hexadecimal in its own case makes this one.
+func spellings(path string) (all []string) {
+	for _, one := range []string{
+		strings.ReplaceAll(path, "~", "%7E"), strings.ReplaceAll(path, "~", "%7e"), strings.ReplaceAll(path, "%7E", "~"),
+		percentCase(path, strings.ToLower), percentCase(path, strings.ToUpper),
+	} {
+		if one != path {
+			all = append(all, one)
+		}
+	}
+	for i, at := 0, 0; i < maxSlashes; i++ {
+		next := strings.IndexByte(path[at+1:], '/')
+		if at += next + 1; next < 0 {
+			break
+		}
+		for _, instead := range []string{"//", "%2F", "%2f"} {
+			all = append(all, path[:at]+instead+path[at+1:])
+		}
+	}
+	return all
 }
 
 func (c *changedAddress) query(target *url.URL) {
@@ -201,6 +238,9 @@ func queries(query string) (all []address) {
 	add(coded, strings.ReplaceAll(query, "+", "%20"))
 	return all
 }
+
+// What a proxy says of the original request is believed here, because a signature
+// decides; a verifier must not believe it.
 
 // originals are paths and queries that proxies keep in headers when they change
 // them.

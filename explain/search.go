@@ -1,8 +1,26 @@
 package explain
 
+// How an explanation is found, and where to change it:
+//
+//  1. propose_*.go: a scene is the request and its receiver. It proposes heads (ways to read
+//     headers and address), keys (ways to read a secret) and changes (ways to undo what was done
+//     to a body), each with the mistakes that it undoes. A proposal asks no key and need not be
+//     likely: nothing is named because it was proposed.
+//  2. judge*.go: a judge reads the request with a head and a body and asks a key. Only that proves
+//     anything, and only here is work spent, which judge_work.go counts and bounds.
+//  3. search.go: what is tried in which order, the fewest mistakes first.
+//  4. observe*.go: if nothing was proven, what the request shows without a proof. An observation
+//     names a mistake only if a request without that mistake would look different; it never says
+//     that a secret is wrong.
+//  5. mistakes.go: the words, and what to do about each.
+//
+// A new mistake needs a word in mistakes.go, a proposal or an observation, a row in a test that
+// makes the mistake, and an entry in docs/troubleshooting.md if a person can act on it.
+
 import (
 	"cmp"
 	"context"
+	"errors"
 	"hash/maphash"
 	"slices"
 	"strconv"
@@ -33,17 +51,19 @@ func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys
 	s := &search{newScene(i, r.Request, others), new(judge), i.Err, i.Keys.List(), nil}
 	s.ctx, s.unfinished = ctx, s.cut
 	s.reading = readCost * int64(s.more)
-	s.total = max(budget, atLeast*int64(len(s.req.Body)))
+	s.total = budgetOf(len(s.req.Body))
 	s.limit = s.total
 	return s
 }
 
-// run tries everything, the fewest mistakes first.
+// run tries everything, the fewest mistakes first. At each depth the body as it is
+// comes before others, because heads and keys cost nothing to make.
 func (s *search) run() []Finding {
 	lanes := s.lanes()
 	body := s.req.Body
 	for i := range lanes {
 		prepareForDamage(&lanes[i], body)
+		lanes[i].inside = len(lanes[i].heads) > 0 && lanes[i].heads[0].looksInside(body)
 	}
 	for depth := 0; depth <= deepest && !s.stopped(); depth++ {
 		s.limit = s.spent + (s.total-s.spent)/4 // for what needs no other body
@@ -62,7 +82,10 @@ func (s *search) run() []Finding {
 			}
 		}
 	}
-	return s.deeper(lanes)
+	if found := s.deeper(lanes); found != nil {
+		return found
+	}
+	return s.digests(lanes)
 }
 
 // deeper goes on for a little while; what it does not try was never promised.
@@ -193,7 +216,10 @@ func (s *search) orders(lanes []lane, body []byte) []Finding {
 		}
 		return do()
 	}
-	memberOrders(body, rewrite, try)
+	memberOrders(body, rewrite, func(b []byte, undone []step) bool {
+		found = s.sweep(lanes, 0, undone, b)
+		return found == nil && !s.stopped()
+	})
 	return found
 }
 
@@ -212,14 +238,52 @@ func (b *seenBodies) add(body []byte) bool {
 	return true
 }
 
-// unknown says what was tried. A request that was refused with err before its
-// signature was compared does not point to a wrong secret.
-func (s *search) unknown(err error) Finding {
-	if s.facts.Fetches {
-		return step{mistake: notTried}.finding(false)
+// digests tries the request with the digest as it was sent, where the body is not
+// the one with it. It comes last: a body that can be had back says more.
+func (s *search) digests(lanes []lane) []Finding {
+	var changed []lane
+	for _, l := range lanes {
+		if len(l.heads) == 0 {
+			continue
+		}
+		if _, digest := l.heads[0].read(s.req.Body); !digest {
+			continue
+		}
+		l.heads = slices.Clone(l.heads)
+		for i := range l.heads {
+			h := &l.heads[i]
+			h.asSent, h.steps = true, append(slices.Clone(h.steps), step{mistake: bodyDigest})
+		}
+		changed = append(changed, l)
 	}
-	if reason, text := s.say(err); reason == core.ErrMalformed || reason == core.ErrMissingHeader || reason == core.ErrOutsideWindow {
-		f := step{unexplained, strings.TrimPrefix(text, "hookonce: ") + "; no signature was compared, and none of " + strconv.Itoa(s.tried) + " variants tried verifies"}.finding(false)
+	s.limit = min(s.total, s.spent+deepBudget+2*int64(len(s.req.Body)))
+	for depth := 0; depth <= deepest && len(changed) > 0; depth++ {
+		if found := s.sweep(changed, depth, nil, s.req.Body); found != nil {
+			return append(s.observeChange(), found...)
+		}
+	}
+	return nil
+}
+
+// unknown carries what the verifier says, with what was tried and what else there
+// is to look at before the secret. A request that was refused before its signature
+// was compared does not point to a wrong secret at all.
+func (s *search) unknown(err error) Finding {
+	reason, text := s.say(err)
+	if refusal := (*core.Error)(nil); s.verdict != nil && (!errors.As(err, &refusal) || refusal.Detail == "" && refusal.Err == nil) {
+		_, text = s.say(s.verdict) // of the log there is only the word
+	}
+	text = strings.TrimPrefix(text, "hookonce: ")
+	if s.facts.Fetches {
+		f := step{mistake: notTried}.finding(false)
+		if text != "" {
+			f.What += "; the verifier says: " + text
+		}
+		return f
+	}
+	if reason == core.ErrMalformed || reason == core.ErrMissingHeader || reason == core.ErrOutsideWindow {
+		what := text + s.age() + "; no signature was compared, and none of " + strconv.Itoa(s.tried) + " variants tried verifies"
+		f := step{unexplained, what}.finding(false)
 		f.Remedy, f.Look = "Compare the headers, and what the body holds of id and time, with the sender's documentation: something may have changed them on the way, "+
 			"or another sender calls this address.", whereProxy
 		return f
@@ -228,12 +292,33 @@ func (s *search) unknown(err error) Finding {
 	if n := len(s.secrets); n != 1 {
 		keys = "any of " + strconv.Itoa(n) + " keys"
 	}
-	what := "the signature does not match " + keys + " under " + strconv.Itoa(s.tried) +
-		" variants tried; the likeliest left: a wrong secret (of another endpoint or environment), or a body that was changed on the way"
+	what := "the signature does not match " + keys + " under " + strconv.Itoa(s.tried) + " variants tried"
 	if s.tried == 0 {
 		what = "the request cannot be read as one of " + s.scheme.Name() + ", so no key was tried"
 	}
+	// What else there is to look at than the secret, as far as the request shows it.
+	if s.facts.URL != "" {
+		what += "; the sender signs its address too, so compare " + oneLine(s.hide(s.facts.URL), 256) + " with the one that is registered there"
+	}
+	what += "; " + text
+	if asJavaScript(s.req.Body) {
+		what += " (it is JSON exactly as JavaScript writes it: if the sender is not in JavaScript, something may have written it again)"
+	}
 	return step{unexplained, what}.finding(false)
+}
+
+// age says how far a time lies outside of the window that no signature proves.
+func (s *search) age() string {
+	a := new(core.Attempt)
+	r := s.req
+	if s.scheme.ReadHeader(&r, a) != nil || a.Timestamp.IsZero() || s.inside(a.Timestamp) {
+		return ""
+	}
+	if ahead := a.Timestamp.Sub(s.now); ahead > 0 {
+		return " (it lies " + span(ahead) + " ahead, and " + span(s.config.Future) + " are allowed" + zone(ahead) + ")"
+	}
+	age := s.now.Sub(a.Timestamp)
+	return " (it is " + span(age) + " old, and " + span(s.config.Past) + " are allowed" + zone(age) + ")"
 }
 
 // hide takes configured secrets out of a text that is not ours.

@@ -258,7 +258,7 @@ func firstLine(e explain.Explanation) string {
 // names says whether the first line names exactly these mistakes, in front of the colon.
 func names(e explain.Explanation, words ...explain.Mistake) bool {
 	head, _, _ := strings.Cut(firstLine(e), ":")
-	head = strings.TrimSuffix(head, " (proven)")
+	head = strings.TrimSuffix(strings.TrimSuffix(head, " (proven)"), " (seen)")
 	got := strings.Split(head, " and ")
 	want := make([]string, len(words))
 	for i, w := range words {

@@ -280,9 +280,6 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	if !ok {
 		return malformed("the headers were not read")
 	}
-	if !s.holds(token.claims, s.t.BodyHash, r.Body) {
-		return noMatch("the body is not the one whose hash is in the JWT: does something in front of us change it?")
-	}
 	if s.t.URLHash != "" {
 		var address core.Content
 		if !s.url.write(r, &address) || !s.holds(token.claims, s.t.URLHash, address.Bytes()) {
@@ -290,6 +287,9 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 		}
 	}
 	a.Content.WriteString(token.signed)
+	if !s.holds(token.claims, s.t.BodyHash, r.Body) {
+		return noMatch("the body is not the one whose hash is in the JWT: does something in front of us change it?")
+	}
 	switch id, ok := find(r.Body, s.t.ID.path); {
 	case s.t.IDClaim != "":
 		a.Stable = append(a.Stable, r.Body)

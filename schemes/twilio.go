@@ -206,11 +206,11 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	// Whatever the content type says, which is not signed: a digest that is there must fit.
 	if sum != "" {
+		a.Content.WriteString(sum)
 		got := sha256.Sum256(r.Body)
 		if sum[len(sum)-64:] != hex.EncodeToString(got[:]) {
-			return &core.Error{Reason: core.ErrNoMatch, Detail: "bodySHA256 in the URL is not the hash of this body: it was changed on the way"}
+			return noMatch("bodySHA256 in the URL is not the hash of this body: it was changed on the way")
 		}
-		a.Content.WriteString(sum)
 		a.BodySigned = true
 		return nil
 	}

@@ -76,10 +76,23 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 		c.say("%s\n", e.text(c, said))
 	}
 	e.remind(c, said.Reason)
+	e.noteTrimmed(c, said)
 	if !said.Authentic {
 		return errRefused
 	}
 	return nil
+}
+
+// noteTrimmed tells of white space in a file of secrets where it may be the
+// mistake, because nothing else is seen: the program may read the file with it.
+func (e *explanation) noteTrimmed(c *console, said explain.Explanation) {
+	if said.Authentic && said.Reason != "" && said.Reason != core.ErrNoMatch || len(said.Findings) > 0 && said.Findings[0].Mistake != unknown {
+		return
+	}
+	for _, name := range e.trimmed {
+		c.note("note: the white space around the secret in %s, such as a newline at the end, was left out; a program that reads the file as it is has "+
+			"another secret: trim it there", name)
+	}
 }
 
 // asked makes a verifier of secrets that may be wrong in themselves: they come

@@ -17,6 +17,7 @@ type common struct {
 	handshakes  bool
 	secrets     list
 	secretFiles list
+	trimmed     []string // the secret files whose white space was left out
 	now         int64
 	json        bool
 }
@@ -103,9 +104,12 @@ func asFlags(text string) string {
 func (c *common) texts(con *console, asIs bool) ([]string, error) {
 	all := slices.Clone([]string(c.secrets))
 	for _, name := range c.secretFiles {
-		texts, err := secretFile(con, name, "--secret-file")
+		texts, whole, err := secretFile(con, name, "--secret-file")
 		if err != nil {
 			return nil, err
+		}
+		if !whole {
+			c.trimmed = append(c.trimmed, name)
 		}
 		all = append(all, texts...)
 	}
@@ -123,17 +127,18 @@ func (c *common) texts(con *console, asIs bool) ([]string, error) {
 	return fields, nil
 }
 
-// secretFile reads one of the files that --secret-file and --other name.
-func secretFile(c *console, name, flagName string) ([]string, error) {
+// secretFile reads one of the files that --secret-file and --other name. whole says
+// that the file is one secret and nothing else: no white space was left out.
+func secretFile(c *console, name, flagName string) (fields []string, whole bool, err error) {
 	text, err := c.read(name, flagName)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	fields := strings.Fields(string(text))
+	fields = strings.Fields(string(text))
 	if len(fields) == 0 {
-		return nil, usageError(flagName + ": the file is empty: put the secret into it")
+		return nil, false, usageError(flagName + ": the file is empty: put the secret into it")
 	}
-	return fields, nil
+	return fields, len(fields) == 1 && fields[0] == string(text), nil
 }
 
 // at is the time to go by.
@@ -192,7 +197,7 @@ func (r *receiver) othersKeys(c *console) (map[string]*core.Keys, error) {
 		if !ok || name == "" || len(name) > 64 || file == "" {
 			return nil, usageError("--other is NAME=FILE, such as --other test=test-secret.txt")
 		}
-		texts, err := secretFile(c, file, "--other")
+		texts, _, err := secretFile(c, file, "--other")
 		if err != nil {
 			return nil, err
 		}

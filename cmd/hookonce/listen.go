@@ -356,7 +356,7 @@ func (p *printer) line(r *received) string {
 	lines := []string{strings.TrimRight(line, " ") + strings.TrimRight(" "+r.Key, " ")}
 	if r.Explanation != nil {
 		why := *r.Explanation
-		why.Detail = "" // the word in the line above says it
+		why.Detail = "" // the line above has the word, and the finding says more or carries the sentence
 		lines = append(lines, indented(why.String(), margin))
 	}
 	if r.Saved != "" {

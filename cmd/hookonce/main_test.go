@@ -492,9 +492,9 @@ func TestACaptureWithoutABodyBlamesNobody(t *testing.T) {
 		"verify":                 {"verify", head, "refused: no-match: the capture does not hold the body, and"},
 		"explain":                {"explain", head, "unknown: the capture does not hold the body, and"},
 		"a header is missing":    {"explain", strings.ReplaceAll(head, "Webhook-Signature", "X"), "unknown: the capture does not hold the body, and"},
-		"the body was there":     {"explain", head + "\n", "body-consumed: the body is empty"},
+		"the body was there":     {"explain", head + "\n", "body-consumed (seen): the body is empty"},
 		"with its body":          {"explain", head + "\n" + exampleBody, "authentic"},
-		"with another's body":    {"explain", head + "\n{}", "body-truncated: "},
+		"with another's body":    {"explain", head + "\n{}", "body-parsed (seen): "},
 		"verify, body was there": {"verify", head + "\n", "refused: no-match: no signature fits"},
 	} {
 		if got := hookonce(t, tt.request, env, tt.command, "--request", "-"); !strings.HasPrefix(got.out, tt.want) || strings.Contains(got.out, "body-consumed") != strings.Contains(tt.want, "body-consumed") {
@@ -503,5 +503,28 @@ func TestACaptureWithoutABodyBlamesNobody(t *testing.T) {
 	}
 	if got := hookonce(t, head, env, "explain", "--request", "-", "--body", file(t, exampleBody)); got.code != 0 {
 		t.Errorf("--body: %+v", got)
+	}
+}
+
+// White space that is left out silently hides the mistake that people come with.
+func TestWhiteSpaceInAFileOfSecretsIsNoted(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	signed := hookonce(t, "", []string{"WEBHOOK_SECRET=" + secret}, "sign", "--print", "headers").out + "\n" + exampleBody
+	const noted = "was left out"
+	for name, tt := range map[string]struct {
+		text, request string
+		want          bool
+	}{
+		"a newline, and the signature fits":         {secret + "\n", signed, true},
+		"no white space":                            {secret, signed, false},
+		"a newline, and another body":               {secret + "\n", signed[:len(signed)-2] + "x}", true},
+		"a newline, and another mistake is proven":  {secret + "\n", signed + "\n", false},
+		"CRLF as of an editor, and the secret fits": {secret + "\r\n", signed, true},
+	} {
+		got := hookonce(t, tt.request, nil, "explain", "--secret-file", file(t, tt.text), "--request", "-")
+		if strings.Contains(got.errs, noted) != tt.want || strings.Contains(got.errs, secret) {
+			t.Errorf("%s: %s%s", name, got.out, got.errs)
+		}
 	}
 }

@@ -200,6 +200,29 @@ func (s *scene) square(url string) {
 	s.capture()
 }
 
+// httpSigned is a scheme that signs a digest of the body.
+func (s *scene) httpSigned() {
+	s.secret = "a secret of thirty-two bytes, !!"
+	s.write("secret.txt", "hmac-sha256:"+base64.StdEncoding.EncodeToString([]byte(s.secret)))
+	sum := sha256.Sum256(s.body)
+	digest := "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+	const params = `("@method" "@authority" "content-digest" "content-type");created=1760000000`
+	content := "\"@method\": POST\n\"@authority\": example.com\n\"content-digest\": " + digest + "\n\"content-type\": application/json\n\"@signature-params\": " + params
+	s.header = http.Header{
+		"Host": {"example.com"}, "Content-Type": {"application/json"}, "Content-Digest": {digest}, "Signature-Input": {"sig1=" + params},
+		"Signature": {"sig1=:" + base64.StdEncoding.EncodeToString(s.mac(content)) + ":"},
+	}
+	s.capture()
+}
+
+func (s *scene) read(name string) string {
+	text, err := os.ReadFile(filepath.Join(s.dir, name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
 func gzipped(text string) string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -307,6 +330,52 @@ func mistakes() map[string]func(s *scene) {
 		"The message is another provider's": func(s *scene) {
 			s.header = http.Header{"Host": {"example.com"}, "X-Github-Event": {"push"}, "X-Hub-Signature-256": {"sha256=" + hex.EncodeToString(s.mac(body))}}
 			s.capture()
+		},
+		"An id, a URL or a token in the place of the secret": func(s *scene) {
+			s.write("secret.txt", "we_1NG8Du2eZvKYlo2CUI79vXWy")
+			s.header = http.Header{"Stripe-Signature": {"t=1760000000,v1=" + hex.EncodeToString(s.mac("1760000000."+body))}}
+			s.capture()
+		},
+		"The digest is right, and the body is not the one with it": func(s *scene) {
+			s.httpSigned()
+			s.arrives(strings.Replace(body, "paid", "owed", 1))
+		},
+		"JSON that was written again, and cannot be had back": func(s *scene) {
+			s.body = []byte(`{"type":"paid","id":"evt_1","total":12.50,"note":"n","at":1,"by":"x","for":"y","to":"z"}`)
+			s.sign(s.secret, at)
+			var v map[string]any
+			if err := json.Unmarshal(s.body, &v); err != nil {
+				s.t.Fatal(err)
+			}
+			text, err := json.Marshal(v)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			s.header.Set("Content-Length", strconv.Itoa(len(text))) // it was sent on
+			s.arrives(string(text))
+		},
+		"The body was copied out of a log":      func(s *scene) { s.arrives(strings.ReplaceAll(body, `"`, `\x22`)) },
+		"The body is `[object Object]` or `{}`": func(s *scene) { s.arrives("[object Object]") },
+		"A header was cut at its comma": func(s *scene) {
+			s.header = http.Header{"Stripe-Signature": {"t=1760000000"}}
+			s.capture()
+		},
+		"All signatures are of an unknown version": func(s *scene) {
+			s.passes(func(h http.Header) { h["Webhook-Signature"][0] = "v2," + h["Webhook-Signature"][0][3:] + "A" })
+		},
+		"The path or the query arrives rewritten": func(s *scene) { s.square("https://example.com/api/v2/hook") },
+		"POST became GET": func(s *scene) {
+			s.arrives("")
+			s.write("request.txt", strings.Replace(s.read("request.txt"), "POST", "GET", 1))
+		},
+		"Amazon SNS asks whether the endpoint wants the subscription": func(s *scene) {
+			const topic = "arn:aws:sns:eu-central-1:123456789012:orders"
+			s.write("topic.txt", topic)
+			s.header = http.Header{"X-Amz-Sns-Message-Type": {"SubscriptionConfirmation"}}
+			s.arrives(`{"Type":"SubscriptionConfirmation","MessageId":"165545c9-2a5c-472c-8df2-7ff2be2b3b1b","Token":"2336412f37fb687f5d51e6e2425c464cefc3029d36d5ce50",` +
+				`"TopicArn":"` + topic + `","Message":"You have chosen to subscribe","SubscribeURL":"https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription",` +
+				`"Timestamp":"2025-10-09T08:53:20.000Z","SignatureVersion":"2","Signature":"` + strings.Repeat("QUJD", 85) + `QQ==",` +
+				`"SigningCertURL":"https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"}`)
 		},
 		"`http` or `https`":                 func(s *scene) { s.square("http://example.com/hook") },
 		"A port in the address, or none":    func(s *scene) { s.square("https://example.com:443/hook") },

@@ -1,0 +1,98 @@
+package explain
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// observeFetched looks at a message whose keys are fetched, which is not done
+// here. No signature can prove anything then, but what the signature covers can be
+// read: the time, the digest of the body, and what SNS writes into its envelope.
+func (s *search) observeFetched(_ error, add func(Mistake, string)) {
+	if !s.facts.Fetches {
+		return
+	}
+	if s.scheme.Name() == "sns" && s.observeSNS(add) {
+		return
+	}
+	r := s.req
+	a := new(core.Attempt)
+	if s.scheme.ReadHeader(&r, a) != nil {
+		return
+	}
+	err := s.scheme.ReadBody(&r, a)
+	switch {
+	case errors.Is(err, core.ErrNoMatch):
+		_, text := s.say(err)
+		add(bodyDigest, strings.TrimPrefix(strings.TrimPrefix(text, "hookonce: "), "no-match: "))
+	case err != nil || a.Timestamp.IsZero() || s.inside(a.Timestamp):
+	case a.Timestamp.After(s.now):
+		d := a.Timestamp.Sub(s.now)
+		add(timestampFuture, "the time of the message lies "+span(d)+" in the future, and "+span(s.config.Future)+" are allowed"+zone(d))
+	default:
+		d := s.now.Sub(a.Timestamp)
+		add(timestampPast, "the message is "+span(d)+" old, and "+span(s.config.Past)+" are allowed: it was sent again later, or a queue kept it"+zone(d))
+	}
+	if s.scheme.Name() == "sns" && err == nil && a.Timestamp.After(s.now.Add(-s.config.Past)) {
+		s.observeConfirmation(add)
+	}
+}
+
+// observeSNS compares an envelope of SNS with the configured topics, and reports
+// whether it had something to say.
+func (s *search) observeSNS(add func(Mistake, string)) bool {
+	body := s.req.Body
+	if slices.Contains(s.req.Header.Values("X-Amz-Sns-Rawdelivery"), "true") || looksLikeJSON(body) && memberOf(body, "TopicArn") == nil {
+		add(bodyWrapped, "the body is not in the envelope that SNS signs: turn raw message delivery of the subscription off")
+		return true
+	}
+	topic := string(memberOf(body, "TopicArn"))
+	region, differs := "", ""
+	for _, secret := range s.secrets {
+		if secret.Reveal() == topic {
+			region = arnPart(topic, 3)
+			differs = ""
+			break
+		}
+		differs = differingPart(secret.Reveal(), topic)
+	}
+	if differs != "" {
+		add(otherKey, "the message is of another topic than those configured: its ARN has another "+differs)
+		return true
+	}
+	if u, err := url.Parse(string(memberOf(body, "SigningCertURL"))); region != "" && err == nil &&
+		!strings.HasPrefix(u.Host, "sns."+region+".amazonaws.com") {
+		add(otherKey, "the certificate is not at the address of SNS in the region of the topic, so somebody else may have signed the message")
+		return true
+	}
+	return false
+}
+
+// observeConfirmation notices a subscription that waits to be confirmed.
+func (s *search) observeConfirmation(add func(Mistake, string)) {
+	if kind := string(memberOf(s.req.Body, "Type")); kind == "SubscriptionConfirmation" {
+		add(unconfirmed, "the message is SNS's question whether the endpoint wants the subscription, and no notification")
+	}
+}
+
+// differingPart names the first part in which two ARNs of topics differ.
+func differingPart(configured, got string) string {
+	for i, name := range []string{"arn", "partition", "service", "region", "account", "name"} {
+		if arnPart(configured, i) != arnPart(got, i) {
+			return name
+		}
+	}
+	return ""
+}
+
+func arnPart(arn string, n int) string {
+	parts := strings.Split(arn, ":")
+	if n >= len(parts) {
+		return ""
+	}
+	return parts[n]
+}

@@ -1,0 +1,155 @@
+package explain
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// observeOther notices that the headers are another provider's: by what the schemes
+// of the registry read, or by a name in the headers where a scheme does not say what
+// it reads or its keys are fetched.
+func (s *search) observeOther(_ error, add func(Mistake, string)) {
+	r := s.req
+	r.Body = nil
+	if err := s.scheme.ReadHeader(&r, new(core.Attempt)); !errors.Is(err, core.ErrMissingHeader) {
+		return
+	}
+	own := reads(s.facts, r.Header)
+	for _, o := range s.others() {
+		// Of headers that are this scheme's as well, the ones that are missing say more.
+		elsewhere := slices.ContainsFunc(reads(o.facts, r.Header), func(name string) bool { return !slices.Contains(own, name) })
+		if o.scheme.Stamping() != core.NotIdentified && elsewhere {
+			add(otherScheme, "the headers are those of "+strings.Join(o.names, " or ")+", not those of "+s.scheme.Name())
+			return
+		}
+	}
+	named := s.namedProviders()
+	if len(named) > 0 && !slices.Contains(named, s.scheme.Name()) && !anyHeader(own, r.Header) {
+		add(otherScheme, "the headers are those of "+strings.Join(named, " or ")+", not those of "+s.scheme.Name())
+	}
+}
+
+func anyHeader(names []string, h core.Header) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return len(h.Values(name)) > 0 })
+}
+
+// observeHeaders names what is missing: a part of a header, a header, or one that
+// the signature covers. If nothing is, it looks at the signatures themselves.
+func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
+	r := s.req
+	r.Body = nil
+	a := new(core.Attempt)
+	err := s.scheme.ReadHeader(&r, a)
+	var missing []string
+	for _, name := range reads(s.facts, r.Header) {
+		if len(r.Header.Values(name)) == 0 {
+			missing = append(missing, name)
+		}
+	}
+	switch {
+	case err != nil && s.observePart(add):
+	case errors.Is(err, core.ErrMissingHeader), err != nil && s.tried == 0 && len(missing) > 0:
+		what := ""
+		if len(missing) > 0 {
+			what = "these headers that the scheme reads are not there: " + strings.Join(missing, ", ")
+		}
+		add(headerMissing, what)
+	case err == nil:
+		s.observeKind(a, add)
+		s.observeCut(a, add)
+		s.observeCovered(&r, a, add)
+	}
+}
+
+// observeCovered names a header that is not there although the signature covers
+// it: what a scheme asks for only because another header names it.
+func (s *search) observeCovered(r *core.Request, a *core.Attempt, add func(Mistake, string)) {
+	with := *r
+	with.Body = s.req.Body
+	if err := s.scheme.ReadBody(&with, a); errors.Is(err, core.ErrMissingHeader) {
+		_, text := s.say(err)
+		add(headerMissing, strings.TrimPrefix(strings.TrimPrefix(text, "hookonce: "), "missing-header: "))
+	}
+}
+
+// observePart notices a header of several parts, as "t=…,v1=…", of which one is
+// not there: with it the scheme could read the header. It reports whether there is
+// one.
+func (s *search) observePart(add func(Mistake, string)) bool {
+	stamp := strconv.FormatInt(s.now.Unix(), 10)
+	for _, name := range reads(s.facts, s.req.Header) {
+		values := s.req.Header.Values(name)
+		if len(values) != 1 || len(values[0]) > maxHeader {
+			continue
+		}
+		v := strings.TrimRight(strings.TrimSpace(values[0]), ",;")
+		for _, part := range []struct{ whole, what string }{
+			{v + ",v1=" + noSignature, name + " ends behind its timestamp, so the signature (v1=) is missing: it was cut at its comma"},
+			{v + ",s=" + noSignature, name + " ends behind its timestamp, so the signature (s=) is missing: it was cut at its comma"},
+			{v + ";h1=" + noSignature, name + " ends behind its timestamp, so the signature (h1=) is missing: it was cut at its semicolon"},
+			{"t=" + stamp + "," + v, name + " has a signature and no timestamp (t=): its beginning was cut, at a comma"},
+			{"ts=" + stamp + ";" + v, name + " has a signature and no timestamp (ts=): its beginning was cut, at a semicolon"},
+			{"t=" + stamp + ",v1=" + v, name + " is a bare signature, without the parts t= and v1= that the scheme reads"},
+		} {
+			r := s.req
+			r.Header = asMap(s.req.Header).Clone()
+			asMap(r.Header)[name] = []string{part.whole}
+			r.Body = nil
+			if v != "" && s.scheme.ReadHeader(&r, new(core.Attempt)) == nil {
+				add(signatureCut, part.what)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// noSignature has the form of one.
+const noSignature = "0000000000000000000000000000000000000000000000000000000000000000"
+
+// observeCut notices signatures that are too short for the only keys there are. Those of a MAC are proven to be cut; these cannot be made again.
+func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
+	short := func(sig core.Signature) bool {
+		n := len(strings.TrimRight(sig.Text, "="))
+		return n < base64.RawStdEncoding.EncodedLen(ed25519.SignatureSize) ||
+			n > base64.StdEncoding.EncodedLen(ed25519.SignatureSize) && n < hex.EncodedLen(ed25519.SignatureSize)
+	}
+	if len(a.Signatures) == 0 || slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return !short(sig) }) {
+		return
+	}
+	if !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !makesEd25519(s.scheme, k.Reveal()) }) && len(s.secrets) > 0 {
+		add(signatureCut, "the signature is shorter than that of an ed25519 key, and all keys here are of that kind")
+	}
+}
+
+// observeKind notices that all signatures are of one kind and all keys of the
+// other, or that no signature is of a kind there is.
+func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
+	if !wantsPrefix(s.scheme) || len(s.secrets) == 0 {
+		return
+	}
+	var labels []string
+	for _, sig := range a.Signatures {
+		if !slices.Contains(labels, sig.Label) {
+			labels = append(labels, sig.Label)
+		}
+	}
+	if len(labels) > 0 && !slices.Contains(labels, "v1") && !slices.Contains(labels, "v1a") {
+		add(signatureLabel, "all signatures are of versions that are not known here, "+printable(strings.Join(labels, ", "))+": v1 and v1a are")
+		return
+	}
+	for _, kind := range []struct{ label, key, needed string }{{"v1a", "whsec_", "whpk_"}, {"v1", "whpk_", "whsec_"}} {
+		signed := !slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return sig.Label != kind.label })
+		keyed := !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !strings.HasPrefix(k.Reveal(), kind.key) })
+		if signed && keyed {
+			add(secretKind, "the request is signed as "+kind.label+", for which a "+kind.needed+" key is needed, but every key here is a "+kind.key+" one")
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package explain
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// observeMethod notices a GET that was a POST: it has the headers of a signed
+// message and no body.
+func (s *search) observeMethod(_ error, add func(Mistake, string)) {
+	if m := s.req.Method; m != http.MethodGet && m != http.MethodHead || len(s.req.Body) > 0 {
+		return
+	}
+	// Twilio signs a GET, with what it has to say in the query, and then no body.
+	r := s.req
+	a := new(core.Attempt)
+	if s.scheme.ReadHeader(&r, a) == nil && s.scheme.ReadBody(&r, a) == nil && !a.BodySigned && strings.Contains(r.URL, "?") {
+		return
+	}
+	signed := slices.Concat(s.facts.Headers...)
+	for _, o := range s.others() {
+		signed = append(signed, slices.Concat(o.facts.Headers...)...)
+	}
+	if anyHeader(signed, s.req.Header) {
+		add(wrongMethod, "the request is a "+s.req.Method+" without a body, but has the headers of a signed message: a redirect or a cache made it of a POST, "+
+			"and the body is lost")
+	}
+}
+
+// observeAddress says that the address is signed where the configured one leaves
+// a part of it to the request: nothing else of a request is changed so often by
+// proxies.
+func (s *search) observeAddress(_ error, add func(Mistake, string)) {
+	u, err := url.Parse(s.facts.URL)
+	_, query, _ := strings.Cut(s.req.URL, "?")
+	if s.facts.URL == "" || err != nil || u.Path != "" && (u.RawQuery != "" || query == "") {
+		return
+	}
+	part := "path and query"
+	if u.Path != "" {
+		part = "the query"
+	}
+	add(wrongURL, s.scheme.Name()+" signs the address, and the configured one leaves "+part+" to the request, which arrived as "+
+		strconv.Quote(oneLine(s.hide(s.req.URL), 256))+": if a proxy wrote that anew, no signature fits")
+}
+
+// observeParsed notices what is left of a body that a program parsed, or that
+// never was one of a webhook.
+func (s *search) observeParsed(_ error, add func(Mistake, string)) {
+	body := bytes.TrimSpace(s.req.Body)
+	kind := strings.ToLower(asMap(s.req.Header).Get("Content-Type"))
+	switch {
+	case parsedText(body) != "":
+		add(bodyParsed, "the body is "+parsedText(body))
+	case isMultipart(body) || strings.HasPrefix(kind, "multipart/form-data") && bytes.HasPrefix(body, []byte("--")):
+		add(bodyWrapped, "the body is multipart/form-data, as curl -F and forms with files send it: the sender's is inside of it, or was never sent so")
+	case strings.HasPrefix(kind, "application/x-www-form-urlencoded") && looksLikeJSON(body):
+		add(bodyForm, "Content-Type says that the body is a form, but it is JSON: something parsed the form and wrote it as JSON, "+
+			"or the sender (curl -d) names the wrong type")
+	case s.wantsForm():
+		add(bodyForm, "the body is JSON of nothing but texts, where the scheme reads a form: something parsed the form and wrote it as JSON")
+	}
+}
+
+// parsedText names the text that a program makes of a value which is not one.
+func parsedText(body []byte) string {
+	text := string(body[:min(len(body), 32)])
+	switch text {
+	case "[object Object]", "undefined", "null", "None", "Array":
+		return "the text " + text + ": a program printed a parsed body"
+	case "{}":
+		return "{}: a parser that does not know the content type gives that, as express.json() does"
+	}
+	for _, printed := range []struct{ prefix, by string }{
+		{"map[", "a map of Go"},
+		{"{'", "a dict of Python"},
+		{"{\"=>", "a hash of Ruby"},
+		{"<Buffer ", "a Buffer of Node.js"},
+		{"b'", "bytes of Python"},
+	} {
+		if strings.HasPrefix(text, printed.prefix) {
+			return "as a program prints " + printed.by
+		}
+	}
+	if bytes.HasPrefix(body, []byte(`{"`)) && bytes.Contains(body[:min(len(body), 256)], []byte(`"=>`)) {
+		return "as a program prints a hash of Ruby"
+	}
+	return ""
+}
+
+// wantsForm says that the scheme cannot read this JSON, and that it may have been
+// a form: all its values are texts.
+func (s *search) wantsForm() bool {
+	r := s.req
+	a := new(core.Attempt)
+	if !looksLikeJSON(r.Body) || len(r.Body) > maxArranged || s.scheme.ReadHeader(&r, a) != nil {
+		return false
+	}
+	err := s.scheme.ReadBody(&r, a)
+	names, _ := flatStrings(r.Body)
+	return err != nil && !errors.Is(err, core.ErrNoMatch) && !errors.Is(err, core.ErrMissingHeader) && len(names) > 0
+}

@@ -1,0 +1,88 @@
+package explain
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// observeSecrets names what is wrong with secrets that cannot be any, or are
+// something else that people copy.
+func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
+	for i, secret := range s.secrets {
+		if accepted(s.scheme, secret) {
+			if what := noSecret(secret.Reveal()); what != "" {
+				add(secretKind, what)
+			}
+			continue
+		}
+		if what := noSecret(secret.Reveal()); what != "" {
+			add(secretKind, what)
+			return
+		}
+		name := secret.ID
+		if name == "" {
+			name = "key-" + strconv.Itoa(i+1)
+		}
+		if n := unpadded(secret.Reveal()); n > 0 && wantsPrefix(s.scheme) {
+			add(secretBase64, paddingMissing(n))
+			continue
+		}
+		named := false
+		for _, t := range peel(text{text: secret.Reveal()}) {
+			if !named {
+				add(t.steps[0].mistake, "")
+			}
+			named = true
+		}
+		if !named {
+			add(secretRefused, "the secret "+strconv.Quote(printable(name))+" cannot be one of this scheme: see the detail")
+		}
+	}
+}
+
+// noSecret says what a text is that people paste in the place of a secret; empty
+// if it may be one. Prefixes are the vendors' own, which they publish so that
+// leaks are found.
+func noSecret(text string) string {
+	text = strings.TrimSpace(text)
+	for _, kind := range []struct{ prefix, what string }{
+		{"https://", "is a URL: the address of the endpoint signs nothing"},
+		{"http://", "is a URL: the address of the endpoint signs nothing"},
+		{"we_", "is the id of a Stripe endpoint: its signing secret begins with whsec_"},
+		{"ep_", "is the id of an endpoint: its signing secret begins with whsec_"},
+		{"evt_", "is the id of an event"},
+		{"msg_", "is the id of a message"},
+		{"acct_", "is the id of an account"},
+		{"ghp_", "is an access token of GitHub, which signs no webhooks"},
+		{"github_pat_", "is an access token of GitHub, which signs no webhooks"},
+		{"glpat-", "is an access token of GitLab, which signs no webhooks"},
+		{"xoxb-", "is a token of Slack's API: the signing secret is on the page Basic Information of the app"},
+		{"xoxp-", "is a token of Slack's API: the signing secret is on the page Basic Information of the app"},
+		{"xapp-", "is a token of Slack's API: the signing secret is on the page Basic Information of the app"},
+		{"shpat_", "is an access token of Shopify: webhooks are signed with the client secret of the app"},
+		{"SG.", "is an API key of SendGrid, which signs no webhooks"},
+		{"AKIA", "is the id of an AWS access key, which signs no webhooks"},
+	} {
+		if strings.HasPrefix(text, kind.prefix) {
+			return "the configured secret " + kind.what
+		}
+	}
+	if strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2 {
+		return "the configured secret is a JSON Web Token, which is no key"
+	}
+	if isAPIKey(text) {
+		return "the configured secret begins like a key for the sender's API, which signs no webhooks"
+	}
+	if len(text) == 34 && (strings.HasPrefix(text, "AC") || strings.HasPrefix(text, "SK")) && strings.Trim(text[2:], "0123456789abcdef") == "" {
+		return "the configured secret is the id (SID) of a Twilio account or key: the auth token signs"
+	}
+	return ""
+}
+
+// isAPIKey knows the prefixes that Stripe, and others after it, give to API keys, secret and publishable.
+func isAPIKey(secret string) bool {
+	kind, rest, _ := strings.Cut(secret, "_")
+	mode, _, ok := strings.Cut(rest, "_")
+	return ok && slices.Contains([]string{"sk", "pk", "rk"}, kind) && slices.Contains([]string{"live", "test"}, mode)
+}

@@ -1,0 +1,174 @@
+package explain
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"html"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A body that was copied out of a log, a debugger or a page is written in the
+// manner of that place. Each of these functions reads one manner, and returns nil
+// for a body that is not written so. What they return is judged by the signature,
+// so they may be generous: nothing is named because it looks like a log.
+
+// logged undoes what logs and debuggers do to a body.
+func logged() []change {
+	in := func(what string, needs func(b []byte) bool, do func(b []byte) []byte) change {
+		return change{bodyLogged, "the body is as a log writes it: " + what, rewriteCost, do, needs}
+	}
+	return []change{
+		in(`with quotes and control characters as \xHH, as nginx and Apache do`, hasEscapes, fromHexEscapes),
+		in(`with the escapes of a JSON string, without its quotes, as escape=json of nginx does`, hasEscapes, fromBareJSONString),
+		in("as Python prints bytes or text", isPythonLiteral, fromPython),
+		in("with HTML entities", func(b []byte) bool { return bytes.IndexByte(b, '&') >= 0 }, fromEntities),
+		in("in hexadecimal", isHexadecimal, fromHexadecimal),
+		in("percent-encoded", func(b []byte) bool { return bytes.IndexByte(b, '%') >= 0 }, fromPercent),
+		in("as a list of the numbers of its bytes", isByteList, fromByteList),
+	}
+}
+
+func hasEscapes(b []byte) bool { return bytes.IndexByte(b, '\\') >= 0 }
+
+// fromHexEscapes reads \xHH, and before a quote or backslash the backslash alone
+// that Apache writes.
+func fromHexEscapes(b []byte) []byte {
+	dst, changed := make([]byte, 0, len(b)), false
+	for i := 0; i < len(b); i++ {
+		if b[i] != '\\' || i+1 == len(b) {
+			dst = append(dst, b[i])
+			continue
+		}
+		plain, size := unescape(b[i+1:])
+		if size == 0 {
+			dst = append(dst, b[i])
+			continue
+		}
+		dst, changed = append(dst, plain), true
+		i += size
+	}
+	if !changed {
+		return nil
+	}
+	return dst
+}
+
+// unescape reads what follows a backslash in C, Python and the logs of servers;
+// size is 0 if that is no escape.
+func unescape(b []byte) (plain byte, size int) {
+	switch c := b[0]; c {
+	case '\\', '"', '\'':
+		return c, 1
+	case 'n', 'r', 't':
+		return map[byte]byte{'n': '\n', 'r': '\r', 't': '\t'}[c], 1
+	case 'x':
+		var one [1]byte
+		if len(b) < 3 {
+			return 0, 0
+		}
+		if _, err := hex.Decode(one[:], b[1:3]); err != nil {
+			return 0, 0
+		}
+		return one[0], 3
+	}
+	return 0, 0
+}
+
+func fromBareJSONString(b []byte) []byte {
+	if bytes.HasPrefix(b, []byte(`"`)) {
+		return nil // with its quotes it is a mistake of its own
+	}
+	var text string
+	if json.Unmarshal(append(append([]byte{'"'}, b...), '"'), &text) != nil || text == string(b) {
+		return nil
+	}
+	return []byte(text)
+}
+
+// isPythonLiteral knows b'…', b"…" and '…'.
+func isPythonLiteral(b []byte) bool {
+	b = bytes.TrimSpace(b)
+	rest := bytes.TrimPrefix(b, []byte("b"))
+	if len(rest) < 2 || rest[0] != rest[len(rest)-1] {
+		return false
+	}
+	return rest[0] == '\'' || rest[0] == '"' && len(rest) < len(b)
+}
+
+func fromPython(b []byte) []byte {
+	b = bytes.TrimPrefix(bytes.TrimSpace(b), []byte("b"))
+	inner := b[1 : len(b)-1]
+	if plain := fromHexEscapes(inner); plain != nil {
+		return plain
+	}
+	return bytes.Clone(inner)
+}
+
+func fromEntities(b []byte) []byte {
+	text := html.UnescapeString(string(b))
+	if text == string(b) {
+		return nil
+	}
+	return []byte(text)
+}
+
+// isHexadecimal knows plain hexadecimal, and the \x that SQL databases put before it.
+func isHexadecimal(b []byte) bool {
+	b = bytes.TrimSpace(b)
+	b = bytes.TrimPrefix(bytes.TrimPrefix(b, []byte(`\x`)), []byte("0x"))
+	return len(b) >= 8 && len(b)%2 == 0 && len(bytes.Trim(b[:min(len(b), 64)], "0123456789abcdefABCDEF")) == 0
+}
+
+func fromHexadecimal(b []byte) []byte {
+	b = bytes.TrimSpace(b)
+	b = bytes.TrimPrefix(bytes.TrimPrefix(b, []byte(`\x`)), []byte("0x"))
+	plain := make([]byte, hex.DecodedLen(len(b)))
+	if _, err := hex.Decode(plain, b); err != nil {
+		return nil
+	}
+	return plain
+}
+
+// fromPercent takes percent-encoding off the whole body, as of a form that was
+// decoded by half or a body that was put into an address.
+func fromPercent(b []byte) []byte {
+	if looksLikeJSON(b) {
+		return nil
+	}
+	text, err := url.PathUnescape(string(b))
+	if err != nil || text == string(b) || !utf8.ValidString(text) {
+		return nil
+	}
+	if spaced, err := url.QueryUnescape(string(b)); err == nil && bytes.IndexByte(b, '+') >= 0 && !strings.Contains(text, " ") {
+		return []byte(spaced) // of what encodes a space as +
+	}
+	return []byte(text)
+}
+
+// isByteList knows [123 34 97], as Go prints bytes, the same with commas, and a
+// Buffer of Node.js as JSON.
+func isByteList(b []byte) bool {
+	b = bytes.TrimSpace(b)
+	return bytes.HasPrefix(b, []byte(`{"type":"Buffer"`)) || len(b) > 2 && b[0] == '[' && b[1] >= '0' && b[1] <= '9'
+}
+
+func fromByteList(b []byte) []byte {
+	from, to := bytes.IndexByte(b, '['), bytes.IndexByte(b, ']')
+	if from < 0 || to < from {
+		return nil
+	}
+	fields := bytes.FieldsFunc(b[from+1:to], func(r rune) bool { return r == ' ' || r == ',' })
+	plain := make([]byte, 0, len(fields))
+	for _, f := range fields {
+		n, err := strconv.ParseUint(string(f), 10, 8)
+		if err != nil {
+			return nil
+		}
+		plain = append(plain, byte(n))
+	}
+	return plain
+}
