@@ -14,6 +14,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/explain"
+	"github.com/hookonce/hookonce/internal/testmode"
 )
 
 const mebibyte = 1 << 20
@@ -128,7 +129,7 @@ func TestAMebibyteStaysWithinTheBudget(t *testing.T) {
 // A body of many mebibytes costs a few times what it costs to hash it, and not a
 // whole search.
 func TestAHugeBodyIsNotSearchedAsASmallOneIs(t *testing.T) {
-	if testing.Short() || raceEnabled {
+	if testing.Short() || testmode.Race {
 		t.Skip("takes seconds")
 	}
 	huge := bytes.Repeat(large()[26:mebibyte-400], 33)
