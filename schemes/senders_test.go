@@ -65,8 +65,9 @@ func templates() map[string]subject {
 		"customerio": {schemes.CustomerIO(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			return request(string(content), "X-Cio-Timestamp", seconds(at), "X-Cio-Signature", hexMAC(secret, "v0:"+seconds(at)+":"+string(content)))
 		}},
-		"dub":    {schemes.Dub(), secret, stranger, bodyIn("Dub-Signature", "", hexMAC)},
-		"dwolla": {schemes.Dwolla(), secret, stranger, bodyIn("X-Request-Signature-Sha-256", "", hexMAC)},
+		"dub":      {schemes.Dub(), secret, stranger, bodyIn("Dub-Signature", "", hexMAC)},
+		"dwolla":   {schemes.Dwolla(), secret, stranger, bodyIn("X-Request-Signature-Sha-256", "", hexMAC)},
+		"easypost": {schemes.EasyPost(), secret, stranger, idIn("X-Hmac-Signature", "hmac-sha256-hex=", hexMAC, "id")},
 		"finch": {schemes.Finch(), inBase64(secret), inBase64(stranger), func(secret, id string, at time.Time, content []byte) *core.Request {
 			return request(string(content), "Finch-Event-Id", id, "Finch-Timestamp", seconds(at), "Finch-Signature",
 				"v1,"+base64MAC(fromBase64(secret), id+"."+seconds(at)+"."+string(content)))

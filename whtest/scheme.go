@@ -462,15 +462,20 @@ func checkBody(a *audit) {
 		c.Body[i] = other(c.Body[i])
 		a.refusedOrSame(fmt.Sprintf("byte %d of the body changed", i), c)
 	}
-	for what, body := range map[string][]byte{
-		"a byte added":      append(bytes.Clone(r.Body), ' '),
-		"a byte in front":   append([]byte(" "), r.Body...),
-		"cut by a byte":     r.Body[:max(len(r.Body)-1, 0)],
-		"removed":           nil,
-		"there twice":       append(bytes.Clone(r.Body), r.Body...),
-		"with a zero byte":  append(bytes.Clone(r.Body), "\x00{}"...),
-		"another's content": a.Sign(schemeID, schemeNow, []byte(`{"type":"other"}`)).Body,
-	} {
+	bodies := map[string][]byte{
+		"a byte added":     append(bytes.Clone(r.Body), ' '),
+		"a byte in front":  append([]byte(" "), r.Body...),
+		"cut by a byte":    r.Body[:max(len(r.Body)-1, 0)],
+		"removed":          nil,
+		"there twice":      append(bytes.Clone(r.Body), r.Body...),
+		"with a zero byte": append(bytes.Clone(r.Body), "\x00{}"...),
+	}
+	another := a.Sign(schemeID, schemeNow, []byte(`{"type":"other"}`))
+	m, err := a.verifier(a.Secret).Verify(context.Background(), clone(r))
+	if whole := maps.EqualFunc(lines(another), lines(r), slices.Equal); err != nil || !m.BodySigned || !whole {
+		bodies["another's content"] = another.Body // else the body holds all there is, and that one is a message of its own
+	}
+	for what, body := range bodies {
 		c := clone(r)
 		c.Body = body
 		a.refusedOrSame("body "+what, c)
