@@ -193,7 +193,7 @@ func (s *bodyJWT) Stamping() core.Stamping { return s.t.Stamping }
 // Facts implements [core.Describer].
 func (s *bodyJWT) Facts() core.Facts {
 	f := core.Facts{
-		FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.hash() == nil,
+		FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.hash() == nil, IdentifiedBy: jsonPointer(s.t.ID.path),
 	}
 	if !s.t.Token.none() {
 		f.Headers = [][]string{{s.t.Token.header}}

@@ -52,7 +52,7 @@ func (*trueLayer) Stamping() core.Stamping { return core.NotStamped }
 // Facts implements [core.Describer].
 func (s *trueLayer) Facts() core.Facts {
 	return core.Facts{
-		PublicKeys: true, Headers: [][]string{{"Tl-Signature", trueLayerTime}},
+		PublicKeys: true, Headers: [][]string{{"Tl-Signature", trueLayerTime}}, IdentifiedBy: "/event_id",
 		URL: s.url.text, At: func(url string) core.Scheme {
 			at, err := publicURL(url)
 			if err != nil {
