@@ -353,6 +353,16 @@ func bodyHandshakes() []asked {
 		missing("x with a signature of another form", x, with(crc("/hook?crc_token=abc"), header("X-Twitter-Webhooks-Signature", "00"))),
 		asked{"x with a signature", x, with(crc("/hook?crc_token=abc"), header("X-Twitter-Webhooks-Signature-OAuth2", "sha256="+base64MAC(secret, ""))), core.ErrMalformed, 400, ""},
 	)
+	linkedIn := schemes.LinkedIn(schemes.AnswerHandshakes)
+	all = append(
+		all,
+		ok("linkedin", linkedIn, crc("/hook?challengeCode=890e4665-4dfe-4ab1-b689-ed553bceeed0"),
+			`{"challengeCode":"890e4665-4dfe-4ab1-b689-ed553bceeed0","challengeResponse":"`+hexMAC(secret, "890e4665-4dfe-4ab1-b689-ed553bceeed0")+`"}`),
+		missing("linkedin, not asked for", schemes.LinkedIn(schemes.IgnoreHandshakes), crc("/hook?challengeCode=abc")),
+		missing("linkedin by POST", linkedIn, with(crc("/hook?challengeCode=abc"), func(r *core.Request) { r.Method = http.MethodPost })),
+		missing("linkedin with two codes", linkedIn, crc("/hook?challengeCode=abc&challengeCode=abd")),
+		missing("linkedin with a message as its code", linkedIn, crc("/hook?challengeCode="+url.QueryEscape(`hmacsha256={"a":1}`))),
+	)
 	return all
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -51,7 +52,17 @@ func templates() map[string]subject {
 		"airship": {schemes.Airship(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			return request(string(content), "X-Ua-Timestamp", seconds(at), "X-Ua-Signature", hexMAC(secret, seconds(at)+":"+string(content)))
 		}},
-		"alchemy":           {schemes.Alchemy(), secret, stranger, idIn("X-Alchemy-Signature", "", hexMAC, "id")},
+		"alchemy": {schemes.Alchemy(), secret, stranger, idIn("X-Alchemy-Signature", "", hexMAC, "id")},
+		"authorizenet": {schemes.AuthorizeNet(), hexKey, hexOther, idIn("X-ANET-Signature", "sha512=", func(secret, content string) string {
+			return strings.ToUpper(hexSHA512(secret, content))
+		}, "notificationId")},
+		"btcpay": {schemes.BTCPay(), secret, stranger, idIn("BTCPay-Sig", "sha256=", hexMAC, "originalDeliveryId")},
+		"linkedin": {schemes.LinkedIn(schemes.AnswerHandshakes), secret, stranger, idIn("X-LI-Signature", "", func(secret, content string) string {
+			return hexMAC(secret, "hmacsha256="+content)
+		}, "notificationId")},
+		"teams": {schemes.Teams(), inBase64(secret), inBase64(stranger), idIn("Authorization", "HMAC ", func(secret, content string) string {
+			return base64MAC(fromBase64(secret), content)
+		}, "id")},
 		"autodesk":          {schemes.Autodesk(), secret, stranger, bodyIn("X-Adsk-Signature", "sha1hash=", hexSHA1)},
 		"bolt":              {schemes.Bolt(), secret, stranger, bodyIn("X-Bolt-Hmac-Sha256", "", base64MAC)},
 		"buildkite":         {schemes.Buildkite(), secret, stranger, entries("X-Buildkite-Signature", "timestamp=%s,signature=%s", seconds, hexMAC)},

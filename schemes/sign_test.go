@@ -42,7 +42,7 @@ func bodyToSign(name string) string {
 		return `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","eventCode":"REFUND","success":"true",` +
 			`"additionalData":{"hmacSignature":"placeholder"},"amount":{"value":5,"currency":"EUR"}}}]}`
 	default:
-		return `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"},"data":{"id":"evt_1"},"notificationId":"evt_1",` +
+		return `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"},"data":{"id":"evt_1"},"notificationId":"evt_1","originalDeliveryId":"evt_1",` +
 			`"events":[{"webhookEventId":"evt_1"}]}`
 	}
 }
