@@ -100,6 +100,7 @@ func withSettings() []registered {
 		{"whatsapp", func(s Settings) core.Scheme { return Meta(s.VerifyToken) }, false},
 		{"lark", func(s Settings) core.Scheme { return Lark(s.VerifyToken) }, false},
 		{"notion", func(Settings) core.Scheme { return Notion(nil) }, false},
+		{"braintree", func(s Settings) core.Scheme { return Braintree(s.Handshake) }, false},
 		{"linkedin", func(s Settings) core.Scheme { return LinkedIn(s.Handshake) }, false},
 		{"x", func(s Settings) core.Scheme { return X(s.Handshake) }, false},
 		{"woocommerce", func(s Settings) core.Scheme { return WooCommerce(s.Handshake) }, false},

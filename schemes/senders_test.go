@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -56,6 +57,11 @@ func templates() map[string]subject {
 		"authorizenet": {schemes.AuthorizeNet(), hexKey, hexOther, idIn("X-ANET-Signature", "sha512=", func(secret, content string) string {
 			return strings.ToUpper(hexSHA512(secret, content))
 		}, "notificationId")},
+		"braintree": {schemes.Braintree(schemes.AnswerHandshakes), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
+			key, payload := sha1.Sum([]byte(secret)), inBase64("<notification>"+string(content)+"</notification>")+"\n"
+			return request(url.Values{"bt_payload": {payload}, "bt_signature": {"other|00&public|" + hexSHA1(string(key[:]), payload)}}.Encode(),
+				"Content-Type", "application/x-www-form-urlencoded")
+		}},
 		"btcpay": {schemes.BTCPay(), secret, stranger, idIn("BTCPay-Sig", "sha256=", hexMAC, "originalDeliveryId")},
 		"linkedin": {schemes.LinkedIn(schemes.AnswerHandshakes), secret, stranger, idIn("X-LI-Signature", "", func(secret, content string) string {
 			return hexMAC(secret, "hmacsha256="+content)
