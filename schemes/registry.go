@@ -212,6 +212,7 @@ func plainSenders() []plainSender {
 		{"orb", Orb},
 		{"paddle", Paddle},
 		{"pagerduty", PagerDuty},
+		{"payos", PayOS},
 		{"paystack", Paystack},
 		{"persona", Persona},
 		{"polar", Polar},

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -118,6 +119,11 @@ func templates() map[string]subject {
 		"orb": {schemes.Orb(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			stamp := at.UTC().Format("2006-01-02T15:04:05.999999")
 			return request(string(content), "X-Orb-Timestamp", stamp, "X-Orb-Signature", "v1="+hexMAC(secret, "v1:"+stamp+":"+string(content)))
+		}},
+		"payos": {schemes.PayOS(), secret, stranger, func(secret, id string, _ time.Time, content []byte) *core.Request {
+			text := strings.ToValidUTF8(string(content), "?")
+			mac := hexMAC(secret, "amount=3000&description="+text+"&name=&paid=true&reference="+id)
+			return request(`{"code":"00","data":{"reference":` + strconv.Quote(id) + `,"amount":3000,"name":null,"paid":true,"description":` + jsonOf(text) + `},"signature":"` + mac + `"}`)
 		}},
 		"paystack": {schemes.Paystack(), secret, stranger, bodyIn("X-Paystack-Signature", "", hexSHA512)},
 		"persona":  {schemes.Persona(), secret, stranger, entries("Persona-Signature", "t=%s,v1=%s", seconds, hexMAC)},

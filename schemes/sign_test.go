@@ -38,6 +38,8 @@ func bodyToSign(name string) string {
 		return `{"action":"create","webhookTimestamp":0,"type":"Issue"}`
 	case "mailgun":
 		return `{"signature":{"timestamp":"0","token":"` + strings.Repeat("0", 50) + `","signature":"placeholder"},"event-data":{}}`
+	case "payos":
+		return `{"code":"00","success":true,"data":{"reference":"evt_1","amount":3000},"signature":"placeholder"}`
 	case "adyen":
 		return `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","eventCode":"REFUND","success":"true",` +
 			`"additionalData":{"hmacSignature":"placeholder"},"amount":{"value":5,"currency":"EUR"}}}]}`
