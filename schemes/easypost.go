@@ -12,9 +12,9 @@ import (
 // webhook was created with. EasyPost brings it into the form NFKD of Unicode
 // first; only a secret in ASCII is accepted here, which that leaves as it is.
 //
-// The id of the event in the body identifies the message. No time is signed.
-// EasyPost's library for Node.js puts ".0" behind whole numbers that are a
-// weight, because parsing takes it away; the body as it came has it.
+// The id of the event in the body identifies the message. No time of an attempt
+// is signed. EasyPost's library for Node.js puts ".0" behind whole numbers that
+// are a weight, because parsing takes it away; the body as it came has it.
 //
 // Source: www.npmjs.com/package/@easypost/api/v/8.9.0 and
 // EasyPost/easypost-node#467, as of November 2026.

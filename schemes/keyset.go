@@ -49,7 +49,8 @@ type KeySetOptions struct {
 // A message that names its key is verified with that one, by the kid of a JWT
 // or the keyid of RFC 9421. A scheme of your own names it with a method of its
 // [core.Attempt].State: KeyID() string. Other messages are tried with each key.
-// An address in a message, such as jku, is never used.
+// An address in a message, such as jku, is never used. Of a scheme that has key
+// sets already, such as [Kinde], the options take the place of its own.
 //
 // A set is kept for an hour, and up to a day if it cannot be fetched again. A
 // message under a key that is not in it has it fetched again, at most every 30
@@ -69,6 +70,9 @@ func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 		}
 	}
 	o.Hosts = slices.Clone(o.Hosts)
+	if other, ok := scheme.(*keySet); ok {
+		scheme = other.Scheme // with these hosts in place of its own
+	}
 	return &keySet{scheme, o, fetchClient(o.Client), cache[jwks]{now: o.seams.clock()}}
 }
 

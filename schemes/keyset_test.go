@@ -255,6 +255,28 @@ func jsonOf(v any) string {
 	return string(text)
 }
 
+func TestASetOfANamedSenderMayBeElsewhereIfTheProgramSaysSo(t *testing.T) {
+	t.Parallel()
+	k := testKeys()
+	s := newSetSender(t, published("a", k.rsa.Public(), nil))
+	r := request(k.rsa.token("RS256", "a", crypto.SHA256, map[string]any{"event_id": "1", "type": "user.created"}))
+	if _, err := schemes.Kinde().ParseKey(setAddress); err == nil {
+		t.Error("accepted unasked")
+	}
+	scheme := s.scheme(schemes.Kinde())
+	if m, err := verifier(t, scheme, remoteNow, setAddress).Verify(t.Context(), r); err != nil || m.ID != "1" {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if _, err := scheme.ParseKey("https://acme.kinde.com/.well-known/jwks.json"); err == nil {
+		t.Error("the sender's own host is still accepted")
+	}
+	s.publish(published("a", k.rsa.Public(), map[string]any{"alg": "RS512"}))
+	s.sleep(25 * time.Hour)
+	if _, err := verifier(t, scheme, remoteNow, setAddress).Verify(t.Context(), r); !errors.Is(err, core.ErrKeysUnavailable) {
+		t.Errorf("a key for another algorithm: %v", err)
+	}
+}
+
 func TestStrangersCauseFewFetchesOfASet(t *testing.T) {
 	t.Parallel()
 	k := testKeys()

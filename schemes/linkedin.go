@@ -12,8 +12,9 @@ import (
 // the application.
 //
 // The notificationId in the body identifies the message, where there is one;
-// else the body does. Nobody says that two events differ in a body without it, so
-// a handled one that comes again is not acknowledged. No time is signed.
+// else the body does. Nobody says that two events differ in a body without it,
+// so a handled one that comes again is not acknowledged. No time of an attempt
+// is signed.
 //
 // LinkedIn asks for the endpoint when the webhook is made and every two hours,
 // with GET and a challengeCode. It is answered, with the code's HMAC, only if

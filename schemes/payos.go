@@ -16,10 +16,10 @@ import (
 // name. The secret is the checksum key.
 //
 // Only data is signed, so code, desc and success beside it can be changed by
-// whoever captured a message: Message.BodySigned is false, and such a change is the
-// same message. data identifies the message, with its reference and
-// transactionDateTime. Nobody says that two events differ in it, so a handled one
-// that comes again is not acknowledged.
+// whoever captured a message: Message.BodySigned is false, and such a change is
+// the same message. data identifies the message, with its reference and
+// transactionDateTime. Nobody says that two events differ in it, so a handled
+// one that comes again is not acknowledged. No time of an attempt is signed.
 //
 // One signature must not fit two messages, so a value in which "&", a name and "="
 // follow each other is refused. So are numbers that JavaScript would print in

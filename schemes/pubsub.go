@@ -25,9 +25,16 @@ type PubSubOptions struct {
 	seams seams
 }
 
-// DangerouslyReplayablePubSub is for push subscriptions of Google Cloud Pub/Sub that authenticate with a token of a service account; its e-mail address is the
-// "secret". The token, a JWT with RS256 in Authorization, is good for an hour and for any message: the body is not signed, nothing identifies a message, and
-// the handler runs for each attempt. Whoever captures one request can send what they like for an hour. A pull subscription has no such weakness.
+// DangerouslyReplayablePubSub is for push subscriptions of Google Cloud Pub/Sub
+// that authenticate with a token of a service account; its e-mail address is
+// the "secret". The token, a JWT with RS256 in Authorization, is good for an
+// hour and for any message: the body is not signed, nothing identifies a
+// message, and the handler runs for each attempt. Whoever captures one request
+// can send what they like for an hour. A pull subscription has no such
+// weakness.
+//
+// Source: docs.cloud.google.com/pubsub/docs/authenticate-push-subscriptions, as
+// of November 2026.
 func DangerouslyReplayablePubSub(o PubSubOptions) core.Scheme {
 	if o.Audience == "" {
 		return unusable{"pubsub", errors.New("PubSubOptions.Audience is missing: what the push subscription has as audience, or else the address of the endpoint")}

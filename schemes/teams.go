@@ -6,8 +6,9 @@ import "github.com/hookonce/hookonce/core"
 // HMAC-SHA256 of the body in base64 behind "HMAC ". The secret is the security
 // token in base64, as Teams shows it once.
 //
-// The id of the activity in the body identifies the message. No time is signed.
-// Teams shows what the handler answers within ten seconds in the channel.
+// The id of the activity in the body identifies the message. No time of an
+// attempt is signed. Teams shows what the handler answers within ten seconds in
+// the channel.
 //
 // Source: OfficeDev/Microsoft-Teams-Samples, samples/outgoing-webhook at commit
 // 03676a0, as of November 2026.
