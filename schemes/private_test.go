@@ -165,6 +165,17 @@ func codeSenders() map[string]subject {
 			return request(url.Values{"mandrill_events": {string(content)}}.Encode(), "Content-Type", "application/x-www-form-urlencoded",
 				"X-Mandrill-Signature", base64SHA1(secret, public+"mandrill_events"+string(content)))
 		}},
+		"plivo": {schemes.Plivo(public), secret, stranger, func(secret, id string, _ time.Time, content []byte) *core.Request {
+			text := strings.ToValidUTF8(string(content), "?")
+			r := request(url.Values{"To": {"2"}, "From": {"1"}, "Text": {text}}.Encode(), "Content-Type", "application/x-www-form-urlencoded",
+				"X-Plivo-Signature-V3-Nonce", id, "X-Plivo-Signature-V3", "AAAA,"+base64MAC(secret, public+"?From1Text"+text+"To2."+id))
+			return r
+		}},
+		"plivo with a query": {schemes.Plivo(public), secret, stranger, func(secret, id string, _ time.Time, _ []byte) *core.Request {
+			r := request("", "X-Plivo-Signature-V3-Nonce", id, "X-Plivo-Signature-Ma-V3", base64MAC(secret, public+"?a=x y&b=1&b=2."+id))
+			r.Method, r.URL = http.MethodGet, "/hook?b=2&b=1&a=x%20y"
+			return r
+		}},
 		"trello": {schemes.Trello(public, schemes.AnswerHandshakes), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
 			return request(string(content), "X-Trello-Webhook", base64SHA1(secret, string(content)+public))
 		}},

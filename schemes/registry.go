@@ -90,6 +90,7 @@ func withSettings() []registered {
 		{"square", func(s Settings) core.Scheme { return Square(s.URL) }, false},
 		{"hubspot", func(s Settings) core.Scheme { return HubSpot(s.URL) }, false},
 		{"twilio", func(s Settings) core.Scheme { return Twilio(s.URL) }, false},
+		{"plivo", func(s Settings) core.Scheme { return Plivo(s.URL) }, false},
 		{"truelayer", func(s Settings) core.Scheme { return TrueLayer(s.URL) }, false},
 		{"trello", func(s Settings) core.Scheme { return Trello(s.URL, s.Handshake) }, false},
 		{"mandrill", func(s Settings) core.Scheme { return Mandrill(s.URL) }, false},
