@@ -22,8 +22,9 @@ import (
 // Names and values of the form follow each other without anything between, so
 // whoever captured a message can cut them elsewhere: Message.BodySigned is false,
 // and such a change is the same message. A body that is no form is not signed at
-// all and is refused. Plivo does what the response to a call says, so a request
-// with a CallUUID is never acknowledged with an empty body: it runs again.
+// all and is refused. Plivo does what the response to a call says, so a handled
+// request with a CallUUID that comes again is refused: it is never acknowledged
+// with an empty body.
 //
 // Source: www.npmjs.com/package/plivo/v/4.79.0, which verifies; the names of the
 // headers are those of Plivo's examples. As of November 2026.
