@@ -121,8 +121,7 @@ func (t JWT) build() (*bodyJWT, error) {
 	case t.BodyHash == "" && !t.Detached:
 		fail("BodyHash names no claim: a token that does not sign the body goes with any")
 	}
-	switch {
-	case s.t.Encoding > core.Base64URL || t.Secret > Base64Text:
+	if s.t.Encoding > core.Base64URL || t.Secret > Base64Text {
 		fail("Encoding or Secret is none of the constants")
 	}
 	switch {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,7 +121,7 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed(braintreePayload + " is no notification in base64")
 	}
 	if len(list) > maxSignatureBytes || strings.Count(list, "&") >= maxSignatures {
-		return malformed("more than " + fmt.Sprint(maxSignatures) + " signatures, or they are too long")
+		return malformed("more than " + strconv.Itoa(maxSignatures) + " signatures, or they are too long")
 	}
 	for pair := range strings.SplitSeq(list, "&") {
 		if _, text, ok := strings.Cut(pair, "|"); ok && text != "" {

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math/big"
 	"net/http"
 	"strconv"
@@ -217,10 +218,7 @@ func TestAKeySetServesEachKindOfScheme(t *testing.T) {
 			if n := s.total(); n != 1 {
 				t.Errorf("%d fetches", n)
 			}
-			wrong := map[string]any{}
-			for n, v := range tt.key {
-				wrong[n] = v
-			}
+			wrong := maps.Clone(tt.key)
 			for n, v := range tt.wrong {
 				if wrong[n] = v; v == nil {
 					delete(wrong, n)
@@ -389,21 +387,23 @@ func TestAFetchThatHangsKeepsNobodyFromAKnownKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked, end := make(chan struct{}), make(chan struct{})
+	var forger sync.WaitGroup
+	defer forger.Wait()
+	defer close(end)
 	s.page(setAddress, func(http.ResponseWriter, *http.Request) { close(asked); <-end })
 	s.sleep(time.Minute)
-	var forger sync.WaitGroup
-	forger.Add(1)
-	go func() {
-		defer forger.Done()
+	forger.Go(func() {
 		_, _ = v.Verify(t.Context(), sign(k.rsaOther, "no", "1", s.now(), nil))
-	}()
-	<-asked
+	})
+	select {
+	case <-asked:
+	case <-time.After(5 * time.Second):
+		t.Fatal("an unknown key is not looked for")
+	}
 	began := time.Now()
 	if _, err := v.Verify(t.Context(), sign(k.rsa, "a", "2", s.now(), nil)); err != nil || time.Since(began) > 2*time.Second {
 		t.Errorf("after %v: %v", time.Since(began), err)
 	}
-	close(end)
-	forger.Wait()
 }
 
 func TestSetsThatAreNotAccepted(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
@@ -115,7 +116,7 @@ func (*trueLayer) ReadHeader(r *core.Request, a *core.Attempt) error {
 func checkSigned(names []string) error {
 	timed := false
 	for i, name := range names {
-		if i == maxComponents || strings.ContainsFunc(name, func(r rune) bool { return r > '~' || !isTokenByte(byte(r)) }) || name == "" {
+		if i == maxComponents || name == "" || slices.ContainsFunc([]byte(name), func(c byte) bool { return !isTokenByte(c) }) {
 			return malformed("\"tl_headers\" in the JWS is not a list of header names")
 		}
 		for _, other := range names[:i] {
