@@ -35,7 +35,8 @@ type JWT struct {
 	// Name is as in [Template].
 	Name string
 	// Token is the header where the token stands, and Prefix the text in front of it
-	// there. None: the body is the token, and the handler gets it as it came.
+	// there. None: the body is the token, of up to 256 KiB, and the handler gets it as it
+	// came.
 	Token  Field
 	Prefix string
 	// Detached says that the token has nothing between its dots: the body stands there
@@ -342,6 +343,9 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 
 // readWhole reads a body that is a token.
 func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
+	if len(r.Body) > maxLong {
+		return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the token in the body has more than 256 KiB"}
+	}
 	token, err := parseLongJWT(string(r.Body), s.alg)
 	if err != nil {
 		return err

@@ -295,6 +295,9 @@ func TestAnAttemptOfABodyTokenIsKnownByItsOtherClaims(t *testing.T) {
 		r := request(hs256(secret, claims))
 		return v.Admit(t.Context(), r, atHand(r.Body))
 	}
+	if err := send(map[string]any{"iat": remoteNow.Unix(), "jti": "0", "data": strings.Repeat("a", 256<<10)}).Err(); !errors.Is(err, core.ErrBodyTooLarge) {
+		t.Errorf("a token that is too long: %v", err)
+	}
 	d := send(map[string]any{"iat": remoteNow.Unix(), "exp": remoteNow.Unix() + 60, "jti": "1", "data": "a"})
 	if d.Answer() != nil {
 		t.Fatal(d.Err())

@@ -79,7 +79,8 @@ func (o object) seconds(name string) (time.Time, bool) {
 }
 
 const (
-	maxJWT   = 8 << 10 // of one in a header
+	maxJWT   = 8 << 10   // of one in a header
+	maxLong  = 256 << 10 // of one that is the body, whose claims are read before it is verified
 	maxKeyID = 128
 )
 
