@@ -142,6 +142,9 @@ func (s braintree) sign(r *core.Request, _ string, _ time.Time, secrets ...strin
 	if form, err := url.ParseQuery(string(r.Body)); err == nil && len(form[braintreePayload]) == 1 {
 		payload = form.Get(braintreePayload)
 	}
+	if len(payload) <= braintreeLongest {
+		return malformed("the body is shorter than any notification of Braintree")
+	}
 	var pairs []string
 	for i, secret := range secrets {
 		key, err := s.ParseKey(secret)
