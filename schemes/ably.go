@@ -5,7 +5,8 @@ import "github.com/hookonce/hookonce/core"
 // Ably is the scheme of Ably's webhooks: X-Ably-Signature, HMAC-SHA256 of the
 // body in base64 under the part of the API key behind its colon. The body
 // identifies the message. Nobody says that two events differ in it, so a
-// handled message that comes again is not acknowledged.
+// handled message that comes again is not acknowledged. No time of an attempt
+// is signed.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at ably.com/docs/integrations/webhooks.

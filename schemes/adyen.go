@@ -9,11 +9,18 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Adyen is the scheme of Adyen's payment webhooks: additionalData.hmacSignature in the body, HMAC-SHA256 in base64 of eight fields of the item, under the
-// key that Adyen shows in hexadecimal. For platforms and management see [AdyenPlatform].
+// Adyen is the scheme of Adyen's payment webhooks: additionalData.hmacSignature
+// in the body, HMAC-SHA256 in base64 of eight fields of the item, under the key
+// that Adyen shows in hexadecimal. For platforms and management see
+// [AdyenPlatform].
 //
-// Only those fields are signed: reference numbers, merchant account, amount, event code and success. Everything else in the body can be changed
-// by whoever captured one message, and Message.BodySigned is false. The signed fields identify the message.
+// Only those fields are signed: reference numbers, merchant account, amount,
+// event code and success. Everything else in the body can be changed by whoever
+// captured one message, and Message.BodySigned is false. The signed fields
+// identify the message. No time of an attempt is signed.
+//
+// Source: Adyen/adyen-node-api-library, src/utils/hmacValidator.ts at commit
+// 0f50ac7, as of November 2026.
 func Adyen() core.Scheme {
 	return adyen{must(Template{
 		Name: "adyen", Signature: JSON("hmacSignature"), Encoding: core.Base64, Secret: HexText,

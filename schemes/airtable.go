@@ -10,7 +10,8 @@ import "github.com/hookonce/hookonce/core"
 // milliseconds, and no changes. The body identifies the message, by that time.
 // The handler fetches the changes behind its cursor; 200 or 204 without a body
 // is all that Airtable wants. Nothing was found that it sends without a
-// signature, so there is no handshake to answer.
+// signature, so there is no handshake to answer. No time of an attempt is
+// signed.
 //
 // Source: pyairtable, models/webhook.py at commit 022f4fc, as of November 2026.
 func Airtable() core.Scheme {

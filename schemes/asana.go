@@ -8,11 +8,17 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Asana is the scheme of Asana's webhooks: X-Hook-Signature, HMAC-SHA256 of the body under the secret of its handshake. The body identifies the
-// message. Heartbeats, which have no events and are the same bytes each time, are answered and never reach the handler.
+// Asana is the scheme of Asana's webhooks: X-Hook-Signature, HMAC-SHA256 of the
+// body under the secret of its handshake. The body identifies the message.
+// Heartbeats, which have no events and are the same bytes each time, are
+// answered and never reach the handler. No time of an attempt is signed.
 //
-// The handshake hands over the secret in X-Hook-Secret, and nothing proves who sent it. pending is asked whether a webhook is being
-// registered now and stores the secret; it returns false for no. It must be safe for concurrent use. nil: handshakes are not answered.
+// The handshake hands over the secret in X-Hook-Secret, and nothing proves who
+// sent it. pending is asked whether a webhook is being registered now and
+// stores the secret; it returns false for no. It must be safe for concurrent
+// use. nil: handshakes are not answered.
+//
+// Source: developers.asana.com/reference/createwebhook, as of August 2026.
 func Asana(pending func(secret string) bool) core.Scheme {
 	return asana{must(Template{Name: "asana", Signature: Header("X-Hook-Signature"), Content: "{body}"}), pending}
 }

@@ -7,7 +7,10 @@ import "github.com/hookonce/hookonce/core"
 //
 // X-Request-UUID and X-Event-Key are not signed. The body of a push that is
 // undone and made again may be the same, so they tell events apart: together
-// with the body they identify the message, within [core.Config].Repeats.
+// with the body they identify the message, within [core.Config].Repeats. No
+// time of an attempt is signed.
+//
+// Source: bitbucket.org/blog/enhanced-webhook-security, as of August 2026.
 func Bitbucket() core.Scheme {
 	return must(Template{
 		Name: "bitbucket", Signature: Header("X-Hub-Signature"), Label: "sha256=",

@@ -8,16 +8,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
 )
 
-// JWT describes a sender whose signature is a JSON Web Token that holds the
-// SHA-256 of the body; [JWT.Scheme] makes a [core.Scheme] of it. What signs
-// something else is a [Template].
+// JWT describes a sender whose signature is a JSON Web Token; [JWT.Scheme] makes
+// a [core.Scheme] of it. The token holds the SHA-256 of the body, or it is the
+// body, or it is Detached from it. What signs something else is a [Template].
 //
 //	schemes.JWT{
 //		Name:  "acme",
@@ -32,16 +34,22 @@ import (
 type JWT struct {
 	// Name is as in [Template].
 	Name string
-	// Token is where the token stands, and Prefix the text in front of it there.
+	// Token is the header where the token stands, and Prefix the text in front of it
+	// there. None: the body is the token, of up to 256 KiB, and the handler gets it as it
+	// came.
 	Token  Field
 	Prefix string
+	// Detached says that the token has nothing between its dots: the body stands there
+	// in base64url when it is signed (RFC 7515, appendix F). Such a token has no claims.
+	Detached bool
 	// Algorithm signs: HMACSHA256 is HS256, HMACSHA512 HS512, RSASHA256 RS256,
 	// RSASHA512 RS512, ECDSAP256 ES256 and Ed25519 EdDSA.
 	Algorithm Algorithm
 	// Secret is how the text of a secret becomes a key.
 	Secret SecretText
-	// BodyHash is the claim with the hash of the body, and Encoding how it is written:
-	// by default [core.Hex]. Padding behind [core.Base64URL] does not matter.
+	// BodyHash is the claim with the hash of the body, where the token does not hold the
+	// body, and Encoding how it is written: by default [core.Hex]. Padding behind
+	// [core.Base64URL] does not matter.
 	BodyHash string
 	Encoding core.Encoding
 	// URLHash is a claim with the hash of the public address, if the sender has one; URL
@@ -54,7 +62,8 @@ type JWT struct {
 	Time     string
 	Stamping core.Stamping
 	// ID is the message's id in the body, or IDClaim the claim with it: what stays the
-	// same over all attempts. Without one, the token identifies the message.
+	// same over all attempts. Without one, the token identifies the message but for its
+	// signature; a Detached one together with the body.
 	ID         Field
 	IDOptional bool
 	IDClaim    string
@@ -103,11 +112,17 @@ func (t JWT) build() (*bodyJWT, error) {
 		fail("the secret is a public key, which is written in base64: Secret must be Base64Text")
 	}
 	switch {
+	case t.Token.none() && (t.Prefix != "" || t.Detached || t.BodyHash != "" || !t.ID.none()):
+		fail("the body is the token, since Token is none: then there is no Prefix, Detached, BodyHash or ID beside it")
+	case t.Token.none():
 	case !t.Token.whole():
 		fail("Token is not a Header")
-	case t.BodyHash == "":
+	case t.Detached && (t.BodyHash != "" || t.URLHash != "" || t.Issuer != "" || t.Time != "" || t.IDClaim != ""):
+		fail("a Detached token has no claims: BodyHash, URLHash, Issuer, Time and IDClaim are empty")
+	case t.BodyHash == "" && !t.Detached:
 		fail("BodyHash names no claim: a token that does not sign the body goes with any")
-	case s.t.Encoding > core.Base64URL || t.Secret > Base64Text:
+	}
+	if s.t.Encoding > core.Base64URL || t.Secret > Base64Text {
 		fail("Encoding or Secret is none of the constants")
 	}
 	switch {
@@ -128,6 +143,9 @@ func (t JWT) build() (*bodyJWT, error) {
 	}
 	// The rules that every description has, of names, headers and addresses.
 	same := Template{Name: t.Name, Signature: t.Token, Content: "{body}"}
+	if t.Token.none() {
+		same.Signature = JSON("token")
+	}
 	if t.URL != "" {
 		same.Content, same.URL = "{url}{body}", t.URL
 	}
@@ -175,7 +193,10 @@ func (s *bodyJWT) Stamping() core.Stamping { return s.t.Stamping }
 // Facts implements [core.Describer].
 func (s *bodyJWT) Facts() core.Facts {
 	f := core.Facts{
-		FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.hash() == nil, Headers: [][]string{{s.t.Token.header}},
+		FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.hash() == nil, IdentifiedBy: jsonPointer(s.t.ID.path),
+	}
+	if !s.t.Token.none() {
+		f.Headers = [][]string{{s.t.Token.header}}
 	}
 	if s.url.text != "" {
 		f.URL, f.At = s.url.text, func(url string) core.Scheme {
@@ -184,7 +205,7 @@ func (s *bodyJWT) Facts() core.Facts {
 			return t.orUnusable()
 		}
 	}
-	if !f.PublicKeys {
+	if !f.PublicKeys && !s.t.Token.none() {
 		f.Sign = s.sign
 	}
 	return f
@@ -213,6 +234,9 @@ func (s *bodyJWT) ParseKey(text string) (core.VerifyKey, error) {
 
 // ReadHeader implements [core.Scheme].
 func (s *bodyJWT) ReadHeader(r *core.Request, a *core.Attempt) error {
+	if s.t.Token.none() {
+		return nil
+	}
 	text, err := s.t.Token.inHeader(r.Header, "")
 	if err != nil {
 		return err
@@ -221,26 +245,36 @@ func (s *bodyJWT) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if !ok {
 		return malformed(s.t.Token.header + " does not begin with " + fmt.Sprintf("%q", s.t.Prefix))
 	}
-	token, err := parseJWT(text, s.alg)
+	var token jwt
+	if s.t.Detached {
+		token, _, err = parseDetached(text, s.alg)
+	} else if token, err = parseJWT(text, s.alg); err == nil {
+		err = s.readClaims(token.claims, a)
+	}
 	if err != nil {
 		return err
 	}
-	if err := s.readTimes(token.claims, a); err != nil {
+	a.BodySigned = true
+	a.Signatures = append(a.Signatures, core.Signature{Label: s.alg, Text: token.signature})
+	a.State = &token
+	return nil
+}
+
+// readClaims takes times and id, and compares the issuer.
+func (s *bodyJWT) readClaims(claims object, a *core.Attempt) error {
+	if err := s.readTimes(claims, a); err != nil {
 		return err
 	}
-	if issuer, _ := token.claims.text("iss"); s.t.Issuer != "" && issuer != s.t.Issuer {
+	if issuer, _ := claims.text("iss"); s.t.Issuer != "" && issuer != s.t.Issuer {
 		return malformed("the JWT has another issuer than " + s.t.Issuer)
 	}
 	if name := s.t.IDClaim; name != "" {
-		id, ok := token.claims.text(name)
+		id, ok := claims.text(name)
 		if !ok || !visible(id) {
 			return malformed("the JWT has no id as " + fmt.Sprintf("%q", name) + ", of 1 to 256 characters of printable ASCII")
 		}
 		a.ID, a.IDSigned = id, true
 	}
-	a.BodySigned = true
-	a.Signatures = append(a.Signatures, core.Signature{Label: s.alg, Text: token.signature})
-	a.State = &token
 	return nil
 }
 
@@ -276,19 +310,22 @@ func (s *bodyJWT) readTimes(claims object, a *core.Attempt) error {
 
 // ReadBody implements [core.Scheme].
 func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
+	if s.t.Token.none() {
+		return s.readWhole(r, a)
+	}
 	token, ok := a.State.(*jwt)
 	if !ok {
 		return malformed("the headers were not read")
 	}
-	if s.t.URLHash != "" {
-		var address core.Content
-		if !s.url.write(r, &address) || !s.holds(token.claims, s.t.URLHash, address.Bytes()) {
-			return noMatch("the address is not the one whose hash is in the JWT: is JWT.URL the public one, as it is registered at the sender?")
-		}
+	if err := s.checkURL(r, token.claims); err != nil {
+		return err
 	}
 	a.Content.WriteString(token.signed)
-	if !s.holds(token.claims, s.t.BodyHash, r.Body) {
-		return noMatch("the body is not the one whose hash is in the JWT: does something in front of us change it?")
+	if s.t.Detached {
+		a.Content.WriteString(".")
+		a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, r.Body))
+	} else if !s.holds(token.claims, s.t.BodyHash, r.Body) {
+		return noMatch("the body is not the one whose hash is in the JWT: does something upstream of us change it?")
 	}
 	switch id, ok := find(r.Body, s.t.ID.path); {
 	case s.t.IDClaim != "":
@@ -300,6 +337,55 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 		a.Unidentified = malformed("the body has no id at " + strings.Join(s.t.ID.path, ".") + " of 1 to 256 characters of printable ASCII")
 	}
 	a.Indistinct = s.t.Indistinct && !a.IDSigned
+	return nil
+}
+
+// readWhole reads a body that is a token.
+func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
+	if len(r.Body) > maxLong {
+		return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the token in the body has more than 256 KiB"}
+	}
+	token, err := parseLongJWT(string(r.Body), s.alg)
+	if err != nil {
+		return err
+	}
+	if err := s.readClaims(token.claims, a); err != nil {
+		return err
+	}
+	if err := s.checkURL(r, token.claims); err != nil {
+		return err
+	}
+	a.BodySigned = s.t.Algorithm != ECDSAP256 // whose signatures can be rewritten
+	a.Signatures = append(a.Signatures, core.Signature{Label: s.alg, Text: token.signature})
+	a.State = &token
+	a.Content.WriteString(token.signed)
+	if a.IDSigned {
+		a.Stable = append(a.Stable, untimed(token.claims))
+	}
+	a.Indistinct = s.t.Indistinct && !a.IDSigned
+	return nil
+}
+
+// untimed writes the claims that all attempts of a message have in common.
+func untimed(claims object) []byte {
+	var text []byte
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		if name != "iat" && name != "nbf" && name != "exp" {
+			text = fmt.Appendf(text, "%q:%d:%s", name, len(claims[name]), claims[name])
+		}
+	}
+	return text
+}
+
+// checkURL compares the hash of the address, if there is one.
+func (s *bodyJWT) checkURL(r *core.Request, claims object) error {
+	if s.t.URLHash == "" {
+		return nil
+	}
+	var address core.Content
+	if !s.url.write(r, &address) || !s.holds(claims, s.t.URLHash, address.Bytes()) {
+		return noMatch("the address is not the one whose hash is in the JWT: is JWT.URL the public one, as it is registered at the sender?")
+	}
 	return nil
 }
 
@@ -357,10 +443,14 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 		return err
 	}
 	part := base64.RawURLEncoding.EncodeToString
-	signed := part([]byte(`{"alg":"`+s.alg+`","typ":"JWT"}`)) + "." + part(text)
+	header := part([]byte(`{"alg":"` + s.alg + `","typ":"JWT"}`))
+	signed, shown := header+"."+part(text), header+"."+part(text)
+	if s.t.Detached {
+		signed, shown = header+"."+part(r.Body), header+"."
+	}
 	var c core.Content
 	c.WriteString(signed)
-	h[s.t.Token.header] = []string{s.t.Prefix + signed + "." + s.t.Algorithm.sum(raw, core.Base64URL, false)(&c)}
+	h[s.t.Token.header] = []string{s.t.Prefix + shown + "." + s.t.Algorithm.sum(raw, core.Base64URL, false)(&c)}
 	return nil
 }
 

@@ -150,9 +150,15 @@ func TestAJWTIsCheckedWhenItIsMade(t *testing.T) {
 		change func(*schemes.JWT)
 		want   string
 	}{
-		"no name":                     {func(d *schemes.JWT) { d.Name = "" }, "Name is"},
-		"a token in the body":         {func(d *schemes.JWT) { d.Token = schemes.JSON("token") }, "not a Header"},
-		"no hash of the body":         {func(d *schemes.JWT) { d.BodyHash = "" }, "goes with any"},
+		"no name":              {func(d *schemes.JWT) { d.Name = "" }, "Name is"},
+		"a token in the body":  {func(d *schemes.JWT) { d.Token = schemes.JSON("token") }, "not a Header"},
+		"no hash of the body":  {func(d *schemes.JWT) { d.BodyHash = "" }, "goes with any"},
+		"no token, but a hash": {func(d *schemes.JWT) { d.Token, d.Prefix = schemes.Field{}, "" }, "the body is the token"},
+		"no token, but an id beside it": {func(d *schemes.JWT) {
+			d.Token, d.Prefix, d.BodyHash, d.ID = schemes.Field{}, "", "", schemes.JSON("id")
+		}, "the body is the token"},
+		"detached claims":             {func(d *schemes.JWT) { d.Detached, d.BodyHash = true, "" }, "has no claims"},
+		"a detached hash":             {func(d *schemes.JWT) { d.Detached, d.Time, d.Stamping = true, "", core.NotStamped }, "has no claims"},
 		"an algorithm of no JWT":      {func(d *schemes.JWT) { d.Algorithm = schemes.HMACSHA1 }, "none that signs"},
 		"a public key as text":        {func(d *schemes.JWT) { d.Algorithm = schemes.RSASHA256 }, "Base64Text"},
 		"a time that is not a claim":  {func(d *schemes.JWT) { d.Time = "at" }, "belong together"},
@@ -170,6 +176,138 @@ func TestAJWTIsCheckedWhenItIsMade(t *testing.T) {
 		if _, err := d.Scheme(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func detachedJWT(tb testing.TB) core.Scheme {
+	tb.Helper()
+	s, err := schemes.JWT{Name: "acme", Token: schemes.Header("X-Jws"), Detached: true, ID: schemes.JSON("id")}.Scheme()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func TestADetachedTokenPassesTheSuite(t *testing.T) {
+	t.Parallel()
+	scheme := detachedJWT(t)
+	whtest.TestScheme(t, whtest.Subject{
+		Scheme: scheme, Secret: secret, Stranger: stranger,
+		Sign: func(id string, _ time.Time, content []byte) *core.Request {
+			body := around(id, content, "id")
+			first := segment(map[string]any{"alg": "HS256"})
+			return request(body, "X-Jws", first+".."+urlMAC(secret, first+"."+segment(body)))
+		},
+	})
+	now := time.Now()
+	r := request(`{"id":""}`)
+	if err := schemes.Sign(scheme, r, "evt_1", now, secret); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := verifier(t, scheme, now, secret).Verify(t.Context(), r); err != nil || m.ID != "evt_1" || !m.BodySigned {
+		t.Errorf("what Sign made: %+v, %v", m, err)
+	}
+}
+
+// A token whose header names its key is the same message under another key, but with another body it is none.
+func TestADetachedTokenIsReadInOneWay(t *testing.T) {
+	t.Parallel()
+	scheme, now := detachedJWT(t), time.Now()
+	v := verifier(t, scheme, now, secret)
+	body := `{"id":"1"}`
+	sign := func(header map[string]any) *core.Request {
+		first := segment(header)
+		return request(body, "X-Jws", first+".."+urlMAC(secret, first+"."+segment(body)))
+	}
+	wantSame(t, v, sign(map[string]any{"alg": "HS256"}), sign(map[string]any{"alg": "HS256", "kid": "2", "jku": "https://evil.example.com"}))
+	first, mac, _ := strings.Cut(asMap(sign(map[string]any{"alg": "HS256"}).Header).Get("X-Jws"), "..")
+	for name, text := range map[string]string{
+		"with its payload":     first + "." + segment(body) + "." + mac,
+		"with another payload": first + "." + segment("{}") + "." + mac,
+		"one dot":              first + "." + mac,
+		"three dots":           first + "..." + mac,
+		"no signature":         first + "..",
+		"no header":            ".." + mac,
+		"something behind it":  first + ".." + mac + ".x",
+		"no algorithm":         segment(map[string]any{"alg": "none"}) + ".." + mac,
+		"another algorithm":    segment(map[string]any{"alg": "RS256"}) + ".." + mac,
+		"no base64 (RFC 7797)": segment(map[string]any{"alg": "HS256", "b64": false, "crit": []string{"b64"}}) + ".." + mac,
+		"too long":             first + ".." + mac + strings.Repeat("A", 8<<10),
+	} {
+		if _, err := v.Verify(t.Context(), request(body, "X-Jws", text)); !errors.Is(err, core.ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestABodyThatIsATokenPassesTheSuite(t *testing.T) {
+	t.Parallel()
+	k := testKeys()
+	for alg, tt := range map[string]struct {
+		algorithm       schemes.Algorithm
+		secret          schemes.SecretText
+		mine, strangers string
+		sign            func(claims map[string]any) string
+	}{
+		"HS256": {schemes.HMACSHA256, schemes.Verbatim, secret, stranger, func(c map[string]any) string { return hs256(secret, c) }},
+		"RS256": {schemes.RSASHA256, schemes.Base64Text, k.rsa.public, k.rsaOther.public, func(c map[string]any) string {
+			return k.rsa.token("RS256", "", crypto.SHA256, c)
+		}},
+		"ES256": {schemes.ECDSAP256, schemes.Base64Text, k.ecdsa.public, k.ecdsaOther.public, func(c map[string]any) string {
+			return k.ecdsa.token("ES256", "", crypto.SHA256, c)
+		}},
+	} {
+		t.Run(alg, func(t *testing.T) {
+			t.Parallel()
+			scheme, err := schemes.JWT{
+				Name: "acme", Algorithm: tt.algorithm, Secret: tt.secret, Issuer: "acme", Time: "iat", Stamping: core.StampedEachAttempt, IDClaim: "jti",
+			}.Scheme()
+			if err != nil {
+				t.Fatal(err)
+			}
+			sign := func(id string, at time.Time, content []byte) *core.Request {
+				return request(tt.sign(map[string]any{"iss": "acme", "iat": at.Unix(), "jti": id, "data": string(content)}))
+			}
+			whtest.TestScheme(t, whtest.Subject{Scheme: scheme, Secret: tt.mine, Stranger: tt.strangers, Sign: sign})
+			m, err := verifier(t, scheme, remoteNow, tt.mine).Verify(t.Context(), sign("1", remoteNow, nil))
+			if err != nil || m.BodySigned != (alg != "ES256") {
+				t.Errorf("BodySigned is %t: %v", m.BodySigned, err)
+			}
+			if _, err := verifier(t, scheme, remoteNow, tt.mine).Verify(t.Context(), request(tt.sign(map[string]any{"iat": remoteNow.Unix(), "jti": "1"}))); !errors.Is(err, core.ErrMalformed) {
+				t.Errorf("of another issuer: %v", err)
+			}
+			if err := schemes.Sign(scheme, request("{}"), "", remoteNow, tt.mine); !errors.Is(err, errors.ErrUnsupported) {
+				t.Errorf("signing: %v", err)
+			}
+		})
+	}
+}
+
+// An attempt that is signed later has another time in its claims, and is still the same message.
+func TestAnAttemptOfABodyTokenIsKnownByItsOtherClaims(t *testing.T) {
+	t.Parallel()
+	scheme, err := schemes.JWT{Name: "acme", Time: "iat", Stamping: core.StampedEachAttempt, IDClaim: "jti"}.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := verifier(t, scheme, remoteNow, secret)
+	send := func(claims map[string]any) *core.Delivery {
+		r := request(hs256(secret, claims))
+		return v.Admit(t.Context(), r, atHand(r.Body))
+	}
+	if err := send(map[string]any{"iat": remoteNow.Unix(), "jti": "0", "data": strings.Repeat("a", 256<<10)}).Err(); !errors.Is(err, core.ErrBodyTooLarge) {
+		t.Errorf("a token that is too long: %v", err)
+	}
+	d := send(map[string]any{"iat": remoteNow.Unix(), "exp": remoteNow.Unix() + 60, "jti": "1", "data": "a"})
+	if d.Answer() != nil {
+		t.Fatal(d.Err())
+	}
+	d.Settle(200)
+	if err := send(map[string]any{"iat": remoteNow.Unix() + 1, "exp": remoteNow.Unix() + 61, "jti": "1", "data": "a"}).Err(); !errors.Is(err, core.ErrRedelivery) {
+		t.Errorf("a later attempt: %v", err)
+	}
+	if err := send(map[string]any{"iat": remoteNow.Unix() + 2, "jti": "1", "data": "b"}).Err(); !errors.Is(err, core.ErrIDReused) {
+		t.Errorf("another event under the same id: %v", err)
 	}
 }
 

@@ -6,8 +6,12 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Calendly is the scheme of Calendly's webhooks: t and v1 in Calendly-Webhook-Signature, HMAC-SHA256 of "t.body", 3 minutes. No id is signed: each
-// attempt is a message of its own.
+// Calendly is the scheme of Calendly's webhooks: t and v1 in
+// Calendly-Webhook-Signature, HMAC-SHA256 of "t.body", 3 minutes. No id is
+// signed: each attempt is a message of its own.
+//
+// Source: developer.calendly.com/api-docs/overview/webhooks/webhook-signatures,
+// as of August 2026.
 func Calendly() core.Scheme {
 	return must(Template{
 		Name: "calendly", Signature: Header("Calendly-Webhook-Signature"), List: ",", Label: "v1=",

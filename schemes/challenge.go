@@ -110,6 +110,16 @@ func isToken(text string) bool {
 	return true
 }
 
+// tokenOf is the parameter of the query with this name, "" if it is there twice
+// or may not be signed.
+func tokenOf(r *core.Request, name string) string {
+	q, ok := query(r)
+	if token := q.Get(name); ok && len(q[name]) == 1 && isToken(token) {
+		return token
+	}
+	return ""
+}
+
 // textAt is the string at path of a body that was verified, escapes undone. It is empty if there is none.
 func textAt(body []byte, path ...string) string {
 	var v any

@@ -353,6 +353,27 @@ func bodyHandshakes() []asked {
 		missing("x with a signature of another form", x, with(crc("/hook?crc_token=abc"), header("X-Twitter-Webhooks-Signature", "00"))),
 		asked{"x with a signature", x, with(crc("/hook?crc_token=abc"), header("X-Twitter-Webhooks-Signature-OAuth2", "sha256="+base64MAC(secret, ""))), core.ErrMalformed, 400, ""},
 	)
+	// This response was made by the sender's library. The private key alone has no public one to answer with.
+	braintree := schemes.Braintree(schemes.AnswerHandshakes)
+	const challenge = "/hook?bt_challenge=20f9f8ed05f77439fe955c977e4c8a53"
+	all = append(
+		all,
+		missing("braintree with the private key alone", braintree, crc(challenge)),
+		missing("braintree, not asked for", schemes.Braintree(schemes.IgnoreHandshakes), crc(challenge)),
+		missing("braintree with a payload as its challenge", braintree, crc("/hook?bt_challenge="+strings.Repeat("ab", 17))),
+		missing("braintree with a short challenge", braintree, crc("/hook?bt_challenge=20f9f8ed")),
+		missing("braintree with capitals", braintree, crc("/hook?bt_challenge=20F9F8ED05F77439FE955C977E4C8A53")),
+	)
+	linkedIn := schemes.LinkedIn(schemes.AnswerHandshakes)
+	all = append(
+		all,
+		ok("linkedin", linkedIn, crc("/hook?challengeCode=890e4665-4dfe-4ab1-b689-ed553bceeed0"),
+			`{"challengeCode":"890e4665-4dfe-4ab1-b689-ed553bceeed0","challengeResponse":"`+hexMAC(secret, "890e4665-4dfe-4ab1-b689-ed553bceeed0")+`"}`),
+		missing("linkedin, not asked for", schemes.LinkedIn(schemes.IgnoreHandshakes), crc("/hook?challengeCode=abc")),
+		missing("linkedin by POST", linkedIn, with(crc("/hook?challengeCode=abc"), func(r *core.Request) { r.Method = http.MethodPost })),
+		missing("linkedin with two codes", linkedIn, crc("/hook?challengeCode=abc&challengeCode=abd")),
+		missing("linkedin with a message as its code", linkedIn, crc("/hook?challengeCode="+url.QueryEscape(`hmacsha256={"a":1}`))),
+	)
 	return all
 }
 
@@ -561,4 +582,39 @@ func TestEveryChallengeIsAnsweredByAMemberOfAny(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.handles(t, "a message that has no id and asks nothing", r, http.StatusBadRequest, core.ErrMalformed)
+}
+
+// TestBraintreeIsAnsweredAsItsLibraryAnswers has a response that the library made.
+func TestBraintreeIsAnsweredAsItsLibraryAnswers(t *testing.T) {
+	t.Parallel()
+	scheme := schemes.Braintree(schemes.AnswerHandshakes)
+	key, err := scheme.ParseKey("public_key_0001:" + secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := core.FactsOf(scheme)
+	ask := func(challenge string) *core.Answer {
+		r := request("")
+		r.Method, r.URL = http.MethodGet, "/hook?bt_challenge="+challenge
+		return f.AnswerHandshake(r, key)
+	}
+	const want = "public_key_0001|66ca31535ca3c99d39a62baa9c915ed244b76ec2"
+	if a := ask("20f9f8ed05f77439fe955c977e4c8a53"); a == nil || string(a.Body) != want {
+		t.Errorf("%+v", a)
+	}
+	// What it signs for anybody is too short to be a payload.
+	for n := range 40 {
+		challenge := strings.Repeat("a", n)
+		a := ask(challenge)
+		if (n >= 20 && n <= 32) != (a != nil) {
+			t.Errorf("%d digits: %v", n, a)
+		}
+		if a == nil {
+			continue
+		}
+		r := request(url.Values{"bt_payload": {challenge}, "bt_signature": {string(a.Body)}}.Encode())
+		if _, err := verifier(t, scheme, remoteNow, secret).Verify(t.Context(), r); !errors.Is(err, core.ErrMalformed) {
+			t.Errorf("%d digits as a payload: %v", n, err)
+		}
+	}
 }

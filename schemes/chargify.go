@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // X-Chargify-Webhook-Signature-Hmac-Sha-256, HMAC-SHA256 of the body in
 // hexadecimal under the shared key of the site. The older signature, an MD5, is
 // not read. The body identifies the message. Nobody says that two events differ
-// in it, so a handled message that comes again is not acknowledged.
+// in it, so a handled message that comes again is not acknowledged. No time of
+// an attempt is signed.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at ngrok.com/docs/integrations/webhooks/chargify-webhooks.

@@ -2,8 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Cursor is the scheme of Cursor's cloud agents: X-Webhook-Signature, HMAC-SHA256 of the body. X-Webhook-ID is not signed and good for logs only; the
-// body identifies the message.
+// Cursor is the scheme of Cursor's cloud agents: X-Webhook-Signature,
+// HMAC-SHA256 of the body. X-Webhook-ID is not signed and good for logs only;
+// the body identifies the message. No time of an attempt is signed.
+//
+// Source: cursor.com/docs/cloud-agent/api/webhooks, as of November 2026.
 func Cursor() core.Scheme {
 	return must(Template{
 		Name: "cursor", Signature: Header("X-Webhook-Signature"), Label: "sha256=", ID: Header("X-Webhook-ID"), idForLogs: true,

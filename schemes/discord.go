@@ -7,15 +7,18 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Discord is the scheme of Discord's interactions and webhook events: ed25519 over
-// timestamp and body under the application's public key, in hexadecimal. Discord
-// sends wrong signatures now and then, and takes the address away from an endpoint
-// that accepts them.
+// Discord is the scheme of Discord's interactions and webhook events: ed25519
+// over timestamp and body under the application's public key, in hexadecimal.
+// Discord sends wrong signatures now and then, and takes the address away from
+// an endpoint that accepts them.
 //
-// The id of an interaction identifies the message. Discord shows the response to
-// the user, so an interaction is never acknowledged with an empty body. A webhook
-// event has no id: each attempt is a message of its own. The signed pings of both
-// are answered.
+// The id of an interaction identifies the message. Discord shows the response
+// to the user, so an interaction is never acknowledged with an empty body. A
+// webhook event has no id: each attempt is a message of its own. The signed
+// pings of both are answered.
+//
+// Source: discord/discord-interactions-js, src/index.ts at commit 0273b66, as
+// of November 2026.
 func Discord() core.Scheme {
 	return discord{must(Template{
 		Name: "discord", Signature: Header("X-Signature-Ed25519"), Algorithm: Ed25519, Secret: HexText,

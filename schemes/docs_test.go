@@ -103,6 +103,8 @@ func TestTheTableOfProvidersIsTrue(t *testing.T) {
 			body = "form **no**, else yes"
 		case "mandrill":
 			body = "**no**: its events only"
+		case "braintree":
+			body = "**no**: its payload only"
 		case "stream":
 			body = "yes, unless compressed"
 		}

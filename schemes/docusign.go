@@ -6,8 +6,13 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// DocuSign is the scheme of DocuSign Connect: X-DocuSign-Signature-1 and so on, one for each of up to 100 keys, HMAC-SHA256 of the body in base64
-// under the key as it is shown. Any signature may be any key's. The body identifies the message.
+// DocuSign is the scheme of DocuSign Connect: X-DocuSign-Signature-1 and so on,
+// one for each of up to 100 keys, HMAC-SHA256 of the body in base64 under the
+// key as it is shown. Any signature may be any key's. The body identifies the
+// message. No time of an attempt is signed.
+//
+// Source: developers.docusign.com/platform/webhooks/connect/validate, as of
+// November 2026.
 func DocuSign() core.Scheme {
 	t := Template{
 		Name: "docusign", Signature: Header("X-DocuSign-Signature-1"), Encoding: core.Base64, MaxSignatures: 100,

@@ -6,11 +6,16 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// DangerouslyReplayableDropbox is the scheme of Dropbox: X-Dropbox-Signature, HMAC-SHA256 of the body under the app secret. The body has neither id nor
-// time, and honest ones are the same bytes ("something changed in this account"), so no message can be told from another: the
-// handler runs for each attempt, and for each replay. It should only fetch what is new.
+// DangerouslyReplayableDropbox is the scheme of Dropbox: X-Dropbox-Signature,
+// HMAC-SHA256 of the body under the app secret. The body has neither id nor
+// time, and honest ones are the same bytes ("something changed in this
+// account"), so no message can be told from another: the handler runs for each
+// attempt, and for each replay. It should only fetch what is new.
 //
-// The GET request that asks for the endpoint is answered if handshake says so; the route must take GET as well.
+// The GET request that asks for the endpoint is answered if handshake says so;
+// the route must take GET as well.
+//
+// Source: www.dropbox.com/developers/reference/webhooks, as of August 2026.
 func DangerouslyReplayableDropbox(handshake Handshake) core.Scheme {
 	return dropbox{must(Template{
 		Name: "dropbox", Signature: Header("X-Dropbox-Signature"),

@@ -9,11 +9,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// ecdsaRaw verifies ECDSA over SHA-256 on P-256 and SHA-384 on P-384, whose signatures are r and s in full length, one behind the other.
+// ecdsaRaw verifies ECDSA over SHA-256 on P-256, SHA-384 on P-384 and SHA-512 on P-521, whose signatures are r and s in full length, one behind the
+// other.
 func ecdsaRaw(label string, enc core.Encoding, key *ecdsa.PublicKey) *digestKey {
 	hash := sha256.New
-	if key.Curve == elliptic.P384() {
+	switch key.Curve {
+	case elliptic.P384():
 		hash = sha512.New384
+	case elliptic.P521():
+		hash = sha512.New
 	}
 	return &digestKey{label, enc, hash, func(digest, signature []byte) bool {
 		der, ok := rawToASN1(signature, (key.Curve.Params().BitSize+7)/8)
@@ -36,5 +40,9 @@ func rawToASN1(raw []byte, size int) ([]byte, bool) {
 		return append(append(dst, 2, byte(len(b))), b...) //nolint:gosec // under 128
 	}
 	body := integer(integer(make([]byte, 0, 2*size+6), raw[:size]), raw[size:])
-	return append([]byte{0x30, byte(len(body))}, body...), true //nolint:gosec // under 128 bytes for the curves here
+	sequence := []byte{0x30, byte(len(body))} //nolint:gosec // under 256 bytes for the curves here
+	if len(body) >= 0x80 {
+		sequence = []byte{0x30, 0x81, byte(len(body))} //nolint:gosec // as above
+	}
+	return append(sequence, body...), true
 }

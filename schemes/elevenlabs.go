@@ -6,8 +6,12 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// ElevenLabs is the scheme of ElevenLabs' webhooks: t and v0 in ElevenLabs-Signature, HMAC-SHA256 of "t.body", 30 minutes back. No id is
+// ElevenLabs is the scheme of ElevenLabs' webhooks: t and v0 in
+// ElevenLabs-Signature, HMAC-SHA256 of "t.body", 30 minutes back. No id is
 // signed: each attempt is a message of its own.
+//
+// Source: elevenlabs/elevenlabs-js, src/wrapper/webhooks.ts at commit 0a4b3f0,
+// as of November 2026.
 func ElevenLabs() core.Scheme {
 	return must(Template{
 		Name: "elevenlabs", Signature: Header("ElevenLabs-Signature"), List: ",", Label: "v0=",

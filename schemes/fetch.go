@@ -217,7 +217,7 @@ type cached[T any] struct {
 	value T
 	err   error
 
-	old       *cached[T] // good until then, if this one fails; for who fills it
+	old       *cached[T] // good until then, and if this one fails
 	ready     bool       // under the cache's lock, as the rest
 	at, until time.Time
 }
@@ -227,6 +227,22 @@ type cached[T any] struct {
 type loading[T any] struct {
 	spend func() error
 	load  func(ctx context.Context) (T, time.Time, error)
+}
+
+// held returns what stands under key and is not of this age yet. It does not
+// wait: while something else is being loaded, that is what was there before.
+func (c *cache[T]) held(key string, age time.Duration) (value T, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[key]
+	if e != nil && !e.ready {
+		e = e.old
+	}
+	now := c.now()
+	if e == nil || e.err != nil || !now.Before(e.until) || now.Sub(e.at) >= age {
+		return value, false
+	}
+	return e.value, true
 }
 
 // get returns what stands under key, or loads it. With a context that has ended
@@ -321,7 +337,7 @@ func (c *cache[T]) fill(ctx context.Context, e *cached[T], load func(ctx context
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		e.ready, e.at, e.until = true, c.now(), until
+		e.ready, e.at, e.until, e.old = true, c.now(), until, nil
 		if e.err != nil {
 			e.until = e.at.Add(keepFailure)
 		}
@@ -333,7 +349,6 @@ func (c *cache[T]) fill(ctx context.Context, e *cached[T], load func(ctx context
 	if old := e.old; e.err != nil && old != nil {
 		e.value, until, e.err = old.value, old.until, nil
 	}
-	e.old = nil
 }
 
 // noMatch is for what was looked at and is not to be trusted, as opposed to what could not be looked at.

@@ -5,7 +5,7 @@ import "github.com/hookonce/hookonce/core"
 // HelpScout is the scheme of Help Scout: X-Helpscout-Signature, HMAC-SHA1 of
 // the body in base64. The body identifies the message. Nobody says that two
 // events differ in it, so a handled message that comes again is not
-// acknowledged.
+// acknowledged. No time of an attempt is signed.
 //
 // Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
 func HelpScout() core.Scheme {

@@ -7,15 +7,23 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0]. Which headers are signed differs among its products, X-Event-Id or
-// X-Hook0-Id, so none is required.
+// CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0].
+// Which headers are signed differs among its products, X-Event-Id or
+// X-Hook0-Id, so none is required. No id is signed: each attempt is a message
+// of its own.
 func CoinbaseCDP() core.Scheme { return Hook0() }
 
-// Hook0 is the scheme of Hook0: t, h and v1 in X-Hook0-Signature, HMAC-SHA256 of time, names of headers, their values and the JSON body. required
-// are headers that a message must have signed. v0, which leaves the headers out, is not looked at.
+// Hook0 is the scheme of Hook0: t, h and v1 in X-Hook0-Signature, HMAC-SHA256
+// of time, names of headers, their values and the JSON body. required are
+// headers that a message must have signed. v0, which leaves the headers out, is
+// not looked at.
 //
-// Each attempt is stamped anew and is a message of its own: the values of the headers are signed without a mark of where each ends, so
-// none of them can identify the message, and X-Event-Id is good for logs only.
+// Each attempt is stamped anew and is a message of its own: the values of the
+// headers are signed without a mark of where each ends, so none of them can
+// identify the message, and X-Event-Id is good for logs only.
+//
+// Source: hook0/hook0, clients/rust/src/signature.rs at commit 27cf66d, as of
+// November 2026.
 func Hook0(required ...string) core.Scheme {
 	s := hook0{names: Entry("X-Hook0-Signature", "h"), templated: must(Template{
 		Name: "hook0", Signature: Header("X-Hook0-Signature"), List: ",", Label: "v1=",

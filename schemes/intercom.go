@@ -2,8 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Intercom is the scheme of Intercom's webhooks: X-Hub-Signature with sha1, HMAC-SHA1 of the body under the client secret. The notification's id
-// in the body stays over its attempts and identifies the message.
+// Intercom is the scheme of Intercom's webhooks: X-Hub-Signature with sha1,
+// HMAC-SHA1 of the body under the client secret. The notification's id in the
+// body stays over its attempts and identifies the message. No time of an
+// attempt is signed.
+//
+// Source: developers.intercom.com/docs/webhooks, as of August 2026.
 func Intercom() core.Scheme {
 	return must(Template{
 		Name: "intercom", Signature: Header("X-Hub-Signature"), Label: "sha1=", Algorithm: HMACSHA1, ID: JSON("id"),

@@ -4,7 +4,11 @@ import "github.com/hookonce/hookonce/core"
 
 // Jira is the scheme of Jira Cloud: X-Hub-Signature with sha256, HMAC-SHA256 of
 // the body. X-Atlassian-Webhook-Identifier is not signed. Jira keeps it over
-// retries, so together with the body it identifies the message.
+// retries, so together with the body it identifies the message. No time of an
+// attempt is signed.
+//
+// Source: developer.atlassian.com/cloud/jira/platform/webhooks, as of August
+// 2026.
 func Jira() core.Scheme {
 	return must(Template{
 		Name: "jira", Signature: Header("X-Hub-Signature"), Label: "sha256=",

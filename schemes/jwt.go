@@ -79,7 +79,8 @@ func (o object) seconds(name string) (time.Time, bool) {
 }
 
 const (
-	maxJWT   = 8 << 10
+	maxJWT   = 8 << 10   // of one in a header
+	maxLong  = 256 << 10 // of one that is the body, whose claims are read before it is verified
 	maxKeyID = 128
 )
 
@@ -90,6 +91,9 @@ type jwt struct {
 	signed    string // header and claims as they were signed
 	signature string
 }
+
+// KeyID is the id of the key: see [KeySet].
+func (t *jwt) KeyID() string { return t.kid }
 
 // namedJWT is parseJWT of a token that must name its key.
 func namedJWT(text, alg string) (jwt, error) {
@@ -105,35 +109,64 @@ func parseJWT(text, alg string) (jwt, error) {
 	if len(text) > maxJWT {
 		return jwt{}, malformed("the JWT is too long")
 	}
-	parts := strings.Split(text, ".")
+	return parseLongJWT(text, alg)
+}
+
+// parseLongJWT is parseJWT of a text that was bounded elsewhere.
+func parseLongJWT(text, alg string) (jwt, error) {
+	parts := strings.SplitN(text, ".", 4)
 	if len(parts) != 3 || parts[2] == "" {
 		return jwt{}, malformed("not a signed JWT: it needs three parts")
 	}
-	header, err := jwtPart(parts[0])
+	_, kid, err := joseHeader(parts[0], alg)
 	if err != nil {
-		return jwt{}, malformed("the header of the JWT: " + err.Error())
+		return jwt{}, err
 	}
 	claims, err := jwtPart(parts[1])
 	if err != nil {
 		return jwt{}, malformed("the claims of the JWT: " + err.Error())
 	}
+	return jwt{kid: kid, claims: claims, signed: text[:len(parts[0])+1+len(parts[1])], signature: parts[2]}, nil
+}
+
+// parseDetached reads a token without its claims. Header and signature must be
+// there; header is the first, decoded.
+func parseDetached(text, alg string) (token jwt, header object, err error) {
+	if len(text) > maxJWT {
+		return jwt{}, nil, malformed("the JWS is too long")
+	}
+	first, signature, ok := strings.Cut(text, "..")
+	if !ok || signature == "" || strings.Contains(first+signature, ".") {
+		return jwt{}, nil, malformed("not a detached JWS: it needs a header, two dots and a signature")
+	}
+	header, kid, err := joseHeader(first, alg)
+	return jwt{kid: kid, signed: first, signature: signature}, header, err
+}
+
+// joseHeader reads the first part of a token, and its kid.
+func joseHeader(text, alg string) (header object, kid string, err error) {
+	fail := func(text string) (object, string, error) { return nil, "", malformed(text) }
+	header, err = jwtPart(text)
+	if err != nil {
+		return fail("the header of the JWT: " + err.Error())
+	}
 	if got, ok := header.text("alg"); !ok || got != alg {
-		return jwt{}, malformed("the JWT is not signed with " + alg + ", and nothing else is accepted")
+		return fail("the JWT is not signed with " + alg + ", and nothing else is accepted")
 	}
 	for name := range header {
 		switch {
 		case name == "alg" || name == "kid":
 		case strings.EqualFold(name, "alg"), strings.EqualFold(name, "kid"):
-			return jwt{}, malformed("the header of the JWT has \"alg\" or \"kid\" in another spelling")
+			return fail("the header of the JWT has \"alg\" or \"kid\" in another spelling")
 		case strings.EqualFold(name, "crit"):
-			return jwt{}, malformed("the JWT asks for an extension with \"crit\", and none is known")
+			return fail("the JWT asks for an extension with \"crit\", and none is known")
 		}
 	}
 	kid, ok := header.text("kid")
 	if _, there := header["kid"]; there && (!ok || len(kid) > maxKeyID || !visible(kid)) {
-		return jwt{}, malformed("the JWT names its key by something else than a short text of printable ASCII")
+		return fail("the JWT names its key by something else than a short text of printable ASCII")
 	}
-	return jwt{kid: kid, claims: claims, signed: text[:len(parts[0])+1+len(parts[1])], signature: parts[2]}, nil
+	return header, kid, nil
 }
 
 func jwtPart(text string) (object, error) {

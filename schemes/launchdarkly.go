@@ -5,7 +5,7 @@ import "github.com/hookonce/hookonce/core"
 // LaunchDarkly is the scheme of LaunchDarkly: X-Ld-Signature, HMAC-SHA256 of
 // the body in hexadecimal. The body identifies the message. Nobody says that
 // two events differ in it, so a handled message that comes again is not
-// acknowledged.
+// acknowledged. No time of an attempt is signed.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at launchdarkly.com/docs/home/infrastructure/webhooks.

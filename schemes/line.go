@@ -7,7 +7,7 @@ import "github.com/hookonce/hookonce/core"
 // event in a body identifies the message. LINE says in the event whether it is
 // sent again, so two attempts must agree in the rest of it. A body with several
 // events is identified by its content; one with none, as LINE sends to check
-// the endpoint, is too.
+// the endpoint, is too. No time of an attempt is signed.
 //
 // Source: www.npmjs.com/package/@line/bot-sdk/v/11.2.0, as of November 2026.
 func LINE() core.Scheme {

@@ -7,16 +7,20 @@ import (
 )
 
 // Mailgun is the scheme of Mailgun's webhooks: signature.signature in the body,
-// HMAC-SHA256 of signature.timestamp and signature.token under the webhook signing
-// key. Of an event of a subaccount there is also signature.parent-signature, under
-// the key of the account above it.
+// HMAC-SHA256 of signature.timestamp and signature.token under the webhook
+// signing key. Of an event of a subaccount there is also
+// signature.parent-signature, under the key of the account above it.
 //
-// Mailgun signs a message once and retries it over eight hours, so its time may be
-// eight hours and ten minutes old. A status of 406 ends the retries.
+// Mailgun signs a message once and retries it over eight hours, so its time may
+// be eight hours and ten minutes old. A status of 406 ends the retries.
 //
 // The event itself is not signed: whoever captured one message can put another
-// event into it. Message.BodySigned is false; ask Mailgun's API about what matters.
-// The token identifies the message, so a captured one works once.
+// event into it. Message.BodySigned is false; ask Mailgun's API about what
+// matters. The token identifies the message, so a captured one works once.
+//
+// Source:
+// documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks,
+// as of November 2026.
 func Mailgun() core.Scheme {
 	return must(Template{
 		Name: "mailgun", Signature: JSON("signature", "signature"), More: []Field{JSON("signature", "parent-signature")},

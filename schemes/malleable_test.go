@@ -260,3 +260,39 @@ func TestAStrippedSignatureOfARotationIsTheSameMessage(t *testing.T) {
 	v := verifier(t, schemes.Stripe(), now, secret, stranger)
 	wantSame(t, v, request(body, "Stripe-Signature", "t="+stamp+","+next+","+old), request(body, "Stripe-Signature", "t="+stamp+","+old))
 }
+
+// TestAValueOfPayOSBecomesNoOtherMember cuts one signed text in two ways: the description is what a payer wrote.
+func TestAValueOfPayOSBecomesNoOtherMember(t *testing.T) {
+	t.Parallel()
+	sign := func(data, text string) *core.Request {
+		return request(`{"code":"00","data":` + data + `,"signature":"` + hexMAC(secret, text) + `"}`)
+	}
+	v := verifier(t, schemes.PayOS(), time.Now(), secret)
+	const text = "amount=1&description=x&orderCode=9&reference=r"
+	for name, data := range map[string]string{
+		"as it was cut by the sender": `{"amount":1,"description":"x","orderCode":9,"reference":"r"}`,
+		"a number as text":            `{"amount":"1","description":"x","orderCode":9,"reference":"r"}`,
+		"the body may say more":       `{"amount":1,"description":"x","orderCode":9,"reference":"r"},"success":false`,
+	} {
+		if _, err := v.Verify(t.Context(), sign(data, text)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	wantSame(t, v, sign(`{"amount":1,"description":"x","orderCode":9,"reference":"r"}`, text), sign(`{"amount":"1","description":"x","orderCode":9,"reference":"r"}`, text))
+	for name, data := range map[string]string{
+		"a member in a value":        `{"amount":1,"description":"x&orderCode=9","reference":"r"}`,
+		"a member behind another":    `{"amount":"1&description=x","orderCode":9,"reference":"r"}`,
+		"a name that is no name":     `{"amount":1,"description":"x","orderCode":9,"refer&ence":"r"}`,
+		"a name that is there twice": `{"amount":1,"amount":1,"description":"x","orderCode":9,"reference":"r"}`,
+		"a number with a fraction":   `{"amount":1.0,"description":"x","orderCode":9,"reference":"r"}`,
+		"an exponent":                `{"amount":1e0,"description":"x","orderCode":9,"reference":"r"}`,
+		"an object":                  `{"amount":{},"description":"x","orderCode":9,"reference":"r"}`,
+	} {
+		if _, err := v.Verify(t.Context(), sign(data, text)); !errors.Is(err, core.ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := v.Verify(t.Context(), sign(`{"description":"a & b & c=d"}`, "description=a & b & c=d")); err != nil {
+		t.Errorf("an ampersand that begins no member: %v", err)
+	}
+}

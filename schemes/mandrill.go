@@ -14,7 +14,8 @@ import (
 //
 // The events identify the message. Nobody says that those of two messages
 // differ, so a handled message that comes again is not acknowledged. The bytes
-// of the form are not signed, its events are: Message.BodySigned is false.
+// of the form are not signed, its events are: Message.BodySigned is false. No
+// time of an attempt is signed.
 //
 // Source: mailchimp.com/developer/transactional/guides, as of November 2026.
 func Mandrill(address string) core.Scheme {

@@ -8,11 +8,17 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Meta is the scheme of Facebook, Instagram and WhatsApp: X-Hub-Signature-256, HMAC-SHA256 of the body under the app secret. The body
-// identifies the message; Meta may put the events of one that failed together in another way.
+// Meta is the scheme of Facebook, Instagram and WhatsApp: X-Hub-Signature-256,
+// HMAC-SHA256 of the body under the app secret. The body identifies the
+// message; Meta may put the events of one that failed together in another way.
+// No time of an attempt is signed.
 //
-// verifyToken is the token typed in at Meta: the GET request with which it asks for the endpoint is answered then, and refused with
-// another token. Empty: it is not answered. The route must take GET as well.
+// verifyToken is the token typed in at Meta: the GET request with which it asks
+// for the endpoint is answered then, and refused with another token. Empty: it
+// is not answered. The route must take GET as well.
+//
+// Source: developers.facebook.com/docs/graph-api/webhooks/getting-started, as
+// of August 2026.
 func Meta(verifyToken string) core.Scheme {
 	return meta{must(Template{
 		Name: "meta", Signature: Header("X-Hub-Signature-256"), Label: "sha256=",

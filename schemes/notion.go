@@ -9,8 +9,8 @@ import (
 
 // Notion is the scheme of Notion's webhooks: X-Notion-Signature, HMAC-SHA256 of
 // the body under the verification token. The id in the body identifies the
-// message; attempt_number in it changes, so two attempts must agree in
-// the event's type, time, entity and data.
+// message; attempt_number in it changes, so two attempts must agree in the
+// event's type, time, entity and data. No time of an attempt is signed.
 //
 // Notion hands over the verification token once, when the webhook is made, in a
 // request without a signature, and nothing proves who sent it. pending is asked

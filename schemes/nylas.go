@@ -8,8 +8,8 @@ import (
 
 // Nylas is the scheme of Nylas: X-Nylas-Signature, HMAC-SHA256 of the body in
 // hexadecimal under the webhook secret. The body identifies the message. Nobody
-// says that two events differ in it, so a handled message that comes again is not
-// acknowledged.
+// says that two events differ in it, so a handled message that comes again is
+// not acknowledged. No time of an attempt is signed.
 //
 // Nylas asks for the endpoint with GET and a challenge when the webhook is made.
 // It is answered only if handshake says so; the route must take GET as well.

@@ -2,8 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// PagerDuty is the scheme of PagerDuty's v3 webhooks: X-PagerDuty-Signature with a v1 for each key in rotation, HMAC-SHA256 of the body. event.id
-// in the body identifies the message.
+// PagerDuty is the scheme of PagerDuty's v3 webhooks: X-PagerDuty-Signature
+// with a v1 for each key in rotation, HMAC-SHA256 of the body. event.id in the
+// body identifies the message. No time of an attempt is signed.
+//
+// Source: PagerDuty/go-pagerduty, webhookv3/webhookv3.go at commit 142eaff, as
+// of November 2026.
 func PagerDuty() core.Scheme {
 	return must(Template{
 		Name: "pagerduty", Signature: Header("X-PagerDuty-Signature"), List: ",", Label: "v1=", ID: JSON("event", "id"),

@@ -22,17 +22,26 @@ type PayPalOptions struct {
 	seams seams
 }
 
-// DangerouslyForgeablePayPal is the scheme of PayPal's webhooks. THE BODY IS NOT SIGNED, only its CRC-32, for which anybody can make another body: whoever
-// captured one message can send any body in its place, and it verifies. What is known is that PayPal sent a message at that time. So take from the body no
-// more than the id of what happened, and ask PayPal's API for the rest; core.Message.BodySigned is false. A forged body is the same message as the
+// DangerouslyForgeablePayPal is the scheme of PayPal's webhooks. THE BODY IS
+// NOT SIGNED, only its CRC-32, for which anybody can make another body: whoever
+// captured one message can send any body in its place, and it verifies. What is
+// known is that PayPal sent a message at that time. So take from the body no
+// more than the id of what happened, and ask PayPal's API for the rest;
+// core.Message.BodySigned is false. A forged body is the same message as the
 // genuine one and only one of them is handled, whichever comes first.
 //
-// The "secret" is the id of the webhook, which PayPal shows beside its address. The signature is RSA over SHA-256; the certificate is fetched from the
-// address that the message names, which must be at paypal.com. It must be valid, made out to a name under paypal.com and lead to a root that this
+// The "secret" is the id of the webhook, which PayPal shows beside its address.
+// The signature is RSA over SHA-256; the certificate is fetched from the
+// address that the message names, which must be at paypal.com. It must be
+// valid, made out to a name under paypal.com and lead to a root that this
 // machine trusts.
 //
-// The transmission's id is signed and identifies the message. PayPal retries for three days. Whether a retry keeps id and time of the first attempt
-// is not known for certain: so the time is taken for the message's, and may be three days old. A retry with an id of its own is handled again.
+// The transmission's id is signed and identifies the message. PayPal retries
+// for three days. Whether a retry keeps id and time of the first attempt is not
+// known for certain: so the time is taken for the message's, and may be three
+// days old. A retry with an id of its own is handled again.
+//
+// Source: developer.paypal.com/api/rest/webhooks/rest, as of August 2026.
 func DangerouslyForgeablePayPal(o PayPalOptions) core.Scheme {
 	return paypal{newCertificates(fetchClient(o.Client), o.seams)}
 }

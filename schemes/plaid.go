@@ -28,11 +28,16 @@ type PlaidOptions struct {
 	seams seams
 }
 
-// Plaid is the scheme of Plaid's webhooks: Plaid-Verification, a JWT with ES256 that has the time and the SHA-256 of the body. The key that it names is
-// fetched from Plaid with the credentials of the API, which are the secret here: "client_id:secret". Each attempt is a message of its own, since no
-// id is signed.
+// Plaid is the scheme of Plaid's webhooks: Plaid-Verification, a JWT with ES256
+// that has the time and the SHA-256 of the body. The key that it names is
+// fetched from Plaid with the credentials of the API, which are the secret
+// here: "client_id:secret". Each attempt is a message of its own, since no id
+// is signed.
 //
-// Do not rely on a key to sign for one customer alone: look whether the item_id of a message is one of yours.
+// Do not rely on a key to sign for one customer alone: look whether the item_id
+// of a message is one of yours.
+//
+// Source: plaid.com/docs/api/webhooks/webhook-verification, as of August 2026.
 func Plaid(o PlaidOptions) core.Scheme {
 	host := "production.plaid.com"
 	if o.Sandbox {

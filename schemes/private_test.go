@@ -52,7 +52,7 @@ func (k keyPair) signature(hash crypto.Hash, text string) string {
 }
 
 // testKeys are made once: RSA takes a while.
-var testKeys = sync.OnceValue(func() (keys struct{ rsa, rsaOther, ecdsa, ecdsaOther, ed, edOther keyPair }) {
+var testKeys = sync.OnceValue(func() (keys struct{ rsa, rsaOther, ecdsa, ecdsaOther, p521, p521Other, ed, edOther keyPair }) {
 	pair := func(s crypto.Signer, err error) keyPair {
 		if err != nil {
 			panic(err)
@@ -70,17 +70,29 @@ var testKeys = sync.OnceValue(func() (keys struct{ rsa, rsaOther, ecdsa, ecdsaOt
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		return pair(key, err)
 	}
-	ecPair := func() keyPair {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ecPair := func(curve elliptic.Curve) keyPair {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
 		return pair(key, err)
 	}
 	edPair := func() keyPair {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return pair(key, err)
 	}
-	keys.rsa, keys.rsaOther, keys.ecdsa, keys.ecdsaOther, keys.ed, keys.edOther = rsaPair(), rsaPair(), ecPair(), ecPair(), edPair(), edPair()
+	keys.rsa, keys.rsaOther, keys.ed, keys.edOther = rsaPair(), rsaPair(), edPair(), edPair()
+	keys.ecdsa, keys.ecdsaOther = ecPair(elliptic.P256()), ecPair(elliptic.P256())
+	keys.p521, keys.p521Other = ecPair(elliptic.P521()), ecPair(elliptic.P521())
 	return keys
 })
+
+// signTrueLayer adds Tl-Signature, which signs the time.
+func signTrueLayer(r *core.Request, k keyPair, kid string) {
+	first := segment(map[string]any{
+		"alg": "ES512", "kid": kid, "tl_version": "2", "tl_headers": "x-tl-webhook-timestamp", "jku": "https://webhooks.truelayer.com/.well-known/jwks",
+	})
+	path, _, _ := strings.Cut(r.URL, "?")
+	text := r.Method + " " + path + "\nx-tl-webhook-timestamp: " + asMap(r.Header).Get("X-Tl-Webhook-Timestamp") + "\n" + string(r.Body)
+	asMap(r.Header).Set("Tl-Signature", first+".."+k.inURL(crypto.SHA512, first+"."+segment(text)))
+}
 
 func gzipped(text string) string {
 	var b bytes.Buffer
@@ -107,6 +119,18 @@ func privateSenders() map[string]privateSender {
 			nonce := "EcY0dYqyJqhP0kxl6xIMpDNYxtGKgnpD" + strconv.Itoa(at.Nanosecond())
 			return request(body, "Wechatpay-Timestamp", seconds(at), "Wechatpay-Nonce", nonce, "Wechatpay-Serial", "PUB_KEY_ID_1",
 				"Wechatpay-Signature", k.rsa.signature(crypto.SHA256, seconds(at)+"\n"+nonce+"\n"+body+"\n"))
+		}},
+		"fireblocks": {schemes.Fireblocks(), k.rsa.public, k.rsaOther.public, []string{"id"}, func(_, body string, _ time.Time) *core.Request {
+			first := segment(map[string]any{"alg": "RS512", "kid": "a"})
+			return request(body, "Fireblocks-Webhook-Signature", first+".."+k.rsa.inURL(crypto.SHA512, first+"."+segment(body)))
+		}},
+		"kinde": {schemes.Kinde(), k.rsa.public, k.rsaOther.public, nil, func(id, body string, _ time.Time) *core.Request {
+			return request(k.rsa.token("RS256", "a", crypto.SHA256, map[string]any{"type": "user.created", "event_id": id, "data": body}), "Content-Type", "application/jwt")
+		}},
+		"truelayer": {schemes.TrueLayer(public), k.p521.public, k.p521Other.public, []string{"event_id"}, func(_, body string, at time.Time) *core.Request {
+			r := request(body, "X-Tl-Webhook-Timestamp", at.UTC().Format(time.RFC3339))
+			signTrueLayer(r, k.p521, "a")
+			return r
 		}},
 		"kick": {schemes.Kick(), k.rsa.public, k.rsaOther.public, nil, func(id, body string, at time.Time) *core.Request {
 			stamp := at.UTC().Format(time.RFC3339)
@@ -140,6 +164,17 @@ func codeSenders() map[string]subject {
 		"mandrill": {schemes.Mandrill(public), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
 			return request(url.Values{"mandrill_events": {string(content)}}.Encode(), "Content-Type", "application/x-www-form-urlencoded",
 				"X-Mandrill-Signature", base64SHA1(secret, public+"mandrill_events"+string(content)))
+		}},
+		"plivo": {schemes.Plivo(public), secret, stranger, func(secret, id string, _ time.Time, content []byte) *core.Request {
+			text := strings.ToValidUTF8(string(content), "?")
+			r := request(url.Values{"To": {"2"}, "From": {"1"}, "Text": {text}}.Encode(), "Content-Type", "application/x-www-form-urlencoded",
+				"X-Plivo-Signature-V3-Nonce", id, "X-Plivo-Signature-V3", "AAAA,"+base64MAC(secret, public+"?From1Text"+text+"To2."+id))
+			return r
+		}},
+		"plivo with a query": {schemes.Plivo(public), secret, stranger, func(secret, id string, _ time.Time, _ []byte) *core.Request {
+			r := request("", "X-Plivo-Signature-V3-Nonce", id, "X-Plivo-Signature-Ma-V3", base64MAC(secret, public+"?a=x y&b=1&b=2."+id))
+			r.Method, r.URL = http.MethodGet, "/hook?b=2&b=1&a=x%20y"
+			return r
 		}},
 		"trello": {schemes.Trello(public, schemes.AnswerHandshakes), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
 			return request(string(content), "X-Trello-Webhook", base64SHA1(secret, string(content)+public))

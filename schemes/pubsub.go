@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto"
 	"crypto/rsa"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 	"strconv"
 	"strings"
@@ -28,20 +25,27 @@ type PubSubOptions struct {
 	seams seams
 }
 
-// DangerouslyReplayablePubSub is for push subscriptions of Google Cloud Pub/Sub that authenticate with a token of a service account; its e-mail address is the
-// "secret". The token, a JWT with RS256 in Authorization, is good for an hour and for any message: the body is not signed, nothing identifies a message, and
-// the handler runs for each attempt. Whoever captures one request can send what they like for an hour. A pull subscription has no such weakness.
+// DangerouslyReplayablePubSub is for push subscriptions of Google Cloud Pub/Sub
+// that authenticate with a token of a service account; its e-mail address is
+// the "secret". The token, a JWT with RS256 in Authorization, is good for an
+// hour and for any message: the body is not signed, nothing identifies a
+// message, and the handler runs for each attempt. Whoever captures one request
+// can send what they like for an hour. A pull subscription has no such
+// weakness.
+//
+// Source: docs.cloud.google.com/pubsub/docs/authenticate-push-subscriptions, as
+// of November 2026.
 func DangerouslyReplayablePubSub(o PubSubOptions) core.Scheme {
 	if o.Audience == "" {
 		return unusable{"pubsub", errors.New("PubSubOptions.Audience is missing: what the push subscription has as audience, or else the address of the endpoint")}
 	}
-	return &pubsub{audience: o.Audience, client: fetchClient(o.Client), sets: cache[keySet]{now: o.seams.clock()}}
+	return &pubsub{audience: o.Audience, client: fetchClient(o.Client), sets: cache[googleSet]{now: o.seams.clock()}}
 }
 
 type pubsub struct {
 	audience string
 	client   *http.Client
-	sets     cache[keySet]
+	sets     cache[googleSet]
 }
 
 const (
@@ -127,14 +131,14 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	return verifyRSA(ctx, pubsubLabel, core.Base64URL, public, crypto.SHA256, a)
 }
 
-// keySet is Google's keys by their names.
-type keySet map[string]*rsa.PublicKey
+// googleSet is Google's keys by their names.
+type googleSet map[string]*rsa.PublicKey
 
 // key finds a key. One that is not there may be new: it is looked for again, but not more often than once a minute.
 func (p *pubsub) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	for _, age := range []time.Duration{maxFresh, time.Minute} {
 		// No budget: there is one address, and strangers cannot name another.
-		set, err := p.sets.younger(ctx, googleKeys, age, loading[keySet]{load: p.fetch})
+		set, err := p.sets.younger(ctx, googleKeys, age, loading[googleSet]{load: p.fetch})
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +149,7 @@ func (p *pubsub) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	return nil, noMatch("Google has no key of the name in the token")
 }
 
-func (p *pubsub) fetch(ctx context.Context) (keySet, time.Time, error) {
+func (p *pubsub) fetch(ctx context.Context) (googleSet, time.Time, error) {
 	f, err := get(ctx, p.client, googleKeys)
 	if err == nil && f.status != http.StatusOK {
 		err = fmt.Errorf("status %d", f.status)
@@ -153,28 +157,16 @@ func (p *pubsub) fetch(ctx context.Context) (keySet, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("fetching Google's keys: %w", err)
 	}
-	var answer struct {
-		Keys []struct {
-			Kty string `json:"kty"`
-			Alg string `json:"alg"`
-			Use string `json:"use"`
-			Kid string `json:"kid"`
-			N   string `json:"n"`
-			E   string `json:"e"`
-		} `json:"keys"`
+	keys, err := parseSet(f.body)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("fetching Google's keys: %w", err)
 	}
-	if err := json.Unmarshal(f.body, &answer); err != nil {
-		return nil, time.Time{}, errors.New("fetching Google's keys: the answer is no JSON: does a proxy answer in Google's place?")
-	}
-	set := keySet{}
-	for _, k := range answer.Keys {
-		n, err1 := base64.RawURLEncoding.DecodeString(k.N)
-		e, err2 := base64.RawURLEncoding.DecodeString(k.E)
-		exponent := new(big.Int).SetBytes(e)
-		if err1 != nil || err2 != nil || k.Kty != "RSA" || k.Alg != "RS256" || k.Use != "sig" || k.Kid == "" || exponent.BitLen() > 31 {
-			continue
+	set := googleSet{}
+	for _, k := range keys {
+		public, err := k.public()
+		if key, ok := public.(*rsa.PublicKey); ok && err == nil && k.Alg == "RS256" && k.Kid != "" {
+			set[k.Kid] = key
 		}
-		set[k.Kid] = &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}
 	}
 	if len(set) == 0 {
 		return nil, time.Time{}, errors.New("fetching Google's keys: there is none for RS256 in the answer")

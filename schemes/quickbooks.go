@@ -5,7 +5,8 @@ import "github.com/hookonce/hookonce/core"
 // QuickBooks is the scheme of Intuit's QuickBooks: Intuit-Signature,
 // HMAC-SHA256 of the body in base64 under the verifier token. The body
 // identifies the message. Nobody says that two events differ in it, so a
-// handled message that comes again is not acknowledged.
+// handled message that comes again is not acknowledged. No time of an attempt
+// is signed.
 //
 // Source: gist.github.com/gregawoods/67fde888, as of November 2026.
 func QuickBooks() core.Scheme {

@@ -4,7 +4,8 @@ import "github.com/hookonce/hookonce/core"
 
 // Razorpay is the scheme of Razorpay: X-Razorpay-Signature, HMAC-SHA256 of the
 // body in hexadecimal. X-Razorpay-Event-Id is not signed. Together with the
-// body it identifies the message, within [core.Config].Repeats.
+// body it identifies the message, within [core.Config].Repeats. No time of an
+// attempt is signed.
 //
 // Source: www.npmjs.com/package/razorpay/v/2.9.8, as of November 2026.
 func Razorpay() core.Scheme {

@@ -28,3 +28,9 @@ func (o PubSubOptions) InTest(now func() time.Time) PubSubOptions {
 	o.seams = seams{now: now}
 	return o
 }
+
+// InTest puts a clock in the place of the world's.
+func (o KeySetOptions) InTest(now func() time.Time) KeySetOptions {
+	o.seams = seams{now: now}
+	return o
+}

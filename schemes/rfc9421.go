@@ -138,6 +138,9 @@ type httpSignature struct {
 	digest      bool // content-digest is covered
 }
 
+// KeyID is the id of the key: see [KeySet].
+func (st *httpSignature) KeyID() string { return st.keyID }
+
 func (*httpSignatures) Name() string            { return rfc9421Name }
 func (*httpSignatures) Stamping() core.Stamping { return core.StampedEachAttempt }
 

@@ -7,6 +7,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -51,7 +54,22 @@ func templates() map[string]subject {
 		"airship": {schemes.Airship(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			return request(string(content), "X-Ua-Timestamp", seconds(at), "X-Ua-Signature", hexMAC(secret, seconds(at)+":"+string(content)))
 		}},
-		"alchemy":           {schemes.Alchemy(), secret, stranger, idIn("X-Alchemy-Signature", "", hexMAC, "id")},
+		"alchemy": {schemes.Alchemy(), secret, stranger, idIn("X-Alchemy-Signature", "", hexMAC, "id")},
+		"authorizenet": {schemes.AuthorizeNet(), hexKey, hexOther, idIn("X-ANET-Signature", "sha512=", func(secret, content string) string {
+			return strings.ToUpper(hexSHA512(secret, content))
+		}, "notificationId")},
+		"braintree": {schemes.Braintree(schemes.AnswerHandshakes), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
+			key, payload := sha1.Sum([]byte(secret)), inBase64("<notification>"+string(content)+"</notification>")+"\n"
+			return request(url.Values{"bt_payload": {payload}, "bt_signature": {"other|00&public|" + hexSHA1(string(key[:]), payload)}}.Encode(),
+				"Content-Type", "application/x-www-form-urlencoded")
+		}},
+		"btcpay": {schemes.BTCPay(), secret, stranger, idIn("BTCPay-Sig", "sha256=", hexMAC, "originalDeliveryId")},
+		"linkedin": {schemes.LinkedIn(schemes.AnswerHandshakes), secret, stranger, idIn("X-LI-Signature", "", func(secret, content string) string {
+			return hexMAC(secret, "hmacsha256="+content)
+		}, "notificationId")},
+		"teams": {schemes.Teams(), inBase64(secret), inBase64(stranger), idIn("Authorization", "HMAC ", func(secret, content string) string {
+			return base64MAC(fromBase64(secret), content)
+		}, "id")},
 		"autodesk":          {schemes.Autodesk(), secret, stranger, bodyIn("X-Adsk-Signature", "sha1hash=", hexSHA1)},
 		"bolt":              {schemes.Bolt(), secret, stranger, bodyIn("X-Bolt-Hmac-Sha256", "", base64MAC)},
 		"buildkite":         {schemes.Buildkite(), secret, stranger, entries("X-Buildkite-Signature", "timestamp=%s,signature=%s", seconds, hexMAC)},
@@ -65,8 +83,9 @@ func templates() map[string]subject {
 		"customerio": {schemes.CustomerIO(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			return request(string(content), "X-Cio-Timestamp", seconds(at), "X-Cio-Signature", hexMAC(secret, "v0:"+seconds(at)+":"+string(content)))
 		}},
-		"dub":    {schemes.Dub(), secret, stranger, bodyIn("Dub-Signature", "", hexMAC)},
-		"dwolla": {schemes.Dwolla(), secret, stranger, bodyIn("X-Request-Signature-Sha-256", "", hexMAC)},
+		"dub":      {schemes.Dub(), secret, stranger, bodyIn("Dub-Signature", "", hexMAC)},
+		"dwolla":   {schemes.Dwolla(), secret, stranger, bodyIn("X-Request-Signature-Sha-256", "", hexMAC)},
+		"easypost": {schemes.EasyPost(), secret, stranger, idIn("X-Hmac-Signature", "hmac-sha256-hex=", hexMAC, "id")},
 		"finch": {schemes.Finch(), inBase64(secret), inBase64(stranger), func(secret, id string, at time.Time, content []byte) *core.Request {
 			return request(string(content), "Finch-Event-Id", id, "Finch-Timestamp", seconds(at), "Finch-Signature",
 				"v1,"+base64MAC(fromBase64(secret), id+"."+seconds(at)+"."+string(content)))
@@ -100,6 +119,11 @@ func templates() map[string]subject {
 		"orb": {schemes.Orb(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			stamp := at.UTC().Format("2006-01-02T15:04:05.999999")
 			return request(string(content), "X-Orb-Timestamp", stamp, "X-Orb-Signature", "v1="+hexMAC(secret, "v1:"+stamp+":"+string(content)))
+		}},
+		"payos": {schemes.PayOS(), secret, stranger, func(secret, id string, _ time.Time, content []byte) *core.Request {
+			text := strings.ToValidUTF8(string(content), "?")
+			mac := hexMAC(secret, "amount=3000&description="+text+"&name=&paid=true&reference="+id)
+			return request(`{"code":"00","data":{"reference":` + strconv.Quote(id) + `,"amount":3000,"name":null,"paid":true,"description":` + jsonOf(text) + `},"signature":"` + mac + `"}`)
 		}},
 		"paystack": {schemes.Paystack(), secret, stranger, bodyIn("X-Paystack-Signature", "", hexSHA512)},
 		"persona":  {schemes.Persona(), secret, stranger, entries("Persona-Signature", "t=%s,v1=%s", seconds, hexMAC)},

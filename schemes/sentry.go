@@ -8,8 +8,9 @@ import "github.com/hookonce/hookonce/core"
 //
 // Two events may have the same body. Request-ID and Sentry-Hook-Resource, which
 // says what the event is, are not signed. Together with the body they identify
-// the message, within [core.Config].Repeats. Sentry gives a retry a Request-ID of
-// its own, so a retry of a handled message runs again.
+// the message, within [core.Config].Repeats. Sentry gives a retry a Request-ID
+// of its own, so a retry of a handled message runs again. No time of an attempt
+// is signed.
 func Sentry() core.Scheme {
 	return must(Template{
 		Name: "sentry", Signature: Header("Sentry-Hook-Signature"),

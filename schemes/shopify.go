@@ -4,17 +4,21 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Shopify is the scheme of Shopify's webhooks: X-Shopify-Hmac-SHA256, HMAC-SHA256
-// of the body in base64 under the app's client secret. After a rotation Shopify
-// may sign with the old secret for an hour: configure both.
+// Shopify is the scheme of Shopify's webhooks: X-Shopify-Hmac-SHA256,
+// HMAC-SHA256 of the body in base64 under the app's client secret. After a
+// rotation Shopify may sign with the old secret for an hour: configure both.
 //
 // The body names neither topic nor event. X-Shopify-Webhook-Id and
 // X-Shopify-Topic are not signed. Together with the body they identify the
-// message, within [core.Config].Repeats.
+// message, within [core.Config].Repeats. No time of an attempt is signed.
 //
 // Shopify's events have the same headers without "X-". They count where
 // X-Shopify-Hmac-SHA256 is absent. The signed content is the same, so whoever
 // renames the headers of a captured request gains no more than Config.Repeats.
+//
+// Source: Shopify/shopify-app-js,
+// packages/apps/shopify-api/lib/webhooks/validate.ts at commit 1eb863d, as of
+// November 2026.
 func Shopify() core.Scheme {
 	under := func(prefix, id string) *templated {
 		return must(Template{

@@ -38,11 +38,13 @@ func bodyToSign(name string) string {
 		return `{"action":"create","webhookTimestamp":0,"type":"Issue"}`
 	case "mailgun":
 		return `{"signature":{"timestamp":"0","token":"` + strings.Repeat("0", 50) + `","signature":"placeholder"},"event-data":{}}`
+	case "payos":
+		return `{"code":"00","success":true,"data":{"reference":"evt_1","amount":3000},"signature":"placeholder"}`
 	case "adyen":
 		return `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","eventCode":"REFUND","success":"true",` +
 			`"additionalData":{"hmacSignature":"placeholder"},"amount":{"value":5,"currency":"EUR"}}}]}`
 	default:
-		return `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"},"data":{"id":"evt_1"},"notificationId":"evt_1",` +
+		return `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"},"data":{"id":"evt_1"},"notificationId":"evt_1","originalDeliveryId":"evt_1",` +
 			`"events":[{"webhookEventId":"evt_1"}]}`
 	}
 }

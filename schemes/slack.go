@@ -7,14 +7,18 @@ import (
 )
 
 // Slack is the scheme of Slack's requests: X-Slack-Signature and
-// X-Slack-Request-Timestamp, HMAC-SHA256 of "v0:timestamp:body" under the signing
-// secret as it is shown. X-Slack-Retry-Num is not signed.
+// X-Slack-Request-Timestamp, HMAC-SHA256 of "v0:timestamp:body" under the
+// signing secret as it is shown. X-Slack-Retry-Num is not signed.
 //
-// event_id in the body of an event identifies the message. A slash command or an
-// interaction has none: each attempt of it is a message of its own, and none is
-// acknowledged with an empty body, because Slack shows the response to the user.
+// event_id in the body of an event identifies the message. A slash command or
+// an interaction has none: each attempt of it is a message of its own, and none
+// is acknowledged with an empty body, because Slack shows the response to the
+// user.
 //
 // The signed url_verification is answered.
+//
+// Source: slackapi/bolt-js, src/receivers/verify-request.ts at commit 0a29693,
+// as of November 2026.
 func Slack() core.Scheme {
 	return slack{must(Template{
 		Name: "slack", Signature: Header("X-Slack-Signature"), Label: "v0=",

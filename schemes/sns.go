@@ -29,17 +29,27 @@ type SNSOptions struct {
 	seams seams
 }
 
-// SNS is the scheme of Amazon SNS. The "secrets" are the ARNs of the topics that may send, because everybody can have a topic whose messages are
-// signed by Amazon.
+// SNS is the scheme of Amazon SNS. The "secrets" are the ARNs of the topics
+// that may send, because everybody can have a topic whose messages are signed
+// by Amazon.
 //
-// The certificate that signed is fetched from the address that the message names, which must be that of SNS in the topic's region. It must be valid,
-// made out to SNS and lead to a root that this machine trusts. Amazon leaves out the certificates between; they are fetched from where the
-// certificate says, which is plain HTTP at http://crt.*.amazontrust.com: a firewall must let that out.
+// The certificate that signed is fetched from the address that the message
+// names, which must be that of SNS in the topic's region. It must be valid,
+// made out to SNS and lead to a root that this machine trusts. Amazon leaves
+// out the certificates between; they are fetched from where the certificate
+// says, which is plain HTTP at http://crt.*.amazontrust.com: a firewall must
+// let that out.
 //
-// The MessageId is signed and identifies the message. The time is that of publication, up to an hour before the last attempt. Of the body,
-// Message, MessageId, Subject, Timestamp, TopicArn and Type are signed, and Token and SubscribeURL where they belong. MessageAttributes and
-// UnsubscribeURL are not, and no header is: anybody who has one message can change those. Handlers must look at Type, which can also be
-// UnsubscribeConfirmation. Raw message delivery must be off: nothing is signed then.
+// The MessageId is signed and identifies the message. The time is that of
+// publication, up to an hour before the last attempt. Of the body, Message,
+// MessageId, Subject, Timestamp, TopicArn and Type are signed, and Token and
+// SubscribeURL where they belong. MessageAttributes and UnsubscribeURL are not,
+// and no header is: anybody who has one message can change those. Handlers must
+// look at Type, which can also be UnsubscribeConfirmation. Raw message delivery
+// must be off: nothing is signed then.
+//
+// Source: aws/aws-js-sns-message-validator, index.js at commit 04505b5, as of
+// November 2026.
 func SNS(o SNSOptions) core.Scheme {
 	client := fetchClient(o.Client)
 	return &sns{o, newCertificates(client, o.seams), client, &cache[struct{}]{now: o.seams.clock()}, newFetches(o.seams.clock())}

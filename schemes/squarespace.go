@@ -5,7 +5,8 @@ import "github.com/hookonce/hookonce/core"
 // Squarespace is the scheme of Squarespace: Squarespace-Signature, HMAC-SHA256
 // of the body in hexadecimal under the secret that Squarespace shows in
 // hexadecimal. The body identifies the message. Nobody says that two events
-// differ in it, so a handled message that comes again is not acknowledged.
+// differ in it, so a handled message that comes again is not acknowledged. No
+// time of an attempt is signed.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at developers.squarespace.com/webhooks/overview.

@@ -8,7 +8,8 @@ import "github.com/hookonce/hookonce/core"
 // it as it came.
 //
 // The body identifies the message. Nobody says that two events differ in it, so
-// a handled message that comes again is not acknowledged.
+// a handled message that comes again is not acknowledged. No time of an attempt
+// is signed.
 //
 // Source: www.npmjs.com/package/stream-chat/v/9.53.0, as of November 2026.
 func Stream() core.Scheme {

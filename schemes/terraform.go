@@ -6,7 +6,7 @@ import "github.com/hookonce/hookonce/core"
 // X-Tfe-Notification-Signature, HMAC-SHA512 of the body in hexadecimal under
 // the token of the notification. The body identifies the message. Nobody says
 // that two events differ in it, so a handled message that comes again is not
-// acknowledged.
+// acknowledged. No time of an attempt is signed.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at

@@ -14,7 +14,8 @@ import (
 // answered only if handshake says so; the route must take HEAD as well.
 //
 // The body identifies the message. Nobody says that two events differ in it, so
-// a handled message that comes again is not acknowledged.
+// a handled message that comes again is not acknowledged. No time of an attempt
+// is signed.
 //
 // Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
 func Trello(address string, handshake Handshake) core.Scheme {

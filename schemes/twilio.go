@@ -13,27 +13,30 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Twilio is the scheme of Twilio's webhooks: X-Twilio-Signature, an HMAC in base64.
-// url is the public address of the endpoint as in [Template].URL. Twilio signs some
-// addresses with the default port and some without, so both forms are accepted,
-// and are one message.
+// Twilio is the scheme of Twilio's webhooks: X-Twilio-Signature, an HMAC in
+// base64. url is the public address of the endpoint as in [Template].URL.
+// Twilio signs some addresses with the default port and some without, so both
+// forms are accepted, and are one message.
 //
-// The signature is HMAC-SHA1 under the auth token. A request that is signed with a
-// shared key says so in X-Twilio-Webhooks-Signature-Settings. Where that names
-// HMAC_SHA256, no other algorithm is accepted. Auth token and shared keys may all be
-// configured as secrets.
+// The signature is HMAC-SHA1 under the auth token. A request that is signed
+// with a shared key says so in X-Twilio-Webhooks-Signature-Settings. Where that
+// names HMAC_SHA256, no other algorithm is accepted. Auth token and shared keys
+// may all be configured as secrets.
 //
 // Of a form, Twilio signs the URL and the sorted parameters without anything
 // between name and value, so "To=1" can be sent again as "T=o1" under the same
 // signature: Message.BodySigned is false, and such a change is still the same
-// message. Of any other body it signs the URL, which must end with bodySHA256 then;
-// url is without it.
+// message. Of any other body it signs the URL, which must end with bodySHA256
+// then; url is without it.
 //
 // Two events may have one signed text: a call menu that leads back to itself.
 // I-Twilio-Idempotency-Token is not signed. Together with the signed text it
 // identifies the message, within [core.Config].Repeats. Twilio runs what the
-// response to a call says, so a request with a CallSid is never acknowledged with
-// an empty body: it runs again.
+// response to a call says, so a request with a CallSid is never acknowledged
+// with an empty body: it runs again. No time of an attempt is signed.
+//
+// Source: twilio/twilio-node, src/webhooks/webhooks.ts at commit 044e3f8, as of
+// November 2026.
 func Twilio(url string) core.Scheme {
 	if target, _, err := twilioDigest(url); err == nil {
 		url = target // a digest in it is that of one message

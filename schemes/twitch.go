@@ -7,10 +7,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Twitch is the scheme of Twitch's EventSub: HMAC-SHA256 of message id, timestamp and body, which follow each other without text between, 10
-// minutes. The id, a UUID, identifies the message. Twitch-Eventsub-Message-Type is not signed: look at the body.
+// Twitch is the scheme of Twitch's EventSub: HMAC-SHA256 of message id,
+// timestamp and body, which follow each other without text between, 10 minutes.
+// The id, a UUID, identifies the message. Twitch-Eventsub-Message-Type is not
+// signed: look at the body.
 //
 // The signed challenge of a new subscription is answered.
+//
+// Source: twitchdev/eventsub-webhooks-node-sample, index.js at commit 6c2a8f5,
+// as of November 2026.
 func Twitch() core.Scheme {
 	return twitch{must(Template{
 		Name: "twitch", Signature: Header("Twitch-Eventsub-Message-Signature"), Label: "sha256=",

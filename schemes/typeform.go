@@ -2,8 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Typeform is the scheme of Typeform's webhooks: Typeform-Signature, "sha256=" and HMAC-SHA256 of the body in base64. event_id in the body
-// identifies the message.
+// Typeform is the scheme of Typeform's webhooks: Typeform-Signature, "sha256="
+// and HMAC-SHA256 of the body in base64. event_id in the body identifies the
+// message. No time of an attempt is signed.
+//
+// Source: www.typeform.com/developers/webhooks/secure-your-webhooks, as of
+// August 2026.
 func Typeform() core.Scheme {
 	return must(Template{
 		Name: "typeform", Signature: Header("Typeform-Signature"), Label: "sha256=", Encoding: core.Base64, ID: JSON("event_id"),

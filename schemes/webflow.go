@@ -2,8 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Webflow is the scheme of Webflow's webhooks: x-webflow-signature and x-webflow-timestamp (milliseconds), HMAC-SHA256 of "timestamp:body".
-// No id is signed: each attempt is a message of its own.
+// Webflow is the scheme of Webflow's webhooks: x-webflow-signature and
+// x-webflow-timestamp (milliseconds), HMAC-SHA256 of "timestamp:body". No id is
+// signed: each attempt is a message of its own.
+//
+// Source: webflow/js-webflow-api, src/wrapper/WebhooksClient.ts at commit
+// 010fff0, as of November 2026.
 func Webflow() core.Scheme {
 	return must(Template{
 		Name: "webflow", Signature: Header("X-Webflow-Signature"),

@@ -8,7 +8,8 @@ import "github.com/hookonce/hookonce/core"
 // key, without the line breaks. The older X-Signature (SHA-1) is not read.
 //
 // The body identifies the message. Nobody says that two events differ in it, so
-// a handled message that comes again is not acknowledged.
+// a handled message that comes again is not acknowledged. No time of an attempt
+// is signed.
 //
 // Source: docs.wise.com/features/webhooks-notifications/event-handling, as of
 // November 2026.

@@ -15,7 +15,8 @@ import (
 // deleted resource is its number alone. X-WC-Webhook-Delivery-ID and
 // X-WC-Webhook-Topic are not signed. Together with the body they identify the
 // message, within [core.Config].Repeats. Two deliveries of one webhook within a
-// second have the same delivery id. WooCommerce does not retry.
+// second have the same delivery id. WooCommerce does not retry. No time of an
+// attempt is signed.
 //
 // With [AnswerHandshakes] the ping with which a new webhook asks for the endpoint
 // is answered with 200: a form "webhook_id=N" without a signature.

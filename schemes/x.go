@@ -35,12 +35,14 @@ type x struct {
 	handshake Handshake
 }
 
+const crcToken = "crc_token"
+
 // Facts implements [core.Describer].
 func (s x) Facts() core.Facts {
 	f := s.facts(s, nil)
 	f.SignsHandshakes = s.handshake == AnswerHandshakes
 	f.AwaitsHandshake = func(r *core.Request) bool {
-		return f.SignsHandshakes && r.Method == http.MethodGet && crcToken(r) != "" && bare(f, r.Header)
+		return f.SignsHandshakes && r.Method == http.MethodGet && tokenOf(r, crcToken) != "" && bare(f, r.Header)
 	}
 	f.AnswerHandshake = answerToken
 	return f
@@ -64,19 +66,9 @@ func (s x) ReadBody(r *core.Request, a *core.Attempt) error {
 // answerToken signs the token of the query.
 func answerToken(r *core.Request, key core.VerifyKey) *core.Answer {
 	k, ok := key.(answeringKey)
-	token := crcToken(r)
+	token := tokenOf(r, crcToken)
 	if !ok || len(r.Body) > 0 || token == "" {
 		return nil
 	}
 	return answerJSON(map[string]string{"response_token": "sha256=" + base64.StdEncoding.EncodeToString(k.answer(token))})
-}
-
-// crcToken is the only one of the query, "" if there is none that may be
-// signed.
-func crcToken(r *core.Request) string {
-	q, ok := query(r)
-	if token := q.Get("crc_token"); ok && len(q["crc_token"]) == 1 && isToken(token) {
-		return token
-	}
-	return ""
 }

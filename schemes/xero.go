@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // base64 under the webhook key as it is shown: it is not decoded. Xero first
 // sends wrong signatures on purpose, and wants 401 for them. The body
 // identifies the message. Nobody says that two events differ in it, so a
-// handled message that comes again is not acknowledged.
+// handled message that comes again is not acknowledged. No time of an attempt
+// is signed.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at developer.xero.com/documentation/guides/webhooks/overview/.

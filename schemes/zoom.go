@@ -8,11 +8,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Zoom is the scheme of Zoom's webhooks: x-zm-signature and x-zm-request-timestamp, HMAC-SHA256 of "v0:timestamp:body" under the secret
+// Zoom is the scheme of Zoom's webhooks: x-zm-signature and
+// x-zm-request-timestamp, HMAC-SHA256 of "v0:timestamp:body" under the secret
 // token. No id is signed: each attempt is a message of its own.
 //
-// endpoint.url_validation is answered with the HMAC of its plainToken: only after the signature was verified, and only of a token of letters,
-// digits, - and _, so that nobody is given a signature over a text of their choice.
+// endpoint.url_validation is answered with the HMAC of its plainToken: only
+// after the signature was verified, and only of a token of letters, digits, -
+// and _, so that nobody is given a signature over a text of their choice.
+//
+// Source: developers.zoom.us/docs/api/webhooks, as of August 2026.
 func Zoom() core.Scheme {
 	return zoom{must(Template{
 		Name: "zoom", Signature: Header("X-Zm-Signature"), Label: "v0=",

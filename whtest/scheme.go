@@ -462,19 +462,34 @@ func checkBody(a *audit) {
 		c.Body[i] = other(c.Body[i])
 		a.refusedOrSame(fmt.Sprintf("byte %d of the body changed", i), c)
 	}
-	for what, body := range map[string][]byte{
-		"a byte added":      append(bytes.Clone(r.Body), ' '),
-		"a byte in front":   append([]byte(" "), r.Body...),
-		"cut by a byte":     r.Body[:max(len(r.Body)-1, 0)],
-		"removed":           nil,
-		"there twice":       append(bytes.Clone(r.Body), r.Body...),
-		"with a zero byte":  append(bytes.Clone(r.Body), "\x00{}"...),
-		"another's content": a.Sign(schemeID, schemeNow, []byte(`{"type":"other"}`)).Body,
-	} {
+	bodies := map[string][]byte{
+		"a byte added":     append(bytes.Clone(r.Body), ' '),
+		"a byte in front":  append([]byte(" "), r.Body...),
+		"cut by a byte":    r.Body[:max(len(r.Body)-1, 0)],
+		"removed":          nil,
+		"there twice":      append(bytes.Clone(r.Body), r.Body...),
+		"with a zero byte": append(bytes.Clone(r.Body), "\x00{}"...),
+	}
+	if another := a.Sign(schemeID, schemeNow, []byte(`{"type":"other"}`)); !a.whole(another, r) {
+		bodies["another's content"] = another.Body
+	}
+	for what, body := range bodies {
 		c := clone(r)
 		c.Body = body
 		a.refusedOrSame("body "+what, c)
 	}
+}
+
+// whole says that two genuine requests differ in their bodies alone and have
+// their own signatures there: each body is a message of its own, whatever
+// request it is put into.
+func (a *audit) whole(one, two *core.Request) bool {
+	first, err := a.attempt(one)
+	if err != nil {
+		return false
+	}
+	second, err := a.attempt(two)
+	return err == nil && maps.EqualFunc(lines(one), lines(two), slices.Equal) && one.URL == two.URL && !slices.Equal(first.Signatures, second.Signatures)
 }
 
 func checkHeaders(a *audit) {

@@ -169,9 +169,11 @@ func publicKey(t *testing.T) string {
 func TestWhatIsSignedIsAuthentic(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
-		"linear":  `{"webhookTimestamp":0}`,
-		"mailgun": `{"signature":{"timestamp":"0","token":"` + strings.Repeat("0", 50) + `","signature":"placeholder"}}`,
-		"adyen":   `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","additionalData":{"hmacSignature":"placeholder"}}}]}`,
+		"linear":    `{"webhookTimestamp":0}`,
+		"mailgun":   `{"signature":{"timestamp":"0","token":"` + strings.Repeat("0", 50) + `","signature":"placeholder"}}`,
+		"payos":     `{"data":{"amount":3000},"signature":"placeholder"}`,
+		"braintree": `<notification><kind>check</kind></notification>`,
+		"adyen":     `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","additionalData":{"hmacSignature":"placeholder"}}}]}`,
 	}
 	signed := 0
 	for _, name := range schemes.Names() {

@@ -1,0 +1,22 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// BTCPay is the scheme of BTCPay Server's webhooks: BTCPay-Sig, HMAC-SHA256 of
+// the body in hexadecimal behind "sha256=".
+//
+// The originalDeliveryId in the body identifies the message. It stays over all
+// redeliveries, automatic and by hand, and is the deliveryId of the first one. A
+// redelivery is rendered anew, with another deliveryId. No time of its own is
+// signed: timestamp stays that of the event.
+//
+// Source: btcpayserver/btcpayserver, WebhookSender.cs at commit 0f9ad14 and
+// InvoiceWebhookProvider.cs at 03d32eb, as of November 2026.
+func BTCPay() core.Scheme {
+	return must(Template{
+		Name: "btcpay", Signature: Header("Btcpay-Sig"), Label: "sha256=",
+		ID: JSON("originalDeliveryId"), IDOptional: true,
+		Stable:  []Field{JSON("type"), JSON("timestamp"), JSON("storeId"), JSON("invoiceId"), JSON("payment")},
+		Content: "{body}",
+	})
+}

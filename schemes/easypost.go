@@ -1,0 +1,40 @@
+package schemes
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// EasyPost is the scheme of EasyPost: X-Hmac-Signature, HMAC-SHA256 of the body
+// in hexadecimal behind "hmac-sha256-hex=". The secret is the text that the
+// webhook was created with. EasyPost brings it into the form NFKD of Unicode
+// first; only a secret in ASCII is accepted here, which that leaves as it is.
+//
+// The id of the event in the body identifies the message. No time of an attempt
+// is signed. EasyPost's library for Node.js puts ".0" behind whole numbers that
+// are a weight, because parsing takes it away; the body as it came has it.
+//
+// Source: www.npmjs.com/package/@easypost/api/v/8.9.0 and
+// EasyPost/easypost-node#467, as of November 2026.
+func EasyPost() core.Scheme {
+	return easyPost{must(Template{
+		Name: "easypost", Signature: Header("X-Hmac-Signature"), Label: "hmac-sha256-hex=",
+		ID:      JSON("id"),
+		Content: "{body}",
+	})}
+}
+
+type easyPost struct{ *templated }
+
+// Facts implements [core.Describer].
+func (s easyPost) Facts() core.Facts { return s.facts(s, nil) }
+
+// ParseKey implements [core.Scheme].
+func (s easyPost) ParseKey(text string) (core.VerifyKey, error) {
+	if strings.ContainsFunc(text, func(r rune) bool { return r > '~' }) {
+		return nil, errors.New("the secret is not in ASCII, and EasyPost changes such a text before it signs: choose another one for the webhook")
+	}
+	return s.templated.ParseKey(text)
+}

@@ -1,0 +1,71 @@
+package schemes
+
+import (
+	"encoding/hex"
+	"net/http"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// LinkedIn is the scheme of LinkedIn's webhooks: X-LI-Signature, HMAC-SHA256 of
+// "hmacsha256=" and the body, in hexadecimal. The secret is the client secret of
+// the application.
+//
+// The notificationId in the body identifies the message, where there is one;
+// else the body does. Nobody says that two events differ in a body without it,
+// so a handled one that comes again is not acknowledged. No time of an attempt
+// is signed.
+//
+// LinkedIn asks for the endpoint when the webhook is made and every two hours,
+// with GET and a challengeCode. It is answered, with the code's HMAC, only if
+// handshake says so; the route must take GET as well. Nobody gets the signature
+// of a message that way: only short codes of letters, digits, - and _ are
+// signed, and the text of a message begins with "hmacsha256=".
+//
+// Source: learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation,
+// as of November 2026.
+func LinkedIn(handshake Handshake) core.Scheme {
+	return linkedIn{must(Template{
+		Name: "linkedin", Signature: Header("X-Li-Signature"),
+		ID: JSON("notificationId"), IDOptional: true, Indistinct: true,
+		Content: "hmacsha256={body}",
+	}), handshake}
+}
+
+type linkedIn struct {
+	*templated
+
+	handshake Handshake
+}
+
+// Facts implements [core.Describer].
+func (s linkedIn) Facts() core.Facts {
+	f := s.facts(s, nil)
+	f.SignsHandshakes = s.handshake == AnswerHandshakes
+	f.AwaitsHandshake = func(r *core.Request) bool {
+		return f.SignsHandshakes && r.Method == http.MethodGet && tokenOf(r, linkedInCode) != "" && bare(f, r.Header)
+	}
+	f.AnswerHandshake = answerCode
+	return f
+}
+
+const linkedInCode = "challengeCode"
+
+// ParseKey implements [core.Scheme].
+func (s linkedIn) ParseKey(text string) (core.VerifyKey, error) {
+	key, err := s.templated.ParseKey(text)
+	if err != nil {
+		return nil, err
+	}
+	return answering(key, text), nil
+}
+
+// answerCode signs the code of the query.
+func answerCode(r *core.Request, key core.VerifyKey) *core.Answer {
+	k, ok := key.(answeringKey)
+	code := tokenOf(r, linkedInCode)
+	if !ok || len(r.Body) > 0 || code == "" {
+		return nil
+	}
+	return answerJSON(map[string]string{"challengeCode": code, "challengeResponse": hex.EncodeToString(k.answer(code))})
+}

@@ -1,0 +1,139 @@
+package schemes
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// PayOS is the scheme of payOS: signature in the body, HMAC-SHA256 in
+// hexadecimal of the members of data, "name=value" with "&" between, sorted by
+// name. The secret is the checksum key.
+//
+// Only data is signed, so code, desc and success beside it can be changed by
+// whoever captured a message: Message.BodySigned is false, and such a change is
+// the same message. data identifies the message, with its reference and
+// transactionDateTime. Nobody says that two events differ in it, so a handled
+// one that comes again is not acknowledged. No time of an attempt is signed.
+//
+// One signature must not fit two messages, so a value in which "&", a name and "="
+// follow each other is refused. So are numbers that JavaScript would print in
+// another way, and objects and arrays in data.
+//
+// Source: www.npmjs.com/package/@payos/node/v/2.0.5, as of November 2026.
+func PayOS() core.Scheme {
+	return payOS{must(Template{
+		Name: "payos", Signature: JSON("signature"), Indistinct: true,
+		Content: "{body}", // of the body, what is below
+	})}
+}
+
+type payOS struct{ *templated }
+
+// Facts implements [core.Describer].
+func (s payOS) Facts() core.Facts {
+	f := s.facts(s, nil)
+	f.IdentifiedBy = "" // data is no body that another scheme signs
+	f.Sign = func(r *core.Request, _ string, _ time.Time, secrets ...string) error {
+		if len(secrets) != 1 {
+			return fmt.Errorf("schemes: payos signs with one secret, not %d", len(secrets))
+		}
+		if _, err := s.ParseKey(secrets[0]); err != nil {
+			return fmt.Errorf("secret 1 of 1: %w", err)
+		}
+		text, err := payOSText(r.Body)
+		if err != nil {
+			return err
+		}
+		var c core.Content
+		c.WriteString(text)
+		body, ok := replaceAt(r.Body, []string{"signature"}, HMACSHA256.sum([]byte(secrets[0]), core.Hex, false)(&c))
+		if !ok {
+			return malformed("the body has no signature: put a placeholder there")
+		}
+		r.Body = body
+		return nil
+	}
+	return f
+}
+
+// ReadBody implements [core.Scheme].
+func (s payOS) ReadBody(r *core.Request, a *core.Attempt) error {
+	text, err := payOSText(r.Body)
+	if err != nil {
+		return err
+	}
+	a.Content.WriteString(text)
+	a.BodySigned = false
+	return s.readJSON(r.Body, a)
+}
+
+// payOSText is what is signed of a body.
+func payOSText(body []byte) (string, error) {
+	o, err := parseObject(body)
+	if err != nil {
+		return "", malformed("the body is no message of payOS: " + err.Error())
+	}
+	if o.misspells([]string{"data", "signature"}) {
+		return "", malformed("the body has data or signature in another spelling")
+	}
+	data, err := parseObject(o["data"])
+	if err != nil {
+		return "", malformed("data in the body: " + err.Error())
+	}
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		if !isToken(name) {
+			return "", malformed("data in the body has a name that is not short, or not of letters, digits, - and _")
+		}
+		value, err := data.printed(name)
+		if err != nil {
+			return "", malformed("data in the body: " + err.Error())
+		}
+		if looksLikePair(value) {
+			return "", malformed("a value in data holds \"&\", a name and \"=\": one signature would fit two messages")
+		}
+		pairs = append(pairs, name+"="+value)
+	}
+	return strings.Join(pairs, "&"), nil
+}
+
+// looksLikePair says that a value could be cut into two pairs.
+func looksLikePair(value string) bool {
+	for {
+		_, rest, ok := strings.Cut(value, "&")
+		if !ok {
+			return false
+		}
+		if name, _, ok := strings.Cut(rest, "="); ok && isToken(name) {
+			return true
+		}
+		value = rest
+	}
+}
+
+// printed is a member as JavaScript prints it in a text, null as nothing.
+func (o object) printed(name string) (string, error) {
+	if text, ok := o.text(name); ok {
+		if text == "null" || text == "undefined" {
+			text = ""
+		}
+		return text, nil
+	}
+	switch raw := string(o[name]); raw {
+	case "null":
+		return "", nil
+	case "true", "false", "0":
+		return raw, nil
+	default:
+		if _, ok := digits(strings.TrimPrefix(raw, "-")); !ok || len(raw) > len("-999999999999999") {
+			return "", errors.New("something else than text, a whole number, true, false or null")
+		}
+		return raw, nil
+	}
+}

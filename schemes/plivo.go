@@ -1,0 +1,125 @@
+package schemes
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Plivo is the scheme of Plivo's callbacks: X-Plivo-Signature-V3, or
+// X-Plivo-Signature-Ma-V3 under the token of the main account, HMAC-SHA256 in
+// base64 of the address, the sorted parameters of its query and of the form, and
+// X-Plivo-Signature-V3-Nonce. address is that of the endpoint, as in
+// [Template].URL. The secret is the auth token.
+//
+// The nonce identifies the message. Nobody says whether a retry has the same one:
+// with another one it runs again. No time of an attempt is signed.
+//
+// Names and values of the form follow each other without anything between, so
+// whoever captured a message can cut them elsewhere: Message.BodySigned is false,
+// and such a change is the same message. A body that is no form is not signed at
+// all and is refused. Plivo does what the response to a call says, so a handled
+// request with a CallUUID that comes again is refused: it is never acknowledged
+// with an empty body.
+//
+// Source: www.npmjs.com/package/plivo/v/4.79.0, which verifies; the names of the
+// headers are those of Plivo's examples. As of November 2026.
+func Plivo(address string) core.Scheme {
+	at, err := publicURL(address)
+	if err != nil {
+		return unusable{"plivo", err}
+	}
+	return plivo{must(Template{
+		Name: "plivo", Signature: Header("X-Plivo-Signature-V3"), More: []Field{Header("X-Plivo-Signature-Ma-V3")}, List: ",", Encoding: core.Base64,
+		ID:      Header("X-Plivo-Signature-V3-Nonce"),
+		Content: "address.{id}", bodyless: true, // what the address is, is below
+	}), at}
+}
+
+type plivo struct {
+	*templated
+
+	at address
+}
+
+// Facts implements [core.Describer].
+func (s plivo) Facts() core.Facts {
+	f := s.facts(s, s.prepare)
+	f.URL, f.At = s.at.text, Plivo
+	return f
+}
+
+// prepare makes a form of a body that is none.
+func (plivo) prepare(s *signing) {
+	if len(s.r.Body) > 0 && !hasType(s.header, formType) {
+		s.r.Body = []byte(url.Values{"Text": {string(s.r.Body)}}.Encode())
+		s.header.Set("Content-Type", formType)
+	}
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+// ReadHeader implements [core.Scheme].
+func (s plivo) ReadHeader(r *core.Request, a *core.Attempt) error {
+	if err := s.readID(r, a); err != nil {
+		return err
+	}
+	if strings.Contains(a.ID, ".") {
+		return malformed("the nonce holds a dot: one signature would fit two messages")
+	}
+	if err := s.readSignatures(r, a); err != nil {
+		return err
+	}
+	if len(a.Signatures) == 0 {
+		return missing(s.t.Signature.name())
+	}
+	return nil
+}
+
+// ReadBody implements [core.Scheme].
+func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
+	var whole core.Content
+	if !s.at.write(r, &whole) {
+		return malformed("the query of the request is not that of the configured URL")
+	}
+	base, text, _ := strings.Cut(string(whole.Bytes()), "?")
+	query, err := url.ParseQuery(text)
+	if err != nil {
+		return malformed("the query cannot be read")
+	}
+	var form url.Values
+	switch {
+	case len(r.Body) == 0 && (r.Method == http.MethodGet || r.Method == http.MethodPost):
+	case r.Method != http.MethodPost || !hasType(r.Header, formType):
+		return malformed("something else than GET without a body and POST with a form, and nothing else is signed")
+	default:
+		if form, err = url.ParseQuery(string(r.Body)); err != nil {
+			return malformed("the form cannot be read")
+		}
+	}
+	a.Content.WriteString(base)
+	if len(query)+len(form) > 0 {
+		a.Content.WriteString("?" + strings.Join(sorted(query, "="), "&"))
+	}
+	if len(query) > 0 && len(form) > 0 {
+		a.Content.WriteString(".")
+	}
+	a.Content.WriteString(strings.Join(sorted(form, ""), "") + "." + a.ID)
+	a.Reply = query.Has("CallUUID") || form.Has("CallUUID")
+	return nil
+}
+
+// sorted are the pairs of a form by name, and by value where a name is there
+// several times.
+func sorted(form url.Values, between string) (pairs []string) {
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		for _, value := range slices.Sorted(slices.Values(form[name])) {
+			pairs = append(pairs, name+between+value)
+		}
+	}
+	return pairs
+}

@@ -1,0 +1,21 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Teams is the scheme of outgoing webhooks of Microsoft Teams: Authorization,
+// HMAC-SHA256 of the body in base64 behind "HMAC ". The secret is the security
+// token in base64, as Teams shows it once.
+//
+// The id of the activity in the body identifies the message. No time of an
+// attempt is signed. Teams shows what the handler answers within ten seconds in
+// the channel.
+//
+// Source: OfficeDev/Microsoft-Teams-Samples, samples/outgoing-webhook at commit
+// 03676a0, as of November 2026.
+func Teams() core.Scheme {
+	return must(Template{
+		Name: "teams", Signature: Header("Authorization"), Label: "HMAC ", Secret: Base64Text, Encoding: core.Base64,
+		ID:      JSON("id"),
+		Content: "{body}",
+	})
+}

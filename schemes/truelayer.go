@@ -1,0 +1,191 @@
+package schemes
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// TrueLayer is the scheme of TrueLayer's webhooks: a detached JWS in
+// Tl-Signature, ES512 over the method, the path, the headers that the JWS names,
+// and the body. address is that of the endpoint, as in [Template].URL. Its path
+// is signed, but no query, so a request must have the query of the address, or
+// none.
+//
+// The secret is the address of TrueLayer's key set,
+// "https://webhooks.truelayer.com/.well-known/jwks", or that at
+// webhooks.truelayer-sandbox.com; see [KeySet]. It may be a public key on P-521 in
+// base64, too. The address in the JWS, jku, is not used.
+//
+// The event_id in the body identifies the message. X-Tl-Webhook-Timestamp must be
+// signed, but is not compared with the clock: nobody says whether a retry has a
+// time of its own. Signatures of a path with or without a final slash are those
+// of two paths here.
+//
+// Source: TrueLayer/truelayer-signing at commit b0b46ff, and
+// www.npmjs.com/package/truelayer-signing/v/0.2.3, as of November 2026.
+func TrueLayer(address string) core.Scheme { return trueLayerWith(address, KeySetOptions{}) }
+
+func trueLayerWith(address string, o KeySetOptions) core.Scheme {
+	at, err := publicURL(address)
+	if err != nil {
+		return unusable{"truelayer", err}
+	}
+	o.Hosts = []string{"webhooks.truelayer.com", "webhooks.truelayer-sandbox.com"}
+	return KeySet(&trueLayer{at}, o)
+}
+
+type trueLayer struct{ url address }
+
+const (
+	trueLayerAlg  = "ES512"
+	trueLayerTime = "X-Tl-Webhook-Timestamp"
+)
+
+func (*trueLayer) Name() string            { return "truelayer" }
+func (*trueLayer) Stamping() core.Stamping { return core.NotStamped }
+
+// Facts implements [core.Describer].
+func (s *trueLayer) Facts() core.Facts {
+	return core.Facts{
+		PublicKeys: true, Headers: [][]string{{"Tl-Signature", trueLayerTime}}, IdentifiedBy: "/event_id",
+		URL: s.url.text, At: func(url string) core.Scheme {
+			at, err := publicURL(url)
+			if err != nil {
+				return unusable{"truelayer", err}
+			}
+			return &trueLayer{at}
+		},
+	}
+}
+
+// ParseKey implements [core.Scheme].
+func (*trueLayer) ParseKey(text string) (core.VerifyKey, error) {
+	raw, err := Base64Text.decode(text)
+	if err != nil {
+		return nil, err
+	}
+	public, err := parsePublic(raw)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := public.(*ecdsa.PublicKey)
+	if !ok || key.Curve != elliptic.P521() {
+		return nil, fmt.Errorf("a %T, where an ECDSA key on P-521 is needed", public)
+	}
+	return ecdsaRaw(trueLayerAlg, core.Base64URL, key), nil
+}
+
+// trueLayerToken is a detached JWS with the names of the headers that it signs.
+type trueLayerToken struct {
+	jwt
+
+	headers []string
+}
+
+// ReadHeader implements [core.Scheme].
+func (*trueLayer) ReadHeader(r *core.Request, a *core.Attempt) error {
+	text, err := Header("Tl-Signature").inHeader(r.Header, "")
+	if err != nil {
+		return err
+	}
+	token, header, err := parseDetached(text, trueLayerAlg)
+	if err != nil {
+		return err
+	}
+	if version, _ := header.text("tl_version"); version != "2" || header.misspells([]string{"tl_version", "tl_headers"}) {
+		return malformed("the JWS does not say \"tl_version\": \"2\"")
+	}
+	list, _ := header.text("tl_headers")
+	names := strings.Split(list, ",")
+	if err := checkSigned(names); err != nil {
+		return err
+	}
+	a.BodySigned = true
+	a.Signatures = append(a.Signatures, core.Signature{Label: trueLayerAlg, Text: token.signature})
+	a.State = &trueLayerToken{token, names}
+	return nil
+}
+
+// checkSigned wants names of headers, each once, with the time among them.
+func checkSigned(names []string) error {
+	timed := false
+	for i, name := range names {
+		if i == maxComponents || name == "" || slices.ContainsFunc([]byte(name), func(c byte) bool { return !isTokenByte(c) }) {
+			return malformed("\"tl_headers\" in the JWS is not a list of header names")
+		}
+		for _, other := range names[:i] {
+			if strings.EqualFold(name, other) {
+				return malformed("\"tl_headers\" in the JWS names a header twice")
+			}
+		}
+		timed = timed || strings.EqualFold(name, trueLayerTime)
+	}
+	if !timed {
+		return malformed("the JWS does not sign " + trueLayerTime + ": is this a webhook of TrueLayer?")
+	}
+	return nil
+}
+
+// ReadBody implements [core.Scheme].
+//
+// The signed text has one line for the method with the path, and one for each
+// header that the JWS names. None of them can hold a line break. So the body
+// begins in one place only.
+func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
+	token, ok := a.State.(*trueLayerToken)
+	if !ok {
+		return malformed("the headers were not read")
+	}
+	path, err := s.path(r)
+	if err != nil {
+		return err
+	}
+	if !isMethod(r.Method) {
+		return malformed("the method has something else than capital letters")
+	}
+	text := []byte(r.Method + " " + path + "\n")
+	for _, name := range token.headers {
+		value, err := Header(name).inHeader(r.Header, "")
+		if err != nil {
+			return err
+		}
+		if !asciiText(value) {
+			return malformed(name + " holds a control character or something else than ASCII")
+		}
+		text = append(text, name+": "+value+"\n"...)
+	}
+	a.Content.WriteString(token.signed)
+	a.Content.WriteString(".")
+	a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, append(text, r.Body...)))
+	id, ok := find(r.Body, []string{"event_id"})
+	if !ok || !visible(string(id)) {
+		a.Unidentified = malformed("the body has no event_id of 1 to 256 characters of printable ASCII")
+		return nil
+	}
+	a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)
+	return nil
+}
+
+// path is that of the address, without the query.
+func (s *trueLayer) path(r *core.Request) (string, error) {
+	var whole core.Content
+	if !s.url.write(r, &whole) {
+		return "", malformed("the query of the request is not that of the configured URL")
+	}
+	_, rest, _ := strings.Cut(string(whole.Bytes()), "://")
+	rest, query, _ := strings.Cut(rest, "?")
+	if query != "" && !s.url.query {
+		return "", malformed("the request has a query, which is not signed, and the configured URL has none")
+	}
+	i := strings.IndexByte(rest, '/')
+	if i < 0 {
+		return "/", nil
+	}
+	return rest[i:], nil
+}
