@@ -15,9 +15,8 @@ SUM   := $(BIN)/gotestsum-$(GOTESTSUM_VERSION)
 
 GOTEST := $(CURDIR)/.ci/gotest $(SUM)
 
-# The modules that users import, and those whose tests keep servers busy.
+# The modules that users import.
 PUBLISHED := $(shell cat .ci/published)
-HEAVY     := integration integration/engines integration/observe
 
 .PHONY: test test-all long clients services check format vet lint race narrow api api-diff vuln newest newest-move toolchains release-check release-move fuzz bench bench-smoke benchmarks measure measure-purge fmt
 
@@ -29,9 +28,8 @@ test-all: race long clients ## every test there is, with real servers: the bette
 
 race: services $(SUM) ## the tests of every module under the race detector, in random order
 	@for dir in $(PUBLISHED); do echo "== race: $$dir"; (cd $$dir && $(GOTEST) -race -shuffle=on -timeout 30m ./...) || exit 1; done
-	@JOBS=2 SKIP="$(PUBLISHED) $(HEAVY)" .ci/modules $(GOTEST) -race -shuffle=on -p 1 -timeout 30m ./...
-	@# These start servers by the dozen and time them: one package at a time.
-	@ONLY="$(HEAVY)" .ci/modules $(GOTEST) -race -p 1 -timeout 40m ./...
+	@# The others mostly wait for the servers that they start: two at a time, each one package at a time.
+	@JOBS=2 SKIP="$(PUBLISHED)" .ci/modules $(GOTEST) -race -shuffle=on -p 1 -timeout 40m ./...
 
 long: services   ## whole, what -short and the race detector make brief
 	@echo "== long searches, and what is counted"

@@ -14,6 +14,9 @@ import (
 
 // The cases are in page.test.mjs, in the language of the browser's driver.
 func TestTheInspectorInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens a browser: run `make test-all`")
+	}
 	t.Parallel()
 	chromium, node := services.Find(t, "chromium", "chromium"), services.Find(t, "node", "nodejs")
 	dir := services.NodeModules(t, ".", "page.test.mjs")
