@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -260,6 +261,34 @@ func TestTheFilesOfAReleaseAreReproducible(t *testing.T) {
 	command(t, first, "sha256sum", "--check", "SHA256SUMS")
 	if out := command(t, first, filepath.Join(first, "hookonce_"+strings.TrimPrefix(*version, "v")+"_linux_amd64"), "version"); !strings.Contains(out, *version+" ") {
 		t.Errorf("the binary says %q", out)
+	}
+}
+
+// TestTheContainerRunsTheProgram builds the image from the files of a release, and runs it.
+func TestTheContainerRunsTheProgram(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a container: run `make test-all`")
+	}
+	if _, err := exec.LookPath("buildah"); err != nil {
+		const missing = "buildah is not installed: run `make services`"
+		if os.Getenv("HOOKONCE_REQUIRE_SERVICES") == "1" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	dir := t.TempDir()
+	command(t, dir, absolute(t, filepath.Join(tree, ".ci", "release")), *version, dir, runtime.GOOS+"/"+runtime.GOARCH)
+	scratch := t.TempDir()
+	buildah := func(args ...string) string {
+		return command(t, dir, "buildah", append([]string{
+			"--root", filepath.Join(scratch, "root"), "--runroot", filepath.Join(scratch, "run"), "--storage-driver", "vfs",
+		}, args...)...)
+	}
+	buildah("bud", "--isolation", "chroot", "--build-arg", "VERSION="+strings.TrimPrefix(*version, "v"), "--build-arg", "TARGETARCH="+runtime.GOARCH, "-t", "hookonce", ".")
+	container := strings.TrimSpace(buildah("from", "hookonce"))
+	defer buildah("rm", container)
+	if out := buildah("run", "--isolation", "chroot", container, "--", "/hookonce", "version"); !strings.Contains(out, *version+" ") {
+		t.Errorf("the container says %q", out)
 	}
 }
 
