@@ -11,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/hookonce/hookonce/integration/release"
 )
 
 // The README is what a stranger pastes: its whole program, its commands, its lines for each framework and for explain. Nothing is
@@ -56,7 +54,7 @@ func newModule(t *testing.T, program string) (dir string) {
 	command(t, dir, "go", "mod", "init", "example.com/shop")
 	write(t, filepath.Join(dir, "main.go"), program)
 	get := block(t, "README.md", "sh", "go get")
-	command(t, dir, "bash", "-euc", strings.ReplaceAll(get, release.Root+"\n", release.Root+"@"+*version+"\n"))
+	command(t, dir, "bash", "-euc", strings.ReplaceAll(get, rootModule+"\n", rootModule+"@"+*version+"\n"))
 	command(t, dir, "go", "mod", "tidy")
 	return dir
 }
@@ -154,7 +152,7 @@ func TestTheEndpointOfTheReadmeRunsAsPasted(t *testing.T) {
 func TestAWrongSecretLeavesATraceInTheLogOfTheReadmesEndpoint(t *testing.T) {
 	addr := freeAddr(t)
 	dir := newModule(t, strings.ReplaceAll(block(t, "README.md", "go", "package main"), pastedAddr, addr))
-	command(t, dir, "go", "install", release.Root+"/cmd/hookonce@"+*version)
+	command(t, dir, "go", "install", rootModule+"/cmd/hookonce@"+*version)
 	log := start(t, dir, addr, strings.TrimSpace(command(t, dir, "hookonce", "keygen")))
 	command(t, dir, "bash", "-uc", "hookonce keygen > other.txt; hookonce send --to http://"+addr+"/hook --secret-file other.txt; test $? = 1")
 	waitFor(log, "no-match") // the log is written after the response
@@ -223,7 +221,7 @@ func TestTheLinesOfEachFrameworkRunAsPasted(t *testing.T) {
 		"FIBER", block(t, "README.md", "go", "app.Post"),
 	).Replace(harness)
 	dir := newModule(t, program)
-	command(t, dir, "go", "install", release.Root+"/cmd/hookonce@"+*version)
+	command(t, dir, "go", "install", rootModule+"/cmd/hookonce@"+*version)
 	command(t, dir, "hookonce", "keygen", "--out", "secret.txt")
 	text, err := os.ReadFile(filepath.Join(dir, "secret.txt"))
 	if err != nil {
@@ -248,7 +246,7 @@ func TestTheLinesOfEachFrameworkRunAsPasted(t *testing.T) {
 
 func TestTheCommandsThatExplainRunAsPasted(t *testing.T) {
 	dir := t.TempDir()
-	command(t, dir, "go", "install", release.Root+"/cmd/hookonce@"+*version)
+	command(t, dir, "go", "install", rootModule+"/cmd/hookonce@"+*version)
 	command(t, dir, "hookonce", "keygen", "--out", "secret.txt")
 	if out := command(t, dir, "bash", "-uc", block(t, "README.md", "sh", "hookonce explain")+"\ntrue"); !strings.Contains(out, "body-newline (proven)") {
 		t.Errorf("they say:\n%s", out)

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/hookonce/hookonce/integration/release"
 )
 
 // version is what is released, by default the version that the nested modules require.
@@ -52,7 +50,7 @@ func run(m *testing.M) int {
 	}()
 	proxy := filepath.Join(dir, "proxy")
 	bin = filepath.Join(dir, "bin")
-	if err := release.Proxy(context.Background(), tree, *version, proxy); err != nil {
+	if err := writeProxy(context.Background(), tree, *version, proxy); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -65,7 +63,7 @@ func run(m *testing.M) int {
 	goEnv = append(os.Environ(),
 		// What others released comes out of the cache of this machine, where it is there.
 		"GOPROXY=file://"+proxy+",file://"+filepath.Join(cache, "cache", "download")+","+upstream,
-		"GOMODCACHE="+filepath.Join(dir, "modules"), "GONOSUMDB="+release.Root+","+release.Root+"/*", "GOFLAGS=-modcacherw -trimpath", "GOWORK=off",
+		"GOMODCACHE="+filepath.Join(dir, "modules"), "GONOSUMDB="+rootModule+","+rootModule+"/*", "GOFLAGS=-modcacherw -trimpath", "GOWORK=off",
 		"GOBIN="+bin, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
 	)
 	return m.Run()
@@ -77,7 +75,7 @@ func required(sub string) string {
 	if err != nil {
 		return ""
 	}
-	found := regexp.MustCompile(`(?m)^\s*(?:require )?` + regexp.QuoteMeta(release.Root) + ` (v\S+)`).FindSubmatch(text)
+	found := regexp.MustCompile(`(?m)^\s*(?:require )?` + regexp.QuoteMeta(rootModule) + ` (v\S+)`).FindSubmatch(text)
 	if found == nil {
 		return ""
 	}
@@ -102,7 +100,7 @@ func command(t *testing.T, dir, name string, args ...string) string {
 }
 
 func TestEveryNestedModuleRequiresTheRootAtThisVersion(t *testing.T) {
-	modules, err := release.Published(tree)
+	modules, err := published(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,17 +112,17 @@ func TestEveryNestedModuleRequiresTheRootAtThisVersion(t *testing.T) {
 }
 
 func TestAStrangerCanRequireEveryModule(t *testing.T) {
-	modules, err := release.Published(tree)
+	modules, err := published(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	command(t, dir, "go", "mod", "init", "example.com/stranger")
-	imports := []string{release.Root + "/core", release.Root + "/ginwh", release.Root + "/echowh", release.Root + "/fiberwh", release.Root + "/nethttp"}
+	imports := []string{rootModule + "/core", rootModule + "/ginwh", rootModule + "/echowh", rootModule + "/fiberwh", rootModule + "/nethttp"}
 	for _, sub := range modules {
-		command(t, dir, "go", "get", release.Path(sub)+"@"+*version)
+		command(t, dir, "go", "get", modulePath(sub)+"@"+*version)
 		if sub != "." {
-			imports = append(imports, release.Path(sub))
+			imports = append(imports, modulePath(sub))
 		}
 	}
 	var program strings.Builder
@@ -144,15 +142,15 @@ func TestAStrangerCanRequireEveryModule(t *testing.T) {
 		t.Errorf("a stranger needs a replace:\n%s", text)
 	}
 	for _, sub := range modules {
-		if !strings.Contains(string(text), release.Path(sub)+" "+*version) {
-			t.Errorf("%s is not required at %s:\n%s", release.Path(sub), *version, text)
+		if !strings.Contains(string(text), modulePath(sub)+" "+*version) {
+			t.Errorf("%s is not required at %s:\n%s", modulePath(sub), *version, text)
 		}
 	}
 }
 
 func TestTheCommandLineInstallsAndSaysItsVersion(t *testing.T) {
 	dir := t.TempDir()
-	command(t, dir, "go", "install", release.Root+"/cmd/hookonce@"+*version)
+	command(t, dir, "go", "install", rootModule+"/cmd/hookonce@"+*version)
 	if got := command(t, dir, "hookonce", "version"); !strings.HasPrefix(got, "hookonce "+*version+" ") {
 		t.Errorf("hookonce version says %q", got)
 	}
@@ -184,11 +182,11 @@ func TestTheAPIDidNotBreak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if gone := release.Gone(string(before), string(now)); len(gone) > 0 {
+	if missing := gone(string(before), string(now)); len(missing) > 0 {
 		if strings.HasPrefix(*version, "v0.") {
-			t.Logf("%d lines of api.txt are gone since %s; is each one in CHANGELOG.md?\n%s", len(gone), tag, strings.Join(gone, "\n"))
+			t.Logf("%d lines of api.txt are gone since %s; is each one in CHANGELOG.md?\n%s", len(missing), tag, strings.Join(missing, "\n"))
 		} else {
-			t.Errorf("%d lines of api.txt are gone since %s:\n%s", len(gone), tag, strings.Join(gone, "\n"))
+			t.Errorf("%d lines of api.txt are gone since %s:\n%s", len(missing), tag, strings.Join(missing, "\n"))
 		}
 	}
 }
@@ -204,8 +202,8 @@ func TestALineThatIsGoneFromTheAPIIsFound(t *testing.T) {
 		"a function that another package still has": {strings.Replace(before, "# core\n\nfunc A()\n", "# core\n\n", 1), []string{"core: func A()"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if gone := release.Gone(before, tt.after); !slices.Equal(gone, tt.want) {
-				t.Errorf("gone: %q, want %q", gone, tt.want)
+			if missing := gone(before, tt.after); !slices.Equal(missing, tt.want) {
+				t.Errorf("gone: %q, want %q", missing, tt.want)
 			}
 		})
 	}
@@ -213,11 +211,11 @@ func TestALineThatIsGoneFromTheAPIIsFound(t *testing.T) {
 
 func TestTheZipOfTheRootHasNoNestedModuleAndItsLicence(t *testing.T) {
 	dir := t.TempDir()
-	if err := release.Proxy(t.Context(), tree, *version, dir); err != nil {
+	if err := writeProxy(t.Context(), tree, *version, dir); err != nil {
 		t.Fatal(err)
 	}
-	for path, must := range map[string]string{release.Root: "core/verifier.go", release.Root + "/otelwh": "dashboard.json"} {
-		names, err := release.Names(dir, path, *version)
+	for path, must := range map[string]string{rootModule: "core/verifier.go", rootModule + "/otelwh": "dashboard.json"} {
+		names, err := zipNames(dir, path, *version)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +223,7 @@ func TestTheZipOfTheRootHasNoNestedModuleAndItsLicence(t *testing.T) {
 			t.Errorf("%s: LICENSE or %s is missing", path, must)
 		}
 		for _, name := range names {
-			if strings.HasPrefix(name, "integration/") || path == release.Root && strings.HasPrefix(name, "otelwh/") {
+			if strings.HasPrefix(name, "integration/") || path == rootModule && strings.HasPrefix(name, "otelwh/") {
 				t.Errorf("%s has %s", path, name)
 			}
 		}

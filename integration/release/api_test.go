@@ -1,13 +1,13 @@
-package release
+package release_test
 
 import (
 	"slices"
 	"strings"
 )
 
-// Gone are the lines of one listing of the API that another one lacks: what was
+// gone are the lines of one listing of the API that another one lacks: what was
 // taken away or changed, each with its package and, for a field, its type.
-func Gone(before, after string) []string {
+func gone(before, after string) []string {
 	have := located(after)
 	var gone []string
 	for _, line := range located(before) {

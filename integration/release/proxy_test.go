@@ -1,6 +1,4 @@
-// Package release proves that this tree can be released: a stranger finds every
-// module in a module proxy on disk, and the documents work as pasted there.
-package release
+package release_test
 
 import (
 	"archive/zip"
@@ -19,19 +17,19 @@ import (
 	modzip "golang.org/x/mod/zip"
 )
 
-// Root is the path of the root module.
-const Root = "github.com/hookonce/hookonce"
+// rootModule is the path of the root module.
+const rootModule = "github.com/hookonce/hookonce"
 
-// Proxy writes a module proxy to dir: the published modules of the tree at root,
+// writeProxy writes a module proxy to dir: the published modules of the tree at root,
 // all at one version, as the go command would publish them. Files that git
 // ignores are left out.
-func Proxy(ctx context.Context, root, version, dir string) error {
+func writeProxy(ctx context.Context, root, version, dir string) error {
 	list, err := exec.CommandContext(ctx, "git", "-C", root, "ls-files", "-co", "--exclude-standard").Output()
 	if err != nil {
 		return fmt.Errorf("list the files of %s: %w", root, err)
 	}
 	files := strings.Split(strings.TrimSpace(string(list)), "\n")
-	modules, err := Published(root)
+	modules, err := published(root)
 	if err != nil {
 		return err
 	}
@@ -43,22 +41,22 @@ func Proxy(ctx context.Context, root, version, dir string) error {
 	return nil
 }
 
-// Published are the folders of the modules that users import.
-func Published(root string) ([]string, error) {
+// published are the folders of the modules that users import.
+func published(root string) ([]string, error) {
 	text, err := os.ReadFile(filepath.Join(root, ".ci", "published"))
 	return strings.Fields(string(text)), err
 }
 
-// Path is the path of the module in this folder.
-func Path(sub string) string {
+// modulePath is the path of the module in this folder.
+func modulePath(sub string) string {
 	if sub == "." {
-		return Root
+		return rootModule
 	}
-	return Root + "/" + sub
+	return rootModule + "/" + sub
 }
 
 func publish(root, sub, version, dir string, files []string) error {
-	m := module.Version{Path: Path(sub), Version: version}
+	m := module.Version{Path: modulePath(sub), Version: version}
 	var own []modzip.File
 	for _, name := range files {
 		rel, err := filepath.Rel(sub, name)
@@ -111,8 +109,8 @@ func (f file) Path() string                 { return f.name }
 func (f file) Lstat() (fs.FileInfo, error)  { return os.Lstat(f.path) }
 func (f file) Open() (io.ReadCloser, error) { return os.Open(f.path) }
 
-// Names are those of the files in the zip of a module.
-func Names(dir, path, version string) ([]string, error) {
+// zipNames are those of the files in the zip of a module.
+func zipNames(dir, path, version string) ([]string, error) {
 	r, err := zip.OpenReader(filepath.Join(dir, filepath.FromSlash(path), "@v", version+".zip"))
 	if err != nil {
 		return nil, err
