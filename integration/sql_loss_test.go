@@ -137,13 +137,13 @@ func TestSQLiteFileThatWasRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := newReceiver(t, store)
+		db.SetMaxOpenConns(1) // a busy machine would have the store open another one
 		c := r.handle(20)
 		old, err := db.Conn(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		db.SetMaxIdleConns(0) // another one to this file is closed, if a busy machine made the store open it
-		db.SetMaxIdleConns(8)
+		db.SetMaxOpenConns(0)
 		remove(t, file)
 		again := sqlstore.New("orders", openSQL(t, "sqlite", "file:"+file+sqlitePragmas), sqlstore.SQLite) // the next process
 		if err := again.Migrate(t.Context()); err != nil {
