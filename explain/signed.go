@@ -27,8 +27,8 @@ func (e Explanation) DangerouslyAsSigned() (r *core.Request, a *core.Attempt) {
 	if e.signed == nil {
 		return nil, nil
 	}
-	a, ok := e.signed.head.read(e.signed.body)
-	if !ok {
+	a, _ = e.signed.head.read(e.signed.body)
+	if a == nil {
 		return nil, nil
 	}
 	copied := e.signed.head.req
