@@ -1,0 +1,3 @@
+package sdks_test
+
+func disagreements() []disagreement { return nil }

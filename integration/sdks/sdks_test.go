@@ -1,0 +1,216 @@
+// Package sdks_test lets the senders' own libraries judge hookonce: what they sign, and whether they accept what schemes.Sign makes.
+package sdks_test
+
+import (
+	"errors"
+	"flag"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
+)
+
+var update = flag.Bool("update", false, "write the tables into docs/providers.md, and schemes/testdata/judged.json") //nolint:gochecknoglobals // a flag
+
+// plainBody is the one that is tampered with.
+const plainBody = "ASCII"
+
+// trial is a request with what is tried in it.
+type trial struct {
+	name    string
+	request request
+}
+
+// trials are requests that a sender makes, and what an attacker makes of them.
+func trials(t testing.TB, j judge, now time.Time) []trial {
+	t.Helper()
+	var all []trial
+	add := func(name string, r request, err error) {
+		switch {
+		case errors.Is(err, errUnsigned): // as a body that cannot hold what this sender signs in it
+		case err != nil:
+			t.Fatalf("%s, %s: %v", j.name, name, err)
+		default:
+			all = append(all, trial{name, r})
+		}
+	}
+	whole := bodies(j.sender)
+	for _, name := range slices.Sorted(maps.Keys(whole)) {
+		r, err := sign(t, j.sender, whole[name], now, false)
+		add(name, r, err)
+		if j.sign != nil && err == nil {
+			r.Headers = headersOf(j.sender, whole[name])
+			r.Body, r.URL = whole[name], public+queryOf(j.sender)
+			signed, ok := j.sign(r)
+			if !ok {
+				continue
+			}
+			all = append(all, trial{"signed by the library: " + name, signed})
+			if name == plainBody {
+				all = append(all, trial{"signed by the library, a letter of the body changed", changed(signed)})
+			}
+		}
+	}
+	plain := whole[plainBody]
+	good, err := sign(t, j.sender, plain, now, false)
+	if err != nil {
+		t.Fatalf("%s: %v", j.name, err)
+	}
+	bad, err := sign(t, j.sender, plain, now, true)
+	add("another key", bad, err)
+	add("a letter of the body changed", changed(good), nil)
+	spaced := good.clone()
+	spaced.Body = append(spaced.Body, ' ')
+	add("a space behind the body", spaced, nil)
+	for name, change := range map[string]func(string) string{
+		"a letter of the signature changed": func(s string) string {
+			if s[0] == 'a' {
+				return "b" + s[1:]
+			}
+			return "a" + s[1:]
+		},
+		"the end of the signature missing": func(s string) string { return s[:len(s)-1] },
+		"the signature in capitals":        strings.ToUpper,
+		"the signature repeated":           func(s string) string { return s + s },
+	} {
+		if r, ok := atSignature(good, bad, change); ok {
+			add(name, r, nil)
+		}
+	}
+	if r, ok := unsigned(good, bad); ok {
+		add("no signature", r, nil)
+	}
+	r, err := rotated(t, j.sender, plain, now)
+	add("two signatures, the second fits", r, err)
+	if stamping := schemeOf(t, j.sender).Stamping(); stamping == core.StampedEachAttempt || stamping == core.StampedOnce {
+		for name, d := range map[string]time.Duration{
+			"4 minutes old": -4 * time.Minute, "4 minutes ahead": 4 * time.Minute, "a day old": -24 * time.Hour, "a day ahead": 24 * time.Hour,
+		} {
+			r, err := sign(t, j.sender, plain, now.Add(d), false)
+			add(name, r, err)
+		}
+	}
+	return all
+}
+
+// changed is r with another letter in its body.
+func changed(r request) request {
+	r = r.clone()
+	r.Body = []byte(strings.Replace(string(r.Body), "hello", "hallo", 1))
+	return r
+}
+
+// atSignature changes the signature where it stands, from the first byte in which it differs from one under another key.
+func atSignature(good, bad request, change func(string) string) (request, bool) {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-."
+	in := func(text, other string) (string, bool) {
+		i := 0
+		for i < len(text) && i < len(other) && text[i] == other[i] {
+			i++
+		}
+		if i == len(text) {
+			return text, false
+		}
+		end := i
+		for end < len(text) && strings.IndexByte(letters, text[end]) >= 0 {
+			end++
+		}
+		return text[:i] + change(text[i:end]) + text[end:], true
+	}
+	r := good.clone()
+	for name := range r.Headers {
+		if text, ok := in(r.Headers[name], bad.Headers[name]); ok {
+			r.Headers[name] = text
+			return r, r.Headers[name] != good.Headers[name]
+		}
+	}
+	text, ok := in(string(r.Body), string(bad.Body))
+	r.Body = []byte(text)
+	return r, ok && text != string(good.Body)
+}
+
+// unsigned is good without the headers that hold the signature.
+func unsigned(good, bad request) (request, bool) {
+	r := good.clone()
+	maps.DeleteFunc(r.Headers, func(name, value string) bool { return bad.Headers[name] != value })
+	return r, len(r.Headers) < len(good.Headers)
+}
+
+// disagreement is a difference between the verdicts, and which of them is right.
+type disagreement struct {
+	trials  []string
+	judges  string // names with spaces between
+	accepts string // which of the two does: hookonce or the library
+	right   string // hookonce, the library, or both
+	why     string
+}
+
+type pair struct{ judge, trial string }
+
+// TestTheSendersOwnLibrariesAgree asks every library for its verdict on every trial. Where it differs from that of hookonce, the difference must be known.
+func TestTheSendersOwnLibrariesAgree(t *testing.T) {
+	t.Parallel()
+	judges := append(startNode(t).judges(t), goJudges(t)...)
+	slices.SortFunc(judges, func(a, b judge) int { return strings.Compare(a.name, b.name) })
+	known := make(map[pair]string) // who accepts
+	for _, d := range disagreements() {
+		for _, trial := range d.trials {
+			for name := range strings.FieldsSeq(d.judges) {
+				if _, twice := known[pair{name, trial}]; twice {
+					t.Errorf("%s, %s: two entries say why the verdicts differ", name, trial)
+				}
+				known[pair{name, trial}] = d.accepts
+			}
+		}
+	}
+	names := make(map[string]bool)
+	agreed, differed, signed := 0, 0, 0
+	fresh := make(map[string][]string) // what no entry knows, by trial
+	for _, j := range judges {
+		names[j.sender] = true
+		if j.sign != nil {
+			signed++
+		}
+		for _, tr := range trials(t, j, time.Now()) {
+			theirs, why := j.verify(tr.request)
+			mine, err := accepts(t, tr.request)
+			p := pair{j.name, tr.name}
+			who := known[p]
+			delete(known, p)
+			if mine == theirs {
+				agreed++
+				if who != "" {
+					t.Errorf("%s, %s: the verdicts agree, accepted is %v: remove them from the entry", j.name, tr.name, mine)
+				}
+				if tr.name == plainBody && !mine {
+					t.Errorf("%s: both refuse a genuine message: %v; %s", j.name, err, why)
+				}
+				continue
+			}
+			differed++
+			accepter, refusal := "hookonce", why
+			if theirs {
+				accepter, refusal = "the library", err.Error()
+			}
+			if who != accepter {
+				fresh[accepter+" accepts "+tr.name] = append(fresh[accepter+" accepts "+tr.name], j.name)
+				t.Logf("%s, %s: %s alone accepts it; the other says: %.200s", j.name, tr.name, accepter, refusal)
+			}
+		}
+	}
+	for _, trial := range slices.Sorted(maps.Keys(fresh)) {
+		t.Errorf("no entry in disagreements_test.go says why %s: %s", trial, strings.Join(fresh[trial], " "))
+	}
+	for p := range known {
+		t.Errorf("%s, %s: an entry knows of a difference, but there is no such trial or judge", p.judge, p.trial)
+	}
+	t.Logf("%d names in the registry, %d of them judged by %d libraries, %d of which sign: %d verdicts agree, %d differ",
+		len(schemes.Names()), len(names), len(judges), signed, agreed, differed)
+	if len(names) < 40 {
+		t.Errorf("only %d senders are judged", len(names))
+	}
+}
