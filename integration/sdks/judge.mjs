@@ -198,12 +198,12 @@ const senders = {
     package: "@workos-inc/node",
     verify: async (r) => {
       const workos = await client("@workos-inc/node", (m) => new m.WorkOS("x"));
-      return workos.webhooks.verifyHeader({ payload: r.json, sigHeader: r.get("workos-signature"), secret: r.secret });
+      return workos.webhooks.verifyHeader({ payload: r.text, sigHeader: r.get("workos-signature"), secret: r.secret });
     },
     sign: async (r, now) => {
       const workos = await client("@workos-inc/node", (m) => new m.WorkOS("x"));
       const t = String(now.getTime());
-      return { "Workos-Signature": `t=${t}, v1=${await workos.webhooks.computeSignature(t, r.json, r.secret)}` };
+      return { "Workos-Signature": `t=${t}, v1=${await workos.webhooks.computeSignature(t, r.text, r.secret)}` };
     },
   },
   razorpay: {
@@ -255,7 +255,7 @@ const senders = {
       try {
         await receiver.receive(r.text, r.get("authorization"));
       } catch (e) {
-        if (!/event|decode|JSON/i.test(e.message)) throw e; // else the event is none of LiveKit's, which comes after the signature
+        if (!/^cannot decode|^Unexpected|is not valid JSON/.test(e.message)) throw e; // else the event is none of LiveKit's, which comes after the signature
       }
     },
     sign: async (r) => {
@@ -435,7 +435,7 @@ const senders = {
     package: "box-node-sdk",
     verify: async (r) => {
       const { WebhooksManager } = await import("box-node-sdk/managers/webhooks");
-      return WebhooksManager.validateMessage(r.text, r.headers, r.secret);
+      return WebhooksManager.validateMessage(r.text, r.headers, r.secret, { secondaryKey: r.secret });
     },
   },
   contentful: {

@@ -83,13 +83,13 @@ func (n *node) ask(t testing.TB, question, answer any) {
 	}
 }
 
-// library is a package that judge.mjs knows.
-type library struct {
+// npmPackage is one that judge.mjs knows.
+type npmPackage struct {
 	Package, Version string
 	Signs            bool
 }
 
-func (n *node) list(t testing.TB) (all struct{ NPM, Messages map[string]library }) {
+func (n *node) list(t testing.TB) (all struct{ NPM, Messages map[string]npmPackage }) {
 	t.Helper()
 	n.ask(t, map[string]string{"op": "list"}, &all)
 	return all
