@@ -148,18 +148,20 @@ const senders = {
     package: "twilio",
     verify: async (r) => {
       const twilio = require("twilio");
+      const algorithm = r.get("x-twilio-webhooks-signature-settings") ? "HMAC_SHA256" : undefined; // under a shared key
       if (r.get("content-type") === "application/x-www-form-urlencoded") {
-        return twilio.validateRequest(r.secret, r.get("x-twilio-signature"), r.url, form(r.text));
+        return twilio.validateRequest(r.secret, r.get("x-twilio-signature"), r.url, form(r.text), algorithm);
       }
-      return twilio.validateRequestWithBody(r.secret, r.get("x-twilio-signature"), r.url, r.text);
+      return twilio.validateRequestWithBody(r.secret, r.get("x-twilio-signature"), r.url, r.text, algorithm);
     },
     sign: async (r) => {
       const twilio = require("twilio");
+      const algorithm = r.get("x-twilio-webhooks-signature-settings") ? "HMAC_SHA256" : undefined;
       if (r.get("content-type") === "application/x-www-form-urlencoded") {
-        return { "X-Twilio-Signature": twilio.getExpectedTwilioSignature(r.secret, r.url, form(r.text)) };
+        return { "X-Twilio-Signature": twilio.getExpectedTwilioSignature(r.secret, r.url, form(r.text), algorithm) };
       }
       r.url += (r.url.includes("?") ? "&" : "?") + "bodySHA256=" + twilio.getExpectedBodyHash(r.text);
-      return { "X-Twilio-Signature": twilio.getExpectedTwilioSignature(r.secret, r.url, {}) };
+      return { "X-Twilio-Signature": twilio.getExpectedTwilioSignature(r.secret, r.url, {}, algorithm) };
     },
   },
   slack: {

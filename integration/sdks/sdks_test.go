@@ -55,6 +55,24 @@ func trials(t testing.TB, j judge, now time.Time) []trial {
 			}
 		}
 	}
+	if j.name == "twilio" { // what schemes.Sign does not make
+		for _, v := range []struct{ name, url, settings string }{
+			{"a form, at an address with its port", strings.Replace(public, "example.com", "example.com:443", 1), ""},
+			{"a form, at an address with a query", public + "?a=1&b=2", ""},
+			{"a form, under a shared key", public, "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"},
+		} {
+			mine, _ := secrets(t, j.sender)
+			r := unsignedFrom(j.sender, mine, whole["a form"])
+			if r.URL = v.url; v.settings != "" {
+				r.Headers["X-Twilio-Webhooks-Signature-Settings"] = v.settings
+			}
+			signed, ok := j.sign(r)
+			if !ok {
+				t.Fatalf("%s does not sign %s", j.name, v.name)
+			}
+			all = append(all, trial{"signed by the library: " + v.name, signed})
+		}
+	}
 	plain := whole[plainBody]
 	good, err := sign(t, j.sender, plain, now)
 	if err != nil {

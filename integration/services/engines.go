@@ -11,7 +11,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/hookonce/hookonce/internal/npmtest"
 )
 
 // StartMemcached starts a memcached that refuses when it is full (-M). It
@@ -77,27 +78,9 @@ func healthy(ctx context.Context, url string) error {
 // dynalite. npm installs it into a folder of the test's.
 func StartDynalite(t testing.TB, manifest string) *Server {
 	t.Helper()
-	node, npm := find(t, "node", "nodejs"), find(t, "npm", "npm")
+	node := find(t, "node", "nodejs")
 	dir, port := folder(t), freePort(t)
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		text, err := os.ReadFile(filepath.Join(manifest, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	install := exec.CommandContext(ctx, npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		if os.Getenv(Required) == "1" {
-			t.Fatalf("dynalite cannot be installed (%s is set): %v\n%s", Required, err, out)
-		}
-		t.Skipf("dynalite cannot be installed: %v\n%s", err, out)
-	}
+	npmtest.Install(t, dir, manifest)
 	return serve(t, &Server{
 		Addr: address(port), name: "dynalite", stop: syscall.SIGTERM, log: filepath.Join(dir, "log"),
 		command: func() *exec.Cmd {
