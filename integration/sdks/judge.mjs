@@ -519,7 +519,11 @@ async function answer(question) {
       return { headers, url: r.url, body: Buffer.from(r.text).toString("base64") };
     }
     case "message-sign":
-      return messages[question.library].sign(question);
+      try {
+        return await messages[question.library].sign(question);
+      } catch (e) {
+        return { why: `${e.name}: ${e.message}`.slice(0, 300) };
+      }
     case "message-verify":
       try {
         return { accepts: (await messages[question.library].verify(question)) === true, why: "" };

@@ -29,7 +29,7 @@ type node struct {
 	out *bufio.Scanner
 }
 
-// installed starts judge.mjs with its packages, once for all tests. Tests that come after a skipped one skip too.
+// startNode installs the packages and starts judge.mjs.
 func startNode(t testing.TB) *node {
 	t.Helper()
 	dir := os.Getenv("HOOKONCE_SDKS_FOLDER") // for a developer: where the packages are installed already

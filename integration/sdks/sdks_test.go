@@ -164,10 +164,36 @@ func unsigned(good, bad request) (request, bool) {
 
 type pair struct{ judge, trial string }
 
-// TestTheSendersOwnLibrariesAgree asks every library for its verdict on every trial. Where it differs from that of hookonce, the difference must be known.
-func TestTheSendersOwnLibrariesAgree(t *testing.T) {
+// forgeries are the trials that hookonce must refuse, whatever the library says.
+func forgeries() []string {
+	return []string{
+		"another key", "a letter of the body changed", "a space behind the body", "a letter of the signature changed", "the end of the signature missing",
+		"the signature without its padding", "the signature in capitals", "the signature repeated", "no signature", "a day old", "a day ahead",
+		"signed by the library, a letter of the body changed",
+	}
+}
+
+// isForgery reports whether a trial is one of them for this sender.
+func isForgery(sender, trial string) bool {
+	bodyUnsigned := sender == "mailgun" || sender == "mercadopago" || sender == "adyen" // a space counts for nothing there
+	if bodyUnsigned && strings.Contains(trial, "the body") && (sender != "adyen" || strings.HasPrefix(trial, "a space")) {
+		return false
+	}
+	return slices.Contains(forgeries(), trial)
+}
+
+// TestTheLibrariesThatOthersPublish installs them once, and asks them.
+func TestTheLibrariesThatOthersPublish(t *testing.T) {
 	t.Parallel()
-	judges := append(startNode(t).judges(t), goJudges(t)...)
+	n := startNode(t)
+	t.Run("those of the senders agree", func(t *testing.T) { theSendersAgree(t, n) })
+	t.Run("those of RFC 9421 in pairs", func(t *testing.T) { inPairs(t, n) })
+}
+
+// theSendersAgree asks every library for its verdict on every trial. Where it differs from that of hookonce, the difference must be known.
+func theSendersAgree(t *testing.T, n *node) {
+	t.Helper()
+	judges := append(n.judges(t), goJudges(t)...)
 	slices.SortFunc(judges, func(a, b judge) int { return strings.Compare(a.name, b.name) })
 	known := make(map[pair]string) // who accepts
 	for _, d := range disagreements() {
@@ -194,13 +220,16 @@ func TestTheSendersOwnLibrariesAgree(t *testing.T) {
 			p := pair{j.name, tr.name}
 			who := known[p]
 			delete(known, p)
+			switch forgery := isForgery(j.sender, tr.name); {
+			case forgery && mine:
+				t.Errorf("%s, %s: hookonce accepts it", j.name, tr.name)
+			case !forgery && !mine && !theirs && !strings.HasPrefix(tr.name, "4 minutes"): // which some senders do not allow
+				t.Errorf("%s, %s: both refuse what the sender signs: %v; %s", j.name, tr.name, err, why)
+			}
 			if mine == theirs {
 				agreed++
 				if who != "" {
 					t.Errorf("%s, %s: the verdicts agree, accepted is %v: remove them from the entry", j.name, tr.name, mine)
-				}
-				if tr.name == plainBody && !mine {
-					t.Errorf("%s: both refuse a genuine message: %v; %s", j.name, err, why)
 				}
 				continue
 			}
