@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -48,9 +49,13 @@ func table(judges []judge, agreed, differed, names int) string {
 	return b.String()
 }
 
+var writing sync.Mutex //nolint:gochecknoglobals // of the document, which two tests write
+
 // wantBlock compares a block of docs/providers.md with what it should say, or writes it.
 func wantBlock(t *testing.T, name, text string) {
 	t.Helper()
+	writing.Lock()
+	defer writing.Unlock()
 	whole, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)

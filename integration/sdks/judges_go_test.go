@@ -7,7 +7,9 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -67,7 +69,7 @@ type goLibrary struct {
 
 func accepted(ok bool, err error) error {
 	if err == nil && !ok {
-		return fmt.Errorf("false")
+		return errors.New("false")
 	}
 	return err
 }
@@ -256,9 +258,7 @@ func goJudges(t testing.TB) []judge {
 					return r, false
 				}
 				r = r.clone()
-				for name, value := range headers {
-					r.Headers[name] = value
-				}
+				maps.Copy(r.Headers, headers)
 				return r, true
 			}
 		}

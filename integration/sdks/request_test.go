@@ -218,10 +218,10 @@ type privateSender struct {
 	sign func(r request, key keyPair, at time.Time) request
 }
 
-func pairs(make func() (crypto.Signer, error), text func(der []byte, public crypto.PublicKey) string) func() [2]keyPair {
+func pairs(generate func() (crypto.Signer, error), text func(der []byte, public crypto.PublicKey) string) func() [2]keyPair {
 	return sync.OnceValue(func() (both [2]keyPair) {
 		for i := range both {
-			key, err := make()
+			key, err := generate()
 			if err != nil {
 				panic(err)
 			}

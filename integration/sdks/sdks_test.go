@@ -186,8 +186,14 @@ func isForgery(sender, trial string) bool {
 func TestTheLibrariesThatOthersPublish(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	t.Run("those of the senders agree", func(t *testing.T) { theSendersAgree(t, n) })
-	t.Run("those of RFC 9421 in pairs", func(t *testing.T) { inPairs(t, n) })
+	t.Run("those of the senders agree", func(t *testing.T) {
+		t.Parallel()
+		theSendersAgree(t, n)
+	})
+	t.Run("those of RFC 9421 in pairs", func(t *testing.T) {
+		t.Parallel()
+		inPairs(t, n)
+	})
 }
 
 // theSendersAgree asks every library for its verdict on every trial. Where it differs from that of hookonce, the difference must be known.
@@ -213,6 +219,9 @@ func theSendersAgree(t *testing.T, n *node) {
 		names[j.sender] = true
 		if j.sign != nil {
 			signed++
+		}
+		if r, err := sign(t, j.sender, bodies(j.sender)[plainBody], time.Now()); err == nil {
+			j.verify(r) // loads the library, so that what is signed next is not old when it is asked: one allows 5 seconds
 		}
 		for _, tr := range trials(t, j, time.Now()) {
 			theirs, why := j.verify(tr.request)
