@@ -479,8 +479,7 @@ function form(text) {
 }
 
 function contentful(r, headers) {
-  const { pathname, search } = new URL(r.url);
-  return { method: "POST", path: pathname + search, headers, body: r.text };
+  return { method: "POST", path: r.url.slice(r.url.indexOf("/", "https://".length)), headers, body: r.text }; // as it was sent: new URL escapes a quote
 }
 
 async function hook0(r) {

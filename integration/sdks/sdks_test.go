@@ -55,6 +55,18 @@ func trials(t testing.TB, j judge, now time.Time) []trial {
 			}
 		}
 	}
+	if slices.Contains([]string{"contentful", "twilio"}, j.sender) { // they sign the address, whose query hookonce takes from the request
+		mine, _ := secrets(t, j.sender)
+		r := unsignedFrom(j.sender, mine, whole[plainBody])
+		r.URL += "?a=%20b&c=%3A~!'()*&d=1+2&e=%C3%A9"
+		if j.sign != nil {
+			if signed, ok := j.sign(r); ok {
+				all = append(all, trial{"signed by the library: an address with a query", signed})
+			}
+		}
+		r, err := signUnder(t, r, now, mine)
+		add("an address with a query", r, err)
+	}
 	if j.name == "twilio" { // what schemes.Sign does not make
 		for _, v := range []struct{ name, url, settings string }{
 			{"a form, at an address with its port", strings.Replace(public, "example.com", "example.com:443", 1), ""},
