@@ -14,17 +14,17 @@ import (
 // failure instead of a reason to skip: set it to 1.
 const Required = "HOOKONCE_REQUIRE_SERVICES"
 
-// Install copies the package.json and the package-lock.json of a folder, and what
-// else is named, into dir and installs the packages there. Scripts of packages do
-// not run. It skips the test where that cannot be done.
-func Install(t testing.TB, dir, manifest string, more ...string) {
+// Install copies the package.json and the package-lock.json of the folder manifest
+// into dir and installs the packages there. Scripts of packages do not run. It
+// skips the test where that cannot be done.
+func Install(t testing.TB, dir, manifest string) {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
 			absent(t, program+" is not installed: run `make services`")
 		}
 	}
-	for _, name := range append([]string{"package.json", "package-lock.json"}, more...) {
+	for _, name := range []string{"package.json", "package-lock.json"} {
 		text, err := os.ReadFile(filepath.Join(manifest, name))
 		if err != nil {
 			t.Fatal(err)
