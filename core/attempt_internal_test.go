@@ -13,7 +13,7 @@ func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
 	a := &Attempt{
 		ID: "msg_1", IDSigned: true, Timestamp: now, Expires: now, BodySigned: true,
 		Signatures: []Signature{{"v1", "a"}, {"v1a", "b"}}, State: "state",
-		Stable: [][]byte{[]byte("paid")}, Indistinct: true, Unsigned: []string{"delivery", "topic"}, Reply: true, Unidentified: ErrMalformed, Unmatched: ErrKeysUnavailable,
+		Stable: [][]byte{[]byte("paid")}, Indistinct: true, Unsigned: []string{"delivery", "topic"}, Reply: true, Unidentified: ErrMalformed, Unmatched: ErrKeysUnavailable, Hint: "the query",
 	}
 	a.Content.WriteString("msg_1.")
 	a.Content.WriteTime("1700000000")

@@ -169,6 +169,11 @@ type Attempt struct {
 	// name too many. It must depend on the request alone, never on a source: then the
 	// refusal tells nobody which sources there are. Nil: usual.
 	Unmatched error
+	// Hint names a likely cause if no key verifies the message: something in the
+	// request that senders are known to sign in another way. It ends the error with
+	// [ErrNoMatch], which the sender does not see. It holds no secret, no MAC and no
+	// body. Empty: none.
+	Hint string
 	// State is the scheme's own, between its methods and those of its keys: a certificate's address, say.
 	State any
 }
@@ -194,6 +199,7 @@ func (a *Attempt) reset() {
 	}
 	a.Stable = a.Stable[:0]
 	a.ID, a.IDSigned, a.Indistinct, a.Reply, a.BodySigned, a.Unidentified, a.Unmatched, a.State = "", false, false, false, false, nil, nil, nil
+	a.Hint = ""
 	a.Timestamp, a.Expires = time.Time{}, time.Time{}
 }
 

@@ -364,7 +364,11 @@ func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int,
 		return -1, refuse(ErrKeysUnavailable, "checking the signature", err)
 	}
 	if matched < 0 {
-		return -1, refuse(ErrNoMatch, "no signature fits these bytes under a configured key: another secret, or the body was changed on the way", nil)
+		detail := "no signature fits these bytes under a configured key: another secret, or the body was changed on the way"
+		if a.Hint != "" {
+			detail += "; " + a.Hint
+		}
+		return -1, refuse(ErrNoMatch, detail, nil)
 	}
 	return matched, nil
 }

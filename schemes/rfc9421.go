@@ -341,6 +341,9 @@ func (s *httpSignatures) ReadBody(r *core.Request, a *core.Attempt) error {
 		if !asciiText(value) {
 			return malformed("the covered component " + strconv.Quote(c.text) + " holds a control character or something else than ASCII")
 		}
+		if c.text == "@query-param" && strings.ContainsAny(value, "%*") {
+			a.Hint = queryParamHint
+		}
 		line = append(c.appendTo(line[:0]), ": "...)
 		_, _ = a.Content.Write(line)
 		a.Content.WriteString(value)
@@ -432,6 +435,10 @@ func (s *httpSignatures) target(text string) (path, query string, has bool, err 
 	return path, query, has, nil
 }
 
+// queryParamHint is said where libraries are known to sign something else.
+const queryParamHint = "or the sender writes the value of \"@query-param\" in another way than RFC 9421, section 2.2.8: a space as %20, " +
+	"~ ! ' ( ) as %7E %21 %27 %28 %29, and * as it is; ask it to sign \"@query\""
+
 // queryParam returns the only value of the parameter with this percent-encoded name.
 func queryParam(query, name string) (string, error) {
 	if len(query) > maxFieldBytes {
@@ -457,6 +464,10 @@ func queryParam(query, name string) (string, error) {
 		value, found = percentEncode(text), true
 	}
 	if !found {
+		if plain, err := url.PathUnescape(name); err == nil && percentEncode(plain) != name {
+			return "", malformed("the name of the covered \"@query-param\" is " + strconv.Quote(name) + ", which RFC 9421, section 2.2.8, writes as " +
+				strconv.Quote(percentEncode(plain)) + ": ask the sender to sign \"@query\"")
+		}
 		return "", malformed("the query has no parameter " + strconv.Quote(name) + ", which the signature covers")
 	}
 	return value, nil

@@ -2,6 +2,7 @@ package schemes_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -39,6 +40,7 @@ type msgSigner struct {
 	cover             []string // as they stand in Signature-Input: `"@method"`
 	params            string   // after created
 	label             string
+	param             string // what is signed of the parameter b
 	sign              msgSign
 }
 
@@ -85,7 +87,7 @@ func (s msgSigner) signTo(r *core.Request, at time.Time) {
 		case "@request-target":
 			value = s.path + "?" + s.query
 		case "@query-param":
-			value = "two%20words" // the parameter b
+			value = cmp.Or(s.param, "two%20words")
 		}
 		base.WriteString(c + ": " + value + "\n")
 	}
@@ -515,6 +517,40 @@ func TestHTTPSignaturesQueryParam(t *testing.T) {
 	if got := string(a.Content.Bytes()); !strings.HasPrefix(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+}
+
+// Libraries write these characters in their own ways: the one at night must not look for a wrong secret.
+func TestHTTPSignaturesQueryParamInAnotherSpellingIsNamed(t *testing.T) {
+	t.Parallel()
+	const cause = "section 2.2.8"
+	for query, tt := range map[string]struct {
+		signed string
+		named  bool
+	}{
+		"b=~!%27()":   {"~!'()", true}, // as JavaScript and Go leave them
+		"b=a~b":       {"a~b", true},
+		"b=a*b":       {"a%2Ab", true},
+		"b=a+b":       {"a b", true},
+		"b=letters":   {"other", false},
+		"b=a.b-c_d09": {"other", false},
+	} {
+		s := webhook(msgHMAC(msgSecret))
+		s.query, s.param = query, tt.signed
+		s.cover = append(s.cover, `"@query-param";name="b"`)
+		_, err := msgVerifier(t, schemes.SignatureProfile{URL: msgURL}, msgKey("hmac-sha256", msgSecret)).Verify(t.Context(), s.request(msgNow, nil))
+		if !errors.Is(err, core.ErrNoMatch) || strings.Contains(err.Error(), cause) != tt.named {
+			t.Errorf("%s, signed as %s: %v", query, tt.signed, err)
+		}
+		// It is a hint: what is signed as RFC 9421 has it is accepted.
+		s.param = strings.NewReplacer("~", "%7E", "!", "%21", "'", "%27", "(", "%28", ")", "%29", " ", "%20", "%2A", "*").Replace(tt.signed)
+		if tt.named {
+			wantReason(t, msgVerifier(t, schemes.SignatureProfile{URL: msgURL}, msgKey("hmac-sha256", msgSecret)), s.request(msgNow, nil), nil)
+		}
+	}
+	s := webhook(msgHMAC(msgSecret))
+	s.query = "a~b=1"
+	s.cover = append(s.cover, `"@query-param";name="a~b"`)
+	wantReason(t, msgVerifier(t, schemes.SignatureProfile{URL: msgURL}, msgKey("hmac-sha256", msgSecret)), s.request(msgNow, nil), core.ErrMalformed, cause, `"a%7Eb"`)
 }
 
 func TestHTTPSignaturesParameters(t *testing.T) {

@@ -6,10 +6,14 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/url"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -160,5 +164,28 @@ func templates() map[string]subject {
 			stamp := at.UTC().Format(time.RFC3339)
 			return request(string(content), "X-Zendesk-Webhook-Signature-Timestamp", stamp, "X-Zendesk-Webhook-Signature", base64MAC(secret, stamp+string(content)))
 		}},
+	}
+}
+
+// TestWhatIsJudgedHasAName reads the list that integration/sdks writes: the libraries that judge each sender.
+func TestWhatIsJudgedHasAName(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/judged.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var judged map[string][]string
+	if err := json.Unmarshal(text, &judged); err != nil {
+		t.Fatal(err)
+	}
+	names := schemes.Names()
+	for name, libraries := range judged {
+		if !slices.Contains(names, name) || len(libraries) == 0 {
+			t.Errorf("testdata/judged.json has %s, judged by %q: no such name, or no library", name, libraries)
+		}
+	}
+	t.Logf("%d names, of which %d are judged by a library of the sender", len(names), len(judged))
+	if len(judged) < 40 {
+		t.Errorf("only %d names are judged", len(judged))
 	}
 }

@@ -17,10 +17,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hookonce/hookonce/internal/npmtest"
 )
 
 // Required is the environment variable that makes a missing server a failure instead of a reason to skip: set it to 1.
-const Required = "HOOKONCE_REQUIRE_SERVICES"
+const Required = npmtest.Required
 
 // Server is a running server: Redis, PostgreSQL or MariaDB. It is stopped at the end of its test. Its methods are not safe for
 // concurrent use.
