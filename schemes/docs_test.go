@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"net/http"
-	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,57 +17,50 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/senders"
 	"github.com/hookonce/hookonce/schemes"
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// tableOfProviders returns the rows of the table of docs/providers.md that stands first behind a text, by their names.
-func tableOfProviders(t *testing.T, behind string, cells int) map[string][]string {
+// known are the senders of internal/senders, by name.
+func known(t *testing.T) map[string]senders.Sender {
 	t.Helper()
-	text, err := os.ReadFile("../docs/providers.md")
+	groups, err := senders.Groups()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, ok := strings.Cut(string(text), behind)
-	if !ok {
-		t.Fatalf("docs/providers.md has no %q", behind)
-	}
-	rows := make(map[string][]string)
-	for line := range strings.Lines(rest) {
-		row := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
-		if len(row) == 1 && len(rows) > 0 {
-			break
-		}
-		for i := range row {
-			row[i] = strings.TrimSpace(row[i])
-		}
-		if name := strings.Trim(row[0], "`"); name != row[0] && len(row) > 1 {
-			if len(row) != cells || rows[name] != nil {
-				t.Errorf("docs/providers.md, %q: the row of %s has %d cells and not %d, or it is there twice", behind, name, len(row), cells)
-			}
-			rows[name] = row
+	all := make(map[string]senders.Sender)
+	for _, g := range groups {
+		for _, s := range g.Senders {
+			all[s.Name] = s
 		}
 	}
 	for _, name := range schemes.Names() {
-		if rows[name] == nil {
-			t.Fatalf("docs/providers.md, %q: no row of %s", behind, name)
+		if _, ok := all[name]; !ok {
+			t.Fatalf("internal/senders/senders.json has no sender %s", name)
 		}
 	}
-	if len(rows) != len(schemes.Names()) {
-		t.Errorf("docs/providers.md, %q: %d rows for %d names", behind, len(rows), len(schemes.Names()))
+	return all
+}
+
+// summaries has name, identified by, time, body, tolerance, source, read.
+func summaries(t *testing.T) map[string][]string {
+	t.Helper()
+	rows := make(map[string][]string)
+	for name, s := range known(t) {
+		rows[name] = []string{name, s.IdentifiedBy, s.Time, s.Body, s.Tolerance, s.Source, s.Read}
 	}
 	return rows
 }
 
-func summaries(t *testing.T) map[string][]string {
-	t.Helper()
-	return tableOfProviders(t, "# Providers", 7)
-}
-
-// identities has name, equal, told apart by, type, retries, longest gap, retried after, covered, source, read.
+// identities has name, equal, told apart by, stable, retries, longest gap, retried after, covered, source, read.
 func identities(t *testing.T) map[string][]string {
 	t.Helper()
-	return tableOfProviders(t, "## When two requests are one message", 10)
+	rows := make(map[string][]string)
+	for name, s := range known(t) {
+		rows[name] = []string{name, s.Equal, s.ToldApartBy, s.Stable, s.Retries, s.LongestGap, s.RetriedAfter, s.Covered, s.RetrySource, s.RetryRead}
+	}
+	return rows
 }
 
 // inCode are the names that a cell has in code.
@@ -76,7 +72,7 @@ func inCode(cell string) []string {
 	return names
 }
 
-// TestTheTableOfProvidersIsTrue compares docs/providers.md with what each scheme says of a genuine message.
+// TestTheTableOfProvidersIsTrue compares senders.json, of which docs/providers.md is made, with what each scheme says of a genuine message.
 func TestTheTableOfProvidersIsTrue(t *testing.T) {
 	t.Parallel()
 	rows, identity := summaries(t), identities(t)
@@ -540,4 +536,93 @@ func TestNoAnswerThatAsksForARetryStopsIt(t *testing.T) {
 	if checked < 8 {
 		t.Errorf("only %d statuses stop a sender", checked)
 	}
+}
+
+// unconfirmed ends the description of a scheme that nothing of its sender confirms.
+const unconfirmed = "Neither a library of the sender nor a published vector confirms this scheme."
+
+// constructors are the functions that make the scheme of each name, as registry.go has them. Standard Webhooks' users have none of their own.
+func constructors(t *testing.T) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "registry.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]string)
+	ast.Inspect(file, func(n ast.Node) bool {
+		entry, ok := n.(*ast.CompositeLit)
+		if !ok || len(entry.Elts) < 2 {
+			return true
+		}
+		text, ok := entry.Elts[0].(*ast.BasicLit)
+		if !ok {
+			return true
+		}
+		name, err := strconv.Unquote(text.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(entry.Elts[1], func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Ident:
+				if n.IsExported() && all[name] == "" {
+					all[name] = n.Name
+				}
+			case *ast.FieldList:
+				return false // the settings
+			}
+			return true
+		})
+		return true
+	})
+	all["hook0"] = "Hook0"
+	return all
+}
+
+// TestASchemeThatNothingConfirmsSaysSo compares the doc comments with the evidence.
+func TestASchemeThatNothingConfirmsSaysSo(t *testing.T) {
+	t.Parallel()
+	docs := make(map[string]string)
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+				docs[f.Name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+			}
+		}
+	}
+	all, confirmed := known(t), make(map[string]bool)
+	made := constructors(t)
+	for name, f := range made {
+		confirmed[f] = confirmed[f] || !all[name].Evidence.None()
+	}
+	if len(confirmed) < 100 {
+		t.Fatalf("registry.go has only %d constructors", len(confirmed))
+	}
+	said := 0
+	for f, is := range confirmed {
+		if f == "DangerouslyReplayableToken" || f == "DangerouslyReplayableBasicAuth" {
+			continue // which are of no sender
+		}
+		says := strings.Contains(docs[f], unconfirmed)
+		if says {
+			said++
+		}
+		switch {
+		case docs[f] == "":
+			t.Errorf("%s has no doc comment", f)
+		case !is && !says:
+			t.Errorf("%s has no evidence: end its description with %q, or add a vector to testdata and run `go test ./internal/senders -update`", f, unconfirmed)
+		case is && says:
+			t.Errorf("%s says that nothing confirms it, but something does", f)
+		}
+	}
+	t.Logf("%d constructors, of which %d say that nothing confirms them", len(confirmed), said)
 }

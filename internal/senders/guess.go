@@ -1,0 +1,140 @@
+package senders
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
+)
+
+// Candidate names the senders that a request may come from.
+type Candidate struct {
+	// Names are several if the headers do not distinguish them.
+	Names []string `json:"names"`
+	// Headers are those that speak for them.
+	Headers []string `json:"headers"`
+}
+
+// Guess names the likely senders of a request with these headers, best first:
+// those that could read a signature in them. A header that names its sender
+// decides first, then the number of headers. Schemes that accept any
+// Authorization header are left out, and so are those whose signature is in the
+// body, unless a header names the sender.
+func Guess(header http.Header) []Candidate {
+	type found struct {
+		Candidate
+
+		score int
+	}
+	named := Named(header)
+	var all []found
+	for _, name := range schemes.Names() {
+		scheme := scheme(name)
+		if scheme == nil {
+			continue
+		}
+		by := signedIn(scheme, header)
+		score := len(by)
+		if i := slices.IndexFunc(named, func(n Candidate) bool { return n.Names[0] == name }); i >= 0 && (score > 0 || len(core.FactsOf(scheme).Headers) == 0) {
+			by = append(by, named[i].Headers...)
+			slices.Sort(by)
+			by = slices.Compact(by)
+			score = 100 + len(by)
+		}
+		if score == 0 {
+			continue
+		}
+		i := slices.IndexFunc(all, func(f found) bool { return f.score == score && slices.Equal(f.Headers, by) })
+		if i < 0 {
+			all = append(all, found{Candidate{Headers: by}, score})
+			i = len(all) - 1
+		}
+		all[i].Names = append(all[i].Names, name)
+	}
+	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(b.score, a.score) })
+	candidates := make([]Candidate, len(all))
+	for i := range all {
+		candidates[i] = all[i].Candidate
+	}
+	return candidates
+}
+
+// signedIn returns the headers from which the scheme reads a signature, and
+// none if it cannot or if any request may have them.
+func signedIn(scheme core.Scheme, header http.Header) []string {
+	a := new(core.Attempt)
+	if scheme.ReadHeader(&core.Request{Method: http.MethodPost, URL: "/hook", Header: header}, a) != nil || len(a.Signatures) == 0 {
+		return nil
+	}
+	var most []string
+	for _, family := range core.FactsOf(scheme).Headers {
+		var there []string
+		for _, name := range family {
+			if len(header[name]) > 0 {
+				there = append(there, name)
+			}
+		}
+		if len(there) > len(most) {
+			most = there
+		}
+	}
+	if scheme.Stamping() == core.NotIdentified && slices.Equal(most, []string{"Authorization"}) {
+		return nil
+	}
+	slices.Sort(most)
+	return most
+}
+
+// Named returns the senders that the names of headers name, as X-GitHub-Event
+// does, one in each candidate.
+func Named(header http.Header) []Candidate {
+	known := schemes.Names()
+	var all []Candidate
+	index := func(name string) int {
+		return slices.IndexFunc(all, func(c Candidate) bool { return c.Names[0] == name })
+	}
+	for _, h := range slices.Sorted(maps.Keys(header)) {
+		name := wordOf(h)
+		if !slices.Contains(known, name) {
+			continue
+		}
+		if i := index(name); i >= 0 {
+			all[i].Headers = append(all[i].Headers, h)
+		} else {
+			all = append(all, Candidate{[]string{name}, []string{h}})
+		}
+	}
+	// A sender that adds the headers of another one, for receivers written for that.
+	for _, copies := range []struct{ copier, of string }{{"gitea", "gogs"}, {"gitea", "github"}, {"gogs", "github"}} {
+		if index(copies.copier) >= 0 {
+			all = slices.DeleteFunc(all, func(c Candidate) bool { return c.Names[0] == copies.of })
+		}
+	}
+	return all
+}
+
+// wordOf is the word with which a sender begins the name of a header.
+func wordOf(header string) string {
+	name := strings.ToLower(header)
+	switch {
+	case strings.HasPrefix(name, "x-amz-sns-"):
+		return "sns"
+	case strings.HasPrefix(name, "x-hub-"): // of WebSub, which many follow
+		return ""
+	}
+	word, _, more := strings.Cut(strings.TrimPrefix(name, "x-"), "-")
+	if !more || hosts(word) && !strings.HasSuffix(name, "-signature") {
+		return ""
+	}
+	return word
+}
+
+// hosts says that a sender also runs other people's endpoints, and adds headers
+// of its own to whatever they receive.
+func hosts(word string) bool {
+	return slices.Contains([]string{"heroku", "netlify", "render", "vercel"}, word)
+}

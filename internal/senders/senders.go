@@ -1,0 +1,165 @@
+// Package senders holds what is known of each sender in the registry of package
+// schemes, beside its scheme: what is protected, how that is known, and how the
+// sender retries. It also names the senders of a request by its headers.
+//
+// senders.json is written by hand, evidence.json and the tables of
+// docs/providers.md by `go test ./internal/senders -update`. A program that
+// does not import this package links none of it.
+package senders
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
+)
+
+//go:embed senders.json
+var sendersJSON []byte
+
+//go:embed evidence.json
+var evidenceJSON []byte
+
+// Group has the senders of one field, sorted by name.
+type Group struct {
+	Name    string   `json:"group"`
+	Senders []Sender `json:"senders"`
+}
+
+// Sender is what is known of one name in the registry. The texts are cells of
+// docs/providers.md, which explains them, in Markdown.
+type Sender struct {
+	Name         string `json:"name"`
+	IdentifiedBy string `json:"identifiedBy"`
+	Time         string `json:"time"`
+	Body         string `json:"body"`
+	Tolerance    string `json:"tolerance"` // default: –
+	Source       string `json:"source"`
+	Read         string `json:"read"`
+
+	// When two requests are one message.
+	Equal        string `json:"equal"`
+	ToldApartBy  string `json:"toldApartBy"`
+	Stable       string `json:"stable"`       // default: –
+	Retries      string `json:"retries"`      // default: unknown
+	LongestGap   string `json:"longestGap"`   // default: unknown
+	RetriedAfter string `json:"retriedAfter"` // default: unknown
+	Covered      string `json:"covered"`      // default: unknown
+	RetrySource  string `json:"retrySource"`  // default: the table above
+	RetryRead    string `json:"retryRead"`    // default: Read
+
+	Evidence Evidence `json:"-"`
+}
+
+// Evidence is what confirms a scheme beside its source.
+type Evidence struct {
+	// Judged are the sender's own libraries that accept what the scheme signs, as
+	// "npm name@version" or "Go path@version".
+	Judged []string `json:"judged,omitempty"`
+	// Vectors are the sources of published requests that the scheme accepts.
+	Vectors []string `json:"vectors,omitempty"`
+}
+
+// None reports that no library and no vector confirms the scheme.
+func (e Evidence) None() bool { return len(e.Judged) == 0 && len(e.Vectors) == 0 }
+
+// Groups returns the senders of every name in the registry.
+func Groups() ([]Group, error) {
+	var groups []Group
+	if err := strictly(sendersJSON, &groups); err != nil {
+		return nil, fmt.Errorf("senders.json: %w", err)
+	}
+	var evidence map[string]Evidence
+	if err := strictly(evidenceJSON, &evidence); err != nil {
+		return nil, fmt.Errorf("evidence.json: %w", err)
+	}
+	for _, g := range groups {
+		for i := range g.Senders {
+			s := &g.Senders[i]
+			s.Evidence = evidence[s.Name]
+			for _, d := range []struct {
+				cell  *string
+				value string
+			}{
+				{&s.Tolerance, "–"}, {&s.Stable, "–"}, {&s.Retries, "unknown"}, {&s.LongestGap, "unknown"}, {&s.RetriedAfter, "unknown"},
+				{&s.Covered, "unknown"}, {&s.RetrySource, "the table above"}, {&s.RetryRead, s.Read},
+			} {
+				if *d.cell == "" {
+					*d.cell = d.value
+				}
+			}
+		}
+	}
+	return groups, nil
+}
+
+func strictly(text []byte, to any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	return d.Decode(to)
+}
+
+// Proof says in a few words how the scheme is known: what confirms it, what was
+// read, and when.
+func (s *Sender) Proof() string {
+	known := slices.Clone(s.Evidence.Judged)
+	if len(s.Evidence.Vectors) > 0 {
+		known = append(known, "vector")
+	}
+	read := "documentation"
+	switch {
+	case strings.Contains(s.Source, "(third party)"):
+		read = "third party"
+	case strings.Contains(s.Source, "@") || strings.Contains(s.Source, "://www.npmjs.com/") || strings.Contains(s.Source, "://pkg.go.dev/"):
+		read = "code"
+	}
+	return strings.Join(append(known, read+" "+s.Read), ", ")
+}
+
+// Headers returns the headers that the scheme of a name reads, a list for each
+// family of them. Nil: all it reads is in the body or in headers that settings
+// name.
+func Headers(name string) [][]string {
+	scheme := scheme(name)
+	if scheme == nil {
+		return nil
+	}
+	return core.FactsOf(scheme).Headers
+}
+
+// HeaderText returns the headers of a name for a table, each through write.
+// Numbered ones are shortened. It is empty if there are none.
+func HeaderText(name string, write func(string) string) string {
+	families := Headers(name)
+	texts := make([]string, 0, len(families))
+	for _, family := range families {
+		var cells []string
+		for i, header := range family {
+			if i == 2 && len(family) > 8 {
+				cells = append(cells, "…")
+				break
+			}
+			cells = append(cells, write(header))
+		}
+		texts = append(texts, strings.Join(cells, ", "))
+	}
+	return strings.Join(texts, " or ")
+}
+
+// scheme makes the scheme of a name for its headers alone. It is nil for one
+// whose header settings name.
+func scheme(name string) core.Scheme {
+	s, err := schemes.New(name, schemes.Settings{URL: "https://example.com/hook", Audience: "https://example.com", DangerouslyReplayable: true})
+	if err != nil && name == "hook0" {
+		return schemes.Hook0("X-Event-Id")
+	}
+	if err != nil {
+		return nil
+	}
+	return s
+}
