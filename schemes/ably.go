@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // body in base64 under the part of the API key behind its colon. The body
 // identifies the message. Nobody says that two events differ in it, so a
 // handled message that comes again is not acknowledged. No time of an attempt
-// is signed.
+// is signed. Neither a library of the sender nor a published vector confirms
+// this scheme.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at ably.com/docs/integrations/webhooks.

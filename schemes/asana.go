@@ -16,7 +16,8 @@ import (
 // The handshake hands over the secret in X-Hook-Secret, and nothing proves who
 // sent it. pending is asked whether a webhook is being registered now and
 // stores the secret; it returns false for no. It must be safe for concurrent
-// use. nil: handshakes are not answered.
+// use. nil: handshakes are not answered. Neither a library of the sender nor a
+// published vector confirms this scheme.
 //
 // Source: developers.asana.com/reference/createwebhook, as of August 2026.
 func Asana(pending func(secret string) bool) core.Scheme {

@@ -6,9 +6,10 @@ import "github.com/hookonce/hookonce/core"
 // the body in hexadecimal behind "sha256=".
 //
 // The originalDeliveryId in the body identifies the message. It stays over all
-// redeliveries, automatic and by hand, and is the deliveryId of the first one. A
-// redelivery is rendered anew, with another deliveryId. No time of its own is
-// signed: timestamp stays that of the event.
+// redeliveries, automatic and by hand, and is the deliveryId of the first one.
+// A redelivery is rendered anew, with another deliveryId. No time of its own is
+// signed: timestamp stays that of the event. Neither a library of the sender
+// nor a published vector confirms this scheme.
 //
 // Source: btcpayserver/btcpayserver, WebhookSender.cs at commit 0f9ad14 and
 // InvoiceWebhookProvider.cs at 03d32eb, as of November 2026.

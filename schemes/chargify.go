@@ -7,7 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // hexadecimal under the shared key of the site. The older signature, an MD5, is
 // not read. The body identifies the message. Nobody says that two events differ
 // in it, so a handled message that comes again is not acknowledged. No time of
-// an attempt is signed.
+// an attempt is signed. Neither a library of the sender nor a published vector
+// confirms this scheme.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at ngrok.com/docs/integrations/webhooks/chargify-webhooks.

@@ -10,7 +10,8 @@ import "github.com/hookonce/hookonce/core"
 //
 // The notification's id in the body identifies the message. No time is signed:
 // createdAt in the body is that of the event. Fireblocks-Signature, the older
-// one, is not read.
+// one, is not read. Neither a library of the sender nor a published vector
+// confirms this scheme.
 //
 // Source: developers.fireblocks.com/reference/validating-webhooks as read by
 // hookdeck/webhook-skills, as of November 2026.

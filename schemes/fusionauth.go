@@ -4,9 +4,10 @@ import "github.com/hookonce/hookonce/core"
 
 // FusionAuth is the scheme of FusionAuth's events: a JWT in
 // X-FusionAuth-Signature-JWT with HS256. Its claim request_body_sha256 is the
-// hash of the body in base64. No time is signed, and nobody says that two events
-// differ in their bodies, so a handled message that comes again is not
-// acknowledged. For another algorithm write a [JWT] with these names.
+// hash of the body in base64. No time is signed, and nobody says that two
+// events differ in their bodies, so a handled message that comes again is not
+// acknowledged. For another algorithm write a [JWT] with these names. Neither a
+// library of the sender nor a published vector confirms this scheme.
 //
 // Source: hookdeck/webhook-skills at commit 3d91ac1, as of November 2026.
 func FusionAuth() core.Scheme {

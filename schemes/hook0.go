@@ -10,7 +10,8 @@ import (
 // CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0].
 // Which headers are signed differs among its products, X-Event-Id or
 // X-Hook0-Id, so none is required. No id is signed: each attempt is a message
-// of its own.
+// of its own. Neither a library of the sender nor a published vector confirms
+// this scheme.
 func CoinbaseCDP() core.Scheme { return Hook0() }
 
 // Hook0 is the scheme of Hook0: t, h and v1 in X-Hook0-Signature, HMAC-SHA256

@@ -6,8 +6,10 @@ import "github.com/hookonce/hookonce/core"
 // address of your domain's key set, "https://acme.kinde.com/.well-known/jwks.json".
 // For a set at a domain of your own, give this scheme to [KeySet] with that host.
 //
-// The claim event_id identifies the message. No time of an attempt is signed: the
-// claim timestamp is that of the event. The handler gets the token as it came.
+// The claim event_id identifies the message. No time of an attempt is signed:
+// the claim timestamp is that of the event. The handler gets the token as it
+// came. Neither a library of the sender nor a published vector confirms this
+// scheme.
 //
 // Source: www.npmjs.com/package/@kinde/webhooks/v/1.0.0, as of November 2026.
 func Kinde() core.Scheme { return kinde(KeySetOptions{}) }

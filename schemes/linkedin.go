@@ -20,7 +20,8 @@ import (
 // with GET and a challengeCode. It is answered, with the code's HMAC, only if
 // handshake says so; the route must take GET as well. Nobody gets the signature
 // of a message that way: only short codes of letters, digits, - and _ are
-// signed, and the text of a message begins with "hmacsha256=".
+// signed, and the text of a message begins with "hmacsha256=". Neither a
+// library of the sender nor a published vector confirms this scheme.
 //
 // Source: learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation,
 // as of November 2026.

@@ -15,7 +15,8 @@ import (
 //
 // verifyToken is the token typed in at Meta: the GET request with which it asks
 // for the endpoint is answered then, and refused with another token. Empty: it
-// is not answered. The route must take GET as well.
+// is not answered. The route must take GET as well. Neither a library of the
+// sender nor a published vector confirms this scheme.
 //
 // Source: developers.facebook.com/docs/graph-api/webhooks/getting-started, as
 // of August 2026.

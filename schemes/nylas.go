@@ -11,8 +11,10 @@ import (
 // says that two events differ in it, so a handled message that comes again is
 // not acknowledged. No time of an attempt is signed.
 //
-// Nylas asks for the endpoint with GET and a challenge when the webhook is made.
-// It is answered only if handshake says so; the route must take GET as well.
+// Nylas asks for the endpoint with GET and a challenge when the webhook is
+// made. It is answered only if handshake says so; the route must take GET as
+// well. Neither a library of the sender nor a published vector confirms this
+// scheme.
 //
 // Source: ngrok.com/docs/integrations/webhooks and
 // www.npmjs.com/package/nylas/v/8.4.0, as of November 2026.

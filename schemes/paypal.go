@@ -39,7 +39,8 @@ type PayPalOptions struct {
 // The transmission's id is signed and identifies the message. PayPal retries
 // for three days. Whether a retry keeps id and time of the first attempt is not
 // known for certain: so the time is taken for the message's, and may be three
-// days old. A retry with an id of its own is handled again.
+// days old. A retry with an id of its own is handled again. Neither a library
+// of the sender nor a published vector confirms this scheme.
 //
 // Source: developer.paypal.com/api/rest/webhooks/rest, as of August 2026.
 func DangerouslyForgeablePayPal(o PayPalOptions) core.Scheme {

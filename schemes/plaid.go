@@ -35,7 +35,8 @@ type PlaidOptions struct {
 // is signed.
 //
 // Do not rely on a key to sign for one customer alone: look whether the item_id
-// of a message is one of yours.
+// of a message is one of yours. Neither a library of the sender nor a published
+// vector confirms this scheme.
 //
 // Source: plaid.com/docs/api/webhooks/webhook-verification, as of August 2026.
 func Plaid(o PlaidOptions) core.Scheme {

@@ -31,7 +31,8 @@ type PubSubOptions struct {
 // hour and for any message: the body is not signed, nothing identifies a
 // message, and the handler runs for each attempt. Whoever captures one request
 // can send what they like for an hour. A pull subscription has no such
-// weakness.
+// weakness. Neither a library of the sender nor a published vector confirms
+// this scheme.
 //
 // Source: docs.cloud.google.com/pubsub/docs/authenticate-push-subscriptions, as
 // of November 2026.

@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // HMAC-SHA256 of the body in base64 under the verifier token. The body
 // identifies the message. Nobody says that two events differ in it, so a
 // handled message that comes again is not acknowledged. No time of an attempt
-// is signed.
+// is signed. Neither a library of the sender nor a published vector confirms
+// this scheme.
 //
 // Source: gist.github.com/gregawoods/67fde888, as of November 2026.
 func QuickBooks() core.Scheme {

@@ -10,7 +10,8 @@ import "github.com/hookonce/hookonce/core"
 // says what the event is, are not signed. Together with the body they identify
 // the message, within [core.Config].Repeats. Sentry gives a retry a Request-ID
 // of its own, so a retry of a handled message runs again. No time of an attempt
-// is signed.
+// is signed. Neither a library of the sender nor a published vector confirms
+// this scheme.
 func Sentry() core.Scheme {
 	return must(Template{
 		Name: "sentry", Signature: Header("Sentry-Hook-Signature"),

@@ -46,7 +46,8 @@ type SNSOptions struct {
 // SubscribeURL where they belong. MessageAttributes and UnsubscribeURL are not,
 // and no header is: anybody who has one message can change those. Handlers must
 // look at Type, which can also be UnsubscribeConfirmation. Raw message delivery
-// must be off: nothing is signed then.
+// must be off: nothing is signed then. Neither a library of the sender nor a
+// published vector confirms this scheme.
 //
 // Source: aws/aws-js-sns-message-validator, index.js at commit 04505b5, as of
 // November 2026.

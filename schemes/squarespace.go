@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // of the body in hexadecimal under the secret that Squarespace shows in
 // hexadecimal. The body identifies the message. Nobody says that two events
 // differ in it, so a handled message that comes again is not acknowledged. No
-// time of an attempt is signed.
+// time of an attempt is signed. Neither a library of the sender nor a published
+// vector confirms this scheme.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at developers.squarespace.com/webhooks/overview.

@@ -8,7 +8,8 @@ import "github.com/hookonce/hookonce/core"
 //
 // The id of the activity in the body identifies the message. No time of an
 // attempt is signed. Teams shows what the handler answers within ten seconds in
-// the channel.
+// the channel. Neither a library of the sender nor a published vector confirms
+// this scheme.
 //
 // Source: OfficeDev/Microsoft-Teams-Samples, samples/outgoing-webhook at commit
 // 03676a0, as of November 2026.

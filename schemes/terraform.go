@@ -6,7 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // X-Tfe-Notification-Signature, HMAC-SHA512 of the body in hexadecimal under
 // the token of the notification. The body identifies the message. Nobody says
 // that two events differ in it, so a handled message that comes again is not
-// acknowledged. No time of an attempt is signed.
+// acknowledged. No time of an attempt is signed. Neither a library of the
+// sender nor a published vector confirms this scheme.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at

@@ -46,14 +46,19 @@ func (basicAuth) ParseKey(text string) (core.VerifyKey, error) {
 	return tokenKey{tokenEquals(base64.StdEncoding.EncodeToString([]byte(text)))}, nil
 }
 
-// DangerouslyReplayableGitLabToken is for GitLab's secret token, X-Gitlab-Token; see [DangerouslyReplayableToken]. GitLab's signing token is the
-// Standard Webhooks scheme, core's default: take that where GitLab has it.
+// DangerouslyReplayableGitLabToken is for GitLab's secret token,
+// X-Gitlab-Token; see [DangerouslyReplayableToken]. GitLab's signing token is
+// the Standard Webhooks scheme, core's default: take that where GitLab has it.
+// Neither a library of the sender nor a published vector confirms this scheme.
 func DangerouslyReplayableGitLabToken() core.Scheme {
 	return token{name: "gitlab-token", field: Header("X-Gitlab-Token"), id: Header("Idempotency-Key")}
 }
 
-// DangerouslyReplayableOkta is for Okta's event hooks, which show a secret in Authorization; see [DangerouslyReplayableToken]. The secret is the whole
-// value of the header. The GET request that asks for the endpoint is answered if handshake says so; the route must take GET as well.
+// DangerouslyReplayableOkta is for Okta's event hooks, which show a secret in
+// Authorization; see [DangerouslyReplayableToken]. The secret is the whole
+// value of the header. The GET request that asks for the endpoint is answered
+// if handshake says so; the route must take GET as well. Neither a library of
+// the sender nor a published vector confirms this scheme.
 func DangerouslyReplayableOkta(handshake Handshake) core.Scheme {
 	return okta{token{name: "okta", field: Header("Authorization")}, handshake}
 }
@@ -79,8 +84,11 @@ func (o okta) answer(r *core.Request) *core.Answer {
 	return answerJSON(map[string]string{"verification": challenge[0]})
 }
 
-// DangerouslyReplayableGraph is for Microsoft Graph's change notifications, whose items each repeat the secret as clientState; see
-// [DangerouslyReplayableToken]. All items must have it. The request that asks for the endpoint, with validationToken, is answered if handshake says so.
+// DangerouslyReplayableGraph is for Microsoft Graph's change notifications,
+// whose items each repeat the secret as clientState; see
+// [DangerouslyReplayableToken]. All items must have it. The request that asks
+// for the endpoint, with validationToken, is answered if handshake says so.
+// Neither a library of the sender nor a published vector confirms this scheme.
 func DangerouslyReplayableGraph(handshake Handshake) core.Scheme {
 	return graph{token{name: "graph"}, handshake}
 }
@@ -129,8 +137,11 @@ func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// DangerouslyReplayableEventGrid is for Azure Event Grid, with the secret as the parameter of this name in the URL that is registered there; see
-// [DangerouslyReplayableToken]. The validation of a new subscription has the secret as well and is answered.
+// DangerouslyReplayableEventGrid is for Azure Event Grid, with the secret as
+// the parameter of this name in the URL that is registered there; see
+// [DangerouslyReplayableToken]. The validation of a new subscription has the
+// secret as well and is answered. Neither a library of the sender nor a
+// published vector confirms this scheme.
 func DangerouslyReplayableEventGrid(parameter string) core.Scheme {
 	if parameter == "" {
 		return unusable{"eventgrid", errors.New("the name of the URL's parameter that holds the secret is missing")}

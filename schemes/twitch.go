@@ -12,7 +12,8 @@ import (
 // The id, a UUID, identifies the message. Twitch-Eventsub-Message-Type is not
 // signed: look at the body.
 //
-// The signed challenge of a new subscription is answered.
+// The signed challenge of a new subscription is answered. Neither a library of
+// the sender nor a published vector confirms this scheme.
 //
 // Source: twitchdev/eventsub-webhooks-node-sample, index.js at commit 6c2a8f5,
 // as of November 2026.

@@ -9,7 +9,8 @@ import "github.com/hookonce/hookonce/core"
 //
 // The body identifies the message. Nobody says that two events differ in it, so
 // a handled message that comes again is not acknowledged. No time of an attempt
-// is signed.
+// is signed. Neither a library of the sender nor a published vector confirms
+// this scheme.
 //
 // Source: docs.wise.com/features/webhooks-notifications/event-handling, as of
 // November 2026.

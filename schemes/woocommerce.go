@@ -18,8 +18,9 @@ import (
 // second have the same delivery id. WooCommerce does not retry. No time of an
 // attempt is signed.
 //
-// With [AnswerHandshakes] the ping with which a new webhook asks for the endpoint
-// is answered with 200: a form "webhook_id=N" without a signature.
+// With [AnswerHandshakes] the ping with which a new webhook asks for the
+// endpoint is answered with 200: a form "webhook_id=N" without a signature.
+// Neither a library of the sender nor a published vector confirms this scheme.
 func WooCommerce(handshake ...Handshake) core.Scheme {
 	return wooCommerce{must(Template{
 		Name: "woocommerce", Signature: Header("X-WC-Webhook-Signature"), Encoding: core.Base64,

@@ -18,7 +18,8 @@ import (
 // first secret, only if handshake says so; the route must take GET as well.
 // Nobody gets the signature of a message that way: only short tokens of
 // letters, digits, - and _ are signed, and a message whose body does not begin
-// with { is refused.
+// with { is refused. Neither a library of the sender nor a published vector
+// confirms this scheme.
 //
 // Source: docs.x.com/x-api/webhooks, as of November 2026.
 func X(handshake Handshake) core.Scheme {

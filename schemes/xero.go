@@ -7,7 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // sends wrong signatures on purpose, and wants 401 for them. The body
 // identifies the message. Nobody says that two events differ in it, so a
 // handled message that comes again is not acknowledged. No time of an attempt
-// is signed.
+// is signed. Neither a library of the sender nor a published vector confirms
+// this scheme.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at developer.xero.com/documentation/guides/webhooks/overview/.
