@@ -2,11 +2,11 @@ package explain
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/senders"
 	"github.com/hookonce/hookonce/schemes"
 )
 
@@ -56,36 +56,10 @@ func (s *scene) namedProviders() []string {
 		return s.named
 	}
 	s.named = []string{}
-	known := schemes.Names()
-	for _, header := range slices.Sorted(maps.Keys(asMap(s.req.Header))) {
-		name := providerOf(header)
-		if slices.Contains(known, name) && !slices.Contains(s.named, name) {
-			s.named = append(s.named, name)
-		}
-	}
-	// What sends another provider's headers along with its own, to fit receivers of that one.
-	for _, copies := range []struct{ copier, of string }{{"gitea", "gogs"}, {"gitea", "github"}, {"gogs", "github"}} {
-		if slices.Contains(s.named, copies.copier) {
-			s.named = slices.DeleteFunc(s.named, func(name string) bool { return name == copies.of })
-		}
+	for _, named := range senders.Named(asMap(s.req.Header)) {
+		s.named = append(s.named, named.Names...)
 	}
 	return s.named
-}
-
-// providerOf is the word of a header's name that a provider puts in front.
-func providerOf(header string) string {
-	name := strings.ToLower(header)
-	switch {
-	case strings.HasPrefix(name, "x-amz-sns-"):
-		return "sns"
-	case strings.HasPrefix(name, "x-hub-"): // of WebSub, which many follow
-		return ""
-	}
-	word, _, more := strings.Cut(strings.TrimPrefix(name, "x-"), "-")
-	if !more {
-		return ""
-	}
-	return word
 }
 
 // foreign are the headers that the other schemes of the request read.

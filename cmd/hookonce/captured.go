@@ -13,9 +13,13 @@ type captured struct {
 
 func capturedFlags(f *flag.FlagSet) *captured {
 	r := new(captured)
-	f.StringVar(&r.request, "request", "", "the `FILE` with the captured request, - for standard input. Its form is found out:\n"+captureForms)
+	requestFlag(f, r)
 	f.StringVar(&r.body, "body", "", "a `FILE` with the body, for a capture that does not hold it, such as the output of curl -v")
 	return r
+}
+
+func requestFlag(f *flag.FlagSet, r *captured) {
+	f.StringVar(&r.request, "request", "", "the `FILE` with the captured request, - for standard input. Its form is found out:\n"+captureForms)
 }
 
 // captureForms says what is read, for the help of a flag.

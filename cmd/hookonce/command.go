@@ -29,7 +29,8 @@ func (e usageError) Error() string { return string(e) }
 type command struct {
 	name, does, more, example string
 
-	argument string // what it takes besides flags; empty: nothing
+	argument string   // what it takes besides flags; empty: nothing
+	words    []string // the known arguments, for completion
 	setUp    func(f *flag.FlagSet) action
 }
 
@@ -46,7 +47,7 @@ func groups() []group {
 		{"Find out why a message was refused", []command{explainCommand(), verifyCommand()}},
 		{"Receive messages", []command{listenCommand()}},
 		{"Send messages", []command{sendCommand(), signCommand()}},
-		{"Set up", []command{keygenCommand(), completionCommand(), versionCommand()}},
+		{"Set up", []command{schemesCommand(), keygenCommand(), completionCommand(), versionCommand()}},
 	}
 }
 

@@ -19,28 +19,46 @@ type Candidate struct {
 	Headers []string `json:"headers"`
 }
 
+// Guesser names senders by headers. Make one with [NewGuesser].
+type Guesser struct{ known []named }
+
+type named struct {
+	name   string
+	scheme core.Scheme
+	facts  core.Facts
+}
+
+// NewGuesser makes each scheme of the registry once.
+func NewGuesser() *Guesser {
+	g := new(Guesser)
+	for _, name := range schemes.Names() {
+		if s := scheme(name); s != nil {
+			g.known = append(g.known, named{name, s, core.FactsOf(s)})
+		}
+	}
+	return g
+}
+
 // Guess names the likely senders of a request with these headers, best first:
 // those that could read a signature in them. A header that names its sender
 // decides first, then the number of headers. Schemes that accept any
 // Authorization header are left out, and so are those whose signature is in the
 // body, unless a header names the sender.
-func Guess(header http.Header) []Candidate {
+func (g *Guesser) Guess(header http.Header) []Candidate {
 	type found struct {
 		Candidate
 
 		score int
 	}
-	named := Named(header)
+	// Svix and Hook0 send for others, and their headers name themselves.
+	brands := slices.DeleteFunc(Named(header), func(c Candidate) bool { return c.Names[0] == "svix" || c.Names[0] == "hook0" })
 	var all []found
-	for _, name := range schemes.Names() {
-		scheme := scheme(name)
-		if scheme == nil {
-			continue
-		}
-		by := signedIn(scheme, header)
+	for i := range g.known {
+		known := &g.known[i]
+		by := known.signedIn(header)
 		score := len(by)
-		if i := slices.IndexFunc(named, func(n Candidate) bool { return n.Names[0] == name }); i >= 0 && (score > 0 || len(core.FactsOf(scheme).Headers) == 0) {
-			by = append(by, named[i].Headers...)
+		if i := slices.IndexFunc(brands, func(c Candidate) bool { return c.Names[0] == known.name }); i >= 0 && (score > 0 || len(known.facts.Headers) == 0) {
+			by = append(by, brands[i].Headers...)
 			slices.Sort(by)
 			by = slices.Compact(by)
 			score = 100 + len(by)
@@ -53,7 +71,7 @@ func Guess(header http.Header) []Candidate {
 			all = append(all, found{Candidate{Headers: by}, score})
 			i = len(all) - 1
 		}
-		all[i].Names = append(all[i].Names, name)
+		all[i].Names = append(all[i].Names, known.name)
 	}
 	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(b.score, a.score) })
 	candidates := make([]Candidate, len(all))
@@ -65,13 +83,13 @@ func Guess(header http.Header) []Candidate {
 
 // signedIn returns the headers from which the scheme reads a signature, and
 // none if it cannot or if any request may have them.
-func signedIn(scheme core.Scheme, header http.Header) []string {
+func (n *named) signedIn(header http.Header) []string {
 	a := new(core.Attempt)
-	if scheme.ReadHeader(&core.Request{Method: http.MethodPost, URL: "/hook", Header: header}, a) != nil || len(a.Signatures) == 0 {
+	if n.scheme.ReadHeader(&core.Request{Method: http.MethodPost, URL: "/hook", Header: header}, a) != nil || len(a.Signatures) == 0 {
 		return nil
 	}
 	var most []string
-	for _, family := range core.FactsOf(scheme).Headers {
+	for _, family := range n.facts.Headers {
 		var there []string
 		for _, name := range family {
 			if len(header[name]) > 0 {
@@ -82,7 +100,7 @@ func signedIn(scheme core.Scheme, header http.Header) []string {
 			most = there
 		}
 	}
-	if scheme.Stamping() == core.NotIdentified && slices.Equal(most, []string{"Authorization"}) {
+	if n.scheme.Stamping() == core.NotIdentified && slices.Equal(most, []string{"Authorization"}) {
 		return nil
 	}
 	slices.Sort(most)

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/hookonce/hookonce/internal/senders"
+	"github.com/hookonce/hookonce/schemes"
+)
+
+func schemesCommand() command {
+	return command{
+		name: "schemes", does: "lists the senders, or names that of a captured request",
+		example: "hookonce schemes --guess --request request.txt", argument: "a word to look for, as in hookonce schemes stripe", words: schemes.Names(),
+		more: "hookonce schemes lists them all, by field. hookonce schemes TEXT lists those with this text in their name, field or headers.\n" +
+			"For each: the headers that its scheme reads, what identifies a message, whose time is signed, whether the body is, and how the\n" +
+			"scheme is known: the sender's own libraries that judged it, a published vector, and what was read when.\n\n" +
+			"--guess goes by the headers alone. It prints the likely senders, best first, each with the headers that speak for it. The exit\n" +
+			"status is then 1 if there is none.",
+		setUp: func(f *flag.FlagSet) action {
+			s := new(listing)
+			f.BoolVar(&s.guess, "guess", false, "name the likely sender of the request of --request, from its headers")
+			requestFlag(f, &s.request)
+			jsonFlag(f, &s.json)
+			return func(_ context.Context, c *console) error {
+				switch {
+				case s.guess && f.NArg() > 0:
+					return usageError("--guess takes no text to look for")
+				case s.guess:
+					return s.guessSender(c)
+				case s.request.request != "":
+					return usageError("--request is for --guess")
+				case f.NArg() > 1:
+					return usageError("one text to look for: flags stand in front of it")
+				}
+				return s.list(c, f.Arg(0))
+			}
+		},
+	}
+}
+
+type listing struct {
+	guess   bool
+	request captured
+	json    bool
+}
+
+// listed is the form in JSON.
+type listed struct {
+	Name         string     `json:"name"`
+	Group        string     `json:"group"`
+	Headers      [][]string `json:"headers,omitempty"`
+	IdentifiedBy string     `json:"identifiedBy"`
+	Time         string     `json:"time"`
+	Body         string     `json:"body"`
+	Tolerance    string     `json:"tolerance,omitempty"`
+	Source       string     `json:"source"`
+	Read         string     `json:"read"`
+
+	senders.Evidence
+}
+
+func (s *listing) list(c *console, text string) error {
+	groups, err := senders.Groups()
+	if err != nil {
+		return err
+	}
+	matches := 0
+	for _, g := range groups {
+		g.Senders = slices.DeleteFunc(g.Senders, func(s senders.Sender) bool { return !matching(text, g.Name, s.Name) })
+		if len(g.Senders) == 0 {
+			continue
+		}
+		matches += len(g.Senders)
+		if s.json {
+			for _, one := range g.Senders {
+				c.object(listed{
+					one.Name, g.Name, senders.Headers(one.Name), unmarked(one.IdentifiedBy), one.Time, unmarked(one.Body), strings.Trim(one.Tolerance, "–"),
+					one.Source, one.Read, one.Evidence,
+				})
+			}
+			continue
+		}
+		if matches > len(g.Senders) {
+			c.say("\n")
+		}
+		c.say("%s\n\n%s", g.Name, table(g.Senders))
+	}
+	if matches == 0 {
+		return usageError("no scheme has this text in its name, field or headers: " + didYouMean(text, schemes.Names()) + "hookonce schemes lists them all")
+	}
+	return nil
+}
+
+// matching reports that a sender has the text, in any case, in its name, field
+// or headers.
+func matching(text, group, name string) bool {
+	words := name + "\n" + group + "\n" + senders.HeaderText(name, strings.Clone)
+	return strings.Contains(strings.ToLower(words), strings.ToLower(text))
+}
+
+// table has a sender on each line, in aligned columns.
+func table(all []senders.Sender) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprint(w, "  NAME\tIDENTIFIED BY\tTIME\tBODY SIGNED\tHEADERS\tEVIDENCE\n")
+	for _, s := range all {
+		headers := senders.HeaderText(s.Name, strings.Clone)
+		if headers == "" {
+			headers = "–"
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", s.Name, unmarked(s.IdentifiedBy), s.Time, unmarked(s.Body), headers, s.Proof())
+	}
+	_ = w.Flush() // to memory
+	return b.String()
+}
+
+// unmarked is a cell without Markdown.
+func unmarked(cell string) string { return strings.NewReplacer("*", "", "`", "").Replace(cell) }
+
+func (s *listing) guessSender(c *console) error {
+	req, err := s.request.read(c)
+	if err != nil {
+		return err
+	}
+	header, _ := req.Header.(http.Header)
+	candidates := senders.NewGuesser().Guess(header)
+	for i, one := range candidates {
+		if s.json {
+			c.object(one)
+			continue
+		}
+		likely := "or "
+		if i == 0 {
+			likely = "probably "
+		}
+		if len(one.Names) > 1 {
+			likely += "one of "
+		}
+		c.say("%s%s: %s\n", likely, strings.Join(one.Names, ", "), strings.Join(one.Headers, ", "))
+	}
+	if len(candidates) == 0 {
+		c.note("hookonce: no sender is known by these headers. Some sign in the body, and some show a token: hookonce schemes lists them")
+		return errRefused
+	}
+	return nil
+}
