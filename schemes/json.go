@@ -43,6 +43,45 @@ func findValue(body []byte, path []string) (value []byte, ok bool) {
 	return bytes.TrimRight(body[from:s.i:s.i], " \t\r\n"), true
 }
 
+// findValues appends to values what findValue returns for each field, nil where there is none. Those at the top of the body are found in one pass.
+func findValues(body []byte, fields []Field, values [][]byte) [][]byte {
+	first, top := len(values), 0
+	for _, f := range fields {
+		var value []byte
+		if len(f.path) == 1 && !isIndex(f.path[0]) {
+			top++
+		} else {
+			value, _ = findValue(body, f.path)
+		}
+		values = append(values, value)
+	}
+	s := scanner{body, 0}
+	for inside := top > 0 && s.is('{'); inside; inside = top > 0 && s.is(',') {
+		s.space()
+		key := s.text()
+		if key == nil || !s.is(':') {
+			break
+		}
+		s.space()
+		from := s.i
+		if !s.skip() {
+			break
+		}
+		for i, f := range fields {
+			if values[first+i] == nil && len(f.path) == 1 && string(key) == f.path[0] && unescaped(key) {
+				values[first+i] = bytes.TrimRight(body[from:s.i:s.i], " \t\r\n")
+				top--
+			}
+		}
+	}
+	for i := range values[first:] {
+		if len(values[first+i]) == 0 {
+			values[first+i] = nil // the first member of the name has no value
+		}
+	}
+	return values
+}
+
 // locate is find for the place of the value, without the quotes of a string.
 func locate(body []byte, path []string) (from, to int, ok bool) {
 	s := scanner{body, 0}

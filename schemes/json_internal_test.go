@@ -208,3 +208,27 @@ func TestFindJSONReadsAsATemplateDoes(t *testing.T) {
 		}
 	}
 }
+
+// FuzzFindValues: several values are found in one pass as each is alone.
+func FuzzFindValues(f *testing.F) {
+	for _, s := range []string{
+		`{"a":1,"b":{"a":2},"c":[1]}`, `{"b":1 ,"a": {"c":1} , "a":2,"c":"x"}`, `{"a":}`, `{"a":1,}`, `{"a":1 "b":2}`, `{"\u0061":1,"b":2,"c":3`, `[{"a":1}]`, `{"b":,"c":1}`,
+		`{"a":"x","c":nonsense]`, "", `{"c":1`, `{"x":` + strings.Repeat("[", 9), `{"a":{"d":5},"b":true}`,
+	} {
+		f.Add([]byte(s))
+	}
+	fields := []Field{JSON("a"), JSON("b"), JSON("c"), JSON("a", "d"), JSON("0"), JSON("a")}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		before := []byte("before")
+		got := findValues(body, fields, [][]byte{before})
+		if len(got) != len(fields)+1 || string(got[0]) != "before" {
+			t.Fatalf("%q: %q", body, got)
+		}
+		for i, field := range fields {
+			want, ok := findValue(body, field.path)
+			if string(got[i+1]) != string(want) || (got[i+1] != nil) != ok {
+				t.Errorf("%q: %v is %q, alone %q, %t", body, field.path, got[i+1], want, ok)
+			}
+		}
+	})
+}

@@ -22,7 +22,7 @@ func unsigned() []string {
 }
 
 // named is the scheme of a name, with all that it may need.
-func named(t *testing.T, name string) core.Scheme {
+func named(t testing.TB, name string) core.Scheme {
 	t.Helper()
 	scheme, err := schemes.New(name, schemes.Settings{URL: public, Audience: "https://example.com", Header: "X-Event-Id", DangerouslyReplayable: true})
 	if err != nil {

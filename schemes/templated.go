@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -316,8 +317,17 @@ func (s *templated) readSignatures(r *core.Request, a *core.Attempt) error {
 	if err := s.readSignatureHeader(s.t.Signature.header, h.Values(s.t.Signature.header), a); err != nil {
 		return err
 	}
-	for _, f := range s.t.More {
-		if err := s.readSignatureHeader(f.header, h.Values(f.header), a); err != nil {
+	lines, isMap := h.(http.Header)
+	for i := range s.t.More {
+		name := s.t.More[i].header
+		values := lines[name] // the name is canonical: Values would make it so each time
+		if !isMap {
+			values = h.Values(name)
+		}
+		if len(values) == 0 {
+			continue
+		}
+		if err := s.readSignatureHeader(name, values, a); err != nil {
 			return err
 		}
 	}
@@ -566,13 +576,8 @@ func (s *templated) indistinct(unsigned []string) bool {
 
 // readStable takes the members that all attempts of an event have in common.
 func (s *templated) readStable(body []byte, a *core.Attempt) {
-	found := false
-	for _, f := range s.t.Stable {
-		value, ok := findValue(body, f.path)
-		a.Stable = append(a.Stable, value)
-		found = found || ok
-	}
-	if !found {
+	a.Stable = findValues(body, s.t.Stable, a.Stable)
+	if !slices.ContainsFunc(a.Stable, func(value []byte) bool { return value != nil }) {
 		a.Stable = a.Stable[:0]
 	}
 }

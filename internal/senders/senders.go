@@ -86,8 +86,14 @@ func Groups() ([]Group, error) {
 				cell  *string
 				value string
 			}{
-				{&s.Tolerance, "–"}, {&s.Stable, "–"}, {&s.Retries, "unknown"}, {&s.LongestGap, "unknown"}, {&s.RetriedAfter, "unknown"},
-				{&s.Covered, "unknown"}, {&s.RetrySource, "the table above"}, {&s.RetryRead, s.Read},
+				{&s.Tolerance, "–"},
+				{&s.Stable, "–"},
+				{&s.Retries, "unknown"},
+				{&s.LongestGap, "unknown"},
+				{&s.RetriedAfter, "unknown"},
+				{&s.Covered, "unknown"},
+				{&s.RetrySource, "the table above"},
+				{&s.RetryRead, s.Read},
 			} {
 				if *d.cell == "" {
 					*d.cell = d.value

@@ -1,0 +1,71 @@
+package schemes_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hookonce/hookonce/internal/testmode"
+)
+
+// built compiles a program that verifies with one scheme, and returns its size and the names of what is linked.
+func built(t *testing.T, scheme string) (size int64, symbols string) {
+	t.Helper()
+	dir, err := os.MkdirTemp(".", "testdata-size-") // inside the module, whose packages it imports
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	source := "package main\n\nimport (\n\t\"context\"\n\t\"net/http\"\n\t\"os\"\n\n\t\"github.com/hookonce/hookonce/core\"\n\t\"github.com/hookonce/hookonce/schemes\"\n" +
+		"\t\"github.com/hookonce/hookonce/stores/memstore\"\n)\n\nvar _ = schemes.Stripe\n\nfunc main() {\n" +
+		"\tv, err := core.New(core.Secrets(os.Args[1]), memstore.New(), &core.Config{Scheme: " + scheme + "})\n\tif err != nil {\n\t\tpanic(err)\n\t}\n" +
+		"\tm, err := v.Verify(context.Background(), &core.Request{Method: \"POST\", URL: \"/\", Header: http.Header{}})\n\tprintln(m.ID, err)\n}\n"
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "program")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./"+dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	info, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "go", "tool", "nm", program)
+	if cmd.Stdout = &out; cmd.Run() != nil {
+		t.Fatal("go tool nm cannot read the program")
+	}
+	return info.Size(), out.String()
+}
+
+// TestAProgramWithOneSchemeLinksNoOther builds programs and looks at what is in them.
+func TestAProgramWithOneSchemeLinksNoOther(t *testing.T) {
+	t.Parallel()
+	if testmode.Brief() {
+		t.Skip("it compiles programs: run `make long`")
+	}
+	const own = "github.com/hookonce/hookonce/"
+	absent := []string{ // one of each kind, and the registry
+		own + "schemes.New", own + "schemes.withSettings", own + "schemes.GitHub", own + "schemes.(*bodyJWT).ReadHeader", own + "schemes.(*keySet).ReadHeader",
+		own + "schemes.(*httpSignatures).ReadHeader", own + "schemes.(*sns).ReadHeader", own + "schemes.(*certificates).verify", "crypto/x509.(*Certificate).Verify",
+	}
+	small, none := built(t, "core.StandardWebhooks{}")
+	one, symbols := built(t, "schemes.Stripe()")
+	all, registry := built(t, `func() core.Scheme { s, _ := schemes.New(os.Args[2], schemes.Settings{}); return s }()`)
+	if strings.Contains(registry, own+"internal/senders") {
+		t.Error("the registry links what docs/providers.md is made of")
+	}
+	for _, name := range absent {
+		switch {
+		case !strings.Contains(registry, name):
+			t.Errorf("a program with the registry does not link %s: is it called otherwise?", name)
+		case strings.Contains(symbols, name) || strings.Contains(none, name):
+			t.Errorf("a program with one template links %s", name)
+		}
+	}
+	t.Logf("core alone: %d bytes; with one template: %d; with the registry: %d", small, one, all)
+}
