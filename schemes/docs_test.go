@@ -310,7 +310,7 @@ func TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart(t *testing.T) {
 				}
 				return
 			}
-			genuine := s.sign(bodyToSign(name), remoteNow)
+			genuine := s.sign(bodyToSign(t, name), remoteNow)
 			for _, header := range headers {
 				with := func(value string) *core.Request {
 					r := &core.Request{Method: genuine.Method, URL: genuine.URL, Header: genuine.Header.Clone(), Body: genuine.Body}
@@ -458,7 +458,7 @@ func TestNoRowLeavesAnEventUnseen(t *testing.T) {
 		}
 		own := inCode(row[2])
 		event := func(delivery string) *core.Request {
-			r := s.sign(bodyToSign(name), remoteNow)
+			r := s.sign(bodyToSign(t, name), remoteNow)
 			for i, header := range own {
 				value := "topic"
 				if i == 0 {

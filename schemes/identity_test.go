@@ -71,7 +71,7 @@ func TestTheLastRetryOfAMessageThatIsSignedOnceIsHandled(t *testing.T) {
 		"mailgun": {schemes.Mailgun(), []time.Duration{5 * m, 10 * m, 15 * m, h, 2 * h, 4 * h}, 7*h + 30*m},
 		"linear":  {schemes.Linear(), []time.Duration{m, h, 6 * h}, 7*h + m},
 	} {
-		r := request(bodyToSign(name))
+		r := request(bodyToSign(t, name))
 		if err := schemes.Sign(tt.scheme, r, "", remoteNow, secret); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestARetryOfLinearRunsWhateverItsTimeAndDeliveryAre(t *testing.T) {
 	for _, newTime := range []bool{false, true} {
 		for _, newDelivery := range []bool{false, true} {
 			v := receive(t, schemes.Linear(), 0, secret)
-			r := request(bodyToSign("linear"))
+			r := request(bodyToSign(t, "linear"))
 			send := func(delivery string) *core.Request {
 				if newTime || delivery == "d1" {
 					if err := schemes.Sign(schemes.Linear(), r, "", v.now, secret); err != nil {

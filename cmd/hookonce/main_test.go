@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/senders"
 	"github.com/hookonce/hookonce/schemes"
 )
 
@@ -168,12 +169,17 @@ func publicKey(t *testing.T) string {
 // TestWhatIsSignedIsAuthentic takes every scheme through sign and verify.
 func TestWhatIsSignedIsAuthentic(t *testing.T) {
 	t.Parallel()
-	bodies := map[string]string{
-		"linear":    `{"webhookTimestamp":0}`,
-		"mailgun":   `{"signature":{"timestamp":"0","token":"` + strings.Repeat("0", 50) + `","signature":"placeholder"}}`,
-		"payos":     `{"data":{"amount":3000},"signature":"placeholder"}`,
-		"braintree": `<notification><kind>check</kind></notification>`,
-		"adyen":     `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","additionalData":{"hmacSignature":"placeholder"}}}]}`,
+	groups, err := senders.Groups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := map[string]string{"braintree": `<notification><kind>check</kind></notification>`}
+	for _, g := range groups {
+		for _, s := range g.Senders {
+			if s.Sample != "" {
+				bodies[s.Name] = s.Sample
+			}
+		}
 	}
 	signed := 0
 	for _, name := range schemes.Names() {

@@ -42,6 +42,10 @@ type Sender struct {
 	Source       string `json:"source"`
 	Read         string `json:"read"`
 
+	// Sample is a body that can be signed, with placeholders for what the sender
+	// signs in it. Empty: any body can be.
+	Sample string `json:"sample"`
+
 	// When two requests are one message.
 	Equal        string `json:"equal"`
 	ToldApartBy  string `json:"toldApartBy"`
