@@ -14,7 +14,7 @@ import (
 // built compiles a program that verifies with one scheme, and returns its size and the names of what is linked.
 func built(t *testing.T, scheme string) (size int64, symbols string) {
 	t.Helper()
-	dir, err := os.MkdirTemp(".", "testdata-size-") // inside the module, whose packages it imports
+	dir, err := os.MkdirTemp(".", "testdata-size-") //nolint:usetesting // inside the module, whose packages it imports
 	if err != nil {
 		t.Fatal(err)
 	}

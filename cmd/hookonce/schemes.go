@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -108,15 +107,16 @@ func matching(text, group, name string) bool {
 func table(all []senders.Sender) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprint(w, "  NAME\tIDENTIFIED BY\tTIME\tBODY SIGNED\tHEADERS\tEVIDENCE\n")
+	lines := []string{"  NAME\tIDENTIFIED BY\tTIME\tBODY SIGNED\tHEADERS\tEVIDENCE"}
 	for _, s := range all {
 		headers := senders.HeaderText(s.Name, strings.Clone)
 		if headers == "" {
 			headers = "–"
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", s.Name, unmarked(s.IdentifiedBy), s.Time, unmarked(s.Body), headers, s.Proof())
+		lines = append(lines, "  "+strings.Join([]string{s.Name, unmarked(s.IdentifiedBy), s.Time, unmarked(s.Body), headers, s.Proof()}, "\t"))
 	}
-	_ = w.Flush() // to memory
+	_, _ = w.Write([]byte(strings.Join(lines, "\n") + "\n")) // to memory
+	_ = w.Flush()
 	return b.String()
 }
 
