@@ -95,8 +95,12 @@ func TestWhatASenderAddsDecides(t *testing.T) {
 	}{
 		"github": {map[string]string{"X-GitHub-Event": "push", "X-GitHub-Delivery": "1", "X-Hub-Signature-256": hub}, []string{"github"}},
 		"gitea sends GitHub's headers too": {map[string]string{
-			"X-Gitea-Event": "push", "X-Gitea-Signature": hub[7:], "X-Gogs-Event": "push", "X-Gogs-Signature": hub[7:], "X-GitHub-Event": "push", "X-Hub-Signature-256": hub,
+			"X-Gitea-Event": "push", "X-Gitea-Signature": hub[7:], "X-Gogs-Event": "push", "X-Gogs-Signature": hub[7:], "X-GitHub-Event": "push",
+			"X-GitHub-Event-Type": "push", "X-GitHub-Delivery": "1", "X-Hub-Signature-256": hub,
 		}, []string{"gitea"}},
+		"GitLab signs as twenty others do": {map[string]string{
+			"Webhook-Id": "1", "Webhook-Timestamp": "1760000000", "Webhook-Signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "X-Gitlab-Event": "Push Hook",
+		}, []string{"gitlab"}},
 		"meta, to an endpoint at Vercel":      {map[string]string{"X-Hub-Signature-256": hub, "X-Vercel-Id": "1"}, []string{"github", "meta", "whatsapp"}},
 		"SNS signs in the body":               {map[string]string{"X-Amz-Sns-Message-Type": "Notification"}, []string{"sns"}},
 		"the name of a sender, not signed":    {map[string]string{"X-GitHub-Event": "push"}, nil},
