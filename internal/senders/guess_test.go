@@ -120,6 +120,17 @@ func TestWhatASenderAddsDecides(t *testing.T) {
 	}
 }
 
+// TestAHostOfEndpointsIsNotTheirSender has what Render adds to every request to its endpoints.
+func TestAHostOfEndpointsIsNotTheirSender(t *testing.T) {
+	t.Parallel()
+	header := http.Header{
+		"Webhook-Id": {"1"}, "Webhook-Timestamp": {"1760000000"}, "Webhook-Signature": {"v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="}, "X-Render-Origin-Server": {"a"},
+	}
+	if guesser := senders.NewGuesser(); !first(guesser, header, "resend") || !first(guesser, header, "render") {
+		t.Errorf("guessed %v", guesser.Guess(header))
+	}
+}
+
 func TestNoSenderIsGuessedFromRandomHeaders(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable
