@@ -56,6 +56,7 @@ type results struct {
 	Stores   []storeRow
 	Refusals []refusalRow
 	Cores    []coresRow
+	Explain  []explainRow
 }
 
 // measure runs the parts that are asked for into r, and has it kept after each.
@@ -76,6 +77,7 @@ func (r *results) measure(o options, keep func() error) error {
 			r.Refusals = slices.Concat(attacks, slow)
 			return err
 		}},
+		{"explain", func() (err error) { r.Explain, err = explainAll(o); return err }},
 		{"cores", func() (err error) { r.Cores, err = coresAll(o); return err }},
 		{"stores", func() (err error) { r.Stores, err = storesAll(o); return err }},
 	} {
@@ -110,7 +112,7 @@ func main() {
 		exit(play(role, os.Args[1:]))
 	}
 	quick := flag.Bool("quick", false, "tiny sizes and one repetition, to see that every part runs")
-	only := flag.String("only", "", "parts to run, with commas: verify, web, refusals, cores, stores")
+	only := flag.String("only", "", "parts to run, with commas: verify, web, refusals, explain, cores, stores")
 	file := flag.String("results", "", "JSON file that the results are merged into; with -report: read from")
 	docs := flag.String("docs", "", "folder to write benchmarks.md and benchmarks/*.svg to")
 	report := flag.Bool("report", false, "measure nothing, write the page of -results")
