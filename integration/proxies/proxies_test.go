@@ -54,6 +54,9 @@ type row struct {
 }
 
 func TestWhatProxiesDoToSignedRequests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts all proxies: run `make test-all`")
+	}
 	rows := make([]row, len(intermediaries()))
 	try := func(t *testing.T, i int, in intermediary) {
 		t.Helper()
