@@ -1,65 +1,54 @@
-// Package memstore is the seen-id store in the memory of one process: nothing to set up, and fast.
+// Package memstore is a deduplication store in the memory of one process. It
+// needs no setup and is fast.
 //
 //	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil)
 //
 // # When to choose another store
 //
-// The records live and die with the process, and no other process sees them:
+// The records end with the process, and no other process sees them:
 //
-//   - It forgets at restart. [core.New] knows: attempts stamped before the start are answered 503 with Retry-After, and the
-//     sender's next attempt, which carries a newer stamp, is taken. Schemes that sign no timestamp are refused, because nothing
-//     would protect them after a restart. It trusts the clock in that: see below.
-//   - Two processes are two stores: several instances behind a load balancer, a rolling deployment while it lasts, fiber
-//     with Prefork. The same message may then be handled once in each.
+//   - A restart forgets. core.New knows this: it responds 503 with Retry-After
+//     to attempts with a timestamp before the start. The sender's next attempt
+//     has a newer timestamp and is accepted. Schemes that sign no timestamp are
+//     refused, because nothing would protect them after a restart.
+//   - Two processes are two stores: several instances behind a load balancer, a
+//     rolling deployment, fiber with Prefork. Each may handle the same message
+//     once.
 //
-// Where either matters, use a store that is shared and durable.
+// Use a store that is shared and durable where either matters.
 //
-// # A restart with the clock behind
+// # Start with the clock synchronized
 //
-// Nothing of the last process is left to compare the clock with. If the clock
-// is behind by d when the program starts, the attempts stamped in the last d
-// before the restart count as stamped after it. Each message handled in that
-// time can run once more, by a replay or by a retry of its sender. That ends
-// when the clock is set right: the age of the program is measured without it.
-// While the clock stays behind it ends [core.Config.Past] and d after the stamp;
-// by more than [core.Config.Future], 5 minutes by default, genuine messages are
-// refused as stamped in the future. Start the program after the clock is synchronised (systemd:
-// After=time-sync.target), or use a durable store.
+// If the clock is behind when the program starts, messages handled shortly
+// before the restart can run once more. Start the program after the clock is
+// synchronized (systemd: After=time-sync.target). [stores] has the details.
 //
 // # Memory
 //
-// A record costs about 100 bytes, all in, and the garbage collector does not look into them. Nothing is allocated in
-// advance for them. No goroutine runs: expired records are removed by the operations that follow, three at most in each, so that none takes
-// long. Now and then one makes room for more, or sorts some thousand records by their time: a part of the table is busy for up to a millisecond
-// then. Memory of expired records is reused, and given back when a part of the table empties.
+// A record costs about 100 bytes. The garbage collector does not scan them, and
+// no goroutine runs. Each operation removes up to three expired records.
+// Occasionally an operation grows or sorts a part of the table, which then is
+// busy for up to a millisecond.
 //
-// Time is the real one, not [core.Config.Clock]: in a test, testing/synctest moves it.
+// The store uses the real time, not core.Config.Clock: in a test,
+// testing/synctest moves it.
 //
-// # Full
+// # When the store is full
 //
-// [Capacity] bounds the number of records. A store that is full drops handled messages whose replay window is over, the one
-// whose window ended first before all others, and counts them: see [Store.Stats]. Such a message is still safe from replay,
-// by its timestamp, but a late retry of the sender is no longer recognised. If there is none to drop, the store refuses new messages with an
-// error that wraps [core.ErrStoreFull], and their senders are told to come back. It never evicts a record that protects.
+// [Capacity] bounds the number of records. A full store drops handled messages
+// whose replay window is over, the oldest first, and counts them in
+// Store.Stats. Their timestamps still protect them from replay, but a late
+// retry of the sender runs again. If there is none to drop, the store refuses
+// new messages with an error that wraps [core.ErrStoreFull], and their senders
+// retry later. It never evicts a record that protects.
 //
 // # Shares
 //
-// No source takes the room of the others. A source may hold at most 15 times as
-// many records as are free: alone 15/16 of [Capacity], two that take all they
-// can 15/31 each, ten 15/151 each. The rest stays free for the others, also for
-// one that sends its first message later. With the default capacity that is 65
-// 536 records beside one source that fills the store, and 33 825 beside two.
+// No tenant takes the room of the others. A tenant may hold at most 15 times as
+// many records as are free: 15/16 of the capacity alone, 15/31 each if two take
+// all they can. [stores] explains the shares of a full memstore.
 //
-// A source that has its share drops only handled messages past their window,
-// and only of its class: 1/16 of the sources, by a hash. If it has more than
-// its share, because others came since, it drops two for one. If there is none
-// to drop, its messages are refused. A second source that takes all it can
-// before the windows of the first end gets 15/16 of what the first left free,
-// and so on.
-//
-// Sources are told apart by 12 bits of a hash of scheme and source that has a
-// random seed. The counts take 16 KiB, whatever the number of sources, and one
-// pair of sources in 4 096 shares a count.
+// [stores]: https://github.com/hookonce/hookonce/blob/main/docs/stores.md#run-memstore
 package memstore
 
 import (

@@ -1,56 +1,52 @@
-// Package redisstore is the seen-id store in Redis or Valkey: shared by any number of processes, standalone, behind Sentinel, or
-// in a cluster. It imports no client; give it the one that the program has.
+// Package redisstore is a deduplication store in Redis or Valkey. Any number of
+// processes can share it: standalone, with Sentinel, or in a cluster. It
+// imports no client: pass the one that the program has.
 //
 //	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})                  // github.com/redis/go-redis/v9
 //	v, err := core.New(core.Secrets(secret), redisstore.New("orders", rdb.Do), nil)
 //
-// Any client of go-redis will do: Client, ClusterClient, the one for Sentinel,
-// UniversalClient. For others see [NewFunc]. A Ring will not: when one of its
-// servers is down, keys move to another one, which lacks their records. Nor will
-// a proxy that spreads the keys over several servers.
+// Any client of go-redis works: Client, ClusterClient, the one for Sentinel,
+// UniversalClient. For other clients see [NewFunc]. A Ring does not work: when
+// one of its servers is down, keys move to another one, which lacks their
+// records. Nor does a proxy that spreads the keys over several servers.
 //
-// # The server
+// # Server
 //
-// Ask [Store.Check] when the program starts: it looks at what decides whether records can be lost.
+// Call Store.Check at start-up. It reports settings that lose records:
 //
-//   - maxmemory-policy noeviction. Every other policy drops records to make room,
-//     and with a record goes the protection of its message. The store asks INFO
-//     every second and after each error, and admits nothing while the policy is
-//     another one. In a cluster it asks one node after the other. With noeviction
-//     a full server refuses new messages, and their senders are told to come back.
-//   - appendonly yes. Otherwise a restart forgets what came after the last snapshot.
-//     With appendfsync always neither a crash nor a power failure loses anything.
-//     With everysec a power failure loses the last second or two, and so can a crash
-//     of the server: it holds its writes back while the disk is slow to fsync.
-//   - An ACL user needs +eval +evalsha +get +set +info, +config|get for Check, and
-//     +ping for a health check, on the keys of the namespace: ~orders:*. A user
-//     without +info is trusted to have looked at the policy.
+//   - Set maxmemory-policy noeviction. Every other policy drops records to make
+//     room, and with a record the protection of its message. The store reads
+//     the policy every second and after each error, and admits nothing while it
+//     is another one. With noeviction a full server refuses new messages, and
+//     their senders retry later.
+//   - Set appendonly yes. Otherwise a restart forgets everything after the last
+//     snapshot. With appendfsync always neither a crash nor a power failure
+//     loses anything. With everysec either can lose the last second or two.
+//   - Give an ACL user +eval +evalsha +get +set +info, +config|get for Check,
+//     and +ping for a health check, on the keys of the namespace: ~orders:*.
+//     The store trusts a user without +info to have checked the policy.
 //
-// # What is not protected
+// # Limits
 //
-// Replication is asynchronous. When a replica is promoted, by Sentinel or in a
-// cluster, the last claims that the old master had acknowledged may be missing,
-// and their messages may run again. A restored snapshot forgets what came after
-// it. Where that must not happen, commit the message in the transaction of its
-// effect: package sqlstore.
+// Replication is asynchronous. After a failover, by Sentinel or in a cluster,
+// the last acknowledged claims may be missing, and their messages may run
+// again. A restored snapshot forgets what came after it. Where that must not
+// happen, commit the message in the transaction of its effect: package
+// sqlstore.
 //
-// A server that lost everything is noticed: FLUSHALL, a restart without
-// persistence, another database. See [Store.KnownSince]: attempts that were signed
-// before are refused as [core.ErrColdStart]. Messages without a signed timestamp
-// run again. So does what is claimed within a millisecond after the loss.
+// The store detects a server that lost everything, and refuses attempts that
+// were signed before ([core.ErrColdStart], Store.KnownSince). Messages without
+// a signed timestamp run again. So does what is claimed within a millisecond
+// after the loss.
 //
-// A server that fills up while a handler runs refuses the record of its success as well: if there is no room within
-// [core.Config.Lease], the sender's next attempt runs the handler a second time once there is.
+// If the server fills up while a handler runs, it refuses the record of the
+// success too. If there is no room within core.Config.Lease, the sender's next
+// attempt runs the handler a second time.
 //
-// # Groups
+// A message costs about 200 bytes for core.Config.Remember, 25 hours by
+// default. Redis removes it then. See [stores] for setup and figures.
 //
-// Swaps that come at once go to the server as one script, in the place of a round
-// trip for each. One alone goes at once. It takes a server that INFO says is in no
-// cluster, since the keys of one script must be on one node.
-//
-// # Memory
-//
-// A message costs about 200 bytes for [core.Config.Remember], 25 hours by default; Redis itself removes it then.
+// [stores]: https://github.com/hookonce/hookonce/blob/main/docs/stores.md
 package redisstore
 
 import (
