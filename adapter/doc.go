@@ -1,7 +1,8 @@
-// Package adapter has what an adapter for a framework over net/http needs: it reads
-// the body under limits, gives it back to the handlers, notes what they answer, and
-// leaves a refused body unread without waiting for it. nethttp, ginwh, echowh and
-// echov5wh are made with it. It decides nothing: verdicts and statuses are core's.
+// Package adapter has what an adapter for a framework over net/http needs: it
+// reads the body under limits, gives it back to the handlers, notes what they
+// answer, and leaves a refused body unread without waiting for it. nethttp,
+// ginwh, echowh and echov5wh are made with it. It decides nothing: verdicts and
+// statuses are core's.
 //
 // # An adapter
 //
@@ -23,8 +24,8 @@
 //	}
 //	return nil
 //
-// docs/writing-an-adapter.md has a whole one. whtest.TestAdapter is the contract as a
-// test.
+// docs/writing-an-adapter.md has a whole one. whtest.TestAdapter is the
+// contract as a test.
 //
 // A framework that is not built on net/http calls [core.Verifier.Admit] and
 // [core.Delivery.Settle] itself: see [core.BodyReader] for its part.

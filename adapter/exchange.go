@@ -17,8 +17,8 @@ type Exchange struct {
 	// Delivery is core's side of it. Call Finish in place of its Settle.
 	*core.Delivery
 	// Request is for the handlers: a copy with the body restored and Delivery's
-	// context. It is nil if the attempt was refused. An adapter whose handlers may
-	// exchange their request sets it to theirs before Finish.
+	// context. It is nil if the attempt was refused. An adapter whose handlers
+	// may exchange their request sets it to theirs before Finish.
 	Request *http.Request
 
 	original *http.Request

@@ -13,16 +13,19 @@ import (
 // Option changes what [New] makes. There is one: [Deny].
 type Option func(*middleware)
 
-// Deny has answer called in place of the default answer to a refused attempt. It is not called for the acknowledgement of a
-// redelivery nor for a challenge: those are no refusals. What it returns goes to fiber's ErrorHandler as any handler's error
-// does. err says why (errors.Is with core's reasons), and err.Answer() has the status that makes senders do the right
-// thing: keep it. Never tell the sender err.Error(): it is written for the log.
+// Deny has answer called in place of the default answer to a refused attempt.
+// It is not called for the acknowledgement of a redelivery nor for a challenge:
+// those are no refusals. What it returns goes to fiber's ErrorHandler as any
+// handler's error does. err says why (errors.Is with core's reasons), and
+// err.Answer() has the status that makes senders do the right thing: keep it.
+// Never tell the sender err.Error(): it is written for the log.
 func Deny(answer func(c *fiber.Ctx, err *core.Error) error) Option {
 	return func(m *middleware) { m.deny = answer }
 }
 
-// New returns middleware for the routes of one sender: the handlers after it run for messages that are authentic, fresh and
-// new, and v answers all others. It panics if v is nil. The handler is safe for concurrent use.
+// New returns middleware for the routes of one sender: the handlers after it
+// run for messages that are authentic, fresh and new, and v answers all others.
+// It panics if v is nil. The handler is safe for concurrent use.
 func New(v *core.Verifier, opts ...Option) fiber.Handler {
 	if v == nil {
 		panic("fiberwh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
@@ -34,8 +37,9 @@ func New(v *core.Verifier, opts ...Option) fiber.Handler {
 	return m.handle
 }
 
-// Message returns the verified message of the request, the zero Message where [New] did not admit one. It may be
-// kept: nothing in it points into fasthttp's memory.
+// Message returns the verified message of the request, the zero Message where
+// [New] did not admit one. It may be kept: nothing in it points into fasthttp's
+// memory.
 func Message(c *fiber.Ctx) core.Message {
 	m, _ := core.FromContext(c.Context())
 	return m
@@ -54,8 +58,8 @@ func Message(c *fiber.Ctx) core.Message {
 // An app that sets StreamRequestBody reads its bodies itself, as before.
 //
 // Behind a body that was refused the connection is closed when the sender has
-// closed, or after 600 ms. fiber alone closes at once, and the reset can overtake
-// the response.
+// closed, or after 600 ms. fiber alone closes at once, and the reset can
+// overtake the response.
 //
 // Call it once, before app serves. For TLS wrap what it returns in
 // [tls.NewListener]. It panics if ln is a TLS listener itself.

@@ -11,8 +11,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// writer is gin's, and notices what that does not tell: a hijack, and an answer written past it, through Unwrap. It keeps informational statuses
-// from gin, which takes a 1xx for the answer and sends no other status after it.
+// writer is gin's, and notices what that does not tell: a hijack, and an answer
+// written past it, through Unwrap. It keeps informational statuses from gin,
+// which takes a 1xx for the answer and sends no other status after it.
 type writer struct {
 	gin.ResponseWriter
 
@@ -32,7 +33,8 @@ func (w *writer) WriteHeader(status int) {
 	}
 }
 
-// sendEarly sends the informational status, if there is one, and reports whether.
+// sendEarly sends the informational status, if there is one, and reports
+// whether.
 func (w *writer) sendEarly() bool {
 	status := w.early
 	if w.early = 0; status != 0 {
@@ -77,8 +79,9 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buf, err
 }
 
-// answered is the status for [core.Delivery.Settle]. failed says that the handlers reported errors, which something
-// outside may turn into an answer as long as there is none.
+// answered is the status for [core.Delivery.Settle]. failed says that the
+// handlers reported errors, which something outside may turn into an answer as
+// long as there is none.
 func (w *writer) answered(failed bool) int {
 	status, past := w.Status(), w.past.Status()
 	switch {

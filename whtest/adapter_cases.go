@@ -941,8 +941,8 @@ func runCrowd(t *adapterRun) {
 	}
 }
 
-// releases checks that a handler that ends like fail leaves the message to the next attempt, newer or not, and that it is
-// handled then.
+// releases checks that a handler that ends like fail leaves the message to the
+// next attempt, newer or not, and that it is handled then.
 func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 	t.Helper()
 	failing := true

@@ -8,12 +8,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Source is a [core.KeySource] for tests: tenants with their keys, found by the last element of the request's path, or
-// by a header. It counts look-ups, and can fail and stall as a database does.
+// Source is a [core.KeySource] for tests: tenants with their keys, found by the
+// last element of the request's path, or by a header. It counts look-ups, and
+// can fail and stall as a database does.
 //
-// The zero value knows no tenant. It is safe for concurrent use; Header must not be changed while it is in use.
+// The zero value knows no tenant. It is safe for concurrent use; Header must
+// not be changed while it is in use.
 type Source struct {
-	// Header names the header that holds the tenant, in one line. Empty: the tenant is the last element of the path.
+	// Header names the header that holds the tenant, in one line. Empty: the
+	// tenant is the last element of the path.
 	Header string
 
 	mu      sync.Mutex
@@ -40,7 +43,8 @@ func (s *Source) Fail(err error) {
 	s.err = err
 }
 
-// Stall makes look-ups from now on wait until their context ends, and return its error; false ends that for new ones.
+// Stall makes look-ups from now on wait until their context ends, and return
+// its error; false ends that for new ones.
 func (s *Source) Stall(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +58,8 @@ func (s *Source) Lookups() int {
 	return s.lookups
 }
 
-// Keys implements [core.KeySource]. The source is the tenant's name; an unknown tenant is [core.ErrUnknownSource].
+// Keys implements [core.KeySource]. The source is the tenant's name; an unknown
+// tenant is [core.ErrUnknownSource].
 func (s *Source) Keys(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
 	tenant := path.Base(r.Path())
 	if s.Header != "" {

@@ -65,13 +65,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Store is a [core.SeenStore] in memory. Make one with [New], for each verifier. It is safe for concurrent use.
+// Store is a [core.SeenStore] in memory. Make one with [New], for each
+// verifier. It is safe for concurrent use.
 type Store struct {
 	capacity int64
 	start    time.Time // expiries count from here on the monotonic clock: setting the wall clock cannot end one early
 	seed     maphash.Seed
 	shards   []shard
-	// bounds mirrors those of each shard's queues, so that a full store finds what may go without locking them all.
+	// bounds mirrors those of each shard's queues, so that a full store finds
+	// what may go without locking them all.
 	bounds [queues][]atomic.Int64
 	held   []atomic.Int32 // records of each scope
 
@@ -90,10 +92,13 @@ const (
 	maxCapacity     = 1 << 30
 )
 
-// Capacity bounds the number of records, from 1 to 1 << 30; [core.New] reports another number. Default: 1 048 576.
+// Capacity bounds the number of records, from 1 to 1 << 30; [core.New] reports
+// another number. Default: 1 048 576.
 //
-// Every message holds one record for [core.Config.Remember], 25 hours by default. Capacity has to hold at least those of one replay
-// window, which is past tolerance, future tolerance and a little more: ten minutes and a half by default.
+// Every message holds one record for [core.Config.Remember], 25 hours by
+// default. Capacity has to hold at least those of one replay window, which is
+// past tolerance, future tolerance and a little more: ten minutes and a half by
+// default.
 func Capacity(n int) Option { return func(s *Store) { s.capacity = int64(n) } }
 
 // New makes an empty store. It allocates little: memory grows with the records.
@@ -107,8 +112,8 @@ func New(opts ...Option) *Store {
 	for _, o := range opts {
 		o(s)
 	}
-	// Small enough that growing one is short, and enough of them that callers rarely meet. No more, because each has a page that is being filled,
-	// and those should fit into a processor's cache.
+	// Small enough that growing one is short, and enough of them that callers rarely meet. No more,
+	// because each has a page that is being filled, and those should fit into a processor's cache.
 	n := minShards
 	for n*shardRecords < min(s.capacity, maxCapacity) {
 		n *= 2
@@ -137,8 +142,8 @@ const (
 // Forgets reports true: see [core.SeenStore].
 func (*Store) Forgets() bool { return true }
 
-// Bind is called by [core.New]. It reports a store that was made wrongly, and one that already serves a verifier of the
-// same scheme and source.
+// Bind is called by [core.New]. It reports a store that was made wrongly, and
+// one that already serves a verifier of the same scheme and source.
 func (s *Store) Bind(owner string) error {
 	if s.shards == nil {
 		return errors.New("memstore: the zero Store is not ready for use: make it with memstore.New")
@@ -158,12 +163,14 @@ func (s *Store) Bind(owner string) error {
 
 // Stats is the state of a [Store] at one moment.
 type Stats struct {
-	// Records is the number of records held. Expired ones count until a later operation removes them.
+	// Records is the number of records held. Expired ones count until a later
+	// operation removes them.
 	Records int
 	// Capacity is the bound on Records.
 	Capacity int
-	// Dropped counts the handled messages that were forgotten before their time, all after their replay window, because the store was
-	// full. If it grows, [Capacity] is too small for the traffic.
+	// Dropped counts the handled messages that were forgotten before their
+	// time, all after their replay window, because the store was full. If it
+	// grows, [Capacity] is too small for the traffic.
 	Dropped int
 }
 
@@ -172,7 +179,8 @@ func (s *Store) Stats() Stats {
 	return Stats{Records: int(s.records.Load()), Capacity: int(s.capacity), Dropped: int(s.dropped.Load())}
 }
 
-// Swap implements [core.SeenStore]. It does not block on anything but other calls, so ctx is only looked at when it begins.
+// Swap implements [core.SeenStore]. It does not block on anything but other
+// calls, so ctx is only looked at when it begins.
 func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, fmt.Errorf("memstore: swap: %w", err)
@@ -225,7 +233,8 @@ func (s *Store) Scope(scheme, source string) uint32 {
 
 const (
 	scopes = 1 << 12 // that are counted apart; a power of two
-	// shares bounds a scope: it may hold so many times what is free. One that takes all it can leaves a sixteenth, two leave a 31st: some room is free
+	// shares bounds a scope: it may hold so many times what is free. One that
+	// takes all it can leaves a sixteenth, two leave a 31st: some room is free
 	// for a scope that comes later, whatever the others do.
 	shares = 15
 	// atOnce is how many expired records of other shards a caller removes.

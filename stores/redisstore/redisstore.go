@@ -65,8 +65,8 @@ import (
 	"github.com/hookonce/hookonce/internal/group"
 )
 
-// Store is a [core.SeenStore] in Redis or Valkey. Make one with [New] or [NewFunc], for each verifier. It is safe for
-// concurrent use if its client is.
+// Store is a [core.SeenStore] in Redis or Valkey. Make one with [New] or
+// [NewFunc], for each verifier. It is safe for concurrent use if its client is.
 type Store struct {
 	namespace string
 	do        func(ctx context.Context, args ...any) (any, error)
@@ -82,8 +82,10 @@ type Store struct {
 	owners map[string]bool
 }
 
-// New makes a store of a client of go-redis: pass the Do method of a client, as in New("orders", rdb.Do). Each verifier has a namespace of
-// its own, 1 to 64 letters, digits and -_./ ; its keys begin with it. [core.New] reports a namespace that is none.
+// New makes a store of a client of go-redis: pass the Do method of a client, as
+// in New("orders", rdb.Do). Each verifier has a namespace of its own, 1 to 64
+// letters, digits and -_./ ; its keys begin with it. [core.New] reports a
+// namespace that is none.
 func New[C interface{ Result() (any, error) }](namespace string, do func(ctx context.Context, args ...any) C) *Store {
 	if do == nil {
 		return NewFunc(namespace, nil)
@@ -91,8 +93,10 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 	return NewFunc(namespace, func(ctx context.Context, args ...any) (any, error) { return do(ctx, args...).Result() })
 }
 
-// NewFunc makes a store of any client: do sends one command and returns its reply, text as string or []byte. All arguments
-// are strings; in EVALSHA and EVAL the fourth is a key, which a client needs that routes to the nodes of a cluster. namespace is as for [New].
+// NewFunc makes a store of any client: do sends one command and returns its
+// reply, text as string or []byte. All arguments are strings; in EVALSHA and
+// EVAL the fourth is a key, which a client needs that routes to the nodes of a
+// cluster. namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
 	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
 	s.birth.Begin()
@@ -100,8 +104,9 @@ func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, e
 	return s
 }
 
-// Bind is called by [core.New]. It reports a store that was made wrongly, and one that already serves a verifier of the
-// same scheme and source. Two stores made with one namespace it cannot tell from two processes that share it.
+// Bind is called by [core.New]. It reports a store that was made wrongly, and
+// one that already serves a verifier of the same scheme and source. Two stores
+// made with one namespace it cannot tell from two processes that share it.
 func (s *Store) Bind(owner string) error {
 	if s.owners == nil || s.do == nil {
 		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")
@@ -119,7 +124,8 @@ func (s *Store) Bind(owner string) error {
 	return nil
 }
 
-// checkNamespace keeps braces out, with which a cluster would put all keys on one node.
+// checkNamespace keeps braces out, with which a cluster would put all keys on
+// one node.
 func checkNamespace(name string) error {
 	const most = 64
 	bad := func(r rune) bool {
@@ -132,7 +138,8 @@ func checkNamespace(name string) error {
 	return nil
 }
 
-// Swap is the one verb of [core.SeenStore]. It returns when ctx ends, whatever the client waits for.
+// Swap is the one verb of [core.SeenStore]. It returns when ctx ends, whatever
+// the client waits for.
 func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, err
@@ -175,8 +182,9 @@ func (s *Store) send(ctx context.Context, args ...any) (any, error) {
 	return reply, err
 }
 
-// sendOnce sends a command. Clients have timeouts of their own, longer than a request may take, and not all of them look
-// at ctx: the call is left behind then, and ends by the client's timeout.
+// sendOnce sends a command. Clients have timeouts of their own, longer than a
+// request may take, and not all of them look at ctx: the call is left behind
+// then, and ends by the client's timeout.
 func (s *Store) sendOnce(ctx context.Context, args ...any) (any, error) {
 	type result struct {
 		reply any
