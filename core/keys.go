@@ -18,8 +18,8 @@ import (
 // about it. How the text is decoded is the scheme's business. The zero Secret
 // is empty and refused by [New].
 //
-// A Secret redacts itself in fmt, JSON and slog, also as a field of somebody
-// else's struct.
+// A Secret redacts itself in fmt, JSON and slog, also as a field of another
+// struct.
 type Secret struct {
 	// ID names the key in [Message.KeyID] and in events. Empty: "key-1" for the
 	// first of its list, and so on.
@@ -33,7 +33,7 @@ type Secret struct {
 	text *string
 }
 
-// NewSecret makes a Secret of its text.
+// NewSecret returns the Secret with this text.
 func NewSecret(text string) Secret { return Secret{text: &text} }
 
 // Reveal returns the text. Call it only where the secret itself is needed.
@@ -126,20 +126,20 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 
 // KeySource finds the keys of a request: a secret for each tenant or endpoint.
 //
-// It sees method, URL and headers, not the body, nothing of which is verified
+// It sees method, URL and headers, not the body. Nothing of these is verified
 // yet. It may do I/O within [Config.KeyTimeout] and must be safe for concurrent
 // use. It runs in a goroutine of its own; a panic is the request's. The source
 // it returns is a stored, canonical name, never text of the request: of two
 // spellings that find one key, each would make a message of its own. An unknown
 // tenant or endpoint is reported with an error that wraps [ErrUnknownSource],
-// which outside cannot be told from a wrong signature; any other error is an
-// outage, answered 503. The request is a copy, header included, and the
-// source's own.
+// The sender cannot distinguish that from a wrong signature. Any other error is
+// an outage, and the response is 503. The request is a copy, header included,
+// and the source's own.
 type KeySource interface {
 	Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 }
 
-// KeySourceFunc makes a function a [KeySource].
+// KeySourceFunc adapts a function to a [KeySource].
 type KeySourceFunc func(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 
 // Keys calls f.
@@ -206,8 +206,8 @@ func (v *Verifier) parseKey(secret Secret) (VerifyKey, error) {
 	return v.scheme.ParseKey(text)
 }
 
-// checkSecretText finds what happens to secrets on their way into a program.
-// free allows white space inside, as in a phrase that somebody chose.
+// checkSecretText finds common corruptions of secrets. free allows white space
+// inside, as in a passphrase.
 func checkSecretText(text string, free bool) error {
 	inner := text
 	if free {
@@ -336,7 +336,7 @@ func (r *keyring) match(ctx context.Context, a *Attempt, now time.Time) (int, er
 	return -1, nil
 }
 
-// matched says that the key at index at verified a message.
+// matched records that the key at index at verified a message.
 func (r *keyring) matched(at int) {
 	if r.last.Load() != uint32(at) { //nolint:gosec // an index of a short list
 		r.last.Store(uint32(at)) //nolint:gosec // as above

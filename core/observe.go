@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Event tells [Config.Observe] what became of one attempt. It never holds a
-// secret, a MAC or the body. What is not known is zero.
+// Event is the outcome of one attempt, for [Config.Observe]. It never holds a
+// secret, a MAC or the body. Unknown fields are zero.
 type Event struct {
 	// Reason is the word for logs and metrics: Outcome if there is one, else
 	// why the attempt was not admitted. Err explains it and is nil for
 	// [Handled].
 	Reason Reason
 	Err    error
-	// Verified says that the signature held. Without it anybody may have sent
-	// the request, and MessageID and Timestamp are what it claims.
+	// Verified says that the signature held. Otherwise anyone may have sent the
+	// request, and MessageID and Timestamp are unverified claims.
 	Verified bool
 	// Outcome is how the handling of an admitted message ended: [Handled],
 	// [ErrHandlerFailed], [ErrClaimLost] or [ErrCommitFailed]. It is empty for
@@ -38,20 +38,19 @@ type Event struct {
 	// Repeats is how many messages with the same signed content ran before: see
 	// [Message.Repeats].
 	Repeats uint32
-	// Status is what the sender is answered; zero if the handler has not
-	// answered by a status (a panic, a hijack).
+	// Status is the status that the sender gets. It is zero if the handler
+	// wrote none (a panic, a hijack).
 	Status int
 	// BodyBytes is the size of the body as far as it was read.
 	BodyBytes int
-	// Handshake says that the sender asked for the endpoint, and that this was
-	// answered with Status. No message was handled: Reason is [Handled],
-	// Outcome is empty.
+	// Handshake says that the sender asked for the endpoint and got Status. No
+	// message was handled: Reason is [Handled], Outcome is empty.
 	Handshake bool
 	// ReportOnly says that the handler ran whatever the verdict, see
 	// [Config.DangerouslyReportOnly].
 	ReportOnly bool
 	// Keys, Body, Check, Store and Handler are how long each part took: looking
-	// up keys, waiting for the body, checking the signature, all visits to the
+	// up keys, waiting for the body, checking the signature, all calls of the
 	// store, and the handler.
 	Keys, Body, Check, Store, Handler time.Duration
 	// Claim is the part of Store before the handler. The rest recorded the
@@ -59,7 +58,7 @@ type Event struct {
 	Claim time.Duration
 }
 
-// watch is what the observer will be told.
+// watch collects an Event for the observer.
 type watch struct {
 	ctx   context.Context //nolint:containedctx // the request's without its end
 	event Event
@@ -138,7 +137,7 @@ func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 	d.tell()
 }
 
-// clip bounds what an event repeats of a request.
+// clip bounds the parts of a request that an event repeats.
 func clip(s string) string {
 	const most = 256
 	if len(s) > most {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Reason is one word of the closed set that answers, logs, metrics and
+// Reason is one word of the closed set that responses, logs, metrics and
 // documents share.
 //
 // Every Reason is also a sentinel error: errors.Is(err, core.ErrReplay) holds
@@ -29,13 +29,13 @@ const (
 	// ErrNoMatch: no presented signature is one of a configured key over these
 	// bytes.
 	ErrNoMatch Reason = "no-match"
-	// ErrBodyTooLarge: the body exceeds [Config.MaxBody] or a smaller limit in
-	// front of us.
+	// ErrBodyTooLarge: the body exceeds [Config.MaxBody] or a smaller limit
+	// upstream of us.
 	ErrBodyTooLarge Reason = "body-too-large"
 	// ErrBodyTooSlow: the body did not arrive within [Config.BodyTimeout].
 	ErrBodyTooSlow Reason = "body-too-slow"
-	// ErrBodyConsumed: something in front of us read or changed the body, so it
-	// cannot be verified.
+	// ErrBodyConsumed: a middleware upstream of us read or changed the body, so
+	// it cannot be verified.
 	ErrBodyConsumed Reason = "body-consumed"
 	// ErrMisconfigured: the program is set up wrongly; the error says what to
 	// change.
@@ -49,11 +49,10 @@ const (
 	// ErrStoreFull: the seen-id store can keep no further id. A [SeenStore]
 	// returns it.
 	ErrStoreFull Reason = "store-full"
-	// ErrColdStart: the attempt is older than a store that forgot what came
-	// before.
+	// ErrColdStart: the attempt was signed before the store began its records.
 	ErrColdStart Reason = "cold-start"
-	// ErrReplay: the message was handled, and this attempt is not newer than
-	// one already answered.
+	// ErrReplay: the message was handled, and this attempt is not newer than an
+	// earlier one.
 	ErrReplay Reason = "replay"
 	// ErrRedelivery: the message was handled, and this is a later attempt of
 	// the sender. It is acknowledged.
@@ -63,7 +62,7 @@ const (
 	// be another event.
 	ErrRepeated Reason = "repeated"
 	// ErrIDReused: a message of this signed id was handled, but its signed
-	// content was another one.
+	// content was different.
 	ErrIDReused Reason = "id-reused"
 	// ErrInFlight: another attempt of the message is being handled, or its
 	// outcome is unknown.
@@ -87,16 +86,16 @@ const (
 	ErrCommitFailed Reason = "commit-failed"
 )
 
-// Error makes a Reason usable as the target of errors.Is.
+// Error implements error, so that a Reason is a target of errors.Is.
 func (r Reason) Error() string { return string(r) }
 
-// Error is what every refusal of this package is, or wraps. It never holds a
-// secret, a computed MAC or the body.
+// Error is the type of every refusal of this package. It never holds a secret,
+// a computed MAC or the body.
 type Error struct {
 	// Reason is the word for what happened.
 	Reason Reason
 	// Detail says where it happened and what to do, for the person who reads
-	// the log. It is never sent to the sender.
+	// the log. The sender never gets it.
 	Detail string
 	// Err is the cause, nil if there is none.
 	Err error

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Request is what a scheme and a [KeySource] see of an HTTP request.
+// Request is the part of an HTTP request that a scheme and a [KeySource] see.
 type Request struct {
 	// Method is the HTTP method, in upper case.
 	Method string
@@ -41,8 +41,8 @@ type Header interface {
 	// is "". What it returns may be kept, and must not be changed.
 	Values(name string) []string
 	// Clone returns all lines, under names as [http.CanonicalHeaderKey] makes
-	// them, in a map that belongs to the caller. It is for what looks at
-	// headers whose names it does not know, and costs more than a few lookups.
+	// them, in a map that belongs to the caller. Use it for headers whose names
+	// you do not know. It costs more than a few lookups.
 	Clone() http.Header
 }
 
@@ -55,8 +55,8 @@ func (r *Request) Path() string {
 	return u.Path
 }
 
-// Stamping says what the signed timestamp of a scheme identifies: it decides
-// whether a retry can be told from a replay.
+// Stamping says what the signed timestamp of a scheme identifies. It decides
+// whether a retry can be distinguished from a replay.
 type Stamping uint8
 
 const (
@@ -161,7 +161,7 @@ type Attempt struct {
 	// command or a call menu does. Such a message is never acknowledged with an
 	// empty body.
 	Reply bool
-	// Timestamp is the signed time; zero if there is none. The window is
+	// Timestamp is the signed time; zero if there is none. The tolerance is
 	// checked as soon as it is known.
 	Timestamp time.Time
 	// Expires is the signed expiry time; zero if the scheme has none.

@@ -13,19 +13,18 @@ import (
 // Option changes what [New] makes. There is one: [Deny].
 type Option func(*middleware)
 
-// Deny has answer called in place of the default answer to a refused attempt.
-// It is not called for the acknowledgement of a redelivery nor for a challenge:
-// those are no refusals. What it returns goes to the HTTPErrorHandler as any
-// handler's error does. err says why (errors.Is with core's reasons), and
-// err.Answer() has the status that makes senders do the right thing: keep it.
-// Never tell the sender err.Error(): it is written for the log, for SetInternal
-// perhaps.
+// Deny makes answer respond to refused attempts. answer is not called for
+// acknowledged redeliveries and challenges. Its error goes to the
+// HTTPErrorHandler, as any handler's error does. err has the reason (errors.Is
+// with core's reasons). Keep the status of err.Answer(): it decides whether the
+// sender retries. Never send err.Error() to the sender: it is for the log, or
+// for SetInternal.
 func Deny(answer func(c echo.Context, err *core.Error) error) Option {
 	return func(m *middleware) { m.deny = answer }
 }
 
-// New returns middleware for the routes of one sender: the handlers after it
-// run for messages that are authentic, fresh and new, and v answers all others.
+// New returns middleware for the routes of one sender. The handlers after it
+// run for messages that are authentic, fresh and new; v responds to all others.
 // It panics if v is nil. The middleware is safe for concurrent use.
 func New(v *core.Verifier, opts ...Option) echo.MiddlewareFunc {
 	if v == nil {
@@ -40,7 +39,7 @@ func New(v *core.Verifier, opts ...Option) echo.MiddlewareFunc {
 	}
 }
 
-// Message returns the verified message of the request, the zero Message where
+// Message returns the verified message of the request, the zero Message if
 // [New] did not admit one.
 func Message(c echo.Context) core.Message {
 	if d, ok := c.Get(deliveryKey).(*core.Delivery); ok {

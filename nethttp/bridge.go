@@ -26,8 +26,7 @@ func frameworks() []framework {
 
 // misplaced returns an error if the caller runs for the handlers of a
 // framework. It looks for the nearest function of a framework on the stack. A
-// door, which takes a handler of net/http, is fine: its response is all there
-// is to see.
+// door, which takes a handler of net/http, is fine: only its response matters.
 //
 // Names of functions survive -trimpath, stripping and vendoring. A door that
 // the compiler inlines is named after its caller, but not its file.

@@ -8,8 +8,8 @@ import (
 	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
-// Verify checks headers, tolerance and signature of a request at hand, of gin
-// or echo too, and returns its message:
+// Verify checks headers, tolerance and signature of a request, also one of gin
+// or echo, and returns its message:
 //
 //	msg, err := nethttp.Verify(v, r)
 //
@@ -24,7 +24,7 @@ import (
 // apply, because only the response has a deadline to set: set
 // http.Server.ReadTimeout.
 //
-// The error is a [*core.Error]. Its Answer has the status to respond with.
+// The error is a [*core.Error]. Its Answer method returns the response to send.
 func Verify(v *core.Verifier, r *http.Request) (core.Message, error) {
 	target, body := httpwh.Request(r), httpwh.NewBody(nil, r)
 	length, encoding := r.ContentLength, r.TransferEncoding
