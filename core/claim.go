@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// The claim protocol: which attempt of a message runs the handler. A Standard Webhooks sender keeps
-// the id of a message over all its attempts and stamps each attempt anew, so the signed stamp tells
-// a sender's retry from an attacker's replay, and one high-water mark an id is enough:
+// The claim protocol: which attempt of a message runs the handler. A Standard
+// Webhooks sender keeps the id of a message over all its attempts and signs
+// each attempt with a new timestamp. So the timestamp distinguishes a sender's
+// retry from an attacker's replay, and one high-water mark an id is enough:
 //
 //	live record           newer than its mark      same or older
 //	none                  run                      –
@@ -22,9 +23,10 @@ import (
 //	released              run                      run, at most reruns times, then in flight
 //	done                  redelivery               same: replay; older: acknowledged, observed as replay
 //
-// Where attempts carry no stamp of their own, a retry is byte for byte a replay: a message that is
-// not done may then run again, and one that is done is a redelivery. A done message that comes with
-// another content or to another address is neither, nor is one whose sender needs the response: see
+// Where attempts carry no timestamp of their own, a retry is byte for byte a
+// replay: a message that is not done may then run again, and one that is done
+// is a redelivery. A done message that comes with another content or to another
+// address is neither, nor is one whose sender needs the response: see
 // protocol.handled.
 //
 // What a message is, and the two records beside it that bound what unsigned ids can do, is in
@@ -82,8 +84,8 @@ type protocol struct {
 }
 
 // margin is what clocks may differ by between the node that admits and the one
-// that is replayed to, both ways, a second because stamps are whole ones, and
-// what passes between the check of the window and the claim.
+// that is replayed to, both ways, a second because timestamps are whole ones,
+// and the time between the check of the tolerance and the claim.
 func (p *protocol) margin() int64 {
 	if p.broken&faultNoMargin != 0 {
 		return 0
@@ -91,9 +93,9 @@ func (p *protocol) margin() int64 {
 	return 2*p.skew + 1000 + p.visit
 }
 
-// window is until when an attempt with this stamp would be accepted by any
-// node. A stamp may lie in the future, so it does not count from arrival.
-// Unstamped messages are protected as long as they are remembered.
+// window is until when any node would accept an attempt with this timestamp. A
+// timestamp may lie in the future, so it does not count from arrival. Messages
+// without one are protected as long as they are remembered.
 func (p *protocol) window(stamp, now int64) int64 {
 	if stamp == 0 {
 		return now + p.remember
@@ -191,7 +193,7 @@ func (id *identity) counts(p *protocol) bool { return id.content != Key{} && !p.
 func (id *identity) spends(p *protocol) bool { return id.content != Key{} && p.eachAttempt }
 
 // spend is the record of an attempt that belongs to a message. It is the same
-// for each visit of that message, and needed as long as the attempt could be
+// for each call for that message, and needed as long as the attempt could be
 // accepted.
 func (p *protocol) spend(message *Key, stamp, now int64) record {
 	name := nameOf(message)
@@ -227,8 +229,8 @@ func (p *protocol) count(old *record, message *Key, again bool, now int64, token
 }
 
 // commit is the record of a handled message. Attempts that were answered "in
-// flight" meanwhile may carry stamps up to now + future and were never put on
-// the mark: the window covers them as well.
+// flight" meanwhile may carry timestamps up to now + future and were never put
+// on the mark: the window covers them as well.
 func (p *protocol) commit(claimed record, status int, now int64) record {
 	claimed.state = Done
 	claimed.status = uint16(status) //nolint:gosec // a status is three digits
@@ -308,14 +310,14 @@ func newToken() (token [8]byte) {
 	return token
 }
 
-// contended bounds the swaps of one visit: each lost one means that another
+// contended bounds the swaps of one call: each lost one means that another
 // attempt of the same message won.
 const contended = 16
 
 // cold reports whether an attempt has a timestamp from before the time since
 // when the store knows all. The store tells that time by the system's clock,
 // and timestamps are compared with the configured one. The whole second counts:
-// timestamps have no finer grain, and a new program should answer at once.
+// timestamps have no finer grain, and a new program should respond at once.
 func (c *claims) cold(stamp int64, now moment) bool {
 	if c.since == nil || stamp == 0 || c.broken&faultNoColdStart != 0 {
 		return false
@@ -535,11 +537,11 @@ func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, past
 	return c.settle(ctx, sctx, cl, &next, now, d)
 }
 
-// settle writes the outcome, again and again until half of what is left of the
+// settle writes the outcome, and retries until half of what is left of the
 // store timeout would pass in waiting. Each try may take half of what is left,
-// so that neither a slow store nor a short outage spends all of it. The answer
-// does not wait for a longer outage: the outcome is then still written in the
-// background, for as long as a handler may run.
+// so that neither a slow store nor a short outage spends all of it. The
+// response does not wait for a longer outage: the outcome is then still written
+// in the background, for as long as a handler may run.
 //
 // ctx is as for claim: a handler that used up the request's time has still to
 // be settled. sctx is storage for the context of the first try, and now when

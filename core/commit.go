@@ -32,9 +32,9 @@ import (
 // of this module admitted the request that ctx belongs to).
 //
 // Once the transaction is committed the message is handled, whatever the
-// handler answers: a redelivery is acknowledged with 200. If it was rolled
-// back, what the handler answers decides as always. Commit must not be called
-// by more than one goroutine of a handler at once. In report-only mode it does
+// handler's status: a redelivery is acknowledged with 200. If it was rolled
+// back, the handler's status decides as always. Commit must not be called by
+// more than one goroutine of a handler at once. In report-only mode it does
 // nothing for an attempt that was not admitted.
 func Commit(ctx context.Context, s SeenStore) error {
 	d := deliveryOf(ctx)

@@ -63,8 +63,8 @@ func (d *Delivery) outer() context.Context { return d.ctx.values }
 //
 // If [Delivery.Answer] is nil the adapter runs the handler with
 // [Delivery.Context] and the restored body and calls [Delivery.Settle],
-// whatever happens, also while panicking. Else it writes the answer and does
-// not run the handler.
+// whatever happens, also while panicking. Otherwise it writes the response and
+// does not run the handler.
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
 	d := &Delivery{v: v}
 	d.ctx.values = ctx //nolint:fatcontext // not nested: a part of d
@@ -180,8 +180,8 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 const maxHandshake = 16 << 10
 
 // handshake asks the scheme about a request without a signature. The answer is
-// nil if that is not a handshake. An unknown source must look the same from
-// outside, so its body is read as well. The error is an outage of the key
+// nil if that is not a handshake. An unknown source must look the same to the
+// sender, so its body is read as well. The error is an outage of the key
 // source.
 func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) (*Answer, error) {
 	d.lap(waiting)
@@ -341,18 +341,17 @@ func (d *Delivery) Message() (m Message, ok bool) {
 // claim does, and [FromContext] finds the message in it.
 func (d *Delivery) Context() context.Context { return (*handlerContext)(d) }
 
-// Failed is the status to settle with when the handler did not end by
-// answering: a panic, a hijack, an error that somebody else will turn into an
-// answer.
+// Failed is the status to settle with when the handler ended without a
+// response: a panic, a hijack, an error that a middleware upstream will render.
 const Failed = -1
 
-// Settle ends the attempt, after the handler has. status is what the handler
-// answered, zero if it returned without writing anything, or [Failed]. 2xx
-// commits the message; all else releases it, so that the sender's next attempt
-// runs. It returns the status that counts: for a handler that wrote nothing it
-// is 200, or 503 if its context had ended, and the adapter writes it
-// explicitly, because servers, timeouts and proxies outside may otherwise
-// answer something else.
+// Settle ends the attempt, after the handler has. status is the handler's
+// status, zero if it returned without writing anything, or [Failed]. 2xx
+// commits the message. Anything else releases it, and the sender's next attempt
+// runs. Settle returns the status that counts. For a handler that wrote nothing
+// it is 200, or 503 if its context had ended. The adapter writes it explicitly,
+// because servers, timeouts and proxies upstream may otherwise send something
+// else.
 //
 // It is synchronous and bounded by [Config.StoreTimeout]. Calls after the first
 // do nothing.

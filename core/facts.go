@@ -75,19 +75,19 @@ type Facts struct {
 	// verifies. Nil: only the sender can sign.
 	Sign func(r *Request, id string, at time.Time, secrets ...string) error
 
-	// Challenge answers a signed message with which the sender asks the
+	// Challenge responds to a signed message with which the sender asks the
 	// endpoint to prove itself. It is called after verification, before the
 	// claim, and also for a message that nothing identifies (see
-	// [Attempt.Unidentified]). A non-nil answer is sent, and neither handler
+	// [Attempt.Unidentified]). A non-nil response is sent, and neither handler
 	// nor store sees the message. key is the one that matched. ctx has the
 	// values of the request's context and no end: bound what you do.
 	Challenge func(ctx context.Context, r *Request, m *Message, key VerifyKey) *Answer
 
-	// Handshake answers a request with which the sender asks for the endpoint
-	// before it signs anything. It is called before all else and without the
-	// body. A non-nil answer is sent, and nothing is looked up, read or
-	// claimed. Anybody may send such a request: the answer holds no secret, no
-	// MAC of something that r chose, and is of a type that no browser runs.
+	// Handshake responds to a request with which the sender asks for the
+	// endpoint before it signs anything. It is called first and without the
+	// body. A non-nil response is sent, and nothing is looked up, read or
+	// claimed. Anyone may send such a request: the response holds no secret and
+	// no MAC of anything in r, and its type is one that no browser runs.
 	Handshake func(r *Request) *Answer
 
 	// AwaitsHandshake and AnswerHandshake are for a handshake that only its
@@ -96,15 +96,15 @@ type Facts struct {
 	// handler nor store sees it. A scheme has both or neither.
 	//
 	// AwaitsHandshake reports, by method, URL and headers alone, whether r may
-	// be one. It returns false unless the program asked for handshakes to be
-	// answered, and for a request with any header of a signed message. Only if
-	// it returns true are keys looked up and the body read.
+	// be one. It returns false unless the program enabled handshakes, and for a
+	// request with any header of a signed message. Only if it returns true are
+	// keys looked up and the body read.
 	AwaitsHandshake func(r *Request) bool
-	// AnswerHandshake answers r with its whole body, of at most 16 KiB, under
-	// the rules of Handshake. key is the first of the source that is valid now.
-	// An answer made with it must not be the signature of any message. Every
-	// failure returns nil: r is then refused for its missing header, as a
-	// request of an unknown source is.
+	// AnswerHandshake responds to r with its whole body, of at most 16 KiB,
+	// under the rules of Handshake. key is the first of the source that is
+	// valid now. A response made with it must not be the signature of any
+	// message. Every failure returns nil: r is then refused for its missing
+	// header, as a request of an unknown source is.
 	AnswerHandshake func(r *Request, key VerifyKey) *Answer
 	// SignsHandshakes says that AnswerHandshake gives anybody a MAC under the
 	// secret. Another scheme with that secret would take it for a signature.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// State says where a message stands.
+// State is the state of a message.
 type State uint8
 
 // The states of a message. A message without a record has none of them.

@@ -67,7 +67,8 @@ const (
 	// attempts. It bounds how old a message may be, but a retry and a replay
 	// are still the same bytes.
 	StampedOnce
-	// StampedEachAttempt: the sender stamps and signs every attempt anew.
+	// StampedEachAttempt: the sender signs every attempt with its own
+	// timestamp.
 	StampedEachAttempt
 	// NotIdentified: nothing signed tells one message from another, since
 	// nothing is signed at all or honest messages are the same bytes. Such a
@@ -78,8 +79,8 @@ const (
 
 // Scheme describes how one kind of sender signs. It finds the parts; this
 // package compares, hashes, bounds and claims, so a scheme cannot get those
-// wrong. whtest.TestScheme is the executable form of this contract. A Scheme is
-// immutable and safe for concurrent use.
+// wrong. whtest.TestScheme tests this contract. A Scheme is immutable and safe
+// for concurrent use.
 //
 // A request passes ReadHeader, then the key lookup, then ReadBody, then the
 // keys' Verify. Errors should wrap the sentinel that says what is wrong,
@@ -113,8 +114,8 @@ type VerifyKey interface {
 	// Verify reports whether one of a.Signatures is this key's over a.Content.
 	// It hashes the content at most once for a MAC, compares in constant time,
 	// and accepts only the canonical text of a signature. An error means that
-	// the question could not be answered (a certificate that could not be
-	// fetched), never that a signature is wrong.
+	// the check could not be made (a certificate that could not be fetched),
+	// never that a signature is wrong.
 	//
 	// A key that may do I/O says so in [Facts.Fetches]. If ctx has ended,
 	// Verify does none and returns an error if it needs any. A key that fetches
@@ -181,8 +182,8 @@ type Attempt struct {
 	// source is unknown, in place of [ErrNoMatch] and [ErrUnknownSource]: with
 	// [ErrKeysUnavailable]. A scheme whose senders name keys that must be
 	// fetched sets it while strangers name too many. It must depend on the
-	// request alone, never on a source: then the refusal tells nobody which
-	// sources there are. Nil: usual.
+	// request alone, never on a source: then the refusal reveals no sources.
+	// Nil: usual.
 	Unmatched error
 	// State is the scheme's own, between its methods and those of its keys: a
 	// certificate's address, say.

@@ -142,7 +142,7 @@ func (w StandardWebhooks) ReadHeader(r *Request, a *Attempt) error {
 	if svix, also := svixFamily.find(r.Header); also && !found {
 		names, lines = &svixFamily, svix
 	} else if also && !slices.EqualFunc(lines[:], svix[:], slices.Equal) {
-		return refuse(ErrMalformed, "webhook-* and svix-* headers are both present and differ: they were not sent so, see what stands in front", nil)
+		return refuse(ErrMalformed, "webhook-* and svix-* headers are both present and differ: a proxy probably added one set", nil)
 	}
 	id, err := single(names[0], lines[0])
 	if err != nil {

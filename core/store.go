@@ -42,23 +42,22 @@ func (v Value) WindowEnd() time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(v[:8]))) //nolint:gosec // written from an int64 in encode
 }
 
-// SeenStore is an atomic map whose entries expire. The claim protocol lives
-// once, in this package, over its one verb; docs/writing-a-store.md shows how
-// to write one, and whtest.TestSeenStore is the executable form of this
-// contract.
+// SeenStore is an atomic map whose entries expire. This package implements the
+// claim protocol over its one method. docs/writing-a-store.md shows how to
+// write one, and whtest.TestSeenStore tests this contract.
 //
 // A store is safe for concurrent use, honours ctx (which has the values of the
 // request, but not for what happens in the background: renewals and late
-// outcomes), and returns an error rather than a guess: the attempt is then
-// answered 503, and nothing is admitted. A store that is full returns an error
-// that wraps [ErrStoreFull].
+// outcomes), and returns an error rather than a guess. The attempt then gets
+// 503, and nothing is admitted. A store that is full returns an error that
+// wraps [ErrStoreFull].
 //
 // A store value belongs to one verifier. Four optional methods refine that. The
-// first two say since when the store knows all. An attempt with an earlier
-// timestamp may be a replay of a message that the store forgot, so it gets
-// [ErrColdStart] instead of being taken for new; messages without a signed
-// timestamp are not protected by that. A store has one of the two, or neither
-// if it cannot tell.
+// first two say since when the store has all records. An attempt with an
+// earlier timestamp may be a replay of a message that the store forgot, so it
+// gets [ErrColdStart] instead of running as new. That does not protect messages
+// without a signed timestamp. A store has one of the two, or neither if it
+// cannot tell.
 //
 //   - Forgets() bool: true for a store in the memory of the program. It knows
 //     all since [New].
@@ -70,7 +69,7 @@ func (v Value) WindowEnd() time.Time {
 //   - Bind(owner string) error: called once by [New] with a name of scheme and
 //     source; a store returns an error when the same owner is bound a second
 //     time, because two verifiers that share records would acknowledge each
-//     other's messages unseen.
+//     other's messages without handling them.
 //   - Scope(scheme, source string) uint32: for a store that shares its room
 //     fairly among sources. The keys of a scheme and source begin with its
 //     result. It must not change while the store has records, so a durable

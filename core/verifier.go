@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// Verifier admits messages that are authentic, fresh and new. It stands for one
+// Verifier admits messages that are authentic, fresh and new. It is for one
 // endpoint: one address that is registered at one sender, or one route under
 // which a [KeySource] names the tenants. Make one with [New] at start-up for
 // each endpoint, each with a store namespace of its own. A sender that delivers
-// one event to two endpoints gives both deliveries the same id: behind one
-// verifier the second is refused as a misconfiguration, and never acknowledged
-// unseen. It is immutable and safe for concurrent use.
+// one event to two endpoints gives both deliveries the same id: one verifier
+// refuses the second as a misconfiguration, and never acknowledges it without
+// running the handler. It is immutable and safe for concurrent use.
 type Verifier struct {
 	cfg    Config
 	scheme Scheme
@@ -129,7 +129,7 @@ type Message struct {
 	// none.
 	ID string
 	// Timestamp is the signed time of the attempt, or of the message if the
-	// scheme stamps once; zero if none is signed.
+	// scheme signs the time once; zero if none is signed.
 	Timestamp time.Time
 	// Body is the body exactly as it was signed.
 	Body []byte
@@ -145,7 +145,7 @@ type Message struct {
 	// verified the message.
 	Scheme, Source, KeyID string
 	// Generation grows with each admission of the message: a fencing token for
-	// effects outside. Zero from [Verifier.Verify].
+	// effects elsewhere. Zero from [Verifier.Verify].
 	Generation uint32
 	// Repeats is how often the same signed content ran before this: for another
 	// unsigned id, or for a sender that wants the content of each response. It
@@ -181,7 +181,7 @@ func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReade
 	return m, nil
 }
 
-// found is the outcome of a look-up that was made before.
+// found is the outcome of an earlier lookup.
 type found struct {
 	lookup
 	err     error

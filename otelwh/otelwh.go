@@ -1,4 +1,4 @@
-// Package otelwh tells OpenTelemetry what becomes of webhooks: metrics with the
+// Package otelwh exports webhook outcomes to OpenTelemetry: metrics with the
 // closed set of reasons, and a span for each attempt.
 //
 //	observe, err := otelwh.New(nil)
@@ -16,23 +16,24 @@
 //	hookonce.keys.duration     looking up keys
 //	hookonce.body.duration     waiting for the body
 //	hookonce.check.duration    checking the signature
-//	hookonce.store.duration    all visits to the seen-id store
+//	hookonce.store.duration    all calls of the seen-id store
 //	hookonce.handler.duration  the handler
 //	hookonce.body.size         bytes of the body as far as it was read
 //
 // Durations are histograms in seconds by scheme; where a part itself failed,
-// error.type is the reason. Whatever a stranger sends, the series are bounded:
-// paths and message ids are no attributes of metrics, methods that HTTP does
-// not define are one, and sources and keys are counted apart up to a bound.
+// error.type is the reason. Label cardinality is bounded, whatever a stranger
+// sends. Paths and message ids are not attributes of metrics. Methods that HTTP
+// does not define share one value. Sources and keys are counted separately up
+// to a bound.
 //
 // # Spans
 //
-// Attempts are observed when they are over, so the span "webhook" is made then,
-// with the times it would have had: a child of the span in the request's
-// context, beside the spans that the handler made. Its own children are those
-// parts that took a millisecond or more. It has the status error if somebody
-// must look: an outage, a misconfiguration, a lost outcome, a handler that
-// failed by itself. A refusal is none.
+// Attempts are observed when they are over. The span "webhook" is created then,
+// with the attempt's own start and end. It is a child of the span in the
+// request's context, beside the handler's spans. Parts that took a millisecond
+// or more are its children. Its status is error if an operator must act: an
+// outage, a misconfiguration, a lost outcome, a handler that failed by itself.
+// A refusal is not an error.
 //
 // No attribute ever holds a secret, a MAC or a body.
 package otelwh

@@ -25,11 +25,11 @@ type Adapter struct {
 	// so its limits and timeouts come first (fiber). Cases about early refusals
 	// and slow or broken bodies are skipped.
 	ServerReadsBody bool
-	// HandlerErrors: handlers report failure by an error that something outside
-	// the adapter renders. Serve then passes on what m.Handler returns.
+	// HandlerErrors: handlers report failure by an error that is rendered
+	// upstream of the adapter. Serve then passes on what m.Handler returns.
 	// Otherwise it always returns nil.
 	HandlerErrors bool
-	// SilenceIs200: a handler that writes nothing has answered 200, and the
+	// SilenceIs200: a handler that writes nothing has responded 200, and the
 	// adapter cannot tell that from a success (fiber).
 	SilenceIs200 bool
 	// Hijacks: a handler can take over the connection, and AdapterCall.Hijack
@@ -52,18 +52,18 @@ type Adapter struct {
 // AdapterMount says how an adapter is mounted for one case.
 type AdapterMount struct {
 	Verifier *core.Verifier
-	// Handler is what runs behind the adapter.
+	// Handler runs downstream of the adapter.
 	Handler func(*AdapterCall) error
-	// Deny asks for the adapter's Deny option with a function that answers
-	// status 418 and the text "denied: " and the reason.
+	// Deny asks for the adapter's Deny option with a function that responds
+	// with status 418 and the text "denied: " and the reason.
 	Deny bool
 	// RecoverInside and RecoverOutside ask for the framework's usual recover
-	// middleware (one that answers 500 to a panic), between adapter and handler
-	// or in front of the adapter.
+	// middleware (one that responds 500 to a panic), between adapter and
+	// handler or upstream of the adapter.
 	RecoverInside, RecoverOutside bool
-	// Twice asks for the adapter twice on the way to the handler, as it comes
-	// about in the framework: on a group and on a route of it, say. The one
-	// inside has no Deny.
+	// Twice asks for the adapter twice on the way to the handler, as it happens
+	// in the framework: on a group and on a route of it, say. The one inside
+	// has no Deny.
 	Twice bool
 	// DispatchAgain asks for a second route, POST /again, to the adapter and
 	// m.Handler. The handler of the others has the framework dispatch the
@@ -80,7 +80,7 @@ type AdapterMount struct {
 	// adapter: it ends the request's context, and responds if the handler has
 	// not. Zero: none.
 	Timeout time.Duration
-	// Log asks for what a logger does: a middleware outside calls it with the
+	// Log asks for what a logger does: a middleware upstream calls it with the
 	// status that it sees when the adapter has returned. Nil: none.
 	Log func(status int)
 }
@@ -98,8 +98,8 @@ type AdapterCall struct {
 	// name. Each must give the same bytes; only one is used in a run, or the
 	// first by name that gives any where that will do.
 	Bodies map[string]func() ([]byte, error)
-	// Status answers with a status and no body. Write answers or goes on
-	// answering with p. Flush sends what was written.
+	// Status responds with a status and no body. Write starts or continues the
+	// response with p. Flush sends what was written.
 	Status func(status int)
 	Write  func(p []byte)
 	Flush  func()
@@ -110,7 +110,7 @@ type AdapterCall struct {
 	// without TemporaryFiles. If handlers can put another request into their
 	// context, it puts a copy there first.
 	Form func() (*multipart.Form, error)
-	// Hijack takes the connection over, answers "HTTP/1.1 200 OK" with no body
+	// Hijack takes the connection over, responds "HTTP/1.1 200 OK" with no body
 	// and "Connection: close" on it, and closes it; nil without Hijacks.
 	Hijack func() error
 }

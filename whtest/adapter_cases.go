@@ -968,7 +968,7 @@ func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 	e.wantRuns(3)
 }
 
-// within waits for c, not for ever.
+// within waits for c, with a bound.
 func (t *adapterRun) within(c <-chan struct{}) bool {
 	select {
 	case <-c:

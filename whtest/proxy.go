@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Proxy stands between a client and a server on loopback, and misbehaves when
-// told to: a partition, a slow network, a reply that gets lost. It knows no
+// Proxy is between a client and a server on loopback, and misbehaves on
+// request: a partition, a slow network, a reply that gets lost. It knows no
 // protocol. It is safe for concurrent use.
 type Proxy struct {
 	target   string
@@ -38,8 +38,8 @@ func (p *proxyPair) close() {
 	p.server.Close() //nolint:errcheck // as above
 }
 
-// NewProxy starts a proxy in front of target, host and port. It ends with the
-// test, and all its connections with it.
+// NewProxy starts a proxy to target, host and port. It ends with the test, and
+// all its connections with it.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -18,7 +18,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Subject is a scheme under [TestScheme], and somebody who signs for it.
+// Subject is a scheme for [TestScheme], and a sender that signs for it.
 type Subject struct {
 	// Scheme is what is examined.
 	Scheme core.Scheme
@@ -36,8 +36,8 @@ type Subject struct {
 	// Each request has a value for every element of [core.Attempt.Unsigned].
 	Sign func(id string, at time.Time, content []byte) *core.Request
 	// Handshake makes the request with which the sender asks for the endpoint,
-	// for a scheme whose AnswerHandshake (see [core.Facts]) was asked to answer
-	// it. Nil: Scheme answers none.
+	// for a scheme whose AnswerHandshake (see [core.Facts]) was enabled. Nil:
+	// Scheme has none.
 	Handshake func() *core.Request
 	// Challenge makes the signed request with which the sender asks the
 	// endpoint to prove itself, for a scheme with a Challenge (see
@@ -46,12 +46,12 @@ type Subject struct {
 }
 
 // TestScheme runs the suite that every [core.Scheme] must pass. Each case is a
-// subtest whose failure says what an attacker or an outage would make of it. A
+// subtest. Its failure says what an attacker or an outage could do. A
 // provider's published vectors are for a test of its own.
 //
 // Most cases change a genuine request and then ask one question: is it refused,
-// or is it still the same message? A second message out of one signature is
-// what must never be.
+// or is it still the same message? One signature must never give a second
+// message.
 func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // whether the caller's test is parallel is the caller's business
 	t.Helper()
 	cases := schemeCases()

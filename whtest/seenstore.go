@@ -73,8 +73,8 @@ func StoreBreak(breakIt func(t testing.TB, s core.SeenStore) (repair func())) St
 }
 
 // StoreLoseReply makes the suite check a swap that is carried out and whose
-// reply does not arrive. lose arranges that for the next call to s: a proxy in
-// front of the engine passes the request on and closes the connection, say. A
+// reply does not arrive. lose arranges that for the next call to s: for example
+// a proxy to the engine passes the request on and closes the connection. A
 // store with this option has a server, so it needs [StoreRestart] in the place
 // of [StoreReopen].
 func StoreLoseReply(lose func(t testing.TB, s core.SeenStore)) StoreOption {

@@ -9,7 +9,7 @@ import (
 )
 
 // Source is a [core.KeySource] for tests: tenants with their keys, found by the
-// last element of the request's path, or by a header. It counts look-ups, and
+// last element of the request's path, or by a header. It counts lookups, and
 // can fail and stall as a database does.
 //
 // The zero value knows no tenant. It is safe for concurrent use; Header must
@@ -36,22 +36,22 @@ func (s *Source) Set(tenant string, keys *core.Keys) {
 	s.tenants[tenant] = keys
 }
 
-// Fail makes look-ups from now on return err; nil ends that.
+// Fail makes lookups from now on return err; nil ends that.
 func (s *Source) Fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err = err
 }
 
-// Stall makes look-ups from now on wait until their context ends, and return
-// its error; false ends that for new ones.
+// Stall makes lookups from now on wait until their context ends, and return its
+// error; false ends that for new ones.
 func (s *Source) Stall(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stalled = on
 }
 
-// Lookups returns how many look-ups there were, failed and stalled ones too.
+// Lookups returns how many lookups there were, failed and stalled ones too.
 func (s *Source) Lookups() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,7 +15,7 @@ func ExampleNew() {
 }
 
 // Two verifiers of the same sender do not share a store: each would acknowledge
-// the other's messages unseen.
+// the other's messages without handling them.
 func ExampleNew_incorrect() {
 	store := memstore.New()
 	keys := core.Secrets("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
@@ -23,6 +23,6 @@ func ExampleNew_incorrect() {
 	_, err := core.New(keys, store, nil)
 	fmt.Println(err)
 	// Output: hookonce: misconfigured: memstore: this store already serves another verifier
-	// (standard of source ""), and each would acknowledge the other's messages unseen: give each
+	// (standard of source ""), and each would acknowledge the other's messages without handling them: give each
 	// verifier a store of its own, or name the sources with core.Secrets(...).From(name)
 }

@@ -101,7 +101,8 @@ const (
 // default.
 func Capacity(n int) Option { return func(s *Store) { s.capacity = int64(n) } }
 
-// New makes an empty store. It allocates little: memory grows with the records.
+// New returns an empty store. It allocates little: memory grows with the
+// records.
 func New(opts ...Option) *Store {
 	s := &Store{
 		capacity: defaultCapacity,
@@ -142,8 +143,8 @@ const (
 // Forgets reports true: see [core.SeenStore].
 func (*Store) Forgets() bool { return true }
 
-// Bind is called by [core.New]. It reports a store that was made wrongly, and
-// one that already serves a verifier of the same scheme and source.
+// Bind is called by [core.New]. It reports an invalid store, and one that
+// already serves a verifier of the same scheme and source.
 func (s *Store) Bind(owner string) error {
 	if s.shards == nil {
 		return errors.New("memstore: the zero Store is not ready for use: make it with memstore.New")
@@ -154,7 +155,7 @@ func (s *Store) Bind(owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owners[owner] {
-		return fmt.Errorf("memstore: this store already serves another verifier (%s), and each would acknowledge the other's messages unseen: "+
+		return fmt.Errorf("memstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
 			"give each verifier a store of its own, or name the sources with core.Secrets(...).From(name)", owner)
 	}
 	s.owners[owner] = true
@@ -179,8 +180,8 @@ func (s *Store) Stats() Stats {
 	return Stats{Records: int(s.records.Load()), Capacity: int(s.capacity), Dropped: int(s.dropped.Load())}
 }
 
-// Swap implements [core.SeenStore]. It does not block on anything but other
-// calls, so ctx is only looked at when it begins.
+// Swap implements [core.SeenStore]. It blocks only on other calls, so it checks
+// ctx only at the start.
 func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, fmt.Errorf("memstore: swap: %w", err)
@@ -225,8 +226,8 @@ func (s *Store) now() clock {
 func milli(nano int64) int64 { return nano / int64(time.Millisecond) }
 
 // Scope is called by core for each message: see [core.SeenStore]. It is a hash
-// with a seed of this store, so nobody can choose a source name that shares its
-// result with another.
+// with a seed of this store, so an attacker cannot choose a source name that
+// shares its result with another.
 func (s *Store) Scope(scheme, source string) uint32 {
 	return uint32(maphash.String(s.seed, scheme)>>32 ^ maphash.String(s.seed, source)) //nolint:gosec // half of it is as good
 }

@@ -39,7 +39,7 @@ func bucketsOf(namespace string) (all [buckets]bucket) {
 // KnownSince returns the time since when the server has the records of this
 // namespace. After a FLUSHALL, a restart without persistence, or a change of
 // the database it is later. It is the zero time before the first claim or
-// [Store.Check]. The store finds it out in the step that claims, with the first
+// [Store.Check]. The store reads it in the step that claims, with the first
 // claim of each millisecond and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 

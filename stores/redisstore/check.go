@@ -7,21 +7,21 @@ import (
 	"fmt"
 )
 
-// ErrNotSeen is wrapped by the error of [Store.Check] if nothing is known to be
-// wrong, but the server does not show a setting to this user, as managed
-// services do: look it up by hand.
+// ErrNotSeen is wrapped by the error of [Store.Check] if no fault was found but
+// the server hides a setting from this user, as managed services do. Check that
+// setting by hand.
 var ErrNotSeen = errors.New("cannot be looked at")
 
-// Check looks at the server: that it answers and lets this user claim, is no
+// Check checks the server: it responds and lets this user claim, is no
 // read-only replica, evicts nothing, and keeps its data over a restart. It
-// returns all that is wrong, each with its remedy, and nil if nothing is; see
-// [ErrNotSeen] for the case between. Call it when the program starts, with a
-// ctx that ends. In a cluster it sees one node.
+// returns all faults, each with its fix, or nil. See [ErrNotSeen] for settings
+// that the server hides. Call it when the program starts, with a ctx that ends.
+// In a cluster it sees one node.
 //
-// It also makes the markers behind [Store.KnownSince], if there are none.
-// Without it the first claim does.
+// It also writes the markers for [Store.KnownSince], if there are none. Without
+// it the first claim does.
 //
-// It cannot see how a failover is done, nor what a proxy in front does.
+// It cannot see how a failover works, nor what a proxy does.
 func (s *Store) Check(ctx context.Context) error {
 	if s.do == nil {
 		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")

@@ -26,7 +26,7 @@ func remedies() []struct{ word, remedy string } {
 		{"MOVED", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
 		{"ASK", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
 		{"NOREPLICAS", "too few replicas are connected: see min-replicas-to-write"},
-		{"BUSY", "a script of somebody else has run for long and holds up the server: look at SLOWLOG, end it with SCRIPT KILL"},
+		{"BUSY", "a long-running script of another client blocks the server: look at SLOWLOG, end it with SCRIPT KILL"},
 		{"WRONGTYPE", "a key of this namespace belongs to something else: give the store a namespace that nothing else writes to"},
 	}
 }

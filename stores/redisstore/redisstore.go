@@ -82,10 +82,10 @@ type Store struct {
 	owners map[string]bool
 }
 
-// New makes a store of a client of go-redis: pass the Do method of a client, as
-// in New("orders", rdb.Do). Each verifier has a namespace of its own, 1 to 64
-// letters, digits and -_./ ; its keys begin with it. [core.New] reports a
-// namespace that is none.
+// New returns a store over a client of go-redis. Pass its Do method, as in
+// New("orders", rdb.Do). Each verifier has a namespace of its own, 1 to 64
+// letters, digits and -_./ ; its keys begin with it. [core.New] reports an
+// invalid namespace.
 func New[C interface{ Result() (any, error) }](namespace string, do func(ctx context.Context, args ...any) C) *Store {
 	if do == nil {
 		return NewFunc(namespace, nil)
@@ -93,10 +93,10 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 	return NewFunc(namespace, func(ctx context.Context, args ...any) (any, error) { return do(ctx, args...).Result() })
 }
 
-// NewFunc makes a store of any client: do sends one command and returns its
+// NewFunc returns a store over any client. do sends one command and returns its
 // reply, text as string or []byte. All arguments are strings; in EVALSHA and
-// EVAL the fourth is a key, which a client needs that routes to the nodes of a
-// cluster. namespace is as for [New].
+// EVAL the fourth is a key, for clients that route to the nodes of a cluster.
+// namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
 	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
 	s.birth.Begin()
@@ -104,9 +104,9 @@ func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, e
 	return s
 }
 
-// Bind is called by [core.New]. It reports a store that was made wrongly, and
-// one that already serves a verifier of the same scheme and source. Two stores
-// made with one namespace it cannot tell from two processes that share it.
+// Bind is called by [core.New]. It reports an invalid store, and one that
+// already serves a verifier of the same scheme and source. It cannot
+// distinguish two stores with one namespace from two processes that share it.
 func (s *Store) Bind(owner string) error {
 	if s.owners == nil || s.do == nil {
 		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")
@@ -117,7 +117,7 @@ func (s *Store) Bind(owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owners[owner] {
-		return fmt.Errorf("redisstore: this store already serves another verifier (%s), and each would acknowledge the other's messages unseen: "+
+		return fmt.Errorf("redisstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
 			"give each verifier a store with a namespace of its own", owner)
 	}
 	s.owners[owner] = true
@@ -138,8 +138,8 @@ func checkNamespace(name string) error {
 	return nil
 }
 
-// Swap is the one verb of [core.SeenStore]. It returns when ctx ends, whatever
-// the client waits for.
+// Swap implements [core.SeenStore]. It returns when ctx ends, even if the
+// client still waits.
 func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, err

@@ -76,7 +76,7 @@ func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
 		}
 		s.birth.Look()
 	}
-	return "", errors.New("the markers of the namespace get lost again and again: does something delete keys, or do several servers answer in turn")
+	return "", errors.New("the markers of the namespace keep getting lost: does something delete keys, or do several servers answer in turn")
 }
 
 // ask has the server make a swap, and sets c.reply.

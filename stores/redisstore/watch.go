@@ -62,7 +62,7 @@ func (s *Store) info(ctx context.Context) (map[string]string, error) {
 // withoutInfo explains why INFO failed.
 func withoutInfo(err error) error {
 	if text := strings.ToLower(err.Error()); strings.Contains(text, "unknown") && strings.Contains(text, "command called from script") {
-		return fmt.Errorf("redisstore: INFO is renamed or disabled, so nobody can tell whether the server drops records: "+
+		return fmt.Errorf("redisstore: INFO is renamed or disabled, so the store cannot tell whether the server drops records: "+
 			"remove rename-command INFO from its configuration: %w", err)
 	}
 	return explain(err)

@@ -11,15 +11,15 @@ import (
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
-// Check looks for what would keep the store from working, or from being
-// durable, and returns all it finds, each with its remedy. It finds a table
-// that is missing or not as in the schema, a user who may not write, a
-// read-only server, settings of the connection or the file, and a pooler that
-// the driver is not set up for.
+// Check finds what keeps the store from working, or from being durable. It
+// returns all faults, each with its fix. It finds a table that is missing or
+// not as in the schema, a user who may not write, a read-only server, settings
+// of the connection or the file, and a pooler that the driver is not set up
+// for.
 //
 // It claims, claims again, settles and deletes in a transaction that it rolls
-// back. On PostgreSQL it writes one record outside of it, and removes it.
-// Nothing stays. Call it at start-up, after [Store.Migrate].
+// back. On PostgreSQL it writes one record outside the transaction, and removes
+// it. Nothing stays. Call it at start-up, after [Store.Migrate].
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err
@@ -45,9 +45,9 @@ func (s *Store) Check(ctx context.Context) error {
 }
 
 // vouch is the part of Check that a store does before its first claim: what
-// lets a claim succeed that does not hold. A pooler in front of PostgreSQL may
-// leave transactions open. On MySQL, INSERT IGNORE inserts twice without a key
-// and cuts what is too long, and without autocommit nothing is committed.
+// lets a claim succeed that does not hold. A pooler may leave transactions to
+// PostgreSQL open. On MySQL, INSERT IGNORE inserts twice without a key and cuts
+// what is too long, and without autocommit nothing is committed.
 func (s *Store) vouch(ctx context.Context) error {
 	if s.vouched.Load() {
 		return nil

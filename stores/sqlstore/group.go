@@ -78,7 +78,7 @@ func (g *group) leave(w *waiter) {
 	}
 }
 
-// run commits until nobody waits.
+// run commits until no caller waits.
 func (g *group) run() {
 	var conn *committer
 	for {
@@ -104,8 +104,8 @@ func (g *group) take() []*waiter {
 	return batch
 }
 
-// commit answers every waiter of the batch, and returns the connection if it is
-// of further use.
+// commit sends every waiter of the batch its result, and returns the connection
+// if it is of further use.
 func (g *group) commit(conn *committer, batch []*waiter) *committer {
 	ctx, cancel := line.Last(batch, func(w *waiter) context.Context { return w.ctx })
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Purged tells how far a purge is.
+// Purged is the progress of a purge.
 type Purged struct {
 	// Removed counts the records that this purge has deleted so far.
 	Removed int64
@@ -19,10 +19,10 @@ type Purged struct {
 }
 
 // Purge deletes the expired records and returns how many. It works in short
-// steps, each a transaction of its own, so claims go on meanwhile. It may run
-// in several processes at once. In PostgreSQL it goes by the pages of the table
-// and its partitions and takes all namespaces. Elsewhere it goes by the primary
-// key and takes this store's.
+// steps, each a transaction of its own, so claims continue meanwhile. It may
+// run in several processes at once. In PostgreSQL it goes by the pages of the
+// table and its partitions and takes all namespaces. Elsewhere it goes by the
+// primary key and takes this store's.
 //
 // The store remembers which parts of the table have nothing due, and until
 // when. The first purge of a process reads the whole table, a later one what
@@ -56,8 +56,8 @@ func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed in
 }
 
 // PurgeEvery purges at once and then at each interval until ctx ends. It
-// blocks: run it with go. report, if not nil, is called after each purge; a
-// failed one is not the end. progress is as in [Store.Purge].
+// blocks: run it with go. report, if not nil, is called after each purge; it
+// continues after a failed one. progress is as in [Store.Purge].
 func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report func(removed int64, err error), progress ...func(Purged)) {
 	for ctx.Err() == nil {
 		removed, err := s.Purge(ctx, progress...)

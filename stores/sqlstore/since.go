@@ -15,7 +15,7 @@ import (
 // KnownSince returns the time since when the table has the records of this
 // namespace. After a TRUNCATE, a crash that emptied an UNLOGGED table, or a
 // change of the database or file it is later. It is the zero time before the
-// first claim or [Store.Migrate]. The store finds it out in the statement that
+// first claim or [Store.Migrate]. The store reads it in the statement that
 // claims, with the first claim of each ten milliseconds and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
@@ -34,7 +34,7 @@ const never = int64(math.MaxInt64 / 1000)
 type otherLifeError struct{ found core.Value }
 
 func (*otherLifeError) Error() string {
-	return "the row that says since when the table knows all is replaced again and again: " +
+	return "the row that says since when the table knows all keeps being replaced: " +
 		"does something delete from hookonce_seen, or do connections lead to several databases"
 }
 

@@ -11,9 +11,9 @@ import (
 
 // Tx binds the store to a transaction of the handler, for [core.Commit]: what
 // it swaps becomes durable with the transaction, and is undone with it. It
-// never repeats anything, because what failed in a transaction cannot be
-// repeated there: after an error, roll back. The result is of use until the
-// transaction ends, and by one goroutine at a time.
+// never retries, because a failed statement cannot be retried in its
+// transaction: after an error, roll back. Use the result until the transaction
+// ends, in one goroutine at a time.
 func (s *Store) Tx(tx *sql.Tx) core.SeenStore {
 	return &txStore{s, tx}
 }
