@@ -1,6 +1,7 @@
 package memstore_test
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hookonce/hookonce/core"
@@ -21,8 +22,6 @@ func ExampleNew_incorrect() {
 	keys := core.Secrets("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	_, _ = core.New(keys, store, nil)
 	_, err := core.New(keys, store, nil)
-	fmt.Println(err)
-	// Output: hookonce: misconfigured: memstore: this store already serves another verifier
-	// (standard of source ""), and each would acknowledge the other's messages without handling them: give each
-	// verifier a store of its own, or name the sources with core.Secrets(...).From(name)
+	fmt.Println(errors.Is(err, core.ErrMisconfigured))
+	// Output: true
 }
