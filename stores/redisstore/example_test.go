@@ -18,9 +18,10 @@ type (
 	}
 )
 
-func ExampleNew() { //nolint:testableexamples // it needs a server
-	var rdb client // redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+// rdb is redis.NewClient(&redis.Options{Addr: "localhost:6379"}) in a program.
+var rdb client //nolint:gochecknoglobals // of the example
 
+func ExampleNew() { //nolint:testableexamples // it needs a server
 	store := redisstore.New("orders", rdb.Do)
 	if err := store.Check(context.Background()); err != nil {
 		log.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"log"
-	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -33,7 +32,7 @@ func ExampleNew() { //nolint:testableexamples // it needs a database
 		log.Fatal(err)
 	}
 	go store.PurgeEvery(ctx, time.Hour, func(removed int64, err error) {
-		slog.Info("purged", "removed", removed, "err", err)
+		log.Println("purged", removed, err)
 	})
 
 	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), store, nil)
