@@ -1,11 +1,15 @@
-// Command bench measures hookonce beside what a user would weigh it against, in one run, on the same bytes, and writes docs/benchmarks.md.
+// Command bench measures hookonce beside what a user would weigh it against, in
+// one run, on the same bytes, and writes docs/benchmarks.md.
 //
 //	make bench          # from the root: everything, in under ten minutes, on a machine that does nothing else
 //	go run . -only verify,web -results /tmp/r.json
 //
-// The parts are, in reading order: verify.go (signatures alone), web.go with server.go and load.go (requests over loopback), stores.go (the memory
-// stores), refusals.go (what a stranger can make a server spend), growth.go (how cost grows), report.go (the page). Servers and stores run in
-// processes of their own: this program starts itself again with a role. It needs Linux and some 12 GiB of memory.
+// The parts are, in reading order: verify.go (signatures alone), web.go with
+// server.go and load.go (requests over loopback), stores.go (the memory
+// stores), refusals.go (what a stranger can make a server spend), growth.go
+// (how cost grows), report.go (the page). Servers and stores run in processes
+// of their own: this program starts itself again with a role. It needs Linux
+// and some 12 GiB of memory.
 package main
 
 import (
