@@ -23,8 +23,8 @@ type Record struct {
 	Status int
 	// Reruns is how often an attempt that is not newer ran after a failure: see [Config.Reruns].
 	Reruns int
-	// Admissions is how often the handler was run; for [Counted], how many messages had the content.
-	Admissions int
+	// Messages is for [Counted]: how many messages had the content.
+	Messages int
 }
 
 // Look returns the record of a message by its signed id, and changes nothing. source is "" for [Secrets] without a name. See
@@ -69,7 +69,7 @@ func (c *claims) look(ctx context.Context, key Key) (Record, error) {
 	if err != nil || rec.state == 0 {
 		return Record{}, err
 	}
-	seen := Record{State: rec.state, WindowEnd: time.UnixMilli(rec.windowEnd), Reruns: int(rec.reruns), Admissions: int(rec.generation)}
+	seen := Record{State: rec.state, WindowEnd: time.UnixMilli(rec.windowEnd), Reruns: int(rec.reruns)}
 	switch rec.state {
 	case Claimed:
 		seen.Since, seen.Until = time.UnixMilli(rec.leaseEnd-c.lease), time.UnixMilli(rec.leaseEnd+2*c.skew)
@@ -82,6 +82,9 @@ func (c *claims) look(ctx context.Context, key Key) (Record, error) {
 		}
 	case Done:
 		seen.Status = int(rec.status)
+	case Counted:
+		seen.Messages = int(rec.generation)
+	case Released, Spent:
 	}
 	if rec.mark > 0 && rec.state != Spent && rec.state != Counted {
 		seen.Newest = time.UnixMilli(rec.mark)

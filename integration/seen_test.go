@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -70,11 +71,7 @@ func seenStores() []seenStore {
 // TestSeenShowsAndForgetsWhatAVerifierWrote has the program look at what a verifier does to one message, in each store.
 func TestSeenShowsAndForgetsWhatAVerifierWrote(t *testing.T) {
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "hookonce")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/hookonce/hookonce/cmd/hookonce")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := buildHookonce(t)
 	for _, st := range seenStores() {
 		t.Run(st.name, func(t *testing.T) {
 			t.Parallel()
@@ -177,6 +174,79 @@ func TestSeenShowsAndForgetsWhatAVerifierWrote(t *testing.T) {
 			handle() // it runs again
 		})
 	}
+}
+
+// TestSeenFindsAMessageWithoutASignedID has it find one of GitHub, by the captured request and by the key of the log.
+func TestSeenFindsAMessageWithoutASignedID(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "seen.db")
+	db := openSQL(t, "sqlite", "file:"+file+sqlitePragmas)
+	store := sqlstore.New("github", db, sqlstore.SQLite)
+	if err := store.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	secret := core.GenerateSecret()
+	var key string
+	v, err := core.New(core.Secrets(secret), store, &core.Config{Scheme: schemes.GitHub(), Observe: func(_ context.Context, e core.Event) {
+		text, _ := e.Key.MarshalText()
+		key = string(text)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := []byte(`{"zen":"Keep it logically awesome."}`)
+	r := core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{"X-Github-Event": {"ping"}}, Body: body}
+	if err := schemes.Sign(schemes.GitHub(), &r, "00000000-0000-4000-8000-000000000001", time.Now(), secret); err != nil {
+		t.Fatal(err)
+	}
+	serve := func() (runs int) {
+		post := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(body))
+		post.Header = r.Header.(http.Header).Clone() //nolint:errcheck // it was made above
+		nethttp.New(v)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { runs++ })).ServeHTTP(httptest.NewRecorder(), post)
+		return runs
+	}
+	if serve() != 1 || serve() != 0 {
+		t.Fatal("it does not run once")
+	}
+	var raw bytes.Buffer
+	raw.WriteString("POST /hook HTTP/1.1\r\n")
+	_ = r.Header.(http.Header).Write(&raw) //nolint:errcheck // to a buffer
+	raw.WriteString("\r\n" + string(body))
+	request, secrets := filepath.Join(t.TempDir(), "request.txt"), filepath.Join(t.TempDir(), "secret.txt")
+	if err := errors.Join(os.WriteFile(request, raw.Bytes(), 0o600), os.WriteFile(secrets, []byte(secret), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	program := buildHookonce(t)
+	seen := func(args ...string) string {
+		args = append([]string{"seen", "--store", "sqlite:" + file, "--namespace", "github", "--scheme", "github"}, args...)
+		out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	if out := seen("show", "--key", key); !strings.Contains(out, "state               done") {
+		t.Error(out)
+	}
+	if out := seen("--request", request, "--secret-file", secrets, "forget"); !strings.Contains(out, key) || !strings.Contains(out, "forgotten") {
+		t.Error(out)
+	}
+	if out := seen("show", "--key", key); !strings.Contains(out, "state               released") {
+		t.Error(out)
+	}
+	if serve() != 1 {
+		t.Error("it does not run again")
+	}
+}
+
+func buildHookonce(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "hookonce")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/hookonce/hookonce/cmd/hookonce")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
 }
 
 // seenReceiver has a handler that answers what the test says, when it says so.

@@ -114,8 +114,8 @@ func (v *command) run(ctx context.Context, args []string, c *console) error {
 	err := f.Parse(args)
 	if v.argument != "" && err == nil && f.NArg() > 1 { // flags may follow the word
 		word := f.Arg(0)
-		if err = f.Parse(f.Args()[1:]); err == nil && f.NArg() == 0 {
-			err = f.Parse([]string{word})
+		if err = f.Parse(f.Args()[1:]); err == nil {
+			err = f.Parse(append([]string{"--", word}, f.Args()...))
 		}
 	}
 	switch {

@@ -57,17 +57,17 @@ type seen struct {
 
 // seenRecord is the form in JSON.
 type seenRecord struct {
-	State      string     `json:"state"`
-	Message    string     `json:"message"`
-	Since      *time.Time `json:"claimed_since,omitempty"`
-	Until      *time.Time `json:"claimed_until,omitempty"`
-	Newest     *time.Time `json:"newest_attempt,omitempty"`
-	WindowEnd  *time.Time `json:"replay_window_end,omitempty"`
-	Status     int        `json:"status,omitempty"`
-	Admissions int        `json:"admissions,omitempty"`
-	Reruns     int        `json:"reruns,omitempty"`
-	Next       string     `json:"next_attempt"`
-	Forgotten  bool       `json:"forgotten,omitempty"`
+	State     string     `json:"state"`
+	Message   string     `json:"message"`
+	Since     *time.Time `json:"claimed_since,omitempty"`
+	Until     *time.Time `json:"claimed_until,omitempty"`
+	Newest    *time.Time `json:"newest_attempt,omitempty"`
+	WindowEnd *time.Time `json:"replay_window_end,omitempty"`
+	Status    int        `json:"status,omitempty"`
+	Messages  int        `json:"messages,omitempty"`
+	Reruns    int        `json:"reruns,omitempty"`
+	Next      string     `json:"next_attempt"`
+	Forgotten bool       `json:"forgotten,omitempty"`
 }
 
 func (s *seen) run(ctx context.Context, c *console, words []string) error {
@@ -157,6 +157,8 @@ func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
 		return nil, nil, usageError("--store: " + didYouMean(at.Scheme, known) + "it begins with redis://, rediss://, postgres://, mysql:// or sqlite:")
 	case at.Scheme != "sqlite" && at.Host == "":
 		return nil, nil, usageError("--store: it names no host")
+	case at.RawQuery != "" && !strings.HasPrefix(at.Scheme, "postgres"):
+		return nil, nil, usageError("--store: only postgres:// takes parameters after a ?: MySQL's client reads its option file, for TLS too")
 	case strings.HasPrefix(at.Scheme, "redis"):
 		client := newRedisClient(at)
 		return redisstore.NewFunc(s.namespace, client.do), client.close, nil
@@ -273,7 +275,7 @@ func said(name string, r *core.Record) seenRecord {
 	}
 	return seenRecord{
 		State: r.State.String(), Message: name, Since: at(r.Since), Until: at(r.Until), Newest: at(r.Newest), WindowEnd: at(r.WindowEnd),
-		Status: r.Status, Admissions: r.Admissions, Reruns: r.Reruns, Next: nextAttempt(r),
+		Status: r.Status, Messages: r.Messages, Reruns: r.Reruns, Next: nextAttempt(r),
 	}
 }
 
@@ -321,7 +323,7 @@ func (s *seen) print(c *console, r seenRecord) {
 	when("claimed since", r.Since)
 	when("claimed until", r.Until)
 	count("status", r.Status)
-	count("admissions", r.Admissions)
+	count("messages", r.Messages)
 	count("reruns", r.Reruns)
 	when("newest attempt", r.Newest)
 	when("replay window ends", r.WindowEnd)

@@ -60,7 +60,7 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	case "mysql", "mariadb":
 		e := &sqlEngine{
 			dialect: sqlstore.MySQL, programs: []string{"mariadb", "mysql"}, pkg: "mariadb-client or mysql-client",
-			args:  []string{"--no-defaults", "--batch", "--skip-column-names", "--unbuffered", "--protocol=tcp", "--host=" + store.Hostname()},
+			args:  []string{"--batch", "--skip-column-names", "--unbuffered", "--protocol=tcp", "--host=" + store.Hostname()},
 			bytes: func(h string) string { return "X'" + h + "'" }, text: func(h string) string { return "X'" + h + "'" },
 			value: "SELECT HEX(value) FROM", mark: "SELECT CONCAT('%s ', ROW_COUNT());\n",
 		}
