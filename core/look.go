@@ -54,7 +54,7 @@ func (v *Verifier) keyOf(source, id string) (Key, error) {
 func (c *claims) look(ctx context.Context, key Key) (Record, error) {
 	sctx := &lazyContext{values: ctx, deadline: c.clock.now().real.Add(c.timeout)}
 	defer sctx.finish()
-	read := func(key Key) (record, error) {
+	read := func(key Key) (record, error) { //nolint:contextcheck // sctx has it
 		live, err := c.peek(sctx, key)
 		if err != nil {
 			return record{}, storeError("looking", err)

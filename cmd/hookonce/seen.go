@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -223,7 +224,7 @@ func (s *seen) ofRequest(ctx context.Context, c *console) (name string, key core
 	}
 	d := v.Admit(ctx, &r.Request, wholeBody(r.Body))
 	if d.Answer() == nil {
-		d.Settle(200)
+		d.Settle(200) //nolint:contextcheck // the delivery has it
 	}
 	m, ok := d.Message()
 	switch {
@@ -311,7 +312,7 @@ func (s *seen) print(c *console, r seenRecord) {
 	}
 	count := func(name string, n int) {
 		if n > 0 {
-			row(name, fmt.Sprint(n))
+			row(name, strconv.Itoa(n))
 		}
 	}
 	row("message", printable(r.Message))

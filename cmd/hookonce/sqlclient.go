@@ -77,7 +77,7 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 		return e, nil
 	default: // sqlite
 		file := store.Opaque + store.Path
-		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() { // the client would make one
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() { //nolint:gosec // the file that the user names; the client would make one
 			return nil, usageError("--store: there is no such SQLite file: give sqlite:PATH")
 		}
 		if strings.HasPrefix(file, "-") {
@@ -184,8 +184,8 @@ var placeholders = regexp.MustCompile(`\?|\$\d+`)
 
 // fill puts the arguments into a statement, all but numbers in hexadecimal. The statements of sqlstore have neither sign elsewhere.
 func (e *sqlEngine) fill(query string, args []driver.NamedValue) (string, error) {
-	if strings.HasPrefix(query, "SELECT value FROM") {
-		query = e.value + strings.TrimPrefix(query, "SELECT value FROM")
+	if rest, ok := strings.CutPrefix(query, "SELECT value FROM"); ok {
+		query = e.value + rest
 	}
 	next := 0
 	var wrong error

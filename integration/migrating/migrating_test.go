@@ -1,4 +1,4 @@
-package migrating
+package migrating //nolint:testpackage // the calls are not exported: they are there for the page
 
 import (
 	"bytes"
