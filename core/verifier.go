@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -411,10 +410,11 @@ var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 // others. The error is an [*Error] if the store failed, else it says why there
 // was nothing to forget.
 func (v *Verifier) Forget(ctx context.Context, source, id string) error {
-	if id == "" || strings.TrimSpace(id) != id {
-		return errors.New("hookonce: Forget needs the message id exactly as the sender shows it")
+	key, err := v.keyOf(source, id)
+	if err != nil {
+		return err
 	}
-	return v.claims.forget(ctx, v.replayKey(&Message{ID: id, IDSigned: true, Source: source}, nil))
+	return v.claims.forget(ctx, key)
 }
 
 // ForgetKey is [Verifier.Forget] for any message by the key of its record:

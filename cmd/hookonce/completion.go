@@ -15,6 +15,7 @@ func completionCommand() command {
 	return command{
 		name: "completion", does: "writes the completion for a shell",
 		example: "source <(hookonce completion bash)", argument: "bash, zsh or fish",
+		words: []string{"bash", "zsh", "fish"},
 		more: "It is for bash, zsh and fish:\n\n" +
 			"  echo 'source <(hookonce completion bash)' >>~/.bashrc\n" +
 			"  hookonce completion zsh >\"${fpath[1]}/_hookonce\"\n" +
@@ -61,10 +62,7 @@ func completions() []completed {
 		f := flag.NewFlagSet(v.name, flag.ContinueOnError)
 		f.SetOutput(io.Discard)
 		v.setUp(f)
-		c := completed{name: v.name, does: v.does}
-		if v.argument != "" {
-			c.words = []string{"bash", "zsh", "fish"}
-		}
+		c := completed{name: v.name, does: v.does, words: v.words}
 		f.VisitAll(func(fl *flag.Flag) {
 			value, _ := flag.UnquoteUsage(fl)
 			c.flags = append(c.flags, completedFlag{fl.Name, value != "", value == "FILE" || value == "DIR", known[fl.Name]})

@@ -73,6 +73,12 @@ func clients() map[string]map[string]string {
 			"dynamodb": "github.com/aws/aws-sdk-go-v2/service/dynamodb", "aws": "github.com/aws/aws-sdk-go-v2/aws",
 			"types": "github.com/aws/aws-sdk-go-v2/service/dynamodb/types",
 		},
+		// Not compiled alone: a test there finds them in the package that it runs.
+		Migrating: {
+			"svix": "github.com/svix/svix-webhooks/go", "standardwebhooks": "github.com/standard-webhooks/standard-webhooks/libraries/go",
+			"stripewebhook": "github.com/stripe/stripe-go/v85/webhook", "github": "github.com/google/go-github/v89/github",
+			"slack": "github.com/slack-go/slack", "playground": "github.com/go-playground/webhooks/v6/github",
+		},
 		// Not compiled alone: they are parts of that program. jobs is its client.
 		Queue: {"river": "github.com/riverqueue/river", "jobs": "github.com/riverqueue/river"},
 	}
@@ -83,6 +89,7 @@ const (
 	Integration = "integration"
 	Engines     = "integration/engines"
 	Queue       = "examples/queue"
+	Migrating   = "integration/migrating"
 )
 
 // packages are those that a fragment may use without importing them.
