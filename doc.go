@@ -3,9 +3,9 @@
 //
 // A middleware verifies each request before your handler runs. The handler sees
 // messages that are authentic (signed with a key you trust), fresh (a timestamp
-// within the tolerance) and new (not handled before). The middleware buffers the
-// body, verifies signature and timestamp, rejects replays with a store of seen
-// ids, and hands the restored body to the handler.
+// within the tolerance) and new (not handled before). The middleware buffers
+// the body, verifies signature and timestamp, rejects replays with a store of
+// seen ids, and hands the restored body to the handler.
 //
 //	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), &core.Config{
 //		Observe: core.SlogObserver(slog.Default()),
@@ -17,8 +17,8 @@
 //
 // # Packages
 //
-// [github.com/hookonce/hookonce/core] verifies, signs, and keeps the protocol of
-// claims. Everything else is built on it.
+// [github.com/hookonce/hookonce/core] verifies, signs, and keeps the protocol
+// of claims. Everything else is built on it.
 //
 // Adapters, one line each to register:
 //
@@ -26,26 +26,27 @@
 //   - [github.com/hookonce/hookonce/ginwh] for gin
 //   - [github.com/hookonce/hookonce/echowh] for echo v4
 //   - [github.com/hookonce/hookonce/fiberwh] for fiber v2
-//   - github.com/hookonce/hookonce/echov5wh and fiberv3wh, modules of their own,
-//     for echo v5 and fiber v3
+//   - github.com/hookonce/hookonce/echov5wh and fiberv3wh, modules of their
+//     own, for echo v5 and fiber v3
 //   - [github.com/hookonce/hookonce/adapter] to write one for another framework
 //
 // Stores of seen ids:
 //
 //   - [github.com/hookonce/hookonce/stores/memstore] in the process
 //   - [github.com/hookonce/hookonce/stores/redisstore] in Redis or Valkey
-//   - [github.com/hookonce/hookonce/stores/sqlstore] in PostgreSQL, MySQL, MariaDB
-//     or SQLite
+//   - [github.com/hookonce/hookonce/stores/sqlstore] in PostgreSQL, MySQL,
+//     MariaDB or SQLite
 //   - [github.com/hookonce/hookonce/stores/casstore] in any engine with a
 //     compare-and-swap
 //
 // Other senders and tools:
 //
-//   - [github.com/hookonce/hookonce/schemes] implements the signatures of GitHub,
-//     Stripe, Slack and many other senders
-//   - [github.com/hookonce/hookonce/explain] finds out why a request was refused
-//   - [github.com/hookonce/hookonce/whtest] signs requests in tests, and has the
-//     suites that stores, schemes and adapters must pass
+//   - [github.com/hookonce/hookonce/schemes] implements the signatures of
+//     GitHub, Stripe, Slack and many other senders
+//   - [github.com/hookonce/hookonce/explain] finds out why a request was
+//     refused
+//   - [github.com/hookonce/hookonce/whtest] signs requests in tests, and has
+//     the suites that stores, schemes and adapters must pass
 //   - github.com/hookonce/hookonce/otelwh, a module of its own, exports
 //     OpenTelemetry metrics and spans
 //   - [github.com/hookonce/hookonce/cmd/hookonce] is the command line

@@ -1,11 +1,12 @@
-// Package adapter has what an adapter for a framework over net/http needs: it reads
-// the body under limits, gives it back to the handlers, notes what they answer, and
-// leaves a refused body unread without waiting for it. nethttp, ginwh, echowh and
-// echov5wh are made with it. It decides nothing: verdicts and statuses are core's.
+// Package adapter helps to write an adapter for a framework over net/http. It
+// reads the body under limits, restores it for the handlers, records their
+// status, and leaves a refused body unread without waiting for it. nethttp,
+// ginwh, echowh and echov5wh use it. It decides nothing: verdicts and statuses
+// come from core.
 //
 // # An adapter
 //
-// This is the middle of one, for a framework whose handlers return errors:
+// For a framework whose handlers return errors, the middle of an adapter is:
 //
 //	x := adapter.Begin(v, c.Writer, c.Request)
 //	if x.Answer() != nil {
@@ -23,9 +24,9 @@
 //	}
 //	return nil
 //
-// docs/writing-an-adapter.md has a whole one. whtest.TestAdapter is the contract as a
-// test.
+// docs/writing-an-adapter.md has a complete adapter. whtest.TestAdapter tests
+// the contract.
 //
 // A framework that is not built on net/http calls [core.Verifier.Admit] and
-// [core.Delivery.Settle] itself: see [core.BodyReader] for its part.
+// [core.Delivery.Settle] itself: see [core.BodyReader].
 package adapter

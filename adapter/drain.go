@@ -2,6 +2,6 @@
 
 package adapter
 
-// drain is how long net/http may read on behind a refusal. It closes the
+// drain is how long net/http may go on reading after a refusal. It closes the
 // connection at once when that ends.
 const drain = grace

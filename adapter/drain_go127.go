@@ -2,6 +2,6 @@
 
 package adapter
 
-// drain is how long net/http may read on behind a refusal. Since Go 1.27 its half
-// second follows when that ends, so both together are the grace.
+// drain is how long net/http may go on reading after a refusal. Since Go 1.27
+// its half second follows when that ends, so both together are the grace.
 const drain = pause

@@ -17,8 +17,8 @@ type Exchange struct {
 	// Delivery is core's side of it. Call Finish in place of its Settle.
 	*core.Delivery
 	// Request is for the handlers: a copy with the body restored and Delivery's
-	// context. It is nil if the attempt was refused. An adapter whose handlers may
-	// exchange their request sets it to theirs before Finish.
+	// context. It is nil if the attempt was refused. An adapter whose handlers
+	// may exchange their request sets it to theirs before Finish.
 	Request *http.Request
 
 	original *http.Request
@@ -27,8 +27,8 @@ type Exchange struct {
 	recorder Recorder
 }
 
-// Begin takes r through the pipeline of v. If Answer then returns nil, the
-// handlers run with Request. Otherwise the adapter calls Refuse.
+// Begin verifies and claims r with v. If Answer then returns nil, the handlers
+// run with Request. Otherwise the adapter calls Refuse.
 //
 // r is the server's own request and stays unchanged. w may be any writer that
 // [http.ResponseController] can unwrap.
@@ -98,13 +98,13 @@ func linger(w http.ResponseWriter) {
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1)) // one over the limit
 }
 
-// Refuse answers an attempt whose handlers must not run: with what core
-// answers, or with what deny writes, the adapter's option, if it is not nil.
-// deny is called for refusals only, never for an acknowledgement or a
-// challenge. It reports whether it wrote a response: otherwise something
-// outside writes one, of an error for instance.
+// Refuse responds to an attempt whose handlers must not run. It writes core's
+// response, or calls deny, the adapter's option, if that is not nil. deny is
+// called for refusals only, never for an acknowledgement or a challenge. It
+// reports whether it wrote a response. If not, a middleware upstream writes
+// one, of an error for instance.
 //
-// A body that was left unread does not hold the response up, and its connection
+// A body that was left unread does not delay the response, and its connection
 // closes.
 func (x *Exchange) Refuse(w http.ResponseWriter, deny func(err *core.Error) (written bool)) {
 	if err := x.Refusal(); err == nil || deny == nil {
@@ -115,7 +115,7 @@ func (x *Exchange) Refuse(w http.ResponseWriter, deny func(err *core.Error) (wri
 	x.leave(w)
 }
 
-// writeAnswer writes what core answers, as it is. In HTTP/2 "Connection: close"
+// writeAnswer writes core's response as it is. In HTTP/2 "Connection: close"
 // would end all other streams as well.
 func (x *Exchange) writeAnswer(w http.ResponseWriter) {
 	a, h := x.Answer(), w.Header()
@@ -147,25 +147,25 @@ func (x *Exchange) leave(w http.ResponseWriter) {
 	}
 }
 
-// Record wraps w for the handlers, or for what denies. There is one recorder at
-// a time: a second call starts it anew.
+// Record wraps w for the handlers, or for a deny function. There is one
+// recorder at a time: a second call resets it.
 func (x *Exchange) Record(w http.ResponseWriter) *Recorder {
 	x.recorder = Recorder{w: w}
 	return &x.recorder
 }
 
-// Finish ends the exchange after the handlers, and undoes what the copy of the
-// request costs. status is what they answered, zero if they wrote nothing. It
-// is [core.Failed] after a panic, and for an error that the framework renders
-// later: it counts as a failure, whatever the framework makes of it. A message
-// whose Finish is not called stays claimed until its lease ends, so Finish is
-// deferred.
+// Finish ends the exchange after the handlers, and cleans up after the copy of
+// the request. status is their status, zero if they wrote nothing. It is
+// [core.Failed] after a panic, and for an error that the framework renders
+// later. Such an error is a failure, whatever the framework makes of it. A
+// message whose Finish is not called stays claimed until its lease ends, so
+// Finish is deferred.
 //
 // It returns the status to write if nothing was written: the one that was
 // recorded. Calls after the first change nothing.
 func (x *Exchange) Finish(status int) int {
-	// The server removes the temporary files of its own request only, and a logger outside looks
-	// for the pattern in that.
+	// The server removes the temporary files of its own request only, and a
+	// logger upstream reads the pattern from it.
 	if x.original.Pattern != x.Request.Pattern {
 		x.original.Pattern = x.Request.Pattern
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Recorder passes a response through and notes its status. [Exchange.Record]
+// Recorder passes a response through and records its status. [Exchange.Record]
 // makes one. It works under [http.ResponseController] and keeps Flusher,
 // Hijacker and ReaderFrom; http.Pusher and http.CloseNotifier are found through
 // Unwrap alone.
@@ -45,7 +45,7 @@ func (rec *Recorder) Write(p []byte) (int, error) {
 }
 
 // ReadFrom implements io.ReaderFrom, so that files still go out by sendfile. A
-// source that fails before its first byte has not answered.
+// source that fails before its first byte has not responded.
 func (rec *Recorder) ReadFrom(src io.Reader) (int64, error) {
 	n, err := io.Copy(rec.w, src)
 	if n > 0 {
@@ -66,7 +66,7 @@ func (rec *Recorder) FlushError() error {
 	return err
 }
 
-// Hijack implements http.Hijacker. Nobody sees what the handler answers on the
+// Hijack implements http.Hijacker. The recorder cannot see a response on the
 // bare connection, so it counts as failed.
 func (rec *Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := http.NewResponseController(rec.w).Hijack()

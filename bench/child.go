@@ -14,10 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// roleVariable tells this program, or its test, that it was started as a part of a measurement.
+// roleVariable tells this program, or its test, that it was started as a part
+// of a measurement.
 const roleVariable = "HOOKONCE_BENCH_ROLE"
 
-// play runs a role: what it measured goes to standard output as JSON, commands come from standard input, and its end is the role's end.
+// play runs a role: what it measured goes to standard output as JSON, commands
+// come from standard input, and its end is the role's end.
 func play(role string, args []string) error {
 	switch role {
 	case "server":
@@ -88,8 +90,9 @@ func (c *child) ask(command string, answer any) error {
 	return nil
 }
 
-// use has the role run until the returned function is called. In between it is stopped, so that a collection which it began does not take the
-// processor from another one, and is its own to pay for when it goes on.
+// use has the role run until the returned function is called. In between it is
+// stopped, so that a collection which it began does not take the processor from
+// another one, and is its own to pay for when it goes on.
 func (c *child) use() (end func()) {
 	_ = c.signal(syscall.SIGCONT)
 	return func() { _ = c.signal(syscall.SIGSTOP) }
@@ -122,7 +125,8 @@ func onProcessors(cpus []int, f func() error) error {
 	return errors.Join(f(), unix.SchedSetaffinity(0, &old))
 }
 
-// halves splits the processors: servers get the first half, those who send to them the second. With one there is nothing to split.
+// halves splits the processors: servers get the first half, those who send to
+// them the second. With one there is nothing to split.
 func halves() (servers, senders []int) {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil || set.Count() < 2 {

@@ -92,7 +92,8 @@ func (r *results) claims() []claim {
 	for _, f := range frameworks {
 		all = append(all, claim{"middleware, " + f + ": requests a second over the one written by hand, at the worst size", true, 1, r.overByHand(f)})
 	}
-	return append(all, r.moreClaims()...)
+	all = append(all, r.moreClaims()...)
+	return append(all, claim{"explain at 1 MiB, worst case: processor time, ms", false, 100, r.worstExplained().CPU})
 }
 
 // mostAllocations is of hookonce's v1 over all sizes.

@@ -12,7 +12,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// coresRow is how much work so many processors do: the last line of how cost grows. The others are in the rows of the parts.
+// coresRow is how much work so many processors do: the last line of how cost
+// grows. The others are in the rows of the parts.
 type coresRow struct {
 	Cores           int
 	Verify, Deliver series // a second: signatures of 1 KiB, and whole admissions with the store
@@ -90,7 +91,8 @@ func onCores(n int, length time.Duration) (verified, delivered float64, err erro
 	return verified, delivered, nil
 }
 
-// together has n goroutines call f until the time is over or f has enough, and returns the calls a second.
+// together has n goroutines call f until the time is over or f has enough, and
+// returns the calls a second.
 func together(n int, length time.Duration, f func() bool) float64 {
 	counts := make([]int, n)
 	runtime.GC()

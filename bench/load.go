@@ -18,9 +18,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// The client. It is as lean as one can be, so that the server is what is measured: requests are signed and laid out ahead of time, one thread serves
-// all its connections through epoll, and a request costs it one write and one read. Where it has processors of its own it never sleeps: a server's
-// write on the loopback interface would have to wake it up, the more often the slower the server is, and a server on a network does no such thing.
+// The client. It is as lean as one can be, so that the server is what is measured: requests are
+// signed and laid out ahead of time, one thread serves all its connections through epoll, and a
+// request costs it one write and one read. Where it has processors of its own it never sleeps: a
+// server's write on the loopback interface would have to wake it up, the more often the slower the
+// server is, and a server on a network does no such thing.
 
 // messages are signed requests that share one body.
 type messages struct {
@@ -71,7 +73,8 @@ type loadResult struct {
 
 func (r loadResult) rate() float64 { return float64(len(r.latencies)) / r.took.Seconds() }
 
-// lead is how long requests are sent before they count: a virtual processor that was idle may take ten milliseconds to come back.
+// lead is how long requests are sent before they count: a virtual processor
+// that was idle may take ten milliseconds to come back.
 const lead = 15 * time.Millisecond
 
 // sender is one thread with its connections.
@@ -101,8 +104,10 @@ type wire struct {
 	received int
 }
 
-// load sends messages to addr for a while over so many connections. rate zero: closed loop, each connection sends as soon as it is answered. Otherwise: as many
-// messages a second, at random distances that are the same at each call, and latencies count from when a message was to be sent.
+// load sends messages to addr for a while over so many connections. rate zero:
+// closed loop, each connection sends as soon as it is answered. Otherwise: as
+// many messages a second, at random distances that are the same at each call,
+// and latencies count from when a message was to be sent.
 func load(addr string, m *messages, conns int, length time.Duration, rate float64) (loadResult, error) {
 	_, cpus := halves()
 	threads := min(max(1, len(cpus)), conns)
@@ -206,7 +211,8 @@ func (s *sender) event(w *wire) *unix.EpollEvent {
 	return e
 }
 
-// run sends until the time is over or there is no message left, and waits for what is under way.
+// run sends until the time is over or there is no message left, and waits for
+// what is under way.
 func (s *sender) run(began time.Time, length time.Duration) error {
 	s.began = began
 	events := make([]unix.EpollEvent, len(s.conns))
@@ -232,7 +238,8 @@ func (s *sender) run(began time.Time, length time.Duration) error {
 	}
 }
 
-// patience is how long to wait for an answer, in milliseconds: in the open loop not beyond the next message.
+// patience is how long to wait for an answer, in milliseconds: in the open loop
+// not beyond the next message.
 func (s *sender) patience() int {
 	if s.polls {
 		return 0

@@ -1,11 +1,15 @@
-// Command bench measures hookonce beside what a user would weigh it against, in one run, on the same bytes, and writes docs/benchmarks.md.
+// Command bench measures hookonce beside what a user would weigh it against, in
+// one run, on the same bytes, and writes docs/benchmarks.md.
 //
 //	make bench          # from the root: everything, in under ten minutes, on a machine that does nothing else
 //	go run . -only verify,web -results /tmp/r.json
 //
-// The parts are, in reading order: verify.go (signatures alone), web.go with server.go and load.go (requests over loopback), stores.go (the memory
-// stores), refusals.go (what a stranger can make a server spend), growth.go (how cost grows), report.go (the page). Servers and stores run in
-// processes of their own: this program starts itself again with a role. It needs Linux and some 12 GiB of memory.
+// The parts are, in reading order: verify.go (signatures alone), web.go with
+// server.go and load.go (requests over loopback), stores.go (the memory
+// stores), refusals.go (what a stranger can make a server spend), growth.go
+// (how cost grows), report.go (the page). Servers and stores run in processes
+// of their own: this program starts itself again with a role. It needs Linux
+// and some 12 GiB of memory.
 package main
 
 import (
@@ -56,6 +60,7 @@ type results struct {
 	Stores   []storeRow
 	Refusals []refusalRow
 	Cores    []coresRow
+	Explain  []explainRow
 }
 
 // measure runs the parts that are asked for into r, and has it kept after each.
@@ -76,6 +81,7 @@ func (r *results) measure(o options, keep func() error) error {
 			r.Refusals = slices.Concat(attacks, slow)
 			return err
 		}},
+		{"explain", func() (err error) { r.Explain, err = explainAll(o); return err }},
 		{"cores", func() (err error) { r.Cores, err = coresAll(o); return err }},
 		{"stores", func() (err error) { r.Stores, err = storesAll(o); return err }},
 	} {
@@ -110,7 +116,7 @@ func main() {
 		exit(play(role, os.Args[1:]))
 	}
 	quick := flag.Bool("quick", false, "tiny sizes and one repetition, to see that every part runs")
-	only := flag.String("only", "", "parts to run, with commas: verify, web, refusals, cores, stores")
+	only := flag.String("only", "", "parts to run, with commas: verify, web, refusals, explain, cores, stores")
 	file := flag.String("results", "", "JSON file that the results are merged into; with -report: read from")
 	docs := flag.String("docs", "", "folder to write benchmarks.md and benchmarks/*.svg to")
 	report := flag.Bool("report", false, "measure nothing, write the page of -results")

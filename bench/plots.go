@@ -120,7 +120,8 @@ func (p picture) room(least, most float64) float64 {
 	return most + 0.45*(most-least)
 }
 
-// lead is the picture of the summary: the time of those who verify 1 KiB, one bar each.
+// lead is the picture of the summary: the time of those who verify 1 KiB, one
+// bar each.
 func (r *results) lead(dir string) error {
 	at := verifyCase{"standard", claimSize, 1, 1, 0}
 	var times plotter.Values

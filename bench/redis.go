@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// startRedis starts a redis-server on a free port of the loopback interface, with an append-only file that is written out each second, as one that
-// is relied on has. An empty address: it is not installed.
+// startRedis starts a redis-server on a free port of the loopback interface,
+// with an append-only file that is written out each second, as one that is
+// relied on has. An empty address: it is not installed.
 func startRedis() (addr string, stop func(), err error) {
 	program, _ := exec.LookPath("redis-server")
 	if program == "" {

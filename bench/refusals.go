@@ -73,7 +73,8 @@ func forged(change func(map[string][]string)) func(string) ([]byte, error) {
 	}
 }
 
-// attacked are the frameworks that read bodies each in a way of its own: gin and echo are net/http.
+// attacked are the frameworks that read bodies each in a way of its own: gin
+// and echo are net/http.
 var attacked = []string{"net/http", "fiber"}
 
 // attackAll sends every attack to every endpoint, in turn.
@@ -108,7 +109,8 @@ func attackAll(o options, frameworks []string) (rows []refusalRow, err error) {
 	return rows, nil
 }
 
-// attacked sends a request again and again, each on a connection of its own, as the answer closes it.
+// attacked sends a request again and again, each on a connection of its own, as
+// the answer closes it.
 func (e *endpoint) attacked(row *refusalRow, request []byte, requests int) error {
 	defer e.use()()
 	var before, after serverStats
@@ -144,7 +146,8 @@ func (e *endpoint) attacked(row *refusalRow, request []byte, requests int) error
 	return nil
 }
 
-// once sends as much of the request as the server takes before it answers. It polls as load does.
+// once sends as much of the request as the server takes before it answers. It
+// polls as load does.
 func once(addr string, request []byte, polls bool) (int, error) {
 	fd, err := connect(addr)
 	if err != nil {
@@ -177,7 +180,8 @@ func once(addr string, request []byte, polls bool) (int, error) {
 	return 0, errors.New("no answer")
 }
 
-// announceAll holds many connections at every endpoint that announce a body and send one byte of it a second.
+// announceAll holds many connections at every endpoint that announce a body and
+// send one byte of it a second.
 func announceAll(o options) (rows []refusalRow, err error) {
 	s, err := startServers(frameworks, []string{bareHandler, withMemory}, false)
 	if err != nil {
@@ -204,7 +208,8 @@ func announceAll(o options) (rows []refusalRow, err error) {
 	return rows, nil
 }
 
-// connections is how many of these the limit on open files allows here and in the server, which inherits it.
+// connections is how many of these the limit on open files allows here and in
+// the server, which inherits it.
 func (o options) connections(want int) int {
 	if o.quick {
 		return 50
@@ -259,8 +264,9 @@ func (e *endpoint) slowly(row *refusalRow, head []byte, count int, length time.D
 	return nil
 }
 
-// settled waits until the server has little to do: a connection is made before anybody accepts it and reads its head. It does not wait so long that
-// the first connections end.
+// settled waits until the server has little to do: a connection is made before
+// anybody accepts it and reads its head. It does not wait so long that the
+// first connections end.
 func (e *endpoint) settled() (last serverStats, err error) {
 	for range 30 {
 		var now serverStats
@@ -276,7 +282,8 @@ func (e *endpoint) settled() (last serverStats, err error) {
 	return last, nil
 }
 
-// connectAll opens connections from several threads, because accepting takes its time.
+// connectAll opens connections from several threads, because accepting takes
+// its time.
 func connectAll(addr string, count int, head []byte) ([]int, error) {
 	const threads = 8
 	parts, errs := make([][]int, threads), make([]error, threads)

@@ -58,7 +58,8 @@ func newTable(columns ...string) *table {
 
 func (t *table) row(cells ...string) { t.WriteString("| " + strings.Join(cells, " | ") + " |\n") }
 
-// in writes a series in a unit of so many of its own: a median, and the spread as the page explains it.
+// in writes a series in a unit of so many of its own: a median, and the spread
+// as the page explains it.
 func (s series) in(unit float64) string {
 	if len(s) == 0 {
 		return "–"
@@ -173,7 +174,8 @@ func (r *results) HeapLead() string {
 	return strings.Join(parts, ", ")
 }
 
-// verifyTable has a line for each case, and a column for each who verifies in all of them.
+// verifyTable has a line for each case, and a column for each who verifies in
+// all of them.
 func (r *results) verifyTable(head string, cases []verifyCase, label func(verifyCase) string) string {
 	var names []string
 	for _, row := range r.Verify {
@@ -328,7 +330,8 @@ func (r *results) CoresTable() string {
 
 // The slopes, as sentences of the page need them.
 
-// PerByte is hookonce's time for a byte of a large body, in ns, beside the bare hash's.
+// PerByte is hookonce's time for a byte of a large body, in ns, beside the bare
+// hash's.
 func (r *results) PerByte() string {
 	slope := func(name string) float64 {
 		small, large := r.verifyRow(verifyCase{"standard", 16 << 10, 1, 1, 0}, name).NS.median(), r.verifyRow(verifyCase{"standard", 1 << 20, 1, 1, 0}, name).NS.median()

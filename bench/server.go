@@ -90,7 +90,8 @@ func newApp(framework, kind, secret, redisAddr string) (*app, error) {
 	return a, err
 }
 
-// playServer serves one endpoint on a free port of the loopback interface and answers commands about itself.
+// playServer serves one endpoint on a free port of the loopback interface and
+// answers commands about itself.
 func playServer(args []string) error {
 	framework, kind := args[0], args[1]
 	a, err := newApp(framework, kind, args[2], args[3])
@@ -145,7 +146,8 @@ func (a *app) serve(framework string, ln net.Listener, counted bool) error {
 	return (&http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}).Serve(ln)
 }
 
-// byHand is what people write: verify, remember the id, run. answer is zero if the handler is to run.
+// byHand is what people write: verify, remember the id, run. answer is zero if
+// the handler is to run.
 func (a *app) byHand(body []byte, h http.Header) (answer int) {
 	if err := a.svix.Verify(body, h); err != nil {
 		return http.StatusUnauthorized

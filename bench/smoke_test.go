@@ -48,7 +48,8 @@ func TestVerifyingKeepsToItsAllocations(t *testing.T) {
 	}
 }
 
-// The budgets are for the whole request, as the server counts it: framework, handler, hookonce with its store, and what grows in it.
+// The budgets are for the whole request, as the server counts it: framework, handler, hookonce with
+// its store, and what grows in it.
 func TestARequestKeepsToItsAllocations(t *testing.T) {
 	testmode.Count(t)
 	s := servers(t, slices.Concat(frameworks, current), withMemory)

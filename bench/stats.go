@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// series is what was measured of one thing, one value for each repetition, in the order of the repetitions.
+// series is what was measured of one thing, one value for each repetition, in
+// the order of the repetitions.
 type series []float64
 
 func (s series) quantile(q float64) float64 {
@@ -43,8 +44,10 @@ func (s series) around() string {
 	return fmt.Sprintf(" ± %.0f %%", s.spread())
 }
 
-// interval is where the median of more repetitions would lie in nineteen cases of twenty or more, were the repetitions independent: between the values
-// of the ranks that the binomial distribution gives. Of fewer than six it is all of them, and of one there is none.
+// interval is where the median of more repetitions would lie in nineteen cases
+// of twenty or more, were the repetitions independent: between the values of
+// the ranks that the binomial distribution gives. Of fewer than six it is all
+// of them, and of one there is none.
 func (s series) interval() string {
 	if len(s) < 2 {
 		return ""
@@ -71,7 +74,8 @@ func slope(x, y []float64) float64 {
 	return (n*sxy - sx*sy) / (n*sxx - sx*sx)
 }
 
-// over divides repetition by repetition: what disturbed one repetition disturbed both. One that has fewer repetitions is divided as a whole.
+// over divides repetition by repetition: what disturbed one repetition
+// disturbed both. One that has fewer repetitions is divided as a whole.
 func (s series) over(o series) series {
 	switch {
 	case len(s) == 0 || len(o) == 0:

@@ -23,8 +23,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// The stores that hold everything in memory, all behind core.SeenStore: ours, and what a user would reach for, doing the same work: compare and
-// swap of a record that expires.
+// The stores that hold everything in memory, all behind core.SeenStore: ours, and what a user would
+// reach for, doing the same work: compare and swap of a record that expires.
 
 const (
 	ourStore   = "memstore"
@@ -35,7 +35,8 @@ const (
 
 var storeKinds = []string{ourStore, lockedMap, syncMap, otterCache}
 
-// store is a SeenStore and a way to have what expired removed, for those that do not do that while they work.
+// store is a SeenStore and a way to have what expired removed, for those that
+// do not do that while they work.
 type store struct {
 	core.SeenStore
 
@@ -62,7 +63,8 @@ func newStore(kind string, capacity int) (store, error) {
 	}
 }
 
-// expiring is a record and when it ends. There is no pointer in it, for the collector's sake: a time.Time has one.
+// expiring is a record and when it ends. There is no pointer in it, for the
+// collector's sake: a time.Time has one.
 type expiring struct {
 	value   core.Value
 	expires int64 // by age
@@ -72,7 +74,8 @@ var epoch = time.Now()
 
 func age() int64 { return int64(time.Since(epoch)) }
 
-// mutexStore is a plain map. What expired is removed by going through all of it.
+// mutexStore is a plain map. What expired is removed by going through all of
+// it.
 type mutexStore struct {
 	mu      sync.Mutex
 	records map[core.Key]expiring
@@ -104,7 +107,8 @@ func (s *mutexStore) sweep() {
 	maps.DeleteFunc(s.records, func(_ core.Key, r expiring) bool { return r.expires <= now })
 }
 
-// syncStore is a sync.Map, whose values are swapped as pointers: a record is written once and then replaced.
+// syncStore is a sync.Map, whose values are swapped as pointers: a record is
+// written once and then replaced.
 type syncStore struct{ records sync.Map }
 
 // Swap implements core.SeenStore.
@@ -149,7 +153,8 @@ func (s *syncStore) sweep() {
 	})
 }
 
-// otterStore is a cache without a bound: with one it would drop records that protect.
+// otterStore is a cache without a bound: with one it would drop records that
+// protect.
 type otterStore struct {
 	cache *otter.Cache[core.Key, expiring]
 }
@@ -213,14 +218,16 @@ func (r *storeRow) add(f storeFigures) {
 	}
 }
 
-// budget is how long all parts may take; the stores come last, the largest at the end.
+// budget is how long all parts may take; the stores come last, the largest at
+// the end.
 const budget = 9*time.Minute + 40*time.Second
 
 // storeIDs are how many ids the stores hold at the end.
 var storeIDs = []int{10_000, 100_000, 1_000_000, 10_000_000}
 
-// repetitions says how often a store with so many ids is filled, in how many turns with the others, and how often it is looked at then. A small one
-// is soon filled anew. A large one takes long.
+// repetitions says how often a store with so many ids is filled, in how many
+// turns with the others, and how often it is looked at then. A small one is
+// soon filled anew. A large one takes long.
 func repetitions(ids int) (fills, turns, looks int) {
 	if ids < 1_000_000 {
 		return 9, 1, 1
@@ -228,7 +235,8 @@ func repetitions(ids int) (fills, turns, looks int) {
 	return 1, 5, 3
 }
 
-// storesAll measures every store with every number of ids, each in a process of its own so that heaps do not mix.
+// storesAll measures every store with every number of ids, each in a process of
+// its own so that heaps do not mix.
 func storesAll(o options) ([]storeRow, error) {
 	var rows []storeRow
 	for _, n := range storeIDs {
@@ -247,7 +255,8 @@ func storesAll(o options) ([]storeRow, error) {
 	return rows, nil
 }
 
-// measureStores fills the stores of rows once, in turns, and looks at them in turn.
+// measureStores fills the stores of rows once, in turns, and looks at them in
+// turn.
 func measureStores(o options, rows []storeRow, fill int) (err error) {
 	n := rows[0].IDs
 	ids := n
@@ -377,7 +386,8 @@ func key(i int) (k core.Key) {
 	return k
 }
 
-// claimed is a record as core writes them: the end of the window, version and state, and a token.
+// claimed is a record as core writes them: the end of the window, version and
+// state, and a token.
 func claimed(i int) (v core.Value) {
 	binary.BigEndian.PutUint64(v[:], windowEnd)
 	v[8], v[9] = 1, byte(core.Claimed)<<6
@@ -466,7 +476,8 @@ func (f *filled) expire() (storeFigures, error) {
 	}, err
 }
 
-// everyone has all processors call f for the ids from a to b. It returns the nanoseconds of a call on each, and the latency of every so many.
+// everyone has all processors call f for the ids from a to b. It returns the
+// nanoseconds of a call on each, and the latency of every so many.
 func everyone(a, b, sample int, f func(i int) error) (float64, []time.Duration, error) {
 	workers := runtime.GOMAXPROCS(0)
 	sampled, errs := make([][]time.Duration, workers), make([]error, workers)

@@ -35,8 +35,8 @@ type subject struct {
 	run  func() error
 }
 
-// verifyCase is one message, and what a receiver knows of it: the key that fits is the last of its keys, the signature that fits the last one
-// presented.
+// verifyCase is one message, and what a receiver knows of it: the key that fits
+// is the last of its keys, the signature that fits the last one presented.
 type verifyCase struct {
 	Scheme                 string
 	Size, Keys, Signatures int
@@ -58,8 +58,10 @@ var (
 	verifySignatures = []int{1, 2, 4, 8, 16}
 )
 
-// verifyCases are every scheme at every size, with one and three keys, and one and sixteen signatures where it can present more than one; and Standard
-// Webhooks with other numbers of them at a size where the hash is a part and not all, and in a program that holds more.
+// verifyCases are every scheme at every size, with one and three keys, and one
+// and sixteen signatures where it can present more than one; and Standard
+// Webhooks with other numbers of them at a size where the hash is a part and
+// not all, and in a program that holds more.
 func verifyCases() []verifyCase {
 	var cases []verifyCase
 	for _, size := range verifySizes {
@@ -94,7 +96,8 @@ func moreSignatures() []verifyCase {
 
 var moreOfBoth = verifyCase{"standard", claimSize, 3, 16, 0}
 
-// heaped are those of a receiver that holds something else: garbage is collected more rarely.
+// heaped are those of a receiver that holds something else: garbage is
+// collected more rarely.
 func heaped() []verifyCase {
 	return []verifyCase{{"standard", claimSize, 1, 1, 64}, {"standard", 1 << 20, 1, 1, 64}}
 }
@@ -113,7 +116,8 @@ func (c verifyCase) slots() (reps int, length time.Duration) {
 	}
 }
 
-// verifyAll measures all cases, all subjects of a case in turn in each repetition.
+// verifyAll measures all cases, all subjects of a case in turn in each
+// repetition.
 func verifyAll(o options) ([]verifyRow, error) {
 	var rows []verifyRow
 	cases := verifyCases()
@@ -138,7 +142,8 @@ func verifyAll(o options) ([]verifyRow, error) {
 	return rows, nil
 }
 
-// inTurn times each subject once in each repetition, there and back, A B C C B A, for so long and at least two batches of calls. What it returns are
+// inTurn times each subject once in each repetition, there and back, A B C C B
+// A, for so long and at least two batches of calls. What it returns are
 // nanoseconds a call.
 func inTurn(subjects []subject, repetitions int, length time.Duration, batch int) ([]series, error) {
 	times := make([]series, len(subjects))
@@ -165,7 +170,8 @@ func inTurn(subjects []subject, repetitions int, length time.Duration, batch int
 	return times, nil
 }
 
-// allocations counts what one call allocates with pools warm: the least of a few tries, because a collection empties pools.
+// allocations counts what one call allocates with pools warm: the least of a
+// few tries, because a collection empties pools.
 func allocations(run func() error) (count, size float64) {
 	const calls = 7
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -184,7 +190,8 @@ func allocations(run func() error) (count, size float64) {
 	return count, size
 }
 
-// subjects checks that all of them accept the message, and that none accepts another one.
+// subjects checks that all of them accept the message, and that none accepts
+// another one.
 func (c verifyCase) subjects() ([]subject, error) {
 	of := map[string]func(body []byte, keys []string) ([]subject, error){
 		"standard": c.standard, "stripe": c.stripe, "slack": c.slack, "github": c.github,
@@ -205,7 +212,8 @@ func (c verifyCase) subjects() ([]subject, error) {
 	return all, nil
 }
 
-// document is a body of n bytes that is JSON, for schemes that look for an id in it: Stripe's stands in front, Slack's behind the event.
+// document is a body of n bytes that is JSON, for schemes that look for an id
+// in it: Stripe's stands in front, Slack's behind the event.
 func document(n int) []byte {
 	const front, back = `{"id":"evt_1","data":"`, `","event_id":"Ev1"}`
 	return []byte(front + strings.Repeat("x", max(0, n-len(front)-len(back))) + back)
@@ -231,7 +239,8 @@ func hookonceVerify(name string, scheme core.Scheme, keys []string, r *core.Requ
 	return subject{name, func() error { _, err := v.Verify(ctx, r); return err }}, err
 }
 
-// firstThat tries a peer with one key after the other, as its users do while they rotate.
+// firstThat tries a peer with one key after the other, as its users do while
+// they rotate.
 func firstThat[T any](keys []T, verify func(T) error) error {
 	var err error
 	for _, k := range keys {

@@ -109,7 +109,8 @@ func (s *webServers) stop() error {
 	return errors.Join(errs...)
 }
 
-// webAll measures requests through all of them: closed loop at every size, open loop at one, and what a request in flight holds.
+// webAll measures requests through all of them: closed loop at every size, open
+// loop at one, and what a request in flight holds.
 func webAll(o options) (rows []webRow, inFlight []inFlightRow, err error) {
 	s, err := startServers(frameworks, []string{bareHandler, withMemory, byHandSvix, withRedis}, false)
 	if err != nil {
@@ -143,8 +144,9 @@ func pool(size int, length time.Duration) int {
 // claimSize is the body that the closest claims are about.
 const claimSize = 1 << 10
 
-// slots is how often and how long each endpoint gets messages of this size. What disturbs a shared machine comes and goes within a second, so
-// neighbours are compared in short slots, and often.
+// slots is how often and how long each endpoint gets messages of this size.
+// What disturbs a shared machine comes and goes within a second, so neighbours
+// are compared in short slots, and often.
 func slots(size int) (reps int, length time.Duration) {
 	switch {
 	case size == claimSize:
@@ -156,7 +158,8 @@ func slots(size int) (reps int, length time.Duration) {
 	}
 }
 
-// every is in which of them an endpoint takes part. fiber's is the closest claim; what is far from the others needs few.
+// every is in which of them an endpoint takes part. fiber's is the closest
+// claim; what is far from the others needs few.
 func (e *endpoint) every(size int) int {
 	switch {
 	case size == claimSize && (e.kind == withRedis || e.kind == byHandSvix || slices.Contains(current, e.framework)):
@@ -198,8 +201,9 @@ func (s *webServers) closedLoop(o options, size int) ([]webRow, error) {
 	return rows, nil
 }
 
-// order is there and back, twice each because some take part in every second one, so that nobody always comes after the same one. Redis, which
-// still works when it has answered, disturbs nobody at the end.
+// order is there and back, twice each because some take part in every second
+// one, so that nobody always comes after the same one. Redis, which still works
+// when it has answered, disturbs nobody at the end.
 func (s *webServers) order(rep int, takesPart func(*endpoint) bool) []int {
 	var order, last []int
 	for i, e := range s.endpoints {
@@ -267,7 +271,8 @@ func (e *endpoint) measure(row *webRow, m *messages, length time.Duration) error
 	return nil
 }
 
-// openLoop offers all endpoints in memory of a framework the same rate, half of what the slowest of them can do; and Redis half of what it can.
+// openLoop offers all endpoints in memory of a framework the same rate, half of
+// what the slowest of them can do; and Redis half of what it can.
 func (s *webServers) openLoop(o options, size int, closed []webRow) ([]webRow, error) {
 	offered := func(e *endpoint) float64 {
 		slowest := math.Inf(1)
@@ -304,8 +309,9 @@ type inFlightRow struct {
 	Held            series // bytes a message, heap and stacks
 }
 
-// inFlight has many handlers wait at once, and looks at the heap: each time of a new server, because an old one has connections, goroutines and
-// pools of earlier requests to use again.
+// inFlight has many handlers wait at once, and looks at the heap: each time of
+// a new server, because an old one has connections, goroutines and pools of
+// earlier requests to use again.
 func (s *webServers) inFlight(o options) ([]inFlightRow, error) {
 	const waiting = 500
 	var rows []inFlightRow

@@ -71,7 +71,8 @@ func (e Encoding) decode(dst []byte, text string, size int) ([]byte, bool) {
 		dst, err := hex.AppendDecode(dst, []byte(text))
 		return dst, err == nil
 	}
-	// The decoder skips line breaks; with some in it the text would have the right length only for fewer bytes.
+	// The decoder skips line breaks; with some in it the text would have the right length only for
+	// fewer bytes.
 	if len(text) != e.base64().EncodedLen(size) {
 		return nil, false
 	}
@@ -79,8 +80,8 @@ func (e Encoding) decode(dst []byte, text string, size int) ([]byte, bool) {
 	return dst, err == nil && len(dst) == size
 }
 
-// hmacKey compares the text of a MAC with the presented texts: one hash of the content, no decoding, and no second
-// spelling of a signature.
+// hmacKey compares the text of a MAC with the presented texts: one hash of the
+// content, no decoding, and no second spelling of a signature.
 type hmacKey struct {
 	label string
 	enc   Encoding
@@ -92,8 +93,8 @@ type macState struct {
 	sum, text []byte
 }
 
-// HMACKey makes the key of an HMAC scheme, over newHash (crypto/sha256.New and so on). It checks the signatures with
-// this label. The secret is copied.
+// HMACKey makes the key of an HMAC scheme, over newHash (crypto/sha256.New and
+// so on). It checks the signatures with this label. The secret is copied.
 //
 // It refuses an empty secret, a public key or certificate in any usual form,
 // and what the program's crypto mode does: with GODEBUG=fips140=only, SHA-1 and
@@ -119,7 +120,8 @@ func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding
 	return k, nil
 }
 
-// tryHMAC finds out now whether package hmac will panic at the first request, as it does with fips140=only.
+// tryHMAC finds out now whether package hmac will panic at the first request,
+// as it does with fips140=only.
 func tryHMAC(newHash func() hash.Hash, secret []byte) (err error) { //nolint:nonamedreturns // set while recovering
 	defer func() {
 		if p := recover(); p != nil {
@@ -160,17 +162,18 @@ func hasLabel(sigs []Signature, label string) bool {
 	return false
 }
 
-// ed25519Key verifies each presented signature; ed25519 hashes the content together with the signature, so there is one
-// hash for each.
+// ed25519Key verifies each presented signature; ed25519 hashes the content
+// together with the signature, so there is one hash for each.
 type ed25519Key struct {
 	label string
 	enc   Encoding
 	pub   ed25519.PublicKey
 }
 
-// Ed25519Key makes the key of an ed25519 scheme from its 32-byte public key, which is copied. It checks the signatures
-// with this label. Another length is an error, not a panic at the first request; so is a point of small order, under
-// which signatures can be made without a private key.
+// Ed25519Key makes the key of an ed25519 scheme from its 32-byte public key,
+// which is copied. It checks the signatures with this label. Another length is
+// an error, not a panic at the first request; so is a point of small order,
+// under which signatures can be made without a private key.
 func Ed25519Key(label string, public []byte, enc Encoding) (VerifyKey, error) {
 	if len(public) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("an ed25519 public key has %d bytes, not %d", ed25519.PublicKeySize, len(public))
@@ -181,7 +184,8 @@ func Ed25519Key(label string, public []byte, enc Encoding) (VerifyKey, error) {
 	return &ed25519Key{label: label, enc: enc, pub: append([]byte(nil), public...)}, nil
 }
 
-// isSmallOrder knows every encoding, canonical or not, of the eight points whose order divides 8. The sign bit does not matter.
+// isSmallOrder knows every encoding, canonical or not, of the eight points
+// whose order divides 8. The sign bit does not matter.
 func isSmallOrder(public []byte) bool {
 	y := hex.EncodeToString(public[:31]) + hex.EncodeToString([]byte{public[31] & 0x7f})
 	const ff = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"

@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-// Answer is what a sender is told instead of the handler's answer. Adapters write it as it is.
+// Answer is the response that a sender gets instead of the handler's. Adapters
+// write it as it is.
 type Answer struct {
 	// Status is the HTTP status.
 	Status int
@@ -15,14 +16,16 @@ type Answer struct {
 	Body []byte
 }
 
-// RedeliveryHeader marks the acknowledgement of a message that was handled before.
+// RedeliveryHeader marks the acknowledgement of a message that was handled
+// before.
 const RedeliveryHeader = "Webhook-Redelivery"
 
 // retryAfter is in seconds: short, because most handlers are done by then.
 const retryAfter = "5"
 
-// kind is the class of a reason that a sender is told, and its status. Everything that depends on a secret is one class: what
-// exactly was wrong is for the observer.
+// kind is the class of a reason that a sender gets, and its status. Everything
+// that depends on a secret is one class: only the observer gets the exact
+// reason.
 func (r Reason) kind() (string, int) {
 	switch r {
 	case ErrMalformed, ErrMissingHeader:
@@ -44,8 +47,9 @@ func (r Reason) kind() (string, int) {
 	}
 }
 
-// Answer is what the sender is told: RFC 9457 problem details with no more than the class of the refusal, or the
-// acknowledgement of a message that was handled before. The caller owns it.
+// Answer returns the response for the sender: RFC 9457 problem details with
+// only the class of the refusal, or the acknowledgement of a message that was
+// handled before. The caller owns it.
 func (e *Error) Answer() *Answer {
 	if e.status != 0 {
 		return &Answer{Status: e.status, Header: http.Header{RedeliveryHeader: {"acknowledged"}}}
@@ -72,6 +76,6 @@ func (e *Error) Answer() *Answer {
 	return a
 }
 
-// Acknowledges reports whether the attempt is answered with the success of an earlier one: it is no refusal, and a custom
-// answer must not make it one.
+// Acknowledges reports whether the response repeats the success of an earlier
+// attempt. That is no refusal, and a custom response must not make it one.
 func (e *Error) Acknowledges() bool { return e.status != 0 }

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// An attempt is used again for another request: nothing of the last one may be in it, nor be held by it.
+// An attempt is used again for another request: nothing of the last one may be in it, nor be held
+// by it.
 func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

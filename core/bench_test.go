@@ -34,7 +34,8 @@ func TestVerifyingAStandardMessageDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// A thousand signatures are refused before the body is looked at, so they cost no more than one that is hashed for.
+// A thousand signatures are refused before the body is looked at, so they cost no more than one
+// that is hashed for.
 func TestAThousandSignaturesCostNoMoreThanOne(t *testing.T) {
 	v, r := benchmarked(t, 1<<20)
 	many := &core.Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone(), Body: r.Body}

@@ -357,8 +357,8 @@ func TestEveryOneOfTheseWasSomebodysBug(t *testing.T) {
 	})
 }
 
-// fips140=only panics in hmac.New for keys under 112 bits and for SHA-1. It is a mode of the whole program, so the test runs
-// itself once more.
+// fips140=only panics in hmac.New for keys under 112 bits and for SHA-1. It is a mode of the whole
+// program, so the test runs itself once more.
 func TestFIPSOnlyRefusesShortKeysAndSHA1AtBootInsteadOfPanicking(t *testing.T) {
 	t.Parallel()
 	const again = "HOOKONCE_TEST_FIPS"

@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// The claim protocol: which attempt of a message runs the handler. A Standard Webhooks sender keeps the id of a message
-// over all its attempts and stamps each attempt anew, so the signed stamp tells a sender's retry from an attacker's
-// replay, and one high-water mark an id is enough:
+// The claim protocol: which attempt of a message runs the handler. A Standard
+// Webhooks sender keeps the id of a message over all its attempts and signs
+// each attempt with a new timestamp. So the timestamp distinguishes a sender's
+// retry from an attacker's replay, and one high-water mark an id is enough:
 //
 //	live record           newer than its mark      same or older
 //	none                  run                      –
@@ -22,11 +23,14 @@ import (
 //	released              run                      run, at most reruns times, then in flight
 //	done                  redelivery               same: replay; older: acknowledged, observed as replay
 //
-// Where attempts carry no stamp of their own, a retry is byte for byte a replay: a message that is not done may
-// then run again, and one that is done is a redelivery. A done message that comes with another content or to another
-// address is neither, nor is one whose sender needs the response: see protocol.handled.
+// Where attempts carry no timestamp of their own, a retry is byte for byte a
+// replay: a message that is not done may then run again, and one that is done
+// is a redelivery. A done message that comes with another content or to another
+// address is neither, nor is one whose sender needs the response: see
+// protocol.handled.
 //
-// What a message is, and the two records beside it that bound what unsigned ids can do, is in identity.go.
+// What a message is, and the two records beside it that bound what unsigned ids can do, is in
+// identity.go.
 
 // verdict is what the protocol says of an attempt.
 type verdict uint8
@@ -44,7 +48,8 @@ const (
 	unsure    // done, but an equal message may be another event
 )
 
-// fault breaks one rule of the protocol. Only the simulation in the tests sets any: it must find the re-run.
+// fault breaks one rule of the protocol. Only the simulation in the tests sets
+// any: it must find the re-run.
 type fault uint16
 
 const (
@@ -65,7 +70,8 @@ const (
 	faultNoRenewal                         // nobody looks for the renewal of a lease
 )
 
-// protocol decides over records; it does no I/O and reads no clock. All times are Unix milliseconds.
+// protocol decides over records; it does no I/O and reads no clock. All times
+// are Unix milliseconds.
 type protocol struct {
 	past, future, skew, remember int64
 	lease                        int64 // renewed while the handler runs, up to hold
@@ -77,8 +83,9 @@ type protocol struct {
 	broken                       fault
 }
 
-// margin is what clocks may differ by between the node that admits and the one that is replayed to, both ways, a second
-// because stamps are whole ones, and what passes between the check of the window and the claim.
+// margin is what clocks may differ by between the node that admits and the one
+// that is replayed to, both ways, a second because timestamps are whole ones,
+// and the time between the check of the tolerance and the claim.
 func (p *protocol) margin() int64 {
 	if p.broken&faultNoMargin != 0 {
 		return 0
@@ -86,8 +93,9 @@ func (p *protocol) margin() int64 {
 	return 2*p.skew + 1000 + p.visit
 }
 
-// window is until when an attempt with this stamp would be accepted by any node. A stamp may lie in the future, so it
-// does not count from arrival. Unstamped messages are protected as long as they are remembered.
+// window is until when any node would accept an attempt with this timestamp. A
+// timestamp may lie in the future, so it does not count from arrival. Messages
+// without one are protected as long as they are remembered.
 func (p *protocol) window(stamp, now int64) int64 {
 	if stamp == 0 {
 		return now + p.remember
@@ -98,8 +106,9 @@ func (p *protocol) window(stamp, now int64) int64 {
 	return stamp + p.past + p.margin()
 }
 
-// claimWindow is window for a message that is not handled yet. One without a time may run again whatever its record says, so that
-// protects nothing but the lease; unless it says that the message was counted.
+// claimWindow is window for a message that is not handled yet. One without a
+// time may run again whatever its record says, so that protects nothing but the
+// lease; unless it says that the message was counted.
 func (p *protocol) claimWindow(id *identity, stamp, now int64) int64 {
 	if stamp == 0 && !id.counts(p) {
 		return now + p.hold + 2*p.skew
@@ -107,8 +116,9 @@ func (p *protocol) claimWindow(id *identity, stamp, now int64) int64 {
 	return p.window(stamp, now)
 }
 
-// decide says what becomes of an attempt that meets old, and makes next the record to write for it: when it runs, and when a
-// redelivery raises the mark. In all other cases next equals old.
+// decide says what becomes of an attempt that meets old, and makes next the
+// record to write for it: when it runs, and when a redelivery raises the mark.
+// In all other cases next equals old.
 func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, token [8]byte) verdict {
 	newer := stamp > old.mark || old.state == 0
 	*next = *old
@@ -152,8 +162,9 @@ func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, tok
 	return run
 }
 
-// handled says what becomes of an attempt of a message that was handled: it runs only where its sender needs the response, and
-// within the count of its content.
+// handled says what becomes of an attempt of a message that was handled: it
+// runs only where its sender needs the response, and within the count of its
+// content.
 func (p *protocol) handled(old *record, id *identity, stamp int64) verdict {
 	broken := p.broken&faultNoPrint != 0
 	switch {
@@ -176,22 +187,26 @@ func (p *protocol) handled(old *record, id *identity, stamp int64) verdict {
 	}
 }
 
-// counts says that the messages of this content are counted, spends that each attempt is spent by one message.
+// counts says that the messages of this content are counted, spends that each
+// attempt is spent by one message.
 func (id *identity) counts(p *protocol) bool { return id.content != Key{} && !p.eachAttempt }
 func (id *identity) spends(p *protocol) bool { return id.content != Key{} && p.eachAttempt }
 
-// spend is the record of an attempt that belongs to a message. It is the same for each visit of that message, and needed as long as
-// the attempt could be accepted.
+// spend is the record of an attempt that belongs to a message. It is the same
+// for each call for that message, and needed as long as the attempt could be
+// accepted.
 func (p *protocol) spend(message *Key, stamp, now int64) record {
 	name := nameOf(message)
 	return record{state: Spent, windowEnd: p.window(stamp, now), mark: name[0], leaseEnd: name[1]}
 }
 
-// count adds a message to the record of its content; ok is false if that exceeds the bound. The count ends Config.Remember
-// after its first message: a sender that repeats equal bytes daily must not reach the bound.
+// count adds a message to the record of its content; ok is false if that
+// exceeds the bound. The count ends Config.Remember after its first message: a
+// sender that repeats equal bytes daily must not reach the bound.
 //
-// The record names the message that was counted last: if that was claimed and never settled, as by a process that died, it is not counted
-// again. again says that the message ran to its end before, and runs once more.
+// The record names the message that was counted last: if that was claimed and
+// never settled, as by a process that died, it is not counted again. again says
+// that the message ran to its end before, and runs once more.
 func (p *protocol) count(old *record, message *Key, again bool, now int64, token [8]byte) (next record, ok bool) {
 	n, name := uint32(0), nameOf(message)
 	switch {
@@ -213,8 +228,9 @@ func (p *protocol) count(old *record, message *Key, again bool, now int64, token
 	return next, true
 }
 
-// commit is the record of a handled message. Attempts that were answered "in flight" meanwhile may carry stamps up to
-// now + future and were never put on the mark: the window covers them as well.
+// commit is the record of a handled message. Attempts that were answered "in
+// flight" meanwhile may carry timestamps up to now + future and were never put
+// on the mark: the window covers them as well.
 func (p *protocol) commit(claimed record, status int, now int64) record {
 	claimed.state = Done
 	claimed.status = uint16(status) //nolint:gosec // a status is three digits
@@ -233,8 +249,9 @@ type history struct {
 	done    uint16 // the status answered when it was handled; zero: it was not
 }
 
-// release is the record of a message whose handler failed: a tombstone that keeps mark and counts. A message that was handled before, and ran
-// once more for the content of the response, stays handled.
+// release is the record of a message whose handler failed: a tombstone that
+// keeps mark and counts. A message that was handled before, and ran once more
+// for the content of the response, stays handled.
 func (p *protocol) release(claimed record, past history) record {
 	claimed.state, claimed.status = Released, past.repeats
 	if past.done != 0 {
@@ -243,8 +260,9 @@ func (p *protocol) release(claimed record, past history) record {
 	return claimed
 }
 
-// life is how long a record must be kept: to the end of its replay window; for a claim, past its lease; and for a handled message, as
-// long as those are remembered.
+// life is how long a record must be kept: to the end of its replay window; for
+// a claim, past its lease; and for a handled message, as long as those are
+// remembered.
 func (p *protocol) life(r *record, now int64) time.Duration {
 	ms := max(r.windowEnd-now, 1)
 	switch r.state {
@@ -292,13 +310,14 @@ func newToken() (token [8]byte) {
 	return token
 }
 
-// contended bounds the swaps of one visit: each lost one means that another attempt of the same message won.
+// contended bounds the swaps of one call: each lost one means that another
+// attempt of the same message won.
 const contended = 16
 
 // cold reports whether an attempt has a timestamp from before the time since
-// when the store knows all. The store tells that time by the system's clock, and
-// timestamps are compared with the configured one. The whole second counts:
-// timestamps have no finer grain, and a new program should answer at once.
+// when the store knows all. The store tells that time by the system's clock,
+// and timestamps are compared with the configured one. The whole second counts:
+// timestamps have no finer grain, and a new program should respond at once.
 func (c *claims) cold(stamp int64, now moment) bool {
 	if c.since == nil || stamp == 0 || c.broken&faultNoColdStart != 0 {
 		return false
@@ -306,8 +325,9 @@ func (c *claims) cold(stamp int64, now moment) bool {
 	return stamp < c.knownSince(now).Truncate(time.Second).UnixMilli()
 }
 
-// knownSince is since by the clock that timestamps are compared with. If the system's clock is set right, it moves along. A clock that is
-// configured may be set for other reasons, in a test above all: what was learned before stays.
+// knownSince is since by the clock that timestamps are compared with. If the
+// system's clock is set right, it moves along. A clock that is configured may
+// be set for other reasons, in a test above all: what was learned before stays.
 func (c *claims) knownSince(now moment) time.Time {
 	since := c.since()
 	switch {
@@ -330,10 +350,11 @@ func (c *claims) coldStart() *Error {
 		"A shared one is new, or lost its records: was it emptied, restarted without persistence, or replaced?", nil)
 }
 
-// claim decides for one attempt and writes the decision down.
-// It sets cl: to the key and the record of the admission, or of the one that stands against it.
-// ctx's values go along, not its end: a swap that the sender's disconnect cut in half is worse than one that finishes.
-// sctx is storage for the call's context; the store may retain it.
+// claim decides for one attempt and writes the decision down. It sets cl: to
+// the key and the record of the admission, or of the one that stands against
+// it. ctx's values go along, not its end: a swap that the sender's disconnect
+// cut in half is worse than one that finishes. sctx is storage for the call's
+// context; the store may retain it.
 func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl *claim, stamp int64, now moment) (verdict, error) {
 	if c.cold(stamp, now) {
 		return 0, c.coldStart()
@@ -398,7 +419,8 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 	return inFlight, nil
 }
 
-// spendAttempt gives the attempt to its message. ok is false if another message has it.
+// spendAttempt gives the attempt to its message. ok is false if another message
+// has it.
 func (c *claims) spendAttempt(sctx context.Context, id *identity, stamp, now int64) (ok bool, err error) {
 	want := c.spend(&id.message, stamp, now)
 	got, err := c.store.Swap(sctx, id.content, Value{}, want.encode(), time.Duration(max(want.windowEnd-now, 1))*time.Millisecond)
@@ -412,8 +434,9 @@ func (c *claims) spendAttempt(sctx context.Context, id *identity, stamp, now int
 	return live.state == Spent && live.name() == want.name(), nil
 }
 
-// countMessage adds a claimed message to the count of its content, and rolls the claim back if the count exceeds the bound. before is the
-// encoding of old, the record that the claim replaced.
+// countMessage adds a claimed message to the count of its content, and rolls
+// the claim back if the count exceeds the bound. before is the encoding of old,
+// the record that the claim replaced.
 func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim, before Value, old *record) (verdict, error) {
 	var (
 		token   = newToken()
@@ -451,9 +474,10 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 	return inFlight, nil // so many others of this content won meanwhile
 }
 
-// giveBack restores the record that a claim replaced: the message did not run. A
-// new message leaves only a tombstone in the given state, which expires at once.
-// An attempt that meets it until then is in flight, or may run and be counted.
+// giveBack restores the record that a claim replaced: the message did not run.
+// A new message leaves only a tombstone in the given state, which expires at
+// once. An attempt that meets it until then is in flight, or may run and be
+// counted.
 func (c *claims) giveBack(ctx context.Context, cl *claim, old *record, state State) {
 	now := c.clock.now()
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
@@ -467,8 +491,9 @@ func (c *claims) giveBack(ctx context.Context, cl *claim, old *record, state Sta
 	_, _ = c.store.Swap(sctx, cl.key, cl.rec.encode(), back.encode(), life) // an error leaves the claim to its lease
 }
 
-// undo takes back a claim of which it is unknown whether it was made. The handler never ran for it, so the attempt itself
-// must still count as newer than the mark, and of a takeover the outcome before it stays unknown.
+// undo takes back a claim of which it is unknown whether it was made. The
+// handler never ran for it, so the attempt itself must still count as newer
+// than the mark, and of a takeover the outcome before it stays unknown.
 func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed record, stamp int64) {
 	now := c.clock.now()
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
@@ -489,8 +514,8 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 	if err != nil || got != before {
 		return
 	}
-	// Not there, but it may be on its way: a transaction that hangs in its commit. What is written in its place keeps it out, or
-	// lines up behind it and finds it.
+	// Not there, but it may be on its way: a transaction that hangs in its commit. What is written
+	// in its place keeps it out, or lines up behind it and finds it.
 	if got, err = c.store.Swap(sctx, key, before, want, life); err == nil && got == taken {
 		_, _ = c.store.Swap(sctx, key, taken, want, life)
 	}
@@ -499,7 +524,8 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 // errLost: another attempt has taken the message over.
 var errLost = errors.New("another attempt took the message over")
 
-// commit records that the handler succeeded. It retries within its time, because a lost commit is a second run.
+// commit records that the handler succeeded. It retries within its time,
+// because a lost commit is a second run.
 func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, status int, now moment, d *Delivery) error {
 	next := c.protocol.commit(cl.rec, status, now.milli())
 	return c.settle(ctx, sctx, cl, &next, now, d)
@@ -511,12 +537,15 @@ func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, past
 	return c.settle(ctx, sctx, cl, &next, now, d)
 }
 
-// settle writes the outcome, again and again until half of what is left of the store timeout would pass in waiting. Each
-// try may take half of what is left, so that neither a slow store nor a short outage spends all of it. The answer does not wait
-// for a longer outage: the outcome is then still written in the background, for as long as a handler may run.
+// settle writes the outcome, and retries until half of what is left of the
+// store timeout would pass in waiting. Each try may take half of what is left,
+// so that neither a slow store nor a short outage spends all of it. The
+// response does not wait for a longer outage: the outcome is then still written
+// in the background, for as long as a handler may run.
 //
-// ctx is as for claim: a handler that used up the request's time has still to be settled. sctx is storage for the context of the
-// first try, and now when that begins. The lease of d is kept until the outcome is written.
+// ctx is as for claim: a handler that used up the request's time has still to
+// be settled. sctx is storage for the context of the first try, and now when
+// that begins. The lease of d is kept until the outcome is written.
 func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next *record, now moment, d *Delivery) error {
 	deadline := now.real.Add(c.timeout)
 	sctx.init(ctx, deadline.Add(-c.timeout/2))
@@ -537,8 +566,9 @@ func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next 
 	}
 }
 
-// settleLater goes on for as long as a handler may run. If another attempt takes the message over meanwhile, nothing is written. A process
-// that ends meanwhile is one that ended before it settled.
+// settleLater goes on for as long as a handler may run. If another attempt
+// takes the message over meanwhile, nothing is written. A process that ends
+// meanwhile is one that ended before it settled.
 func (c *claims) settleLater(cl claim, next record, d *Delivery) {
 	defer c.leave(d)
 	defer func() { _ = recover() }() // of a store: as if the process had died here
@@ -556,12 +586,14 @@ func (c *claims) settleLater(cl claim, next record, d *Delivery) {
 	}
 }
 
-// settleOnce returns an [*Error] if the store failed, and errLost or errCommitted if the claim is not ours any more.
+// settleOnce returns an [*Error] if the store failed, and errLost or
+// errCommitted if the claim is not ours any more.
 func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl *claim, next *record, now int64) error {
 	want := next.encode()
 	got, err := store.Swap(ctx, cl.key, cl.rec.encode(), want, c.life(next, now))
 	if err == nil && got == (Value{}) && next.state == Done {
-		// The store lost the claim (a failover, a restart): the success is what must not be lost with it.
+		// The store lost the claim (a failover, a restart): the success is what must not be lost
+		// with it.
 		got, err = store.Swap(ctx, cl.key, Value{}, want, c.life(next, c.clock.now().milli()))
 	}
 	if err != nil {
@@ -581,10 +613,12 @@ func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl *claim, nex
 	}
 }
 
-// errCommitted: this admission is on record as handled already, by the handler itself or by a try whose reply was lost.
+// errCommitted: this admission is on record as handled already, by the handler
+// itself or by a try whose reply was lost.
 var errCommitted = errors.New("the message is on record as handled already")
 
-// peek reads the live record without writing: it expects a value that no store can hold for this key.
+// peek reads the live record without writing: it expects a value that no store
+// can hold for this key.
 func (c *claims) peek(ctx context.Context, key Key) (Value, error) {
 	var probe, never Value
 	rand.Read(probe[:]) // never fails since Go 1.24

@@ -19,8 +19,8 @@ type mapStore struct {
 	swaps   int
 	calls   atomic.Int64 // of Swap, with whatever context
 
-	// before is asked ahead of each swap; an error keeps it from happening. after is asked behind it: an error is a lost
-	// reply. Both run without the lock.
+	// before is asked ahead of each swap; an error keeps it from happening. after is asked behind
+	// it: an error is a lost reply. Both run without the lock.
 	before func(ctx context.Context, next Value) error
 	after  func(ctx context.Context, next Value, happened bool) error
 }
@@ -98,7 +98,8 @@ func (s *mapStore) value(key Key) Value {
 	return s.live[key].value
 }
 
-// only returns the one live record and how long it will live. The renewals of its lease are left out.
+// only returns the one live record and how long it will live. The renewals of its lease are left
+// out.
 func (s *mapStore) only(t *testing.T) (record, time.Duration) {
 	t.Helper()
 	s.mu.Lock()
@@ -138,7 +139,8 @@ var errStoreDown = errors.New("connection refused")
 
 const claimSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// bench is a verifier with its store, sender and observer. It runs in a synctest bubble, so its clock is virtual.
+// bench is a verifier with its store, sender and observer. It runs in a synctest bubble, so its
+// clock is virtual.
 type bench struct {
 	t      testing.TB
 	store  *mapStore
@@ -181,7 +183,8 @@ func (b *bench) admit(at time.Time) *Delivery {
 	return b.v.Admit(context.Background(), b.request("m", at), testBody(`{}`))
 }
 
-// handle presents an attempt and lets a handler answer it with status; it returns what the sender sees.
+// handle presents an attempt and lets a handler answer it with status; it returns what the sender
+// sees.
 func (b *bench) handle(at time.Time, status int) int {
 	b.t.Helper()
 	d := b.admit(at)

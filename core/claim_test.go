@@ -19,8 +19,8 @@ func testProtocol(eachAttempt bool) protocol {
 	}
 }
 
-// TestEveryCellOfTheTable walks record state × attempt × kind of stamping. Where nothing is to be written, the record must come
-// back as it was.
+// TestEveryCellOfTheTable walks record state × attempt × kind of stamping. Where nothing is to be
+// written, the record must come back as it was.
 func TestEveryCellOfTheTable(t *testing.T) {
 	t.Parallel()
 	const now, mark = int64(1_800_000_000_000), int64(1_799_999_990_000)
@@ -142,7 +142,8 @@ func TestTheLifeOfARecord(t *testing.T) {
 	}
 }
 
-// What was not handled protects nothing after its window: a failing handler must not fill a store for as long as messages are remembered.
+// What was not handled protects nothing after its window: a failing handler must not fill a store
+// for as long as messages are remembered.
 func TestAMessageThatWasNotHandledIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	const now = int64(1_800_000_000_000)
@@ -244,7 +245,8 @@ func TestReruns(t *testing.T) {
 				at := time.Now()
 				b.wantStatus(b.handle(at, 500), 500, "the first run")
 				for i := range tt.want {
-					// An older stamp counts like the same one: another sending host with a slower clock.
+					// An older stamp counts like the same one: another sending host with a slower
+					// clock.
 					b.wantStatus(b.handle(at.Add(-time.Duration(i%2)*time.Second), 500), 500, fmt.Sprintf("rerun %d", i+1))
 				}
 				b.wantStatus(b.handle(at, 200), 503, "one more")
@@ -478,7 +480,8 @@ func TestSignsOnceTreatsARetryAsARedelivery(t *testing.T) {
 	})
 }
 
-// untimed is Standard Webhooks without what its timestamp says: a scheme whose retries are byte-identical.
+// untimed is Standard Webhooks without what its timestamp says: a scheme whose retries are
+// byte-identical.
 type untimed struct{ StandardWebhooks }
 
 func (untimed) Name() string       { return "untimed" }
@@ -919,7 +922,8 @@ func TestTheWindowCoversAClaimOnItsWayToTheStore(t *testing.T) {
 	}
 }
 
-// A system's clock that is set right after the start of the program moves that start along: nothing runs again.
+// A system's clock that is set right after the start of the program moves that start along: nothing
+// runs again.
 func TestASystemClockThatIsSetRightMovesTheStartAlong(t *testing.T) {
 	t.Parallel()
 	start := time.Now()

@@ -6,9 +6,10 @@ import (
 	"net/http"
 )
 
-// Commit records the message of the running handler as handled in s, which is the verifier's store bound to the handler's own
-// database transaction. The effect of the message and the record of it then become durable together, or not at all:
-// exactly once, whenever the process dies.
+// Commit records the message of the running handler as handled in s, which is
+// the verifier's store bound to the handler's own database transaction. The
+// effect of the message and the record of it then become durable together, or
+// not at all: exactly once, whenever the process dies.
 //
 //	tx, err := db.BeginTx(ctx, nil)
 //	...                                               // the effect
@@ -17,18 +18,24 @@ import (
 //	}
 //	return tx.Commit()
 //
-// In SQLite the transaction keeps others from writing, the renewals of the claim included: one that writes for more than 5 seconds has
-// the handler's context cancelled.
+// In SQLite the transaction keeps others from writing, the renewals of the
+// claim included: one that writes for more than 5 seconds has the handler's
+// context cancelled.
 //
-// ctx is the request's context in every framework, or one made from it. Commit holds the record of the message locked until the
-// transaction ends, so call it last. It is bounded by ctx and [Config.StoreTimeout], and not retried: after any error the
-// transaction must be rolled back. The errors are an [*Error] that wraps [ErrClaimLost] (the handler overran
-// [Config.Lease], or its lease could not be renewed, and another attempt has the message), [ErrStoreUnavailable] or [ErrStoreFull], or [ErrMisconfigured] (no
-// middleware of this module admitted the request that ctx belongs to).
+// ctx is the request's context in every framework, or one made from it. Commit
+// holds the record of the message locked until the transaction ends, so call it
+// last. It is bounded by ctx and [Config.StoreTimeout], and not retried: after
+// any error the transaction must be rolled back. The errors are an [*Error]
+// that wraps [ErrClaimLost] (the handler overran [Config.Lease], or its lease
+// could not be renewed, and another attempt has the message),
+// [ErrStoreUnavailable] or [ErrStoreFull], or [ErrMisconfigured] (no middleware
+// of this module admitted the request that ctx belongs to).
 //
-// Once the transaction is committed the message is handled, whatever the handler answers: a redelivery is acknowledged with 200. If
-// it was rolled back, what the handler answers decides as always. Commit must not be called by more than one goroutine of a handler at
-// once. In report-only mode it does nothing for an attempt that was not admitted.
+// Once the transaction is committed the message is handled, whatever the
+// handler's status: a redelivery is acknowledged with 200. If it was rolled
+// back, the handler's status decides as always. Commit must not be called by
+// more than one goroutine of a handler at once. In report-only mode it does
+// nothing for an attempt that was not admitted.
 func Commit(ctx context.Context, s SeenStore) error {
 	d := deliveryOf(ctx)
 	switch {
@@ -46,7 +53,8 @@ func Commit(ctx context.Context, s SeenStore) error {
 	}
 }
 
-// commitIn records the success of a handler in a transaction of its own, once: what failed in a transaction cannot be repeated there.
+// commitIn records the success of a handler in a transaction of its own, once:
+// what failed in a transaction cannot be repeated there.
 func (c *claims) commitIn(ctx context.Context, s SeenStore, cl *claim) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

@@ -9,80 +9,108 @@ import (
 	"time"
 )
 
-// Config holds what is optional. The zero value of each field means its default, and a nil *Config means all of them: the
-// secure ones. [New] copies it.
+// Config holds what is optional. The zero value of each field means its
+// default, and a nil *Config means all of them: the secure ones. [New] copies
+// it.
 type Config struct {
 	// Scheme says how the sender signs. Default: [StandardWebhooks].
 	Scheme Scheme
-	// Past and Future are how far a timestamp may lie before and after now. Default: what the scheme prescribes (see
-	// [Facts]), else 5 minutes each.
+	// Past and Future are how far a timestamp may lie before and after now.
+	// Default: what the scheme prescribes (see [Facts]), else 5 minutes each.
 	Past, Future time.Duration
-	// Skew is how far the clocks of the nodes that share a store may be apart. Default: 5 seconds.
+	// Skew is how far the clocks of the nodes that share a store may be apart.
+	// Default: 5 seconds.
 	Skew time.Duration
 	// MaxBody is the largest body accepted, in bytes. Default: 1 MiB.
 	MaxBody int64
-	// BodyTimeout bounds how long the body may take to arrive; a shorter ReadTimeout of the server stands. Default: 10 seconds. In fiber the
-	// server has read the body before: set fiber.Config.ReadTimeout there.
+	// BodyTimeout bounds how long the body may take to arrive. A shorter
+	// ReadTimeout of the server wins. Default: 10 seconds. In fiber the server
+	// reads the body first: set fiber.Config.ReadTimeout there.
 	BodyTimeout time.Duration
-	// Lease is how long an attempt may be handled before another one may take the message over. It must be longer
-	// than the slowest handler. The handler's context ends 5 seconds earlier (or at half a lease under 10 seconds).
-	// Default: 60 seconds.
+	// Lease is how long an attempt may be handled before another one may take
+	// the message over. It must be longer than the slowest handler. The
+	// handler's context ends 5 seconds earlier (or at half a lease under 10
+	// seconds). Default: 60 seconds.
 	//
-	// A claim is written for 9 seconds (or Lease, if that is shorter) and renewed every 3 while the handler runs. So if the process dies, the
-	// message is answered 503 for at most 9 seconds and twice Skew, 19 by default; then a later attempt runs. If the claim cannot
-	// be renewed in time, because the store fails, is full, or is locked by the handler's own transaction, the handler's context is cancelled before the claim ends. A
-	// process that is frozen for longer than that may find that another attempt runs beside it.
+	// A claim is written for 9 seconds (or Lease, if that is shorter) and
+	// renewed every 3 while the handler runs. If the process dies, attempts of
+	// the message get 503 for at most 9 seconds and twice Skew, 19 by default.
+	// Then a later attempt runs. If the claim cannot be renewed in time,
+	// because the store fails, is full, or is locked by the handler's own
+	// transaction, the handler's context is cancelled before the claim ends. If
+	// a process is frozen for longer than that, another attempt may run beside
+	// it.
 	Lease time.Duration
-	// Remember is how long a handled message is recognised, at least; each acknowledged redelivery renews it. It must be
-	// longer than the longest gap between two attempts of the sender. For schemes without a signed timestamp it is
-	// also how long a replay is recognised. Default: 25 hours.
+	// Remember is how long a handled message is recognised, at least; each
+	// acknowledged redelivery renews it. It must be longer than the longest gap
+	// between two attempts of the sender. For schemes without a signed
+	// timestamp it is also how long a replay is recognised. Default: 25 hours.
 	Remember time.Duration
-	// Reruns is how often a message whose handler failed may run again by an attempt that is not newer, as a sender's
-	// retry within one second is, but also an attacker's replay. Default: 3; negative: never; at most 63.
+	// Reruns is how often a message whose handler failed may run again by an
+	// attempt that is not newer. Such an attempt is a sender's retry within one
+	// second, or an attacker's replay. Default: 3; negative: never; at most 63.
 	Reruns int
-	// Repeats is how many more times the same signed content may run, within Remember from the first time, where only unsigned values
-	// (a delivery id, a topic) tell one message from another, as at GitHub and Shopify, or where the sender wants the content of each
-	// response, as Twilio does for a call. It is therefore also how often an attacker who captured
-	// one request can make it run again, by changing those values. What exceeds it is refused with [ErrRepeated]. Default: 16;
-	// negative: none, so that the same signed content runs once; at most 1,000,000.
+	// Repeats is how many more times the same signed content may run, within
+	// Remember from the first time, where only unsigned values (a delivery id,
+	// a topic) tell one message from another, as at GitHub and Shopify, or
+	// where the sender wants the content of each response, as Twilio does for a
+	// call. An attacker who captured one request can make it run again just as
+	// often, by changing those values. Further attempts are refused with
+	// [ErrRepeated]. Default: 16; negative: none, so that the same signed
+	// content runs once; at most 1,000,000.
 	Repeats int
-	// StoreTimeout bounds each visit to the seen-id store. Default: 2 seconds.
+	// StoreTimeout bounds each call of the seen-id store. Default: 2 seconds.
 	StoreTimeout time.Duration
-	// KeyTimeout bounds a look-up in the key source, and one that ignores its context
-	// too: it is abandoned and the request is refused with [ErrKeysUnavailable]. At
-	// most 1,024 look-ups run at once, abandoned ones included; further requests are
-	// refused the same way until some return. Default: 5 seconds.
+	// KeyTimeout bounds a lookup in the key source. A lookup that ignores its
+	// context is abandoned, and the request is refused with
+	// [ErrKeysUnavailable]. At most 1,024 lookups run at once, abandoned ones
+	// included. Further requests are refused the same way until some return.
+	// Default: 5 seconds.
 	KeyTimeout time.Duration
-	// Clock tells the time; it must be safe for concurrent use. Default: time.Now. Timeouts of I/O run on real time.
+	// Clock returns the current time. It must be safe for concurrent use.
+	// Default: time.Now. Timeouts of I/O run on real time.
 	Clock func() time.Time
-	// Observe is called once for each attempt that was refused or acknowledged, and once for each handled one when it is
-	// settled. It must be safe for concurrent use and quick: the request waits for it. Default: none. See [SlogObserver].
+	// Observe is called once for each attempt that was refused or acknowledged,
+	// and once for each handled one when it is settled. It must be safe for
+	// concurrent use and fast: the request waits for it. Default: none. See
+	// [SlogObserver].
 	Observe func(ctx context.Context, e Event)
-	// SignsOnce says that this sender signs a message once and sends the same bytes, timestamp included, at every
-	// attempt. A retry then cannot be told from a replay, and the timestamp only bounds the message's age.
+	// SignsOnce says that this sender signs a message once and sends the same
+	// bytes, timestamp included, at every attempt. A retry and a replay are
+	// then the same, and the timestamp only bounds the message's age.
 	SignsOnce bool
-	// RendersAnew says that this sender renders the body of a message anew at each attempt, so that one signed id may come with several
-	// contents. They are then not compared, and where the sender uses an id again, its second event is acknowledged unseen.
+	// RendersAnew says that this sender renders the body of a message again for
+	// each attempt, so one signed id may come with several contents. They are
+	// then not compared: if the sender uses an id again, its second event is
+	// acknowledged without running the handler.
 	RendersAnew bool
-	// DangerouslyReportOnly lets every request through to the handler: everything is verified, claimed and
-	// observed, and nothing is refused. For rolling out on live traffic. [FromContext] finds a message
-	// only where it would have been admitted. BodyTimeout does not apply.
+	// DangerouslyReportOnly lets every request through to the handler:
+	// everything is verified, claimed and observed, and nothing is refused. For
+	// rolling out on live traffic. [FromContext] finds a message only where it
+	// would have been admitted. BodyTimeout does not apply.
 	DangerouslyReportOnly bool
-	// DangerouslyShowRefused is called with each request that was refused before its signature was verified, body and all, before Observe is. For
-	// development: what it is given may hold credentials and personal data. With it a body is read that the refusal alone would have left unread,
-	// within MaxBody and BodyTimeout (but see DangerouslyReportOnly, and fiberwh for streams in that mode). It must be safe for concurrent use, and
-	// the request waits for it; a panic of it is the request's. Default: none. explain.Hook makes one that names the mistake.
+	// DangerouslyShowRefused is called with each request that was refused
+	// before its signature was verified, body and all, before Observe is. For
+	// development: what it is given may hold credentials and personal data.
+	// With it the body is read even if the refusal alone would have left it
+	// unread, within MaxBody and BodyTimeout (but see DangerouslyReportOnly,
+	// and fiberwh for streams in that mode). It must be safe for concurrent
+	// use, and the request waits for it; a panic of it is the request's.
+	// Default: none. explain.Hook makes one that names the mistake.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
-	// DangerouslyReplayableAfterRestart accepts a scheme without a signed timestamp on a store that forgets at restart: whoever
-	// captured a message can have it handled again after each restart.
+	// DangerouslyReplayableAfterRestart accepts a scheme without a signed
+	// timestamp on a store that forgets at restart: an attacker who captured a
+	// message can have it handled again after each restart.
 	DangerouslyReplayableAfterRestart bool
-	// DangerouslyAcceptPlaceholders accepts secrets that documentation and templates leave
-	// behind, such as "secret", or one byte repeated. For tests whose vectors are published
-	// with such a secret: in production anybody can sign with it.
+	// DangerouslyAcceptPlaceholders accepts secrets that documentation and
+	// templates leave behind, such as "secret", or one byte repeated. For tests
+	// whose vectors are published with such a secret: in production anyone can
+	// sign with it.
 	DangerouslyAcceptPlaceholders bool
 }
 
-// Refused is what [Config.DangerouslyShowRefused] is given. The hook may keep it and must not change the body.
+// Refused is the argument of [Config.DangerouslyShowRefused]. The hook may keep
+// it and must not change the body.
 type Refused struct {
 	// Request is as it was received, with as much of the body as could be read.
 	Request *Request
@@ -171,7 +199,8 @@ const maxRepeats = 1_000_000
 // maxDuration keeps sums of durations far from overflow.
 const maxDuration = 10 * 365 * 24 * time.Hour
 
-// stamping is what the scheme says, or the weaker thing that the configuration knows of the sender.
+// stamping is what the scheme says, or the weaker thing that the configuration
+// knows of the sender.
 func (c *Config) stamping() Stamping {
 	if s := c.Scheme.Stamping(); s != StampedEachAttempt || !c.SignsOnce {
 		return s
@@ -179,7 +208,8 @@ func (c *Config) stamping() Stamping {
 	return StampedOnce
 }
 
-// handlerTime is when the handler's context ends: early enough to settle before the lease is over.
+// handlerTime is when the handler's context ends: early enough to settle before
+// the lease is over.
 func (c *Config) handlerTime() time.Duration {
 	return c.Lease - min(5*time.Second, c.Lease/2)
 }

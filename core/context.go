@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// lazyContext has the values of another context, not its end, and a deadline of its own. It makes a timer and a channel only when
-// somebody waits for it: most handlers never do.
+// lazyContext has the values of another context, not its end, and a deadline of
+// its own. It makes a timer and a channel only when somebody waits for it: most
+// handlers never do.
 type lazyContext struct {
 	values   context.Context
 	deadline time.Time // of the real clock
@@ -60,7 +61,8 @@ func (c *lazyContext) over(now time.Time) bool {
 	return !now.Before(c.deadline)
 }
 
-// Err implements context.Context. Expiry is found here too, for callers that only ask and never wait.
+// Err implements context.Context. Expiry is found here too, for callers that
+// only ask and never wait.
 func (c *lazyContext) Err() error {
 	if c.real.Load() == nil && !c.ended.Load() && time.Until(c.deadline) > 0 {
 		return nil
@@ -84,7 +86,8 @@ func (c *lazyContext) finish() {
 	}
 }
 
-// handlerContext is the context of a delivery's handler, in which FromContext and Commit find the delivery.
+// handlerContext is the context of a delivery's handler, in which FromContext
+// and Commit find the delivery.
 type handlerContext Delivery
 
 // Deadline implements context.Context.
@@ -106,8 +109,9 @@ func (c *handlerContext) Value(key any) any {
 
 type deliveryKey struct{}
 
-// FromContext returns the verified message of the request that ctx belongs to. It works on the request context of every
-// framework. ok is false when no middleware of this module admitted the request: do not act on it then.
+// FromContext returns the verified message of the request that ctx belongs to.
+// It works on the request context of every framework. ok is false when no
+// middleware of this module admitted the request: do not act on it then.
 func FromContext(ctx context.Context) (m Message, ok bool) {
 	if d := deliveryOf(ctx); d != nil {
 		return d.Message()
@@ -120,6 +124,7 @@ func deliveryOf(ctx context.Context) *Delivery {
 	return d
 }
 
-// ContextValue returns the pair under which [FromContext] and [Commit] find the delivery, for a framework whose request context
-// keeps values in a store of its own, as fiber's does.
+// ContextValue returns the pair under which [FromContext] and [Commit] find the
+// delivery, for a framework whose request context keeps values in a store of
+// its own, as fiber's does.
 func (d *Delivery) ContextValue() (key, value any) { return deliveryKey{}, d }

@@ -14,7 +14,8 @@ type contextTestKey struct{}
 
 func TestTheHandlersContext(t *testing.T) { //nolint:tparallel // with makes every subtest parallel
 	t.Parallel()
-	// admitted brings a message in under parent; the bubble's end finds goroutines that were left behind.
+	// admitted brings a message in under parent; the bubble's end finds goroutines that were left
+	// behind.
 	with := func(t *testing.T, parent func(context.Context) (context.Context, context.CancelFunc), check func(*testing.T, *Delivery, context.CancelFunc)) {
 		t.Helper()
 		t.Parallel()

@@ -134,7 +134,8 @@ func TestTheWindowOfASchemeIsTheDefault(t *testing.T) {
 	}
 }
 
-// late is a store whose first swap hangs in its commit: its caller gives up, a read sees nothing of it, and the next write lines up behind it.
+// late is a store whose first swap hangs in its commit: its caller gives up, a read sees nothing of
+// it, and the next write lines up behind it.
 type late struct {
 	*memstore.Store
 

@@ -8,29 +8,30 @@ import (
 	"time"
 )
 
-// BodyReader reads the body of one request for [Verifier.Admit]: an adapter's part
-// of the pipeline. Package adapter has one for net/http.
+// BodyReader reads the body of one request for [Verifier.Admit]: an adapter's
+// part of the pipeline. Package adapter has one for net/http.
 //
-// ReadBody returns the whole body as it was on the wire, in memory that is not used
-// again. Otherwise it returns an error that wraps [ErrBodyTooLarge] (more than limit
-// bytes), [ErrBodyTooSlow] (not there within timeout) or [ErrBodyConsumed]
-// (something read or changed it before). Any other error means that the body broke
-// off. What was read then need not be returned.
+// ReadBody returns the whole body as it was on the wire, in memory that is not
+// used again. Otherwise it returns an error that wraps [ErrBodyTooLarge] (more
+// than limit bytes), [ErrBodyTooSlow] (not there within timeout) or
+// [ErrBodyConsumed] (something read or changed it before). Any other error
+// means that the body broke off. What was read then need not be returned.
 //
-// A timeout of zero means report-only mode: there is no time limit, and the handler
-// runs whatever ReadBody returns. Every byte that ReadBody took off the connection
-// must be there for the handler, beyond limit too.
+// A timeout of zero means report-only mode: there is no time limit, and the
+// handler runs whatever ReadBody returns. Every byte that ReadBody took off the
+// connection must be there for the handler, beyond limit too.
 //
-// ReadBody is called at most once, and not at all for what the headers refuse. So a
-// refusal may leave bytes of the body on the connection. The adapter must not wait
-// for them, and must close the connection after the response: a server might take
-// them for the next request.
+// ReadBody is called at most once, and not at all for what the headers refuse.
+// So a refusal may leave bytes of the body on the connection. The adapter must
+// not wait for them, and must close the connection after the response: a server
+// might take them for the next request.
 type BodyReader interface {
 	ReadBody(limit int64, timeout time.Duration) ([]byte, error)
 }
 
-// Delivery is one attempt on its way through the pipeline: adapters get it from [Verifier.Admit]. It belongs to one
-// request and is not safe for concurrent use.
+// Delivery is one attempt on its way through the pipeline: adapters get it from
+// [Verifier.Admit]. It belongs to one request and is not safe for concurrent
+// use.
 type Delivery struct {
 	v        *Verifier
 	ctx      lazyContext    // the handler's, with the values of the request's
@@ -51,14 +52,19 @@ type Delivery struct {
 	leaseEnd       int64
 }
 
-// outer is the request's context: its values, not its end, are for all that happens for it.
+// outer is the request's context: its values, not its end, are for all that
+// happens for it.
 func (d *Delivery) outer() context.Context { return d.ctx.values }
 
-// Admit takes an attempt through the pipeline: headers, window, keys, body, signature, claim, in this order. r.Body is
-// set to what body returned; neither r nor body is kept, nor is r.Header asked afterwards. ctx is the request's; the sender's disconnect does not cancel what Admit began.
+// Admit takes an attempt through the pipeline: headers, window, keys, body,
+// signature, claim, in this order. r.Body is set to what body returned; neither
+// r nor body is kept, nor is r.Header asked afterwards. ctx is the request's;
+// the sender's disconnect does not cancel what Admit began.
 //
-// If [Delivery.Answer] is nil the adapter runs the handler with [Delivery.Context] and the restored body and calls
-// [Delivery.Settle], whatever happens, also while panicking. Else it writes the answer and does not run the handler.
+// If [Delivery.Answer] is nil the adapter runs the handler with
+// [Delivery.Context] and the restored body and calls [Delivery.Settle],
+// whatever happens, also while panicking. Otherwise it writes the response and
+// does not run the handler.
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
 	d := &Delivery{v: v}
 	d.ctx.values = ctx //nolint:fatcontext // not nested: a part of d
@@ -87,7 +93,8 @@ func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Deli
 	return d
 }
 
-// startHandler makes the handler's context. The handler of a claimed message has been on the clock since the claim, as its lease has.
+// startHandler makes the handler's context. The handler of a claimed message
+// has been on the clock since the claim, as its lease has.
 func (d *Delivery) startHandler() {
 	deadline := d.ctx.deadline // of the claim
 	if deadline.IsZero() {
@@ -100,7 +107,8 @@ func (d *Delivery) startHandler() {
 	d.lap(waiting)
 }
 
-// admit is the pipeline. An answer without an error is that of a challenge or handshake.
+// admit is the pipeline. An answer without an error is that of a challenge or
+// handshake.
 func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	v := d.v
 	if v.facts.Handshake != nil {
@@ -146,7 +154,8 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	if err != nil {
 		return err
 	}
-	// 2. again, because body and keys may have taken their time: an attempt that is claimed long after its window was checked could outlive
+	// 2. again, because body and keys may have taken their time: an attempt that is claimed long
+	//    after its window was checked could outlive
 	// its record.
 	now := v.claims.clock.now()
 	if err := v.checkWindow(a, now.at); err != nil {
@@ -171,8 +180,9 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 const maxHandshake = 16 << 10
 
 // handshake asks the scheme about a request without a signature. The answer is
-// nil if that is not a handshake. An unknown source must look the same from outside,
-// so its body is read as well. The error is an outage of the key source.
+// nil if that is not a handshake. An unknown source must look the same to the
+// sender, so its body is read as well. The error is an outage of the key
+// source.
 func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) (*Answer, error) {
 	d.lap(waiting)
 	k, err := d.v.lookUp(d.outer(), r)
@@ -211,7 +221,8 @@ func (d *Delivery) readUpTo(limit int64, r *Request, body BodyReader) (err error
 // verified says that the signature held.
 func (d *Delivery) verified() bool { return d.message.Scheme != "" }
 
-// showRefused hands a request that was not verified to the configured hook, and reads its body first if the refusal did not wait for it.
+// showRefused hands a request that was not verified to the configured hook, and
+// reads its body first if the refusal did not wait for it.
 func (d *Delivery) showRefused(r *Request, body BodyReader) {
 	show := d.v.cfg.DangerouslyShowRefused
 	if show == nil || d.verified() {
@@ -257,13 +268,15 @@ func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 	return d.v.explain(verdict, &d.claim.rec, &id)
 }
 
-// insideItself says that the request is being handled by a delivery of the same message.
+// insideItself says that the request is being handled by a delivery of the same
+// message.
 func (d *Delivery) insideItself() bool {
 	outer := deliveryOf(d.outer())
 	return outer != nil && outer.v == d.v && outer.claim.key == d.claim.key
 }
 
-// explain says why a verified attempt does not run. Each text names the case and, where there is one, the setting that decides.
+// explain says why a verified attempt does not run. Each text names the case
+// and, where there is one, the setting that decides.
 func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	switch verdict {
 	case inFlight:
@@ -296,14 +309,17 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	}
 }
 
-// Answer is what to write instead of running the handler; nil if the handler is to run.
+// Answer is what to write instead of running the handler; nil if the handler is
+// to run.
 func (d *Delivery) Answer() *Answer { return d.answer }
 
-// Err says why the attempt was not admitted: nil if it was. In report-only mode the handler runs all the same.
+// Err says why the attempt was not admitted: nil if it was. In report-only mode
+// the handler runs all the same.
 func (d *Delivery) Err() *Error { return d.err }
 
-// Refusal returns the error that a custom response may replace: Err, but nil where the handler runs, for a challenge, and for a
-// redelivery, whose acknowledgement must stay a success or the sender retries indefinitely.
+// Refusal returns the error that a custom response may replace: Err, but nil
+// where the handler runs, for a challenge, and for a redelivery, whose
+// acknowledgement must stay a success or the sender retries indefinitely.
 func (d *Delivery) Refusal() *Error {
 	if d.answer == nil || d.err == nil || d.err.Acknowledges() {
 		return nil
@@ -311,7 +327,8 @@ func (d *Delivery) Refusal() *Error {
 	return d.err
 }
 
-// Message returns the verified message. ok is false if the attempt was not admitted.
+// Message returns the verified message. ok is false if the attempt was not
+// admitted.
 func (d *Delivery) Message() (m Message, ok bool) {
 	if !d.admitted {
 		return Message{}, false
@@ -319,20 +336,25 @@ func (d *Delivery) Message() (m Message, ok bool) {
 	return d.message, true
 }
 
-// Context is the handler's: it has the values of the request's context and its deadline, the sender's disconnect does
-// not cancel it, it ends before the claim does, and [FromContext] finds the message in it.
+// Context is the handler's: it has the values of the request's context and its
+// deadline, the sender's disconnect does not cancel it, it ends before the
+// claim does, and [FromContext] finds the message in it.
 func (d *Delivery) Context() context.Context { return (*handlerContext)(d) }
 
-// Failed is the status to settle with when the handler did not end by answering: a panic, a hijack, an error that
-// somebody else will turn into an answer.
+// Failed is the status to settle with when the handler ended without a
+// response: a panic, a hijack, an error that a middleware upstream will render.
 const Failed = -1
 
-// Settle ends the attempt, after the handler has. status is what the handler answered, zero if it returned without
-// writing anything, or [Failed]. 2xx commits the message; all else releases it, so that the sender's next attempt
-// runs. It returns the status that counts: for a handler that wrote nothing it is 200, or 503 if its context had ended,
-// and the adapter writes it explicitly, because servers, timeouts and proxies outside may otherwise answer something else.
+// Settle ends the attempt, after the handler has. status is the handler's
+// status, zero if it returned without writing anything, or [Failed]. 2xx
+// commits the message. Anything else releases it, and the sender's next attempt
+// runs. Settle returns the status that counts. For a handler that wrote nothing
+// it is 200, or 503 if its context had ended. The adapter writes it explicitly,
+// because servers, timeouts and proxies upstream may otherwise send something
+// else.
 //
-// It is synchronous and bounded by [Config.StoreTimeout]. Calls after the first do nothing.
+// It is synchronous and bounded by [Config.StoreTimeout]. Calls after the first
+// do nothing.
 func (d *Delivery) Settle(status int) int {
 	if d.answer != nil || d.settled {
 		return status
@@ -361,7 +383,8 @@ func (d *Delivery) Settle(status int) int {
 	return status
 }
 
-// settle commits or releases, and says how that went. d is the delivery whose lease is kept until then; nil if there is none.
+// settle commits or releases, and says how that went. d is the delivery whose
+// lease is kept until then; nil if there is none.
 func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, past history, status int, now moment, d *Delivery) (Reason, error) {
 	success := 200 <= status && status <= 299
 	var err error

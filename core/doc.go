@@ -1,7 +1,8 @@
 // Package core verifies webhooks: every message that it admits is authentic
-// (signed by a key you trust), fresh (inside the time window) and new (handled
-// once). The adapters nethttp, ginwh, echowh, echov5wh, fiberwh and fiberv3wh
-// are thin layers over it. It needs the standard library only.
+// (signed by a key you trust), fresh (a timestamp within the tolerance) and new
+// (not handled before). The adapters nethttp, ginwh, echowh, echov5wh, fiberwh
+// and fiberv3wh are thin layers over it. It depends on the standard library
+// only.
 //
 // # Quick start
 //
@@ -10,30 +11,39 @@
 //	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil)
 //	mux.Handle("POST /hook", nethttp.New(v)(handler))
 //
-// [New] reports every mistake in the configuration at once. [Verifier.Verify] checks one request without any of the rest.
+// [New] reports every mistake in the configuration at once. [Verifier.Verify]
+// checks one request without replay protection.
 //
 // # Replay
 //
-// A sender repeats a message until it is answered 2xx, under the same id, with a fresh signed timestamp at each attempt. So a later
-// attempt of a handled message is the sender's retry, which is acknowledged without running the handler again, and the
-// same attempt once more is a replay, which is refused. A message whose handler failed runs again. The [SeenStore]
-// keeps what is needed for that; it must be shared by all processes that handle the same messages.
+// A sender repeats a message until it gets a 2xx response. Each attempt has the
+// same id and a fresh signed timestamp. A later attempt of a handled message is
+// the sender's retry: it is acknowledged without running the handler again. The
+// same attempt once more is a replay: it is refused. A message whose handler
+// failed runs again. The [SeenStore] keeps the records for that. All processes
+// that handle the same messages must share it.
 //
-// Where a sender signs no id or no time, its messages are identified by what it does sign and, within [Config.Repeats], by unsigned
-// ids. A message that cannot be distinguished from an old one is refused and not acknowledged; docs/identity.md has the rules.
+// If a sender signs no id or no time, its messages are identified by what it
+// does sign and, within [Config.Repeats], by unsigned ids. A message that
+// cannot be distinguished from an old one is refused and not acknowledged;
+// docs/identity.md has the rules.
 //
 // # Rotation
 //
-// [Secrets] takes several keys, newest first. [Message.KeyID] and [Event.KeyID] say which one matched, so the end of a
-// rotation can be seen. A [KeySource] has keys for each tenant or endpoint.
+// [Secrets] takes several keys, newest first. [Message.KeyID] and [Event.KeyID]
+// say which one matched, and so when a rotation is finished. A [KeySource]
+// finds the keys of a tenant or endpoint.
 //
 // # Schemes
 //
-// [StandardWebhooks] is the default. Another provider's signature is a [Scheme]: it finds id, timestamp, signatures and signed
-// content, and this package does the rest.
+// [StandardWebhooks] is the default. A [Scheme] implements another provider's
+// signature. It finds id, timestamp, signatures and signed content. This
+// package does the rest.
 //
 // # Threat model
 //
-// The attacker sends any request he likes and has seen requests of the sender; he does not have the secret. A process that dies
-// between the handler's effect and its commit makes the message run again. See docs/threat-model.md for what is not protected.
+// Attackers can send any request and have seen requests of the sender. They do
+// not have the secret. A process that dies between the handler's effect and its
+// commit makes the message run again. See docs/threat-model.md for what is not
+// protected.
 package core

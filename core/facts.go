@@ -31,8 +31,8 @@ type Facts struct {
 	// from, and what to do. [New] reports it. Nil: nothing.
 	Mistake error
 
-	// Past and Future are the tolerance that the sender prescribes: the defaults
-	// of [Config.Past] and [Config.Future]. Zero: the usual ones.
+	// Past and Future are the tolerance that the sender prescribes: the
+	// defaults of [Config.Past] and [Config.Future]. Zero: the usual ones.
 	Past, Future time.Duration
 
 	// FreeText says that a secret may be any text, as people choose it. White
@@ -41,22 +41,24 @@ type Facts struct {
 	// PublicKeys says that keys are, or may be, public ones of the sender.
 	// Otherwise they are secrets shared with it.
 	PublicKeys bool
-	// Fetches says that Verify of a key may do I/O, for a certificate or a public
-	// key. Package explain never calls it then. Nothing else of a scheme does I/O
-	// but Challenge.
+	// Fetches says that Verify of a key may do I/O, for a certificate or a
+	// public key. Package explain never calls it then. Nothing else of a scheme
+	// does I/O but Challenge.
 	Fetches bool
 
 	// Headers are the headers that are read, in canonical form. A sender with
 	// several families of headers has a list for each. A request without any of
-	// them was not signed: leave out Content-Type, which every request may have,
-	// and what is only signed because another header names it. Nil: the scheme
-	// does not say.
+	// them was not signed: leave out Content-Type, which every request may
+	// have, and what is only signed because another header names it. Nil: the
+	// scheme does not say.
 	Headers [][]string
 	// IdentifiedBy is what identifies every message: "{body}" if the signed
-	// content is the body and nothing else, or the JSON pointer of a signed id in
-	// the body, such as "/event/id". Empty: something that no other scheme signs.
+	// content is the body and nothing else, or the JSON pointer of a signed id
+	// in the body, such as "/event/id". Empty: something that no other scheme
+	// signs.
 	IdentifiedBy string
-	// Unsigned says that the scheme sets [Attempt.Unsigned], beside a signed id too.
+	// Unsigned says that the scheme sets [Attempt.Unsigned], beside a signed id
+	// too.
 	Unsigned bool
 
 	// URL is the public address of the endpoint as it was configured, if the
@@ -65,44 +67,44 @@ type Facts struct {
 	At  func(url string) Scheme
 
 	// Sign makes r a request of the sender, at this time of the attempt, with
-	// every secret as a sender in rotation does: see schemes.Sign, which calls it.
-	// r.Header is an [http.Header], which Sign changes. An empty id means that of
-	// r, or else a new one; an id in the body stays as it is. For an id that it
-	// cannot put into the body Sign returns an error, and for no secrets. The error
-	// wraps [errors.ErrUnsupported] for a secret that only verifies. Nil: only the
-	// sender can sign.
+	// every secret as a sender in rotation does: see schemes.Sign, which calls
+	// it. r.Header is an [http.Header], which Sign changes. An empty id means
+	// that of r, or else a new one; an id in the body stays as it is. For an id
+	// that it cannot put into the body Sign returns an error, and for no
+	// secrets. The error wraps [errors.ErrUnsupported] for a secret that only
+	// verifies. Nil: only the sender can sign.
 	Sign func(r *Request, id string, at time.Time, secrets ...string) error
 
-	// Challenge answers a signed message with which the sender asks the endpoint
-	// to prove itself. It is called after verification, before the claim, and also
-	// for a message that nothing identifies (see [Attempt.Unidentified]). A
-	// non-nil answer is sent, and neither handler nor store sees the message. key
-	// is the one that matched. ctx has the values of the request's context and no
-	// end: bound what you do.
+	// Challenge responds to a signed message with which the sender asks the
+	// endpoint to prove itself. It is called after verification, before the
+	// claim, and also for a message that nothing identifies (see
+	// [Attempt.Unidentified]). A non-nil response is sent, and neither handler
+	// nor store sees the message. key is the one that matched. ctx has the
+	// values of the request's context and no end: bound what you do.
 	Challenge func(ctx context.Context, r *Request, m *Message, key VerifyKey) *Answer
 
-	// Handshake answers a request with which the sender asks for the endpoint
-	// before it signs anything. It is called before all else and without the
-	// body. A non-nil answer is sent, and nothing is looked up, read or claimed.
-	// Anybody may send such a request: the answer holds no secret, no MAC of
-	// something that r chose, and is of a type that no browser runs.
+	// Handshake responds to a request with which the sender asks for the
+	// endpoint before it signs anything. It is called first and without the
+	// body. A non-nil response is sent, and nothing is looked up, read or
+	// claimed. Anyone may send such a request: the response holds no secret and
+	// no MAC of anything in r, and its type is one that no browser runs.
 	Handshake func(r *Request) *Answer
 
-	// AwaitsHandshake and AnswerHandshake are for a handshake that only its body
-	// shows to be one, or whose response the key makes. They are called for a
-	// request that ReadHeader refuses with [ErrMissingHeader]. Neither handler
-	// nor store sees it. A scheme has both or neither.
+	// AwaitsHandshake and AnswerHandshake are for a handshake that only its
+	// body shows to be one, or whose response the key makes. They are called
+	// for a request that ReadHeader refuses with [ErrMissingHeader]. Neither
+	// handler nor store sees it. A scheme has both or neither.
 	//
-	// AwaitsHandshake reports, by method, URL and headers alone, whether r may be
-	// one. It returns false unless the program asked for handshakes to be
-	// answered, and for a request with any header of a signed message. Only if it
-	// returns true are keys looked up and the body read.
+	// AwaitsHandshake reports, by method, URL and headers alone, whether r may
+	// be one. It returns false unless the program enabled handshakes, and for a
+	// request with any header of a signed message. Only if it returns true are
+	// keys looked up and the body read.
 	AwaitsHandshake func(r *Request) bool
-	// AnswerHandshake answers r with its whole body, of at most 16 KiB, under the
-	// rules of Handshake. key is the first of the source that is valid now. An
-	// answer made with it must not be the signature of any message. Every failure
-	// returns nil: r is then refused for its missing header, as a request of an
-	// unknown source is.
+	// AnswerHandshake responds to r with its whole body, of at most 16 KiB,
+	// under the rules of Handshake. key is the first of the source that is
+	// valid now. A response made with it must not be the signature of any
+	// message. Every failure returns nil: r is then refused for its missing
+	// header, as a request of an unknown source is.
 	AnswerHandshake func(r *Request, key VerifyKey) *Answer
 	// SignsHandshakes says that AnswerHandshake gives anybody a MAC under the
 	// secret. Another scheme with that secret would take it for a signature.

@@ -70,7 +70,8 @@ func FuzzSignatures(f *testing.F) {
 	})
 }
 
-// FuzzJoinedSignatures: lines that a proxy joined are read as the lines, and nothing is read that undoing a join could not give.
+// FuzzJoinedSignatures: lines that a proxy joined are read as the lines, and nothing is read that
+// undoing a join could not give.
 func FuzzJoinedSignatures(f *testing.F) {
 	for _, s := range [][2]string{
 		{"v1,A", "v1,B"}, {"v1,A v1a,B", "v2,C"}, {"v1,A,", ",v1,B"}, {"v1,A,B", "v1"}, {",", ",,"}, {"v1,A , v1,B", " "}, {",v1,A", "v1,"}, {"0 ,,,", "0"},
@@ -118,7 +119,8 @@ func FuzzJoinedSignatures(f *testing.F) {
 	})
 }
 
-// FuzzSecret: no text panics, no error quotes it, and what is a key verifies what the same text signs.
+// FuzzSecret: no text panics, no error quotes it, and what is a key verifies what the same text
+// signs.
 func FuzzSecret(f *testing.F) {
 	for _, s := range []string{
 		fuzzSecret, "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=", "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc=", "", "whsec_", "v1,whsec_AA==", "_", "changeme",
@@ -211,8 +213,8 @@ func textbook(id, stamp, list string, body []byte, at int64) bool {
 	return slices.Contains(entries, want)
 }
 
-// FuzzVerifyAgainstTextbook: the verifier and the textbook agree on every request. genuine puts the right signature in place
-// of each "*" of the list, because no fuzzer finds one.
+// FuzzVerifyAgainstTextbook: the verifier and the textbook agree on every request. genuine puts the
+// right signature in place of each "*" of the list, because no fuzzer finds one.
 func FuzzVerifyAgainstTextbook(f *testing.F) {
 	for _, list := range []string{"*", "v1,x *", "*  ", "v1a,x *", "* *", "*,", ",*", "v1,*", "", "v1", strings.Repeat("a,b ", 15) + "*", strings.Repeat("a,b ", 16) + "*"} {
 		f.Add("msg_1", "1700000000", list, []byte(`{"a":1}`))

@@ -79,7 +79,8 @@ func (b slowBody) ReadBody(int64, time.Duration) ([]byte, error) {
 	return nil, nil
 }
 
-// An attempt that is claimed long after its window was checked could outlive the record that protects from it.
+// An attempt that is claimed long after its window was checked could outlive the record that
+// protects from it.
 func TestTheWindowIsCheckedAgainWhenTheBodyHasCome(t *testing.T) {
 	t.Parallel()
 	secret := core.GenerateSecret()

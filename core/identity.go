@@ -38,14 +38,16 @@ type identity struct {
 	past history // set by the claim
 }
 
-// fingerprint is what all attempts of a message have in common besides its key. A part is zero if it is not known.
+// fingerprint is what all attempts of a message have in common besides its key.
+// A part is zero if it is not known.
 type fingerprint struct {
 	endpoint uint64 // 48 bits: see Verifier.endpointSum
 	content  uint32 // a sum of the signed content, or of what is stable in it
 }
 
-// castagnoli is the polynomial that processors have an instruction for. Contents are compared with contents that the same
-// sender signed, so nobody can look for two with one sum.
+// castagnoli is the polynomial that processors have an instruction for.
+// Contents are compared with contents that the same sender signed, so nobody
+// can look for two with one sum.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // a constant
 
 // again says by what a handled message was recognized.
@@ -101,8 +103,9 @@ func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 	id.content = content
 }
 
-// appendUnsigned adds the values that are there, each with its place. An absent value adds nothing: members of a scheme like
-// schemes.Any have more and fewer places, and a message without any value is one message to all of them.
+// appendUnsigned adds the values that are there, each with its place. An absent
+// value adds nothing: members of a scheme like schemes.Any have more and fewer
+// places, and a message without any value is one message to all of them.
 func appendUnsigned(dst []byte, values []string) []byte {
 	count := len(dst)
 	dst = append(dst, 0)
@@ -115,9 +118,9 @@ func appendUnsigned(dst []byte, values []string) []byte {
 	return dst
 }
 
-// common is the sum of what all attempts under one signed id must agree in; zero if
-// that is not known: the sender renders its body anew, or the scheme marks no time in
-// content that each attempt has anew.
+// common is the sum of what all attempts under one signed id must agree in;
+// zero if that is not known: the sender renders its body anew, or the scheme
+// marks no time in content that each attempt has anew.
 func (v *Verifier) common(a *Attempt) uint32 {
 	switch {
 	case len(a.Stable) > 0:
@@ -144,15 +147,18 @@ func (v *Verifier) common(a *Attempt) uint32 {
 	return known(s)
 }
 
-// endpointDigest is the hash of an address that messages were sent to, in words.
+// endpointDigest is the hash of an address that messages were sent to, in
+// words.
 type endpointDigest struct {
 	host, target string
 	digest       [4]uint64
 }
 
-// endpointSum is a sum of the address that a message was sent to. The address is not signed, and an attacker may choose it; so
-// the sum depends on the message's key: a collision found for one message does not help with another.
-// The hash of the address itself is kept from one request to the next: a verifier stands for one endpoint.
+// endpointSum is a sum of the address that a message was sent to. The address
+// is not signed, and an attacker may choose it; so the sum depends on the
+// message's key: a collision found for one message does not help with another.
+// The hash of the address itself is kept from one request to the next: a
+// verifier stands for one endpoint.
 func (v *Verifier) endpointSum(key *Key, r *Request) uint64 {
 	last := v.endpoint.Load()
 	if last == nil || last.target != r.URL || last.host != r.Host {
@@ -170,7 +176,8 @@ func (v *Verifier) endpointSum(key *Key, r *Request) uint64 {
 	return max(sum>>16, 1)
 }
 
-// appendEndpoint adds host, path and query of an address, in one text for all their spellings.
+// appendEndpoint adds host, path and query of an address, in one text for all
+// their spellings.
 func appendEndpoint(dst []byte, host, target string) []byte {
 	target, query, _ := strings.Cut(target, "?")
 	if i := strings.Index(target, "://"); i >= 0 && strings.IndexByte(target[:i], '/') < 0 { // absolute form
@@ -187,8 +194,9 @@ func appendEndpoint(dst []byte, host, target string) []byte {
 	return appendField(appendField(appendField(dst, canonicalHost(host)), canonicalPath(target)), query)
 }
 
-// canonicalHost is a host name without its port; "" for an IP address and a private name, which are those of a machine behind a proxy that
-// does not keep the sender's Host, and others at each machine.
+// canonicalHost is a host name without its port; "" for an IP address and a
+// private name, which are those of a machine behind a proxy that does not keep
+// the sender's Host, and others at each machine.
 func canonicalHost(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -201,8 +209,10 @@ func canonicalHost(host string) string {
 	return host
 }
 
-// canonicalPath is one text for the spellings of a path. An escaped slash stays one, and so does upper case: they may be another
-// endpoint, and a message that is taken for another endpoint's is refused loudly, while one that is taken for a retry is lost.
+// canonicalPath is one text for the spellings of a path. An escaped slash stays
+// one, and so does upper case: they may be another endpoint, and a message that
+// is taken for another endpoint's is refused loudly, while one that is taken
+// for a retry is lost.
 func canonicalPath(p string) string {
 	p = strings.NewReplacer("%2f", "%252F", "%2F", "%252F").Replace(p)
 	if decoded, err := url.PathUnescape(p); err == nil {
@@ -211,9 +221,10 @@ func canonicalPath(p string) string {
 	return path.Clean("/" + p)
 }
 
-// replayKey names a message in the store by its signed id or, if it has none, by its signed content. Nothing that an attacker
-// can vary makes another key; and it does not depend on the key that matched, because stripping one of two signatures would change
-// that.
+// replayKey names a message in the store by its signed id or, if it has none,
+// by its signed content. Nothing that an attacker can vary makes another key;
+// and it does not depend on the key that matched, because stripping one of two
+// signatures would change that.
 func (v *Verifier) replayKey(m *Message, c *Content) (key Key) {
 	if m.IDSigned && m.ID != "" {
 		var buf [160]byte // avoids an allocation; few ids are longer
@@ -228,7 +239,8 @@ func (v *Verifier) replayKey(m *Message, c *Content) (key Key) {
 	return key
 }
 
-// putScope makes a key say whose record it is, for a store that asks. 28 bytes of the hash stay.
+// putScope makes a key say whose record it is, for a store that asks. 28 bytes
+// of the hash stay.
 func (v *Verifier) putScope(key *Key, m *Message) {
 	if v.scoper != nil {
 		binary.BigEndian.PutUint32(key[:], v.scoper.Scope(v.name, m.Source))
@@ -239,7 +251,8 @@ func (v *Verifier) appendScope(dst []byte, m *Message) []byte {
 	return appendField(append(dst, v.scope...), m.Source)
 }
 
-// appendField adds s with its length in front, so that no two lists of fields are the same bytes.
+// appendField adds s with its length in front, so that no two lists of fields
+// are the same bytes.
 func appendField(dst []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint64(dst, uint64(len(s))), s...)
 }

@@ -157,7 +157,8 @@ func (s *identitySimulation) between(from, to time.Duration) time.Duration {
 
 func (s *identitySimulation) chance(p float64) bool { return s.rng.Float64() < p }
 
-// unlucky says that something goes wrong with an attempt of e: twice for an event, so that an ideal receiver loses none.
+// unlucky says that something goes wrong with an attempt of e: twice for an event, so that an ideal
+// receiver loses none.
 func (s *identitySimulation) unlucky(e *kindEvent, p float64) bool {
 	if s.fails[e] >= 2 || !s.chance(p) {
 		return false
@@ -178,7 +179,8 @@ func simulateIdentity(t *testing.T, k kind, seed uint64, broken fault, change ..
 		identityCounts: identityCounts{byContent: make(map[string]int)},
 	}
 	synctest.Test(t, func(t *testing.T) {
-		// A lease that is not renewed: all happens in one goroutine, in an order that the seed decides.
+		// A lease that is not renewed: all happens in one goroutine, in an order that the seed
+		// decides.
 		cfg := &Config{Scheme: kindScheme{k}, Repeats: simulatedRepeats, Remember: 48 * time.Hour, Lease: shortLease, Observe: func(context.Context, Event) {}}
 		for _, f := range change {
 			f(cfg)
@@ -373,7 +375,8 @@ func (s *identitySimulation) present(a *kindAttempt, attacker bool, answer func(
 	})
 }
 
-// saw marks the events that the handler was given: the one whose attempt it was, and any that is the same to a handler.
+// saw marks the events that the handler was given: the one whose attempt it was, and any that is
+// the same to a handler.
 func (s *identitySimulation) saw(e *kindEvent, m Message, h http.Header) {
 	e.done = true
 	if !s.delivery {

@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-// receiver is a verifier with its store and observer, in a synctest bubble, and a sender of one kind.
+// receiver is a verifier with its store and observer, in a synctest bubble, and a sender of one
+// kind.
 type receiver struct {
 	t      *testing.T
 	kind   kind
@@ -62,7 +63,8 @@ func (r *receiver) request(m message) *Request {
 	return &Request{Method: http.MethodPost, URL: m.at.target, Host: m.at.host, Header: a.header, Body: []byte(m.body)}
 }
 
-// deliver presents a request and lets the handler answer it with status. It returns what the sender is told and the reason.
+// deliver presents a request and lets the handler answer it with status. It returns what the sender
+// is told and the reason.
 func (r *receiver) deliver(q *Request, status int) (int, Reason) {
 	r.t.Helper()
 	d := r.v.Admit(context.Background(), &Request{Method: q.Method, URL: q.URL, Host: q.Host, Header: q.Header}, testBody(q.Body))
@@ -250,7 +252,8 @@ func (r *receiver) liveRecords() int {
 	return n
 }
 
-// TestRepeatsAreCountedWithinRemember has a sender with one equal body a day: never more than two within 25 hours.
+// TestRepeatsAreCountedWithinRemember has a sender with one equal body a day: never more than two
+// within 25 hours.
 func TestRepeatsAreCountedWithinRemember(t *testing.T) {
 	t.Parallel()
 	inBubble(t, "4: ", Config{Repeats: 1}, func(r *receiver) {
@@ -359,7 +362,8 @@ func TestAddressesThatMayBeAnotherEndpointsAreNotOne(t *testing.T) {
 	}
 }
 
-// An address of an attacker's choice must not pass for another one: its sum depends on the message, so that none can be found beforehand.
+// An address of an attacker's choice must not pass for another one: its sum depends on the message,
+// so that none can be found beforehand.
 func TestTheSumOfAnAddressDependsOnTheMessage(t *testing.T) {
 	t.Parallel()
 	v := new(Verifier)
@@ -629,7 +633,8 @@ func TestAMessageWhoseSenderWantsTheResponseIsNeverAcknowledgedEmpty(t *testing.
 	})
 }
 
-// A message that was handled stays so, whatever comes of a run for the response: else an attacker who captured one that fails could run it indefinitely.
+// A message that was handled stays so, whatever comes of a run for the response: else an attacker
+// who captured one that fails could run it indefinitely.
 func TestAMessageThatWasHandledStaysHandledWhenItsResponseFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -10,13 +10,14 @@ import (
 type Inspection struct {
 	// Config is the verifier's, with its defaults filled in.
 	Config Config
-	// Source and Keys are what the key source returns for the request, and KeysErr
-	// its error. Keys that came with an error are not used.
+	// Source and Keys are what the key source returns for the request, and
+	// KeysErr its error. Keys that came with an error are not used.
 	Source  string
 	Keys    *Keys
 	KeysErr error
-	// Err is what [Verifier.Verify] says of the request under these keys. Nil if it
-	// accepts the request, or if only keys that fetch (see [Facts]) can tell.
+	// Err is what [Verifier.Verify] says of the request under these keys. Nil
+	// if it accepts the request, or if only keys that fetch (see [Facts]) can
+	// tell.
 	Err error
 }
 

@@ -14,21 +14,26 @@ import (
 	"unicode"
 )
 
-// Secret is the text of one key, as the provider shows it, with what is known about it. How the text is decoded is the
-// scheme's business. The zero Secret is empty and refused by [New].
+// Secret is the text of one key, as the provider shows it, with what is known
+// about it. How the text is decoded is the scheme's business. The zero Secret
+// is empty and refused by [New].
 //
-// A Secret redacts itself in fmt, JSON and slog, also as a field of somebody else's struct.
+// A Secret redacts itself in fmt, JSON and slog, also as a field of another
+// struct.
 type Secret struct {
-	// ID names the key in [Message.KeyID] and in events. Empty: "key-1" for the first of its list, and so on.
+	// ID names the key in [Message.KeyID] and in events. Empty: "key-1" for the
+	// first of its list, and so on.
 	ID string
-	// NotBefore and NotAfter bound when the key is accepted, by when the request arrived on the configured clock. Zero: unbounded.
+	// NotBefore and NotAfter bound when the key is accepted, by when the
+	// request arrived on the configured clock. Zero: unbounded.
 	NotBefore, NotAfter time.Time
 
-	// Behind a pointer, because fmt prints the unexported fields of a foreign struct without asking us.
+	// Behind a pointer, because fmt prints the unexported fields of a foreign
+	// struct without asking us.
 	text *string
 }
 
-// NewSecret makes a Secret of its text.
+// NewSecret returns the Secret with this text.
 func NewSecret(text string) Secret { return Secret{text: &text} }
 
 // Reveal returns the text. Call it only where the secret itself is needed.
@@ -64,9 +69,10 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // LogValue hides the text in log/slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// Keys is the list of secrets of one source, newest first. Decoded key material is kept inside, so a [KeySource] that
-// returns the same *Keys for a tenant decodes them once. It is immutable and safe for concurrent use; nil and the zero
-// value hold no key.
+// Keys is the list of secrets of one source, newest first. Decoded key material
+// is kept inside, so a [KeySource] that returns the same *Keys for a tenant
+// decodes them once. It is immutable and safe for concurrent use; nil and the
+// zero value hold no key.
 //
 // *Keys is itself the [KeySource] of an application with one sender.
 type Keys struct {
@@ -87,11 +93,13 @@ func Secrets(texts ...string) *Keys {
 	return k
 }
 
-// SecretList lists secrets that have a name or a validity of their own, newest first. The slice is copied.
+// SecretList lists secrets that have a name or a validity of their own, newest
+// first. The slice is copied.
 func SecretList(secrets ...Secret) *Keys { return &Keys{secrets: slices.Clone(secrets)} }
 
-// From names the source of the keys and returns a copy: it scopes the ids of this sender in the seen-id store. Needed
-// only where several static senders share one store; a KeySource names its sources itself.
+// From names the source of the keys and returns a copy: it scopes the ids of
+// this sender in the seen-id store. Needed only where several static senders
+// share one store; a KeySource names its sources itself.
 func (k *Keys) From(source string) *Keys {
 	if k == nil {
 		return nil
@@ -99,7 +107,8 @@ func (k *Keys) From(source string) *Keys {
 	return &Keys{source: source, secrets: k.secrets}
 }
 
-// List returns the secrets as they were configured, in order, in a new slice: for tools that look into a refusal. It is nil for nil.
+// List returns the secrets as they were configured, in order, in a new slice:
+// for tools that look into a refusal. It is nil for nil.
 func (k *Keys) List() []Secret {
 	if k == nil {
 		return nil
@@ -117,20 +126,20 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 
 // KeySource finds the keys of a request: a secret for each tenant or endpoint.
 //
-// It sees method, URL and headers, not the body, nothing of which is verified
+// It sees method, URL and headers, not the body. Nothing of these is verified
 // yet. It may do I/O within [Config.KeyTimeout] and must be safe for concurrent
 // use. It runs in a goroutine of its own; a panic is the request's. The source
 // it returns is a stored, canonical name, never text of the request: of two
 // spellings that find one key, each would make a message of its own. An unknown
 // tenant or endpoint is reported with an error that wraps [ErrUnknownSource],
-// which outside cannot be told from a wrong signature; any other error is an
-// outage, answered 503. The request is a copy, header included, and the
-// source's own.
+// The sender cannot distinguish that from a wrong signature. Any other error is
+// an outage, and the response is 503. The request is a copy, header included,
+// and the source's own.
 type KeySource interface {
 	Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 }
 
-// KeySourceFunc makes a function a [KeySource].
+// KeySourceFunc adapts a function to a [KeySource].
 type KeySourceFunc func(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 
 // Keys calls f.
@@ -142,8 +151,8 @@ func (f KeySourceFunc) Keys(ctx context.Context, r *Request) (source string, key
 type keyring struct {
 	owner *Verifier
 	keys  []ringKey
-	// last is the index of the key that matched last: it is tried first, so that a
-	// rotation costs no hash for each key before it.
+	// last is the index of the key that matched last: it is tried first, so
+	// that a rotation costs no hash for each key before it.
 	last atomic.Uint32
 }
 
@@ -197,8 +206,8 @@ func (v *Verifier) parseKey(secret Secret) (VerifyKey, error) {
 	return v.scheme.ParseKey(text)
 }
 
-// checkSecretText finds what happens to secrets on their way into a program. free allows white space inside, as in a
-// phrase that somebody chose.
+// checkSecretText finds common corruptions of secrets. free allows white space
+// inside, as in a passphrase.
 func checkSecretText(text string, free bool) error {
 	inner := text
 	if free {
@@ -253,8 +262,8 @@ func isWrapped(pieces []string) bool {
 
 var errPlaceholder = errors.New("a placeholder: put the sender's real secret there")
 
-// isPlaceholder knows the values that documentation and templates leave behind. Short real secrets of other providers
-// ("12345") are their scheme's business.
+// isPlaceholder knows the values that documentation and templates leave behind.
+// Short real secrets of other providers ("12345") are their scheme's business.
 func isPlaceholder(text string) bool {
 	if encoded, ok := strings.CutPrefix(text, "whsec_"); ok {
 		if raw, err := base64.StdEncoding.DecodeString(encoded); err == nil && len(raw) > 0 && slices.Max(raw) == slices.Min(raw) {
@@ -297,8 +306,8 @@ func (r *keyring) first(now time.Time) VerifyKey {
 // belongs to, or -1 after all were tried. The body is hashed once for each key,
 // however many signatures there are.
 //
-// A message with several signatures is one of a sender in rotation: the newest key
-// that fits is found first, so that the old one is seen to be out of use.
+// A message with several signatures is one of a sender in rotation: the newest
+// key that fits is found first, so that the old one is seen to be out of use.
 func (r *keyring) match(ctx context.Context, a *Attempt, now time.Time) (int, error) {
 	last := 0
 	if len(a.Signatures) <= 1 {
@@ -327,7 +336,7 @@ func (r *keyring) match(ctx context.Context, a *Attempt, now time.Time) (int, er
 	return -1, nil
 }
 
-// matched says that the key at index at verified a message.
+// matched records that the key at index at verified a message.
 func (r *keyring) matched(at int) {
 	if r.last.Load() != uint32(at) { //nolint:gosec // an index of a short list
 		r.last.Store(uint32(at)) //nolint:gosec // as above

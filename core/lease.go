@@ -6,12 +6,16 @@ import (
 	"time"
 )
 
-// A claim has a short lease, so that a message whose process died is soon free again, and the lease is renewed while the
-// handler runs, up to Config.Lease. A renewal is a record of its own beside the message's. The message's record stays as it was
-// claimed: a transaction of the handler, with a snapshot from before the renewal, must still be able to replace it in Commit.
+// A claim has a short lease, so that a message whose process died is soon free
+// again, and the lease is renewed while the handler runs, up to Config.Lease. A
+// renewal is a record of its own beside the message's. The message's record
+// stays as it was claimed: a transaction of the handler, with a snapshot from
+// before the renewal, must still be able to replace it in Commit.
 //
-// Whoever meets a claim whose lease is over looks for a renewal before it takes the message over. It cannot overlap with the
-// handler: that is stopped when its lease ends without a renewal, and the others wait for twice Config.Skew longer.
+// Whoever meets a claim whose lease is over looks for a renewal before it takes
+// the message over. It cannot overlap with the handler: that is stopped when
+// its lease ends without a renewal, and the others wait for twice Config.Skew
+// longer.
 const (
 	shortLease = 9 * time.Second // with twice the default Skew, a message of a dead process is free after 19 seconds
 	renewAfter = 3 * time.Second // of the lease
@@ -22,7 +26,8 @@ const (
 // renews says that leases are shorter than a handler may run.
 func (p *protocol) renews() bool { return p.lease < p.hold }
 
-// leaseKey is the key of a message's renewal. What a store makes of the first bytes stays as it is.
+// leaseKey is the key of a message's renewal. What a store makes of the first
+// bytes stays as it is.
 func leaseKey(key Key) Key {
 	for i := len(key) / 2; i < len(key); i++ {
 		key[i] ^= 0xff
@@ -50,7 +55,8 @@ func (p *protocol) renewalOf(claimed *record, until int64) record {
 // lastEnd is the latest end of a claim's lease.
 func (p *protocol) lastEnd(claimed *record) int64 { return claimed.leaseEnd - p.lease + p.hold }
 
-// renew prolongs the lease of a claim, which ends at until, and returns its new end.
+// renew prolongs the lease of a claim, which ends at until, and returns its new
+// end.
 func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 	now := c.clock.now()
 	next := min(now.milli()+c.lease, c.lastEnd(&cl.rec))
@@ -107,8 +113,9 @@ func (c *claims) assert(ctx context.Context, cl *claim, now moment) renewal {
 	}
 }
 
-// alive says that the lease of a claim that seems to be over was renewed. The renewal of an earlier claim does not outlast this one's
-// lease, so it need not be told apart.
+// alive says that the lease of a claim that seems to be over was renewed. The
+// renewal of an earlier claim does not outlast this one's lease, so it need not
+// be told apart.
 func (c *claims) alive(ctx context.Context, key *Key, claimed *record, now int64) (bool, error) {
 	if c.broken&faultNoRenewal != 0 {
 		return false, nil
@@ -127,7 +134,8 @@ func (c *claims) alive(ctx context.Context, key *Key, claimed *record, now int64
 	return rec.state == Claimed && now < rec.leaseEnd+2*c.skew, nil
 }
 
-// running are the deliveries whose leases are kept, in parts so that few of them wait for one another.
+// running are the deliveries whose leases are kept, in parts so that few of
+// them wait for one another.
 type running [16]keeper
 
 // keeper has its deliveries in the order in which their leases end.
@@ -230,7 +238,8 @@ func (c *claims) wasStopped(d *Delivery) bool {
 	return d.stopped
 }
 
-// sweep renews what is due, and comes again as long as there is something to keep.
+// sweep renews what is due, and comes again as long as there is something to
+// keep.
 func (c *claims) sweep(k *keeper) {
 	now := c.clock.now().milli()
 	k.Lock()
@@ -264,7 +273,8 @@ func (*keeper) stop(d *Delivery) {
 	}
 }
 
-// renewOrFail is renew for a store that may panic: nobody stands around this goroutine to recover.
+// renewOrFail is renew for a store that may panic: nobody stands around this
+// goroutine to recover.
 func (c *claims) renewOrFail(cl *claim, leaseEnd int64) (next int64, outcome renewal) {
 	defer func() {
 		if recover() != nil {

@@ -175,7 +175,8 @@ func TestAShortOutageStopsNoHandler(t *testing.T) {
 	})
 }
 
-// A renewal whose reply was lost is made again, and an earlier claim's renewal does not stand in the way of this one's.
+// A renewal whose reply was lost is made again, and an earlier claim's renewal does not stand in
+// the way of this one's.
 func TestARenewalGoesOnWhateverBecameOfTheLastOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -205,7 +206,8 @@ func TestARenewalGoesOnWhateverBecameOfTheLastOne(t *testing.T) {
 	})
 }
 
-// The renewal of a handler that failed does not keep its message from the next attempt, and not for the next claim either.
+// The renewal of a handler that failed does not keep its message from the next attempt, and not for
+// the next claim either.
 func TestARenewalBelongsToItsClaim(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -269,7 +271,8 @@ func TestAStoreThatLostTheClaimGetsItBackWithTheRenewal(t *testing.T) {
 	})
 }
 
-// The outcome of a handler that ended in an outage is written when the store is back, and its message is kept for it until then.
+// The outcome of a handler that ended in an outage is written when the store is back, and its
+// message is kept for it until then.
 func TestTheLeaseIsKeptUntilTheOutcomeIsWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -347,7 +350,8 @@ func TestAProcessThatWasSuspendedPastItsLeaseStopsTheHandler(t *testing.T) {
 	})
 }
 
-// A clock that jumps, as that of a test or of a machine that was suspended, does not give the message of a running handler away.
+// A clock that jumps, as that of a test or of a machine that was suspended, does not give the
+// message of a running handler away.
 func TestAClockThatJumpsDoesNotMakeTheHandlerItsOwnRival(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

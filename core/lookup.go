@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// maxLookUps bounds the look-ups that run at once in a key source, those that
+// maxLookUps bounds the lookups that run at once in a key source, those that
 // were abandoned among them.
 const maxLookUps = 1024
 

@@ -8,49 +8,57 @@ import (
 	"time"
 )
 
-// Event tells [Config.Observe] what became of one attempt. It never holds a secret, a MAC or the body. What is not
-// known is zero.
+// Event is the outcome of one attempt, for [Config.Observe]. It never holds a
+// secret, a MAC or the body. Unknown fields are zero.
 type Event struct {
-	// Reason is the word for logs and metrics: Outcome if there is one, else why the attempt
-	// was not admitted. Err explains it and is nil for [Handled].
+	// Reason is the word for logs and metrics: Outcome if there is one, else
+	// why the attempt was not admitted. Err explains it and is nil for
+	// [Handled].
 	Reason Reason
 	Err    error
-	// Verified says that the signature held. Without it anybody may have sent the request, and
-	// MessageID and Timestamp are what it claims.
+	// Verified says that the signature held. Otherwise anyone may have sent the
+	// request, and MessageID and Timestamp are unverified claims.
 	Verified bool
-	// Outcome is how the handling of an admitted message ended: [Handled], [ErrHandlerFailed],
-	// [ErrClaimLost] or [ErrCommitFailed]. It is empty for an attempt that was refused or
-	// acknowledged, and for a handshake.
+	// Outcome is how the handling of an admitted message ended: [Handled],
+	// [ErrHandlerFailed], [ErrClaimLost] or [ErrCommitFailed]. It is empty for
+	// an attempt that was refused or acknowledged, and for a handshake.
 	Outcome Reason
 	// Method and Path are the request's.
 	Method, Path string
-	// Scheme, Source and KeyID say which scheme, whose keys and which of them. KeyID shows when a rotation is finished.
+	// Scheme, Source and KeyID say which scheme, whose keys and which of them.
+	// KeyID shows when a rotation is finished.
 	Scheme, Source, KeyID string
 	// MessageID, Timestamp and Generation identify message and attempt.
 	MessageID  string
 	Timestamp  time.Time
 	Generation uint32
-	// Key names the record of a verified message whose id is not signed, for [Verifier.ForgetKey]; zero for others.
+	// Key names the record of a verified message whose id is not signed, for
+	// [Verifier.ForgetKey]; zero for others.
 	Key Key
-	// Repeats is how many messages with the same signed content ran before: see [Message.Repeats].
+	// Repeats is how many messages with the same signed content ran before: see
+	// [Message.Repeats].
 	Repeats uint32
-	// Status is what the sender is answered; zero if the handler has not answered by a status (a panic, a hijack).
+	// Status is the status that the sender gets. It is zero if the handler
+	// wrote none (a panic, a hijack).
 	Status int
 	// BodyBytes is the size of the body as far as it was read.
 	BodyBytes int
-	// Handshake says that the sender asked for the endpoint, and that this was
-	// answered with Status. No message was handled: Reason is [Handled], Outcome is empty.
+	// Handshake says that the sender asked for the endpoint and got Status. No
+	// message was handled: Reason is [Handled], Outcome is empty.
 	Handshake bool
-	// ReportOnly says that the handler ran whatever the verdict, see [Config.DangerouslyReportOnly].
+	// ReportOnly says that the handler ran whatever the verdict, see
+	// [Config.DangerouslyReportOnly].
 	ReportOnly bool
-	// Keys, Body, Check, Store and Handler are how long each part took: looking up keys, waiting for the body, checking
-	// the signature, all visits to the store, and the handler.
+	// Keys, Body, Check, Store and Handler are how long each part took: looking
+	// up keys, waiting for the body, checking the signature, all calls of the
+	// store, and the handler.
 	Keys, Body, Check, Store, Handler time.Duration
-	// Claim is the part of Store before the handler. The rest recorded the outcome.
+	// Claim is the part of Store before the handler. The rest recorded the
+	// outcome.
 	Claim time.Duration
 }
 
-// watch is what the observer will be told.
+// watch collects an Event for the observer.
 type watch struct {
 	ctx   context.Context //nolint:containedctx // the request's without its end
 	event Event
@@ -89,7 +97,8 @@ func (d *Delivery) tell() {
 	d.v.cfg.Observe(d.watch.ctx, *e)
 }
 
-// observeAdmission reports an attempt that was not admitted; an admitted one is reported when it is settled.
+// observeAdmission reports an attempt that was not admitted; an admitted one is
+// reported when it is settled.
 func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 	if d.watch == nil {
 		return
@@ -128,7 +137,7 @@ func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 	d.tell()
 }
 
-// clip bounds what an event repeats of a request.
+// clip bounds the parts of a request that an event repeats.
 func clip(s string) string {
 	const most = 256
 	if len(s) > most {
@@ -137,9 +146,12 @@ func clip(s string) string {
 	return s
 }
 
-// SlogObserver logs every event to l: handled messages at level debug, redeliveries, attempts in flight and handshakes at info,
-// refusals at warn, and conditions that need an operator at error (misconfiguration, an outage, a lost claim or commit, a message that
-// cannot be distinguished from another). A message whose signed content ran before under another unsigned id is logged at warn or above.
+// SlogObserver logs every event to l: handled messages at level debug,
+// redeliveries, attempts in flight and handshakes at info, refusals at warn,
+// and conditions that need an operator at error (misconfiguration, an outage, a
+// lost claim or commit, a message that cannot be distinguished from another). A
+// message whose signed content ran before under another unsigned id is logged
+// at warn or above.
 func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := e.Reason.level()

@@ -5,74 +5,97 @@ import (
 	"strings"
 )
 
-// Reason is one word of the closed set that answers, logs, metrics and documents share.
+// Reason is one word of the closed set that responses, logs, metrics and
+// documents share.
 //
-// Every Reason is also a sentinel error: errors.Is(err, core.ErrReplay) holds for every error of this module that
-// has that reason, and a store or key source reports one by wrapping it.
+// Every Reason is also a sentinel error: errors.Is(err, core.ErrReplay) holds
+// for every error of this module that has that reason, and a store or key
+// source reports one by wrapping it.
 type Reason string
 
 // Why an attempt was refused.
 const (
-	// ErrMalformed: a header or the body does not have the form that the scheme prescribes.
+	// ErrMalformed: a header or the body does not have the form that the scheme
+	// prescribes.
 	ErrMalformed Reason = "malformed"
 	// ErrMissingHeader: a header that the scheme needs is absent.
 	ErrMissingHeader Reason = "missing-header"
-	// ErrOutsideWindow: the timestamp is further from now than [Config.Past] or [Config.Future] allow.
+	// ErrOutsideWindow: the timestamp is further from now than [Config.Past] or
+	// [Config.Future] allow.
 	ErrOutsideWindow Reason = "outside-window"
-	// ErrUnknownSource: the key source knows no tenant or endpoint for the request. A [KeySource] returns it.
+	// ErrUnknownSource: the key source knows no tenant or endpoint for the
+	// request. A [KeySource] returns it.
 	ErrUnknownSource Reason = "unknown-source"
-	// ErrNoMatch: no presented signature is one of a configured key over these bytes.
+	// ErrNoMatch: no presented signature is one of a configured key over these
+	// bytes.
 	ErrNoMatch Reason = "no-match"
-	// ErrBodyTooLarge: the body exceeds [Config.MaxBody] or a smaller limit in front of us.
+	// ErrBodyTooLarge: the body exceeds [Config.MaxBody] or a smaller limit
+	// upstream of us.
 	ErrBodyTooLarge Reason = "body-too-large"
 	// ErrBodyTooSlow: the body did not arrive within [Config.BodyTimeout].
 	ErrBodyTooSlow Reason = "body-too-slow"
-	// ErrBodyConsumed: something in front of us read or changed the body, so it cannot be verified.
+	// ErrBodyConsumed: a middleware upstream of us read or changed the body, so
+	// it cannot be verified.
 	ErrBodyConsumed Reason = "body-consumed"
-	// ErrMisconfigured: the program is set up wrongly; the error says what to change.
+	// ErrMisconfigured: the program is set up wrongly; the error says what to
+	// change.
 	ErrMisconfigured Reason = "misconfigured"
-	// ErrKeysUnavailable: the key source failed or exceeded [Config.KeyTimeout].
+	// ErrKeysUnavailable: the key source failed or exceeded
+	// [Config.KeyTimeout].
 	ErrKeysUnavailable Reason = "keys-unavailable"
-	// ErrStoreUnavailable: the seen-id store failed or exceeded [Config.StoreTimeout].
+	// ErrStoreUnavailable: the seen-id store failed or exceeded
+	// [Config.StoreTimeout].
 	ErrStoreUnavailable Reason = "store-unavailable"
-	// ErrStoreFull: the seen-id store can keep no further id. A [SeenStore] returns it.
+	// ErrStoreFull: the seen-id store can keep no further id. A [SeenStore]
+	// returns it.
 	ErrStoreFull Reason = "store-full"
-	// ErrColdStart: the attempt is older than a store that forgot what came before.
+	// ErrColdStart: the attempt was signed before the store began its records.
 	ErrColdStart Reason = "cold-start"
-	// ErrReplay: the message was handled, and this attempt is not newer than one already answered.
+	// ErrReplay: the message was handled, and this attempt is not newer than an
+	// earlier one.
 	ErrReplay Reason = "replay"
-	// ErrRedelivery: the message was handled, and this is a later attempt of the sender. It is acknowledged.
+	// ErrRedelivery: the message was handled, and this is a later attempt of
+	// the sender. It is acknowledged.
 	ErrRedelivery Reason = "redelivery"
-	// ErrRepeated: the signed content was handled before under another unsigned id, more often than [Config.Repeats] allows; or under none, and
-	// this may be another event.
+	// ErrRepeated: the signed content was handled before under another unsigned
+	// id, more often than [Config.Repeats] allows; or under none, and this may
+	// be another event.
 	ErrRepeated Reason = "repeated"
-	// ErrIDReused: a message of this signed id was handled, but its signed content was another one.
+	// ErrIDReused: a message of this signed id was handled, but its signed
+	// content was different.
 	ErrIDReused Reason = "id-reused"
-	// ErrInFlight: another attempt of the message is being handled, or its outcome is unknown.
+	// ErrInFlight: another attempt of the message is being handled, or its
+	// outcome is unknown.
 	ErrInFlight Reason = "in-flight"
 )
 
 // How an admitted attempt ended.
 const (
-	// Handled: the handler succeeded and that is on record. The only Reason that no error carries.
+	// Handled: the handler succeeded and that is on record. The only Reason
+	// that no error carries.
 	Handled Reason = "handled"
-	// ErrHandlerFailed: the handler failed; the claim was released, so that the sender's retry runs it again.
+	// ErrHandlerFailed: the handler failed; the claim was released, so that the
+	// sender's retry runs it again.
 	ErrHandlerFailed Reason = "handler-failed"
-	// ErrClaimLost: the handler overran its lease and another attempt took the message over.
+	// ErrClaimLost: the handler overran its lease and another attempt took the
+	// message over.
 	ErrClaimLost Reason = "claim-lost"
-	// ErrCommitFailed: the handler succeeded but the store could not record it within [Config.StoreTimeout]. That is tried again until the lease is over;
-	// if it fails, a retry runs the message again.
+	// ErrCommitFailed: the handler succeeded but the store could not record it
+	// within [Config.StoreTimeout]. That is tried again until the lease is
+	// over; if it fails, a retry runs the message again.
 	ErrCommitFailed Reason = "commit-failed"
 )
 
-// Error makes a Reason usable as the target of errors.Is.
+// Error implements error, so that a Reason is a target of errors.Is.
 func (r Reason) Error() string { return string(r) }
 
-// Error is what every refusal of this package is, or wraps. It never holds a secret, a computed MAC or the body.
+// Error is the type of every refusal of this package. It never holds a secret,
+// a computed MAC or the body.
 type Error struct {
 	// Reason is the word for what happened.
 	Reason Reason
-	// Detail says where it happened and what to do, for the person who reads the log. It is never sent to the sender.
+	// Detail says where it happened and what to do, for the person who reads
+	// the log. The sender never gets it.
 	Detail string
 	// Err is the cause, nil if there is none.
 	Err error
@@ -105,7 +128,8 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// refuse makes an Error. A cause that already is one is returned as it is, so that the innermost finding wins.
+// refuse makes an Error. A cause that already is one is returned as it is, so
+// that the innermost finding wins.
 func refuse(reason Reason, detail string, cause error) *Error {
 	if cause == nil {
 		return &Error{Reason: reason, Detail: detail}
@@ -113,7 +137,8 @@ func refuse(reason Reason, detail string, cause error) *Error {
 	return because(reason, detail, cause)
 }
 
-// because is apart, so that most refusals need little stack: one that has to grow is what a stranger's connection costs most.
+// because is apart, so that most refusals need little stack: one that has to
+// grow is what a stranger's connection costs most.
 func because(reason Reason, detail string, cause error) *Error {
 	if e, ok := asError(cause); ok {
 		return e

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// State says where a message stands.
+// State is the state of a message.
 type State uint8
 
 // The states of a message. A message without a record has none of them.
@@ -42,7 +42,8 @@ func (s State) String() string {
 	}
 }
 
-// State says where the message stands; zero for the zero Value and for a Value of another format.
+// State says where the message stands; zero for the zero Value and for a Value
+// of another format.
 func (v Value) State() State {
 	r, err := decode(v)
 	if err != nil {
@@ -51,8 +52,8 @@ func (v Value) State() State {
 	return r.state
 }
 
-// Handled reports whether v records a handled message: the only records that a full store may drop, and only after
-// [Value.WindowEnd].
+// Handled reports whether v records a handled message: the only records that a
+// full store may drop, and only after [Value.WindowEnd].
 func (v Value) Handled() bool { return (v[8] == recordVersion || v[8] == 1) && State(v[9]>>6) == Done }
 
 // record is a Value in working form. Times are Unix milliseconds.
@@ -86,7 +87,8 @@ func nameOf(message *Key) [2]int64 {
 
 func (r *record) name() [2]int64 { return [2]int64{r.mark, r.leaseEnd} }
 
-// recordVersion is what encode writes. Version 1 had the lease end in every state, no print, no side records.
+// recordVersion is what encode writes. Version 1 had the lease end in every
+// state, no print, no side records.
 const (
 	recordVersion = 2
 	maxReruns     = 1<<6 - 1
@@ -99,7 +101,8 @@ const (
 	statusBits = bitSpent - 1
 )
 
-// uncounted stands for the repeats of a message that was not added to the count of its signed content yet.
+// uncounted stands for the repeats of a message that was not added to the count
+// of its signed content yet.
 const uncounted = statusBits
 
 //nolint:gosec // the conversions between int64 and uint64 keep every bit; decode undoes them

@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// Request is what a scheme and a [KeySource] see of an HTTP request.
+// Request is the part of an HTTP request that a scheme and a [KeySource] see.
 type Request struct {
 	// Method is the HTTP method, in upper case.
 	Method string
-	// URL is the request target as it was received: path and query, or an absolute URL. Scheme and host in it are the
-	// sender's claim: a scheme that signs the URL takes those from its own configuration.
+	// URL is the request target as it was received: path and query, or an
+	// absolute URL. Scheme and host in it are the sender's claim: a scheme that
+	// signs the URL takes those from its own configuration.
 	URL string
-	// Host is the host of the request as it was received, with or without a port. It is
-	// not signed: it only tells apart endpoints that share a verifier by mistake.
-	// Empty: unknown.
+	// Host is the host of the request as it was received, with or without a
+	// port. It is not signed: it only tells apart endpoints that share a
+	// verifier by mistake. Empty: unknown.
 	Host string
-	// Header finds the header lines: that of an http.Request, as it is. Nil means that
-	// there are none. A [Scheme] and a [KeySource] never see nil.
+	// Header finds the header lines: that of an http.Request, as it is. Nil
+	// means that there are none. A [Scheme] and a [KeySource] never see nil.
 	Header Header
 	// Body is the body exactly as received, nil before it was read.
 	Body []byte
@@ -31,16 +32,17 @@ type Request struct {
 //
 // Names are compared without regard to case.
 type Header interface {
-	// Get returns the first of Values, "" if there is none. It hides further lines with
-	// this name: what decides whether a request is genuine reads Values.
+	// Get returns the first of Values, "" if there is none. It hides further
+	// lines with this name: what decides whether a request is genuine reads
+	// Values.
 	Get(name string) string
-	// Values returns the values of all lines with this name, in the order in which
-	// they arrived. It is empty if there is none; a line without a value is "". What it
-	// returns may be kept, and must not be changed.
+	// Values returns the values of all lines with this name, in the order in
+	// which they arrived. It is empty if there is none; a line without a value
+	// is "". What it returns may be kept, and must not be changed.
 	Values(name string) []string
-	// Clone returns all lines, under names as [http.CanonicalHeaderKey] makes them, in
-	// a map that belongs to the caller. It is for what looks at headers whose names it
-	// does not know, and costs more than a few lookups.
+	// Clone returns all lines, under names as [http.CanonicalHeaderKey] makes
+	// them, in a map that belongs to the caller. Use it for headers whose names
+	// you do not know. It costs more than a few lookups.
 	Clone() http.Header
 }
 
@@ -53,102 +55,119 @@ func (r *Request) Path() string {
 	return u.Path
 }
 
-// Stamping says what the signed timestamp of a scheme identifies: it decides whether a retry can be told from a replay.
+// Stamping says what the signed timestamp of a scheme identifies. It decides
+// whether a retry can be distinguished from a replay.
 type Stamping uint8
 
 const (
-	// NotStamped: nothing signed tells when. A retry and a replay are the same bytes.
+	// NotStamped: nothing signed tells when. A retry and a replay are the same
+	// bytes.
 	NotStamped Stamping = iota
-	// StampedOnce: the signed time is the message's and stays over all its attempts. It bounds how old a message may
-	// be, but a retry and a replay are still the same bytes.
+	// StampedOnce: the signed time is the message's and stays over all its
+	// attempts. It bounds how old a message may be, but a retry and a replay
+	// are still the same bytes.
 	StampedOnce
-	// StampedEachAttempt: the sender stamps and signs every attempt anew.
+	// StampedEachAttempt: the sender signs every attempt with its own
+	// timestamp.
 	StampedEachAttempt
-	// NotIdentified: nothing signed tells one message from another, since nothing is signed at all or honest messages are
-	// the same bytes. Such a message is never claimed: the handler runs for each attempt, and for each replay. Only schemes
-	// whose name says so have it.
+	// NotIdentified: nothing signed tells one message from another, since
+	// nothing is signed at all or honest messages are the same bytes. Such a
+	// message is never claimed: the handler runs for each attempt, and for each
+	// replay. Only schemes whose name says so have it.
 	NotIdentified
 )
 
-// Scheme describes how one kind of sender signs. It finds the parts; this package compares, hashes, bounds and claims, so a
-// scheme cannot get those wrong. whtest.TestScheme is the executable form of this contract. A Scheme is immutable and
-// safe for concurrent use.
+// Scheme describes how one kind of sender signs. It finds the parts; this
+// package compares, hashes, bounds and claims, so a scheme cannot get those
+// wrong. whtest.TestScheme tests this contract. A Scheme is immutable and safe
+// for concurrent use.
 //
-// A request passes ReadHeader, then the key lookup, then ReadBody, then the keys' Verify. Errors should wrap the
-// sentinel that says what is wrong, [ErrMissingHeader] or [ErrMalformed]; without one they count as malformed. They never hold
-// a secret or the body. Request and Attempt belong to the caller and must not be kept.
+// A request passes ReadHeader, then the key lookup, then ReadBody, then the
+// keys' Verify. Errors should wrap the sentinel that says what is wrong,
+// [ErrMissingHeader] or [ErrMalformed]; without one they count as malformed.
+// They never hold a secret or the body. Request and Attempt belong to the
+// caller and must not be kept.
 //
-// None of the five methods does I/O. A scheme says what is unusual about it in its
-// [Facts], with the optional method of [Describer].
+// None of the five methods does I/O. A scheme says what is unusual about it in
+// its [Facts], with the optional method of [Describer].
 type Scheme interface {
 	// Name is short, stable and unique: it is part of every replay key.
 	Name() string
 	// Stamping says what the timestamp identifies.
 	Stamping() Stamping
-	// ParseKey reads one secret, at start-up or when a KeySource first returns it. It refuses what cannot be a key of
-	// this scheme, and says how it should look; its errors never quote the secret.
+	// ParseKey reads one secret, at start-up or when a KeySource first returns
+	// it. It refuses what cannot be a key of this scheme, and says how it
+	// should look; its errors never quote the secret.
 	ParseKey(secret string) (VerifyKey, error)
-	// ReadHeader takes what the headers hold into a: id, timestamp, signatures. The body was not read yet.
-	// A scheme that signs the time of the attempt writes it with [Content.WriteTime].
+	// ReadHeader takes what the headers hold into a: id, timestamp, signatures.
+	// The body was not read yet. A scheme that signs the time of the attempt
+	// writes it with [Content.WriteTime].
 	ReadHeader(r *Request, a *Attempt) error
-	// ReadBody takes what only the body holds into a, and writes the signed content to a.Content. The body is not
-	// verified yet: reading it must cost no more than hashing it.
+	// ReadBody takes what only the body holds into a, and writes the signed
+	// content to a.Content. The body is not verified yet: reading it must cost
+	// no more than hashing it.
 	//
-	// A scheme that signs a digest of the body returns an error with [ErrNoMatch] if
-	// the body is not the one with it, after it wrote all of the signed content:
-	// package explain proves by it that the body was changed.
+	// A scheme that signs a digest of the body returns an error with
+	// [ErrNoMatch] if the digest is that of another body, after it wrote all of
+	// the signed content. Package explain then proves that the body was changed.
 	ReadBody(r *Request, a *Attempt) error
 }
 
 // VerifyKey checks signatures with one key. It is safe for concurrent use.
 type VerifyKey interface {
-	// Verify reports whether one of a.Signatures is this key's over a.Content. It hashes the content at most once for
-	// a MAC, compares in constant time, and accepts only the canonical text of a signature. An error means that the question could
-	// not be answered (a certificate that could not be fetched), never that a signature is wrong.
+	// Verify reports whether one of a.Signatures is this key's over a.Content.
+	// It hashes the content at most once for a MAC, compares in constant time,
+	// and accepts only the canonical text of a signature. An error means that
+	// the check could not be made (a certificate that could not be fetched),
+	// never that a signature is wrong.
 	//
-	// A key that may do I/O says so in [Facts.Fetches]. If ctx has ended, Verify does
-	// none and returns an error if it needs any. A key that fetches nothing verifies
-	// under such a context as under any other.
+	// A key that may do I/O says so in [Facts.Fetches]. If ctx has ended,
+	// Verify does none and returns an error if it needs any. A key that fetches
+	// nothing verifies under such a context as under any other.
 	//
-	// For a request of an unknown source Verify is called on a key of another one, so
-	// that both take about the same work, under a context that has ended. The result
-	// and the error are not looked at. Package explain tries every key under such a
-	// context, many times and for requests that nobody signed.
+	// For a request of an unknown source Verify is called on a key of another
+	// one, so that both take about the same work, under a context that has
+	// ended. The result and the error are not looked at. Package explain tries
+	// every key under such a context, many times and for requests that nobody
+	// signed.
 	Verify(ctx context.Context, a *Attempt) (bool, error)
 }
 
 // Attempt is what a [Scheme] finds in one request. The zero value is ready for
 // use.
 type Attempt struct {
-	// ID is the message id, 1 to 256 printable ASCII characters, or empty if the
-	// scheme has none.
+	// ID is the message id, 1 to 256 printable ASCII characters, or empty if
+	// the scheme has none.
 	ID string
-	// IDSigned says that the signature covers ID. Only then does ID identify the
-	// message. Otherwise the signed content does, and ID is for logs.
+	// IDSigned says that the signature covers ID. Only then does ID identify
+	// the message. Otherwise the signed content does, and ID is for logs.
 	IDSigned bool
-	// Stable are the signed parts that all attempts of an event have in common, for a
-	// sender that signs an id but renders the rest of the body anew at each attempt.
-	// Two attempts under one signed ID must agree in them. Nil: they must agree in the
-	// whole signed content without the time (see [Content.WriteTime]). The parts may
-	// refer to the body.
+	// Stable are the signed parts that all attempts of an event have in common,
+	// for a sender that signs an id but renders the rest of the body anew at
+	// each attempt. Two attempts under one signed ID must agree in them. Nil:
+	// they must agree in the whole signed content without the time (see
+	// [Content.WriteTime]). The parts may refer to the body.
 	Stable [][]byte
 	// Unsigned are the values outside the signature by which an honest sender
-	// tells its events apart: a delivery id, a topic. The sender keeps each of them
-	// over all attempts of an event. A scheme that has them sets one element for
-	// each, in a fixed order, a delivery id first, at every request: "" where the request has none, else
-	// 1 to 256 printable ASCII characters. They count only together with the signed
-	// content, and only where no signed ID identifies the message. Nil: none known.
+	// tells its events apart: a delivery id, a topic. The sender keeps each of
+	// them over all attempts of an event. A scheme that has them sets one
+	// element for each, in a fixed order, a delivery id first, at every
+	// request: "" where the request has none, else 1 to 256 printable ASCII
+	// characters. They count only together with the signed content, and only
+	// where no signed ID identifies the message. Nil: none known.
 	Unsigned []string
-	// Indistinct says that two events of the sender may have the same signed content,
-	// and that nothing else in this request tells them apart: the sender says no delivery
-	// id, or always says one and this request lost it. Such a message is not
-	// acknowledged when it comes again: it may be another event.
+	// Indistinct says that two events of the sender may have the same signed
+	// content, and that nothing else in this request tells them apart: the
+	// sender says no delivery id, or always says one and this request lost it.
+	// Such a message is not acknowledged when it comes again: it may be another
+	// event.
 	Indistinct bool
 	// Reply says that the sender uses the content of the response, as a chat
 	// command or a call menu does. Such a message is never acknowledged with an
 	// empty body.
 	Reply bool
-	// Timestamp is the signed time; zero if there is none. The window is checked as soon as it is known.
+	// Timestamp is the signed time; zero if there is none. The tolerance is
+	// checked as soon as it is known.
 	Timestamp time.Time
 	// Expires is the signed expiry time; zero if the scheme has none.
 	Expires time.Time
@@ -158,27 +177,30 @@ type Attempt struct {
 	Signatures []Signature
 	// Content collects the signed bytes.
 	Content Content
-	// Unidentified says why the message, if its signature holds, cannot be told from
-	// another one: an id that is not there, say. Such a message is refused as
-	// malformed after [Facts].Challenge was asked, before it is claimed.
+	// Unidentified says why the message, if its signature holds, cannot be told
+	// from another one: an id that is not there, say. Such a message is refused
+	// as malformed after [Facts].Challenge was asked, before it is claimed.
 	// [Verifier.Verify], which claims nothing, accepts it.
 	Unidentified error
-	// Unmatched is how the message is refused if no key verifies it or its source is
-	// unknown, in place of [ErrNoMatch] and [ErrUnknownSource]: with [ErrKeysUnavailable].
-	// A scheme whose senders name keys that must be fetched sets it while strangers
-	// name too many. It must depend on the request alone, never on a source: then the
-	// refusal tells nobody which sources there are. Nil: usual.
+	// Unmatched is how the message is refused if no key verifies it or its
+	// source is unknown, in place of [ErrNoMatch] and [ErrUnknownSource]: with
+	// [ErrKeysUnavailable]. A scheme whose senders name keys that must be
+	// fetched sets it while strangers name too many. It must depend on the
+	// request alone, never on a source: then the refusal reveals no sources.
+	// Nil: usual.
 	Unmatched error
-	// Hint names a likely cause if no key verifies the message: something in the
-	// request that senders are known to sign in another way. It ends the error with
-	// [ErrNoMatch], which the sender does not see. It holds no secret, no MAC and no
-	// body. Empty: none.
+	// Hint names a likely cause if no key verifies the message: something in
+	// the request that senders are known to sign in another way. It is appended
+	// to the error with [ErrNoMatch], which the sender does not see. It holds no
+	// secret, no MAC and no body. Empty: none.
 	Hint string
-	// State is the scheme's own, between its methods and those of its keys: a certificate's address, say.
+	// State is the scheme's own, between its methods and those of its keys: a
+	// certificate's address, say.
 	State any
 }
 
-// Signature is one presented signature: its text as received, under the label that says which kind of key made it.
+// Signature is one presented signature: its text as received, under the label
+// that says which kind of key made it.
 type Signature struct{ Label, Text string }
 
 // reset makes a ready for another request and lets go of what belongs to the
@@ -203,8 +225,9 @@ func (a *Attempt) reset() {
 	a.Timestamp, a.Expires = time.Time{}, time.Time{}
 }
 
-// Content collects the signed bytes of a request in order. Small pieces are copied; the body is only referred to, so
-// signing "id.timestamp.body" copies no body. The zero value is empty.
+// Content collects the signed bytes of a request in order. Small pieces are
+// copied; the body is only referred to, so signing "id.timestamp.body" copies
+// no body. The zero value is empty.
 type Content struct {
 	small  []byte
 	insert []insertion
@@ -244,7 +267,8 @@ func (c *Content) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// WriteBody adds b without copying it; b must stay unchanged until the request was verified.
+// WriteBody adds b without copying it; b must stay unchanged until the request
+// was verified.
 func (c *Content) WriteBody(b []byte) {
 	c.insert = append(c.insert, insertion{len(c.small), b})
 }
@@ -305,7 +329,8 @@ func (c *Content) eachBody(f func(piece []byte)) {
 	}
 }
 
-// Bytes returns all of it in one piece, for algorithms that cannot take it in several. The slice belongs to c.
+// Bytes returns all of it in one piece, for algorithms that cannot take it in
+// several. The slice belongs to c.
 func (c *Content) Bytes() []byte {
 	if len(c.insert) == 0 {
 		return c.small

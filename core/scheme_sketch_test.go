@@ -27,8 +27,8 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// The sketches in this file are not for use: they show that the Scheme contract fits senders that have little in
-// common. Each is as long as a scheme needs to be.
+// The sketches in this file are not for use: they show that the Scheme contract fits senders that
+// have little in common. Each is as long as a scheme needs to be.
 
 // oneHeader returns the value of a header that must be there once.
 func oneHeader(h core.Header, name string) (string, error) {
@@ -70,7 +70,8 @@ func (github) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// stripe keeps time and signatures in one header, takes the secret verbatim, and has the id in the signed body.
+// stripe keeps time and signatures in one header, takes the secret verbatim, and has the id in the
+// signed body.
 type stripe struct{}
 
 func (stripe) Name() string            { return "stripe" }
@@ -125,7 +126,8 @@ func (stripe) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// twilio signs the public URL, which is configured, and the sorted form; or the URL with a hash of the body in it.
+// twilio signs the public URL, which is configured, and the sorted form; or the URL with a hash of
+// the body in it.
 type twilio struct {
 	origin string // scheme and host as the sender knows them
 }
@@ -265,8 +267,8 @@ func (linear) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// certified fetches the key that signed from an address in the message, as SNS does: the configured "secret" is where it
-// may be fetched from, and an outage there is not a wrong signature.
+// certified fetches the key that signed from an address in the message, as SNS does: the configured
+// "secret" is where it may be fetched from, and an outage there is not a wrong signature.
 type certified struct {
 	github
 
@@ -386,7 +388,8 @@ func hexMAC(secret, content string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// The sketches pass the suite that every scheme must pass: neither they nor it are made for Standard Webhooks alone.
+// The sketches pass the suite that every scheme must pass: neither they nor it are made for
+// Standard Webhooks alone.
 func TestTheSketchesPassTheSuite(t *testing.T) {
 	t.Parallel()
 	const secret, stranger = "4f1c2a9e-6b7d-4e8f", "somebody-elses-4f1c"

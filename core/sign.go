@@ -15,19 +15,20 @@ import (
 	"time"
 )
 
-// Signer signs messages as Standard Webhooks prescribes. It is immutable and safe for concurrent use; make one with
-// [NewSigner].
+// Signer signs messages as Standard Webhooks prescribes. It is immutable and
+// safe for concurrent use; make one with [NewSigner].
 //
 // It can be printed: fmt shows nothing of a key.
 type Signer struct{ keys []signKey }
 
-// signKey makes the entry of one key. A function, because fmt prints the fields of every struct it reaches, but of a
-// function only the address.
+// signKey makes the entry of one key. A function, because fmt prints the fields
+// of every struct it reaches, but of a function only the address.
 type signKey func(c *Content) string
 
-// NewSigner makes a Signer of whsec_ secrets (v1) and whsk_ signing keys (v1a; a 32-byte seed, or Svix's 64 bytes of
-// seed and public key). With several, each message is signed by all of them, so that receivers can rotate.
-// Every mistake is reported at once; the error wraps [ErrMisconfigured], and
+// NewSigner makes a Signer of whsec_ secrets (v1) and whsk_ signing keys (v1a;
+// a 32-byte seed, or Svix's 64 bytes of seed and public key). With several,
+// each message is signed by all of them, so that receivers can rotate. Every
+// mistake is reported at once; the error wraps [ErrMisconfigured], and
 // [errors.ErrUnsupported] for a key that only verifies.
 func NewSigner(secrets ...string) (*Signer, error) {
 	s := new(Signer)
@@ -85,9 +86,11 @@ func parseSignKey(text string) (signKey, error) {
 	}, nil
 }
 
-// Sign sets webhook-id, webhook-timestamp and webhook-signature in h for this id, time of the attempt and body. Keep the id over all attempts
-// of a message (see [NewID]) and sign each attempt with its own time, in whole seconds. h is left alone if
-// the id or the time cannot be signed: the error wraps [ErrMalformed].
+// Sign sets webhook-id, webhook-timestamp and webhook-signature in h for this
+// id, time of the attempt and body. Keep the id over all attempts of a message
+// (see [NewID]) and sign each attempt with its own time, in whole seconds. h is
+// left alone if the id or the time cannot be signed: the error wraps
+// [ErrMalformed].
 func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error {
 	if err := checkSignedID(id); err != nil {
 		return err
@@ -138,15 +141,16 @@ func NewID() string {
 	return string(id[:])
 }
 
-// GenerateSecret makes a whsec_ secret of 32 random bytes, for sender and receiver alike.
+// GenerateSecret makes a whsec_ secret of 32 random bytes, for sender and
+// receiver alike.
 func GenerateSecret() string {
 	var raw [32]byte
 	rand.Read(raw[:])
 	return "whsec_" + base64.StdEncoding.EncodeToString(raw[:])
 }
 
-// GenerateKeyPair makes an ed25519 pair: the whsk_ key (its seed) that signs, for the sender alone, and the whpk_ key that
-// verifies, for anybody.
+// GenerateKeyPair makes an ed25519 pair: the whsk_ key (its seed) that signs,
+// for the sender alone, and the whpk_ key that verifies, for anybody.
 func GenerateKeyPair() (signing, public string) {
 	var seed [ed25519.SeedSize]byte
 	rand.Read(seed[:])

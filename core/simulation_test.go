@@ -14,11 +14,13 @@ import (
 	"github.com/hookonce/hookonce/internal/testmode"
 )
 
-// The simulation is single-threaded over a heap of events, in the virtual time of a synctest bubble, and drives the real
-// verifiers of several nodes from the window check on. What it calls a rerun is what REPLAY rules out:
+// The simulation is single-threaded over a heap of events, in the virtual time of a synctest
+// bubble, and drives the real verifiers of several nodes from the window check on. What it calls a
+// rerun is what REPLAY rules out:
 //
 //   - a handler is started for a message whose success is on record,
-//   - or for an attempt that is not newer than one whose outcome is unknown, or while another handler has the lease,
+//   - or for an attempt that is not newer than one whose outcome is unknown, or while another
+//     handler has the lease,
 //   - or for attempts that are not newer, more often than Reruns allows.
 type simulation struct {
 	simConfig
@@ -333,7 +335,8 @@ func (s *simulation) send(m *simMessage, k int) {
 	})
 }
 
-// attack re-presents a captured attempt: at once, after the lease, any time, and in the last moments of its validity on every node.
+// attack re-presents a captured attempt: at once, after the lease, any time, and in the last
+// moments of its validity on every node.
 func (s *simulation) attack(a *simAttempt) {
 	replay := func(at time.Time, node int) {
 		s.at(at, func() { s.present(a, node, func(int) {}) })
@@ -446,7 +449,8 @@ func (s *simulation) run(v *Verifier, m *simMessage, cl claim, answer func(int))
 	})
 }
 
-// keep renews the lease of a claim until over says so, as a keeper does. Some processes are frozen for a while.
+// keep renews the lease of a claim until over says so, as a keeper does. Some processes are frozen
+// for a while.
 func (s *simulation) keep(v *Verifier, m *simMessage, cl *claim, leaseEnd int64, over func() bool) {
 	pause := renewAfter + s.between(0, sweepPause)
 	if s.chance(0.02) {
@@ -542,8 +546,8 @@ func TestTheAttackerSimulationFindsEachBrokenRule(t *testing.T) {
 	}
 }
 
-// TestWhatFailingHandlersLose compares the answers to unhandled messages with an ideal receiver's, which runs the handler at
-// each attempt until it succeeds. There is no attacker.
+// TestWhatFailingHandlersLose compares the answers to unhandled messages with an ideal receiver's,
+// which runs the handler at each attempt until it succeeds. There is no attacker.
 func TestWhatFailingHandlersLose(t *testing.T) {
 	t.Parallel()
 	const messages = 20_000
@@ -590,7 +594,8 @@ func TestWhatFailingHandlersLose(t *testing.T) {
 						}
 						live, _ := c.peek(t.Context(), key)
 						rec, _ := decode(live)
-						// What answering 409 to a failed attempt that is not newer would have made of it.
+						// What answering 409 to a failed attempt that is not newer would have made
+						// of it.
 						refused = refused || rec.state == Released && stamp.UnixMilli() <= rec.mark
 						var cl claim
 						verdict, err := c.claim(t.Context(), new(lazyContext), &identity{message: key}, &cl, stamp.UnixMilli(), c.clock.now())

@@ -14,16 +14,19 @@ import (
 	"time"
 )
 
-// StandardWebhooks is the scheme of the Standard Webhooks specification and of Svix, and the default. The zero value is
-// ready for use.
+// StandardWebhooks is the scheme of the Standard Webhooks specification and of
+// Svix, and the default. The zero value is ready for use.
 //
-// Headers are webhook-id, webhook-timestamp and webhook-signature, or the same three as svix-*, each set taken whole.
-// The signed content is "id.timestamp.body". v1 is HMAC-SHA256 with a whsec_ secret of at least 24 bytes, v1a is ed25519 with a
-// whpk_ public key. Source: spec/standard-webhooks.md at commit b2fa7b8.
+// Headers are webhook-id, webhook-timestamp and webhook-signature, or the same
+// three as svix-*, each set taken whole. The signed content is
+// "id.timestamp.body". v1 is HMAC-SHA256 with a whsec_ secret of at least 24
+// bytes, v1a is ed25519 with a whpk_ public key. Source:
+// spec/standard-webhooks.md at commit b2fa7b8.
 type StandardWebhooks struct {
-	// DangerouslyAllowDots accepts message ids with a dot, which the specification forbids because "id.timestamp.body"
-	// could then be read in two ways. Ids with a dot-separated part of digits only are refused all the same: that
-	// is the part that could pass for a timestamp.
+	// DangerouslyAllowDots accepts message ids with a dot, which the
+	// specification forbids because "id.timestamp.body" could then be read in
+	// two ways. Ids with a dot-separated part of digits only are refused all
+	// the same: that is the part that could pass for a timestamp.
 	DangerouslyAllowDots bool
 }
 
@@ -38,7 +41,8 @@ const (
 // Name implements [Scheme].
 func (StandardWebhooks) Name() string { return "standard" }
 
-// Stamping implements [Scheme]: the specification updates the timestamp at each attempt.
+// Stamping implements [Scheme]: the specification updates the timestamp at each
+// attempt.
 func (StandardWebhooks) Stamping() Stamping { return StampedEachAttempt }
 
 // Facts implements [Describer].
@@ -76,7 +80,8 @@ func (StandardWebhooks) ParseKey(text string) (VerifyKey, error) {
 	}
 }
 
-// parseStandardKey splits a key into its prefix and its decoded bytes, bounded by kind.
+// parseStandardKey splits a key into its prefix and its decoded bytes, bounded
+// by kind.
 func parseStandardKey(text string) (string, []byte, error) {
 	if label, rest, ok := strings.Cut(text, ","); ok && strings.HasPrefix(rest, "wh") && (label == "v1" || label == "v1a") {
 		return "", nil, fmt.Errorf("it starts with %q, the label of a signature: remove that, a secret starts with whsec_", label+",")
@@ -137,7 +142,7 @@ func (w StandardWebhooks) ReadHeader(r *Request, a *Attempt) error {
 	if svix, also := svixFamily.find(r.Header); also && !found {
 		names, lines = &svixFamily, svix
 	} else if also && !slices.EqualFunc(lines[:], svix[:], slices.Equal) {
-		return refuse(ErrMalformed, "webhook-* and svix-* headers are both present and differ: they were not sent so, see what stands in front", nil)
+		return refuse(ErrMalformed, "webhook-* and svix-* headers are both present and differ: a proxy probably added one set", nil)
 	}
 	id, err := single(names[0], lines[0])
 	if err != nil {
@@ -194,9 +199,10 @@ func (w StandardWebhooks) checkID(id string) error {
 	return nil
 }
 
-// readSignatures takes the entries of a space-separated list. Repeated headers are one list, also where a proxy joined their lines
-// with a comma (RFC 9110, section 5.3). Entries of unknown form are skipped, as the reference libraries do, but count against the
-// limits.
+// readSignatures takes the entries of a space-separated list. Repeated headers
+// are one list, also where a proxy joined their lines with a comma (RFC 9110,
+// section 5.3). Entries of unknown form are skipped, as the reference libraries
+// do, but count against the limits.
 func readSignatures(values []string, a *Attempt) error {
 	if len(values) > 1 && !strings.Contains(values[0], ",") {
 		// Some gateways (AWS HTTP API) split header values at commas.
@@ -232,9 +238,11 @@ func readSignatures(values []string, a *Attempt) error {
 	return nil
 }
 
-// readJoined undoes the joining of header lines in an entry with several commas: "v1,A," and "v1,B" of "v1,A, v1,B", or
-// "v1,A,v1,B". It adds all but the last one to a, at most so many as there may be, and returns that. after and before say that other
-// entries surround this one in its value: a comma on that side is one between lines. Any other entry stays as it is.
+// readJoined undoes the joining of header lines in an entry with several
+// commas: "v1,A," and "v1,B" of "v1,A, v1,B", or "v1,A,v1,B". It adds all but
+// the last one to a, at most so many as there may be, and returns that. after
+// and before say that other entries surround this one in its value: a comma on
+// that side is one between lines. Any other entry stays as it is.
 func readJoined(entry string, after, before bool, a *Attempt) (label, text string, joined int) {
 	list := entry
 	if after {
@@ -284,7 +292,8 @@ func missing(name string) error {
 	return refuse(ErrMissingHeader, name+" is missing: is this the right sender, and does a proxy drop it?", nil)
 }
 
-// parseSeconds reads a canonical Unix time in seconds: digits only, no leading zero, at most 16.
+// parseSeconds reads a canonical Unix time in seconds: digits only, no leading
+// zero, at most 16.
 func parseSeconds(text string) (time.Time, error) {
 	if len(text) == 0 || len(text) > 16 || text[0] == '0' {
 		return time.Time{}, errNotSeconds

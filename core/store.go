@@ -8,14 +8,18 @@ import (
 	"time"
 )
 
-// Key names a record in a [SeenStore]: SHA-256 over length-prefixed scheme, source and what identifies the message. If the store
-// has the optional method Scope, its result replaces the first four bytes, big-endian. Any 32 bytes are a key.
+// Key names a record in a [SeenStore]: SHA-256 over length-prefixed scheme,
+// source and what identifies the message. If the store has the optional method
+// Scope, its result replaces the first four bytes, big-endian. Any 32 bytes are
+// a key.
 type Key [32]byte
 
-// MarshalText writes the key in hexadecimal, as logs have it. It implements [encoding.TextMarshaler].
+// MarshalText writes the key in hexadecimal, as logs have it. It implements
+// [encoding.TextMarshaler].
 func (k Key) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, k[:]), nil }
 
-// UnmarshalText reads what [Key.MarshalText] writes. It implements [encoding.TextUnmarshaler].
+// UnmarshalText reads what [Key.MarshalText] writes. It implements
+// [encoding.TextUnmarshaler].
 func (k *Key) UnmarshalText(text []byte) error {
 	if len(text) != hex.EncodedLen(len(k)) {
 		return fmt.Errorf("hookonce: a key has %d hexadecimal digits, this text has %d bytes", hex.EncodedLen(len(k)), len(text))
@@ -26,29 +30,34 @@ func (k *Key) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Value is the record of a message, or of what beside it bounds replays. It is opaque to a store, but for [Value.WindowEnd]. The
-// zero Value means that there is no record.
+// Value is the record of a message, or of what beside it bounds replays. It is
+// opaque to a store, but for [Value.WindowEnd]. The zero Value means that there
+// is no record.
 type Value [40]byte
 
-// WindowEnd is the end of the replay window. Until then a store must keep the record; after it, a store that is full
-// may drop the record if [Value.Handled] says so.
+// WindowEnd is the end of the replay window. Until then a store must keep the
+// record; after it, a store that is full may drop the record if [Value.Handled]
+// says so.
 func (v Value) WindowEnd() time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(v[:8]))) //nolint:gosec // written from an int64 in encode
 }
 
-// SeenStore is an atomic map whose entries expire. The claim protocol lives once, in this package, over its one verb;
-// docs/writing-a-store.md shows how to write one, and whtest.TestSeenStore is the executable form of this contract.
+// SeenStore is an atomic map whose entries expire. This package implements the
+// claim protocol over its one method. docs/writing-a-store.md shows how to
+// write one, and whtest.TestSeenStore tests this contract.
 //
 // A store is safe for concurrent use, honours ctx (which has the values of the
-// request, but not for what happens in the background: renewals and late outcomes), and returns an error rather than a guess: the attempt is then
-// answered 503, and nothing is admitted. A store that is full returns an error that wraps [ErrStoreFull].
+// request, but not for what happens in the background: renewals and late
+// outcomes), and returns an error rather than a guess. The attempt then gets
+// 503, and nothing is admitted. A store that is full returns an error that
+// wraps [ErrStoreFull].
 //
 // A store value belongs to one verifier. Four optional methods refine that. The
-// first two say since when the store knows all. An attempt with an earlier
-// timestamp may be a replay of a message that the store forgot, so it gets
-// [ErrColdStart] instead of being taken for new; messages without a signed
-// timestamp are not protected by that. A store has one of the two, or neither
-// if it cannot tell.
+// first two say since when the store has all records. An attempt with an
+// earlier timestamp may be a replay of a message that the store forgot, so it
+// gets [ErrColdStart] instead of running as new. That does not protect messages
+// without a signed timestamp. A store has one of the two, or neither if it
+// cannot tell.
 //
 //   - Forgets() bool: true for a store in the memory of the program. It knows
 //     all since [New].
@@ -57,17 +66,22 @@ func (v Value) WindowEnd() time.Time {
 //     has looked. A Swap that finds out that records are gone makes it later
 //     before that Swap returns, by as much as clocks may differ. It may be
 //     called concurrently.
-//   - Bind(owner string) error: called once by [New] with a name of scheme and source; a store returns an error
-//     when the same owner is bound a second time, because two verifiers that share records would acknowledge each
-//     other's messages unseen.
-//   - Scope(scheme, source string) uint32: for a store that shares its room fairly among sources. The keys of a scheme
-//     and source begin with its result. It must not change while the store has records, so a durable store has no
-//     use for it; and no tenant may be able to choose a source name that has another tenant's result.
+//   - Bind(owner string) error: called once by [New] with a name of scheme and
+//     source; a store returns an error when the same owner is bound a second
+//     time, because two verifiers that share records would acknowledge each
+//     other's messages without handling them.
+//   - Scope(scheme, source string) uint32: for a store that shares its room
+//     fairly among sources. The keys of a scheme and source begin with its
+//     result. It must not change while the store has records, so a durable
+//     store has no use for it; and no tenant may be able to choose a source
+//     name that has another tenant's result.
 type SeenStore interface {
-	// Swap makes next the value of key for ttl if the live value equals old (zero: there is none). It returns the
-	// value that is live after the call. The swap has happened, in this call or in an earlier try of the same call
-	// whose reply was lost, exactly when that equals next. A live value is never dropped early: a store that cannot
-	// keep one returns an error. next is never zero and ttl is positive.
+	// Swap makes next the value of key for ttl if the live value equals old
+	// (zero: there is none). It returns the value that is live after the call.
+	// The swap has happened, in this call or in an earlier try of the same call
+	// whose reply was lost, exactly when that equals next. A live value is
+	// never dropped early: a store that cannot keep one returns an error. next
+	// is never zero and ttl is positive.
 	Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error)
 }
 

@@ -15,7 +15,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// vector is a published test vector. A field that this does not know is fatal: it may say that something must happen.
+// vector is a published test vector. A field that this does not know is fatal: it may say that
+// something must happen.
 type vector struct {
 	Name       string            `json:"name"`
 	Provider   string            `json:"provider"`
@@ -66,7 +67,8 @@ func (v vector) request() *core.Request {
 	return &core.Request{Method: v.Method, URL: v.URL, Header: h, Body: v.BodyBase64}
 }
 
-// run verifies v with scheme, without the checks that New makes of secrets: published ones look like placeholders.
+// run verifies v with scheme, without the checks that New makes of secrets: published ones look
+// like placeholders.
 func (v vector) run(t *testing.T, scheme core.Scheme) *core.Attempt {
 	t.Helper()
 	if v.Expect != "accept" {
@@ -157,7 +159,8 @@ func TestPublishedVectorsOfStandardWebhooks(t *testing.T) {
 	}
 }
 
-// The published v1a vector comes with its signing key in Svix's 64-byte form: signing must give the published text.
+// The published v1a vector comes with its signing key in Svix's 64-byte form: signing must give the
+// published text.
 func TestSigningGivesThePublishedVectors(t *testing.T) {
 	t.Parallel()
 	for _, vec := range vectors(t, "standard") {

@@ -8,16 +8,18 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Verifier admits messages that are authentic, fresh and new. It stands for one endpoint: one address that is registered at one
-// sender, or one route under which a [KeySource] names the tenants. Make one with [New] at start-up for each endpoint, each
-// with a store namespace of its own. A sender that delivers one event to two endpoints gives both deliveries the same id: behind
-// one verifier the second is refused as a misconfiguration, and never acknowledged unseen. It is immutable and safe for concurrent use.
+// Verifier admits messages that are authentic, fresh and new. It is for one
+// endpoint: one address that is registered at one sender, or one route under
+// which a [KeySource] names the tenants. Make one with [New] at start-up for
+// each endpoint, each with a store namespace of its own. A sender that delivers
+// one event to two endpoints gives both deliveries the same id: one verifier
+// refuses the second as a misconfiguration, and never acknowledges it without
+// running the handler. It is immutable and safe for concurrent use.
 type Verifier struct {
 	cfg    Config
 	scheme Scheme
@@ -34,15 +36,17 @@ type Verifier struct {
 
 	endpoint atomic.Pointer[endpointDigest] // of the last message
 
-	// decoy is the last keyring in use. An unknown source is checked against it for the sake of the
-	// work, under a context that has ended; the result is not looked at.
+	// decoy is the last keyring in use. An unknown source is checked against it
+	// for the sake of the work, under a context that has ended; the result is
+	// not looked at.
 	decoy atomic.Pointer[keyring]
 
 	lookUps atomic.Int32 // that run in the key source
 }
 
-// New makes a Verifier of the keys to trust, the store of seen ids, and the optional rest. Every mistake in them is
-// reported at once, each with its remedy; the error then wraps [ErrMisconfigured].
+// New makes a Verifier of the keys to trust, the store of seen ids, and the
+// optional rest. Every mistake in them is reported at once, each with its
+// remedy; the error then wraps [ErrMisconfigured].
 func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	cfg, facts, mistakes := config.withDefaults()
 	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys, name: cfg.Scheme.Name(), stamping: cfg.Scheme.Stamping(), facts: facts}
@@ -102,7 +106,8 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	return v, nil
 }
 
-// Must returns v and panics if err is not nil. For main and package variables: core.Must(core.New(...)).
+// Must returns v and panics if err is not nil. For main and package variables:
+// core.Must(core.New(...)).
 func Must(v *Verifier, err error) *Verifier {
 	if err != nil {
 		panic(err)
@@ -110,47 +115,59 @@ func Must(v *Verifier, err error) *Verifier {
 	return v
 }
 
-// ceilMilli rounds up, because a bound on protection may only err on the long side.
+// ceilMilli rounds up, because a bound on protection may only err on the long
+// side.
 func ceilMilli(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
 
-// Message is a verified message. Body and strings belong to the request: they may be read as long as the handler runs and longer,
-// and must not be changed.
+// Message is a verified message. Body and strings belong to the request: they
+// may be read as long as the handler runs and longer, and must not be changed.
 type Message struct {
-	// ID is the message id, the same over all attempts; empty if the scheme has none.
+	// ID is the message id, the same over all attempts; empty if the scheme has
+	// none.
 	ID string
-	// Timestamp is the signed time of the attempt, or of the message if the scheme stamps once; zero if none is signed.
+	// Timestamp is the signed time of the attempt, or of the message if the
+	// scheme signs the time once; zero if none is signed.
 	Timestamp time.Time
 	// Body is the body exactly as it was signed.
 	Body []byte
-	// IDSigned says that the signature covers ID. If not, ID is only good for logs.
+	// IDSigned says that the signature covers ID. If not, ID is only good for
+	// logs.
 	IDSigned bool
 	// BodySigned says that the signature covers every byte of Body.
 	BodySigned bool
-	// Replayable says that nothing signed identifies the message (see [NotIdentified]): this may be a retry, or a replay.
+	// Replayable says that nothing signed identifies the message (see
+	// [NotIdentified]): this may be a retry, or a replay.
 	Replayable bool
-	// Scheme, Source and KeyID say which scheme, whose keys and which of them verified the message.
+	// Scheme, Source and KeyID say which scheme, whose keys and which of them
+	// verified the message.
 	Scheme, Source, KeyID string
-	// Generation grows with each admission of the message: a fencing token for effects outside. Zero from [Verifier.Verify].
+	// Generation grows with each admission of the message: a fencing token for
+	// effects elsewhere. Zero from [Verifier.Verify].
 	Generation uint32
-	// Repeats is how often the same signed content ran before this: for another unsigned id, or for a sender that
-	// wants the content of each response. It is a sender that repeats itself, or an attacker who captured a
-	// request. See [Config.Repeats]. It is capped at 16382, and zero from [Verifier.Verify].
+	// Repeats is how often the same signed content ran before this: for another
+	// unsigned id, or for a sender that wants the content of each response. It
+	// is a sender that repeats itself, or an attacker who captured a request.
+	// See [Config.Repeats]. It is capped at 16382, and zero from
+	// [Verifier.Verify].
 	Repeats uint32
 }
 
-// Verify checks headers, window, keys and signature of a request that is at hand as a whole, and nothing else: it claims
-// nothing, so it says nothing about replay. Message.Body is r.Body. For a Standard Webhooks v1 message and static keys it does not allocate.
+// Verify checks headers, window, keys and signature of a request that is at
+// hand as a whole, and nothing else: it claims nothing, so it says nothing
+// about replay. Message.Body is r.Body. For a Standard Webhooks v1 message and
+// static keys it does not allocate.
 //
-// The error is an [*Error]; errors.Is finds its [Reason]. nethttp.Verify takes an *http.Request.
+// The error is an [*Error]; errors.Is finds its [Reason]. nethttp.Verify takes
+// an *http.Request.
 func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 	return v.ReadAndVerify(ctx, r, nil)
 }
 
 // ReadAndVerify is [Verifier.Verify] for a request whose body is not read yet.
-// It does not ask body for what the headers or the key source refuse. A nil body
-// means r.Body.
+// It does not ask body for what the headers or the key source refuse. A nil
+// body means r.Body.
 func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
 	if r.Header == nil {
 		without := *r
@@ -163,7 +180,7 @@ func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReade
 	return m, nil
 }
 
-// found is the outcome of a look-up that was made before.
+// found is the outcome of an earlier lookup.
 type found struct {
 	lookup
 	err     error
@@ -217,11 +234,13 @@ func (a *Attempt) release() {
 	attempts.Put(a)
 }
 
-// Forgets reports whether the store of seen ids loses its records when the program restarts. Processes that share a port
-// must not each have such a store.
+// Forgets reports whether the store of seen ids loses its records when the
+// program restarts. Processes that share a port must not each have such a
+// store.
 func (v *Verifier) Forgets() bool { return v.forgets }
 
-// readHeader is the first step: what can be refused before anything is looked up or read.
+// readHeader is the first step: what can be refused before anything is looked
+// up or read.
 func (v *Verifier) readHeader(r *Request, a *Attempt, now time.Time) error {
 	if err := v.scheme.ReadHeader(r, a); err != nil {
 		return refuse(ErrMalformed, "", err)
@@ -242,7 +261,8 @@ func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 	return v.checkWindow(a, now)
 }
 
-// checkWindow is asked again when the message is claimed: an attempt that was fresh when it arrived need not be any more.
+// checkWindow is asked again when the message is claimed: an attempt that was
+// fresh when it arrived need not be any more.
 func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 	if !a.Expires.IsZero() && now.After(a.Expires) {
 		return refuse(ErrOutsideWindow, "the sender let its signature expire before now: a late or re-sent attempt, or our clock is ahead", nil)
@@ -317,8 +337,9 @@ func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) 
 	return lookup{source: source, ring: ring}, nil
 }
 
-// checkSigned checks what needs the body, and fills m when the signature holds. arrived is when the headers were checked, which is also when keys
-// must be valid: the sender signed before it.
+// checkSigned checks what needs the body, and fills m when the signature holds.
+// arrived is when the headers were checked, which is also when keys must be
+// valid: the sender signed before it.
 func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *lookup, arrived time.Time, m *Message) (VerifyKey, error) {
 	id, stamp, expires := a.ID, a.Timestamp, a.Expires
 	if err := v.scheme.ReadBody(r, a); err != nil {
@@ -381,20 +402,25 @@ var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 	return ctx
 }()
 
-// Forget makes a handled message be handled again when its next attempt arrives: for an operator who knows that the
-// effect of the first time is gone. The sender must send it once more. source is "" for [Secrets] without a name.
+// Forget makes a handled message be handled again when its next attempt
+// arrives: for an operator who knows that the effect of the first time is gone.
+// The sender must send it once more. source is "" for [Secrets] without a name.
 //
-// It works for messages whose id is signed; see [Verifier.ForgetKey] for the others. The error is an [*Error] if the store
-// failed, else it says why there was nothing to forget.
+// It works for messages whose id is signed; see [Verifier.ForgetKey] for the
+// others. The error is an [*Error] if the store failed, else it says why there
+// was nothing to forget.
 func (v *Verifier) Forget(ctx context.Context, source, id string) error {
-	if id == "" || strings.TrimSpace(id) != id {
-		return errors.New("hookonce: Forget needs the message id exactly as the sender shows it")
+	key, err := v.keyOf(source, id)
+	if err != nil {
+		return err
 	}
-	return v.claims.forget(ctx, v.replayKey(&Message{ID: id, IDSigned: true, Source: source}, nil))
+	return v.claims.forget(ctx, key)
 }
 
-// ForgetKey is [Verifier.Forget] for any message by the key of its record: [Event.Key], which [SlogObserver] logs as "key" where no
-// id is signed. [Key.UnmarshalText] reads it. How often the content ran (see [Config.Repeats]) stays counted. Errors are as for Forget.
+// ForgetKey is [Verifier.Forget] for any message by the key of its record:
+// [Event.Key], which [SlogObserver] logs as "key" where no id is signed.
+// [Key.UnmarshalText] reads it. How often the content ran (see
+// [Config.Repeats]) stays counted. Errors are as for Forget.
 func (v *Verifier) ForgetKey(ctx context.Context, key Key) error {
 	return v.claims.forget(ctx, key)
 }

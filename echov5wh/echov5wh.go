@@ -13,16 +13,19 @@ import (
 // Option changes what [New] makes. There is one: [Deny].
 type Option func(*middleware)
 
-// Deny has answer called in place of the default answer to a refused attempt. It is not called for the acknowledgement of a
-// redelivery nor for a challenge: those are no refusals. What it returns goes to the HTTPErrorHandler as any handler's error
-// does. err says why (errors.Is with core's reasons), and err.Answer() has the status that makes senders do the right
-// thing: keep it. Never tell the sender err.Error(): it is written for the log, for the error that an HTTPError wraps perhaps.
+// Deny makes answer respond to refused attempts. answer is not called for
+// acknowledged redeliveries and challenges. Its error goes to the
+// HTTPErrorHandler, as any handler's error does. err has the reason (errors.Is
+// with core's reasons). Keep the status of err.Answer(): it decides whether the
+// sender retries. Never send err.Error() to the sender: it is for the log, for
+// the error that an HTTPError wraps perhaps.
 func Deny(answer func(c *echo.Context, err *core.Error) error) Option {
 	return func(m *middleware) { m.deny = answer }
 }
 
-// New returns middleware for the routes of one sender: the handlers after it run for messages that are authentic, fresh and
-// new, and v answers all others. It panics if v is nil. The middleware is safe for concurrent use.
+// New returns middleware for the routes of one sender. The handlers after it
+// run for messages that are authentic, fresh and new; v responds to all others.
+// It panics if v is nil. The middleware is safe for concurrent use.
 func New(v *core.Verifier, opts ...Option) echo.MiddlewareFunc {
 	if v == nil {
 		panic("echov5wh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
@@ -36,7 +39,8 @@ func New(v *core.Verifier, opts ...Option) echo.MiddlewareFunc {
 	}
 }
 
-// Message returns the verified message of the request, the zero Message where [New] did not admit one.
+// Message returns the verified message of the request, the zero Message if
+// [New] did not admit one.
 func Message(c *echo.Context) core.Message {
 	if d, ok := c.Get(deliveryKey).(*core.Delivery); ok {
 		m, _ := d.Message()
@@ -95,7 +99,8 @@ func run(c *echo.Context, res *echo.Response, x *adapter.Exchange, next echo.Han
 	answered := core.Failed
 	defer func() {
 		if rec.Status() == 0 && res.Committed && res.Status < http.StatusOK {
-			// echo takes a 1xx for the answer, and would render no error after it: net/http makes a 200 of that.
+			// echo takes a 1xx for the answer, and would render no error after it: net/http makes a
+			// 200 of that.
 			res.Committed, res.Status = false, http.StatusOK
 		}
 		x.Request = c.Request() // with the form, if a handler parsed one

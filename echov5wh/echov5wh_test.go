@@ -193,8 +193,8 @@ func TestBodyLimitOutsideAnswersItself(t *testing.T) {
 	}
 }
 
-// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when the first one
-// counted as failed.
+// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when
+// the first one counted as failed.
 func TestOutcome(t *testing.T) {
 	t.Parallel()
 	recovering := middleware.Recover()
@@ -420,7 +420,8 @@ func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 	}
 }
 
-// The connection is taken care of after the response: that must not send one before the HTTPErrorHandler has.
+// The connection is taken care of after the response: that must not send one before the
+// HTTPErrorHandler has.
 func TestDenyMayLeaveATooLargeBodyToTheHTTPErrorHandler(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, core.Config{MaxBody: 10})

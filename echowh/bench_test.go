@@ -41,7 +41,8 @@ func (d *discard) WriteHeader(status int)      { d.status = status }
 
 func (*discard) SetReadDeadline(time.Time) error { return nil }
 
-// route returns a function that sends one message of size bytes to an empty handler, behind New or not, without a network.
+// route returns a function that sends one message of size bytes to an empty handler, behind New or
+// not, without a network.
 func route(tb testing.TB, size int, protected bool) func() {
 	tb.Helper()
 	v := core.Must(core.New(core.Secrets(secret), forgetful{}, nil))
@@ -82,9 +83,9 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
-// TestAllocations keeps the price known, beside the same route without the middleware. Core
-// has 1 of them (the delivery), the shared exchange 4 (itself, the body, the
-// request's copy, GetBody), and 3 are echo's: its map of values, and a route's middleware, wrapped anew for each request.
+// TestAllocations keeps the price known, beside the same route without the middleware. Core has 1
+// of them (the delivery), the shared exchange 4 (itself, the body, the request's copy, GetBody),
+// and 3 are echo's: its map of values, and a route's middleware, wrapped anew for each request.
 func TestAllocations(t *testing.T) {
 	testmode.Count(t)
 	const budget = 8

@@ -17,7 +17,8 @@ import (
 
 type nextKey struct{}
 
-// byHand mounts a net/http middleware around echo's handlers as programs do that do not know echo.WrapMiddleware.
+// byHand mounts a net/http middleware around echo's handlers as programs do that do not know
+// echo.WrapMiddleware.
 func byHand(mw func(http.Handler) http.Handler) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {

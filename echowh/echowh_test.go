@@ -193,8 +193,8 @@ func TestBodyLimitOutsideAnswersItself(t *testing.T) {
 	}
 }
 
-// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when the first one
-// counted as failed.
+// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when
+// the first one counted as failed.
 func TestOutcome(t *testing.T) {
 	t.Parallel()
 	recovering := middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(_ echo.Context, err error, _ []byte) error { return err }})
@@ -294,7 +294,8 @@ func early(then echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// echo's Timeout is deprecated and leaves the handler running with the context: what is looked at here must not be touched by it.
+// echo's Timeout is deprecated and leaves the handler running with the context: what is looked at
+// here must not be touched by it.
 func TestTimeoutInsideIsAFailure(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, core.Config{})
@@ -423,7 +424,8 @@ func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 	}
 }
 
-// The connection is taken care of after the response: that must not send one before the HTTPErrorHandler has.
+// The connection is taken care of after the response: that must not send one before the
+// HTTPErrorHandler has.
 func TestDenyMayLeaveATooLargeBodyToTheHTTPErrorHandler(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, core.Config{MaxBody: 10})

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -14,27 +15,39 @@ import (
 )
 
 func Example() {
-	_ = os.Setenv("WEBHOOK_SECRET", secret) // outside the program, in life
-
-	v := core.Must(core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil))
+	secret := core.GenerateSecret() // os.Getenv("WEBHOOK_SECRET")
+	v := core.Must(core.New(core.Secrets(secret), memstore.New(), nil))
 
 	e := echo.New()
 	e.POST("/hook", func(c echo.Context) error {
 		msg := echowh.Message(c)
-		fmt.Println("handling", msg.ID, "stamped", msg.Timestamp)
+		fmt.Println("handling", msg.ID)
 		return c.NoContent(http.StatusNoContent)
 	}, echowh.New(v))
 
-	// An unsigned request does not reach the handler.
-	rec := httptest.NewRecorder()
-	e.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/hook", nil))
-	fmt.Println(rec.Code, rec.Header().Get("Content-Type"))
+	// An unsigned request does not reach the handler. The sender's does.
+	unsigned := httptest.NewRequest(http.MethodPost, "/hook", strings.NewReader("{}"))
+	signed := httptest.NewRequest(http.MethodPost, "/hook", strings.NewReader("{}"))
+	signer, err := core.NewSigner(secret)
+	if err != nil {
+		panic(err)
+	}
+	if err := signer.Sign(signed.Header, "msg_1", time.Now(), []byte("{}")); err != nil {
+		panic(err)
+	}
+	for _, r := range []*http.Request{unsigned, signed} {
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, r)
+		fmt.Println(rec.Code)
+	}
 	// Output:
-	// 400 application/problem+json
+	// 400
+	// handling msg_1
+	// 204
 }
 
 func ExampleDeny() {
-	v := core.Must(core.New(core.Secrets(secret), memstore.New(), nil))
+	v := core.Must(core.New(core.Secrets(core.GenerateSecret()), memstore.New(), nil))
 	deny := echowh.Deny(func(c echo.Context, err *core.Error) error {
 		a := err.Answer()
 		c.Response().Header().Set("Retry-After", a.Header.Get("Retry-After"))

@@ -185,6 +185,10 @@ func (s step) finding(proven bool) Finding {
 	if s.what != "" {
 		a.what = s.what
 	}
+	if s.mistake == wrongURL && !proven {
+		a.remedy += " If messages are refused still, copy the secret again from the sender."
+		a.look += "; then " + whereShown
+	}
 	return Finding{s.mistake, proven, a.what, a.remedy, a.look}
 }
 

@@ -5,7 +5,7 @@ import "context"
 // The work is counted in bytes: those that are hashed, and those that are
 // written anew, which cost more.
 const (
-	budget      = 40 << 20 // of a search in a body of a mebibyte or less
+	budget      = 34 << 20 // of a search in a body of a mebibyte or less
 	usualBody   = 1 << 20
 	largeBody   = 4 << 20  // up to which the budget grows with the body
 	atLeast     = 6        // times that a larger body is hashed or read

@@ -116,6 +116,41 @@ func TestASignedAddressThatArrivesRewrittenIsNamed(t *testing.T) {
 	tell(t, all)
 }
 
+// A wrong secret and a rewritten address look the same where the request gives a
+// part of the address: the text must not choose, and the remedy must name both.
+func TestWhereTheRequestGivesTheAddressAWrongSecretIsNotRuledOut(t *testing.T) {
+	t.Parallel()
+	for name, scheme := range map[string]core.Scheme{"square": schemes.Square("https://example.com"), "hubspot": schemes.HubSpot("https://example.com")} {
+		m := made(name, configured(scheme))
+		m.configured = []core.Secret{core.NewSecret(freeOther)}
+		e := m.input().explain(t.Context())
+		f := e.Findings[0]
+		if f.Mistake != explain.URL || f.Proven || !strings.Contains(f.What, "or the secret is another one") ||
+			!strings.Contains(f.Remedy, "copy the secret again") || !strings.Contains(f.Look, "where the secret is shown") {
+			t.Errorf("%s: %s", name, e)
+		}
+	}
+}
+
+// A digest of another body shows a change that is sure, so the address is not
+// blamed.
+func TestADigestOfAnotherBodyIsSaidBeforeTheAddress(t *testing.T) {
+	t.Parallel()
+	secret := []byte("a secret of thirty-two bytes !!!")
+	r := httpSigned([]byte("another secret of thirty-two byt"), `{"a":1}`)
+	in := httpInput(r, secret)
+	in.Config.Scheme = schemes.HTTPSignatures(schemes.SignatureProfile{URL: "https://example.com"})
+	same := told{in, "url (seen): ", nil}
+	changed := *r
+	changed.Body = []byte(`{"a":2}`)
+	other := httpInput(&changed, secret)
+	other.Config.Scheme = in.Config.Scheme
+	tell(t, map[string]told{
+		"the digest fits":              same,
+		"the digest is another body's": {other, "unknown: ", []string{"Content-Digest is not the hash of this body"}},
+	})
+}
+
 // httpSigned is a request with an HTTP message signature.
 func httpSigned(secret []byte, text string) *core.Request {
 	sum := sha256.Sum256([]byte(text))
@@ -217,6 +252,11 @@ func TestAGetThatWasAPostIsNamed(t *testing.T) {
 	head := made("github", get)
 	head.r.Method = http.MethodHead
 	all["HEAD"] = told{head.input(), "method (seen): ", []string{"HEAD"}}
+	for name, reason := range map[string]core.Reason{"consumed": core.ErrBodyConsumed, "missing": core.ErrMissingHeader, "no match": core.ErrNoMatch} {
+		refused := made("standard", get).input()
+		refused.Err = &core.Error{Reason: reason}
+		all["refused as "+name] = told{refused, "method (seen): ", nil}
+	}
 	tell(t, all)
 }
 

@@ -35,20 +35,28 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 }
 
 // observeAddress says that the address is signed where the configured one leaves
-// a part of it to the request: nothing else of a request is changed so often by
-// proxies.
+// a part of it to the request. Proxies change no other signed part as often. A
+// wrong secret looks the same, so the text names both. A digest of another body
+// is a change that is sure, and left to the verifier's own text.
 func (s *search) observeAddress(_ error, add func(Mistake, string)) {
 	u, err := url.Parse(s.facts.URL)
 	_, query, _ := strings.Cut(s.req.URL, "?")
-	if s.facts.URL == "" || err != nil || u.Path != "" && (u.RawQuery != "" || query == "") {
+	if s.facts.URL == "" || err != nil || s.otherDigest() || u.Path != "" && (u.RawQuery != "" || query == "") {
 		return
 	}
 	part := "path and query"
 	if u.Path != "" {
 		part = "the query"
 	}
-	add(wrongURL, s.scheme.Name()+" signs the address, and the configured one leaves "+part+" to the request, which arrived as "+
-		strconv.Quote(oneLine(s.hide(s.req.URL), 256))+": if a proxy wrote that anew, no signature fits")
+	add(wrongURL, s.scheme.Name()+" signs the address, and the configured one takes "+part+" from the request, which arrived as "+
+		strconv.Quote(oneLine(s.hide(s.req.URL), 256))+": either a proxy rewrote that on the way, or the secret is another one")
+}
+
+// otherDigest reports whether the request has a digest that is not its body's.
+func (s *search) otherDigest() bool {
+	h := head{scheme: s.scheme, req: s.req}
+	_, digest := h.read(s.req.Body)
+	return digest
 }
 
 // observeParsed notices what is left of a body that a program parsed, or that

@@ -3,7 +3,6 @@ package explain_test
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"runtime"
@@ -15,23 +14,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/explain"
 	"github.com/hookonce/hookonce/internal/testmode"
+	"github.com/hookonce/hookonce/internal/worstcase"
 )
 
 const mebibyte = 1 << 20
-
-// large is JSON of about a mebibyte, with something for every change to do.
-func large() []byte {
-	var b bytes.Buffer
-	b.WriteString(`{"type":"report","items":[`)
-	for i := 0; b.Len() < mebibyte-300; i++ {
-		if i > 0 {
-			b.WriteString(",")
-		}
-		fmt.Fprintf(&b, `{"id":%d,"price":%d.5,"name":"Größe <b>%d</b> \u00e9 a/b","list":[1,2,3],"nested":{"x":"y","a":null}}`, i, i, i)
-	}
-	b.WriteString(`]}`)
-	return b.Bytes()
-}
 
 // hopeless are requests of a mebibyte that nothing explains.
 func hopeless() map[string]input {
@@ -50,18 +36,7 @@ func hopeless() map[string]input {
 			m.r.Body[20]++
 		}
 	}
-	for name, body := range map[string][]byte{
-		"JSON": large(), "text": bytes.Repeat([]byte("lorem ipsum é\r\n"), mebibyte/16),
-		"base64": []byte(base64.StdEncoding.EncodeToString(large()[:mebibyte*3/4])), "gzip": gzipped(large()),
-		"a bomb": gzipped(make([]byte, 64<<20)), "brackets": bytes.Repeat([]byte("["), mebibyte), "open objects": bytes.Repeat([]byte(`{"a":`), mebibyte/5),
-		"a string": []byte(`"` + strings.Repeat(`\u00e9`, mebibyte/6) + `"`), "form": []byte("a=" + strings.Repeat("%2f+&b=", mebibyte/7)),
-		"members": members(mebibyte, ""), "members of long names": members(mebibyte, strings.Repeat("k", 1000)),
-		"commas in depth":       []byte(strings.Repeat("[", 250) + strings.Repeat("1,", 500_000) + "1" + strings.Repeat("]", 250)),
-		"objects in depth":      []byte(strings.Repeat(strings.Repeat(`{"b":1,"a":`, 200)+"1"+strings.Repeat("}", 200), 400)),
-		"escapes that are none": []byte(`{"a":"` + strings.Repeat(`\u00`, 200_000) + `"}`),
-		"numbers":               []byte("[" + strings.Repeat("1e999999999,-1e-99999999,1e20,", 30_000) + strings.Repeat("9", 100_000) + "]"),
-		"fields":                fields(mebibyte),
-	} {
+	for name, body := range worstcase.Bodies() {
 		for _, s := range []string{"standard", "github", "square", "hubspot", "discord"} {
 			m := send(senders()[s], damage{before: func(m *message) { m.body = body }, after: wrong})
 			m.others = tenants
@@ -70,24 +45,6 @@ func hopeless() map[string]input {
 		}
 	}
 	return all
-}
-
-func members(size int, prefix string) []byte {
-	var b bytes.Buffer
-	b.WriteString("{")
-	for i := 0; b.Len() < size; i++ {
-		fmt.Fprintf(&b, `"%s%d":%d,`, prefix, size-i, i)
-	}
-	b.WriteString(`"z":1}`)
-	return b.Bytes()
-}
-
-func fields(size int) []byte {
-	var b bytes.Buffer
-	for i := 0; b.Len() < size; i++ {
-		fmt.Fprintf(&b, "%d=%%2f&", i)
-	}
-	return b.Bytes()
 }
 
 // What is promised is a time, a tenth of a second of the processor, which a busy machine does not keep. A byte of work takes about a nanosecond to hash;
@@ -132,7 +89,7 @@ func TestAHugeBodyIsNotSearchedAsASmallOneIs(t *testing.T) {
 	if testing.Short() || testmode.Race {
 		t.Skip("takes seconds")
 	}
-	huge := bytes.Repeat(large()[26:mebibyte-400], 33)
+	huge := bytes.Repeat(worstcase.JSON()[26:mebibyte-400], 33)
 	for _, s := range []string{"standard", "square"} {
 		m := send(senders()[s], damage{before: func(m *message) { m.body = append([]byte("["), huge...) }})
 		m.configured = []core.Secret{core.NewSecret(unrelated(s))}
@@ -175,7 +132,7 @@ func TestTheCommonMistakesAreNamedInAMebibyte(t *testing.T) {
 		{late, bodyNewline},
 		{underscored, bodyIndented},
 	} {
-		all := append([]damage{{before: func(m *message) { m.body = bytes.ReplaceAll(large(), []byte(`\u00e9`), []byte("e")) }}}, d...)
+		all := append([]damage{{before: func(m *message) { m.body = bytes.ReplaceAll(worstcase.JSON(), []byte(`\u00e9`), []byte("e")) }}}, d...)
 		m := send(senders()["standard"], all...)
 		in := m.input()
 		in.Config.MaxBody = 8 << 20
@@ -204,7 +161,7 @@ func TestACancelledSearchSaysThatItIsUnfinished(t *testing.T) {
 func BenchmarkRequest(b *testing.B) {
 	for _, size := range []string{"1KiB", "1MiB"} {
 		b.Run(size, func(b *testing.B) {
-			body := large()
+			body := worstcase.JSON()
 			if size == "1KiB" {
 				body = []byte(`{"type":"report","items":[` + string(body[26:1000]))
 			}

@@ -24,7 +24,8 @@ func (forgetful) Swap(_ context.Context, _ core.Key, _, next core.Value, _ time.
 	return next, nil
 }
 
-// route returns a function that sends one message of size bytes through New and an empty handler, without a network.
+// route returns a function that sends one message of size bytes through New and an empty handler,
+// without a network.
 func route(tb testing.TB, size int) func() {
 	tb.Helper()
 	v := core.Must(core.New(core.Secrets(secret), forgetful{}, nil))
@@ -71,7 +72,8 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
-// TestAllocations keeps the price known: the delivery is core's, the copies of the head's text and of the body are ours.
+// TestAllocations keeps the price known: the delivery is core's, the copies of the head's text and
+// of the body are ours.
 func TestAllocations(t *testing.T) {
 	testmode.Count(t)
 	const budget = 3

@@ -13,16 +13,18 @@ import (
 // Option changes what [New] makes. There is one: [Deny].
 type Option func(*middleware)
 
-// Deny has answer called in place of the default answer to a refused attempt. It is not called for the acknowledgement of a
-// redelivery nor for a challenge: those are no refusals. What it returns goes to fiber's ErrorHandler as any handler's error
-// does. err says why (errors.Is with core's reasons), and err.Answer() has the status that makes senders do the right
-// thing: keep it. Never tell the sender err.Error(): it is written for the log.
+// Deny makes answer respond to refused attempts. answer is not called for
+// acknowledged redeliveries and challenges. Its error goes to fiber's
+// ErrorHandler, as any handler's error does. err has the reason (errors.Is with
+// core's reasons). Keep the status of err.Answer(): it decides whether the
+// sender retries. Never send err.Error() to the sender: it is for the log.
 func Deny(answer func(c fiber.Ctx, err *core.Error) error) Option {
 	return func(m *middleware) { m.deny = answer }
 }
 
-// New returns middleware for the routes of one sender: the handlers after it run for messages that are authentic, fresh and
-// new, and v answers all others. It panics if v is nil. The handler is safe for concurrent use.
+// New returns middleware for the routes of one sender. The handlers after it
+// run for messages that are authentic, fresh and new; v responds to all others.
+// It panics if v is nil. The handler is safe for concurrent use.
 func New(v *core.Verifier, opts ...Option) fiber.Handler {
 	if v == nil {
 		panic("fiberv3wh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
@@ -34,28 +36,29 @@ func New(v *core.Verifier, opts ...Option) fiber.Handler {
 	return m.handle
 }
 
-// Message returns the verified message of the request, the zero Message where [New] did not admit one. It may be
-// kept: nothing in it points into fasthttp's memory.
+// Message returns the verified message of the request, the zero Message if
+// [New] did not admit one. It may be kept: nothing in it points into fasthttp's
+// memory.
 func Message(c fiber.Ctx) core.Message {
 	m, _ := core.FromContext(c.RequestCtx())
 	return m
 }
 
-// Listener prepares app, and returns ln for it, so that strangers hold little
-// memory and senders read why they were refused:
+// Listener prepares app and wraps ln for it. Strangers then hold little memory,
+// and senders can read why they were refused:
 //
 //	log.Fatal(app.Listener(fiberv3wh.Listener(app, ln)))
 //
-// A body takes the memory that has arrived. fiber alone makes room for the
-// announced length, of BodyLimit at most, before the first byte. Nothing else
-// changes for the routes of app: their bodies are read before the handlers run,
-// within BodyLimit and ReadTimeout, and the ErrorHandler answers what exceeds
-// them. Multipart forms are parsed when a handler asks for them, out of memory.
-// An app that sets StreamRequestBody reads its bodies itself, as before.
+// A body takes memory only as its bytes arrive. fiber alone allocates the
+// announced length, up to BodyLimit, before the first byte. Nothing else
+// changes for the routes of app. Their bodies are read before the handlers run,
+// within BodyLimit and ReadTimeout, and the ErrorHandler responds to what
+// exceeds them. Multipart forms are parsed from memory when a handler asks for
+// them. An app that sets StreamRequestBody reads its bodies itself, as before.
 //
-// Behind a body that was refused the connection is closed when the sender has
-// closed, or after 600 ms. fiber alone closes at once, and the reset can overtake
-// the response.
+// After a refused body the connection is closed when the sender has closed, or
+// after 600 ms. fiber alone closes at once, and the reset can overtake the
+// response.
 //
 // Call it once, before app serves. For TLS wrap what it returns in
 // [tls.NewListener]. It panics if ln is a TLS listener itself.

@@ -327,9 +327,9 @@ func read(tb testing.TB, from *bufio.Reader) reply {
 	return reply{status: res.StatusCode, header: res.Header, body: string(b), closed: res.Close}
 }
 
-// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when the first one
-// counted as failed.
-// swallowing is what a crash reporter does that does not pass panics on.
+// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when
+// the first one counted as failed. swallowing is what a crash reporter does that does not pass
+// panics on.
 func swallowing(c fiber.Ctx) error {
 	defer func() { _ = recover() }()
 	return c.Next()

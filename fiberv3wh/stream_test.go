@@ -16,8 +16,8 @@ import (
 	"github.com/hookonce/hookonce/fiberv3wh"
 )
 
-// streaming is a server that hands bodies over unread, with a route that must not be reached through the rest of
-// somebody's body.
+// streaming is a server that hands bodies over unread, with a route that must not be reached
+// through the rest of somebody's body.
 func streaming(t *testing.T, k *kit, cfg fiber.Config) (target string, smuggled *atomic.Int32) {
 	t.Helper()
 	cfg.StreamRequestBody = true

@@ -106,7 +106,8 @@ func mountSuite(m whtest.AdapterMount, streaming bool) *fiber.App {
 	return app
 }
 
-// timeout gives the handlers a context that ends. fiber's own leaves them running beside its response.
+// timeout gives the handlers a context that ends. fiber's own leaves them running beside its
+// response.
 func timeout(d time.Duration) fiber.Handler {
 	return func(c fiber.Ctx) error {
 		outer := c.Context()

@@ -1,5 +1,7 @@
-// Package fiberwh makes webhook endpoints of a fiber v2 application safe with one line: the handlers after [New] run for messages that
-// are authentic, fresh and new. What the sender is answered otherwise is core's decision, the same in every framework.
+// Package fiberwh protects webhook endpoints of a fiber v2 application: the
+// handlers after New run only for messages that are authentic, fresh and new.
+// core decides every other response, the same in every framework. Package
+// fiberv3wh is for fiber v3.
 //
 // # Quick start
 //
@@ -16,70 +18,42 @@
 //	…
 //	log.Fatal(app.Listener(fiberwh.Listener(app, ln)))
 //
-// # Reading the body
-//
-// Everything works as without the middleware: BodyParser, Body, BodyRaw, FormValue, FormFile, MultipartForm, and net/http handlers behind
-// adaptor.HTTPHandler. The signature is checked over the bytes of the wire, before anything is decompressed. Body and BodyParser decompress
-// without a limit, as always in fiber: after us only for a sender who has the key.
-//
-// fasthttp uses the memory of a request for the next one on its connection, so what c.Body, c.Get and c.Params return must not be kept after
-// the handler. Message(c) may be kept, body included: it is a copy. Its strings share memory of half a kilobyte: strings.Clone
-// what is kept in large numbers.
-//
-// Without [Listener] and with the default configuration fasthttp parses multipart bodies of known length before any middleware runs, and
-// throws their bytes away. Such a request is answered 500 and observed as body-consumed; set
-// fiber.Config.DisablePreParseMultipartForm. A body whose length is not the announced one was changed by a middleware in front, and is
-// answered and observed likewise.
+// Mount New on the routes of the sender. app.Use(fiberwh.New(v)) on all routes
+// also refuses browsers and health checks.
 //
 // # Limits
 //
-// fiber has read the whole body before any middleware runs. So fiber.Config.BodyLimit (413 by the ErrorHandler, handlers not run) and
-// ReadTimeout (default: none) are the limits that protect the server; core's Config.MaxBody can only be smaller, Config.BodyTimeout has no
-// effect, and a request with "Expect: 100-continue" is told to continue before anybody looked at its headers.
+// fiber reads the whole body before any middleware runs, so
+// fiber.Config.BodyLimit and ReadTimeout protect the server. Config.MaxBody of
+// core can only be smaller, and Config.BodyTimeout has no effect. Serve through
+// Listener: without it fiber reserves memory for every announced body.
 //
-// Serve through [Listener]. fiber alone makes room for an announced body before its first byte: 1,000 connections that announce 1 MiB hold
-// 1 GiB. It also closes over the rest of a refused body, and the reset can overtake the response: the sender does not learn why.
+// # Body
 //
-// With fiber.Config.StreamRequestBody the body is read here, and MaxBody and BodyTimeout hold. fasthttp does not enforce BodyLimit then, and
-// parses what is left of an unread body as the next request; so a refusal that leaves some closes the connection. In report-only
-// mode a chunked stream is read without a limit, because what was taken off it must be there for the handler.
+// The handler reads the body as without the middleware: BodyParser, Body,
+// BodyRaw, FormValue, FormFile, MultipartForm. The signature covers the bytes
+// on the wire.
+//
+// fasthttp reuses the memory of a request, so c.Body, c.Get and c.Params return
+// values that end with the handler. Message(c) is a copy and may be kept.
 //
 // # Outcome
 //
-// The status that the sender will see decides. 2xx commits the message; anything else releases it for the sender's next attempt, and so do:
-// a returned error, whatever the ErrorHandler makes of it later, even after c.SendString; no route after the middleware; a panic, which
-// goes on, and leaves the status 500 for something outside that swallows it; a hijack; the answer of RequestCtx.TimeoutError. A handler that writes nothing has answered 200: fiber knows no other.
-//
-// Without a recover middleware a panic ends the process, as in every fiber application. The message is released first.
+// The status that the sender sees decides. A 2xx status commits the message.
+// Any other status, a returned error, a panic and a hijack release it for the
+// sender's next attempt. A handler that writes nothing has responded 200.
+// Without a recover middleware a panic ends the process, as in every fiber
+// application.
 //
 // # Context
 //
-// The handler's c.UserContext() ends before the claim on the message does: give it to databases and clients. It has the values of the one
-// outside, which is put back after the handler. [core.FromContext] finds the message in c.UserContext(), in c.Context(), and in the request context
-// of net/http handlers behind adaptor.HTTPHandler. c.Context() itself is pooled: never use it as a context.Context beyond the handler.
+// Pass c.UserContext() to databases and clients. It ends before the claim on
+// the message does. [core.FromContext] finds the message in it.
 //
-// # What it cannot see
+// Use a shared store with fiber.Config.Prefork: child processes do not share
+// memory, and the middleware responds 500 to every request with a store in
+// memory. The section on fiber in [frameworks] covers timeouts, streaming and
+// adaptor.
 //
-//   - A stream writer (SetBodyStreamWriter) runs after all handlers: the message was committed with its status before.
-//   - A sender that disconnects: neither context is cancelled then. The answer is lost, the sender tries again, and is acknowledged.
-//   - A handler that goes on after TimeoutError or after middleware/timeout's New answered for it: the message is released, and the
-//     next attempt runs beside it. Use timeout.NewWithContext, whose handler has ended when the answer is sent.
-//   - A header that fasthttp keeps only once: of repeated Content-Type, User-Agent, Host and Content-Length lines, the last.
-//
-// # Refusals
-//
-// The default answer is written as core gives it and nil is returned, so that the ErrorHandler cannot change it; loggers outside see its status.
-// [Deny] replaces it; an error returned there goes through the ErrorHandler.
-//
-// # Mounting it wrongly
-//
-//   - adaptor.HTTPMiddleware(nethttp.New(v)) would commit before the handler has run: adaptor runs the fiber handlers after the net/http
-//     middleware returned. nethttp refuses to run there. Use this package in fiber.
-//   - adaptor.FiberApp (net/http in front of fiber, as in AWS Lambda's fiber adapter) hands over only the last of repeated header lines: a repeated id
-//     cannot be refused then. Prefer nethttp.New around it.
-//   - fiber.Config.Prefork with a store in memory: each child process would have its own and handle every message once. Each request
-//     is answered 500, and the observer is told.
-//   - app.Use(fiberwh.New(v)) on all routes refuses browsers and health checks as well. Put it on the routes of the sender.
-//
-// fiber.Config.DisableHeaderNormalizing does no harm here: header names are compared without regard to case.
+// [frameworks]: https://github.com/hookonce/hookonce/blob/main/docs/frameworks.md#fiber
 package fiberwh

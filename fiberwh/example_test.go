@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -15,30 +15,42 @@ import (
 )
 
 func Example() {
-	_ = os.Setenv("WEBHOOK_SECRET", secret) // outside the program, in life
-
-	v := core.Must(core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil))
+	secret := core.GenerateSecret() // os.Getenv("WEBHOOK_SECRET")
+	v := core.Must(core.New(core.Secrets(secret), memstore.New(), nil))
 
 	app := fiber.New(fiber.Config{ReadTimeout: 10 * time.Second, BodyLimit: 1 << 20, DisablePreParseMultipartForm: true})
 	app.Post("/hook", fiberwh.New(v), func(c *fiber.Ctx) error {
 		msg := fiberwh.Message(c)
-		fmt.Println("handling", msg.ID, "stamped", msg.Timestamp)
+		fmt.Println("handling", msg.ID)
 		return c.SendStatus(fiber.StatusNoContent)
 	})
 
-	// An unsigned request does not reach the handler.
-	res, err := app.Test(httptest.NewRequest(http.MethodPost, "/hook", nil))
+	// An unsigned request does not reach the handler. The sender's does.
+	unsigned := httptest.NewRequest(http.MethodPost, "/hook", strings.NewReader("{}"))
+	signed := httptest.NewRequest(http.MethodPost, "/hook", strings.NewReader("{}"))
+	signer, err := core.NewSigner(secret)
 	if err != nil {
 		panic(err)
 	}
-	defer res.Body.Close()
-	fmt.Println(res.StatusCode, res.Header.Get("Content-Type"))
+	if err := signer.Sign(signed.Header, "msg_1", time.Now(), []byte("{}")); err != nil {
+		panic(err)
+	}
+	for _, r := range []*http.Request{unsigned, signed} {
+		res, err := app.Test(r)
+		if err != nil {
+			panic(err)
+		}
+		_ = res.Body.Close()
+		fmt.Println(res.StatusCode)
+	}
 	// Output:
-	// 400 application/problem+json
+	// 400
+	// handling msg_1
+	// 204
 }
 
 func ExampleDeny() {
-	v := core.Must(core.New(core.Secrets(secret), memstore.New(), nil))
+	v := core.Must(core.New(core.Secrets(core.GenerateSecret()), memstore.New(), nil))
 	deny := fiberwh.Deny(func(c *fiber.Ctx, err *core.Error) error {
 		a := err.Answer()
 		c.Set("Retry-After", a.Header.Get("Retry-After"))

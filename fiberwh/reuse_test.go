@@ -16,7 +16,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// The memory of a request is used again for another one. Schemes are written by applications: whatever they do with it must not reach that one.
+// The memory of a request is used again for another one. Schemes are written by applications:
+// whatever they do with it must not reach that one.
 
 // renaming is Standard Webhooks under the names of another sender: it changes the headers.
 type renaming struct{ core.StandardWebhooks }

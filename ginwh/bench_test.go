@@ -42,7 +42,8 @@ func (d *discard) WriteHeader(status int)      { d.status = status }
 
 func (*discard) SetReadDeadline(time.Time) error { return nil }
 
-// route returns a function that sends one message of size bytes to an empty handler, behind New or not, without a network.
+// route returns a function that sends one message of size bytes to an empty handler, behind New or
+// not, without a network.
 func route(tb testing.TB, size int, protected bool) func() {
 	tb.Helper()
 	v := core.Must(core.New(core.Secrets(secret), forgetful{}, nil))
@@ -83,9 +84,9 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
-// TestAllocations keeps the price known, beside the same route without the middleware. Core
-// has 1 of them (the delivery), the shared exchange 4 (itself, the body, the
-// request's copy, GetBody), and 4 are ours: the writer, gin's map of values, and the bytes for ShouldBindBodyWith.
+// TestAllocations keeps the price known, beside the same route without the middleware. Core has 1
+// of them (the delivery), the shared exchange 4 (itself, the body, the request's copy, GetBody),
+// and 4 are ours: the writer, gin's map of values, and the bytes for ShouldBindBodyWith.
 func TestAllocations(t *testing.T) {
 	testmode.Count(t)
 	const budget = 9

@@ -14,16 +14,18 @@ import (
 // Option changes what [New] makes. There is one: [Deny].
 type Option func(*middleware)
 
-// Deny has answer called in place of the default answer to a refused attempt, with the chain already aborted. It is not called for the
-// acknowledgement of a redelivery nor for a challenge: those are no refusals. err says why (errors.Is with core's reasons), and
-// err.Answer() has the status that makes senders do the right thing: keep it. Never tell the sender err.Error(): it is
-// written for the log, for c.Error perhaps.
+// Deny makes answer respond to refused attempts, with the chain already
+// aborted. answer is not called for acknowledged redeliveries and challenges.
+// err has the reason (errors.Is with core's reasons). Keep the status of
+// err.Answer(): it decides whether the sender retries. Never send err.Error()
+// to the sender: it is for the log, or for c.Error.
 func Deny(answer func(c *gin.Context, err *core.Error)) Option {
 	return func(m *middleware) { m.deny = answer }
 }
 
-// New returns middleware for the routes of one sender: the handlers after it run for messages that are authentic, fresh and
-// new, and v answers all others. It panics if v is nil. The handler is safe for concurrent use.
+// New returns middleware for the routes of one sender. The handlers after it
+// run for messages that are authentic, fresh and new; v responds to all others.
+// It panics if v is nil. The handler is safe for concurrent use.
 func New(v *core.Verifier, opts ...Option) gin.HandlerFunc {
 	if v == nil {
 		panic("ginwh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
@@ -35,11 +37,13 @@ func New(v *core.Verifier, opts ...Option) gin.HandlerFunc {
 	return m.handle
 }
 
-// deliveryKey is a string, because gin's own Get and Value know no other kind in every version.
+// deliveryKey is a string, because gin's own Get and Value know no other kind
+// in every version.
 const deliveryKey = "hookonce.delivery"
 
-// Message returns the verified message of the request, the zero Message where [New] did not admit one. It also works in
-// middlewares outside after the handler, and with c.Copy().
+// Message returns the verified message of the request, the zero Message if
+// [New] did not admit one. It also works in middlewares upstream after the
+// handler, and with c.Copy().
 func Message(c *gin.Context) core.Message {
 	if v, _ := c.Get(deliveryKey); v != nil {
 		if d, ok := v.(*core.Delivery); ok {
@@ -76,7 +80,8 @@ func (m *middleware) handle(c *gin.Context) {
 	})
 }
 
-// unread is the request with its body. An earlier ShouldBindBodyWith has read it and left its bytes for the next one.
+// unread is the request with its body. An earlier ShouldBindBodyWith has read
+// it and left its bytes for the next one.
 func unread(c *gin.Context) *http.Request {
 	v, _ := c.Get(gin.BodyBytesKey)
 	if body, ok := v.([]byte); ok && len(body) > 0 {
@@ -101,8 +106,9 @@ func next(c *gin.Context, x *adapter.Exchange) {
 		x.Request = c.Request // with the form, if a handler parsed one
 		status := x.Finish(answered)
 		if answered == core.Failed && w.unsent() && isSuccess(w.Status()) {
-			// Unless something outside renders the errors: gin would make a 200 of nothing, also of a panic that something outside swallows, and
-			// the sender not try again.
+			// Unless something outside renders the errors: gin would make a 200
+			// of nothing, also of a panic that something outside swallows, and
+			// the sender would not retry.
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 		c.Request = outer // the handler's context has ended

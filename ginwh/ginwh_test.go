@@ -166,8 +166,8 @@ func TestBodiesReadBeforeUs(t *testing.T) {
 	}
 }
 
-// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when the first one
-// counted as failed.
+// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when
+// the first one counted as failed.
 func TestOutcome(t *testing.T) {
 	t.Parallel()
 	recovering := gin.RecoveryWithWriter(io.Discard)
@@ -339,7 +339,8 @@ func TestEarlyHintsReachTheSender(t *testing.T) {
 	}
 }
 
-// Under an inner Recovery, newer versions of gin answer nothing to http.ErrAbortHandler, older ones 500: a failure both ways.
+// Under an inner Recovery, newer versions of gin answer nothing to http.ErrAbortHandler, older ones
+// 500: a failure both ways.
 func TestErrAbortHandlerUnderAnInnerRecoveryIsAFailure(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, core.Config{})

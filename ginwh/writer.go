@@ -11,8 +11,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// writer is gin's, and notices what that does not tell: a hijack, and an answer written past it, through Unwrap. It keeps informational statuses
-// from gin, which takes a 1xx for the answer and sends no other status after it.
+// writer is gin's, and also records a hijack, and a response written past it,
+// through Unwrap. It keeps informational statuses from gin, which takes a 1xx
+// for the response and sends no other status after it.
 type writer struct {
 	gin.ResponseWriter
 
@@ -32,7 +33,8 @@ func (w *writer) WriteHeader(status int) {
 	}
 }
 
-// sendEarly sends the informational status, if there is one, and reports whether.
+// sendEarly sends the informational status, if there is one, and reports
+// whether.
 func (w *writer) sendEarly() bool {
 	status := w.early
 	if w.early = 0; status != 0 {
@@ -77,8 +79,9 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buf, err
 }
 
-// answered is the status for [core.Delivery.Settle]. failed says that the handlers reported errors, which something
-// outside may turn into an answer as long as there is none.
+// answered returns the status for [core.Delivery.Settle]. failed says that the
+// handlers reported errors. A middleware upstream may render these while
+// nothing is written.
 func (w *writer) answered(failed bool) int {
 	status, past := w.Status(), w.past.Status()
 	switch {
@@ -96,14 +99,14 @@ func (w *writer) answered(failed bool) int {
 // unsent reports whether a status can still be set.
 func (w *writer) unsent() bool { return !w.hijacked && !w.Written() && w.past.Status() == 0 }
 
-// isInformational: 101 is an answer.
+// isInformational reports a 1xx status other than 101.
 func isInformational(status int) bool {
 	return 100 <= status && status <= 199 && status != http.StatusSwitchingProtocols
 }
 
 func isSuccess(status int) bool { return 200 <= status && status <= 299 }
 
-// unwrap is what w writes to, or w itself if it does not tell.
+// unwrap returns the writer that w writes to, or w itself if it has none.
 func unwrap(w http.ResponseWriter) http.ResponseWriter {
 	if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
 		return u.Unwrap()

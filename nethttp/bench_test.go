@@ -25,7 +25,8 @@ func (b *bare) Write(p []byte) (int, error) { return len(p), nil }
 // SetReadDeadline is there as in a server: without it http.ResponseController makes an error.
 func (*bare) SetReadDeadline(time.Time) error { return nil }
 
-// attempts makes a function that sends one new message of 1 KiB through the whole middleware at each call.
+// attempts makes a function that sends one new message of 1 KiB through the whole middleware at
+// each call.
 func attempts(tb testing.TB, n int) func() {
 	tb.Helper()
 	secret := core.GenerateSecret()

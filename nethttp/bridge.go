@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// framework is one whose handlers return errors, or write past the writer that a
-// net/http middleware watches.
+// framework is one whose handlers return errors, or write past the writer that
+// a net/http middleware watches.
 type framework struct{ pkg, adapter, door string }
 
 func frameworks() []framework {
@@ -24,12 +24,12 @@ func frameworks() []framework {
 	}
 }
 
-// misplaced returns an error if the caller runs for the handlers of a framework.
-// It looks for the nearest function of a framework on the stack. A door, which
-// takes a handler of net/http, is fine: its response is all there is to see.
+// misplaced returns an error if the caller runs for the handlers of a
+// framework. It looks for the nearest function of a framework on the stack. A
+// door, which takes a handler of net/http, is fine: only its response matters.
 //
-// Names of functions survive -trimpath, stripping and vendoring. A door that the
-// compiler inlines is named after its caller, but not its file.
+// Names of functions survive -trimpath, stripping and vendoring. A door that
+// the compiler inlines is named after its caller, but not its file.
 func misplaced() error {
 	var pcs [128]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -60,8 +60,8 @@ func isDoor(frame *runtime.Frame) bool {
 	return false
 }
 
-// fromFramework reports whether w may be the writer of gin or echo. It only says
-// when to look at the stack, which takes microseconds.
+// fromFramework reports whether w may be the writer of gin or echo. It only
+// says when to look at the stack, which takes microseconds.
 func fromFramework(w http.ResponseWriter) bool {
 	for {
 		switch w.(type) {
@@ -89,8 +89,8 @@ func refusing(r *http.Request, err error) *http.Request {
 	return r2
 }
 
-// refusedBody fails once, for the verifier. In report-only mode the handler runs
-// all the same, and reads the body.
+// refusedBody fails once, for the verifier. In report-only mode the handler
+// runs all the same, and reads the body.
 type refusedBody struct {
 	io.ReadCloser
 

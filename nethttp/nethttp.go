@@ -7,21 +7,24 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Option changes how the middleware answers. See [Deny].
+// Option changes how the middleware responds. See [Deny].
 type Option func(*options)
 
 type options struct {
 	deny func(http.ResponseWriter, *http.Request, *core.Error)
 }
 
-// Deny has refused attempts answered by answer instead of with problem details. err.Answer gives the default answer: keep
-// its status and its Retry-After, which decide whether the sender tries again. Acknowledged redeliveries and challenges
-// are no refusals and do not get there. The body may be unread; the connection is taken care of.
+// Deny makes answer respond to refused attempts instead of problem details.
+// err.Answer returns the default response. Keep its status and its Retry-After:
+// they decide whether the sender retries. answer is not called for acknowledged
+// redeliveries and challenges. The body may be unread; the middleware handles
+// the connection.
 func Deny(answer func(w http.ResponseWriter, r *http.Request, err *core.Error)) Option {
 	return func(o *options) { o.deny = answer }
 }
 
-// New makes the middleware. It panics if v is nil. The middleware is safe for concurrent use and may wrap any number of handlers.
+// New returns the middleware. It panics if v is nil. The middleware is safe for
+// concurrent use and may wrap any number of handlers.
 func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler {
 	if v == nil {
 		panic("nethttp.New: the verifier is nil: make one with core.New and look at its error")
@@ -57,7 +60,8 @@ func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler 
 	}
 }
 
-// serve runs the handler. It does not recover: a panic goes on with its stack, and http.ErrAbortHandler and Goexit keep their meaning.
+// serve runs the handler. It does not recover: a panic continues with its
+// stack, and http.ErrAbortHandler and Goexit keep their meaning.
 func serve(x *adapter.Exchange, w http.ResponseWriter, next http.Handler) {
 	defer x.Finish(core.Failed) // whatever skips the regular one below
 	rec := x.Record(w)
@@ -67,8 +71,9 @@ func serve(x *adapter.Exchange, w http.ResponseWriter, next http.Handler) {
 	}
 }
 
-// Message returns the verified message of a request behind the middleware. It is the zero Message if there is none,
-// as in report-only mode; [core.FromContext] with r.Context() also says whether there is one.
+// Message returns the verified message of a request that the middleware
+// admitted. It is the zero Message if there is none, as in report-only mode;
+// [core.FromContext] with r.Context() also says whether there is one.
 func Message(r *http.Request) core.Message {
 	m, _ := core.FromContext(r.Context())
 	return m

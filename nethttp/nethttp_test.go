@@ -435,7 +435,8 @@ func TestASlowBodyEndsAlsoWhereTheServersDeadlineWasTakenAway(t *testing.T) {
 	wantStatus(t, fetch(t, &http.Client{Timeout: 20 * time.Second}, stalling(t, signer, s.URL)), http.StatusRequestTimeout)
 }
 
-// Whatever a refused sender does, its connection is closed for good after the grace and the half second of net/http.
+// Whatever a refused sender does, its connection is closed for good after the grace and the half
+// second of net/http.
 func TestARefusedSenderHoldsItsConnectionForAMoment(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

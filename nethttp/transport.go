@@ -11,7 +11,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// maxSigned is the largest body that the transport signs: it is held in memory, once.
+// maxSigned is the largest body that the transport signs: it is held in memory,
+// once.
 const maxSigned = 32 << 20
 
 type transport struct {
@@ -19,16 +20,19 @@ type transport struct {
 	base   http.RoundTripper
 }
 
-// NewTransport makes an http.RoundTripper that signs each request and sends it through base, [http.DefaultTransport] if that is
-// nil. It panics if signer is nil. It is safe for concurrent use.
+// NewTransport returns an http.RoundTripper that signs each request and sends
+// it through base, [http.DefaultTransport] if that is nil. It panics if signer
+// is nil. It is safe for concurrent use.
 //
-// A webhook-id header that the caller set is kept: set the same one at every attempt of a message. Without one the
-// request is a message of its own, with a new id. The timestamp is taken anew each time, so a retry needs nothing but sending
-// the request again.
+// A webhook-id header that the caller set is kept: set the same one for every
+// attempt of a message. Without one the request is a new message with a new id.
+// Each request gets a new timestamp, so to retry, send the request again.
 //
-// The body is read to sign it, 32 MiB at most, and closed. The caller's request is not changed. Redirects are refused
-// with an error: to Standard Webhooks they are failures, and following one would take the message to where
-// nobody registered; http.Client.CheckRedirect with http.ErrUseLastResponse shows the status instead.
+// The body is read to sign it, 32 MiB at most, and closed. The caller's request
+// is not changed. The transport refuses redirects with an error. Standard
+// Webhooks defines them as failures, and following one would send the message
+// to an address that nobody registered. http.Client.CheckRedirect with
+// http.ErrUseLastResponse returns the status instead.
 func NewTransport(signer *core.Signer, base http.RoundTripper) http.RoundTripper {
 	if signer == nil {
 		panic("nethttp.NewTransport: the signer is nil: make one with core.NewSigner and look at its error")

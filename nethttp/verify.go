@@ -8,22 +8,23 @@ import (
 	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
-// Verify checks headers, tolerance and signature of a request at hand, of gin or
-// echo too, and returns its message:
+// Verify checks headers, tolerance and signature of a request, also one of gin
+// or echo, and returns its message:
 //
 //	msg, err := nethttp.Verify(v, r)
 //
-// It has no replay protection: it claims nothing, so the same request passes again
-// for as long as its timestamp is within the tolerance, and a redelivery runs like a
-// first attempt. Use [New] where an effect must happen once. v's observer is not
-// called.
+// It has no replay protection: it claims nothing, so the same request passes
+// again for as long as its timestamp is within the tolerance, and a redelivery
+// runs like a first attempt. Use [New] where an effect must happen once. v's
+// observer is not called.
 //
-// The body is read up to Config.MaxBody and put back into r, after an error too, so
-// that it can be read as if Verify had not been called. Message.Body, r.Body and
-// GetBody share it: do not change it. Config.BodyTimeout does not apply, because only
-// the response has a deadline to set: set http.Server.ReadTimeout.
+// The body is read up to Config.MaxBody and put back into r, after an error
+// too, so that it can be read as if Verify had not been called. Message.Body,
+// r.Body and GetBody share it: do not change it. Config.BodyTimeout does not
+// apply, because only the response has a deadline to set: set
+// http.Server.ReadTimeout.
 //
-// The error is a [*core.Error]. Its Answer has the status to respond with.
+// The error is a [*core.Error]. Its Answer method returns the response to send.
 func Verify(v *core.Verifier, r *http.Request) (core.Message, error) {
 	target, body := httpwh.Request(r), httpwh.NewBody(nil, r)
 	length, encoding := r.ContentLength, r.TransferEncoding

@@ -27,7 +27,8 @@ const (
 // other is the conventions' word for what is not told apart.
 const other = "_OTHER"
 
-// method is one of those that HTTP defines, or other: a client may send any word.
+// method is one of those that HTTP defines, or other: a client may send any
+// word.
 func method(m string) string {
 	switch m {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
@@ -38,7 +39,8 @@ func method(m string) string {
 	}
 }
 
-// text is s as exporters can take it: one string that is no UTF-8 makes them drop the whole batch, or fail the scrape.
+// text is s as exporters can take it: one string that is no UTF-8 makes them
+// drop the whole batch, or fail the scrape.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // part is a step of the pipeline that is timed.
@@ -60,7 +62,8 @@ func (p part) duration() string {
 	}[p]
 }
 
-// culprit is the part that failed by itself; parts if none did. A refusal is no failure.
+// culprit is the part that failed by itself; parts if none did. A refusal is no
+// failure.
 func culprit(r core.Reason) part {
 	switch r {
 	case core.ErrKeysUnavailable:
@@ -76,7 +79,8 @@ func culprit(r core.Reason) part {
 	}
 }
 
-// cache keeps what make made for each key. It does not allocate for a key that it knows, and is safe for concurrent use.
+// cache keeps what make made for each key. It does not allocate for a key that
+// it knows, and is safe for concurrent use.
 type cache[K comparable, V any] struct {
 	make func(K) V
 	mu   sync.RWMutex
@@ -104,7 +108,8 @@ func (c *cache[K, V]) get(key K) V {
 	return v
 }
 
-// names tells the first of them apart. Who can make up names, a tenant or a key source at fault, cannot make more series.
+// names tells the first of them apart. Who can make up names, a tenant or a key
+// source at fault, cannot make more series.
 type names struct {
 	most  int
 	mu    sync.RWMutex

@@ -45,7 +45,8 @@ func withSpans(tb testing.TB, sampler trace.Sampler) func(context.Context, core.
 	return observe
 }
 
-// TestTheAllocationsOfAnObserver is not parallel: it counts those of the process. The request waits for an observer.
+// TestTheAllocationsOfAnObserver is not parallel: it counts those of the process. The request waits
+// for an observer.
 func TestTheAllocationsOfAnObserver(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -53,7 +53,8 @@ func newTelemetry(tb testing.TB, config otelwh.Config) *telemetry {
 	return t
 }
 
-// series are all of them with their values, those of histograms with their counts: "name{key=value,…}", keys in order.
+// series are all of them with their values, those of histograms with their counts:
+// "name{key=value,…}", keys in order.
 func (m *telemetry) series(tb testing.TB) map[string]int64 {
 	tb.Helper()
 	all := map[string]int64{}

@@ -12,7 +12,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Bounds of the histograms, in seconds and in bytes. Those of waiting hold the default timeouts of core: 2, 5, 10 and 60 seconds.
+// Bounds of the histograms, in seconds and in bytes. Those of waiting hold the
+// default timeouts of core: 2, 5, 10 and 60 seconds.
 func waitBounds() []float64 {
 	return []float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10}
 }
@@ -29,7 +30,8 @@ func sizeBounds() []float64 {
 	return []float64{256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20}
 }
 
-// attempt, use and timing are the attributes of the instruments. Each of their parts is bounded, and so are the series.
+// attempt, use and timing are the attributes of the instruments. Each of their
+// parts is bounded, and so are the series.
 type attempt struct {
 	reason                 core.Reason
 	scheme, source, method string

@@ -256,7 +256,8 @@ func TestNamesBeyondTheBoundAreOne(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoTextDoesNoHarm: one string that is not UTF-8 makes an exporter drop all that it holds.
+// TestWhatIsNoTextDoesNoHarm: one string that is not UTF-8 makes an exporter drop all that it
+// holds.
 func TestWhatIsNoTextDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	const bad = "a\xff\xfeb"
@@ -286,7 +287,8 @@ func TestAViewThatCannotBeIsAnErrorAtTheStart(t *testing.T) {
 	}
 }
 
-// TestGlobalProvidersMayBeSetLater is the only test that touches them. They can be set once in the life of a process.
+// TestGlobalProvidersMayBeSetLater is the only test that touches them. They can be set once in the
+// life of a process.
 func TestGlobalProvidersMayBeSetLater(t *testing.T) {
 	observe, err := otelwh.New(nil)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package otelwh tells OpenTelemetry what becomes of webhooks: metrics with the closed set of reasons, and a span for each attempt.
+// Package otelwh exports webhook outcomes to OpenTelemetry: metrics with the
+// closed set of reasons, and a span for each attempt.
 //
 //	observe, err := otelwh.New(nil)
 //	v, err := core.New(keys, seen, &core.Config{Observe: observe})
@@ -15,20 +16,24 @@
 //	hookonce.keys.duration     looking up keys
 //	hookonce.body.duration     waiting for the body
 //	hookonce.check.duration    checking the signature
-//	hookonce.store.duration    all visits to the seen-id store
+//	hookonce.store.duration    all calls of the seen-id store
 //	hookonce.handler.duration  the handler
 //	hookonce.body.size         bytes of the body as far as it was read
 //
-// Durations are histograms in seconds by scheme; where a part itself failed, error.type is the reason. Whatever a stranger
-// sends, the series are bounded: paths and message ids are no attributes of metrics, methods that HTTP does not define are one,
-// and sources and keys are counted apart up to a bound.
+// Durations are histograms in seconds by scheme; where a part itself failed,
+// error.type is the reason. Label cardinality is bounded, whatever a stranger
+// sends. Paths and message ids are not attributes of metrics. Methods that HTTP
+// does not define share one value. Sources and keys are counted separately up
+// to a bound.
 //
 // # Spans
 //
-// Attempts are observed when they are over, so the span "webhook" is made then, with the times it would have had: a child of the
-// span in the request's context, beside the spans that the handler made. Its own children are those parts that took a millisecond
-// or more. It has the status error if somebody must look: an outage, a misconfiguration, a lost outcome, a handler that failed by
-// itself. A refusal is none.
+// Attempts are observed when they are over. The span "webhook" is created then,
+// with the attempt's own start and end. It is a child of the span in the
+// request's context, beside the handler's spans. Parts that took a millisecond
+// or more are its children. Its status is error if an operator must act: an
+// outage, a misconfiguration, a lost outcome, a handler that failed by itself.
+// A refusal is not an error.
 //
 // No attribute ever holds a secret, a MAC or a body.
 package otelwh
@@ -47,22 +52,28 @@ import (
 // Scope is the name of the instrumentation scope of all metrics and spans.
 const Scope = "github.com/hookonce/hookonce/otelwh"
 
-// Config holds what is optional. The zero value of each field means its default, and a nil *Config means all of them.
+// Config holds what is optional. The zero value of each field means its
+// default, and a nil *Config means all of them.
 type Config struct {
-	// MeterProvider makes the instruments. Default: the global one, also if it is set later.
+	// MeterProvider makes the instruments. Default: the global one, also if it
+	// is set later.
 	MeterProvider metric.MeterProvider
-	// TracerProvider makes the spans. Default: the global one, also if it is set later. For metrics alone, pass that of
+	// TracerProvider makes the spans. Default: the global one, also if it is
+	// set later. For metrics alone, pass that of
 	// go.opentelemetry.io/otel/trace/noop.
 	TracerProvider trace.TracerProvider
-	// Sources is how many sources (tenants, endpoints) are counted apart, in the order in which they first appear; later ones
-	// count as "_OTHER". Each costs about ten series. Default: none has the attribute hookonce.source.
+	// Sources is how many sources (tenants, endpoints) are counted apart, in
+	// the order in which they first appear; later ones count as "_OTHER". Each
+	// costs about ten series. Default: none has the attribute hookonce.source.
 	Sources int
-	// Keys is how many key ids are counted apart, in the same manner. Default: 100; negative: keys are not counted.
+	// Keys is how many key ids are counted apart, in the same manner. Default:
+	// 100; negative: keys are not counted.
 	Keys int
 }
 
-// New makes the function for [core.Config.Observe]. It is safe for concurrent use; one may serve several verifiers. The error is
-// that of a MeterProvider that refuses an instrument.
+// New makes the function for [core.Config.Observe]. It is safe for concurrent
+// use; one may serve several verifiers. The error is that of a MeterProvider
+// that refuses an instrument.
 func New(config *Config) (func(context.Context, core.Event), error) {
 	cfg := config.withDefaults()
 	m, err := newMetrics(cfg)

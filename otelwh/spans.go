@@ -13,7 +13,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// worthASpan is how long a part must take. What is shorter is in the attributes of the attempt's span.
+// worthASpan is how long a part must take. What is shorter is in the attributes
+// of the attempt's span.
 const worthASpan = time.Millisecond
 
 type tracer struct{ trace.Tracer }
@@ -22,7 +23,8 @@ func newTracer(cfg Config) tracer {
 	return tracer{cfg.TracerProvider.Tracer(Scope, trace.WithSchemaURL(semconv.SchemaURL))}
 }
 
-// begin makes the span of an attempt that is over, and those of its parts. The caller ends it.
+// begin makes the span of an attempt that is over, and those of its parts. The
+// caller ends it.
 func (t tracer) begin(ctx context.Context, e *core.Event) (context.Context, trace.Span) {
 	now := time.Now() //nolint:forbidigo // as the SDK does at End; Config.Clock may be another than that of all other spans
 	var total time.Duration
@@ -115,8 +117,9 @@ func attributes(e *core.Event) []attribute.KeyValue {
 	return attrs
 }
 
-// needsSomebody says whether the span has the status error. That a sender is refused, asked to wait or told that it came before
-// is what we are for, also where the answer is a 503.
+// needsSomebody says whether the span has the status error. That a sender is
+// refused, asked to wait or told that it came before is what we are for, also
+// where the answer is a 503.
 func needsSomebody(e *core.Event) bool {
 	switch e.Reason {
 	case core.ErrMisconfigured, core.ErrBodyConsumed, core.ErrKeysUnavailable, core.ErrStoreUnavailable, core.ErrStoreFull,

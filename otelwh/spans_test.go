@@ -122,7 +122,8 @@ func TestAStoreThatTookItsTimeWithoutAHandler(t *testing.T) {
 	}
 }
 
-// TestTheHandlersOwnSpansLieInTheTimeOfItsPart has the real core, net/http and SDK on a clock that only waiting moves.
+// TestTheHandlersOwnSpansLieInTheTimeOfItsPart has the real core, net/http and SDK on a clock that
+// only waiting moves.
 func TestTheHandlersOwnSpansLieInTheTimeOfItsPart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -213,7 +214,8 @@ func TestAMethodThatHTTPDoesNotDefineIsKeptInTheSpanAlone(t *testing.T) {
 	}
 }
 
-// TestNoSecretAndNoBodyIsTold looks for them in all that was told, after genuine messages and attacks.
+// TestNoSecretAndNoBodyIsTold looks for them in all that was told, after genuine messages and
+// attacks.
 func TestNoSecretAndNoBodyIsTold(t *testing.T) {
 	t.Parallel()
 	const body = `{"card":"4242-4242-4242-4242"}`

@@ -17,8 +17,9 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// TestStrangersMakeNoSeries: no more than a bound. It sends what nobody signed with a key of ours, random in every part, through the real core. The key source
-// is one at fault: it takes the source from the request.
+// TestStrangersMakeNoSeries: no more than a bound. It sends what nobody signed with a key of ours,
+// random in every part, through the real core. The key source is one at fault: it takes the source
+// from the request.
 func TestStrangersMakeNoSeries(t *testing.T) {
 	t.Parallel()
 	const sources = 5

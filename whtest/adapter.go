@@ -14,67 +14,74 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Adapter is the subject of [TestAdapter]: one framework and how to put an adapter into it.
+// Adapter is the subject of [TestAdapter]: one framework and how to put an
+// adapter into it.
 type Adapter struct {
-	// Serve starts a server on 127.0.0.1:0, stopped by t.Cleanup, and returns "http://host:port". POST requests to
-	// every path go through the adapter to m.Handler. Each call is a server of its own.
+	// Serve starts a server on 127.0.0.1:0, stopped by t.Cleanup, and returns
+	// "http://host:port". POST requests to every path go through the adapter to
+	// m.Handler. Each call is a server of its own.
 	Serve func(t testing.TB, m AdapterMount) (baseURL string)
-	// ServerReadsBody: the server has read the body before any middleware runs, so its limits and timeouts come first (fiber).
-	// Cases about early refusals and slow or broken bodies are skipped.
+	// ServerReadsBody: the server has read the body before any middleware runs,
+	// so its limits and timeouts come first (fiber). Cases about early refusals
+	// and slow or broken bodies are skipped.
 	ServerReadsBody bool
-	// HandlerErrors: handlers report failure by an error that something outside the adapter renders. Serve then
-	// passes on what m.Handler returns. Otherwise it always returns nil.
+	// HandlerErrors: handlers report failure by an error that is rendered
+	// upstream of the adapter. Serve then passes on what m.Handler returns.
+	// Otherwise it always returns nil.
 	HandlerErrors bool
-	// SilenceIs200: a handler that writes nothing has answered 200, and the adapter cannot
-	// tell that from a success (fiber).
+	// SilenceIs200: a handler that writes nothing has responded 200, and the
+	// adapter cannot tell that from a success (fiber).
 	SilenceIs200 bool
-	// Hijacks: a handler can take over the connection, and AdapterCall.Hijack is set.
+	// Hijacks: a handler can take over the connection, and AdapterCall.Hijack
+	// is set.
 	Hijacks bool
 	// EarlyHints: a handler can send an informational response, and
 	// AdapterCall.EarlyHints is set.
 	EarlyHints bool
-	// TemporaryFiles: a multipart form may be parsed into files, and AdapterCall.Form
-	// is set.
+	// TemporaryFiles: a multipart form may be parsed into files, and
+	// AdapterCall.Form is set.
 	TemporaryFiles bool
-	// Dispatches: a handler can have the framework dispatch its request again, and Serve
-	// does so where AdapterMount.DispatchAgain asks for it.
+	// Dispatches: a handler can have the framework dispatch its request again,
+	// and Serve does so where AdapterMount.DispatchAgain asks for it.
 	Dispatches bool
-	// PanicEndsProcess: without a recover middleware a panic is the end of the process (fiber). Cases without one
-	// are skipped.
+	// PanicEndsProcess: without a recover middleware a panic is the end of the
+	// process (fiber). Cases without one are skipped.
 	PanicEndsProcess bool
 }
 
 // AdapterMount says how an adapter is mounted for one case.
 type AdapterMount struct {
 	Verifier *core.Verifier
-	// Handler is what runs behind the adapter.
+	// Handler runs downstream of the adapter.
 	Handler func(*AdapterCall) error
-	// Deny asks for the adapter's Deny option with a function that answers status 418 and the text "denied: " and
-	// the reason.
+	// Deny asks for the adapter's Deny option with a function that responds
+	// with status 418 and the text "denied: " and the reason.
 	Deny bool
-	// RecoverInside and RecoverOutside ask for the framework's usual recover middleware (one that answers 500 to a
-	// panic), between adapter and handler or in front of the adapter.
+	// RecoverInside and RecoverOutside ask for the framework's usual recover
+	// middleware (one that responds 500 to a panic), between adapter and
+	// handler or upstream of the adapter.
 	RecoverInside, RecoverOutside bool
-	// Twice asks for the adapter twice on the way to the handler, as it comes about
-	// in the framework: on a group and on a route of it, say. The one inside has no
-	// Deny.
+	// Twice asks for the adapter twice on the way to the handler, as it happens
+	// in the framework: on a group and on a route of it, say. The one inside
+	// has no Deny.
 	Twice bool
 	// DispatchAgain asks for a second route, POST /again, to the adapter and
-	// m.Handler. The handler of the others has the framework dispatch the request
-	// there.
+	// m.Handler. The handler of the others has the framework dispatch the
+	// request there.
 	DispatchAgain bool
-	// ErrorsAsSuccess asks for an error handler that renders every error as status
-	// 200, outside the adapter. Only with HandlerErrors.
+	// ErrorsAsSuccess asks for an error handler that renders every error as
+	// status 200, outside the adapter. Only with HandlerErrors.
 	ErrorsAsSuccess bool
-	// BodyLimit asks for a limit outside the adapter to bodies of so many bytes:
-	// http.MaxBytesHandler, or the framework's own. Zero: none. Not with
+	// BodyLimit asks for a limit outside the adapter to bodies of so many
+	// bytes: http.MaxBytesHandler, or the framework's own. Zero: none. Not with
 	// ServerReadsBody.
 	BodyLimit int64
-	// Timeout asks for the framework's usual timeout middleware outside the adapter: it
-	// ends the request's context, and responds if the handler has not. Zero: none.
+	// Timeout asks for the framework's usual timeout middleware outside the
+	// adapter: it ends the request's context, and responds if the handler has
+	// not. Zero: none.
 	Timeout time.Duration
-	// Log asks for what a logger does: a middleware outside calls it with the status
-	// that it sees when the adapter has returned. Nil: none.
+	// Log asks for what a logger does: a middleware upstream calls it with the
+	// status that it sees when the adapter has returned. Nil: none.
 	Log func(status int)
 }
 
@@ -82,32 +89,35 @@ type AdapterMount struct {
 type AdapterCall struct {
 	// Context is the request's, where FromContext must find the message.
 	Context context.Context //nolint:containedctx // a parameter of the handler
-	// Contexts are the others that the framework hands to handlers, by name: its own,
-	// if that is a context too. The same holds for them.
+	// Contexts are the others that the framework hands to handlers, by name:
+	// its own, if that is a context too. The same holds for them.
 	Contexts map[string]context.Context
 	// Message is what the adapter's own Message function returns.
 	Message core.Message
-	// Bodies are the ways in which the framework hands out the raw body, by name. Each must give the same bytes; only one is
-	// used in a run, or the first by name that gives any where that will do.
+	// Bodies are the ways in which the framework hands out the raw body, by
+	// name. Each must give the same bytes; only one is used in a run, or the
+	// first by name that gives any where that will do.
 	Bodies map[string]func() ([]byte, error)
-	// Status answers with a status and no body. Write answers or goes on answering with p. Flush sends what was written.
+	// Status responds with a status and no body. Write starts or continues the
+	// response with p. Flush sends what was written.
 	Status func(status int)
 	Write  func(p []byte)
 	Flush  func()
 	// EarlyHints sends status 103, as handlers of the framework do; nil without
 	// EarlyHints.
 	EarlyHints func()
-	// Form parses a multipart form, with at most one byte of it in memory; nil without
-	// TemporaryFiles. If handlers can put another request into their context, it puts a
-	// copy there first.
+	// Form parses a multipart form, with at most one byte of it in memory; nil
+	// without TemporaryFiles. If handlers can put another request into their
+	// context, it puts a copy there first.
 	Form func() (*multipart.Form, error)
-	// Hijack takes the connection over, answers "HTTP/1.1 200 OK" with no body and "Connection:
-	// close" on it, and closes it; nil without Hijacks.
+	// Hijack takes the connection over, responds "HTTP/1.1 200 OK" with no body
+	// and "Connection: close" on it, and closes it; nil without Hijacks.
 	Hijack func() error
 }
 
-// TestAdapter checks that an adapter does what [core.Verifier] relies on and what its users are promised, over real HTTP on loopback.
-// Each subtest says what a failure means.
+// TestAdapter checks that an adapter does what [core.Verifier] relies on and
+// what its users are promised, over real HTTP on loopback. Each subtest says
+// what a failure means.
 //
 //nolint:tparallel // whether the subtests run beside others is the caller's to say
 func TestAdapter(t *testing.T, a Adapter) {
@@ -157,7 +167,8 @@ func (c *adapterCase) skip(a Adapter) string {
 	return ""
 }
 
-// fails runs one case and reports what it complained about, for the suite's own test.
+// fails runs one case and reports what it complained about, for the suite's own
+// test.
 func (c *adapterCase) fails(tb testing.TB, a Adapter) []string {
 	tb.Helper()
 	rec := &complaints{TB: tb}
@@ -173,7 +184,8 @@ func (c *adapterCase) fails(tb testing.TB, a Adapter) []string {
 	return rec.said
 }
 
-// suiteStore is a SeenStore that counts, fails on request and never forgets: a case is over long before anything expires.
+// suiteStore is a SeenStore that counts, fails on request and never forgets: a
+// case is over long before anything expires.
 type suiteStore struct {
 	mu      sync.Mutex
 	records map[core.Key]core.Value

@@ -941,8 +941,8 @@ func runCrowd(t *adapterRun) {
 	}
 }
 
-// releases checks that a handler that ends like fail leaves the message to the next attempt, newer or not, and that it is
-// handled then.
+// releases checks that a handler that ends like fail leaves the message to the
+// next attempt, newer or not, and that it is handled then.
 func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 	t.Helper()
 	failing := true
@@ -968,7 +968,7 @@ func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 	e.wantRuns(3)
 }
 
-// within waits for c, not for ever.
+// within waits for c, with a bound.
 func (t *adapterRun) within(c <-chan struct{}) bool {
 	select {
 	case <-c:

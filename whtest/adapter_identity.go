@@ -88,8 +88,8 @@ func (plain) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// oneValue is the value of a header, "" if it is absent. A header without a value
-// is malformed.
+// oneValue is the value of a header, "" if it is absent. A header without a
+// value is malformed.
 func oneValue(h core.Header, name string) (string, error) {
 	switch values := h.Values(name); {
 	case len(values) == 0:
@@ -101,7 +101,8 @@ func oneValue(h core.Header, name string) (string, error) {
 	}
 }
 
-// replying is Standard Webhooks for a sender that uses the content of the response.
+// replying is Standard Webhooks for a sender that uses the content of the
+// response.
 type replying struct{ core.StandardWebhooks }
 
 // ReadHeader implements core.Scheme.
@@ -110,14 +111,14 @@ func (s replying) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return s.StandardWebhooks.ReadHeader(r, a)
 }
 
-// plain makes an attempt at body of the sender that signs nothing else. An empty
-// delivery or topic is absent.
+// plain makes an attempt at body of the sender that signs nothing else. An
+// empty delivery or topic is absent.
 func (e *endpoint) plain(delivery, topic, body string) *attempt {
 	return e.plainSigned(nil, delivery, topic, body)
 }
 
-// plainTimed makes an attempt at body of the sender that also signs the time. Later
-// ones are newer by seconds.
+// plainTimed makes an attempt at body of the sender that also signs the time.
+// Later ones are newer by seconds.
 func (e *endpoint) plainTimed(seconds int, delivery, body string) *attempt {
 	at := time.Now().Add(time.Duration(seconds) * time.Second) //nolint:forbidigo // the servers under test run on real time
 	return e.plainSigned(&at, delivery, "", body)
@@ -129,8 +130,8 @@ func (e *endpoint) plainSigned(at *time.Time, delivery, topic, body string) *att
 	return a
 }
 
-// plainHeader is what the sender of the scheme plain puts into the headers. A nil
-// time is not signed.
+// plainHeader is what the sender of the scheme plain puts into the headers. A
+// nil time is not signed.
 func plainHeader(secret string, at *time.Time, delivery, topic string, body []byte) http.Header {
 	h := make(http.Header)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -149,8 +150,8 @@ func plainHeader(secret string, at *time.Time, delivery, topic string, body []by
 	return h
 }
 
-// with is the attempt as somebody who captured it presents it: with other values of
-// a header, or none.
+// with is the attempt as somebody who captured it presents it: with other
+// values of a header, or none.
 func (a *attempt) with(name string, values ...string) *attempt {
 	c := *a
 	c.header = a.header.Clone()
@@ -169,8 +170,8 @@ func (a *attempt) to(address string) *attempt {
 	return &c
 }
 
-// identityCases: which requests are one message. Headers and address tell them apart,
-// signed or not. An adapter that loses some of them loses events.
+// identityCases: which requests are one message. Headers and address tell them
+// apart, signed or not. An adapter that loses some of them loses events.
 func identityCases() []adapterCase {
 	return []adapterCase{
 		{
@@ -356,7 +357,8 @@ func identityCases() []adapterCase {
 							e.wantProblem(name+" "+what, e.send(a.with(name, values...)), http.StatusBadRequest, "malformed")
 						}
 						huge := e.send(a.with(name, strings.Repeat("a", 8<<10)))
-						// A server's own limit comes first, and may close the connection while the client still writes.
+						// A server's own limit comes first, and may close the connection while the
+						// client still writes.
 						if huge.status != http.StatusRequestHeaderFieldsTooLarge && huge.status != 0 {
 							e.wantProblem(name+" of 8 KiB", huge, http.StatusBadRequest, "malformed")
 						}
@@ -370,8 +372,8 @@ func identityCases() []adapterCase {
 	}
 }
 
-// runCaptor presents one captured request under other unsigned ids: one after the
-// other, then many at once.
+// runCaptor presents one captured request under other unsigned ids: one after
+// the other, then many at once.
 func runCaptor(t *adapterRun) {
 	const repeats, tries = 2, 12
 	for _, atOnce := range []bool{false, true} {

@@ -19,8 +19,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// TestAdapterSuiteCatchesBrokenAdapters runs the suite against adapters with one mistake each. The named case must complain, or the
-// suite is no use to anybody.
+// TestAdapterSuiteCatchesBrokenAdapters runs the suite against adapters with one mistake each. The
+// named case must complain, or the suite is no use to anybody.
 func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 	t.Parallel()
 	for _, b := range []struct {

@@ -16,7 +16,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// earlyCases: informational responses, which some frameworks take for the response.
+// earlyCases: informational responses, which some frameworks take for the
+// response.
 func earlyCases() []adapterCase {
 	const why = "103 is no response yet: a framework that takes it for one sends 200 whatever follows, and the sender of a failed message does not come back"
 	after := func(then handle) handle {
@@ -114,8 +115,8 @@ func (t *adapterRun) waits(err error) handle {
 	}
 }
 
-// settlesAs sends one message to h, and checks its record and what becomes of the
-// next attempt.
+// settlesAs sends one message to h, and checks its record and what becomes of
+// the next attempt.
 func (t *adapterRun) settlesAs(state core.State, h handle, mount ...func(*AdapterMount)) answered {
 	t.Helper()
 	e := t.serve(nil, h, mount...)
@@ -131,8 +132,8 @@ func (t *adapterRun) settlesAs(state core.State, h handle, mount ...func(*Adapte
 	return first
 }
 
-// agrees checks that a message is recorded as handled exactly if its sender is told
-// so.
+// agrees checks that a message is recorded as handled exactly if its sender is
+// told so.
 func (t *adapterRun) agrees(config *core.Config, h handle, mount ...func(*AdapterMount)) {
 	t.Helper()
 	e := t.serve(config, h, mount...)
@@ -143,8 +144,8 @@ func (t *adapterRun) agrees(config *core.Config, h handle, mount ...func(*Adapte
 	}
 }
 
-// runsOut checks that a handler that gave up without an answer leaves its message to
-// the next attempt.
+// runsOut checks that a handler that gave up without an answer leaves its
+// message to the next attempt.
 func (t *adapterRun) runsOut(config *core.Config, h handle, mount ...func(*AdapterMount)) {
 	t.Helper()
 	if t.adapter.SilenceIs200 {
@@ -198,7 +199,8 @@ func runLogged(t *adapterRun) {
 	}
 }
 
-// removesFiles has a handler parse a form into files, and looks for them afterwards.
+// removesFiles has a handler parse a form into files, and looks for them
+// afterwards.
 func (t *adapterRun) removesFiles(crash bool) {
 	t.Helper()
 	var names []string

@@ -28,7 +28,8 @@ type adapterRun struct {
 	patience time.Duration // how long anything may take that should happen at once
 }
 
-// endpoint is a running server with an adapter in it, and the sender that belongs to it.
+// endpoint is a running server with an adapter in it, and the sender that
+// belongs to it.
 type endpoint struct {
 	t      *adapterRun
 	url    string
@@ -41,7 +42,8 @@ type endpoint struct {
 	said   atomic.Pointer[core.Event]
 }
 
-// fence orders what a case and its handler do one after the other, which the race detector cannot see through a network.
+// fence orders what a case and its handler do one after the other, which the
+// race detector cannot see through a network.
 func (e *endpoint) fence() {
 	e.mu.Lock()
 	e.mu.Unlock() //nolint:staticcheck // being there is all
@@ -58,7 +60,8 @@ func answerWith(status int) handle {
 	}
 }
 
-// serve mounts the adapter. A nil config is the default one; mount may change how.
+// serve mounts the adapter. A nil config is the default one; mount may change
+// how.
 func (t *adapterRun) serve(config *core.Config, h handle, mount ...func(*AdapterMount)) *endpoint {
 	t.Helper()
 	secret := core.GenerateSecret()
@@ -91,8 +94,8 @@ func (t *adapterRun) serveKeys(keys core.KeySource, secret string, config *core.
 	return e
 }
 
-// observing is config with an observer that remembers the last event, for what is said
-// when a case fails.
+// observing is config with an observer that remembers the last event, for what
+// is said when a case fails.
 func (e *endpoint) observing(config *core.Config) *core.Config {
 	var c core.Config
 	if config != nil {
@@ -138,7 +141,8 @@ type attempt struct {
 	chunked bool
 }
 
-// sign makes an attempt at body. Attempts of one message differ in seconds: later ones are newer.
+// sign makes an attempt at body. Attempts of one message differ in seconds:
+// later ones are newer.
 func (e *endpoint) sign(id string, seconds int, body string) *attempt {
 	e.t.Helper()
 	a := &attempt{path: "/hook", header: make(http.Header), body: []byte(body)}
@@ -190,7 +194,8 @@ func read(resp *http.Response) answered {
 	return answered{status: resp.StatusCode, header: resp.Header, body: string(body), closed: resp.Close}
 }
 
-// raw sends bytes as they are on a connection of its own and returns the answer. half closes our side after sending.
+// raw sends bytes as they are on a connection of its own and returns the
+// answer. half closes our side after sending.
 func (e *endpoint) raw(text string, half bool) (answered, time.Duration) {
 	e.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
@@ -237,7 +242,8 @@ func (e *endpoint) names(text string) (names []string) {
 	return names
 }
 
-// pipeline sends text, then after a pause one more attempt, all on one connection, which must give these statuses.
+// pipeline sends text, then after a pause one more attempt, all on one
+// connection, which must give these statuses.
 func (e *endpoint) pipeline(text string, pause time.Duration, last *attempt, statuses ...int) {
 	e.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
@@ -289,8 +295,10 @@ func (e *endpoint) writeFirst(a *attempt) answered {
 	return got
 }
 
-// wantRead complains unless each of twelve attempts reads that it was refused. A server's grace is a fraction of a second, which a busy
-// machine can use up by itself: one such round of a few is enough. An adapter that resets its connections has none.
+// wantRead complains unless each of twelve attempts reads that it was refused.
+// A server's grace is a fraction of a second, which a busy machine can use up
+// by itself: one such round of a few is enough. An adapter that resets its
+// connections has none.
 func (e *endpoint) wantRead(what string, attempt func() answered) {
 	e.t.Helper()
 	const rounds, attempts = 4, 12
@@ -305,7 +313,8 @@ func (e *endpoint) wantRead(what string, attempt func() answered) {
 		"half a second before you close; where the server itself refuses, its listener must", what, read, attempts, lost)
 }
 
-// refusalsRead makes so many attempts, a few at once, and counts those that read a refusal. lost is what became of another one.
+// refusalsRead makes so many attempts, a few at once, and counts those that
+// read a refusal. lost is what became of another one.
 func refusalsRead(attempts int, attempt func() answered) (read int, lost error) {
 	const atOnce = 3
 	results := make(chan answered, attempts)

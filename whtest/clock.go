@@ -5,14 +5,16 @@ import (
 	"time"
 )
 
-// Clock is a clock that stands still until it is told otherwise. Its Now is a [core.Config] Clock:
+// Clock is a clock that moves only when it is set. Its Now is a [core.Config]
+// Clock:
 //
 //	clock := whtest.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 //	v, err := core.New(keys, seen, &core.Config{Clock: clock.Now})
 //	clock.Advance(10 * time.Minute)
 //
-// Timeouts of I/O run on real time and do not follow it. The zero value shows the zero [time.Time], which no message can
-// be signed at: [Clock.Set] it first. It is safe for concurrent use and must not be copied.
+// Timeouts of I/O run on real time and do not follow it. The zero value shows
+// the zero [time.Time], which no message can be signed at: [Clock.Set] it
+// first. It is safe for concurrent use and must not be copied.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -35,7 +37,8 @@ func (c *Clock) Set(t time.Time) {
 	c.now = t
 }
 
-// Advance moves the clock by d, backwards if d is negative, and returns what it shows then.
+// Advance moves the clock by d, backwards if d is negative, and returns what it
+// shows then.
 func (c *Clock) Advance(d time.Duration) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Proxy stands between a client and a server on loopback, and misbehaves when told to: a partition, a slow network, a reply that
-// gets lost. It knows no protocol. It is safe for concurrent use.
+// Proxy is between a client and a server on loopback, and misbehaves on
+// request: a partition, a slow network, a reply that gets lost. It knows no
+// protocol. It is safe for concurrent use.
 type Proxy struct {
 	target   string
 	listener net.Listener
@@ -25,7 +26,8 @@ type Proxy struct {
 	closed  bool
 }
 
-// proxyPair is one client's connection and the one to the server that belongs to it.
+// proxyPair is one client's connection and the one to the server that belongs
+// to it.
 type proxyPair struct {
 	client, server net.Conn
 	lose           bool // the next reply; guarded by Proxy.mu
@@ -36,7 +38,8 @@ func (p *proxyPair) close() {
 	p.server.Close() //nolint:errcheck // as above
 }
 
-// NewProxy starts a proxy in front of target, host and port. It ends with the test, and all its connections with it.
+// NewProxy starts a proxy to target, host and port. It ends with the test, and
+// all its connections with it.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -60,17 +63,20 @@ func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 // Cut breaks all connections, and new ones as soon as they are made.
 func (p *Proxy) Cut() { p.set(func() { p.cut = true; p.drop() }) }
 
-// Stall keeps all connections open, accepts new ones, and forwards nothing. What was sent meanwhile arrives after [Proxy.Mend].
+// Stall keeps all connections open, accepts new ones, and forwards nothing.
+// What was sent meanwhile arrives after [Proxy.Mend].
 func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
 
 // Slow delays everything by d, in both directions.
 func (p *Proxy) Slow(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// LoseReply forwards the next request, on whatever connection it comes, waits for the server's reply and breaks the connection instead of
-// passing it on: the server has done what was asked, and the client does not know.
+// LoseReply forwards the next request, on whatever connection it comes, waits
+// for the server's reply and breaks the connection instead of passing it on:
+// the server has done what was asked, and the client does not know.
 func (p *Proxy) LoseReply() { p.set(func() { p.lose = true }) }
 
-// Mend ends what Cut, Stall, Slow and LoseReply began. What is under way through a slow proxy still takes its time.
+// Mend ends what Cut, Stall, Slow and LoseReply began. What is under way
+// through a slow proxy still takes its time.
 func (p *Proxy) Mend() {
 	p.set(func() {
 		p.cut, p.stalled, p.delay, p.lose = false, false, 0, false
@@ -139,7 +145,8 @@ func (p *Proxy) connect(client net.Conn) {
 	both.Wait()
 }
 
-// forward copies until an end, or until allow says that what came is not to be passed on.
+// forward copies until an end, or until allow says that what came is not to be
+// passed on.
 func (p *Proxy) forward(to io.Writer, from io.Reader, allow func() bool) {
 	buffer := make([]byte, 32<<10)
 	for {
@@ -158,7 +165,8 @@ func (p *Proxy) forward(to io.Writer, from io.Reader, allow func() bool) {
 	}
 }
 
-// wait holds what came as long as the proxy stalls, and for the delay. It returns false if the connection is to end.
+// wait holds what came as long as the proxy stalls, and for the delay. It
+// returns false if the connection is to end.
 func (p *Proxy) wait() bool {
 	p.mu.Lock()
 	delay := p.delay

@@ -18,36 +18,40 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Subject is a scheme under [TestScheme], and somebody who signs for it.
+// Subject is a scheme for [TestScheme], and a sender that signs for it.
 type Subject struct {
 	// Scheme is what is examined.
 	Scheme core.Scheme
-	// Secret is the text of a key that verifies what Sign makes; Stranger is another one of the same form.
+	// Secret is the text of a key that verifies what Sign makes; Stranger is
+	// another one of the same form.
 	Secret, Stranger string
-	// Sign makes a genuine request, as the sender would: with id, time of the attempt (whole
-	// seconds) and content wherever the scheme has them. A sender that keeps id or time inside
-	// the body builds its body around content, which is JSON. Where the scheme sets
-	// [core.Attempt.Stable], content is in it. Each call returns a new request with canonical
-	// header keys, whose URL and headers other than the signed ones do not depend on the
-	// arguments. It must be safe for concurrent use.
+	// Sign makes a genuine request, as the sender would: with id, time of the
+	// attempt (whole seconds) and content wherever the scheme has them. A
+	// sender that keeps id or time inside the body builds its body around
+	// content, which is JSON. Where the scheme sets [core.Attempt.Stable],
+	// content is in it. Each call returns a new request with canonical header
+	// keys, whose URL and headers other than the signed ones do not depend on
+	// the arguments. It must be safe for concurrent use.
 	//
 	// Each request has a value for every element of [core.Attempt.Unsigned].
 	Sign func(id string, at time.Time, content []byte) *core.Request
-	// Handshake makes the request with which the sender asks for the endpoint, for a
-	// scheme whose AnswerHandshake (see [core.Facts]) was asked to answer it. Nil: Scheme
-	// answers none.
+	// Handshake makes the request with which the sender asks for the endpoint,
+	// for a scheme whose AnswerHandshake (see [core.Facts]) was enabled. Nil:
+	// Scheme has none.
 	Handshake func() *core.Request
-	// Challenge makes the signed request with which the sender asks the endpoint to
-	// prove itself, for a scheme with a Challenge (see [core.Facts]). Nil: the suite
-	// asks nothing.
+	// Challenge makes the signed request with which the sender asks the
+	// endpoint to prove itself, for a scheme with a Challenge (see
+	// [core.Facts]). Nil: the suite asks nothing.
 	Challenge func(at time.Time) *core.Request
 }
 
-// TestScheme runs the suite that every [core.Scheme] must pass. Each case is a subtest whose failure says what an
-// attacker or an outage would make of it. A provider's published vectors are for a test of its own.
+// TestScheme runs the suite that every [core.Scheme] must pass. Each case is a
+// subtest. Its failure says what an attacker or an outage could do. A
+// provider's published vectors are for a test of its own.
 //
-// Most cases change a genuine request and then ask one question: is it refused, or is it still the same message?
-// A second message out of one signature is what must never be.
+// Most cases change a genuine request and then ask one question: is it refused,
+// or is it still the same message? One signature must never give a second
+// message.
 func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // whether the caller's test is parallel is the caller's business
 	t.Helper()
 	cases := schemeCases()
@@ -69,7 +73,8 @@ func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // whether the cal
 	}
 }
 
-// schemeCase is one rule. why is written for the author of a scheme that breaks it.
+// schemeCase is one rule. why is written for the author of a scheme that breaks
+// it.
 type schemeCase struct {
 	name, why string
 	check     func(*audit)
@@ -108,8 +113,8 @@ func (a *audit) errorf(format string, args ...any) {
 	}
 }
 
-// verifier is a new one with an empty store. It allows no repeats: signed content
-// under other unsigned ids is the same message.
+// verifier is a new one with an empty store. It allows no repeats: signed
+// content under other unsigned ids is the same message.
 func (a *audit) verifier(secrets ...string) *core.Verifier { return a.repeating(-1, secrets...) }
 
 // repeating is a verifier with this bound.
@@ -171,7 +176,8 @@ func (a *audit) reason(what string, err error, reasons ...core.Reason) {
 	}
 }
 
-// refusedOrSame wants r refused, or seen as the genuine message: same fields, and not handled a second time.
+// refusedOrSame wants r refused, or seen as the genuine message: same fields,
+// and not handled a second time.
 func (a *audit) refusedOrSame(what string, r *core.Request) { a.refusedOrSameAs(what, a.genuine(), r) }
 
 // refusedOrSameAs takes another genuine message.
@@ -216,7 +222,8 @@ type given []byte
 
 func (b given) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
 
-// admitted takes r through v and reports whether the handler would run; it then succeeds.
+// admitted takes r through v and reports whether the handler would run; it then
+// succeeds.
 func admitted(v *core.Verifier, r *core.Request) bool {
 	ran, _ := outcome(v, r)
 	return ran
@@ -246,7 +253,8 @@ func lines(r *core.Request) http.Header {
 	return h
 }
 
-// eachValue calls f with a copy of r for every single value of a header, and a function that replaces the value.
+// eachValue calls f with a copy of r for every single value of a header, and a
+// function that replaces the value.
 func eachValue(r *core.Request, f func(name, value string, with func(values ...string) *core.Request)) {
 	h := r.Header.Clone()
 	for _, name := range slices.Sorted(maps.Keys(h)) {
@@ -260,7 +268,8 @@ func eachValue(r *core.Request, f func(name, value string, with func(values ...s
 	}
 }
 
-// other returns a character of the same class: a digit for a digit, a letter for a letter.
+// other returns a character of the same class: a digit for a digit, a letter
+// for a letter.
 func other(c byte) byte {
 	switch {
 	case c == '9' || c == 'z' || c == 'Z' || c == 'f' || c == 'F':
@@ -272,7 +281,8 @@ func other(c byte) byte {
 	}
 }
 
-// positions are up to n indexes spread over length bytes, first and last included.
+// positions are up to n indexes spread over length bytes, first and last
+// included.
 func positions(length, n int) []int {
 	if length <= n {
 		n = length
@@ -287,7 +297,8 @@ func positions(length, n int) []int {
 // manySignatures is more than any sender presents; DocuSign's limit is 100.
 const manySignatures = 128
 
-// trailingBits returns base64 text that decodes to the same bytes where a decoder is lenient; ok is false if there is none.
+// trailingBits returns base64 text that decodes to the same bytes where a
+// decoder is lenient; ok is false if there is none.
 func trailingBits(text string) (string, bool) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	i := len(strings.TrimRight(text, "=")) - 1
@@ -528,7 +539,8 @@ func checkTimestamps(a *audit) {
 	})
 }
 
-// checkShift cuts the bytes of one signature into other parts, as far as the parts stand in headers.
+// checkShift cuts the bytes of one signature into other parts, as far as the
+// parts stand in headers.
 func checkShift(a *audit) {
 	now := strconv.FormatInt(schemeNow.Unix(), 10)
 	for _, sep := range []string{".", ":", "|", ""} {

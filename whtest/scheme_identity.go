@@ -36,8 +36,8 @@ func around(value, id string) string {
 	return before[strings.LastIndexAny(before, separators)+1:] + id + after
 }
 
-// fresh is the n-th variant of id, which is the one with n = 0. Digits stay digits,
-// and letters letters. ok is false if id is too short for so many.
+// fresh is the n-th variant of id, which is the one with n = 0. Digits stay
+// digits, and letters letters. ok is false if id is too short for so many.
 func fresh(id string, n int) (text string, ok bool) {
 	b := []byte(id)
 	for i := len(b) - 1; i >= 0 && n > 0; i-- {
@@ -56,8 +56,8 @@ func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// carriers finds the unsigned ids of r, which is genuine and reads as at. problems
-// says which are in no header.
+// carriers finds the unsigned ids of r, which is genuine and reads as at.
+// problems says which are in no header.
 func (a *audit) carriers(r *core.Request, at *core.Attempt) (found []carrier, problems []string) {
 	for i, id := range at.Unsigned {
 		if id == "" {

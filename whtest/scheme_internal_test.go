@@ -58,7 +58,8 @@ func TestStandardWebhooksPassesTheSuite(t *testing.T) {
 	})
 }
 
-// toy is a scheme with a switch for each mistake: headers Toy-Id, Toy-Time and Toy-Sig ("h=hex,h=hex").
+// toy is a scheme with a switch for each mistake: headers Toy-Id, Toy-Time and Toy-Sig
+// ("h=hex,h=hex").
 type toy struct {
 	mistake string
 	kept    *kept

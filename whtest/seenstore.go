@@ -42,8 +42,9 @@ type storeOptions struct {
 	forget    func(t testing.TB, s core.SeenStore)
 }
 
-// StoreGrain is how much longer than its ttl a record may live, because the engine counts in larger units. Default: 20
-// milliseconds, for the scheduler. A record may never live shorter.
+// StoreGrain is how much longer than its ttl a record may live, because the
+// engine counts in larger units. Default: 20 milliseconds, for the scheduler. A
+// record may never live shorter.
 func StoreGrain(d time.Duration) StoreOption { return func(o *storeOptions) { o.grain = d } }
 
 // StoreReopen makes the suite check that a durable store keeps its records over
@@ -64,24 +65,25 @@ func StoreRestart(stop func(t testing.TB, s core.SeenStore) (start func())) Stor
 	return func(o *storeOptions) { o.stop = stop }
 }
 
-// StoreBreak makes the suite check what happens while the engine is down. breakIt makes the engine of s fail (stops it, cuts
-// the connection) and returns the function that brings it back with its data.
+// StoreBreak makes the suite check what happens while the engine is down.
+// breakIt makes the engine of s fail (stops it, cuts the connection) and
+// returns the function that brings it back with its data.
 func StoreBreak(breakIt func(t testing.TB, s core.SeenStore) (repair func())) StoreOption {
 	return func(o *storeOptions) { o.breakIt = breakIt }
 }
 
 // StoreLoseReply makes the suite check a swap that is carried out and whose
-// reply does not arrive. lose arranges that for the next call to s: a proxy in
-// front of the engine passes the request on and closes the connection, say. A
+// reply does not arrive. lose arranges that for the next call to s: for example
+// a proxy to the engine passes the request on and closes the connection. A
 // store with this option has a server, so it needs [StoreRestart] in the place
 // of [StoreReopen].
 func StoreLoseReply(lose func(t testing.TB, s core.SeenStore)) StoreOption {
 	return func(o *storeOptions) { o.loseReply = lose }
 }
 
-// StoreForget makes the suite check that a store with the method KnownSince finds
-// out that its records are gone. forget removes all that the engine holds for s
-// behind its back: FLUSHALL, TRUNCATE, another file.
+// StoreForget makes the suite check that a store with the method KnownSince
+// finds out that its records are gone. forget removes all that the engine holds
+// for s behind its back: FLUSHALL, TRUNCATE, another file.
 func StoreForget(forget func(t testing.TB, s core.SeenStore)) StoreOption {
 	return func(o *storeOptions) { o.forget = forget }
 }
@@ -89,7 +91,8 @@ func StoreForget(forget func(t testing.TB, s core.SeenStore)) StoreOption {
 // storeCase is one rule of the contract.
 type storeCase struct {
 	name string
-	// explanation is printed when the case fails: the rule, what breaks without it, and how stores come to break it.
+	// explanation is printed when the case fails: the rule, what breaks without
+	// it, and how stores come to break it.
 	explanation string
 	run         func(t *storeTest)
 }
@@ -179,7 +182,8 @@ func newKey() core.Key {
 	return k
 }
 
-// newValue makes a value that never was: as core's are, unique and with a replay window that is open.
+// newValue makes a value that never was: as core's are, unique and with a
+// replay window that is open.
 func newValue() core.Value {
 	var v core.Value
 	_, _ = rand.Read(v[:])

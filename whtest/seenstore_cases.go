@@ -155,7 +155,8 @@ func storeCases() []storeCase {
 	}
 }
 
-// race calls the store at once from n callers, each with a value of its own, and returns who won and what all of them saw.
+// race calls the store at once from n callers, each with a value of its own,
+// and returns who won and what all of them saw.
 func (t *storeTest) race(n int, key core.Key, old core.Value) {
 	t.Helper()
 	type result struct{ next, got core.Value }
@@ -290,7 +291,8 @@ func anyKey(t *storeTest) {
 		k[i/8] ^= 1 << (i % 8)
 		keys = append(keys, k)
 	}
-	// NUL from each position on: equal to a C string up to there, and to each other when zeros are trimmed.
+	// NUL from each position on: equal to a C string up to there, and to each other when zeros are
+	// trimmed.
 	for i := range base {
 		k := base
 		clear(k[i:])
@@ -337,8 +339,9 @@ const (
 
 func now() time.Time { return time.Now() } //nolint:forbidigo // a store's life is real time
 
-// mustLive samples until the record must be gone. A sample proves that the record ended early if it was answered before the
-// end counted from the swap's call, and late if it was asked after the end counted from the swap's return.
+// mustLive samples until the record must be gone. A sample proves that the
+// record ended early if it was answered before the end counted from the swap's
+// call, and late if it was asked after the end counted from the swap's return.
 func (t *storeTest) mustLive(key core.Key, value core.Value, ttl time.Duration, called, returned time.Time) {
 	t.Helper()
 	seen := 0
@@ -520,9 +523,11 @@ func linearizable(t *storeTest) {
 	}
 }
 
-// checkHistory says what is wrong with the history of a key, "" if nothing. Every value is written by one call only,
-// so the swaps that happened must form one chain from no record on, and each answer is a place in it. The
-// places must not go back between a call that returned and one that began later. That is all that linearizability asks here.
+// checkHistory says what is wrong with the history of a key, "" if nothing.
+// Every value is written by one call only, so the swaps that happened must form
+// one chain from no record on, and each answer is a place in it. The places
+// must not go back between a call that returned and one that began later. That
+// is all that linearizability asks here.
 func checkHistory(history []storeOp) string {
 	after := make(map[core.Value]core.Value)
 	for i := range history {
@@ -687,7 +692,8 @@ func restart(t *storeTest) {
 	})
 }
 
-// survives checks that records and their lives survive again, which gets one of them.
+// survives checks that records and their lives survive again, which gets one of
+// them.
 func (t *storeTest) survives(again func(kept core.Key, value core.Value)) {
 	t.Helper()
 	kept, value := newKey(), newValue()

@@ -30,7 +30,7 @@ type command struct {
 	name, does, more, example string
 
 	argument string   // what it takes besides flags; empty: nothing
-	words    []string // the known arguments, for completion
+	words    []string // which are these
 	setUp    func(f *flag.FlagSet) action
 }
 
@@ -45,6 +45,7 @@ type group struct {
 func groups() []group {
 	return []group{
 		{"Find out why a message was refused", []command{explainCommand(), verifyCommand()}},
+		{"See and release what a store has", []command{seenCommand()}},
 		{"Receive messages", []command{listenCommand()}},
 		{"Send messages", []command{sendCommand(), signCommand()}},
 		{"Set up", []command{schemesCommand(), keygenCommand(), completionCommand(), versionCommand()}},
@@ -111,6 +112,12 @@ func (v *command) run(ctx context.Context, args []string, c *console) error {
 	f.Usage = func() {}
 	do := v.setUp(f)
 	err := f.Parse(args)
+	if v.argument != "" && err == nil && f.NArg() > 1 { // flags may follow the word
+		word := f.Arg(0)
+		if err = f.Parse(f.Args()[1:]); err == nil {
+			err = f.Parse(append([]string{"--", word}, f.Args()...))
+		}
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		c.say("%s", v.help(f))

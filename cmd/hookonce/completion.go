@@ -14,7 +14,8 @@ import (
 func completionCommand() command {
 	return command{
 		name: "completion", does: "writes the completion for a shell",
-		example: "source <(hookonce completion bash)", argument: "bash, zsh or fish", words: []string{"bash", "zsh", "fish"},
+		example: "source <(hookonce completion bash)", argument: "bash, zsh or fish",
+		words: []string{"bash", "zsh", "fish"},
 		more: "It is for bash, zsh and fish:\n\n" +
 			"  echo 'source <(hookonce completion bash)' >>~/.bashrc\n" +
 			"  hookonce completion zsh >\"${fpath[1]}/_hookonce\"\n" +

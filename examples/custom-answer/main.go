@@ -1,7 +1,8 @@
 // Command custom-answer answers refused attempts in an application's own words.
 //
-// The status and the headers stay core's: they decide whether a sender tries again, gives up, or disables the endpoint.
-// So does the brevity: which of key, window or tenant was wrong is for the log, not for whoever is trying.
+// The status and the headers stay core's: they decide whether a sender tries
+// again, gives up, or disables the endpoint. So does the brevity: which of key,
+// window or tenant was wrong is for the log, not for whoever is trying.
 package main
 
 import (
@@ -20,7 +21,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// deny writes {"error": …} in place of the problem details. Acknowledged redeliveries never come here.
+// deny writes {"error": …} in place of the problem details. Acknowledged
+// redeliveries never come here.
 func deny(w http.ResponseWriter, _ *http.Request, err *core.Error) {
 	a := err.Answer()
 	maps.Copy(w.Header(), a.Header) // Retry-After, Cache-Control, Connection

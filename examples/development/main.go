@@ -1,6 +1,8 @@
-// Command development shows what the log of a running application says in development mode: why a request was refused, with the remedy.
+// Command development shows what the log of a running application says in
+// development mode: why a request was refused, with the remedy.
 //
-// Only for development: the hook is given requests with their bodies, and whoever can reach the endpoint makes it work.
+// Only for development: the hook is given requests with their bodies, and
+// whoever can reach the endpoint makes it work.
 package main
 
 import (
@@ -26,7 +28,8 @@ func main() {
 	}
 }
 
-// run starts a server on loopback, sends it a message and three that suffered from a mistake each, and prints log and answers.
+// run starts a server on loopback, sends it a message and three that suffered
+// from a mistake each, and prints log and answers.
 func run() error {
 	secret := core.GenerateSecret()
 	keys := core.Secrets(secret)

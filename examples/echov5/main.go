@@ -3,7 +3,8 @@
 //	ADDR            where to listen, default 127.0.0.1:8080
 //	WEBHOOK_SECRET  one or more secrets, space separated, newest first; unset: one is made and printed
 //
-// It handles POST /hook. An event of type "example.fail" is answered 500, so that the sender's retries can be seen.
+// It handles POST /hook. An event of type "example.fail" is answered 500, so
+// that the sender's retries can be seen.
 package main
 
 import (

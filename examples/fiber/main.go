@@ -3,7 +3,8 @@
 //	ADDR            where to listen, default 127.0.0.1:8080
 //	WEBHOOK_SECRET  one or more secrets, space separated, newest first; unset: one is made and printed
 //
-// It handles POST /hook. An event of type "example.fail" is answered 500, so that the sender's retries can be seen.
+// It handles POST /hook. An event of type "example.fail" is answered 500, so
+// that the sender's retries can be seen.
 package main
 
 import (
@@ -57,7 +58,8 @@ func run() error {
 	}
 
 	app := fiber.New(fiber.Config{
-		// fiber reads the whole body before any middleware runs, so the limits that protect the server are its own.
+		// fiber reads the whole body before any middleware runs, so the limits that protect the
+		// server are its own.
 		ReadTimeout:           10 * time.Second,
 		BodyLimit:             1 << 20,
 		DisableStartupMessage: true,
@@ -74,7 +76,8 @@ func run() error {
 		fmt.Printf("send a signed message with:\nADDR=%s WEBHOOK_SECRET=%s go run ./examples/sender\n", ln.Addr(), text)
 	}
 
-	// Without it fiber holds BodyLimit for every stranger who announces it, and senders lose refusals of large bodies.
+	// Without it fiber holds BodyLimit for every stranger who announces it, and senders lose
+	// refusals of large bodies.
 	serving := fiberwh.Listener(app, ln)
 	stopped := make(chan error, 1)
 	go func() {

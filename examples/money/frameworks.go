@@ -19,7 +19,8 @@ import (
 	"github.com/hookonce/hookonce/nethttp"
 )
 
-// frameworks: the same endpoint in each. A handler's part is to pass the request's context on, which leads to the message.
+// frameworks: the same endpoint in each. A handler's part is to pass the
+// request's context on, which leads to the message.
 var frameworks = map[string]func(context.Context, net.Listener, *bank, *core.Verifier) error{
 	"nethttp": func(ctx context.Context, ln net.Listener, b *bank, v *core.Verifier) error {
 		mux := http.NewServeMux()
@@ -72,7 +73,8 @@ var frameworks = map[string]func(context.Context, net.Listener, *bank, *core.Ver
 	},
 }
 
-// serveHTTP serves until ctx ends, and then until the handlers that run have ended.
+// serveHTTP serves until ctx ends, and then until the handlers that run have
+// ended.
 func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	stopped := make(chan error, 1)

@@ -1,11 +1,13 @@
-// Command money moves money between two accounts when a webhook says so: exactly once, whenever it is killed.
+// Command money moves money between two accounts when a webhook says so:
+// exactly once, whenever it is killed.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080
 //	DATABASE_URL    of PostgreSQL; unset: the SQLite file money.db
 //	FRAMEWORK       nethttp (default), gin, echo or fiber
 //	WEBHOOK_SECRET  the secret of the sender
 //
-// It handles POST /hook with a body such as {"from":"alice","to":"bob","cents":100}.
+// It handles POST /hook with a body such as
+// {"from":"alice","to":"bob","cents":100}.
 package main
 
 import (
@@ -29,13 +31,15 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// bank has the accounts and the seen-id store in one database: that is what makes one transaction of both.
+// bank has the accounts and the seen-id store in one database: that is what
+// makes one transaction of both.
 type bank struct {
 	db   *sql.DB
 	seen *sqlstore.Store
 }
 
-// transfer is the handler's work. Either all of it happens, and the message is on record as handled, or nothing does.
+// transfer is the handler's work. Either all of it happens, and the message is
+// on record as handled, or nothing does.
 func (b *bank) transfer(ctx context.Context, m core.Message) error {
 	var order struct {
 		From  string `json:"from"`

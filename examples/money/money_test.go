@@ -27,7 +27,8 @@ const (
 	killAt     = "MONEY_KILL_AT"                          // makes the test binary the server, which kills itself at that point
 )
 
-// TestMain is the server if it is asked to be: the program itself, with times that a test can wait for.
+// TestMain is the server if it is asked to be: the program itself, with times that a test can wait
+// for.
 func TestMain(m *testing.M) {
 	point, server := os.LookupEnv(killAt)
 	if !server {
@@ -43,11 +44,13 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-// points are all places where the program can die while it handles a message. The empty one is between messages.
+// points are all places where the program can die while it handles a message. The empty one is
+// between messages.
 var points = []string{"verified", "begun", "debited", "credited", "written down", "recorded", "committed", ""}
 
-// TestEachTransferHappensOnce kills the server with SIGKILL at every point of the handler, in every framework, on both engines. The
-// sender tries again with a fresh timestamp until it is answered 2xx. The database is asked how often each effect happened.
+// TestEachTransferHappensOnce kills the server with SIGKILL at every point of the handler, in every
+// framework, on both engines. The sender tries again with a fresh timestamp until it is answered
+// 2xx. The database is asked how often each effect happened.
 func TestEachTransferHappensOnce(t *testing.T) {
 	t.Parallel()
 	engines := map[string]func(t *testing.T) (driver, dsn, env, dir string){
@@ -83,8 +86,8 @@ type counts struct {
 	messages, attempts, kills int
 }
 
-// message sends one until it is acknowledged. The first server to get it dies at point, and then once more, to see that a takeover
-// is no safer to interrupt.
+// message sends one until it is acknowledged. The first server to get it dies at point, and then
+// once more, to see that a takeover is no safer to interrupt.
 func (c *counts) message(point string) {
 	c.t.Helper()
 	c.messages++
@@ -206,7 +209,8 @@ func (s *server) stop() {
 	}
 }
 
-// send makes one attempt, with a timestamp of its own, and returns its status: zero if there was no answer.
+// send makes one attempt, with a timestamp of its own, and returns its status: zero if there was no
+// answer.
 func (s *server) send(id string, body []byte) int {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)

@@ -1,5 +1,7 @@
-// Command observe is a webhook endpoint with a log and with metrics for Prometheus. It sends itself a few messages, good and bad,
-// and prints what a Prometheus server would then find at /metrics, and nothing of what is logged: that goes to standard error.
+// Command observe is a webhook endpoint with a log and with metrics for
+// Prometheus. It sends itself a few messages, good and bad, and prints what a
+// Prometheus server would then find at /metrics, and nothing of what is logged:
+// that goes to standard error.
 package main
 
 import (
@@ -134,7 +136,8 @@ func sendAll(ctx context.Context, url, newText, oldText string) error {
 	return nil
 }
 
-// printCounters fetches the metrics as Prometheus does, and prints how often what happened. The buckets are left out.
+// printCounters fetches the metrics as Prometheus does, and prints how often
+// what happened. The buckets are left out.
 func printCounters(ctx context.Context, out io.Writer, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package ownadapter is an adapter of one's own, ready to copy: for tiny, a framework
-// over net/http whose handlers return errors. docs/writing-an-adapter.md explains it.
+// Package ownadapter is an adapter of one's own, ready to copy: for tiny, a
+// framework over net/http whose handlers return errors.
+// docs/writing-an-adapter.md explains it.
 package ownadapter
 
 import (

@@ -1,5 +1,6 @@
-// Package ownstore is a seen-id store of one's own, ready to copy: a file for each record, in a directory that belongs to
-// one process. docs/writing-a-store.md explains it.
+// Package ownstore is a seen-id store of one's own, ready to copy: a file for
+// each record, in a directory that belongs to one process.
+// docs/writing-a-store.md explains it.
 package ownstore
 
 import (
@@ -38,7 +39,8 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	return next, s.write(name, binary.BigEndian.AppendUint64(next[:], uint64(time.Now().Add(ttl).UnixMilli())+1))
 }
 
-// read returns the live value, or none. Not being able to tell is an error, never "none".
+// read returns the live value, or none. Not being able to tell is an error,
+// never "none".
 func (s *Store) read(name string) (live core.Value, err error) {
 	record, err := s.Dir.ReadFile(name)
 	switch {
@@ -52,7 +54,8 @@ func (s *Store) read(name string) (live core.Value, err error) {
 	return live, nil
 }
 
-// write replaces the record as a whole: a process that dies leaves the old one or the new one.
+// write replaces the record as a whole: a process that dies leaves the old one
+// or the new one.
 func (s *Store) write(name string, record []byte) error {
 	file, err := s.Dir.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_SYNC, 0o600)
 	if err != nil {

@@ -56,8 +56,8 @@ func TestDamagedRecordIsAnError(t *testing.T) {
 	}
 }
 
-// TestDocumentShowsTheStore compares the file with the block in the document, which promises 40 lines: of code, without imports,
-// comments and blank lines.
+// TestDocumentShowsTheStore compares the file with the block in the document, which promises 40
+// lines: of code, without imports, comments and blank lines.
 func TestDocumentShowsTheStore(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("ownstore.go")

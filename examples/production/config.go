@@ -18,8 +18,8 @@ type config struct {
 	keysFreshFor, drain time.Duration
 }
 
-// readConfig reports every mistake in the environment at once. The parsers' own errors are not repeated: they quote the
-// URL, which may hold a password.
+// readConfig reports every mistake in the environment at once. The parsers' own
+// errors are not repeated: they quote the URL, which may hold a password.
 func readConfig() (config, error) {
 	var mistakes []error
 	cfg := config{addr: cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080")}

@@ -19,10 +19,12 @@ type health struct {
 	draining atomic.Bool
 }
 
-// live says that the process runs. It asks nobody: a restart does not repair Redis.
+// live says that the process runs. It asks nobody: a restart does not repair
+// Redis.
 func (*health) live(c *gin.Context) { c.String(http.StatusOK, "ok") }
 
-// ready says whether messages can be handled. Why not is for the log, not for whoever asks.
+// ready says whether messages can be handled. Why not is for the log, not for
+// whoever asks.
 func (h *health) ready(c *gin.Context) {
 	if h.draining.Load() {
 		c.String(http.StatusServiceUnavailable, "not ready")

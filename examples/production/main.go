@@ -1,5 +1,6 @@
-// Command production is a webhook endpoint for many tenants as it runs in production, ready to copy: gin, a seen-id store in
-// Redis, keys and events in PostgreSQL (schema.sql).
+// Command production is a webhook endpoint for many tenants as it runs in
+// production, ready to copy: gin, a seen-id store in Redis, keys and events in
+// PostgreSQL (schema.sql).
 //
 //	DATABASE_URL   postgres://user:password@host:5432/name
 //	REDIS_URL      redis://user:password@host:6379/0, or rediss:// for TLS
@@ -7,8 +8,10 @@
 //	KEYS_FRESH_FOR how long a tenant's keys are used before they are looked up again, default 30s
 //	DRAIN          how long readiness says no before the server stops accepting, default 5s
 //
-// POST /hooks/{tenant} takes messages; GET /livez and /readyz are for the orchestrator: do not publish them. SIGTERM ends
-// the program when what is in flight is settled. That can take a minute: give it 75 s (terminationGracePeriodSeconds) before SIGKILL.
+// POST /hooks/{tenant} takes messages; GET /livez and /readyz are for the
+// orchestrator: do not publish them. SIGTERM ends the program when what is in
+// flight is settled. That can take a minute: give it 75 s
+// (terminationGracePeriodSeconds) before SIGKILL.
 package main
 
 import (
@@ -96,7 +99,8 @@ func run(logger *slog.Logger) error {
 	return serve(ctx, stop, router, health, cfg, logger)
 }
 
-// handle runs once for each message that is authentic, fresh and new. It stores the event; answer 2xx only after that.
+// handle runs once for each message that is authentic, fresh and new. It stores
+// the event; answer 2xx only after that.
 func handle(db *pgxpool.Pool, logger *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		msg := ginwh.Message(c)
@@ -111,7 +115,8 @@ func handle(db *pgxpool.Pool, logger *slog.Logger) gin.HandlerFunc {
 	}
 }
 
-// serve runs until ctx ends, and returns when the last handler has finished and its message is settled.
+// serve runs until ctx ends, and returns when the last handler has finished and
+// its message is settled.
 func serve(ctx context.Context, stop func(), router http.Handler, health *health, cfg config, logger *slog.Logger) error {
 	srv := &http.Server{
 		Handler:           router,

@@ -1,4 +1,5 @@
-// Package main_test runs the program as a process, with a real Redis and a real PostgreSQL.
+// Package main_test runs the program as a process, with a real Redis and a real
+// PostgreSQL.
 package main_test
 
 import (

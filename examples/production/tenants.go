@@ -14,7 +14,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// newTenants is the [core.KeySource]: the tenant is in the path, its keys are in the database and for a while in memory.
+// newTenants is the [core.KeySource]: the tenant is in the path, its keys are
+// in the database and for a while in memory.
 func newTenants(db *pgxpool.Pool, logger *slog.Logger, freshFor time.Duration) core.KeySourceFunc {
 	c := newCache(freshFor, logger, func(ctx context.Context, name string) (*tenant, error) { return loadTenant(ctx, db, name) })
 	return func(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
@@ -33,8 +34,9 @@ func newTenants(db *pgxpool.Pool, logger *slog.Logger, freshFor time.Duration) c
 	}
 }
 
-// isName is the rule of the schema. What a stranger makes up must not reach the database, which would not take a zero byte, and that would
-// look like an outage.
+// isName is the rule of the schema. What a stranger makes up must not reach the
+// database, which would not take a zero byte, and that would look like an
+// outage.
 func isName(name string) bool {
 	return name != "" && len(name) <= 64 &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') })
@@ -79,12 +81,15 @@ const (
 
 var errLookup = errors.New("the look-up panicked")
 
-// cache keeps tenants, and names that are none, in two tables: strangers who try names can only push out each other.
+// cache keeps tenants, and names that are none, in two tables: strangers who
+// try names can only push out each other.
 //
-// While the database is away, known tenants go on with the keys they had, for up to staleFor: their messages are still
-// verified, and a key with a NotAfter still ends. The price: a key that was deleted is accepted until the database is back or staleFor
-// is over. Unknown names are never answered from an old entry: a 401 to a tenant created meanwhile would lose its messages, a
-// 503 does not.
+// While the database is away, known tenants go on with the keys they had, for
+// up to staleFor: their messages are still verified, and a key with a NotAfter
+// still ends. The price: a key that was deleted is accepted until the database
+// is back or staleFor is over. Unknown names are never answered from an old
+// entry: a 401 to a tenant created meanwhile would lose its messages, a 503
+// does not.
 type cache struct {
 	load     func(ctx context.Context, name string) (*tenant, error)
 	freshFor time.Duration

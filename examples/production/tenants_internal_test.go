@@ -13,7 +13,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// database stands still until it is told otherwise: what is tested is the cache, by the clock of synctest.
+// database stands still until it is told otherwise: what is tested is the cache, by the clock of
+// synctest.
 type database struct {
 	mu      sync.Mutex
 	tenants map[string]*tenant

@@ -1,12 +1,15 @@
-// Command queue acknowledges a webhook in milliseconds and does the slow work afterwards. The job and the record of the message
-// are committed in one transaction, so each message that is acknowledged is worked once, whenever the program is killed.
+// Command queue acknowledges a webhook in milliseconds and does the slow work
+// afterwards. The job and the record of the message are committed in one
+// transaction, so each message that is acknowledged is worked once, whenever
+// the program is killed.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080
 //	DATABASE_URL    of PostgreSQL
 //	WEBHOOK_SECRET  the secret of the sender
 //
-// It handles POST /hook with a body such as {"account":"alice","cents":100}. docs/acknowledge-first.md explains it. Start as many as you
-// like on one database.
+// It handles POST /hook with a body such as {"account":"alice","cents":100}.
+// docs/acknowledge-first.md explains it. Start as many as you like on one
+// database.
 //
 //	queue retry     lists the jobs that failed for good
 //	queue retry ID  has one of them worked again
@@ -91,8 +94,8 @@ type worker struct {
 }
 
 // Work implements [river.Worker]. The effect and the end of the job are one
-// transaction. The job of a worker that is only held up runs twice, so the effect
-// has the message as its key as well.
+// transaction. The job of a worker that is only held up runs twice, so the
+// effect has the message as its key as well.
 func (w *worker) Work(ctx context.Context, job *river.Job[credit]) error {
 	at("taken")
 	if err := slow(ctx); err != nil {
@@ -139,7 +142,8 @@ func effect(ctx context.Context, tx pgx.Tx, c credit) error {
 	return err
 }
 
-// slow stands for what takes seconds: a document is rendered, another service called.
+// slow stands for what takes seconds: a document is rendered, another service
+// called.
 var slow = func(ctx context.Context) error {
 	select {
 	case <-time.After(2 * time.Second):
@@ -165,7 +169,8 @@ var (
 //go:embed schema.sql
 var schema string
 
-// open prepares the database: the account, the queue, and the table of seen ids.
+// open prepares the database: the account, the queue, and the table of seen
+// ids.
 func open(ctx context.Context, url string) (*endpoint, *pgxpool.Pool, error) {
 	settings, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -254,8 +259,8 @@ func run() error {
 	return err
 }
 
-// handler acknowledges a message when its job is in the queue: with 200, because
-// some senders take 202 for a failure.
+// handler acknowledges a message when its job is in the queue: with 200,
+// because some senders take 202 for a failure.
 func (e *endpoint) handler(v *core.Verifier) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /hook", nethttp.New(v)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -49,7 +49,8 @@ func TestMain(m *testing.M) {
 	slow = func(context.Context) error { time.Sleep(slowFor); return nil }
 	signal := syscall.SIGKILL
 	if os.Getenv(stopBy) == "STOP" {
-		// As on a virtual machine that is paused: its clock stands still, so the context of the job does not end.
+		// As on a virtual machine that is paused: its clock stands still, so the context of the job
+		// does not end.
 		signal, limits.JobTimeout = syscall.SIGSTOP, -1
 	}
 	var once atomic.Bool
@@ -79,7 +80,8 @@ func TestEachMessageIsWorkedOnce(t *testing.T) {
 	body := []byte(`{"account":"alice","cents":7}`)
 	var ids []string
 	kills := 0
-	// at sends the message until the program that dies at point has acknowledged it, or died. If it is the worker that dies, it dies later.
+	// at sends the message until the program that dies at point has acknowledged it, or died. If it
+	// is the worker that dies, it dies later.
 	at := func(point, id string) {
 		s := c.start(stopAt + "=" + point)
 		c.deliver(s, id, body)

@@ -14,7 +14,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// keys are what the senders sign with. Acme is rotating its secret and has an ed25519 key as well; globex is another tenant.
+// keys are what the senders sign with. Acme is rotating its secret and has an
+// ed25519 key as well; globex is another tenant.
 type keys struct {
 	next, old, signing, public string // acme's
 	globex, stranger           string
@@ -29,7 +30,8 @@ func newKeys() keys {
 	}
 }
 
-// testCase is one HTTP request, or several at once, and what must become of it in every framework.
+// testCase is one HTTP request, or several at once, and what must become of it
+// in every framework.
 type testCase struct {
 	name string
 	want string // status and verdict
@@ -43,7 +45,8 @@ type testCase struct {
 	copies int                 // sent at once; 0: one
 }
 
-// The paths of the endpoints. acmeMail has the keys and the source of acmeHook: see start.
+// The paths of the endpoints. acmeMail has the keys and the source of acmeHook:
+// see start.
 const (
 	acmeHook   = "/hooks/acme"
 	acmeMail   = "/hooks/acme-mail"
@@ -120,8 +123,8 @@ func cases(now time.Time, k keys) []testCase {
 	}
 }
 
-// fromGitHub signs the body alone. Whoever captured the request can change delivery
-// and event, which are not signed.
+// fromGitHub signs the body alone. Whoever captured the request can change
+// delivery and event, which are not signed.
 func fromGitHub(k keys, delivery, event string) func(*http.Request) {
 	return func(r *http.Request) {
 		mac := hmac.New(sha256.New, []byte(k.github))

@@ -1,5 +1,6 @@
-// Command quickstart starts the four frameworks on loopback, sends each the same real HTTP messages, genuine ones and
-// attacks, and prints what became of them. It exits with 1 if anything differs from what its table expects.
+// Command quickstart starts the four frameworks on loopback, sends each the
+// same real HTTP messages, genuine ones and attacks, and prints what became of
+// them. It exits with 1 if anything differs from what its table expects.
 //
 // Read cases.go for what is sent, servers.go for how each framework is set up.
 package main
@@ -34,7 +35,8 @@ func main() {
 	}
 }
 
-// wantsColour reports whether f is a terminal whose user has not turned colours off.
+// wantsColour reports whether f is a terminal whose user has not turned colours
+// off.
 func wantsColour(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
@@ -42,8 +44,8 @@ func wantsColour(f *os.File) bool {
 
 var errDiffers = errors.New("something differs from what the table expects")
 
-// run sends every case to every framework and prints the table. What is sent is stamped after the servers started: the
-// memory store sends what is older away.
+// run sends every case to every framework and prints the table. What is sent is
+// stamped after the servers started: the memory store sends what is older away.
 func run(ctx context.Context, out io.Writer, k keys, cases func(now time.Time, k keys) []testCase, colour bool) error {
 	began := time.Now()
 	servers, stop, err := start(ctx, k)
@@ -69,7 +71,8 @@ func run(ctx context.Context, out io.Writer, k keys, cases func(now time.Time, k
 	return nil
 }
 
-// writeTable prints cases against frameworks and returns how many cells differ from what was expected.
+// writeTable prints cases against frameworks and returns how many cells differ
+// from what was expected.
 func writeTable(out io.Writer, servers []*server, table []testCase, got [][]result, colour bool) int {
 	// Colours are escape sequences of one length in every cell, so that the columns stay aligned.
 	paint := func(code, text string) string {
@@ -104,7 +107,8 @@ func writeTable(out io.Writer, servers []*server, table []testCase, got [][]resu
 	return wrong
 }
 
-// writeReasons prints why each refused case was refused, in the words that the observer was given.
+// writeReasons prints why each refused case was refused, in the words that the
+// observer was given.
 func writeReasons(out io.Writer, table []testCase, got [][]result) {
 	fmt.Fprint(out, "\nWhy:\n\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -51,7 +51,8 @@ func TestEverythingIsAsTheTableExpects(t *testing.T) {
 	}
 }
 
-// TestDifferenceIsFound expects what does not happen: a program that always says yes would be worse than none.
+// TestDifferenceIsFound expects what does not happen: a program that always says yes would be worse
+// than none.
 func TestDifferenceIsFound(t *testing.T) {
 	for _, name := range []string{"genuine, v1 (HMAC)", "tampered body", "exact replay of the first", "20 at once", "… and beyond the bound"} {
 		t.Run(name, func(t *testing.T) {

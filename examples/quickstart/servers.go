@@ -159,7 +159,8 @@ func serveFiber(s *server, ln net.Listener) func() {
 	return func() { _ = app.ShutdownWithTimeout(time.Second) }
 }
 
-// handle is the application: it runs once for each message, and returns the status to answer.
+// handle is the application: it runs once for each message, and returns the
+// status to answer.
 func (s *server) handle(m core.Message) int {
 	s.runs.Add(1)
 	var event struct {
@@ -179,10 +180,12 @@ func (s *server) handle(m core.Message) int {
 	return http.StatusOK
 }
 
-// result is a cell of the table: status and verdict, and the observer's words for anything else than "handled".
+// result is a cell of the table: status and verdict, and the observer's words
+// for anything else than "handled".
 type result struct{ text, why string }
 
-// try sends the case, and waits for all answers and for what the observer is told of each attempt.
+// try sends the case, and waits for all answers and for what the observer is
+// told of each attempt.
 func (s *server) try(ctx context.Context, c testCase) result {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -233,7 +236,8 @@ func (s *server) try(ctx context.Context, c testCase) result {
 	return r
 }
 
-// join writes "200 handled", or of several "1×200, 19×503 in-flight", which is short enough for a column.
+// join writes "200 handled", or of several "1×200, 19×503 in-flight", which is
+// short enough for a column.
 func join(texts map[string]int) string {
 	var parts []string
 	for _, text := range slices.Sorted(maps.Keys(texts)) {

@@ -1,7 +1,9 @@
-// Command rotation changes a secret without losing a message, and shows when the old one can go.
+// Command rotation changes a secret without losing a message, and shows when
+// the old one can go.
 //
-// It needs no network: verifying is a function. In an application the same keys go to core.New, and the key ids arrive in
-// Config.Observe and in the log of core.SlogObserver.
+// It needs no network: verifying is a function. In an application the same keys
+// go to core.New, and the key ids arrive in Config.Observe and in the log of
+// core.SlogObserver.
 package main
 
 import (
@@ -27,8 +29,9 @@ func run() error {
 	now := time.Now()
 	oldText, newText := core.GenerateSecret(), core.GenerateSecret()
 
-	// Newest first. With plain texts this is core.Secrets(newText, oldText); names make the log readable, and an end
-	// makes sure that the old secret goes even if nobody comes back to remove it.
+	// Newest first. With plain texts this is core.Secrets(newText, oldText); names make the log
+	// readable, and an end makes sure that the old secret goes even if nobody comes back to remove
+	// it.
 	next, old := core.NewSecret(newText), core.NewSecret(oldText)
 	next.ID, old.ID = "2026-06", "2026-01"
 	old.NotAfter = now.Add(7 * 24 * time.Hour)

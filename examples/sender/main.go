@@ -3,8 +3,8 @@
 //	ADDR            where the endpoint listens, default 127.0.0.1:8080
 //	WEBHOOK_SECRET  what to sign with: one or more whsec_ or whsk_ keys, space separated
 //
-// The argument is the type of the event, default "example.created". The exit status is 0 if the message was handled, 1 if
-// not, 2 for wrong usage.
+// The argument is the type of the event, default "example.created". The exit
+// status is 0 if the message was handled, 1 if not, 2 for wrong usage.
 package main
 
 import (
@@ -38,8 +38,8 @@ func main() {
 	}
 }
 
-// send makes up to four attempts. Standard Webhooks' example schedule waits seconds, then minutes, then hours; this is
-// the same in small.
+// send makes up to four attempts. Standard Webhooks' example schedule waits
+// seconds, then minutes, then hours; this is the same in small.
 func send(url, kind string, secrets []string) error {
 	signer, err := core.NewSigner(secrets...)
 	if err != nil {

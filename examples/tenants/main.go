@@ -1,9 +1,12 @@
-// Command tenants gives each tenant an endpoint with a key and a source of its own, and then attacks one.
+// Command tenants gives each tenant an endpoint with a key and a source of its
+// own, and then attacks one.
 //
-// The attack: a platform sends webhooks for all its customers. Mallory, a customer, registers the address of Acme's
-// endpoint as hers and has the platform send there. If the platform authenticates by a client certificate that all its
-// customers share, or by its addresses, Acme's endpoint takes Mallory's event for genuine: it does come from the
-// platform. A signature by the key of Mallory's endpoint is none by the key of Acme's.
+// The attack: a platform sends webhooks for all its customers. Mallory, a
+// customer, registers the address of Acme's endpoint as hers and has the
+// platform send there. If the platform authenticates by a client certificate
+// that all its customers share, or by its addresses, Acme's endpoint takes
+// Mallory's event for genuine: it does come from the platform. A signature by
+// the key of Mallory's endpoint is none by the key of Acme's.
 package main
 
 import (
@@ -28,13 +31,15 @@ func main() {
 	}
 }
 
-// tenant is a row of the table of endpoints. Keep one *core.Keys for each: it holds the decoded keys.
+// tenant is a row of the table of endpoints. Keep one *core.Keys for each: it
+// holds the decoded keys.
 type tenant struct {
 	name string
 	keys *core.Keys
 }
 
-// keySource finds the tenant by the path. The source that it returns is the stored name, never text of the request.
+// keySource finds the tenant by the path. The source that it returns is the
+// stored name, never text of the request.
 func keySource(byPath map[string]tenant) core.KeySourceFunc {
 	return func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
 		t, ok := byPath[r.Path()] // in an application: a query, which may use the context

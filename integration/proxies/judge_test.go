@@ -72,46 +72,62 @@ func (c *changes) signed(s *sender, read []string) changes {
 	return left
 }
 
-// right are the words that name the changes truly.
+// right are the words that name the changes truly. A POST that became a GET lost its
+// body and Content-Type by that, so they are no names for it.
 func (c *changes) right(sent *core.Request, a *arrival) []explain.Mistake {
 	var words []explain.Mistake
 	if c.path || c.query {
 		words = append(words, "url")
 	}
 	if c.method {
-		words = append(words, "method")
+		return append(words, "method")
 	}
-	if c.body && (!c.method || len(a.body) > 0) {
+	if c.body {
 		words = append(words, bodyWords(sent, a.body)...)
 	}
 	if len(c.lost) > 0 {
 		words = append(words, "header-missing")
 	}
 	for _, name := range c.altered {
-		words = append(words, "header-folded", "header-duplicated", "signature-cut")
-		if len(a.header[name]) < len(headers(sent)[name]) {
-			words = append(words, "header-missing") // a line of it
-		}
+		words = append(words, headerWords(headers(sent)[name], a.header[name])...)
 	}
 	return words
+}
+
+// headerWords are the words for what became of the lines of a header.
+func headerWords(sent, got []string) []explain.Mistake {
+	bare := func(lines []string) string {
+		return strings.NewReplacer(" ", "", "\t", "", `"`, "").Replace(strings.Join(lines, ","))
+	}
+	before, after := bare(sent), bare(got)
+	switch {
+	case before == after: // other lines, spaces or quotes
+		return []explain.Mistake{"header-folded"}
+	case after == before+","+before:
+		return []explain.Mistake{"header-duplicated"}
+	case len(got) < len(sent): // a line of it
+		return []explain.Mistake{"header-missing"}
+	case strings.HasPrefix(before, after):
+		return []explain.Mistake{"signature-cut"}
+	}
+	return nil
 }
 
 // bodyWords are the words for what became of a body.
 func bodyWords(sent *core.Request, got []byte) []explain.Mistake {
 	body := sent.Body
-	switch {
+	var words []explain.Mistake
+	switch encoded := sent.Header.Get("Content-Encoding") != ""; {
 	case len(got) == 0:
 		return []explain.Mistake{"body-consumed"}
 	case bytes.HasPrefix(body, got):
 		return []explain.Mistake{"body-truncated"}
-	case sent.Header.Get("Content-Encoding") != "":
-		if plain := unsqueeze(body); bytes.Equal(plain, got) {
-			return []explain.Mistake{"body-decompressed"}
-		}
+	case encoded && !bytes.HasPrefix(got, body[:2]):
+		words = append(words, "body-decompressed")
+		body = unsqueeze(body)
 	case !json.Valid(body):
-		return []explain.Mistake{"body-form", "body-wrapped"}
+		return []explain.Mistake{"body-form"}
 	}
-	var words []explain.Mistake
 	before, after := jsonTokens(body), jsonTokens(got)
 	if space(body) != space(got) {
 		words = append(words, "body-reformatted")

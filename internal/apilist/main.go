@@ -68,7 +68,8 @@ func isPrivate(path string) bool {
 	return strings.Contains(path, "/internal/") || strings.Contains(path, "/examples/")
 }
 
-// writePackage writes nothing for a package without exported names, one of tests alone for example.
+// writePackage writes nothing for a package without exported names, one of
+// tests alone for example.
 func writePackage(w io.Writer, path, dir string) error {
 	found, err := build.Default.ImportDir(dir, 0)
 	if err != nil {
@@ -115,7 +116,8 @@ func writePackage(w io.Writer, path, dir string) error {
 	return err
 }
 
-// writeDecl prints one declaration without the empty lines that its comments leave behind.
+// writeDecl prints one declaration without the empty lines that its comments
+// leave behind.
 func writeDecl(b *bytes.Buffer, fset *token.FileSet, decl ast.Node) {
 	if f, ok := decl.(*ast.FuncDecl); ok {
 		f.Body = nil

@@ -1,7 +1,7 @@
-// Package birth tells the stores whose records live outside of the process since
-// when these know all. A marker beside the records says when they began, and
-// gets lost with them. A store compares it in the step that claims, when that is
-// due.
+// Package birth tells the stores whose records live outside of the process
+// since when these know all. A marker beside the records says when they began,
+// and gets lost with them. A store compares it in the step that claims, when
+// that is due.
 package birth
 
 import (
@@ -16,8 +16,8 @@ import (
 // for timestamps of whole seconds.
 const Margin = 10 * time.Second
 
-// Birth is what a store knows of the marker. The zero Birth has not seen any. It
-// is safe for concurrent use, apart from [Birth.Meet].
+// Birth is what a store knows of the marker. The zero Birth has not seen any.
+// It is safe for concurrent use, apart from [Birth.Meet].
 type Birth struct {
 	began  time.Time // of the store; zero: the first look is the beginning
 	known  atomic.Pointer[Life]
@@ -37,8 +37,8 @@ type Life struct {
 	since  time.Time
 }
 
-// Begin says that the store begins now, before any look: what comes later was not
-// lost before. It is called once, before all else.
+// Begin says that the store begins now, before any look: what comes later was
+// not lost before. It is called once, before all else.
 func (b *Birth) Begin() { b.began = time.Now() } //nolint:forbidigo // a marker is real time
 
 // Known returns the newest marker that was seen or made.

@@ -29,8 +29,8 @@ type Request struct {
 
 	// Form says what the capture was read as, such as "a curl command".
 	Form string
-	// BodyLost says that the capture does not hold the bytes of the body: a note
-	// says why. Body is then empty, or the nearest thing to them.
+	// BodyLost says that the capture does not hold the bytes of the body: a
+	// note says why. Body is then empty, or the nearest thing to them.
 	BodyLost bool
 
 	header  http.Header // Request.Header
@@ -44,7 +44,8 @@ type Request struct {
 const rawForm = "a raw HTTP/1.x request"
 
 // Read reads a capture of any form. An error says what is wrong and in which
-// line, and holds nothing of the capture: it may be a secret in the wrong place.
+// line, and holds nothing of the capture: it may be a secret in the wrong
+// place.
 func Read(text []byte) (*Request, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors put it at the start of a file
 	if err := unreadable(text); err != nil {
@@ -197,7 +198,8 @@ func (r *Request) setMethod(text string) error {
 	return nil
 }
 
-// setURL takes a path, or a whole URL apart. Path and query keep their spelling.
+// setURL takes a path, or a whole URL apart. Path and query keep their
+// spelling.
 func (r *Request) setURL(text string) error {
 	text, _, _ = strings.Cut(text, "#")
 	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == 0x7f }) {

@@ -160,7 +160,8 @@ func unknownOption(name string) error {
 	return fmt.Errorf("the command has --%s, whose effect is not known here: remove it if it does not change the request", name)
 }
 
-// append adds data: curl writes & between, and nothing in front of that of --json.
+// append adds data: curl writes & between, and nothing in front of that of
+// --json.
 func (c *curl) append(text string, and, file bool) {
 	separator := ""
 	if and && c.hasData {
@@ -293,7 +294,8 @@ func (c *curl) fallback(name, value string) {
 	}
 }
 
-// longName is the long form of an option of one letter; unknown ones are their own.
+// longName is the long form of an option of one letter; unknown ones are their
+// own.
 func longName(letter byte) string {
 	const pairs = "X=request H=header d=data G=get I=head A=user-agent e=referer b=cookie u=user F=form T=upload-file K=config " +
 		":=next o=output w=write-out m=max-time x=proxy U=proxy-user c=cookie-jar D=dump-header E=cert C=continue-at y=speed-time Y=speed-limit " +
@@ -319,7 +321,8 @@ const withValue = " output write-out max-time proxy proxy-user cookie-jar dump-h
 	"trace trace-ascii stderr unix-socket max-redirs max-filesize ciphers tls13-ciphers tls-max local-port dns-servers doh-url noproxy socks5 " +
 	"socks5-hostname socks4 socks4a keepalive-time expect100-timeout happy-eyeballs-timeout-ms output-dir create-file-mode "
 
-// withoutValue are such without one. Letters without a long form here are among them.
+// withoutValue are such without one. Letters without a long form here are among
+// them.
 const withoutValue = " s S i v L k f g # N 4 6 0 1 2 3 n O J R q Z j l B a " +
 	"silent show-error include verbose location location-trusted insecure fail fail-with-body fail-early globoff progress-bar no-progress-meter no-buffer ipv4 " +
 	"ipv6 http0.9 http1.0 http1.1 http2 http2-prior-knowledge http3 http3-only compressed compressed-ssh tlsv1 tlsv1.0 tlsv1.1 tlsv1.2 tlsv1.3 sslv2 sslv3 " +

@@ -173,7 +173,8 @@ func (r *Request) setBody(text json.RawMessage, encoded bool) error {
 	return nil
 }
 
-// setHeaders takes an object of names, with a value or a list each, or a list of names with values.
+// setHeaders takes an object of names, with a value or a list each, or a list
+// of names with values.
 func (r *Request) setHeaders(text json.RawMessage) error {
 	if len(text) > 0 && text[0] == '[' {
 		return r.listHeaders(text)
@@ -230,7 +231,8 @@ func texts(text json.RawMessage) ([]string, error) {
 	return nil, errHeaders
 }
 
-// listHeaders takes a list: objects with name (or key) and value, pairs, or lines.
+// listHeaders takes a list: objects with name (or key) and value, pairs, or
+// lines.
 func (r *Request) listHeaders(text json.RawMessage) error {
 	return each(text, func(item json.RawMessage) error {
 		var (

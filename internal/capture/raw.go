@@ -82,7 +82,8 @@ func (r *Request) addLines(lines []string, first int) error {
 	return nil
 }
 
-// isHeader says that a first line is a header, or one of a page that shows headers.
+// isHeader says that a first line is a header, or one of a page that shows
+// headers.
 func isHeader(line string) bool {
 	name, value, found := strings.Cut(strings.TrimPrefix(line, ":"), ":")
 	request := strings.EqualFold(name, "Request URL") || strings.EqualFold(name, "Request method")

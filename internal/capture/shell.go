@@ -22,7 +22,8 @@ type shell struct {
 	bare   bool // nothing in the word was quoted
 }
 
-// words returns the words of the first command in text. more says that something follows it.
+// words returns the words of the first command in text. more says that
+// something follows it.
 func words(text string) (all []string, more bool, err error) {
 	s := &shell{text: text, bare: true}
 	if err := s.run(); err != nil {

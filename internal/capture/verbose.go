@@ -12,7 +12,8 @@ import (
 // progress meter may stand before it.
 var sentLine = regexp.MustCompile(`^[\r 0-9:.kMGTP-]*> ([A-Z]+ [^ ]+ HTTP/[0-9.]+)$`)
 
-// isVerbose looks for the request line before the first empty one: curl prints none before it.
+// isVerbose looks for the request line before the first empty one: curl prints
+// none before it.
 func isVerbose(text []byte) bool {
 	text = text[:min(len(text), maxHead)]
 	for line := range bytes.Lines(text) {
@@ -27,7 +28,8 @@ func isVerbose(text []byte) bool {
 	return false
 }
 
-// readVerbose reads the lines that curl -v marks as sent. The body is not among them.
+// readVerbose reads the lines that curl -v marks as sent. The body is not among
+// them.
 func (r *Request) readVerbose(text []byte) error {
 	text = text[:min(len(text), 4*maxHead)]
 	var head []string

@@ -1,5 +1,6 @@
-// Package docs makes programs of the blocks of Go in the documents, so that tests can compile them: those of the root
-// module here, those that need a client library in the nested module that has it.
+// Package docs makes programs of the blocks of Go in the documents, so that
+// tests can compile them: those of the root module here, those that need a
+// client library in the nested module that has it.
 package docs
 
 import (
@@ -72,6 +73,12 @@ func clients() map[string]map[string]string {
 			"dynamodb": "github.com/aws/aws-sdk-go-v2/service/dynamodb", "aws": "github.com/aws/aws-sdk-go-v2/aws",
 			"types": "github.com/aws/aws-sdk-go-v2/service/dynamodb/types",
 		},
+		// Not compiled alone: a test there finds them in the package that it runs.
+		Migrating: {
+			"svix": "github.com/svix/svix-webhooks/go", "standardwebhooks": "github.com/standard-webhooks/standard-webhooks/libraries/go",
+			"stripewebhook": "github.com/stripe/stripe-go/v85/webhook", "github": "github.com/google/go-github/v89/github",
+			"slack": "github.com/slack-go/slack", "playground": "github.com/go-playground/webhooks/v6/github",
+		},
 		// Not compiled alone: they are parts of that program. jobs is its client.
 		Queue: {"river": "github.com/riverqueue/river", "jobs": "github.com/riverqueue/river"},
 	}
@@ -82,6 +89,7 @@ const (
 	Integration = "integration"
 	Engines     = "integration/engines"
 	Queue       = "examples/queue"
+	Migrating   = "integration/migrating"
 )
 
 // packages are those that a fragment may use without importing them.
@@ -103,7 +111,8 @@ func packages() map[string]string {
 type Block struct {
 	Name string // the document and the number of the block
 	Text string
-	// Module is the nested module that has the client library that it needs. It is empty for a block that needs none.
+	// Module is the nested module that has the client library that it needs. It
+	// is empty for a block that needs none.
 	Module string
 }
 
@@ -153,8 +162,10 @@ func Documents(root string) ([]string, error) {
 	return all, nil
 }
 
-// Compile compiles each block as a package of its own in the module of the working directory. The packages exist only for
-// the compiler, and scratch is a directory for what it needs: nothing is left behind. The error holds what the compiler says.
+// Compile compiles each block as a package of its own in the module of the
+// working directory. The packages exist only for the compiler, and scratch is a
+// directory for what it needs: nothing is left behind. The error holds what the
+// compiler says.
 func Compile(ctx context.Context, scratch string, blocks []Block) error {
 	base, err := filepath.Abs(".")
 	if err != nil {
@@ -191,8 +202,9 @@ func Compile(ctx context.Context, scratch string, blocks []Block) error {
 	return nil
 }
 
-// Program makes a package of a block: whole files stay as they are, declarations get the imports that they use, and
-// statements a function around them.
+// Program makes a package of a block: whole files stay as they are,
+// declarations get the imports that they use, and statements a function around
+// them.
 func Program(name, block string) (string, error) {
 	if regexp.MustCompile(`(?m)^package `).MatchString(block) {
 		return "//line " + name + ":1\n" + block, nil

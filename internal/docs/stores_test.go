@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// TestDocumentedErrorsExist looks the texts in the table of failures up in the sources of the stores: an operator searches for
-// them as they stand there.
+// TestDocumentedErrorsExist looks the texts in the table of failures up in the sources of the
+// stores: an operator searches for them as they stand there.
 func TestDocumentedErrorsExist(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root, "docs", "stores.md"))

@@ -1,5 +1,5 @@
-// Package exampletest runs examples as processes, as a reader does. Those with a
-// go.mod of their own are held to the same contract by it.
+// Package exampletest runs examples as processes, as a reader does. Those with
+// a go.mod of their own are held to the same contract by it.
 package exampletest
 
 import (
@@ -66,7 +66,8 @@ func (p Programs) Outcome(t *testing.T, name string, env []string, args ...strin
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// Serve starts a server on a free port and returns its address and what it printed up to that.
+// Serve starts a server on a free port and returns its address and what it
+// printed up to that.
 func (p Programs) Serve(t *testing.T, name string, env ...string) (cmd *exec.Cmd, addr string, lines *bufio.Scanner) {
 	t.Helper()
 	cmd = p.command(context.WithoutCancel(t.Context()), name, append(env, "ADDR=127.0.0.1:0"))

@@ -12,8 +12,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Listener prepares server, and returns ln for it: see fiberwh.Listener. name is of
-// the package whose Listener this is.
+// Listener prepares server, and returns ln for it: see fiberwh.Listener. name
+// is of the package whose Listener this is.
 func Listener(name string, server *fasthttp.Server, ln net.Listener) net.Listener {
 	if fmt.Sprintf("%T", ln) == "*tls.listener" {
 		panic(name + ": Listener was given a TLS listener: call it inside, tls.NewListener(" + name + ".Listener(app, ln), config)")
@@ -21,7 +21,8 @@ func Listener(name string, server *fasthttp.Server, ln net.Listener) net.Listene
 	next, streamed, limit := server.Handler, server.StreamRequestBody, server.MaxRequestBodySize
 	if !streamed {
 		server.StreamRequestBody = true
-		// Parsing it first would be without a limit under StreamRequestBody, and loses the signed bytes.
+		// Parsing it first would be without a limit under StreamRequestBody, and loses the signed
+		// bytes.
 		server.DisablePreParseMultipartForm = true
 	}
 	server.Handler = func(c *fasthttp.RequestCtx) {
@@ -49,7 +50,8 @@ const trusted = 16 << 10
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:gochecknoglobals // a pool is no state
 
-// buffer reads the streamed body of c into memory that fasthttp uses again, as it would itself without StreamRequestBody.
+// buffer reads the streamed body of c into memory that fasthttp uses again, as
+// it would itself without StreamRequestBody.
 func buffer(c *fasthttp.RequestCtx, limit int) error {
 	if c.RequestBodyStream() == nil {
 		return nil
@@ -65,7 +67,8 @@ func buffer(c *fasthttp.RequestCtx, limit int) error {
 	return nil
 }
 
-// readAll appends a body to dst. A negative length is not known: the body is chunked.
+// readAll appends a body to dst. A negative length is not known: the body is
+// chunked.
 func readAll(stream io.Reader, dst []byte, length, limit int) ([]byte, error) {
 	if length > limit {
 		return dst, fasthttp.ErrBodyTooLarge
@@ -124,11 +127,13 @@ func inside(c net.Conn) (*conn, bool) {
 // ReadFrom implements io.ReaderFrom, so that files still go out by sendfile.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
-// grace is how long a sender in the middle of its body may go on, so that it reads the answer instead of a reset connection.
+// grace is how long a sender in the middle of its body may go on, so that it
+// reads the answer instead of a reset connection.
 const grace = 600 * time.Millisecond
 
-// Close implements net.Conn. Closing over unread bytes, and bytes that arrive afterwards, reset the connection, and a reset may overtake the
-// answer. Many senders read it only when they have written, so what they write is taken.
+// Close implements net.Conn. Closing over unread bytes, and bytes that arrive
+// afterwards, reset the connection, and a reset may overtake the answer. Many
+// senders read it only when they have written, so what they write is taken.
 func (c *conn) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.unread.Swap(false) && half.CloseWrite() == nil {
 		_ = c.SetReadDeadline(time.Now().Add(grace)) //nolint:forbidigo // I/O runs on real time

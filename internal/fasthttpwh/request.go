@@ -41,13 +41,14 @@ type request struct {
 type App interface {
 	// ReadTimeout is the server's, zero if there is none.
 	ReadTimeout() time.Duration
-	// Prefork names the setting by which several processes serve the application,
-	// each with memory of its own. It is empty if there is one process.
+	// Prefork names the setting by which several processes serve the
+	// application, each with memory of its own. It is empty if there is one
+	// process.
 	Prefork() string
 }
 
-// Admit takes the request of c through the pipeline of v. ctx is what handlers of
-// the framework use as their context.
+// Admit takes the request of c through the pipeline of v. ctx is what handlers
+// of the framework use as their context.
 func Admit(ctx context.Context, v *core.Verifier, c *fasthttp.RequestCtx, app App) *core.Delivery {
 	r := newRequest(c, v, app)
 	defer r.forget()

@@ -1,6 +1,6 @@
-// Package group sends calls to an engine in groups, which share a round trip and a
-// commit. A call goes at once while few are on their way. Beyond that calls wait
-// for one that returns, and go together.
+// Package group sends calls to an engine in groups, which share a round trip
+// and a commit. A call goes at once while few are on their way. Beyond that
+// calls wait for one that returns, and go together.
 package group
 
 import (
@@ -11,20 +11,21 @@ import (
 	"time"
 )
 
-// patience is how long a call waits for others to return. It bounds what a group
-// that hangs costs the calls behind it.
+// patience is how long a call waits for others to return. It bounds what a
+// group that hangs costs the calls behind it.
 const patience = 20 * time.Millisecond
 
 // enough is how many calls a group has before it goes while much is on its way.
 const enough = 8
 
-// Line is where calls wait. Its fields are set before the first call. It is safe
-// for concurrent use. It has no goroutine while no call waits or is on its way.
+// Line is where calls wait. Its fields are set before the first call. It is
+// safe for concurrent use. It has no goroutine while no call waits or is on its
+// way.
 type Line[T any] struct {
-	// Send makes the calls of a group and puts what became of each into it. A call
-	// that does not wait is sent by its caller, with the caller's context. The
-	// context of others ends when the last caller has left. If Send panics for
-	// them, the calls are as it left them.
+	// Send makes the calls of a group and puts what became of each into it. A
+	// call that does not wait is sent by its caller, with the caller's context.
+	// The context of others ends when the last caller has left. If Send panics
+	// for them, the calls are as it left them.
 	Send func(ctx context.Context, group []T)
 
 	Width int // how many groups are on their way before calls wait
@@ -52,9 +53,9 @@ type flight struct {
 	cancel  context.CancelFunc
 }
 
-// Do makes a call. It returns nil when Send has returned. If ctx ends before, it
-// returns the error of ctx, nobody knows whether the call happens, and item must
-// not be read.
+// Do makes a call. It returns nil when Send has returned. If ctx ends before,
+// it returns the error of ctx, nobody knows whether the call happens, and item
+// must not be read.
 func (l *Line[T]) Do(ctx context.Context, item T) error {
 	l.mu.Lock()
 	if len(l.waiting) == 0 && (l.idle() || l.flying < l.Width && l.larger == 0) {
@@ -80,7 +81,8 @@ func (l *Line[T]) Do(ctx context.Context, item T) error {
 	}
 }
 
-// leave takes a call out of the line. A group on its way ends with its last caller.
+// leave takes a call out of the line. A group on its way ends with its last
+// caller.
 func (l *Line[T]) leave(c *call[T]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -154,8 +156,8 @@ func (l *Line[T]) fly(ctx context.Context, f *flight, group []*call[T]) {
 	l.Send(ctx, items)
 }
 
-// Last returns a context that ends when the last of the callers gives up, if all
-// do. of is the context of a caller.
+// Last returns a context that ends when the last of the callers gives up, if
+// all do. of is the context of a caller.
 func Last[T any](callers []T, of func(T) context.Context) (context.Context, context.CancelFunc) {
 	var last time.Time
 	for _, c := range callers {

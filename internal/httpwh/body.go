@@ -86,8 +86,9 @@ func (b *Body) verdict(limit int64) error {
 	return nil
 }
 
-// parsed reports whether a form was read from the body. Some frameworks have every
-// request parsed: net/http takes nothing from a body of another type then.
+// parsed reports whether a form was read from the body. Some frameworks have
+// every request parsed: net/http takes nothing from a body of another type
+// then.
 func parsed(r *http.Request) bool {
 	if r.MultipartForm != nil || len(r.PostForm) > 0 {
 		return true

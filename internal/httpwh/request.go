@@ -1,5 +1,5 @@
-// Package httpwh is a request of net/http as core takes it: for package adapter and
-// for nethttp.Verify.
+// Package httpwh is a request of net/http as core takes it: for package adapter
+// and for nethttp.Verify.
 package httpwh
 
 import (

@@ -60,7 +60,8 @@ func (p *Page) verifyAgain(ctx context.Context, d *Delivery, name string, secret
 		return nil, errFetches
 	}
 	keys := core.Secrets(secrets...)
-	// A key source is asked when the request is there, so a secret that can be none is explained as well.
+	// A key source is asked when the request is there, so a secret that can be none is explained as
+	// well.
 	source := core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) { return "again", keys, nil })
 	v, err := core.New(source, memstore.New(), &core.Config{
 		Scheme: scheme, MaxBody: d.Config.MaxBody, Clock: func() time.Time { return d.At }, DangerouslyReplayableAfterRestart: true,

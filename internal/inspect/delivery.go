@@ -18,7 +18,8 @@ type Delivery struct {
 	Event core.Event
 	// At is when it arrived, on the clock of the verifier.
 	At time.Time
-	// Request is what arrived, with an [http.Header]. Nil: only the event is known.
+	// Request is what arrived, with an [http.Header]. Nil: only the event is
+	// known.
 	Request *core.Request
 	// Config is that of the verifier, with its defaults, if Request is not nil.
 	Config core.Config
@@ -36,12 +37,12 @@ type Delivery struct {
 type Found struct {
 	// Mistake is the word for the likeliest one.
 	Mistake string `json:"-"`
-	// Findings is a list of objects with mistake, proven, what, remedy and look. It
-	// goes to the page as it is.
+	// Findings is a list of objects with mistake, proven, what, remedy and
+	// look. It goes to the page as it is.
 	Findings any `json:"findings"`
 
-	// Signed is the request as it was signed, if that was proven, and Attempt what
-	// its scheme reads in it.
+	// Signed is the request as it was signed, if that was proven, and Attempt
+	// what its scheme reads in it.
 	Signed  *core.Request `json:"-"`
 	Attempt *core.Attempt `json:"-"`
 }
@@ -67,7 +68,8 @@ type summary struct {
 	Mistake  string    `json:"mistake"`
 }
 
-// The tones of a verdict: its message is safe, is to come again, or was refused.
+// The tones of a verdict: its message is safe, is to come again, or was
+// refused.
 const (
 	good = "good"
 	wait = "wait"

@@ -21,8 +21,8 @@ const (
 type Config struct {
 	// Title says what the page shows.
 	Title string
-	// Scheme is the name, as package schemes has it, to begin with when a delivery
-	// is verified again. Empty: that of the delivery.
+	// Scheme is the name, as package schemes has it, to begin with when a
+	// delivery is verified again. Empty: that of the delivery.
 	Scheme string
 	// Explain says why a request was refused. Nil: nothing is said.
 	Explain func(ctx context.Context, r core.Refused) *Found

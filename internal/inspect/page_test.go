@@ -250,7 +250,8 @@ func TestEveryResponseForbidsWhatThePageDoesNotNeed(t *testing.T) {
 	}
 }
 
-// The files are checked, not only the headers: nothing is loaded from elsewhere, and nothing that was sent is read as HTML.
+// The files are checked, not only the headers: nothing is loaded from elsewhere, and nothing that
+// was sent is read as HTML.
 func TestTheFilesLoadNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"page.html", "page.css", "page.js", "icon.svg"} {
@@ -359,7 +360,8 @@ func TestTheTimestampIsHeldAgainstTheTolerance(t *testing.T) {
 	}
 }
 
-// Whatever the page is given, no secret and no signature is in it; what is saved has the signature that was sent.
+// Whatever the page is given, no secret and no signature is in it; what is saved has the signature
+// that was sent.
 func TestNoSecretAndNoSignatureIsShown(t *testing.T) {
 	t.Parallel()
 	bare := strings.TrimPrefix(secret, "whsec_")

@@ -1,7 +1,7 @@
-// Package casstore is the seen-id store for any engine that compares and swaps
-// by revision, etag or precondition: NATS JetStream, etcd, memcached, DynamoDB,
-// Consul, Cosmos DB, Firestore and others. It imports no client. Give it two
-// functions over the one that the program has.
+// Package casstore is a deduplication store over any engine with a
+// compare-and-swap by revision, etag or precondition: NATS JetStream, etcd,
+// memcached, DynamoDB, Consul, Cosmos DB, Firestore and others. It imports no
+// client. Pass two functions over the client that the program has.
 //
 //	store := casstore.New("orders", casstore.Engine[int64]{Get: get, Put: put})
 //	err := store.Check(ctx) // at start-up: does the engine compare revisions?
@@ -18,30 +18,30 @@
 //   - Reads are linearizable: Get returns the newest value that was
 //     acknowledged. Read from the primary, without a cache. An older value is
 //     caught when it is written over, but not when it is only looked at.
-//   - Acknowledged writes stay. An engine that evicts is unsound, and so is one
-//     that drops the oldest to make room. A full one returns an error, which
-//     Full recognizes.
+//   - Acknowledged writes stay. An engine that evicts, or drops the oldest to
+//     make room, is unsound. A full one returns an error, which Full
+//     recognizes.
 //   - A value of 48 bytes comes back as it is. A key of up to 129 ASCII
 //     characters is a key: letters, digits, "-", "_" and one ".". The case of
 //     letters counts.
 //
-// What an acknowledged write survives is the engine's: a restart without
+// The engine decides what an acknowledged write survives. A restart without
 // persistence, and a failover of replicas that lag, forget messages.
-// docs/stores.md says it for each. An engine that forgot everything is noticed
-// within a second, see [Store.KnownSince].
+// docs/stores.md has each engine. The store detects within a second that an
+// engine forgot everything: see [Store.KnownSince].
 //
 // # Expiry
 //
-// The expiry is a part of the value, and decides. It is a time on the clock of
-// the process that wrote it, and the process that reads compares it with its
-// own. Both clocks also judge the signed timestamps, so a fast clock that ends
-// a record early refuses the attempts that the record stood for. Clocks may
+// The expiry is a part of the value. It is a time on the clock of the process
+// that wrote it, and the process that reads compares it with its own clock.
+// Both clocks also judge the signed timestamps, so a fast clock that ends a
+// record early refuses the attempts that the record stood for. Clocks may
 // differ by [core.Config.Skew], as everywhere.
 //
-// So the engine's own expiry only has to clear up. It may be coarse, late or
-// absent, but never early. Where it is absent, a job of yours deletes what is
-// over: the last 8 bytes of a value are its expiry, big-endian, in Unix
-// milliseconds. Delete by revision, too.
+// So the engine's own expiry only has to clean up. It may be coarse, late or
+// absent, but never early. Without it, run a job that deletes expired records:
+// the last 8 bytes of a value are its expiry, big-endian, in Unix milliseconds.
+// Delete by revision, too.
 package casstore
 
 import (
@@ -60,8 +60,8 @@ import (
 
 // Engine is a compare-and-swap over the program's client. R is what the client
 // calls a revision: a sequence number, an etag, the value itself. Both
-// functions are called concurrently. They return an error for everything that
-// they do not understand.
+// functions are called concurrently. They return an error for every unknown
+// response.
 type Engine[R any] struct {
 	// Get returns the newest value of key and its revision. A key that has no
 	// value is no error: the value is nil, and the revision is what Put needs
@@ -73,9 +73,9 @@ type Engine[R any] struct {
 	// revision is another one, and an error if it cannot tell whether it wrote.
 	//
 	// The engine may remove the value after life, and must not before. Each Put
-	// sets that anew. life is whole seconds, and two or more above what the
-	// record lives: an engine that counts in seconds, or only roughly, takes it
-	// as it is.
+	// sets it again. life is whole seconds, and at least two more than the life
+	// of the record. An engine that counts in seconds, or only roughly, can use
+	// it as it is.
 	Put func(ctx context.Context, key string, value []byte, revision R, life time.Duration) (written bool, err error)
 
 	// Full reports whether an error of Put says that the engine has no room.
@@ -98,9 +98,9 @@ type Store struct {
 	owners map[string]bool
 }
 
-// New makes a store over engine. Each verifier has a namespace of its own, 1 to
-// 64 letters, digits, "-" and "_". Keys are the namespace, a "." and 64
-// hexadecimal digits. [core.New] reports a namespace or an engine that is none.
+// New returns a store over engine. Each verifier has a namespace of its own, 1
+// to 64 letters, digits, "-" and "_". Keys are the namespace, a "." and 64
+// hexadecimal digits. [core.New] reports an invalid namespace or engine.
 func New[R any](namespace string, engine Engine[R]) *Store {
 	var absent R
 	s := &Store{namespace: namespace, absent: absent, looking: make(chan struct{}, 1), owners: make(map[string]bool)}
@@ -120,9 +120,9 @@ func New[R any](namespace string, engine Engine[R]) *Store {
 	return s
 }
 
-// Bind is called by [core.New]. It reports a store that was made wrongly, and
-// one that already serves a verifier of the same scheme and source. It cannot
-// tell two stores made with one namespace from two processes that share it.
+// Bind is called by [core.New]. It reports an invalid store, and one that
+// already serves a verifier of the same scheme and source. It cannot
+// distinguish two stores with one namespace from two processes that share it.
 func (s *Store) Bind(owner string) error {
 	if err := s.mistake(); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (s *Store) Bind(owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owners[owner] {
-		return fmt.Errorf("casstore: this store already serves another verifier (%s), and each would acknowledge the other's messages unseen: "+
+		return fmt.Errorf("casstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
 			"give each verifier a store with a namespace of its own", owner)
 	}
 	s.owners[owner] = true
@@ -155,8 +155,8 @@ func (s *Store) mistake() error {
 	return nil
 }
 
-// Swap is the one verb of [core.SeenStore]. It returns when ctx ends, whatever
-// the client waits for.
+// Swap implements [core.SeenStore]. It returns when ctx ends, even if the
+// client still waits.
 func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, err

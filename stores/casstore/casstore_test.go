@@ -369,7 +369,8 @@ func TestTheMarkerIsRenewed(t *testing.T) {
 	})
 }
 
-// TestAnEngineThatForgotInACrash is memcached's case: the crash is an error, after which the store looks at once.
+// TestAnEngineThatForgotInACrash is memcached's case: the crash is an error, after which the store
+// looks at once.
 func TestAnEngineThatForgotInACrash(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

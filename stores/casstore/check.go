@@ -15,7 +15,7 @@ import (
 // Check asks the engine at start-up whether it reads what it wrote, and
 // compares revisions. It writes a key of its own, which lives for seconds. It
 // cannot see whether the engine evicts, saves to a disk, or replicates before
-// it acknowledges: docs/stores.md says what to look at.
+// it acknowledges. docs/stores.md says what to check.
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err

@@ -18,10 +18,11 @@ import (
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 const (
-	// dueAfter is how long claims go by an earlier look at the marker, which is a
-	// call of its own.
+	// dueAfter is how long claims go by an earlier look at the marker, which is
+	// a call of its own.
 	dueAfter = time.Second
-	// markerLife is renewed when half of it is over. Engines have limits for it.
+	// markerLife is renewed when half of it is over. Engines have limits for
+	// it.
 	markerLife = 25 * 24 * time.Hour
 )
 

@@ -1,6 +1,7 @@
 package memstore_test
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hookonce/hookonce/core"
@@ -14,12 +15,13 @@ func ExampleNew() {
 	// Output: <nil> 5000000
 }
 
-// Two verifiers of the same sender do not share a store: each would acknowledge the other's messages unseen.
+// Two verifiers of the same sender do not share a store: each would acknowledge
+// the other's messages without handling them.
 func ExampleNew_incorrect() {
 	store := memstore.New()
 	keys := core.Secrets("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	_, _ = core.New(keys, store, nil)
 	_, err := core.New(keys, store, nil)
-	fmt.Println(err)
-	// Output: hookonce: misconfigured: memstore: this store already serves another verifier (standard of source ""), and each would acknowledge the other's messages unseen: give each verifier a store of its own, or name the sources with core.Secrets(...).From(name)
+	fmt.Println(errors.Is(err, core.ErrMisconfigured))
+	// Output: true
 }

@@ -43,7 +43,8 @@ type body string
 
 func (b body) ReadBody(int64, time.Duration) ([]byte, error) { return []byte(b), nil }
 
-// send delivers a message to a tenant, whose handler answers status. It returns why it was refused, if it was.
+// send delivers a message to a tenant, whose handler answers status. It returns why it was refused,
+// if it was.
 func (p *platform) send(tenant, id string, status int) error {
 	p.t.Helper()
 	h := http.Header{"X-Tenant": {tenant}}
@@ -64,8 +65,9 @@ func (p *platform) classOf(tenant string) uint32 {
 	return p.store.Scope(core.StandardWebhooks{}.Name(), tenant) % 16
 }
 
-// One tenant sends all it can; ten others, who have sent nothing before, send a message a minute each. With failing handlers
-// nothing may be dropped until a window ends, with succeeding ones only what is past it.
+// One tenant sends all it can; ten others, who have sent nothing before, send a message a minute
+// each. With failing handlers nothing may be dropped until a window ends, with succeeding ones only
+// what is past it.
 func TestATenantThatFillsTheStoreTakesNothingFromTheOthers(t *testing.T) {
 	t.Parallel()
 	const capacity, others = 3000, 10

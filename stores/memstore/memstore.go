@@ -1,65 +1,54 @@
-// Package memstore is the seen-id store in the memory of one process: nothing to set up, and fast.
+// Package memstore is a deduplication store in the memory of one process. It
+// needs no setup and is fast.
 //
 //	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil)
 //
 // # When to choose another store
 //
-// The records live and die with the process, and no other process sees them:
+// The records end with the process, and no other process sees them:
 //
-//   - It forgets at restart. [core.New] knows: attempts stamped before the start are answered 503 with Retry-After, and the
-//     sender's next attempt, which carries a newer stamp, is taken. Schemes that sign no timestamp are refused, because nothing
-//     would protect them after a restart. It trusts the clock in that: see below.
-//   - Two processes are two stores: several instances behind a load balancer, a rolling deployment while it lasts, fiber
-//     with Prefork. The same message may then be handled once in each.
+//   - A restart forgets. core.New knows this: it responds 503 with Retry-After
+//     to attempts with a timestamp before the start. The sender's next attempt
+//     has a newer timestamp and is accepted. Schemes that sign no timestamp are
+//     refused, because nothing would protect them after a restart.
+//   - Two processes are two stores: several instances behind a load balancer, a
+//     rolling deployment, fiber with Prefork. Each may handle the same message
+//     once.
 //
-// Where either matters, use a store that is shared and durable.
+// Use a store that is shared and durable where either matters.
 //
-// # A restart with the clock behind
+// # Start with the clock synchronized
 //
-// Nothing of the last process is left to compare the clock with. If the clock
-// is behind by d when the program starts, the attempts stamped in the last d
-// before the restart count as stamped after it. Each message handled in that
-// time can run once more, by a replay or by a retry of its sender. That ends
-// when the clock is set right: the age of the program is measured without it.
-// While the clock stays behind it ends [core.Config.Past] and d after the stamp;
-// by more than [core.Config.Future], 5 minutes by default, genuine messages are
-// refused as stamped in the future. Start the program after the clock is synchronised (systemd:
-// After=time-sync.target), or use a durable store.
+// If the clock is behind when the program starts, messages handled shortly
+// before the restart can run once more. Start the program after the clock is
+// synchronized (systemd: After=time-sync.target). [stores] has the details.
 //
 // # Memory
 //
-// A record costs about 100 bytes, all in, and the garbage collector does not look into them. Nothing is allocated in
-// advance for them. No goroutine runs: expired records are removed by the operations that follow, three at most in each, so that none takes
-// long. Now and then one makes room for more, or sorts some thousand records by their time: a part of the table is busy for up to a millisecond
-// then. Memory of expired records is reused, and given back when a part of the table empties.
+// A record costs about 100 bytes. The garbage collector does not scan them, and
+// no goroutine runs. Each operation removes up to three expired records.
+// Occasionally an operation grows or sorts a part of the table, which then is
+// busy for up to a millisecond.
 //
-// Time is the real one, not [core.Config.Clock]: in a test, testing/synctest moves it.
+// The store uses the real time, not core.Config.Clock: in a test,
+// testing/synctest moves it.
 //
-// # Full
+// # When the store is full
 //
-// [Capacity] bounds the number of records. A store that is full drops handled messages whose replay window is over, the one
-// whose window ended first before all others, and counts them: see [Store.Stats]. Such a message is still safe from replay,
-// by its timestamp, but a late retry of the sender is no longer recognised. If there is none to drop, the store refuses new messages with an
-// error that wraps [core.ErrStoreFull], and their senders are told to come back. It never evicts a record that protects.
+// [Capacity] bounds the number of records. A full store drops handled messages
+// whose replay window is over, the oldest first, and counts them in
+// Store.Stats. Their timestamps still protect them from replay, but a late
+// retry of the sender runs again. If there is none to drop, the store refuses
+// new messages with an error that wraps [core.ErrStoreFull], and their senders
+// retry later. It never evicts a record that protects.
 //
 // # Shares
 //
-// No source takes the room of the others. A source may hold at most 15 times as
-// many records as are free: alone 15/16 of [Capacity], two that take all they
-// can 15/31 each, ten 15/151 each. The rest stays free for the others, also for
-// one that sends its first message later. With the default capacity that is 65
-// 536 records beside one source that fills the store, and 33 825 beside two.
+// No tenant takes the room of the others. A tenant may hold at most 15 times as
+// many records as are free: 15/16 of the capacity alone, 15/31 each if two take
+// all they can. [stores] explains the shares of a full memstore.
 //
-// A source that has its share drops only handled messages past their window,
-// and only of its class: 1/16 of the sources, by a hash. If it has more than
-// its share, because others came since, it drops two for one. If there is none
-// to drop, its messages are refused. A second source that takes all it can
-// before the windows of the first end gets 15/16 of what the first left free,
-// and so on.
-//
-// Sources are told apart by 12 bits of a hash of scheme and source that has a
-// random seed. The counts take 16 KiB, whatever the number of sources, and one
-// pair of sources in 4 096 shares a count.
+// [stores]: https://github.com/hookonce/hookonce/blob/main/docs/stores.md#run-memstore
 package memstore
 
 import (
@@ -76,13 +65,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Store is a [core.SeenStore] in memory. Make one with [New], for each verifier. It is safe for concurrent use.
+// Store is a [core.SeenStore] in memory. Make one with [New], for each
+// verifier. It is safe for concurrent use.
 type Store struct {
 	capacity int64
 	start    time.Time // expiries count from here on the monotonic clock: setting the wall clock cannot end one early
 	seed     maphash.Seed
 	shards   []shard
-	// bounds mirrors those of each shard's queues, so that a full store finds what may go without locking them all.
+	// bounds mirrors those of each shard's queues, so that a full store finds
+	// what may go without locking them all.
 	bounds [queues][]atomic.Int64
 	held   []atomic.Int32 // records of each scope
 
@@ -101,13 +92,17 @@ const (
 	maxCapacity     = 1 << 30
 )
 
-// Capacity bounds the number of records, from 1 to 1 << 30; [core.New] reports another number. Default: 1 048 576.
+// Capacity bounds the number of records, from 1 to 1 << 30; [core.New] reports
+// another number. Default: 1 048 576.
 //
-// Every message holds one record for [core.Config.Remember], 25 hours by default. Capacity has to hold at least those of one replay
-// window, which is past tolerance, future tolerance and a little more: ten minutes and a half by default.
+// Every message holds one record for [core.Config.Remember], 25 hours by
+// default. Capacity has to hold at least those of one replay window, which is
+// past tolerance, future tolerance and a little more: ten minutes and a half by
+// default.
 func Capacity(n int) Option { return func(s *Store) { s.capacity = int64(n) } }
 
-// New makes an empty store. It allocates little: memory grows with the records.
+// New returns an empty store. It allocates little: memory grows with the
+// records.
 func New(opts ...Option) *Store {
 	s := &Store{
 		capacity: defaultCapacity,
@@ -118,8 +113,8 @@ func New(opts ...Option) *Store {
 	for _, o := range opts {
 		o(s)
 	}
-	// Small enough that growing one is short, and enough of them that callers rarely meet. No more, because each has a page that is being filled,
-	// and those should fit into a processor's cache.
+	// Small enough that growing one is short, and enough of them that callers rarely meet. No more,
+	// because each has a page that is being filled, and those should fit into a processor's cache.
 	n := minShards
 	for n*shardRecords < min(s.capacity, maxCapacity) {
 		n *= 2
@@ -148,8 +143,8 @@ const (
 // Forgets reports true: see [core.SeenStore].
 func (*Store) Forgets() bool { return true }
 
-// Bind is called by [core.New]. It reports a store that was made wrongly, and one that already serves a verifier of the
-// same scheme and source.
+// Bind is called by [core.New]. It reports an invalid store, and one that
+// already serves a verifier of the same scheme and source.
 func (s *Store) Bind(owner string) error {
 	if s.shards == nil {
 		return errors.New("memstore: the zero Store is not ready for use: make it with memstore.New")
@@ -160,7 +155,7 @@ func (s *Store) Bind(owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owners[owner] {
-		return fmt.Errorf("memstore: this store already serves another verifier (%s), and each would acknowledge the other's messages unseen: "+
+		return fmt.Errorf("memstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
 			"give each verifier a store of its own, or name the sources with core.Secrets(...).From(name)", owner)
 	}
 	s.owners[owner] = true
@@ -169,12 +164,14 @@ func (s *Store) Bind(owner string) error {
 
 // Stats is the state of a [Store] at one moment.
 type Stats struct {
-	// Records is the number of records held. Expired ones count until a later operation removes them.
+	// Records is the number of records held. Expired ones count until a later
+	// operation removes them.
 	Records int
 	// Capacity is the bound on Records.
 	Capacity int
-	// Dropped counts the handled messages that were forgotten before their time, all after their replay window, because the store was
-	// full. If it grows, [Capacity] is too small for the traffic.
+	// Dropped counts the handled messages that were forgotten before their
+	// time, all after their replay window, because the store was full. If it
+	// grows, [Capacity] is too small for the traffic.
 	Dropped int
 }
 
@@ -183,7 +180,8 @@ func (s *Store) Stats() Stats {
 	return Stats{Records: int(s.records.Load()), Capacity: int(s.capacity), Dropped: int(s.dropped.Load())}
 }
 
-// Swap implements [core.SeenStore]. It does not block on anything but other calls, so ctx is only looked at when it begins.
+// Swap implements [core.SeenStore]. It blocks only on other calls, so it checks
+// ctx only at the start.
 func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, fmt.Errorf("memstore: swap: %w", err)
@@ -228,15 +226,16 @@ func (s *Store) now() clock {
 func milli(nano int64) int64 { return nano / int64(time.Millisecond) }
 
 // Scope is called by core for each message: see [core.SeenStore]. It is a hash
-// with a seed of this store, so nobody can choose a source name that shares its
-// result with another.
+// with a seed of this store, so an attacker cannot choose a source name that
+// shares its result with another.
 func (s *Store) Scope(scheme, source string) uint32 {
 	return uint32(maphash.String(s.seed, scheme)>>32 ^ maphash.String(s.seed, source)) //nolint:gosec // half of it is as good
 }
 
 const (
 	scopes = 1 << 12 // that are counted apart; a power of two
-	// shares bounds a scope: it may hold so many times what is free. One that takes all it can leaves a sixteenth, two leave a 31st: some room is free
+	// shares bounds a scope: it may hold so many times what is free. One that
+	// takes all it can leaves a sixteenth, two leave a 31st: some room is free
 	// for a scope that comes later, whatever the others do.
 	shares = 15
 	// atOnce is how many expired records of other shards a caller removes.

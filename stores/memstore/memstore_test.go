@@ -30,7 +30,8 @@ func key(i int) core.Key {
 	return k
 }
 
-// value makes a record as core writes them: with the end of its window, handled or only claimed, and unique by its token.
+// value makes a record as core writes them: with the end of its window, handled or only claimed,
+// and unique by its token.
 func value(windowEnd time.Time, handled bool, token uint64) core.Value {
 	var v core.Value
 	binary.BigEndian.PutUint64(v[:], uint64(windowEnd.UnixMilli()))
@@ -502,7 +503,8 @@ func TestBytesOfARecord(t *testing.T) { //nolint:paralleltest // measures the me
 		sizes = append(sizes, 10_000_000)
 	}
 	for _, n := range sizes {
-		// A table is largest against its records just before and just after a part of it grew: look all along.
+		// A table is largest against its records just before and just after a part of it grew: look
+		// all along.
 		before := heap()
 		s := memstore.New(memstore.Capacity(n + n/8)) // one source does not get all of it
 		worst := 0.0
@@ -523,7 +525,8 @@ func TestBytesOfARecord(t *testing.T) { //nolint:paralleltest // measures the me
 	}
 }
 
-// fastKey is a permutation of i: distinct, and as spread as a hash. All have one scope, as those of one source.
+// fastKey is a permutation of i: distinct, and as spread as a hash. All have one scope, as those of
+// one source.
 func fastKey(i int) core.Key {
 	var k core.Key
 	x := uint64(i) * 0x9E3779B97F4A7C15
@@ -627,8 +630,9 @@ func BenchmarkClaimAndCommit(b *testing.B) {
 	}
 }
 
-// BenchmarkMessage is that with many live records, and with caches that other work has used between the messages. Give it a number
-// of messages (-benchtime=50000x), because each adds a record, except to the store whose records expire.
+// BenchmarkMessage is that with many live records, and with caches that other work has used between
+// the messages. Give it a number of messages (-benchtime=50000x), because each adds a record,
+// except to the store whose records expire.
 func BenchmarkMessage(b *testing.B) {
 	for _, c := range []struct {
 		name string

@@ -6,14 +6,19 @@ import (
 	"sync/atomic"
 )
 
-// queue knows which record of a shard is due first. It is a trie of times, seen from one of them, the focus: a slot holds the
-// records whose highest digit that differs from the focus is the same digit. So slots are narrow near the focus and
-// wide far from it; which one a record is in follows from its time; and putting it there or taking it out touches no
-// record but its neighbours in the slot. When the first slot holds many, the first time in it becomes the focus, and they are
-// spread over narrower ones: that happens to a record a few times in its life, and not at all if it goes before. For many it also goes
-// back to an earlier time, and then all later records are spread again when those have gone. No clock is read, so none can be set back.
+// queue knows which record of a shard is due first. It is a trie of times, seen
+// from one of them, the focus: a slot holds the records whose highest digit
+// that differs from the focus is the same digit. So slots are narrow near the
+// focus and wide far from it; which one a record is in follows from its time;
+// and putting it there or taking it out touches no record but its neighbours in
+// the slot. When the first slot holds many, the first time in it becomes the
+// focus, and they are spread over narrower ones: that happens to a record a few
+// times in its life, and not at all if it goes before. For many it also goes
+// back to an earlier time, and then all later records are spread again when
+// those have gone. No clock is read, so none can be set back.
 //
-// The records of a slot are a list, the newest first, of numbers plus one; 0 is the end.
+// The records of a slot are a list, the newest first, of numbers plus one; 0 is
+// the end.
 type queue struct {
 	published *atomic.Int64 // a copy of bound that is read without the lock
 	bound     int64         // nothing is due before, but the first may be due later
@@ -29,11 +34,13 @@ const (
 	few       = 4  // records that are not worth spreading: they are all looked at
 	several   = 64 // the same of records before the focus, for which it would have to go back, and forth again
 
-	// never is for a record that is not in the queue. Times of others, in milliseconds, are less, and not negative.
+	// never is for a record that is not in the queue. Times of others, in
+	// milliseconds, are less, and not negative.
 	never = 1 << (levels * digitBits)
 )
 
-// slot returns where time t belongs: the position of its highest digit that differs from the focus, and that digit.
+// slot returns where time t belongs: the position of its highest digit that
+// differs from the focus, and that digit.
 func (q *queue) slot(t int64) int {
 	level := (bits.Len64(uint64(t^q.focus)|1) - 1) / digitBits //nolint:gosec // both are positive
 	return level*digits + digit(t, level)
@@ -41,7 +48,8 @@ func (q *queue) slot(t int64) int {
 
 func digit(t int64, level int) int { return int(t>>(level*digitBits)) & (digits - 1) }
 
-// begin returns the earliest time that belongs in the slot. In one of level 0 it is the only time.
+// begin returns the earliest time that belongs in the slot. In one of level 0
+// it is the only time.
 func (q *queue) begin(slot int) int64 {
 	shift := slot / digits * digitBits
 	return q.focus>>shift&^(digits-1)<<shift + int64(slot%digits)<<shift
@@ -133,7 +141,8 @@ func (sh *shard) unlink(k int, i uint16, t int64) {
 	}
 }
 
-// postpone moves record i of byExpiry from one time to another, which most often is in the same slot.
+// postpone moves record i of byExpiry from one time to another, which most
+// often is in the same slot.
 func (sh *shard) postpone(i uint16, from, to int64) {
 	q := &sh.expiry
 	if q.slot(from) == q.slot(to) {
@@ -144,7 +153,8 @@ func (sh *shard) postpone(i uint16, from, to int64) {
 	sh.link(byExpiry, i, to)
 }
 
-// renumber tells the neighbours of a record in queue k, which is there for time t, that its number is i now.
+// renumber tells the neighbours of a record in queue k, which is there for time
+// t, that its number is i now.
 func (sh *shard) renumber(k int, i uint16, t int64) {
 	if t == never {
 		return
@@ -170,8 +180,8 @@ func (sh *shard) due(k int, now int64) (uint16, bool) {
 	return i, t <= now && t != never
 }
 
-// first returns the record of queue k that is due first, and when, and makes that the bound. If none is due by now, a
-// bound later than now does as well.
+// first returns the record of queue k that is due first, and when, and makes
+// that the bound. If none is due by now, a bound later than now does as well.
 func (sh *shard) first(k int, now int64) (i uint16, t int64) {
 	q := sh.queue(k)
 	t = never
@@ -197,8 +207,9 @@ func (sh *shard) first(k int, now int64) (i uint16, t int64) {
 	return i, t
 }
 
-// refocus makes t the focus of queue k. Only the slot that t was in and those of lower levels change. There is nothing in the
-// lower ones, unless t is before the focus.
+// refocus makes t the focus of queue k. Only the slot that t was in and those
+// of lower levels change. There is nothing in the lower ones, unless t is
+// before the focus.
 func (sh *shard) refocus(k int, t int64) {
 	q := sh.queue(k)
 	slot := q.slot(t)

@@ -9,15 +9,18 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// shard is one part of the table. Records lie densely in pages, in no order. Three structures refer to them by number:
-// a hash index, open addressing with linear probing, and queues: one knows which record expires first, and one for each class of
-// scopes which handled record's window ends first. Only the list of pages points to them.
+// shard is one part of the table. Records lie densely in pages, in no order.
+// Three structures refer to them by number: a hash index, open addressing with
+// linear probing, and queues: one knows which record expires first, and one for
+// each class of scopes which handled record's window ends first. Only the list
+// of pages points to them.
 type shard struct {
 	mu    sync.Mutex
 	n     int // records
 	pages []*page
-	// cells is the index: 0, or 16 bits of the hash and the number of the record plus one. The hash bits spare most looks at
-	// other records; they are also enough to place a cell anew, so growing touches no record.
+	// cells is the index: 0, or 16 bits of the hash and the number of the
+	// record plus one. The hash bits spare most looks at other records; they
+	// are also enough to place a cell anew, so growing touches no record.
 	cells []uint32
 
 	store   *Store
@@ -25,8 +28,8 @@ type shard struct {
 	expiry  queue
 	windows [classes]*queue // nil until a record needs it
 
-	// To 512 bytes, where words have 32 bits as well: no two shards share a cache line, nor a pair
-	// of them.
+	// To 512 bytes, where words have 32 bits as well: no two shards share a
+	// cache line, nor a pair of them.
 	_ [128 - 104*(^uint(0)>>63)]byte
 }
 
@@ -84,7 +87,8 @@ const (
 // errNoPlace: a new record needs a place of the store's capacity.
 var errNoPlace = errors.New("no place")
 
-// swap does the work of [Store.Swap]. A place that the caller reserved is used for a new record or given back.
+// swap does the work of [Store.Swap]. A place that the caller reserved is used
+// for a new record or given back.
 func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Value, ttl time.Duration, reserved bool) (live core.Value, err error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -123,7 +127,8 @@ func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Valu
 	return live, nil
 }
 
-// room returns the number for a new record of scope: that of an expired one, which goes, or the next.
+// room returns the number for a new record of scope: that of an expired one,
+// which goes, or the next.
 func (sh *shard) room(now int64, scope int, reserved bool) (uint16, error) {
 	if i, expired := sh.due(byExpiry, now); expired {
 		switch was := scopeOf(&sh.at(i).key); {
@@ -156,7 +161,8 @@ func (sh *shard) room(now int64, scope int, reserved bool) (uint16, error) {
 	return uint16(sh.n - 1), nil //nolint:gosec // under maxRecords
 }
 
-// removeFirst removes the first record of queue k, if it is due at time now. Its place is the caller's.
+// removeFirst removes the first record of queue k, if it is due at time now.
+// Its place is the caller's.
 func (sh *shard) removeFirst(k int, now int64) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -276,7 +282,8 @@ func (sh *shard) place(c uint32) {
 	sh.cells[p] = c
 }
 
-// displace empties position gap and moves up those behind it that may stand nearer to their home.
+// displace empties position gap and moves up those behind it that may stand
+// nearer to their home.
 func (sh *shard) displace(gap uint32) {
 	mask := sh.mask()
 	for p := (gap + 1) & mask; sh.cells[p] != 0; p = (p + 1) & mask {

@@ -91,7 +91,8 @@ func (s *Store) all() map[core.Key]record {
 	return all
 }
 
-// check returns what is wrong with a shard: every record must be found by the index, and be where its times say in the queues.
+// check returns what is wrong with a shard: every record must be found by the index, and be where
+// its times say in the queues.
 func (sh *shard) check() error {
 	for i := range uint16(sh.n) {
 		r := sh.at(i)
@@ -147,7 +148,8 @@ func (sh *shard) least(k int) int64 {
 	return t
 }
 
-// checkQueue returns what is wrong with a queue of so many records, of which the first is due at a time.
+// checkQueue returns what is wrong with a queue of so many records, of which the first is due at a
+// time.
 func (sh *shard) checkQueue(k int, first int64, want int) error {
 	q, got := sh.queue(k), 0
 	if q == nil {
@@ -228,7 +230,8 @@ func (m *ledger) expired(now int64) bool {
 	return false
 }
 
-// judge says what is wrong with how a new record of scope was taken in or refused, while none was expired.
+// judge says what is wrong with how a new record of scope was taken in or refused, while none was
+// expired.
 func (m *ledger) judge(scope int, gone []record, err error) string {
 	n, held := int64(len(m.records)), m.held(scope)
 	share := 15 * (m.capacity - n + 1)
@@ -270,8 +273,8 @@ func (m *ledger) judge(scope int, gone []record, err error) string {
 	return ""
 }
 
-// Against a store that looks at all records for each decision. Time passes by nanoseconds and by years, the wall clock is
-// also set, and windows end when they like.
+// Against a store that looks at all records for each decision. Time passes by nanoseconds and by
+// years, the wall clock is also set, and windows end when they like.
 func TestAShardDecidesAsOneThatLooksAtAllRecords(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -516,7 +519,8 @@ func TestNothingIsDueInAnEmptyQueueHoweverLate(t *testing.T) {
 	}
 }
 
-// FuzzAQueue adds, moves and removes records at times made of a digit and a length, and looks for the first.
+// FuzzAQueue adds, moves and removes records at times made of a digit and a length, and looks for
+// the first.
 func FuzzAQueue(f *testing.F) {
 	f.Add([]byte("\x00\x10\x01\x22\x02\x33\x03\x44\x80\x20\x00\x11\xc0\x00"))
 	f.Fuzz(func(t *testing.T, ops []byte) {
@@ -554,7 +558,8 @@ func FuzzAQueue(f *testing.F) {
 	})
 }
 
-// Going back spreads all later records over wide slots, and going forth again over narrow ones: not for a handful that comes and goes.
+// Going back spreads all later records over wide slots, and going forth again over narrow ones: not
+// for a handful that comes and goes.
 func TestAFewEarlyRecordsDoNotMoveTheFocus(t *testing.T) {
 	t.Parallel()
 	const start = 1 << 36 // no digit of an earlier time is the same

@@ -8,8 +8,9 @@ import (
 )
 
 // The keys of a namespace are spread over buckets. A bucket has a hash tag, so
-// that a cluster keeps its keys and its marker on one node, where one script can
-// read both. If a node loses its data, the markers of its buckets are gone too.
+// that a cluster keeps its keys and its marker on one node, where one script
+// can read both. If a node loses its data, the markers of its buckets are gone
+// too.
 const buckets = 64
 
 // dueAfter is how long claims go by an earlier look at the marker. To look with
@@ -36,16 +37,16 @@ func bucketsOf(namespace string) (all [buckets]bucket) {
 }
 
 // KnownSince returns the time since when the server has the records of this
-// namespace. After a FLUSHALL, a restart without persistence, or a change of the
-// database it is later. It is the zero time before the first claim or
-// [Store.Check]. The store finds it out in the step that claims, with the first
+// namespace. After a FLUSHALL, a restart without persistence, or a change of
+// the database it is later. It is the zero time before the first claim or
+// [Store.Check]. The store reads it in the step that claims, with the first
 // claim of each millisecond and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 // meet learns of a marker that is not the known one. Of many callers that find
 // the same loss, one makes new markers, for all buckets at once: otherwise one
-// bucket after the other would refuse attempts. What was found before the markers
-// were made, marks of them by then, says nothing.
+// bucket after the other would refuse attempts. What was found before the
+// markers were made, marks of them by then, says nothing.
 func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found int64) error {
 	select {
 	case s.meeting <- struct{}{}:

@@ -7,18 +7,21 @@ import (
 	"fmt"
 )
 
-// ErrNotSeen is wrapped by the error of [Store.Check] if nothing is known to be wrong, but the server does not show a setting to this user, as managed
-// services do: look it up by hand.
+// ErrNotSeen is wrapped by the error of [Store.Check] if no fault was found but
+// the server hides a setting from this user, as managed services do. Check that
+// setting by hand.
 var ErrNotSeen = errors.New("cannot be looked at")
 
-// Check looks at the server: that it answers and lets this user claim, is no read-only replica, evicts nothing, and keeps its data over a restart.
-// It returns all that is wrong, each with its remedy, and nil if nothing is; see [ErrNotSeen] for the case between. Call it when the program
-// starts, with a ctx that ends. In a cluster it sees one node.
+// Check checks the server: it responds and lets this user claim, is no
+// read-only replica, evicts nothing, and keeps its data over a restart. It
+// returns all faults, each with its fix, or nil. See [ErrNotSeen] for settings
+// that the server hides. Call it when the program starts, with a ctx that ends.
+// In a cluster it sees one node.
 //
-// It also makes the markers behind [Store.KnownSince], if there are none. Without
+// It also writes the markers for [Store.KnownSince], if there are none. Without
 // it the first claim does.
 //
-// It cannot see how a failover is done, nor what a proxy in front does.
+// It cannot see how a failover works, nor what a proxy does.
 func (s *Store) Check(ctx context.Context) error {
 	if s.do == nil {
 		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")
@@ -27,7 +30,8 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}
 	var wrong, unseen []error
-	// A swap from a record that never was reads; a claim, of a key that no message has and for a millisecond, writes.
+	// A swap from a record that never was reads; a claim, of a key that no message has and for a
+	// millisecond, writes.
 	b := &s.buckets[0]
 	for _, old := range []string{"never", ""} {
 		if _, err := s.swap(ctx, &swap{bucket: b, key: b.prefix + "check", old: old, next: "check", life: "1"}); err != nil {
@@ -75,7 +79,8 @@ func (s *Store) saves(ctx context.Context) string {
 	return "saves snapshots only: a restart forgets what came after the last one"
 }
 
-// config is one setting of the server. Its reply is a list, or a map with newer protocols.
+// config is one setting of the server. Its reply is a list, or a map with newer
+// protocols.
 func (s *Store) config(ctx context.Context, name string) (string, error) {
 	reply, err := s.send(ctx, "CONFIG", "GET", name)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// remedies are for the errors that Redis and Valkey give, by their code: the first word, unless the client or the script puts
-// something in front.
+// remedies are for the errors that Redis and Valkey give, by their code: the
+// first word, unless the client or the script puts something in front.
 func remedies() []struct{ word, remedy string } {
 	return []struct{ word, remedy string }{
 		{"OOM", "the server is full: raise maxmemory, or shorten core.Config.Remember"},
@@ -26,7 +26,7 @@ func remedies() []struct{ word, remedy string } {
 		{"MOVED", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
 		{"ASK", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
 		{"NOREPLICAS", "too few replicas are connected: see min-replicas-to-write"},
-		{"BUSY", "a script of somebody else has run for long and holds up the server: look at SLOWLOG, end it with SCRIPT KILL"},
+		{"BUSY", "a long-running script of another client blocks the server: look at SLOWLOG, end it with SCRIPT KILL"},
 		{"WRONGTYPE", "a key of this namespace belongs to something else: give the store a namespace that nothing else writes to"},
 	}
 }
@@ -37,7 +37,8 @@ func isDenied(err error) bool {
 	return word == "NOPERM"
 }
 
-// explain adds to an error of client or server what to do about it. The cause stays in the chain.
+// explain adds to an error of client or server what to do about it. The cause
+// stays in the chain.
 func explain(err error) error {
 	word, remedy := lookUp(err.Error())
 	if word == "OOM" {

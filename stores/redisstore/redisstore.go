@@ -1,56 +1,52 @@
-// Package redisstore is the seen-id store in Redis or Valkey: shared by any number of processes, standalone, behind Sentinel, or
-// in a cluster. It imports no client; give it the one that the program has.
+// Package redisstore is a deduplication store in Redis or Valkey. Any number of
+// processes can share it: standalone, with Sentinel, or in a cluster. It
+// imports no client: pass the one that the program has.
 //
 //	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})                  // github.com/redis/go-redis/v9
 //	v, err := core.New(core.Secrets(secret), redisstore.New("orders", rdb.Do), nil)
 //
-// Any client of go-redis will do: Client, ClusterClient, the one for Sentinel,
-// UniversalClient. For others see [NewFunc]. A Ring will not: when one of its
-// servers is down, keys move to another one, which lacks their records. Nor will
-// a proxy that spreads the keys over several servers.
+// Any client of go-redis works: Client, ClusterClient, the one for Sentinel,
+// UniversalClient. For other clients see [NewFunc]. A Ring does not work: when
+// one of its servers is down, keys move to another one, which lacks their
+// records. Nor does a proxy that spreads the keys over several servers.
 //
-// # The server
+// # Server
 //
-// Ask [Store.Check] when the program starts: it looks at what decides whether records can be lost.
+// Call Store.Check at start-up. It reports settings that lose records:
 //
-//   - maxmemory-policy noeviction. Every other policy drops records to make room,
-//     and with a record goes the protection of its message. The store asks INFO
-//     every second and after each error, and admits nothing while the policy is
-//     another one. In a cluster it asks one node after the other. With noeviction
-//     a full server refuses new messages, and their senders are told to come back.
-//   - appendonly yes. Otherwise a restart forgets what came after the last snapshot.
-//     With appendfsync always neither a crash nor a power failure loses anything.
-//     With everysec a power failure loses the last second or two, and so can a crash
-//     of the server: it holds its writes back while the disk is slow to fsync.
-//   - An ACL user needs +eval +evalsha +get +set +info, +config|get for Check, and
-//     +ping for a health check, on the keys of the namespace: ~orders:*. A user
-//     without +info is trusted to have looked at the policy.
+//   - Set maxmemory-policy noeviction. Every other policy drops records to make
+//     room, and with a record the protection of its message. The store reads
+//     the policy every second and after each error, and admits nothing while it
+//     is another one. With noeviction a full server refuses new messages, and
+//     their senders retry later.
+//   - Set appendonly yes. Otherwise a restart forgets everything after the last
+//     snapshot. With appendfsync always neither a crash nor a power failure
+//     loses anything. With everysec either can lose the last second or two.
+//   - Give an ACL user +eval +evalsha +get +set +info, +config|get for Check,
+//     and +ping for a health check, on the keys of the namespace: ~orders:*.
+//     The store trusts a user without +info to have checked the policy.
 //
-// # What is not protected
+// # Limits
 //
-// Replication is asynchronous. When a replica is promoted, by Sentinel or in a
-// cluster, the last claims that the old master had acknowledged may be missing,
-// and their messages may run again. A restored snapshot forgets what came after
-// it. Where that must not happen, commit the message in the transaction of its
-// effect: package sqlstore.
+// Replication is asynchronous. After a failover, by Sentinel or in a cluster,
+// the last acknowledged claims may be missing, and their messages may run
+// again. A restored snapshot forgets what came after it. Where that must not
+// happen, commit the message in the transaction of its effect: package
+// sqlstore.
 //
-// A server that lost everything is noticed: FLUSHALL, a restart without
-// persistence, another database. See [Store.KnownSince]: attempts that were signed
-// before are refused as [core.ErrColdStart]. Messages without a signed timestamp
-// run again. So does what is claimed within a millisecond after the loss.
+// The store detects a server that lost everything, and refuses attempts that
+// were signed before ([core.ErrColdStart], Store.KnownSince). Messages without
+// a signed timestamp run again. So does what is claimed within a millisecond
+// after the loss.
 //
-// A server that fills up while a handler runs refuses the record of its success as well: if there is no room within
-// [core.Config.Lease], the sender's next attempt runs the handler a second time once there is.
+// If the server fills up while a handler runs, it refuses the record of the
+// success too. If there is no room within core.Config.Lease, the sender's next
+// attempt runs the handler a second time.
 //
-// # Groups
+// A message costs about 200 bytes for core.Config.Remember, 25 hours by
+// default. Redis removes it then. See [stores] for setup and figures.
 //
-// Swaps that come at once go to the server as one script, in the place of a round
-// trip for each. One alone goes at once. It takes a server that INFO says is in no
-// cluster, since the keys of one script must be on one node.
-//
-// # Memory
-//
-// A message costs about 200 bytes for [core.Config.Remember], 25 hours by default; Redis itself removes it then.
+// [stores]: https://github.com/hookonce/hookonce/blob/main/docs/stores.md
 package redisstore
 
 import (
@@ -69,8 +65,8 @@ import (
 	"github.com/hookonce/hookonce/internal/group"
 )
 
-// Store is a [core.SeenStore] in Redis or Valkey. Make one with [New] or [NewFunc], for each verifier. It is safe for
-// concurrent use if its client is.
+// Store is a [core.SeenStore] in Redis or Valkey. Make one with [New] or
+// [NewFunc], for each verifier. It is safe for concurrent use if its client is.
 type Store struct {
 	namespace string
 	do        func(ctx context.Context, args ...any) (any, error)
@@ -86,8 +82,10 @@ type Store struct {
 	owners map[string]bool
 }
 
-// New makes a store of a client of go-redis: pass the Do method of a client, as in New("orders", rdb.Do). Each verifier has a namespace of
-// its own, 1 to 64 letters, digits and -_./ ; its keys begin with it. [core.New] reports a namespace that is none.
+// New returns a store over a client of go-redis. Pass its Do method, as in
+// New("orders", rdb.Do). Each verifier has a namespace of its own, 1 to 64
+// letters, digits and -_./ ; its keys begin with it. [core.New] reports an
+// invalid namespace.
 func New[C interface{ Result() (any, error) }](namespace string, do func(ctx context.Context, args ...any) C) *Store {
 	if do == nil {
 		return NewFunc(namespace, nil)
@@ -95,8 +93,10 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 	return NewFunc(namespace, func(ctx context.Context, args ...any) (any, error) { return do(ctx, args...).Result() })
 }
 
-// NewFunc makes a store of any client: do sends one command and returns its reply, text as string or []byte. All arguments
-// are strings; in EVALSHA and EVAL the fourth is a key, which a client needs that routes to the nodes of a cluster. namespace is as for [New].
+// NewFunc returns a store over any client. do sends one command and returns its
+// reply, text as string or []byte. All arguments are strings; in EVALSHA and
+// EVAL the fourth is a key, for clients that route to the nodes of a cluster.
+// namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
 	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
 	s.birth.Begin()
@@ -104,8 +104,9 @@ func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, e
 	return s
 }
 
-// Bind is called by [core.New]. It reports a store that was made wrongly, and one that already serves a verifier of the
-// same scheme and source. Two stores made with one namespace it cannot tell from two processes that share it.
+// Bind is called by [core.New]. It reports an invalid store, and one that
+// already serves a verifier of the same scheme and source. It cannot
+// distinguish two stores with one namespace from two processes that share it.
 func (s *Store) Bind(owner string) error {
 	if s.owners == nil || s.do == nil {
 		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")
@@ -116,14 +117,15 @@ func (s *Store) Bind(owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owners[owner] {
-		return fmt.Errorf("redisstore: this store already serves another verifier (%s), and each would acknowledge the other's messages unseen: "+
+		return fmt.Errorf("redisstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
 			"give each verifier a store with a namespace of its own", owner)
 	}
 	s.owners[owner] = true
 	return nil
 }
 
-// checkNamespace keeps braces out, with which a cluster would put all keys on one node.
+// checkNamespace keeps braces out, with which a cluster would put all keys on
+// one node.
 func checkNamespace(name string) error {
 	const most = 64
 	bad := func(r rune) bool {
@@ -136,7 +138,8 @@ func checkNamespace(name string) error {
 	return nil
 }
 
-// Swap is the one verb of [core.SeenStore]. It returns when ctx ends, whatever the client waits for.
+// Swap implements [core.SeenStore]. It returns when ctx ends, even if the
+// client still waits.
 func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, err
@@ -179,8 +182,9 @@ func (s *Store) send(ctx context.Context, args ...any) (any, error) {
 	return reply, err
 }
 
-// sendOnce sends a command. Clients have timeouts of their own, longer than a request may take, and not all of them look
-// at ctx: the call is left behind then, and ends by the client's timeout.
+// sendOnce sends a command. Clients have timeouts of their own, longer than a
+// request may take, and not all of them look at ctx: the call is left behind
+// then, and ends by the client's timeout.
 func (s *Store) sendOnce(ctx context.Context, args ...any) (any, error) {
 	type result struct {
 		reply any

@@ -12,8 +12,9 @@ import (
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
-// Swaps that come at once go to the server in groups, as one script. In a cluster
-// they do not: their keys are on several nodes, or in several slots of one.
+// Swaps that come at once go to the server in groups, as one script. In a
+// cluster they do not: their keys are on several nodes, or in several slots of
+// one.
 const (
 	width = 2 // groups at once
 	most  = 128
@@ -25,8 +26,8 @@ type swap struct {
 	key             string
 	old, next, life string
 
-	// What the script says of it, as in swap.lua, or other and a marker. "" with no
-	// error: the group failed.
+	// What the script says of it, as in swap.lua, or other and a marker. ""
+	// with no error: the group failed.
 	reply string
 	err   error
 }
@@ -75,7 +76,7 @@ func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
 		}
 		s.birth.Look()
 	}
-	return "", errors.New("the markers of the namespace get lost again and again: does something delete keys, or do several servers answer in turn")
+	return "", errors.New("the markers of the namespace keep getting lost: does something delete keys, or do several servers answer in turn")
 }
 
 // ask has the server make a swap, and sets c.reply.
@@ -94,8 +95,8 @@ func (s *Store) ask(ctx context.Context, c *swap) error {
 	return s.askAll(ctx, []*swap{c})
 }
 
-// askGroup asks for a group. The error of a larger one says nothing about a single
-// swap, so it is left to the callers.
+// askGroup asks for a group. The error of a larger one says nothing about a
+// single swap, so it is left to the callers.
 func (s *Store) askGroup(ctx context.Context, all []*swap) {
 	err := s.askAll(ctx, all)
 	switch {
@@ -110,8 +111,8 @@ func (s *Store) askGroup(ctx context.Context, all []*swap) {
 	}
 }
 
-// askAll has the server make all swaps. If it returns an error, some of them may
-// be made.
+// askAll has the server make all swaps. If it returns an error, some of them
+// may be made.
 func (s *Store) askAll(ctx context.Context, all []*swap) error {
 	claims := slices.IndexFunc(all, func(c *swap) bool { return c.old == "" })
 	due := claims >= 0 && s.birth.Due(dueAfter)

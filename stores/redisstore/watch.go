@@ -15,7 +15,8 @@ import (
 )
 
 // A server may begin to evict at any time: by CONFIG SET, or by a failover to a
-// replica with another policy. So the store looks at intervals and after errors.
+// replica with another policy. So the store looks at intervals and after
+// errors.
 const (
 	interval = time.Second
 	// A user who may not look would only fill the server's log of denials.
@@ -35,9 +36,9 @@ type watch struct {
 	evicted map[string]int // by run id
 }
 
-// info is the INFO of the server that has the next bucket, by name. A script asks
-// it, since a key leads it to that server: in turn to all nodes of a cluster, and
-// through proxies that do not pass INFO on.
+// info is the INFO of the server that has the next bucket, by name. A script
+// asks it, since a key leads it to that server: in turn to all nodes of a
+// cluster, and through proxies that do not pass INFO on.
 func (s *Store) info(ctx context.Context) (map[string]string, error) {
 	const step = 27 // neighbours are on one node
 	b := &s.buckets[s.watch.turn.Add(step)%buckets]
@@ -61,7 +62,7 @@ func (s *Store) info(ctx context.Context) (map[string]string, error) {
 // withoutInfo explains why INFO failed.
 func withoutInfo(err error) error {
 	if text := strings.ToLower(err.Error()); strings.Contains(text, "unknown") && strings.Contains(text, "command called from script") {
-		return fmt.Errorf("redisstore: INFO is renamed or disabled, so nobody can tell whether the server drops records: "+
+		return fmt.Errorf("redisstore: INFO is renamed or disabled, so the store cannot tell whether the server drops records: "+
 			"remove rename-command INFO from its configuration: %w", err)
 	}
 	return explain(err)
@@ -73,9 +74,9 @@ type look struct {
 	until time.Time
 }
 
-// keepsRecords reports why the server may drop records, if it may. Nothing must be
-// admitted then. It mostly knows that from the last look. When it is time for
-// another one, one caller looks, and the others go by the last one.
+// keepsRecords reports why the server may drop records, if it may. Nothing must
+// be admitted then. It mostly knows that from the last look. When it is time
+// for another one, one caller looks, and the others go by the last one.
 func (s *Store) keepsRecords(ctx context.Context) error {
 	now := time.Now() //nolint:forbidigo // an interval of real time
 	last := s.watch.last.Load()
@@ -104,8 +105,8 @@ func (s *Store) keepsRecords(ctx context.Context) error {
 	return next.err
 }
 
-// lookAgain makes the next claim look first: an error may be the first sign of a
-// failover. A full server is only full.
+// lookAgain makes the next claim look first: an error may be the first sign of
+// a failover. A full server is only full.
 func (s *Store) lookAgain(err error) {
 	s.birth.Look()
 	if word, _ := lookUp(err.Error()); word != "OOM" {
@@ -132,10 +133,10 @@ func evicts(info map[string]string) error {
 		"run CONFIG SET maxmemory-policy noeviction and put it into the server's configuration", policy)
 }
 
-// oneServer reports servers that share the keys although they are no cluster. When
-// one is down its keys move to another one, which does not have their records. It
-// asks for more buckets if another server answers than the last time. A failover
-// looks like that too, but is over soon.
+// oneServer reports servers that share the keys although they are no cluster.
+// When one is down its keys move to another one, which does not have their
+// records. It asks for more buckets if another server answers than the last
+// time. A failover looks like that too, but is over soon.
 func (s *Store) oneServer(ctx context.Context, info map[string]string) (wrong, err error) {
 	id := info["run_id"]
 	s.watch.mu.Lock()
@@ -184,8 +185,8 @@ func (s *Store) servers(ctx context.Context) (int, error) {
 	return len(ids), first
 }
 
-// countEvictions looks whether records were dropped since the last look. If they
-// may have been, the store begins anew, like one that was emptied.
+// countEvictions looks whether records were dropped since the last look. If
+// they may have been, the store begins anew, like one that was emptied.
 func (s *Store) countEvictions(ctx context.Context, info map[string]string) error {
 	const most = 1000 // servers; each restart is a new one
 	count, err := strconv.Atoi(info["evicted_keys"])
@@ -195,7 +196,8 @@ func (s *Store) countEvictions(ctx context.Context, info map[string]string) erro
 	id := info["run_id"]
 	s.watch.mu.Lock()
 	before, seen := s.watch.evicted[id]
-	// What the first server dropped was before this program. In a cluster any of them may be seen late.
+	// What the first server dropped was before this program. In a cluster any of them may be seen
+	// late.
 	grew := count > before && (seen || len(s.watch.evicted) > 0 && info["cluster_enabled"] != "1")
 	if s.watch.evicted == nil || len(s.watch.evicted) > most {
 		s.watch.evicted = make(map[string]int)

@@ -11,14 +11,15 @@ import (
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
-// Check looks for what would keep the store from working, or from being durable,
-// and returns all it finds, each with its remedy. It finds a table that is missing
-// or not as in the schema, a user who may not write, a read-only server, settings of
-// the connection or the file, and a pooler that the driver is not set up for.
+// Check finds what keeps the store from working, or from being durable. It
+// returns all faults, each with its fix. It finds a table that is missing or
+// not as in the schema, a user who may not write, a read-only server, settings
+// of the connection or the file, and a pooler that the driver is not set up
+// for.
 //
-// It claims, claims again, settles and deletes in a transaction that it rolls back.
-// On PostgreSQL it writes one record outside of it, and removes it. Nothing stays.
-// Call it at start-up, after [Store.Migrate].
+// It claims, claims again, settles and deletes in a transaction that it rolls
+// back. On PostgreSQL it writes one record outside the transaction, and removes
+// it. Nothing stays. Call it at start-up, after [Store.Migrate].
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err
@@ -43,9 +44,9 @@ func (s *Store) Check(ctx context.Context) error {
 	return errors.Join(findings...)
 }
 
-// vouch is the part of Check that a store does before its first claim: what lets a
-// claim succeed that does not hold. A pooler in front of PostgreSQL may leave
-// transactions open. On MySQL, INSERT IGNORE inserts twice without a key and cuts
+// vouch is the part of Check that a store does before its first claim: what
+// lets a claim succeed that does not hold. A pooler may leave transactions to
+// PostgreSQL open. On MySQL, INSERT IGNORE inserts twice without a key and cuts
 // what is too long, and without autocommit nothing is committed.
 func (s *Store) vouch(ctx context.Context) error {
 	if s.vouched.Load() {
@@ -84,8 +85,9 @@ func (s *Store) vouch(ctx context.Context) error {
 	return nil
 }
 
-// commits reports whether a statement by itself is a transaction: it writes a record
-// and removes it, and looks whether the transaction of the first is over.
+// commits reports whether a statement by itself is a transaction: it writes a
+// record and removes it, and looks whether the transaction of the first is
+// over.
 func (s *Store) commits(ctx context.Context) error {
 	return retry(ctx, func() error {
 		conn, err := s.db.Conn(ctx)
@@ -113,8 +115,8 @@ func (s *Store) commits(ctx context.Context) error {
 	})
 }
 
-// rehearse makes two claims of one message and settles it, in a transaction that is
-// rolled back.
+// rehearse makes two claims of one message and settles it, in a transaction
+// that is rolled back.
 func (s *Store) rehearse(ctx context.Context) error {
 	return retry(ctx, func() error {
 		tx, err := s.db.BeginTx(ctx, nil)
@@ -222,8 +224,8 @@ func (s *Store) remove(ctx context.Context, on session, namespace string, key co
 	return err
 }
 
-// sample is a value that differs from another one in the case of letters at most,
-// and is no text.
+// sample is a value that differs from another one in the case of letters at
+// most, and is no text.
 func sample(letter byte) (v core.Value) {
 	for i := range v {
 		v[i] = letter
@@ -232,8 +234,8 @@ func sample(letter byte) (v core.Value) {
 	return v
 }
 
-// unlike returns another namespace, one that is equal where case is ignored, if the
-// namespace has a letter.
+// unlike returns another namespace, one that is equal where case is ignored, if
+// the namespace has a letter.
 func unlike(namespace string) string {
 	if upper := strings.ToUpper(namespace); upper != namespace {
 		return upper
@@ -244,9 +246,9 @@ func unlike(namespace string) string {
 	return strings.Repeat("a", len(namespace))
 }
 
-// together runs the statements of claims on several connections at once. A pooler
-// that gives the statements of one connection to several of the server's, or that
-// leaves transactions open on some, is found in no other way.
+// together runs the statements of claims on several connections at once. A
+// pooler that gives the statements of one connection to several of the
+// server's, or that leaves transactions open on some, is found in no other way.
 func (s *Store) together(ctx context.Context) error {
 	if s.dialect != Postgres {
 		return nil

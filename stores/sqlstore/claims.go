@@ -12,9 +12,9 @@ import (
 
 // First claims that come at once go to PostgreSQL and MySQL in groups: one
 // statement and one commit for all of a group. A claim that its group does not
-// settle goes by itself, as if there were no groups: one of a message that another
-// one of the group claims, one that finds an expired record, and all of them if a
-// statement fails.
+// settle goes by itself, as if there were no groups: one of a message that
+// another one of the group claims, one that finds an expired record, and all of
+// them if a statement fails.
 const (
 	width = 16 // groups at once; so many calls do not wait at all
 	most  = 128
@@ -81,8 +81,8 @@ func (s *statements) claimAsBlob(ctx context.Context, on session, all []*claimin
 	return nil
 }
 
-// claimAsRows is for MySQL and MariaDB. It leaves out messages that have a record:
-// a transaction may hold its lock, and all would wait for it.
+// claimAsRows is for MySQL and MariaDB. It leaves out messages that have a
+// record: a transaction may hold its lock, and all would wait for it.
 func (s *statements) claimAsRows(ctx context.Context, on session, all []*claiming) error {
 	i, _ := slices.BinarySearch(groupSizes, len(all))
 	args := make([]any, 1, 4*groupSizes[i])
@@ -123,7 +123,8 @@ func (s *statements) claimAsRows(ctx context.Context, on session, all []*claimin
 // groupSizes are the numbers of rows for which there are statements.
 var groupSizes = []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, most} //nolint:gochecknoglobals // a constant, which Go has none of for slices
 
-// eachSize makes a statement for each size: of begin, row so many times, and end.
+// eachSize makes a statement for each size: of begin, row so many times, and
+// end.
 func eachSize(begin, row, end string) []string {
 	all := make([]string, len(groupSizes))
 	for i, n := range groupSizes {

@@ -4,7 +4,8 @@ import (
 	_ "embed" // the schema
 )
 
-// Dialect is the SQL of an engine: [Postgres], [MySQL] or [SQLite]. The zero Dialect is none, and [Store.Bind] reports it.
+// Dialect is the SQL of an engine: [Postgres], [MySQL] or [SQLite]. The zero
+// Dialect is none, and [Store.Bind] reports it.
 type Dialect uint8
 
 // The engines.
@@ -32,8 +33,9 @@ func (d Dialect) String() string {
 	}
 }
 
-// The statements take their parameters in the order in which they stand, because MySQL cannot number them. An expiry is counted
-// from now by the clock of the database, in whole milliseconds.
+// The statements take their parameters in the order in which they stand,
+// because MySQL cannot number them. An expiry is counted from now by the clock
+// of the database, in whole milliseconds.
 type statements struct {
 	insert    string // (namespace, id, value, ttl) if there is no row
 	claim     string // (namespace, id, value, ttl, namespace, id, value) if there is no row, but one with the second id and value
@@ -64,7 +66,8 @@ var (
 const (
 	// now() would be the start of the transaction.
 	postgresNow = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-	// UNIX_TIMESTAMP() goes by the session's time zone and repeats an hour a year.
+	// UNIX_TIMESTAMP() goes by the session's time zone and repeats an hour a
+	// year.
 	mysqlNow = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000)"
 	// unixepoch('subsec') needs SQLite 3.42.
 	sqliteNow = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
@@ -89,7 +92,8 @@ func (d Dialect) statements() statements {
 			overwrite: "UPDATE hookonce_seen SET value = $1, expires = " + postgresNow + " + $2::bigint " +
 				"WHERE namespace = $3 AND id = $4 AND expires <= " + postgresNow,
 			read: read,
-			// In REPEATABLE READ a row that changed since the snapshot is then an error, instead of a value of the past.
+			// In REPEATABLE READ a row that changed since the snapshot is then an error, instead of
+			// a value of the past.
 			readTx: read + " FOR UPDATE",
 			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = $1 AND id = $2",
 			remove: "DELETE FROM hookonce_seen WHERE namespace = $1 AND id = $2",
@@ -107,10 +111,12 @@ func (d Dialect) statements() statements {
 			file:   "postgres.sql",
 		}
 	case MySQL:
-		// A locking read is of the present in REPEATABLE READ, and in READ UNCOMMITTED of what is committed.
+		// A locking read is of the present in REPEATABLE READ, and in READ UNCOMMITTED of what is
+		// committed.
 		read := "SELECT value FROM hookonce_seen WHERE namespace = ? AND id = ? AND expires > " + mysqlNow + " LOCK IN SHARE MODE"
 		return statements{
-			// IGNORE makes a duplicate no error, and its count of rows does not depend on clientFoundRows.
+			// IGNORE makes a duplicate no error, and its count of rows does not depend on
+			// clientFoundRows.
 			insert: "INSERT IGNORE INTO hookonce_seen (namespace, id, value, expires) VALUES (?, ?, ?, " + mysqlNow + " + ?)",
 			claim: "INSERT IGNORE INTO hookonce_seen (namespace, id, value, expires) SELECT ?, ?, ?, " + mysqlNow + " + ? " +
 				"FROM hookonce_seen AS since WHERE since.namespace = ? AND since.id = ? AND since.value = ?",

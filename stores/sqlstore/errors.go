@@ -24,8 +24,9 @@ var (
 // mysqlCode finds the number that begins the message of a MySQL server.
 var mysqlCode = regexp.MustCompile(`Error (\d{4})[ :]`)
 
-// code is what the engine calls an error: the SQLSTATE of PostgreSQL, the number of MySQL, the message of SQLite. Drivers are
-// not imported, so it is taken from what they have in common.
+// code is what the engine calls an error: the SQLSTATE of PostgreSQL, the
+// number of MySQL, the message of SQLite. Drivers are not imported, so it is
+// taken from what they have in common.
 func code(err error) string {
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {
@@ -37,7 +38,8 @@ func code(err error) string {
 	return err.Error()
 }
 
-// is reports whether the code is one of those, or, in SQLite, has one of them in it.
+// is reports whether the code is one of those, or, in SQLite, has one of them
+// in it.
 func is(code string, those ...string) bool {
 	for _, t := range those {
 		if code == t || len(t) > 5 && strings.Contains(code, t) {
@@ -48,7 +50,8 @@ func is(code string, those ...string) bool {
 }
 
 // conflict reports errors that the same call again may not meet: serialization
-// failure, deadlock, lock not available, a connection that was idle for too long.
+// failure, deadlock, lock not available, a connection that was idle for too
+// long.
 func conflict(err error) bool {
 	return is(code(err), "40001", "40P01", "55P03", "57P05", "1205", "1213", "1020", "database is locked", "database table is locked", "SQLITE_BUSY")
 }

@@ -13,11 +13,14 @@ import (
 	line "github.com/hookonce/hookonce/internal/group"
 )
 
-// group commits the swaps on an SQLite file that come at once in one transaction. SQLite has one writer at a time, and each
-// commit is a write to the disk: one after the other they would be slow, and their callers would wait for locks instead of in line.
+// group commits the swaps on an SQLite file that come at once in one
+// transaction. SQLite has one writer at a time, and each commit is a write to
+// the disk: one after the other they would be slow, and their callers would
+// wait for locks instead of in line.
 //
-// The goroutine that commits lives as long as callers wait. A caller does not wait longer than its context allows, whatever
-// the driver does; whether its swap happens is then unknown.
+// The goroutine that commits lives as long as callers wait. A caller does not
+// wait longer than its context allows, whatever the driver does; whether its
+// swap happens is then unknown.
 type group struct {
 	store *Store
 
@@ -38,7 +41,8 @@ type waiter struct {
 // maxBatch bounds how long a batch holds the write lock.
 const maxBatch = 256
 
-// swap reads first, because what writes nothing, such as a duplicate, need not wait in line.
+// swap reads first, because what writes nothing, such as a duplicate, need not
+// wait in line.
 func (g *group) swap(ctx context.Context, c *change) (live core.Value, err error) {
 	err = retry(ctx, func() error {
 		live, err = g.store.stmts.live(ctx, g.store.pool, g.store.stmts.read, c)
@@ -64,7 +68,8 @@ func (g *group) swap(ctx context.Context, c *change) (live core.Value, err error
 	}
 }
 
-// leave takes a swap out of the line if it is still there: one that hangs must not collect those whose callers are gone.
+// leave takes a swap out of the line if it is still there: one that hangs must
+// not collect those whose callers are gone.
 func (g *group) leave(w *waiter) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -73,7 +78,7 @@ func (g *group) leave(w *waiter) {
 	}
 }
 
-// run commits until nobody waits.
+// run commits until no caller waits.
 func (g *group) run() {
 	var conn *committer
 	for {
@@ -99,7 +104,8 @@ func (g *group) take() []*waiter {
 	return batch
 }
 
-// commit answers every waiter of the batch, and returns the connection if it is of further use.
+// commit sends every waiter of the batch its result, and returns the connection
+// if it is of further use.
 func (g *group) commit(conn *committer, batch []*waiter) *committer {
 	ctx, cancel := line.Last(batch, func(w *waiter) context.Context { return w.ctx })
 	defer cancel()
@@ -181,8 +187,9 @@ func (c *committer) close() {
 	_ = c.conn.Close()
 }
 
-// abandon rolls back what an error left open. Where there is nothing to roll back, or that fails too, the connection is not used
-// again. Its statements are closed before it: a driver may not survive the opposite order.
+// abandon rolls back what an error left open. Where there is nothing to roll
+// back, or that fails too, the connection is not used again. Its statements are
+// closed before it: a driver may not survive the opposite order.
 func (c *committer) abandon() {
 	c.closeStatements()
 	if _, err := c.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {

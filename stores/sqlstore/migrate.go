@@ -5,9 +5,11 @@ import (
 	"fmt"
 )
 
-// Migrate creates the table hookonce_seen if it is not there. Programs that share the database may call it at once, at each start. A user
-// who must not create tables needs it only to find one; else somebody who may runs the file of the engine in
-// stores/sqlstore/schema/ once, and grants SELECT, INSERT, UPDATE and DELETE on it.
+// Migrate creates the table hookonce_seen if it is not there. Programs that
+// share the database may call it at once, at each start. A user without the
+// right to create tables needs the table to exist. Let a privileged user run
+// the file of the engine in stores/sqlstore/schema/ once, and grant SELECT,
+// INSERT, UPDATE and DELETE on it.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Purged tells how far a purge is.
+// Purged is the progress of a purge.
 type Purged struct {
 	// Removed counts the records that this purge has deleted so far.
 	Removed int64
@@ -18,16 +18,17 @@ type Purged struct {
 	Part float64
 }
 
-// Purge deletes the expired records and returns how many. It works in short steps,
-// each a transaction of its own, so claims go on meanwhile. It may run in several
-// processes at once. In PostgreSQL it goes by the pages of the table and its partitions
-// and takes all namespaces. Elsewhere it goes by the primary key and takes this store's.
+// Purge deletes the expired records and returns how many. It works in short
+// steps, each a transaction of its own, so claims continue meanwhile. It may
+// run in several processes at once. In PostgreSQL it goes by the pages of the
+// table and its partitions and takes all namespaces. Elsewhere it goes by the
+// primary key and takes this store's.
 //
-// The store remembers which parts of the table have nothing due, and until when. The
-// first purge of a process reads the whole table, a later one what may be due. So a
-// purge that was interrupted goes on where it was. What is remembered is checked
-// after six hours: a record that lives for a shorter time than those around it may
-// stay so much longer in the table.
+// The store remembers which parts of the table have nothing due, and until
+// when. The first purge of a process reads the whole table, a later one what
+// may be due. So a purge that was interrupted goes on where it was. What is
+// remembered is checked after six hours: a record that lives for a shorter time
+// than those around it may stay so much longer in the table.
 //
 // Each of progress is called once a second and at the end. If ctx ends, what is
 // deleted stays deleted.
@@ -54,9 +55,9 @@ func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed in
 	return p.done.Removed, err
 }
 
-// PurgeEvery purges at once and then at each interval until ctx ends. It blocks: run it
-// with go. report, if not nil, is called after each purge; a failed one is not the end.
-// progress is as in [Store.Purge].
+// PurgeEvery purges at once and then at each interval until ctx ends. It
+// blocks: run it with go. report, if not nil, is called after each purge; it
+// continues after a failed one. progress is as in [Store.Purge].
 func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report func(removed int64, err error), progress ...func(Purged)) {
 	for ctx.Err() == nil {
 		removed, err := s.Purge(ctx, progress...)
@@ -74,8 +75,8 @@ const (
 	purgePages = 64   // of a step, some 5000 rows
 	purgeRows  = 5000 // of a step
 	purgeKeys  = 500  // placeholders of one statement; SQLite once had 999
-	// purgeTrust bounds, in milliseconds, how long a note is believed: rows that are
-	// written after it may expire before those that it is of.
+	// purgeTrust bounds, in milliseconds, how long a note is believed: rows
+	// that are written after it may expire before those that it is of.
 	purgeTrust = 6 * 60 * 60 * 1000
 )
 
@@ -97,8 +98,8 @@ func (p *purge) tell() {
 	}
 }
 
-// notes is what a store knows of its table from purges. A part without a note, or whose
-// time has come, is read.
+// notes is what a store knows of its table from purges. A part without a note,
+// or whose time has come, is read.
 type notes struct {
 	pages []int64 // when something in a step's pages is due next
 	keys  []span  // in order; together they are all keys
@@ -137,9 +138,10 @@ func (p *purge) until(next *int64) int64 {
 	return min(*next, latest)
 }
 
-// byPage reads the table in its physical order. By the primary key, whose order is
-// random, each row would be another page. A step is the same pages of every partition:
-// by way of the table, because a user may have no privileges on a partition itself.
+// byPage reads the table in its physical order. By the primary key, whose order
+// is random, each row would be another page. A step is the same pages of every
+// partition: by way of the table, because a user may have no privileges on a
+// partition itself.
 func (p *purge) byPage(ctx context.Context) error {
 	const size = "SELECT count(*), COALESCE(max(pg_relation_size(oid)), 0) / current_setting('block_size')::bigint, " + postgresNow +
 		" FROM pg_class WHERE relkind = 'r' AND oid IN (" + postgresTables + ")"

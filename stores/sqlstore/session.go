@@ -8,10 +8,12 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// session is where statements run: on the pool, in a transaction, on one connection.
+// session is where statements run: on the pool, in a transaction, on one
+// connection.
 type session interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	// scan puts the only column of the first row into dest. The error is sql.ErrNoRows if there is none.
+	// scan puts the only column of the first row into dest. The error is
+	// sql.ErrNoRows if there is none.
 	scan(ctx context.Context, dest any, query string, args ...any) error
 	// keys returns the only column of all rows.
 	keys(ctx context.Context, query string, args ...any) (map[core.Key]bool, error)
@@ -38,8 +40,8 @@ func keysOf(rows *sql.Rows, err error) (map[core.Key]bool, error) {
 	return all, rows.Err()
 }
 
-// plain leaves it to the driver whether statements are prepared. PostgreSQL's drivers know what the pool between them and the
-// server can bear.
+// plain leaves it to the driver whether statements are prepared. PostgreSQL's
+// drivers know what the pool between them and the server can bear.
 type plain struct {
 	on interface {
 		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
@@ -60,8 +62,9 @@ func (p plain) scan(ctx context.Context, dest any, query string, args ...any) er
 	return p.on.QueryRowContext(ctx, query, args...).Scan(dest)
 }
 
-// prepared keeps the statements it has seen prepared, for drivers that otherwise prepare each call. database/sql prepares them again on
-// each connection.
+// prepared keeps the statements it has seen prepared, for drivers that
+// otherwise prepare each call. database/sql prepares them again on each
+// connection.
 type prepared struct {
 	on interface {
 		PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)

@@ -13,31 +13,33 @@ import (
 )
 
 // KnownSince returns the time since when the table has the records of this
-// namespace. After a TRUNCATE, a crash that emptied an UNLOGGED table, or a change
-// of the database or file it is later. It is the zero time before the first claim
-// or [Store.Migrate]. The store finds it out in the statement that claims, with
-// the first claim of each ten milliseconds and after each error.
+// namespace. After a TRUNCATE, a crash that emptied an UNLOGGED table, or a
+// change of the database or file it is later. It is the zero time before the
+// first claim or [Store.Migrate]. The store reads it in the statement that
+// claims, with the first claim of each ten milliseconds and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
-// sinceKey is the row of a namespace that holds its marker. It never expires, so
-// [Store.Purge] leaves it. No message has it: their keys are hashes.
+// sinceKey is the row of a namespace that holds its marker. It never expires,
+// so [Store.Purge] leaves it. No message has it: their keys are hashes.
 var (
 	sinceKey     = core.Key([]byte("the table has all since the time")) //nolint:gochecknoglobals // a constant, which Go has none of for arrays
 	sinceArg any = sinceKey[:]                                          //nolint:gochecknoglobals // the same as an argument
 )
 
-// never is the life of the marker: 200,000 years, which added to now is no overflow.
+// never is the life of the marker: 200,000 years, which added to now is no
+// overflow.
 const never = int64(math.MaxInt64 / 1000)
 
 // otherLifeError reports that the marker is not the one that the claim was for.
 type otherLifeError struct{ found core.Value }
 
 func (*otherLifeError) Error() string {
-	return "the row that says since when the table knows all is replaced again and again: " +
+	return "the row that says since when the table knows all keeps being replaced: " +
 		"does something delete from hookonce_seen, or do connections lead to several databases"
 }
 
-// sameLife reads the marker, and returns an [otherLifeError] if it is another one.
+// sameLife reads the marker, and returns an [otherLifeError] if it is another
+// one.
 func (s *statements) sameLife(ctx context.Context, on session, read string, c *change) error {
 	found, err := s.live(ctx, on, read, &change{namespace: c.namespace, key: sinceKey})
 	if err == nil && (found == core.Value{} || found != c.known.Value) {

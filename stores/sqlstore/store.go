@@ -15,8 +15,9 @@ import (
 	grouping "github.com/hookonce/hookonce/internal/group"
 )
 
-// Store is a [core.SeenStore] in a database. Make one with [New], for each verifier. It is safe for concurrent use. It owns no
-// connection, has no goroutine while nobody calls, and needs no closing.
+// Store is a [core.SeenStore] in a database. Make one with [New], for each
+// verifier. It is safe for concurrent use. It owns no connection, has no
+// goroutine between calls, and needs no Close.
 type Store struct {
 	namespace string
 	space     any // the namespace, ready to be an argument
@@ -38,9 +39,10 @@ type Store struct {
 	owners map[string]bool
 }
 
-// New makes a store in db. namespace separates the records of one verifier from those of others in the same table: 1 to 64 visible ASCII
-// characters, the same in every process that serves the endpoint. It does not visit the database. What is wrong with the
-// arguments is reported by [core.New].
+// New returns a store in db. namespace separates the records of one verifier
+// from those of others in the same table: 1 to 64 printable ASCII characters,
+// the same in every process that serves the endpoint. New does not connect to
+// the database. [core.New] reports invalid arguments.
 func New(namespace string, db *sql.DB, d Dialect) *Store {
 	s := &Store{
 		namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(), owners: make(map[string]bool),
@@ -56,8 +58,9 @@ func New(namespace string, db *sql.DB, d Dialect) *Store {
 	return s
 }
 
-// Bind is called by [core.New]. It reports a store that was made wrongly, and one that already serves a verifier of the
-// same scheme and source. Two stores made with one namespace it cannot tell from two processes that share it.
+// Bind is called by [core.New]. It reports an invalid store, and one that
+// already serves a verifier of the same scheme and source. It cannot
+// distinguish two stores with one namespace from two processes that share it.
 func (s *Store) Bind(owner string) error {
 	if err := s.mistake(); err != nil {
 		return err
@@ -65,7 +68,7 @@ func (s *Store) Bind(owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owners[owner] {
-		return fmt.Errorf("sqlstore: this store already serves another verifier (%s), and each would acknowledge the other's messages unseen: "+
+		return fmt.Errorf("sqlstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
 			"give each verifier a store with a namespace of its own, or name the sources with core.Secrets(...).From(name)", owner)
 	}
 	s.owners[owner] = true
@@ -87,8 +90,9 @@ func (s *Store) mistake() error {
 	return nil
 }
 
-// Swap implements [core.SeenStore]. Its errors say what to do, keep the driver's error for errors.As, and wrap
-// [core.ErrStoreFull] if the database has no room.
+// Swap implements [core.SeenStore]. Its errors say what to do, keep the
+// driver's error for errors.As, and wrap [core.ErrStoreFull] if the database
+// has no room.
 func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	if err := s.mistake(); err != nil {
 		return core.Value{}, err
@@ -131,7 +135,8 @@ func (s *Store) alone(ctx context.Context, c *change) (live core.Value, err erro
 	return live, err
 }
 
-// retry repeats what the engine refused because of what others did at the same moment.
+// retry repeats what the engine refused because of what others did at the same
+// moment.
 func retry(ctx context.Context, do func() error) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		err := do()

@@ -21,7 +21,8 @@ type change struct {
 	known *birth.Life // without whose marker there is no claim; nil: claim in any case
 }
 
-// milliseconds rounds up, twice: the clock of the database is cut to a whole millisecond, and a record must not expire early.
+// milliseconds rounds up, twice: the clock of the database is cut to a whole
+// millisecond, and a record must not expire early.
 func milliseconds(ttl time.Duration) int64 {
 	return int64((ttl+time.Millisecond-1)/time.Millisecond) + 1
 }
@@ -29,8 +30,9 @@ func milliseconds(ttl time.Duration) int64 {
 // rounds bounds what others can undo between the statements of one swap.
 const rounds = 32
 
-// swap is core.SeenStore's Swap. Each statement is atomic by itself, and writes only where the row is as it must be; so between them
-// anything may happen, and if the answer would be no answer, it begins anew.
+// swap is core.SeenStore's Swap. Each statement is atomic by itself, and writes
+// only where the row is as it must be; so between them anything may happen, and
+// if the answer would be no answer, it begins anew.
 func (s *statements) swap(ctx context.Context, on session, read string, c *change) (core.Value, error) {
 	for range rounds {
 		if done, err := s.write(ctx, on, c); err != nil {
@@ -45,8 +47,8 @@ func (s *statements) swap(ctx context.Context, on session, read string, c *chang
 		if live != (core.Value{}) {
 			continue
 		}
-		// There is no live record, but something stood in the way: another marker, or an expired row. That is gone too if the
-		// marker gets lost now.
+		// There is no live record, but something stood in the way: another marker, or an expired
+		// row. That is gone too if the marker gets lost now.
 		if c.known != nil {
 			if err := s.sameLife(ctx, on, read, c); err != nil {
 				return core.Value{}, err

@@ -9,9 +9,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Tx binds the store to a transaction of the handler, for [core.Commit]: what it swaps becomes durable with the transaction,
-// and is undone with it. It never repeats anything, because what failed in a transaction cannot be repeated there: after an error,
-// roll back. The result is of use until the transaction ends, and by one goroutine at a time.
+// Tx binds the store to a transaction of the handler, for [core.Commit]: what
+// it swaps becomes durable with the transaction, and is undone with it. It
+// never retries, because a failed statement cannot be retried in its
+// transaction: after an error, roll back. Use the result until the transaction
+// ends, in one goroutine at a time.
 func (s *Store) Tx(tx *sql.Tx) core.SeenStore {
 	return &txStore{s, tx}
 }
@@ -30,7 +32,8 @@ func (t *txStore) Swap(ctx context.Context, key core.Key, old, next core.Value, 
 	if t.tx == nil {
 		return core.Value{}, errors.New("sqlstore: Tx was given no transaction: pass the *sql.Tx of BeginTx")
 	}
-	// Not prepared on the pool: that would take a second connection, and wait for it while this one holds locks.
+	// Not prepared on the pool: that would take a second connection, and wait for it while this one
+	// holds locks.
 	live, err := t.stmts.swap(ctx, plain{t.tx}, t.stmts.readTx,
 		&change{namespace: t.space, key: key, old: old, next: next, ttl: milliseconds(ttl)})
 	if err != nil {

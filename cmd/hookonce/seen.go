@@ -1,0 +1,334 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/stores/redisstore"
+	"github.com/hookonce/hookonce/stores/sqlstore"
+)
+
+func seenCommand() command {
+	return command{
+		name: "seen", does: "shows or forgets the record of a message",
+		example:  "hookonce seen show --store redis://localhost:6379 --namespace orders --id msg_2tVqQNoBzGJ4",
+		argument: "show or forget", words: seenVerbs(),
+		more: "show prints what the store has of a message: nothing, claimed, released (its handler failed) or done. It changes nothing.\n" +
+			"forget releases a handled message, so that the sender's next attempt runs the handler again. Ask the sender for one.\n" +
+			"A claimed message is not forgotten: its handler may be running, and the claim of a dead process ends by itself.\n\n" +
+			"Name the message by --id where the scheme signs the id, else by --key from the log or by --request and the secret.\n" +
+			"PostgreSQL, MySQL and SQLite are reached through psql, mysql or mariadb, and sqlite3. The status is 1 for show if there is no\n" +
+			"record, and for forget if nothing was forgotten.",
+		setUp: func(f *flag.FlagSet) action {
+			s := &seen{receiver: receiverFlags(f), captured: capturedFlags(f)}
+			f.StringVar(&s.store, "store", "", "the `URL` of the store: redis:// or rediss://USER:PASSWORD@HOST:PORT/DB, postgres://, mysql://, or sqlite:PATH.\n"+
+				"It can be seen in the list of processes: with a password, prefer the variable HOOKONCE_STORE")
+			f.StringVar(&s.namespace, "namespace", "", "the `NAME` that the program gives its store, as in redisstore.New(\"orders\", …)")
+			f.StringVar(&s.source, "source", "", "the `NAME` of the tenant or endpoint, \"source\" in the log. Default: none, as for core.Secrets without From")
+			f.StringVar(&s.id, "id", "", "the message `ID`, exactly as the sender shows it")
+			f.StringVar(&s.key, "key", "", "the `KEY` of the record, \"key\" in the log, for messages whose id is not signed")
+			return func(ctx context.Context, c *console) error { return s.run(ctx, c, f.Args()) }
+		},
+	}
+}
+
+const (
+	seenShow   = "show"
+	seenForget = "forget"
+)
+
+func seenVerbs() []string { return []string{seenShow, seenForget} }
+
+type seen struct {
+	*receiver
+	*captured
+
+	store, namespace, source, id, key string
+}
+
+// seenRecord is the form in JSON.
+type seenRecord struct {
+	State     string     `json:"state"`
+	Message   string     `json:"message"`
+	Since     *time.Time `json:"claimed_since,omitempty"`
+	Until     *time.Time `json:"claimed_until,omitempty"`
+	Newest    *time.Time `json:"newest_attempt,omitempty"`
+	WindowEnd *time.Time `json:"replay_window_end,omitempty"`
+	Status    int        `json:"status,omitempty"`
+	Messages  int        `json:"messages,omitempty"`
+	Reruns    int        `json:"reruns,omitempty"`
+	Next      string     `json:"next_attempt"`
+	Forgotten bool       `json:"forgotten,omitempty"`
+}
+
+func (s *seen) run(ctx context.Context, c *console, words []string) error {
+	switch {
+	case len(words) != 1:
+		return usageError("show or forget? Give one")
+	case !slices.Contains(seenVerbs(), words[0]):
+		return noSuch("verb", words[0], seenVerbs())
+	}
+	store, done, err := s.open(c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	name, key, err := s.message(ctx, c)
+	if err != nil {
+		return err
+	}
+	scheme, err := s.newScheme("")
+	if err != nil {
+		return err
+	}
+	v, err := core.New(noKeys(), store, s.config(scheme, nil))
+	if err != nil {
+		return usageError(asFlags(plain(err)))
+	}
+	look := func() (core.Record, error) {
+		if key != (core.Key{}) {
+			return v.LookKey(ctx, key)
+		}
+		return v.Look(ctx, s.source, name)
+	}
+	before, err := look()
+	if err != nil {
+		return err
+	}
+	if words[0] == seenShow {
+		s.print(c, said(name, &before))
+		if before.State == 0 {
+			return errRefused
+		}
+		return nil
+	}
+	if before.State == core.Claimed {
+		return fmt.Errorf("nothing was forgotten: the message is claimed. If its process is dead, the next attempt after %s runs", clock(before.Until))
+	}
+	if key != (core.Key{}) {
+		err = v.ForgetKey(ctx, key)
+	} else {
+		err = v.Forget(ctx, s.source, name)
+	}
+	if err != nil {
+		return err
+	}
+	result := said(name, &before)
+	result.Forgotten, result.Next = true, "runs the handler again: ask the sender to send the message once more"
+	s.print(c, result)
+	return nil
+}
+
+// noKeys is for a verifier that verifies nothing.
+func noKeys() core.KeySource {
+	return core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+		return "", nil, errors.New("this command has no keys")
+	})
+}
+
+// open opens the store. No error has the URL, which may have a password.
+func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
+	text := s.store
+	if text == "" {
+		text, _ = c.env("HOOKONCE_STORE")
+	}
+	if text == "" {
+		return nil, nil, usageError("no store: give --store URL, or set HOOKONCE_STORE")
+	}
+	if s.namespace == "" {
+		return nil, nil, usageError("no namespace: give --namespace, as in the program's redisstore.New or sqlstore.New")
+	}
+	at, err := url.Parse(text)
+	if err != nil {
+		return nil, nil, usageError("--store is no URL: escape what is special in the password, / as %2F")
+	}
+	known := []string{"redis", "rediss", "postgres", "postgresql", "mysql", "mariadb", "sqlite"}
+	switch {
+	case !slices.Contains(known, at.Scheme):
+		return nil, nil, usageError("--store: " + didYouMean(at.Scheme, known) + "it begins with redis://, rediss://, postgres://, mysql:// or sqlite:")
+	case at.Scheme != "sqlite" && at.Host == "":
+		return nil, nil, usageError("--store: it names no host")
+	case at.RawQuery != "" && !strings.HasPrefix(at.Scheme, "postgres"):
+		return nil, nil, usageError("--store: only postgres:// takes parameters after a ?: MySQL's client reads its option file, for TLS too")
+	case strings.HasPrefix(at.Scheme, "redis"):
+		client := newRedisClient(at)
+		return redisstore.NewFunc(s.namespace, client.do), client.close, nil
+	}
+	engine, err := newSQLEngine(at)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := engine.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	return sqlstore.New(s.namespace, db, engine.dialect), func() { _ = db.Close() }, nil
+}
+
+// message names the message: by a signed id, or by the key of its record.
+func (s *seen) message(ctx context.Context, c *console) (name string, key core.Key, err error) {
+	given := 0
+	for _, text := range []string{s.id, s.key, s.request} {
+		if text != "" {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return "", key, usageError("which message? Give one of --id, --key and --request")
+	case s.key != "":
+		if err := key.UnmarshalText([]byte(s.key)); err != nil {
+			return "", key, usageError("--key: " + plain(err))
+		}
+		return s.key, key, nil
+	case s.request != "":
+		return s.ofRequest(ctx, c)
+	case strings.TrimSpace(s.id) != s.id:
+		return "", key, usageError("--id: give it exactly as the sender shows it, without white space around it")
+	}
+	return s.id, key, nil
+}
+
+// ofRequest has a verifier say what it takes a captured request for.
+func (s *seen) ofRequest(ctx context.Context, c *console) (name string, key core.Key, err error) {
+	r, err := s.read(c)
+	if err != nil {
+		return "", key, err
+	}
+	scheme, err := s.newScheme(r.Address())
+	if err != nil {
+		return "", key, err
+	}
+	texts, err := s.texts(c, false)
+	if err != nil {
+		return "", key, err
+	}
+	s.tell(c, r)
+	now := s.at()
+	cfg := s.config(scheme, func() time.Time { return now })
+	var event core.Event
+	cfg.Observe = func(_ context.Context, e core.Event) { event = e }
+	v, err := core.New(core.Secrets(texts...).From(s.source), new(scratch), cfg)
+	if err != nil {
+		return "", key, usageError(asFlags(plain(err)))
+	}
+	d := v.Admit(ctx, &r.Request, wholeBody(r.Body))
+	if d.Answer() == nil {
+		d.Settle(200) //nolint:contextcheck // the delivery has it
+	}
+	m, ok := d.Message()
+	switch {
+	case !ok && d.Err() != nil:
+		s.remind(c, d.Err().Reason)
+		return "", key, fmt.Errorf("--request: the receiver refuses it, so there is no record of it: %s", plain(d.Err()))
+	case !ok:
+		return "", key, errors.New("--request: it is a handshake, which leaves no record")
+	case m.IDSigned && m.ID != "":
+		return m.ID, key, nil
+	}
+	text, _ := event.Key.MarshalText()
+	return string(text), event.Key, nil
+}
+
+// wholeBody is the body of a capture.
+type wholeBody []byte
+
+// ReadBody implements core.BodyReader.
+func (b wholeBody) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
+
+// scratch is a store for one request. Unlike memstore it leaves keys as they are in a store that is shared.
+type scratch struct {
+	mu  sync.Mutex
+	has map[core.Key]core.Value
+}
+
+// Swap implements core.SeenStore.
+func (s *scratch) Swap(_ context.Context, key core.Key, old, next core.Value, _ time.Duration) (core.Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.has == nil {
+		s.has = make(map[core.Key]core.Value)
+	}
+	if s.has[key] == old {
+		s.has[key] = next
+	}
+	return s.has[key], nil
+}
+
+// said is what there is to say of a record.
+func said(name string, r *core.Record) seenRecord {
+	at := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		t = t.UTC().Truncate(time.Millisecond)
+		return &t
+	}
+	return seenRecord{
+		State: r.State.String(), Message: name, Since: at(r.Since), Until: at(r.Until), Newest: at(r.Newest), WindowEnd: at(r.WindowEnd),
+		Status: r.Status, Messages: r.Messages, Reruns: r.Reruns, Next: nextAttempt(r),
+	}
+}
+
+func nextAttempt(r *core.Record) string {
+	switch r.State {
+	case core.Claimed:
+		return "is answered 503 until the handler ends, or its process is dead and the claim is over"
+	case core.Released:
+		return "runs the handler again"
+	case core.Done:
+		return "is acknowledged without running the handler"
+	case core.Spent, core.Counted:
+		return "is not decided by this record: it bounds how often signed content may run"
+	default:
+		return "runs the handler: this store has no record of the message"
+	}
+}
+
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func (s *seen) print(c *console, r seenRecord) {
+	if s.json {
+		c.object(r)
+		return
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(name, value string) { _, _ = fmt.Fprintf(w, "%s\t%s\n", name, value) }
+	when := func(name string, t *time.Time) {
+		if t != nil {
+			row(name, clock(*t))
+		}
+	}
+	count := func(name string, n int) {
+		if n > 0 {
+			row(name, strconv.Itoa(n))
+		}
+	}
+	row("message", printable(r.Message))
+	if r.Forgotten {
+		row("forgotten", "the record that it was handled")
+	} else {
+		row("state", r.State)
+	}
+	when("claimed since", r.Since)
+	when("claimed until", r.Until)
+	count("status", r.Status)
+	count("messages", r.Messages)
+	count("reruns", r.Reruns)
+	when("newest attempt", r.Newest)
+	when("replay window ends", r.WindowEnd)
+	row("next attempt", r.Next)
+	_ = w.Flush()
+	c.say("%s", b.String())
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// A store that cannot be reached is a failure of the system, and its password is in no error.
+func TestSeenOfAStoreThatIsAwayFails(t *testing.T) {
+	t.Parallel()
+	got := hookonce(t, "", []string{"HOOKONCE_STORE=redis://me:hunter2@127.0.0.1:1"}, "seen", "show", "--namespace", "x", "--id", "msg_1")
+	if got.code != 1 || !strings.Contains(got.errs, "the server cannot be reached") || strings.Contains(got.errs, "hunter2") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestSeenWantsTheRequestThatTheReceiverTakes(t *testing.T) {
+	t.Parallel()
+	secret := file(t, core.GenerateSecret())
+	got := hookonce(t, "POST / HTTP/1.1\nwebhook-id: a\nwebhook-timestamp: 1700000000\nwebhook-signature: v1,AAAA\n\nx", nil, "seen", "show",
+		"--store", "redis://127.0.0.1:1", "--namespace", "x", "--secret-file", secret, "--request", "-", "--now", "1700000000")
+	if got.code != 1 || !strings.Contains(got.errs, "the receiver refuses it, so there is no record of it") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestRedisRepliesAreRead(t *testing.T) {
+	t.Parallel()
+	read := func(text string) (any, error) { return readReply(bufio.NewReader(strings.NewReader(text)), 0) }
+	for text, want := range map[string]any{
+		"+OK\r\n": "OK", "$3\r\na\r\n\r\n": "a\r\n", "$0\r\n\r\n": "", ":-7\r\n": int64(-7), "$-1\r\n": nil, "*-1\r\n": nil,
+	} {
+		if got, err := read(text); got != want || err != nil {
+			t.Errorf("%q is read as %v, %v", text, got, err)
+		}
+	}
+	if got, err := read("*2\r\n$1\r\na\r\n*1\r\n:1\r\n"); err != nil || len(got.([]any)) != 2 { //nolint:errcheck // a panic fails as well
+		t.Error(got, err)
+	}
+	var said replyError
+	if _, err := read("-ERR no\r\n"); !errors.As(err, &said) || said != "ERR no" {
+		t.Error(err)
+	}
+	for _, text := range []string{
+		"", "\r\n", "+OK", "+OK\n", "HTTP/1.1 400 Bad Request\r\n", "$x\r\n", "$99999999999\r\n", "$4\r\nab", "*2\r\n:1\r\n",
+		strings.Repeat("*1\r\n", 9) + ":1\r\n", strings.Repeat("x", 1<<16),
+	} {
+		if got, err := read(text); err == nil {
+			t.Errorf("%.20q is read as %v", text, got)
+		}
+	}
+}
+
+// TestRedisClientFollowsACluster has one node name the other, which takes the password again.
+func TestRedisClientFollowsACluster(t *testing.T) {
+	t.Parallel()
+	second := redisNode(t, func(command string) string {
+		if strings.Contains(command, "GET") {
+			return "$5\r\nvalue\r\n"
+		}
+		return "+OK\r\n"
+	})
+	first := redisNode(t, func(command string) string {
+		if strings.Contains(command, "GET") {
+			return "-MOVED 866 " + second + "\r\n"
+		}
+		return "+OK\r\n"
+	})
+	at, err := url.Parse("redis://me:secret@" + first + "/2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := newRedisClient(at)
+	defer client.close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if got, err := client.do(ctx, "GET", "key"); got != "value" || err != nil {
+		t.Error(got, err)
+	}
+	circle := redisNode(t, func(string) string { return "-MOVED 866 " + first + "\r\n" })
+	at.Host, at.User, at.Path = circle, nil, ""
+	client = newRedisClient(at)
+	defer client.close()
+	if got, err := client.do(ctx, "GET", "key"); got != "value" || err != nil {
+		t.Error(got, err)
+	}
+}
+
+// redisNode answers each command.
+func redisNode(t *testing.T, answer func(command string) string) (addr string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it lives as long as the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				buf := make([]byte, 4096)
+				for {
+					n, err := conn.Read(buf)
+					if err != nil {
+						return
+					}
+					if _, err := io.WriteString(conn, answer(string(buf[:n]))); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return ln.Addr().String()
+}
+
+// TestSQLParametersAreHexadecimal: nothing that a person types becomes SQL.
+func TestSQLParametersAreHexadecimal(t *testing.T) {
+	t.Parallel()
+	for store, want := range map[string]string{
+		"postgres://me:hunter2@h/db": `SELECT encode(value, 'hex') FROM t WHERE a = convert_from(decode('27273b2d2d', 'hex'), 'UTF8') AND b = '\x00ff'::bytea AND c = 7`,
+		"mysql://me:hunter2@h:1/db":  `SELECT HEX(value) FROM t WHERE a = X'27273b2d2d' AND b = X'00ff' AND c = 7`,
+	} {
+		at, err := url.Parse(store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := newSQLEngine(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if args := strings.Join(e.args, " "); strings.Contains(args, "hunter2") || !strings.Contains(strings.Join(e.env, " "), "hunter2") {
+			t.Errorf("the password is not in the environment alone: %q", args)
+		}
+		query := "SELECT value FROM t WHERE a = ? AND b = ? AND c = ?"
+		if at.Scheme == "postgres" {
+			query = "SELECT value FROM t WHERE a = $1 AND b = $2 AND c = $3"
+		}
+		got, err := e.fill(query, []driver.NamedValue{{Value: "'';--"}, {Value: []byte{0, 255}}, {Value: int64(7)}})
+		if got != want || err != nil {
+			t.Errorf("%s: %q, %v", store, got, err)
+		}
+		if _, err := e.fill(query, nil); err == nil {
+			t.Error("a parameter without a value is no error")
+		}
+	}
+}

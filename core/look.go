@@ -1,0 +1,93 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// Record is what the store has of a message, for an operator: see [Verifier.Look]. A zero time or number means that the record does
+// not have it. The zero Record means that there is none: the next attempt runs.
+type Record struct {
+	// State says where the message stands; zero if there is no record.
+	State State
+	// Since and Until are for [Claimed]: when the attempt was claimed, by this verifier's [Config.Lease], and until when no other attempt
+	// runs if its process is dead. Until passes while the handler runs, since the lease is renewed.
+	Since, Until time.Time
+	// Newest is the timestamp of the newest attempt that was answered. An attempt with that timestamp is a replay.
+	Newest time.Time
+	// WindowEnd is when the replay window ends.
+	WindowEnd time.Time
+	// Status is what the first success was answered, for [Done].
+	Status int
+	// Reruns is how often an attempt that is not newer ran after a failure: see [Config.Reruns].
+	Reruns int
+	// Messages is for [Counted]: how many messages had the content.
+	Messages int
+}
+
+// Look returns the record of a message by its signed id, and changes nothing. source is "" for [Secrets] without a name. See
+// [Verifier.LookKey] for messages whose id is not signed. The error is an [*Error] if the store failed.
+func (v *Verifier) Look(ctx context.Context, source, id string) (Record, error) {
+	key, err := v.keyOf(source, id)
+	if err != nil {
+		return Record{}, err
+	}
+	return v.claims.look(ctx, key)
+}
+
+// LookKey is [Verifier.Look] for any message by the key of its record: see [Verifier.ForgetKey].
+func (v *Verifier) LookKey(ctx context.Context, key Key) (Record, error) {
+	return v.claims.look(ctx, key)
+}
+
+// keyOf is the key of a message with a signed id.
+func (v *Verifier) keyOf(source, id string) (Key, error) {
+	if id == "" || strings.TrimSpace(id) != id {
+		return Key{}, errors.New("hookonce: give the message id exactly as the sender shows it")
+	}
+	return v.replayKey(&Message{ID: id, IDSigned: true, Source: source}, nil), nil
+}
+
+// look reads the record of a message and, of a claim, its renewal.
+func (c *claims) look(ctx context.Context, key Key) (Record, error) {
+	sctx := &lazyContext{values: ctx, deadline: c.clock.now().real.Add(c.timeout)}
+	defer sctx.finish()
+	read := func(key Key) (record, error) { //nolint:contextcheck // sctx has it
+		live, err := c.peek(sctx, key)
+		if err != nil {
+			return record{}, storeError("looking", err)
+		}
+		rec, err := decode(live)
+		if err != nil {
+			return record{}, refuse(ErrStoreUnavailable, "looking", err)
+		}
+		return rec, nil
+	}
+	rec, err := read(key)
+	if err != nil || rec.state == 0 {
+		return Record{}, err
+	}
+	seen := Record{State: rec.state, WindowEnd: time.UnixMilli(rec.windowEnd), Reruns: int(rec.reruns)}
+	switch rec.state {
+	case Claimed:
+		seen.Since, seen.Until = time.UnixMilli(rec.leaseEnd-c.lease), time.UnixMilli(rec.leaseEnd+2*c.skew)
+		renewal, err := read(leaseKey(key))
+		if err != nil {
+			return Record{}, err
+		}
+		if renewal.state == Claimed && renewal.generation == rec.generation && renewal.leaseEnd > rec.leaseEnd {
+			seen.Until = time.UnixMilli(renewal.leaseEnd + 2*c.skew)
+		}
+	case Done:
+		seen.Status = int(rec.status)
+	case Counted:
+		seen.Messages = int(rec.generation)
+	case Released, Spent:
+	}
+	if rec.mark > 0 && rec.state != Spent && rec.state != Counted {
+		seen.Newest = time.UnixMilli(rec.mark)
+	}
+	return seen, nil
+}

@@ -1,0 +1,225 @@
+package docs_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// Comments wrap at these columns, with a tab as four. A package comment ends
+// where somebody stops to read it.
+const (
+	docColumns     = 80
+	commentColumns = 100
+	packageLines   = 60
+)
+
+// goFiles calls visit for each Go file of all modules.
+func goFiles(t *testing.T, visit func(path string, source []byte)) {
+	t.Helper()
+	n := 0
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, ".go"):
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		n++
+		visit(path, source)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n < 300 {
+		t.Fatalf("only %d files found", n)
+	}
+}
+
+// wide are the lines of comments that are too wide: more than 80 columns in doc
+// comments, more than 100 in others. Comments of tests are no documentation,
+// except those of examples.
+func wide(path string, source []byte) ([]string, error) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, path, source, parser.ParseComments)
+	if err != nil || ast.IsGenerated(file) {
+		return nil, err
+	}
+	lines := strings.Split(string(source), "\n")
+	docs := docComments(file, strings.HasSuffix(path, "_test.go"))
+	var found []string
+	for _, group := range file.Comments {
+		limit := commentColumns
+		if docs[group] {
+			limit = docColumns
+		}
+		for n := fset.Position(group.Pos()).Line; n <= fset.Position(group.End()).Line; n++ {
+			line := lines[n-1]
+			columns := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    "))
+			if columns > limit && !exempt(line) {
+				found = append(found, fmt.Sprintf("%s:%d: a comment of %d columns, more than %d", path, n, columns, limit))
+			}
+		}
+	}
+	return found, nil
+}
+
+// docComments are the comments that document a package, a declaration, a field
+// or a method.
+func docComments(file *ast.File, test bool) map[*ast.CommentGroup]bool {
+	docs := map[*ast.CommentGroup]bool{file.Doc: true}
+	for _, decl := range file.Decls {
+		if test {
+			if f, ok := decl.(*ast.FuncDecl); ok && strings.HasPrefix(f.Name.Name, "Example") {
+				docs[f.Doc] = true
+			}
+			continue
+		}
+		ast.Inspect(decl, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				docs[n.Doc] = true
+				return false
+			case *ast.GenDecl:
+				docs[n.Doc] = true
+			case *ast.TypeSpec:
+				docs[n.Doc] = true
+			case *ast.ValueSpec:
+				docs[n.Doc] = true
+				return false
+			case *ast.Field:
+				docs[n.Doc] = true
+			}
+			return true
+		})
+	}
+	return docs
+}
+
+// exempt reports whether a line must not be wrapped: it is code with a comment
+// behind it, code in a comment, a table, a directive, or has an address.
+func exempt(line string) bool {
+	line = strings.TrimLeft(line, "\t")
+	return !strings.HasPrefix(line, "// ") || strings.Count(line, "|") > 1 || strings.Contains(line, "://")
+}
+
+func TestCommentsWrap(t *testing.T) {
+	t.Parallel()
+	goFiles(t, func(path string, source []byte) {
+		found, err := wide(path, source)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, line := range found {
+			t.Error(line)
+		}
+	})
+}
+
+// TestWideCommentsAreFound keeps the test above honest.
+func TestWideCommentsAreFound(t *testing.T) {
+	t.Parallel()
+	words := func(n int) string { return "// " + strings.Repeat("a", n-len("// ")) }
+	const test = "a_test.go"
+	for name, c := range map[string]struct {
+		path, source string
+		want         int
+	}{
+		"80 columns over a package":     {"a.go", words(80) + "\npackage a\n", 0},
+		"81 columns over a package":     {"a.go", words(81) + "\npackage a\n", 1},
+		"81 columns over a function":    {"a.go", "package a\n" + words(81) + "\nfunc f() {}\n", 1},
+		"81 columns over a field":       {"a.go", "package a\ntype s struct {\n\t" + words(77) + "\n\tn int\n}\n", 1},
+		"100 columns in a function":     {"a.go", "package a\nfunc f() {\n\t" + words(96) + "\n}\n", 0},
+		"101 columns in a function":     {"a.go", "package a\nfunc f() {\n\t" + words(97) + "\n}\n", 1},
+		"81 columns over a test":        {test, "package a\n" + words(81) + "\nfunc TestA() {}\n", 0},
+		"101 columns over a test":       {test, "package a\n" + words(101) + "\nfunc TestA() {}\n", 1},
+		"81 columns over an example":    {test, "package a\n" + words(81) + "\nfunc ExampleA() {}\n", 1},
+		"two wide lines":                {"a.go", words(81) + "\n" + words(90) + "\npackage a\n", 2},
+		"code":                          {"a.go", "//\t" + words(120) + "\npackage a\n", 0},
+		"an address":                    {"a.go", words(120) + " https://example.com\npackage a\n", 0},
+		"a table":                       {"a.go", words(120) + " | a | b\npackage a\n", 0},
+		"a comment behind code":         {"a.go", "package a\nvar n = 1 " + words(120) + "\n", 0},
+		"letters of more than one byte": {"a.go", "// " + strings.Repeat("…", 77) + "\npackage a\n", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found, err := wide(c.path, []byte(c.source))
+			if err != nil || len(found) != c.want {
+				t.Errorf("found %q (error %v), want %d", found, err, c.want)
+			}
+		})
+	}
+}
+
+// TestPackagesHaveAShortCommentAndAnExample goes through what pkg.go.dev shows.
+func TestPackagesHaveAShortCommentAndAnExample(t *testing.T) {
+	t.Parallel()
+	type pkg struct {
+		comment  *ast.CommentGroup
+		exported bool
+		example  bool
+	}
+	packages := make(map[string]*pkg)
+	goFiles(t, func(path string, source []byte) {
+		file, err := parser.ParseFile(token.NewFileSet(), path, source, parser.ParseComments)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if regexp.MustCompile(`^(examples|integration|bench)(/|$)|(^|/)internal(/|$)`).MatchString(dir) {
+			return
+		}
+		p := packages[dir]
+		if p == nil {
+			p = new(pkg)
+			packages[dir] = p
+		}
+		if strings.HasSuffix(path, "_test.go") {
+			p.example = p.example || len(doc.Examples(file)) > 0
+			return
+		}
+		p.exported = p.exported || file.Name.Name != "main" && ast.FileExports(file)
+		if file.Doc != nil {
+			p.comment = file.Doc
+		}
+	})
+	if len(packages) < 18 {
+		t.Errorf("only %d packages found", len(packages))
+	}
+	for dir, p := range packages {
+		if p.comment == nil {
+			t.Errorf("%s has no package comment", dir)
+			continue
+		}
+		if n := commentLines(p.comment); n > packageLines {
+			t.Errorf("the comment of package %s has %d lines, more than %d", dir, n, packageLines)
+		}
+		if p.exported && !p.example {
+			t.Errorf("package %s has no example", dir)
+		}
+	}
+}
+
+// commentLines counts the lines of a comment as go doc prints it, with its
+// package clause and the empty line below.
+func commentLines(group *ast.CommentGroup) int {
+	text := new(doc.Package).Text(group.Text())
+	return strings.Count(string(text), "\n") + 2
+}

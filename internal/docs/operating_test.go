@@ -1,0 +1,227 @@
+package docs_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/birth"
+	"github.com/hookonce/hookonce/schemes"
+	"github.com/hookonce/hookonce/whtest"
+)
+
+// TestOperatingTimesAreThoseOfTheCode compares the table of times with constants, defaults, and what verifiers do.
+func TestOperatingTimesAreThoseOfTheCode(t *testing.T) {
+	t.Parallel()
+	second := func(text string) time.Duration {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Errorf("%q is no number of seconds", text)
+		}
+		return time.Duration(n) * time.Second
+	}
+	lease := written(t, "config.go", `"Lease", &cfg\.Lease, `)
+	code := map[string]time.Duration{
+		"a message of a dead process is answered 503 for at most":   free(t),
+		"a claim is renewed every":                                  written(t, "lease.go", `renewAfter\s+= `),
+		"a handler's context ends after":                            handlerTime(t),
+		"another attempt may take a message over after":             lease,
+		"a request waits for the store for at most":                 written(t, "config.go", `"StoreTimeout", &cfg\.StoreTimeout, `),
+		"a request waits for the key source for at most":            written(t, "config.go", `"KeyTimeout", &cfg\.KeyTimeout, `),
+		"a refused sender is asked to wait for":                     second((&core.Error{Reason: core.ErrStoreUnavailable}).Answer().Header["Retry-After"][0]),
+		"a handler is cancelled if its claim cannot be renewed for": written(t, "lease.go", `shortLease\s+= `) - written(t, "lease.go", `stopBefore\s+= `),
+		"an emptied store refuses what was signed until":            birth.Margin,
+		"after a restored backup, stay offline for": written(t, "config.go", `"Past", &cfg\.Past, cmp\.Or\(facts\.Past, `) +
+			written(t, "config.go", `"Future", &cfg\.Future, cmp\.Or\(facts\.Future, `),
+		"a handled message is recognized for": written(t, "config.go", `"Remember", &cfg\.Remember, `),
+	}
+	_, table, _ := strings.Cut(operating(t), "| what | time |")
+	rows := regexp.MustCompile(`(?m)^\| ([^|]+) \| (\d[\dhms]*) \|$`).FindAllStringSubmatch(table, -1)
+	if len(rows) != len(code) {
+		t.Errorf("%d times on the page, want %d", len(rows), len(code))
+	}
+	for _, row := range rows {
+		want, known := code[row[1]]
+		if got, err := time.ParseDuration(row[2]); err != nil || !known || got != want {
+			t.Errorf("%s: the page says %s, the code %v", row[1], row[2], want)
+		}
+	}
+	// The text repeats the times of the table, and has no others.
+	_, text, _ := strings.Cut(operating(t), "\n## A crash")
+	stated := map[string]time.Duration{"second": time.Second, "minute": time.Minute}
+	for _, m := range regexp.MustCompile(`(\d+)\s(second|minute)s`).FindAllStringSubmatch(text, -1) {
+		n, _ := strconv.Atoi(m[1])
+		found := false
+		for _, d := range code {
+			found = found || d == time.Duration(n)*stated[m[2]]
+		}
+		if !found {
+			t.Errorf("the text says %q, and no time of the table is that", m[0])
+		}
+	}
+}
+
+// TestOperatingNamesEveryReason holds the first table to the closed set, and its statuses to the code.
+func TestOperatingNamesEveryReason(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile(filepath.Join(root, "core", "reason.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(operating(t), "| reason | the message |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, m := range regexp.MustCompile(`Reason = "([a-z-]+)"`).FindAllStringSubmatch(string(source), -1) {
+		row := regexp.MustCompile("(?m)^\\|[^|]*`" + m[1] + "`[^|]*\\|.*$").FindString(table)
+		if row == "" {
+			t.Errorf("the page does not name %s", m[1])
+			continue
+		}
+		cells := strings.Split(row, "|")
+		if status := regexp.MustCompile(`\d{3}`).FindString(cells[3]); status != "" {
+			answer := strconv.Itoa((&core.Error{Reason: core.Reason(m[1])}).Answer().Status)
+			if !strings.Contains(cells[3], answer) {
+				t.Errorf("%s: the page says %s, the code %s", m[1], cells[3], answer)
+			}
+		}
+	}
+}
+
+// TestExactlyOnceIsSaidWithCommitOnly: no store gives it by itself.
+func TestExactlyOnceIsSaidWithCommitOnly(t *testing.T) {
+	t.Parallel()
+	said := 0
+	for _, name := range []string{"README.md", "docs/stores.md", "docs/operating.md", "docs/identity.md", "docs/production.md", "docs/threat-model.md"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for paragraph := range strings.SplitSeq(string(text), "\n\n") {
+			for _, part := range regexp.MustCompile(`(?m)^\|.*$`).FindAllString(paragraph, -1) { // each row by itself
+				paragraph = strings.Replace(paragraph, part, "", 1)
+				said += exactly(t, name, part)
+			}
+			said += exactly(t, name, paragraph)
+		}
+	}
+	if said < 4 {
+		t.Errorf("it is said %d times: has the form of the documents changed?", said)
+	}
+}
+
+func exactly(t *testing.T, name, text string) int {
+	t.Helper()
+	if strings.HasPrefix(text, "#") || !regexp.MustCompile(`(?i)exactly\s+once`).MatchString(text) {
+		return 0
+	}
+	if !strings.Contains(text, "core.Commit") {
+		t.Errorf("%s says exactly once without core.Commit: %s", name, text)
+	}
+	return 1
+}
+
+func operating(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", "operating.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// written is a duration as a file of core has it after some text.
+func written(t *testing.T, file, after string) time.Duration {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join(root, "core", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(after + `(?:(\d+) ?\* ?)?time\.(Second|Minute|Hour)`).FindSubmatch(source)
+	if m == nil {
+		t.Fatalf("%s has no time after %s", file, after)
+	}
+	n := 1
+	if len(m[1]) > 0 {
+		n, _ = strconv.Atoi(string(m[1]))
+	}
+	return time.Duration(n) * map[string]time.Duration{"Second": time.Second, "Minute": time.Minute, "Hour": time.Hour}[string(m[2])]
+}
+
+// handlerTime is how long a handler has.
+func handlerTime(t *testing.T) time.Duration {
+	t.Helper()
+	secret := core.GenerateSecret()
+	clock := whtest.NewClock(time.Now())
+	d := attempt(t, secret, new(sharedMap), clock)
+	deadline, _ := d.Context().Deadline()
+	d.Settle(http.StatusOK)
+	return time.Until(deadline).Round(time.Second)
+}
+
+// free is how long a message is in flight whose process died.
+func free(t *testing.T) time.Duration {
+	t.Helper()
+	secret := core.GenerateSecret()
+	for after := time.Duration(0); after < time.Minute; after += time.Second {
+		store, clock := new(sharedMap), whtest.NewClock(time.Now())
+		dead := attempt(t, secret, store, clock) // it never settles
+		if dead.Answer() != nil {
+			t.Fatal(dead.Err())
+		}
+		clock.Advance(after)
+		next := attempt(t, secret, store, clock)
+		if next.Answer() == nil {
+			next.Settle(http.StatusOK)
+			return after
+		}
+		if next.Err().Reason != core.ErrInFlight {
+			t.Fatal(next.Err())
+		}
+	}
+	t.Fatal("it stays in flight")
+	return 0
+}
+
+// attempt is one of the same message at a process of its own.
+func attempt(t *testing.T, secret string, store core.SeenStore, clock *whtest.Clock) *core.Delivery {
+	t.Helper()
+	v, err := core.New(core.Secrets(secret), store, &core.Config{Clock: clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := []byte("{}")
+	r := core.Request{Method: http.MethodPost, URL: "/", Header: make(http.Header), Body: body}
+	if err := schemes.Sign(core.StandardWebhooks{}, &r, "msg_1", clock.Now(), secret); err != nil {
+		t.Fatal(err)
+	}
+	return v.Admit(t.Context(), &r, bodyOf(body))
+}
+
+type bodyOf []byte
+
+func (b bodyOf) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
+
+// sharedMap is a store that processes share.
+type sharedMap struct {
+	mu  sync.Mutex
+	has map[core.Key]core.Value
+}
+
+func (s *sharedMap) Swap(_ context.Context, key core.Key, old, next core.Value, _ time.Duration) (core.Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.has == nil {
+		s.has = make(map[core.Key]core.Value)
+	}
+	if s.has[key] == old {
+		s.has[key] = next
+	}
+	return s.has[key], nil
+}

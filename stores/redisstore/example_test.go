@@ -1,0 +1,50 @@
+package redisstore_test
+
+import (
+	"context"
+	"log"
+	"os"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/stores/redisstore"
+)
+
+// cmd stands for *redis.Cmd and client for *redis.Client, both of
+// github.com/redis/go-redis/v9: this module imports no client.
+type (
+	cmd    interface{ Result() (any, error) }
+	client interface {
+		Do(ctx context.Context, args ...any) cmd
+	}
+)
+
+// rdb is redis.NewClient(&redis.Options{Addr: "localhost:6379"}) in a program.
+var rdb client //nolint:gochecknoglobals // of the example
+
+func ExampleNew() { //nolint:testableexamples // it needs a server
+	store := redisstore.New("orders", rdb.Do)
+	if err := store.Check(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), store, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = v // for nethttp.New, ginwh.New, …
+}
+
+// NewFunc takes any other client, by a function that sends one command.
+func ExampleNewFunc() { //nolint:testableexamples // it needs a server
+	var send func(ctx context.Context, command ...string) (any, error) // your client's
+
+	store := redisstore.NewFunc("orders", func(ctx context.Context, args ...any) (any, error) {
+		command := make([]string, len(args))
+		for i, arg := range args {
+			command[i], _ = arg.(string) // all arguments are strings
+		}
+		return send(ctx, command...)
+	})
+	if err := store.Check(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+}
