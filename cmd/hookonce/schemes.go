@@ -35,7 +35,7 @@ func schemesCommand() command {
 				case s.request.request != "":
 					return usageError("--request is for --guess")
 				case f.NArg() > 1:
-					return usageError("one text to look for: flags stand in front of it")
+					return usageError("one text to look for, in quotes if it has spaces")
 				}
 				return s.list(c, f.Arg(0))
 			}
