@@ -15,7 +15,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// explainRow is what it cost to search for the mistake in a request that has none to be found: every key is a wrong one.
+// explainRow is what it cost to search for the mistake in a request that has
+// none to be found: every key is a wrong one.
 type explainRow struct {
 	Scheme, Body string
 	CPU          series // ms of the processor

@@ -109,7 +109,8 @@ type Scheme interface {
 	//
 	// A scheme that signs a digest of the body returns an error with
 	// [ErrNoMatch] if the digest is that of another body, after it wrote all of
-	// the signed content. Package explain then proves that the body was changed.
+	// the signed content. Package explain then proves that the body was
+	// changed.
 	ReadBody(r *Request, a *Attempt) error
 }
 
@@ -191,8 +192,8 @@ type Attempt struct {
 	Unmatched error
 	// Hint names a likely cause if no key verifies the message: something in
 	// the request that senders are known to sign in another way. It is appended
-	// to the error with [ErrNoMatch], which the sender does not see. It holds no
-	// secret, no MAC and no body. Empty: none.
+	// to the error with [ErrNoMatch], which the sender does not see. It holds
+	// no secret, no MAC and no body. Empty: none.
 	Hint string
 	// State is the scheme's own, between its methods and those of its keys: a
 	// certificate's address, say.

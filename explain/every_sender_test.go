@@ -224,7 +224,8 @@ func TestTheAddressThatAProxySawIsNamed(t *testing.T) {
 	}
 }
 
-// One value as libraries write it: each sends it, and each of the others writes it again on its way.
+// One value as libraries write it: each sends it, and each of the others writes it again on its
+// way.
 func TestJSONThatAnotherLibraryWroteAgainIsNamed(t *testing.T) {
 	t.Parallel()
 	const plain = `{"type":"invoice.paid","data":{"total":12.5,"count":3,"note":"Grüße <b>& more</b> from a/b 😀"},"tags":["x","y"],"e":{},"l":[]}`

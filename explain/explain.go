@@ -20,7 +20,8 @@ type Explanation struct {
 	Reason core.Reason `json:"reason,omitempty"`
 	// Detail is its error text.
 	Detail string `json:"detail,omitempty"`
-	// Findings has the likeliest first. Proven ones were made together: undoing all of them makes the signature verify.
+	// Findings has the likeliest first. Proven ones were made together: undoing
+	// all of them makes the signature verify.
 	Findings []Finding `json:"findings,omitempty"`
 
 	signed *signed // behind a pointer, so that fmt shows nothing of it
@@ -30,10 +31,12 @@ type Explanation struct {
 type Finding struct {
 	// Mistake is the word for it.
 	Mistake Mistake `json:"mistake"`
-	// Proven says that the signature verifies, and the window holds, when this mistake is undone, together with the other proven ones. If not, it is
-	// an observation.
+	// Proven says that the signature verifies, and the window holds, when this
+	// mistake is undone, together with the other proven ones. If not, it is an
+	// observation.
 	Proven bool `json:"proven"`
-	// What says what happened, Remedy what to do, and Look where, each in one sentence.
+	// What says what happened, Remedy what to do, and Look where, each in one
+	// sentence.
 	What   string `json:"what"`
 	Remedy string `json:"remedy"`
 	Look   string `json:"look"`
@@ -58,9 +61,9 @@ func Request(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 // explain also returns the work that it was, for the tests.
 //
 // Three kinds of refusal end early: one without a verifier or request, one that
-// this verifier accepts (its reason lies elsewhere, as that of a replay), and one
-// whose keys are fetched, for which nothing can be tried. All others are searched,
-// then observed. There is always at least one finding for a refusal.
+// this verifier accepts (its reason lies elsewhere, as that of a replay), and
+// one whose keys are fetched, for which nothing can be tried. All others are
+// searched, then observed. There is always at least one finding for a refusal.
 func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) (Explanation, int64) {
 	var err error
 	if r.Err != nil {
@@ -76,7 +79,8 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 			err = s.verdict
 		}
 	} else if !s.facts.Fetches {
-		// A refusal for another reason than the signature, such as a replay, has no mistake to name.
+		// A refusal for another reason than the signature, such as a replay, has no mistake to
+		// name.
 		e := Explanation{Authentic: true}
 		e.Reason, e.Detail = s.say(err)
 		if refused := e.Reason; refused == core.ErrBodyConsumed || refused == core.ErrBodyTooLarge {
@@ -159,8 +163,8 @@ func (e Explanation) together() (first, rest []Finding) {
 	return e.Findings[:n], e.Findings[n:]
 }
 
-// state is how sure a finding is: proven by a signature, or only seen. The words
-// of the search itself claim nothing.
+// state is how sure a finding is: proven by a signature, or only seen. The
+// words of the search itself claim nothing.
 func (f Finding) state() string {
 	switch {
 	case f.Proven:

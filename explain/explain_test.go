@@ -486,7 +486,8 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 	t.Logf("%d single mistakes", len(rows))
 }
 
-// The commonest pairs, for Standard Webhooks: a mistake of the receiver or sender, and one on the way.
+// The commonest pairs, for Standard Webhooks: a mistake of the receiver or sender, and one on the
+// way.
 func pairs() [][2]damage {
 	var all [][2]damage
 	cross := func(a, b []damage) {

@@ -6,7 +6,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Budget is the bound on the work in a body of a mebibyte, in bytes, with what the last piece of it may take: what comes out of a compressed body.
+// Budget is the bound on the work in a body of a mebibyte, in bytes, with what the last piece of it
+// may take: what comes out of a compressed body.
 const Budget = budget + 4*maxInflated
 
 // Work explains, and says how much of the budget it took.

@@ -8,7 +8,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// atOnce bounds how many requests are explained at the same time: each may cost a tenth of a second.
+// atOnce bounds how many requests are explained at the same time: each may cost
+// a tenth of a second.
 const atOnce = 4
 
 // Hook makes a [core.Config.DangerouslyShowRefused] for development: it logs
@@ -17,8 +18,8 @@ const atOnce = 4
 // concurrent use; of more than four requests at once the others are logged
 // without an explanation.
 //
-// The log gets no secret, MAC or body. But whoever can reach the endpoint makes it work, and a refusal takes as long as its explanation: not
-// for production.
+// The log gets no secret, MAC or body. But whoever can reach the endpoint makes
+// it work, and a refusal takes as long as its explanation: not for production.
 func Hook(l *slog.Logger, others map[string]*core.Keys) func(context.Context, core.Refused) {
 	return hook(l, others, func(context.Context, core.Refused, *Explanation) {})
 }

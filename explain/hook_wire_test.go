@@ -103,7 +103,8 @@ const (
 	stale        = "Webhook-Id: msg_1\r\nWebhook-Timestamp: 1\r\nWebhook-Signature: v1,x\r\n"
 )
 
-// What a hook makes a server read is bounded, is shown whole or not at all, and leaves the connection fit for the next request, or closed.
+// What a hook makes a server read is bounded, is shown whole or not at all, and leaves the
+// connection fit for the next request, or closed.
 func TestTheHookOnTheWire(t *testing.T) {
 	t.Parallel()
 	gin.SetMode(gin.ReleaseMode)
@@ -164,7 +165,8 @@ func TestTheHookOnTheWire(t *testing.T) {
 					if resp.Close || c.ends {
 						return
 					}
-					// The connection stays: what is sent next is a request, and not the rest of a body.
+					// The connection stays: what is sent next is a request, and not the rest of a
+					// body.
 					_, _ = io.WriteString(conn, "POST /hook HTTP/1.1\r\nHost: a\r\n"+stale+sized("next"))
 					if resp := answer(t, in); resp.StatusCode != want {
 						t.Errorf("the next request on the connection is answered %d", resp.StatusCode)

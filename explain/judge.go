@@ -60,8 +60,8 @@ func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 }
 
 // read takes the request apart as the verifier does, the window aside. It
-// returns nil if that fails. digest says that the signature covers a digest, and
-// that the body is not the one with it: the signed content is whole all the
+// returns nil if that fails. digest says that the signature covers a digest,
+// and that the body is not the one with it: the signed content is whole all the
 // same (see [core.Scheme]), so a signature that fits it proves the secret right
 // and the body changed.
 func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
@@ -102,9 +102,9 @@ func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
 	return a, digest
 }
 
-// looksInside says that a scheme reads the body and does not only sign it, which
-// may cost as much as hashing it (see [core.Scheme]): for an id, a time or a
-// digest. Then it finds other things in this body than in one without any.
+// looksInside says that a scheme reads the body and does not only sign it,
+// which may cost as much as hashing it (see [core.Scheme]): for an id, a time
+// or a digest. Then it finds other things in this body than in one without any.
 func (h *head) looksInside(body []byte) bool {
 	if strings.HasPrefix(h.facts.IdentifiedBy, "/") {
 		return true

@@ -15,9 +15,9 @@ const (
 	rewriteCost = 4        // of a byte that is written anew, in bytes that are hashed
 )
 
-// budgetOf is what a search may spend. A mebibyte is promised a tenth of a second
-// of a processor, and a larger body as much for each, up to a size at which people
-// wait.
+// budgetOf is what a search may spend. A mebibyte is promised a tenth of a
+// second of a processor, and a larger body as much for each, up to a size at
+// which people wait.
 func budgetOf(body int) int64 {
 	size := int64(body)
 	return max(budget*max(min(size, largeBody), usualBody)/usualBody, atLeast*size)
@@ -26,8 +26,9 @@ func budgetOf(body int) int64 {
 // work is the budget of a search.
 type work struct {
 	ctx context.Context //nolint:containedctx // of one call
-	// spent is the work done, limit what the present part of the search may spend, and total
-	// what all of it may: the last piece of work may exceed it.
+	// spent is the work done, limit what the present part of the search may
+	// spend, and total what all of it may: the last piece of work may exceed
+	// it.
 	spent, limit, total int64
 	unfinished          bool
 }

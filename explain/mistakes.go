@@ -12,23 +12,26 @@ const (
 	secretNewline Mistake = "secret-newline"
 	// secretQuoted: the quotes of a configuration file are part of the secret.
 	secretQuoted Mistake = "secret-quoted"
-	// secretLabel: something else was copied along with the secret, as "v1," or "NAME=".
+	// secretLabel: something else was copied along with the secret, as "v1," or
+	// "NAME=".
 	secretLabel Mistake = "secret-label"
-	// secretPrefix: whsec_ is missing, or stands there although it does not belong to the secret.
+	// secretPrefix: whsec_ is missing, or stands there although it does not
+	// belong to the secret.
 	secretPrefix Mistake = "secret-prefix"
 	// secretHex: the secret is hexadecimal and taken as text, or the reverse.
 	secretHex Mistake = "secret-hex"
-	// secretBase64: the secret is base64 and taken as text, or the reverse, or its padding is
-	// missing.
+	// secretBase64: the secret is base64 and taken as text, or the reverse, or
+	// its padding is missing.
 	secretBase64 Mistake = "secret-base64"
 	// secretBase64URL: the secret is written in the URL alphabet of base64.
 	secretBase64URL Mistake = "secret-base64url" //nolint:gosec // no credential
-	// secretKind: a key of another kind, as a public key where a shared secret is needed, or
-	// the sender's private one.
+	// secretKind: a key of another kind, as a public key where a shared secret
+	// is needed, or the sender's private one.
 	secretKind Mistake = "secret-kind"
 	// secretRefused: a configured secret cannot be one of this scheme.
 	secretRefused Mistake = "secret-refused"
-	// otherKey: the message is signed with the key of another tenant, endpoint or environment.
+	// otherKey: the message is signed with the key of another tenant, endpoint
+	// or environment.
 	otherKey Mistake = "other-key"
 	// keyExpired: the key that fits was accepted until a time that is over.
 	keyExpired Mistake = "key-expired"
@@ -44,7 +47,8 @@ const (
 
 // In the body, on its way.
 const (
-	// bodyNewline: white space at the end or the beginning was added or removed.
+	// bodyNewline: white space at the end or the beginning was added or
+	// removed.
 	bodyNewline Mistake = "body-newline"
 	// bodyLineEnds: CRLF became LF, or the reverse.
 	bodyLineEnds Mistake = "body-line-ends"
@@ -60,14 +64,16 @@ const (
 	bodyNumbers Mistake = "body-numbers"
 	// bodyCharset: the text was converted to another character set, or twice.
 	bodyCharset Mistake = "body-charset"
-	// bodyCompressed: the body is still compressed, but the signature is over what is inside.
+	// bodyCompressed: the body is still compressed, but the signature is over
+	// what is inside.
 	bodyCompressed Mistake = "body-compressed"
-	// bodyDecompressed: the body was decompressed, but the signature is over the compressed bytes.
+	// bodyDecompressed: the body was decompressed, but the signature is over
+	// the compressed bytes.
 	bodyDecompressed Mistake = "body-decompressed"
 	// bodyBase64: the body is base64 of what was signed.
 	bodyBase64 Mistake = "body-base64"
-	// bodyWrapped: what was signed is inside a JSON string, an envelope or a form, or was taken
-	// out of one.
+	// bodyWrapped: what was signed is inside a JSON string, an envelope or a
+	// form, or was taken out of one.
 	bodyWrapped Mistake = "body-wrapped"
 	// bodyForm: a form was encoded anew.
 	bodyForm Mistake = "body-form"
@@ -75,13 +81,16 @@ const (
 	bodyTruncated Mistake = "body-truncated"
 	// bodyConsumed: something in front read the body, and nothing is left.
 	bodyConsumed Mistake = "body-consumed"
-	// bodyTooLarge: the body is larger than Config.MaxBody, or than a limit upstream.
+	// bodyTooLarge: the body is larger than Config.MaxBody, or than a limit
+	// upstream.
 	bodyTooLarge Mistake = "body-too-large"
-	// bodyDigest: the signature fits the digest that was sent, and the body does not.
+	// bodyDigest: the signature fits the digest that was sent, and the body
+	// does not.
 	bodyDigest Mistake = "body-digest"
 	// bodyLogged: the body is as a log or a debugger wrote it.
 	bodyLogged Mistake = "body-logged"
-	// bodyParsed: the body is what became of a parsed body, as "[object Object]".
+	// bodyParsed: the body is what became of a parsed body, as "[object
+	// Object]".
 	bodyParsed Mistake = "body-parsed"
 )
 
@@ -91,14 +100,15 @@ const (
 	headerMissing Mistake = "header-missing"
 	// headerRenamed: a header arrived under another name.
 	headerRenamed Mistake = "header-renamed"
-	// headerFamily: the headers of two families are mixed, as svix-* and webhook-*, or there is
-	// another family than the scheme's.
+	// headerFamily: the headers of two families are mixed, as svix-* and
+	// webhook-*, or there is another family than the scheme's.
 	headerFamily Mistake = "header-family"
 	// headerFolded: a newline, a space or quotes were put into a header.
 	headerFolded Mistake = "header-folded"
 	// headerDuplicated: a header was repeated, or its value.
 	headerDuplicated Mistake = "header-duplicated"
-	// signatureLabel: the label in front of the signature is missing or another one.
+	// signatureLabel: the label in front of the signature is missing or another
+	// one.
 	signatureLabel Mistake = "signature-label"
 	// signatureEncoding: the signature is the right one in another encoding.
 	signatureEncoding Mistake = "signature-encoding"
@@ -112,7 +122,8 @@ const (
 	wrongURL Mistake = "url"
 	// wrongMethod: the sender used another method than that of the request.
 	wrongMethod Mistake = "method"
-	// unconfirmed: the sender asks for the endpoint to be confirmed, before it sends messages.
+	// unconfirmed: the sender asks for the endpoint to be confirmed, before it
+	// sends messages.
 	unconfirmed Mistake = "unconfirmed"
 )
 
@@ -124,8 +135,8 @@ const (
 	timestampFormat Mistake = "timestamp-format"
 	// timestampFuture: the clock here is behind, or the sender's ahead.
 	timestampFuture Mistake = "timestamp-future"
-	// timestampPast: the message was sent again after the window or came late, or the clock
-	// here is ahead. All three look the same here.
+	// timestampPast: the message was sent again after the window or came late,
+	// or the clock here is ahead. All three look the same here.
 	timestampPast Mistake = "timestamp-past"
 )
 
@@ -133,9 +144,11 @@ const (
 const (
 	// unexplained: nothing that was tried fits.
 	unexplained Mistake = "unknown"
-	// notFinished: the bound on the work was reached before everything was tried.
+	// notFinished: the bound on the work was reached before everything was
+	// tried.
 	notFinished Mistake = "unfinished"
-	// notTried: the sender's keys are fetched over the network, which this package does not do.
+	// notTried: the sender's keys are fetched over the network, which this
+	// package does not do.
 	notTried Mistake = "not-tried"
 )
 

@@ -102,8 +102,8 @@ func (s *search) contentLength() int64 {
 	return n
 }
 
-// observeBody notices a body that was decompressed, is not what was announced, or
-// ends early.
+// observeBody notices a body that was decompressed, is not what was announced,
+// or ends early.
 func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	length := s.contentLength()
 	body := s.req.Body
@@ -122,8 +122,8 @@ func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeEnd notices an end that is none. A length that was announced and came is
-// one like any other.
+// observeEnd notices an end that is none. A length that was announced and came
+// is one like any other.
 func observeEnd(body []byte, announced bool, add func(Mistake, string)) {
 	size := strconv.Itoa(len(body)) + " bytes"
 	switch {
@@ -136,7 +136,8 @@ func observeEnd(body []byte, announced bool, add func(Mistake, string)) {
 	}
 }
 
-// isDecompressed says that the body is plain where a header says that it is not.
+// isDecompressed says that the body is plain where a header says that it is
+// not.
 func (s *search) isDecompressed() bool {
 	encoding := strings.ToLower(asMap(s.req.Header).Get("Content-Encoding"))
 	return encoding != "" && encoding != "identity" && (looksLikeJSON(s.req.Body) || looksLikeForm(s.req.Body))
@@ -156,7 +157,8 @@ func endsWhole(body []byte) bool {
 	return len(b) > 1 && (b[0] == '{' && b[len(b)-1] == '}' || b[0] == '[' && b[len(b)-1] == ']')
 }
 
-// endsInside says that JSON was cut, and not only that a character in it is wrong: it ends in a string without a bracket in it, or two levels deep.
+// endsInside says that JSON was cut, and not only that a character in it is
+// wrong: it ends in a string without a bracket in it, or two levels deep.
 func endsInside(body []byte) bool {
 	if len(body) < 16 || !looksLikeJSON(body) || endsWhole(body) {
 		return false
@@ -186,7 +188,8 @@ func endsInside(body []byte) bool {
 // printable makes a name fit for one line of a log.
 func printable(name string) string { return oneLine(name, 64) }
 
-// oneLine takes what could forge a line, or drive a terminal, out of a text that is not ours.
+// oneLine takes what could forge a line, or drive a terminal, out of a text
+// that is not ours.
 func oneLine(text string, longest int) string {
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -10,8 +10,9 @@ import (
 )
 
 // observeFetched looks at a message whose keys are fetched, which is not done
-// here. No signature can prove anything then, but what the signature covers can be
-// read: the time, the digest of the body, and what SNS writes into its envelope.
+// here. No signature can prove anything then, but what the signature covers can
+// be read: the time, the digest of the body, and what SNS writes into its
+// envelope.
 func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	if !s.facts.Fetches {
 		return
@@ -42,8 +43,8 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeSNS compares an envelope of SNS with the configured topics, and reports
-// whether it had something to say.
+// observeSNS compares an envelope of SNS with the configured topics, and
+// reports whether it had something to say.
 func (s *search) observeSNS(add func(Mistake, string)) bool {
 	body := s.req.Body
 	if slices.Contains(s.req.Header.Values("X-Amz-Sns-Rawdelivery"), "true") || looksLikeJSON(body) && memberOf(body, "TopicArn") == nil {

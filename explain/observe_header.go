@@ -12,9 +12,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observeOther notices that the headers are another provider's: by what the schemes
-// of the registry read, or by a name in the headers where a scheme does not say what
-// it reads or its keys are fetched.
+// observeOther notices that the headers are another provider's: by what the
+// schemes of the registry read, or by a name in the headers where a scheme does
+// not say what it reads or its keys are fetched.
 func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
@@ -40,8 +40,9 @@ func anyHeader(names []string, h core.Header) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return len(h.Values(name)) > 0 })
 }
 
-// observeHeaders names what is missing: a part of a header, a header, or one that
-// the signature covers. If nothing is, it looks at the signatures themselves.
+// observeHeaders names what is missing: a part of a header, a header, or one
+// that the signature covers. If nothing is, it looks at the signatures
+// themselves.
 func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
@@ -80,8 +81,8 @@ func (s *search) observeCovered(r *core.Request, a *core.Attempt, add func(Mista
 }
 
 // observePart notices a header of several parts, as "t=…,v1=…", of which one is
-// not there: with it the scheme could read the header. It reports whether there is
-// one.
+// not there: with it the scheme could read the header. It reports whether there
+// is one.
 func (s *search) observePart(add func(Mistake, string)) bool {
 	stamp := strconv.FormatInt(s.now.Unix(), 10)
 	for _, name := range reads(s.facts, s.req.Header) {
@@ -114,7 +115,8 @@ func (s *search) observePart(add func(Mistake, string)) bool {
 // noSignature has the form of one.
 const noSignature = "0000000000000000000000000000000000000000000000000000000000000000"
 
-// observeCut notices signatures that are too short for the only keys there are. Those of a MAC are proven to be cut; these cannot be made again.
+// observeCut notices signatures that are too short for the only keys there are.
+// Those of a MAC are proven to be cut; these cannot be made again.
 func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 	short := func(sig core.Signature) bool {
 		n := len(strings.TrimRight(sig.Text, "="))

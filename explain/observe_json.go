@@ -6,18 +6,18 @@ import (
 )
 
 const (
-	// maxSeen bounds the JSON whose style is looked at: it is written anew for that, outside of
-	// the budget.
+	// maxSeen bounds the JSON whose style is looked at: it is written anew for
+	// that, outside of the budget.
 	maxSeen = 256 << 10
-	// manyOrders is how many orders the members must allow for it to be no accident that they are
-	// sorted: those of eight members.
+	// manyOrders is how many orders the members must allow for it to be no
+	// accident that they are sorted: those of eight members.
 	manyOrders = 8 * maxOrders
 	// maxExact is how many digits of a number a float64 keeps.
 	maxExact = 17
 )
 
-// unless is what must be said of JSON that looks as if a program wrote it again.
-// None of this is proof: the sender itself may write JSON so.
+// unless is what must be said of JSON that looks as if a program wrote it
+// again. None of this is proof: the sender itself may write JSON so.
 const unless = ": if the sender does not write it so, something parsed it and wrote it again; else the secret is another one"
 
 // observeRewritten goes by what few senders write: it says more than that an
@@ -43,8 +43,8 @@ func (s *search) observeStyle(_ error, add func(Mistake, string)) {
 	}
 }
 
-// allSorted says that every object is sorted, and that there are more orders than
-// chance explains.
+// allSorted says that every object is sorted, and that there are more orders
+// than chance explains.
 func allSorted(body []byte) bool {
 	all, ok := objects(body)
 	count := 1
@@ -59,8 +59,8 @@ func allSorted(body []byte) bool {
 	return ok && count >= manyOrders
 }
 
-// rounded looks for a whole number with more digits than a float64 has, which is
-// exactly what one prints.
+// rounded looks for a whole number with more digits than a float64 has, which
+// is exactly what one prints.
 func rounded(body []byte) bool {
 	found := false
 	restyle(body, style{number: func(dst, token []byte) []byte {

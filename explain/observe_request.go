@@ -34,10 +34,10 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeAddress says that the address is signed where the configured one leaves
-// a part of it to the request. Proxies change no other signed part as often. A
-// wrong secret looks the same, so the text names both. A digest of another body
-// is a change that is sure, and left to the verifier's own text.
+// observeAddress says that the address is signed where the configured one
+// leaves a part of it to the request. Proxies change no other signed part as
+// often. A wrong secret looks the same, so the text names both. A digest of
+// another body is a change that is sure, and left to the verifier's own text.
 func (s *search) observeAddress(_ error, add func(Mistake, string)) {
 	u, err := url.Parse(s.facts.URL)
 	_, query, _ := strings.Cut(s.req.URL, "?")
@@ -103,8 +103,8 @@ func parsedText(body []byte) string {
 	return ""
 }
 
-// wantsForm says that the scheme cannot read this JSON, and that it may have been
-// a form: all its values are texts.
+// wantsForm says that the scheme cannot read this JSON, and that it may have
+// been a form: all its values are texts.
 func (s *search) wantsForm() bool {
 	r := s.req
 	a := new(core.Attempt)

@@ -41,9 +41,9 @@ func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 	}
 }
 
-// noSecret says what a text is that people paste in the place of a secret; empty
-// if it may be one. Prefixes are the vendors' own, which they publish so that
-// leaks are found.
+// noSecret says what a text is that people paste in the place of a secret;
+// empty if it may be one. Prefixes are the vendors' own, which they publish so
+// that leaks are found.
 func noSecret(text string) string {
 	text = strings.TrimSpace(text)
 	for _, kind := range []struct{ prefix, what string }{
@@ -80,7 +80,8 @@ func noSecret(text string) string {
 	return ""
 }
 
-// isAPIKey knows the prefixes that Stripe, and others after it, give to API keys, secret and publishable.
+// isAPIKey knows the prefixes that Stripe, and others after it, give to API
+// keys, secret and publishable.
 func isAPIKey(secret string) bool {
 	kind, rest, _ := strings.Cut(secret, "_")
 	mode, _, ok := strings.Cut(rest, "_")

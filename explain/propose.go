@@ -65,7 +65,8 @@ func (s *scene) bound() {
 	s.more = max(size+len(s.req.URL)-usual, 0)
 }
 
-// needed are the headers that the configured scheme reads, as much of them as is looked at.
+// needed are the headers that the configured scheme reads, as much of them as
+// is looked at.
 func (s *scene) needed() http.Header {
 	h, kept := asMap(s.req.Header), http.Header{}
 	for _, name := range append(reads(s.facts, h), "Content-Length", "Content-Type", "Content-Encoding") {
@@ -89,7 +90,8 @@ func asMap(h core.Header) http.Header {
 	}
 }
 
-// lane is one scheme under which the request may have been signed, with the ways to read it.
+// lane is one scheme under which the request may have been signed, with the
+// ways to read it.
 type lane struct {
 	steps []step
 	heads []head // the fewest steps first

@@ -20,7 +20,8 @@ const (
 	maxEnvelope = 64 << 10 // bytes at each end of a body in which the names of an envelope are looked for
 )
 
-// change undoes one mistake in a body. do returns nil where that cannot be, and never changes its argument.
+// change undoes one mistake in a body. do returns nil where that cannot be, and
+// never changes its argument.
 type change struct {
 	mistake Mistake
 	what    string
@@ -37,11 +38,11 @@ type aspect struct {
 }
 
 // aspects are in the order in which they are undone: from the outside in, since
-// what came last on the way is the first to undo. A pair of changes is always tried
-// in this order, so that a new aspect belongs where its damage was done: what wraps
-// or encodes a whole body in front, what rewrites JSON behind. rank is apart from
-// that: it orders the changes that are tried alone, for large bodies that leave no
-// work for all of them.
+// what came last on the way is the first to undo. A pair of changes is always
+// tried in this order, so that a new aspect belongs where its damage was done:
+// what wraps or encodes a whole body in front, what rewrites JSON behind. rank
+// is apart from that: it orders the changes that are tried alone, for large
+// bodies that leave no work for all of them.
 func (s *scene) aspects(body []byte) []aspect {
 	outside := taken()
 	inside := slices.Clone(outside)
@@ -112,8 +113,8 @@ func added() []change {
 	}
 }
 
-// inJSON is a change of the tokens of JSON. Values are not compared: a style that
-// does not fit the sender's only makes a candidate that no signature fits.
+// inJSON is a change of the tokens of JSON. Values are not compared: a style
+// that does not fit the sender's only makes a candidate that no signature fits.
 func inJSON(m Mistake, what string, st style) change {
 	return change{m, what, rewriteCost, func(b []byte) []byte { return restyle(b, st) }, looksLikeJSON}
 }
@@ -218,7 +219,8 @@ func escaped() []change {
 // contents says what stands in a body that can be escaped or unescaped.
 type contents struct{ escape, slash, plain, html, rest bool }
 
-// charactersOf remembers the last body that it was asked about: it is asked once for each way to escape.
+// charactersOf remembers the last body that it was asked about: it is asked
+// once for each way to escape.
 func charactersOf() func(b []byte) contents {
 	var last []byte
 	var has contents
@@ -378,7 +380,8 @@ func fromFlatJSON(b []byte) []byte {
 	return form
 }
 
-// flatStrings are the members of a JSON object whose values are all strings; nil if one is not.
+// flatStrings are the members of a JSON object whose values are all strings;
+// nil if one is not.
 func flatStrings(b []byte) (names, values []string) {
 	all, ok := objects(b)
 	if !ok || len(all) != 1 {
@@ -406,8 +409,8 @@ func (s *scene) packed() []change {
 	return all
 }
 
-// encodedTwice undoes the commonest conversion where it can be seen: UTF-8 that was
-// taken for Latin-1 and encoded once more has these pairs.
+// encodedTwice undoes the commonest conversion where it can be seen: UTF-8 that
+// was taken for Latin-1 and encoded once more has these pairs.
 func encodedTwice() []change {
 	return []change{{
 		bodyCharset, "the body was converted to UTF-8 although it was that already", rewriteCost, toWindows1252(true),
@@ -415,7 +418,8 @@ func encodedTwice() []change {
 	}}
 }
 
-// converted undoes what another character set, or another library for forms, makes of a body.
+// converted undoes what another character set, or another library for forms,
+// makes of a body.
 func converted() []change {
 	return append(
 		[]change{
@@ -450,7 +454,8 @@ func inflate(b []byte) []byte {
 	return plain
 }
 
-// deflate compresses as a sender in Go does; what other libraries make of the same bytes differs.
+// deflate compresses as a sender in Go does; what other libraries make of the
+// same bytes differs.
 func deflate(b []byte, level int) []byte {
 	if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
 		return nil
@@ -532,7 +537,8 @@ func memberOf(b []byte, name string) []byte {
 	return nil
 }
 
-// windows1252 are the characters of the bytes 0x80 to 0x9f; where there is none, it is the control character.
+// windows1252 are the characters of the bytes 0x80 to 0x9f; where there is
+// none, it is the control character.
 const windows1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ"
 
 func toWindows1252(latin1 bool) func(b []byte) []byte {
@@ -572,7 +578,8 @@ func fromWindows1252(latin1 bool) func(b []byte) []byte {
 	}
 }
 
-// looksLikeUTF16 goes by the first character, which is ASCII in every format of webhooks, or a byte order mark.
+// looksLikeUTF16 goes by the first character, which is ASCII in every format of
+// webhooks, or a byte order mark.
 func looksLikeUTF16(b []byte) bool {
 	return len(b) >= 2 && len(b)%2 == 0 && (b[0] == 0) != (b[1] == 0) || bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
 }
@@ -609,8 +616,9 @@ func looksLikeForm(b []byte) bool {
 	return ok && len(name) > 0 && !bytes.ContainsAny(name, "{}\"<> \r\n")
 }
 
-// reencoded writes a form as another library does. They differ in which characters
-// they leave alone, in how they write a space, and in the case of hexadecimal.
+// reencoded writes a form as another library does. They differ in which
+// characters they leave alone, in how they write a space, and in the case of
+// hexadecimal.
 func reencoded() []change {
 	whole := func(what string, f func(text string) string) change {
 		return change{bodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {
@@ -658,7 +666,8 @@ func percentCase(t string, f func(string) string) string {
 	return b.String()
 }
 
-// reencode decodes each name and value and encodes all but letters, digits and those in safe.
+// reencode decodes each name and value and encodes all but letters, digits and
+// those in safe.
 func reencode(t, safe, space string, lowerCase bool) string {
 	digits := "0123456789ABCDEF"
 	if lowerCase {

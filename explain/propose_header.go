@@ -10,10 +10,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// heads are the ways to read the request under a scheme, at most two mistakes away
-// from it. Each is a copy of the request with its headers or its address changed.
-// The nearest that the scheme can read counts as no guess: what is missing or
-// malformed is seen, and a weight is only for what must be guessed beyond that.
+// heads are the ways to read the request under a scheme, at most two mistakes
+// away from it. Each is a copy of the request with its headers or its address
+// changed. The nearest that the scheme can read counts as no guess: what is
+// missing or malformed is seen, and a weight is only for what must be guessed
+// beyond that.
 func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
 	round := []head{{scheme: scheme, facts: facts, req: s.req}}
 	round[0].req.Body = nil
@@ -164,8 +165,8 @@ func squash(name string) string {
 
 func lastWord(name string) string { return name[strings.LastIndexByte(name, '-')+1:] }
 
-// folded takes newlines and spaces out of values: those of a proxy that folds long
-// lines, of a terminal, and of a form in which a + became a space.
+// folded takes newlines and spaces out of values: those of a proxy that folds
+// long lines, of a terminal, and of a form in which a + became a space.
 func folded(h *head) (all []head) {
 	for _, name := range reads(h.facts, h.req.Header) {
 		for i, v := range h.req.Header.Values(name) {
@@ -230,9 +231,9 @@ func duplicated(h *head) (all []head) {
 	return all
 }
 
-// labelled puts a label in front of a signature, or takes one off. It proposes only
-// what makes a header readable that was not: a readable one with another label is
-// a signature of another kind.
+// labelled puts a label in front of a signature, or takes one off. It proposes
+// only what makes a header readable that was not: a readable one with another
+// label is a signature of another kind.
 func labelled(h *head) (all []head) {
 	for _, name := range reads(h.facts, h.req.Header) {
 		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader && strings.Contains(strings.ToLower(name), "sign") {

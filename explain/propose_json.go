@@ -11,7 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// style is how JSON is written. The text is not parsed, only taken apart into tokens: whatever comes out is judged by the signature.
+// style is how JSON is written. The text is not parsed, only taken apart into
+// tokens: whatever comes out is judged by the signature.
 type style struct {
 	spacing *spacing // nil: as it is
 	text    func(dst, content []byte) []byte
@@ -162,12 +163,14 @@ func inToken(c byte) bool {
 	return true
 }
 
-// isNumber knows those of RFC 8259, section 6: what writes numbers anew writes no others, such as 01.
+// isNumber knows those of RFC 8259, section 6: what writes numbers anew writes
+// no others, such as 01.
 func isNumber(token []byte) bool {
 	return len(token) > 0 && (token[0] == '-' || token[0] >= '0' && token[0] <= '9') && json.Valid(token)
 }
 
-// endOfString is the index behind the quote that ends the string whose content begins at i; -1 if there is none.
+// endOfString is the index behind the quote that ends the string whose content
+// begins at i; -1 if there is none.
 func endOfString(b []byte, i int) int {
 	for quote := -1; i < len(b); {
 		if quote < i { // looked for again only if it was escaped
@@ -320,7 +323,8 @@ func appendEscape(dst []byte, r rune, capitals bool) []byte {
 	return dst
 }
 
-// unicodeEscape reads \uXXXX, or two of them that are one character; size is 0 if there is none.
+// unicodeEscape reads \uXXXX, or two of them that are one character; size is 0
+// if there is none.
 func unicodeEscape(b []byte) (r rune, size int) {
 	unit := func(b []byte) (rune, bool) {
 		if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
@@ -391,7 +395,8 @@ func exponent(e string) func(dst, token []byte) []byte {
 	}
 }
 
-// decimals writes two digits behind the point, as of money; whole says that integers get them as well.
+// decimals writes two digits behind the point, as of money; whole says that
+// integers get them as well.
 func decimals(whole bool) func(dst, token []byte) []byte {
 	return func(dst, token []byte) []byte {
 		dst = append(dst, token...)
@@ -410,7 +415,8 @@ func decimals(whole bool) func(dst, token []byte) []byte {
 // Orders need more than tokens: where each member begins and ends. It is a parser
 // of that and of nothing else, which accepts much that is no JSON.
 
-// object is a JSON object in a text: where its members stand, and the objects inside of each.
+// object is a JSON object in a text: where its members stand, and the objects
+// inside of each.
 type object struct {
 	start, end int
 	members    []member
@@ -422,7 +428,8 @@ type member struct {
 	inner      []*object
 }
 
-// objects finds those of a text that are not inside of another one; ok is false if it is not well-formed enough.
+// objects finds those of a text that are not inside of another one; ok is false
+// if it is not well-formed enough.
 func objects(src []byte) (all []*object, ok bool) {
 	p := parser{src: src}
 	for p.i < len(src) {
@@ -532,7 +539,8 @@ func (p *parser) object(o *object, depth int) bool {
 	}
 }
 
-// arrange writes a text with the members of its objects in the order that pick says; what is between them stays.
+// arrange writes a text with the members of its objects in the order that pick
+// says; what is between them stays.
 func arrange(src []byte, all []*object, pick func(o *object) []int) []byte {
 	return appendArranged(make([]byte, 0, len(src)), src, 0, len(src), all, pick)
 }

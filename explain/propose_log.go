@@ -34,8 +34,8 @@ func logged() []change {
 
 func hasEscapes(b []byte) bool { return bytes.IndexByte(b, '\\') >= 0 }
 
-// fromHexEscapes reads \xHH, and before a quote or backslash the backslash alone
-// that Apache writes.
+// fromHexEscapes reads \xHH, and before a quote or backslash the backslash
+// alone that Apache writes.
 func fromHexEscapes(b []byte) []byte {
 	dst, changed := make([]byte, 0, len(b)), false
 	for i := 0; i < len(b); i++ {
@@ -116,7 +116,8 @@ func fromEntities(b []byte) []byte {
 	return []byte(text)
 }
 
-// isHexadecimal knows plain hexadecimal, and the \x that SQL databases put before it.
+// isHexadecimal knows plain hexadecimal, and the \x that SQL databases put
+// before it.
 func isHexadecimal(b []byte) bool {
 	b = bytes.TrimSpace(b)
 	b = bytes.TrimPrefix(bytes.TrimPrefix(b, []byte(`\x`)), []byte("0x"))

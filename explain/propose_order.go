@@ -63,8 +63,8 @@ func isSorted(o *object) bool {
 	return slices.IsSortedFunc(o.members, func(a, b member) int { return bytes.Compare(a.key, b.key) })
 }
 
-// numberedOrders are those of a text in which JavaScript put names that are whole
-// numbers in front of the others.
+// numberedOrders are those of a text in which JavaScript put names that are
+// whole numbers in front of the others.
 func numberedOrders(all []*object) orders {
 	o := orders{
 		count: 1, may: keepsNames, other: asItStands,
@@ -92,8 +92,8 @@ func (o orders) bounded() orders {
 	return o
 }
 
-// numbersInFront counts the names that are whole numbers, if these come first and
-// in their order.
+// numbersInFront counts the names that are whole numbers, if these come first
+// and in their order.
 func numbersInFront(o *object) (n int) {
 	last := -1
 	for i := range o.members {
@@ -108,7 +108,8 @@ func numbersInFront(o *object) (n int) {
 	return n
 }
 
-// keepsNames says that names which are no numbers follow each other as they stand.
+// keepsNames says that names which are no numbers follow each other as they
+// stand.
 func keepsNames(o *object, order []int) bool {
 	n, last := numbersInFront(o), -1
 	for _, i := range order {
@@ -170,8 +171,8 @@ func styles(body []byte) []styled {
 
 // memberOrders yields every order of the members of JSON objects, if there are
 // few and something seems to have changed it: in the style of the body, then in
-// others. rewrite does what it is given, or returns nil if there is no work left
-// for that.
+// others. rewrite does what it is given, or returns nil if there is no work
+// left for that.
 func memberOrders(body []byte, rewrite func(do func() []byte) []byte, yield func(b []byte, undone []step) bool) {
 	if len(body) > maxArranged || !looksLikeJSON(body) {
 		return

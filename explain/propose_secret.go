@@ -37,7 +37,8 @@ func (t text) with(changed string, m Mistake, what string) text {
 	return text{changed, append(slices.Clone(t.steps), step{m, what}), t.seen}
 }
 
-// keys are those of a scheme: the configured secrets, what they may have been meant to be, and the others'.
+// keys are those of a scheme: the configured secrets, what they may have been
+// meant to be, and the others'.
 func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 	var all []key
 	add := func(name string, secret core.Secret, texts ...text) {
@@ -223,7 +224,8 @@ func decoded(t text) (all []text) {
 	return all
 }
 
-// readable says that what was decoded is text, as the random bytes of a key are not, but for a newline at the end.
+// readable says that what was decoded is text, as the random bytes of a key are
+// not, but for a newline at the end.
 func readable(raw []byte, err error) (string, bool) {
 	text := string(raw)
 	return text, err == nil && len(raw) >= 8 && !strings.ContainsFunc(strings.TrimRight(text, "\r\n"), func(r rune) bool { return r < ' ' || r > '~' })
@@ -361,8 +363,9 @@ func isMAC(f core.Facts, k core.VerifyKey) bool {
 	return reflect.TypeOf(k) == macType() || !f.PublicKeys && !isEd25519(k)
 }
 
-// macType is the type of core's keys for shared secrets, and ed25519Type of those
-// for public ones. A search asks once for each key, so they are made once.
+// macType is the type of core's keys for shared secrets, and ed25519Type of
+// those for public ones. A search asks once for each key, so they are made
+// once.
 var macType = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals // a constant
 	probe, err := core.HMACKey("x", sha256.New, []byte("a probe of thirty-two characters"), core.Hex)
 	return typeOf(probe, err)

@@ -17,7 +17,8 @@ const (
 	maxPlace     = 512 // bytes of a header that names an address
 )
 
-// addresses are what the sender may have signed instead of the configured address, or with another method.
+// addresses are what the sender may have signed instead of the configured
+// address, or with another method.
 func (s *scene) addresses(h *head) (all []head) {
 	if h.facts.URL == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == wrongURL }) {
 		return nil
@@ -64,8 +65,8 @@ type address struct {
 }
 
 // addressVariants makes them: each difference alone first, then two of them. A
-// scheme compares byte for byte, so what is the same address to people is another
-// to it.
+// scheme compares byte for byte, so what is the same address to people is
+// another to it.
 func addressVariants(configured string, r *core.Request) []address {
 	known := map[string]bool{configured: true}
 	round := []address{{text: configured}}

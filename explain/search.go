@@ -56,8 +56,8 @@ func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys
 	return s
 }
 
-// run tries everything, the fewest mistakes first. At each depth the body as it is
-// comes before others, because heads and keys cost nothing to make.
+// run tries everything, the fewest mistakes first. At each depth the body as it
+// is comes before others, because heads and keys cost nothing to make.
 func (s *search) run() []Finding {
 	lanes := s.lanes()
 	body := s.req.Body
@@ -133,7 +133,8 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 	return nil
 }
 
-// conclude names what was undone. If that is nothing, the refusal had another reason than what was tried.
+// conclude names what was undone. If that is nothing, the refusal had another
+// reason than what was tried.
 func (s *search) conclude(as *signed, steps []step) []Finding {
 	if int64(len(s.req.Body)) > s.config.MaxBody {
 		steps = append(steps, step{mistake: bodyTooLarge})
@@ -238,8 +239,8 @@ func (b *seenBodies) add(body []byte) bool {
 	return true
 }
 
-// digests tries the request with the digest as it was sent, where the body is not
-// the one with it. It comes last: a body that can be had back says more.
+// digests tries the request with the digest as it was sent, where the body is
+// not the one with it. It comes last: a body that can be had back says more.
 func (s *search) digests(lanes []lane) []Finding {
 	var changed []lane
 	for _, l := range lanes {
@@ -265,9 +266,9 @@ func (s *search) digests(lanes []lane) []Finding {
 	return nil
 }
 
-// unknown carries what the verifier says, with what was tried and what else there
-// is to look at before the secret. A request that was refused before its signature
-// was compared does not point to a wrong secret at all.
+// unknown carries what the verifier says, with what was tried and what else
+// there is to look at before the secret. A request that was refused before its
+// signature was compared does not point to a wrong secret at all.
 func (s *search) unknown(err error) Finding {
 	reason, text := s.say(err)
 	if refusal := (*core.Error)(nil); s.verdict != nil && (!errors.As(err, &refusal) || refusal.Detail == "" && refusal.Err == nil) {

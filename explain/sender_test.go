@@ -44,7 +44,8 @@ type message struct {
 	r          *core.Request
 }
 
-// sender signs honestly. The senders are written from the providers' documentation, apart from the packages under test.
+// sender signs honestly. The senders are written from the providers' documentation, apart from the
+// packages under test.
 type sender struct {
 	name    string
 	scheme  core.Scheme

@@ -47,9 +47,10 @@ func hopeless() map[string]input {
 	return all
 }
 
-// What is promised is a time, a tenth of a second of the processor, which a busy machine does not keep. A byte of work takes about a nanosecond to hash;
-// what is written anew is counted several times, and is seen in what is allocated: both are bounded here. The time is told here, and measured in
-// BenchmarkWorstMebibyte.
+// What is promised is a time, a tenth of a second of the processor, which a busy machine does not
+// keep. A byte of work takes about a nanosecond to hash; what is written anew is counted several
+// times, and is seen in what is allocated: both are bounded here. The time is told here, and
+// measured in BenchmarkWorstMebibyte.
 const (
 	promised  = 60 * mebibyte
 	allocated = 100 * mebibyte
@@ -202,7 +203,8 @@ func BenchmarkWorstMebibyte(b *testing.B) {
 	b.Logf("the worst is %s, with %v", which, worst.Round(time.Millisecond))
 }
 
-// overloaded are requests whose headers or address cost more than any body, if each is tried in every way.
+// overloaded are requests whose headers or address cost more than any body, if each is tried in
+// every way.
 func overloaded() map[string]func(m *message) {
 	return map[string]func(m *message){
 		"thousands of names": func(m *message) {

@@ -82,7 +82,8 @@ func TestRedisCluster(t *testing.T) {
 	})
 }
 
-// TestRedisSentinel loses the primary: the store goes on with the other one, and has the records that reached it.
+// TestRedisSentinel loses the primary: the store goes on with the other one, and has the records
+// that reached it.
 func TestRedisSentinel(t *testing.T) {
 	t.Parallel()
 	s := services.StartSentinel(t)

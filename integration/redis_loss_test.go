@@ -47,7 +47,8 @@ type body string
 
 func (b body) ReadBody(int64, time.Duration) ([]byte, error) { return []byte(b), nil }
 
-// deliver presents the attempt of message id that was stamped at, to a handler that succeeds. The error is nil if that ran.
+// deliver presents the attempt of message id that was stamped at, to a handler that succeeds. The
+// error is nil if that ran.
 func (e *receiver) deliver(id string, at time.Time) error {
 	e.t.Helper()
 	h := make(http.Header)
@@ -110,7 +111,8 @@ func isReason(err error, reason core.Reason) bool {
 	return ok && e.Reason == reason
 }
 
-// mustServe expects a new message to run that is stamped after the margin of a loss, and its replay not to.
+// mustServe expects a new message to run that is stamped after the margin of a loss, and its replay
+// not to.
 func (e *receiver) mustServe() {
 	e.t.Helper()
 	at := time.Now().Add(15 * time.Second)
@@ -131,7 +133,8 @@ func admin(t *testing.T, addr string, args ...any) {
 	}
 }
 
-// TestRedisThatLostItsRecords: what was handled before does not run again, and what comes after is handled.
+// TestRedisThatLostItsRecords: what was handled before does not run again, and what comes after is
+// handled.
 func TestRedisThatLostItsRecords(t *testing.T) {
 	t.Parallel()
 	t.Run("FLUSHALL", func(t *testing.T) {
@@ -352,7 +355,8 @@ func TestRedisWithoutINFO(t *testing.T) {
 	})
 }
 
-// withoutINFO is the address of a proxy that closes a connection when INFO comes, as twemproxy does.
+// withoutINFO is the address of a proxy that closes a connection when INFO comes, as twemproxy
+// does.
 func withoutINFO(t *testing.T, addr string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -94,7 +94,8 @@ func TestRedisFaults(t *testing.T) { //nolint:tparallel // one server, which is 
 	})
 }
 
-// twice runs the suite twice on one server and one namespace: a second run is disturbed by nothing that the first one left.
+// twice runs the suite twice on one server and one namespace: a second run is disturbed by nothing
+// that the first one left.
 func twice(t *testing.T, open func(t testing.TB) core.SeenStore, options ...whtest.StoreOption) {
 	t.Helper()
 	for run := range 2 {
@@ -102,7 +103,8 @@ func twice(t *testing.T, open func(t testing.TB) core.SeenStore, options ...whte
 	}
 }
 
-// TestRedisBadInput gives a store what goes wrong with servers: each error names the remedy, and nothing is admitted.
+// TestRedisBadInput gives a store what goes wrong with servers: each error names the remedy, and
+// nothing is admitted.
 func TestRedisBadInput(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -267,7 +269,8 @@ func TestRedisCheck(t *testing.T) {
 	})
 }
 
-// TestAStalledRedisHoldsNobody: go-redis waits three seconds for a reply by default, and tries again.
+// TestAStalledRedisHoldsNobody: go-redis waits three seconds for a reply by default, and tries
+// again.
 func TestAStalledRedisHoldsNobody(t *testing.T) {
 	t.Parallel()
 	server := services.StartRedis(t)

@@ -1,4 +1,5 @@
-// Package integration_test runs hookonce on the servers and client libraries that it is used with.
+// Package integration_test runs hookonce on the servers and client libraries
+// that it is used with.
 package integration_test
 
 import (
@@ -16,8 +17,8 @@ import (
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// mustRefuse sends a genuine message to a server on a store that does not work: it is told to come back, its handler does not run, and
-// the observer hears the reason and the remedy.
+// mustRefuse sends a genuine message to a server on a store that does not work: it is told to come
+// back, its handler does not run, and the observer hears the reason and the remedy.
 func mustRefuse(t *testing.T, store core.SeenStore, reason core.Reason, remedy string) {
 	t.Helper()
 	var heard core.Event

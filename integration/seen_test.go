@@ -68,7 +68,8 @@ func seenStores() []seenStore {
 	return all
 }
 
-// TestSeenShowsAndForgetsWhatAVerifierWrote has the program look at what a verifier does to one message, in each store.
+// TestSeenShowsAndForgetsWhatAVerifierWrote has the program look at what a verifier does to one
+// message, in each store.
 func TestSeenShowsAndForgetsWhatAVerifierWrote(t *testing.T) {
 	t.Parallel()
 	program := buildHookonce(t)
@@ -176,7 +177,8 @@ func TestSeenShowsAndForgetsWhatAVerifierWrote(t *testing.T) {
 	}
 }
 
-// TestSeenFindsAMessageWithoutASignedID has it find one of GitHub, by the captured request and by the key of the log.
+// TestSeenFindsAMessageWithoutASignedID has it find one of GitHub, by the captured request and by
+// the key of the log.
 func TestSeenFindsAMessageWithoutASignedID(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "seen.db")

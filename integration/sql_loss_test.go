@@ -13,7 +13,8 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// TestSQLThatLostItsRecords: what was handled before does not run again, and what comes after is handled.
+// TestSQLThatLostItsRecords: what was handled before does not run again, and what comes after is
+// handled.
 func TestSQLThatLostItsRecords(t *testing.T) {
 	t.Parallel()
 	for _, e := range sqlEngines() {
@@ -170,7 +171,8 @@ func TestSQLiteFileThatWasRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(dueAfter)
-		// The store notices a loss or, where it looks again over the other connection at once, two databases.
+		// The store notices a loss or, where it looks again over the other connection at once, two
+		// databases.
 		several := func(err error) bool {
 			return err != nil && strings.Contains(err.Error(), "connections lead to several databases")
 		}

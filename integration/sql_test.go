@@ -23,7 +23,8 @@ import (
 type sqlEngine struct {
 	name, driver string
 	dialect      sqlstore.Dialect
-	// start makes an engine of its own. dsn gives its address, through a proxy if there is one; server is nil for a file.
+	// start makes an engine of its own. dsn gives its address, through a proxy if there is one;
+	// server is nil for a file.
 	start func(t testing.TB) (dsn func(proxy string) string, server *services.Server)
 }
 
@@ -90,7 +91,8 @@ func TestSQL(t *testing.T) {
 	}
 }
 
-// TestSQLFaults runs the suite with the cases that need an engine to fail. A file cannot be cut off; it is opened again.
+// TestSQLFaults runs the suite with the cases that need an engine to fail. A file cannot be cut
+// off; it is opened again.
 func TestSQLFaults(t *testing.T) {
 	t.Parallel()
 	for _, e := range sqlEngines() {
@@ -135,7 +137,8 @@ func TestSQLFaults(t *testing.T) {
 	}
 }
 
-// TestSQLBadInput gives a store what goes wrong with databases: each error names the remedy, and nothing is admitted.
+// TestSQLBadInput gives a store what goes wrong with databases: each error names the remedy, and
+// nothing is admitted.
 func TestSQLBadInput(t *testing.T) {
 	t.Parallel()
 	t.Run("PostgreSQL", func(t *testing.T) {

@@ -56,7 +56,8 @@ func (x *endpoint) send(id string) int {
 	return answer.Code
 }
 
-// inTx runs the effect and the commit of the message; the transaction is still open when it returns.
+// inTx runs the effect and the commit of the message; the transaction is still open when it
+// returns.
 func (x *endpoint) inTx(ctx context.Context, id string, level sql.IsolationLevel) (*sql.Tx, error) {
 	x.t.Helper()
 	tx, err := x.db.BeginTx(ctx, &sql.TxOptions{Isolation: level})
@@ -188,7 +189,8 @@ func transactions(t *testing.T, x *endpoint, level sql.IsolationLevel) { //nolin
 			x.clock.Advance(2 * time.Minute)
 			status := x.send(id("d"))
 			err = core.Commit(ctx, x.store.Tx(tx))
-			// Where the open transaction kept the takeover away, it may commit; otherwise it must not.
+			// Where the open transaction kept the takeover away, it may commit; otherwise it must
+			// not.
 			if (status == 200) == (err == nil) {
 				t.Errorf("the takeover was answered %d, and the commit says %v", status, err)
 			}

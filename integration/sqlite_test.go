@@ -21,7 +21,8 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// envClaim makes the test binary a process that claims in the SQLite file of that name until it is killed.
+// envClaim makes the test binary a process that claims in the SQLite file of that name until it is
+// killed.
 const envClaim = "INTEGRATION_CLAIM"
 
 func TestMain(m *testing.M) {
@@ -63,7 +64,8 @@ func valueOf(key core.Key) (v core.Value) {
 	return v
 }
 
-// TestSQLiteSurvivesAKill has two processes claim in one file at once and kills both: no claim that was acknowledged is lost.
+// TestSQLiteSurvivesAKill has two processes claim in one file at once and kills both: no claim that
+// was acknowledged is lost.
 func TestSQLiteSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "seen.db")
@@ -113,7 +115,8 @@ func claimAndDie(t *testing.T, file string) (keys []core.Key) {
 		t.Error(err)
 		return nil
 	}
-	// A second after its first claim: SQLite gives the lock to whoever asks at the right moment, and the other process asks all the time.
+	// A second after its first claim: SQLite gives the lock to whoever asks at the right moment,
+	// and the other process asks all the time.
 	deadline := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {

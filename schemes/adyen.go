@@ -58,7 +58,8 @@ func (s adyen) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// adyenItem finds the item. Nothing but its fields is signed, so nobody must be able to show one reader this item and another reader another one.
+// adyenItem finds the item. Nothing but its fields is signed, so nobody must be
+// able to show one reader this item and another reader another one.
 func adyenItem(body []byte) (object, error) {
 	root, err := parseObject(body)
 	if err != nil {
@@ -75,8 +76,9 @@ func adyenItem(body []byte) (object, error) {
 	return parseObject(outer["NotificationRequestItem"])
 }
 
-// adyenFields are the signed ones in their order. The merchant's reference alone may hold the colon that stands between them: then they can be cut
-// out of the signed text in one way only.
+// adyenFields are the signed ones in their order. The merchant's reference
+// alone may hold the colon that stands between them: then they can be cut out
+// of the signed text in one way only.
 func adyenFields(item object) ([]string, error) {
 	amount := object{}
 	if raw, ok := item["amount"]; ok {

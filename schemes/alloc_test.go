@@ -15,7 +15,8 @@ import (
 func TestVerifyingAllocatesNoMoreForMoreSignatures(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	junk := strings.Repeat("0", 64)
-	// All whose messages may have several signatures: where they stand, and how another one is written beside them.
+	// All whose messages may have several signatures: where they stand, and how another one is
+	// written beside them.
 	lists := map[string][2]string{
 		"stripe": {"Stripe-Signature", ",v1="}, "calendly": {"Calendly-Webhook-Signature", ",v1="}, "workos": {"Workos-Signature", ", v1="},
 		"elevenlabs": {"Elevenlabs-Signature", ",v0="}, "paddle": {"Paddle-Signature", ";h1="}, "pagerduty": {"X-Pagerduty-Signature", ",v1="},

@@ -12,15 +12,21 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Any accepts messages of several schemes on one endpoint, while a sender moves from one to another. Of a message that carries several, the first
-// member whose headers are there decides: put the scheme that you move to in front. It is not tried again with another one if it does not verify.
+// Any accepts messages of several schemes on one endpoint, while a sender moves
+// from one to another. Of a message that carries several, the first member
+// whose headers are there decides: put the scheme that you move to in front. It
+// is not tried again with another one if it does not verify.
 //
-// name is part of every replay key, as in [Template]: with the name of the scheme in use before, messages that were handled stay so. Keep the name until
+// name is part of every replay key, as in [Template]: with the name of the
+// scheme in use before, messages that were handled stay so. Keep the name until
 // [core.Config].Remember is over.
 //
-// A message that carries the headers of two members must be one message to both, or stripping one would make it run again. So members must have one
-// [core.Stamping] and identify messages by the same thing: the body, or an id in it. Others are refused, [core.StandardWebhooks] and whatever signs
-// a header or a time beside a message without an id among them: give those an endpoint of their own.
+// A message that carries the headers of two members must be one message to
+// both, or stripping one would make it run again. So members must have one
+// [core.Stamping] and identify messages by the same thing: the body, or an id
+// in it. Others are refused, [core.StandardWebhooks] and whatever signs a
+// header or a time beside a message without an id among them: give those an
+// endpoint of their own.
 //
 // Each secret is read by every member that can read it: text is a key of all of
 // them. Where some members take shared secrets and others take public keys, a
@@ -29,9 +35,9 @@ import (
 // its own.
 //
 // The tolerance is the widest of the members', for the messages of all of them.
-// Set [core.Config].Past and Future for a narrower one. Package explain does not
-// try other addresses for a member that signs one. [Sign] signs as the member
-// that the secrets name, or else as the first that can.
+// Set [core.Config].Past and Future for a narrower one. Package explain does
+// not try other addresses for a member that signs one. [Sign] signs as the
+// member that the secrets name, or else as the first that can.
 func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 	var mistakes []error
 	if name == "" {
@@ -125,7 +131,8 @@ func (s *anyOf) Facts() core.Facts {
 	return all
 }
 
-// ParseKey implements [core.Scheme]: a key of every member that can read the text.
+// ParseKey implements [core.Scheme]: a key of every member that can read the
+// text.
 func (s *anyOf) ParseKey(text string) (core.VerifyKey, error) {
 	k := make(anyKey, len(s.members))
 	var mistakes []error
@@ -203,7 +210,8 @@ type chosen struct {
 	state  any
 }
 
-// ReadHeader implements [core.Scheme]. The member that it decides for is in a.State.
+// ReadHeader implements [core.Scheme]. The member that it decides for is in
+// a.State.
 func (s *anyOf) ReadHeader(r *core.Request, a *core.Attempt) error {
 	for i, m := range s.members {
 		err := m.ReadHeader(r, a)

@@ -120,7 +120,8 @@ func TestTwiliosDigestMayFollowAConfiguredQuery(t *testing.T) {
 func TestHook0sWeakSignatureIsNoStrongOne(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	// v0 signs time and body alone. This body has the name of the required header and enough points in a text that somebody chose.
+	// v0 signs time and body alone. This body has the name of the required header and enough points
+	// in a text that somebody chose.
 	const names, values, rest = `{"text":"see x-event-id !`, "a.b.c", `{}"}`
 	body, stamp := names+"."+values+"."+rest, seconds(now)
 	v0 := hexMAC(secret, stamp+"."+body)
@@ -131,7 +132,8 @@ func TestHook0sWeakSignatureIsNoStrongOne(t *testing.T) {
 	wantRefused(t, verifier(t, schemes.Hook0("X-Event-Id"), now, secret), genuine, changed)
 }
 
-// What could be cut elsewhere, or be the beginning of a JSON body, is refused even with a signature that fits.
+// What could be cut elsewhere, or be the beginning of a JSON body, is refused even with a signature
+// that fits.
 func TestHook0SignsNoHeaderThatCouldBeReadInTwoWays(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -290,7 +292,8 @@ func TestAnAnyAnswersOnlyTheSenderThatAsked(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrittenInAnotherWayIsRefused signs requests with the secret that their sender would never write so.
+// TestWhatIsWrittenInAnotherWayIsRefused signs requests with the secret that their sender would
+// never write so.
 func TestWhatIsWrittenInAnotherWayIsRefused(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0).UTC()

@@ -3,14 +3,16 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // AuthorizeNet is the scheme of Authorize.Net's webhooks: X-ANET-Signature,
-// HMAC-SHA512 of the body in upper-case hexadecimal behind "sha512=". The secret
-// is the text of the Signature Key, of 128 digits, as it is: it is not decoded.
+// HMAC-SHA512 of the body in upper-case hexadecimal behind "sha512=". The
+// secret is the text of the Signature Key, of 128 digits, as it is: it is not
+// decoded.
 //
 // The notificationId in the body identifies the message. No time is signed:
 // eventDate in the body is that of the event.
 //
-// Source: a body with its key and signature at community.developer.cybersource.com,
-// as of November 2026. Authorize.Net's documentation does not say how the key is read.
+// Source: a body with its key and signature at
+// community.developer.cybersource.com, as of November 2026. Authorize.Net's
+// documentation does not say how the key is read.
 func AuthorizeNet() core.Scheme {
 	return must(Template{
 		Name: "authorizenet", Signature: Header("X-Anet-Signature"), Label: "sha512=", Algorithm: HMACSHA512, Encoding: core.HexUpper,

@@ -17,7 +17,8 @@ func families() []string {
 // kilobyte is a JSON body of about 1 KiB in which the id comes last.
 var kilobyte = []byte(`{"text":"` + strings.Repeat("lorem ipsum dolor ", 30) + `","list":[` + strings.Repeat(`{"a":1,"b":"c"},`, 24) + `null]}`)
 
-// asSent is a body of this size with the id where the sender puts it, nil for those that sign no id in it.
+// asSent is a body of this size with the id where the sender puts it, nil for those that sign no id
+// in it.
 func asSent(name, id string, size int) []byte {
 	const text = "TEXT"
 	object := `{"id":"obj_1","object":"thing","amount":2000,"currency":"usd","livemode":false,"metadata":{},"lines":[` +

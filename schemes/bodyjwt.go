@@ -17,9 +17,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// JWT describes a sender whose signature is a JSON Web Token; [JWT.Scheme] makes
-// a [core.Scheme] of it. The token holds the SHA-256 of the body, or it is the
-// body, or it is Detached from it. What signs something else is a [Template].
+// JWT describes a sender whose signature is a JSON Web Token; [JWT.Scheme]
+// makes a [core.Scheme] of it. The token holds the SHA-256 of the body, or it
+// is the body, or it is Detached from it. What signs something else is a
+// [Template].
 //
 //	schemes.JWT{
 //		Name:  "acme",
@@ -34,36 +35,38 @@ import (
 type JWT struct {
 	// Name is as in [Template].
 	Name string
-	// Token is the header where the token stands, and Prefix the text in front of it
-	// there. None: the body is the token, of up to 256 KiB, and the handler gets it as it
-	// came.
+	// Token is the header where the token stands, and Prefix the text in front
+	// of it there. None: the body is the token, of up to 256 KiB, and the
+	// handler gets it as it came.
 	Token  Field
 	Prefix string
-	// Detached says that the token has nothing between its dots: the body stands there
-	// in base64url when it is signed (RFC 7515, appendix F). Such a token has no claims.
+	// Detached says that the token has nothing between its dots: the body
+	// stands there in base64url when it is signed (RFC 7515, appendix F). Such
+	// a token has no claims.
 	Detached bool
 	// Algorithm signs: HMACSHA256 is HS256, HMACSHA512 HS512, RSASHA256 RS256,
 	// RSASHA512 RS512, ECDSAP256 ES256 and Ed25519 EdDSA.
 	Algorithm Algorithm
 	// Secret is how the text of a secret becomes a key.
 	Secret SecretText
-	// BodyHash is the claim with the hash of the body, where the token does not hold the
-	// body, and Encoding how it is written: by default [core.Hex]. Padding behind
-	// [core.Base64URL] does not matter.
+	// BodyHash is the claim with the hash of the body, where the token does not
+	// hold the body, and Encoding how it is written: by default [core.Hex].
+	// Padding behind [core.Base64URL] does not matter.
 	BodyHash string
 	Encoding core.Encoding
-	// URLHash is a claim with the hash of the public address, if the sender has one; URL
-	// is as in [Template].
+	// URLHash is a claim with the hash of the public address, if the sender has
+	// one; URL is as in [Template].
 	URLHash string
 	URL     string
 	// Issuer is what iss must be. Empty: anything.
 	Issuer string
-	// Time is the claim with the signed time, iat or nbf, and Stamping what it says.
+	// Time is the claim with the signed time, iat or nbf, and Stamping what it
+	// says.
 	Time     string
 	Stamping core.Stamping
-	// ID is the message's id in the body, or IDClaim the claim with it: what stays the
-	// same over all attempts. Without one, the token identifies the message but for its
-	// signature; a Detached one together with the body.
+	// ID is the message's id in the body, or IDClaim the claim with it: what
+	// stays the same over all attempts. Without one, the token identifies the
+	// message but for its signature; a Detached one together with the body.
 	ID         Field
 	IDOptional bool
 	IDClaim    string
@@ -278,8 +281,8 @@ func (s *bodyJWT) readClaims(claims object, a *core.Attempt) error {
 	return nil
 }
 
-// readTimes takes the time and the end. A token that is not valid yet has the time
-// from which on it is.
+// readTimes takes the time and the end. A token that is not valid yet has the
+// time from which on it is.
 func (s *bodyJWT) readTimes(claims object, a *core.Attempt) error {
 	var at [3]time.Time
 	for i, name := range []string{"iat", "nbf", "exp"} {
@@ -454,8 +457,8 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 	return nil
 }
 
-// lastID is that of the token which a request has, so that signing it again makes
-// another attempt of the same message.
+// lastID is that of the token which a request has, so that signing it again
+// makes another attempt of the same message.
 func (s *bodyJWT) lastID(h http.Header) string {
 	a := new(core.Attempt)
 	if s.ReadHeader(&core.Request{Header: h}, a) != nil {

@@ -209,7 +209,8 @@ func TestADetachedTokenPassesTheSuite(t *testing.T) {
 	}
 }
 
-// A token whose header names its key is the same message under another key, but with another body it is none.
+// A token whose header names its key is the same message under another key, but with another body
+// it is none.
 func TestADetachedTokenIsReadInOneWay(t *testing.T) {
 	t.Parallel()
 	scheme, now := detachedJWT(t), time.Now()

@@ -14,22 +14,24 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Braintree is the scheme of Braintree's notifications: a form with bt_signature
-// and bt_payload and nothing else. The payload is XML in base64. A signature is
-// HMAC-SHA1 of that text, with its line breaks, in hexadecimal behind the public
-// key and "|"; "&" stands between several. The key of the HMAC is the SHA-1 of the
-// private key.
+// Braintree is the scheme of Braintree's notifications: a form with
+// bt_signature and bt_payload and nothing else. The payload is XML in base64. A
+// signature is HMAC-SHA1 of that text, with its line breaks, in hexadecimal
+// behind the public key and "|"; "&" stands between several. The key of the
+// HMAC is the SHA-1 of the private key.
 //
-// The secret is "public_key:private_key", or the private key alone, which answers
-// no handshake. The payload identifies the message. Nobody says whether two events
-// can have one payload, or whether a retry has the same one: a handled payload
-// that comes again is not acknowledged. Its time is not looked at. The bytes of
-// the form are not signed, the payload is: Message.BodySigned is false.
+// The secret is "public_key:private_key", or the private key alone, which
+// answers no handshake. The payload identifies the message. Nobody says whether
+// two events can have one payload, or whether a retry has the same one: a
+// handled payload that comes again is not acknowledged. Its time is not looked
+// at. The bytes of the form are not signed, the payload is: Message.BodySigned
+// is false.
 //
 // Braintree asks for the endpoint with GET and a bt_challenge. It is answered,
-// with the challenge's HMAC, only if handshake says so; the route must take GET as
-// well. Nobody gets the signature of a message that way: only 20 to 32 lower-case
-// hexadecimal digits are signed, and a payload of such a length is refused.
+// with the challenge's HMAC, only if handshake says so; the route must take GET
+// as well. Nobody gets the signature of a message that way: only 20 to 32
+// lower-case hexadecimal digits are signed, and a payload of such a length is
+// refused.
 //
 // Source: www.npmjs.com/package/braintree/v/3.40.0, as of November 2026.
 func Braintree(handshake Handshake) core.Scheme { return braintree{handshake} }
@@ -63,7 +65,8 @@ func (s braintree) Facts() core.Facts {
 	return f
 }
 
-// challengeOf is the challenge of the query, "" if there is none that may be signed.
+// challengeOf is the challenge of the query, "" if there is none that may be
+// signed.
 func challengeOf(r *core.Request) string {
 	text := tokenOf(r, braintreeChallenge)
 	if len(text) < 20 || len(text) > braintreeLongest || !only(text, "0123456789abcdef") {

@@ -11,8 +11,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Handshake says whether an endpoint answers a sender that proves nothing: anybody can ask, and learns that the endpoint
-// exists.
+// Handshake says whether an endpoint answers a sender that proves nothing:
+// anybody can ask, and learns that the endpoint exists.
 type Handshake uint8
 
 // The zero Handshake answers nothing.
@@ -120,7 +120,8 @@ func tokenOf(r *core.Request, name string) string {
 	return ""
 }
 
-// textAt is the string at path of a body that was verified, escapes undone. It is empty if there is none.
+// textAt is the string at path of a body that was verified, escapes undone. It
+// is empty if there is none.
 func textAt(body []byte, path ...string) string {
 	var v any
 	if json.Unmarshal(body, &v) != nil {

@@ -353,7 +353,8 @@ func bodyHandshakes() []asked {
 		missing("x with a signature of another form", x, with(crc("/hook?crc_token=abc"), header("X-Twitter-Webhooks-Signature", "00"))),
 		asked{"x with a signature", x, with(crc("/hook?crc_token=abc"), header("X-Twitter-Webhooks-Signature-OAuth2", "sha256="+base64MAC(secret, ""))), core.ErrMalformed, 400, ""},
 	)
-	// This response was made by the sender's library. The private key alone has no public one to answer with.
+	// This response was made by the sender's library. The private key alone has no public one to
+	// answer with.
 	braintree := schemes.Braintree(schemes.AnswerHandshakes)
 	const challenge = "/hook?bt_challenge=20f9f8ed05f77439fe955c977e4c8a53"
 	all = append(

@@ -9,9 +9,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// CloudEvents answers the OPTIONS request with which a CloudEvents sender asks whether it may deliver (HTTP webhooks for event delivery, section 4),
-// and leaves all else to scheme. origins are the senders that may, as they name themselves in WebHook-Request-Origin; others are
-// answered without the permission. The route must take OPTIONS as well.
+// CloudEvents answers the OPTIONS request with which a CloudEvents sender asks
+// whether it may deliver (HTTP webhooks for event delivery, section 4), and
+// leaves all else to scheme. origins are the senders that may, as they name
+// themselves in WebHook-Request-Origin; others are answered without the
+// permission. The route must take OPTIONS as well.
 func CloudEvents(scheme core.Scheme, origins ...string) core.Scheme {
 	if scheme == nil || len(origins) == 0 {
 		return unusable{"cloudevents", errors.New("it needs the scheme of its messages, and the origins that may deliver")}

@@ -137,7 +137,8 @@ func (s *templated) free(p part) bool {
 	return p.kind == partID && s.t.IDLength == 0 || p.kind == partNonce || p.kind == partValue
 }
 
-// canBeMethod says that what stands beside a method, a literal with its byte at i, could be read as a part of it.
+// canBeMethod says that what stands beside a method, a literal with its byte at
+// i, could be read as a part of it.
 func (s *templated) canBeMethod(p part, i int) bool {
 	switch p.kind {
 	case partLiteral:
@@ -250,7 +251,8 @@ func (u Unit) ends(next part) bool {
 	return next.kind == partLiteral && !strings.ContainsAny(next.literal[:1], "0123456789.,Z+-")
 }
 
-// strictRFC3339 finds what time.Parse takes all the same: an hour of one digit, a comma before the fraction, an offset of a day.
+// strictRFC3339 finds what time.Parse takes all the same: an hour of one digit,
+// a comma before the fraction, an offset of a day.
 func strictRFC3339(text string) bool {
 	const hour, offset = len("2006-01-02T15"), len("15:04")
 	return len(text) <= 40 && text[hour] == ':' && strings.IndexByte(text, ',') < 0 &&

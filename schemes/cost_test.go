@@ -16,8 +16,8 @@ import (
 
 // Under the race detector pools forget at random, so this file is not built then.
 
-// sentBody is a body of about 1 KiB as this sender lays it out, with the id where its own samples have it. Those of whom no sample is held get the
-// id in front, as most samples do.
+// sentBody is a body of about 1 KiB as this sender lays it out, with the id where its own samples
+// have it. Those of whom no sample is held get the id in front, as most samples do.
 func sentBody(name string) string {
 	const size, text = 1024, "TEXT"
 	const object = `{"id":"ch_3MmlLrLkdIwHu7ix0snN0B15","object":"charge","amount":1099,"amount_captured":1099,"amount_refunded":0,"application":null,` +
@@ -56,7 +56,8 @@ type hmacFamily struct {
 	verify func() error
 }
 
-// hmacFamilies are those of the registry whose signature is an HMAC in a header: core's own scheme first.
+// hmacFamilies are those of the registry whose signature is an HMAC in a header: core's own scheme
+// first.
 func hmacFamilies(t testing.TB) []hmacFamily {
 	t.Helper()
 	now := time.Unix(1_760_000_000, 0)
@@ -94,8 +95,8 @@ func hmacFamilies(t testing.TB) []hmacFamily {
 	return all
 }
 
-// TestWhatAFamilyCosts prints how long each family takes beside core's own scheme. Each time is the least of many, taken in turn, because
-// a busy machine makes some longer and none shorter.
+// TestWhatAFamilyCosts prints how long each family takes beside core's own scheme. Each time is the
+// least of many, taken in turn, because a busy machine makes some longer and none shorter.
 func TestWhatAFamilyCosts(t *testing.T) {
 	if testmode.Brief() {
 		t.Skip("it measures time: run `make long`")
@@ -134,7 +135,8 @@ func TestWhatAFamilyCosts(t *testing.T) {
 	t.Logf("%d families of %d take more than 1.3 times as long; SHA-512 alone takes %.2f", over, len(all), float64(base[true])/float64(base[false]))
 }
 
-// signMore are those that sign parameters, lists of headers or what is put together of several values.
+// signMore are those that sign parameters, lists of headers or what is put together of several
+// values.
 func signMore() []string {
 	return []string{"contentful", "lark", "mandrill", "mercadopago", "plivo", "twilio"}
 }

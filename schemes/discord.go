@@ -49,8 +49,8 @@ func isDiscordEvent(body []byte) bool {
 	return s.enter("event")
 }
 
-// answerDiscordPing knows both pings: type 1 of an interaction, and type 0 of an
-// event, whose type 1 is a real one.
+// answerDiscordPing knows both pings: type 1 of an interaction, and type 0 of
+// an event, whose type 1 is a real one.
 func answerDiscordPing(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	kind, _ := find(r.Body, []string{"type"})
 	switch {

@@ -53,7 +53,8 @@ func summaries(t *testing.T) map[string][]string {
 	return rows
 }
 
-// identities has name, equal, told apart by, stable, retries, longest gap, retried after, covered, source, read.
+// identities has name, equal, told apart by, stable, retries, longest gap, retried after, covered,
+// source, read.
 func identities(t *testing.T) map[string][]string {
 	t.Helper()
 	rows := make(map[string][]string)
@@ -72,7 +73,8 @@ func inCode(cell string) []string {
 	return names
 }
 
-// TestTheTableOfProvidersIsTrue compares senders.json, of which docs/providers.md is made, with what each scheme says of a genuine message.
+// TestTheTableOfProvidersIsTrue compares senders.json, of which docs/providers.md is made, with
+// what each scheme says of a genuine message.
 func TestTheTableOfProvidersIsTrue(t *testing.T) {
 	t.Parallel()
 	rows, identity := summaries(t), identities(t)
@@ -188,8 +190,8 @@ func remembered(t *testing.T) time.Duration {
 	return v.Inspect(t.Context(), request("{}")).Config.Remember
 }
 
-// TestTheDefaultsCoverTheRetriesOfEachSender: no retry is refused for its age, and none is taken for another message because the first was
-// forgotten, or the row says that this is not known.
+// TestTheDefaultsCoverTheRetriesOfEachSender: no retry is refused for its age, and none is taken
+// for another message because the first was forgotten, or the row says that this is not known.
 func TestTheDefaultsCoverTheRetriesOfEachSender(t *testing.T) {
 	t.Parallel()
 	remember := remembered(t)
@@ -286,7 +288,8 @@ func claimedBy(t *testing.T, name string) *claimed {
 	}}
 }
 
-// TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart presents the same signed bytes with each header of any row.
+// TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart presents the same signed bytes with
+// each header of any row.
 func TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart(t *testing.T) {
 	t.Parallel()
 	rows := identities(t)
@@ -433,8 +436,9 @@ func TestTheStableMembersOfARowDecideWhetherAnIDIsUsedAgain(t *testing.T) {
 	}
 }
 
-// TestNoRowLeavesAnEventUnseen holds the column "equal": where two events may have the same signed bytes, or nobody knows, equal bytes are
-// not acknowledged unless an unsigned value says that they are one event.
+// TestNoRowLeavesAnEventUnseen holds the column "equal": where two events may have the same signed
+// bytes, or nobody knows, equal bytes are not acknowledged unless an unsigned value says that they
+// are one event.
 func TestNoRowLeavesAnEventUnseen(t *testing.T) {
 	t.Parallel()
 	possible := 0
@@ -500,7 +504,8 @@ func TestNoRowLeavesAnEventUnseen(t *testing.T) {
 	}
 }
 
-// TestEachDeliveryIDOfARowSaysWhetherItIsKept: a retry is known by the first of the unsigned values only if it has the same one.
+// TestEachDeliveryIDOfARowSaysWhetherItIsKept: a retry is known by the first of the unsigned values
+// only if it has the same one.
 func TestEachDeliveryIDOfARowSaysWhetherItIsKept(t *testing.T) {
 	t.Parallel()
 	for name, row := range identities(t) {
@@ -510,8 +515,8 @@ func TestEachDeliveryIDOfARowSaysWhetherItIsKept(t *testing.T) {
 	}
 }
 
-// TestNoAnswerThatAsksForARetryStopsIt holds the column "retried after": what asks for a later attempt must not be a status after which the
-// sender gives up.
+// TestNoAnswerThatAsksForARetryStopsIt holds the column "retried after": what asks for a later
+// attempt must not be a status after which the sender gives up.
 func TestNoAnswerThatAsksForARetryStopsIt(t *testing.T) {
 	t.Parallel()
 	asks := map[string]bool{}
@@ -541,7 +546,8 @@ func TestNoAnswerThatAsksForARetryStopsIt(t *testing.T) {
 // unconfirmed ends the description of a scheme that nothing of its sender confirms.
 const unconfirmed = "Neither a library of the sender nor a published vector confirms this scheme."
 
-// constructors are the functions that make the scheme of each name, as registry.go has them. Standard Webhooks' users have none of their own.
+// constructors are the functions that make the scheme of each name, as registry.go has them.
+// Standard Webhooks' users have none of their own.
 func constructors(t *testing.T) map[string]string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "registry.go", nil, parser.SkipObjectResolution)

@@ -9,8 +9,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// ecdsaRaw verifies ECDSA over SHA-256 on P-256, SHA-384 on P-384 and SHA-512 on P-521, whose signatures are r and s in full length, one behind the
-// other.
+// ecdsaRaw verifies ECDSA over SHA-256 on P-256, SHA-384 on P-384 and SHA-512
+// on P-521, whose signatures are r and s in full length, one behind the other.
 func ecdsaRaw(label string, enc core.Encoding, key *ecdsa.PublicKey) *digestKey {
 	hash := sha256.New
 	switch key.Curve {

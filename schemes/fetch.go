@@ -22,8 +22,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Some senders name the key that signed, and it must be fetched before anything is verified. Whoever can reach the endpoint can name one, so
-// addresses are checked beforehand, and fetches are bounded in time, size and number.
+// Some senders name the key that signed, and it must be fetched before anything
+// is verified. Whoever can reach the endpoint can name one, so addresses are
+// checked beforehand, and fetches are bounded in time, size and number.
 const (
 	fetchTimeout   = 5 * time.Second
 	maxFetched     = 64 << 10
@@ -48,7 +49,8 @@ func (s seams) clock() func() time.Time {
 	return time.Now //nolint:forbidigo // a Scheme has no clock; expiry of what is fetched runs on real time
 }
 
-// fetchClient is client without redirects, which would lead away from the address that was checked; nil: one of our own.
+// fetchClient is client without redirects, which would lead away from the
+// address that was checked; nil: one of our own.
 func fetchClient(client *http.Client) *http.Client {
 	var c http.Client
 	if client != nil {
@@ -202,8 +204,9 @@ func (f *fetches) prove(address string) {
 	delete(f.proven, oldest)
 }
 
-// cache keeps what was fetched, and for a moment what could not be. Fetches of one key at the same time are one. The zero value with a clock
-// is ready for use.
+// cache keeps what was fetched, and for a moment what could not be. Fetches of
+// one key at the same time are one. The zero value with a clock is ready for
+// use.
 type cache[T any] struct {
 	now func() time.Time
 
@@ -251,7 +254,8 @@ func (c *cache[T]) get(ctx context.Context, key string, l loading[T]) (T, error)
 	return c.younger(ctx, key, maxFresh, l)
 }
 
-// younger is get, but loads again what is of this age. If that fails, what was there is good for as long as it would have been.
+// younger is get, but loads again what is of this age. If that fails, what was
+// there is good for as long as it would have been.
 func (c *cache[T]) younger(ctx context.Context, key string, age time.Duration, l loading[T]) (T, error) {
 	var none T
 	ended := ctx.Err()
@@ -330,7 +334,8 @@ func (c *cache[T]) evict(now time.Time) bool {
 	return victim != ""
 }
 
-// fill loads for all who wait. It does not end with the request that happened to be first.
+// fill loads for all who wait. It does not end with the request that happened
+// to be first.
 func (c *cache[T]) fill(ctx context.Context, e *cached[T], load func(ctx context.Context) (T, time.Time, error)) {
 	var until time.Time
 	e.err = errors.New("the fetch broke down") // if load panics
@@ -351,13 +356,15 @@ func (c *cache[T]) fill(ctx context.Context, e *cached[T], load func(ctx context
 	}
 }
 
-// noMatch is for what was looked at and is not to be trusted, as opposed to what could not be looked at.
+// noMatch is for what was looked at and is not to be trusted, as opposed to
+// what could not be looked at.
 func noMatch(format string, args ...any) error {
 	return &core.Error{Reason: core.ErrNoMatch, Detail: fmt.Sprintf(format, args...)}
 }
 
-// plainHTTPS parses an address that says what it seems to say: https, a host in lower case without port, no user, no fragment, nothing escaped
-// in the path, and one spelling.
+// plainHTTPS parses an address that says what it seems to say: https, a host in
+// lower case without port, no user, no fragment, nothing escaped in the path,
+// and one spelling.
 func plainHTTPS(text string) (*url.URL, bool) {
 	if len(text) > 2048 {
 		return nil, false
@@ -374,7 +381,8 @@ func plainHTTPS(text string) (*url.URL, bool) {
 	return u, u.Host != ""
 }
 
-// certificates fetches the certificates that senders sign with, and believes those that lead to a root it trusts.
+// certificates fetches the certificates that senders sign with, and believes
+// those that lead to a root it trusts.
 type certificates struct {
 	client  *http.Client
 	roots   *x509.CertPool
@@ -476,8 +484,9 @@ func (c *certificates) trust(ctx context.Context, address string, chain []*x509.
 	return public, until, nil
 }
 
-// issuer fetches the certificate that cert says it was issued with; nil if it does not say. It may come over plain HTTP, since it is believed only
-// if it leads to a root.
+// issuer fetches the certificate that cert says it was issued with; nil if it
+// does not say. It may come over plain HTTP, since it is believed only if it
+// leads to a root.
 func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x509.Certificate, error) {
 	for _, address := range cert.IssuingCertificateURL {
 		u, err := url.Parse(address)

@@ -3,10 +3,11 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Fireblocks is the scheme of Fireblocks' webhooks of version 2: a detached JWS
-// in Fireblocks-Webhook-Signature, RS512 over the body. The secret is the address
-// of the key set of your environment, "https://keys.fireblocks.io/.well-known/jwks.json",
-// or one at eu-keys, eu2-keys or sandbox-keys; see [KeySet]. It may be a public
-// key in base64, too.
+// in Fireblocks-Webhook-Signature, RS512 over the body. The secret is the
+// address of the key set of your environment,
+// "https://keys.fireblocks.io/.well-known/jwks.json", or one at eu-keys,
+// eu2-keys or sandbox-keys; see [KeySet]. It may be a public key in base64,
+// too.
 //
 // The notification's id in the body identifies the message. No time is signed:
 // createdAt in the body is that of the event. Fireblocks-Signature, the older

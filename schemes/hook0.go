@@ -57,8 +57,8 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err := s.writeHeaders(r.Header, names, a); err != nil {
 		return err
 	}
-	// Values end with a point, and so would a part of the body that was moved into one: a JSON body begins with a
-	// bracket, and no value has any.
+	// Values end with a point, and so would a part of the body that was moved into one: a JSON body
+	// begins with a bracket, and no value has any.
 	if len(r.Body) == 0 || r.Body[0] != '{' && r.Body[0] != '[' {
 		return malformed("the body is no JSON object or list")
 	}
@@ -66,8 +66,10 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// signed returns the values of a header by the name under which it is signed, in the form that servers keep. It refuses names that servers do, and what
-// could be the beginning of a JSON body: v0 signs time and body alone, and must not pass for a v1. A point would end the list.
+// signed returns the values of a header by the name under which it is signed,
+// in the form that servers keep. It refuses names that servers do, and what
+// could be the beginning of a JSON body: v0 signs time and body alone, and must
+// not pass for a v1. A point would end the list.
 func signed(h core.Header, name string) []string {
 	var key [64]byte // on the stack, which http.CanonicalHeaderKey's is not
 	if len(name) > len(key) {
@@ -115,7 +117,8 @@ func (s hook0) writeHeaders(h core.Header, names string, a *core.Attempt) error 
 	return nil
 }
 
-// prepare lists as signed the headers that the request says are, or the required ones, or the one of the id.
+// prepare lists as signed the headers that the request says are, or the
+// required ones, or the one of the id.
 func (s hook0) prepare(to *signing) {
 	names, err := s.names.inHeader(to.r.Header, s.t.List)
 	if err != nil {

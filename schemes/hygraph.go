@@ -71,8 +71,8 @@ func (s hygraph) ReadBody(r *core.Request, a *core.Attempt) error {
 // prepare adds the environment.
 func (hygraph) prepare(s *signing) { s.entries = append(s.entries, "env=master") }
 
-// appendJSONString writes valid UTF-8 as JavaScript's JSON.stringify does, which
-// escapes less than package encoding/json.
+// appendJSONString writes valid UTF-8 as JavaScript's JSON.stringify does,
+// which escapes less than package encoding/json.
 func appendJSONString(dst []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')

@@ -39,7 +39,8 @@ func receive(t *testing.T, scheme core.Scheme, repeats int, secrets ...string) *
 	return r
 }
 
-// handles takes a request to its end with this status, and wants it to run; or not to, for this reason.
+// handles takes a request to its end with this status, and wants it to run; or not to, for this
+// reason.
 func (v *receiver) handles(t *testing.T, what string, r *core.Request, status int, reason error) core.Message {
 	t.Helper()
 	d := v.Admit(t.Context(), r, atHand(r.Body))
@@ -59,7 +60,8 @@ const (
 	done   = http.StatusOK
 )
 
-// TestTheLastRetryOfAMessageThatIsSignedOnceIsHandled sends every attempt of the sender's schedule with the first signature.
+// TestTheLastRetryOfAMessageThatIsSignedOnceIsHandled sends every attempt of the sender's schedule
+// with the first signature.
 func TestTheLastRetryOfAMessageThatIsSignedOnceIsHandled(t *testing.T) {
 	t.Parallel()
 	const m, h = time.Minute, time.Hour
@@ -343,7 +345,8 @@ func TestWhatSlackAndDiscordShowIsNeverAcknowledgedWithAnEmptyBody(t *testing.T)
 		v.now = v.now.Add(time.Minute)
 		v.handles(t, tt.name+", an attempt later", send(), done, tt.later)
 
-		// The configuration may say that the sender signs once. Then nothing but Reply keeps a command from being acknowledged.
+		// The configuration may say that the sender signs once. Then nothing but Reply keeps a
+		// command from being acknowledged.
 		once, err := core.New(core.Secrets(tt.secret), memstore.New(), &core.Config{
 			Scheme: tt.scheme, Clock: func() time.Time { return v.now }, SignsOnce: true,
 		})
@@ -361,7 +364,8 @@ func TestWhatSlackAndDiscordShowIsNeverAcknowledgedWithAnEmptyBody(t *testing.T)
 	}
 }
 
-// TestARetryOfPayPalWithATimeOfItsOwnIsTheSameMessage: whether PayPal sends such retries is not known.
+// TestARetryOfPayPalWithATimeOfItsOwnIsTheSameMessage: whether PayPal sends such retries is not
+// known.
 func TestARetryOfPayPalWithATimeOfItsOwnIsTheSameMessage(t *testing.T) {
 	t.Parallel()
 	s := newPayPal(t)

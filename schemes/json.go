@@ -7,18 +7,21 @@ import (
 )
 
 // FindJSON returns the string or number at a path of a JSON body, as [JSON]
-// names it: for schemes in code. It costs no more than hashing the body, and does
-// not allocate. Of two members of one name the first counts, and names are
+// names it: for schemes in code. It costs no more than hashing the body, and
+// does not allocate. Of two members of one name the first counts, and names are
 // compared byte by byte. The value is part of body, without quotes. ok is false
 // if there is none, or if it has escapes.
 //
 // It is no parser: what is only nearly JSON may have a value.
 func FindJSON(body []byte, path ...string) (value []byte, ok bool) { return find(body, path) }
 
-// find returns the string or number at path in a JSON body; in an array the name is an index. It reads as far as it must, in one pass,
-// holds nothing and allocates nothing, because the body is not verified yet. It is no parser: what stands on the way to the value is
-// skipped, and a body that only nearly is JSON may give a value. That value is as authentic as the body: whoever could
-// choose it could sign. ok is false if there is none, or one with escapes.
+// find returns the string or number at path in a JSON body; in an array the
+// name is an index. It reads as far as it must, in one pass, holds nothing and
+// allocates nothing, because the body is not verified yet. It is no parser:
+// what stands on the way to the value is skipped, and a body that only nearly
+// is JSON may give a value. That value is as authentic as the body: whoever
+// could choose it could sign. ok is false if there is none, or one with
+// escapes.
 func find(body []byte, path []string) (value []byte, ok bool) {
 	from, to, ok := locate(body, path)
 	if !ok {
@@ -27,7 +30,8 @@ func find(body []byte, path []string) (value []byte, ok bool) {
 	return body[from:to:to], true
 }
 
-// findValue is find for a value of any kind, as it is written: a string has its quotes, an object or an array is whole.
+// findValue is find for a value of any kind, as it is written: a string has its
+// quotes, an object or an array is whole.
 func findValue(body []byte, path []string) (value []byte, ok bool) {
 	s := scanner{body, 0}
 	for _, name := range path {
@@ -43,7 +47,8 @@ func findValue(body []byte, path []string) (value []byte, ok bool) {
 	return bytes.TrimRight(body[from:s.i:s.i], " \t\r\n"), true
 }
 
-// findValues appends to values what findValue returns for each field, nil where there is none. Those at the top of the body are found in one pass.
+// findValues appends to values what findValue returns for each field, nil where
+// there is none. Those at the top of the body are found in one pass.
 func findValues(body []byte, fields []Field, values [][]byte) [][]byte {
 	first, top := len(values), 0
 	for _, f := range fields {
@@ -101,7 +106,8 @@ func locate(body []byte, path []string) (from, to int, ok bool) {
 	return to - len(value), to, true
 }
 
-// several says that an array on the way to path has more elements than the one that path leads to.
+// several says that an array on the way to path has more elements than the one
+// that path leads to.
 func several(body []byte, path []string) bool {
 	s := scanner{body, 0}
 	for _, name := range path {
@@ -172,7 +178,8 @@ func (s *scanner) step(name string) bool {
 	return s.enter(name)
 }
 
-// element moves into an array, to the place of the element with this index: nothing stands there in an empty array.
+// element moves into an array, to the place of the element with this index:
+// nothing stands there in an empty array.
 func (s *scanner) element(index string) bool {
 	s.i++
 	for n, _ := strconv.Atoi(index); n > 0; n-- {
@@ -220,8 +227,10 @@ func (s *scanner) text() []byte {
 // unescaped says that a string has no escape.
 func unescaped(content []byte) bool { return bytes.IndexByte(content, '\\') < 0 }
 
-// skip moves past a value. Objects and arrays are counted, not entered. Most of the time of a search goes here, so it keeps to local variables,
-// and looks for the end of a string byte by byte before it asks for help: most strings are short.
+// skip moves past a value. Objects and arrays are counted, not entered. Most of
+// the time of a search goes here, so it keeps to local variables, and looks for
+// the end of a string byte by byte before it asks for help: most strings are
+// short.
 func (s *scanner) skip() bool {
 	b, i, depth := s.b, s.i, 0
 	for i < len(b) {
@@ -259,7 +268,8 @@ func (s *scanner) skip() bool {
 	return false
 }
 
-// endOfString returns the index behind the quote that ends the string whose content begins at i.
+// endOfString returns the index behind the quote that ends the string whose
+// content begins at i.
 func endOfString(b []byte, i int) (int, bool) {
 	for near := min(i+24, len(b)); i < near; i++ {
 		switch b[i] {
@@ -304,7 +314,8 @@ func (s *scanner) scalar() ([]byte, bool) {
 	return s.b[start:s.i:s.i], true
 }
 
-// replaceAt returns a copy of body with text in the place of the string or number that find returns.
+// replaceAt returns a copy of body with text in the place of the string or
+// number that find returns.
 func replaceAt(body []byte, path []string, text string) ([]byte, bool) {
 	from, to, ok := locate(body, path)
 	if !ok {

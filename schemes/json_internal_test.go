@@ -102,7 +102,8 @@ func TestSeveralEventsAreSeen(t *testing.T) {
 	}
 }
 
-// FuzzFindInArrays: in whatever encoding/json takes for JSON, a path that goes through arrays leads where a parser finds it, and others beside it are seen.
+// FuzzFindInArrays: in whatever encoding/json takes for JSON, a path that goes through arrays leads
+// where a parser finds it, and others beside it are seen.
 func FuzzFindInArrays(f *testing.F) {
 	for _, s := range []string{
 		`[{"id":"a"}]`, `[{"id":"a"},{"id":"b"}]`, `[[],{"id":1}]`, `{"0":{"id":"x"}}`, `[]`, `[,]`, `[{"x":[{"id":"n"}],"id":"a"}]`, `["]",{"id":"a"}]`,
@@ -148,7 +149,8 @@ func FuzzFindInArrays(f *testing.F) {
 	})
 }
 
-// FuzzFind: in whatever encoding/json takes for an object, a string or number that it finds is found, and the same.
+// FuzzFind: in whatever encoding/json takes for an object, a string or number that it finds is
+// found, and the same.
 func FuzzFind(f *testing.F) {
 	for _, s := range []string{`{"id":"a"}`, `{"x":{"id":"no"},"id":"a"}`, `{"x":"\\\"","id":1}`, `{"id":[1]}`, "{", `{"a":1,"id":"x","id":"y"}`} {
 		f.Add([]byte(s))

@@ -12,7 +12,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// object is a JSON object that has each name once, whatever its case: readers that ignore case, as encoding/json does, find what we find.
+// object is a JSON object that has each name once, whatever its case: readers
+// that ignore case, as encoding/json does, find what we find.
 type object map[string]json.RawMessage
 
 const maxMembers = 64
@@ -60,7 +61,8 @@ func (o object) text(name string) (string, bool) {
 	return s, err == nil
 }
 
-// misspells says that one of these names is there in another case, where readers that ignore case find it and others do not.
+// misspells says that one of these names is there in another case, where
+// readers that ignore case find it and others do not.
 func (o object) misspells(names []string) bool {
 	for name := range o {
 		for _, known := range names {
@@ -104,7 +106,8 @@ func namedJWT(text, alg string) (jwt, error) {
 	return token, err
 }
 
-// parseJWT reads a token that must be signed with alg. Tokens say how they want to be verified; that is not their business.
+// parseJWT reads a token that must be signed with alg. Tokens say how they want
+// to be verified; that is not their business.
 func parseJWT(text, alg string) (jwt, error) {
 	if len(text) > maxJWT {
 		return jwt{}, malformed("the JWT is too long")

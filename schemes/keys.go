@@ -23,7 +23,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// decode returns the bytes that the text of a secret stands for. Errors have nothing of it.
+// decode returns the bytes that the text of a secret stands for. Errors have
+// nothing of it.
 func (f SecretText) decode(text string) ([]byte, error) {
 	switch f {
 	case HexText:
@@ -43,8 +44,8 @@ func (f SecretText) decode(text string) ([]byte, error) {
 	}
 }
 
-// key makes the key of a sender with this algorithm. inside says that the secret
-// is the last part of the signed text.
+// key makes the key of a sender with this algorithm. inside says that the
+// secret is the last part of the signed text.
 func (a Algorithm) key(label string, raw []byte, enc core.Encoding, inside bool) (core.VerifyKey, error) {
 	switch a {
 	case Ed25519:
@@ -82,7 +83,8 @@ func (a Algorithm) key(label string, raw []byte, enc core.Encoding, inside bool)
 	}
 }
 
-// hash is that of a sender with a shared secret, nil where it has a private key.
+// hash is that of a sender with a shared secret, nil where it has a private
+// key.
 func (a Algorithm) hash() func() hash.Hash {
 	switch a {
 	case Ed25519, ECDSAP256, RSASHA256, RSASHA512:
@@ -136,8 +138,8 @@ func (k insideKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 	return found == 1, nil
 }
 
-// parsePublic reads a public key in SPKI form, or that of a certificate, which is
-// trusted as it is: whoever configured it did so.
+// parsePublic reads a public key in SPKI form, or that of a certificate, which
+// is trusted as it is: whoever configured it did so.
 func parsePublic(der []byte) (any, error) {
 	if public, err := x509.ParsePKIXPublicKey(der); err == nil {
 		return public, nil
@@ -149,10 +151,12 @@ func parsePublic(der []byte) (any, error) {
 		"the text between its BEGIN and END lines without the line breaks")
 }
 
-// digestKey verifies signatures over the hash of the content, which is made once.
+// digestKey verifies signatures over the hash of the content, which is made
+// once.
 //
-// Those of ECDSA can be changed without the private key, s to n-s, so their text identifies nothing; a low s is not asked for, since senders do
-// not see to it.
+// Those of ECDSA can be changed without the private key, s to n-s, so their
+// text identifies nothing; a low s is not asked for, since senders do not see
+// to it.
 type digestKey struct {
 	label  string
 	enc    core.Encoding

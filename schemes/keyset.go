@@ -22,12 +22,13 @@ import (
 
 // KeySetOptions are what [KeySet] can be told. Hosts is required.
 type KeySetOptions struct {
-	// Hosts are those that a set may be fetched from: "keys.example.com", or with a dot
-	// in front all below it, ".example.com". A secret that leads elsewhere is refused, so
-	// an address that a tenant chose leads into no network of yours.
+	// Hosts are those that a set may be fetched from: "keys.example.com", or
+	// with a dot in front all below it, ".example.com". A secret that leads
+	// elsewhere is refused, so an address that a tenant chose leads into no
+	// network of yours.
 	Hosts []string
-	// Client fetches sets. Redirects are never followed. Default: one of our own, which
-	// uses the proxy of the environment.
+	// Client fetches sets. Redirects are never followed. Default: one of our
+	// own, which uses the proxy of the environment.
 	Client *http.Client
 
 	seams seams
@@ -54,9 +55,9 @@ type KeySetOptions struct {
 //
 // A set is kept for an hour, and up to a day if it cannot be fetched again. A
 // message under a key that is not in it has it fetched again, at most every 30
-// seconds for each address, whatever strangers send: a sender must publish a key
-// for that long before it signs with it. A set has at most 64 KiB and 16 keys
-// that fit.
+// seconds for each address, whatever strangers send: a sender must publish a
+// key for that long before it signs with it. A set has at most 64 KiB and 16
+// keys that fit.
 func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	switch {
 	case !core.FactsOf(scheme).PublicKeys:
@@ -217,8 +218,8 @@ type jwk struct {
 	E      string   `json:"e"`
 }
 
-// parseSet reads the keys of a set that are there for signatures. Keys of a kind
-// that is not known here are left out.
+// parseSet reads the keys of a set that are there for signatures. Keys of a
+// kind that is not known here are left out.
 func parseSet(text []byte) ([]jwk, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -302,8 +303,8 @@ func (k jwk) signs(alg string) bool {
 	return k.Alg == "" || k.Alg == alg || k.Alg == "Ed25519" && alg == "EdDSA"
 }
 
-// public is the key, if it is one that can be trusted. Its algorithm, if the set
-// says one, must be of its type.
+// public is the key, if it is one that can be trusted. Its algorithm, if the
+// set says one, must be of its type.
 func (k jwk) public() (any, error) {
 	part := func(text string, size int) []byte {
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(text)

@@ -64,7 +64,8 @@ func (s *setSender) scheme(of core.Scheme) core.Scheme {
 	return schemes.KeySet(of, schemes.KeySetOptions{Hosts: []string{setHost}, Client: s.client}.InTest(s.now))
 }
 
-// published is a public key as RFC 7517 has it. change adds members, or takes out those that are nil.
+// published is a public key as RFC 7517 has it. change adds members, or takes out those that are
+// nil.
 func published(kid string, public any, change map[string]any) map[string]any {
 	part := func(raw []byte) string { return base64.RawURLEncoding.EncodeToString(raw) }
 	k := map[string]any{"use": "sig"}

@@ -3,8 +3,9 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Kinde is the scheme of Kinde: the body is a JWT with RS256. The secret is the
-// address of your domain's key set, "https://acme.kinde.com/.well-known/jwks.json".
-// For a set at a domain of your own, give this scheme to [KeySet] with that host.
+// address of your domain's key set,
+// "https://acme.kinde.com/.well-known/jwks.json". For a set at a domain of your
+// own, give this scheme to [KeySet] with that host.
 //
 // The claim event_id identifies the message. No time of an attempt is signed:
 // the claim timestamp is that of the event. The handler gets the token as it

@@ -8,8 +8,8 @@ import (
 )
 
 // LinkedIn is the scheme of LinkedIn's webhooks: X-LI-Signature, HMAC-SHA256 of
-// "hmacsha256=" and the body, in hexadecimal. The secret is the client secret of
-// the application.
+// "hmacsha256=" and the body, in hexadecimal. The secret is the client secret
+// of the application.
 //
 // The notificationId in the body identifies the message, where there is one;
 // else the body does. Nobody says that two events differ in a body without it,
@@ -23,8 +23,9 @@ import (
 // signed, and the text of a message begins with "hmacsha256=". Neither a
 // library of the sender nor a published vector confirms this scheme.
 //
-// Source: learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation,
-// as of November 2026.
+// Source:
+// learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation, as of
+// November 2026.
 func LinkedIn(handshake Handshake) core.Scheme {
 	return linkedIn{must(Template{
 		Name: "linkedin", Signature: Header("X-Li-Signature"),

@@ -47,7 +47,8 @@ func verifier(t *testing.T, scheme core.Scheme, now time.Time, secrets ...string
 	return v
 }
 
-// wantSame wants changed to verify, since nobody can help it, and to be the message that was handled.
+// wantSame wants changed to verify, since nobody can help it, and to be the message that was
+// handled.
 func wantSame(t *testing.T, v *core.Verifier, genuine, changed *core.Request) {
 	t.Helper()
 	if !runs(v, genuine) {
@@ -261,7 +262,8 @@ func TestAStrippedSignatureOfARotationIsTheSameMessage(t *testing.T) {
 	wantSame(t, v, request(body, "Stripe-Signature", "t="+stamp+","+next+","+old), request(body, "Stripe-Signature", "t="+stamp+","+old))
 }
 
-// TestAValueOfPayOSBecomesNoOtherMember cuts one signed text in two ways: the description is what a payer wrote.
+// TestAValueOfPayOSBecomesNoOtherMember cuts one signed text in two ways: the description is what a
+// payer wrote.
 func TestAValueOfPayOSBecomesNoOtherMember(t *testing.T) {
 	t.Parallel()
 	sign := func(data, text string) *core.Request {

@@ -7,10 +7,11 @@ import (
 )
 
 // Mandrill is the scheme of Mailchimp Transactional (Mandrill):
-// X-Mandrill-Signature, HMAC-SHA1 in base64 of the public address and the form's
-// only parameter, mandrill_events. address is that of the endpoint, whole, as it
-// is registered there. A form with another parameter is refused: names and
-// values follow each other in the signed text without anything between.
+// X-Mandrill-Signature, HMAC-SHA1 in base64 of the public address and the
+// form's only parameter, mandrill_events. address is that of the endpoint,
+// whole, as it is registered there. A form with another parameter is refused:
+// names and values follow each other in the signed text without anything
+// between.
 //
 // The events identify the message. Nobody says that those of two messages
 // differ, so a handled message that comes again is not acknowledged. The bytes

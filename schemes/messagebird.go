@@ -4,8 +4,8 @@ import "github.com/hookonce/hookonce/core"
 
 // MessageBird is the scheme of Bird (MessageBird): a JWT in
 // MessageBird-Signature-JWT with HS256 under the signing key. Its claims
-// payload_hash and url_hash are the hashes of the body and of the public address,
-// query included, in hexadecimal; iat is the time. address is as in
+// payload_hash and url_hash are the hashes of the body and of the public
+// address, query included, in hexadecimal; iat is the time. address is as in
 // [Template].URL. Whether jti stays over retries is not said: each attempt is a
 // message of its own. A request without a body has no payload_hash and is
 // refused.

@@ -21,9 +21,9 @@ import (
 // transactionDateTime. Nobody says that two events differ in it, so a handled
 // one that comes again is not acknowledged. No time of an attempt is signed.
 //
-// One signature must not fit two messages, so a value in which "&", a name and "="
-// follow each other is refused. So are numbers that JavaScript would print in
-// another way, and objects and arrays in data.
+// One signature must not fit two messages, so a value in which "&", a name and
+// "=" follow each other is refused. So are numbers that JavaScript would print
+// in another way, and objects and arrays in data.
 //
 // Source: www.npmjs.com/package/@payos/node/v/2.0.5, as of November 2026.
 func PayOS() core.Scheme {

@@ -14,9 +14,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// PayPalOptions are what [DangerouslyForgeablePayPal] can be told. The zero value is ready for use.
+// PayPalOptions are what [DangerouslyForgeablePayPal] can be told. The zero
+// value is ready for use.
 type PayPalOptions struct {
-	// Client fetches certificates. Redirects are never followed. Default: one of our own, which uses the proxy of the environment.
+	// Client fetches certificates. Redirects are never followed. Default: one
+	// of our own, which uses the proxy of the environment.
 	Client *http.Client
 
 	seams seams
@@ -54,7 +56,8 @@ const paypalLabel = "paypal"
 func (paypal) Name() string            { return "paypal" }
 func (paypal) Stamping() core.Stamping { return core.StampedOnce }
 
-// Facts implements [core.Describer]: 25 attempts in three days, and an hour for the last one.
+// Facts implements [core.Describer]: 25 attempts in three days, and an hour for
+// the last one.
 func (paypal) Facts() core.Facts {
 	return core.Facts{Past: 73 * time.Hour, Future: 5 * time.Minute, PublicKeys: true, Fetches: true, Headers: [][]string{paypalHeaders()}}
 }
@@ -109,7 +112,8 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// ReadBody implements [core.Scheme]. The webhook's id is the key's: the content here has all the rest.
+// ReadBody implements [core.Scheme]. The webhook's id is the key's: the content
+// here has all the rest.
 func (paypal) ReadBody(r *core.Request, a *core.Attempt) error {
 	m, ok := a.State.(*paypalMessage)
 	if !ok {

@@ -18,9 +18,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// PlaidOptions are what [Plaid] can be told. The zero value is ready for use in production.
+// PlaidOptions are what [Plaid] can be told. The zero value is ready for use in
+// production.
 type PlaidOptions struct {
-	// Client fetches keys. Redirects are never followed. Default: one of our own, which uses the proxy of the environment.
+	// Client fetches keys. Redirects are never followed. Default: one of our
+	// own, which uses the proxy of the environment.
 	Client *http.Client
 	// Sandbox takes the keys of Plaid's sandbox, and those alone.
 	Sandbox bool
@@ -129,7 +131,8 @@ func (*plaid) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// plaidKey is the credentials, in a function because fmt prints no more of one than its address.
+// plaidKey is the credentials, in a function because fmt prints no more of one
+// than its address.
 type plaidKey struct {
 	fetch   func(ctx context.Context, kid string) (*ecdsa.PublicKey, error)
 	fetches *fetches

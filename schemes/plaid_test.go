@@ -121,7 +121,8 @@ func TestPlaidKeepsTheContractOfSchemes(t *testing.T) {
 	t.Parallel()
 	s := newPlaid(t)
 	whtest.TestScheme(t, whtest.Subject{
-		// Some cases name many keys that do not exist; the clock goes on so that each may be looked for.
+		// Some cases name many keys that do not exist; the clock goes on so that each may be looked
+		// for.
 		Scheme: s.scheme(func() time.Time { s.sleep(2 * time.Second); return s.now() }),
 		Secret: plaidSecret, Stranger: plaidOther, Sign: s.sign,
 	})

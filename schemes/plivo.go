@@ -12,22 +12,22 @@ import (
 
 // Plivo is the scheme of Plivo's callbacks: X-Plivo-Signature-V3, or
 // X-Plivo-Signature-Ma-V3 under the token of the main account, HMAC-SHA256 in
-// base64 of the address, the sorted parameters of its query and of the form, and
-// X-Plivo-Signature-V3-Nonce. address is that of the endpoint, as in
+// base64 of the address, the sorted parameters of its query and of the form,
+// and X-Plivo-Signature-V3-Nonce. address is that of the endpoint, as in
 // [Template].URL. The secret is the auth token.
 //
-// The nonce identifies the message. Nobody says whether a retry has the same one:
-// with another one it runs again. No time of an attempt is signed.
+// The nonce identifies the message. Nobody says whether a retry has the same
+// one: with another one it runs again. No time of an attempt is signed.
 //
 // Names and values of the form follow each other without anything between, so
-// whoever captured a message can cut them elsewhere: Message.BodySigned is false,
-// and such a change is the same message. A body that is no form is not signed at
-// all and is refused. Plivo does what the response to a call says, so a handled
-// request with a CallUUID that comes again is refused: it is never acknowledged
-// with an empty body.
+// whoever captured a message can cut them elsewhere: Message.BodySigned is
+// false, and such a change is the same message. A body that is no form is not
+// signed at all and is refused. Plivo does what the response to a call says, so
+// a handled request with a CallUUID that comes again is refused: it is never
+// acknowledged with an empty body.
 //
-// Source: www.npmjs.com/package/plivo/v/4.79.0, which verifies; the names of the
-// headers are those of Plivo's examples. As of November 2026.
+// Source: www.npmjs.com/package/plivo/v/4.79.0, which verifies; the names of
+// the headers are those of Plivo's examples. As of November 2026.
 func Plivo(address string) core.Scheme {
 	at, err := publicURL(address)
 	if err != nil {

@@ -30,7 +30,8 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// The senders below are written from the providers' documentation, apart from the package under test.
+// The senders below are written from the providers' documentation, apart from the package under
+// test.
 
 func mac(newHash func() hash.Hash, secret, content string) []byte {
 	h := hmac.New(newHash, []byte(secret))

@@ -16,10 +16,12 @@ import (
 
 // PubSubOptions are what [DangerouslyReplayablePubSub] is told.
 type PubSubOptions struct {
-	// Audience is that of the push subscription: what is configured there, or else the address of the endpoint. Required, since Google signs tokens
-	// for everybody.
+	// Audience is that of the push subscription: what is configured there, or
+	// else the address of the endpoint. Required, since Google signs tokens for
+	// everybody.
 	Audience string
-	// Client fetches Google's keys. Redirects are never followed. Default: one of our own, which uses the proxy of the environment.
+	// Client fetches Google's keys. Redirects are never followed. Default: one
+	// of our own, which uses the proxy of the environment.
 	Client *http.Client
 
 	seams seams
@@ -135,7 +137,8 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 // googleSet is Google's keys by their names.
 type googleSet map[string]*rsa.PublicKey
 
-// key finds a key. One that is not there may be new: it is looked for again, but not more often than once a minute.
+// key finds a key. One that is not there may be new: it is looked for again,
+// but not more often than once a minute.
 func (p *pubsub) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	for _, age := range []time.Duration{maxFresh, time.Minute} {
 		// No budget: there is one address, and strangers cannot name another.
@@ -175,7 +178,8 @@ func (p *pubsub) fetch(ctx context.Context) (googleSet, time.Time, error) {
 	return set, p.sets.now().Add(min(max(maxAge(f.header), 5*time.Minute), maxFresh)), nil
 }
 
-// maxAge is how long an answer says that it is good for; zero if it does not say.
+// maxAge is how long an answer says that it is good for; zero if it does not
+// say.
 func maxAge(h http.Header) time.Duration {
 	for part := range strings.SplitSeq(strings.Join(h["Cache-Control"], ","), ",") {
 		text, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(part)), "max-age=")

@@ -9,9 +9,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Settings are what some schemes need beside a secret; see their constructors. The zero value is enough for the others.
+// Settings are what some schemes need beside a secret; see their constructors.
+// The zero value is enough for the others.
 type Settings struct {
-	// URL is the public address of the endpoint, as it is registered at the sender: for schemes that sign it.
+	// URL is the public address of the endpoint, as it is registered at the
+	// sender: for schemes that sign it.
 	URL string
 	// Sandbox takes Plaid's sandbox for its production.
 	Sandbox bool
@@ -19,17 +21,22 @@ type Settings struct {
 	VerifyToken string
 	// Audience is that of Pub/Sub's tokens.
 	Audience string
-	// Header is where a token stands, and Prefix what stands in front of it there. Header is also one that Hook0 must have signed, and the name of the
-	// parameter of Event Grid's URL.
+	// Header is where a token stands, and Prefix what stands in front of it
+	// there. Header is also one that Hook0 must have signed, and the name of
+	// the parameter of Event Grid's URL.
 	Header, Prefix string
-	// Handshake says whether senders that prove nothing are answered when they ask for the endpoint.
+	// Handshake says whether senders that prove nothing are answered when they
+	// ask for the endpoint.
 	Handshake Handshake
-	// DangerouslyReplayable accepts a scheme whose messages cannot be told from their replays, or forged ones from genuine ones; see the constructors
-	// that begin with Dangerously. With rfc9421 it accepts signatures whatever they cover.
+	// DangerouslyReplayable accepts a scheme whose messages cannot be told from
+	// their replays, or forged ones from genuine ones; see the constructors
+	// that begin with Dangerously. With rfc9421 it accepts signatures whatever
+	// they cover.
 	DangerouslyReplayable bool
 }
 
-// New makes the scheme of this name, for configuration files and command lines. The error lists the names, or says which setting is missing.
+// New makes the scheme of this name, for configuration files and command lines.
+// The error lists the names, or says which setting is missing.
 func New(name string, s Settings) (core.Scheme, error) {
 	entry, ok := lookUp(name)
 	if !ok {
@@ -84,7 +91,8 @@ func lookUp(name string) (registered, bool) {
 	return registered{}, false
 }
 
-// withSettings are those that settings change, and those that must be asked for.
+// withSettings are those that settings change, and those that must be asked
+// for.
 func withSettings() []registered {
 	return []registered{
 		{"square", func(s Settings) core.Scheme { return Square(s.URL) }, false},
@@ -255,7 +263,8 @@ func plainSenders() []plainSender {
 	}
 }
 
-// standardSenders are those that sign as Standard Webhooks prescribes, with webhook-* or svix-* headers. GitLab is its signing token.
+// standardSenders are those that sign as Standard Webhooks prescribes, with
+// webhook-* or svix-* headers. GitLab is its signing token.
 func standardSenders() []string {
 	return []string{
 		"standard", "anthropic", "brex", "clerk", "dodo", "etsy", "gemini", "gitlab", "incident-io", "kong", "lithic", "liveblocks", "openai", "portone",

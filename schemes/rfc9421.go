@@ -35,23 +35,30 @@ const (
 	minMACSecret  = 16
 )
 
-// SignatureProfile says which HTTP message signatures [HTTPSignatures] accepts: RFC 9421 leaves that to each application.
+// SignatureProfile says which HTTP message signatures [HTTPSignatures] accepts:
+// RFC 9421 leaves that to each application.
 type SignatureProfile struct {
-	// URL is the public address of the endpoint, as in [Template].URL. All that a signature covers of the address comes from it and, where
-	// it has no path or no query, from the request; nothing comes from Host or X-Forwarded-Host.
+	// URL is the public address of the endpoint, as in [Template].URL. All that
+	// a signature covers of the address comes from it and, where it has no path
+	// or no query, from the request; nothing comes from Host or
+	// X-Forwarded-Host.
 	URL string
-	// Required are the components that a signature must cover, such as "@method" or "content-type". Nil is the profile for webhooks:
-	// "@method", "@authority" or "@target-uri", "content-digest" and "content-type". Name "@path" too if several endpoints share
-	// one host and a key. Without DangerouslyAnyComponents a list must hold "content-digest".
+	// Required are the components that a signature must cover, such as
+	// "@method" or "content-type". Nil is the profile for webhooks: "@method",
+	// "@authority" or "@target-uri", "content-digest" and "content-type". Name
+	// "@path" too if several endpoints share one host and a key. Without
+	// DangerouslyAnyComponents a list must hold "content-digest".
 	Required []string
-	// DangerouslyAnyComponents accepts a signature whatever it covers, Required apart, which is nothing if nil. If "content-digest" is not covered, anybody
-	// can change the body, and Message.BodySigned is false.
+	// DangerouslyAnyComponents accepts a signature whatever it covers, Required
+	// apart, which is nothing if nil. If "content-digest" is not covered,
+	// anybody can change the body, and Message.BodySigned is false.
 	DangerouslyAnyComponents bool
 	// Tag is the tag parameter that a signature must have. Empty: any or none.
 	Tag string
 }
 
-// HTTPSignatures is the scheme of RFC 9421, HTTP message signatures, with the Content-Digest of RFC 9530: sha-256 and sha-512.
+// HTTPSignatures is the scheme of RFC 9421, HTTP message signatures, with the
+// Content-Digest of RFC 9530: sha-256 and sha-512.
 //
 // A key is one line, the algorithm and the key in base64: "ed25519:…",
 // "ecdsa-p256-sha256:…", "ecdsa-p384-sha384:…", "rsa-pss-sha512:…" and
@@ -62,10 +69,13 @@ type SignatureProfile struct {
 // alone is a public key: of ed25519 if it has 32 bytes, else SPKI DER of an
 // elliptic curve or of ed25519. It is never a secret.
 //
-// One signature of a request must cover enough and have Tag. If several do, the request is refused: each would be a message of its own, and a
-// request with one of them stripped would run again. Labels are not signed and not looked at. The parameter created is required, and
-// the window of [core.Config] bounds it, and so does expires if it is there, which must be later than created. The signed text
-// identifies the message: a retry that the sender signs anew is another message. The parameter nonce is the message id for logs.
+// One signature of a request must cover enough and have Tag. If several do, the
+// request is refused: each would be a message of its own, and a request with
+// one of them stripped would run again. Labels are not signed and not looked
+// at. The parameter created is required, and the window of [core.Config] bounds
+// it, and so does expires if it is there, which must be later than created. The
+// signed text identifies the message: a retry that the sender signs anew is
+// another message. The parameter nonce is the message id for logs.
 //
 // Of the parameters of components there is only the name of "@query-param".
 func HTTPSignatures(p SignatureProfile) core.Scheme {
@@ -182,7 +192,8 @@ func (s *httpSignatures) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// choose returns the signature that fits; if there is none, the error of the first that does not.
+// choose returns the signature that fits; if there is none, the error of the
+// first that does not.
 func (s *httpSignatures) choose(inputs, signatures []sfMember) (*httpSignature, error) {
 	var first error
 	var found *httpSignature
@@ -286,7 +297,8 @@ func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) err
 	return nil
 }
 
-// checkComponent returns what is wrong with the name of a component, "" if nothing.
+// checkComponent returns what is wrong with the name of a component, "" if
+// nothing.
 func checkComponent(name string) string {
 	switch name {
 	case "@method", "@target-uri", "@authority", "@scheme", "@path", "@query", "@request-target", "@query-param":
@@ -408,7 +420,8 @@ func (s *httpSignatures) ofTarget(r *core.Request, c sfItem) (string, error) {
 	}
 }
 
-// target is path and query as the sender knows them: of the configured URL, and what that has not, of the request.
+// target is path and query as the sender knows them: of the configured URL, and
+// what that has not, of the request.
 func (s *httpSignatures) target(text string) (path, query string, has bool, err error) {
 	if before, after, ok := strings.Cut(text, "://"); ok && !strings.ContainsAny(before, "/?") { // absolute form
 		text = ""
@@ -439,7 +452,8 @@ func (s *httpSignatures) target(text string) (path, query string, has bool, err 
 const queryParamHint = "or the sender writes the value of \"@query-param\" in another way than RFC 9421, section 2.2.8: a space as %20, " +
 	"~ ! ' ( ) as %7E %21 %27 %28 %29, and * as it is; ask it to sign \"@query\""
 
-// queryParam returns the only value of the parameter with this percent-encoded name.
+// queryParam returns the only value of the parameter with this percent-encoded
+// name.
 func queryParam(query, name string) (string, error) {
 	if len(query) > maxFieldBytes {
 		return "", malformed("the query has more than " + strconv.Itoa(maxFieldBytes) + " bytes: too long to look for \"@query-param\"")
@@ -473,7 +487,8 @@ func queryParam(query, name string) (string, error) {
 	return value, nil
 }
 
-// percentEncode is that of RFC 9421, section 2.2.8: as forms are, with %20 for a space.
+// percentEncode is that of RFC 9421, section 2.2.8: as forms are, with %20 for
+// a space.
 func percentEncode(text string) string {
 	plain := url.QueryEscape(text) // leaves - _ . ~
 	return strings.NewReplacer("+", "%20", "~", "%7E", "%2A", "*").Replace(plain)
@@ -515,7 +530,8 @@ func checkDigest(r *core.Request) error {
 	return nil
 }
 
-// asciiText reports whether text may stand in a signature base: anything else could look like another line of it.
+// asciiText reports whether text may stand in a signature base: anything else
+// could look like another line of it.
 func asciiText(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c != '\t' && (c < ' ' || c > '~') {
@@ -714,7 +730,8 @@ func appendBare(b []byte, kind sfKind, text string) []byte {
 	}
 }
 
-// sfDictionary reads a header that is a dictionary. It refuses what has a second reading: keys that are there twice, numbers with zeros in front.
+// sfDictionary reads a header that is a dictionary. It refuses what has a
+// second reading: keys that are there twice, numbers with zeros in front.
 func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 	values := h.Values(name)
 	size := 0
@@ -734,7 +751,8 @@ func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 	return members, nil
 }
 
-// sfParser reads structured fields. After wrong is set, what it returns means nothing.
+// sfParser reads structured fields. After wrong is set, what it returns means
+// nothing.
 type sfParser struct {
 	text  string
 	at    int

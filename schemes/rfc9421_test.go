@@ -519,7 +519,8 @@ func TestHTTPSignaturesQueryParam(t *testing.T) {
 	}
 }
 
-// Libraries write these characters in their own ways: the one at night must not look for a wrong secret.
+// Libraries write these characters in their own ways: the one at night must not look for a wrong
+// secret.
 func TestHTTPSignaturesQueryParamInAnotherSpellingIsNamed(t *testing.T) {
 	t.Parallel()
 	const cause = "section 2.2.8"
@@ -692,8 +693,8 @@ func TestHTTPSignaturesProfile(t *testing.T) {
 	wantReason(t, msgVerifier(t, loose, key), s.request(msgNow, nil), core.ErrMalformed, "@path")
 }
 
-// FuzzSignatureInput: no header makes the scheme panic; one that is accepted gives one line for each component, and its last line,
-// read again, is the same.
+// FuzzSignatureInput: no header makes the scheme panic; one that is accepted gives one line for
+// each component, and its last line, read again, is the same.
 func FuzzSignatureInput(f *testing.F) {
 	r := webhook(msgHMAC(msgSecret)).request(msgNow, nil)
 	f.Add(asMap(r.Header).Get("Signature-Input"), asMap(r.Header).Get("Signature"), asMap(r.Header).Get("Content-Digest"), r.URL)

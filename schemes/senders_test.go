@@ -167,7 +167,8 @@ func templates() map[string]subject {
 	}
 }
 
-// TestWhatIsJudgedHasAName reads the list that integration/sdks writes: the libraries that judge each sender.
+// TestWhatIsJudgedHasAName reads the list that integration/sdks writes: the libraries that judge
+// each sender.
 func TestWhatIsJudgedHasAName(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/judged.json")

@@ -38,7 +38,8 @@ type shopify struct {
 	byWebhook, byEvent *templated
 }
 
-// Facts implements [core.Describer]. The headers are those of webhooks, then those of events.
+// Facts implements [core.Describer]. The headers are those of webhooks, then
+// those of events.
 func (s shopify) Facts() core.Facts {
 	f := s.facts(s, nil)
 	f.Headers = append(f.Headers, s.byWebhook.headers(), s.byEvent.headers())

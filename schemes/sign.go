@@ -18,15 +18,22 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Sign makes r a request that the sender of scheme would make, at this time of the attempt: for tests and tools. It sets the headers of id, time and
-// signature: in r.Header if that is an http.Header, else r.Header becomes one. Where those stand in the body they must be there already, as placeholders, and r.Body is replaced by a new slice; where the sender
-// signs something of the URL, r.URL may change. It signs with every secret where a sender in rotation does.
+// Sign makes r a request that the sender of scheme would make, at this time of
+// the attempt: for tests and tools. It sets the headers of id, time and
+// signature: in r.Header if that is an http.Header, else r.Header becomes one.
+// Where those stand in the body they must be there already, as placeholders,
+// and r.Body is replaced by a new slice; where the sender signs something of
+// the URL, r.URL may change. It signs with every secret where a sender in
+// rotation does.
 //
-// id is the message's, where the scheme has one in a header; empty: the one that r has, or else a new one, so that signing r again makes another
-// attempt of the same message.
+// id is the message's, where the scheme has one in a header; empty: the one
+// that r has, or else a new one, so that signing r again makes another attempt
+// of the same message.
 //
-// The error wraps [errors.ErrUnsupported] for a scheme that signs with a key that only its sender has, or nothing at all. After an error r may be
-// changed in part. scheme must not be nil. Requests may be signed concurrently, one request only by one at a time.
+// The error wraps [errors.ErrUnsupported] for a scheme that signs with a key
+// that only its sender has, or nothing at all. After an error r may be changed
+// in part. scheme must not be nil. Requests may be signed concurrently, one
+// request only by one at a time.
 func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets ...string) error {
 	h, _ := r.Header.(http.Header)
 	if h == nil {
@@ -46,7 +53,8 @@ func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets 
 	return fmt.Errorf(format, scheme.Name(), errors.ErrUnsupported)
 }
 
-// signing is one request on its way to be signed. What is signed is what the scheme itself reads in it, so that rule is in one place.
+// signing is one request on its way to be signed. What is signed is what the
+// scheme itself reads in it, so that rule is in one place.
 type signing struct {
 	*templated
 
@@ -177,7 +185,8 @@ func (s *signing) newID() string {
 	return strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-")
 }
 
-// read has the scheme collect what is signed, with something in the place of the signatures.
+// read has the scheme collect what is signed, with something in the place of
+// the signatures.
 func (s *signing) read(a *core.Attempt, n int) error {
 	if !s.t.Signature.inBody() {
 		if err := s.write(slices.Repeat([]string{"-"}, n)); err != nil {
@@ -225,8 +234,8 @@ func (s *signing) write(texts []string) error {
 	return nil
 }
 
-// withQuery returns target with this parameter, in place of what it had under the
-// name.
+// withQuery returns target with this parameter, in place of what it had under
+// the name.
 func withQuery(target, name, value string) string {
 	path, query, _ := strings.Cut(target, "?")
 	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
@@ -237,7 +246,8 @@ func withQuery(target, name, value string) string {
 	return path + "?" + strings.Join(append(pairs, url.QueryEscape(name)+"="+url.QueryEscape(value)), "&")
 }
 
-// replace puts the signature into the body, in the place of the one that was read there.
+// replace puts the signature into the body, in the place of the one that was
+// read there.
 func (s *signing) replace(read []core.Signature, texts []string) error {
 	if len(texts) > 1 {
 		return fmt.Errorf("schemes: %s signs with one secret, not %d", s.t.Name, len(texts))

@@ -13,7 +13,8 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// unsigned are the names whose messages cannot be signed: the sender has a private key, or signs nothing.
+// unsigned are the names whose messages cannot be signed: the sender has a private key, or signs
+// nothing.
 func unsigned() []string {
 	return append([]string{
 		"auth0", "chargebee", "discord", "eventgrid", "gitlab-token", "graph", "okta", "paypal", "plaid", "postmark",
@@ -86,7 +87,8 @@ func TestEverySchemeWithASharedSecretIsSignedAsItIsVerified(t *testing.T) {
 	}
 }
 
-// TestItSignsAsTheSendersOfTheSuite signs the requests of senders that were written apart from it, and compares.
+// TestItSignsAsTheSendersOfTheSuite signs the requests of senders that were written apart from it,
+// and compares.
 func TestItSignsAsTheSendersOfTheSuite(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_760_000_000, 0).UTC()

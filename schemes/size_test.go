@@ -11,7 +11,8 @@ import (
 	"github.com/hookonce/hookonce/internal/testmode"
 )
 
-// built compiles a program that verifies with one scheme, and returns its size and the names of what is linked.
+// built compiles a program that verifies with one scheme, and returns its size and the names of
+// what is linked.
 func built(t *testing.T, scheme string) (size int64, symbols string) {
 	t.Helper()
 	dir, err := os.MkdirTemp(".", "testdata-size-") //nolint:usetesting // inside the module, whose packages it imports

@@ -17,13 +17,18 @@ import (
 
 // SNSOptions are what [SNS] can be told. The zero value is the secure one.
 type SNSOptions struct {
-	// Client fetches certificates, and confirms subscriptions. Redirects are never followed. Default: one of our own, which uses the proxy of the
+	// Client fetches certificates, and confirms subscriptions. Redirects are
+	// never followed. Default: one of our own, which uses the proxy of the
 	// environment.
 	Client *http.Client
-	// Handshake says whether a genuine SubscriptionConfirmation is confirmed, by fetching its SubscribeURL. Otherwise the handler gets it.
+	// Handshake says whether a genuine SubscriptionConfirmation is confirmed,
+	// by fetching its SubscribeURL. Otherwise the handler gets it.
 	Handshake Handshake
-	// DangerouslyAcceptSHA1 accepts SignatureVersion 1, which topics have that were never set to 2: whoever may publish to the topic may one day
-	// make two messages of one signature. Better set the topic: aws sns set-topic-attributes --attribute-name SignatureVersion --attribute-value 2.
+	// DangerouslyAcceptSHA1 accepts SignatureVersion 1, which topics have that
+	// were never set to 2: whoever may publish to the topic may one day make
+	// two messages of one signature. Better set the topic: aws sns
+	// set-topic-attributes --attribute-name SignatureVersion --attribute-value
+	// 2.
 	DangerouslyAcceptSHA1 bool
 
 	seams seams
@@ -103,7 +108,8 @@ func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 		return nil, errors.New("the ARN does not end with the name of a topic: the one of the topic is needed, not that of a subscription")
 	}
 	k := &snsKey{topic: arn, host: "sns." + region + "." + suffix, certs: s.certs, sha1: s.o.DangerouslyAcceptSHA1}
-	// These are the names that certificates of SNS bear, in older regions, newer ones, and those of other partitions.
+	// These are the names that certificates of SNS bear, in older regions, newer ones, and those of
+	// other partitions.
 	k.names = []string{"sns.amazonaws.com", k.host, "sns-signing." + region + "." + suffix, "sns-" + region + "." + suffix}
 	if parts[1] == "aws-us-gov" {
 		k.names = append(k.names, "sns-us-gov-west-1."+suffix)
@@ -185,8 +191,10 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 
 // readSNS finds what is signed.
 //
-// The signed text is names and values on lines of their own. Message alone may have several lines, and it comes first: so the text can be cut into
-// values in one way only, from its end. That is why the MessageId can identify the message, and why no other value may hold a line break.
+// The signed text is names and values on lines of their own. Message alone may
+// have several lines, and it comes first: so the text can be cut into values in
+// one way only, from its end. That is why the MessageId can identify the
+// message, and why no other value may hold a line break.
 func readSNS(o object) (*snsMessage, error) {
 	kind, _ := o.text("Type")
 	var names []string
@@ -230,7 +238,8 @@ func readSNS(o object) (*snsMessage, error) {
 	return m, nil
 }
 
-// isSNSHost refuses what cannot be SNS in any region; the key knows in which one it must be.
+// isSNSHost refuses what cannot be SNS in any region; the key knows in which
+// one it must be.
 func isSNSHost(host string) bool {
 	region, ok := strings.CutPrefix(strings.TrimSuffix(host, ".cn"), "sns.")
 	region, end := strings.CutSuffix(region, ".amazonaws.com")
@@ -309,7 +318,8 @@ func (s *sns) confirm(ctx context.Context, r *core.Request, _ *core.Message, key
 	return plain("confirmed")
 }
 
-// confirms reports whether the address does nothing else than confirm a subscription of this topic.
+// confirms reports whether the address does nothing else than confirm a
+// subscription of this topic.
 func (k *snsKey) confirms(address string) bool {
 	u, ok := plainHTTPS(address)
 	if !ok || u.Host != k.host || u.Path != "" && u.Path != "/" {

@@ -35,7 +35,8 @@ import (
 // remoteNow is the time of whtest.TestScheme.
 var remoteNow = time.Date(2025, 10, 9, 8, 7, 6, 0, time.UTC)
 
-// world is an internet: every name leads to it, over TLS under one authority. It counts what is asked for.
+// world is an internet: every name leads to it, over TLS under one authority. It counts what is
+// asked for.
 type world struct {
 	tb     testing.TB
 	root   *authority // of the servers and of what is signed
@@ -437,7 +438,8 @@ func TestSNSRefuses(t *testing.T) {
 	}
 }
 
-// A message whose text looks like the signed text must not become another message: the signed text is the same.
+// A message whose text looks like the signed text must not become another message: the signed text
+// is the same.
 func TestSNSSignedTextCannotBeCutElsewhere(t *testing.T) {
 	t.Parallel()
 	s := newSNS(t)

@@ -2,8 +2,8 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Stream is the scheme of Stream (getstream.io): X-Signature, HMAC-SHA256 of the
-// body in hexadecimal under the API secret. The body may be compressed with
+// Stream is the scheme of Stream (getstream.io): X-Signature, HMAC-SHA256 of
+// the body in hexadecimal under the API secret. The body may be compressed with
 // gzip and is signed as it was before; see [Template].Gunzip. The handler gets
 // it as it came.
 //

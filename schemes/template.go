@@ -13,8 +13,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Template describes how a sender signs; [Template.Scheme] makes a [core.Scheme] of it. Most providers of this package are written
-// with it, and so can one of your own be:
+// Template describes how a sender signs; [Template.Scheme] makes a
+// [core.Scheme] of it. Most providers of this package are written with it, and
+// so can one of your own be:
 //
 //	schemes.Template{
 //		Name:      "acme",
@@ -25,15 +26,20 @@ import (
 //		Content:   "{timestamp}.{body}",
 //	}.Scheme()
 type Template struct {
-	// Name is part of every replay key: short, of letters, digits and hyphens, and never changed.
+	// Name is part of every replay key: short, of letters, digits and hyphens,
+	// and never changed.
 	Name string
-	// Signature is where the signatures stand. Several headers are several places, each of which may be absent.
+	// Signature is where the signatures stand. Several headers are several
+	// places, each of which may be absent.
 	Signature Field
-	// More are further places of signatures, of keys in rotation: headers if Signature is one, else in the body.
+	// More are further places of signatures, of keys in rotation: headers if
+	// Signature is one, else in the body.
 	More []Field
-	// List separates the signatures of one value: ",", ";" or " ". Empty: a value is one signature.
+	// List separates the signatures of one value: ",", ";" or " ". Empty: a
+	// value is one signature.
 	List string
-	// Label stands in front of a signature: "sha256=", "v1=". In a list, entries with another one are skipped.
+	// Label stands in front of a signature: "sha256=", "v1=". In a list,
+	// entries with another one are skipped.
 	Label string
 	// Algorithm makes the signatures. Default: HMAC-SHA256.
 	Algorithm Algorithm
@@ -41,57 +47,68 @@ type Template struct {
 	Encoding core.Encoding
 	// Secret is how the text of a secret becomes a key. Default: as it is.
 	Secret SecretText
-	// Timestamp is where the signed time stands, Unit how it is written, and Stamping what it says. Content must hold it.
+	// Timestamp is where the signed time stands, Unit how it is written, and
+	// Stamping what it says. Content must hold it.
 	Timestamp Field
 	Unit      Unit
 	Stamping  core.Stamping
-	// Nonce is where a signed value stands that the sender makes anew at each attempt,
-	// beside the time of the attempt. Like that time it identifies nothing.
+	// Nonce is where a signed value stands that the sender makes anew at each
+	// attempt, beside the time of the attempt. Like that time it identifies
+	// nothing.
 	Nonce Field
-	// ID is where the message id stands: what stays the same over all attempts of a
-	// message and is different for every other. Content decides whether it is signed.
-	// A signed id identifies the message alone. In a header that is not signed it is a
-	// delivery id: it counts together with the signed content, within
-	// [core.Config].Repeats. A message without its id is refused, unless IDOptional
-	// says otherwise.
+	// ID is where the message id stands: what stays the same over all attempts
+	// of a message and is different for every other. Content decides whether it
+	// is signed. A signed id identifies the message alone. In a header that is
+	// not signed it is a delivery id: it counts together with the signed
+	// content, within [core.Config].Repeats. A message without its id is
+	// refused, unless IDOptional says otherwise.
 	ID Field
-	// IDOptional accepts messages without an id: the signed content identifies them.
-	// A sender that always sends one is better off without it, because two events with
-	// equal content cannot be told apart then.
+	// IDOptional accepts messages without an id: the signed content identifies
+	// them. A sender that always sends one is better off without it, because
+	// two events with equal content cannot be told apart then.
 	IDOptional bool
-	// Topic is an unsigned header that says what the event is, where a sender may send
-	// the same content for several. It may be absent, and counts as an unsigned ID does.
+	// Topic is an unsigned header that says what the event is, where a sender
+	// may send the same content for several. It may be absent, and counts as an
+	// unsigned ID does.
 	Topic Field
-	// Stable are the members of the body that stay the same over all attempts of an
-	// event, objects and arrays included, for a sender that signs an id but renders the
-	// rest of the body anew at each attempt: what the event is, when it was, and its
-	// data. All attempts under one id must agree in them. Empty, or none of them is
-	// there: they must agree in the whole signed content without the time.
+	// Stable are the members of the body that stay the same over all attempts
+	// of an event, objects and arrays included, for a sender that signs an id
+	// but renders the rest of the body anew at each attempt: what the event is,
+	// when it was, and its data. All attempts under one id must agree in them.
+	// Empty, or none of them is there: they must agree in the whole signed
+	// content without the time.
 	Stable []Field
-	// Indistinct says that two events may have the same signed content where there is
-	// no ID or Topic that tells them apart, or nobody knows. Such a message is not
-	// acknowledged when it comes again.
+	// Indistinct says that two events may have the same signed content where
+	// there is no ID or Topic that tells them apart, or nobody knows. Such a
+	// message is not acknowledged when it comes again.
 	Indistinct bool
-	// Batch says how a body with several events is identified, where the path of ID
-	// has an index: JSON("events", "0", "id").
+	// Batch says how a body with several events is identified, where the path
+	// of ID has an index: JSON("events", "0", "id").
 	Batch Batch
-	// IDLength is the exact length of an id that stands in Content beside something else without text between.
+	// IDLength is the exact length of an id that stands in Content beside
+	// something else without text between.
 	IDLength int
-	// Content is the signed text, with {id}, {timestamp}, {nonce}, {body}, {method} and
-	// {url}: "v0:{timestamp}:{body}". {header:Name} and {query:name} are values that
-	// belong to the message, and identify it with the rest of the content: what
-	// differs between two attempts is a Nonce. {secret} is the secret, at the end.
+	// Content is the signed text, with {id}, {timestamp}, {nonce}, {body},
+	// {method} and {url}: "v0:{timestamp}:{body}". {header:Name} and
+	// {query:name} are values that belong to the message, and identify it with
+	// the rest of the content: what differs between two attempts is a Nonce.
+	// {secret} is the secret, at the end.
 	Content string
-	// Gunzip says that the sender signs the body before it compresses it with gzip. A
-	// compressed body is decompressed, up to 8 MiB and 64 times its size, and what comes of
-	// that is signed and identifies the message. Other compressed bytes may stand for the same
-	// body, so BodySigned is false then.
+	// Gunzip says that the sender signs the body before it compresses it with
+	// gzip. A compressed body is decompressed, up to 8 MiB and 64 times its
+	// size, and what comes of that is signed and identifies the message. Other
+	// compressed bytes may stand for the same body, so BodySigned is false
+	// then.
 	Gunzip bool
-	// URL is the public address of the endpoint, for {url}: never taken from what a request says of its host. With an origin alone,
-	// path and query are those of the request; with a path, the query is. With a query it is the whole, and a request's own query must equal it; so it
-	// must where something else than a line break follows {url}, or the body stands in front of it.
+	// URL is the public address of the endpoint, for {url}: never taken from
+	// what a request says of its host. With an origin alone, path and query are
+	// those of the request; with a path, the query is. With a query it is the
+	// whole, and a request's own query must equal it; so it must where
+	// something else than a line break follows {url}, or the body stands in
+	// front of it.
 	URL string
-	// Past and Future are the window that the sender prescribes; zero: the usual ones of [core.Config].
+	// Past and Future are the window that the sender prescribes; zero: the
+	// usual ones of [core.Config].
 	Past, Future time.Duration
 	// MaxSignatures is how many may be presented. Default: 16.
 	MaxSignatures int
@@ -119,8 +136,8 @@ func Entry(header, key string) Field {
 	return Field{header: http.CanonicalHeaderKey(header), key: key + "="}
 }
 
-// Item is an entry of a list without keys that stands in a header, by its index: 0
-// is the first.
+// Item is an entry of a list without keys that stands in a header, by its
+// index: 0 is the first.
 func Item(header string, index int) Field {
 	if index >= 0 {
 		index++ // counted from 1, so that the zero Field is none; a negative one stays a mistake
@@ -128,11 +145,12 @@ func Item(header string, index int) Field {
 	return Field{header: http.CanonicalHeaderKey(header), item: index}
 }
 
-// Query is the value of a parameter of the request's URL, which must be there once.
+// Query is the value of a parameter of the request's URL, which must be there
+// once.
 func Query(name string) Field { return Field{query: name} }
 
-// JSON is a string or number in the JSON body, by the names that lead to it. In an
-// array, the name is an index: "0" is the first.
+// JSON is a string or number in the JSON body, by the names that lead to it. In
+// an array, the name is an index: "0" is the first.
 func JSON(path ...string) Field { return Field{path: path} }
 
 func (f Field) none() bool   { return f.header == "" && f.query == "" && len(f.path) == 0 }
@@ -151,9 +169,9 @@ type Batch uint8
 const (
 	// BatchRefused: a body with several events is malformed.
 	BatchRefused Batch = iota
-	// BatchByContent: the signed content identifies a body with several events, the id
-	// one with a single event. If a retry has other events together, it is another
-	// message.
+	// BatchByContent: the signed content identifies a body with several events,
+	// the id one with a single event. If a retry has other events together, it
+	// is another message.
 	BatchByContent
 )
 
@@ -195,7 +213,8 @@ const (
 	SHA256    // of a Content that ends with {secret}: no MAC, for senders that have nothing better
 )
 
-// Scheme checks the template and makes a scheme of it. The error lists every mistake.
+// Scheme checks the template and makes a scheme of it. The error lists every
+// mistake.
 func (t Template) Scheme() (core.Scheme, error) {
 	s, err := t.build()
 	if err != nil {
@@ -213,7 +232,8 @@ func must(t Template) *templated {
 	return s
 }
 
-// fromSettings is for providers whose template holds what a program passed: [core.New] reports the mistake.
+// fromSettings is for providers whose template holds what a program passed:
+// [core.New] reports the mistake.
 func fromSettings(t Template) core.Scheme {
 	s, err := t.build()
 	if err != nil {
@@ -307,7 +327,8 @@ func (t Template) build() (*templated, error) {
 	return s, nil
 }
 
-// checkKeys finds secrets in a text that is public, or in no text where there must be one.
+// checkKeys finds secrets in a text that is public, or in no text where there
+// must be one.
 func (s *templated) checkKeys() (mistakes []error) {
 	private := s.t.Algorithm.hash() == nil
 	switch {
@@ -407,7 +428,8 @@ func (s *templated) signsID() bool { return s.has(partID) || s.t.ID.inBody() && 
 // delivers says that the id is an unsigned one that counts.
 func (s *templated) delivers() bool { return s.t.ID.header != "" && !s.has(partID) && !s.t.idForLogs }
 
-// counts says that there is an unsigned id or topic, which counts together with the content.
+// counts says that there is an unsigned id or topic, which counts together with
+// the content.
 func (s *templated) counts() bool { return s.delivers() || !s.t.Topic.none() }
 
 // readURL takes the URL apart.
@@ -429,8 +451,8 @@ func (s *templated) readURL() error {
 	return nil
 }
 
-// mustBeWhole says that the request may choose no part of the address: whoever sends it could move a part of the body there. A line break ends an
-// address.
+// mustBeWhole says that the request may choose no part of the address: whoever
+// sends it could move a part of the body there. A line break ends an address.
 func (s *templated) mustBeWhole() bool {
 	i := s.index(partURL)
 	if i+1 == len(s.parts) {
@@ -459,7 +481,8 @@ func publicURL(text string) (address, error) {
 
 func (a *address) exact() { a.path, a.query = true, true }
 
-// write adds the address that r was sent to; ok is false if it cannot have been sent to this one.
+// write adds the address that r was sent to; ok is false if it cannot have been
+// sent to this one.
 func (a *address) write(r *core.Request, c *core.Content) bool {
 	target := r.URL
 	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form

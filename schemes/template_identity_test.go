@@ -383,7 +383,8 @@ func TestAnItemBehindTheSignaturesIsSignedInItsPlace(t *testing.T) {
 	}
 }
 
-// A sender that moves to another signature sends a retry under the new one: the text around the body is not the message.
+// A sender that moves to another signature sends a retry under the new one: the text around the
+// body is not the message.
 func TestARetryUnderAnotherSchemeOfAnyIsRecognized(t *testing.T) {
 	t.Parallel()
 	member := func(name, header, content string) core.Scheme {

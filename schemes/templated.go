@@ -38,9 +38,9 @@ func (s *templated) Stamping() core.Stamping { return s.t.Stamping }
 // Facts implements [core.Describer].
 func (s *templated) Facts() core.Facts { return s.facts(s, nil) }
 
-// facts are those of outer, which is s or embeds it. prepare is for a scheme that
-// signs more than its template says: it puts that into the request, unless it is
-// there. nil: nothing.
+// facts are those of outer, which is s or embeds it. prepare is for a scheme
+// that signs more than its template says: it puts that into the request, unless
+// it is there. nil: nothing.
 func (s *templated) facts(outer core.Scheme, prepare func(*signing)) core.Facts {
 	f := core.Facts{
 		Past: s.t.Past, Future: s.t.Future, FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.hash() == nil,
@@ -229,7 +229,8 @@ func (s *templated) readID(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// readUnsigned takes the delivery id and the topic, which count although they are not signed.
+// readUnsigned takes the delivery id and the topic, which count although they
+// are not signed.
 func (s *templated) readUnsigned(h core.Header, a *core.Attempt) error {
 	if s.delivers() {
 		id, err := s.t.ID.unsigned(h, s.t.List)
@@ -308,7 +309,8 @@ func visible(id string) bool {
 	return true
 }
 
-// readSignatures collects those with our label; the others are no concern of ours and cost nothing later.
+// readSignatures collects those with our label; the others are no concern of
+// ours and cost nothing later.
 func (s *templated) readSignatures(r *core.Request, a *core.Attempt) error {
 	if s.t.Signature.query != "" {
 		return s.readSignatureQuery(r, a)
@@ -387,7 +389,8 @@ func (f Field) isEntry(header, entry string, item int) bool {
 	return item == f.item || f.key != "" && keyed
 }
 
-// cutKey returns what follows key in an entry of a list, without the spaces around.
+// cutKey returns what follows key in an entry of a list, without the spaces
+// around.
 func cutKey(entry, key string) (string, bool) {
 	for entry != "" && entry[0] == ' ' {
 		entry = entry[1:]
@@ -514,7 +517,8 @@ func gunzip(body []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// writeBody adds the body, and marks the time of the attempt if it stands in it.
+// writeBody adds the body, and marks the time of the attempt if it stands in
+// it.
 func (s *templated) writeBody(body []byte, a *core.Attempt) {
 	if f := s.t.Timestamp; f.inBody() && !s.t.bodyless {
 		if from, to, ok := locate(body, f.path); ok {
@@ -568,7 +572,8 @@ func (s *templated) readJSON(body []byte, a *core.Attempt) error {
 	return nil
 }
 
-// indistinct says that an equal message may be another event: nothing tells them apart, or the delivery id got lost on the way.
+// indistinct says that an equal message may be another event: nothing tells
+// them apart, or the delivery id got lost on the way.
 func (s *templated) indistinct(unsigned []string) bool {
 	some := slices.ContainsFunc(unsigned, func(value string) bool { return value != "" })
 	return s.t.Indistinct && !some || s.t.idAlways && some && unsigned[0] == ""

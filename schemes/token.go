@@ -15,11 +15,13 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// DangerouslyReplayableToken is for a sender that shows a secret in a header instead of signing: header is where, and prefix what stands in front
-// of it, as in "Bearer ". name is as in [Template].
+// DangerouslyReplayableToken is for a sender that shows a secret in a header
+// instead of signing: header is where, and prefix what stands in front of it,
+// as in "Bearer ". name is as in [Template].
 //
-// Whoever captures one request has the secret. Nothing is signed: neither the body nor the time, and no message can be told from another, so
-// the handler runs for each attempt. Take a sender's signatures where it has any.
+// Whoever captures one request has the secret. Nothing is signed: neither the
+// body nor the time, and no message can be told from another, so the handler
+// runs for each attempt. Take a sender's signatures where it has any.
 func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 	t := token{name: name, field: Header(header), prefix: prefix}
 	if name == "" || header == "" {
@@ -28,7 +30,8 @@ func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 	return t
 }
 
-// DangerouslyReplayableBasicAuth is for a sender that shows a name and a password, as Postmark and Chargebee do; see [DangerouslyReplayableToken]. The
+// DangerouslyReplayableBasicAuth is for a sender that shows a name and a
+// password, as Postmark and Chargebee do; see [DangerouslyReplayableToken]. The
 // secret is both, as in "name:password". name is as in [Template].
 func DangerouslyReplayableBasicAuth(name string) core.Scheme {
 	if name == "" {

@@ -7,8 +7,8 @@ import (
 )
 
 // Trello is the scheme of Trello: X-Trello-Webhook, HMAC-SHA1 in base64 of the
-// body and the callback address, under the secret of the app. address is that of
-// the endpoint, whole, as it was registered.
+// body and the callback address, under the secret of the app. address is that
+// of the endpoint, whole, as it was registered.
 //
 // Trello asks for the endpoint with HEAD when the webhook is made. It is
 // answered only if handshake says so; the route must take HEAD as well.

@@ -12,20 +12,20 @@ import (
 )
 
 // TrueLayer is the scheme of TrueLayer's webhooks: a detached JWS in
-// Tl-Signature, ES512 over the method, the path, the headers that the JWS names,
-// and the body. address is that of the endpoint, as in [Template].URL. Its path
-// is signed, but no query, so a request must have the query of the address, or
-// none.
+// Tl-Signature, ES512 over the method, the path, the headers that the JWS
+// names, and the body. address is that of the endpoint, as in [Template].URL.
+// Its path is signed, but no query, so a request must have the query of the
+// address, or none.
 //
 // The secret is the address of TrueLayer's key set,
 // "https://webhooks.truelayer.com/.well-known/jwks", or that at
-// webhooks.truelayer-sandbox.com; see [KeySet]. It may be a public key on P-521 in
-// base64, too. The address in the JWS, jku, is not used.
+// webhooks.truelayer-sandbox.com; see [KeySet]. It may be a public key on P-521
+// in base64, too. The address in the JWS, jku, is not used.
 //
-// The event_id in the body identifies the message. X-Tl-Webhook-Timestamp must be
-// signed, but is not compared with the clock: nobody says whether a retry has a
-// time of its own. Signatures of a path with or without a final slash are those
-// of two paths here.
+// The event_id in the body identifies the message. X-Tl-Webhook-Timestamp must
+// be signed, but is not compared with the clock: nobody says whether a retry
+// has a time of its own. Signatures of a path with or without a final slash are
+// those of two paths here.
 //
 // Source: TrueLayer/truelayer-signing at commit b0b46ff, and
 // www.npmjs.com/package/truelayer-signing/v/0.2.3, as of November 2026.

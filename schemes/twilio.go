@@ -82,7 +82,8 @@ func (t twilio) Facts() core.Facts {
 	return f
 }
 
-// ParseKey implements [core.Scheme]: any secret may be a shared key or the auth token.
+// ParseKey implements [core.Scheme]: any secret may be a shared key or the auth
+// token.
 func (t twilio) ParseKey(text string) (core.VerifyKey, error) {
 	k := twilioKey{origin: t.origin, other: t.other}
 	for _, s := range t.under {
@@ -104,9 +105,9 @@ func (t twilio) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return t.under[name].ReadHeader(r, a)
 }
 
-// twilioAlgorithm reads the settings: "key=…,algorithm=HMAC_SHA256". They are not
-// signed. Whoever changes them changes the algorithm under which the signature does
-// not verify.
+// twilioAlgorithm reads the settings: "key=…,algorithm=HMAC_SHA256". They are
+// not signed. Whoever changes them changes the algorithm under which the
+// signature does not verify.
 func twilioAlgorithm(settings []string) (string, error) {
 	switch {
 	case len(settings) == 0:
@@ -135,8 +136,8 @@ func twilioAlgorithm(settings []string) (string, error) {
 	}
 }
 
-// twilioKey verifies the signed text in both of its forms, and the content of the
-// attempt, which identifies the message, stays that of one.
+// twilioKey verifies the signed text in both of its forms, and the content of
+// the attempt, which identifies the message, stays that of one.
 type twilioKey struct {
 	keys          []core.VerifyKey // one for each algorithm
 	origin, other string
@@ -165,9 +166,9 @@ func (k twilioKey) verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	return false, nil
 }
 
-// defaultPort returns scheme and host of an address as they stand there, and in the
-// other form: with the default port of the scheme or without. other is empty if
-// another port is there.
+// defaultPort returns scheme and host of an address as they stand there, and in
+// the other form: with the default port of the scheme or without. other is
+// empty if another port is there.
 func defaultPort(address string) (origin, other string) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	end := strings.IndexAny(rest, "/?")
@@ -249,7 +250,8 @@ func isForm(r *core.Request) bool {
 	return err == nil && kind == "application/x-www-form-urlencoded"
 }
 
-// prepare signs with the algorithm of the settings, and puts the hash of a body that is no form into the URL, which is what Twilio signs of it.
+// prepare signs with the algorithm of the settings, and puts the hash of a body
+// that is no form into the URL, which is what Twilio signs of it.
 func (t twilio) prepare(s *signing) {
 	r := s.r
 	if name, err := twilioAlgorithm(r.Header.Values(twilioSettings)); err == nil {
@@ -263,14 +265,16 @@ func (t twilio) prepare(s *signing) {
 	}
 }
 
-// twilioCall is a parameter of every request that wants to know what a call does
-// next. Reports of a call's state have it too; they too run again.
+// twilioCall is a parameter of every request that wants to know what a call
+// does next. Reports of a call's state have it too; they too run again.
 const twilioCall = "CallSid"
 
 const bodySHA256 = "bodySHA256="
 
-// twilioDigest takes the digest, with what joins it, from the end of the request's URL, where Twilio puts it. Elsewhere it may be a parameter of a
-// form, with a text that somebody chose: parameters follow the URL in the signed text without anything between.
+// twilioDigest takes the digest, with what joins it, from the end of the
+// request's URL, where Twilio puts it. Elsewhere it may be a parameter of a
+// form, with a text that somebody chose: parameters follow the URL in the
+// signed text without anything between.
 func twilioDigest(url string) (target, sum string, err error) {
 	_, query, _ := strings.Cut(url, "?")
 	if !strings.Contains(query, bodySHA256) {

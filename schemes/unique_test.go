@@ -11,8 +11,10 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// TestNoTwoMessagesHaveOneSignedText makes many templates, and for each that is accepted many requests: no two that differ in what is signed may have one
-// signed text, for then one signature would fit both. Values and literals are made of the same few characters, so that parts run into each other.
+// TestNoTwoMessagesHaveOneSignedText makes many templates, and for each that is accepted many
+// requests: no two that differ in what is signed may have one signed text, for then one signature
+// would fit both. Values and literals are made of the same few characters, so that parts run into
+// each other.
 func TestNoTwoMessagesHaveOneSignedText(t *testing.T) {
 	t.Parallel()
 	var bodies []string
@@ -80,7 +82,8 @@ func TestNoTwoMessagesHaveOneSignedText(t *testing.T) {
 	}
 }
 
-// check reports that another request has the signed text of r, and returns 1 if r is one that can be signed.
+// check reports that another request has the signed text of r, and returns 1 if r is one that can
+// be signed.
 func check(t *testing.T, s core.Scheme, content string, r *core.Request, seen map[string]string) int {
 	t.Helper()
 	var a core.Attempt

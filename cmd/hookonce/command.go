@@ -20,7 +20,8 @@ const (
 // errRefused ends a command with status 1; what there is to say was said.
 var errRefused = errors.New("refused")
 
-// usageError is a mistake of whoever typed the command. It has no secret, and nothing that could be one by a slip.
+// usageError is a mistake of whoever typed the command. It has no secret, and
+// nothing that could be one by a slip.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }

@@ -14,7 +14,8 @@ import (
 	"unicode/utf16"
 )
 
-// console is where a command reads and writes. say and object are for the result, note is for all else.
+// console is where a command reads and writes. say and object are for the
+// result, note is for all else.
 type console struct {
 	in      io.Reader
 	inFor   string // the flag that standard input was read for
@@ -29,7 +30,8 @@ func newConsole(in io.Reader, out, errs io.Writer, env func(string) (string, boo
 	return &console{in: in, out: sticky{w: out}, errs: errs, env: env, colours: coloured(out, env)}
 }
 
-// sticky keeps the first error, so that a result that could not be written is no success.
+// sticky keeps the first error, so that a result that could not be written is
+// no success.
 type sticky struct {
 	w   io.Writer
 	err error
@@ -58,7 +60,8 @@ func (c *console) object(v any) {
 	_ = e.Encode(v)
 }
 
-// harmless escapes in JSON what a terminal would obey or hide, such as U+009B: a path may hold it, and package json lets it through.
+// harmless escapes in JSON what a terminal would obey or hide, such as U+009B:
+// a path may hold it, and package json lets it through.
 type harmless struct{ w io.Writer }
 
 // Write is given whole objects.
@@ -80,10 +83,12 @@ func (h harmless) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// obeyed says that r does something else than to be seen; the newline that ends an object is ours.
+// obeyed says that r does something else than to be seen; the newline that ends
+// an object is ours.
 func obeyed(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 
-// note is one line to standard error. That it cannot be written is nobody's concern.
+// note is one line to standard error. That it cannot be written is nobody's
+// concern.
 func (c *console) note(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,7 +124,8 @@ func (c *console) colour(code, text string) string {
 // maxFile bounds what is read from a file.
 const maxFile = 64 << 20
 
-// read reads a file that a flag names, - for standard input. No error has the name: who mixes up two flags would have a secret in a log.
+// read reads a file that a flag names, - for standard input. No error has the
+// name: who mixes up two flags would have a secret in a log.
 func (c *console) read(name, flagName string) ([]byte, error) {
 	in := c.in
 	if name == "-" {

@@ -96,7 +96,8 @@ func keepFiber(limit int64) fiber.Handler {
 // lines are the headers as they are shown and saved.
 func (x *exchange) lines(h hidden) []string { return capture.Lines(x.header, redact.List(h)) }
 
-// eventType is the type of the event where senders say it: in a header, or in a member of the body.
+// eventType is the type of the event where senders say it: in a header, or in a
+// member of the body.
 func (x *exchange) eventType() string {
 	for _, name := range []string{
 		"X-Github-Event", "X-Gitlab-Event", "X-Gitea-Event", "X-Event-Key", "X-Shopify-Topic", "X-Wc-Webhook-Topic", "Ce-Type", "X-Amz-Sns-Message-Type",

@@ -122,7 +122,8 @@ func (e *explanation) text(c *console, said explain.Explanation) string {
 
 const unknown explain.Mistake = "unknown"
 
-// withoutBody blames neither secret nor body where only the capture lacks the body.
+// withoutBody blames neither secret nor body where only the capture lacks the
+// body.
 func withoutBody(all []explain.Finding) []explain.Finding {
 	left := slices.DeleteFunc(slices.Clone(all), func(f explain.Finding) bool {
 		return !f.Proven && (strings.HasPrefix(string(f.Mistake), "body-") || f.Mistake == unknown)

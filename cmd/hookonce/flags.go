@@ -72,7 +72,8 @@ func jsonFlag(f *flag.FlagSet, to *bool) {
 	f.BoolVar(to, "json", false, "write the result as JSON, one object a line. Notes and wrong usage stay text, on standard error")
 }
 
-// newScheme makes the scheme. url is what to go by without --url; empty: nothing.
+// newScheme makes the scheme. url is what to go by without --url; empty:
+// nothing.
 func (c *common) newScheme(url string) (core.Scheme, error) {
 	if !slices.Contains(schemes.Names(), c.scheme) {
 		return nil, noSuch("--scheme", c.scheme, schemes.Names())
@@ -100,7 +101,8 @@ func asFlags(text string) string {
 	).Replace(strings.TrimPrefix(text, "schemes: "))
 }
 
-// texts are the secrets. With asIs a variable that holds one is taken as it is, with the white space around it, as a program would read it.
+// texts are the secrets. With asIs a variable that holds one is taken as it is,
+// with the white space around it, as a program would read it.
 func (c *common) texts(con *console, asIs bool) ([]string, error) {
 	all := slices.Clone([]string(c.secrets))
 	for _, name := range c.secretFiles {
@@ -127,8 +129,9 @@ func (c *common) texts(con *console, asIs bool) ([]string, error) {
 	return fields, nil
 }
 
-// secretFile reads one of the files that --secret-file and --other name. whole says
-// that the file is one secret and nothing else: no white space was left out.
+// secretFile reads one of the files that --secret-file and --other name. whole
+// says that the file is one secret and nothing else: no white space was left
+// out.
 func secretFile(c *console, name, flagName string) (fields []string, whole bool, err error) {
 	text, err := c.read(name, flagName)
 	if err != nil {

@@ -163,10 +163,12 @@ func (l *listening) tell(c *console, p *printer, ln net.Listener) {
 	}
 }
 
-// shutdownTime is for a message that is being handled. Connections on which nothing came yet take all of it.
+// shutdownTime is for a message that is being handled. Connections on which
+// nothing came yet take all of it.
 const shutdownTime = time.Second
 
-// until serves until ctx ends; messages that are being handled then are answered.
+// until serves until ctx ends; messages that are being handled then are
+// answered.
 func (s *server) until(ctx context.Context, ln net.Listener) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.serve(ln) }()
@@ -322,10 +324,12 @@ func (p *printer) saveAndShow(x *exchange, r *received) {
 	}
 }
 
-// atOnce is how many refusals are explained at once: each may take a few mebibytes, and the others wait.
+// atOnce is how many refusals are explained at once: each may take a few
+// mebibytes, and the others wait.
 const atOnce = 4
 
-// refused is called before observe is, for a refusal that the request caused, and explains it.
+// refused is called before observe is, for a refusal that the request caused,
+// and explains it.
 func (p *printer) refused(ctx context.Context, r core.Refused) {
 	p.turns <- struct{}{}
 	defer func() { <-p.turns }()

@@ -155,7 +155,8 @@ func TestARefusalIsExplainedOnTheNextLines(t *testing.T) {
 	}
 }
 
-// A stranger chooses the path. Package json escapes what is below a space, and not what else drives a terminal.
+// A stranger chooses the path. Package json escapes what is below a space, and not what else drives
+// a terminal.
 func TestNothingThatATerminalObeysIsPrinted(t *testing.T) {
 	t.Parallel()
 	for _, framework := range frameworks() {

@@ -291,7 +291,8 @@ func TestJSONIsOneObject(t *testing.T) {
 	}
 }
 
-// TestNoSecretIsEverShown runs every command, right and wrong, with secrets in the right and the wrong places.
+// TestNoSecretIsEverShown runs every command, right and wrong, with secrets in the right and the
+// wrong places.
 func TestNoSecretIsEverShown(t *testing.T) {
 	t.Parallel()
 	secret, other := core.GenerateSecret(), core.GenerateSecret()

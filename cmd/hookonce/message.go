@@ -45,7 +45,8 @@ type signer struct {
 	request core.Request
 }
 
-// signer takes everything together. to is where the message goes; schemes that sign the address go by --url, if that is there.
+// signer takes everything together. to is where the message goes; schemes that
+// sign the address go by --url, if that is there.
 func (m *message) signer(c *console, to string) (*signer, error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
@@ -134,7 +135,8 @@ func (s *signer) sent() http.Header {
 	return h
 }
 
-// messageID is what the receiver will take for it; empty if the scheme has none.
+// messageID is what the receiver will take for it; empty if the scheme has
+// none.
 func (s *signer) messageID() string {
 	a := new(core.Attempt)
 	r := core.Request{Method: s.request.Method, URL: s.request.URL, Header: s.sent(), Body: s.request.Body}

@@ -14,8 +14,10 @@ import (
 	"sync"
 )
 
-// redisClient is what redisstore needs of a client: one command after the other, on one connection. It follows a cluster to the node that
-// has a key. The module has no client library, and the seen command sends a handful of commands.
+// redisClient is what redisstore needs of a client: one command after the
+// other, on one connection. It follows a cluster to the node that has a key.
+// The module has no client library, and the seen command sends a handful of
+// commands.
 type redisClient struct {
 	store *url.URL
 

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// schedule has the wait before each attempt. After its end the last one repeats.
+// schedule has the wait before each attempt. After its end the last one
+// repeats.
 type schedule []time.Duration
 
 // namedSchedule knows the example of Standard Webhooks, and the same in small.
@@ -51,8 +52,10 @@ const maxWait = 7 * 24 * time.Hour
 // before is the wait before attempt i, counted from zero.
 func (s schedule) before(i int) time.Duration { return s[min(i, len(s)-1)] }
 
-// next is the wait before attempt i, after one that was answered with this status and this Retry-After. A receiver that is overloaded gets the longer
-// wait that follows in the schedule, and nobody is asked again before the time that he names.
+// next is the wait before attempt i, after one that was answered with this
+// status and this Retry-After. A receiver that is overloaded gets the longer
+// wait that follows in the schedule, and nobody is asked again before the time
+// that he names.
 func (s schedule) next(i, status int, retryAfter time.Duration, jitter float64) time.Duration {
 	wait := s.before(i)
 	switch status {

@@ -246,7 +246,8 @@ type wholeBody []byte
 // ReadBody implements core.BodyReader.
 func (b wholeBody) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
 
-// scratch is a store for one request. Unlike memstore it leaves keys as they are in a store that is shared.
+// scratch is a store for one request. Unlike memstore it leaves keys as they
+// are in a store that is shared.
 type scratch struct {
 	mu  sync.Mutex
 	has map[core.Key]core.Value

@@ -167,7 +167,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// attempt signs the message anew and sends it. The error is that it cannot be signed; what happened on the way is in the attempt.
+// attempt signs the message anew and sends it. The error is that it cannot be
+// signed; what happened on the way is in the attempt.
 func (s *signer) attempt(ctx context.Context, through *http.Transport, timeout time.Duration, clock func() time.Time) (attempt, error) {
 	now := clock()
 	if err := s.sign(now); err != nil {
@@ -246,7 +247,8 @@ func (a attempt) shown() string {
 	return "\n" + indented(a.Body, "  ")
 }
 
-// place is where a redirect leads: without user, query and fragment, which may hold a secret.
+// place is where a redirect leads: without user, query and fragment, which may
+// hold a secret.
 func place(resp *http.Response) string {
 	u, err := resp.Location()
 	if err != nil {

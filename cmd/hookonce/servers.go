@@ -18,7 +18,8 @@ import (
 	"github.com/hookonce/hookonce/nethttp"
 )
 
-// server is a receiver in one framework, on every path and for every method: some senders ask for the endpoint with GET or OPTIONS.
+// server is a receiver in one framework, on every path and for every method:
+// some senders ask for the endpoint with GET or OPTIONS.
 type server struct {
 	serve    func(net.Listener) error
 	shutdown func(context.Context) error
@@ -61,7 +62,8 @@ func overHTTP(h http.Handler, maxBody int64) server {
 	}
 }
 
-// overFiber has fiber's limit of the body above ours, so that ours is the one that is told, and room for a head as large as other servers allow in
+// overFiber has fiber's limit of the body above ours, so that ours is the one
+// that is told, and room for a head as large as other servers allow in
 // practice: fasthttp's 4 KiB hold no long list of signatures.
 func overFiber(v *core.Verifier, maxBody int64, handle func(context.Context) reply) server {
 	app := fiber.New(fiber.Config{

@@ -22,7 +22,8 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// sqlEngine is a database whose own command-line client runs the statements of sqlstore. The module has no driver.
+// sqlEngine is a database whose own command-line client runs the statements of
+// sqlstore. The module has no driver.
 type sqlEngine struct {
 	dialect  sqlstore.Dialect
 	programs []string // the first that is there
@@ -37,7 +38,8 @@ type sqlEngine struct {
 	mark  string              // the format of a statement that prints a text, a space, and how many rows the last one changed
 }
 
-// newSQLEngine tells the client where the database is. A password goes through the environment: the list of processes shows arguments.
+// newSQLEngine tells the client where the database is. A password goes through
+// the environment: the list of processes shows arguments.
 func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	password, _ := store.User.Password()
 	at := *store
@@ -134,7 +136,8 @@ func (c *sqlConnector) Connect(context.Context) (driver.Conn, error) {
 	return s, nil
 }
 
-// sqlSession is a connection: a process of the client. An error ends it, so that no reply is taken for that of another statement.
+// sqlSession is a connection: a process of the client. An error ends it, so
+// that no reply is taken for that of another statement.
 type sqlSession struct {
 	engine *sqlEngine
 	cmd    *exec.Cmd
@@ -145,7 +148,8 @@ type sqlSession struct {
 	ended  bool
 }
 
-// run runs a statement, and returns the lines that it printed and how many rows it changed.
+// run runs a statement, and returns the lines that it printed and how many rows
+// it changed.
 func (s *sqlSession) run(ctx context.Context, query string, args []driver.NamedValue) (lines []string, rows int64, err error) {
 	if s.ended {
 		return nil, 0, driver.ErrBadConn
@@ -182,7 +186,8 @@ func (s *sqlSession) run(ctx context.Context, query string, args []driver.NamedV
 
 var placeholders = regexp.MustCompile(`\?|\$\d+`)
 
-// fill puts the arguments into a statement, all but numbers in hexadecimal. The statements of sqlstore have neither sign elsewhere.
+// fill puts the arguments into a statement, all but numbers in hexadecimal. The
+// statements of sqlstore have neither sign elsewhere.
 func (e *sqlEngine) fill(query string, args []driver.NamedValue) (string, error) {
 	if rest, ok := strings.CutPrefix(query, "SELECT value FROM"); ok {
 		query = e.value + rest

@@ -92,7 +92,8 @@ func (v *verification) run(ctx context.Context, c *console) error {
 	return nil
 }
 
-// remind says what is easily forgotten with a request that was captured a while ago.
+// remind says what is easily forgotten with a request that was captured a while
+// ago.
 func (r *receiver) remind(c *console, reason core.Reason) {
 	if reason == core.ErrOutsideWindow && r.now == 0 {
 		c.note("note: if the request was captured a while ago, give --now: the time at which it arrived, in seconds since 1970")

@@ -36,7 +36,8 @@ type version struct {
 	System   string `json:"system"`
 }
 
-// thisVersion is what the build says: a tag for go install, a revision for a build in a clone.
+// thisVersion is what the build says: a tag for go install, a revision for a
+// build in a clone.
 func thisVersion() version {
 	v := version{Version: "(devel)", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()

@@ -1,4 +1,5 @@
-// Package browser_test opens the page of hookonce listen --inspect in a real browser.
+// Package browser_test opens the page of hookonce listen --inspect in a real
+// browser.
 package browser_test
 
 import (

@@ -1,5 +1,6 @@
-// Package cli_test drives the real program hookonce: its commands in scripts, its processes against each other, and what
-// docs/troubleshooting.md shows of it.
+// Package cli_test drives the real program hookonce: its commands in scripts,
+// its processes against each other, and what docs/troubleshooting.md shows of
+// it.
 package cli_test
 
 import (
@@ -111,7 +112,8 @@ type listener struct {
 
 type listenerKey struct{}
 
-// listen starts hookonce listen with these arguments, sets URL to where it listens, and has it print to the file "listen".
+// listen starts hookonce listen with these arguments, sets URL to where it listens, and has it
+// print to the file "listen".
 func listen(ts *testscript.TestScript, _ bool, args []string) {
 	l, _ := ts.Value(listenerKey{}).(*listener)
 	out, err := os.Create(ts.MkAbs("listen"))
@@ -158,7 +160,8 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	ended(ts, neg, nil)
 }
 
-// exits runs hookonce with the arguments behind the first, which is the status that it must end with.
+// exits runs hookonce with the arguments behind the first, which is the status that it must end
+// with.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec("hookonce", args[1:]...)
 	status := 0

@@ -32,8 +32,8 @@ const document = "../../docs/troubleshooting.md"
 // entry is a part of the document: under a heading, what was typed and what was printed.
 var entry = regexp.MustCompile("(?ms)^### ([^\n]*)$|^```sh\n(hookonce [^\n]*)\n```\n\n```text\n(.*?)^```$")
 
-// TestTroubleshooting makes the mistake of each entry of the document on purpose, runs exactly the commands that are there, and compares
-// what they print with what is there.
+// TestTroubleshooting makes the mistake of each entry of the document on purpose, runs exactly the
+// commands that are there, and compares what they print with what is there.
 func TestTroubleshooting(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(document)

@@ -8,8 +8,8 @@ import (
 	"github.com/hookonce/hookonce/internal/docs"
 )
 
-// TestBlocksWithClientsCompile compiles the blocks of the documents that need a client library of this module. The others are compiled in
-// the root module, and in engines.
+// TestBlocksWithClientsCompile compiles the blocks of the documents that need a client library of
+// this module. The others are compiled in the root module, and in engines.
 func TestBlocksWithClientsCompile(t *testing.T) {
 	t.Parallel()
 	all, err := docs.Blocks("../..")

@@ -11,8 +11,9 @@ import (
 	"github.com/hookonce/hookonce/integration/services"
 )
 
-// TestAMessageOfAKilledProcessIsFreeWithin20Seconds kills the process of a running handler, with the default configuration, and sends the
-// message to another one. It also runs for longer than a lease before that: nobody else may run it meanwhile.
+// TestAMessageOfAKilledProcessIsFreeWithin20Seconds kills the process of a running handler, with
+// the default configuration, and sends the message to another one. It also runs for longer than a
+// lease before that: nobody else may run it meanwhile.
 func TestAMessageOfAKilledProcessIsFreeWithin20Seconds(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(t *testing.T) *world{

@@ -1,7 +1,10 @@
-// Package faults_test runs an endpoint of four processes, one a framework, on one store, and lets go wrong what can: handlers
-// that fail, panic and overrun the sender's patience, answers that are lost, processes killed between a message's effect and the record of it or
-// anywhere, clocks that differ by ten seconds, a store that is restarted and one that cannot be reached, and an attacker who
-// presents everything he sees again, to every server. The sender stamps and signs each attempt anew, as Standard Webhooks says, with its
+// Package faults_test runs an endpoint of four processes, one a framework, on
+// one store, and lets go wrong what can: handlers that fail, panic and overrun
+// the sender's patience, answers that are lost, processes killed between a
+// message's effect and the record of it or anywhere, clocks that differ by ten
+// seconds, a store that is restarted and one that cannot be reached, and an
+// attacker who presents everything he sees again, to every server. The sender
+// stamps and signs each attempt anew, as Standard Webhooks says, with its
 // schedule compressed in time. At the end a referee counts.
 package faults_test
 
@@ -342,7 +345,8 @@ func (w *world) pause(d time.Duration) bool {
 
 func (w *world) any() *node { return w.nodes[rand.IntN(len(w.nodes))] }
 
-// send sends one message, until it is acknowledged: to any server, each attempt with a timestamp of its own.
+// send sends one message, until it is acknowledged: to any server, each attempt with a timestamp of
+// its own.
 func (w *world) send() {
 	id := core.NewID()
 	body := fmt.Appendf(nil, `{"id":%q}`, id)
@@ -374,8 +378,8 @@ func (w *world) send() {
 	}
 }
 
-// present gives an attempt to a server and returns the status, zero if there was no answer, and whether it says that the message had been
-// handled before.
+// present gives an attempt to a server and returns the status, zero if there was no answer, and
+// whether it says that the message had been handled before.
 func (w *world) present(n *node, a attempt) (status int, again bool) {
 	began := time.Now()
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+n.addr, bytes.NewReader(a.body))
@@ -384,7 +388,8 @@ func (w *world) present(n *node, a attempt) (status int, again bool) {
 		return 0, false
 	}
 	r.Header = a.header.Clone()
-	// An attempt that began a while after the store went away, and ended before it came back, has seen nothing of it.
+	// An attempt that began a while after the store went away, and ended before it came back, has
+	// seen nothing of it.
 	n.mu.Lock()
 	cut := n.cut
 	n.mu.Unlock()
@@ -417,13 +422,15 @@ func (w *world) present(n *node, a attempt) (status int, again bool) {
 			w.t.Errorf("while the store was away: answered %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
 		}
 	case took > 2*storeTimeout+5*time.Second:
-		// The store came back, and the message was handled: a visit to claim it and one to settle it.
+		// The store came back, and the message was handled: a visit to claim it and one to settle
+		// it.
 		w.t.Errorf("an answer %d took %v, and the timeout of each visit to the store is %v", res.StatusCode, took, storeTimeout)
 	}
 	return res.StatusCode, res.Header.Get(core.RedeliveryHeader) != ""
 }
 
-// attack presents what was seen again: at once, while it is being handled, and up to the end of the window.
+// attack presents what was seen again: at once, while it is being handled, and up to the end of the
+// window.
 func (w *world) attack() {
 	for w.pause(rand.N(20 * time.Millisecond)) {
 		w.mu.Lock()

@@ -25,12 +25,15 @@ type counts struct {
 	lost int
 	// again is effects after a success of the same message was on record: must be zero.
 	again int
-	// twice is effects that a message had had before, where the outcome of the one before was not on record, by what was in the way: the process
-	// died, or it could not reach the store and died before its lease was over.
+	// twice is effects that a message had had before, where the outcome of the one before was not
+	// on record, by what was in the way: the process died, or it could not reach the store and died
+	// before its lease was over.
 	twiceKilled, twiceCutOff, twiceUnexplained int
-	// admitted replays are attempts that the attacker presented after the message was acknowledged, and that ran.
+	// admitted replays are attempts that the attacker presented after the message was acknowledged,
+	// and that ran.
 	admitted int
-	// kills is how often a process died inside a handler, restarts how often one was killed from outside.
+	// kills is how often a process died inside a handler, restarts how often one was killed from
+	// outside.
 	kills, restarts int
 }
 
@@ -40,8 +43,9 @@ func (c counts) String() string {
 		c.messages, c.acknowledged, c.lost, c.admitted, c.again, c.twiceKilled, c.twiceCutOff, c.twiceUnexplained, c.kills, c.restarts)
 }
 
-// judge reads the ledger in the order in which things happened. died has the processes that were killed, by themselves or from
-// outside. effects, if not nil, has the number of effects by message from a database: they stand there in place of the ledger's.
+// judge reads the ledger in the order in which things happened. died has the processes that were
+// killed, by themselves or from outside. effects, if not nil, has the number of effects by message
+// from a database: they stand there in place of the ledger's.
 func judge(t *testing.T, ledger string, sent, died map[string]bool, effects map[string]int) counts {
 	t.Helper()
 	file, err := os.Open(ledger)

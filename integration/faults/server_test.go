@@ -73,7 +73,8 @@ func serve() error {
 		return err
 	}
 	s := new(server)
-	// Lines of one write each, appended: their order in the file is the order in which they happened.
+	// Lines of one write each, appended: their order in the file is the order in which they
+	// happened.
 	if s.ledger, err = os.OpenFile(os.Getenv(envLedger), os.O_APPEND|os.O_WRONLY, 0); err != nil {
 		return err
 	}
@@ -154,7 +155,8 @@ func hang(ctx context.Context, m core.Message) int {
 	return http.StatusServiceUnavailable
 }
 
-// handle is the handler: it fails, panics, is slow, and is killed between its effect and the record of it.
+// handle is the handler: it fails, panics, is slow, and is killed between its effect and the record
+// of it.
 func (s *server) handle(ctx context.Context, m core.Message) int {
 	time.Sleep(rand.N(20 * time.Millisecond))
 	switch dice := rand.IntN(100); {
@@ -213,7 +215,8 @@ func (s *server) die(m core.Message) {
 	select {}
 }
 
-// forgetful breaks the contract: it drops the record of a handled message at once. The counts must show it.
+// forgetful breaks the contract: it drops the record of a handled message at once. The counts must
+// show it.
 type forgetful struct{ core.SeenStore }
 
 func (f forgetful) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {

@@ -18,7 +18,8 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// TestAStalledStoreHoldsNobody: with the default configuration, and clients with theirs, in each framework and on each engine.
+// TestAStalledStoreHoldsNobody: with the default configuration, and clients with theirs, in each
+// framework and on each engine.
 func TestAStalledStoreHoldsNobody(t *testing.T) {
 	t.Parallel()
 	engines := map[string]func(t *testing.T) (*whtest.Proxy, core.SeenStore){

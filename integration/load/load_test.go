@@ -1,7 +1,7 @@
 // Package load_test sends 200,000 messages to a real server in each framework,
-// and makes 50,000 hostile connections to it meanwhile. Then it looks at what the
-// server still holds: goroutines, memory, file descriptors, and records in its
-// store.
+// and makes 50,000 hostile connections to it meanwhile. Then it looks at what
+// the server still holds: goroutines, memory, file descriptors, and records in
+// its store.
 package load_test
 
 import (

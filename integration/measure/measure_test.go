@@ -1,4 +1,5 @@
-// Package measure_test measures every store beside the bare command of its engine, through the same client, in one run.
+// Package measure_test measures every store beside the bare command of its
+// engine, through the same client, in one run.
 //
 //	HOOKONCE_MEASURE=1 go test -v -run 'TestStores|TestCallers' ./measure
 //

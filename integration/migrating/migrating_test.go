@@ -63,7 +63,8 @@ func attempts() map[string]attempt {
 	}
 }
 
-// TestMigratingTableIsWhatBothDo sends the same requests to both sides of each pair, and compares the outcomes with the table of the page.
+// TestMigratingTableIsWhatBothDo sends the same requests to both sides of each pair, and compares
+// the outcomes with the table of the page.
 func TestMigratingTableIsWhatBothDo(t *testing.T) {
 	t.Parallel()
 	text := read(t)
@@ -152,7 +153,8 @@ func (p *pair) request(t *testing.T, a attempt, secret string) *core.Request {
 	return r
 }
 
-// TestMigratingBlocksAreTheCallsThatRan: what the page shows stands in this package, and nothing of it is left out.
+// TestMigratingBlocksAreTheCallsThatRan: what the page shows stands in this package, and nothing of
+// it is left out.
 func TestMigratingBlocksAreTheCallsThatRan(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("calls.go")

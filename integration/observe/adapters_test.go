@@ -32,7 +32,8 @@ func answer(m core.Message) int {
 	return http.StatusAccepted
 }
 
-// TestAllAdaptersExportTheSame sends one and the same to four real servers, and scrapes each of them over HTTP.
+// TestAllAdaptersExportTheSame sends one and the same to four real servers, and scrapes each of
+// them over HTTP.
 func TestAllAdaptersExportTheSame(t *testing.T) {
 	t.Parallel()
 	gin.SetMode(gin.ReleaseMode)

@@ -13,7 +13,8 @@ import (
 	"github.com/hookonce/hookonce/otelwh"
 )
 
-// TestExemplarsLeadToTheSpanOfTheAttempt: from a slow bucket to the trace of an attempt that is in it.
+// TestExemplarsLeadToTheSpanOfTheAttempt: from a slow bucket to the trace of an attempt that is in
+// it.
 func TestExemplarsLeadToTheSpanOfTheAttempt(t *testing.T) {
 	t.Parallel()
 	reader, spans := metric.NewManualReader(), tracetest.NewSpanRecorder()

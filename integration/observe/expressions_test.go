@@ -22,7 +22,8 @@ type expression struct {
 	texts       []string
 }
 
-// TestExpressionsUseWhatIsExported holds the dashboard and the alerts against what the exporter really serves.
+// TestExpressionsUseWhatIsExported holds the dashboard and the alerts against what the exporter
+// really serves.
 func TestExpressionsUseWhatIsExported(t *testing.T) {
 	t.Parallel()
 	exported := everything(t)
@@ -76,7 +77,8 @@ func TestExpressionsUseWhatIsExported(t *testing.T) {
 	}
 }
 
-// everything is each metric that is exported, with its labels, when all that can happen has happened.
+// everything is each metric that is exported, with its labels, when all that can happen has
+// happened.
 func everything(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	p := newProcess(t, 10)
@@ -238,7 +240,8 @@ func dashboard(t *testing.T) []expression {
 	return all
 }
 
-// TestEveryPanelShowsSomething evaluates each expression after an hour in which all that can happen has happened.
+// TestEveryPanelShowsSomething evaluates each expression after an hour in which all that can happen
+// has happened.
 func TestEveryPanelShowsSomething(t *testing.T) {
 	t.Parallel()
 	s := newSimulation(t, 10)

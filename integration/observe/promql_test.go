@@ -19,7 +19,8 @@ import (
 
 const minute = time.Minute
 
-// simulation is a Prometheus server on a clock of its own: it scrapes a process once a minute and keeps the samples.
+// simulation is a Prometheus server on a clock of its own: it scrapes a process once a minute and
+// keeps the samples.
 type simulation struct {
 	tb      testing.TB
 	process *process

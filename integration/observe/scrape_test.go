@@ -1,5 +1,6 @@
-// Package observe_test reads what otelwh exports as a Prometheus server does, evaluates the alerts on it and looks into the dashboard.
-// It is a module of its own because the engine of PromQL brings many dependencies.
+// Package observe_test reads what otelwh exports as a Prometheus server does,
+// evaluates the alerts on it and looks into the dashboard. It is a module of
+// its own because the engine of PromQL brings many dependencies.
 package observe_test
 
 import (

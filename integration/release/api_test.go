@@ -18,7 +18,8 @@ func gone(before, after string) []string {
 	return gone
 }
 
-// located puts the package in front of every line, and the declaration in front of those inside one.
+// located puts the package in front of every line, and the declaration in front of those inside
+// one.
 func located(listing string) []string {
 	var all []string
 	var pkg, declaration string

@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// The README is what a stranger pastes: its whole program, its commands, its lines for each framework and for explain. Nothing is
-// changed but the port, which another program of this machine may have.
+// The README is what a stranger pastes: its whole program, its commands, its lines for each
+// framework and for explain. Nothing is changed but the port, which another program of this machine
+// may have.
 
 const pastedAddr = "127.0.0.1:8080"
 
@@ -59,7 +60,8 @@ func newModule(t *testing.T, program string) (dir string) {
 	return dir
 }
 
-// start builds and starts a program in a folder, with a secret, until the test ends, and returns its log.
+// start builds and starts a program in a folder, with a secret, until the test ends, and returns
+// its log.
 func start(t *testing.T, dir, addr, secret string, args ...string) *output {
 	t.Helper()
 	command(t, dir, "go", "build", "-o", "shop", ".")

@@ -21,7 +21,8 @@ var version = flag.String("release", "", "the `version` to check, as v0.1.0")
 
 const tree = "../.."
 
-// goEnv is the environment of a stranger, who has the modules from a proxy, and bin where that installs programs.
+// goEnv is the environment of a stranger, who has the modules from a proxy, and bin where that
+// installs programs.
 var (
 	goEnv []string
 	bin   string
@@ -166,8 +167,9 @@ func TestTheChangelogHasTheVersion(t *testing.T) {
 	}
 }
 
-// TestTheAPIDidNotBreak compares api.txt with that of the last tag: a minor or patch release from v1 on takes nothing away. Below
-// v1 what goes must stand in the section of the changelog, which a person reads.
+// TestTheAPIDidNotBreak compares api.txt with that of the last tag: a minor or patch release from
+// v1 on takes nothing away. Below v1 what goes must stand in the section of the changelog, which a
+// person reads.
 func TestTheAPIDidNotBreak(t *testing.T) {
 	last, err := exec.CommandContext(t.Context(), "git", "-C", tree, "describe", "--tags", "--abbrev=0", "--match", "v*").Output()
 	if err != nil {
@@ -230,7 +232,8 @@ func TestTheZipOfTheRootHasNoNestedModuleAndItsLicence(t *testing.T) {
 	}
 }
 
-// TestTheFilesOfAReleaseAreReproducible builds for all platforms, then for two of them with an empty cache, and compares each byte.
+// TestTheFilesOfAReleaseAreReproducible builds for all platforms, then for two of them with an
+// empty cache, and compares each byte.
 func TestTheFilesOfAReleaseAreReproducible(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds for six platforms: run `make test-all`")

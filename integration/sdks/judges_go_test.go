@@ -208,7 +208,8 @@ func goLibraries() map[string]goLibrary {
 	}
 }
 
-// afterSignature drops the errors of reading the event, which some libraries do once the signature fits.
+// afterSignature drops the errors of reading the event, which some libraries do once the signature
+// fits.
 func afterSignature(err error) error {
 	if err == nil {
 		return nil

@@ -101,7 +101,8 @@ func accepts(t testing.TB, r request) (bool, error) {
 	return err == nil, err
 }
 
-// secrets are those of a sender: its own, and another one's. Of a sender with a private key they are the public ones.
+// secrets are those of a sender: its own, and another one's. Of a sender with a private key they
+// are the public ones.
 func secrets(t testing.TB, sender string) (mine, other string) {
 	t.Helper()
 	if p, ok := privateSenders()[sender]; ok {

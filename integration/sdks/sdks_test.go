@@ -1,4 +1,5 @@
-// Package sdks_test lets the senders' own libraries judge hookonce: what they sign, and whether they accept what schemes.Sign makes.
+// Package sdks_test lets the senders' own libraries judge hookonce: what they
+// sign, and whether they accept what schemes.Sign makes.
 package sdks_test
 
 import (
@@ -138,7 +139,8 @@ func changed(r request) request {
 	return r
 }
 
-// atSignature changes the signature where it stands, from the first byte in which it differs from one under another key.
+// atSignature changes the signature where it stands, from the first byte in which it differs from
+// one under another key.
 func atSignature(good, bad request, change func(string) string) (request, bool) {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-."
 	in := func(text, other string) (string, bool) {
@@ -208,7 +210,8 @@ func TestTheLibrariesThatOthersPublish(t *testing.T) {
 	})
 }
 
-// theSendersAgree asks every library for its verdict on every trial. Where it differs from that of hookonce, the difference must be known.
+// theSendersAgree asks every library for its verdict on every trial. Where it differs from that of
+// hookonce, the difference must be known.
 func theSendersAgree(t *testing.T, n *node) {
 	t.Helper()
 	judges := append(n.judges(t), goJudges(t)...)

@@ -10,8 +10,8 @@ import (
 
 // NodeModules installs the npm packages that package.json and package-lock.json
 // in the folder manifest pin, into a folder of the test's, and copies scripts
-// from manifest into it. It returns that folder. It skips the test if they cannot
-// be installed.
+// from manifest into it. It returns that folder. It skips the test if they
+// cannot be installed.
 func NodeModules(t testing.TB, manifest string, scripts ...string) string {
 	t.Helper()
 	dir := folder(t)

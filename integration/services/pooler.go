@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// StartPgBouncer starts a PgBouncer in front of p. mode is session, transaction or statement. [Postgres.DSNAt] with its address goes through it.
+// StartPgBouncer starts a PgBouncer in front of p. mode is session, transaction
+// or statement. [Postgres.DSNAt] with its address goes through it.
 func StartPgBouncer(t testing.TB, p *Postgres, mode string, settings ...string) *Server {
 	t.Helper()
 	program := Find(t, "pgbouncer", "pgbouncer")
@@ -38,7 +39,8 @@ func StartPgBouncer(t testing.TB, p *Postgres, mode string, settings ...string) 
 	return s
 }
 
-// StartHAProxy starts a HAProxy that passes connections on to the first of the servers that listens.
+// StartHAProxy starts a HAProxy that passes connections on to the first of the
+// servers that listens.
 func StartHAProxy(t testing.TB, addrs ...string) *Server {
 	t.Helper()
 	program := Find(t, "haproxy", "haproxy")

@@ -26,8 +26,9 @@ func engine() string {
 // Redis is a running redis-server or valkey-server.
 type Redis struct{ Server }
 
-// StartRedis starts a server that writes every command to its disk before it answers, so that Kill and Start lose
-// nothing. args are added to its command line and win over the defaults: "--appendonly", "no".
+// StartRedis starts a server that writes every command to its disk before it
+// answers, so that Kill and Start lose nothing. args are added to its command
+// line and win over the defaults: "--appendonly", "no".
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
 	return startRedis(t, freePort(t), args...)
@@ -50,7 +51,8 @@ func startRedis(t testing.TB, port int, args ...string) *Redis {
 	return r
 }
 
-// pingRedis asks without a client: any answer but "loading" will do, also one that asks for a password.
+// pingRedis asks without a client: any answer but "loading" will do, also one
+// that asks for a password.
 func pingRedis(ctx context.Context, addr string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// StartRedisCluster starts a cluster of three nodes without replicas and returns their addresses.
+// StartRedisCluster starts a cluster of three nodes without replicas and
+// returns their addresses.
 func StartRedisCluster(t testing.TB) []string {
 	t.Helper()
 	cli := Find(t, engine()+"-cli", engine()+"-server")
@@ -35,7 +36,8 @@ func StartRedisCluster(t testing.TB) []string {
 	return addrs
 }
 
-// clusterPort is a free port whose bus port, ten thousand higher, there is and is free as well.
+// clusterPort is a free port whose bus port, ten thousand higher, there is and
+// is free as well.
 func clusterPort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
@@ -63,7 +65,8 @@ type Sentinel struct {
 // SentinelName is what the primary is called.
 const SentinelName = "hookonce"
 
-// StartSentinel starts a primary, a replica and a sentinel, which makes the replica the primary half a second after the primary went away.
+// StartSentinel starts a primary, a replica and a sentinel, which makes the
+// replica the primary half a second after the primary went away.
 func StartSentinel(t testing.TB) *Sentinel {
 	t.Helper()
 	program := Find(t, engine()+"-server", engine()+"-server")
@@ -122,7 +125,8 @@ func waitFor(t testing.TB, ask func() error) {
 	t.Fatal(err)
 }
 
-// MoveSlots moves so many slots of a cluster, with their keys, from one of its nodes to another.
+// MoveSlots moves so many slots of a cluster, with their keys, from one of its
+// nodes to another.
 func MoveSlots(t testing.TB, from, to string, slots int) {
 	t.Helper()
 	id := func(addr string) string { return strings.TrimSpace(redisCLI(t, addr, "CLUSTER", "MYID")) }

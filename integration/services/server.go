@@ -1,5 +1,7 @@
-// Package services starts real database servers for tests: each on a free loopback port, with a folder of its own, as a child that
-// ends with the test. They come from the distribution's packages; `make services` installs what is missing.
+// Package services starts real database servers for tests: each on a free
+// loopback port, with a folder of its own, as a child that ends with the test.
+// They come from the distribution's packages; `make services` installs what is
+// missing.
 package services
 
 import (
@@ -21,11 +23,12 @@ import (
 	"github.com/hookonce/hookonce/internal/npmtest"
 )
 
-// Required is the environment variable that makes a missing server a failure instead of a reason to skip: set it to 1.
+// Required is the environment variable that makes a missing server a failure
+// instead of a reason to skip: set it to 1.
 const Required = npmtest.Required
 
-// Server is a running server: Redis, PostgreSQL or MariaDB. It is stopped at the end of its test. Its methods are not safe for
-// concurrent use.
+// Server is a running server: Redis, PostgreSQL or MariaDB. It is stopped at
+// the end of its test. Its methods are not safe for concurrent use.
 type Server struct {
 	// Addr is host and port, the same after every Start.
 	Addr string
@@ -41,7 +44,8 @@ type Server struct {
 	ended   chan struct{}
 }
 
-// Find returns the path of a program, which Debian does not always put into PATH. It skips the test if there is none.
+// Find returns the path of a program, which Debian does not always put into
+// PATH. It skips the test if there is none.
 func Find(t testing.TB, program, pkg string) string {
 	t.Helper()
 	if path, err := exec.LookPath(program); err == nil {
@@ -78,7 +82,8 @@ func freePort(t testing.TB) int {
 	return addr.Port
 }
 
-// folder is like t.TempDir, short enough for a socket's path, and open to the user that a server runs as.
+// folder is like t.TempDir, short enough for a socket's path, and open to the
+// user that a server runs as.
 func folder(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hookonce")
@@ -96,7 +101,8 @@ func folder(t testing.TB) string {
 	return dir
 }
 
-// launch starts s for the first time. Its folder must have been made before, so that it is removed after the server has ended.
+// launch starts s for the first time. Its folder must have been made before, so
+// that it is removed after the server has ended.
 func launch(t testing.TB, s *Server) {
 	t.Helper()
 	s.t = t
@@ -104,7 +110,8 @@ func launch(t testing.TB, s *Server) {
 	s.Start()
 }
 
-// Start starts the server, again on the same port and data, and returns when it answers.
+// Start starts the server, again on the same port and data, and returns when it
+// answers.
 func (s *Server) Start() {
 	s.t.Helper()
 	if s.process != nil {
@@ -119,8 +126,9 @@ func (s *Server) Start() {
 	s.t.Fatalf("%s does not start; its log:\n%s", s.name, s.tail())
 }
 
-// start reports false if the server ended because what was killed before it has not quite gone: PostgreSQL's children leave its group, and hold its
-// memory a moment longer.
+// start reports false if the server ended because what was killed before it has
+// not quite gone: PostgreSQL's children leave its group, and hold its memory a
+// moment longer.
 func (s *Server) start() bool {
 	s.t.Helper()
 	output, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -179,7 +187,8 @@ func (s *Server) tail() string {
 // Stop ends the server in order.
 func (s *Server) Stop() { s.t.Helper(); s.end(s.stop) }
 
-// Kill ends the server with SIGKILL: what it has not written is lost. It does nothing to a server that has ended.
+// Kill ends the server with SIGKILL: what it has not written is lost. It does
+// nothing to a server that has ended.
 func (s *Server) Kill() { s.t.Helper(); s.end(syscall.SIGKILL) }
 
 func (s *Server) end(signal syscall.Signal) {

@@ -17,10 +17,12 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
-// Postgres is a running PostgreSQL server with a database "hookonce" and a superuser "hookonce" without password.
+// Postgres is a running PostgreSQL server with a database "hookonce" and a
+// superuser "hookonce" without password.
 type Postgres struct{ Server }
 
-// StartPostgres makes a new cluster and starts it. settings are like "fsync=off"; the defaults are PostgreSQL's.
+// StartPostgres makes a new cluster and starts it. settings are like
+// "fsync=off"; the defaults are PostgreSQL's.
 func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	t.Helper()
 	initdb, program := Find(t, "initdb", "postgresql"), Find(t, "postgres", "postgresql")
@@ -55,7 +57,8 @@ func startPostgres(t testing.TB, program, dir string, port int, as func() *sysca
 	return p
 }
 
-// StartStandby starts a standby of p: a commit on p is acknowledged when it has reached the standby.
+// StartStandby starts a standby of p: a commit on p is acknowledged when it has
+// reached the standby.
 func (p *Postgres) StartStandby(t testing.TB) *Postgres {
 	t.Helper()
 	backup, program := Find(t, "pg_basebackup", "postgresql-client"), Find(t, "postgres", "postgresql")
@@ -92,7 +95,8 @@ func (p *Postgres) Promote() {
 	execute(p.t, p.dsn(p.Addr, "postgres"), "SELECT pg_promote()")
 }
 
-// DSN is the address of the database for pgx, whose name in database/sql is "pgx".
+// DSN is the address of the database for pgx, whose name in database/sql is
+// "pgx".
 func (p *Postgres) DSN() string { return p.DSNAt(p.Addr) }
 
 // DSNAt is DSN by way of another address: a proxy's.
@@ -102,8 +106,8 @@ func (*Postgres) dsn(addr, database string) string {
 	return fmt.Sprintf("postgres://hookonce@%s/%s?sslmode=disable", addr, database)
 }
 
-// MySQL is a running server of MySQL or MariaDB with a database "hookonce" and a
-// user "hookonce" with all rights and no password.
+// MySQL is a running server of MySQL or MariaDB with a database "hookonce" and
+// a user "hookonce" with all rights and no password.
 type MySQL struct{ Server }
 
 // StartMariaDB makes new data and starts MariaDB on it. settings are like
@@ -118,8 +122,8 @@ func StartMariaDB(t testing.TB, settings ...string) *MySQL {
 }
 
 // StartMySQL makes new data and starts MySQL on it. settings are like those of
-// [StartMariaDB]. Debian has MySQL in its unstable distribution only, so where it
-// is missing the test is skipped, even if [Required] is set.
+// [StartMariaDB]. Debian has MySQL in its unstable distribution only, so where
+// it is missing the test is skipped, even if [Required] is set.
 func StartMySQL(t testing.TB, settings ...string) *MySQL {
 	t.Helper()
 	program := mysqld()
@@ -143,7 +147,8 @@ func mysqld() string {
 	return ""
 }
 
-// privateMySQL is where `make services` puts it, with the libraries that it needs.
+// privateMySQL is where `make services` puts it, with the libraries that it
+// needs.
 const privateMySQL = "/opt/hookonce-mysql/mysqld"
 
 func startMySQL(t testing.TB, name, program string, settings []string, install func(dir, data string) *exec.Cmd) *MySQL {
@@ -183,7 +188,8 @@ func startMySQL(t testing.TB, name, program string, settings []string, install f
 	return m
 }
 
-// DSN is the address of the database for go-sql-driver, whose name in database/sql is "mysql".
+// DSN is the address of the database for go-sql-driver, whose name in
+// database/sql is "mysql".
 func (m *MySQL) DSN() string { return m.DSNAt(m.Addr) }
 
 // DSNAt is DSN by way of another address: a proxy's.
@@ -211,8 +217,8 @@ func execute(t testing.TB, dsn, statement string) {
 	}
 }
 
-// unprivileged gives dir to "nobody" if the test runs as root, which database servers refuse to do, and returns
-// how to run a program as that user.
+// unprivileged gives dir to "nobody" if the test runs as root, which database
+// servers refuse to do, and returns how to run a program as that user.
 func unprivileged(t testing.TB, dir string) func() *syscall.SysProcAttr {
 	t.Helper()
 	if os.Geteuid() != 0 {

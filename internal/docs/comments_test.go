@@ -109,11 +109,15 @@ func docComments(file *ast.File, test bool) map[*ast.CommentGroup]bool {
 }
 
 // exempt reports whether a line must not be wrapped: it is code with a comment
-// behind it, code in a comment, a table, a directive, or has an address.
+// behind it, code in a comment, a table, a directive, or has an address, which
+// may lack its scheme.
 func exempt(line string) bool {
 	line = strings.TrimLeft(line, "\t")
-	return !strings.HasPrefix(line, "// ") || strings.Count(line, "|") > 1 || strings.Contains(line, "://")
+	return !strings.HasPrefix(line, "// ") || strings.Count(line, "|") > 1 || strings.Contains(line, "://") || address.MatchString(line)
 }
+
+// address is one whose scheme is left out, alone on its line.
+var address = regexp.MustCompile(`^// [a-z0-9.-]+\.[a-z]+/\S+[.,]?$`)
 
 func TestCommentsWrap(t *testing.T) {
 	t.Parallel()
@@ -148,6 +152,7 @@ func TestWideCommentsAreFound(t *testing.T) {
 		"81 columns over an example":    {test, "package a\n" + words(81) + "\nfunc ExampleA() {}\n", 1},
 		"two wide lines":                {"a.go", words(81) + "\n" + words(90) + "\npackage a\n", 2},
 		"code":                          {"a.go", "//\t" + words(120) + "\npackage a\n", 0},
+		"an address without its scheme": {"a.go", "// example.com/" + strings.Repeat("a", 90) + ",\npackage a\n", 0},
 		"an address":                    {"a.go", words(120) + " https://example.com\npackage a\n", 0},
 		"a table":                       {"a.go", words(120) + " | a | b\npackage a\n", 0},
 		"a comment behind code":         {"a.go", "package a\nvar n = 1 " + words(120) + "\n", 0},

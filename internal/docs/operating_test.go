@@ -18,7 +18,8 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// TestOperatingTimesAreThoseOfTheCode compares the table of times with constants, defaults, and what verifiers do.
+// TestOperatingTimesAreThoseOfTheCode compares the table of times with constants, defaults, and
+// what verifiers do.
 func TestOperatingTimesAreThoseOfTheCode(t *testing.T) {
 	t.Parallel()
 	second := func(text string) time.Duration {
@@ -69,7 +70,8 @@ func TestOperatingTimesAreThoseOfTheCode(t *testing.T) {
 	}
 }
 
-// TestOperatingNamesEveryReason holds the first table to the closed set, and its statuses to the code.
+// TestOperatingNamesEveryReason holds the first table to the closed set, and its statuses to the
+// code.
 func TestOperatingNamesEveryReason(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile(filepath.Join(root, "core", "reason.go"))

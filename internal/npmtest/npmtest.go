@@ -14,9 +14,9 @@ import (
 // failure instead of a reason to skip: set it to 1.
 const Required = "HOOKONCE_REQUIRE_SERVICES"
 
-// Install copies the package.json and the package-lock.json of the folder manifest
-// into dir and installs the packages there. Scripts of packages do not run. It
-// skips the test where that cannot be done.
+// Install copies the package.json and the package-lock.json of the folder
+// manifest into dir and installs the packages there. Scripts of packages do not
+// run. It skips the test where that cannot be done.
 func Install(t testing.TB, dir, manifest string) {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {

@@ -53,7 +53,8 @@ func TestTheSenderOfEverySignedRequestIsGuessed(t *testing.T) {
 	}
 }
 
-// TestTheSenderOfEveryHeldRequestIsGuessed reads what senders published, and what their libraries accepted.
+// TestTheSenderOfEveryHeldRequestIsGuessed reads what senders published, and what their libraries
+// accepted.
 func TestTheSenderOfEveryHeldRequestIsGuessed(t *testing.T) {
 	t.Parallel()
 	guesser, guessed := senders.NewGuesser(), 0

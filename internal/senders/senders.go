@@ -42,8 +42,8 @@ type Sender struct {
 	Source       string `json:"source"`
 	Read         string `json:"read"`
 
-	// Sample is a body that can be signed, with placeholders for what the sender
-	// signs in it. Empty: any body can be.
+	// Sample is a body that can be signed, with placeholders for what the
+	// sender signs in it. Empty: any body can be.
 	Sample string `json:"sample"`
 
 	// When two requests are one message.
@@ -62,8 +62,8 @@ type Sender struct {
 
 // Evidence is what confirms a scheme beside its source.
 type Evidence struct {
-	// Judged are the sender's own libraries that accept what the scheme signs, as
-	// "npm name@version" or "Go path@version".
+	// Judged are the sender's own libraries that accept what the scheme signs,
+	// as "npm name@version" or "Go path@version".
 	Judged []string `json:"judged,omitempty"`
 	// Vectors are the sources of published requests that the scheme accepts.
 	Vectors []string `json:"vectors,omitempty"`
