@@ -189,16 +189,17 @@ func (s jwks) verify(ctx context.Context, a *core.Attempt) (bool, error) {
 }
 
 func (k *remoteKeys) load(ctx context.Context) (jwks, time.Time, error) {
+	shown, _, _ := strings.Cut(k.address, "?") // what follows may be a token
 	f, err := get(ctx, k.scheme.client, k.address)
 	if err == nil && f.status != http.StatusOK {
 		err = fmt.Errorf("status %d", f.status)
 	}
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("fetching the key set at %s: %w", k.address, err)
+		return nil, time.Time{}, fmt.Errorf("fetching the key set at %s: %w", shown, err)
 	}
 	keys, err := fitting(f.body, k.scheme.Scheme)
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("the key set at %s: %w", k.address, err)
+		return nil, time.Time{}, fmt.Errorf("the key set at %s: %w", shown, err)
 	}
 	return keys, k.scheme.sets.now().Add(maxFresh), nil
 }
