@@ -330,7 +330,7 @@ func (k jwk) public() (any, error) {
 		return ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, part(k.X, size), part(k.Y, size)))
 	case "RSA ":
 		n, e := new(big.Int).SetBytes(part(k.N, 0)), new(big.Int).SetBytes(part(k.E, 0))
-		signs := k.Alg == "" || strings.HasPrefix(k.Alg, "RS") || strings.HasPrefix(k.Alg, "PS")
+		signs := slices.Contains([]string{"", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, k.Alg) // and not RSA-OAEP
 		if signs && n.BitLen() <= maxRSABits && e.BitLen() <= 31 && e.Bit(0) == 1 && e.BitLen() > 1 {
 			return &rsa.PublicKey{N: n, E: int(e.Int64())}, nil
 		}

@@ -203,6 +203,7 @@ func TestAKeySetServesEachKindOfScheme(t *testing.T) {
 		"v1a":             {core.StandardWebhooks{}, v1a, published("", k.ed.Public(), nil), map[string]any{"kty": "oct", "k": "AA"}},
 		"a detached JWS":  {schemes.TrueLayer(public), tl, published("p", p521.Public(), nil), map[string]any{"alg": "ES256"}},
 		"the older alg":   {jwt(schemes.Ed25519), token("EdDSA", k.ed, "d", 0), published("d", k.ed.Public(), map[string]any{"alg": "EdDSA"}), map[string]any{"alg": "HS256"}},
+		"a wrapped one":   {wrapped{jwt(schemes.RSASHA256)}, token("RS256", k.rsa, "r", crypto.SHA256), published("r", k.rsa.Public(), map[string]any{"use": nil}), map[string]any{"alg": "RSA-OAEP"}},
 		"among many keys": {jwt(schemes.RSASHA256), token("RS256", k.rsa, "r", crypto.SHA256), published("r", k.rsa.Public(), nil), map[string]any{"n": "AQAB"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -231,6 +232,11 @@ func TestAKeySetServesEachKindOfScheme(t *testing.T) {
 		})
 	}
 }
+
+// wrapped is a scheme that KeySet does not know.
+type wrapped struct{ core.Scheme }
+
+func (w wrapped) Facts() core.Facts { return core.FactsOf(w.Scheme) }
 
 func TestAKeySetKeepsTheContractOfSchemes(t *testing.T) {
 	t.Parallel()
