@@ -53,6 +53,8 @@ func seenStores() []seenStore {
 			case sqlstore.SQLite:
 				file, _, _ := strings.Cut(strings.TrimPrefix(text, "file:"), "?")
 				store = "sqlite:" + file
+			case sqlstore.Postgres:
+				store = text + "&options=-c%20standard_conforming_strings%3Doff" // as of a database that is old
 			default:
 				store = addressOf(t, text)
 			}
@@ -77,6 +79,7 @@ func TestSeenShowsAndForgetsWhatAVerifierWrote(t *testing.T) {
 		t.Run(st.name, func(t *testing.T) {
 			t.Parallel()
 			store, url, name := st.open(t)
+			home := ownOptions(t)
 			secret := core.GenerateSecret()
 			r := &seenReceiver{t: t, runs: make(chan int)}
 			v, err := core.New(core.Secrets(secret).From("acme"), store, nil)
@@ -108,7 +111,7 @@ func TestSeenShowsAndForgetsWhatAVerifierWrote(t *testing.T) {
 			seen := func(verb string, wantCode int) (said map[string]any, errs string) {
 				t.Helper()
 				cmd := exec.CommandContext(t.Context(), program, "seen", verb, "--json", "--namespace", name, "--source", "acme", "--id", "msg_1")
-				cmd.Env = append(os.Environ(), "HOOKONCE_STORE="+url)
+				cmd.Env = append(os.Environ(), "HOOKONCE_STORE="+url, "HOME="+home)
 				var out, text bytes.Buffer
 				cmd.Stdout, cmd.Stderr = &out, &text
 				_ = cmd.Run()
@@ -177,8 +180,45 @@ func TestSeenShowsAndForgetsWhatAVerifierWrote(t *testing.T) {
 	}
 }
 
-// TestSeenFindsAMessageWithoutASignedID has it find one of GitHub, by the captured request and by
-// the key of the log.
+// ownOptions is the home of somebody who has the clients do something else than usual.
+func ownOptions(t *testing.T) string {
+	t.Helper()
+	home := t.TempDir()
+	for name, text := range map[string]string{
+		".my.cnf": "[client]\nforce\n", ".psqlrc": "\\set ON_ERROR_STOP off\n\\pset expanded on\n\\echo 00\n", ".sqliterc": ".mode box\n.print 00\n",
+	} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return home
+}
+
+// A statement that fails is reported as the database reports it, whatever the options of the client are.
+func TestSeenOfADatabaseWithoutTheTableFails(t *testing.T) {
+	t.Parallel()
+	program := buildHookonce(t)
+	for _, e := range sqlEngines() {
+		if e.dialect == sqlstore.SQLite || e.name == "MySQL" {
+			continue
+		}
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			dsn, server := e.start(t)
+			cmd := exec.CommandContext(t.Context(), program, "seen", "show", "--namespace", "x", "--id", "msg_1")
+			cmd.Env = append(os.Environ(), "HOOKONCE_STORE="+addressOf(t, dsn(server.Addr)), "HOME="+ownOptions(t))
+			var out, errs bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &errs
+			_ = cmd.Run()
+			said := strings.ReplaceAll(errs.String(), "doesn't", "does not")
+			if out.Len() > 0 || !strings.Contains(said, "does not exist") {
+				t.Errorf("it says %q, %q", &out, &errs)
+			}
+		})
+	}
+}
+
+// TestSeenFindsAMessageWithoutASignedID has it find one of GitHub, by the captured request and by the key of the log.
 func TestSeenFindsAMessageWithoutASignedID(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "seen.db")

@@ -81,6 +81,10 @@ type fetched struct {
 func fetch(client *http.Client, req *http.Request) (fetched, error) {
 	res, err := client.Do(req)
 	if err != nil {
+		var whole *url.Error // which has the address, with a query that may be secret
+		if errors.As(err, &whole) {
+			err = whole.Err
+		}
 		return fetched{}, fmt.Errorf("%s cannot be reached: does a firewall let this program out to it? %w", req.URL.Host, err)
 	}
 	defer func() { _ = res.Body.Close() }() // nothing was written

@@ -190,16 +190,17 @@ func (s jwks) verify(ctx context.Context, a *core.Attempt) (bool, error) {
 }
 
 func (k *remoteKeys) load(ctx context.Context) (jwks, time.Time, error) {
+	shown, _, _ := strings.Cut(k.address, "?") // what follows may be a token
 	f, err := get(ctx, k.scheme.client, k.address)
 	if err == nil && f.status != http.StatusOK {
 		err = fmt.Errorf("status %d", f.status)
 	}
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("fetching the key set at %s: %w", k.address, err)
+		return nil, time.Time{}, fmt.Errorf("fetching the key set at %s: %w", shown, err)
 	}
 	keys, err := fitting(f.body, k.scheme.Scheme)
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("the key set at %s: %w", k.address, err)
+		return nil, time.Time{}, fmt.Errorf("the key set at %s: %w", shown, err)
 	}
 	return keys, k.scheme.sets.now().Add(maxFresh), nil
 }
@@ -330,7 +331,7 @@ func (k jwk) public() (any, error) {
 		return ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, part(k.X, size), part(k.Y, size)))
 	case "RSA ":
 		n, e := new(big.Int).SetBytes(part(k.N, 0)), new(big.Int).SetBytes(part(k.E, 0))
-		signs := k.Alg == "" || strings.HasPrefix(k.Alg, "RS") || strings.HasPrefix(k.Alg, "PS")
+		signs := slices.Contains([]string{"", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, k.Alg) // and not RSA-OAEP
 		if signs && n.BitLen() <= maxRSABits && e.BitLen() <= 31 && e.Bit(0) == 1 && e.BitLen() > 1 {
 			return &rsa.PublicKey{N: n, E: int(e.Int64())}, nil
 		}

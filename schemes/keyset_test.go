@@ -204,6 +204,7 @@ func TestAKeySetServesEachKindOfScheme(t *testing.T) {
 		"v1a":             {core.StandardWebhooks{}, v1a, published("", k.ed.Public(), nil), map[string]any{"kty": "oct", "k": "AA"}},
 		"a detached JWS":  {schemes.TrueLayer(public), tl, published("p", p521.Public(), nil), map[string]any{"alg": "ES256"}},
 		"the older alg":   {jwt(schemes.Ed25519), token("EdDSA", k.ed, "d", 0), published("d", k.ed.Public(), map[string]any{"alg": "EdDSA"}), map[string]any{"alg": "HS256"}},
+		"a wrapped one":   {wrapped{jwt(schemes.RSASHA256)}, token("RS256", k.rsa, "r", crypto.SHA256), published("r", k.rsa.Public(), map[string]any{"use": nil}), map[string]any{"alg": "RSA-OAEP"}},
 		"among many keys": {jwt(schemes.RSASHA256), token("RS256", k.rsa, "r", crypto.SHA256), published("r", k.rsa.Public(), nil), map[string]any{"n": "AQAB"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -232,6 +233,11 @@ func TestAKeySetServesEachKindOfScheme(t *testing.T) {
 		})
 	}
 }
+
+// wrapped is a scheme that KeySet does not know.
+type wrapped struct{ core.Scheme }
+
+func (w wrapped) Facts() core.Facts { return core.FactsOf(w.Scheme) }
 
 func TestAKeySetKeepsTheContractOfSchemes(t *testing.T) {
 	t.Parallel()
@@ -525,3 +531,39 @@ func TestAddressesOfSetsAreThoseThatAreAllowed(t *testing.T) {
 		t.Errorf("signing with an address: %v", err)
 	}
 }
+
+// The address is the secret, and a query in it may be the token of an account: no error has it.
+func TestNoErrorOfAKeySetHasTheQueryOfItsAddress(t *testing.T) {
+	t.Parallel()
+	of, sign := acmeSet(t)
+	s := newSetSender(t)
+	r := sign(testKeys().rsa, "r", "evt_1", s.now(), []byte("{}"))
+	away := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })}
+	text := func(body string) *http.Client {
+		return &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
+		})}
+	}
+	for name, client := range map[string]*http.Client{"not found": s.client, "away": away, "no set": text("<html>"), "no key": text(`{"keys":[]}`)} {
+		scheme := schemes.KeySet(of, schemes.KeySetOptions{Hosts: []string{setHost}, Client: client}.InTest(s.now))
+		key, err := scheme.ParseKey("https://" + setHost + "/none.json?token=hunter2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := new(core.Attempt)
+		if err := errors.Join(scheme.ReadHeader(r, a), scheme.ReadBody(r, a)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = key.Verify(t.Context(), a)
+		if err == nil || !strings.Contains(err.Error(), "https://"+setHost+"/none.json") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "away" && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("the cause is lost: %v", err)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -75,10 +75,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errRefused):
 		return exitFailed
 	case errors.As(err, &usage):
-		c.note("hookonce: %s", err)
+		c.note("hookonce: %s", printable(err.Error()))
 		return exitUsage
 	default: // a disk that is full, a port that is taken
-		c.note("hookonce: %s", strings.TrimPrefix(err.Error(), "hookonce: "))
+		c.note("hookonce: %s", printable(strings.TrimPrefix(err.Error(), "hookonce: "))) // a server may have a say in it
 		return exitFailed
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -53,11 +54,18 @@ func (r *redisClient) do(ctx context.Context, args ...any) (any, error) {
 			return reply, err
 		}
 		r.close()
-		r.addr = words[2]
-		if strings.HasPrefix(r.addr, ":") { // the node does not know its own name
-			r.addr = r.store.Hostname() + r.addr
-		}
+		r.addr = r.moved(words[2])
 	}
+}
+
+// moved is the address that a MOVED error names. It puts no brackets around IPv6, and has no host if the node does not know its own.
+func (r *redisClient) moved(to string) string {
+	i := strings.LastIndexByte(to, ':')
+	if i < 0 {
+		return to
+	}
+	host := strings.Trim(to[:i], "[]")
+	return net.JoinHostPort(cmp.Or(host, r.store.Hostname()), to[i+1:])
 }
 
 func (r *redisClient) close() {

@@ -156,6 +156,8 @@ func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
 	switch {
 	case !slices.Contains(known, at.Scheme):
 		return nil, nil, usageError("--store: " + didYouMean(at.Scheme, known) + "it begins with redis://, rediss://, postgres://, mysql:// or sqlite:")
+	case at.Fragment != "" || strings.HasSuffix(text, "#"):
+		return nil, nil, usageError("--store: what follows a # is not part of a URL: escape it as %23")
 	case at.Scheme != "sqlite" && at.Host == "":
 		return nil, nil, usageError("--store: it names no host")
 	case at.RawQuery != "" && !strings.HasPrefix(at.Scheme, "postgres"):

@@ -128,12 +128,52 @@ func redisNode(t *testing.T, answer func(command string) string) (addr string) {
 	return ln.Addr().String()
 }
 
+// A URL that cannot be used as it is written is refused before anything is reached, and is in no error.
+func TestSeenRefusesStoresThatWouldShowOrLoseAPassword(t *testing.T) {
+	t.Parallel()
+	for store, want := range map[string]string{
+		"postgres://me@127.0.0.1:1/db?sslpassword=hunter2": "sslpassword",
+		"redis://:1#hunter2@127.0.0.1:1":                   "%23",
+		"mysql://me:1#hunter2@127.0.0.1:1/db":              "%23",
+		"sqlite:seen#hunter2.db":                           "%23",
+	} {
+		got := hookonce(t, "", []string{"HOOKONCE_STORE=" + store}, "seen", "show", "--namespace", "x", "--id", "msg_1")
+		if got.code != 2 || !strings.Contains(got.errs, want) || strings.Contains(got.errs, "hunter2") {
+			t.Errorf("%s: %+v", store, got)
+		}
+	}
+}
+
+// A server decides on the text of its errors, and not on what the terminal does.
+func TestSeenShowsNoControlCharactersOfAServer(t *testing.T) {
+	t.Parallel()
+	node := redisNode(t, func(string) string { return "-ERR \x1b]0;owned\a \u009b31m\r\n" })
+	got := hookonce(t, "", nil, "seen", "show", "--store", "redis://"+node, "--namespace", "x", "--id", "msg_1")
+	if got.code != 1 || !strings.Contains(got.errs, "owned") || strings.ContainsAny(got.errs, "\x1b\a\u009b") {
+		t.Errorf("%+q", got)
+	}
+}
+
+// A node may name another by its IPv6 address, which has no brackets in this reply, or name only the port.
+func TestRedisClientReadsAddressesOfIPv6(t *testing.T) {
+	t.Parallel()
+	for to, want := range map[string]string{
+		"::1:7001": "[::1]:7001", ":7001": "[fd00::2]:7001", "10.0.0.7:7001": "10.0.0.7:7001", "b.example.com:7001": "b.example.com:7001", "[::1]:7001": "[::1]:7001",
+	} {
+		r := newRedisClient(&url.URL{Scheme: "redis", Host: "[fd00::2]:6379"})
+		if got := r.moved(to); got != want {
+			t.Errorf("%s leads to %s, want %s", to, got, want)
+		}
+	}
+}
+
 // TestSQLParametersAreHexadecimal: nothing that a person types becomes SQL.
 func TestSQLParametersAreHexadecimal(t *testing.T) {
 	t.Parallel()
 	for store, want := range map[string]string{
-		"postgres://me:hunter2@h/db": `SELECT encode(value, 'hex') FROM t WHERE a = convert_from(decode('27273b2d2d', 'hex'), 'UTF8') AND b = '\x00ff'::bytea AND c = 7`,
-		"mysql://me:hunter2@h:1/db":  `SELECT HEX(value) FROM t WHERE a = X'27273b2d2d' AND b = X'00ff' AND c = 7`,
+		"postgres://me:hunter2@h/db": `SELECT encode(value, 'hex') FROM t WHERE a = convert_from(decode('27273b2d2d', 'hex'), 'UTF8') AND b = decode('00ff', 'hex') AND c = 7`,
+		"postgres://me@h/db?connect_timeout=3&application_name=a%20b&password=hunter2": `SELECT encode(value, 'hex') FROM t WHERE a = convert_from(decode('27273b2d2d', 'hex'), 'UTF8') AND b = decode('00ff', 'hex') AND c = 7`,
+		"mysql://me:hunter2@h:1/db": `SELECT HEX(value) FROM t WHERE a = X'27273b2d2d' AND b = X'00ff' AND c = 7`,
 	} {
 		at, err := url.Parse(store)
 		if err != nil {

@@ -48,10 +48,19 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 		if store.User != nil {
 			at.User = url.User(store.User.Username())
 		}
+		query := store.Query()
+		if query.Has("sslpassword") {
+			return nil, usageError("--store: sslpassword would be seen in the list of processes: name a key without a password, or a service file")
+		}
+		if query.Has("password") { // libpq takes it in place of the one before the @
+			password = query.Get("password")
+			query.Del("password")
+			at.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // libpq knows no +
+		}
 		e := &sqlEngine{
 			dialect: sqlstore.Postgres, programs: []string{"psql"}, pkg: "postgresql-client",
 			args:  []string{"--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--dbname=" + at.String()},
-			bytes: func(h string) string { return `'\x` + h + `'::bytea` },
+			bytes: func(h string) string { return "decode('" + h + "', 'hex')" }, // '\x…' depends on standard_conforming_strings
 			text:  func(h string) string { return "convert_from(decode('" + h + "', 'hex'), 'UTF8')" },
 			value: "SELECT encode(value, 'hex') FROM", mark: "\\echo %s :ROW_COUNT\n",
 		}
@@ -62,7 +71,10 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	case "mysql", "mariadb":
 		e := &sqlEngine{
 			dialect: sqlstore.MySQL, programs: []string{"mariadb", "mysql"}, pkg: "mariadb-client or mysql-client",
-			args:  []string{"--batch", "--skip-column-names", "--unbuffered", "--protocol=tcp", "--host=" + store.Hostname()},
+			// After an error, force and reconnect go on with the next statement, and a failure would look like an empty result.
+			args: []string{
+				"--batch", "--skip-column-names", "--unbuffered", "--skip-force", "--skip-reconnect", "--protocol=tcp", "--host=" + store.Hostname(),
+			},
 			bytes: func(h string) string { return "X'" + h + "'" }, text: func(h string) string { return "X'" + h + "'" },
 			value: "SELECT HEX(value) FROM", mark: "SELECT CONCAT('%s ', ROW_COUNT());\n",
 		}

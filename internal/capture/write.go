@@ -1,13 +1,13 @@
 package capture
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/hookonce/hookonce/internal/redact"
@@ -41,12 +41,14 @@ func Raw(method, target, host string, h http.Header, body []byte, hide redact.Li
 }
 
 // ErrNotText says why there is no command.
-var ErrNotText = errors.New("the body is not text, which a command line cannot hold")
+var ErrNotText = errors.New("the request is not text, or has control characters, which a command line cannot hold")
 
 // Curl writes a command for any POSIX shell.
 func Curl(method, address string, lines []string, body []byte) (string, error) {
-	if !utf8.Valid(body) || bytes.IndexByte(body, 0) >= 0 {
-		return "", ErrNotText
+	for _, text := range append([]string{method, address, string(body)}, lines...) {
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, obeyed) {
+			return "", ErrNotText
+		}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "curl -i -X %s %s", quoted(method), quoted(address))
@@ -56,6 +58,9 @@ func Curl(method, address string, lines []string, body []byte) (string, error) {
 	b.WriteString(" \\\n  --data-raw " + quoted(string(body)) + "\n")
 	return b.String(), nil
 }
+
+// obeyed reports whether a terminal does something with r when it is pasted.
+func obeyed(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' }
 
 // quoted leaves a plain word as it is.
 func quoted(text string) string {

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"cmp"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -119,10 +120,14 @@ func (d *Delivery) summary() summary {
 // size is about what a delivery takes.
 func (d *Delivery) size() int64 {
 	const itself = 4 << 10
-	size := int64(itself)
+	size := int64(itself + len(d.Event.Path))
 	requests := []*core.Request{d.Request}
 	if d.Found != nil {
 		requests = append(requests, d.Found.Signed)
+		if d.Found.Attempt != nil {
+			n, _ := d.Found.Attempt.Content.WriteTo(io.Discard)
+			size += n
+		}
 	}
 	for _, r := range requests {
 		if r == nil {

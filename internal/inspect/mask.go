@@ -41,9 +41,9 @@ func (m mask) text(text string) string {
 
 // header keeps the form of a credential: labels, white space, quotes.
 func (m mask) header(name, value string) string {
-	value = m.text(value)
+	value = m.hide.Header(m.text(value))
 	if !credential.MatchString(name) {
-		return m.hide.Header(likeMAC.ReplaceAllStringFunc(value, length))
+		return likeMAC.ReplaceAllStringFunc(value, length)
 	}
 	return run.ReplaceAllStringFunc(value, func(text string) string {
 		if strings.Trim(text, "0123456789") == "" {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -421,6 +422,52 @@ func TestNoSecretAndNoSignatureIsShown(t *testing.T) {
 	}
 }
 
+// What is shown of a long text is cut after secrets were replaced in it: half of one is still too much.
+func TestACutShowsNoPartOfASecret(t *testing.T) {
+	t.Parallel()
+	v, _ := view(t, refused(t, func(r *core.Request) { r.Body = []byte(strings.Repeat("x", 4080) + secret) }))
+	for _, part := range v.Parts {
+		if strings.Contains(part.Text, secret[:10]) {
+			t.Errorf("%s: …%s", part.Label, part.Text[len(part.Text)-32:])
+		}
+	}
+}
+
+// A password may be short, and the word before it makes it one.
+func TestAShortPasswordOfBasicAuthenticationIsNotShown(t *testing.T) {
+	t.Parallel()
+	d := refused(t, func(r *core.Request) {
+		h, _ := r.Header.(http.Header)
+		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("u:pass")))
+	})
+	d.Hide = redact.Texts("pass")
+	if _, text := view(t, d); strings.Contains(text, "dTpwYXNz") {
+		t.Error(text)
+	}
+}
+
+// The race detector sees whether two pages that show one delivery write to it.
+func TestADeliveryIsShownToSeveralAtOnce(t *testing.T) {
+	t.Parallel()
+	p := opened(t, inspect.Config{})
+	d := refused(t, func(r *core.Request) { r.Body = append(r.Body, '\n') })
+	attempt, signed := new(core.Attempt), d.Found.Signed
+	if err := errors.Join(d.Config.Scheme.ReadHeader(signed, attempt), d.Config.Scheme.ReadBody(signed, attempt)); err != nil {
+		t.Fatal(err)
+	}
+	d.Found.Attempt = attempt // which nobody read yet
+	p.Add(d)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if status, text := asked(t, http.MethodGet, p.URL()+"api/deliveries/1", "", nil); status != http.StatusOK || !strings.Contains(text, `"proven":true`) {
+				t.Error(status, text)
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestADeliveryIsVerifiedAgainWithWhatIsPosted(t *testing.T) {
 	t.Parallel()
 	p := opened(t, inspect.Config{Scheme: "standard", Explain: explained})
@@ -499,6 +546,29 @@ func TestTheRingIsBounded(t *testing.T) {
 	}
 	if status, text := asked(t, http.MethodGet, p.URL()+"api/deliveries/207/raw", "", nil); status != http.StatusConflict {
 		t.Errorf("%d %.100s", status, text)
+	}
+}
+
+// An event alone has a path, which a stranger chooses; an explanation has the text that was signed.
+func TestTheRingCountsAllThatItKeeps(t *testing.T) {
+	t.Parallel()
+	proven := refused(t, func(r *core.Request) { r.Body = append(r.Body, '\n') })
+	attempt := new(core.Attempt)
+	attempt.Content.WriteString(strings.Repeat("x", 1<<20))
+	found := *proven.Found
+	found.Attempt = attempt
+	proven.Found = &found
+	for name, d := range map[string]*inspect.Delivery{
+		"an event":       {Event: core.Event{Path: "/" + strings.Repeat("x", 1<<20)}},
+		"an explanation": proven,
+	} {
+		p := opened(t, inspect.Config{})
+		for range 70 {
+			p.Add(d)
+		}
+		if status, _ := asked(t, http.MethodGet, p.URL()+"api/deliveries/1", "", nil); status == http.StatusOK {
+			t.Errorf("%s: 70 MiB are kept", name)
+		}
 	}
 }
 

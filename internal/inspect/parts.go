@@ -22,14 +22,17 @@ const maxPart = 4 << 10 // bytes that are shown
 // read in r.
 func parts(r *core.Request, a *core.Attempt, names []string, url string, m mask) []part {
 	known := origins(r, a, names, url)
-	text := string(a.Content.Bytes())
+	var content strings.Builder
+	_, _ = a.Content.WriteTo(&content) // and not Bytes, which writes to what others may be reading
+	text := content.String()
 	var all []part
 	add := func(label, piece string) {
 		if piece == "" {
 			return
 		}
-		shown := whole(piece[:min(len(piece), maxPart)])
-		all = append(all, part{label, visible(m.text(shown)), len(piece), len(shown) < len(piece)})
+		masked := m.text(piece) // before the cut, which may go through a secret
+		shown := whole(masked[:min(len(masked), maxPart)])
+		all = append(all, part{label, visible(shown), len(piece), len(shown) < len(masked)})
 	}
 	from := 0
 	for at := 0; at < min(len(text), maxSearched) && len(all) < maxParts; {
