@@ -13,8 +13,8 @@ import (
 //
 //	msg, err := nethttp.Verify(v, r)
 //
-// It has no replay protection: it claims nothing, so the same request passes
-// again for as long as its timestamp is within the tolerance, and a redelivery
+// It has no replay protection, because it claims nothing. The same request
+// passes again while its timestamp is within the tolerance, and a redelivery
 // runs like a first attempt. Use [New] where an effect must happen once. v's
 // observer is not called.
 //

@@ -109,7 +109,7 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 		return nil, errors.New("the list Required lacks \"content-digest\", so anybody could change the body: add it, or set DangerouslyAnyComponents")
 	}
 	if !asciiText(p.Tag) {
-		return nil, errors.New("the Tag holds something else than ASCII")
+		return nil, errors.New("the Tag has a character that is not ASCII")
 	}
 	return s, nil
 }
@@ -611,7 +611,7 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 	switch alg {
 	case "ed25519", "ecdsa-p256-sha256", "ecdsa-p384-sha384", "rsa-pss-sha512", "rsa-v1_5-sha256":
 	default:
-		return nil, errors.New("an algorithm that is not known here: a key is " + httpKeyForms)
+		return nil, errors.New("unknown algorithm: a key is " + httpKeyForms)
 	}
 	if alg == "ed25519" && len(raw) == ed25519.PublicKeySize {
 		return core.Ed25519Key(rfc9421Name, raw, core.Base64)
@@ -930,7 +930,7 @@ func (p *sfParser) quoted() string {
 			}
 			p.at++
 		case c < ' ' || c > '~':
-			p.fail("a string that holds something else than ASCII")
+			p.fail("a string with a character that is not ASCII")
 			return ""
 		}
 		_ = b.WriteByte(c)

@@ -90,7 +90,7 @@ func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 	case "aws-cn":
 		suffix = "amazonaws.com.cn"
 	default:
-		return nil, errors.New("the ARN is of none of the partitions aws, aws-cn and aws-us-gov: " + want)
+		return nil, errors.New("the ARN is not in the partition aws, aws-cn or aws-us-gov: " + want)
 	}
 	region := parts[3]
 	switch {
