@@ -37,8 +37,8 @@ type Config struct {
 	// default. Then a later attempt runs. If the claim cannot be renewed in
 	// time, because the store fails, is full, or is locked by the handler's own
 	// transaction, the handler's context is cancelled before the claim ends. If
-	// a process is frozen for longer than that, another attempt may run beside
-	// it.
+	// a process is frozen for longer than that, another attempt may run
+	// concurrently.
 	Lease time.Duration
 	// Remember is the minimum time for which a handled message is recognized.
 	// Each acknowledged redelivery starts it again. It must be longer than the
@@ -96,9 +96,9 @@ type Config struct {
 	// credentials and personal data. If it is set, the body is read even where
 	// a refusal would have left it unread, within MaxBody and BodyTimeout (but
 	// see DangerouslyReportOnly, and fiberwh for streams in that mode). It must
-	// be safe for concurrent use, and the request waits for it. If it panics,
-	// the request does. Default: none. explain.Hook makes one that names the
-	// mistake.
+	// be safe for concurrent use, and the request waits for it. A panic in it
+	// propagates to the request. Default: none. explain.Hook makes one that
+	// names the mistake.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed
 	// timestamp on a store that forgets at restart: an attacker who captured a

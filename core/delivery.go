@@ -25,7 +25,7 @@ import (
 // ReadBody is called at most once, and not at all if the headers are refused.
 // So a refusal may leave bytes of the body on the connection. The adapter must
 // not wait for them, and must close the connection after the response: a server
-// might take them for the next request.
+// might mistake them for the next request.
 type BodyReader interface {
 	ReadBody(limit int64, timeout time.Duration) ([]byte, error)
 }

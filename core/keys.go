@@ -128,13 +128,13 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 //
 // It sees method, URL and headers, not the body. None of them is verified yet.
 // It may do I/O within [Config.KeyTimeout] and must be safe for concurrent use.
-// It runs in a goroutine of its own. If it panics, the request does. The source
-// it returns must be a stored, canonical name, never text from the request.
-// Otherwise two spellings that find one key would make one message two. For an
-// unknown tenant or endpoint it returns an error that wraps [ErrUnknownSource].
-// The sender cannot distinguish that from a wrong signature. Any other error is
-// an outage, and the response is 503. The request is a copy, including its
-// header, and belongs to the source.
+// It runs in its own goroutine. A panic there propagates to the request. The
+// source it returns must be a stored, canonical name, never text from the
+// request. Otherwise one message could count as two, under two spellings of one
+// name. For an unknown tenant or endpoint it returns an error that wraps
+// [ErrUnknownSource]. The sender cannot distinguish that from a wrong
+// signature. Any other error is an outage, and the response is 503. The request
+// is a copy, including its header, and belongs to the source.
 type KeySource interface {
 	Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 }

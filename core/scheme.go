@@ -20,15 +20,16 @@ type Request struct {
 	// port. It is not signed. It only distinguishes endpoints that share a
 	// verifier by mistake. Empty: unknown.
 	Host string
-	// Header finds the header lines: that of an http.Request, as it is. Nil
-	// means that there are none. A [Scheme] and a [KeySource] never see nil.
+	// Header finds the header lines. The Header of an http.Request can be used
+	// directly. Nil means that there are none. A [Scheme] and a [KeySource]
+	// never see nil.
 	Header Header
 	// Body is the body exactly as received; nil before it is read.
 	Body []byte
 }
 
-// Header finds header lines of a request by name, so that an adapter need not
-// make a map of all for the few that a scheme reads. [http.Header] is one.
+// Header finds header lines of a request by name, so an adapter need not build
+// a map of all headers. [http.Header] implements it.
 //
 // Names are compared without regard to case.
 type Header interface {
@@ -108,8 +109,8 @@ type Scheme interface {
 	// no more than hashing it.
 	//
 	// A scheme that signs a digest of the body returns an error with
-	// [ErrNoMatch] if the digest is that of another body, after it wrote all of
-	// the signed content. Package explain then proves that the body was changed.
+	// [ErrNoMatch] if the digest does not match, after it wrote all of the
+	// signed content. Package explain then proves that the body was changed.
 	ReadBody(r *Request, a *Attempt) error
 }
 
@@ -147,13 +148,13 @@ type Attempt struct {
 	// Stable parts. Nil: they must have equal signed content, except for the
 	// time (see [Content.WriteTime]). The parts may refer to the body.
 	Stable [][]byte
-	// Unsigned are the values outside the signature by which an honest sender
-	// tells its events apart: a delivery id, a topic. The sender keeps each of
-	// them over all attempts of an event. A scheme that has them sets one
-	// element for each, in a fixed order, with a delivery id first. An element
-	// is "" if the request lacks the value, else 1 to 256 printable ASCII
-	// characters. The values count only together with the signed content, and
-	// only if no signed ID identifies the message. Nil: none known.
+	// Unsigned are the values outside the signature by which a genuine sender
+	// distinguishes its events: a delivery id, a topic. Each is the same in all
+	// attempts of an event. A scheme that has them sets one element for each,
+	// in a fixed order, with a delivery id first. An element is "" if the
+	// request lacks the value, else 1 to 256 printable ASCII characters. The
+	// values count only together with the signed content, and only if no signed
+	// ID identifies the message. Nil: none known.
 	Unsigned []string
 	// Indistinct says that two events of the sender may have the same signed
 	// content, and that nothing else in this request distinguishes them: the
@@ -182,20 +183,20 @@ type Attempt struct {
 	// before it is claimed. [Verifier.Verify], which claims nothing, accepts
 	// it.
 	Unidentified error
-	// Unmatched is how the message is refused if no key verifies it or its
-	// source is unknown, in place of [ErrNoMatch] and [ErrUnknownSource]: with
-	// [ErrKeysUnavailable]. A scheme whose senders name keys that must be
-	// fetched sets it while too many unknown keys are named. It must depend on
-	// the request alone, never on a source: then the refusal reveals no
-	// sources. Nil: usual.
+	// Unmatched refuses the message with [ErrKeysUnavailable] if no key
+	// verifies it or its source is unknown, in place of [ErrNoMatch] and
+	// [ErrUnknownSource]. A scheme whose senders name keys that must be fetched
+	// sets it while too many unknown keys are named. It must depend on the
+	// request alone, never on a source: then the refusal reveals no sources.
+	// Nil: usual.
 	Unmatched error
 	// Hint names a likely cause if no key verifies the message: something in
 	// the request that senders are known to sign differently. It is appended to
 	// the error with [ErrNoMatch], which the sender does not see. It contains
 	// no secret, MAC or body. Empty: none.
 	Hint string
-	// State is for the scheme: its methods pass data to those of its keys in
-	// it, such as a certificate's address.
+	// State lets the scheme's methods pass data to its keys, such as a
+	// certificate's address.
 	State any
 }
 

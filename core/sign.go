@@ -121,7 +121,7 @@ func checkSignedID(id string) error {
 	}
 	for i := range len(id) {
 		if c := id[i]; c <= ' ' || c > '~' || c == '.' {
-			return refuse(ErrMalformed, "a message id is visible ASCII without a dot", nil)
+			return refuse(ErrMalformed, "a message id is printable ASCII without a dot", nil)
 		}
 	}
 	return nil

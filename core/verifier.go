@@ -144,7 +144,7 @@ type Message struct {
 	// verified the message.
 	Scheme, Source, KeyID string
 	// Generation grows with each admission of the message: a fencing token for
-	// effects elsewhere. Zero from [Verifier.Verify].
+	// effects elsewhere. It is zero from [Verifier.Verify].
 	Generation uint32
 	// Repeats is how often the same signed content ran before: under another
 	// unsigned id, or for a sender that uses the content of each response.

@@ -14,7 +14,7 @@
 //
 // Pass r.Context() to databases and clients. It does not end when the sender
 // disconnects, and it ends before the claim on the message does. Do not
-// continue after that.
+// continue working after that.
 //
 // # Outcome
 //

@@ -8,8 +8,8 @@ import (
 	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
-// Verify checks headers, tolerance and signature of a request, also one of gin
-// or echo, and returns its message:
+// Verify checks headers, tolerance and signature of a request, including one of
+// gin or echo, and returns its message:
 //
 //	msg, err := nethttp.Verify(v, r)
 //

@@ -156,7 +156,7 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.ID, _ = o.text("MessageId")
 	if !visible(a.ID) {
-		return malformed("the MessageId is empty, too long, or holds something else than visible ASCII")
+		return malformed("the MessageId is empty, too long, or has a character outside printable ASCII")
 	}
 	a.IDSigned = true
 	var label string
