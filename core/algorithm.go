@@ -13,12 +13,12 @@ import (
 	"sync"
 )
 
-// Encoding is how the bytes of a signature are written.
+// Encoding is how the bytes of a signature are encoded as text.
 type Encoding uint8
 
 // The encodings of signatures. Only the canonical text is accepted: hexadecimal
 // in one case, base64 without line breaks or stray trailing bits. Anything else
-// would be a second text for one signature.
+// would give one signature a second text.
 const (
 	Hex       Encoding = iota + 1 // in lower case
 	Base64                        // the standard alphabet, padded
@@ -26,8 +26,8 @@ const (
 	Base64URL                     // the alphabet of URLs, without padding
 )
 
-// AppendEncode adds the text of src to dst. Encodings that are none of the
-// constants are Base64.
+// AppendEncode appends the text of src to dst. Any value that is not one of the
+// constants means Base64.
 func (e Encoding) AppendEncode(dst, src []byte) []byte {
 	switch e {
 	case Hex:
@@ -96,9 +96,9 @@ type macState struct {
 // HMACKey makes the key of an HMAC scheme, over newHash (crypto/sha256.New and
 // so on). It checks the signatures with this label. The secret is copied.
 //
-// It refuses an empty secret, a public key or certificate in any usual form,
-// and what the program's crypto mode does: with GODEBUG=fips140=only, SHA-1 and
-// secrets under 112 bits.
+// It refuses an empty secret, and a public key or certificate in any usual
+// form. It also refuses what the program's crypto mode forbids: with
+// GODEBUG=fips140=only, SHA-1 and secrets under 112 bits.
 func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding) (VerifyKey, error) {
 	if len(secret) == 0 {
 		return nil, errors.New("empty key: everybody could sign with it")
@@ -171,9 +171,9 @@ type ed25519Key struct {
 }
 
 // Ed25519Key makes the key of an ed25519 scheme from its 32-byte public key,
-// which is copied. It checks the signatures with this label. Another length is
-// an error, not a panic at the first request; so is a point of small order,
-// under which signatures can be made without a private key.
+// which is copied. It checks the signatures with this label. A wrong length is
+// an error, not a panic at the first request. So is a point of small order,
+// which has signatures that need no private key.
 func Ed25519Key(label string, public []byte, enc Encoding) (VerifyKey, error) {
 	if len(public) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("an ed25519 public key has %d bytes, not %d", ed25519.PublicKeySize, len(public))

@@ -6,7 +6,7 @@ import (
 )
 
 // Answer is the response that a sender gets instead of the handler's. Adapters
-// write it as it is.
+// write it unchanged.
 type Answer struct {
 	// Status is the HTTP status.
 	Status int
@@ -77,5 +77,5 @@ func (e *Error) Answer() *Answer {
 }
 
 // Acknowledges reports whether the response repeats the success of an earlier
-// attempt. That is no refusal, and a custom response must not make it one.
+// attempt. That is not a refusal, and a custom response must not make it one.
 func (e *Error) Acknowledges() bool { return e.status != 0 }

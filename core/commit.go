@@ -8,8 +8,8 @@ import (
 
 // Commit records the message of the running handler as handled in s, which is
 // the verifier's store bound to the handler's own database transaction. The
-// effect of the message and the record of it then become durable together, or
-// not at all: exactly once, whenever the process dies.
+// message's effect and its record then become durable together or not at all.
+// This gives exactly once, whenever the process dies.
 //
 //	tx, err := db.BeginTx(ctx, nil)
 //	...                                               // the effect
@@ -18,18 +18,18 @@ import (
 //	}
 //	return tx.Commit()
 //
-// In SQLite the transaction keeps others from writing, the renewals of the
-// claim included: one that writes for more than 5 seconds has the handler's
-// context cancelled.
+// In SQLite the transaction blocks all other writers, including the renewals of
+// the claim. If it writes for more than 5 seconds, the handler's context is
+// cancelled.
 //
 // ctx is the request's context in every framework, or one made from it. Commit
 // holds the record of the message locked until the transaction ends, so call it
-// last. It is bounded by ctx and [Config.StoreTimeout], and not retried: after
-// any error the transaction must be rolled back. The errors are an [*Error]
-// that wraps [ErrClaimLost] (the handler overran [Config.Lease], or its lease
-// could not be renewed, and another attempt has the message),
-// [ErrStoreUnavailable] or [ErrStoreFull], or [ErrMisconfigured] (no middleware
-// of this module admitted the request that ctx belongs to).
+// last. It is bounded by ctx and [Config.StoreTimeout], and is not retried.
+// After any error, roll the transaction back. The errors are an [*Error] that
+// wraps [ErrClaimLost] (the handler overran [Config.Lease], or its lease could
+// not be renewed, and another attempt has the message), [ErrStoreUnavailable]
+// or [ErrStoreFull], or [ErrMisconfigured] (no middleware of this module
+// admitted the request that ctx belongs to).
 //
 // Once the transaction is committed the message is handled, whatever the
 // handler's status: a redelivery is acknowledged with 200. If it was rolled

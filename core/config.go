@@ -9,16 +9,15 @@ import (
 	"time"
 )
 
-// Config holds what is optional. The zero value of each field means its
-// default, and a nil *Config means all of them: the secure ones. [New] copies
-// it.
+// Config holds the optional settings. The zero value of a field means its
+// default, which is secure. A nil *Config means all defaults. [New] copies it.
 type Config struct {
 	// Scheme says how the sender signs. Default: [StandardWebhooks].
 	Scheme Scheme
-	// Past and Future are how far a timestamp may lie before and after now.
+	// Past and Future are how far a timestamp may be before and after now.
 	// Default: what the scheme prescribes (see [Facts]), else 5 minutes each.
 	Past, Future time.Duration
-	// Skew is how far the clocks of the nodes that share a store may be apart.
+	// Skew is how far apart the clocks of nodes that share a store may be.
 	// Default: 5 seconds.
 	Skew time.Duration
 	// MaxBody is the largest body accepted, in bytes. Default: 1 MiB.
@@ -32,34 +31,36 @@ type Config struct {
 	// handler's context ends 5 seconds earlier (or at half a lease under 10
 	// seconds). Default: 60 seconds.
 	//
-	// A claim is written for 9 seconds (or Lease, if that is shorter) and
-	// renewed every 3 while the handler runs. If the process dies, attempts of
-	// the message get 503 for at most 9 seconds and twice Skew, 19 by default.
-	// Then a later attempt runs. If the claim cannot be renewed in time,
-	// because the store fails, is full, or is locked by the handler's own
+	// A claim lasts 9 seconds (or Lease, if that is shorter) and is renewed
+	// every 3 seconds while the handler runs. If the process dies, attempts of
+	// the message get 503 for at most 9 seconds plus twice Skew, 19 seconds by
+	// default. Then a later attempt runs. If the claim cannot be renewed in
+	// time, because the store fails, is full, or is locked by the handler's own
 	// transaction, the handler's context is cancelled before the claim ends. If
-	// a process is frozen for longer than that, another attempt may run beside
-	// it.
+	// a process is frozen for longer than that, another attempt may run
+	// concurrently.
 	Lease time.Duration
-	// Remember is how long a handled message is recognised, at least; each
-	// acknowledged redelivery renews it. It must be longer than the longest gap
-	// between two attempts of the sender. For schemes without a signed
-	// timestamp it is also how long a replay is recognised. Default: 25 hours.
+	// Remember is the minimum time for which a handled message is recognized.
+	// Each acknowledged redelivery starts it again. It must be longer than the
+	// longest gap between two attempts of the sender. For schemes without a
+	// signed timestamp it is also how long a replay is recognized. Default: 25
+	// hours.
 	Remember time.Duration
 	// Reruns is how often a message whose handler failed may run again by an
 	// attempt that is not newer. Such an attempt is a sender's retry within one
-	// second, or an attacker's replay. Default: 3; negative: never; at most 63.
+	// second, or an attacker's replay. Default: 3. Negative: never. Maximum:
+	// 63.
 	Reruns int
-	// Repeats is how many more times the same signed content may run, within
-	// Remember from the first time, where only unsigned values (a delivery id,
-	// a topic) tell one message from another, as at GitHub and Shopify, or
-	// where the sender wants the content of each response, as Twilio does for a
-	// call. An attacker who captured one request can make it run again just as
-	// often, by changing those values. Further attempts are refused with
-	// [ErrRepeated]. Default: 16; negative: none, so that the same signed
-	// content runs once; at most 1,000,000.
+	// Repeats is how many more times the same signed content may run within
+	// Remember, counted from the first time. It applies where only unsigned
+	// values (a delivery id, a topic) distinguish messages, as at GitHub and
+	// Shopify. It also applies where the sender uses the content of each
+	// response, as Twilio does for a call. An attacker who captured one request
+	// can make it run again just as often, by changing those values. Further
+	// attempts are refused with [ErrRepeated]. Default: 16. Negative: the same
+	// signed content runs only once. Maximum: 1,000,000.
 	Repeats int
-	// StoreTimeout bounds each call of the seen-id store. Default: 2 seconds.
+	// StoreTimeout bounds each call to the seen-id store. Default: 2 seconds.
 	StoreTimeout time.Duration
 	// KeyTimeout bounds a lookup in the key source. A lookup that ignores its
 	// context is abandoned, and the request is refused with
@@ -77,42 +78,44 @@ type Config struct {
 	Observe func(ctx context.Context, e Event)
 	// SignsOnce says that this sender signs a message once and sends the same
 	// bytes, timestamp included, at every attempt. A retry and a replay are
-	// then the same, and the timestamp only bounds the message's age.
+	// then identical, and the timestamp only bounds the message's age.
 	SignsOnce bool
 	// RendersAnew says that this sender renders the body of a message again for
-	// each attempt, so one signed id may come with several contents. They are
-	// then not compared: if the sender uses an id again, its second event is
-	// acknowledged without running the handler.
+	// each attempt, so one signed id may arrive with different contents. With
+	// RendersAnew they are not compared. If the sender reuses an id, its second
+	// event is acknowledged without running the handler.
 	RendersAnew bool
 	// DangerouslyReportOnly lets every request through to the handler:
-	// everything is verified, claimed and observed, and nothing is refused. For
-	// rolling out on live traffic. [FromContext] finds a message only where it
-	// would have been admitted. BodyTimeout does not apply.
+	// everything is verified, claimed and observed, and nothing is refused. Use
+	// it for a rollout on live traffic. [FromContext] finds a message only
+	// where it would have been admitted. BodyTimeout does not apply.
 	DangerouslyReportOnly bool
 	// DangerouslyShowRefused is called with each request that was refused
-	// before its signature was verified, body and all, before Observe is. For
-	// development: what it is given may hold credentials and personal data.
-	// With it the body is read even if the refusal alone would have left it
-	// unread, within MaxBody and BodyTimeout (but see DangerouslyReportOnly,
-	// and fiberwh for streams in that mode). It must be safe for concurrent
-	// use, and the request waits for it; a panic of it is the request's.
-	// Default: none. explain.Hook makes one that names the mistake.
+	// before its signature was verified, including the body. It is called
+	// before Observe. It is for development: its argument may contain
+	// credentials and personal data. If it is set, the body is read even where
+	// a refusal would have left it unread, within MaxBody and BodyTimeout (but
+	// see DangerouslyReportOnly, and fiberwh for streams in that mode). It must
+	// be safe for concurrent use, and the request waits for it. A panic in it
+	// propagates to the request. Default: none. explain.Hook makes one that
+	// names the mistake.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed
 	// timestamp on a store that forgets at restart: an attacker who captured a
 	// message can have it handled again after each restart.
 	DangerouslyReplayableAfterRestart bool
 	// DangerouslyAcceptPlaceholders accepts secrets that documentation and
-	// templates leave behind, such as "secret", or one byte repeated. For tests
-	// whose vectors are published with such a secret: in production anyone can
-	// sign with it.
+	// templates leave behind, such as "secret", or one byte repeated. It is for
+	// tests with published vectors. In production anyone can sign with such a
+	// secret.
 	DangerouslyAcceptPlaceholders bool
 }
 
 // Refused is the argument of [Config.DangerouslyShowRefused]. The hook may keep
 // it and must not change the body.
 type Refused struct {
-	// Request is as it was received, with as much of the body as could be read.
+	// Request is the request as received, with as much of the body as could be
+	// read.
 	Request *Request
 	// Err says why.
 	Err *Error

@@ -124,7 +124,7 @@ func deliveryOf(ctx context.Context) *Delivery {
 	return d
 }
 
-// ContextValue returns the pair under which [FromContext] and [Commit] find the
-// delivery, for a framework whose request context keeps values in a store of
-// its own, as fiber's does.
+// ContextValue returns the key and value by which [FromContext] and [Commit]
+// find the delivery. It is for a framework whose request context stores values
+// itself, as fiber's does.
 func (d *Delivery) ContextValue() (key, value any) { return deliveryKey{}, d }

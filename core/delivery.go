@@ -8,28 +8,29 @@ import (
 	"time"
 )
 
-// BodyReader reads the body of one request for [Verifier.Admit]: an adapter's
-// part of the pipeline. Package adapter has one for net/http.
+// BodyReader reads the body of one request for [Verifier.Admit]. An adapter
+// implements it. Package adapter has one for net/http.
 //
 // ReadBody returns the whole body as it was on the wire, in memory that is not
-// used again. Otherwise it returns an error that wraps [ErrBodyTooLarge] (more
-// than limit bytes), [ErrBodyTooSlow] (not there within timeout) or
+// reused. Otherwise it returns an error that wraps [ErrBodyTooLarge] (more than
+// limit bytes), [ErrBodyTooSlow] (not complete within timeout) or
 // [ErrBodyConsumed] (something read or changed it before). Any other error
-// means that the body broke off. What was read then need not be returned.
+// means that the body was incomplete. The part that was read need not be
+// returned.
 //
 // A timeout of zero means report-only mode: there is no time limit, and the
-// handler runs whatever ReadBody returns. Every byte that ReadBody took off the
-// connection must be there for the handler, beyond limit too.
+// handler runs whatever ReadBody returns. The handler must still be able to
+// read every byte that ReadBody took off the connection, even beyond limit.
 //
-// ReadBody is called at most once, and not at all for what the headers refuse.
+// ReadBody is called at most once, and not at all if the headers are refused.
 // So a refusal may leave bytes of the body on the connection. The adapter must
 // not wait for them, and must close the connection after the response: a server
-// might take them for the next request.
+// might mistake them for the next request.
 type BodyReader interface {
 	ReadBody(limit int64, timeout time.Duration) ([]byte, error)
 }
 
-// Delivery is one attempt on its way through the pipeline: adapters get it from
+// Delivery is one attempt in the pipeline. Adapters get it from
 // [Verifier.Admit]. It belongs to one request and is not safe for concurrent
 // use.
 type Delivery struct {
@@ -56,14 +57,14 @@ type Delivery struct {
 // happens for it.
 func (d *Delivery) outer() context.Context { return d.ctx.values }
 
-// Admit takes an attempt through the pipeline: headers, window, keys, body,
-// signature, claim, in this order. r.Body is set to what body returned; neither
-// r nor body is kept, nor is r.Header asked afterwards. ctx is the request's;
-// the sender's disconnect does not cancel what Admit began.
+// Admit runs an attempt through the pipeline: headers, tolerance, keys, body,
+// signature, claim, in this order. It sets r.Body to what body returned. It
+// keeps neither r nor body, and does not use r.Header afterwards. ctx is the
+// request's context. The sender's disconnect does not cancel what Admit began.
 //
 // If [Delivery.Answer] is nil the adapter runs the handler with
-// [Delivery.Context] and the restored body and calls [Delivery.Settle],
-// whatever happens, also while panicking. Otherwise it writes the response and
+// [Delivery.Context] and the restored body. It must call [Delivery.Settle]
+// whatever happens, even during a panic. Otherwise it writes the response and
 // does not run the handler.
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
 	d := &Delivery{v: v}
@@ -309,17 +310,18 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	}
 }
 
-// Answer is what to write instead of running the handler; nil if the handler is
-// to run.
+// Answer returns the response to write instead of running the handler. It is
+// nil if the handler should run.
 func (d *Delivery) Answer() *Answer { return d.answer }
 
-// Err says why the attempt was not admitted: nil if it was. In report-only mode
-// the handler runs all the same.
+// Err returns why the attempt was not admitted, or nil if it was. In
+// report-only mode the handler runs anyway.
 func (d *Delivery) Err() *Error { return d.err }
 
-// Refusal returns the error that a custom response may replace: Err, but nil
-// where the handler runs, for a challenge, and for a redelivery, whose
-// acknowledgement must stay a success or the sender retries indefinitely.
+// Refusal returns the error that a custom response may replace. It is Err, but
+// nil if the handler runs, for a challenge, and for a redelivery. The
+// acknowledgement of a redelivery must stay a success, or the sender retries
+// indefinitely.
 func (d *Delivery) Refusal() *Error {
 	if d.answer == nil || d.err == nil || d.err.Acknowledges() {
 		return nil
@@ -336,20 +338,20 @@ func (d *Delivery) Message() (m Message, ok bool) {
 	return d.message, true
 }
 
-// Context is the handler's: it has the values of the request's context and its
-// deadline, the sender's disconnect does not cancel it, it ends before the
-// claim does, and [FromContext] finds the message in it.
+// Context returns the handler's context. It has the values and the deadline of
+// the request's context. The sender's disconnect does not cancel it. It ends
+// before the claim does, and [FromContext] finds the message in it.
 func (d *Delivery) Context() context.Context { return (*handlerContext)(d) }
 
 // Failed is the status to settle with when the handler ended without a
 // response: a panic, a hijack, an error that a middleware upstream will render.
 const Failed = -1
 
-// Settle ends the attempt, after the handler has. status is the handler's
-// status, zero if it returned without writing anything, or [Failed]. 2xx
-// commits the message. Anything else releases it, and the sender's next attempt
-// runs. Settle returns the status that counts. For a handler that wrote nothing
-// it is 200, or 503 if its context had ended. The adapter writes it explicitly,
+// Settle ends the attempt after the handler has ended. status is the handler's
+// status, zero if the handler wrote nothing, or [Failed]. 2xx commits the
+// message. Anything else releases it, and the sender's next attempt runs.
+// Settle returns the status that counts. For a handler that wrote nothing it is
+// 200, or 503 if its context had ended. The adapter writes it explicitly,
 // because servers, timeouts and proxies upstream may otherwise send something
 // else.
 //

@@ -20,19 +20,19 @@
 // same id and a fresh signed timestamp. A later attempt of a handled message is
 // the sender's retry: it is acknowledged without running the handler again. The
 // same attempt once more is a replay: it is refused. A message whose handler
-// failed runs again. The [SeenStore] keeps the records for that. All processes
-// that handle the same messages must share it.
+// failed runs again. The [SeenStore] keeps these records. All processes that
+// handle the same messages must share it.
 //
-// If a sender signs no id or no time, its messages are identified by what it
-// does sign and, within [Config.Repeats], by unsigned ids. A message that
-// cannot be distinguished from an old one is refused and not acknowledged;
-// docs/identity.md has the rules.
+// If a sender signs no id or no time, its messages are identified by the
+// content that it signs and, within [Config.Repeats], by unsigned ids. A
+// message that cannot be distinguished from an old one is refused, not
+// acknowledged. See docs/identity.md for the rules.
 //
 // # Rotation
 //
 // [Secrets] takes several keys, newest first. [Message.KeyID] and [Event.KeyID]
-// say which one matched, and so when a rotation is finished. A [KeySource]
-// finds the keys of a tenant or endpoint.
+// say which one matched, so they show when a rotation is finished. A
+// [KeySource] finds the keys of a tenant or endpoint.
 //
 // # Schemes
 //
@@ -42,8 +42,8 @@
 //
 // # Threat model
 //
-// Attackers can send any request and have seen requests of the sender. They do
-// not have the secret. A process that dies between the handler's effect and its
-// commit makes the message run again. See docs/threat-model.md for what is not
-// protected.
+// Attackers can send any request, and have captured requests of the sender.
+// They do not have the secret. A process that dies between the handler's effect
+// and its commit makes the message run again. See docs/threat-model.md for what
+// is not protected.
 package core

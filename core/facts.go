@@ -14,10 +14,10 @@ type Describer interface {
 	Facts() Facts
 }
 
-// Facts is what a [Scheme] says of its sender and itself, for [New],
-// schemes.Any, schemes.Sign, package explain and whtest. Nothing else of a
-// scheme decides what they can do with it. The zero Facts describes the usual
-// scheme: a shared secret, the usual tolerance, no handshake, no I/O.
+// Facts describes a [Scheme] and its sender to [New], schemes.Any,
+// schemes.Sign, package explain and whtest. What they can do with a scheme
+// depends on nothing else. The zero Facts describes the usual scheme: a shared
+// secret, the usual tolerance, no handshake, no I/O.
 //
 // A scheme that wraps another one takes its facts and changes some:
 //
@@ -27,38 +27,38 @@ type Describer interface {
 //		return f
 //	}
 type Facts struct {
-	// Mistake says what is wrong with the settings that the scheme was made
-	// from, and what to do. [New] reports it. Nil: nothing.
+	// Mistake says what is wrong with the scheme's settings, and what to do.
+	// [New] reports it. Nil: nothing.
 	Mistake error
 
 	// Past and Future are the tolerance that the sender prescribes: the
 	// defaults of [Config.Past] and [Config.Future]. Zero: the usual ones.
 	Past, Future time.Duration
 
-	// FreeText says that a secret may be any text, as people choose it. White
-	// space inside one is then no mistake.
+	// FreeText says that people choose the secret, so it may be any text. White
+	// space inside it is then not a mistake.
 	FreeText bool
-	// PublicKeys says that keys are, or may be, public ones of the sender.
-	// Otherwise they are secrets shared with it.
+	// PublicKeys says that keys are, or may be, public keys of the sender.
+	// Otherwise they are shared secrets.
 	PublicKeys bool
 	// Fetches says that Verify of a key may do I/O, for a certificate or a
-	// public key. Package explain never calls it then. Nothing else of a scheme
-	// does I/O but Challenge.
+	// public key. Package explain then never calls it. Apart from Challenge,
+	// nothing else in a scheme does I/O.
 	Fetches bool
 
-	// Headers are the headers that are read, in canonical form. A sender with
-	// several families of headers has a list for each. A request without any of
-	// them was not signed: leave out Content-Type, which every request may
-	// have, and what is only signed because another header names it. Nil: the
-	// scheme does not say.
+	// Headers are the headers that the scheme reads, in canonical form. A
+	// sender with several families of headers has a list for each. A request
+	// without any of them was not signed. So leave out Content-Type, which
+	// every request may have, and headers that are signed only because another
+	// header names them. Nil: unknown.
 	Headers [][]string
 	// IdentifiedBy is what identifies every message: "{body}" if the signed
 	// content is the body and nothing else, or the JSON pointer of a signed id
-	// in the body, such as "/event/id". Empty: something that no other scheme
-	// signs.
+	// in the body, such as "/event/id". Empty: something else, which no other
+	// scheme signs.
 	IdentifiedBy string
-	// Unsigned says that the scheme sets [Attempt.Unsigned], beside a signed id
-	// too.
+	// Unsigned says that the scheme sets [Attempt.Unsigned], even next to a
+	// signed id.
 	Unsigned bool
 
 	// URL is the public address of the endpoint as it was configured, if the
@@ -66,52 +66,54 @@ type Facts struct {
 	URL string
 	At  func(url string) Scheme
 
-	// Sign makes r a request of the sender, at this time of the attempt, with
-	// every secret as a sender in rotation does: see schemes.Sign, which calls
-	// it. r.Header is an [http.Header], which Sign changes. An empty id means
-	// that of r, or else a new one; an id in the body stays as it is. For an id
-	// that it cannot put into the body Sign returns an error, and for no
+	// Sign signs r as the sender does, with this time of the attempt. It signs
+	// with every secret, as a sender in rotation does. schemes.Sign calls it.
+	// r.Header is an [http.Header], which Sign changes. An empty id means that
+	// of r, or else a new one. An id in the body stays unchanged. Sign returns
+	// an error if it cannot put the id into the body, and if there are no
 	// secrets. The error wraps [errors.ErrUnsupported] for a secret that only
 	// verifies. Nil: only the sender can sign.
 	Sign func(r *Request, id string, at time.Time, secrets ...string) error
 
 	// Challenge responds to a signed message with which the sender asks the
 	// endpoint to prove itself. It is called after verification, before the
-	// claim, and also for a message that nothing identifies (see
+	// claim, also for a message that nothing identifies (see
 	// [Attempt.Unidentified]). A non-nil response is sent, and neither handler
 	// nor store sees the message. key is the one that matched. ctx has the
-	// values of the request's context and no end: bound what you do.
+	// values of the request's context but is never cancelled: bound what you
+	// do.
 	Challenge func(ctx context.Context, r *Request, m *Message, key VerifyKey) *Answer
 
-	// Handshake responds to a request with which the sender asks for the
-	// endpoint before it signs anything. It is called first and without the
-	// body. A non-nil response is sent, and nothing is looked up, read or
-	// claimed. Anyone may send such a request: the response holds no secret and
-	// no MAC of anything in r, and its type is one that no browser runs.
+	// Handshake responds to a request with which the sender checks the endpoint
+	// before it signs anything. It is called first and without the body. A
+	// non-nil response is sent, and nothing is looked up, read or claimed.
+	// Anyone may send such a request. So the response must contain no secret
+	// and no MAC of anything in r, and its type must be one that no browser
+	// executes.
 	Handshake func(r *Request) *Answer
 
 	// AwaitsHandshake and AnswerHandshake are for a handshake that only its
-	// body shows to be one, or whose response the key makes. They are called
+	// body identifies, or whose response depends on the key. They are called
 	// for a request that ReadHeader refuses with [ErrMissingHeader]. Neither
 	// handler nor store sees it. A scheme has both or neither.
 	//
-	// AwaitsHandshake reports, by method, URL and headers alone, whether r may
-	// be one. It returns false unless the program enabled handshakes, and for a
-	// request with any header of a signed message. Only if it returns true are
-	// keys looked up and the body read.
+	// AwaitsHandshake reports, from method, URL and headers alone, whether r
+	// may be a handshake. It returns false unless the program enabled
+	// handshakes, and for a request with any header of a signed message. Only
+	// if it returns true are keys looked up and the body read.
 	AwaitsHandshake func(r *Request) bool
 	// AnswerHandshake responds to r with its whole body, of at most 16 KiB,
 	// under the rules of Handshake. key is the first of the source that is
 	// valid now. A response made with it must not be the signature of any
-	// message. Every failure returns nil: r is then refused for its missing
-	// header, as a request of an unknown source is.
+	// message. Every failure returns nil. r is then refused for its missing
+	// header, like a request from an unknown source.
 	AnswerHandshake func(r *Request, key VerifyKey) *Answer
 	// SignsHandshakes says that AnswerHandshake gives anybody a MAC under the
-	// secret. Another scheme with that secret would take it for a signature.
+	// secret. Another scheme with that secret would accept it as a signature.
 	SignsHandshakes bool
 }
 
-// FactsOf returns the facts of any scheme; the zero Facts if it has none. A
+// FactsOf returns the facts of any scheme, or the zero Facts if it has none. A
 // scheme that embeds another one as an interface, and so hides its facts, gets
 // a [Facts.Mistake] instead, which [New] reports.
 func FactsOf(s Scheme) Facts {

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// Inspection is what a [Verifier] goes by when it looks at one request, and
-// what it says of it: see [Verifier.Inspect].
+// Inspection is what a [Verifier] uses to judge one request, and its verdict:
+// see [Verifier.Inspect].
 type Inspection struct {
 	// Config is the verifier's, with its defaults filled in.
 	Config Config
@@ -15,15 +15,15 @@ type Inspection struct {
 	Source  string
 	Keys    *Keys
 	KeysErr error
-	// Err is what [Verifier.Verify] says of the request under these keys. Nil
-	// if it accepts the request, or if only keys that fetch (see [Facts]) can
-	// tell.
+	// Err is the result of [Verifier.Verify] for the request under these keys.
+	// It is nil if the request is accepted, or if only keys that fetch (see
+	// [Facts]) could decide.
 	Err error
 }
 
-// Inspect returns what v goes by for r, secrets included: for tools that look
-// into a refusal, as package explain does. It asks the key source once and does
-// no other I/O: keys that fetch are not asked. It claims nothing.
+// Inspect returns what v uses to judge r, including secrets. It is for tools
+// that investigate a refusal, like package explain. It calls the key source
+// once and does no other I/O: keys that fetch are not used. It claims nothing.
 func (v *Verifier) Inspect(ctx context.Context, r *Request) Inspection {
 	i := Inspection{Config: v.cfg}
 	copied := *r

@@ -14,9 +14,9 @@ import (
 	"unicode"
 )
 
-// Secret is the text of one key, as the provider shows it, with what is known
-// about it. How the text is decoded is the scheme's business. The zero Secret
-// is empty and refused by [New].
+// Secret is the text of one key, as the provider shows it, with an optional id
+// and validity period. The scheme decodes the text. [New] refuses the zero
+// Secret, which is empty.
 //
 // A Secret redacts itself in fmt, JSON and slog, also as a field of another
 // struct.
@@ -24,8 +24,8 @@ type Secret struct {
 	// ID names the key in [Message.KeyID] and in events. Empty: "key-1" for the
 	// first of its list, and so on.
 	ID string
-	// NotBefore and NotAfter bound when the key is accepted, by when the
-	// request arrived on the configured clock. Zero: unbounded.
+	// NotBefore and NotAfter bound when the key is accepted: by the arrival
+	// time of the request, on the configured clock. Zero: unbounded.
 	NotBefore, NotAfter time.Time
 
 	// Behind a pointer, because fmt prints the unexported fields of a foreign
@@ -69,10 +69,10 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // LogValue hides the text in log/slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// Keys is the list of secrets of one source, newest first. Decoded key material
-// is kept inside, so a [KeySource] that returns the same *Keys for a tenant
-// decodes them once. It is immutable and safe for concurrent use; nil and the
-// zero value hold no key.
+// Keys is the list of secrets of one source, newest first. It keeps the decoded
+// keys, so a [KeySource] that returns the same *Keys for a tenant decodes them
+// once. It is immutable and safe for concurrent use; nil and the zero value
+// hold no key.
 //
 // *Keys is itself the [KeySource] of an application with one sender.
 type Keys struct {
@@ -93,13 +93,13 @@ func Secrets(texts ...string) *Keys {
 	return k
 }
 
-// SecretList lists secrets that have a name or a validity of their own, newest
-// first. The slice is copied.
+// SecretList lists secrets that have a name or a validity period, newest first.
+// The slice is copied.
 func SecretList(secrets ...Secret) *Keys { return &Keys{secrets: slices.Clone(secrets)} }
 
-// From names the source of the keys and returns a copy: it scopes the ids of
-// this sender in the seen-id store. Needed only where several static senders
-// share one store; a KeySource names its sources itself.
+// From returns a copy of the keys with the name of their source. The name
+// scopes the ids of this sender in the seen-id store. It is needed only if
+// several static senders share one store. A KeySource names its sources itself.
 func (k *Keys) From(source string) *Keys {
 	if k == nil {
 		return nil
@@ -107,8 +107,8 @@ func (k *Keys) From(source string) *Keys {
 	return &Keys{source: source, secrets: k.secrets}
 }
 
-// List returns the secrets as they were configured, in order, in a new slice:
-// for tools that look into a refusal. It is nil for nil.
+// List returns a new slice of the secrets, in the configured order, for tools
+// that investigate a refusal. It returns nil for nil.
 func (k *Keys) List() []Secret {
 	if k == nil {
 		return nil
@@ -126,15 +126,15 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 
 // KeySource finds the keys of a request: a secret for each tenant or endpoint.
 //
-// It sees method, URL and headers, not the body. Nothing of these is verified
-// yet. It may do I/O within [Config.KeyTimeout] and must be safe for concurrent
-// use. It runs in a goroutine of its own; a panic is the request's. The source
-// it returns is a stored, canonical name, never text of the request: of two
-// spellings that find one key, each would make a message of its own. An unknown
-// tenant or endpoint is reported with an error that wraps [ErrUnknownSource],
-// The sender cannot distinguish that from a wrong signature. Any other error is
-// an outage, and the response is 503. The request is a copy, header included,
-// and the source's own.
+// It sees method, URL and headers, not the body. None of them is verified yet.
+// It may do I/O within [Config.KeyTimeout] and must be safe for concurrent use.
+// It runs in its own goroutine. A panic there propagates to the request. The
+// source it returns must be a stored, canonical name, never text from the
+// request. Otherwise one message could count as two, under two spellings of one
+// name. For an unknown tenant or endpoint it returns an error that wraps
+// [ErrUnknownSource]. The sender cannot distinguish that from a wrong
+// signature. Any other error is an outage, and the response is 503. The request
+// is a copy, including its header, and belongs to the source.
 type KeySource interface {
 	Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 }

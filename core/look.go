@@ -7,32 +7,33 @@ import (
 	"time"
 )
 
-// Record is what the store has of a message, for an operator: see
-// [Verifier.Look]. A zero time or number means that the record does not have
-// it. The zero Record means that there is none: the next attempt runs.
+// Record is the store's record of a message, for an operator: see
+// [Verifier.Look]. A zero time or number means that the record has no such
+// value. The zero Record means that there is no record, so the next attempt
+// runs.
 type Record struct {
-	// State says where the message stands; zero if there is no record.
+	// State is the state of the message; zero if there is no record.
 	State State
-	// Since and Until are for [Claimed]: when the attempt was claimed, by this
-	// verifier's [Config.Lease], and until when no other attempt runs if its
-	// process is dead. Until passes while the handler runs, since the lease is
-	// renewed.
+	// Since and Until are for [Claimed]. Since is when the attempt was claimed,
+	// computed with this verifier's [Config.Lease]. Until is when another
+	// attempt may run if the claim's process is dead. Until may pass while the
+	// handler runs, because the lease is renewed.
 	Since, Until time.Time
-	// Newest is the timestamp of the newest attempt that was answered. An
+	// Newest is the timestamp of the newest attempt that got a response. An
 	// attempt with that timestamp is a replay.
 	Newest time.Time
 	// WindowEnd is when the replay window ends.
 	WindowEnd time.Time
-	// Status is what the first success was answered, for [Done].
+	// Status is the status of the first success, for [Done].
 	Status int
 	// Reruns is how often an attempt that is not newer ran after a failure: see
 	// [Config.Reruns].
 	Reruns int
-	// Messages is for [Counted]: how many messages had the content.
+	// Messages is for [Counted]: how many messages had this content.
 	Messages int
 }
 
-// Look returns the record of a message by its signed id, and changes nothing.
+// Look returns the record of a message by its signed id. It changes nothing.
 // source is "" for [Secrets] without a name. See [Verifier.LookKey] for
 // messages whose id is not signed. The error is an [*Error] if the store
 // failed.

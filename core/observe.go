@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Event is the outcome of one attempt, for [Config.Observe]. It never holds a
-// secret, a MAC or the body. Unknown fields are zero.
+// Event is the outcome of one attempt, for [Config.Observe]. It never contains
+// a secret, a MAC or the body. Unknown fields are zero.
 type Event struct {
 	// Reason is the word for logs and metrics: Outcome if there is one, else
 	// why the attempt was not admitted. Err explains it and is nil for
@@ -43,14 +43,15 @@ type Event struct {
 	Status int
 	// BodyBytes is the size of the body as far as it was read.
 	BodyBytes int
-	// Handshake says that the sender asked for the endpoint and got Status. No
-	// message was handled: Reason is [Handled], Outcome is empty.
+	// Handshake says that the sender asked the endpoint to prove itself, and
+	// got Status. No message was handled: Reason is [Handled], Outcome is
+	// empty.
 	Handshake bool
-	// ReportOnly says that the handler ran whatever the verdict, see
+	// ReportOnly says that the handler ran whatever the verdict: see
 	// [Config.DangerouslyReportOnly].
 	ReportOnly bool
-	// Keys, Body, Check, Store and Handler are how long each part took: looking
-	// up keys, waiting for the body, checking the signature, all calls of the
+	// Keys, Body, Check, Store and Handler are how long each part took: the key
+	// lookup, the wait for the body, the signature check, all calls to the
 	// store, and the handler.
 	Keys, Body, Check, Store, Handler time.Duration
 	// Claim is the part of Store before the handler. The rest recorded the

@@ -8,9 +8,9 @@ import (
 // Reason is one word of the closed set that responses, logs, metrics and
 // documents share.
 //
-// Every Reason is also a sentinel error: errors.Is(err, core.ErrReplay) holds
-// for every error of this module that has that reason, and a store or key
-// source reports one by wrapping it.
+// Every Reason is also a sentinel error: errors.Is(err, core.ErrReplay) is true
+// for every error of this module with that reason. A store or key source
+// reports a reason by wrapping it.
 type Reason string
 
 // Why an attempt was refused.
@@ -46,7 +46,7 @@ const (
 	// ErrStoreUnavailable: the seen-id store failed or exceeded
 	// [Config.StoreTimeout].
 	ErrStoreUnavailable Reason = "store-unavailable"
-	// ErrStoreFull: the seen-id store can keep no further id. A [SeenStore]
+	// ErrStoreFull: the seen-id store has no room for another id. A [SeenStore]
 	// returns it.
 	ErrStoreFull Reason = "store-full"
 	// ErrColdStart: the attempt was signed before the store began its records.
@@ -58,10 +58,10 @@ const (
 	// the sender. It is acknowledged.
 	ErrRedelivery Reason = "redelivery"
 	// ErrRepeated: the signed content was handled before under another unsigned
-	// id, more often than [Config.Repeats] allows; or under none, and this may
-	// be another event.
+	// id, more often than [Config.Repeats] allows. Or it had no such id, and
+	// this may be another event.
 	ErrRepeated Reason = "repeated"
-	// ErrIDReused: a message of this signed id was handled, but its signed
+	// ErrIDReused: a message with this signed id was handled, but its signed
 	// content was different.
 	ErrIDReused Reason = "id-reused"
 	// ErrInFlight: another attempt of the message is being handled, or its
@@ -71,26 +71,26 @@ const (
 
 // How an admitted attempt ended.
 const (
-	// Handled: the handler succeeded and that is on record. The only Reason
-	// that no error carries.
+	// Handled: the handler succeeded and the store recorded it. It is the only
+	// Reason without an error.
 	Handled Reason = "handled"
-	// ErrHandlerFailed: the handler failed; the claim was released, so that the
+	// ErrHandlerFailed: the handler failed; the claim was released, so the
 	// sender's retry runs it again.
 	ErrHandlerFailed Reason = "handler-failed"
 	// ErrClaimLost: the handler overran its lease and another attempt took the
 	// message over.
 	ErrClaimLost Reason = "claim-lost"
 	// ErrCommitFailed: the handler succeeded but the store could not record it
-	// within [Config.StoreTimeout]. That is tried again until the lease is
-	// over; if it fails, a retry runs the message again.
+	// within [Config.StoreTimeout]. The verifier keeps trying until the lease
+	// ends. If that fails, a retry runs the message again.
 	ErrCommitFailed Reason = "commit-failed"
 )
 
 // Error implements error, so that a Reason is a target of errors.Is.
 func (r Reason) Error() string { return string(r) }
 
-// Error is the type of every refusal of this package. It never holds a secret,
-// a computed MAC or the body.
+// Error is the type of every refusal in this package. It never contains a
+// secret, a computed MAC or the body.
 type Error struct {
 	// Reason is the word for what happened.
 	Reason Reason

@@ -17,7 +17,7 @@ const (
 	// Done: the message was handled.
 	Done
 	// Spent: not a message, but one attempt of a message that an unsigned id
-	// identifies. No other message may have it.
+	// identifies. No other message may use that attempt.
 	Spent
 	// Counted: not a message, but how many messages had the same signed content
 	// under different unsigned ids. See [Config.Repeats].
@@ -42,8 +42,8 @@ func (s State) String() string {
 	}
 }
 
-// State says where the message stands; zero for the zero Value and for a Value
-// of another format.
+// State returns the state of the message. It is zero for the zero Value and for
+// a Value of another format.
 func (v Value) State() State {
 	r, err := decode(v)
 	if err != nil {

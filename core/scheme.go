@@ -17,28 +17,29 @@ type Request struct {
 	// signs the URL takes those from its own configuration.
 	URL string
 	// Host is the host of the request as it was received, with or without a
-	// port. It is not signed: it only tells apart endpoints that share a
+	// port. It is not signed. It only distinguishes endpoints that share a
 	// verifier by mistake. Empty: unknown.
 	Host string
-	// Header finds the header lines: that of an http.Request, as it is. Nil
-	// means that there are none. A [Scheme] and a [KeySource] never see nil.
+	// Header finds the header lines. The Header of an http.Request can be used
+	// directly. Nil means that there are none. A [Scheme] and a [KeySource]
+	// never see nil.
 	Header Header
-	// Body is the body exactly as received, nil before it was read.
+	// Body is the body exactly as received; nil before it is read.
 	Body []byte
 }
 
-// Header finds header lines of a request by name, so that an adapter need not
-// make a map of all for the few that a scheme reads. [http.Header] is one.
+// Header finds header lines of a request by name, so an adapter need not build
+// a map of all headers. [http.Header] implements it.
 //
 // Names are compared without regard to case.
 type Header interface {
-	// Get returns the first of Values, "" if there is none. It hides further
-	// lines with this name: what decides whether a request is genuine reads
-	// Values.
+	// Get returns the first of Values, "" if there is none. It ignores further
+	// lines with this name. Code that decides whether a request is genuine must
+	// use Values.
 	Get(name string) string
 	// Values returns the values of all lines with this name, in the order in
 	// which they arrived. It is empty if there is none; a line without a value
-	// is "". What it returns may be kept, and must not be changed.
+	// is "". The caller may keep the result but must not change it.
 	Values(name string) []string
 	// Clone returns all lines, under names as [http.CanonicalHeaderKey] makes
 	// them, in a map that belongs to the caller. Use it for headers whose names
@@ -46,7 +47,7 @@ type Header interface {
 	Clone() http.Header
 }
 
-// Path returns the decoded path of the URL, "" if it does not parse.
+// Path returns the decoded path of the URL, or "" if the URL does not parse.
 func (r *Request) Path() string {
 	u, err := url.ParseRequestURI(r.URL) // as the server does: "//a/b" is a path and no host
 	if err != nil {
@@ -60,24 +61,24 @@ func (r *Request) Path() string {
 type Stamping uint8
 
 const (
-	// NotStamped: nothing signed tells when. A retry and a replay are the same
+	// NotStamped: no signed field has a time. A retry and a replay are the same
 	// bytes.
 	NotStamped Stamping = iota
-	// StampedOnce: the signed time is the message's and stays over all its
-	// attempts. It bounds how old a message may be, but a retry and a replay
-	// are still the same bytes.
+	// StampedOnce: the signed time belongs to the message and is the same in
+	// all its attempts. It bounds how old a message may be, but a retry and a
+	// replay are still the same bytes.
 	StampedOnce
 	// StampedEachAttempt: the sender signs every attempt with its own
 	// timestamp.
 	StampedEachAttempt
-	// NotIdentified: nothing signed tells one message from another, since
-	// nothing is signed at all or honest messages are the same bytes. Such a
-	// message is never claimed: the handler runs for each attempt, and for each
-	// replay. Only schemes whose name says so have it.
+	// NotIdentified: no signed field distinguishes messages, because nothing is
+	// signed or genuine messages are the same bytes. Such a message is never
+	// claimed: the handler runs for each attempt, and for each replay. Only
+	// schemes with Dangerously in their name have it.
 	NotIdentified
 )
 
-// Scheme describes how one kind of sender signs. It finds the parts; this
+// Scheme describes how one kind of sender signs. It only finds the parts. This
 // package compares, hashes, bounds and claims, so a scheme cannot get those
 // wrong. whtest.TestScheme tests this contract. A Scheme is immutable and safe
 // for concurrent use.
@@ -85,7 +86,7 @@ const (
 // A request passes ReadHeader, then the key lookup, then ReadBody, then the
 // keys' Verify. Errors should wrap the sentinel that says what is wrong,
 // [ErrMissingHeader] or [ErrMalformed]; without one they count as malformed.
-// They never hold a secret or the body. Request and Attempt belong to the
+// They never contain a secret or the body. Request and Attempt belong to the
 // caller and must not be kept.
 //
 // None of the five methods does I/O. A scheme says what is unusual about it in
@@ -96,21 +97,20 @@ type Scheme interface {
 	// Stamping says what the timestamp identifies.
 	Stamping() Stamping
 	// ParseKey reads one secret, at start-up or when a KeySource first returns
-	// it. It refuses what cannot be a key of this scheme, and says how it
-	// should look; its errors never quote the secret.
+	// it. It refuses text that cannot be a key of this scheme, and says how a
+	// key should look. Its errors never quote the secret.
 	ParseKey(secret string) (VerifyKey, error)
-	// ReadHeader takes what the headers hold into a: id, timestamp, signatures.
-	// The body was not read yet. A scheme that signs the time of the attempt
-	// writes it with [Content.WriteTime].
+	// ReadHeader stores what the headers contain in a: id, timestamp,
+	// signatures. The body is not read yet. A scheme that signs the time of the
+	// attempt writes it with [Content.WriteTime].
 	ReadHeader(r *Request, a *Attempt) error
-	// ReadBody takes what only the body holds into a, and writes the signed
+	// ReadBody stores what only the body contains in a, and writes the signed
 	// content to a.Content. The body is not verified yet: reading it must cost
 	// no more than hashing it.
 	//
 	// A scheme that signs a digest of the body returns an error with
-	// [ErrNoMatch] if the digest is that of another body, after it wrote all of
-	// the signed content. Package explain then proves that the body was
-	// changed.
+	// [ErrNoMatch] if the digest does not match, after it wrote all of the
+	// signed content. Package explain then proves that the body was changed.
 	ReadBody(r *Request, a *Attempt) error
 }
 
@@ -123,14 +123,13 @@ type VerifyKey interface {
 	// never that a signature is wrong.
 	//
 	// A key that may do I/O says so in [Facts.Fetches]. If ctx has ended,
-	// Verify does none and returns an error if it needs any. A key that fetches
-	// nothing verifies under such a context as under any other.
+	// Verify does none and returns an error if it needs any. A key that does no
+	// I/O verifies under such a context as usual.
 	//
 	// For a request of an unknown source Verify is called on a key of another
 	// one, so that both take about the same work, under a context that has
-	// ended. The result and the error are not looked at. Package explain tries
-	// every key under such a context, many times and for requests that nobody
-	// signed.
+	// ended. The result and the error are ignored. Package explain tries every
+	// key under such a context, many times and with unsigned requests.
 	Verify(ctx context.Context, a *Attempt) (bool, error)
 }
 
@@ -143,25 +142,25 @@ type Attempt struct {
 	// IDSigned says that the signature covers ID. Only then does ID identify
 	// the message. Otherwise the signed content does, and ID is for logs.
 	IDSigned bool
-	// Stable are the signed parts that all attempts of an event have in common,
-	// for a sender that signs an id but renders the rest of the body anew at
-	// each attempt. Two attempts under one signed ID must agree in them. Nil:
-	// they must agree in the whole signed content without the time (see
-	// [Content.WriteTime]). The parts may refer to the body.
+	// Stable are the signed parts that all attempts of an event have in common.
+	// Set it for a sender that signs an id but renders the rest of the body
+	// again for each attempt. Two attempts under one signed ID must have equal
+	// Stable parts. Nil: they must have equal signed content, except for the
+	// time (see [Content.WriteTime]). The parts may refer to the body.
 	Stable [][]byte
-	// Unsigned are the values outside the signature by which an honest sender
-	// tells its events apart: a delivery id, a topic. The sender keeps each of
-	// them over all attempts of an event. A scheme that has them sets one
-	// element for each, in a fixed order, a delivery id first, at every
-	// request: "" where the request has none, else 1 to 256 printable ASCII
-	// characters. They count only together with the signed content, and only
-	// where no signed ID identifies the message. Nil: none known.
+	// Unsigned are the values outside the signature by which a genuine sender
+	// distinguishes its events: a delivery id, a topic. Each is the same in all
+	// attempts of an event. A scheme that has them sets one element for each,
+	// in a fixed order, with a delivery id first. An element is "" if the
+	// request lacks the value, else 1 to 256 printable ASCII characters. The
+	// values count only together with the signed content, and only if no signed
+	// ID identifies the message. Nil: none known.
 	Unsigned []string
 	// Indistinct says that two events of the sender may have the same signed
-	// content, and that nothing else in this request tells them apart: the
-	// sender says no delivery id, or always says one and this request lost it.
-	// Such a message is not acknowledged when it comes again: it may be another
-	// event.
+	// content, and that nothing else in this request distinguishes them: the
+	// sender sets no delivery id, or always sets one and this request lost it.
+	// Such a message is not acknowledged when it arrives again: it may be
+	// another event.
 	Indistinct bool
 	// Reply says that the sender uses the content of the response, as a chat
 	// command or a call menu does. Such a message is never acknowledged with an
@@ -178,30 +177,31 @@ type Attempt struct {
 	Signatures []Signature
 	// Content collects the signed bytes.
 	Content Content
-	// Unidentified says why the message, if its signature holds, cannot be told
-	// from another one: an id that is not there, say. Such a message is refused
-	// as malformed after [Facts].Challenge was asked, before it is claimed.
-	// [Verifier.Verify], which claims nothing, accepts it.
+	// Unidentified says why the message cannot be distinguished from another
+	// one although its signature is valid: an id is missing, for example. Such
+	// a message is refused as malformed, after [Facts].Challenge is called and
+	// before it is claimed. [Verifier.Verify], which claims nothing, accepts
+	// it.
 	Unidentified error
-	// Unmatched is how the message is refused if no key verifies it or its
-	// source is unknown, in place of [ErrNoMatch] and [ErrUnknownSource]: with
-	// [ErrKeysUnavailable]. A scheme whose senders name keys that must be
-	// fetched sets it while strangers name too many. It must depend on the
+	// Unmatched refuses the message with [ErrKeysUnavailable] if no key
+	// verifies it or its source is unknown, in place of [ErrNoMatch] and
+	// [ErrUnknownSource]. A scheme whose senders name keys that must be fetched
+	// sets it while too many unknown keys are named. It must depend on the
 	// request alone, never on a source: then the refusal reveals no sources.
 	// Nil: usual.
 	Unmatched error
 	// Hint names a likely cause if no key verifies the message: something in
-	// the request that senders are known to sign in another way. It is appended
-	// to the error with [ErrNoMatch], which the sender does not see. It holds
-	// no secret, no MAC and no body. Empty: none.
+	// the request that senders are known to sign differently. It is appended to
+	// the error with [ErrNoMatch], which the sender does not see. It contains
+	// no secret, MAC or body. Empty: none.
 	Hint string
-	// State is the scheme's own, between its methods and those of its keys: a
-	// certificate's address, say.
+	// State lets the scheme's methods pass data to its keys, such as a
+	// certificate's address.
 	State any
 }
 
-// Signature is one presented signature: its text as received, under the label
-// that says which kind of key made it.
+// Signature is one presented signature: its text as received, and a label for
+// the kind of key that made it.
 type Signature struct{ Label, Text string }
 
 // reset makes a ready for another request and lets go of what belongs to the
@@ -227,8 +227,8 @@ func (a *Attempt) reset() {
 }
 
 // Content collects the signed bytes of a request in order. Small pieces are
-// copied; the body is only referred to, so signing "id.timestamp.body" copies
-// no body. The zero value is empty.
+// copied. The body is only referenced, so signing "id.timestamp.body" does not
+// copy it. The zero value is empty.
 type Content struct {
 	small  []byte
 	insert []insertion
@@ -249,8 +249,8 @@ type insertion struct {
 func (c *Content) WriteString(s string) { c.small = append(c.small, s...) }
 
 // WriteTime adds a copy of s, the time of the attempt: the part that differs
-// between two attempts of one message. It may stand in two places, in a header
-// and in the body. A third call adds an ordinary part.
+// between two attempts of one message. Call it at most twice, for a time in a
+// header and in the body. A third call adds an ordinary part.
 func (c *Content) WriteTime(s string) {
 	at := span{len(c.small), len(c.small) + len(s)}
 	c.small = append(c.small, s...)
@@ -268,13 +268,13 @@ func (c *Content) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// WriteBody adds b without copying it; b must stay unchanged until the request
-// was verified.
+// WriteBody adds b without copying it. b must stay unchanged until the request
+// is verified.
 func (c *Content) WriteBody(b []byte) {
 	c.insert = append(c.insert, insertion{len(c.small), b})
 }
 
-// WriteTo writes all of it to w. It implements [io.WriterTo].
+// WriteTo writes the whole content to w. It implements [io.WriterTo].
 func (c *Content) WriteTo(w io.Writer) (int64, error) {
 	var total int64
 	write := func(p []byte) error {
@@ -330,8 +330,8 @@ func (c *Content) eachBody(f func(piece []byte)) {
 	}
 }
 
-// Bytes returns all of it in one piece, for algorithms that cannot take it in
-// several. The slice belongs to c.
+// Bytes returns the whole content in one slice, for algorithms that cannot
+// process it in parts. The slice belongs to c.
 func (c *Content) Bytes() []byte {
 	if len(c.insert) == 0 {
 		return c.small

@@ -86,10 +86,10 @@ func parseSignKey(text string) (signKey, error) {
 	}, nil
 }
 
-// Sign sets webhook-id, webhook-timestamp and webhook-signature in h for this
+// Sign sets webhook-id, webhook-timestamp and webhook-signature in h, for this
 // id, time of the attempt and body. Keep the id over all attempts of a message
-// (see [NewID]) and sign each attempt with its own time, in whole seconds. h is
-// left alone if the id or the time cannot be signed: the error wraps
+// (see [NewID]) and sign each attempt with its own time, in whole seconds. If
+// the id or the time cannot be signed, h is unchanged and the error wraps
 // [ErrMalformed].
 func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error {
 	if err := checkSignedID(id); err != nil {
@@ -121,7 +121,7 @@ func checkSignedID(id string) error {
 	}
 	for i := range len(id) {
 		if c := id[i]; c <= ' ' || c > '~' || c == '.' {
-			return refuse(ErrMalformed, "a message id is visible ASCII without a dot", nil)
+			return refuse(ErrMalformed, "a message id is printable ASCII without a dot", nil)
 		}
 	}
 	return nil
@@ -141,16 +141,16 @@ func NewID() string {
 	return string(id[:])
 }
 
-// GenerateSecret makes a whsec_ secret of 32 random bytes, for sender and
-// receiver alike.
+// GenerateSecret makes a whsec_ secret of 32 random bytes, shared by sender and
+// receiver.
 func GenerateSecret() string {
 	var raw [32]byte
 	rand.Read(raw[:])
 	return "whsec_" + base64.StdEncoding.EncodeToString(raw[:])
 }
 
-// GenerateKeyPair makes an ed25519 pair: the whsk_ key (its seed) that signs,
-// for the sender alone, and the whpk_ key that verifies, for anybody.
+// GenerateKeyPair makes an ed25519 pair. The whsk_ key (its seed) signs and
+// belongs to the sender alone. The whpk_ key verifies and may be public.
 func GenerateKeyPair() (signing, public string) {
 	var seed [ed25519.SeedSize]byte
 	rand.Read(seed[:])

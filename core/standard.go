@@ -18,15 +18,15 @@ import (
 // Svix, and the default. The zero value is ready for use.
 //
 // Headers are webhook-id, webhook-timestamp and webhook-signature, or the same
-// three as svix-*, each set taken whole. The signed content is
+// three as svix-*. The two sets are not mixed. The signed content is
 // "id.timestamp.body". v1 is HMAC-SHA256 with a whsec_ secret of at least 24
 // bytes, v1a is ed25519 with a whpk_ public key. Source:
 // spec/standard-webhooks.md at commit b2fa7b8.
 type StandardWebhooks struct {
 	// DangerouslyAllowDots accepts message ids with a dot, which the
 	// specification forbids because "id.timestamp.body" could then be read in
-	// two ways. Ids with a dot-separated part of digits only are refused all
-	// the same: that is the part that could pass for a timestamp.
+	// two ways. Ids with a dot-separated part of only digits are still refused,
+	// because that part could pass for a timestamp.
 	DangerouslyAllowDots bool
 }
 
@@ -76,7 +76,7 @@ func (StandardWebhooks) ParseKey(text string) (VerifyKey, error) {
 	case "whpk_":
 		return Ed25519Key("v1a", raw, Base64)
 	default: // whsk_
-		return nil, errors.New("whsk_ is the sender's private key: a receiver is given the public one, whpk_, and should not have this")
+		return nil, errors.New("whsk_ is the sender's private key: a receiver needs only the public key, whpk_, and must not have this one")
 	}
 }
 

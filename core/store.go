@@ -14,11 +14,11 @@ import (
 // a key.
 type Key [32]byte
 
-// MarshalText writes the key in hexadecimal, as logs have it. It implements
+// MarshalText returns the key in hexadecimal, as in logs. It implements
 // [encoding.TextMarshaler].
 func (k Key) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, k[:]), nil }
 
-// UnmarshalText reads what [Key.MarshalText] writes. It implements
+// UnmarshalText parses the output of [Key.MarshalText]. It implements
 // [encoding.TextUnmarshaler].
 func (k *Key) UnmarshalText(text []byte) error {
 	if len(text) != hex.EncodedLen(len(k)) {
@@ -30,14 +30,14 @@ func (k *Key) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Value is the record of a message, or of what beside it bounds replays. It is
-// opaque to a store, but for [Value.WindowEnd]. The zero Value means that there
-// is no record.
+// Value is the record of a message, or a related record that bounds replays. It
+// is opaque to a store, except for [Value.WindowEnd] and [Value.Handled]. The
+// zero Value means that there is no record.
 type Value [40]byte
 
 // WindowEnd is the end of the replay window. Until then a store must keep the
-// record; after it, a store that is full may drop the record if [Value.Handled]
-// says so.
+// record. After it, a full store may drop the record if [Value.Handled] is
+// true.
 func (v Value) WindowEnd() time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(v[:8]))) //nolint:gosec // written from an int64 in encode
 }
@@ -46,11 +46,10 @@ func (v Value) WindowEnd() time.Time {
 // claim protocol over its one method. docs/writing-a-store.md shows how to
 // write one, and whtest.TestSeenStore tests this contract.
 //
-// A store is safe for concurrent use, honours ctx (which has the values of the
-// request, but not for what happens in the background: renewals and late
-// outcomes), and returns an error rather than a guess. The attempt then gets
-// 503, and nothing is admitted. A store that is full returns an error that
-// wraps [ErrStoreFull].
+// A store is safe for concurrent use, honors ctx, and returns an error rather
+// than a guess. ctx has the values of the request, except in background calls:
+// renewals and late outcomes. The attempt then gets 503, and nothing is
+// admitted. A store that is full returns an error that wraps [ErrStoreFull].
 //
 // A store value belongs to one verifier. Four optional methods refine that. The
 // first two say since when the store has all records. An attempt with an
@@ -78,10 +77,10 @@ func (v Value) WindowEnd() time.Time {
 type SeenStore interface {
 	// Swap makes next the value of key for ttl if the live value equals old
 	// (zero: there is none). It returns the value that is live after the call.
-	// The swap has happened, in this call or in an earlier try of the same call
-	// whose reply was lost, exactly when that equals next. A live value is
-	// never dropped early: a store that cannot keep one returns an error. next
-	// is never zero and ttl is positive.
+	// The swap has happened if and only if that value equals next. It may have
+	// happened in an earlier attempt of the same call whose reply was lost. A
+	// live value is never dropped early: a store that cannot keep a value
+	// returns an error. next is never zero and ttl is positive.
 	Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error)
 }
 

@@ -17,9 +17,10 @@ import (
 // endpoint: one address that is registered at one sender, or one route under
 // which a [KeySource] names the tenants. Make one with [New] at start-up for
 // each endpoint, each with a store namespace of its own. A sender that delivers
-// one event to two endpoints gives both deliveries the same id: one verifier
-// refuses the second as a misconfiguration, and never acknowledges it without
-// running the handler. It is immutable and safe for concurrent use.
+// one event to two endpoints gives both deliveries the same id. A verifier that
+// serves both refuses the second as a misconfiguration. It never acknowledges
+// it without running the handler. A Verifier is immutable and safe for
+// concurrent use.
 type Verifier struct {
 	cfg    Config
 	scheme Scheme
@@ -44,9 +45,9 @@ type Verifier struct {
 	lookUps atomic.Int32 // that run in the key source
 }
 
-// New makes a Verifier of the keys to trust, the store of seen ids, and the
-// optional rest. Every mistake in them is reported at once, each with its
-// remedy; the error then wraps [ErrMisconfigured].
+// New makes a Verifier from the keys to trust, the seen-id store, and optional
+// settings. It reports every mistake in them at once, each with its fix, in an
+// error that wraps [ErrMisconfigured].
 func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	cfg, facts, mistakes := config.withDefaults()
 	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys, name: cfg.Scheme.Name(), stamping: cfg.Scheme.Stamping(), facts: facts}
@@ -121,8 +122,8 @@ func ceilMilli(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
 
-// Message is a verified message. Body and strings belong to the request: they
-// may be read as long as the handler runs and longer, and must not be changed.
+// Message is a verified message. Body and strings may be read while the handler
+// runs and afterwards. They must not be changed.
 type Message struct {
 	// ID is the message id, the same over all attempts; empty if the scheme has
 	// none.
@@ -132,8 +133,7 @@ type Message struct {
 	Timestamp time.Time
 	// Body is the body exactly as it was signed.
 	Body []byte
-	// IDSigned says that the signature covers ID. If not, ID is only good for
-	// logs.
+	// IDSigned says that the signature covers ID. If not, use ID only in logs.
 	IDSigned bool
 	// BodySigned says that the signature covers every byte of Body.
 	BodySigned bool
@@ -144,20 +144,19 @@ type Message struct {
 	// verified the message.
 	Scheme, Source, KeyID string
 	// Generation grows with each admission of the message: a fencing token for
-	// effects elsewhere. Zero from [Verifier.Verify].
+	// effects elsewhere. It is zero from [Verifier.Verify].
 	Generation uint32
-	// Repeats is how often the same signed content ran before this: for another
-	// unsigned id, or for a sender that wants the content of each response. It
-	// is a sender that repeats itself, or an attacker who captured a request.
-	// See [Config.Repeats]. It is capped at 16382, and zero from
-	// [Verifier.Verify].
+	// Repeats is how often the same signed content ran before: under another
+	// unsigned id, or for a sender that uses the content of each response.
+	// Either the sender repeats itself, or an attacker captured a request. See
+	// [Config.Repeats]. It is capped at 16382, and zero from [Verifier.Verify].
 	Repeats uint32
 }
 
-// Verify checks headers, window, keys and signature of a request that is at
-// hand as a whole, and nothing else: it claims nothing, so it says nothing
-// about replay. Message.Body is r.Body. For a Standard Webhooks v1 message and
-// static keys it does not allocate.
+// Verify checks headers, tolerance, keys and signature of a request with its
+// body. It claims nothing, so it does not detect replays. Message.Body is
+// r.Body. For a Standard Webhooks v1 message and static keys it does not
+// allocate.
 //
 // The error is an [*Error]; errors.Is finds its [Reason]. nethttp.Verify takes
 // an *http.Request.
@@ -166,8 +165,8 @@ func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 }
 
 // ReadAndVerify is [Verifier.Verify] for a request whose body is not read yet.
-// It does not ask body for what the headers or the key source refuse. A nil
-// body means r.Body.
+// It does not read body if the headers or the key source refuse the request. A
+// nil body means r.Body.
 func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
 	if r.Header == nil {
 		without := *r
@@ -234,9 +233,8 @@ func (a *Attempt) release() {
 	attempts.Put(a)
 }
 
-// Forgets reports whether the store of seen ids loses its records when the
-// program restarts. Processes that share a port must not each have such a
-// store.
+// Forgets reports whether the seen-id store loses its records when the program
+// restarts. Processes that share a port must not each have such a store.
 func (v *Verifier) Forgets() bool { return v.forgets }
 
 // readHeader is the first step: what can be refused before anything is looked
@@ -402,13 +400,14 @@ var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 	return ctx
 }()
 
-// Forget makes a handled message be handled again when its next attempt
-// arrives: for an operator who knows that the effect of the first time is gone.
-// The sender must send it once more. source is "" for [Secrets] without a name.
+// Forget lets a handled message run again when its next attempt arrives. It is
+// for an operator who knows that the effect of the first run is gone. The
+// sender must send the message again. source is "" for [Secrets] without a
+// name.
 //
-// It works for messages whose id is signed; see [Verifier.ForgetKey] for the
-// others. The error is an [*Error] if the store failed, else it says why there
-// was nothing to forget.
+// It works for messages whose id is signed. See [Verifier.ForgetKey] for the
+// others. The error is an [*Error] if the store failed. Otherwise it says why
+// there was nothing to forget.
 func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 	key, err := v.keyOf(source, id)
 	if err != nil {
@@ -419,8 +418,8 @@ func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 
 // ForgetKey is [Verifier.Forget] for any message by the key of its record:
 // [Event.Key], which [SlogObserver] logs as "key" where no id is signed.
-// [Key.UnmarshalText] reads it. How often the content ran (see
-// [Config.Repeats]) stays counted. Errors are as for Forget.
+// [Key.UnmarshalText] reads it. The count of how often the content ran (see
+// [Config.Repeats]) is kept. Errors are as for Forget.
 func (v *Verifier) ForgetKey(ctx context.Context, key Key) error {
 	return v.claims.forget(ctx, key)
 }

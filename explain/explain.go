@@ -11,48 +11,48 @@ import (
 // maxDetail bounds the text of an error that is not ours.
 const maxDetail = 2 << 10
 
-// Explanation is what was found. Printed, logged or as JSON it shows no secret,
-// no MAC and nothing of the body.
+// Explanation is the result of [Request]. Printed, logged or as JSON, it shows
+// no secret, no MAC and no part of the body.
 type Explanation struct {
-	// Authentic says that the verifier accepts the signature, and the time.
+	// Authentic says that the verifier accepts the signature and the time.
 	Authentic bool `json:"authentic"`
-	// Reason is what the verifier says; empty if it accepts.
+	// Reason is the verifier's reason; empty if it accepts.
 	Reason core.Reason `json:"reason,omitempty"`
 	// Detail is its error text.
 	Detail string `json:"detail,omitempty"`
-	// Findings has the likeliest first. Proven ones were made together: undoing
-	// all of them makes the signature verify.
+	// Findings are sorted, the most likely first. Proven ones belong together:
+	// undoing all of them makes the signature verify.
 	Findings []Finding `json:"findings,omitempty"`
 
 	signed *signed // behind a pointer, so that fmt shows nothing of it
 }
 
-// Finding is one mistake.
+// Finding is one mistake or observation.
 type Finding struct {
-	// Mistake is the word for it.
+	// Mistake is the name of the mistake.
 	Mistake Mistake `json:"mistake"`
-	// Proven says that the signature verifies, and the window holds, when this
-	// mistake is undone, together with the other proven ones. If not, it is an
-	// observation.
+	// Proven says that the request verifies, including its timestamp, when this
+	// mistake is undone together with the other proven ones. If false, the
+	// finding is an observation.
 	Proven bool `json:"proven"`
-	// What says what happened, Remedy what to do, and Look where, each in one
-	// sentence.
+	// What says what happened, Remedy what to do, and Look where to look, each
+	// in one sentence.
 	What   string `json:"what"`
 	Remedy string `json:"remedy"`
 	Look   string `json:"look"`
 }
 
-// Request explains. r.Err may be nil: then the verifier is asked. If it is
-// known it can tell what cannot be seen any more, as that the body was read
-// before. r.Request is not changed. others are keys of other tenants, endpoints
-// or environments, to find out whether the message was meant for them: their
-// names are printed. nil: none.
+// Request explains why a request was refused. If r.Err is nil, Request asks the
+// verifier. If it is set, it can tell what the request no longer shows, such as
+// that the body was read before. r.Request is not changed. others are keys of
+// other tenants, endpoints or environments, to find out whether the message was
+// meant for them. Their names are printed. nil: none.
 //
-// Request does no I/O but what the verifier's key source does, once. No key is
-// called under a context that has not ended, and none that fetches (see
-// [core.Facts]). The work is bounded: about a tenth of a second for a body of a
-// mebibyte, ten milliseconds for most messages that nothing explains. It is
-// safe for concurrent use.
+// Request does no I/O except for one call of the verifier's key source. It
+// calls keys only under a context that has ended, and never one that fetches
+// (see [core.Facts]). The work is bounded: about a tenth of a second for a body
+// of 1 MiB, and ten milliseconds for most messages without an explanation. It
+// is safe for concurrent use.
 func Request(ctx context.Context, r core.Refused, others map[string]*core.Keys) Explanation {
 	e, _ := explain(ctx, r, others)
 	return e
@@ -120,8 +120,8 @@ func (s *search) say(err error) (core.Reason, string) {
 	return reason, oneLine(s.hide(err.Error()), maxDetail)
 }
 
-// String names the mistakes on the first line; then come remedy and place for
-// each.
+// String returns the mistakes on the first line, then the fix for each and
+// where to look.
 func (e Explanation) String() string {
 	var b strings.Builder
 	if e.Authentic && len(e.Findings) == 0 {

@@ -12,14 +12,15 @@ import (
 // a tenth of a second.
 const atOnce = 4
 
-// Hook makes a [core.Config.DangerouslyShowRefused] for development: it logs
-// the first line of the explanation of each refused request at level warn, with
-// remedy and place. others are as in [Request]; nil: none. It is safe for
-// concurrent use; of more than four requests at once the others are logged
-// without an explanation.
+// Hook returns a function for [core.Config.DangerouslyShowRefused], for
+// development. It logs the first line of the explanation of each refused
+// request at level warn, with the fix and where to look. others are as in
+// [Request]; nil: none. It is safe for concurrent use. It explains at most four
+// requests at once, and logs the others without an explanation.
 //
-// The log gets no secret, MAC or body. But whoever can reach the endpoint makes
-// it work, and a refusal takes as long as its explanation: not for production.
+// The log gets no secret, MAC or body. But anybody who can reach the endpoint
+// can make it work, and each refusal waits for its explanation. Do not use it
+// in production.
 func Hook(l *slog.Logger, others map[string]*core.Keys) func(context.Context, core.Refused) {
 	return hook(l, others, func(context.Context, core.Refused, *Explanation) {})
 }

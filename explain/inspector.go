@@ -10,19 +10,18 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// Inspector is a page in the browser that shows the deliveries of a running
-// application as they arrive: refused ones whole, with their explanation, and
-// handled ones by their event. It keeps the last 200, and 64 MiB of them. Make
-// one with [DangerouslyNewInspector]. It is safe for concurrent use.
+// Inspector is a web page that shows the deliveries of a running application as
+// they arrive. It shows refused ones in full, with their explanation, and the
+// event of handled ones. It keeps the last 200, and 64 MiB of them. Make one
+// with [DangerouslyNewInspector]. It is safe for concurrent use.
 type Inspector struct {
 	page   *inspect.Page
 	others map[string]*core.Keys
 	hide   redact.List // the secrets of others
 }
 
-// DangerouslyNewInspector listens on a loopback address, such as
-// "127.0.0.1:0", and refuses any other one. others are as in [Request]; nil:
-// none.
+// DangerouslyNewInspector listens on a loopback address, such as "127.0.0.1:0",
+// and refuses any other. others are as in [Request]; nil: none.
 //
 //	inspector, err := explain.DangerouslyNewInspector("127.0.0.1:0", nil)
 //	…
@@ -32,10 +31,10 @@ type Inspector struct {
 //	logger.Info("inspector", "url", inspector.URL())
 //
 // It is dangerous because the page shows requests, with personal data and
-// credentials in them, to whoever knows its URL and reaches loopback; and for
-// the reasons that [Hook] has: not for production. The page shows no configured
-// secret and no signature. What is copied or saved there holds the signatures
-// that the sender sent.
+// credentials, to anybody who knows its URL and can reach loopback. The
+// warnings of [Hook] also apply. Do not use it in production. The page shows no
+// configured secret and no signature, but what you copy or save there contains
+// the sender's signatures.
 func DangerouslyNewInspector(addr string, others map[string]*core.Keys) (*Inspector, error) {
 	ln, err := inspect.Listen(context.Background(), addr)
 	if err != nil {
@@ -57,13 +56,15 @@ func DangerouslyNewInspector(addr string, others map[string]*core.Keys) (*Inspec
 	return i, nil
 }
 
-// URL is where the page is. A part of it is random: nobody else can guess it.
+// URL returns the address of the page. A part of it is random, so nobody else
+// can guess it.
 func (i *Inspector) URL() string { return i.page.URL() }
 
 // Serve serves the page until ctx ends.
 func (i *Inspector) Serve(ctx context.Context) error { return i.page.Serve(ctx) }
 
-// Hook is [Hook] that also shows each refused request on the page.
+// Hook is like the function [Hook], but also shows each refused request on the
+// page.
 func (i *Inspector) Hook(l *slog.Logger) func(context.Context, core.Refused) {
 	return hook(l, i.others, i.show)
 }
@@ -84,8 +85,8 @@ func (i *Inspector) show(ctx context.Context, r core.Refused, e *Explanation) {
 	i.page.Add(d)
 }
 
-// Observe is for [core.Config.Observe]: it shows what became of each attempt.
-// Call it in a function of your own to have other observers as well.
+// Observe is for [core.Config.Observe]: it shows the outcome of each attempt.
+// To have other observers as well, call it from your own function.
 func (i *Inspector) Observe(_ context.Context, e core.Event) {
 	if !i.page.Settle(e) {
 		i.page.Add(&inspect.Delivery{Event: e, At: time.Now(), Hide: i.hide}) //nolint:forbidigo // an event has no time of its own

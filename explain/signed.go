@@ -17,12 +17,12 @@ type signed struct {
 func newSigned(h *head, body []byte) *signed { return &signed{*h, bytes.Clone(body)} }
 
 // DangerouslyAsSigned returns the request as its sender signed it, and what the
-// scheme reads in it: the signed text is a.Content. Both are nil if no mistake
-// was proven. Where the proven mistake is in the secret, the request is the one
-// that was received.
+// scheme reads from it: the signed text is a.Content. Both are nil if no
+// mistake was proven. If the proven mistake is in the secret, the request is as
+// received.
 //
-// It is dangerous because both hold the body and the signatures, which the rest
-// of an explanation does not: show them to a developer, and log neither.
+// It is dangerous because both contain the body and the signatures, unlike the
+// rest of an explanation. Show them to a developer, and log neither.
 func (e Explanation) DangerouslyAsSigned() (r *core.Request, a *core.Attempt) {
 	if e.signed == nil {
 		return nil, nil

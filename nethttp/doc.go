@@ -1,6 +1,6 @@
 // Package nethttp protects an http.Handler with a [core.Verifier]. It works
-// with net/http itself, chi, and everything else that takes a
-// func(http.Handler) http.Handler.
+// with net/http, chi, and every router that takes a func(http.Handler)
+// http.Handler.
 //
 //	v := core.Must(core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil))
 //	mux.Handle("POST /hook", nethttp.New(v)(handler))
@@ -8,23 +8,23 @@
 // # Handler
 //
 // The handler runs only for messages that are authentic, fresh and new.
-// [Message] returns the message. Every way in which net/http reads a body still
+// [Message] returns the message. Every way to read a body in net/http still
 // works: r.Body, GetBody, ParseForm, multipart, a reverse proxy. Message.Body,
 // r.Body and GetBody share one buffer: do not change it.
 //
 // Pass r.Context() to databases and clients. It does not end when the sender
 // disconnects, and it ends before the claim on the message does. Do not
-// continue after that.
+// continue working after that.
 //
 // # Outcome
 //
-// A 2xx status commits the message, also an implicit one. Any other status, a
+// A 2xx status, even an implicit one, commits the message. Any other status, a
 // panic, http.ErrAbortHandler, runtime.Goexit and a hijack release it for the
 // sender's next attempt. The middleware does not recover the panic. 1xx
 // statuses except 101 do not count.
 //
-// A handler that starts a goroutine and responds 2xx has said that the message
-// is handled, whatever becomes of the goroutine.
+// If a handler starts a goroutine and responds 2xx, the message counts as
+// handled, whatever happens in the goroutine.
 //
 // # Other middlewares
 //

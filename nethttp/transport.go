@@ -25,8 +25,8 @@ type transport struct {
 // is nil. It is safe for concurrent use.
 //
 // A webhook-id header that the caller set is kept: set the same one for every
-// attempt of a message. Without one the request is a new message with a new id.
-// Each request gets a new timestamp, so to retry, send the request again.
+// attempt of a message. Without it the request is a new message with a new id.
+// Each request gets a new timestamp. To retry, send the request again.
 //
 // The body is read to sign it, 32 MiB at most, and closed. The caller's request
 // is not changed. The transport refuses redirects with an error. Standard

@@ -8,13 +8,13 @@ import (
 	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
-// Verify checks headers, tolerance and signature of a request, also one of gin
-// or echo, and returns its message:
+// Verify checks headers, tolerance and signature of a request, including one of
+// gin or echo, and returns its message:
 //
 //	msg, err := nethttp.Verify(v, r)
 //
-// It has no replay protection: it claims nothing, so the same request passes
-// again for as long as its timestamp is within the tolerance, and a redelivery
+// It has no replay protection, because it claims nothing. The same request
+// passes again while its timestamp is within the tolerance, and a redelivery
 // runs like a first attempt. Use [New] where an effect must happen once. v's
 // observer is not called.
 //

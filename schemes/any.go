@@ -64,7 +64,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		}
 		switch {
 		case f.SignsHandshakes:
-			mistakes = append(mistakes, fmt.Errorf("%s answers handshakes with a MAC under the secret, which another scheme would take for a signature: "+
+			mistakes = append(mistakes, fmt.Errorf("%s answers handshakes with a MAC under the secret, which another scheme would accept as a signature: "+
 				"give it an endpoint of its own, or let it ignore handshakes", m.Name()))
 		case f.IdentifiedBy == "":
 			mistakes = append(mistakes, fmt.Errorf("%s identifies its messages by what no other scheme signs: stripped of its headers, "+

@@ -106,7 +106,7 @@ func get(ctx context.Context, client *http.Client, address string) (fetched, err
 	}
 	f, err := fetch(client, req)
 	if err == nil && f.status != http.StatusOK && f.status != http.StatusNotFound {
-		err = fmt.Errorf("%s answered with status %d", req.URL.Host, f.status)
+		err = fmt.Errorf("%s responded with status %d", req.URL.Host, f.status)
 	}
 	return f, err
 }

@@ -167,7 +167,7 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 	}
 	kid, ok := header.text("kid")
 	if _, there := header["kid"]; there && (!ok || len(kid) > maxKeyID || !visible(kid)) {
-		return fail("the JWT names its key by something else than a short text of printable ASCII")
+		return fail("the JWT names its key by a value that is not a short text of printable ASCII")
 	}
 	return header, kid, nil
 }

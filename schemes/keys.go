@@ -67,7 +67,7 @@ func (a Algorithm) key(label string, raw []byte, enc core.Encoding, inside bool)
 		}
 		key, ok := public.(*rsa.PublicKey)
 		if !ok {
-			return nil, fmt.Errorf("a %T, where an RSA key is needed", public)
+			return nil, fmt.Errorf("an RSA key is needed, not a %T", public)
 		}
 		hash := crypto.SHA256
 		if a == RSASHA512 {

@@ -63,7 +63,7 @@ func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	case !core.FactsOf(scheme).PublicKeys:
 		return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: %s verifies with a shared secret, and a public key is none", scheme.Name())}
 	case len(o.Hosts) == 0:
-		return unusable{scheme.Name(), errors.New("schemes: KeySet: no Hosts: name those that sets may be fetched from, as in \"keys.example.com\"")}
+		return unusable{scheme.Name(), errors.New("schemes: KeySet: no Hosts: list the hosts from which sets may be fetched, as in \"keys.example.com\"")}
 	}
 	for _, host := range o.Hosts {
 		if u, ok := plainHTTPS("https://" + strings.TrimPrefix(host, ".")); !ok || u.Path+u.RawQuery != "" || !strings.Contains(u.Host, ".") {

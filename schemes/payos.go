@@ -132,7 +132,7 @@ func (o object) printed(name string) (string, error) {
 		return raw, nil
 	default:
 		if _, ok := digits(strings.TrimPrefix(raw, "-")); !ok || len(raw) > len("-999999999999999") {
-			return "", errors.New("something else than text, a whole number, true, false or null")
+			return "", errors.New("not text, a whole number, true, false or null")
 		}
 		return raw, nil
 	}

@@ -92,7 +92,7 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	id, stamp, signature, certURL := values[0], values[1], values[2], values[3]
 	if !visible(id) || strings.Contains(id, "|") {
-		return malformed("Paypal-Transmission-Id is too long, or holds \"|\" or something else than visible ASCII")
+		return malformed("Paypal-Transmission-Id is too long, or has \"|\" or a character outside printable ASCII")
 	}
 	var err error
 	if a.Timestamp, err = RFC3339.parse(stamp); err != nil {

@@ -95,7 +95,7 @@ func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
 	switch {
 	case len(r.Body) == 0 && (r.Method == http.MethodGet || r.Method == http.MethodPost):
 	case r.Method != http.MethodPost || !hasType(r.Header, formType):
-		return malformed("something else than GET without a body and POST with a form, and nothing else is signed")
+		return malformed("neither GET without a body nor POST with a form: nothing else is signed")
 	default:
 		if form, err = url.ParseQuery(string(r.Body)); err != nil {
 			return malformed("the form cannot be read")

@@ -94,7 +94,7 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 	}
 	u, err := url.Parse(p.URL)
 	if err != nil || !asciiText(p.URL) || strings.ContainsAny(p.URL, " \t#") {
-		return nil, errors.New("the URL holds a # or something else than visible ASCII: percent-encode it, as the sender does")
+		return nil, errors.New("the URL has a # or a character outside printable ASCII: percent-encode it, as the sender does")
 	}
 	rest := p.URL[strings.Index(p.URL, "://")+3:]
 	s := &httpSignatures{
@@ -119,7 +119,7 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 		return nil, errors.New("the list Required lacks \"content-digest\", so anybody could change the body: add it, or set DangerouslyAnyComponents")
 	}
 	if !asciiText(p.Tag) {
-		return nil, errors.New("the Tag holds something else than ASCII")
+		return nil, errors.New("the Tag has a character that is not ASCII")
 	}
 	return s, nil
 }
@@ -351,7 +351,7 @@ func (s *httpSignatures) ReadBody(r *core.Request, a *core.Attempt) error {
 			return err
 		}
 		if !asciiText(value) {
-			return malformed("the covered component " + strconv.Quote(c.text) + " holds a control character or something else than ASCII")
+			return malformed("the covered component " + strconv.Quote(c.text) + " has a control character or one that is not ASCII")
 		}
 		if c.text == "@query-param" && strings.ContainsAny(value, "%*") {
 			a.Hint = queryParamHint
@@ -564,7 +564,7 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 		k.alg, text = text[:i], text[i+1:]
 		if at := strings.LastIndexByte(k.alg, '@'); at >= 0 {
 			if k.id, k.alg = k.alg[:at], k.alg[at+1:]; !visible(k.id) {
-				return nil, errors.New("the key id before the @ is empty, too long, or holds something else than visible ASCII")
+				return nil, errors.New("the key id before the @ is empty, too long, or has a character outside printable ASCII")
 			}
 		}
 		if k.alg == "" {
@@ -627,7 +627,7 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 	switch alg {
 	case "ed25519", "ecdsa-p256-sha256", "ecdsa-p384-sha384", "rsa-pss-sha512", "rsa-v1_5-sha256":
 	default:
-		return nil, errors.New("an algorithm that is not known here: a key is " + httpKeyForms)
+		return nil, errors.New("unknown algorithm: a key is " + httpKeyForms)
 	}
 	if alg == "ed25519" && len(raw) == ed25519.PublicKeySize {
 		return core.Ed25519Key(rfc9421Name, raw, core.Base64)
@@ -821,7 +821,7 @@ func (p *sfParser) dictionary() []sfMember {
 			return members
 		}
 		if !p.consume(',') {
-			p.fail("something else than a comma between the labels")
+			p.fail("no comma between the labels")
 		}
 		p.skip(" \t")
 	}
@@ -943,12 +943,12 @@ func (p *sfParser) quoted() string {
 			return b.String()
 		case c == '\\':
 			if c = p.peek(); c != '"' && c != '\\' {
-				p.fail("a backslash before something else than a quote or a backslash")
+				p.fail("a backslash that does not precede a quote or a backslash")
 				return ""
 			}
 			p.at++
 		case c < ' ' || c > '~':
-			p.fail("a string that holds something else than ASCII")
+			p.fail("a string with a character that is not ASCII")
 			return ""
 		}
 		_ = b.WriteByte(c)

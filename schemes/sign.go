@@ -210,7 +210,7 @@ func (s *signing) write(texts []string) error {
 		slices.SortFunc(s.items, func(a, b item) int { return a.place - b.place })
 		for _, i := range s.items {
 			if i.place > len(entries)+1 {
-				return fmt.Errorf("schemes: %s has entry %d of %s, and only %d others to sign with", s.t.Name, i.place, fields[0].header, len(entries))
+				return fmt.Errorf("schemes: %s must place entry %d of %s, but there are only %d other entries", s.t.Name, i.place, fields[0].header, len(entries))
 			}
 			entries = slices.Insert(entries, i.place-1, i.text)
 		}

@@ -96,7 +96,7 @@ func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 	case "aws-cn":
 		suffix = "amazonaws.com.cn"
 	default:
-		return nil, errors.New("the ARN is of none of the partitions aws, aws-cn and aws-us-gov: " + want)
+		return nil, errors.New("the ARN is not in the partition aws, aws-cn or aws-us-gov: " + want)
 	}
 	region := parts[3]
 	switch {
@@ -163,7 +163,7 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.ID, _ = o.text("MessageId")
 	if !visible(a.ID) {
-		return malformed("the MessageId is empty, too long, or holds something else than visible ASCII")
+		return malformed("the MessageId is empty, too long, or has a character outside printable ASCII")
 	}
 	a.IDSigned = true
 	var label string

@@ -375,7 +375,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 	case n.inBody():
 		mistakes = append(mistakes, errors.New("the Nonce stands in the body: what is in a signed body needs no name"))
 	case t.Timestamp.inBody() && s.has(partTimestamp):
-		mistakes = append(mistakes, errors.New("a Nonce beside a time that stands in Content and in the body: at most two parts may differ between two attempts"))
+		mistakes = append(mistakes, errors.New("a Nonce together with a time in both Content and the body: at most two parts may differ between two attempts"))
 	}
 	if !s.has(partBody) && !s.t.bodyless {
 		mistakes = append(mistakes, errors.New("the content lacks {body}: anybody could change the message"))
@@ -472,7 +472,7 @@ func publicURL(text string) (address, error) {
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
-		return address{}, errors.New("no URL: this sender signs the public address of the endpoint, pass it as it is registered there, \"https://…\"")
+		return address{}, errors.New("no URL: this sender signs the public address of the endpoint, pass it as registered with the sender, \"https://…\"")
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Fragment != "" || u.User != nil:
 		return address{}, errors.New("the URL is not a public address like https://example.com/hook")
 	}

@@ -473,7 +473,7 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 			s.writeBody(r.Body, a)
 		case partMethod:
 			if !isMethod(r.Method) {
-				return malformed("the method has something else than capital letters")
+				return malformed("the method has characters that are not capital letters")
 			}
 			a.Content.WriteString(r.Method)
 		case partURL:

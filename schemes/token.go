@@ -218,7 +218,7 @@ func (t token) Facts() core.Facts {
 
 func (token) ParseKey(text string) (core.VerifyKey, error) {
 	if text == "" {
-		return nil, errors.New("empty key: everybody could show it")
+		return nil, errors.New("empty key: anybody could present it")
 	}
 	return tokenKey{tokenEquals(text)}, nil
 }

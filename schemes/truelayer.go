@@ -147,7 +147,7 @@ func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if !isMethod(r.Method) {
-		return malformed("the method has something else than capital letters")
+		return malformed("the method has characters that are not capital letters")
 	}
 	text := []byte(r.Method + " " + path + "\n")
 	for _, name := range token.headers {
@@ -156,7 +156,7 @@ func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 			return err
 		}
 		if !asciiText(value) {
-			return malformed(name + " holds a control character or something else than ASCII")
+			return malformed(name + " has a control character or one that is not ASCII")
 		}
 		text = append(text, name+": "+value+"\n"...)
 	}

@@ -48,7 +48,7 @@ func cannotDir(err error) error {
 	return usageError("--save: the directory cannot be used: " + cause(err))
 }
 
-var errEnough = errors.New("1000 deliveries or 256 MiB are saved: later ones are not")
+var errEnough = errors.New("1000 deliveries or 256 MiB are saved: no more are saved")
 
 // save writes a delivery as a raw request, which --request reads. Nothing in
 // the name comes from the sender: it is the time of the arrival, as --now takes

@@ -242,8 +242,8 @@ func liveValue(text []byte) (v core.Value, err error) {
 		return v, nil
 	}
 	if len(text) != len(record{}.value) {
-		return v, fmt.Errorf("casstore: a key of this namespace holds %d bytes, which are no record of this store: "+
-			"give the store a namespace that nothing else writes to, and Get must return what Put was given", len(text))
+		return v, fmt.Errorf("casstore: a key of this namespace holds %d bytes, which are not a record of this store: "+
+			"give the store a namespace that nothing else writes to, and make Get return the bytes that Put received", len(text))
 	}
 	if time.Now().Before(expiryOf(text)) { //nolint:forbidigo // see newRecord
 		copy(v[:], text)

@@ -211,7 +211,7 @@ func TestSuiteCatchesBrokenEngines(t *testing.T) {
 		"set if absent only":       {"one takeover", "newest revision did not happen"},
 		"never compares equal":     {"fencing", "without -C"},
 		"reads from a cache":       {"linearizable", "read from the primary"},
-		"C strings":                {"values come back unchanged", "write bytes as they are"},
+		"C strings":                {"values come back unchanged", "write bytes unchanged"},
 		"short keys":               {"any 32 bytes are a key", ""},
 		"milliseconds for seconds": {"a record lives for its ttl", ""},
 		"keeps the first life":     {"a swap lengthens the life", ""},

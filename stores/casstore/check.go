@@ -50,7 +50,7 @@ func (s *Store) check(ctx context.Context) error {
 	}
 	if !bytes.Equal(held, first.value[:]) { //nolint:forbidigo // no secret
 		return fmt.Errorf("casstore: Check: Get did not return what Put had written (%d bytes of %d): "+
-			"write bytes as they are, and read from the primary", len(held), len(first.value))
+			"write bytes unchanged, and read from the primary", len(held), len(first.value))
 	}
 	if err := s.mustPut(ctx, name, second, revision, true,
 		"a write with the newest revision did not happen: are revisions switched on (memcached: without -C)?"); err != nil {

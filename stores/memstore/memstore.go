@@ -205,7 +205,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 func (s *Store) full(scope int) error {
 	if held := s.held[scope].Load(); int64(held) >= s.share() {
 		return fmt.Errorf("memstore: %w: this source holds %d of %d records, all of unhandled messages or within their replay window, "+
-			"and the rest is for others: find out why it sends so much, or raise memstore.Capacity", core.ErrStoreFull, held, s.capacity)
+			"and the rest is reserved for other sources: find out why this one sends so much, or raise memstore.Capacity", core.ErrStoreFull, held, s.capacity)
 	}
 	return fmt.Errorf("memstore: %w: all %d records are of unhandled messages or protect against replay: "+
 		"raise memstore.Capacity, or find out who sends so much", core.ErrStoreFull, s.capacity)

@@ -37,10 +37,10 @@ func bucketsOf(namespace string) (all [buckets]bucket) {
 }
 
 // KnownSince returns the time since when the server has the records of this
-// namespace. After a FLUSHALL, a restart without persistence, or a change of
-// the database it is later. It is the zero time before the first claim or
-// [Store.Check]. The store reads it in the step that claims, with the first
-// claim of each millisecond and after each error.
+// namespace. It moves later after a FLUSHALL, a restart without persistence, or
+// a change of the database. It is zero before the first claim or [Store.Check].
+// The store reads it with the first claim of each millisecond, in the same
+// step, and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 // meet learns of a marker that is not the known one. Of many callers that find

@@ -7,21 +7,21 @@ import (
 	"fmt"
 )
 
-// ErrNotSeen is wrapped by the error of [Store.Check] if no fault was found but
+// ErrNotSeen is wrapped by the error of [Store.Check] if it found no fault but
 // the server hides a setting from this user, as managed services do. Check that
 // setting by hand.
 var ErrNotSeen = errors.New("cannot be looked at")
 
-// Check checks the server: it responds and lets this user claim, is no
+// Check reports whether the server responds, lets this user claim, is not a
 // read-only replica, evicts nothing, and keeps its data over a restart. It
 // returns all faults, each with its fix, or nil. See [ErrNotSeen] for settings
-// that the server hides. Call it when the program starts, with a ctx that ends.
-// In a cluster it sees one node.
+// that the server hides. Call it when the program starts, with a ctx that has a
+// deadline. In a cluster it checks one node.
 //
-// It also writes the markers for [Store.KnownSince], if there are none. Without
-// it the first claim does.
+// It also writes the markers for [Store.KnownSince], if there are none.
+// Otherwise the first claim writes them.
 //
-// It cannot see how a failover works, nor what a proxy does.
+// It cannot check how a failover works, or what a proxy does.
 func (s *Store) Check(ctx context.Context) error {
 	if s.do == nil {
 		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")
@@ -44,7 +44,7 @@ func (s *Store) Check(ctx context.Context) error {
 	case err != nil && len(wrong) > 0:
 		return errors.Join(wrong...)
 	case err != nil && isDenied(err):
-		return fmt.Errorf("redisstore: INFO %w; look by hand whether maxmemory-policy is noeviction and appendonly is yes: %w", ErrNotSeen, explain(err))
+		return fmt.Errorf("redisstore: INFO %w; check by hand that maxmemory-policy is noeviction and appendonly is yes: %w", ErrNotSeen, explain(err))
 	case err != nil:
 		return withoutInfo(err)
 	}
@@ -52,7 +52,7 @@ func (s *Store) Check(ctx context.Context) error {
 		wrong = append(wrong, fmt.Errorf("redisstore: the server's role is %s: connect to the primary, through Sentinel or a cluster client if it can change", role))
 	}
 	if info["maxmemory_policy"] == "" {
-		unseen = append(unseen, fmt.Errorf("redisstore: maxmemory-policy %w; look by hand whether it is noeviction", ErrNotSeen))
+		unseen = append(unseen, fmt.Errorf("redisstore: maxmemory-policy %w; check by hand that it is noeviction", ErrNotSeen))
 	}
 	if bad, err := s.judge(ctx, info); (bad != nil || err != nil) && len(wrong) == 0 { // else the claim has said so
 		wrong = append(wrong, cmp.Or(bad, err))
@@ -60,7 +60,7 @@ func (s *Store) Check(ctx context.Context) error {
 	switch info["aof_enabled"] {
 	case "1":
 	case "":
-		unseen = append(unseen, fmt.Errorf("redisstore: persistence %w; look by hand whether appendonly is yes", ErrNotSeen))
+		unseen = append(unseen, fmt.Errorf("redisstore: persistence %w; check by hand that appendonly is yes", ErrNotSeen))
 	default:
 		wrong = append(wrong, fmt.Errorf("redisstore: appendonly is no, and the server %s, and those messages can be "+
 			"replayed: run CONFIG SET appendonly yes and put it into the server's configuration", s.saves(ctx)))

@@ -1,6 +1,6 @@
 // Package redisstore is a deduplication store in Redis or Valkey. Any number of
 // processes can share it: standalone, with Sentinel, or in a cluster. It
-// imports no client: pass the one that the program has.
+// imports no client: pass the one that your program uses.
 //
 //	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})                  // github.com/redis/go-redis/v9
 //	v, err := core.New(core.Secrets(secret), redisstore.New("orders", rdb.Do), nil)
@@ -15,10 +15,10 @@
 // Call Store.Check at start-up. It reports settings that lose records:
 //
 //   - Set maxmemory-policy noeviction. Every other policy drops records to make
-//     room, and with a record the protection of its message. The store reads
-//     the policy every second and after each error, and admits nothing while it
-//     is another one. With noeviction a full server refuses new messages, and
-//     their senders retry later.
+//     room, and a message without a record can be replayed. The store reads the
+//     policy every second and after each error, and admits nothing while the
+//     policy is another one. With noeviction a full server refuses new
+//     messages, and their senders retry later.
 //   - Set appendonly yes. Otherwise a restart forgets everything after the last
 //     snapshot. With appendfsync always neither a crash nor a power failure
 //     loses anything. With everysec either can lose the last second or two.
@@ -39,12 +39,12 @@
 // a signed timestamp run again. So does what is claimed within a millisecond
 // after the loss.
 //
-// If the server fills up while a handler runs, it refuses the record of the
-// success too. If there is no room within core.Config.Lease, the sender's next
+// If the server fills up while a handler runs, it also refuses to record the
+// success. If there is no room within core.Config.Lease, the sender's next
 // attempt runs the handler a second time.
 //
 // A message costs about 200 bytes for core.Config.Remember, 25 hours by
-// default. Redis removes it then. See [stores] for setup and figures.
+// default. Redis then removes it. See [stores] for setup and figures.
 //
 // [stores]: https://github.com/hookonce/hookonce/blob/main/docs/stores.md
 package redisstore
@@ -94,9 +94,9 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 }
 
 // NewFunc returns a store over any client. do sends one command and returns its
-// reply, text as string or []byte. All arguments are strings; in EVALSHA and
-// EVAL the fourth is a key, for clients that route to the nodes of a cluster.
-// namespace is as for [New].
+// reply, with text as string or []byte. All arguments are strings; in EVALSHA
+// and EVAL the fourth is a key, for clients that route to the nodes of a
+// cluster. namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
 	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
 	s.birth.Begin()
@@ -139,7 +139,7 @@ func checkNamespace(name string) error {
 }
 
 // Swap implements [core.SeenStore]. It returns when ctx ends, even if the
-// client still waits.
+// client is still waiting.
 func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, err

@@ -85,7 +85,7 @@ func (s *Store) mistake() error {
 	case s.stmts.file == "":
 		return errors.New("sqlstore: New was given no dialect: pass sqlstore.Postgres, sqlstore.MySQL or sqlstore.SQLite")
 	case s.namespace == "" || len(s.namespace) > 64 || strings.ContainsFunc(s.namespace, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return fmt.Errorf("sqlstore: the namespace %q: it must be 1 to 64 visible ASCII characters, such as the name of the endpoint", s.namespace)
+		return fmt.Errorf("sqlstore: the namespace %q: it must be 1 to 64 printable ASCII characters, such as the name of the endpoint", s.namespace)
 	}
 	return nil
 }
