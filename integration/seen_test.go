@@ -194,7 +194,8 @@ func ownOptions(t *testing.T) string {
 	return home
 }
 
-// A statement that fails is reported as the database reports it, whatever the options of the client are.
+// A statement that fails is reported as the database reports it, whatever the options of the client
+// are.
 func TestSeenOfADatabaseWithoutTheTableFails(t *testing.T) {
 	t.Parallel()
 	program := buildHookonce(t)
@@ -218,7 +219,8 @@ func TestSeenOfADatabaseWithoutTheTableFails(t *testing.T) {
 	}
 }
 
-// TestSeenFindsAMessageWithoutASignedID has it find one of GitHub, by the captured request and by the key of the log.
+// TestSeenFindsAMessageWithoutASignedID has it find one of GitHub, by the captured request and by
+// the key of the log.
 func TestSeenFindsAMessageWithoutASignedID(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "seen.db")

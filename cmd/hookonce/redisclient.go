@@ -58,7 +58,8 @@ func (r *redisClient) do(ctx context.Context, args ...any) (any, error) {
 	}
 }
 
-// moved is the address that a MOVED error names. It puts no brackets around IPv6, and has no host if the node does not know its own.
+// moved is the address that a MOVED error names. It puts no brackets around
+// IPv6, and has no host if the node does not know its own.
 func (r *redisClient) moved(to string) string {
 	i := strings.LastIndexByte(to, ':')
 	if i < 0 {

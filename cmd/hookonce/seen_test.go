@@ -128,7 +128,8 @@ func redisNode(t *testing.T, answer func(command string) string) (addr string) {
 	return ln.Addr().String()
 }
 
-// A URL that cannot be used as it is written is refused before anything is reached, and is in no error.
+// A URL that cannot be used as it is written is refused before anything is reached, and is in no
+// error.
 func TestSeenRefusesStoresThatWouldShowOrLoseAPassword(t *testing.T) {
 	t.Parallel()
 	for store, want := range map[string]string{
@@ -154,7 +155,8 @@ func TestSeenShowsNoControlCharactersOfAServer(t *testing.T) {
 	}
 }
 
-// A node may name another by its IPv6 address, which has no brackets in this reply, or name only the port.
+// A node may name another by its IPv6 address, which has no brackets in this reply, or name only
+// the port.
 func TestRedisClientReadsAddressesOfIPv6(t *testing.T) {
 	t.Parallel()
 	for to, want := range map[string]string{

@@ -71,7 +71,8 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	case "mysql", "mariadb":
 		e := &sqlEngine{
 			dialect: sqlstore.MySQL, programs: []string{"mariadb", "mysql"}, pkg: "mariadb-client or mysql-client",
-			// After an error, force and reconnect go on with the next statement, and a failure would look like an empty result.
+			// After an error, force and reconnect go on with the next statement, and a failure
+			// would look like an empty result.
 			args: []string{
 				"--batch", "--skip-column-names", "--unbuffered", "--skip-force", "--skip-reconnect", "--protocol=tcp", "--host=" + store.Hostname(),
 			},

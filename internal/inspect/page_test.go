@@ -422,7 +422,8 @@ func TestNoSecretAndNoSignatureIsShown(t *testing.T) {
 	}
 }
 
-// What is shown of a long text is cut after secrets were replaced in it: half of one is still too much.
+// What is shown of a long text is cut after secrets were replaced in it: half of one is still too
+// much.
 func TestACutShowsNoPartOfASecret(t *testing.T) {
 	t.Parallel()
 	v, _ := view(t, refused(t, func(r *core.Request) { r.Body = []byte(strings.Repeat("x", 4080) + secret) }))
