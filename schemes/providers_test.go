@@ -411,10 +411,10 @@ func TestEveryProviderPassesTheSuite(t *testing.T) {
 	for i, name := range slices.Sorted(maps.Keys(all)) {
 		s := all[name]
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if testing.Short() && i%4 != 0 {
 				t.Skip("a quarter of the senders for a quick run: run `make test-all`")
 			}
-			t.Parallel()
 			scheme := s.scheme
 			if past(scheme) > time.Hour {
 				scheme = narrow{scheme}
