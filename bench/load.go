@@ -211,8 +211,8 @@ func (s *sender) event(w *wire) *unix.EpollEvent {
 	return e
 }
 
-// run sends until the time is over or there is no message left, and waits for
-// what is under way.
+// run sends until the time is up or all messages are sent, and waits for the
+// requests that are still running.
 func (s *sender) run(began time.Time, length time.Duration) error {
 	s.began = began
 	events := make([]unix.EpollEvent, len(s.conns))

@@ -63,8 +63,8 @@ func newStore(kind string, capacity int) (store, error) {
 	}
 }
 
-// expiring is a record and when it ends. There is no pointer in it, for the
-// collector's sake: a time.Time has one.
+// expiring is a record with its expiry. It contains no pointer, which the
+// collector would have to follow: a time.Time has one.
 type expiring struct {
 	value   core.Value
 	expires int64 // by age

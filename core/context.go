@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// lazyContext has the values of another context, not its end, and a deadline of
-// its own. It makes a timer and a channel only when somebody waits for it: most
-// handlers never do.
+// lazyContext has the values of another context, but not its cancellation, and
+// a deadline of its own. It creates its timer and channel on the first call of
+// Done: most handlers never call it.
 type lazyContext struct {
 	values   context.Context
 	deadline time.Time // of the real clock

@@ -18,7 +18,7 @@ import (
 // means that the body was incomplete. The part that was read need not be
 // returned.
 //
-// A timeout of zero means report-only mode: there is no time limit, and the
+// In report-only mode the timeout is zero: reading has no time limit, and the
 // handler runs whatever ReadBody returns. The handler must still be able to
 // read every byte that ReadBody took off the connection, even beyond limit.
 //

@@ -63,8 +63,8 @@ func (r *receiver) request(m message) *Request {
 	return &Request{Method: http.MethodPost, URL: m.at.target, Host: m.at.host, Header: a.header, Body: []byte(m.body)}
 }
 
-// deliver presents a request and lets the handler answer it with status. It returns what the sender
-// is told and the reason.
+// deliver presents a request to a handler that responds with status. It returns the status that the
+// sender gets, and the reason.
 func (r *receiver) deliver(q *Request, status int) (int, Reason) {
 	r.t.Helper()
 	d := r.v.Admit(context.Background(), &Request{Method: q.Method, URL: q.URL, Host: q.Host, Header: q.Header}, testBody(q.Body))

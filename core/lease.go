@@ -114,8 +114,8 @@ func (c *claims) assert(ctx context.Context, cl *claim, now moment) renewal {
 }
 
 // alive says that the lease of a claim that seems to be over was renewed. The
-// renewal of an earlier claim does not outlast this one's lease, so it need not
-// be told apart.
+// renewal of an earlier claim does not outlast this one's lease, so there is no
+// need to distinguish them.
 func (c *claims) alive(ctx context.Context, key *Key, claimed *record, now int64) (bool, error) {
 	if c.broken&faultNoRenewal != 0 {
 		return false, nil

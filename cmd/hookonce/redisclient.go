@@ -47,7 +47,7 @@ func (r *redisClient) do(ctx context.Context, args ...any) (any, error) {
 		reply, err := r.once(ctx, args)
 		var said replyError
 		if err != nil && !errors.As(err, &said) {
-			r.close() // what is still on its way is no reply to the next command
+			r.close() // a late reply must not be read as the next command's
 		}
 		words := strings.Fields(string(said))
 		if len(words) != 3 || words[0] != "MOVED" || hop == hops {

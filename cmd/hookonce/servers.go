@@ -62,9 +62,9 @@ func overHTTP(h http.Handler, maxBody int64) server {
 	}
 }
 
-// overFiber has fiber's limit of the body above ours, so that ours is the one
-// that is told, and room for a head as large as other servers allow in
-// practice: fasthttp's 4 KiB hold no long list of signatures.
+// overFiber sets fiber's body limit above ours, so that ours is the one that is
+// reported. It allows headers as large as other servers do: a long list of
+// signatures does not fit in fasthttp's 4 KiB.
 func overFiber(v *core.Verifier, maxBody int64, handle func(context.Context) reply) server {
 	app := fiber.New(fiber.Config{
 		ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, BodyLimit: int(maxBody) + 1<<20, ReadBufferSize: 64 << 10,
