@@ -151,7 +151,7 @@ func TestSeenShowsNoControlCharactersOfAServer(t *testing.T) {
 	node := redisNode(t, func(string) string { return "-ERR \x1b]0;owned\a \u009b31m\r\n" })
 	got := hookonce(t, "", nil, "seen", "show", "--store", "redis://"+node, "--namespace", "x", "--id", "msg_1")
 	if got.code != 1 || !strings.Contains(got.errs, "owned") || strings.ContainsAny(got.errs, "\x1b\a\u009b") {
-		t.Errorf("%+q", got)
+		t.Errorf("status %d, it says %+q", got.code, got.errs)
 	}
 }
 
