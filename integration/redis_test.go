@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -168,7 +167,7 @@ func TestRedisBadInput(t *testing.T) {
 	}
 	t.Run("unreachable", func(t *testing.T) {
 		t.Parallel()
-		client := goRedis(t, closedPort(t))
+		client := goRedis(t, services.FreeAddr(t))
 		mustRefuse(t, redisstore.New(namespace(), client.Do), core.ErrStoreUnavailable, "cannot be reached")
 	})
 	t.Run("a key that belongs to something else", func(t *testing.T) {
@@ -315,15 +314,4 @@ func TestRedisStoresThatAreMadeWrongly(t *testing.T) {
 			t.Errorf("verifier %d on one store: %v", i+1, err)
 		}
 	}
-}
-
-// closedPort is an address where nobody listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr())
 }

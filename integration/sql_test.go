@@ -150,7 +150,7 @@ func TestSQLBadInput(t *testing.T) {
 			t.Helper()
 			mustRefuse(t, sqlstore.New(namespace(), openSQL(t, "pgx", dsn), sqlstore.Postgres), reason, remedy)
 		}
-		refuse(p.DSNAt(closedPort(t)), core.ErrStoreUnavailable, "cannot be reached")
+		refuse(p.DSNAt(services.FreeAddr(t)), core.ErrStoreUnavailable, "cannot be reached")
 		refuse(p.DSN(), core.ErrStoreUnavailable, "run Migrate, or stores/sqlstore/schema/postgres.sql")
 		newSQL(t, admin, sqlstore.Postgres)
 		refuse(strings.Replace(p.DSN(), "hookonce@", "nobody:pa55@", 1), core.ErrStoreUnavailable, "correct the credentials")
@@ -174,7 +174,7 @@ func TestSQLBadInput(t *testing.T) {
 				t.Helper()
 				mustRefuse(t, sqlstore.New(namespace(), openSQL(t, "mysql", dsn), sqlstore.MySQL), reason, remedy)
 			}
-			refuse(m.DSNAt(closedPort(t)), core.ErrStoreUnavailable, "cannot be reached")
+			refuse(m.DSNAt(services.FreeAddr(t)), core.ErrStoreUnavailable, "cannot be reached")
 			refuse(m.DSN(), core.ErrStoreUnavailable, "run Migrate, or stores/sqlstore/schema/mysql.sql")
 			newSQL(t, admin, sqlstore.MySQL)
 			refuse(strings.Replace(m.DSN(), "hookonce@", "hookonce:pa55@", 1), core.ErrStoreUnavailable, "correct the credentials")

@@ -36,17 +36,12 @@ func StartRedisCluster(t testing.TB) []string {
 	return addrs
 }
 
-// clusterPort is a free port whose bus port, ten thousand higher, there is and
-// is free as well.
+// clusterPort is a free port whose bus port, ten thousand higher, is free as
+// well.
 func clusterPort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
-		port := freePort(t)
-		if port > 55535 {
-			continue
-		}
-		if l, err := net.Listen("tcp", address(port+10000)); err == nil {
-			_ = l.Close()
+		if port := freePort(t); listens(port + 10000) {
 			return port
 		}
 	}

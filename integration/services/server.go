@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -64,22 +65,55 @@ func Find(t testing.TB, program, pkg string) string {
 	return ""
 }
 
-// FreeAddr is a loopback address where nobody listens now.
+// FreeAddr is a loopback address where nobody listens, kept for this test until
+// it ends.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
 	return address(freePort(t))
 }
 
-// freePort is a loopback port that nobody listens on now.
+// Ports that systems do not give to outgoing connections or to whoever asks for
+// any port: Linux begins at 32768.
+const (
+	firstPort = 10000
+	ports     = 6000
+)
+
+// freePort is a loopback port that nobody listens on, kept for this test until
+// it ends: what asks for any free port does not get it, nor does another test,
+// of this process or of one beside it.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range ports {
+		if port := firstPort + rand.IntN(ports); reserve(t, port) && listens(port) {
+			return port
+		}
 	}
-	defer l.Close()
-	addr, _ := l.Addr().(*net.TCPAddr)
-	return addr.Port
+	t.Fatalf("no port from %d to %d is free", firstPort, firstPort+ports-1)
+	return 0
+}
+
+// reserve keeps a port by a name that the system knows once, and frees when its
+// process ends. Only Linux has such names.
+func reserve(t testing.TB, port int) bool {
+	if runtime.GOOS != "linux" {
+		return true
+	}
+	name, err := net.Listen("unix", fmt.Sprintf("@hookonce-test-port-%d", port))
+	if err != nil {
+		return false
+	}
+	t.Cleanup(func() { name.Close() })
+	return true
+}
+
+// listens reports whether a server could listen on the port.
+func listens(port int) bool {
+	l, err := net.Listen("tcp", address(port))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
 }
 
 // folder is like t.TempDir, short enough for a socket's path, and open to the
