@@ -2,6 +2,8 @@ package release_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -112,14 +114,20 @@ func waitFor(o *output, text string) {
 	}
 }
 
+// freeAddr is an address for a program that is not built yet. Systems give no
+// such port to outgoing connections or to whoever asks for any port.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 26000+rand.IntN(4000))
+		ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
+		if err == nil {
+			ln.Close()
+			return addr
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no port from 26000 to 29999 is free")
+	return ""
 }
 
 func TestTheEndpointOfTheReadmeRunsAsPasted(t *testing.T) {
