@@ -21,7 +21,7 @@ PUBLISHED := $(shell cat .ci/published)
 .PHONY: test test-all long clients services check format vet lint race narrow api api-diff vuln newest newest-move toolchains release-check release-move fuzz bench bench-smoke benchmarks measure measure-purge fmt
 
 test: $(SUM)     ## the tests of what users import, without the long searches
-	@printf '%s\n' $(PUBLISHED) | xargs -P 2 -I{} bash -c 'set -o pipefail; cd {} && $(GOTEST) -short ./... 2>&1 | sed -u "s|^|{}: |"'
+	@printf '%s\n' $(PUBLISHED) | xargs -P 2 -I{} bash -c 'set -o pipefail; cd {} && GOGC=400 $(GOTEST) -short ./... 2>&1 | sed -u "s|^|{}: |"'
 	@echo "Left out: the long searches, the race detector, examples with servers, stores on real servers, proxies, browsers, the senders' SDKs. make test-all runs them."
 
 test-all: race long clients ## every test there is, with real servers: the better part of an hour

@@ -45,10 +45,7 @@ func (s *paypalSender) sign(id string, at time.Time, body []byte) *core.Request 
 	s.tb.Helper()
 	stamp := at.UTC().Format(time.RFC3339)
 	sum := sha256.Sum256([]byte(id + "|" + stamp + "|" + paypalWebhook + "|" + strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10)))
-	sig, err := rsa.SignPKCS1v15(nil, s.key, crypto.SHA256, sum[:])
-	if err != nil {
-		s.tb.Fatal(err)
-	}
+	sig := signPKCS1(s.key, crypto.SHA256, sum[:])
 	return &core.Request{Method: http.MethodPost, URL: "/hook", Body: bytes.Clone(body), Header: http.Header{
 		"Paypal-Transmission-Id": {id}, "Paypal-Transmission-Time": {stamp}, "Paypal-Cert-Url": {paypalCertURL},
 		"Paypal-Auth-Algo": {"SHA256withRSA"}, "Paypal-Transmission-Sig": {base64.StdEncoding.EncodeToString(sig)},

@@ -44,11 +44,37 @@ func (k keyPair) signature(hash crypto.Hash, text string) string {
 		h.Write(digest)
 		digest = h.Sum(nil)
 	}
+	if key, ok := k.Signer.(*rsa.PrivateKey); ok {
+		return base64.StdEncoding.EncodeToString(signPKCS1(key, hash, digest))
+	}
 	raw, err := k.Sign(rand.Reader, digest, hash)
 	if err != nil {
 		panic(err)
 	}
 	return base64.StdEncoding.EncodeToString(raw)
+}
+
+// pkcs1Signed has the signatures of signPKCS1 by key and digest.
+var pkcs1Signed sync.Map
+
+// signPKCS1 signs a digest once. The suite has many messages signed again and
+// again, and RSA takes most of the time of these tests.
+func signPKCS1(key *rsa.PrivateKey, hash crypto.Hash, digest []byte) []byte {
+	type signed struct {
+		key    *rsa.PrivateKey
+		hash   crypto.Hash
+		digest string
+	}
+	of := signed{key, hash, string(digest)}
+	if signature, ok := pkcs1Signed.Load(of); ok {
+		return bytes.Clone(signature.([]byte))
+	}
+	signature, err := rsa.SignPKCS1v15(nil, key, hash, digest)
+	if err != nil {
+		panic(err)
+	}
+	pkcs1Signed.Store(of, signature)
+	return bytes.Clone(signature)
 }
 
 // testKeys are made once: RSA takes a while.

@@ -72,11 +72,7 @@ func (s *pubsubSender) claims() map[string]any {
 func (s *pubsubSender) token(header, claims any) string {
 	signed := segment(header) + "." + segment(claims)
 	sum := sha256.Sum256([]byte(signed))
-	sig, err := rsa.SignPKCS1v15(nil, s.key, crypto.SHA256, sum[:])
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	return signed + "." + base64.RawURLEncoding.EncodeToString(sig)
+	return signed + "." + base64.RawURLEncoding.EncodeToString(signPKCS1(s.key, crypto.SHA256, sum[:]))
 }
 
 func pubsubRequest(authorization string) *core.Request {

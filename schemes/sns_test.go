@@ -310,11 +310,7 @@ func (s *snsSender) sign(m map[string]any) *core.Request {
 		old := sha1.Sum([]byte(b.String()))
 		sum, hash = old[:], crypto.SHA1
 	}
-	sig, err := rsa.SignPKCS1v15(nil, s.key, hash, sum)
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	m["Signature"] = base64.StdEncoding.EncodeToString(sig)
+	m["Signature"] = base64.StdEncoding.EncodeToString(signPKCS1(s.key, hash, sum))
 	return s.request(m)
 }
 

@@ -52,8 +52,7 @@ func (s rsaSender) certificate(tb testing.TB) string {
 func (s rsaSender) sign(hash crypto.Hash, text string) string {
 	h := hash.New()
 	h.Write([]byte(text))
-	raw, _ := rsa.SignPKCS1v15(rand.Reader, s.private, hash, h.Sum(nil))
-	return base64.StdEncoding.EncodeToString(raw)
+	return base64.StdEncoding.EncodeToString(signPKCS1(s.private, hash, h.Sum(nil)))
 }
 
 // fieldSubject is a template and its sender, which is written apart from it.
