@@ -18,10 +18,11 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	if m := s.req.Method; m != http.MethodGet && m != http.MethodHead || len(s.req.Body) > 0 {
 		return
 	}
-	// Twilio signs a GET, with what it has to say in the query, and then no body.
+	// Twilio signs a GET, with what it has to say in the query, and then no body and no type of it.
 	r := s.req
 	a := new(core.Attempt)
-	if s.scheme.ReadHeader(&r, a) == nil && s.scheme.ReadBody(&r, a) == nil && !a.BodySigned && strings.Contains(r.URL, "?") {
+	if s.scheme.ReadHeader(&r, a) == nil && s.scheme.ReadBody(&r, a) == nil && !a.BodySigned && strings.Contains(r.URL, "?") &&
+		len(r.Header.Values("Content-Type")) == 0 {
 		return
 	}
 	if s.signedInBody() {

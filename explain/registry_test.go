@@ -59,10 +59,11 @@ func TestAGetThatWasAPostIsNamedWhateverSignedIt(t *testing.T) {
 	for name, in := range signable(t) {
 		in.Request.Method, in.Request.Body = http.MethodGet, nil
 		delete(asMap(in.Request.Header), "Content-Type")
-		switch e := in.explain(t.Context()); {
-		case name == "mercadopago" && e.Authentic: // it signs neither method nor body
-		case name == "twilio" && in.Request.URL != "/hook": // its GETs are signed in this way
-		case !strings.HasPrefix(firstLine(e), "method (seen): "):
+		e := in.explain(t.Context())
+		if name == "mercadopago" && e.Authentic {
+			continue // it signs neither method nor body
+		}
+		if !strings.HasPrefix(firstLine(e), "method (seen): ") {
 			t.Errorf("%s: %s", name, firstLine(e))
 		}
 	}
