@@ -20,7 +20,7 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-const secret = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+const secret = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" //nolint:gosec // of these tests alone
 
 // Serve starts an application in one framework, until the end of the test. It
 // has v upstream of POST /hook, whose handler reads the body and responds 200.
@@ -101,12 +101,19 @@ func send(t *testing.T, address, signed, sent string) int {
 
 // inspected is what the page has of one delivery.
 type inspected struct {
-	Status        int
-	Reason        string
-	Whole, Proven bool
-	Body          struct{ Shown []byte }
-	Found         *struct{ Findings []explain.Finding }
-	Differences   []struct{ Part string }
+	Status int    `json:"status"`
+	Reason string `json:"reason"`
+	Whole  bool   `json:"whole"`
+	Proven bool   `json:"proven"`
+	Body   struct {
+		Shown []byte `json:"shown"`
+	} `json:"body"`
+	Found *struct {
+		Findings []explain.Finding `json:"findings"`
+	} `json:"found"`
+	Differences []struct {
+		Part string `json:"part"`
+	} `json:"differences"`
 }
 
 func read(t *testing.T, i *explain.Inspector, number string) (d inspected, text string) {
