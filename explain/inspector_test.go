@@ -1,15 +1,12 @@
 package explain_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -19,104 +16,18 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/explain"
+	"github.com/hookonce/hookonce/internal/inspectortest"
 	"github.com/hookonce/hookonce/schemes"
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// inspected is what the page has of one delivery.
-type inspected struct {
-	Status         int
-	Reason, Method string
-	Whole, Proven  bool
-	Body           struct{ Shown []byte }
-	Found          *struct{ Findings []explain.Finding }
-	Differences    []struct{ Part string }
-}
-
-func inspectedDelivery(t *testing.T, i *explain.Inspector, number string) (inspected, string) {
-	t.Helper()
-	resp, err := http.Get(i.URL() + "api/deliveries/" + number)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%d %s %v", resp.StatusCode, text, err)
-	}
-	var d inspected
-	if err := json.Unmarshal(text, &d); err != nil {
-		t.Fatal(err)
-	}
-	return d, string(text)
-}
-
-// newInspector serves one until the end of the test.
-func newInspector(t *testing.T, others map[string]*core.Keys) *explain.Inspector {
-	t.Helper()
-	i, err := explain.DangerouslyNewInspector("127.0.0.1:0", others)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- i.Serve(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return i
-}
-
 func TestTheInspectorShowsARunningApplicationInEveryFramework(t *testing.T) {
 	t.Parallel()
 	gin.SetMode(gin.ReleaseMode)
-	for framework, serve := range takesBody {
+	for framework, serve := range takesBody { // and those with a module of their own, in theirs
 		t.Run(framework, func(t *testing.T) {
 			t.Parallel()
-			i := newInspector(t, nil)
-			log := new(bytes.Buffer)
-			v := core.Must(core.New(core.Secrets(standardSecret), memstore.New(), &core.Config{
-				DangerouslyShowRefused: i.Hook(slog.New(slog.NewTextHandler(log, nil))), Observe: i.Observe,
-			}))
-			address := serve(t, v, new(seen))
-			send := func(body string) int {
-				t.Helper()
-				r, _ := http.NewRequest(http.MethodPost, address+"/hook?token="+strings.TrimPrefix(standardSecret, "whsec_"), strings.NewReader(body))
-				signed := &core.Request{Method: http.MethodPost, URL: "/hook", Header: r.Header, Body: []byte(`{"a":1}`)}
-				if err := schemes.Sign(core.StandardWebhooks{}, signed, "", time.Now(), standardSecret); err != nil {
-					t.Fatal(err)
-				}
-				resp, err := http.DefaultClient.Do(r)
-				if err != nil {
-					t.Fatal(err)
-				}
-				resp.Body.Close()
-				return resp.StatusCode
-			}
-			if status := send(`{ "a": 1 }`); status != http.StatusUnauthorized {
-				t.Fatal(status)
-			}
-			if status := send(`{"a":1}`); status != http.StatusOK {
-				t.Fatal(status)
-			}
-			refused, text := inspectedDelivery(t, i, "1")
-			if refused.Status != 401 || refused.Reason != "no-match" || !refused.Whole || !refused.Proven || string(refused.Body.Shown) != `{ "a": 1 }` ||
-				refused.Found == nil || refused.Found.Findings[0].Mistake != explain.BodyReformatted || len(refused.Differences) != 1 || refused.Differences[0].Part != "body" {
-				t.Errorf("the refused one: %s", text)
-			}
-			if strings.Contains(text, strings.TrimPrefix(standardSecret, "whsec_")) {
-				t.Errorf("the secret is shown: %s", text)
-			}
-			handled, text := inspectedDelivery(t, i, "2")
-			if handled.Status != 200 || handled.Reason != "handled" || handled.Whole {
-				t.Errorf("the handled one: %s", text)
-			}
-			if !strings.Contains(log.String(), "body-reformatted (proven)") || strings.Count(log.String(), "\n") != 1 {
-				t.Errorf("the log: %s", log)
-			}
+			inspectortest.Run(t, func(t *testing.T, v *core.Verifier) string { return serve(t, v, new(seen)) })
 		})
 	}
 }

@@ -249,6 +249,9 @@ func TestAGetThatWasAPostIsNamed(t *testing.T) {
 		all[name+", without a content type, as node's fetch sends it"] = told{made(name, get, plain).input(), "method (seen): ", []string{"GET", "redirect"}}
 		all[name+", with the headers of a cache"] = told{made(name, get).input(), "method (seen): ", nil}
 	}
+	form := made("twilio", damage{before: func(m *message) { m.address, m.r.URL = publicURL+"?a=1", "/hook?a=1" }}, get).input()
+	form.Request.Header = http.Header{"X-Twilio-Signature": form.Request.Header.Values("X-Twilio-Signature"), "Content-Type": {"application/x-www-form-urlencoded"}}
+	all["a form with a query, whose sender signs GETs too, with the content type"] = told{form, "method (seen): ", nil}
 	head := made("github", get)
 	head.r.Method = http.MethodHead
 	all["HEAD"] = told{head.input(), "method (seen): ", []string{"HEAD"}}

@@ -13,15 +13,21 @@ import (
 )
 
 // observeMethod notices a GET that was a POST: it has the headers of a signed
-// message and no body.
+// message and no body, or the signature should be in the body.
 func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	if m := s.req.Method; m != http.MethodGet && m != http.MethodHead || len(s.req.Body) > 0 {
 		return
 	}
-	// Twilio signs a GET, with what it has to say in the query, and then no body.
+	// Twilio signs a GET, with what it has to say in the query, and then no body and no type of it.
 	r := s.req
 	a := new(core.Attempt)
-	if s.scheme.ReadHeader(&r, a) == nil && s.scheme.ReadBody(&r, a) == nil && !a.BodySigned && strings.Contains(r.URL, "?") {
+	if s.scheme.ReadHeader(&r, a) == nil && s.scheme.ReadBody(&r, a) == nil && !a.BodySigned && strings.Contains(r.URL, "?") &&
+		len(r.Header.Values("Content-Type")) == 0 {
+		return
+	}
+	if s.signedInBody() {
+		add(wrongMethod, "the request is a "+s.req.Method+" without a body, and "+s.scheme.Name()+" has its signature in the body: a redirect or a cache made it "+
+			"of a POST, or it is not from the sender")
 		return
 	}
 	signed := slices.Concat(s.facts.Headers...)
@@ -32,6 +38,15 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 		add(wrongMethod, "the request is a "+s.req.Method+" without a body, but has the headers of a signed message: a redirect or a cache made it of a POST, "+
 			"and the body is lost")
 	}
+}
+
+// signedInBody reports whether a POST with these headers needs a body for its
+// signature.
+func (s *search) signedInBody() bool {
+	r := s.req
+	r.Method = http.MethodPost
+	a := new(core.Attempt)
+	return s.scheme.ReadHeader(&r, a) == nil && len(a.Signatures) == 0 && s.scheme.ReadBody(&r, a) != nil
 }
 
 // observeAddress says that the address is signed where the configured one

@@ -210,7 +210,9 @@ func duplicated(h *head) (all []head) {
 		var single []string
 		if len(values) > 1 {
 			single = append(single, values[0], values[len(values)-1])
-			all = append(all, h.with(name, []string{strings.Join(values, ",")}, headerFolded, name+" was split at its commas, as some gateways do with every header"))
+			for _, comma := range []string{",", ", "} { // the second for a date
+				all = append(all, h.with(name, []string{strings.Join(values, comma)}, headerFolded, name+" was split at its commas, as some gateways do with every header"))
+			}
 		}
 		if len(values) == 1 && len(values[0]) <= maxHeader {
 			// "x, x" and "x,x"

@@ -67,8 +67,8 @@ func (c *changes) signed(s *sender, read []string) changes {
 	}
 	left.lost, left.altered = slices.DeleteFunc(slices.Clone(c.lost), unread), slices.DeleteFunc(slices.Clone(c.altered), unread)
 	url := s.signs == signsURL || s.signs == signsMessage
-	left.path, left.query = c.path && url, c.query && (url || s.signs == signsWhole)
-	left.body, left.method = c.body && s.signs != signsNothing, c.method && s.signs != signsNothing
+	left.path, left.query = c.path && url, c.query && (url || s.signs == signsWhole || s.signs == signsParameter)
+	left.body, left.method = c.body && s.signs != signsNothing && s.signs != signsParameter, c.method && s.signs != signsNothing
 	return left
 }
 

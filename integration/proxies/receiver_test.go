@@ -19,14 +19,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// The headers by which a request is found again. Nobody signs them.
-const (
-	caseHeader     = "X-Case"
-	endpointHeader = "X-Endpoint" // see endpoint
-)
-
-// endpoint names the verifier of a sender for an address that is registered there.
-func endpoint(s *sender, target string) string { return s.name + " at " + target }
+// caseHeader is the header by which a request is found again. Nobody signs it.
+const caseHeader = "X-Case"
 
 // arrival is a request that arrived whole, and what became of it.
 type arrival struct {
@@ -40,53 +34,44 @@ type arrival struct {
 	found   explain.Explanation // why
 }
 
-// receiver is hookonce in one framework, with a verifier for each endpoint, and
-// notes what arrives.
+// receiver is hookonce in one framework, and notes what arrives.
 type receiver struct {
 	addr    string
 	handler http.Handler // what listens there: this,
 	app     *fiber.App   // or this
 
 	mu       sync.Mutex
-	arrivals map[string]*arrival // by case
+	expected map[string]*core.Verifier // by case
+	arrivals map[string]*arrival       // by case
 }
 
-// frameworks start a receiver each. whole gives every scheme the whole URL.
-func frameworks() []framework {
-	return []framework{{"net/http", startNetHTTP}, {"fiber", startFiber}}
+// framework starts a receiver.
+type framework func(t *testing.T) *receiver
+
+// frameworks are the two of the matrix: what one does, the other must do too.
+func frameworks() []framework { return []framework{startNetHTTP, startFiber} }
+
+func newReceiver() *receiver {
+	return &receiver{expected: make(map[string]*core.Verifier), arrivals: make(map[string]*arrival)}
 }
 
-type framework struct {
-	name  string
-	start func(t *testing.T, whole bool) *receiver
+// expect prepares for a case. Each has a verifier and a store of its own, so no
+// message is taken for the redelivery of another one.
+func (r *receiver) expect(id, secret string, scheme core.Scheme) error {
+	v, err := core.New(core.Secrets(secret), memstore.New(), &core.Config{
+		Scheme: scheme, MaxBody: 4 << 20, DangerouslyReplayableAfterRestart: true, DangerouslyShowRefused: r.explain,
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expected[id] = v
+	return err
 }
 
-func newReceiver() *receiver { return &receiver{arrivals: make(map[string]*arrival)} }
-
-// verifiers returns one for each endpoint.
-func (r *receiver) verifiers(t *testing.T, whole bool) map[string]*core.Verifier {
-	t.Helper()
-	made := make(map[string]*core.Verifier)
-	for _, s := range senders() {
-		for _, sh := range shapes() {
-			name := endpoint(&s, sh.target)
-			if made[name] != nil {
-				continue
-			}
-			scheme, err := s.scheme(s.address(sh.target, whole))
-			if err != nil {
-				t.Fatal(err)
-			}
-			v, err := core.New(core.Secrets(s.secret), memstore.New(), &core.Config{
-				Scheme: scheme, MaxBody: 4 << 20, DangerouslyReplayableAfterRestart: true, DangerouslyShowRefused: r.explain,
-			})
-			if err != nil {
-				t.Fatalf("%s: %v", s.name, err)
-			}
-			made[name] = v
-		}
-	}
-	return made
+// verifier is that of a case. Nil: nothing sent it, so it is a proxy's own request.
+func (r *receiver) verifier(id string) *core.Verifier {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.expected[id]
 }
 
 func (r *receiver) explain(ctx context.Context, refused core.Refused) {
@@ -94,11 +79,11 @@ func (r *receiver) explain(ctx context.Context, refused core.Refused) {
 	r.note(refused.Request.Header.Get(caseHeader), func(a *arrival) { a.reason, a.found = refused.Err.Reason, e })
 }
 
-func startNetHTTP(t *testing.T, whole bool) *receiver {
+func startNetHTTP(t *testing.T) *receiver {
 	t.Helper()
 	r := newReceiver()
 	ln := listen(t)
-	r.handler = r.netHTTP(t, whole)
+	r.handler = r.netHTTP()
 	srv := &http.Server{ReadHeaderTimeout: patience, Handler: r.handler}
 	go func() { _ = srv.Serve(ln) }()
 	t.Cleanup(func() { _ = srv.Close() })
@@ -106,16 +91,12 @@ func startNetHTTP(t *testing.T, whole bool) *receiver {
 	return r
 }
 
-func (r *receiver) netHTTP(t *testing.T, whole bool) http.Handler {
-	t.Helper()
-	handlers := make(map[string]http.Handler)
-	for name, v := range r.verifiers(t, whole) {
-		handlers[name] = nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) { r.handle(q.Header.Get(caseHeader)) }))
-	}
+func (r *receiver) netHTTP() http.Handler {
+	handle := http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) { r.handle(q.Header.Get(caseHeader)) })
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		h := handlers[q.Header.Get(endpointHeader)]
-		if h == nil {
-			w.WriteHeader(http.StatusTeapot) // a proxy's own request
+		v := r.verifier(q.Header.Get(caseHeader))
+		if v == nil {
+			w.WriteHeader(http.StatusTeapot)
 			return
 		}
 		body, err := io.ReadAll(q.Body)
@@ -124,14 +105,14 @@ func (r *receiver) netHTTP(t *testing.T, whole bool) http.Handler {
 		}
 		defer r.put(q.Header.Get(caseHeader), &arrival{method: q.Method, target: q.RequestURI, header: q.Header.Clone(), body: body})()
 		q.Body = io.NopCloser(bytes.NewReader(body))
-		h.ServeHTTP(w, q)
+		nethttp.New(v)(handle).ServeHTTP(w, q)
 	})
 }
 
-func startFiber(t *testing.T, whole bool) *receiver {
+func startFiber(t *testing.T) *receiver {
 	t.Helper()
 	r := newReceiver()
-	r.app = r.fiber(t, whole)
+	r.app = r.fiber()
 	ln := listen(t)
 	go func() { _ = r.app.Listener(fiberwh.Listener(r.app, ln)) }()
 	t.Cleanup(func() { _ = r.app.ShutdownWithTimeout(time.Second) })
@@ -139,16 +120,11 @@ func startFiber(t *testing.T, whole bool) *receiver {
 	return r
 }
 
-func (r *receiver) fiber(t *testing.T, whole bool) *fiber.App {
-	t.Helper()
-	handlers := make(map[string]fiber.Handler)
-	for name, v := range r.verifiers(t, whole) {
-		handlers[name] = fiberwh.New(v)
-	}
+func (r *receiver) fiber() *fiber.App {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: 8 << 20, ReadBufferSize: 64 << 10, ReadTimeout: patience, DisablePreParseMultipartForm: true})
 	app.Use(func(c *fiber.Ctx) error {
-		h := handlers[c.Get(endpointHeader)]
-		if h == nil {
+		v := r.verifier(c.Get(caseHeader))
+		if v == nil {
 			return c.SendStatus(http.StatusTeapot)
 		}
 		header := make(http.Header)
@@ -157,7 +133,7 @@ func (r *receiver) fiber(t *testing.T, whole bool) *fiber.App {
 			method: string(c.Request().Header.Method()), target: string(c.Request().Header.RequestURI()), header: header,
 			body: bytes.Clone(c.Request().Body()),
 		})()
-		return h(c)
+		return fiberwh.New(v)(c)
 	}, func(c *fiber.Ctx) error {
 		r.handle(c.Get(caseHeader))
 		return c.SendStatus(http.StatusOK)
@@ -208,6 +184,7 @@ func (r *receiver) take(t *testing.T, id string, wait time.Duration) *arrival {
 		case ended:
 			r.mu.Lock()
 			delete(r.arrivals, id)
+			delete(r.expected, id)
 			r.mu.Unlock()
 			return a
 		case a == nil && since > wait:
