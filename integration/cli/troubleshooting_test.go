@@ -255,7 +255,7 @@ func mistakes() map[string]func(s *scene) {
   "type": "order.paid", "id": "evt_1", "data": {"note": "paid", "total": 12.5}
 }, "isBase64Encoded": false}`, h))
 		},
-		"Only the headers are at hand": func(s *scene) {
+		"The capture has only headers": func(s *scene) {
 			s.write("body.json", body)
 			var b strings.Builder
 			b.WriteString("* Connected to example.com (192.0.2.1) port 443 (#0)\n* SSL connection using TLSv1.3 / TLS_AES_256_GCM_SHA384\n> POST /hook HTTP/1.1\n")
@@ -271,7 +271,7 @@ func mistakes() map[string]func(s *scene) {
 		"Quotes around the secret":                              func(s *scene) { s.variable(`"` + s.secret + `"`) },
 		"A newline or a space at the end of the secret":         func(s *scene) { s.variable(s.secret + "\n") },
 		"The prefix `whsec_` is missing":                        func(s *scene) { s.variable(strings.TrimPrefix(s.secret, "whsec_")) },
-		"Another secret, and nobody knows which":                func(s *scene) { s.sign(stranger, at) },
+		"An unknown secret":                                     func(s *scene) { s.sign(stranger, at) },
 		"The secret of another tenant or endpoint": func(s *scene) {
 			s.write("globex.txt", stranger)
 			s.sign(stranger, at)
@@ -289,7 +289,7 @@ func mistakes() map[string]func(s *scene) {
 		"The public key instead of the signing one": func(s *scene) {
 			s.write("public.txt", "whpk_"+base64.StdEncoding.EncodeToString([]byte("thirty-two bytes of a public key")))
 		},
-		"The body was parsed and written again": func(s *scene) {
+		"The body was parsed and re-encoded": func(s *scene) {
 			var v any
 			if err := json.Unmarshal(s.body, &v); err != nil {
 				s.t.Fatal(err)
@@ -304,7 +304,7 @@ func mistakes() map[string]func(s *scene) {
 		"A newline at the end of the body": func(s *scene) { s.arrives(body + "\n") },
 		"The body is empty":                func(s *scene) { s.arrives("") },
 		"The body was cut":                 func(s *scene) { s.arrives(body[:60]) },
-		"The body is compressed, and its sender signed it before": func(s *scene) {
+		"The body was compressed after signing": func(s *scene) {
 			s.passes(func(h http.Header) { h.Set("Content-Encoding", "gzip") })
 			s.arrives(gzipped(body))
 		},
@@ -323,24 +323,24 @@ func mistakes() map[string]func(s *scene) {
 			s.capture()
 		},
 		"The clock here is behind":           func(s *scene) { s.sign(s.secret, at+17*60) },
-		"The message comes late":             func(s *scene) { s.sign(s.secret, at-3*3600) },
-		"A header has another name":          func(s *scene) { s.passes(rename("Webhook-Signature", "X-Webhook-Signature")) },
-		"A header is gone":                   func(s *scene) { s.passes(func(h http.Header) { delete(h, "Webhook-Signature") }) },
+		"The message arrives late":           func(s *scene) { s.sign(s.secret, at-3*3600) },
+		"A header was renamed":               func(s *scene) { s.passes(rename("Webhook-Signature", "X-Webhook-Signature")) },
+		"A header is missing":                func(s *scene) { s.passes(func(h http.Header) { delete(h, "Webhook-Signature") }) },
 		"`svix-*` and `webhook-*` are mixed": func(s *scene) { s.passes(rename("Webhook-Signature", "Svix-Signature")) },
-		"The message is another provider's": func(s *scene) {
+		"The message is from another provider": func(s *scene) {
 			s.header = http.Header{"Host": {"example.com"}, "X-Github-Event": {"push"}, "X-Hub-Signature-256": {"sha256=" + hex.EncodeToString(s.mac(body))}}
 			s.capture()
 		},
-		"An id, a URL or a token in the place of the secret": func(s *scene) {
+		"An id, a URL or a token instead of the secret": func(s *scene) {
 			s.write("secret.txt", "we_1NG8Du2eZvKYlo2CUI79vXWy")
 			s.header = http.Header{"Stripe-Signature": {"t=1760000000,v1=" + hex.EncodeToString(s.mac("1760000000."+body))}}
 			s.capture()
 		},
-		"The digest is right, and the body is not the one with it": func(s *scene) {
+		"The body does not match its signed digest": func(s *scene) {
 			s.httpSigned()
 			s.arrives(strings.Replace(body, "paid", "owed", 1))
 		},
-		"JSON that was written again, and cannot be had back": func(s *scene) {
+		"JSON was re-encoded irreversibly": func(s *scene) {
 			s.body = []byte(`{"type":"paid","id":"evt_1","total":12.50,"note":"n","at":1,"by":"x","for":"y","to":"z"}`)
 			s.sign(s.secret, at)
 			var v map[string]any
@@ -354,7 +354,7 @@ func mistakes() map[string]func(s *scene) {
 			s.header.Set("Content-Length", strconv.Itoa(len(text))) // it was sent on
 			s.arrives(string(text))
 		},
-		"The body was copied out of a log":      func(s *scene) { s.arrives(strings.ReplaceAll(body, `"`, `\x22`)) },
+		"The body was copied from a log":        func(s *scene) { s.arrives(strings.ReplaceAll(body, `"`, `\x22`)) },
 		"The body is `[object Object]` or `{}`": func(s *scene) { s.arrives("[object Object]") },
 		"A header was cut at its comma": func(s *scene) {
 			s.header = http.Header{"Stripe-Signature": {"t=1760000000"}}
@@ -363,12 +363,12 @@ func mistakes() map[string]func(s *scene) {
 		"All signatures are of an unknown version": func(s *scene) {
 			s.passes(func(h http.Header) { h["Webhook-Signature"][0] = "v2," + h["Webhook-Signature"][0][3:] + "A" })
 		},
-		"The path or the query arrives rewritten": func(s *scene) { s.square("https://example.com/api/v2/hook") },
+		"The path or query was rewritten": func(s *scene) { s.square("https://example.com/api/v2/hook") },
 		"POST became GET": func(s *scene) {
 			s.arrives("")
 			s.write("request.txt", strings.Replace(s.read("request.txt"), "POST", "GET", 1))
 		},
-		"Amazon SNS asks whether the endpoint wants the subscription": func(s *scene) {
+		"Amazon SNS asks for a confirmation of the subscription": func(s *scene) {
 			const topic = "arn:aws:sns:eu-central-1:123456789012:orders"
 			s.write("topic.txt", topic)
 			s.header = http.Header{"X-Amz-Sns-Message-Type": {"SubscriptionConfirmation"}}

@@ -54,7 +54,7 @@ func attempts() map[string]attempt {
 	return map[string]attempt{
 		"genuine":                            {},
 		"the same bytes again":               {first: true, again: true},
-		"a retry, signed anew":               {first: true, age: -2 * time.Second},
+		"a retry, signed again":              {first: true, age: -2 * time.Second},
 		"another body under the signature":   {forged: true},
 		"signed an hour ago":                 {age: time.Hour},
 		"signed an hour ahead":               {age: -time.Hour},

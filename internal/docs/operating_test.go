@@ -31,15 +31,15 @@ func TestOperatingTimesAreThoseOfTheCode(t *testing.T) {
 	}
 	lease := written(t, "config.go", `"Lease", &cfg\.Lease, `)
 	code := map[string]time.Duration{
-		"a message of a dead process is answered 503 for at most":   free(t),
-		"a claim is renewed every":                                  written(t, "lease.go", `renewAfter\s+= `),
-		"a handler's context ends after":                            handlerTime(t),
-		"another attempt may take a message over after":             lease,
-		"a request waits for the store for at most":                 written(t, "config.go", `"StoreTimeout", &cfg\.StoreTimeout, `),
-		"a request waits for the key source for at most":            written(t, "config.go", `"KeyTimeout", &cfg\.KeyTimeout, `),
-		"a refused sender is asked to wait for":                     second((&core.Error{Reason: core.ErrStoreUnavailable}).Answer().Header["Retry-After"][0]),
-		"a handler is cancelled if its claim cannot be renewed for": written(t, "lease.go", `shortLease\s+= `) - written(t, "lease.go", `stopBefore\s+= `),
-		"an emptied store refuses what was signed until":            birth.Margin,
+		"a message of a dead process gets 503 for at most":                  free(t),
+		"a claim is renewed every":                                          written(t, "lease.go", `renewAfter\s+= `),
+		"a handler's context ends after":                                    handlerTime(t),
+		"another attempt may take a message over after":                     lease,
+		"a request waits for the store for at most":                         written(t, "config.go", `"StoreTimeout", &cfg\.StoreTimeout, `),
+		"a request waits for the key source for at most":                    written(t, "config.go", `"KeyTimeout", &cfg\.KeyTimeout, `),
+		"a refused sender is asked to wait for":                             second((&core.Error{Reason: core.ErrStoreUnavailable}).Answer().Header["Retry-After"][0]),
+		"a handler is cancelled if its claim cannot be renewed for":         written(t, "lease.go", `shortLease\s+= `) - written(t, "lease.go", `stopBefore\s+= `),
+		"an emptied store also refuses messages signed after the loss, for": birth.Margin,
 		"after a restored backup, stay offline for": written(t, "config.go", `"Past", &cfg\.Past, cmp\.Or\(facts\.Past, `) +
 			written(t, "config.go", `"Future", &cfg\.Future, cmp\.Or\(facts\.Future, `),
 		"a handled message is recognized for": written(t, "config.go", `"Remember", &cfg\.Remember, `),
