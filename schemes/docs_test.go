@@ -340,6 +340,10 @@ func TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart(t *testing.T) {
 						if !errors.Is(d.Err(), core.ErrRepeated) {
 							t.Errorf("with the same %s the message is not refused as repeated: %v", header, d.Err())
 						}
+					case strings.HasSuffix(row[2], "; it wants the response"):
+						if !errors.Is(d.Err(), core.ErrReplay) {
+							t.Errorf("with the same %s the message, whose response is gone, is not refused as a replay: %v", header, d.Err())
+						}
 					case s.scheme.Stamping() != core.StampedEachAttempt && !d.Err().Acknowledges():
 						t.Errorf("with the same %s the message is refused: %v", header, d.Err())
 					}

@@ -165,7 +165,7 @@ func TestShopifysNewerHeadersAreTheSameMessage(t *testing.T) {
 	receive(t, schemes.Shopify(), 0, secret).handles(t, "no signature", request(body, newer[2:]...), done, core.ErrMissingHeader)
 }
 
-// twilioForm signs a form that was sent to an address, in one delivery if headers do not say another.
+// twilioForm signs a form that was sent to an address. Headers may name another delivery.
 func twilioForm(newHash func() hash.Hash, key, address string, form url.Values, headers ...string) *core.Request {
 	m := hmac.New(newHash, []byte(key))
 	m.Write([]byte(address))
