@@ -103,7 +103,8 @@ func templates() map[string]subject {
 		"gocardless": {schemes.GoCardless(), secret, stranger, bodyIn("Webhook-Signature", "", hexMAC)},
 		"gogs":       {schemes.Gogs(), secret, stranger, bodyIn("X-Gogs-Signature", "", hexMAC)},
 		"gr4vy": {schemes.Gr4vy(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
-			return request(string(content), "X-Gr4vy-Timestamp", seconds(at), "X-Gr4vy-Signature", hexMAC(secret, seconds(at)+"."+string(content)))
+			body := around(id, content, "id")
+			return request(body, "X-Gr4vy-Timestamp", seconds(at), "X-Gr4vy-Signature", hexMAC(secret, seconds(at)+"."+body))
 		}},
 		"helpscout":      {schemes.HelpScout(), secret, stranger, bodyIn("X-Helpscout-Signature", "", base64SHA1)},
 		"heroku":         {schemes.Heroku(), secret, stranger, bodyIn("Heroku-Webhook-Hmac-Sha256", "", base64MAC)},
@@ -122,7 +123,8 @@ func templates() map[string]subject {
 		"onfleet":        {schemes.Onfleet(), hexKey, hexOther, bodyIn("X-Onfleet-Signature", "", hexKeySHA512)},
 		"orb": {schemes.Orb(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			stamp := at.UTC().Format("2006-01-02T15:04:05.999999")
-			return request(string(content), "X-Orb-Timestamp", stamp, "X-Orb-Signature", "v1="+hexMAC(secret, "v1:"+stamp+":"+string(content)))
+			body := around(id, content, "id")
+			return request(body, "X-Orb-Timestamp", stamp, "X-Orb-Signature", "v1="+hexMAC(secret, "v1:"+stamp+":"+body))
 		}},
 		"payos": {schemes.PayOS(), secret, stranger, func(secret, id string, _ time.Time, content []byte) *core.Request {
 			text := strings.ToValidUTF8(string(content), "?")
