@@ -306,6 +306,10 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 		return refuse(ErrRepeated, "the same signed content ran "+strconv.Itoa(v.cfg.Repeats+1)+" times already (Config.Repeats is "+strconv.Itoa(v.cfg.Repeats)+"): "+
 			"an attacker who captured it, or a sender that repeats itself and needs a higher bound", nil)
 	default:
+		if !id.signed {
+			return refuse(ErrReplay, "the same signed bytes were handled before, timestamp included: a replay, or a second event with the same content and "+
+				"timestamp (Config.SignsOnce, if this sender sends the same bytes again)", nil)
+		}
 		return refuse(ErrReplay, "the message was handled by this very attempt: a genuine retry would have a new timestamp (Config.SignsOnce, if this sender sends the same bytes again)", nil)
 	}
 }

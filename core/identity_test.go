@@ -534,6 +534,30 @@ func TestACapturedAttemptBelongsToOneMessage(t *testing.T) {
 	})
 }
 
+// TestASecondEventWithTheFirstOnesTimestampIsNeverAcknowledged: where only the time tells events
+// apart, two within its grain look like an attempt and its replay. The log says so.
+func TestASecondEventWithTheFirstOnesTimestampIsNeverAcknowledged(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "3, without", Config{}, func(r *receiver) {
+		m := message{body: `{}`}
+		r.want("the first event", r.request(m), 200, Handled)
+		r.want("a second one", r.request(m), 409, ErrReplay)
+		if text := r.last().Err.Error(); !strings.Contains(text, "a second event with the same content and timestamp") {
+			t.Errorf("the log says %s", text)
+		}
+		time.Sleep(time.Second)
+		r.want("one a second later", r.request(m), 200, Handled)
+	})
+	inBubble(t, "1: ", Config{}, func(r *receiver) {
+		m := message{id: "evt_1", body: `{}`}
+		r.want("a message with a signed id", r.request(m), 200, Handled)
+		r.want("its replay", r.request(m), 409, ErrReplay)
+		if text := r.last().Err.Error(); strings.Contains(text, "second event") {
+			t.Errorf("the log says %s", text)
+		}
+	})
+}
+
 func TestAnyMessageIsForgottenByTheKeyThatTheLogNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"3: ", "4: ", "3, without"} {

@@ -15,7 +15,7 @@ import "github.com/hookonce/hookonce/core"
 func Bitbucket() core.Scheme {
 	return must(Template{
 		Name: "bitbucket", Signature: Header("X-Hub-Signature"), Label: "sha256=",
-		ID: Header("X-Request-UUID"), IDOptional: true, idAlways: true, Topic: Header("X-Event-Key"),
+		ID: Header("X-Request-UUID"), IDOptional: true, Indistinct: true, Topic: Header("X-Event-Key"),
 		Content: "{body}",
 	})
 }

@@ -61,9 +61,10 @@ func jwtSenders() map[string]subject {
 				"iss": "Vonage", "iat": at.Unix(), "jti": id, "payload_hash": hexSum(string(content)), "api_key": "a1b2c3d4",
 			}))
 		}},
-		"fusionauth": {schemes.FusionAuth(), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
-			return request(string(content), "X-FusionAuth-Signature-JWT", hs256(secret, map[string]any{
-				"request_body_sha256": base64.StdEncoding.EncodeToString(sumOf(string(content))),
+		"fusionauth": {schemes.FusionAuth(), secret, stranger, func(secret, id string, _ time.Time, content []byte) *core.Request {
+			body := around(id, content, "event", "id")
+			return request(body, "X-FusionAuth-Signature-JWT", hs256(secret, map[string]any{
+				"request_body_sha256": base64.StdEncoding.EncodeToString(sumOf(body)),
 			}))
 		}},
 		"netlify": {schemes.Netlify(), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {

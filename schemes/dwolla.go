@@ -3,8 +3,9 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Dwolla is the scheme of Dwolla: X-Request-Signature-Sha-256, HMAC-SHA256 of
-// the body in hexadecimal. The body identifies the message. Nobody says that
-// two events differ in it, so a handled message that comes again is not
+// the body in hexadecimal. The event's id in the body identifies the message;
+// two attempts must agree in its topic, resource and time. Where it has no id,
+// the body identifies the message, and a handled one that comes again is not
 // acknowledged. No time of an attempt is signed. Neither a library of the
 // sender nor a published vector confirms this scheme.
 //
@@ -13,7 +14,8 @@ import "github.com/hookonce/hookonce/core"
 func Dwolla() core.Scheme {
 	return must(Template{
 		Name: "dwolla", Signature: Header("X-Request-Signature-Sha-256"),
-		Indistinct: true,
-		Content:    "{body}",
+		ID: JSON("id"), IDOptional: true, Indistinct: true,
+		Stable:  []Field{JSON("topic"), JSON("resourceId"), JSON("timestamp")},
+		Content: "{body}",
 	})
 }

@@ -4,14 +4,16 @@ import "github.com/hookonce/hookonce/core"
 
 // FusionAuth is the scheme of FusionAuth's events: a JWT in
 // X-FusionAuth-Signature-JWT with HS256. Its claim request_body_sha256 is the
-// hash of the body in base64. No time is signed, and nobody says that two
-// events differ in their bodies, so a handled message that comes again is not
-// acknowledged. For another algorithm write a [JWT] with these names. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// hash of the body in base64. The event's id in the body identifies the
+// message. Where it has none, the body does, and a handled message that comes
+// again is not acknowledged. No time of an attempt is signed. For another
+// algorithm write a [JWT] with these names. Neither a library of the sender nor
+// a published vector confirms this scheme.
 //
 // Source: hookdeck/webhook-skills at commit 3d91ac1, as of November 2026.
 func FusionAuth() core.Scheme {
 	return mustJWT(JWT{
-		Name: "fusionauth", Token: Header("X-FusionAuth-Signature-JWT"), BodyHash: "request_body_sha256", Encoding: core.Base64, Indistinct: true,
+		Name: "fusionauth", Token: Header("X-FusionAuth-Signature-JWT"), BodyHash: "request_body_sha256", Encoding: core.Base64,
+		ID: JSON("event", "id"), IDOptional: true, Indistinct: true,
 	})
 }

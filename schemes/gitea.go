@@ -12,7 +12,7 @@ import "github.com/hookonce/hookonce/core"
 func Gitea() core.Scheme {
 	return must(Template{
 		Name: "gitea", Signature: Header("X-Gitea-Signature"),
-		ID: Header("X-Gitea-Delivery"), IDOptional: true, idAlways: true, Topic: Header("X-Gitea-Event"),
+		ID: Header("X-Gitea-Delivery"), IDOptional: true, Indistinct: true, Topic: Header("X-Gitea-Event"),
 		Content: "{body}",
 	})
 }

@@ -17,7 +17,7 @@ import "github.com/hookonce/hookonce/core"
 func GitHub() core.Scheme {
 	return must(Template{
 		Name: "github", Signature: Header("X-Hub-Signature-256"), Label: "sha256=",
-		ID: Header("X-GitHub-Delivery"), IDOptional: true, idAlways: true, Topic: Header("X-GitHub-Event"),
+		ID: Header("X-GitHub-Delivery"), IDOptional: true, Indistinct: true, Topic: Header("X-GitHub-Event"),
 		Content: "{body}",
 	})
 }

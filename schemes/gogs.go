@@ -13,7 +13,7 @@ import "github.com/hookonce/hookonce/core"
 func Gogs() core.Scheme {
 	return must(Template{
 		Name: "gogs", Signature: Header("X-Gogs-Signature"),
-		ID: Header("X-Gogs-Delivery"), IDOptional: true, idAlways: true, Topic: Header("X-Gogs-Event"),
+		ID: Header("X-Gogs-Delivery"), IDOptional: true, Indistinct: true, Topic: Header("X-Gogs-Event"),
 		Content: "{body}",
 	})
 }

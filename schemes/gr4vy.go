@@ -4,13 +4,16 @@ import "github.com/hookonce/hookonce/core"
 
 // Gr4vy is the scheme of Gr4vy: X-Gr4vy-Signature, HMAC-SHA256 of "time.body"
 // with the time in X-Gr4vy-Timestamp, in hexadecimal, for each of several
-// secrets. No id is signed: each attempt is a message of its own.
+// secrets. The event's id in the body identifies the message; two attempts must
+// agree in its name and time. Where the body has none, each attempt is a
+// message of its own.
 //
 // Source: www.npmjs.com/package/@gr4vy/sdk/v/1.10.18, as of November 2026.
 func Gr4vy() core.Scheme {
 	return must(Template{
 		Name: "gr4vy", Signature: Header("X-Gr4vy-Signature"), List: ",",
 		Timestamp: Header("X-Gr4vy-Timestamp"), Stamping: core.StampedEachAttempt,
+		ID: JSON("id"), IDOptional: true, Stable: []Field{JSON("name"), JSON("created_at")},
 		Content: "{timestamp}.{body}",
 	})
 }

@@ -165,7 +165,7 @@ func TestShopifysNewerHeadersAreTheSameMessage(t *testing.T) {
 	receive(t, schemes.Shopify(), 0, secret).handles(t, "no signature", request(body, newer[2:]...), done, core.ErrMissingHeader)
 }
 
-// twilioForm signs a form that was sent to an address.
+// twilioForm signs a form that was sent to an address. Headers may name another delivery.
 func twilioForm(newHash func() hash.Hash, key, address string, form url.Values, headers ...string) *core.Request {
 	m := hmac.New(newHash, []byte(key))
 	m.Write([]byte(address))
@@ -175,7 +175,7 @@ func twilioForm(newHash func() hash.Hash, key, address string, form url.Values, 
 		}
 	}
 	r := request(form.Encode(), append([]string{
-		"Content-Type", "application/x-www-form-urlencoded",
+		"Content-Type", "application/x-www-form-urlencoded", "I-Twilio-Idempotency-Token", "t0",
 		"X-Twilio-Signature", base64.StdEncoding.EncodeToString(m.Sum(nil)),
 	}, headers...)...)
 	_, rest, _ := strings.Cut(address, "://")
@@ -361,6 +361,32 @@ func TestWhatSlackAndDiscordShowIsNeverAcknowledgedWithAnEmptyBody(t *testing.T)
 		if a := d.Answer(); a == nil || (a.Status >= 300) != tt.reply {
 			t.Errorf("%s, signed once, again: %v", tt.name, d.Err())
 		}
+	}
+}
+
+// TestAHandledRequestOfTeamsOrACallOfPlivoIsRefusedWhenItComesAgain: what they show or do is the
+// response, which is gone.
+func TestAHandledRequestOfTeamsOrACallOfPlivoIsRefusedWhenItComesAgain(t *testing.T) {
+	t.Parallel()
+	teams, plivo := schemes.Teams(), schemes.Plivo(public)
+	for _, tt := range []struct {
+		name         string
+		scheme       core.Scheme
+		secret, body string
+		again        error
+	}{
+		{"a message to a webhook of Teams", teams, inBase64(secret), `{"id":"1","type":"message","text":"deploy"}`, core.ErrReplay},
+		{"a call of Plivo", plivo, secret, "CallUUID=c1&Event=StartApp", core.ErrReplay},
+		{"a message of Plivo", plivo, secret, "MessageUUID=m1&Text=hello", core.ErrRedelivery},
+	} {
+		v := receive(t, tt.scheme, 0, tt.secret)
+		r := request(tt.body, "Content-Type", "application/x-www-form-urlencoded")
+		if err := schemes.Sign(tt.scheme, r, "1", v.now, tt.secret); err != nil {
+			t.Fatal(err)
+		}
+		v.handles(t, tt.name, r, failed, nil)
+		v.handles(t, tt.name+", its retry", r, done, nil)
+		v.handles(t, tt.name+", handled", r, done, tt.again)
 	}
 }
 

@@ -13,7 +13,7 @@ import "github.com/hookonce/hookonce/core"
 func Jira() core.Scheme {
 	return must(Template{
 		Name: "jira", Signature: Header("X-Hub-Signature"), Label: "sha256=",
-		ID: Header("X-Atlassian-Webhook-Identifier"), IDOptional: true,
+		ID: Header("X-Atlassian-Webhook-Identifier"), IDOptional: true, Indistinct: true,
 		Content: "{body}",
 	})
 }

@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,7 +12,9 @@ import (
 // Meta is the scheme of Facebook, Instagram and WhatsApp: X-Hub-Signature-256,
 // HMAC-SHA256 of the body under the app secret. The body identifies the
 // message; Meta may put the events of one that failed together in another way.
-// No time of an attempt is signed.
+// A notification with changed_fields says what changed and when, in seconds,
+// and no value: two changes within a second have one body. So a handled one
+// that comes again is not acknowledged. No time of an attempt is signed.
 //
 // verifyToken is the token typed in at Meta: the GET request with which it asks
 // for the endpoint is answered then, and refused with another token. Empty: it
@@ -38,6 +41,13 @@ func (m meta) Facts() core.Facts {
 	f := m.facts(m, nil)
 	f.Handshake = m.answer
 	return f
+}
+
+// ReadBody implements [core.Scheme].
+func (m meta) ReadBody(r *core.Request, a *core.Attempt) error {
+	err := m.templated.ReadBody(r, a)
+	a.Indistinct = bytes.Contains(r.Body, []byte(`"changed_fields"`)) // in a string, its quotes would be escaped
+	return err
 }
 
 func (m meta) answer(r *core.Request) *core.Answer {

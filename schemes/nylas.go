@@ -7,9 +7,12 @@ import (
 )
 
 // Nylas is the scheme of Nylas: X-Nylas-Signature, HMAC-SHA256 of the body in
-// hexadecimal under the webhook secret. The body identifies the message. Nobody
-// says that two events differ in it, so a handled message that comes again is
-// not acknowledged. No time of an attempt is signed.
+// hexadecimal under the webhook secret. The notification's id in the body
+// identifies the message; the body counts attempts, so two attempts must agree
+// in its type, source, time and data. Where it has no id, the body identifies
+// the message, and a handled one that comes again is not acknowledged. No time
+// of an attempt is signed. Nylas does not send a message again after most
+// statuses, 500 among them: answer 503 where the handler fails.
 //
 // Nylas asks for the endpoint with GET and a challenge when the webhook is
 // made. It is answered only if handshake says so; the route must take GET as
@@ -20,7 +23,9 @@ import (
 // www.npmjs.com/package/nylas/v/8.4.0, as of November 2026.
 func Nylas(handshake Handshake) core.Scheme {
 	return nylas{must(Template{
-		Name: "nylas", Signature: Header("X-Nylas-Signature"), Indistinct: true,
+		Name: "nylas", Signature: Header("X-Nylas-Signature"),
+		ID: JSON("id"), IDOptional: true, Indistinct: true,
+		Stable:  []Field{JSON("type"), JSON("source"), JSON("time"), JSON("data")},
 		Content: "{body}",
 	}), handshake}
 }

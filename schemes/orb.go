@@ -4,13 +4,16 @@ import "github.com/hookonce/hookonce/core"
 
 // Orb is the scheme of Orb: v1 in X-Orb-Signature, HMAC-SHA256 of
 // "v1:time:body" with the time in X-Orb-Timestamp, which has no zone and is
-// UTC, in hexadecimal. No id is signed: each attempt is a message of its own.
+// UTC, in hexadecimal. The event's id in the body identifies the message; two
+// attempts must agree in its type and time. Where the body has none, each
+// attempt is a message of its own.
 //
 // Source: www.npmjs.com/package/orb-billing/v/6.11.0, as of November 2026.
 func Orb() core.Scheme {
 	return must(Template{
 		Name: "orb", Signature: Header("X-Orb-Signature"), Label: "v1=",
 		Timestamp: Header("X-Orb-Timestamp"), Unit: ISO8601, Stamping: core.StampedEachAttempt,
+		ID: JSON("id"), IDOptional: true, Stable: []Field{JSON("type"), JSON("created_at")},
 		Content: "v1:{timestamp}:{body}",
 	})
 }

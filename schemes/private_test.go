@@ -186,7 +186,7 @@ func codeSenders() map[string]subject {
 		"cashfree": {schemes.Cashfree(), secret, stranger, func(secret, _ string, at time.Time, content []byte) *core.Request {
 			return request(string(content), "X-Webhook-Timestamp", millis(at), "X-Webhook-Signature", base64MAC(secret, millis(at)+string(content)))
 		}},
-		"nylas": {schemes.Nylas(schemes.AnswerHandshakes), secret, stranger, bodyIn("X-Nylas-Signature", "", hexMAC)},
+		"nylas": {schemes.Nylas(schemes.AnswerHandshakes), secret, stranger, idIn("X-Nylas-Signature", "", hexMAC, "id")},
 		"mandrill": {schemes.Mandrill(public), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
 			return request(url.Values{"mandrill_events": {string(content)}}.Encode(), "Content-Type", "application/x-www-form-urlencoded",
 				"X-Mandrill-Signature", base64SHA1(secret, public+"mandrill_events"+string(content)))

@@ -11,7 +11,7 @@ import "github.com/hookonce/hookonce/core"
 func Razorpay() core.Scheme {
 	return must(Template{
 		Name: "razorpay", Signature: Header("X-Razorpay-Signature"),
-		ID: Header("X-Razorpay-Event-Id"), IDOptional: true, idAlways: true,
+		ID: Header("X-Razorpay-Event-Id"), IDOptional: true, Indistinct: true,
 		Content: "{body}",
 	})
 }

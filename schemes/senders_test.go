@@ -88,7 +88,7 @@ func templates() map[string]subject {
 			return request(string(content), "X-Cio-Timestamp", seconds(at), "X-Cio-Signature", hexMAC(secret, "v0:"+seconds(at)+":"+string(content)))
 		}},
 		"dub":      {schemes.Dub(), secret, stranger, bodyIn("Dub-Signature", "", hexMAC)},
-		"dwolla":   {schemes.Dwolla(), secret, stranger, bodyIn("X-Request-Signature-Sha-256", "", hexMAC)},
+		"dwolla":   {schemes.Dwolla(), secret, stranger, idIn("X-Request-Signature-Sha-256", "", hexMAC, "id")},
 		"easypost": {schemes.EasyPost(), secret, stranger, idIn("X-Hmac-Signature", "hmac-sha256-hex=", hexMAC, "id")},
 		"finch": {schemes.Finch(), inBase64(secret), inBase64(stranger), func(secret, id string, at time.Time, content []byte) *core.Request {
 			return request(string(content), "Finch-Event-Id", id, "Finch-Timestamp", seconds(at), "Finch-Signature",
@@ -103,7 +103,8 @@ func templates() map[string]subject {
 		"gocardless": {schemes.GoCardless(), secret, stranger, bodyIn("Webhook-Signature", "", hexMAC)},
 		"gogs":       {schemes.Gogs(), secret, stranger, bodyIn("X-Gogs-Signature", "", hexMAC)},
 		"gr4vy": {schemes.Gr4vy(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
-			return request(string(content), "X-Gr4vy-Timestamp", seconds(at), "X-Gr4vy-Signature", hexMAC(secret, seconds(at)+"."+string(content)))
+			body := around(id, content, "id")
+			return request(body, "X-Gr4vy-Timestamp", seconds(at), "X-Gr4vy-Signature", hexMAC(secret, seconds(at)+"."+body))
 		}},
 		"helpscout":      {schemes.HelpScout(), secret, stranger, bodyIn("X-Helpscout-Signature", "", base64SHA1)},
 		"heroku":         {schemes.Heroku(), secret, stranger, bodyIn("Heroku-Webhook-Hmac-Sha256", "", base64MAC)},
@@ -115,14 +116,15 @@ func templates() map[string]subject {
 		"mailerlite":     {schemes.MailerLite(), secret, stranger, bodyIn("Signature", "", hexMAC)},
 		"mautic":         {schemes.Mautic(), secret, stranger, bodyIn("Webhook-Signature", "", base64MAC)},
 		"moderntreasury": {schemes.ModernTreasury(), secret, stranger, bodyIn("X-Signature", "", hexMAC)},
-		"mollie":         {schemes.Mollie(), secret, stranger, bodyIn("X-Mollie-Signature", "sha256=", hexMAC)},
+		"mollie":         {schemes.Mollie(), secret, stranger, idIn("X-Mollie-Signature", "sha256=", hexMAC, "id")},
 		"mongodb-atlas":  {schemes.MongoDBAtlas(), secret, stranger, bodyIn("X-Mms-Signature", "", base64SHA1)},
 		"mux":            {schemes.Mux(), secret, stranger, entries("Mux-Signature", "t=%s,v1=%s", seconds, hexMAC, "id")},
 		"npm":            {schemes.NPM(), secret, stranger, bodyIn("X-Npm-Signature", "sha256=", hexMAC)},
 		"onfleet":        {schemes.Onfleet(), hexKey, hexOther, bodyIn("X-Onfleet-Signature", "", hexKeySHA512)},
 		"orb": {schemes.Orb(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			stamp := at.UTC().Format("2006-01-02T15:04:05.999999")
-			return request(string(content), "X-Orb-Timestamp", stamp, "X-Orb-Signature", "v1="+hexMAC(secret, "v1:"+stamp+":"+string(content)))
+			body := around(id, content, "id")
+			return request(body, "X-Orb-Timestamp", stamp, "X-Orb-Signature", "v1="+hexMAC(secret, "v1:"+stamp+":"+body))
 		}},
 		"payos": {schemes.PayOS(), secret, stranger, func(secret, id string, _ time.Time, content []byte) *core.Request {
 			text := strings.ToValidUTF8(string(content), "?")

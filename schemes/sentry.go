@@ -15,7 +15,7 @@ import "github.com/hookonce/hookonce/core"
 func Sentry() core.Scheme {
 	return must(Template{
 		Name: "sentry", Signature: Header("Sentry-Hook-Signature"),
-		ID: Header("Request-ID"), IDOptional: true, idAlways: true, Topic: Header("Sentry-Hook-Resource"),
+		ID: Header("Request-ID"), IDOptional: true, Indistinct: true, Topic: Header("Sentry-Hook-Resource"),
 		Content: "{body}",
 	})
 }

@@ -23,7 +23,7 @@ func Shopify() core.Scheme {
 	under := func(prefix, id string) *templated {
 		return must(Template{
 			Name: "shopify", Signature: Header(prefix + "Hmac-Sha256"), Encoding: core.Base64,
-			ID: Header(prefix + id), IDOptional: true, idAlways: true, Topic: Header(prefix + "Topic"),
+			ID: Header(prefix + id), IDOptional: true, Indistinct: true, Topic: Header(prefix + "Topic"),
 			Content: "{body}",
 		})
 	}

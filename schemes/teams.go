@@ -8,15 +8,27 @@ import "github.com/hookonce/hookonce/core"
 //
 // The id of the activity in the body identifies the message. No time of an
 // attempt is signed. Teams shows what the handler answers within ten seconds in
-// the channel. Neither a library of the sender nor a published vector confirms
-// this scheme.
+// the channel, so a handled activity that comes again is refused: it is never
+// acknowledged with an empty body. Neither a library of the sender nor a
+// published vector confirms this scheme.
 //
 // Source: OfficeDev/Microsoft-Teams-Samples, samples/outgoing-webhook at commit
 // 03676a0, as of November 2026.
 func Teams() core.Scheme {
-	return must(Template{
+	return teams{must(Template{
 		Name: "teams", Signature: Header("Authorization"), Label: "HMAC ", Secret: Base64Text, Encoding: core.Base64,
 		ID:      JSON("id"),
 		Content: "{body}",
-	})
+	})}
+}
+
+type teams struct{ *templated }
+
+// Facts implements [core.Describer].
+func (s teams) Facts() core.Facts { return s.facts(s, nil) }
+
+// ReadHeader implements [core.Scheme].
+func (s teams) ReadHeader(r *core.Request, a *core.Attempt) error {
+	a.Reply = true
+	return s.templated.ReadHeader(r, a)
 }

@@ -78,9 +78,10 @@ type Template struct {
 	// Empty, or none of them is there: they must agree in the whole signed
 	// content without the time.
 	Stable []Field
-	// Indistinct says that two events may have the same signed content where
-	// there is no ID or Topic that tells them apart, or nobody knows. Such a
-	// message is not acknowledged when it comes again.
+	// Indistinct says that two events may have the same signed content, or that
+	// nobody knows. A message without its ID (or, where the sender has none,
+	// without its Topic) is not acknowledged then when it comes again: it may
+	// be another event.
 	Indistinct bool
 	// Batch says how a body with several events is identified, where the path
 	// of ID has an index: JSON("events", "0", "id").
@@ -114,7 +115,6 @@ type Template struct {
 	MaxSignatures int
 
 	bodyless  bool // the sender signs no body: not for others to copy
-	idAlways  bool // the sender always sends its ID, whatever IDOptional says of requests that a proxy took it from
 	idForLogs bool // an unsigned ID is not known to be kept over attempts, so it does not count
 }
 

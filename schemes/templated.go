@@ -572,11 +572,10 @@ func (s *templated) readJSON(body []byte, a *core.Attempt) error {
 	return nil
 }
 
-// indistinct says that an equal message may be another event: nothing tells
-// them apart, or the delivery id got lost on the way.
+// indistinct says that an equal message may be another event: the sender has no
+// delivery id or topic that tells them apart, or this request lost it.
 func (s *templated) indistinct(unsigned []string) bool {
-	some := slices.ContainsFunc(unsigned, func(value string) bool { return value != "" })
-	return s.t.Indistinct && !some || s.t.idAlways && some && unsigned[0] == ""
+	return s.t.Indistinct && (len(unsigned) == 0 || unsigned[0] == "")
 }
 
 // readStable takes the members that all attempts of an event have in common.

@@ -45,7 +45,7 @@ func Twilio(url string) core.Scheme {
 	for name, algorithm := range map[string]Algorithm{twilioSHA1: HMACSHA1, twilioSHA256: HMACSHA256} {
 		s, err := Template{
 			Name: "twilio", Signature: Header("X-Twilio-Signature"), Algorithm: algorithm, Encoding: core.Base64,
-			ID: Header("I-Twilio-Idempotency-Token"), IDOptional: true,
+			ID: Header("I-Twilio-Idempotency-Token"), IDOptional: true, Indistinct: true,
 			Content: "{url}", URL: url, bodyless: true,
 		}.build()
 		if err != nil {

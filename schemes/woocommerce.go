@@ -24,7 +24,7 @@ import (
 func WooCommerce(handshake ...Handshake) core.Scheme {
 	return wooCommerce{must(Template{
 		Name: "woocommerce", Signature: Header("X-WC-Webhook-Signature"), Encoding: core.Base64,
-		ID: Header("X-WC-Webhook-Delivery-ID"), IDOptional: true, idAlways: true, Topic: Header("X-WC-Webhook-Topic"),
+		ID: Header("X-WC-Webhook-Delivery-ID"), IDOptional: true, Indistinct: true, Topic: Header("X-WC-Webhook-Topic"),
 		Content: "{body}",
 	}), slices.Contains(handshake, AnswerHandshakes)}
 }
