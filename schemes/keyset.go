@@ -53,11 +53,12 @@ type KeySetOptions struct {
 // An address in a message, such as jku, is never used. Of a scheme that has key
 // sets already, such as [Kinde], the options take the place of its own.
 //
-// A set is kept for an hour, and up to a day if it cannot be fetched again. A
-// message under a key that is not in it has it fetched again, at most every 30
-// seconds for each address, whatever strangers send: a sender must publish a
-// key for that long before it signs with it. A set has at most 64 KiB and 16
-// keys that fit.
+// A set is kept for an hour. A message under a key that is not in it has it
+// fetched again, at most every 30 seconds for each address, whatever strangers
+// send: a sender must publish a key for that long before it signs with it. If a
+// set cannot be fetched again, it is used for up to a day, and the next try is a
+// minute later. While there is none, there is a try every 5 seconds. A set has
+// at most 64 KiB and 16 keys that fit.
 func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	switch {
 	case !core.FactsOf(scheme).PublicKeys:

@@ -321,6 +321,17 @@ func TestStrangersCauseFewFetchesOfASet(t *testing.T) {
 	if n := s.total() - before; n > 6 {
 		t.Errorf("%d fetches in five minutes of an outage", n)
 	}
+	s.sleep(25 * time.Hour)
+	before = s.total()
+	for i := range 60 {
+		if _, err := v.Verify(t.Context(), sign(k.rsaOther, "no-"+strconv.Itoa(i), "1", s.now(), nil)); !errors.Is(err, core.ErrKeysUnavailable) {
+			t.Fatalf("without a set: %v", err)
+		}
+		s.sleep(time.Second)
+	}
+	if n := s.total() - before; n != 12 {
+		t.Errorf("%d fetches in a minute without a set, want one every five seconds", n)
+	}
 }
 
 func TestAKeyIsFoundWhenItIsPublishedAndNoLongerTakenWhenItIsWithdrawn(t *testing.T) {
@@ -384,6 +395,40 @@ func TestASetThatCannotBeFetchedIsGoodForADay(t *testing.T) {
 	}
 }
 
+// Else one failure would make a withdrawn key good for another hour.
+func TestASetThatCouldNotBeFetchedAgainIsSoonTriedAgain(t *testing.T) {
+	t.Parallel()
+	k := testKeys()
+	scheme, sign := acmeSet(t)
+	s := newSetSender(t, published("a", k.rsa.Public(), nil))
+	v := s.verifier(s.scheme(scheme), setAddress)
+	verify := func() error {
+		_, err := v.Verify(t.Context(), sign(k.rsa, "a", "1", s.now(), nil))
+		return err
+	}
+	if err := verify(); err != nil {
+		t.Fatal(err)
+	}
+	s.publish(published("b", k.rsaOther.Public(), nil))
+	s.setDown(true)
+	s.sleep(61 * time.Minute)
+	before := s.total()
+	for range 60 {
+		if err := verify(); err != nil {
+			t.Fatalf("while the set cannot be fetched: %v", err)
+		}
+		s.sleep(10 * time.Second)
+	}
+	if n := s.total() - before; n < 9 || n > 11 {
+		t.Errorf("%d fetches in ten minutes, want one a minute", n)
+	}
+	s.setDown(false)
+	s.sleep(time.Minute)
+	if err := verify(); !errors.Is(err, core.ErrNoMatch) {
+		t.Errorf("a withdrawn key, a minute after the set can be fetched again: %v", err)
+	}
+}
+
 func TestAFetchThatHangsKeepsNobodyFromAKnownKey(t *testing.T) {
 	t.Parallel()
 	k := testKeys()
@@ -393,24 +438,36 @@ func TestAFetchThatHangsKeepsNobodyFromAKnownKey(t *testing.T) {
 	if _, err := v.Verify(t.Context(), sign(k.rsa, "a", "1", s.now(), nil)); err != nil {
 		t.Fatal(err)
 	}
-	asked, end := make(chan struct{}), make(chan struct{})
-	var forger sync.WaitGroup
-	defer forger.Wait()
-	defer close(end)
-	s.page(setAddress, func(http.ResponseWriter, *http.Request) { close(asked); <-end })
+	hang := func(when string) {
+		t.Helper()
+		asked, end := make(chan struct{}), make(chan struct{})
+		var forger sync.WaitGroup
+		defer forger.Wait()
+		defer close(end)
+		s.page(setAddress, func(http.ResponseWriter, *http.Request) { close(asked); <-end })
+		forger.Go(func() {
+			_, _ = v.Verify(t.Context(), sign(k.rsaOther, "no", "1", s.now(), nil))
+		})
+		select {
+		case <-asked:
+		case <-time.After(5 * time.Second):
+			t.Fatalf("%s: an unknown key is not looked for", when)
+		}
+		began := time.Now()
+		if _, err := v.Verify(t.Context(), sign(k.rsa, "a", "2", s.now(), nil)); err != nil || time.Since(began) > 2*time.Second {
+			t.Errorf("%s: after %v: %v", when, time.Since(began), err)
+		}
+	}
 	s.sleep(time.Minute)
-	forger.Go(func() {
-		_, _ = v.Verify(t.Context(), sign(k.rsaOther, "no", "1", s.now(), nil))
-	})
-	select {
-	case <-asked:
-	case <-time.After(5 * time.Second):
-		t.Fatal("an unknown key is not looked for")
+	hang("a set that is kept")
+	s.setDown(true)
+	s.sleep(time.Hour)
+	if _, err := v.Verify(t.Context(), sign(k.rsa, "a", "3", s.now(), nil)); err != nil {
+		t.Fatal(err)
 	}
-	began := time.Now()
-	if _, err := v.Verify(t.Context(), sign(k.rsa, "a", "2", s.now(), nil)); err != nil || time.Since(began) > 2*time.Second {
-		t.Errorf("after %v: %v", time.Since(began), err)
-	}
+	s.setDown(false)
+	s.sleep(time.Minute)
+	hang("an older one, since the last fetch failed")
 }
 
 func TestSetsThatAreNotAccepted(t *testing.T) {
