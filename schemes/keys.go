@@ -83,6 +83,16 @@ func (a Algorithm) key(label string, raw []byte, enc core.Encoding, inside bool)
 	}
 }
 
+// notPublic refuses a shared secret that is a public key, as [core.HMACKey]
+// does: it is for keys that are made without that one.
+func notPublic(secret string) error {
+	if len(secret) < 14 { // 112 bits: some crypto modes allow no HMAC with less, and no public key is so short
+		return nil
+	}
+	_, err := core.HMACKey("", sha256.New, []byte(secret), core.Hex)
+	return err
+}
+
 // hash is that of a sender with a shared secret, nil where it has a private
 // key.
 func (a Algorithm) hash() func() hash.Hash {
