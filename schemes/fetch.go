@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,14 +100,15 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 	return fetched{res.StatusCode, res.Header, body}, nil
 }
 
-// get fetches an address that was checked.
+// get fetches an address that was checked. The error says that nothing can be
+// known of it now. If the host knows that there is nothing, that is a status.
 func get(ctx context.Context, client *http.Client, address string) (fetched, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return fetched{}, errors.New("not an address to fetch from")
 	}
 	f, err := fetch(client, req)
-	if err == nil && f.status != http.StatusOK && f.status != http.StatusNotFound {
+	if err == nil && !slices.Contains([]int{http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusGone}, f.status) {
 		err = fmt.Errorf("%s responded with status %d", req.URL.Host, f.status)
 	}
 	return f, err
@@ -417,7 +419,7 @@ func (c *certificates) verify(
 			if err != nil {
 				return nil, time.Time{}, fmt.Errorf("fetching the sender's certificate: %w", err)
 			}
-			if f.status == http.StatusNotFound {
+			if f.status != http.StatusOK {
 				return nil, time.Time{}, noMatch("there is no certificate at %s", address)
 			}
 			chain, err := parseCertificates(f.body)
