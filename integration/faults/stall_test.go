@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/integration/faults/endpoint"
 	"github.com/hookonce/hookonce/integration/services"
 	"github.com/hookonce/hookonce/stores/redisstore"
 	"github.com/hookonce/hookonce/stores/sqlstore"
@@ -45,7 +46,7 @@ func TestAStalledStoreHoldsNobody(t *testing.T) {
 			t.Run(engine+", "+framework, func(t *testing.T) {
 				t.Parallel()
 				proxy, store := start(t)
-				v, err := core.New(core.Secrets(secret), store, nil)
+				v, err := core.New(core.Secrets(endpoint.Secret), store, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -56,7 +57,7 @@ func TestAStalledStoreHoldsNobody(t *testing.T) {
 				t.Cleanup(func() { ln.Close() })
 				ran := 0
 				go func() { _ = serve(ln, v, func(context.Context, core.Message) int { ran++; return http.StatusOK }) }()
-				signer, err := core.NewSigner(secret)
+				signer, err := core.NewSigner(endpoint.Secret)
 				if err != nil {
 					t.Fatal(err)
 				}
