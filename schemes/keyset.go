@@ -56,9 +56,9 @@ type KeySetOptions struct {
 // A set is kept for an hour. A message under a key that is not in it has it
 // fetched again, at most every 30 seconds for each address, whatever strangers
 // send: a sender must publish a key for that long before it signs with it. If a
-// set cannot be fetched again, it is used for up to a day, and the next try is a
-// minute later. While there is none, there is a try every 5 seconds. A set has
-// at most 64 KiB and 16 keys that fit.
+// set cannot be fetched again, it is used for up to a day, and the next try is
+// a minute later. While there is none, there is a try every 5 seconds. A set
+// has at most 64 KiB and 16 keys that fit.
 func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	switch {
 	case !core.FactsOf(scheme).PublicKeys:

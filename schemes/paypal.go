@@ -34,11 +34,11 @@ type PayPalOptions struct {
 // genuine one and only one of them is handled, whichever comes first.
 //
 // The "secret" is the id of the webhook, which PayPal shows beside its address.
-// The signature is RSA over SHA-256. The certificate is fetched from the address
-// that the message names. It must be below /v1/notifications/certs/ at
-// api.paypal.com, api-m.paypal.com or those of the sandbox. The certificate must
-// be valid, made out to a name under paypal.com and lead to a root that this
-// machine trusts.
+// The signature is RSA over SHA-256. The certificate is fetched from the
+// address that the message names. It must be below /v1/notifications/certs/ at
+// api.paypal.com, api-m.paypal.com or those of the sandbox. The certificate
+// must be valid, made out to a name under paypal.com and lead to a root that
+// this machine trusts.
 //
 // The transmission's id is signed and identifies the message. PayPal retries
 // for three days. Whether a retry keeps id and time of the first attempt is not

@@ -1,5 +1,5 @@
-// Package faults_test runs an endpoint of six processes, one a framework, on one
-// store, and lets go wrong what can: handlers that fail, panic and overrun
+// Package faults_test runs an endpoint of six processes, one a framework, on
+// one store, and lets go wrong what can: handlers that fail, panic and overrun
 // the sender's patience, answers that are lost, processes killed between a
 // message's effect and the record of it or anywhere, clocks that differ by ten
 // seconds, a store that is restarted and one that cannot be reached, and an

@@ -13,7 +13,8 @@ import (
 func Majors() []string { return []string{"echov5", "fiberv3"} }
 
 // BuildMajors builds the program that has those frameworks, in a folder beside
-// that of the test. Their go.mod would move the versions that this module tests.
+// that of the test. Their go.mod would move the versions that this module
+// tests.
 func BuildMajors(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "majors")

@@ -43,7 +43,8 @@ const (
 	StoreTimeout = time.Second
 )
 
-// The words of the ledger, which the servers write: each with message, generation and process.
+// The words of the ledger, which the servers write: each with message,
+// generation and process.
 const (
 	WordEffect     = "effect"     // the handler did what the message asks for
 	WordKilled     = "killed"     // the process dies in the handler
@@ -156,7 +157,8 @@ func (s *server) observe(e core.Event) {
 	}
 }
 
-// hang is a handler that runs until its context ends, unless the message says otherwise.
+// hang is a handler that runs until its context ends, unless the message says
+// otherwise.
 func hang(ctx context.Context, m core.Message) int {
 	if string(m.Body) != "hang" {
 		return http.StatusOK
@@ -165,8 +167,8 @@ func hang(ctx context.Context, m core.Message) int {
 	return http.StatusServiceUnavailable
 }
 
-// handle is the handler: it fails, panics, is slow, and is killed between its effect and the record
-// of it.
+// handle is the handler: it fails, panics, is slow, and is killed between its
+// effect and the record of it.
 func (s *server) handle(ctx context.Context, m core.Message) int {
 	time.Sleep(rand.N(20 * time.Millisecond))
 	switch dice := rand.IntN(100); {
@@ -225,8 +227,8 @@ func (s *server) die(m core.Message) {
 	select {}
 }
 
-// forgetful breaks the contract: it drops the record of a handled message at once. The counts must
-// show it.
+// forgetful breaks the contract: it drops the record of a handled message at
+// once. The counts must show it.
 type forgetful struct{ core.SeenStore }
 
 func (f forgetful) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {

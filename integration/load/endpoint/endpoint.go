@@ -1,5 +1,5 @@
-// Package endpoint is the server of the load tests: everything but the framework,
-// which each program that has one adds.
+// Package endpoint is the server of the load tests: everything but the
+// framework, which each program that has one adds.
 package endpoint
 
 import (
