@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -44,7 +46,8 @@ type KeySetOptions struct {
 // [Template], v1a of [core.StandardWebhooks]. Each key of the set counts as if
 // its text were configured. So the key decides on the algorithm, together with
 // the scheme, and a public key is never taken for a shared secret. Keys that do
-// not fit are passed over. Of RSA keys for HTTPSignatures the set must say the
+// not fit are passed over. A scheme of your own must take their base64 for that
+// of a public key. Of RSA keys for HTTPSignatures the set must say the
 // algorithm, RS256 or PS512.
 //
 // A message that names its key is verified with that one, by the kid of a JWT
@@ -252,7 +255,7 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 			continue
 		}
 		key, err := scheme.ParseKey(text)
-		if err != nil {
+		if err != nil || reflect.TypeOf(key) == reflect.TypeOf(anyMAC()) { // a scheme of the program may take base64 alone for a secret
 			continue
 		}
 		if keys = append(keys, setKey{k.Kid, key}); len(keys) > maxSetKeys {
@@ -263,6 +266,15 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 		return nil, fmt.Errorf("none of its %d keys fits this scheme", len(all))
 	}
 	return keys, nil
+}
+
+// anyMAC is a key of a shared secret.
+func anyMAC() core.VerifyKey {
+	key, err := core.HMACKey("", sha256.New, make([]byte, sha256.Size), core.Hex)
+	if err != nil {
+		panic(err)
+	}
+	return key
 }
 
 // text is the key as the scheme is configured with it. It is always that of a

@@ -550,6 +550,33 @@ func TestASetHoldsNoSharedSecret(t *testing.T) {
 	}
 }
 
+// ownKinds is a scheme of a program that takes base64 alone for a shared secret.
+type ownKinds struct{ core.StandardWebhooks }
+
+func (ownKinds) ParseKey(text string) (core.VerifyKey, error) {
+	if public, ok := strings.CutPrefix(text, "public:"); ok {
+		return core.StandardWebhooks{}.ParseKey("whpk_" + public)
+	}
+	return core.StandardWebhooks{}.ParseKey("whsec_" + text)
+}
+
+func TestAKeyOfASetIsNoSharedSecretOfASchemeOfTheProgramEither(t *testing.T) {
+	t.Parallel()
+	k := testKeys()
+	s := newSetSender(t, published("", k.ed.Public(), nil))
+	signer, err := core.NewSigner("whsec_" + k.ed.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := request("{}")
+	if err := signer.Sign(asMap(r.Header), "msg_1", remoteNow, r.Body); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.verifier(s.scheme(ownKinds{}), setAddress).Verify(t.Context(), r); !errors.Is(err, core.ErrKeysUnavailable) || !strings.Contains(err.Error(), "none of its 1 keys fits") {
+		t.Errorf("signed with the public key as a secret: %v", err)
+	}
+}
+
 func TestAddressesOfSetsAreThoseThatAreAllowed(t *testing.T) {
 	t.Parallel()
 	scheme, _ := acmeSet(t)
