@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/redis/go-redis/v9"
 
@@ -27,7 +28,7 @@ import (
 const (
 	EnvFramework     = "FAULTS_FRAMEWORK"
 	EnvAddr          = "FAULTS_ADDR"
-	EnvStore         = "FAULTS_STORE"  // redis, postgres, or transaction: postgres with core.Commit
+	EnvStore         = "FAULTS_STORE"  // redis, mariadb, postgres, or transaction: postgres with core.Commit
 	EnvTarget        = "FAULTS_TARGET" // address or DSN of the store
 	EnvSkew          = "FAULTS_SKEW"   // of its clock
 	EnvLedger        = "FAULTS_LEDGER"
@@ -124,8 +125,12 @@ func (s *server) open() (core.SeenStore, error) {
 		}
 		return redisstore.New("faults", redis.NewClient(options).Do), nil
 	}
+	driver, dialect := "pgx", sqlstore.Postgres
+	if os.Getenv(EnvStore) == "mariadb" {
+		driver, dialect = "mysql", sqlstore.MySQL
+	}
 	var err error
-	if s.db, err = sql.Open("pgx", target); err != nil {
+	if s.db, err = sql.Open(driver, target); err != nil {
 		return nil, err
 	}
 	s.db.SetMaxOpenConns(16)
@@ -133,7 +138,7 @@ func (s *server) open() (core.SeenStore, error) {
 	if os.Getenv(EnvOneConnection) != "" {
 		s.db.SetMaxOpenConns(1)
 	}
-	store := sqlstore.New("faults", s.db, sqlstore.Postgres)
+	store := sqlstore.New("faults", s.db, dialect)
 	if os.Getenv(EnvStore) == "transaction" {
 		s.tx = store
 	}
