@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"reflect"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
@@ -81,6 +82,15 @@ func (a Algorithm) key(label string, raw []byte, enc core.Encoding, inside bool)
 		}
 		return insideKey{key, label, a.sum(raw, enc, true)}, nil
 	}
+}
+
+// isMAC reports whether a key is that of [core.HMACKey].
+func isMAC(key core.VerifyKey) bool {
+	other, err := core.HMACKey("", sha256.New, make([]byte, sha256.Size), core.Hex)
+	if err != nil {
+		panic(err)
+	}
+	return reflect.TypeOf(key) == reflect.TypeOf(other)
 }
 
 // notPublic refuses a shared secret that is a public key, as [core.HMACKey]

@@ -577,6 +577,35 @@ func TestAKeyOfASetIsNoSharedSecretOfASchemeOfTheProgramEither(t *testing.T) {
 	}
 }
 
+// bodyKinds is one that Any takes as a member.
+type bodyKinds struct{ ownKinds }
+
+func (bodyKinds) Facts() core.Facts       { return core.Facts{PublicKeys: true, IdentifiedBy: "{body}"} }
+func (bodyKinds) Name() string            { return "own" }
+func (bodyKinds) Stamping() core.Stamping { return core.NotStamped }
+
+func TestATextIsNotASharedSecretOfOneMemberAndAPublicKeyOfAnother(t *testing.T) {
+	t.Parallel()
+	signed, err := schemes.Template{
+		Name: "signed", Signature: schemes.Header("X-Signed"), Algorithm: schemes.Ed25519, Secret: schemes.Base64Text, Content: "{body}",
+	}.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := schemes.Any("moving", signed, bodyKinds{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := both.ParseKey(testKeys().ed.public); err == nil || !strings.Contains(err.Error(), "shared secret to own and a public key to signed") {
+		t.Errorf("a public key: %v", err)
+	}
+	for _, text := range []string{"public:" + testKeys().ed.public, base64.StdEncoding.EncodeToString([]byte("a secret of 42 bytes, like any other secret"))} {
+		if _, err := both.ParseKey(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestAddressesOfSetsAreThoseThatAreAllowed(t *testing.T) {
 	t.Parallel()
 	scheme, _ := acmeSet(t)
