@@ -154,7 +154,26 @@ func (s *anyOf) ParseKey(text string) (core.VerifyKey, error) {
 	if !slices.ContainsFunc(k, func(key core.VerifyKey) bool { return key != nil }) {
 		return nil, errors.Join(mistakes...)
 	}
-	return k, nil
+	return k, s.oneKind(k)
+}
+
+// oneKind refuses a text that is a shared secret to one member and a public key
+// to another. Schemes of a program may take both kinds.
+func (s *anyOf) oneKind(k anyKey) error {
+	secret, public := "", ""
+	for i, m := range s.members {
+		switch {
+		case k[i] == nil || !m.facts.PublicKeys: // of members that have no public keys there is no other kind
+		case isMAC(k[i]):
+			secret = m.Name()
+		default:
+			public = m.Name()
+		}
+	}
+	if secret == "" || public == "" {
+		return nil
+	}
+	return fmt.Errorf("the text is a shared secret to %s and a public key to %s: give one of them an endpoint of its own", secret, public)
 }
 
 // cut returns the member that a secret names, if it must name one, and the

@@ -92,6 +92,9 @@ func (braintree) ParseKey(text string) (core.VerifyKey, error) {
 	if !isToken(private) || ok && !isToken(public) {
 		return nil, errors.New("not the keys of Braintree's API: public_key:private_key is needed, or the private key alone")
 	}
+	if err := notPublic(private); err != nil {
+		return nil, err
+	}
 	digest := sha1.Sum([]byte(private)) //nolint:gosec // as above
 	key, err := core.HMACKey("", HMACSHA1.hash(), digest[:], core.Hex)
 	if err != nil {

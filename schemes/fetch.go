@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,7 @@ const (
 	maxCached      = 1024
 	maxFresh       = 24 * time.Hour
 	keepFailure    = 5 * time.Second // else an outage would cost a fetch for every message
+	keepStale      = time.Minute     // the same, where an older value is used meanwhile
 	fetchesAMinute = 30              // of one source
 	namedAMinute   = 25              // less than fetchesAMinute: see fetches
 	maxProven      = 256
@@ -98,14 +100,15 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 	return fetched{res.StatusCode, res.Header, body}, nil
 }
 
-// get fetches an address that was checked.
+// get fetches an address that was checked. The error says that nothing can be
+// known of it now. If the host knows that there is nothing, that is a status.
 func get(ctx context.Context, client *http.Client, address string) (fetched, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return fetched{}, errors.New("not an address to fetch from")
 	}
 	f, err := fetch(client, req)
-	if err == nil && f.status != http.StatusOK && f.status != http.StatusNotFound {
+	if err == nil && !slices.Contains([]int{http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusGone}, f.status) {
 		err = fmt.Errorf("%s responded with status %d", req.URL.Host, f.status)
 	}
 	return f, err
@@ -226,7 +229,8 @@ type cached[T any] struct {
 
 	old       *cached[T] // good until then, and if this one fails
 	ready     bool       // under the cache's lock, as the rest
-	at, until time.Time
+	at, until time.Time  // loaded, and good until
+	again     time.Time  // if it is here because loading another failed: the next try
 }
 
 // loading is how a cache gets what it does not have. load says until when the
@@ -237,16 +241,18 @@ type loading[T any] struct {
 }
 
 // held returns what stands under key and is not of this age yet. It does not
-// wait: while something else is being loaded, that is what was there before.
+// wait: while something else is being loaded, that is what was there before. If
+// that could not be replaced the last time, its age does not matter meanwhile.
 func (c *cache[T]) held(key string, age time.Duration) (value T, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.entries[key]
-	if e != nil && !e.ready {
+	loading := e != nil && !e.ready
+	if loading {
 		e = e.old
 	}
 	now := c.now()
-	if e == nil || e.err != nil || !now.Before(e.until) || now.Sub(e.at) >= age {
+	if e == nil || e.err != nil || !now.Before(e.until) || now.Sub(e.at) >= age && (!loading || e.again.IsZero()) {
 		return value, false
 	}
 	return e.value, true
@@ -259,7 +265,8 @@ func (c *cache[T]) get(ctx context.Context, key string, l loading[T]) (T, error)
 }
 
 // younger is get, but loads again what is of this age. If that fails, what was
-// there is good for as long as it would have been.
+// there is good for as long as it would have been, and the next try is a minute
+// later.
 func (c *cache[T]) younger(ctx context.Context, key string, age time.Duration, l loading[T]) (T, error) {
 	var none T
 	ended := ctx.Err()
@@ -294,7 +301,7 @@ func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func(
 	if old != nil && old.ready && !now.Before(old.until) {
 		old = nil
 	}
-	if old != nil && (!old.ready || old.err != nil || now.Sub(old.at) < age) {
+	if old != nil && (!old.ready || old.err != nil || now.Sub(old.at) < age || now.Before(old.again)) {
 		return old, nil
 	}
 	err := ended
@@ -346,18 +353,19 @@ func (c *cache[T]) fill(ctx context.Context, e *cached[T], load func(ctx context
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		e.ready, e.at, e.until, e.old = true, c.now(), until, nil
-		if e.err != nil {
-			e.until = e.at.Add(keepFailure)
+		now, old := c.now(), e.old
+		e.ready, e.at, e.until, e.old = true, now, until, nil
+		switch {
+		case e.err != nil && old != nil:
+			e.value, e.err, e.at, e.until, e.again = old.value, nil, old.at, old.until, now.Add(keepStale)
+		case e.err != nil:
+			e.until = now.Add(keepFailure)
 		}
 		close(e.done)
 	}()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
 	e.value, until, e.err = load(ctx)
-	if old := e.old; e.err != nil && old != nil {
-		e.value, until, e.err = old.value, old.until, nil
-	}
 }
 
 // noMatch is for what was looked at and is not to be trusted, as opposed to
@@ -411,7 +419,7 @@ func (c *certificates) verify(
 			if err != nil {
 				return nil, time.Time{}, fmt.Errorf("fetching the sender's certificate: %w", err)
 			}
-			if f.status == http.StatusNotFound {
+			if f.status != http.StatusOK {
 				return nil, time.Time{}, noMatch("there is no certificate at %s", address)
 			}
 			chain, err := parseCertificates(f.body)

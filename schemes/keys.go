@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"reflect"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
@@ -81,6 +82,25 @@ func (a Algorithm) key(label string, raw []byte, enc core.Encoding, inside bool)
 		}
 		return insideKey{key, label, a.sum(raw, enc, true)}, nil
 	}
+}
+
+// isMAC reports whether a key is that of [core.HMACKey].
+func isMAC(key core.VerifyKey) bool {
+	other, err := core.HMACKey("", sha256.New, make([]byte, sha256.Size), core.Hex)
+	if err != nil {
+		panic(err)
+	}
+	return reflect.TypeOf(key) == reflect.TypeOf(other)
+}
+
+// notPublic refuses a shared secret that is a public key, as [core.HMACKey]
+// does: it is for keys that are made without that one.
+func notPublic(secret string) error {
+	if len(secret) < 14 { // 112 bits: some crypto modes allow no HMAC with less, and no public key is so short
+		return nil
+	}
+	_, err := core.HMACKey("", sha256.New, []byte(secret), core.Hex)
+	return err
 }
 
 // hash is that of a sender with a shared secret, nil where it has a private

@@ -44,7 +44,8 @@ type KeySetOptions struct {
 // [Template], v1a of [core.StandardWebhooks]. Each key of the set counts as if
 // its text were configured. So the key decides on the algorithm, together with
 // the scheme, and a public key is never taken for a shared secret. Keys that do
-// not fit are passed over. Of RSA keys for HTTPSignatures the set must say the
+// not fit are passed over. A scheme of your own must take their base64 for that
+// of a public key. Of RSA keys for HTTPSignatures the set must say the
 // algorithm, RS256 or PS512.
 //
 // A message that names its key is verified with that one, by the kid of a JWT
@@ -53,11 +54,12 @@ type KeySetOptions struct {
 // An address in a message, such as jku, is never used. Of a scheme that has key
 // sets already, such as [Kinde], the options take the place of its own.
 //
-// A set is kept for an hour, and up to a day if it cannot be fetched again. A
-// message under a key that is not in it has it fetched again, at most every 30
-// seconds for each address, whatever strangers send: a sender must publish a
-// key for that long before it signs with it. A set has at most 64 KiB and 16
-// keys that fit.
+// A set is kept for an hour. A message under a key that is not in it has it
+// fetched again, at most every 30 seconds for each address, whatever strangers
+// send: a sender must publish a key for that long before it signs with it. If a
+// set cannot be fetched again, it is used for up to a day, and the next try is
+// a minute later. While there is none, there is a try every 5 seconds. A set
+// has at most 64 KiB and 16 keys that fit.
 func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	switch {
 	case !core.FactsOf(scheme).PublicKeys:
@@ -251,7 +253,7 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 			continue
 		}
 		key, err := scheme.ParseKey(text)
-		if err != nil {
+		if err != nil || isMAC(key) { // a scheme of the program may take base64 alone for a secret
 			continue
 		}
 		if keys = append(keys, setKey{k.Kid, key}); len(keys) > maxSetKeys {

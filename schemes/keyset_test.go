@@ -321,6 +321,17 @@ func TestStrangersCauseFewFetchesOfASet(t *testing.T) {
 	if n := s.total() - before; n > 6 {
 		t.Errorf("%d fetches in five minutes of an outage", n)
 	}
+	s.sleep(25 * time.Hour)
+	before = s.total()
+	for i := range 60 {
+		if _, err := v.Verify(t.Context(), sign(k.rsaOther, "no-"+strconv.Itoa(i), "1", s.now(), nil)); !errors.Is(err, core.ErrKeysUnavailable) {
+			t.Fatalf("without a set: %v", err)
+		}
+		s.sleep(time.Second)
+	}
+	if n := s.total() - before; n != 12 {
+		t.Errorf("%d fetches in a minute without a set, want one every five seconds", n)
+	}
 }
 
 func TestAKeyIsFoundWhenItIsPublishedAndNoLongerTakenWhenItIsWithdrawn(t *testing.T) {
@@ -384,6 +395,40 @@ func TestASetThatCannotBeFetchedIsGoodForADay(t *testing.T) {
 	}
 }
 
+// Else one failure would make a withdrawn key good for another hour.
+func TestASetThatCouldNotBeFetchedAgainIsSoonTriedAgain(t *testing.T) {
+	t.Parallel()
+	k := testKeys()
+	scheme, sign := acmeSet(t)
+	s := newSetSender(t, published("a", k.rsa.Public(), nil))
+	v := s.verifier(s.scheme(scheme), setAddress)
+	verify := func() error {
+		_, err := v.Verify(t.Context(), sign(k.rsa, "a", "1", s.now(), nil))
+		return err
+	}
+	if err := verify(); err != nil {
+		t.Fatal(err)
+	}
+	s.publish(published("b", k.rsaOther.Public(), nil))
+	s.setDown(true)
+	s.sleep(61 * time.Minute)
+	before := s.total()
+	for range 60 {
+		if err := verify(); err != nil {
+			t.Fatalf("while the set cannot be fetched: %v", err)
+		}
+		s.sleep(10 * time.Second)
+	}
+	if n := s.total() - before; n < 9 || n > 11 {
+		t.Errorf("%d fetches in ten minutes, want one a minute", n)
+	}
+	s.setDown(false)
+	s.sleep(time.Minute)
+	if err := verify(); !errors.Is(err, core.ErrNoMatch) {
+		t.Errorf("a withdrawn key, a minute after the set can be fetched again: %v", err)
+	}
+}
+
 func TestAFetchThatHangsKeepsNobodyFromAKnownKey(t *testing.T) {
 	t.Parallel()
 	k := testKeys()
@@ -393,24 +438,36 @@ func TestAFetchThatHangsKeepsNobodyFromAKnownKey(t *testing.T) {
 	if _, err := v.Verify(t.Context(), sign(k.rsa, "a", "1", s.now(), nil)); err != nil {
 		t.Fatal(err)
 	}
-	asked, end := make(chan struct{}), make(chan struct{})
-	var forger sync.WaitGroup
-	defer forger.Wait()
-	defer close(end)
-	s.page(setAddress, func(http.ResponseWriter, *http.Request) { close(asked); <-end })
+	hang := func(when string) {
+		t.Helper()
+		asked, end := make(chan struct{}), make(chan struct{})
+		var forger sync.WaitGroup
+		defer forger.Wait()
+		defer close(end)
+		s.page(setAddress, func(http.ResponseWriter, *http.Request) { close(asked); <-end })
+		forger.Go(func() {
+			_, _ = v.Verify(t.Context(), sign(k.rsaOther, "no", "1", s.now(), nil))
+		})
+		select {
+		case <-asked:
+		case <-time.After(5 * time.Second):
+			t.Fatalf("%s: an unknown key is not looked for", when)
+		}
+		began := time.Now()
+		if _, err := v.Verify(t.Context(), sign(k.rsa, "a", "2", s.now(), nil)); err != nil || time.Since(began) > 2*time.Second {
+			t.Errorf("%s: after %v: %v", when, time.Since(began), err)
+		}
+	}
 	s.sleep(time.Minute)
-	forger.Go(func() {
-		_, _ = v.Verify(t.Context(), sign(k.rsaOther, "no", "1", s.now(), nil))
-	})
-	select {
-	case <-asked:
-	case <-time.After(5 * time.Second):
-		t.Fatal("an unknown key is not looked for")
+	hang("a set that is kept")
+	s.setDown(true)
+	s.sleep(time.Hour)
+	if _, err := v.Verify(t.Context(), sign(k.rsa, "a", "3", s.now(), nil)); err != nil {
+		t.Fatal(err)
 	}
-	began := time.Now()
-	if _, err := v.Verify(t.Context(), sign(k.rsa, "a", "2", s.now(), nil)); err != nil || time.Since(began) > 2*time.Second {
-		t.Errorf("after %v: %v", time.Since(began), err)
-	}
+	s.setDown(false)
+	s.sleep(time.Minute)
+	hang("an older one, since the last fetch failed")
 }
 
 func TestSetsThatAreNotAccepted(t *testing.T) {
@@ -490,6 +547,62 @@ func TestASetHoldsNoSharedSecret(t *testing.T) {
 	}
 	if _, err := v1.verifier(v1.scheme(core.StandardWebhooks{}), setAddress).Verify(t.Context(), r); !errors.Is(err, core.ErrNoMatch) {
 		t.Errorf("v1 under the public key: %v", err)
+	}
+}
+
+// ownKinds is a scheme of a program that takes base64 alone for a shared secret.
+type ownKinds struct{ core.StandardWebhooks }
+
+func (ownKinds) ParseKey(text string) (core.VerifyKey, error) {
+	if public, ok := strings.CutPrefix(text, "public:"); ok {
+		return core.StandardWebhooks{}.ParseKey("whpk_" + public)
+	}
+	return core.StandardWebhooks{}.ParseKey("whsec_" + text)
+}
+
+func TestAKeyOfASetIsNoSharedSecretOfASchemeOfTheProgramEither(t *testing.T) {
+	t.Parallel()
+	k := testKeys()
+	s := newSetSender(t, published("", k.ed.Public(), nil))
+	signer, err := core.NewSigner("whsec_" + k.ed.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := request("{}")
+	if err := signer.Sign(asMap(r.Header), "msg_1", remoteNow, r.Body); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.verifier(s.scheme(ownKinds{}), setAddress).Verify(t.Context(), r); !errors.Is(err, core.ErrKeysUnavailable) || !strings.Contains(err.Error(), "none of its 1 keys fits") {
+		t.Errorf("signed with the public key as a secret: %v", err)
+	}
+}
+
+// bodyKinds is one that Any takes as a member.
+type bodyKinds struct{ ownKinds }
+
+func (bodyKinds) Facts() core.Facts       { return core.Facts{PublicKeys: true, IdentifiedBy: "{body}"} }
+func (bodyKinds) Name() string            { return "own" }
+func (bodyKinds) Stamping() core.Stamping { return core.NotStamped }
+
+func TestATextIsNotASharedSecretOfOneMemberAndAPublicKeyOfAnother(t *testing.T) {
+	t.Parallel()
+	signed, err := schemes.Template{
+		Name: "signed", Signature: schemes.Header("X-Signed"), Algorithm: schemes.Ed25519, Secret: schemes.Base64Text, Content: "{body}",
+	}.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := schemes.Any("moving", signed, bodyKinds{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := both.ParseKey(testKeys().ed.public); err == nil || !strings.Contains(err.Error(), "shared secret to own and a public key to signed") {
+		t.Errorf("a public key: %v", err)
+	}
+	for _, text := range []string{"public:" + testKeys().ed.public, base64.StdEncoding.EncodeToString([]byte("a secret of 42 bytes, like any other secret"))} {
+		if _, err := both.ParseKey(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

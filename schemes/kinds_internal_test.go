@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/testmode"
 )
 
 // shared reports whether whoever can verify with the key can also sign with it.
@@ -53,24 +54,10 @@ func holds(v reflect.Value, depth int) bool {
 	return false
 }
 
-// mixedSchemes are those whose ParseKey takes shared secrets and public keys,
-// by name.
-func mixedSchemes(tb testing.TB) map[string]core.Scheme {
+// everyScheme is every name of the registry, and Any of both kinds of key.
+func everyScheme(tb testing.TB) map[string]core.Scheme {
 	tb.Helper()
-	public, _, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	spki, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	b64 := base64.StdEncoding.EncodeToString
-	probes := []string{
-		core.GenerateSecret(), "hmac-sha256:" + b64(bytes.Repeat([]byte("secret"), 6)), "a secret text", hex.EncodeToString([]byte("a secret in hex")),
-		"whpk_" + b64(public), "ed25519:" + b64(public), b64(spki), b64(public), hex.EncodeToString(public),
-	}
-	mixed := map[string]core.Scheme{}
+	all := map[string]core.Scheme{}
 	for _, name := range Names() {
 		s, err := New(name, Settings{
 			URL: "https://example.com/hook", VerifyToken: "t", Audience: "a", Header: "X-Token", DangerouslyReplayable: true,
@@ -78,15 +65,7 @@ func mixedSchemes(tb testing.TB) map[string]core.Scheme {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		kinds := map[bool]bool{}
-		for _, p := range probes {
-			if key, err := s.ParseKey(p); err == nil {
-				kinds[shared(key)] = true
-			}
-		}
-		if len(kinds) == 2 {
-			mixed[name] = s
-		}
+		all[name] = s
 	}
 	asymmetric, err := Template{Name: "signed", Signature: Header("X-Signed"), Algorithm: Ed25519, Secret: HexText, Content: "{body}"}.Scheme()
 	if err != nil {
@@ -96,10 +75,37 @@ func mixedSchemes(tb testing.TB) map[string]core.Scheme {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if mixed["Any"], err = Any("moving", asymmetric, GitHub(), der); err != nil {
+	if all["Any"], err = Any("moving", asymmetric, GitHub(), der); err != nil {
 		tb.Fatal(err)
 	}
-	return mixed
+	return all
+}
+
+// isShared is shared, and knows that a scheme without public keys has no others.
+func isShared(s core.Scheme, key core.VerifyKey) bool {
+	return !core.FactsOf(s).PublicKeys || shared(key)
+}
+
+// mixed reports whether ParseKey takes shared secrets and public keys.
+func mixed(tb testing.TB, s core.Scheme) bool {
+	tb.Helper()
+	public, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b64 := base64.StdEncoding.EncodeToString
+	kinds := map[bool]bool{}
+	for _, p := range []string{core.GenerateSecret(), "hmac-sha256:" + b64([]byte("a secret of 24 bytes or more")), "github:a secret", "whpk_" + b64(public), "ed25519:" + b64(public), "signed:" + hex.EncodeToString(public)} {
+		if key, err := s.ParseKey(p); err == nil {
+			kinds[isShared(s, key)] = true
+		}
+	}
+	return len(kinds) == 2
+}
+
+// anyBytes are forms of public keys that look like random bytes.
+func anyBytes(form string) bool {
+	return strings.HasPrefix(form, "ed25519 bytes") || strings.HasPrefix(form, "compressed") || strings.HasPrefix(form, "parts")
 }
 
 // publicTexts are the ways in which people hand out public keys: whole, by the
@@ -121,7 +127,7 @@ func publicTexts(tb testing.TB) map[string]string {
 		tb.Fatal(err)
 	}
 	keys := map[string]crypto.Signer{"ed25519": edPrivate, "rsa": rsaPrivate}
-	for name, curve := range map[string]elliptic.Curve{"p256": elliptic.P256(), "p384": elliptic.P384()} {
+	for name, curve := range map[string]elliptic.Curve{"p256": elliptic.P256(), "p384": elliptic.P384(), "p521": elliptic.P521()} {
 		if keys[name], err = ecdsa.GenerateKey(curve, rand.Reader); err != nil {
 			tb.Fatal(err)
 		}
@@ -191,19 +197,23 @@ func brokenLines(text string) string { return strings.Join(brokenAt(64, text), "
 
 func TestNoPartOfAPublicKeyIsTakenForASharedSecret(t *testing.T) {
 	t.Parallel()
-	mixed := mixedSchemes(t)
-	for _, name := range []string{"rfc9421", "standard", "svix", "Any"} {
-		if mixed[name] == nil {
-			t.Fatalf("%s is not among the schemes with both kinds of key: %v", name, slices.Sorted(maps.Keys(mixed)))
+	all := everyScheme(t)
+	for _, name := range []string{"rfc9421", "standard", "Any"} {
+		if !mixed(t, all[name]) {
+			t.Fatalf("%s does not take both kinds of key", name)
 		}
 	}
-	for _, alias := range standardSenders() {
-		if alias != "standard" {
-			delete(mixed, alias) // the same type
+	for name, s := range all { // of the others every key is a shared secret: see the next test
+		if !core.FactsOf(s).PublicKeys || s == core.Scheme(core.StandardWebhooks{}) && name != "standard" {
+			delete(all, name)
 		}
 	}
 	texts := publicTexts(t)
-	for name, s := range mixed {
+	step := 1
+	if testmode.Brief() {
+		step = 37 // no divisor of the groups of base64
+	}
+	for name, s := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tried, wrong := 0, 0
@@ -229,18 +239,41 @@ func TestNoPartOfAPublicKeyIsTakenForASharedSecret(t *testing.T) {
 							try("a line of "+form, line)
 						}
 					}
-					for at := range text {
+					for at := 0; at < len(text); at += step {
 						try("the beginning of "+form, text[:at])
 						try("the end of "+form, text[at:])
 						try("the middle of "+form, text[at/2:at])
 					}
 				}
-				for at := range whole { // cut before it was encoded: each is whole base64
+				for at := 0; at < len(whole); at += step { // cut before it was encoded: each is whole base64
 					try("the beginning of "+form+" in base64", base64.StdEncoding.EncodeToString([]byte(whole[:at])))
 					try("the end of "+form+" in base64", base64.StdEncoding.EncodeToString([]byte(whole[at:])))
 				}
 			}
 			t.Logf("%d texts tried, %d taken", tried, wrong)
+		})
+	}
+}
+
+// A shared secret may be any text, and a piece of a public key is one. But a whole
+// one says what it is, under every name.
+func TestNoNameTakesAWholePublicKeyForASharedSecret(t *testing.T) {
+	t.Parallel()
+	texts := publicTexts(t)
+	before := map[string]string{"braintree": "public:", "chargebee": "name:", "postmark": "name:"}
+	for name, s := range everyScheme(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for form, whole := range texts {
+				if anyBytes(form) {
+					continue
+				}
+				for _, text := range encoded(whole) {
+					if key, err := s.ParseKey(before[name] + text); err == nil && isShared(s, key) {
+						t.Errorf("%s is a shared secret: %.60q", form, text)
+					}
+				}
+			}
 		})
 	}
 }
@@ -256,8 +289,8 @@ func TestAPublicKeyWithTheLabelOfASharedSecretIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		for form, whole := range publicTexts(t) {
-			if form == "ed25519 bytes" || strings.HasPrefix(form, "compressed") || strings.HasPrefix(form, "parts") {
-				continue // bytes like any others
+			if anyBytes(form) {
+				continue
 			}
 			for _, text := range append(encoded(whole), b64([]byte(`"`+b64([]byte(whole))+`"`)), b64([]byte(brokenLines(b64([]byte(whole)))))) {
 				key, err := s.ParseKey(label + text)
@@ -283,7 +316,7 @@ func TestAPublicKeyWithTheLabelOfASharedSecretIsRefused(t *testing.T) {
 
 func TestASecretOfAnAnyWithBothKindsNamesItsMember(t *testing.T) {
 	t.Parallel()
-	moving := mixedSchemes(t)["Any"]
+	moving := everyScheme(t)["Any"]
 	public := hex.EncodeToString(bytes.Repeat([]byte{7}, 32))
 	for text, kind := range map[string]bool{"github:a secret: any text": true, "github:" + public: true, "signed:" + public: false} {
 		key, err := moving.ParseKey(text)
@@ -328,8 +361,8 @@ func TestAPublicKeyIsNoSecretInATextAndNoOtherKindOfKey(t *testing.T) {
 		if key, err := rsaOnly.ParseKey(text); err == nil && (shared(key) || form != "SPKI rsa" && form != "certificate rsa") {
 			t.Errorf("%s is a key of RSA", form)
 		}
-		if form == "ed25519 bytes" || strings.HasPrefix(form, "compressed") || strings.HasPrefix(form, "parts") {
-			continue // bytes like any others
+		if anyBytes(form) {
+			continue
 		}
 		for name, s := range inside {
 			if _, err := s.ParseKey(text); err == nil && (name == "base64" || !strings.HasPrefix(form, "parts")) {

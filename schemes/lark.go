@@ -75,6 +75,9 @@ func (lark) ParseKey(text string) (core.VerifyKey, error) {
 	if text == "" {
 		return nil, errors.New("empty key: everybody could sign with it")
 	}
+	if err := notPublic(text); err != nil {
+		return nil, err
+	}
 	if strings.Contains(text, "{") {
 		return nil, errors.New("a brace in the Encrypt Key: one signature would fit two messages; choose another key")
 	}

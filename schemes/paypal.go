@@ -7,6 +7,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,10 +34,11 @@ type PayPalOptions struct {
 // genuine one and only one of them is handled, whichever comes first.
 //
 // The "secret" is the id of the webhook, which PayPal shows beside its address.
-// The signature is RSA over SHA-256; the certificate is fetched from the
-// address that the message names, which must be at paypal.com. It must be
-// valid, made out to a name under paypal.com and lead to a root that this
-// machine trusts.
+// The signature is RSA over SHA-256. The certificate is fetched from the
+// address that the message names. It must be below /v1/notifications/certs/ at
+// api.paypal.com, api-m.paypal.com or those of the sandbox. The certificate
+// must be valid, made out to a name under paypal.com and lead to a root that
+// this machine trusts.
 //
 // The transmission's id is signed and identifies the message. PayPal retries
 // for three days. Whether a retry keeps id and time of the first attempt is not
@@ -101,15 +103,30 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if values[4] != "SHA256withRSA" {
 		return malformed("Paypal-Auth-Algo is not SHA256withRSA, and nothing else is accepted")
 	}
-	u, ok := plainHTTPS(certURL)
-	if !ok || u.Host != "paypal.com" && !strings.HasSuffix(u.Host, ".paypal.com") || u.RawQuery != "" {
-		return malformed("Paypal-Cert-Url is not an address at paypal.com")
+	if !isPayPalCertURL(certURL) {
+		return malformed("Paypal-Cert-Url is not the address of a certificate at one of PayPal's hosts: " + strings.Join(paypalHosts(), ", "))
 	}
 	a.ID, a.IDSigned = id, true
 	a.Signatures = append(a.Signatures, core.Signature{Label: paypalLabel, Text: signature})
 	a.State = &paypalMessage{id: id, stamp: stamp, certURL: certURL}
 	a.Unmatched = p.certs.fetches.name(certURL)
 	return nil
+}
+
+// paypalHosts are those of PayPal's API, older and newer, and of its sandbox.
+func paypalHosts() []string {
+	return []string{"api.paypal.com", "api-m.paypal.com", "api.sandbox.paypal.com", "api-m.sandbox.paypal.com"}
+}
+
+// isPayPalCertURL accepts no other page. What is there is no certificate, and
+// only a known source would look.
+func isPayPalCertURL(text string) bool {
+	u, ok := plainHTTPS(text)
+	if !ok || u.RawQuery != "" || !slices.Contains(paypalHosts(), u.Host) {
+		return false
+	}
+	name, ok := strings.CutPrefix(u.Path, "/v1/notifications/certs/")
+	return ok && isToken(name)
 }
 
 // ReadBody implements [core.Scheme]. The webhook's id is the key's: the content

@@ -191,6 +191,45 @@ func TestForgedMessagesToOneTenantKeepOutNobodyElse(t *testing.T) {
 	}
 }
 
+// A page of the sender that is no certificate must not be fetched for one: the
+// refusal of a known source would be another than that of an unknown one.
+func TestPagesBesideTheCertificatesTellNoTenantsApart(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{
+		"https://www.paypal.com/",
+		"https://api.paypal.com/v1/notifications/certs/",
+		"https://api.paypal.com/v1/notifications/certs/a/b",
+		"https://api.paypal.com/v1/oauth2/token",
+		"https://no-such-host.paypal.com/v1/notifications/certs/C",
+		"https://api.paypal.com.paypal.com/v1/notifications/certs/C",
+	} {
+		s := newPayPal(t)
+		s.text(address, "<html>")
+		f := fetching{world: s.world, scheme: s.scheme(s.now), secret: paypalWebhook}
+		url, _ := f.serve(t)
+		forged := func() *core.Request {
+			r := s.sign("id", s.now(), []byte("{}"))
+			asMap(r.Header).Set("Paypal-Cert-Url", address)
+			return r
+		}
+		_, known := present(t, url+"/acme", forged())
+		_, unknown := present(t, url+"/nobody", forged())
+		if known != unknown || s.total() != 0 {
+			t.Errorf("%s, with %d fetches:\nknown:   %s\nunknown: %s", address, s.total(), known, unknown)
+		}
+	}
+	for _, status := range []int{http.StatusBadRequest, http.StatusNotFound, http.StatusGone} {
+		f := fetchingSchemes()["paypal"](t)
+		f.page("https://api.paypal.com/v1/notifications/certs/CERT-7", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		url, _ := f.serve(t)
+		_, known := present(t, url+"/acme", f.forged(7))
+		_, unknown := present(t, url+"/nobody", f.forged(7))
+		if known != unknown || f.total() != 1 {
+			t.Errorf("a certificate with status %d, after %d fetches:\nknown:   %s\nunknown: %s", status, f.total(), known, unknown)
+		}
+	}
+}
+
 // A stranger who names keys that do not exist must not find out by the refusals
 // which tenants there are.
 func TestRefusalsTellNoTenantsApartWhenABudgetIsOut(t *testing.T) {

@@ -43,8 +43,12 @@ func DangerouslyReplayableBasicAuth(name string) core.Scheme {
 type basicAuth struct{ token }
 
 func (basicAuth) ParseKey(text string) (core.VerifyKey, error) {
-	if name, password, ok := strings.Cut(text, ":"); !ok || name == "" || password == "" {
+	name, password, ok := strings.Cut(text, ":")
+	if !ok || name == "" || password == "" {
 		return nil, errors.New("not a name and a password with a colon between, name:password")
+	}
+	if err := notPublic(password); err != nil {
+		return nil, err
 	}
 	return tokenKey{tokenEquals(base64.StdEncoding.EncodeToString([]byte(text)))}, nil
 }
@@ -219,6 +223,9 @@ func (t token) Facts() core.Facts {
 func (token) ParseKey(text string) (core.VerifyKey, error) {
 	if text == "" {
 		return nil, errors.New("empty key: anybody could present it")
+	}
+	if err := notPublic(text); err != nil {
+		return nil, err
 	}
 	return tokenKey{tokenEquals(text)}, nil
 }

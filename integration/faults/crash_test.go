@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookonce/hookonce/integration/faults/endpoint"
 	"github.com/hookonce/hookonce/integration/services"
 )
 
@@ -20,13 +21,13 @@ func TestAMessageOfAKilledProcessIsFreeWithin20Seconds(t *testing.T) {
 		"redis": func(t *testing.T) *world {
 			t.Helper()
 			s := services.StartRedis(t)
-			return newWorld(t, "redis", &s.Server, s.Addr, func(proxy string) string { return proxy }, envSkew+"=0s", envDefaults+"=1")
+			return newWorld(t, "redis", &s.Server, s.Addr, func(proxy string) string { return proxy }, endpoint.EnvSkew+"=0s", endpoint.EnvDefaults+"=1")
 		},
 		"postgres": func(t *testing.T) *world {
 			t.Helper()
 			p := services.StartPostgres(t)
 			migrate(t, p)
-			return newWorld(t, "postgres", &p.Server, p.Addr, p.DSNAt, envSkew+"=0s", envDefaults+"=1")
+			return newWorld(t, "postgres", &p.Server, p.Addr, p.DSNAt, endpoint.EnvSkew+"=0s", endpoint.EnvDefaults+"=1")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

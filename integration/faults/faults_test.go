@@ -1,4 +1,4 @@
-// Package faults_test runs an endpoint of four processes, one a framework, on
+// Package faults_test runs an endpoint of six processes, one a framework, on
 // one store, and lets go wrong what can: handlers that fail, panic and overrun
 // the sender's patience, answers that are lost, processes killed between a
 // message's effect and the record of it or anywhere, clocks that differ by ten
@@ -31,9 +31,8 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
-
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/integration/faults/endpoint"
 	"github.com/hookonce/hookonce/integration/services"
 	"github.com/hookonce/hookonce/stores/sqlstore"
 	"github.com/hookonce/hookonce/whtest"
@@ -78,14 +77,14 @@ func TestFaultsInGroups(t *testing.T) {
 	t.Run("Redis", func(t *testing.T) {
 		t.Parallel()
 		s := services.StartRedis(t)
-		w := newWorld(t, "redis", &s.Server, s.Addr, func(proxy string) string { return proxy }, envOneConnection+"=1")
+		w := newWorld(t, "redis", &s.Server, s.Addr, func(proxy string) string { return proxy }, endpoint.EnvOneConnection+"=1")
 		w.mustHold(w.run(length(t), nil))
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
 		p := services.StartPostgres(t)
 		migrate(t, p)
-		w := newWorld(t, "postgres", &p.Server, p.Addr, p.DSNAt, envOneConnection+"=1")
+		w := newWorld(t, "postgres", &p.Server, p.Addr, p.DSNAt, endpoint.EnvOneConnection+"=1")
 		w.mustHold(w.run(length(t), nil))
 	})
 }
@@ -110,7 +109,7 @@ func TestFaultsOnPostgresWithATransactionOfTheHandler(t *testing.T) {
 func TestTheCountsSeeAStoreThatForgets(t *testing.T) {
 	t.Parallel()
 	s := services.StartRedis(t)
-	w := newWorld(t, "redis", &s.Server, s.Addr, func(proxy string) string { return proxy }, envBroken+"=1")
+	w := newWorld(t, "redis", &s.Server, s.Addr, func(proxy string) string { return proxy }, endpoint.EnvBroken+"=1")
 	if c := w.run(6*time.Second, nil); c.again == 0 || c.admitted == 0 {
 		t.Errorf("nothing was seen: %v", c)
 	}
@@ -175,9 +174,9 @@ type world struct {
 
 // node is one server, process after process.
 type node struct {
-	addr  string
-	env   []string
-	proxy *whtest.Proxy
+	program, addr string
+	env           []string
+	proxy         *whtest.Proxy
 
 	mu   sync.Mutex
 	pid  int
@@ -204,15 +203,19 @@ func newWorld(t *testing.T, kind string, store *services.Server, addr string, ta
 		t.Fatal(err)
 	}
 	var err error
-	if w.signer, err = core.NewSigner(secret); err != nil {
+	if w.signer, err = core.NewSigner(endpoint.Secret); err != nil {
 		t.Fatal(err)
 	}
-	skews := []string{"-5s", "5s", "-2s", "3s"}
-	for i, framework := range slices.Sorted(maps.Keys(frameworks)) {
-		n := &node{addr: services.FreeAddr(t), proxy: whtest.NewProxy(t, addr)}
+	skews := []string{"-5s", "5s", "-2s", "3s", "-4s", "1s"}
+	majors := services.BuildMajors(t)
+	for i, framework := range slices.Concat(slices.Sorted(maps.Keys(frameworks)), services.Majors()) {
+		n := &node{program: os.Args[0], addr: services.FreeAddr(t), proxy: whtest.NewProxy(t, addr)}
+		if i >= len(frameworks) {
+			n.program = majors
+		}
 		n.env = append([]string{
-			envFramework + "=" + framework, envAddr + "=" + n.addr, envStore + "=" + kind,
-			envTarget + "=" + target(n.proxy.Addr()), envSkew + "=" + skews[i], envLedger + "=" + w.ledger,
+			endpoint.EnvFramework + "=" + framework, endpoint.EnvAddr + "=" + n.addr, endpoint.EnvStore + "=" + kind,
+			endpoint.EnvTarget + "=" + target(n.proxy.Addr()), endpoint.EnvSkew + "=" + skews[i], endpoint.EnvLedger + "=" + w.ledger,
 		}, env...)
 		w.nodes = append(w.nodes, n)
 	}
@@ -223,7 +226,7 @@ func newWorld(t *testing.T, kind string, store *services.Server, addr string, ta
 func (w *world) keep(n *node) {
 	runtime.LockOSThread() // Pdeathsig looks at the thread that started the process
 	for {
-		cmd := exec.Command(os.Args[0])
+		cmd := exec.Command(n.program)
 		cmd.Env = append(os.Environ(), n.env...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		stderr := new(bytes.Buffer)
@@ -316,8 +319,8 @@ func (w *world) mustHold(c counts) {
 	if c.messages < 50 || c.kills == 0 || w.away.Load() == 0 || w.replays.Load() == 0 {
 		w.t.Errorf("too little happened: %v, answers while the store was away %d", c, w.away.Load())
 	}
-	if slowest := time.Duration(w.slowestAway.Load()); slowest > storeTimeout+5*time.Second {
-		w.t.Errorf("an answer took %v while the store was away, and the timeout of the store is %v", slowest, storeTimeout)
+	if slowest := time.Duration(w.slowestAway.Load()); slowest > endpoint.StoreTimeout+5*time.Second {
+		w.t.Errorf("an answer took %v while the store was away, and the timeout of the store is %v", slowest, endpoint.StoreTimeout)
 	}
 }
 
@@ -421,10 +424,10 @@ func (w *world) present(n *node, a attempt) (status int, again bool) {
 		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
 			w.t.Errorf("while the store was away: answered %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
 		}
-	case took > 2*storeTimeout+5*time.Second:
+	case took > 2*endpoint.StoreTimeout+5*time.Second:
 		// The store came back, and the message was handled: a visit to claim it and one to settle
 		// it.
-		w.t.Errorf("an answer %d took %v, and the timeout of each visit to the store is %v", res.StatusCode, took, storeTimeout)
+		w.t.Errorf("an answer %d took %v, and the timeout of each visit to the store is %v", res.StatusCode, took, endpoint.StoreTimeout)
 	}
 	return res.StatusCode, res.Header.Get(core.RedeliveryHeader) != ""
 }
@@ -468,7 +471,7 @@ func (w *world) replayAll() {
 		seen := slices.Clone(w.seen)
 		w.mu.Unlock()
 		for _, a := range seen[max(0, len(seen)-1000):] {
-			if time.Since(a.at) < window+10*time.Second {
+			if time.Since(a.at) < endpoint.Window+10*time.Second {
 				w.replay(a)
 			}
 		}

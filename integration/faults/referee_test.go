@@ -6,14 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
-)
 
-// The words of the ledger, which the servers write: each with message, generation and process.
-const (
-	wordEffect     = "effect"     // the handler did what the message asks for
-	wordKilled     = "killed"     // the process dies in the handler
-	wordRecorded   = "recorded"   // the store has it that the message was handled
-	wordUnrecorded = "unrecorded" // the handler succeeded, and the store could not be told, or not in time
+	"github.com/hookonce/hookonce/integration/faults/endpoint"
 )
 
 // counts is what came of all messages.
@@ -76,9 +70,9 @@ func judge(t *testing.T, ledger string, sent, died map[string]bool, effects map[
 			all[line[1]] = h
 		}
 		switch line[0] {
-		case wordKilled:
+		case endpoint.WordKilled:
 			c.kills++
-		case wordUnrecorded:
+		case endpoint.WordUnrecorded:
 			h.unrecorded[line[2]] = true
 		}
 	}
@@ -88,9 +82,9 @@ func judge(t *testing.T, ledger string, sent, died map[string]bool, effects map[
 	for _, line := range written {
 		word, h, generation, process := line[0], all[line[1]], line[2], line[3]
 		switch word {
-		case wordRecorded:
+		case endpoint.WordRecorded:
 			h.recorded = true
-		case wordEffect:
+		case endpoint.WordEffect:
 			switch {
 			case h.recorded:
 				if c.again++; c.again <= 5 {

@@ -16,11 +16,9 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/integration/load/endpoint"
 	"github.com/hookonce/hookonce/schemes"
 )
-
-// failing is in the bodies of messages whose handler fails.
-const failing = "fail"
 
 // limit is how long a server may take to end a connection.
 const limit = 20 * time.Second
@@ -113,7 +111,7 @@ func messages() []message {
 	}
 	return []message{
 		{"good", 50, "200", func(s *sender) []byte {
-			s.last = genuine{core.NewID(), "/hook/tenant-" + strconv.Itoa(s.i%tenants), time.Now(), fmt.Appendf(nil, `{"pad":%q}`, padding)}
+			s.last = genuine{core.NewID(), "/hook/tenant-" + strconv.Itoa(s.i%endpoint.Tenants), time.Now(), fmt.Appendf(nil, `{"pad":%q}`, padding)}
 			return s.again()
 		}},
 		{"redelivery", 10, "200 acknowledged", func(s *sender) []byte {
@@ -122,14 +120,14 @@ func messages() []message {
 		}},
 		{"replay", 4, "409", func(s *sender) []byte { return s.again() }},
 		{"failing", 4, "500", func(s *sender) []byte {
-			body := []byte(failing)
+			body := []byte(endpoint.Failing)
 			return request("POST /hook/tenant-2", signed(s.signer, core.NewID(), time.Now(), body), lengthOf(body), body)
 		}},
 		{"wrong signature", 8, "401", func(s *sender) []byte {
 			return hook(s, func(h http.Header) { h.Set("Webhook-Signature", "v1,"+strings.Repeat("A", 43)+"=") })
 		}},
 		{"oversized", 4, "413", func(s *sender) []byte {
-			body := bytes.Repeat([]byte("x"), maxBody+1)
+			body := bytes.Repeat([]byte("x"), endpoint.MaxBody+1)
 			return request("POST /hook/tenant-3", signed(s.signer, core.NewID(), time.Now(), body[:1]), lengthOf(body), body)
 		}},
 		{"unknown source", 5, "401", func(s *sender) []byte {
@@ -145,12 +143,12 @@ func messages() []message {
 		{"a dot in the id", 3, "400", func(s *sender) []byte { return hook(s, func(h http.Header) { h.Set("Webhook-Id", "msg.1") }) }},
 		{"two ids", 2, "400", func(s *sender) []byte { return hook(s, func(h http.Header) { h.Add("Webhook-Id", "msg_2") }) }},
 		{"handshake", 3, "200", func(*sender) []byte {
-			return request("GET /meta?hub.mode=subscribe&hub.challenge=12345&hub.verify_token="+metaToken, nil, lengthOf(nil), nil)
+			return request("GET /meta?hub.mode=subscribe&hub.challenge=12345&hub.verify_token="+endpoint.MetaToken, nil, lengthOf(nil), nil)
 		}},
 		{"content that identifies itself", 2, "200", func(*sender) []byte {
 			body := fmt.Appendf(nil, `{"entry":%q}`, core.NewID())
 			r := &core.Request{Method: http.MethodPost, URL: "/meta", Header: http.Header{}, Body: body}
-			if err := schemes.Sign(schemes.Meta(""), r, "", time.Now(), metaSecret); err != nil {
+			if err := schemes.Sign(schemes.Meta(""), r, "", time.Now(), endpoint.MetaSecret); err != nil {
 				panic(err)
 			}
 			return request("POST /meta", r.Header.Clone(), lengthOf(body), body)
@@ -253,7 +251,7 @@ func attacks() []hostile {
 		{"a byte every fifth of the patience", []string{"408"}, func(c *net.TCPConn, signer *core.Signer) {
 			write(c, head(signer, announced))
 			for range 5 {
-				time.Sleep(patience / 5)
+				time.Sleep(endpoint.Patience / 5)
 				write(c, []byte("x"))
 			}
 		}},
@@ -272,7 +270,7 @@ func attacks() []hostile {
 		{"chunks without end", []string{"413"}, func(c *net.TCPConn, signer *core.Signer) {
 			write(c, head(signer, "Transfer-Encoding: chunked"))
 			chunk := append([]byte("1000\r\n"), append(make([]byte, 0x1000), "\r\n"...)...)
-			for sent := 0; sent < 2*maxBody && write(c, chunk); sent += 0x1000 {
+			for sent := 0; sent < 2*endpoint.MaxBody && write(c, chunk); sent += 0x1000 {
 			}
 		}},
 		{"a chunk that does not come", []string{"408"}, func(c *net.TCPConn, signer *core.Signer) {

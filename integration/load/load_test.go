@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/integration/load/endpoint"
+	"github.com/hookonce/hookonce/integration/services"
 	"github.com/hookonce/hookonce/internal/testmode"
 )
 
@@ -47,9 +49,17 @@ func messageCount(t *testing.T) int {
 // server's time limits are short.
 func TestLoadLeavesNothingBehind(t *testing.T) {
 	count := messageCount(t)
-	for _, framework := range slices.Sorted(maps.Keys(frameworks)) {
+	programs := map[string]string{}
+	for framework := range frameworks {
+		programs[framework] = os.Args[0]
+	}
+	majors := services.BuildMajors(t)
+	for _, framework := range services.Majors() {
+		programs[framework] = majors
+	}
+	for _, framework := range slices.Sorted(maps.Keys(programs)) {
 		t.Run(framework, func(t *testing.T) {
-			s := start(t, framework)
+			s := start(t, programs[framework], framework)
 			before, after := s.load(t, count)
 			for _, leak := range leaks(before, after) {
 				t.Error(leak)
@@ -61,7 +71,7 @@ func TestLoadLeavesNothingBehind(t *testing.T) {
 // TestTheCountsSeeALeak keeps them honest.
 func TestTheCountsSeeALeak(t *testing.T) {
 	messageCount(t)
-	s := start(t, "nethttp", envLeaks+"=1")
+	s := start(t, os.Args[0], "nethttp", endpoint.EnvLeaks+"=1")
 	before, after := s.load(t, 10_000)
 	if found := leaks(before, after); len(found) != 4 {
 		t.Errorf("a server leaks goroutines, files, memory and records, and this is seen: %q", found)
@@ -71,7 +81,7 @@ func TestTheCountsSeeALeak(t *testing.T) {
 // leaks compares. A goroutine or two begin when they are needed first. The heap
 // keeps what the busiest moment needed, of ended goroutines and of the store, up
 // to a megabyte. Ten bytes a message are found.
-func leaks(before, after holdings) (found []string) {
+func leaks(before, after endpoint.Holdings) (found []string) {
 	for _, c := range []struct {
 		what                string
 		before, after, more int64
@@ -96,11 +106,11 @@ type process struct {
 	ended           chan struct{}
 }
 
-// start starts the test binary as a server, which ends with the test.
-func start(t *testing.T, framework string, env ...string) *process {
+// start starts a server, which ends with the test.
+func start(t *testing.T, program, framework string, env ...string) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(append(os.Environ(), envFramework+"="+framework), env...)
+	cmd := exec.Command(program)
+	cmd.Env = append(append(os.Environ(), endpoint.EnvFramework+"="+framework), env...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err := cmd.StdinPipe()
@@ -141,7 +151,7 @@ func start(t *testing.T, framework string, env ...string) *process {
 }
 
 // holds asks what the server holds now.
-func (s *process) holds(t *testing.T) (h holdings) {
+func (s *process) holds(t *testing.T) (h endpoint.Holdings) {
 	t.Helper()
 	if _, err := io.WriteString(s.in, "\n"); err != nil {
 		t.Fatal(err)
@@ -155,7 +165,7 @@ func (s *process) holds(t *testing.T) (h holdings) {
 // settled asks until the server holds what it held before, but for the heap, or
 // nothing has changed for twelve seconds. By then records have expired, and
 // fasthttp has ended the goroutines that it keeps for further connections.
-func (s *process) settled(t *testing.T, before holdings) holdings {
+func (s *process) settled(t *testing.T, before endpoint.Holdings) endpoint.Holdings {
 	t.Helper()
 	last, since := s.holds(t), time.Now()
 	for before.Heap = last.Heap; time.Since(since) < 12*time.Second; time.Sleep(500 * time.Millisecond) {
@@ -172,9 +182,9 @@ func (s *process) settled(t *testing.T, before holdings) holdings {
 
 // load sends so many messages. It returns what the server held before the first
 // one, with the heap of a server that has been busy, and what it holds afterwards.
-func (s *process) load(t *testing.T, count int) (before, after holdings) {
+func (s *process) load(t *testing.T, count int) (before, after endpoint.Holdings) {
 	t.Helper()
-	signer, err := core.NewSigner(secret)
+	signer, err := core.NewSigner(endpoint.Secret)
 	if err != nil {
 		t.Fatal(err)
 	}
