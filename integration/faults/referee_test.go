@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -14,6 +15,7 @@ const (
 	wordKilled     = "killed"     // the process dies in the handler
 	wordRecorded   = "recorded"   // the store has it that the message was handled
 	wordUnrecorded = "unrecorded" // the handler succeeded, and the store could not be told, or not in time
+	wordGroup      = "group"      // swaps go to the store together; their number stands in place of a generation
 )
 
 // counts is what came of all messages.
@@ -35,6 +37,8 @@ type counts struct {
 	// kills is how often a process died inside a handler, restarts how often one was killed from
 	// outside.
 	kills, restarts int
+	// grouped is how many swaps went to the store in groups.
+	groups, grouped int
 }
 
 func (c counts) String() string {
@@ -68,6 +72,11 @@ func judge(t *testing.T, ledger string, sent, died map[string]bool, effects map[
 		line := strings.Fields(lines.Text())
 		if len(line) != 4 {
 			t.Fatalf("a line of the ledger is %q", lines.Text())
+		}
+		if line[0] == wordGroup {
+			n, _ := strconv.Atoi(line[2])
+			c.groups, c.grouped = c.groups+1, c.grouped+n
+			continue
 		}
 		written = append(written, line)
 		h := all[line[1]]

@@ -11,12 +11,16 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/gofiber/fiber/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/labstack/echo/v4"
 	"github.com/redis/go-redis/v9"
 
@@ -111,12 +115,16 @@ func (s *server) open() (core.SeenStore, error) {
 		if os.Getenv(envOneConnection) != "" {
 			options.PoolSize = 1
 		}
-		return redisstore.New("faults", redis.NewClient(options).Do), nil
+		client := redis.NewClient(options)
+		client.AddHook(groups{s})
+		return redisstore.New("faults", client.Do), nil
 	}
-	var err error
-	if s.db, err = sql.Open("pgx", target); err != nil {
+	config, err := pgx.ParseConfig(target)
+	if err != nil {
 		return nil, err
 	}
+	config.Tracer = groups{s}
+	s.db = stdlib.OpenDB(*config)
 	s.db.SetMaxOpenConns(16)
 	s.db.SetMaxIdleConns(16)
 	if os.Getenv(envOneConnection) != "" {
@@ -128,6 +136,43 @@ func (s *server) open() (core.SeenStore, error) {
 	}
 	return store, nil
 }
+
+// groups writes down the groups of swaps that are on their way to the store, with their sizes.
+type groups struct{ *server }
+
+func (g groups) met(swaps int) {
+	if swaps > 1 {
+		g.write(wordGroup, "-", uint32(swaps)) //nolint:gosec // few
+	}
+}
+
+// DialHook, ProcessHook and ProcessPipelineHook implement redis.Hook.
+func (groups) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (groups) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (g groups) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if args := cmd.Args(); len(args) > 2 && args[0] == "EVALSHA" { // script, count of keys, keys, marker, three for each swap
+			keys, _ := strconv.Atoi(fmt.Sprint(args[2]))
+			g.met((len(args) - 4 - keys) / 3)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// TraceQueryStart and TraceQueryEnd implement pgx.QueryTracer.
+func (g groups) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	if strings.HasPrefix(q.SQL, "WITH claims") {
+		blob, _ := q.Args[len(q.Args)-1].([]byte)
+		g.met(len(blob) / 88) // bytes of a claim
+	}
+	return ctx
+}
+
+func (groups) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 func (s *server) write(word, id string, generation uint32) {
 	if _, err := fmt.Fprintf(s.ledger, "%s %s %d %d\n", word, id, generation, os.Getpid()); err != nil {
