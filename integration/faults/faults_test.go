@@ -360,8 +360,8 @@ func (w *world) pause(d time.Duration) bool {
 
 func (w *world) any() *node { return w.nodes[rand.IntN(len(w.nodes))] }
 
-// send sends one message, until it is acknowledged: to a server and then to any, each attempt with a
-// timestamp of its own.
+// send sends one message, until it is acknowledged: to a server and then to any, each attempt with
+// a timestamp of its own.
 func (w *world) send(to *node) {
 	id := core.NewID()
 	body := fmt.Appendf(nil, `{"id":%q}`, id)
