@@ -640,19 +640,17 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 	if err != nil {
 		return refuse(ErrStoreUnavailable, "forgetting", err)
 	}
-	if rec.state == Counted { // begin anew
-		_, err := c.store.Swap(sctx, key, live, (&record{state: Counted, windowEnd: now.milli(), token: newToken()}).encode(), time.Millisecond)
-		if err != nil {
-			return storeError("forgetting", err)
-		}
-		return nil
-	}
-	if rec.state != Done {
+	var next record
+	switch rec.state {
+	case Done:
+		next = c.protocol.release(rec, history{})
+		next.reruns, next.token = 0, newToken()
+	case Counted: // begin anew
+		next = record{state: Counted, windowEnd: now.milli(), token: newToken()}
+	default:
 		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s); where no id is signed, as for GitHub, "+
 			"it takes ForgetKey and the key that the log shows", rec.state)
 	}
-	next := c.protocol.release(rec, history{})
-	next.reruns, next.token = 0, newToken()
 	want := next.encode()
 	got, err := c.store.Swap(sctx, key, live, want, c.life(&next, now.milli()))
 	if err != nil {

@@ -497,6 +497,38 @@ func TestAnEventIsNotRefusedAsItsOwnRepeat(t *testing.T) {
 	}
 }
 
+// A count that changes under ForgetKey is not forgotten, and the operator is told so.
+func TestACountThatChangesMeanwhileIsNotSaidToBeForgotten(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "4: ", Config{Repeats: 1}, func(r *receiver) {
+		for _, id := range []string{"d1", "d2"} {
+			r.want("a message", r.request(message{id: id, body: `{}`}), 200, Handled)
+		}
+		r.want("one too many", r.request(message{id: "d3", body: `{}`}), 503, ErrRepeated)
+		key := r.last().Key
+		r.store.after = func(context.Context, Value, bool) error { // between the reading and the writing
+			r.store.after = nil
+			entry := r.store.live[key]
+			rec, err := decode(entry.value)
+			if err != nil || rec.state != Counted {
+				t.Errorf("the key is of %+v, %v", rec, err)
+			}
+			rec.token = newToken()
+			r.store.live[key] = mapEntry{rec.encode(), entry.until}
+			return nil
+		}
+		if err := r.v.ForgetKey(context.Background(), key); err == nil || !strings.Contains(err.Error(), "try again") {
+			t.Errorf("error %v", err)
+		}
+		r.want("still too many", r.request(message{id: "d3", body: `{}`}), 503, ErrRepeated)
+		if err := r.v.ForgetKey(context.Background(), key); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		r.want("once it is forgotten", r.request(message{id: "d3", body: `{}`}), 200, Handled)
+	})
+}
+
 func TestARetryWithoutItsTopicIsRecognized(t *testing.T) {
 	t.Parallel()
 	inBubble(t, "3: ", Config{}, func(r *receiver) {

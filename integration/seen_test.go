@@ -231,7 +231,7 @@ func TestSeenFindsAMessageWithoutASignedID(t *testing.T) {
 	}
 	secret := core.GenerateSecret()
 	var key string
-	v, err := core.New(core.Secrets(secret), store, &core.Config{Scheme: schemes.GitHub(), Observe: func(_ context.Context, e core.Event) {
+	v, err := core.New(core.Secrets(secret), store, &core.Config{Scheme: schemes.GitHub(), Repeats: -1, Observe: func(_ context.Context, e core.Event) {
 		text, _ := e.Key.MarshalText()
 		key = string(text)
 	}})
@@ -280,6 +280,17 @@ func TestSeenFindsAMessageWithoutASignedID(t *testing.T) {
 	}
 	if serve() != 1 {
 		t.Error("it does not run again")
+	}
+	id := r.Header.(http.Header) //nolint:errcheck // it was made above
+	id.Set("X-Github-Delivery", "00000000-0000-4000-8000-000000000002")
+	if serve() != 0 {
+		t.Fatal("equal content under another id runs, and Repeats is -1")
+	}
+	if out := seen("forget", "--key", key); !strings.Contains(out, "how many messages had this content") {
+		t.Error(out)
+	}
+	if serve() != 1 {
+		t.Error("it does not run once the count is forgotten")
 	}
 }
 

@@ -319,9 +319,12 @@ func (s *seen) print(c *console, r seenRecord) {
 		}
 	}
 	row("message", printable(r.Message))
-	if r.Forgotten {
+	switch {
+	case r.Forgotten && r.State == core.Counted.String():
+		row("forgotten", "how many messages had this content")
+	case r.Forgotten:
 		row("forgotten", "the record that it was handled")
-	} else {
+	default:
 		row("state", r.State)
 	}
 	when("claimed since", r.Since)

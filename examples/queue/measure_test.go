@@ -215,7 +215,7 @@ func (m *measurement) compare(what string, workers *river.Config) {
 	}
 	m.t.Logf("%s: the latter to the former: %.2f", what, median(ratios))
 	if workers != nil {
-		m.t.Logf("%s: jobs done beside the latter: %.0f/s", what, median(done))
+		m.t.Logf("%s: jobs done beside the latter: %.0f/s, to the former: %.2f", what, median(done), median(done)/median(rates[0]))
 	}
 }
 

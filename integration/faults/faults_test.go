@@ -78,15 +78,26 @@ func TestFaultsInGroups(t *testing.T) {
 		t.Parallel()
 		s := services.StartRedis(t)
 		w := newWorld(t, "redis", &s.Server, s.Addr, func(proxy string) string { return proxy }, endpoint.EnvOneConnection+"=1")
-		w.mustHold(w.run(length(t), nil))
+		w.mustHoldInGroups()
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
 		p := services.StartPostgres(t)
 		migrate(t, p)
 		w := newWorld(t, "postgres", &p.Server, p.Addr, p.DSNAt, endpoint.EnvOneConnection+"=1")
-		w.mustHold(w.run(length(t), nil))
+		w.mustHoldInGroups()
 	})
+}
+
+// mustHoldInGroups sends several messages at once to a server.
+func (w *world) mustHoldInGroups() {
+	w.t.Helper()
+	w.burst = 8
+	c := w.run(length(w.t), nil)
+	w.mustHold(c)
+	if w.t.Logf("%d swaps in %d groups", c.grouped, c.groups); c.groups < 3 {
+		w.t.Error("hardly a swap went in a group")
+	}
 }
 
 // TestFaultsOnPostgresWithATransactionOfTheHandler: no effect happens twice, whatever dies.
@@ -158,6 +169,7 @@ type world struct {
 	nodes  []*node
 	client *http.Client
 	signer *core.Signer
+	burst  int // so many messages are sent at once
 
 	mu       sync.Mutex
 	sent     map[string]bool // messages: acknowledged
@@ -195,7 +207,7 @@ type attempt struct {
 func newWorld(t *testing.T, kind string, store *services.Server, addr string, target func(proxy string) string, env ...string) *world {
 	t.Helper()
 	w := &world{
-		t: t, store: store, ledger: filepath.Join(t.TempDir(), "ledger"), done: make(chan struct{}),
+		t: t, store: store, burst: 1, ledger: filepath.Join(t.TempDir(), "ledger"), done: make(chan struct{}),
 		sent: make(map[string]bool), died: make(map[string]bool),
 		client: &http.Client{Timeout: time.Second}, // a sender's patience
 	}
@@ -282,8 +294,11 @@ func (w *world) run(d time.Duration, effects func() map[string]int) counts {
 	}
 	begun := time.Now()
 	for time.Since(begun) < d {
-		senders.Go(w.send)
-		time.Sleep(rand.N(120 * time.Millisecond))
+		first := w.any()
+		for range w.burst {
+			senders.Go(func() { w.send(first) })
+		}
+		time.Sleep(rand.N(time.Duration(w.burst) * 120 * time.Millisecond))
 	}
 	// Chaos goes on while the last messages are tried again, and ends so that all can be.
 	time.Sleep(d / 4)
@@ -348,9 +363,9 @@ func (w *world) pause(d time.Duration) bool {
 
 func (w *world) any() *node { return w.nodes[rand.IntN(len(w.nodes))] }
 
-// send sends one message, until it is acknowledged: to any server, each attempt with a timestamp of
-// its own.
-func (w *world) send() {
+// send sends one message, until it is acknowledged: to a server and then to any, each attempt with
+// a timestamp of its own.
+func (w *world) send(to *node) {
 	id := core.NewID()
 	body := fmt.Appendf(nil, `{"id":%q}`, id)
 	w.mu.Lock()
@@ -369,8 +384,8 @@ func (w *world) send() {
 		w.mu.Lock()
 		w.seen = append(w.seen, a)
 		w.mu.Unlock()
-		status, _ := w.present(w.any(), a)
-		if status/100 == 2 {
+		status, _ := w.present(to, a)
+		if to = w.any(); status/100 == 2 {
 			w.mu.Lock()
 			w.sent[id] = true
 			w.mu.Unlock()

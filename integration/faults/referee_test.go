@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -29,6 +30,8 @@ type counts struct {
 	// kills is how often a process died inside a handler, restarts how often one was killed from
 	// outside.
 	kills, restarts int
+	// grouped is how many swaps went to the store in groups.
+	groups, grouped int
 }
 
 func (c counts) String() string {
@@ -62,6 +65,11 @@ func judge(t *testing.T, ledger string, sent, died map[string]bool, effects map[
 		line := strings.Fields(lines.Text())
 		if len(line) != 4 {
 			t.Fatalf("a line of the ledger is %q", lines.Text())
+		}
+		if line[0] == endpoint.WordGroup {
+			n, _ := strconv.Atoi(line[2])
+			c.groups, c.grouped = c.groups+1, c.grouped+n
+			continue
 		}
 		written = append(written, line)
 		h := all[line[1]]

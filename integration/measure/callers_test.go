@@ -234,6 +234,11 @@ func buildBase(t *testing.T, commit string) (program string) {
 	archive := filepath.Join(dir, "tree.tar")
 	execCommand(t, "git", "-C", filepath.Join("..", ".."), "archive", "-o", archive, commit)
 	execCommand(t, "tar", "-x", "-C", tree, "-f", archive)
+	// What starts servers for these tests is of this commit, and so is what it imports.
+	npm := filepath.Join(tree, "internal", "npmtest")
+	if err := errors.Join(os.RemoveAll(npm), os.CopyFS(npm, os.DirFS(filepath.Join("..", "..", "internal", "npmtest")))); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join("..", name))
 		if err != nil {

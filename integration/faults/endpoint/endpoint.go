@@ -12,11 +12,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	_ "github.com/go-sql-driver/mysql"
-	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/hookonce/hookonce/core"
@@ -51,6 +54,7 @@ const (
 	WordKilled     = "killed"     // the process dies in the handler
 	WordRecorded   = "recorded"   // the store has it that the message was handled
 	WordUnrecorded = "unrecorded" // the handler succeeded, and the store could not be told, or not in time
+	WordGroup      = "group"      // swaps go to the store together; their number replaces the generation
 )
 
 // server is one process of the endpoint.
@@ -123,15 +127,24 @@ func (s *server) open() (core.SeenStore, error) {
 		if os.Getenv(EnvOneConnection) != "" {
 			options.PoolSize = 1
 		}
-		return redisstore.New("faults", redis.NewClient(options).Do), nil
+		client := redis.NewClient(options)
+		client.AddHook(groups{s})
+		return redisstore.New("faults", client.Do), nil
 	}
-	driver, dialect := "pgx", sqlstore.Postgres
+	dialect := sqlstore.Postgres
 	if os.Getenv(EnvStore) == "mariadb" {
-		driver, dialect = "mysql", sqlstore.MySQL
-	}
-	var err error
-	if s.db, err = sql.Open(driver, target); err != nil {
-		return nil, err
+		dialect = sqlstore.MySQL
+		var err error
+		if s.db, err = sql.Open("mysql", target); err != nil {
+			return nil, err
+		}
+	} else {
+		config, err := pgx.ParseConfig(target)
+		if err != nil {
+			return nil, err
+		}
+		config.Tracer = groups{s}
+		s.db = stdlib.OpenDB(*config)
 	}
 	s.db.SetMaxOpenConns(16)
 	s.db.SetMaxIdleConns(16)
@@ -144,6 +157,44 @@ func (s *server) open() (core.SeenStore, error) {
 	}
 	return store, nil
 }
+
+// groups writes down each group of swaps that goes to Redis or PostgreSQL, with
+// its size.
+type groups struct{ *server }
+
+func (g groups) met(swaps int) {
+	if swaps > 1 {
+		g.write(WordGroup, "-", uint32(swaps)) //nolint:gosec // few
+	}
+}
+
+// DialHook, ProcessHook and ProcessPipelineHook implement redis.Hook.
+func (groups) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (groups) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (g groups) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if args := cmd.Args(); len(args) > 2 && args[0] == "EVALSHA" { // script, count of keys, keys, marker, three for each swap
+			keys, _ := strconv.Atoi(fmt.Sprint(args[2]))
+			g.met((len(args) - 4 - keys) / 3)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// TraceQueryStart and TraceQueryEnd implement pgx.QueryTracer.
+func (g groups) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	if strings.HasPrefix(q.SQL, "WITH claims") {
+		blob, _ := q.Args[len(q.Args)-1].([]byte)
+		g.met(len(blob) / 88) // bytes of a claim
+	}
+	return ctx
+}
+
+func (groups) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 func (s *server) write(word, id string, generation uint32) {
 	if _, err := fmt.Fprintf(s.ledger, "%s %s %d %d\n", word, id, generation, os.Getpid()); err != nil {
