@@ -92,7 +92,7 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 			[]string{"send", "--secret", "x", "--scheme", "twilio", "--url", "https://a.example/?b=c", "--to", "http://127.0.0.1:1/"},
 			"not that of --url: give the address the same",
 		},
-		"an argument": {[]string{"verify", "request.txt"}, "flags only"},
+		"an argument": {[]string{"verify", "request.txt"}, "unexpected argument; see hookonce help verify"},
 		"no secret":   {[]string{"verify", "--request", "-"}, "--request"},
 		"no request":  {[]string{"verify", "--secret-file", secret}, "--request FILE"},
 		"a request that is not there": {
@@ -520,7 +520,7 @@ func TestWhiteSpaceInAFileOfSecretsIsNoted(t *testing.T) {
 	t.Parallel()
 	secret := core.GenerateSecret()
 	signed := hookonce(t, "", []string{"WEBHOOK_SECRET=" + secret}, "sign", "--print", "headers").out + "\n" + exampleBody
-	const noted = "was left out"
+	const noted = "was ignored"
 	for name, tt := range map[string]struct {
 		text, request string
 		want          bool
