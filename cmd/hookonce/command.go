@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		c.note("hookonce: %s", printable(err.Error()))
 		return exitUsage
 	default: // a full disk, a port in use
-		c.note("hookonce: %s", printable(strings.TrimPrefix(err.Error(), "hookonce: "))) // a server may have written part of it
+		c.note("hookonce: %s", printable(strings.Replace(err.Error(), ": hookonce: ", ": ", 1))) // a server may have written part of it
 		return exitFailed
 	}
 }
