@@ -16,8 +16,8 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// exchange is one delivery as it arrived, and what was done with it. The context
-// of the request holds it.
+// exchange is one delivery as it arrived, and what was done with it. The
+// context of the request holds it.
 type exchange struct {
 	method, target, host string
 	header               http.Header
@@ -37,8 +37,8 @@ func exchangeOf(ctx context.Context) *exchange {
 	return x
 }
 
-// keeping puts an exchange into the context of each request. It records the body
-// as h reads it, up to a limit.
+// keeping puts an exchange into the context of each request. It records the
+// body as h reads it, up to a limit.
 func keeping(h http.Handler, limit int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{method: r.Method, target: r.RequestURI, host: r.Host, header: r.Header.Clone()}

@@ -95,8 +95,8 @@ func (e *explanation) noteTrimmed(c *console, said explain.Explanation) {
 	}
 }
 
-// asked returns a verifier for secrets that may be invalid. They come from a key
-// source, so they are checked only when a request arrives.
+// asked returns a verifier for secrets that may be invalid. They come from a
+// key source, so they are checked only when a request arrives.
 func asked(texts []string, cfg *core.Config) (*core.Verifier, error) {
 	keys := core.Secrets(texts...)
 	return core.New(core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {

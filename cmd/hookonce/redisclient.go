@@ -16,9 +16,9 @@ import (
 )
 
 // redisClient is a minimal client for redisstore: one command after the other,
-// on one connection. In a cluster it follows MOVED to the node that holds a key.
-// The module depends on no client library, and the seen command sends only a few
-// commands.
+// on one connection. In a cluster it follows MOVED to the node that holds a
+// key. The module depends on no client library, and the seen command sends only
+// a few commands.
 type redisClient struct {
 	store *url.URL
 

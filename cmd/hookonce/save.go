@@ -13,7 +13,8 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// The bounds of what one run saves. Later deliveries are received but not saved.
+// The bounds of what one run saves. Later deliveries are received but not
+// saved.
 const (
 	maxSaved      = 1000
 	maxSavedBytes = 256 << 20

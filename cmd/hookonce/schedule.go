@@ -53,8 +53,8 @@ const maxWait = 7 * 24 * time.Hour
 func (s schedule) before(i int) time.Duration { return s[min(i, len(s)-1)] }
 
 // next is the wait before attempt i, after a response with this status and
-// Retry-After. An overloaded receiver gets the next longer wait of the schedule.
-// No attempt comes before the time that Retry-After names.
+// Retry-After. An overloaded receiver gets the next longer wait of the
+// schedule. No attempt comes before the time that Retry-After names.
 func (s schedule) next(i, status int, retryAfter time.Duration, jitter float64) time.Duration {
 	wait := s.before(i)
 	switch status {

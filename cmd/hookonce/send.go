@@ -243,8 +243,8 @@ func (a attempt) String() string {
 	return text
 }
 
-// shown returns the response body on separate lines, unless it is a refusal that
-// the line above names.
+// shown returns the response body on separate lines, unless it is a refusal
+// that the line above names.
 func (a attempt) shown() string {
 	if a.Body == "" || a.Answer != "" {
 		return ""
@@ -252,8 +252,8 @@ func (a attempt) shown() string {
 	return "\n" + indented(a.Body, "  ")
 }
 
-// place is the target of a redirect, without user, query and fragment, which may
-// hold a secret.
+// place is the target of a redirect, without user, query and fragment, which
+// may hold a secret.
 func place(resp *http.Response) string {
 	u, err := resp.Location()
 	if err != nil {

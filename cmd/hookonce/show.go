@@ -12,8 +12,8 @@ import (
 // maxShown bounds the part of a body that is shown.
 const maxShown = 4 << 10
 
-// hidden holds the texts that are never shown or written to a file: the secrets,
-// and the tokens of handshakes.
+// hidden holds the texts that are never shown or written to a file: the
+// secrets, and the tokens of handshakes.
 type hidden redact.List
 
 // hide returns them for secrets, including those of others.

@@ -38,8 +38,8 @@ type sqlEngine struct {
 	mark  string              // the format of a statement that prints a text, a space, and how many rows the last one changed
 }
 
-// newSQLEngine prepares the arguments of the client. A password goes through the
-// environment: the process list shows arguments.
+// newSQLEngine prepares the arguments of the client. A password goes through
+// the environment: the process list shows arguments.
 func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	password, _ := store.User.Password()
 	at := *store
@@ -149,8 +149,8 @@ func (c *sqlConnector) Connect(context.Context) (driver.Conn, error) {
 	return s, nil
 }
 
-// sqlSession is a connection: a process of the client. An error ends it, so that
-// no output is read as that of another statement.
+// sqlSession is a connection: a process of the client. An error ends it, so
+// that no output is read as that of another statement.
 type sqlSession struct {
 	engine *sqlEngine
 	cmd    *exec.Cmd
@@ -199,8 +199,8 @@ func (s *sqlSession) run(ctx context.Context, query string, args []driver.NamedV
 
 var placeholders = regexp.MustCompile(`\?|\$\d+`)
 
-// fill puts the arguments into a statement, numbers in decimal and all others in
-// hexadecimal. The statements of sqlstore use ? and $1 for nothing else.
+// fill puts the arguments into a statement, numbers in decimal and all others
+// in hexadecimal. The statements of sqlstore use ? and $1 for nothing else.
 func (e *sqlEngine) fill(query string, args []driver.NamedValue) (string, error) {
 	if rest, ok := strings.CutPrefix(query, "SELECT value FROM"); ok {
 		query = e.value + rest

@@ -103,7 +103,7 @@ func (r *Request) SetBody(body []byte) error {
 	return nil
 }
 
-// Notes returns what the reader assumed or could not read, and any contradiction
+// Notes returns what the reader assumed or could not read, and a contradiction
 // between Content-Length and the body.
 func (r *Request) Notes() []string {
 	if r.BodyLost {

@@ -293,8 +293,8 @@ func (c *curl) fallback(name, value string) {
 	}
 }
 
-// longName is the long form of a one-letter option, or the letter itself if it is
-// unknown.
+// longName is the long form of a one-letter option, or the letter itself if it
+// is unknown.
 func longName(letter byte) string {
 	const pairs = "X=request H=header d=data G=get I=head A=user-agent e=referer b=cookie u=user F=form T=upload-file K=config " +
 		":=next o=output w=write-out m=max-time x=proxy U=proxy-user c=cookie-jar D=dump-header E=cert C=continue-at y=speed-time Y=speed-limit " +

@@ -59,8 +59,8 @@ func (r *Request) readEvent(o object) error {
 	return r.setBody(o["body"], o.isTrue("isBase64Encoded"))
 }
 
-// rebuiltQuery builds the query of an event that has it as a map. A load balancer
-// leaves names and values as they were sent.
+// rebuiltQuery builds the query of an event that has it as a map. A load
+// balancer leaves names and values as they were sent.
 func (r *Request) rebuiltQuery(o object, escaped bool) string {
 	values := make(map[string][]string)
 	if json.Unmarshal(o["multiValueQueryStringParameters"], &values) != nil || len(values) == 0 {

@@ -173,8 +173,8 @@ func (r *Request) setBody(text json.RawMessage, encoded bool) error {
 	return nil
 }
 
-// setHeaders sets the headers from an object, whose members are a value or a list
-// of values, or from a list of names with values.
+// setHeaders sets the headers from an object, whose members are a value or a
+// list of values, or from a list of names with values.
 func (r *Request) setHeaders(text json.RawMessage) error {
 	if len(text) > 0 && text[0] == '[' {
 		return r.listHeaders(text)
@@ -254,8 +254,8 @@ func (r *Request) listHeaders(text json.RawMessage) error {
 	})
 }
 
-// readObject reads an object with method, URL, headers and body, as hookonce sign
-// --json and the APIs of request bins write it.
+// readObject reads an object with method, URL, headers and body, as hookonce
+// sign --json and the APIs of request bins write it.
 func (r *Request) readObject(o object) error {
 	r.Form = "a JSON object with method, URL, headers and body"
 	given := o.first("headers", "header")

@@ -12,8 +12,8 @@ import (
 // meter may precede it.
 var sentLine = regexp.MustCompile(`^[\r 0-9:.kMGTP-]*> ([A-Z]+ [^ ]+ HTTP/[0-9.]+)$`)
 
-// isVerbose looks for a request line before the first blank line: curl prints no
-// blank line before it.
+// isVerbose looks for a request line before the first blank line: curl prints
+// no blank line before it.
 func isVerbose(text []byte) bool {
 	text = text[:min(len(text), maxHead)]
 	for line := range bytes.Lines(text) {
@@ -28,8 +28,8 @@ func isVerbose(text []byte) bool {
 	return false
 }
 
-// readVerbose reads the lines that curl -v marks as sent. They do not include the
-// body.
+// readVerbose reads the lines that curl -v marks as sent. They do not include
+// the body.
 func (r *Request) readVerbose(text []byte) error {
 	text = text[:min(len(text), 4*maxHead)]
 	var head []string

@@ -49,8 +49,8 @@ func (p *Page) again(w http.ResponseWriter, r *http.Request, e *entry) {
 
 var errFetches = errors.New("this scheme fetches its keys over the network, which the inspector does not do")
 
-// verifyAgain returns a copy of d with the verdict under another scheme and other
-// secrets, as of its arrival.
+// verifyAgain returns a copy of d with the verdict under another scheme and
+// other secrets, as of its arrival.
 func (p *Page) verifyAgain(ctx context.Context, d *Delivery, name string, secrets []string) (*Delivery, error) {
 	scheme, err := p.scheme(d, name)
 	if err != nil {

@@ -26,8 +26,8 @@ type segment struct {
 	Alike   int    `json:"alike,omitempty"` // omitted bytes that are the same on both sides
 }
 
-// differences compares two requests. There are none if, for example, the mistake
-// was in the secret.
+// differences compares two requests. There are none if, for example, the
+// mistake was in the secret.
 func differences(received, signed *core.Request, m mask) []difference {
 	var all []difference
 	add := func(part, a, b string) {

@@ -1,7 +1,7 @@
-// Package inspect serves a web page that shows deliveries as they arrive, and why
-// they were refused. It listens on loopback only, and loads nothing from
+// Package inspect serves a web page that shows deliveries as they arrive, and
+// why they were refused. It listens on loopback only, and loads nothing from
 // elsewhere.
 //
-// It knows neither explanations nor flags: the caller adds deliveries with their
-// findings, and an [Action] does what only the program can do.
+// It knows neither explanations nor flags: the caller adds deliveries with
+// their findings, and an [Action] does what only the program can do.
 package inspect

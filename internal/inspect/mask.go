@@ -9,8 +9,8 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// mask removes secrets and signatures from what is shown. Signatures are MACs: a
-// copy or a saved request contains those that the sender sent, the page does
+// mask removes secrets and signatures from what is shown. Signatures are MACs:
+// a copy or a saved request contains those that the sender sent, the page does
 // not.
 type mask struct {
 	hide       redact.List
@@ -56,8 +56,8 @@ func (m mask) header(name, value string) string {
 
 func length(text string) string { return fmt.Sprintf("‹%d characters›", len(text)) }
 
-// A header may arrive under another name, so whatever looks like a MAC counts as
-// one.
+// A header may arrive under another name, so whatever looks like a MAC counts
+// as one.
 var (
 	credential = regexp.MustCompile(`(?i)sig|mac|digest|token|secret|auth|cookie|key|password|jwt|credential`)
 	run        = regexp.MustCompile(`[A-Za-z0-9+/_.~-]{12,}={0,2}`)

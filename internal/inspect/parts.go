@@ -18,8 +18,8 @@ type part struct {
 
 const maxPart = 4 << 10 // bytes that are shown
 
-// parts splits the signed text into the parts of the request that it contains. a
-// was read from r.
+// parts splits the signed text into the parts of the request that it contains.
+// a was read from r.
 func parts(r *core.Request, a *core.Attempt, names []string, url string, m mask) []part {
 	known := origins(r, a, names, url)
 	var content strings.Builder

@@ -157,7 +157,8 @@ func (p *Page) with(do func(w http.ResponseWriter, r *http.Request, e *entry)) h
 	}
 }
 
-// atHand reports whether the request is kept, and responds with an error if not.
+// atHand reports whether the request is kept. If not, it responds with an
+// error.
 func atHand(w http.ResponseWriter, e *entry) bool {
 	if e.delivery.Request == nil {
 		failed(w, http.StatusConflict, "the request of this delivery is not kept here")

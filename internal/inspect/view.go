@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// view is everything that the page shows of a delivery. It contains no secret and
-// no signature.
+// view is everything that the page shows of a delivery. It contains no secret
+// and no signature.
 type view struct {
 	summary
 
@@ -29,8 +29,8 @@ type view struct {
 	Signed      *signedTime  `json:"signed"`
 }
 
-// header is one line. Mark is read, missing, renamed or changed, or empty if the
-// scheme does not read it.
+// header is one line. Mark is read, missing, renamed or changed, or empty if
+// the scheme does not read it.
 type header struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
