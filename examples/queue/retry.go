@@ -11,7 +11,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// retry lists the jobs that failed for good, or has those with these ids worked
+// retry lists the jobs that failed for good, or runs those with these ids
 // again: now, with one more attempt.
 func retry(ctx context.Context, pool *pgxpool.Pool, ids []string) error {
 	jobs, err := river.NewClient(riverpgxv5.New(pool), &river.Config{})
@@ -21,7 +21,7 @@ func retry(ctx context.Context, pool *pgxpool.Pool, ids []string) error {
 	for _, text := range ids {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return fmt.Errorf("retry %q: not the id of a job", text)
+			return fmt.Errorf("retry %q: not a job id", text)
 		}
 		if _, err := jobs.JobRetry(ctx, id); err != nil {
 			return fmt.Errorf("retry %d: %w", id, err)
