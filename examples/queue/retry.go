@@ -21,7 +21,7 @@ func retry(ctx context.Context, pool *pgxpool.Pool, ids []string) error {
 	for _, text := range ids {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return fmt.Errorf("retry %q: not a job id", text)
+			return fmt.Errorf("retry %q: not the id of a job", text)
 		}
 		if _, err := jobs.JobRetry(ctx, id); err != nil {
 			return fmt.Errorf("retry %d: %w", id, err)
