@@ -96,7 +96,7 @@ func TestNearestKeepsToSlips(t *testing.T) {
 // Status 2 is for a mistake in the command line. A failure of the system is 1.
 func TestAFailureOfTheSystemIsNoWrongUsage(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it only takes a port
+	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it only occupies a port
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func TestRetryAfterIsSecondsOrADate(t *testing.T) {
 	}
 }
 
-// endpoint answers with one function after the other and keeps what it was sent.
+// endpoint responds with one function after the other and keeps the requests.
 type endpoint struct {
 	*httptest.Server
 
@@ -142,7 +142,7 @@ func TestEachAttemptIsSignedAnewUnderOneID(t *testing.T) {
 	}
 }
 
-// everything is a store that is never asked.
+// everything is a store that is never called.
 type everything struct{ core.SeenStore }
 
 func TestWhatEndsSending(t *testing.T) {

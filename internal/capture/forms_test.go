@@ -14,7 +14,7 @@ import (
 	"github.com/hookonce/hookonce/internal/capture"
 )
 
-// summary is what was read, on one line.
+// summary is the request on one line.
 func summary(r *capture.Request) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", r.Method, r.Address())
@@ -78,7 +78,7 @@ func TestEachFormIsRead(t *testing.T) {
 	}
 }
 
-// Whatever cannot be read is named, with what to do. Nothing of it is shown.
+// The error names what cannot be read and what to do. It quotes nothing.
 func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	t.Parallel()
 	const inner = "whsec_SeCrEt"
@@ -152,7 +152,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	}
 }
 
-// TestACommandIsReadAsCurlSendsIt has the real curl send each.
+// TestACommandIsReadAsCurlSendsIt compares with what the real curl sends.
 func TestACommandIsReadAsCurlSendsIt(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {

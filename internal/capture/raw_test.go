@@ -116,8 +116,8 @@ func TestTheAddressIsThatOfTheRequest(t *testing.T) {
 	}
 }
 
-// FuzzRaw looks for panics, for bytes of the body that get lost, and for a difference between
-// the two line ends.
+// FuzzRaw looks for panics, for lost bytes of the body, and for a difference between the two line
+// ends.
 func FuzzRaw(f *testing.F) {
 	f.Add([]byte("POST /hook HTTP/1.1\r\nHost: a\r\n\r\n{}"), []byte("{}"))
 	f.Add([]byte("POST /hook HTTP/1.1\nA: b\n c\n"), []byte("\r\n\x00"))
