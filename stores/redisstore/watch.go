@@ -40,7 +40,7 @@ type watch struct {
 // uses a script, whose key routes it to that server: in turn to all nodes of a
 // cluster, and through proxies that do not forward INFO.
 func (s *Store) info(ctx context.Context) (map[string]string, error) {
-	const step = 27 // neighbours are on one node
+	const step = 27 // adjacent buckets are on one node
 	b := &s.buckets[s.watch.turn.Add(step)%buckets]
 	reply, err := s.run(ctx, lookScript(), []any{nil, nil, "1", b.marker})
 	if err != nil {
