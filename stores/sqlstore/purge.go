@@ -19,10 +19,10 @@ type Purged struct {
 }
 
 // Purge deletes the expired records and returns how many. It works in short
-// steps, each a transaction of its own, so claims continue meanwhile. It may
-// run in several processes at once. In PostgreSQL it goes by the pages of the
-// table and its partitions and takes all namespaces. Elsewhere it goes by the
-// primary key and takes this store's.
+// steps, each in its own transaction, so claims continue meanwhile. It may run
+// in several processes at once. In PostgreSQL it reads the table and its
+// partitions page by page, and purges all namespaces. Elsewhere it follows the
+// primary key, and purges only this store's namespace.
 //
 // The store remembers which parts of the table have nothing due, and until
 // when. The first purge of a process reads the whole table, a later one only
