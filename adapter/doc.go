@@ -27,6 +27,7 @@
 // docs/writing-an-adapter.md has a complete adapter. whtest.TestAdapter tests
 // the contract.
 //
-// A framework that is not built on net/http calls [core.Verifier.Admit] and
-// [core.Delivery.Settle] itself: see [core.BodyReader].
+// An adapter for a framework that is not built on net/http calls
+// [core.Verifier.Admit] and [core.Delivery.Settle] itself: see
+// [core.BodyReader].
 package adapter

@@ -14,11 +14,12 @@ import (
 // Exchange is one request on its way through an adapter. It is not safe for
 // concurrent use.
 type Exchange struct {
-	// Delivery is core's side of it. Call Finish in place of its Settle.
+	// Delivery is core's view of the request. Call Finish instead of its
+	// Settle.
 	*core.Delivery
 	// Request is for the handlers: a copy with the body restored and Delivery's
 	// context. It is nil if the attempt was refused. An adapter whose handlers
-	// may exchange their request sets it to theirs before Finish.
+	// may replace their request sets it to theirs before Finish.
 	Request *http.Request
 
 	original *http.Request
@@ -39,8 +40,7 @@ func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
 		x.abandonBody(w)
 		return x
 	}
-	// The copy is made after reading: trailers that were not announced are only in copies made
-	// then.
+	// The copy is made after reading: only then does it include trailers that were not announced.
 	x.Request = r.WithContext(x.Context())
 	x.body.Restore(x.Request)
 	return x
@@ -53,19 +53,19 @@ func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
 const grace = 600 * time.Millisecond
 
 // pause ends the grace of a sender that stops sending. net/http's half second
-// follows it, so that is a grace as well.
+// follows it as a further grace.
 const pause = 100 * time.Millisecond
 
 // abandonBody keeps the server from reading the rest of the body, which it
 // would do before it sends the response, without a deadline. Closing alone
 // sends the response at once but then waits; the deadline ends that too. HTTP/2
-// has streams for this.
+// handles this with its streams.
 func (x *Exchange) abandonBody(w http.ResponseWriter) {
 	if !x.unread() {
 		return
 	}
 	w.Header().Set("Connection", "close")
-	// Where no deadline can be set there is no server connection of ours to free either.
+	// If no deadline can be set, there is no server connection to free either.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drain)) //nolint:forbidigo // a deadline of I/O is real time
 	if x.original.Close || x.body.Broken() || x.tooLarge() {
 		linger(w)
@@ -85,8 +85,8 @@ func (x *Exchange) tooLarge() bool {
 // linger has net/http wait between the end of the response and closing the
 // connection, as it does after a body over its own limit. After a request that
 // says "Connection: close", and after a broken body, it would close at once.
-// Unread bytes make a reset of that, which overtakes the response. Only
-// http.MaxBytesReader can ask for it, of the server's own writer.
+// With unread bytes that sends a reset, which overtakes the response. Only
+// http.MaxBytesReader can request the wait, from the server's own writer.
 func linger(w http.ResponseWriter) {
 	for {
 		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -95,14 +95,14 @@ func linger(w http.ResponseWriter) {
 		}
 		w = u.Unwrap()
 	}
-	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1)) // one over the limit
+	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1)) // one byte over the limit
 }
 
 // Refuse responds to an attempt whose handlers must not run. It writes core's
 // response, or calls deny, the adapter's option, if that is not nil. deny is
 // called for refusals only, never for an acknowledgement or a challenge. It
 // reports whether it wrote a response. If not, a middleware upstream writes
-// one, of an error for instance.
+// one, for example for an error.
 //
 // A body that was left unread does not delay the response, and its connection
 // closes.
@@ -124,13 +124,13 @@ func (x *Exchange) writeAnswer(w http.ResponseWriter) {
 		h.Del("Connection")
 	}
 	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body) // a sender that is gone needs no answer
+	_, _ = w.Write(a.Body) // a sender that is gone needs no response
 }
 
-// leave sends the refusal. Then it takes what the sender of a body over the
-// limit still sends, for the grace at most. Many senders read the response only
-// when they have written, and such a body does not fit into the buffers on the
-// way.
+// leave sends the refusal. Then, for the grace at most, it reads what the
+// sender of a body over the limit still sends. Many senders read the response
+// only after they have sent the body, which does not fit into the buffers in
+// between.
 func (x *Exchange) leave(w http.ResponseWriter) {
 	if !x.unread() || !x.tooLarge() {
 		return
@@ -142,7 +142,7 @@ func (x *Exchange) leave(w http.ResponseWriter) {
 		return
 	}
 	for err := error(nil); err == nil && now.Before(end); now = time.Now() { //nolint:forbidigo // see above
-		_ = control.SetReadDeadline(now.Add(pause)) // it could be set before
+		_ = control.SetReadDeadline(now.Add(pause)) // setting it worked before
 		_, err = io.CopyN(io.Discard, x.original.Body, 8<<10)
 	}
 }

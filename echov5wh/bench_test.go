@@ -83,7 +83,7 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
-// TestAllocations keeps the price known, beside the same route without the middleware. Core
+// TestAllocations keeps the cost known, compared with the same route without the middleware. Core
 // has 1 of them (the delivery), the shared exchange 4 (itself, the body, the
 // request's copy, GetBody). echo keeps its map of values and wraps middlewares once.
 func TestAllocations(t *testing.T) {
@@ -91,7 +91,7 @@ func TestAllocations(t *testing.T) {
 	const budget = 5
 	measure := func(protected bool) float64 {
 		least, send := math.Inf(1), route(t, 1<<10, protected)
-		for range 3 { // what the runtime does meanwhile counts as well
+		for range 3 { // the runtime's own allocations are counted too
 			least = min(least, testing.AllocsPerRun(200, send))
 		}
 		return least

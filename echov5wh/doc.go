@@ -33,8 +33,8 @@
 // the HTTPErrorHandler makes of it later. A handler that writes nothing has
 // responded 200, and the middleware writes that at once.
 //
-// A handler that leaves work to a goroutine and responds 2xx has said that the
-// message is handled. Respond after the work is done or stored.
+// If a handler leaves work to a goroutine and responds 2xx, the message counts
+// as handled. Respond after the work is done or stored.
 //
 // # Context
 //

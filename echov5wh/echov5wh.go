@@ -10,15 +10,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Option changes what [New] makes. There is one: [Deny].
+// Option is an option of [New]. There is one: [Deny].
 type Option func(*middleware)
 
 // Deny makes answer respond to refused attempts. answer is not called for
 // acknowledged redeliveries and challenges. Its error goes to the
 // HTTPErrorHandler, as any handler's error does. err has the reason (errors.Is
 // with core's reasons). Keep the status of err.Answer(): it decides whether the
-// sender retries. Never send err.Error() to the sender: it is for the log, for
-// the error that an HTTPError wraps perhaps.
+// sender retries. Never send err.Error() to the sender: it is for the log, or
+// for the error that an HTTPError wraps.
 func Deny(answer func(c *echo.Context, err *core.Error) error) Option {
 	return func(m *middleware) { m.deny = answer }
 }
@@ -62,24 +62,24 @@ func (m *middleware) handle(c *echo.Context, next echo.HandlerFunc) error {
 	if x.Answer() == nil {
 		return run(c, res, x, next)
 	}
-	var outer echo.HTTPStatusCoder // out of Body.Read: BodyLimit in front of us, which has its own answer
+	var outer echo.HTTPStatusCoder // from Body.Read: an upstream BodyLimit has its own response
 	if err := x.Refusal(); err != nil && err.Reason == core.ErrMalformed && errors.As(err, &outer) {
 		return err.Err
 	}
 	if m.deny == nil {
 		x.Refuse(c.Response(), nil)
-		return nil // not an error: the HTTPErrorHandler would make an answer of its own
+		return nil // not an error: the HTTPErrorHandler would write its own response
 	}
 	var err error
 	x.Refuse(c.Response(), func(refused *core.Error) bool {
 		err = m.deny(c, refused)
-		return res.Committed // otherwise the HTTPErrorHandler has the answer
+		return res.Committed // otherwise the HTTPErrorHandler responds
 	})
 	return err
 }
 
-// response is echo's own writer, which says whether a response was sent. A
-// middleware outside may have put a writer there that hides it.
+// response is echo's own writer, which knows whether a response was sent. A
+// middleware upstream may have wrapped it in a writer that hides it.
 func response(c *echo.Context) *echo.Response {
 	res, err := echo.UnwrapResponse(c.Response())
 	if err != nil {
@@ -89,7 +89,7 @@ func response(c *echo.Context) *echo.Response {
 	return res
 }
 
-// run runs the handler and settles, also while a panic passes through.
+// run runs the handler and settles the message, also during a panic.
 func run(c *echo.Context, res *echo.Response, x *adapter.Exchange, next echo.HandlerFunc) error {
 	outer, w := c.Request(), res.ResponseWriter
 	rec := x.Record(w)
@@ -99,11 +99,11 @@ func run(c *echo.Context, res *echo.Response, x *adapter.Exchange, next echo.Han
 	answered := core.Failed
 	defer func() {
 		if rec.Status() == 0 && res.Committed && res.Status < http.StatusOK {
-			// echo takes a 1xx for the answer, and would render no error after it: net/http makes a
-			// 200 of that.
+			// echo mistakes a 1xx for the response and would render no error after it: net/http
+			// would respond 200.
 			res.Committed, res.Status = false, http.StatusOK
 		}
-		x.Request = c.Request() // with the form, if a handler parsed one
+		x.Request = c.Request() // with the form, if a handler parsed it
 		status := x.Finish(answered)
 		c.SetRequest(outer) // the handler's context has ended
 		if answered == 0 {
@@ -114,8 +114,8 @@ func run(c *echo.Context, res *echo.Response, x *adapter.Exchange, next echo.Han
 		}
 	}()
 	err := next(c)
-	if err == nil { // an error becomes an answer only after us, in the HTTPErrorHandler
-		answered = rec.Status() // not res.Status, which shows 200 whatever is written past it
+	if err == nil { // an error becomes a response later, in the HTTPErrorHandler
+		answered = rec.Status() // not res.Status, which is 200 whatever is written past it
 	}
 	return err
 }

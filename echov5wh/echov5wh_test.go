@@ -130,7 +130,7 @@ func multipartBody(tb testing.TB) (body, contentType string) {
 	return b.String(), w.FormDataContentType()
 }
 
-// TestMiddlewaresThatTouchTheBody mounts each outside and inside.
+// TestMiddlewaresThatTouchTheBody mounts each upstream and downstream.
 func TestMiddlewaresThatTouchTheBody(t *testing.T) {
 	t.Parallel()
 	var packed bytes.Buffer
@@ -187,7 +187,7 @@ func TestBodyLimitOutsideAnswersItself(t *testing.T) {
 		return nil
 	}))))
 	req := k.request(t, target, "msg_1", 0, event)
-	req.ContentLength = -1 // a declared length is refused before us
+	req.ContentLength = -1 // a declared length is refused upstream
 	if r := do(t, req); r.status != http.StatusRequestEntityTooLarge || !strings.Contains(r.body, "Request Entity Too Large") {
 		t.Errorf("got %d %s", r.status, r.body)
 	}
@@ -297,10 +297,10 @@ func written(c *echo.Context) *echo.Response {
 	return res
 }
 
-// raw is what echo's writer writes to.
+// raw is the writer under echo's own.
 func raw(c *echo.Context) http.ResponseWriter { return written(c).ResponseWriter }
 
-// early sends an early 103, which echo takes for the answer.
+// early sends an early 103, which echo mistakes for the response.
 func early(then echo.HandlerFunc) echo.HandlerFunc {
 	return func(c *echo.Context) error {
 		c.Response().WriteHeader(http.StatusEarlyHints)
@@ -420,8 +420,8 @@ func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 	}
 }
 
-// The connection is taken care of after the response: that must not send one before the
-// HTTPErrorHandler has.
+// The connection is handled after the response. That must not send a response before the
+// HTTPErrorHandler does.
 func TestDenyMayLeaveATooLargeBodyToTheHTTPErrorHandler(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, core.Config{MaxBody: 10})
@@ -443,7 +443,7 @@ func TestNewPanicsOnANilVerifier(t *testing.T) {
 	echov5wh.New(nil)
 }
 
-// hiding is a writer of somebody's that echo cannot look through.
+// hiding is a foreign writer that echo cannot unwrap.
 type hiding struct{ http.ResponseWriter }
 
 func TestAWriterOutsideThatHidesEchosOwn(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 
 type nextKey struct{}
 
-// byHand mounts a net/http middleware around echo's handlers as programs do that do not know
-// echo.WrapMiddleware.
+// byHand mounts a net/http middleware around echo's handlers without echo.WrapMiddleware, as some
+// programs do.
 func byHand(mw func(http.Handler) http.Handler) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {
@@ -138,7 +138,7 @@ func TestNetHTTPMayStandWhereItSeesTheResponse(t *testing.T) {
 	}
 }
 
-// Report-only mode changes nothing for a program that has it in the wrong place.
+// Report-only mode changes nothing for a program that mounts the middleware in the wrong place.
 func TestAMisplacedNetHTTPInReportOnlyModeLeavesTheBody(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, core.Config{DangerouslyReportOnly: true})

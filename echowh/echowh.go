@@ -10,7 +10,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Option changes what [New] makes. There is one: [Deny].
+// Option is an option of [New]. There is one: [Deny].
 type Option func(*middleware)
 
 // Deny makes answer respond to refused attempts. answer is not called for
@@ -61,23 +61,23 @@ func (m *middleware) handle(c echo.Context, next echo.HandlerFunc) error {
 	if x.Answer() == nil {
 		return run(c, x, next)
 	}
-	var outer *echo.HTTPError // out of Body.Read: BodyLimit in front of us, which has its own answer
+	var outer *echo.HTTPError // from Body.Read: an upstream BodyLimit has its own response
 	if err := x.Refusal(); err != nil && err.Reason == core.ErrMalformed && errors.As(err, &outer) {
 		return outer
 	}
 	if m.deny == nil {
 		x.Refuse(c.Response(), nil)
-		return nil // not an error: the HTTPErrorHandler would make an answer of its own
+		return nil // not an error: the HTTPErrorHandler would write its own response
 	}
 	var err error
 	x.Refuse(c.Response(), func(refused *core.Error) bool {
 		err = m.deny(c, refused)
-		return c.Response().Committed // otherwise the HTTPErrorHandler has the answer
+		return c.Response().Committed // otherwise the HTTPErrorHandler responds
 	})
 	return err
 }
 
-// run runs the handler and settles, also while a panic passes through.
+// run runs the handler and settles the message, also during a panic.
 func run(c echo.Context, x *adapter.Exchange, next echo.HandlerFunc) error {
 	outer, res := c.Request(), c.Response()
 	w := res.Writer
@@ -92,11 +92,11 @@ func run(c echo.Context, x *adapter.Exchange, next echo.HandlerFunc) error {
 			return
 		}
 		if rec.Status() == 0 && res.Committed && res.Status < http.StatusOK {
-			// echo takes a 1xx for the answer, and would render no error after it: net/http makes a
-			// 200 of that.
+			// echo mistakes a 1xx for the response and would render no error after it: net/http
+			// would respond 200.
 			res.Committed, res.Status = false, http.StatusOK
 		}
-		x.Request = c.Request() // with the form, if a handler parsed one
+		x.Request = c.Request() // with the form, if a handler parsed it
 		status := x.Finish(answered)
 		c.SetRequest(outer) // the handler's context has ended
 		if answered == 0 {
@@ -107,9 +107,9 @@ func run(c echo.Context, x *adapter.Exchange, next echo.HandlerFunc) error {
 		}
 	}()
 	err := next(c)
-	if err == nil { // an error becomes an answer only after us, in the HTTPErrorHandler
-		answered = rec.Status() // not res.Status, which shows 200 whatever is written past it
-		// echo's Timeout answers 503 and leaves the handler running with c, which must not be
+	if err == nil { // an error becomes a response later, in the HTTPErrorHandler
+		answered = rec.Status() // not res.Status, which is 200 whatever is written past it
+		// echo's Timeout responds 503 and leaves the handler running with c, which must not be
 		// touched then.
 		timedOut = answered == http.StatusServiceUnavailable
 	}

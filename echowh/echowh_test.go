@@ -130,7 +130,7 @@ func multipartBody(tb testing.TB) (body, contentType string) {
 	return b.String(), w.FormDataContentType()
 }
 
-// TestMiddlewaresThatTouchTheBody mounts each outside and inside.
+// TestMiddlewaresThatTouchTheBody mounts each upstream and downstream.
 func TestMiddlewaresThatTouchTheBody(t *testing.T) {
 	t.Parallel()
 	var packed bytes.Buffer
@@ -187,7 +187,7 @@ func TestBodyLimitOutsideAnswersItself(t *testing.T) {
 		return nil
 	}))))
 	req := k.request(t, target, "msg_1", 0, event)
-	req.ContentLength = -1 // a declared length is refused before us
+	req.ContentLength = -1 // a declared length is refused upstream
 	if r := do(t, req); r.status != http.StatusRequestEntityTooLarge || !strings.Contains(r.body, "Request Entity Too Large") {
 		t.Errorf("got %d %s", r.status, r.body)
 	}
@@ -286,7 +286,7 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-// early sends an early 103, which echo takes for the answer.
+// early sends an early 103, which echo mistakes for the response.
 func early(then echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().WriteHeader(http.StatusEarlyHints)
@@ -294,8 +294,8 @@ func early(then echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// echo's Timeout is deprecated and leaves the handler running with the context: what is looked at
-// here must not be touched by it.
+// echo's Timeout is deprecated and leaves the handler running with the context: it must not touch
+// what is checked here.
 func TestTimeoutInsideIsAFailure(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, core.Config{})
@@ -424,8 +424,8 @@ func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 	}
 }
 
-// The connection is taken care of after the response: that must not send one before the
-// HTTPErrorHandler has.
+// The connection is handled after the response. That must not send a response before the
+// HTTPErrorHandler does.
 func TestDenyMayLeaveATooLargeBodyToTheHTTPErrorHandler(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, core.Config{MaxBody: 10})

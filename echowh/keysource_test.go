@@ -16,8 +16,8 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// What a key source or a store returns is for the log: only an echo.HTTPError out of the body is
-// another middleware's answer.
+// An error of a key source or a store is for the log. Only an echo.HTTPError from the body is
+// another middleware's response.
 func TestAnErrorOfTheKeySourceIsNoAnswer(t *testing.T) {
 	t.Parallel()
 	keys := core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {

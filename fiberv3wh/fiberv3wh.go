@@ -10,7 +10,7 @@ import (
 	"github.com/hookonce/hookonce/internal/fasthttpwh"
 )
 
-// Option changes what [New] makes. There is one: [Deny].
+// Option is an option of [New]. There is one: [Deny].
 type Option func(*middleware)
 
 // Deny makes answer respond to refused attempts. answer is not called for
@@ -37,15 +37,15 @@ func New(v *core.Verifier, opts ...Option) fiber.Handler {
 }
 
 // Message returns the verified message of the request, the zero Message if
-// [New] did not admit one. It may be kept: nothing in it points into fasthttp's
+// [New] did not admit one. It may be kept: it does not refer to fasthttp's
 // memory.
 func Message(c fiber.Ctx) core.Message {
 	m, _ := core.FromContext(c.RequestCtx())
 	return m
 }
 
-// Listener prepares app and wraps ln for it. Strangers then hold little memory,
-// and senders can read why they were refused:
+// Listener prepares app and wraps ln for it. It bounds the memory that
+// strangers can hold, and senders can read why they were refused:
 //
 //	log.Fatal(app.Listener(fiberv3wh.Listener(app, ln)))
 //
@@ -81,10 +81,10 @@ func (m *middleware) handle(c fiber.Ctx) error {
 		return m.deny(c, err)
 	}
 	fasthttpwh.Write(c.Response(), d.Answer())
-	return nil // not an error: the ErrorHandler would overwrite the answer
+	return nil // not an error: the ErrorHandler would overwrite the response
 }
 
-// next runs the handler and settles, also while a panic passes through.
+// next runs the handler and settles the message, also during a panic.
 func next(c fiber.Ctx, d *core.Delivery) error {
 	outer := c.Context()
 	c.SetContext(d.Context())
@@ -94,18 +94,18 @@ func next(c fiber.Ctx, d *core.Delivery) error {
 		d.Settle(status)
 		c.SetContext(outer) // ours ended with the handler
 		if !returned && c.Response().StatusCode() < fiber.StatusMultipleChoices {
-			c.Status(fiber.StatusInternalServerError) // for a panic that something outside swallows
+			c.Status(fiber.StatusInternalServerError) // for a panic that a middleware upstream recovers
 		}
 	}()
 	err := c.Next()
 	returned = true
-	if err == nil { // an error becomes an answer only after us, in the ErrorHandler
+	if err == nil { // an error becomes a response later, in the ErrorHandler
 		status = fasthttpwh.Answered(c.RequestCtx())
 	}
 	return err
 }
 
-// app is fiber's application, as fasthttpwh asks for it.
+// app adapts fiber's application to fasthttpwh.
 type app fiber.App
 
 // ReadTimeout implements fasthttpwh.App.

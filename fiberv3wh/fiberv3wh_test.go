@@ -246,11 +246,11 @@ func newRequest(tb testing.TB, method, target string, body io.Reader) *http.Requ
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r.Host = "example.com" // newer versions of fasthttp insist on one
+	r.Host = "example.com" // newer versions of fasthttp require one
 	return r
 }
 
-// Two requests on one connection use the same memory of fasthttp's.
+// Two requests on one connection share fasthttp's memory.
 func TestWhatIsKeptStaysAsItWas(t *testing.T) {
 	t.Parallel()
 	for _, streaming := range []bool{false, true} {
@@ -328,8 +328,8 @@ func read(tb testing.TB, from *bufio.Reader) reply {
 }
 
 // TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when
-// the first one counted as failed. swallowing is what a crash reporter does that does not pass
-// panics on.
+// the first one counted as failed. swallowing acts like a crash reporter that does not
+// re-panic.
 func swallowing(c fiber.Ctx) error {
 	defer func() { _ = recover() }()
 	return c.Next()
@@ -535,7 +535,7 @@ func TestABodyChangedBeforeUsIsNoWrongSignature(t *testing.T) {
 }
 
 func TestPreforkNeedsAStoreThatIsShared(t *testing.T) {
-	t.Setenv("FIBER_PREFORK_CHILD", "1") // as in a process that fiber has started
+	t.Setenv("FIBER_PREFORK_CHILD", "1") // as in a child process of fiber
 	for name, c := range map[string]struct {
 		store  core.SeenStore
 		status int
@@ -562,7 +562,7 @@ func TestPreforkNeedsAStoreThatIsShared(t *testing.T) {
 	}
 }
 
-// shared hides that the store forgets, as one that all children share does not.
+// shared hides that the store forgets, so that it passes for a shared one.
 type shared struct{ core.SeenStore }
 
 func TestHeaderLines(t *testing.T) {

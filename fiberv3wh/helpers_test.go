@@ -21,7 +21,7 @@ import (
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// kit is a verifier, what it observed, and the sender that belongs to it.
+// kit is a verifier, its observed events, and its sender.
 type kit struct {
 	*core.Verifier
 	signer *core.Signer
@@ -58,7 +58,7 @@ func (k *kit) last() core.Event {
 	return k.events[len(k.events)-1]
 }
 
-// request is a signed attempt that is age old.
+// request is a signed attempt of this age.
 func (k *kit) request(tb testing.TB, url, id string, age time.Duration, body string) *http.Request {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(body))
@@ -72,7 +72,7 @@ func (k *kit) request(tb testing.TB, url, id string, age time.Duration, body str
 	return req
 }
 
-// head is the signed head of a raw request, without the lines that say how long its body is.
+// head is the signed headers of a raw request, without those of the length of the body.
 func (k *kit) head(tb testing.TB, id, body string) string {
 	tb.Helper()
 	var b bytes.Buffer
@@ -97,7 +97,7 @@ func listen(tb testing.TB) net.Listener {
 	return ln
 }
 
-// serveListener runs app as its users are told to.
+// serveListener runs app as the documentation says.
 func serveListener(tb testing.TB, app *fiber.App) string {
 	tb.Helper()
 	ln := listen(tb)
@@ -145,7 +145,7 @@ type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
 
-// reply is what the sender got.
+// reply is the response that the sender got.
 type reply struct {
 	status int
 	header http.Header

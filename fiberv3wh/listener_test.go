@@ -22,7 +22,7 @@ import (
 	"github.com/hookonce/hookonce/fiberv3wh"
 )
 
-// Not parallel: it measures memory. Without the listener it is 1 MiB a connection.
+// Not parallel: it measures memory. Without the listener each connection takes 1 MiB.
 func TestAnAnnouncedBodyHoldsLittleMemory(t *testing.T) {
 	const connections = 200
 	for sent, most := range map[int]int64{1: 64 << 10, 20 << 10: 128 << 10} {
@@ -44,7 +44,7 @@ func TestAnAnnouncedBodyHoldsLittleMemory(t *testing.T) {
 	}
 }
 
-// held is the memory of heap and stacks.
+// held is the size of heap and stacks.
 func held() int64 {
 	runtime.GC()
 	runtime.GC()
@@ -133,7 +133,7 @@ func TestRequestsFollowEachOtherOverTheListener(t *testing.T) {
 			fmt.Fprintf(&text, "Content-Length: %d\r\n\r\n%s", len(body), body)
 		}
 	}
-	go io.WriteString(conn, text.String()) //nolint:errcheck // what fails is seen below
+	go io.WriteString(conn, text.String()) //nolint:errcheck // a failure shows below
 	from := bufio.NewReader(conn)
 	for i, body := range bodies {
 		if r := read(t, from); r.status != 200 || r.body != body || r.closed {
@@ -168,7 +168,7 @@ func TestABodyThatBreaksOffIsNotHandledOverTheListener(t *testing.T) {
 	}
 }
 
-// closing tells when the server has closed a connection for good.
+// closing returns when the server has finally closed a connection.
 type closing struct {
 	net.Listener
 
@@ -199,7 +199,7 @@ func TestTheListenerLingersForAMomentWhereBytesAreUnread(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		tail     string
-		more     bool // sends on and on
+		more     bool // keeps sending
 		from, to time.Duration
 	}{
 		{"the request was read", "Connection: close\r\nContent-Length: 2\r\n\r\n{}", false, 0, 300 * time.Millisecond},

@@ -16,10 +16,10 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// The memory of a request is used again for another one. Schemes are written by applications:
-// whatever they do with it must not reach that one.
+// The memory of a request is reused for another one. Applications write schemes: whatever a scheme
+// does with the memory must not affect the other request.
 
-// renaming is Standard Webhooks under the names of another sender: it changes the headers.
+// renaming is Standard Webhooks with another sender's header names: it changes the headers.
 type renaming struct{ core.StandardWebhooks }
 
 func (s renaming) ReadHeader(r *core.Request, a *core.Attempt) error {
@@ -66,7 +66,7 @@ func TestWhatASchemeDoesToARequestIsGoneForTheNext(t *testing.T) {
 	}
 }
 
-// echoing answers handshakes with parts of the request.
+// echoing responds to handshakes with parts of the request.
 type echoing struct{ core.StandardWebhooks }
 
 func (echoing) Facts() core.Facts {

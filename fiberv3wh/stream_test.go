@@ -16,8 +16,8 @@ import (
 	"github.com/hookonce/hookonce/fiberv3wh"
 )
 
-// streaming is a server that hands bodies over unread, with a route that must not be reached
-// through the rest of somebody's body.
+// streaming is a server that passes on unread bodies, with a route that must not be reached through
+// the rest of another body.
 func streaming(t *testing.T, k *kit, cfg fiber.Config) (target string, smuggled *atomic.Int32) {
 	t.Helper()
 	cfg.StreamRequestBody = true
@@ -34,7 +34,7 @@ func streaming(t *testing.T, k *kit, cfg fiber.Config) (target string, smuggled 
 func TestARefusedStreamIsNotParsedAsTheNextRequest(t *testing.T) {
 	t.Parallel()
 	const inner = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
-	// More than fasthttp reads ahead, and requests all along.
+	// More than fasthttp reads ahead, full of requests.
 	long := strings.Repeat(inner, 2000)
 	chunk := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(long), long)
 	for _, c := range []struct {
@@ -82,7 +82,7 @@ func TestAStreamedBodyUpToTheLimitKeepsTheConnection(t *testing.T) {
 			t.Fatalf("%d: got %d %s, closed: %v: %v", i, r.status, r.body, r.closed, k.last().Err)
 		}
 		if i == 1 {
-			time.Sleep(400 * time.Millisecond) // a read deadline that was left behind would end the connection now
+			time.Sleep(400 * time.Millisecond) // a leftover read deadline would end the connection now
 		}
 	}
 }
@@ -161,7 +161,7 @@ func TestAStreamReadBeforeUs(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with it, in report-only mode the handler gets the whole body.
+// In report-only mode the handler gets the whole body, whatever is wrong with it.
 func TestReportOnlyPassesEveryBodyOn(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat("x", 50_000)

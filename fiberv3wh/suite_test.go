@@ -23,7 +23,7 @@ import (
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	// fiber alone loses refusals: without our listener it needs another one that lingers.
+	// fiber alone loses refusals: without our listener it needs another lingering one.
 	withoutOurs := func(t testing.TB, app *fiber.App) string { return serveOn(t, app, lingering{listen(t)}) }
 	for name, serve := range map[string]func(testing.TB, *fiber.App) string{"Listener": serveListener, "another listener": withoutOurs} {
 		for _, streaming := range []bool{false, true} {
@@ -106,8 +106,8 @@ func mountSuite(m whtest.AdapterMount, streaming bool) *fiber.App {
 	return app
 }
 
-// timeout gives the handlers a context that ends. fiber's own leaves them running beside its
-// response.
+// timeout gives the handlers a context that ends. fiber's own timeout leaves them running beside
+// its response.
 func timeout(d time.Duration) fiber.Handler {
 	return func(c fiber.Ctx) error {
 		outer := c.Context()
@@ -138,7 +138,7 @@ func call(c fiber.Ctx) *whtest.AdapterCall {
 		},
 		Status: func(status int) { c.Status(status) },
 		Write:  func(p []byte) { _, _ = c.Write(p) },
-		Flush:  func() {}, // fasthttp sends when all handlers are done
+		Flush:  func() {}, // fasthttp sends after all handlers have returned
 		Hijack: func() error {
 			c.RequestCtx().HijackSetNoResponse(true)
 			c.RequestCtx().Hijack(func(conn net.Conn) {

@@ -72,13 +72,13 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
-// TestAllocations keeps the price known: the delivery is core's, the copies of the head's text and
-// of the body are ours.
+// TestAllocations keeps the cost known: the delivery is core's, the copies of the headers and of
+// the body are ours.
 func TestAllocations(t *testing.T) {
 	testmode.Count(t)
 	const budget = 3
 	got, send := math.Inf(1), route(t, 1<<10)
-	for range 3 { // what the runtime does meanwhile counts as well
+	for range 3 { // the runtime's own allocations are counted too
 		got = min(got, testing.AllocsPerRun(200, send))
 	}
 	if got > budget {

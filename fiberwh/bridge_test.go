@@ -13,7 +13,7 @@ import (
 	"github.com/hookonce/hookonce/nethttp"
 )
 
-// logged is another net/http middleware outside.
+// logged is another upstream net/http middleware.
 func logged(mw func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		inner := mw(next)

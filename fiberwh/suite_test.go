@@ -22,7 +22,7 @@ import (
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	// fiber alone loses refusals: without our listener it needs another one that lingers.
+	// fiber alone loses refusals: without our listener it needs another lingering one.
 	withoutOurs := func(t testing.TB, app *fiber.App) string { return serveOn(t, app, lingering{listen(t)}) }
 	for name, serve := range map[string]func(testing.TB, *fiber.App) string{"Listener": serveListener, "another listener": withoutOurs} {
 		for _, streaming := range []bool{false, true} {
@@ -120,7 +120,7 @@ func call(c *fiber.Ctx) *whtest.AdapterCall {
 		},
 		Status: func(status int) { c.Status(status) },
 		Write:  func(p []byte) { _, _ = c.Write(p) },
-		Flush:  func() {}, // fasthttp sends when all handlers are done
+		Flush:  func() {}, // fasthttp sends after all handlers have returned
 		Hijack: func() error {
 			c.Context().HijackSetNoResponse(true)
 			c.Context().Hijack(func(conn net.Conn) {

@@ -84,15 +84,15 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
-// TestAllocations keeps the price known, beside the same route without the middleware. Core has 1
-// of them (the delivery), the shared exchange 4 (itself, the body, the request's copy, GetBody),
-// and 4 are ours: the writer, gin's map of values, and the bytes for ShouldBindBodyWith.
+// TestAllocations keeps the cost known, compared with the same route without the middleware. Core
+// has 1 of them (the delivery), the shared exchange 4 (itself, the body, the request's copy,
+// GetBody), and 4 are ours: the writer, gin's map of values, and the bytes for ShouldBindBodyWith.
 func TestAllocations(t *testing.T) {
 	testmode.Count(t)
 	const budget = 9
 	measure := func(protected bool) float64 {
 		least, send := math.Inf(1), route(t, 1<<10, protected)
-		for range 3 { // what the runtime does meanwhile counts as well
+		for range 3 { // the runtime's own allocations are counted too
 			least = min(least, testing.AllocsPerRun(200, send))
 		}
 		return least

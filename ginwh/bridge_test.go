@@ -38,7 +38,7 @@ func byContext(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 	}
 }
 
-// logged is another net/http middleware outside.
+// logged is another upstream net/http middleware.
 func logged(mw func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		inner := mw(next)
@@ -50,7 +50,7 @@ type unwrapping struct{ http.ResponseWriter }
 
 func (u unwrapping) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
-// buffering is gin's writer in that of a middleware of gin, which does not unwrap.
+// buffering wraps gin's writer, as a gin middleware does, without Unwrap.
 type buffering struct{ gin.ResponseWriter }
 
 func inBuffer(c *gin.Context) { c.Writer = buffering{c.Writer} }
@@ -75,7 +75,7 @@ func TestNetHTTPRefusesToStandAroundHandlersOfGin(t *testing.T) {
 			t.Run(name+", the handler writes "+http.StatusText(status), func(t *testing.T) {
 				t.Parallel()
 				k := newKit(t, core.Config{})
-				runs := 0 // gin runs the next handler after a refusal as well, unless something aborts
+				runs := 0 // gin runs the next handler even after a refusal, unless something aborts
 				target := serve(t, mount(append(bridge(nethttp.New(k.Verifier)), func(c *gin.Context) {
 					if _, verified := core.FromContext(c.Request.Context()); verified {
 						runs++

@@ -32,8 +32,8 @@
 // nothing written are a failure. AbortWithStatus(204) is a success: IsAborted
 // does not count.
 //
-// A handler that leaves work to a goroutine and responds 2xx has said that the
-// message is handled. Respond after the work is done or stored.
+// If a handler leaves work to a goroutine and responds 2xx, the message counts
+// as handled. Respond after the work is done or stored.
 //
 // # Context
 //

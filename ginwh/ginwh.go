@@ -11,7 +11,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Option changes what [New] makes. There is one: [Deny].
+// Option is an option of [New]. There is one: [Deny].
 type Option func(*middleware)
 
 // Deny makes answer respond to refused attempts, with the chain already
@@ -37,8 +37,8 @@ func New(v *core.Verifier, opts ...Option) gin.HandlerFunc {
 	return m.handle
 }
 
-// deliveryKey is a string, because gin's own Get and Value know no other kind
-// in every version.
+// deliveryKey is a string, because in some versions gin's Get and Value support
+// no other type.
 const deliveryKey = "hookonce.delivery"
 
 // Message returns the verified message of the request, the zero Message if
@@ -54,7 +54,7 @@ func Message(c *gin.Context) core.Message {
 	if c.Request == nil {
 		return core.Message{}
 	}
-	m, _ := core.FromContext(c.Request.Context()) // Engine.HandleContext clears what c.Get finds
+	m, _ := core.FromContext(c.Request.Context()) // Engine.HandleContext clears the keys of c
 	return m
 }
 
@@ -69,30 +69,30 @@ func (m *middleware) handle(c *gin.Context) {
 		next(c, x)
 		return
 	}
-	c.Abort() // first, so that a Deny cannot run the handler
+	c.Abort() // first, so that Deny cannot run the handler
 	if m.deny == nil {
 		x.Refuse(c.Writer, nil)
 		return
 	}
 	x.Refuse(c.Writer, func(err *core.Error) bool {
 		m.deny(c, err)
-		return c.Writer.Written() // otherwise something outside may still render c.Errors
+		return c.Writer.Written() // otherwise a middleware upstream may still render c.Errors
 	})
 }
 
-// unread is the request with its body. An earlier ShouldBindBodyWith has read
-// it and left its bytes for the next one.
+// unread returns the request with its body. An earlier ShouldBindBodyWith has
+// read the body and kept its bytes for the next one.
 func unread(c *gin.Context) *http.Request {
 	v, _ := c.Get(gin.BodyBytesKey)
 	if body, ok := v.([]byte); ok && len(body) > 0 {
-		r := c.Request.WithContext(c.Request.Context()) // a copy: the server's own stays as it is
+		r := c.Request.WithContext(c.Request.Context()) // a copy: the server's own stays unchanged
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		return r
 	}
 	return c.Request
 }
 
-// next runs the handlers and settles, also while a panic passes through.
+// next runs the handlers and settles the message, also during a panic.
 func next(c *gin.Context, x *adapter.Exchange) {
 	outer, errors := c.Request, len(c.Errors)
 	w := &writer{ResponseWriter: c.Writer, past: x.Record(unwrap(c.Writer))}
@@ -103,19 +103,19 @@ func next(c *gin.Context, x *adapter.Exchange) {
 	}
 	answered := core.Failed
 	defer func() {
-		x.Request = c.Request // with the form, if a handler parsed one
+		x.Request = c.Request // with the form, if a handler parsed it
 		status := x.Finish(answered)
 		if answered == core.Failed && w.unsent() && isSuccess(w.Status()) {
-			// Unless something outside renders the errors: gin would make a 200
-			// of nothing, also of a panic that something outside swallows, and
-			// the sender would not retry.
+			// Unless a middleware upstream renders the errors: gin would respond
+			// 200 if nothing is written, also after a panic that a middleware
+			// upstream recovers, and the sender would not retry.
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 		c.Request = outer // the handler's context has ended
 		if c.Writer == w {
 			c.Writer = w.ResponseWriter
 		}
-		// Otherwise a middleware outside could still make a failure of what was committed.
+		// Otherwise a middleware upstream could still turn the committed message into a failure.
 		if !w.Written() && (answered == 0 || isSuccess(answered)) {
 			w.WriteHeader(status)
 			w.WriteHeaderNow()

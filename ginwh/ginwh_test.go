@@ -185,7 +185,7 @@ func TestOutcome(t *testing.T) {
 				return w
 			}
 			if _, recorder := w.(interface{ FlushError() error }); recorder {
-				return w // the one around the server's own
+				return w // the wrapper of the server's own writer
 			}
 			w = u.Unwrap()
 		}
@@ -307,13 +307,13 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-// swallowing is what a crash reporter does that does not pass panics on.
+// swallowing acts like a crash reporter that does not re-panic.
 func swallowing(c *gin.Context) {
 	defer func() { _ = recover() }()
 	c.Next()
 }
 
-// early sends an early 103, as gin has it sent.
+// early sends an early 103 in gin's way.
 func early(then gin.HandlerFunc) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Header("Link", "</style.css>")
@@ -339,8 +339,8 @@ func TestEarlyHintsReachTheSender(t *testing.T) {
 	}
 }
 
-// Under an inner Recovery, newer versions of gin answer nothing to http.ErrAbortHandler, older ones
-// 500: a failure both ways.
+// Under an inner Recovery, newer versions of gin do not respond to http.ErrAbortHandler, older ones
+// respond 500: both are failures.
 func TestErrAbortHandlerUnderAnInnerRecoveryIsAFailure(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, core.Config{})
@@ -428,7 +428,7 @@ func TestRefusalsReachTheSenderAsCoreWroteThem(t *testing.T) {
 			t.Errorf("%s is %q, want %q", key, got, values)
 		}
 	}
-	// c.Error would make error middlewares outside append an answer of their own.
+	// With c.Error, upstream error middlewares would append their own response.
 	if logged != want.Status || !aborted || ginErrors != 0 {
 		t.Errorf("outside: status %d, aborted %v, %d errors", logged, aborted, ginErrors)
 	}

@@ -20,7 +20,7 @@ const (
 	event  = `{"type":"invoice.paid"}`
 )
 
-// kit is a verifier, what it observed, and the sender that belongs to it.
+// kit is a verifier, its observed events, and its sender.
 type kit struct {
 	*core.Verifier
 	signer *core.Signer
@@ -47,7 +47,7 @@ func newKit(tb testing.TB, cfg core.Config) *kit {
 	return k
 }
 
-// last waits for an event, which may follow the answer, and returns the newest.
+// last waits for an event, which may follow the response, and returns the newest.
 func (k *kit) last() core.Event {
 	for range 1000 {
 		k.mu.Lock()
@@ -62,7 +62,7 @@ func (k *kit) last() core.Event {
 	return core.Event{}
 }
 
-// request is a signed attempt that is age old.
+// request is a signed attempt of this age.
 func (k *kit) request(tb testing.TB, url, id string, age time.Duration, body string) *http.Request {
 	tb.Helper()
 	return whtest.NewRequest(tb, k.signer, url+"/hook", body, whtest.ID(id), whtest.At(time.Now().Add(-age)))
@@ -75,7 +75,7 @@ func mount(chain ...gin.HandlerFunc) *gin.Engine {
 	return g
 }
 
-// reply is what the sender got.
+// reply is the response that the sender got.
 type reply struct {
 	status int
 	header http.Header

@@ -74,7 +74,7 @@ func serveSuite(t testing.TB, m whtest.AdapterMount) string {
 	return serve(t, g)
 }
 
-// timeout is the usual middleware with a context.
+// timeout is a typical context timeout middleware.
 func timeout(d time.Duration) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), d)
@@ -139,7 +139,7 @@ func call(c *gin.Context) *whtest.AdapterCall {
 	}
 }
 
-// raw is a gin binding that takes the bytes as they are.
+// raw is a gin binding that returns the bytes unchanged.
 type (
 	raw     struct{}
 	rawBody []byte

@@ -11,9 +11,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// writer is gin's, and also records a hijack, and a response written past it,
-// through Unwrap. It keeps informational statuses from gin, which takes a 1xx
-// for the response and sends no other status after it.
+// writer wraps gin's. It also records a hijack and a response written past it,
+// through Unwrap. It hides informational statuses from gin, which mistakes a
+// 1xx for the response and sends no other status after it.
 type writer struct {
 	gin.ResponseWriter
 
@@ -79,9 +79,9 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buf, err
 }
 
-// answered returns the status for [core.Delivery.Settle]. failed says that the
-// handlers reported errors. A middleware upstream may render these while
-// nothing is written.
+// answered returns the status for [core.Delivery.Settle]. failed reports that
+// the handlers added errors. A middleware upstream may render these if nothing
+// is written.
 func (w *writer) answered(failed bool) int {
 	status, past := w.Status(), w.past.Status()
 	switch {
@@ -90,7 +90,7 @@ func (w *writer) answered(failed bool) int {
 	case past != 0 && isSuccess(status):
 		return past
 	case isInformational(status), status == http.StatusOK && !w.Written():
-		return 0 // gin shows 200 from the start, and keeps showing a 103 that was only information
+		return 0 // gin reports 200 from the start, and keeps reporting an informational 103
 	default:
 		return status
 	}

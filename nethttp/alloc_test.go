@@ -4,11 +4,11 @@ package nethttp_test
 
 import "testing"
 
-// Under the race detector pools drop what they hold at random.
+// Under the race detector pools drop items at random.
 func TestAllocations(t *testing.T) {
-	// Four are the adapter's: the exchange (with recorder, reader and body reader in it), the
-	// buffer of the body, the copy of the request, and GetBody. One is core's: the delivery. One is
-	// spare, for pools that the garbage collector empties and the store as it grows.
+	// Four are the adapter's: the exchange (including recorder, reader and body reader), the buffer
+	// of the body, the copy of the request, and GetBody. One is core's: the delivery. One is spare,
+	// for pools that the garbage collector empties and for the growing store.
 	const budget = 6
 	const runs = 500
 	if got := testing.AllocsPerRun(runs, attempts(t, runs+1)); got > budget {

@@ -22,11 +22,10 @@ func (b *bare) Header() http.Header         { return b.header }
 func (b *bare) WriteHeader(status int)      { b.status = status }
 func (b *bare) Write(p []byte) (int, error) { return len(p), nil }
 
-// SetReadDeadline is there as in a server: without it http.ResponseController makes an error.
+// SetReadDeadline exists as in a server: without it http.ResponseController allocates an error.
 func (*bare) SetReadDeadline(time.Time) error { return nil }
 
-// attempts makes a function that sends one new message of 1 KiB through the whole middleware at
-// each call.
+// attempts returns a function that sends a new message of 1 KiB through the whole middleware.
 func attempts(tb testing.TB, n int) func() {
 	tb.Helper()
 	secret := core.GenerateSecret()

@@ -24,12 +24,12 @@ func frameworks() []framework {
 	}
 }
 
-// misplaced returns an error if the caller runs for the handlers of a
-// framework. It looks for the nearest function of a framework on the stack. A
-// door, which takes a handler of net/http, is fine: only its response matters.
+// misplaced returns an error if the middleware wraps handlers of a framework.
+// It looks for the nearest function of a framework on the stack. A door is
+// fine: it takes a handler of net/http, and only its response matters.
 //
-// Names of functions survive -trimpath, stripping and vendoring. A door that
-// the compiler inlines is named after its caller, but not its file.
+// Function names survive -trimpath, stripping and vendoring. A door that the
+// compiler inlines has the name of its caller, but its own file.
 func misplaced() error {
 	var pcs [128]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -60,8 +60,8 @@ func isDoor(frame *runtime.Frame) bool {
 	return false
 }
 
-// fromFramework reports whether w may be the writer of gin or echo. It only
-// says when to look at the stack, which takes microseconds.
+// fromFramework reports whether w may be the writer of gin or echo. Only then
+// is the stack inspected, which takes microseconds.
 func fromFramework(w http.ResponseWriter) bool {
 	for {
 		switch w.(type) {

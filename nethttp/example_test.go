@@ -26,7 +26,7 @@ func ExampleNew() {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 
-	// Somebody without the secret, then the sender.
+	// An attacker without the secret, then the sender.
 	signer, err := core.NewSigner(secret)
 	if err != nil {
 		panic(err)
@@ -94,7 +94,7 @@ func ExampleNewTransport() {
 func ExampleDeny() {
 	v := core.Must(core.New(core.Secrets(core.GenerateSecret()), memstore.New(), nil))
 	deny := nethttp.Deny(func(w http.ResponseWriter, _ *http.Request, err *core.Error) {
-		a := err.Answer() // keep status and Retry-After: they decide whether the sender tries again
+		a := err.Answer() // keep status and Retry-After: they decide whether the sender retries
 		if after := a.Header.Get("Retry-After"); after != "" {
 			w.Header().Set("Retry-After", after)
 		}

@@ -60,7 +60,7 @@ func TestAServerOfGo127AnswersManyHeaderValuesItself(t *testing.T) {
 
 func TestGo127MarshalsOtherBytes(t *testing.T) {
 	t.Parallel()
-	const before = `{"a":"\ufffd"}` // what older versions write of the same value
+	const before = `{"a":"\ufffd"}` // what older versions write for the same value
 	b, err := json.Marshal(map[string]string{"a": "\xff"})
 	if err != nil || string(b) == before || string(b) != "{\"a\":\"\uFFFD\"}" {
 		t.Errorf("%q, %v", b, err)

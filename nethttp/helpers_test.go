@@ -5,5 +5,5 @@ import (
 	"log"
 )
 
-// quiet drops what net/http logs about panics that the tests cause.
+// quiet drops net/http's log of the panics that the tests cause.
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -27,14 +27,14 @@ func Deny(answer func(w http.ResponseWriter, r *http.Request, err *core.Error)) 
 // concurrent use and may wrap any number of handlers.
 func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler {
 	if v == nil {
-		panic("nethttp.New: the verifier is nil: make one with core.New and look at its error")
+		panic("nethttp.New: the verifier is nil: make one with core.New and check its error")
 	}
 	var o options
 	for _, opt := range opts {
 		opt(&o)
 	}
 	return func(next http.Handler) http.Handler {
-		wrapped := misplaced() // bridges wrap their handlers anew for each request
+		wrapped := misplaced() // bridges wrap their handlers again for each request
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			err := wrapped
 			if err == nil && fromFramework(w) {

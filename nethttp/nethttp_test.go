@@ -24,7 +24,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// pair is a verifier and the signer that it trusts.
+// pair is a verifier and its trusted signer.
 func pair(tb testing.TB, config *core.Config) (*core.Verifier, *core.Signer) {
 	tb.Helper()
 	secret := core.GenerateSecret()
@@ -35,7 +35,7 @@ func pair(tb testing.TB, config *core.Config) (*core.Verifier, *core.Signer) {
 	return core.Must(core.New(core.Secrets(secret), memstore.New(), config)), signer
 }
 
-// deliver sends body as form to h behind the middleware and in front of it what outer adds.
+// deliver sends body as form to h behind the middleware, with outer upstream of it.
 func deliver(t *testing.T, outer func(http.Handler) http.Handler, h http.HandlerFunc, contentType, body string, chunked bool) reply {
 	t.Helper()
 	v, signer := pair(t, nil)
@@ -54,7 +54,7 @@ func post(t *testing.T, base string, signer *core.Signer, contentType, body stri
 	return fetch(t, http.DefaultClient, r)
 }
 
-// reply is an answer that was read.
+// reply is a response with its body.
 type reply struct {
 	status, proto int
 	closed        bool
@@ -93,7 +93,7 @@ func TestTheBodyIsThereByEveryWayOfReading(t *testing.T) {
 	_, _ = file.Write([]byte("file"))
 	_ = mw.Close()
 	const urlencoded = "application/x-www-form-urlencoded"
-	large := "a=" + strings.Repeat("1", 11<<20) // beyond where ParseForm stops by itself
+	large := "a=" + strings.Repeat("1", 11<<20) // beyond ParseForm's own limit
 	for _, c := range []struct {
 		name, contentType, body string
 		read                    func(*http.Request) (string, error)
@@ -226,7 +226,7 @@ func TestABodyThatWasConsumedInFrontIsAMisconfiguration(t *testing.T) {
 	})
 }
 
-// Some frameworks have every request parsed. Then PostForm is there, and empty.
+// Some frameworks parse every request. Then PostForm is set and empty.
 func TestAnEmptyBodyOfAnotherTypeThatWasParsedIsNotConsumed(t *testing.T) {
 	t.Parallel()
 	for kind, status := range map[string]int{
@@ -358,7 +358,7 @@ func testHTTP2(t *testing.T, opts ...nethttp.Option) {
 		}
 		return got
 	}
-	stalled := func() io.ReadCloser { // until the client closes it
+	stalled := func() io.ReadCloser { // stalls until the client closes it
 		body, _ := io.Pipe()
 		return body
 	}
@@ -372,7 +372,7 @@ func testHTTP2(t *testing.T, opts ...nethttp.Option) {
 	}
 }
 
-// stalling is a signed request whose body never comes.
+// stalling is a signed request whose body never arrives.
 func stalling(t *testing.T, signer *core.Signer, target string) *http.Request {
 	t.Helper()
 	r := whtest.NewRequest(t, signer, target, "{}")
@@ -384,7 +384,7 @@ func stalling(t *testing.T, signer *core.Signer, target string) *http.Request {
 
 func TestTheShorterTimeEndsASlowBody(t *testing.T) {
 	t.Parallel()
-	const short = time.Second // a busy machine needs some of it for the handshake
+	const short = time.Second // a busy machine uses some of it for the handshake
 	for _, c := range []struct {
 		name        string
 		body, whole time.Duration // Config.BodyTimeout and http.Server.ReadTimeout
@@ -400,7 +400,7 @@ func TestTheShorterTimeEndsASlowBody(t *testing.T) {
 			t.Parallel()
 			v, signer := pair(t, &core.Config{BodyTimeout: c.body})
 			s := httptest.NewUnstartedServer(nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				select { // the deadline of the body is none of the handler's
+				select { // the body deadline does not apply to the handler
 				case <-r.Context().Done():
 					t.Error("the handler's context has ended")
 				case <-time.After(2 * min(c.body, c.whole)):
@@ -435,13 +435,13 @@ func TestASlowBodyEndsAlsoWhereTheServersDeadlineWasTakenAway(t *testing.T) {
 	wantStatus(t, fetch(t, &http.Client{Timeout: 20 * time.Second}, stalling(t, signer, s.URL)), http.StatusRequestTimeout)
 }
 
-// Whatever a refused sender does, its connection is closed for good after the grace and the half
-// second of net/http.
+// Whatever a refused sender does, its connection is finally closed after the grace and net/http's
+// half second.
 func TestARefusedSenderHoldsItsConnectionForAMoment(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, framing  string
-		unsigned, more bool // sends on and on
+		unsigned, more bool // keeps sending
 		most           time.Duration
 	}{
 		{"too large, and waits", "Content-Length: 100000000\r\n", false, false, time.Second},

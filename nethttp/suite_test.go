@@ -67,8 +67,8 @@ func serve(tb testing.TB, m whtest.AdapterMount) string {
 	return listen(tb, h)
 }
 
-// timeout is the usual middleware of routers: it answers when the request's context
-// ended and nothing was written.
+// timeout is a typical router middleware: it responds if the request's context ended and nothing
+// was written.
 func timeout(d time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), d)
@@ -80,7 +80,7 @@ func timeout(d time.Duration, next http.Handler) http.Handler {
 	})
 }
 
-// logger is the usual one: it wraps the writer.
+// logger is a typical one: it wraps the writer.
 func logger(log func(status int), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := &statusWriter{ResponseWriter: w}
@@ -114,7 +114,7 @@ func listen(tb testing.TB, h http.Handler) string {
 	return "http://" + l.Addr().String()
 }
 
-// recoverer is the usual recover middleware.
+// recoverer is a typical recover middleware.
 func recoverer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {

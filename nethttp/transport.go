@@ -35,7 +35,7 @@ type transport struct {
 // http.ErrUseLastResponse returns the status instead.
 func NewTransport(signer *core.Signer, base http.RoundTripper) http.RoundTripper {
 	if signer == nil {
-		panic("nethttp.NewTransport: the signer is nil: make one with core.NewSigner and look at its error")
+		panic("nethttp.NewTransport: the signer is nil: make one with core.NewSigner and check its error")
 	}
 	if base == nil {
 		base = http.DefaultTransport
@@ -73,7 +73,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(signed)
 }
 
-// readAndClose reads the body, which a RoundTripper has to close in any case.
+// readAndClose reads the body, which a RoundTripper must always close.
 func readAndClose(r *http.Request) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
@@ -89,7 +89,7 @@ func readAndClose(r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// CloseIdleConnections lets http.Client.CloseIdleConnections through.
+// CloseIdleConnections supports http.Client.CloseIdleConnections.
 func (t *transport) CloseIdleConnections() {
 	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()

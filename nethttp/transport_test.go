@@ -20,7 +20,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// closing notes that a body was closed.
+// closing records that a body was closed.
 type closing struct {
 	io.Reader
 	closed bool
@@ -59,7 +59,7 @@ func TestTransportSignsWhatVerifies(t *testing.T) {
 		r.Header.Set("Webhook-Id", "msg_kept")
 		before := r.Header.Clone()
 		tr := nethttp.NewTransport(signer, roundTripper(func(s *http.Request) (*http.Response, error) {
-			for range 2 { // as sent, and as an http.Transport sends it again
+			for range 2 { // the first time, and when an http.Transport sends it again
 				body, err := io.ReadAll(s.Body)
 				if err != nil || string(body) != c.want || s.ContentLength != int64(len(c.want)) {
 					t.Errorf("%s: body %q (%v), ContentLength %d", name, body, err, s.ContentLength)
@@ -96,7 +96,7 @@ func TestTransportGivesEachMessageAnIDAndEachAttemptATime(t *testing.T) {
 	}))
 	r := outgoing(t, nil)
 	_, _ = tr.RoundTrip(r)
-	time.Sleep(time.Second) // stamps have whole seconds
+	time.Sleep(time.Second) // timestamps are in whole seconds
 	_, _ = tr.RoundTrip(r)
 	if len(ids) != 2 || len(stamps) != 2 {
 		t.Errorf("ids %v, stamps %v: want two of each", ids, stamps)

@@ -31,7 +31,7 @@ func Verify(v *core.Verifier, r *http.Request) (core.Message, error) {
 	m, err := v.ReadAndVerify(r.Context(), &target, &body)
 	body.Restore(r)
 	if errors.Is(err, core.ErrBodyConsumed) {
-		r.ContentLength, r.TransferEncoding = length, encoding // they are what tells
+		r.ContentLength, r.TransferEncoding = length, encoding // they show whether there is a body
 	}
 	return m, err
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// verifying is a verifier whose bodies have 100 bytes at most, and a signer.
+// verifying returns a verifier with a body limit of 100 bytes, and a signer.
 func verifying(t *testing.T) (*core.Verifier, *core.Signer) {
 	t.Helper()
 	secret := core.GenerateSecret()
@@ -99,7 +99,7 @@ func TestVerifySaysWhyAndLeavesTheBodyToRead(t *testing.T) {
 			v, signer := verifying(t)
 			r := whtest.NewRequest(t, signer, "/hook", c.body)
 			c.change(r)
-			for range 2 { // the first leaves all for the second
+			for range 2 { // the first leaves the body for the second
 				_, err := nethttp.Verify(v, r)
 				if c.reason == "" {
 					if err != nil {
@@ -119,7 +119,7 @@ func TestVerifySaysWhyAndLeavesTheBodyToRead(t *testing.T) {
 	}
 }
 
-// counting is a body without an end.
+// counting is an endless body.
 type counting struct{ read int }
 
 func (c *counting) Read(p []byte) (int, error) {

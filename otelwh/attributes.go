@@ -24,11 +24,11 @@ const (
 	bodySizeKey   = attribute.Key("hookonce.body.size")
 )
 
-// other is the conventions' word for what is not told apart.
+// other is the conventions' value for everything that is not counted
+// separately.
 const other = "_OTHER"
 
-// method is one of those that HTTP defines, or other: a client may send any
-// word.
+// method is a method that HTTP defines, or other: a client may send any word.
 func method(m string) string {
 	switch m {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
@@ -39,11 +39,11 @@ func method(m string) string {
 	}
 }
 
-// text is s as exporters can take it: one string that is no UTF-8 makes them
-// drop the whole batch, or fail the scrape.
+// text makes s valid UTF-8: one invalid string makes exporters drop the whole
+// batch, or fail the scrape.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// part is a step of the pipeline that is timed.
+// part is a timed step of the pipeline.
 type part int
 
 const (
@@ -55,15 +55,15 @@ const (
 	parts
 )
 
-// duration names the part's histogram, and its attribute of a span.
+// duration names the part's histogram and span attribute.
 func (p part) duration() string {
 	return [...]string{
 		"hookonce.keys.duration", "hookonce.body.duration", "hookonce.check.duration", "hookonce.store.duration", "hookonce.handler.duration",
 	}[p]
 }
 
-// culprit is the part that failed by itself; parts if none did. A refusal is no
-// failure.
+// culprit is the part that failed by itself, or parts if none did. A refusal is
+// not a failure.
 func culprit(r core.Reason) part {
 	switch r {
 	case core.ErrKeysUnavailable:
@@ -79,8 +79,8 @@ func culprit(r core.Reason) part {
 	}
 }
 
-// cache keeps what make made for each key. It does not allocate for a key that
-// it knows, and is safe for concurrent use.
+// cache keeps the result of make for each key. It does not allocate for a known
+// key, and is safe for concurrent use.
 type cache[K comparable, V any] struct {
 	make func(K) V
 	mu   sync.RWMutex
@@ -108,8 +108,8 @@ func (c *cache[K, V]) get(key K) V {
 	return v
 }
 
-// names tells the first of them apart. Who can make up names, a tenant or a key
-// source at fault, cannot make more series.
+// names keeps the first names separate. A tenant or a faulty key source that
+// invents names cannot create more series.
 type names struct {
 	most  int
 	mu    sync.RWMutex
@@ -118,7 +118,7 @@ type names struct {
 
 func newNames(most int) *names { return &names{most: most, known: map[string]string{}} }
 
-// of is the attribute value for a name; "" for none.
+// of returns the attribute value for a name; "" for none.
 func (n *names) of(name string) string {
 	if name == "" || n.most <= 0 {
 		return ""
@@ -131,7 +131,7 @@ func (n *names) of(name string) string {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if value, ok := n.known[name]; ok { // meanwhile
+	if value, ok := n.known[name]; ok { // added meanwhile
 		return value
 	}
 	if len(n.known) >= n.most {

@@ -45,15 +45,15 @@ func withSpans(tb testing.TB, sampler trace.Sampler) func(context.Context, core.
 	return observe
 }
 
-// TestTheAllocationsOfAnObserver is not parallel: it counts those of the process. The request waits
-// for an observer.
+// TestTheAllocationsOfAnObserver is not parallel: it counts the allocations of the process. A
+// request waits for its observer.
 func TestTheAllocationsOfAnObserver(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		observe func(context.Context, core.Event)
 		budget  float64
 	}{
-		{"metrics alone", metricsAlone(t), 3}, // all of them for starting a span that nobody makes; the metrics need none
+		{"metrics alone", metricsAlone(t), 3}, // all for starting a span that is not recorded; the metrics need none
 		{"a span that is not sampled", withSpans(t, trace.NeverSample()), 4},
 		{"a span that is sampled, and that of its handler", withSpans(t, trace.AlwaysSample()), 32}, // most of them are the SDK's
 	} {

@@ -15,8 +15,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// A program exports to a collector, with metric.NewPeriodicReader in place of
-// the reader that is read here by hand.
+// A program exports to a collector, with metric.NewPeriodicReader instead of
+// the manual reader that this example uses.
 func ExampleNew() {
 	reader := metric.NewManualReader()
 	observe, err := otelwh.New(&otelwh.Config{

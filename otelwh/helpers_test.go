@@ -53,7 +53,7 @@ func newTelemetry(tb testing.TB, config otelwh.Config) *telemetry {
 	return t
 }
 
-// series are all of them with their values, those of histograms with their counts:
+// series returns all series with their values, histograms with their counts:
 // "name{key=value,…}", keys in order.
 func (m *telemetry) series(tb testing.TB) map[string]int64 {
 	tb.Helper()
@@ -95,7 +95,7 @@ func labels(set attribute.Set) string {
 	return "{" + set.Encoded(attribute.DefaultEncoder()) + "}"
 }
 
-// only leaves those of one instrument.
+// only keeps the series of one instrument.
 func only(all map[string]int64, name string) map[string]int64 {
 	some := map[string]int64{}
 	for series, value := range all {
@@ -106,7 +106,7 @@ func only(all map[string]int64, name string) map[string]int64 {
 	return some
 }
 
-// endpoint is a real verifier behind net/http, with a handler that answers what the test says.
+// endpoint is a real verifier behind net/http, with a handler that responds as the test says.
 type endpoint struct {
 	http.Handler
 	secret string
@@ -142,7 +142,7 @@ func (e *endpoint) send(r *http.Request) int {
 	return w.Code
 }
 
-// faulty is a store whose visits take a while, and fail while err says so.
+// faulty is a store whose calls take a while, and fail while err is set.
 type faulty struct {
 	core.SeenStore
 	err   atomic.Pointer[error]

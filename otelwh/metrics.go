@@ -12,8 +12,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Bounds of the histograms, in seconds and in bytes. Those of waiting hold the
-// default timeouts of core: 2, 5, 10 and 60 seconds.
+// Bounds of the histograms, in seconds and in bytes. Those of waiting include
+// the default timeouts of core: 2, 5, 10 and 60 seconds.
 func waitBounds() []float64 {
 	return []float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10}
 }
@@ -22,7 +22,7 @@ func checkBounds() []float64 {
 	return []float64{0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1}
 }
 
-func handlerBounds() []float64 { // as the conventions have them for HTTP servers, and further
+func handlerBounds() []float64 { // those of the conventions for HTTP servers, and beyond
 	return []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60}
 }
 
@@ -30,8 +30,8 @@ func sizeBounds() []float64 {
 	return []float64{256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20}
 }
 
-// attempt, use and timing are the attributes of the instruments. Each of their
-// parts is bounded, and so are the series.
+// attempt, use and timing are the attributes of the instruments. Each field has
+// bounded values, so the number of series is bounded.
 type attempt struct {
 	reason                 core.Reason
 	scheme, source, method string
@@ -43,7 +43,7 @@ type use struct{ scheme, source, key string }
 
 type timing struct {
 	scheme string
-	failed core.Reason // "" if the part did what it should
+	failed core.Reason // "" if the part succeeded
 }
 
 type metrics struct {
@@ -65,11 +65,11 @@ func newMetrics(cfg Config) (*metrics, error) {
 	meter := cfg.MeterProvider.Meter(Scope, metric.WithSchemaURL(semconv.SchemaURL))
 	var errs [3 + parts]error
 	m.attempts, errs[0] = meter.Int64Counter("hookonce.attempts", metric.WithUnit("{attempt}"),
-		metric.WithDescription("Attempts to deliver a webhook, by what became of them."))
+		metric.WithDescription("Delivery attempts, by outcome."))
 	m.uses, errs[1] = meter.Int64Counter("hookonce.key.uses", metric.WithUnit("{attempt}"),
-		metric.WithDescription("Attempts whose signature held, by the key that matched."))
+		metric.WithDescription("Attempts whose signature verified, by the key that matched."))
 	m.size, errs[2] = meter.Int64Histogram("hookonce.body.size", metric.WithUnit("By"), metric.WithExplicitBucketBoundaries(sizeBounds()...),
-		metric.WithDescription("Size of the body, as far as it was read."))
+		metric.WithDescription("Bytes read of the body."))
 	for p, d := range [parts]struct {
 		description string
 		bounds      []float64
@@ -102,7 +102,7 @@ func (m *metrics) record(ctx context.Context, e *core.Event) {
 	failed := culprit(e.Reason)
 	for p, took := range durations(e) {
 		switch {
-		case took <= 0: // not come to
+		case took <= 0: // not reached
 		case part(p) == failed:
 			m.durations[p].Record(ctx, took.Seconds(), m.timingOptions.get(timing{scheme, e.Reason})...)
 		default:
@@ -115,7 +115,7 @@ func durations(e *core.Event) [parts]time.Duration {
 	return [parts]time.Duration{keys: e.Keys, body: e.Body, check: e.Check, store: e.Store, handler: e.Handler}
 }
 
-// status is zero for what is no status of HTTP.
+// status is zero if it is not an HTTP status.
 func status(code int) int {
 	if code < 100 || code > 599 {
 		return 0

@@ -88,7 +88,7 @@ func compare(t *testing.T, got, want map[string]int64) {
 	}
 }
 
-// TestEventsAndTheirSeries has what the core does not do on demand.
+// TestEventsAndTheirSeries has events that core does not produce on demand.
 func TestEventsAndTheirSeries(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -163,7 +163,7 @@ func TestEventsAndTheirSeries(t *testing.T) {
 	}
 }
 
-// TestFailuresAreOfThePartThatFailed goes through the closed set with every part timed.
+// TestFailuresAreOfThePartThatFailed tests the closed set with every part timed.
 func TestFailuresAreOfThePartThatFailed(t *testing.T) {
 	t.Parallel()
 	m := newTelemetry(t, otelwh.Config{})
@@ -256,8 +256,7 @@ func TestNamesBeyondTheBoundAreOne(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoTextDoesNoHarm: one string that is not UTF-8 makes an exporter drop all that it
-// holds.
+// TestWhatIsNoTextDoesNoHarm: one string that is not UTF-8 makes an exporter drop its whole batch.
 func TestWhatIsNoTextDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	const bad = "a\xff\xfeb"
@@ -294,7 +293,7 @@ func TestGlobalProvidersMayBeSetLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	observe(context.Background(), core.Event{Reason: core.ErrMalformed}) // the first time, nobody listens
+	observe(context.Background(), core.Event{Reason: core.ErrMalformed}) // the first time without a provider
 	m := setGlobal(t)
 	before := len(m.spans.Ended())
 	observe(context.Background(), core.Event{Reason: core.Handled})

@@ -11,16 +11,16 @@
 //
 // # Metrics
 //
-//	hookonce.attempts          attempts by reason, scheme, method and status; by source if [Config.Sources] says so
-//	hookonce.key.uses          attempts whose signature held, by the key that matched: how far a rotation has come
+//	hookonce.attempts          attempts by reason, scheme, method and status; by source if [Config.Sources] is set
+//	hookonce.key.uses          attempts whose signature verified, by the key that matched: shows the progress of a rotation
 //	hookonce.keys.duration     looking up keys
 //	hookonce.body.duration     waiting for the body
 //	hookonce.check.duration    checking the signature
 //	hookonce.store.duration    all calls of the seen-id store
 //	hookonce.handler.duration  the handler
-//	hookonce.body.size         bytes of the body as far as it was read
+//	hookonce.body.size         bytes read of the body
 //
-// Durations are histograms in seconds by scheme; where a part itself failed,
+// Durations are histograms in seconds by scheme; if the part itself failed,
 // error.type is the reason. Label cardinality is bounded, whatever a stranger
 // sends. Paths and message ids are not attributes of metrics. Methods that HTTP
 // does not define share one value. Sources and keys are counted separately up
@@ -52,28 +52,28 @@ import (
 // Scope is the name of the instrumentation scope of all metrics and spans.
 const Scope = "github.com/hookonce/hookonce/otelwh"
 
-// Config holds what is optional. The zero value of each field means its
-// default, and a nil *Config means all of them.
+// Config holds the options. The zero value of each field is its default, and a
+// nil *Config means all defaults.
 type Config struct {
-	// MeterProvider makes the instruments. Default: the global one, also if it
-	// is set later.
+	// MeterProvider creates the instruments. Default: the global one, even if
+	// it is set later.
 	MeterProvider metric.MeterProvider
-	// TracerProvider makes the spans. Default: the global one, also if it is
+	// TracerProvider creates the spans. Default: the global one, even if it is
 	// set later. For metrics alone, pass that of
 	// go.opentelemetry.io/otel/trace/noop.
 	TracerProvider trace.TracerProvider
-	// Sources is how many sources (tenants, endpoints) are counted apart, in
-	// the order in which they first appear; later ones count as "_OTHER". Each
-	// costs about ten series. Default: none has the attribute hookonce.source.
+	// Sources is how many sources (tenants, endpoints) are counted separately,
+	// in the order in which they first appear; later ones count as "_OTHER".
+	// Each costs about ten series. Default: no attribute hookonce.source.
 	Sources int
-	// Keys is how many key ids are counted apart, in the same manner. Default:
-	// 100; negative: keys are not counted.
+	// Keys is how many key ids are counted separately, in the same way.
+	// Default: 100; negative: keys are not counted.
 	Keys int
 }
 
-// New makes the function for [core.Config.Observe]. It is safe for concurrent
-// use; one may serve several verifiers. The error is that of a MeterProvider
-// that refuses an instrument.
+// New returns a function for [core.Config.Observe]. The function is safe for
+// concurrent use and may serve several verifiers. New returns an error if the
+// MeterProvider refuses an instrument.
 func New(config *Config) (func(context.Context, core.Event), error) {
 	cfg := config.withDefaults()
 	m, err := newMetrics(cfg)
@@ -83,7 +83,7 @@ func New(config *Config) (func(context.Context, core.Event), error) {
 	t := newTracer(cfg)
 	return func(ctx context.Context, e core.Event) {
 		ctx, span := t.begin(ctx, &e)
-		m.record(ctx, &e) // in the span's context: exemplars lead to it
+		m.record(ctx, &e) // in the span's context, for exemplars
 		span.End()
 	}, nil
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// worthASpan is how long a part must take. What is shorter is in the attributes
-// of the attempt's span.
+// worthASpan is how long a part must take to get a span. Shorter ones are
+// attributes of the attempt's span.
 const worthASpan = time.Millisecond
 
 type tracer struct{ trace.Tracer }
@@ -23,10 +23,10 @@ func newTracer(cfg Config) tracer {
 	return tracer{cfg.TracerProvider.Tracer(Scope, trace.WithSchemaURL(semconv.SchemaURL))}
 }
 
-// begin makes the span of an attempt that is over, and those of its parts. The
+// begin creates the span of a finished attempt, and those of its parts. The
 // caller ends it.
 func (t tracer) begin(ctx context.Context, e *core.Event) (context.Context, trace.Span) {
-	now := time.Now() //nolint:forbidigo // as the SDK does at End; Config.Clock may be another than that of all other spans
+	now := time.Now() //nolint:forbidigo // as the SDK does at End; other spans do not use Config.Clock
 	var total time.Duration
 	for _, took := range durations(e) {
 		total += took
@@ -44,9 +44,9 @@ func (t tracer) begin(ctx context.Context, e *core.Event) (context.Context, trac
 	return ctx, span
 }
 
-// parts makes a span for each part whose times are known. The store is visited
-// before and after the handler. An event that does not tell the visits apart
-// has one span for both and the handler.
+// parts creates a span for each part whose times are known. The store is called
+// before and after the handler. If an event does not separate these calls, one
+// span covers both and the handler.
 func (t tracer) parts(ctx context.Context, e *core.Event, start time.Time) {
 	claim, handler, outcome := e.Store, e.Handler, time.Duration(0)
 	switch {
@@ -117,16 +117,16 @@ func attributes(e *core.Event) []attribute.KeyValue {
 	return attrs
 }
 
-// needsSomebody says whether the span has the status error. That a sender is
-// refused, asked to wait or told that it came before is what we are for, also
-// where the answer is a 503.
+// needsSomebody reports whether the span has the status error. Refusing a
+// sender, asking it to wait and acknowledging a redelivery are normal
+// operation, even with a 503.
 func needsSomebody(e *core.Event) bool {
 	switch e.Reason {
 	case core.ErrMisconfigured, core.ErrBodyConsumed, core.ErrKeysUnavailable, core.ErrStoreUnavailable, core.ErrStoreFull,
 		core.ErrClaimLost, core.ErrCommitFailed, core.ErrRepeated, core.ErrIDReused:
 		return true
 	case core.ErrHandlerFailed:
-		return e.Status == 0 || e.Status >= http.StatusInternalServerError // a 4xx of the handler is the sender's, as the conventions have it
+		return e.Status == 0 || e.Status >= http.StatusInternalServerError // by the conventions, a 4xx of the handler is the sender's fault
 	default:
 		return false
 	}

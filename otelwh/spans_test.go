@@ -71,7 +71,7 @@ func TestAnAttemptIsASpanOfItsRequest(t *testing.T) {
 		t.Errorf("attributes:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 
-	// The parts follow each other. That under a millisecond has no span, but takes its time.
+	// The parts follow each other. One under a millisecond has no span, but takes its time.
 	for _, part := range []struct {
 		name        string
 		after, took time.Duration
@@ -122,8 +122,8 @@ func TestAStoreThatTookItsTimeWithoutAHandler(t *testing.T) {
 	}
 }
 
-// TestTheHandlersOwnSpansLieInTheTimeOfItsPart has the real core, net/http and SDK on a clock that
-// only waiting moves.
+// TestTheHandlersOwnSpansLieInTheTimeOfItsPart uses the real core, net/http and SDK, on a clock
+// that moves only while they wait.
 func TestTheHandlersOwnSpansLieInTheTimeOfItsPart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestAMethodThatHTTPDoesNotDefineIsKeptInTheSpanAlone(t *testing.T) {
 	}
 }
 
-// TestNoSecretAndNoBodyIsTold looks for them in all that was told, after genuine messages and
+// TestNoSecretAndNoBodyIsTold looks for them in all exported data, after genuine messages and
 // attacks.
 func TestNoSecretAndNoBodyIsTold(t *testing.T) {
 	t.Parallel()

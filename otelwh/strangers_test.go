@@ -17,9 +17,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// TestStrangersMakeNoSeries: no more than a bound. It sends what nobody signed with a key of ours,
-// random in every part, through the real core. The key source is one at fault: it takes the source
-// from the request.
+// TestStrangersMakeNoSeries: no more than a bound. It sends random requests, none signed with our
+// keys, through the real core. The key source is faulty: it takes the source from the request.
 func TestStrangersMakeNoSeries(t *testing.T) {
 	t.Parallel()
 	const sources = 5
@@ -82,14 +81,14 @@ func TestStrangersMakeNoSeries(t *testing.T) {
 	t.Logf("%d requests, answered %v: %d series, of those %d of attempts", requests, answers, len(all), len(attempts))
 }
 
-// bounded is each series of attempts that a stranger can make.
+// bounded lists each series of attempts that a stranger can cause.
 var bounded = regexp.MustCompile(`^hookonce\.attempts\{` +
 	`hookonce\.reason=(?:malformed|missing-header|outside-window|unknown-source|no-match|body-too-large),` +
 	`hookonce\.scheme=standard,(?:hookonce\.source=(\S+?),)?` +
 	`http\.request\.method=(?:GET|HEAD|POST|PUT|PATCH|DELETE|CONNECT|OPTIONS|TRACE|_OTHER),` +
 	`http\.response\.status_code=(?:400|401|413)\}$`)
 
-// randomRequest is what a stranger sends: often nearly right, never with a key of ours.
+// randomRequest is what a stranger sends: often nearly valid, never signed with our key.
 func randomRequest(t *testing.T, random *rand.Rand, stranger *core.Signer) *http.Request {
 	t.Helper()
 	word := func(most int) string {

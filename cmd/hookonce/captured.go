@@ -6,7 +6,7 @@ import (
 	"github.com/hookonce/hookonce/internal/capture"
 )
 
-// captured are the flags of commands that look at a captured request.
+// captured holds the flags of commands that read a captured request.
 type captured struct {
 	request, body string
 }
@@ -14,20 +14,20 @@ type captured struct {
 func capturedFlags(f *flag.FlagSet) *captured {
 	r := new(captured)
 	requestFlag(f, r)
-	f.StringVar(&r.body, "body", "", "a `FILE` with the body, for a capture that does not hold it, such as the output of curl -v")
+	f.StringVar(&r.body, "body", "", "a `FILE` with the body, for a capture without it, such as the output of curl -v")
 	return r
 }
 
 func requestFlag(f *flag.FlagSet, r *captured) {
-	f.StringVar(&r.request, "request", "", "the `FILE` with the captured request, - for standard input. Its form is found out:\n"+captureForms)
+	f.StringVar(&r.request, "request", "", "the `FILE` with the captured request, - for standard input. Recognized forms: "+captureForms)
 }
 
-// captureForms says what is read, for the help of a flag.
-const captureForms = `raw HTTP/1.x, as listen --save writes it; headers, an empty line and the body; an event of AWS Lambda (API
-Gateway, function URLs, load balancers); a curl command, as browsers copy it (bash); the output of curl -v;
-a HAR file; a JSON object with method, URL, headers and body`
+// captureForms lists the recognized forms, for the help of a flag.
+const captureForms = "raw HTTP/1.x, as listen --save writes it; headers, a blank line and the body; an AWS Lambda event " +
+	"(API Gateway, function URLs, load balancers); a curl command, as browsers copy it (bash); the output of curl -v; " +
+	"a HAR file; a JSON object with method, URL, headers and body"
 
-// read reads the capture, and the body where it comes from elsewhere.
+// read reads the capture, and the body if it is in a file of its own.
 func (r *captured) read(c *console) (*capture.Request, error) {
 	if r.request == "" {
 		return nil, usageError("no request: give --request FILE, or --request - for standard input")
@@ -53,7 +53,7 @@ func (r *captured) read(c *console) (*capture.Request, error) {
 	return req, nil
 }
 
-// tell prints what there is to say of the capture. A raw request needs no word.
+// tell prints the form of the capture, unless it is a raw request, and notes.
 func (r *captured) tell(c *console, req *capture.Request) {
 	if !req.Raw() {
 		c.note("note: the capture is read as %s", req.Form)

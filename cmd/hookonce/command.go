@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // The exit statuses.
@@ -17,27 +18,27 @@ const (
 	exitUsage  = 2
 )
 
-// errRefused ends a command with status 1; what there is to say was said.
+// errRefused ends a command with status 1. The command has printed why.
 var errRefused = errors.New("refused")
 
-// usageError is a mistake of whoever typed the command. It has no secret, and
-// nothing that could be one by a slip.
+// usageError is a mistake in the command line. Its text never quotes input that
+// may be a secret in the wrong place.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
-// command is one verb. setUp declares its flags and returns what it does.
+// command is one command. setUp declares its flags and returns its action.
 type command struct {
 	name, does, more, example string
 
-	argument string   // what it takes besides flags; empty: nothing
-	words    []string // which are these
+	argument string   // the argument, as the usage line shows it; empty if the command takes only flags
+	words    []string // the known values of the argument
 	setUp    func(f *flag.FlagSet) action
 }
 
 type action func(ctx context.Context, c *console) error
 
-// group has the commands for one purpose.
+// group holds the commands for one purpose.
 type group struct {
 	purpose  string
 	commands []command
@@ -46,7 +47,7 @@ type group struct {
 func groups() []group {
 	return []group{
 		{"Find out why a message was refused", []command{explainCommand(), verifyCommand()}},
-		{"See and release what a store has", []command{seenCommand()}},
+		{"Inspect and release records in a store", []command{seenCommand()}},
 		{"Receive messages", []command{listenCommand()}},
 		{"Send messages", []command{sendCommand(), signCommand()}},
 		{"Set up", []command{schemesCommand(), keygenCommand(), completionCommand(), versionCommand()}},
@@ -61,12 +62,12 @@ func commands() []command {
 	return all
 }
 
-// run is the program. env looks up an environment variable.
+// run is the whole program. env looks up an environment variable.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env func(string) (string, bool)) int {
 	c := newConsole(stdin, stdout, stderr, env)
 	err := dispatch(ctx, args, c)
 	if err == nil {
-		err = c.out.err // a disk that is full, say
+		err = c.out.err // a full disk, for example
 	}
 	var usage usageError
 	switch {
@@ -77,15 +78,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.As(err, &usage):
 		c.note("hookonce: %s", printable(err.Error()))
 		return exitUsage
-	default: // a disk that is full, a port that is taken
-		c.note("hookonce: %s", printable(strings.TrimPrefix(err.Error(), "hookonce: "))) // a server may have a say in it
+	default: // a full disk, a port in use
+		c.note("hookonce: %s", printable(strings.Replace(err.Error(), ": hookonce: ", ": ", 1))) // a server may have written part of it
 		return exitFailed
 	}
 }
 
 func dispatch(ctx context.Context, args []string, c *console) error {
 	if len(args) == 0 {
-		return usageError("no command: hookonce --help lists them")
+		return usageError("no command: hookonce --help lists the commands")
 	}
 	name, rest := args[0], args[1:]
 	if slices.Contains([]string{"-version", "--version"}, name) {
@@ -102,18 +103,18 @@ func dispatch(ctx context.Context, args []string, c *console) error {
 	all := commands()
 	i := slices.IndexFunc(all, func(v command) bool { return v.name == name })
 	if i < 0 {
-		return usageError("no such command: " + didYouMean(name, names(all)) + "hookonce --help lists them")
+		return usageError("unknown command: " + didYouMean(name, names(all)) + "hookonce --help lists the commands")
 	}
 	return all[i].run(ctx, rest, c)
 }
 
 func (v *command) run(ctx context.Context, args []string, c *console) error {
 	f := flag.NewFlagSet(v.name, flag.ContinueOnError)
-	f.SetOutput(io.Discard) // its messages quote what was typed, which may be a secret in the wrong place
+	f.SetOutput(io.Discard) // its messages quote the input, which may be a secret in the wrong place
 	f.Usage = func() {}
 	do := v.setUp(f)
 	err := f.Parse(args)
-	if v.argument != "" && err == nil && f.NArg() > 1 { // flags may follow the word
+	if v.argument != "" && err == nil && f.NArg() > 1 { // flags may follow the argument
 		word := f.Arg(0)
 		if err = f.Parse(f.Args()[1:]); err == nil {
 			err = f.Parse(append([]string{"--", word}, f.Args()...))
@@ -124,9 +125,9 @@ func (v *command) run(ctx context.Context, args []string, c *console) error {
 		c.say("%s", v.help(f))
 		return nil
 	case err != nil:
-		return usageError(v.name + ": " + withoutValue(f, err) + ", see hookonce help " + v.name)
+		return usageError(v.name + ": " + withoutValue(f, err) + "; see hookonce help " + v.name)
 	case f.NArg() > 0 && v.argument == "":
-		return usageError(v.name + ": it takes flags only, see hookonce help " + v.name)
+		return usageError(v.name + ": unexpected argument; see hookonce help " + v.name)
 	}
 	if err := do(ctx, c); err != nil {
 		return fmt.Errorf("%s: %w", v.name, err)
@@ -134,7 +135,7 @@ func (v *command) run(ctx context.Context, args []string, c *console) error {
 	return nil
 }
 
-// withoutValue says what package flag says, less the value.
+// withoutValue is the message of package flag without the value.
 func withoutValue(f *flag.FlagSet, err error) string {
 	text := err.Error()
 	found := ""
@@ -150,19 +151,20 @@ func withoutValue(f *flag.FlagSet, err error) string {
 		return "--" + found + " needs a value"
 	}
 	_, takes := flag.UnquoteUsage(f.Lookup(found))
-	return "the value of --" + found + " cannot be read: " + takes
+	takes, _, _ = strings.Cut(takes, ". ")
+	return "--" + found + ": invalid value, expected " + takes
 }
 
-// unknownFlag names the flag that was meant. What was typed may be a secret in
-// the wrong place, so it is only shown where it is nearly a flag.
+// unknownFlag names the flag that was probably meant. The input may be a secret
+// in the wrong place, so it is shown only if it is close to a known flag.
 func unknownFlag(f *flag.FlagSet, text string) string {
 	var known []string
 	f.VisitAll(func(fl *flag.Flag) { known = append(known, fl.Name) })
 	typed := strings.TrimLeft(text[strings.LastIndexByte(text, ' ')+1:], "-")
 	if near := nearest(typed, known); near != "" {
-		return "there is no flag --" + typed + ", but --" + near
+		return "unknown flag --" + typed + " (did you mean --" + near + "?)"
 	}
-	return "there is no such flag"
+	return "unknown flag"
 }
 
 func names(all []command) []string {
@@ -175,34 +177,90 @@ func names(all []command) []string {
 
 func overview() string {
 	var b strings.Builder
-	b.WriteString("hookonce signs, sends, verifies and receives webhooks, and says why one was refused.\n")
+	b.WriteString("hookonce signs, sends, verifies and receives webhooks, and explains why one was\nrefused.\n\nUsage: hookonce COMMAND [flags]\n")
 	for _, g := range groups() {
 		b.WriteString("\n" + g.purpose + "\n\n")
 		for _, v := range g.commands {
-			fmt.Fprintf(&b, "  %-10s %s\n             %s\n", v.name, v.does, v.example)
+			fmt.Fprintf(&b, "  %-10s  %s\n              %s\n", v.name, v.does, v.example)
 		}
 	}
 	b.WriteString(`
-hookonce help COMMAND says more. Secrets come from --secret-file or the variable WEBHOOK_SECRET, several separated by white space; only keygen
-prints one, unless it writes it to a file. The exit status is 0 for success or an authentic request; 1 for a refused request, a message that was
-not delivered, or a failure of the system, such as a port that is taken; 2 for wrong usage.
+Run 'hookonce help COMMAND' for the flags of a command.
+
+Secrets come from --secret-file or from the environment variable WEBHOOK_SECRET,
+separated by white space. Only keygen prints a secret, unless it writes it to a
+file.
+
+Exit status:
+
+  0  success, or the request is authentic
+  1  the request was refused, the message was not delivered, or the system
+     failed: a port was in use, for example
+  2  usage error
 `)
 	return b.String()
 }
 
+// onlySomeSchemes are the flags that few schemes need. They come last in the
+// help of a command.
+func onlySomeSchemes() []string {
+	return []string{"answer-handshakes", "audience", "dangerously-replayable", "sandbox", "scheme-header", "scheme-prefix", "verify-token"}
+}
+
 func (v *command) help(f *flag.FlagSet) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "hookonce %s %s\n\n  %s\n\n", v.name, v.does, v.example)
-	if v.more != "" {
-		b.WriteString(v.more + "\n\n")
+	usage, some := "hookonce "+v.name, []string{"", ""}
+	if v.argument != "" {
+		usage += " " + v.argument
 	}
 	f.VisitAll(func(fl *flag.Flag) {
 		value, text := flag.UnquoteUsage(fl)
-		dashes := "--"
+		dashes, at := "--", 0
 		if len(fl.Name) == 1 {
 			dashes = "-"
 		}
-		fmt.Fprintf(&b, "  %s\n        %s\n", strings.TrimRight(dashes+fl.Name+" "+value, " "), strings.ReplaceAll(text, "\n", "\n        "))
+		if slices.Contains(onlySomeSchemes(), fl.Name) {
+			at = 1
+		}
+		some[at] += fmt.Sprintf("  %s\n%s\n", strings.TrimRight(dashes+fl.Name+" "+value, " "), wrapped(text, "        "))
 	})
+	if some[0] != "" {
+		usage += " [flags]"
+	}
+	fmt.Fprintf(&b, "Usage: %s\n\n%s\n\n  %s\n", usage, wrapped(strings.ToUpper(v.does[:1])+v.does[1:]+".", ""), v.example)
+	if v.more != "" {
+		b.WriteString("\n" + wrapped(v.more, "") + "\n")
+	}
+	for i, title := range []string{"Flags", "Flags for some schemes"} {
+		if some[i] != "" {
+			b.WriteString("\n" + title + ":\n\n" + some[i])
+		}
+	}
 	return b.String()
+}
+
+// helpWidth is that of a terminal.
+const helpWidth = 80
+
+// wrapped breaks each line of text at spaces and indents it. Lines that begin
+// with a space stay as they are.
+func wrapped(text, indent string) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line == "" || line[0] == ' ' {
+			lines = append(lines, line)
+			continue
+		}
+		words := strings.Fields(line)
+		now := indent + words[0]
+		for _, word := range words[1:] {
+			if utf8.RuneCountInString(now)+1+utf8.RuneCountInString(word) > helpWidth {
+				lines, now = append(lines, now), indent+word
+				continue
+			}
+			now += " " + word
+		}
+		lines = append(lines, now)
+	}
+	return strings.Join(lines, "\n")
 }

@@ -13,10 +13,10 @@ import (
 
 func completionCommand() command {
 	return command{
-		name: "completion", does: "writes the completion for a shell",
-		example: "source <(hookonce completion bash)", argument: "bash, zsh or fish",
+		name: "completion", does: "print a completion script for a shell",
+		example: "source <(hookonce completion bash)", argument: "bash|zsh|fish",
 		words: []string{"bash", "zsh", "fish"},
-		more: "It is for bash, zsh and fish:\n\n" +
+		more: "To install it for bash, zsh or fish:\n\n" +
 			"  echo 'source <(hookonce completion bash)' >>~/.bashrc\n" +
 			"  hookonce completion zsh >\"${fpath[1]}/_hookonce\"\n" +
 			"  hookonce completion fish >~/.config/fish/completions/hookonce.fish",
@@ -27,9 +27,9 @@ func completionCommand() command {
 				write := shells[f.Arg(0)]
 				switch {
 				case f.NArg() != 1:
-					return usageError("for which shell? Give bash, zsh or fish")
+					return usageError("which shell? Give bash, zsh or fish")
 				case write == nil:
-					return noSuch("shell", f.Arg(0), known)
+					return noSuch("unknown shell", f.Arg(0), known)
 				}
 				c.say("%s", write(completions()))
 				return nil
@@ -42,22 +42,22 @@ func completionCommand() command {
 type completed struct {
 	name, does string
 	flags      []completedFlag
-	words      []string // that follow the command
+	words      []string // known arguments
 }
 
 type completedFlag struct {
 	name   string
-	value  bool     // one follows
-	file   bool     // which is a file or a directory
-	values []string // the known ones
+	value  bool     // the flag takes a value
+	file   bool     // the value is a file or a directory
+	values []string // known values
 }
 
-// completions are those of all commands, and of help.
+// completions returns all commands and help.
 func completions() []completed {
 	known := map[string][]string{
 		"scheme": schemes.Names(), "framework": frameworkNames(), "print": printForms(), "schedule": scheduleNames(), "show": showParts(),
 	}
-	all := []completed{{name: "help", does: "says more of a command", words: names(commands())}}
+	all := []completed{{name: "help", does: "describe a command", words: names(commands())}}
 	for _, v := range commands() {
 		f := flag.NewFlagSet(v.name, flag.ContinueOnError)
 		f.SetOutput(io.Discard)
@@ -72,8 +72,8 @@ func completions() []completed {
 	return all
 }
 
-// arms are the cases of bash and zsh for the value of a flag, each once, and
-// for the words of a command.
+// arms returns the case arms for bash and zsh: values completes the value of a
+// flag, each flag once; following completes what may follow a command.
 func arms(all []completed, words func([]string) string, files string) (values, following string) {
 	var lists, texts, paths []string
 	var b, after strings.Builder
@@ -113,7 +113,7 @@ func bash(all []completed) string {
 	for _, c := range all {
 		names = append(names, c.name)
 	}
-	return `# The completion of hookonce for bash: source <(hookonce completion bash)
+	return `# bash completion for hookonce: source <(hookonce completion bash)
 _hookonce() {
   local cur=${COMP_WORDS[COMP_CWORD]} IFS=$' \t\n'
   COMPREPLY=()
@@ -135,7 +135,7 @@ func zsh(all []completed) string {
 		b.WriteString(" " + quoted(c.name+":"+c.does))
 	}
 	return `#compdef hookonce
-# The completion of hookonce for zsh: hookonce completion zsh >"${fpath[1]}/_hookonce"
+# zsh completion for hookonce: hookonce completion zsh >"${fpath[1]}/_hookonce"
 _hookonce() {
   if (( CURRENT == 2 )); then
     local -a commands=(` + strings.TrimPrefix(b.String(), " ") + `)
@@ -153,7 +153,7 @@ if [ "$funcstack[1]" = "_hookonce" ]; then _hookonce "$@"; else compdef _hookonc
 
 func fish(all []completed) string {
 	var b strings.Builder
-	b.WriteString("# The completion of hookonce for fish: hookonce completion fish >~/.config/fish/completions/hookonce.fish\ncomplete -c hookonce -f\n")
+	b.WriteString("# fish completion for hookonce: hookonce completion fish >~/.config/fish/completions/hookonce.fish\ncomplete -c hookonce -f\n")
 	for _, c := range all {
 		fmt.Fprintf(&b, "complete -c hookonce -n __fish_use_subcommand -a %s -d %s\n", c.name, quoted(c.does))
 		within := "complete -c hookonce -n '__fish_seen_subcommand_from " + c.name + "'"

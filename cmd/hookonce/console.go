@@ -14,24 +14,24 @@ import (
 	"unicode/utf16"
 )
 
-// console is where a command reads and writes. say and object are for the
-// result, note is for all else.
+// console is the input and output of a command. say and object print the
+// result; note prints everything else.
 type console struct {
 	in      io.Reader
-	inFor   string // the flag that standard input was read for
+	inFor   string // the flag for which standard input was read
 	out     sticky
 	errs    io.Writer
 	env     func(string) (string, bool)
 	colours bool
-	mu      sync.Mutex // of both outputs
+	mu      sync.Mutex // guards both outputs
 }
 
 func newConsole(in io.Reader, out, errs io.Writer, env func(string) (string, bool)) *console {
 	return &console{in: in, out: sticky{w: out}, errs: errs, env: env, colours: coloured(out, env)}
 }
 
-// sticky keeps the first error, so that a result that could not be written is
-// no success.
+// sticky keeps the first error, so that a result that was not written is never
+// a success.
 type sticky struct {
 	w   io.Writer
 	err error
@@ -60,11 +60,11 @@ func (c *console) object(v any) {
 	_ = e.Encode(v)
 }
 
-// harmless escapes in JSON what a terminal would obey or hide, such as U+009B:
-// a path may hold it, and package json lets it through.
+// harmless escapes in JSON what a terminal would interpret or hide, such as
+// U+009B. A path may contain it, and package json does not escape it.
 type harmless struct{ w io.Writer }
 
-// Write is given whole objects.
+// Write expects whole objects.
 func (h harmless) Write(p []byte) (int, error) {
 	if !bytes.ContainsFunc(p, obeyed) {
 		return h.w.Write(p)
@@ -83,19 +83,18 @@ func (h harmless) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// obeyed says that r does something else than to be seen; the newline that ends
-// an object is ours.
+// obeyed reports whether a terminal interprets r instead of showing it. The
+// newline that ends an object is ours.
 func obeyed(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 
-// note is one line to standard error. That it cannot be written is nobody's
-// concern.
+// note prints one line to standard error. A failure to write it is ignored.
 func (c *console) note(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, _ = fmt.Fprintf(c.errs, format+"\n", args...)
 }
 
-// coloured says whether out is a terminal that may be written in colours.
+// coloured reports whether out is a terminal and colours are allowed.
 func coloured(out io.Writer, env func(string) (string, bool)) bool {
 	if text, _ := env("NO_COLOR"); text != "" {
 		return false
@@ -121,16 +120,16 @@ func (c *console) colour(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// maxFile bounds what is read from a file.
+// maxFile bounds the size of a file that is read.
 const maxFile = 64 << 20
 
-// read reads a file that a flag names, - for standard input. No error has the
-// name: who mixes up two flags would have a secret in a log.
+// read reads the file that a flag names, - for standard input. No error has the
+// file name: if two flags are mixed up, it is a secret.
 func (c *console) read(name, flagName string) ([]byte, error) {
 	in := c.in
 	if name == "-" {
 		if c.inFor != "" {
-			return nil, usageError(flagName + ": standard input was read for " + c.inFor + ": give one of the two as a file")
+			return nil, usageError(flagName + ": standard input was already read for " + c.inFor + ": give one of the two as a file")
 		}
 		c.inFor = flagName
 	} else {
@@ -146,7 +145,7 @@ func (c *console) read(name, flagName string) ([]byte, error) {
 	case err != nil:
 		return nil, cannot(flagName, "read", err)
 	case len(text) > maxFile:
-		return nil, usageError(flagName + ": more than 64 MiB: is it the right file?")
+		return nil, usageError(flagName + ": the file is larger than 64 MiB: is it the right one?")
 	}
 	return text, nil
 }
@@ -155,7 +154,7 @@ func cannot(flagName, verb string, err error) error {
 	return usageError(flagName + ": the file cannot be " + verb + ": " + cause(err))
 }
 
-// cause is an error without the path.
+// cause is the error without the path.
 func cause(err error) string {
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -16,15 +16,15 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// exchange is one delivery as it arrived, and what was done with it. It is in
-// the context of the request.
+// exchange is one delivery as it arrived, and what was done with it. The
+// context of the request holds it.
 type exchange struct {
 	method, target, host string
 	header               http.Header
-	forwarded            *forwarded // nil if it was not
+	forwarded            *forwarded // nil if it was not forwarded
 
 	mu   sync.Mutex
-	body bytes.Buffer // as far as it was read
+	body bytes.Buffer // the part that was read
 }
 
 type exchangeKey struct{}
@@ -37,8 +37,8 @@ func exchangeOf(ctx context.Context) *exchange {
 	return x
 }
 
-// keeping has an exchange in the context of each request, with the body as h
-// reads it, up to a limit.
+// keeping puts an exchange into the context of each request. It records the
+// body as h reads it, up to a limit.
 func keeping(h http.Handler, limit int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{method: r.Method, target: r.RequestURI, host: r.Host, header: r.Header.Clone()}
@@ -50,7 +50,7 @@ func keeping(h http.Handler, limit int64) http.Handler {
 	})
 }
 
-// kept is a body that is copied as it is read.
+// kept is a body that is recorded as it is read.
 type kept struct {
 	io.ReadCloser
 
@@ -76,7 +76,7 @@ func (x *exchange) bytes() []byte {
 	return bytes.Clone(x.body.Bytes())
 }
 
-// keepFiber is keeping for fiber, which has read the body.
+// keepFiber is keeping for fiber, which has already read the body.
 func keepFiber(limit int64) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		x := &exchange{
@@ -93,11 +93,11 @@ func keepFiber(limit int64) fiber.Handler {
 	}
 }
 
-// lines are the headers as they are shown and saved.
+// lines returns the headers as they are shown and saved.
 func (x *exchange) lines(h hidden) []string { return capture.Lines(x.header, redact.List(h)) }
 
-// eventType is the type of the event where senders say it: in a header, or in a
-// member of the body.
+// eventType is the type of the event, from one of the headers or members of the
+// body in which senders put it.
 func (x *exchange) eventType() string {
 	for _, name := range []string{
 		"X-Github-Event", "X-Gitlab-Event", "X-Gitea-Event", "X-Event-Key", "X-Shopify-Topic", "X-Wc-Webhook-Topic", "Ce-Type", "X-Amz-Sns-Message-Type",
@@ -119,7 +119,7 @@ func (x *exchange) eventType() string {
 	return ""
 }
 
-// reply is what a message is answered with.
+// reply is the response to a message.
 type reply struct {
 	status int
 	header http.Header
@@ -129,11 +129,11 @@ type reply struct {
 func (r reply) write(w http.ResponseWriter) {
 	maps.Copy(w.Header(), r.header)
 	if r.header != nil && r.header.Get("Content-Type") == "" {
-		w.Header()["Content-Type"] = nil // and not a guess
+		w.Header()["Content-Type"] = nil // net/http would guess one
 	}
 	w.WriteHeader(r.status)
 	if len(r.body) > 0 {
-		_, _ = w.Write(r.body) // the sender has gone, or the status has no body
+		_, _ = w.Write(r.body) // the sender disconnected, or the status allows no body
 	}
 }
 

@@ -14,16 +14,16 @@ import (
 
 func explainCommand() command {
 	return command{
-		name: "explain", does: "says why a captured request was refused",
+		name: "explain", does: "explain why a captured request was refused",
 		example: "hookonce explain --secret-file secret.txt --request request.txt",
-		more: "What is proven was found by undoing the mistake: the signature verifies then. Give --now, the time at which the request arrived,\n" +
-			"for one that was captured earlier. A secret that may be wrong in itself is best given as the program has it: --secret and a\n" +
-			"WEBHOOK_SECRET that holds one are taken as they are, with white space and quotes. Requests are read as hookonce verify reads\n" +
-			"them, and replay is not checked.",
+		more: "A finding is proven if the signature verifies once the mistake is undone.\n\n" +
+			"If the request was captured earlier, give its arrival time as --now. If the secret itself may be wrong, give it exactly as " +
+			"your program has it: --secret keeps white space and quotes, and so does a WEBHOOK_SECRET that holds a single secret.\n\n" +
+			"Requests are read as hookonce verify reads them. Replay is not checked: that needs the receiver's store.",
 		setUp: func(f *flag.FlagSet) action {
 			e := &explanation{receiver: receiverFlags(f), captured: capturedFlags(f)}
 			e.otherFlag(f)
-			f.StringVar(&e.reason, "reason", "", "the `WORD` that the receiver's log has for the refusal, if it is known")
+			f.StringVar(&e.reason, "reason", "", "the reason for the refusal in the receiver's log, a `WORD`, if known")
 			return e.run
 		},
 	}
@@ -61,7 +61,7 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 	refused := core.Refused{Verifier: v, Request: &r.Request}
 	if e.reason != "" {
 		if strings.Trim(e.reason, "abcdefghijklmnopqrstuvwxyz-") != "" {
-			return usageError("--reason is a word of the log, such as body-consumed: docs/answers.md lists them")
+			return usageError("--reason: expected a reason from the log, such as body-consumed; docs/answers.md lists them")
 		}
 		refused.Err = &core.Error{Reason: core.Reason(e.reason)}
 	}
@@ -83,20 +83,20 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 	return nil
 }
 
-// noteTrimmed tells of white space in a file of secrets where it may be the
-// mistake, because nothing else is seen: the program may read the file with it.
+// noteTrimmed points to white space in a secret file if nothing else explains
+// the refusal: the program may read the file with it.
 func (e *explanation) noteTrimmed(c *console, said explain.Explanation) {
 	if said.Authentic && said.Reason != "" && said.Reason != core.ErrNoMatch || len(said.Findings) > 0 && said.Findings[0].Mistake != unknown {
 		return
 	}
 	for _, name := range e.trimmed {
-		c.note("note: the white space around the secret in %s, such as a newline at the end, was left out; a program that reads the file as it is has "+
+		c.note("note: white space around the secret in %s, such as a final newline, was ignored; a program that reads the file as it is has "+
 			"another secret: trim it there", name)
 	}
 }
 
-// asked makes a verifier of secrets that may be wrong in themselves: they come
-// from a key source, which is asked only when a request is there.
+// asked returns a verifier for secrets that may be invalid. They come from a
+// key source, so they are checked only when a request arrives.
 func asked(texts []string, cfg *core.Config) (*core.Verifier, error) {
 	keys := core.Secrets(texts...)
 	return core.New(core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
@@ -104,7 +104,7 @@ func asked(texts []string, cfg *core.Config) (*core.Verifier, error) {
 	}), memstore.New(), cfg)
 }
 
-// text has the first line in colour.
+// text is the explanation with its first line in colour.
 func (e *explanation) text(c *console, said explain.Explanation) string {
 	head, rest, more := strings.Cut(said.String(), "\n")
 	colour := c.bad
@@ -112,7 +112,7 @@ func (e *explanation) text(c *console, said explain.Explanation) string {
 		colour = c.good
 	}
 	if said.Authentic && !more {
-		rest, more = "replay is not checked: that needs the records of the receiver", true
+		rest, more = replayNote, true
 	}
 	if !more {
 		return colour(head)
@@ -122,8 +122,8 @@ func (e *explanation) text(c *console, said explain.Explanation) string {
 
 const unknown explain.Mistake = "unknown"
 
-// withoutBody blames neither secret nor body where only the capture lacks the
-// body.
+// withoutBody blames neither the secret nor the body if only the capture lacks
+// the body.
 func withoutBody(all []explain.Finding) []explain.Finding {
 	left := slices.DeleteFunc(slices.Clone(all), func(f explain.Finding) bool {
 		return !f.Proven && (strings.HasPrefix(string(f.Mistake), "body-") || f.Mistake == unknown)

@@ -10,14 +10,14 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// common are the flags of all commands.
+// common holds the flags of all commands.
 type common struct {
 	scheme      string
 	settings    schemes.Settings
 	handshakes  bool
 	secrets     list
 	secretFiles list
-	trimmed     []string // the secret files whose white space was left out
+	trimmed     []string // the secret files from which white space was trimmed
 	now         int64
 	json        bool
 }
@@ -32,51 +32,36 @@ func commonFlags(f *flag.FlagSet) *common {
 	c := new(common)
 	schemeFlag(f, &c.scheme)
 	jsonFlag(f, &c.json)
-	f.Var(&c.secrets, "secret", "a `SECRET`, or a public key, exactly as given; may be repeated.\nIt can be seen in the list of processes: prefer --secret-file")
+	f.Var(&c.secrets, "secret", "a `SECRET` or public key, used exactly as given; may be repeated. Other users can see it in the process list: prefer --secret-file")
 	f.Var(&c.secretFiles, "secret-file",
-		"a `FILE` with secrets, separated by white space; may be repeated. Without it: the variable WEBHOOK_SECRET")
-	f.Int64Var(&c.now, "now", 0, "the time to go by, in `SECONDS` since 1970, for a request that was captured earlier. Default: the clock's")
-	f.StringVar(&c.settings.URL, "url", "", "the public `URL` of the endpoint as it is registered at the sender, for schemes that sign it")
+		"a `FILE` with secrets, separated by white space; may be repeated. Default: the environment variable WEBHOOK_SECRET")
+	f.Int64Var(&c.now, "now", 0, "the time to use instead of the clock, in `SECONDS` since 1970. For a captured request: when it arrived")
+	f.StringVar(&c.settings.URL, "url", "", "the public `URL` of the endpoint as registered with the sender, for schemes that sign it")
 	f.StringVar(&c.settings.Header, "scheme-header", "",
-		"the `NAME` of a header: token: where it stands; hook0: one that must be signed; eventgrid: the parameter of the URL")
-	f.StringVar(&c.settings.Prefix, "scheme-prefix", "", "token: the `TEXT` in front of it, as in \"Bearer \"")
+		"a `NAME`. token: the header with the token; hook0: a header that must be signed; eventgrid: the URL parameter with the secret")
+	f.StringVar(&c.settings.Prefix, "scheme-prefix", "", "token: the `TEXT` before the token, such as \"Bearer \"")
 	f.StringVar(&c.settings.VerifyToken, "verify-token", "", "lark, meta, whatsapp: the `TOKEN` of the handshake")
-	f.StringVar(&c.settings.Audience, "audience", "", "pubsub: the `AUDIENCE` of its tokens")
-	f.BoolVar(&c.settings.Sandbox, "sandbox", false, "plaid: its sandbox")
+	f.StringVar(&c.settings.Audience, "audience", "", "pubsub: the expected `AUDIENCE` of the tokens")
+	f.BoolVar(&c.settings.Sandbox, "sandbox", false, "plaid: use the sandbox environment")
 	f.BoolVar(&c.handshakes, "answer-handshakes", false,
-		"dropbox, graph, okta, sns, woocommerce, x: answer a sender that asks for the endpoint before it signs anything")
+		"dropbox, graph, okta, sns, woocommerce, x: respond to the sender's check of the endpoint, which comes before any signed message")
 	f.BoolVar(&c.settings.DangerouslyReplayable, "dangerously-replayable", false,
-		"accept a scheme that cannot tell a message from its replay or forgery; rfc9421: signatures whatever they cover")
+		"accept a scheme that cannot distinguish a message from a replay or forgery; rfc9421: accept signatures whatever they cover")
 	return c
 }
 
 func schemeFlag(f *flag.FlagSet, to *string) {
-	f.StringVar(to, "scheme", "standard", "the `NAME` of the sender's scheme. Default: standard. There are\n"+strings.Join(wrapped(schemes.Names()), "\n"))
-}
-
-// wrapped has a list on lines that a terminal can hold.
-func wrapped(names []string) []string {
-	lines := []string{names[0]}
-	for _, name := range names[1:] {
-		if last := len(lines) - 1; len(lines[last])+len(name) < 110 {
-			lines[last] += ", " + name
-		} else {
-			lines[last] += ","
-			lines = append(lines, name)
-		}
-	}
-	return lines
+	f.StringVar(to, "scheme", "standard", "the `NAME` of the sender's scheme; hookonce schemes lists them all. Default: standard")
 }
 
 func jsonFlag(f *flag.FlagSet, to *bool) {
-	f.BoolVar(to, "json", false, "write the result as JSON, one object a line. Notes and wrong usage stay text, on standard error")
+	f.BoolVar(to, "json", false, "write the result as JSON, one object per line. Notes and errors stay text, on standard error")
 }
 
-// newScheme makes the scheme. url is what to go by without --url; empty:
-// nothing.
+// newScheme returns the scheme. url is the default for --url; it may be empty.
 func (c *common) newScheme(url string) (core.Scheme, error) {
 	if !slices.Contains(schemes.Names(), c.scheme) {
-		return nil, noSuch("--scheme", c.scheme, schemes.Names())
+		return nil, usageError("--scheme: unknown value: " + didYouMean(c.scheme, schemes.Names()) + "hookonce schemes lists them all")
 	}
 	s := c.settings
 	if s.URL == "" {
@@ -92,7 +77,7 @@ func (c *common) newScheme(url string) (core.Scheme, error) {
 	return scheme, nil
 }
 
-// asFlags says of flags what a package says of its settings.
+// asFlags replaces the names of settings in an error by those of the flags.
 func asFlags(text string) string {
 	return strings.NewReplacer(
 		"Settings.DangerouslyReplayable", "--dangerously-replayable", "no URL:", "no --url:", "Header is missing", "--scheme-header is missing",
@@ -101,8 +86,8 @@ func asFlags(text string) string {
 	).Replace(strings.TrimPrefix(text, "schemes: "))
 }
 
-// texts are the secrets. With asIs a variable that holds one is taken as it is,
-// with the white space around it, as a program would read it.
+// texts returns the secrets. With asIs, a WEBHOOK_SECRET that holds a single
+// secret keeps the white space around it, as a program would read it.
 func (c *common) texts(con *console, asIs bool) ([]string, error) {
 	all := slices.Clone([]string(c.secrets))
 	for _, name := range c.secretFiles {
@@ -130,8 +115,7 @@ func (c *common) texts(con *console, asIs bool) ([]string, error) {
 }
 
 // secretFile reads one of the files that --secret-file and --other name. whole
-// says that the file is one secret and nothing else: no white space was left
-// out.
+// reports that the file is exactly one secret, without white space.
 func secretFile(c *console, name, flagName string) (fields []string, whole bool, err error) {
 	text, err := c.read(name, flagName)
 	if err != nil {
@@ -144,49 +128,49 @@ func secretFile(c *console, name, flagName string) (fields []string, whole bool,
 	return fields, len(fields) == 1 && fields[0] == string(text), nil
 }
 
-// at is the time to go by.
+// at is the current time, or --now.
 func (c *common) at() time.Time {
 	if c.now != 0 {
 		return time.Unix(c.now, 0)
 	}
-	return time.Now() //nolint:forbidigo // the one place where the clock comes from, unless --now says otherwise
+	return time.Now() //nolint:forbidigo // the only place that reads the clock, unless --now overrides it
 }
 
-// clock is one that goes on from there.
+// clock returns a clock that starts at c.at.
 func (c *common) clock() func() time.Time {
 	start := c.at()
-	began := time.Now() //nolint:forbidigo // only what has passed since counts
+	began := time.Now() //nolint:forbidigo // only the elapsed time counts
 	return func() time.Time { return start.Add(time.Since(began)) }
 }
 
-// receiver are the flags of commands that verify.
+// receiver holds the flags of commands that verify.
 type receiver struct {
 	*common
 
 	past, future time.Duration
 	maxBody      int64
 	others       list
-	otherTexts   [][]string // what their files have
+	otherTexts   [][]string // the secrets in their files
 	placeholders bool
 }
 
 func receiverFlags(f *flag.FlagSet) *receiver {
 	r := &receiver{common: commonFlags(f)}
-	f.DurationVar(&r.past, "past", 0, "how old a timestamp may be, as a `DURATION` like 5m. Default: what the scheme prescribes")
-	f.DurationVar(&r.future, "future", 0, "how far a timestamp may lie ahead, as a `DURATION`. Default: what the scheme prescribes")
-	f.BoolVar(&r.placeholders, "dangerously-accept-placeholders", false, "accept secrets such as \"secret\", as published test vectors have them")
-	f.Int64Var(&r.maxBody, "max-body", 0, "the largest body accepted, in `BYTES`. Default: 1048576")
+	f.DurationVar(&r.past, "past", 0, "how old a timestamp may be, as a `DURATION` like 5m. Default: that of the scheme")
+	f.DurationVar(&r.future, "future", 0, "how far a timestamp may lie in the future, as a `DURATION` like 5m. Default: that of the scheme")
+	f.BoolVar(&r.placeholders, "dangerously-accept-placeholders", false, "accept placeholders for secrets, such as \"secret\" in published test vectors")
+	f.Int64Var(&r.maxBody, "max-body", 0, "the size limit of the body, in `BYTES`. Default: 1048576")
 	return r
 }
 
-// otherFlag is for commands that explain.
+// otherFlag declares --other, for commands that explain.
 func (r *receiver) otherFlag(f *flag.FlagSet) {
 	f.Var(&r.others, "other",
-		"`NAME=FILE`: a file with secrets of another tenant, endpoint or environment, to find out whether the message is for it;\nmay be repeated")
+		"the name of another tenant, endpoint or environment and a file with its secrets, as `NAME=FILE`, to find out whether the message is meant for it; may be repeated")
 }
 
 func (r *receiver) config(scheme core.Scheme, clock func() time.Time) *core.Config {
-	// These commands keep no records beyond their own end.
+	// These commands keep no records after they exit.
 	return &core.Config{
 		Scheme: scheme, Past: r.past, Future: r.future, MaxBody: r.maxBody, Clock: clock, DangerouslyReplayableAfterRestart: true,
 		DangerouslyAcceptPlaceholders: r.placeholders,
@@ -198,7 +182,7 @@ func (r *receiver) othersKeys(c *console) (map[string]*core.Keys, error) {
 	for _, text := range r.others {
 		name, file, ok := strings.Cut(text, "=")
 		if !ok || name == "" || len(name) > 64 || file == "" {
-			return nil, usageError("--other is NAME=FILE, such as --other test=test-secret.txt")
+			return nil, usageError("--other: expected NAME=FILE, such as --other test=test-secret.txt")
 		}
 		texts, _, err := secretFile(c, file, "--other")
 		if err != nil {

@@ -14,20 +14,20 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// maxReply bounds the body of a response that is passed back.
+// maxReply bounds the response body that is passed back to the sender.
 const maxReply = 1 << 20
 
-// forwarder passes verified messages on.
+// forwarder forwards verified messages.
 type forwarder struct {
 	to      *url.URL
 	through *http.Transport
 	hidden  hidden
 	clock   func() time.Time
 
-	keepHost bool // the one that the delivery arrived with, in place of that of the URL
+	keepHost bool // send the Host of the delivery, not that of the URL
 }
 
-// forwarded is what became of it.
+// forwarded is the result of forwarding a message.
 type forwarded struct {
 	Status   int    `json:"status,omitempty"`
 	Millis   int64  `json:"ms"`
@@ -42,16 +42,16 @@ func newForwarder(to string, h hidden, clock func() time.Time) (*forwarder, erro
 	}
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return nil, usageError("--forward-to is a URL like http://localhost:3000/hook")
+		return nil, usageError("--forward-to: expected a URL like http://localhost:3000/hook")
 	}
 	return &forwarder{to: u, through: transport(), hidden: h, clock: clock}, nil
 }
 
-// target is the configured URL. Without a path it is that of the delivery, and
-// without a query as well.
+// target is the configured URL. A path or query that it lacks is that of the
+// delivery.
 func (f *forwarder) target(delivered string) string {
 	path, query, asked := strings.Cut(delivered, "?")
-	if u, err := url.Parse(delivered); err == nil && u.IsAbs() { // as sent to proxies
+	if u, err := url.Parse(delivered); err == nil && u.IsAbs() { // absolute form, as sent to proxies
 		path = u.EscapedPath()
 	}
 	to := f.to.Scheme + "://" + f.to.Host
@@ -70,8 +70,8 @@ func (f *forwarder) target(delivered string) string {
 	return to + path
 }
 
-// forward sends a message that was verified, as it arrived: its method, its
-// bytes, and all headers but those of the connection and Host.
+// forward forwards a verified message as it arrived: its method, its bytes, and
+// all headers except Host and those of the connection.
 func (f *forwarder) forward(ctx context.Context, x *exchange) reply {
 	m, _ := core.FromContext(ctx)
 	began := f.clock()
@@ -84,7 +84,7 @@ func (f *forwarder) forward(ctx context.Context, x *exchange) reply {
 func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, *forwarded) {
 	req, err := http.NewRequestWithContext(ctx, x.method, f.target(x.target), bytes.NewReader(body))
 	if err != nil {
-		return reply{status: http.StatusBadGateway}, &forwarded{Error: "method and address of the delivery make no request"}
+		return reply{status: http.StatusBadGateway}, &forwarded{Error: "the method and address of the delivery do not form a valid request"}
 	}
 	if f.keepHost {
 		req.Host = x.host
@@ -93,7 +93,7 @@ func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, 
 	req.Header.Del("Host")
 	req.Header.Del("Expect")
 	if req.Header.Get("User-Agent") == "" {
-		req.Header["User-Agent"] = nil // and not ours
+		req.Header["User-Agent"] = nil // net/http would add its own
 	}
 	resp, err := f.through.RoundTrip(req)
 	if err != nil {
@@ -112,20 +112,20 @@ func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, 
 	result.Body = f.hidden.body(text)
 	switch {
 	case err != nil:
-		result.Error = "the response broke off: " + failure(err)
+		result.Error = "the response ended early: " + failure(err)
 		return reply{status: http.StatusBadGateway}, result
 	case resp.StatusCode < 200:
-		result.Error = "that is not a response to a message"
+		result.Error = "the status is not that of a final response"
 		return reply{status: http.StatusBadGateway}, result
 	case len(text) > maxReply:
-		result.Error = "its body has more than 1 MiB and is not passed back"
+		result.Error = "its body is larger than 1 MiB and was not passed back"
 		text = nil
 	}
 	return reply{resp.StatusCode, endToEnd(resp.Header), text}, result
 }
 
-// endToEnd are the headers without those of the connection. Content-Length is
-// that of the body that is sent.
+// endToEnd returns the headers without those of the connection. The transport
+// sets Content-Length from the body.
 func endToEnd(h http.Header) http.Header {
 	h = h.Clone()
 	for _, list := range h.Values("Connection") {
@@ -159,8 +159,8 @@ func (f *forwarded) String() string {
 	return text
 }
 
-// transport sends one request and follows no redirect: that would take a
-// message to where nobody registered. Bodies stay as they are.
+// transport sends one request and follows no redirect: that would deliver a
+// message to an address that nobody registered. Bodies are not decompressed.
 func transport() *http.Transport {
 	return &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// posted sends a request as it is, and returns the response.
+// posted sends a request unchanged and returns the response.
 func posted(t *testing.T, to, request string) (*http.Response, string) {
 	t.Helper()
 	conn := dialed(t, to)
@@ -39,7 +39,7 @@ func posted(t *testing.T, to, request string) (*http.Response, string) {
 	return resp, string(body)
 }
 
-// signedHeaders are those of a message with this body.
+// signedHeaders returns the headers of a message with this body.
 func signedHeaders(t *testing.T, secret, body string) string {
 	t.Helper()
 	head := hookonce(t, "", nil, "sign", "--secret", secret, "--print", "headers", "--data", body, "--id", "msg_1")
@@ -49,7 +49,7 @@ func signedHeaders(t *testing.T, secret, body string) string {
 	return strings.ReplaceAll(strings.TrimSuffix(head.out, "\n"), "\n", "\r\n")
 }
 
-// told are the deliveries that were printed as JSON.
+// told returns the deliveries that were printed as JSON.
 func told(t *testing.T, l *receiving) []received {
 	t.Helper()
 	var all []received
@@ -377,7 +377,7 @@ func TestTypeHeadersAndBodyAreShownWhenAskedFor(t *testing.T) {
 	}
 }
 
-// A secret across the end of what is shown leaves none of its start.
+// If the cut splits a secret, none of its start is shown.
 func TestASecretAtTheCutIsNotShown(t *testing.T) {
 	t.Parallel()
 	h := hidden{"whsec_abcdefghij"}

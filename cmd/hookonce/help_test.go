@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -37,29 +38,29 @@ func TestWhatWasMeantIsNamed(t *testing.T) {
 	}{
 		{[]string{"verfy"}, "did you mean verify?"},
 		{[]string{"help", "explan"}, "did you mean explain?"},
-		{[]string{"verify", "--secrt=x"}, "there is no flag --secrt, but --secret, see hookonce help verify"},
-		{[]string{"verify", "-requets", "x"}, "no flag --requets, but --request"},
-		{[]string{"listen", "--forward", "x"}, "no flag --forward, but --forward-to"},
-		{[]string{"verify", "--nonsense"}, "there is no such flag, see hookonce help verify"},
-		{[]string{"verify", "--secret-file", secret, "--request", "-", "--scheme", "gitub"}, "did you mean github? there are"},
-		{[]string{"verify", "--secret-file", secret, "--request", "-", "--scheme", "Stripe"}, "did you mean stripe? there are"},
-		{[]string{"listen", "--secret-file", secret, "--framework", "ginn"}, "did you mean gin? there are nethttp"},
-		{[]string{"listen", "--secret-file", secret, "--show", "type,boddy"}, "did you mean body? there are type"},
-		{[]string{"sign", "--secret-file", secret, "--print", "header"}, "did you mean headers? there are request"},
+		{[]string{"verify", "--secrt=x"}, "unknown flag --secrt (did you mean --secret?); see hookonce help verify"},
+		{[]string{"verify", "-requets", "x"}, "unknown flag --requets (did you mean --request?)"},
+		{[]string{"listen", "--forward", "x"}, "unknown flag --forward (did you mean --forward-to?)"},
+		{[]string{"verify", "--nonsense"}, "verify: unknown flag; see hookonce help verify"},
+		{[]string{"verify", "--secret-file", secret, "--request", "-", "--scheme", "gitub"}, "did you mean github? hookonce schemes lists them all"},
+		{[]string{"verify", "--secret-file", secret, "--request", "-", "--scheme", "Stripe"}, "did you mean stripe? hookonce schemes lists them all"},
+		{[]string{"listen", "--secret-file", secret, "--framework", "ginn"}, "did you mean gin? choose from nethttp"},
+		{[]string{"listen", "--secret-file", secret, "--show", "type,boddy"}, "did you mean body? choose from type"},
+		{[]string{"sign", "--secret-file", secret, "--print", "header"}, "did you mean headers? choose from request"},
 		{[]string{"send", "--secret-file", secret, "--schedule", "standart"}, "did you mean standard?"},
-		{[]string{"completion", "zhs"}, "did you mean zsh? there are bash"},
+		{[]string{"completion", "zhs"}, "did you mean zsh? choose from bash"},
 		{[]string{"completion"}, "Give bash, zsh or fish"},
 		{[]string{"sen"}, "did you mean seen?"},
 		{[]string{"seen"}, "show or forget? Give one"},
 		{[]string{"seen", "--id", "x"}, "show or forget? Give one"},
-		{[]string{"seen", "forgt"}, "did you mean forget? there are show, forget"},
+		{[]string{"seen", "forgt"}, "did you mean forget? choose from show, forget"},
 		{[]string{"seen", "show", "forget"}, "show or forget? Give one"},
-		{[]string{"seen", "show", "--namespce", "x"}, "no flag --namespce, but --namespace, see hookonce help seen"},
+		{[]string{"seen", "show", "--namespce", "x"}, "unknown flag --namespce (did you mean --namespace?); see hookonce help seen"},
 		{[]string{"seen", "show"}, "give --store URL, or set HOOKONCE_STORE"},
 		{[]string{"seen", "show", "--store", "redis://h"}, "give --namespace"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "rediss:h"}, "names no host"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "postgre://h/db"}, "did you mean postgres?"},
-		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://h:%%/1"}, "--store is no URL"},
+		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://h:%%/1"}, "--store: not a URL"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "mysql://h/db?tls=true"}, "option file"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "sqlite:/no/such/file"}, "no such SQLite file"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://127.0.0.1:1"}, "Give one of --id, --key and --request"},
@@ -68,7 +69,7 @@ func TestWhatWasMeantIsNamed(t *testing.T) {
 		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://127.0.0.1:1", "--key", "b"}, "64 hexadecimal digits"},
 		{[]string{"seen", "show", "--namespace", "{x}", "--store", "redis://127.0.0.1:1", "--id", "a"}, "namespace"},
 		{[]string{"listen", "--secret-file", secret, "--answer", "503", "--forward-to", "http://a"}, "give one"},
-		{[]string{"listen", "--secret-file", secret, "--forward-to", "ftp://a"}, "--forward-to is a URL"},
+		{[]string{"listen", "--secret-file", secret, "--forward-to", "ftp://a"}, "--forward-to: expected a URL"},
 		{[]string{"verify", "--secret-file", secret, "--request", "-", "--body", "-"}, "give one of the two as a file"},
 		{[]string{"verify", "--secret-file", secret, "--request", "-", "--body", secret}, "the capture has a body"},
 	} {
@@ -92,10 +93,10 @@ func TestNearestKeepsToSlips(t *testing.T) {
 	}
 }
 
-// Status 2 is for whoever typed the command. What the system does not let happen is 1.
+// Status 2 is for a mistake in the command line. A failure of the system is 1.
 func TestAFailureOfTheSystemIsNoWrongUsage(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it only takes a port
+	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it only occupies a port
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,5 +185,23 @@ _hookonce`,
 				}
 			}
 		})
+	}
+}
+
+func TestHelpFitsATerminalAndListsNoSchemes(t *testing.T) {
+	t.Parallel()
+	for _, c := range commands() {
+		help := hookonce(t, "", nil, "help", c.name).out
+		for line := range strings.Lines(help) {
+			if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > helpWidth && !strings.Contains(line, c.example) {
+				t.Errorf("help of %s is wider than %d columns: %s", c.name, helpWidth, line)
+			}
+		}
+		if strings.Contains(help, "lemonsqueezy") {
+			t.Errorf("help of %s lists the schemes", c.name)
+		}
+		if strings.Contains(help, "--scheme NAME") && !strings.Contains(help, "hookonce schemes") {
+			t.Errorf("help of %s does not say how to list the schemes", c.name)
+		}
 	}
 }

@@ -16,13 +16,13 @@ import (
 )
 
 // startInspecting serves the page of the inspector until stop is called. to is
-// the address that deliveries are sent to again, f nil if none are forwarded.
+// the address to which deliveries are resent; f is nil without --forward-to.
 func (l *listening) startInspecting(ctx context.Context, p *printer, to string, f *forwarder) (stop func(), err error) {
 	ln, err := inspect.Listen(ctx, cmp.Or(l.inspectAddr, "127.0.0.1:0"))
 	if err != nil {
 		return nil, usageError("--inspect-addr: " + err.Error())
 	}
-	// To this very program, through no proxy. The verifier knows the host.
+	// To this program, without a proxy. The verifier knows the host.
 	itself := &forwarder{
 		to: &url.URL{Scheme: "http", Host: to}, through: &http.Transport{DisableCompression: true, DisableKeepAlives: true}, hidden: p.hidden, clock: p.clock, keepHost: true,
 	}
@@ -66,7 +66,7 @@ func (p *printer) inspect(ctx context.Context, x *exchange, e *core.Event, r *re
 	p.page.Add(d)
 }
 
-// found is an explanation as the page has it.
+// found converts an explanation for the page.
 func found(e *explain.Explanation) *inspect.Found {
 	f := &inspect.Found{Findings: e.Findings}
 	if len(e.Findings) > 0 {
@@ -78,7 +78,7 @@ func found(e *explain.Explanation) *inspect.Found {
 
 const againTime = time.Minute
 
-// again sends a delivery as it arrived, and says what came of it.
+// again sends a delivery as it arrived, and returns the result as a sentence.
 func (f *forwarder) again(done string) func(context.Context, *inspect.Delivery) (string, error) {
 	return func(ctx context.Context, d *inspect.Delivery) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, againTime)

@@ -62,8 +62,8 @@ func TestEveryDeliveryIsInspectedWholeInEveryFramework(t *testing.T) {
 					}
 				}
 			}
-			// The request that is sent again is the same one, host included: else it would be
-			// refused as another endpoint's.
+			// The resent request is identical, including the host: otherwise it would be refused as
+			// another endpoint's.
 			if status, text := got(t, http.MethodPost, l.inspector(t)+"api/deliveries/1/actions/0"); status != http.StatusOK || !strings.Contains(text, "sent again: 409") {
 				t.Errorf("%d %s", status, text)
 			}

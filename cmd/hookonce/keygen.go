@@ -17,28 +17,28 @@ import (
 
 func keygenCommand() command {
 	return command{
-		name: "keygen", does: "makes a secret, or a pair of keys",
+		name: "keygen", does: "generate a secret or a key pair",
 		example: "hookonce keygen --out secret.txt",
-		more: "Standard Webhooks and its users get a whsec_ secret, or with --pair the whsk_ key that signs and the whpk_ key that verifies.\n" +
-			"Other schemes get 32 random bytes in hexadecimal. What is secret goes to --out if that is given, else to standard output.\n" +
-			"The flags of other commands are accepted, so that a script can pass the same ones to all; secrets, time and address change nothing here.",
+		more: "Standard Webhooks and the senders that use it get a whsec_ secret, or with --pair a whsk_ key that signs and a whpk_ key that " +
+			"verifies. Other schemes get 32 random bytes in hexadecimal. The secret or signing key goes to standard output, or to the file of --out.\n\n" +
+			"keygen accepts the flags of other commands, so that a script can pass the same ones to all. It ignores secrets, time and URL.",
 		setUp: func(f *flag.FlagSet) action {
 			k := &keygen{common: commonFlags(f)}
-			f.BoolVar(&k.pair, "pair", false, "an ed25519 pair instead of a shared secret")
-			f.StringVar(&k.out, "out", "", "write what is secret to this new `FILE`, which only its owner can read")
+			f.BoolVar(&k.pair, "pair", false, "generate an ed25519 key pair instead of a shared secret")
+			f.StringVar(&k.out, "out", "", "write the secret or signing key to a new `FILE` that only its owner can read")
 			return k.run
 		},
 	}
 }
 
 type keygen struct {
-	*common // so that a script can pass the same flags to every command
+	*common // a script can pass the same flags to every command
 
 	pair bool
 	out  string
 }
 
-// keys is what is printed; what went to a file is empty.
+// keys is the result. Fields that went to a file are empty.
 type keys struct {
 	Secret  string `json:"secret,omitempty"`
 	Signing string `json:"signing,omitempty"`
@@ -73,7 +73,7 @@ func (k *keygen) run(_ context.Context, c *console) error {
 }
 
 func (k *keygen) make() (keys, error) {
-	// Of the settings none changes what a secret looks like.
+	// No setting changes the form of a secret.
 	k.settings = schemes.Settings{URL: "https://example.com/", Header: "X-Id", Audience: "x", DangerouslyReplayable: true}
 	scheme, err := k.newScheme("")
 	if err != nil {
@@ -87,14 +87,14 @@ func (k *keygen) make() (keys, error) {
 	case standard:
 		return keys{Secret: core.GenerateSecret()}, nil
 	case k.pair:
-		return keys{}, usageError("--pair is for Standard Webhooks: " + k.scheme + " has a shared secret, or keys that its sender makes")
+		return keys{}, usageError("--pair is for Standard Webhooks: " + k.scheme + " has a shared secret, or keys made by its sender")
 	}
 	var raw [32]byte
 	rand.Read(raw[:])
 	secret := hex.EncodeToString(raw[:])
 	probe := &core.Request{Method: http.MethodPost, URL: "/", Header: http.Header{}}
 	if err := schemes.Sign(scheme, probe, "", time.Unix(1_700_000_000, 0), secret); errors.Is(err, errors.ErrUnsupported) {
-		return keys{}, usageError("the keys of " + k.scheme + " are made by its sender: take them from there")
+		return keys{}, usageError("the keys of " + k.scheme + " are made by its sender: copy them from there")
 	}
 	return keys{Secret: secret}, nil
 }

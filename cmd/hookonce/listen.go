@@ -21,35 +21,35 @@ import (
 
 func listenCommand() command {
 	return command{
-		name: "listen", does: "receives messages and prints what becomes of each",
+		name: "listen", does: "receive messages and print the result of each",
 		example: "hookonce listen --secret-file secret.txt --addr 127.0.0.1:8080",
-		more: "It receives on every path, verifies, recognises replays as long as it runs, and says of each refusal why. With --json it prints one\n" +
-			"object a line: first the address, then the deliveries. What the framework's server turns away before any middleware, such as a\n" +
-			"malformed head, is not shown. It ends when it is interrupted, with status 0. It is for trying out: what it handles is gone, unless\n" +
-			"it is forwarded.\n\n" +
-			"--forward-to passes on what was verified and is new: the same method, bytes and headers, except Host, which is that of the URL, and\n" +
-			"those of the connection, such as Transfer-Encoding. A URL without a path gets the path of the delivery, one without a query its\n" +
-			"query. Redirects are not followed. The sender gets the response, and tries again after anything but 2xx. Without a response it gets\n" +
-			"502, or 504 after 55 seconds.\n\n" +
-			"--save writes up to 1000 deliveries a run, and 256 MiB, also refused ones. Each is a file that only its owner can read, and that\n" +
-			"--request reads. Its name begins with the time of the arrival, for --now. Secrets are replaced by [redacted], so a message that has\n" +
-			"its secret in a header, as GitLab's token, cannot be verified again.\n\n" +
-			"--inspect shows the deliveries in a page for a browser on this machine: why one was refused, what differs from what was signed, and\n" +
-			"the signed text. From there one can be sent again, forwarded, copied, saved, and verified with another secret or scheme. It keeps the\n" +
-			"last 200, and 64 MiB. Its address is printed; whoever knows it and is on this machine can read them.",
+		more: "Receives on every path, verifies each delivery and explains each refusal. It recognizes replays while it runs. It is for testing: " +
+			"a handled message is discarded unless it is forwarded. An interrupt stops it, with exit status 0.\n\n" +
+			"With --json it prints one object per line: first the address, then the deliveries. Requests that the framework's server rejects " +
+			"before any middleware runs, for example because the headers are malformed, are not shown.\n\n" +
+			"--forward-to forwards messages that are verified and new, with the same method, body and headers. Host is that of the URL, and " +
+			"headers of the connection such as Transfer-Encoding are not forwarded. A path or query that the URL lacks is that of the delivery. " +
+			"Redirects are not followed. The sender gets the application's response, and retries after anything but 2xx. Without a response it " +
+			"gets 502, or 504 after 55 seconds.\n\n" +
+			"--save writes each delivery, refused or not, to a file that only its owner can read: up to 1000 deliveries and 256 MiB per run. " +
+			"--request reads such a file. Its name begins with the arrival time, for --now. Secrets are replaced by [redacted], so a message " +
+			"with its secret in a header, such as GitLab's token, cannot be verified again.\n\n" +
+			"--inspect serves a page for a browser on this machine. It shows why a delivery was refused, what differs from what was signed, and " +
+			"the signed text. It can resend, forward, copy and save a delivery, and verify it with another secret or scheme. It keeps the last " +
+			"200 deliveries, at most 64 MiB. Anyone on this machine who knows the address that is printed can read them.",
 		setUp: func(f *flag.FlagSet) action {
 			l := &listening{receiver: receiverFlags(f)}
 			l.otherFlag(f)
-			f.StringVar(&l.addr, "addr", "127.0.0.1:8080", "the `ADDRESS` to listen on, port 0 for a free one. Default: 127.0.0.1:8080")
-			f.StringVar(&l.framework, "framework", "nethttp", "the `NAME` of the framework: nethttp, gin, echo or fiber. Default: nethttp")
-			f.IntVar(&l.count, "count", 0, "end after so `MANY` deliveries. Default: never")
-			f.StringVar(&l.answer, "answer", "200", "the `STATUS` that a verified message is answered with; a list such as 503,200 for one after the other.\nDefault: 200")
-			f.StringVar(&l.forwardTo, "forward-to", "", "the `URL` of an application that gets what was verified, and answers it")
-			f.StringVar(&l.save, "save", "", "the `DIR` to keep each delivery in; it is made if it is not there")
-			f.BoolVar(&l.inspect, "inspect", false, "show the deliveries in a page for a browser on this machine")
-			f.StringVar(&l.inspectAddr, "inspect-addr", "", "the loopback `ADDRESS` of that page. Default: 127.0.0.1 and a free port")
-			f.StringVar(&l.show, "show", "", "the `PARTS` of each delivery to show: type, headers, body, or a list such as type,body")
-			f.BoolVar(&l.anywhere, "dangerously-beyond-loopback", false, "accept an --addr that other machines can reach")
+			f.StringVar(&l.addr, "addr", "127.0.0.1:8080", "the `ADDRESS` to listen on; port 0 picks a free port. Default: 127.0.0.1:8080")
+			f.StringVar(&l.framework, "framework", "nethttp", "the `NAME` of the web framework to use: nethttp, gin, echo or fiber. Default: nethttp")
+			f.IntVar(&l.count, "count", 0, "exit after `N` deliveries. Default: never")
+			f.StringVar(&l.answer, "answer", "200", "the response `STATUS` for verified messages, or a list such as 503,200 for one after the other. Default: 200")
+			f.StringVar(&l.forwardTo, "forward-to", "", "the `URL` of an application that gets the verified messages and responds to them")
+			f.StringVar(&l.save, "save", "", "save each delivery in the directory `DIR`, which is created if missing")
+			f.BoolVar(&l.inspect, "inspect", false, "show the deliveries on a page for a browser on this machine")
+			f.StringVar(&l.inspectAddr, "inspect-addr", "", "the loopback `ADDRESS` of that page; implies --inspect. Default: 127.0.0.1 and a free port")
+			f.StringVar(&l.show, "show", "", "the `PARTS` of each delivery to print: type, headers, body, or a list such as type,body")
+			f.BoolVar(&l.anywhere, "dangerously-beyond-loopback", false, "allow an --addr that other machines can reach")
 			return l.run
 		},
 	}
@@ -68,7 +68,7 @@ type listening struct {
 
 func showParts() []string { return []string{"type", "headers", "body"} }
 
-// parts are what --show names.
+// parts returns the parts that --show names.
 func (l *listening) parts() ([]string, error) {
 	if l.show == "" {
 		return nil, nil
@@ -76,7 +76,7 @@ func (l *listening) parts() ([]string, error) {
 	all := strings.Split(l.show, ",")
 	for _, part := range all {
 		if !slices.Contains(showParts(), part) {
-			return nil, noSuch("--show", part, showParts())
+			return nil, noSuch("--show: unknown value", part, showParts())
 		}
 	}
 	return all, nil
@@ -102,7 +102,7 @@ func (l *listening) run(ctx context.Context, c *console) error {
 		return reply{status: statuses[min(int(handled.Add(1)), len(statuses))-1]}
 	}
 	if l.forwardTo != "" && l.answer != "200" {
-		return usageError("--answer and --forward-to are two answers: give one")
+		return usageError("--answer and --forward-to both set the response: give one")
 	}
 	var f *forwarder
 	if l.forwardTo != "" {
@@ -116,10 +116,10 @@ func (l *listening) run(ctx context.Context, c *console) error {
 	switch {
 	case ok:
 	case l.framework == "echov5", l.framework == "fiberv3":
-		return usageError("--framework " + l.framework + " is a module of its own, which this program does not have. Every verdict is the same in the others; " +
-			"to receive with it: cd examples/" + l.framework + " && go run ., in a clone")
+		return usageError("--framework " + l.framework + " is in a separate module, which this program does not include. The other frameworks give the same verdicts; " +
+			"to receive with it, run this in a clone: cd examples/" + l.framework + " && go run .")
 	default:
-		return noSuch("--framework", l.framework, frameworkNames())
+		return noSuch("--framework: unknown value", l.framework, frameworkNames())
 	}
 	ln, err := l.listen(ctx)
 	if err != nil {
@@ -130,7 +130,7 @@ func (l *listening) run(ctx context.Context, c *console) error {
 			_ = ln.Close()
 			return err
 		}
-		defer p.saver.root.Close() //nolint:errcheck // nothing is written through it
+		defer p.saver.root.Close() //nolint:errcheck // nothing is left to write
 	}
 	if l.inspect || l.inspectAddr != "" {
 		stop, err := l.startInspecting(ctx, p, ln.Addr().String(), f)
@@ -144,7 +144,7 @@ func (l *listening) run(ctx context.Context, c *console) error {
 	return s.until(ctx, ln)
 }
 
-// tell says where deliveries go to, and where they are shown.
+// tell prints the address, and that of the inspector.
 func (l *listening) tell(c *console, p *printer, ln net.Listener) {
 	if l.json {
 		told := struct {
@@ -163,12 +163,11 @@ func (l *listening) tell(c *console, p *printer, ln net.Listener) {
 	}
 }
 
-// shutdownTime is for a message that is being handled. Connections on which
-// nothing came yet take all of it.
+// shutdownTime bounds the wait for messages in progress. Connections without a
+// request use all of it.
 const shutdownTime = time.Second
 
-// until serves until ctx ends; messages that are being handled then are
-// answered.
+// until serves until ctx ends, then waits for the messages in progress.
 func (s *server) until(ctx context.Context, ln net.Listener) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.serve(ln) }()
@@ -179,7 +178,7 @@ func (s *server) until(ctx context.Context, ln net.Listener) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
-	_ = s.shutdown(ctx) // what does not end in time ends with the process
+	_ = s.shutdown(ctx) // whatever is left ends with the process
 	return nil
 }
 
@@ -187,13 +186,13 @@ func (s *server) until(ctx context.Context, ln net.Listener) error {
 func (l *listening) listen(ctx context.Context) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(l.addr)
 	if err != nil {
-		return nil, usageError("--addr is an address and a port, such as 127.0.0.1:8080")
+		return nil, usageError("--addr: expected an address and a port, such as 127.0.0.1:8080")
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !l.anywhere {
-		return nil, usageError("--addr is not a loopback address, so other machines could reach it: take 127.0.0.1, or say --dangerously-beyond-loopback")
+		return nil, usageError("--addr is not a loopback address, so other machines could reach it: use 127.0.0.1, or add --dangerously-beyond-loopback")
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return nil, usageError("--addr: the port is no number from 0 to 65535")
+		return nil, usageError("--addr: the port is not a number from 0 to 65535")
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", l.addr)
 	if err != nil {
@@ -202,7 +201,7 @@ func (l *listening) listen(ctx context.Context) (net.Listener, error) {
 	return ln, nil
 }
 
-// verifier is one that prints each delivery, and calls end after the last.
+// verifier returns one that prints each delivery and calls end after the last.
 func (l *listening) verifier(c *console, texts []string, end func()) (*core.Verifier, *printer, error) {
 	scheme, err := l.newScheme("")
 	if err != nil {
@@ -235,14 +234,14 @@ func parseStatuses(text string) ([]int, error) {
 	for part := range strings.SplitSeq(text, ",") {
 		n, err := strconv.Atoi(part)
 		if err != nil || n < 200 || n > 599 {
-			return nil, usageError("--answer is a status from 200 to 599, or a list such as 503,200")
+			return nil, usageError("--answer: expected a status from 200 to 599, or a list such as 503,200")
 		}
 		all = append(all, n)
 	}
 	return all, nil
 }
 
-// printer prints what becomes of each delivery.
+// printer prints the result of each delivery.
 type printer struct {
 	*console
 
@@ -250,17 +249,17 @@ type printer struct {
 	end    func()
 	clock  func() time.Time
 	others map[string]*core.Keys
-	turns  chan struct{} // to explain
-	show   []string      // the parts of each delivery
+	turns  chan struct{} // bounds concurrent explanations
+	show   []string      // the parts of each delivery to print
 	hidden hidden
 	saver  *saver // nil: nothing is saved
 
-	page     *inspect.Page // nil: there is none
+	page     *inspect.Page // nil without --inspect
 	verifier *core.Verifier
 
 	mu   sync.Mutex
-	why  map[error]explain.Explanation // of refusals that are not told yet
-	left int                           // deliveries until the end; not counted if it was zero
+	why  map[error]explain.Explanation // of refusals that are not printed yet
+	left int                           // deliveries until the end; no limit if it starts at zero
 }
 
 // received is the form in JSON.
@@ -282,7 +281,7 @@ type received struct {
 	Body      string     `json:"body,omitempty"` // cut at maxShown
 }
 
-// observe is called when it is known what the sender is answered.
+// observe is called when the response to the sender is known.
 func (p *printer) observe(ctx context.Context, e core.Event) {
 	x := exchangeOf(ctx)
 	r := received{
@@ -324,12 +323,12 @@ func (p *printer) saveAndShow(x *exchange, r *received) {
 	}
 }
 
-// atOnce is how many refusals are explained at once: each may take a few
-// mebibytes, and the others wait.
+// atOnce bounds how many refusals are explained concurrently: each may take a
+// few mebibytes.
 const atOnce = 4
 
-// refused is called before observe is, for a refusal that the request caused,
-// and explains it.
+// refused explains a refusal that the request caused. It is called before
+// observe.
 func (p *printer) refused(ctx context.Context, r core.Refused) {
 	p.turns <- struct{}{}
 	defer func() { <-p.turns }()
@@ -339,7 +338,7 @@ func (p *printer) refused(ctx context.Context, r core.Refused) {
 	p.why[r.Err] = why
 }
 
-// explained takes what was found of this refusal.
+// explained removes and returns the explanation of a refusal.
 func (p *printer) explained(err error) *explain.Explanation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -360,7 +359,7 @@ func (p *printer) line(r *received) string {
 	lines := []string{strings.TrimRight(line, " ") + strings.TrimRight(" "+r.Key, " ")}
 	if r.Explanation != nil {
 		why := *r.Explanation
-		why.Detail = "" // the line above has the word, and the finding says more or carries the sentence
+		why.Detail = "" // the line above has the reason, and the finding says more or includes the sentence
 		lines = append(lines, indented(why.String(), margin))
 	}
 	if r.Saved != "" {

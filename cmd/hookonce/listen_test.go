@@ -23,12 +23,12 @@ import (
 
 func frameworks() []string { return []string{"nethttp", "gin", "echo", "fiber"} }
 
-// receiving is a hookonce listen in this process.
+// receiving is a hookonce listen that runs in this process.
 type receiving struct {
 	url  string
 	stop func()
 	code chan int
-	read chan struct{} // closed when all is read that was printed
+	read chan struct{} // closed when all output is read
 
 	mu    sync.Mutex
 	lines []string
@@ -155,8 +155,8 @@ func TestARefusalIsExplainedOnTheNextLines(t *testing.T) {
 	}
 }
 
-// A stranger chooses the path. Package json escapes what is below a space, and not what else drives
-// a terminal.
+// A stranger chooses the path. Package json escapes only some of the characters that a terminal
+// interprets.
 func TestNothingThatATerminalObeysIsPrinted(t *testing.T) {
 	t.Parallel()
 	for _, framework := range frameworks() {
@@ -195,10 +195,10 @@ func TestALargeHeadIsToldByAllFrameworks(t *testing.T) {
 	}
 }
 
-// Who sends a part of a request and waits does not keep a connection for long.
+// A client that sends a part of a request and waits cannot hold a connection for long.
 func TestAConnectionThatWaitsIsClosed(t *testing.T) {
 	t.Parallel()
-	var waits sync.WaitGroup // all wait together: subtests would take turns
+	var waits sync.WaitGroup // all wait concurrently: subtests would run one after the other
 	for _, framework := range frameworks() {
 		l := startListening(t, "--framework", framework, "--secret-file", file(t, core.GenerateSecret()))
 		for _, part := range []string{"POST /hook HTTP/1.1\r\nHo", "POST /hook HTTP/1.1\r\nHost: a\r\nWebhook-Id: m\r\nContent-Length: 9\r\n\r\n{"} {
@@ -227,7 +227,7 @@ func dialed(t *testing.T, url string) net.Conn {
 	return conn
 }
 
-// A flood waits for its turn: of many large bodies only a few are searched at once.
+// A flood waits in line: only a few large bodies are searched concurrently.
 func TestAFloodIsExplainedAFewAtATime(t *testing.T) {
 	t.Parallel()
 	p := &printer{turns: make(chan struct{}, atOnce), why: make(map[error]explain.Explanation)}

@@ -1,10 +1,10 @@
-// Command hookonce signs, sends, verifies and receives webhooks, and says why
-// one was refused.
+// Command hookonce signs, sends, verifies and receives webhooks, and explains
+// why one was refused.
 //
-// hookonce --help lists the commands, hookonce help COMMAND says more of one.
-// The exit status is 0 for success or an authentic request; 1 for a refused
-// request, a message that was not delivered, or a failure of the system; 2 for
-// wrong usage.
+// hookonce --help lists the commands; hookonce help COMMAND describes one. The
+// exit status is 0 for success or an authentic request; 1 for a refused
+// request, a message that was not delivered, or a system failure; 2 for a usage
+// error.
 package main
 
 import (
@@ -18,9 +18,9 @@ func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv))
 }
 
-// untilSignal is for commands that run on: a first signal ends ctx, so that
-// they say what became of it, and a second one the program. Other commands end
-// with the first one, also while they wait for standard input.
+// untilSignal is for long-running commands. The first signal cancels ctx, so
+// that the command can report its result; the second one ends the program. The
+// first signal ends all other commands, even while they read standard input.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)

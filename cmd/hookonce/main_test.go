@@ -18,7 +18,7 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// outcome is what a command did.
+// outcome is the result of a command.
 type outcome struct {
 	code      int
 	out, errs string
@@ -92,7 +92,7 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 			[]string{"send", "--secret", "x", "--scheme", "twilio", "--url", "https://a.example/?b=c", "--to", "http://127.0.0.1:1/"},
 			"not that of --url: give the address the same",
 		},
-		"an argument": {[]string{"verify", "request.txt"}, "flags only"},
+		"an argument": {[]string{"verify", "request.txt"}, "unexpected argument; see hookonce help verify"},
 		"no secret":   {[]string{"verify", "--request", "-"}, "--request"},
 		"no request":  {[]string{"verify", "--secret-file", secret}, "--request FILE"},
 		"a request that is not there": {
@@ -139,7 +139,7 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// zeros is a file without end, and counts what is read of it.
+// zeros is an endless file that counts the bytes read.
 type zeros struct{ read int }
 
 func (z *zeros) Read(p []byte) (int, error) {
@@ -216,7 +216,7 @@ func TestWhatIsSignedIsAuthentic(t *testing.T) {
 	}
 }
 
-// lf has another line end in the head.
+// lf changes the line ends of the headers to LF.
 func lf(request string) string {
 	head, body, _ := strings.Cut(request, "\r\n\r\n")
 	return strings.ReplaceAll(head, "\r\n", "\n") + "\n\n" + body
@@ -291,8 +291,8 @@ func TestJSONIsOneObject(t *testing.T) {
 	}
 }
 
-// TestNoSecretIsEverShown runs every command, right and wrong, with secrets in the right and the
-// wrong places.
+// TestNoSecretIsEverShown runs every command, correct and incorrect, with secrets in the right and
+// in the wrong places.
 func TestNoSecretIsEverShown(t *testing.T) {
 	t.Parallel()
 	secret, other := core.GenerateSecret(), core.GenerateSecret()
@@ -464,7 +464,7 @@ func TestACapturedRequestNeedsItsTime(t *testing.T) {
 	}
 }
 
-// TestTheCurlCommandIsForAShell has a shell read it, with a function in the place of curl.
+// TestTheCurlCommandIsForAShell runs it in a shell, with a function instead of curl.
 func TestTheCurlCommandIsForAShell(t *testing.T) {
 	t.Parallel()
 	const body = "{\"a\": \"it's $HOME `x` \\\\ \n\"}"
@@ -515,12 +515,12 @@ func TestACaptureWithoutABodyBlamesNobody(t *testing.T) {
 	}
 }
 
-// White space that is left out silently hides the mistake that people come with.
+// Trimming white space silently would hide the very mistake that people look for.
 func TestWhiteSpaceInAFileOfSecretsIsNoted(t *testing.T) {
 	t.Parallel()
 	secret := core.GenerateSecret()
 	signed := hookonce(t, "", []string{"WEBHOOK_SECRET=" + secret}, "sign", "--print", "headers").out + "\n" + exampleBody
-	const noted = "was left out"
+	const noted = "was ignored"
 	for name, tt := range map[string]struct {
 		text, request string
 		want          bool

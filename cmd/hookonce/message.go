@@ -14,7 +14,7 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// message are the flags of commands that sign one.
+// message holds the flags of commands that sign a message.
 type message struct {
 	*common
 
@@ -26,15 +26,15 @@ const exampleBody = `{"type":"example.created"}`
 
 func messageFlags(f *flag.FlagSet) *message {
 	m := &message{common: commonFlags(f)}
-	f.StringVar(&m.id, "id", "", "the message `ID`, for schemes that have one in a header. Default: a new one")
+	f.StringVar(&m.id, "id", "", "the message `ID`, for schemes with an id in a header. Default: a new one")
 	f.StringVar(&m.data, "data", exampleBody, "the body as `TEXT`. Default: "+exampleBody)
 	f.StringVar(&m.body, "body", "", "a `FILE` with the body, sent byte for byte; - for standard input")
-	f.StringVar(&m.method, "method", http.MethodPost, "the HTTP `METHOD`")
-	f.Var(&m.headers, "header", "one more header, as `\"NAME: VALUE\"`; may be repeated")
+	f.StringVar(&m.method, "method", http.MethodPost, "the HTTP `METHOD`. Default: POST")
+	f.Var(&m.headers, "header", "an additional header, as `\"NAME: VALUE\"`; may be repeated")
 	return m
 }
 
-// signer signs one message, as often as it is sent.
+// signer signs one message, once for each attempt.
 type signer struct {
 	id      string // empty after the first attempt: the request keeps it
 	name    string // of the scheme
@@ -45,12 +45,12 @@ type signer struct {
 	request core.Request
 }
 
-// signer takes everything together. to is where the message goes; schemes that
-// sign the address go by --url, if that is there.
+// signer returns the signer for a message to the address to. Schemes that sign
+// the address sign --url, if it is given.
 func (m *message) signer(c *console, to string) (*signer, error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return nil, usageError("the address is no URL like https://example.com/hook")
+		return nil, usageError("the address is not a URL like https://example.com/hook")
 	}
 	if u.Path == "" {
 		u.Path = "/"
@@ -79,7 +79,7 @@ func (m *message) signer(c *console, to string) (*signer, error) {
 func (m *message) read(c *console) ([]byte, error) {
 	switch {
 	case m.body != "" && m.data != exampleBody:
-		return nil, usageError("--body and --data are two bodies: give one")
+		return nil, usageError("--body and --data both set the body: give one")
 	case m.body != "":
 		return c.read(m.body, "--body")
 	default:
@@ -93,14 +93,14 @@ func (m *message) header(body []byte) (http.Header, error) {
 		name, value, ok := strings.Cut(text, ":")
 		value = strings.TrimSpace(value)
 		if !ok || name == "" || strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n") {
-			return nil, usageError("--header is \"Name: value\", on one line")
+			return nil, usageError("--header: expected \"Name: value\" on one line")
 		}
 		h.Set(name, value)
 	}
 	return h, nil
 }
 
-// contentType is what senders say of such a body.
+// contentType is the type that senders give such a body.
 func contentType(body []byte) string {
 	text := bytes.TrimSpace(body)
 	switch {
@@ -123,7 +123,7 @@ func (s *signer) sign(at time.Time) error {
 	return nil
 }
 
-// sent are the headers under the names that this sender has for them.
+// sent returns the headers under the names that this sender uses.
 func (s *signer) sent() http.Header {
 	h := s.request.Header.Clone()
 	if slices.Contains([]string{"svix", "clerk", "resend"}, s.name) {
@@ -135,8 +135,7 @@ func (s *signer) sent() http.Header {
 	return h
 }
 
-// messageID is what the receiver will take for it; empty if the scheme has
-// none.
+// messageID is the id that the receiver reads; empty if the scheme has none.
 func (s *signer) messageID() string {
 	a := new(core.Attempt)
 	r := core.Request{Method: s.request.Method, URL: s.request.URL, Header: s.sent(), Body: s.request.Body}
@@ -146,5 +145,5 @@ func (s *signer) messageID() string {
 	return a.ID
 }
 
-// address is where the message goes: signing may have changed path and query.
+// address is the URL to send to: signing may have changed path and query.
 func (s *signer) address() string { return s.to.Scheme + "://" + s.to.Host + s.request.URL }

@@ -2,13 +2,13 @@ package main
 
 import "strings"
 
-// noSuch says that a flag, or a command, has no such value, and which was
-// probably meant. What was typed is not shown: it may be a secret.
+// noSuch is the error for an unknown value; what says of which flag. It names
+// the value that was probably meant, but never the input: it may be a secret.
 func noSuch(what, typed string, known []string) error {
-	return usageError("no such " + what + ": " + didYouMean(typed, known) + "there are " + strings.Join(known, ", "))
+	return usageError(what + ": " + didYouMean(typed, known) + "choose from " + strings.Join(known, ", "))
 }
 
-// didYouMean asks for the known word that was probably meant, if there is one.
+// didYouMean suggests the known word that was probably meant, if there is one.
 func didYouMean(typed string, known []string) string {
 	if near := nearest(typed, known); near != "" {
 		return "did you mean " + near + "? "
@@ -16,9 +16,9 @@ func didYouMean(typed string, known []string) string {
 	return ""
 }
 
-// nearest is the known word that typed is a slip of: at most two letters
-// differ, one in short words, or it is the start of a single one. It is empty
-// for anything else. A secret in the wrong place is never near to one.
+// nearest returns the known word of which typed is a misspelling: at most two
+// letters differ, one in short words, or typed is a prefix of that word alone.
+// Otherwise it is empty. A secret in the wrong place is never close to one.
 func nearest(typed string, known []string) string {
 	typed = strings.ToLower(typed)
 	if len(typed) < 2 || len(typed) > 40 {

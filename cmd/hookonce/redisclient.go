@@ -15,15 +15,15 @@ import (
 	"sync"
 )
 
-// redisClient is what redisstore needs of a client: one command after the
-// other, on one connection. It follows a cluster to the node that has a key.
-// The module has no client library, and the seen command sends a handful of
-// commands.
+// redisClient is a minimal client for redisstore: one command after the other,
+// on one connection. In a cluster it follows MOVED to the node that holds a
+// key. The module depends on no client library, and the seen command sends only
+// a few commands.
 type redisClient struct {
 	store *url.URL
 
 	mu   sync.Mutex
-	addr string // the node that the connection leads to
+	addr string // the node it connects to
 	conn net.Conn
 	in   *bufio.Reader
 }
@@ -36,7 +36,7 @@ func newRedisClient(store *url.URL) *redisClient {
 	return &redisClient{store: store, addr: addr}
 }
 
-// hops bounds how often a command may be sent to another node.
+// hops bounds how often a command is redirected to another node.
 const hops = 3
 
 // do sends one command. It is for redisstore.NewFunc.
@@ -58,8 +58,8 @@ func (r *redisClient) do(ctx context.Context, args ...any) (any, error) {
 	}
 }
 
-// moved is the address that a MOVED error names. It puts no brackets around
-// IPv6, and has no host if the node does not know its own.
+// moved is the address in a MOVED error. The error has no brackets around IPv6,
+// and no host if the node does not know its own.
 func (r *redisClient) moved(to string) string {
 	i := strings.LastIndexByte(to, ':')
 	if i < 0 {
@@ -83,7 +83,7 @@ func (r *redisClient) once(ctx context.Context, args []any) (any, error) {
 	return r.send(ctx, args)
 }
 
-// connect opens the connection, gives the password and chooses the database.
+// connect opens the connection, authenticates and selects the database.
 func (r *redisClient) connect(ctx context.Context) error {
 	if r.conn != nil {
 		return nil
@@ -141,20 +141,20 @@ func (r *redisClient) send(ctx context.Context, args []any) (any, error) {
 	return readReply(r.in, 0)
 }
 
-// replyError is an error that the server replied.
+// replyError is an error reply of the server.
 type replyError string
 
 func (e replyError) Error() string { return string(e) }
 
-// The bounds of a reply: INFO is some kilobytes.
+// The bounds of a reply: INFO takes a few kilobytes.
 const (
 	replyLimit = 16 << 20
 	replyDepth = 4
 )
 
-var errReply = errors.New("the reply is not that of a Redis server: is the address right, and rediss:// for TLS")
+var errReply = errors.New("the reply is not from a Redis server: check the address, and use rediss:// for TLS")
 
-// readReply reads one reply of RESP, version 2.
+// readReply reads one RESP2 reply.
 func readReply(in *bufio.Reader, depth int) (any, error) {
 	line, err := in.ReadSlice('\n')
 	if err != nil {

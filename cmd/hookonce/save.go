@@ -13,7 +13,7 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// The bounds of what one run saves. Deliveries after them are received and not
+// The bounds of what one run saves. Later deliveries are received but not
 // saved.
 const (
 	maxSaved      = 1000
@@ -28,10 +28,10 @@ type saver struct {
 	mu    sync.Mutex
 	files int
 	bytes int64
-	ended error // why no more is saved
+	ended error // why nothing more is saved
 }
 
-// newSaver makes the directory if it is not there.
+// newSaver creates the directory if it is missing.
 func newSaver(dir string, h hidden) (*saver, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, cannotDir(err)
@@ -43,16 +43,16 @@ func newSaver(dir string, h hidden) (*saver, error) {
 	return &saver{root: root, hidden: h}, nil
 }
 
-// cannotDir leaves the name out, as console.read does.
+// cannotDir omits the name, as console.read does.
 func cannotDir(err error) error {
 	return usageError("--save: the directory cannot be used: " + cause(err))
 }
 
-var errEnough = errors.New("1000 deliveries or 256 MiB are saved: no more are saved")
+var errEnough = errors.New("the limit of 1000 deliveries or 256 MiB is reached: later deliveries are not saved")
 
-// save writes a delivery as a raw request, which --request reads. Nothing in
-// the name comes from the sender: it is the time of the arrival, as --now takes
-// it, a number, and the verdict. The error is for the user, once.
+// save writes a delivery as a raw request, which --request reads. The file name
+// is the arrival time, as --now takes it, a number, and the verdict: nothing in
+// it comes from the sender. The error is for the user, and returned once.
 func (s *saver) save(x *exchange, at time.Time, status int, reason core.Reason) (name string, err error) {
 	text := x.raw(s.hidden)
 	s.mu.Lock()
@@ -67,24 +67,24 @@ func (s *saver) save(x *exchange, at time.Time, status int, reason core.Reason) 
 	s.files++
 	s.bytes += int64(len(text))
 	var f *os.File
-	for n := s.files; f == nil; n++ { // an earlier run may have been in the same second
+	for n := s.files; f == nil; n++ { // an earlier run may have used the same second
 		name = fmt.Sprintf("%d-%04d-%d-%s.txt", at.Unix(), n, status, reason)
 		f, err = s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil && (!errors.Is(err, fs.ErrExist) || n > s.files+maxSaved) {
-			s.ended = errors.New("a delivery cannot be saved, and later ones are not: " + cause(err))
+			s.ended = errors.New("a delivery cannot be saved, and later ones will not be: " + cause(err))
 			return "", s.ended
 		}
 	}
 	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Close()); err != nil {
-		s.ended = errors.New("a delivery cannot be saved, and later ones are not: " + cause(err))
+		s.ended = errors.New("a delivery cannot be saved, and later ones will not be: " + cause(err))
 		return "", s.ended
 	}
 	return name, nil
 }
 
-// raw is the delivery as it is on the wire, except that chunks are joined,
-// names of headers are spelled the usual way, and secrets are replaced.
+// raw is the delivery as it was on the wire, except that chunks are joined,
+// header names are canonical, and secrets are replaced.
 func (x *exchange) raw(h hidden) string {
 	return capture.Raw(x.method, x.target, x.host, x.header, x.bytes(), redact.List(h))
 }

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// schedule has the wait before each attempt. After its end the last one
+// schedule holds the wait before each attempt. After its end the last wait
 // repeats.
 type schedule []time.Duration
 
-// namedSchedule knows the example of Standard Webhooks, and the same in small.
+// namedSchedule returns the example of Standard Webhooks, or a shorter one.
 func namedSchedule(name string) schedule {
 	switch name {
 	case "once":
@@ -40,7 +40,7 @@ func parseSchedule(text string) (schedule, error) {
 	for part := range strings.SplitSeq(text, ",") {
 		d, err := time.ParseDuration(part)
 		if err != nil || d < 0 || d > maxWait {
-			return nil, usageError(didYouMean(part, scheduleNames()) + "--schedule is once, standard, fast, or the waits before each attempt, such as 0,1s,5s,1m")
+			return nil, usageError("--schedule: " + didYouMean(part, scheduleNames()) + "expected once, standard, fast, or the wait before each attempt, such as 0,1s,5s,1m")
 		}
 		s = append(s, d)
 	}
@@ -52,21 +52,20 @@ const maxWait = 7 * 24 * time.Hour
 // before is the wait before attempt i, counted from zero.
 func (s schedule) before(i int) time.Duration { return s[min(i, len(s)-1)] }
 
-// next is the wait before attempt i, after one that was answered with this
-// status and this Retry-After. A receiver that is overloaded gets the longer
-// wait that follows in the schedule, and nobody is asked again before the time
-// that he names.
+// next is the wait before attempt i, after a response with this status and
+// Retry-After. An overloaded receiver gets the next longer wait of the
+// schedule. No attempt comes before the time that Retry-After names.
 func (s schedule) next(i, status int, retryAfter time.Duration, jitter float64) time.Duration {
 	wait := s.before(i)
 	switch status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout:
 		wait = max(wait, s.before(i+1))
 	}
-	wait += time.Duration(float64(wait) * jitter * rand.Float64()) //nolint:gosec // spreads the load and guards nothing
+	wait += time.Duration(float64(wait) * jitter * rand.Float64()) //nolint:gosec // spreads the load; not security-relevant
 	return max(wait, min(retryAfter, maxWait))
 }
 
-// parseRetryAfter reads seconds or a date; zero if there is neither.
+// parseRetryAfter reads seconds or a date; zero if it is neither.
 func parseRetryAfter(text string, now time.Time) time.Duration {
 	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
 		return min(time.Duration(min(n, int(maxWait/time.Second)))*time.Second, maxWait)

@@ -14,28 +14,28 @@ import (
 
 func schemesCommand() command {
 	return command{
-		name: "schemes", does: "lists the senders, or names that of a captured request",
-		example: "hookonce schemes --guess --request request.txt", argument: "a word to look for, as in hookonce schemes stripe", words: schemes.Names(),
-		more: "hookonce schemes lists them all, by field. hookonce schemes TEXT lists those with this text in their name, field or headers.\n" +
-			"For each: the headers that its scheme reads, what identifies a message, whose time is signed, whether the body is, and how the\n" +
-			"scheme is known: the sender's own libraries that judged it, a published vector, and what was read when.\n\n" +
-			"--guess goes by the headers alone. It prints the likely senders, best first, each with the headers that speak for it. The exit\n" +
-			"status is then 1 if there is none.",
+		name: "schemes", does: "list the schemes, or guess the sender of a captured request",
+		example: "hookonce schemes --guess --request request.txt", argument: "[TEXT]", words: schemes.Names(),
+		more: "Without TEXT it lists all schemes, by field. With TEXT it lists those whose name, field or headers contain it.\n\n" +
+			"For each it shows the headers that the scheme reads, what identifies a message, which time is signed, whether the body is signed, " +
+			"and the evidence: the sender's own libraries that tested it, a published test vector, and what was read when.\n\n" +
+			"--guess looks at the headers only. It prints the likely senders, best first, each with the headers that point to it. The exit " +
+			"status is 1 if there is none.",
 		setUp: func(f *flag.FlagSet) action {
 			s := new(listing)
-			f.BoolVar(&s.guess, "guess", false, "name the likely sender of the request of --request, from its headers")
+			f.BoolVar(&s.guess, "guess", false, "guess the sender of the request in --request from its headers")
 			requestFlag(f, &s.request)
 			jsonFlag(f, &s.json)
 			return func(_ context.Context, c *console) error {
 				switch {
 				case s.guess && f.NArg() > 0:
-					return usageError("--guess takes no text to look for")
+					return usageError("--guess takes no text")
 				case s.guess:
 					return s.guessSender(c)
 				case s.request.request != "":
 					return usageError("--request is for --guess")
 				case f.NArg() > 1:
-					return usageError("one text to look for, in quotes if it has spaces")
+					return usageError("more than one text: quote it if it has spaces")
 				}
 				return s.list(c, f.Arg(0))
 			}
@@ -49,7 +49,7 @@ type listing struct {
 	json    bool
 }
 
-// listed is the form in JSON.
+// listed is one scheme in JSON.
 type listed struct {
 	Name         string     `json:"name"`
 	Group        string     `json:"group"`
@@ -96,14 +96,14 @@ func (s *listing) list(c *console, text string) error {
 	return nil
 }
 
-// matching reports that a sender has the text, in any case, in its name, field
-// or headers.
+// matching reports whether a sender's name, field or headers contain the text,
+// in any case.
 func matching(text, group, name string) bool {
 	words := name + "\n" + group + "\n" + senders.HeaderText(name, strings.Clone)
 	return strings.Contains(strings.ToLower(words), strings.ToLower(text))
 }
 
-// table has a sender on each line, in aligned columns.
+// table prints one sender per line, in aligned columns.
 func table(all []senders.Sender) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -145,7 +145,7 @@ func (s *listing) guessSender(c *console) error {
 		c.say("%s%s: %s\n", likely, strings.Join(one.Names, ", "), strings.Join(one.Headers, ", "))
 	}
 	if len(candidates) == 0 {
-		c.note("hookonce: no sender is known by these headers. Some sign in the body, and some show a token: hookonce schemes lists them")
+		c.note("hookonce: no known sender uses these headers. Some sign within the body, and some only send a token: hookonce schemes lists them all")
 		return errRefused
 	}
 	return nil

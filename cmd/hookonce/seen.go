@@ -20,21 +20,21 @@ import (
 
 func seenCommand() command {
 	return command{
-		name: "seen", does: "shows or forgets the record of a message",
+		name: "seen", does: "show or forget the record of a message",
 		example:  "hookonce seen show --store redis://localhost:6379 --namespace orders --id msg_2tVqQNoBzGJ4",
-		argument: "show or forget", words: seenVerbs(),
-		more: "show prints what the store has of a message: nothing, claimed, released (its handler failed) or done. It changes nothing.\n" +
-			"forget releases a handled message, so that the sender's next attempt runs the handler again. Ask the sender for one.\n" +
-			"A claimed message is not forgotten: its handler may be running, and the claim of a dead process ends by itself.\n\n" +
-			"Name the message by --id where the scheme signs the id, else by --key from the log or by --request and the secret.\n" +
-			"PostgreSQL, MySQL and SQLite are reached through psql, mysql or mariadb, and sqlite3. The status is 1 for show if there is no\n" +
-			"record, and for forget if nothing was forgotten.",
+		argument: "show|forget", words: seenVerbs(),
+		more: "show prints the record that the store has of a message: none, claimed, released (its handler failed) or done. It changes nothing.\n\n" +
+			"forget releases a handled message, so that the sender's next attempt runs the handler again. Ask the sender for one. A claimed " +
+			"message cannot be forgotten: its handler may be running. The claim of a dead process expires.\n\n" +
+			"Name the message with --id if the scheme signs the id; otherwise with --key from the log, or with --request and the secret. SQL " +
+			"databases are reached through their own clients: psql, mysql or mariadb, and sqlite3.\n\n" +
+			"The exit status is 1 if show finds no record, and if forget forgets nothing.",
 		setUp: func(f *flag.FlagSet) action {
 			s := &seen{receiver: receiverFlags(f), captured: capturedFlags(f)}
-			f.StringVar(&s.store, "store", "", "the `URL` of the store: redis:// or rediss://USER:PASSWORD@HOST:PORT/DB, postgres://, mysql://, or sqlite:PATH.\n"+
-				"It can be seen in the list of processes: with a password, prefer the variable HOOKONCE_STORE")
-			f.StringVar(&s.namespace, "namespace", "", "the `NAME` that the program gives its store, as in redisstore.New(\"orders\", …)")
-			f.StringVar(&s.source, "source", "", "the `NAME` of the tenant or endpoint, \"source\" in the log. Default: none, as for core.Secrets without From")
+			f.StringVar(&s.store, "store", "", "the `URL` of the store: redis:// or rediss://USER:PASSWORD@HOST:PORT/DB, postgres://, mysql://, or sqlite:PATH. "+
+				"Other users can see it in the process list: if it has a password, prefer the environment variable HOOKONCE_STORE")
+			f.StringVar(&s.namespace, "namespace", "", "the `NAME` that your program gives its store, as in redisstore.New(\"orders\", …)")
+			f.StringVar(&s.source, "source", "", "the `NAME` of the tenant or endpoint, \"source\" in the log. Default: none, as with core.Secrets without From")
 			f.StringVar(&s.id, "id", "", "the message `ID`, exactly as the sender shows it")
 			f.StringVar(&s.key, "key", "", "the `KEY` of the record, \"key\" in the log, for messages whose id is not signed")
 			return func(ctx context.Context, c *console) error { return s.run(ctx, c, f.Args()) }
@@ -56,7 +56,7 @@ type seen struct {
 	store, namespace, source, id, key string
 }
 
-// seenRecord is the form in JSON.
+// seenRecord is the result in JSON.
 type seenRecord struct {
 	State     string     `json:"state"`
 	Message   string     `json:"message"`
@@ -76,7 +76,7 @@ func (s *seen) run(ctx context.Context, c *console, words []string) error {
 	case len(words) != 1:
 		return usageError("show or forget? Give one")
 	case !slices.Contains(seenVerbs(), words[0]):
-		return noSuch("verb", words[0], seenVerbs())
+		return noSuch("unknown argument", words[0], seenVerbs())
 	}
 	store, done, err := s.open(c)
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *seen) run(ctx context.Context, c *console, words []string) error {
 		return nil
 	}
 	if before.State == core.Claimed {
-		return fmt.Errorf("nothing was forgotten: the message is claimed. If its process is dead, the next attempt after %s runs", clock(before.Until))
+		return fmt.Errorf("nothing was forgotten: the message is claimed. If its process is dead, the next attempt after %s runs the handler", clock(before.Until))
 	}
 	if key != (core.Key{}) {
 		err = v.ForgetKey(ctx, key)
@@ -136,7 +136,7 @@ func noKeys() core.KeySource {
 	})
 }
 
-// open opens the store. No error has the URL, which may have a password.
+// open opens the store. No error quotes the URL, which may have a password.
 func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
 	text := s.store
 	if text == "" {
@@ -150,18 +150,18 @@ func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
 	}
 	at, err := url.Parse(text)
 	if err != nil {
-		return nil, nil, usageError("--store is no URL: escape what is special in the password, / as %2F")
+		return nil, nil, usageError("--store: not a URL: escape special characters in the password, / as %2F")
 	}
 	known := []string{"redis", "rediss", "postgres", "postgresql", "mysql", "mariadb", "sqlite"}
 	switch {
 	case !slices.Contains(known, at.Scheme):
-		return nil, nil, usageError("--store: " + didYouMean(at.Scheme, known) + "it begins with redis://, rediss://, postgres://, mysql:// or sqlite:")
+		return nil, nil, usageError("--store: " + didYouMean(at.Scheme, known) + "expected redis://, rediss://, postgres://, mysql:// or sqlite:")
 	case at.Fragment != "" || strings.HasSuffix(text, "#"):
-		return nil, nil, usageError("--store: what follows a # is not part of a URL: escape it as %23")
+		return nil, nil, usageError("--store: the URL has a #, which would end it: escape it as %23")
 	case at.Scheme != "sqlite" && at.Host == "":
-		return nil, nil, usageError("--store: it names no host")
+		return nil, nil, usageError("--store: the URL names no host")
 	case at.RawQuery != "" && !strings.HasPrefix(at.Scheme, "postgres"):
-		return nil, nil, usageError("--store: only postgres:// takes parameters after a ?: MySQL's client reads its option file, for TLS too")
+		return nil, nil, usageError("--store: only postgres:// takes parameters after a ?: use the option file of the MySQL client, for TLS as well")
 	case strings.HasPrefix(at.Scheme, "redis"):
 		client := newRedisClient(at)
 		return redisstore.NewFunc(s.namespace, client.do), client.close, nil
@@ -201,7 +201,7 @@ func (s *seen) message(ctx context.Context, c *console) (name string, key core.K
 	return s.id, key, nil
 }
 
-// ofRequest has a verifier say what it takes a captured request for.
+// ofRequest returns the message of a captured request, as a verifier reads it.
 func (s *seen) ofRequest(ctx context.Context, c *console) (name string, key core.Key, err error) {
 	r, err := s.read(c)
 	if err != nil {
@@ -248,8 +248,8 @@ type wholeBody []byte
 // ReadBody implements core.BodyReader.
 func (b wholeBody) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
 
-// scratch is a store for one request. Unlike memstore it leaves keys as they
-// are in a store that is shared.
+// scratch is a store for one request. Unlike memstore it keeps keys as a shared
+// store has them.
 type scratch struct {
 	mu  sync.Mutex
 	has map[core.Key]core.Value
@@ -268,7 +268,7 @@ func (s *scratch) Swap(_ context.Context, key core.Key, old, next core.Value, _ 
 	return s.has[key], nil
 }
 
-// said is what there is to say of a record.
+// said converts a record for printing.
 func said(name string, r *core.Record) seenRecord {
 	at := func(t time.Time) *time.Time {
 		if t.IsZero() {

@@ -15,7 +15,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// A store that cannot be reached is a failure of the system, and its password is in no error.
+// An unreachable store is a system failure, and no error shows its password.
 func TestSeenOfAStoreThatIsAwayFails(t *testing.T) {
 	t.Parallel()
 	got := hookonce(t, "", []string{"HOOKONCE_STORE=redis://me:hunter2@127.0.0.1:1"}, "seen", "show", "--namespace", "x", "--id", "msg_1")
@@ -61,7 +61,8 @@ func TestRedisRepliesAreRead(t *testing.T) {
 	}
 }
 
-// TestRedisClientFollowsACluster has one node name the other, which takes the password again.
+// TestRedisClientFollowsACluster has one node redirect to another, which requires the password
+// again.
 func TestRedisClientFollowsACluster(t *testing.T) {
 	t.Parallel()
 	second := redisNode(t, func(command string) string {
@@ -96,7 +97,7 @@ func TestRedisClientFollowsACluster(t *testing.T) {
 	}
 }
 
-// redisNode answers each command.
+// redisNode responds to each command.
 func redisNode(t *testing.T, answer func(command string) string) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it lives as long as the test
@@ -128,8 +129,7 @@ func redisNode(t *testing.T, answer func(command string) string) (addr string) {
 	return ln.Addr().String()
 }
 
-// A URL that cannot be used as it is written is refused before anything is reached, and is in no
-// error.
+// An unusable URL is refused before any connection, and no error shows it.
 func TestSeenRefusesStoresThatWouldShowOrLoseAPassword(t *testing.T) {
 	t.Parallel()
 	for store, want := range map[string]string{
@@ -145,7 +145,7 @@ func TestSeenRefusesStoresThatWouldShowOrLoseAPassword(t *testing.T) {
 	}
 }
 
-// A server decides on the text of its errors, and not on what the terminal does.
+// A server chooses the text of its errors, but must not control the terminal.
 func TestSeenShowsNoControlCharactersOfAServer(t *testing.T) {
 	t.Parallel()
 	node := redisNode(t, func(string) string { return "-ERR \x1b]0;owned\a \u009b31m\r\n" })
@@ -155,8 +155,7 @@ func TestSeenShowsNoControlCharactersOfAServer(t *testing.T) {
 	}
 }
 
-// A node may name another by its IPv6 address, which has no brackets in this reply, or name only
-// the port.
+// A redirect may have an IPv6 address, without brackets, or only the port.
 func TestRedisClientReadsAddressesOfIPv6(t *testing.T) {
 	t.Parallel()
 	for to, want := range map[string]string{
@@ -169,7 +168,7 @@ func TestRedisClientReadsAddressesOfIPv6(t *testing.T) {
 	}
 }
 
-// TestSQLParametersAreHexadecimal: nothing that a person types becomes SQL.
+// TestSQLParametersAreHexadecimal: no input becomes SQL.
 func TestSQLParametersAreHexadecimal(t *testing.T) {
 	t.Parallel()
 	for store, want := range map[string]string{

@@ -16,21 +16,22 @@ import (
 
 func sendCommand() command {
 	return command{
-		name: "send", does: "signs a message, sends it, and shows the response",
+		name: "send", does: "sign a message, send it and show the response",
 		example: "hookonce send --to http://127.0.0.1:8080/hook --secret-file secret.txt --data '{\"type\":\"order.paid\"}' --schedule fast",
-		more: "It makes one attempt. With --schedule it tries again until one succeeds; standard is that of Standard Webhooks, which takes three\n" +
-			"days: now, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h. All attempts have one id, and each a timestamp and a signature of its own.\n" +
-			"2xx is success, 410 the end; 429, 502 and 504 get the next longer wait, and Retry-After is kept. A success is called a redelivery\n" +
-			"if the receiver says that it had handled the message. A redirect is a failure: it is named and not followed. Progress and the\n" +
-			"body of each response go to standard error. When it is interrupted it ends at once: not delivered, with status 1.",
+		more: "Makes one attempt. With --schedule it retries until one succeeds. The standard schedule is that of Standard Webhooks and takes three " +
+			"days: now, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h. All attempts have the same message id; each has its own timestamp and " +
+			"signature.\n\n" +
+			"2xx is success; 410 ends the retries. After 429, 502 and 504 the next longer wait applies. Retry-After is honored. A redirect is " +
+			"a failure and is not followed. A success is reported as a redelivery if the receiver had already handled the message.\n\n" +
+			"Progress and response bodies go to standard error. An interrupt ends it at once: not delivered, exit status 1.",
 		setUp: func(f *flag.FlagSet) action {
 			s := &sending{message: messageFlags(f)}
 			f.StringVar(&s.to, "to", "", "the `URL` to send to. Default: --url")
-			f.IntVar(&s.attempts, "attempts", 0, "how `MANY` attempts at most. Default: as many as the schedule has;\nmore than one without --schedule go by the standard one")
+			f.IntVar(&s.attempts, "attempts", 0, "make at most `N` attempts. Default: as many as the schedule has. If more than one, the schedule defaults to standard")
 			f.StringVar(&s.schedule, "schedule", "",
-				"the `WAITS` before each attempt: once, standard, fast (0,1s,2s,4s,8s,16s), or a list such as 0,1s,5s,1m.\nDefault: once")
-			f.IntVar(&s.jitter, "jitter", 10, "lengthens each wait by up to so many `PERCENT`, at random. Default: 10")
-			f.DurationVar(&s.timeout, "timeout", 20*time.Second, "how long one attempt may take, as a `DURATION`. Default: 20s")
+				"the `WAITS` before each attempt: once, standard, fast (0,1s,2s,4s,8s,16s), or a list such as 0,1s,5s,1m. Default: once")
+			f.IntVar(&s.jitter, "jitter", 10, "lengthen each wait at random by up to this `PERCENT`. Default: 10")
+			f.DurationVar(&s.timeout, "timeout", 20*time.Second, "how long one attempt may take, as a `DURATION` like 5s. Default: 20s")
 			return s.run
 		},
 	}
@@ -44,10 +45,10 @@ type sending struct {
 	timeout          time.Duration
 }
 
-// delivery is the form in JSON.
+// delivery is the result in JSON.
 type delivery struct {
 	Delivered  bool      `json:"delivered"`
-	Redelivery bool      `json:"redelivery,omitempty"` // the receiver had handled it before
+	Redelivery bool      `json:"redelivery,omitempty"` // the receiver had already handled it
 	ID         string    `json:"id,omitempty"`
 	Attempts   []attempt `json:"attempts"`
 	Ended      string    `json:"ended,omitempty"` // why it was not delivered
@@ -56,7 +57,7 @@ type delivery struct {
 type attempt struct {
 	At     time.Time `json:"at"`
 	Status int       `json:"status,omitempty"`
-	Answer string    `json:"answer,omitempty"` // the class of a refusal
+	Answer string    `json:"answer,omitempty"` // the class of the refusal
 	Error  string    `json:"error,omitempty"`
 
 	Redirect string `json:"redirect,omitempty"` // where it leads
@@ -78,9 +79,9 @@ func (s *sending) run(ctx context.Context, c *console) error {
 	case err != nil:
 		return err
 	case to == "":
-		return usageError("where to? Give --to URL")
+		return usageError("no address: give --to URL")
 	case s.attempts < 0 || s.jitter < 0 || s.jitter > 100 || s.timeout <= 0:
-		return usageError("--attempts is not negative, --jitter is 0 to 100, and --timeout is longer than nothing")
+		return usageError("--attempts must not be negative, --jitter must be 0 to 100, and --timeout must be positive")
 	}
 	m, err := s.signer(c, to)
 	if err != nil {
@@ -104,7 +105,7 @@ func (s *sending) print(c *console, d delivery) {
 	case s.json:
 		c.object(d)
 	case d.Redelivery:
-		c.say("%s: %s, at attempt %d: the receiver had handled it before, and its handler did not run\n",
+		c.say("%s: %s, at attempt %d: the receiver had already handled it, so its handler did not run\n",
 			c.good("redelivery"), cmp.Or(d.ID, "a message without an id"), len(d.Attempts))
 	case d.Delivered:
 		c.say("%s: %s, at attempt %d\n", c.good("delivered"), cmp.Or(d.ID, "a message without an id"), len(d.Attempts))
@@ -119,7 +120,7 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 	through := transport()
 	defer through.CloseIdleConnections()
 	most := cmp.Or(s.attempts, len(waits))
-	d := delivery{Attempts: []attempt{}} // in JSON a list in any case
+	d := delivery{Attempts: []attempt{}} // never null in JSON
 	wait := waits.before(0)
 	for i := 1; ; i++ {
 		if !sleep(ctx, wait) {
@@ -151,11 +152,15 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 			continue
 		}
 		c.note("%s%s", progress, a.shown())
+		if a.Status == http.StatusUnauthorized {
+			c.note("note: the receiver could not verify the message. To find out why, send it to hookonce listen, " +
+				"or give the request that the receiver got to hookonce explain")
+		}
 		return d, nil
 	}
 }
 
-// sleep is false if it was interrupted.
+// sleep reports whether the wait ended without an interrupt.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -167,8 +172,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// attempt signs the message anew and sends it. The error is that it cannot be
-// signed; what happened on the way is in the attempt.
+// attempt signs the message again and sends it. It returns an error if the
+// message cannot be signed; a network failure is part of the attempt.
 func (s *signer) attempt(ctx context.Context, through *http.Transport, timeout time.Duration, clock func() time.Time) (attempt, error) {
 	now := clock()
 	if err := s.sign(now); err != nil {
@@ -179,7 +184,7 @@ func (s *signer) attempt(ctx context.Context, through *http.Transport, timeout t
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, s.request.Method, s.address(), bytes.NewReader(s.request.Body))
 	if err != nil {
-		return a, usageError("--method or the address makes no request")
+		return a, usageError("--method and the address do not form a valid request")
 	}
 	req.Header = s.sent()
 	sent := clock()
@@ -193,7 +198,7 @@ func (s *signer) attempt(ctx context.Context, through *http.Transport, timeout t
 	a.Status = resp.StatusCode
 	a.retryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), clock())
 	a.redelivery = resp.Header.Get("Webhook-Redelivery") == "acknowledged"
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxShown+1)) // what there is of it
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxShown+1)) // as much as there is
 	a.Answer, a.Body = class(body), s.hidden.body(body)
 	if a.Status >= 300 && a.Status <= 399 {
 		a.Redirect = s.hidden.replace(place(resp))
@@ -201,7 +206,7 @@ func (s *signer) attempt(ctx context.Context, through *http.Transport, timeout t
 	return a, nil
 }
 
-// failure says what happened on the way.
+// failure describes a network failure.
 func failure(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no response in time"
@@ -209,7 +214,7 @@ func failure(err error) string {
 	return err.Error()
 }
 
-// class is the word that our receivers answer a refusal with.
+// class is the word for a refusal in the response of a hookonce receiver.
 func class(body []byte) string {
 	var problem struct {
 		Type string `json:"type"`
@@ -233,13 +238,13 @@ func (a attempt) String() string {
 		text += " (" + a.Answer + ")"
 	}
 	if a.Redirect != "" {
-		text += " to " + a.Redirect + ", not followed: the address that is registered must be the last one"
+		text += " to " + a.Redirect + ", not followed: register the final address"
 	}
 	return text
 }
 
-// shown has the body of the response on lines of its own, unless it is a
-// refusal that the line before names.
+// shown returns the response body on separate lines, unless it is a refusal
+// that the line above names.
 func (a attempt) shown() string {
 	if a.Body == "" || a.Answer != "" {
 		return ""
@@ -247,8 +252,8 @@ func (a attempt) shown() string {
 	return "\n" + indented(a.Body, "  ")
 }
 
-// place is where a redirect leads: without user, query and fragment, which may
-// hold a secret.
+// place is the target of a redirect, without user, query and fragment, which
+// may hold a secret.
 func place(resp *http.Response) string {
 	u, err := resp.Location()
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 // server is a receiver in one framework, on every path and for every method:
-// some senders ask for the endpoint with GET or OPTIONS.
+// some senders check the endpoint with GET or OPTIONS.
 type server struct {
 	serve    func(net.Listener) error
 	shutdown func(context.Context) error
@@ -27,8 +27,8 @@ type server struct {
 
 func frameworkNames() []string { return []string{"nethttp", "gin", "echo", "fiber"} }
 
-// newServer makes it. handle says what a message is answered with. Bodies are
-// kept up to a limit. Nothing is known of another framework.
+// newServer returns a server. handle returns the response to a message. Bodies
+// are recorded up to a limit. It returns false for an unknown framework.
 func newServer(framework string, v *core.Verifier, maxBody int64, handle func(context.Context) reply) (server, bool) {
 	switch framework {
 	case "nethttp":
@@ -62,8 +62,8 @@ func overHTTP(h http.Handler, maxBody int64) server {
 	}
 }
 
-// overFiber sets fiber's body limit above ours, so that ours is the one that is
-// reported. It allows headers as large as other servers do: a long list of
+// overFiber sets fiber's body limit above ours, so that ours is the one that
+// reports. It allows headers as large as other servers do: a long list of
 // signatures does not fit in fasthttp's 4 KiB.
 func overFiber(v *core.Verifier, maxBody int64, handle func(context.Context) reply) server {
 	app := fiber.New(fiber.Config{

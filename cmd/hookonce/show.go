@@ -9,21 +9,21 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// maxShown bounds what is shown of a body.
+// maxShown bounds the part of a body that is shown.
 const maxShown = 4 << 10
 
-// hidden are texts that are never shown and never written to a file: the
-// secrets, and tokens of handshakes.
+// hidden holds the texts that are never shown or written to a file: the
+// secrets, and the tokens of handshakes.
 type hidden redact.List
 
-// hide makes them of secrets, the ones of others included.
+// hide returns them for secrets, including those of others.
 func (c *common) hide(texts []string, others ...[]string) hidden {
 	return hidden(redact.Texts(slices.Concat(append(others, texts, []string{c.settings.VerifyToken})...)...))
 }
 
 func (h hidden) replace(text string) string { return redact.List(h).Replace(text) }
 
-// body is what can be shown of one.
+// body is the part of a body that can be shown.
 func (h hidden) body(body []byte) string {
 	cut := len(body) > maxShown
 	if cut {
@@ -43,7 +43,7 @@ func (h hidden) body(body []byte) string {
 	return text
 }
 
-// uncut takes away the start of a secret that the cut left at the end.
+// uncut removes the start of a secret that the cut left at the end.
 func (h hidden) uncut(text string, cut bool) string {
 	for _, secret := range h {
 		for n := len(secret) - 1; cut && n > 0; n-- {
@@ -55,7 +55,7 @@ func (h hidden) uncut(text string, cut bool) string {
 	return text
 }
 
-// printable replaces what a terminal obeys, except line ends.
+// printable replaces what a terminal interprets, except line ends.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

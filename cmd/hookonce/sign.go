@@ -12,13 +12,13 @@ import (
 
 func signCommand() command {
 	return command{
-		name: "sign", does: "signs a message and prints the request",
+		name: "sign", does: "sign a message and print the request",
 		example: "hookonce sign --secret-file secret.txt --data '{\"type\":\"order.paid\"}' | hookonce verify --secret-file secret.txt --request -",
-		more: "Where a scheme has time or signature in the body they must be there, as placeholders. Schemes that sign with a key that only the\n" +
-			"sender has, or that sign nothing, cannot be signed.",
+		more: "If a scheme carries the timestamp or the signature in the body, the body must have placeholders for them. A scheme cannot be signed if " +
+			"only the sender has the signing key, or if nothing is signed.",
 		setUp: func(f *flag.FlagSet) action {
 			s := &signing{message: messageFlags(f)}
-			f.StringVar(&s.form, "print", "request", "what to print, as `FORM`: request, headers or curl")
+			f.StringVar(&s.form, "print", "request", "what to print, a `FORM`: request, headers or curl. Default: request")
 			return s.run
 		},
 	}
@@ -34,7 +34,7 @@ type signing struct {
 
 func (s *signing) run(_ context.Context, c *console) error {
 	if !slices.Contains(printForms(), s.form) {
-		return noSuch("--print", s.form, printForms())
+		return noSuch("--print: unknown value", s.form, printForms())
 	}
 	to := s.settings.URL
 	if to == "" {
@@ -65,7 +65,7 @@ func (s *signing) run(_ context.Context, c *console) error {
 	return nil
 }
 
-// signed is the form in JSON; Body is base64.
+// signed is the result in JSON; Body is base64.
 type signed struct {
 	Method  string            `json:"method"`
 	URL     string            `json:"url"`
@@ -73,7 +73,7 @@ type signed struct {
 	Headers map[string]string `json:"headers"`
 	Body    []byte            `json:"body"`
 
-	Base64 bool `json:"isBase64Encoded"` // always: under the name that readers know
+	Base64 bool `json:"isBase64Encoded"` // always true; readers look for this name
 }
 
 func first(h map[string][]string) map[string]string {
@@ -84,7 +84,7 @@ func first(h map[string][]string) map[string]string {
 	return all
 }
 
-// head are the headers in the order of their names.
+// head returns the headers, sorted by name.
 func (s *signer) head(end string) string {
 	var b strings.Builder
 	h := s.sent()
@@ -94,15 +94,15 @@ func (s *signer) head(end string) string {
 	return b.String()
 }
 
-// curl is a command for a shell.
+// curl returns a shell command.
 func (s *signer) curl() (string, error) {
 	lines := strings.Split(strings.TrimSuffix(s.head("\n"), "\n"), "\n")
 	text, err := capture.Curl(s.request.Method, s.address(), lines, s.request.Body)
 	if err != nil {
-		return "", usageError(err.Error() + ": take hookonce send")
+		return "", usageError(err.Error() + ": use hookonce send")
 	}
 	return text, nil
 }
 
-// quoted is for any POSIX shell.
+// quoted quotes text for any POSIX shell.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

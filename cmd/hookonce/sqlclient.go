@@ -22,24 +22,24 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// sqlEngine is a database whose own command-line client runs the statements of
-// sqlstore. The module has no driver.
+// sqlEngine is a database whose command-line client runs the statements of
+// sqlstore. The module depends on no driver.
 type sqlEngine struct {
 	dialect  sqlstore.Dialect
-	programs []string // the first that is there
-	pkg      string   // where it usually comes from
+	programs []string // the first one installed is used
+	pkg      string   // the package that usually contains it
 	args     []string
 	env      []string
-	first    string // what a session begins with
+	first    string // the first input of a session
 
-	bytes func(string) string // the literal of bytes, given in hexadecimal
-	text  func(string) string // the same of a text
+	bytes func(string) string // a literal of bytes that are given in hexadecimal
+	text  func(string) string // the same for a text
 	value string              // selects the column value in hexadecimal
 	mark  string              // the format of a statement that prints a text, a space, and how many rows the last one changed
 }
 
-// newSQLEngine tells the client where the database is. A password goes through
-// the environment: the list of processes shows arguments.
+// newSQLEngine prepares the arguments of the client. A password goes through
+// the environment: the process list shows arguments.
 func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	password, _ := store.User.Password()
 	at := *store
@@ -50,12 +50,12 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 		}
 		query := store.Query()
 		if query.Has("sslpassword") {
-			return nil, usageError("--store: sslpassword would be seen in the list of processes: name a key without a password, or a service file")
+			return nil, usageError("--store: sslpassword would be visible in the process list: use a key without a password, or a service file")
 		}
-		if query.Has("password") { // libpq takes it in place of the one before the @
+		if query.Has("password") { // libpq prefers it to the one before the @
 			password = query.Get("password")
 			query.Del("password")
-			at.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // libpq knows no +
+			at.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // libpq does not decode +
 		}
 		e := &sqlEngine{
 			dialect: sqlstore.Postgres, programs: []string{"psql"}, pkg: "postgresql-client",
@@ -92,8 +92,8 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 		return e, nil
 	default: // sqlite
 		file := store.Opaque + store.Path
-		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() { //nolint:gosec // the file that the user names; the client would make one
-			return nil, usageError("--store: there is no such SQLite file: give sqlite:PATH")
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() { //nolint:gosec // the user names the file; the client would create one
+			return nil, usageError("--store: no such SQLite file: give sqlite:PATH")
 		}
 		if strings.HasPrefix(file, "-") {
 			file = "./" + file
@@ -107,14 +107,14 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	}
 }
 
-// open is a pool for sqlstore.
+// open returns a pool for sqlstore.
 func (e *sqlEngine) open() (*sql.DB, error) {
 	for _, name := range e.programs {
 		if program, err := exec.LookPath(name); err == nil {
 			return sql.OpenDB(&sqlConnector{e, program}), nil
 		}
 	}
-	return nil, fmt.Errorf("the program %s is not installed, and it is what reaches the database: install the package %s",
+	return nil, fmt.Errorf("the program %s, which reaches the database, is not installed: install the package %s",
 		strings.Join(e.programs, " or "), e.pkg)
 }
 
@@ -123,10 +123,10 @@ type sqlConnector struct {
 	program string
 }
 
-// Driver implements driver.Connector. Nobody asks for it.
+// Driver implements driver.Connector. It is never called.
 func (c *sqlConnector) Driver() driver.Driver { return nil }
 
-// Connect starts a client. It ends when its standard input does.
+// Connect starts a client, which ends when its standard input is closed.
 func (c *sqlConnector) Connect(context.Context) (driver.Conn, error) {
 	cmd := exec.Command(c.program, c.engine.args...) //nolint:gosec,noctx // the client of the engine; it lives as long as the connection
 	cmd.Env = append(os.Environ(), c.engine.env...)
@@ -145,12 +145,12 @@ func (c *sqlConnector) Connect(context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	s.out = bufio.NewReader(out)
-	_, _ = io.WriteString(s.in, c.engine.first) // the first statement says whether that worked
+	_, _ = io.WriteString(s.in, c.engine.first) // the first statement reports a failure
 	return s, nil
 }
 
 // sqlSession is a connection: a process of the client. An error ends it, so
-// that no reply is taken for that of another statement.
+// that no output is read as that of another statement.
 type sqlSession struct {
 	engine *sqlEngine
 	cmd    *exec.Cmd
@@ -161,8 +161,8 @@ type sqlSession struct {
 	ended  bool
 }
 
-// run runs a statement, and returns the lines that it printed and how many rows
-// it changed.
+// run runs a statement. It returns the lines that the client printed and the
+// number of changed rows.
 func (s *sqlSession) run(ctx context.Context, query string, args []driver.NamedValue) (lines []string, rows int64, err error) {
 	if s.ended {
 		return nil, 0, driver.ErrBadConn
@@ -194,13 +194,13 @@ func (s *sqlSession) run(ctx context.Context, query string, args []driver.NamedV
 	if said := strings.Join(strings.Fields(s.errs.String()), " "); said != "" {
 		return nil, 0, errors.New(said)
 	}
-	return nil, 0, fmt.Errorf("%s ended: %w", s.engine.programs[0], err)
+	return nil, 0, fmt.Errorf("%s exited: %w", s.engine.programs[0], err)
 }
 
 var placeholders = regexp.MustCompile(`\?|\$\d+`)
 
-// fill puts the arguments into a statement, all but numbers in hexadecimal. The
-// statements of sqlstore have neither sign elsewhere.
+// fill puts the arguments into a statement, numbers in decimal and all others
+// in hexadecimal. The statements of sqlstore use ? and $1 for nothing else.
 func (e *sqlEngine) fill(query string, args []driver.NamedValue) (string, error) {
 	if rest, ok := strings.CutPrefix(query, "SELECT value FROM"); ok {
 		query = e.value + rest
@@ -260,7 +260,7 @@ func (s *sqlSession) QueryContext(ctx context.Context, query string, args []driv
 	return r, nil
 }
 
-// Prepare implements driver.Conn. Nothing is prepared.
+// Prepare implements driver.Conn. It prepares nothing.
 func (s *sqlSession) Prepare(query string) (driver.Stmt, error) { return &sqlStatement{s, query}, nil }
 
 // Begin implements driver.Conn.
@@ -288,11 +288,11 @@ func (s *sqlSession) Close() error {
 	}
 	s.ended = true
 	_ = s.in.Close()
-	_ = s.cmd.Wait() // how a statement ended was read
+	_ = s.cmd.Wait() // the result of each statement was already read
 	return nil
 }
 
-// sqlStatement is one that database/sql takes for prepared.
+// sqlStatement stands for a prepared statement.
 type sqlStatement struct {
 	*sqlSession
 
@@ -301,7 +301,7 @@ type sqlStatement struct {
 
 func (*sqlStatement) Close() error { return nil }
 
-// NumInput implements driver.Stmt: it is not known.
+// NumInput implements driver.Stmt: the number is unknown.
 func (*sqlStatement) NumInput() int { return -1 }
 
 // Exec implements driver.Stmt.

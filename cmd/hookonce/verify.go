@@ -13,12 +13,14 @@ import (
 
 func verifyCommand() command {
 	return command{
-		name: "verify", does: "verifies a captured request",
+		name: "verify", does: "verify a captured request",
 		example: "hookonce verify --secret-file secret.txt --request request.txt",
-		more: "It checks headers, time and signature. Replay is not checked: that needs the records of the receiver. A note says what the\n" +
-			"capture was read as, unless it is raw HTTP. Lines of headers may end in CRLF or LF. Everything after the empty line is the body,\n" +
-			"whatever Content-Length says; chunks are joined. --url is needed where the public URL is signed and is not the one that the\n" +
-			"capture names: https:// with the Host and the target, for most. hookonce explain says why a request is refused.",
+		more: "Checks the headers, the timestamp and the signature. Replay is not checked: that needs the receiver's store. To find out why a " +
+			"request is refused, run hookonce explain with the same flags.\n\n" +
+			"If the capture is not raw HTTP, a note names its form. Header lines may end in CRLF or LF. Everything after the blank line is the " +
+			"body, whatever Content-Length says; chunks are joined.\n\n" +
+			"Give --url if the scheme signs the public URL and the capture has another one. For most captures the URL is https:// with the " +
+			"Host header and the request target.",
 		setUp: func(f *flag.FlagSet) action {
 			v := &verification{receiverFlags(f), capturedFlags(f)}
 			return v.run
@@ -31,7 +33,7 @@ type verification struct {
 	*captured
 }
 
-// verdict is the form in JSON.
+// verdict is the result in JSON.
 type verdict struct {
 	Authentic  bool        `json:"authentic"`
 	Reason     core.Reason `json:"reason,omitempty"`
@@ -47,7 +49,10 @@ type verdict struct {
 	Replay     string      `json:"replay"`
 }
 
-const replayNotChecked = "not checked"
+const (
+	replayNotChecked = "not checked"
+	replayNote       = "replay is not checked: that needs the receiver's store"
+)
 
 func (v *verification) run(ctx context.Context, c *console) error {
 	r, err := v.read(c)
@@ -92,8 +97,7 @@ func (v *verification) run(ctx context.Context, c *console) error {
 	return nil
 }
 
-// remind says what is easily forgotten with a request that was captured a while
-// ago.
+// remind suggests --now for a request that was captured earlier.
 func (r *receiver) remind(c *console, reason core.Reason) {
 	if reason == core.ErrOutsideWindow && r.now == 0 {
 		c.note("note: if the request was captured a while ago, give --now: the time at which it arrived, in seconds since 1970")
@@ -105,7 +109,7 @@ func (v *verification) print(c *console, said verdict) {
 	case v.json:
 		c.object(said)
 	case said.Authentic:
-		c.say("%s: %s\nreplay is not checked: that needs the records of the receiver\n", c.good("authentic"), strings.Join(said.facts(), ", "))
+		c.say("%s: %s\n%s\n", c.good("authentic"), strings.Join(said.facts(), ", "), replayNote)
 	default:
 		c.say("%s: %s\nhookonce explain with the same flags says why\n", c.bad("refused"), said.Detail)
 	}

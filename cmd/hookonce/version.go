@@ -9,7 +9,7 @@ import (
 
 func versionCommand() command {
 	return command{
-		name: "version", does: "says which version this is",
+		name: "version", does: "print the version",
 		example: "hookonce version",
 		setUp: func(f *flag.FlagSet) action {
 			var asJSON bool
@@ -27,7 +27,7 @@ func versionCommand() command {
 	}
 }
 
-// version is the form in JSON.
+// version is the result in JSON.
 type version struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitempty"`
@@ -36,8 +36,8 @@ type version struct {
 	System   string `json:"system"`
 }
 
-// thisVersion is what the build says: a tag for go install, a revision for a
-// build in a clone.
+// thisVersion comes from the build information: a tag with go install, a
+// revision in a clone.
 func thisVersion() version {
 	v := version{Version: "(devel)", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()

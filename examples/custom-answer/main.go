@@ -1,8 +1,10 @@
-// Command custom-answer answers refused attempts in an application's own words.
+// Command custom-answer responds to refused attempts in an application's own
+// format.
 //
-// The status and the headers stay core's: they decide whether a sender tries
-// again, gives up, or disables the endpoint. So does the brevity: which of key,
-// window or tenant was wrong is for the log, not for whoever is trying.
+// The status and the headers stay core's: they decide whether a sender retries,
+// gives up, or disables the endpoint. The response does not say whether the
+// key, the timestamp or the tenant was wrong: that is for the log, not for an
+// attacker.
 package main
 
 import (
@@ -21,8 +23,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// deny writes {"error": …} in place of the problem details. Acknowledged
-// redeliveries never come here.
+// deny writes {"error": …} instead of the problem details. It is not called for
+// acknowledged redeliveries.
 func deny(w http.ResponseWriter, _ *http.Request, err *core.Error) {
 	a := err.Answer()
 	maps.Copy(w.Header(), a.Header) // Retry-After, Cache-Control, Connection
@@ -38,7 +40,8 @@ func main() {
 	}
 }
 
-// run sends one unsigned request to a server on loopback and prints the answer.
+// run sends one unsigned request to a server on loopback and prints the
+// response.
 func run() error {
 	v, err := core.New(core.Secrets(core.GenerateSecret()), memstore.New(), nil)
 	if err != nil {

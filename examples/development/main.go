@@ -1,8 +1,8 @@
-// Command development shows what the log of a running application says in
-// development mode: why a request was refused, with the remedy.
+// Command development shows the log of an application in development mode: why
+// a request was refused, and the fix.
 //
-// Only for development: the hook is given requests with their bodies, and
-// whoever can reach the endpoint makes it work.
+// Use it only in development: the hook gets requests with their bodies, and
+// anyone who can reach the endpoint can make it work hard.
 package main
 
 import (
@@ -28,8 +28,8 @@ func main() {
 	}
 }
 
-// run starts a server on loopback, sends it a message and three that suffered
-// from a mistake each, and prints log and answers.
+// run starts a server on loopback, sends it one correct message and three with
+// a mistake each, and prints the log and the responses.
 func run() error {
 	secret := core.GenerateSecret()
 	keys := core.Secrets(secret)
@@ -75,7 +75,7 @@ func run() error {
 	return nil
 }
 
-// send signs one body and sends another, as something on the way might.
+// send signs one body and sends another, as if it had been changed on the way.
 func send(signer *core.Signer, url, signed, arrives string, late time.Duration) (int, error) {
 	r, err := http.NewRequest(http.MethodPost, url, bytes.NewReader([]byte(arrives)))
 	if err != nil {

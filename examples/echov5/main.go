@@ -1,10 +1,10 @@
 // Command echov5 is a webhook endpoint on echo v5, ready to copy.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080
-//	WEBHOOK_SECRET  one or more secrets, space separated, newest first; unset: one is made and printed
+//	WEBHOOK_SECRET  one or more secrets, space separated, newest first; unset: one is generated and printed
 //
-// It handles POST /hook. An event of type "example.fail" is answered 500, so
-// that the sender's retries can be seen.
+// It handles POST /hook. It responds 500 to an event of type "example.fail", so
+// that you can see the sender's retries.
 package main
 
 import (
@@ -75,7 +75,7 @@ func run() error {
 	go func() {
 		<-ctx.Done()
 		stop() // a second signal ends the program at once
-		// Handlers that are running may finish: their messages are settled then.
+		// Running handlers may finish, which settles their messages.
 		finish, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		stopped <- srv.Shutdown(finish)
@@ -86,7 +86,7 @@ func run() error {
 	return <-stopped
 }
 
-// answer is what the sender is told of a handled message.
+// answer is the response to a handled message.
 type answer struct {
 	Framework string `json:"framework"`
 	ID        string `json:"id"`
@@ -101,7 +101,7 @@ func handle(c *echo.Context) error {
 	var event struct {
 		Type string `json:"type"`
 	}
-	_ = json.Unmarshal(msg.Body, &event) // no JSON: no type
+	_ = json.Unmarshal(msg.Body, &event) // without JSON there is no type
 	if event.Type == "example.fail" {
 		return echo.NewHTTPError(http.StatusInternalServerError, "failing as asked")
 	}

@@ -1,10 +1,10 @@
 // Command fiber is a webhook endpoint on fiber v2, ready to copy.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080
-//	WEBHOOK_SECRET  one or more secrets, space separated, newest first; unset: one is made and printed
+//	WEBHOOK_SECRET  one or more secrets, space separated, newest first; unset: one is generated and printed
 //
-// It handles POST /hook. An event of type "example.fail" is answered 500, so
-// that the sender's retries can be seen.
+// It handles POST /hook. It responds 500 to an event of type "example.fail", so
+// that you can see the sender's retries.
 package main
 
 import (
@@ -76,14 +76,14 @@ func run() error {
 		fmt.Printf("send a signed message with:\nADDR=%s WEBHOOK_SECRET=%s go run ./examples/sender\n", ln.Addr(), text)
 	}
 
-	// Without it fiber holds BodyLimit for every stranger who announces it, and senders lose
-	// refusals of large bodies.
+	// Without it fiber allocates BodyLimit for every stranger who announces a body of that size,
+	// and senders miss refusals of large bodies.
 	serving := fiberwh.Listener(app, ln)
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
 		stop() // a second signal ends the program at once
-		// Handlers that are running may finish: their messages are settled then.
+		// Running handlers may finish, which settles their messages.
 		stopped <- app.ShutdownWithTimeout(time.Minute)
 	}()
 	if err := app.Listener(serving); err != nil {
@@ -92,7 +92,7 @@ func run() error {
 	return <-stopped
 }
 
-// answer is what the sender is told of a handled message.
+// answer is the response to a handled message.
 type answer struct {
 	Framework string `json:"framework"`
 	ID        string `json:"id"`
@@ -107,7 +107,7 @@ func handle(c *fiber.Ctx) error {
 	var event struct {
 		Type string `json:"type"`
 	}
-	_ = json.Unmarshal(msg.Body, &event) // no JSON: no type
+	_ = json.Unmarshal(msg.Body, &event) // without JSON there is no type
 	if event.Type == "example.fail" {
 		return fiber.NewError(fiber.StatusInternalServerError, "failing as asked")
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/hookonce/hookonce/nethttp"
 )
 
-// frameworks: the same endpoint in each. A handler's part is to pass the
-// request's context on, which leads to the message.
+// frameworks has the same endpoint in each framework. A handler must only pass
+// on the request's context, which leads to the message.
 var frameworks = map[string]func(context.Context, net.Listener, *bank, *core.Verifier) error{
 	"nethttp": func(ctx context.Context, ln net.Listener, b *bank, v *core.Verifier) error {
 		mux := http.NewServeMux()
@@ -66,15 +66,15 @@ var frameworks = map[string]func(context.Context, net.Listener, *bank, *core.Ver
 			<-ctx.Done()
 			stopped <- app.ShutdownWithTimeout(time.Minute)
 		}()
-		if err := app.Listener(serving); err != nil { // returns as soon as nothing new is accepted
+		if err := app.Listener(serving); err != nil { // returns as soon as it stops accepting
 			return err
 		}
 		return <-stopped
 	},
 }
 
-// serveHTTP serves until ctx ends, and then until the handlers that run have
-// ended.
+// serveHTTP serves until ctx ends, and then until the running handlers have
+// finished.
 func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	stopped := make(chan error, 1)

@@ -1,5 +1,5 @@
 // Command money moves money between two accounts when a webhook says so:
-// exactly once, whenever it is killed.
+// exactly once, even if it is killed at any point.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080
 //	DATABASE_URL    of PostgreSQL; unset: the SQLite file money.db
@@ -31,15 +31,15 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// bank has the accounts and the seen-id store in one database: that is what
-// makes one transaction of both.
+// bank has the accounts and the seen-id store in one database, so that one
+// transaction covers both.
 type bank struct {
 	db   *sql.DB
 	seen *sqlstore.Store
 }
 
-// transfer is the handler's work. Either all of it happens, and the message is
-// on record as handled, or nothing does.
+// transfer is the handler's work. Either all of it happens and the message is
+// recorded as handled, or nothing happens.
 func (b *bank) transfer(ctx context.Context, m core.Message) error {
 	var order struct {
 		From  string `json:"from"`
@@ -82,10 +82,10 @@ func (b *bank) transfer(ctx context.Context, m core.Message) error {
 // at does nothing here. The test kills the program at these points.
 var at = func(string) {}
 
-// config is for the test as well, which has less time than a lease.
+// config is a variable because the test needs a shorter lease.
 var config core.Config
 
-// change adds cents to an account that must be there.
+// change adds cents to an account that must exist.
 func change(ctx context.Context, tx *sql.Tx, account string, cents int64) error {
 	r, err := tx.ExecContext(ctx, "UPDATE accounts SET cents = cents + $1 WHERE name = $2", cents, account)
 	if err != nil {
@@ -142,7 +142,7 @@ func run() error {
 	name := cmp.Or(os.Getenv("FRAMEWORK"), "nethttp")
 	serve, ok := frameworks[name]
 	if !ok {
-		return errors.New("FRAMEWORK: " + name + " is none of nethttp, gin, echo, fiber")
+		return errors.New("FRAMEWORK: " + name + " must be nethttp, gin, echo or fiber")
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"))
 	if err != nil {

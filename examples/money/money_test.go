@@ -27,8 +27,8 @@ const (
 	killAt     = "MONEY_KILL_AT"                          // makes the test binary the server, which kills itself at that point
 )
 
-// TestMain is the server if it is asked to be: the program itself, with times that a test can wait
-// for.
+// TestMain runs the server if it is asked to: the program itself, with times that are short enough
+// for a test.
 func TestMain(m *testing.M) {
 	point, server := os.LookupEnv(killAt)
 	if !server {
@@ -44,13 +44,13 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-// points are all places where the program can die while it handles a message. The empty one is
+// points are all the places where the program can die while it handles a message. The empty one is
 // between messages.
 var points = []string{"verified", "begun", "debited", "credited", "written down", "recorded", "committed", ""}
 
 // TestEachTransferHappensOnce kills the server with SIGKILL at every point of the handler, in every
-// framework, on both engines. The sender tries again with a fresh timestamp until it is answered
-// 2xx. The database is asked how often each effect happened.
+// framework, on both engines. The sender retries with a new timestamp until it gets 2xx. The
+// database shows how often each effect happened.
 func TestEachTransferHappensOnce(t *testing.T) {
 	t.Parallel()
 	engines := map[string]func(t *testing.T) (driver, dsn, env, dir string){
@@ -78,7 +78,7 @@ func TestEachTransferHappensOnce(t *testing.T) {
 	}
 }
 
-// counts sends messages to servers that die, and counts what came of it.
+// counts sends messages to servers that die, and counts the results.
 type counts struct {
 	t                         *testing.T
 	dir                       string
@@ -119,7 +119,7 @@ func (c *counts) message(point string) {
 	c.t.Fatalf("killed at %q: the message was lost", point)
 }
 
-// check asks the database.
+// check queries the database.
 func (c *counts) check(driver, dsn string) {
 	c.t.Helper()
 	db, err := sql.Open(driver, dsn)
@@ -148,7 +148,7 @@ func (c *counts) check(driver, dsn string) {
 	}
 }
 
-// server is the program as a process of its own.
+// server is the program in its own process.
 type server struct {
 	t    *testing.T
 	cmd  *exec.Cmd
@@ -196,7 +196,7 @@ func (c *counts) start(kill string) *server {
 	return s
 }
 
-// stop ends the server in order, if it has not ended.
+// stop shuts the server down, unless it has ended.
 func (s *server) stop() {
 	if !s.dead.Load() {
 		_ = s.cmd.Process.Signal(syscall.SIGTERM)
@@ -209,8 +209,7 @@ func (s *server) stop() {
 	}
 }
 
-// send makes one attempt, with a timestamp of its own, and returns its status: zero if there was no
-// answer.
+// send makes one attempt, with its own timestamp, and returns the status: zero without a response.
 func (s *server) send(id string, body []byte) int {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)

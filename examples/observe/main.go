@@ -1,7 +1,7 @@
 // Command observe is a webhook endpoint with a log and with metrics for
 // Prometheus. It sends itself a few messages, good and bad, and prints what a
-// Prometheus server would then find at /metrics, and nothing of what is logged:
-// that goes to standard error.
+// Prometheus server would then find at /metrics. The log goes to standard
+// error.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer, logger *slog.Logger) error {
-	// OpenTelemetry collects, Prometheus fetches.
+	// OpenTelemetry collects the metrics, Prometheus scrapes them.
 	registry := prometheus.NewRegistry()
 	exporter, err := otelprom.New(otelprom.WithRegisterer(registry), otelprom.WithoutScopeInfo())
 	if err != nil {
@@ -52,7 +52,7 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger) error {
 		return err
 	}
 
-	// While a secret is rotated both are accepted. Names make the metrics readable.
+	// During a rotation both secrets are accepted. Names make the metrics readable.
 	newText, oldText := core.GenerateSecret(), core.GenerateSecret()
 	next, old := core.NewSecret(newText), core.NewSecret(oldText)
 	next.ID, old.ID = "2026-06", "2026-01"
@@ -63,7 +63,7 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger) error {
 
 	mux := http.NewServeMux()
 	mux.Handle("POST /hook", nethttp.New(v)(http.HandlerFunc(handle)))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{})) // in production: on a port that is not published
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{})) // in production, on a port that is not published
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -87,14 +87,14 @@ func both(a, b func(context.Context, core.Event)) func(context.Context, core.Eve
 	}
 }
 
-// handle fails for what it cannot do.
+// handle fails for events that it does not know.
 func handle(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(string(nethttp.Message(r).Body), "refund") {
 		http.Error(w, "not yet", http.StatusInternalServerError)
 	}
 }
 
-var errAnswer = errors.New("not what was expected")
+var errAnswer = errors.New("unexpected status")
 
 // sendAll sends good messages and bad ones.
 func sendAll(ctx context.Context, url, newText, oldText string) error {
@@ -130,14 +130,14 @@ func sendAll(ctx context.Context, url, newText, oldText string) error {
 			return err
 		}
 		if resp.Body.Close(); resp.StatusCode != m.want {
-			return fmt.Errorf("%s was answered %d: %w", m.id, resp.StatusCode, errAnswer)
+			return fmt.Errorf("%s got status %d: %w", m.id, resp.StatusCode, errAnswer)
 		}
 	}
 	return nil
 }
 
-// printCounters fetches the metrics as Prometheus does, and prints how often
-// what happened. The buckets are left out.
+// printCounters fetches the metrics as Prometheus does and prints the counters,
+// without the buckets.
 func printCounters(ctx context.Context, out io.Writer, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

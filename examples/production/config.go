@@ -26,16 +26,16 @@ func readConfig() (config, error) {
 
 	var err error
 	if url := os.Getenv("DATABASE_URL"); url == "" {
-		mistakes = append(mistakes, errors.New("DATABASE_URL is not set: postgres://user:password@host:5432/name"))
+		mistakes = append(mistakes, errors.New("DATABASE_URL is not set: give it as postgres://user:password@host:5432/name"))
 	} else if cfg.database, err = pgxpool.ParseConfig(url); err != nil {
-		mistakes = append(mistakes, errors.New("DATABASE_URL is no PostgreSQL URL: postgres://user:password@host:5432/name, special characters as %2F"))
+		mistakes = append(mistakes, errors.New("DATABASE_URL is not a PostgreSQL URL like postgres://user:password@host:5432/name, with special characters escaped, / as %2F"))
 	} else {
 		cfg.database.ConnConfig.ConnectTimeout = 2 * time.Second
 	}
 	if url := os.Getenv("REDIS_URL"); url == "" {
-		mistakes = append(mistakes, errors.New("REDIS_URL is not set: redis://user:password@host:6379/0"))
+		mistakes = append(mistakes, errors.New("REDIS_URL is not set: give it as redis://user:password@host:6379/0"))
 	} else if cfg.redis, err = redis.ParseURL(url); err != nil {
-		mistakes = append(mistakes, errors.New("REDIS_URL is no Redis URL: redis://user:password@host:6379/0, special characters as %2F"))
+		mistakes = append(mistakes, errors.New("REDIS_URL is not a Redis URL like redis://user:password@host:6379/0, with special characters escaped, / as %2F"))
 	} else {
 		cfg.redis.ContextTimeoutEnabled = true // so that Config.StoreTimeout ends a call
 		cfg.redis.DialTimeout = time.Second
@@ -48,7 +48,7 @@ func readConfig() (config, error) {
 		}
 		d, err := time.ParseDuration(text)
 		if err != nil || d < least {
-			mistakes = append(mistakes, fmt.Errorf("%s is %q: a duration of %v or more, such as %v", name, text, least, fallback))
+			mistakes = append(mistakes, fmt.Errorf("%s is %q, but must be a duration of %v or more, such as %v", name, text, least, fallback))
 		}
 		return d
 	}

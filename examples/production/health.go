@@ -19,12 +19,12 @@ type health struct {
 	draining atomic.Bool
 }
 
-// live says that the process runs. It asks nobody: a restart does not repair
-// Redis.
+// live reports that the process runs. It has no dependencies: a restart does
+// not repair Redis.
 func (*health) live(c *gin.Context) { c.String(http.StatusOK, "ok") }
 
-// ready says whether messages can be handled. Why not is for the log, not for
-// whoever asks.
+// ready reports whether messages can be handled. The reason is for the log, not
+// for the response.
 func (h *health) ready(c *gin.Context) {
 	if h.draining.Load() {
 		c.String(http.StatusServiceUnavailable, "not ready")

@@ -1,16 +1,16 @@
-// Command production is a webhook endpoint for many tenants as it runs in
-// production, ready to copy: gin, a seen-id store in Redis, keys and events in
+// Command production is a webhook endpoint for many tenants, ready to copy into
+// production: gin, a seen-id store in Redis, keys and events in
 // PostgreSQL (schema.sql).
 //
 //	DATABASE_URL   postgres://user:password@host:5432/name
 //	REDIS_URL      redis://user:password@host:6379/0, or rediss:// for TLS
 //	ADDR           where to listen, default 127.0.0.1:8080
 //	KEYS_FRESH_FOR how long a tenant's keys are used before they are looked up again, default 30s
-//	DRAIN          how long readiness says no before the server stops accepting, default 5s
+//	DRAIN          how long readiness fails before the server stops accepting, default 5s
 //
 // POST /hooks/{tenant} takes messages; GET /livez and /readyz are for the
-// orchestrator: do not publish them. SIGTERM ends the program when what is in
-// flight is settled. That can take a minute: give it 75 s
+// orchestrator: do not publish them. SIGTERM ends the program after all
+// messages in progress are settled. That can take a minute: allow 75 s
 // (terminationGracePeriodSeconds) before SIGKILL.
 package main
 
@@ -53,7 +53,7 @@ func run(logger *slog.Logger) error {
 		return err
 	}
 
-	// What we depend on. Whoever opened it closes it, after everything below has ended.
+	// The dependencies. They are closed after everything below has ended.
 	db, err := pgxpool.NewWithConfig(ctx, cfg.database)
 	if err != nil {
 		return fmt.Errorf("DATABASE_URL: %w", err)
@@ -62,7 +62,7 @@ func run(logger *slog.Logger) error {
 	rdb := redis.NewClient(cfg.redis)
 	defer rdb.Close()
 
-	// A server that is not fit shows now, not at the first message.
+	// An unsuitable server is reported now, not at the first message.
 	boot, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	seen := redisstore.New("production", rdb.Do)
@@ -89,7 +89,7 @@ func run(logger *slog.Logger) error {
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.Use(gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, panicked any) {
-		logger.Error("panic", "value", fmt.Sprint(panicked), "path", c.FullPath()) // the message was released: its sender tries again
+		logger.Error("panic", "value", fmt.Sprint(panicked), "path", c.FullPath()) // the message is released: its sender retries
 		c.AbortWithStatus(http.StatusInternalServerError)
 	}))
 	router.GET("/livez", health.live)
@@ -100,7 +100,7 @@ func run(logger *slog.Logger) error {
 }
 
 // handle runs once for each message that is authentic, fresh and new. It stores
-// the event; answer 2xx only after that.
+// the event. Respond 2xx only after that.
 func handle(db *pgxpool.Pool, logger *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		msg := ginwh.Message(c)

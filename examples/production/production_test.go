@@ -392,7 +392,7 @@ func TestMistakesInTheEnvironmentAreReportedTogether(t *testing.T) {
 		{
 			"all wrong",
 			[]string{"DATABASE_URL=postgres://u:hunter2@[/x", "REDIS_URL=redis://u:hunter2%zz@h/0", "DRAIN=5", "KEYS_FRESH_FOR=-1s"},
-			[]string{"DATABASE_URL is no", "REDIS_URL is no", "DRAIN", "KEYS_FRESH_FOR"},
+			[]string{"DATABASE_URL is not a", "REDIS_URL is not a", "DRAIN", "KEYS_FRESH_FOR"},
 		},
 		{
 			"no server",

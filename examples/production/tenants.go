@@ -14,8 +14,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// newTenants is the [core.KeySource]: the tenant is in the path, its keys are
-// in the database and for a while in memory.
+// newTenants returns the [core.KeySource]. The tenant is in the path; its keys
+// are in the database, and cached in memory.
 func newTenants(db *pgxpool.Pool, logger *slog.Logger, freshFor time.Duration) core.KeySourceFunc {
 	c := newCache(freshFor, logger, func(ctx context.Context, name string) (*tenant, error) { return loadTenant(ctx, db, name) })
 	return func(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
@@ -26,7 +26,7 @@ func newTenants(db *pgxpool.Pool, logger *slog.Logger, freshFor time.Duration) c
 		t, err := c.find(ctx, name)
 		switch {
 		case err != nil:
-			return "", nil, err // an outage: 503, the sender tries again
+			return "", nil, err // an outage: 503, the sender retries
 		case t == nil:
 			return "", nil, core.ErrUnknownSource
 		}
@@ -34,9 +34,8 @@ func newTenants(db *pgxpool.Pool, logger *slog.Logger, freshFor time.Duration) c
 	}
 }
 
-// isName is the rule of the schema. What a stranger makes up must not reach the
-// database, which would not take a zero byte, and that would look like an
-// outage.
+// isName checks the rule of the schema. Invented names must not reach the
+// database: it rejects a zero byte, and that would look like an outage.
 func isName(name string) bool {
 	return name != "" && len(name) <= 64 &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') })
@@ -73,23 +72,22 @@ func loadTenant(ctx context.Context, db *pgxpool.Pool, name string) (*tenant, er
 }
 
 const (
-	cacheSize  = 10_000           // tenants, and again as many names that are none
-	unknownFor = 5 * time.Second  // so that a tenant just created need not wait
+	cacheSize  = 10_000           // tenants, and as many unknown names
+	unknownFor = 5 * time.Second  // short, for tenants that were just created
 	staleFor   = 15 * time.Minute // see [cache]
 	retryAfter = 2 * time.Second  // between look-ups that fail
 )
 
 var errLookup = errors.New("the look-up panicked")
 
-// cache keeps tenants, and names that are none, in two tables: strangers who
-// try names can only push out each other.
+// cache keeps tenants and unknown names in two tables: strangers who try names
+// can evict only each other's.
 //
-// While the database is away, known tenants go on with the keys they had, for
-// up to staleFor: their messages are still verified, and a key with a NotAfter
-// still ends. The price: a key that was deleted is accepted until the database
-// is back or staleFor is over. Unknown names are never answered from an old
-// entry: a 401 to a tenant created meanwhile would lose its messages, a 503
-// does not.
+// While the database is down, known tenants keep their keys for up to staleFor.
+// Their messages are still verified, and a key with a NotAfter still ends. The
+// price: a deleted key is accepted until the database is back or staleFor is
+// over. A stale entry for an unknown name is never used: a 401 to a tenant that
+// was created meanwhile would lose its messages, a 503 does not.
 type cache struct {
 	load     func(ctx context.Context, name string) (*tenant, error)
 	freshFor time.Duration
@@ -102,10 +100,11 @@ type cache struct {
 
 type entry struct {
 	tenant       *tenant
-	loaded, next time.Time // when the database said so, and when to ask it again
+	loaded, next time.Time // when the database returned it, and when to look it up again
 }
 
-// lookup is one that is going on; others who want the same name wait for it.
+// lookup is a look-up in progress. Other requests for the same name wait for
+// it.
 type lookup struct {
 	done   chan struct{}
 	tenant *tenant
@@ -137,11 +136,11 @@ func (c *cache) find(ctx context.Context, name string) (*tenant, error) {
 
 	if !running {
 		func() {
-			defer c.finish(name, l) // a panic too must not leave the others waiting
+			defer c.finish(name, l) // also after a panic, so that the others do not wait
 			l.err = errLookup
 			l.tenant, l.err = c.load(ctx, name) // ctx ends by Config.KeyTimeout, not with this sender's connection
 		}()
-		return l.tenant, l.err // also when ctx is over: finish has put the old keys there
+		return l.tenant, l.err // also when ctx has ended: finish has stored the old keys
 	}
 	select {
 	case <-l.done:
@@ -156,7 +155,7 @@ func (c *cache) find(ctx context.Context, name string) (*tenant, error) {
 	}
 }
 
-// finish enters what a look-up found.
+// finish stores the result of a look-up.
 func (c *cache) finish(name string, l *lookup) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -179,7 +178,7 @@ func (c *cache) finish(name string, l *lookup) {
 	}
 }
 
-// put makes room by dropping any other entry: it will be looked up again.
+// put makes room by dropping any other entry, which will be looked up again.
 func put(table map[string]entry, name string, e entry) {
 	if _, ok := table[name]; !ok && len(table) >= cacheSize {
 		for other := range table {

@@ -13,8 +13,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// database stands still until it is told otherwise: what is tested is the cache, by the clock of
-// synctest.
+// database does not change until it is told to: the test is about the cache, on synctest's clock.
 type database struct {
 	mu      sync.Mutex
 	tenants map[string]*tenant

@@ -1,7 +1,7 @@
 // Command queue acknowledges a webhook in milliseconds and does the slow work
 // afterwards. The job and the record of the message are committed in one
-// transaction, so each message that is acknowledged is worked once, whenever
-// the program is killed.
+// transaction, so each acknowledged message is processed once, even if the
+// program is killed at any point.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080
 //	DATABASE_URL    of PostgreSQL
@@ -12,7 +12,7 @@
 // database.
 //
 //	queue retry     lists the jobs that failed for good
-//	queue retry ID  has one of them worked again
+//	queue retry ID  runs one of them again
 package main
 
 import (
@@ -44,8 +44,8 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// credit is the job: what its worker needs of the message. JSON has a []byte in
-// base64, so any body passes. PostgreSQL refuses a text with a NUL in it.
+// credit is the job: what its worker needs from the message. JSON encodes a
+// []byte as base64, so any body works. PostgreSQL rejects a text with a NUL.
 type credit struct {
 	Message string `json:"message"`
 	Body    []byte `json:"body"`
@@ -54,16 +54,16 @@ type credit struct {
 // Kind implements [river.JobArgs].
 func (credit) Kind() string { return "credit" }
 
-// endpoint enqueues. The seen-id store and the queue are in one database: that
-// is what makes one transaction of both.
+// endpoint enqueues. The seen-id store and the queue are in one database, so
+// that one transaction covers both.
 type endpoint struct {
 	db   *sql.DB
 	seen *sqlstore.Store
 	jobs *river.Client[*sql.Tx]
 }
 
-// enqueue is the handler's work. Either the job is in the queue and the message
-// is on record as handled, or neither.
+// enqueue is the handler's work. Either the job is enqueued and the message is
+// recorded as handled, or neither.
 func (e *endpoint) enqueue(ctx context.Context, m core.Message) error {
 	at("verified")
 	tx, err := e.db.BeginTx(ctx, nil)
@@ -93,9 +93,9 @@ type worker struct {
 	db *pgxpool.Pool
 }
 
-// Work implements [river.Worker]. The effect and the end of the job are one
-// transaction. The job of a worker that is only held up runs twice, so the
-// effect has the message as its key as well.
+// Work implements [river.Worker]. The effect and the completion of the job are
+// one transaction. The job of a worker that merely stalls runs twice, so the
+// effect also uses the message as its key.
 func (w *worker) Work(ctx context.Context, job *river.Job[credit]) error {
 	at("taken")
 	if err := slow(ctx); err != nil {
@@ -129,7 +129,7 @@ func effect(ctx context.Context, tx pgx.Tx, c credit) error {
 		Cents   int64  `json:"cents"`
 	}
 	if err := json.Unmarshal(c.Body, &order); err != nil {
-		return river.JobCancel(err) // no further attempt can read it
+		return river.JobCancel(err) // a further attempt could not read it either
 	}
 	first, err := tx.Exec(ctx, "INSERT INTO credits (message, cents) VALUES ($1, $2) ON CONFLICT DO NOTHING", c.Message, order.Cents)
 	if err != nil || first.RowsAffected() == 0 {
@@ -142,8 +142,8 @@ func effect(ctx context.Context, tx pgx.Tx, c credit) error {
 	return err
 }
 
-// slow stands for what takes seconds: a document is rendered, another service
-// called.
+// slow stands for work that takes seconds, such as rendering a document or
+// calling another service.
 var slow = func(ctx context.Context) error {
 	select {
 	case <-time.After(2 * time.Second):
@@ -156,7 +156,7 @@ var slow = func(ctx context.Context) error {
 // at does nothing here. The test kills the program at these points.
 var at = func(string) {}
 
-// config and limits are for the test as well, which has less time.
+// config and limits are variables because the test needs shorter times.
 var (
 	config core.Config
 	limits = river.Config{
@@ -181,13 +181,13 @@ func open(ctx context.Context, url string) (*endpoint, *pgxpool.Pool, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	// The endpoint has a pool of its own: workers take no connection from it.
+	// The endpoint has its own pool: workers take no connection from it.
 	e := &endpoint{}
 	if e.db, err = sql.Open("pgx", url); err != nil {
 		return nil, nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	e.db.SetMaxOpenConns(16)
-	e.db.SetMaxIdleConns(16) // 2 by default: the others are opened again and again
+	e.db.SetMaxIdleConns(16) // the default of 2 would reopen the others again and again
 	e.seen = sqlstore.New("queue", e.db, sqlstore.Postgres)
 	if err := e.seen.Migrate(ctx); err != nil {
 		return nil, nil, err
@@ -202,12 +202,13 @@ func open(ctx context.Context, url string) (*endpoint, *pgxpool.Pool, error) {
 	if _, err := queue.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, nil, err
 	}
-	// It inserts only. Workers must be nil for that: empty ones refuse every job.
+	// It only inserts. For that Workers must be nil: an empty set refuses every job.
 	e.jobs, err = river.NewClient(riverdatabasesql.New(e.db), &river.Config{})
 	return e, pool, err
 }
 
-// work starts the workers. They end when ctx does, and their jobs have ended.
+// work starts the workers. They stop after ctx has ended and their jobs are
+// done.
 func work(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) (*river.Client[pgx.Tx], error) {
 	c := limits
 	c.Logger, c.Workers = logger, river.NewWorkers()
@@ -260,7 +261,7 @@ func run() error {
 }
 
 // handler acknowledges a message when its job is in the queue: with 200,
-// because some senders take 202 for a failure.
+// because some senders treat 202 as a failure.
 func (e *endpoint) handler(v *core.Verifier) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /hook", nethttp.New(v)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -271,7 +272,8 @@ func (e *endpoint) handler(v *core.Verifier) http.Handler {
 	return mux
 }
 
-// serve serves until ctx ends, and then until the handlers that run have ended.
+// serve serves until ctx ends, and then until the running handlers have
+// finished.
 func serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	stopped := make(chan error, 1)

@@ -63,17 +63,15 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-// soon has what failed tried again at once.
+// soon has failed jobs retried at once.
 type soon struct{}
 
 // NextRetry implements [river.ClientRetryPolicy].
 func (soon) NextRetry(*rivertype.JobRow) time.Time { return time.Now().Add(200 * time.Millisecond) }
 
-// TestEachMessageIsWorkedOnce kills the program with SIGKILL at every point of
-// the handler and of the worker, and then once more, to see that what takes over
-// is no safer to interrupt. The sender tries again with a fresh timestamp until it
-// is answered 2xx. The database is asked how often each message was enqueued, and
-// had its effect.
+// TestEachMessageIsWorkedOnce kills the program with SIGKILL at every point of the handler and of
+// the worker, and then once more, during the takeover. The sender retries with a new timestamp
+// until it gets 2xx. The database shows how often each message was enqueued and had its effect.
 func TestEachMessageIsWorkedOnce(t *testing.T) {
 	t.Parallel()
 	c := newCase(t, services.StartPostgres(t), "killed")
@@ -165,7 +163,7 @@ func TestAMessageIsAcknowledgedBeforeItsWorkBegins(t *testing.T) {
 	c.until("what cannot be read is given up", func() bool { return c.ask("SELECT count(*) FROM river_job WHERE state = 'cancelled'") == 1 })
 }
 
-// TestAJobThatFailedForGoodIsWorkedAgain shows it, and has it worked again.
+// TestAJobThatFailedForGoodIsWorkedAgain lists it and runs it again.
 func TestAJobThatFailedForGoodIsWorkedAgain(t *testing.T) {
 	t.Parallel()
 	c := newCase(t, services.StartPostgres(t), "retried")
@@ -219,7 +217,7 @@ func TestThePageShowsTheProgram(t *testing.T) {
 	}
 }
 
-// setup is a database with the program on it.
+// setup is a database and the program that uses it.
 type setup struct {
 	t   *testing.T
 	dsn string
@@ -284,7 +282,7 @@ func (c *setup) deliver(s *program, id string, body []byte) {
 	})
 }
 
-// worked waits until the jobs of these messages are completed.
+// worked waits until the jobs of these messages are complete.
 func (c *setup) worked(ids ...string) {
 	c.t.Helper()
 	c.until("the jobs are completed", func() bool {
@@ -319,7 +317,7 @@ func (c *setup) retry(ids ...string) string {
 	return string(out)
 }
 
-// program is one process of it.
+// program is one process of the program.
 type program struct {
 	t    *testing.T
 	cmd  *exec.Cmd
@@ -381,7 +379,7 @@ func (s *program) end(signal syscall.Signal) {
 	}
 }
 
-// state is what the kernel says of the process: T if it is stopped.
+// state is the process state of the kernel: T if it is stopped.
 func (s *program) state() string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
 	if err != nil {
@@ -391,8 +389,7 @@ func (s *program) state() string {
 	return state
 }
 
-// send makes one attempt, with a timestamp of its own, and returns its status:
-// zero if there was no answer.
+// send makes one attempt, with its own timestamp, and returns the status: zero without a response.
 func (s *program) send(id string, body []byte) int {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)

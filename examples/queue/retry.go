@@ -11,7 +11,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// retry lists the jobs that failed for good, or has those with these ids worked
+// retry lists the jobs that failed for good, or runs those with these ids
 // again: now, with one more attempt.
 func retry(ctx context.Context, pool *pgxpool.Pool, ids []string) error {
 	jobs, err := river.NewClient(riverpgxv5.New(pool), &river.Config{})

@@ -14,8 +14,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// keys are what the senders sign with. Acme is rotating its secret and has an
-// ed25519 key as well; globex is another tenant.
+// keys are the senders' signing keys. Acme is rotating its secret and also has
+// an ed25519 key; globex is another tenant.
 type keys struct {
 	next, old, signing, public string // acme's
 	globex, stranger           string
@@ -30,8 +30,8 @@ func newKeys() keys {
 	}
 }
 
-// testCase is one HTTP request, or several at once, and what must become of it
-// in every framework.
+// testCase is one HTTP request, or several concurrent ones, and the expected
+// result in every framework.
 type testCase struct {
 	name string
 	want string // status and verdict
@@ -39,10 +39,10 @@ type testCase struct {
 	path   string // "": acmeHook
 	id     string
 	at     time.Time // of the attempt
-	secret string    // signs it; "": change does
+	secret string    // signs it; if empty, change does
 	body   string
-	change func(*http.Request) // on the way, after it was signed
-	copies int                 // sent at once; 0: one
+	change func(*http.Request) // changes it after it was signed
+	copies int                 // sent concurrently; 0 means one
 }
 
 // The paths of the endpoints. acmeMail has the keys and the source of acmeHook:
@@ -53,20 +53,20 @@ const (
 	githubHook = "/github"
 )
 
-// The types of event that the handler treats in its own way.
+// The types of events that the handler treats specially.
 const (
 	created = `{"type":"example.created"}`
 	flaky   = `{"type":"example.flaky"}` // fails the first time
-	slow    = `{"type":"example.slow"}`  // waits until all the others were answered
-	starred = `{"action":"created"}`     // GitHub's: neither id nor time in it
+	slow    = `{"type":"example.slow"}`  // waits until all others have a response
+	starred = `{"action":"created"}`     // GitHub's: it has neither an id nor a time
 )
 
-// cases are sent in this order; some repeat an earlier one.
+// cases returns the cases in the order of sending; some repeat an earlier one.
 func cases(now time.Time, k keys) []testCase {
 	header := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
 	}
-	// handSigned signs whatever it is given, as our Signer does not.
+	// handSigned signs anything, unlike our Signer.
 	handSigned := func(id, stamp string) func(*http.Request) {
 		return func(r *http.Request) {
 			r.Header.Set("Webhook-Id", id)
@@ -123,8 +123,8 @@ func cases(now time.Time, k keys) []testCase {
 	}
 }
 
-// fromGitHub signs the body alone. Whoever captured the request can change
-// delivery and event, which are not signed.
+// fromGitHub signs only the body. An attacker who captured the request can
+// change the delivery id and the event type, which are not signed.
 func fromGitHub(k keys, delivery, event string) func(*http.Request) {
 	return func(r *http.Request) {
 		mac := hmac.New(sha256.New, []byte(k.github))
@@ -140,7 +140,7 @@ func filler(size int) string {
 	return head + strings.Repeat("x", size-len(head)-len(tail)) + tail
 }
 
-// textbookSignature is the specification's formula.
+// textbookSignature follows the specification's formula.
 func textbookSignature(secret, content string) string {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 	if err != nil {

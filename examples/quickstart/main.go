@@ -1,8 +1,8 @@
 // Command quickstart starts the four frameworks on loopback, sends each the
-// same real HTTP messages, genuine ones and attacks, and prints what became of
-// them. It exits with 1 if anything differs from what its table expects.
+// same real HTTP messages, genuine ones and attacks, and prints the results. It
+// exits with 1 if a result differs from the expected one.
 //
-// Read cases.go for what is sent, servers.go for how each framework is set up.
+// cases.go has the messages, servers.go the setup of each framework.
 package main
 
 import (
@@ -35,17 +35,17 @@ func main() {
 	}
 }
 
-// wantsColour reports whether f is a terminal whose user has not turned colours
-// off.
+// wantsColour reports whether f is a terminal and its user has not disabled
+// colours.
 func wantsColour(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-var errDiffers = errors.New("something differs from what the table expects")
+var errDiffers = errors.New("a result differs from what the table expects")
 
-// run sends every case to every framework and prints the table. What is sent is
-// stamped after the servers started: the memory store sends what is older away.
+// run sends every case to every framework and prints the table. Timestamps are
+// later than the start of the servers: with memstore, older ones are refused.
 func run(ctx context.Context, out io.Writer, k keys, cases func(now time.Time, k keys) []testCase, colour bool) error {
 	began := time.Now()
 	servers, stop, err := start(ctx, k)
@@ -72,9 +72,9 @@ func run(ctx context.Context, out io.Writer, k keys, cases func(now time.Time, k
 }
 
 // writeTable prints cases against frameworks and returns how many cells differ
-// from what was expected.
+// from the expected ones.
 func writeTable(out io.Writer, servers []*server, table []testCase, got [][]result, colour bool) int {
-	// Colours are escape sequences of one length in every cell, so that the columns stay aligned.
+	// The colour sequences have the same length in every cell, so the columns stay aligned.
 	paint := func(code, text string) string {
 		if !colour {
 			return text
@@ -107,8 +107,8 @@ func writeTable(out io.Writer, servers []*server, table []testCase, got [][]resu
 	return wrong
 }
 
-// writeReasons prints why each refused case was refused, in the words that the
-// observer was given.
+// writeReasons prints why each refused case was refused, in the observer's
+// words.
 func writeReasons(out io.Writer, table []testCase, got [][]result) {
 	fmt.Fprint(out, "\nWhy:\n\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -33,7 +33,7 @@ func TestEverythingIsAsTheTableExpects(t *testing.T) {
 			t.Errorf("no line says why %q was refused", c.name)
 		}
 	}
-	// What an operator must decide is named in the line.
+	// The line names what an operator must decide.
 	for name, words := range map[string]string{
 		"one id, another content":     "a test event with a constant id",
 		"one id at another path":      "a source of its own",
@@ -51,8 +51,8 @@ func TestEverythingIsAsTheTableExpects(t *testing.T) {
 	}
 }
 
-// TestDifferenceIsFound expects what does not happen: a program that always says yes would be worse
-// than none.
+// TestDifferenceIsFound expects wrong results: a program that always succeeds would be worse than
+// none.
 func TestDifferenceIsFound(t *testing.T) {
 	for _, name := range []string{"genuine, v1 (HMAC)", "tampered body", "exact replay of the first", "20 at once", "… and beyond the bound"} {
 		t.Run(name, func(t *testing.T) {

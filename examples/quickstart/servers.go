@@ -28,12 +28,12 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// server is one framework with two verifiers, each with a store of its own.
+// server is one framework with two verifiers, each with its own store.
 type server struct {
 	framework string
 	verifier  *core.Verifier
-	github    *core.Verifier  // of the endpoint that is registered at GitHub
-	events    chan core.Event // what the observer was told
+	github    *core.Verifier  // of the endpoint that is registered with GitHub
+	events    chan core.Event // the observed events
 	url       string          // without a path
 	client    *http.Client
 
@@ -42,7 +42,7 @@ type server struct {
 	gate  chan struct{} // holds the slow event's handler
 }
 
-// start starts the four. stop ends them all.
+// start starts the four servers. stop stops them.
 func start(ctx context.Context, k keys) (servers []*server, stop func(), err error) {
 	var stops []func()
 	stop = func() {
@@ -64,12 +64,12 @@ func start(ctx context.Context, k keys) (servers []*server, stop func(), err err
 			client: &http.Client{Transport: &http.Transport{ExpectContinueTimeout: 5 * time.Second}},
 		}
 		observe := func(_ context.Context, e core.Event) { s.events <- e }
-		// Each has its own *Keys, because those keep the keys decoded for one verifier.
+		// Each has its own *Keys, which keep the keys decoded for one verifier.
 		acme := core.Secrets(k.next, k.old, k.public)
 		globex := core.Secrets(k.globex)
 		s.verifier, err = core.New(core.KeySourceFunc(func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
 			switch r.Path() {
-			case acmeHook, acmeMail: // a mistake, for the table: each endpoint needs a source of its own
+			case acmeHook, acmeMail: // a deliberate mistake for the table: each endpoint needs its own source
 				return "acme", acme, nil
 			case "/hooks/globex":
 				return "globex", globex, nil
@@ -83,7 +83,7 @@ func start(ctx context.Context, k keys) (servers []*server, stop func(), err err
 		}
 		s.github, err = core.New(core.Secrets(k.github).From("acme"), memstore.New(), &core.Config{
 			Scheme: schemes.GitHub(), Observe: observe,
-			// Equal bytes may be two events, or one that somebody captured. The default is 16; a
+			// Equal bytes may be two events, or one that an attacker captured. The default is 16; a
 			// small bound keeps the table short.
 			Repeats: 2,
 			// GitHub signs no time, so only the store recognizes a replay, and this one forgets at
@@ -149,7 +149,7 @@ func serveFiber(s *server, ln net.Listener) func() {
 	}
 	app := fiber.New(fiber.Config{
 		ReadTimeout:           10 * time.Second,
-		BodyLimit:             2 << 20, // fiber's own answer to larger ones; core's limit of 1 MiB is reached first
+		BodyLimit:             2 << 20, // fiber responds to larger ones; core's limit of 1 MiB is reached first
 		DisableStartupMessage: true,
 	})
 	app.Post("/hooks/:tenant", fiberwh.New(s.verifier), handler)
@@ -159,8 +159,8 @@ func serveFiber(s *server, ln net.Listener) func() {
 	return func() { _ = app.ShutdownWithTimeout(time.Second) }
 }
 
-// handle is the application: it runs once for each message, and returns the
-// status to answer.
+// handle is the application: it runs once for each message and returns the
+// response status.
 func (s *server) handle(m core.Message) int {
 	s.runs.Add(1)
 	var event struct {
@@ -181,11 +181,11 @@ func (s *server) handle(m core.Message) int {
 }
 
 // result is a cell of the table: status and verdict, and the observer's words
-// for anything else than "handled".
+// for anything but "handled".
 type result struct{ text, why string }
 
-// try sends the case, and waits for all answers and for what the observer is
-// told of each attempt.
+// try sends the case, and waits for all responses and for the observed event of
+// each attempt.
 func (s *server) try(ctx context.Context, c testCase) result {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -198,7 +198,7 @@ func (s *server) try(ctx context.Context, c testCase) result {
 	answered, observed := make(map[int]int), make(map[int]int) // how often each status
 	for i := range copies {
 		if copies > 1 && i == copies-1 {
-			s.gate <- struct{}{} // all but the one whose handler waits were answered
+			s.gate <- struct{}{} // all but the one whose handler waits have a response
 		}
 		a := <-answers
 		if a.err != nil {
@@ -236,8 +236,8 @@ func (s *server) try(ctx context.Context, c testCase) result {
 	return r
 }
 
-// join writes "200 handled", or of several "1×200, 19×503 in-flight", which is
-// short enough for a column.
+// join returns "200 handled", or "1×200, 19×503 in-flight" for several, which
+// fits into a column.
 func join(texts map[string]int) string {
 	var parts []string
 	for _, text := range slices.Sorted(maps.Keys(texts)) {

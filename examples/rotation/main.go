@@ -29,9 +29,8 @@ func run() error {
 	now := time.Now()
 	oldText, newText := core.GenerateSecret(), core.GenerateSecret()
 
-	// Newest first. With plain texts this is core.Secrets(newText, oldText); names make the log
-	// readable, and an end makes sure that the old secret goes even if nobody comes back to remove
-	// it.
+	// Newest first. With plain texts this is core.Secrets(newText, oldText). Names make the log
+	// readable, and the end date retires the old secret even if nobody remembers to remove it.
 	next, old := core.NewSecret(newText), core.NewSecret(oldText)
 	next.ID, old.ID = "2026-06", "2026-01"
 	old.NotAfter = now.Add(7 * 24 * time.Hour)
@@ -66,7 +65,8 @@ func run() error {
 	return nil
 }
 
-// keyOf says which key verifies a message signed with secrets at that time.
+// keyOf returns the key that verifies a message signed with secrets at that
+// time.
 func keyOf(v *core.Verifier, at time.Time, secrets []string) (string, error) {
 	signer, err := core.NewSigner(secrets...)
 	if err != nil {

@@ -1,10 +1,11 @@
-// Command sender sends one signed message to http://$ADDR/hook, and again as senders do until it is handled.
+// Command sender sends one signed message to http://$ADDR/hook, and retries until
+// it is handled.
 //
 //	ADDR            where the endpoint listens, default 127.0.0.1:8080
 //	WEBHOOK_SECRET  what to sign with: one or more whsec_ or whsk_ keys, space separated
 //
 // The argument is the type of the event, default "example.created". The exit
-// status is 0 if the message was handled, 1 if not, 2 for wrong usage.
+// status is 0 if the message was handled, 1 if not, 2 for a usage error.
 package main
 
 import (
@@ -38,8 +39,8 @@ func main() {
 	}
 }
 
-// send makes up to four attempts. Standard Webhooks' example schedule waits
-// seconds, then minutes, then hours; this is the same in small.
+// send makes up to four attempts. The example schedule of Standard Webhooks
+// waits seconds, then minutes, then hours; this one is shorter.
 func send(url, kind string, secrets []string) error {
 	signer, err := core.NewSigner(secrets...)
 	if err != nil {
@@ -50,7 +51,7 @@ func send(url, kind string, secrets []string) error {
 	if err != nil {
 		return err
 	}
-	id := core.NewID() // the message's, the same in each attempt; the transport stamps and signs each attempt anew
+	id := core.NewID() // the same for every attempt; the transport sets the timestamp and signs each attempt
 	for _, wait := range []time.Duration{time.Second, time.Second, 2 * time.Second, 0} {
 		status, reply, err := attempt(client, url, id, body)
 		if err != nil {

@@ -1,12 +1,12 @@
-// Command tenants gives each tenant an endpoint with a key and a source of its
-// own, and then attacks one.
+// Command tenants gives each tenant an endpoint with its own key and source,
+// and then attacks one.
 //
 // The attack: a platform sends webhooks for all its customers. Mallory, a
 // customer, registers the address of Acme's endpoint as hers and has the
-// platform send there. If the platform authenticates by a client certificate
-// that all its customers share, or by its addresses, Acme's endpoint takes
-// Mallory's event for genuine: it does come from the platform. A signature by
-// the key of Mallory's endpoint is none by the key of Acme's.
+// platform send there. If the platform authenticates with its addresses, or
+// with a client certificate that all its customers share, Acme's endpoint
+// accepts Mallory's event: it does come from the platform. But a signature with
+// the key of Mallory's endpoint does not verify with Acme's key.
 package main
 
 import (
@@ -39,10 +39,10 @@ type tenant struct {
 }
 
 // keySource finds the tenant by the path. The source that it returns is the
-// stored name, never text of the request.
+// stored name, never text from the request.
 func keySource(byPath map[string]tenant) core.KeySourceFunc {
 	return func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
-		t, ok := byPath[r.Path()] // in an application: a query, which may use the context
+		t, ok := byPath[r.Path()] // in an application this is a query, which may use the context
 		if !ok {
 			return "", nil, core.ErrUnknownSource
 		}
@@ -99,9 +99,9 @@ func run() error {
 	return nil
 }
 
-var errAttack = errors.New("the endpoints are not apart")
+var errAttack = errors.New("the endpoints are not separated")
 
-// send is what the platform does for the customer whose endpoint has this key.
+// send acts as the platform for the customer whose endpoint has this key.
 func send(url, key, id string) (int, error) {
 	signer, err := core.NewSigner(key)
 	if err != nil {

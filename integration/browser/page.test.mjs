@@ -128,7 +128,7 @@ test("what was proven is shown side by side", async () => {
   await arrived(2);
   await open(0);
   assert.match(await text("#headers"), /X-Webhook-Signature[\s\S]*signed as Webhook-Signature[\s\S]*renamed/);
-  assert.match(await text("#differences"), /Webhook-Signature\s+Received\s+not there\s+As signed\s+v1,‹44 characters›/);
+  assert.match(await text("#differences"), /Webhook-Signature\s+Received\s+missing\s+As signed\s+v1,‹44 characters›/);
 
   await send({ headers: {}, body: "nothing of ours" });
   await arrived(3);
@@ -379,7 +379,7 @@ test("a delivery is sent again, forwarded, copied, saved, and verified again", a
   await page.getByRole("button", { name: "Show the delivery itself" }).click();
   await page.waitForFunction(() => document.getElementById("verdict").textContent.includes("handled"));
   await again(() => page.locator("#file").setInputFiles({ name: "x", mimeType: "text/plain", buffer: Buffer.alloc(65 << 10, "x") }));
-  await page.getByText("more than 64 KiB").waitFor();
+  await page.getByText("larger than 64 KiB").waitFor();
   await page.keyboard.press("Escape");
 
   await send(reformatted(sign("msg_2")));

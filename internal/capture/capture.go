@@ -1,6 +1,6 @@
-// Package capture reads HTTP requests as people have them at hand: from the
-// wire, from a provider's page of deliveries, from a gateway's log, or from a
-// browser. Read finds out which form it is.
+// Package capture reads HTTP requests in the forms that people have: from the
+// wire, a provider's delivery page, a gateway's log, or a browser. Read
+// recognizes the form.
 package capture
 
 import (
@@ -22,21 +22,21 @@ const (
 	maxLines = 1000
 )
 
-// Request is a request as it was captured.
+// Request is a captured request.
 type Request struct {
 	// Request has an [http.Header].
 	core.Request
 
-	// Form says what the capture was read as, such as "a curl command".
+	// Form names the form of the capture, such as "a curl command".
 	Form string
-	// BodyLost says that the capture does not hold the bytes of the body: a
-	// note says why. Body is then empty, or the nearest thing to them.
+	// BodyLost reports that the capture does not contain the bytes of the body.
+	// A note says why. Body is then empty or an approximation.
 	BodyLost bool
 
 	header  http.Header // Request.Header
-	size    int         // of names and values in header
+	size    int         // of the names and values in header
 	lines   int
-	address string // empty: the host says it
+	address string // empty if only the host is known
 	notes   []string
 	lost    string // why BodyLost is set
 }
@@ -44,10 +44,10 @@ type Request struct {
 const rawForm = "a raw HTTP/1.x request"
 
 // Read reads a capture of any form. An error says what is wrong and in which
-// line, and holds nothing of the capture: it may be a secret in the wrong
+// line. It quotes nothing of the capture, which may be a secret in the wrong
 // place.
 func Read(text []byte) (*Request, error) {
-	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors put it at the start of a file
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors write a byte order mark
 	if err := unreadable(text); err != nil {
 		return nil, err
 	}
@@ -59,16 +59,16 @@ func Read(text []byte) (*Request, error) {
 	}
 	if r.Method == "" {
 		r.Method = http.MethodPost
-		r.note("the capture does not say the method: it is taken for POST")
+		r.note("the capture does not say the method: POST is assumed")
 	}
 	if r.URL == "" {
 		r.URL = "/"
-		r.note("the capture does not say the address: give --url where the scheme signs it")
+		r.note("the capture does not say the address: give --url if the scheme signs it")
 	}
 	return r, nil
 }
 
-// recognize goes by the first lines.
+// recognize returns the form and its reader. It looks at the first lines.
 func recognize(text []byte) (form string, read func(r *Request, text []byte) error) {
 	line, _, _ := bytes.Cut(text[:min(len(text), maxHead)], []byte("\n"))
 	start := bytes.TrimSpace(text[:min(len(text), 4<<10)])
@@ -76,7 +76,7 @@ func recognize(text []byte) (form string, read func(r *Request, text []byte) err
 	case isRequestLine(string(bytes.TrimSuffix(line, []byte("\r")))):
 		return rawForm, (*Request).readRaw
 	case bytes.HasPrefix(start, []byte("{")) || bytes.HasPrefix(start, []byte("[")):
-		return "JSON", (*Request).readJSON // which says what it is
+		return "JSON", (*Request).readJSON // which sets the form
 	case isCurl(start):
 		return "a curl command", (*Request).readCommand
 	case isVerbose(text):
@@ -84,27 +84,27 @@ func recognize(text []byte) (form string, read func(r *Request, text []byte) err
 	case isHeader(string(line)):
 		return "headers and body without a request line", (*Request).readHeaders
 	default:
-		return rawForm, (*Request).readRaw // whose errors say how a request begins
+		return rawForm, (*Request).readRaw // its errors say how a request begins
 	}
 }
 
-// Raw says that the capture is a request as it is on the wire.
+// Raw reports whether the capture is a raw HTTP request.
 func (r *Request) Raw() bool { return r.Form == rawForm }
 
-// Bodiless says that the capture lacks a body that the request had.
+// Bodiless reports whether the capture lacks a body that the request had.
 func (r *Request) Bodiless() bool { return r.BodyLost && len(r.Body) == 0 }
 
-// SetBody gives a request the body that its capture does not hold.
+// SetBody sets the body of a request whose capture does not contain it.
 func (r *Request) SetBody(body []byte) error {
 	if !r.BodyLost && len(r.Body) > 0 {
-		return errors.New("the capture has a body: remove it there, or leave the flag out")
+		return errors.New("the capture has a body: remove it there, or omit the flag")
 	}
 	r.Body, r.BodyLost = body, false
 	return nil
 }
 
-// Notes says what there is to know about the capture, and what Content-Length
-// and the body say of each other.
+// Notes returns what the reader assumed or could not read, and a contradiction
+// between Content-Length and the body.
 func (r *Request) Notes() []string {
 	if r.BodyLost {
 		return append(slices.Clip(r.notes), r.lost+": give the bytes that were sent with --body FILE")
@@ -123,8 +123,8 @@ func (r *Request) Notes() []string {
 	return append(slices.Clip(r.notes), note)
 }
 
-// Address is where the request says it was sent to, for schemes that sign it.
-// It is the URL alone where no host is known.
+// Address is the address to which the request was sent, for schemes that sign
+// it. If no host is known it is the URL alone.
 func (r *Request) Address() string {
 	host := r.header.Get("Host")
 	switch {
@@ -141,17 +141,17 @@ func (r *Request) note(format string, args ...any) {
 	r.notes = append(r.notes, fmt.Sprintf(format, args...))
 }
 
-// lose says why the bytes of the body are not there.
+// lose records why the bytes of the body are missing.
 func (r *Request) lose(why string) { r.BodyLost, r.lost = true, why }
 
 var (
 	errNoHeader  = errors.New("is not a header like \"Name: value\"")
-	errLongHead  = errors.New("the headers are more than 256 KiB or 1000 lines: is there an empty line between headers and body?")
-	errNoMethod  = errors.New("the method is none like POST")
+	errLongHead  = errors.New("the headers are longer than 256 KiB or 1000 lines: is there a blank line between headers and body?")
+	errNoMethod  = errors.New("the method is not one like POST")
 	errNoAddress = errors.New("the address is neither a path nor a URL")
 )
 
-// add adds a header line. HTTP/2 has parts of the request line as headers.
+// add adds a header. In HTTP/2 the parts of the request line are headers.
 func (r *Request) add(name, value string) error {
 	if pseudo, ok := strings.CutPrefix(name, ":"); ok {
 		return r.pseudo(pseudo, value)
@@ -183,7 +183,7 @@ func (r *Request) pseudo(name, value string) error {
 	return nil
 }
 
-// isName says that servers take this for the name of a header.
+// isName reports whether servers accept name as the name of a header.
 func isName(name string) bool {
 	return name != "" && strings.IndexFunc(name, func(c rune) bool {
 		return c <= ' ' || c > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
@@ -198,8 +198,7 @@ func (r *Request) setMethod(text string) error {
 	return nil
 }
 
-// setURL takes a path, or a whole URL apart. Path and query keep their
-// spelling.
+// setURL parses a path or a whole URL. Path and query keep their spelling.
 func (r *Request) setURL(text string) error {
 	text, _, _ = strings.Cut(text, "#")
 	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == 0x7f }) {

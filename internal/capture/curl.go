@@ -13,12 +13,12 @@ import (
 	"strings"
 )
 
-// isCurl says that a command for curl begins here.
+// isCurl reports whether a curl command begins here.
 func isCurl(start []byte) bool { return curlCommand.Match(start) }
 
 var curlCommand = regexp.MustCompile(`^(\$ )?([^\s;|&<>()'"]*/)?curl(\.exe)?([\s\\]|$)`)
 
-// curl is the request that a command makes.
+// curl is the request that a command sends.
 type curl struct {
 	*Request
 
@@ -31,8 +31,8 @@ type curl struct {
 	removed     []string // headers that curl would add
 }
 
-// readCommand reads a command for curl: Copy as cURL (bash) of a browser, or
-// what hookonce sign --print curl writes.
+// readCommand reads a curl command: a browser's Copy as cURL (bash), or the
+// output of hookonce sign --print curl.
 func (r *Request) readCommand(text []byte) error {
 	args, more, err := words(strings.TrimPrefix(string(bytes.TrimSpace(text)), "$ "))
 	if err != nil {
@@ -47,12 +47,12 @@ func (r *Request) readCommand(text []byte) error {
 		args = args[used:]
 	}
 	if more {
-		r.note("what follows the curl command is not read: an & that belongs to it needs quotes")
+		r.note("what follows the curl command is not read: if an & is part of the address, quote it")
 	}
 	return c.finish()
 }
 
-// option takes the first of args, and returns how many it used. One letter may
+// option applies the first of args, and returns how many it used. A letter may
 // be followed by others, or by its value.
 func (c *curl) option(args []string) (used int, err error) {
 	arg := args[0]
@@ -88,13 +88,13 @@ func (c *curl) apply(name, value string, rest []string) (used int, err error) {
 
 func (c *curl) setAddress(text string) error {
 	if c.url != "" {
-		return errors.New("the command has more than one address: keep one. An address needs quotes if it has an &")
+		return errors.New("the command has more than one address: keep one. Quote an address that has an &")
 	}
 	c.url = text
 	return nil
 }
 
-// set takes one option.
+// set applies one option.
 func (c *curl) set(name, value string) error {
 	switch name {
 	case "url":
@@ -108,7 +108,7 @@ func (c *curl) set(name, value string) error {
 		c.json = c.json || name == "json"
 		c.append(value, name != "json", file)
 		if file && (name == "data" || name == "data-ascii") {
-			c.note("-d sends a file without its line ends: --data-binary sends all of it")
+			c.note("-d sends a file without its line ends; --data-binary sends all of it")
 		}
 	case "data-raw":
 		c.append(value, true, false)
@@ -121,7 +121,7 @@ func (c *curl) set(name, value string) error {
 			text, file = plain, false
 		}
 		if file {
-			return errors.New("--url-query names a file, which is not read: write its content in its place")
+			return errors.New("--url-query names a file, which is not read: replace it by its content")
 		}
 		c.query = joined(c.query, text, "&")
 	case "get":
@@ -141,9 +141,9 @@ func (c *curl) set(name, value string) error {
 	case "oauth2-bearer":
 		return c.setHeader("Authorization: Bearer " + value)
 	case "form", "form-string", "upload-file":
-		return fmt.Errorf("--%s makes a body that is not in the command: take the request as it was received", name)
+		return fmt.Errorf("--%s builds a body that is not in the command: capture the request where it is received", name)
 	case "config", "next":
-		return fmt.Errorf("--%s is not read: the command must hold one whole request", name)
+		return fmt.Errorf("--%s is not supported: the command must contain one whole request", name)
 	default:
 		if !ignored(name) {
 			return unknownOption(name)
@@ -152,16 +152,15 @@ func (c *curl) set(name, value string) error {
 	return nil
 }
 
-// unknownOption names an option, unless it may be a secret in the wrong place.
+// unknownOption names the option, unless it may be a secret in the wrong place.
 func unknownOption(name string) error {
 	if !regexp.MustCompile(`^[a-z0-9][a-z-]{0,24}$`).MatchString(name) {
 		return errors.New("the command has an option that curl does not have")
 	}
-	return fmt.Errorf("the command has --%s, whose effect is not known here: remove it if it does not change the request", name)
+	return fmt.Errorf("the command has the unknown option --%s: remove it if it does not change the request", name)
 }
 
-// append adds data: curl writes & between, and nothing in front of that of
-// --json.
+// append adds data: curl writes & before it, except before that of --json.
 func (c *curl) append(text string, and, file bool) {
 	separator := ""
 	if and && c.hasData {
@@ -181,8 +180,8 @@ func joined(to []byte, text, separator string) []byte {
 	return append(to, text...)
 }
 
-// urlencoded is what --data-urlencode makes of its value: content, =content or
-// name=content; with @ a file.
+// urlencoded encodes a value of --data-urlencode: content, =content or
+// name=content, or a file with @.
 func urlencoded(value string) (text string, file bool) {
 	i := strings.IndexAny(value, "=@")
 	if i >= 0 && value[i] == '@' {
@@ -198,20 +197,20 @@ func urlencoded(value string) (text string, file bool) {
 	return name + escape(content), false
 }
 
-// escape is what curl escapes.
+// escape escapes as curl does.
 func escape(text string) string {
 	return url.QueryEscape(text)
 }
 
-// setHeader takes the value of -H: "Name;" is one without a value, "Name:"
-// takes one away that curl would add.
+// setHeader applies a value of -H: "Name;" is a header without a value, "Name:"
+// removes one that curl would add.
 func (c *curl) setHeader(text string) error {
 	if strings.HasPrefix(text, "@") {
-		return errors.New("-H names a file, which is not read: write its headers in its place")
+		return errors.New("-H names a file, which is not read: replace it by its headers")
 	}
 	name, value, found := strings.Cut(text, ":")
 	if strings.HasPrefix(text, ":") {
-		return nil // HTTP/2's, which browsers copy as well: curl does not send it
+		return nil // an HTTP/2 pseudo-header: browsers copy them, curl does not send them
 	}
 	switch {
 	case found && strings.Trim(value, " \t") == "":
@@ -220,7 +219,7 @@ func (c *curl) setHeader(text string) error {
 	case !found:
 		name, found = strings.CutSuffix(text, ";")
 		if !found {
-			return nil // nor this
+			return nil // curl does not send it
 		}
 	}
 	if err := c.add(name, value); err != nil {
@@ -275,7 +274,7 @@ func (c *curl) finish() error {
 	return nil
 }
 
-// usual is the method without -X.
+// usual is the method if there is no -X.
 func (c *curl) usual() string {
 	switch {
 	case c.head:
@@ -287,15 +286,15 @@ func (c *curl) usual() string {
 	}
 }
 
-// fallback is a header that curl adds by itself.
+// fallback adds a header that curl sends by default.
 func (c *curl) fallback(name, value string) {
 	if _, ok := c.header[name]; !ok && !slices.Contains(c.removed, name) {
 		c.header.Set(name, value)
 	}
 }
 
-// longName is the long form of an option of one letter; unknown ones are their
-// own.
+// longName is the long form of a one-letter option, or the letter itself if it
+// is unknown.
 func longName(letter byte) string {
 	const pairs = "X=request H=header d=data G=get I=head A=user-agent e=referer b=cookie u=user F=form T=upload-file K=config " +
 		":=next o=output w=write-out m=max-time x=proxy U=proxy-user c=cookie-jar D=dump-header E=cert C=continue-at y=speed-time Y=speed-limit " +
@@ -308,21 +307,21 @@ func longName(letter byte) string {
 	return string(letter)
 }
 
-// takesValue says that a value follows the option.
+// takesValue reports whether a value follows the option.
 func takesValue(name string) bool {
 	const all = " request header data data-ascii data-binary data-raw data-urlencode json url url-query user-agent referer cookie user oauth2-bearer form " +
 		"form-string upload-file config " + withValue
 	return strings.Contains(all, " "+name+" ")
 }
 
-// withValue are options with a value that does not change what is signed.
+// withValue lists options whose value does not change what is signed.
 const withValue = " output write-out max-time proxy proxy-user cookie-jar dump-header cert continue-at speed-time speed-limit time-cond range ftp-port " +
 	"quote telnet-option connect-timeout retry retry-delay retry-max-time cacert capath key key-type cert-type pass resolve connect-to interface limit-rate " +
 	"trace trace-ascii stderr unix-socket max-redirs max-filesize ciphers tls13-ciphers tls-max local-port dns-servers doh-url noproxy socks5 " +
 	"socks5-hostname socks4 socks4a keepalive-time expect100-timeout happy-eyeballs-timeout-ms output-dir create-file-mode "
 
-// withoutValue are such without one. Letters without a long form here are among
-// them.
+// withoutValue lists such options without a value, including letters without a
+// long form here.
 const withoutValue = " s S i v L k f g # N 4 6 0 1 2 3 n O J R q Z j l B a " +
 	"silent show-error include verbose location location-trusted insecure fail fail-with-body fail-early globoff progress-bar no-progress-meter no-buffer ipv4 " +
 	"ipv6 http0.9 http1.0 http1.1 http2 http2-prior-knowledge http3 http3-only compressed compressed-ssh tlsv1 tlsv1.0 tlsv1.1 tlsv1.2 tlsv1.3 sslv2 sslv3 " +

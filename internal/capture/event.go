@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// readEvent reads what a Lambda function gets: version 2.0 of API Gateway and
+// readEvent reads an event of a Lambda function: version 2.0 of API Gateway and
 // function URLs, version 1.0, or an Application Load Balancer's.
 func (r *Request) readEvent(o object) error {
 	context := o.object("requestContext")
@@ -53,13 +53,13 @@ func (r *Request) readEvent(o object) error {
 		return err
 	}
 	if o["body"] == nil && (o["methodArn"] != nil || o["routeArn"] != nil) {
-		r.lose("the event is an authorizer's, which does not see the body")
+		r.lose("the event is that of an authorizer, which does not see the body")
 		return nil
 	}
 	return r.setBody(o["body"], o.isTrue("isBase64Encoded"))
 }
 
-// rebuiltQuery makes the query of an event that has it as a map. A load
+// rebuiltQuery builds the query of an event that has it as a map. A load
 // balancer leaves names and values as they were sent.
 func (r *Request) rebuiltQuery(o object, escaped bool) string {
 	values := make(map[string][]string)
@@ -71,7 +71,7 @@ func (r *Request) rebuiltQuery(o object, escaped bool) string {
 		}
 	}
 	var parts []string
-	spelled := true // as it was sent
+	spelled := true // as sent
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		for _, value := range values[name] {
 			part := name + "=" + value
@@ -83,7 +83,7 @@ func (r *Request) rebuiltQuery(o object, escaped bool) string {
 		}
 	}
 	if len(parts) > 1 || !spelled {
-		r.note("the event has the query as a map, so its order and its spelling may differ from what was sent: give --url where the scheme signs it")
+		r.note("the event has the query as a map, so its order and its spelling may differ from what was sent: give --url if the scheme signs it")
 	}
 	return strings.Join(parts, "&")
 }

@@ -1,4 +1,4 @@
 package capture
 
-// Words is for tests.
+// Words exports words for tests.
 func Words(text string) ([]string, bool, error) { return words(text) }

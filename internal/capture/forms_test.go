@@ -14,7 +14,7 @@ import (
 	"github.com/hookonce/hookonce/internal/capture"
 )
 
-// summary is what was read, on one line.
+// summary is the request on one line.
 func summary(r *capture.Request) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", r.Method, r.Address())
@@ -37,7 +37,7 @@ func TestEachFormIsRead(t *testing.T) {
 		"headers of HTTP/2":          {":method: PUT\n:authority: a.example\n:scheme: https\n:path: /b?c\nx: y\n\nz", `PUT https://a.example/b?c [X=y] "z"`, ""},
 		"a provider's page":          {"Request URL: https://a.example/b\nRequest method: POST\ncontent-type: text/plain\n\nz", `POST https://a.example/b [Content-Type=text/plain] "z"`, ""},
 		"chunks that a page joined":  {"Host: a\nTransfer-Encoding: chunked\n\n{}", `POST https://a/ [Transfer-Encoding=chunked] "{}"`, "does not say"},
-		"headers alone":              {"Webhook-Id: m\n", `POST / [Webhook-Id=m] lost ""`, "no empty line ends the headers"},
+		"headers alone":              {"Webhook-Id: m\n", `POST / [Webhook-Id=m] lost ""`, "no blank line ends the headers"},
 		"version 2.0":                {`{"version":"2.0","rawPath":"/prod/b","rawQueryString":"c=%20","cookies":["d=1","e=2"],"headers":{"host":"a.example","x":"y,z"},"requestContext":{"http":{"method":"POST"}},"body":"eg==","isBase64Encoded":true}`, `POST https://a.example/prod/b?c=%20 [Cookie=d=1; e=2] [X=y,z] "z"`, ""},
 		"version 1.0 behind a stage": {`{"httpMethod":"POST","path":"/b","headers":{"X":"y"},"multiValueHeaders":{"X":["y","z"]},"queryStringParameters":{"c":"d"},"requestContext":{"path":"/prod/b","domainName":"a.example"},"body":"z"}`, `POST https://a.example/prod/b?c=d [X=y|z] "z"`, ""},
 		"a query out of a map":       {`{"httpMethod":"POST","path":"/b","headers":{"host":"a"},"queryStringParameters":{"c":"d e"},"body":null}`, `POST https://a/b?c=d+e ""`, "its order and its spelling"},
@@ -60,7 +60,7 @@ func TestEachFormIsRead(t *testing.T) {
 		"curl -v behind its meter":   {"  % Total\n\r  0     0    0     0    0     0      0      0 --:--:--  0:00:01 --:--:--     0> GET /b HTTP/1.1\r\n> Host: a\r\n> \r\n", `GET http://a/b ""`, ""},
 		"a command in a terminal":    {"$ /usr/bin/curl a.example -H 'X: y' | jq\n{}", `GET http://a.example/ [X=y] ""`, "what follows the curl command is not read"},
 		"a command on Windows":       {"curl.exe -d 'x' \\\r\n  http://a", `POST http://a/ [Content-Type=application/x-www-form-urlencoded] "x"`, ""},
-		"a URL without quotes":       {"curl http://a/?b=c&d=e -d x", `GET http://a/?b=c ""`, "an & that belongs to it needs quotes"},
+		"a URL without quotes":       {"curl http://a/?b=c&d=e -d x", `GET http://a/?b=c ""`, "if an & is part of the address, quote it"},
 		"data in a file":             {"curl http://a -d @b.json", `POST http://a/ [Content-Type=application/x-www-form-urlencoded] lost ""`, "without its line ends"},
 		"binary data in a file":      {"curl http://a --data-binary @b.json", `POST http://a/ [Content-Type=application/x-www-form-urlencoded] lost ""`, "in a file that the command names"},
 	} {
@@ -78,7 +78,7 @@ func TestEachFormIsRead(t *testing.T) {
 	}
 }
 
-// Whatever cannot be read is named, with what to do. Nothing of it is shown.
+// The error names what cannot be read and what to do. It quotes nothing.
 func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	t.Parallel()
 	const inner = "whsec_SeCrEt"
@@ -87,7 +87,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		"gzip":                        {"\x1f\x8b\x08", "gzip"},
 		"packets":                     {"\xd4\xc3\xb2\xa1", "Wireshark"},
 		"newer packets":               {"\x0a\x0d\x0d\x0a\x00", "Wireshark"},
-		"a screenshot":                {"\x89PNG\r\n", "picture"},
+		"a screenshot":                {"\x89PNG\r\n", "image"},
 		"HTTP/2":                      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/2"},
 		"TLS":                         {"\x16\x03\x01\x02", "encrypted"},
 		"curl --trace":                {"== Info:   Trying", "curl -v"},
@@ -135,7 +135,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		"a configuration":             {"curl -K " + inner, "--config"},
 		"headers in a file":           {"curl http://a -H @" + inner, "-H names a file"},
 		"a quote that is open":        {"curl http://a \\\n-d '" + inner, "line 2: a quote"},
-		"a variable":                  {"curl http://a -d \"$" + inner + "\"", "in place of a $"},
+		"a variable":                  {"curl http://a -d \"$" + inner + "\"", "expand a $"},
 		"a substitution":              {"curl http://a -d `cat " + inner + "`", "backtick"},
 		"a NUL":                       {"curl http://a -d $'\\0'", "NUL"},
 		"words without end":           {"curl" + strings.Repeat(" a", 20_000), "10000 words"},
@@ -152,7 +152,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	}
 }
 
-// TestACommandIsReadAsCurlSendsIt has the real curl send each.
+// TestACommandIsReadAsCurlSendsIt compares with what the real curl sends.
 func TestACommandIsReadAsCurlSendsIt(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {

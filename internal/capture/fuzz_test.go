@@ -11,10 +11,10 @@ import (
 	"github.com/hookonce/hookonce/internal/capture"
 )
 
-// mark stands in what is fuzzed where a secret might be.
+// mark stands for a secret in the fuzzed text.
 const mark = "wHsEcReT"
 
-// readAny looks for panics, and for errors that show what was read.
+// readAny looks for panics, and for errors that quote the text.
 func readAny(t *testing.T, text []byte) {
 	t.Helper()
 	_, err := capture.Read(text)
@@ -23,7 +23,7 @@ func readAny(t *testing.T, text []byte) {
 	}
 }
 
-// readAs reads text, which is of this form and has this body.
+// readAs reads text and checks its form and body.
 func readAs(t *testing.T, form, text string, body []byte) {
 	t.Helper()
 	r, err := capture.Read([]byte(text))

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// entry is what is read of a request in a HAR file.
+// entry holds the parts of a HAR entry that are read.
 type entry struct {
 	Request struct {
 		Method   string          `json:"method"`
@@ -20,7 +20,7 @@ type entry struct {
 	} `json:"request"`
 }
 
-// readHAR takes the only request, or the only one with a body.
+// readHAR reads the only request, or the only one with a body.
 func (r *Request) readHAR(text json.RawMessage) error {
 	r.Form = "a HAR file"
 	var log object
@@ -52,9 +52,9 @@ func (r *Request) readHAR(text json.RawMessage) error {
 	case all == 1:
 	case with == 1:
 		sent = &body.Request
-		r.note("the HAR file has %d requests: the only one with a body is taken", all)
+		r.note("the HAR file has %d requests: the only one with a body is used", all)
 	default:
-		return fmt.Errorf("the HAR file has %d requests, %d of them with a body: keep the one", all, with)
+		return fmt.Errorf("the HAR file has %d requests, %d of them with a body: keep one", all, with)
 	}
 	if err := r.setMethod(sent.Method); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (r *Request) readHAR(text json.RawMessage) error {
 	case data == nil:
 		return r.setBody(nil, false)
 	case len(data.Text) == 0:
-		r.lose("the HAR file has the body as parts of a form, and not its bytes")
+		r.lose("the HAR file has the body as parts of a form, not as bytes")
 		return nil
 	default:
 		return r.setBody(data.Text, data.Encoding == "base64")

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// object is an object of JSON. Members with one name count as one, the last.
+// object is a JSON object. Of members with the same name the last one counts.
 type object map[string]json.RawMessage
 
-// readJSON finds out what the JSON is.
+// readJSON recognizes the form of the JSON.
 func (r *Request) readJSON(text []byte) error {
 	o, err := only(text)
 	if err != nil {
@@ -23,7 +23,7 @@ func (r *Request) readJSON(text []byte) error {
 	case o["log"] != nil:
 		return r.readHAR(o["log"])
 	case o["Records"] != nil:
-		return errors.New("it is the event of a queue or a topic, which holds no request: hookonce listen --save keeps requests as they arrive")
+		return errors.New("it is the event of a queue or a topic, which contains no request: hookonce listen --save keeps requests as they arrive")
 	case o["httpMethod"] != nil || o["rawPath"] != nil:
 		return r.readEvent(o)
 	case o["request"] != nil && o["headers"] == nil:
@@ -36,7 +36,7 @@ func (r *Request) readJSON(text []byte) error {
 	return r.readObject(o)
 }
 
-// only returns the one object. Some tools write a list of one.
+// only returns the single object. Some tools write a list of one.
 func only(text []byte) (object, error) {
 	text = bytes.TrimSpace(text)
 	if text[0] == '[' {
@@ -50,7 +50,7 @@ func only(text []byte) (object, error) {
 			return nil, err
 		}
 		if n != 1 {
-			return nil, fmt.Errorf("it is a JSON array of %d: keep the one request", n)
+			return nil, fmt.Errorf("it is a JSON array of %d: keep one request", n)
 		}
 		text = one
 	}
@@ -61,16 +61,16 @@ func only(text []byte) (object, error) {
 	return o, nil
 }
 
-// maxItems bounds what is gone through.
+// maxItems bounds the items that are read.
 const maxItems = 100_000
 
-// each goes through an array, one item at a time: a file may have very many.
+// each calls f for each item of an array, decoding one at a time.
 func each(text json.RawMessage, do func(item json.RawMessage) error) error {
 	switch {
 	case len(text) == 0:
 		return errKind
 	case !json.Valid(text):
-		return parse(text, new(json.RawMessage)) // which says where
+		return parse(text, new(json.RawMessage)) // its error says where
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
@@ -82,7 +82,7 @@ func each(text json.RawMessage, do func(item json.RawMessage) error) error {
 			return errKind
 		}
 		if n == maxItems {
-			return errors.New("a list in the JSON has more than 100000 items: keep the one request")
+			return errors.New("a list in the JSON has more than 100000 items: keep one request")
 		}
 		if err := do(item); err != nil {
 			return err
@@ -91,9 +91,9 @@ func each(text json.RawMessage, do func(item json.RawMessage) error) error {
 	return nil
 }
 
-var errKind = errors.New("it is JSON, but not in a form that is known here")
+var errKind = errors.New("it is JSON, but not in a form that is recognized: hookonce help verify lists them")
 
-// parse says where JSON is none, and nothing of what is there.
+// parse decodes JSON. An error names the line and quotes nothing.
 func parse(text []byte, to any) error {
 	err := json.Unmarshal(text, to)
 	var syntax *json.SyntaxError
@@ -102,13 +102,13 @@ func parse(text []byte, to any) error {
 		return nil
 	case errors.As(err, &syntax):
 		line := 1 + bytes.Count(text[:min(int(syntax.Offset), len(text))], []byte("\n"))
-		return fmt.Errorf("it begins like JSON and is none, see line %d. If a program printed it: print it with JSON.stringify or json.dumps", line)
+		return fmt.Errorf("it begins like JSON, but line %d is invalid. If a program printed it, print it with JSON.stringify or json.dumps", line)
 	default:
 		return errKind
 	}
 }
 
-// object returns the member if it is one.
+// object returns the member if it is an object.
 func (o object) object(name string) object {
 	var inner object
 	if json.Unmarshal(o[name], &inner) != nil {
@@ -128,12 +128,12 @@ func (o object) text(names ...string) string {
 	return ""
 }
 
-// isTrue says that one of these members is true.
+// isTrue reports whether one of these members is true.
 func (o object) isTrue(names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return string(o[name]) == "true" })
 }
 
-// first is the first of these members that is there.
+// first returns the first of these members that is present.
 func (o object) first(names ...string) json.RawMessage {
 	for _, name := range names {
 		if text := o[name]; text != nil && string(text) != "null" {
@@ -143,7 +143,7 @@ func (o object) first(names ...string) json.RawMessage {
 	return nil
 }
 
-// setBody takes a body that JSON holds.
+// setBody sets the body from JSON.
 func (r *Request) setBody(text json.RawMessage, encoded bool) error {
 	r.Body = []byte{}
 	switch {
@@ -151,7 +151,7 @@ func (r *Request) setBody(text json.RawMessage, encoded bool) error {
 		return nil
 	case text[0] != '"':
 		r.Body = text
-		r.lose("the body is JSON within JSON and no text, so its bytes are not those that were sent; what is there is taken as it stands")
+		r.lose("the body is JSON within JSON instead of text, so its bytes are not those that were sent; they are used as they are")
 		return nil
 	}
 	var s string
@@ -161,20 +161,20 @@ func (r *Request) setBody(text json.RawMessage, encoded bool) error {
 	if encoded {
 		body, err := base64.StdEncoding.DecodeString(s)
 		if err != nil {
-			return errors.New("the body is marked as base64 and is none: is it whole?")
+			return errors.New("the body is marked as base64 but is not: is it complete?")
 		}
 		r.Body = body
 		return nil
 	}
 	r.Body = []byte(s)
 	if strings.ContainsRune(s, '\ufffd') {
-		r.lose("the body has U+FFFD, which tools write for bytes that are not text, so those are lost")
+		r.lose("the body has U+FFFD, which tools write for bytes that are not text, so the original bytes are lost")
 	}
 	return nil
 }
 
-// setHeaders takes an object of names, with a value or a list each, or a list
-// of names with values.
+// setHeaders sets the headers from an object, whose members are a value or a
+// list of values, or from a list of names with values.
 func (r *Request) setHeaders(text json.RawMessage) error {
 	if len(text) > 0 && text[0] == '[' {
 		return r.listHeaders(text)
@@ -183,7 +183,7 @@ func (r *Request) setHeaders(text json.RawMessage) error {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return errHeaders
 	}
-	for d.More() { // in their order, and all of one name
+	for d.More() { // in order, and repeated names too
 		name, err := d.Token()
 		if err != nil {
 			return errHeaders
@@ -214,7 +214,7 @@ func (r *Request) addJSON(name, value string) error {
 	return nil
 }
 
-// texts are the values of one header.
+// texts returns the values of one header.
 func texts(text json.RawMessage) ([]string, error) {
 	var one string
 	if json.Unmarshal(text, &one) == nil {
@@ -231,8 +231,8 @@ func texts(text json.RawMessage) ([]string, error) {
 	return nil, errHeaders
 }
 
-// listHeaders takes a list: objects with name (or key) and value, pairs, or
-// lines.
+// listHeaders sets the headers from a list of objects with name (or key) and
+// value, of pairs, or of lines.
 func (r *Request) listHeaders(text json.RawMessage) error {
 	return each(text, func(item json.RawMessage) error {
 		var (
@@ -255,12 +255,12 @@ func (r *Request) listHeaders(text json.RawMessage) error {
 }
 
 // readObject reads an object with method, URL, headers and body, as hookonce
-// sign --json and the interfaces of request bins write.
+// sign --json and the APIs of request bins write it.
 func (r *Request) readObject(o object) error {
 	r.Form = "a JSON object with method, URL, headers and body"
 	given := o.first("headers", "header")
 	if given == nil {
-		return errors.New("it is JSON without headers: if it is the body alone, put the headers and an empty line before it; " +
+		return errors.New("it is JSON without headers: if it is the body alone, put the headers and a blank line before it; " +
 			"hookonce help verify lists what can be read")
 	}
 	if err := r.setHeaders(given); err != nil {

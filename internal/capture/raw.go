@@ -11,17 +11,17 @@ import (
 	"strings"
 )
 
-// readRaw reads a request as it is on the wire. Lines of the head end in CRLF
-// or LF. All behind the empty line is the body, byte for byte, whatever
-// Content-Length says: a newline that an editor added is then what an
-// explanation names, instead of being dropped here.
+// readRaw reads a request as it is on the wire. Header lines end in CRLF or LF.
+// Everything after the blank line is the body, byte for byte, whatever
+// Content-Length says: so an explanation can name a newline that an editor
+// added.
 func (r *Request) readRaw(text []byte) error {
 	lines, body, whole, err := splitHead(text)
 	if err != nil {
 		return err
 	}
 	if len(lines) == 0 {
-		return errors.New("it is empty: the first line is like POST /hook HTTP/1.1")
+		return errors.New("it is empty: the first line must be like POST /hook HTTP/1.1")
 	}
 	if err := r.requestLine(lines[0]); err != nil {
 		return err
@@ -31,13 +31,13 @@ func (r *Request) readRaw(text []byte) error {
 	}
 	r.Body = body
 	if !whole {
-		r.lose("no empty line ends the headers, so there is no body")
+		r.lose("no blank line ends the headers, so there is no body")
 	}
 	return r.unchunk()
 }
 
-// readHeaders reads what the pages of providers show of a delivery: headers, an
-// empty line, and the body.
+// readHeaders reads what the delivery pages of providers show: headers, a blank
+// line, and the body.
 func (r *Request) readHeaders(text []byte) error {
 	lines, body, whole, err := splitHead(text)
 	if err != nil {
@@ -48,14 +48,14 @@ func (r *Request) readHeaders(text []byte) error {
 	}
 	r.Body = body
 	if !whole {
-		r.lose("no empty line ends the headers, so there is no body")
+		r.lose("no blank line ends the headers, so there is no body")
 	}
-	_ = r.unchunk() // pages show bodies joined
+	_ = r.unchunk() // pages show the body without chunks
 	return nil
 }
 
 // addLines adds lines like "Name: value"; first is the number of the first one.
-// GitHub's page of deliveries has the request line as two of them.
+// GitHub's delivery page shows the request line as two of them.
 func (r *Request) addLines(lines []string, first int) error {
 	for i, line := range lines {
 		name, value, found := strings.Cut(line, ":")
@@ -74,7 +74,7 @@ func (r *Request) addLines(lines []string, first int) error {
 		}
 		switch {
 		case errors.Is(err, errNoHeader):
-			return fmt.Errorf("line %d %w, and no empty line ends the headers before it", i+first, err)
+			return fmt.Errorf("line %d %w, and no blank line ends the headers before it", i+first, err)
 		case err != nil:
 			return fmt.Errorf("line %d: %w", i+first, err)
 		}
@@ -82,16 +82,16 @@ func (r *Request) addLines(lines []string, first int) error {
 	return nil
 }
 
-// isHeader says that a first line is a header, or one of a page that shows
-// headers.
+// isHeader reports whether a first line is a header, or a line of a page that
+// shows headers.
 func isHeader(line string) bool {
 	name, value, found := strings.Cut(strings.TrimPrefix(line, ":"), ":")
 	request := strings.EqualFold(name, "Request URL") || strings.EqualFold(name, "Request method")
 	return found && (isName(name) || request) && !strings.HasPrefix(value, "//")
 }
 
-// splitHead cuts the head into its lines; one that begins with a space
-// continues the one before. whole says that an empty line ends it.
+// splitHead splits the headers into lines. A line that begins with a space
+// continues the one before. whole reports that a blank line ends the headers.
 func splitHead(raw []byte) (lines []string, body []byte, whole bool, err error) {
 	rest := raw
 	for len(rest) > 0 {
@@ -105,7 +105,7 @@ func splitHead(raw []byte) (lines []string, body []byte, whole bool, err error) 
 		case text == "" && len(lines) > 0:
 			return lines, rest, true, nil
 		case text == "":
-			return nil, nil, false, errors.New("it begins with an empty line: the first line is like POST /hook HTTP/1.1")
+			return nil, nil, false, errors.New("it begins with a blank line: the first line must be like POST /hook HTTP/1.1")
 		case (text[0] == ' ' || text[0] == '\t') && len(lines) > 1: // as servers read it
 			lines[len(lines)-1] += " " + strings.Trim(text, " \t")
 		default:
@@ -115,7 +115,7 @@ func splitHead(raw []byte) (lines []string, body []byte, whole bool, err error) 
 	return lines, nil, false, nil
 }
 
-// isRequestLine looks at the shape alone.
+// isRequestLine looks only at the shape.
 func isRequestLine(line string) bool {
 	parts := strings.Split(line, " ")
 	return len(parts) == 3 && strings.HasPrefix(parts[2], "HTTP/") && parts[0] != "" && parts[0] == strings.ToUpper(parts[0]) && parts[1] != ""
@@ -123,7 +123,7 @@ func isRequestLine(line string) bool {
 
 func (r *Request) requestLine(line string) error {
 	if strings.HasPrefix(line, "HTTP/") {
-		return errors.New("line 1 is that of a response: the request is needed, as it was sent to the endpoint")
+		return errors.New("line 1 is that of a response: give the request that was sent to the endpoint")
 	}
 	if !isRequestLine(line) {
 		return errors.New("line 1 is neither a request line like POST /hook HTTP/1.1 nor a header, a curl command or JSON: " +
@@ -137,7 +137,7 @@ func (r *Request) requestLine(line string) error {
 	return nil
 }
 
-// unchunk takes the chunks apart, as the server did before the verification.
+// unchunk joins the chunks, as the server did before the verification.
 func (r *Request) unchunk() error {
 	if !strings.EqualFold(strings.TrimSpace(strings.Join(r.header["Transfer-Encoding"], ",")), "chunked") || r.BodyLost {
 		return nil

@@ -42,7 +42,7 @@ func TestARequestIsReadAsItIsOnTheWire(t *testing.T) {
 			core.Request{Method: "POST", URL: "http://a/b", Header: header(), Body: []byte{}},
 			"",
 		},
-		"no empty line": {"POST / HTTP/1.1\nA: b", core.Request{Method: "POST", URL: "/", Header: header("A", "b")}, "no empty line"},
+		"no empty line": {"POST / HTTP/1.1\nA: b", core.Request{Method: "POST", URL: "/", Header: header("A", "b")}, "no blank line"},
 		"chunks": {
 			"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{\"\r\n3;x=y\r\na\"}\r\n0\r\n\r\n",
 			core.Request{Method: "POST", URL: "/", Header: header(), Body: []byte(`{"a"}`)},
@@ -77,7 +77,7 @@ func TestWhatIsNoRequestIsRefusedWithTheLine(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ raw, want string }{
 		"nothing":                    {"", "empty"},
-		"an empty line":              {"\r\nPOST / HTTP/1.1\n\n", "empty line"},
+		"an empty line":              {"\r\nPOST / HTTP/1.1\n\n", "blank line"},
 		"a body alone":               {`{"a": 1}`, "if it is the body alone, put the headers"},
 		"an answer":                  {"HTTP/1.1 200 OK\n\n", "line 1 is that of a response"},
 		"no version":                 {"POST /\n\n", "line 1"},
@@ -116,8 +116,8 @@ func TestTheAddressIsThatOfTheRequest(t *testing.T) {
 	}
 }
 
-// FuzzRaw looks for panics, for bytes of the body that get lost, and for a difference between
-// the two line ends.
+// FuzzRaw looks for panics, for lost bytes of the body, and for a difference between the two line
+// ends.
 func FuzzRaw(f *testing.F) {
 	f.Add([]byte("POST /hook HTTP/1.1\r\nHost: a\r\n\r\n{}"), []byte("{}"))
 	f.Add([]byte("POST /hook HTTP/1.1\nA: b\n c\n"), []byte("\r\n\x00"))

@@ -16,10 +16,10 @@ import (
 // secret signed the samples.
 const secret = "whsec_b3VyIHNlY3JldCBvZiB0aGlydHktdHdvIGJ5dGVzISE="
 
-// nothing is a store that is never asked.
+// nothing is a store that is never called.
 type nothing struct{ core.SeenStore }
 
-// authentic has the verifier look at what was read.
+// authentic verifies the request that was read.
 func authentic(t *testing.T, r *capture.Request) error {
 	t.Helper()
 	v := core.Must(core.New(core.Secrets(secret), nothing{}, &core.Config{Clock: func() time.Time { return time.Unix(1_760_000_000, 0) }}))
@@ -81,7 +81,7 @@ func sample(t *testing.T, name string) *capture.Request {
 	return r
 }
 
-// serverless-offline decodes the query of a load balancer, which the real one does not.
+// serverless-offline decodes the query of a load balancer; the real one does not.
 func TestALoadBalancerIsKnownByItsContext(t *testing.T) {
 	t.Parallel()
 	_, err := capture.Read(read(t, "event-alb-text.json"))
@@ -130,7 +130,7 @@ func TestTheBodyOfCurlsOutputComesFromElsewhere(t *testing.T) {
 	}
 }
 
-// TestWordsAreThoseOfBash has bash take the same commands apart, in place of curl.
+// TestWordsAreThoseOfBash has bash split the same commands, with a function instead of curl.
 func TestWordsAreThoseOfBash(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")

@@ -11,7 +11,7 @@ import (
 // maxWords bounds the words of a command.
 const maxWords = 10_000
 
-// shell takes one command apart as bash does. It expands nothing.
+// shell splits one command into words as bash does. It expands nothing.
 type shell struct {
 	text string
 	at   int
@@ -22,7 +22,7 @@ type shell struct {
 	bare   bool // nothing in the word was quoted
 }
 
-// words returns the words of the first command in text. more says that
+// words returns the words of the first command in text. more reports whether
 // something follows it.
 func words(text string) (all []string, more bool, err error) {
 	s := &shell{text: text, bare: true}
@@ -33,9 +33,9 @@ func words(text string) (all []string, more bool, err error) {
 }
 
 var (
-	errExpansion = errors.New("the shell would put something in place of a $ or a backtick: write out what it stands for")
-	errUnclosed  = errors.New("a quote is not closed: is the command whole?")
-	errNUL       = errors.New("a command line holds no NUL")
+	errExpansion = errors.New("the shell would expand a $ or a backtick: replace it by its value")
+	errUnclosed  = errors.New("a quote is not closed: is the command complete?")
+	errNUL       = errors.New("a command line cannot contain NUL")
 	errWords     = errors.New("the command has more than 10000 words")
 )
 
@@ -52,7 +52,7 @@ func (s *shell) end() error {
 
 func (s *shell) take(text string) { s.word, s.inWord = append(s.word, text...), true }
 
-// next says that text comes next, and skips it.
+// next reports whether text comes next, and skips it.
 func (s *shell) next(text string) bool {
 	if !strings.HasPrefix(s.text[s.at:], text) {
 		return false
@@ -117,7 +117,7 @@ func (s *shell) run() error {
 	return s.end()
 }
 
-// one takes the character behind a backslash.
+// one takes the character after a backslash.
 func (s *shell) one() error {
 	if s.at == len(s.text) {
 		return errUnclosed
@@ -128,7 +128,7 @@ func (s *shell) one() error {
 	return nil
 }
 
-// expands says that bash would replace the dollar sign that comes next.
+// expands reports whether bash would expand the dollar sign that comes next.
 func (s *shell) expands() bool {
 	if s.at+1 == len(s.text) {
 		return false

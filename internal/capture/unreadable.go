@@ -6,27 +6,27 @@ import (
 	"regexp"
 )
 
-// unreadable names forms that cannot be read, with what to take in their place.
+// unreadable names forms that cannot be read, and what to use instead.
 func unreadable(text []byte) error {
 	for _, f := range []struct{ start, what string }{
 		{"\xff\xfe", utf16},
 		{"\xfe\xff", utf16},
 		{"\x1f\x8b", "it is compressed with gzip: decompress it"},
-		{"PK\x03\x04", "it is a zip file: take out the capture"},
+		{"PK\x03\x04", "it is a zip file: extract the capture"},
 		{"\xd4\xc3\xb2\xa1", packets},
 		{"\xa1\xb2\xc3\xd4", packets},
 		{"\x4d\x3c\xb2\xa1", packets},
 		{"\x0a\x0d\x0d\x0a", packets},
-		{"\x89PNG", "it is a picture: the text is needed"},
-		{"\xff\xd8\xff", "it is a picture: the text is needed"},
-		{"PRI * HTTP/2.0", "it is HTTP/2 as it is on the wire: take the headers and the body as text"},
-		{"\x16\x03", "it is encrypted (TLS): take the request where it is decrypted"},
+		{"\x89PNG", "it is an image: give the text"},
+		{"\xff\xd8\xff", "it is an image: give the text"},
+		{"PRI * HTTP/2.0", "it is HTTP/2 as it is on the wire: give the headers and the body as text"},
+		{"\x16\x03", "it is encrypted (TLS): capture the request where it is decrypted"},
 		{"== Info:", traced},
 		{"=> Send header", traced},
-		{"HTTP/", "line 1 is that of a response: the request is needed, as it was sent to the endpoint"},
+		{"HTTP/", "line 1 is that of a response: give the request that was sent to the endpoint"},
 		{"http://", address},
 		{"https://", address},
-		{"<", "it is HTML or XML: the request is needed, headers and body"},
+		{"<", "it is HTML or XML: give the request, headers and body"},
 	} {
 		if bytes.HasPrefix(text, []byte(f.start)) {
 			return errors.New(f.what)
@@ -40,8 +40,8 @@ func unreadable(text []byte) error {
 			"it is a command for cmd.exe: " + take,
 			"it is a command for PowerShell: " + take,
 			"it is a command of another program than curl: have it print the request, or " + take,
-			"names and values of headers are on lines of their own: write each as \"Name: value\", or " + take,
-			"it is a program: the request that it sends is needed",
+			"names and values of headers are on separate lines: write each as \"Name: value\", or " + take,
+			"it is a program: give the request that it sends",
 		} {
 			if groups[2*i+2] >= 0 {
 				return errors.New(what)
@@ -61,9 +61,9 @@ var other = regexp.MustCompile(`(?s)^(?:((?:await )?fetch\()` +
 	`|(import |require\(|using |package |#!))`)
 
 const (
-	take    = "take Copy as cURL (bash)"
-	utf16   = "it is UTF-16, as PowerShell writes with >: save it as UTF-8, and not through PowerShell if the body must keep its bytes"
-	packets = "it is a recording of packets: have Wireshark follow the HTTP stream, and save the request"
-	traced  = "it is the output of curl --trace, which is not read: take curl -v, or the command itself"
-	address = "it is an address alone: the request is needed, headers and body"
+	take    = "use Copy as cURL (bash)"
+	utf16   = "it is UTF-16, as PowerShell writes with >: save it as UTF-8, but not with PowerShell, which changes the bytes of the body"
+	packets = "it is a packet capture: follow the HTTP stream in Wireshark, and save the request"
+	traced  = "it is the output of curl --trace, which is not supported: use curl -v, or the command itself"
+	address = "it is an address alone: give the request, headers and body"
 )

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// sentLine is a request line among what curl -v prints. The numbers of the
-// progress meter may stand before it.
+// sentLine is a request line in the output of curl -v. Numbers of the progress
+// meter may precede it.
 var sentLine = regexp.MustCompile(`^[\r 0-9:.kMGTP-]*> ([A-Z]+ [^ ]+ HTTP/[0-9.]+)$`)
 
-// isVerbose looks for the request line before the first empty one: curl prints
-// none before it.
+// isVerbose looks for a request line before the first blank line: curl prints
+// no blank line before it.
 func isVerbose(text []byte) bool {
 	text = text[:min(len(text), maxHead)]
 	for line := range bytes.Lines(text) {
@@ -28,8 +28,8 @@ func isVerbose(text []byte) bool {
 	return false
 }
 
-// readVerbose reads the lines that curl -v marks as sent. The body is not among
-// them.
+// readVerbose reads the lines that curl -v marks as sent. They do not include
+// the body.
 func (r *Request) readVerbose(text []byte) error {
 	text = text[:min(len(text), 4*maxHead)]
 	var head []string
@@ -56,7 +56,7 @@ func (r *Request) readVerbose(text []byte) error {
 	}
 	switch {
 	case requests > 1:
-		return fmt.Errorf("curl made %d requests, as after a redirect: keep the lines of one", requests)
+		return fmt.Errorf("curl sent %d requests, as after a redirect: keep the lines of one", requests)
 	case requests == 0:
 		return errors.New("it looks like the output of curl -v, but has no request to an endpoint")
 	case len(head) > maxLines:

@@ -13,12 +13,12 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// Lines are the headers of a request in the order of their names: without those
-// of the connection, and without secrets.
+// Lines returns the headers of a request, sorted by name, without those of the
+// connection and without secrets.
 func Lines(h http.Header, hide redact.List) []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(h)) {
-		if name == "Transfer-Encoding" || name == "Host" { // the body is joined, and the host is told apart
+		if name == "Transfer-Encoding" || name == "Host" { // chunks are joined, and the host is written separately
 			continue
 		}
 		for _, value := range h[name] {
@@ -40,7 +40,7 @@ func Raw(method, target, host string, h http.Header, body []byte, hide redact.Li
 	return b.String()
 }
 
-// ErrNotText says why there is no command.
+// ErrNotText reports a request that no command can hold.
 var ErrNotText = errors.New("the request is not text, or has control characters, which a command line cannot hold")
 
 // Curl writes a command for any POSIX shell.
@@ -59,10 +59,10 @@ func Curl(method, address string, lines []string, body []byte) (string, error) {
 	return b.String(), nil
 }
 
-// obeyed reports whether a terminal does something with r when it is pasted.
+// obeyed reports whether a terminal interprets r when it is pasted.
 func obeyed(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' }
 
-// quoted leaves a plain word as it is.
+// quoted quotes text for a shell, unless it is a plain word.
 func quoted(text string) string {
 	if text != "" && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
 		return text
@@ -70,7 +70,7 @@ func quoted(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// oneLine replaces what would end a line, which fasthttp lets through.
+// oneLine replaces characters that end a line: fasthttp allows them.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\r' || r == '\n' || r == 0 {
@@ -80,7 +80,7 @@ func oneLine(text string) string {
 	}, text)
 }
 
-// oneWord escapes what would end a part of the request line.
+// oneWord escapes characters that would end a part of the request line.
 func oneWord(text string) string {
 	return strings.NewReplacer(" ", "%20", "\r", "%0D", "\n", "%0A", "\x00", "%00").Replace(text)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/hookonce/hookonce/internal/capture"
 )
 
-// A terminal obeys control characters in what is pasted: ESC [201~ ends the paste, and what follows
-// is typed.
+// A terminal interprets control characters in pasted text: ESC [201~ ends the paste, and the rest
+// counts as typed.
 func TestACommandHasNothingThatATerminalObeys(t *testing.T) {
 	t.Parallel()
 	const paste = "\x1b[201~\ntouch owned\n"

@@ -15,10 +15,10 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// maxPosted bounds secrets and what is around them.
+// maxPosted bounds a posted secret with its scheme.
 const maxPosted = 80 << 10
 
-// again verifies a delivery with secrets that are posted, and forgets them.
+// again verifies a delivery with posted secrets, which it does not keep.
 func (p *Page) again(w http.ResponseWriter, r *http.Request, e *entry) {
 	if !atHand(w, e) {
 		return
@@ -28,15 +28,15 @@ func (p *Page) again(w http.ResponseWriter, r *http.Request, e *entry) {
 		Secret string `json:"secret"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPosted)).Decode(&posted); err != nil {
-		failed(w, http.StatusBadRequest, "the secret cannot be read: is it the right file? It may have 64 KiB") // not err, which may quote it
+		failed(w, http.StatusBadRequest, "the secret cannot be read: is it the right file? The limit is 64 KiB") // not err, which may quote it
 		return
 	}
 	secrets := strings.Fields(posted.Secret)
 	switch {
 	case !slices.Contains(schemes.Names(), posted.Scheme):
-		failed(w, http.StatusBadRequest, "no such scheme")
+		failed(w, http.StatusBadRequest, "unknown scheme")
 	case len(secrets) == 0:
-		failed(w, http.StatusBadRequest, "no secret: paste it, or choose a file that holds it")
+		failed(w, http.StatusBadRequest, "no secret: paste it, or choose a file that contains it")
 	default:
 		verified, err := p.verifyAgain(r.Context(), e.delivery, posted.Scheme, secrets)
 		if err != nil {
@@ -47,10 +47,10 @@ func (p *Page) again(w http.ResponseWriter, r *http.Request, e *entry) {
 	}
 }
 
-var errFetches = errors.New("the keys of this sender are fetched over the network, which is not done here")
+var errFetches = errors.New("this scheme fetches its keys over the network, which the inspector does not do")
 
 // verifyAgain returns a copy of d with the verdict under another scheme and
-// other secrets, at the time of its arrival.
+// other secrets, as of its arrival.
 func (p *Page) verifyAgain(ctx context.Context, d *Delivery, name string, secrets []string) (*Delivery, error) {
 	scheme, err := p.scheme(d, name)
 	if err != nil {
@@ -60,8 +60,7 @@ func (p *Page) verifyAgain(ctx context.Context, d *Delivery, name string, secret
 		return nil, errFetches
 	}
 	keys := core.Secrets(secrets...)
-	// A key source is asked when the request is there, so a secret that can be none is explained as
-	// well.
+	// A key source is asked only for a request, so even an invalid secret can be explained.
 	source := core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) { return "again", keys, nil })
 	v, err := core.New(source, memstore.New(), &core.Config{
 		Scheme: scheme, MaxBody: d.Config.MaxBody, Clock: func() time.Time { return d.At }, DangerouslyReplayableAfterRestart: true,
@@ -88,7 +87,8 @@ func (p *Page) verifyAgain(ctx context.Context, d *Delivery, name string, secret
 	return &again, nil
 }
 
-// scheme is that of the delivery, with its settings, if name is its name.
+// scheme returns the scheme of the delivery, with its settings, if name is its
+// name.
 func (p *Page) scheme(d *Delivery, name string) (core.Scheme, error) {
 	if name == p.cfg.Scheme || name == d.Config.Scheme.Name() {
 		return d.Config.Scheme, nil

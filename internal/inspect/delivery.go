@@ -12,47 +12,47 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// Delivery is one attempt, and what became of it.
+// Delivery is one attempt and its result.
 type Delivery struct {
-	// Event is what the observer was told. Without a reason it is that of a
-	// delivery that was verified again, and is authentic.
+	// Event is the event that the observer received. Without a reason it is
+	// that of a delivery that was verified again and is authentic.
 	Event core.Event
 	// At is when it arrived, on the clock of the verifier.
 	At time.Time
-	// Request is what arrived, with an [http.Header]. Nil: only the event is
-	// known.
+	// Request is the request as it arrived, with an [http.Header]. It is nil if
+	// only the event is known.
 	Request *core.Request
-	// Config is that of the verifier, with its defaults, if Request is not nil.
+	// Config is the verifier's, with defaults applied, if Request is not nil.
 	Config core.Config
 	// Type is the type of the event, if it is known.
 	Type string
-	// Found is what an explanation says of a refusal. Nil: nothing.
+	// Found is the explanation of a refusal, or nil.
 	Found *Found
-	// Notes are further sentences, such as what an application replied.
+	// Notes are further sentences, such as an application's response.
 	Notes []string
-	// Hide has the secrets that are replaced in everything that is shown.
+	// Hide holds the secrets that are replaced in everything that is shown.
 	Hide redact.List
 }
 
 // Found is an explanation.
 type Found struct {
-	// Mistake is the word for the likeliest one.
+	// Mistake is the word for the most likely mistake.
 	Mistake string `json:"-"`
 	// Findings is a list of objects with mistake, proven, what, remedy and
-	// look. It goes to the page as it is.
+	// look, passed to the page unchanged.
 	Findings any `json:"findings"`
 
-	// Signed is the request as it was signed, if that was proven, and Attempt
-	// what its scheme reads in it.
+	// Signed is the request as it was signed, if that is proven, and Attempt
+	// what its scheme reads from it.
 	Signed  *core.Request `json:"-"`
 	Attempt *core.Attempt `json:"-"`
 }
 
-// summary is the entry of the list.
+// summary is an entry of the list.
 type summary struct {
 	Number   int64     `json:"number"`
 	Revision int64     `json:"revision"`
-	Message  string    `json:"message"` // the same over all attempts of one
+	Message  string    `json:"message"` // the same for all attempts of a message
 	At       time.Time `json:"at"`
 	Status   int       `json:"status"`
 	Reason   string    `json:"reason"`
@@ -69,7 +69,7 @@ type summary struct {
 	Mistake  string    `json:"mistake"`
 }
 
-// The tones of a verdict: its message is safe, is to come again, or was
+// The tones of a verdict: the message is handled, should be retried, or was
 // refused.
 const (
 	good = "good"
@@ -117,7 +117,7 @@ func (d *Delivery) summary() summary {
 	return s
 }
 
-// size is about what a delivery takes.
+// size is the approximate size of a delivery.
 func (d *Delivery) size() int64 {
 	const itself = 4 << 10
 	size := int64(itself + len(d.Event.Path))
@@ -143,7 +143,7 @@ func (d *Delivery) size() int64 {
 	return size
 }
 
-// lines are the headers as a map, which is not copied if it is one already.
+// lines returns the headers as a map, without a copy if they are one.
 func lines(r *core.Request) http.Header {
 	switch h := r.Header.(type) {
 	case nil:
@@ -155,7 +155,7 @@ func lines(r *core.Request) http.Header {
 	}
 }
 
-// family is the list of headers that the scheme reads of such a request.
+// family returns the headers that the scheme reads from such a request.
 func (d *Delivery) family() []string {
 	families := core.FactsOf(d.Config.Scheme).Headers
 	if len(families) == 0 {
@@ -168,7 +168,8 @@ func (d *Delivery) family() []string {
 	return families[max(slices.IndexFunc(families, there), 0)]
 }
 
-// read is what the scheme of the verifier reads in the request. Nil: it cannot.
+// read is what the verifier's scheme reads from the request, or nil if it
+// cannot.
 func (d *Delivery) read() *core.Attempt {
 	r := *d.Request
 	if r.Header == nil {

@@ -11,23 +11,23 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// difference is a part of a request as it was received and as it was signed.
+// difference is a part of a request, as received and as signed.
 type difference struct {
 	Part     string    `json:"part"`
 	Received []segment `json:"received"`
 	Signed   []segment `json:"signed"`
 }
 
-// segment is a piece of text. What cannot be seen in it is spelled out if it
-// differs.
+// segment is a piece of text. If it differs, invisible characters are spelled
+// out.
 type segment struct {
 	Text    string `json:"text"`
 	Differs bool   `json:"differs,omitempty"`
-	Alike   int    `json:"alike,omitempty"` // bytes left out that are the same on both sides
+	Alike   int    `json:"alike,omitempty"` // omitted bytes that are the same on both sides
 }
 
-// differences compares two requests. There are none if the mistake was in the
-// secret, say.
+// differences compares two requests. There are none if, for example, the
+// mistake was in the secret.
 func differences(received, signed *core.Request, m mask) []difference {
 	var all []difference
 	add := func(part, a, b string) {
@@ -64,8 +64,8 @@ func (m mask) headerLines(name string, values []string) string {
 	return strings.Join(all, "\n")
 }
 
-// maxTable bounds the work of a comparison; what is larger differs as a whole,
-// but for its beginning and end.
+// maxTable bounds the work of a comparison. Larger texts differ as a whole,
+// except for a common beginning and end.
 const maxTable = 4 << 20
 
 func compare(part, received, signed string) difference {
@@ -87,7 +87,7 @@ func compare(part, received, signed string) difference {
 	return difference{part, left.segments(), right.segments()}
 }
 
-// align finds the longest sequence of tokens that both have.
+// align finds the longest common subsequence of tokens.
 func align(a, b []string, left, right *side) {
 	if len(a)*len(b) > maxTable || len(a) > 1<<16-1 || len(b) > 1<<16-1 {
 		left.add(a, true)
@@ -157,12 +157,12 @@ func (s *side) add(tokens []string, differs bool) {
 }
 
 const (
-	around     = 160     // bytes that are shown beside a change
-	maxChanged = 8 << 10 // bytes of one that are shown
+	around     = 160     // bytes of context beside a change
+	maxChanged = 8 << 10 // bytes of a change that are shown
 )
 
 func (s *side) segments() []segment {
-	all := []segment{} // in JSON a list in any case
+	all := []segment{} // never null in JSON
 	for i := range s.texts {
 		text := s.texts[i].String()
 		switch {
@@ -190,7 +190,7 @@ func (s *side) segments() []segment {
 	return slices.DeleteFunc(all, func(g segment) bool { return g == segment{} })
 }
 
-// whole takes away what a cut left of a character.
+// whole removes the part of a character that a cut left.
 func whole(text string) string {
 	for i := 0; i < utf8.UTFMax && len(text) > 0; i++ {
 		if r, n := utf8.DecodeLastRuneInString(text); r != utf8.RuneError || n > 1 {
@@ -201,7 +201,7 @@ func whole(text string) string {
 	return text
 }
 
-// spelled shows white space as well, but for that of a mask.
+// spelled makes white space visible too, except that of a mask.
 func spelled(text string) string {
 	text = strings.NewReplacer("\r", "␍", "\n", "⏎\n", "\t", "→\t", " ", "·").Replace(visible(text))
 	return spelledMask.ReplaceAllString(text, "‹$1 characters›")
@@ -209,8 +209,8 @@ func spelled(text string) string {
 
 var spelledMask = regexp.MustCompile(`‹(\d+)·characters›`)
 
-// visible names what nobody can see: bytes that are no text, and characters
-// without a form of their own. Line ends and spaces stay.
+// visible spells out bytes that are not text and characters that are invisible.
+// Line ends and spaces stay.
 func visible(text string) string {
 	if utf8.ValidString(text) && !strings.ContainsFunc(text, hidden) {
 		return text

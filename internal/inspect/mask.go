@@ -9,14 +9,15 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// mask takes secrets and signatures out of what is shown. Signatures are MACs:
-// what is copied or saved holds those that the sender sent, a page does not.
+// mask removes secrets and signatures from what is shown. Signatures are MACs:
+// a copy or a saved request contains those that the sender sent, the page does
+// not.
 type mask struct {
 	hide       redact.List
 	signatures []string
 }
 
-// newMask knows the signatures that were found in a request.
+// newMask returns a mask for the signatures in a request.
 func newMask(hide redact.List, all ...*core.Attempt) mask {
 	m := mask{hide: hide}
 	for _, a := range all {
@@ -24,7 +25,7 @@ func newMask(hide redact.List, all ...*core.Attempt) mask {
 			continue
 		}
 		for _, s := range a.Signatures {
-			if len(s.Text) >= 8 { // shorter ones are in every text
+			if len(s.Text) >= 8 { // shorter ones occur in any text
 				m.signatures = append(m.signatures, s.Text)
 			}
 		}
@@ -39,7 +40,7 @@ func (m mask) text(text string) string {
 	return m.hide.Replace(text)
 }
 
-// header keeps the form of a credential: labels, white space, quotes.
+// header masks a credential and keeps its form: labels, white space, quotes.
 func (m mask) header(name, value string) string {
 	value = m.hide.Header(m.text(value))
 	if !credential.MatchString(name) {
@@ -47,7 +48,7 @@ func (m mask) header(name, value string) string {
 	}
 	return run.ReplaceAllStringFunc(value, func(text string) string {
 		if strings.Trim(text, "0123456789") == "" {
-			return text // a time
+			return text // a timestamp
 		}
 		return length(text)
 	})
@@ -55,8 +56,8 @@ func (m mask) header(name, value string) string {
 
 func length(text string) string { return fmt.Sprintf("‹%d characters›", len(text)) }
 
-// A header may arrive under another name, so what looks like a MAC counts as
-// one wherever it is.
+// A header may arrive under another name, so whatever looks like a MAC counts
+// as one.
 var (
 	credential = regexp.MustCompile(`(?i)sig|mac|digest|token|secret|auth|cookie|key|password|jwt|credential`)
 	run        = regexp.MustCompile(`[A-Za-z0-9+/_.~-]{12,}={0,2}`)

@@ -10,32 +10,32 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// The bounds of what is kept. The oldest deliveries go first.
+// The bounds of what is kept. The oldest deliveries are dropped first.
 const (
 	maxDeliveries = 200
 	maxBytes      = 64 << 20
-	maxOne        = maxBytes / 4 // of one delivery; the request of a larger one is not kept
+	maxOne        = maxBytes / 4 // of one delivery; of a larger one the request is not kept
 )
 
-// Config is what a page is made of.
+// Config configures a page.
 type Config struct {
 	// Title says what the page shows.
 	Title string
-	// Scheme is the name, as package schemes has it, to begin with when a
-	// delivery is verified again. Empty: that of the delivery.
+	// Scheme is the scheme's name in package schemes that is preselected when a
+	// delivery is verified again. If empty, it is that of the delivery.
 	Scheme string
-	// Explain says why a request was refused. Nil: nothing is said.
+	// Explain explains why a request was refused. It may be nil.
 	Explain func(ctx context.Context, r core.Refused) *Found
-	// Actions are offered beside those that every page has.
+	// Actions are offered in addition to those of every page.
 	Actions []Action
 }
 
-// Action is what a program does with a delivery at the push of a button.
+// Action is a button of the page that has the program act on a delivery.
 type Action struct {
 	Name string
-	// Verified says that it is for deliveries whose signature verified.
+	// Verified limits it to deliveries whose signature verified.
 	Verified bool
-	// Do says what came of it, in one sentence, or why it failed.
+	// Do returns its result in one sentence, or why it failed.
 	Do func(ctx context.Context, d *Delivery) (string, error)
 }
 
@@ -45,7 +45,7 @@ type Page struct {
 	cfg   Config
 	ln    net.Listener
 	port  string
-	token string // what the path begins with
+	token string // the secret first element of the path
 
 	mu       sync.Mutex
 	ring     []*entry
@@ -56,17 +56,17 @@ type Page struct {
 	watching int           // streams of events
 }
 
-// entry is a delivery that is kept.
+// entry is a kept delivery.
 type entry struct {
 	number, revision int64
 	delivery         *Delivery
 	size             int64
 }
 
-// ErrNotLoopback says why a page is not served.
-var ErrNotLoopback = errors.New("the inspector is for loopback only: take 127.0.0.1, [::1] or localhost, with a port, 0 for a free one")
+// ErrNotLoopback reports an address on which the page is not served.
+var ErrNotLoopback = errors.New("the inspector is for loopback only: use 127.0.0.1, [::1] or localhost, with a port, 0 for a free one")
 
-// Listen takes a loopback address and refuses any other one.
+// Listen listens on a loopback address and refuses any other.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -82,7 +82,7 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A name may be of any address.
+	// A name may resolve to any address.
 	if tcp, ok := ln.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
 		_ = ln.Close()
 		return nil, ErrNotLoopback
@@ -90,16 +90,16 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	return ln, nil
 }
 
-// New makes a page that is served on ln, a listener of [Listen].
+// New returns a page to be served on ln, which must come from [Listen].
 func New(ln net.Listener, cfg Config) *Page {
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
 	return &Page{cfg: cfg, ln: ln, port: port, token: newToken(), changed: make(chan struct{})}
 }
 
-// URL is where the page is. Whoever knows it may read the deliveries.
+// URL is the address of the page. Whoever knows it can read the deliveries.
 func (p *Page) URL() string { return "http://" + p.ln.Addr().String() + "/" + p.token + "/" }
 
-// Add shows a delivery. What it refers to must not change any more.
+// Add shows a delivery. Nothing it refers to may change afterwards.
 func (p *Page) Add(d *Delivery) {
 	if size := d.size(); size > maxOne {
 		small := *d
@@ -137,7 +137,7 @@ func (p *Page) Settle(e core.Event) bool {
 	return false
 }
 
-// touch wakes the streams. p.mu is held.
+// touch wakes the streams. The caller holds p.mu.
 func (p *Page) touch(e *entry) {
 	p.revision++
 	e.revision = p.revision
@@ -145,10 +145,10 @@ func (p *Page) touch(e *entry) {
 	p.changed = make(chan struct{})
 }
 
-// change is what one event tells a page.
+// change is the content of one event.
 type change struct {
 	Revision   int64     `json:"revision"`
-	Oldest     int64     `json:"oldest"` // number of the oldest delivery that is kept
+	Oldest     int64     `json:"oldest"` // number of the oldest kept delivery
 	Deliveries []summary `json:"deliveries"`
 }
 

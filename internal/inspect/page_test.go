@@ -29,7 +29,7 @@ import (
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// opened serves a page until the end of the test.
+// opened serves a page until the test ends.
 func opened(t *testing.T, cfg inspect.Config) *inspect.Page {
 	t.Helper()
 	ln, err := inspect.Listen(t.Context(), "127.0.0.1:0")
@@ -74,8 +74,7 @@ func asked(t *testing.T, method, url, body string, change func(r *http.Request))
 	return resp.StatusCode, string(text)
 }
 
-// refused is a delivery of a request that was signed and then changed, with its
-// explanation.
+// refused is a delivery of a request that was changed after it was signed, with its explanation.
 func refused(t *testing.T, change func(r *core.Request)) *inspect.Delivery {
 	t.Helper()
 	now := time.Now().Truncate(time.Second)
@@ -104,7 +103,7 @@ func explained(ctx context.Context, r core.Refused) *inspect.Found {
 	return f
 }
 
-// segment and shown are what the page is given.
+// segment and shown are the JSON that the page gets.
 type segment struct {
 	Text    string
 	Differs bool
@@ -213,14 +212,14 @@ func TestOnlyThePageItselfIsServed(t *testing.T) {
 	if acted == 0 {
 		t.Error("no action ran")
 	}
-	// What a form or a link of another page could send.
+	// Requests that a form or a link of another page could send.
 	if status, _ := asked(t, http.MethodPost, p.URL()+"api/deliveries/1/actions/0", "", func(r *http.Request) { r.Header.Del("Hookonce-Inspect") }); status != 403 {
 		t.Errorf("an action without the header of the page: %d", status)
 	}
 	if status, _ := asked(t, http.MethodPost, p.URL()+"api/deliveries/1/actions/0", "", header("Sec-Fetch-Site", "none")); status != 403 {
 		t.Errorf("an action that no page asked for: %d", status)
 	}
-	// Whoever does not know the path finds nothing.
+	// Without the path nothing can be found.
 	for _, path := range []string{"", "api/deliveries/1", "page.js", strings.Repeat("0", len(rest)-1) + "/"} {
 		if status, _ := asked(t, http.MethodGet, "http://"+origin+"/"+path, "", nil); status != http.StatusNotFound {
 			t.Errorf("%q: %d without the token", path, status)
@@ -252,7 +251,7 @@ func TestEveryResponseForbidsWhatThePageDoesNotNeed(t *testing.T) {
 }
 
 // The files are checked, not only the headers: nothing is loaded from elsewhere, and nothing that
-// was sent is read as HTML.
+// was sent is parsed as HTML.
 func TestTheFilesLoadNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"page.html", "page.css", "page.js", "icon.svg"} {
@@ -361,8 +360,8 @@ func TestTheTimestampIsHeldAgainstTheTolerance(t *testing.T) {
 	}
 }
 
-// Whatever the page is given, no secret and no signature is in it; what is saved has the signature
-// that was sent.
+// The page never contains a secret or a signature. A saved request contains the signature that was
+// sent.
 func TestNoSecretAndNoSignatureIsShown(t *testing.T) {
 	t.Parallel()
 	bare := strings.TrimPrefix(secret, "whsec_")
@@ -422,8 +421,7 @@ func TestNoSecretAndNoSignatureIsShown(t *testing.T) {
 	}
 }
 
-// What is shown of a long text is cut after secrets were replaced in it: half of one is still too
-// much.
+// A long text is cut after its secrets are replaced: even half of a secret is too much.
 func TestACutShowsNoPartOfASecret(t *testing.T) {
 	t.Parallel()
 	v, _ := view(t, refused(t, func(r *core.Request) { r.Body = []byte(strings.Repeat("x", 4080) + secret) }))
@@ -434,7 +432,7 @@ func TestACutShowsNoPartOfASecret(t *testing.T) {
 	}
 }
 
-// A password may be short, and the word before it makes it one.
+// A password may be short: the word before it identifies it.
 func TestAShortPasswordOfBasicAuthenticationIsNotShown(t *testing.T) {
 	t.Parallel()
 	d := refused(t, func(r *core.Request) {
@@ -456,7 +454,7 @@ func TestADeliveryIsShownToSeveralAtOnce(t *testing.T) {
 	if err := errors.Join(d.Config.Scheme.ReadHeader(signed, attempt), d.Config.Scheme.ReadBody(signed, attempt)); err != nil {
 		t.Fatal(err)
 	}
-	d.Found.Attempt = attempt // which nobody read yet
+	d.Found.Attempt = attempt // which nothing has read yet
 	p.Add(d)
 	var wg sync.WaitGroup
 	for range 4 {
@@ -507,7 +505,7 @@ func TestADeliveryIsVerifiedAgainWithWhatIsPosted(t *testing.T) {
 			}
 		}
 	}
-	// Nothing of it stays.
+	// Nothing of it is kept.
 	if v, text := asked(t, http.MethodGet, p.URL()+"api/deliveries/2", "", nil); v != 200 || !strings.Contains(text, `"reason":"handled"`) {
 		t.Errorf("%d %s", v, text)
 	}
@@ -550,7 +548,7 @@ func TestTheRingIsBounded(t *testing.T) {
 	}
 }
 
-// An event alone has a path, which a stranger chooses; an explanation has the text that was signed.
+// An event has a path, which a stranger chooses. An explanation has the signed text.
 func TestTheRingCountsAllThatItKeeps(t *testing.T) {
 	t.Parallel()
 	proven := refused(t, func(r *core.Request) { r.Body = append(r.Body, '\n') })
@@ -625,7 +623,7 @@ func TestEventsBringWhatChangedAndNoMoreStreamsThanAllowed(t *testing.T) {
 	}
 }
 
-// What explain.Hook alone costs a program is no page.
+// A program that uses only explain.Hook does not include the page.
 func TestAProgramThatDoesNotInspectHoldsNoPage(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -648,7 +646,7 @@ func TestAProgramThatDoesNotInspectHoldsNoPage(t *testing.T) {
 	}
 }
 
-// Credentials of any kind are shown by their length, and what is around them as it is.
+// Credentials of any kind are shown by their length; the text around them is unchanged.
 func TestACredentialKeepsItsForm(t *testing.T) {
 	t.Parallel()
 	sent := map[string]string{

@@ -8,7 +8,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// part is a piece of the signed text, and where it is from.
+// part is a piece of the signed text and its origin.
 type part struct {
 	Label string `json:"label"`
 	Text  string `json:"text"`
@@ -18,19 +18,19 @@ type part struct {
 
 const maxPart = 4 << 10 // bytes that are shown
 
-// parts takes the signed text apart: it looks for what the request has. a was
-// read in r.
+// parts splits the signed text into the parts of the request that it contains.
+// a was read from r.
 func parts(r *core.Request, a *core.Attempt, names []string, url string, m mask) []part {
 	known := origins(r, a, names, url)
 	var content strings.Builder
-	_, _ = a.Content.WriteTo(&content) // and not Bytes, which writes to what others may be reading
+	_, _ = a.Content.WriteTo(&content) // not Bytes, which writes to memory that others may read
 	text := content.String()
 	var all []part
 	add := func(label, piece string) {
 		if piece == "" {
 			return
 		}
-		masked := m.text(piece) // before the cut, which may go through a secret
+		masked := m.text(piece) // before the cut, which may split a secret
 		shown := whole(masked[:min(len(masked), maxPart)])
 		all = append(all, part{label, visible(shown), len(piece), len(shown) < len(masked)})
 	}
@@ -50,14 +50,14 @@ func parts(r *core.Request, a *core.Attempt, names []string, url string, m mask)
 	return all
 }
 
-// The bounds of the work: anybody may send long headers.
+// The bounds of the work: anyone can send long headers.
 const (
 	maxParts    = 60
-	maxSearched = 64 << 10 // bytes in which parts begin
+	maxSearched = 64 << 10 // bytes in which parts may begin
 	maxOrigins  = 256
 )
 
-// between names what is of no part of the request.
+// between labels text that is no part of the request.
 func between(text string) string {
 	if len(text) <= 2 {
 		return "separator"
@@ -67,7 +67,8 @@ func between(text string) string {
 
 type origin struct{ label, text string }
 
-// origins are the parts of a request that a sender may sign, the longest first.
+// origins returns the parts of a request that a sender may sign, the longest
+// first.
 func origins(r *core.Request, a *core.Attempt, names []string, url string) []origin {
 	all := []origin{{"body", string(r.Body)}}
 	h := lines(r)

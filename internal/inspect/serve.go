@@ -20,16 +20,16 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// files are all that the page loads.
+// files holds everything that the page loads.
 //
 //go:embed web
 var files embed.FS
 
 const (
-	maxWatching  = 16 // streams of events at once
+	maxWatching  = 16 // concurrent streams of events
 	requestTime  = 90 * time.Second
 	heartbeat    = 15 * time.Second
-	actionHeader = "Hookonce-Inspect" // no form can send it, and no other page without asking first
+	actionHeader = "Hookonce-Inspect" // a form cannot send it, another page only after a CORS preflight
 )
 
 func newToken() string {
@@ -52,7 +52,7 @@ func (p *Page) Serve(ctx context.Context) error {
 	return nil
 }
 
-// handler is the page behind its guard.
+// handler returns the guarded page.
 func (p *Page) handler() http.Handler {
 	at := "/" + p.token + "/"
 	mux := http.NewServeMux()
@@ -69,7 +69,7 @@ func (p *Page) handler() http.Handler {
 	return p.guarded(mux)
 }
 
-// guarded refuses what did not come from the page itself.
+// guarded refuses requests that did not come from the page itself.
 func (p *Page) guarded(h http.Handler) http.Handler {
 	hosts := []string{net.JoinHostPort("127.0.0.1", p.port), net.JoinHostPort("localhost", p.port), net.JoinHostPort("::1", p.port), p.ln.Addr().String()}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,10 +92,10 @@ func (p *Page) guarded(h http.Handler) http.Handler {
 	})
 }
 
-// refusal says why a request is not served; empty: it is.
+// refusal returns why a request is not served; it is empty otherwise.
 func refusal(r *http.Request, hosts []string) string {
 	if !slices.Contains(hosts, r.Host) {
-		return "the inspector is served as 127.0.0.1, localhost and [::1] with its own port only"
+		return "the inspector is served only as 127.0.0.1, localhost and [::1], with its own port"
 	}
 	if origin := r.Header.Values("Origin"); len(origin) > 0 && !slices.Equal(origin, []string{"http://" + r.Host}) {
 		return "the inspector serves no other origin"
@@ -105,7 +105,7 @@ func refusal(r *http.Request, hosts []string) string {
 		return "the inspector serves no other site: type or paste its address"
 	}
 	if r.Method != http.MethodGet && r.Header.Get(actionHeader) == "" {
-		return "actions come from the page itself only"
+		return "only the page itself may start actions"
 	}
 	return ""
 }
@@ -115,7 +115,7 @@ func answer(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the browser has gone
 }
 
-// failed tells a person what did not work. It is text of ours.
+// failed reports an error to the person. why is our own text.
 func failed(w http.ResponseWriter, status int, why string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -140,7 +140,7 @@ func (p *Page) about(w http.ResponseWriter, _ *http.Request) {
 	answer(w, about)
 }
 
-// with finds the delivery that a request is about.
+// with finds the delivery that a request names.
 func (p *Page) with(do func(w http.ResponseWriter, r *http.Request, e *entry)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
@@ -150,14 +150,15 @@ func (p *Page) with(do func(w http.ResponseWriter, r *http.Request, e *entry)) h
 		}
 		e := p.find(number)
 		if e == nil {
-			failed(w, http.StatusNotFound, "this delivery is not kept, or no longer: the page holds the last "+strconv.Itoa(maxDeliveries)+", and 64 MiB")
+			failed(w, http.StatusNotFound, "this delivery is not kept: the page keeps the last "+strconv.Itoa(maxDeliveries)+", up to 64 MiB")
 			return
 		}
 		do(w, r, e)
 	}
 }
 
-// atHand answers for what needs the request, and reports whether it is kept.
+// atHand reports whether the request is kept. If not, it responds with an
+// error.
 func atHand(w http.ResponseWriter, e *entry) bool {
 	if e.delivery.Request == nil {
 		failed(w, http.StatusConflict, "the request of this delivery is not kept here")
@@ -194,7 +195,7 @@ func (p *Page) curl(w http.ResponseWriter, _ *http.Request, e *entry) {
 		target = "http://" + d.Request.Host + target
 	}
 	h := lines(d.Request).Clone()
-	h.Del("Content-Length") // curl writes its own
+	h.Del("Content-Length") // curl sets its own
 	text, err := capture.Curl(d.Request.Method, d.Hide.Replace(target), capture.Lines(h, d.Hide), []byte(d.Hide.Replace(string(d.Request.Body))))
 	if err != nil {
 		failed(w, http.StatusConflict, err.Error()+": save it")
@@ -225,7 +226,7 @@ func (p *Page) act(w http.ResponseWriter, r *http.Request, e *entry) {
 	answer(w, map[string]string{"said": e.delivery.Hide.Replace(said)})
 }
 
-// events streams the list, and each change of it.
+// events streams the list and each change.
 func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	if !p.watch(1) {
 		failed(w, http.StatusServiceUnavailable, "the inspector is open too many times: close one of its pages")
@@ -233,7 +234,7 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	}
 	defer p.watch(-1)
 	c := http.NewResponseController(w)
-	_ = c.SetReadDeadline(time.Time{}) // it lasts
+	_ = c.SetReadDeadline(time.Time{}) // the stream has no deadline
 	w.Header().Set("Content-Type", "text/event-stream")
 	revision, _ := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64) // none: from the start
 	beat := time.NewTicker(heartbeat)
@@ -258,7 +259,7 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// watch counts the streams, and reports whether there is room for one more.
+// watch counts the streams and reports whether another one is allowed.
 func (p *Page) watch(n int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,32 +10,32 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// view is all that the page shows of a delivery. It holds no secret and no
-// signature.
+// view is everything that the page shows of a delivery. It contains no secret
+// and no signature.
 type view struct {
 	summary
 
 	Sentence    string       `json:"sentence"` // the verifier's
 	Notes       []string     `json:"notes"`
 	Found       *Found       `json:"found"`
-	Whole       bool         `json:"whole"` // the request is known
+	Whole       bool         `json:"whole"` // the request is kept
 	Target      string       `json:"target"`
 	Host        string       `json:"host"`
 	Headers     []header     `json:"headers"`
 	Body        body         `json:"body"`
 	Differences []difference `json:"differences"`
 	Parts       []part       `json:"parts"`
-	Proven      bool         `json:"proven"` // Parts are of the request as it was signed
+	Proven      bool         `json:"proven"` // Parts are those of the request as signed
 	Signed      *signedTime  `json:"signed"`
 }
 
-// header is one line. Mark is read, missing, renamed, changed, or empty for
-// what the scheme does not read.
+// header is one line. Mark is read, missing, renamed or changed, or empty if
+// the scheme does not read it.
 type header struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	Mark  string `json:"mark"`
-	As    string `json:"as,omitempty"` // the sender's name for one that is renamed
+	As    string `json:"as,omitempty"` // the sender's name for a renamed one
 }
 
 type body struct {
@@ -50,11 +50,11 @@ const maxBody = 128 << 10 // bytes that are shown
 // signedTime is the timestamp and the tolerance, in seconds.
 type signedTime struct {
 	At     time.Time `json:"at"`
-	Age    float64   `json:"age"` // when it arrived; negative: from the future
+	Age    float64   `json:"age"` // at its arrival; negative if it lies in the future
 	Past   float64   `json:"past"`
 	Future float64   `json:"future"`
 	Inside bool      `json:"inside"`
-	Proven bool      `json:"proven"` // the signature holds
+	Proven bool      `json:"proven"` // the signature verifies
 }
 
 func (d *Delivery) view() *view {
@@ -91,7 +91,7 @@ func (d *Delivery) view() *view {
 	return v
 }
 
-// sentence is what the verifier says.
+// sentence is the verifier's verdict.
 func sentence(e *core.Event) string {
 	switch {
 	case e.Err != nil:
@@ -99,7 +99,7 @@ func sentence(e *core.Event) string {
 	case e.Reason == "":
 		return "authentic: the signature verifies with " + e.KeyID + "; whether the message is new was not checked"
 	case e.Handshake:
-		return "handshake: the sender asked for the endpoint, and no message was handled"
+		return "handshake: the sender checked the endpoint, and no message was handled"
 	default:
 		return "handled: the signature verifies with " + e.KeyID + ", the timestamp is inside the tolerance, and the message is new"
 	}
@@ -122,7 +122,7 @@ func (d *Delivery) time(read, proven *core.Attempt) *signedTime {
 	}
 }
 
-// headers are those that the scheme reads, then the others.
+// headers returns those that the scheme reads, then the others.
 func (d *Delivery) headers(m mask) []header {
 	h, all := lines(d.Request), []header{}
 	var signed http.Header

@@ -1,7 +1,7 @@
 // Package casstore is a deduplication store over any engine with a
 // compare-and-swap by revision, etag or precondition: NATS JetStream, etcd,
 // memcached, DynamoDB, Consul, Cosmos DB, Firestore and others. It imports no
-// client. Pass two functions over the client that the program has.
+// client. Pass two functions over your program's client.
 //
 //	store := casstore.New("orders", casstore.Engine[int64]{Get: get, Put: put})
 //	err := store.Check(ctx) // at start-up: does the engine compare revisions?
@@ -13,17 +13,17 @@
 //
 //   - A write with a revision is one atomic step: it happens if the key still
 //     has that revision. Of two writers with one revision, one wins.
-//   - A revision does not return. A key that was removed and written again has
+//   - A revision is never reused. A key that was removed and written again has
 //     another one, or the zero R while it has no value.
 //   - Reads are linearizable: Get returns the newest value that was
-//     acknowledged. Read from the primary, without a cache. An older value is
-//     caught when it is written over, but not when it is only looked at.
-//   - Acknowledged writes stay. An engine that evicts, or drops the oldest to
-//     make room, is unsound. A full one returns an error, which Full
+//     acknowledged. Read from the primary, without a cache. A stale value is
+//     detected when it is overwritten, but not when it is only read.
+//   - Acknowledged writes stay. An engine that evicts records, or drops the
+//     oldest to make room, is unsound. A full one returns an error, which Full
 //     recognizes.
-//   - A value of 48 bytes comes back as it is. A key of up to 129 ASCII
-//     characters is a key: letters, digits, "-", "_" and one ".". The case of
-//     letters counts.
+//   - A value of 48 bytes is returned unchanged. A key has up to 129 ASCII
+//     characters: letters, digits, "-", "_" and one ".". Keys are
+//     case-sensitive.
 //
 // The engine decides what an acknowledged write survives. A restart without
 // persistence, and a failover of replicas that lag, forget messages.
@@ -32,10 +32,10 @@
 //
 // # Expiry
 //
-// The expiry is a part of the value. It is a time on the clock of the process
-// that wrote it, and the process that reads compares it with its own clock.
-// Both clocks also judge the signed timestamps, so a fast clock that ends a
-// record early refuses the attempts that the record stood for. Clocks may
+// The expiry is part of the value. It is a time on the clock of the process
+// that wrote it, and the process that reads it compares it with its own clock.
+// Both clocks also check the signed timestamps, so a fast clock that ends a
+// record early refuses the attempts that the record protected from. Clocks may
 // differ by [core.Config.Skew], as everywhere.
 //
 // So the engine's own expiry only has to clean up. It may be coarse, late or
@@ -63,19 +63,19 @@ import (
 // functions are called concurrently. They return an error for every unknown
 // response.
 type Engine[R any] struct {
-	// Get returns the newest value of key and its revision. A key that has no
-	// value is no error: the value is nil, and the revision is what Put needs
-	// to write the first one.
+	// Get returns the newest value of key and its revision. A key without a
+	// value is not an error: the value is nil, and the revision is what Put
+	// needs to write the first one.
 	Get func(ctx context.Context, key string) (value []byte, revision R, err error)
 
-	// Put writes value if the revision of key still is the given one. The zero
-	// R says that key has no value. It returns false and no error if the
-	// revision is another one, and an error if it cannot tell whether it wrote.
+	// Put writes value if the revision of key is still the given one. The zero
+	// R means that key has no value. It returns false and no error if the
+	// revision is another one, and an error if it is unknown whether it wrote.
 	//
-	// The engine may remove the value after life, and must not before. Each Put
-	// sets it again. life is whole seconds, and at least two more than the life
-	// of the record. An engine that counts in seconds, or only roughly, can use
-	// it as it is.
+	// The engine may remove the value after life, but not before. Each Put sets
+	// life again. It is in whole seconds, and at least two seconds longer than
+	// the life of the record. An engine that counts in seconds, or only
+	// roughly, can use it as it is.
 	Put func(ctx context.Context, key string, value []byte, revision R, life time.Duration) (written bool, err error)
 
 	// Full reports whether an error of Put says that the engine has no room.
@@ -92,7 +92,7 @@ type Store struct {
 	put       func(ctx context.Context, key string, value []byte, revision any, life time.Duration) (bool, error)
 	absent    any // the zero R
 	birth     birth.Birth
-	looking   chan struct{} // held by who reads the marker
+	looking   chan struct{} // held by the caller that reads the marker
 
 	mu     sync.Mutex
 	owners map[string]bool
@@ -137,7 +137,7 @@ func (s *Store) Bind(owner string) error {
 	return nil
 }
 
-// mistake is what was wrong with the arguments of New.
+// mistake reports an invalid argument of New.
 func (s *Store) mistake() error {
 	const most = 64
 	bad := func(r rune) bool {
@@ -178,13 +178,12 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	return live, err
 }
 
-// rounds bounds the writes of one call. Each that is lost means that somebody
-// else's happened, and then the next reading shows another value than old:
-// three are enough.
+// rounds bounds the writes of one call. If a write loses, another one happened,
+// and the next read returns a value other than old: three are enough.
 const rounds = 5
 
-// swap writes first when it expects no value, which is what most claims find:
-// one call to the engine instead of two.
+// swap writes first if it expects no value, as most claims find: one call to
+// the engine instead of two.
 func (s *Store) swap(ctx context.Context, name string, old, next core.Value, r record) (core.Value, error) {
 	revision := s.absent
 	for round := range rounds {
@@ -194,12 +193,12 @@ func (s *Store) swap(ctx context.Context, name string, old, next core.Value, r r
 				return core.Value{}, fmt.Errorf("casstore: reading a record: %w", err)
 			}
 			live, err := liveValue(value)
-			if err != nil || live != old { // next, if this very call was made before and its reply was lost
+			if err != nil || live != old { // live is next if this call was made before and its reply was lost
 				return live, err
 			}
 			revision = found
 		}
-		if err := ctx.Err(); err != nil { // nobody waits any more: a write would be a claim that nobody holds
+		if err := ctx.Err(); err != nil { // the caller is gone: a write would be a claim that nobody holds
 			return core.Value{}, err
 		}
 		written, err := s.put(ctx, name, r.value[:], revision, r.life)
@@ -211,22 +210,22 @@ func (s *Store) swap(ctx context.Context, name string, old, next core.Value, r r
 		}
 	}
 	return core.Value{}, fmt.Errorf("casstore: the engine refused %d writes in a row, each with the revision that it had just returned: "+
-		"Get must read from the primary and not from a cache, and the engine must have revisions switched on (memcached: without -C)", rounds)
+		"Get must read from the primary and not from a cache, and the engine must have revisions enabled (memcached: without -C)", rounds)
 }
 
-// record is what is written for a value: 40 bytes, and 8 of its expiry in Unix
-// milliseconds.
+// record is the encoding of a value: its 40 bytes, and 8 bytes of its expiry in
+// Unix milliseconds.
 type record struct {
 	value [len(core.Value{}) + 8]byte
 	life  time.Duration
 }
 
 // newRecord rounds up: the expiry to milliseconds, the engine's to seconds. The
-// engine's begins later, since it counts from the write on, and it has a second
-// to spare for engines whose seconds begin anywhere.
+// engine's ends later: it counts from the write, and has a second to spare for
+// engines that round to their own seconds.
 func newRecord(v core.Value, ttl time.Duration) record {
 	const longest = 200 * 365 * 24 * time.Hour
-	ttl = min(ttl, longest) // there are no longer Durations to round up to
+	ttl = min(ttl, longest) // rounding up a longer Duration would overflow
 	var r record
 	expires := time.Now().Add(ttl).UnixMilli() + 1 //nolint:forbidigo // the store's own expiry clock; the replay window is core's
 	copy(r.value[:], v[:])
@@ -235,8 +234,7 @@ func newRecord(v core.Value, ttl time.Duration) record {
 	return r
 }
 
-// liveValue is the value of a record that the engine holds, or none if its time
-// is over.
+// liveValue is the value of a record in the engine, or none if it is expired.
 func liveValue(text []byte) (v core.Value, err error) {
 	if text == nil {
 		return v, nil
@@ -251,7 +249,7 @@ func liveValue(text []byte) (v core.Value, err error) {
 	return v, nil
 }
 
-// expiryOf is the expiry of a record, the zero time if there is none.
+// expiryOf is the expiry of a record, or the zero time if there is none.
 func expiryOf(text []byte) time.Time {
 	if len(text) != len(record{}.value) {
 		return time.Time{}
@@ -260,8 +258,8 @@ func expiryOf(text []byte) time.Time {
 }
 
 // leave calls f and returns when ctx ends. Clients have timeouts of their own,
-// longer than a request may take, and not all of them look at ctx: the call is
-// left behind then, and ends by the client's timeout.
+// longer than a request may take, and not all of them respect ctx. The call
+// then continues in the background until the client's timeout.
 func leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -271,7 +269,7 @@ func leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	go func() {
 		var r result
 		defer func() {
-			if p := recover(); p != nil { // here it would end the program, in the caller's goroutine only the request
+			if p := recover(); p != nil { // in this goroutine it would end the program, not only the request
 				r.err = fmt.Errorf("casstore: the client panicked: %v", p)
 			}
 			returned <- r
@@ -286,7 +284,7 @@ func leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		}
 	case <-ctx.Done():
 	}
-	err := fmt.Errorf("casstore: no answer in time: the engine is stalled, too slow, or cannot be reached: "+
+	err := fmt.Errorf("casstore: no response in time: the engine is stalled, too slow, or cannot be reached: "+
 		"check that it runs, and the client's address: %w", ctx.Err())
 	if r.err != nil {
 		err = fmt.Errorf("%w: %w", err, r.err)

@@ -19,8 +19,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// memory is an engine with revisions, and the ways in which a pair of functions
-// over one is wrong.
+// memory is an engine with revisions, and with the faults that a pair of functions may have.
 type memory struct {
 	fault string // empty: none
 
@@ -153,9 +152,8 @@ func (m *memory) set(change func()) {
 	change()
 }
 
-// suite runs whtest's suite on stores over such engines. grain lets records
-// live that long, so that the engine's expiry matters, which is two seconds
-// later than the record's.
+// suite runs whtest's suite on stores over such engines. grain is the life of records, long enough
+// for the engine's expiry to matter, which is two seconds later than the record's.
 func suite(t *testing.T, fault string, grain time.Duration) {
 	t.Helper()
 	var last *memory // the subtests run one after the other
@@ -174,7 +172,7 @@ func suite(t *testing.T, fault string, grain time.Duration) {
 		whtest.StoreForget(func(testing.TB, core.SeenStore) {
 			m := last
 			m.set(func() { clear(m.items) })
-			time.Sleep(time.Second) // the interval of looks
+			time.Sleep(time.Second) // the interval of checks
 		}),
 	)
 }
@@ -198,9 +196,8 @@ func TestBrokenEngine(t *testing.T) {
 	}
 }
 
-// TestSuiteCatchesBrokenEngines runs the case of the suite that must find the
-// fault, in a process of its own, and Check, which finds what can be asked of
-// an engine at start-up.
+// TestSuiteCatchesBrokenEngines runs the case of the suite that must find the fault, in its own
+// process, and Check, which finds the faults that show at start-up.
 func TestSuiteCatchesBrokenEngines(t *testing.T) {
 	t.Parallel()
 	for fault, by := range map[string]struct{ suite, check string }{
@@ -252,7 +249,7 @@ func TestCheckPassesAnEngineThatCompares(t *testing.T) {
 	}
 }
 
-// TestTheValueSaysWhenItIsOver has an engine that never removes anything.
+// TestTheValueSaysWhenItIsOver uses an engine that never removes anything.
 func TestTheValueSaysWhenItIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -316,7 +313,7 @@ func TestAnAbsentKeyMayHaveARevision(t *testing.T) {
 	mustSwap(t, s, core.Key{}, core.Value{}, core.Value{2}, time.Hour, core.Value{2})
 }
 
-// TestKeysAreWhatEveryEngineTakes is about the alphabet and the length.
+// TestKeysAreWhatEveryEngineTakes checks the alphabet and the length.
 func TestKeysAreWhatEveryEngineTakes(t *testing.T) {
 	t.Parallel()
 	m := newMemory("")
@@ -437,8 +434,7 @@ func TestErrorsOfTheEngineKeepTheirMeaning(t *testing.T) {
 	}
 }
 
-// TestAClientThatIgnoresItsContextHoldsNobody: and it does not write what
-// nobody waits for any more.
+// TestAClientThatIgnoresItsContextHoldsNobody: and it does not write for callers that are gone.
 func TestAClientThatIgnoresItsContextHoldsNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -460,7 +456,7 @@ func TestAClientThatIgnoresItsContextHoldsNobody(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		_, err := s.Swap(ctx, core.Key{}, core.Value{}, core.Value{1}, time.Hour)
-		if took := time.Since(began); took != time.Second || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no answer in time") {
+		if took := time.Since(began); took != time.Second || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no response in time") {
 			t.Errorf("after %v: %v", took, err)
 		}
 		time.Sleep(2 * time.Hour)

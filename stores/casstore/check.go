@@ -12,10 +12,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Check asks the engine at start-up whether it reads what it wrote, and
-// compares revisions. It writes a key of its own, which lives for seconds. It
-// cannot see whether the engine evicts, saves to a disk, or replicates before
-// it acknowledges. docs/stores.md says what to check.
+// Check tests at start-up whether the engine returns what it wrote and compares
+// revisions. It writes a key of its own, which lives for seconds. It cannot
+// detect whether the engine evicts, persists, or replicates before it
+// acknowledges. docs/stores.md says what to check.
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (s *Store) check(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("casstore: Check: Get of a key without a value must return nil and no error: %w", err)
 	case none != nil:
-		return fmt.Errorf("casstore: Check: a new key has a value of %d bytes: Get must use all of the key, and return nil if there is none", len(none))
+		return fmt.Errorf("casstore: Check: a new key has a value of %d bytes: Get must use the whole key, and return nil if there is none", len(none))
 	}
 	if err := s.mustPut(ctx, name, first, before, true, "the first write of a key did not happen"); err != nil {
 		return err
@@ -53,13 +53,13 @@ func (s *Store) check(ctx context.Context) error {
 			"write bytes unchanged, and read from the primary", len(held), len(first.value))
 	}
 	if err := s.mustPut(ctx, name, second, revision, true,
-		"a write with the newest revision did not happen: are revisions switched on (memcached: without -C)?"); err != nil {
+		"a write with the newest revision did not happen: are revisions enabled (memcached: without -C)?"); err != nil {
 		return err
 	}
 	return s.mustPut(ctx, name, first, revision, false, "a second write with one revision happened: "+compare)
 }
 
-// checkRecord is a record that ends in a second.
+// checkRecord is a record that expires in a second.
 func checkRecord(mark byte) record {
 	var v core.Value
 	_, _ = rand.Read(v[:]) // never fails

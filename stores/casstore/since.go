@@ -12,24 +12,24 @@ import (
 )
 
 // KnownSince returns the time since when the engine has the records of this
-// namespace. After a restart that forgot them it is later. It is the zero time
-// before the first claim. The store reads a marker of its own for that, once a
-// second and after each error.
+// namespace. A restart that forgot them makes it later. It is the zero time
+// before the first claim. The store reads a marker for this, once a second and
+// after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 const (
-	// dueAfter is how long claims go by an earlier look at the marker, which is
-	// a call of its own.
+	// dueAfter is how long claims rely on an earlier read of the marker, which
+	// is a separate call.
 	dueAfter = time.Second
-	// markerLife is renewed when half of it is over. Engines have limits for
-	// it.
+	// markerLife is renewed when half of it is over. Engines limit how long a
+	// key may live.
 	markerLife = 25 * 24 * time.Hour
 )
 
 // sinceKey is the key of the marker. No message has it: their keys are hashes.
 var sinceKey = core.Key([]byte("this engine knows all since then")) //nolint:gochecknoglobals // a constant, which Go has none of for arrays
 
-// look compares the marker if that is due.
+// look compares the marker if it is due.
 func (s *Store) look(ctx context.Context) error {
 	known := s.birth.Known()
 	if !s.birth.Due(dueAfter) {
@@ -41,7 +41,7 @@ func (s *Store) look(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if s.birth.Known() != known { // another caller has looked
+	if s.birth.Known() != known { // another caller has read it
 		return nil
 	}
 	name := s.namespace + "." + hex.EncodeToString(sinceKey[:])

@@ -13,7 +13,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// platform is a verifier for tenants, with a store that is small beside what one of them sends.
+// platform is a verifier for tenants, with a store that is small compared with what one of them
+// sends.
 type platform struct {
 	t      *testing.T
 	v      *core.Verifier
@@ -43,8 +44,8 @@ type body string
 
 func (b body) ReadBody(int64, time.Duration) ([]byte, error) { return []byte(b), nil }
 
-// send delivers a message to a tenant, whose handler answers status. It returns why it was refused,
-// if it was.
+// send delivers a message to a tenant, whose handler responds with status. It returns why it was
+// refused, if it was.
 func (p *platform) send(tenant, id string, status int) error {
 	p.t.Helper()
 	h := http.Header{"X-Tenant": {tenant}}
@@ -60,7 +61,7 @@ func (p *platform) send(tenant, id string, status int) error {
 	return nil
 }
 
-// classOf is what the store displaces records of a source with.
+// classOf is the class in which the store displaces records of a source.
 func (p *platform) classOf(tenant string) uint32 {
 	return p.store.Scope(core.StandardWebhooks{}.Name(), tenant) % 16
 }

@@ -27,8 +27,8 @@
 //
 // A record costs about 100 bytes. The garbage collector does not scan them, and
 // no goroutine runs. Each operation removes up to three expired records.
-// Occasionally an operation grows or sorts a part of the table, which then is
-// busy for up to a millisecond.
+// Occasionally an operation grows or sorts a part of the table, which is then
+// locked for up to a millisecond.
 //
 // The store uses the real time, not core.Config.Clock: in a test,
 // testing/synctest moves it.
@@ -44,7 +44,7 @@
 //
 // # Shares
 //
-// No tenant takes the room of the others. A tenant may hold at most 15 times as
+// No tenant can crowd out the others. A tenant may hold at most 15 times as
 // many records as are free: 15/16 of the capacity alone, 15/31 each if two take
 // all they can. [stores] explains the shares of a full memstore.
 //
@@ -69,15 +69,15 @@ import (
 // verifier. It is safe for concurrent use.
 type Store struct {
 	capacity int64
-	start    time.Time // expiries count from here on the monotonic clock: setting the wall clock cannot end one early
+	start    time.Time // expiries count from here on the monotonic clock: setting the wall clock cannot end a record early
 	seed     maphash.Seed
 	shards   []shard
-	// bounds mirrors those of each shard's queues, so that a full store finds
-	// what may go without locking them all.
+	// bounds mirrors the bounds of each shard's queues, so that a full store
+	// finds a record to drop without locking all shards.
 	bounds [queues][]atomic.Int64
 	held   []atomic.Int32 // records of each scope
 
-	_                [64]byte // what follows is written all the time, and what precedes is not
+	_                [64]byte // separates the fields below, which are written all the time, from those above
 	records, dropped atomic.Int64
 
 	mu     sync.Mutex
@@ -113,8 +113,8 @@ func New(opts ...Option) *Store {
 	for _, o := range opts {
 		o(s)
 	}
-	// Small enough that growing one is short, and enough of them that callers rarely meet. No more,
-	// because each has a page that is being filled, and those should fit into a processor's cache.
+	// Shards are small, so that growing one is quick, and numerous, so that callers rarely contend.
+	// More would cost cache: each shard has a page that is being filled.
 	n := minShards
 	for n*shardRecords < min(s.capacity, maxCapacity) {
 		n *= 2
@@ -150,7 +150,7 @@ func (s *Store) Bind(owner string) error {
 		return errors.New("memstore: the zero Store is not ready for use: make it with memstore.New")
 	}
 	if s.capacity < 1 || s.capacity > maxCapacity {
-		return fmt.Errorf("memstore: Capacity(%d): it must be from 1 to %d records", s.capacity, maxCapacity)
+		return fmt.Errorf("memstore: Capacity(%d): must be from 1 to %d records", s.capacity, maxCapacity)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,7 +201,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	}
 }
 
-// full says why scope gets no place.
+// full explains why scope gets no place.
 func (s *Store) full(scope int) error {
 	if held := s.held[scope].Load(); int64(held) >= s.share() {
 		return fmt.Errorf("memstore: %w: this source holds %d of %d records, all of unhandled messages or within their replay window, "+
@@ -213,10 +213,10 @@ func (s *Store) full(scope int) error {
 
 func (s *Store) hash(key *core.Key) uint64 { return maphash.Bytes(s.seed, key[:]) }
 
-// age is what expiries count in: nanoseconds since the store's start.
+// age is the unit of expiries: nanoseconds since the store's start.
 func (s *Store) age() int64 { return int64(time.Since(s.start)) }
 
-// clock is one reading of the time, in the unit of byExpiry and of byWindow.
+// clock is one reading of the time, in the units of byExpiry and byWindow.
 type clock [2]int64
 
 func (s *Store) now() clock {
@@ -233,27 +233,27 @@ func (s *Store) Scope(scheme, source string) uint32 {
 }
 
 const (
-	scopes = 1 << 12 // that are counted apart; a power of two
-	// shares bounds a scope: it may hold so many times what is free. One that
-	// takes all it can leaves a sixteenth, two leave a 31st: some room is free
-	// for a scope that comes later, whatever the others do.
+	scopes = 1 << 12 // number of separate counts; a power of two
+	// shares bounds a scope: it may hold this many times the free places. One
+	// that takes all it can leaves a sixteenth, two leave a 31st. So there is
+	// always room for a later scope, whatever the others do.
 	shares = 15
 	// atOnce is how many expired records of other shards a caller removes.
 	atOnce = 4
 )
 
-// scopeOf returns the scope that a record with this key counts for.
+// scopeOf returns the scope to which a record with this key counts.
 func scopeOf(key *core.Key) int { return int(binary.BigEndian.Uint32(key[:]) % scopes) }
 
 // share is how many records a scope may hold now. It is not 0 when nothing is
-// free: a scope that holds little may then take the place of any record that
-// may go.
+// free: a scope that holds little may then displace any record that may be
+// dropped.
 func (s *Store) share() int64 { return shares * (max(0, s.capacity-s.records.Load()) + 1) }
 
 // within reports whether the scope holds no more than its share.
 func (s *Store) within(scope int) bool { return int64(s.held[scope].Load()) <= s.share() }
 
-// charge counts one more record of scope, if that is within its share.
+// charge counts one more record of scope if that is within its share.
 func (s *Store) charge(scope int) bool {
 	if int64(s.held[scope].Add(1)) <= s.share() {
 		return true
@@ -274,17 +274,16 @@ func (s *Store) reserve(scope int) bool {
 	return false
 }
 
-// release gives back a place that scope had.
+// release returns a place of scope.
 func (s *Store) release(scope int) {
 	s.held[scope].Add(-1)
 	s.records.Add(-1)
 }
 
-// reclaim removes one record and leaves its place to scope: an expired one,
-// else the handled one whose window ended first. A scope that has its share
-// already displaces only records of its class; one that has more, because
-// others came since, gives up two for one. It reports whether there was a
-// place.
+// reclaim removes one record and gives its place to scope: an expired one, or
+// else the handled one whose window ended first. A scope that already has its
+// share displaces only records of its class. One that has more, because others
+// arrived since, gives up two for one. It reports whether there was a place.
 func (s *Store) reclaim(scope int, now clock) bool {
 	n := 0
 	for i := 0; i < len(s.shards) && n < atOnce; i++ {
@@ -313,8 +312,8 @@ func (s *Store) reclaim(scope int, now clock) bool {
 	return true
 }
 
-// drop removes the handled record whose window ended first, of the queues from
-// one to before another. Its place is the caller's.
+// drop removes the handled record whose window ended first from a range of
+// queues. Its place goes to the caller.
 func (s *Store) drop(from, to int, now int64) bool {
 	for {
 		queue, shard, first := 0, 0, int64(never)

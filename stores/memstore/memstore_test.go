@@ -21,7 +21,7 @@ import (
 
 const day = 24 * time.Hour
 
-// key makes a key that a SHA-256 could be. Few have one scope.
+// key returns a key as uniform as a SHA-256. Few share a scope.
 func key(i int) core.Key {
 	var k core.Key
 	for w := range 4 {
@@ -30,8 +30,8 @@ func key(i int) core.Key {
 	return k
 }
 
-// value makes a record as core writes them: with the end of its window, handled or only claimed,
-// and unique by its token.
+// value returns a record as core writes it: with the end of its window, handled or only claimed,
+// and a unique token.
 func value(windowEnd time.Time, handled bool, token uint64) core.Value {
 	var v core.Value
 	binary.BigEndian.PutUint64(v[:], uint64(windowEnd.UnixMilli()))
@@ -488,7 +488,7 @@ func TestSwapDoesNotAllocate(t *testing.T) { //nolint:paralleltest // counts all
 	}
 }
 
-// heap is what is live after a collection.
+// heap is the live heap after a collection.
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -503,8 +503,8 @@ func TestBytesOfARecord(t *testing.T) { //nolint:paralleltest // measures the me
 		sizes = append(sizes, 10_000_000)
 	}
 	for _, n := range sizes {
-		// A table is largest against its records just before and just after a part of it grew: look
-		// all along.
+		// The overhead is largest just before and just after a part of the table grew: measure all
+		// along.
 		before := heap()
 		s := memstore.New(memstore.Capacity(n + n/8)) // one source does not get all of it
 		worst := 0.0
@@ -616,7 +616,7 @@ func BenchmarkSwap(b *testing.B) {
 	}
 }
 
-// BenchmarkClaimAndCommit is what one message costs: a new record, then its change.
+// BenchmarkClaimAndCommit measures the cost of one message: a new record, then its change.
 func BenchmarkClaimAndCommit(b *testing.B) {
 	s := memstore.New(memstore.Capacity(1 << 22))
 	claimed, done := value(time.Now().Add(-time.Hour), false, 1), value(time.Now().Add(-time.Hour), true, 2)
@@ -630,9 +630,9 @@ func BenchmarkClaimAndCommit(b *testing.B) {
 	}
 }
 
-// BenchmarkMessage is that with many live records, and with caches that other work has used between
-// the messages. Give it a number of messages (-benchtime=50000x), because each adds a record,
-// except to the store whose records expire.
+// BenchmarkMessage measures the same with many live records, and with caches that other work has
+// used between the messages. Give it a number of messages (-benchtime=50000x), because each adds a
+// record, except to the store whose records expire.
 func BenchmarkMessage(b *testing.B) {
 	for _, c := range []struct {
 		name string

@@ -6,24 +6,25 @@ import (
 	"sync/atomic"
 )
 
-// queue knows which record of a shard is due first. It is a trie of times, seen
-// from one of them, the focus: a slot holds the records whose highest digit
-// that differs from the focus is the same digit. So slots are narrow near the
-// focus and wide far from it; which one a record is in follows from its time;
-// and putting it there or taking it out touches no record but its neighbours in
-// the slot. When the first slot holds many, the first time in it becomes the
-// focus, and they are spread over narrower ones: that happens to a record a few
-// times in its life, and not at all if it goes before. For many it also goes
-// back to an earlier time, and then all later records are spread again when
-// those have gone. No clock is read, so none can be set back.
+// queue knows which record of a shard is due first. It is a trie of times
+// relative to one of them, the focus: a slot holds the records whose highest
+// digit that differs from the focus is the same digit. So slots are narrow near
+// the focus and wide far from it. The time of a record determines its slot, and
+// adding or removing it touches only its neighbors in the slot.
 //
-// The records of a slot are a list, the newest first, of numbers plus one; 0 is
+// When the first slot holds many records, the earliest time in it becomes the
+// focus, and they are spread over narrower slots. That happens to a record a
+// few times in its life, or never if it is removed before. For many earlier
+// records the focus also moves back, and all later records are spread again
+// when those are gone. The queue reads no clock, so none can be set back.
+//
+// The records of a slot form a list, newest first, of numbers plus one; 0 is
 // the end.
 type queue struct {
-	published *atomic.Int64 // a copy of bound that is read without the lock
-	bound     int64         // nothing is due before, but the first may be due later
+	published *atomic.Int64 // a copy of bound, read without the lock
+	bound     int64         // a lower bound of the first due time
 	focus     int64
-	used      [levels]uint8 // a bit for each slot of the level that is not empty
+	used      [levels]uint8 // one bit for each non-empty slot of the level
 	slots     [levels * digits]uint16
 }
 
@@ -31,15 +32,15 @@ const (
 	digitBits = 3
 	digits    = 1 << digitBits
 	levels    = 15
-	few       = 4  // records that are not worth spreading: they are all looked at
-	several   = 64 // the same of records before the focus, for which it would have to go back, and forth again
+	few       = 4  // so few records are not worth spreading: all are checked
+	several   = 64 // the same for records before the focus, which would have to move back and forth
 
-	// never is for a record that is not in the queue. Times of others, in
-	// milliseconds, are less, and not negative.
+	// never is the time of a record that is not in the queue. Other times, in
+	// milliseconds, are smaller and not negative.
 	never = 1 << (levels * digitBits)
 )
 
-// slot returns where time t belongs: the position of its highest digit that
+// slot returns the slot of time t: the position of its highest digit that
 // differs from the focus, and that digit.
 func (q *queue) slot(t int64) int {
 	level := (bits.Len64(uint64(t^q.focus)|1) - 1) / digitBits //nolint:gosec // both are positive
@@ -48,8 +49,8 @@ func (q *queue) slot(t int64) int {
 
 func digit(t int64, level int) int { return int(t>>(level*digitBits)) & (digits - 1) }
 
-// begin returns the earliest time that belongs in the slot. In one of level 0
-// it is the only time.
+// begin returns the earliest time of the slot. In a slot of level 0 it is the
+// only time.
 func (q *queue) begin(slot int) int64 {
 	shift := slot / digits * digitBits
 	return q.focus>>shift&^(digits-1)<<shift + int64(slot%digits)<<shift
@@ -57,12 +58,12 @@ func (q *queue) begin(slot int) int64 {
 
 // earliest returns the first slot that is not empty.
 func (q *queue) earliest() (slot int, ok bool) {
-	for level, used := range slices.Backward(q.used[:]) { // before the focus: the farthest
+	for level, used := range slices.Backward(q.used[:]) { // before the focus: the farthest first
 		if early := used & (1<<digit(q.focus, level) - 1); early != 0 {
 			return level*digits + bits.TrailingZeros8(early), true
 		}
 	}
-	for level, used := range q.used { // from the focus on: the nearest
+	for level, used := range q.used { // from the focus on: the nearest first
 		if used != 0 {
 			return level*digits + bits.TrailingZeros8(used), true
 		}
@@ -85,7 +86,7 @@ func (sh *shard) queue(k int) *queue {
 	return sh.windows[k-byWindow]
 }
 
-// side is where a record has its neighbours in queue k.
+// side is the index of a record's neighbors in queue k.
 func side(k int) int { return min(k, byWindow) }
 
 // link puts record i into queue k, for time t.
@@ -141,8 +142,8 @@ func (sh *shard) unlink(k int, i uint16, t int64) {
 	}
 }
 
-// postpone moves record i of byExpiry from one time to another, which most
-// often is in the same slot.
+// postpone moves record i of byExpiry from one time to another, usually within
+// the same slot.
 func (sh *shard) postpone(i uint16, from, to int64) {
 	q := &sh.expiry
 	if q.slot(from) == q.slot(to) {
@@ -153,8 +154,8 @@ func (sh *shard) postpone(i uint16, from, to int64) {
 	sh.link(byExpiry, i, to)
 }
 
-// renumber tells the neighbours of a record in queue k, which is there for time
-// t, that its number is i now.
+// renumber updates the neighbors of a record in queue k at time t: its number
+// is now i.
 func (sh *shard) renumber(k int, i uint16, t int64) {
 	if t == never {
 		return
@@ -180,8 +181,8 @@ func (sh *shard) due(k int, now int64) (uint16, bool) {
 	return i, t <= now && t != never
 }
 
-// first returns the record of queue k that is due first, and when, and makes
-// that the bound. If none is due by now, a bound later than now does as well.
+// first returns the record of queue k that is due first and its time, and makes
+// that the bound. If none is due by now, any bound later than now is enough.
 func (sh *shard) first(k int, now int64) (i uint16, t int64) {
 	q := sh.queue(k)
 	t = never
@@ -207,9 +208,8 @@ func (sh *shard) first(k int, now int64) (i uint16, t int64) {
 	return i, t
 }
 
-// refocus makes t the focus of queue k. Only the slot that t was in and those
-// of lower levels change. There is nothing in the lower ones, unless t is
-// before the focus.
+// refocus makes t the focus of queue k. Only the slot of t and those of lower
+// levels change. The lower ones are empty, unless t is before the focus.
 func (sh *shard) refocus(k int, t int64) {
 	q := sh.queue(k)
 	slot := q.slot(t)
@@ -220,7 +220,7 @@ func (sh *shard) refocus(k int, t int64) {
 	sh.spread(k, slot)
 }
 
-// spread puts the records of a slot where they belong.
+// spread moves the records of a slot to where they belong.
 func (sh *shard) spread(k int, slot int) {
 	q := sh.queue(k)
 	number := q.slots[slot]

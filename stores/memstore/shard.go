@@ -9,45 +9,45 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// shard is one part of the table. Records lie densely in pages, in no order.
-// Three structures refer to them by number: a hash index, open addressing with
-// linear probing, and queues: one knows which record expires first, and one for
-// each class of scopes which handled record's window ends first. Only the list
-// of pages points to them.
+// shard is one part of the table. Records are packed in pages, in no order. Two
+// kinds of structures refer to them by number: a hash index with open
+// addressing and linear probing, and queues. One queue knows which record
+// expires first, and one for each class of scopes knows whose window ends first
+// among the handled ones. Only the list of pages points to the records.
 type shard struct {
 	mu    sync.Mutex
 	n     int // records
 	pages []*page
 	// cells is the index: 0, or 16 bits of the hash and the number of the
-	// record plus one. The hash bits spare most looks at other records; they
-	// are also enough to place a cell anew, so growing touches no record.
+	// record plus one. The hash bits avoid most reads of other records. They
+	// also suffice to place a cell again, so growing touches no record.
 	cells []uint32
 
 	store   *Store
-	i       int // which of the store's shards this is
+	i       int // the index of this shard in the store
 	expiry  queue
 	windows [classes]*queue // nil until a record needs it
 
-	// To 512 bytes, where words have 32 bits as well: no two shards share a
-	// cache line, nor a pair of them.
+	// Pads to 512 bytes, also with 32-bit words: no two shards share a cache
+	// line or a pair of cache lines.
 	_ [128 - 104*(^uint(0)>>63)]byte
 }
 
-// classes of scopes. A scope that may hold no more drops records of its class,
-// its own among them. So it does not make all others forget.
+// classes of scopes. A scope that has its share drops records of its class,
+// which includes its own, so it cannot make all others forget.
 const classes = 16
 
 // The queues.
 const (
 	byExpiry = iota // of all records, in milliseconds since the store's start, rounded up
-	byWindow        // and after it: of the handled ones of a class, in Unix milliseconds; its bound is exact
+	byWindow        // from here on: of the handled records of a class, in Unix milliseconds; the bound is exact
 	queues   = byWindow + classes
 )
 
 // windowOf returns the byWindow queue of a scope.
 func windowOf(scope int) int { return byWindow + scope%classes }
 
-// page is 8 KiB, which is what the allocator hands out for it.
+// page is 8 KiB, a size class of the allocator.
 type page [pageRecords]record
 
 const pageRecords = 93
@@ -57,14 +57,14 @@ type record struct {
 	key     core.Key
 	value   core.Value
 	expires int64     // nanoseconds since the store's start
-	next    [2]uint16 // the neighbours in byExpiry and in a byWindow
+	next    [2]uint16 // the neighbors in byExpiry and in a byWindow queue
 	prev    [2]uint16
 }
 
-// queues returns those that the record may be in.
+// queues returns the queues that the record may be in.
 func (r *record) queues() [2]int { return [2]int{byExpiry, windowOf(scopeOf(&r.key))} }
 
-// due is what queue k orders the record by.
+// due is the time by which queue k orders the record.
 func (r *record) due(k int) int64 {
 	switch {
 	case k == byExpiry:
@@ -78,17 +78,17 @@ func (r *record) due(k int) int64 {
 
 const (
 	minCells   = 64
-	maxCells   = 1 << 16             // what 16 bits of hash can tell apart
-	maxRecords = maxCells / 4 * 3    // three times the average: only a broken hash gets there
-	sweep      = 2                   // expired records removed by an operation, besides one whose place it uses
+	maxCells   = 1 << 16             // what 16 bits of hash can distinguish
+	maxRecords = maxCells / 4 * 3    // three times the average: only a broken hash reaches it
+	sweep      = 2                   // expired records that an operation removes, besides one whose place it uses
 	spare      = pageRecords * 3 / 2 // unused memory kept, in records
 )
 
-// errNoPlace: a new record needs a place of the store's capacity.
+// errNoPlace reports that a new record needs a place of the store's capacity.
 var errNoPlace = errors.New("no place")
 
-// swap does the work of [Store.Swap]. A place that the caller reserved is used
-// for a new record or given back.
+// swap does the work of [Store.Swap]. It uses a place that the caller reserved
+// for a new record, or returns it.
 func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Value, ttl time.Duration, reserved bool) (live core.Value, err error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -128,7 +128,7 @@ func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Valu
 }
 
 // room returns the number for a new record of scope: that of an expired one,
-// which goes, or the next.
+// which it removes, or the next.
 func (sh *shard) room(now int64, scope int, reserved bool) (uint16, error) {
 	if i, expired := sh.due(byExpiry, now); expired {
 		switch was := scopeOf(&sh.at(i).key); {
@@ -162,7 +162,7 @@ func (sh *shard) room(now int64, scope int, reserved bool) (uint16, error) {
 }
 
 // removeFirst removes the first record of queue k, if it is due at time now.
-// Its place is the caller's.
+// Its place goes to the caller.
 func (sh *shard) removeFirst(k int, now int64) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -177,7 +177,7 @@ func (sh *shard) removeFirst(k int, now int64) bool {
 // at returns the memory of record i.
 func (sh *shard) at(i uint16) *record { return &sh.pages[i/pageRecords][i%pageRecords] }
 
-// put makes i the number of a record that is not there.
+// put stores a new record under number i.
 func (sh *shard) put(i, tag uint16, key *core.Key, value *core.Value, expires int64) {
 	r := sh.at(i)
 	r.key, r.value, r.expires = *key, *value, expires
@@ -187,7 +187,7 @@ func (sh *shard) put(i, tag uint16, key *core.Key, value *core.Value, expires in
 	}
 }
 
-// replace gives record i another value and another life.
+// replace gives record i another value and life.
 func (sh *shard) replace(i uint16, value *core.Value, expires int64) {
 	r := sh.at(i)
 	window := windowOf(scopeOf(&r.key))
@@ -198,7 +198,7 @@ func (sh *shard) replace(i uint16, value *core.Value, expires int64) {
 	sh.link(window, i, r.due(window))
 }
 
-// detach takes record i out of the index and the queues.
+// detach removes record i from the index and the queues.
 func (sh *shard) detach(i uint16) {
 	sh.displace(sh.cellOf(i))
 	r := sh.at(i)
@@ -207,13 +207,13 @@ func (sh *shard) detach(i uint16) {
 	}
 }
 
-// expire removes record i and gives its place back.
+// expire removes record i and returns its place.
 func (sh *shard) expire(i uint16) {
 	sh.store.release(scopeOf(&sh.at(i).key))
 	sh.remove(i)
 }
 
-// remove takes record i out, and moves the last one into the gap.
+// remove removes record i and moves the last one into the gap.
 func (sh *shard) remove(i uint16) {
 	sh.detach(i)
 	sh.n--
@@ -272,7 +272,7 @@ func (sh *shard) cellOf(i uint16) uint32 {
 	return p
 }
 
-// place puts a cell at the first free position from its home on.
+// place puts a cell into the first free position from its home on.
 func (sh *shard) place(c uint32) {
 	mask := sh.mask()
 	p := c >> 16 & mask
@@ -282,8 +282,8 @@ func (sh *shard) place(c uint32) {
 	sh.cells[p] = c
 }
 
-// displace empties position gap and moves up those behind it that may stand
-// nearer to their home.
+// displace empties position gap and moves later cells up that can be nearer to
+// their home.
 func (sh *shard) displace(gap uint32) {
 	mask := sh.mask()
 	for p := (gap + 1) & mask; sh.cells[p] != 0; p = (p + 1) & mask {

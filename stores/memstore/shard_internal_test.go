@@ -34,7 +34,7 @@ func TestSizesAreThoseOfTheAllocatorAndTheCache(t *testing.T) {
 
 const day = 24 * time.Hour
 
-// newShards makes a store of n shards.
+// newShards returns a store of n shards.
 func newShards(n, capacity int) *Store {
 	s := New(Capacity(capacity))
 	s.shards = s.shards[:n]
@@ -53,7 +53,7 @@ func scopedKey(scope uint32, i uint64) (k core.Key) {
 	return k
 }
 
-// testValue makes a value, unique by its token.
+// testValue returns a value with a unique token.
 func testValue(windowEnd int64, handled bool, token uint64) (v core.Value) {
 	binary.BigEndian.PutUint64(v[:], uint64(windowEnd))
 	v[8], v[9] = 1, byte(core.Claimed)<<6
@@ -64,7 +64,7 @@ func testValue(windowEnd int64, handled bool, token uint64) (v core.Value) {
 	return v
 }
 
-// swapAt is Swap at a time.
+// swapAt is Swap at a given time.
 func (s *Store) swapAt(age, wall int64, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	hash := s.hash(&key)
 	sh := &s.shards[hash>>32&uint64(len(s.shards)-1)]
@@ -79,7 +79,7 @@ func (s *Store) swapAt(age, wall int64, key core.Key, old, next core.Value, ttl 
 	}
 }
 
-// all returns what is in memory.
+// all returns the records in memory.
 func (s *Store) all() map[core.Key]record {
 	all := map[core.Key]record{}
 	for i := range s.shards {
@@ -92,8 +92,8 @@ func (s *Store) all() map[core.Key]record {
 	return all
 }
 
-// check returns what is wrong with a shard: every record must be found by the index, and be where
-// its times say in the queues.
+// check returns what is wrong with a shard: the index must find every record, and every record must
+// be in the right place of the queues.
 func (sh *shard) check() error {
 	for i := range uint16(sh.n) {
 		r := sh.at(i)
@@ -206,7 +206,7 @@ func pick(number uint64, weights []int) uint32 {
 	panic("unreachable")
 }
 
-// ledger says what a store may do that looks at all records for each decision.
+// ledger models a store that examines all records for each decision.
 type ledger struct {
 	records  map[core.Key]record
 	capacity int64
@@ -231,7 +231,7 @@ func (m *ledger) expired(now int64) bool {
 	return false
 }
 
-// judge says what is wrong with how a new record of scope was taken in or refused, while none was
+// judge returns what is wrong with accepting or refusing a new record of scope, if none was
 // expired.
 func (m *ledger) judge(scope int, gone []record, err error) string {
 	n, held := int64(len(m.records)), m.held(scope)
@@ -274,8 +274,8 @@ func (m *ledger) judge(scope int, gone []record, err error) string {
 	return ""
 }
 
-// Against a store that looks at all records for each decision. Time passes by nanoseconds and by
-// years, the wall clock is also set, and windows end when they like.
+// Compares with a store that examines all records for each decision. Time passes in steps from
+// nanoseconds to years, the wall clock is also set, and windows end at any time.
 func TestAShardDecidesAsOneThatLooksAtAllRecords(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -524,8 +524,8 @@ func TestNothingIsDueInAnEmptyQueueHoweverLate(t *testing.T) {
 	}
 }
 
-// FuzzAQueue adds, moves and removes records at times made of a digit and a length, and looks for
-// the first.
+// FuzzAQueue adds, moves and removes records at times built from a digit and a length, and looks
+// for the first.
 func FuzzAQueue(f *testing.F) {
 	f.Add([]byte("\x00\x10\x01\x22\x02\x33\x03\x44\x80\x20\x00\x11\xc0\x00"))
 	f.Fuzz(func(t *testing.T, ops []byte) {
@@ -563,8 +563,8 @@ func FuzzAQueue(f *testing.F) {
 	})
 }
 
-// Going back spreads all later records over wide slots, and going forth again over narrow ones: not
-// for a handful that comes and goes.
+// Moving the focus back spreads all later records over wide slots, and moving it forth over narrow
+// ones. A handful of short-lived records must not cause that.
 func TestAFewEarlyRecordsDoNotMoveTheFocus(t *testing.T) {
 	t.Parallel()
 	const start = 1 << 36 // no digit of an earlier time is the same

@@ -13,16 +13,16 @@ import (
 // too.
 const buckets = 64
 
-// dueAfter is how long claims go by an earlier look at the marker. To look with
-// each claim costs a busy server a tenth of the claims.
+// dueAfter is how long claims rely on an earlier read of the marker. Reading it
+// with each claim costs a busy server a tenth of its throughput.
 const dueAfter = time.Millisecond
 
 // tags are the hash tags, two characters each. Each is in another 64th of a
 // cluster's slots, so that nodes of equal size have equal shares.
 const tags = "mm6q9ie82921apax0jkvdndf3go6gcxw8gd6lc02g34con4r99911dm5fmyy2iiu7ak0ce8y4lopx9x1jf1zzjb3ik2wygfsbk9w6omsafan5bi3c5dpkh0txixahe44"
 
-// bucket is a bucket of a namespace: what its keys begin with, and the key of
-// its marker.
+// bucket is a bucket of a namespace: the prefix of its keys, and the key of its
+// marker.
 type bucket struct {
 	prefix string
 	marker any // a string, ready to be sent
@@ -43,10 +43,11 @@ func bucketsOf(namespace string) (all [buckets]bucket) {
 // step, and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
-// meet learns of a marker that is not the known one. Of many callers that find
+// meet handles a marker that is not the known one. Of many callers that find
 // the same loss, one makes new markers, for all buckets at once: otherwise one
-// bucket after the other would refuse attempts. What was found before the
-// markers were made, marks of them by then, says nothing.
+// bucket after the other would refuse attempts. A marker found before the
+// newest markers were made means nothing; marks is how often they had been
+// made.
 func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found int64) error {
 	select {
 	case s.meeting <- struct{}{}:

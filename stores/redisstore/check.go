@@ -30,7 +30,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}
 	var wrong, unseen []error
-	// A swap from a record that never was reads; a claim, of a key that no message has and for a
+	// A swap from a record that never existed reads. A claim of a key that no message has, for a
 	// millisecond, writes.
 	b := &s.buckets[0]
 	for _, old := range []string{"never", ""} {
@@ -54,7 +54,7 @@ func (s *Store) Check(ctx context.Context) error {
 	if info["maxmemory_policy"] == "" {
 		unseen = append(unseen, fmt.Errorf("redisstore: maxmemory-policy %w; check by hand that it is noeviction", ErrNotSeen))
 	}
-	if bad, err := s.judge(ctx, info); (bad != nil || err != nil) && len(wrong) == 0 { // else the claim has said so
+	if bad, err := s.judge(ctx, info); (bad != nil || err != nil) && len(wrong) == 0 { // otherwise the claim has reported it
 		wrong = append(wrong, cmp.Or(bad, err))
 	}
 	switch info["aof_enabled"] {
@@ -62,7 +62,7 @@ func (s *Store) Check(ctx context.Context) error {
 	case "":
 		unseen = append(unseen, fmt.Errorf("redisstore: persistence %w; check by hand that appendonly is yes", ErrNotSeen))
 	default:
-		wrong = append(wrong, fmt.Errorf("redisstore: appendonly is no, and the server %s, and those messages can be "+
+		wrong = append(wrong, fmt.Errorf("redisstore: appendonly is no, and the server %s, whose messages can be "+
 			"replayed: run CONFIG SET appendonly yes and put it into the server's configuration", s.saves(ctx)))
 	}
 	if len(wrong) > 0 {
@@ -71,16 +71,16 @@ func (s *Store) Check(ctx context.Context) error {
 	return errors.Join(unseen...)
 }
 
-// saves says what a restart forgets of a server that keeps no log.
+// saves says what a restart of a server without a log forgets.
 func (s *Store) saves(ctx context.Context) string {
 	if save, err := s.config(ctx, "save"); err == nil && save == "" {
 		return "saves nothing: a restart forgets all records"
 	}
-	return "saves snapshots only: a restart forgets what came after the last one"
+	return "saves snapshots only: a restart forgets the records since the last one"
 }
 
-// config is one setting of the server. Its reply is a list, or a map with newer
-// protocols.
+// config reads one setting of the server. The reply is a list, or a map in
+// newer protocols.
 func (s *Store) config(ctx context.Context, name string) (string, error) {
 	reply, err := s.send(ctx, "CONFIG", "GET", name)
 	if err != nil {
@@ -99,5 +99,5 @@ func (s *Store) config(ctx context.Context, name string) (string, error) {
 		text, _ := asText(r[name])
 		return text, nil
 	}
-	return "", fmt.Errorf("CONFIG GET was answered with %T", reply)
+	return "", fmt.Errorf("unexpected reply to CONFIG GET: %T", reply)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// remedies are for the errors that Redis and Valkey give, by their code: the
-// first word, unless the client or the script puts something in front.
+// remedies are the fixes for errors of Redis and Valkey, by their code: the
+// first word, unless the client or the script adds a prefix.
 func remedies() []struct{ word, remedy string } {
 	return []struct{ word, remedy string }{
 		{"OOM", "the server is full: raise maxmemory, or shorten core.Config.Remember"},
@@ -31,14 +31,14 @@ func remedies() []struct{ word, remedy string } {
 	}
 }
 
-// isDenied reports what the server's ACL forbids.
+// isDenied reports whether the server's ACL forbids the command.
 func isDenied(err error) bool {
 	word, _ := lookUp(err.Error())
 	return word == "NOPERM"
 }
 
-// explain adds to an error of client or server what to do about it. The cause
-// stays in the chain.
+// explain adds the fix to an error of the client or the server. The cause stays
+// in the chain.
 func explain(err error) error {
 	word, remedy := lookUp(err.Error())
 	if word == "OOM" {
@@ -50,7 +50,7 @@ func explain(err error) error {
 	var unreachable net.Error
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("redisstore: no answer in time: the server is stalled, too slow, or cannot be reached: "+
+		return fmt.Errorf("redisstore: no response in time: the server is stalled, too slow, or cannot be reached: "+
 			"check that it runs, and the client's address: %w", err)
 	case errors.As(err, &unreachable), isCut(err):
 		return fmt.Errorf("redisstore: the server cannot be reached: check that it runs, and the client's address: %w", err)
@@ -59,7 +59,7 @@ func explain(err error) error {
 	}
 }
 
-// lookUp finds a code as a word of its own: the host TASKS is no ASK.
+// lookUp finds a code as a whole word: the host TASKS is not ASK.
 func lookUp(text string) (word, remedy string) {
 	switch {
 	case strings.Contains(text, "connection pool timeout"):

@@ -33,7 +33,7 @@ func ExampleNew() { //nolint:testableexamples // it needs a server
 	_ = v // for nethttp.New, ginwh.New, …
 }
 
-// NewFunc takes any other client, by a function that sends one command.
+// NewFunc uses any other client, through a function that sends one command.
 func ExampleNewFunc() { //nolint:testableexamples // it needs a server
 	var send func(ctx context.Context, command ...string) (any, error) // your client's
 

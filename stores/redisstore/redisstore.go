@@ -75,7 +75,7 @@ type Store struct {
 	birth   birth.Birth
 	marks   atomic.Int64 // how often this store made markers
 	buckets [buckets]bucket
-	meeting chan struct{} // held by who makes markers
+	meeting chan struct{} // held by the caller that makes markers
 	line    group.Line[*swap]
 
 	mu     sync.Mutex
@@ -124,8 +124,8 @@ func (s *Store) Bind(owner string) error {
 	return nil
 }
 
-// checkNamespace keeps braces out, with which a cluster would put all keys on
-// one node.
+// checkNamespace rejects braces, with which a cluster would put all keys on one
+// node.
 func checkNamespace(name string) error {
 	const most = 64
 	bad := func(r rune) bool {
@@ -147,7 +147,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	if err := s.keepsRecords(ctx); err != nil {
 		return core.Value{}, err
 	}
-	ms := strconv.FormatInt(int64((ttl+time.Millisecond-1)/time.Millisecond), 10) // up: never early
+	ms := strconv.FormatInt(int64((ttl+time.Millisecond-1)/time.Millisecond), 10) // rounded up: never early
 	b := &s.buckets[key[len(key)-1]%buckets]
 	text, err := s.swap(ctx, &swap{bucket: b, key: b.prefix + string(key[:]), old: valueText(old), next: string(next[:]), life: ms})
 	if err != nil {
@@ -159,8 +159,8 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	return live, nil
 }
 
-// run runs a script: command has two places at the front for its name, then the
-// number of its keys, the keys and the arguments.
+// run runs a script. command begins with two free places for its name, then
+// come the number of keys, the keys and the arguments.
 func (s *Store) run(ctx context.Context, sc script, command []any) (any, error) {
 	command[0], command[1] = "EVALSHA", sc.digest
 	reply, err := s.send(ctx, command...)
@@ -173,7 +173,7 @@ func (s *Store) run(ctx context.Context, sc script, command []any) (any, error) 
 }
 
 // send sends a command, and once more if its connection was closed: the server
-// may have closed it while it was idle. Sending any of ours twice does no harm.
+// may have closed it while it was idle. Sending our commands twice is harmless.
 func (s *Store) send(ctx context.Context, args ...any) (any, error) {
 	reply, err := s.sendOnce(ctx, args...)
 	if err != nil && isCut(err) && ctx.Err() == nil {
@@ -183,8 +183,8 @@ func (s *Store) send(ctx context.Context, args ...any) (any, error) {
 }
 
 // sendOnce sends a command. Clients have timeouts of their own, longer than a
-// request may take, and not all of them look at ctx: the call is left behind
-// then, and ends by the client's timeout.
+// request may take, and not all of them respect ctx. The call then continues in
+// the background until the client's timeout.
 func (s *Store) sendOnce(ctx context.Context, args ...any) (any, error) {
 	type result struct {
 		reply any
@@ -194,7 +194,7 @@ func (s *Store) sendOnce(ctx context.Context, args ...any) (any, error) {
 	go func() {
 		var r result
 		defer func() {
-			if p := recover(); p != nil { // here it would end the program, in the caller's goroutine only the request
+			if p := recover(); p != nil { // in this goroutine it would end the program, not only the request
 				r.err = fmt.Errorf("the client panicked: %v", p)
 			}
 			answered <- r
@@ -212,7 +212,7 @@ func (s *Store) sendOnce(ctx context.Context, args ...any) (any, error) {
 	}
 }
 
-// asText accepts what clients make of a bulk string.
+// asText accepts the types in which clients return a bulk string.
 func asText(reply any) (string, bool) {
 	switch r := reply.(type) {
 	case string:

@@ -20,7 +20,7 @@ func swap(do func(context.Context, ...any) (any, error)) (core.Value, error) {
 	return redisstore.NewFunc("orders", do).Swap(context.Background(), core.Key{1}, core.Value{}, core.Value{1}, time.Minute)
 }
 
-// Otherwise each call would send the script, and nothing but the time would tell.
+// Otherwise each call would send the script, which would show only in the time.
 func TestTheDigestsAreThoseOfTheScripts(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -36,7 +36,7 @@ func TestTheDigestsAreThoseOfTheScripts(t *testing.T) {
 		}
 		sum := sha1.Sum([]byte(text))
 		sent[hex.EncodeToString(sum[:])] = true
-		switch { // as a new server answers
+		switch { // as a new server responds
 		case strings.Contains(text, "INFO"):
 			return "maxmemory_policy:noeviction\r\n", nil
 		case strings.Contains(text, "tonumber"):

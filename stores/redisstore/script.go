@@ -2,7 +2,7 @@ package redisstore
 
 import _ "embed"
 
-// script is what a server runs as one step.
+// script is a script that the server runs as one step.
 type script struct{ text, digest string }
 
 var (
@@ -15,15 +15,15 @@ var (
 )
 
 // The digests are the SHA-1 of the texts, by which EVALSHA calls them. They are
-// written out because a program in FIPS 140 mode may not compute them.
+// constants because a program in FIPS 140 mode must not compute them.
 const (
 	swapDigest = "771e6b840eb3fc4ef1cacbeb0d6a4d713793e56d"
 	lookDigest = "2dafd67ebef8101f5a6b917c4f8897680ffde1ab"
 	markDigest = "3c871e314ff3d4849381330693f5504f1ffb3a3d"
 )
 
-// swapScript is the whole store. "" stands for no record, since not all clients
-// can tell a nil reply from an error.
+// swapScript is the whole store. "" means no record, since not all clients
+// distinguish a nil reply from an error.
 func swapScript() script { return script{swapText, swapDigest} }
 
 // markScript writes a marker.

@@ -12,9 +12,8 @@ import (
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
-// Swaps that come at once go to the server in groups, as one script. In a
-// cluster they do not: their keys are on several nodes, or in several slots of
-// one.
+// Concurrent swaps go to the server in groups, as one script. In a cluster they
+// do not: their keys are on several nodes, or in several slots of one.
 const (
 	width = 2 // groups at once
 	most  = 128
@@ -26,8 +25,8 @@ type swap struct {
 	key             string
 	old, next, life string
 
-	// What the script says of it, as in swap.lua, or other and a marker. ""
-	// with no error: the group failed.
+	// The script's reply, as in swap.lua, or other and a marker. "" without an
+	// error means that the group failed.
 	reply string
 	err   error
 }
@@ -44,11 +43,11 @@ func (c *swap) live() string {
 	}
 }
 
-// other begins the reply that names another marker than the known one.
+// other is the prefix of a reply that names a marker other than the known one.
 const other = "since:"
 
-// attempts bounds how often one call may find another marker. Each time some
-// process made a new one, which takes a loss of records.
+// attempts bounds how often one call may find another marker. Each time a
+// process made a new one, after a loss of records.
 const attempts = 8
 
 // swap has the server make a swap, until the store knows the marker of the
@@ -76,10 +75,10 @@ func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
 		}
 		s.birth.Look()
 	}
-	return "", errors.New("the markers of the namespace keep getting lost: does something delete keys, or do several servers answer in turn")
+	return "", errors.New("the markers of the namespace keep getting lost: does something delete keys, or do several servers respond in turn")
 }
 
-// ask has the server make a swap, and sets c.reply.
+// ask has the server make one swap, and sets c.reply.
 func (s *Store) ask(ctx context.Context, c *swap) error {
 	c.reply, c.err = "", nil
 	if s.watch.grouped.Load() {
@@ -90,13 +89,13 @@ func (s *Store) ask(ctx context.Context, c *swap) error {
 			return c.err
 		}
 	}
-	// Not in a group, or that failed: one of its swaps may be at fault, and to repeat the
-	// others does no harm.
+	// Not in a group, or the group failed: one of its swaps may be at fault, and repeating the
+	// others is harmless.
 	return s.askAll(ctx, []*swap{c})
 }
 
-// askGroup asks for a group. The error of a larger one says nothing about a
-// single swap, so it is left to the callers.
+// askGroup sends a group. The error of a group says nothing about a single
+// swap, so each caller then sends its own.
 func (s *Store) askGroup(ctx context.Context, all []*swap) {
 	err := s.askAll(ctx, all)
 	switch {
@@ -104,7 +103,7 @@ func (s *Store) askGroup(ctx context.Context, all []*swap) {
 	case len(all) == 1:
 		all[0].err = err
 	default:
-		s.birth.Look() // before they are asked for again: the marker may not have been compared
+		s.birth.Look() // before they are sent again: the marker may not have been compared
 		if strings.Contains(err.Error(), "CROSSSLOT") {
 			s.watch.grouped.Store(false)
 		}
@@ -112,7 +111,7 @@ func (s *Store) askGroup(ctx context.Context, all []*swap) {
 }
 
 // askAll has the server make all swaps. If it returns an error, some of them
-// may be made.
+// may have been made.
 func (s *Store) askAll(ctx context.Context, all []*swap) error {
 	claims := slices.IndexFunc(all, func(c *swap) bool { return c.old == "" })
 	due := claims >= 0 && s.birth.Due(dueAfter)
@@ -155,12 +154,12 @@ func (s *Store) askAll(ctx context.Context, all []*swap) error {
 		for _, c := range all {
 			c.reply = ""
 		}
-		return fmt.Errorf("the script was answered with %T of another form: does something between client and server change replies", reply)
+		return fmt.Errorf("unexpected reply to the script: %T: does something between client and server change replies", reply)
 	}
 	return nil
 }
 
-// valueText is a value as the server has it, "" for none.
+// valueText is a value as the server stores it, "" for none.
 func valueText(v core.Value) string {
 	if v == (core.Value{}) {
 		return ""

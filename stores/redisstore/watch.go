@@ -14,33 +14,33 @@ import (
 	"time"
 )
 
-// A server may begin to evict at any time: by CONFIG SET, or by a failover to a
-// replica with another policy. So the store looks at intervals and after
-// errors.
+// A server may start to evict at any time: after CONFIG SET, or after a
+// failover to a replica with another policy. So the store checks at intervals
+// and after errors.
 const (
 	interval = time.Second
-	// A user who may not look would only fill the server's log of denials.
+	// A denied user would only fill the server's ACL log.
 	intervalDenied = time.Minute
 )
 
-// watch is what the store knows of the server by INFO.
+// watch is what the store knows about the server from INFO.
 type watch struct {
 	last atomic.Pointer[look] // nil: look before the next claim
 
-	turn atomic.Uint32 // of the buckets
+	turn atomic.Uint32 // selects the next bucket
 
-	grouped atomic.Bool // one server has all keys, so that a script may have several
+	grouped atomic.Bool // one server has all keys, so a script may use several
 
 	mu      sync.Mutex
-	server  string         // the run id that answered last
+	server  string         // the run id that responded last
 	evicted map[string]int // by run id
 }
 
-// info is the INFO of the server that has the next bucket, by name. A script
-// asks it, since a key leads it to that server: in turn to all nodes of a
-// cluster, and through proxies that do not pass INFO on.
+// info returns the INFO of the server that has the next bucket, by name. It
+// uses a script, whose key routes it to that server: in turn to all nodes of a
+// cluster, and through proxies that do not forward INFO.
 func (s *Store) info(ctx context.Context) (map[string]string, error) {
-	const step = 27 // neighbours are on one node
+	const step = 27 // adjacent buckets are on one node
 	b := &s.buckets[s.watch.turn.Add(step)%buckets]
 	reply, err := s.run(ctx, lookScript(), []any{nil, nil, "1", b.marker})
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *Store) info(ctx context.Context) (map[string]string, error) {
 	}
 	text, ok := asText(reply)
 	if !ok {
-		return nil, fmt.Errorf("INFO was answered with %T, not text", reply)
+		return nil, fmt.Errorf("unexpected reply to INFO: %T, not text", reply)
 	}
 	found := make(map[string]string)
 	for line := range strings.Lines(text) {
@@ -68,15 +68,15 @@ func withoutInfo(err error) error {
 	return explain(err)
 }
 
-// look is the result of one look.
+// look is the result of one check.
 type look struct {
 	err   error // why nothing may be admitted
 	until time.Time
 }
 
-// keepsRecords reports why the server may drop records, if it may. Nothing must
-// be admitted then. It mostly knows that from the last look. When it is time
-// for another one, one caller looks, and the others go by the last one.
+// keepsRecords reports why the server may drop records, if it may. Then nothing
+// must be admitted. Usually it returns the last result. When that is due for
+// renewal, one caller checks, and the others use the last result.
 func (s *Store) keepsRecords(ctx context.Context) error {
 	now := time.Now() //nolint:forbidigo // an interval of real time
 	last := s.watch.last.Load()
@@ -87,7 +87,7 @@ func (s *Store) keepsRecords(ctx context.Context) error {
 	info, err := s.info(ctx)
 	switch {
 	case err != nil && isDenied(err):
-		next.until, err = now.Add(intervalDenied), nil // trusted to have looked
+		next.until, err = now.Add(intervalDenied), nil // trusted to have checked
 		s.watch.grouped.Store(false)
 	case err != nil:
 		err = withoutInfo(err)
@@ -105,8 +105,8 @@ func (s *Store) keepsRecords(ctx context.Context) error {
 	return next.err
 }
 
-// lookAgain makes the next claim look first: an error may be the first sign of
-// a failover. A full server is only full.
+// lookAgain makes the next claim check first: an error may be the first sign of
+// a failover. A full server is not.
 func (s *Store) lookAgain(err error) {
 	s.birth.Look()
 	if word, _ := lookUp(err.Error()); word != "OOM" {
@@ -114,8 +114,8 @@ func (s *Store) lookAgain(err error) {
 	}
 }
 
-// judge reports what is wrong with a server that answers INFO, or that it could
-// not find out.
+// judge reports what is wrong with the server of this INFO, or an error if it
+// could not find out.
 func (s *Store) judge(ctx context.Context, info map[string]string) (wrong, err error) {
 	if wrong = evicts(info); wrong != nil {
 		return wrong, nil
@@ -123,7 +123,7 @@ func (s *Store) judge(ctx context.Context, info map[string]string) (wrong, err e
 	return s.oneServer(ctx, info)
 }
 
-// evicts says what is wrong with a server that drops records to make room.
+// evicts reports a server that drops records to make room.
 func evicts(info map[string]string) error {
 	policy := info["maxmemory_policy"]
 	if policy == "" || policy == "noeviction" {
@@ -133,10 +133,10 @@ func evicts(info map[string]string) error {
 		"run CONFIG SET maxmemory-policy noeviction and put it into the server's configuration", policy)
 }
 
-// oneServer reports servers that share the keys although they are no cluster.
-// When one is down its keys move to another one, which does not have their
-// records. It asks for more buckets if another server answers than the last
-// time. A failover looks like that too, but is over soon.
+// oneServer reports servers that share the keys without being a cluster. When
+// one is down its keys move to another one, which lacks their records. It
+// checks more buckets if a server other than the last one responds. A failover
+// looks the same, but is over soon.
 func (s *Store) oneServer(ctx context.Context, info map[string]string) (wrong, err error) {
 	id := info["run_id"]
 	s.watch.mu.Lock()
@@ -152,9 +152,9 @@ func (s *Store) oneServer(ctx context.Context, info map[string]string) (wrong, e
 		}
 	}
 	s.watch.mu.Lock()
-	s.watch.server = "" // ask as often the next time
+	s.watch.server = "" // check as many the next time
 	s.watch.mu.Unlock()
-	return errors.New("redisstore: several servers share the keys, and they are no cluster (a redis.Ring, or a proxy that spreads the keys): " +
+	return errors.New("redisstore: several servers share the keys without being a cluster (a redis.Ring, or a proxy that spreads the keys): " +
 		"when one is down its keys move to another one, which lacks their records: use one server, Sentinel or a cluster " +
 		"(redis.NewClient, NewFailoverClient, NewClusterClient)"), nil
 }
@@ -185,8 +185,8 @@ func (s *Store) servers(ctx context.Context) (int, error) {
 	return len(ids), first
 }
 
-// countEvictions looks whether records were dropped since the last look. If
-// they may have been, the store begins anew, like one that was emptied.
+// countEvictions checks whether records were dropped since the last check. If
+// they may have been, the store starts over, as if it had been emptied.
 func (s *Store) countEvictions(ctx context.Context, info map[string]string) error {
 	const most = 1000 // servers; each restart is a new one
 	count, err := strconv.Atoi(info["evicted_keys"])
@@ -196,8 +196,8 @@ func (s *Store) countEvictions(ctx context.Context, info map[string]string) erro
 	id := info["run_id"]
 	s.watch.mu.Lock()
 	before, seen := s.watch.evicted[id]
-	// What the first server dropped was before this program. In a cluster any of them may be seen
-	// late.
+	// The first server dropped those before this program started. In a cluster any node may be
+	// seen late.
 	grew := count > before && (seen || len(s.watch.evicted) > 0 && info["cluster_enabled"] != "1")
 	if s.watch.evicted == nil || len(s.watch.evicted) > most {
 		s.watch.evicted = make(map[string]int)
@@ -213,7 +213,7 @@ func (s *Store) countEvictions(ctx context.Context, info map[string]string) erro
 	return nil
 }
 
-// isCut reports that a connection was closed under the command.
+// isCut reports whether the connection was closed during the command.
 func isCut(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)

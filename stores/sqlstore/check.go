@@ -18,8 +18,9 @@ import (
 // for.
 //
 // It claims, claims again, settles and deletes in a transaction that it rolls
-// back. On PostgreSQL it writes one record outside the transaction, and removes
-// it. Nothing stays. Call it at start-up, after [Store.Migrate].
+// back. On PostgreSQL it also writes and removes one record outside the
+// transaction. It leaves nothing behind. Call it at start-up, after
+// [Store.Migrate].
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err
@@ -44,15 +45,16 @@ func (s *Store) Check(ctx context.Context) error {
 	return errors.Join(findings...)
 }
 
-// vouch is the part of Check that a store does before its first claim: what
-// lets a claim succeed that does not hold. A pooler may leave transactions to
-// PostgreSQL open. On MySQL, INSERT IGNORE inserts twice without a key and cuts
-// what is too long, and without autocommit nothing is committed.
+// vouch is the part of Check that a store runs before its first claim. It finds
+// what makes a claim succeed that is not durable or not unique. A pooler may
+// leave transactions on PostgreSQL open. On MySQL, INSERT IGNORE inserts twice
+// without a key and truncates long values, and without autocommit nothing is
+// committed.
 func (s *Store) vouch(ctx context.Context) error {
 	if s.vouched.Load() {
 		return nil
 	}
-	select { // one at a time, for it takes connections
+	select { // one at a time, because it takes connections
 	case s.vouching <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
@@ -78,16 +80,16 @@ func (s *Store) vouch(ctx context.Context) error {
 			return err
 		}
 	}
-	if n := s.db.Stats().MaxOpenConnections; n > 0 { // better in line than waiting for a connection
+	if n := s.db.Stats().MaxOpenConnections; n > 0 { // waiting in line is better than waiting for a connection
 		s.line.Width = min(width, n)
 	}
 	s.vouched.Store(true)
 	return nil
 }
 
-// commits reports whether a statement by itself is a transaction: it writes a
-// record and removes it, and looks whether the transaction of the first is
-// over.
+// commits returns an error unless a single statement is a transaction. It
+// writes and removes a record, and checks whether the first transaction has
+// ended.
 func (s *Store) commits(ctx context.Context) error {
 	return retry(ctx, func() error {
 		conn, err := s.db.Conn(ctx)
@@ -99,7 +101,7 @@ func (s *Store) commits(ctx context.Context) error {
 		var key core.Key
 		_, _ = rand.Read(key[:])
 		none, open := make([]byte, len(core.Value{})), false
-		// A statement that the connection has not prepared yet: pgpool begins where it sees one.
+		// A statement that the connection has not prepared yet: pgpool begins a transaction there.
 		insert := fmt.Sprintf("%s -- %x", s.stmts.insert, key[:8])
 		if _, err := on.ExecContext(ctx, insert, s.namespace, key[:], none, 1000); err != nil {
 			return err
@@ -135,7 +137,7 @@ func (s *Store) rehearseIn(ctx context.Context, on session) error {
 	_, _ = rand.Read(past[:])
 	key[0] = 'a'
 	a, b, c := sample('a'), sample('b'), sample('c')
-	var known *birth.Life // claims go by the marker, if it was made
+	var known *birth.Life // claims compare the marker, if there is one
 	marker, err := s.stmts.live(ctx, on, s.stmts.read, &change{namespace: s.space, key: sinceKey})
 	if err != nil {
 		return err
@@ -167,7 +169,7 @@ func (s *Store) rehearseIn(ctx context.Context, on session) error {
 		}
 		return err
 	}
-	// Without a lock: one on the gap where a record would be keeps others from claiming.
+	// Without a lock: a lock on the gap of a missing record would block other claims.
 	absent := func(namespace string, key core.Key) error {
 		var n int
 		err := on.scan(ctx, &n, s.stmts.count, namespace, key[:])
@@ -183,7 +185,7 @@ func (s *Store) rehearseIn(ctx context.Context, on session) error {
 		func() error { return swap(namespace, key, none, a, a, minute) },
 		func() error { return read(namespace, key, a) },
 		func() error { return swap(namespace, key, none, b, a, minute) },
-		// What differs in a letter's case is another record.
+		// A name that differs only in case is another record.
 		func() error { return absent(namespace, otherKey) },
 		func() error { return absent(other, key) },
 		func() error { return swap(namespace, key, sample('A'), c, a, minute) },
@@ -212,7 +214,7 @@ func (s *Store) rehearseIn(ctx context.Context, on session) error {
 	if err := swap(namespace, key, none, a, a, minute); err != nil {
 		return err
 	}
-	// Without transactions there is no way back, so everything is removed.
+	// Without transactions there is no rollback, so everything is removed.
 	return errors.Join(s.remove(ctx, on, other, key), s.remove(ctx, on, namespace, key))
 }
 
@@ -224,8 +226,8 @@ func (s *Store) remove(ctx context.Context, on session, namespace string, key co
 	return err
 }
 
-// sample is a value that differs from another one in the case of letters at
-// most, and is no text.
+// sample is a value that is not text. Two samples differ at most in the case of
+// letters.
 func sample(letter byte) (v core.Value) {
 	for i := range v {
 		v[i] = letter
@@ -234,8 +236,8 @@ func sample(letter byte) (v core.Value) {
 	return v
 }
 
-// unlike returns another namespace, one that is equal where case is ignored, if
-// the namespace has a letter.
+// unlike returns another namespace. If the namespace has a letter, they are
+// equal when case is ignored.
 func unlike(namespace string) string {
 	if upper := strings.ToUpper(namespace); upper != namespace {
 		return upper
@@ -246,9 +248,9 @@ func unlike(namespace string) string {
 	return strings.Repeat("a", len(namespace))
 }
 
-// together runs the statements of claims on several connections at once. A
-// pooler that gives the statements of one connection to several of the
-// server's, or that leaves transactions open on some, is found in no other way.
+// together runs the statements of claims on several connections concurrently.
+// Only this finds a pooler that spreads the statements of one connection over
+// several of the server's, or that leaves transactions open on some.
 func (s *Store) together(ctx context.Context) error {
 	if s.dialect != Postgres {
 		return nil
@@ -257,7 +259,7 @@ func (s *Store) together(ctx context.Context) error {
 		if err := s.commits(ctx); err != nil {
 			return err
 		}
-		for range 200 { // many, so that the four meet on a busy machine too
+		for range 200 { // many, so that the four overlap even on a busy machine
 			if _, err := s.stmts.live(ctx, s.pool, s.stmts.read, &change{namespace: s.namespace}); err != nil {
 				return err
 			}
@@ -266,7 +268,7 @@ func (s *Store) together(ctx context.Context) error {
 	})
 }
 
-// atOnce makes four calls at once and returns the first error.
+// atOnce makes four concurrent calls and returns the first error.
 func atOnce(call func() error) (first error) {
 	const calls = 4
 	failed := make(chan error, calls)
@@ -281,20 +283,21 @@ func atOnce(call func() error) (first error) {
 	return first
 }
 
-// setting is a question to the engine, and the answers that are wrong.
+// setting is a query for a setting of the engine, and its wrong results.
 type setting struct {
 	query   string
 	wrong   []string
 	finding string
-	open    bool // claims would be acknowledged, and not hold
+	open    bool // with a wrong result, claims succeed without being durable
 }
 
-// finding is an error that is its own remedy.
+// finding is an error that includes its fix.
 type finding string
 
 func (f finding) Error() string { return string(f) }
 
-// settings returns what is wrong, or only that which lets claims not hold.
+// settings returns the wrong settings. With open it checks only those that let
+// claims succeed without being durable.
 func (s *Store) settings(ctx context.Context, open bool) (findings []error, err error) {
 	for _, q := range s.dialect.settings() {
 		if open && !q.open {

@@ -10,13 +10,12 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// First claims that come at once go to PostgreSQL and MySQL in groups: one
-// statement and one commit for all of a group. A claim that its group does not
-// settle goes by itself, as if there were no groups: one of a message that
-// another one of the group claims, one that finds an expired record, and all of
-// them if a statement fails.
+// Concurrent first claims go to PostgreSQL and MySQL in groups, with one
+// statement and one commit for each group. A claim that its group does not
+// settle is made alone: a second claim of a message in the group, a claim that
+// finds an expired record, and all of them if a statement fails.
 const (
-	width = 16 // groups at once; so many calls do not wait at all
+	width = 16 // concurrent groups; so many calls do not wait at all
 	most  = 128
 )
 
@@ -29,7 +28,7 @@ type claiming struct {
 	settled bool // live and err are set
 }
 
-// inGroup claims in a group. It reports false if the claim has to go by itself.
+// inGroup claims in a group. It reports false if the claim must be made alone.
 func (s *Store) inGroup(ctx context.Context, c *change) (live core.Value, settled bool, err error) {
 	w := &claiming{change: c}
 	if err := s.line.Do(ctx, w); err != nil {
@@ -38,28 +37,28 @@ func (s *Store) inGroup(ctx context.Context, c *change) (live core.Value, settle
 	return w.live, w.settled, w.err
 }
 
-// claimAll makes the claims of a group. What it does not settle is left to the
-// callers.
+// claimAll makes the claims of a group. The callers make those that it does not
+// settle.
 func (s *Store) claimAll(ctx context.Context, all []*claiming) {
 	if len(all) == 1 {
 		all[0].live, all[0].err = s.alone(ctx, all[0].change)
 		all[0].settled = true
 		return
 	}
-	// Sorted, two groups do not wait for each other; and a statement cannot have a key twice.
+	// Sorted, so that two groups do not deadlock. A statement must not have a key twice.
 	slices.SortFunc(all, func(a, b *claiming) int { return bytes.Compare(a.key[:], b.key[:]) })
 	all = slices.CompactFunc(all, func(a, b *claiming) bool { return a.key == b.key })
 	claim := s.stmts.claimAsRows
 	if s.dialect == Postgres {
 		claim = s.stmts.claimAsBlob
 	}
-	if err := claim(ctx, s.pool, all); err != nil { // it says nothing about a single claim
+	if err := claim(ctx, s.pool, all); err != nil { // the error says nothing about a single claim
 		s.birth.Look()
 	}
 }
 
-// claimAsBlob is for PostgreSQL. All claims are one parameter, so that the
-// statement is the same for groups of any size, and with any driver.
+// claimAsBlob is for PostgreSQL. All claims are one parameter, so the statement
+// is the same for groups of any size and with any driver.
 func (s *statements) claimAsBlob(ctx context.Context, on session, all []*claiming) error {
 	const record = len(core.Key{}) + len(core.Value{})
 	blob := make([]byte, 0, len(all)*(record+blobTTL))
@@ -81,14 +80,14 @@ func (s *statements) claimAsBlob(ctx context.Context, on session, all []*claimin
 	return nil
 }
 
-// claimAsRows is for MySQL and MariaDB. It leaves out messages that have a
-// record: a transaction may hold its lock, and all would wait for it.
+// claimAsRows is for MySQL and MariaDB. It skips messages that have a record: a
+// transaction may hold its lock, and the whole group would wait for it.
 func (s *statements) claimAsRows(ctx context.Context, on session, all []*claiming) error {
 	i, _ := slices.BinarySearch(groupSizes, len(all))
 	args := make([]any, 1, 4*groupSizes[i])
 	args[0] = all[0].namespace
 	for j := range groupSizes[i] {
-		args = append(args, all[min(j, len(all)-1)].key[:]) // the last one again and again
+		args = append(args, all[min(j, len(all)-1)].key[:]) // repeat the last one
 	}
 	seen, err := on.keys(ctx, s.present[i], args...)
 	if err != nil {
@@ -112,7 +111,7 @@ func (s *statements) claimAsRows(ctx context.Context, on session, all []*claimin
 	}
 	n, err := result.RowsAffected()
 	if err != nil || n != int64(len(all)) {
-		return err // somebody else claimed one of them: the swap of each tells
+		return err // another caller claimed one of them: the single swaps find which
 	}
 	for _, c := range all {
 		c.live, c.settled = c.next, true
@@ -120,10 +119,10 @@ func (s *statements) claimAsRows(ctx context.Context, on session, all []*claimin
 	return nil
 }
 
-// groupSizes are the numbers of rows for which there are statements.
+// groupSizes are the group sizes for which there are statements.
 var groupSizes = []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, most} //nolint:gochecknoglobals // a constant, which Go has none of for slices
 
-// eachSize makes a statement for each size: of begin, row so many times, and
+// eachSize builds a statement for each size: begin, that many times row, and
 // end.
 func eachSize(begin, row, end string) []string {
 	all := make([]string, len(groupSizes))

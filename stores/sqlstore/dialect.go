@@ -5,7 +5,7 @@ import (
 )
 
 // Dialect is the SQL of an engine: [Postgres], [MySQL] or [SQLite]. The zero
-// Dialect is none, and [Store.Bind] reports it.
+// Dialect is invalid, and [Store.Bind] reports it.
 type Dialect uint8
 
 // The engines.
@@ -33,12 +33,12 @@ func (d Dialect) String() string {
 	}
 }
 
-// The statements take their parameters in the order in which they stand,
-// because MySQL cannot number them. An expiry is counted from now by the clock
-// of the database, in whole milliseconds.
+// The statements use their parameters in order, because MySQL cannot number
+// them. An expiry counts from now on the clock of the database, in whole
+// milliseconds.
 type statements struct {
 	insert    string // (namespace, id, value, ttl) if there is no row
-	claim     string // (namespace, id, value, ttl, namespace, id, value) if there is no row, but one with the second id and value
+	claim     string // (namespace, id, value, ttl, namespace, id, value) if there is no row, and one with the second id and value
 	update    string // (value, ttl, namespace, id, old) of a live row
 	overwrite string // (value, ttl, namespace, id) of an expired row
 	read      string // (namespace, id) of a live row
@@ -51,7 +51,7 @@ type statements struct {
 	insertAll []string // (namespace, id, value, ttl) …, for each of groupSizes
 
 	schema string
-	file   string // of the schema
+	file   string // the file of the schema
 }
 
 var (
@@ -64,16 +64,16 @@ var (
 )
 
 const (
-	// now() would be the start of the transaction.
+	// now() would return the start of the transaction.
 	postgresNow = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-	// UNIX_TIMESTAMP() goes by the session's time zone and repeats an hour a
-	// year.
+	// UNIX_TIMESTAMP() depends on the session's time zone and repeats an hour
+	// each year.
 	mysqlNow = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000)"
 	// unixepoch('subsec') needs SQLite 3.42.
 	sqliteNow = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 )
 
-// blobTTL is how many digits a ttl has in a blob.
+// blobTTL is the number of digits of a ttl in a blob.
 const blobTTL = 16
 
 func (d Dialect) statements() statements {
@@ -92,14 +92,14 @@ func (d Dialect) statements() statements {
 			overwrite: "UPDATE hookonce_seen SET value = $1, expires = " + postgresNow + " + $2::bigint " +
 				"WHERE namespace = $3 AND id = $4 AND expires <= " + postgresNow,
 			read: read,
-			// In REPEATABLE READ a row that changed since the snapshot is then an error, instead of
-			// a value of the past.
+			// In REPEATABLE READ a row that changed since the snapshot is then an error instead of
+			// a stale value.
 			readTx: read + " FOR UPDATE",
 			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = $1 AND id = $2",
 			remove: "DELETE FROM hookonce_seen WHERE namespace = $1 AND id = $2",
-			// What has a record is left out of the insert, which would wait for a transaction
-			// that changes it. The scalar subquery cannot become a join, whose plan would
-			// depend on how large the table once was.
+			// The insert skips messages that have a record: it would wait for a transaction that
+			// changes it. The scalar subquery cannot become a join, whose plan would depend on how
+			// large the table once was.
 			claimBlob: "WITH claims AS MATERIALIZED (SELECT id, value, ttl, (SELECT CASE WHEN expires > " + postgresNow + " THEN seen.value ELSE '' END " +
 				"FROM hookonce_seen AS seen WHERE seen.namespace = $1::text AND seen.id = claim.id) AS live " +
 				"FROM (SELECT substr($2::bytea, i, 32) AS id, substr($2::bytea, i + 32, 40) AS value, " +
@@ -111,11 +111,11 @@ func (d Dialect) statements() statements {
 			file:   "postgres.sql",
 		}
 	case MySQL:
-		// A locking read is of the present in REPEATABLE READ, and in READ UNCOMMITTED of what is
-		// committed.
+		// A locking read returns the current row in REPEATABLE READ, and only committed rows in
+		// READ UNCOMMITTED.
 		read := "SELECT value FROM hookonce_seen WHERE namespace = ? AND id = ? AND expires > " + mysqlNow + " LOCK IN SHARE MODE"
 		return statements{
-			// IGNORE makes a duplicate no error, and its count of rows does not depend on
+			// With IGNORE a duplicate is not an error, and the count of rows does not depend on
 			// clientFoundRows.
 			insert: "INSERT IGNORE INTO hookonce_seen (namespace, id, value, expires) VALUES (?, ?, ?, " + mysqlNow + " + ?)",
 			claim: "INSERT IGNORE INTO hookonce_seen (namespace, id, value, expires) SELECT ?, ?, ?, " + mysqlNow + " + ? " +

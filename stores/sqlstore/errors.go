@@ -18,15 +18,15 @@ var (
 	errKept          = errors.New("a delete removed nothing")
 	errBegin         = errors.New("no transaction begins")
 	errOpen          = errors.New("a statement leaves its transaction open")
-	errNoTable       = errors.New("hookonce_seen is no table")
+	errNoTable       = errors.New("hookonce_seen is not a table")
 )
 
-// mysqlCode finds the number that begins the message of a MySQL server.
+// mysqlCode finds the number at the start of a MySQL server's message.
 var mysqlCode = regexp.MustCompile(`Error (\d{4})[ :]`)
 
-// code is what the engine calls an error: the SQLSTATE of PostgreSQL, the
-// number of MySQL, the message of SQLite. Drivers are not imported, so it is
-// taken from what they have in common.
+// code identifies an error: the SQLSTATE of PostgreSQL, the number of MySQL,
+// the message of SQLite. The package imports no driver, so it relies on what
+// they have in common.
 func code(err error) string {
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {
@@ -38,8 +38,7 @@ func code(err error) string {
 	return err.Error()
 }
 
-// is reports whether the code is one of those, or, in SQLite, has one of them
-// in it.
+// is reports whether code is one of those or, for SQLite, contains one of them.
 func is(code string, those ...string) bool {
 	for _, t := range those {
 		if code == t || len(t) > 5 && strings.Contains(code, t) {
@@ -49,17 +48,17 @@ func is(code string, those ...string) bool {
 	return false
 }
 
-// conflict reports errors that the same call again may not meet: serialization
-// failure, deadlock, lock not available, a connection that was idle for too
-// long.
+// conflict reports errors after which a repeated call may succeed:
+// serialization failure, deadlock, lock not available, a connection that was
+// idle for too long.
 func conflict(err error) bool {
 	return is(code(err), "40001", "40P01", "55P03", "57P05", "1205", "1213", "1020", "database is locked", "database table is locked", "SQLITE_BUSY")
 }
 
-// explain adds what to do.
+// explain adds the fix.
 func (s *Store) explain(ctx context.Context, doing string, err error) error {
 	if end := ctx.Err(); end != nil && !errors.Is(err, end) {
-		err = fmt.Errorf("%w: %w", end, err) // drivers have words of their own for it
+		err = fmt.Errorf("%w: %w", end, err) // drivers report it in their own words
 	}
 	if own := finding(""); errors.As(err, &own) {
 		return fmt.Errorf("sqlstore: %s: %w", doing, err)
@@ -74,13 +73,13 @@ func (s *Store) explain(ctx context.Context, doing string, err error) error {
 const smallPacket = "max_allowed_packet is too small for a purge: SET GLOBAL max_allowed_packet = 1048576 or more, and in the DSN " +
 	"maxAllowedPacket, if it is there"
 
-// remedy is for the person on call.
+// remedy is the fix, for the person on call.
 func (s *Store) remedy(err error) string {
 	notSchema := "the table hookonce_seen is not as in stores/sqlstore/schema/" + s.stmts.file
 	policy := "CREATE POLICY hookonce ON hookonce_seen TO the user USING (true) WITH CHECK (true)"
 	switch c := code(err); {
 	case errors.Is(err, context.DeadlineExceeded):
-		return "the database did not answer in time: is it up and reachable, are connections of the pool free (SetMaxOpenConns), does a transaction hold a lock"
+		return "the database did not respond in time: is it up and reachable, are connections of the pool free (SetMaxOpenConns), does a transaction hold a lock"
 	case errors.Is(err, context.Canceled):
 		return "cancelled by the caller"
 	case errors.Is(err, errContradiction), errors.Is(err, errAltered):
@@ -101,7 +100,7 @@ func (s *Store) remedy(err error) string {
 	case errors.Is(err, errNoTable):
 		return "nothing can be purged: give the connection the schema that has the table, as in stores/sqlstore/schema/" + s.stmts.file
 	case is(c, "42P01", "1146", "no such table"):
-		return "there is no table hookonce_seen in this database (a transaction must be of the store's own): run Migrate, or stores/sqlstore/schema/" + s.stmts.file
+		return "there is no table hookonce_seen in this database (a transaction must belong to the store's database): run Migrate, or stores/sqlstore/schema/" + s.stmts.file
 	case is(c, "42703", "1054", "no such column", "has no column"):
 		return notSchema
 	case is(c, "23514", "1526") && strings.Contains(err.Error(), "partition"):

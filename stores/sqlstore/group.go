@@ -13,14 +13,13 @@ import (
 	line "github.com/hookonce/hookonce/internal/group"
 )
 
-// group commits the swaps on an SQLite file that come at once in one
-// transaction. SQLite has one writer at a time, and each commit is a write to
-// the disk: one after the other they would be slow, and their callers would
-// wait for locks instead of in line.
+// group commits concurrent swaps on an SQLite file in one transaction. SQLite
+// has one writer at a time, and each commit writes to the disk. Single commits
+// would be slow, and their callers would wait for locks instead of in line.
 //
-// The goroutine that commits lives as long as callers wait. A caller does not
-// wait longer than its context allows, whatever the driver does; whether its
-// swap happens is then unknown.
+// The goroutine that commits lives as long as callers wait. A caller waits no
+// longer than its context allows, whatever the driver does. Whether its swap
+// happens is then unknown.
 type group struct {
 	store *Store
 
@@ -31,7 +30,7 @@ type group struct {
 
 // waiter is a swap in line.
 type waiter struct {
-	ctx    context.Context //nolint:containedctx // of the caller, who waits
+	ctx    context.Context //nolint:containedctx // of the waiting caller
 	change *change
 	live   core.Value
 	err    error
@@ -41,8 +40,8 @@ type waiter struct {
 // maxBatch bounds how long a batch holds the write lock.
 const maxBatch = 256
 
-// swap reads first, because what writes nothing, such as a duplicate, need not
-// wait in line.
+// swap reads first: a swap that writes nothing, such as a duplicate, does not
+// have to wait in line.
 func (g *group) swap(ctx context.Context, c *change) (live core.Value, err error) {
 	err = retry(ctx, func() error {
 		live, err = g.store.stmts.live(ctx, g.store.pool, g.store.stmts.read, c)
@@ -68,8 +67,8 @@ func (g *group) swap(ctx context.Context, c *change) (live core.Value, err error
 	}
 }
 
-// leave takes a swap out of the line if it is still there: one that hangs must
-// not collect those whose callers are gone.
+// leave removes a swap from the line if it is still there: behind a commit that
+// hangs, swaps must not pile up whose callers are gone.
 func (g *group) leave(w *waiter) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -105,7 +104,7 @@ func (g *group) take() []*waiter {
 }
 
 // commit sends every waiter of the batch its result, and returns the connection
-// if it is of further use.
+// if it can be used again.
 func (g *group) commit(conn *committer, batch []*waiter) *committer {
 	ctx, cancel := line.Last(batch, func(w *waiter) context.Context { return w.ctx })
 	defer cancel()
@@ -116,7 +115,7 @@ func (g *group) commit(conn *committer, batch []*waiter) *committer {
 			}
 		}
 		if err = conn.commit(ctx, batch); err != nil {
-			conn.abandon() //nolint:contextcheck // what is left open must be undone, also when ctx has ended
+			conn.abandon() //nolint:contextcheck // the transaction must be rolled back even if ctx has ended
 			conn = nil
 		}
 		return err
@@ -124,7 +123,7 @@ func (g *group) commit(conn *committer, batch []*waiter) *committer {
 	switch {
 	case err == nil:
 	case len(batch) > 1 && ctx.Err() == nil:
-		// One of them may be at fault: each by itself, so that only that one fails.
+		// One of them may be at fault: commit each alone, so that only that one fails.
 		for _, w := range batch {
 			conn = g.commit(conn, []*waiter{w})
 		}
@@ -178,7 +177,7 @@ func (c *committer) commit(ctx context.Context, batch []*waiter) (err error) {
 	return err
 }
 
-// close gives the connection back to the pool, out of any transaction.
+// close returns the connection to the pool, outside any transaction.
 func (c *committer) close() {
 	if c == nil {
 		return
@@ -187,9 +186,9 @@ func (c *committer) close() {
 	_ = c.conn.Close()
 }
 
-// abandon rolls back what an error left open. Where there is nothing to roll
-// back, or that fails too, the connection is not used again. Its statements are
-// closed before it: a driver may not survive the opposite order.
+// abandon rolls back a transaction that an error left open. If there is none,
+// or the rollback fails too, the connection is not used again. Its statements
+// are closed first: a driver may not survive the opposite order.
 func (c *committer) abandon() {
 	c.closeStatements()
 	if _, err := c.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {

@@ -5,19 +5,19 @@ import (
 	"fmt"
 )
 
-// Migrate creates the table hookonce_seen if it is not there. Programs that
-// share the database may call it at once, at each start. A user without the
-// right to create tables needs the table to exist. Let a privileged user run
-// the file of the engine in stores/sqlstore/schema/ once, and grant SELECT,
+// Migrate creates the table hookonce_seen if it does not exist. Programs that
+// share the database may call it concurrently, at each start. A user without
+// the right to create tables needs the table to exist. Let a privileged user
+// run the file of the engine in stores/sqlstore/schema/ once, and grant SELECT,
 // INSERT, UPDATE and DELETE on it.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err
 	}
 	var err error
-	for range 3 { // of two that create it at once one may be told that it exists
+	for range 3 { // of two concurrent calls one may fail because the table exists
 		if s.look(ctx) == nil {
-			_ = s.begin(ctx) // what is wrong then, the first claim will say
+			_ = s.begin(ctx) // the first claim reports an error
 			return nil
 		}
 		err = retry(ctx, func() error {
@@ -47,7 +47,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 
 func denied(err error) bool { return is(code(err), "42501", "1142", "1044") }
 
-// look reads no row of the table, by the columns that the statements use.
+// look checks the table's columns without reading a row.
 func (s *Store) look(ctx context.Context) error {
 	rows, err := s.db.QueryContext(ctx, "SELECT namespace, id, value, expires FROM hookonce_seen WHERE 1 = 0")
 	if err != nil {

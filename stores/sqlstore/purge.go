@@ -19,19 +19,19 @@ type Purged struct {
 }
 
 // Purge deletes the expired records and returns how many. It works in short
-// steps, each a transaction of its own, so claims continue meanwhile. It may
-// run in several processes at once. In PostgreSQL it goes by the pages of the
-// table and its partitions and takes all namespaces. Elsewhere it goes by the
-// primary key and takes this store's.
+// steps, each in its own transaction, so claims continue meanwhile. It may run
+// in several processes at once. In PostgreSQL it reads the table and its
+// partitions page by page, and purges all namespaces. Elsewhere it follows the
+// primary key, and purges only this store's namespace.
 //
 // The store remembers which parts of the table have nothing due, and until
-// when. The first purge of a process reads the whole table, a later one what
-// may be due. So a purge that was interrupted goes on where it was. What is
-// remembered is checked after six hours: a record that lives for a shorter time
-// than those around it may stay so much longer in the table.
+// when. The first purge of a process reads the whole table, a later one only
+// what may be due. So an interrupted purge continues where it was. Notes expire
+// after six hours: a record with a shorter life than those around it may stay
+// in the table that much longer.
 //
-// Each of progress is called once a second and at the end. If ctx ends, what is
-// deleted stays deleted.
+// Each function in progress is called once a second and at the end. If ctx
+// ends, what is deleted stays deleted.
 func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed int64, err error) {
 	if err := s.mistake(); err != nil {
 		return 0, err
@@ -39,7 +39,7 @@ func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed in
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	p := &purge{Store: s, progress: progress, second: second.C}
-	select { // one at a time, for the notes
+	select { // one at a time, because of the notes
 	case s.purging <- struct{}{}:
 		err = p.run(ctx)
 		<-s.purging
@@ -72,11 +72,11 @@ func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report f
 }
 
 const (
-	purgePages = 64   // of a step, some 5000 rows
-	purgeRows  = 5000 // of a step
-	purgeKeys  = 500  // placeholders of one statement; SQLite once had 999
-	// purgeTrust bounds, in milliseconds, how long a note is believed: rows
-	// that are written after it may expire before those that it is of.
+	purgePages = 64   // per step, about 5000 rows
+	purgeRows  = 5000 // per step
+	purgeKeys  = 500  // placeholders of one statement; old SQLite versions allow 999
+	// purgeTrust bounds, in milliseconds, how long a note is valid: rows that
+	// are written later may expire before those that it describes.
 	purgeTrust = 6 * 60 * 60 * 1000
 )
 
@@ -98,14 +98,14 @@ func (p *purge) tell() {
 	}
 }
 
-// notes is what a store knows of its table from purges. A part without a note,
-// or whose time has come, is read.
+// notes is what a store knows about its table from purges. A part without a
+// note, or with something due, is read.
 type notes struct {
-	pages []int64 // when something in a step's pages is due next
-	keys  []span  // in order; together they are all keys
+	pages []int64 // when something in the pages of a step is due next
+	keys  []span  // in order; together they cover all keys
 }
 
-// span is the keys up to one, from the end of the span before it.
+// span is a range of keys, from the end of the span before it.
 type span struct {
 	to  core.Key
 	due int64
@@ -129,7 +129,7 @@ func (p *purge) step(removed int64, part float64) {
 	}
 }
 
-// until is how long a step's note holds.
+// until is when the note of a step expires.
 func (p *purge) until(next *int64) int64 {
 	latest := p.now + purgeTrust
 	if next == nil {
@@ -138,10 +138,10 @@ func (p *purge) until(next *int64) int64 {
 	return min(*next, latest)
 }
 
-// byPage reads the table in its physical order. By the primary key, whose order
-// is random, each row would be another page. A step is the same pages of every
-// partition: by way of the table, because a user may have no privileges on a
-// partition itself.
+// byPage reads the table in its physical order. In the order of the primary
+// key, which is random, each row would be on another page. A step reads the
+// same pages of every partition, through the table, because a user may have no
+// privileges on a partition itself.
 func (p *purge) byPage(ctx context.Context) error {
 	const size = "SELECT count(*), COALESCE(max(pg_relation_size(oid)), 0) / current_setting('block_size')::bigint, " + postgresNow +
 		" FROM pg_class WHERE relkind = 'r' AND oid IN (" + postgresTables + ")"
@@ -195,10 +195,10 @@ func (p *purge) byKey(ctx context.Context) error {
 	if len(old) == 0 {
 		old = []span{{to: last}}
 	}
-	// If it ends early, what is left stays as it was.
+	// If it ends early, the remaining notes stay.
 	defer func() { p.notes.keys = slices.Concat(known, old) }()
 	var from []byte // before the first key
-	small := false  // the span before this one was read, and had few rows
+	small := false  // the previous span was read and had few rows
 	for len(old) > 0 {
 		if old[0].due > p.now {
 			known, old, small = append(known, old[0]), old[1:], false
@@ -223,14 +223,14 @@ func (p *purge) byKey(ctx context.Context) error {
 	return nil
 }
 
-// span purges the rows behind from, up to a key or to so many.
+// span purges the rows after from, up to a key or a number of rows.
 func (p *purge) span(ctx context.Context, from []byte, to core.Key) (this span, rows, removed int64, err error) {
 	const (
 		which = " FROM hookonce_seen WHERE namespace = ? AND id > ? AND id <= ?"
 		look  = "SELECT count(*), max(id), COALESCE(sum(CASE WHEN expires <= ? THEN 1 ELSE 0 END), 0), " +
 			"min(CASE WHEN expires > ? THEN expires END) FROM (SELECT id, expires" + which + " ORDER BY id LIMIT ?) AS step"
-		// It looks for expired rows without locking any, and deletes those alone: a delete
-		// of a range would lock the live rows in it too, and wait for them.
+		// It selects the expired rows without locks and deletes only those: deleting a range would
+		// lock the live rows in it too, and wait for them.
 		find = "SELECT id" + which + " AND expires <= ? ORDER BY id LIMIT ?"
 	)
 	if from == nil {

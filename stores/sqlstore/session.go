@@ -40,8 +40,8 @@ func keysOf(rows *sql.Rows, err error) (map[core.Key]bool, error) {
 	return all, rows.Err()
 }
 
-// plain leaves it to the driver whether statements are prepared. PostgreSQL's
-// drivers know what the pool between them and the server can bear.
+// plain lets the driver decide whether to prepare statements. PostgreSQL's
+// drivers are configured for the pooler in use.
 type plain struct {
 	on interface {
 		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
@@ -62,9 +62,8 @@ func (p plain) scan(ctx context.Context, dest any, query string, args ...any) er
 	return p.on.QueryRowContext(ctx, query, args...).Scan(dest)
 }
 
-// prepared keeps the statements it has seen prepared, for drivers that
-// otherwise prepare each call. database/sql prepares them again on each
-// connection.
+// prepared keeps prepared statements, for drivers that otherwise prepare each
+// call. database/sql prepares them again on each connection.
 type prepared struct {
 	on interface {
 		PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
@@ -86,7 +85,7 @@ func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if first := p.stmts[query]; first != nil { // another caller was quicker
+	if first := p.stmts[query]; first != nil { // another caller was faster
 		_ = st.Close() //nolint:sqlclosecheck // the other stays, and is returned
 		return first, nil
 	}

@@ -13,10 +13,10 @@ import (
 )
 
 // KnownSince returns the time since when the table has the records of this
-// namespace. After a TRUNCATE, a crash that emptied an UNLOGGED table, or a
-// change of the database or file it is later. It is the zero time before the
-// first claim or [Store.Migrate]. The store reads it in the statement that
-// claims, with the first claim of each ten milliseconds and after each error.
+// namespace. A TRUNCATE, a crash that emptied an UNLOGGED table, or a change of
+// the database or file makes it later. It is the zero time before the first
+// claim or [Store.Migrate]. The store reads it in the statement of a claim: the
+// first one of each ten milliseconds and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 // sinceKey is the row of a namespace that holds its marker. It never expires,
@@ -26,11 +26,11 @@ var (
 	sinceArg any = sinceKey[:]                                          //nolint:gochecknoglobals // the same as an argument
 )
 
-// never is the life of the marker: 200,000 years, which added to now is no
-// overflow.
+// never is the life of the marker: 200,000 years, which does not overflow when
+// added to now.
 const never = int64(math.MaxInt64 / 1000)
 
-// otherLifeError reports that the marker is not the one that the claim was for.
+// otherLifeError reports a marker other than the one that the claim expected.
 type otherLifeError struct{ found core.Value }
 
 func (*otherLifeError) Error() string {
@@ -38,8 +38,8 @@ func (*otherLifeError) Error() string {
 		"does something delete from hookonce_seen, or do connections lead to several databases"
 }
 
-// sameLife reads the marker, and returns an [otherLifeError] if it is another
-// one.
+// sameLife reads the marker. It returns an [otherLifeError] if it is not the
+// expected one.
 func (s *statements) sameLife(ctx context.Context, on session, read string, c *change) error {
 	found, err := s.live(ctx, on, read, &change{namespace: c.namespace, key: sinceKey})
 	if err == nil && (found == core.Value{} || found != c.known.Value) {
@@ -48,15 +48,16 @@ func (s *statements) sameLife(ctx context.Context, on session, read string, c *c
 	return err
 }
 
-// dueAfter is how long claims go by an earlier look at the marker. To look with
-// each claim costs MariaDB half of them, since that locks the marker.
+// dueAfter is how long claims rely on an earlier read of the marker. Reading it
+// with each claim halves the throughput of MariaDB, since that locks the
+// marker.
 const dueAfter = 10 * time.Millisecond
 
-// attempts bounds how often one call may find another marker. Each time some
-// process made a new one, which takes a loss of records.
+// attempts bounds how often one call may find another marker. Each time a
+// process made a new one, after a loss of records.
 const attempts = 8
 
-// claim swaps, and learns of the marker until it is the one that the table has.
+// claim swaps, and reads the marker until it is the one in the table.
 func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err error) {
 	for range attempts {
 		marks := s.marks.Load()
@@ -79,10 +80,10 @@ func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err erro
 	return core.Value{}, err
 }
 
-// meet learns of a marker that is not the known one. Of many callers that find
-// the same loss, one writes a new marker. If another process does at the same
-// time, the next try finds that one. What was found before the last marker was
-// written, marks of them by then, says nothing.
+// meet handles a marker that is not the known one. Of many callers that find
+// the same loss, one writes a new marker. If another process does so at the
+// same time, the next attempt finds that one. A marker found before the newest
+// one was written means nothing; marks is how many had been written.
 func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found core.Value) error {
 	marker, ok := birth.Parse(strings.TrimRight(string(found[:]), "\x00"))
 	if !ok {
@@ -102,7 +103,7 @@ func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found 
 	return err
 }
 
-// begin makes the marker, or learns of it, before the first claim.
+// begin writes or reads the marker before the first claim.
 func (s *Store) begin(ctx context.Context) error {
 	marks := s.marks.Load()
 	known := s.birth.Known()

@@ -20,7 +20,7 @@ import (
 // goroutine between calls, and needs no Close.
 type Store struct {
 	namespace string
-	space     any // the namespace, ready to be an argument
+	space     any // the namespace, as an argument
 	db        *sql.DB
 	dialect   Dialect
 	stmts     statements
@@ -29,10 +29,10 @@ type Store struct {
 	line      grouping.Line[*claiming]
 	birth     birth.Birth
 	marks     atomic.Int64  // how often this store wrote a marker
-	meeting   chan struct{} // held by who writes a marker
-	purging   chan struct{} // holds the purge that runs
-	notes     notes         // of the purge that runs
-	vouching  chan struct{} // holds whoever looks whether claims hold
+	meeting   chan struct{} // held by the caller that writes a marker
+	purging   chan struct{} // held by the running purge
+	notes     notes         // guarded by purging
+	vouching  chan struct{} // held by the caller of vouch
 	vouched   atomic.Bool
 
 	mu     sync.Mutex
@@ -75,17 +75,17 @@ func (s *Store) Bind(owner string) error {
 	return nil
 }
 
-// mistake is what was wrong with the arguments of New.
+// mistake reports an invalid argument of New.
 func (s *Store) mistake() error {
 	switch {
 	case s == nil || s.owners == nil:
 		return errors.New("sqlstore: the zero Store is not ready for use: make it with sqlstore.New")
 	case s.db == nil:
-		return errors.New("sqlstore: New was given no database: pass the *sql.DB of sql.Open")
+		return errors.New("sqlstore: New got a nil database: pass the *sql.DB of sql.Open")
 	case s.stmts.file == "":
-		return errors.New("sqlstore: New was given no dialect: pass sqlstore.Postgres, sqlstore.MySQL or sqlstore.SQLite")
+		return errors.New("sqlstore: New got no dialect: pass sqlstore.Postgres, sqlstore.MySQL or sqlstore.SQLite")
 	case s.namespace == "" || len(s.namespace) > 64 || strings.ContainsFunc(s.namespace, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return fmt.Errorf("sqlstore: the namespace %q: it must be 1 to 64 printable ASCII characters, such as the name of the endpoint", s.namespace)
+		return fmt.Errorf("sqlstore: the namespace %q must be 1 to 64 printable ASCII characters, such as the name of the endpoint", s.namespace)
 	}
 	return nil
 }
@@ -114,19 +114,19 @@ func (s *Store) swap(ctx context.Context, c *change) (live core.Value, err error
 	if err := s.vouch(ctx); err != nil {
 		return core.Value{}, err
 	}
-	// What has to look at the marker goes by itself: a hundred claims a second at most.
+	// A claim that must read the marker is made alone: at most a hundred each second.
 	if c.old == (core.Value{}) && c.known == nil && c.key != sinceKey {
 		if live, settled, err := s.inGroup(ctx, c); settled {
 			return live, err
 		}
-		if s.birth.Due(dueAfter) { // it has waited, or its group met an error
+		if s.birth.Due(dueAfter) { // it has waited, or its group failed
 			c.known = s.birth.Known()
 		}
 	}
 	return s.alone(ctx, c)
 }
 
-// alone makes a swap by statements of its own.
+// alone makes a swap with statements of its own.
 func (s *Store) alone(ctx context.Context, c *change) (live core.Value, err error) {
 	err = retry(ctx, func() error {
 		live, err = s.stmts.swap(ctx, s.pool, s.stmts.read, c)
@@ -135,8 +135,7 @@ func (s *Store) alone(ctx context.Context, c *change) (live core.Value, err erro
 	return live, err
 }
 
-// retry repeats what the engine refused because of what others did at the same
-// moment.
+// retry repeats a call that the engine refused because of a concurrent one.
 func retry(ctx context.Context, do func() error) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		err := do()

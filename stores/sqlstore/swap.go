@@ -13,26 +13,26 @@ import (
 
 // change is one call of Swap.
 type change struct {
-	namespace any // a string, ready to be an argument
+	namespace any // a string, as an argument
 	key       core.Key
 	old, next core.Value
 	ttl       int64 // milliseconds
 
-	known *birth.Life // without whose marker there is no claim; nil: claim in any case
+	known *birth.Life // claim only with this marker; nil: claim in any case
 }
 
-// milliseconds rounds up, twice: the clock of the database is cut to a whole
+// milliseconds rounds up, twice: the clock of the database is truncated to a
 // millisecond, and a record must not expire early.
 func milliseconds(ttl time.Duration) int64 {
 	return int64((ttl+time.Millisecond-1)/time.Millisecond) + 1
 }
 
-// rounds bounds what others can undo between the statements of one swap.
+// rounds bounds how often others may interfere with one swap.
 const rounds = 32
 
-// swap is core.SeenStore's Swap. Each statement is atomic by itself, and writes
-// only where the row is as it must be; so between them anything may happen, and
-// if the answer would be no answer, it begins anew.
+// swap is core.SeenStore's Swap. Each statement is atomic, and writes only if
+// the row is as expected. Anything may happen between the statements. If they
+// contradict each other, swap starts over.
 func (s *statements) swap(ctx context.Context, on session, read string, c *change) (core.Value, error) {
 	for range rounds {
 		if done, err := s.write(ctx, on, c); err != nil {
@@ -47,8 +47,8 @@ func (s *statements) swap(ctx context.Context, on session, read string, c *chang
 		if live != (core.Value{}) {
 			continue
 		}
-		// There is no live record, but something stood in the way: another marker, or an expired
-		// row. That is gone too if the marker gets lost now.
+		// There is no live record, but something prevented the claim: another marker, or an expired
+		// row. An expired row is gone too if the marker is lost now.
 		if c.known != nil {
 			if err := s.sameLife(ctx, on, read, c); err != nil {
 				return core.Value{}, err
@@ -63,7 +63,7 @@ func (s *statements) swap(ctx context.Context, on session, read string, c *chang
 	return core.Value{}, errContradiction
 }
 
-// write makes the swap if the row is as it must be.
+// write makes the swap if the row is as expected.
 func (s *statements) write(ctx context.Context, on session, c *change) (bool, error) {
 	switch {
 	case c.old == (core.Value{}) && c.known != nil:
@@ -74,7 +74,7 @@ func (s *statements) write(ctx context.Context, on session, c *change) (bool, er
 	return affected(on.ExecContext(ctx, s.update, c.next[:], c.ttl, c.namespace, c.key[:], c.old[:]))
 }
 
-// live reads the live value, zero if there is none.
+// live reads the live value, or zero if there is none.
 func (s *statements) live(ctx context.Context, on session, read string, c *change) (core.Value, error) {
 	var value []byte
 	switch err := on.scan(ctx, &value, read, c.namespace, c.key[:]); {

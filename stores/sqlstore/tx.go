@@ -9,11 +9,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Tx binds the store to a transaction of the handler, for [core.Commit]: what
-// it swaps becomes durable with the transaction, and is undone with it. It
-// never retries, because a failed statement cannot be retried in its
-// transaction: after an error, roll back. Use the result until the transaction
-// ends, in one goroutine at a time.
+// Tx binds the store to a transaction of the handler, for [core.Commit]: its
+// swaps are committed or rolled back with the transaction. It never retries,
+// because a failed statement cannot be retried in its transaction: after an
+// error, roll back. Use the result until the transaction ends, in one goroutine
+// at a time.
 func (s *Store) Tx(tx *sql.Tx) core.SeenStore {
 	return &txStore{s, tx}
 }
@@ -30,10 +30,9 @@ func (t *txStore) Swap(ctx context.Context, key core.Key, old, next core.Value, 
 		return core.Value{}, err
 	}
 	if t.tx == nil {
-		return core.Value{}, errors.New("sqlstore: Tx was given no transaction: pass the *sql.Tx of BeginTx")
+		return core.Value{}, errors.New("sqlstore: Tx got a nil transaction: pass the *sql.Tx of BeginTx")
 	}
-	// Not prepared on the pool: that would take a second connection, and wait for it while this one
-	// holds locks.
+	// Not prepared on the pool: that would wait for a second connection while this one holds locks.
 	live, err := t.stmts.swap(ctx, plain{t.tx}, t.stmts.readTx,
 		&change{namespace: t.space, key: key, old: old, next: next, ttl: milliseconds(ttl)})
 	if err != nil {

@@ -17,7 +17,7 @@ function make(tag, properties = {}, ...children) {
 
 async function call(path, options) {
   const response = await fetch(path, options);
-  const answer = await response.json().catch(() => ({ error: "the inspector answers with " + response.status }));
+  const answer = await response.json().catch(() => ({ error: "the inspector responds with " + response.status }));
   if (!response.ok) throw new Error(answer.error);
   return answer;
 }
@@ -139,7 +139,7 @@ function draw(d) {
   $("delivery").hidden = false;
   if (other) said("");
   $("other").hidden = !d.again;
-  if (d.again) $("other").firstElementChild.textContent = `Verified again as ${d.again}, with the secret that you gave. Nothing was sent or recorded.`;
+  if (d.again) $("other").firstElementChild.textContent = `Verified again as ${d.again}, with the secret that you entered. Nothing was sent or recorded.`;
   $("verdict").className = d.tone;
   $("verdict").querySelector(".status").textContent = d.status || "–";
   $("verdict").querySelector(".status").hidden = !d.status;
@@ -229,9 +229,9 @@ function drawFound(found) {
 }
 
 function pair(difference) {
-  const none = make.bind(null, "span", { className: "alike", textContent: difference.part === "body" ? "empty" : "not there" });
+  const none = make.bind(null, "span", { className: "alike", textContent: difference.part === "body" ? "empty" : "missing" });
   const side = (title, segments, className) => make("div", {}, make("h5", { textContent: title }), make("p", {}, segments.length ? "" : none(), ...segments.map((s) => {
-    if (s.alike) return make("span", { className: "alike", textContent: `${s.alike} bytes alike` });
+    if (s.alike) return make("span", { className: "alike", textContent: `${s.alike} identical bytes` });
     return s.differs ? make("mark", { className, textContent: s.text }) : document.createTextNode(s.text);
   })));
   return make("div", { className: "pair" }, make("h4", { textContent: difference.part }), make("div", { className: "sides" },
@@ -253,9 +253,9 @@ function drawTime(t) {
     $("time").textContent = "No timestamp can be read, or the scheme has none.";
     return;
   }
-  const distance = Math.abs(t.age) < 1 ? "as it arrived" : span(t.age) + (t.age > 0 ? " before it arrived" : " after it arrived, by the clock here");
+  const distance = Math.abs(t.age) < 1 ? "as it arrived" : span(t.age) + (t.age > 0 ? " before it arrived" : " after it arrived, by this machine’s clock");
   $("time").textContent = `Signed at ${new Date(t.at).toLocaleString([], { hour12: false })}, ${distance}: ${t.inside ? "inside" : "outside"} the tolerance.` +
-    (t.proven ? "" : " That is what the request claims: no signature proves it.");
+    (t.proven ? "" : " The request claims so: no signature proves it.");
   const track = $("track"), width = t.past + t.future;
   // The tolerance is the middle half. What lies outside of it is drawn nearer than it is.
   const at = (age) => {
@@ -298,8 +298,8 @@ function drawBody() {
     out = pretty;
     notes.push(what);
   }
-  if (form !== "hex" && text.includes("\ufffd")) notes.push("it is not all text: see Hex");
-  if (body.cut) notes.push("only its beginning is shown: save it for the rest");
+  if (form !== "hex" && text.includes("\ufffd")) notes.push("not all of it is text: see Hex");
+  if (body.cut) notes.push("only the beginning is shown: save it for the rest");
   $("body").className = form;
   $("body").textContent = out;
   $("bodynote").textContent = notes.join(" · ");
@@ -324,7 +324,7 @@ function prettied(text, type) {
   if (/x-www-form-urlencoded/i.test(type)) {
     return [[...new URLSearchParams(text)].map(([name, value]) => `${name} = ${value}`).join("\n"), "a form, decoded for reading"];
   }
-  return [text, "neither JSON nor a form: as it is"];
+  return [text, "neither JSON nor a form: shown as it is"];
 }
 
 // indented changes white space only: numbers and escapes stay as they were sent.
@@ -348,7 +348,7 @@ function indented(text) {
 function drawParts(d) {
   $("partsnote").textContent = d.parts.length === 0 ? "The scheme cannot read the request, so there is no signed text." :
     d.proven ? "What the sender signed, from start to end. Proven: the signature verifies over it." :
-      d.verified ? "What the sender signed, from start to end." : "What the verifier takes for the signed text, from start to end. The signature does not verify over it.";
+      d.verified ? "What the sender signed, from start to end." : "What the verifier read as the signed text, from start to end. The signature does not verify over it.";
   $("parts").hidden = d.parts.length === 0;
   $("parts").replaceChildren(...d.parts.flatMap((p) => [
     make("dt", { className: p.label === "separator" || p.label === "text" ? "" : "named", textContent: p.label }),
@@ -376,7 +376,7 @@ $("again").querySelector("form").addEventListener("submit", async (event) => {
   $("verify").disabled = true;
   try {
     const file = $("file").files[0];
-    if (file?.size > 64 << 10) throw new Error("the file has more than 64 KiB: is it the right one?");
+    if (file?.size > 64 << 10) throw new Error("the file is larger than 64 KiB: is it the right one?");
     const secret = file ? await file.text() : $("secret").value;
     const scheme = $("scheme").value;
     const d = await post(`api/deliveries/${shown.number}/again`, { scheme, secret });
