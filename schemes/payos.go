@@ -52,7 +52,7 @@ func (s payOS) Facts() core.Facts {
 		}
 		var c core.Content
 		c.WriteString(text)
-		body, ok := replaceAt(r.Body, []string{"signature"}, HMACSHA256.sum([]byte(secrets[0]), core.Hex, false)(&c))
+		body, ok := replaceAt(r.Body, []string{"signature"}, HMACSHA256.is().sum([]byte(secrets[0]), core.Hex, false)(&c))
 		if !ok {
 			return malformed("the body has no signature: put a placeholder there")
 		}

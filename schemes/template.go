@@ -1,6 +1,9 @@
 package schemes
 
 import (
+	"crypto/sha1" //nolint:gosec // some senders have nothing better
+	"crypto/sha256"
+	"crypto/sha512"
 	"errors"
 	"fmt"
 	"net/http"
@@ -198,19 +201,19 @@ const (
 	Base64Text // padded standard base64; a public key of ECDSA or RSA in SPKI DER, or in a certificate: the lines of a PEM file, joined
 )
 
-// Algorithm makes signatures.
-type Algorithm uint8
+// Algorithm makes signatures. The zero Algorithm is [HMACSHA256].
+type Algorithm struct{ of *algorithm }
 
-// The algorithms.
-const (
-	HMACSHA256 Algorithm = iota
-	HMACSHA1
-	HMACSHA512
-	Ed25519
-	ECDSAP256 // over SHA-256, the signature in ASN.1 DER
-	RSASHA256 // PKCS #1 v1.5
-	RSASHA512 // PKCS #1 v1.5
-	SHA256    // of a Content that ends with {secret}: no MAC, for senders that have nothing better
+// The algorithms. They are constants: a program links only those that it names.
+var (
+	HMACSHA256 = Algorithm{}
+	HMACSHA1   = Algorithm{&algorithm{hash: sha1.New}}
+	HMACSHA512 = Algorithm{&algorithm{hash: sha512.New, jwt: "HS512"}}
+	Ed25519    = Algorithm{&algorithm{public: core.Ed25519Key, jwt: "EdDSA"}}
+	ECDSAP256  = Algorithm{&algorithm{public: ecdsaKey, secret: HexText, jwt: "ES256", inJWT: ecdsaRawKey, malleable: true}} // over SHA-256, the signature in ASN.1 DER
+	RSASHA256  = Algorithm{&algorithm{public: rsaSHA256Key, secret: Base64Text, jwt: "RS256"}}                               // PKCS #1 v1.5
+	RSASHA512  = Algorithm{&algorithm{public: rsaSHA512Key, secret: Base64Text, jwt: "RS512"}}                               // PKCS #1 v1.5
+	SHA256     = Algorithm{&algorithm{hash: sha256.New, plain: true}}                                                        // of a Content that ends with {secret}: no MAC, for senders that have nothing better
 )
 
 // Scheme checks the template and makes a scheme of it. The error lists every
@@ -271,8 +274,8 @@ func (t Template) build() (*templated, error) {
 	if s.t.MaxSignatures == 0 {
 		s.t.MaxSignatures = maxSignatures
 	}
-	if s.t.Encoding > core.Base64URL || t.Algorithm > SHA256 || t.Secret > Base64Text || t.Unit > UnixTime {
-		fail("Encoding, Algorithm, Secret or Unit is none of the constants")
+	if s.t.Encoding > core.Base64URL || t.Secret > Base64Text || t.Unit > UnixTime {
+		fail("Encoding, Secret or Unit is none of the constants")
 	}
 	if t.List != "" && t.List != "," && t.List != ";" && t.List != " " {
 		fail("List is %q: it can be \",\", \";\" or \" \"", t.List)
@@ -330,15 +333,15 @@ func (t Template) build() (*templated, error) {
 // checkKeys finds secrets in a text that is public, or in no text where there
 // must be one.
 func (s *templated) checkKeys() (mistakes []error) {
-	private := s.t.Algorithm.hash() == nil
+	algorithm := s.t.Algorithm.is()
+	private := algorithm.public != nil
 	switch {
 	case private && s.has(partSecret):
 		mistakes = append(mistakes, errors.New("the Content holds {secret}, but the sender signs with a private key"))
-	case s.t.Algorithm == SHA256 && !s.has(partSecret):
+	case algorithm.plain && !s.has(partSecret):
 		mistakes = append(mistakes, errors.New("the Algorithm is a plain hash, which anybody can make: Content must end with {secret}"))
 	}
-	switch {
-	case private && s.t.Secret == Verbatim && s.t.Algorithm != Ed25519, s.t.Secret == HexText && (s.t.Algorithm == RSASHA256 || s.t.Algorithm == RSASHA512):
+	if s.t.Secret < algorithm.secret {
 		mistakes = append(mistakes, errors.New("the secret is a public key, which is written in base64: Secret must be Base64Text"))
 	}
 	return mistakes

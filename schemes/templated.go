@@ -43,7 +43,7 @@ func (s *templated) Facts() core.Facts { return s.facts(s, nil) }
 // it is there. nil: nothing.
 func (s *templated) facts(outer core.Scheme, prepare func(*signing)) core.Facts {
 	f := core.Facts{
-		Past: s.t.Past, Future: s.t.Future, FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.hash() == nil,
+		Past: s.t.Past, Future: s.t.Future, FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.is().public != nil,
 		IdentifiedBy: s.identity(), Unsigned: s.counts(),
 	}
 	if h := s.headers(); len(h) > 0 {
@@ -113,7 +113,7 @@ func (s *templated) ParseKey(text string) (core.VerifyKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.t.Algorithm.key(s.label, raw, s.t.Encoding, s.has(partSecret))
+	return s.t.Algorithm.is().key(s.label, raw, s.t.Encoding, s.has(partSecret))
 }
 
 func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
