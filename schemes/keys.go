@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // some senders have nothing better
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
@@ -42,8 +44,8 @@ type algorithm struct {
 	plain bool             // or of a hash that is no MAC
 
 	// public makes the key of a sender with a private key, nil if both share a
-	// secret. A field for each algorithm, and no switch over all, leaves the
-	// linker free to drop what a program does not name.
+	// secret. A field of each algorithm, and not a switch over all, lets the
+	// linker drop what a program does not name.
 	public    keyParser
 	secret    SecretText // the first form that can hold a key
 	malleable bool       // a signature has other texts that are as good
@@ -54,8 +56,15 @@ type algorithm struct {
 
 type keyParser func(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error)
 
-// hmacSHA256 is the zero Algorithm.
-var hmacSHA256 = algorithm{hash: sha256.New, jwt: "HS256"} //nolint:gochecknoglobals // a constant
+// The algorithms of [Algorithm] that need no public key from a file, and
+// hmacSHA256, the zero one.
+var (
+	hmacSHA256 = algorithm{hash: sha256.New, jwt: "HS256"}
+	hmacSHA1   = algorithm{hash: sha1.New}
+	hmacSHA512 = algorithm{hash: sha512.New, jwt: "HS512"}
+	eddsa      = algorithm{public: core.Ed25519Key, jwt: "EdDSA"}
+	plainHash  = algorithm{hash: sha256.New, plain: true}
+)
 
 func (a Algorithm) is() *algorithm {
 	if a.of == nil {

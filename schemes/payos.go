@@ -70,7 +70,8 @@ func (s payOS) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.Content.WriteString(text)
 	a.BodySigned = false
-	return s.readJSON(r.Body, a)
+	found := s.outline.read(r.Body, nil)
+	return s.readJSON(r.Body, &found, a)
 }
 
 // payOSText is what is signed of a body.

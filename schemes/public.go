@@ -13,7 +13,12 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// What this file has is linked only by a program that names an algorithm with public keys.
+// Only a program that names one of these algorithms links what this file has.
+var (
+	ecdsaP256 = algorithm{public: ecdsaKey, secret: HexText, jwt: "ES256", inJWT: ecdsaRawKey, malleable: true}
+	rsaSHA256 = algorithm{public: rsaSHA256Key, secret: Base64Text, jwt: "RS256"}
+	rsaSHA512 = algorithm{public: rsaSHA512Key, secret: Base64Text, jwt: "RS512"}
+)
 
 // parsePublic reads a public key in SPKI form, or that of a certificate, which
 // is trusted as it is: whoever configured it did so.

@@ -1,9 +1,6 @@
 package schemes
 
 import (
-	"crypto/sha1" //nolint:gosec // some senders have nothing better
-	"crypto/sha256"
-	"crypto/sha512"
 	"errors"
 	"fmt"
 	"net/http"
@@ -204,16 +201,17 @@ const (
 // Algorithm makes signatures. The zero Algorithm is [HMACSHA256].
 type Algorithm struct{ of *algorithm }
 
-// The algorithms. They are constants: a program links only those that it names.
+// The algorithms. Do not assign to them. They are variables so that a program
+// links only what it names: one with HMAC has nothing that reads public keys.
 var (
 	HMACSHA256 = Algorithm{}
-	HMACSHA1   = Algorithm{&algorithm{hash: sha1.New}}
-	HMACSHA512 = Algorithm{&algorithm{hash: sha512.New, jwt: "HS512"}}
-	Ed25519    = Algorithm{&algorithm{public: core.Ed25519Key, jwt: "EdDSA"}}
-	ECDSAP256  = Algorithm{&algorithm{public: ecdsaKey, secret: HexText, jwt: "ES256", inJWT: ecdsaRawKey, malleable: true}} // over SHA-256, the signature in ASN.1 DER
-	RSASHA256  = Algorithm{&algorithm{public: rsaSHA256Key, secret: Base64Text, jwt: "RS256"}}                               // PKCS #1 v1.5
-	RSASHA512  = Algorithm{&algorithm{public: rsaSHA512Key, secret: Base64Text, jwt: "RS512"}}                               // PKCS #1 v1.5
-	SHA256     = Algorithm{&algorithm{hash: sha256.New, plain: true}}                                                        // of a Content that ends with {secret}: no MAC, for senders that have nothing better
+	HMACSHA1   = Algorithm{&hmacSHA1}
+	HMACSHA512 = Algorithm{&hmacSHA512}
+	Ed25519    = Algorithm{&eddsa}
+	ECDSAP256  = Algorithm{&ecdsaP256} // over SHA-256, the signature in ASN.1 DER
+	RSASHA256  = Algorithm{&rsaSHA256} // PKCS #1 v1.5
+	RSASHA512  = Algorithm{&rsaSHA512} // PKCS #1 v1.5
+	SHA256     = Algorithm{&plainHash} // of a Content that ends with {secret}: no MAC, for senders that have nothing better
 )
 
 // Scheme checks the template and makes a scheme of it. The error lists every
@@ -316,6 +314,10 @@ func (t Template) build() (*templated, error) {
 	}
 	mistakes = append(mistakes, s.checkKeys()...)
 	s.front = s.inFront()
+	s.outlined()
+	if len(t.More) > 0 {
+		s.moreOf = commonPrefix(t.More)
+	}
 	for _, m := range s.ambiguous() {
 		fail("Content: %s", m)
 	}
@@ -487,25 +489,32 @@ func (a *address) exact() { a.path, a.query = true, true }
 // write adds the address that r was sent to; ok is false if it cannot have been
 // sent to this one.
 func (a *address) write(r *core.Request, c *core.Content) bool {
+	base, rest, ok := a.of(r)
+	c.WriteString(base)
+	c.WriteString(rest)
+	return ok
+}
+
+// of returns that address in two parts, the first of which is configured.
+func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	target := r.URL
 	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form
 		target = target[i+3:]
 		target = target[max(strings.IndexByte(target, '/'), 0):]
 	}
 	if strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' }) {
-		return false // no request line can hold it, but something else than HTTP/1 might
+		return "", "", false // no request line can hold it, but something else than HTTP/1 might
 	}
-	_, query, has := strings.Cut(target, "?")
-	c.WriteString(a.text)
+	path, query, has := strings.Cut(target, "?")
 	switch {
 	case a.query:
 		_, own, _ := strings.Cut(a.text, "?")
-		return query == own
+		return a.text, "", query == own
 	case a.path && has:
-		c.WriteString("?")
-		c.WriteString(query)
-	case !a.path:
-		c.WriteString(target)
+		return a.text, target[len(path):], true
+	case a.path:
+		return a.text, "", true
+	default:
+		return a.text, target, true
 	}
-	return true
 }
