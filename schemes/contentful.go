@@ -48,7 +48,7 @@ func (s contentful) Facts() core.Facts {
 }
 
 func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
-	list, err := Header(contentfulList).inHeader(r.Header, "")
+	list, err := single(r.Header, contentfulList)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,10 @@ type form struct {
 
 type pair struct{ name, value []byte }
 
+func (p pair) compare(other pair) int {
+	return cmp.Or(bytes.Compare(p.name, other.name), bytes.Compare(p.value, other.value))
+}
+
 var forms = sync.Pool{New: func() any { return new(form) }} //nolint:gochecknoglobals // a pool is no state
 
 const (
@@ -66,9 +70,7 @@ func readForm[T string | []byte](f *form, text T) bool {
 		}
 		f.pairs = append(f.pairs, pair{name, decoded})
 	}
-	slices.SortFunc(f.pairs, func(a, b pair) int {
-		return cmp.Or(bytes.Compare(a.name, b.name), bytes.Compare(a.value, b.value))
-	})
+	slices.SortFunc(f.pairs, pair.compare)
 	return true
 }
 

@@ -58,6 +58,8 @@ type keyParser func(label string, raw []byte, enc core.Encoding) (core.VerifyKey
 
 // The algorithms of [Algorithm] that need no public key from a file, and
 // hmacSHA256, the zero one.
+//
+//nolint:gochecknoglobals // constants
 var (
 	hmacSHA256 = algorithm{hash: sha256.New, jwt: "HS256"}
 	hmacSHA1   = algorithm{hash: sha1.New}

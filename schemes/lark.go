@@ -85,7 +85,7 @@ func (lark) ParseKey(text string) (core.VerifyKey, error) {
 
 // ReadHeader implements [core.Scheme].
 func (s lark) ReadHeader(r *core.Request, a *core.Attempt) error {
-	nonce, err := Header(larkNonce).inHeader(r.Header, "")
+	nonce, err := single(r.Header, larkNonce)
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func (s *search) members(m *branch, past bool) {
 			return
 		}
 		child := m.child(name, s.places)
-		ok := false
+		var ok bool
 		if child == nil || !unescaped(name) {
 			ok = s.skip()
 		} else {
@@ -167,7 +167,7 @@ func (s *search) elements(m *branch, past bool) {
 				child = &m.children[i]
 			}
 		}
-		ok, batch := false, false
+		var ok, batch bool
 		if child == nil {
 			ok = s.skip()
 		} else {

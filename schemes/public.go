@@ -14,6 +14,8 @@ import (
 )
 
 // Only a program that names one of these algorithms links what this file has.
+//
+//nolint:gochecknoglobals // constants
 var (
 	ecdsaP256 = algorithm{public: ecdsaKey, secret: HexText, jwt: "ES256", inJWT: ecdsaRawKey, malleable: true}
 	rsaSHA256 = algorithm{public: rsaSHA256Key, secret: Base64Text, jwt: "RS256"}

@@ -153,14 +153,14 @@ func Query(name string) Field { return Field{query: name} }
 // an array, the name is an index: "0" is the first.
 func JSON(path ...string) Field { return Field{path: path} }
 
-func (f Field) none() bool   { return f.header == "" && f.query == "" && len(f.path) == 0 }
-func (f Field) inBody() bool { return len(f.path) > 0 }
-func (f Field) same(other Field) bool {
+func (f *Field) none() bool   { return f.header == "" && f.query == "" && len(f.path) == 0 }
+func (f *Field) inBody() bool { return len(f.path) > 0 }
+func (f *Field) same(other Field) bool {
 	return f.header == other.header && f.key == other.key && f.item == other.item && f.query == other.query && slices.Equal(f.path, other.path)
 }
 
 // whole says that the field is a header as a whole.
-func (f Field) whole() bool { return f.header != "" && f.key == "" && f.item == 0 }
+func (f *Field) whole() bool { return f.header != "" && f.key == "" && f.item == 0 }
 
 // Batch is how a body with several events is identified.
 type Batch uint8
@@ -203,6 +203,8 @@ type Algorithm struct{ of *algorithm }
 
 // The algorithms. Do not assign to them. They are variables so that a program
 // links only what it names: one with HMAC has nothing that reads public keys.
+//
+//nolint:gochecknoglobals // constants
 var (
 	HMACSHA256 = Algorithm{}
 	HMACSHA1   = Algorithm{&hmacSHA1}

@@ -492,7 +492,7 @@ func valuesOf(h core.Header, name string) []string {
 }
 
 // inHeader returns what must be there exactly once.
-func (f Field) inHeader(h core.Header, list string) (string, error) {
+func (f *Field) inHeader(h core.Header, list string) (string, error) {
 	values := lines(h, f.header)
 	if len(values) == 0 || values[0] == "" {
 		return "", missing(f.header)
@@ -506,6 +506,12 @@ func (f Field) inHeader(h core.Header, list string) (string, error) {
 	default:
 		return "", malformed(f.header + " has no " + f.key)
 	}
+}
+
+// single is inHeader for a header as a whole.
+func single(h core.Header, name string) (string, error) {
+	f := Header(name)
+	return f.inHeader(h, "")
 }
 
 // once returns what may be absent from the values of the header, but is not

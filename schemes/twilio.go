@@ -1,7 +1,6 @@
 package schemes
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -231,7 +230,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the body is not a form that can be read")
 	}
 	a.Reply = form.has(twilioCall)
-	form.pairs = slices.CompactFunc(form.pairs, func(a, b pair) bool { return bytes.Equal(a.name, b.name) && bytes.Equal(a.value, b.value) })
+	form.pairs = slices.CompactFunc(form.pairs, func(a, b pair) bool { return a.compare(b) == 0 })
 	form.write(&a.Content, "", "")
 	return nil
 }
