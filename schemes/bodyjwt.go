@@ -2,7 +2,6 @@ package schemes
 
 import (
 	"cmp"
-	"crypto/ecdsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -103,7 +102,7 @@ func mustJWT(t JWT) *bodyJWT {
 }
 
 func (t JWT) build() (*bodyJWT, error) {
-	s := &bodyJWT{t: t, alg: t.Algorithm.jwt()}
+	s := &bodyJWT{t: t, alg: t.Algorithm.is().jwt}
 	s.t.Encoding = cmp.Or(t.Encoding, core.Hex)
 	var mistakes []error
 	fail := func(text string) { mistakes = append(mistakes, errors.New(text)) }
@@ -111,7 +110,7 @@ func (t JWT) build() (*bodyJWT, error) {
 	switch {
 	case s.alg == "":
 		fail("the Algorithm is none that signs a JWT")
-	case t.Algorithm.hash() == nil && t.Secret != Base64Text:
+	case t.Algorithm.is().public != nil && t.Secret != Base64Text:
 		fail("the secret is a public key, which is written in base64: Secret must be Base64Text")
 	}
 	switch {
@@ -163,26 +162,6 @@ func (t JWT) build() (*bodyJWT, error) {
 	return s, nil
 }
 
-// jwt is the name of the algorithm in tokens, "" if there is none.
-func (a Algorithm) jwt() string {
-	switch a {
-	case HMACSHA256:
-		return "HS256"
-	case HMACSHA512:
-		return "HS512"
-	case RSASHA256:
-		return "RS256"
-	case RSASHA512:
-		return "RS512"
-	case ECDSAP256:
-		return "ES256"
-	case Ed25519:
-		return "EdDSA"
-	case HMACSHA1, SHA256:
-	}
-	return ""
-}
-
 // bodyJWT is the scheme of a [JWT].
 type bodyJWT struct {
 	t   JWT
@@ -196,7 +175,7 @@ func (s *bodyJWT) Stamping() core.Stamping { return s.t.Stamping }
 // Facts implements [core.Describer].
 func (s *bodyJWT) Facts() core.Facts {
 	f := core.Facts{
-		FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.hash() == nil, IdentifiedBy: jsonPointer(s.t.ID.path),
+		FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.is().public != nil, IdentifiedBy: jsonPointer(s.t.ID.path),
 	}
 	if !s.t.Token.none() {
 		f.Headers = [][]string{{s.t.Token.header}}
@@ -220,19 +199,10 @@ func (s *bodyJWT) ParseKey(text string) (core.VerifyKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.t.Algorithm.key(s.alg, raw, core.Base64URL, false)
-	if err != nil || s.t.Algorithm != ECDSAP256 {
-		return key, err
+	if key := s.t.Algorithm.is().inJWT; key != nil {
+		return key(s.alg, raw, core.Base64URL)
 	}
-	public, err := parsePublic(raw) // tokens have r and s in full length
-	if err != nil {
-		return nil, err
-	}
-	point, ok := public.(*ecdsa.PublicKey)
-	if !ok {
-		return nil, errors.New("not a key on P-256")
-	}
-	return ecdsaRaw(s.alg, core.Base64URL, point), nil
+	return s.t.Algorithm.is().key(s.alg, raw, core.Base64URL, false)
 }
 
 // ReadHeader implements [core.Scheme].
@@ -358,7 +328,7 @@ func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
 	if err := s.checkURL(r, token.claims); err != nil {
 		return err
 	}
-	a.BodySigned = s.t.Algorithm != ECDSAP256 // whose signatures can be rewritten
+	a.BodySigned = !s.t.Algorithm.is().malleable // whose signatures can be rewritten
 	a.Signatures = append(a.Signatures, core.Signature{Label: s.alg, Text: token.signature})
 	a.State = &token
 	a.Content.WriteString(token.signed)
@@ -453,7 +423,7 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 	}
 	var c core.Content
 	c.WriteString(signed)
-	h[s.t.Token.header] = []string{s.t.Prefix + shown + "." + s.t.Algorithm.sum(raw, core.Base64URL, false)(&c)}
+	h[s.t.Token.header] = []string{s.t.Prefix + shown + "." + s.t.Algorithm.is().sum(raw, core.Base64URL, false)(&c)}
 	return nil
 }
 

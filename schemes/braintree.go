@@ -96,11 +96,11 @@ func (braintree) ParseKey(text string) (core.VerifyKey, error) {
 		return nil, err
 	}
 	digest := sha1.Sum([]byte(private)) //nolint:gosec // as above
-	key, err := core.HMACKey("", HMACSHA1.hash(), digest[:], core.Hex)
+	key, err := core.HMACKey("", HMACSHA1.is().hash, digest[:], core.Hex)
 	if err != nil {
 		return nil, err
 	}
-	sum := HMACSHA1.sum(digest[:], core.Hex, false)
+	sum := HMACSHA1.is().sum(digest[:], core.Hex, false)
 	return braintreeKey{key, public, func(text string) string {
 		var c core.Content
 		c.WriteString(text)

@@ -60,9 +60,9 @@ func refused(status int) *core.Answer {
 
 // hasType says that a request is of this media type, whatever its parameters.
 func hasType(h core.Header, want string) bool {
-	values := h.Values("Content-Type")
-	if len(values) != 1 {
-		return false
+	values := lines(h, "Content-Type")
+	if len(values) != 1 || values[0] == want {
+		return len(values) == 1
 	}
 	got, _, err := mime.ParseMediaType(values[0])
 	return err == nil && got == want

@@ -169,20 +169,25 @@ func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
 // fenced returns a value of the part at i. It must not hold the text that ends
 // it: the literal behind it or, if the body comes first, that in front.
 func (s *templated) fenced(i int, value string) error {
-	name := s.parts[i].name()
 	if !visible(value) {
-		return malformed("" + name + " is not 1 to 256 characters of printable ASCII")
+		return malformed(s.parts[i].name() + " is not 1 to 256 characters of printable ASCII")
 	}
 	fence, whole := "", true
 	if body := s.index(partBody); 0 <= body && body < i {
 		fence = s.parts[i-1].literal
-		whole = strings.LastIndex(fence+value, fence) == 0
+		whole = !strings.Contains(value, fence)
+		for k := 1; k < len(fence); k++ { // one that begins in the fence
+			whole = whole && (fence[k:] != fence[:len(fence)-k] || !strings.HasPrefix(value, fence[len(fence)-k:]))
+		}
 	} else if i+1 < len(s.parts) {
 		fence = s.parts[i+1].literal
-		whole = strings.Index(value+fence, fence) == len(value)
+		whole = !strings.Contains(value, fence)
+		for k := 1; k < len(fence); k++ { // one that ends in the fence
+			whole = whole && (fence[k:] != fence[:len(fence)-k] || !strings.HasSuffix(value, fence[:k]))
+		}
 	}
 	if fence != "" && !whole {
-		return malformed("" + name + " holds the text that ends it in the signed text: one signature would fit two messages")
+		return malformed(s.parts[i].name() + " holds the text that ends it in the signed text: one signature would fit two messages")
 	}
 	return nil
 }
@@ -222,7 +227,8 @@ func (u Unit) parse(text string) (time.Time, error) {
 		return Seconds.parse(text)
 	case HTTPDate:
 		at, err := time.Parse(http.TimeFormat, text)
-		if err != nil || at.Format(http.TimeFormat) != text {
+		var again [len(http.TimeFormat)]byte
+		if err != nil || string(at.AppendFormat(again[:0], http.TimeFormat)) != text {
 			return time.Time{}, malformed("the timestamp is not an HTTP date, as in \"Sun, 06 Nov 1994 08:49:37 GMT\"")
 		}
 		return at, nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -47,18 +48,21 @@ func (s contentful) Facts() core.Facts {
 }
 
 func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
-	list, err := Header(contentfulList).inHeader(r.Header, "")
+	list, err := single(r.Header, contentfulList)
 	if err != nil {
 		return err
 	}
 	if len(list) > maxSignatureBytes {
 		return malformed("the list of signed headers is too long")
 	}
-	var target core.Content
-	if !s.public.write(r, &target) {
+	base, rest, ok := s.public.of(r)
+	if !ok {
 		return malformed("the query of the request is not that of the configured URL")
 	}
-	_, rest, _ := strings.Cut(string(target.Bytes()), "://")
+	if rest != "" {
+		base += rest
+	}
+	_, rest, _ = strings.Cut(base, "://")
 	path := "/"
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		path = rest[i:]
@@ -72,16 +76,17 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	a.Content.WriteString("\n")
 	a.Content.WriteString(percent(path, ";,/?:@&=+$-_.!~*'()#"))
 	a.Content.WriteString("\n")
-	names := strings.Split(strings.ToLower(list), ",")
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
+	var few [16]string // most often there are two
+	names := few[:0]
+	for name := range strings.SplitSeq(strings.ToLower(list), ",") {
+		names = append(names, strings.TrimSpace(name))
 	}
 	if !slices.Contains(names, "x-contentful-timestamp") || !slices.Contains(names, "x-contentful-signed-headers") {
 		return malformed("the signed headers include not the timestamp and the list of signed headers")
 	}
 	slices.Sort(names)
 	for i, name := range names {
-		values := r.Header.Values(name)
+		values := valuesOf(r.Header, name)
 		if len(values) != 1 || strings.ContainsAny(name, ":;\n") || i > 0 && name == names[i-1] {
 			return malformed("a signed header is not there exactly once")
 		}
@@ -105,13 +110,21 @@ func signFewHeaders(s *signing) {
 	}
 }
 
+// percentSafe says that a letter, a digit or one of safe is not escaped.
+func percentSafe(r rune, safe string) bool {
+	return '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || r < utf8.RuneSelf && strings.IndexByte(safe, byte(r)) >= 0 //nolint:gosec // as it says
+}
+
 // percent encodes all but letters, digits and those in safe.
 func percent(text, safe string) string {
 	const hex = "0123456789ABCDEF"
+	if !strings.ContainsFunc(text, func(r rune) bool { return !percentSafe(r, safe) }) {
+		return text
+	}
 	var b strings.Builder
 	for i := range len(text) {
 		c := text[i]
-		if '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || strings.IndexByte(safe, c) >= 0 {
+		if percentSafe(rune(c), safe) {
 			b.WriteByte(c)
 			continue
 		}

@@ -3,6 +3,7 @@ package schemes
 import (
 	"cmp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -71,29 +72,10 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 // could be the beginning of a JSON body: v0 signs time and body alone, and must
 // not pass for a v1. A point would end the list.
 func signed(h core.Header, name string) []string {
-	var key [64]byte // on the stack, which http.CanonicalHeaderKey's is not
-	if len(name) > len(key) {
+	if len(name) > 64 || strings.Contains(name, ".") || strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf || !isTokenByte(byte(r)) }) { //nolint:gosec // ASCII
 		return nil
 	}
-	first := true // of a word
-	for i := range len(name) {
-		c := name[i]
-		switch {
-		case 'a' <= c && c <= 'z':
-			if first {
-				c -= 'a' - 'A'
-			}
-		case 'A' <= c && c <= 'Z':
-			if !first {
-				c += 'a' - 'A'
-			}
-		case c != '-' && (c == '.' || !isTokenByte(c)):
-			return nil
-		}
-		key[i] = c
-		first = c == '-'
-	}
-	return h.Values(string(key[:len(name)]))
+	return valuesOf(h, name)
 }
 
 func (s hook0) writeHeaders(h core.Header, names string, a *core.Attempt) error {

@@ -47,7 +47,8 @@ func (s hygraph) Facts() core.Facts {
 }
 
 func (s hygraph) ReadBody(r *core.Request, a *core.Attempt) error {
-	env, err := Entry(hygraphHeader, "env").inHeader(r.Header, s.t.List)
+	field := Entry(hygraphHeader, "env")
+	env, err := field.inHeader(r.Header, s.t.List)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package schemes
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"slices"
 	"strconv"
 )
@@ -30,63 +32,6 @@ func find(body []byte, path []string) (value []byte, ok bool) {
 	return body[from:to:to], true
 }
 
-// findValue is find for a value of any kind, as it is written: a string has its
-// quotes, an object or an array is whole.
-func findValue(body []byte, path []string) (value []byte, ok bool) {
-	s := scanner{body, 0}
-	for _, name := range path {
-		if !s.step(name) {
-			return nil, false
-		}
-	}
-	s.space()
-	from := s.i
-	if !s.skip() || s.i == from {
-		return nil, false
-	}
-	return bytes.TrimRight(body[from:s.i:s.i], " \t\r\n"), true
-}
-
-// findValues appends to values what findValue returns for each field, nil where
-// there is none. Those at the top of the body are found in one pass.
-func findValues(body []byte, fields []Field, values [][]byte) [][]byte {
-	first, top := len(values), 0
-	for _, f := range fields {
-		var value []byte
-		if len(f.path) == 1 && !isIndex(f.path[0]) {
-			top++
-		} else {
-			value, _ = findValue(body, f.path)
-		}
-		values = append(values, value)
-	}
-	s := scanner{body, 0}
-	for inside := top > 0 && s.is('{'); inside; inside = top > 0 && s.is(',') {
-		s.space()
-		key := s.text()
-		if key == nil || !s.is(':') {
-			break
-		}
-		s.space()
-		from := s.i
-		if !s.skip() {
-			break
-		}
-		for i, f := range fields {
-			if values[first+i] == nil && len(f.path) == 1 && string(key) == f.path[0] && unescaped(key) {
-				values[first+i] = bytes.TrimRight(body[from:s.i:s.i], " \t\r\n")
-				top--
-			}
-		}
-	}
-	for i := range values[first:] {
-		if len(values[first+i]) == 0 {
-			values[first+i] = nil // the first member of the name has no value
-		}
-	}
-	return values
-}
-
 // locate is find for the place of the value, without the quotes of a string.
 func locate(body []byte, path []string) (from, to int, ok bool) {
 	s := scanner{body, 0}
@@ -95,34 +40,7 @@ func locate(body []byte, path []string) (from, to int, ok bool) {
 			return 0, 0, false
 		}
 	}
-	value, ok := s.scalar()
-	if !ok {
-		return 0, 0, false
-	}
-	to = s.i
-	if len(value) < to && body[to-1] == '"' {
-		to--
-	}
-	return to - len(value), to, true
-}
-
-// several says that an array on the way to path has more elements than the one
-// that path leads to.
-func several(body []byte, path []string) bool {
-	s := scanner{body, 0}
-	for _, name := range path {
-		array := s.at('[')
-		if !s.step(name) {
-			return false
-		}
-		if array {
-			rest := s
-			if name != "0" || rest.skip() && rest.is(',') {
-				return true
-			}
-		}
-	}
-	return false
+	return s.scalar()
 }
 
 // isIndex says that a name leads to an element of an array.
@@ -227,57 +145,109 @@ func (s *scanner) text() []byte {
 // unescaped says that a string has no escape.
 func unescaped(content []byte) bool { return bytes.IndexByte(content, '\\') < 0 }
 
-// skip moves past a value. Objects and arrays are counted, not entered. Most of
-// the time of a search goes here, so it keeps to local variables, and looks for
-// the end of a string byte by byte before it asks for help: most strings are
-// short.
+// skip moves past a value.
 func (s *scanner) skip() bool {
-	b, i, depth := s.b, s.i, 0
-	for i < len(b) {
-		c := b[i]
-		i++
-		switch c {
+	for b := s.b; s.i < len(b); s.i++ {
+		switch b[s.i] {
 		case '"':
-			end, ok := endOfString(b, i)
-			if !ok {
-				return false
-			}
-			if i = end; depth == 0 {
-				s.i = i
-				return true
-			}
+			end, ok := endOfString(b, s.i+1)
+			s.i = end
+			return ok
 		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				s.i = i - 1 // the end of what surrounds a number, true, false or null
-				return true
-			}
-			if depth--; depth == 0 {
-				s.i = i
-				return true
-			}
-		case ',':
-			if depth == 0 {
-				s.i = i - 1
-				return true
-			}
+			s.i++
+			return s.leave(1)
+		case '}', ']', ',': // the end of what surrounds a number, true, false or null
+			return true
 		}
 	}
-	s.i = i
+	return false
+}
+
+// Eight bytes as one word: low and high have the lowest and the highest bit of
+// each byte.
+const (
+	low  = 0x0101010101010101
+	high = 0x80 * low
+)
+
+// leave moves out of so many objects and arrays, which are counted and not told
+// apart. Most of the time of a search goes here, so it looks at eight bytes at a
+// time. Those with an escape in a string are looked at one by one.
+func (s *scanner) leave(depth int) bool {
+	b, i := s.b, s.i
+	inside := uint64(0) // every bit, while i is within a string
+	for i < len(b) {
+		quotes, slow := uint64(0), false
+		for end := min(i+32, len(b)-7); i < end; i += 8 {
+			w := binary.LittleEndian.Uint64(b[i:])
+			ascii := high &^ w // the high bit of each byte that has none, and below of each byte that
+			quote := (high - (w&^high ^ '"'*low)) & ascii
+			text := quote*low ^ inside                            // is within a string: as many quotes up to it are odd
+			bracket := (high - (w&(0x59*low) ^ 0x59*low)) & ascii // is one of {[}] or of yY_
+			escape := (high - (w&^high ^ '\\'*low)) & ascii
+			mark := bracket&^text | escape&text
+			if mark != 0 {
+				if mark&text != 0 {
+					slow = true
+					break
+				}
+				for ; mark != 0; mark &= mark - 1 {
+					at := i + bits.TrailingZeros64(mark)/8
+					switch b[at] | 0x20 {
+					case '{':
+						depth++
+					case '}':
+						if depth--; depth == 0 {
+							s.i = at + 1
+							return true
+						}
+					}
+				}
+			}
+			quotes |= quote
+			inside = uint64(int64(text) >> 63) //nolint:gosec // the bit of the last byte
+		}
+		switch {
+		case slow || len(b)-i < 8:
+			for end := min(i+8, len(b)); i < end; i++ {
+				switch c := b[i]; {
+				case inside != 0 && c == '\\':
+					i++
+				case c == '"':
+					inside = ^inside
+				case inside != 0:
+				case c == '{', c == '[':
+					depth++
+				case c == '}', c == ']':
+					if depth--; depth == 0 {
+						s.i = i + 1
+						return true
+					}
+				}
+			}
+		case quotes == 0 && inside != 0: // a long string, whose end is found faster
+			var ok bool
+			if i, ok = endOfString(b, i); !ok {
+				return false
+			}
+			inside = 0
+		}
+	}
 	return false
 }
 
 // endOfString returns the index behind the quote that ends the string whose
 // content begins at i.
 func endOfString(b []byte, i int) (int, bool) {
-	for near := min(i+24, len(b)); i < near; i++ {
-		switch b[i] {
-		case '"':
-			return i + 1, true
-		case '\\':
-			i++
+	for near := i + 32; i < near && len(b)-i >= 16; i += 16 { // most strings are short
+		at := bits.TrailingZeros64(ends(binary.LittleEndian.Uint64(b[i:])) | ends(binary.LittleEndian.Uint64(b[i+8:]))<<8)
+		if at == 64 {
+			continue
 		}
+		if i += at; b[i] == '"' {
+			return i + 1, true
+		}
+		break
 	}
 	for quote := -1; i < len(b); {
 		if quote < i { // looked for again only if it was escaped: a string of escapes must not cost a look to its end for each
@@ -296,22 +266,27 @@ func endOfString(b []byte, i int) (int, bool) {
 	return 0, false
 }
 
-// scalar reads a string without escapes, or a number.
-func (s *scanner) scalar() ([]byte, bool) {
+// ends returns a bit for each byte of w that is a quote or a backslash.
+func ends(w uint64) uint64 {
+	text, ascii := w&^high, high&^w
+	found := (high - (text ^ '"'*low)) | (high - (text ^ '\\'*low))
+	return (found & ascii >> 7) * 0x0102040810204080 >> 56
+}
+
+// scalar returns the place of a string without escapes, between its quotes, or
+// of a number.
+func (s *scanner) scalar() (from, to int, ok bool) {
 	s.space()
 	if s.i < len(s.b) && s.b[s.i] == '"' {
 		text := s.text()
-		return text, text != nil && unescaped(text)
+		return s.i - 1 - len(text), s.i - 1, text != nil && unescaped(text)
 	}
 	start := s.i
 	for s.i < len(s.b) && (s.b[s.i] >= '0' && s.b[s.i] <= '9' || s.b[s.i] == '-' || s.b[s.i] == '+' || s.b[s.i] == '.' ||
 		s.b[s.i] == 'e' || s.b[s.i] == 'E') {
 		s.i++
 	}
-	if s.i == start || s.i == len(s.b) {
-		return nil, false // at the end of the body nothing says that the number is whole
-	}
-	return s.b[start:s.i:s.i], true
+	return start, s.i, s.i > start && s.i < len(s.b) // at the end of the body nothing says that the number is whole
 }
 
 // replaceAt returns a copy of body with text in the place of the string or

@@ -179,6 +179,70 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
+// skipByBytes is skip as it would be without a thought for speed.
+func skipByBytes(b []byte, i int) (int, bool) {
+	text, depth := false, 0
+	for ; i < len(b); i++ {
+		switch c := b[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			if text = !text; !text && depth == 0 {
+				return i + 1, true
+			}
+		case text:
+		case c == '{' || c == '[':
+			depth++
+		case depth == 0 && (c == '}' || c == ']' || c == ','):
+			return i, true
+		case c == '}' || c == ']':
+			if depth--; depth == 0 {
+				return i + 1, true
+			}
+		}
+	}
+	return 0, false
+}
+
+func checkSkip(t *testing.T, body []byte) {
+	t.Helper()
+	for from := range body {
+		s := scanner{body, from}
+		end, ok := skipByBytes(body, from)
+		if got := s.skip(); got != ok || ok && s.i != end {
+			t.Fatalf("%q from %d: %t at %d, byte by byte %t at %d", body, from, got, s.i, ok, end)
+		}
+	}
+}
+
+// FuzzSkip: eight bytes at a time find the end that they find one by one.
+func FuzzSkip(f *testing.F) {
+	for _, s := range []string{
+		`{"a":"}]\\\"{[","b":[1,{"c":"é"}]} `, `["y","_",{"Y":y_}],`, `{"a":"` + strings.Repeat("long ", 30) + `}","b":{}},`, `"\\`, `{"\`, "[[[[[[[[[]]]]]]]]]",
+		"{\"\xfb\xa2\xdb\xdc\":\"\xdd\"}", `{"a":"\u00e9\u00e9\u00e9\u00e9"}}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if len(body) > 1000 {
+			return // each place of it is tried
+		}
+		checkSkip(t, body)
+	})
+}
+
+func TestWordsHaveNoSeams(t *testing.T) {
+	t.Parallel()
+	for _, piece := range []string{`\"`, `\\`, `{`, `}`, `[`, `]`, `"`, `"}`, `\\"}`, `"{"`, "\xa2", "\xfd", "y", "_", "\x7f"} {
+		for before := range 40 {
+			for behind := range 10 {
+				checkSkip(t, []byte(`{"a":"`+strings.Repeat("x", before)+piece+strings.Repeat("x", behind)+`"}, `))
+				checkSkip(t, []byte(`[`+strings.Repeat("1", before)+piece+strings.Repeat("1", behind)+`],         `))
+			}
+		}
+	}
+}
+
 func TestAStringOfEscapesCostsNoMoreThanItsLength(t *testing.T) {
 	t.Parallel()
 	for _, escape := range []string{`\u00e9`, `\"`, `\\`} {
@@ -215,22 +279,45 @@ func TestFindJSONReadsAsATemplateDoes(t *testing.T) {
 func FuzzFindValues(f *testing.F) {
 	for _, s := range []string{
 		`{"a":1,"b":{"a":2},"c":[1]}`, `{"b":1 ,"a": {"c":1} , "a":2,"c":"x"}`, `{"a":}`, `{"a":1,}`, `{"a":1 "b":2}`, `{"\u0061":1,"b":2,"c":3`, `[{"a":1}]`, `{"b":,"c":1}`,
+		`{"id":"x","b":{"c":2},"a":{"0":{"b":1},"d":4},"c":[1,2]}`, `{"a":[{"b":1}],"id":{"id":1},"b":2}`, `{"a":[{"b":"1"},2],"c":["x","y"]}`,
 		`{"a":"x","c":nonsense]`, "", `{"c":1`, `{"x":` + strings.Repeat("[", 9), `{"a":{"d":5},"b":true}`,
 	} {
 		f.Add([]byte(s))
 	}
-	fields := []Field{JSON("a"), JSON("b"), JSON("c"), JSON("a", "d"), JSON("0"), JSON("a")}
+	paths := [][]string{{"a"}, {"b"}, {"c"}, {"a", "d"}, {"0"}, {"a"}, {"a", "0", "b"}, {"c", "1"}, {"b", "c"}, {"id"}}
+	var all outline
+	var at []int
+	for i, path := range paths {
+		at = append(at, all.add(path, i%3 > 0, i == 6))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		before := []byte("before")
-		got := findValues(body, fields, [][]byte{before})
-		if len(got) != len(fields)+1 || string(got[0]) != "before" {
-			t.Fatalf("%q: %q", body, got)
-		}
-		for i, field := range fields {
-			want, ok := findValue(body, field.path)
-			if string(got[i+1]) != string(want) || (got[i+1] != nil) != ok {
-				t.Errorf("%q: %v is %q, alone %q, %t", body, field.path, got[i+1], want, ok)
+		found := all.read(body, nil)
+		for i, path := range paths {
+			text, ok := found.textOf(body, at[i])
+			if want, alone := find(body, path); ok != alone || string(text) != string(want) {
+				t.Errorf("%q: %v is %q, %t, alone %q, %t", body, path, text, ok, want, alone)
+			}
+			if want, _ := findValue(body, path); i%3 > 0 && string(found.valueOf(body, at[i])) != string(want) {
+				t.Errorf("%q: %v is %q, alone %q", body, path, found.valueOf(body, at[i]), want)
 			}
 		}
+		if found.several != several(body, paths[6]) {
+			t.Errorf("%q: several is %t", body, found.several)
+		}
 	})
+}
+
+// findValue and several are the pass for one path.
+func findValue(body []byte, path []string) ([]byte, bool) {
+	var o outline
+	at := o.add(path, true, false)
+	found := o.read(body, nil)
+	value := found.valueOf(body, at)
+	return value, value != nil
+}
+
+func several(body []byte, path []string) bool {
+	var o outline
+	o.add(path, false, true)
+	return o.read(body, nil).several
 }

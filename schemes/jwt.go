@@ -185,7 +185,7 @@ func jwtPart(text string) (object, error) {
 
 // bearer is the token in Authorization.
 func bearer(r *core.Request) (string, error) {
-	text, err := Header("Authorization").inHeader(r.Header, "")
+	text, err := single(r.Header, "Authorization")
 	if err != nil {
 		return "", err
 	}

@@ -3,20 +3,14 @@ package schemes
 import (
 	"bytes"
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/hmac"
-	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // some senders have nothing better
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash"
 	"reflect"
 	"strings"
@@ -45,43 +39,20 @@ func (f SecretText) decode(text string) ([]byte, error) {
 	}
 }
 
-// key makes the key of a sender with this algorithm. inside says that the
-// secret is the last part of the signed text.
-func (a Algorithm) key(label string, raw []byte, enc core.Encoding, inside bool) (core.VerifyKey, error) {
-	switch a {
-	case Ed25519:
-		return core.Ed25519Key(label, raw, enc)
-	case ECDSAP256:
-		public, err := parsePublic(raw)
-		if err != nil {
-			return nil, err
-		}
-		key, ok := public.(*ecdsa.PublicKey)
-		if !ok || key.Curve != elliptic.P256() {
-			return nil, fmt.Errorf("a %T, where an ECDSA key on P-256 is needed", public)
-		}
-		return &digestKey{label, enc, sha256.New, func(digest, signature []byte) bool { return ecdsa.VerifyASN1(key, digest, signature) }}, nil
-	case RSASHA256, RSASHA512:
-		public, err := parsePublic(raw)
-		if err != nil {
-			return nil, err
-		}
-		key, ok := public.(*rsa.PublicKey)
-		if !ok {
-			return nil, fmt.Errorf("an RSA key is needed, not a %T", public)
-		}
-		hash := crypto.SHA256
-		if a == RSASHA512 {
-			hash = crypto.SHA512
-		}
-		return newRSAKey(label, enc, key, hash, false)
-	default:
-		key, err := core.HMACKey(label, a.hash(), raw, enc)
-		if err != nil || !inside {
-			return key, err
-		}
-		return insideKey{key, label, a.sum(raw, enc, true)}, nil
-	}
+// algorithm is what an [Algorithm] does.
+type algorithm struct {
+	hash  func() hash.Hash // of an HMAC
+	plain bool             // or of a hash that is no MAC
+
+	// public makes the key of a sender with a private key, nil if both share a
+	// secret. A field of each algorithm, and not a switch over all, lets the
+	// linker drop what a program does not name.
+	public    keyParser
+	secret    SecretText // the first form that can hold a key
+	malleable bool       // a signature has other texts that are as good
+
+	jwt   string    // its name in tokens, "" if there is none
+	inJWT keyParser // public for the form that tokens have; nil: the same
 }
 
 // isMAC reports whether a key is that of [core.HMACKey].
@@ -103,28 +74,47 @@ func notPublic(secret string) error {
 	return err
 }
 
-// hash is that of a sender with a shared secret, nil where it has a private
-// key.
-func (a Algorithm) hash() func() hash.Hash {
-	switch a {
-	case Ed25519, ECDSAP256, RSASHA256, RSASHA512:
-		return nil
-	case HMACSHA1:
-		return sha1.New
-	case HMACSHA512:
-		return sha512.New
-	default:
-		return sha256.New
+type keyParser func(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error)
+
+// The algorithms of [Algorithm] that need no public key from a file, and
+// hmacSHA256, the zero one.
+//
+//nolint:gochecknoglobals // constants
+var (
+	hmacSHA256 = algorithm{hash: sha256.New, jwt: "HS256"}
+	hmacSHA1   = algorithm{hash: sha1.New}
+	hmacSHA512 = algorithm{hash: sha512.New, jwt: "HS512"}
+	eddsa      = algorithm{public: core.Ed25519Key, jwt: "EdDSA"}
+	plainHash  = algorithm{hash: sha256.New, plain: true}
+)
+
+func (a Algorithm) is() *algorithm {
+	if a.of == nil {
+		return &hmacSHA256
 	}
+	return a.of
+}
+
+// key makes the key of a sender with this algorithm. inside says that the
+// secret is the last part of the signed text.
+func (a *algorithm) key(label string, raw []byte, enc core.Encoding, inside bool) (core.VerifyKey, error) {
+	if a.public != nil {
+		return a.public(label, raw, enc)
+	}
+	key, err := core.HMACKey(label, a.hash, raw, enc)
+	if err != nil || !inside {
+		return key, err
+	}
+	return insideKey{key, label, a.sum(raw, enc, true)}, nil
 }
 
 // sum returns what signs with a shared secret.
-func (a Algorithm) sum(secret []byte, enc core.Encoding, inside bool) func(*core.Content) string {
+func (a *algorithm) sum(secret []byte, enc core.Encoding, inside bool) func(*core.Content) string {
 	secret = bytes.Clone(secret)
 	return func(c *core.Content) string {
-		h := a.hash()()
-		if a != SHA256 {
-			h = hmac.New(a.hash(), secret)
+		h := a.hash()
+		if !a.plain {
+			h = hmac.New(a.hash, secret)
 		}
 		_, _ = c.WriteTo(h) // a hash never fails
 		if inside {
@@ -156,19 +146,6 @@ func (k insideKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 		found |= subtle.ConstantTimeCompare(want, []byte(sig.Text))
 	}
 	return found == 1, nil
-}
-
-// parsePublic reads a public key in SPKI form, or that of a certificate, which
-// is trusted as it is: whoever configured it did so.
-func parsePublic(der []byte) (any, error) {
-	if public, err := x509.ParsePKIXPublicKey(der); err == nil {
-		return public, nil
-	}
-	if cert, err := x509.ParseCertificate(der); err == nil {
-		return cert.PublicKey, nil
-	}
-	return nil, errors.New("not a public key in SPKI form or a certificate: copy the sender's public key again, whole; of a PEM file, " +
-		"the text between its BEGIN and END lines without the line breaks")
 }
 
 // digestKey verifies signatures over the hash of the content, which is made

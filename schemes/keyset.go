@@ -295,7 +295,7 @@ func (k jwk) text(scheme core.Scheme) (string, bool) {
 	case *bodyJWT:
 		return text, k.signs(s.alg)
 	case *templated:
-		return text, k.signs(s.t.Algorithm.jwt())
+		return text, k.signs(s.t.Algorithm.is().jwt)
 	default:
 		return text, true
 	}

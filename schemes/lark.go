@@ -11,8 +11,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"hash"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -86,7 +88,7 @@ func (lark) ParseKey(text string) (core.VerifyKey, error) {
 
 // ReadHeader implements [core.Scheme].
 func (s lark) ReadHeader(r *core.Request, a *core.Attempt) error {
-	nonce, err := Header(larkNonce).inHeader(r.Header, "")
+	nonce, err := single(r.Header, larkNonce)
 	if err != nil {
 		return err
 	}
@@ -127,8 +129,8 @@ func (s lark) answer(r *core.Request, key core.VerifyKey) *core.Answer {
 
 // larkKey has functions, because fmt prints no more of one than its address.
 type larkKey struct {
-	sum  func(c *core.Content) string
-	open func(text string) []byte
+	matches func(a *core.Attempt) bool
+	open    func(text string) []byte
 }
 
 func newLarkKey(text string) (core.VerifyKey, error) {
@@ -137,34 +139,54 @@ func newLarkKey(text string) (core.VerifyKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return larkKey{larkSum(text), func(text string) []byte { return larkOpen(block, text) }}, nil
+	return larkKey{larkMatches(text), func(text string) []byte { return larkOpen(block, text) }}, nil
 }
 
-// larkSum hashes the content with the key in front of the body.
+// larkHash hashes the content with the key in front of the body.
+func larkHash(h hash.Hash, key []byte, c *core.Content) {
+	text := c.Bytes()
+	body := max(bytes.IndexByte(text, '{'), 0)
+	h.Reset()
+	h.Write(text[:body])
+	h.Write(key)
+	h.Write(text[body:])
+}
+
+// larkSum signs.
 func larkSum(key string) func(*core.Content) string {
 	return func(c *core.Content) string {
-		text := c.Bytes()
-		body := max(bytes.IndexByte(text, '{'), 0)
 		h := sha256.New()
-		h.Write(text[:body])
-		h.Write([]byte(key))
-		h.Write(text[body:])
+		larkHash(h, []byte(key), c)
 		return hex.EncodeToString(h.Sum(nil))
 	}
 }
 
-func (k larkKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
-	if len(a.Signatures) == 0 {
-		return false, nil
+// larkMatches verifies, and allocates nothing for it.
+func larkMatches(text string) func(*core.Attempt) bool {
+	type state struct {
+		hash      hash.Hash
+		sum, text []byte
 	}
-	want := []byte(k.sum(&a.Content))
-	found := 0
-	for _, sig := range a.Signatures {
-		if sig.Label == "" {
-			found |= subtle.ConstantTimeCompare(want, []byte(sig.Text))
+	key := []byte(text)
+	pool := sync.Pool{New: func() any { return &state{hash: sha256.New()} }}
+	return func(a *core.Attempt) bool {
+		s, _ := pool.Get().(*state)
+		defer pool.Put(s)
+		larkHash(s.hash, key, &a.Content)
+		s.sum = s.hash.Sum(s.sum[:0])
+		s.text = hex.AppendEncode(s.text[:0], s.sum)
+		found := 0
+		for _, sig := range a.Signatures {
+			if sig.Label == "" {
+				found |= subtle.ConstantTimeCompare(s.text, []byte(sig.Text))
+			}
 		}
+		return found == 1
 	}
-	return found == 1, nil
+}
+
+func (k larkKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
+	return len(a.Signatures) > 0 && k.matches(a), nil
 }
 
 // larkOpen decrypts, and leaves the padding: whether it is right would tell a

@@ -44,16 +44,16 @@ func (s mandrill) Facts() core.Facts {
 }
 
 func (s mandrill) ReadBody(r *core.Request, a *core.Attempt) error {
-	form, err := url.ParseQuery(string(r.Body))
-	if err != nil || len(form) != 1 || len(form[mandrillEvents]) != 1 {
+	form := newForm()
+	defer form.release()
+	if !readForm(form, r.Body) || len(form.pairs) != 1 || !form.has(mandrillEvents) {
 		return malformed("the body is not a form with " + mandrillEvents + " and nothing else")
 	}
-	signed := *r
-	signed.Body = []byte(mandrillEvents + form.Get(mandrillEvents))
-	if err := s.templated.ReadBody(&signed, a); err != nil {
-		return err
+	if !s.url.write(r, &a.Content) {
+		return malformed("the query of the request is not that of the configured URL")
 	}
-	a.BodySigned = false
+	form.write(&a.Content, "", "")
+	a.BodySigned, a.Indistinct = false, s.indistinct(a.Unsigned)
 	return nil
 }
 

@@ -52,7 +52,7 @@ func (s payOS) Facts() core.Facts {
 		}
 		var c core.Content
 		c.WriteString(text)
-		body, ok := replaceAt(r.Body, []string{"signature"}, HMACSHA256.sum([]byte(secrets[0]), core.Hex, false)(&c))
+		body, ok := replaceAt(r.Body, []string{"signature"}, HMACSHA256.is().sum([]byte(secrets[0]), core.Hex, false)(&c))
 		if !ok {
 			return malformed("the body has no signature: put a placeholder there")
 		}
@@ -70,7 +70,8 @@ func (s payOS) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.Content.WriteString(text)
 	a.BodySigned = false
-	return s.readJSON(r.Body, a)
+	found := s.outline.read(r.Body, nil)
+	return s.readJSON(r.Body, &found, a)
 }
 
 // payOSText is what is signed of a body.

@@ -88,7 +88,7 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	var values [5]string
 	for i, name := range paypalHeaders() {
 		var err error
-		if values[i], err = Header(name).inHeader(r.Header, ""); err != nil {
+		if values[i], err = single(r.Header, name); err != nil {
 			return err
 		}
 	}

@@ -95,7 +95,7 @@ type plaidToken struct {
 
 // ReadHeader implements [core.Scheme].
 func (p *plaid) ReadHeader(r *core.Request, a *core.Attempt) error {
-	text, err := Header("Plaid-Verification").inHeader(r.Header, "")
+	text, err := single(r.Header, "Plaid-Verification")
 	if err != nil {
 		return err
 	}

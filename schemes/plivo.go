@@ -1,10 +1,8 @@
 package schemes
 
 import (
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
@@ -82,44 +80,46 @@ func (s plivo) ReadHeader(r *core.Request, a *core.Attempt) error {
 
 // ReadBody implements [core.Scheme].
 func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
-	var whole core.Content
-	if !s.at.write(r, &whole) {
+	base, rest, ok := s.at.of(r)
+	if !ok {
 		return malformed("the query of the request is not that of the configured URL")
 	}
-	base, text, _ := strings.Cut(string(whole.Bytes()), "?")
-	query, err := url.ParseQuery(text)
-	if err != nil {
+	base, text, whole := strings.Cut(base, "?")
+	if !whole {
+		var path string
+		path, text, _ = strings.Cut(rest, "?")
+		rest = path
+	} else {
+		rest = ""
+	}
+	query, form := newForm(), newForm()
+	defer query.release()
+	defer form.release()
+	if !readForm(query, text) {
 		return malformed("the query cannot be read")
 	}
-	var form url.Values
 	switch {
 	case len(r.Body) == 0 && (r.Method == http.MethodGet || r.Method == http.MethodPost):
 	case r.Method != http.MethodPost || !hasType(r.Header, formType):
 		return malformed("neither GET without a body nor POST with a form: nothing else is signed")
 	default:
-		if form, err = url.ParseQuery(string(r.Body)); err != nil {
+		if !readForm(form, r.Body) {
 			return malformed("the form cannot be read")
 		}
 	}
-	a.Content.WriteString(base)
-	if len(query)+len(form) > 0 {
-		a.Content.WriteString("?" + strings.Join(sorted(query, "="), "&"))
+	c := &a.Content
+	c.WriteString(base)
+	c.WriteString(rest)
+	if len(query.pairs)+len(form.pairs) > 0 {
+		c.WriteString("?")
 	}
-	if len(query) > 0 && len(form) > 0 {
-		a.Content.WriteString(".")
+	query.write(c, "=", "&")
+	if len(query.pairs) > 0 && len(form.pairs) > 0 {
+		c.WriteString(".")
 	}
-	a.Content.WriteString(strings.Join(sorted(form, ""), "") + "." + a.ID)
-	a.Reply = query.Has("CallUUID") || form.Has("CallUUID")
+	form.write(c, "", "")
+	c.WriteString(".")
+	c.WriteString(a.ID)
+	a.Reply = query.has("CallUUID") || form.has("CallUUID")
 	return nil
-}
-
-// sorted are the pairs of a form by name, and by value where a name is there
-// several times.
-func sorted(form url.Values, between string) (pairs []string) {
-	for _, name := range slices.Sorted(maps.Keys(form)) {
-		for _, value := range slices.Sorted(slices.Values(form[name])) {
-			pairs = append(pairs, name+between+value)
-		}
-	}
-	return pairs
 }

@@ -121,7 +121,7 @@ func (s *signing) mac(text string) (func(*core.Content) string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.t.Algorithm.sum(key, s.t.Encoding, s.has(partSecret)), nil
+	return s.t.Algorithm.is().sum(key, s.t.Encoding, s.has(partSecret)), nil
 }
 
 // stamp puts id and time where they belong.

@@ -2,9 +2,11 @@ package schemes_test
 
 import (
 	"bytes"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,23 +52,55 @@ func TestAProgramWithOneSchemeLinksNoOther(t *testing.T) {
 		t.Skip("it compiles programs: run `make long`")
 	}
 	const own = "github.com/hookonce/hookonce/"
-	absent := []string{ // one of each kind, and the registry
-		own + "schemes.New", own + "schemes.withSettings", own + "schemes.GitHub", own + "schemes.(*bodyJWT).ReadHeader", own + "schemes.(*keySet).ReadHeader",
-		own + "schemes.(*httpSignatures).ReadHeader", own + "schemes.(*sns).ReadHeader", own + "schemes.(*certificates).verify", "crypto/x509.(*Certificate).Verify",
+	absent := []string{ // one of each kind, the registry, and what reads public keys
+		own + "schemes.New", own + "schemes.withSettings", own + "schemes.GitHub", own + "schemes.(*bodyJWT).ReadHeader", own + "schemes.parseJWT",
+		own + "schemes.(*keySet).ReadHeader", own + "schemes.(*httpSignatures).ReadHeader", own + "schemes.(*sns).ReadHeader", own + "schemes.(*certificates).verify",
+		own + "schemes.parsePublic", own + "schemes.(*digestKey).Verify", "crypto/x509.(*Certificate).Verify", "crypto/x509.ParsePKIXPublicKey",
+		"crypto/x509.parseCertificate", "crypto/ecdsa.VerifyASN1", "crypto/rsa.VerifyPKCS1v15",
 	}
-	small, none := built(t, "core.StandardWebhooks{}")
-	one, symbols := built(t, "schemes.Stripe()")
-	all, registry := built(t, `func() core.Scheme { s, _ := schemes.New(os.Args[2], schemes.Settings{}); return s }()`)
-	if strings.Contains(registry, own+"internal/senders") {
+	smallest, none := built(t, "core.StandardWebhooks{}")
+	registry, all := built(t, `func() core.Scheme { s, _ := schemes.New(os.Args[2], schemes.Settings{}); return s }()`)
+	if strings.Contains(all, own+"internal/senders") {
 		t.Error("the registry links what docs/providers.md is made of")
 	}
 	for _, name := range absent {
-		switch {
-		case !strings.Contains(registry, name):
+		if !strings.Contains(all, name) {
 			t.Errorf("a program with the registry does not link %s: is it called otherwise?", name)
-		case strings.Contains(symbols, name) || strings.Contains(none, name):
-			t.Errorf("a program with one template links %s", name)
 		}
 	}
-	t.Logf("core alone: %d bytes; with one template: %d; with the registry: %d", small, one, all)
+	t.Logf("core alone: %d bytes; with the registry: %d more", smallest, registry-smallest)
+	inCore := make(map[string]bool)
+	for name := range names(none) {
+		inCore[name] = true
+	}
+	for what, scheme := range map[string]string{
+		"Stripe": "schemes.Stripe()",
+		"a template of one's own": `func() core.Scheme { s, _ := schemes.Template{Name: "acme", Signature: schemes.Header("X-Signature"), ` +
+			`Algorithm: schemes.HMACSHA512, Content: "{body}"}.Scheme(); return s }()`,
+	} {
+		size, symbols := built(t, scheme)
+		t.Logf("with %s: %d more", what, size-smallest)
+		for name := range names(symbols) {
+			switch {
+			case inCore[name]: // net/http has some of crypto/x509
+			case strings.HasPrefix(name, "crypto/x509."), slices.ContainsFunc(absent, func(not string) bool { return strings.HasPrefix(name, not) }):
+				t.Errorf("a program with %s links %s", what, name)
+			}
+		}
+		if size-smallest > (registry-smallest)/3 {
+			t.Errorf("%s adds %d bytes to a program, the whole registry %d", what, size-smallest, registry-smallest)
+		}
+	}
+}
+
+// names are the symbols that the linker put into a program.
+func names(symbols string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(symbols) {
+			fields := strings.Fields(line)
+			if len(fields) > 0 && !yield(fields[len(fields)-1]) {
+				return
+			}
+		}
+	}
 }

@@ -153,14 +153,14 @@ func Query(name string) Field { return Field{query: name} }
 // an array, the name is an index: "0" is the first.
 func JSON(path ...string) Field { return Field{path: path} }
 
-func (f Field) none() bool   { return f.header == "" && f.query == "" && len(f.path) == 0 }
-func (f Field) inBody() bool { return len(f.path) > 0 }
-func (f Field) same(other Field) bool {
+func (f *Field) none() bool   { return f.header == "" && f.query == "" && len(f.path) == 0 }
+func (f *Field) inBody() bool { return len(f.path) > 0 }
+func (f *Field) same(other Field) bool {
 	return f.header == other.header && f.key == other.key && f.item == other.item && f.query == other.query && slices.Equal(f.path, other.path)
 }
 
 // whole says that the field is a header as a whole.
-func (f Field) whole() bool { return f.header != "" && f.key == "" && f.item == 0 }
+func (f *Field) whole() bool { return f.header != "" && f.key == "" && f.item == 0 }
 
 // Batch is how a body with several events is identified.
 type Batch uint8
@@ -198,19 +198,22 @@ const (
 	Base64Text // padded standard base64; a public key of ECDSA or RSA in SPKI DER, or in a certificate: the lines of a PEM file, joined
 )
 
-// Algorithm makes signatures.
-type Algorithm uint8
+// Algorithm makes signatures. The zero Algorithm is [HMACSHA256].
+type Algorithm struct{ of *algorithm }
 
-// The algorithms.
-const (
-	HMACSHA256 Algorithm = iota
-	HMACSHA1
-	HMACSHA512
-	Ed25519
-	ECDSAP256 // over SHA-256, the signature in ASN.1 DER
-	RSASHA256 // PKCS #1 v1.5
-	RSASHA512 // PKCS #1 v1.5
-	SHA256    // of a Content that ends with {secret}: no MAC, for senders that have nothing better
+// The algorithms. Do not assign to them. They are variables so that a program
+// links only what it names: one with HMAC has nothing that reads public keys.
+//
+//nolint:gochecknoglobals // constants
+var (
+	HMACSHA256 = Algorithm{}
+	HMACSHA1   = Algorithm{&hmacSHA1}
+	HMACSHA512 = Algorithm{&hmacSHA512}
+	Ed25519    = Algorithm{&eddsa}
+	ECDSAP256  = Algorithm{&ecdsaP256} // over SHA-256, the signature in ASN.1 DER
+	RSASHA256  = Algorithm{&rsaSHA256} // PKCS #1 v1.5
+	RSASHA512  = Algorithm{&rsaSHA512} // PKCS #1 v1.5
+	SHA256     = Algorithm{&plainHash} // of a Content that ends with {secret}: no MAC, for senders that have nothing better
 )
 
 // Scheme checks the template and makes a scheme of it. The error lists every
@@ -271,8 +274,8 @@ func (t Template) build() (*templated, error) {
 	if s.t.MaxSignatures == 0 {
 		s.t.MaxSignatures = maxSignatures
 	}
-	if s.t.Encoding > core.Base64URL || t.Algorithm > SHA256 || t.Secret > Base64Text || t.Unit > UnixTime {
-		fail("Encoding, Algorithm, Secret or Unit is none of the constants")
+	if s.t.Encoding > core.Base64URL || t.Secret > Base64Text || t.Unit > UnixTime {
+		fail("Encoding, Secret or Unit is none of the constants")
 	}
 	if t.List != "" && t.List != "," && t.List != ";" && t.List != " " {
 		fail("List is %q: it can be \",\", \";\" or \" \"", t.List)
@@ -313,6 +316,10 @@ func (t Template) build() (*templated, error) {
 	}
 	mistakes = append(mistakes, s.checkKeys()...)
 	s.front = s.inFront()
+	s.outlined()
+	if len(t.More) > 0 {
+		s.moreOf = commonPrefix(t.More)
+	}
 	for _, m := range s.ambiguous() {
 		fail("Content: %s", m)
 	}
@@ -330,15 +337,15 @@ func (t Template) build() (*templated, error) {
 // checkKeys finds secrets in a text that is public, or in no text where there
 // must be one.
 func (s *templated) checkKeys() (mistakes []error) {
-	private := s.t.Algorithm.hash() == nil
+	algorithm := s.t.Algorithm.is()
+	private := algorithm.public != nil
 	switch {
 	case private && s.has(partSecret):
 		mistakes = append(mistakes, errors.New("the Content holds {secret}, but the sender signs with a private key"))
-	case s.t.Algorithm == SHA256 && !s.has(partSecret):
+	case algorithm.plain && !s.has(partSecret):
 		mistakes = append(mistakes, errors.New("the Algorithm is a plain hash, which anybody can make: Content must end with {secret}"))
 	}
-	switch {
-	case private && s.t.Secret == Verbatim && s.t.Algorithm != Ed25519, s.t.Secret == HexText && (s.t.Algorithm == RSASHA256 || s.t.Algorithm == RSASHA512):
+	if s.t.Secret < algorithm.secret {
 		mistakes = append(mistakes, errors.New("the secret is a public key, which is written in base64: Secret must be Base64Text"))
 	}
 	return mistakes
@@ -484,25 +491,32 @@ func (a *address) exact() { a.path, a.query = true, true }
 // write adds the address that r was sent to; ok is false if it cannot have been
 // sent to this one.
 func (a *address) write(r *core.Request, c *core.Content) bool {
+	base, rest, ok := a.of(r)
+	c.WriteString(base)
+	c.WriteString(rest)
+	return ok
+}
+
+// of returns that address in two parts, the first of which is configured.
+func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	target := r.URL
 	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form
 		target = target[i+3:]
 		target = target[max(strings.IndexByte(target, '/'), 0):]
 	}
 	if strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' }) {
-		return false // no request line can hold it, but something else than HTTP/1 might
+		return "", "", false // no request line can hold it, but something else than HTTP/1 might
 	}
-	_, query, has := strings.Cut(target, "?")
-	c.WriteString(a.text)
+	path, query, has := strings.Cut(target, "?")
 	switch {
 	case a.query:
 		_, own, _ := strings.Cut(a.text, "?")
-		return query == own
+		return a.text, "", query == own
 	case a.path && has:
-		c.WriteString("?")
-		c.WriteString(query)
-	case !a.path:
-		c.WriteString(target)
+		return a.text, target[len(path):], true
+	case a.path:
+		return a.text, "", true
+	default:
+		return a.text, target, true
 	}
-	return true
 }

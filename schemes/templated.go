@@ -18,6 +18,7 @@ import (
 const (
 	maxSignatures     = 16
 	maxSignatureBytes = 4 << 10 // of one header
+	fewHeaders        = 4       // are looked up one by one
 )
 
 // templated is the scheme of a [Template].
@@ -29,7 +30,29 @@ type templated struct {
 	front int                // so many parts stand in headers alone
 	url   address
 
-	batches bool // the path of the id leads into an array
+	moreOf  string // what the headers of many t.More begin with
+	batches bool   // the path of the id leads into an array
+
+	outline outline  // what is read of the body
+	at      struct { // where in it, 0 if not in the body
+		id, timestamp int
+		signatures    []int
+		stable        []int
+	}
+}
+
+// outlined lists what is read of a JSON body.
+func (s *templated) outlined() {
+	o, t := &s.outline, &s.t
+	s.at.id, s.at.timestamp = o.add(t.ID.path, false, true), o.add(t.Timestamp.path, false, false)
+	if t.Signature.inBody() {
+		for _, f := range append([]Field{t.Signature}, t.More...) {
+			s.at.signatures = append(s.at.signatures, o.add(f.path, false, false))
+		}
+	}
+	for _, f := range t.Stable {
+		s.at.stable = append(s.at.stable, o.add(f.path, true, false))
+	}
 }
 
 func (s *templated) Name() string            { return s.t.Name }
@@ -43,7 +66,7 @@ func (s *templated) Facts() core.Facts { return s.facts(s, nil) }
 // it is there. nil: nothing.
 func (s *templated) facts(outer core.Scheme, prepare func(*signing)) core.Facts {
 	f := core.Facts{
-		Past: s.t.Past, Future: s.t.Future, FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.hash() == nil,
+		Past: s.t.Past, Future: s.t.Future, FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.is().public != nil,
 		IdentifiedBy: s.identity(), Unsigned: s.counts(),
 	}
 	if h := s.headers(); len(h) > 0 {
@@ -62,6 +85,17 @@ func (s *templated) facts(outer core.Scheme, prepare func(*signing)) core.Facts 
 		}
 	}
 	return f
+}
+
+// commonPrefix is what the headers begin with.
+func commonPrefix(headers []Field) string {
+	prefix := headers[0].header
+	for _, f := range headers[1:] {
+		for !strings.HasPrefix(f.header, prefix) {
+			prefix = prefix[:len(prefix)-1]
+		}
+	}
+	return prefix
 }
 
 // headers lists the headers that are read, in canonical form.
@@ -113,13 +147,13 @@ func (s *templated) ParseKey(text string) (core.VerifyKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.t.Algorithm.key(s.label, raw, s.t.Encoding, s.has(partSecret))
+	return s.t.Algorithm.is().key(s.label, raw, s.t.Encoding, s.has(partSecret))
 }
 
 func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 	a.BodySigned = s.has(partBody)
 	var stamp string
-	if f := s.t.Timestamp; !f.none() && !f.inBody() {
+	if f := &s.t.Timestamp; !f.none() && !f.inBody() {
 		var err error
 		if stamp, err = f.outside(r, s.t.List); err != nil {
 			return err
@@ -153,7 +187,7 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 
 // write adds the part at i, where it stands outside the body.
 func (s *templated) write(i int, stamp string, r *core.Request, a *core.Attempt) error {
-	switch p := s.parts[i]; p.kind {
+	switch p := &s.parts[i]; p.kind {
 	case partLiteral:
 		a.Content.WriteString(p.literal)
 	case partID:
@@ -161,9 +195,9 @@ func (s *templated) write(i int, stamp string, r *core.Request, a *core.Attempt)
 	case partTimestamp:
 		a.Content.WriteTime(stamp)
 	case partNonce, partValue:
-		f := p.field
+		f := &s.parts[i].field
 		if p.kind == partNonce {
-			f = s.t.Nonce
+			f = &s.t.Nonce
 		}
 		value, err := f.outside(r, s.t.List)
 		if err == nil {
@@ -183,7 +217,7 @@ func (s *templated) write(i int, stamp string, r *core.Request, a *core.Attempt)
 }
 
 // outside returns what must be there exactly once, in a header or in the query.
-func (f Field) outside(r *core.Request, list string) (string, error) {
+func (f *Field) outside(r *core.Request, list string) (string, error) {
 	if f.query == "" {
 		return f.inHeader(r.Header, list)
 	}
@@ -207,16 +241,16 @@ func (f Field) outside(r *core.Request, list string) (string, error) {
 }
 
 // present returns what a request has there, for those who would add it.
-func (f Field) present(r *core.Request) (string, bool) {
+func (f *Field) present(r *core.Request) (string, bool) {
 	text, err := f.outside(r, "")
 	return text, err == nil
 }
 
 // readID takes an id from its header, where it is signed or good for logs.
 func (s *templated) readID(r *core.Request, a *core.Attempt) error {
-	f := s.t.ID
+	f := &s.t.ID
 	signed := s.has(partID)
-	if f.none() || f.inBody() || s.delivers() || !signed && len(r.Header.Values(f.header)) != 1 {
+	if f.none() || f.inBody() || s.delivers() || !signed && len(lines(r.Header, f.header)) != 1 {
 		return nil
 	}
 	id, err := f.outside(r, s.t.List)
@@ -242,7 +276,7 @@ func (s *templated) readUnsigned(h core.Header, a *core.Attempt) error {
 		}
 		a.ID, a.Unsigned = id, append(a.Unsigned, id)
 	}
-	if f := s.t.Topic; !f.none() {
+	if f := &s.t.Topic; !f.none() {
 		topic, err := f.unsigned(h, "")
 		if err != nil {
 			return err
@@ -253,8 +287,8 @@ func (s *templated) readUnsigned(h core.Header, a *core.Attempt) error {
 }
 
 // unsigned returns what may be absent, but not empty, and is there once.
-func (f Field) unsigned(h core.Header, list string) (string, error) {
-	text, found, err := f.once(h, list)
+func (f *Field) unsigned(h core.Header, list string) (string, error) {
+	text, found, err := f.once(lines(h, f.header), list)
 	switch {
 	case err != nil || !found:
 		return "", err
@@ -267,7 +301,7 @@ func (f Field) unsigned(h core.Header, list string) (string, error) {
 }
 
 // name is the header and, in a list, the entry.
-func (f Field) name() string {
+func (f *Field) name() string {
 	switch {
 	case f.key != "":
 		return f.key + " in " + f.header
@@ -297,8 +331,8 @@ func (s *templated) setID(id string, a *core.Attempt) error {
 	return nil
 }
 
-func visible(id string) bool {
-	if id == "" || len(id) > 256 {
+func visible[T string | []byte](id T) bool {
+	if len(id) == 0 || len(id) > 256 {
 		return false
 	}
 	for i := range len(id) {
@@ -315,20 +349,28 @@ func (s *templated) readSignatures(r *core.Request, a *core.Attempt) error {
 	if s.t.Signature.query != "" {
 		return s.readSignatureQuery(r, a)
 	}
-	h := r.Header
-	if err := s.readSignatureHeader(s.t.Signature.header, h.Values(s.t.Signature.header), a); err != nil {
+	if err := s.readSignatureHeader(s.t.Signature.header, lines(r.Header, s.t.Signature.header), a); err != nil {
 		return err
 	}
-	lines, isMap := h.(http.Header)
-	for i := range s.t.More {
-		name := s.t.More[i].header
-		values := lines[name] // the name is canonical: Values would make it so each time
-		if !isMap {
-			values = h.Values(name)
+	left := len(s.t.More)
+	if h, ok := r.Header.(http.Header); ok && left > fewHeaders {
+		left = 0
+		for name := range h {
+			if strings.HasPrefix(name, s.moreOf) && name != s.t.Signature.header {
+				left++
+			}
 		}
+	}
+	for i := range s.t.More {
+		if left <= 0 {
+			break
+		}
+		name := s.t.More[i].header
+		values := lines(r.Header, name)
 		if len(values) == 0 {
 			continue
 		}
+		left--
 		if err := s.readSignatureHeader(name, values, a); err != nil {
 			return err
 		}
@@ -364,7 +406,7 @@ func (s *templated) readSignatureHeader(header string, values []string, a *core.
 		for more := true; more; {
 			entry := v
 			if more = false; s.t.List != "" {
-				entry, v, more = strings.Cut(v, s.t.List)
+				entry, v, more = cutEntry(v, s.t.List)
 			}
 			item++
 			text, ok := cutKey(entry, s.t.Label)
@@ -381,7 +423,7 @@ func (s *templated) readSignatureHeader(header string, values []string, a *core.
 }
 
 // isEntry says that an entry of a header, counted from 1, is the field.
-func (f Field) isEntry(header, entry string, item int) bool {
+func (f *Field) isEntry(header, entry string, item int) bool {
 	if f.header != header || f.whole() {
 		return false
 	}
@@ -405,12 +447,57 @@ func cutKey(entry, key string) (string, bool) {
 	return text, true
 }
 
+// cutEntry returns the first entry of a list; without a separator there is one.
+func cutEntry(v, separator string) (entry, rest string, more bool) {
+	if separator != "" {
+		if i := strings.IndexByte(v, separator[0]); i >= 0 {
+			return v[:i], v[i+1:], true
+		}
+	}
+	return v, "", false
+}
+
+// lines returns the values of a header with a canonical name. Values would look
+// each time whether it is.
+func lines(h core.Header, name string) []string {
+	if m, ok := h.(http.Header); ok {
+		return m[name]
+	}
+	return h.Values(name)
+}
+
+// valuesOf is lines for a name in any case. It allocates nothing for a usual
+// one, as http.CanonicalHeaderKey would.
+func valuesOf(h core.Header, name string) []string {
+	m, ok := h.(http.Header)
+	var canonical [64]byte
+	if !ok || len(name) > len(canonical) {
+		return h.Values(name)
+	}
+	first := true // of a word
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case 'a' <= c && c <= 'z' && first:
+			c -= 'a' - 'A'
+		case 'A' <= c && c <= 'Z' && !first:
+			c += 'a' - 'A'
+		case !isTokenByte(c):
+			return h.Values(name)
+		}
+		canonical[i] = c
+		first = c == '-'
+	}
+	return m[string(canonical[:len(name)])]
+}
+
 // inHeader returns what must be there exactly once.
-func (f Field) inHeader(h core.Header, list string) (string, error) {
-	if values := h.Values(f.header); len(values) == 0 || values[0] == "" {
+func (f *Field) inHeader(h core.Header, list string) (string, error) {
+	values := lines(h, f.header)
+	if len(values) == 0 || values[0] == "" {
 		return "", missing(f.header)
 	}
-	text, found, err := f.once(h, list)
+	text, found, err := f.once(values, list)
 	switch {
 	case found || err != nil:
 		return text, err
@@ -421,9 +508,15 @@ func (f Field) inHeader(h core.Header, list string) (string, error) {
 	}
 }
 
-// once returns what may be absent, but is not there twice.
-func (f Field) once(h core.Header, list string) (text string, found bool, err error) {
-	values := h.Values(f.header)
+// single is inHeader for a header as a whole.
+func single(h core.Header, name string) (string, error) {
+	f := Header(name)
+	return f.inHeader(h, "")
+}
+
+// once returns what may be absent from the values of the header, but is not
+// there twice.
+func (f *Field) once(values []string, list string) (text string, found bool, err error) {
 	switch {
 	case f.whole() && len(values) > 1:
 		return "", false, malformed(f.header + " is there " + strconv.Itoa(len(values)) + " times: cannot tell which one counts")
@@ -437,7 +530,7 @@ func (f Field) once(h core.Header, list string) (text string, found bool, err er
 		}
 		for more := true; more; {
 			var entry string
-			entry, v, more = strings.Cut(v, list)
+			entry, v, more = cutEntry(v, list)
 			value, ok := cutKey(entry, f.key)
 			if item++; f.item != 0 {
 				ok = item == f.item
@@ -463,14 +556,16 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 		plain.Body, r = body, &plain
 		a.BodySigned = false
 	}
-	if err := s.readJSON(r.Body, a); err != nil {
+	var places [fewFields]place
+	found := s.outline.read(r.Body, places[:])
+	if err := s.readJSON(r.Body, &found, a); err != nil {
 		return err
 	}
 	for i := s.front; i < len(s.parts); i++ {
 		var stamp string
 		switch s.parts[i].kind {
 		case partBody:
-			s.writeBody(r.Body, a)
+			s.writeBody(r.Body, &found, a)
 		case partMethod:
 			if !isMethod(r.Method) {
 				return malformed("the method has characters that are not capital letters")
@@ -482,7 +577,7 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 			}
 		case partTimestamp:
 			var err error
-			if stamp, err = s.t.Timestamp.text(r, s.t.List); err != nil {
+			if stamp, err = s.readStamp(r, &found); err != nil {
 				return err
 			}
 		case partLiteral, partID, partNonce, partValue, partSecret:
@@ -517,11 +612,20 @@ func gunzip(body []byte) ([]byte, error) {
 	return plain, nil
 }
 
+// readStamp is the time as it stands in r.
+func (s *templated) readStamp(r *core.Request, found *contents) (string, error) {
+	if s.at.timestamp == 0 {
+		return s.t.Timestamp.outside(r, s.t.List)
+	}
+	text, _ := found.textOf(r.Body, s.at.timestamp) // readJSON found it
+	return string(text), nil
+}
+
 // writeBody adds the body, and marks the time of the attempt if it stands in
 // it.
-func (s *templated) writeBody(body []byte, a *core.Attempt) {
-	if f := s.t.Timestamp; f.inBody() && !s.t.bodyless {
-		if from, to, ok := locate(body, f.path); ok {
+func (s *templated) writeBody(body []byte, found *contents, a *core.Attempt) {
+	if s.at.timestamp != 0 && !s.t.bodyless {
+		if from, to, ok := found.placeOf(body, s.at.timestamp); ok {
 			a.Content.WriteBody(body[:from])
 			a.Content.WriteTime(string(body[from:to]))
 			body = body[to:]
@@ -531,11 +635,11 @@ func (s *templated) writeBody(body []byte, a *core.Attempt) {
 }
 
 // readJSON takes what stands in the body, which is not verified yet.
-func (s *templated) readJSON(body []byte, a *core.Attempt) error {
-	if f := s.t.Timestamp; f.inBody() {
-		text, ok := find(body, f.path)
+func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) error {
+	if s.at.timestamp != 0 {
+		text, ok := found.textOf(body, s.at.timestamp)
 		if !ok {
-			return malformed("the body has no timestamp at " + strings.Join(f.path, "."))
+			return malformed("the body has no timestamp at " + strings.Join(s.t.Timestamp.path, "."))
 		}
 		at, err := s.t.Unit.parse(string(text))
 		if err != nil {
@@ -543,29 +647,26 @@ func (s *templated) readJSON(body []byte, a *core.Attempt) error {
 		}
 		a.Timestamp = at
 	}
-	if f := s.t.ID; f.inBody() {
+	if s.at.id != 0 {
 		if !s.has(partID) {
-			s.readBodyID(body, a)
-		} else if text, ok := find(body, f.path); !ok {
-			return malformed("the body has no id at " + strings.Join(f.path, "."))
+			s.readBodyID(body, found, a)
+		} else if text, ok := found.textOf(body, s.at.id); !ok {
+			return malformed("the body has no id at " + strings.Join(s.t.ID.path, "."))
 		} else if err := s.setID(string(text), a); err != nil {
 			return err
 		}
 	}
-	if f := s.t.Signature; f.inBody() {
-		text, ok := find(body, f.path)
-		if !ok {
-			return malformed("the body has no signature at " + strings.Join(f.path, "."))
-		}
-		a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
-		for _, f := range s.t.More {
-			if text, ok := find(body, f.path); ok {
-				a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
-			}
+	for i, at := range s.at.signatures {
+		text, ok := found.textOf(body, at)
+		switch {
+		case ok:
+			a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
+		case i == 0:
+			return malformed("the body has no signature at " + strings.Join(s.t.Signature.path, "."))
 		}
 	}
 	if a.IDSigned {
-		s.readStable(body, a)
+		s.readStable(body, found, a)
 	} else {
 		a.Indistinct = s.indistinct(a.Unsigned)
 	}
@@ -579,41 +680,34 @@ func (s *templated) indistinct(unsigned []string) bool {
 }
 
 // readStable takes the members that all attempts of an event have in common.
-func (s *templated) readStable(body []byte, a *core.Attempt) {
-	a.Stable = findValues(body, s.t.Stable, a.Stable)
-	if !slices.ContainsFunc(a.Stable, func(value []byte) bool { return value != nil }) {
+func (s *templated) readStable(body []byte, found *contents, a *core.Attempt) {
+	some := false
+	for _, at := range s.at.stable {
+		value := found.valueOf(body, at)
+		some = some || value != nil
+		a.Stable = append(a.Stable, value)
+	}
+	if !some {
 		a.Stable = a.Stable[:0]
 	}
 }
 
 // readBodyID takes the id, which the signature covers.
-func (s *templated) readBodyID(body []byte, a *core.Attempt) {
+func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	path := s.t.ID.path
-	if s.batches && several(body, path) {
+	if found.several {
 		if s.t.Batch == BatchRefused {
 			a.Unidentified = malformed("the body has other events beside the one at " + strings.Join(path, ".") + ": Template.Batch says how a body of several is identified")
 		}
 		return // the signed content identifies it
 	}
-	id, ok := find(body, path)
+	text, ok := found.textOf(body, s.at.id)
 	switch {
-	case ok && visible(string(id)):
-		a.ID, a.IDSigned = string(id), true
+	case ok && visible(text):
+		a.ID, a.IDSigned = string(text), true
 	case ok:
 		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " of the body is not 1 to 256 characters of printable ASCII")
 	case !s.t.IDOptional:
 		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + ": is the path right? Template.IDOptional accepts messages without one")
 	}
-}
-
-// text is the field as it stands in r.
-func (f Field) text(r *core.Request, list string) (string, error) {
-	if !f.inBody() {
-		return f.outside(r, list)
-	}
-	text, ok := find(r.Body, f.path)
-	if !ok {
-		return "", malformed("the body has nothing at " + strings.Join(f.path, "."))
-	}
-	return string(text), nil
 }

@@ -90,7 +90,7 @@ type trueLayerToken struct {
 
 // ReadHeader implements [core.Scheme].
 func (*trueLayer) ReadHeader(r *core.Request, a *core.Attempt) error {
-	text, err := Header("Tl-Signature").inHeader(r.Header, "")
+	text, err := single(r.Header, "Tl-Signature")
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	text := []byte(r.Method + " " + path + "\n")
 	for _, name := range token.headers {
-		value, err := Header(name).inHeader(r.Header, "")
+		value, err := single(r.Header, name)
 		if err != nil {
 			return err
 		}

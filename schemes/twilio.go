@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"mime"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -205,14 +204,17 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the target of the request is no path")
 	}
 	_, query, _ := strings.Cut(target, "?")
-	if params, err := url.ParseQuery(query); err == nil && len(r.Body) == 0 {
-		a.Reply = params.Has(twilioCall)
+	form := newForm()
+	defer form.release()
+	if len(r.Body) == 0 && readForm(form, query) {
+		a.Reply = form.has(twilioCall)
 	}
 	// Whatever the content type says, which is not signed: a digest that is there must fit.
 	if sum != "" {
 		a.Content.WriteString(sum)
 		got := sha256.Sum256(r.Body)
-		if sum[len(sum)-64:] != hex.EncodeToString(got[:]) {
+		var text [2 * sha256.Size]byte
+		if hex.Encode(text[:], got[:]); sum[len(sum)-len(text):] != string(text[:]) {
 			return noMatch("bodySHA256 in the URL is not the hash of this body: it was changed on the way")
 		}
 		a.BodySigned = true
@@ -224,30 +226,22 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	if !isForm(r) {
 		return malformed("the body is no form, and the URL has no bodySHA256 that would sign it")
 	}
-	form, err := url.ParseQuery(string(r.Body))
-	if err != nil {
+	if !readForm(form, r.Body) {
 		return malformed("the body is not a form that can be read")
 	}
-	a.Reply = form.Has(twilioCall)
-	names := make([]string, 0, len(form))
-	for name := range form {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		values := form[name]
-		slices.Sort(values)
-		for _, v := range slices.Compact(values) {
-			a.Content.WriteString(name)
-			a.Content.WriteString(v)
-		}
-	}
+	a.Reply = form.has(twilioCall)
+	form.pairs = slices.CompactFunc(form.pairs, func(a, b pair) bool { return a.compare(b) == 0 })
+	form.write(&a.Content, "", "")
 	return nil
 }
 
 func isForm(r *core.Request) bool {
-	kind, _, err := mime.ParseMediaType(strings.Join(r.Header.Values("Content-Type"), ","))
-	return err == nil && kind == "application/x-www-form-urlencoded"
+	lines := lines(r.Header, "Content-Type")
+	if len(lines) == 1 && lines[0] == formType {
+		return true // most often
+	}
+	kind, _, err := mime.ParseMediaType(strings.Join(lines, ","))
+	return err == nil && kind == formType
 }
 
 // prepare signs with the algorithm of the settings, and puts the hash of a body

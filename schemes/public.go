@@ -1,0 +1,87 @@
+package schemes
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"github.com/hookonce/hookonce/core"
+)
+
+// Only a program that names one of these algorithms links what this file has.
+//
+//nolint:gochecknoglobals // constants
+var (
+	ecdsaP256 = algorithm{public: ecdsaKey, secret: HexText, jwt: "ES256", inJWT: ecdsaRawKey, malleable: true}
+	rsaSHA256 = algorithm{public: rsaSHA256Key, secret: Base64Text, jwt: "RS256"}
+	rsaSHA512 = algorithm{public: rsaSHA512Key, secret: Base64Text, jwt: "RS512"}
+)
+
+// parsePublic reads a public key in SPKI form, or that of a certificate, which
+// is trusted as it is: whoever configured it did so.
+func parsePublic(der []byte) (any, error) {
+	if public, err := x509.ParsePKIXPublicKey(der); err == nil {
+		return public, nil
+	}
+	if cert, err := x509.ParseCertificate(der); err == nil {
+		return cert.PublicKey, nil
+	}
+	return nil, errors.New("not a public key in SPKI form or a certificate: copy the sender's public key again, whole; of a PEM file, " +
+		"the text between its BEGIN and END lines without the line breaks")
+}
+
+// ecdsaKey is [ECDSAP256].
+func ecdsaKey(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error) {
+	key, err := parseP256(raw)
+	if err != nil {
+		return nil, err
+	}
+	return &digestKey{label, enc, sha256.New, func(digest, signature []byte) bool { return ecdsa.VerifyASN1(key, digest, signature) }}, nil
+}
+
+// ecdsaRawKey is ES256, whose signatures have r and s in full length.
+func ecdsaRawKey(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error) {
+	key, err := parseP256(raw)
+	if err != nil {
+		return nil, err
+	}
+	return ecdsaRaw(label, enc, key), nil
+}
+
+func parseP256(raw []byte) (*ecdsa.PublicKey, error) {
+	public, err := parsePublic(raw)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := public.(*ecdsa.PublicKey)
+	if !ok || key.Curve != elliptic.P256() {
+		return nil, fmt.Errorf("a %T, where an ECDSA key on P-256 is needed", public)
+	}
+	return key, nil
+}
+
+// rsaSHA256Key is [RSASHA256], and rsaSHA512Key [RSASHA512].
+func rsaSHA256Key(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error) {
+	return parseRSA(label, raw, enc, crypto.SHA256)
+}
+
+func rsaSHA512Key(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error) {
+	return parseRSA(label, raw, enc, crypto.SHA512)
+}
+
+func parseRSA(label string, raw []byte, enc core.Encoding, hash crypto.Hash) (core.VerifyKey, error) {
+	public, err := parsePublic(raw)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := public.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("an RSA key is needed, not a %T", public)
+	}
+	return newRSAKey(label, enc, key, hash, false)
+}
