@@ -665,7 +665,7 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 func storeError(doing string, err error) *Error {
 	detail := doing + ": the seen-id store failed"
 	if errors.Is(err, context.DeadlineExceeded) {
-		detail = doing + ": the seen-id store did not answer in time; see Config.StoreTimeout"
+		detail = doing + ": the seen-id store did not respond in time; see Config.StoreTimeout"
 	}
 	return refuse(ErrStoreUnavailable, detail, err)
 }

@@ -163,9 +163,9 @@ func moreWork() map[string]work {
 	return all
 }
 
-// TestWhatAFamilyCosts measures how long each family takes beside core's own scheme, and beside that
-// together with what it must do more. Each time is the least of many, taken in turn, because a busy
-// machine makes some longer and none shorter. Even so the limits have room.
+// TestWhatAFamilyCosts measures how long each family takes beside core's own scheme, and beside
+// that together with what it must do more. Each time is the least of many, taken in turn, because a
+// busy machine makes some longer and none shorter. Even so the limits have room.
 func TestWhatAFamilyCosts(t *testing.T) {
 	if testmode.Brief() {
 		t.Skip("it measures time: run `make long`")

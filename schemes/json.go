@@ -171,8 +171,8 @@ const (
 )
 
 // leave moves out of so many objects and arrays, which are counted and not told
-// apart. Most of the time of a search goes here, so it looks at eight bytes at a
-// time. Those with an escape in a string are looked at one by one.
+// apart. Most of the time of a search goes here, so it looks at eight bytes at
+// a time. Those with an escape in a string are looked at one by one.
 func (s *scanner) leave(depth int) bool {
 	b, i := s.b, s.i
 	inside := uint64(0) // every bit, while i is within a string
