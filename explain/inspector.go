@@ -11,9 +11,9 @@ import (
 )
 
 // Inspector is a web page that shows the deliveries of a running application as
-// they arrive. It shows refused ones in full, with their explanation, and the
-// event of handled ones. It keeps the last 200, and 64 MiB of them. Make one
-// with [DangerouslyNewInspector]. It is safe for concurrent use.
+// they arrive. Refused ones are shown in full, with their explanation; for
+// handled ones it shows the event. It keeps the last 200 deliveries, within 64
+// MiB. Make one with [DangerouslyNewInspector]. It is safe for concurrent use.
 type Inspector struct {
 	page   *inspect.Page
 	others map[string]*core.Keys
@@ -21,7 +21,7 @@ type Inspector struct {
 }
 
 // DangerouslyNewInspector listens on a loopback address, such as "127.0.0.1:0",
-// and refuses any other. others are as in [Request]; nil: none.
+// and refuses any other. others is as in [Request] and may be nil.
 //
 //	inspector, err := explain.DangerouslyNewInspector("127.0.0.1:0", nil)
 //	…
@@ -56,8 +56,8 @@ func DangerouslyNewInspector(addr string, others map[string]*core.Keys) (*Inspec
 	return i, nil
 }
 
-// URL returns the address of the page. A part of it is random, so nobody else
-// can guess it.
+// URL returns the address of the page. Part of it is random, so other users of
+// the machine cannot guess it.
 func (i *Inspector) URL() string { return i.page.URL() }
 
 // Serve serves the page until ctx ends.
@@ -69,11 +69,13 @@ func (i *Inspector) Hook(l *slog.Logger) func(context.Context, core.Refused) {
 	return hook(l, i.others, i.show)
 }
 
+// show adds a refused request to the page. e is nil if it was not explained.
 func (i *Inspector) show(ctx context.Context, r core.Refused, e *Explanation) {
 	seen := r.Verifier.Inspect(ctx, r.Request)
 	d := &inspect.Delivery{
 		At: seen.Config.Clock(), Request: r.Request, Config: seen.Config, Hide: redact.Texts(append(reveal(seen.Keys), i.hide...)...),
-		// As the observer will be told, if there is one.
+		// The verifier reports the same event to its observer, if there is one. Observe then finds
+		// this delivery by it and does not show it twice.
 		Event: core.Event{
 			Reason: r.Err.Reason, Err: r.Err, Status: r.Err.Answer().Status, Method: r.Request.Method, Path: r.Request.Path(),
 			Scheme: seen.Config.Scheme.Name(), Source: seen.Source, BodyBytes: len(r.Request.Body),
@@ -93,6 +95,7 @@ func (i *Inspector) Observe(_ context.Context, e core.Event) {
 	}
 }
 
+// reveal returns the texts of all secrets, for redaction.
 func reveal(k *core.Keys) []string {
 	var texts []string
 	for _, secret := range k.List() {
@@ -101,7 +104,8 @@ func reveal(k *core.Keys) []string {
 	return texts
 }
 
-// found is an explanation as the page has it.
+// found converts an explanation to what the page shows, including the request
+// as its sender signed it.
 func found(e *Explanation) *inspect.Found {
 	f := &inspect.Found{Findings: e.Findings}
 	if len(e.Findings) > 0 {

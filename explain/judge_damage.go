@@ -16,11 +16,12 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// A damaged signature is compared with the right one, so the right one must be made.
-// It never leaves this file: neither a finding nor an error holds it.
+// A damaged signature does not verify, so it must be compared with the right one, and the right one
+// must be computed. It never leaves this file: neither a finding nor an error contains it.
 
-// prepareForDamage sets up the comparison with damaged signatures, if none of
-// those presented has the right form.
+// prepareForDamage sets up the comparison with damaged signatures. It does
+// nothing if one of those presented has the right form: that one is not damaged
+// but wrong, and computing MACs would be wasted.
 func prepareForDamage(l *lane, body []byte) {
 	if len(l.heads) == 0 {
 		return
@@ -31,6 +32,8 @@ func prepareForDamage(l *lane, body []byte) {
 	}
 	for i := range l.keys {
 		k := &l.keys[i]
+		// Finding the form costs several MACs, so it is not done for far-fetched keys or for very
+		// many.
 		if !k.mac || k.weight > 1 || i >= maxSecrets {
 			continue
 		}
@@ -38,6 +41,7 @@ func prepareForDamage(l *lane, body []byte) {
 		if sign == nil {
 			continue
 		}
+		// The MAC of nothing shows the length and alphabet of a right signature.
 		like := sign(new(core.Content))
 		if slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return wellFormed(sig.Text, like) }) {
 			return
@@ -46,8 +50,9 @@ func prepareForDamage(l *lane, body []byte) {
 	}
 }
 
-// wellFormed says that a signature looks like one that is right: of
-// hexadecimal, or of base64, which ends in padding for every hash in use.
+// wellFormed reports whether text has the form of like, a right signature:
+// hexadecimal, or base64 that ends in padding. SHA-1, SHA-256 and SHA-512 all
+// give padding.
 func wellFormed(text, like string) bool {
 	if len(text) != len(like) {
 		return false
@@ -59,19 +64,23 @@ func wellFormed(text, like string) bool {
 	return strings.Trim(text, "0123456789abcdef") == ""
 }
 
-// damaged compares the right signature with those presented, as far as they are
-// there and whatever their encoding.
+// damaged compares the right signature with those presented: with their
+// beginning, as far as it is there, and decoded from other encodings.
 func damaged(presented []core.Signature, right string) ([]step, bool) {
 	raw, err := hex.DecodeString(right)
 	if err != nil {
 		raw, _ = base64.StdEncoding.DecodeString(right)
 	}
-	const least = 10 // characters that do not agree by accident
+	// least is the number of leading characters that do not agree by accident: 40 bits of
+	// hexadecimal. Each request has a handful of signatures and keys.
+	const least = 10
 	for _, sig := range presented {
 		given := sig.Text
 		if len(given) < least || len(given) > maxHeader {
 			continue
 		}
+		// Timing must not tell a sender how much of a guess is right: explanations also run on live
+		// endpoints, see [Hook].
 		if len(given) < len(right) && subtle.ConstantTimeCompare([]byte(given), []byte(right[:len(given)])) == 1 {
 			what := "the signature is only the first " + strconv.Itoa(len(given)) + " of " + strconv.Itoa(len(right)) + " characters of the right one"
 			return []step{{signatureCut, what}}, true
@@ -88,10 +97,14 @@ func damaged(presented []core.Signature, right string) ([]step, bool) {
 	return nil, false
 }
 
-// forge makes right signatures of a key, in the form that its scheme accepts:
-// for comparison with what may be a damaged one. read is what the scheme found,
-// at least one signature. nil if the key is not a MAC whose form can be found
-// out.
+// forge returns a function that computes right signatures of a key, in the form
+// that its scheme accepts, for comparison with damaged ones. read is what the
+// scheme found, with at least one signature. forge returns nil if the key is
+// not a MAC, or its form is none of those tried.
+//
+// A key verifies but does not show its bytes. So forge guesses how the secret
+// encodes them, the hash and the encoding, and asks the key to verify a probe
+// signed that way.
 func forge(k core.VerifyKey, secret string, read *core.Attempt) func(c *core.Content) string {
 	var raws [][]byte
 	raws = append(raws, []byte(secret))
@@ -114,7 +127,7 @@ func forge(k core.VerifyKey, secret string, read *core.Attempt) func(c *core.Con
 				}
 				label := read.Signatures[0].Label
 				if _, err := core.HMACKey(label, newHash, raw, core.Hex); err != nil {
-					continue // package hmac would panic
+					continue // core refuses the key: package hmac may panic on it
 				}
 				probe := *read // a key may rely on what its scheme reads
 				probe.Content = core.Content{}

@@ -2,50 +2,51 @@ package explain
 
 import "slices"
 
-// Mistake is one word of a closed set, such as "body-newline".
-// docs/troubleshooting.md lists them.
+// Mistake is a name from a closed set, such as "body-newline".
+// docs/troubleshooting.md lists them. A name never changes: logs and alerts may
+// depend on it.
 type Mistake string
 
-// In the receiver's secrets.
+// Mistakes in the receiver's secrets.
 const (
 	// secretNewline: white space or a newline around the secret, or inside it.
 	secretNewline Mistake = "secret-newline"
 	// secretQuoted: the quotes of a configuration file are part of the secret.
 	secretQuoted Mistake = "secret-quoted"
-	// secretLabel: something else was copied along with the secret, as "v1," or
+	// secretLabel: something else was copied with the secret, such as "v1," or
 	// "NAME=".
 	secretLabel Mistake = "secret-label"
-	// secretPrefix: whsec_ is missing, or stands there although it does not
-	// belong to the secret.
+	// secretPrefix: whsec_ is missing, or was added to a secret that has no
+	// prefix.
 	secretPrefix Mistake = "secret-prefix"
-	// secretHex: the secret is hexadecimal and taken as text, or the reverse.
+	// secretHex: a hexadecimal secret is used as text, or text as hexadecimal.
 	secretHex Mistake = "secret-hex"
-	// secretBase64: the secret is base64 and taken as text, or the reverse, or
-	// its padding is missing.
+	// secretBase64: a base64 secret is used as text, text is used as base64, or
+	// the padding is missing.
 	secretBase64 Mistake = "secret-base64"
 	// secretBase64URL: the secret is written in the URL alphabet of base64.
 	secretBase64URL Mistake = "secret-base64url" //nolint:gosec // no credential
-	// secretKind: a key of another kind, as a public key where a shared secret
-	// is needed, or the sender's private one.
+	// secretKind: a key of another kind, such as a public key where a shared
+	// secret is needed, or the sender's private key.
 	secretKind Mistake = "secret-kind"
-	// secretRefused: a configured secret cannot be one of this scheme.
+	// secretRefused: a configured secret is not valid under this scheme.
 	secretRefused Mistake = "secret-refused"
 	// otherKey: the message is signed with the key of another tenant, endpoint
 	// or environment.
 	otherKey Mistake = "other-key"
-	// keyExpired: the key that fits was accepted until a time that is over.
+	// keyExpired: the key that verifies is past its NotAfter.
 	keyExpired Mistake = "key-expired"
-	// keyNotYetValid: the key that fits is accepted later.
+	// keyNotYetValid: the key that verifies is before its NotBefore.
 	keyNotYetValid Mistake = "key-not-yet-valid"
 	// unknownSource: the key source knows no keys for the request.
 	unknownSource Mistake = "unknown-source"
 	// keysUnavailable: the key source failed.
 	keysUnavailable Mistake = "keys-unavailable"
-	// misconfigured: the receiver's configuration is refused.
+	// misconfigured: the verifier refuses its configuration.
 	misconfigured Mistake = "misconfigured"
 )
 
-// In the body, on its way.
+// Mistakes in the body, on the way from the sender.
 const (
 	// bodyNewline: white space at the end or the beginning was added or
 	// removed.
@@ -56,108 +57,112 @@ const (
 	bodyBOM Mistake = "body-bom"
 	// bodyReformatted: JSON was indented or minified.
 	bodyReformatted Mistake = "body-reformatted"
-	// bodyKeyOrder: the members of JSON objects were put in another order.
+	// bodyKeyOrder: the members of JSON objects were reordered.
 	bodyKeyOrder Mistake = "body-key-order"
 	// bodyEscapes: characters in JSON strings were escaped or unescaped.
 	bodyEscapes Mistake = "body-escapes"
-	// bodyNumbers: JSON numbers were written anew, as 1 for 1.0.
+	// bodyNumbers: JSON numbers were rewritten, such as 1 for 1.0.
 	bodyNumbers Mistake = "body-numbers"
 	// bodyCharset: the text was converted to another character set, or twice.
 	bodyCharset Mistake = "body-charset"
-	// bodyCompressed: the body is still compressed, but the signature is over
-	// what is inside.
+	// bodyCompressed: the body is still compressed, but the sender signed the
+	// uncompressed bytes.
 	bodyCompressed Mistake = "body-compressed"
-	// bodyDecompressed: the body was decompressed, but the signature is over
-	// the compressed bytes.
+	// bodyDecompressed: the body was decompressed, but the sender signed the
+	// compressed bytes.
 	bodyDecompressed Mistake = "body-decompressed"
-	// bodyBase64: the body is base64 of what was signed.
+	// bodyBase64: the body is the base64 of the signed bytes.
 	bodyBase64 Mistake = "body-base64"
-	// bodyWrapped: what was signed is inside a JSON string, an envelope or a
-	// form, or was taken out of one.
+	// bodyWrapped: the signed bytes are inside a JSON string, an envelope or a
+	// form, or were taken out of one.
 	bodyWrapped Mistake = "body-wrapped"
-	// bodyForm: a form was encoded anew.
+	// bodyForm: a form was encoded again, differently.
 	bodyForm Mistake = "body-form"
 	// bodyTruncated: the end of the body is missing.
 	bodyTruncated Mistake = "body-truncated"
-	// bodyConsumed: something in front read the body, and nothing is left.
+	// bodyConsumed: something upstream read the body, and nothing is left.
 	bodyConsumed Mistake = "body-consumed"
 	// bodyTooLarge: the body is larger than Config.MaxBody, or than a limit
 	// upstream.
 	bodyTooLarge Mistake = "body-too-large"
-	// bodyDigest: the signature fits the digest that was sent, and the body
+	// bodyDigest: the signature matches the digest in the request, but the body
 	// does not.
 	bodyDigest Mistake = "body-digest"
-	// bodyLogged: the body is as a log or a debugger wrote it.
+	// bodyLogged: the body is escaped as logs and debuggers print it.
 	bodyLogged Mistake = "body-logged"
-	// bodyParsed: the body is what became of a parsed body, as "[object
-	// Object]".
+	// bodyParsed: the body is the printed form of a parsed body, such as
+	// "[object Object]".
 	bodyParsed Mistake = "body-parsed"
 )
 
-// In the headers and the address, on their way.
+// Mistakes in the headers and the address, on the way from the sender.
 const (
-	// headerMissing: a header that the scheme needs is not there.
+	// headerMissing: a header that the scheme needs is missing.
 	headerMissing Mistake = "header-missing"
 	// headerRenamed: a header arrived under another name.
 	headerRenamed Mistake = "header-renamed"
-	// headerFamily: the headers of two families are mixed, as svix-* and
-	// webhook-*, or there is another family than the scheme's.
+	// headerFamily: the headers of two families are mixed, such as svix-* and
+	// webhook-*, or they are of another family than the scheme's.
 	headerFamily Mistake = "header-family"
-	// headerFolded: a newline, a space or quotes were put into a header.
+	// headerFolded: a newline, a space or quotes were added to a header.
 	headerFolded Mistake = "header-folded"
-	// headerDuplicated: a header was repeated, or its value.
+	// headerDuplicated: a header or its value is repeated.
 	headerDuplicated Mistake = "header-duplicated"
-	// signatureLabel: the label in front of the signature is missing or another
-	// one.
+	// signatureLabel: the label before the signature is missing or wrong.
 	signatureLabel Mistake = "signature-label"
-	// signatureEncoding: the signature is the right one in another encoding.
+	// signatureEncoding: the signature is right, but in another encoding.
 	signatureEncoding Mistake = "signature-encoding"
-	// signatureCut: the signature is the beginning of the right one.
+	// signatureCut: only the beginning of the right signature is there.
 	signatureCut Mistake = "signature-cut"
-	// otherScheme: the message is another provider's.
+	// otherScheme: the message is from another provider.
 	otherScheme Mistake = "other-scheme"
-	// idDot: the message id holds a dot.
+	// idDot: the message id contains a dot.
 	idDot Mistake = "id-dot"
-	// wrongURL: the address that the sender signs is not the configured one.
+	// wrongURL: the sender signs another address than the configured one.
 	wrongURL Mistake = "url"
-	// wrongMethod: the sender used another method than that of the request.
+	// wrongMethod: the sender used another method than the request has.
 	wrongMethod Mistake = "method"
-	// unconfirmed: the sender asks for the endpoint to be confirmed, before it
+	// unconfirmed: the sender wants the endpoint to be confirmed before it
 	// sends messages.
 	unconfirmed Mistake = "unconfirmed"
 )
 
-// In time.
+// Mistakes in the timestamp.
 const (
-	// timestampUnit: milliseconds instead of seconds, or the reverse.
+	// timestampUnit: milliseconds instead of seconds, or seconds instead of
+	// milliseconds.
 	timestampUnit Mistake = "timestamp-unit"
-	// timestampFormat: a date as text instead of a number, or the reverse.
+	// timestampFormat: a date instead of a number, or a number instead of a
+	// date.
 	timestampFormat Mistake = "timestamp-format"
-	// timestampFuture: the clock here is behind, or the sender's ahead.
+	// timestampFuture: the clock here is slow, or the sender's is fast.
 	timestampFuture Mistake = "timestamp-future"
-	// timestampPast: the message was sent again after the window or came late,
-	// or the clock here is ahead. All three look the same here.
+	// timestampPast: the message was sent again too late, arrived late, or the
+	// clock here is fast. All three look the same.
 	timestampPast Mistake = "timestamp-past"
 )
 
-// Of the search itself.
+// Findings about the search itself.
 const (
-	// unexplained: nothing that was tried fits.
+	// unexplained: nothing that was tried verifies.
 	unexplained Mistake = "unknown"
 	// notFinished: the bound on the work was reached before everything was
 	// tried.
 	notFinished Mistake = "unfinished"
-	// notTried: the sender's keys are fetched over the network, which this
-	// package does not do.
+	// notTried: the sender's keys are fetched over the network, and this
+	// package does no network I/O.
 	notTried Mistake = "not-tried"
 )
 
-// advice is what is said of a mistake. What may be said better by who found it.
+// advice is the general text for a mistake. A proposal or observation that
+// knows more replaces what.
 type advice struct {
 	mistake            Mistake
 	what, remedy, look string
 }
 
+// adviceFor finds the advice for a mistake. A mistake without advice is a bug
+// that the tests find; it panics.
 func adviceFor(m Mistake) advice {
 	all := table()
 	return all[slices.IndexFunc(all, func(a advice) bool { return a.mistake == m })]
@@ -171,6 +176,8 @@ const (
 	whereClock  = "the clocks: chronyc tracking or timedatectl here, and the sender's record of this attempt"
 )
 
+// table is the advice for every mistake. It is a function, not a variable, so
+// that nobody can change it.
 func table() []advice {
 	return []advice{
 		{

@@ -9,10 +9,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observeFetched looks at a message whose keys are fetched, which is not done
-// here. No signature can prove anything then, but what the signature covers can
-// be read: the time, the digest of the body, and what SNS writes into its
-// envelope.
+// observeFetched reports what can be read if the keys are fetched over the
+// network. No signature can be tried, so it looks at the time, the digest of
+// the body, and what SNS writes into its envelope.
 func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	if !s.facts.Fetches {
 		return
@@ -30,6 +29,7 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	case errors.Is(err, core.ErrNoMatch):
 		_, text := s.say(err)
 		add(bodyDigest, strings.TrimPrefix(strings.TrimPrefix(text, "hookonce: "), "no-match: "))
+	// Nothing is certain about the time.
 	case err != nil || a.Timestamp.IsZero() || s.inside(a.Timestamp):
 	case a.Timestamp.After(s.now):
 		d := a.Timestamp.Sub(s.now)
@@ -43,8 +43,8 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeSNS compares an envelope of SNS with the configured topics, and
-// reports whether it had something to say.
+// observeSNS compares an envelope of SNS with the configured topics. It reports
+// whether it found something.
 func (s *search) observeSNS(add func(Mistake, string)) bool {
 	body := s.req.Body
 	if slices.Contains(s.req.Header.Values("X-Amz-Sns-Rawdelivery"), "true") || looksLikeJSON(body) && memberOf(body, "TopicArn") == nil {
@@ -52,6 +52,7 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 		return true
 	}
 	topic := string(memberOf(body, "TopicArn"))
+	// The topic need not be secret, so the text may say which part of it differs.
 	region, differs := "", ""
 	for _, secret := range s.secrets {
 		if secret.Reveal() == topic {
@@ -73,14 +74,15 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 	return false
 }
 
-// observeConfirmation notices a subscription that waits to be confirmed.
+// observeConfirmation reports a subscription that waits to be confirmed.
 func (s *search) observeConfirmation(add func(Mistake, string)) {
 	if kind := string(memberOf(s.req.Body, "Type")); kind == "SubscriptionConfirmation" {
 		add(unconfirmed, "the message is SNS's question whether the endpoint wants the subscription, and no notification")
 	}
 }
 
-// differingPart names the first part in which two ARNs of topics differ.
+// differingPart names the first part in which two ARNs of topics differ. A
+// wrong region or account is hard to spot in a long name.
 func differingPart(configured, got string) string {
 	for i, name := range []string{"arn", "partition", "service", "region", "account", "name"} {
 		if arnPart(configured, i) != arnPart(got, i) {
@@ -90,6 +92,7 @@ func differingPart(configured, got string) string {
 	return ""
 }
 
+// arnPart returns the nth part of an ARN, empty if there is none.
 func arnPart(arn string, n int) string {
 	parts := strings.Split(arn, ":")
 	if n >= len(parts) {

@@ -12,9 +12,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observeOther notices that the headers are another provider's: by what the
-// schemes of the registry read, or by a name in the headers where a scheme does
-// not say what it reads or its keys are fetched.
+// observeOther reports that the headers are another provider's. It goes by the
+// headers that the registry's schemes read. For schemes that do not declare
+// them, or whose keys are fetched, it goes by the header names that providers
+// use.
 func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
@@ -23,7 +24,8 @@ func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	}
 	own := reads(s.facts, r.Header)
 	for _, o := range s.others() {
-		// Of headers that are this scheme's as well, the ones that are missing say more.
+		// If the other scheme reads the same headers as this one, the missing header is the better
+		// finding.
 		elsewhere := slices.ContainsFunc(reads(o.facts, r.Header), func(name string) bool { return !slices.Contains(own, name) })
 		if o.scheme.Stamping() != core.NotIdentified && elsewhere {
 			add(otherScheme, "the headers are those of "+strings.Join(o.names, " or ")+", not those of "+s.scheme.Name())
@@ -36,13 +38,14 @@ func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	}
 }
 
+// anyHeader reports whether one of the named headers is there.
 func anyHeader(names []string, h core.Header) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return len(h.Values(name)) > 0 })
 }
 
-// observeHeaders names what is missing: a part of a header, a header, or one
-// that the signature covers. If nothing is, it looks at the signatures
-// themselves.
+// observeHeaders names what is missing: a part of a header, a header, or a
+// header that the signature covers. If nothing is missing, it looks at the
+// signatures themselves.
 func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
@@ -69,8 +72,8 @@ func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeCovered names a header that is not there although the signature covers
-// it: what a scheme asks for only because another header names it.
+// observeCovered names a missing header that the signature covers. Facts do not
+// list it: the scheme asks for it only because another header names it.
 func (s *search) observeCovered(r *core.Request, a *core.Attempt, add func(Mistake, string)) {
 	with := *r
 	with.Body = s.req.Body
@@ -80,9 +83,9 @@ func (s *search) observeCovered(r *core.Request, a *core.Attempt, add func(Mista
 	}
 }
 
-// observePart notices a header of several parts, as "t=…,v1=…", of which one is
-// not there: with it the scheme could read the header. It reports whether there
-// is one.
+// observePart reports a header of several parts, such as "t=…,v1=…", of which
+// one is missing. It adds each part that may be missing, and asks whether the
+// scheme can then read the header. It reports whether it found one.
 func (s *search) observePart(add func(Mistake, string)) bool {
 	stamp := strconv.FormatInt(s.now.Unix(), 10)
 	for _, name := range reads(s.facts, s.req.Header) {
@@ -112,12 +115,15 @@ func (s *search) observePart(add func(Mistake, string)) bool {
 	return false
 }
 
-// noSignature has the form of one.
+// noSignature has the form of a signature.
 const noSignature = "0000000000000000000000000000000000000000000000000000000000000000"
 
-// observeCut notices signatures that are too short for the only keys there are.
-// Those of a MAC are proven to be cut; these cannot be made again.
+// observeCut reports signatures that are too short if all keys are ed25519
+// keys. A cut MAC is proven by computing the whole one; only the sender can
+// compute these.
 func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
+	// A signature of 64 bytes has 86 characters in base64 and 128 in hexadecimal. A text between
+	// those lengths was hexadecimal.
 	short := func(sig core.Signature) bool {
 		n := len(strings.TrimRight(sig.Text, "="))
 		return n < base64.RawStdEncoding.EncodedLen(ed25519.SignatureSize) ||
@@ -131,8 +137,8 @@ func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 	}
 }
 
-// observeKind notices that all signatures are of one kind and all keys of the
-// other, or that no signature is of a kind there is.
+// observeKind reports that all signatures are of one kind and all keys of the
+// other, or that no signature has a version known here.
 func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
 	if !wantsPrefix(s.scheme) || len(s.secrets) == 0 {
 		return

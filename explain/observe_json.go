@@ -6,22 +6,22 @@ import (
 )
 
 const (
-	// maxSeen bounds the JSON whose style is looked at: it is written anew for
-	// that, outside of the budget.
+	// maxSeen bounds, in bytes, the JSON whose style is looked at. That
+	// rewrites it outside of the budget.
 	maxSeen = 256 << 10
-	// manyOrders is how many orders the members must allow for it to be no
-	// accident that they are sorted: those of eight members.
+	// manyOrders is how many orders the members must allow before sorted ones
+	// are no accident: 8!, the orders of eight members.
 	manyOrders = 8 * maxOrders
-	// maxExact is how many digits of a number a float64 keeps.
+	// maxExact is the number of digits that a float64 can keep.
 	maxExact = 17
 )
 
-// unless is what must be said of JSON that looks as if a program wrote it
-// again. None of this is proof: the sender itself may write JSON so.
+// unless qualifies the observation that a program seems to have rewritten JSON.
+// None of this is proof: the sender itself may write JSON this way.
 const unless = ": if the sender does not write it so, something parsed it and wrote it again; else the secret is another one"
 
-// observeRewritten goes by what few senders write: it says more than that an
-// address may have been changed.
+// observeRewritten looks for what few senders write. It comes before the
+// address, because it is the stronger hint.
 func (s *search) observeRewritten(_ error, add func(Mistake, string)) {
 	switch body := s.req.Body; {
 	case s.facts.Fetches || len(body) > maxSeen || !looksLikeJSON(body): // SNS sorts its envelope
@@ -32,7 +32,8 @@ func (s *search) observeRewritten(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeStyle goes by the style of a library, which a sender may use as well.
+// observeStyle looks for the style of a library. Senders use the same
+// libraries, so it comes late.
 func (s *search) observeStyle(_ error, add func(Mistake, string)) {
 	switch body := s.req.Body; {
 	case s.facts.Fetches || len(body) > maxSeen || !looksLikeJSON(body):
@@ -43,8 +44,8 @@ func (s *search) observeStyle(_ error, add func(Mistake, string)) {
 	}
 }
 
-// allSorted says that every object is sorted, and that there are more orders
-// than chance explains.
+// allSorted reports whether every object is sorted, and the members have too
+// many orders for chance.
 func allSorted(body []byte) bool {
 	all, ok := objects(body)
 	count := 1
@@ -59,8 +60,8 @@ func allSorted(body []byte) bool {
 	return ok && count >= manyOrders
 }
 
-// rounded looks for a whole number with more digits than a float64 has, which
-// is exactly what one prints.
+// rounded looks for a whole number with more digits than a float64 has, and
+// exactly the digits that one prints. Such numbers end in zeros.
 func rounded(body []byte) bool {
 	found := false
 	restyle(body, style{number: func(dst, token []byte) []byte {
@@ -74,6 +75,7 @@ func rounded(body []byte) bool {
 	return found
 }
 
+// escapedAsGo looks for the escapes that Go's encoding/json writes by default.
 func escapedAsGo(body []byte) bool {
 	for _, escape := range []string{`\u003c`, `\u003e`, `\u0026`} {
 		if bytes.Contains(body, []byte(escape)) {
@@ -83,14 +85,14 @@ func escapedAsGo(body []byte) bool {
 	return false
 }
 
-// spacedAsPython wants three separators: fewer may be an accident.
+// spacedAsPython requires three separators: fewer may be an accident.
 func spacedAsPython(body []byte) bool {
 	spaced := restyle(body, style{spacing: &spacing{"", ": ", ", "}})
 	return string(spaced) == string(body) && bytes.Count(body, []byte(`": `))+bytes.Count(body, []byte(", ")) >= 3
 }
 
-// asJavaScript says that JSON is written exactly as JSON.stringify does. Most
-// senders do so too: it only says where else to look.
+// asJavaScript reports whether JSON is written exactly as JSON.stringify does.
+// Most senders do so too, so it is a hint and no finding.
 func asJavaScript(body []byte) bool {
 	if len(body) > maxSeen || !looksLikeJSON(body) || bytes.ContainsAny(body[:min(len(body), 64)], "\r\n") {
 		return false

@@ -12,13 +12,13 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observeMethod notices a GET that was a POST: it has the headers of a signed
+// observeMethod reports a GET that was a POST: it has the headers of a signed
 // message and no body.
 func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	if m := s.req.Method; m != http.MethodGet && m != http.MethodHead || len(s.req.Body) > 0 {
 		return
 	}
-	// Twilio signs a GET, with what it has to say in the query, and then no body.
+	// Twilio also sends GET requests. They have their parameters in the query and no body.
 	r := s.req
 	a := new(core.Attempt)
 	if s.scheme.ReadHeader(&r, a) == nil && s.scheme.ReadBody(&r, a) == nil && !a.BodySigned && strings.Contains(r.URL, "?") {
@@ -34,10 +34,11 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeAddress says that the address is signed where the configured one
-// leaves a part of it to the request. Proxies change no other signed part as
-// often. A wrong secret looks the same, so the text names both. A digest of
-// another body is a change that is sure, and left to the verifier's own text.
+// observeAddress reports that the scheme signs the address, if the configured
+// one takes a part of it from the request. Proxies change no other signed part
+// as often. A wrong secret looks the same, so the text names both. If the
+// request has the digest of another body, the body was certainly changed; that
+// is left to the verifier's own text.
 func (s *search) observeAddress(_ error, add func(Mistake, string)) {
 	u, err := url.Parse(s.facts.URL)
 	_, query, _ := strings.Cut(s.req.URL, "?")
@@ -59,8 +60,8 @@ func (s *search) otherDigest() bool {
 	return digest
 }
 
-// observeParsed notices what is left of a body that a program parsed, or that
-// never was one of a webhook.
+// observeParsed reports what is left of a body that a program parsed, or a body
+// that never was a webhook's.
 func (s *search) observeParsed(_ error, add func(Mistake, string)) {
 	body := bytes.TrimSpace(s.req.Body)
 	kind := strings.ToLower(asMap(s.req.Header).Get("Content-Type"))
@@ -77,7 +78,8 @@ func (s *search) observeParsed(_ error, add func(Mistake, string)) {
 	}
 }
 
-// parsedText names the text that a program makes of a value which is not one.
+// parsedText recognizes the text that a language prints for a parsed value.
+// Such a body cannot be restored, but the text shows which language to look at.
 func parsedText(body []byte) string {
 	text := string(body[:min(len(body), 32)])
 	switch text {
@@ -103,8 +105,8 @@ func parsedText(body []byte) string {
 	return ""
 }
 
-// wantsForm says that the scheme cannot read this JSON, and that it may have
-// been a form: all its values are texts.
+// wantsForm reports whether the scheme cannot read this JSON and it may have
+// been a form: all its values are strings.
 func (s *search) wantsForm() bool {
 	r := s.req
 	a := new(core.Attempt)

@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
-// observeSecrets names what is wrong with secrets that cannot be any, or are
+// observeSecrets names what is wrong with secrets that are not valid or are
 // something else that people copy.
 func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 	for i, secret := range s.secrets {
+		// A scheme with free-text secrets accepts anything, also an API key. All secrets are looked
+		// at, because one of several may be right.
 		if accepted(s.scheme, secret) {
 			if what := noSecret(secret.Reveal()); what != "" {
 				add(secretKind, what)
@@ -28,7 +30,7 @@ func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 			add(secretBase64, paddingMissing(n))
 			continue
 		}
-		named := false
+		named := false // the outermost layer is enough: people fix one thing at a time
 		for _, t := range peel(text{text: secret.Reveal()}) {
 			if !named {
 				add(t.steps[0].mistake, "")
@@ -41,9 +43,9 @@ func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 	}
 }
 
-// noSecret says what a text is that people paste in the place of a secret;
-// empty if it may be one. Prefixes are the vendors' own, which they publish so
-// that leaks are found.
+// noSecret says what a text is that people paste instead of a secret. It is
+// empty if the text may be a secret. The prefixes are the vendors' own,
+// published so that leaks can be found.
 func noSecret(text string) string {
 	text = strings.TrimSpace(text)
 	for _, kind := range []struct{ prefix, what string }{
@@ -80,8 +82,8 @@ func noSecret(text string) string {
 	return ""
 }
 
-// isAPIKey knows the prefixes that Stripe, and others after it, give to API
-// keys, secret and publishable.
+// isAPIKey knows the prefixes that Stripe gives to secret, publishable and
+// restricted API keys. Other vendors copied them.
 func isAPIKey(secret string) bool {
 	kind, rest, _ := strings.Cut(secret, "_")
 	mode, _, ok := strings.Cut(rest, "_")

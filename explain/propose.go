@@ -10,33 +10,42 @@ import (
 )
 
 const (
-	maxHeads   = 128
-	maxHeader  = 16 << 10 // bytes of a value that variants are made of
-	maxNames   = 128      // of headers
-	maxValues  = 16       // of one header
-	maxHeaders = 64 << 10 // bytes of all of them
-	maxTarget  = 4 << 10  // bytes of the request's URL
+	// maxHeads bounds the ways to read the headers and the address. Each is
+	// read again for every body.
+	maxHeads = 128
+	// maxHeader bounds, in bytes, a header value from which variants are made.
+	maxHeader = 16 << 10
+	// The verifier reads its own headers only, so it accepts requests beyond
+	// these bounds. No sender sends such. maxNames bounds the header names,
+	// maxValues the values of one header, maxHeaders the bytes of all of them,
+	// and maxTarget the bytes of the request's URL.
+	maxNames   = 128
+	maxValues  = 16
+	maxHeaders = 64 << 10
+	maxTarget  = 4 << 10
 )
 
-// scene is what proposals are made of: one refused request and its receiver. It
-// does not change, but for what is found once and kept.
+// scene is the material of proposals: one refused request and its receiver. It
+// does not change, except for results that are computed once and kept.
 //
-// Everything in the files propose_*.go undoes mistakes and asks no key: what
-// comes out is judged by whether a signature fits.
+// Everything in the files propose_*.go undoes mistakes and asks no key. Whether
+// a proposal is right is decided by a signature, so proposals may be generous.
 type scene struct {
-	req     core.Request          // what is searched; it may be less than what was received
-	tenants map[string]*core.Keys // others
+	req     core.Request          // its header is an http.Header, and may lack what bound left out
+	tenants map[string]*core.Keys // the keys of others, by name
 	config  core.Config           // the verifier's
 	scheme  core.Scheme
 	facts   core.Facts
 	now     time.Time
 	secrets []core.Secret
-	more    int  // bytes of headers and address beyond the usual
-	cut     bool // something of headers or address was left out
+	more    int  // bytes of headers and address beyond the usual size
+	cut     bool // bound left out headers or a part of the address
 
-	named, theirs []string // of namedProviders and foreign, once they were asked
+	named, theirs []string // results of namedProviders and foreign; nil before the first call
 }
 
+// newScene takes a request and what its verifier reported apart. Keys that came
+// with an error are left out, as the verifier does not use them either.
 func newScene(i core.Inspection, r *core.Request, others map[string]*core.Keys) *scene {
 	s := &scene{
 		req: *r, tenants: others, config: i.Config, scheme: i.Config.Scheme, facts: core.FactsOf(i.Config.Scheme), now: i.Config.Clock(),
@@ -49,8 +58,9 @@ func newScene(i core.Inspection, r *core.Request, others map[string]*core.Keys) 
 	return s
 }
 
-// bound leaves out what no sender sends: each header costs something for each
-// way to read the request.
+// bound leaves out headers and parts of the address if there are absurdly many:
+// each one costs work in every reading of the request. It keeps what the
+// configured scheme reads.
 func (s *scene) bound() {
 	if len(s.req.URL) > maxTarget {
 		s.req.URL, s.cut = s.req.URL[:maxTarget], true
@@ -61,12 +71,14 @@ func (s *scene) bound() {
 		s.req.Header, s.cut = s.needed(), true
 		size, _ = headerSize(asMap(s.req.Header))
 	}
+	// Trials include the cost of headers of this size, in bytes.
 	const usual = 2 << 10
 	s.more = max(size+len(s.req.URL)-usual, 0)
 }
 
-// needed are the headers that the configured scheme reads, as much of them as
-// is looked at.
+// needed returns the headers that the configured scheme reads, within the
+// bounds. Values are cut one byte above maxHeader, so that they still count as
+// too long.
 func (s *scene) needed() http.Header {
 	h, kept := asMap(s.req.Header), http.Header{}
 	for _, name := range append(reads(s.facts, h), "Content-Length", "Content-Type", "Content-Encoding") {
@@ -77,8 +89,8 @@ func (s *scene) needed() http.Header {
 	return kept
 }
 
-// asMap returns all lines of a header. That of a search is a map already, which
-// is not copied.
+// asMap returns all lines of a header. The header of a scene is a map already,
+// and is returned without a copy: do not change it.
 func asMap(h core.Header) http.Header {
 	switch m, ok := h.(http.Header); {
 	case h == nil, ok && m == nil:
@@ -90,21 +102,22 @@ func asMap(h core.Header) http.Header {
 	}
 }
 
-// lane is one scheme under which the request may have been signed, with the
-// ways to read it.
+// lane is one scheme under which the request may have been signed, with its
+// ways to read the request and the secrets.
 type lane struct {
 	steps []step
-	heads []head // the fewest steps first
-	keys  []key  // likewise
+	heads []head // fewest steps first
+	keys  []key  // lowest weight first
 
-	inside bool // the scheme looks into the body
+	inside bool // the scheme parses the body, which costs work
 }
 
-// candidate weights count the mistakes that are not seen but guessed.
+// weight counts mistakes that are guessed, not those that can be seen. Another
+// scheme than the configured one is a guess.
 func (l *lane) weight() int { return len(l.steps) }
 
 // head is one way to read a request apart from its body: under a scheme, with
-// headers and address as they may have been.
+// headers and address as they may have been sent.
 type head struct {
 	scheme core.Scheme
 	facts  core.Facts
@@ -112,15 +125,17 @@ type head struct {
 	steps  []step
 	swaps  []swap
 	weight int
-	whole  bool // nothing was put into a value, so that one that ends early was cut
-	asSent bool // the digest counts that was sent, and the body need not be the one with it
+	whole  bool // no value needs cleaning, so a signature that ends early was cut
+	asSent bool // the digest counts as it was sent, even if the body has another one
 }
 
-// swap puts into the signed content what the sender signed, for a text that its
-// scheme would not read.
+// swap replaces, in the signed content, a text that the scheme can read by the
+// one that the sender signed.
 type swap struct{ read, signed string }
 
-// with is h with a header changed.
+// with returns a copy of h with a header changed; nil values delete it. The map
+// is copied and the value slices are shared, so callers must not change slices
+// in place.
 func (h *head) with(name string, values []string, m Mistake, what string) head {
 	n := *h
 	n.req.Header = maps.Clone(asMap(h.req.Header))
@@ -133,7 +148,7 @@ func (h *head) with(name string, values []string, m Mistake, what string) head {
 	return n
 }
 
-// key is a key with the mistakes that were undone in its text.
+// key is a parsed key, with the mistakes that were undone in its text.
 type key struct {
 	name      string
 	text      string
@@ -141,13 +156,13 @@ type key struct {
 	weight    int
 	verify    core.VerifyKey
 	mac       bool
-	forge     func(c *core.Content) string // the right signature, for comparison with damaged ones; may be nil
+	forge     func(c *core.Content) string // computes the right signature, to compare with damaged ones; may be nil
 	notBefore time.Time
 	notAfter  time.Time
 }
 
-// headerSize counts the bytes of all headers, and the values of the one that
-// has most.
+// headerSize counts the bytes of all headers, and the values of the header that
+// has the most.
 func headerSize(h http.Header) (bytes, most int) {
 	for name, values := range h {
 		most = max(most, len(values))

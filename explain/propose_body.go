@@ -15,36 +15,50 @@ import (
 )
 
 const (
-	maxInflated = 4 << 20  // bytes that come out of a compressed body
-	deflateCost = 36       // of a byte that is compressed, in bytes that are hashed
-	maxEnvelope = 64 << 10 // bytes at each end of a body in which the names of an envelope are looked for
+	// maxInflated bounds what comes out of a compressed body, so that a small
+	// one cannot fill the memory.
+	maxInflated = 4 << 20
+	// deflateCost is the cost of a byte that is compressed, in bytes that are
+	// hashed.
+	deflateCost = 36
+	// maxEnvelope is how far from each end of a body the member names of an
+	// envelope are looked for. In an envelope they are near the ends; a large
+	// payload is between them.
+	maxEnvelope = 64 << 10
 )
 
-// change undoes one mistake in a body. do returns nil where that cannot be, and
-// never changes its argument.
+// change undoes one mistake in a body. do returns nil if the change does not
+// apply. It never changes its argument, which other candidates share.
 type change struct {
 	mistake Mistake
 	what    string
-	cost    int64 // for each byte
-	do      func(b []byte) []byte
-	needs   func(b []byte) bool // if not nil, says at a glance whether do has anything to do; then do costs, whatever comes of it
+	// cost is the work for each byte, in bytes that are hashed.
+	cost int64
+	do   func(b []byte) []byte
+	// needs reports at a glance whether do has anything to do; nil: always ask
+	// do. If it says yes, the full cost is charged even if do then returns nil.
+	needs func(b []byte) bool
 }
 
-// aspect is what is changed in one way at a time.
+// aspect is a group of changes that exclude each other, such as the ways to
+// indent JSON. Pairs of changes come from different aspects.
 type aspect struct {
 	changes []change
-	rank    int  // how early it is tried alone: what is likely and cheap comes first
-	again   bool // the same as before, of what was inside
+	rank    int  // order in which it is tried alone: likely and cheap aspects first
+	again   bool // a repetition for what was inside an envelope; only for pairs
 }
 
-// aspects are in the order in which they are undone: from the outside in, since
-// what came last on the way is the first to undo. A pair of changes is always
-// tried in this order, so that a new aspect belongs where its damage was done:
-// what wraps or encodes a whole body in front, what rewrites JSON behind. rank
-// is apart from that: it orders the changes that are tried alone, for large
-// bodies that leave no work for all of them.
+// aspects returns all aspects in the order in which they are undone: from the
+// outside in, since what changed the body last must be undone first. Pairs are
+// tried in this order only. A new aspect belongs where its damage is done: what
+// wraps or encodes the whole body at the beginning, what rewrites JSON at the
+// end.
+//
+// rank is independent of that. It orders the changes that are tried alone,
+// because a large body leaves no work for all of them.
 func (s *scene) aspects(body []byte) []aspect {
 	outside := taken()
+	// A newline may surround the envelope or what it contains, so both places are tried.
 	inside := slices.Clone(outside)
 	for i := range inside {
 		inside[i].again = true
@@ -63,9 +77,10 @@ func (s *scene) aspects(body []byte) []aspect {
 	)
 }
 
+// bom is the byte order mark, in UTF-8.
 const bom = "\ufeff"
 
-// taken takes off what was put around a body.
+// taken removes what was put around a body or into its line ends.
 func taken() []aspect {
 	trim := func(what string, f func(b []byte) []byte) change {
 		return change{bodyNewline, what, 0, func(b []byte) []byte { return smaller(b, f(b)) }, nil}
@@ -76,6 +91,8 @@ func taken() []aspect {
 		}},
 		{changes: []change{
 			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimRight(b, "\r\n") }),
+			// One newline may be the sender's own and a second one added, so removing one is tried
+			// as well as removing all.
 			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimSuffix(b, []byte("\n")) }),
 			trim("white space was added around the body", bytes.TrimSpace),
 		}},
@@ -87,7 +104,8 @@ func taken() []aspect {
 	}
 }
 
-// smaller is changed, nil if nothing was taken.
+// smaller returns changed, or nil if it has the length of b: then nothing was
+// removed.
 func smaller(b, changed []byte) []byte {
 	if len(changed) == len(b) {
 		return nil
@@ -95,7 +113,7 @@ func smaller(b, changed []byte) []byte {
 	return changed
 }
 
-// added puts back what was taken off.
+// added puts back what was removed.
 func added() []change {
 	with := func(m Mistake, what, front, end string) change {
 		return change{m, what, 1, func(b []byte) []byte { return slices.Concat([]byte(front), b, []byte(end)) }, nil}
@@ -105,6 +123,7 @@ func added() []change {
 		with(bodyNewline, "the newline (CRLF) at the end of the body was removed", "", "\r\n"),
 		with(bodyBOM, "the byte order mark in front of the body was removed", bom, ""),
 		{bodyLineEnds, "CRLF became LF in the body", rewriteCost, func(b []byte) []byte {
+			// A body with some CRLF was not converted as a whole.
 			if bytes.IndexByte(b, '\n') < 0 || bytes.Contains(b, []byte("\r\n")) {
 				return nil
 			}
@@ -113,12 +132,15 @@ func added() []change {
 	}
 }
 
-// inJSON is a change of the tokens of JSON. Values are not compared: a style
-// that does not fit the sender's only makes a candidate that no signature fits.
+// inJSON is a change in how JSON is written. It does not compare values: a
+// style that is not the sender's only gives one more candidate that no
+// signature matches.
 func inJSON(m Mistake, what string, st style) change {
 	return change{m, what, rewriteCost, func(b []byte) []byte { return restyle(b, st) }, looksLikeJSON}
 }
 
+// spaced returns the changes of white space between the tokens of JSON, in the
+// styles of common libraries, the most common first.
 func spaced() []change {
 	var all []change
 	for _, form := range []struct {
@@ -137,15 +159,17 @@ func spaced() []change {
 		}
 		c := inJSON(bodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing})
 		c.needs = func(b []byte) bool {
-			return looksLikeJSON(b) && len(bytes.TrimSpace(b)) == len(b) // white space around it is a mistake of its own
+			return looksLikeJSON(b) && len(bytes.TrimSpace(b)) == len(b) // white space around it is bodyNewline
 		}
 		all = append(all, c)
 	}
 	return all
 }
 
-// unbroken puts the newlines back into indented JSON, if they are all that is
-// missing: the last one too, with which files end.
+// unbroken puts newlines back into indented JSON if nothing else is missing. It
+// adds a last one, because files end with a newline. curl -d @FILE removes all
+// of them, a mistake with an exact remedy, so it is not reported as
+// reformatting.
 func unbroken(how spacing) change {
 	c := inJSON(bodyLineEnds, "the newlines were taken out of the body, as curl -d @FILE does; the sender needs --data-binary", style{spacing: &how})
 	restyled := c.do
@@ -160,12 +184,15 @@ func unbroken(how spacing) change {
 	return c
 }
 
-// isUnbroken says that JSON has the white space of a line behind its first
-// bracket, and no line.
+// isUnbroken reports whether JSON is indented after its first bracket, but has
+// no line break.
 func isUnbroken(b []byte, indent string) bool {
 	return looksLikeJSON(b) && bytes.HasPrefix(b[1:], []byte(indent)) && bytes.IndexByte(b, '\n') < 0
 }
 
+// escaped returns the changes of escapes in JSON strings. Single classes of
+// characters come first, then the combinations that libraries use. needs leaves
+// out the combinations that cannot change this body.
 func escaped() []change {
 	var all []change
 	characters := charactersOf()
@@ -216,11 +243,14 @@ func escaped() []change {
 	return all
 }
 
-// contents says what stands in a body that can be escaped or unescaped.
+// contents says which characters a body contains that can be escaped or
+// unescaped.
 type contents struct{ escape, slash, plain, html, rest bool }
 
-// charactersOf remembers the last body that it was asked about: it is asked
-// once for each way to escape.
+// charactersOf returns a function that remembers its last result. It is asked
+// about the same body once for each way to escape, and scanning a megabyte each
+// time would be expensive. The body is recognized by its address and length: no
+// change writes to a body in place.
 func charactersOf() func(b []byte) contents {
 	var last []byte
 	var has contents
@@ -235,6 +265,7 @@ func charactersOf() func(b []byte) contents {
 	}
 }
 
+// numbered returns the changes of how numbers are written.
 func numbered() []change {
 	const what = "numbers in the JSON were written anew; the sender writes "
 	all := []change{
@@ -245,6 +276,8 @@ func numbered() []change {
 		inJSON(bodyNumbers, what+"thousands with an exponent, as 1e3 for 1000", style{number: exponent("e")}),
 		inJSON(bodyNumbers, what+"thousands with an exponent, as 1E3 for 1000", style{number: exponent("E")}),
 	}
+	// several is how many single whole numbers get a point. A program with a typed amount writes
+	// 1.0 there and leaves ids and counts as they are.
 	const several = 24
 	for n := range several {
 		c := inJSON(bodyNumbers, what+"a point in one of the whole numbers, as 1.0 for 1", style{})
@@ -259,6 +292,8 @@ func numbered() []change {
 	return all
 }
 
+// sorted returns the change for a sender that sorts members: what arrives is in
+// another order, and sorting restores the sender's.
 func sorted() []change {
 	return []change{{bodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 4 * rewriteCost, func(b []byte) []byte {
 		all, ok := objects(b)
@@ -269,8 +304,9 @@ func sorted() []change {
 	}, looksLikeJSON}}
 }
 
-// fieldOrders yields every order of the fields of a form, if something seems to
-// have sorted them. It reports whether body is such a form.
+// fieldOrders yields every order of the fields of a form if they are sorted and
+// at most six. It reports whether body is such a form, so that the caller does
+// not take it for JSON.
 func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
 	if len(body) > maxArranged || !looksLikeForm(body) {
 		return false
@@ -289,7 +325,8 @@ func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
 	return true
 }
 
-// permute calls yield with every order of n things, until it returns false.
+// permute calls yield with every order of n things, until yield returns false.
+// It swaps in place and restores, so yield must copy an order that it keeps.
 func permute(n int, yield func(order []int) bool) bool {
 	order := make([]int, n)
 	for i := range order {
@@ -312,10 +349,9 @@ func permute(n int, yield func(order []int) bool) bool {
 	return from(0)
 }
 
-// What follows is about whole bodies: envelopes, compression, character sets and
-// forms.
+// The rest of this file is about whole bodies: envelopes, compression, character sets and forms.
 
-// unwrapped takes a body out of what it was put into, or puts it back.
+// unwrapped takes a body out of what it was put into.
 func unwrapped(body []byte) []change {
 	return append(
 		[]change{
@@ -333,8 +369,9 @@ func unwrapped(body []byte) []change {
 	)
 }
 
-// formed makes a form again of what was taken out of one. It costs more than to
-// take something out, and is less often needed.
+// formed rebuilds a form from the JSON that was taken out of it, and takes a
+// body out of a multipart form. Rebuilding costs more than taking out and is
+// needed less often, so it ranks lower.
 func formed() []change {
 	return []change{
 		{bodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
@@ -345,12 +382,12 @@ func formed() []change {
 	}
 }
 
-// isMultipart goes by the first line and what must follow it.
+// isMultipart looks at the first line and the header that must follow it.
 func isMultipart(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("--")) && bytes.Contains(b[:min(len(b), 1024)], []byte("Content-Disposition: form-data"))
 }
 
-// fromMultipart takes the content of the first part.
+// fromMultipart returns the content of the first part.
 func fromMultipart(b []byte) []byte {
 	boundary, rest, ok := bytes.Cut(b, []byte("\r\n"))
 	if !ok {
@@ -364,7 +401,8 @@ func fromMultipart(b []byte) []byte {
 	return content
 }
 
-// fromFlatJSON writes an object of nothing but strings as a form, in its order.
+// fromFlatJSON writes an object that contains only strings as a form, in the
+// object's order.
 func fromFlatJSON(b []byte) []byte {
 	names, values := flatStrings(b)
 	if len(names) == 0 {
@@ -380,8 +418,9 @@ func fromFlatJSON(b []byte) []byte {
 	return form
 }
 
-// flatStrings are the members of a JSON object whose values are all strings;
-// nil if one is not.
+// flatStrings returns the members of a JSON object whose values are all
+// strings. It returns nil if one is not, because a form has nothing but
+// strings.
 func flatStrings(b []byte) (names, values []string) {
 	all, ok := objects(b)
 	if !ok || len(all) != 1 {
@@ -398,7 +437,10 @@ func flatStrings(b []byte) (names, values []string) {
 	return names, values
 }
 
-// packed undoes compression, and decompression as far as that can be.
+// packed undoes compression, and decompression as far as that is possible.
+// Compressing again gives the sender's bytes only if the sender uses the same
+// library at the same level, so the three common levels of Go's gzip are tried,
+// and only if the headers mention it.
 func (s *scene) packed() []change {
 	all := []change{{bodyCompressed, "", 4, inflate, nil}}
 	if strings.Contains(strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")), "gzip") {
@@ -409,8 +451,10 @@ func (s *scene) packed() []change {
 	return all
 }
 
-// encodedTwice undoes the commonest conversion where it can be seen: UTF-8 that
-// was taken for Latin-1 and encoded once more has these pairs.
+// encodedTwice undoes the most common conversion where it can be seen: UTF-8
+// that was taken for Latin-1 and encoded again. It always contains Ã or Â. It
+// is an aspect of its own because its rank is higher than that of other
+// conversions.
 func encodedTwice() []change {
 	return []change{{
 		bodyCharset, "the body was converted to UTF-8 although it was that already", rewriteCost, toWindows1252(true),
@@ -418,8 +462,8 @@ func encodedTwice() []change {
 	}}
 }
 
-// converted undoes what another character set, or another library for forms,
-// makes of a body.
+// converted undoes conversions to another character set, and forms that another
+// library encoded.
 func converted() []change {
 	return append(
 		[]change{
@@ -433,12 +477,15 @@ func converted() []change {
 	)
 }
 
+// inflate decompresses gzip and zlib, recognized by their first bytes. It
+// returns nil for anything larger than maxInflated.
 func inflate(b []byte) []byte {
 	var r io.ReadCloser
 	var err error
 	switch {
 	case bytes.HasPrefix(b, []byte{0x1f, 0x8b}):
 		r, err = gzip.NewReader(bytes.NewReader(b))
+	// A zlib header is a multiple of 31 (RFC 1950, section 2.2).
 	case len(b) > 2 && b[0] == 0x78 && (int(b[0])<<8|int(b[1]))%31 == 0:
 		r, err = zlib.NewReader(bytes.NewReader(b))
 	default:
@@ -454,8 +501,8 @@ func inflate(b []byte) []byte {
 	return plain
 }
 
-// deflate compresses as a sender in Go does; what other libraries make of the
-// same bytes differs.
+// deflate compresses as a sender in Go does. The output of other libraries
+// differs.
 func deflate(b []byte, level int) []byte {
 	if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
 		return nil
@@ -471,6 +518,8 @@ func deflate(b []byte, level int) []byte {
 	return buf.Bytes()
 }
 
+// fromBase64 decodes base64 in any of its alphabets. Characters that are
+// frequent in JSON and forms rule it out early.
 func fromBase64(b []byte) []byte {
 	b = bytes.Trim(b, "\" \r\n")
 	if len(b) < 4 || bytes.ContainsAny(b[:min(len(b), 64)], "{}[]<>&%:; ") {
@@ -484,11 +533,13 @@ func fromBase64(b []byte) []byte {
 	return nil
 }
 
+// isJSONString reports whether the body begins as a JSON string.
 func isJSONString(b []byte) bool {
 	b = bytes.TrimSpace(b)
 	return len(b) >= 2 && b[0] == '"'
 }
 
+// fromJSONString returns the text of a JSON string, nil if it is none.
 func fromJSONString(b []byte) []byte {
 	var inner string
 	if !isJSONString(b) || json.Unmarshal(bytes.TrimSpace(b), &inner) != nil {
@@ -497,7 +548,10 @@ func fromJSONString(b []byte) []byte {
 	return []byte(inner)
 }
 
-// fromEnvelope takes the members that gateways and queues put a body into.
+// fromEnvelope returns the changes that take a body out of the members in which
+// gateways and queues put it. Members whose name does not occur are left out.
+// Each member is tried as text and as base64: only some gateways say which it
+// is.
 func fromEnvelope(body []byte) (all []change) {
 	for _, name := range []string{"body", "payload", "Message", "message", "data", "rawBody"} {
 		quoted := []byte(`"` + name + `"`)
@@ -517,6 +571,8 @@ func fromEnvelope(body []byte) (all []change) {
 	return all
 }
 
+// memberOf returns the value of a member of the outermost object: the text of a
+// string, or the source of an object or array. It returns nil if there is none.
 func memberOf(b []byte, name string) []byte {
 	all, ok := objects(b)
 	if !ok || len(all) != 1 {
@@ -537,10 +593,12 @@ func memberOf(b []byte, name string) []byte {
 	return nil
 }
 
-// windows1252 are the characters of the bytes 0x80 to 0x9f; where there is
-// none, it is the control character.
+// windows1252 contains the characters of the bytes 0x80 to 0x9f. Undefined
+// bytes stand for control characters, as in browsers.
 const windows1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ"
 
+// toWindows1252 converts UTF-8 to Windows-1252, or to Latin-1. It returns nil
+// if a character does not exist there.
 func toWindows1252(latin1 bool) func(b []byte) []byte {
 	return func(b []byte) []byte {
 		if !utf8.Valid(b) {
@@ -563,6 +621,8 @@ func toWindows1252(latin1 bool) func(b []byte) []byte {
 	}
 }
 
+// fromWindows1252 converts to UTF-8. Every byte has a character, so it cannot
+// fail.
 func fromWindows1252(latin1 bool) func(b []byte) []byte {
 	return func(b []byte) []byte {
 		high := []rune(windows1252)
@@ -578,12 +638,13 @@ func fromWindows1252(latin1 bool) func(b []byte) []byte {
 	}
 }
 
-// looksLikeUTF16 goes by the first character, which is ASCII in every format of
-// webhooks, or a byte order mark.
+// looksLikeUTF16 looks at the first character. It is ASCII in every format of
+// webhooks, so one of its bytes is zero, unless it is a byte order mark.
 func looksLikeUTF16(b []byte) bool {
 	return len(b) >= 2 && len(b)%2 == 0 && (b[0] == 0) != (b[1] == 0) || bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
 }
 
+// fromUTF16 converts to UTF-8, and drops a byte order mark at the beginning.
 func fromUTF16(b []byte) []byte {
 	big := b[0] == 0 || b[0] == 0xfe
 	dst := make([]byte, 0, len(b))
@@ -606,19 +667,21 @@ func fromUTF16(b []byte) []byte {
 	return dst
 }
 
+// notASCII reports whether there is a byte that a character set can change.
 func notASCII(b []byte) bool {
 	return slices.ContainsFunc(b, func(c byte) bool { return c >= utf8.RuneSelf })
 }
 
-// looksLikeForm goes by the first bytes.
+// looksLikeForm looks for a name and = in the first bytes, without characters
+// that a form would encode.
 func looksLikeForm(b []byte) bool {
 	name, _, ok := bytes.Cut(b[:min(len(b), 256)], []byte("="))
 	return ok && len(name) > 0 && !bytes.ContainsAny(name, "{}\"<> \r\n")
 }
 
-// reencoded writes a form as another library does. They differ in which
-// characters they leave alone, in how they write a space, and in the case of
-// hexadecimal.
+// reencoded returns the changes that write a form as another library does.
+// Libraries differ in which characters they leave alone, in how they write a
+// space, and in the case of hexadecimal digits.
 func reencoded() []change {
 	whole := func(what string, f func(text string) string) change {
 		return change{bodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {
@@ -636,12 +699,13 @@ func reencoded() []change {
 			return strings.Join(pairs, "&")
 		}),
 	}
+	// The characters that are not encoded, and the space.
 	for _, form := range []struct{ safe, space string }{
-		{"-_.~", "+"},
-		{"-_.~", "%20"},
-		{"-_.*", "+"},
-		{"-_.", "+"},
-		{"-_.!~*'()", "%20"},
+		{"-_.~", "+"},        // Go and Python
+		{"-_.~", "%20"},      // RFC 3986, rawurlencode of PHP
+		{"-_.*", "+"},        // browsers and Java
+		{"-_.", "+"},         // urlencode of PHP
+		{"-_.!~*'()", "%20"}, // encodeURIComponent of JavaScript
 	} {
 		for _, lowerCase := range []bool{false, true} {
 			all = append(all, whole("it as another library", func(t string) string {
@@ -652,7 +716,7 @@ func reencoded() []change {
 	return all
 }
 
-// percentCase changes the case of the digits behind each %.
+// percentCase changes the case of the two digits after each %.
 func percentCase(t string, f func(string) string) string {
 	var b strings.Builder
 	for i := 0; i < len(t); i++ {
@@ -666,8 +730,9 @@ func percentCase(t string, f func(string) string) string {
 	return b.String()
 }
 
-// reencode decodes each name and value and encodes all but letters, digits and
-// those in safe.
+// reencode decodes each name and value, and encodes everything but letters,
+// digits and the characters in safe. A part that cannot be decoded is encoded
+// as it is.
 func reencode(t, safe, space string, lowerCase bool) string {
 	digits := "0123456789ABCDEF"
 	if lowerCase {

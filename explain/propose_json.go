@@ -11,27 +11,32 @@ import (
 	"unicode/utf8"
 )
 
-// style is how JSON is written. The text is not parsed, only taken apart into
-// tokens: whatever comes out is judged by the signature.
+// style says how JSON is written. JSON is not parsed, only split into tokens:
+// values need not be understood, because a signature decides. Tokens also
+// survive what a parser would lose, such as duplicate names and long numbers.
 type style struct {
-	spacing *spacing // nil: as it is
-	text    func(dst, content []byte) []byte
-	number  func(dst, token []byte) []byte
+	spacing *spacing                         // nil: leave white space as it is
+	text    func(dst, content []byte) []byte // rewrites the content of a string; nil: leave it
+	number  func(dst, token []byte) []byte   // rewrites a number; nil: leave it
 }
 
-// spacing is the white space between tokens; with indent, each member has a
-// line.
+// spacing is the white space between tokens. If indent is not empty, each
+// member has its own line.
 type spacing struct {
 	indent, colon, comma string
 }
 
 const (
-	maxDepth  = 256
-	maxGrowth = 4 // times that a text may become larger
+	// maxDepth bounds the nesting, and with it the recursion and the
+	// indentation.
+	maxDepth = 256
+	// maxGrowth bounds how many times larger a text may become: deep nesting
+	// can be indented to many times its size.
+	maxGrowth = 4
 )
 
-// restyle writes JSON anew; nil if it is not taken apart, or would become much
-// larger.
+// restyle rewrites JSON in a style. It returns nil if src cannot be split into
+// tokens, or if the result would be much larger.
 func restyle(src []byte, st style) []byte {
 	r := restyler{style: st, src: src, dst: make([]byte, 0, len(src)+len(src)/8+64)}
 	most := maxGrowth*len(src) + 4096
@@ -46,6 +51,8 @@ func restyle(src []byte, st style) []byte {
 	return r.dst
 }
 
+// restyler is the state of one rewriting: what is written, and how deep it is
+// nested.
 type restyler struct {
 	style
 
@@ -53,8 +60,8 @@ type restyler struct {
 	depth    int
 }
 
-// token writes what begins at i, and returns where it ends; -1 if it cannot be
-// taken apart.
+// token writes the token that begins at i, and returns where it ends, or -1 if
+// there is none.
 func (r *restyler) token(i int) int {
 	switch c := r.src[i]; c {
 	case '"':
@@ -81,6 +88,7 @@ func (r *restyler) token(i int) int {
 	return i + 1
 }
 
+// string writes the string that begins at i.
 func (r *restyler) string(i int) int {
 	end := endOfString(r.src, i+1)
 	switch {
@@ -93,7 +101,8 @@ func (r *restyler) string(i int) int {
 	return end
 }
 
-// open begins an object or array, and ends it if nothing is inside.
+// open writes the beginning of an object or array. An empty one is written
+// whole, because no style breaks it into lines.
 func (r *restyler) open(i int) int {
 	c := r.src[i]
 	r.dst = append(r.dst, c)
@@ -104,7 +113,7 @@ func (r *restyler) open(i int) int {
 	for next < len(r.src) && isSpace(r.src[next]) {
 		next++
 	}
-	if next < len(r.src) && r.src[next] == c+2 { // ASCII has the closing ones there
+	if next < len(r.src) && r.src[next] == c+2 { // in ASCII, } is { + 2 and ] is [ + 2
 		r.dst = append(r.dst, c+2)
 		return next + 1
 	}
@@ -115,6 +124,7 @@ func (r *restyler) open(i int) int {
 	return i + 1
 }
 
+// separate writes a comma or colon with its white space.
 func (r *restyler) separate(c byte) {
 	switch {
 	case r.spacing == nil:
@@ -127,7 +137,8 @@ func (r *restyler) separate(c byte) {
 	}
 }
 
-// word is a number, or true, false and null.
+// word writes a number, true, false or null, or whatever else is there: invalid
+// JSON must not stop a search.
 func (r *restyler) word(i int) int {
 	end := i
 	for end < len(r.src) && inToken(r.src[end]) {
@@ -141,7 +152,7 @@ func (r *restyler) word(i int) int {
 	return end
 }
 
-// line begins one where members have lines of their own.
+// line begins a new line if members have lines of their own.
 func (r *restyler) line() {
 	if r.spacing.indent == "" {
 		return
@@ -152,9 +163,10 @@ func (r *restyler) line() {
 	}
 }
 
+// isSpace reports whether c is white space in JSON.
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// inToken says that c belongs to a number or a word.
+// inToken reports whether c belongs to a number or a word.
 func inToken(c byte) bool {
 	switch c {
 	case ' ', '\t', '\r', '\n', ',', ':', '{', '}', '[', ']', '"':
@@ -163,17 +175,20 @@ func inToken(c byte) bool {
 	return true
 }
 
-// isNumber knows those of RFC 8259, section 6: what writes numbers anew writes
-// no others, such as 01.
+// isNumber reports whether a token is a number of RFC 8259, section 6. Programs
+// that rewrite numbers write no others, such as 01.
 func isNumber(token []byte) bool {
 	return len(token) > 0 && (token[0] == '-' || token[0] >= '0' && token[0] <= '9') && json.Valid(token)
 }
 
-// endOfString is the index behind the quote that ends the string whose content
-// begins at i; -1 if there is none.
+// endOfString returns the index after the quote that ends the string whose
+// content begins at i, or -1. It searches for quotes and backslashes with
+// IndexByte, which is several times faster than a loop over bytes, and looks
+// for each quote only once: a body of backslashes must not make it quadratic.
 func endOfString(b []byte, i int) int {
 	for quote := -1; i < len(b); {
-		if quote < i { // looked for again only if it was escaped
+		// Look again only if the last quote found was escaped.
+		if quote < i {
 			next := bytes.IndexByte(b[i:], '"')
 			if next < 0 {
 				return -1
@@ -189,13 +204,14 @@ func endOfString(b []byte, i int) int {
 	return -1
 }
 
-// looksLikeJSON goes by the first character.
+// looksLikeJSON looks at the first character only, so it costs nothing for
+// bodies of any size.
 func looksLikeJSON(b []byte) bool {
 	b = bytes.TrimLeft(b, " \t\r\n")
 	return len(b) > 0 && (b[0] == '{' || b[0] == '[' || b[0] == '"')
 }
 
-// escaping is what is done with one class of characters.
+// escaping says how one class of characters is written.
 type escaping uint8
 
 const (
@@ -205,16 +221,16 @@ const (
 	upper // \u00E9
 )
 
-// escapes says how the characters of strings are written that may be escaped or
-// not.
+// escapes says how strings are written where JSON leaves a choice.
 type escapes struct {
 	slash escaping // raw, or lower for \/
-	html  escaping // < > & and the line separators that JavaScript had trouble with
+	html  escaping // < > & and U+2028, U+2029, which old JavaScript does not allow in strings
 	plus  escaping // + and ', which .NET also escapes
-	rest  escaping // everything beyond ASCII
+	rest  escaping // everything that is not ASCII
 }
 
-// text rewrites the content of a string.
+// text rewrites the content of a string. Runs of plain characters are copied at
+// once, since most texts consist of them. Invalid UTF-8 is kept byte by byte.
 func (e escapes) text(dst, content []byte) []byte {
 	for i := 0; i < len(content); {
 		run := i
@@ -247,7 +263,8 @@ func (e escapes) text(dst, content []byte) []byte {
 	return dst
 }
 
-// escape writes the escape at the beginning of content, and returns its size.
+// escape rewrites the escape at the beginning of content, and returns its size.
+// Escapes such as \n and \" have one spelling in practice and stay.
 func (e escapes) escape(dst, content []byte) (rewritten []byte, size int) {
 	switch {
 	case len(content) > 1 && content[1] == '/':
@@ -261,7 +278,7 @@ func (e escapes) escape(dst, content []byte) (rewritten []byte, size int) {
 	return append(dst, content[:size]...), size
 }
 
-// isPlain says that nobody escapes c.
+// isPlain reports whether no library escapes c.
 func isPlain(c byte) bool {
 	switch c {
 	case '\\', '/', '<', '>', '&', '+', '\'':
@@ -270,6 +287,7 @@ func isPlain(c byte) bool {
 	return c < utf8.RuneSelf
 }
 
+// writeSlash writes a slash. escaped says that the source has \/.
 func (e escapes) writeSlash(dst []byte, escaped bool) []byte {
 	if e.slash == lower || e.slash == asItIs && escaped {
 		return append(dst, '\\', '/')
@@ -277,7 +295,7 @@ func (e escapes) writeSlash(dst []byte, escaped bool) []byte {
 	return append(dst, '/')
 }
 
-// write writes r, which stands there as source.
+// write writes r. source is how r is written in the source.
 func (e escapes) write(dst []byte, r rune, source []byte, escaped bool) []byte {
 	switch how := e.of(r, escaped); how {
 	case raw:
@@ -289,12 +307,14 @@ func (e escapes) write(dst []byte, r rune, source []byte, escaped bool) []byte {
 	}
 }
 
-// of is what is done with r, by its class.
+// of returns how r is to be written, by its class.
 func (e escapes) of(r rune, escaped bool) escaping {
 	switch r {
 	case '<', '>', '&':
 		return e.html
 	case 0x2028, 0x2029:
+		// The line separators are not ASCII either. Unless the html class decides, they are written
+		// like the rest.
 		if e.html == asItIs || e.html == raw && e.rest >= lower {
 			return e.rest
 		}
@@ -305,12 +325,14 @@ func (e escapes) of(r rune, escaped bool) escaping {
 	if r >= utf8.RuneSelf {
 		return e.rest
 	}
+	// Nobody escapes an ASCII letter on purpose, so a style that escapes nothing unescapes it.
 	if escaped && r >= ' ' && r != '"' && r != '\\' && e.rest == raw {
 		return raw
 	}
 	return asItIs
 }
 
+// appendEscape writes r as \uXXXX, in two units if it is beyond the BMP.
 func appendEscape(dst []byte, r rune, capitals bool) []byte {
 	units := utf16.AppendRune(nil, r)
 	for _, u := range units {
@@ -323,8 +345,8 @@ func appendEscape(dst []byte, r rune, capitals bool) []byte {
 	return dst
 }
 
-// unicodeEscape reads \uXXXX, or two of them that are one character; size is 0
-// if there is none.
+// unicodeEscape decodes \uXXXX, or two of them that are one character. size is
+// 0 if there is none. Half a surrogate pair is kept as it is.
 func unicodeEscape(b []byte) (r rune, size int) {
 	unit := func(b []byte) (rune, bool) {
 		if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
@@ -349,7 +371,9 @@ func unicodeEscape(b []byte) (r rune, size int) {
 	return 0, 0
 }
 
-// float writes a number as programs do that have only float64.
+// float rewrites a number as programs do that have only float64. The limits
+// between which they write no exponent are those of JavaScript, which Go's
+// encoding/json uses as well.
 func float(dst, token []byte) []byte {
 	f, err := strconv.ParseFloat(string(token), 64)
 	if err != nil {
@@ -362,7 +386,7 @@ func float(dst, token []byte) []byte {
 	return strconv.AppendFloat(dst, f, format, -1, 64)
 }
 
-// point writes integers with a point.
+// point adds a point to integers.
 func point(dst, token []byte) []byte {
 	dst = append(dst, token...)
 	if bytes.ContainsAny(token, ".eE") {
@@ -371,7 +395,8 @@ func point(dst, token []byte) []byte {
 	return append(dst, ".0"...)
 }
 
-// pointAt writes only the nth integer so.
+// pointAt adds a point to the nth integer only. The function it returns counts,
+// so it serves one rewriting.
 func pointAt(nth int) func(dst, token []byte) []byte {
 	return func(dst, token []byte) []byte {
 		if !bytes.ContainsAny(token, ".eE") {
@@ -383,7 +408,8 @@ func pointAt(nth int) func(dst, token []byte) []byte {
 	}
 }
 
-// exponent writes whole numbers that end in three zeros or more with one.
+// exponent rewrites whole numbers that end in at least three zeros with an
+// exponent.
 func exponent(e string) func(dst, token []byte) []byte {
 	return func(dst, token []byte) []byte {
 		digits := bytes.TrimRight(token, "0")
@@ -395,7 +421,7 @@ func exponent(e string) func(dst, token []byte) []byte {
 	}
 }
 
-// decimals writes two digits behind the point, as of money; whole says that
+// decimals writes two digits after the point, as of money. whole says that
 // integers get them as well.
 func decimals(whole bool) func(dst, token []byte) []byte {
 	return func(dst, token []byte) []byte {
@@ -412,24 +438,26 @@ func decimals(whole bool) func(dst, token []byte) []byte {
 	}
 }
 
-// Orders need more than tokens: where each member begins and ends. It is a parser
-// of that and of nothing else, which accepts much that is no JSON.
+// Reordering needs more than tokens: where each member begins and ends. This parser finds only
+// that, and accepts much that is not JSON.
 
-// object is a JSON object in a text: where its members stand, and the objects
-// inside of each.
+// object is a JSON object in a text: the places of its members, and the objects
+// inside each.
 type object struct {
 	start, end int
 	members    []member
 }
 
+// member is a member with its name. inner are the objects inside its value.
 type member struct {
 	start, end int
 	key        []byte
 	inner      []*object
 }
 
-// objects finds those of a text that are not inside of another one; ok is false
-// if it is not well-formed enough.
+// objects returns the outermost objects of a text. ok is false if the text is
+// not well-formed enough. Arrays are not kept: their order carries meaning, so
+// no program changes it.
 func objects(src []byte) (all []*object, ok bool) {
 	p := parser{src: src}
 	for p.i < len(src) {
@@ -441,17 +469,21 @@ func objects(src []byte) (all []*object, ok bool) {
 	return all, true
 }
 
+// parser reads src from i on. Its methods return false if the text is not
+// well-formed.
 type parser struct {
 	src []byte
 	i   int
 }
 
+// space skips white space.
 func (p *parser) space() {
 	for p.i < len(p.src) && isSpace(p.src[p.i]) {
 		p.i++
 	}
 }
 
+// is skips white space and c, and reports whether c was there.
 func (p *parser) is(c byte) bool {
 	p.space()
 	if p.i < len(p.src) && p.src[p.i] == c {
@@ -461,6 +493,7 @@ func (p *parser) is(c byte) bool {
 	return false
 }
 
+// text skips a string.
 func (p *parser) text() bool {
 	p.space()
 	if p.i >= len(p.src) || p.src[p.i] != '"' {
@@ -474,6 +507,7 @@ func (p *parser) text() bool {
 	return true
 }
 
+// value skips a value, and adds the outermost objects in it to into.
 func (p *parser) value(into *[]*object, depth int) bool {
 	p.space()
 	if p.i >= len(p.src) || depth > maxDepth {
@@ -511,6 +545,7 @@ func (p *parser) value(into *[]*object, depth int) bool {
 	}
 }
 
+// object skips an object, and records its members in o.
 func (p *parser) object(o *object, depth int) bool {
 	p.i++
 	if p.is('}') {
@@ -540,11 +575,13 @@ func (p *parser) object(o *object, depth int) bool {
 }
 
 // arrange writes a text with the members of its objects in the order that pick
-// says; what is between them stays.
+// returns. What is between members, commas and white space, stays in its place.
 func arrange(src []byte, all []*object, pick func(o *object) []int) []byte {
 	return appendArranged(make([]byte, 0, len(src)), src, 0, len(src), all, pick)
 }
 
+// appendArranged writes src[from:to], in which inside are the outermost
+// objects.
 func appendArranged(dst, src []byte, from, to int, inside []*object, pick func(o *object) []int) []byte {
 	for _, o := range inside {
 		dst = append(dst, src[from:o.start]...)
@@ -561,7 +598,8 @@ func appendArranged(dst, src []byte, from, to int, inside []*object, pick func(o
 	return append(dst, src[from:to]...)
 }
 
-// byKey is the sorted order of members.
+// byKey is the sorted order of members. It is stable, so duplicate names keep
+// theirs.
 func byKey(o *object) []int {
 	order := make([]int, len(o.members))
 	for i := range order {
@@ -571,7 +609,7 @@ func byKey(o *object) []int {
 	return order
 }
 
-// walk visits an object and those inside.
+// walk visits objects and all objects inside them.
 func walk(all []*object, visit func(o *object)) {
 	for _, o := range all {
 		visit(o)

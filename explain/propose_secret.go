@@ -21,24 +21,31 @@ import (
 )
 
 const (
-	maxSecret   = 8 << 10 // of a text that variants are made of
-	maxVariants = 64      // of one secret
-	maxSecrets  = 32      // with variants
+	// maxSecret bounds, in bytes, a text from which variants are made.
+	maxSecret = 8 << 10
+	// maxVariants bounds the variants of one secret, and maxSecrets the secrets
+	// that have any: each variant is a key that hashes every candidate.
+	maxVariants = 64
+	maxSecrets  = 32
 )
 
 // text is what a secret may have been meant to be.
 type text struct {
 	text  string
 	steps []step
-	seen  int // of the steps: those whose mistake can be seen, so that they are no guess
+	seen  int // how many of the steps undo a mistake that can be seen, and so are no guess
 }
 
+// with returns a changed text with one more step. The step counts as a guess
+// until the caller raises seen.
 func (t text) with(changed string, m Mistake, what string) text {
 	return text{changed, append(slices.Clone(t.steps), step{m, what}), t.seen}
 }
 
-// keys are those of a scheme: the configured secrets, what they may have been
-// meant to be, and the others'.
+// keys returns the keys of a scheme, lowest weight first: the configured
+// secrets, what they may have been meant to be, and the keys of others. Another
+// owner's key is one guess, and gets no variants: a wrong guess with a damaged
+// secret of somebody else explains nothing.
 func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 	var all []key
 	add := func(name string, secret core.Secret, texts ...text) {
@@ -56,7 +63,7 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 		if name == "" || first == len(all) {
 			return
 		}
-		// Where the text cannot be a key as it is, the nearest one that can is no guess.
+		// If the text is no valid key as it is, the nearest variant that is one is no guess.
 		least := slices.MinFunc(all[first:], func(a, b key) int { return cmp.Compare(a.weight, b.weight) }).weight
 		for i := range all[first:] {
 			all[first+i].weight -= least
@@ -70,7 +77,7 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 		as := text{text: secret.Reveal()}
 		if accepted(scheme, secret) {
 			texts = slices.Insert(texts, 0, as)
-		} else { // some would fit all the same
+		} else { // core refuses it, but the sender may sign with it all the same
 			as = as.with(as.text, secretRefused, "")
 			as.seen = 1
 			texts = append(texts, as)
@@ -87,24 +94,27 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 	return all
 }
 
-// noStore stands where a verifier needs a store; making one asks it nothing.
+// noStore satisfies core.New, which requires a store but does not call it.
 type noStore struct{}
 
 func (noStore) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
 	return core.Value{}, core.ErrStoreUnavailable
 }
 
-// accepted asks core, which refuses more than a scheme does.
+// accepted reports whether a verifier accepts a secret. It asks core, which
+// refuses more than a scheme does.
 func accepted(scheme core.Scheme, secret core.Secret) bool {
 	_, err := core.New(core.SecretList(secret), noStore{}, &core.Config{Scheme: scheme})
 	return err == nil
 }
 
-// A secret is peeled before it is guessed at. White space, quotes and labels can be
-// seen, so taking them off is no guess and costs no weight, however many there are.
-// A prefix or an encoding is a guess.
+// A secret is peeled before anything is guessed. White space, quotes and labels can be seen, so
+// taking them off is no guess and adds no weight, however many there are. A prefix or an encoding
+// is a guess.
 
-// variants are what else a text may have been meant to be, each once.
+// variants returns what else a text may have been meant to be, each once.
+// Peeled texts come first, then prefixes and encodings of each: the nearest
+// survive the bound.
 func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 	if len(configured) > maxSecret || configured == "" {
 		return nil
@@ -131,9 +141,10 @@ func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 	return all
 }
 
-// allPeeled are the configured text and what is left when one thing after
-// another is taken off: what was wrapped around it can be seen, and several at
-// once.
+// allPeeled returns the configured text, and what is left as one layer after
+// another is taken off. Layers can be nested in any order, such as quotes
+// inside a variable's name, so this is a breadth-first search. Sixteen rounds
+// bound hostile input.
 func allPeeled(configured string) []text {
 	all := []text{{text: configured}}
 	known := map[string]bool{configured: true}
@@ -142,6 +153,8 @@ func allPeeled(configured string) []text {
 			if !known[p.text] {
 				p.seen = all[i].seen + 1
 				all = append(all, p)
+				// A text with white space left is not final: another layer may lead to it in fewer
+				// steps.
 				known[p.text] = known[p.text] || trimmed(p.text)
 			}
 		}
@@ -149,24 +162,29 @@ func allPeeled(configured string) []text {
 	return all
 }
 
+// onlyTrimmed drops texts that still have white space around them or line
+// breaks.
 func onlyTrimmed(all []text) []text {
 	return slices.DeleteFunc(slices.Clone(all), func(t text) bool { return !trimmed(t.text) })
 }
 
-// trimmed says that no white space is left that a decoder of base64 would skip.
+// trimmed reports whether a text has no white space left that a base64 decoder
+// would skip. Such a text would parse to the same key and hide the mistake.
 func trimmed(text string) bool {
 	return strings.TrimSpace(text) == text && !strings.ContainsAny(text, "\r\n")
 }
 
-// peel takes off what surrounds a secret.
+// peel returns what is left when one layer is taken off.
 func peel(t text) []text {
 	return slices.Concat(unspaced(t), unquoted(t), unlabelled(t), decoded(t))
 }
 
+// unspaced removes white space, control characters, a byte order mark, and
+// zero-width spaces that come with texts copied from web pages.
 func unspaced(t text) (all []text) {
 	s := t.text
 	around := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' || r == '\u200b' })
-	for _, literal := range []string{`\n`, `\r`} { // of a .env file, not interpreted
+	for _, literal := range []string{`\n`, `\r`} { // escapes that a reader of .env files left as they are
 		for strings.HasSuffix(around, literal) {
 			around = strings.TrimSpace(strings.TrimSuffix(around, literal))
 		}
@@ -180,6 +198,8 @@ func unspaced(t text) (all []text) {
 	return all
 }
 
+// unquoted removes quotes. A single quote at one end only is left out for ”,
+// because an apostrophe may belong to a passphrase.
 func unquoted(t text) (all []text) {
 	for _, q := range []string{`""`, `''`, "``", "“”", "‘’"} {
 		runes := []rune(q)
@@ -192,6 +212,8 @@ func unquoted(t text) (all []text) {
 	return all
 }
 
+// unlabelled removes what people copy together with a secret: a label, a
+// variable's name, the word Bearer, angle brackets.
 func unlabelled(t text) (all []text) {
 	s := t.text
 	if label, rest, ok := strings.Cut(s, ","); ok && (label == "v1" || label == "v1a") {
@@ -209,6 +231,8 @@ func unlabelled(t text) (all []text) {
 	return all
 }
 
+// decoded undoes an encoding of the whole text. Base64 and hexadecimal count
+// only if the result is readable: most random keys decode to something.
 func decoded(t text) (all []text) {
 	s := t.text
 	if text, ok := readable(base64.StdEncoding.DecodeString(s)); ok {
@@ -224,22 +248,26 @@ func decoded(t text) (all []text) {
 	return all
 }
 
-// readable says that what was decoded is text, as the random bytes of a key are
-// not, but for a newline at the end.
+// readable reports whether decoded bytes are printable text. A newline at the
+// end is allowed, because echo adds one before base64 does its work.
 func readable(raw []byte, err error) (string, bool) {
 	text := string(raw)
 	return text, err == nil && len(raw) >= 8 && !strings.ContainsFunc(strings.TrimRight(text, "\r\n"), func(r rune) bool { return r < ' ' || r > '~' })
 }
 
+// isVariable reports whether a text looks like the name of an environment
+// variable, with or without export.
 func isVariable(name string) bool {
 	return len(name) >= 3 && !strings.ContainsFunc(strings.TrimPrefix(name, "export "), func(r rune) bool {
 		return r != '_' && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 	})
 }
 
+// prefixMissing is used for every way in which the prefix can be missing.
 const prefixMissing = "the prefix whsec_ in front of the configured secret is missing"
 
-// prefixes puts one in front, takes it off, or takes another.
+// prefixes adds the prefix of a kind of key, removes it, or replaces it by
+// another. The sender's private key is replaced by its public one.
 func prefixes(t text) (all []text) {
 	kinds := []string{"whsec_", "whpk_", "whsk_"}
 	for _, have := range kinds {
@@ -265,10 +293,14 @@ func prefixes(t text) (all []text) {
 		t.with("whpk_"+t.text, secretPrefix, "the prefix whpk_ in front of the configured key is missing"))
 }
 
-// forms decodes a text, or takes it as it is where the scheme decodes.
+// forms decodes a text, or uses it literally where the scheme would decode it.
+// A sender and a receiver that disagree about this have different key bytes for
+// the same text.
 func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	w := writing{t: t, free: facts.FreeText, standard: wantsPrefix(scheme)}
 	rest := t.text
+	// Only whsec_, whpk_, whsk_ and their likes are prefixes. Any other underscore belongs to
+	// base64 in the URL alphabet.
 	if i := strings.IndexByte(rest, '_'); i >= 0 && strings.HasPrefix(rest, "wh") && i <= len("whsec") {
 		w.prefix, rest = rest[:i+1], rest[i+1:]
 	}
@@ -295,8 +327,8 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	return all
 }
 
-// unpadded counts the = that base64 lacks at the end of a text; 0 if it is not
-// that.
+// unpadded counts the = that are missing at the end of base64. It returns 0 if
+// the text is not base64.
 func unpadded(secret string) int {
 	bare := strings.TrimRight(secret[strings.IndexByte(secret, '_')+1:], "=")
 	if _, err := base64.RawStdEncoding.DecodeString(bare); err != nil || bare == "" {
@@ -306,18 +338,22 @@ func unpadded(secret string) int {
 	return max(whole-len(secret[strings.IndexByte(secret, '_')+1:]), 0)
 }
 
+// paddingMissing is the text for n missing characters of padding.
 func paddingMissing(n int) string {
 	return "the padding at the end of the configured secret is missing: " + strconv.Quote(strings.Repeat("=", n)) + " belongs there"
 }
 
-// writing is how a scheme has the bytes of a key written.
+// writing says how a scheme wants the bytes of a key to be written: free as
+// they are, standard as base64 after a prefix, otherwise in hexadecimal or
+// base64.
 type writing struct {
 	t              text
-	prefix         string // of the text
+	prefix         string // that the configured text has
 	free, standard bool
 }
 
-// as writes key bytes as the scheme reads them.
+// as returns texts that the scheme parses to the given bytes. Fewer than four
+// bytes are no key that anybody uses.
 func (w writing) as(raw []byte, m Mistake, what string) []text {
 	switch {
 	case len(raw) < 4:
@@ -335,7 +371,7 @@ func (w writing) as(raw []byte, m Mistake, what string) []text {
 	}
 }
 
-// asText takes a secret as text where the scheme decodes.
+// asText uses a secret literally where the scheme would decode it.
 func (w writing) asText(rest string, isHex bool) []text {
 	m, what := secretBase64, "the sender takes the secret as text, but it is decoded from base64 here"
 	if isHex {
@@ -348,8 +384,9 @@ func (w writing) asText(rest string, isHex bool) []text {
 	return all
 }
 
-// wantsPrefix says that a scheme reads the keys of Standard Webhooks: base64
-// behind whsec_, and not without.
+// wantsPrefix reports whether a scheme reads the keys of Standard Webhooks:
+// base64 after whsec_, and only there. A scheme does not declare this, so it is
+// asked to parse a probe.
 func wantsPrefix(scheme core.Scheme) bool {
 	probe := base64.StdEncoding.EncodeToString([]byte("a probe of thirty-two characters"))
 	_, with := scheme.ParseKey("whsec_" + probe)
@@ -357,14 +394,14 @@ func wantsPrefix(scheme core.Scheme) bool {
 	return with == nil && without != nil
 }
 
-// isMAC says that the cost of a key is that of its hash: it is a shared secret.
-// Of the schemes with keys of both kinds, those of core tell.
+// isMAC reports whether verifying with a key costs a hash: then it is a shared
+// secret. For schemes with keys of both kinds, the types of core's keys tell.
 func isMAC(f core.Facts, k core.VerifyKey) bool {
 	return reflect.TypeOf(k) == macType() || !f.PublicKeys && !isEd25519(k)
 }
 
-// macType is the type of core's keys for shared secrets, and ed25519Type of
-// those for public ones. A search asks once for each key, so they are made
+// macType is the type of core's keys for shared secrets, ed25519Type the type
+// of its public keys. Both are unexported there, so a probe is made of each,
 // once.
 var macType = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals // a constant
 	probe, err := core.HMACKey("x", sha256.New, []byte("a probe of thirty-two characters"), core.Hex)
@@ -377,6 +414,7 @@ var ed25519Type = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals
 	return typeOf(probe, err)
 })
 
+// typeOf returns the type of a key, nil if it could not be made.
 func typeOf(probe core.VerifyKey, err error) reflect.Type {
 	if err != nil {
 		return nil
@@ -384,15 +422,18 @@ func typeOf(probe core.VerifyKey, err error) reflect.Type {
 	return reflect.TypeOf(probe)
 }
 
-// makesEd25519 says that a scheme makes one of core's ed25519 keys of a secret.
+// makesEd25519 reports whether a scheme parses a secret to one of core's
+// ed25519 keys.
 func makesEd25519(scheme core.Scheme, secret string) bool {
 	k, err := scheme.ParseKey(secret)
 	return err == nil && isEd25519(k)
 }
 
+// isEd25519 reports whether k is one of core's ed25519 keys.
 func isEd25519(k core.VerifyKey) bool { return reflect.TypeOf(k) == ed25519Type() }
 
-// validity names a key that fits, but not now.
+// validity names a key that verifies but is not valid now. This is no mistake
+// that a proposal undoes: the key is tried as if it were valid.
 func (s *scene) validity(k *key) []step {
 	switch {
 	case !k.notBefore.IsZero() && s.now.Before(k.notBefore):

@@ -11,20 +11,27 @@ import (
 )
 
 const (
+	// maxAddresses bounds the variants of the configured address.
 	maxAddresses = 96
-	maxTwice     = 24  // addresses that are changed once more
-	maxSlashes   = 8   // of a path, for each of which another spelling is tried
-	maxPlace     = 512 // bytes of a header that names an address
+	// maxTwice bounds the addresses that are changed once more: each has dozens
+	// of variants.
+	maxTwice = 24
+	// maxSlashes bounds the slashes of a path for which other spellings are
+	// tried.
+	maxSlashes = 8
+	// maxPlace bounds, in bytes, a header value that contains an address.
+	maxPlace = 512
 )
 
-// addresses are what the sender may have signed instead of the configured
-// address, or with another method.
+// addresses returns readings with another address or method than the configured
+// one, for schemes that sign them. It does nothing if an address was already
+// changed: addressVariants combines two differences itself.
 func (s *scene) addresses(h *head) (all []head) {
 	if h.facts.URL == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == wrongURL }) {
 		return nil
 	}
 	path, arrived, _ := strings.Cut(h.req.URL, "?")
-	if _, query, ok := strings.Cut(h.facts.URL, "?"); ok && query != arrived { // the scheme refuses this
+	if _, query, ok := strings.Cut(h.facts.URL, "?"); ok && query != arrived { // the scheme refuses such a request
 		n := *h
 		n.req.URL = path + "?" + query
 		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the configured address, but the request arrived with another query: " +
@@ -34,7 +41,7 @@ func (s *scene) addresses(h *head) (all []head) {
 	for _, v := range addressVariants(h.facts.URL, &h.req) {
 		n := *h
 		n.scheme = h.facts.At(v.text)
-		if _, query, ok := strings.Cut(v.text, "?"); ok { // the scheme compares
+		if _, query, ok := strings.Cut(v.text, "?"); ok { // the scheme compares the two queries
 			path, _, _ := strings.Cut(h.req.URL, "?")
 			n.req.URL = path + "?" + query
 		}
@@ -57,16 +64,17 @@ func (s *scene) addresses(h *head) (all []head) {
 	return all
 }
 
-// address is one that may have been signed, with the differences from the
-// configured one.
+// address is one that the sender may have signed. how lists its differences
+// from the configured one.
 type address struct {
 	text string
 	how  []string
 }
 
-// addressVariants makes them: each difference alone first, then two of them. A
-// scheme compares byte for byte, so what is the same address to people is
-// another to it.
+// addressVariants returns the variants of an address: first those with one
+// difference, then those with two. A scheme compares byte by byte, so addresses
+// that are the same to people differ for it. The bounds cut the second round
+// first, so single differences are always tried.
 func addressVariants(configured string, r *core.Request) []address {
 	known := map[string]bool{configured: true}
 	round := []address{{text: configured}}
@@ -87,11 +95,15 @@ func addressVariants(configured string, r *core.Request) []address {
 	return all[:min(len(all), maxAddresses)]
 }
 
+// addressChanges returns what one change makes of an address, in the order of
+// the checks a person would do: scheme and port, path, query, then what proxies
+// say of the original request.
 func addressChanges(text string, r *core.Request) []address {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
 		return nil
 	}
+	// Without a readable target, only changes of the configured address remain.
 	target, err := url.ParseRequestURI(r.URL)
 	if err != nil {
 		target = &url.URL{}
@@ -115,13 +127,15 @@ func addressChanges(text string, r *core.Request) []address {
 	return c.all
 }
 
-// changedAddress collects what comes of an address when one thing is changed.
+// changedAddress collects the results of changing one thing in an address. text
+// is the address before, to recognize changes without effect.
 type changedAddress struct {
 	text string
 	u    *url.URL
 	all  []address
 }
 
+// add applies edit to a copy, and keeps the result if it differs.
 func (c *changedAddress) add(how string, edit func(u *url.URL)) {
 	u := *c.u
 	edit(&u)
@@ -130,7 +144,8 @@ func (c *changedAddress) add(how string, edit func(u *url.URL)) {
 	}
 }
 
-// origin changes what stands in front of the path.
+// origin changes what precedes the path. Behind TLS termination an application
+// sees http and another port than the sender.
 func (c *changedAddress) origin() {
 	scheme := c.u.Scheme
 	other := map[string]string{"http": "https", "https": "http"}[scheme]
@@ -143,6 +158,8 @@ func (c *changedAddress) origin() {
 	}
 }
 
+// path changes the path: slashes at its end, the path that arrived, and other
+// spellings.
 func (c *changedAddress) path(target *url.URL) {
 	if c.u.Path != "" {
 		c.add("with or without a slash at the end of the path", func(u *url.URL) {
@@ -159,7 +176,7 @@ func (c *changedAddress) path(target *url.URL) {
 		return
 	}
 	c.add("with the path of the request", func(u *url.URL) { setPath(u, target.EscapedPath()) })
-	if c.u.Path == "" { // the request's own path counts
+	if c.u.Path == "" { // the path is taken from the request
 		c.add("with a slash at the end of the path", func(u *url.URL) { setPath(u, target.EscapedPath()+"/") })
 	}
 	for _, path := range spellings(cmp.Or(c.u.EscapedPath(), target.EscapedPath())) {
@@ -167,8 +184,9 @@ func (c *changedAddress) path(target *url.URL) {
 	}
 }
 
-// spellings are paths of which a proxy that decodes, merges slashes or writes
-// hexadecimal in its own case makes this one.
+// spellings returns paths from which a proxy may have made this one: proxies
+// decode characters, merge slashes, and write hexadecimal in a case of their
+// own. A merged slash may have been anywhere, so each place is tried.
 func spellings(path string) (all []string) {
 	for _, one := range []string{
 		strings.ReplaceAll(path, "~", "%7E"), strings.ReplaceAll(path, "~", "%7e"), strings.ReplaceAll(path, "%7E", "~"),
@@ -190,6 +208,8 @@ func spellings(path string) (all []string) {
 	return all
 }
 
+// query changes the query of the address, or of the request if the address has
+// none.
 func (c *changedAddress) query(target *url.URL) {
 	for _, q := range queries(cmp.Or(c.u.RawQuery, target.RawQuery)) {
 		c.add(q.how[0], func(u *url.URL) {
@@ -204,7 +224,9 @@ func (c *changedAddress) query(target *url.URL) {
 	}
 }
 
-// queries are other ways to write a query: the likeliest first.
+// queries returns other ways to write a query, the most likely first: sorted,
+// reversed, without one parameter (a proxy or a tracker added it), in any
+// order, and encoded differently.
 func queries(query string) (all []address) {
 	if query == "" {
 		return nil
@@ -221,6 +243,7 @@ func queries(query string) (all []address) {
 		for i := range pairs[:min(len(pairs), 8)] {
 			add("without one of the parameters of the query", strings.Join(slices.Delete(slices.Clone(pairs), i, i+1), "&"))
 		}
+		// 4! is 24 orders; 5! would be more than maxAddresses.
 		if len(pairs) <= 4 {
 			permute(len(pairs), func(picked []int) bool {
 				one := make([]string, len(pairs))
@@ -240,11 +263,11 @@ func queries(query string) (all []address) {
 	return all
 }
 
-// What a proxy says of the original request is believed here, because a signature
-// decides; a verifier must not believe it.
+// Headers in which proxies describe the original request are believed here, because a signature
+// decides. A verifier must not believe them: anybody can send them.
 
-// originals are paths and queries that proxies keep in headers when they change
-// them.
+// originals returns paths and queries that proxies keep in headers when they
+// change them.
 func originals(target *url.URL, h http.Header) (all []*url.URL) {
 	for _, name := range []string{"X-Original-Uri", "X-Original-Url", "X-Forwarded-Uri", "X-Rewrite-Url", "X-Envoy-Original-Path"} {
 		if v := h.Get(name); v != "" && len(v) <= maxPlace {
@@ -261,14 +284,17 @@ func originals(target *url.URL, h http.Header) (all []*url.URL) {
 	return all
 }
 
+// setPath sets a path with its exact spelling. url.URL would write an
+// equivalent one without RawPath.
 func setPath(u *url.URL, escaped string) {
 	if plain, err := url.PathUnescape(escaped); err == nil {
 		u.Path, u.RawPath = plain, escaped
 	}
 }
 
-// hosts are other names of the endpoint that the request tells, or that people
-// register.
+// hosts returns other names of the endpoint: with and without www, those that
+// headers give, and in lower case. Characters that could change the meaning of
+// a URL rule a name out.
 func hosts(configured string, r *core.Request) []string {
 	var all []string
 	if rest, ok := strings.CutPrefix(configured, "www."); ok {

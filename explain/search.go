@@ -5,16 +5,16 @@ package explain
 //  1. propose_*.go: a scene is the request and its receiver. It proposes heads (ways to read
 //     headers and address), keys (ways to read a secret) and changes (ways to undo what was done
 //     to a body), each with the mistakes that it undoes. A proposal asks no key and need not be
-//     likely: nothing is named because it was proposed.
-//  2. judge*.go: a judge reads the request with a head and a body and asks a key. Only that proves
-//     anything, and only here is work spent, which judge_work.go counts and bounds.
-//  3. search.go: what is tried in which order, the fewest mistakes first.
-//  4. observe*.go: if nothing was proven, what the request shows without a proof. An observation
-//     names a mistake only if a request without that mistake would look different; it never says
-//     that a secret is wrong.
-//  5. mistakes.go: the words, and what to do about each.
+//     likely: nothing is named just because it was proposed.
+//  2. judge*.go: a judge reads the request with a head and a body, and asks a key. Only that
+//     proves anything. It is also the expensive part, which judge_work.go counts and bounds.
+//  3. search.go: the order in which candidates are tried, fewest mistakes first.
+//  4. observe*.go: what the request shows if nothing was proven. An observation names a mistake
+//     only if a request without that mistake would look different. It never says that a secret is
+//     wrong.
+//  5. mistakes.go: the names, and the advice for each.
 //
-// A new mistake needs a word in mistakes.go, a proposal or an observation, a row in a test that
+// A new mistake needs a name in mistakes.go, a proposal or an observation, a row in a test that
 // makes the mistake, and an entry in docs/troubleshooting.md if a person can act on it.
 
 import (
@@ -30,25 +30,37 @@ import (
 )
 
 const (
-	deepest    = 2       // mistakes at once, not counting those that can be seen
-	deepBudget = 3 << 20 // for more of them
+	// deepest is how many guessed mistakes are combined at full budget.
+	// Mistakes that can be seen, such as quotes around a secret, do not count.
+	deepest = 2
+	// deepBudget is the work spent on deeper combinations. Three independent
+	// guessed mistakes are rare, and the number of combinations grows with
+	// each.
+	deepBudget = 3 << 20
 )
 
-// search has what is proposed judged, the fewest mistakes first: each candidate
-// is a way to read the request (a head), a body and a key, with some mistakes
-// undone in each.
+// search chooses what to try, fewest mistakes first. A candidate is a head, a
+// body and a key, with some mistakes undone in each. The scene proposes, the
+// judge decides.
 type search struct {
 	*scene
 	*judge
 
-	verdict error         // the verifier's
-	known   []core.Secret // also those that came with an error
-	signed  *signed       // what was proven, nil before
+	// verdict is the verifier's own result, nil if it accepts.
+	verdict error
+	// known holds all configured secrets, even if the key source also returned
+	// an error. They are redacted from texts.
+	known []core.Secret
+	// signed is the request that was proven, nil before.
+	signed *signed
 }
 
+// newSearch asks the verifier once and sets the budget. Unusually large headers
+// make each reading more expensive, so they are charged at each (see [work]).
 func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys) *search {
 	i := r.Verifier.Inspect(ctx, r.Request)
 	s := &search{newScene(i, r.Request, others), new(judge), i.Err, i.Keys.List(), nil}
+	// What scene.bound left out was not tried either.
 	s.ctx, s.unfinished = ctx, s.cut
 	s.reading = readCost * int64(s.more)
 	s.total = budgetOf(len(s.req.Body))
@@ -56,8 +68,10 @@ func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys
 	return s
 }
 
-// run tries everything, the fewest mistakes first. At each depth the body as it
-// is comes before others, because heads and keys cost nothing to make.
+// run tries everything, fewest mistakes first, so that the simplest explanation
+// wins. At each depth it tries the body as it is before changed bodies, because
+// heads and keys cost nothing to make, and changed bodies must be written
+// first.
 func (s *search) run() []Finding {
 	lanes := s.lanes()
 	body := s.req.Body
@@ -66,7 +80,9 @@ func (s *search) run() []Finding {
 		lanes[i].inside = len(lanes[i].heads) > 0 && lanes[i].heads[0].looksInside(body)
 	}
 	for depth := 0; depth <= deepest && !s.stopped(); depth++ {
-		s.limit = s.spent + (s.total-s.spent)/4 // for what needs no other body
+		// Many headers and keys must not use up what changed bodies need: they get a quarter of the
+		// rest.
+		s.limit = s.spent + (s.total-s.spent)/4
 		if found := s.sweep(lanes, depth, nil, body); found != nil {
 			return found
 		}
@@ -76,6 +92,8 @@ func (s *search) run() []Finding {
 				return found
 			}
 		}
+		// Orders of JSON members are one mistake each, but up to 5040 candidates. They come after
+		// every other single mistake, and before pairs.
 		if depth == 1 {
 			if found := s.orders(lanes, body); found != nil {
 				return found
@@ -88,7 +106,9 @@ func (s *search) run() []Finding {
 	return s.digests(lanes)
 }
 
-// deeper goes on for a little while; what it does not try was never promised.
+// deeper tries three mistakes at once for a little while. It restores the
+// unfinished flag: that combinations of three were not all tried is no news to
+// a reader.
 func (s *search) deeper(lanes []lane) []Finding {
 	defer func(was bool) { s.unfinished = was }(s.unfinished)
 	s.limit = min(s.total, s.spent+deepBudget)
@@ -103,8 +123,8 @@ func (s *search) deeper(lanes []lane) []Finding {
 	return nil
 }
 
-// sweepBodies tries the bodies of this weight with what makes depth together
-// with it.
+// sweepBodies tries the bodies that are weight mistakes away. Heads and keys
+// contribute the remaining depth-weight mistakes.
 func (s *search) sweepBodies(lanes []lane, depth, weight int) []Finding {
 	var found []Finding
 	s.bodies(s.req.Body, weight, func(v []byte, steps []step) bool {
@@ -114,7 +134,9 @@ func (s *search) sweepBodies(lanes []lane, depth, weight int) []Finding {
 	return found
 }
 
-// sweep tries one body with all heads and keys that have together this weight.
+// sweep tries one body with all heads and keys whose weights sum to exactly
+// weight. Smaller sums were tried at smaller depths, so no candidate is tried
+// twice.
 func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []Finding {
 	for i := range lanes {
 		l := &lanes[i]
@@ -125,6 +147,8 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 				continue
 			}
 			if p := s.try(l, h, body, rest-h.weight); p != nil {
+				// From the outside in, as a person checks: provider, headers, secret, body,
+				// signature, and last what depends on the time.
 				steps := slices.Concat(l.steps, h.steps, p.key.steps, undone, p.signature, s.validity(p.key), s.clock(p.at))
 				return s.conclude(newSigned(h, body), steps)
 			}
@@ -133,9 +157,11 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 	return nil
 }
 
-// conclude names what was undone. If that is nothing, the refusal had another
-// reason than what was tried.
+// conclude names what was undone. If that is nothing, the signature was fine as
+// it came, and the refusal had another reason. Only an observation can find
+// that reason.
 func (s *search) conclude(as *signed, steps []step) []Finding {
+	// The search reads a body of any size, but the verifier would still refuse this one.
 	if int64(len(s.req.Body)) > s.config.MaxBody {
 		steps = append(steps, step{mistake: bodyTooLarge})
 	}
@@ -146,12 +172,15 @@ func (s *search) conclude(as *signed, steps []step) []Finding {
 	return s.observe(nil)
 }
 
-// bodies calls yield with the bodies that are weight mistakes away, each once,
-// until it returns false.
+// bodies calls yield with the bodies that are weight mistakes away, until yield
+// returns false. Different changes often have the same result, such as trimming
+// a space and trimming all white space. Each result is tried once, with the
+// first explanation.
 func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps []step) bool) {
 	seen := seenBodies{maphash.MakeSeed(), map[uint64]bool{}}
 	seen.add(body)
 	aspects := s.aspects(body)
+	// Hashing for the comparison is cheaper than a MAC, so it is charged at an eighth.
 	offer := func(b []byte, steps []step) bool {
 		if b == nil || !s.charge(int64(len(b))/8) || !seen.add(b) {
 			return true
@@ -165,7 +194,9 @@ func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps [
 	}
 }
 
-// singleChanges offers what comes of each change, the likely and cheap first.
+// singleChanges offers the result of each change, likely and cheap ones first:
+// a large body may use up the budget before the last. Aspects marked again were
+// offered by their first occurrence.
 func (s *search) singleChanges(aspects []aspect, body []byte, offer func(b []byte, steps []step) bool) {
 	slices.SortStableFunc(aspects, func(a, b aspect) int { return cmp.Compare(a.rank, b.rank) })
 	aspects = slices.DeleteFunc(aspects, func(a aspect) bool { return a.again })
@@ -179,7 +210,9 @@ func (s *search) singleChanges(aspects []aspect, body []byte, offer func(b []byt
 	}
 }
 
-// pairsOfChanges offers what comes of two changes of different aspects.
+// pairsOfChanges offers the results of two changes of different aspects, outer
+// aspect first. Within an aspect changes exclude each other. The result of the
+// first change is shared by all second ones, which saves most of the writing.
 func (s *search) pairsOfChanges(aspects []aspect, body []byte, offer func(b []byte, steps []step) bool) {
 	for i, first := range aspects {
 		for j := range first.changes {
@@ -200,8 +233,9 @@ func (s *search) pairsOfChanges(aspects []aspect, body []byte, offer func(b []by
 	}
 }
 
-// orders tries every order of members, or of fields of a form, where there are
-// few and something seems to have sorted them.
+// orders tries every order of JSON members, or of form fields, if there are few
+// and something seems to have sorted them. The heads and keys are those without
+// a guessed mistake: an order alone is thousands of candidates.
 func (s *search) orders(lanes []lane, body []byte) []Finding {
 	var found []Finding
 	try := func(b []byte, undone step) bool {
@@ -224,12 +258,16 @@ func (s *search) orders(lanes []lane, body []byte) []Finding {
 	return found
 }
 
-// seenBodies tells the bodies of one round apart.
+// seenBodies recognizes bodies that were already tried in one round. It keeps a
+// hash of each, not the body: hundreds of variants of a megabyte would not fit
+// in memory. A collision only skips a candidate, and the random seed keeps an
+// attacker from choosing collisions.
 type seenBodies struct {
 	seed maphash.Seed
 	sums map[uint64]bool
 }
 
+// add reports whether the body is new.
 func (b *seenBodies) add(body []byte) bool {
 	sum := maphash.Bytes(b.seed, body)
 	if b.sums[sum] {
@@ -239,8 +277,10 @@ func (b *seenBodies) add(body []byte) bool {
 	return true
 }
 
-// digests tries the request with the digest as it was sent, where the body is
-// not the one with it. It comes last: a body that can be had back says more.
+// digests tries the request with the digest as it was sent, for a body that
+// does not have this digest. A proof then says that the secret is right and the
+// body was changed, but not how. It comes last because undoing the change says
+// more.
 func (s *search) digests(lanes []lane) []Finding {
 	var changed []lane
 	for _, l := range lanes {
@@ -257,22 +297,28 @@ func (s *search) digests(lanes []lane) []Finding {
 		}
 		changed = append(changed, l)
 	}
+	// The search may have spent everything. This part is short, and gets enough for the body to be
+	// read and hashed.
 	s.limit = min(s.total, s.spent+deepBudget+2*int64(len(s.req.Body)))
 	for depth := 0; depth <= deepest && len(changed) > 0; depth++ {
 		if found := s.sweep(changed, depth, nil, s.req.Body); found != nil {
+			// The body is proven to be changed, so whatever shows how comes first.
 			return append(s.observeChange(), found...)
 		}
 	}
 	return nil
 }
 
-// unknown carries what the verifier says, with what was tried and what else
-// there is to look at before the secret. A request that was refused before its
-// signature was compared does not point to a wrong secret at all.
+// unknown is the finding if nothing else was found. It carries the verifier's
+// own error, how much was tried, and what to check apart from the secret. A
+// request that was refused before its signature was compared says nothing about
+// the secret, so its advice points at the headers instead.
 func (s *search) unknown(err error) Finding {
 	reason, text := s.say(err)
 	if refusal := (*core.Error)(nil); s.verdict != nil && (!errors.As(err, &refusal) || refusal.Detail == "" && refusal.Err == nil) {
-		_, text = s.say(s.verdict) // of the log there is only the word
+		// The caller knows the reason only, as from a log. The verifier's own error has the
+		// details.
+		_, text = s.say(s.verdict)
 	}
 	text = strings.TrimPrefix(text, "hookonce: ")
 	if s.facts.Fetches {
@@ -297,7 +343,7 @@ func (s *search) unknown(err error) Finding {
 	if s.tried == 0 {
 		what = "the request cannot be read as one of " + s.scheme.Name() + ", so no key was tried"
 	}
-	// What else there is to look at than the secret, as far as the request shows it.
+	// The secret is not the only suspect: name the others, as far as the request shows them.
 	if s.facts.URL != "" {
 		what += "; the sender signs its address too, so compare " + oneLine(s.hide(s.facts.URL), 256) + " with the one that is registered there"
 	}
@@ -308,7 +354,8 @@ func (s *search) unknown(err error) Finding {
 	return step{unexplained, what}.finding(false)
 }
 
-// age says how far a time lies outside of the window that no signature proves.
+// age says how far an unproven timestamp lies outside of the tolerance. It is
+// empty if the timestamp is missing or acceptable.
 func (s *search) age() string {
 	a := new(core.Attempt)
 	r := s.req
@@ -322,7 +369,10 @@ func (s *search) age() string {
 	return " (it is " + span(age) + " old, and " + span(s.config.Past) + " are allowed" + zone(age) + ")"
 }
 
-// hide takes configured secrets out of a text that is not ours.
+// hide removes configured secrets from a text that comes from outside this
+// package, such as a key source's error. It also looks for the trimmed secret,
+// because error texts often quote that. Very short ones stay: replacing each
+// "a" would make a text unreadable and hide nothing.
 func (s *search) hide(text string) string {
 	for _, secret := range s.known {
 		for _, part := range []string{secret.Reveal(), strings.TrimSpace(secret.Reveal())} {
