@@ -209,7 +209,7 @@ func (s step) finding(proven bool) Finding {
 	// An unproven address is a guess that a wrong secret would explain as well. The advice names
 	// both, so that nobody searches proxies for hours.
 	if s.mistake == wrongURL && !proven {
-		a.remedy += " If messages are refused still, copy the secret again from the sender."
+		a.remedy += " If messages are still refused, copy the secret again from the sender."
 		a.look += "; then " + whereShown
 	}
 	return Finding{s.mistake, proven, a.what, a.remedy, a.look}

@@ -172,7 +172,7 @@ const (
 	whereSecret = "where the program reads the secret: the environment variable, the .env file or the secret manager"
 	whereShown  = "the sender's settings page of this endpoint, where the secret is shown"
 	whereBody   = "what runs before the verification: middleware that parses the body, a gateway, a proxy, a queue or a tunnel"
-	whereProxy  = "the settings of the proxies and gateways in front, and a request as it arrives at the first of them"
+	whereProxy  = "the settings of the proxies and gateways on the way, and a request as it arrives at the first of them"
 	whereClock  = "the clocks: chronyc tracking or timedatectl here, and the sender's record of this attempt"
 )
 
@@ -190,11 +190,11 @@ func table() []advice {
 		},
 		{
 			secretLabel, "something else was copied along with the secret",
-			"Copy the secret alone, without what stands in front of it.", whereSecret,
+			"Copy the secret alone, without the text before it.", whereSecret,
 		},
 		{
-			secretPrefix, "the secret's prefix is missing, or stands there although it does not belong to the secret",
-			"Write the secret with the prefix that belongs to it under this scheme.", whereShown,
+			secretPrefix, "the secret's prefix is missing, or there is one that does not belong to it",
+			"Write the secret with the prefix that this scheme requires.", whereShown,
 		},
 		{
 			secretHex, "the secret is hexadecimal where text is expected, or text where hexadecimal is",
@@ -213,7 +213,7 @@ func table() []advice {
 			"Configure the key that verifies these signatures: whsec_ for v1, whpk_ for v1a, the public key where the sender has one.", whereShown,
 		},
 		{
-			secretRefused, "a configured secret cannot be one of this scheme",
+			secretRefused, "a configured secret is not valid under this scheme",
 			"Copy the secret again, whole, from where the sender shows it.", whereSecret,
 		},
 		{
@@ -223,23 +223,23 @@ func table() []advice {
 		},
 		{
 			keyExpired, "the message is signed with a key that is no longer accepted",
-			"Let the key be accepted longer (Secret.NotAfter), or have the sender sign with the new one.", "the key's NotAfter, and the sender's rotation",
+			"Accept the key for longer (Secret.NotAfter), or have the sender sign with the new one.", "the key's NotAfter, and the sender's rotation",
 		},
 		{
 			keyNotYetValid, "the message is signed with a key that is not accepted yet",
-			"Let the key be accepted from the time at which the sender uses it (Secret.NotBefore).", "the key's NotBefore, and the sender's rotation",
+			"Accept the key from the time at which the sender uses it (Secret.NotBefore).", "the key's NotBefore, and the sender's rotation",
 		},
 		{
 			unknownSource, "the key source knows no keys for this request",
-			"Register the tenant or endpoint, or correct the address at the sender.", "the KeySource, and the path and headers that it goes by",
+			"Register the tenant or endpoint, or correct the address at the sender.", "the KeySource, and the path and headers that it reads",
 		},
 		{
 			keysUnavailable, "the key source failed, so nothing can be verified",
-			"Bring the key source back; senders repeat their messages meanwhile.", "the KeySource's database or service",
+			"Restore the key source; senders retry their messages meanwhile.", "the KeySource's database or service",
 		},
 		{
 			misconfigured, "the verifier's configuration is refused",
-			"Correct what the detail names.", "the call of core.New",
+			"Fix what the detail names.", "the call of core.New",
 		},
 		{
 			bodyNewline, "white space at the end or the beginning of the body was added or removed",
@@ -266,7 +266,7 @@ func table() []advice {
 			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
 		},
 		{
-			bodyNumbers, "numbers in the JSON of the body were written anew",
+			bodyNumbers, "numbers in the JSON of the body were rewritten",
 			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
 		},
 		{
@@ -274,12 +274,12 @@ func table() []advice {
 			"Handle the body as bytes, not as text of an assumed character set.", whereBody,
 		},
 		{
-			bodyCompressed, "the body is still compressed, but the signature is over what is inside",
+			bodyCompressed, "the body is still compressed, but the signature is over the uncompressed bytes",
 			"Decompress the body, with a bound on its size, before it is verified.", whereProxy,
 		},
 		{
 			bodyDecompressed, "the body was decompressed, but the signature is over the compressed bytes",
-			"Turn the decompression of requests off in front of the verification.", whereProxy,
+			"Turn off the decompression of requests before the verification.", whereProxy,
 		},
 		{
 			bodyBase64, "the body is base64 of what was signed",
@@ -287,24 +287,24 @@ func table() []advice {
 			"the gateway's or function's event, and its list of binary media types",
 		},
 		{
-			bodyWrapped, "what was signed is inside of the body, or was taken out of it",
+			bodyWrapped, "what was signed is inside the body, or was taken out of it",
 			"Verify exactly the inner or outer text that the sender sent.", "the gateway or queue that hands the body over, and its envelope",
 		},
 		{
-			bodyForm, "the form in the body was encoded anew",
+			bodyForm, "the form in the body was encoded again, differently",
 			"Verify the bytes as they were received, before the form is parsed.", whereBody,
 		},
 		{
-			bodyTruncated, "the end of the body is missing, as it seems",
+			bodyTruncated, "the end of the body seems to be missing",
 			"Raise the limit that cuts the body, or refuse larger ones.", "the body limits of proxies, gateways and body readers",
 		},
 		{
 			bodyConsumed, "something read the body before the verification, and nothing was left",
-			"Verify first, or restore the body after it is read.", "middleware that is mounted in front, and body parsers of the framework",
+			"Verify first, or restore the body after it is read.", "middleware that runs before the verification, and body parsers of the framework",
 		},
 		{
 			bodyTooLarge, "the body is larger than Config.MaxBody",
-			"Raise Config.MaxBody if messages of this size are expected.", "Config.MaxBody, and limits in front",
+			"Raise Config.MaxBody if messages of this size are expected.", "Config.MaxBody, and limits of proxies and middleware",
 		},
 		{
 			bodyDigest, "the signature verifies with the digest that was sent, so the secret is right, and the body is not the one with that digest",
@@ -316,11 +316,11 @@ func table() []advice {
 			"the log's format, such as escape=none of nginx, and how the capture was made",
 		},
 		{
-			bodyParsed, "the body is not what a sender sends, but what became of one that was parsed",
+			bodyParsed, "the body is not what a sender sends, but the printed form of a parsed body",
 			"Pass the bytes on as they were received, such as express.raw() instead of express.json().", whereBody,
 		},
 		{
-			headerMissing, "a header that the scheme needs is not there",
+			headerMissing, "a header that the scheme needs is missing",
 			"Let the header through: some proxies drop names with an underscore, and unknown names.", whereProxy,
 		},
 		{
@@ -337,11 +337,11 @@ func table() []advice {
 			"Pass header values on unchanged, on one line.", whereProxy,
 		},
 		{
-			headerDuplicated, "a header or its value is there more than once",
+			headerDuplicated, "a header or its value is repeated",
 			"Pass each header on once: set it instead of adding to it.", whereProxy,
 		},
 		{
-			signatureLabel, "the label in front of the signature is missing or another one",
+			signatureLabel, "the label in front of the signature is missing or wrong",
 			"Pass the signature on with its label, or have the sender write the one of this scheme.", whereProxy,
 		},
 		{
@@ -362,16 +362,16 @@ func table() []advice {
 		},
 		{
 			wrongURL, "the sender signs another address than the configured one",
-			"Configure the whole public URL, with path and query, as it is registered at the sender, to the letter.", "the scheme's URL, and the address that is registered at the sender",
+			"Configure the whole public URL, with path and query, exactly as it is registered at the sender.", "the scheme's URL, and the address that is registered at the sender",
 		},
 		{
 			wrongMethod, "the sender signs another method than that of the request",
-			"Register the final address, so that no redirect (301, 302, 303) turns POST into GET, and let no cache answer for the endpoint.",
+			"Register the final address, so that no redirect (301, 302, 303) turns POST into GET, and let no cache respond for the endpoint.",
 			"redirects between the registered address and this one, as to https, to www or for a slash, and caches",
 		},
 		{
 			unconfirmed, "the sender asks for the endpoint to be confirmed, and sends nothing else until then",
-			"Let the scheme answer (AnswerHandshakes; for hookonce, --answer-handshakes), or confirm the endpoint by hand.",
+			"Let the scheme respond (AnswerHandshakes; for hookonce, --answer-handshakes), or confirm the endpoint by hand.",
 			"the subscription at the sender: is it pending?",
 		},
 		{
@@ -387,8 +387,8 @@ func table() []advice {
 			"Set the clocks, here and at the sender, by NTP.", whereClock,
 		},
 		{
-			timestampPast, "the message is older than the window: it was re-sent or came late, or the clock here is ahead",
-			"Have the sender sign each attempt anew, or set the clocks by NTP; widen Config.Past only for a queue in front that is known to be slow.",
+			timestampPast, "the message is older than the tolerance allows: it was sent again later or came late, or the clock here is ahead",
+			"Have the sender sign each attempt with a new timestamp, or set the clocks by NTP; raise Config.Past only for a queue on the way that is known to be slow.",
 			whereClock + "; whatever stores and sends messages again",
 		},
 		{
@@ -402,7 +402,7 @@ func table() []advice {
 		},
 		{
 			notTried, "the keys of this sender are fetched over the network, which is not done here",
-			"Go by the verifier's own error.", "the detail, and whether the program may reach the sender's addresses",
+			"Follow the verifier's own error.", "the detail, and whether the program may reach the sender's addresses",
 		},
 	}
 }

@@ -119,7 +119,7 @@ func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	switch {
 	case s.isDecompressed():
 		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
-			"they cannot be had back")
+			"they cannot be restored")
 	case length >= 0 && length != int64(len(body)) && looksLikeJSON(body) && json.Valid(body):
 		add(bodyReformatted, "the JSON in the body is whole, but has "+size+" where Content-Length is "+strconv.FormatInt(length, 10)+
 			": something parsed it and wrote it again")

@@ -48,7 +48,7 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 func (s *search) observeSNS(add func(Mistake, string)) bool {
 	body := s.req.Body
 	if slices.Contains(s.req.Header.Values("X-Amz-Sns-Rawdelivery"), "true") || looksLikeJSON(body) && memberOf(body, "TopicArn") == nil {
-		add(bodyWrapped, "the body is not in the envelope that SNS signs: turn raw message delivery of the subscription off")
+		add(bodyWrapped, "the body is not in the envelope that SNS signs: turn off raw message delivery for the subscription")
 		return true
 	}
 	topic := string(memberOf(body, "TopicArn"))
@@ -63,7 +63,7 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 		differs = differingPart(secret.Reveal(), topic)
 	}
 	if differs != "" {
-		add(otherKey, "the message is of another topic than those configured: its ARN has another "+differs)
+		add(otherKey, "the message is from another topic than those configured: its ARN has another "+differs)
 		return true
 	}
 	if u, err := url.Parse(string(memberOf(body, "SigningCertURL"))); region != "" && err == nil &&
@@ -77,7 +77,7 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 // observeConfirmation reports a subscription that waits to be confirmed.
 func (s *search) observeConfirmation(add func(Mistake, string)) {
 	if kind := string(memberOf(s.req.Body, "Type")); kind == "SubscriptionConfirmation" {
-		add(unconfirmed, "the message is SNS's question whether the endpoint wants the subscription, and no notification")
+		add(unconfirmed, "the message is a request to confirm an SNS subscription, not a notification")
 	}
 }
 

@@ -62,7 +62,7 @@ func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 	case errors.Is(err, core.ErrMissingHeader), err != nil && s.tried == 0 && len(missing) > 0:
 		what := ""
 		if len(missing) > 0 {
-			what = "these headers that the scheme reads are not there: " + strings.Join(missing, ", ")
+			what = "these headers that the scheme reads are missing: " + strings.Join(missing, ", ")
 		}
 		add(headerMissing, what)
 	case err == nil:
@@ -95,11 +95,11 @@ func (s *search) observePart(add func(Mistake, string)) bool {
 		}
 		v := strings.TrimRight(strings.TrimSpace(values[0]), ",;")
 		for _, part := range []struct{ whole, what string }{
-			{v + ",v1=" + noSignature, name + " ends behind its timestamp, so the signature (v1=) is missing: it was cut at its comma"},
-			{v + ",s=" + noSignature, name + " ends behind its timestamp, so the signature (s=) is missing: it was cut at its comma"},
-			{v + ";h1=" + noSignature, name + " ends behind its timestamp, so the signature (h1=) is missing: it was cut at its semicolon"},
-			{"t=" + stamp + "," + v, name + " has a signature and no timestamp (t=): its beginning was cut, at a comma"},
-			{"ts=" + stamp + ";" + v, name + " has a signature and no timestamp (ts=): its beginning was cut, at a semicolon"},
+			{v + ",v1=" + noSignature, name + " ends after its timestamp, so the signature (v1=) is missing: it was cut at its comma"},
+			{v + ",s=" + noSignature, name + " ends after its timestamp, so the signature (s=) is missing: it was cut at its comma"},
+			{v + ";h1=" + noSignature, name + " ends after its timestamp, so the signature (h1=) is missing: it was cut at its semicolon"},
+			{"t=" + stamp + "," + v, name + " has a signature and no timestamp (t=): its beginning was cut off at a comma"},
+			{"ts=" + stamp + ";" + v, name + " has a signature and no timestamp (ts=): its beginning was cut off at a semicolon"},
 			{"t=" + stamp + ",v1=" + v, name + " is a bare signature, without the parts t= and v1= that the scheme reads"},
 		} {
 			r := s.req
@@ -150,14 +150,14 @@ func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
 		}
 	}
 	if len(labels) > 0 && !slices.Contains(labels, "v1") && !slices.Contains(labels, "v1a") {
-		add(signatureLabel, "all signatures are of versions that are not known here, "+printable(strings.Join(labels, ", "))+": v1 and v1a are")
+		add(signatureLabel, "all signatures are of unknown versions, "+printable(strings.Join(labels, ", "))+"; known are v1 and v1a")
 		return
 	}
 	for _, kind := range []struct{ label, key, needed string }{{"v1a", "whsec_", "whpk_"}, {"v1", "whpk_", "whsec_"}} {
 		signed := !slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return sig.Label != kind.label })
 		keyed := !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !strings.HasPrefix(k.Reveal(), kind.key) })
 		if signed && keyed {
-			add(secretKind, "the request is signed as "+kind.label+", for which a "+kind.needed+" key is needed, but every key here is a "+kind.key+" one")
+			add(secretKind, "the request is signed as "+kind.label+", which needs a "+kind.needed+" key, but every key here is a "+kind.key+" key")
 		}
 	}
 }

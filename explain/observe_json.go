@@ -18,7 +18,7 @@ const (
 
 // unless qualifies the observation that a program seems to have rewritten JSON.
 // None of this is proof: the sender itself may write JSON this way.
-const unless = ": if the sender does not write it so, something parsed it and wrote it again; else the secret is another one"
+const unless = ": if the sender does not write it this way, something parsed and rewrote it; otherwise the secret is another one"
 
 // observeRewritten looks for what few senders write. It comes before the
 // address, because it is the stronger hint.
@@ -26,9 +26,9 @@ func (s *search) observeRewritten(_ error, add func(Mistake, string)) {
 	switch body := s.req.Body; {
 	case s.facts.Fetches || len(body) > maxSeen || !looksLikeJSON(body): // SNS sorts its envelope
 	case rounded(body):
-		add(bodyNumbers, "a whole number in the JSON has the zeros of one that passed through a float64, so digits of it are lost"+unless)
+		add(bodyNumbers, "a whole number in the JSON ends in zeros as after passing through a float64, so its last digits are lost"+unless)
 	case allSorted(body):
-		add(bodyKeyOrder, "the members of every JSON object are sorted, which is no accident of so many"+unless)
+		add(bodyKeyOrder, "the members of every JSON object are sorted, and there are too many for an accident"+unless)
 	}
 }
 
@@ -40,7 +40,7 @@ func (s *search) observeStyle(_ error, add func(Mistake, string)) {
 	case escapedAsGo(body):
 		add(bodyEscapes, "<, > or & is escaped in the JSON, as Go's encoding/json does"+unless)
 	case spacedAsPython(body):
-		add(bodyReformatted, "the JSON has a space behind each comma and colon, as Python's json.dumps writes it"+unless)
+		add(bodyReformatted, "the JSON has a space after each comma and colon, as Python's json.dumps writes it"+unless)
 	}
 }
 

@@ -29,7 +29,7 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 		signed = append(signed, slices.Concat(o.facts.Headers...)...)
 	}
 	if anyHeader(signed, s.req.Header) {
-		add(wrongMethod, "the request is a "+s.req.Method+" without a body, but has the headers of a signed message: a redirect or a cache made it of a POST, "+
+		add(wrongMethod, "the request is a "+s.req.Method+" without a body, but has the headers of a signed message: a redirect or a cache turned a POST into it, "+
 			"and the body is lost")
 	}
 }
@@ -69,12 +69,12 @@ func (s *search) observeParsed(_ error, add func(Mistake, string)) {
 	case parsedText(body) != "":
 		add(bodyParsed, "the body is "+parsedText(body))
 	case isMultipart(body) || strings.HasPrefix(kind, "multipart/form-data") && bytes.HasPrefix(body, []byte("--")):
-		add(bodyWrapped, "the body is multipart/form-data, as curl -F and forms with files send it: the sender's is inside of it, or was never sent so")
+		add(bodyWrapped, "the body is multipart/form-data, as curl -F and forms with files send it: the sender's body is inside it, or the sender never sent this")
 	case strings.HasPrefix(kind, "application/x-www-form-urlencoded") && looksLikeJSON(body):
 		add(bodyForm, "Content-Type says that the body is a form, but it is JSON: something parsed the form and wrote it as JSON, "+
 			"or the sender (curl -d) names the wrong type")
 	case s.wantsForm():
-		add(bodyForm, "the body is JSON of nothing but texts, where the scheme reads a form: something parsed the form and wrote it as JSON")
+		add(bodyForm, "the body is JSON that contains only strings, but the scheme reads a form: something parsed the form and wrote it as JSON")
 	}
 }
 

@@ -38,7 +38,7 @@ func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 			named = true
 		}
 		if !named {
-			add(secretRefused, "the secret "+strconv.Quote(printable(name))+" cannot be one of this scheme: see the detail")
+			add(secretRefused, "the secret "+strconv.Quote(printable(name))+" is not valid under this scheme: see the detail")
 		}
 	}
 }
@@ -71,7 +71,7 @@ func noSecret(text string) string {
 		}
 	}
 	if strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2 {
-		return "the configured secret is a JSON Web Token, which is no key"
+		return "the configured secret is a JSON Web Token, not a key"
 	}
 	if isAPIKey(text) {
 		return "the configured secret begins like a key for the sender's API, which signs no webhooks"

@@ -157,7 +157,7 @@ func spaced() []change {
 		if form.indent != "" {
 			all = append(all, unbroken(form.spacing))
 		}
-		c := inJSON(bodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing})
+		c := inJSON(bodyReformatted, "the JSON in the body was reformatted; the sender's is "+form.name, style{spacing: &form.spacing})
 		c.needs = func(b []byte) bool {
 			return looksLikeJSON(b) && len(bytes.TrimSpace(b)) == len(b) // white space around it is bodyNewline
 		}
@@ -267,12 +267,12 @@ func charactersOf() func(b []byte) contents {
 
 // numbered returns the changes of how numbers are written.
 func numbered() []change {
-	const what = "numbers in the JSON were written anew; the sender writes "
+	const what = "numbers in the JSON were rewritten; the sender writes "
 	all := []change{
 		inJSON(bodyNumbers, what+"no more digits than needed, as 1 for 1.0", style{number: float}),
 		inJSON(bodyNumbers, what+"a point in whole numbers, as 1.0 for 1", style{number: point}),
-		inJSON(bodyNumbers, what+"two digits behind the point", style{number: decimals(false)}),
-		inJSON(bodyNumbers, what+"two digits behind the point, also of whole numbers", style{number: decimals(true)}),
+		inJSON(bodyNumbers, what+"two digits after the point", style{number: decimals(false)}),
+		inJSON(bodyNumbers, what+"two digits after the point, also of whole numbers", style{number: decimals(true)}),
 		inJSON(bodyNumbers, what+"thousands with an exponent, as 1e3 for 1000", style{number: exponent("e")}),
 		inJSON(bodyNumbers, what+"thousands with an exponent, as 1E3 for 1000", style{number: exponent("E")}),
 	}
@@ -684,7 +684,7 @@ func looksLikeForm(b []byte) bool {
 // space, and in the case of hexadecimal digits.
 func reencoded() []change {
 	whole := func(what string, f func(text string) string) change {
-		return change{bodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {
+		return change{bodyForm, "the form in the body was encoded again, differently; the sender writes " + what, rewriteCost, func(b []byte) []byte {
 			return []byte(f(string(b)))
 		}, looksLikeForm}
 	}

@@ -157,7 +157,7 @@ func (s *scene) late(at time.Time) step {
 	}
 	d := s.now.Sub(at)
 	return step{timestampPast, "the signature verifies, but it was made " + span(d) + " ago, and " + span(s.config.Past) +
-		" are allowed: the message was re-sent after the window or came late, or by clock skew the clock here is ahead" + zone(d)}
+		" are allowed: the message was sent again too late or came late, or by clock skew the clock here is ahead" + zone(d)}
 }
 
 // zone recognizes differences that time zones produce: whole hours, half hours,
@@ -175,7 +175,7 @@ func zone(d time.Duration) string {
 	case d.Round(quarter)%time.Hour == 0:
 		return "; whole hours look like a time zone that was taken for another"
 	case d.Round(quarter)%half == 0:
-		return "; a half hour looks like a time zone that was taken for another, as that of India"
+		return "; a half hour looks like a time zone that was taken for another, such as India's"
 	case slices.Contains([]time.Duration{5*time.Hour + 3*quarter, 8*time.Hour + 3*quarter, 12*time.Hour + 3*quarter}, d.Round(quarter)):
 		return "; this is the time zone of Nepal, Eucla or the Chatham Islands, taken for another"
 	default:

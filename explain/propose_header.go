@@ -122,7 +122,7 @@ func (s *scene) renamed(h *head) []head {
 			mistake = headerFamily
 		}
 		asMap(n.req.Header)[name] = asMap(h.req.Header)[found]
-		moved = append(moved, strconv.Quote(printable(found))+" in the place of "+name)
+		moved = append(moved, strconv.Quote(printable(found))+" instead of "+name)
 	}
 	if len(moved) == 0 {
 		return nil
@@ -245,7 +245,7 @@ func duplicated(h *head) (all []head) {
 			}
 		}
 		for _, v := range slices.Compact(single) {
-			all = append(all, h.with(name, []string{v}, headerDuplicated, name+" or its value is there more than once"))
+			all = append(all, h.with(name, []string{v}, headerDuplicated, name+" or its value is repeated"))
 		}
 	}
 	return all
@@ -268,7 +268,7 @@ func labelled(h *head) (all []head) {
 			for _, label := range append([]string{""}, labels()...) {
 				if label+bare != values[0] {
 					all = append(all, h.with(name, []string{label + bare}, signatureLabel,
-						"the label in front of the signature in "+name+" is missing or another one than "+strconv.Quote(label)))
+						"the label in front of the signature in "+name+" is missing or is not "+strconv.Quote(label)))
 				}
 			}
 		}

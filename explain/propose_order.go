@@ -81,7 +81,7 @@ func isSorted(o *object) bool {
 func numberedOrders(all []*object) orders {
 	o := orders{
 		count: 1, may: keepsNames, other: asItStands,
-		what: "JavaScript put members whose names are whole numbers in front; the sender writes them in another order",
+		what: "JavaScript moved members whose names are whole numbers to the front; the sender writes them in another order",
 	}
 	walk(all, func(in *object) {
 		n := numbersInFront(in)
@@ -183,7 +183,7 @@ func styles(body []byte) []styled {
 		case string(spaced) == string(bytes.TrimSpace(body)):
 			one.steps = append(one.steps, step{bodyNewline, "white space was added around the body"})
 		default:
-			one.steps = append(one.steps, step{bodyReformatted, "the JSON in the body was formatted anew; the sender's is as " + s.library + " writes it"})
+			one.steps = append(one.steps, step{bodyReformatted, "the JSON in the body was reformatted; the sender's is as " + s.library + " writes it"})
 		}
 		all = append(all, one)
 	}

@@ -44,10 +44,10 @@ func (s *scene) signedAs(o other) step {
 	case len(named) == 0 || slices.ContainsFunc(o.names, func(name string) bool { return slices.Contains(named, name) }):
 		return step{otherScheme, "the message is signed as " + strings.Join(o.names, " or ") + " does, not as " + s.scheme.Name()}
 	case slices.Contains(named, s.scheme.Name()):
-		return step{headerMissing, "the signature that " + s.scheme.Name() + " is verified by is not there, only that in " +
+		return step{headerMissing, "the signature that " + s.scheme.Name() + " uses is missing; there is only the one in " +
 			strings.Join(reads(o.facts, s.req.Header), " and ") + ", which is of another kind"}
 	default:
-		return step{otherScheme, "the message is that of " + strings.Join(named, " or ") + ", as its headers say, and not one of " + s.scheme.Name() +
+		return step{otherScheme, "the message is from " + strings.Join(named, " or ") + ", as its headers say, and not from " + s.scheme.Name() +
 			"; it is signed in " + strings.Join(reads(o.facts, s.req.Header), " and ")}
 	}
 }

@@ -217,13 +217,13 @@ func unquoted(t text) (all []text) {
 func unlabelled(t text) (all []text) {
 	s := t.text
 	if label, rest, ok := strings.Cut(s, ","); ok && (label == "v1" || label == "v1a") {
-		all = append(all, t.with(rest, secretLabel, "the label "+label+", of a signature stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the label "+label+", of a signature stands before the configured secret"))
 	}
 	if name, rest, ok := strings.Cut(s, "="); ok && rest != "" && isVariable(name) {
-		all = append(all, t.with(rest, secretLabel, "the name of a variable stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the name of a variable stands before the configured secret"))
 	}
 	if rest, ok := strings.CutPrefix(s, "Bearer "); ok {
-		all = append(all, t.with(rest, secretLabel, "the word Bearer stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the word Bearer stands before the configured secret"))
 	}
 	if inner, ok := strings.CutPrefix(s, "<"); ok && strings.HasSuffix(inner, ">") {
 		all = append(all, t.with(inner[:len(inner)-1], secretLabel, "there are angle brackets around the configured secret"))
@@ -236,14 +236,14 @@ func unlabelled(t text) (all []text) {
 func decoded(t text) (all []text) {
 	s := t.text
 	if text, ok := readable(base64.StdEncoding.DecodeString(s)); ok {
-		all = append(all, t.with(text, secretBase64, "the configured text is base64 of the secret, as in a Kubernetes Secret"))
+		all = append(all, t.with(text, secretBase64, "the configured text is the secret in base64, as in a Kubernetes Secret"))
 	}
 	if text, ok := readable(hex.DecodeString(s)); ok {
-		all = append(all, t.with(text, secretHex, "the configured text is hexadecimal of the secret"))
+		all = append(all, t.with(text, secretHex, "the configured text is the secret in hexadecimal"))
 	}
 	if block, _ := pem.Decode([]byte(s)); block != nil {
 		all = append(all, t.with(base64.StdEncoding.EncodeToString(block.Bytes), secretKind,
-			"the configured key is a PEM block, of which the scheme takes the inner part"))
+			"the configured key is a PEM block; the scheme expects only what is inside"))
 	}
 	return all
 }
@@ -275,16 +275,16 @@ func prefixes(t text) (all []text) {
 		if !ok {
 			continue
 		}
-		all = append(all, t.with(rest, secretPrefix, "the prefix "+have+" is in front of the configured secret and no part of it"))
+		all = append(all, t.with(rest, secretPrefix, "the prefix "+have+" is in front of the configured secret but not part of it"))
 		for _, other := range kinds[:2] {
 			if other != have {
-				all = append(all, t.with(other+rest, secretKind, "the key is configured as "+have+", but it is one of kind "+other))
+				all = append(all, t.with(other+rest, secretKind, "the key is configured as "+have+", but it is a "+other+" key"))
 			}
 		}
 		if raw, err := base64.StdEncoding.DecodeString(rest); err == nil && (len(raw) == ed25519.SeedSize || len(raw) == ed25519.PrivateKeySize) {
 			public := ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])[ed25519.SeedSize:]
 			all = append(all, t.with("whpk_"+base64.StdEncoding.EncodeToString(public), secretKind,
-				"the configured key is the sender's private one, but the public one (whpk_) belongs here"))
+				"the configured key is the sender's private key, but the public key (whpk_) belongs here"))
 		}
 		return all
 	}
@@ -307,7 +307,7 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	isHex := false
 	if raw, err := hex.DecodeString(rest); err == nil {
 		isHex = true
-		all = append(all, w.as(raw, secretHex, "the configured secret is hexadecimal of the key, which this scheme does not decode so")...)
+		all = append(all, w.as(raw, secretHex, "the configured secret is the key in hexadecimal, which this scheme does not decode")...)
 	}
 	if strings.ContainsAny(rest, "-_") {
 		if raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
@@ -315,7 +315,7 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 		}
 	}
 	if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
-		what := "the configured secret is base64 of the key, which this scheme does not decode so"
+		what := "the configured secret is the key in base64, which this scheme does not decode"
 		if !w.free && len(rest)%4 != 0 {
 			what = paddingMissing(unpadded(rest))
 		}
@@ -437,9 +437,9 @@ func isEd25519(k core.VerifyKey) bool { return reflect.TypeOf(k) == ed25519Type(
 func (s *scene) validity(k *key) []step {
 	switch {
 	case !k.notBefore.IsZero() && s.now.Before(k.notBefore):
-		return []step{{keyNotYetValid, "the message is signed with " + printable(k.name) + ", which is accepted only in " + span(k.notBefore.Sub(s.now))}}
+		return []step{{keyNotYetValid, "the message is signed with " + printable(k.name) + ", which is not accepted yet, for another " + span(k.notBefore.Sub(s.now))}}
 	case !k.notAfter.IsZero() && !s.now.Before(k.notAfter):
-		return []step{{keyExpired, "the message is signed with " + printable(k.name) + ", which is not accepted any more since " + span(s.now.Sub(k.notAfter))}}
+		return []step{{keyExpired, "the message is signed with " + printable(k.name) + ", which has not been accepted for " + span(s.now.Sub(k.notAfter))}}
 	default:
 		return nil
 	}

@@ -35,7 +35,7 @@ func (s *scene) addresses(h *head) (all []head) {
 		n := *h
 		n.req.URL = path + "?" + query
 		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the configured address, but the request arrived with another query: " +
-			"something wrote it anew on the way"})
+			"something rewrote it on the way"})
 		all = append(all, n)
 	}
 	for _, v := range addressVariants(h.facts.URL, &h.req) {

@@ -341,7 +341,7 @@ func (s *search) unknown(err error) Finding {
 	}
 	what := "the signature does not match " + keys + " under " + strconv.Itoa(s.tried) + " variants tried"
 	if s.tried == 0 {
-		what = "the request cannot be read as one of " + s.scheme.Name() + ", so no key was tried"
+		what = "the request cannot be read as a message of " + s.scheme.Name() + ", so no key was tried"
 	}
 	// The secret is not the only suspect: name the others, as far as the request shows them.
 	if s.facts.URL != "" {
@@ -349,7 +349,7 @@ func (s *search) unknown(err error) Finding {
 	}
 	what += "; " + text
 	if asJavaScript(s.req.Body) {
-		what += " (it is JSON exactly as JavaScript writes it: if the sender is not in JavaScript, something may have written it again)"
+		what += " (the JSON is exactly as JavaScript writes it: if the sender does not use JavaScript, something may have rewritten it)"
 	}
 	return step{unexplained, what}.finding(false)
 }
