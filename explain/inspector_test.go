@@ -23,7 +23,7 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// inspected is what the page has of one delivery.
+// inspected is what the page shows of one delivery.
 type inspected struct {
 	Status         int
 	Reason, Method string
@@ -51,7 +51,7 @@ func inspectedDelivery(t *testing.T, i *explain.Inspector, number string) (inspe
 	return d, string(text)
 }
 
-// newInspector serves one until the end of the test.
+// newInspector serves an inspector until the end of the test.
 func newInspector(t *testing.T, others map[string]*core.Keys) *explain.Inspector {
 	t.Helper()
 	i, err := explain.DangerouslyNewInspector("127.0.0.1:0", others)
@@ -168,7 +168,7 @@ func TestTheRequestAsItWasSignedIsWhatWasProven(t *testing.T) {
 			!strings.HasSuffix(string(a.Content.Bytes()), "."+body)) {
 			t.Errorf("%s: %+v, %s", name, got, a.Content.Bytes())
 		}
-		// What is printed stays as it was.
+		// Asking for the signed request must not change what is printed.
 		text, _ := json.Marshal(e)
 		for _, printed := range []string{string(text), e.String(), fmt.Sprintf("%v %+v %#v", e, e, e)} {
 			if strings.Contains(printed, `"two"`) || strings.Contains(printed, strings.TrimPrefix(signed.Get("Webhook-Signature"), "v1,")) {
@@ -178,7 +178,7 @@ func TestTheRequestAsItWasSignedIsWhatWasProven(t *testing.T) {
 	}
 }
 
-// A timestamp that the scheme cannot read was signed as it came.
+// A timestamp that the scheme cannot read was signed in the form in which it arrived.
 func TestATimestampInAnotherFormWasSignedAsItCame(t *testing.T) {
 	t.Parallel()
 	sent := time.Now().UTC().Format(time.RFC3339)
