@@ -25,7 +25,7 @@ func adapterCases() []adapterCase {
 	)
 }
 
-// deliveryCases: what reaches the handler.
+// deliveryCases test what reaches the handler.
 func deliveryCases() []adapterCase {
 	return []adapterCase{
 		{
@@ -223,7 +223,7 @@ func deliveryCases() []adapterCase {
 	}
 }
 
-// refusalCases: what does not reach the handler.
+// refusalCases test what does not reach the handler.
 func refusalCases() []adapterCase {
 	return []adapterCase{
 		{
@@ -410,7 +410,7 @@ func answerChallenge(_ context.Context, r *core.Request, _ *core.Message, _ core
 	return &core.Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/x-challenge"}}, Body: []byte("response")}
 }
 
-// bodyCases: how the body is read and given back.
+// bodyCases test how the body is read and restored.
 func bodyCases() []adapterCase {
 	return []adapterCase{
 		{
@@ -585,7 +585,7 @@ func bodyCases() []adapterCase {
 	}
 }
 
-// outcomeCases: what commits and what releases.
+// outcomeCases test what commits and what releases a message.
 func outcomeCases() []adapterCase {
 	cases := []adapterCase{
 		{
@@ -762,7 +762,7 @@ func outcomeCases() []adapterCase {
 	)
 }
 
-// configCases: modes that change what an adapter must do.
+// configCases test modes that change what an adapter must do.
 func configCases() []adapterCase {
 	return []adapterCase{{
 		name: "report-only lets everything through", why: "for rolling out on live traffic: verified, claimed, observed, and nothing refused or cut off",
@@ -843,7 +843,7 @@ func configCases() []adapterCase {
 	}}
 }
 
-// crowdCases: many at once.
+// crowdCases test many attempts at once.
 func crowdCases() []adapterCase {
 	return []adapterCase{
 		{
@@ -942,7 +942,7 @@ func runCrowd(t *adapterRun) {
 }
 
 // releases checks that a handler that ends like fail leaves the message to the
-// next attempt, newer or not, and that it is handled then.
+// next attempt, newer or not, and that the message is then handled.
 func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 	t.Helper()
 	failing := true
@@ -968,7 +968,7 @@ func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 	e.wantRuns(3)
 }
 
-// within waits for c, with a bound.
+// within waits for c, up to a bound.
 func (t *adapterRun) within(c <-chan struct{}) bool {
 	select {
 	case <-c:

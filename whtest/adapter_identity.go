@@ -14,7 +14,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// plain is the suite's scheme of a sender that signs no id. Its headers are
+// plain is the scheme of a sender that signs no id. Its headers are
 // Plain-Signature, an HMAC in hexadecimal; Plain-Time, the signed time in Unix
 // seconds, if timed; and outside the signature Plain-Delivery and Plain-Topic.
 type plain struct {
@@ -88,8 +88,8 @@ func (plain) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// oneValue is the value of a header, "" if it is absent. A header without a
-// value is malformed.
+// oneValue returns the value of a header, "" if it is absent. A header with an
+// empty value is malformed.
 func oneValue(h core.Header, name string) (string, error) {
 	switch values := h.Values(name); {
 	case len(values) == 0:
@@ -111,14 +111,14 @@ func (s replying) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return s.StandardWebhooks.ReadHeader(r, a)
 }
 
-// plain makes an attempt at body of the sender that signs nothing else. An
-// empty delivery or topic is absent.
+// plain returns an attempt of the sender that signs only the body. An empty
+// delivery or topic is left out.
 func (e *endpoint) plain(delivery, topic, body string) *attempt {
 	return e.plainSigned(nil, delivery, topic, body)
 }
 
-// plainTimed makes an attempt at body of the sender that also signs the time.
-// Later ones are newer by seconds.
+// plainTimed returns an attempt of the sender that also signs the time. Larger
+// seconds are newer.
 func (e *endpoint) plainTimed(seconds int, delivery, body string) *attempt {
 	at := time.Now().Add(time.Duration(seconds) * time.Second) //nolint:forbidigo // the servers under test run on real time
 	return e.plainSigned(&at, delivery, "", body)
@@ -130,8 +130,8 @@ func (e *endpoint) plainSigned(at *time.Time, delivery, topic, body string) *att
 	return a
 }
 
-// plainHeader is what the sender of the scheme plain puts into the headers. A
-// nil time is not signed.
+// plainHeader returns the headers of the scheme plain. A nil time is not
+// signed.
 func plainHeader(secret string, at *time.Time, delivery, topic string, body []byte) http.Header {
 	h := make(http.Header)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -150,8 +150,8 @@ func plainHeader(secret string, at *time.Time, delivery, topic string, body []by
 	return h
 }
 
-// with is the attempt as somebody who captured it presents it: with other
-// values of a header, or none.
+// with returns the attempt as somebody who captured it would change it: with
+// other values of a header, or none.
 func (a *attempt) with(name string, values ...string) *attempt {
 	c := *a
 	c.header = a.header.Clone()
@@ -162,7 +162,7 @@ func (a *attempt) with(name string, values ...string) *attempt {
 	return &c
 }
 
-// to is the attempt at another address: a path, or a host and a path.
+// to returns the attempt at another address: a path, or a host and a path.
 func (a *attempt) to(address string) *attempt {
 	c := *a
 	host, path, _ := strings.Cut(address, "/")
@@ -170,8 +170,9 @@ func (a *attempt) to(address string) *attempt {
 	return &c
 }
 
-// identityCases: which requests are one message. Headers and address tell them
-// apart, signed or not. An adapter that loses some of them loses events.
+// identityCases test which requests are one message. Headers and address
+// distinguish messages, signed or not. An adapter that drops some of them loses
+// events.
 func identityCases() []adapterCase {
 	return []adapterCase{
 		{
@@ -357,8 +358,8 @@ func identityCases() []adapterCase {
 							e.wantProblem(name+" "+what, e.send(a.with(name, values...)), http.StatusBadRequest, "malformed")
 						}
 						huge := e.send(a.with(name, strings.Repeat("a", 8<<10)))
-						// A server's own limit comes first, and may close the connection while the
-						// client still writes.
+						// The server's own limit applies first. It may close the connection while
+						// the client still writes.
 						if huge.status != http.StatusRequestHeaderFieldsTooLarge && huge.status != 0 {
 							e.wantProblem(name+" of 8 KiB", huge, http.StatusBadRequest, "malformed")
 						}
@@ -372,8 +373,8 @@ func identityCases() []adapterCase {
 	}
 }
 
-// runCaptor presents one captured request under other unsigned ids: one after
-// the other, then many at once.
+// runCaptor presents one captured request under other unsigned ids, first one
+// after another, then many at once.
 func runCaptor(t *adapterRun) {
 	const repeats, tries = 2, 12
 	for _, atOnce := range []bool{false, true} {
@@ -408,7 +409,7 @@ func runCaptor(t *adapterRun) {
 	}
 }
 
-// runTwice sends requests that come to the adapter twice.
+// runTwice sends requests that pass the adapter twice.
 func runTwice(t *adapterRun, mount func(*AdapterMount)) {
 	for what, c := range map[string]struct {
 		scheme  core.Scheme

@@ -16,8 +16,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// earlyCases: informational responses, which some frameworks take for the
-// response.
+// earlyCases test informational responses, which some frameworks mistake for
+// the response.
 func earlyCases() []adapterCase {
 	const why = "103 is no response yet: a framework that takes it for one sends 200 whatever follows, and the sender of a failed message does not come back"
 	after := func(then handle) handle {
@@ -46,7 +46,8 @@ func earlyCases() []adapterCase {
 	}
 }
 
-// outsideCases: what stands around the adapter, and what it must leave there.
+// outsideCases test the adapter among other middleware, and what it must leave
+// there.
 func outsideCases() []adapterCase {
 	return []adapterCase{
 		{
@@ -101,8 +102,8 @@ func outsideCases() []adapterCase {
 	}
 }
 
-// waits makes a handler that returns err, without an answer, a moment after its
-// context ends: what stands outside has seen that then.
+// waits returns a handler that returns err without responding, a moment after
+// its context ends. Middleware outside has seen the end of the context by then.
 func (t *adapterRun) waits(err error) handle {
 	return func(c *AdapterCall) error {
 		select {
@@ -115,7 +116,7 @@ func (t *adapterRun) waits(err error) handle {
 	}
 }
 
-// settlesAs sends one message to h, and checks its record and what becomes of
+// settlesAs sends one message to h, and checks its record and the outcome of
 // the next attempt.
 func (t *adapterRun) settlesAs(state core.State, h handle, mount ...func(*AdapterMount)) answered {
 	t.Helper()
@@ -132,8 +133,8 @@ func (t *adapterRun) settlesAs(state core.State, h handle, mount ...func(*Adapte
 	return first
 }
 
-// agrees checks that a message is recorded as handled exactly if its sender is
-// told so.
+// agrees checks that a message is recorded as handled if and only if its sender
+// gets a success.
 func (t *adapterRun) agrees(config *core.Config, h handle, mount ...func(*AdapterMount)) {
 	t.Helper()
 	e := t.serve(config, h, mount...)
@@ -144,7 +145,7 @@ func (t *adapterRun) agrees(config *core.Config, h handle, mount ...func(*Adapte
 	}
 }
 
-// runsOut checks that a handler that gave up without an answer leaves its
+// runsOut checks that a handler that gave up without responding leaves its
 // message to the next attempt.
 func (t *adapterRun) runsOut(config *core.Config, h handle, mount ...func(*AdapterMount)) {
 	t.Helper()
@@ -250,7 +251,7 @@ func exists(name string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// filesOf are the names of the files that a form was parsed into.
+// filesOf returns the names of the files into which a form was parsed.
 func filesOf(form *multipart.Form) (names []string) {
 	for _, headers := range form.File {
 		for _, h := range headers {

@@ -19,7 +19,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// maxHandshakeAnswer is more than any sender wants to hear.
+// maxHandshakeAnswer is more, in bytes, than any sender expects.
 const maxHandshakeAnswer = 8 << 10
 
 func checkHandshake(a *audit) {
@@ -51,8 +51,8 @@ func checkHandshake(a *audit) {
 	}
 }
 
-// checkStripped takes the signature off a message, as a proxy that drops
-// headers does: the sender must not hear that it was received.
+// checkStripped removes the signature from a message, as a proxy that drops
+// headers does. The sender must not get the impression that it was received.
 func (a *audit) checkStripped() {
 	stripped := a.genuine()
 	names := slices.Concat(core.FactsOf(a.Scheme).Headers...)
@@ -72,7 +72,8 @@ func (a *audit) checkStripped() {
 	}
 }
 
-// checkSilent asks what senders ask of a scheme that was not told to answer.
+// checkSilent sends handshakes to a scheme that was not told to respond to
+// them.
 func (a *audit) checkSilent(awaits func(*core.Request) bool) {
 	bare := a.genuine()
 	clear(lines(bare))
@@ -92,8 +93,8 @@ func (a *audit) checkSilent(awaits func(*core.Request) bool) {
 	}
 }
 
-// asked takes r through a verifier and returns the answer of the scheme, nil if
-// it was refused. It reports what no answer may be.
+// asked sends r through a verifier and returns the scheme's response, nil if r
+// was refused. It reports what no response may contain.
 func (a *audit) asked(what string, r *core.Request) *core.Answer {
 	store := &schemeStore{}
 	v, err := core.New(core.Secrets(a.Secret), store, &core.Config{Scheme: a.Scheme, Clock: a.clock})
@@ -122,7 +123,7 @@ func (a *audit) asked(what string, r *core.Request) *core.Answer {
 	return answer
 }
 
-// checkInert wants an answer that no browser runs.
+// checkInert requires a response that no browser executes.
 func (a *audit) checkInert(what string, answer *core.Answer) {
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	inert := slices.Contains([]string{"text/plain", "application/json"}, kind) && answer.Header.Get("X-Content-Type-Options") == "nosniff"
@@ -131,7 +132,7 @@ func (a *audit) checkInert(what string, answer *core.Answer) {
 	}
 }
 
-// checkChallenge asks as the sender does, and as a stranger would.
+// checkChallenge sends challenges as the sender does, and as an attacker would.
 func checkChallenge(a *audit) {
 	if a.Challenge == nil {
 		return
@@ -168,7 +169,7 @@ func checkChallenge(a *audit) {
 	}
 }
 
-// signatureHeaders are those that change with id, time and content.
+// signatureHeaders returns the headers that change with id, time and content.
 func (a *audit) signatureHeaders() http.Header {
 	one := lines(a.genuine())
 	other := a.Sign(schemeID+"2", schemeNow.Add(time.Second), []byte(`{"type":"other"}`)).Header
@@ -176,7 +177,7 @@ func (a *audit) signatureHeaders() http.Header {
 	return one
 }
 
-// checkPartlySigned gives the handshake each header of a signature in turn.
+// checkPartlySigned adds each header of a signature to the handshake in turn.
 func (a *audit) checkPartlySigned(awaits func(*core.Request) bool) {
 	for name, values := range a.signatureHeaders() {
 		for _, value := range []string{values[0], "x", ""} {
@@ -208,8 +209,9 @@ func (a *audit) checkLongHandshakes() {
 	}
 }
 
-// checkAnswerIsNoSignature presents every text of the answer as the signature
-// of every text of the question.
+// checkAnswerIsNoSignature presents every text of the response as the signature
+// of every text of the request. A handshake that signs what it is asked would
+// sign for an attacker.
 func (a *audit) checkAnswerIsNoSignature(ask *core.Request, answer *core.Answer) {
 	v := a.verifier(a.Secret)
 	bodies := append(handshakeTexts(ask), string(ask.Body), ask.URL)
@@ -228,7 +230,7 @@ func (a *audit) checkAnswerIsNoSignature(ask *core.Request, answer *core.Answer)
 	}
 }
 
-// handshakeTexts are the words of the query and of the body.
+// handshakeTexts returns the words of the query and of the body.
 func handshakeTexts(r *core.Request) []string {
 	_, query, _ := strings.Cut(r.URL, "?")
 	if unescaped, err := url.QueryUnescape(query); err == nil {
@@ -237,8 +239,8 @@ func handshakeTexts(r *core.Request) []string {
 	return append(words(query), words(string(r.Body))...)
 }
 
-// words cuts a text at what is neither a letter nor a digit nor a part of
-// base64, and takes those with a label in front without it as well.
+// words splits a text at characters that are neither letters nor digits nor
+// base64. A word with a label before it is also returned without the label.
 func words(text string) []string {
 	all := strings.FieldsFunc(text, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_+/=", r)
@@ -251,7 +253,7 @@ func words(text string) []string {
 	return all
 }
 
-// spellings are the texts of a MAC that is in text.
+// spellings returns the texts of a MAC that are contained in text.
 func spellings(text string) []string {
 	all := words(text)
 	for _, w := range all {

@@ -20,20 +20,21 @@ import (
 
 // Subject is a scheme for [TestScheme], and a sender that signs for it.
 type Subject struct {
-	// Scheme is what is examined.
+	// Scheme is the scheme to be tested.
 	Scheme core.Scheme
-	// Secret is the text of a key that verifies what Sign makes; Stranger is
-	// another one of the same form.
+	// Secret is the text of a key that verifies what Sign makes. Stranger is
+	// another secret of the same form.
 	Secret, Stranger string
-	// Sign makes a genuine request, as the sender would: with id, time of the
+	// Sign makes a genuine request as the sender would: with id, time of the
 	// attempt (whole seconds) and content wherever the scheme has them. A
-	// sender that keeps id or time inside the body builds its body around
-	// content, which is JSON. Where the scheme sets [core.Attempt.Stable],
-	// content is in it. Each call returns a new request with canonical header
-	// keys, whose URL and headers other than the signed ones do not depend on
-	// the arguments. It must be safe for concurrent use.
+	// sender that keeps the id or time inside the body builds its body around
+	// content, which is JSON. If the scheme sets [core.Attempt.Stable], content
+	// is part of it.
 	//
-	// Each request has a value for every element of [core.Attempt.Unsigned].
+	// Each call returns a new request with canonical header keys. Its URL and
+	// its headers other than the signed ones do not depend on the arguments. It
+	// has a value for every element of [core.Attempt.Unsigned]. Sign must be
+	// safe for concurrent use.
 	Sign func(id string, at time.Time, content []byte) *core.Request
 	// Handshake makes the request with which the sender asks for the endpoint,
 	// for a scheme whose AnswerHandshake (see [core.Facts]) was enabled. Nil:
@@ -41,17 +42,17 @@ type Subject struct {
 	Handshake func() *core.Request
 	// Challenge makes the signed request with which the sender asks the
 	// endpoint to prove itself, for a scheme with a Challenge (see
-	// [core.Facts]). Nil: the suite asks nothing.
+	// [core.Facts]). Nil: the suite sends none.
 	Challenge func(at time.Time) *core.Request
 }
 
 // TestScheme runs the suite that every [core.Scheme] must pass. Each case is a
-// subtest. Its failure says what an attacker or an outage could do. A
-// provider's published vectors are for a test of its own.
+// subtest. Its failure says what an attacker or an outage could do. Test a
+// provider's published vectors separately.
 //
 // Most cases change a genuine request and then ask one question: is it refused,
-// or is it still the same message? One signature must never give a second
-// message.
+// or is it still the same message? One signature must never authenticate a
+// second message.
 func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // whether the caller's test is parallel is the caller's business
 	t.Helper()
 	cases := schemeCases()
@@ -100,7 +101,7 @@ const (
 	schemeContent = `{"type":"invoice.paid","data":{"amount":"12345"}}`
 )
 
-// audit collects what is wrong.
+// audit collects the problems of a scheme.
 type audit struct {
 	Subject
 
@@ -113,11 +114,11 @@ func (a *audit) errorf(format string, args ...any) {
 	}
 }
 
-// verifier is a new one with an empty store. It allows no repeats: signed
-// content under other unsigned ids is the same message.
+// verifier returns a new verifier with an empty store. It allows no repeats:
+// signed content under other unsigned ids is the same message.
 func (a *audit) verifier(secrets ...string) *core.Verifier { return a.repeating(-1, secrets...) }
 
-// repeating is a verifier with this bound.
+// repeating returns a verifier with this bound on repeats.
 func (a *audit) repeating(repeats int, secrets ...string) *core.Verifier {
 	v, err := core.New(core.Secrets(secrets...), &schemeStore{}, &core.Config{
 		Scheme: a.Scheme, Clock: a.clock, Repeats: repeats,
@@ -134,7 +135,7 @@ func (a *audit) genuine() *core.Request {
 	return clone(a.Sign(schemeID, schemeNow, []byte(schemeContent)))
 }
 
-// identified says that a message can be told from another one.
+// identified reports whether messages of the scheme can be distinguished.
 func (a *audit) identified() bool { return a.Scheme.Stamping() != core.NotIdentified }
 
 func (a *audit) stamped() bool {
@@ -158,7 +159,7 @@ func (a *audit) key() core.VerifyKey {
 	return k
 }
 
-// refused wants r refused for a reason that lies in the request.
+// refused requires that r is refused, for a reason that lies in the request.
 func (a *audit) refused(what string, r *core.Request, reasons ...core.Reason) {
 	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err == nil {
 		a.errorf("%s: accepted", what)
@@ -176,11 +177,11 @@ func (a *audit) reason(what string, err error, reasons ...core.Reason) {
 	}
 }
 
-// refusedOrSame wants r refused, or seen as the genuine message: same fields,
-// and not handled a second time.
+// refusedOrSame requires that r is refused, or taken for the genuine message:
+// same fields, and not handled a second time.
 func (a *audit) refusedOrSame(what string, r *core.Request) { a.refusedOrSameAs(what, a.genuine(), r) }
 
-// refusedOrSameAs takes another genuine message.
+// refusedOrSameAs is refusedOrSame for another genuine message.
 func (a *audit) refusedOrSameAs(what string, original, r *core.Request) {
 	v := a.verifier(a.Secret)
 	want, err := v.Verify(context.Background(), original)
@@ -208,7 +209,7 @@ func (a *audit) refusedOrSameAs(what string, original, r *core.Request) {
 	}
 }
 
-// identity is what the scheme says identifies r.
+// identity returns what identifies r according to the scheme.
 func (a *audit) identity(r *core.Request) string {
 	at, err := a.attempt(r)
 	if err != nil {
@@ -217,19 +218,19 @@ func (a *audit) identity(r *core.Request) string {
 	return identity(at)
 }
 
-// given is a body that is at hand.
+// given is a body that is already in memory.
 type given []byte
 
 func (b given) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
 
-// admitted takes r through v and reports whether the handler would run; it then
-// succeeds.
+// admitted sends r through v and reports whether the handler would run. The
+// handler then succeeds.
 func admitted(v *core.Verifier, r *core.Request) bool {
 	ran, _ := outcome(v, r)
 	return ran
 }
 
-// outcome also says why not; a challenge has no reason.
+// outcome also returns why it would not run. A challenge has no reason.
 func outcome(v *core.Verifier, r *core.Request) (ran bool, err *core.Error) {
 	d := v.Admit(context.Background(), clone(r), given(r.Body))
 	if d.Answer() != nil {
@@ -247,14 +248,14 @@ func clone(r *core.Request) *core.Request {
 	return &core.Request{Method: r.Method, URL: r.URL, Host: r.Host, Header: h, Body: bytes.Clone(r.Body)}
 }
 
-// lines are the headers of a request that clone made, to be changed.
+// lines returns the headers of a request that clone made, to be changed.
 func lines(r *core.Request) http.Header {
 	h, _ := r.Header.(http.Header)
 	return h
 }
 
-// eachValue calls f with a copy of r for every single value of a header, and a
-// function that replaces the value.
+// eachValue calls f for every single value of a header, with a function that
+// returns a copy of r with other values.
 func eachValue(r *core.Request, f func(name, value string, with func(values ...string) *core.Request)) {
 	h := r.Header.Clone()
 	for _, name := range slices.Sorted(maps.Keys(h)) {
@@ -294,11 +295,11 @@ func positions(length, n int) []int {
 	return p
 }
 
-// manySignatures is more than any sender presents; DocuSign's limit is 100.
+// manySignatures is more than any sender presents. DocuSign's limit is 100.
 const manySignatures = 128
 
-// trailingBits returns base64 text that decodes to the same bytes where a
-// decoder is lenient; ok is false if there is none.
+// trailingBits returns base64 text that a lenient decoder decodes to the same
+// bytes. ok is false if there is none.
 func trailingBits(text string) (string, bool) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	i := len(strings.TrimRight(text, "=")) - 1
@@ -412,7 +413,7 @@ func checkGenuine(a *audit) {
 	}
 }
 
-// checkAdmitted wants the genuine request to reach the handler.
+// checkAdmitted requires that the genuine request reaches the handler.
 func (a *audit) checkAdmitted() {
 	r := a.genuine()
 	d := a.verifier(a.Secret).Admit(context.Background(), r, given(r.Body))
@@ -491,9 +492,9 @@ func checkBody(a *audit) {
 	}
 }
 
-// whole says that two genuine requests differ in their bodies alone and have
-// their own signatures there: each body is a message of its own, whatever
-// request it is put into.
+// whole reports whether two genuine requests differ only in their bodies, which
+// contain their signatures. Each body is then a message of its own, whatever
+// request carries it.
 func (a *audit) whole(one, two *core.Request) bool {
 	first, err := a.attempt(one)
 	if err != nil {
@@ -539,8 +540,8 @@ func checkTimestamps(a *audit) {
 	})
 }
 
-// checkShift cuts the bytes of one signature into other parts, as far as the
-// parts stand in headers.
+// checkShift divides the bytes of one signature into other parts, as far as the
+// parts are in headers.
 func checkShift(a *audit) {
 	now := strconv.FormatInt(schemeNow.Unix(), 10)
 	for _, sep := range []string{".", ":", "|", ""} {
@@ -900,7 +901,7 @@ func checkConcurrent(a *audit) {
 	}
 }
 
-// signedID is what the scheme finds when it is alone with r.
+// signedID returns the id that the scheme finds in r alone.
 func (a *audit) signedID(r *core.Request) string {
 	at, err := a.attempt(r)
 	if err != nil {

@@ -155,8 +155,8 @@ func storeCases() []storeCase {
 	}
 }
 
-// race calls the store at once from n callers, each with a value of its own,
-// and returns who won and what all of them saw.
+// race calls the store from n callers at once, each with a value of its own.
+// Exactly one must win, and all must see its value.
 func (t *storeTest) race(n int, key core.Key, old core.Value) {
 	t.Helper()
 	type result struct{ next, got core.Value }
@@ -227,12 +227,12 @@ func allBytesCompared(t *storeTest) {
 			t.Fatalf("old differed from the live value in byte %d only", i)
 		}
 	}
-	// As a release does: next has the token of old.
+	// As in a release: next has the token of old.
 	released := live
 	released[9] = byte(core.Released) << 6
 	t.mustSwap(key, live, released, long)
 	t.mustKeep(key, released, live, newValue())
-	// Idempotence is not for a value that only looks like next.
+	// A value that only looks like next must not count as a repeated call.
 	t.mustKeep(key, released, none, live)
 }
 
@@ -291,8 +291,8 @@ func anyKey(t *storeTest) {
 		k[i/8] ^= 1 << (i % 8)
 		keys = append(keys, k)
 	}
-	// NUL from each position on: equal to a C string up to there, and to each other when zeros are
-	// trimmed.
+	// NUL from each position on. Such keys equal each other as C strings up to there, or if
+	// trailing zeros are trimmed.
 	for i := range base {
 		k := base
 		clear(k[i:])
@@ -330,7 +330,7 @@ func anyKey(t *storeTest) {
 	}
 }
 
-// Lives of the ttl cases: long enough to be sampled, short enough to wait for.
+// ttls of the ttl cases: long enough to sample, short enough to wait for.
 const (
 	shortLife = 150 * time.Millisecond
 	sample    = 5 * time.Millisecond
@@ -340,8 +340,9 @@ const (
 func now() time.Time { return time.Now() } //nolint:forbidigo // a store's life is real time
 
 // mustLive samples until the record must be gone. A sample proves that the
-// record ended early if it was answered before the end counted from the swap's
-// call, and late if it was asked after the end counted from the swap's return.
+// record ended early if the reply came before the ttl since the swap was
+// called. It proves that the record ended late if the sample began after the
+// ttl since the swap returned.
 func (t *storeTest) mustLive(key core.Key, value core.Value, ttl time.Duration, called, returned time.Time) {
 	t.Helper()
 	seen := 0
@@ -435,7 +436,7 @@ func manyRecords(t *storeTest) {
 	const callers, each = 16, 250
 	keys := make([][each]core.Key, callers)
 	values := make([][each]core.Value, callers)
-	// visit calls the store for all records, of which each caller has its own.
+	// visit calls the store for all records. Each caller has its own ones.
 	visit := func(call func(key core.Key, value *core.Value) error) {
 		t.Helper()
 		var wg sync.WaitGroup
@@ -523,11 +524,11 @@ func linearizable(t *storeTest) {
 	}
 }
 
-// checkHistory says what is wrong with the history of a key, "" if nothing.
-// Every value is written by one call only, so the swaps that happened must form
-// one chain from no record on, and each answer is a place in it. The places
-// must not go back between a call that returned and one that began later. That
-// is all that linearizability asks here.
+// checkHistory returns what is wrong with the history of a key, "" if nothing.
+// Each value is written by one call only, so the successful swaps must form one
+// chain that begins with no record. Each reply is a place in that chain. The
+// places must not go back between a call that returned and one that began
+// later. Linearizability requires no more here.
 func checkHistory(history []storeOp) string {
 	after := make(map[core.Value]core.Value)
 	for i := range history {
@@ -629,8 +630,8 @@ func downAndBack(t *storeTest) {
 	t.mustSwap(fresh, none, value, long)
 }
 
-// mustBeDown expects an error of each call, in time: of a claim, and of a
-// change of what the engine holds.
+// mustBeDown expects each call to fail in time: a claim, and a change of what
+// the engine holds.
 func (t *storeTest) mustBeDown(key core.Key, value core.Value) {
 	t.Helper()
 	for _, call := range []struct {
@@ -692,8 +693,8 @@ func restart(t *storeTest) {
 	})
 }
 
-// survives checks that records and their lives survive again, which gets one of
-// them.
+// survives checks that records and their expiry survive a reopening or restart.
+// again does that and is given one of the records.
 func (t *storeTest) survives(again func(kept core.Key, value core.Value)) {
 	t.Helper()
 	kept, value := newKey(), newValue()
@@ -743,7 +744,7 @@ func recordsGone(t *storeTest) {
 	}
 }
 
-// wholeBody is a body that was read.
+// wholeBody is a body that is already in memory.
 type wholeBody []byte
 
 // ReadBody implements [core.BodyReader].
@@ -760,7 +761,7 @@ func wholeProtocol(t *storeTest) {
 		t.Fatal(err)
 	}
 	id, start := core.NewID(), now()
-	// attempt sends the message, stamped so many seconds from the start on.
+	// attempt sends the message with a timestamp this many seconds after the start.
 	attempt := func(stamp int) *core.Delivery {
 		t.Helper()
 		h := make(http.Header)
@@ -799,7 +800,7 @@ func wholeProtocol(t *storeTest) {
 	}
 }
 
-// show shortens a value for messages: its first and its last bytes.
+// show shortens a value for messages to its first and last bytes.
 func show(v core.Value) string {
 	if v == none {
 		return "none"
