@@ -30,7 +30,7 @@ func earlyCases() []adapterCase {
 	crashes := func(*AdapterCall) error { panic(errSuite) }
 	outside := func(m *AdapterMount) { m.RecoverOutside = true }
 	return []adapterCase{
-		{name: "103 and then a status is recorded as it is answered", why: why, early: true, run: func(t *adapterRun) {
+		{name: "103 and then a status is recorded as that status", why: why, early: true, run: func(t *adapterRun) {
 			for _, status := range []int{http.StatusOK, http.StatusNoContent, http.StatusInternalServerError, http.StatusNotFound} {
 				t.agrees(nil, after(answerWith(status)))
 			}
@@ -40,7 +40,7 @@ func earlyCases() []adapterCase {
 		}},
 		{name: "103 and then an error releases", why: why, early: true, errors: true, run: func(t *adapterRun) { t.releases(after(fails)) }},
 		{name: "103 and then a panic releases", why: why, early: true, run: func(t *adapterRun) { t.releases(after(crashes), outside) }},
-		{name: "103 and no time left is recorded as it is answered", why: why, early: true, run: func(t *adapterRun) {
+		{name: "103 and no time left is recorded as it is responded to", why: why, early: true, run: func(t *adapterRun) {
 			t.runsOut(&core.Config{Lease: 400 * time.Millisecond}, after(t.waits(nil)))
 		}},
 	}
@@ -51,8 +51,8 @@ func earlyCases() []adapterCase {
 func outsideCases() []adapterCase {
 	return []adapterCase{
 		{
-			name: "a timeout outside agrees with what is recorded", why: "the middleware outside answers for a handler that did not: a message that was committed then is " +
-				"answered with a failure, or a failed one with 200",
+			name: "a timeout outside agrees with what is recorded", why: "the middleware outside responds for a handler that did not: a committed message then " +
+				"gets a failure, or a failed one 200",
 			run: func(t *adapterRun) {
 				timeout := func(m *AdapterMount) { m.Timeout = 100 * time.Millisecond }
 				t.runsOut(nil, t.waits(nil), timeout)
@@ -63,7 +63,7 @@ func outsideCases() []adapterCase {
 		},
 		{
 			name: "a limit outside is too large", streams: true,
-			why: "the body is cut off there: verified as if it were whole it is a wrong signature, and people look for another secret",
+			why: "the body is cut off there: verified as if it were complete, its signature is wrong, and people look for another secret",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK), func(m *AdapterMount) { m.BodyLimit = 10 })
 				e.want("a body within it", e.send(e.sign("msg_1", 0, "{}")), http.StatusOK)
@@ -85,14 +85,14 @@ func outsideCases() []adapterCase {
 			run:  runLogged,
 		},
 		{
-			name: "a dispatched request says so, or passes through", dispatches: true,
-			why: "a message that waits for itself is answered 503 until the sender gives up. The handler's context must carry the delivery wherever " +
-				"the framework hands the request",
+			name: "a dispatched request passes through, or reports that", dispatches: true,
+			why: "a message that waits for itself gets 503 until the sender gives up. The handler's context must carry the delivery wherever " +
+				"the framework passes the request",
 			run: func(t *adapterRun) { runTwice(t, func(m *AdapterMount) { m.DispatchAgain = true }) },
 		},
 		{
 			name: "temporary files of a form are removed", files: true,
-			why: "the server removes those of its own request only: the handlers' copy fills the disk with what senders upload",
+			why: "the server removes only those of its own request: the handlers' copy fills the disk with what senders upload",
 			run: func(t *adapterRun) {
 				for _, crash := range []bool{false, true} {
 					t.removesFiles(crash)
@@ -155,7 +155,7 @@ func (t *adapterRun) runsOut(config *core.Config, h handle, mount ...func(*Adapt
 	}
 	e := t.serve(config, h, mount...)
 	if got := e.send(e.sign("msg_1", 0, "{}")); isSuccess(got.status) {
-		t.Errorf("a handler that ran out of time and wrote nothing is answered %d", got.status)
+		t.Errorf("a handler that ran out of time and wrote nothing got status %d", got.status)
 	}
 	e.settled(core.Released)
 }
@@ -231,12 +231,12 @@ func (t *adapterRun) removesFiles(crash bool) {
 	e.send(a)
 	e.fence()
 	if len(names) == 0 {
-		t.Errorf("the form was parsed into no file: this case shows nothing")
+		t.Errorf("the form was not parsed into files, so this case tests nothing")
 	}
 	deadline := time.Now().Add(t.patience) //nolint:forbidigo // the server may remove them after the answer
 	for slices.ContainsFunc(names, exists) {
 		if time.Now().After(deadline) { //nolint:forbidigo // see above
-			t.Errorf("crash %v: temporary files stay: %s", crash, strings.Join(names, ", "))
+			t.Errorf("crash %v: temporary files remain: %s", crash, strings.Join(names, ", "))
 			break
 		}
 		time.Sleep(time.Millisecond)

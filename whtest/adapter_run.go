@@ -233,7 +233,7 @@ func (e *endpoint) names(text string) (names []string) {
 	_, _ = io.WriteString(conn, text)                      // what fails is seen below
 	got, err := io.ReadAll(conn)
 	if err != nil {
-		e.t.Fatalf("reading an answer: %v", err)
+		e.t.Fatalf("reading a response: %v", err)
 	}
 	head, _, _ := strings.Cut(string(got), "\r\n\r\n")
 	for _, line := range strings.Split(head, "\r\n")[1:] {
@@ -262,7 +262,7 @@ func (e *endpoint) pipeline(text string, pause time.Duration, last *attempt, sta
 		}
 		resp, err := http.ReadResponse(r, nil)
 		if err != nil {
-			e.t.Fatalf("answer %d on one connection: %v", i+1, err)
+			e.t.Fatalf("response %d on one connection: %v", i+1, err)
 		}
 		e.want(fmt.Sprintf("answer %d on one connection", i+1), read(resp), status)
 	}
@@ -283,9 +283,9 @@ func (e *endpoint) want(what string, got answered, status int) {
 	switch {
 	case got.status == status:
 	case got.err != nil:
-		e.t.Errorf("%s: no answer (%v), want %d; %s", what, got.err, status, e.verdict())
+		e.t.Errorf("%s: no response (%v), want %d; %s", what, got.err, status, e.verdict())
 	default:
-		e.t.Errorf("%s: answered %d, want %d; %s", what, got.status, status, e.verdict())
+		e.t.Errorf("%s: status %d, want %d; %s", what, got.status, status, e.verdict())
 	}
 }
 
@@ -310,8 +310,8 @@ func (e *endpoint) wantRead(what string, attempt func() answered) {
 			return
 		}
 	}
-	e.t.Errorf("%s: the refusal of a body of 4 MiB was read in %d of %d attempts, want all (%v): send it, and take what still comes for about "+
-		"half a second before you close; where the server itself refuses, its listener must", what, read, attempts, lost)
+	e.t.Errorf("%s: the refusal of a body of 4 MiB was read in %d of %d attempts, want all (%v): send it, and read what still comes for about "+
+		"half a second before you close; if the server itself refuses, its listener must", what, read, attempts, lost)
 }
 
 // refusalsRead makes attempts, a few at once, and counts those that read a
@@ -330,7 +330,7 @@ func refusalsRead(attempts int, attempt func() answered) (read int, lost error) 
 		if got := <-results; got.status == http.StatusRequestEntityTooLarge || got.status == http.StatusTeapot { // which Deny answers
 			read++
 		} else {
-			lost = cmp.Or(got.err, fmt.Errorf("answered %d", got.status))
+			lost = cmp.Or(got.err, fmt.Errorf("status %d", got.status))
 		}
 	}
 	return read, lost
@@ -349,7 +349,7 @@ func (e *endpoint) wantProblem(what string, got answered, status int, kind strin
 	}
 	for name, value := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
 		if got.header.Get(name) != value {
-			e.t.Errorf("%s: %s is %q, want %q: write every header of the answer", what, name, got.header.Get(name), value)
+			e.t.Errorf("%s: %s is %q, want %q: write every header of the response", what, name, got.header.Get(name), value)
 		}
 	}
 	if after := got.header.Get("Retry-After"); (after != "") != (status == http.StatusServiceUnavailable) {
@@ -381,7 +381,7 @@ func (e *endpoint) wantRuns(n int64) {
 func (e *endpoint) wantUntouched() {
 	e.t.Helper()
 	if n := e.store.visits(); n != 0 {
-		e.t.Errorf("the store was visited %d times by what was refused, want 0: anybody could fill it", n)
+		e.t.Errorf("refused requests called the store %d times, want 0: anybody could fill it", n)
 	}
 }
 

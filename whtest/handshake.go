@@ -38,7 +38,7 @@ func checkHandshake(a *audit) {
 	ask := a.Handshake()
 	answer := a.asked("the handshake", ask)
 	if answer == nil {
-		a.errorf("the handshake is not answered")
+		a.errorf("the handshake gets no response")
 		return
 	}
 	a.checkAnswerIsNoSignature(ask, answer)
@@ -67,7 +67,7 @@ func (a *audit) checkStripped() {
 	for what, r := range map[string]*core.Request{"a message without its signature": stripped, "a message without any header": bare} {
 		d := a.verifier(a.Secret).Admit(context.Background(), r, given(r.Body))
 		if answer := d.Answer(); answer != nil && d.Err() == nil && answer.Status/100 == 2 {
-			a.errorf("%s is answered %d as a handshake, and the event is lost", what, answer.Status)
+			a.errorf("%s gets status %d as a handshake, and the event is lost", what, answer.Status)
 		}
 	}
 }
@@ -103,11 +103,11 @@ func (a *audit) asked(what string, r *core.Request) *core.Answer {
 	}
 	d := v.Admit(context.Background(), clone(r), given(r.Body))
 	if len(store.live) != 0 {
-		a.errorf("%s: the store was touched", what)
+		a.errorf("%s: the store was called", what)
 	}
 	if err := d.Err(); err != nil {
 		if !errors.Is(err, core.ErrMissingHeader) {
-			a.errorf("%s: refused with %q, want %q: the reason says what was looked at", what, err, core.ErrMissingHeader)
+			a.errorf("%s: refused with %q, want %q: the reason reveals what was checked", what, err, core.ErrMissingHeader)
 		}
 		return nil
 	}
@@ -117,7 +117,7 @@ func (a *audit) asked(what string, r *core.Request) *core.Answer {
 		return nil
 	}
 	if len(answer.Body) > maxHandshakeAnswer {
-		a.errorf("%s: answered with %d bytes: anybody can have them repeated", what, len(answer.Body))
+		a.errorf("%s: the response has %d bytes: anybody can have them reflected", what, len(answer.Body))
 	}
 	a.checkInert(what, answer)
 	return answer
@@ -128,7 +128,7 @@ func (a *audit) checkInert(what string, answer *core.Answer) {
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	inert := slices.Contains([]string{"text/plain", "application/json"}, kind) && answer.Header.Get("X-Content-Type-Options") == "nosniff"
 	if len(answer.Body) > 0 && !inert {
-		a.errorf("%s: the answer is %q and may be sniffed: a browser might run what a stranger put there", what, kind)
+		a.errorf("%s: the response is %q and may be sniffed: a browser might execute what an attacker put there", what, kind)
 	}
 }
 
@@ -161,11 +161,11 @@ func checkChallenge(a *audit) {
 		a.checkInert(what, answer)
 	}
 	if len(store.live) != 0 {
-		a.errorf("the challenge touched the store")
+		a.errorf("the challenge reached the store")
 	}
 	r := clone(a.Challenge(schemeNow))
 	if err := a.verifier(a.Stranger).Admit(context.Background(), r, given(r.Body)).Err(); !errors.Is(err, core.ErrNoMatch) {
-		a.errorf("the challenge, signed by somebody else: %v, want %q", err, core.ErrNoMatch)
+		a.errorf("the challenge, signed with another secret: %v, want %q", err, core.ErrNoMatch)
 	}
 }
 
@@ -205,7 +205,7 @@ func (a *audit) checkLongHandshakes() {
 	r := a.Handshake()
 	r.Body = append(r.Body, bytes.Repeat([]byte(" "), 16<<10+1)...)
 	if a.asked("a handshake of over 16 KiB", r) != nil {
-		a.errorf("a handshake of over 16 KiB is answered")
+		a.errorf("a handshake of over 16 KiB gets a response")
 	}
 }
 
@@ -222,7 +222,7 @@ func (a *audit) checkAnswerIsNoSignature(ask *core.Request, answer *core.Answer)
 					r := a.genuine()
 					lines(r)[name], r.Body = []string{label + text}, []byte(body)
 					if _, err := v.Verify(context.Background(), r); err == nil {
-						a.errorf("what is answered to anybody is the signature of a message with the body %.40q", body)
+						a.errorf("the response to anybody is the signature of a message with the body %.40q", body)
 					}
 				}
 			}

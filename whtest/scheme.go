@@ -63,7 +63,7 @@ func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // whether the cal
 		}
 	}
 	if !t.Run(cases[0].name, func(t *testing.T) { report(t, cases[0]) }) { //nolint:paralleltest // the others wait for it
-		t.Log("The other cases change genuine requests: mend this one first, they are not run.")
+		t.Log("The other cases change genuine requests, so they are not run. Fix this one first.")
 		return
 	}
 	for _, c := range cases[1:] {
@@ -333,58 +333,58 @@ func (s *schemeStore) Swap(_ context.Context, key core.Key, old, next core.Value
 
 func schemeCases() []schemeCase {
 	return []schemeCase{
-		{"genuine", "what the sender signs is accepted, and its parts come out as they were signed: a wrong id or time makes every " +
+		{"genuine", "what the sender signs is accepted, and its parts are read as they were signed: a wrong id or time makes every " +
 			"replay decision wrong", checkGenuine},
 		{"name", "the name is part of every replay key: if it is empty or changes, messages are handled again", checkName},
-		{"facts", "core, schemes.Any, schemes.Sign and explain believe what Facts says: a wrong fact makes a message run twice, or a tool do I/O " +
+		{"facts", "core, schemes.Any, schemes.Sign and explain trust Facts: a wrong fact makes a message run twice, or a tool do I/O " +
 			"that nobody expects", checkFacts},
 		{"empty or cut secret", "ParseKey refuses the empty secret, because everybody can sign with it, and never panics", checkSecrets},
 		{"secret in error", "errors are logged: they never quote the secret", checkSecretErrors},
-		{"another secret", "only the owner of a configured key is believed", checkStranger},
-		{"public key", "a public key is not a secret: it verifies nothing that was made with its text, and a scheme with both kinds of keys refuses a text " +
+		{"another secret", "a signature under any other secret is refused", checkStranger},
+		{"public key", "a public key is not a secret: it verifies nothing that was signed with its text, and a scheme with both kinds of keys refuses a text " +
 			"that does not say which it is", checkPublicKey},
 		{"changed body", "with BodySigned no byte of the body can be changed, added or removed; without it a changed body is still " +
 			"the same message", checkBody},
 		{"changed header", "every byte that the scheme reads from a header is signed, or does not make another message: an unsigned id " +
 			"must not be IDSigned, an unsigned time must not be Timestamp", checkHeaders},
-		{"absent header", "a header that is read only where it is there is as unsigned as the others: anybody can add it", checkAbsent},
-		{"signed bytes", "a signed id, Timestamp, Expires and Stable follow from the signed content alone, also of messages without their id: what falls " +
-			"back on something unsigned makes many messages of one signature", checkSignedBytes},
-		{"case of the body", "with BodySigned the case of a letter counts: a hash of folded text makes two messages of one signature", checkCase},
-		{"long body", "with BodySigned every byte counts, of long bodies and at their end too", checkLong},
-		{"timestamp spelling", "a timestamp is digits as they were signed: signs, zeros in front, exponents and huge numbers are " +
+		{"absent header", "an optional header is as unsigned as the others: anybody can add it", checkAbsent},
+		{"signed bytes", "the signed content alone determines a signed id, Timestamp, Expires and Stable, also in messages without their id: a scheme that falls " +
+			"back on something unsigned authenticates many messages with one signature", checkSignedBytes},
+		{"case of the body", "with BodySigned the case of a letter counts: a hash of case-folded text authenticates two messages with one signature", checkCase},
+		{"long body", "with BodySigned every byte counts, also in long bodies and at their end", checkLong},
+		{"timestamp spelling", "a timestamp is the signed digits: signs, leading zeros, exponents and huge numbers are " +
 			"refused or mean the same", checkTimestamps},
-		{"shifted boundary", "id, timestamp and body cannot be cut elsewhere out of the same signed bytes: a separator that may stand " +
-			"inside a part makes two messages of one signature", checkShift},
-		{"stale or future", "a stamped scheme hands over the time it signed, so that old and far-future attempts are refused", checkWindow},
-		{"signature spelling", "a key accepts only the canonical text of a signature, whole: no upper-case hex, line breaks, " +
+		{"shifted boundary", "the same signed bytes cannot be divided into another id, timestamp and body: a separator that may occur " +
+			"inside a part authenticates two messages with one signature", checkShift},
+		{"stale or future", "a stamped scheme returns the time that is signed, so that old and far-future attempts are refused", checkWindow},
+		{"signature spelling", "a key accepts only the complete canonical text of a signature: no upper-case hex, line breaks, " +
 			"trailing bits, prefixes or suffixes", checkSpelling},
 		{"no signature", "an attempt without signatures matches no key", checkNoSignature},
-		{"stripped or added signatures", "junk beside a genuine signature neither hides it nor makes another message: senders that " +
+		{"stripped or added signatures", "junk beside a genuine signature neither hides it nor creates another message: senders that " +
 			"rotate keys present several, and anybody can add some", checkJunk},
-		{"repeated header", "which of two values counts must not depend on their order: somebody in front of us may look at the " +
+		{"repeated header", "which of two values counts must not depend on their order: a proxy may look at the " +
 			"other one", checkRepeated},
-		{"missing header", "what is missing is refused as missing, malformed or not matching, or was not needed", checkMissing},
+		{"missing header", "a request without a needed header is refused as missing-header, malformed or no-match", checkMissing},
 		{"many signatures", "the number of signatures kept is bounded (" + strconv.Itoa(manySignatures) + " at most), because each may cost " +
 			"a hash of the body", checkMany},
 		{"hostile headers", "ReadHeader sees unauthenticated bytes: it never panics, whatever they are", checkHostileHeaders},
 		{"hostile body", "ReadBody sees unauthenticated bytes: it never panics and refuses what it cannot read", checkHostileBody},
-		{"empty body", "an empty body is a body: it is verified like any other, and a byte added to it is noticed", checkEmptyBody},
-		{"two messages", "two messages are two, and two attempts of one message are one: else events are lost or handled twice", checkTwo},
-		{"handshake", "anybody can ask for a handshake: it is answered only if the program wants that and never for a request with a part of a signature; " +
-			"the answer is short, of a type no browser runs, and the signature of nothing", checkHandshake},
-		{"challenge", "a signed question is answered if it is signed, as often as it is asked, and neither handler nor store sees it", checkChallenge},
-		{"unsigned ids", "Unsigned has as many elements at every request, in one order, \"\" for what is absent, and every byte of an id counts: an event " +
-			"that is taken for another one is lost", checkUnsigned},
-		{"repeats", "signed content runs at most 1 + Config.Repeats times, whatever is changed outside the signature; within that, each unsigned id " +
+		{"empty body", "an empty body is verified like any other, and a byte added to it is noticed", checkEmptyBody},
+		{"two messages", "two messages are distinct, and two attempts of one message are the same: otherwise events are lost or handled twice", checkTwo},
+		{"handshake", "anybody can request a handshake: a scheme responds only if the program enables that, and never to a request with a part of a signature; " +
+			"the response is short, of a type that no browser executes, and the signature of nothing", checkHandshake},
+		{"challenge", "a signed challenge gets its response, as often as it is sent, and neither handler nor store sees it", checkChallenge},
+		{"unsigned ids", "Unsigned has the same number of elements for every request, in the same order, \"\" if absent, and every byte of an id counts: an event " +
+			"that is taken for another is lost", checkUnsigned},
+		{"repeats", "signed content runs at most 1 + Config.Repeats times, whatever changes outside the signature; within that, each unsigned id " +
 			"makes another message, because two events may have equal content", checkRepeats},
-		{"two attempts", "a later attempt of a handled message is recognized by its id, signed or not. Where each attempt has its own time, Content.WriteTime " +
-			"must mark it: it is all that differs", checkAttempts},
-		{"one id, two contents", "a signed id with another content may be another event, so it is not acknowledged. Where each attempt has its own time, " +
-			"Content.WriteTime must mark it, or Stable say what attempts agree in", checkReuse},
-		{"headers by name", "an adapter need not have a map of all headers: they are found with Values, and Clone, which copies all of them, is for " +
-			"requests that are no messages", checkByName},
-		{"request unchanged", "the request belongs to the caller; the handler reads it after us", checkUnchanged},
+		{"two attempts", "a later attempt of a handled message is recognized by its id, signed or not. If each attempt has its own time, Content.WriteTime " +
+			"must mark it: nothing else differs", checkAttempts},
+		{"one id, two contents", "a signed id with another content may be another event, so it is not acknowledged. If each attempt has its own time, " +
+			"Content.WriteTime must mark it, or Stable must list what attempts have in common", checkReuse},
+		{"headers by name", "an adapter need not have a map of all headers: look them up with Values. Clone copies all of them and is for " +
+			"requests that are not messages", checkByName},
+		{"request unchanged", "the request belongs to the caller, and the handler reads it later", checkUnchanged},
 		{"request not kept", "request and attempt are reused for somebody else's message when the call returns: a scheme that keeps one " +
 			"leaks it, and races", checkNotKept},
 		{"concurrent use", "one Scheme and one key serve all requests at once: run the suite with -race", checkConcurrent},
@@ -403,13 +403,13 @@ func checkGenuine(a *audit) {
 	a.checkAdmitted()
 	stamped := a.stamped()
 	if stamped && !m.Timestamp.Equal(schemeNow) {
-		a.errorf("Timestamp is %v, signed was %v", m.Timestamp, schemeNow)
+		a.errorf("Timestamp is %v, want the signed %v", m.Timestamp, schemeNow)
 	}
 	if !stamped && !m.Timestamp.IsZero() {
 		a.errorf("Stamping says that no time is signed, but Timestamp is %v", m.Timestamp)
 	}
 	if m, err := a.verifier(a.Stranger, a.Secret).Verify(context.Background(), a.genuine()); err != nil || m.KeyID != "key-2" {
-		a.errorf("with two keys, of which the second signed: key %q, error %v", m.KeyID, err)
+		a.errorf("signed with the second of two keys: got key %q, error %v", m.KeyID, err)
 	}
 }
 
@@ -430,7 +430,7 @@ func (a *audit) checkAdmitted() {
 	if f := core.FactsOf(a.Scheme); f.Handshake != nil && f.Handshake(r) != nil {
 		who = "Handshake"
 	}
-	a.errorf("Facts.%s answered an ordinary message with %d: the handler never sees it", who, answer.Status)
+	a.errorf("Facts.%s responded to an ordinary message with %d: the handler never sees it", who, answer.Status)
 }
 
 func checkName(a *audit) {
@@ -595,7 +595,7 @@ func checkSpelling(a *audit) {
 			alone.Signatures = []core.Signature{{Label: sig.Label, Text: text}}
 			ok, err := key.Verify(context.Background(), &alone)
 			if err != nil {
-				a.errorf("the key returns an error for a wrong signature, which is answered as an outage: %v", err)
+				a.errorf("the key returns an error for a wrong signature, which core reports as an outage: %v", err)
 			}
 			return ok
 		}
@@ -836,7 +836,7 @@ func checkByName(a *audit) {
 	h := &byName{lines: lines(r)}
 	r.Header = h
 	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err != nil {
-		a.errorf("refused where Request.Header is no http.Header: %v", err)
+		a.errorf("refused if Request.Header is not an http.Header: %v", err)
 	}
 	if h.cloned {
 		a.errorf("a message is read with Header.Clone")
@@ -873,7 +873,7 @@ func checkNotKept(a *audit) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	a.errorf("the request is still referred to after the call")
+	a.errorf("the scheme still refers to the request after the call")
 	runtime.KeepAlive(v)
 }
 

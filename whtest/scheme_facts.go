@@ -24,7 +24,7 @@ func checkFacts(a *audit) {
 		return
 	}
 	if data(f) != data(core.FactsOf(a.Scheme)) {
-		a.errorf("Facts are others at a second call")
+		a.errorf("Facts differ at a second call")
 	}
 	r := a.genuine()
 	at, err := a.attempt(r)
@@ -204,9 +204,9 @@ func (a *audit) checkSign(f core.Facts) {
 		return
 	}
 	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err != nil {
-		a.errorf("what Facts.Sign makes is refused: %v", err)
+		a.errorf("a request signed by Facts.Sign is refused: %v", err)
 	}
 	if f.Sign(a.genuine(), "", schemeNow) == nil {
-		a.errorf("Facts.Sign signs without a secret")
+		a.errorf("Facts.Sign signs without any secret")
 	}
 }

@@ -171,10 +171,10 @@ func TestAnAnswerToEveryMessageIsNamed(t *testing.T) {
 	t.Parallel()
 	yes := &core.Answer{Status: http.StatusOK}
 	for want, f := range map[string]core.Facts{
-		"Facts.Challenge answered an ordinary message with 200": {
+		"Facts.Challenge responded to an ordinary message with 200": {
 			Challenge: func(context.Context, *core.Request, *core.Message, core.VerifyKey) *core.Answer { return yes },
 		},
-		"Facts.Handshake answered an ordinary message with 200": {Handshake: func(*core.Request) *core.Answer { return yes }},
+		"Facts.Handshake responded to an ordinary message with 200": {Handshake: func(*core.Request) *core.Answer { return yes }},
 	} {
 		s := toySubject("")
 		s.Scheme = lying{toy: toy{kept: new(kept)}, facts: f}

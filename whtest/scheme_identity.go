@@ -61,7 +61,7 @@ func isAlphanumeric(c byte) bool {
 func (a *audit) carriers(r *core.Request, at *core.Attempt) (found []carrier, problems []string) {
 	for i, id := range at.Unsigned {
 		if id == "" {
-			problems = append(problems, fmt.Sprintf("what Subject.Sign makes has no Unsigned[%d], so nothing says whether it counts", i))
+			problems = append(problems, fmt.Sprintf("Subject.Sign leaves Unsigned[%d] empty, so the suite cannot test whether it counts", i))
 			continue
 		}
 		changed, ok := fresh(id, 1)
@@ -76,7 +76,7 @@ func (a *audit) carriers(r *core.Request, at *core.Attempt) (found []carrier, pr
 			}
 		})
 		if len(found) == before {
-			problems = append(problems, fmt.Sprintf("no header holds Unsigned[%d] as it is: another value of it is not another message", i))
+			problems = append(problems, fmt.Sprintf("no header contains Unsigned[%d] unchanged, so the suite cannot change it", i))
 		}
 	}
 	return found, problems
@@ -124,7 +124,7 @@ func checkUnsigned(a *audit) {
 			}
 			changed := c.put(r, c.id[:i]+string(other(c.id[i]))+c.id[i+1:])
 			if at, err := a.attempt(changed); err == nil && slices.Equal(at.Unsigned, want) {
-				a.errorf("byte %d of the id in %s changed: the same unsigned ids", i, c.name)
+				a.errorf("byte %d of the id in %s was changed, but the unsigned ids are the same", i, c.name)
 			}
 		}
 		for what, id := range map[string]string{

@@ -50,7 +50,7 @@ func checkPublicKey(a *audit) {
 			}
 			at.Signatures = macs(secret, at, labels)
 			if ok, _ := key.Verify(context.Background(), at); ok {
-				a.errorf("%s is a public key, and verifies a MAC that was made with its text: everybody can sign", what)
+				a.errorf("%s is a public key, and verifies a MAC that was made with its text: anybody can sign", what)
 				break
 			}
 		}

@@ -382,8 +382,8 @@ func TestAnotherClientIsNoRestartOfAServer(t *testing.T) {
 		"a program that keeps what it holds":    {caseName: "opened again on the same data"},
 		"a program that forgets what it holds":  {caseName: "opened again on the same data", forgets: true, says: "the live value is none"},
 		"a program is no server":                {caseName: "restart on the same data", skipped: true},
-		"a client of a server that keeps on":    {caseName: "restart on the same data", server: true, says: "give StoreRestart"},
-		"a client of a server that forgets all": {caseName: "restart on the same data", server: true, forgets: true, says: "give StoreRestart"},
+		"a client of a server that keeps on":    {caseName: "restart on the same data", server: true, says: "use StoreRestart"},
+		"a client of a server that forgets all": {caseName: "restart on the same data", server: true, forgets: true, says: "use StoreRestart"},
 	} {
 		options := storeOptions{reopen: func(_ testing.TB, s core.SeenStore) core.SeenStore {
 			again := *s.(*mapStore) //nolint:errcheck // what the test made
