@@ -20,7 +20,7 @@ import (
 )
 
 // TestAdapterSuiteCatchesBrokenAdapters runs the suite against adapters with one mistake each. The
-// named case must complain, or the suite is no use to anybody.
+// named case must complain, or the suite is useless.
 func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 	t.Parallel()
 	for _, b := range []struct {
@@ -134,7 +134,7 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 	}
 }
 
-// fault is what is wrong with an adapter. The zero one is right.
+// fault is what is wrong with an adapter. The zero value is a correct adapter.
 type fault struct {
 	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks      bool
 	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen            bool
@@ -149,7 +149,7 @@ func (f fault) adapter() Adapter {
 	return Adapter{Serve: f.serve, Hijacks: true, HandlerErrors: true, EarlyHints: true, TemporaryFiles: true, Dispatches: true}
 }
 
-// handler is one of a framework whose handlers return errors.
+// handler is a handler of a framework whose handlers return errors.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
 func (f fault) serve(tb testing.TB, m AdapterMount) string {
@@ -194,8 +194,8 @@ func (f fault) serve(tb testing.TB, m AdapterMount) string {
 	return "http://" + l.Addr().String()
 }
 
-// response is what the framework writes to. Where earlyStays it takes a 1xx for the
-// response, as gin and echo do.
+// response is the framework's response writer. With earlyStays it takes a 1xx for the response, as
+// gin and echo do.
 type response struct {
 	http.ResponseWriter
 
@@ -303,7 +303,7 @@ func (f fault) middleware(m AdapterMount, next handler) handler {
 	}
 }
 
-// unwrapped is the server's own writer.
+// unwrapped returns the server's own writer.
 func unwrapped(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -435,7 +435,7 @@ func (f fault) handle(m AdapterMount, next handler, x *adapter.Exchange, w http.
 	return err
 }
 
-// both has the values of one context and the end of another.
+// both combines the values of one context and the end of another.
 type both struct { //nolint:containedctx // it is a context
 	context.Context
 

@@ -16,7 +16,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// lying is the toy, which says something of itself.
+// lying is the toy with wrong facts.
 type lying struct {
 	toy
 
@@ -34,7 +34,7 @@ func (s lying) ParseKey(text string) (core.VerifyKey, error) {
 	return s.key(k), nil
 }
 
-// fetching is a key that needs a context for what it fetches.
+// fetching is a key that fetches and so needs a live context.
 type fetching struct{ core.VerifyKey }
 
 func (k fetching) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
@@ -44,7 +44,7 @@ func (k fetching) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	return k.VerifyKey.Verify(ctx, a)
 }
 
-// changing says something else each time.
+// changing returns other facts each time.
 type changing struct {
 	toy
 
@@ -184,8 +184,7 @@ func TestAnAnswerToEveryMessageIsNamed(t *testing.T) {
 	}
 }
 
-// idInBody is the toy with its id in the body, at /id. It says that it is at
-// pointer.
+// idInBody is the toy with its id in the body, at /id. It claims that the id is at pointer.
 type idInBody struct {
 	toy
 
@@ -228,8 +227,7 @@ func TestAnIdentityAtAnotherPlaceIsCaught(t *testing.T) {
 	}
 }
 
-// bothKinds has public keys, "public:…", whose private half is made up, and
-// shared secrets.
+// bothKinds has shared secrets, and public keys ("public:…") whose private half is made up.
 type bothKinds struct {
 	toy
 

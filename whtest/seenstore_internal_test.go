@@ -15,9 +15,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// mapStore is a store that keeps the contract in the plainest way, and can break it in many.
+// mapStore is the simplest store that keeps the contract. It can break the contract in many ways.
 type mapStore struct {
-	// fault is the way it is broken; empty: it is not.
+	// fault is the way in which it is broken. Empty: it is not broken.
 	fault string
 	data  *mapData
 	down  *bool // the engine fails
@@ -25,7 +25,7 @@ type mapStore struct {
 	life  *mapLife
 }
 
-// mapLife is what a store knows of the life of its records.
+// mapLife is what a store knows about the expiry of its records.
 type mapLife struct {
 	marker, since time.Time
 	passed        bool // over one swap without a look
@@ -152,7 +152,7 @@ func (s *mapStore) Swap(ctx context.Context, key core.Key, old, next core.Value,
 	return next, nil
 }
 
-// look finds out whether the records are those that the store knows. The caller holds the lock.
+// look notices whether the records are still those that the store knows. The caller holds the lock.
 func (s *mapStore) look() {
 	if s.data.marker.IsZero() {
 		s.data.marker = time.Now()
@@ -174,7 +174,7 @@ func (s *mapStore) KnownSince() time.Time {
 	return s.life.since
 }
 
-// mapOptions give every case something to run with.
+// mapOptions returns options with which every case can run.
 func mapOptions() storeOptions {
 	of := func(s core.SeenStore) *mapStore {
 		m, _ := s.(*mapStore)
@@ -215,7 +215,7 @@ func mapOptions() storeOptions {
 	}
 }
 
-// recorder is a testing.TB whose failures fail nobody.
+// recorder is a testing.TB that records failures and does not fail the test.
 type recorder struct {
 	testing.TB
 
@@ -258,7 +258,7 @@ func (r *recorder) Skip(...any) {
 	runtime.Goexit()
 }
 
-// record runs one case on a store with a fault and returns how it went.
+// record runs one case on a store with a fault and returns the outcome.
 func record(t *testing.T, c storeCase, fault string) *recorder {
 	t.Helper()
 	return recordStore(t, c, newMapStore(fault), mapOptions())
