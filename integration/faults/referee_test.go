@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The words of the ledger, which the servers write: each with message, generation and process.
+// Words in the ledger that the servers write, each with message, generation and process.
 const (
 	wordEffect     = "effect"     // the handler did what the message asks for
 	wordKilled     = "killed"     // the process dies in the handler
@@ -16,23 +16,21 @@ const (
 	wordUnrecorded = "unrecorded" // the handler succeeded, and the store could not be told, or not in time
 )
 
-// counts is what came of all messages.
+// counts are the outcomes of all messages.
 type counts struct {
 	messages int
-	// acknowledged messages are those whose sender was answered 2xx.
+	// acknowledged messages are those for which the sender got 2xx.
 	acknowledged int
 	// lost messages had no effect, or were never acknowledged.
 	lost int
-	// again is effects after a success of the same message was on record: must be zero.
+	// again counts effects after a success of the same message was recorded. It must be zero.
 	again int
-	// twice is effects that a message had had before, where the outcome of the one before was not
-	// on record, by what was in the way: the process died, or it could not reach the store and died
-	// before its lease was over.
+	// twice counts repeated effects whose previous outcome was not recorded, by the cause: the
+	// process was killed, it could not reach the store and died before its lease ended, or neither.
 	twiceKilled, twiceCutOff, twiceUnexplained int
-	// admitted replays are attempts that the attacker presented after the message was acknowledged,
-	// and that ran.
+	// admitted counts replays that ran after the message was acknowledged.
 	admitted int
-	// kills is how often a process died inside a handler, restarts how often one was killed from
+	// kills counts processes that died inside a handler, restarts those that were killed from
 	// outside.
 	kills, restarts int
 }
@@ -43,9 +41,9 @@ func (c counts) String() string {
 		c.messages, c.acknowledged, c.lost, c.admitted, c.again, c.twiceKilled, c.twiceCutOff, c.twiceUnexplained, c.kills, c.restarts)
 }
 
-// judge reads the ledger in the order in which things happened. died has the processes that were
-// killed, by themselves or from outside. effects, if not nil, has the number of effects by message
-// from a database: they stand there in place of the ledger's.
+// judge reads the ledger in the order of events. died contains the processes that were killed, by
+// themselves or from outside. effects, if not nil, has the number of effects of each message from a
+// database, and replaces those in the ledger.
 func judge(t *testing.T, ledger string, sent, died map[string]bool, effects map[string]int) counts {
 	t.Helper()
 	file, err := os.Open(ledger)

@@ -29,7 +29,7 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// What a server process is told, in its environment.
+// Environment variables of a server process.
 const (
 	envFramework     = "FAULTS_FRAMEWORK"
 	envAddr          = "FAULTS_ADDR"
@@ -49,7 +49,7 @@ const (
 	storeTimeout = time.Second
 )
 
-// TestMain is a server if it is asked to be one.
+// TestMain runs a server if the environment asks for one.
 func TestMain(m *testing.M) {
 	if os.Getenv(envFramework) == "" {
 		os.Exit(m.Run())
@@ -73,8 +73,7 @@ func serve() error {
 		return err
 	}
 	s := new(server)
-	// Lines of one write each, appended: their order in the file is the order in which they
-	// happened.
+	// Each line is one appending write, so their order in the file is the order of events.
 	if s.ledger, err = os.OpenFile(os.Getenv(envLedger), os.O_APPEND|os.O_WRONLY, 0); err != nil {
 		return err
 	}
@@ -135,7 +134,7 @@ func (s *server) write(word, id string, generation uint32) {
 	}
 }
 
-// observe writes down what was recorded of each message that ran.
+// observe writes the recorded outcome of each message that ran.
 func (s *server) observe(e core.Event) {
 	switch {
 	case e.Handler == 0:
@@ -155,7 +154,7 @@ func hang(ctx context.Context, m core.Message) int {
 	return http.StatusServiceUnavailable
 }
 
-// handle is the handler: it fails, panics, is slow, and is killed between its effect and the record
+// handle is the handler. It fails, panics, is slow, and is killed between its effect and the record
 // of it.
 func (s *server) handle(ctx context.Context, m core.Message) int {
 	time.Sleep(rand.N(20 * time.Millisecond))
@@ -181,7 +180,7 @@ func (s *server) handle(ctx context.Context, m core.Message) int {
 	return http.StatusOK
 }
 
-// commit is the handler with a transaction of its own: its effect is a row.
+// commit is the handler with a transaction of its own. Its effect is a row.
 func (s *server) commit(ctx context.Context, m core.Message, dies bool) int {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -215,8 +214,8 @@ func (s *server) die(m core.Message) {
 	select {}
 }
 
-// forgetful breaks the contract: it drops the record of a handled message at once. The counts must
-// show it.
+// forgetful breaks the contract of stores: it drops the record of a handled message at once. The
+// counts must show it.
 type forgetful struct{ core.SeenStore }
 
 func (f forgetful) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {

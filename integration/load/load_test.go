@@ -1,7 +1,7 @@
 // Package load_test sends 200,000 messages to a real server in each framework,
-// and makes 50,000 hostile connections to it meanwhile. Then it looks at what
-// the server still holds: goroutines, memory, file descriptors, and records in
-// its store.
+// and makes 50,000 hostile connections to it at the same time. Then it checks
+// what the server still has: goroutines, memory, file descriptors, and records
+// in its store.
 package load_test
 
 import (
@@ -22,8 +22,8 @@ import (
 	"github.com/hookonce/hookonce/internal/testmode"
 )
 
-// messageCount is how many messages are sent to each framework. A quarter as
-// many hostile connections are made.
+// messageCount is the number of messages for each framework. The number of hostile connections is a
+// quarter of it.
 func messageCount(t *testing.T) int {
 	t.Helper()
 	if testing.Short() {
@@ -43,8 +43,8 @@ func messageCount(t *testing.T) int {
 	return n
 }
 
-// TestLoadLeavesNothingBehind is not parallel, nor are its frameworks: the
-// server's time limits are short.
+// TestLoadLeavesNothingBehind is not parallel, nor are its frameworks, because the server's time
+// limits are short.
 func TestLoadLeavesNothingBehind(t *testing.T) {
 	count := messageCount(t)
 	for _, framework := range slices.Sorted(maps.Keys(frameworks)) {
@@ -58,7 +58,7 @@ func TestLoadLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestTheCountsSeeALeak keeps them honest.
+// TestTheCountsSeeALeak proves that the test above can fail.
 func TestTheCountsSeeALeak(t *testing.T) {
 	messageCount(t)
 	s := start(t, "nethttp", envLeaks+"=1")
@@ -68,9 +68,9 @@ func TestTheCountsSeeALeak(t *testing.T) {
 	}
 }
 
-// leaks compares. A goroutine or two begin when they are needed first. The heap
-// keeps what the busiest moment needed, of ended goroutines and of the store, up
-// to a megabyte. Ten bytes a message are found.
+// leaks compares two counts. One or two goroutines start on first use. The heap keeps what the
+// busiest moment needed for ended goroutines and for the store, up to a megabyte. A leak of ten
+// bytes a message is found.
 func leaks(before, after holdings) (found []string) {
 	for _, c := range []struct {
 		what                string
@@ -96,7 +96,7 @@ type process struct {
 	ended           chan struct{}
 }
 
-// start starts the test binary as a server, which ends with the test.
+// start starts the test binary as a server that ends with the test.
 func start(t *testing.T, framework string, env ...string) *process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -140,7 +140,7 @@ func start(t *testing.T, framework string, env ...string) *process {
 	return s
 }
 
-// holds asks what the server holds now.
+// holds asks the server for its current counts.
 func (s *process) holds(t *testing.T) (h holdings) {
 	t.Helper()
 	if _, err := io.WriteString(s.in, "\n"); err != nil {
@@ -152,9 +152,9 @@ func (s *process) holds(t *testing.T) (h holdings) {
 	return h
 }
 
-// settled asks until the server holds what it held before, but for the heap, or
-// nothing has changed for twelve seconds. By then records have expired, and
-// fasthttp has ended the goroutines that it keeps for further connections.
+// settled asks until the server has what it had before, except for the heap, or until nothing has
+// changed for twelve seconds. By then records have expired, and fasthttp has ended its idle
+// goroutines.
 func (s *process) settled(t *testing.T, before holdings) holdings {
 	t.Helper()
 	last, since := s.holds(t), time.Now()
@@ -170,8 +170,8 @@ func (s *process) settled(t *testing.T, before holdings) holdings {
 	return s.holds(t)
 }
 
-// load sends so many messages. It returns what the server held before the first
-// one, with the heap of a server that has been busy, and what it holds afterwards.
+// load sends count messages. It returns the counts before the first one, with the heap of a server
+// that has been busy, and afterwards.
 func (s *process) load(t *testing.T, count int) (before, after holdings) {
 	t.Helper()
 	signer, err := core.NewSigner(secret)

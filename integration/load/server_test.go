@@ -30,7 +30,7 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// What the server process is told, in its environment.
+// Environment variables of the server process.
 const (
 	envFramework = "LOAD_FRAMEWORK"
 	envLeaks     = "LOAD_LEAKS" // set: it leaks whatever can leak, for the test of the counts
@@ -43,15 +43,15 @@ const (
 	tenants    = 20
 	maxBody    = 64 << 10
 
-	// patience is how long the server waits for a head, and for a body.
+	// patience is how long the server waits for headers, and for a body.
 	patience = time.Second
-	// These are short, so that records end within the test.
+	// These are short, so that records expire within the test.
 	tolerance = 4 * time.Second
 	remember  = 2 * time.Second
 	lease     = 4 * time.Second
 )
 
-// TestMain is a server if it is asked to be one.
+// TestMain runs a server if the environment asks for one.
 func TestMain(m *testing.M) {
 	if os.Getenv(envFramework) == "" {
 		os.Exit(m.Run())
@@ -74,8 +74,8 @@ type server struct {
 	kept    [][]byte // only if it leaks
 }
 
-// serve listens, prints the address, and answers each line on standard input
-// with what it holds. It ends with its standard input.
+// serve listens, prints its address, and replies to each line on standard input with its counts. It
+// ends with its standard input.
 func serve() error {
 	s := &server{reasons: make(map[string]int), leaks: os.Getenv(envLeaks) != ""}
 	var err error
@@ -127,7 +127,7 @@ func (s *server) verifier(keys core.KeySource, scheme core.Scheme) (*core.Verifi
 	})
 }
 
-// byPath knows the tenants by the last part of the path.
+// byPath finds tenants by the last part of the path.
 func byPath(keys *core.Keys) core.KeySourceFunc {
 	return func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
 		name, ok := strings.CutPrefix(r.Path(), "/hook/tenant-")
@@ -138,14 +138,14 @@ func byPath(keys *core.Keys) core.KeySourceFunc {
 	}
 }
 
-// endless breaks the contract: records live a thousand times too long.
+// endless breaks the contract of stores: its records live a thousand times too long.
 type endless struct{ *memstore.Store }
 
 func (e endless) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	return e.Store.Swap(ctx, key, old, next, 1000*ttl)
 }
 
-// holdings are what the process holds, and what it has done.
+// holdings are the resources that the process has, and what it has done.
 type holdings struct {
 	Goroutines, Descriptors, Records int
 	Heap                             int64 // bytes after a collection
@@ -153,7 +153,7 @@ type holdings struct {
 	Reasons                          map[string]int
 }
 
-// holds removes what has expired, and collects, before it counts.
+// holds removes expired records and collects garbage before it counts.
 func (s *server) holds() holdings {
 	h := holdings{Handled: s.handled.Load(), Reasons: make(map[string]int)}
 	for _, store := range s.stores {
@@ -174,8 +174,8 @@ func (s *server) holds() holdings {
 	return h
 }
 
-// swept looks keys up until expired records are removed: each operation removes
-// two of its shard.
+// swept looks up keys until all expired records are removed: each operation removes two in its
+// shard.
 func swept(store *memstore.Store) int {
 	for range 500_000 {
 		if store.Stats().Records == 0 {
@@ -185,7 +185,7 @@ func swept(store *memstore.Store) int {
 		for i := range key {
 			key[i] = byte(rand.Uint32())
 		}
-		// A value that was never there matches nothing, so nothing is written.
+		// A value that never existed matches nothing, so nothing is written.
 		if _, err := store.Swap(context.Background(), key, core.Value{1}, core.Value{2}, time.Millisecond); err != nil {
 			panic(err)
 		}
@@ -193,7 +193,7 @@ func swept(store *memstore.Store) int {
 	return store.Stats().Records
 }
 
-// handle is the handler: it fails if the body says so.
+// handle is the handler. It fails if the body says so.
 func (s *server) handle(m core.Message) int {
 	if s.leaks {
 		s.leak(m.Body)
@@ -205,7 +205,7 @@ func (s *server) handle(m core.Message) int {
 	return http.StatusOK
 }
 
-// leak keeps the body, and of every hundredth message a goroutine and a file.
+// leak keeps the body, and for every hundredth message a goroutine and a file.
 func (s *server) leak(body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,8 +220,7 @@ func (s *server) leak(body []byte) {
 	}
 }
 
-// frameworks serve the same handler, with the time limits that their examples
-// have, shortened.
+// frameworks serve the same handler, with the time limits of their examples, shortened.
 var frameworks = map[string]func(net.Listener, *server) error{
 	"nethttp": func(ln net.Listener, s *server) error {
 		mux := http.NewServeMux()
