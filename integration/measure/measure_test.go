@@ -48,7 +48,7 @@ type engine struct {
 	size           func() int64
 }
 
-// result is the rate that one kind of call reached in each round.
+// result is what one kind of call reached: its rate in each round, and its latencies.
 type result struct {
 	rate []float64 // calls a second
 	took []time.Duration
