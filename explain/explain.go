@@ -82,6 +82,7 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 		what := "there is no verifier, or no request, to explain"
 		return Explanation{Findings: []Finding{step{misconfigured, what}.finding(false)}}, 0
 	}
+	// This is the one call of the key source.
 	s := newSearch(ctx, r, others)
 	if s.verdict != nil {
 		if err == nil {
@@ -97,6 +98,7 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 		}
 		return e, s.spent
 	}
+	// From here on the verifier refuses the request, or cannot decide because its keys are fetched.
 	e := Explanation{}
 	e.Reason, e.Detail = s.say(err)
 	if !s.facts.Fetches {
@@ -117,13 +119,14 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 }
 
 // say returns the reason and the text of an error, with configured secrets
-// removed. The reason may be wrapped in an application's own error, or be the
-// error itself, as in a log from which only the word is known.
+// removed. The reason may be wrapped in an application's own error. It may also
+// be the error itself, as in a log from which only the word is known.
 func (s *search) say(err error) (core.Reason, string) {
 	if err == nil {
 		return "", ""
 	}
 	var reason core.Reason
+	// A *core.Error is preferred: its Reason is set even if the chain contains other reasons.
 	if refusal := (*core.Error)(nil); errors.As(err, &refusal) {
 		reason = refusal.Reason
 	} else {
@@ -143,6 +146,7 @@ func (e Explanation) String() string {
 		}
 		return b.String()
 	}
+	// The names come first, so that they can be found in a log.
 	first, rest := e.together()
 	words, whats := make([]string, len(first)), make([]string, len(first))
 	for i, f := range first {
@@ -169,6 +173,7 @@ func (e Explanation) String() string {
 // that line because they hold only together. Observations are independent, so
 // only the first one is there.
 func (e Explanation) together() (first, rest []Finding) {
+	// The first finding alone, and further ones only while all are proven.
 	n := min(1, len(e.Findings))
 	for n < len(e.Findings) && e.Findings[0].Proven && e.Findings[n].Proven {
 		n++

@@ -46,6 +46,7 @@ func hook(l *slog.Logger, others map[string]*core.Keys, show func(context.Contex
 		show(ctx, r, &e)
 		// A log record is one line; the remedies follow as attributes.
 		line, _, _ := strings.Cut(e.String(), "\n")
+		// The reason is an attribute of its own, as in the records of core.SlogObserver.
 		attrs := []slog.Attr{slog.String("reason", string(r.Err.Reason))}
 		if len(e.Findings) > 0 {
 			attrs = append(attrs, slog.String("do", e.Findings[0].Remedy), slog.String("look", e.Findings[0].Look))

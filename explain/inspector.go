@@ -45,6 +45,7 @@ func DangerouslyNewInspector(addr string, others map[string]*core.Keys) (*Inspec
 	for _, keys := range others {
 		texts = append(texts, reveal(keys)...)
 	}
+	// A delivery may hold the secret of another tenant, so all known secrets are hidden in each.
 	i.hide = redact.Texts(texts...)
 	i.page = inspect.New(ln, inspect.Config{
 		Title: "a running application",
@@ -90,6 +91,7 @@ func (i *Inspector) show(ctx context.Context, r core.Refused, e *Explanation) {
 // Observe is for [core.Config.Observe]: it shows the outcome of each attempt.
 // To have other observers as well, call it from your own function.
 func (i *Inspector) Observe(_ context.Context, e core.Event) {
+	// A handled message was not added before: nobody showed its request.
 	if !i.page.Settle(e) {
 		i.page.Add(&inspect.Delivery{Event: e, At: time.Now(), Hide: i.hide}) //nolint:forbidigo // an event has no time of its own
 	}

@@ -48,6 +48,7 @@ func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 	if !j.charge(cost) {
 		return nil
 	}
+	// Only a head with asSent accepts a body with another digest.
 	a, digest := h.read(body)
 	if a == nil || digest && !h.asSent {
 		return nil
@@ -119,6 +120,7 @@ func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
 // Reading this body and an empty one tells: a scheme that looks inside finds
 // different things in them.
 func (h *head) looksInside(body []byte) bool {
+	// A JSON pointer into the body is declared.
 	if strings.HasPrefix(h.facts.IdentifiedBy, "/") {
 		return true
 	}
@@ -127,6 +129,7 @@ func (h *head) looksInside(body []byte) bool {
 	if h.scheme.ReadHeader(&r, &with) != nil || h.scheme.ReadHeader(&r, &without) != nil {
 		return false
 	}
+	// The smallest body that a parser of JSON accepts.
 	r.Body = []byte("{}")
 	plain := h.scheme.ReadBody(&r, &without)
 	r.Body = body
@@ -152,6 +155,7 @@ func (k *key) fits(a *core.Attempt, whole bool) ([]step, bool) {
 	if ok, err := k.verify.Verify(offline, a); err == nil && ok {
 		return nil, true
 	}
+	// Without a way to compute the right signature there is nothing to compare.
 	if k.forge == nil || !whole {
 		return nil, false
 	}

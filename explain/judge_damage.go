@@ -26,6 +26,7 @@ func prepareForDamage(l *lane, body []byte) {
 	if len(l.heads) == 0 {
 		return
 	}
+	// The head with the fewest mistakes shows which signatures were presented.
 	a, _ := l.heads[0].read(body)
 	if a == nil || len(a.Signatures) == 0 {
 		return
@@ -46,6 +47,7 @@ func prepareForDamage(l *lane, body []byte) {
 		if slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return wellFormed(sig.Text, like) }) {
 			return
 		}
+		// From here on key.fits compares with damaged signatures.
 		k.forge = sign
 	}
 }
@@ -54,6 +56,7 @@ func prepareForDamage(l *lane, body []byte) {
 // hexadecimal, or base64 that ends in padding. SHA-1, SHA-256 and SHA-512 all
 // give padding.
 func wellFormed(text, like string) bool {
+	// A signature of another length is not right as it is.
 	if len(text) != len(like) {
 		return false
 	}
@@ -67,6 +70,7 @@ func wellFormed(text, like string) bool {
 // damaged compares the right signature with those presented: with their
 // beginning, as far as it is there, and decoded from other encodings.
 func damaged(presented []core.Signature, right string) ([]step, bool) {
+	// right is hexadecimal or base64, as forge wrote it.
 	raw, err := hex.DecodeString(right)
 	if err != nil {
 		raw, _ = base64.StdEncoding.DecodeString(right)
@@ -76,6 +80,7 @@ func damaged(presented []core.Signature, right string) ([]step, bool) {
 	const least = 10
 	for _, sig := range presented {
 		given := sig.Text
+		// Short texts prove nothing, and very long ones are no signature.
 		if len(given) < least || len(given) > maxHeader {
 			continue
 		}
@@ -85,6 +90,7 @@ func damaged(presented []core.Signature, right string) ([]step, bool) {
 			what := "the signature is only the first " + strconv.Itoa(len(given)) + " of " + strconv.Itoa(len(right)) + " characters of the right one"
 			return []step{{signatureCut, what}}, true
 		}
+		// Encodings are compared as bytes, so case and padding do not matter.
 		for _, decode := range []func(string) ([]byte, error){
 			hex.DecodeString, base64.StdEncoding.DecodeString, base64.RawStdEncoding.DecodeString,
 			base64.URLEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
@@ -107,6 +113,8 @@ func damaged(presented []core.Signature, right string) ([]step, bool) {
 // signed that way.
 func forge(k core.VerifyKey, secret string, read *core.Attempt) func(c *core.Content) string {
 	var raws [][]byte
+	// The key's bytes are the text itself, or what it encodes, with or without a prefix such as
+	// whsec_.
 	raws = append(raws, []byte(secret))
 	if raw, err := hex.DecodeString(secret); err == nil {
 		raws = append(raws, raw)
@@ -118,6 +126,7 @@ func forge(k core.VerifyKey, secret string, read *core.Attempt) func(c *core.Con
 		}
 	}
 	for _, raw := range raws {
+		// SHA-256 first, because nearly all senders use it.
 		for _, newHash := range []func() hash.Hash{sha256.New, sha1.New, sha512.New} {
 			for _, encode := range []func([]byte) string{hex.EncodeToString, base64.StdEncoding.EncodeToString} {
 				sign := func(c *core.Content) string {
@@ -125,6 +134,7 @@ func forge(k core.VerifyKey, secret string, read *core.Attempt) func(c *core.Con
 					_, _ = c.WriteTo(mac) // a hash never fails
 					return encode(mac.Sum(nil))
 				}
+				// Keys may check the label, so the probe has the one that was presented.
 				label := read.Signatures[0].Label
 				if _, err := core.HMACKey(label, newHash, raw, core.Hex); err != nil {
 					continue // core refuses the key: package hmac may panic on it

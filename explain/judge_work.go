@@ -56,6 +56,7 @@ func (w *work) stopped() bool {
 		w.unfinished = true
 		return true
 	}
+	// Less than a trial is left.
 	if w.spent+trialCost > w.limit {
 		w.unfinished = true
 		return true
@@ -83,6 +84,7 @@ func (w *work) apply(c *change, body []byte) []byte {
 		return nil
 	}
 	var b []byte
+	// needs is cheap and saves the rewriting of bodies without anything to change.
 	if c.needs == nil || c.needs(body) {
 		b = c.do(body)
 		if c.needs != nil && b == nil {

@@ -169,6 +169,8 @@ func adviceFor(m Mistake) advice {
 }
 
 const (
+	// Where to look. Many mistakes have the same place, and the texts must not
+	// differ by accident.
 	whereSecret = "where the program reads the secret: the environment variable, the .env file or the secret manager"
 	whereShown  = "the sender's settings page of this endpoint, where the secret is shown"
 	whereBody   = "what runs before the verification: middleware that parses the body, a gateway, a proxy, a queue or a tunnel"
@@ -181,6 +183,7 @@ const (
 func table() []advice {
 	return []advice{
 		{
+			// In the receiver's secrets. The texts say what to change, never what the secret is.
 			secretNewline, "there is white space or a newline around or inside the configured secret",
 			"Remove it where the secret is read or stored, for example with strings.TrimSpace.", whereSecret,
 		},
@@ -242,6 +245,8 @@ func table() []advice {
 			"Fix what the detail names.", "the call of core.New",
 		},
 		{
+			// In the body. Nearly all have one remedy: verify the bytes before anything parses
+			// them.
 			bodyNewline, "white space at the end or the beginning of the body was added or removed",
 			"Verify the bytes as they were received, before anything trims them or ends the line.", whereBody,
 		},
@@ -320,6 +325,7 @@ func table() []advice {
 			"Pass the bytes on as they were received, such as express.raw() instead of express.json().", whereBody,
 		},
 		{
+			// In the headers and the address.
 			headerMissing, "a header that the scheme needs is missing",
 			"Let the header through: some proxies drop names with an underscore, and unknown names.", whereProxy,
 		},
@@ -375,6 +381,7 @@ func table() []advice {
 			"the subscription at the sender: is it pending?",
 		},
 		{
+			// In the timestamp.
 			timestampUnit, "the timestamp is in another unit than the scheme's",
 			"Have the sender write the timestamp in the unit of the scheme.", "the sender's code that writes the timestamp",
 		},
@@ -392,6 +399,7 @@ func table() []advice {
 			whereClock + "; whatever stores and sends messages again",
 		},
 		{
+			// About the search itself.
 			unexplained, "the signature matches nothing that was tried",
 			"Compare the secret with the one that the sender shows for this endpoint and environment, then the body with the one it sent, byte by byte.",
 			whereShown + "; then " + whereBody,

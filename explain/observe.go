@@ -44,18 +44,19 @@ func (s *search) firstOf(err error, looks []observer) (all []Finding) {
 	return nil
 }
 
-// observeRefusal goes by the verifier's error, and by whether the body is
-// there.
+// observeRefusal uses the verifier's error, and whether the body is there.
 func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 	body := s.req.Body
 	length := s.contentLength()
 	switch {
 	case errors.Is(err, core.ErrBodyConsumed):
 		add(bodyConsumed, s.leftOver())
+	// An announced body that is not there was read by somebody else.
 	case len(body) == 0 && length > 0:
 		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
 	case len(body) == 0 && length <= 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
 		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
+	// Without the verifier's error the sizes say the same.
 	case int64(len(body)) > s.config.MaxBody:
 		add(bodyTooLarge, "")
 	case errors.Is(err, core.ErrBodyTooLarge):
@@ -80,6 +81,7 @@ func (s *search) leftOver() string {
 func (s *search) tooLarge(err error) string {
 	var upstream *http.MaxBytesError
 	switch {
+	// The error names the limit that was hit. A larger one than ours cannot have been the cause.
 	case errors.As(err, &upstream) && upstream.Limit < s.config.MaxBody:
 		return "a limit upstream of the verifier, http.MaxBytesReader with " + strconv.FormatInt(upstream.Limit, 10) + " bytes, cut the body: raise that one; " +
 			"Config.MaxBody allows " + strconv.FormatInt(s.config.MaxBody, 10)
@@ -117,6 +119,7 @@ func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	body := s.req.Body
 	size := strconv.Itoa(len(body)) + " bytes"
 	switch {
+	// This comes first: a decompressed body also has another length than announced.
 	case s.isDecompressed():
 		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
 			"they cannot be restored")
@@ -138,6 +141,7 @@ func observeEnd(body []byte, announced bool, add func(Mistake, string)) {
 	switch {
 	case isLimit(len(body)) && looksLikeJSON(body) && !endsWhole(body):
 		add(bodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
+	// Without JSON the end shows nothing, so only an unannounced length of a usual limit counts.
 	case isLimit(len(body)) && !looksLikeJSON(body) && !announced:
 		add(bodyTruncated, "the body has exactly "+size+", at which buffers and proxies cut")
 	case !announced && endsInside(body):
@@ -155,6 +159,7 @@ func (s *search) isDecompressed() bool {
 // isLimit knows the sizes at which buffers and proxies cut: powers of two, one
 // less than these, and the defaults of common servers and gateways.
 func isLimit(n int) bool {
+	// Small powers of two are frequent lengths of honest bodies.
 	return n >= 1024 && (n&(n-1) == 0 || n&(n+1) == 0 || slices.Contains([]int{
 		10_000, 10 << 10, 64_000, 100_000, 100 << 10, 128_000, 200_000, 250_000, 256_000, 500_000, 500 << 10, 1_000_000, 5_000_000, 5 << 20,
 		6_000_000, 6 << 20, 10_000_000, 10 << 20,
@@ -173,6 +178,7 @@ func endsWhole(body []byte) bool {
 // wrong quote somewhere also leaves a string open, but then the rest of the
 // JSON, with its brackets, seems to be in it.
 func endsInside(body []byte) bool {
+	// Very short texts are no evidence of anything.
 	if len(body) < 16 || !looksLikeJSON(body) || endsWhole(body) {
 		return false
 	}
@@ -190,10 +196,12 @@ func endsInside(body []byte) bool {
 			}
 			i = end - 1
 		}
+		// More closed than opened: damaged, not cut.
 		if depth < 0 {
 			return false
 		}
 	}
+	// A cut is inside at least two levels, and after something other than a bracket or white space.
 	last := body[len(body)-1]
 	return depth >= 2 && last != '}' && last != ']' && !isSpace(last)
 }
@@ -211,6 +219,7 @@ func oneLine(text string, longest int) string {
 		}
 		return r
 	}, strings.ReplaceAll(text, "\n", "; "))
+	// Cutting in bytes may split a character; ToValidUTF8 drops its rest.
 	if len(text) > longest {
 		text = strings.ToValidUTF8(text[:longest], "") + "…"
 	}

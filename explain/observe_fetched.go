@@ -16,6 +16,7 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	if !s.facts.Fetches {
 		return
 	}
+	// SNS first: raw delivery and a wrong topic explain a missing or wrong time as well.
 	if s.scheme.Name() == "sns" && s.observeSNS(add) {
 		return
 	}
@@ -24,6 +25,7 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	if s.scheme.ReadHeader(&r, a) != nil {
 		return
 	}
+	// ReadBody checks the digest, which needs no key.
 	err := s.scheme.ReadBody(&r, a)
 	switch {
 	case errors.Is(err, core.ErrNoMatch):
@@ -38,6 +40,7 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 		d := s.now.Sub(a.Timestamp)
 		add(timestampPast, "the message is "+span(d)+" old, and "+span(s.config.Past)+" are allowed: it was sent again later, or a queue kept it"+zone(d))
 	}
+	// An old confirmation has expired, so only a recent one can still be acted on.
 	if s.scheme.Name() == "sns" && err == nil && a.Timestamp.After(s.now.Add(-s.config.Past)) {
 		s.observeConfirmation(add)
 	}
@@ -47,6 +50,7 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 // whether it found something.
 func (s *search) observeSNS(add func(Mistake, string)) bool {
 	body := s.req.Body
+	// Raw delivery drops the envelope and with it the signature: nothing can verify such a message.
 	if slices.Contains(s.req.Header.Values("X-Amz-Sns-Rawdelivery"), "true") || looksLikeJSON(body) && memberOf(body, "TopicArn") == nil {
 		add(bodyWrapped, "the body is not in the envelope that SNS signs: turn off raw message delivery for the subscription")
 		return true
@@ -56,6 +60,7 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 	region, differs := "", ""
 	for _, secret := range s.secrets {
 		if secret.Reveal() == topic {
+			// One matching topic is enough, even after others that differ.
 			region = arnPart(topic, 3)
 			differs = ""
 			break
@@ -66,6 +71,7 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 		add(otherKey, "the message is from another topic than those configured: its ARN has another "+differs)
 		return true
 	}
+	// SNS serves its certificates from the region of the topic.
 	if u, err := url.Parse(string(memberOf(body, "SigningCertURL"))); region != "" && err == nil &&
 		!strings.HasPrefix(u.Host, "sns."+region+".amazonaws.com") {
 		add(otherKey, "the certificate is not at the address of SNS in the region of the topic, so somebody else may have signed the message")

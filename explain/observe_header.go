@@ -12,13 +12,14 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observeOther reports that the headers are another provider's. It goes by the
-// headers that the registry's schemes read. For schemes that do not declare
-// them, or whose keys are fetched, it goes by the header names that providers
-// use.
+// observeOther reports that the headers are another provider's. It compares
+// them with the headers that the registry's schemes read. Some schemes do not
+// declare theirs or fetch their keys; for those it uses the header names that
+// providers are known for.
 func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
+	// Another provider is suspected only if this scheme misses a header.
 	if err := s.scheme.ReadHeader(&r, new(core.Attempt)); !errors.Is(err, core.ErrMissingHeader) {
 		return
 	}
@@ -33,6 +34,8 @@ func (s *search) observeOther(_ error, add func(Mistake, string)) {
 		}
 	}
 	named := s.namedProviders()
+	// A scheme that declares no headers, or fetches its keys, is recognized by name only. One
+	// header of this scheme is enough to rule that out.
 	if len(named) > 0 && !slices.Contains(named, s.scheme.Name()) && !anyHeader(own, r.Header) {
 		add(otherScheme, "the headers are those of "+strings.Join(named, " or ")+", not those of "+s.scheme.Name())
 	}
@@ -58,7 +61,10 @@ func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 		}
 	}
 	switch {
+	// A header that was cut is still there, so it is not among the missing ones.
 	case err != nil && s.observePart(add):
+	// Other errors count as a missing header only if a header is missing and nothing could be
+	// tried.
 	case errors.Is(err, core.ErrMissingHeader), err != nil && s.tried == 0 && len(missing) > 0:
 		what := ""
 		if len(missing) > 0 {
@@ -93,7 +99,9 @@ func (s *search) observePart(add func(Mistake, string)) bool {
 		if len(values) != 1 || len(values[0]) > maxHeader {
 			continue
 		}
+		// A cut at a separator may leave it behind.
 		v := strings.TrimRight(strings.TrimSpace(values[0]), ",;")
+		// Each attempt adds one part in the syntax of a family of senders.
 		for _, part := range []struct{ whole, what string }{
 			{v + ",v1=" + noSignature, name + " ends after its timestamp, so the signature (v1=) is missing: it was cut at its comma"},
 			{v + ",s=" + noSignature, name + " ends after its timestamp, so the signature (s=) is missing: it was cut at its comma"},
@@ -106,6 +114,7 @@ func (s *search) observePart(add func(Mistake, string)) bool {
 			r.Header = asMap(s.req.Header).Clone()
 			asMap(r.Header)[name] = []string{part.whole}
 			r.Body = nil
+			// If the scheme can read it now, exactly this part was missing.
 			if v != "" && s.scheme.ReadHeader(&r, new(core.Attempt)) == nil {
 				add(signatureCut, part.what)
 				return true
@@ -129,6 +138,7 @@ func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 		return n < base64.RawStdEncoding.EncodedLen(ed25519.SignatureSize) ||
 			n > base64.StdEncoding.EncodedLen(ed25519.SignatureSize) && n < hex.EncodedLen(ed25519.SignatureSize)
 	}
+	// One signature of full length is enough to look elsewhere.
 	if len(a.Signatures) == 0 || slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return !short(sig) }) {
 		return
 	}
@@ -140,6 +150,7 @@ func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 // observeKind reports that all signatures are of one kind and all keys of the
 // other, or that no signature has a version known here.
 func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
+	// Only Standard Webhooks has two kinds of keys with labels to tell them apart.
 	if !wantsPrefix(s.scheme) || len(s.secrets) == 0 {
 		return
 	}
@@ -153,6 +164,7 @@ func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
 		add(signatureLabel, "all signatures are of unknown versions, "+printable(strings.Join(labels, ", "))+"; known are v1 and v1a")
 		return
 	}
+	// All signatures of one kind and all keys of the other: no rotation explains that.
 	for _, kind := range []struct{ label, key, needed string }{{"v1a", "whsec_", "whpk_"}, {"v1", "whpk_", "whsec_"}} {
 		signed := !slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return sig.Label != kind.label })
 		keyed := !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !strings.HasPrefix(k.Reveal(), kind.key) })

@@ -25,6 +25,7 @@ const unless = ": if the sender does not write it this way, something parsed and
 func (s *search) observeRewritten(_ error, add func(Mistake, string)) {
 	switch body := s.req.Body; {
 	case s.facts.Fetches || len(body) > maxSeen || !looksLikeJSON(body): // SNS sorts its envelope
+	// Lost digits are the stronger sign: few senders write such numbers on purpose.
 	case rounded(body):
 		add(bodyNumbers, "a whole number in the JSON ends in zeros as after passing through a float64, so its last digits are lost"+unless)
 	case allSorted(body):
@@ -53,6 +54,7 @@ func allSorted(body []byte) bool {
 		if !isSorted(o) {
 			ok = false
 		}
+		// The factorial of the members, cut off at manyOrders so that it cannot overflow.
 		for i := 2; i <= len(o.members) && count < manyOrders; i++ {
 			count *= i
 		}
@@ -64,9 +66,11 @@ func allSorted(body []byte) bool {
 // exactly the digits that one prints. Such numbers end in zeros.
 func rounded(body []byte) bool {
 	found := false
+	// restyle only serves to visit every number; its result is not used.
 	restyle(body, style{number: func(dst, token []byte) []byte {
 		digits := bytes.TrimLeft(token, "-")
 		if len(digits) > maxExact && isDigits(string(digits)) && bytes.HasSuffix(digits, []byte("00")) {
+			// A float64 prints exactly this text, so the number may have been one.
 			f, err := strconv.ParseFloat(string(token), 64)
 			found = found || err == nil && strconv.FormatFloat(f, 'f', -1, 64) == string(token)
 		}
@@ -94,6 +98,7 @@ func spacedAsPython(body []byte) bool {
 // asJavaScript reports whether JSON is written exactly as JSON.stringify does.
 // Most senders do so too, so it is a hint and no finding.
 func asJavaScript(body []byte) bool {
+	// A line break in the first bytes shows other formatting, without a rewriting to find out.
 	if len(body) > maxSeen || !looksLikeJSON(body) || bytes.ContainsAny(body[:min(len(body), 64)], "\r\n") {
 		return false
 	}

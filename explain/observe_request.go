@@ -24,6 +24,7 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	if s.scheme.ReadHeader(&r, a) == nil && s.scheme.ReadBody(&r, a) == nil && !a.BodySigned && strings.Contains(r.URL, "?") {
 		return
 	}
+	// The headers may be another provider's: a GET without a body is wrong for each.
 	signed := slices.Concat(s.facts.Headers...)
 	for _, o := range s.others() {
 		signed = append(signed, slices.Concat(o.facts.Headers...)...)
@@ -42,6 +43,8 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 func (s *search) observeAddress(_ error, add func(Mistake, string)) {
 	u, err := url.Parse(s.facts.URL)
 	_, query, _ := strings.Cut(s.req.URL, "?")
+	// A configured address with its own path and query takes nothing from the request, so the
+	// request's address cannot matter.
 	if s.facts.URL == "" || err != nil || s.otherDigest() || u.Path != "" && (u.RawQuery != "" || query == "") {
 		return
 	}
@@ -66,10 +69,12 @@ func (s *search) observeParsed(_ error, add func(Mistake, string)) {
 	body := bytes.TrimSpace(s.req.Body)
 	kind := strings.ToLower(asMap(s.req.Header).Get("Content-Type"))
 	switch {
+	// The body itself is the best evidence; headers may be wrong.
 	case parsedText(body) != "":
 		add(bodyParsed, "the body is "+parsedText(body))
 	case isMultipart(body) || strings.HasPrefix(kind, "multipart/form-data") && bytes.HasPrefix(body, []byte("--")):
 		add(bodyWrapped, "the body is multipart/form-data, as curl -F and forms with files send it: the sender's body is inside it, or the sender never sent this")
+	// Content-Type is what the sender declared. A body that contradicts it was probably rewritten.
 	case strings.HasPrefix(kind, "application/x-www-form-urlencoded") && looksLikeJSON(body):
 		add(bodyForm, "Content-Type says that the body is a form, but it is JSON: something parsed the form and wrote it as JSON, "+
 			"or the sender (curl -d) names the wrong type")
@@ -81,6 +86,7 @@ func (s *search) observeParsed(_ error, add func(Mistake, string)) {
 // parsedText recognizes the text that a language prints for a parsed value.
 // Such a body cannot be restored, but the text shows which language to look at.
 func parsedText(body []byte) string {
+	// All of these are recognized by their beginning.
 	text := string(body[:min(len(body), 32)])
 	switch text {
 	case "[object Object]", "undefined", "null", "None", "Array":
@@ -99,6 +105,7 @@ func parsedText(body []byte) string {
 			return "as a program prints " + printed.by
 		}
 	}
+	// A hash of Ruby looks like JSON up to its first arrow.
 	if bytes.HasPrefix(body, []byte(`{"`)) && bytes.Contains(body[:min(len(body), 256)], []byte(`"=>`)) {
 		return "as a program prints a hash of Ruby"
 	}
@@ -113,6 +120,7 @@ func (s *search) wantsForm() bool {
 	if !looksLikeJSON(r.Body) || len(r.Body) > maxArranged || s.scheme.ReadHeader(&r, a) != nil {
 		return false
 	}
+	// A wrong digest or a missing header is another problem than a body that cannot be read.
 	err := s.scheme.ReadBody(&r, a)
 	names, _ := flatStrings(r.Body)
 	return err != nil && !errors.Is(err, core.ErrNoMatch) && !errors.Is(err, core.ErrMissingHeader) && len(names) > 0

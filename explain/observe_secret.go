@@ -13,6 +13,7 @@ func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 		// A scheme with free-text secrets accepts anything, also an API key. All secrets are looked
 		// at, because one of several may be right.
 		if accepted(s.scheme, secret) {
+			// Accepted, but recognizable as something else.
 			if what := noSecret(secret.Reveal()); what != "" {
 				add(secretKind, what)
 			}
@@ -22,10 +23,12 @@ func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 			add(secretKind, what)
 			return
 		}
+		// Secrets without an id get the same names as in the verifier's errors.
 		name := secret.ID
 		if name == "" {
 			name = "key-" + strconv.Itoa(i+1)
 		}
+		// Peeling does not find missing padding: a secret without it has nothing around it.
 		if n := unpadded(secret.Reveal()); n > 0 && wantsPrefix(s.scheme) {
 			add(secretBase64, paddingMissing(n))
 			continue
@@ -70,6 +73,7 @@ func noSecret(text string) string {
 			return "the configured secret " + kind.what
 		}
 	}
+	// eyJ is the base64 of {" and begins every JSON Web Token.
 	if strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2 {
 		return "the configured secret is a JSON Web Token, not a key"
 	}
@@ -85,6 +89,7 @@ func noSecret(text string) string {
 // isAPIKey knows the prefixes that Stripe gives to secret, publishable and
 // restricted API keys. Other vendors copied them.
 func isAPIKey(secret string) bool {
+	// sk_live_…, pk_test_… and so on.
 	kind, rest, _ := strings.Cut(secret, "_")
 	mode, _, ok := strings.Cut(rest, "_")
 	return ok && slices.Contains([]string{"sk", "pk", "rk"}, kind) && slices.Contains([]string{"live", "test"}, mode)

@@ -16,9 +16,9 @@ const (
 	// maxHeader bounds, in bytes, a header value from which variants are made.
 	maxHeader = 16 << 10
 	// The verifier reads its own headers only, so it accepts requests beyond
-	// these bounds. No sender sends such. maxNames bounds the header names,
-	// maxValues the values of one header, maxHeaders the bytes of all of them,
-	// and maxTarget the bytes of the request's URL.
+	// these bounds. No sender sends such. maxNames bounds the header names and
+	// maxValues the values of one header. maxHeaders bounds the bytes of all
+	// headers, and maxTarget those of the request's URL.
 	maxNames   = 128
 	maxValues  = 16
 	maxHeaders = 64 << 10
@@ -67,6 +67,7 @@ func (s *scene) bound() {
 	}
 	h := asMap(s.req.Header)
 	size, most := headerSize(h)
+	// One of the bounds is enough: whoever sends this much is not a sender of webhooks.
 	if len(h) > maxNames || most > maxValues || size > maxHeaders {
 		s.req.Header, s.cut = s.needed(), true
 		size, _ = headerSize(asMap(s.req.Header))
@@ -81,6 +82,7 @@ func (s *scene) bound() {
 // too long.
 func (s *scene) needed() http.Header {
 	h, kept := asMap(s.req.Header), http.Header{}
+	// The other three headers are read by proposals and observations.
 	for _, name := range append(reads(s.facts, h), "Content-Length", "Content-Type", "Content-Encoding") {
 		for _, v := range h[name][:min(len(h[name]), maxValues)] {
 			kept[name] = append(kept[name], v[:min(len(v), maxHeader+1)])
@@ -165,6 +167,7 @@ type key struct {
 // has the most.
 func headerSize(h http.Header) (bytes, most int) {
 	for name, values := range h {
+		// The name is on the wire once for each value.
 		most = max(most, len(values))
 		for _, v := range values {
 			bytes += len(name) + len(v)

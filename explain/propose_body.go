@@ -82,6 +82,7 @@ const bom = "\ufeff"
 
 // taken removes what was put around a body or into its line ends.
 func taken() []aspect {
+	// All removals share one mistake; only their texts differ.
 	trim := func(what string, f func(b []byte) []byte) change {
 		return change{bodyNewline, what, 0, func(b []byte) []byte { return smaller(b, f(b)) }, nil}
 	}
@@ -154,6 +155,8 @@ func spaced() []change {
 		{"indented by tabs", spacing{"\t", ": ", ","}},
 		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
 	} {
+		// Indented JSON that lost only its newlines is a mistake with another remedy, so it is
+		// tried first.
 		if form.indent != "" {
 			all = append(all, unbroken(form.spacing))
 		}
@@ -176,6 +179,8 @@ func unbroken(how spacing) change {
 	c.needs = func(b []byte) bool { return isUnbroken(b, how.indent) }
 	c.do = func(b []byte) []byte {
 		whole := restyled(b)
+		// The rewritten JSON must be the received one but for its newlines. Otherwise something
+		// else was changed too.
 		if whole == nil || string(bytes.ReplaceAll(whole, []byte("\n"), nil)) != string(b) {
 			return nil
 		}
@@ -195,6 +200,7 @@ func isUnbroken(b []byte, indent string) bool {
 // out the combinations that cannot change this body.
 func escaped() []change {
 	var all []change
+	// One memory for all ways: they are asked about the same bodies in turn.
 	characters := charactersOf()
 	for _, form := range []struct {
 		what    string
@@ -279,6 +285,7 @@ func numbered() []change {
 	// several is how many single whole numbers get a point. A program with a typed amount writes
 	// 1.0 there and leaves ids and counts as they are.
 	const several = 24
+	// pointAt counts, so each run of do needs a new one.
 	for n := range several {
 		c := inJSON(bodyNumbers, what+"a point in one of the whole numbers, as 1.0 for 1", style{})
 		c.do = func(b []byte) []byte {
@@ -296,6 +303,7 @@ func numbered() []change {
 // another order, and sorting restores the sender's.
 func sorted() []change {
 	return []change{{bodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 4 * rewriteCost, func(b []byte) []byte {
+		// Without objects there is nothing to sort.
 		all, ok := objects(b)
 		if !ok || len(all) == 0 {
 			return nil
@@ -312,6 +320,7 @@ func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
 		return false
 	}
 	pairs := strings.Split(string(body), "&")
+	// 6! is 720 orders, each with a copy of the body.
 	if len(pairs) < 2 || len(pairs) > 6 || !slices.IsSorted(pairs) {
 		return false
 	}
@@ -358,6 +367,7 @@ func unwrapped(body []byte) []change {
 			{bodyBase64, "", 2, fromBase64, nil},
 			{bodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, isJSONString},
 			{bodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
+				// GitHub and Slack can send their JSON in this field.
 				form, err := url.ParseQuery(string(b))
 				if err != nil || form.Get("payload") == "" {
 					return nil
@@ -389,6 +399,7 @@ func isMultipart(b []byte) bool {
 
 // fromMultipart returns the content of the first part.
 func fromMultipart(b []byte) []byte {
+	// The first line is the boundary, which also ends the part.
 	boundary, rest, ok := bytes.Cut(b, []byte("\r\n"))
 	if !ok {
 		return nil
@@ -404,6 +415,7 @@ func fromMultipart(b []byte) []byte {
 // fromFlatJSON writes an object that contains only strings as a form, in the
 // object's order.
 func fromFlatJSON(b []byte) []byte {
+	// An empty object may have been anything.
 	names, values := flatStrings(b)
 	if len(names) == 0 {
 		return nil
@@ -423,6 +435,7 @@ func fromFlatJSON(b []byte) []byte {
 // strings.
 func flatStrings(b []byte) (names, values []string) {
 	all, ok := objects(b)
+	// One object, and below none with a nested value.
 	if !ok || len(all) != 1 {
 		return nil, nil
 	}
@@ -439,8 +452,8 @@ func flatStrings(b []byte) (names, values []string) {
 
 // packed undoes compression, and decompression as far as that is possible.
 // Compressing again gives the sender's bytes only if the sender uses the same
-// library at the same level, so the three common levels of Go's gzip are tried,
-// and only if the headers mention it.
+// library at the same level. So it tries the three common levels of Go's gzip,
+// and only if the headers mention gzip.
 func (s *scene) packed() []change {
 	all := []change{{bodyCompressed, "", 4, inflate, nil}}
 	if strings.Contains(strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")), "gzip") {
@@ -494,6 +507,7 @@ func inflate(b []byte) []byte {
 	if err != nil {
 		return nil
 	}
+	// One byte more than allowed tells a body that is too large from one that ends there.
 	plain, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
 	if err != nil || len(plain) > maxInflated || r.Close() != nil {
 		return nil
@@ -504,6 +518,7 @@ func inflate(b []byte) []byte {
 // deflate compresses as a sender in Go does. The output of other libraries
 // differs.
 func deflate(b []byte, level int) []byte {
+	// It is compressed already.
 	if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
 		return nil
 	}
@@ -521,6 +536,7 @@ func deflate(b []byte, level int) []byte {
 // fromBase64 decodes base64 in any of its alphabets. Characters that are
 // frequent in JSON and forms rule it out early.
 func fromBase64(b []byte) []byte {
+	// Gateways quote it, and tools end it with a newline.
 	b = bytes.Trim(b, "\" \r\n")
 	if len(b) < 4 || bytes.ContainsAny(b[:min(len(b), 64)], "{}[]<>&%:; ") {
 		return nil
@@ -554,6 +570,7 @@ func fromJSONString(b []byte) []byte {
 // is.
 func fromEnvelope(body []byte) (all []change) {
 	for _, name := range []string{"body", "payload", "Message", "message", "data", "rawBody"} {
+		// This search runs once per name and not once per change: it decides which changes exist.
 		quoted := []byte(`"` + name + `"`)
 		if !bytes.Contains(body[:min(len(body), maxEnvelope)], quoted) && !bytes.Contains(body[max(len(body)-maxEnvelope, 0):], quoted) {
 			continue
@@ -575,6 +592,7 @@ func fromEnvelope(body []byte) (all []change) {
 // string, or the source of an object or array. It returns nil if there is none.
 func memberOf(b []byte, name string) []byte {
 	all, ok := objects(b)
+	// An envelope is one object. In a list of several nobody knows which one was signed.
 	if !ok || len(all) != 1 {
 		return nil
 	}
@@ -582,6 +600,7 @@ func memberOf(b []byte, name string) []byte {
 		if string(m.key) != name {
 			continue
 		}
+		// Skip the quotes of the key, then the colon.
 		value := bytes.TrimLeft(b[m.start+len(m.key)+2:m.end], " \t\r\n:")
 		if text := fromJSONString(value); text != nil {
 			return text
@@ -607,6 +626,7 @@ func toWindows1252(latin1 bool) func(b []byte) []byte {
 		dst := make([]byte, 0, len(b))
 		high := []rune(windows1252)
 		for _, r := range string(b) {
+			// Outside of 0x80 to 0x9f both character sets equal Unicode.
 			if r < 0x80 || r >= 0xa0 && r <= 0xff || latin1 && r <= 0xff {
 				dst = append(dst, byte(r)) //nolint:gosec // under 256
 				continue
@@ -646,6 +666,7 @@ func looksLikeUTF16(b []byte) bool {
 
 // fromUTF16 converts to UTF-8, and drops a byte order mark at the beginning.
 func fromUTF16(b []byte) []byte {
+	// The first character is ASCII or a byte order mark, so its zero or 0xfe byte gives the order.
 	big := b[0] == 0 || b[0] == 0xfe
 	dst := make([]byte, 0, len(b))
 	var high rune
@@ -655,6 +676,7 @@ func fromUTF16(b []byte) []byte {
 			u = rune(b[0])<<8 | rune(b[1])
 		}
 		switch {
+		// Only at the beginning is it a byte order mark.
 		case u == 0xfeff && len(dst) == 0:
 		case utf16.IsSurrogate(u) && high == 0:
 			high = u
@@ -675,6 +697,7 @@ func notASCII(b []byte) bool {
 // looksLikeForm looks for a name and = in the first bytes, without characters
 // that a form would encode.
 func looksLikeForm(b []byte) bool {
+	// A name is short; a longer search would read large bodies of other types.
 	name, _, ok := bytes.Cut(b[:min(len(b), 256)], []byte("="))
 	return ok && len(name) > 0 && !bytes.ContainsAny(name, "{}\"<> \r\n")
 }
@@ -740,6 +763,7 @@ func reencode(t, safe, space string, lowerCase bool) string {
 	}
 	var b strings.Builder
 	write := func(text string) {
+		// Decode first, so that no escape is escaped again.
 		plain, err := url.QueryUnescape(text)
 		if err != nil {
 			plain = text

@@ -17,6 +17,7 @@ import (
 // sender signed is unknown, so each comes twice: signed as it arrived, and
 // signed as it is rewritten. A time that is already acceptable is left alone.
 func (s *scene) stamps(h *head) (all []head) {
+	// Without a signed time there is nothing to rewrite.
 	if st := h.scheme.Stamping(); st != core.StampedOnce && st != core.StampedEachAttempt {
 		return nil
 	}
@@ -25,8 +26,10 @@ func (s *scene) stamps(h *head) (all []head) {
 		return nil
 	}
 	for _, name := range reads(h.facts, h.req.Header) {
+		// Repeated headers are another mistake; duplicated undoes that.
 		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader {
 			for _, token := range timeTokens(values[0]) {
+				// A number far from today is an id or a counter.
 				if at, number := parseTime(token); !at.IsZero() && plausible(at, s.now) {
 					all = append(all, rewritten(h, name, values[0], token, at, number)...)
 				}
@@ -42,9 +45,11 @@ func rewritten(h *head, name, value, token string, at time.Time, number bool) (a
 	for _, form := range []string{
 		strconv.FormatInt(at.Unix(), 10), strconv.FormatInt(at.UnixMilli(), 10), at.UTC().Format(time.RFC3339),
 	} {
+		// The form that arrived was tried already.
 		if form == token {
 			continue
 		}
+		// A number in another number is a unit; anything else is a format.
 		mistake, what := timestampFormat, "the timestamp in "+name+" is written in another form than the scheme's"
 		if number && !strings.Contains(form, ":") {
 			mistake, what = timestampUnit, "the timestamp in "+name+" is in another unit than the scheme's"
@@ -75,11 +80,13 @@ func timeTokens(v string) []string {
 // the unit: seconds have at most 11 until the year 5138. number is false for
 // fractions, which are another form and not another unit.
 func parseTime(token string) (at time.Time, number bool) {
+	// Python's time.time() writes a fraction.
 	if whole, fraction, ok := strings.Cut(token, "."); ok && isDigits(whole) && isDigits(fraction) {
 		at, _ = parseTime(whole)
 		return at, false
 	}
 	if n, err := strconv.ParseInt(strings.TrimSpace(token), 10, 64); err == nil && isDigits(strings.TrimSpace(token)) {
+		// Current times have 10, 13, 16 and 19 digits in the four units.
 		switch digits := len(strings.TrimSpace(token)); {
 		case digits <= 11:
 			return time.Unix(n, 0), true
@@ -107,8 +114,8 @@ func isDigits(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// clock describes a verified time that lies outside of the tolerance. If it is
-// off by decades, a wrong unit is more likely than a wrong clock, if the other
+// clock describes a verified time that lies outside of the tolerance. A time
+// that is off by decades has a wrong unit rather than a wrong clock, if another
 // unit gives a date within a year.
 func (s *scene) clock(at time.Time) []step {
 	if at.IsZero() || s.inside(at) {
@@ -122,6 +129,8 @@ func (s *scene) clock(at time.Time) []step {
 		{time.Unix(at.Unix()/1e6, 0), "the timestamp is in microseconds where the scheme has seconds"},
 		{time.Unix(at.UnixMilli(), 0), "the timestamp is in seconds where the scheme has milliseconds"},
 	} {
+		// The other unit must give a recent time, and this one an absurd time. Only both together
+		// show the unit.
 		if year := 365 * 24 * time.Hour; unit.at.After(s.now.Add(-year)) && unit.at.Before(s.now.Add(year)) && !plausible(at, s.now) {
 			steps := []step{{timestampUnit, unit.what}}
 			if !s.inside(unit.at) {
@@ -169,6 +178,7 @@ func zone(d time.Duration) string {
 	if d < half-near || d > 15*time.Hour {
 		return ""
 	}
+	// Time zones differ by multiples of a quarter of an hour.
 	switch off := d.Round(quarter) - d; {
 	case off.Abs() > near:
 		return ""

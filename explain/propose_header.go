@@ -19,6 +19,7 @@ import (
 // beyond that.
 func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
 	round := []head{{scheme: scheme, facts: facts, req: s.req}}
+	// Headers are read for every body, so the body is added by the judge.
 	round[0].req.Body = nil
 	all := slices.Clone(round)
 	// Each round undoes one more mistake in every result of the round before.
@@ -31,6 +32,7 @@ func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
 				next = append(next, undo(&round[i])...)
 			}
 		}
+		// The bound drops the last proposals of a round, so addresses are cut first.
 		next = next[:min(len(next), max(maxHeads-len(all), 0))]
 		all = append(all, next...)
 		round = next
@@ -78,8 +80,10 @@ func mixed(h *head) (all []head) {
 	slices.Sort(names)
 	for i, family := range h.facts.Headers {
 		other := h.facts.Headers[1-i]
+		// This only copies the headers; the loop below changes the copy.
 		n := h.with("", nil, headerFamily, strings.Join(names, " and ")+" headers are mixed, and the signature belongs to the "+familyName(family)+" ones")
 		lines := asMap(n.req.Header)
+		// Families list their headers in the same order, so j names the same header in both.
 		for j, name := range family[:min(len(family), len(other))] {
 			if len(lines[name]) == 0 && len(lines[other[j]]) > 0 {
 				lines[name] = lines[other[j]]
@@ -115,6 +119,8 @@ func (s *scene) renamed(h *head) []head {
 			continue
 		}
 		found, exact := alias(asMap(h.req.Header), name, needed)
+		// A header with exactly this name in another spelling is the missing one, whoever else
+		// reads it.
 		if found == "" || !exact && h.scheme.Name() == s.scheme.Name() && slices.Contains(s.foreign(), found) {
 			continue
 		}
@@ -144,6 +150,7 @@ func alias(h http.Header, missing string, needed []string) (name string, exact b
 	want := squash(missing)
 	best := 0
 	for _, candidate := range slices.Sorted(maps.Keys(h)) {
+		// A header that the scheme reads under its own name is not the missing one.
 		if slices.Contains(needed, candidate) || len(h[candidate]) == 0 {
 			continue
 		}
@@ -152,8 +159,10 @@ func alias(h http.Header, missing string, needed []string) (name string, exact b
 		switch {
 		case got == want:
 			score = 4
+		// A gateway added words before or after.
 		case strings.HasSuffix(got, want), strings.HasPrefix(got, want):
 			score = 3
+		// A gateway removed words. A hyphen and some length keep "Id" or "Date" out.
 		case strings.HasSuffix(want, got) && strings.Contains(candidate, "-") && len(got) > 4:
 			score = 2
 		case lastWord(got) == lastWord(want):
@@ -228,6 +237,7 @@ func duplicated(h *head) (all []head) {
 	for _, name := range reads(h.facts, h.req.Header) {
 		values := h.req.Header.Values(name)
 		var single []string
+		// The first and the last: proxies prepend or append.
 		if len(values) > 1 {
 			single = append(single, values[0], values[len(values)-1])
 			all = append(all, h.with(name, []string{strings.Join(values, ",")}, headerFolded, name+" was split at its commas, as some gateways do with every header"))
@@ -240,6 +250,7 @@ func duplicated(h *head) (all []head) {
 					single = append(single, v[:size/2])
 				}
 			}
+			// Two different values joined to one line: either may be the sender's.
 			if first, last, ok := strings.Cut(v, ", "); ok && len(single) == 0 && !strings.Contains(last, ", ") {
 				single = append(single, first, last)
 			}
@@ -258,6 +269,7 @@ func labelled(h *head) (all []head) {
 	for _, name := range reads(h.facts, h.req.Header) {
 		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader && strings.Contains(strings.ToLower(name), "sign") {
 			v := strings.TrimSpace(values[0])
+			// Remove a known label before others are tried.
 			bare := v
 			for _, label := range labels() {
 				// A short rest is no signature, so the label is part of something else.
@@ -292,6 +304,7 @@ func dotted(h *head) []head {
 	if len(names) == 0 || h.scheme.ReadHeader(&h.req, new(core.Attempt)) == nil {
 		return nil
 	}
+	// The id is the first header of every family that has one.
 	name := names[0]
 	values := h.req.Header.Values(name)
 	if len(values) != 1 || !strings.Contains(values[0], ".") || len(values[0]) > 256 {

@@ -39,6 +39,8 @@ const (
 // tokens, or if the result would be much larger.
 func restyle(src []byte, st style) []byte {
 	r := restyler{style: st, src: src, dst: make([]byte, 0, len(src)+len(src)/8+64)}
+	// The constant lets short texts grow by more than the factor: {"a":[]} on lines of its own
+	// does.
 	most := maxGrowth*len(src) + 4096
 	for i := 0; i < len(src); {
 		if len(r.dst) > most {
@@ -67,6 +69,7 @@ func (r *restyler) token(i int) int {
 	case '"':
 		return r.string(i)
 	case ' ', '\t', '\r', '\n':
+		// With a style of its own, white space comes from open, separate and line.
 		if r.spacing == nil {
 			r.dst = append(r.dst, c)
 		}
@@ -74,6 +77,7 @@ func (r *restyler) token(i int) int {
 		return r.open(i)
 	case '}', ']':
 		if r.spacing != nil {
+			// More brackets were closed than opened.
 			if r.depth--; r.depth < 0 {
 				return -1
 			}
@@ -92,6 +96,7 @@ func (r *restyler) token(i int) int {
 func (r *restyler) string(i int) int {
 	end := endOfString(r.src, i+1)
 	switch {
+	// An unterminated string: the caller gets -1.
 	case end < 0:
 	case r.text == nil:
 		r.dst = append(r.dst, r.src[i:end]...)
@@ -109,6 +114,7 @@ func (r *restyler) open(i int) int {
 	if r.spacing == nil {
 		return i + 1
 	}
+	// Look ahead, past white space, for an empty object or array.
 	next := i + 1
 	for next < len(r.src) && isSpace(r.src[next]) {
 		next++
@@ -233,6 +239,7 @@ type escapes struct {
 // once, since most texts consist of them. Invalid UTF-8 is kept byte by byte.
 func (e escapes) text(dst, content []byte) []byte {
 	for i := 0; i < len(content); {
+		// Copy as many characters at once as nobody escapes.
 		run := i
 		for run < len(content) && isPlain(content[run]) {
 			run++
@@ -251,6 +258,7 @@ func (e escapes) text(dst, content []byte) []byte {
 		case c < utf8.RuneSelf:
 			dst = e.write(dst, rune(c), content[i:i+1], false)
 		default:
+			// An invalid byte is no character that a library would escape. It stays.
 			var r rune
 			if r, size = utf8.DecodeRune(content[i:]); r == utf8.RuneError && size == 1 {
 				dst = append(dst, c)
@@ -274,6 +282,7 @@ func (e escapes) escape(dst, content []byte) (rewritten []byte, size int) {
 			return e.write(dst, r, content[:size], true), size
 		}
 	}
+	// Everything else, such as \n, \" or half a surrogate pair, is copied.
 	size = min(2, len(content))
 	return append(dst, content[:size]...), size
 }
@@ -297,6 +306,7 @@ func (e escapes) writeSlash(dst []byte, escaped bool) []byte {
 
 // write writes r. source is how r is written in the source.
 func (e escapes) write(dst []byte, r rune, source []byte, escaped bool) []byte {
+	// asItIs keeps the spelling of the source, escaped or not.
 	switch how := e.of(r, escaped); how {
 	case raw:
 		return utf8.AppendRune(dst, r)
@@ -322,6 +332,7 @@ func (e escapes) of(r rune, escaped bool) escaping {
 	case '+', '\'':
 		return e.plus
 	}
+	// Everything else that is not ASCII.
 	if r >= utf8.RuneSelf {
 		return e.rest
 	}
@@ -348,6 +359,7 @@ func appendEscape(dst []byte, r rune, capitals bool) []byte {
 // unicodeEscape decodes \uXXXX, or two of them that are one character. size is
 // 0 if there is none. Half a surrogate pair is kept as it is.
 func unicodeEscape(b []byte) (r rune, size int) {
+	// unit decodes one \uXXXX. hex.Decode takes upper and lower case.
 	unit := func(b []byte) (rune, bool) {
 		if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 			return 0, false
@@ -363,6 +375,7 @@ func unicodeEscape(b []byte) (r rune, size int) {
 	if !utf16.IsSurrogate(r) {
 		return r, 6
 	}
+	// A character beyond the BMP is a surrogate pair: two escapes, twelve bytes.
 	if low, ok := unit(b[6:]); ok {
 		if r := utf16.DecodeRune(r, low); r != utf8.RuneError {
 			return r, 12
@@ -379,6 +392,7 @@ func float(dst, token []byte) []byte {
 	if err != nil {
 		return append(dst, token...)
 	}
+	// 'f' writes no exponent; outside of these limits programs do.
 	format := byte('f')
 	if abs := max(f, -f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		format = 'e'
@@ -414,6 +428,8 @@ func exponent(e string) func(dst, token []byte) []byte {
 	return func(dst, token []byte) []byte {
 		digits := bytes.TrimRight(token, "0")
 		zeros := len(token) - len(digits)
+		// Programs rarely write fewer zeros with an exponent. A number with a point or an exponent
+		// stays as it is.
 		if zeros < 3 || bytes.ContainsAny(token, ".eE") || len(bytes.TrimLeft(digits, "-")) == 0 {
 			return append(dst, token...)
 		}
@@ -428,9 +444,11 @@ func decimals(whole bool) func(dst, token []byte) []byte {
 		dst = append(dst, token...)
 		i := bytes.IndexByte(token, '.')
 		switch {
+		// A number with an exponent is no amount of money.
 		case bytes.ContainsAny(token, "eE"):
 		case i < 0 && whole:
 			dst = append(dst, ".00"...)
+		// One digit after the point: 12.5 becomes 12.50. Numbers with more digits stay.
 		case i >= 0 && len(token)-i == 2:
 			dst = append(dst, '0')
 		}
@@ -510,6 +528,8 @@ func (p *parser) text() bool {
 // value skips a value, and adds the outermost objects in it to into.
 func (p *parser) value(into *[]*object, depth int) bool {
 	p.space()
+	// The depth is bounded because the parser is recursive: a body of brackets must not exhaust the
+	// stack.
 	if p.i >= len(p.src) || depth > maxDepth {
 		return false
 	}
@@ -517,6 +537,7 @@ func (p *parser) value(into *[]*object, depth int) bool {
 	case '"':
 		return p.text()
 	case '{':
+		// The object is added before its members are read, so objects are in the order of the text.
 		o := &object{start: p.i}
 		*into = append(*into, o)
 		return p.object(o, depth)
@@ -558,6 +579,7 @@ func (p *parser) object(o *object, depth int) bool {
 		if !p.text() {
 			return false
 		}
+		// The key stays escaped: it is only compared with other keys of the same text.
 		m.key = p.src[m.start+1 : p.i-1]
 		if !p.is(':') || !p.value(&m.inner, depth+1) {
 			return false
@@ -586,6 +608,8 @@ func appendArranged(dst, src []byte, from, to int, inside []*object, pick func(o
 	for _, o := range inside {
 		dst = append(dst, src[from:o.start]...)
 		from = o.start
+		// A slot is a place in the text; which is the member that goes there. Commas belong to
+		// slots, so the last member never gets one.
 		for slot, which := range pick(o) {
 			dst = append(dst, src[from:o.members[slot].start]...)
 			m := &o.members[which]

@@ -45,6 +45,7 @@ func fromHexEscapes(b []byte) []byte {
 			dst = append(dst, b[i])
 			continue
 		}
+		// A backslash that escapes nothing is text.
 		plain, size := unescape(b[i+1:])
 		if size == 0 {
 			dst = append(dst, b[i])
@@ -73,6 +74,7 @@ func unescape(b []byte) (plain byte, size int) {
 		if len(b) < 3 {
 			return 0, 0
 		}
+		// Both digits must be hexadecimal, otherwise \x is text.
 		if _, err := hex.Decode(one[:], b[1:3]); err != nil {
 			return 0, 0
 		}
@@ -87,6 +89,7 @@ func fromBareJSONString(b []byte) []byte {
 	if bytes.HasPrefix(b, []byte(`"`)) {
 		return nil // a string with quotes is bodyWrapped
 	}
+	// The decoder of JSON strings does the work once the quotes are back.
 	var text string
 	if json.Unmarshal(append(append([]byte{'"'}, b...), '"'), &text) != nil || text == string(b) {
 		return nil
@@ -102,6 +105,7 @@ func isPythonLiteral(b []byte) bool {
 	if len(rest) < 2 || rest[0] != rest[len(rest)-1] {
 		return false
 	}
+	// Double quotes count only after b: without it this is a JSON string.
 	return rest[0] == '\'' || rest[0] == '"' && len(rest) < len(b)
 }
 
@@ -151,6 +155,7 @@ func fromPercent(b []byte) []byte {
 	if looksLikeJSON(b) {
 		return nil
 	}
+	// A path keeps +, a query turns it into a space. Try the path's way first.
 	text, err := url.PathUnescape(string(b))
 	if err != nil || text == string(b) || !utf8.ValidString(text) {
 		return nil
@@ -178,6 +183,7 @@ func fromByteList(b []byte) []byte {
 	fields := bytes.FieldsFunc(b[from+1:to], func(r rune) bool { return r == ' ' || r == ',' })
 	plain := make([]byte, 0, len(fields))
 	for _, f := range fields {
+		// Eight bits: a larger number is no byte.
 		n, err := strconv.ParseUint(string(f), 10, 8)
 		if err != nil {
 			return nil

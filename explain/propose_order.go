@@ -54,6 +54,7 @@ func sortedOrders(all []*object) orders {
 		what: "the members of JSON objects were sorted; the sender writes them in another order",
 	}
 	walk(all, func(in *object) {
+		// An object of one member has one order. Past the bound nothing matters any more.
 		if len(in.members) < 2 || o.count > maxOrders {
 			return
 		}
@@ -89,6 +90,7 @@ func numberedOrders(all []*object) orders {
 			return
 		}
 		o.objects = append(o.objects, in)
+		// The number of ways to place n numbers among all members.
 		for i := range n {
 			if o.count *= len(in.members) - i; o.count > maxOrders {
 				return
@@ -102,6 +104,7 @@ func numberedOrders(all []*object) orders {
 // members is skipped even if few of its orders are possible, because all its
 // permutations are generated and filtered.
 func (o orders) bounded() orders {
+	// Seven members have as many permutations as maxOrders.
 	if o.count > maxOrders || len(o.objects) == 0 || slices.ContainsFunc(o.objects, func(in *object) bool { return len(in.members) > 7 }) {
 		return orders{}
 	}
@@ -115,6 +118,7 @@ func numbersInFront(o *object) (n int) {
 	last := -1
 	for i := range o.members {
 		number, err := strconv.Atoi(string(o.members[i].key))
+		// JavaScript moves only canonical integers: "7" but not "07" or "+7".
 		switch whole := err == nil && strconv.Itoa(number) == string(o.members[i].key) && number >= 0; {
 		case whole && (n < i || number <= last):
 			return 0
@@ -130,6 +134,7 @@ func numbersInFront(o *object) (n int) {
 func keepsNames(o *object, order []int) bool {
 	n, last := numbersInFront(o), -1
 	for _, i := range order {
+		// Members from n on are the names.
 		if i >= n {
 			if i < last {
 				return false
@@ -171,10 +176,12 @@ func styles(body []byte) []styled {
 		{"Python", escapes{raw, raw, raw, lower}, spacing{"", ": ", ", "}},
 		{"PHP", escapes{lower, raw, raw, lower}, spacing{"", ":", ","}},
 	} {
+		// Escapes and spaces together, as the library writes both.
 		one := styled{body: restyle(body, style{spacing: &s.spacing, text: s.escapes.text})}
 		if one.body == nil || slices.ContainsFunc(all, func(known styled) bool { return string(known.body) == string(one.body) }) {
 			continue
 		}
+		// Name only the differences that this body shows.
 		if string(restyle(body, style{text: s.escapes.text})) != string(body) {
 			one.steps = append(one.steps, step{bodyEscapes, "characters in the JSON strings were escaped or unescaped; the sender writes them as " + s.library + " does"})
 		}
@@ -201,6 +208,7 @@ func memberOrders(body []byte, rewrite func(do func() []byte) []byte, yield func
 	for i, s := range styles(body) {
 		all, ok := objects(s.body)
 		o := ordersOf(all)
+		// A style does not change the order, so if one has nothing to find, none has.
 		if !ok || o.count == 0 || i > 0 && o.count > maxStyled {
 			return
 		}
@@ -219,6 +227,7 @@ func (o orders) each(src []byte, all []*object, rewrite func(do func() []byte) [
 	picked := map[*object][]int{}
 	arranged := func() []byte {
 		return arrange(src, all, func(in *object) []int {
+			// arrange also asks about objects that are not permuted.
 			if order, ok := picked[in]; ok {
 				return order
 			}

@@ -59,6 +59,7 @@ func (s *scene) namedProviders() []string {
 	if s.named != nil {
 		return s.named
 	}
+	// Not nil, so that a request without any is not searched again.
 	s.named = []string{}
 	for _, named := range senders.Named(asMap(s.req.Header)) {
 		s.named = append(s.named, named.Names...)
@@ -71,6 +72,7 @@ func (s *scene) namedProviders() []string {
 func (s *scene) foreign() []string {
 	if s.theirs == nil {
 		s.theirs = []string{}
+		// Headers of all families of the configured scheme, not only of the one that is there.
 		own := slices.Concat(s.facts.Headers...)
 		for _, o := range s.others() {
 			for _, name := range reads(o.facts, s.req.Header) {
@@ -110,13 +112,16 @@ func (s *scene) others() []other {
 		}
 		a := new(core.Attempt)
 		r := s.req
+		// Headers alone decide: reading every body under every scheme would be expensive.
 		r.Body = nil
+		// A scheme without its signature header there cannot have signed the request.
 		if scheme.ReadHeader(&r, a) != nil || len(a.Signatures) == 0 {
 			continue
 		}
 		same := slices.IndexFunc(all, func(o other) bool {
 			return o.scheme.Name() == scheme.Name() || facts.URL == "" && slices.Equal(reads(o.facts, r.Header), reads(facts, r.Header))
 		})
+		// New headers are a new candidate; the same ones are another name of a candidate.
 		if same < 0 {
 			all = append(all, other{scheme, facts, []string{name}})
 		} else if o := &all[same]; o.scheme.Name() != scheme.Name() {
@@ -144,6 +149,7 @@ func (s *scene) publicURL() string {
 	if strings.HasPrefix(s.req.URL, "https://") || strings.HasPrefix(s.req.URL, "http://") {
 		return s.req.URL
 	}
+	// The outermost proxy's Host is the one that the sender used.
 	host := cmp.Or(asMap(s.req.Header).Get("X-Forwarded-Host"), asMap(s.req.Header).Get("Host"))
 	if host == "" || strings.ContainsAny(host, "/?#@ ") {
 		host = "example.invalid"

@@ -44,13 +44,15 @@ func (t text) with(changed string, m Mistake, what string) text {
 
 // keys returns the keys of a scheme, lowest weight first: the configured
 // secrets, what they may have been meant to be, and the keys of others. Another
-// owner's key is one guess, and gets no variants: a wrong guess with a damaged
-// secret of somebody else explains nothing.
+// owner's key counts as one guess. It has no variants: with thousands of
+// tenants they would use up the budget, and a damaged key of somebody else is
+// not this receiver's problem.
 func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 	var all []key
 	add := func(name string, secret core.Secret, texts ...text) {
 		first := len(all)
 		for _, t := range texts {
+			// Most variants are not valid keys of the scheme. Those cost nothing.
 			parsed, err := scheme.ParseKey(t.text)
 			if err != nil {
 				continue
@@ -60,6 +62,7 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 				notBefore: secret.NotBefore, notAfter: secret.NotAfter,
 			})
 		}
+		// Keys of others keep their weight: that they are others' is the guess.
 		if name == "" || first == len(all) {
 			return
 		}
@@ -84,6 +87,7 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 		}
 		add(cmp.Or(secret.ID, "key-"+strconv.Itoa(i+1)), secret, texts...)
 	}
+	// Sorted, so that results do not depend on map order.
 	for _, owner := range slices.Sorted(maps.Keys(s.tenants)) {
 		for _, secret := range s.tenants[owner].List() {
 			add("", core.Secret{}, text{text: secret.Reveal()}.with(secret.Reveal(), otherKey,
@@ -129,6 +133,8 @@ func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 			}
 		}
 	}
+	// The configured text itself is no variant, so it is left out here. It still gets prefixes and
+	// encodings below.
 	peeled := allPeeled(configured)
 	add(onlyTrimmed(peeled[1:])...)
 	for _, p := range peeled {
@@ -151,6 +157,7 @@ func allPeeled(configured string) []text {
 	for i := 0; i < len(all) && i < 16; i++ {
 		for _, p := range peel(all[i]) {
 			if !known[p.text] {
+				// Each layer can be seen, so each adds to seen and none to the weight.
 				p.seen = all[i].seen + 1
 				all = append(all, p)
 				// A text with white space left is not final: another layer may lead to it in fewer
@@ -192,6 +199,7 @@ func unspaced(t text) (all []text) {
 	if around != s {
 		all = append(all, t.with(around, secretNewline, ""))
 	}
+	// White space inside is another sentence than white space around.
 	if inner := strings.Join(strings.Fields(s), ""); inner != around && inner != s {
 		all = append(all, t.with(inner, secretNewline, "there is white space or a newline inside the configured secret"))
 	}
@@ -202,9 +210,11 @@ func unspaced(t text) (all []text) {
 // because an apostrophe may belong to a passphrase.
 func unquoted(t text) (all []text) {
 	for _, q := range []string{`""`, `''`, "``", "“”", "‘’"} {
+		// Quotes may be of several bytes, so they are compared as characters.
 		runes := []rune(q)
 		rest, open := strings.CutPrefix(t.text, string(runes[0]))
 		rest, shut := strings.CutSuffix(rest, string(runes[1]))
+		// A lost quote at one end is a mistake too.
 		if open && shut || (open || shut) && rest != "" && q != "''" {
 			all = append(all, t.with(rest, secretQuoted, ""))
 		}
@@ -216,6 +226,7 @@ func unquoted(t text) (all []text) {
 // variable's name, the word Bearer, angle brackets.
 func unlabelled(t text) (all []text) {
 	s := t.text
+	// "v1," is the label of a signature. Some dashboards show it before the secret.
 	if label, rest, ok := strings.Cut(s, ","); ok && (label == "v1" || label == "v1a") {
 		all = append(all, t.with(rest, secretLabel, "the label "+label+", of a signature stands before the configured secret"))
 	}
@@ -241,6 +252,7 @@ func decoded(t text) (all []text) {
 	if text, ok := readable(hex.DecodeString(s)); ok {
 		all = append(all, t.with(text, secretHex, "the configured text is the secret in hexadecimal"))
 	}
+	// Schemes expect the DER bytes in base64, which is what a PEM block contains.
 	if block, _ := pem.Decode([]byte(s)); block != nil {
 		all = append(all, t.with(base64.StdEncoding.EncodeToString(block.Bytes), secretKind,
 			"the configured key is a PEM block; the scheme expects only what is inside"))
@@ -276,11 +288,13 @@ func prefixes(t text) (all []text) {
 			continue
 		}
 		all = append(all, t.with(rest, secretPrefix, "the prefix "+have+" is in front of the configured secret but not part of it"))
+		// A receiver never needs whsk_, the private key, so nothing is turned into that.
 		for _, other := range kinds[:2] {
 			if other != have {
 				all = append(all, t.with(other+rest, secretKind, "the key is configured as "+have+", but it is a "+other+" key"))
 			}
 		}
+		// A seed, or a seed with its public key, gives the public key that verifies.
 		if raw, err := base64.StdEncoding.DecodeString(rest); err == nil && (len(raw) == ed25519.SeedSize || len(raw) == ed25519.PrivateKeySize) {
 			public := ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])[ed25519.SeedSize:]
 			all = append(all, t.with("whpk_"+base64.StdEncoding.EncodeToString(public), secretKind,
@@ -304,11 +318,13 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	if i := strings.IndexByte(rest, '_'); i >= 0 && strings.HasPrefix(rest, "wh") && i <= len("whsec") {
 		w.prefix, rest = rest[:i+1], rest[i+1:]
 	}
+	// Hexadecimal is often valid base64 as well. Both are proposed, and only one will verify.
 	isHex := false
 	if raw, err := hex.DecodeString(rest); err == nil {
 		isHex = true
 		all = append(all, w.as(raw, secretHex, "the configured secret is the key in hexadecimal, which this scheme does not decode")...)
 	}
+	// Without these characters both alphabets of base64 are the same.
 	if strings.ContainsAny(rest, "-_") {
 		if raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
 			all = append(all, w.as(raw, secretBase64URL, "")...)
@@ -316,6 +332,7 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	}
 	if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
 		what := "the configured secret is the key in base64, which this scheme does not decode"
+		// A length that is no multiple of four shows missing padding.
 		if !w.free && len(rest)%4 != 0 {
 			what = paddingMissing(unpadded(rest))
 		}
@@ -334,6 +351,7 @@ func unpadded(secret string) int {
 	if _, err := base64.RawStdEncoding.DecodeString(bare); err != nil || bare == "" {
 		return 0
 	}
+	// Base64 with padding has a length that is a multiple of four.
 	whole := (len(bare) + 3) / 4 * 4
 	return max(whole-len(secret[strings.IndexByte(secret, '_')+1:]), 0)
 }
@@ -360,6 +378,7 @@ func (w writing) as(raw []byte, m Mistake, what string) []text {
 		return nil
 	case w.free:
 		return []text{w.t.with(string(raw), m, what)}
+	// Without its prefix the text has one more mistake.
 	case w.standard:
 		from := w.t
 		if w.prefix == "" {
@@ -367,6 +386,7 @@ func (w writing) as(raw []byte, m Mistake, what string) []text {
 		}
 		return []text{from.with(cmp.Or(w.prefix, "whsec_")+base64.StdEncoding.EncodeToString(raw), m, what)}
 	default:
+		// The scheme decodes, in an encoding that it does not declare: try both.
 		return []text{w.t.with(hex.EncodeToString(raw), m, what), w.t.with(base64.StdEncoding.EncodeToString(raw), m, what)}
 	}
 }
@@ -378,6 +398,7 @@ func (w writing) asText(rest string, isHex bool) []text {
 		m, what = secretHex, "the sender takes the hexadecimal secret as text, but it is decoded here"
 	}
 	all := w.as([]byte(rest), m, what)
+	// Some senders sign with the whole text, prefix included.
 	if w.prefix != "" {
 		all = append(all, w.as([]byte(w.t.text), secretPrefix, "the sender takes the secret as text, "+w.prefix+" included, but it is decoded from base64 here")...)
 	}
@@ -436,6 +457,7 @@ func isEd25519(k core.VerifyKey) bool { return reflect.TypeOf(k) == ed25519Type(
 // that a proposal undoes: the key is tried as if it were valid.
 func (s *scene) validity(k *key) []step {
 	switch {
+	// The same comparison as the verifier's: NotBefore is included, NotAfter is not.
 	case !k.notBefore.IsZero() && s.now.Before(k.notBefore):
 		return []step{{keyNotYetValid, "the message is signed with " + printable(k.name) + ", which is not accepted yet, for another " + span(k.notBefore.Sub(s.now))}}
 	case !k.notAfter.IsZero() && !s.now.Before(k.notAfter):

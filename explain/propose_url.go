@@ -30,6 +30,7 @@ func (s *scene) addresses(h *head) (all []head) {
 	if h.facts.URL == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == wrongURL }) {
 		return nil
 	}
+	// The path stays as it arrived; only the query is replaced below.
 	path, arrived, _ := strings.Cut(h.req.URL, "?")
 	if _, query, ok := strings.Cut(h.facts.URL, "?"); ok && query != arrived { // the scheme refuses such a request
 		n := *h
@@ -40,6 +41,7 @@ func (s *scene) addresses(h *head) (all []head) {
 	}
 	for _, v := range addressVariants(h.facts.URL, &h.req) {
 		n := *h
+		// The scheme is rebuilt for the address: only it knows how it signs one.
 		n.scheme = h.facts.At(v.text)
 		if _, query, ok := strings.Cut(v.text, "?"); ok { // the scheme compares the two queries
 			path, _, _ := strings.Cut(h.req.URL, "?")
@@ -50,11 +52,14 @@ func (s *scene) addresses(h *head) (all []head) {
 	}
 	if path, _, ok := strings.Cut(h.req.URL, "?"); ok {
 		n := *h
+		// Neither the configured address nor the request keeps its query: some senders sign without
+		// it.
 		base, _, _ := strings.Cut(h.facts.URL, "?")
 		n.scheme, n.req.URL = h.facts.At(base), path
 		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the address without a query"})
 		all = append(all, n)
 	}
+	// Nearly all senders use POST. Another method comes from a redirect or a cache.
 	if h.req.Method != http.MethodPost {
 		n := *h
 		n.req.Method = http.MethodPost
@@ -83,6 +88,7 @@ func addressVariants(configured string, r *core.Request) []address {
 		var next []address
 		for _, a := range round {
 			for _, v := range addressChanges(a.text, r) {
+				// Two changes may cancel out, or lead to one address in two ways.
 				if !known[v.text] {
 					known[v.text] = true
 					next = append(next, address{v.text, slices.Concat(a.how, v.how)})
@@ -99,6 +105,7 @@ func addressVariants(configured string, r *core.Request) []address {
 // the checks a person would do: scheme and port, path, query, then what proxies
 // say of the original request.
 func addressChanges(text string, r *core.Request) []address {
+	// Changing an address that is not absolute would only produce more such addresses.
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
 		return nil
@@ -121,6 +128,7 @@ func addressChanges(text string, r *core.Request) []address {
 	if port := asMap(r.Header).Get("X-Forwarded-Port"); isDigits(port) && len(port) <= 5 {
 		c.add("with the port that X-Forwarded-Port names", func(u *url.URL) { u.Host = u.Hostname() + ":" + port })
 	}
+	// Hosts come last because there are several.
 	for _, host := range hosts(u.Host, r) {
 		c.add("with another host", func(u *url.URL) { u.Host = host })
 	}
@@ -137,6 +145,7 @@ type changedAddress struct {
 
 // add applies edit to a copy, and keeps the result if it differs.
 func (c *changedAddress) add(how string, edit func(u *url.URL)) {
+	// A shallow copy is enough: no edit changes User, the only pointer in it.
 	u := *c.u
 	edit(&u)
 	if s := u.String(); s != c.text {
@@ -150,6 +159,7 @@ func (c *changedAddress) origin() {
 	scheme := c.u.Scheme
 	other := map[string]string{"http": "https", "https": "http"}[scheme]
 	c.add("with "+other+" instead of "+scheme, func(u *url.URL) { u.Scheme = other })
+	// A default port is part of the signed text for some senders, and left out by others.
 	if c.u.Port() != "" {
 		c.add("without the port", func(u *url.URL) { u.Host = strings.TrimSuffix(u.Host, ":"+u.Port()) })
 	} else {
@@ -172,6 +182,7 @@ func (c *changedAddress) path(target *url.URL) {
 			setPath(u, path)
 		})
 	}
+	// The request's address was not readable.
 	if target.Path == "" {
 		return
 	}
@@ -196,6 +207,7 @@ func spellings(path string) (all []string) {
 			all = append(all, one)
 		}
 	}
+	// The first slash is the root's and stays.
 	for i, at := 0, 0; i < maxSlashes; i++ {
 		next := strings.IndexByte(path[at+1:], '/')
 		if at += next + 1; next < 0 {
@@ -213,6 +225,8 @@ func spellings(path string) (all []string) {
 func (c *changedAddress) query(target *url.URL) {
 	for _, q := range queries(cmp.Or(c.u.RawQuery, target.RawQuery)) {
 		c.add(q.how[0], func(u *url.URL) {
+			// Without a configured path the scheme takes path and query from the request. A changed
+			// query needs the path written out.
 			if u.Path == "" {
 				setPath(u, target.EscapedPath())
 			}
@@ -240,6 +254,7 @@ func queries(query string) (all []address) {
 		slices.Sort(sorted)
 		add(order, strings.Join(sorted, "&"))
 		add(order, strings.Join(reversed, "&"))
+		// Proxies and trackers add parameters, so each may be the added one.
 		for i := range pairs[:min(len(pairs), 8)] {
 			add("without one of the parameters of the query", strings.Join(slices.Delete(slices.Clone(pairs), i, i+1), "&"))
 		}
@@ -255,6 +270,7 @@ func queries(query string) (all []address) {
 			})
 		}
 	}
+	// Several of these may give the same query. The caller keeps one of each.
 	const coded = "with the query encoded in another way"
 	add(coded, percentCase(query, strings.ToUpper))
 	add(coded, percentCase(query, strings.ToLower))
@@ -276,6 +292,7 @@ func originals(target *url.URL, h http.Header) (all []*url.URL) {
 			}
 		}
 	}
+	// A proxy that strips a prefix from the path keeps it here.
 	if prefix := h.Get("X-Forwarded-Prefix"); strings.HasPrefix(prefix, "/") && len(prefix) <= maxPlace {
 		if place, err := url.ParseRequestURI(strings.TrimSuffix(prefix, "/") + target.RequestURI()); err == nil {
 			all = append(all, place)
@@ -307,6 +324,7 @@ func hosts(configured string, r *core.Request) []string {
 	for _, named := range []string{
 		asMap(r.Header).Get("X-Forwarded-Host"), asMap(r.Header).Get("X-Original-Host"), asMap(r.Header).Get("Host"), strings.Trim(forwarded, `"`),
 	} {
+		// Several proxies append to a list. The first entry is the outermost.
 		host, _, _ := strings.Cut(named, ",")
 		if host = strings.TrimSpace(host); host != "" && len(host) <= 255 && !strings.ContainsAny(host, "/?#@ %\"") {
 			all = append(all, host)

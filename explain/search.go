@@ -14,8 +14,8 @@ package explain
 //     wrong.
 //  5. mistakes.go: the names, and the advice for each.
 //
-// A new mistake needs a name in mistakes.go, a proposal or an observation, a row in a test that
-// makes the mistake, and an entry in docs/troubleshooting.md if a person can act on it.
+// A new mistake needs a name in mistakes.go, a proposal or an observation, and a row in a test that
+// makes the mistake. If a person can act on it, it also needs an entry in docs/troubleshooting.md.
 
 import (
 	"cmp"
@@ -69,16 +69,17 @@ func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys
 }
 
 // run tries everything, fewest mistakes first, so that the simplest explanation
-// wins. At each depth it tries the body as it is before changed bodies, because
-// heads and keys cost nothing to make, and changed bodies must be written
-// first.
+// wins. At each depth it tries the body as it is before changed bodies. Heads
+// and keys cost nothing to make, but changed bodies must be written.
 func (s *search) run() []Finding {
 	lanes := s.lanes()
 	body := s.req.Body
+	// Both depend on the request only, so they are found out once.
 	for i := range lanes {
 		prepareForDamage(&lanes[i], body)
 		lanes[i].inside = len(lanes[i].heads) > 0 && lanes[i].heads[0].looksInside(body)
 	}
+	// Depth 0 finds mistakes that can be seen, and refusals for other reasons.
 	for depth := 0; depth <= deepest && !s.stopped(); depth++ {
 		// Many headers and keys must not use up what changed bodies need: they get a quarter of the
 		// rest.
@@ -111,6 +112,7 @@ func (s *search) run() []Finding {
 // a reader.
 func (s *search) deeper(lanes []lane) []Finding {
 	defer func(was bool) { s.unfinished = was }(s.unfinished)
+	// The body as it is has the most combinations for the least work.
 	s.limit = min(s.total, s.spent+deepBudget)
 	if found := s.sweep(lanes, deepest+1, nil, s.req.Body); found != nil {
 		return found
@@ -140,9 +142,11 @@ func (s *search) sweepBodies(lanes []lane, depth, weight int) []Finding {
 func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []Finding {
 	for i := range lanes {
 		l := &lanes[i]
+		// A lane whose scheme is a guess has already used some of the weight.
 		rest := weight - l.weight()
 		for j := range l.heads {
 			h := &l.heads[j]
+			// A head beyond the rest comes at a greater depth.
 			if h.weight > rest {
 				continue
 			}
@@ -221,6 +225,7 @@ func (s *search) pairsOfChanges(aspects []aspect, body []byte, offer func(b []by
 			if once == nil {
 				continue
 			}
+			// Only later aspects: see aspects for the order.
 			for _, second := range aspects[i+1:] {
 				for k := range second.changes {
 					d := &second.changes[k]
@@ -242,9 +247,11 @@ func (s *search) orders(lanes []lane, body []byte) []Finding {
 		found = s.sweep(lanes, 0, []step{undone}, b)
 		return found == nil && !s.stopped()
 	}
+	// A form has no JSON members.
 	if fieldOrders(body, try) {
 		return found
 	}
+	// Arranging costs as much as other rewriting, and memberOrders must not know the budget.
 	rewrite := func(do func() []byte) []byte {
 		if !s.charge(rewriteCost * int64(len(body))) {
 			return nil
@@ -287,6 +294,7 @@ func (s *search) digests(lanes []lane) []Finding {
 		if len(l.heads) == 0 {
 			continue
 		}
+		// Only schemes that sign a digest, and only if the body does not have it.
 		if _, digest := l.heads[0].read(s.req.Body); !digest {
 			continue
 		}
@@ -320,7 +328,9 @@ func (s *search) unknown(err error) Finding {
 		// details.
 		_, text = s.say(s.verdict)
 	}
+	// The finding has its own beginning.
 	text = strings.TrimPrefix(text, "hookonce: ")
+	// Nothing was tried, so the counts below would mislead.
 	if s.facts.Fetches {
 		f := step{mistake: notTried}.finding(false)
 		if text != "" {
@@ -335,6 +345,7 @@ func (s *search) unknown(err error) Finding {
 			"or another sender calls this address.", whereProxy
 		return f
 	}
+	// Say how much was tried, so that a reader knows what is ruled out.
 	keys := "the key"
 	if n := len(s.secrets); n != 1 {
 		keys = "any of " + strconv.Itoa(n) + " keys"

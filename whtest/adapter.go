@@ -58,8 +58,8 @@ type AdapterMount struct {
 	// with status 418 and the text "denied: " and the reason.
 	Deny bool
 	// RecoverInside and RecoverOutside ask for the framework's usual recover
-	// middleware (one that responds 500 to a panic), between adapter and
-	// handler or upstream of the adapter.
+	// middleware, which responds 500 to a panic: between adapter and handler,
+	// or upstream of the adapter.
 	RecoverInside, RecoverOutside bool
 	// Twice asks for the adapter twice on the way to the handler, as it can
 	// happen in the framework: on a group and on one of its routes. The inner

@@ -942,7 +942,7 @@ func runCrowd(t *adapterRun) {
 }
 
 // releases checks that a handler that ends like fail leaves the message to the
-// next attempt, newer or not, and that the message is then handled.
+// next attempt, newer or not. That attempt must then handle it.
 func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 	t.Helper()
 	failing := true

@@ -32,8 +32,8 @@ const document = "../../docs/troubleshooting.md"
 // entry matches an entry of the document: the heading, what was typed and what was printed.
 var entry = regexp.MustCompile("(?ms)^### ([^\n]*)$|^```sh\n(hookonce [^\n]*)\n```\n\n```text\n(.*?)^```$")
 
-// TestTroubleshooting makes the mistake of each entry of the document on purpose, runs exactly the
-// commands shown there, and compares their output with the output shown.
+// TestTroubleshooting makes the mistake of each entry of the document on purpose. It runs exactly
+// the commands shown there, and compares their output with the output shown.
 func TestTroubleshooting(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(document)

@@ -12,8 +12,8 @@ import (
 )
 
 // Proxy describes how to start an HTTP proxy. In Args and Config, {port} is the
-// port on which it listens, {dir} its folder, and {upstream}, or {host} and
-// {upport}, the address to which it forwards requests.
+// port on which it listens and {dir} its folder. {upstream}, or {host} and
+// {upport}, is the address to which it forwards requests.
 type Proxy struct {
 	Program string
 	Package string // Debian's name
