@@ -202,7 +202,8 @@ func (f Finding) advice() string { return "\n  do:   " + f.Remedy + "\n  look: "
 // become findings.
 type step struct {
 	mistake Mistake
-	what    string // replaces the general text of the table; may be empty
+	// what replaces the general text of the table. It may be empty.
+	what string
 }
 
 // finding adds the advice to a step.

@@ -17,7 +17,8 @@ import (
 type Inspector struct {
 	page   *inspect.Page
 	others map[string]*core.Keys
-	hide   redact.List // the secrets of others
+	// hide contains the secrets of others. They are hidden in every delivery.
+	hide redact.List
 }
 
 // DangerouslyNewInspector listens on a loopback address, such as "127.0.0.1:0",

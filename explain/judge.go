@@ -26,9 +26,12 @@ type judge struct {
 // proof is a candidate whose signature verifies. Nothing in it can be wrong by
 // accident: a MAC matches a wrong guess with negligible probability.
 type proof struct {
-	key       *key
-	signature []step    // mistakes in the signature itself
-	at        time.Time // the signed time
+	// key is the one that verified, with the mistakes undone in its text.
+	key *key
+	// signature lists the mistakes in the signature itself.
+	signature []step
+	// at is the signed time. It may lie outside of the tolerance.
+	at time.Time
 }
 
 // try reads the request with one head and body, and asks the keys of exactly

@@ -40,6 +40,7 @@ func budgetOf(body int) int64 {
 
 // work is the budget of a search and what was spent of it.
 type work struct {
+	// ctx ends the search early, as when a development server shuts down.
 	ctx context.Context //nolint:containedctx // of one call
 	// spent is the work done, limit what the current part of the search may
 	// spend, and total what all parts may. Pieces are charged before they run

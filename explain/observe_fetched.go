@@ -90,6 +90,7 @@ func (s *search) observeConfirmation(add func(Mistake, string)) {
 // differingPart names the first part in which two ARNs of topics differ. A
 // wrong region or account is hard to spot in a long name.
 func differingPart(configured, got string) string {
+	// arn:partition:service:region:account:name
 	for i, name := range []string{"arn", "partition", "service", "region", "account", "name"} {
 		if arnPart(configured, i) != arnPart(got, i) {
 			return name

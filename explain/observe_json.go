@@ -91,6 +91,7 @@ func escapedAsGo(body []byte) bool {
 
 // spacedAsPython requires three separators: fewer may be an accident.
 func spacedAsPython(body []byte) bool {
+	// Rewriting in the style must change nothing.
 	spaced := restyle(body, style{spacing: &spacing{"", ": ", ", "}})
 	return string(spaced) == string(body) && bytes.Count(body, []byte(`": `))+bytes.Count(body, []byte(", ")) >= 3
 }

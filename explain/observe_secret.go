@@ -34,6 +34,7 @@ func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 			continue
 		}
 		named := false // the outermost layer is enough: people fix one thing at a time
+		// Peeling finds what surrounds the secret.
 		for _, t := range peel(text{text: secret.Reveal()}) {
 			if !named {
 				add(t.steps[0].mistake, "")
@@ -80,6 +81,7 @@ func noSecret(text string) string {
 	if isAPIKey(text) {
 		return "the configured secret begins like a key for the sender's API, which signs no webhooks"
 	}
+	// A SID has two letters and 32 hexadecimal digits.
 	if len(text) == 34 && (strings.HasPrefix(text, "AC") || strings.HasPrefix(text, "SK")) && strings.Trim(text[2:], "0123456789abcdef") == "" {
 		return "the configured secret is the id (SID) of a Twilio account or key: the auth token signs"
 	}

@@ -31,17 +31,28 @@ const (
 // Everything in the files propose_*.go undoes mistakes and asks no key. Whether
 // a proposal is right is decided by a signature, so proposals may be generous.
 type scene struct {
-	req     core.Request          // its header is an http.Header, and may lack what bound left out
-	tenants map[string]*core.Keys // the keys of others, by name
-	config  core.Config           // the verifier's
-	scheme  core.Scheme
-	facts   core.Facts
-	now     time.Time
+	// req is the request. Its header is an http.Header and may lack what bound
+	// left out.
+	req core.Request
+	// tenants are the keys of others, by name.
+	tenants map[string]*core.Keys
+	// config is the verifier's, with its defaults filled in.
+	config core.Config
+	scheme core.Scheme
+	facts  core.Facts
+	// now is the verifier's clock, read once: all texts agree on the age of a
+	// message.
+	now time.Time
+	// secrets are the configured ones, with their ids and validity.
 	secrets []core.Secret
-	more    int  // bytes of headers and address beyond the usual size
-	cut     bool // bound left out headers or a part of the address
+	// more is how many bytes headers and address have beyond the usual size.
+	more int
+	// cut says that bound left out headers or a part of the address.
+	cut bool
 
-	named, theirs []string // results of namedProviders and foreign; nil before the first call
+	// named and theirs keep the results of namedProviders and foreign. They are
+	// nil before the first call.
+	named, theirs []string
 }
 
 // newScene takes a request and what its verifier reported apart. Keys that came
@@ -107,11 +118,15 @@ func asMap(h core.Header) http.Header {
 // lane is one scheme under which the request may have been signed, with its
 // ways to read the request and the secrets.
 type lane struct {
+	// steps name the other scheme; they are empty for the configured one.
 	steps []step
-	heads []head // fewest steps first
-	keys  []key  // lowest weight first
+	// heads come with the fewest steps first.
+	heads []head
+	// keys come with the lowest weight first, which try relies on.
+	keys []key
 
-	inside bool // the scheme parses the body, which costs work
+	// inside says that the scheme parses the body, which costs work.
+	inside bool
 }
 
 // weight counts mistakes that are guessed, not those that can be seen. Another
@@ -121,14 +136,24 @@ func (l *lane) weight() int { return len(l.steps) }
 // head is one way to read a request apart from its body: under a scheme, with
 // headers and address as they may have been sent.
 type head struct {
+	// scheme reads the request. It is not the lane's if it signs another
+	// address.
 	scheme core.Scheme
 	facts  core.Facts
-	req    core.Request
-	steps  []step
-	swaps  []swap
+	// req has the changed headers and address, and no body.
+	req core.Request
+	// steps are the mistakes undone, swaps what that changes in the signed
+	// content.
+	steps []step
+	swaps []swap
+	// weight counts the steps that are guesses.
 	weight int
-	whole  bool // no value needs cleaning, so a signature that ends early was cut
-	asSent bool // the digest counts as it was sent, even if the body has another one
+	// whole says that no value needs cleaning. Then a signature that ends early
+	// was cut.
+	whole bool
+	// asSent says that the digest counts as it was sent, even if the body has
+	// another one.
+	asSent bool
 }
 
 // swap replaces, in the signed content, a text that the scheme can read by the
@@ -152,13 +177,20 @@ func (h *head) with(name string, values []string, m Mistake, what string) head {
 
 // key is a parsed key, with the mistakes that were undone in its text.
 type key struct {
-	name      string
-	text      string
-	steps     []step
-	weight    int
-	verify    core.VerifyKey
-	mac       bool
-	forge     func(c *core.Content) string // computes the right signature, to compare with damaged ones; may be nil
+	// name identifies a configured key in texts, by its id or number. It is
+	// empty for keys of others.
+	name string
+	// text is the secret after its mistakes were undone.
+	text   string
+	steps  []step
+	weight int
+	// verify is the parsed key, mac says that it is a shared secret.
+	verify core.VerifyKey
+	mac    bool
+	// forge computes the right signature, to compare it with damaged ones. It
+	// is nil if that is not possible or not needed.
+	forge func(c *core.Content) string
+	// A key outside of its validity is tried as well; see validity.
 	notBefore time.Time
 	notAfter  time.Time
 }

@@ -30,6 +30,8 @@ const (
 // change undoes one mistake in a body. do returns nil if the change does not
 // apply. It never changes its argument, which other candidates share.
 type change struct {
+	// mistake and what name the mistake; an empty what stands for the table's
+	// text.
 	mistake Mistake
 	what    string
 	// cost is the work for each byte, in bytes that are hashed.
@@ -44,8 +46,12 @@ type change struct {
 // indent JSON. Pairs of changes come from different aspects.
 type aspect struct {
 	changes []change
-	rank    int  // order in which it is tried alone: likely and cheap aspects first
-	again   bool // a repetition for what was inside an envelope; only for pairs
+	// rank is the order in which it is tried alone: likely and cheap aspects
+	// first.
+	rank int
+	// again marks a repetition, for what was inside an envelope. It is used for
+	// pairs only.
+	again bool
 }
 
 // aspects returns all aspects in the order in which they are undone: from the
@@ -57,6 +63,7 @@ type aspect struct {
 // rank is independent of that. It orders the changes that are tried alone,
 // because a large body leaves no work for all of them.
 func (s *scene) aspects(body []byte) []aspect {
+	// What surrounds the body as it arrived, and then what surrounds what was inside it.
 	outside := taken()
 	// A newline may surround the envelope or what it contains, so both places are tried.
 	inside := slices.Clone(outside)
@@ -88,6 +95,7 @@ func taken() []aspect {
 	}
 	return []aspect{
 		{changes: []change{
+			// Editors and some .NET writers add one.
 			{bodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }, nil},
 		}},
 		{changes: []change{
@@ -98,6 +106,7 @@ func taken() []aspect {
 			trim("white space was added around the body", bytes.TrimSpace),
 		}},
 		{changes: []change{
+			// git, editors on Windows and text-mode transfers convert line ends.
 			{bodyLineEnds, "LF became CRLF in the body", rewriteCost, func(b []byte) []byte {
 				return smaller(b, bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
 			}, nil},
@@ -120,6 +129,8 @@ func added() []change {
 		return change{m, what, 1, func(b []byte) []byte { return slices.Concat([]byte(front), b, []byte(end)) }, nil}
 	}
 	return []change{
+		// Senders that write JSON with an encoder often end it with a newline, and shells and
+		// frameworks trim it.
 		with(bodyNewline, "the newline at the end of the body was removed", "", "\n"),
 		with(bodyNewline, "the newline (CRLF) at the end of the body was removed", "", "\r\n"),
 		with(bodyBOM, "the byte order mark in front of the body was removed", bom, ""),
@@ -148,11 +159,14 @@ func spaced() []change {
 		name string
 		spacing
 	}{
+		// JavaScript, PHP and Go write this.
 		{"minified", spacing{"", ":", ","}},
 		{"indented by 2", spacing{"  ", ": ", ","}},
+		// Python's json.dumps.
 		{"on one line with spaces", spacing{"", ": ", ", "}},
 		{"indented by 4", spacing{"    ", ": ", ","}},
 		{"indented by tabs", spacing{"\t", ": ", ","}},
+		// Jackson's pretty printer.
 		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
 	} {
 		// Indented JSON that lost only its newlines is a mistake with another remedy, so it is
@@ -207,6 +221,7 @@ func escaped() []change {
 		escapes escapes
 		needs   func(has contents) bool
 	}{
+		// What JSON.stringify writes, so it comes first.
 		{"; the sender escapes nothing that need not be", escapes{raw, raw, raw, raw}, func(has contents) bool { return has.escape || has.slash }},
 		{"; the sender escapes no slash", escapes{slash: raw}, func(has contents) bool { return has.slash }},
 		{"; the sender escapes the slash", escapes{slash: lower}, func(has contents) bool { return has.plain }},
@@ -234,6 +249,7 @@ func escaped() []change {
 		{
 			"; the sender escapes <, >, &, +, ' and what is not ASCII, as .NET does",
 			escapes{raw, upper, upper, upper},
+			// This class has characters that contents does not know.
 			func(contents) bool { return true },
 		},
 		{
@@ -275,8 +291,10 @@ func charactersOf() func(b []byte) contents {
 func numbered() []change {
 	const what = "numbers in the JSON were rewritten; the sender writes "
 	all := []change{
+		// JavaScript has only float64, and writes whole numbers without a point.
 		inJSON(bodyNumbers, what+"no more digits than needed, as 1 for 1.0", style{number: float}),
 		inJSON(bodyNumbers, what+"a point in whole numbers, as 1.0 for 1", style{number: point}),
+		// Amounts of money, as decimal types print them.
 		inJSON(bodyNumbers, what+"two digits after the point", style{number: decimals(false)}),
 		inJSON(bodyNumbers, what+"two digits after the point, also of whole numbers", style{number: decimals(true)}),
 		inJSON(bodyNumbers, what+"thousands with an exponent, as 1e3 for 1000", style{number: exponent("e")}),
@@ -289,6 +307,7 @@ func numbered() []change {
 	for n := range several {
 		c := inJSON(bodyNumbers, what+"a point in one of the whole numbers, as 1.0 for 1", style{})
 		c.do = func(b []byte) []byte {
+			// Twenty-four copies of a large body would cost more than they find.
 			if len(b) > maxArranged || !looksLikeJSON(b) {
 				return nil
 			}
@@ -308,6 +327,8 @@ func sorted() []change {
 		if !ok || len(all) == 0 {
 			return nil
 		}
+		// One sorted order, so it is cheap for bodies of any size; other orders are in
+		// propose_order.go.
 		return arrange(b, all, byKey)
 	}, looksLikeJSON}}
 }
@@ -325,6 +346,7 @@ func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
 		return false
 	}
 	permute(len(pairs), func(order []int) bool {
+		// permute reuses order, so the fields are copied.
 		picked := make([]string, len(order))
 		for i, which := range order {
 			picked[i] = pairs[which]
@@ -341,6 +363,7 @@ func permute(n int, yield func(order []int) bool) bool {
 	for i := range order {
 		order[i] = i
 	}
+	// from fixes the first i things and permutes the rest.
 	var from func(i int) bool
 	from = func(i int) bool {
 		if i == n {
@@ -364,6 +387,7 @@ func permute(n int, yield func(order []int) bool) bool {
 func unwrapped(body []byte) []change {
 	return append(
 		[]change{
+			// API Gateway and Lambda pass binary bodies this way.
 			{bodyBase64, "", 2, fromBase64, nil},
 			{bodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, isJSONString},
 			{bodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
@@ -387,7 +411,9 @@ func formed() []change {
 		{bodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
 			return []byte("payload=" + url.QueryEscape(string(b)))
 		}, looksLikeJSON},
+		// A body parser that turns every body into an object.
 		{bodyForm, "the form in the body was parsed and written as JSON", rewriteCost, fromFlatJSON, looksLikeJSON},
+		// curl -F with one field sends one part.
 		{bodyWrapped, "what was signed is a part of multipart/form-data, as curl -F sends it", rewriteCost, fromMultipart, isMultipart},
 	}
 }
@@ -404,6 +430,7 @@ func fromMultipart(b []byte) []byte {
 	if !ok {
 		return nil
 	}
+	// An empty line ends the part's headers.
 	_, content, ok := bytes.Cut(rest, []byte("\r\n\r\n"))
 	content, _, end := bytes.Cut(content, append([]byte("\r\n"), boundary...))
 	if !ok || !end {
@@ -425,6 +452,7 @@ func fromFlatJSON(b []byte) []byte {
 		if i > 0 {
 			form = append(form, '&')
 		}
+		// QueryEscape writes a space as +. Another encoder is another change, see reencoded.
 		form = append(append(append(form, url.QueryEscape(name)...), '='), url.QueryEscape(values[i])...)
 	}
 	return form
@@ -455,6 +483,7 @@ func flatStrings(b []byte) (names, values []string) {
 // library at the same level. So it tries the three common levels of Go's gzip,
 // and only if the headers mention gzip.
 func (s *scene) packed() []change {
+	// Decompressing needs no header: the body shows that it is compressed.
 	all := []change{{bodyCompressed, "", 4, inflate, nil}}
 	if strings.Contains(strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")), "gzip") {
 		for _, level := range []int{gzip.DefaultCompression, gzip.BestSpeed, gzip.BestCompression} {
@@ -479,6 +508,8 @@ func encodedTwice() []change {
 // library encoded.
 func converted() []change {
 	return append(
+		// Latin-1 before Windows-1252: they differ in 32 bytes only, and Latin-1 is the usual
+		// default.
 		[]change{
 			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
 			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
@@ -620,6 +651,7 @@ const windows1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090�
 // if a character does not exist there.
 func toWindows1252(latin1 bool) func(b []byte) []byte {
 	return func(b []byte) []byte {
+		// Invalid UTF-8 was not converted to UTF-8.
 		if !utf8.Valid(b) {
 			return nil
 		}
@@ -678,6 +710,7 @@ func fromUTF16(b []byte) []byte {
 		switch {
 		// Only at the beginning is it a byte order mark.
 		case u == 0xfeff && len(dst) == 0:
+		// The first half of a pair waits for the second.
 		case utf16.IsSurrogate(u) && high == 0:
 			high = u
 		case high != 0:
@@ -717,6 +750,7 @@ func reencoded() []change {
 		whole("hexadecimal in lower case", func(t string) string { return percentCase(t, strings.ToLower) }),
 		whole("hexadecimal in upper case", func(t string) string { return percentCase(t, strings.ToUpper) }),
 		whole("the fields sorted", func(t string) string {
+			// Go's url.Values.Encode sorts.
 			pairs := strings.Split(t, "&")
 			slices.Sort(pairs)
 			return strings.Join(pairs, "&")
@@ -730,6 +764,7 @@ func reencoded() []change {
 		{"-_.", "+"},         // urlencode of PHP
 		{"-_.!~*'()", "%20"}, // encodeURIComponent of JavaScript
 	} {
+		// HttpUtility of .NET writes hexadecimal in lower case.
 		for _, lowerCase := range []bool{false, true} {
 			all = append(all, whole("it as another library", func(t string) string {
 				return reencode(t, form.safe, form.space, lowerCase)
@@ -743,6 +778,8 @@ func reencoded() []change {
 func percentCase(t string, f func(string) string) string {
 	var b strings.Builder
 	for i := 0; i < len(t); i++ {
+		// Nothing checks that the two characters are digits: the case of others would only give one
+		// more candidate.
 		if t[i] == '%' && i+2 < len(t) {
 			b.WriteString("%" + f(t[i+1:i+3]))
 			i += 2
@@ -757,6 +794,7 @@ func percentCase(t string, f func(string) string) string {
 // digits and the characters in safe. A part that cannot be decoded is encoded
 // as it is.
 func reencode(t, safe, space string, lowerCase bool) string {
+	// RFC 3986 recommends upper case.
 	digits := "0123456789ABCDEF"
 	if lowerCase {
 		digits = "0123456789abcdef"
@@ -785,6 +823,7 @@ func reencode(t, safe, space string, lowerCase bool) string {
 		if i > 0 {
 			b.WriteByte('&')
 		}
+		// A field without = stays without.
 		name, value, ok := strings.Cut(pair, "=")
 		write(name)
 		if ok {

@@ -99,6 +99,7 @@ func mixed(h *head) (all []head) {
 func familyName(family []string) string {
 	prefix := family[0]
 	for _, name := range family[1:] {
+		// Shorten until it fits; the names of a family have a common beginning.
 		for !strings.HasPrefix(name, prefix) {
 			prefix = prefix[:len(prefix)-1]
 		}
@@ -124,6 +125,7 @@ func (s *scene) renamed(h *head) []head {
 		if found == "" || !exact && h.scheme.Name() == s.scheme.Name() && slices.Contains(s.foreign(), found) {
 			continue
 		}
+		// The name differs by more than its spelling, so it is probably another family's.
 		if !exact {
 			mistake = headerFamily
 		}
@@ -179,6 +181,7 @@ func alias(h http.Header, missing string, needed []string) (name string, exact b
 // separators, and prefixes such as HTTP_ in CGI.
 func squash(name string) string {
 	name = strings.ToLower(strings.NewReplacer("_", "-", ".", "-", " ", "-").Replace(name))
+	// In the order in which gateways add them: HTTP_X_Original_….
 	for _, prefix := range []string{"http-", "x-", "original-", "forwarded-"} {
 		name = strings.TrimPrefix(name, prefix)
 	}
@@ -198,6 +201,7 @@ func folded(h *head) (all []head) {
 			if len(v) > maxHeader {
 				continue
 			}
+			// Quotes at both ends or at one.
 			if bare := strings.Trim(v, `"'`); bare != v && bare != "" {
 				values := slices.Clone(h.req.Header.Values(name))
 				values[i] = bare
@@ -209,6 +213,7 @@ func folded(h *head) (all []head) {
 			// The repairs are: join the lines without their indentation; remove every space; remove
 			// only the line breaks.
 			breaks := strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(v)
+			// A folded line begins with white space that was not in the value.
 			lines := strings.FieldsFunc(v, func(r rune) bool { return r == '\r' || r == '\n' || r == '\t' })
 			for j := range lines[min(1, len(lines)):] {
 				lines[j+1] = strings.TrimLeft(lines[j+1], " ")

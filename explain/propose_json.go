@@ -15,9 +15,12 @@ import (
 // values need not be understood, because a signature decides. Tokens also
 // survive what a parser would lose, such as duplicate names and long numbers.
 type style struct {
-	spacing *spacing                         // nil: leave white space as it is
-	text    func(dst, content []byte) []byte // rewrites the content of a string; nil: leave it
-	number  func(dst, token []byte) []byte   // rewrites a number; nil: leave it
+	// spacing is the white space between tokens; nil leaves it as it is.
+	spacing *spacing
+	// text rewrites the content of a string; nil leaves it.
+	text func(dst, content []byte) []byte
+	// number rewrites a number; nil leaves it.
+	number func(dst, token []byte) []byte
 }
 
 // spacing is the white space between tokens. If indent is not empty, each
@@ -38,6 +41,7 @@ const (
 // restyle rewrites JSON in a style. It returns nil if src cannot be split into
 // tokens, or if the result would be much larger.
 func restyle(src []byte, st style) []byte {
+	// Most rewritings change the size by little, so one allocation is usually enough.
 	r := restyler{style: st, src: src, dst: make([]byte, 0, len(src)+len(src)/8+64)}
 	// The constant lets short texts grow by more than the factor: {"a":[]} on lines of its own
 	// does.
@@ -46,6 +50,7 @@ func restyle(src []byte, st style) []byte {
 		if len(r.dst) > most {
 			return nil
 		}
+		// Not JSON, or too deep.
 		if i = r.token(i); i < 0 {
 			return nil
 		}
@@ -123,6 +128,7 @@ func (r *restyler) open(i int) int {
 		r.dst = append(r.dst, c+2)
 		return next + 1
 	}
+	// Each level adds its indentation to every line inside.
 	if r.depth++; r.depth > maxDepth {
 		return -1
 	}
@@ -135,6 +141,7 @@ func (r *restyler) separate(c byte) {
 	switch {
 	case r.spacing == nil:
 		r.dst = append(r.dst, c)
+	// A colon is followed by a value on the same line, a comma by a new member.
 	case c == ':':
 		r.dst = append(r.dst, r.spacing.colon...)
 	default:
@@ -150,6 +157,7 @@ func (r *restyler) word(i int) int {
 	for end < len(r.src) && inToken(r.src[end]) {
 		end++
 	}
+	// true, false and null have one spelling.
 	if token := r.src[i:end]; r.number != nil && isNumber(token) {
 		r.dst = r.number(r.dst, token)
 	} else {
@@ -205,6 +213,7 @@ func endOfString(b []byte, i int) int {
 		if escape < 0 {
 			return quote + 1
 		}
+		// Skip the backslash and what it escapes, which may be the quote that was found.
 		i += escape + 2
 	}
 	return -1
@@ -229,10 +238,15 @@ const (
 
 // escapes says how strings are written where JSON leaves a choice.
 type escapes struct {
-	slash escaping // raw, or lower for \/
-	html  escaping // < > & and U+2028, U+2029, which old JavaScript does not allow in strings
-	plus  escaping // + and ', which .NET also escapes
-	rest  escaping // everything that is not ASCII
+	// slash is raw, or lower for \/.
+	slash escaping
+	// html is for < > & and for U+2028 and U+2029. Old JavaScript does not
+	// allow those two in strings.
+	html escaping
+	// plus is for + and ', which .NET also escapes.
+	plus escaping
+	// rest is for everything that is not ASCII.
+	rest escaping
 }
 
 // text rewrites the content of a string. Runs of plain characters are copied at
@@ -298,6 +312,7 @@ func isPlain(c byte) bool {
 
 // writeSlash writes a slash. escaped says that the source has \/.
 func (e escapes) writeSlash(dst []byte, escaped bool) []byte {
+	// asItIs keeps \/ only where the source has it.
 	if e.slash == lower || e.slash == asItIs && escaped {
 		return append(dst, '\\', '/')
 	}
@@ -345,6 +360,7 @@ func (e escapes) of(r rune, escaped bool) escaping {
 
 // appendEscape writes r as \uXXXX, in two units if it is beyond the BMP.
 func appendEscape(dst []byte, r rune, capitals bool) []byte {
+	// JSON escapes UTF-16 units, not characters.
 	units := utf16.AppendRune(nil, r)
 	for _, u := range units {
 		digits := hex.EncodeToString([]byte{byte(u >> 8), byte(u)}) //nolint:gosec // the low half is meant
@@ -402,6 +418,7 @@ func float(dst, token []byte) []byte {
 
 // point adds a point to integers.
 func point(dst, token []byte) []byte {
+	// A number with a point or an exponent already has what this adds.
 	dst = append(dst, token...)
 	if bytes.ContainsAny(token, ".eE") {
 		return dst
@@ -478,6 +495,7 @@ type member struct {
 // no program changes it.
 func objects(src []byte) (all []*object, ok bool) {
 	p := parser{src: src}
+	// Several values in a row are accepted: a body may be JSON lines.
 	for p.i < len(src) {
 		if !p.value(&all, 0) {
 			return nil, false
@@ -558,6 +576,7 @@ func (p *parser) value(into *[]*object, depth int) bool {
 			}
 		}
 	default:
+		// A number or a word: which one does not matter here.
 		start := p.i
 		for p.i < len(p.src) && inToken(p.src[p.i]) {
 			p.i++
@@ -629,6 +648,7 @@ func byKey(o *object) []int {
 	for i := range order {
 		order[i] = i
 	}
+	// UTF-8 sorts by bytes as it does by code points.
 	slices.SortStableFunc(order, func(a, b int) int { return bytes.Compare(o.members[a].key, o.members[b].key) })
 	return order
 }

@@ -18,6 +18,7 @@ import (
 
 // logged returns the changes that undo what logs and debuggers do to a body.
 func logged() []change {
+	// All are one mistake; the text names the way of escaping.
 	in := func(what string, needs func(b []byte) bool, do func(b []byte) []byte) change {
 		return change{bodyLogged, "the body is as a log writes it: " + what, rewriteCost, do, needs}
 	}
@@ -133,6 +134,7 @@ func fromEntities(b []byte) []byte {
 // databases print. It looks at the beginning only: decoding finds the rest.
 func isHexadecimal(b []byte) bool {
 	b = bytes.TrimSpace(b)
+	// PostgreSQL prints \x, SQL Server and MySQL 0x.
 	b = bytes.TrimPrefix(bytes.TrimPrefix(b, []byte(`\x`)), []byte("0x"))
 	return len(b) >= 8 && len(b)%2 == 0 && len(bytes.Trim(b[:min(len(b), 64)], "0123456789abcdefABCDEF")) == 0
 }

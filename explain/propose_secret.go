@@ -33,7 +33,9 @@ const (
 type text struct {
 	text  string
 	steps []step
-	seen  int // how many of the steps undo a mistake that can be seen, and so are no guess
+	// seen is how many of the steps undo a mistake that can be seen. Those are
+	// no guess.
+	seen int
 }
 
 // with returns a changed text with one more step. The step counts as a guess
@@ -79,6 +81,7 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 		}
 		as := text{text: secret.Reveal()}
 		if accepted(scheme, secret) {
+			// The configured text comes first: without a mistake nothing must be named.
 			texts = slices.Insert(texts, 0, as)
 		} else { // core refuses it, but the sender may sign with it all the same
 			as = as.with(as.text, secretRefused, "")
@@ -190,6 +193,7 @@ func peel(t text) []text {
 // zero-width spaces that come with texts copied from web pages.
 func unspaced(t text) (all []text) {
 	s := t.text
+	// unicode.IsSpace does not include the last two.
 	around := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' || r == '\u200b' })
 	for _, literal := range []string{`\n`, `\r`} { // escapes that a reader of .env files left as they are
 		for strings.HasSuffix(around, literal) {
@@ -365,8 +369,9 @@ func paddingMissing(n int) string {
 // they are, standard as base64 after a prefix, otherwise in hexadecimal or
 // base64.
 type writing struct {
-	t              text
-	prefix         string // that the configured text has
+	t text
+	// prefix is the one that the configured text has; it may be empty.
+	prefix         string
 	free, standard bool
 }
 
@@ -410,6 +415,7 @@ func (w writing) asText(rest string, isHex bool) []text {
 // asked to parse a probe.
 func wantsPrefix(scheme core.Scheme) bool {
 	probe := base64.StdEncoding.EncodeToString([]byte("a probe of thirty-two characters"))
+	// The probe has 32 bytes, which every such scheme accepts.
 	_, with := scheme.ParseKey("whsec_" + probe)
 	_, without := scheme.ParseKey(probe)
 	return with == nil && without != nil
@@ -418,6 +424,7 @@ func wantsPrefix(scheme core.Scheme) bool {
 // isMAC reports whether verifying with a key costs a hash: then it is a shared
 // secret. For schemes with keys of both kinds, the types of core's keys tell.
 func isMAC(f core.Facts, k core.VerifyKey) bool {
+	// A scheme without public keys has only shared secrets, whatever their type.
 	return reflect.TypeOf(k) == macType() || !f.PublicKeys && !isEd25519(k)
 }
 
@@ -437,6 +444,7 @@ var ed25519Type = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals
 
 // typeOf returns the type of a key, nil if it could not be made.
 func typeOf(probe core.VerifyKey, err error) reflect.Type {
+	// Cannot happen: the probes are valid.
 	if err != nil {
 		return nil
 	}

@@ -39,6 +39,7 @@ func (s *scene) addresses(h *head) (all []head) {
 			"something rewrote it on the way"})
 		all = append(all, n)
 	}
+	// The most likely differences come first; heads may drop the last.
 	for _, v := range addressVariants(h.facts.URL, &h.req) {
 		n := *h
 		// The scheme is rebuilt for the address: only it knows how it signs one.
@@ -81,6 +82,7 @@ type address struct {
 // that are the same to people differ for it. The bounds cut the second round
 // first, so single differences are always tried.
 func addressVariants(configured string, r *core.Request) []address {
+	// The configured address itself is no variant.
 	known := map[string]bool{configured: true}
 	round := []address{{text: configured}}
 	var all []address
@@ -186,6 +188,7 @@ func (c *changedAddress) path(target *url.URL) {
 	if target.Path == "" {
 		return
 	}
+	// A prefix that a proxy strips or adds shows here.
 	c.add("with the path of the request", func(u *url.URL) { setPath(u, target.EscapedPath()) })
 	if c.u.Path == "" { // the path is taken from the request
 		c.add("with a slash at the end of the path", func(u *url.URL) { setPath(u, target.EscapedPath()+"/") })
@@ -213,6 +216,7 @@ func spellings(path string) (all []string) {
 		if at += next + 1; next < 0 {
 			break
 		}
+		// A double slash was merged, or an escaped one decoded.
 		for _, instead := range []string{"//", "%2F", "%2f"} {
 			all = append(all, path[:at]+instead+path[at+1:])
 		}
@@ -233,6 +237,7 @@ func (c *changedAddress) query(target *url.URL) {
 			u.RawQuery = q.text
 		})
 	}
+	// The endpoint may be registered with another query than the configured one.
 	if target.RawQuery != c.u.RawQuery {
 		c.add("with the query of the request", func(u *url.URL) { u.RawQuery = target.RawQuery })
 	}
@@ -242,6 +247,7 @@ func (c *changedAddress) query(target *url.URL) {
 // reversed, without one parameter (a proxy or a tracker added it), in any
 // order, and encoded differently.
 func queries(query string) (all []address) {
+	// Nothing to write in another way.
 	if query == "" {
 		return nil
 	}
@@ -249,6 +255,7 @@ func queries(query string) (all []address) {
 	pairs := strings.Split(query, "&")
 	if len(pairs) > 1 {
 		const order = "with the query in another order"
+		// Some clients sort parameters, and some maps print them in another order.
 		reversed, sorted := slices.Clone(pairs), slices.Clone(pairs)
 		slices.Reverse(reversed)
 		slices.Sort(sorted)
@@ -286,6 +293,7 @@ func queries(query string) (all []address) {
 // change them.
 func originals(target *url.URL, h http.Header) (all []*url.URL) {
 	for _, name := range []string{"X-Original-Uri", "X-Original-Url", "X-Forwarded-Uri", "X-Rewrite-Url", "X-Envoy-Original-Path"} {
+		// Each proxy has its own name for it: nginx, IIS, Traefik, Envoy.
 		if v := h.Get(name); v != "" && len(v) <= maxPlace {
 			if place, err := url.ParseRequestURI(v); err == nil {
 				all = append(all, place)
@@ -304,6 +312,7 @@ func originals(target *url.URL, h http.Header) (all []*url.URL) {
 // setPath sets a path with its exact spelling. url.URL would write an
 // equivalent one without RawPath.
 func setPath(u *url.URL, escaped string) {
+	// An undecodable path is no path of a URL: leave the address as it is.
 	if plain, err := url.PathUnescape(escaped); err == nil {
 		u.Path, u.RawPath = plain, escaped
 	}
@@ -321,6 +330,7 @@ func hosts(configured string, r *core.Request) []string {
 	}
 	_, forwarded, _ := strings.Cut(strings.ToLower(asMap(r.Header).Get("Forwarded")), "host=")
 	forwarded, _, _ = strings.Cut(forwarded, ";")
+	// From the most specific header to the least.
 	for _, named := range []string{
 		asMap(r.Header).Get("X-Forwarded-Host"), asMap(r.Header).Get("X-Original-Host"), asMap(r.Header).Get("Host"), strings.Trim(forwarded, `"`),
 	} {
@@ -330,6 +340,7 @@ func hosts(configured string, r *core.Request) []string {
 			all = append(all, host)
 		}
 	}
+	// Clients send the host in lower case, however it was registered.
 	if lower := strings.ToLower(configured); lower != configured {
 		all = append(all, lower)
 	}
