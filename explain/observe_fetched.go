@@ -60,7 +60,7 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 	region, differs := "", ""
 	for _, secret := range s.secrets {
 		if secret.Reveal() == topic {
-			// One matching topic is enough, even after others that differ.
+			// One matching topic is enough, even if others differ.
 			region = arnPart(topic, 3)
 			differs = ""
 			break
@@ -90,7 +90,7 @@ func (s *search) observeConfirmation(add func(Mistake, string)) {
 // differingPart names the first part in which two ARNs of topics differ. A
 // wrong region or account is hard to spot in a long name.
 func differingPart(configured, got string) string {
-	// arn:partition:service:region:account:name
+	// The form is arn:partition:service:region:account:name.
 	for i, name := range []string{"arn", "partition", "service", "region", "account", "name"} {
 		if arnPart(configured, i) != arnPart(got, i) {
 			return name

@@ -508,8 +508,7 @@ func encodedTwice() []change {
 // library encoded.
 func converted() []change {
 	return append(
-		// Latin-1 before Windows-1252: they differ in 32 bytes only, and Latin-1 is the usual
-		// default.
+		// Latin-1 before Windows-1252: it is the usual default. They differ from 0x80 to 0x9f only.
 		[]change{
 			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
 			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
