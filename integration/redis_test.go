@@ -293,7 +293,7 @@ func TestAStalledRedisHoldsNobody(t *testing.T) {
 	}
 }
 
-func TestRedisStoresThatAreMadeWrongly(t *testing.T) {
+func TestMisconfiguredRedisStoresAreRefused(t *testing.T) {
 	t.Parallel()
 	do := func(context.Context, ...any) (any, error) { return "", nil }
 	for name, s := range map[string]*redisstore.Store{

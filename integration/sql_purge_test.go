@@ -186,9 +186,9 @@ func TestPurgeOfManyParts(t *testing.T) {
 	}
 }
 
-// TestPurgeTellsHowFarItIs slows each deletion down. An interrupted purge continues where it
+// TestPurgeReportsItsProgress slows each deletion down. An interrupted purge continues where it
 // stopped.
-func TestPurgeTellsHowFarItIs(t *testing.T) {
+func TestPurgeReportsItsProgress(t *testing.T) {
 	t.Parallel()
 	db := openSQL(t, "pgx", services.StartPostgres(t).DSN())
 	s := newSQL(t, db, sqlstore.Postgres)

@@ -135,7 +135,7 @@ func (s postingToy) Facts() core.Facts {
 	}
 }
 
-func TestAHandshakeThatEveryMessageWithoutItsSignatureLooksLikeIsCaught(t *testing.T) {
+func TestAHandshakeThatMatchesUnsignedMessagesIsCaught(t *testing.T) {
 	t.Parallel()
 	i := slices.IndexFunc(schemeCases(), func(c schemeCase) bool { return c.name == "handshake" })
 	for _, anyBody := range []bool{false, true} {

@@ -75,21 +75,21 @@ func TestEveryWrongFactIsCaught(t *testing.T) {
 		scheme core.Scheme
 		caught bool
 	}{
-		"none":                       {lying{}, false},
-		"true ones":                  {lying{facts: core.Facts{Headers: all, Sign: toySign, Past: time.Minute, FreeText: true}}, false},
-		"a mistake":                  {lying{facts: core.Facts{Mistake: errors.New("no")}}, true},
-		"others each time":           {changing{calls: new(atomic.Int64)}, true},
-		"hidden ones":                {hiding{lying{}}, true},
-		"a header that may be there": {lying{toy: toy{mistake: "time from a header if it is there"}, facts: core.Facts{Headers: all}}, true},
-		"unsigned values":            {lying{facts: core.Facts{Unsigned: true}}, true},
-		"a header not named":         {lying{facts: core.Facts{Headers: [][]string{{"Toy-Id", "Toy-Sig"}}}}, true},
-		"a header in lower case":     {lying{facts: core.Facts{Headers: [][]string{{"toy-id", "Toy-Id", "Toy-Time", "Toy-Sig"}}}}, true},
-		"the body identifies":        {lying{facts: core.Facts{IdentifiedBy: "{body}"}}, true},
-		"an id the body has not":     {lying{facts: core.Facts{IdentifiedBy: "/event/id"}}, true},
-		"an identity of no form":     {lying{facts: core.Facts{IdentifiedBy: "event.id"}}, true},
-		"fetches, and says so":       {lying{facts: core.Facts{Fetches: true}, key: needsContext}, false},
-		"fetches, and says nothing":  {lying{key: needsContext}, true},
-		"an address nobody signs": {lying{facts: core.Facts{URL: "https://example.com/", At: func(string) core.Scheme {
+		"none":                         {lying{}, false},
+		"true ones":                    {lying{facts: core.Facts{Headers: all, Sign: toySign, Past: time.Minute, FreeText: true}}, false},
+		"a mistake":                    {lying{facts: core.Facts{Mistake: errors.New("no")}}, true},
+		"differ each time":             {changing{calls: new(atomic.Int64)}, true},
+		"hidden ones":                  {hiding{lying{}}, true},
+		"an optional header":           {lying{toy: toy{mistake: "time from a header if it is there"}, facts: core.Facts{Headers: all}}, true},
+		"unsigned values":              {lying{facts: core.Facts{Unsigned: true}}, true},
+		"a header not named":           {lying{facts: core.Facts{Headers: [][]string{{"Toy-Id", "Toy-Sig"}}}}, true},
+		"a header in lower case":       {lying{facts: core.Facts{Headers: [][]string{{"toy-id", "Toy-Id", "Toy-Time", "Toy-Sig"}}}}, true},
+		"the body identifies":          {lying{facts: core.Facts{IdentifiedBy: "{body}"}}, true},
+		"an id that the body lacks":    {lying{facts: core.Facts{IdentifiedBy: "/event/id"}}, true},
+		"an identity in no known form": {lying{facts: core.Facts{IdentifiedBy: "event.id"}}, true},
+		"fetches and says so":          {lying{facts: core.Facts{Fetches: true}, key: needsContext}, false},
+		"fetches but does not say so":  {lying{key: needsContext}, true},
+		"an address that is not signed": {lying{facts: core.Facts{URL: "https://example.com/", At: func(string) core.Scheme {
 			return toy{kept: new(kept)}
 		}}}, true},
 		"an address with its query":       {overQuery{}, false},
@@ -167,7 +167,7 @@ func (s overQuery) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-func TestAnAnswerToEveryMessageIsNamed(t *testing.T) {
+func TestAResponseToEveryMessageIsCaught(t *testing.T) {
 	t.Parallel()
 	yes := &core.Answer{Status: http.StatusOK}
 	for want, f := range map[string]core.Facts{
@@ -280,7 +280,7 @@ func (k eitherKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	return false, nil
 }
 
-func TestEveryPublicKeyThatSignsIsCaught(t *testing.T) {
+func TestASchemeWherePublicKeysSignIsCaught(t *testing.T) {
 	t.Parallel()
 	const public = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 	for _, mistake := range []string{

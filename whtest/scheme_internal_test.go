@@ -399,7 +399,7 @@ func plainSubject(scheme core.Scheme, timed bool) Subject {
 	}}
 }
 
-func TestTheSuitesOwnSchemesPassIt(t *testing.T) {
+func TestTheSuitesOwnSchemesPass(t *testing.T) {
 	t.Parallel()
 	for _, timed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("timed %v", timed), func(t *testing.T) {

@@ -388,9 +388,9 @@ func random() (key core.Key, value core.Value) {
 	return key, value
 }
 
-// TestEnginesSetTheLifeAnew overwrites a value that lives for three seconds. The new value lives
+// TestEnginesResetTheExpiry overwrites a value that lives for three seconds. The new value lives
 // for eight, and is then removed.
-func TestEnginesSetTheLifeAnew(t *testing.T) {
+func TestEnginesResetTheExpiry(t *testing.T) {
 	t.Parallel()
 	for _, e := range engines() {
 		t.Run(e.name, func(t *testing.T) {
@@ -488,7 +488,7 @@ func TestFullEnginesRefuseAndForgetNothing(t *testing.T) {
 	}
 }
 
-func TestWrongServersAreFoundAtTheStart(t *testing.T) {
+func TestUnsuitableServersAreFoundAtStart(t *testing.T) {
 	t.Parallel()
 	t.Run("memcached without revisions", func(t *testing.T) {
 		t.Parallel()

@@ -61,7 +61,7 @@ func main() {
 }
 `
 
-func TestAnApplicationKeepsTheFrameworkThatItHas(t *testing.T) {
+func TestAnApplicationKeepsItsFrameworkVersion(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../..")
 	if err != nil {

@@ -113,7 +113,7 @@ func TestEveryNestedModuleRequiresTheRootAtThisVersion(t *testing.T) {
 	}
 }
 
-func TestAStrangerCanRequireEveryModule(t *testing.T) {
+func TestAnybodyCanRequireEveryModule(t *testing.T) {
 	modules, err := published(tree)
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestAStrangerCanRequireEveryModule(t *testing.T) {
 	}
 }
 
-func TestTheCommandLineInstallsAndSaysItsVersion(t *testing.T) {
+func TestTheCommandLineInstallsAndPrintsItsVersion(t *testing.T) {
 	dir := t.TempDir()
 	command(t, dir, "go", "install", rootModule+"/cmd/hookonce@"+*version)
 	if got := command(t, dir, "hookonce", "version"); !strings.HasPrefix(got, "hookonce "+*version+" ") {
@@ -194,7 +194,7 @@ func TestTheAPIDidNotBreak(t *testing.T) {
 	}
 }
 
-func TestALineThatIsGoneFromTheAPIIsFound(t *testing.T) {
+func TestALineRemovedFromTheAPIIsFound(t *testing.T) {
 	before := "# core\n\nfunc A()\ntype T struct {\n\tN int\n}\n\n# whtest\n\nfunc A()\n"
 	for name, tt := range map[string]struct {
 		after string

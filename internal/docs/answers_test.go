@@ -11,8 +11,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// TestAnswersAreAsDocumented reads the first table of docs/answers.md.
-func TestAnswersAreAsDocumented(t *testing.T) {
+// TestResponsesAreAsDocumented reads the first table of docs/answers.md.
+func TestResponsesAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root, "docs", "answers.md"))
 	if err != nil {

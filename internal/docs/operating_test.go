@@ -96,8 +96,8 @@ func TestOperatingNamesEveryReason(t *testing.T) {
 	}
 }
 
-// TestExactlyOnceIsSaidWithCommitOnly: no store provides exactly-once by itself.
-func TestExactlyOnceIsSaidWithCommitOnly(t *testing.T) {
+// TestExactlyOnceIsMentionedWithCommitOnly: no store provides exactly-once by itself.
+func TestExactlyOnceIsMentionedWithCommitOnly(t *testing.T) {
 	t.Parallel()
 	said := 0
 	for _, name := range []string{"README.md", "docs/stores.md", "docs/operating.md", "docs/identity.md", "docs/production.md", "docs/threat-model.md"} {
