@@ -69,19 +69,19 @@ func TestWhatIsProvenAndWhatIsSeen(t *testing.T) {
 		"an empty secret":                                {[]damage{configure("", func(string) string { return "" })}, explain.SecretRefused, false},
 		"a placeholder":                                  {[]damage{configure("", func(string) string { return "whsec_changeme" })}, explain.SecretRefused, false},
 		"no secret":                                      {[]damage{{after: func(m *message) { m.configured = nil }}}, explain.Misconfigured, false},
-		"nine characters of a signature, which prove nothing": {
+		"nine characters of a signature prove nothing": {
 			[]damage{header("", func(h http.Header) { h["Webhook-Signature"][0] = h["Webhook-Signature"][0][:12] })}, explain.Unknown, false,
 		},
 		"a body that happens to have 1024 bytes": {[]damage{{before: func(m *message) {
 			m.body = []byte("a=" + strings.Repeat("b", 1022))
 			asMap(m.r.Header).Set("Content-Length", "1024")
 		}, after: func(m *message) { m.r.Body[7] = 'c' }}}, explain.Unknown, false},
-		"headers that are not the scheme's": {[]damage{{after: func(m *message) {
+		"headers of another scheme": {[]damage{{after: func(m *message) {
 			c := send(senders()["contentful"], header("", func(h http.Header) { delete(h, "X-Contentful-Signed-Headers") }))
 			m.scheme, m.r = c.scheme, c.r
 		}}}, explain.HeaderMissing, false},
-		"another body":                 {[]damage{arrive("", replace("evt", "xyz"))}, explain.Unknown, false},
-		"another body, in time's past": {[]damage{late, arrive("", replace("evt", "xyz"))}, explain.Unknown, false},
+		"another body":          {[]damage{arrive("", replace("evt", "xyz"))}, explain.Unknown, false},
+		"another body, too old": {[]damage{late, arrive("", replace("evt", "xyz"))}, explain.Unknown, false},
 	} {
 		m := send(senders()["standard"], tt.damage...)
 		if e := m.input().explain(t.Context()); !names(e, tt.word) || either(e) != tt.proven {
@@ -90,7 +90,7 @@ func TestWhatIsProvenAndWhatIsSeen(t *testing.T) {
 	}
 }
 
-func TestKeySourcesAreAskedOnceAndTheirAnswersTold(t *testing.T) {
+func TestKeySourcesAreAskedOnceAndTheirErrorsReported(t *testing.T) {
 	t.Parallel()
 	m := send(senders()["standard"], secretNewline)
 	for name, tt := range map[string]struct {
@@ -119,7 +119,7 @@ func TestKeySourcesAreAskedOnceAndTheirAnswersTold(t *testing.T) {
 	}
 }
 
-func TestTheSchemesThatFetchTheirKeysAreNotTried(t *testing.T) {
+func TestSchemesThatFetchTheirKeysAreNotTried(t *testing.T) {
 	t.Parallel()
 	broken := &http.Client{Transport: unreachable{t}}
 	for _, scheme := range []core.Scheme{
@@ -141,7 +141,7 @@ func TestTheSchemesThatFetchTheirKeysAreNotTried(t *testing.T) {
 	}
 }
 
-// unreachable fails the test at the first request.
+// unreachable is a transport that fails the test at the first request.
 type unreachable struct{ t *testing.T }
 
 func (u unreachable) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -149,7 +149,7 @@ func (u unreachable) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errors.New("unreachable")
 }
 
-func TestNothingToGoByIsNoPanic(t *testing.T) {
+func TestAnIncompleteRefusalDoesNotPanic(t *testing.T) {
 	t.Parallel()
 	of := func(source string, keys *core.Keys) *core.Verifier {
 		return core.Must(core.New(core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
@@ -172,7 +172,7 @@ func TestNothingToGoByIsNoPanic(t *testing.T) {
 	}
 }
 
-func TestEveryWordIsDocumentedAndSaysWhatToDo(t *testing.T) {
+func TestEveryMistakeIsDocumentedAndSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("mistakes.go")
 	if err != nil {
@@ -190,7 +190,7 @@ func TestEveryWordIsDocumentedAndSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestNamesOfTheRequestCannotForgeLinesOfALog(t *testing.T) {
+func TestNamesInTheRequestCannotForgeLogLines(t *testing.T) {
 	t.Parallel()
 	m := send(senders()["standard"], header("", func(h http.Header) {
 		rename(h, "Webhook-Signature", "X-Evil\n\x1b[31mauthentic-Webhook-Signature")
@@ -203,7 +203,7 @@ func TestNamesOfTheRequestCannotForgeLinesOfALog(t *testing.T) {
 	}
 }
 
-func TestErrorsOfOthersCannotForgeLinesNorFillTheScreen(t *testing.T) {
+func TestForeignErrorsCannotForgeLinesOrFillTheScreen(t *testing.T) {
 	t.Parallel()
 	m := send(senders()["standard"])
 	in := m.input()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// cpu is what this process has used, of both kinds: a busy machine does not change
-// it much, as it does the time that passes.
+// cpu is the processor time that this process has used, user and system. Unlike elapsed time, it
+// hardly changes on a busy machine.
 func cpu() time.Duration {
 	var used syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {

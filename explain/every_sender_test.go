@@ -16,7 +16,7 @@ import (
 	"github.com/hookonce/hookonce/explain"
 )
 
-// row is a mistake that a sender's messages are made to have.
+// row is a mistake that is made in a message of some sender.
 type row struct {
 	name   string
 	damage damage
@@ -51,7 +51,7 @@ func secretMistakes() []row {
 	}
 }
 
-// unrelated is a secret in a sender's form that is not the sender's.
+// unrelated is a secret in the form of a sender's, but another one.
 func unrelated(sender string) string {
 	switch sender {
 	case "standard", "standard v1a":
@@ -224,9 +224,9 @@ func TestTheAddressThatAProxySawIsNamed(t *testing.T) {
 	}
 }
 
-// One value as libraries write it: each sends it, and each of the others writes it again on its
-// way.
-func TestJSONThatAnotherLibraryWroteAgainIsNamed(t *testing.T) {
+// The same value, as each library writes it. Each one sends it, and each of the others rewrites it
+// on the way.
+func TestJSONRewrittenByAnotherLibraryIsNamed(t *testing.T) {
 	t.Parallel()
 	const plain = `{"type":"invoice.paid","data":{"total":12.5,"count":3,"note":"Grüße <b>& more</b> from a/b 😀"},"tags":["x","y"],"e":{},"l":[]}`
 	ascii := strings.NewReplacer("ü", `\u00fc`, "ß", `\u00df`, "😀", `\ud83d\ude00`)
@@ -274,7 +274,7 @@ func TestASecretThatKubernetesEncodedIsNamed(t *testing.T) {
 	}
 }
 
-func TestABodyThatIsCutAtALimitIsNamed(t *testing.T) {
+func TestABodyCutAtALimitIsNamed(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1024, 1 << 16, 1<<16 - 1, 1 << 17, 100_000, 100 << 10, 1_000_000, 1 << 20} {
 		m := send(senders()["github"], damage{before: write(func(*message) []byte { return []byte(`{"text":"` + strings.Repeat("long ", n/4) + `"}`) })})
@@ -285,7 +285,7 @@ func TestABodyThatIsCutAtALimitIsNamed(t *testing.T) {
 	}
 }
 
-func TestAnAPIKeyInThePlaceOfTheSecretIsSeen(t *testing.T) {
+func TestAnAPIKeyInsteadOfTheSecretIsSeen(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"sk_live_4Q7rVb2nXk9wTz0s", "pk_test_4Q7rVb2nXk9wTz0s", "rk_live_4Q7rVb2nXk9wTz0s"} {
 		m := send(senders()["stripe"], configure("", func(string) string { return key }))

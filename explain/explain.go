@@ -8,7 +8,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// maxDetail bounds the text of an error that is not ours.
+// maxDetail bounds, in bytes, error text that comes from outside this module. A
+// key source's error can be arbitrarily long, and it ends up on one log line.
 const maxDetail = 2 << 10
 
 // Explanation is the result of [Request]. Printed, logged or as JSON, it shows
@@ -24,10 +25,13 @@ type Explanation struct {
 	// undoing all of them makes the signature verify.
 	Findings []Finding `json:"findings,omitempty"`
 
-	signed *signed // behind a pointer, so that fmt shows nothing of it
+	// signed is the request under which a signature verified. It is a pointer
+	// so that fmt prints an address and none of the contents.
+	signed *signed
 }
 
-// Finding is one mistake or observation.
+// Finding is one mistake or observation. Its texts are for people and may
+// change; programs should compare Mistake.
 type Finding struct {
 	// Mistake is the name of the mistake.
 	Mistake Mistake `json:"mistake"`
@@ -43,28 +47,33 @@ type Finding struct {
 }
 
 // Request explains why a request was refused. If r.Err is nil, Request asks the
-// verifier. If it is set, it can tell what the request no longer shows, such as
-// that the body was read before. r.Request is not changed. others are keys of
-// other tenants, endpoints or environments, to find out whether the message was
-// meant for them. Their names are printed. nil: none.
+// verifier. Set r.Err if you have it: it can hold what the request no longer
+// shows, such as that the body was read before. r.Request is not changed.
+//
+// others holds the keys of other tenants, endpoints or environments. With them,
+// Request can tell that a message was meant for somebody else. Their names are
+// printed. others may be nil.
 //
 // Request does no I/O except for one call of the verifier's key source. It
-// calls keys only under a context that has ended, and never one that fetches
-// (see [core.Facts]). The work is bounded: about a tenth of a second for a body
-// of 1 MiB, and ten milliseconds for most messages without an explanation. It
-// is safe for concurrent use.
+// calls keys only under a context that has ended, and it never calls keys that
+// are fetched (see [core.Facts]). The work is bounded: about a tenth of a
+// second for a body of 1 MiB, and ten milliseconds for most messages that it
+// cannot explain. It is safe for concurrent use.
 func Request(ctx context.Context, r core.Refused, others map[string]*core.Keys) Explanation {
 	e, _ := explain(ctx, r, others)
 	return e
 }
 
-// explain also returns the work that it was, for the tests.
+// explain implements [Request]. It also returns the work spent, which the tests
+// compare with the budget.
 //
-// Three kinds of refusal end early: one without a verifier or request, one that
-// this verifier accepts (its reason lies elsewhere, as that of a replay), and
-// one whose keys are fetched, for which nothing can be tried. All others are
-// searched, then observed. There is always at least one finding for a refusal.
+// Three kinds of refusal end early: one without a verifier or request; one that
+// this verifier accepts, so the reason lies elsewhere, as with a replay; and
+// one whose keys are fetched, for which there is nothing to try. All others are
+// searched for a proof. Only if there is none is the request observed. A
+// refusal always has at least one finding.
 func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) (Explanation, int64) {
+	// A nil *core.Error must not become a non-nil error.
 	var err error
 	if r.Err != nil {
 		err = r.Err
@@ -73,14 +82,15 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 		what := "there is no verifier, or no request, to explain"
 		return Explanation{Findings: []Finding{step{misconfigured, what}.finding(false)}}, 0
 	}
+	// This is the one call of the key source.
 	s := newSearch(ctx, r, others)
 	if s.verdict != nil {
 		if err == nil {
 			err = s.verdict
 		}
 	} else if !s.facts.Fetches {
-		// A refusal for another reason than the signature, such as a replay, has no mistake to
-		// name.
+		// The signature is fine, so there is no mistake to name. The body is the exception: the
+		// verifier got it whole here, but the middleware may have seen it consumed or cut.
 		e := Explanation{Authentic: true}
 		e.Reason, e.Detail = s.say(err)
 		if refused := e.Reason; refused == core.ErrBodyConsumed || refused == core.ErrBodyTooLarge {
@@ -88,6 +98,7 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 		}
 		return e, s.spent
 	}
+	// From here on the verifier refuses the request, or cannot decide because its keys are fetched.
 	e := Explanation{}
 	e.Reason, e.Detail = s.say(err)
 	if !s.facts.Fetches {
@@ -100,18 +111,22 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 	if len(e.Findings) == 0 {
 		e.Findings = append(e.Findings, s.unknown(err))
 	}
+	// A proof needs no caveat: what was not tried cannot refute it.
 	if s.unfinished && !e.Findings[0].Proven {
 		e.Findings = append(e.Findings, step{mistake: notFinished}.finding(false))
 	}
 	return e, s.spent
 }
 
-// say takes reason and text of an error.
+// say returns the reason and the text of an error, with configured secrets
+// removed. The reason may be wrapped in an application's own error. It may also
+// be the error itself, as in a log from which only the word is known.
 func (s *search) say(err error) (core.Reason, string) {
 	if err == nil {
 		return "", ""
 	}
 	var reason core.Reason
+	// A *core.Error is preferred: its Reason is set even if the chain contains other reasons.
 	if refusal := (*core.Error)(nil); errors.As(err, &refusal) {
 		reason = refusal.Reason
 	} else {
@@ -121,7 +136,7 @@ func (s *search) say(err error) (core.Reason, string) {
 }
 
 // String returns the mistakes on the first line, then the fix for each and
-// where to look.
+// where to look. The first line stands alone: [Hook] logs only that one.
 func (e Explanation) String() string {
 	var b strings.Builder
 	if e.Authentic && len(e.Findings) == 0 {
@@ -131,6 +146,7 @@ func (e Explanation) String() string {
 		}
 		return b.String()
 	}
+	// The names come first, so that they can be found in a log.
 	first, rest := e.together()
 	words, whats := make([]string, len(first)), make([]string, len(first))
 	for i, f := range first {
@@ -153,9 +169,11 @@ func (e Explanation) String() string {
 	return b.String()
 }
 
-// together parts the findings of the first line, which were proven together,
-// from the rest.
+// together splits off the findings of the first line. Proven findings share
+// that line because they hold only together. Observations are independent, so
+// only the first one is there.
 func (e Explanation) together() (first, rest []Finding) {
+	// The first finding alone, and further ones only while all are proven.
 	n := min(1, len(e.Findings))
 	for n < len(e.Findings) && e.Findings[0].Proven && e.Findings[n].Proven {
 		n++
@@ -163,8 +181,8 @@ func (e Explanation) together() (first, rest []Finding) {
 	return e.Findings[:n], e.Findings[n:]
 }
 
-// state is how sure a finding is: proven by a signature, or only seen. The
-// words of the search itself claim nothing.
+// state says how certain a finding is: proven by a signature, or only seen.
+// Findings about the search itself make no claim, so they have no state.
 func (f Finding) state() string {
 	switch {
 	case f.Proven:
@@ -176,27 +194,35 @@ func (f Finding) state() string {
 	}
 }
 
+// advice is the indented rest of a printed finding.
 func (f Finding) advice() string { return "\n  do:   " + f.Remedy + "\n  look: " + f.Look }
 
-// step is one mistake undone.
+// step is one mistake that the search undid. Steps are collected on every
+// candidate, so they stay small: the advice is looked up only for the few that
+// become findings.
 type step struct {
 	mistake Mistake
-	what    string // better than what the table says; may be empty
+	// what replaces the general text of the table. It may be empty.
+	what string
 }
 
+// finding adds the advice to a step.
 func (s step) finding(proven bool) Finding {
 	a := adviceFor(s.mistake)
 	if s.what != "" {
 		a.what = s.what
 	}
+	// An unproven address is a guess that a wrong secret would explain as well. The advice names
+	// both, so that nobody searches proxies for hours.
 	if s.mistake == wrongURL && !proven {
-		a.remedy += " If messages are refused still, copy the secret again from the sender."
+		a.remedy += " If messages are still refused, copy the secret again from the sender."
 		a.look += "; then " + whereShown
 	}
 	return Finding{s.mistake, proven, a.what, a.remedy, a.look}
 }
 
-// findings names each mistake once.
+// findings turns the steps of a proof into findings. It names each mistake
+// once: two newlines taken off a secret are one mistake to a person.
 func findings(steps []step) []Finding {
 	var all []Finding
 	seen := map[Mistake]bool{}

@@ -18,7 +18,7 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// The mistakes, made on purpose.
+// These functions make mistakes on purpose.
 
 func configure(word explain.Mistake, f func(secret string) string) damage {
 	return damage{word: word, after: func(m *message) {
@@ -67,7 +67,8 @@ func minified(b []byte) []byte {
 	return buf.Bytes()
 }
 
-// reserialised is what a program in Go makes of JSON that it parses: sorted, minified, escaped.
+// reserialised is what a Go program makes of JSON that it parses and writes again: sorted,
+// minified, escaped.
 func reserialised(b []byte) []byte {
 	var v any
 	if err := json.Unmarshal(b, &v); err != nil {
@@ -184,7 +185,7 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 		{"the secret has a newline", "standard", secretNewline},
 		{"the secret has spaces", "standard", secretSpace},
 		{"the secret has a newline inside", "standard", configure(explain.SecretNewline, func(s string) string { return s[:20] + "\n" + s[20:] })},
-		{"the secret has a newline that was not interpreted", "standard", configure(explain.SecretNewline, func(s string) string { return s + `\n` })},
+		{"the secret has an uninterpreted newline", "standard", configure(explain.SecretNewline, func(s string) string { return s + `\n` })},
 		{"the secret has a byte order mark", "standard", configure(explain.SecretNewline, func(s string) string { return "\ufeff" + s })},
 		{"the secret is quoted", "standard", secretQuoted},
 		{"the secret is in apostrophes", "standard", secretApos},
@@ -198,7 +199,7 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 		{"the sender takes the secret as text", "standard", damage{explain.SecretBase64, func(m *message) {
 			m.sender = &sender{key: func(s string) string { return strings.TrimPrefix(s, "whsec_") }}
 		}, nil}},
-		{"the sender takes the prefix as a part of the secret", "standard", damage{explain.SecretPrefix, func(m *message) {
+		{"the sender takes the prefix as part of the secret", "standard", damage{explain.SecretPrefix, func(m *message) {
 			m.sender = &sender{key: verbatim}
 		}, nil}},
 		{"the sender's private key is configured", "standard v1a", configure(explain.SecretKind, func(string) string {
@@ -206,12 +207,12 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 		})},
 		{"the public key is configured as a secret", "standard v1a", configure(explain.SecretKind, func(s string) string { return "whsec_" + s[5:] })},
 		{"a secret is configured where a public key is needed", "standard v1a", configure(explain.SecretKind, func(string) string { return otherSecret })},
-		{"the key is of another tenant", "standard", tenant},
-		{"the key is over", "standard", expired},
-		{"the key comes later", "standard", early},
-		{"the body has one newline more", "standard", bodyNewline},
-		{"the body has one CRLF more", "standard", bodyCRLF},
-		{"the body has one newline less", "standard", bodyTrimmed},
+		{"the key is another tenant's", "standard", tenant},
+		{"the key has expired", "standard", expired},
+		{"the key is not valid yet", "standard", early},
+		{"the body has an extra newline", "standard", bodyNewline},
+		{"the body has an extra CRLF", "standard", bodyCRLF},
+		{"the body lacks its newline", "standard", bodyTrimmed},
 		{"the body has spaces around it", "standard", arrive(explain.BodyNewline, func(b []byte) []byte { return []byte("\n " + string(b) + " ") })},
 		{"LF became CRLF", "standard", damage{explain.BodyLineEnds, write(func(m *message) []byte { return indented("  ")(m.body) }), func(m *message) {
 			m.r.Body = replace("\n", "\r\n")(m.r.Body)
@@ -275,7 +276,7 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 			}),
 			func(m *message) { m.r.Body = reserialised(m.r.Body) },
 		}},
-		{"the sorted members were put in another order", "standard", damage{explain.BodyKeyOrder, write(func(m *message) []byte {
+		{"the sorted members were reordered", "standard", damage{explain.BodyKeyOrder, write(func(m *message) []byte {
 			return []byte(`{"data":{"x":{"a":1},"y":2},"id":"b","type":"a"}`)
 		}), func(m *message) { m.r.Body = []byte(`{"type":"a","id":"b","data":{"y":2,"x":{"a":1}}}`) }}},
 		{"UTF-8 became Latin-1", "standard", arrive(explain.BodyCharset, latin1)},
@@ -331,7 +332,7 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 		{"the clock is behind", "standard", behind},
 		{"the message is late", "standard", late},
 		{"the id has a dot", "standard", dotted},
-		{"the id has a number behind a dot", "standard", damage{word: explain.IDDot, before: func(m *message) { m.id = "msg.1760000000" }}},
+		{"the id has a number after a dot", "standard", damage{word: explain.IDDot, before: func(m *message) { m.id = "msg.1760000000" }}},
 		{"a header has an underscore", "standard", underscored},
 		{"a header has an X", "standard", forwarded},
 		{"a header's name is that of CGI", "standard", header(explain.HeaderRenamed, func(h http.Header) { rename(h, "Webhook-Id", "HTTP_WEBHOOK_ID") })},
@@ -339,14 +340,14 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 		{"the families are mixed", "standard", mixedFamily},
 		{"another family", "standard", otherFamily},
 		{"a header is missing", "standard", header(explain.HeaderMissing, func(h http.Header) { delete(h, "Webhook-Timestamp") })},
-		{"a header is there twice", "standard", doubled},
-		{"a header is there twice, joined", "standard", joined},
+		{"a header is repeated", "standard", doubled},
+		{"a header is repeated, joined", "standard", joined},
 		{"a header is folded", "standard", folded},
 		{"a header has a space", "standard", header(explain.HeaderFolded, func(h http.Header) {
 			v := h["Webhook-Signature"][0]
 			h["Webhook-Signature"] = []string{v[:20] + " " + v[20:]}
 		})},
-		{"a header has a newline behind", "standard", header(explain.HeaderFolded, func(h http.Header) { h["Webhook-Timestamp"][0] += "\r\n" })},
+		{"a header has a trailing newline", "standard", header(explain.HeaderFolded, func(h http.Header) { h["Webhook-Timestamp"][0] += "\r\n" })},
 		{"the signature is cut", "standard", cut},
 		{"the signature has no label", "standard", header(explain.SignatureLabel, func(h http.Header) { h["Webhook-Signature"][0] = h["Webhook-Signature"][0][3:] })},
 		{"the signature has another label", "standard", header(explain.SignatureLabel, func(h http.Header) { h["Webhook-Signature"][0] = "v1=" + h["Webhook-Signature"][0][3:] })},
@@ -366,11 +367,11 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 
 		{"the secret has a newline", "github", secretNewline},
 		{"the secret is quoted", "github", secretQuoted},
-		{"the secret is base64 of the text", "github", secretBase64},
-		{"the secret is hexadecimal of the text", "github", secretHex},
+		{"the secret is the text in base64", "github", secretBase64},
+		{"the secret is the text in hexadecimal", "github", secretHex},
 		{"the secret has a prefix", "github", prefixKept},
 		{"indented", "github", bodyIndented},
-		{"one newline more", "github", bodyNewline},
+		{"an extra newline", "github", bodyNewline},
 		{"the signature is in upper case", "github", header(explain.SignatureEncoding, func(h http.Header) {
 			h["X-Hub-Signature-256"][0] = "sha256=" + strings.ToUpper(h["X-Hub-Signature-256"][0][7:])
 		})},
@@ -486,8 +487,8 @@ func TestASingleMistakeIsNamedOnTheFirstLine(t *testing.T) {
 	t.Logf("%d single mistakes", len(rows))
 }
 
-// The commonest pairs, for Standard Webhooks: a mistake of the receiver or sender, and one on the
-// way.
+// The most common pairs, for Standard Webhooks: one mistake of the receiver or sender, and one on
+// the way.
 func pairs() [][2]damage {
 	var all [][2]damage
 	cross := func(a, b []damage) {
@@ -547,7 +548,7 @@ func TestFourOfFivePairsOfMistakesAreNamedOnTheFirstLine(t *testing.T) {
 	}
 }
 
-// asMap is the header that a test made itself.
+// asMap returns the header of a request that a test made as an http.Header.
 func asMap(h core.Header) http.Header {
 	m, _ := h.(http.Header)
 	return m

@@ -6,11 +6,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Budget is the bound on the work in a body of a mebibyte, in bytes, with what the last piece of it
-// may take: what comes out of a compressed body.
+// Budget bounds the work in a body of a mebibyte, in bytes. It includes what the last piece of work
+// may add: the output of a compressed body.
 const Budget = budget + 4*maxInflated
 
-// Work explains, and says how much of the budget it took.
+// Work is Request, and also returns the work spent.
 func Work(ctx context.Context, r core.Refused, others map[string]*core.Keys) (Explanation, int64) {
 	return explain(ctx, r, others)
 }
@@ -24,7 +24,7 @@ func Mistakes() []Mistake {
 	return words
 }
 
-// The words by names, for the tests.
+// Names for the mistakes, for the tests.
 const (
 	BodyBOM           = bodyBOM
 	BodyBase64        = bodyBase64

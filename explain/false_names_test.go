@@ -31,7 +31,7 @@ func word(r *rand.Rand, n int) string {
 	return string(b)
 }
 
-// randomJSON is an object with strings, whole numbers and objects.
+// randomJSON returns an object with strings, whole numbers and nested objects.
 func randomJSON(r *rand.Rand, depth int) string {
 	var b strings.Builder
 	b.WriteString("{")
@@ -56,7 +56,7 @@ func randomJSON(r *rand.Rand, depth int) string {
 	return b.String() + "}"
 }
 
-// alter changes one letter or digit to another one, takes one away, or adds one.
+// alter changes one letter or digit to another, removes one, or adds one.
 func alter(r *rand.Rand, b []byte, class string, only bool) []byte {
 	var at []int
 	for i, c := range b {
@@ -83,7 +83,7 @@ func alter(r *rand.Rand, b []byte, class string, only bool) []byte {
 	}
 }
 
-// corrupt changes a request in a way that no mistake makes.
+// corrupt changes a request in a way that no known mistake does. It returns what it changed.
 func corrupt(r *rand.Rand, m *message) string {
 	for {
 		switch r.IntN(6) {
@@ -150,12 +150,12 @@ func corrupt(r *rand.Rand, m *message) string {
 	}
 }
 
-func TestAZeroInFrontOfANumberIsNoNumberWrittenAnew(t *testing.T) {
+func TestALeadingZeroIsNotARewrittenNumber(t *testing.T) {
 	t.Parallel()
 	m := send(senders()["standard"], damage{before: func(m *message) { m.body = []byte(`{"n":247910}`) }})
 	m.r.Body = []byte(`{"n":0247910}`)
 	if e := m.input().explain(t.Context()); len(e.Findings) != 1 || e.Findings[0].Mistake != explain.Unknown {
-		t.Errorf("is named: %s", e)
+		t.Errorf("got a finding: %s", e)
 	}
 }
 

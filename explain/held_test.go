@@ -14,9 +14,8 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// Real tools made these mistakes: testdata/held/make.py wrote the requests, and
-// list.tsv says with which tool each was made. Nothing here or in the package made
-// any of them.
+// Real tools made these mistakes: testdata/held/make.py recorded the requests, and list.tsv names
+// the tool for each. Neither this package nor its tests made any of them.
 func TestMistakesOfRealToolsAreNamedOnTheFirstLine(t *testing.T) {
 	t.Parallel()
 	const folder = "testdata/held"

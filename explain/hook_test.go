@@ -25,7 +25,7 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// running starts a server of each framework with v in front of a handler.
+// running starts a server of each framework with v before a handler.
 var running = map[string]func(t *testing.T, v *core.Verifier) (url string){
 	"nethttp": func(t *testing.T, v *core.Verifier) string {
 		return listening(t, nethttp.New(v)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
@@ -60,7 +60,7 @@ func listening(t *testing.T, h http.Handler) string {
 	return s.URL
 }
 
-// logged is a log that several requests write to.
+// logged collects a log to which several requests write at once.
 type logged struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -115,7 +115,7 @@ func TestHookNamesTheMistakeInTheLogOfEachFramework(t *testing.T) {
 	}
 }
 
-// post signs body with secret and sends what arrives instead.
+// post signs body with secret, and sends arrives instead of it.
 func post(t *testing.T, url, secret, body, arrives string, at time.Duration, status int) {
 	t.Helper()
 	signer, err := core.NewSigner(secret)
@@ -135,11 +135,11 @@ func post(t *testing.T, url, secret, body, arrives string, at time.Duration, sta
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != status {
-		t.Errorf("answered %d, want %d", resp.StatusCode, status)
+		t.Errorf("status %d, want %d", resp.StatusCode, status)
 	}
 }
 
-// Whoever floods a development server gets refusals, not a queue of searches.
+// Flooding a development server gives refusals, not a queue of searches.
 func TestHookExplainsFourAtOnce(t *testing.T) {
 	t.Parallel()
 	inside, leave := make(chan struct{}, 8), make(chan struct{})

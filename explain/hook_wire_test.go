@@ -27,7 +27,7 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// seen is what one server's hook and handler were given.
+// seen collects what one server's hook and handler got.
 type seen struct {
 	mu     sync.Mutex
 	shown  []core.Refused
@@ -46,7 +46,7 @@ func (s *seen) handle(body []byte) {
 	s.bodies = append(s.bodies, string(body))
 }
 
-// takesBody starts a server of each framework with v in front of a handler that reads the body.
+// takesBody starts a server of each framework, with v before a handler that reads the body.
 var takesBody = map[string]func(t *testing.T, v *core.Verifier, s *seen) (address string){
 	"nethttp": func(t *testing.T, v *core.Verifier, s *seen) string {
 		return listening(t, nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -103,8 +103,8 @@ const (
 	stale        = "Webhook-Id: msg_1\r\nWebhook-Timestamp: 1\r\nWebhook-Signature: v1,x\r\n"
 )
 
-// What a hook makes a server read is bounded, is shown whole or not at all, and leaves the
-// connection fit for the next request, or closed.
+// What a hook makes a server read is bounded, and is shown completely or not at all. The connection
+// stays usable for the next request, or is closed.
 func TestTheHookOnTheWire(t *testing.T) {
 	t.Parallel()
 	gin.SetMode(gin.ReleaseMode)
@@ -118,16 +118,16 @@ func TestTheHookOnTheWire(t *testing.T) {
 		body string
 		ends bool // the sender's side
 	}{
-		"no body":             {sized(""), "", false},
-		"a body":              {sized(small), small, false},
-		"chunks":              {chunked(small), small, false},
-		"a body at the limit": {sized(large[5000:]), large[5000:], false},
-		"a body too large":    {sized(large), large, false},
-		"chunks too large":    {chunked(large), large, false},
-		"expect":              {"Expect: 100-continue\r\n" + sized(small), small, false},
-		"a body that ends":    {"Content-Length: 100\r\n\r\n" + small, "", true},
-		"chunks that end":     {"Transfer-Encoding: chunked\r\n\r\n5\r\nab", "", true},
-		"a body that stays":   {"Content-Length: 100\r\n\r\n" + small, "", false},
+		"no body":                   {sized(""), "", false},
+		"a body":                    {sized(small), small, false},
+		"chunks":                    {chunked(small), small, false},
+		"a body at the limit":       {sized(large[5000:]), large[5000:], false},
+		"a body that is too large":  {sized(large), large, false},
+		"chunks that are too large": {chunked(large), large, false},
+		"expect":                    {"Expect: 100-continue\r\n" + sized(small), small, false},
+		"a body that ends":          {"Content-Length: 100\r\n\r\n" + small, "", true},
+		"chunks that end":           {"Transfer-Encoding: chunked\r\n\r\n5\r\nab", "", true},
+		"a body that stays":         {"Content-Length: 100\r\n\r\n" + small, "", false},
 	} {
 		for framework, serve := range takesBody {
 			for _, reportOnly := range []bool{false, true} {
@@ -159,17 +159,17 @@ func TestTheHookOnTheWire(t *testing.T) {
 					}
 					resp := answer(t, in)
 					if resp.StatusCode != want {
-						t.Errorf("answered %d, want %d", resp.StatusCode, want)
+						t.Errorf("status %d, want %d", resp.StatusCode, want)
 					}
 					s.check(t, c.body, c.sent, reportOnly)
 					if resp.Close || c.ends {
 						return
 					}
-					// The connection stays: what is sent next is a request, and not the rest of a
-					// body.
+					// The connection stays open. The server must take what is sent next for a
+					// request, not for the rest of a body.
 					_, _ = io.WriteString(conn, "POST /hook HTTP/1.1\r\nHost: a\r\n"+stale+sized("next"))
 					if resp := answer(t, in); resp.StatusCode != want {
-						t.Errorf("the next request on the connection is answered %d", resp.StatusCode)
+						t.Errorf("the next request on the connection got status %d", resp.StatusCode)
 					}
 				})
 			}
@@ -187,7 +187,7 @@ func dialed(t *testing.T, url string) net.Conn {
 	return conn
 }
 
-// answer reads one answer that is final.
+// answer reads one final response.
 func answer(t *testing.T, in *bufio.Reader) *http.Response {
 	t.Helper()
 	for {
@@ -211,17 +211,17 @@ func (s *seen) check(t *testing.T, body, sent string, reportOnly bool) {
 		t.Fatalf("shown %d times: %v", len(s.shown), s.shown)
 	}
 	got := string(s.shown[0].Request.Body)
-	// Of a stream in fiber all must be there for the handler, see the documentation of fiberwh.
+	// fiberwh promises the handler the complete body of a stream; see its documentation.
 	unbounded := reportOnly && got == body
 	if len(got) > shownMaxBody+1 && !unbounded || !strings.Contains(sent, got) || len(body) <= shownMaxBody && body != "" && got != body {
-		t.Errorf("shown is a body of %d bytes, sent was one of %d", len(got), len(body))
+		t.Errorf("the hook got a body of %d bytes, want %d", len(got), len(body))
 	}
 	if reportOnly != (len(s.bodies) == 1) || reportOnly && s.bodies[0] != body {
-		t.Errorf("the handler ran %d times, and had %.40q, not %.40q", len(s.bodies), s.bodies, body)
+		t.Errorf("the handler ran %d times and got %.40q, want %.40q", len(s.bodies), s.bodies, body)
 	}
 }
 
-// HTTP/2 has streams: one that is refused leaves the others alone.
+// HTTP/2 has streams: refusing one must not disturb the others.
 func TestTheHookOverHTTP2(t *testing.T) {
 	t.Parallel()
 	s := new(seen)

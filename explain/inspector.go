@@ -21,11 +21,12 @@ import (
 type Inspector struct {
 	page   *inspect.Page
 	others map[string]*core.Keys
-	hide   redact.List // the secrets of others
+	// hide contains the secrets of others. They are hidden in every delivery.
+	hide redact.List
 }
 
 // DangerouslyNewInspector listens on a loopback address, such as "127.0.0.1:0",
-// and refuses any other. others are as in [Request]; nil: none.
+// and refuses any other. others is as in [Request] and may be nil.
 //
 //	inspector, err := explain.DangerouslyNewInspector("127.0.0.1:0", nil)
 //	…
@@ -49,6 +50,7 @@ func DangerouslyNewInspector(addr string, others map[string]*core.Keys) (*Inspec
 	for _, keys := range others {
 		texts = append(texts, reveal(keys)...)
 	}
+	// A delivery may hold the secret of another tenant, so all known secrets are hidden in each.
 	i.hide = redact.Texts(texts...)
 	i.page = inspect.New(ln, inspect.Config{
 		Title: "a running application",
@@ -60,8 +62,8 @@ func DangerouslyNewInspector(addr string, others map[string]*core.Keys) (*Inspec
 	return i, nil
 }
 
-// URL returns the address of the page. A part of it is random, so nobody else
-// can guess it.
+// URL returns the address of the page. Part of it is random, so other users of
+// the machine cannot guess it.
 func (i *Inspector) URL() string { return i.page.URL() }
 
 // Serve serves the page until ctx ends.
@@ -73,11 +75,13 @@ func (i *Inspector) Hook(l *slog.Logger) func(context.Context, core.Refused) {
 	return hook(l, i.others, i.show)
 }
 
+// show adds a refused request to the page. e is nil if it was not explained.
 func (i *Inspector) show(ctx context.Context, r core.Refused, e *Explanation) {
 	seen := r.Verifier.Inspect(ctx, r.Request)
 	d := &inspect.Delivery{
 		At: seen.Config.Clock(), Request: r.Request, Config: seen.Config, Hide: redact.Texts(append(reveal(seen.Keys), i.hide...)...),
-		// As the observer will be told, if there is one.
+		// The verifier reports the same event to its observer, if there is one. Observe then finds
+		// this delivery by it and does not show it twice.
 		Event: core.Event{
 			Reason: r.Err.Reason, Err: r.Err, Status: r.Err.Answer().Status, Method: r.Request.Method, Path: r.Request.Path(),
 			Scheme: seen.Config.Scheme.Name(), Source: seen.Source, BodyBytes: len(r.Request.Body),
@@ -92,11 +96,13 @@ func (i *Inspector) show(ctx context.Context, r core.Refused, e *Explanation) {
 // Observe is for [core.Config.Observe]: it shows the outcome of each attempt.
 // To have other observers as well, call it from your own function.
 func (i *Inspector) Observe(_ context.Context, e core.Event) {
+	// A handled message was not added before: nobody showed its request.
 	if !i.page.Settle(e) {
 		i.page.Add(&inspect.Delivery{Event: e, At: time.Now(), Hide: i.hide}) //nolint:forbidigo // an event has no time of its own
 	}
 }
 
+// reveal returns the texts of all secrets, for redaction.
 func reveal(k *core.Keys) []string {
 	var texts []string
 	for _, secret := range k.List() {
@@ -105,7 +111,8 @@ func reveal(k *core.Keys) []string {
 	return texts
 }
 
-// found is an explanation as the page has it.
+// found converts an explanation to what the page shows, including the request
+// as its sender signed it.
 func found(e *Explanation) *inspect.Found {
 	f := &inspect.Found{Findings: e.Findings}
 	if len(e.Findings) > 0 {

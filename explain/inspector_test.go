@@ -79,7 +79,7 @@ func TestTheRequestAsItWasSignedIsWhatWasProven(t *testing.T) {
 			!strings.HasSuffix(string(a.Content.Bytes()), "."+body)) {
 			t.Errorf("%s: %+v, %s", name, got, a.Content.Bytes())
 		}
-		// What is printed stays as it was.
+		// Asking for the signed request must not change what is printed.
 		text, _ := json.Marshal(e)
 		for _, printed := range []string{string(text), e.String(), fmt.Sprintf("%v %+v %#v", e, e, e)} {
 			if strings.Contains(printed, `"two"`) || strings.Contains(printed, strings.TrimPrefix(signed.Get("Webhook-Signature"), "v1,")) {
@@ -89,7 +89,7 @@ func TestTheRequestAsItWasSignedIsWhatWasProven(t *testing.T) {
 	}
 }
 
-// A timestamp that the scheme cannot read was signed as it came.
+// A timestamp that the scheme cannot read was signed in the form in which it arrived.
 func TestATimestampInAnotherFormWasSignedAsItCame(t *testing.T) {
 	t.Parallel()
 	sent := time.Now().UTC().Format(time.RFC3339)

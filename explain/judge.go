@@ -12,24 +12,32 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// judge tries candidates under a budget. It alone asks keys, and names no
-// mistake but those of a signature.
+// judge tries candidates under a budget. It is the only part that asks keys. It
+// names no mistake except damage to the signature itself.
 type judge struct {
 	work
 
-	reading int64 // what reading the headers costs more than usual
-	tried   int   // candidates
+	// reading is the extra cost of reading unusually large headers, and tried
+	// the number of candidates for which a key was asked.
+	reading int64
+	tried   int
 }
 
-// proof is a candidate whose signature verifies.
+// proof is a candidate whose signature verifies. Nothing in it can be wrong by
+// accident: a MAC matches a wrong guess with negligible probability.
 type proof struct {
-	key       *key
-	signature []step    // mistakes in the signature itself
-	at        time.Time // the signed time
+	// key is the one that verified, with the mistakes undone in its text.
+	key *key
+	// signature lists the mistakes in the signature itself.
+	signature []step
+	// at is the signed time. It may lie outside of the tolerance.
+	at time.Time
 }
 
-// try reads the request with one head and body, and asks the keys of this
-// weight. It returns nil if none fits.
+// try reads the request with one head and body, and asks the keys of exactly
+// this weight. It returns nil if none fits. The keys are sorted by weight, so a
+// binary search finds the first. Reading is charged once for all keys, and
+// hashing once for each.
 func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 	from, _ := slices.BinarySearchFunc(l.keys, weight, func(k key, w int) int { return cmp.Compare(k.weight, w) })
 	if from == len(l.keys) || l.keys[from].weight != weight || j.ctx.Err() != nil {
@@ -37,11 +45,13 @@ func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 	}
 	cost := j.reading
 	if l.inside {
+		// A scheme that parses the body costs about as much as hashing it.
 		cost += int64(len(body))
 	}
 	if !j.charge(cost) {
 		return nil
 	}
+	// Only a head with asSent accepts a body with another digest.
 	a, digest := h.read(body)
 	if a == nil || digest && !h.asSent {
 		return nil
@@ -59,11 +69,12 @@ func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 	return nil
 }
 
-// read takes the request apart as the verifier does, the window aside. It
-// returns nil if that fails. digest says that the signature covers a digest,
-// and that the body is not the one with it: the signed content is whole all the
-// same (see [core.Scheme]), so a signature that fits it proves the secret right
-// and the body changed.
+// read parses the request as the verifier does, but accepts any time. It
+// returns nil if that fails.
+//
+// digest says that the signature covers a digest and that the body has another
+// one. The signed content is complete all the same (see [core.Scheme]), so a
+// matching signature proves that the secret is right and the body was changed.
 func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
 	r := h.req
 	r.Body = body
@@ -78,12 +89,16 @@ func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
 		}
 	}
 	switch h.scheme.Stamping() {
+	// A verifier refuses a request without the time that its scheme promises.
 	case core.StampedOnce, core.StampedEachAttempt:
 		if a.Timestamp.IsZero() {
 			return nil, digest
 		}
 	case core.NotStamped, core.NotIdentified:
 	}
+	// A swap replaces what the scheme could read by what the sender signed. A match at the end is
+	// preferred: it is a timestamp or an id that is appended, and the body before it may contain
+	// the same digits.
 	for _, w := range h.swaps {
 		flat := a.Content.Bytes()
 		at := bytes.Index(flat, []byte(w.read))
@@ -102,10 +117,13 @@ func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
 	return a, digest
 }
 
-// looksInside says that a scheme reads the body and does not only sign it,
-// which may cost as much as hashing it (see [core.Scheme]): for an id, a time
-// or a digest. Then it finds other things in this body than in one without any.
+// looksInside reports whether a scheme reads the body and does not only sign
+// it: for an id, a time or a digest. That may cost as much as hashing (see
+// [core.Scheme]), so it must be charged. A scheme does not say so itself.
+// Reading this body and an empty one tells: a scheme that looks inside finds
+// different things in them.
 func (h *head) looksInside(body []byte) bool {
+	// A JSON pointer into the body is declared.
 	if strings.HasPrefix(h.facts.IdentifiedBy, "/") {
 		return true
 	}
@@ -114,6 +132,7 @@ func (h *head) looksInside(body []byte) bool {
 	if h.scheme.ReadHeader(&r, &with) != nil || h.scheme.ReadHeader(&r, &without) != nil {
 		return false
 	}
+	// The smallest body that a parser of JSON accepts.
 	r.Body = []byte("{}")
 	plain := h.scheme.ReadBody(&r, &without)
 	r.Body = body
@@ -123,6 +142,8 @@ func (h *head) looksInside(body []byte) bool {
 		len(with.Content.Bytes())-len(body) != len(without.Content.Bytes())-len("{}")
 }
 
+// cost is the work of one verification. A MAC hashes the body once. A
+// public-key signature may hash it more often, and has a large fixed cost.
 func (k *key) cost(body int) int64 {
 	if k.mac {
 		return int64(body) + trialCost
@@ -130,18 +151,21 @@ func (k *key) cost(body int) int64 {
 	return 3*int64(body) + publicCost
 }
 
-// fits says whether a signature is this key's, or a damaged one.
+// fits reports whether a signature is this key's, or a damaged form of it.
+// Damage is looked for only if no header value was rewritten: a value that this
+// package shortened says nothing about what cut it.
 func (k *key) fits(a *core.Attempt, whole bool) ([]step, bool) {
 	if ok, err := k.verify.Verify(offline, a); err == nil && ok {
 		return nil, true
 	}
+	// Without a way to compute the right signature there is nothing to compare.
 	if k.forge == nil || !whole {
 		return nil, false
 	}
 	return damaged(a.Signatures, k.forge(&a.Content))
 }
 
-// offline is a context that has ended, under which no key does I/O: see
+// offline is a context that has ended. Under it no key does I/O: see
 // [core.VerifyKey].
 var offline = func() context.Context { //nolint:gochecknoglobals // a constant
 	ctx, cancel := context.WithCancel(context.Background())

@@ -16,21 +16,25 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// A damaged signature is compared with the right one, so the right one must be made.
-// It never leaves this file: neither a finding nor an error holds it.
+// A damaged signature does not verify, so it must be compared with the right one, and the right one
+// must be computed. It never leaves this file: neither a finding nor an error contains it.
 
-// prepareForDamage sets up the comparison with damaged signatures, if none of
-// those presented has the right form.
+// prepareForDamage sets up the comparison with damaged signatures. It does
+// nothing if one of those presented has the right form: that one is not damaged
+// but wrong, and computing MACs would be wasted.
 func prepareForDamage(l *lane, body []byte) {
 	if len(l.heads) == 0 {
 		return
 	}
+	// The head with the fewest mistakes shows which signatures were presented.
 	a, _ := l.heads[0].read(body)
 	if a == nil || len(a.Signatures) == 0 {
 		return
 	}
 	for i := range l.keys {
 		k := &l.keys[i]
+		// Finding the form costs several MACs, so it is not done for far-fetched keys or for very
+		// many.
 		if !k.mac || k.weight > 1 || i >= maxSecrets {
 			continue
 		}
@@ -38,17 +42,21 @@ func prepareForDamage(l *lane, body []byte) {
 		if sign == nil {
 			continue
 		}
+		// The MAC of nothing shows the length and alphabet of a right signature.
 		like := sign(new(core.Content))
 		if slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return wellFormed(sig.Text, like) }) {
 			return
 		}
+		// From here on key.fits compares with damaged signatures.
 		k.forge = sign
 	}
 }
 
-// wellFormed says that a signature looks like one that is right: of
-// hexadecimal, or of base64, which ends in padding for every hash in use.
+// wellFormed reports whether text has the form of like, a right signature:
+// hexadecimal, or base64 that ends in padding. SHA-1, SHA-256 and SHA-512 all
+// give padding.
 func wellFormed(text, like string) bool {
+	// A signature of another length is not right as it is.
 	if len(text) != len(like) {
 		return false
 	}
@@ -59,23 +67,30 @@ func wellFormed(text, like string) bool {
 	return strings.Trim(text, "0123456789abcdef") == ""
 }
 
-// damaged compares the right signature with those presented, as far as they are
-// there and whatever their encoding.
+// damaged compares the right signature with those presented: with their
+// beginning, as far as it is there, and decoded from other encodings.
 func damaged(presented []core.Signature, right string) ([]step, bool) {
+	// right is hexadecimal or base64, as forge wrote it.
 	raw, err := hex.DecodeString(right)
 	if err != nil {
 		raw, _ = base64.StdEncoding.DecodeString(right)
 	}
-	const least = 10 // characters that do not agree by accident
+	// least is the number of leading characters that do not agree by accident: 40 bits of
+	// hexadecimal. Each request has a handful of signatures and keys.
+	const least = 10
 	for _, sig := range presented {
 		given := sig.Text
+		// Short texts prove nothing, and very long ones are no signature.
 		if len(given) < least || len(given) > maxHeader {
 			continue
 		}
+		// Timing must not tell a sender how much of a guess is right: explanations also run on live
+		// endpoints, see [Hook].
 		if len(given) < len(right) && subtle.ConstantTimeCompare([]byte(given), []byte(right[:len(given)])) == 1 {
 			what := "the signature is only the first " + strconv.Itoa(len(given)) + " of " + strconv.Itoa(len(right)) + " characters of the right one"
 			return []step{{signatureCut, what}}, true
 		}
+		// Encodings are compared as bytes, so case and padding do not matter.
 		for _, decode := range []func(string) ([]byte, error){
 			hex.DecodeString, base64.StdEncoding.DecodeString, base64.RawStdEncoding.DecodeString,
 			base64.URLEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
@@ -88,12 +103,18 @@ func damaged(presented []core.Signature, right string) ([]step, bool) {
 	return nil, false
 }
 
-// forge makes right signatures of a key, in the form that its scheme accepts:
-// for comparison with what may be a damaged one. read is what the scheme found,
-// at least one signature. nil if the key is not a MAC whose form can be found
-// out.
+// forge returns a function that computes right signatures of a key, in the form
+// that its scheme accepts, for comparison with damaged ones. read is what the
+// scheme found, with at least one signature. forge returns nil if the key is
+// not a MAC, or its form is none of those tried.
+//
+// A key verifies but does not show its bytes. So forge guesses how the secret
+// encodes them, the hash and the encoding, and asks the key to verify a probe
+// signed that way.
 func forge(k core.VerifyKey, secret string, read *core.Attempt) func(c *core.Content) string {
 	var raws [][]byte
+	// The key's bytes are the text itself, or what it encodes, with or without a prefix such as
+	// whsec_.
 	raws = append(raws, []byte(secret))
 	if raw, err := hex.DecodeString(secret); err == nil {
 		raws = append(raws, raw)
@@ -105,6 +126,7 @@ func forge(k core.VerifyKey, secret string, read *core.Attempt) func(c *core.Con
 		}
 	}
 	for _, raw := range raws {
+		// SHA-256 first, because nearly all senders use it.
 		for _, newHash := range []func() hash.Hash{sha256.New, sha1.New, sha512.New} {
 			for _, encode := range []func([]byte) string{hex.EncodeToString, base64.StdEncoding.EncodeToString} {
 				sign := func(c *core.Content) string {
@@ -112,9 +134,10 @@ func forge(k core.VerifyKey, secret string, read *core.Attempt) func(c *core.Con
 					_, _ = c.WriteTo(mac) // a hash never fails
 					return encode(mac.Sum(nil))
 				}
+				// Keys may check the label, so the probe has the one that was presented.
 				label := read.Signatures[0].Label
 				if _, err := core.HMACKey(label, newHash, raw, core.Hex); err != nil {
-					continue // package hmac would panic
+					continue // core refuses the key: package hmac may panic on it
 				}
 				probe := *read // a key may rely on what its scheme reads
 				probe.Content = core.Content{}

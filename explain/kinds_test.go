@@ -24,15 +24,15 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// told is what the first line must say of a refused request: its beginning, and
-// what else must stand on it.
+// told is what the first line must say of a refused request: how it begins, and what else it must
+// contain.
 type told struct {
 	in   input
 	want string
 	also []string
 }
 
-// first compares the first line, and fails for any that blames the secret.
+// first compares the first line, and fails if it blames the secret.
 func (s told) first(t *testing.T) {
 	t.Helper()
 	e := s.in.explain(t.Context())
@@ -68,7 +68,7 @@ func tell(t *testing.T, all map[string]told) {
 	}
 }
 
-// made is a message of a sender with these changes.
+// made returns a message of a sender with these changes.
 func made(name string, all ...damage) *message { return send(senders()[name], all...) }
 
 func body(text string) damage {
@@ -92,12 +92,12 @@ func TestASignedAddressThatArrivesRewrittenIsNamed(t *testing.T) {
 	all := map[string]told{}
 	for name, s := range map[string]func(url string) core.Scheme{"square": schemes.Square, "hubspot": schemes.HubSpot} {
 		for what, c := range map[string][2]string{
-			"nginx decodes the path":                {"/hook/%7Euser/events", "/hook/~user/events"},
-			"nginx decodes a slash":                 {"/hook/a%2Fb", "/hook/a/b"},
-			"nginx decodes a tilde and a slash":     {"/hook/%7Euser/a%2Fb", "/hook/~user/a/b"},
-			"Apache writes hexadecimal in capitals": {"/hook/%c3%bc", "/hook/%C3%BC"},
-			"slashes are merged":                    {"/hook//events", "/hook/events"},
-			"lighttpd writes the query anew":        {"/hook?a=%2f", "/hook?a=%2F"},
+			"nginx decodes the path":                  {"/hook/%7Euser/events", "/hook/~user/events"},
+			"nginx decodes a slash":                   {"/hook/a%2Fb", "/hook/a/b"},
+			"nginx decodes a tilde and a slash":       {"/hook/%7Euser/a%2Fb", "/hook/~user/a/b"},
+			"Apache writes hexadecimal in upper case": {"/hook/%c3%bc", "/hook/%C3%BC"},
+			"slashes are merged":                      {"/hook//events", "/hook/events"},
+			"lighttpd rewrites the query":             {"/hook?a=%2f", "/hook?a=%2F"},
 		} {
 			all[name+": "+what] = told{at(s(origin), name, origin+c[0], c[1]), "url (proven): ", nil}
 		}
@@ -116,9 +116,9 @@ func TestASignedAddressThatArrivesRewrittenIsNamed(t *testing.T) {
 	tell(t, all)
 }
 
-// A wrong secret and a rewritten address look the same where the request gives a
-// part of the address: the text must not choose, and the remedy must name both.
-func TestWhereTheRequestGivesTheAddressAWrongSecretIsNotRuledOut(t *testing.T) {
+// A wrong secret and a rewritten address look the same if a part of the address comes from the
+// request. The text must not choose between them, and the remedy must name both.
+func TestAnAddressFromTheRequestDoesNotRuleOutAWrongSecret(t *testing.T) {
 	t.Parallel()
 	for name, scheme := range map[string]core.Scheme{"square": schemes.Square("https://example.com"), "hubspot": schemes.HubSpot("https://example.com")} {
 		m := made(name, configured(scheme))
@@ -132,9 +132,8 @@ func TestWhereTheRequestGivesTheAddressAWrongSecretIsNotRuledOut(t *testing.T) {
 	}
 }
 
-// A digest of another body shows a change that is sure, so the address is not
-// blamed.
-func TestADigestOfAnotherBodyIsSaidBeforeTheAddress(t *testing.T) {
+// A digest of another body proves a change of the body, so the address is not blamed.
+func TestADigestOfAnotherBodyIsReportedBeforeTheAddress(t *testing.T) {
 	t.Parallel()
 	secret := []byte("a secret of thirty-two bytes !!!")
 	r := httpSigned([]byte("another secret of thirty-two byt"), `{"a":1}`)
@@ -151,7 +150,7 @@ func TestADigestOfAnotherBodyIsSaidBeforeTheAddress(t *testing.T) {
 	})
 }
 
-// httpSigned is a request with an HTTP message signature.
+// httpSigned returns a request with an HTTP message signature.
 func httpSigned(secret []byte, text string) *core.Request {
 	sum := sha256.Sum256([]byte(text))
 	r := &core.Request{Method: http.MethodPost, URL: "/hook", Body: []byte(text), Header: http.Header{
@@ -172,7 +171,7 @@ func httpInput(r *core.Request, secret []byte) input {
 	}
 }
 
-// digested is a request of Twilio with the digest of a body.
+// digested returns a request of Twilio with the digest of a body.
 func digested(text, arrives string) input {
 	sum := sha256.Sum256([]byte(text))
 	target := "/hook?bodySHA256=" + hex.EncodeToString(sum[:])
@@ -205,7 +204,7 @@ func TestASignedDigestProvesTheSecretRightAndTheBodyChanged(t *testing.T) {
 		"rfc9421, another body and a secret's newline": {newline, "body-digest and secret-newline (proven): ", nil},
 		"rfc9421, another body and another secret":     {httpInput(strange, secret), "unknown: ", []string{"Content-Digest is not the hash of this body"}},
 		"Twilio, another body":                         {digested(`{"a":1}`, `{"a":2}`), "body-digest (proven): ", []string{"the secret is right"}},
-		"Twilio, a body that was formatted":            {digested(`{"a":1}`, `{"a": 1}`), "body-reformatted (proven): ", nil},
+		"Twilio, a reformatted body":                   {digested(`{"a":1}`, `{"a": 1}`), "body-reformatted (proven): ", nil},
 	})
 }
 
@@ -240,7 +239,7 @@ func TestEveryDigestOfTheRegistryProvesItsSecretRight(t *testing.T) {
 	}
 }
 
-func TestAGetThatWasAPostIsNamed(t *testing.T) {
+func TestAGETThatWasAPOSTIsNamed(t *testing.T) {
 	t.Parallel()
 	get := damage{after: func(m *message) { m.r.Method, m.r.Body = http.MethodGet, nil }}
 	plain := damage{after: func(m *message) { delete(asMap(m.r.Header), "Content-Type") }}
@@ -263,7 +262,7 @@ func TestAGetThatWasAPostIsNamed(t *testing.T) {
 	tell(t, all)
 }
 
-func TestJSONThatWasWrittenAgainBeyondProofIsSeen(t *testing.T) {
+func TestRewrittenJSONThatCannotBeRestoredIsSeen(t *testing.T) {
 	t.Parallel()
 	const eight = `{"zeta":1e3,"id":"e","type":"paid","amount":5,"customer":"c","email":"x@example.com","note":"n","at":7}`
 	all := map[string]told{}
@@ -271,18 +270,18 @@ func TestJSONThatWasWrittenAgainBeyondProofIsSeen(t *testing.T) {
 		sent, arrives, want string
 		also                []string
 	}{
-		"1e3 became 1000":                     {`{"n":1e3,"a":"b"}`, `{"n":1000,"a":"b"}`, "body-numbers (proven): ", nil},
-		"12E5 became 1200000":                 {`{"n":12E5,"a":"b"}`, `{"n":1200000,"a":"b"}`, "body-numbers (proven): ", nil},
-		"twenty digits became zeros":          {`{"n":12345678901234567890}`, `{"n":12345678901234567000}`, "body-numbers (seen): ", []string{"float64"}},
-		"eight members were sorted":           {eight, string(reserialised([]byte(eight))), "body-key-order (seen): ", []string{"sorted"}},
-		"sorted by Go, with its escapes":      {`{"type":"a","note":"<b> & c","id":"e"}`, `{"id":"e","note":"\u003cb\u003e \u0026 c","type":"a"}`, "body-key-order and body-escapes (proven): ", nil},
-		"sorted by Go, of a Python sender":    {`{"type": "a", "note": "<b>", "id": "e"}`, `{"id":"e","note":"\u003cb\u003e","type":"a"}`, "body-key-order and body-escapes and body-reformatted (proven): ", nil},
-		"sorted by Go, of a PHP sender":       {`{"url":"https:\/\/a\/b","note":"\u00fc","id":"e"}`, `{"id":"e","note":"ü","url":"https://a/b"}`, "body-key-order and body-escapes (proven): ", nil},
-		"JavaScript puts numbers in front":    {`{"b":1,"2":"x","1":"y"}`, `{"1":"y","2":"x","b":1}`, "body-key-order (proven): ", nil},
-		"numbers in front, in an object":      {`{"type":"t","data":{"id":"x","10":1,"7":2}}`, `{"type":"t","data":{"7":2,"10":1,"id":"x"}}`, "body-key-order (proven): ", nil},
-		"Go's escapes, and another change":    {`{"type":"a","note":"<b>","a":1}`, `{"type":"a","note":"\u003cb\u003e","a":2}`, "body-escapes (seen): ", []string{"Go"}},
-		"Python's spaces, and another change": {`{"type":"a","note":"b","a":1}`, `{"type": "a", "note": "b", "a": 2}`, "body-reformatted (seen): ", []string{"Python"}},
-		"a duplicate that JavaScript dropped": {`{"a":1,"b":2,"a":3}`, `{"a":3,"b":2}`, "unknown: ", []string{"JavaScript writes it"}},
+		"1e3 became 1000":                       {`{"n":1e3,"a":"b"}`, `{"n":1000,"a":"b"}`, "body-numbers (proven): ", nil},
+		"12E5 became 1200000":                   {`{"n":12E5,"a":"b"}`, `{"n":1200000,"a":"b"}`, "body-numbers (proven): ", nil},
+		"twenty digits became zeros":            {`{"n":12345678901234567890}`, `{"n":12345678901234567000}`, "body-numbers (seen): ", []string{"float64"}},
+		"eight members were sorted":             {eight, string(reserialised([]byte(eight))), "body-key-order (seen): ", []string{"sorted"}},
+		"sorted by Go, with its escapes":        {`{"type":"a","note":"<b> & c","id":"e"}`, `{"id":"e","note":"\u003cb\u003e \u0026 c","type":"a"}`, "body-key-order and body-escapes (proven): ", nil},
+		"sorted by Go, of a Python sender":      {`{"type": "a", "note": "<b>", "id": "e"}`, `{"id":"e","note":"\u003cb\u003e","type":"a"}`, "body-key-order and body-escapes and body-reformatted (proven): ", nil},
+		"sorted by Go, of a PHP sender":         {`{"url":"https:\/\/a\/b","note":"\u00fc","id":"e"}`, `{"id":"e","note":"ü","url":"https://a/b"}`, "body-key-order and body-escapes (proven): ", nil},
+		"JavaScript moves numbers to the front": {`{"b":1,"2":"x","1":"y"}`, `{"1":"y","2":"x","b":1}`, "body-key-order (proven): ", nil},
+		"numbers at the front, in an object":    {`{"type":"t","data":{"id":"x","10":1,"7":2}}`, `{"type":"t","data":{"7":2,"10":1,"id":"x"}}`, "body-key-order (proven): ", nil},
+		"Go's escapes, and another change":      {`{"type":"a","note":"<b>","a":1}`, `{"type":"a","note":"\u003cb\u003e","a":2}`, "body-escapes (seen): ", []string{"Go"}},
+		"Python's spaces, and another change":   {`{"type":"a","note":"b","a":1}`, `{"type": "a", "note": "b", "a": 2}`, "body-reformatted (seen): ", []string{"Python"}},
+		"a duplicate that JavaScript dropped":   {`{"a":1,"b":2,"a":3}`, `{"a":3,"b":2}`, "unknown: ", []string{"JavaScript writes it"}},
 	} {
 		all[name] = told{made("standard", body(c.sent), becomes(c.arrives)).input(), c.want, c.also}
 	}
@@ -330,8 +329,8 @@ func TestTheProviderThatTheHeadersNameIsNamed(t *testing.T) {
 	}
 }
 
-// What the verifier says must be where people look: in the log and on the first line.
-func TestTheVerifiersOwnSentenceIsOnTheFirstLineAndInTheLog(t *testing.T) {
+// The verifier's own error must be where people look: in the log and on the first line.
+func TestTheVerifiersErrorIsOnTheFirstLineAndInTheLog(t *testing.T) {
 	t.Parallel()
 	secret := []byte("a secret of thirty-two bytes !!!")
 	uncovered := httpSigned(secret, `{"a":1}`)
@@ -341,7 +340,7 @@ func TestTheVerifiersOwnSentenceIsOnTheFirstLineAndInTheLog(t *testing.T) {
 	const says = `the signature does not cover "content-type"`
 	tell(t, map[string]told{
 		"rfc9421, content-type is not covered": {in, "unknown: malformed: ", []string{says}},
-		"Twilio, the body is no form": {made("twilio", becomes(`[1]`), header("", func(h http.Header) {
+		"Twilio, the body is not a form": {made("twilio", becomes(`[1]`), header("", func(h http.Header) {
 			h["Content-Type"] = []string{"application/json"}
 		})).input(), "unknown: malformed: ", []string{"the body is no form"}},
 		"another secret": {
@@ -390,7 +389,7 @@ func TestAMissingOrCutHeaderIsNamed(t *testing.T) {
 	})
 }
 
-func TestABodyOutOfALogIsNamed(t *testing.T) {
+func TestABodyFromALogIsNamed(t *testing.T) {
 	t.Parallel()
 	const plain = `{"type":"paid","note":"Größe \"x\" <b> & 'y'","list":[1,2]}`
 	var hexEscaped, python strings.Builder
@@ -515,7 +514,7 @@ func TestWhatSNSWritesIntoItsEnvelopeIsSeen(t *testing.T) {
 	})
 }
 
-func TestTheSmallOnes(t *testing.T) {
+func TestRareMistakesAreNamed(t *testing.T) {
 	t.Parallel()
 	aged := func(d time.Duration) input {
 		return made("standard", damage{before: func(m *message) { m.at = now.Add(-d) }}, arrive("", replace("evt", "xyz"))).input()

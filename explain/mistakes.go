@@ -2,50 +2,51 @@ package explain
 
 import "slices"
 
-// Mistake is one word of a closed set, such as "body-newline".
-// docs/troubleshooting.md lists them.
+// Mistake is a name from a closed set, such as "body-newline".
+// docs/troubleshooting.md lists them. A name never changes: logs and alerts may
+// depend on it.
 type Mistake string
 
-// In the receiver's secrets.
+// Mistakes in the receiver's secrets.
 const (
 	// secretNewline: white space or a newline around the secret, or inside it.
 	secretNewline Mistake = "secret-newline"
 	// secretQuoted: the quotes of a configuration file are part of the secret.
 	secretQuoted Mistake = "secret-quoted"
-	// secretLabel: something else was copied along with the secret, as "v1," or
+	// secretLabel: something else was copied with the secret, such as "v1," or
 	// "NAME=".
 	secretLabel Mistake = "secret-label"
-	// secretPrefix: whsec_ is missing, or stands there although it does not
-	// belong to the secret.
+	// secretPrefix: whsec_ is missing, or was added to a secret that has no
+	// prefix.
 	secretPrefix Mistake = "secret-prefix"
-	// secretHex: the secret is hexadecimal and taken as text, or the reverse.
+	// secretHex: a hexadecimal secret is used as text, or text as hexadecimal.
 	secretHex Mistake = "secret-hex"
-	// secretBase64: the secret is base64 and taken as text, or the reverse, or
-	// its padding is missing.
+	// secretBase64: a base64 secret is used as text, text is used as base64, or
+	// the padding is missing.
 	secretBase64 Mistake = "secret-base64"
 	// secretBase64URL: the secret is written in the URL alphabet of base64.
 	secretBase64URL Mistake = "secret-base64url" //nolint:gosec // no credential
-	// secretKind: a key of another kind, as a public key where a shared secret
-	// is needed, or the sender's private one.
+	// secretKind: a key of another kind, such as a public key where a shared
+	// secret is needed, or the sender's private key.
 	secretKind Mistake = "secret-kind"
-	// secretRefused: a configured secret cannot be one of this scheme.
+	// secretRefused: a configured secret is not valid under this scheme.
 	secretRefused Mistake = "secret-refused"
 	// otherKey: the message is signed with the key of another tenant, endpoint
 	// or environment.
 	otherKey Mistake = "other-key"
-	// keyExpired: the key that fits was accepted until a time that is over.
+	// keyExpired: the key that verifies is past its NotAfter.
 	keyExpired Mistake = "key-expired"
-	// keyNotYetValid: the key that fits is accepted later.
+	// keyNotYetValid: the key that verifies is before its NotBefore.
 	keyNotYetValid Mistake = "key-not-yet-valid"
 	// unknownSource: the key source knows no keys for the request.
 	unknownSource Mistake = "unknown-source"
 	// keysUnavailable: the key source failed.
 	keysUnavailable Mistake = "keys-unavailable"
-	// misconfigured: the receiver's configuration is refused.
+	// misconfigured: the verifier refuses its configuration.
 	misconfigured Mistake = "misconfigured"
 )
 
-// In the body, on its way.
+// Mistakes in the body, on the way from the sender.
 const (
 	// bodyNewline: white space at the end or the beginning was added or
 	// removed.
@@ -56,124 +57,133 @@ const (
 	bodyBOM Mistake = "body-bom"
 	// bodyReformatted: JSON was indented or minified.
 	bodyReformatted Mistake = "body-reformatted"
-	// bodyKeyOrder: the members of JSON objects were put in another order.
+	// bodyKeyOrder: the members of JSON objects were reordered.
 	bodyKeyOrder Mistake = "body-key-order"
 	// bodyEscapes: characters in JSON strings were escaped or unescaped.
 	bodyEscapes Mistake = "body-escapes"
-	// bodyNumbers: JSON numbers were written anew, as 1 for 1.0.
+	// bodyNumbers: JSON numbers were rewritten, such as 1 for 1.0.
 	bodyNumbers Mistake = "body-numbers"
 	// bodyCharset: the text was converted to another character set, or twice.
 	bodyCharset Mistake = "body-charset"
-	// bodyCompressed: the body is still compressed, but the signature is over
-	// what is inside.
+	// bodyCompressed: the body is still compressed, but the sender signed the
+	// uncompressed bytes.
 	bodyCompressed Mistake = "body-compressed"
-	// bodyDecompressed: the body was decompressed, but the signature is over
-	// the compressed bytes.
+	// bodyDecompressed: the body was decompressed, but the sender signed the
+	// compressed bytes.
 	bodyDecompressed Mistake = "body-decompressed"
-	// bodyBase64: the body is base64 of what was signed.
+	// bodyBase64: the body is the base64 of the signed bytes.
 	bodyBase64 Mistake = "body-base64"
-	// bodyWrapped: what was signed is inside a JSON string, an envelope or a
-	// form, or was taken out of one.
+	// bodyWrapped: the signed bytes are inside a JSON string, an envelope or a
+	// form, or were taken out of one.
 	bodyWrapped Mistake = "body-wrapped"
-	// bodyForm: a form was encoded anew.
+	// bodyForm: a form was encoded again, differently.
 	bodyForm Mistake = "body-form"
 	// bodyTruncated: the end of the body is missing.
 	bodyTruncated Mistake = "body-truncated"
-	// bodyConsumed: something in front read the body, and nothing is left.
+	// bodyConsumed: something upstream read the body, and nothing is left.
 	bodyConsumed Mistake = "body-consumed"
 	// bodyTooLarge: the body is larger than Config.MaxBody, or than a limit
 	// upstream.
 	bodyTooLarge Mistake = "body-too-large"
-	// bodyDigest: the signature fits the digest that was sent, and the body
+	// bodyDigest: the signature matches the digest in the request, but the body
 	// does not.
 	bodyDigest Mistake = "body-digest"
-	// bodyLogged: the body is as a log or a debugger wrote it.
+	// bodyLogged: the body is escaped as logs and debuggers print it.
 	bodyLogged Mistake = "body-logged"
-	// bodyParsed: the body is what became of a parsed body, as "[object
-	// Object]".
+	// bodyParsed: the body is the printed form of a parsed body, such as
+	// "[object Object]".
 	bodyParsed Mistake = "body-parsed"
 )
 
-// In the headers and the address, on their way.
+// Mistakes in the headers and the address, on the way from the sender.
 const (
-	// headerMissing: a header that the scheme needs is not there.
+	// headerMissing: a header that the scheme needs is missing.
 	headerMissing Mistake = "header-missing"
 	// headerRenamed: a header arrived under another name.
 	headerRenamed Mistake = "header-renamed"
-	// headerFamily: the headers of two families are mixed, as svix-* and
-	// webhook-*, or there is another family than the scheme's.
+	// headerFamily: the headers of two families are mixed, such as svix-* and
+	// webhook-*, or they are of another family than the scheme's.
 	headerFamily Mistake = "header-family"
-	// headerFolded: a newline, a space or quotes were put into a header.
+	// headerFolded: a newline, a space or quotes were added to a header.
 	headerFolded Mistake = "header-folded"
-	// headerDuplicated: a header was repeated, or its value.
+	// headerDuplicated: a header or its value is repeated.
 	headerDuplicated Mistake = "header-duplicated"
-	// signatureLabel: the label in front of the signature is missing or another
-	// one.
+	// signatureLabel: the label before the signature is missing or wrong.
 	signatureLabel Mistake = "signature-label"
-	// signatureEncoding: the signature is the right one in another encoding.
+	// signatureEncoding: the signature is right, but in another encoding.
 	signatureEncoding Mistake = "signature-encoding"
-	// signatureCut: the signature is the beginning of the right one.
+	// signatureCut: only the beginning of the right signature is there.
 	signatureCut Mistake = "signature-cut"
-	// otherScheme: the message is another provider's.
+	// otherScheme: the message is from another provider.
 	otherScheme Mistake = "other-scheme"
-	// idDot: the message id holds a dot.
+	// idDot: the message id contains a dot.
 	idDot Mistake = "id-dot"
-	// wrongURL: the address that the sender signs is not the configured one.
+	// wrongURL: the sender signs another address than the configured one.
 	wrongURL Mistake = "url"
-	// wrongMethod: the sender used another method than that of the request.
+	// wrongMethod: the sender used another method than the request has.
 	wrongMethod Mistake = "method"
-	// unconfirmed: the sender asks for the endpoint to be confirmed, before it
+	// unconfirmed: the sender wants the endpoint to be confirmed before it
 	// sends messages.
 	unconfirmed Mistake = "unconfirmed"
 )
 
-// In time.
+// Mistakes in the timestamp.
 const (
-	// timestampUnit: milliseconds instead of seconds, or the reverse.
+	// timestampUnit: milliseconds instead of seconds, or seconds instead of
+	// milliseconds.
 	timestampUnit Mistake = "timestamp-unit"
-	// timestampFormat: a date as text instead of a number, or the reverse.
+	// timestampFormat: a date instead of a number, or a number instead of a
+	// date.
 	timestampFormat Mistake = "timestamp-format"
-	// timestampFuture: the clock here is behind, or the sender's ahead.
+	// timestampFuture: the clock here is slow, or the sender's is fast.
 	timestampFuture Mistake = "timestamp-future"
-	// timestampPast: the message was sent again after the window or came late,
-	// or the clock here is ahead. All three look the same here.
+	// timestampPast: the message was sent again too late, arrived late, or the
+	// clock here is fast. All three look the same.
 	timestampPast Mistake = "timestamp-past"
 )
 
-// Of the search itself.
+// Findings about the search itself.
 const (
-	// unexplained: nothing that was tried fits.
+	// unexplained: nothing that was tried verifies.
 	unexplained Mistake = "unknown"
 	// notFinished: the bound on the work was reached before everything was
 	// tried.
 	notFinished Mistake = "unfinished"
-	// notTried: the sender's keys are fetched over the network, which this
-	// package does not do.
+	// notTried: the sender's keys are fetched over the network, and this
+	// package does no network I/O.
 	notTried Mistake = "not-tried"
 )
 
-// advice is what is said of a mistake. What may be said better by who found it.
+// advice is the general text for a mistake. A proposal or observation that
+// knows more replaces what.
 type advice struct {
 	mistake            Mistake
 	what, remedy, look string
 }
 
+// adviceFor finds the advice for a mistake. A mistake without advice is a bug
+// that the tests find; it panics.
 func adviceFor(m Mistake) advice {
 	all := table()
 	return all[slices.IndexFunc(all, func(a advice) bool { return a.mistake == m })]
 }
 
 const (
+	// Where to look. Many mistakes have the same place, and the texts must not
+	// differ by accident.
 	whereSecret = "where the program reads the secret: the environment variable, the .env file or the secret manager"
 	whereShown  = "the sender's settings page of this endpoint, where the secret is shown"
 	whereBody   = "what runs before the verification: middleware that parses the body, a gateway, a proxy, a queue or a tunnel"
-	whereProxy  = "the settings of the proxies and gateways in front, and a request as it arrives at the first of them"
+	whereProxy  = "the settings of the proxies and gateways on the way, and a request as it arrives at the first of them"
 	whereClock  = "the clocks: chronyc tracking or timedatectl here, and the sender's record of this attempt"
 )
 
+// table is the advice for every mistake. It is a function, not a variable, so
+// that nobody can change it.
 func table() []advice {
 	return []advice{
 		{
+			// In the receiver's secrets. The texts say what to change, never what the secret is.
 			secretNewline, "there is white space or a newline around or inside the configured secret",
 			"Remove it where the secret is read or stored, for example with strings.TrimSpace.", whereSecret,
 		},
@@ -183,11 +193,11 @@ func table() []advice {
 		},
 		{
 			secretLabel, "something else was copied along with the secret",
-			"Copy the secret alone, without what stands in front of it.", whereSecret,
+			"Copy the secret alone, without the text before it.", whereSecret,
 		},
 		{
-			secretPrefix, "the secret's prefix is missing, or stands there although it does not belong to the secret",
-			"Write the secret with the prefix that belongs to it under this scheme.", whereShown,
+			secretPrefix, "the secret's prefix is missing, or there is one that does not belong to it",
+			"Write the secret with the prefix that this scheme requires.", whereShown,
 		},
 		{
 			secretHex, "the secret is hexadecimal where text is expected, or text where hexadecimal is",
@@ -206,7 +216,7 @@ func table() []advice {
 			"Configure the key that verifies these signatures: whsec_ for v1, whpk_ for v1a, the public key where the sender has one.", whereShown,
 		},
 		{
-			secretRefused, "a configured secret cannot be one of this scheme",
+			secretRefused, "a configured secret is not valid under this scheme",
 			"Copy the secret again, whole, from where the sender shows it.", whereSecret,
 		},
 		{
@@ -216,25 +226,27 @@ func table() []advice {
 		},
 		{
 			keyExpired, "the message is signed with a key that is no longer accepted",
-			"Let the key be accepted longer (Secret.NotAfter), or have the sender sign with the new one.", "the key's NotAfter, and the sender's rotation",
+			"Accept the key for longer (Secret.NotAfter), or have the sender sign with the new one.", "the key's NotAfter, and the sender's rotation",
 		},
 		{
 			keyNotYetValid, "the message is signed with a key that is not accepted yet",
-			"Let the key be accepted from the time at which the sender uses it (Secret.NotBefore).", "the key's NotBefore, and the sender's rotation",
+			"Accept the key from the time at which the sender uses it (Secret.NotBefore).", "the key's NotBefore, and the sender's rotation",
 		},
 		{
 			unknownSource, "the key source knows no keys for this request",
-			"Register the tenant or endpoint, or correct the address at the sender.", "the KeySource, and the path and headers that it goes by",
+			"Register the tenant or endpoint, or correct the address at the sender.", "the KeySource, and the path and headers that it reads",
 		},
 		{
 			keysUnavailable, "the key source failed, so nothing can be verified",
-			"Bring the key source back; senders repeat their messages meanwhile.", "the KeySource's database or service",
+			"Restore the key source; senders retry their messages meanwhile.", "the KeySource's database or service",
 		},
 		{
 			misconfigured, "the verifier's configuration is refused",
-			"Correct what the detail names.", "the call of core.New",
+			"Fix what the detail names.", "the call of core.New",
 		},
 		{
+			// In the body. Nearly all have one remedy: verify the bytes before anything parses
+			// them.
 			bodyNewline, "white space at the end or the beginning of the body was added or removed",
 			"Verify the bytes as they were received, before anything trims them or ends the line.", whereBody,
 		},
@@ -259,7 +271,7 @@ func table() []advice {
 			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
 		},
 		{
-			bodyNumbers, "numbers in the JSON of the body were written anew",
+			bodyNumbers, "numbers in the JSON of the body were rewritten",
 			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
 		},
 		{
@@ -267,12 +279,12 @@ func table() []advice {
 			"Handle the body as bytes, not as text of an assumed character set.", whereBody,
 		},
 		{
-			bodyCompressed, "the body is still compressed, but the signature is over what is inside",
+			bodyCompressed, "the body is still compressed, but the signature is over the uncompressed bytes",
 			"Decompress the body, with a bound on its size, before it is verified.", whereProxy,
 		},
 		{
 			bodyDecompressed, "the body was decompressed, but the signature is over the compressed bytes",
-			"Turn the decompression of requests off in front of the verification.", whereProxy,
+			"Turn off the decompression of requests before the verification.", whereProxy,
 		},
 		{
 			bodyBase64, "the body is base64 of what was signed",
@@ -280,24 +292,24 @@ func table() []advice {
 			"the gateway's or function's event, and its list of binary media types",
 		},
 		{
-			bodyWrapped, "what was signed is inside of the body, or was taken out of it",
+			bodyWrapped, "what was signed is inside the body, or was taken out of it",
 			"Verify exactly the inner or outer text that the sender sent.", "the gateway or queue that hands the body over, and its envelope",
 		},
 		{
-			bodyForm, "the form in the body was encoded anew",
+			bodyForm, "the form in the body was encoded again, differently",
 			"Verify the bytes as they were received, before the form is parsed.", whereBody,
 		},
 		{
-			bodyTruncated, "the end of the body is missing, as it seems",
+			bodyTruncated, "the end of the body seems to be missing",
 			"Raise the limit that cuts the body, or refuse larger ones.", "the body limits of proxies, gateways and body readers",
 		},
 		{
 			bodyConsumed, "something read the body before the verification, and nothing was left",
-			"Verify first, or restore the body after it is read.", "middleware that is mounted in front, and body parsers of the framework",
+			"Verify first, or restore the body after it is read.", "middleware that runs before the verification, and body parsers of the framework",
 		},
 		{
 			bodyTooLarge, "the body is larger than Config.MaxBody",
-			"Raise Config.MaxBody if messages of this size are expected.", "Config.MaxBody, and limits in front",
+			"Raise Config.MaxBody if messages of this size are expected.", "Config.MaxBody, and limits of proxies and middleware",
 		},
 		{
 			bodyDigest, "the signature verifies with the digest that was sent, so the secret is right, and the body is not the one with that digest",
@@ -309,11 +321,12 @@ func table() []advice {
 			"the log's format, such as escape=none of nginx, and how the capture was made",
 		},
 		{
-			bodyParsed, "the body is not what a sender sends, but what became of one that was parsed",
+			bodyParsed, "the body is not what a sender sends, but the printed form of a parsed body",
 			"Pass the bytes on as they were received, such as express.raw() instead of express.json().", whereBody,
 		},
 		{
-			headerMissing, "a header that the scheme needs is not there",
+			// In the headers and the address.
+			headerMissing, "a header that the scheme needs is missing",
 			"Let the header through: some proxies drop names with an underscore, and unknown names.", whereProxy,
 		},
 		{
@@ -330,11 +343,11 @@ func table() []advice {
 			"Pass header values on unchanged, on one line.", whereProxy,
 		},
 		{
-			headerDuplicated, "a header or its value is there more than once",
+			headerDuplicated, "a header or its value is repeated",
 			"Pass each header on once: set it instead of adding to it.", whereProxy,
 		},
 		{
-			signatureLabel, "the label in front of the signature is missing or another one",
+			signatureLabel, "the label in front of the signature is missing or wrong",
 			"Pass the signature on with its label, or have the sender write the one of this scheme.", whereProxy,
 		},
 		{
@@ -355,19 +368,20 @@ func table() []advice {
 		},
 		{
 			wrongURL, "the sender signs another address than the configured one",
-			"Configure the whole public URL, with path and query, as it is registered at the sender, to the letter.", "the scheme's URL, and the address that is registered at the sender",
+			"Configure the whole public URL, with path and query, exactly as it is registered at the sender.", "the scheme's URL, and the address that is registered at the sender",
 		},
 		{
 			wrongMethod, "the sender signs another method than that of the request",
-			"Register the final address, so that no redirect (301, 302, 303) turns POST into GET, and let no cache answer for the endpoint.",
+			"Register the final address, so that no redirect (301, 302, 303) turns POST into GET, and let no cache respond for the endpoint.",
 			"redirects between the registered address and this one, as to https, to www or for a slash, and caches",
 		},
 		{
 			unconfirmed, "the sender asks for the endpoint to be confirmed, and sends nothing else until then",
-			"Let the scheme answer (AnswerHandshakes; for hookonce, --answer-handshakes), or confirm the endpoint by hand.",
+			"Let the scheme respond (AnswerHandshakes; for hookonce, --answer-handshakes), or confirm the endpoint by hand.",
 			"the subscription at the sender: is it pending?",
 		},
 		{
+			// In the timestamp.
 			timestampUnit, "the timestamp is in another unit than the scheme's",
 			"Have the sender write the timestamp in the unit of the scheme.", "the sender's code that writes the timestamp",
 		},
@@ -380,11 +394,12 @@ func table() []advice {
 			"Set the clocks, here and at the sender, by NTP.", whereClock,
 		},
 		{
-			timestampPast, "the message is older than the window: it was re-sent or came late, or the clock here is ahead",
-			"Have the sender sign each attempt anew, or set the clocks by NTP; widen Config.Past only for a queue in front that is known to be slow.",
+			timestampPast, "the message is older than the tolerance allows: it was sent again later or came late, or the clock here is ahead",
+			"Have the sender sign each attempt with a new timestamp, or set the clocks by NTP; raise Config.Past only for a queue on the way that is known to be slow.",
 			whereClock + "; whatever stores and sends messages again",
 		},
 		{
+			// About the search itself.
 			unexplained, "the signature matches nothing that was tried",
 			"Compare the secret with the one that the sender shows for this endpoint and environment, then the body with the one it sent, byte by byte.",
 			whereShown + "; then " + whereBody,
@@ -395,7 +410,7 @@ func table() []advice {
 		},
 		{
 			notTried, "the keys of this sender are fetched over the network, which is not done here",
-			"Go by the verifier's own error.", "the detail, and whether the program may reach the sender's addresses",
+			"Follow the verifier's own error.", "the detail, and whether the program may reach the sender's addresses",
 		},
 	}
 }

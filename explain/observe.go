@@ -13,10 +13,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observe says what can be seen without a signature that fits: only what is
-// there to see. The surest and most harmful comes first, and what has something
-// to say ends the search: a request whose body is gone is not also told how its
-// address is spelt.
+// observe reports what can be seen without a matching signature, and nothing
+// that merely could be. The surest and most harmful observations come first.
+// The first observer that finds something ends the search: if the body is gone,
+// the spelling of the address does not matter.
 func (s *search) observe(err error) []Finding {
 	return s.firstOf(err, []observer{
 		s.observeMethod, s.observeRefusal, s.observeFetched, s.observeParsed, s.observeOther, s.observeSecrets, s.observeHeaders, s.observeBody,
@@ -24,14 +24,17 @@ func (s *search) observe(err error) []Finding {
 	})
 }
 
-// observeChange says how a body was changed that is proven to be another one.
+// observeChange reports how a body was changed, after a digest has proven that
+// it was.
 func (s *search) observeChange() []Finding {
 	return s.firstOf(nil, []observer{s.observeMethod, s.observeRefusal, s.observeParsed, s.observeBody, s.observeRewritten, s.observeStyle})
 }
 
-// observer adds what it sees. err is the verifier's.
+// observer calls add for each mistake that it sees. err is the verifier's
+// error. An empty text means that the table's is good enough.
 type observer func(err error, add func(Mistake, string))
 
+// firstOf returns the findings of the first observer that has any.
 func (s *search) firstOf(err error, looks []observer) (all []Finding) {
 	for _, look := range looks {
 		if look(err, func(m Mistake, what string) { all = append(all, step{m, what}.finding(false)) }); len(all) > 0 {
@@ -41,17 +44,19 @@ func (s *search) firstOf(err error, looks []observer) (all []Finding) {
 	return nil
 }
 
-// observeRefusal goes by what the verifier said, and whether the body is there.
+// observeRefusal uses the verifier's error, and whether the body is there.
 func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 	body := s.req.Body
 	length := s.contentLength()
 	switch {
 	case errors.Is(err, core.ErrBodyConsumed):
 		add(bodyConsumed, s.leftOver())
+	// An announced body that is not there was read by somebody else.
 	case len(body) == 0 && length > 0:
 		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
 	case len(body) == 0 && length <= 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
 		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
+	// Without the verifier's error the sizes say the same.
 	case int64(len(body)) > s.config.MaxBody:
 		add(bodyTooLarge, "")
 	case errors.Is(err, core.ErrBodyTooLarge):
@@ -63,7 +68,7 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 	}
 }
 
-// leftOver says how much of a consumed body is there; empty: nothing is.
+// leftOver says how much of a consumed body is left. It is empty if nothing is.
 func (s *search) leftOver() string {
 	if n := len(s.req.Body); n > 0 {
 		return "something read or changed the body before the verification: " + strconv.Itoa(n) + " bytes are left, and they are not what was sent"
@@ -71,10 +76,12 @@ func (s *search) leftOver() string {
 	return ""
 }
 
-// tooLarge tells the limit of something upstream from Config.MaxBody.
+// tooLarge tells a limit upstream of the verifier from Config.MaxBody. Raising
+// the wrong one is what people do first.
 func (s *search) tooLarge(err error) string {
 	var upstream *http.MaxBytesError
 	switch {
+	// The error names the limit that was hit. A larger one than ours cannot have been the cause.
 	case errors.As(err, &upstream) && upstream.Limit < s.config.MaxBody:
 		return "a limit upstream of the verifier, http.MaxBytesReader with " + strconv.FormatInt(upstream.Limit, 10) + " bytes, cut the body: raise that one; " +
 			"Config.MaxBody allows " + strconv.FormatInt(s.config.MaxBody, 10)
@@ -86,14 +93,16 @@ func (s *search) tooLarge(err error) string {
 	}
 }
 
-// observeSettings is for a receiver that is made wrongly, where nothing says
-// how.
+// observeSettings reports a misconfigured receiver. It comes last: the
+// verifier's error already names the setting.
 func observeSettings(err error, add func(Mistake, string)) {
 	if errors.Is(err, core.ErrMisconfigured) {
 		add(misconfigured, "")
 	}
 }
 
+// contentLength returns the announced length of the body, -1 if it is missing
+// or no number.
 func (s *search) contentLength() int64 {
 	n, err := strconv.ParseInt(asMap(s.req.Header).Get("Content-Length"), 10, 64)
 	if err != nil {
@@ -102,16 +111,18 @@ func (s *search) contentLength() int64 {
 	return n
 }
 
-// observeBody notices a body that was decompressed, is not what was announced,
-// or ends early.
+// observeBody reports a body that was decompressed, has another length than
+// announced, or ends early. Complete JSON of another length was rewritten, not
+// truncated.
 func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	length := s.contentLength()
 	body := s.req.Body
 	size := strconv.Itoa(len(body)) + " bytes"
 	switch {
+	// This comes first: a decompressed body also has another length than announced.
 	case s.isDecompressed():
 		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
-			"they cannot be had back")
+			"they cannot be restored")
 	case length >= 0 && length != int64(len(body)) && looksLikeJSON(body) && json.Valid(body):
 		add(bodyReformatted, "the JSON in the body is whole, but has "+size+" where Content-Length is "+strconv.FormatInt(length, 10)+
 			": something parsed it and wrote it again")
@@ -122,13 +133,15 @@ func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeEnd notices an end that is none. A length that was announced and came
-// is one like any other.
+// observeEnd reports a body that ends where none should. A body with the
+// announced length is not truncated just because the length is a usual limit;
+// it must also end inside JSON.
 func observeEnd(body []byte, announced bool, add func(Mistake, string)) {
 	size := strconv.Itoa(len(body)) + " bytes"
 	switch {
 	case isLimit(len(body)) && looksLikeJSON(body) && !endsWhole(body):
 		add(bodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
+	// Without JSON the end shows nothing, so only an unannounced length of a usual limit counts.
 	case isLimit(len(body)) && !looksLikeJSON(body) && !announced:
 		add(bodyTruncated, "the body has exactly "+size+", at which buffers and proxies cut")
 	case !announced && endsInside(body):
@@ -136,30 +149,36 @@ func observeEnd(body []byte, announced bool, add func(Mistake, string)) {
 	}
 }
 
-// isDecompressed says that the body is plain where a header says that it is
-// not.
+// isDecompressed reports whether the body is plain although a header says that
+// it is compressed.
 func (s *search) isDecompressed() bool {
 	encoding := strings.ToLower(asMap(s.req.Header).Get("Content-Encoding"))
 	return encoding != "" && encoding != "identity" && (looksLikeJSON(s.req.Body) || looksLikeForm(s.req.Body))
 }
 
-// isLimit knows the sizes at which buffers and proxies cut.
+// isLimit knows the sizes at which buffers and proxies cut: powers of two, one
+// less than these, and the defaults of common servers and gateways.
 func isLimit(n int) bool {
+	// Small powers of two are frequent lengths of honest bodies.
 	return n >= 1024 && (n&(n-1) == 0 || n&(n+1) == 0 || slices.Contains([]int{
 		10_000, 10 << 10, 64_000, 100_000, 100 << 10, 128_000, 200_000, 250_000, 256_000, 500_000, 500 << 10, 1_000_000, 5_000_000, 5 << 20,
 		6_000_000, 6 << 20, 10_000_000, 10 << 20,
 	}, n))
 }
 
-// endsWhole says that JSON ends with the bracket that fits its beginning.
+// endsWhole reports whether JSON ends with the bracket that matches its
+// beginning.
 func endsWhole(body []byte) bool {
 	b := bytes.TrimSpace(body)
 	return len(b) > 1 && (b[0] == '{' && b[len(b)-1] == '}' || b[0] == '[' && b[len(b)-1] == ']')
 }
 
-// endsInside says that JSON was cut, and not only that a character in it is
-// wrong: it ends in a string without a bracket in it, or two levels deep.
+// endsInside reports whether JSON was cut, not merely damaged: it must end
+// inside a string that contains no bracket, or at least two levels deep. A
+// wrong quote somewhere also leaves a string open, but then the rest of the
+// JSON, with its brackets, seems to be in it.
 func endsInside(body []byte) bool {
+	// Very short texts are no evidence of anything.
 	if len(body) < 16 || !looksLikeJSON(body) || endsWhole(body) {
 		return false
 	}
@@ -177,10 +196,12 @@ func endsInside(body []byte) bool {
 			}
 			i = end - 1
 		}
+		// More closed than opened: damaged, not cut.
 		if depth < 0 {
 			return false
 		}
 	}
+	// A cut is inside at least two levels, and after something other than a bracket or white space.
 	last := body[len(body)-1]
 	return depth >= 2 && last != '}' && last != ']' && !isSpace(last)
 }
@@ -188,8 +209,9 @@ func endsInside(body []byte) bool {
 // printable makes a name fit for one line of a log.
 func printable(name string) string { return oneLine(name, 64) }
 
-// oneLine takes what could forge a line, or drive a terminal, out of a text
-// that is not ours.
+// oneLine makes a text from outside fit for one line: it replaces what could
+// forge a log line or control a terminal, and cuts at longest bytes, between
+// two characters.
 func oneLine(text string, longest int) string {
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -197,6 +219,7 @@ func oneLine(text string, longest int) string {
 		}
 		return r
 	}, strings.ReplaceAll(text, "\n", "; "))
+	// Cutting in bytes may split a character; ToValidUTF8 drops its rest.
 	if len(text) > longest {
 		text = strings.ToValidUTF8(text[:longest], "") + "…"
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observeFetched looks at a message whose keys are fetched, which is not done
-// here. No signature can prove anything then, but what the signature covers can
-// be read: the time, the digest of the body, and what SNS writes into its
-// envelope.
+// observeFetched reports what can be read if the keys are fetched over the
+// network. No signature can be tried, so it looks at the time, the digest of
+// the body, and what SNS writes into its envelope.
 func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	if !s.facts.Fetches {
 		return
 	}
+	// SNS first: raw delivery and a wrong topic explain a missing or wrong time as well.
 	if s.scheme.Name() == "sns" && s.observeSNS(add) {
 		return
 	}
@@ -25,11 +25,13 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	if s.scheme.ReadHeader(&r, a) != nil {
 		return
 	}
+	// ReadBody checks the digest, which needs no key.
 	err := s.scheme.ReadBody(&r, a)
 	switch {
 	case errors.Is(err, core.ErrNoMatch):
 		_, text := s.say(err)
 		add(bodyDigest, strings.TrimPrefix(strings.TrimPrefix(text, "hookonce: "), "no-match: "))
+	// Nothing is certain about the time.
 	case err != nil || a.Timestamp.IsZero() || s.inside(a.Timestamp):
 	case a.Timestamp.After(s.now):
 		d := a.Timestamp.Sub(s.now)
@@ -38,23 +40,27 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 		d := s.now.Sub(a.Timestamp)
 		add(timestampPast, "the message is "+span(d)+" old, and "+span(s.config.Past)+" are allowed: it was sent again later, or a queue kept it"+zone(d))
 	}
+	// An old confirmation has expired, so only a recent one can still be acted on.
 	if s.scheme.Name() == "sns" && err == nil && a.Timestamp.After(s.now.Add(-s.config.Past)) {
 		s.observeConfirmation(add)
 	}
 }
 
-// observeSNS compares an envelope of SNS with the configured topics, and
-// reports whether it had something to say.
+// observeSNS compares an envelope of SNS with the configured topics. It reports
+// whether it found something.
 func (s *search) observeSNS(add func(Mistake, string)) bool {
 	body := s.req.Body
+	// Raw delivery drops the envelope and with it the signature: nothing can verify such a message.
 	if slices.Contains(s.req.Header.Values("X-Amz-Sns-Rawdelivery"), "true") || looksLikeJSON(body) && memberOf(body, "TopicArn") == nil {
-		add(bodyWrapped, "the body is not in the envelope that SNS signs: turn raw message delivery of the subscription off")
+		add(bodyWrapped, "the body is not in the envelope that SNS signs: turn off raw message delivery for the subscription")
 		return true
 	}
 	topic := string(memberOf(body, "TopicArn"))
+	// The topic need not be secret, so the text may say which part of it differs.
 	region, differs := "", ""
 	for _, secret := range s.secrets {
 		if secret.Reveal() == topic {
+			// One matching topic is enough, even if others differ.
 			region = arnPart(topic, 3)
 			differs = ""
 			break
@@ -62,9 +68,10 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 		differs = differingPart(secret.Reveal(), topic)
 	}
 	if differs != "" {
-		add(otherKey, "the message is of another topic than those configured: its ARN has another "+differs)
+		add(otherKey, "the message is from another topic than those configured: its ARN has another "+differs)
 		return true
 	}
+	// SNS serves its certificates from the region of the topic.
 	if u, err := url.Parse(string(memberOf(body, "SigningCertURL"))); region != "" && err == nil &&
 		!strings.HasPrefix(u.Host, "sns."+region+".amazonaws.com") {
 		add(otherKey, "the certificate is not at the address of SNS in the region of the topic, so somebody else may have signed the message")
@@ -73,15 +80,17 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 	return false
 }
 
-// observeConfirmation notices a subscription that waits to be confirmed.
+// observeConfirmation reports a subscription that waits to be confirmed.
 func (s *search) observeConfirmation(add func(Mistake, string)) {
 	if kind := string(memberOf(s.req.Body, "Type")); kind == "SubscriptionConfirmation" {
-		add(unconfirmed, "the message is SNS's question whether the endpoint wants the subscription, and no notification")
+		add(unconfirmed, "the message is a request to confirm an SNS subscription, not a notification")
 	}
 }
 
-// differingPart names the first part in which two ARNs of topics differ.
+// differingPart names the first part in which two ARNs of topics differ. A
+// wrong region or account is hard to spot in a long name.
 func differingPart(configured, got string) string {
+	// The form is arn:partition:service:region:account:name.
 	for i, name := range []string{"arn", "partition", "service", "region", "account", "name"} {
 		if arnPart(configured, i) != arnPart(got, i) {
 			return name
@@ -90,6 +99,7 @@ func differingPart(configured, got string) string {
 	return ""
 }
 
+// arnPart returns the nth part of an ARN, empty if there is none.
 func arnPart(arn string, n int) string {
 	parts := strings.Split(arn, ":")
 	if n >= len(parts) {

@@ -12,18 +12,21 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observeOther notices that the headers are another provider's: by what the
-// schemes of the registry read, or by a name in the headers where a scheme does
-// not say what it reads or its keys are fetched.
+// observeOther reports that the headers are another provider's. It compares
+// them with the headers that the registry's schemes read. Some schemes do not
+// declare theirs or fetch their keys; for those it uses the header names that
+// providers are known for.
 func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
+	// Another provider is suspected only if this scheme misses a header.
 	if err := s.scheme.ReadHeader(&r, new(core.Attempt)); !errors.Is(err, core.ErrMissingHeader) {
 		return
 	}
 	own := reads(s.facts, r.Header)
 	for _, o := range s.others() {
-		// Of headers that are this scheme's as well, the ones that are missing say more.
+		// If the other scheme reads the same headers as this one, the missing header is the better
+		// finding.
 		elsewhere := slices.ContainsFunc(reads(o.facts, r.Header), func(name string) bool { return !slices.Contains(own, name) })
 		if o.scheme.Stamping() != core.NotIdentified && elsewhere {
 			add(otherScheme, "the headers are those of "+strings.Join(o.names, " or ")+", not those of "+s.scheme.Name())
@@ -31,18 +34,21 @@ func (s *search) observeOther(_ error, add func(Mistake, string)) {
 		}
 	}
 	named := s.namedProviders()
+	// A scheme that declares no headers, or fetches its keys, is recognized by name only. One
+	// header of this scheme is enough to rule that out.
 	if len(named) > 0 && !slices.Contains(named, s.scheme.Name()) && !anyHeader(own, r.Header) {
 		add(otherScheme, "the headers are those of "+strings.Join(named, " or ")+", not those of "+s.scheme.Name())
 	}
 }
 
+// anyHeader reports whether one of the named headers is there.
 func anyHeader(names []string, h core.Header) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return len(h.Values(name)) > 0 })
 }
 
-// observeHeaders names what is missing: a part of a header, a header, or one
-// that the signature covers. If nothing is, it looks at the signatures
-// themselves.
+// observeHeaders names what is missing: a part of a header, a header, or a
+// header that the signature covers. If nothing is missing, it looks at the
+// signatures themselves.
 func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
@@ -55,11 +61,14 @@ func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 		}
 	}
 	switch {
+	// A header that was cut is still there, so it is not among the missing ones.
 	case err != nil && s.observePart(add):
+	// Other errors count as a missing header only if a header is missing and nothing could be
+	// tried.
 	case errors.Is(err, core.ErrMissingHeader), err != nil && s.tried == 0 && len(missing) > 0:
 		what := ""
 		if len(missing) > 0 {
-			what = "these headers that the scheme reads are not there: " + strings.Join(missing, ", ")
+			what = "these headers that the scheme reads are missing: " + strings.Join(missing, ", ")
 		}
 		add(headerMissing, what)
 	case err == nil:
@@ -69,8 +78,8 @@ func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeCovered names a header that is not there although the signature covers
-// it: what a scheme asks for only because another header names it.
+// observeCovered names a missing header that the signature covers. Facts do not
+// list it: the scheme asks for it only because another header names it.
 func (s *search) observeCovered(r *core.Request, a *core.Attempt, add func(Mistake, string)) {
 	with := *r
 	with.Body = s.req.Body
@@ -80,9 +89,9 @@ func (s *search) observeCovered(r *core.Request, a *core.Attempt, add func(Mista
 	}
 }
 
-// observePart notices a header of several parts, as "t=…,v1=…", of which one is
-// not there: with it the scheme could read the header. It reports whether there
-// is one.
+// observePart reports a header of several parts, such as "t=…,v1=…", of which
+// one is missing. It adds each part that may be missing, and asks whether the
+// scheme can then read the header. It reports whether it found one.
 func (s *search) observePart(add func(Mistake, string)) bool {
 	stamp := strconv.FormatInt(s.now.Unix(), 10)
 	for _, name := range reads(s.facts, s.req.Header) {
@@ -90,19 +99,22 @@ func (s *search) observePart(add func(Mistake, string)) bool {
 		if len(values) != 1 || len(values[0]) > maxHeader {
 			continue
 		}
+		// A cut at a separator may leave it behind.
 		v := strings.TrimRight(strings.TrimSpace(values[0]), ",;")
+		// Each attempt adds one part in the syntax of a family of senders.
 		for _, part := range []struct{ whole, what string }{
-			{v + ",v1=" + noSignature, name + " ends behind its timestamp, so the signature (v1=) is missing: it was cut at its comma"},
-			{v + ",s=" + noSignature, name + " ends behind its timestamp, so the signature (s=) is missing: it was cut at its comma"},
-			{v + ";h1=" + noSignature, name + " ends behind its timestamp, so the signature (h1=) is missing: it was cut at its semicolon"},
-			{"t=" + stamp + "," + v, name + " has a signature and no timestamp (t=): its beginning was cut, at a comma"},
-			{"ts=" + stamp + ";" + v, name + " has a signature and no timestamp (ts=): its beginning was cut, at a semicolon"},
+			{v + ",v1=" + noSignature, name + " ends after its timestamp, so the signature (v1=) is missing: it was cut at its comma"},
+			{v + ",s=" + noSignature, name + " ends after its timestamp, so the signature (s=) is missing: it was cut at its comma"},
+			{v + ";h1=" + noSignature, name + " ends after its timestamp, so the signature (h1=) is missing: it was cut at its semicolon"},
+			{"t=" + stamp + "," + v, name + " has a signature and no timestamp (t=): its beginning was cut off at a comma"},
+			{"ts=" + stamp + ";" + v, name + " has a signature and no timestamp (ts=): its beginning was cut off at a semicolon"},
 			{"t=" + stamp + ",v1=" + v, name + " is a bare signature, without the parts t= and v1= that the scheme reads"},
 		} {
 			r := s.req
 			r.Header = asMap(s.req.Header).Clone()
 			asMap(r.Header)[name] = []string{part.whole}
 			r.Body = nil
+			// If the scheme can read it now, exactly this part was missing.
 			if v != "" && s.scheme.ReadHeader(&r, new(core.Attempt)) == nil {
 				add(signatureCut, part.what)
 				return true
@@ -112,17 +124,21 @@ func (s *search) observePart(add func(Mistake, string)) bool {
 	return false
 }
 
-// noSignature has the form of one.
+// noSignature has the form of a signature.
 const noSignature = "0000000000000000000000000000000000000000000000000000000000000000"
 
-// observeCut notices signatures that are too short for the only keys there are.
-// Those of a MAC are proven to be cut; these cannot be made again.
+// observeCut reports signatures that are too short if all keys are ed25519
+// keys. A cut MAC is proven by computing the whole one; only the sender can
+// compute these.
 func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
+	// A signature of 64 bytes has 86 characters in base64 and 128 in hexadecimal. A text between
+	// those lengths was hexadecimal.
 	short := func(sig core.Signature) bool {
 		n := len(strings.TrimRight(sig.Text, "="))
 		return n < base64.RawStdEncoding.EncodedLen(ed25519.SignatureSize) ||
 			n > base64.StdEncoding.EncodedLen(ed25519.SignatureSize) && n < hex.EncodedLen(ed25519.SignatureSize)
 	}
+	// One signature of full length is enough to look elsewhere.
 	if len(a.Signatures) == 0 || slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return !short(sig) }) {
 		return
 	}
@@ -131,9 +147,10 @@ func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 	}
 }
 
-// observeKind notices that all signatures are of one kind and all keys of the
-// other, or that no signature is of a kind there is.
+// observeKind reports that all signatures are of one kind and all keys of the
+// other, or that no signature has a version known here.
 func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
+	// Only Standard Webhooks has two kinds of keys with labels to tell them apart.
 	if !wantsPrefix(s.scheme) || len(s.secrets) == 0 {
 		return
 	}
@@ -144,14 +161,15 @@ func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
 		}
 	}
 	if len(labels) > 0 && !slices.Contains(labels, "v1") && !slices.Contains(labels, "v1a") {
-		add(signatureLabel, "all signatures are of versions that are not known here, "+printable(strings.Join(labels, ", "))+": v1 and v1a are")
+		add(signatureLabel, "all signatures are of unknown versions, "+printable(strings.Join(labels, ", "))+"; known are v1 and v1a")
 		return
 	}
+	// All signatures of one kind and all keys of the other: no rotation explains that.
 	for _, kind := range []struct{ label, key, needed string }{{"v1a", "whsec_", "whpk_"}, {"v1", "whpk_", "whsec_"}} {
 		signed := !slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return sig.Label != kind.label })
 		keyed := !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !strings.HasPrefix(k.Reveal(), kind.key) })
 		if signed && keyed {
-			add(secretKind, "the request is signed as "+kind.label+", for which a "+kind.needed+" key is needed, but every key here is a "+kind.key+" one")
+			add(secretKind, "the request is signed as "+kind.label+", which needs a "+kind.needed+" key, but every key here is a "+kind.key+" key")
 		}
 	}
 }

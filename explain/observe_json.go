@@ -6,45 +6,47 @@ import (
 )
 
 const (
-	// maxSeen bounds the JSON whose style is looked at: it is written anew for
-	// that, outside of the budget.
+	// maxSeen bounds, in bytes, the JSON whose style is looked at. That
+	// rewrites it outside of the budget.
 	maxSeen = 256 << 10
-	// manyOrders is how many orders the members must allow for it to be no
-	// accident that they are sorted: those of eight members.
+	// manyOrders is how many orders the members must allow before sorted ones
+	// are no accident: 8!, the orders of eight members.
 	manyOrders = 8 * maxOrders
-	// maxExact is how many digits of a number a float64 keeps.
+	// maxExact is the number of digits that a float64 can keep.
 	maxExact = 17
 )
 
-// unless is what must be said of JSON that looks as if a program wrote it
-// again. None of this is proof: the sender itself may write JSON so.
-const unless = ": if the sender does not write it so, something parsed it and wrote it again; else the secret is another one"
+// unless qualifies the observation that a program seems to have rewritten JSON.
+// None of this is proof: the sender itself may write JSON this way.
+const unless = ": if the sender does not write it this way, something parsed and rewrote it; otherwise the secret is another one"
 
-// observeRewritten goes by what few senders write: it says more than that an
-// address may have been changed.
+// observeRewritten looks for what few senders write. It comes before the
+// address, because it is the stronger hint.
 func (s *search) observeRewritten(_ error, add func(Mistake, string)) {
 	switch body := s.req.Body; {
 	case s.facts.Fetches || len(body) > maxSeen || !looksLikeJSON(body): // SNS sorts its envelope
+	// Lost digits are the stronger sign: few senders write such numbers on purpose.
 	case rounded(body):
-		add(bodyNumbers, "a whole number in the JSON has the zeros of one that passed through a float64, so digits of it are lost"+unless)
+		add(bodyNumbers, "a whole number in the JSON ends in zeros as after passing through a float64, so its last digits are lost"+unless)
 	case allSorted(body):
-		add(bodyKeyOrder, "the members of every JSON object are sorted, which is no accident of so many"+unless)
+		add(bodyKeyOrder, "the members of every JSON object are sorted, and there are too many for an accident"+unless)
 	}
 }
 
-// observeStyle goes by the style of a library, which a sender may use as well.
+// observeStyle looks for the style of a library. Senders use the same
+// libraries, so it comes late.
 func (s *search) observeStyle(_ error, add func(Mistake, string)) {
 	switch body := s.req.Body; {
 	case s.facts.Fetches || len(body) > maxSeen || !looksLikeJSON(body):
 	case escapedAsGo(body):
 		add(bodyEscapes, "<, > or & is escaped in the JSON, as Go's encoding/json does"+unless)
 	case spacedAsPython(body):
-		add(bodyReformatted, "the JSON has a space behind each comma and colon, as Python's json.dumps writes it"+unless)
+		add(bodyReformatted, "the JSON has a space after each comma and colon, as Python's json.dumps writes it"+unless)
 	}
 }
 
-// allSorted says that every object is sorted, and that there are more orders
-// than chance explains.
+// allSorted reports whether every object is sorted, and the members have too
+// many orders for chance.
 func allSorted(body []byte) bool {
 	all, ok := objects(body)
 	count := 1
@@ -52,6 +54,7 @@ func allSorted(body []byte) bool {
 		if !isSorted(o) {
 			ok = false
 		}
+		// The factorial of the members, cut off at manyOrders so that it cannot overflow.
 		for i := 2; i <= len(o.members) && count < manyOrders; i++ {
 			count *= i
 		}
@@ -59,13 +62,15 @@ func allSorted(body []byte) bool {
 	return ok && count >= manyOrders
 }
 
-// rounded looks for a whole number with more digits than a float64 has, which
-// is exactly what one prints.
+// rounded looks for a whole number with more digits than a float64 has, and
+// exactly the digits that one prints. Such numbers end in zeros.
 func rounded(body []byte) bool {
 	found := false
+	// restyle only serves to visit every number; its result is not used.
 	restyle(body, style{number: func(dst, token []byte) []byte {
 		digits := bytes.TrimLeft(token, "-")
 		if len(digits) > maxExact && isDigits(string(digits)) && bytes.HasSuffix(digits, []byte("00")) {
+			// A float64 prints exactly this text, so the number may have been one.
 			f, err := strconv.ParseFloat(string(token), 64)
 			found = found || err == nil && strconv.FormatFloat(f, 'f', -1, 64) == string(token)
 		}
@@ -74,6 +79,7 @@ func rounded(body []byte) bool {
 	return found
 }
 
+// escapedAsGo looks for the escapes that Go's encoding/json writes by default.
 func escapedAsGo(body []byte) bool {
 	for _, escape := range []string{`\u003c`, `\u003e`, `\u0026`} {
 		if bytes.Contains(body, []byte(escape)) {
@@ -83,15 +89,17 @@ func escapedAsGo(body []byte) bool {
 	return false
 }
 
-// spacedAsPython wants three separators: fewer may be an accident.
+// spacedAsPython requires three separators: fewer may be an accident.
 func spacedAsPython(body []byte) bool {
+	// Rewriting in the style must change nothing.
 	spaced := restyle(body, style{spacing: &spacing{"", ": ", ", "}})
 	return string(spaced) == string(body) && bytes.Count(body, []byte(`": `))+bytes.Count(body, []byte(", ")) >= 3
 }
 
-// asJavaScript says that JSON is written exactly as JSON.stringify does. Most
-// senders do so too: it only says where else to look.
+// asJavaScript reports whether JSON is written exactly as JSON.stringify does.
+// Most senders do so too, so it is a hint and no finding.
 func asJavaScript(body []byte) bool {
+	// A line break in the first bytes shows other formatting, without a rewriting to find out.
 	if len(body) > maxSeen || !looksLikeJSON(body) || bytes.ContainsAny(body[:min(len(body), 64)], "\r\n") {
 		return false
 	}

@@ -12,13 +12,13 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observeMethod notices a GET that was a POST: it has the headers of a signed
-// message and no body, or the signature should be in the body.
+// observeMethod reports a GET that was a POST: it has the headers of a signed
+// message and no body, or its signature should be in the body.
 func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	if m := s.req.Method; m != http.MethodGet && m != http.MethodHead || len(s.req.Body) > 0 {
 		return
 	}
-	// Twilio signs a GET, with what it has to say in the query, and then no body and no type of it.
+	// Twilio also sends GET requests. They have their parameters in the query and no body.
 	r := s.req
 	a := new(core.Attempt)
 	if s.scheme.ReadHeader(&r, a) == nil && s.scheme.ReadBody(&r, a) == nil && !a.BodySigned && strings.Contains(r.URL, "?") &&
@@ -30,12 +30,13 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 			"of a POST, or it is not from the sender")
 		return
 	}
+	// The headers may be another provider's: a GET without a body is wrong for each.
 	signed := slices.Concat(s.facts.Headers...)
 	for _, o := range s.others() {
 		signed = append(signed, slices.Concat(o.facts.Headers...)...)
 	}
 	if anyHeader(signed, s.req.Header) {
-		add(wrongMethod, "the request is a "+s.req.Method+" without a body, but has the headers of a signed message: a redirect or a cache made it of a POST, "+
+		add(wrongMethod, "the request is a "+s.req.Method+" without a body, but has the headers of a signed message: a redirect or a cache turned a POST into it, "+
 			"and the body is lost")
 	}
 }
@@ -56,6 +57,8 @@ func (s *search) signedInBody() bool {
 func (s *search) observeAddress(_ error, add func(Mistake, string)) {
 	u, err := url.Parse(s.facts.URL)
 	_, query, _ := strings.Cut(s.req.URL, "?")
+	// A configured address with its own path and query takes nothing from the request, so the
+	// request's address cannot matter.
 	if s.facts.URL == "" || err != nil || s.otherDigest() || u.Path != "" && (u.RawQuery != "" || query == "") {
 		return
 	}
@@ -74,26 +77,30 @@ func (s *search) otherDigest() bool {
 	return digest
 }
 
-// observeParsed notices what is left of a body that a program parsed, or that
-// never was one of a webhook.
+// observeParsed reports what is left of a body that a program parsed, or a body
+// that never was a webhook's.
 func (s *search) observeParsed(_ error, add func(Mistake, string)) {
 	body := bytes.TrimSpace(s.req.Body)
 	kind := strings.ToLower(asMap(s.req.Header).Get("Content-Type"))
 	switch {
+	// The body itself is the best evidence; headers may be wrong.
 	case parsedText(body) != "":
 		add(bodyParsed, "the body is "+parsedText(body))
 	case isMultipart(body) || strings.HasPrefix(kind, "multipart/form-data") && bytes.HasPrefix(body, []byte("--")):
-		add(bodyWrapped, "the body is multipart/form-data, as curl -F and forms with files send it: the sender's is inside of it, or was never sent so")
+		add(bodyWrapped, "the body is multipart/form-data, as curl -F and forms with files send it: the sender's body is inside it, or the sender never sent this")
+	// Content-Type is what the sender declared. A body that contradicts it was probably rewritten.
 	case strings.HasPrefix(kind, "application/x-www-form-urlencoded") && looksLikeJSON(body):
 		add(bodyForm, "Content-Type says that the body is a form, but it is JSON: something parsed the form and wrote it as JSON, "+
 			"or the sender (curl -d) names the wrong type")
 	case s.wantsForm():
-		add(bodyForm, "the body is JSON of nothing but texts, where the scheme reads a form: something parsed the form and wrote it as JSON")
+		add(bodyForm, "the body is JSON that contains only strings, but the scheme reads a form: something parsed the form and wrote it as JSON")
 	}
 }
 
-// parsedText names the text that a program makes of a value which is not one.
+// parsedText recognizes the text that a language prints for a parsed value.
+// Such a body cannot be restored, but the text shows which language to look at.
 func parsedText(body []byte) string {
+	// All of these are recognized by their beginning.
 	text := string(body[:min(len(body), 32)])
 	switch text {
 	case "[object Object]", "undefined", "null", "None", "Array":
@@ -112,20 +119,22 @@ func parsedText(body []byte) string {
 			return "as a program prints " + printed.by
 		}
 	}
+	// A hash of Ruby looks like JSON up to its first arrow.
 	if bytes.HasPrefix(body, []byte(`{"`)) && bytes.Contains(body[:min(len(body), 256)], []byte(`"=>`)) {
 		return "as a program prints a hash of Ruby"
 	}
 	return ""
 }
 
-// wantsForm says that the scheme cannot read this JSON, and that it may have
-// been a form: all its values are texts.
+// wantsForm reports whether the scheme cannot read this JSON and it may have
+// been a form: all its values are strings.
 func (s *search) wantsForm() bool {
 	r := s.req
 	a := new(core.Attempt)
 	if !looksLikeJSON(r.Body) || len(r.Body) > maxArranged || s.scheme.ReadHeader(&r, a) != nil {
 		return false
 	}
+	// A wrong digest or a missing header is another problem than a body that cannot be read.
 	err := s.scheme.ReadBody(&r, a)
 	names, _ := flatStrings(r.Body)
 	return err != nil && !errors.Is(err, core.ErrNoMatch) && !errors.Is(err, core.ErrMissingHeader) && len(names) > 0

@@ -6,11 +6,14 @@ import (
 	"strings"
 )
 
-// observeSecrets names what is wrong with secrets that cannot be any, or are
+// observeSecrets names what is wrong with secrets that are not valid or are
 // something else that people copy.
 func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 	for i, secret := range s.secrets {
+		// A scheme with free-text secrets accepts anything, also an API key. All secrets are looked
+		// at, because one of several may be right.
 		if accepted(s.scheme, secret) {
+			// Accepted, but recognizable as something else.
 			if what := noSecret(secret.Reveal()); what != "" {
 				add(secretKind, what)
 			}
@@ -20,15 +23,18 @@ func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 			add(secretKind, what)
 			return
 		}
+		// Secrets without an id get the same names as in the verifier's errors.
 		name := secret.ID
 		if name == "" {
 			name = "key-" + strconv.Itoa(i+1)
 		}
+		// Peeling does not find missing padding: a secret without it has nothing around it.
 		if n := unpadded(secret.Reveal()); n > 0 && wantsPrefix(s.scheme) {
 			add(secretBase64, paddingMissing(n))
 			continue
 		}
-		named := false
+		named := false // the outermost layer is enough: people fix one thing at a time
+		// Peeling finds what surrounds the secret.
 		for _, t := range peel(text{text: secret.Reveal()}) {
 			if !named {
 				add(t.steps[0].mistake, "")
@@ -36,14 +42,14 @@ func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 			named = true
 		}
 		if !named {
-			add(secretRefused, "the secret "+strconv.Quote(printable(name))+" cannot be one of this scheme: see the detail")
+			add(secretRefused, "the secret "+strconv.Quote(printable(name))+" is not valid under this scheme: see the detail")
 		}
 	}
 }
 
-// noSecret says what a text is that people paste in the place of a secret;
-// empty if it may be one. Prefixes are the vendors' own, which they publish so
-// that leaks are found.
+// noSecret says what a text is that people paste instead of a secret. It is
+// empty if the text may be a secret. The prefixes are the vendors' own,
+// published so that leaks can be found.
 func noSecret(text string) string {
 	text = strings.TrimSpace(text)
 	for _, kind := range []struct{ prefix, what string }{
@@ -68,21 +74,24 @@ func noSecret(text string) string {
 			return "the configured secret " + kind.what
 		}
 	}
+	// eyJ is the base64 of {" and begins every JSON Web Token.
 	if strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2 {
-		return "the configured secret is a JSON Web Token, which is no key"
+		return "the configured secret is a JSON Web Token, not a key"
 	}
 	if isAPIKey(text) {
 		return "the configured secret begins like a key for the sender's API, which signs no webhooks"
 	}
+	// A SID has two letters and 32 hexadecimal digits.
 	if len(text) == 34 && (strings.HasPrefix(text, "AC") || strings.HasPrefix(text, "SK")) && strings.Trim(text[2:], "0123456789abcdef") == "" {
 		return "the configured secret is the id (SID) of a Twilio account or key: the auth token signs"
 	}
 	return ""
 }
 
-// isAPIKey knows the prefixes that Stripe, and others after it, give to API
-// keys, secret and publishable.
+// isAPIKey knows the prefixes that Stripe gives to secret, publishable and
+// restricted API keys. Other vendors copied them.
 func isAPIKey(secret string) bool {
+	// sk_live_…, pk_test_… and so on.
 	kind, rest, _ := strings.Cut(secret, "_")
 	mode, _, ok := strings.Cut(rest, "_")
 	return ok && slices.Contains([]string{"sk", "pk", "rk"}, kind) && slices.Contains([]string{"live", "test"}, mode)

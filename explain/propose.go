@@ -10,33 +10,53 @@ import (
 )
 
 const (
-	maxHeads   = 128
-	maxHeader  = 16 << 10 // bytes of a value that variants are made of
-	maxNames   = 128      // of headers
-	maxValues  = 16       // of one header
-	maxHeaders = 64 << 10 // bytes of all of them
-	maxTarget  = 4 << 10  // bytes of the request's URL
+	// maxHeads bounds the ways to read the headers and the address. Each is
+	// read again for every body.
+	maxHeads = 128
+	// maxHeader bounds, in bytes, a header value from which variants are made.
+	maxHeader = 16 << 10
+	// The verifier reads its own headers only, so it accepts requests beyond
+	// these bounds. No sender sends such. maxNames bounds the header names and
+	// maxValues the values of one header. maxHeaders bounds the bytes of all
+	// headers, and maxTarget those of the request's URL.
+	maxNames   = 128
+	maxValues  = 16
+	maxHeaders = 64 << 10
+	maxTarget  = 4 << 10
 )
 
-// scene is what proposals are made of: one refused request and its receiver. It
-// does not change, but for what is found once and kept.
+// scene is the material of proposals: one refused request and its receiver. It
+// does not change, except for results that are computed once and kept.
 //
-// Everything in the files propose_*.go undoes mistakes and asks no key: what
-// comes out is judged by whether a signature fits.
+// Everything in the files propose_*.go undoes mistakes and asks no key. Whether
+// a proposal is right is decided by a signature, so proposals may be generous.
 type scene struct {
-	req     core.Request          // what is searched; it may be less than what was received
-	tenants map[string]*core.Keys // others
-	config  core.Config           // the verifier's
-	scheme  core.Scheme
-	facts   core.Facts
-	now     time.Time
+	// req is the request. Its header is an http.Header and may lack what bound
+	// left out.
+	req core.Request
+	// tenants are the keys of others, by name.
+	tenants map[string]*core.Keys
+	// config is the verifier's, with its defaults filled in.
+	config core.Config
+	scheme core.Scheme
+	facts  core.Facts
+	// now is the verifier's clock, read once: all texts agree on the age of a
+	// message.
+	now time.Time
+	// secrets are the configured ones, with their ids and validity.
 	secrets []core.Secret
-	more    int  // bytes of headers and address beyond the usual
-	cut     bool // something of headers or address was left out
+	// more is how many bytes headers and address have beyond the usual size.
+	more int
+	// cut says that bound left out headers or a part of the address.
+	cut bool
 
-	named, theirs []string // of namedProviders and foreign, once they were asked
+	// named and theirs keep the results of namedProviders and foreign. They are
+	// nil before the first call.
+	named, theirs []string
 }
 
+// newScene takes a request and what its verifier reported apart. Keys that came
+// with an error are left out, as the verifier does not use them either.
 func newScene(i core.Inspection, r *core.Request, others map[string]*core.Keys) *scene {
 	s := &scene{
 		req: *r, tenants: others, config: i.Config, scheme: i.Config.Scheme, facts: core.FactsOf(i.Config.Scheme), now: i.Config.Clock(),
@@ -49,26 +69,31 @@ func newScene(i core.Inspection, r *core.Request, others map[string]*core.Keys) 
 	return s
 }
 
-// bound leaves out what no sender sends: each header costs something for each
-// way to read the request.
+// bound leaves out headers and parts of the address if there are absurdly many:
+// each one costs work in every reading of the request. It keeps what the
+// configured scheme reads.
 func (s *scene) bound() {
 	if len(s.req.URL) > maxTarget {
 		s.req.URL, s.cut = s.req.URL[:maxTarget], true
 	}
 	h := asMap(s.req.Header)
 	size, most := headerSize(h)
+	// One of the bounds is enough: whoever sends this much is not a sender of webhooks.
 	if len(h) > maxNames || most > maxValues || size > maxHeaders {
 		s.req.Header, s.cut = s.needed(), true
 		size, _ = headerSize(asMap(s.req.Header))
 	}
+	// Trials include the cost of headers of this size, in bytes.
 	const usual = 2 << 10
 	s.more = max(size+len(s.req.URL)-usual, 0)
 }
 
-// needed are the headers that the configured scheme reads, as much of them as
-// is looked at.
+// needed returns the headers that the configured scheme reads, within the
+// bounds. Values are cut one byte above maxHeader, so that they still count as
+// too long.
 func (s *scene) needed() http.Header {
 	h, kept := asMap(s.req.Header), http.Header{}
+	// The other three headers are read by proposals and observations.
 	for _, name := range append(reads(s.facts, h), "Content-Length", "Content-Type", "Content-Encoding") {
 		for _, v := range h[name][:min(len(h[name]), maxValues)] {
 			kept[name] = append(kept[name], v[:min(len(v), maxHeader+1)])
@@ -77,8 +102,8 @@ func (s *scene) needed() http.Header {
 	return kept
 }
 
-// asMap returns all lines of a header. That of a search is a map already, which
-// is not copied.
+// asMap returns all lines of a header. The header of a scene is a map already,
+// and is returned without a copy: do not change it.
 func asMap(h core.Header) http.Header {
 	switch m, ok := h.(http.Header); {
 	case h == nil, ok && m == nil:
@@ -90,37 +115,54 @@ func asMap(h core.Header) http.Header {
 	}
 }
 
-// lane is one scheme under which the request may have been signed, with the
-// ways to read it.
+// lane is one scheme under which the request may have been signed, with its
+// ways to read the request and the secrets.
 type lane struct {
+	// steps name the other scheme; they are empty for the configured one.
 	steps []step
-	heads []head // the fewest steps first
-	keys  []key  // likewise
+	// heads come with the fewest steps first.
+	heads []head
+	// keys come with the lowest weight first, which try relies on.
+	keys []key
 
-	inside bool // the scheme looks into the body
+	// inside says that the scheme parses the body, which costs work.
+	inside bool
 }
 
-// candidate weights count the mistakes that are not seen but guessed.
+// weight counts mistakes that are guessed, not those that can be seen. Another
+// scheme than the configured one is a guess.
 func (l *lane) weight() int { return len(l.steps) }
 
 // head is one way to read a request apart from its body: under a scheme, with
-// headers and address as they may have been.
+// headers and address as they may have been sent.
 type head struct {
+	// scheme reads the request. It is not the lane's if it signs another
+	// address.
 	scheme core.Scheme
 	facts  core.Facts
-	req    core.Request
-	steps  []step
-	swaps  []swap
+	// req has the changed headers and address, and no body.
+	req core.Request
+	// steps are the mistakes undone, swaps what that changes in the signed
+	// content.
+	steps []step
+	swaps []swap
+	// weight counts the steps that are guesses.
 	weight int
-	whole  bool // nothing was put into a value, so that one that ends early was cut
-	asSent bool // the digest counts that was sent, and the body need not be the one with it
+	// whole says that no value needs cleaning. Then a signature that ends early
+	// was cut.
+	whole bool
+	// asSent says that the digest counts as it was sent, even if the body has
+	// another one.
+	asSent bool
 }
 
-// swap puts into the signed content what the sender signed, for a text that its
-// scheme would not read.
+// swap replaces, in the signed content, a text that the scheme can read by the
+// one that the sender signed.
 type swap struct{ read, signed string }
 
-// with is h with a header changed.
+// with returns a copy of h with a header changed; nil values delete it. The map
+// is copied and the value slices are shared, so callers must not change slices
+// in place.
 func (h *head) with(name string, values []string, m Mistake, what string) head {
 	n := *h
 	n.req.Header = maps.Clone(asMap(h.req.Header))
@@ -133,23 +175,31 @@ func (h *head) with(name string, values []string, m Mistake, what string) head {
 	return n
 }
 
-// key is a key with the mistakes that were undone in its text.
+// key is a parsed key, with the mistakes that were undone in its text.
 type key struct {
-	name      string
-	text      string
-	steps     []step
-	weight    int
-	verify    core.VerifyKey
-	mac       bool
-	forge     func(c *core.Content) string // the right signature, for comparison with damaged ones; may be nil
+	// name identifies a configured key in texts, by its id or number. It is
+	// empty for keys of others.
+	name string
+	// text is the secret after its mistakes were undone.
+	text   string
+	steps  []step
+	weight int
+	// verify is the parsed key, mac says that it is a shared secret.
+	verify core.VerifyKey
+	mac    bool
+	// forge computes the right signature, to compare it with damaged ones. It
+	// is nil if that is not possible or not needed.
+	forge func(c *core.Content) string
+	// A key outside of its validity is tried as well; see validity.
 	notBefore time.Time
 	notAfter  time.Time
 }
 
-// headerSize counts the bytes of all headers, and the values of the one that
-// has most.
+// headerSize counts the bytes of all headers, and the values of the header that
+// has the most.
 func headerSize(h http.Header) (bytes, most int) {
 	for name, values := range h {
+		// The name is on the wire once for each value.
 		most = max(most, len(values))
 		for _, v := range values {
 			bytes += len(name) + len(v)

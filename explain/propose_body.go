@@ -15,36 +15,57 @@ import (
 )
 
 const (
-	maxInflated = 4 << 20  // bytes that come out of a compressed body
-	deflateCost = 36       // of a byte that is compressed, in bytes that are hashed
-	maxEnvelope = 64 << 10 // bytes at each end of a body in which the names of an envelope are looked for
+	// maxInflated bounds what comes out of a compressed body, so that a small
+	// one cannot fill the memory.
+	maxInflated = 4 << 20
+	// deflateCost is the cost of a byte that is compressed, in bytes that are
+	// hashed.
+	deflateCost = 36
+	// maxEnvelope is how far from each end of a body the member names of an
+	// envelope are looked for. In an envelope they are near the ends; a large
+	// payload is between them.
+	maxEnvelope = 64 << 10
 )
 
-// change undoes one mistake in a body. do returns nil where that cannot be, and
-// never changes its argument.
+// change undoes one mistake in a body. do returns nil if the change does not
+// apply. It never changes its argument, which other candidates share.
 type change struct {
+	// mistake and what name the mistake; an empty what stands for the table's
+	// text.
 	mistake Mistake
 	what    string
-	cost    int64 // for each byte
-	do      func(b []byte) []byte
-	needs   func(b []byte) bool // if not nil, says at a glance whether do has anything to do; then do costs, whatever comes of it
+	// cost is the work for each byte, in bytes that are hashed.
+	cost int64
+	do   func(b []byte) []byte
+	// needs reports at a glance whether do has anything to do; nil: always ask
+	// do. If it says yes, the full cost is charged even if do then returns nil.
+	needs func(b []byte) bool
 }
 
-// aspect is what is changed in one way at a time.
+// aspect is a group of changes that exclude each other, such as the ways to
+// indent JSON. Pairs of changes come from different aspects.
 type aspect struct {
 	changes []change
-	rank    int  // how early it is tried alone: what is likely and cheap comes first
-	again   bool // the same as before, of what was inside
+	// rank is the order in which it is tried alone: likely and cheap aspects
+	// first.
+	rank int
+	// again marks a repetition, for what was inside an envelope. It is used for
+	// pairs only.
+	again bool
 }
 
-// aspects are in the order in which they are undone: from the outside in, since
-// what came last on the way is the first to undo. A pair of changes is always
-// tried in this order, so that a new aspect belongs where its damage was done:
-// what wraps or encodes a whole body in front, what rewrites JSON behind. rank
-// is apart from that: it orders the changes that are tried alone, for large
-// bodies that leave no work for all of them.
+// aspects returns all aspects in the order in which they are undone: from the
+// outside in, since what changed the body last must be undone first. Pairs are
+// tried in this order only. A new aspect belongs where its damage is done: what
+// wraps or encodes the whole body at the beginning, what rewrites JSON at the
+// end.
+//
+// rank is independent of that. It orders the changes that are tried alone,
+// because a large body leaves no work for all of them.
 func (s *scene) aspects(body []byte) []aspect {
+	// What surrounds the body as it arrived, and then what surrounds what was inside it.
 	outside := taken()
+	// A newline may surround the envelope or what it contains, so both places are tried.
 	inside := slices.Clone(outside)
 	for i := range inside {
 		inside[i].again = true
@@ -63,23 +84,29 @@ func (s *scene) aspects(body []byte) []aspect {
 	)
 }
 
+// bom is the byte order mark, in UTF-8.
 const bom = "\ufeff"
 
-// taken takes off what was put around a body.
+// taken removes what was put around a body or into its line ends.
 func taken() []aspect {
+	// All removals share one mistake; only their texts differ.
 	trim := func(what string, f func(b []byte) []byte) change {
 		return change{bodyNewline, what, 0, func(b []byte) []byte { return smaller(b, f(b)) }, nil}
 	}
 	return []aspect{
 		{changes: []change{
+			// Editors and some .NET writers add one.
 			{bodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }, nil},
 		}},
 		{changes: []change{
 			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimRight(b, "\r\n") }),
+			// One newline may be the sender's own and a second one added, so removing one is tried
+			// as well as removing all.
 			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimSuffix(b, []byte("\n")) }),
 			trim("white space was added around the body", bytes.TrimSpace),
 		}},
 		{changes: []change{
+			// git, editors on Windows and text-mode transfers convert line ends.
 			{bodyLineEnds, "LF became CRLF in the body", rewriteCost, func(b []byte) []byte {
 				return smaller(b, bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
 			}, nil},
@@ -87,7 +114,8 @@ func taken() []aspect {
 	}
 }
 
-// smaller is changed, nil if nothing was taken.
+// smaller returns changed, or nil if it has the length of b: then nothing was
+// removed.
 func smaller(b, changed []byte) []byte {
 	if len(changed) == len(b) {
 		return nil
@@ -95,16 +123,19 @@ func smaller(b, changed []byte) []byte {
 	return changed
 }
 
-// added puts back what was taken off.
+// added puts back what was removed.
 func added() []change {
 	with := func(m Mistake, what, front, end string) change {
 		return change{m, what, 1, func(b []byte) []byte { return slices.Concat([]byte(front), b, []byte(end)) }, nil}
 	}
 	return []change{
+		// Senders that write JSON with an encoder often end it with a newline, and shells and
+		// frameworks trim it.
 		with(bodyNewline, "the newline at the end of the body was removed", "", "\n"),
 		with(bodyNewline, "the newline (CRLF) at the end of the body was removed", "", "\r\n"),
 		with(bodyBOM, "the byte order mark in front of the body was removed", bom, ""),
 		{bodyLineEnds, "CRLF became LF in the body", rewriteCost, func(b []byte) []byte {
+			// A body with some CRLF was not converted as a whole.
 			if bytes.IndexByte(b, '\n') < 0 || bytes.Contains(b, []byte("\r\n")) {
 				return nil
 			}
@@ -113,45 +144,57 @@ func added() []change {
 	}
 }
 
-// inJSON is a change of the tokens of JSON. Values are not compared: a style
-// that does not fit the sender's only makes a candidate that no signature fits.
+// inJSON is a change in how JSON is written. It does not compare values: a
+// style that is not the sender's only gives one more candidate that no
+// signature matches.
 func inJSON(m Mistake, what string, st style) change {
 	return change{m, what, rewriteCost, func(b []byte) []byte { return restyle(b, st) }, looksLikeJSON}
 }
 
+// spaced returns the changes of white space between the tokens of JSON, in the
+// styles of common libraries, the most common first.
 func spaced() []change {
 	var all []change
 	for _, form := range []struct {
 		name string
 		spacing
 	}{
+		// JavaScript, PHP and Go write this.
 		{"minified", spacing{"", ":", ","}},
 		{"indented by 2", spacing{"  ", ": ", ","}},
+		// Python's json.dumps.
 		{"on one line with spaces", spacing{"", ": ", ", "}},
 		{"indented by 4", spacing{"    ", ": ", ","}},
 		{"indented by tabs", spacing{"\t", ": ", ","}},
+		// Jackson's pretty printer.
 		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
 	} {
+		// Indented JSON that lost only its newlines is a mistake with another remedy, so it is
+		// tried first.
 		if form.indent != "" {
 			all = append(all, unbroken(form.spacing))
 		}
-		c := inJSON(bodyReformatted, "the JSON in the body was formatted anew; the sender's is "+form.name, style{spacing: &form.spacing})
+		c := inJSON(bodyReformatted, "the JSON in the body was reformatted; the sender's is "+form.name, style{spacing: &form.spacing})
 		c.needs = func(b []byte) bool {
-			return looksLikeJSON(b) && len(bytes.TrimSpace(b)) == len(b) // white space around it is a mistake of its own
+			return looksLikeJSON(b) && len(bytes.TrimSpace(b)) == len(b) // white space around it is bodyNewline
 		}
 		all = append(all, c)
 	}
 	return all
 }
 
-// unbroken puts the newlines back into indented JSON, if they are all that is
-// missing: the last one too, with which files end.
+// unbroken puts newlines back into indented JSON if nothing else is missing. It
+// adds a last one, because files end with a newline. curl -d @FILE removes all
+// of them, a mistake with an exact remedy, so it is not reported as
+// reformatting.
 func unbroken(how spacing) change {
 	c := inJSON(bodyLineEnds, "the newlines were taken out of the body, as curl -d @FILE does; the sender needs --data-binary", style{spacing: &how})
 	restyled := c.do
 	c.needs = func(b []byte) bool { return isUnbroken(b, how.indent) }
 	c.do = func(b []byte) []byte {
 		whole := restyled(b)
+		// The rewritten JSON must be the received one but for its newlines. Otherwise something
+		// else was changed too.
 		if whole == nil || string(bytes.ReplaceAll(whole, []byte("\n"), nil)) != string(b) {
 			return nil
 		}
@@ -160,20 +203,25 @@ func unbroken(how spacing) change {
 	return c
 }
 
-// isUnbroken says that JSON has the white space of a line behind its first
-// bracket, and no line.
+// isUnbroken reports whether JSON is indented after its first bracket, but has
+// no line break.
 func isUnbroken(b []byte, indent string) bool {
 	return looksLikeJSON(b) && bytes.HasPrefix(b[1:], []byte(indent)) && bytes.IndexByte(b, '\n') < 0
 }
 
+// escaped returns the changes of escapes in JSON strings. Single classes of
+// characters come first, then the combinations that libraries use. needs leaves
+// out the combinations that cannot change this body.
 func escaped() []change {
 	var all []change
+	// One memory for all ways: they are asked about the same bodies in turn.
 	characters := charactersOf()
 	for _, form := range []struct {
 		what    string
 		escapes escapes
 		needs   func(has contents) bool
 	}{
+		// What JSON.stringify writes, so it comes first.
 		{"; the sender escapes nothing that need not be", escapes{raw, raw, raw, raw}, func(has contents) bool { return has.escape || has.slash }},
 		{"; the sender escapes no slash", escapes{slash: raw}, func(has contents) bool { return has.slash }},
 		{"; the sender escapes the slash", escapes{slash: lower}, func(has contents) bool { return has.plain }},
@@ -201,6 +249,7 @@ func escaped() []change {
 		{
 			"; the sender escapes <, >, &, +, ' and what is not ASCII, as .NET does",
 			escapes{raw, upper, upper, upper},
+			// This class has characters that contents does not know.
 			func(contents) bool { return true },
 		},
 		{
@@ -216,11 +265,14 @@ func escaped() []change {
 	return all
 }
 
-// contents says what stands in a body that can be escaped or unescaped.
+// contents says which characters a body contains that can be escaped or
+// unescaped.
 type contents struct{ escape, slash, plain, html, rest bool }
 
-// charactersOf remembers the last body that it was asked about: it is asked
-// once for each way to escape.
+// charactersOf returns a function that remembers its last result. It is asked
+// about the same body once for each way to escape, and scanning a megabyte each
+// time would be expensive. The body is recognized by its address and length: no
+// change writes to a body in place.
 func charactersOf() func(b []byte) contents {
 	var last []byte
 	var has contents
@@ -235,20 +287,27 @@ func charactersOf() func(b []byte) contents {
 	}
 }
 
+// numbered returns the changes of how numbers are written.
 func numbered() []change {
-	const what = "numbers in the JSON were written anew; the sender writes "
+	const what = "numbers in the JSON were rewritten; the sender writes "
 	all := []change{
+		// JavaScript has only float64, and writes whole numbers without a point.
 		inJSON(bodyNumbers, what+"no more digits than needed, as 1 for 1.0", style{number: float}),
 		inJSON(bodyNumbers, what+"a point in whole numbers, as 1.0 for 1", style{number: point}),
-		inJSON(bodyNumbers, what+"two digits behind the point", style{number: decimals(false)}),
-		inJSON(bodyNumbers, what+"two digits behind the point, also of whole numbers", style{number: decimals(true)}),
+		// Amounts of money, as decimal types print them.
+		inJSON(bodyNumbers, what+"two digits after the point", style{number: decimals(false)}),
+		inJSON(bodyNumbers, what+"two digits after the point, also of whole numbers", style{number: decimals(true)}),
 		inJSON(bodyNumbers, what+"thousands with an exponent, as 1e3 for 1000", style{number: exponent("e")}),
 		inJSON(bodyNumbers, what+"thousands with an exponent, as 1E3 for 1000", style{number: exponent("E")}),
 	}
+	// several is how many single whole numbers get a point. A program with a typed amount writes
+	// 1.0 there and leaves ids and counts as they are.
 	const several = 24
+	// pointAt counts, so each run of do needs a new one.
 	for n := range several {
 		c := inJSON(bodyNumbers, what+"a point in one of the whole numbers, as 1.0 for 1", style{})
 		c.do = func(b []byte) []byte {
+			// Twenty-four copies of a large body would cost more than they find.
 			if len(b) > maxArranged || !looksLikeJSON(b) {
 				return nil
 			}
@@ -259,27 +318,35 @@ func numbered() []change {
 	return all
 }
 
+// sorted returns the change for a sender that sorts members: what arrives is in
+// another order, and sorting restores the sender's.
 func sorted() []change {
 	return []change{{bodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 4 * rewriteCost, func(b []byte) []byte {
+		// Without objects there is nothing to sort.
 		all, ok := objects(b)
 		if !ok || len(all) == 0 {
 			return nil
 		}
+		// One sorted order, so it is cheap for bodies of any size; other orders are in
+		// propose_order.go.
 		return arrange(b, all, byKey)
 	}, looksLikeJSON}}
 }
 
-// fieldOrders yields every order of the fields of a form, if something seems to
-// have sorted them. It reports whether body is such a form.
+// fieldOrders yields every order of the fields of a form if they are sorted and
+// at most six. It reports whether body is such a form, so that the caller does
+// not take it for JSON.
 func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
 	if len(body) > maxArranged || !looksLikeForm(body) {
 		return false
 	}
 	pairs := strings.Split(string(body), "&")
+	// 6! is 720 orders, each with a copy of the body.
 	if len(pairs) < 2 || len(pairs) > 6 || !slices.IsSorted(pairs) {
 		return false
 	}
 	permute(len(pairs), func(order []int) bool {
+		// permute reuses order, so the fields are copied.
 		picked := make([]string, len(order))
 		for i, which := range order {
 			picked[i] = pairs[which]
@@ -289,12 +356,14 @@ func fieldOrders(body []byte, yield func(b []byte, undone step) bool) bool {
 	return true
 }
 
-// permute calls yield with every order of n things, until it returns false.
+// permute calls yield with every order of n things, until yield returns false.
+// It swaps in place and restores, so yield must copy an order that it keeps.
 func permute(n int, yield func(order []int) bool) bool {
 	order := make([]int, n)
 	for i := range order {
 		order[i] = i
 	}
+	// from fixes the first i things and permutes the rest.
 	var from func(i int) bool
 	from = func(i int) bool {
 		if i == n {
@@ -312,16 +381,17 @@ func permute(n int, yield func(order []int) bool) bool {
 	return from(0)
 }
 
-// What follows is about whole bodies: envelopes, compression, character sets and
-// forms.
+// The rest of this file is about whole bodies: envelopes, compression, character sets and forms.
 
-// unwrapped takes a body out of what it was put into, or puts it back.
+// unwrapped takes a body out of what it was put into.
 func unwrapped(body []byte) []change {
 	return append(
 		[]change{
+			// API Gateway and Lambda pass binary bodies this way.
 			{bodyBase64, "", 2, fromBase64, nil},
 			{bodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, isJSONString},
 			{bodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
+				// GitHub and Slack can send their JSON in this field.
 				form, err := url.ParseQuery(string(b))
 				if err != nil || form.Get("payload") == "" {
 					return nil
@@ -333,29 +403,34 @@ func unwrapped(body []byte) []change {
 	)
 }
 
-// formed makes a form again of what was taken out of one. It costs more than to
-// take something out, and is less often needed.
+// formed rebuilds a form from the JSON that was taken out of it, and takes a
+// body out of a multipart form. Rebuilding costs more than taking out and is
+// needed less often, so it ranks lower.
 func formed() []change {
 	return []change{
 		{bodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
 			return []byte("payload=" + url.QueryEscape(string(b)))
 		}, looksLikeJSON},
+		// A body parser that turns every body into an object.
 		{bodyForm, "the form in the body was parsed and written as JSON", rewriteCost, fromFlatJSON, looksLikeJSON},
+		// curl -F with one field sends one part.
 		{bodyWrapped, "what was signed is a part of multipart/form-data, as curl -F sends it", rewriteCost, fromMultipart, isMultipart},
 	}
 }
 
-// isMultipart goes by the first line and what must follow it.
+// isMultipart looks at the first line and the header that must follow it.
 func isMultipart(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("--")) && bytes.Contains(b[:min(len(b), 1024)], []byte("Content-Disposition: form-data"))
 }
 
-// fromMultipart takes the content of the first part.
+// fromMultipart returns the content of the first part.
 func fromMultipart(b []byte) []byte {
+	// The first line is the boundary, which also ends the part.
 	boundary, rest, ok := bytes.Cut(b, []byte("\r\n"))
 	if !ok {
 		return nil
 	}
+	// An empty line ends the part's headers.
 	_, content, ok := bytes.Cut(rest, []byte("\r\n\r\n"))
 	content, _, end := bytes.Cut(content, append([]byte("\r\n"), boundary...))
 	if !ok || !end {
@@ -364,8 +439,10 @@ func fromMultipart(b []byte) []byte {
 	return content
 }
 
-// fromFlatJSON writes an object of nothing but strings as a form, in its order.
+// fromFlatJSON writes an object that contains only strings as a form, in the
+// object's order.
 func fromFlatJSON(b []byte) []byte {
+	// An empty object may have been anything.
 	names, values := flatStrings(b)
 	if len(names) == 0 {
 		return nil
@@ -375,15 +452,18 @@ func fromFlatJSON(b []byte) []byte {
 		if i > 0 {
 			form = append(form, '&')
 		}
+		// QueryEscape writes a space as +. Another encoder is another change, see reencoded.
 		form = append(append(append(form, url.QueryEscape(name)...), '='), url.QueryEscape(values[i])...)
 	}
 	return form
 }
 
-// flatStrings are the members of a JSON object whose values are all strings;
-// nil if one is not.
+// flatStrings returns the members of a JSON object whose values are all
+// strings. It returns nil if one is not, because a form has nothing but
+// strings.
 func flatStrings(b []byte) (names, values []string) {
 	all, ok := objects(b)
+	// One object, and below none with a nested value.
 	if !ok || len(all) != 1 {
 		return nil, nil
 	}
@@ -398,8 +478,12 @@ func flatStrings(b []byte) (names, values []string) {
 	return names, values
 }
 
-// packed undoes compression, and decompression as far as that can be.
+// packed undoes compression, and decompression as far as that is possible.
+// Compressing again gives the sender's bytes only if the sender uses the same
+// library at the same level. So it tries the three common levels of Go's gzip,
+// and only if the headers mention gzip.
 func (s *scene) packed() []change {
+	// Decompressing needs no header: the body shows that it is compressed.
 	all := []change{{bodyCompressed, "", 4, inflate, nil}}
 	if strings.Contains(strings.ToLower(asMap(s.req.Header).Get("Content-Encoding")), "gzip") {
 		for _, level := range []int{gzip.DefaultCompression, gzip.BestSpeed, gzip.BestCompression} {
@@ -409,8 +493,10 @@ func (s *scene) packed() []change {
 	return all
 }
 
-// encodedTwice undoes the commonest conversion where it can be seen: UTF-8 that
-// was taken for Latin-1 and encoded once more has these pairs.
+// encodedTwice undoes the most common conversion where it can be seen: UTF-8
+// that was taken for Latin-1 and encoded again. It always contains Ã or Â. It
+// is an aspect of its own because its rank is higher than that of other
+// conversions.
 func encodedTwice() []change {
 	return []change{{
 		bodyCharset, "the body was converted to UTF-8 although it was that already", rewriteCost, toWindows1252(true),
@@ -418,10 +504,11 @@ func encodedTwice() []change {
 	}}
 }
 
-// converted undoes what another character set, or another library for forms,
-// makes of a body.
+// converted undoes conversions to another character set, and forms that another
+// library encoded.
 func converted() []change {
 	return append(
+		// Latin-1 before Windows-1252: it is the usual default. They differ from 0x80 to 0x9f only.
 		[]change{
 			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
 			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
@@ -433,12 +520,15 @@ func converted() []change {
 	)
 }
 
+// inflate decompresses gzip and zlib, recognized by their first bytes. It
+// returns nil for anything larger than maxInflated.
 func inflate(b []byte) []byte {
 	var r io.ReadCloser
 	var err error
 	switch {
 	case bytes.HasPrefix(b, []byte{0x1f, 0x8b}):
 		r, err = gzip.NewReader(bytes.NewReader(b))
+	// A zlib header is a multiple of 31 (RFC 1950, section 2.2).
 	case len(b) > 2 && b[0] == 0x78 && (int(b[0])<<8|int(b[1]))%31 == 0:
 		r, err = zlib.NewReader(bytes.NewReader(b))
 	default:
@@ -447,6 +537,7 @@ func inflate(b []byte) []byte {
 	if err != nil {
 		return nil
 	}
+	// One byte more than allowed tells a body that is too large from one that ends there.
 	plain, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
 	if err != nil || len(plain) > maxInflated || r.Close() != nil {
 		return nil
@@ -454,9 +545,10 @@ func inflate(b []byte) []byte {
 	return plain
 }
 
-// deflate compresses as a sender in Go does; what other libraries make of the
-// same bytes differs.
+// deflate compresses as a sender in Go does. The output of other libraries
+// differs.
 func deflate(b []byte, level int) []byte {
+	// It is compressed already.
 	if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
 		return nil
 	}
@@ -471,7 +563,10 @@ func deflate(b []byte, level int) []byte {
 	return buf.Bytes()
 }
 
+// fromBase64 decodes base64 in any of its alphabets. Characters that are
+// frequent in JSON and forms rule it out early.
 func fromBase64(b []byte) []byte {
+	// Gateways quote it, and tools end it with a newline.
 	b = bytes.Trim(b, "\" \r\n")
 	if len(b) < 4 || bytes.ContainsAny(b[:min(len(b), 64)], "{}[]<>&%:; ") {
 		return nil
@@ -484,11 +579,13 @@ func fromBase64(b []byte) []byte {
 	return nil
 }
 
+// isJSONString reports whether the body begins as a JSON string.
 func isJSONString(b []byte) bool {
 	b = bytes.TrimSpace(b)
 	return len(b) >= 2 && b[0] == '"'
 }
 
+// fromJSONString returns the text of a JSON string, nil if it is none.
 func fromJSONString(b []byte) []byte {
 	var inner string
 	if !isJSONString(b) || json.Unmarshal(bytes.TrimSpace(b), &inner) != nil {
@@ -497,9 +594,13 @@ func fromJSONString(b []byte) []byte {
 	return []byte(inner)
 }
 
-// fromEnvelope takes the members that gateways and queues put a body into.
+// fromEnvelope returns the changes that take a body out of the members in which
+// gateways and queues put it. Members whose name does not occur are left out.
+// Each member is tried as text and as base64: only some gateways say which it
+// is.
 func fromEnvelope(body []byte) (all []change) {
 	for _, name := range []string{"body", "payload", "Message", "message", "data", "rawBody"} {
+		// This search runs once per name and not once per change: it decides which changes exist.
 		quoted := []byte(`"` + name + `"`)
 		if !bytes.Contains(body[:min(len(body), maxEnvelope)], quoted) && !bytes.Contains(body[max(len(body)-maxEnvelope, 0):], quoted) {
 			continue
@@ -517,8 +618,11 @@ func fromEnvelope(body []byte) (all []change) {
 	return all
 }
 
+// memberOf returns the value of a member of the outermost object: the text of a
+// string, or the source of an object or array. It returns nil if there is none.
 func memberOf(b []byte, name string) []byte {
 	all, ok := objects(b)
+	// An envelope is one object. In a list of several nobody knows which one was signed.
 	if !ok || len(all) != 1 {
 		return nil
 	}
@@ -526,6 +630,7 @@ func memberOf(b []byte, name string) []byte {
 		if string(m.key) != name {
 			continue
 		}
+		// Skip the quotes of the key, then the colon.
 		value := bytes.TrimLeft(b[m.start+len(m.key)+2:m.end], " \t\r\n:")
 		if text := fromJSONString(value); text != nil {
 			return text
@@ -537,18 +642,22 @@ func memberOf(b []byte, name string) []byte {
 	return nil
 }
 
-// windows1252 are the characters of the bytes 0x80 to 0x9f; where there is
-// none, it is the control character.
+// windows1252 contains the characters of the bytes 0x80 to 0x9f. Undefined
+// bytes stand for control characters, as in browsers.
 const windows1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ"
 
+// toWindows1252 converts UTF-8 to Windows-1252, or to Latin-1. It returns nil
+// if a character does not exist there.
 func toWindows1252(latin1 bool) func(b []byte) []byte {
 	return func(b []byte) []byte {
+		// Invalid UTF-8 was not converted to UTF-8.
 		if !utf8.Valid(b) {
 			return nil
 		}
 		dst := make([]byte, 0, len(b))
 		high := []rune(windows1252)
 		for _, r := range string(b) {
+			// Outside of 0x80 to 0x9f both character sets equal Unicode.
 			if r < 0x80 || r >= 0xa0 && r <= 0xff || latin1 && r <= 0xff {
 				dst = append(dst, byte(r)) //nolint:gosec // under 256
 				continue
@@ -563,6 +672,8 @@ func toWindows1252(latin1 bool) func(b []byte) []byte {
 	}
 }
 
+// fromWindows1252 converts to UTF-8. Every byte has a character, so it cannot
+// fail.
 func fromWindows1252(latin1 bool) func(b []byte) []byte {
 	return func(b []byte) []byte {
 		high := []rune(windows1252)
@@ -578,13 +689,15 @@ func fromWindows1252(latin1 bool) func(b []byte) []byte {
 	}
 }
 
-// looksLikeUTF16 goes by the first character, which is ASCII in every format of
-// webhooks, or a byte order mark.
+// looksLikeUTF16 looks at the first character. It is ASCII in every format of
+// webhooks, so one of its bytes is zero, unless it is a byte order mark.
 func looksLikeUTF16(b []byte) bool {
 	return len(b) >= 2 && len(b)%2 == 0 && (b[0] == 0) != (b[1] == 0) || bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
 }
 
+// fromUTF16 converts to UTF-8, and drops a byte order mark at the beginning.
 func fromUTF16(b []byte) []byte {
+	// The first character is ASCII or a byte order mark, so its zero or 0xfe byte gives the order.
 	big := b[0] == 0 || b[0] == 0xfe
 	dst := make([]byte, 0, len(b))
 	var high rune
@@ -594,7 +707,9 @@ func fromUTF16(b []byte) []byte {
 			u = rune(b[0])<<8 | rune(b[1])
 		}
 		switch {
+		// Only at the beginning is it a byte order mark.
 		case u == 0xfeff && len(dst) == 0:
+		// The first half of a pair waits for the second.
 		case utf16.IsSurrogate(u) && high == 0:
 			high = u
 		case high != 0:
@@ -606,22 +721,25 @@ func fromUTF16(b []byte) []byte {
 	return dst
 }
 
+// notASCII reports whether there is a byte that a character set can change.
 func notASCII(b []byte) bool {
 	return slices.ContainsFunc(b, func(c byte) bool { return c >= utf8.RuneSelf })
 }
 
-// looksLikeForm goes by the first bytes.
+// looksLikeForm looks for a name and = in the first bytes, without characters
+// that a form would encode.
 func looksLikeForm(b []byte) bool {
+	// A name is short; a longer search would read large bodies of other types.
 	name, _, ok := bytes.Cut(b[:min(len(b), 256)], []byte("="))
 	return ok && len(name) > 0 && !bytes.ContainsAny(name, "{}\"<> \r\n")
 }
 
-// reencoded writes a form as another library does. They differ in which
-// characters they leave alone, in how they write a space, and in the case of
-// hexadecimal.
+// reencoded returns the changes that write a form as another library does.
+// Libraries differ in which characters they leave alone, in how they write a
+// space, and in the case of hexadecimal digits.
 func reencoded() []change {
 	whole := func(what string, f func(text string) string) change {
-		return change{bodyForm, "the form in the body was encoded anew; the sender writes " + what, rewriteCost, func(b []byte) []byte {
+		return change{bodyForm, "the form in the body was encoded again, differently; the sender writes " + what, rewriteCost, func(b []byte) []byte {
 			return []byte(f(string(b)))
 		}, looksLikeForm}
 	}
@@ -631,18 +749,21 @@ func reencoded() []change {
 		whole("hexadecimal in lower case", func(t string) string { return percentCase(t, strings.ToLower) }),
 		whole("hexadecimal in upper case", func(t string) string { return percentCase(t, strings.ToUpper) }),
 		whole("the fields sorted", func(t string) string {
+			// Go's url.Values.Encode sorts.
 			pairs := strings.Split(t, "&")
 			slices.Sort(pairs)
 			return strings.Join(pairs, "&")
 		}),
 	}
+	// The characters that are not encoded, and the space.
 	for _, form := range []struct{ safe, space string }{
-		{"-_.~", "+"},
-		{"-_.~", "%20"},
-		{"-_.*", "+"},
-		{"-_.", "+"},
-		{"-_.!~*'()", "%20"},
+		{"-_.~", "+"},        // Go and Python
+		{"-_.~", "%20"},      // RFC 3986, rawurlencode of PHP
+		{"-_.*", "+"},        // browsers and Java
+		{"-_.", "+"},         // urlencode of PHP
+		{"-_.!~*'()", "%20"}, // encodeURIComponent of JavaScript
 	} {
+		// HttpUtility of .NET writes hexadecimal in lower case.
 		for _, lowerCase := range []bool{false, true} {
 			all = append(all, whole("it as another library", func(t string) string {
 				return reencode(t, form.safe, form.space, lowerCase)
@@ -652,10 +773,12 @@ func reencoded() []change {
 	return all
 }
 
-// percentCase changes the case of the digits behind each %.
+// percentCase changes the case of the two digits after each %.
 func percentCase(t string, f func(string) string) string {
 	var b strings.Builder
 	for i := 0; i < len(t); i++ {
+		// Nothing checks that the two characters are digits: the case of others would only give one
+		// more candidate.
 		if t[i] == '%' && i+2 < len(t) {
 			b.WriteString("%" + f(t[i+1:i+3]))
 			i += 2
@@ -666,15 +789,18 @@ func percentCase(t string, f func(string) string) string {
 	return b.String()
 }
 
-// reencode decodes each name and value and encodes all but letters, digits and
-// those in safe.
+// reencode decodes each name and value, and encodes everything but letters,
+// digits and the characters in safe. A part that cannot be decoded is encoded
+// as it is.
 func reencode(t, safe, space string, lowerCase bool) string {
+	// RFC 3986 recommends upper case.
 	digits := "0123456789ABCDEF"
 	if lowerCase {
 		digits = "0123456789abcdef"
 	}
 	var b strings.Builder
 	write := func(text string) {
+		// Decode first, so that no escape is escaped again.
 		plain, err := url.QueryUnescape(text)
 		if err != nil {
 			plain = text
@@ -696,6 +822,7 @@ func reencode(t, safe, space string, lowerCase bool) string {
 		if i > 0 {
 			b.WriteByte('&')
 		}
+		// A field without = stays without.
 		name, value, ok := strings.Cut(pair, "=")
 		write(name)
 		if ok {

@@ -9,13 +9,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// A time is wrong in two ways. One that the scheme cannot read, or that lies far
-// outside of the window, may be of another unit or form: stamps proposes that. One
-// that verifies and lies outside is not undone, only told: clock does that.
+// A time can be wrong in two ways. If the scheme cannot read it, or it lies far outside of the
+// tolerance, it may have another unit or form: stamps proposes those. If it verifies but lies
+// outside, nothing is undone; clock describes it.
 
-// stamps writes a time in the form that the scheme reads. The sender signed it
-// as it came, or in that form.
+// stamps rewrites a timestamp in the forms that schemes read. Which form the
+// sender signed is unknown, so each comes twice: signed as it arrived, and
+// signed as it is rewritten. A time that is already acceptable is left alone.
 func (s *scene) stamps(h *head) (all []head) {
+	// Without a signed time there is nothing to rewrite.
 	if st := h.scheme.Stamping(); st != core.StampedOnce && st != core.StampedEachAttempt {
 		return nil
 	}
@@ -24,8 +26,10 @@ func (s *scene) stamps(h *head) (all []head) {
 		return nil
 	}
 	for _, name := range reads(h.facts, h.req.Header) {
+		// Repeated headers are another mistake; duplicated undoes that.
 		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader {
 			for _, token := range timeTokens(values[0]) {
+				// A number far from today is an id or a counter.
 				if at, number := parseTime(token); !at.IsZero() && plausible(at, s.now) {
 					all = append(all, rewritten(h, name, values[0], token, at, number)...)
 				}
@@ -35,19 +39,23 @@ func (s *scene) stamps(h *head) (all []head) {
 	return all
 }
 
-// rewritten writes the token of a header's value in other forms.
+// rewritten returns the heads in which a token of a header's value is written
+// in each other form.
 func rewritten(h *head, name, value, token string, at time.Time, number bool) (all []head) {
 	for _, form := range []string{
 		strconv.FormatInt(at.Unix(), 10), strconv.FormatInt(at.UnixMilli(), 10), at.UTC().Format(time.RFC3339),
 	} {
+		// The form that arrived was tried already.
 		if form == token {
 			continue
 		}
+		// A number in another number is a unit; anything else is a format.
 		mistake, what := timestampFormat, "the timestamp in "+name+" is written in another form than the scheme's"
 		if number && !strings.Contains(form, ":") {
 			mistake, what = timestampUnit, "the timestamp in "+name+" is in another unit than the scheme's"
 		}
 		n := h.with(name, []string{strings.Replace(value, token, form, 1)}, mistake, what)
+		// n signs the rewritten text; signed keeps the token in the signed content.
 		signed := n
 		signed.swaps = append(slices.Clone(n.swaps), swap{form, token})
 		all = append(all, n, signed)
@@ -55,8 +63,9 @@ func rewritten(h *head, name, value, token string, at time.Time, number bool) (a
 	return all
 }
 
-// timeTokens are what may be a time in a value: the whole, or what stands
-// behind a key.
+// timeTokens returns what may be a time in a header value: the whole value, or
+// the value of a key as in "t=…,v1=…". There are at most eight, since each is
+// parsed in many layouts.
 func timeTokens(v string) []string {
 	tokens := []string{v}
 	for entry := range strings.FieldsFuncSeq(v, func(r rune) bool { return r == ',' || r == ';' }) {
@@ -67,13 +76,17 @@ func timeTokens(v string) []string {
 	return tokens[:min(len(tokens), 8)]
 }
 
-// parseTime reads a number of any unit, or a date.
+// parseTime reads a number of any unit, or a date. The number of digits gives
+// the unit: seconds have at most 11 until the year 5138. number is false for
+// fractions, which are another form and not another unit.
 func parseTime(token string) (at time.Time, number bool) {
+	// Python's time.time() writes a fraction.
 	if whole, fraction, ok := strings.Cut(token, "."); ok && isDigits(whole) && isDigits(fraction) {
 		at, _ = parseTime(whole)
 		return at, false
 	}
 	if n, err := strconv.ParseInt(strings.TrimSpace(token), 10, 64); err == nil && isDigits(strings.TrimSpace(token)) {
+		// Current times have 10, 13, 16 and 19 digits in the four units.
 		switch digits := len(strings.TrimSpace(token)); {
 		case digits <= 11:
 			return time.Unix(n, 0), true
@@ -96,11 +109,14 @@ func parseTime(token string) (at time.Time, number bool) {
 	return time.Time{}, false
 }
 
+// isDigits reports whether a text is not empty and all ASCII digits.
 func isDigits(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// clock compares a signed time that verifies with the window.
+// clock describes a verified time that lies outside of the tolerance. A time
+// that is off by decades has a wrong unit rather than a wrong clock, if another
+// unit gives a date within a year.
 func (s *scene) clock(at time.Time) []step {
 	if at.IsZero() || s.inside(at) {
 		return nil
@@ -113,6 +129,8 @@ func (s *scene) clock(at time.Time) []step {
 		{time.Unix(at.Unix()/1e6, 0), "the timestamp is in microseconds where the scheme has seconds"},
 		{time.Unix(at.UnixMilli(), 0), "the timestamp is in seconds where the scheme has milliseconds"},
 	} {
+		// The other unit must give a recent time, and this one an absurd time. Only both together
+		// show the unit.
 		if year := 365 * 24 * time.Hour; unit.at.After(s.now.Add(-year)) && unit.at.Before(s.now.Add(year)) && !plausible(at, s.now) {
 			steps := []step{{timestampUnit, unit.what}}
 			if !s.inside(unit.at) {
@@ -124,19 +142,23 @@ func (s *scene) clock(at time.Time) []step {
 	return []step{s.late(at)}
 }
 
+// plausible reports whether a time is within decades of now. A wrong unit is
+// off by a factor of a thousand, so it never is.
 func plausible(at, now time.Time) bool {
 	const decades = 20 * 365 * 24 * time.Hour
 	return at.After(now.Add(-decades)) && at.Before(now.Add(decades))
 }
 
+// inside reports whether a time is within the tolerance, with both ends
+// included as in the verifier.
 func (s *scene) inside(at time.Time) bool {
 	return !at.Before(s.now.Add(-s.config.Past)) && !at.After(s.now.Add(s.config.Future))
 }
 
-// late says how far a signed time lies outside of the window, and in which
+// late says how far a signed time lies outside of the tolerance, and in which
 // direction.
 func (s *scene) late(at time.Time) step {
-	// Compared as times first: a difference may overflow, and is then the largest there is.
+	// Sub saturates for distant times, so the direction comes from After, not from the sign.
 	if at.After(s.now) {
 		d := at.Sub(s.now)
 		return step{timestampFuture, "the signature verifies, but its time lies " + span(d) + " in the future, and " + span(s.config.Future) +
@@ -144,22 +166,26 @@ func (s *scene) late(at time.Time) step {
 	}
 	d := s.now.Sub(at)
 	return step{timestampPast, "the signature verifies, but it was made " + span(d) + " ago, and " + span(s.config.Past) +
-		" are allowed: the message was re-sent after the window or came late, or by clock skew the clock here is ahead" + zone(d)}
+		" are allowed: the message was sent again too late or came late, or by clock skew the clock here is ahead" + zone(d)}
 }
 
-// zone notices a difference of whole hours, or of what zones between them have.
+// zone recognizes differences that time zones produce: whole hours, half hours,
+// and the three zones with quarter hours. A minute of deviation covers
+// delivery. More than 15 hours is no zone, and below 29 minutes it is a late
+// message.
 func zone(d time.Duration) string {
 	const near, half, quarter = time.Minute, 30 * time.Minute, 15 * time.Minute
 	if d < half-near || d > 15*time.Hour {
 		return ""
 	}
+	// Time zones differ by multiples of a quarter of an hour.
 	switch off := d.Round(quarter) - d; {
 	case off.Abs() > near:
 		return ""
 	case d.Round(quarter)%time.Hour == 0:
 		return "; whole hours look like a time zone that was taken for another"
 	case d.Round(quarter)%half == 0:
-		return "; a half hour looks like a time zone that was taken for another, as that of India"
+		return "; a half hour looks like a time zone that was taken for another, such as India's"
 	case slices.Contains([]time.Duration{5*time.Hour + 3*quarter, 8*time.Hour + 3*quarter, 12*time.Hour + 3*quarter}, d.Round(quarter)):
 		return "; this is the time zone of Nepal, Eucla or the Chatham Islands, taken for another"
 	default:
@@ -167,7 +193,8 @@ func zone(d time.Duration) string {
 	}
 }
 
-// span is a duration for people.
+// span formats a duration for people. Days are rounded down, so that a limit of
+// two days is not called three.
 func span(d time.Duration) string {
 	if d < 0 {
 		d = -d

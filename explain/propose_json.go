@@ -11,34 +11,46 @@ import (
 	"unicode/utf8"
 )
 
-// style is how JSON is written. The text is not parsed, only taken apart into
-// tokens: whatever comes out is judged by the signature.
+// style says how JSON is written. JSON is not parsed, only split into tokens:
+// values need not be understood, because a signature decides. Tokens also
+// survive what a parser would lose, such as duplicate names and long numbers.
 type style struct {
-	spacing *spacing // nil: as it is
-	text    func(dst, content []byte) []byte
-	number  func(dst, token []byte) []byte
+	// spacing is the white space between tokens; nil leaves it as it is.
+	spacing *spacing
+	// text rewrites the content of a string; nil leaves it.
+	text func(dst, content []byte) []byte
+	// number rewrites a number; nil leaves it.
+	number func(dst, token []byte) []byte
 }
 
-// spacing is the white space between tokens; with indent, each member has a
-// line.
+// spacing is the white space between tokens. If indent is not empty, each
+// member has its own line.
 type spacing struct {
 	indent, colon, comma string
 }
 
 const (
-	maxDepth  = 256
-	maxGrowth = 4 // times that a text may become larger
+	// maxDepth bounds the nesting, and with it the recursion and the
+	// indentation.
+	maxDepth = 256
+	// maxGrowth bounds how many times larger a text may become: deep nesting
+	// can be indented to many times its size.
+	maxGrowth = 4
 )
 
-// restyle writes JSON anew; nil if it is not taken apart, or would become much
-// larger.
+// restyle rewrites JSON in a style. It returns nil if src cannot be split into
+// tokens, or if the result would be much larger.
 func restyle(src []byte, st style) []byte {
+	// Most rewritings change the size by little, so one allocation is usually enough.
 	r := restyler{style: st, src: src, dst: make([]byte, 0, len(src)+len(src)/8+64)}
+	// The constant lets short texts grow by more than the factor: {"a":[]} on lines of its own
+	// does.
 	most := maxGrowth*len(src) + 4096
 	for i := 0; i < len(src); {
 		if len(r.dst) > most {
 			return nil
 		}
+		// Not JSON, or too deep.
 		if i = r.token(i); i < 0 {
 			return nil
 		}
@@ -46,6 +58,8 @@ func restyle(src []byte, st style) []byte {
 	return r.dst
 }
 
+// restyler is the state of one rewriting: what is written, and how deep it is
+// nested.
 type restyler struct {
 	style
 
@@ -53,13 +67,14 @@ type restyler struct {
 	depth    int
 }
 
-// token writes what begins at i, and returns where it ends; -1 if it cannot be
-// taken apart.
+// token writes the token that begins at i, and returns where it ends, or -1 if
+// there is none.
 func (r *restyler) token(i int) int {
 	switch c := r.src[i]; c {
 	case '"':
 		return r.string(i)
 	case ' ', '\t', '\r', '\n':
+		// With a style of its own, white space comes from open, separate and line.
 		if r.spacing == nil {
 			r.dst = append(r.dst, c)
 		}
@@ -67,6 +82,7 @@ func (r *restyler) token(i int) int {
 		return r.open(i)
 	case '}', ']':
 		if r.spacing != nil {
+			// More brackets were closed than opened.
 			if r.depth--; r.depth < 0 {
 				return -1
 			}
@@ -81,9 +97,11 @@ func (r *restyler) token(i int) int {
 	return i + 1
 }
 
+// string writes the string that begins at i.
 func (r *restyler) string(i int) int {
 	end := endOfString(r.src, i+1)
 	switch {
+	// An unterminated string: the caller gets -1.
 	case end < 0:
 	case r.text == nil:
 		r.dst = append(r.dst, r.src[i:end]...)
@@ -93,21 +111,24 @@ func (r *restyler) string(i int) int {
 	return end
 }
 
-// open begins an object or array, and ends it if nothing is inside.
+// open writes the beginning of an object or array. An empty one is written
+// whole, because no style breaks it into lines.
 func (r *restyler) open(i int) int {
 	c := r.src[i]
 	r.dst = append(r.dst, c)
 	if r.spacing == nil {
 		return i + 1
 	}
+	// Look ahead, past white space, for an empty object or array.
 	next := i + 1
 	for next < len(r.src) && isSpace(r.src[next]) {
 		next++
 	}
-	if next < len(r.src) && r.src[next] == c+2 { // ASCII has the closing ones there
+	if next < len(r.src) && r.src[next] == c+2 { // in ASCII, } is { + 2 and ] is [ + 2
 		r.dst = append(r.dst, c+2)
 		return next + 1
 	}
+	// Each level adds its indentation to every line inside.
 	if r.depth++; r.depth > maxDepth {
 		return -1
 	}
@@ -115,10 +136,12 @@ func (r *restyler) open(i int) int {
 	return i + 1
 }
 
+// separate writes a comma or colon with its white space.
 func (r *restyler) separate(c byte) {
 	switch {
 	case r.spacing == nil:
 		r.dst = append(r.dst, c)
+	// A colon is followed by a value on the same line, a comma by a new member.
 	case c == ':':
 		r.dst = append(r.dst, r.spacing.colon...)
 	default:
@@ -127,12 +150,14 @@ func (r *restyler) separate(c byte) {
 	}
 }
 
-// word is a number, or true, false and null.
+// word writes a number, true, false or null, or whatever else is there: invalid
+// JSON must not stop a search.
 func (r *restyler) word(i int) int {
 	end := i
 	for end < len(r.src) && inToken(r.src[end]) {
 		end++
 	}
+	// true, false and null have one spelling.
 	if token := r.src[i:end]; r.number != nil && isNumber(token) {
 		r.dst = r.number(r.dst, token)
 	} else {
@@ -141,7 +166,7 @@ func (r *restyler) word(i int) int {
 	return end
 }
 
-// line begins one where members have lines of their own.
+// line begins a new line if members have lines of their own.
 func (r *restyler) line() {
 	if r.spacing.indent == "" {
 		return
@@ -152,9 +177,10 @@ func (r *restyler) line() {
 	}
 }
 
+// isSpace reports whether c is white space in JSON.
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// inToken says that c belongs to a number or a word.
+// inToken reports whether c belongs to a number or a word.
 func inToken(c byte) bool {
 	switch c {
 	case ' ', '\t', '\r', '\n', ',', ':', '{', '}', '[', ']', '"':
@@ -163,17 +189,20 @@ func inToken(c byte) bool {
 	return true
 }
 
-// isNumber knows those of RFC 8259, section 6: what writes numbers anew writes
-// no others, such as 01.
+// isNumber reports whether a token is a number of RFC 8259, section 6. Programs
+// that rewrite numbers write no others, such as 01.
 func isNumber(token []byte) bool {
 	return len(token) > 0 && (token[0] == '-' || token[0] >= '0' && token[0] <= '9') && json.Valid(token)
 }
 
-// endOfString is the index behind the quote that ends the string whose content
-// begins at i; -1 if there is none.
+// endOfString returns the index after the quote that ends the string whose
+// content begins at i, or -1. It searches for quotes and backslashes with
+// IndexByte, which is several times faster than a loop over bytes, and looks
+// for each quote only once: a body of backslashes must not make it quadratic.
 func endOfString(b []byte, i int) int {
 	for quote := -1; i < len(b); {
-		if quote < i { // looked for again only if it was escaped
+		// Look again only if the last quote found was escaped.
+		if quote < i {
 			next := bytes.IndexByte(b[i:], '"')
 			if next < 0 {
 				return -1
@@ -184,18 +213,20 @@ func endOfString(b []byte, i int) int {
 		if escape < 0 {
 			return quote + 1
 		}
+		// Skip the backslash and what it escapes, which may be the quote that was found.
 		i += escape + 2
 	}
 	return -1
 }
 
-// looksLikeJSON goes by the first character.
+// looksLikeJSON looks at the first character only, so it costs nothing for
+// bodies of any size.
 func looksLikeJSON(b []byte) bool {
 	b = bytes.TrimLeft(b, " \t\r\n")
 	return len(b) > 0 && (b[0] == '{' || b[0] == '[' || b[0] == '"')
 }
 
-// escaping is what is done with one class of characters.
+// escaping says how one class of characters is written.
 type escaping uint8
 
 const (
@@ -205,18 +236,24 @@ const (
 	upper // \u00E9
 )
 
-// escapes says how the characters of strings are written that may be escaped or
-// not.
+// escapes says how strings are written where JSON leaves a choice.
 type escapes struct {
-	slash escaping // raw, or lower for \/
-	html  escaping // < > & and the line separators that JavaScript had trouble with
-	plus  escaping // + and ', which .NET also escapes
-	rest  escaping // everything beyond ASCII
+	// slash is raw, or lower for \/.
+	slash escaping
+	// html is for < > & and for U+2028 and U+2029. Old JavaScript does not
+	// allow those two in strings.
+	html escaping
+	// plus is for + and ', which .NET also escapes.
+	plus escaping
+	// rest is for everything that is not ASCII.
+	rest escaping
 }
 
-// text rewrites the content of a string.
+// text rewrites the content of a string. Runs of plain characters are copied at
+// once, since most texts consist of them. Invalid UTF-8 is kept byte by byte.
 func (e escapes) text(dst, content []byte) []byte {
 	for i := 0; i < len(content); {
+		// Copy as many characters at once as nobody escapes.
 		run := i
 		for run < len(content) && isPlain(content[run]) {
 			run++
@@ -235,6 +272,7 @@ func (e escapes) text(dst, content []byte) []byte {
 		case c < utf8.RuneSelf:
 			dst = e.write(dst, rune(c), content[i:i+1], false)
 		default:
+			// An invalid byte is no character that a library would escape. It stays.
 			var r rune
 			if r, size = utf8.DecodeRune(content[i:]); r == utf8.RuneError && size == 1 {
 				dst = append(dst, c)
@@ -247,7 +285,8 @@ func (e escapes) text(dst, content []byte) []byte {
 	return dst
 }
 
-// escape writes the escape at the beginning of content, and returns its size.
+// escape rewrites the escape at the beginning of content, and returns its size.
+// Escapes such as \n and \" have one spelling in practice and stay.
 func (e escapes) escape(dst, content []byte) (rewritten []byte, size int) {
 	switch {
 	case len(content) > 1 && content[1] == '/':
@@ -257,11 +296,12 @@ func (e escapes) escape(dst, content []byte) (rewritten []byte, size int) {
 			return e.write(dst, r, content[:size], true), size
 		}
 	}
+	// Everything else, such as \n, \" or half a surrogate pair, is copied.
 	size = min(2, len(content))
 	return append(dst, content[:size]...), size
 }
 
-// isPlain says that nobody escapes c.
+// isPlain reports whether no library escapes c.
 func isPlain(c byte) bool {
 	switch c {
 	case '\\', '/', '<', '>', '&', '+', '\'':
@@ -270,15 +310,18 @@ func isPlain(c byte) bool {
 	return c < utf8.RuneSelf
 }
 
+// writeSlash writes a slash. escaped says that the source has \/.
 func (e escapes) writeSlash(dst []byte, escaped bool) []byte {
+	// asItIs keeps \/ only where the source has it.
 	if e.slash == lower || e.slash == asItIs && escaped {
 		return append(dst, '\\', '/')
 	}
 	return append(dst, '/')
 }
 
-// write writes r, which stands there as source.
+// write writes r. source is how r is written in the source.
 func (e escapes) write(dst []byte, r rune, source []byte, escaped bool) []byte {
+	// asItIs keeps the spelling of the source, escaped or not.
 	switch how := e.of(r, escaped); how {
 	case raw:
 		return utf8.AppendRune(dst, r)
@@ -289,12 +332,14 @@ func (e escapes) write(dst []byte, r rune, source []byte, escaped bool) []byte {
 	}
 }
 
-// of is what is done with r, by its class.
+// of returns how r is to be written, by its class.
 func (e escapes) of(r rune, escaped bool) escaping {
 	switch r {
 	case '<', '>', '&':
 		return e.html
 	case 0x2028, 0x2029:
+		// The line separators are not ASCII either. Unless the html class decides, they are written
+		// like the rest.
 		if e.html == asItIs || e.html == raw && e.rest >= lower {
 			return e.rest
 		}
@@ -302,16 +347,20 @@ func (e escapes) of(r rune, escaped bool) escaping {
 	case '+', '\'':
 		return e.plus
 	}
+	// Everything else that is not ASCII.
 	if r >= utf8.RuneSelf {
 		return e.rest
 	}
+	// Nobody escapes an ASCII letter on purpose, so a style that escapes nothing unescapes it.
 	if escaped && r >= ' ' && r != '"' && r != '\\' && e.rest == raw {
 		return raw
 	}
 	return asItIs
 }
 
+// appendEscape writes r as \uXXXX, in two units if it is beyond the BMP.
 func appendEscape(dst []byte, r rune, capitals bool) []byte {
+	// JSON escapes UTF-16 units, not characters.
 	units := utf16.AppendRune(nil, r)
 	for _, u := range units {
 		digits := hex.EncodeToString([]byte{byte(u >> 8), byte(u)}) //nolint:gosec // the low half is meant
@@ -323,9 +372,10 @@ func appendEscape(dst []byte, r rune, capitals bool) []byte {
 	return dst
 }
 
-// unicodeEscape reads \uXXXX, or two of them that are one character; size is 0
-// if there is none.
+// unicodeEscape decodes \uXXXX, or two of them that are one character. size is
+// 0 if there is none. Half a surrogate pair is kept as it is.
 func unicodeEscape(b []byte) (r rune, size int) {
+	// unit decodes one \uXXXX. hex.Decode takes upper and lower case.
 	unit := func(b []byte) (rune, bool) {
 		if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 			return 0, false
@@ -341,6 +391,7 @@ func unicodeEscape(b []byte) (r rune, size int) {
 	if !utf16.IsSurrogate(r) {
 		return r, 6
 	}
+	// A character beyond the BMP is a surrogate pair: two escapes, twelve bytes.
 	if low, ok := unit(b[6:]); ok {
 		if r := utf16.DecodeRune(r, low); r != utf8.RuneError {
 			return r, 12
@@ -349,12 +400,15 @@ func unicodeEscape(b []byte) (r rune, size int) {
 	return 0, 0
 }
 
-// float writes a number as programs do that have only float64.
+// float rewrites a number as programs do that have only float64. The limits
+// between which they write no exponent are those of JavaScript, which Go's
+// encoding/json uses as well.
 func float(dst, token []byte) []byte {
 	f, err := strconv.ParseFloat(string(token), 64)
 	if err != nil {
 		return append(dst, token...)
 	}
+	// 'f' writes no exponent; outside of these limits programs do.
 	format := byte('f')
 	if abs := max(f, -f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		format = 'e'
@@ -362,8 +416,9 @@ func float(dst, token []byte) []byte {
 	return strconv.AppendFloat(dst, f, format, -1, 64)
 }
 
-// point writes integers with a point.
+// point adds a point to integers.
 func point(dst, token []byte) []byte {
+	// A number with a point or an exponent already has what this adds.
 	dst = append(dst, token...)
 	if bytes.ContainsAny(token, ".eE") {
 		return dst
@@ -371,7 +426,8 @@ func point(dst, token []byte) []byte {
 	return append(dst, ".0"...)
 }
 
-// pointAt writes only the nth integer so.
+// pointAt adds a point to the nth integer only. The function it returns counts,
+// so it serves one rewriting.
 func pointAt(nth int) func(dst, token []byte) []byte {
 	return func(dst, token []byte) []byte {
 		if !bytes.ContainsAny(token, ".eE") {
@@ -383,11 +439,14 @@ func pointAt(nth int) func(dst, token []byte) []byte {
 	}
 }
 
-// exponent writes whole numbers that end in three zeros or more with one.
+// exponent rewrites whole numbers that end in at least three zeros with an
+// exponent.
 func exponent(e string) func(dst, token []byte) []byte {
 	return func(dst, token []byte) []byte {
 		digits := bytes.TrimRight(token, "0")
 		zeros := len(token) - len(digits)
+		// Programs rarely write fewer zeros with an exponent. A number with a point or an exponent
+		// stays as it is.
 		if zeros < 3 || bytes.ContainsAny(token, ".eE") || len(bytes.TrimLeft(digits, "-")) == 0 {
 			return append(dst, token...)
 		}
@@ -395,16 +454,18 @@ func exponent(e string) func(dst, token []byte) []byte {
 	}
 }
 
-// decimals writes two digits behind the point, as of money; whole says that
+// decimals writes two digits after the point, as of money. whole says that
 // integers get them as well.
 func decimals(whole bool) func(dst, token []byte) []byte {
 	return func(dst, token []byte) []byte {
 		dst = append(dst, token...)
 		i := bytes.IndexByte(token, '.')
 		switch {
+		// A number with an exponent is no amount of money.
 		case bytes.ContainsAny(token, "eE"):
 		case i < 0 && whole:
 			dst = append(dst, ".00"...)
+		// One digit after the point: 12.5 becomes 12.50. Numbers with more digits stay.
 		case i >= 0 && len(token)-i == 2:
 			dst = append(dst, '0')
 		}
@@ -412,26 +473,29 @@ func decimals(whole bool) func(dst, token []byte) []byte {
 	}
 }
 
-// Orders need more than tokens: where each member begins and ends. It is a parser
-// of that and of nothing else, which accepts much that is no JSON.
+// Reordering needs more than tokens: where each member begins and ends. This parser finds only
+// that, and accepts much that is not JSON.
 
-// object is a JSON object in a text: where its members stand, and the objects
-// inside of each.
+// object is a JSON object in a text: the places of its members, and the objects
+// inside each.
 type object struct {
 	start, end int
 	members    []member
 }
 
+// member is a member with its name. inner are the objects inside its value.
 type member struct {
 	start, end int
 	key        []byte
 	inner      []*object
 }
 
-// objects finds those of a text that are not inside of another one; ok is false
-// if it is not well-formed enough.
+// objects returns the outermost objects of a text. ok is false if the text is
+// not well-formed enough. Arrays are not kept: their order carries meaning, so
+// no program changes it.
 func objects(src []byte) (all []*object, ok bool) {
 	p := parser{src: src}
+	// Several values in a row are accepted: a body may be JSON lines.
 	for p.i < len(src) {
 		if !p.value(&all, 0) {
 			return nil, false
@@ -441,17 +505,21 @@ func objects(src []byte) (all []*object, ok bool) {
 	return all, true
 }
 
+// parser reads src from i on. Its methods return false if the text is not
+// well-formed.
 type parser struct {
 	src []byte
 	i   int
 }
 
+// space skips white space.
 func (p *parser) space() {
 	for p.i < len(p.src) && isSpace(p.src[p.i]) {
 		p.i++
 	}
 }
 
+// is skips white space and c, and reports whether c was there.
 func (p *parser) is(c byte) bool {
 	p.space()
 	if p.i < len(p.src) && p.src[p.i] == c {
@@ -461,6 +529,7 @@ func (p *parser) is(c byte) bool {
 	return false
 }
 
+// text skips a string.
 func (p *parser) text() bool {
 	p.space()
 	if p.i >= len(p.src) || p.src[p.i] != '"' {
@@ -474,8 +543,11 @@ func (p *parser) text() bool {
 	return true
 }
 
+// value skips a value, and adds the outermost objects in it to into.
 func (p *parser) value(into *[]*object, depth int) bool {
 	p.space()
+	// The depth is bounded because the parser is recursive: a body of brackets must not exhaust the
+	// stack.
 	if p.i >= len(p.src) || depth > maxDepth {
 		return false
 	}
@@ -483,6 +555,7 @@ func (p *parser) value(into *[]*object, depth int) bool {
 	case '"':
 		return p.text()
 	case '{':
+		// The object is added before its members are read, so objects are in the order of the text.
 		o := &object{start: p.i}
 		*into = append(*into, o)
 		return p.object(o, depth)
@@ -503,6 +576,7 @@ func (p *parser) value(into *[]*object, depth int) bool {
 			}
 		}
 	default:
+		// A number or a word: which one does not matter here.
 		start := p.i
 		for p.i < len(p.src) && inToken(p.src[p.i]) {
 			p.i++
@@ -511,6 +585,7 @@ func (p *parser) value(into *[]*object, depth int) bool {
 	}
 }
 
+// object skips an object, and records its members in o.
 func (p *parser) object(o *object, depth int) bool {
 	p.i++
 	if p.is('}') {
@@ -523,6 +598,7 @@ func (p *parser) object(o *object, depth int) bool {
 		if !p.text() {
 			return false
 		}
+		// The key stays escaped: it is only compared with other keys of the same text.
 		m.key = p.src[m.start+1 : p.i-1]
 		if !p.is(':') || !p.value(&m.inner, depth+1) {
 			return false
@@ -540,15 +616,19 @@ func (p *parser) object(o *object, depth int) bool {
 }
 
 // arrange writes a text with the members of its objects in the order that pick
-// says; what is between them stays.
+// returns. What is between members, commas and white space, stays in its place.
 func arrange(src []byte, all []*object, pick func(o *object) []int) []byte {
 	return appendArranged(make([]byte, 0, len(src)), src, 0, len(src), all, pick)
 }
 
+// appendArranged writes src[from:to], in which inside are the outermost
+// objects.
 func appendArranged(dst, src []byte, from, to int, inside []*object, pick func(o *object) []int) []byte {
 	for _, o := range inside {
 		dst = append(dst, src[from:o.start]...)
 		from = o.start
+		// A slot is a place in the text; which is the member that goes there. Commas belong to
+		// slots, so the last member never gets one.
 		for slot, which := range pick(o) {
 			dst = append(dst, src[from:o.members[slot].start]...)
 			m := &o.members[which]
@@ -561,17 +641,19 @@ func appendArranged(dst, src []byte, from, to int, inside []*object, pick func(o
 	return append(dst, src[from:to]...)
 }
 
-// byKey is the sorted order of members.
+// byKey is the sorted order of members. It is stable, so duplicate names keep
+// theirs.
 func byKey(o *object) []int {
 	order := make([]int, len(o.members))
 	for i := range order {
 		order[i] = i
 	}
+	// UTF-8 sorts by bytes as it does by code points.
 	slices.SortStableFunc(order, func(a, b int) int { return bytes.Compare(o.members[a].key, o.members[b].key) })
 	return order
 }
 
-// walk visits an object and those inside.
+// walk visits objects and all objects inside them.
 func walk(all []*object, visit func(o *object)) {
 	for _, o := range all {
 		visit(o)

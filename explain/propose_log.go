@@ -11,13 +11,14 @@ import (
 	"unicode/utf8"
 )
 
-// A body that was copied out of a log, a debugger or a page is written in the
-// manner of that place. Each of these functions reads one manner, and returns nil
-// for a body that is not written so. What they return is judged by the signature,
-// so they may be generous: nothing is named because it looks like a log.
+// A body that was copied out of a log, a debugger or a web page is escaped in the way of that
+// place. Each of these functions undoes one way, and returns nil for a body that is not written so.
+// A signature decides whether the result is right, so they may be generous: nothing is named just
+// because it looks like a log.
 
-// logged undoes what logs and debuggers do to a body.
+// logged returns the changes that undo what logs and debuggers do to a body.
 func logged() []change {
+	// All are one mistake; the text names the way of escaping.
 	in := func(what string, needs func(b []byte) bool, do func(b []byte) []byte) change {
 		return change{bodyLogged, "the body is as a log writes it: " + what, rewriteCost, do, needs}
 	}
@@ -32,10 +33,12 @@ func logged() []change {
 	}
 }
 
+// hasEscapes reports whether there is a backslash at all, which is fast to find
+// out.
 func hasEscapes(b []byte) bool { return bytes.IndexByte(b, '\\') >= 0 }
 
-// fromHexEscapes reads \xHH, and before a quote or backslash the backslash
-// alone that Apache writes.
+// fromHexEscapes decodes \xHH and the short escapes of C. A backslash that
+// begins no escape stays: Apache escapes only some characters.
 func fromHexEscapes(b []byte) []byte {
 	dst, changed := make([]byte, 0, len(b)), false
 	for i := 0; i < len(b); i++ {
@@ -43,6 +46,7 @@ func fromHexEscapes(b []byte) []byte {
 			dst = append(dst, b[i])
 			continue
 		}
+		// A backslash that escapes nothing is text.
 		plain, size := unescape(b[i+1:])
 		if size == 0 {
 			dst = append(dst, b[i])
@@ -51,14 +55,15 @@ func fromHexEscapes(b []byte) []byte {
 		dst, changed = append(dst, plain), true
 		i += size
 	}
+	// Without an escape the body was not written this way.
 	if !changed {
 		return nil
 	}
 	return dst
 }
 
-// unescape reads what follows a backslash in C, Python and the logs of servers;
-// size is 0 if that is no escape.
+// unescape decodes what follows a backslash in C, Python and server logs. size
+// is 0 if it is no escape.
 func unescape(b []byte) (plain byte, size int) {
 	switch c := b[0]; c {
 	case '\\', '"', '\'':
@@ -70,6 +75,7 @@ func unescape(b []byte) (plain byte, size int) {
 		if len(b) < 3 {
 			return 0, 0
 		}
+		// Both digits must be hexadecimal, otherwise \x is text.
 		if _, err := hex.Decode(one[:], b[1:3]); err != nil {
 			return 0, 0
 		}
@@ -78,10 +84,13 @@ func unescape(b []byte) (plain byte, size int) {
 	return 0, 0
 }
 
+// fromBareJSONString decodes the content of a JSON string whose quotes were
+// lost.
 func fromBareJSONString(b []byte) []byte {
 	if bytes.HasPrefix(b, []byte(`"`)) {
-		return nil // with its quotes it is a mistake of its own
+		return nil // a string with quotes is bodyWrapped
 	}
+	// The decoder of JSON strings does the work once the quotes are back.
 	var text string
 	if json.Unmarshal(append(append([]byte{'"'}, b...), '"'), &text) != nil || text == string(b) {
 		return nil
@@ -89,16 +98,19 @@ func fromBareJSONString(b []byte) []byte {
 	return []byte(text)
 }
 
-// isPythonLiteral knows b'…', b"…" and '…'.
+// isPythonLiteral recognizes b'…', b"…" and '…'. It leaves "…" out: that is a
+// JSON string.
 func isPythonLiteral(b []byte) bool {
 	b = bytes.TrimSpace(b)
 	rest := bytes.TrimPrefix(b, []byte("b"))
 	if len(rest) < 2 || rest[0] != rest[len(rest)-1] {
 		return false
 	}
+	// Double quotes count only after b: without it this is a JSON string.
 	return rest[0] == '\'' || rest[0] == '"' && len(rest) < len(b)
 }
 
+// fromPython decodes such a literal. One without escapes loses only its quotes.
 func fromPython(b []byte) []byte {
 	b = bytes.TrimPrefix(bytes.TrimSpace(b), []byte("b"))
 	inner := b[1 : len(b)-1]
@@ -108,6 +120,8 @@ func fromPython(b []byte) []byte {
 	return bytes.Clone(inner)
 }
 
+// fromEntities decodes HTML entities, as of a body copied from the source of a
+// page.
 func fromEntities(b []byte) []byte {
 	text := html.UnescapeString(string(b))
 	if text == string(b) {
@@ -116,14 +130,16 @@ func fromEntities(b []byte) []byte {
 	return []byte(text)
 }
 
-// isHexadecimal knows plain hexadecimal, and the \x that SQL databases put
-// before it.
+// isHexadecimal recognizes plain hexadecimal, also behind the \x or 0x that SQL
+// databases print. It looks at the beginning only: decoding finds the rest.
 func isHexadecimal(b []byte) bool {
 	b = bytes.TrimSpace(b)
+	// PostgreSQL prints \x, SQL Server and MySQL 0x.
 	b = bytes.TrimPrefix(bytes.TrimPrefix(b, []byte(`\x`)), []byte("0x"))
 	return len(b) >= 8 && len(b)%2 == 0 && len(bytes.Trim(b[:min(len(b), 64)], "0123456789abcdefABCDEF")) == 0
 }
 
+// fromHexadecimal decodes it.
 func fromHexadecimal(b []byte) []byte {
 	b = bytes.TrimSpace(b)
 	b = bytes.TrimPrefix(bytes.TrimPrefix(b, []byte(`\x`)), []byte("0x"))
@@ -134,29 +150,33 @@ func fromHexadecimal(b []byte) []byte {
 	return plain
 }
 
-// fromPercent takes percent-encoding off the whole body, as of a form that was
-// decoded by half or a body that was put into an address.
+// fromPercent decodes percent-encoding in the whole body: of a form that was
+// decoded halfway, or of a body that was put into a URL. JSON is left alone,
+// since a % in it is text.
 func fromPercent(b []byte) []byte {
 	if looksLikeJSON(b) {
 		return nil
 	}
+	// A path keeps +, a query turns it into a space. Try the path's way first.
 	text, err := url.PathUnescape(string(b))
 	if err != nil || text == string(b) || !utf8.ValidString(text) {
 		return nil
 	}
+	// In a query a space may be written as +. If decoding left no space, the + probably was one.
 	if spaced, err := url.QueryUnescape(string(b)); err == nil && bytes.IndexByte(b, '+') >= 0 && !strings.Contains(text, " ") {
-		return []byte(spaced) // of what encodes a space as +
+		return []byte(spaced)
 	}
 	return []byte(text)
 }
 
-// isByteList knows [123 34 97], as Go prints bytes, the same with commas, and a
-// Buffer of Node.js as JSON.
+// isByteList recognizes a list of byte values: [123 34 97] as Go prints it, the
+// same with commas, and a Node.js Buffer as JSON.
 func isByteList(b []byte) bool {
 	b = bytes.TrimSpace(b)
 	return bytes.HasPrefix(b, []byte(`{"type":"Buffer"`)) || len(b) > 2 && b[0] == '[' && b[1] >= '0' && b[1] <= '9'
 }
 
+// fromByteList reads the numbers. One that is no byte rules the form out.
 func fromByteList(b []byte) []byte {
 	from, to := bytes.IndexByte(b, '['), bytes.IndexByte(b, ']')
 	if from < 0 || to < from {
@@ -165,6 +185,7 @@ func fromByteList(b []byte) []byte {
 	fields := bytes.FieldsFunc(b[from+1:to], func(r rune) bool { return r == ' ' || r == ',' })
 	plain := make([]byte, 0, len(fields))
 	for _, f := range fields {
+		// Eight bits: a larger number is no byte.
 		n, err := strconv.ParseUint(string(f), 10, 8)
 		if err != nil {
 			return nil

@@ -10,12 +10,12 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// Two schemes can sign alike: a signature then fits under both, and proves the
-// secret but not the provider. The names of the other headers say whose message it
-// is, and both files of proposals go by them (see foreign and signedAs).
+// Two schemes can sign in the same way. A signature then verifies under both: it proves the secret
+// but not the provider. The names of the other headers show whose message it is, and both files of
+// proposals use them (see foreign and signedAs).
 
-// lanes are the configured scheme and those of the registry whose headers are
-// there.
+// lanes returns the configured scheme and the registry's schemes whose headers
+// are there. The configured one comes first, so it wins if both fit.
 func (s *scene) lanes() []lane {
 	own := s.lane(s.scheme, s.facts)
 	all := []lane{own}
@@ -27,34 +27,39 @@ func (s *scene) lanes() []lane {
 	return all
 }
 
+// lane proposes heads and keys under one scheme.
 func (s *scene) lane(scheme core.Scheme, facts core.Facts) lane {
 	l := lane{heads: s.heads(scheme, facts), keys: s.keys(scheme, facts)}
 	return l
 }
 
-// signedAs names the provider of a message that another scheme than the
-// configured one fits. Several sign alike, so the names of the other headers
-// decide between them.
+// signedAs describes a message that verifies under another scheme than the
+// configured one. There are three cases. The headers name no provider or this
+// one: it is that scheme's message. They name the configured provider: the
+// right signature is missing, and another of its headers verifies. They name a
+// third provider, which signs in the same way.
 func (s *scene) signedAs(o other) step {
 	named := s.namedProviders()
 	switch {
 	case len(named) == 0 || slices.ContainsFunc(o.names, func(name string) bool { return slices.Contains(named, name) }):
 		return step{otherScheme, "the message is signed as " + strings.Join(o.names, " or ") + " does, not as " + s.scheme.Name()}
 	case slices.Contains(named, s.scheme.Name()):
-		return step{headerMissing, "the signature that " + s.scheme.Name() + " is verified by is not there, only that in " +
+		return step{headerMissing, "the signature that " + s.scheme.Name() + " uses is missing; there is only the one in " +
 			strings.Join(reads(o.facts, s.req.Header), " and ") + ", which is of another kind"}
 	default:
-		return step{otherScheme, "the message is that of " + strings.Join(named, " or ") + ", as its headers say, and not one of " + s.scheme.Name() +
+		return step{otherScheme, "the message is from " + strings.Join(named, " or ") + ", as its headers say, and not from " + s.scheme.Name() +
 			"; it is signed in " + strings.Join(reads(o.facts, s.req.Header), " and ")}
 	}
 }
 
-// namedProviders are the providers that the names of headers name, as
-// X-Github-Event does, each by its name in the registry. It is found once.
+// namedProviders returns the providers that header names point to, as
+// X-Github-Event does, by their names in the registry. The result is kept; an
+// empty slice means none.
 func (s *scene) namedProviders() []string {
 	if s.named != nil {
 		return s.named
 	}
+	// Not nil, so that a request without any is not searched again.
 	s.named = []string{}
 	for _, named := range senders.Named(asMap(s.req.Header)) {
 		s.named = append(s.named, named.Names...)
@@ -62,10 +67,12 @@ func (s *scene) namedProviders() []string {
 	return s.named
 }
 
-// foreign are the headers that the other schemes of the request read.
+// foreign returns the headers that other schemes read and the configured one
+// does not. The result is kept.
 func (s *scene) foreign() []string {
 	if s.theirs == nil {
 		s.theirs = []string{}
+		// Headers of all families of the configured scheme, not only of the one that is there.
 		own := slices.Concat(s.facts.Headers...)
 		for _, o := range s.others() {
 			for _, name := range reads(o.facts, s.req.Header) {
@@ -78,18 +85,23 @@ func (s *scene) foreign() []string {
 	return s.theirs
 }
 
-// other is a scheme of the registry, with all its names.
+// other is a scheme of the registry, with the names of all providers that sign
+// in the same way.
 type other struct {
 	scheme core.Scheme
 	facts  core.Facts
 	names  []string
 }
 
-// others are the schemes whose headers the request has, and not those that say
-// the same as the configured one.
+// others returns the registry's schemes whose headers the request has, except
+// the configured one. Schemes that read the same headers are merged: trying
+// both would spend twice the work for one proof. At most four are tried, with
+// three names each, so that texts stay short.
 func (s *scene) others() []other {
 	var all []other
 	for _, name := range schemes.Names() {
+		// The settings only make the constructors accept: nothing is stored, so replays do not
+		// matter here.
 		scheme, err := schemes.New(name, schemes.Settings{URL: s.publicURL(), DangerouslyReplayable: true})
 		if err != nil || scheme.Name() == s.scheme.Name() {
 			continue
@@ -100,19 +112,23 @@ func (s *scene) others() []other {
 		}
 		a := new(core.Attempt)
 		r := s.req
+		// Headers alone decide: reading every body under every scheme would be expensive.
 		r.Body = nil
+		// A scheme without its signature header there cannot have signed the request.
 		if scheme.ReadHeader(&r, a) != nil || len(a.Signatures) == 0 {
 			continue
 		}
 		same := slices.IndexFunc(all, func(o other) bool {
 			return o.scheme.Name() == scheme.Name() || facts.URL == "" && slices.Equal(reads(o.facts, r.Header), reads(facts, r.Header))
 		})
+		// New headers are a new candidate; the same ones are another name of a candidate.
 		if same < 0 {
 			all = append(all, other{scheme, facts, []string{name}})
 		} else if o := &all[same]; o.scheme.Name() != scheme.Name() {
 			o.names = append(o.names, name)
 		}
 	}
+	// A provider that the headers name is a better guess than another with the same scheme.
 	named := s.namedProviders()
 	for i := range all {
 		if by := slices.DeleteFunc(slices.Clone(all[i].names), func(name string) bool { return !slices.Contains(named, name) }); len(by) > 0 {
@@ -123,7 +139,9 @@ func (s *scene) others() []other {
 	return all[:min(len(all), 4)]
 }
 
-// publicURL guesses the address that the sender knows.
+// publicURL guesses the address under which the sender knows the endpoint. It
+// may trust forwarded headers, because a signature decides whether the guess is
+// right. A host that could change the meaning of a URL is replaced.
 func (s *scene) publicURL() string {
 	if s.facts.URL != "" {
 		return s.facts.URL
@@ -131,6 +149,7 @@ func (s *scene) publicURL() string {
 	if strings.HasPrefix(s.req.URL, "https://") || strings.HasPrefix(s.req.URL, "http://") {
 		return s.req.URL
 	}
+	// The outermost proxy's Host is the one that the sender used.
 	host := cmp.Or(asMap(s.req.Header).Get("X-Forwarded-Host"), asMap(s.req.Header).Get("Host"))
 	if host == "" || strings.ContainsAny(host, "/?#@ ") {
 		host = "example.invalid"

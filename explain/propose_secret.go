@@ -21,29 +21,40 @@ import (
 )
 
 const (
-	maxSecret   = 8 << 10 // of a text that variants are made of
-	maxVariants = 64      // of one secret
-	maxSecrets  = 32      // with variants
+	// maxSecret bounds, in bytes, a text from which variants are made.
+	maxSecret = 8 << 10
+	// maxVariants bounds the variants of one secret, and maxSecrets the secrets
+	// that have any: each variant is a key that hashes every candidate.
+	maxVariants = 64
+	maxSecrets  = 32
 )
 
 // text is what a secret may have been meant to be.
 type text struct {
 	text  string
 	steps []step
-	seen  int // of the steps: those whose mistake can be seen, so that they are no guess
+	// seen is how many of the steps undo a mistake that can be seen. Those are
+	// no guess.
+	seen int
 }
 
+// with returns a changed text with one more step. The step counts as a guess
+// until the caller raises seen.
 func (t text) with(changed string, m Mistake, what string) text {
 	return text{changed, append(slices.Clone(t.steps), step{m, what}), t.seen}
 }
 
-// keys are those of a scheme: the configured secrets, what they may have been
-// meant to be, and the others'.
+// keys returns the keys of a scheme, lowest weight first: the configured
+// secrets, what they may have been meant to be, and the keys of others. Another
+// owner's key counts as one guess. It has no variants: with thousands of
+// tenants they would use up the budget, and a damaged key of somebody else is
+// not this receiver's problem.
 func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 	var all []key
 	add := func(name string, secret core.Secret, texts ...text) {
 		first := len(all)
 		for _, t := range texts {
+			// Most variants are not valid keys of the scheme. Those cost nothing.
 			parsed, err := scheme.ParseKey(t.text)
 			if err != nil {
 				continue
@@ -53,10 +64,11 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 				notBefore: secret.NotBefore, notAfter: secret.NotAfter,
 			})
 		}
+		// Keys of others keep their weight: that they are others' is the guess.
 		if name == "" || first == len(all) {
 			return
 		}
-		// Where the text cannot be a key as it is, the nearest one that can is no guess.
+		// If the text is no valid key as it is, the nearest variant that is one is no guess.
 		least := slices.MinFunc(all[first:], func(a, b key) int { return cmp.Compare(a.weight, b.weight) }).weight
 		for i := range all[first:] {
 			all[first+i].weight -= least
@@ -69,14 +81,16 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 		}
 		as := text{text: secret.Reveal()}
 		if accepted(scheme, secret) {
+			// The configured text comes first: without a mistake nothing must be named.
 			texts = slices.Insert(texts, 0, as)
-		} else { // some would fit all the same
+		} else { // core refuses it, but the sender may sign with it all the same
 			as = as.with(as.text, secretRefused, "")
 			as.seen = 1
 			texts = append(texts, as)
 		}
 		add(cmp.Or(secret.ID, "key-"+strconv.Itoa(i+1)), secret, texts...)
 	}
+	// Sorted, so that results do not depend on map order.
 	for _, owner := range slices.Sorted(maps.Keys(s.tenants)) {
 		for _, secret := range s.tenants[owner].List() {
 			add("", core.Secret{}, text{text: secret.Reveal()}.with(secret.Reveal(), otherKey,
@@ -87,24 +101,27 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 	return all
 }
 
-// noStore stands where a verifier needs a store; making one asks it nothing.
+// noStore satisfies core.New, which requires a store but does not call it.
 type noStore struct{}
 
 func (noStore) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
 	return core.Value{}, core.ErrStoreUnavailable
 }
 
-// accepted asks core, which refuses more than a scheme does.
+// accepted reports whether a verifier accepts a secret. It asks core, which
+// refuses more than a scheme does.
 func accepted(scheme core.Scheme, secret core.Secret) bool {
 	_, err := core.New(core.SecretList(secret), noStore{}, &core.Config{Scheme: scheme})
 	return err == nil
 }
 
-// A secret is peeled before it is guessed at. White space, quotes and labels can be
-// seen, so taking them off is no guess and costs no weight, however many there are.
-// A prefix or an encoding is a guess.
+// A secret is peeled before anything is guessed. White space, quotes and labels can be seen, so
+// taking them off is no guess and adds no weight, however many there are. A prefix or an encoding
+// is a guess.
 
-// variants are what else a text may have been meant to be, each once.
+// variants returns what else a text may have been meant to be, each once.
+// Peeled texts come first, then prefixes and encodings of each: the nearest
+// survive the bound.
 func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 	if len(configured) > maxSecret || configured == "" {
 		return nil
@@ -119,6 +136,8 @@ func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 			}
 		}
 	}
+	// The configured text itself is no variant, so it is left out here. It still gets prefixes and
+	// encodings below.
 	peeled := allPeeled(configured)
 	add(onlyTrimmed(peeled[1:])...)
 	for _, p := range peeled {
@@ -131,17 +150,21 @@ func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 	return all
 }
 
-// allPeeled are the configured text and what is left when one thing after
-// another is taken off: what was wrapped around it can be seen, and several at
-// once.
+// allPeeled returns the configured text, and what is left as one layer after
+// another is taken off. Layers can be nested in any order, such as quotes
+// inside a variable's name, so this is a breadth-first search. Sixteen rounds
+// bound hostile input.
 func allPeeled(configured string) []text {
 	all := []text{{text: configured}}
 	known := map[string]bool{configured: true}
 	for i := 0; i < len(all) && i < 16; i++ {
 		for _, p := range peel(all[i]) {
 			if !known[p.text] {
+				// Each layer can be seen, so each adds to seen and none to the weight.
 				p.seen = all[i].seen + 1
 				all = append(all, p)
+				// A text with white space left is not final: another layer may lead to it in fewer
+				// steps.
 				known[p.text] = known[p.text] || trimmed(p.text)
 			}
 		}
@@ -149,24 +172,30 @@ func allPeeled(configured string) []text {
 	return all
 }
 
+// onlyTrimmed drops texts that still have white space around them or line
+// breaks.
 func onlyTrimmed(all []text) []text {
 	return slices.DeleteFunc(slices.Clone(all), func(t text) bool { return !trimmed(t.text) })
 }
 
-// trimmed says that no white space is left that a decoder of base64 would skip.
+// trimmed reports whether a text has no white space left that a base64 decoder
+// would skip. Such a text would parse to the same key and hide the mistake.
 func trimmed(text string) bool {
 	return strings.TrimSpace(text) == text && !strings.ContainsAny(text, "\r\n")
 }
 
-// peel takes off what surrounds a secret.
+// peel returns what is left when one layer is taken off.
 func peel(t text) []text {
 	return slices.Concat(unspaced(t), unquoted(t), unlabelled(t), decoded(t))
 }
 
+// unspaced removes white space, control characters, a byte order mark, and
+// zero-width spaces that come with texts copied from web pages.
 func unspaced(t text) (all []text) {
 	s := t.text
+	// unicode.IsSpace does not include the last two.
 	around := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' || r == '\u200b' })
-	for _, literal := range []string{`\n`, `\r`} { // of a .env file, not interpreted
+	for _, literal := range []string{`\n`, `\r`} { // escapes that a reader of .env files left as they are
 		for strings.HasSuffix(around, literal) {
 			around = strings.TrimSpace(strings.TrimSuffix(around, literal))
 		}
@@ -174,17 +203,22 @@ func unspaced(t text) (all []text) {
 	if around != s {
 		all = append(all, t.with(around, secretNewline, ""))
 	}
+	// White space inside is another sentence than white space around.
 	if inner := strings.Join(strings.Fields(s), ""); inner != around && inner != s {
 		all = append(all, t.with(inner, secretNewline, "there is white space or a newline inside the configured secret"))
 	}
 	return all
 }
 
+// unquoted removes quotes. A single quote at one end only is left out for ”,
+// because an apostrophe may belong to a passphrase.
 func unquoted(t text) (all []text) {
 	for _, q := range []string{`""`, `''`, "``", "“”", "‘’"} {
+		// Quotes may be of several bytes, so they are compared as characters.
 		runes := []rune(q)
 		rest, open := strings.CutPrefix(t.text, string(runes[0]))
 		rest, shut := strings.CutSuffix(rest, string(runes[1]))
+		// A lost quote at one end is a mistake too.
 		if open && shut || (open || shut) && rest != "" && q != "''" {
 			all = append(all, t.with(rest, secretQuoted, ""))
 		}
@@ -192,16 +226,19 @@ func unquoted(t text) (all []text) {
 	return all
 }
 
+// unlabelled removes what people copy together with a secret: a label, a
+// variable's name, the word Bearer, angle brackets.
 func unlabelled(t text) (all []text) {
 	s := t.text
+	// "v1," is the label of a signature. Some dashboards show it before the secret.
 	if label, rest, ok := strings.Cut(s, ","); ok && (label == "v1" || label == "v1a") {
-		all = append(all, t.with(rest, secretLabel, "the label "+label+", of a signature stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the label "+label+", of a signature stands before the configured secret"))
 	}
 	if name, rest, ok := strings.Cut(s, "="); ok && rest != "" && isVariable(name) {
-		all = append(all, t.with(rest, secretLabel, "the name of a variable stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the name of a variable stands before the configured secret"))
 	}
 	if rest, ok := strings.CutPrefix(s, "Bearer "); ok {
-		all = append(all, t.with(rest, secretLabel, "the word Bearer stands in front of the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the word Bearer stands before the configured secret"))
 	}
 	if inner, ok := strings.CutPrefix(s, "<"); ok && strings.HasSuffix(inner, ">") {
 		all = append(all, t.with(inner[:len(inner)-1], secretLabel, "there are angle brackets around the configured secret"))
@@ -209,37 +246,44 @@ func unlabelled(t text) (all []text) {
 	return all
 }
 
+// decoded undoes an encoding of the whole text. Base64 and hexadecimal count
+// only if the result is readable: most random keys decode to something.
 func decoded(t text) (all []text) {
 	s := t.text
 	if text, ok := readable(base64.StdEncoding.DecodeString(s)); ok {
-		all = append(all, t.with(text, secretBase64, "the configured text is base64 of the secret, as in a Kubernetes Secret"))
+		all = append(all, t.with(text, secretBase64, "the configured text is the secret in base64, as in a Kubernetes Secret"))
 	}
 	if text, ok := readable(hex.DecodeString(s)); ok {
-		all = append(all, t.with(text, secretHex, "the configured text is hexadecimal of the secret"))
+		all = append(all, t.with(text, secretHex, "the configured text is the secret in hexadecimal"))
 	}
+	// Schemes expect the DER bytes in base64, which is what a PEM block contains.
 	if block, _ := pem.Decode([]byte(s)); block != nil {
 		all = append(all, t.with(base64.StdEncoding.EncodeToString(block.Bytes), secretKind,
-			"the configured key is a PEM block, of which the scheme takes the inner part"))
+			"the configured key is a PEM block; the scheme expects only what is inside"))
 	}
 	return all
 }
 
-// readable says that what was decoded is text, as the random bytes of a key are
-// not, but for a newline at the end.
+// readable reports whether decoded bytes are printable text. A newline at the
+// end is allowed, because echo adds one before base64 does its work.
 func readable(raw []byte, err error) (string, bool) {
 	text := string(raw)
 	return text, err == nil && len(raw) >= 8 && !strings.ContainsFunc(strings.TrimRight(text, "\r\n"), func(r rune) bool { return r < ' ' || r > '~' })
 }
 
+// isVariable reports whether a text looks like the name of an environment
+// variable, with or without export.
 func isVariable(name string) bool {
 	return len(name) >= 3 && !strings.ContainsFunc(strings.TrimPrefix(name, "export "), func(r rune) bool {
 		return r != '_' && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 	})
 }
 
+// prefixMissing is used for every way in which the prefix can be missing.
 const prefixMissing = "the prefix whsec_ in front of the configured secret is missing"
 
-// prefixes puts one in front, takes it off, or takes another.
+// prefixes adds the prefix of a kind of key, removes it, or replaces it by
+// another. The sender's private key is replaced by its public one.
 func prefixes(t text) (all []text) {
 	kinds := []string{"whsec_", "whpk_", "whsk_"}
 	for _, have := range kinds {
@@ -247,16 +291,18 @@ func prefixes(t text) (all []text) {
 		if !ok {
 			continue
 		}
-		all = append(all, t.with(rest, secretPrefix, "the prefix "+have+" is in front of the configured secret and no part of it"))
+		all = append(all, t.with(rest, secretPrefix, "the prefix "+have+" is in front of the configured secret but not part of it"))
+		// A receiver never needs whsk_, the private key, so nothing is turned into that.
 		for _, other := range kinds[:2] {
 			if other != have {
-				all = append(all, t.with(other+rest, secretKind, "the key is configured as "+have+", but it is one of kind "+other))
+				all = append(all, t.with(other+rest, secretKind, "the key is configured as "+have+", but it is a "+other+" key"))
 			}
 		}
+		// A seed, or a seed with its public key, gives the public key that verifies.
 		if raw, err := base64.StdEncoding.DecodeString(rest); err == nil && (len(raw) == ed25519.SeedSize || len(raw) == ed25519.PrivateKeySize) {
 			public := ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])[ed25519.SeedSize:]
 			all = append(all, t.with("whpk_"+base64.StdEncoding.EncodeToString(public), secretKind,
-				"the configured key is the sender's private one, but the public one (whpk_) belongs here"))
+				"the configured key is the sender's private key, but the public key (whpk_) belongs here"))
 		}
 		return all
 	}
@@ -265,25 +311,32 @@ func prefixes(t text) (all []text) {
 		t.with("whpk_"+t.text, secretPrefix, "the prefix whpk_ in front of the configured key is missing"))
 }
 
-// forms decodes a text, or takes it as it is where the scheme decodes.
+// forms decodes a text, or uses it literally where the scheme would decode it.
+// A sender and a receiver that disagree about this have different key bytes for
+// the same text.
 func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	w := writing{t: t, free: facts.FreeText, standard: wantsPrefix(scheme)}
 	rest := t.text
+	// Only whsec_, whpk_, whsk_ and their likes are prefixes. Any other underscore belongs to
+	// base64 in the URL alphabet.
 	if i := strings.IndexByte(rest, '_'); i >= 0 && strings.HasPrefix(rest, "wh") && i <= len("whsec") {
 		w.prefix, rest = rest[:i+1], rest[i+1:]
 	}
+	// Hexadecimal is often valid base64 as well. Both are proposed, and only one will verify.
 	isHex := false
 	if raw, err := hex.DecodeString(rest); err == nil {
 		isHex = true
-		all = append(all, w.as(raw, secretHex, "the configured secret is hexadecimal of the key, which this scheme does not decode so")...)
+		all = append(all, w.as(raw, secretHex, "the configured secret is the key in hexadecimal, which this scheme does not decode")...)
 	}
+	// Without these characters both alphabets of base64 are the same.
 	if strings.ContainsAny(rest, "-_") {
 		if raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
 			all = append(all, w.as(raw, secretBase64URL, "")...)
 		}
 	}
 	if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
-		what := "the configured secret is base64 of the key, which this scheme does not decode so"
+		what := "the configured secret is the key in base64, which this scheme does not decode"
+		// A length that is no multiple of four shows missing padding.
 		if !w.free && len(rest)%4 != 0 {
 			what = paddingMissing(unpadded(rest))
 		}
@@ -295,35 +348,42 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	return all
 }
 
-// unpadded counts the = that base64 lacks at the end of a text; 0 if it is not
-// that.
+// unpadded counts the = that are missing at the end of base64. It returns 0 if
+// the text is not base64.
 func unpadded(secret string) int {
 	bare := strings.TrimRight(secret[strings.IndexByte(secret, '_')+1:], "=")
 	if _, err := base64.RawStdEncoding.DecodeString(bare); err != nil || bare == "" {
 		return 0
 	}
+	// Base64 with padding has a length that is a multiple of four.
 	whole := (len(bare) + 3) / 4 * 4
 	return max(whole-len(secret[strings.IndexByte(secret, '_')+1:]), 0)
 }
 
+// paddingMissing is the text for n missing characters of padding.
 func paddingMissing(n int) string {
 	return "the padding at the end of the configured secret is missing: " + strconv.Quote(strings.Repeat("=", n)) + " belongs there"
 }
 
-// writing is how a scheme has the bytes of a key written.
+// writing says how a scheme wants the bytes of a key to be written: free as
+// they are, standard as base64 after a prefix, otherwise in hexadecimal or
+// base64.
 type writing struct {
-	t              text
-	prefix         string // of the text
+	t text
+	// prefix is the one that the configured text has; it may be empty.
+	prefix         string
 	free, standard bool
 }
 
-// as writes key bytes as the scheme reads them.
+// as returns texts that the scheme parses to the given bytes. Fewer than four
+// bytes are no key that anybody uses.
 func (w writing) as(raw []byte, m Mistake, what string) []text {
 	switch {
 	case len(raw) < 4:
 		return nil
 	case w.free:
 		return []text{w.t.with(string(raw), m, what)}
+	// Without its prefix the text has one more mistake.
 	case w.standard:
 		from := w.t
 		if w.prefix == "" {
@@ -331,40 +391,45 @@ func (w writing) as(raw []byte, m Mistake, what string) []text {
 		}
 		return []text{from.with(cmp.Or(w.prefix, "whsec_")+base64.StdEncoding.EncodeToString(raw), m, what)}
 	default:
+		// The scheme decodes, in an encoding that it does not declare: try both.
 		return []text{w.t.with(hex.EncodeToString(raw), m, what), w.t.with(base64.StdEncoding.EncodeToString(raw), m, what)}
 	}
 }
 
-// asText takes a secret as text where the scheme decodes.
+// asText uses a secret literally where the scheme would decode it.
 func (w writing) asText(rest string, isHex bool) []text {
 	m, what := secretBase64, "the sender takes the secret as text, but it is decoded from base64 here"
 	if isHex {
 		m, what = secretHex, "the sender takes the hexadecimal secret as text, but it is decoded here"
 	}
 	all := w.as([]byte(rest), m, what)
+	// Some senders sign with the whole text, prefix included.
 	if w.prefix != "" {
 		all = append(all, w.as([]byte(w.t.text), secretPrefix, "the sender takes the secret as text, "+w.prefix+" included, but it is decoded from base64 here")...)
 	}
 	return all
 }
 
-// wantsPrefix says that a scheme reads the keys of Standard Webhooks: base64
-// behind whsec_, and not without.
+// wantsPrefix reports whether a scheme reads the keys of Standard Webhooks:
+// base64 after whsec_, and only there. A scheme does not declare this, so it is
+// asked to parse a probe.
 func wantsPrefix(scheme core.Scheme) bool {
 	probe := base64.StdEncoding.EncodeToString([]byte("a probe of thirty-two characters"))
+	// The probe has 32 bytes, which every such scheme accepts.
 	_, with := scheme.ParseKey("whsec_" + probe)
 	_, without := scheme.ParseKey(probe)
 	return with == nil && without != nil
 }
 
-// isMAC says that the cost of a key is that of its hash: it is a shared secret.
-// Of the schemes with keys of both kinds, those of core tell.
+// isMAC reports whether verifying with a key costs a hash: then it is a shared
+// secret. For schemes with keys of both kinds, the types of core's keys tell.
 func isMAC(f core.Facts, k core.VerifyKey) bool {
+	// A scheme without public keys has only shared secrets, whatever their type.
 	return reflect.TypeOf(k) == macType() || !f.PublicKeys && !isEd25519(k)
 }
 
-// macType is the type of core's keys for shared secrets, and ed25519Type of
-// those for public ones. A search asks once for each key, so they are made
+// macType is the type of core's keys for shared secrets, ed25519Type the type
+// of its public keys. Both are unexported there, so a probe is made of each,
 // once.
 var macType = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals // a constant
 	probe, err := core.HMACKey("x", sha256.New, []byte("a probe of thirty-two characters"), core.Hex)
@@ -377,28 +442,34 @@ var ed25519Type = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals
 	return typeOf(probe, err)
 })
 
+// typeOf returns the type of a key, nil if it could not be made.
 func typeOf(probe core.VerifyKey, err error) reflect.Type {
+	// Cannot happen: the probes are valid.
 	if err != nil {
 		return nil
 	}
 	return reflect.TypeOf(probe)
 }
 
-// makesEd25519 says that a scheme makes one of core's ed25519 keys of a secret.
+// makesEd25519 reports whether a scheme parses a secret to one of core's
+// ed25519 keys.
 func makesEd25519(scheme core.Scheme, secret string) bool {
 	k, err := scheme.ParseKey(secret)
 	return err == nil && isEd25519(k)
 }
 
+// isEd25519 reports whether k is one of core's ed25519 keys.
 func isEd25519(k core.VerifyKey) bool { return reflect.TypeOf(k) == ed25519Type() }
 
-// validity names a key that fits, but not now.
+// validity names a key that verifies but is not valid now. This is no mistake
+// that a proposal undoes: the key is tried as if it were valid.
 func (s *scene) validity(k *key) []step {
 	switch {
+	// The same comparison as the verifier's: NotBefore is included, NotAfter is not.
 	case !k.notBefore.IsZero() && s.now.Before(k.notBefore):
-		return []step{{keyNotYetValid, "the message is signed with " + printable(k.name) + ", which is accepted only in " + span(k.notBefore.Sub(s.now))}}
+		return []step{{keyNotYetValid, "the message is signed with " + printable(k.name) + ", which is not accepted yet, for another " + span(k.notBefore.Sub(s.now))}}
 	case !k.notAfter.IsZero() && !s.now.Before(k.notAfter):
-		return []step{{keyExpired, "the message is signed with " + printable(k.name) + ", which is not accepted any more since " + span(s.now.Sub(k.notAfter))}}
+		return []step{{keyExpired, "the message is signed with " + printable(k.name) + ", which has not been accepted for " + span(s.now.Sub(k.notAfter))}}
 	default:
 		return nil
 	}

@@ -11,30 +11,40 @@ import (
 )
 
 const (
+	// maxAddresses bounds the variants of the configured address.
 	maxAddresses = 96
-	maxTwice     = 24  // addresses that are changed once more
-	maxSlashes   = 8   // of a path, for each of which another spelling is tried
-	maxPlace     = 512 // bytes of a header that names an address
+	// maxTwice bounds the addresses that are changed once more: each has dozens
+	// of variants.
+	maxTwice = 24
+	// maxSlashes bounds the slashes of a path for which other spellings are
+	// tried.
+	maxSlashes = 8
+	// maxPlace bounds, in bytes, a header value that contains an address.
+	maxPlace = 512
 )
 
-// addresses are what the sender may have signed instead of the configured
-// address, or with another method.
+// addresses returns readings with another address or method than the configured
+// one, for schemes that sign them. It does nothing if an address was already
+// changed: addressVariants combines two differences itself.
 func (s *scene) addresses(h *head) (all []head) {
 	if h.facts.URL == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == wrongURL }) {
 		return nil
 	}
+	// The path stays as it arrived; only the query is replaced below.
 	path, arrived, _ := strings.Cut(h.req.URL, "?")
-	if _, query, ok := strings.Cut(h.facts.URL, "?"); ok && query != arrived { // the scheme refuses this
+	if _, query, ok := strings.Cut(h.facts.URL, "?"); ok && query != arrived { // the scheme refuses such a request
 		n := *h
 		n.req.URL = path + "?" + query
 		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the configured address, but the request arrived with another query: " +
-			"something wrote it anew on the way"})
+			"something rewrote it on the way"})
 		all = append(all, n)
 	}
+	// The most likely differences come first; heads may drop the last.
 	for _, v := range addressVariants(h.facts.URL, &h.req) {
 		n := *h
+		// The scheme is rebuilt for the address: only it knows how it signs one.
 		n.scheme = h.facts.At(v.text)
-		if _, query, ok := strings.Cut(v.text, "?"); ok { // the scheme compares
+		if _, query, ok := strings.Cut(v.text, "?"); ok { // the scheme compares the two queries
 			path, _, _ := strings.Cut(h.req.URL, "?")
 			n.req.URL = path + "?" + query
 		}
@@ -43,11 +53,14 @@ func (s *scene) addresses(h *head) (all []head) {
 	}
 	if path, _, ok := strings.Cut(h.req.URL, "?"); ok {
 		n := *h
+		// Neither the configured address nor the request keeps its query: some senders sign without
+		// it.
 		base, _, _ := strings.Cut(h.facts.URL, "?")
 		n.scheme, n.req.URL = h.facts.At(base), path
 		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the address without a query"})
 		all = append(all, n)
 	}
+	// Nearly all senders use POST. Another method comes from a redirect or a cache.
 	if h.req.Method != http.MethodPost {
 		n := *h
 		n.req.Method = http.MethodPost
@@ -57,17 +70,19 @@ func (s *scene) addresses(h *head) (all []head) {
 	return all
 }
 
-// address is one that may have been signed, with the differences from the
-// configured one.
+// address is one that the sender may have signed. how lists its differences
+// from the configured one.
 type address struct {
 	text string
 	how  []string
 }
 
-// addressVariants makes them: each difference alone first, then two of them. A
-// scheme compares byte for byte, so what is the same address to people is
-// another to it.
+// addressVariants returns the variants of an address: first those with one
+// difference, then those with two. A scheme compares byte by byte, so addresses
+// that are the same to people differ for it. The bounds cut the second round
+// first, so single differences are always tried.
 func addressVariants(configured string, r *core.Request) []address {
+	// The configured address itself is no variant.
 	known := map[string]bool{configured: true}
 	round := []address{{text: configured}}
 	var all []address
@@ -75,6 +90,7 @@ func addressVariants(configured string, r *core.Request) []address {
 		var next []address
 		for _, a := range round {
 			for _, v := range addressChanges(a.text, r) {
+				// Two changes may cancel out, or lead to one address in two ways.
 				if !known[v.text] {
 					known[v.text] = true
 					next = append(next, address{v.text, slices.Concat(a.how, v.how)})
@@ -87,11 +103,16 @@ func addressVariants(configured string, r *core.Request) []address {
 	return all[:min(len(all), maxAddresses)]
 }
 
+// addressChanges returns what one change makes of an address, in the order of
+// the checks a person would do: scheme and port, path, query, then what proxies
+// say of the original request.
 func addressChanges(text string, r *core.Request) []address {
+	// Changing an address that is not absolute would only produce more such addresses.
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
 		return nil
 	}
+	// Without a readable target, only changes of the configured address remain.
 	target, err := url.ParseRequestURI(r.URL)
 	if err != nil {
 		target = &url.URL{}
@@ -109,20 +130,24 @@ func addressChanges(text string, r *core.Request) []address {
 	if port := asMap(r.Header).Get("X-Forwarded-Port"); isDigits(port) && len(port) <= 5 {
 		c.add("with the port that X-Forwarded-Port names", func(u *url.URL) { u.Host = u.Hostname() + ":" + port })
 	}
+	// Hosts come last because there are several.
 	for _, host := range hosts(u.Host, r) {
 		c.add("with another host", func(u *url.URL) { u.Host = host })
 	}
 	return c.all
 }
 
-// changedAddress collects what comes of an address when one thing is changed.
+// changedAddress collects the results of changing one thing in an address. text
+// is the address before, to recognize changes without effect.
 type changedAddress struct {
 	text string
 	u    *url.URL
 	all  []address
 }
 
+// add applies edit to a copy, and keeps the result if it differs.
 func (c *changedAddress) add(how string, edit func(u *url.URL)) {
+	// A shallow copy is enough: no edit changes User, the only pointer in it.
 	u := *c.u
 	edit(&u)
 	if s := u.String(); s != c.text {
@@ -130,11 +155,13 @@ func (c *changedAddress) add(how string, edit func(u *url.URL)) {
 	}
 }
 
-// origin changes what stands in front of the path.
+// origin changes what precedes the path. Behind TLS termination an application
+// sees http and another port than the sender.
 func (c *changedAddress) origin() {
 	scheme := c.u.Scheme
 	other := map[string]string{"http": "https", "https": "http"}[scheme]
 	c.add("with "+other+" instead of "+scheme, func(u *url.URL) { u.Scheme = other })
+	// A default port is part of the signed text for some senders, and left out by others.
 	if c.u.Port() != "" {
 		c.add("without the port", func(u *url.URL) { u.Host = strings.TrimSuffix(u.Host, ":"+u.Port()) })
 	} else {
@@ -143,6 +170,8 @@ func (c *changedAddress) origin() {
 	}
 }
 
+// path changes the path: slashes at its end, the path that arrived, and other
+// spellings.
 func (c *changedAddress) path(target *url.URL) {
 	if c.u.Path != "" {
 		c.add("with or without a slash at the end of the path", func(u *url.URL) {
@@ -155,11 +184,13 @@ func (c *changedAddress) path(target *url.URL) {
 			setPath(u, path)
 		})
 	}
+	// The request's address was not readable.
 	if target.Path == "" {
 		return
 	}
+	// A prefix that a proxy strips or adds shows here.
 	c.add("with the path of the request", func(u *url.URL) { setPath(u, target.EscapedPath()) })
-	if c.u.Path == "" { // the request's own path counts
+	if c.u.Path == "" { // the path is taken from the request
 		c.add("with a slash at the end of the path", func(u *url.URL) { setPath(u, target.EscapedPath()+"/") })
 	}
 	for _, path := range spellings(cmp.Or(c.u.EscapedPath(), target.EscapedPath())) {
@@ -167,8 +198,9 @@ func (c *changedAddress) path(target *url.URL) {
 	}
 }
 
-// spellings are paths of which a proxy that decodes, merges slashes or writes
-// hexadecimal in its own case makes this one.
+// spellings returns paths from which a proxy may have made this one: proxies
+// decode characters, merge slashes, and write hexadecimal in a case of their
+// own. A merged slash may have been anywhere, so each place is tried.
 func spellings(path string) (all []string) {
 	for _, one := range []string{
 		strings.ReplaceAll(path, "~", "%7E"), strings.ReplaceAll(path, "~", "%7e"), strings.ReplaceAll(path, "%7E", "~"),
@@ -178,11 +210,13 @@ func spellings(path string) (all []string) {
 			all = append(all, one)
 		}
 	}
+	// The first slash is the root's and stays.
 	for i, at := 0, 0; i < maxSlashes; i++ {
 		next := strings.IndexByte(path[at+1:], '/')
 		if at += next + 1; next < 0 {
 			break
 		}
+		// A double slash was merged, or an escaped one decoded.
 		for _, instead := range []string{"//", "%2F", "%2f"} {
 			all = append(all, path[:at]+instead+path[at+1:])
 		}
@@ -190,22 +224,30 @@ func spellings(path string) (all []string) {
 	return all
 }
 
+// query changes the query of the address, or of the request if the address has
+// none.
 func (c *changedAddress) query(target *url.URL) {
 	for _, q := range queries(cmp.Or(c.u.RawQuery, target.RawQuery)) {
 		c.add(q.how[0], func(u *url.URL) {
+			// Without a configured path the scheme takes path and query from the request. A changed
+			// query needs the path written out.
 			if u.Path == "" {
 				setPath(u, target.EscapedPath())
 			}
 			u.RawQuery = q.text
 		})
 	}
+	// The endpoint may be registered with another query than the configured one.
 	if target.RawQuery != c.u.RawQuery {
 		c.add("with the query of the request", func(u *url.URL) { u.RawQuery = target.RawQuery })
 	}
 }
 
-// queries are other ways to write a query: the likeliest first.
+// queries returns other ways to write a query, the most likely first: sorted,
+// reversed, without one parameter (a proxy or a tracker added it), in any
+// order, and encoded differently.
 func queries(query string) (all []address) {
+	// Nothing to write in another way.
 	if query == "" {
 		return nil
 	}
@@ -213,14 +255,17 @@ func queries(query string) (all []address) {
 	pairs := strings.Split(query, "&")
 	if len(pairs) > 1 {
 		const order = "with the query in another order"
+		// Some clients sort parameters, and some maps print them in another order.
 		reversed, sorted := slices.Clone(pairs), slices.Clone(pairs)
 		slices.Reverse(reversed)
 		slices.Sort(sorted)
 		add(order, strings.Join(sorted, "&"))
 		add(order, strings.Join(reversed, "&"))
+		// Proxies and trackers add parameters, so each may be the added one.
 		for i := range pairs[:min(len(pairs), 8)] {
 			add("without one of the parameters of the query", strings.Join(slices.Delete(slices.Clone(pairs), i, i+1), "&"))
 		}
+		// 4! is 24 orders; 5! would be more than maxAddresses.
 		if len(pairs) <= 4 {
 			permute(len(pairs), func(picked []int) bool {
 				one := make([]string, len(pairs))
@@ -232,6 +277,7 @@ func queries(query string) (all []address) {
 			})
 		}
 	}
+	// Several of these may give the same query. The caller keeps one of each.
 	const coded = "with the query encoded in another way"
 	add(coded, percentCase(query, strings.ToUpper))
 	add(coded, percentCase(query, strings.ToLower))
@@ -240,19 +286,21 @@ func queries(query string) (all []address) {
 	return all
 }
 
-// What a proxy says of the original request is believed here, because a signature
-// decides; a verifier must not believe it.
+// Headers in which proxies describe the original request are believed here, because a signature
+// decides. A verifier must not believe them: anybody can send them.
 
-// originals are paths and queries that proxies keep in headers when they change
-// them.
+// originals returns paths and queries that proxies keep in headers when they
+// change them.
 func originals(target *url.URL, h http.Header) (all []*url.URL) {
 	for _, name := range []string{"X-Original-Uri", "X-Original-Url", "X-Forwarded-Uri", "X-Rewrite-Url", "X-Envoy-Original-Path"} {
+		// Each proxy has its own name for it: nginx, IIS, Traefik, Envoy.
 		if v := h.Get(name); v != "" && len(v) <= maxPlace {
 			if place, err := url.ParseRequestURI(v); err == nil {
 				all = append(all, place)
 			}
 		}
 	}
+	// A proxy that strips a prefix from the path keeps it here.
 	if prefix := h.Get("X-Forwarded-Prefix"); strings.HasPrefix(prefix, "/") && len(prefix) <= maxPlace {
 		if place, err := url.ParseRequestURI(strings.TrimSuffix(prefix, "/") + target.RequestURI()); err == nil {
 			all = append(all, place)
@@ -261,14 +309,18 @@ func originals(target *url.URL, h http.Header) (all []*url.URL) {
 	return all
 }
 
+// setPath sets a path with its exact spelling. url.URL would write an
+// equivalent one without RawPath.
 func setPath(u *url.URL, escaped string) {
+	// An undecodable path is no path of a URL: leave the address as it is.
 	if plain, err := url.PathUnescape(escaped); err == nil {
 		u.Path, u.RawPath = plain, escaped
 	}
 }
 
-// hosts are other names of the endpoint that the request tells, or that people
-// register.
+// hosts returns other names of the endpoint: with and without www, those that
+// headers give, and in lower case. Characters that could change the meaning of
+// a URL rule a name out.
 func hosts(configured string, r *core.Request) []string {
 	var all []string
 	if rest, ok := strings.CutPrefix(configured, "www."); ok {
@@ -278,14 +330,17 @@ func hosts(configured string, r *core.Request) []string {
 	}
 	_, forwarded, _ := strings.Cut(strings.ToLower(asMap(r.Header).Get("Forwarded")), "host=")
 	forwarded, _, _ = strings.Cut(forwarded, ";")
+	// From the most specific header to the least.
 	for _, named := range []string{
 		asMap(r.Header).Get("X-Forwarded-Host"), asMap(r.Header).Get("X-Original-Host"), asMap(r.Header).Get("Host"), strings.Trim(forwarded, `"`),
 	} {
+		// Several proxies append to a list. The first entry is the outermost.
 		host, _, _ := strings.Cut(named, ",")
 		if host = strings.TrimSpace(host); host != "" && len(host) <= 255 && !strings.ContainsAny(host, "/?#@ %\"") {
 			all = append(all, host)
 		}
 	}
+	// Clients send the host in lower case, however it was registered.
 	if lower := strings.ToLower(configured); lower != configured {
 		all = append(all, lower)
 	}

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// What undoes mistakes asks no key and spends nothing: else a proposal could be
-// believed that no signature proves, or work be done that no budget bounds.
-func TestWhatProposesDoesNotJudge(t *testing.T) {
+// Proposals must ask no key and spend no work. Otherwise one could be believed that no signature
+// proves, or work be done that no budget bounds.
+func TestProposalsAskNoKeys(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("propose*.go")
 	if err != nil || len(files) < 7 {

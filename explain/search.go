@@ -5,17 +5,17 @@ package explain
 //  1. propose_*.go: a scene is the request and its receiver. It proposes heads (ways to read
 //     headers and address), keys (ways to read a secret) and changes (ways to undo what was done
 //     to a body), each with the mistakes that it undoes. A proposal asks no key and need not be
-//     likely: nothing is named because it was proposed.
-//  2. judge*.go: a judge reads the request with a head and a body and asks a key. Only that proves
-//     anything, and only here is work spent, which judge_work.go counts and bounds.
-//  3. search.go: what is tried in which order, the fewest mistakes first.
-//  4. observe*.go: if nothing was proven, what the request shows without a proof. An observation
-//     names a mistake only if a request without that mistake would look different; it never says
-//     that a secret is wrong.
-//  5. mistakes.go: the words, and what to do about each.
+//     likely: nothing is named just because it was proposed.
+//  2. judge*.go: a judge reads the request with a head and a body, and asks a key. Only that
+//     proves anything. It is also the expensive part, which judge_work.go counts and bounds.
+//  3. search.go: the order in which candidates are tried, fewest mistakes first.
+//  4. observe*.go: what the request shows if nothing was proven. An observation names a mistake
+//     only if a request without that mistake would look different. It never says that a secret is
+//     wrong.
+//  5. mistakes.go: the names, and the advice for each.
 //
-// A new mistake needs a word in mistakes.go, a proposal or an observation, a row in a test that
-// makes the mistake, and an entry in docs/troubleshooting.md if a person can act on it.
+// A new mistake needs a name in mistakes.go, a proposal or an observation, and a row in a test that
+// makes the mistake. If a person can act on it, it also needs an entry in docs/troubleshooting.md.
 
 import (
 	"cmp"
@@ -30,25 +30,37 @@ import (
 )
 
 const (
-	deepest    = 2       // mistakes at once, not counting those that can be seen
-	deepBudget = 3 << 20 // for more of them
+	// deepest is how many guessed mistakes are combined at full budget.
+	// Mistakes that can be seen, such as quotes around a secret, do not count.
+	deepest = 2
+	// deepBudget is the work spent on deeper combinations. Three independent
+	// guessed mistakes are rare, and the number of combinations grows with
+	// each.
+	deepBudget = 3 << 20
 )
 
-// search has what is proposed judged, the fewest mistakes first: each candidate
-// is a way to read the request (a head), a body and a key, with some mistakes
-// undone in each.
+// search chooses what to try, fewest mistakes first. A candidate is a head, a
+// body and a key, with some mistakes undone in each. The scene proposes, the
+// judge decides.
 type search struct {
 	*scene
 	*judge
 
-	verdict error         // the verifier's
-	known   []core.Secret // also those that came with an error
-	signed  *signed       // what was proven, nil before
+	// verdict is the verifier's own result, nil if it accepts.
+	verdict error
+	// known holds all configured secrets, even if the key source also returned
+	// an error. They are redacted from texts.
+	known []core.Secret
+	// signed is the request that was proven, nil before.
+	signed *signed
 }
 
+// newSearch asks the verifier once and sets the budget. Unusually large headers
+// make each reading more expensive, so they are charged at each (see [work]).
 func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys) *search {
 	i := r.Verifier.Inspect(ctx, r.Request)
 	s := &search{newScene(i, r.Request, others), new(judge), i.Err, i.Keys.List(), nil}
+	// What scene.bound left out was not tried either.
 	s.ctx, s.unfinished = ctx, s.cut
 	s.reading = readCost * int64(s.more)
 	s.total = budgetOf(len(s.req.Body))
@@ -56,17 +68,22 @@ func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys
 	return s
 }
 
-// run tries everything, the fewest mistakes first. At each depth the body as it
-// is comes before others, because heads and keys cost nothing to make.
+// run tries everything, fewest mistakes first, so that the simplest explanation
+// wins. At each depth it tries the body as it is before changed bodies. Heads
+// and keys cost nothing to make, but changed bodies must be written.
 func (s *search) run() []Finding {
 	lanes := s.lanes()
 	body := s.req.Body
+	// Both depend on the request only, so they are found out once.
 	for i := range lanes {
 		prepareForDamage(&lanes[i], body)
 		lanes[i].inside = len(lanes[i].heads) > 0 && lanes[i].heads[0].looksInside(body)
 	}
+	// Depth 0 finds mistakes that can be seen, and refusals for other reasons.
 	for depth := 0; depth <= deepest && !s.stopped(); depth++ {
-		s.limit = s.spent + (s.total-s.spent)/4 // for what needs no other body
+		// Many headers and keys must not use up what changed bodies need: they get a quarter of the
+		// rest.
+		s.limit = s.spent + (s.total-s.spent)/4
 		if found := s.sweep(lanes, depth, nil, body); found != nil {
 			return found
 		}
@@ -76,6 +93,8 @@ func (s *search) run() []Finding {
 				return found
 			}
 		}
+		// Orders of JSON members are one mistake each, but up to 5040 candidates. They come after
+		// every other single mistake, and before pairs.
 		if depth == 1 {
 			if found := s.orders(lanes, body); found != nil {
 				return found
@@ -88,9 +107,12 @@ func (s *search) run() []Finding {
 	return s.digests(lanes)
 }
 
-// deeper goes on for a little while; what it does not try was never promised.
+// deeper tries three mistakes at once for a little while. It restores the
+// unfinished flag: that combinations of three were not all tried is no news to
+// a reader.
 func (s *search) deeper(lanes []lane) []Finding {
 	defer func(was bool) { s.unfinished = was }(s.unfinished)
+	// The body as it is has the most combinations for the least work.
 	s.limit = min(s.total, s.spent+deepBudget)
 	if found := s.sweep(lanes, deepest+1, nil, s.req.Body); found != nil {
 		return found
@@ -103,8 +125,8 @@ func (s *search) deeper(lanes []lane) []Finding {
 	return nil
 }
 
-// sweepBodies tries the bodies of this weight with what makes depth together
-// with it.
+// sweepBodies tries the bodies that are weight mistakes away. Heads and keys
+// contribute the remaining depth-weight mistakes.
 func (s *search) sweepBodies(lanes []lane, depth, weight int) []Finding {
 	var found []Finding
 	s.bodies(s.req.Body, weight, func(v []byte, steps []step) bool {
@@ -114,17 +136,23 @@ func (s *search) sweepBodies(lanes []lane, depth, weight int) []Finding {
 	return found
 }
 
-// sweep tries one body with all heads and keys that have together this weight.
+// sweep tries one body with all heads and keys whose weights sum to exactly
+// weight. Smaller sums were tried at smaller depths, so no candidate is tried
+// twice.
 func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []Finding {
 	for i := range lanes {
 		l := &lanes[i]
+		// A lane whose scheme is a guess has already used some of the weight.
 		rest := weight - l.weight()
 		for j := range l.heads {
 			h := &l.heads[j]
+			// A head beyond the rest comes at a greater depth.
 			if h.weight > rest {
 				continue
 			}
 			if p := s.try(l, h, body, rest-h.weight); p != nil {
+				// From the outside in, as a person checks: provider, headers, secret, body,
+				// signature, and last what depends on the time.
 				steps := slices.Concat(l.steps, h.steps, p.key.steps, undone, p.signature, s.validity(p.key), s.clock(p.at))
 				return s.conclude(newSigned(h, body), steps)
 			}
@@ -133,9 +161,11 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 	return nil
 }
 
-// conclude names what was undone. If that is nothing, the refusal had another
-// reason than what was tried.
+// conclude names what was undone. If that is nothing, the signature was fine as
+// it came, and the refusal had another reason. Only an observation can find
+// that reason.
 func (s *search) conclude(as *signed, steps []step) []Finding {
+	// The search reads a body of any size, but the verifier would still refuse this one.
 	if int64(len(s.req.Body)) > s.config.MaxBody {
 		steps = append(steps, step{mistake: bodyTooLarge})
 	}
@@ -146,12 +176,15 @@ func (s *search) conclude(as *signed, steps []step) []Finding {
 	return s.observe(nil)
 }
 
-// bodies calls yield with the bodies that are weight mistakes away, each once,
-// until it returns false.
+// bodies calls yield with the bodies that are weight mistakes away, until yield
+// returns false. Different changes often have the same result, such as trimming
+// a space and trimming all white space. Each result is tried once, with the
+// first explanation.
 func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps []step) bool) {
 	seen := seenBodies{maphash.MakeSeed(), map[uint64]bool{}}
 	seen.add(body)
 	aspects := s.aspects(body)
+	// Hashing for the comparison is cheaper than a MAC, so it is charged at an eighth.
 	offer := func(b []byte, steps []step) bool {
 		if b == nil || !s.charge(int64(len(b))/8) || !seen.add(b) {
 			return true
@@ -165,7 +198,9 @@ func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps [
 	}
 }
 
-// singleChanges offers what comes of each change, the likely and cheap first.
+// singleChanges offers the result of each change, likely and cheap ones first:
+// a large body may use up the budget before the last. Aspects marked again were
+// offered by their first occurrence.
 func (s *search) singleChanges(aspects []aspect, body []byte, offer func(b []byte, steps []step) bool) {
 	slices.SortStableFunc(aspects, func(a, b aspect) int { return cmp.Compare(a.rank, b.rank) })
 	aspects = slices.DeleteFunc(aspects, func(a aspect) bool { return a.again })
@@ -179,7 +214,9 @@ func (s *search) singleChanges(aspects []aspect, body []byte, offer func(b []byt
 	}
 }
 
-// pairsOfChanges offers what comes of two changes of different aspects.
+// pairsOfChanges offers the results of two changes of different aspects, outer
+// aspect first. Within an aspect changes exclude each other. The result of the
+// first change is shared by all second ones, which saves most of the writing.
 func (s *search) pairsOfChanges(aspects []aspect, body []byte, offer func(b []byte, steps []step) bool) {
 	for i, first := range aspects {
 		for j := range first.changes {
@@ -188,6 +225,7 @@ func (s *search) pairsOfChanges(aspects []aspect, body []byte, offer func(b []by
 			if once == nil {
 				continue
 			}
+			// Only later aspects: see aspects for the order.
 			for _, second := range aspects[i+1:] {
 				for k := range second.changes {
 					d := &second.changes[k]
@@ -200,17 +238,20 @@ func (s *search) pairsOfChanges(aspects []aspect, body []byte, offer func(b []by
 	}
 }
 
-// orders tries every order of members, or of fields of a form, where there are
-// few and something seems to have sorted them.
+// orders tries every order of JSON members, or of form fields, if there are few
+// and something seems to have sorted them. The heads and keys are those without
+// a guessed mistake: an order alone is thousands of candidates.
 func (s *search) orders(lanes []lane, body []byte) []Finding {
 	var found []Finding
 	try := func(b []byte, undone step) bool {
 		found = s.sweep(lanes, 0, []step{undone}, b)
 		return found == nil && !s.stopped()
 	}
+	// A form has no JSON members.
 	if fieldOrders(body, try) {
 		return found
 	}
+	// Arranging costs as much as other rewriting, and memberOrders must not know the budget.
 	rewrite := func(do func() []byte) []byte {
 		if !s.charge(rewriteCost * int64(len(body))) {
 			return nil
@@ -224,12 +265,16 @@ func (s *search) orders(lanes []lane, body []byte) []Finding {
 	return found
 }
 
-// seenBodies tells the bodies of one round apart.
+// seenBodies recognizes bodies that were already tried in one round. It keeps a
+// hash of each, not the body: hundreds of variants of a megabyte would not fit
+// in memory. A collision only skips a candidate, and the random seed keeps an
+// attacker from choosing collisions.
 type seenBodies struct {
 	seed maphash.Seed
 	sums map[uint64]bool
 }
 
+// add reports whether the body is new.
 func (b *seenBodies) add(body []byte) bool {
 	sum := maphash.Bytes(b.seed, body)
 	if b.sums[sum] {
@@ -239,14 +284,17 @@ func (b *seenBodies) add(body []byte) bool {
 	return true
 }
 
-// digests tries the request with the digest as it was sent, where the body is
-// not the one with it. It comes last: a body that can be had back says more.
+// digests tries the request with the digest as it was sent, for a body that
+// does not have this digest. A proof then says that the secret is right and the
+// body was changed, but not how. It comes last because undoing the change says
+// more.
 func (s *search) digests(lanes []lane) []Finding {
 	var changed []lane
 	for _, l := range lanes {
 		if len(l.heads) == 0 {
 			continue
 		}
+		// Only schemes that sign a digest, and only if the body does not have it.
 		if _, digest := l.heads[0].read(s.req.Body); !digest {
 			continue
 		}
@@ -257,24 +305,32 @@ func (s *search) digests(lanes []lane) []Finding {
 		}
 		changed = append(changed, l)
 	}
+	// The search may have spent everything. This part is short, and gets enough for the body to be
+	// read and hashed.
 	s.limit = min(s.total, s.spent+deepBudget+2*int64(len(s.req.Body)))
 	for depth := 0; depth <= deepest && len(changed) > 0; depth++ {
 		if found := s.sweep(changed, depth, nil, s.req.Body); found != nil {
+			// The body is proven to be changed, so whatever shows how comes first.
 			return append(s.observeChange(), found...)
 		}
 	}
 	return nil
 }
 
-// unknown carries what the verifier says, with what was tried and what else
-// there is to look at before the secret. A request that was refused before its
-// signature was compared does not point to a wrong secret at all.
+// unknown is the finding if nothing else was found. It carries the verifier's
+// own error, how much was tried, and what to check apart from the secret. A
+// request that was refused before its signature was compared says nothing about
+// the secret, so its advice points at the headers instead.
 func (s *search) unknown(err error) Finding {
 	reason, text := s.say(err)
 	if refusal := (*core.Error)(nil); s.verdict != nil && (!errors.As(err, &refusal) || refusal.Detail == "" && refusal.Err == nil) {
-		_, text = s.say(s.verdict) // of the log there is only the word
+		// The caller knows the reason only, as from a log. The verifier's own error has the
+		// details.
+		_, text = s.say(s.verdict)
 	}
+	// The finding has its own beginning.
 	text = strings.TrimPrefix(text, "hookonce: ")
+	// Nothing was tried, so the counts below would mislead.
 	if s.facts.Fetches {
 		f := step{mistake: notTried}.finding(false)
 		if text != "" {
@@ -289,26 +345,28 @@ func (s *search) unknown(err error) Finding {
 			"or another sender calls this address.", whereProxy
 		return f
 	}
+	// Say how much was tried, so that a reader knows what is ruled out.
 	keys := "the key"
 	if n := len(s.secrets); n != 1 {
 		keys = "any of " + strconv.Itoa(n) + " keys"
 	}
 	what := "the signature does not match " + keys + " under " + strconv.Itoa(s.tried) + " variants tried"
 	if s.tried == 0 {
-		what = "the request cannot be read as one of " + s.scheme.Name() + ", so no key was tried"
+		what = "the request cannot be read as a message of " + s.scheme.Name() + ", so no key was tried"
 	}
-	// What else there is to look at than the secret, as far as the request shows it.
+	// The secret is not the only suspect: name the others, as far as the request shows them.
 	if s.facts.URL != "" {
 		what += "; the sender signs its address too, so compare " + oneLine(s.hide(s.facts.URL), 256) + " with the one that is registered there"
 	}
 	what += "; " + text
 	if asJavaScript(s.req.Body) {
-		what += " (it is JSON exactly as JavaScript writes it: if the sender is not in JavaScript, something may have written it again)"
+		what += " (the JSON is exactly as JavaScript writes it: if the sender does not use JavaScript, something may have rewritten it)"
 	}
 	return step{unexplained, what}.finding(false)
 }
 
-// age says how far a time lies outside of the window that no signature proves.
+// age says how far an unproven timestamp lies outside of the tolerance. It is
+// empty if the timestamp is missing or acceptable.
 func (s *search) age() string {
 	a := new(core.Attempt)
 	r := s.req
@@ -322,7 +380,10 @@ func (s *search) age() string {
 	return " (it is " + span(age) + " old, and " + span(s.config.Past) + " are allowed" + zone(age) + ")"
 }
 
-// hide takes configured secrets out of a text that is not ours.
+// hide removes configured secrets from a text that comes from outside this
+// package, such as a key source's error. It also looks for the trimmed secret,
+// because error texts often quote that. Very short ones stay: replacing each
+// "a" would make a text unreadable and hide nothing.
 func (s *search) hide(text string) string {
 	for _, secret := range s.known {
 		for _, part := range []string{secret.Reveal(), strings.TrimSpace(secret.Reveal())} {

@@ -28,15 +28,15 @@ var now = time.Date(2025, 10, 9, 8, 7, 6, 0, time.UTC)
 
 const jsonBody = `{"type":"invoice.paid","id":"evt_8Zq1","data":{"object":{"total":12.5,"count":3,"price":7,"note":"Grüße <b>& more</b> from a/b"},"tags":["x","y"]}}`
 
-// message is one on its way: what the sender has, and what arrives.
+// message is a message on its way: what the sender has, and what arrives.
 type message struct {
 	sender *sender
-	// The sender's.
+	// At the sender.
 	secret, id, stamp, address string
 	signedMethod               string
 	body                       []byte
 	at                         time.Time
-	// The receiver's.
+	// At the receiver.
 	configured []core.Secret
 	scheme     core.Scheme
 	others     map[string]*core.Keys
@@ -44,8 +44,8 @@ type message struct {
 	r          *core.Request
 }
 
-// sender signs honestly. The senders are written from the providers' documentation, apart from the
-// packages under test.
+// sender signs correctly. The senders are written from the providers' documentation and do not use
+// the packages under test.
 type sender struct {
 	name    string
 	scheme  core.Scheme
@@ -170,7 +170,7 @@ func senders() map[string]*sender {
 	return named
 }
 
-// damage is a mistake made on purpose: in what the sender has, or on what arrives.
+// damage is a mistake made on purpose: in what the sender has, or in what arrives.
 type damage struct {
 	word   explain.Mistake
 	before func(m *message)
@@ -206,7 +206,7 @@ func send(s *sender, all ...damage) *message {
 	return m
 }
 
-// input is what is explained, and what its receiver is made of.
+// input is a refused request, and the settings of its receiver.
 type input struct {
 	Config  *core.Config
 	Keys    core.KeySource
@@ -224,8 +224,8 @@ func (in input) work(ctx context.Context) (explain.Explanation, int64) {
 	return explain.Work(ctx, core.Refused{Verifier: in.verifier(), Request: in.Request, Err: in.Err}, in.Others)
 }
 
-// verifier is the receiver. Secrets that it would not start with come from a key
-// source, as those of a tenant do.
+// verifier returns the receiver. Secrets with which it would not start come from a key source, as
+// those of a tenant do.
 func (in input) verifier() *core.Verifier {
 	if v, err := core.New(in.Keys, durable{}, in.Config); err == nil {
 		return v
@@ -236,7 +236,7 @@ func (in input) verifier() *core.Verifier {
 	}), durable{}, in.Config))
 }
 
-// durable is a store that nobody asks.
+// durable is a store that is never called.
 type durable struct{}
 
 func (durable) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
@@ -250,13 +250,13 @@ func (m *message) input() input {
 	}
 }
 
-// firstLine is where the mistakes must be named.
+// firstLine is the line on which the mistakes must be named.
 func firstLine(e explain.Explanation) string {
 	line, _, _ := strings.Cut(e.String(), "\n")
 	return line
 }
 
-// names says whether the first line names exactly these mistakes, in front of the colon.
+// names reports whether the first line names exactly these mistakes before its colon.
 func names(e explain.Explanation, words ...explain.Mistake) bool {
 	head, _, _ := strings.Cut(firstLine(e), ":")
 	head = strings.TrimSuffix(strings.TrimSuffix(head, " (proven)"), " (seen)")
@@ -270,7 +270,7 @@ func names(e explain.Explanation, words ...explain.Mistake) bool {
 	return slices.Equal(got, slices.Compact(want))
 }
 
-// withoutLeak fails if a text holds anything that must not be in it.
+// withoutLeak fails if a text contains a piece of a secret, a signature or the body.
 func withoutLeak(t testing.TB, m *message, text string) {
 	t.Helper()
 	secrets := []string{m.secret}

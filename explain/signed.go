@@ -7,19 +7,20 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// signed is a request under which a signature verified.
+// signed is a request under which a signature verified: the head and the body
+// with all mistakes undone.
 type signed struct {
 	head head
 	body []byte
 }
 
-// newSigned keeps a copy of what the search goes on to use.
+// newSigned copies the body, because the search may reuse its memory.
 func newSigned(h *head, body []byte) *signed { return &signed{*h, bytes.Clone(body)} }
 
 // DangerouslyAsSigned returns the request as its sender signed it, and what the
 // scheme reads from it: the signed text is a.Content. Both are nil if no
-// mistake was proven. If the proven mistake is in the secret, the request is as
-// received.
+// mistake was proven. If the only proven mistake is in the secret, the request
+// is as received.
 //
 // It is dangerous because both contain the body and the signatures, unlike the
 // rest of an explanation. Show them to a developer, and log neither.
@@ -31,9 +32,11 @@ func (e Explanation) DangerouslyAsSigned() (r *core.Request, a *core.Attempt) {
 	if a == nil {
 		return nil, nil
 	}
+	// Callers get copies, so that they cannot change the explanation.
 	copied := e.signed.head.req
 	copied.Header, copied.Body = asMap(copied.Header).Clone(), e.signed.body
-	// What the scheme could not read stood there as the sender signed it.
+	// The head holds a spelling that the scheme can read. The sender wrote another one: put it
+	// back.
 	for _, w := range e.signed.head.swaps {
 		for _, values := range asMap(copied.Header) {
 			for i := range values {

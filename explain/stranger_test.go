@@ -22,8 +22,8 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// acme is a stranger's scheme with every fact but those of fetching: address, time
-// and body are signed with a key type of its own.
+// acme is a third-party scheme that uses every fact except those about fetching. It signs address,
+// time and body with a key type of its own.
 type acme struct{ url string }
 
 const (
@@ -185,7 +185,7 @@ func acmeConfig(scheme core.Scheme) *core.Config {
 	return &core.Config{Scheme: scheme, Clock: func() time.Time { return time.Unix(acmeNow, 0) }}
 }
 
-func TestAStrangersSchemePassesTheSuite(t *testing.T) {
+func TestAThirdPartySchemePassesTheSuite(t *testing.T) {
 	t.Parallel()
 	for name, scheme := range map[string]core.Scheme{"acme": acme{acmeURL}, "wrapped": wider{acme{acmeURL}}} {
 		t.Run(name, func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestAStrangersSchemePassesTheSuite(t *testing.T) {
 	}
 }
 
-func TestAStrangersSchemeIsSignedAndServedByItsFactsAlone(t *testing.T) {
+func TestAThirdPartySchemeIsSignedAndServedByItsFactsAlone(t *testing.T) {
 	t.Parallel()
 	for name, scheme := range map[string]core.Scheme{
 		"acme": acme{acmeURL}, "wrapped": wider{acme{acmeURL}}, "CloudEvents": schemes.CloudEvents(acme{acmeURL}, "acme.example"),
@@ -239,12 +239,12 @@ func TestAStrangersSchemeIsSignedAndServedByItsFactsAlone(t *testing.T) {
 	}
 }
 
-// whole is a body that is at hand.
+// whole is a body that is already in memory.
 type whole []byte
 
 func (b whole) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
 
-func TestExplainNamesMistakesOfAStrangersScheme(t *testing.T) {
+func TestExplainNamesMistakesUnderAThirdPartyScheme(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		configured core.Scheme
@@ -286,7 +286,7 @@ func moveHeader(r *core.Request, from, to string) {
 	delete(h, from)
 }
 
-func TestASchemeThatLosesTheFactsOfAnotherOneIsRefusedEverywhere(t *testing.T) {
+func TestAWrapperThatLosesTheFactsOfItsSchemeIsRefusedEverywhere(t *testing.T) {
 	t.Parallel()
 	type deeper struct{ forgetful }
 	for name, lost := range map[string]core.Scheme{
@@ -315,7 +315,7 @@ func TestASchemeThatLosesTheFactsOfAnotherOneIsRefusedEverywhere(t *testing.T) {
 	}
 }
 
-// moving signs the body alone, and keeps what it needs in the attempt's state: for
+// moving signs the body only, and keeps what its keys need in the attempt's state. It is for
 // [schemes.Any].
 type moving struct{}
 
@@ -356,7 +356,7 @@ func (k movingKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 	return text != "" && text == acmeSum(k.secret, &a.Content), nil
 }
 
-func TestAnyTakesAStrangersSchemeByItsFacts(t *testing.T) {
+func TestAnyAcceptsAThirdPartySchemeByItsFacts(t *testing.T) {
 	t.Parallel()
 	scheme, err := schemes.Any("both", moving{}, schemes.GitHub())
 	if err != nil {
@@ -407,7 +407,7 @@ func TestAnyTakesAStrangersSchemeByItsFacts(t *testing.T) {
 	}
 }
 
-// dialing is a stranger's scheme whose keys ask a server.
+// dialing is a third-party scheme whose keys ask a server.
 type dialing struct {
 	moving
 
@@ -420,8 +420,8 @@ func (d dialing) Facts() core.Facts { return core.Facts{Fetches: d.says, FreeTex
 
 func (d dialing) ParseKey(string) (core.VerifyKey, error) { return d, nil }
 
-// Verify ignores its context where the scheme says that it fetches: nobody may
-// call it then.
+// Verify ignores its context. It may if the scheme says that it fetches: then explain must never
+// call it.
 func (d dialing) Verify(ctx context.Context, _ *core.Attempt) (bool, error) {
 	d.called.Add(1)
 	if d.says {
@@ -434,7 +434,7 @@ func (d dialing) Verify(ctx context.Context, _ *core.Attempt) (bool, error) {
 	return false, c.Close()
 }
 
-func TestExplainDoesNoIOThroughAStrangersKey(t *testing.T) {
+func TestExplainDoesNoIOThroughAThirdPartyKey(t *testing.T) {
 	t.Parallel()
 	for name, says := range map[string]bool{"which says that it fetches": true, "which does not": false} {
 		t.Run(name, func(t *testing.T) {
@@ -474,7 +474,7 @@ func TestExplainDoesNoIOThroughAStrangersKey(t *testing.T) {
 			if n := reached.Load(); n != 0 {
 				t.Errorf("explain made %d connections", n)
 			}
-			// The verifier itself does, or the test proves nothing.
+			// The verifier itself must ask, or the test proves nothing.
 			v := core.Must(core.New(core.Secrets(acmeSecret), memstore.New(), &core.Config{Scheme: scheme, DangerouslyReplayableAfterRestart: true}))
 			if _, err := v.Verify(t.Context(), r); err == nil {
 				t.Error("accepted")
@@ -486,7 +486,7 @@ func TestExplainDoesNoIOThroughAStrangersKey(t *testing.T) {
 	}
 }
 
-// relying is moving with keys that rely on what ReadHeader left.
+// relying is moving with keys that depend on what ReadHeader left in the attempt.
 type relying struct{ moving }
 
 func (s relying) ReadHeader(r *core.Request, a *core.Attempt) error {
@@ -503,7 +503,7 @@ func (k relyingKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 	return a.State.(string) == acmeSum(k.secret, &a.Content), nil //nolint:forcetypeassert,errcheck // the point
 }
 
-func TestExplainAsksAStrangersKeyOnlyAboutWhatItsSchemeRead(t *testing.T) {
+func TestExplainAsksAThirdPartyKeyOnlyAboutWhatItsSchemeRead(t *testing.T) {
 	t.Parallel()
 	r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{"Moving-Signature": {strings.Repeat("ab", 48)}}, Body: []byte(`{"a":1}`)}
 	e := input{Config: &core.Config{Scheme: relying{}, DangerouslyReplayableAfterRestart: true}, Keys: core.Secrets(acmeSecret), Request: r}.explain(t.Context())
@@ -512,8 +512,8 @@ func TestExplainAsksAStrangersKeyOnlyAboutWhatItsSchemeRead(t *testing.T) {
 	}
 }
 
-// A refusal before the signature is compared does not point to a wrong secret.
-func TestARefusalBeforeTheSignatureIsToldAsItIs(t *testing.T) {
+// A refusal before the signature was compared says nothing about the secret.
+func TestARefusalBeforeTheSignatureIsReportedAsItIs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(h http.Header)

@@ -19,7 +19,7 @@ import (
 
 const mebibyte = 1 << 20
 
-// hopeless are requests of a mebibyte that nothing explains.
+// hopeless returns requests of a mebibyte that cannot be explained.
 func hopeless() map[string]input {
 	all := map[string]input{}
 	tenants := map[string]*core.Keys{}
@@ -47,16 +47,16 @@ func hopeless() map[string]input {
 	return all
 }
 
-// What is promised is a time, a tenth of a second of the processor, which a busy machine does not
-// keep. A byte of work takes about a nanosecond to hash; what is written anew is counted several
-// times, and is seen in what is allocated: both are bounded here. The time is told here, and
-// measured in BenchmarkWorstMebibyte.
+// The promise is a tenth of a second of processor time, which a busy machine would make flaky to
+// test. A byte of hashing takes about a nanosecond. Rewritten bytes count several times, and show
+// in what is allocated. So the tests bound the work and the allocations, log the time, and leave
+// measuring to BenchmarkWorstMebibyte.
 const (
 	promised  = 60 * mebibyte
 	allocated = 100 * mebibyte
 )
 
-// worked explains, and says what it took.
+// worked explains a request, and returns what that took.
 func worked(t *testing.T, in input) (e explain.Explanation, spent, bytes int64, took time.Duration) {
 	t.Helper()
 	var before, after runtime.MemStats
@@ -84,9 +84,8 @@ func TestAMebibyteStaysWithinTheBudget(t *testing.T) {
 	}
 }
 
-// A body of many mebibytes costs a few times what it costs to hash it, and not a
-// whole search.
-func TestAHugeBodyIsNotSearchedAsASmallOneIs(t *testing.T) {
+// A body of many mebibytes costs a few times its hashing, not a complete search.
+func TestAHugeBodyIsNotSearchedLikeASmallOne(t *testing.T) {
 	if testing.Short() || testmode.Race {
 		t.Skip("takes seconds")
 	}
@@ -105,7 +104,7 @@ func TestAHugeBodyIsNotSearchedAsASmallOneIs(t *testing.T) {
 	}
 }
 
-func TestTheCommonMistakesAreNamedInAMebibyte(t *testing.T) {
+func TestCommonMistakesAreNamedInAMebibyte(t *testing.T) {
 	t.Parallel()
 	for _, d := range [][]damage{
 		{secretNewline},

@@ -18,13 +18,13 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// grouped is a store whose claims go in groups, because it has one connection, through a proxy.
+// grouped is a store on one connection, through a proxy, so its claims are sent in groups.
 type grouped struct {
 	proxy *whtest.Proxy
 	store core.SeenStore
 	other core.SeenStore // another process on the same records
-	// block makes a record that cannot be claimed, and whose claim cannot be answered, until it
-	// is freed.
+	// block makes a record that cannot be claimed. Its claim gets no reply until the record is
+	// freed.
 	block func(t *testing.T) core.Key
 }
 
@@ -104,7 +104,7 @@ func eachGrouped(t *testing.T, test func(t *testing.T, g *grouped)) { //nolint:t
 	}))
 }
 
-// claims makes n claims at once. key and within are of a claim; done gets what became of it.
+// claims makes n claims at once. key and within are called for each claim; done gets its result.
 func (g *grouped) claims(t *testing.T, n int, key func(i int) core.Key, within func(i int) time.Duration,
 	done func(i int, own, live core.Value, err error, took time.Duration),
 ) {
@@ -112,7 +112,7 @@ func (g *grouped) claims(t *testing.T, n int, key func(i int) core.Key, within f
 	g.claimsOn(t, false, n, key, within, done)
 }
 
-// claimsOn has every other claim made by the other process if shared is set.
+// claimsOn has the other process make every second claim if shared is set.
 func (g *grouped) claimsOn(t *testing.T, shared bool, n int, key func(i int) core.Key, within func(i int) time.Duration,
 	done func(i int, own, live core.Value, err error, took time.Duration),
 ) {
@@ -136,7 +136,7 @@ func (g *grouped) claimsOn(t *testing.T, shared bool, n int, key func(i int) cor
 
 func minute(int) time.Duration { return time.Minute }
 
-// numbered are keys of a part of a test.
+// numbered returns keys for a part of a test.
 func numbered(part byte) func(i int) core.Key {
 	return func(i int) core.Key { return core.Key{part, byte(i), byte(i >> 8), 31: byte(i)} }
 }
@@ -150,7 +150,7 @@ func (g *grouped) mustClaim(t *testing.T, n int, key func(i int) core.Key) {
 	})
 }
 
-// TestClaimsInGroups: each caller has its own answer, whatever happens to the others of its group.
+// TestClaimsInGroups: each caller gets its own result, whatever happens to the others in its group.
 func TestClaimsInGroups(t *testing.T) {
 	t.Parallel()
 	eachGrouped(t, func(t *testing.T, g *grouped) {
@@ -255,8 +255,8 @@ func TestClaimsInGroups(t *testing.T) {
 			})
 			<-cut
 			g.proxy.Mend()
-			// Repeated: what was acknowledged is there, what was not can be made. The pool may
-			// have connections that were cut, and each of them fails a claim once.
+			// Repeat the claims: acknowledged ones are there, the others can be made. The pool may
+			// still have connections that were cut, and each of them fails one claim.
 			refused := true
 			for range 50 {
 				var failed atomic.Bool
@@ -310,7 +310,7 @@ func TestClaimsInGroups(t *testing.T) {
 	})
 }
 
-// TestTheSuiteInGroups runs the suite of stores over one connection, so that its swaps go in
+// TestTheSuiteInGroups runs the suite for stores over one connection, so that its swaps are sent in
 // groups.
 func TestTheSuiteInGroups(t *testing.T) {
 	t.Parallel()

@@ -18,7 +18,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// TestRedisCluster: a message has one key, so it does not matter which node has it.
+// TestRedisCluster: a message has one key, so any node may have it.
 func TestRedisCluster(t *testing.T) {
 	t.Parallel()
 	addrs := services.StartRedisCluster(t)
@@ -82,7 +82,7 @@ func TestRedisCluster(t *testing.T) {
 	})
 }
 
-// TestRedisSentinel loses the primary: the store goes on with the other one, and has the records
+// TestRedisSentinel loses the primary. The store continues with the replica, which has the records
 // that reached it.
 func TestRedisSentinel(t *testing.T) {
 	t.Parallel()

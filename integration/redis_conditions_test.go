@@ -19,8 +19,8 @@ import (
 	"github.com/hookonce/hookonce/stores/redisstore"
 )
 
-// redisClients makes a store of one namespace through each client library, and closes
-// the clients at the end of the test.
+// redisClients returns a store of one namespace on each client library. The clients are closed at
+// the end of the test.
 func redisClients(t *testing.T, addr, name string) map[string]*redisstore.Store {
 	t.Helper()
 	v8 := redisv8.NewClient(&redisv8.Options{Addr: addr})
@@ -73,7 +73,7 @@ func redisClients(t *testing.T, addr, name string) map[string]*redisstore.Store 
 	}
 }
 
-// TestRedisThroughSixClients has the clients of one namespace claim the same messages.
+// TestRedisThroughSixClients claims the same messages through six clients of one namespace.
 // Meanwhile the server forgets its scripts.
 func TestRedisThroughSixClients(t *testing.T) {
 	t.Parallel()
@@ -106,8 +106,8 @@ func TestRedisThroughSixClients(t *testing.T) {
 	wg.Wait()
 }
 
-// TestRedisWithTheDocumentedRights gives the user what the package documentation
-// says, and nothing else.
+// TestRedisWithTheDocumentedRights gives the user the rights that the package documentation lists,
+// and no others.
 func TestRedisWithTheDocumentedRights(t *testing.T) {
 	t.Parallel()
 	server := services.StartRedis(t, "--appendfsync", "everysec")
@@ -129,9 +129,8 @@ func TestRedisWithTheDocumentedRights(t *testing.T) {
 	mustElect(t, stores...)
 }
 
-// TestRedisSurvivesAKill kills the server under load. It fsyncs before it
-// acknowledges: with everysec it holds writes back while an fsync takes its time,
-// and a crash loses those.
+// TestRedisSurvivesAKill kills the server under load. The server syncs before it acknowledges. With
+// everysec it holds writes back while a sync runs, and a crash loses those.
 func TestRedisSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	server := services.StartRedis(t, "--appendfsync", "always")
@@ -147,7 +146,7 @@ func TestRedisSurvivesAKill(t *testing.T) {
 	c.end(t, store)
 }
 
-// TestRedisClusterMovesSlots moves slots from one node to another while claims go on.
+// TestRedisClusterMovesSlots moves slots from one node to another during claims.
 func TestRedisClusterMovesSlots(t *testing.T) {
 	t.Parallel()
 	addrs := services.StartRedisCluster(t)

@@ -13,7 +13,7 @@ import (
 )
 
 // A store on a client of go-redis. A ClusterClient, a FailoverClient or a
-// UniversalClient is passed in the same way.
+// UniversalClient works in the same way.
 func Example_goRedis() { //nolint:testableexamples // it wants a server
 	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
 	defer rdb.Close()
@@ -21,7 +21,7 @@ func Example_goRedis() { //nolint:testableexamples // it wants a server
 	fmt.Println(v, err)
 }
 
-// A store on a client of rueidis: a closure hands it one command, and tells it
+// A store on a client of rueidis. A closure passes it one command and says
 // which argument is the key.
 func Example_rueidis() { //nolint:testableexamples // it wants a server
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"localhost:6379"}})

@@ -23,7 +23,7 @@ import (
 	"github.com/hookonce/hookonce/stores/redisstore"
 )
 
-// receiver is a verifier whose messages a sender signs and an attacker captures.
+// receiver is a verifier, with a sender that signs messages for it. An attacker captures them.
 type receiver struct {
 	t      *testing.T
 	v      *core.Verifier
@@ -47,8 +47,8 @@ type body string
 
 func (b body) ReadBody(int64, time.Duration) ([]byte, error) { return []byte(b), nil }
 
-// deliver presents the attempt of message id that was stamped at, to a handler that succeeds. The
-// error is nil if that ran.
+// deliver presents the attempt of message id with timestamp at to a handler that succeeds. The
+// error is nil if the handler ran.
 func (e *receiver) deliver(id string, at time.Time) error {
 	e.t.Helper()
 	h := make(http.Header)
@@ -64,16 +64,17 @@ func (e *receiver) deliver(id string, at time.Time) error {
 	return d.Err()
 }
 
-// dueAfter is longer than claims of one process go by an earlier look at the marker.
+// dueAfter is longer than the time for which claims of a process rely on an earlier look at the
+// marker.
 const dueAfter = 15 * time.Millisecond
 
-// captured is a number of messages that were handled, stamped at.
+// captured is a number of handled messages with timestamp at.
 type captured struct {
 	ids []string
 	at  time.Time
 }
 
-// handle has messages handled, and waits until their second is over.
+// handle delivers messages, and waits until their second has passed.
 func (e *receiver) handle(n int) captured {
 	e.t.Helper()
 	c := captured{at: time.Now()}
@@ -88,7 +89,7 @@ func (e *receiver) handle(n int) captured {
 	return c
 }
 
-// mustRefuse replays what was captured: nothing may run, and each is refused for the reason.
+// mustRefuse replays captured messages. None may run, and each must be refused for the reason.
 func (e *receiver) mustRefuse(c captured, reason core.Reason) {
 	e.t.Helper()
 	again, others := 0, map[string]int{}
@@ -111,8 +112,8 @@ func isReason(err error, reason core.Reason) bool {
 	return ok && e.Reason == reason
 }
 
-// mustServe expects a new message to run that is stamped after the margin of a loss, and its replay
-// not to.
+// mustServe expects a new message, signed after the margin of a loss, to run, and its replay not
+// to.
 func (e *receiver) mustServe() {
 	e.t.Helper()
 	at := time.Now().Add(15 * time.Second)
@@ -133,8 +134,8 @@ func admin(t *testing.T, addr string, args ...any) {
 	}
 }
 
-// TestRedisThatLostItsRecords: what was handled before does not run again, and what comes after is
-// handled.
+// TestRedisThatLostItsRecords: messages handled before the loss do not run again, and later ones
+// are handled.
 func TestRedisThatLostItsRecords(t *testing.T) {
 	t.Parallel()
 	t.Run("FLUSHALL", func(t *testing.T) {
@@ -239,7 +240,7 @@ func TestRedisThatLostItsRecords(t *testing.T) {
 	})
 }
 
-// eventually waits until there is no error, for a few seconds.
+// eventually waits a few seconds until there is no error.
 func eventually(t *testing.T, what string, ask func() error) {
 	t.Helper()
 	var err error
@@ -251,7 +252,7 @@ func eventually(t *testing.T, what string, ask func() error) {
 	t.Fatalf("%s: %v", what, err)
 }
 
-// refusedWith claims, and wants a refusal with the remedy.
+// refusedWith claims and expects a refusal that names the remedy.
 func refusedWith(e *receiver, remedy string) func() error {
 	return func() error {
 		err := e.deliver(core.NewID(), time.Now())
@@ -262,7 +263,7 @@ func refusedWith(e *receiver, remedy string) func() error {
 	}
 }
 
-// TestRedisThatBeginsToEvict: the policy changes while claims go on.
+// TestRedisThatBeginsToEvict: the policy changes during claims.
 func TestRedisThatBeginsToEvict(t *testing.T) {
 	t.Parallel()
 	const remedy = "CONFIG SET maxmemory-policy noeviction"
@@ -320,7 +321,7 @@ func TestRedisThatBeginsToEvict(t *testing.T) {
 	})
 }
 
-// TestRedisWithoutINFO: the error says that it is INFO that fails.
+// TestRedisWithoutINFO: the error says that INFO fails.
 func TestRedisWithoutINFO(t *testing.T) {
 	t.Parallel()
 	t.Run("renamed", func(t *testing.T) {
@@ -355,8 +356,7 @@ func TestRedisWithoutINFO(t *testing.T) {
 	})
 }
 
-// withoutINFO is the address of a proxy that closes a connection when INFO comes, as twemproxy
-// does.
+// withoutINFO returns the address of a proxy that closes a connection on INFO, as twemproxy does.
 func withoutINFO(t *testing.T, addr string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -461,7 +461,7 @@ func TestRedisRing(t *testing.T) {
 	})
 }
 
-// TestRedisClosesIdleConnections: a claim does not fail because of that.
+// TestRedisClosesIdleConnections: that must not make a claim fail.
 func TestRedisClosesIdleConnections(t *testing.T) {
 	t.Parallel()
 	server := services.StartRedis(t)
@@ -491,7 +491,7 @@ func TestRedisClosesIdleConnections(t *testing.T) {
 	}
 }
 
-// plainClient keeps one connection, as clients do that do not look at it before they use it.
+// plainClient keeps one connection, as clients do that do not check it before use.
 func plainClient(t *testing.T, addr string) func(context.Context, ...any) (any, error) {
 	t.Helper()
 	var (

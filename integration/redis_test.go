@@ -19,14 +19,14 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// namespace is one that no other store has.
+// namespace returns a namespace that no other store uses.
 func namespace() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:])
 	return "test-" + hex.EncodeToString(b[:])
 }
 
-// goRedis is a client with go-redis's defaults.
+// goRedis returns a client with the defaults of go-redis.
 func goRedis(t testing.TB, addr string) *redis.Client {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: addr})
@@ -46,7 +46,7 @@ func throughRueidis(t testing.TB, option rueidis.ClientOption) func(context.Cont
 	return func(ctx context.Context, args ...any) (any, error) { return rueidisDo(ctx, client, args...) }
 }
 
-// TestRedis runs the suite of stores through each kind of client.
+// TestRedis runs the suite for stores on each kind of client.
 func TestRedis(t *testing.T) {
 	t.Parallel()
 	server := services.StartRedis(t)
@@ -93,8 +93,8 @@ func TestRedisFaults(t *testing.T) { //nolint:tparallel // one server, which is 
 	})
 }
 
-// twice runs the suite twice on one server and one namespace: a second run is disturbed by nothing
-// that the first one left.
+// twice runs the suite twice on one server and namespace: leftovers of the first run must not
+// disturb the second.
 func twice(t *testing.T, open func(t testing.TB) core.SeenStore, options ...whtest.StoreOption) {
 	t.Helper()
 	for run := range 2 {
@@ -102,8 +102,8 @@ func twice(t *testing.T, open func(t testing.TB) core.SeenStore, options ...whte
 	}
 }
 
-// TestRedisBadInput gives a store what goes wrong with servers: each error names the remedy, and
-// nothing is admitted.
+// TestRedisBadInput runs a store on misconfigured servers. Each error names the remedy, and nothing
+// is admitted.
 func TestRedisBadInput(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -268,8 +268,8 @@ func TestRedisCheck(t *testing.T) {
 	})
 }
 
-// TestAStalledRedisHoldsNobody: go-redis waits three seconds for a reply by default, and tries
-// again.
+// TestAStalledRedisHoldsNobody: by default go-redis waits three seconds for a reply, and then
+// retries.
 func TestAStalledRedisHoldsNobody(t *testing.T) {
 	t.Parallel()
 	server := services.StartRedis(t)
@@ -293,7 +293,7 @@ func TestAStalledRedisHoldsNobody(t *testing.T) {
 	}
 }
 
-func TestRedisStoresThatAreMadeWrongly(t *testing.T) {
+func TestMisconfiguredRedisStoresAreRefused(t *testing.T) {
 	t.Parallel()
 	do := func(context.Context, ...any) (any, error) { return "", nil }
 	for name, s := range map[string]*redisstore.Store{

@@ -1,5 +1,5 @@
 // Package integration_test runs hookonce on the servers and client libraries
-// that it is used with.
+// with which it is used.
 package integration_test
 
 import (
@@ -17,8 +17,8 @@ import (
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// mustRefuse sends a genuine message to a server on a store that does not work: it is told to come
-// back, its handler does not run, and the observer hears the reason and the remedy.
+// mustRefuse sends a genuine message to a server on a store that does not work. The sender must be
+// told to retry, the handler must not run, and the observer must get the reason and the remedy.
 func mustRefuse(t *testing.T, store core.SeenStore, reason core.Reason, remedy string) {
 	t.Helper()
 	var heard core.Event

@@ -25,7 +25,7 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// seenStore is a store that the command is pointed to.
+// seenStore is a store at which the command looks.
 type seenStore struct {
 	name string
 	open func(t *testing.T) (store core.SeenStore, url, namespace string)
@@ -70,8 +70,8 @@ func seenStores() []seenStore {
 	return all
 }
 
-// TestSeenShowsAndForgetsWhatAVerifierWrote has the program look at what a verifier does to one
-// message, in each store.
+// TestSeenShowsAndForgetsWhatAVerifierWrote runs the program on the records that a verifier writes
+// for one message, in each store.
 func TestSeenShowsAndForgetsWhatAVerifierWrote(t *testing.T) {
 	t.Parallel()
 	program := buildHookonce(t)
@@ -180,7 +180,7 @@ func TestSeenShowsAndForgetsWhatAVerifierWrote(t *testing.T) {
 	}
 }
 
-// ownOptions is the home of somebody who has the clients do something else than usual.
+// ownOptions returns a home directory in which the database clients are configured in unusual ways.
 func ownOptions(t *testing.T) string {
 	t.Helper()
 	home := t.TempDir()
@@ -194,8 +194,7 @@ func ownOptions(t *testing.T) string {
 	return home
 }
 
-// A statement that fails is reported as the database reports it, whatever the options of the client
-// are.
+// A failing statement is reported as the database reports it, whatever the options of the client.
 func TestSeenOfADatabaseWithoutTheTableFails(t *testing.T) {
 	t.Parallel()
 	program := buildHookonce(t)
@@ -219,8 +218,8 @@ func TestSeenOfADatabaseWithoutTheTableFails(t *testing.T) {
 	}
 }
 
-// TestSeenFindsAMessageWithoutASignedID has it find one of GitHub, by the captured request and by
-// the key of the log.
+// TestSeenFindsAMessageWithoutASignedID looks up a message of GitHub, by the captured request and
+// by the key in the log.
 func TestSeenFindsAMessageWithoutASignedID(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "seen.db")
@@ -304,13 +303,14 @@ func buildHookonce(t *testing.T) string {
 	return program
 }
 
-// seenReceiver has a handler that answers what the test says, when it says so.
+// seenReceiver has a handler that responds with the status that the test sets, when the test says
+// so.
 type seenReceiver struct {
 	t    *testing.T
 	runs chan int
 }
 
-// say tells the handler to go on.
+// say lets the handler continue.
 func (r *seenReceiver) say(status int) {
 	r.t.Helper()
 	select {
@@ -330,7 +330,7 @@ func rueidisOption(addr, password string) rueidis.ClientOption {
 	return rueidis.ClientOption{InitAddress: []string{addr}, Password: password}
 }
 
-// addressOf is a driver's DSN as a URL.
+// addressOf returns a driver's DSN as a URL.
 func addressOf(t *testing.T, dsn string) string {
 	t.Helper()
 	if strings.HasPrefix(dsn, "postgres://") {

@@ -11,7 +11,7 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// table is one that somebody made by hand, or changed.
+// table is a table that somebody created or changed by hand.
 type table struct {
 	name    string
 	made    []string // statements, after DROP TABLE
@@ -19,8 +19,8 @@ type table struct {
 	remedy  string   // of a refused claim; none if claims are right
 }
 
-// TestSQLCheckOfTables: Check does what a claim does, so it finds every table on
-// which claims would not hold, and names the remedy.
+// TestSQLCheckOfTables: Check does what a claim does. So it finds every table on which claims would
+// not work, and names the remedy.
 func TestSQLCheckOfTables(t *testing.T) {
 	t.Parallel()
 	const (
@@ -119,7 +119,7 @@ func TestSQLCheckOfTables(t *testing.T) {
 			}, "trigger", ""},
 		}
 		checkTables(t, db, "mysql", m.DSN(), sqlstore.MySQL, tables)
-		// Not strict: what does not fit is cut, with a warning.
+		// Not strict: values that do not fit are truncated, with a warning.
 		checkTables(t, db, "mysql", m.DSN()+"?sql_mode=''", sqlstore.MySQL, tables)
 	})
 	t.Run("SQLite", func(t *testing.T) {

@@ -18,9 +18,9 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// mustElect has callers claim the same messages at once, each through one of the
-// stores, which share their records: one claim of a message wins, all callers hear
-// which, and the winner settles it. A claim that fails is made again.
+// mustElect claims the same messages from many callers at once, each on one of the stores, which
+// share their records. One claim of each message wins, all callers learn which, and the winner
+// settles it. A claim that fails is repeated.
 func mustElect(t *testing.T, stores ...core.SeenStore) {
 	t.Helper()
 	const callers, n = 16, 50
@@ -76,7 +76,7 @@ func mustElect(t *testing.T, stores ...core.SeenStore) {
 	}
 }
 
-// sharing makes n stores of one namespace, each with a pool of its own.
+// sharing returns n stores of one namespace, each with a pool of its own.
 func sharing(t *testing.T, n int, driver, dsn string, d sqlstore.Dialect) []core.SeenStore {
 	t.Helper()
 	name := namespace()
@@ -87,8 +87,7 @@ func sharing(t *testing.T, n int, driver, dsn string, d sqlstore.Dialect) []core
 	return stores
 }
 
-// TestPostgresDefaults: what an operator sets for the user or the database does not
-// change who wins.
+// TestPostgresDefaults: settings of the user or the database do not change who wins.
 func TestPostgresDefaults(t *testing.T) {
 	t.Parallel()
 	p := services.StartPostgres(t)
@@ -117,7 +116,7 @@ func TestPostgresDefaults(t *testing.T) {
 	})
 }
 
-// TestMariaDBDefaults is the same for MariaDB, and for parameters of the driver.
+// TestMariaDBDefaults does the same for MariaDB, and for parameters of the driver.
 func TestMariaDBDefaults(t *testing.T) {
 	t.Parallel()
 	m := services.StartMariaDB(t)
@@ -137,8 +136,8 @@ func TestMariaDBDefaults(t *testing.T) {
 	}
 }
 
-// TestMariaDBWithoutACommit: claims that would not be committed are refused, whether
-// or not the program calls Check.
+// TestMariaDBWithoutACommit: claims that would not be committed are refused, whether or not the
+// program calls Check.
 func TestMariaDBWithoutACommit(t *testing.T) {
 	t.Parallel()
 	m := services.StartMariaDB(t)
@@ -155,7 +154,7 @@ func TestMariaDBWithoutACommit(t *testing.T) {
 	}
 }
 
-// TestSQLRemedies makes an engine refuse a claim or a purge, and looks for the remedy.
+// TestSQLRemedies makes an engine reject a claim or a purge, and looks for the remedy.
 func TestSQLRemedies(t *testing.T) {
 	t.Parallel()
 	hold := func(t *testing.T, db *sql.DB, statement string) {
@@ -211,7 +210,7 @@ func TestSQLRemedies(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 		const remedy = "SET GLOBAL max_allowed_packet"
 		mustCheck(t, s, remedy)
-		// The server says it and closes the connection, which may be quicker.
+		// The server sends the error and closes the connection. The close may arrive first.
 		var err error
 		for range 20 {
 			if _, err = s.Purge(t.Context()); err == nil || strings.Contains(err.Error(), remedy) {
@@ -222,8 +221,8 @@ func TestSQLRemedies(t *testing.T) {
 	})
 }
 
-// TestPgBouncer: in each mode the drivers' settings that work do, and those that do
-// not are found by Check and refused with the settings that work.
+// TestPgBouncer: in each mode, driver settings that should work do work. Check finds the others,
+// and claims with them are refused with the settings that work.
 func TestPgBouncer(t *testing.T) {
 	t.Parallel()
 	p := services.StartPostgres(t, "max_connections=900")
@@ -272,8 +271,8 @@ func TestPgBouncer(t *testing.T) {
 	}
 }
 
-// mustFailWith claims through several pools at once until one is refused: no claim
-// wins twice, and each error names the remedy.
+// mustFailWith claims through several pools at once until one is refused. No claim may win twice,
+// and each error must name the remedy.
 func mustFailWith(t *testing.T, stores []core.SeenStore, remedy string) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -299,7 +298,7 @@ func mustFailWith(t *testing.T, stores []core.SeenStore, remedy string) {
 	}
 }
 
-// handlersCommit settles messages in transactions of the handler.
+// handlersCommit settles messages in the handler's transactions.
 func handlersCommit(t *testing.T, db *sql.DB) {
 	t.Helper()
 	s := sqlstore.New(namespace(), db, sqlstore.Postgres)

@@ -13,8 +13,7 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// claimer claims messages until it is stopped, and keeps those whose claims were
-// acknowledged.
+// claimer claims messages until it is stopped, and remembers those whose claims were acknowledged.
 type claimer struct {
 	store  core.SeenStore
 	stop   chan struct{}
@@ -83,7 +82,7 @@ func (c *claimer) waitForFailure() {
 	}
 }
 
-// end stops claiming, and looks for every acknowledged claim.
+// end stops claiming, and looks up every acknowledged claim.
 func (c *claimer) end(t *testing.T, in core.SeenStore) {
 	t.Helper()
 	close(c.stop)
@@ -102,8 +101,8 @@ func (c *claimer) end(t *testing.T, in core.SeenStore) {
 	t.Logf("%d claims acknowledged, %d failed", len(c.keys), c.failed.Load())
 }
 
-// TestPostgresPromotion loses the primary behind HAProxy while claims go on. The
-// standby refuses claims until it is promoted, and then has all that were acknowledged.
+// TestPostgresPromotion loses the primary behind HAProxy during claims. The standby refuses claims
+// until it is promoted. Then it has all acknowledged ones.
 func TestPostgresPromotion(t *testing.T) {
 	t.Parallel()
 	primary := services.StartPostgres(t)
@@ -137,9 +136,9 @@ func TestPostgresBehindHAProxy(t *testing.T) {
 	}
 }
 
-// TestPostgresBehindPgpool elects a winner where pgpool commits what it is told. In
-// the mode raw it begins transactions on some connections and does not end them: a
-// claim there is refused, and one that is acknowledged is committed.
+// TestPostgresBehindPgpool elects a winner if pgpool commits as it is told. In raw mode it begins
+// transactions on some connections and does not end them. A claim there is refused; an acknowledged
+// one is committed.
 func TestPostgresBehindPgpool(t *testing.T) {
 	t.Parallel()
 	p := services.StartPostgres(t)

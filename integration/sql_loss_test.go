@@ -13,7 +13,7 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// TestSQLThatLostItsRecords: what was handled before does not run again, and what comes after is
+// TestSQLThatLostItsRecords: messages handled before the loss do not run again, and later ones are
 // handled.
 func TestSQLThatLostItsRecords(t *testing.T) {
 	t.Parallel()
@@ -60,7 +60,7 @@ func TestSQLThatLostItsRecords(t *testing.T) {
 	}
 }
 
-// TestSQLFirstDeployment: nothing is refused, and the programs start together.
+// TestSQLFirstDeployment: nothing is refused, although the programs start at the same time.
 func TestSQLFirstDeployment(t *testing.T) {
 	t.Parallel()
 	for _, e := range sqlEngines() {
@@ -82,7 +82,8 @@ func TestSQLFirstDeployment(t *testing.T) {
 	}
 }
 
-// TestPostgresForgetsAnUnloggedTableWithACrash shows what the server does, and that it is met.
+// TestPostgresForgetsAnUnloggedTableWithACrash shows what the server does, and that the store
+// handles it.
 func TestPostgresForgetsAnUnloggedTableWithACrash(t *testing.T) {
 	t.Parallel()
 	p := services.StartPostgres(t)
@@ -102,7 +103,7 @@ func TestPostgresForgetsAnUnloggedTableWithACrash(t *testing.T) {
 	r.mustServe()
 }
 
-// TestSQLiteFileThatWasRemoved: while the program runs, and between two runs of it.
+// TestSQLiteFileThatWasRemoved: while the program runs, and between two runs.
 func TestSQLiteFileThatWasRemoved(t *testing.T) {
 	t.Parallel()
 	remove := func(t *testing.T, file string) {
@@ -171,8 +172,8 @@ func TestSQLiteFileThatWasRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(dueAfter)
-		// The store notices a loss or, where it looks again over the other connection at once, two
-		// databases.
+		// The store notices a loss. If the other connection looks at once, it notices two databases
+		// instead.
 		several := func(err error) bool {
 			return err != nil && strings.Contains(err.Error(), "connections lead to several databases")
 		}

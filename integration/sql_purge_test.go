@@ -16,11 +16,11 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// messages are the records of messages, by their expiry: a store may have a row of its
-// own that never expires.
+// messages selects the records of messages by their expiry: a store may have a row of its own that
+// never expires.
 const messages = "expires < 100000000000000"
 
-// claimSome makes n records that live for so long.
+// claimSome makes n records with this ttl.
 func claimSome(t *testing.T, s core.SeenStore, n int, ttl time.Duration) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -60,8 +60,8 @@ func startSQL(t *testing.T, e sqlEngine) *sql.DB {
 	return openSQL(t, e.driver, dsn(addr))
 }
 
-// TestPurgeReadsWhatMayBeDue: where a purge has found nothing due, the next one does
-// not look, which shows because the records' times are set back behind its back.
+// TestPurgeReadsWhatMayBeDue: if a purge has found nothing due, the next one does not look. The
+// test shows that by changing the records' times behind the store's back.
 func TestPurgeReadsWhatMayBeDue(t *testing.T) {
 	t.Parallel()
 	for _, e := range sqlEngines() {
@@ -94,7 +94,7 @@ func TestPurgeReadsWhatMayBeDue(t *testing.T) {
 	}
 }
 
-// TestPurgeOfPartitions takes a user who has no privileges on the partitions.
+// TestPurgeOfPartitions uses a user without privileges on the partitions.
 func TestPurgeOfPartitions(t *testing.T) {
 	t.Parallel()
 	run := func(t *testing.T, s *sqlstore.Store, alive func() int) {
@@ -141,7 +141,7 @@ func TestPurgeOfPartitions(t *testing.T) {
 	})
 }
 
-// TestPurgeOfManyParts purges a table of several steps, with rows that come between.
+// TestPurgeOfManyParts purges a table in several steps, while rows are added.
 func TestPurgeOfManyParts(t *testing.T) {
 	t.Parallel()
 	for _, e := range sqlEngines() {
@@ -160,7 +160,7 @@ func TestPurgeOfManyParts(t *testing.T) {
 				}
 				return n
 			}
-			// By a digit of their ids, which are random, so that some are in every part.
+			// Selected by a digit of their random ids, so that every part has some.
 			digit := "substr(hex(id), 3, 1)"
 			if e.dialect == sqlstore.Postgres {
 				digit = "substr(upper(encode(id, 'hex')), 3, 1)"
@@ -173,7 +173,7 @@ func TestPurgeOfManyParts(t *testing.T) {
 			mustPurge(t, s, due)
 			claimSome(t, s, 6000, time.Millisecond)
 			time.Sleep(time.Until(soon) + 10*time.Millisecond)
-			// Those of which it has a note, and of the others those that lie beside them.
+			// Those that it has noted, and the others that lie beside them.
 			n, err := s.Purge(t.Context(), nil)
 			if err != nil || n < later || count(fmt.Sprintf("expires = %d", soon.UnixMilli())) != 0 {
 				t.Errorf("%d purged, want at least %d; error %v", n, later, err)
@@ -186,9 +186,9 @@ func TestPurgeOfManyParts(t *testing.T) {
 	}
 }
 
-// TestPurgeTellsHowFarItIs has each deletion take a moment. An interrupted purge goes
-// on where it was.
-func TestPurgeTellsHowFarItIs(t *testing.T) {
+// TestPurgeReportsItsProgress slows each deletion down. An interrupted purge continues where it
+// stopped.
+func TestPurgeReportsItsProgress(t *testing.T) {
 	t.Parallel()
 	db := openSQL(t, "pgx", services.StartPostgres(t).DSN())
 	s := newSQL(t, db, sqlstore.Postgres)
@@ -213,7 +213,7 @@ func TestPurgeTellsHowFarItIs(t *testing.T) {
 			t.Errorf("told %+v", told)
 		}
 	}
-	// What it has been through is not read again: there is room for these.
+	// It does not read again what it has been through, so there is room for these rows.
 	mustExec(t, db, "VACUUM hookonce_seen")
 	claimSome(t, s, 20, time.Millisecond)
 	time.Sleep(10 * time.Millisecond)

@@ -19,12 +19,12 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// sqlEngine is one of the engines, as tests see it.
+// sqlEngine is an engine as the tests see it.
 type sqlEngine struct {
 	name, driver string
 	dialect      sqlstore.Dialect
-	// start makes an engine of its own. dsn gives its address, through a proxy if there is one;
-	// server is nil for a file.
+	// start starts an engine. dsn returns its address, through a proxy if there is one. server is
+	// nil for a file.
 	start func(t testing.TB) (dsn func(proxy string) string, server *services.Server)
 }
 
@@ -64,7 +64,7 @@ func openSQL(t testing.TB, driver, dsn string) *sql.DB {
 	return db
 }
 
-// newSQL makes a store whose table is there.
+// newSQL returns a store whose table exists.
 func newSQL(t testing.TB, db *sql.DB, d sqlstore.Dialect) *sqlstore.Store {
 	t.Helper()
 	s := sqlstore.New(namespace(), db, d)
@@ -74,7 +74,7 @@ func newSQL(t testing.TB, db *sql.DB, d sqlstore.Dialect) *sqlstore.Store {
 	return s
 }
 
-// TestSQL runs the suite of stores on each engine.
+// TestSQL runs the suite for stores on each engine.
 func TestSQL(t *testing.T) {
 	t.Parallel()
 	for _, e := range sqlEngines() {
@@ -91,8 +91,8 @@ func TestSQL(t *testing.T) {
 	}
 }
 
-// TestSQLFaults runs the suite with the cases that need an engine to fail. A file cannot be cut
-// off; it is opened again.
+// TestSQLFaults runs the suite with the cases that need an engine to fail. A file cannot be
+// disconnected; it is opened again instead.
 func TestSQLFaults(t *testing.T) {
 	t.Parallel()
 	for _, e := range sqlEngines() {
@@ -137,8 +137,8 @@ func TestSQLFaults(t *testing.T) {
 	}
 }
 
-// TestSQLBadInput gives a store what goes wrong with databases: each error names the remedy, and
-// nothing is admitted.
+// TestSQLBadInput runs a store on misconfigured databases. Each error names the remedy, and nothing
+// is admitted.
 func TestSQLBadInput(t *testing.T) {
 	t.Parallel()
 	t.Run("PostgreSQL", func(t *testing.T) {
@@ -216,7 +216,7 @@ func TestSQLBadInput(t *testing.T) {
 	})
 }
 
-// fill claims until the store does not take any more.
+// fill claims until the store refuses.
 func fill(t *testing.T, s core.SeenStore) error {
 	t.Helper()
 	for i := range 10_000 {
@@ -237,7 +237,7 @@ func mustExec(t *testing.T, db *sql.DB, statements ...string) {
 	}
 }
 
-// mustCheck expects Check to find these, and nothing else to be said if there are none.
+// mustCheck expects Check to report these problems, or nothing if there are none.
 func mustCheck(t *testing.T, s interface {
 	Check(ctx context.Context) error
 }, findings ...string,

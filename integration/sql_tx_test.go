@@ -18,7 +18,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// endpoint is a handler that writes a row in its own transaction, and a sender.
+// endpoint is a handler that writes a row in a transaction of its own, and a sender.
 type endpoint struct {
 	t      *testing.T
 	db     *sql.DB
@@ -44,7 +44,7 @@ func newEndpoint(t *testing.T, e sqlEngine, db *sql.DB) *endpoint {
 	return x
 }
 
-// send makes an attempt of message id, each stamped a second later than the one before.
+// send makes an attempt of message id. Each one is signed a second later than the one before.
 func (x *endpoint) send(id string) int {
 	x.t.Helper()
 	r := whtest.NewRequest(x.t, x.signer, "/", []byte(`{}`))
@@ -56,7 +56,7 @@ func (x *endpoint) send(id string) int {
 	return answer.Code
 }
 
-// inTx runs the effect and the commit of the message; the transaction is still open when it
+// inTx runs the effect and the commit of the message. The transaction is still open when it
 // returns.
 func (x *endpoint) inTx(ctx context.Context, id string, level sql.IsolationLevel) (*sql.Tx, error) {
 	x.t.Helper()
@@ -189,8 +189,7 @@ func transactions(t *testing.T, x *endpoint, level sql.IsolationLevel) { //nolin
 			x.clock.Advance(2 * time.Minute)
 			status := x.send(id("d"))
 			err = core.Commit(ctx, x.store.Tx(tx))
-			// Where the open transaction kept the takeover away, it may commit; otherwise it must
-			// not.
+			// If the open transaction blocked the takeover, it may commit; otherwise it must not.
 			if (status == 200) == (err == nil) {
 				t.Errorf("the takeover was answered %d, and the commit says %v", status, err)
 			}
@@ -202,7 +201,7 @@ func transactions(t *testing.T, x *endpoint, level sql.IsolationLevel) { //nolin
 	})
 }
 
-// TestPurge deletes what has expired, all of it and nothing else, while claims go on.
+// TestPurge deletes exactly the expired records, during claims.
 func TestPurge(t *testing.T) {
 	t.Parallel()
 	for _, e := range sqlEngines() {

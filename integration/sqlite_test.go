@@ -21,8 +21,7 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// envClaim makes the test binary a process that claims in the SQLite file of that name until it is
-// killed.
+// envClaim makes the test binary a process that claims in the named SQLite file until it is killed.
 const envClaim = "INTEGRATION_CLAIM"
 
 func TestMain(m *testing.M) {
@@ -32,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// claimForever writes down each claim after it was acknowledged.
+// claimForever prints each claim after it was acknowledged.
 func claimForever(file string) {
 	db, err := sql.Open("sqlite", "file:"+file+sqlitePragmas)
 	if err != nil {
@@ -57,15 +56,15 @@ func claimForever(file string) {
 	wg.Wait()
 }
 
-// valueOf is the value that a key is claimed with.
+// valueOf returns the value with which a key is claimed.
 func valueOf(key core.Key) (v core.Value) {
 	copy(v[:], key[:])
 	v[39] = 1
 	return v
 }
 
-// TestSQLiteSurvivesAKill has two processes claim in one file at once and kills both: no claim that
-// was acknowledged is lost.
+// TestSQLiteSurvivesAKill kills two processes that claim in one file. No acknowledged claim may be
+// lost.
 func TestSQLiteSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "seen.db")
@@ -99,7 +98,7 @@ func TestSQLiteSurvivesAKill(t *testing.T) {
 	t.Logf("6 processes killed, %d claims acknowledged", total)
 }
 
-// claimAndDie runs a process for a while, kills it, and returns what it said it had claimed.
+// claimAndDie runs a process for a while, kills it, and returns the keys that it reported.
 func claimAndDie(t *testing.T, file string) (keys []core.Key) {
 	runtime.LockOSThread() // Pdeathsig looks at the thread that started the process
 	cmd := exec.Command(os.Args[0])
@@ -115,7 +114,7 @@ func claimAndDie(t *testing.T, file string) (keys []core.Key) {
 		t.Error(err)
 		return nil
 	}
-	// A second after its first claim: SQLite gives the lock to whoever asks at the right moment,
+	// A second after its first claim. SQLite gives the lock to whoever asks at the right moment,
 	// and the other process asks all the time.
 	deadline := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 	lines := bufio.NewScanner(out)
@@ -131,8 +130,8 @@ func claimAndDie(t *testing.T, file string) (keys []core.Key) {
 	return keys
 }
 
-// TestSQLiteOnAFullDisk fills a disk of two megabytes: claims are refused as on a
-// full store, and no acknowledged one is lost, also when the file is opened again.
+// TestSQLiteOnAFullDisk fills a disk of two megabytes. Claims are refused as on a full store, and
+// no acknowledged one is lost, even after the file is opened again.
 func TestSQLiteOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -14,20 +14,20 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Adapter is the subject of [TestAdapter]: one framework and how to put an
-// adapter into it.
+// Adapter is the subject of [TestAdapter]: a framework, and how to mount an
+// adapter in it.
 type Adapter struct {
-	// Serve starts a server on 127.0.0.1:0, stopped by t.Cleanup, and returns
-	// "http://host:port". POST requests to every path go through the adapter to
-	// m.Handler. Each call is a server of its own.
+	// Serve starts a server on 127.0.0.1:0, stops it with t.Cleanup, and
+	// returns "http://host:port". POST requests to every path go through the
+	// adapter to m.Handler. Each call starts a server of its own.
 	Serve func(t testing.TB, m AdapterMount) (baseURL string)
 	// ServerReadsBody: the server has read the body before any middleware runs,
 	// so its limits and timeouts come first (fiber). Cases about early refusals
 	// and slow or broken bodies are skipped.
 	ServerReadsBody bool
-	// HandlerErrors: handlers report failure by an error that is rendered
-	// upstream of the adapter. Serve then passes on what m.Handler returns.
-	// Otherwise it always returns nil.
+	// HandlerErrors: handlers report failure by returning an error, which is
+	// rendered upstream of the adapter. Serve then returns what m.Handler
+	// returns. Otherwise m.Handler always returns nil.
 	HandlerErrors bool
 	// SilenceIs200: a handler that writes nothing has responded 200, and the
 	// adapter cannot tell that from a success (fiber).
@@ -41,11 +41,11 @@ type Adapter struct {
 	// TemporaryFiles: a multipart form may be parsed into files, and
 	// AdapterCall.Form is set.
 	TemporaryFiles bool
-	// Dispatches: a handler can have the framework dispatch its request again,
-	// and Serve does so where AdapterMount.DispatchAgain asks for it.
+	// Dispatches: a handler can have the framework dispatch its request again.
+	// Serve does so if AdapterMount.DispatchAgain is set.
 	Dispatches bool
-	// PanicEndsProcess: without a recover middleware a panic is the end of the
-	// process (fiber). Cases without one are skipped.
+	// PanicEndsProcess: without a recover middleware a panic ends the process
+	// (fiber). Cases without one are skipped.
 	PanicEndsProcess bool
 }
 
@@ -58,30 +58,30 @@ type AdapterMount struct {
 	// with status 418 and the text "denied: " and the reason.
 	Deny bool
 	// RecoverInside and RecoverOutside ask for the framework's usual recover
-	// middleware (one that responds 500 to a panic), between adapter and
-	// handler or upstream of the adapter.
+	// middleware, which responds 500 to a panic: between adapter and handler,
+	// or upstream of the adapter.
 	RecoverInside, RecoverOutside bool
-	// Twice asks for the adapter twice on the way to the handler, as it happens
-	// in the framework: on a group and on a route of it, say. The one inside
-	// has no Deny.
+	// Twice asks for the adapter twice on the way to the handler, as it can
+	// happen in the framework: on a group and on one of its routes. The inner
+	// one has no Deny.
 	Twice bool
 	// DispatchAgain asks for a second route, POST /again, to the adapter and
-	// m.Handler. The handler of the others has the framework dispatch the
+	// m.Handler. The handler of the other routes has the framework dispatch the
 	// request there.
 	DispatchAgain bool
 	// ErrorsAsSuccess asks for an error handler that renders every error as
 	// status 200, outside the adapter. Only with HandlerErrors.
 	ErrorsAsSuccess bool
-	// BodyLimit asks for a limit outside the adapter to bodies of so many
-	// bytes: http.MaxBytesHandler, or the framework's own. Zero: none. Not with
+	// BodyLimit asks for a limit on the body, in bytes, outside the adapter:
+	// http.MaxBytesHandler, or the framework's own. Zero: none. Not used with
 	// ServerReadsBody.
 	BodyLimit int64
 	// Timeout asks for the framework's usual timeout middleware outside the
-	// adapter: it ends the request's context, and responds if the handler has
+	// adapter. It ends the request's context, and responds if the handler has
 	// not. Zero: none.
 	Timeout time.Duration
-	// Log asks for what a logger does: a middleware upstream calls it with the
-	// status that it sees when the adapter has returned. Nil: none.
+	// Log stands for a logger. A middleware upstream of the adapter calls it
+	// with the status that it sees after the adapter has returned. Nil: none.
 	Log func(status int)
 }
 
@@ -89,32 +89,37 @@ type AdapterMount struct {
 type AdapterCall struct {
 	// Context is the request's, where FromContext must find the message.
 	Context context.Context //nolint:containedctx // a parameter of the handler
-	// Contexts are the others that the framework hands to handlers, by name:
-	// its own, if that is a context too. The same holds for them.
+	// Contexts are the other contexts that the framework gives to handlers, by
+	// name, such as its own if that is a context too. FromContext must find the
+	// message in each.
 	Contexts map[string]context.Context
 	// Message is what the adapter's own Message function returns.
 	Message core.Message
-	// Bodies are the ways in which the framework hands out the raw body, by
-	// name. Each must give the same bytes; only one is used in a run, or the
-	// first by name that gives any where that will do.
+	// Bodies are the ways in which the framework gives out the raw body, by
+	// name. Each must give the same bytes. A run uses only one of them, or the
+	// first by name that gives any.
 	Bodies map[string]func() ([]byte, error)
 	// Status responds with a status and no body. Write starts or continues the
 	// response with p. Flush sends what was written.
 	Status func(status int)
 	Write  func(p []byte)
 	Flush  func()
-	// EarlyHints sends status 103, as handlers of the framework do; nil without
-	// EarlyHints.
+	// EarlyHints sends status 103 as handlers of the framework do. Nil without
+	// Adapter.EarlyHints.
 	EarlyHints func()
-	// Form parses a multipart form, with at most one byte of it in memory; nil
+	// Form parses a multipart form, with at most one byte of it in memory. Nil
 	// without TemporaryFiles. If handlers can put another request into their
-	// context, it puts a copy there first.
+	// context, it first puts a copy there.
 	Form func() (*multipart.Form, error)
-	// Hijack takes the connection over, responds "HTTP/1.1 200 OK" with no body
-	// and "Connection: close" on it, and closes it; nil without Hijacks.
+	// Hijack takes over the connection, responds "HTTP/1.1 200 OK" with no body
+	// and "Connection: close", and closes it. Nil without Hijacks.
 	Hijack func() error
 }
 
+// TestAdapter checks that an adapter does what [core.Verifier] relies on and
+// what its users are promised, over real HTTP on loopback. Each subtest says
+// what a failure means.
+//
 // TestAdapter checks that an adapter does what [core.Verifier] relies on and
 // what its users are promised, over real HTTP on loopback. Each subtest says
 // what a failure means.
@@ -141,7 +146,7 @@ func TestAdapter(t *testing.T, a Adapter) {
 // adapterCase is one promise.
 type adapterCase struct {
 	name, why string
-	// What the case needs of the framework.
+	// These say what the case needs from the framework.
 	streams, errors, hijacks, early, files, dispatches, barePanic bool
 
 	run func(*adapterRun)
@@ -167,8 +172,7 @@ func (c *adapterCase) skip(a Adapter) string {
 	return ""
 }
 
-// fails runs one case and reports what it complained about, for the suite's own
-// test.
+// fails runs one case and returns its complaints, for the suite's own test.
 func (c *adapterCase) fails(tb testing.TB, a Adapter) []string {
 	tb.Helper()
 	rec := &complaints{TB: tb}
@@ -184,8 +188,8 @@ func (c *adapterCase) fails(tb testing.TB, a Adapter) []string {
 	return rec.said
 }
 
-// suiteStore is a SeenStore that counts, fails on request and never forgets: a
-// case is over long before anything expires.
+// suiteStore is a SeenStore that counts calls, fails on request and never
+// expires a record: a case ends long before anything would expire.
 type suiteStore struct {
 	mu      sync.Mutex
 	records map[core.Key]core.Value
@@ -219,7 +223,7 @@ func (s *suiteStore) fail(err error) {
 	s.down = err
 }
 
-// visits is how often the store was asked.
+// visits returns how often the store was called.
 func (s *suiteStore) visits() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -280,7 +284,7 @@ func (c *complaints) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// isSuccess is what commits a message.
+// isSuccess reports whether a status commits a message.
 func isSuccess(status int) bool {
 	return status >= http.StatusOK && status < http.StatusMultipleChoices
 }

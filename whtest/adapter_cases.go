@@ -25,7 +25,7 @@ func adapterCases() []adapterCase {
 	)
 }
 
-// deliveryCases: what reaches the handler.
+// deliveryCases test what reaches the handler.
 func deliveryCases() []adapterCase {
 	return []adapterCase{
 		{
@@ -57,12 +57,12 @@ func deliveryCases() []adapterCase {
 					t.Errorf("FromContext gives %+v, %v: put Delivery.Context into the request", fromCtx, ok)
 				}
 				if len(without) > 0 {
-					t.Errorf("FromContext finds nothing in %s: handlers pass that on as their context", strings.Join(without, ", "))
+					t.Errorf("FromContext finds nothing in %s: handlers pass on that context", strings.Join(without, ", "))
 				}
 			},
 		},
 		{
-			name: "a message that was handled is acknowledged with its first status", why: "anything but 2xx makes the sender retry for days and then give the endpoint up",
+			name: "a message that was handled is acknowledged with its first status", why: "anything but 2xx makes the sender retry for days and then disable the endpoint",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusAccepted))
 				first := e.send(e.sign("msg_1", 0, "{}"))
@@ -86,7 +86,7 @@ func deliveryCases() []adapterCase {
 			},
 		},
 		{
-			name: "an attempt in flight holds off the next", why: "acknowledging it would lose the message if the first attempt fails; so it is told to come later",
+			name: "an attempt in flight holds off the next", why: "acknowledging it would lose the message if the first attempt fails, so the sender must retry later",
 			run: func(t *adapterRun) {
 				entered, leave := make(chan struct{}, 8), make(chan struct{})
 				e := t.serve(nil, func(c *AdapterCall) error {
@@ -130,7 +130,7 @@ func deliveryCases() []adapterCase {
 			},
 		},
 		{
-			name: "all lines of a repeated signature header count", why: "proxies split lists into lines: an adapter that passes only the first or last one on breaks rotations",
+			name: "all lines of a repeated signature header count", why: "proxies split lists into lines: an adapter that passes on only the first or last line breaks key rotations",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				const other = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -148,7 +148,7 @@ func deliveryCases() []adapterCase {
 			},
 		},
 		{
-			name: "header lines are found by name, in any case", why: "schemes and key sources ask for them so; a line that is hidden makes one message of two, or lets a " +
+			name: "header lines are found by name, in any case", why: "schemes and key sources look them up this way; a hidden line merges two messages into one, or lets a " +
 				"second id through",
 			run: func(t *adapterRun) {
 				var byName, inAll [3][]string
@@ -171,7 +171,7 @@ func deliveryCases() []adapterCase {
 			},
 		},
 		{
-			name: "each key of a rotation works and is named", why: "while a secret is rotated both are accepted, and KeyID shows when the old one is out of use",
+			name: "each key of a rotation works and is named", why: "during a rotation both secrets are accepted, and KeyID shows when the old one is no longer used",
 			run: func(t *adapterRun) {
 				next, old := core.GenerateSecret(), core.GenerateSecret()
 				private, public := core.GenerateKeyPair()
@@ -191,7 +191,7 @@ func deliveryCases() []adapterCase {
 			},
 		},
 		{
-			name: "what a handler keeps stays as it was", why: "frameworks reuse their buffers: strings or bodies that point into one change under a later request",
+			name: "what a handler keeps does not change", why: "frameworks reuse their buffers: strings or bodies that point into one change during a later request",
 			run: func(t *adapterRun) {
 				var kept []core.Message
 				e := t.serve(nil, func(c *AdapterCall) error {
@@ -223,11 +223,11 @@ func deliveryCases() []adapterCase {
 	}
 }
 
-// refusalCases: what does not reach the handler.
+// refusalCases test what does not reach the handler.
 func refusalCases() []adapterCase {
 	return []adapterCase{
 		{
-			name: "malformed headers are refused", why: "each of these has let somebody in elsewhere; the answer is core's, byte for byte",
+			name: "malformed headers are refused", why: "each of these has been a hole in other software; the response must be core's, byte for byte",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				for what, spoil := range map[string]func(http.Header){
@@ -249,7 +249,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "what is not authentic gets one answer", why: "a difference tells an attacker what to work on",
+			name: "all inauthentic requests get the same response", why: "a difference tells an attacker how far they got",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				stranger := &endpoint{t: t, signer: t.newSigner(core.GenerateSecret())}
@@ -274,7 +274,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "the headers of a refusal have one order", why: "an order that changes tells nothing, but spoils caches, logs and every comparison of two refusals",
+			name: "the headers of a refusal have a fixed order", why: "a changing order has no meaning, but spoils caches, logs and every comparison of two refusals",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				e.store.fail(errors.New("connection refused")) // this refusal has the most headers
@@ -283,7 +283,7 @@ func refusalCases() []adapterCase {
 				first := e.names(request)
 				for range 16 { // of five headers: a random order passes one time in 120 to the power of 16
 					if got := e.names(request); !slices.Equal(got, first) {
-						t.Errorf("headers in the order %v, then %v: sort the names of the answer, which is a map", first, got)
+						t.Errorf("headers in the order %v, then %v: sort the names of the response's headers: they are a map", first, got)
 						break
 					}
 				}
@@ -293,7 +293,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "a tenant's key opens nothing of another", why: "and an unknown tenant cannot be told from a wrong signature",
+			name: "a tenant's key verifies nothing of another tenant", why: "and an unknown tenant looks the same as a wrong signature",
 			run: func(t *adapterRun) {
 				a, b := core.GenerateSecret(), core.GenerateSecret()
 				keys := map[string]*core.Keys{"/a": core.Secrets(a), "/b": core.Secrets(b)}
@@ -322,7 +322,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "an outage is 503 and nothing is let through", why: "fail closed, and with Retry-After, so that the sender comes back",
+			name: "an outage is 503 and nothing is let through", why: "fail closed, with Retry-After, so that the sender retries",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				for _, err := range []error{errors.New("connection refused"), fmt.Errorf("at capacity: %w", core.ErrStoreFull)} {
@@ -341,7 +341,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "a misconfiguration is 500", why: "a 401 would send people looking for a wrong secret",
+			name: "a misconfiguration is 500", why: "a 401 would make people look for a wrong secret",
 			run: func(t *adapterRun) {
 				secret := core.GenerateSecret()
 				e := t.serveKeys(core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
@@ -352,7 +352,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "Deny answers refusals and nothing else", why: "a custom answer that caught acknowledgements would make the sender retry for days",
+			name: "Deny responds to refusals and nothing else", why: "a custom response to acknowledgements would make the sender retry for days",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusCreated), func(m *AdapterMount) { m.Deny = true })
 				a := e.sign("msg_1", 0, "{}")
@@ -369,7 +369,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "a challenge is answered as the scheme says", why: "senders check an endpoint before they use it; it is no refusal, so Deny does not see it",
+			name: "a challenge gets the scheme's response", why: "senders check an endpoint before they use it; that is not a refusal, so Deny does not see it",
 			run: func(t *adapterRun) {
 				e := t.serve(&core.Config{Scheme: challenging{}}, answerWith(http.StatusOK), func(m *AdapterMount) { m.Deny = true })
 				got := e.send(e.sign("msg_1", 0, "challenge"))
@@ -410,11 +410,11 @@ func answerChallenge(_ context.Context, r *core.Request, _ *core.Message, _ core
 	return &core.Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/x-challenge"}}, Body: []byte("response")}
 }
 
-// bodyCases: how the body is read and given back.
+// bodyCases test how the body is read and restored.
 func bodyCases() []adapterCase {
 	return []adapterCase{
 		{
-			name: "every way of reading gives the signed bytes", why: "the body was read to verify it; the handler must find it as if nobody had",
+			name: "every way of reading gives the signed bytes", why: "the body was read to verify it; the handler must find it as if it were unread",
 			run: func(t *adapterRun) {
 				var packed bytes.Buffer
 				z := gzip.NewWriter(&packed)
@@ -427,7 +427,7 @@ func bodyCases() []adapterCase {
 					if way == "" {
 						ways = slices.Sorted(maps.Keys(c.Bodies))
 					} else if got, readErr = c.Bodies[way](); !bytes.Equal(got, c.Message.Body) { //nolint:forbidigo // no MACs here
-						t.Errorf("%s gives other bytes (%d) than Message.Body has (%d)", way, len(got), len(c.Message.Body))
+						t.Errorf("%s gives other bytes (%d) than Message.Body (%d)", way, len(got), len(c.Message.Body))
 					}
 					got = bytes.Clone(got) // it may be the server's
 					c.Status(http.StatusOK)
@@ -451,7 +451,7 @@ func bodyCases() []adapterCase {
 							got = nil
 							e.want(fmt.Sprintf("%s body by %s, chunked %v", what, way, chunked), e.send(a), http.StatusOK)
 							if string(got) != body || readErr != nil {
-								t.Errorf("%s body by %s, chunked %v: %d bytes (%v), which are not the %d that were sent", what, way, chunked, len(got), readErr, len(body))
+								t.Errorf("%s body by %s, chunked %v: got %d bytes (%v), not the %d that were sent", what, way, chunked, len(got), readErr, len(body))
 							}
 						}
 					}
@@ -474,12 +474,12 @@ func bodyCases() []adapterCase {
 				}
 				e.wantRuns(2)
 				if n := e.store.visits(); n != 4 { // claim and commit of two
-					t.Errorf("the store was visited %d times, want 4: what is too large must not get there", n)
+					t.Errorf("the store was called %d times, want 4: a body that is too large must not get there", n)
 				}
 			},
 		},
 		{
-			name: "an announced body that is too large is refused unread", why: "waiting for it would let anybody keep connections and memory busy", streams: true,
+			name: "an announced body that is too large is refused unread", why: "waiting for it would let anybody tie up connections and memory", streams: true,
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
@@ -491,7 +491,7 @@ func bodyCases() []adapterCase {
 			},
 		},
 		{
-			name: "a refusal does not wait for the rest of the body", why: "net/http reads what is left before it answers, without a deadline: such a sender keeps the connection for ever", streams: true,
+			name: "a refusal does not wait for the rest of the body", why: "net/http reads the rest before it responds, without a deadline: such a sender keeps the connection indefinitely", streams: true,
 			run: func(t *adapterRun) {
 				for _, deny := range []bool{false, true} {
 					e := t.serve(nil, answerWith(http.StatusOK), func(m *AdapterMount) { m.Deny = deny })
@@ -514,7 +514,7 @@ func bodyCases() []adapterCase {
 		},
 		{
 			name: "the sender of a body that is too large reads the refusal",
-			why:  "a connection that is closed over unread bytes is reset, and the reset overtakes the 413: the sender takes it for an outage and retries for days",
+			why:  "closing a connection with unread bytes resets it, and the reset overtakes the 413: the sender takes it for an outage and retries for days",
 			run: func(t *adapterRun) {
 				large := strings.Repeat("a", 4<<20+1) // also over the limit of a server that reads bodies itself
 				for _, closing := range []string{"", "close"} {
@@ -536,7 +536,7 @@ func bodyCases() []adapterCase {
 			},
 		},
 		{
-			name: "a slow body is refused", why: "without a read deadline a few connections that send nothing are an outage", streams: true,
+			name: "a slow body is refused", why: "without a read deadline a few connections that send nothing cause an outage", streams: true,
 			run: func(t *adapterRun) {
 				e := t.serve(&core.Config{BodyTimeout: 100 * time.Millisecond}, answerWith(http.StatusOK))
 				for _, text := range []string{
@@ -552,7 +552,7 @@ func bodyCases() []adapterCase {
 			},
 		},
 		{
-			name: "a body that breaks off is malformed", why: "it is no wrong signature, and must not be verified as if it were whole", streams: true,
+			name: "a body that breaks off is malformed", why: "the signature is not wrong, and the body must not be verified as if it were complete", streams: true,
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				a := e.sign("msg_1", 0, "{}") // the signature fits what does arrive
@@ -568,7 +568,7 @@ func bodyCases() []adapterCase {
 			},
 		},
 		{
-			name: "connections are kept where nothing is wrong with them", why: "a deadline or a body left behind breaks the next request on the connection",
+			name: "healthy connections are kept", why: "a leftover deadline or body breaks the next request on the connection",
 			run: func(t *adapterRun) {
 				e := t.serve(&core.Config{BodyTimeout: time.Second}, answerWith(http.StatusOK))
 				tampered := e.sign("msg_2", 0, "{}")
@@ -585,16 +585,16 @@ func bodyCases() []adapterCase {
 	}
 }
 
-// outcomeCases: what commits and what releases.
+// outcomeCases test what commits and what releases a message.
 func outcomeCases() []adapterCase {
 	cases := []adapterCase{
 		{
-			name: "an error of the handler releases", why: "the framework renders the error after the adapter: it is a failure although nothing is written yet",
+			name: "an error of the handler releases", why: "the framework renders the error after the adapter: the handler failed although nothing is written yet",
 			errors: true, run: func(t *adapterRun) { t.releases(func(*AdapterCall) error { return errSuite }) },
 		},
 		{
 			name:   "an error after a written 200 releases",
-			why:    "the handler wrote too early, and failed: a message that is recorded as handled is lost, even where its sender tries again",
+			why:    "the handler wrote too early and then failed: a message recorded as handled would be lost, even if its sender retries",
 			errors: true, run: func(t *adapterRun) {
 				t.settlesAs(core.Released, func(c *AdapterCall) error {
 					c.Write([]byte("done"))
@@ -604,16 +604,16 @@ func outcomeCases() []adapterCase {
 		},
 		{
 			name: "an error that is rendered as 200 releases",
-			why:  "what an error handler outside makes of an error is not known to the adapter: the error counts", errors: true,
+			why:  "the adapter does not know how an error handler outside renders an error, so the error counts", errors: true,
 			run: func(t *adapterRun) {
 				got := t.settlesAs(core.Released, func(*AdapterCall) error { return errSuite }, func(m *AdapterMount) { m.ErrorsAsSuccess = true })
 				if got.status != http.StatusOK {
-					t.Errorf("answered %d: Serve must mount what AdapterMount.ErrorsAsSuccess asks for", got.status)
+					t.Errorf("status %d: Serve must mount what AdapterMount.ErrorsAsSuccess asks for", got.status)
 				}
 			},
 		},
 		{
-			name: "a hijack releases", why: "nobody sees what the handler answers on the bare connection", hijacks: true,
+			name: "a hijack releases", why: "nobody sees the handler's response on the bare connection", hijacks: true,
 			run: func(t *adapterRun) {
 				fail := true
 				e := t.serve(nil, func(c *AdapterCall) error {
@@ -631,15 +631,15 @@ func outcomeCases() []adapterCase {
 			},
 		},
 		{
-			name: "a handler that ran out of time is answered as it is recorded",
-			why: "it ended because its context did: a 2xx, which nobody wrote, loses the message. Where something inside makes 200 of " +
-				"nothing, it must not have the last word",
+			name: "the response to a handler that ran out of time agrees with its record",
+			why: "it ended because its context did. A 2xx that nobody wrote loses the message: if a middleware inside makes 200 of " +
+				"nothing, that must not decide",
 			run: func(t *adapterRun) {
 				t.runsOut(&core.Config{Lease: 400 * time.Millisecond}, t.waits(nil))
 			},
 		},
 		{
-			name: "the sender's disconnect does not end the handler", why: "a sender that gives up after 15 seconds while the handler needs 20 would never be served",
+			name: "the sender's disconnect does not end the handler", why: "a sender that gives up after 15 seconds would never succeed with a handler that needs 20",
 			run: func(t *adapterRun) {
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
@@ -713,7 +713,7 @@ func outcomeCases() []adapterCase {
 			e := t.serve(nil, h)
 			first := e.send(e.sign("msg_1", 0, "{}"))
 			if !isSuccess(first.status) {
-				t.Errorf("answered %d (%v)", first.status, first.err)
+				t.Errorf("status %d (%v)", first.status, first.err)
 			}
 			e.settled(core.Done)
 			e.wantAcknowledged("redelivery", e.send(e.sign("msg_1", 1, "{}")), first.status)
@@ -746,7 +746,7 @@ func outcomeCases() []adapterCase {
 			e.settled(core.Released)
 		}},
 		adapterCase{
-			name: "panics go on", why: "an adapter that recovers hides crashes from the recover middleware that reports them",
+			name: "panics propagate", why: "an adapter that recovers hides crashes from the recover middleware that reports them",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, crash, outside)
 				e.want("recovered outside", e.send(e.sign("msg_1", 0, "{}")), http.StatusInternalServerError)
@@ -755,17 +755,17 @@ func outcomeCases() []adapterCase {
 				}
 				bare := t.serve(nil, crash)
 				if got := bare.send(bare.sign("msg_1", 0, "{}")); got.status != 0 && got.status != http.StatusInternalServerError {
-					t.Errorf("not recovered: answered %d", got.status)
+					t.Errorf("not recovered: status %d", got.status)
 				}
 			},
 		},
 	)
 }
 
-// configCases: modes that change what an adapter must do.
+// configCases test modes that change what an adapter must do.
 func configCases() []adapterCase {
 	return []adapterCase{{
-		name: "report-only lets everything through", why: "for rolling out on live traffic: verified, claimed, observed, and nothing refused or cut off",
+		name: "report-only lets everything through", why: "for roll-outs on live traffic: verified, claimed, observed, and nothing refused or cut off",
 		run: func(t *adapterRun) {
 			var found bool
 			var got []byte
@@ -795,7 +795,7 @@ func configCases() []adapterCase {
 					t.Errorf("%s: FromContext finds a message that was not verified", what)
 				}
 				if string(got) != string(a.body) {
-					t.Errorf("%s: the handler read %d bytes, which are not the %d that were sent", what, len(got), len(a.body))
+					t.Errorf("%s: the handler read %d bytes, not the %d that were sent", what, len(got), len(a.body))
 				}
 			}
 			e.want("genuine", e.send(genuine), http.StatusOK)
@@ -806,8 +806,8 @@ func configCases() []adapterCase {
 			e.wantRuns(6)
 		},
 	}, {
-		name: "a refused request can be shown with its body", why: "a mistake can be named only with the bytes at hand; the answer stays the same, and the " +
-			"connection is good for the next request",
+		name: "a refused request can be shown with its body", why: "explain needs the bytes to name a mistake; the response stays the same, and the " +
+			"connection stays usable for the next request",
 		run: func(t *adapterRun) {
 			var shown []core.Refused
 			var e *endpoint
@@ -834,7 +834,7 @@ func configCases() []adapterCase {
 			for i, a := range refused {
 				r := shown[i].Request
 				if r.Method != http.MethodPost || r.Path() != "/hook" || !slices.Equal(r.Header.Values("Webhook-Id"), a.header["Webhook-Id"]) || string(r.Body) != string(a.body) {
-					t.Errorf("%s %s with %d bytes was shown for %s, which has %d: call Admit with the request as it came, and read when it asks for the body",
+					t.Errorf("%s %s with %d bytes was shown for %s, which has %d: call Admit with the request as it arrived, and read the body when Admit asks for it",
 						r.Method, r.URL, len(r.Body), a.header.Get("Webhook-Id"), len(a.body))
 				}
 			}
@@ -843,11 +843,11 @@ func configCases() []adapterCase {
 	}}
 }
 
-// crowdCases: many at once.
+// crowdCases test many attempts at once.
 func crowdCases() []adapterCase {
 	return []adapterCase{
 		{
-			name: "twenty attempts at once run once", why: "senders and proxies do send twice within a millisecond",
+			name: "twenty attempts at once run once", why: "senders and proxies do send the same attempt twice within a millisecond",
 			run: func(t *adapterRun) {
 				entered, leave := make(chan struct{}, 20), make(chan struct{})
 				e := t.serve(nil, func(c *AdapterCall) error {
@@ -877,7 +877,7 @@ func crowdCases() []adapterCase {
 			},
 		},
 		{
-			name: "of 10 000 concurrent attempts at 100 messages each is handled exactly once", why: "this is what the module is for; failing and crashing handlers must lose nothing",
+			name: "of 10 000 concurrent attempts at 100 messages each is handled exactly once", why: "this is the purpose of the module; failing and crashing handlers must lose nothing",
 			run: runCrowd,
 		},
 	}
@@ -919,7 +919,7 @@ func runCrowd(t *adapterRun) {
 				switch got := e.send(a); got.status {
 				case http.StatusOK, http.StatusConflict, http.StatusServiceUnavailable, http.StatusInternalServerError:
 				default:
-					t.Errorf("answered %d (%v)", got.status, got.err)
+					t.Errorf("status %d (%v)", got.status, got.err)
 				}
 			}
 		})
@@ -942,7 +942,7 @@ func runCrowd(t *adapterRun) {
 }
 
 // releases checks that a handler that ends like fail leaves the message to the
-// next attempt, newer or not, and that it is handled then.
+// next attempt, newer or not. That attempt must then handle it.
 func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 	t.Helper()
 	failing := true
@@ -955,11 +955,11 @@ func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 	}, mount...)
 	a := e.sign("msg_1", 0, "{}")
 	if got := e.send(a); isSuccess(got.status) {
-		t.Errorf("a failed handler was answered %d", got.status)
+		t.Errorf("a failed handler got status %d", got.status)
 	}
 	e.settled(core.Released)
 	if got := e.send(a); isSuccess(got.status) { // a retry within the same second
-		t.Errorf("a handler that failed again was answered %d", got.status)
+		t.Errorf("a handler that failed again got status %d", got.status)
 	}
 	e.wantRuns(2)
 	failing = false
@@ -968,7 +968,7 @@ func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 	e.wantRuns(3)
 }
 
-// within waits for c, with a bound.
+// within waits for c, up to a bound.
 func (t *adapterRun) within(c <-chan struct{}) bool {
 	select {
 	case <-c:
@@ -981,6 +981,6 @@ func (t *adapterRun) within(c <-chan struct{}) bool {
 func wantSoon(t *adapterRun, took time.Duration) {
 	t.Helper()
 	if took > t.patience {
-		t.Errorf("answered after %v, want at once", took)
+		t.Errorf("response after %v, want at once", took)
 	}
 }

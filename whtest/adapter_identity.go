@@ -14,7 +14,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// plain is the suite's scheme of a sender that signs no id. Its headers are
+// plain is the scheme of a sender that signs no id. Its headers are
 // Plain-Signature, an HMAC in hexadecimal; Plain-Time, the signed time in Unix
 // seconds, if timed; and outside the signature Plain-Delivery and Plain-Topic.
 type plain struct {
@@ -88,14 +88,14 @@ func (plain) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// oneValue is the value of a header, "" if it is absent. A header without a
-// value is malformed.
+// oneValue returns the value of a header, "" if it is absent. A header with an
+// empty value is malformed.
 func oneValue(h core.Header, name string) (string, error) {
 	switch values := h.Values(name); {
 	case len(values) == 0:
 		return "", nil
 	case len(values) > 1 || values[0] == "":
-		return "", fmt.Errorf("%w: %s is empty or there twice", core.ErrMalformed, name)
+		return "", fmt.Errorf("%w: %s is empty or repeated", core.ErrMalformed, name)
 	default:
 		return values[0], nil
 	}
@@ -111,14 +111,14 @@ func (s replying) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return s.StandardWebhooks.ReadHeader(r, a)
 }
 
-// plain makes an attempt at body of the sender that signs nothing else. An
-// empty delivery or topic is absent.
+// plain returns an attempt of the sender that signs only the body. An empty
+// delivery or topic is left out.
 func (e *endpoint) plain(delivery, topic, body string) *attempt {
 	return e.plainSigned(nil, delivery, topic, body)
 }
 
-// plainTimed makes an attempt at body of the sender that also signs the time.
-// Later ones are newer by seconds.
+// plainTimed returns an attempt of the sender that also signs the time. Larger
+// seconds are newer.
 func (e *endpoint) plainTimed(seconds int, delivery, body string) *attempt {
 	at := time.Now().Add(time.Duration(seconds) * time.Second) //nolint:forbidigo // the servers under test run on real time
 	return e.plainSigned(&at, delivery, "", body)
@@ -130,8 +130,8 @@ func (e *endpoint) plainSigned(at *time.Time, delivery, topic, body string) *att
 	return a
 }
 
-// plainHeader is what the sender of the scheme plain puts into the headers. A
-// nil time is not signed.
+// plainHeader returns the headers of the scheme plain. A nil time is not
+// signed.
 func plainHeader(secret string, at *time.Time, delivery, topic string, body []byte) http.Header {
 	h := make(http.Header)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -150,8 +150,8 @@ func plainHeader(secret string, at *time.Time, delivery, topic string, body []by
 	return h
 }
 
-// with is the attempt as somebody who captured it presents it: with other
-// values of a header, or none.
+// with returns the attempt as somebody who captured it would change it: with
+// other values of a header, or none.
 func (a *attempt) with(name string, values ...string) *attempt {
 	c := *a
 	c.header = a.header.Clone()
@@ -162,7 +162,7 @@ func (a *attempt) with(name string, values ...string) *attempt {
 	return &c
 }
 
-// to is the attempt at another address: a path, or a host and a path.
+// to returns the attempt at another address: a path, or a host and a path.
 func (a *attempt) to(address string) *attempt {
 	c := *a
 	host, path, _ := strings.Cut(address, "/")
@@ -170,14 +170,15 @@ func (a *attempt) to(address string) *attempt {
 	return &c
 }
 
-// identityCases: which requests are one message. Headers and address tell them
-// apart, signed or not. An adapter that loses some of them loses events.
+// identityCases test which requests are one message. Headers and address
+// distinguish messages, signed or not. An adapter that drops some of them loses
+// events.
 func identityCases() []adapterCase {
 	return []adapterCase{
 		{
 			name: "equal bytes under other delivery ids or topics are other messages",
-			why: "a sender that signs only the body names the event in other headers: one that is acknowledged unseen is lost. " +
-				"Pass every header on",
+			why: "a sender that signs only the body identifies the event in other headers: an event that is acknowledged unseen is lost. " +
+				"Pass on every header",
 			run: func(t *adapterRun) {
 				e := t.serve(&core.Config{Scheme: plain{}}, answerWith(http.StatusAccepted))
 				for _, ids := range [][2]string{{"d-1", "order.created"}, {"d-1", "order.updated"}, {"d-2", "order.created"}} {
@@ -191,8 +192,8 @@ func identityCases() []adapterCase {
 			},
 		},
 		{
-			name: "whoever rewrites unsigned ids gains a bounded number of runs",
-			why: "Config.Repeats bounds what a captured request is good for. What exceeds it is refused and never acknowledged: it may be an event " +
+			name: "rewriting unsigned ids gives a bounded number of runs",
+			why: "Config.Repeats bounds how often a captured request can run. Further attempts are refused and never acknowledged: they may be an event " +
 				"that nobody has seen",
 			run: runCaptor,
 		},
@@ -213,7 +214,7 @@ func identityCases() []adapterCase {
 			},
 		},
 		{
-			name: "a failed handler's message runs again under its delivery id", why: "the retry is no repeat: it must not be counted as one, or it is lost",
+			name: "a failed handler's message runs again under its delivery id", why: "a retry is not a repeat: counted as one, it would be lost",
 			run: func(t *adapterRun) {
 				statuses := []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusOK}
 				e := t.serve(&core.Config{Scheme: plain{}, Repeats: -1}, func(c *AdapterCall) error {
@@ -244,7 +245,7 @@ func identityCases() []adapterCase {
 			},
 		},
 		{
-			name: "a captured attempt does not run under another delivery id", why: "where each attempt has its own time, one of them is good for one message",
+			name: "a captured attempt does not run under another delivery id", why: "if each attempt has its own time, one attempt belongs to one message",
 			run: func(t *adapterRun) {
 				e := t.serve(&core.Config{Scheme: plain{timed: true}}, answerWith(http.StatusOK))
 				a := e.plainTimed(0, "d-1", "{}")
@@ -262,7 +263,7 @@ func identityCases() []adapterCase {
 		},
 		{
 			name: "a signed id with another content is not acknowledged",
-			why:  "test buttons send every event under one constant id: whoever acknowledges the second one loses it",
+			why:  "test buttons send every event under the same id: acknowledging the second one loses it",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				e.want("first", e.send(e.sign("evt_0", 0, `{"type":"a"}`)), http.StatusOK)
@@ -275,8 +276,8 @@ func identityCases() []adapterCase {
 		},
 		{
 			name: "a message that is delivered to two endpoints is not acknowledged at the second",
-			why: "a sender gives one id to the deliveries to all endpoints: behind one verifier the second one would be lost. " +
-				"Pass Host, path and query on",
+			why: "a sender may use one id for its deliveries to all endpoints: behind one verifier the second one would be lost. " +
+				"Pass on Host, path and query",
 			run: func(t *adapterRun) {
 				for what, c := range map[string]struct {
 					scheme  core.Scheme
@@ -297,14 +298,14 @@ func identityCases() []adapterCase {
 			},
 		},
 		{
-			name: "mounted twice it passes through or says so at the first request",
-			why: "a group and a route of it may both have the middleware. A message that waits for itself is answered 503 until the sender gives up. " +
+			name: "mounted twice it passes through, or reports that at the first request",
+			why: "a group and one of its routes may both have the middleware. A message that waits for itself gets 503 until the sender gives up. " +
 				"Put Delivery.Context into the request",
 			run: func(t *adapterRun) { runTwice(t, func(m *AdapterMount) { m.Twice = true }) },
 		},
 		{
-			name: "a response that the sender wants is never an empty acknowledgement",
-			why:  "a chat command or a call that is answered with nothing is broken, with a status that says that all is well",
+			name: "a response that the sender needs is never an empty acknowledgement",
+			why:  "an empty response to a chat command or a call breaks it, with a status that reports success",
 			run: func(t *adapterRun) {
 				content := func(c *AdapterCall) error {
 					c.Write([]byte("content"))
@@ -329,14 +330,14 @@ func identityCases() []adapterCase {
 							e.want(what, got, http.StatusOK)
 						}
 						if isSuccess(got.status) && got.body != "content" || got.header.Get(core.RedeliveryHeader) != "" || got.status == 0 {
-							t.Errorf("%s, attempt %d: answered %d with %q (%v)", what, n+1, got.status, got.body, got.err)
+							t.Errorf("%s, attempt %d: status %d with %q (%v)", what, n+1, got.status, got.body, got.err)
 						}
 					}
 				}
 			},
 		},
 		{
-			name: "unsigned ids that cannot be ids are malformed", why: "they are read before anything is authentic: nothing of them may get as far as the store",
+			name: "invalid unsigned ids are malformed", why: "they are read before anything is authenticated: none may reach the store",
 			run: func(t *adapterRun) {
 				for _, scheme := range []plain{{}, {timed: true}} {
 					e := t.serve(&core.Config{Scheme: scheme}, answerWith(http.StatusOK))
@@ -357,8 +358,8 @@ func identityCases() []adapterCase {
 							e.wantProblem(name+" "+what, e.send(a.with(name, values...)), http.StatusBadRequest, "malformed")
 						}
 						huge := e.send(a.with(name, strings.Repeat("a", 8<<10)))
-						// A server's own limit comes first, and may close the connection while the
-						// client still writes.
+						// The server's own limit applies first. It may close the connection while
+						// the client still writes.
 						if huge.status != http.StatusRequestHeaderFieldsTooLarge && huge.status != 0 {
 							e.wantProblem(name+" of 8 KiB", huge, http.StatusBadRequest, "malformed")
 						}
@@ -372,8 +373,8 @@ func identityCases() []adapterCase {
 	}
 }
 
-// runCaptor presents one captured request under other unsigned ids: one after
-// the other, then many at once.
+// runCaptor presents one captured request under other unsigned ids, first one
+// after another, then many at once.
 func runCaptor(t *adapterRun) {
 	const repeats, tries = 2, 12
 	for _, atOnce := range []bool{false, true} {
@@ -408,7 +409,7 @@ func runCaptor(t *adapterRun) {
 	}
 }
 
-// runTwice sends requests that come to the adapter twice.
+// runTwice sends requests that pass the adapter twice.
 func runTwice(t *adapterRun, mount func(*AdapterMount)) {
 	for what, c := range map[string]struct {
 		scheme  core.Scheme
@@ -435,7 +436,7 @@ func runTwice(t *adapterRun, mount func(*AdapterMount)) {
 			e.wantRuns(0)
 			e.fence()
 			if len(observed) == 0 || observed[0].Reason != core.ErrMisconfigured || !strings.Contains(observed[0].Err.Error(), "mounted twice") {
-				t.Errorf("%s: the observer was told %+v, want misconfigured first", what, observed)
+				t.Errorf("%s: the observer got %+v, want misconfigured first", what, observed)
 			}
 		}
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // TestAdapterSuiteCatchesBrokenAdapters runs the suite against adapters with one mistake each. The
-// named case must complain, or the suite is no use to anybody.
+// named case must complain, or the suite is useless.
 func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 	t.Parallel()
 	for _, b := range []struct {
@@ -36,47 +36,47 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 		{"commits redirects", "302 releases", fault{commitRedirects: true}},
 		{"commits on a panic", "a panic releases", fault{commitPanics: true}},
 		{"loses the claim of a panic", "a panic recovered outside releases", fault{forgetPanics: true}},
-		{"recovers panics", "panics go on", fault{recovers: true}},
+		{"recovers panics", "panics propagate", fault{recovers: true}},
 		{"commits a hijack", "a hijack releases", fault{commitHijacks: true}},
 		{"releases what wrote nothing", "a handler that writes nothing commits", fault{releaseSilent: true}},
-		{"does not write the status of a late handler", "a handler that ran out of time is answered as it is recorded", fault{implicit200: true}},
-		{"takes a 200 that something inside wrote", "a handler that ran out of time is answered as it is recorded", fault{inside200: true}},
+		{"does not write the status of a late handler", "the response to a handler that ran out of time agrees with its record", fault{implicit200: true}},
+		{"takes a 200 that something inside wrote", "the response to a handler that ran out of time agrees with its record", fault{inside200: true}},
 		{"does not put the delivery into another context", "a genuine message reaches the handler whole", fault{otherContext: true}},
 		{"does not bound another context", "the handler's context ends before the claim", fault{otherContext: true}},
 		{"keeps the request's context", "a genuine message reaches the handler whole", fault{ownContext: true}},
 		{"lets a disconnect end the handler", "the sender's disconnect does not end the handler", fault{cancelled: true}},
 		{"bounds the handler by nothing", "the handler's context ends before the claim", fault{unbounded: true}},
-		{"has statuses of its own", "what is not authentic gets one answer", fault{ownStatus: true}},
-		{"writes the headers of a refusal in any order", "the headers of a refusal have one order", fault{anyOrder: true}},
+		{"has statuses of its own", "all inauthentic requests get the same response", fault{ownStatus: true}},
+		{"writes the headers of a refusal in any order", "the headers of a refusal have a fixed order", fault{anyOrder: true}},
 		{"swallows Retry-After", "an outage is 503 and nothing is let through", fault{noRetryAfter: true}},
 		{"writes no body", "malformed headers are refused", fault{noProblem: true}},
-		{"runs the handler on refusal", "what is not authentic gets one answer", fault{runsAnyway: true}},
+		{"runs the handler on refusal", "all inauthentic requests get the same response", fault{runsAnyway: true}},
 		{"lets everything through on an outage", "an outage is 503 and nothing is let through", fault{failOpen: true}},
-		{"sends acknowledgements to Deny", "Deny answers refusals and nothing else", fault{denyAll: true}},
-		{"sends challenges to Deny", "a challenge is answered as the scheme says", fault{denyAll: true}},
+		{"sends acknowledgements to Deny", "Deny responds to refusals and nothing else", fault{denyAll: true}},
+		{"sends challenges to Deny", "a challenge gets the scheme's response", fault{denyAll: true}},
 		{"refuses redeliveries", "a message that was handled is acknowledged with its first status", fault{refuseRedelivery: true}},
 		{"ignores the limit", "the size limit is exact", fault{noLimit: true}},
 		{"cuts off at the limit", "the size limit is exact", fault{cutsOff: true}},
 		{"ignores the time limit", "a slow body is refused", fault{noLimit: true}},
-		{"takes a broken body for whole", "a body that breaks off is malformed", fault{noLimit: true}},
+		{"takes a broken body for complete", "a body that breaks off is malformed", fault{noLimit: true}},
 		{"resets the connection of a refused body", "the sender of a body that is too large reads the refusal", fault{resets: true}},
 		{"waits for the rest of a refused body", "a refusal does not wait for the rest of the body", fault{drains: true}},
 		{"sees only the first of repeated headers", "malformed headers are refused", fault{firstHeader: true}},
 		{"joins lines of signatures wrongly", "all lines of a repeated signature header count", fault{firstHeader: true}},
-		{"does not pass the path on", "a tenant's key opens nothing of another", fault{noPath: true}},
-		{"reuses the memory of the last request", "what a handler keeps stays as it was", fault{reuses: true}},
+		{"does not pass on the path", "a tenant's key verifies nothing of another tenant", fault{noPath: true}},
+		{"reuses the memory of the last request", "what a handler keeps does not change", fault{reuses: true}},
 		{"refuses in report-only mode", "report-only lets everything through", fault{refuseInReport: true}},
 		{"does not pass on where a request goes", "a refused request can be shown with its body", fault{noPath: true}},
 		{"drops headers that it does not know", "equal bytes under other delivery ids or topics are other messages", fault{drops: "Plain-Topic"}},
 		{"drops delivery ids", "a retry with a new time is recognized by its delivery id", fault{drops: "Plain-Delivery"}},
-		{"drops delivery ids", "unsigned ids that cannot be ids are malformed", fault{drops: "Plain-Delivery"}},
-		{"drops empty headers", "unsigned ids that cannot be ids are malformed", fault{dropsEmpty: true}},
-		{"sees only the first delivery id", "unsigned ids that cannot be ids are malformed", fault{firstHeader: true}},
+		{"drops delivery ids", "invalid unsigned ids are malformed", fault{drops: "Plain-Delivery"}},
+		{"drops empty headers", "invalid unsigned ids are malformed", fault{dropsEmpty: true}},
+		{"sees only the first delivery id", "invalid unsigned ids are malformed", fault{firstHeader: true}},
 		{"sees only the first of two lines", "header lines are found by name, in any case", fault{firstHeader: true}},
 		{"does not see an empty line", "header lines are found by name, in any case", fault{dropsEmpty: true}},
 		{"refuses retries under a delivery id", "equal bytes under other delivery ids or topics are other messages", fault{refuseRedelivery: true}},
-		{"runs the handler past the bound", "whoever rewrites unsigned ids gains a bounded number of runs", fault{failOpen: true}},
-		{"acknowledges past the bound", "whoever rewrites unsigned ids gains a bounded number of runs", fault{acknowledges: true}},
+		{"runs the handler past the bound", "rewriting unsigned ids gives a bounded number of runs", fault{failOpen: true}},
+		{"acknowledges past the bound", "rewriting unsigned ids gives a bounded number of runs", fault{acknowledges: true}},
 		{"runs equal bytes twice", "with no repeats allowed, equal bytes run once", fault{failOpen: true}},
 		{"acknowledges equal bytes", "with no repeats allowed, equal bytes run once", fault{acknowledges: true}},
 		{"does not settle a delivery id", "a failed handler's message runs again under its delivery id", fault{noSettle: true}},
@@ -85,28 +85,28 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 		{"acknowledges a captured attempt", "a captured attempt does not run under another delivery id", fault{acknowledges: true}},
 		{"acknowledges an id with another content", "a signed id with another content is not acknowledged", fault{acknowledges: true}},
 		{"runs an id with another content", "a signed id with another content is not acknowledged", fault{failOpen: true}},
-		{"does not tell paths apart", "a message that is delivered to two endpoints is not acknowledged at the second", fault{noPath: true}},
-		{"does not tell queries apart", "a message that is delivered to two endpoints is not acknowledged at the second", fault{noQuery: true}},
-		{"does not tell hosts apart", "a message that is delivered to two endpoints is not acknowledged at the second", fault{noHost: true}},
+		{"does not distinguish paths", "a message that is delivered to two endpoints is not acknowledged at the second", fault{noPath: true}},
+		{"does not distinguish queries", "a message that is delivered to two endpoints is not acknowledged at the second", fault{noQuery: true}},
+		{"does not distinguish hosts", "a message that is delivered to two endpoints is not acknowledged at the second", fault{noHost: true}},
 		{"acknowledges at another endpoint", "a message that is delivered to two endpoints is not acknowledged at the second", fault{acknowledges: true}},
-		{"hides the first mount from the second", "mounted twice it passes through or says so at the first request", fault{ownContext: true}},
-		{"lets the refusal of the second mount commit", "mounted twice it passes through or says so at the first request", fault{acknowledges: true}},
-		{"acknowledges what wants a response", "a response that the sender wants is never an empty acknowledgement", fault{acknowledges: true}},
+		{"hides the first mount from the second", "mounted twice it passes through, or reports that at the first request", fault{ownContext: true}},
+		{"lets the refusal of the second mount commit", "mounted twice it passes through, or reports that at the first request", fault{acknowledges: true}},
+		{"acknowledges a message that needs a response", "a response that the sender needs is never an empty acknowledgement", fault{acknowledges: true}},
 		{"does not claim", "twenty attempts at once run once", fault{noClaim: true}},
 		{"runs the handler twice", "of 10 000 concurrent attempts at 100 messages each is handled exactly once", fault{twice: true}},
 		{"ignores returned errors", "an error of the handler releases", fault{ignoresErrors: true}},
 		{"believes a written 200 more than an error", "an error after a written 200 releases", fault{believesWritten: true}},
 		{"renders errors itself and looks at the status", "an error that is rendered as 200 releases", fault{rendersErrors: true}},
-		{"takes 103 for the response", "103 and then a status is recorded as it is answered", fault{takesEarly: true}},
+		{"takes 103 for the response", "103 and then a status is recorded as that status", fault{takesEarly: true}},
 		{"takes 103 for a success", "103 and then nothing commits", fault{takesEarly: true}},
 		{"takes 103 for the response of an error", "103 and then an error releases", fault{earlyStays: true}},
-		{"lets a panic after 103 be answered 200", "103 and then a panic releases", fault{earlyStays: true}},
-		{"lets a late handler be answered 200 after 103", "103 and no time left is recorded as it is answered", fault{earlyStays: true}},
+		{"sends 200 for a panic after 103", "103 and then a panic releases", fault{earlyStays: true}},
+		{"sends 200 for a late handler after 103", "103 and no time left is recorded as it is responded to", fault{earlyStays: true}},
 		{"commits what wrote nothing in time", "a timeout outside agrees with what is recorded", fault{silent200: true}},
 		{"does not let a timeout outside reach the handler", "a timeout outside agrees with what is recorded", fault{unbounded: true}},
-		{"takes what a limit outside cut off for whole", "a limit outside is too large", fault{noLimit: true}},
-		{"answers past what stands outside", "loggers outside see the status that is sent", fault{past: true}},
-		{"hides a delivery from a request that is dispatched again", "a dispatched request says so, or passes through", fault{ownContext: true}},
+		{"takes a body cut off outside for complete", "a limit outside is too large", fault{noLimit: true}},
+		{"responds past the middleware outside", "loggers outside see the status that is sent", fault{past: true}},
+		{"hides a delivery from a request that is dispatched again", "a dispatched request passes through, or reports that", fault{ownContext: true}},
 		{"leaves temporary files", "temporary files of a form are removed", fault{leavesFiles: true}},
 		{"loses messages of crashing handlers", "of 10 000 concurrent attempts at 100 messages each is handled exactly once", fault{commitPanics: true}},
 	} {
@@ -134,7 +134,7 @@ func TestAdapterSuiteCatchesBrokenAdapters(t *testing.T) {
 	}
 }
 
-// fault is what is wrong with an adapter. The zero one is right.
+// fault is what is wrong with an adapter. The zero value is a correct adapter.
 type fault struct {
 	noRestore, noGetBody, noSettle, settleFirst, commitAll, commitRedirects, commitPanics, forgetPanics, recovers, commitHijacks      bool
 	releaseSilent, implicit200, ownContext, cancelled, unbounded, ownStatus, noRetryAfter, noProblem, runsAnyway, failOpen            bool
@@ -149,7 +149,7 @@ func (f fault) adapter() Adapter {
 	return Adapter{Serve: f.serve, Hijacks: true, HandlerErrors: true, EarlyHints: true, TemporaryFiles: true, Dispatches: true}
 }
 
-// handler is one of a framework whose handlers return errors.
+// handler is a handler of a framework whose handlers return errors.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
 func (f fault) serve(tb testing.TB, m AdapterMount) string {
@@ -194,8 +194,8 @@ func (f fault) serve(tb testing.TB, m AdapterMount) string {
 	return "http://" + l.Addr().String()
 }
 
-// response is what the framework writes to. Where earlyStays it takes a 1xx for the
-// response, as gin and echo do.
+// response is the framework's response writer. With earlyStays it takes a 1xx for the response, as
+// gin and echo do.
 type response struct {
 	http.ResponseWriter
 
@@ -303,7 +303,7 @@ func (f fault) middleware(m AdapterMount, next handler) handler {
 	}
 }
 
-// unwrapped is the server's own writer.
+// unwrapped returns the server's own writer.
 func unwrapped(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -435,7 +435,7 @@ func (f fault) handle(m AdapterMount, next handler, x *adapter.Exchange, w http.
 	return err
 }
 
-// both has the values of one context and the end of another.
+// both combines the values of one context and the end of another.
 type both struct { //nolint:containedctx // it is a context
 	context.Context
 

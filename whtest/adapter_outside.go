@@ -16,8 +16,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// earlyCases: informational responses, which some frameworks take for the
-// response.
+// earlyCases test informational responses, which some frameworks mistake for
+// the response.
 func earlyCases() []adapterCase {
 	const why = "103 is no response yet: a framework that takes it for one sends 200 whatever follows, and the sender of a failed message does not come back"
 	after := func(then handle) handle {
@@ -30,7 +30,7 @@ func earlyCases() []adapterCase {
 	crashes := func(*AdapterCall) error { panic(errSuite) }
 	outside := func(m *AdapterMount) { m.RecoverOutside = true }
 	return []adapterCase{
-		{name: "103 and then a status is recorded as it is answered", why: why, early: true, run: func(t *adapterRun) {
+		{name: "103 and then a status is recorded as that status", why: why, early: true, run: func(t *adapterRun) {
 			for _, status := range []int{http.StatusOK, http.StatusNoContent, http.StatusInternalServerError, http.StatusNotFound} {
 				t.agrees(nil, after(answerWith(status)))
 			}
@@ -40,18 +40,19 @@ func earlyCases() []adapterCase {
 		}},
 		{name: "103 and then an error releases", why: why, early: true, errors: true, run: func(t *adapterRun) { t.releases(after(fails)) }},
 		{name: "103 and then a panic releases", why: why, early: true, run: func(t *adapterRun) { t.releases(after(crashes), outside) }},
-		{name: "103 and no time left is recorded as it is answered", why: why, early: true, run: func(t *adapterRun) {
+		{name: "103 and no time left is recorded as it is responded to", why: why, early: true, run: func(t *adapterRun) {
 			t.runsOut(&core.Config{Lease: 400 * time.Millisecond}, after(t.waits(nil)))
 		}},
 	}
 }
 
-// outsideCases: what stands around the adapter, and what it must leave there.
+// outsideCases test the adapter among other middleware, and what it must leave
+// there.
 func outsideCases() []adapterCase {
 	return []adapterCase{
 		{
-			name: "a timeout outside agrees with what is recorded", why: "the middleware outside answers for a handler that did not: a message that was committed then is " +
-				"answered with a failure, or a failed one with 200",
+			name: "a timeout outside agrees with what is recorded", why: "the middleware outside responds for a handler that did not: a committed message then " +
+				"gets a failure, or a failed one 200",
 			run: func(t *adapterRun) {
 				timeout := func(m *AdapterMount) { m.Timeout = 100 * time.Millisecond }
 				t.runsOut(nil, t.waits(nil), timeout)
@@ -62,7 +63,7 @@ func outsideCases() []adapterCase {
 		},
 		{
 			name: "a limit outside is too large", streams: true,
-			why: "the body is cut off there: verified as if it were whole it is a wrong signature, and people look for another secret",
+			why: "the body is cut off there: verified as if it were complete, its signature is wrong, and people look for another secret",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK), func(m *AdapterMount) { m.BodyLimit = 10 })
 				e.want("a body within it", e.send(e.sign("msg_1", 0, "{}")), http.StatusOK)
@@ -84,14 +85,14 @@ func outsideCases() []adapterCase {
 			run:  runLogged,
 		},
 		{
-			name: "a dispatched request says so, or passes through", dispatches: true,
-			why: "a message that waits for itself is answered 503 until the sender gives up. The handler's context must carry the delivery wherever " +
-				"the framework hands the request",
+			name: "a dispatched request passes through, or reports that", dispatches: true,
+			why: "a message that waits for itself gets 503 until the sender gives up. The handler's context must carry the delivery wherever " +
+				"the framework passes the request",
 			run: func(t *adapterRun) { runTwice(t, func(m *AdapterMount) { m.DispatchAgain = true }) },
 		},
 		{
 			name: "temporary files of a form are removed", files: true,
-			why: "the server removes those of its own request only: the handlers' copy fills the disk with what senders upload",
+			why: "the server removes only those of its own request: the handlers' copy fills the disk with what senders upload",
 			run: func(t *adapterRun) {
 				for _, crash := range []bool{false, true} {
 					t.removesFiles(crash)
@@ -101,8 +102,8 @@ func outsideCases() []adapterCase {
 	}
 }
 
-// waits makes a handler that returns err, without an answer, a moment after its
-// context ends: what stands outside has seen that then.
+// waits returns a handler that returns err without responding, a moment after
+// its context ends. Middleware outside has seen the end of the context by then.
 func (t *adapterRun) waits(err error) handle {
 	return func(c *AdapterCall) error {
 		select {
@@ -115,7 +116,7 @@ func (t *adapterRun) waits(err error) handle {
 	}
 }
 
-// settlesAs sends one message to h, and checks its record and what becomes of
+// settlesAs sends one message to h, and checks its record and the outcome of
 // the next attempt.
 func (t *adapterRun) settlesAs(state core.State, h handle, mount ...func(*AdapterMount)) answered {
 	t.Helper()
@@ -132,8 +133,8 @@ func (t *adapterRun) settlesAs(state core.State, h handle, mount ...func(*Adapte
 	return first
 }
 
-// agrees checks that a message is recorded as handled exactly if its sender is
-// told so.
+// agrees checks that a message is recorded as handled if and only if its sender
+// gets a success.
 func (t *adapterRun) agrees(config *core.Config, h handle, mount ...func(*AdapterMount)) {
 	t.Helper()
 	e := t.serve(config, h, mount...)
@@ -144,7 +145,7 @@ func (t *adapterRun) agrees(config *core.Config, h handle, mount ...func(*Adapte
 	}
 }
 
-// runsOut checks that a handler that gave up without an answer leaves its
+// runsOut checks that a handler that gave up without responding leaves its
 // message to the next attempt.
 func (t *adapterRun) runsOut(config *core.Config, h handle, mount ...func(*AdapterMount)) {
 	t.Helper()
@@ -154,7 +155,7 @@ func (t *adapterRun) runsOut(config *core.Config, h handle, mount ...func(*Adapt
 	}
 	e := t.serve(config, h, mount...)
 	if got := e.send(e.sign("msg_1", 0, "{}")); isSuccess(got.status) {
-		t.Errorf("a handler that ran out of time and wrote nothing is answered %d", got.status)
+		t.Errorf("a handler that ran out of time and wrote nothing got status %d", got.status)
 	}
 	e.settled(core.Released)
 }
@@ -230,12 +231,12 @@ func (t *adapterRun) removesFiles(crash bool) {
 	e.send(a)
 	e.fence()
 	if len(names) == 0 {
-		t.Errorf("the form was parsed into no file: this case shows nothing")
+		t.Errorf("the form was not parsed into files, so this case tests nothing")
 	}
 	deadline := time.Now().Add(t.patience) //nolint:forbidigo // the server may remove them after the answer
 	for slices.ContainsFunc(names, exists) {
 		if time.Now().After(deadline) { //nolint:forbidigo // see above
-			t.Errorf("crash %v: temporary files stay: %s", crash, strings.Join(names, ", "))
+			t.Errorf("crash %v: temporary files remain: %s", crash, strings.Join(names, ", "))
 			break
 		}
 		time.Sleep(time.Millisecond)
@@ -250,7 +251,7 @@ func exists(name string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// filesOf are the names of the files that a form was parsed into.
+// filesOf returns the names of the files into which a form was parsed.
 func filesOf(form *multipart.Form) (names []string) {
 	for _, headers := range form.File {
 		for _, h := range headers {

@@ -20,7 +20,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// adapterRun is one case on its way. It complains through TB.
+// adapterRun is a running case. It reports failures through TB.
 type adapterRun struct {
 	testing.TB
 
@@ -42,8 +42,8 @@ type endpoint struct {
 	said   atomic.Pointer[core.Event]
 }
 
-// fence orders what a case and its handler do one after the other, which the
-// race detector cannot see through a network.
+// fence orders what a case and its handler do in sequence. The race detector
+// cannot see an order that comes from the network.
 func (e *endpoint) fence() {
 	e.mu.Lock()
 	e.mu.Unlock() //nolint:staticcheck // being there is all
@@ -52,7 +52,7 @@ func (e *endpoint) fence() {
 // handle is a handler of the suite.
 type handle func(*AdapterCall) error
 
-// answer makes a handler that answers so.
+// answerWith returns a handler that responds with status.
 func answerWith(status int) handle {
 	return func(c *AdapterCall) error {
 		c.Status(status)
@@ -60,8 +60,8 @@ func answerWith(status int) handle {
 	}
 }
 
-// serve mounts the adapter. A nil config is the default one; mount may change
-// how.
+// serve mounts the adapter. A nil config is the default one. mount may change
+// how it is mounted.
 func (t *adapterRun) serve(config *core.Config, h handle, mount ...func(*AdapterMount)) *endpoint {
 	t.Helper()
 	secret := core.GenerateSecret()
@@ -94,8 +94,8 @@ func (t *adapterRun) serveKeys(keys core.KeySource, secret string, config *core.
 	return e
 }
 
-// observing is config with an observer that remembers the last event, for what
-// is said when a case fails.
+// observing returns config with an observer that keeps the last event, to be
+// printed when a case fails.
 func (e *endpoint) observing(config *core.Config) *core.Config {
 	var c core.Config
 	if config != nil {
@@ -111,7 +111,7 @@ func (e *endpoint) observing(config *core.Config) *core.Config {
 	return &c
 }
 
-// verdict is what core said last.
+// verdict describes core's last verdict.
 func (e *endpoint) verdict() string {
 	switch ev := e.said.Load(); {
 	case ev == nil:
@@ -141,8 +141,8 @@ type attempt struct {
 	chunked bool
 }
 
-// sign makes an attempt at body. Attempts of one message differ in seconds:
-// later ones are newer.
+// sign returns a signed attempt with this body. Attempts of one message differ
+// in seconds; larger ones are newer.
 func (e *endpoint) sign(id string, seconds int, body string) *attempt {
 	e.t.Helper()
 	a := &attempt{path: "/hook", header: make(http.Header), body: []byte(body)}
@@ -154,7 +154,8 @@ func (e *endpoint) sign(id string, seconds int, body string) *attempt {
 	return a
 }
 
-// answered is what the sender got. A connection that broke has status 0.
+// answered is the response that the sender got. A broken connection has status
+// 0.
 type answered struct {
 	status int
 	header http.Header
@@ -194,8 +195,8 @@ func read(resp *http.Response) answered {
 	return answered{status: resp.StatusCode, header: resp.Header, body: string(body), closed: resp.Close}
 }
 
-// raw sends bytes as they are on a connection of its own and returns the
-// answer. half closes our side after sending.
+// raw sends bytes on a connection of its own and returns the response. half
+// closes our side after sending.
 func (e *endpoint) raw(text string, half bool) (answered, time.Duration) {
 	e.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
@@ -219,8 +220,8 @@ func (e *endpoint) raw(text string, half bool) (answered, time.Duration) {
 	return read(resp), took
 }
 
-// names sends bytes as they are, reads until the server closes, and returns the
-// names of the answer's headers in the order of the wire.
+// names sends bytes, reads until the server closes, and returns the names of
+// the response's headers in their order on the wire.
 func (e *endpoint) names(text string) (names []string) {
 	e.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
@@ -232,7 +233,7 @@ func (e *endpoint) names(text string) (names []string) {
 	_, _ = io.WriteString(conn, text)                      // what fails is seen below
 	got, err := io.ReadAll(conn)
 	if err != nil {
-		e.t.Fatalf("reading an answer: %v", err)
+		e.t.Fatalf("reading a response: %v", err)
 	}
 	head, _, _ := strings.Cut(string(got), "\r\n\r\n")
 	for _, line := range strings.Split(head, "\r\n")[1:] {
@@ -242,8 +243,8 @@ func (e *endpoint) names(text string) (names []string) {
 	return names
 }
 
-// pipeline sends text, then after a pause one more attempt, all on one
-// connection, which must give these statuses.
+// pipeline sends text and, after a pause, one more attempt on the same
+// connection. The responses must have these statuses.
 func (e *endpoint) pipeline(text string, pause time.Duration, last *attempt, statuses ...int) {
 	e.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
@@ -261,13 +262,13 @@ func (e *endpoint) pipeline(text string, pause time.Duration, last *attempt, sta
 		}
 		resp, err := http.ReadResponse(r, nil)
 		if err != nil {
-			e.t.Fatalf("answer %d on one connection: %v", i+1, err)
+			e.t.Fatalf("response %d on one connection: %v", i+1, err)
 		}
 		e.want(fmt.Sprintf("answer %d on one connection", i+1), read(resp), status)
 	}
 }
 
-// head is the text of a request up to its body, with this framing header.
+// head is the text of a request up to its body, with the given framing header.
 func (a *attempt) head(framing string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: localhost\r\n%s", a.path, framing)
@@ -276,15 +277,15 @@ func (a *attempt) head(framing string) string {
 	return b.String()
 }
 
-// want complains if the attempt is answered otherwise.
+// want complains if the response to an attempt has another status.
 func (e *endpoint) want(what string, got answered, status int) {
 	e.t.Helper()
 	switch {
 	case got.status == status:
 	case got.err != nil:
-		e.t.Errorf("%s: no answer (%v), want %d; %s", what, got.err, status, e.verdict())
+		e.t.Errorf("%s: no response (%v), want %d; %s", what, got.err, status, e.verdict())
 	default:
-		e.t.Errorf("%s: answered %d, want %d; %s", what, got.status, status, e.verdict())
+		e.t.Errorf("%s: status %d, want %d; %s", what, got.status, status, e.verdict())
 	}
 }
 
@@ -295,10 +296,10 @@ func (e *endpoint) writeFirst(a *attempt) answered {
 	return got
 }
 
-// wantRead complains unless each of twelve attempts reads that it was refused.
-// A server's grace is a fraction of a second, which a busy machine can use up
-// by itself: one such round of a few is enough. An adapter that resets its
-// connections has none.
+// wantRead complains unless each of twelve attempts can read its refusal. A
+// server waits a fraction of a second before it closes, and a busy machine may
+// use that up. So there are a few rounds, and one good round is enough. An
+// adapter that resets its connections has no good round.
 func (e *endpoint) wantRead(what string, attempt func() answered) {
 	e.t.Helper()
 	const rounds, attempts = 4, 12
@@ -309,12 +310,12 @@ func (e *endpoint) wantRead(what string, attempt func() answered) {
 			return
 		}
 	}
-	e.t.Errorf("%s: the refusal of a body of 4 MiB was read in %d of %d attempts, want all (%v): send it, and take what still comes for about "+
-		"half a second before you close; where the server itself refuses, its listener must", what, read, attempts, lost)
+	e.t.Errorf("%s: the refusal of a body of 4 MiB was read in %d of %d attempts, want all (%v): send it, and read what still comes for about "+
+		"half a second before you close; if the server itself refuses, its listener must", what, read, attempts, lost)
 }
 
-// refusalsRead makes so many attempts, a few at once, and counts those that
-// read a refusal. lost is what became of another one.
+// refusalsRead makes attempts, a few at once, and counts those that read a
+// refusal. lost is the error of one that did not.
 func refusalsRead(attempts int, attempt func() answered) (read int, lost error) {
 	const atOnce = 3
 	results := make(chan answered, attempts)
@@ -329,13 +330,13 @@ func refusalsRead(attempts int, attempt func() answered) (read int, lost error) 
 		if got := <-results; got.status == http.StatusRequestEntityTooLarge || got.status == http.StatusTeapot { // which Deny answers
 			read++
 		} else {
-			lost = cmp.Or(got.err, fmt.Errorf("answered %d", got.status))
+			lost = cmp.Or(got.err, fmt.Errorf("status %d", got.status))
 		}
 	}
 	return read, lost
 }
 
-// wantProblem checks a refusal to the last byte.
+// wantProblem checks a refusal byte by byte.
 func (e *endpoint) wantProblem(what string, got answered, status int, kind string) {
 	e.t.Helper()
 	e.want(what, got, status)
@@ -348,7 +349,7 @@ func (e *endpoint) wantProblem(what string, got answered, status int, kind strin
 	}
 	for name, value := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
 		if got.header.Get(name) != value {
-			e.t.Errorf("%s: %s is %q, want %q: write every header of the answer", what, name, got.header.Get(name), value)
+			e.t.Errorf("%s: %s is %q, want %q: write every header of the response", what, name, got.header.Get(name), value)
 		}
 	}
 	if after := got.header.Get("Retry-After"); (after != "") != (status == http.StatusServiceUnavailable) {
@@ -359,7 +360,7 @@ func (e *endpoint) wantProblem(what string, got answered, status int, kind strin
 	}
 }
 
-// wantAcknowledged checks the answer to a message that was handled before.
+// wantAcknowledged checks the response to a message that was handled before.
 func (e *endpoint) wantAcknowledged(what string, got answered, status int) {
 	e.t.Helper()
 	e.want(what, got, status)
@@ -368,7 +369,7 @@ func (e *endpoint) wantAcknowledged(what string, got answered, status int) {
 	}
 }
 
-// wantRuns complains if the handler ran otherwise than n times in all.
+// wantRuns complains unless the handler ran n times in total.
 func (e *endpoint) wantRuns(n int64) {
 	e.t.Helper()
 	if got := e.runs.Load(); got != n {
@@ -376,15 +377,15 @@ func (e *endpoint) wantRuns(n int64) {
 	}
 }
 
-// wantUntouched complains if anything reached the store.
+// wantUntouched complains if the store was called.
 func (e *endpoint) wantUntouched() {
 	e.t.Helper()
 	if n := e.store.visits(); n != 0 {
-		e.t.Errorf("the store was visited %d times by what was refused, want 0: anybody could fill it", n)
+		e.t.Errorf("refused requests called the store %d times, want 0: anybody could fill it", n)
 	}
 }
 
-// settled waits until a message stands so.
+// settled waits until the message has this state.
 func (e *endpoint) settled(state core.State) {
 	e.t.Helper()
 	deadline := time.Now().Add(e.t.patience) //nolint:forbidigo // the settling may follow the answer

@@ -12,15 +12,15 @@ import (
 //	v, err := core.New(keys, seen, &core.Config{Clock: clock.Now})
 //	clock.Advance(10 * time.Minute)
 //
-// Timeouts of I/O run on real time and do not follow it. The zero value shows
-// the zero [time.Time], which no message can be signed at: [Clock.Set] it
-// first. It is safe for concurrent use and must not be copied.
+// I/O timeouts use real time and ignore it. The zero value shows the zero
+// [time.Time], at which no message can be signed: call [Clock.Set] first. It is
+// safe for concurrent use and must not be copied.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// NewClock makes a Clock that shows t.
+// NewClock returns a Clock that shows t.
 func NewClock(t time.Time) *Clock { return &Clock{now: t} }
 
 // Now returns what the clock shows.
@@ -30,15 +30,15 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Set makes the clock show t, which may be earlier than what it showed.
+// Set makes the clock show t, which may be earlier than before.
 func (c *Clock) Set(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = t
 }
 
-// Advance moves the clock by d, backwards if d is negative, and returns what it
-// shows then.
+// Advance moves the clock by d, backwards if d is negative, and returns the new
+// time.
 func (c *Clock) Advance(d time.Duration) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

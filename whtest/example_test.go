@@ -14,7 +14,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// inExample stands for the t of a test, which an example does not have.
+// inExample replaces the t of a test, which an example does not have.
 type inExample struct{ testing.TB }
 
 func (inExample) Helper()                  {}

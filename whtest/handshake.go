@@ -19,7 +19,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// maxHandshakeAnswer is more than any sender wants to hear.
+// maxHandshakeAnswer is more, in bytes, than any sender expects.
 const maxHandshakeAnswer = 8 << 10
 
 func checkHandshake(a *audit) {
@@ -38,7 +38,7 @@ func checkHandshake(a *audit) {
 	ask := a.Handshake()
 	answer := a.asked("the handshake", ask)
 	if answer == nil {
-		a.errorf("the handshake is not answered")
+		a.errorf("the handshake gets no response")
 		return
 	}
 	a.checkAnswerIsNoSignature(ask, answer)
@@ -51,8 +51,8 @@ func checkHandshake(a *audit) {
 	}
 }
 
-// checkStripped takes the signature off a message, as a proxy that drops
-// headers does: the sender must not hear that it was received.
+// checkStripped removes the signature from a message, as a proxy that drops
+// headers does. The sender must not get the impression that it was received.
 func (a *audit) checkStripped() {
 	stripped := a.genuine()
 	names := slices.Concat(core.FactsOf(a.Scheme).Headers...)
@@ -67,12 +67,13 @@ func (a *audit) checkStripped() {
 	for what, r := range map[string]*core.Request{"a message without its signature": stripped, "a message without any header": bare} {
 		d := a.verifier(a.Secret).Admit(context.Background(), r, given(r.Body))
 		if answer := d.Answer(); answer != nil && d.Err() == nil && answer.Status/100 == 2 {
-			a.errorf("%s is answered %d as a handshake, and the event is lost", what, answer.Status)
+			a.errorf("%s gets status %d as a handshake, and the event is lost", what, answer.Status)
 		}
 	}
 }
 
-// checkSilent asks what senders ask of a scheme that was not told to answer.
+// checkSilent sends handshakes to a scheme that was not told to respond to
+// them.
 func (a *audit) checkSilent(awaits func(*core.Request) bool) {
 	bare := a.genuine()
 	clear(lines(bare))
@@ -92,8 +93,8 @@ func (a *audit) checkSilent(awaits func(*core.Request) bool) {
 	}
 }
 
-// asked takes r through a verifier and returns the answer of the scheme, nil if
-// it was refused. It reports what no answer may be.
+// asked sends r through a verifier and returns the scheme's response, nil if r
+// was refused. It reports what no response may contain.
 func (a *audit) asked(what string, r *core.Request) *core.Answer {
 	store := &schemeStore{}
 	v, err := core.New(core.Secrets(a.Secret), store, &core.Config{Scheme: a.Scheme, Clock: a.clock})
@@ -102,11 +103,11 @@ func (a *audit) asked(what string, r *core.Request) *core.Answer {
 	}
 	d := v.Admit(context.Background(), clone(r), given(r.Body))
 	if len(store.live) != 0 {
-		a.errorf("%s: the store was touched", what)
+		a.errorf("%s: the store was called", what)
 	}
 	if err := d.Err(); err != nil {
 		if !errors.Is(err, core.ErrMissingHeader) {
-			a.errorf("%s: refused with %q, want %q: the reason says what was looked at", what, err, core.ErrMissingHeader)
+			a.errorf("%s: refused with %q, want %q: the reason reveals what was checked", what, err, core.ErrMissingHeader)
 		}
 		return nil
 	}
@@ -116,22 +117,22 @@ func (a *audit) asked(what string, r *core.Request) *core.Answer {
 		return nil
 	}
 	if len(answer.Body) > maxHandshakeAnswer {
-		a.errorf("%s: answered with %d bytes: anybody can have them repeated", what, len(answer.Body))
+		a.errorf("%s: the response has %d bytes: anybody can have them reflected", what, len(answer.Body))
 	}
 	a.checkInert(what, answer)
 	return answer
 }
 
-// checkInert wants an answer that no browser runs.
+// checkInert requires a response that no browser executes.
 func (a *audit) checkInert(what string, answer *core.Answer) {
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	inert := slices.Contains([]string{"text/plain", "application/json"}, kind) && answer.Header.Get("X-Content-Type-Options") == "nosniff"
 	if len(answer.Body) > 0 && !inert {
-		a.errorf("%s: the answer is %q and may be sniffed: a browser might run what a stranger put there", what, kind)
+		a.errorf("%s: the response is %q and may be sniffed: a browser might execute what an attacker put there", what, kind)
 	}
 }
 
-// checkChallenge asks as the sender does, and as a stranger would.
+// checkChallenge sends challenges as the sender does, and as an attacker would.
 func checkChallenge(a *audit) {
 	if a.Challenge == nil {
 		return
@@ -160,15 +161,15 @@ func checkChallenge(a *audit) {
 		a.checkInert(what, answer)
 	}
 	if len(store.live) != 0 {
-		a.errorf("the challenge touched the store")
+		a.errorf("the challenge reached the store")
 	}
 	r := clone(a.Challenge(schemeNow))
 	if err := a.verifier(a.Stranger).Admit(context.Background(), r, given(r.Body)).Err(); !errors.Is(err, core.ErrNoMatch) {
-		a.errorf("the challenge, signed by somebody else: %v, want %q", err, core.ErrNoMatch)
+		a.errorf("the challenge, signed with another secret: %v, want %q", err, core.ErrNoMatch)
 	}
 }
 
-// signatureHeaders are those that change with id, time and content.
+// signatureHeaders returns the headers that change with id, time and content.
 func (a *audit) signatureHeaders() http.Header {
 	one := lines(a.genuine())
 	other := a.Sign(schemeID+"2", schemeNow.Add(time.Second), []byte(`{"type":"other"}`)).Header
@@ -176,7 +177,7 @@ func (a *audit) signatureHeaders() http.Header {
 	return one
 }
 
-// checkPartlySigned gives the handshake each header of a signature in turn.
+// checkPartlySigned adds each header of a signature to the handshake in turn.
 func (a *audit) checkPartlySigned(awaits func(*core.Request) bool) {
 	for name, values := range a.signatureHeaders() {
 		for _, value := range []string{values[0], "x", ""} {
@@ -204,12 +205,13 @@ func (a *audit) checkLongHandshakes() {
 	r := a.Handshake()
 	r.Body = append(r.Body, bytes.Repeat([]byte(" "), 16<<10+1)...)
 	if a.asked("a handshake of over 16 KiB", r) != nil {
-		a.errorf("a handshake of over 16 KiB is answered")
+		a.errorf("a handshake of over 16 KiB gets a response")
 	}
 }
 
-// checkAnswerIsNoSignature presents every text of the answer as the signature
-// of every text of the question.
+// checkAnswerIsNoSignature presents every text of the response as the signature
+// of every text of the request. A handshake that signs what it is asked would
+// sign for an attacker.
 func (a *audit) checkAnswerIsNoSignature(ask *core.Request, answer *core.Answer) {
 	v := a.verifier(a.Secret)
 	bodies := append(handshakeTexts(ask), string(ask.Body), ask.URL)
@@ -220,7 +222,7 @@ func (a *audit) checkAnswerIsNoSignature(ask *core.Request, answer *core.Answer)
 					r := a.genuine()
 					lines(r)[name], r.Body = []string{label + text}, []byte(body)
 					if _, err := v.Verify(context.Background(), r); err == nil {
-						a.errorf("what is answered to anybody is the signature of a message with the body %.40q", body)
+						a.errorf("the response to anybody is the signature of a message with the body %.40q", body)
 					}
 				}
 			}
@@ -228,7 +230,7 @@ func (a *audit) checkAnswerIsNoSignature(ask *core.Request, answer *core.Answer)
 	}
 }
 
-// handshakeTexts are the words of the query and of the body.
+// handshakeTexts returns the words of the query and of the body.
 func handshakeTexts(r *core.Request) []string {
 	_, query, _ := strings.Cut(r.URL, "?")
 	if unescaped, err := url.QueryUnescape(query); err == nil {
@@ -237,8 +239,8 @@ func handshakeTexts(r *core.Request) []string {
 	return append(words(query), words(string(r.Body))...)
 }
 
-// words cuts a text at what is neither a letter nor a digit nor a part of
-// base64, and takes those with a label in front without it as well.
+// words splits a text at characters that are neither letters nor digits nor
+// base64. A word with a label before it is also returned without the label.
 func words(text string) []string {
 	all := strings.FieldsFunc(text, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_+/=", r)
@@ -251,7 +253,7 @@ func words(text string) []string {
 	return all
 }
 
-// spellings are the texts of a MAC that is in text.
+// spellings returns the texts of a MAC that are contained in text.
 func spellings(text string) []string {
 	all := words(text)
 	for _, w := range all {

@@ -11,8 +11,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// askingToy is the toy of a sender that asks with GET ?toy=token and wants to
-// hear the token. Its switches are those of the toy.
+// askingToy is the toy of a sender that sends GET ?toy=token and expects the token. Its switches
+// are those of the toy.
 type askingToy struct {
 	toy
 
@@ -112,7 +112,7 @@ func TestEveryBrokenHandshakeIsCaught(t *testing.T) {
 	}
 }
 
-// postingToy is the toy of a sender that asks with a body.
+// postingToy is the toy of a sender whose handshake has a body.
 type postingToy struct {
 	toy
 
@@ -135,7 +135,7 @@ func (s postingToy) Facts() core.Facts {
 	}
 }
 
-func TestAHandshakeThatEveryMessageWithoutItsSignatureLooksLikeIsCaught(t *testing.T) {
+func TestAHandshakeThatMatchesUnsignedMessagesIsCaught(t *testing.T) {
 	t.Parallel()
 	i := slices.IndexFunc(schemeCases(), func(c schemeCase) bool { return c.name == "handshake" })
 	for _, anyBody := range []bool{false, true} {
@@ -150,8 +150,8 @@ func TestAHandshakeThatEveryMessageWithoutItsSignatureLooksLikeIsCaught(t *testi
 	}
 }
 
-// pingedToy is the toy of a sender that asks with a signed ping, which has an id
-// like a message.
+// pingedToy is the toy of a sender whose challenge is a signed ping. The ping has an id like a
+// message.
 type pingedToy struct {
 	toy
 

@@ -13,7 +13,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Option changes what [NewRequest] makes.
+// Option changes the request that [NewRequest] makes.
 type Option func(*options)
 
 type options struct {
@@ -22,28 +22,28 @@ type options struct {
 	header http.Header
 }
 
-// ID sets the message id. Default: a fresh one. Two requests with one id and
-// different times are two attempts of one message.
+// ID sets the message id. The default is a new one for each request. Two
+// requests with one id and different times are two attempts of one message.
 func ID(id string) Option { return func(o *options) { o.id = id } }
 
-// At sets the time of the attempt, of which whole seconds are signed. Default:
-// now, by the wall clock.
+// At sets the time of the attempt, which is signed in whole seconds. The
+// default is the wall clock's.
 func At(t time.Time) Option { return func(o *options) { o.at = t } }
 
-// Header sets one more header, after the signed ones: it can also replace one
-// of those, to make a request that must be refused.
+// Header sets one more header, after the signed ones. It can replace one of
+// those, to make a request that must be refused.
 func Header(name, value string) Option {
 	return func(o *options) { o.header.Set(name, value) }
 }
 
 // NewRequest returns a POST of body as the sender who holds s would make it:
 // signed, with Content-Type application/json unless [Header] says otherwise.
-// body is copied. It ends the test if the message cannot be signed.
+// body is copied. NewRequest ends the test if the message cannot be signed.
 //
-// With a path as target ("/hook") the request is a server's, as
-// [httptest.NewRequest] makes it: for ServeHTTP, and for fiber's app.Test. With
-// an absolute one ("http://127.0.0.1:8080/hook") it is a client's as well, for
-// [http.Client.Do]: RequestURI is empty then.
+// If target is a path ("/hook"), the request is a server's, as
+// [httptest.NewRequest] makes it: for ServeHTTP, and for fiber's app.Test. If
+// target is absolute ("http://127.0.0.1:8080/hook"), it is also a client's, for
+// [http.Client.Do]: RequestURI is then empty.
 func NewRequest[B ~[]byte | ~string](tb testing.TB, s *core.Signer, target string, body B, opts ...Option) *http.Request {
 	tb.Helper()
 	o := options{id: core.NewID(), at: time.Now(), header: http.Header{}} //nolint:forbidigo // a real sender's clock, unless At says otherwise

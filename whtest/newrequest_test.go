@@ -15,7 +15,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// nowhere is a store for verifying alone, which never touches it.
+// nowhere is a store for verification only, which never calls it.
 type nowhere struct{}
 
 func (nowhere) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
@@ -110,7 +110,7 @@ func TestNewRequest(t *testing.T) {
 	})
 }
 
-// fatal notes that a test was ended, and ends the goroutine as testing does.
+// fatal records that a test was ended, and ends the goroutine as package testing does.
 type fatal struct {
 	testing.TB
 	called bool

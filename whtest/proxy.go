@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Proxy is between a client and a server on loopback, and misbehaves on
-// request: a partition, a slow network, a reply that gets lost. It knows no
-// protocol. It is safe for concurrent use.
+// Proxy forwards between a client and a server on loopback, and misbehaves on
+// request: a partition, a slow network, a lost reply. It knows no protocol. It
+// is safe for concurrent use.
 type Proxy struct {
 	target   string
 	listener net.Listener
@@ -26,7 +26,7 @@ type Proxy struct {
 	closed  bool
 }
 
-// proxyPair is one client's connection and the one to the server that belongs
+// proxyPair is a client's connection and the server's connection that belongs
 // to it.
 type proxyPair struct {
 	client, server net.Conn
@@ -38,8 +38,8 @@ func (p *proxyPair) close() {
 	p.server.Close() //nolint:errcheck // as above
 }
 
-// NewProxy starts a proxy to target, host and port. It ends with the test, and
-// all its connections with it.
+// NewProxy starts a proxy to target, given as host and port. The proxy and its
+// connections end with the test.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -57,7 +57,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Addr is where clients connect to.
+// Addr returns the address to which clients connect.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
 // Cut breaks all connections, and new ones as soon as they are made.
@@ -70,13 +70,14 @@ func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
 // Slow delays everything by d, in both directions.
 func (p *Proxy) Slow(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// LoseReply forwards the next request, on whatever connection it comes, waits
-// for the server's reply and breaks the connection instead of passing it on:
-// the server has done what was asked, and the client does not know.
+// LoseReply forwards the next request, on whatever connection it comes, and
+// waits for the server's reply. Then it breaks the connection instead of
+// forwarding the reply: the server has done what was asked, and the client does
+// not know.
 func (p *Proxy) LoseReply() { p.set(func() { p.lose = true }) }
 
-// Mend ends what Cut, Stall, Slow and LoseReply began. What is under way
-// through a slow proxy still takes its time.
+// Mend ends the effects of Cut, Stall, Slow and LoseReply. What is already
+// under way through a slow proxy still takes its time.
 func (p *Proxy) Mend() {
 	p.set(func() {
 		p.cut, p.stalled, p.delay, p.lose = false, false, 0, false
@@ -86,7 +87,7 @@ func (p *Proxy) Mend() {
 	})
 }
 
-// set changes the state and wakes those who wait for it.
+// set changes the state and wakes the goroutines that wait for it.
 func (p *Proxy) set(change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,8 +146,8 @@ func (p *Proxy) connect(client net.Conn) {
 	both.Wait()
 }
 
-// forward copies until an end, or until allow says that what came is not to be
-// passed on.
+// forward copies until an end, or until allow reports that what came must not
+// be forwarded.
 func (p *Proxy) forward(to io.Writer, from io.Reader, allow func() bool) {
 	buffer := make([]byte, 32<<10)
 	for {
@@ -165,8 +166,8 @@ func (p *Proxy) forward(to io.Writer, from io.Reader, allow func() bool) {
 	}
 }
 
-// wait holds what came as long as the proxy stalls, and for the delay. It
-// returns false if the connection is to end.
+// wait holds data while the proxy stalls, and for the delay. It returns false
+// if the connection must end.
 func (p *Proxy) wait() bool {
 	p.mu.Lock()
 	delay := p.delay
@@ -184,7 +185,7 @@ func (p *Proxy) wait() bool {
 	return !ended
 }
 
-// request notes which connection's reply is to be lost.
+// request records on which connection the reply must be lost.
 func (p *Proxy) request(pair *proxyPair) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -194,7 +195,7 @@ func (p *Proxy) request(pair *proxyPair) bool {
 	return true
 }
 
-// reply says whether the server's bytes may pass.
+// reply reports whether the server's bytes may pass.
 func (p *Proxy) reply(pair *proxyPair) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

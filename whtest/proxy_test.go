@@ -11,7 +11,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// echoServer answers each line with itself and counts them.
+// echoServer sends each line back and counts the lines.
 func echoServer(t *testing.T) (addr string, lines *atomic.Int64) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

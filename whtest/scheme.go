@@ -20,20 +20,21 @@ import (
 
 // Subject is a scheme for [TestScheme], and a sender that signs for it.
 type Subject struct {
-	// Scheme is what is examined.
+	// Scheme is the scheme to be tested.
 	Scheme core.Scheme
-	// Secret is the text of a key that verifies what Sign makes; Stranger is
-	// another one of the same form.
+	// Secret is the text of a key that verifies what Sign makes. Stranger is
+	// another secret of the same form.
 	Secret, Stranger string
-	// Sign makes a genuine request, as the sender would: with id, time of the
+	// Sign makes a genuine request as the sender would: with id, time of the
 	// attempt (whole seconds) and content wherever the scheme has them. A
-	// sender that keeps id or time inside the body builds its body around
-	// content, which is JSON. Where the scheme sets [core.Attempt.Stable],
-	// content is in it. Each call returns a new request with canonical header
-	// keys, whose URL and headers other than the signed ones do not depend on
-	// the arguments. It must be safe for concurrent use.
+	// sender that keeps the id or time inside the body builds its body around
+	// content, which is JSON. If the scheme sets [core.Attempt.Stable], content
+	// is part of it.
 	//
-	// Each request has a value for every element of [core.Attempt.Unsigned].
+	// Each call returns a new request with canonical header keys. Its URL and
+	// its headers other than the signed ones do not depend on the arguments. It
+	// has a value for every element of [core.Attempt.Unsigned]. Sign must be
+	// safe for concurrent use.
 	Sign func(id string, at time.Time, content []byte) *core.Request
 	// Handshake makes the request with which the sender asks for the endpoint,
 	// for a scheme whose AnswerHandshake (see [core.Facts]) was enabled. Nil:
@@ -41,17 +42,17 @@ type Subject struct {
 	Handshake func() *core.Request
 	// Challenge makes the signed request with which the sender asks the
 	// endpoint to prove itself, for a scheme with a Challenge (see
-	// [core.Facts]). Nil: the suite asks nothing.
+	// [core.Facts]). Nil: the suite sends none.
 	Challenge func(at time.Time) *core.Request
 }
 
 // TestScheme runs the suite that every [core.Scheme] must pass. Each case is a
-// subtest. Its failure says what an attacker or an outage could do. A
-// provider's published vectors are for a test of its own.
+// subtest. Its failure says what an attacker or an outage could do. Test a
+// provider's published vectors separately.
 //
 // Most cases change a genuine request and then ask one question: is it refused,
-// or is it still the same message? One signature must never give a second
-// message.
+// or is it still the same message? One signature must never authenticate a
+// second message.
 func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // whether the caller's test is parallel is the caller's business
 	t.Helper()
 	cases := schemeCases()
@@ -62,7 +63,7 @@ func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // whether the cal
 		}
 	}
 	if !t.Run(cases[0].name, func(t *testing.T) { report(t, cases[0]) }) { //nolint:paralleltest // the others wait for it
-		t.Log("The other cases change genuine requests: mend this one first, they are not run.")
+		t.Log("The other cases change genuine requests, so they are not run. Fix this one first.")
 		return
 	}
 	for _, c := range cases[1:] {
@@ -100,7 +101,7 @@ const (
 	schemeContent = `{"type":"invoice.paid","data":{"amount":"12345"}}`
 )
 
-// audit collects what is wrong.
+// audit collects the problems of a scheme.
 type audit struct {
 	Subject
 
@@ -113,11 +114,11 @@ func (a *audit) errorf(format string, args ...any) {
 	}
 }
 
-// verifier is a new one with an empty store. It allows no repeats: signed
-// content under other unsigned ids is the same message.
+// verifier returns a new verifier with an empty store. It allows no repeats:
+// signed content under other unsigned ids is the same message.
 func (a *audit) verifier(secrets ...string) *core.Verifier { return a.repeating(-1, secrets...) }
 
-// repeating is a verifier with this bound.
+// repeating returns a verifier with this bound on repeats.
 func (a *audit) repeating(repeats int, secrets ...string) *core.Verifier {
 	v, err := core.New(core.Secrets(secrets...), &schemeStore{}, &core.Config{
 		Scheme: a.Scheme, Clock: a.clock, Repeats: repeats,
@@ -134,7 +135,7 @@ func (a *audit) genuine() *core.Request {
 	return clone(a.Sign(schemeID, schemeNow, []byte(schemeContent)))
 }
 
-// identified says that a message can be told from another one.
+// identified reports whether messages of the scheme can be distinguished.
 func (a *audit) identified() bool { return a.Scheme.Stamping() != core.NotIdentified }
 
 func (a *audit) stamped() bool {
@@ -158,7 +159,7 @@ func (a *audit) key() core.VerifyKey {
 	return k
 }
 
-// refused wants r refused for a reason that lies in the request.
+// refused requires that r is refused, for a reason that lies in the request.
 func (a *audit) refused(what string, r *core.Request, reasons ...core.Reason) {
 	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err == nil {
 		a.errorf("%s: accepted", what)
@@ -176,11 +177,11 @@ func (a *audit) reason(what string, err error, reasons ...core.Reason) {
 	}
 }
 
-// refusedOrSame wants r refused, or seen as the genuine message: same fields,
-// and not handled a second time.
+// refusedOrSame requires that r is refused, or taken for the genuine message:
+// same fields, and not handled a second time.
 func (a *audit) refusedOrSame(what string, r *core.Request) { a.refusedOrSameAs(what, a.genuine(), r) }
 
-// refusedOrSameAs takes another genuine message.
+// refusedOrSameAs is refusedOrSame for another genuine message.
 func (a *audit) refusedOrSameAs(what string, original, r *core.Request) {
 	v := a.verifier(a.Secret)
 	want, err := v.Verify(context.Background(), original)
@@ -208,7 +209,7 @@ func (a *audit) refusedOrSameAs(what string, original, r *core.Request) {
 	}
 }
 
-// identity is what the scheme says identifies r.
+// identity returns what identifies r according to the scheme.
 func (a *audit) identity(r *core.Request) string {
 	at, err := a.attempt(r)
 	if err != nil {
@@ -217,19 +218,19 @@ func (a *audit) identity(r *core.Request) string {
 	return identity(at)
 }
 
-// given is a body that is at hand.
+// given is a body that is already in memory.
 type given []byte
 
 func (b given) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
 
-// admitted takes r through v and reports whether the handler would run; it then
-// succeeds.
+// admitted sends r through v and reports whether the handler would run. The
+// handler then succeeds.
 func admitted(v *core.Verifier, r *core.Request) bool {
 	ran, _ := outcome(v, r)
 	return ran
 }
 
-// outcome also says why not; a challenge has no reason.
+// outcome also returns why it would not run. A challenge has no reason.
 func outcome(v *core.Verifier, r *core.Request) (ran bool, err *core.Error) {
 	d := v.Admit(context.Background(), clone(r), given(r.Body))
 	if d.Answer() != nil {
@@ -247,14 +248,14 @@ func clone(r *core.Request) *core.Request {
 	return &core.Request{Method: r.Method, URL: r.URL, Host: r.Host, Header: h, Body: bytes.Clone(r.Body)}
 }
 
-// lines are the headers of a request that clone made, to be changed.
+// lines returns the headers of a request that clone made, to be changed.
 func lines(r *core.Request) http.Header {
 	h, _ := r.Header.(http.Header)
 	return h
 }
 
-// eachValue calls f with a copy of r for every single value of a header, and a
-// function that replaces the value.
+// eachValue calls f for every single value of a header, with a function that
+// returns a copy of r with other values.
 func eachValue(r *core.Request, f func(name, value string, with func(values ...string) *core.Request)) {
 	h := r.Header.Clone()
 	for _, name := range slices.Sorted(maps.Keys(h)) {
@@ -294,11 +295,11 @@ func positions(length, n int) []int {
 	return p
 }
 
-// manySignatures is more than any sender presents; DocuSign's limit is 100.
+// manySignatures is more than any sender presents. DocuSign's limit is 100.
 const manySignatures = 128
 
-// trailingBits returns base64 text that decodes to the same bytes where a
-// decoder is lenient; ok is false if there is none.
+// trailingBits returns base64 text that a lenient decoder decodes to the same
+// bytes. ok is false if there is none.
 func trailingBits(text string) (string, bool) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	i := len(strings.TrimRight(text, "=")) - 1
@@ -332,58 +333,58 @@ func (s *schemeStore) Swap(_ context.Context, key core.Key, old, next core.Value
 
 func schemeCases() []schemeCase {
 	return []schemeCase{
-		{"genuine", "what the sender signs is accepted, and its parts come out as they were signed: a wrong id or time makes every " +
+		{"genuine", "what the sender signs is accepted, and its parts are read as they were signed: a wrong id or time makes every " +
 			"replay decision wrong", checkGenuine},
 		{"name", "the name is part of every replay key: if it is empty or changes, messages are handled again", checkName},
-		{"facts", "core, schemes.Any, schemes.Sign and explain believe what Facts says: a wrong fact makes a message run twice, or a tool do I/O " +
+		{"facts", "core, schemes.Any, schemes.Sign and explain trust Facts: a wrong fact makes a message run twice, or a tool do I/O " +
 			"that nobody expects", checkFacts},
 		{"empty or cut secret", "ParseKey refuses the empty secret, because everybody can sign with it, and never panics", checkSecrets},
 		{"secret in error", "errors are logged: they never quote the secret", checkSecretErrors},
-		{"another secret", "only the owner of a configured key is believed", checkStranger},
-		{"public key", "a public key is not a secret: it verifies nothing that was made with its text, and a scheme with both kinds of keys refuses a text " +
+		{"another secret", "a signature under any other secret is refused", checkStranger},
+		{"public key", "a public key is not a secret: it verifies nothing that was signed with its text, and a scheme with both kinds of keys refuses a text " +
 			"that does not say which it is", checkPublicKey},
 		{"changed body", "with BodySigned no byte of the body can be changed, added or removed; without it a changed body is still " +
 			"the same message", checkBody},
 		{"changed header", "every byte that the scheme reads from a header is signed, or does not make another message: an unsigned id " +
 			"must not be IDSigned, an unsigned time must not be Timestamp", checkHeaders},
-		{"absent header", "a header that is read only where it is there is as unsigned as the others: anybody can add it", checkAbsent},
-		{"signed bytes", "a signed id, Timestamp, Expires and Stable follow from the signed content alone, also of messages without their id: what falls " +
-			"back on something unsigned makes many messages of one signature", checkSignedBytes},
-		{"case of the body", "with BodySigned the case of a letter counts: a hash of folded text makes two messages of one signature", checkCase},
-		{"long body", "with BodySigned every byte counts, of long bodies and at their end too", checkLong},
-		{"timestamp spelling", "a timestamp is digits as they were signed: signs, zeros in front, exponents and huge numbers are " +
+		{"absent header", "an optional header is as unsigned as the others: anybody can add it", checkAbsent},
+		{"signed bytes", "the signed content alone determines a signed id, Timestamp, Expires and Stable, also in messages without their id: a scheme that falls " +
+			"back on something unsigned authenticates many messages with one signature", checkSignedBytes},
+		{"case of the body", "with BodySigned the case of a letter counts: a hash of case-folded text authenticates two messages with one signature", checkCase},
+		{"long body", "with BodySigned every byte counts, also in long bodies and at their end", checkLong},
+		{"timestamp spelling", "a timestamp is the signed digits: signs, leading zeros, exponents and huge numbers are " +
 			"refused or mean the same", checkTimestamps},
-		{"shifted boundary", "id, timestamp and body cannot be cut elsewhere out of the same signed bytes: a separator that may stand " +
-			"inside a part makes two messages of one signature", checkShift},
-		{"stale or future", "a stamped scheme hands over the time it signed, so that old and far-future attempts are refused", checkWindow},
-		{"signature spelling", "a key accepts only the canonical text of a signature, whole: no upper-case hex, line breaks, " +
+		{"shifted boundary", "the same signed bytes cannot be divided into another id, timestamp and body: a separator that may occur " +
+			"inside a part authenticates two messages with one signature", checkShift},
+		{"stale or future", "a stamped scheme returns the time that is signed, so that old and far-future attempts are refused", checkWindow},
+		{"signature spelling", "a key accepts only the complete canonical text of a signature: no upper-case hex, line breaks, " +
 			"trailing bits, prefixes or suffixes", checkSpelling},
 		{"no signature", "an attempt without signatures matches no key", checkNoSignature},
-		{"stripped or added signatures", "junk beside a genuine signature neither hides it nor makes another message: senders that " +
+		{"stripped or added signatures", "junk beside a genuine signature neither hides it nor creates another message: senders that " +
 			"rotate keys present several, and anybody can add some", checkJunk},
-		{"repeated header", "which of two values counts must not depend on their order: somebody in front of us may look at the " +
+		{"repeated header", "which of two values counts must not depend on their order: a proxy may look at the " +
 			"other one", checkRepeated},
-		{"missing header", "what is missing is refused as missing, malformed or not matching, or was not needed", checkMissing},
+		{"missing header", "a request without a needed header is refused as missing-header, malformed or no-match", checkMissing},
 		{"many signatures", "the number of signatures kept is bounded (" + strconv.Itoa(manySignatures) + " at most), because each may cost " +
 			"a hash of the body", checkMany},
 		{"hostile headers", "ReadHeader sees unauthenticated bytes: it never panics, whatever they are", checkHostileHeaders},
 		{"hostile body", "ReadBody sees unauthenticated bytes: it never panics and refuses what it cannot read", checkHostileBody},
-		{"empty body", "an empty body is a body: it is verified like any other, and a byte added to it is noticed", checkEmptyBody},
-		{"two messages", "two messages are two, and two attempts of one message are one: else events are lost or handled twice", checkTwo},
-		{"handshake", "anybody can ask for a handshake: it is answered only if the program wants that and never for a request with a part of a signature; " +
-			"the answer is short, of a type no browser runs, and the signature of nothing", checkHandshake},
-		{"challenge", "a signed question is answered if it is signed, as often as it is asked, and neither handler nor store sees it", checkChallenge},
-		{"unsigned ids", "Unsigned has as many elements at every request, in one order, \"\" for what is absent, and every byte of an id counts: an event " +
-			"that is taken for another one is lost", checkUnsigned},
-		{"repeats", "signed content runs at most 1 + Config.Repeats times, whatever is changed outside the signature; within that, each unsigned id " +
+		{"empty body", "an empty body is verified like any other, and a byte added to it is noticed", checkEmptyBody},
+		{"two messages", "two messages are distinct, and two attempts of one message are the same: otherwise events are lost or handled twice", checkTwo},
+		{"handshake", "anybody can request a handshake: a scheme responds only if the program enables that, and never to a request with a part of a signature; " +
+			"the response is short, of a type that no browser executes, and the signature of nothing", checkHandshake},
+		{"challenge", "a signed challenge gets its response, as often as it is sent, and neither handler nor store sees it", checkChallenge},
+		{"unsigned ids", "Unsigned has the same number of elements for every request, in the same order, \"\" if absent, and every byte of an id counts: an event " +
+			"that is taken for another is lost", checkUnsigned},
+		{"repeats", "signed content runs at most 1 + Config.Repeats times, whatever changes outside the signature; within that, each unsigned id " +
 			"makes another message, because two events may have equal content", checkRepeats},
-		{"two attempts", "a later attempt of a handled message is recognized by its id, signed or not. Where each attempt has its own time, Content.WriteTime " +
-			"must mark it: it is all that differs", checkAttempts},
-		{"one id, two contents", "a signed id with another content may be another event, so it is not acknowledged. Where each attempt has its own time, " +
-			"Content.WriteTime must mark it, or Stable say what attempts agree in", checkReuse},
-		{"headers by name", "an adapter need not have a map of all headers: they are found with Values, and Clone, which copies all of them, is for " +
-			"requests that are no messages", checkByName},
-		{"request unchanged", "the request belongs to the caller; the handler reads it after us", checkUnchanged},
+		{"two attempts", "a later attempt of a handled message is recognized by its id, signed or not. If each attempt has its own time, Content.WriteTime " +
+			"must mark it: nothing else differs", checkAttempts},
+		{"one id, two contents", "a signed id with another content may be another event, so it is not acknowledged. If each attempt has its own time, " +
+			"Content.WriteTime must mark it, or Stable must list what attempts have in common", checkReuse},
+		{"headers by name", "an adapter need not have a map of all headers: look them up with Values. Clone copies all of them and is for " +
+			"requests that are not messages", checkByName},
+		{"request unchanged", "the request belongs to the caller, and the handler reads it later", checkUnchanged},
 		{"request not kept", "request and attempt are reused for somebody else's message when the call returns: a scheme that keeps one " +
 			"leaks it, and races", checkNotKept},
 		{"concurrent use", "one Scheme and one key serve all requests at once: run the suite with -race", checkConcurrent},
@@ -402,17 +403,17 @@ func checkGenuine(a *audit) {
 	a.checkAdmitted()
 	stamped := a.stamped()
 	if stamped && !m.Timestamp.Equal(schemeNow) {
-		a.errorf("Timestamp is %v, signed was %v", m.Timestamp, schemeNow)
+		a.errorf("Timestamp is %v, want the signed %v", m.Timestamp, schemeNow)
 	}
 	if !stamped && !m.Timestamp.IsZero() {
 		a.errorf("Stamping says that no time is signed, but Timestamp is %v", m.Timestamp)
 	}
 	if m, err := a.verifier(a.Stranger, a.Secret).Verify(context.Background(), a.genuine()); err != nil || m.KeyID != "key-2" {
-		a.errorf("with two keys, of which the second signed: key %q, error %v", m.KeyID, err)
+		a.errorf("signed with the second of two keys: got key %q, error %v", m.KeyID, err)
 	}
 }
 
-// checkAdmitted wants the genuine request to reach the handler.
+// checkAdmitted requires that the genuine request reaches the handler.
 func (a *audit) checkAdmitted() {
 	r := a.genuine()
 	d := a.verifier(a.Secret).Admit(context.Background(), r, given(r.Body))
@@ -429,7 +430,7 @@ func (a *audit) checkAdmitted() {
 	if f := core.FactsOf(a.Scheme); f.Handshake != nil && f.Handshake(r) != nil {
 		who = "Handshake"
 	}
-	a.errorf("Facts.%s answered an ordinary message with %d: the handler never sees it", who, answer.Status)
+	a.errorf("Facts.%s responded to an ordinary message with %d: the handler never sees it", who, answer.Status)
 }
 
 func checkName(a *audit) {
@@ -491,9 +492,9 @@ func checkBody(a *audit) {
 	}
 }
 
-// whole says that two genuine requests differ in their bodies alone and have
-// their own signatures there: each body is a message of its own, whatever
-// request it is put into.
+// whole reports whether two genuine requests differ only in their bodies, which
+// contain their signatures. Each body is then a message of its own, whatever
+// request carries it.
 func (a *audit) whole(one, two *core.Request) bool {
 	first, err := a.attempt(one)
 	if err != nil {
@@ -539,8 +540,8 @@ func checkTimestamps(a *audit) {
 	})
 }
 
-// checkShift cuts the bytes of one signature into other parts, as far as the
-// parts stand in headers.
+// checkShift divides the bytes of one signature into other parts, as far as the
+// parts are in headers.
 func checkShift(a *audit) {
 	now := strconv.FormatInt(schemeNow.Unix(), 10)
 	for _, sep := range []string{".", ":", "|", ""} {
@@ -594,7 +595,7 @@ func checkSpelling(a *audit) {
 			alone.Signatures = []core.Signature{{Label: sig.Label, Text: text}}
 			ok, err := key.Verify(context.Background(), &alone)
 			if err != nil {
-				a.errorf("the key returns an error for a wrong signature, which is answered as an outage: %v", err)
+				a.errorf("the key returns an error for a wrong signature, which core reports as an outage: %v", err)
 			}
 			return ok
 		}
@@ -835,7 +836,7 @@ func checkByName(a *audit) {
 	h := &byName{lines: lines(r)}
 	r.Header = h
 	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err != nil {
-		a.errorf("refused where Request.Header is no http.Header: %v", err)
+		a.errorf("refused if Request.Header is not an http.Header: %v", err)
 	}
 	if h.cloned {
 		a.errorf("a message is read with Header.Clone")
@@ -872,7 +873,7 @@ func checkNotKept(a *audit) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	a.errorf("the request is still referred to after the call")
+	a.errorf("the scheme still refers to the request after the call")
 	runtime.KeepAlive(v)
 }
 
@@ -900,7 +901,7 @@ func checkConcurrent(a *audit) {
 	}
 }
 
-// signedID is what the scheme finds when it is alone with r.
+// signedID returns the id that the scheme finds in r alone.
 func (a *audit) signedID(r *core.Request) string {
 	at, err := a.attempt(r)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// checkFacts holds the scheme to what it says of itself.
+// checkFacts compares the scheme with its own Facts.
 func checkFacts(a *audit) {
 	f := core.FactsOf(a.Scheme)
 	if f.Mistake != nil {
@@ -24,7 +24,7 @@ func checkFacts(a *audit) {
 		return
 	}
 	if data(f) != data(core.FactsOf(a.Scheme)) {
-		a.errorf("Facts are others at a second call")
+		a.errorf("Facts differ at a second call")
 	}
 	r := a.genuine()
 	at, err := a.attempt(r)
@@ -42,13 +42,13 @@ func checkFacts(a *audit) {
 	a.checkSign(f)
 }
 
-// data is what of the facts can be compared.
+// data returns the part of the facts that can be compared.
 func data(f core.Facts) string {
 	f.At, f.Sign, f.Challenge, f.Handshake, f.AwaitsHandshake, f.AnswerHandshake = nil, nil, nil, nil, nil, nil
 	return fmt.Sprint(f)
 }
 
-// checkFactHeaders wants every header of the signature among those that are
+// checkFactHeaders requires that every header of the signature is declared as
 // read.
 func (a *audit) checkFactHeaders(f core.Facts) {
 	if f.Headers == nil {
@@ -72,8 +72,8 @@ func (a *audit) checkFactHeaders(f core.Facts) {
 	}
 }
 
-// listed reports whether a header of the genuine request names this one among
-// those that are signed.
+// listed reports whether a header of the genuine request names this header
+// among the signed ones.
 func (a *audit) listed(name string) bool {
 	found := false
 	eachValue(a.genuine(), func(in, value string, _ func(...string) *core.Request) {
@@ -82,8 +82,8 @@ func (a *audit) listed(name string) bool {
 	return found
 }
 
-// checkIdentifiedBy compares the identity with the attempt: schemes.Any relies
-// on it.
+// checkIdentifiedBy compares the declared identity with the attempt.
+// schemes.Any relies on it.
 func (a *audit) checkIdentifiedBy(f core.Facts, r *core.Request, at *core.Attempt) {
 	switch by := f.IdentifiedBy; {
 	case by == "":
@@ -98,8 +98,8 @@ func (a *audit) checkIdentifiedBy(f core.Facts, r *core.Request, at *core.Attemp
 	}
 }
 
-// pointedAt is the text or number of a JSON body at a pointer of RFC 6901, ""
-// if there is none.
+// pointedAt returns the text or number at a pointer of RFC 6901 in a JSON body,
+// "" if there is none.
 func pointedAt(body []byte, pointer string) string {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -132,8 +132,8 @@ func pointedAt(body []byte, pointer string) string {
 	}
 }
 
-// checkOffline wants a key that fetches nothing to verify under a context that
-// has ended.
+// checkOffline requires that a key that fetches nothing verifies under a
+// context that has ended.
 func (a *audit) checkOffline(f core.Facts) {
 	if f.Fetches {
 		return
@@ -149,7 +149,7 @@ func (a *audit) checkOffline(f core.Facts) {
 	}
 }
 
-// checkAddress wants the address signed, and At to change it.
+// checkAddress requires that the address is signed, and that At changes it.
 func (a *audit) checkAddress(f core.Facts) {
 	if f.URL == "" {
 		return
@@ -181,7 +181,7 @@ func (a *audit) checkAddress(f core.Facts) {
 	}
 }
 
-// withPath is an address of the same host.
+// withPath returns another address on the same host.
 func withPath(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -191,7 +191,7 @@ func withPath(address string) string {
 	return u.String()
 }
 
-// checkSign signs the genuine request anew, as the same message.
+// checkSign signs the genuine request again, and requires the same message.
 func (a *audit) checkSign(f core.Facts) {
 	if f.Sign == nil {
 		return
@@ -204,9 +204,9 @@ func (a *audit) checkSign(f core.Facts) {
 		return
 	}
 	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err != nil {
-		a.errorf("what Facts.Sign makes is refused: %v", err)
+		a.errorf("a request signed by Facts.Sign is refused: %v", err)
 	}
 	if f.Sign(a.genuine(), "", schemeNow) == nil {
-		a.errorf("Facts.Sign signs without a secret")
+		a.errorf("Facts.Sign signs without any secret")
 	}
 }

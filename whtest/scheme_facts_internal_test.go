@@ -16,7 +16,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// lying is the toy, which says something of itself.
+// lying is the toy with wrong facts.
 type lying struct {
 	toy
 
@@ -34,7 +34,7 @@ func (s lying) ParseKey(text string) (core.VerifyKey, error) {
 	return s.key(k), nil
 }
 
-// fetching is a key that needs a context for what it fetches.
+// fetching is a key that fetches and so needs a live context.
 type fetching struct{ core.VerifyKey }
 
 func (k fetching) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
@@ -44,7 +44,7 @@ func (k fetching) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	return k.VerifyKey.Verify(ctx, a)
 }
 
-// changing says something else each time.
+// changing returns other facts each time.
 type changing struct {
 	toy
 
@@ -75,21 +75,21 @@ func TestEveryWrongFactIsCaught(t *testing.T) {
 		scheme core.Scheme
 		caught bool
 	}{
-		"none":                       {lying{}, false},
-		"true ones":                  {lying{facts: core.Facts{Headers: all, Sign: toySign, Past: time.Minute, FreeText: true}}, false},
-		"a mistake":                  {lying{facts: core.Facts{Mistake: errors.New("no")}}, true},
-		"others each time":           {changing{calls: new(atomic.Int64)}, true},
-		"hidden ones":                {hiding{lying{}}, true},
-		"a header that may be there": {lying{toy: toy{mistake: "time from a header if it is there"}, facts: core.Facts{Headers: all}}, true},
-		"unsigned values":            {lying{facts: core.Facts{Unsigned: true}}, true},
-		"a header not named":         {lying{facts: core.Facts{Headers: [][]string{{"Toy-Id", "Toy-Sig"}}}}, true},
-		"a header in lower case":     {lying{facts: core.Facts{Headers: [][]string{{"toy-id", "Toy-Id", "Toy-Time", "Toy-Sig"}}}}, true},
-		"the body identifies":        {lying{facts: core.Facts{IdentifiedBy: "{body}"}}, true},
-		"an id the body has not":     {lying{facts: core.Facts{IdentifiedBy: "/event/id"}}, true},
-		"an identity of no form":     {lying{facts: core.Facts{IdentifiedBy: "event.id"}}, true},
-		"fetches, and says so":       {lying{facts: core.Facts{Fetches: true}, key: needsContext}, false},
-		"fetches, and says nothing":  {lying{key: needsContext}, true},
-		"an address nobody signs": {lying{facts: core.Facts{URL: "https://example.com/", At: func(string) core.Scheme {
+		"none":                         {lying{}, false},
+		"true ones":                    {lying{facts: core.Facts{Headers: all, Sign: toySign, Past: time.Minute, FreeText: true}}, false},
+		"a mistake":                    {lying{facts: core.Facts{Mistake: errors.New("no")}}, true},
+		"differ each time":             {changing{calls: new(atomic.Int64)}, true},
+		"hidden ones":                  {hiding{lying{}}, true},
+		"an optional header":           {lying{toy: toy{mistake: "time from a header if it is there"}, facts: core.Facts{Headers: all}}, true},
+		"unsigned values":              {lying{facts: core.Facts{Unsigned: true}}, true},
+		"a header not named":           {lying{facts: core.Facts{Headers: [][]string{{"Toy-Id", "Toy-Sig"}}}}, true},
+		"a header in lower case":       {lying{facts: core.Facts{Headers: [][]string{{"toy-id", "Toy-Id", "Toy-Time", "Toy-Sig"}}}}, true},
+		"the body identifies":          {lying{facts: core.Facts{IdentifiedBy: "{body}"}}, true},
+		"an id that the body lacks":    {lying{facts: core.Facts{IdentifiedBy: "/event/id"}}, true},
+		"an identity in no known form": {lying{facts: core.Facts{IdentifiedBy: "event.id"}}, true},
+		"fetches and says so":          {lying{facts: core.Facts{Fetches: true}, key: needsContext}, false},
+		"fetches but does not say so":  {lying{key: needsContext}, true},
+		"an address that is not signed": {lying{facts: core.Facts{URL: "https://example.com/", At: func(string) core.Scheme {
 			return toy{kept: new(kept)}
 		}}}, true},
 		"an address with its query":       {overQuery{}, false},
@@ -167,14 +167,14 @@ func (s overQuery) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-func TestAnAnswerToEveryMessageIsNamed(t *testing.T) {
+func TestAResponseToEveryMessageIsCaught(t *testing.T) {
 	t.Parallel()
 	yes := &core.Answer{Status: http.StatusOK}
 	for want, f := range map[string]core.Facts{
-		"Facts.Challenge answered an ordinary message with 200": {
+		"Facts.Challenge responded to an ordinary message with 200": {
 			Challenge: func(context.Context, *core.Request, *core.Message, core.VerifyKey) *core.Answer { return yes },
 		},
-		"Facts.Handshake answered an ordinary message with 200": {Handshake: func(*core.Request) *core.Answer { return yes }},
+		"Facts.Handshake responded to an ordinary message with 200": {Handshake: func(*core.Request) *core.Answer { return yes }},
 	} {
 		s := toySubject("")
 		s.Scheme = lying{toy: toy{kept: new(kept)}, facts: f}
@@ -184,8 +184,7 @@ func TestAnAnswerToEveryMessageIsNamed(t *testing.T) {
 	}
 }
 
-// idInBody is the toy with its id in the body, at /id. It says that it is at
-// pointer.
+// idInBody is the toy with its id in the body, at /id. It claims that the id is at pointer.
 type idInBody struct {
 	toy
 
@@ -228,8 +227,7 @@ func TestAnIdentityAtAnotherPlaceIsCaught(t *testing.T) {
 	}
 }
 
-// bothKinds has public keys, "public:…", whose private half is made up, and
-// shared secrets.
+// bothKinds has shared secrets, and public keys ("public:…") whose private half is made up.
 type bothKinds struct {
 	toy
 
@@ -282,7 +280,7 @@ func (k eitherKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	return false, nil
 }
 
-func TestEveryPublicKeyThatSignsIsCaught(t *testing.T) {
+func TestASchemeWherePublicKeysSignIsCaught(t *testing.T) {
 	t.Parallel()
 	const public = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 	for _, mistake := range []string{

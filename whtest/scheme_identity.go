@@ -10,14 +10,14 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// carrier is a header that holds an unsigned id.
+// carrier is a header that contains an unsigned id.
 type carrier struct {
 	index int // in Attempt.Unsigned
 	name  string
 	id    string // the genuine one, up to a list's separator, even if the scheme takes less of it
 }
 
-// put is r with another id.
+// put returns r with another id.
 func (c carrier) put(r *core.Request, id string) *core.Request {
 	r = clone(r)
 	for i, value := range lines(r)[c.name] {
@@ -26,7 +26,7 @@ func (c carrier) put(r *core.Request, id string) *core.Request {
 	return r
 }
 
-// around is the entry of the list value that id is in.
+// around returns the entry of the list value that contains id.
 func around(value, id string) string {
 	const separators = `,;= "`
 	before, after, _ := strings.Cut(value, id)
@@ -36,8 +36,8 @@ func around(value, id string) string {
 	return before[strings.LastIndexAny(before, separators)+1:] + id + after
 }
 
-// fresh is the n-th variant of id, which is the one with n = 0. Digits stay
-// digits, and letters letters. ok is false if id is too short for so many.
+// fresh returns the n-th variant of id. With n = 0 that is id itself. Digits
+// stay digits, and letters letters. ok is false if id is too short for so many.
 func fresh(id string, n int) (text string, ok bool) {
 	b := []byte(id)
 	for i := len(b) - 1; i >= 0 && n > 0; i-- {
@@ -57,11 +57,11 @@ func isAlphanumeric(c byte) bool {
 }
 
 // carriers finds the unsigned ids of r, which is genuine and reads as at.
-// problems says which are in no header.
+// problems lists those that are in no header.
 func (a *audit) carriers(r *core.Request, at *core.Attempt) (found []carrier, problems []string) {
 	for i, id := range at.Unsigned {
 		if id == "" {
-			problems = append(problems, fmt.Sprintf("what Subject.Sign makes has no Unsigned[%d], so nothing says whether it counts", i))
+			problems = append(problems, fmt.Sprintf("Subject.Sign leaves Unsigned[%d] empty, so the suite cannot test whether it counts", i))
 			continue
 		}
 		changed, ok := fresh(id, 1)
@@ -76,7 +76,7 @@ func (a *audit) carriers(r *core.Request, at *core.Attempt) (found []carrier, pr
 			}
 		})
 		if len(found) == before {
-			problems = append(problems, fmt.Sprintf("no header holds Unsigned[%d] as it is: another value of it is not another message", i))
+			problems = append(problems, fmt.Sprintf("no header contains Unsigned[%d] unchanged, so the suite cannot change it", i))
 		}
 	}
 	return found, problems
@@ -124,7 +124,7 @@ func checkUnsigned(a *audit) {
 			}
 			changed := c.put(r, c.id[:i]+string(other(c.id[i]))+c.id[i+1:])
 			if at, err := a.attempt(changed); err == nil && slices.Equal(at.Unsigned, want) {
-				a.errorf("byte %d of the id in %s changed: the same unsigned ids", i, c.name)
+				a.errorf("byte %d of the id in %s was changed, but the unsigned ids are the same", i, c.name)
 			}
 		}
 		for what, id := range map[string]string{
@@ -143,7 +143,7 @@ func checkRepeats(a *audit) {
 		return // other cases say what is wrong
 	}
 	carriers, _ := a.carriers(r, at)
-	// runs counts what becomes of tries requests that differ from the genuine one.
+	// runs sends tries requests that differ from the genuine one, and counts their outcomes.
 	runs := func(what string, vary func(n int) *core.Request) {
 		v, ran := a.repeating(repeats, a.Secret), 0
 		for n := range tries {
@@ -189,7 +189,8 @@ func checkRepeats(a *audit) {
 	}
 }
 
-// acknowledged complains unless v knows r as an attempt of a handled message.
+// acknowledged complains unless v recognizes r as an attempt of a handled
+// message.
 func (a *audit) acknowledged(what string, v *core.Verifier, r *core.Request, reply bool) {
 	ran, err := outcome(v, r)
 	switch {
@@ -201,7 +202,8 @@ func (a *audit) acknowledged(what string, v *core.Verifier, r *core.Request, rep
 	}
 }
 
-// indistinct says that at may be another event than one with equal bytes.
+// indistinct reports whether at may be another event than one with the same
+// bytes.
 func indistinct(at *core.Attempt) bool {
 	return !at.IDSigned && at.Indistinct
 }

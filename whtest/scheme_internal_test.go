@@ -384,7 +384,7 @@ func TestEveryBrokenSchemeIsCaught(t *testing.T) {
 	}
 }
 
-// plainSubject is the scheme plain under the suite.
+// plainSubject is the scheme plain as a Subject of the suite.
 func plainSubject(scheme core.Scheme, timed bool) Subject {
 	const secret = "correct-horse-battery-staple"
 	return Subject{Scheme: scheme, Secret: secret, Stranger: "a-key-of-somebody-else", Sign: func(_ string, at time.Time, content []byte) *core.Request {
@@ -399,7 +399,7 @@ func plainSubject(scheme core.Scheme, timed bool) Subject {
 	}}
 }
 
-func TestTheSuitesOwnSchemesPassIt(t *testing.T) {
+func TestTheSuitesOwnSchemesPass(t *testing.T) {
 	t.Parallel()
 	for _, timed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("timed %v", timed), func(t *testing.T) {
@@ -460,7 +460,7 @@ func (s wrong) ParseKey(secret string) (core.VerifyKey, error) {
 	return bodyKey{k}, nil
 }
 
-// bodyKey verifies the body, whatever the content says.
+// bodyKey verifies the body and ignores the signed content.
 type bodyKey struct{ core.VerifyKey }
 
 // Verify implements core.VerifyKey.

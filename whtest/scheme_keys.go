@@ -16,8 +16,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// checkPublicKey signs with the public key as an attacker would, who has
-// nothing else: as the secret of a MAC.
+// checkPublicKey signs with the public key, used as the secret of a MAC. An
+// attacker has nothing else.
 func checkPublicKey(a *audit) {
 	f := core.FactsOf(a.Scheme)
 	public := f.PublicKeys
@@ -50,7 +50,7 @@ func checkPublicKey(a *audit) {
 			}
 			at.Signatures = macs(secret, at, labels)
 			if ok, _ := key.Verify(context.Background(), at); ok {
-				a.errorf("%s is a public key, and verifies a MAC that was made with its text: everybody can sign", what)
+				a.errorf("%s is a public key, and verifies a MAC that was made with its text: anybody can sign", what)
 				break
 			}
 		}
@@ -74,8 +74,8 @@ func (a *audit) signsWith(secrets []string) bool {
 	return false
 }
 
-// publicTexts are the spellings of a public key: whole, without what is in
-// front of the colon, and their bytes.
+// publicTexts returns the spellings of a public key: the whole text, what
+// follows its colon, and the bytes of both.
 func publicTexts(text string) []string {
 	all := []string{text}
 	if _, after, ok := strings.Cut(text, ":"); ok {
@@ -92,8 +92,8 @@ func publicTexts(text string) []string {
 	return all
 }
 
-// labels are those of signatures: of the genuine one, of what Facts.Sign makes
-// with a shared secret, and what many senders have.
+// labels returns labels of signatures: of the genuine one, of what Facts.Sign
+// makes with a shared secret, and those that many senders use.
 func (a *audit) labels(f core.Facts) []string {
 	all := []string{"", "v0", "v1", "v2", "h", "h1", "s", "sig", "mac", "hmac", "sha1", "sha256", "sha512", "hmac-sha256"}
 	note := func(r *core.Request) {
@@ -112,8 +112,8 @@ func (a *audit) labels(f core.Facts) []string {
 	return all
 }
 
-// macs are the MACs of the content with this secret, under every label and in
-// every usual form.
+// macs returns the MACs of the content with this secret, under every label and
+// in every usual form.
 func macs(secret string, at *core.Attempt, labels []string) []core.Signature {
 	var all []core.Signature
 	for _, newHash := range []func() hash.Hash{sha1.New, sha256.New, sha512.New} {

@@ -14,7 +14,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// reading is a header that notes which names are asked for.
+// reading is a header that records which names are read.
 type reading struct {
 	http.Header
 
@@ -33,8 +33,8 @@ func (h reading) Get(name string) string {
 	return h.Header.Get(name)
 }
 
-// headersRead are the names that the scheme asks for, in genuine requests and
-// in those that lack something.
+// headersRead returns the names that the scheme reads, in genuine requests and
+// in incomplete ones.
 func (a *audit) headersRead() map[string]bool {
 	names := make(map[string]bool)
 	read := func(r *core.Request) {
@@ -54,8 +54,8 @@ func (a *audit) headersRead() map[string]bool {
 	return names
 }
 
-// bodiesWithoutID are the genuine body, the same without its id, and others
-// without one.
+// bodiesWithoutID returns the genuine body, the same body without its id, and
+// others without one.
 func (a *audit) bodiesWithoutID(r *core.Request) [][]byte {
 	bodies := [][]byte{r.Body, []byte("{}"), []byte("null"), []byte(`{"id":null}`), []byte(`{"id":7}`)}
 	ids := []string{schemeID}
@@ -70,7 +70,8 @@ func (a *audit) bodiesWithoutID(r *core.Request) [][]byte {
 	return bodies
 }
 
-// additions are what an attacker would add: an id, a number and a later time.
+// additions returns what an attacker would add: an id, a number and a later
+// time.
 func additions() []string {
 	later := schemeNow.Add(time.Minute)
 	return []string{
@@ -78,7 +79,7 @@ func additions() []string {
 	}
 }
 
-// checkAbsent adds each header that the scheme asks for and the sender does not
+// checkAbsent adds each header that the scheme reads and the sender does not
 // send.
 func checkAbsent(a *audit) {
 	r := a.genuine()
@@ -94,9 +95,9 @@ func checkAbsent(a *audit) {
 	}
 }
 
-// checkSignedBytes wants whatever identifies a message to follow from the
-// signed content. It needs no key, so it also asks of contents that this sender
-// never signs, as far as the suite knows.
+// checkSignedBytes requires that the signed content alone determines what
+// identifies a message. It needs no key, so it also uses contents that this
+// sender never signs, as far as the suite knows.
 func checkSignedBytes(a *audit) {
 	genuine := a.genuine()
 	names := a.headersRead()
@@ -126,7 +127,7 @@ func checkSignedBytes(a *audit) {
 	}
 }
 
-// instead are other lines than these.
+// instead returns lines other than these.
 func instead(values []string) [][]string {
 	if len(values) == 0 {
 		var all [][]string
@@ -139,7 +140,7 @@ func instead(values []string) [][]string {
 	return [][]string{nil, {changed}}
 }
 
-// identity is what only the signed content may decide.
+// identity returns what only the signed content may determine.
 func identity(at *core.Attempt) string {
 	id := "no signed id"
 	if at.IDSigned {
@@ -154,8 +155,8 @@ func identity(at *core.Attempt) string {
 	return fmt.Sprintf("%s, Timestamp %s, Expires %s, Stable %q", id, moment(at.Timestamp), moment(at.Expires), at.Stable)
 }
 
-// checkCase changes the case of letters in the body: a hash of a text that was
-// folded covers no id and no name.
+// checkCase changes the case of letters in the body. A hash of case-folded text
+// protects no id and no name.
 func checkCase(a *audit) {
 	r := a.genuine()
 	var letters []int
@@ -171,7 +172,8 @@ func checkCase(a *audit) {
 	}
 }
 
-// checkLong changes long bodies, at the end too: a scheme may look at a part.
+// checkLong changes long bodies, also at the end: a scheme may look at a part
+// only.
 func checkLong(a *audit) {
 	for _, size := range []int{5 << 10, 70 << 10} {
 		r := clone(a.Sign(schemeID, schemeNow, []byte(`{"type":"`+strings.Repeat("abcdefgh", size/8)+`"}`)))

@@ -10,15 +10,14 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// TestSeenStore checks a store against the contract of [core.SeenStore], in
-// subtests, each with a store of its own from open. open is called at the start
-// of each, and may register clean-up with t. The stores may share an engine, if
-// they do not share records. Records of an earlier run do not disturb: keys are
-// random, or taken over.
+// TestSeenStore checks a store against the contract of [core.SeenStore]. Each
+// subtest starts by calling open for a store of its own; open may register
+// clean-up with t. The stores may share an engine but not records. Records of
+// an earlier run do no harm: keys are random, or taken over.
 //
-// It takes about two seconds, and more by the grain of the store. Cases that
-// need an option are skipped without it. It cannot show that a store never
-// evicts: read your engine's manual for what it does when it is full.
+// It takes about two seconds, and longer for a store with a coarse grain. Cases
+// that need an option are skipped without it. It cannot show that a store never
+// evicts: read in your engine's manual what it does when it is full.
 func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ...StoreOption) {
 	t.Helper()
 	var options storeOptions
@@ -30,7 +29,8 @@ func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ..
 	}
 }
 
-// StoreOption tells [TestSeenStore] what it cannot find out about a store.
+// StoreOption tells [TestSeenStore] something that it cannot find out about a
+// store.
 type StoreOption func(*storeOptions)
 
 type storeOptions struct {
@@ -42,25 +42,24 @@ type storeOptions struct {
 	forget    func(t testing.TB, s core.SeenStore)
 }
 
-// StoreGrain is how much longer than its ttl a record may live, because the
-// engine counts in larger units. Default: 20 milliseconds, for the scheduler. A
-// record may never live shorter.
+// StoreGrain sets how much longer than its ttl a record may live because the
+// engine counts in larger units. The default is 20 milliseconds, for the
+// scheduler. A record must never live shorter.
 func StoreGrain(d time.Duration) StoreOption { return func(o *storeOptions) { o.grain = d } }
 
-// StoreReopen makes the suite check that a durable store keeps its records over
-// a restart of the program. It is for a store that holds its data itself, in a
+// StoreReopen makes the suite check that a durable store keeps its records when
+// the program restarts. It is for a store that keeps its data itself, in a
 // file. reopen closes s and returns another store on the same data. A store on
-// a server needs [StoreRestart], because another client of a server that kept
-// running proves nothing.
+// a server needs [StoreRestart]: another client of a server that kept running
+// proves nothing.
 func StoreReopen(reopen func(t testing.TB, s core.SeenStore) core.SeenStore) StoreOption {
 	return func(o *storeOptions) { o.reopen = reopen }
 }
 
-// StoreRestart makes the suite check that the server of a store keeps its
-// records over a restart. stop ends the server as a crash does, and the
-// function that it returns starts the server again on the same data. Both leave
-// s and its client alone: s must fail between the two, and work again by
-// itself.
+// StoreRestart makes the suite check that a store's server keeps its records
+// when it restarts. stop ends the server as a crash does, and the function that
+// it returns starts the server again on the same data. Neither touches s and
+// its client: s must fail between the two, and then recover by itself.
 func StoreRestart(stop func(t testing.TB, s core.SeenStore) (start func())) StoreOption {
 	return func(o *storeOptions) { o.stop = stop }
 }
@@ -72,18 +71,18 @@ func StoreBreak(breakIt func(t testing.TB, s core.SeenStore) (repair func())) St
 	return func(o *storeOptions) { o.breakIt = breakIt }
 }
 
-// StoreLoseReply makes the suite check a swap that is carried out and whose
-// reply does not arrive. lose arranges that for the next call to s: for example
-// a proxy to the engine passes the request on and closes the connection. A
-// store with this option has a server, so it needs [StoreRestart] in the place
-// of [StoreReopen].
+// StoreLoseReply makes the suite check a swap that is carried out but whose
+// reply is lost. lose arranges that for the next call to s: for example, a
+// proxy forwards the request to the engine and then closes the connection. A
+// store with this option has a server, so it needs [StoreRestart] instead of
+// [StoreReopen].
 func StoreLoseReply(lose func(t testing.TB, s core.SeenStore)) StoreOption {
 	return func(o *storeOptions) { o.loseReply = lose }
 }
 
 // StoreForget makes the suite check that a store with the method KnownSince
-// finds out that its records are gone. forget removes all that the engine holds
-// for s behind its back: FLUSHALL, TRUNCATE, another file.
+// notices that its records are gone. forget removes everything that the engine
+// keeps for s, without its knowledge: FLUSHALL, TRUNCATE, another file.
 func StoreForget(forget func(t testing.TB, s core.SeenStore)) StoreOption {
 	return func(o *storeOptions) { o.forget = forget }
 }
@@ -116,13 +115,13 @@ type storeTest struct {
 	store core.SeenStore
 }
 
-// none is what a store returns when there is no record.
+// none is the Value that a store returns if there is no record.
 var none core.Value //nolint:gochecknoglobals // a constant, which Go has none of for arrays
 
-// long is a life that outlasts the suite.
+// long is a ttl that outlasts the suite.
 const long = time.Hour
 
-// swap calls the store, whose engine is well.
+// swap calls the store, whose engine must be up.
 func (t *storeTest) swap(key core.Key, old, next core.Value, ttl time.Duration) core.Value {
 	t.Helper()
 	got, err := t.store.Swap(t.Context(), key, old, next, ttl)
@@ -151,13 +150,14 @@ func (t *storeTest) mustKeep(key core.Key, live, old, next core.Value) {
 	}
 }
 
-// read looks without writing: it expects a value that was never there.
+// read returns the live value without writing: it expects a value that was
+// never there.
 func (t *storeTest) read(key core.Key) core.Value {
 	t.Helper()
 	return t.swap(key, newValue(), newValue(), time.Millisecond)
 }
 
-// mustRead expects a live value, or none.
+// mustRead expects this live value, or none.
 func (t *storeTest) mustRead(key core.Key, want core.Value) {
 	t.Helper()
 	if got := t.read(key); got != want {
@@ -165,13 +165,13 @@ func (t *storeTest) mustRead(key core.Key, want core.Value) {
 	}
 }
 
-// forgets is what the store says of itself.
+// forgets reports whether the store says that it forgets.
 func (t *storeTest) forgets() bool {
 	f, ok := t.store.(interface{ Forgets() bool })
 	return ok && f.Forgets()
 }
 
-// limited is a context for calls to an engine that may hang.
+// limited returns a context for calls to an engine that may hang.
 func (t *storeTest) limited() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(t.Context(), 2*time.Second)
 }
@@ -182,8 +182,8 @@ func newKey() core.Key {
 	return k
 }
 
-// newValue makes a value that never was: as core's are, unique and with a
-// replay window that is open.
+// newValue returns a value that was never used. Like core's values it is
+// unique, and its replay window is open.
 func newValue() core.Value {
 	var v core.Value
 	_, _ = rand.Read(v[:])

@@ -25,8 +25,8 @@ func storeCases() []storeCase {
 		},
 		{
 			"one takeover",
-			"of concurrent swaps from the same value exactly one happens. Otherwise, after a crash, two attempts take the message over. " +
-				"A store that can only set what is absent is not enough: a live value is replaced when it equals old.",
+			"of concurrent swaps from the same value exactly one happens. Otherwise two attempts take over the message after a crash. " +
+				"A store that can only set absent values is not enough: a live value must be replaced if it equals old.",
 			oneTakeover,
 		},
 		{
@@ -37,14 +37,14 @@ func storeCases() []storeCase {
 		},
 		{
 			"all bytes are compared",
-			"old is compared in all its 40 bytes. Values that share a token, or a prefix, are different records of one message: its claim " +
+			"all 40 bytes of old are compared. Values that share a token, or a prefix, are different records of one message: its claim " +
 				"and its release have the same token.",
 			allBytesCompared,
 		},
 		{
 			"idempotence",
 			"the same call again, while its value is live, returns next. Clients repeat calls whose reply was lost: if the repeated claim " +
-				"looked like a lost one, nobody would handle the message. Return next if the live value already equals it, before comparing old.",
+				"seemed to have lost, nobody would handle the message. Return next if the live value already equals it, before comparing old.",
 			idempotence,
 		},
 		{
@@ -62,58 +62,58 @@ func storeCases() []storeCase {
 		{
 			"any 32 bytes are a key",
 			"keys that differ in any bit are different messages. A shortened key, one that ends at a NUL byte, and one compared without case " +
-				"make two messages one, and the second is acknowledged unseen. Store a Key as bytes, or hexadecimal, all of it.",
+				"merge two messages, and the second is acknowledged unseen. Store all of a Key, as bytes or hexadecimal.",
 			anyKey,
 		},
 		{
 			"a record lives for its ttl",
-			"a record is there for ttl, from the call on, and gone by then and the grain: earlier, and a captured attempt can be replayed; later, and the " +
+			"a record lives for ttl from the call on, and is gone after ttl and the grain. If it goes earlier, a captured attempt can be replayed; if later, the " +
 				"store fills. Round up to the engine's unit. If the engine removes lazily, compare the expiry when reading.",
 			livesForTTL,
 		},
 		{
 			"a swap lengthens the life",
-			"a swap that happens sets a new life, counted from it. Otherwise a handled message is forgotten when its claim would have been. " +
+			"a swap that happens sets a new life, counted from it. Otherwise a handled message is forgotten when its claim would have expired. " +
 				"Set the expiry in the statement that replaces the value.",
 			lengthens,
 		},
 		{
 			"a swap shortens the life",
-			"a swap that happens sets a new life, also a shorter one: do not keep the later of the two.",
+			"a swap that happens sets a new life, even a shorter one: do not keep the later of the two ends.",
 			shortens,
 		},
 		{
 			"a swap that does not happen leaves the life alone",
-			"only a swap that happens touches the expiry. Otherwise whoever re-sends attempts keeps a record alive, or ends it.",
+			"only a swap that happens touches the expiry. Otherwise repeated attempts keep a record alive, or end it.",
 			loserLeavesLife,
 		},
 		{
 			"an expired record matches nothing",
-			"a record whose time is over is no record, even if the engine still holds it: a swap from it does nothing and " +
+			"an expired record does not exist, even if the engine still has it: a swap from it does nothing and " +
 				"returns the zero Value, and a swap from none happens.",
 			expiredMatchesNothing,
 		},
 		{
 			"a long ttl does not overflow",
-			"ttl may be ten years, and a record with it is there. Check the arithmetic of the expiry.",
+			"ttl may be ten years, and the record must be there. Check the arithmetic of the expiry.",
 			longTTL,
 		},
 		{
 			"no record is lost among many",
-			"a live record is never dropped to make room. A cache that evicts (LRU, a Redis with allkeys-lru, memcached) makes forgotten messages new " +
+			"a live record is never dropped to make room. In a cache that evicts (LRU, a Redis with allkeys-lru, memcached) forgotten messages are new " +
 				"again; a store that is full returns an error that wraps core.ErrStoreFull.",
 			manyRecords,
 		},
 		{
 			"linearizable",
 			"concurrent swaps of one key behave as if they happened one after the other, each between its call and its return. A replica " +
-				"or a cache that answers with what was there a moment ago breaks that; so does a read before the write outside its transaction.",
+				"or a cache that returns old values breaks that; so does a read before the write, outside its transaction.",
 			linearizable,
 		},
 		{
 			"a context that ended is an error",
 			"a call whose context has ended returns its error (errors.Is finds context.Canceled or DeadlineExceeded) and does not write. Pass ctx to the client; a store " +
-				"without I/O asks ctx.Err() first.",
+				"without I/O checks ctx.Err() first.",
 			endedContext,
 		},
 		{
@@ -125,25 +125,25 @@ func storeCases() []storeCase {
 		{
 			"engine down and back",
 			"while the engine fails, Swap returns an error within the deadline of its context, never the zero Value with a nil error, which would " +
-				"mean that the message is new. When the engine is back the store works again by itself, with the records it had.",
+				"mean that the message is new. When the engine is back, the store recovers by itself, with the records it had.",
 			downAndBack,
 		},
 		{
 			"opened again on the same data",
-			"a store that holds its data itself and does not say Forgets() keeps its records over a restart of the program, with their lives.",
+			"a store that keeps its data itself, and whose Forgets() is not true, keeps its records and their expiry when the program restarts.",
 			openedAgain,
 		},
 		{
 			"restart on the same data",
-			"a store on a server that does not say Forgets() keeps its records over a restart of the server, with their lives. A server that " +
+			"a store on a server, whose Forgets() is not true, keeps its records and their expiry when the server restarts. A server that " +
 				"keeps them in memory forgets every message when it restarts.",
 			restart,
 		},
 		{
 			"records that are gone",
-			"a store with the method KnownSince makes it later before a swap returns that finds out that records are gone, and the zero time " +
-				"stands only for never having looked. Otherwise what was handled before the loss runs again. Keep a marker beside the " +
-				"records, which gets lost with them, and read it in the step that claims, at least every ten milliseconds and after errors.",
+			"a store with the method KnownSince moves it forward before it returns from the swap that notices that records are gone. The zero time " +
+				"means only that it has never looked. Otherwise messages handled before the loss run again. Keep a marker beside the " +
+				"records that gets lost with them, and read it in the step that claims, at least every ten milliseconds and after errors.",
 			recordsGone,
 		},
 		{
@@ -155,8 +155,8 @@ func storeCases() []storeCase {
 	}
 }
 
-// race calls the store at once from n callers, each with a value of its own,
-// and returns who won and what all of them saw.
+// race calls the store from n callers at once, each with a value of its own.
+// Exactly one must win, and all must see its value.
 func (t *storeTest) race(n int, key core.Key, old core.Value) {
 	t.Helper()
 	type result struct{ next, got core.Value }
@@ -183,7 +183,7 @@ func (t *storeTest) race(n int, key core.Key, old core.Value) {
 		}
 	}
 	if winners != 1 {
-		t.Fatalf("%d of %d concurrent swaps from %s happened, not one", winners, n, show(old))
+		t.Fatalf("%d of %d concurrent swaps from %s happened, want 1", winners, n, show(old))
 	}
 	for _, r := range results {
 		if r.got != winner {
@@ -227,12 +227,12 @@ func allBytesCompared(t *storeTest) {
 			t.Fatalf("old differed from the live value in byte %d only", i)
 		}
 	}
-	// As a release does: next has the token of old.
+	// As in a release: next has the token of old.
 	released := live
 	released[9] = byte(core.Released) << 6
 	t.mustSwap(key, live, released, long)
 	t.mustKeep(key, released, live, newValue())
-	// Idempotence is not for a value that only looks like next.
+	// A value that only looks like next must not count as a repeated call.
 	t.mustKeep(key, released, none, live)
 }
 
@@ -291,8 +291,8 @@ func anyKey(t *storeTest) {
 		k[i/8] ^= 1 << (i % 8)
 		keys = append(keys, k)
 	}
-	// NUL from each position on: equal to a C string up to there, and to each other when zeros are
-	// trimmed.
+	// NUL from each position on. Such keys equal each other as C strings up to there, or if
+	// trailing zeros are trimmed.
 	for i := range base {
 		k := base
 		clear(k[i:])
@@ -330,7 +330,7 @@ func anyKey(t *storeTest) {
 	}
 }
 
-// Lives of the ttl cases: long enough to be sampled, short enough to wait for.
+// ttls of the ttl cases: long enough to sample, short enough to wait for.
 const (
 	shortLife = 150 * time.Millisecond
 	sample    = 5 * time.Millisecond
@@ -340,8 +340,9 @@ const (
 func now() time.Time { return time.Now() } //nolint:forbidigo // a store's life is real time
 
 // mustLive samples until the record must be gone. A sample proves that the
-// record ended early if it was answered before the end counted from the swap's
-// call, and late if it was asked after the end counted from the swap's return.
+// record ended early if the reply came before the ttl since the swap was
+// called. It proves that the record ended late if the sample began after the
+// ttl since the swap returned.
 func (t *storeTest) mustLive(key core.Key, value core.Value, ttl time.Duration, called, returned time.Time) {
 	t.Helper()
 	seen := 0
@@ -435,7 +436,7 @@ func manyRecords(t *storeTest) {
 	const callers, each = 16, 250
 	keys := make([][each]core.Key, callers)
 	values := make([][each]core.Value, callers)
-	// visit calls the store for all records, of which each caller has its own.
+	// visit calls the store for all records. Each caller has its own ones.
 	visit := func(call func(key core.Key, value *core.Value) error) {
 		t.Helper()
 		var wg sync.WaitGroup
@@ -523,11 +524,11 @@ func linearizable(t *storeTest) {
 	}
 }
 
-// checkHistory says what is wrong with the history of a key, "" if nothing.
-// Every value is written by one call only, so the swaps that happened must form
-// one chain from no record on, and each answer is a place in it. The places
-// must not go back between a call that returned and one that began later. That
-// is all that linearizability asks here.
+// checkHistory returns what is wrong with the history of a key, "" if nothing.
+// Each value is written by one call only, so the successful swaps must form one
+// chain that begins with no record. Each reply is a place in that chain. The
+// places must not go back between a call that returned and one that began
+// later. Linearizability requires no more here.
 func checkHistory(history []storeOp) string {
 	after := make(map[core.Value]core.Value)
 	for i := range history {
@@ -584,7 +585,7 @@ func endedContext(t *storeTest) {
 			old core.Value
 		}{{fresh, none}, {key, live}} {
 			if _, err := t.store.Swap(ctx, call.key, call.old, newValue(), long); !errors.Is(err, ctx.Err()) {
-				t.Errorf("Swap with a context that ended (%v) returned the error %v", ctx.Err(), err)
+				t.Errorf("Swap with an ended context (%v) returned the error %v", ctx.Err(), err)
 			}
 		}
 		t.mustRead(fresh, none)
@@ -629,8 +630,8 @@ func downAndBack(t *storeTest) {
 	t.mustSwap(fresh, none, value, long)
 }
 
-// mustBeDown expects an error of each call, in time: of a claim, and of a
-// change of what the engine holds.
+// mustBeDown expects each call to fail in time: a claim, and a change of what
+// the engine holds.
 func (t *storeTest) mustBeDown(key core.Key, value core.Value) {
 	t.Helper()
 	for _, call := range []struct {
@@ -680,7 +681,7 @@ func restart(t *storeTest) {
 	case t.forgets():
 		t.Skip("the store says that it forgets at restart")
 	case t.stop == nil && t.reopen != nil && t.loseReply != nil:
-		t.Fatal("a store whose replies can be lost has a server, and another client of it proves nothing: give StoreRestart")
+		t.Fatal("a store whose replies can be lost has a server, and another client of it proves nothing: use StoreRestart")
 	case t.stop == nil:
 		t.Skip("needs the option StoreRestart, for a store on a server")
 	}
@@ -692,8 +693,8 @@ func restart(t *storeTest) {
 	})
 }
 
-// survives checks that records and their lives survive again, which gets one of
-// them.
+// survives checks that records and their expiry survive a reopening or restart.
+// again does that and is given one of the records.
 func (t *storeTest) survives(again func(kept core.Key, value core.Value)) {
 	t.Helper()
 	kept, value := newKey(), newValue()
@@ -743,7 +744,7 @@ func recordsGone(t *storeTest) {
 	}
 }
 
-// wholeBody is a body that was read.
+// wholeBody is a body that is already in memory.
 type wholeBody []byte
 
 // ReadBody implements [core.BodyReader].
@@ -760,7 +761,7 @@ func wholeProtocol(t *storeTest) {
 		t.Fatal(err)
 	}
 	id, start := core.NewID(), now()
-	// attempt sends the message, stamped so many seconds from the start on.
+	// attempt sends the message with a timestamp this many seconds after the start.
 	attempt := func(stamp int) *core.Delivery {
 		t.Helper()
 		h := make(http.Header)
@@ -799,7 +800,7 @@ func wholeProtocol(t *storeTest) {
 	}
 }
 
-// show shortens a value for messages: its first and its last bytes.
+// show shortens a value for messages to its first and last bytes.
 func show(v core.Value) string {
 	if v == none {
 		return "none"

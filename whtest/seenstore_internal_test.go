@@ -15,9 +15,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// mapStore is a store that keeps the contract in the plainest way, and can break it in many.
+// mapStore is the simplest store that keeps the contract. It can break the contract in many ways.
 type mapStore struct {
-	// fault is the way it is broken; empty: it is not.
+	// fault is the way in which it is broken. Empty: it is not broken.
 	fault string
 	data  *mapData
 	down  *bool // the engine fails
@@ -25,7 +25,7 @@ type mapStore struct {
 	life  *mapLife
 }
 
-// mapLife is what a store knows of the life of its records.
+// mapLife is what a store knows about the expiry of its records.
 type mapLife struct {
 	marker, since time.Time
 	passed        bool // over one swap without a look
@@ -152,7 +152,7 @@ func (s *mapStore) Swap(ctx context.Context, key core.Key, old, next core.Value,
 	return next, nil
 }
 
-// look finds out whether the records are those that the store knows. The caller holds the lock.
+// look notices whether the records are still those that the store knows. The caller holds the lock.
 func (s *mapStore) look() {
 	if s.data.marker.IsZero() {
 		s.data.marker = time.Now()
@@ -174,7 +174,7 @@ func (s *mapStore) KnownSince() time.Time {
 	return s.life.since
 }
 
-// mapOptions give every case something to run with.
+// mapOptions returns options with which every case can run.
 func mapOptions() storeOptions {
 	of := func(s core.SeenStore) *mapStore {
 		m, _ := s.(*mapStore)
@@ -215,7 +215,7 @@ func mapOptions() storeOptions {
 	}
 }
 
-// recorder is a testing.TB whose failures fail nobody.
+// recorder is a testing.TB that records failures and does not fail the test.
 type recorder struct {
 	testing.TB
 
@@ -258,7 +258,7 @@ func (r *recorder) Skip(...any) {
 	runtime.Goexit()
 }
 
-// record runs one case on a store with a fault and returns how it went.
+// record runs one case on a store with a fault and returns the outcome.
 func record(t *testing.T, c storeCase, fault string) *recorder {
 	t.Helper()
 	return recordStore(t, c, newMapStore(fault), mapOptions())
@@ -367,7 +367,7 @@ func TestSeenStoreSuitePassesASecondTimeOnOneEngine(t *testing.T) {
 	}
 }
 
-func TestAnotherClientIsNoRestartOfAServer(t *testing.T) {
+func TestAnotherClientDoesNotCountAsAServerRestart(t *testing.T) {
 	t.Parallel()
 	cases := storeCases()
 	named := func(name string) storeCase {
@@ -379,11 +379,11 @@ func TestAnotherClientIsNoRestartOfAServer(t *testing.T) {
 		says            string
 		skipped         bool
 	}{
-		"a program that keeps what it holds":    {caseName: "opened again on the same data"},
-		"a program that forgets what it holds":  {caseName: "opened again on the same data", forgets: true, says: "the live value is none"},
-		"a program is no server":                {caseName: "restart on the same data", skipped: true},
-		"a client of a server that keeps on":    {caseName: "restart on the same data", server: true, says: "give StoreRestart"},
-		"a client of a server that forgets all": {caseName: "restart on the same data", server: true, forgets: true, says: "give StoreRestart"},
+		"a program that keeps its data":                {caseName: "opened again on the same data"},
+		"a program that forgets its data":              {caseName: "opened again on the same data", forgets: true, says: "the live value is none"},
+		"a program is not a server":                    {caseName: "restart on the same data", skipped: true},
+		"a client of a server that keeps running":      {caseName: "restart on the same data", server: true, says: "use StoreRestart"},
+		"a client of a server that forgets everything": {caseName: "restart on the same data", server: true, forgets: true, says: "use StoreRestart"},
 	} {
 		options := storeOptions{reopen: func(_ testing.TB, s core.SeenStore) core.SeenStore {
 			again := *s.(*mapStore) //nolint:errcheck // what the test made
@@ -432,11 +432,11 @@ func TestCheckHistory(t *testing.T) {
 		"one after the other":             {[]storeOp{op(1, 2, 0, 1, 1), op(3, 4, 1, 2, 2), op(5, 6, 1, 3, 2)}, ""},
 		"overlapping, seen before return": {[]storeOp{op(1, 9, 0, 1, 1), op(2, 3, 0, 2, 1)}, ""},
 		"two winners":                     {[]storeOp{op(1, 2, 0, 1, 1), op(1, 2, 0, 2, 2)}, "two swaps"},
-		"a read of the past":              {[]storeOp{op(1, 2, 0, 1, 1), op(3, 4, 1, 2, 2), op(5, 6, 0, 3, 1)}, "older"},
+		"a stale read":                    {[]storeOp{op(1, 2, 0, 1, 1), op(3, 4, 1, 2, 2), op(5, 6, 0, 3, 1)}, "older"},
 		"none after a write":              {[]storeOp{op(1, 2, 0, 1, 1), op(3, 4, 9, 2, 0)}, "older"},
 		"a read of the future":            {[]storeOp{op(1, 2, 0, 2, 1), op(3, 4, 0, 1, 1)}, "before it was written"},
 		"a write from nowhere":            {[]storeOp{op(1, 2, 7, 1, 1)}, "never live"},
-		"an answer from nowhere":          {[]storeOp{op(1, 2, 0, 1, 5)}, "no swap wrote"},
+		"a reply from nowhere":            {[]storeOp{op(1, 2, 0, 1, 5)}, "no swap wrote"},
 		"a swap that should have been":    {[]storeOp{op(1, 2, 0, 1, 0)}, "did not happen"},
 	} {
 		if got := checkHistory(c.history); c.want == "" && got != "" || !strings.Contains(got, c.want) {

@@ -8,15 +8,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Source is a [core.KeySource] for tests: tenants with their keys, found by the
-// last element of the request's path, or by a header. It counts lookups, and
-// can fail and stall as a database does.
+// Source is a [core.KeySource] for tests. It finds a tenant's keys by the last
+// element of the request's path, or by a header. It counts lookups, and can
+// fail and stall as a database does.
 //
-// The zero value knows no tenant. It is safe for concurrent use; Header must
-// not be changed while it is in use.
+// The zero value knows no tenant. It is safe for concurrent use, but Header
+// must not be changed while it is in use.
 type Source struct {
-	// Header names the header that holds the tenant, in one line. Empty: the
-	// tenant is the last element of the path.
+	// Header names the header that contains the tenant, with a single value.
+	// Empty: the tenant is the last element of the path.
 	Header string
 
 	mu      sync.Mutex
@@ -26,7 +26,7 @@ type Source struct {
 	stalled bool
 }
 
-// Set gives a tenant its keys, in place of those it had. nil makes it unknown.
+// Set replaces the keys of a tenant. nil removes the tenant.
 func (s *Source) Set(tenant string, keys *core.Keys) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,7 +36,7 @@ func (s *Source) Set(tenant string, keys *core.Keys) {
 	s.tenants[tenant] = keys
 }
 
-// Fail makes lookups from now on return err; nil ends that.
+// Fail makes lookups from now on return err. nil ends that.
 func (s *Source) Fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,22 +44,22 @@ func (s *Source) Fail(err error) {
 }
 
 // Stall makes lookups from now on wait until their context ends, and return its
-// error; false ends that for new ones.
+// error. false ends that for new lookups.
 func (s *Source) Stall(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stalled = on
 }
 
-// Lookups returns how many lookups there were, failed and stalled ones too.
+// Lookups returns the number of lookups, including failed and stalled ones.
 func (s *Source) Lookups() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lookups
 }
 
-// Keys implements [core.KeySource]. The source is the tenant's name; an unknown
-// tenant is [core.ErrUnknownSource].
+// Keys implements [core.KeySource]. The source is the tenant's name. An unknown
+// tenant gives [core.ErrUnknownSource].
 func (s *Source) Keys(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
 	tenant := path.Base(r.Path())
 	if s.Header != "" {

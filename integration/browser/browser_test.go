@@ -13,7 +13,7 @@ import (
 	"github.com/hookonce/hookonce/integration/services"
 )
 
-// The cases are in page.test.mjs, in the language of the browser's driver.
+// The cases are in page.test.mjs, in the language of the browser driver.
 func TestTheInspectorInABrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("opens a browser: run `make test-all`")

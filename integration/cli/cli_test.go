@@ -1,6 +1,6 @@
-// Package cli_test drives the real program hookonce: its commands in scripts,
-// its processes against each other, and what docs/troubleshooting.md shows of
-// it.
+// Package cli_test runs the real program hookonce: its commands in scripts, its
+// processes against each other, and the commands that docs/troubleshooting.md
+// shows.
 package cli_test
 
 import (
@@ -75,7 +75,7 @@ func params(dir string, env []string) testscript.Params {
 	}
 }
 
-// A command that waits for standard input has nothing to tidy up: the first Ctrl-C ends it.
+// A command that waits for standard input has nothing to clean up, so the first Ctrl-C ends it.
 func TestASignalEndsACommandThatWaitsForInput(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
@@ -104,7 +104,7 @@ func TestASignalEndsACommandThatWaitsForInput(t *testing.T) {
 	}
 }
 
-// listener is the hookonce listen of one script.
+// listener is the hookonce listen of a script.
 type listener struct {
 	cmd    *exec.Cmd
 	exited chan error
@@ -112,8 +112,8 @@ type listener struct {
 
 type listenerKey struct{}
 
-// listen starts hookonce listen with these arguments, sets URL to where it listens, and has it
-// print to the file "listen".
+// listen starts hookonce listen with these arguments, sets URL to its address, and writes its
+// output to the file "listen".
 func listen(ts *testscript.TestScript, _ bool, args []string) {
 	l, _ := ts.Value(listenerKey{}).(*listener)
 	out, err := os.Create(ts.MkAbs("listen"))
@@ -138,7 +138,7 @@ func listen(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("hookonce listen does not say where it listens")
 }
 
-// ended waits until it ends by itself, with status 0.
+// ended waits until it ends by itself with status 0.
 func ended(ts *testscript.TestScript, _ bool, _ []string) {
 	l, _ := ts.Value(listenerKey{}).(*listener)
 	select {
@@ -149,7 +149,7 @@ func ended(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// interrupt sends it the signal of Ctrl-C, or SIGTERM, and waits.
+// interrupt sends it SIGINT, as Ctrl-C does, or SIGTERM, and waits.
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	l, _ := ts.Value(listenerKey{}).(*listener)
 	signal := syscall.SIGINT
@@ -160,8 +160,7 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	ended(ts, neg, nil)
 }
 
-// exits runs hookonce with the arguments behind the first, which is the status that it must end
-// with.
+// exits runs hookonce with the arguments after the first, which is the expected exit status.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec("hookonce", args[1:]...)
 	status := 0

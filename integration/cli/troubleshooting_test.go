@@ -29,11 +29,11 @@ var update = flag.Bool("update", false, "write what the commands print into docs
 
 const document = "../../docs/troubleshooting.md"
 
-// entry is a part of the document: under a heading, what was typed and what was printed.
+// entry matches an entry of the document: the heading, what was typed and what was printed.
 var entry = regexp.MustCompile("(?ms)^### ([^\n]*)$|^```sh\n(hookonce [^\n]*)\n```\n\n```text\n(.*?)^```$")
 
-// TestTroubleshooting makes the mistake of each entry of the document on purpose, runs exactly the
-// commands that are there, and compares what they print with what is there.
+// TestTroubleshooting makes the mistake of each entry of the document on purpose. It runs exactly
+// the commands shown there, and compares their output with the output shown.
 func TestTroubleshooting(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(document)
@@ -82,7 +82,7 @@ func TestTroubleshooting(t *testing.T) {
 	}
 }
 
-// uncounted leaves out how many variants there are, which grows with what package schemes knows.
+// uncounted removes the number of variants, which grows with package schemes.
 func uncounted(text string) string {
 	return regexp.MustCompile(`under \d+ variants`).ReplaceAllString(text, "under some variants")
 }
@@ -109,16 +109,16 @@ func TestEveryReasonHasAnEntry(t *testing.T) {
 	}
 }
 
-// at is when the messages are signed, and arrive.
+// at is the time at which the messages are signed and arrive.
 const at = 1_760_000_000
 
-// scene is a directory with a secret and a captured request, as the document's reader has them.
+// scene is a directory with a secret and a captured request, like the reader's.
 type scene struct {
 	t      *testing.T
 	dir    string
 	env    []string
 	secret string
-	// The request on its way.
+	// The request on the way.
 	target string
 	header http.Header
 	body   []byte
@@ -134,7 +134,7 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-// sign has the sender sign the body as it is now, and the request captured as it is then.
+// sign has the sender sign the current body, and captures the request as it is then.
 func (s *scene) sign(secret string, stamp int64) {
 	signer, err := core.NewSigner(secret)
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *scene) sign(secret string, stamp int64) {
 	s.capture()
 }
 
-// mac has a sender of another scheme sign.
+// mac signs as a sender of another scheme.
 func (s *scene) mac(content string) []byte {
 	h := hmac.New(sha256.New, []byte(s.secret))
 	h.Write([]byte(content))
@@ -169,19 +169,19 @@ func (s *scene) capture() {
 	s.write("request.txt", b.String()+"\r\n"+string(s.body))
 }
 
-// arrives changes the body on its way.
+// arrives changes the body on the way.
 func (s *scene) arrives(body string) {
 	s.body = []byte(body)
 	s.capture()
 }
 
-// passes changes the headers on their way.
+// passes changes the headers on the way.
 func (s *scene) passes(change func(h http.Header)) {
 	change(s.header)
 	s.capture()
 }
 
-// run is a shell with the program on its path.
+// run runs a shell command with the program on the path.
 func (s *scene) run(command string) string {
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = s.dir
@@ -192,7 +192,7 @@ func (s *scene) run(command string) string {
 
 func (s *scene) variable(text string) { s.env = []string{"WEBHOOK_SECRET=" + text} }
 
-// square is a scheme that signs the public URL.
+// square uses a scheme that signs the public URL.
 func (s *scene) square(url string) {
 	s.secret = "square-signature-key-4Q7rVb2n"
 	s.write("secret.txt", s.secret)
@@ -200,7 +200,7 @@ func (s *scene) square(url string) {
 	s.capture()
 }
 
-// httpSigned is a scheme that signs a digest of the body.
+// httpSigned uses a scheme that signs a digest of the body.
 func (s *scene) httpSigned() {
 	s.secret = "a secret of thirty-two bytes, !!"
 	s.write("secret.txt", "hmac-sha256:"+base64.StdEncoding.EncodeToString([]byte(s.secret)))
@@ -243,7 +243,7 @@ const (
 	rarely   = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdCBlbnZpcm9ubWVudCE="
 )
 
-// mistakes make the mistakes of the document, by its headings.
+// mistakes makes the mistakes of the document, by heading.
 func mistakes() map[string]func(s *scene) {
 	return map[string]func(s *scene){
 		"The log has the body as JSON within JSON": func(s *scene) {

@@ -1,4 +1,5 @@
-// Package docs_test compiles what the documents show of client libraries.
+// Package docs_test compiles the code in the documents that uses client
+// libraries.
 package docs_test
 
 import (
@@ -9,7 +10,7 @@ import (
 )
 
 // TestBlocksWithClientsCompile compiles the blocks of the documents that need a client library of
-// this module. The others are compiled in the root module, and in engines.
+// this module. The others are compiled in the root module and in engines.
 func TestBlocksWithClientsCompile(t *testing.T) {
 	t.Parallel()
 	all, err := docs.Blocks("../..")

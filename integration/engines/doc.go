@@ -1,4 +1,4 @@
-// Package engines has stores over engines that compare and swap, each in at
-// most 25 lines to copy. docs/stores.md shows them as they are here, and the
+// Package engines contains stores on engines with compare-and-swap, each in at
+// most 25 lines to copy. docs/stores.md shows exactly these files, and the
 // tests run them on real servers.
 package engines

@@ -40,14 +40,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// envNATSName and envNATSRoutes make the server a member of a cluster, whose
-// routes the latter lists. Its own is the one at the place of its name, a digit.
+// envNATSName and envNATSRoutes make the server a member of a cluster. The latter lists the routes;
+// the server's own is at the index that its name, a digit, gives.
 const (
 	envNATSName   = "ENGINES_NATS_NAME"
 	envNATSRoutes = "ENGINES_NATS_ROUTES"
 )
 
-// runNATS makes this process a NATS server, as its own program is one.
+// runNATS makes this process a NATS server, as NATS's own program does.
 func runNATS() {
 	port, _ := strconv.Atoi(os.Getenv(services.SelfPort))
 	options := &natsserver.Options{
@@ -100,7 +100,7 @@ func openMemcached(_ testing.TB, addr string) *memcache.Client {
 	return client
 }
 
-// openDynamoDB makes the table, if it is not there.
+// openDynamoDB creates the table if it does not exist.
 func openDynamoDB(t testing.TB, addr string) *dynamodb.Client {
 	t.Helper()
 	db := dynamodb.New(dynamodb.Options{
@@ -118,13 +118,13 @@ func openDynamoDB(t testing.TB, addr string) *dynamodb.Client {
 	return db
 }
 
-// engine is one of the engines, as tests see it.
+// engine is an engine as the tests see it.
 type engine struct {
 	name   string
 	start  func(t testing.TB) *services.Server
 	open   func(t testing.TB, addr string) opened
 	clears time.Duration // when the engine itself has removed what lived for eight seconds; 0: never here
-	// forgets says that a SIGKILL loses everything.
+	// forgets says that SIGKILL loses everything.
 	forgets bool
 }
 
@@ -132,7 +132,7 @@ type engine struct {
 type opened struct {
 	store func(namespace string) *casstore.Store
 	get   func(ctx context.Context, key string) ([]byte, error)
-	// put writes over what is there, or what is not.
+	// put writes a value whether or not there is one.
 	put func(ctx context.Context, key string, value []byte, life time.Duration) (bool, error)
 }
 
@@ -188,8 +188,8 @@ func engines() []engine {
 	}
 }
 
-// TestEnginesKeepTheContract runs the suite of stores with a server that is
-// killed and started again, and twice on that server.
+// TestEnginesKeepTheContract runs the suite for stores, with a server that is killed and started
+// again, and twice on that server.
 func TestEnginesKeepTheContract(t *testing.T) {
 	t.Parallel()
 	for _, e := range engines() {
@@ -225,8 +225,8 @@ func TestEnginesKeepTheContract(t *testing.T) {
 	}
 }
 
-// TestEnginesKeepWhatTheyAcknowledged kills the server under load and asks for
-// every claim that it had acknowledged.
+// TestEnginesKeepWhatTheyAcknowledged kills the server under load, and looks up every claim that it
+// had acknowledged.
 func TestEnginesKeepWhatTheyAcknowledged(t *testing.T) {
 	t.Parallel()
 	for _, e := range engines() {
@@ -260,8 +260,8 @@ func TestEnginesKeepWhatTheyAcknowledged(t *testing.T) {
 	}
 }
 
-// claim claims from 16 callers for a second, kills the server under them, and
-// returns what was acknowledged.
+// claim claims from 16 callers for a second, kills the server during that, and returns the
+// acknowledged claims.
 func claim(t *testing.T, store core.SeenStore, kill func()) map[core.Key]core.Value {
 	t.Helper()
 	var (
@@ -295,7 +295,7 @@ func claim(t *testing.T, store core.SeenStore, kill func()) map[core.Key]core.Va
 	return claims
 }
 
-// missing asks for claims, as soon as the client has found the server again.
+// missing looks up claims as soon as the client is connected again, and counts the lost ones.
 func missing(t *testing.T, store core.SeenStore, claims map[core.Key]core.Value) (lost int) {
 	t.Helper()
 	until := time.Now().Add(20 * time.Second)
@@ -320,8 +320,7 @@ func missing(t *testing.T, store core.SeenStore, claims map[core.Key]core.Value)
 	return lost
 }
 
-// TestNATSKeepsClaimsOverAFailover kills the leader of a stream of three under
-// load.
+// TestNATSKeepsClaimsOverAFailover kills the leader of a stream with three replicas under load.
 func TestNATSKeepsClaimsOverAFailover(t *testing.T) {
 	t.Parallel()
 	var routes, addrs []string
@@ -389,9 +388,9 @@ func random() (key core.Key, value core.Value) {
 	return key, value
 }
 
-// TestEnginesSetTheLifeAnew writes over a value that lives for three seconds:
-// the new one lives for eight, and is removed then.
-func TestEnginesSetTheLifeAnew(t *testing.T) {
+// TestEnginesResetTheExpiry overwrites a value that lives for three seconds. The new value lives
+// for eight, and is then removed.
+func TestEnginesResetTheExpiry(t *testing.T) {
 	t.Parallel()
 	for _, e := range engines() {
 		t.Run(e.name, func(t *testing.T) {
@@ -489,7 +488,7 @@ func TestFullEnginesRefuseAndForgetNothing(t *testing.T) {
 	}
 }
 
-func TestWrongServersAreFoundAtTheStart(t *testing.T) {
+func TestUnsuitableServersAreFoundAtStart(t *testing.T) {
 	t.Parallel()
 	t.Run("memcached without revisions", func(t *testing.T) {
 		t.Parallel()

@@ -13,8 +13,8 @@ import (
 )
 
 // TestAMessageOfAKilledProcessIsFreeWithin20Seconds kills the process of a running handler, with
-// the default configuration, and sends the message to another one. It also runs for longer than a
-// lease before that: nobody else may run it meanwhile.
+// the default configuration, and sends the message to another process. Before that, the handler
+// runs for longer than a lease, and no other process may run the message.
 func TestAMessageOfAKilledProcessIsFreeWithin20Seconds(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(t *testing.T) *world{

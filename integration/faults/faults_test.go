@@ -1,11 +1,11 @@
-// Package faults_test runs an endpoint of six processes, one a framework, on
-// one store, and lets go wrong what can: handlers that fail, panic and overrun
-// the sender's patience, answers that are lost, processes killed between a
-// message's effect and the record of it or anywhere, clocks that differ by ten
-// seconds, a store that is restarted and one that cannot be reached, and an
-// attacker who presents everything he sees again, to every server. The sender
-// stamps and signs each attempt anew, as Standard Webhooks says, with its
-// schedule compressed in time. At the end a referee counts.
+// Package faults_test runs an endpoint of six processes, one for each
+// framework, on one store, and makes everything go wrong. Handlers fail, panic
+// and outlast the sender's patience. Responses are lost. Processes are killed
+// anywhere, also between a message's effect and its record. Clocks differ by
+// ten seconds. The store restarts or cannot be reached. An attacker replays
+// everything they see to every server. The sender signs each attempt with a new
+// timestamp, as Standard Webhooks says, on a compressed schedule. At the end a
+// referee counts.
 package faults_test
 
 import (
@@ -38,7 +38,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// length is how long messages are sent; as long again is left for their retries.
+// length is how long messages are sent. Their retries get the same time again.
 func length(t *testing.T) time.Duration {
 	t.Helper()
 	if text := os.Getenv("HOOKONCE_FAULTS_SECONDS"); text != "" {
@@ -71,7 +71,7 @@ func TestFaultsOnPostgres(t *testing.T) {
 	w.mustHold(c)
 }
 
-// TestFaultsInGroups: over one connection the swaps of a process go in groups.
+// TestFaultsInGroups: over one connection, the swaps of a process are sent in groups.
 func TestFaultsInGroups(t *testing.T) {
 	t.Parallel()
 	t.Run("Redis", func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestFaultsOnPostgresWithATransactionOfTheHandler(t *testing.T) {
 	}
 }
 
-// TestTheCountsSeeAStoreThatForgets keeps the referee honest.
+// TestTheCountsSeeAStoreThatForgets proves that the referee can find a fault.
 func TestTheCountsSeeAStoreThatForgets(t *testing.T) {
 	t.Parallel()
 	s := services.StartRedis(t)
@@ -161,7 +161,7 @@ func countEffects(t *testing.T, db *sql.DB) map[string]int {
 	return found
 }
 
-// world is everything but the store.
+// world is everything except the store.
 type world struct {
 	t      *testing.T
 	store  *services.Server
@@ -184,7 +184,7 @@ type world struct {
 	done        chan struct{} // closed when the chaos ends
 }
 
-// node is one server, process after process.
+// node is one server, through all its processes.
 type node struct {
 	program, addr string
 	env           []string
@@ -196,7 +196,7 @@ type node struct {
 	stop bool
 }
 
-// attempt is what goes over the wire, for everybody to see.
+// attempt is what goes over the wire, where everybody can see it.
 type attempt struct {
 	id     string
 	at     time.Time
@@ -234,7 +234,7 @@ func newWorld(t *testing.T, kind string, store *services.Server, addr string, ta
 	return w
 }
 
-// keep runs the server of a node, again and again, until the node stops.
+// keep restarts the server of a node until the node stops.
 func (w *world) keep(n *node) {
 	runtime.LockOSThread() // Pdeathsig looks at the thread that started the process
 	for {
@@ -275,7 +275,8 @@ func (n *node) kill(stop bool) {
 	}
 }
 
-// run sends messages for a while, waits for the last to be acknowledged, and has the ledger judged.
+// run sends messages for a while, waits until the last one is acknowledged, and has the referee
+// judge the ledger.
 func (w *world) run(d time.Duration, effects func() map[string]int) counts {
 	w.t.Helper()
 	var servers, senders, chaos sync.WaitGroup
@@ -300,12 +301,13 @@ func (w *world) run(d time.Duration, effects func() map[string]int) counts {
 		}
 		time.Sleep(rand.N(time.Duration(w.burst) * 120 * time.Millisecond))
 	}
-	// Chaos goes on while the last messages are tried again, and ends so that all can be.
+	// Chaos continues during the first retries of the last messages, and then ends so that all can
+	// succeed.
 	time.Sleep(d / 4)
 	close(w.done)
 	senders.Wait()
 	chaos.Wait()
-	// The attacker's last chance: everything at once, within the window and after it.
+	// The attacker's last chance: everything at once, within the replay window and after it.
 	w.replayAll()
 	for _, n := range w.nodes {
 		n.kill(true)
@@ -325,7 +327,7 @@ func (w *world) run(d time.Duration, effects func() map[string]int) counts {
 	return c
 }
 
-// mustHold is what the library promises.
+// mustHold checks the library's promises.
 func (w *world) mustHold(c counts) {
 	w.t.Helper()
 	if c.lost != 0 || c.admitted != 0 || c.again != 0 || c.twiceUnexplained != 0 {
@@ -371,7 +373,7 @@ func (w *world) send(to *node) {
 	w.mu.Lock()
 	w.sent[id] = false
 	w.mu.Unlock()
-	// Standard Webhooks' schedule in short: at once, and then in growing steps.
+	// The schedule of Standard Webhooks, shortened: at once, then with growing pauses.
 	pauses := []time.Duration{1200 * time.Millisecond, 2 * time.Second, 3 * time.Second, 4 * time.Second}
 	began := time.Now()
 	for i := 0; time.Since(began) < 2*time.Minute; i++ {
@@ -396,8 +398,8 @@ func (w *world) send(to *node) {
 	}
 }
 
-// present gives an attempt to a server and returns the status, zero if there was no answer, and
-// whether it says that the message had been handled before.
+// present sends an attempt to a server. It returns the status, zero without a response, and whether
+// the response says that the message had been handled before.
 func (w *world) present(n *node, a attempt) (status int, again bool) {
 	began := time.Now()
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+n.addr, bytes.NewReader(a.body))
@@ -406,8 +408,7 @@ func (w *world) present(n *node, a attempt) (status int, again bool) {
 		return 0, false
 	}
 	r.Header = a.header.Clone()
-	// An attempt that began a while after the store went away, and ended before it came back, has
-	// seen nothing of it.
+	// An attempt that ran entirely during the store's absence has seen nothing of it.
 	n.mu.Lock()
 	cut := n.cut
 	n.mu.Unlock()
@@ -447,14 +448,15 @@ func (w *world) present(n *node, a attempt) (status int, again bool) {
 	return res.StatusCode, res.Header.Get(core.RedeliveryHeader) != ""
 }
 
-// attack presents what was seen again: at once, while it is being handled, and up to the end of the
+// attack replays what was seen: at once, while it is being handled, and until the end of the replay
 // window.
 func (w *world) attack() {
 	for w.pause(rand.N(20 * time.Millisecond)) {
 		w.mu.Lock()
 		var a attempt
 		if n := len(w.seen); n > 0 {
-			// The newest, which may still be in a handler, as often as any other.
+			// The newest attempt, which a handler may still be processing, is replayed as often as
+			// any other.
 			a = w.seen[n-1]
 			if rand.IntN(2) == 0 {
 				a = w.seen[rand.IntN(n)]
@@ -467,7 +469,7 @@ func (w *world) attack() {
 	}
 }
 
-// replay counts an attempt as admitted that runs a message which the sender knows to be handled.
+// replay counts an attempt as admitted if it runs a message that the sender knows to be handled.
 func (w *world) replay(a attempt) {
 	w.mu.Lock()
 	handled := w.sent[a.id]
@@ -479,7 +481,7 @@ func (w *world) replay(a attempt) {
 	}
 }
 
-// replayAll presents every attempt that is in anybody's window, and a while later again.
+// replayAll replays every attempt that is within any server's window, and again a while later.
 func (w *world) replayAll() {
 	for range 3 {
 		w.mu.Lock()
@@ -523,7 +525,7 @@ func (w *world) cutOff() {
 	}
 }
 
-// away503 takes the store away from nodes for a while.
+// away503 disconnects nodes from the store for a while.
 func (w *world) away503(nodes []*node, begin, end func()) {
 	begin()
 	now := time.Now()

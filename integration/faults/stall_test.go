@@ -26,7 +26,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// TestAStalledStoreHoldsNobody: with the default configuration, and clients with theirs, in each
+// TestAStalledStoreHoldsNobody uses the default configuration, and the clients' defaults, in each
 // framework and on each engine.
 func TestAStalledStoreHoldsNobody(t *testing.T) {
 	t.Parallel()

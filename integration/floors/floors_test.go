@@ -1,5 +1,5 @@
-// Package floors_test builds applications that have an older version of their
-// framework: this module must not upgrade it.
+// Package floors_test builds applications with an older version of their
+// framework. This module must not upgrade it.
 package floors_test
 
 import (
@@ -61,7 +61,7 @@ func main() {
 }
 `
 
-func TestAnApplicationKeepsTheFrameworkThatItHas(t *testing.T) {
+func TestAnApplicationKeepsItsFrameworkVersion(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -70,8 +70,8 @@ func TestAnApplicationKeepsTheFrameworkThatItHas(t *testing.T) {
 	for _, c := range []struct{ name, framework, has, gets, program string }{
 		{"echo 4.12 and its JWT middleware", "github.com/labstack/echo/v4", "v4.12.0", "v4.12.0", echoApp},
 		{"gin 1.9.1", "github.com/gin-gonic/gin", "v1.9.1", "v1.9.1", ginApp},
-		// The README says why: an advisory of older ones is in the router, which runs every
-		// handler.
+		// The README explains why: older versions have an advisory in the router, which every
+		// handler uses.
 		{"fiber 2.50 is upgraded", "github.com/gofiber/fiber/v2", "v2.50.0", "v2.52.12", fiberApp},
 	} {
 		t.Run(c.name, func(t *testing.T) {

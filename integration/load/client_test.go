@@ -23,7 +23,7 @@ import (
 // limit is how long a server may take to end a connection.
 const limit = 20 * time.Second
 
-// outcomes count what came of each kind of request and connection.
+// outcomes counts the outcomes of each kind of request and connection.
 type outcomes struct {
 	mu sync.Mutex
 	of map[string]map[string]int
@@ -41,8 +41,7 @@ func (o *outcomes) add(kind, outcome string) {
 	o.of[kind][outcome]++
 }
 
-// dial connects from one of a hundred addresses: ports of one alone would run
-// out.
+// dial connects from one of a hundred local addresses. The ports of a single one would run out.
 func dial(addr string, i int) (*net.TCPConn, error) {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i%100))}, Timeout: limit}
 	c, err := d.Dial("tcp", addr)
@@ -53,7 +52,7 @@ func dial(addr string, i int) (*net.TCPConn, error) {
 	return tcp, tcp.SetDeadline(time.Now().Add(limit))
 }
 
-// request lays one out.
+// request returns the text of a request.
 func request(line string, h http.Header, length string, body []byte) []byte {
 	b := []byte(line + " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n")
 	for name, values := range h {
@@ -66,7 +65,7 @@ func request(line string, h http.Header, length string, body []byte) []byte {
 
 func lengthOf(body []byte) string { return "Content-Length: " + strconv.Itoa(len(body)) }
 
-// signed is a head of a genuine message.
+// signed returns the headers of a genuine message.
 func signed(signer *core.Signer, id string, at time.Time, body []byte) http.Header {
 	h := make(http.Header, 3)
 	if err := signer.Sign(h, id, at, body); err != nil {
@@ -75,7 +74,7 @@ func signed(signer *core.Signer, id string, at time.Time, body []byte) http.Head
 	return h
 }
 
-// sender is one connection that honest and dishonest messages come over.
+// sender is a connection that carries honest and dishonest messages.
 type sender struct {
 	addr   string
 	i      int
@@ -85,7 +84,7 @@ type sender struct {
 	last   genuine
 }
 
-// genuine is a message, and when its last attempt was stamped.
+// genuine is a message, with the timestamp of its last attempt.
 type genuine struct {
 	id, path string
 	at       time.Time
@@ -100,7 +99,7 @@ type message struct {
 	build func(s *sender) []byte
 }
 
-// messages are what is sent, in these shares.
+// messages returns the kinds of messages that are sent, with their shares.
 func messages() []message {
 	padding := strings.Repeat("x", 500)
 	hook := func(s *sender, change func(h http.Header)) []byte {
@@ -156,14 +155,13 @@ func messages() []message {
 	}
 }
 
-// again is the last genuine message.
+// again returns the last genuine message once more.
 func (s *sender) again() []byte {
 	l := s.last
 	return request("POST "+l.path, signed(s.signer, l.id, l.at, l.body), lengthOf(l.body), l.body)
 }
 
-// send sends one request and returns what came back: the status, and whether a
-// redelivery was acknowledged.
+// send sends one request. It returns the status, and whether a redelivery was acknowledged.
 func (s *sender) send(request []byte) (string, error) {
 	if s.conn == nil {
 		var err error
@@ -176,7 +174,7 @@ func (s *sender) send(request []byte) (string, error) {
 		return "", err
 	}
 	if _, err := s.conn.Write(request); err != nil {
-		// The server has refused before all of it was written.
+		// The server refused before everything was written.
 		if res, err := http.ReadResponse(s.in, nil); err == nil {
 			defer s.close()
 			return strconv.Itoa(res.StatusCode), res.Body.Close()
@@ -207,25 +205,25 @@ func (s *sender) close() {
 	}
 }
 
-// hostile is a way to hold a connection, or to leave it.
+// hostile is a way to hold or to abandon a connection.
 type hostile struct {
 	name  string
 	wants []string // what the server does: one of them
-	// attack writes what it can: the server may have closed. Then the server's
-	// end is waited for, or the connection closed at once if it leaves.
+	// attack writes as much as it can; the server may have closed. Then the test waits for the
+	// server's end, or closes the connection at once if leaves is set.
 	attack func(c *net.TCPConn, signer *core.Signer)
 }
 
-// The outcomes of connections without a status.
+// Outcomes of connections without a status.
 const (
 	left   = "left" // they do not wait for the server
 	closed = "closed"
 	held   = "held"
 )
 
-// attacks are what is done to connections, in turn.
+// attacks returns the attacks on connections, which take turns.
 func attacks() []hostile {
-	// head is of a genuine message, so that the server goes on to the body.
+	// head belongs to a genuine message, so that the server goes on to read the body.
 	head := func(signer *core.Signer, length string) []byte {
 		return request("POST /hook/tenant-5", signed(signer, core.NewID(), time.Now(), make([]byte, 1000)), length, nil)
 	}
@@ -279,7 +277,7 @@ func attacks() []hostile {
 	}
 }
 
-// write writes parts until the server does not take any more.
+// write writes parts until the server accepts no more.
 func write(c *net.TCPConn, parts ...[]byte) bool {
 	for _, p := range parts {
 		if _, err := c.Write(p); err != nil {
@@ -289,8 +287,8 @@ func write(c *net.TCPConn, parts ...[]byte) bool {
 	return true
 }
 
-// run makes one connection, attacks, and returns what the server did: the first
-// status that it sent, or only that it closed.
+// run makes one connection, attacks, and returns the outcome: the first status that the server
+// sent, or that it closed.
 func (h hostile) run(addr string, i int, signer *core.Signer) string {
 	c, err := dial(addr, i)
 	if err != nil {
@@ -310,8 +308,8 @@ func (h hostile) run(addr string, i int, signer *core.Signer) string {
 	return closed
 }
 
-// all sends so many messages over 32 connections, makes so many hostile
-// connections, a thousand at once, and returns what came of them.
+// all sends count messages over 32 connections, makes hostile connections, a thousand at once, and
+// returns the outcomes.
 func all(addr string, signer *core.Signer, count, connections int) (good, bad *outcomes) {
 	good, bad = new(outcomes), new(outcomes)
 	var senders sync.WaitGroup
@@ -344,10 +342,10 @@ func all(addr string, signer *core.Signer, count, connections int) (good, bad *o
 	return good, bad
 }
 
-// most is how long all may take. On a slower machine fewer are sent.
+// most is how long all may take. A slower machine sends fewer.
 const most = 90 * time.Second
 
-// share has workers do count things in all, and tells each its end by -1.
+// share divides count calls among workers, and tells each its end with -1.
 func share(wg *sync.WaitGroup, workers, count int, start func(worker int) func(i int)) {
 	began := time.Now()
 	for w := range workers {
@@ -361,7 +359,7 @@ func share(wg *sync.WaitGroup, workers, count int, start func(worker int) func(i
 	}
 }
 
-// deck has a hundred messages in their shares, mixed, a good one first.
+// deck returns a hundred messages in their shares, shuffled, a good one first.
 func deck() []message {
 	mixed := make([]message, 100)
 	i := 0
@@ -374,10 +372,9 @@ func deck() []message {
 	return mixed
 }
 
-// check reports whatever is not wanted: a connection that was held, a kind that
-// did not come, less than half of those that were to be sent, and more than one
-// in so many that came out otherwise. Those are for a machine that stalls longer
-// than the server's patience.
+// check reports everything unwanted: a connection that was held, a kind that did not occur, less
+// than half of the planned number, and too many unexpected outcomes. One in oneIn is allowed, for a
+// machine that stalls longer than the server's patience.
 func (o *outcomes) check(t *testing.T, wants map[string][]string, count, oneIn int) {
 	t.Helper()
 	all, wrong := 0, 0

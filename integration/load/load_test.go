@@ -1,7 +1,7 @@
 // Package load_test sends 200,000 messages to a real server in each framework,
-// and makes 50,000 hostile connections to it meanwhile. Then it looks at what
-// the server still holds: goroutines, memory, file descriptors, and records in
-// its store.
+// and makes 50,000 hostile connections to it at the same time. Then it checks
+// what the server still has: goroutines, memory, file descriptors, and records
+// in its store.
 package load_test
 
 import (
@@ -24,8 +24,8 @@ import (
 	"github.com/hookonce/hookonce/internal/testmode"
 )
 
-// messageCount is how many messages are sent to each framework. A quarter as
-// many hostile connections are made.
+// messageCount is the number of messages for each framework. The number of hostile connections is a
+// quarter of it.
 func messageCount(t *testing.T) int {
 	t.Helper()
 	if testing.Short() {
@@ -45,8 +45,8 @@ func messageCount(t *testing.T) int {
 	return n
 }
 
-// TestLoadLeavesNothingBehind is not parallel, nor are its frameworks: the
-// server's time limits are short.
+// TestLoadLeavesNothingBehind is not parallel, nor are its frameworks, because the server's time
+// limits are short.
 func TestLoadLeavesNothingBehind(t *testing.T) {
 	count := messageCount(t)
 	programs := map[string]string{}
@@ -68,7 +68,7 @@ func TestLoadLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestTheCountsSeeALeak keeps them honest.
+// TestTheCountsSeeALeak proves that the test above can fail.
 func TestTheCountsSeeALeak(t *testing.T) {
 	messageCount(t)
 	s := start(t, os.Args[0], "nethttp", endpoint.EnvLeaks+"=1")

@@ -31,9 +31,9 @@ const (
 	envClaimer = "HOOKONCE_MEASURE_CLAIMS" // in a process that claims: on what, and where that is
 )
 
-// TestCallers measures claims from 1, 16, 64 and 256 callers: of this build, of another
-// commit's if there is one, and the bare command. Each is a process of its own, and they take
-// turns of 0.3 seconds.
+// TestCallers measures claims from 1, 16, 64 and 256 callers: of this build, of another commit's if
+// there is one, and of the bare command. Each is a process of its own. They take turns of 0.3
+// seconds.
 func TestCallers(t *testing.T) {
 	if os.Getenv(envMeasure) != "1" {
 		t.Skip("takes minutes and wants the machine for itself: run `make measure`")
@@ -89,7 +89,8 @@ func TestCallers(t *testing.T) {
 	}
 }
 
-// measured is a turn: claims a second, nanoseconds, microseconds of a claim.
+// measured is the result of a turn: claims a second, nanoseconds, and microseconds of processor
+// time for a claim.
 type measured struct{ rate, p99, cpu float64 }
 
 func rate(m measured) float64 { return m.rate }
@@ -105,7 +106,7 @@ func median(all []measured, of func(measured) float64) float64 {
 	return values[len(values)/2]
 }
 
-// claimer is a process that claims when it is told to.
+// claimer is a process that claims on command.
 type claimer struct {
 	in  io.WriteCloser
 	out *bufio.Scanner
@@ -180,7 +181,8 @@ func ownCPU(t *testing.T) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// claimOn makes a claim of a new message, by a store or by the bare command of its engine.
+// claimOn returns a function that claims a new message, through a store or the bare command of its
+// engine.
 func claimOn(t *testing.T, engine, who, where string) func(ctx context.Context) error {
 	t.Helper()
 	var store core.SeenStore
@@ -227,7 +229,7 @@ func claimOn(t *testing.T, engine, who, where string) func(ctx context.Context) 
 	}
 }
 
-// buildBase builds these tests with the module as it was at a commit.
+// buildBase builds these tests with the module at another commit.
 func buildBase(t *testing.T, commit string) (program string) {
 	t.Helper()
 	tree, dir := t.TempDir(), t.TempDir()

@@ -17,8 +17,8 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// TestAnIndexOnTheExpiry measures what such an index costs a delivery, which
-// claims and settles. A database with it and one without take turns.
+// TestAnIndexOnTheExpiry measures the cost of such an index for a delivery, which claims and
+// settles. A database with it and one without take turns.
 func TestAnIndexOnTheExpiry(t *testing.T) {
 	length := wanted(t)
 	fmt.Println("| engine | rows before | deliveries/s without | with | ratio | p99 without | with | bytes an id without | with |\n|---|---|---|---|---|---|---|---|---|")
@@ -81,7 +81,7 @@ func TestAnIndexOnTheExpiry(t *testing.T) {
 	}
 }
 
-// wanted skips what only HOOKONCE_MEASURE asks for, and says how long a round is.
+// wanted skips the test unless HOOKONCE_MEASURE is set, and returns how long a round is.
 func wanted(t *testing.T) time.Duration {
 	t.Helper()
 	if os.Getenv("HOOKONCE_MEASURE") != "1" {
@@ -93,19 +93,17 @@ func wanted(t *testing.T) time.Duration {
 type sqlServer struct {
 	name    string
 	dialect sqlstore.Dialect
-	// start makes a server, and how to open databases on it, empty ones.
+	// start starts a server, and returns a function that opens empty databases on it.
 	start func(t *testing.T) func(t *testing.T, name string) *sql.DB
-	// fill inserts the rows from one number to another of so many, in the order of
-	// their ids where that is quicker. due is the condition for those that are expired,
-	// the others live for 25 hours.
+	// fill inserts the rows with numbers in a range, out of many, in the order of their ids if that
+	// is faster. due is the condition for expired rows. The others live for 25 hours.
 	fill func(from, to, many int, due string) string
-	// due is nine of ten of so many: the first ones where a row stays where it was
-	// written, as after a day, else any.
+	// due selects nine of ten rows: the first ones if rows stay where they were written, as after a
+	// day, otherwise any.
 	due func(many int) string
-	// keyless and keyed take the primary key away and make it again, where that makes
-	// filling quicker.
+	// keyless drops the primary key and keyed creates it again, if that makes filling faster.
 	keyless, keyed string
-	// settle has the engine tidy up.
+	// settle lets the engine clean up.
 	settle func(t *testing.T, db *sql.DB)
 	size   func(t *testing.T, db *sql.DB) int64
 }

@@ -3,7 +3,7 @@
 //
 //	HOOKONCE_MEASURE=1 go test -v -run 'TestStores|TestCallers' ./measure
 //
-// Figures are only good as ratios: clients and servers share a machine.
+// Only the ratios mean something: clients and servers share a machine.
 package measure_test
 
 import (
@@ -40,7 +40,7 @@ const (
 	ttl     = 25 * time.Hour
 )
 
-// engine is a store, the bare command of its engine, and how large what it holds is.
+// engine is a store, the bare command of its engine, and a function for the size of its data.
 type engine struct {
 	name, bareName string
 	store          core.SeenStore
@@ -48,7 +48,7 @@ type engine struct {
 	size           func() int64
 }
 
-// result is what one kind of call reached in each round.
+// result is what one kind of call reached: its rate in each round, and its latencies.
 type result struct {
 	rate []float64 // calls a second
 	took []time.Duration
@@ -69,7 +69,7 @@ func (r *result) percentile(p int) time.Duration {
 	return r.took[min(len(r.took)-1, len(r.took)*p/100)]
 }
 
-// drive has n callers call for a while.
+// drive runs n callers for a while.
 func drive(t *testing.T, n int, d time.Duration, call func(ctx context.Context) error) result {
 	t.Helper()
 	ctx := t.Context()
@@ -140,7 +140,7 @@ func TestStores(t *testing.T) {
 	fmt.Println(table.String())
 }
 
-// measure interleaves the rounds of store and bare command.
+// measure alternates rounds of the store and of the bare command.
 func (e *engine) measure(t *testing.T, length time.Duration) string {
 	t.Helper()
 	var claims, bare, duplicates result
@@ -189,7 +189,7 @@ func (e *engine) measure(t *testing.T, length time.Duration) string {
 	return row + " " + thousands(duplicates.median()) + " |"
 }
 
-// bytesPerID is what an id costs in an engine that is empty.
+// bytesPerID is the size of an id in an engine that was empty.
 func bytesPerID(t *testing.T, e engine) int64 {
 	t.Helper()
 	before := e.size()
@@ -235,12 +235,12 @@ func memory(*testing.T) engine {
 	}}
 }
 
-// startRedis has Redis save as its documentation advises: once a second.
+// startRedis starts a Redis that saves once a second, as its documentation recommends.
 func startRedis(t *testing.T) *services.Redis {
 	return services.StartRedis(t, "--appendfsync", "everysec")
 }
 
-// redisSize is the server's own count of bytes in use.
+// redisSize returns the server's own count of used bytes.
 func redisSize(t *testing.T, client *redis.Client) func() int64 {
 	return func() int64 {
 		info, err := client.Info(t.Context(), "memory").Result()
@@ -332,7 +332,7 @@ func migrated(t *testing.T, store *sqlstore.Store) *sqlstore.Store {
 	return store
 }
 
-// openSQL opens a database with a table for the bare INSERT, of the same form.
+// openSQL opens a database with a table of the same form for the bare INSERT.
 func openSQL(t *testing.T, driver, dsn string, d sqlstore.Dialect, bare string, conns int) (*sql.DB, *sqlstore.Store) {
 	t.Helper()
 	db := openDB(t, driver, dsn, conns)
@@ -357,7 +357,7 @@ func number(t *testing.T, db *sql.DB, query string) int64 {
 	return n
 }
 
-// insert is the one-row INSERT, prepared once, as a program that cares would.
+// insert is the one-row INSERT, prepared once, as a careful program would do it.
 func insert(t *testing.T, db *sql.DB, statement string) func(context.Context, core.Key, core.Value) error {
 	t.Helper()
 	st, err := db.PrepareContext(t.Context(), statement)

@@ -13,8 +13,8 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// TestPurgeOfALargeTable purges nine of ten million rows, and before that, twice,
-// none. It measures the claims beside it, and how much room it makes.
+// TestPurgeOfALargeTable purges nine of ten million rows, after two purges that find none. It
+// measures claims at the same time, and how much space is freed.
 func TestPurgeOfALargeTable(t *testing.T) {
 	length := 5 * wanted(t)
 	rows := 10_000_000
@@ -84,7 +84,7 @@ func TestPurgeOfALargeTable(t *testing.T) {
 	}
 }
 
-// pace claims a thousand times a second, as far as that is possible.
+// pace claims a thousand times a second, as far as possible.
 func pace(t *testing.T, s *sqlstore.Store, done <-chan struct{}) result {
 	t.Helper()
 	const claimers, pause = 16, 16 * time.Millisecond
@@ -114,7 +114,7 @@ func pace(t *testing.T, s *sqlstore.Store, done <-chan struct{}) result {
 	return result{rate: []float64{float64(len(all)) / time.Since(began).Seconds()}, took: all}
 }
 
-// after is closed after a while.
+// after returns a channel that is closed after d.
 func after(d time.Duration) <-chan struct{} {
 	done := make(chan struct{})
 	time.AfterFunc(d, func() { close(done) })

@@ -1,3 +1,3 @@
-// Package migrating has the calls of docs/migrating.md: of libraries that
-// verify webhooks, and of hookonce in their place.
+// Package migrating contains the calls in docs/migrating.md: those of libraries
+// that verify webhooks, and those of hookonce that replace them.
 package migrating

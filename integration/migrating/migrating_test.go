@@ -21,7 +21,7 @@ import (
 
 const page = "../../docs/migrating.md"
 
-// pair is a library and hookonce in its place.
+// pair is a library, and hookonce as its replacement.
 type pair struct {
 	name   string
 	scheme core.Scheme
@@ -42,7 +42,7 @@ func pairs() []pair {
 	}
 }
 
-// attempt is what is sent, the second time if there is a first.
+// attempt is the request that is sent, the second one if first is set.
 type attempt struct {
 	first, again bool // first: after a genuine one; again: the same bytes
 	age          time.Duration
@@ -93,7 +93,7 @@ func TestMigratingTableIsWhatBothDo(t *testing.T) {
 	}
 }
 
-// outcome is what the library and hookonce do.
+// outcome returns what the library and hookonce do.
 func (p *pair) outcome(t *testing.T, a attempt) string {
 	t.Helper()
 	secret, old := core.GenerateSecret(), core.GenerateSecret()
@@ -153,8 +153,7 @@ func (p *pair) request(t *testing.T, a attempt, secret string) *core.Request {
 	return r
 }
 
-// TestMigratingBlocksAreTheCallsThatRan: what the page shows stands in this package, and nothing of
-// it is left out.
+// TestMigratingBlocksAreTheCallsThatRan: the page shows code of this package, and omits none of it.
 func TestMigratingBlocksAreTheCallsThatRan(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("calls.go")
@@ -181,7 +180,7 @@ func read(t *testing.T) string {
 	return string(text)
 }
 
-// shared is a store that outlives the process, as far as a test can tell.
+// shared is a store that survives the process, as far as a test can tell.
 type shared struct {
 	mu  sync.Mutex
 	has map[core.Key]core.Value

@@ -24,7 +24,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// answer is what every handler does.
+// answer is the handler of every adapter.
 func answer(m core.Message) int {
 	if strings.Contains(string(m.Body), "fail") {
 		return http.StatusInternalServerError
@@ -32,7 +32,7 @@ func answer(m core.Message) int {
 	return http.StatusAccepted
 }
 
-// TestAllAdaptersExportTheSame sends one and the same to four real servers, and scrapes each of
+// TestAllAdaptersExportTheSame sends the same requests to four real servers, and scrapes each of
 // them over HTTP.
 func TestAllAdaptersExportTheSame(t *testing.T) {
 	t.Parallel()
@@ -140,7 +140,7 @@ func listen(t *testing.T, h http.Handler) string {
 	return srv.URL
 }
 
-// series is a metric without the labels of the exporter's own.
+// series returns a metric without the labels that the exporter adds.
 func series(m model.Metric) string {
 	m = m.Clone()
 	for name := range m {

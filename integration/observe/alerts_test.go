@@ -207,8 +207,8 @@ func TestEachAlertFiresWhenItShould(t *testing.T) {
 	}
 }
 
-// watcher is what Prometheus does with the rules: an alert fires when its expression held for as
-// long as the rule says.
+// watcher does what Prometheus does with the rules: an alert fires when its expression has held for
+// as long as the rule says.
 type watcher struct {
 	s     *simulation
 	rules []rulefmt.Rule

@@ -13,8 +13,8 @@ import (
 	"github.com/hookonce/hookonce/otelwh"
 )
 
-// TestExemplarsLeadToTheSpanOfTheAttempt: from a slow bucket to the trace of an attempt that is in
-// it.
+// TestExemplarsLeadToTheSpanOfTheAttempt: a slow bucket leads to the trace of an attempt that it
+// counts.
 func TestExemplarsLeadToTheSpanOfTheAttempt(t *testing.T) {
 	t.Parallel()
 	reader, spans := metric.NewManualReader(), tracetest.NewSpanRecorder()

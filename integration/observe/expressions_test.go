@@ -16,13 +16,14 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// expression is one of a dashboard or a rule, with the texts that show labels of its result.
+// expression is an expression of the dashboard or of a rule, with the texts that show labels of its
+// result.
 type expression struct {
 	where, expr string
 	texts       []string
 }
 
-// TestExpressionsUseWhatIsExported holds the dashboard and the alerts against what the exporter
+// TestExpressionsUseWhatIsExported compares the dashboard and the alerts with what the exporter
 // really serves.
 func TestExpressionsUseWhatIsExported(t *testing.T) {
 	t.Parallel()
@@ -77,8 +78,7 @@ func TestExpressionsUseWhatIsExported(t *testing.T) {
 	}
 }
 
-// everything is each metric that is exported, with its labels, when all that can happen has
-// happened.
+// everything returns each exported metric with its labels, after every possible event.
 func everything(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	p := newProcess(t, 10)
@@ -107,7 +107,7 @@ func everything(t *testing.T) map[string]map[string]bool {
 	return all
 }
 
-// grouping is every label by which an expression aggregates or joins.
+// grouping returns every label by which an expression aggregates or joins.
 func grouping(root parser.Node) []string {
 	var labels []string
 	parser.Inspect(root, func(n parser.Node, _ []parser.Node) error {
@@ -125,7 +125,7 @@ func grouping(root parser.Node) []string {
 	return labels
 }
 
-// shown are the labels that a legend or an annotation shows.
+// shown returns the labels in a legend or an annotation.
 func shown(texts []string) []string {
 	var labels []string
 	for _, text := range texts {
@@ -159,7 +159,7 @@ func alerts(t *testing.T) []expression {
 	return all
 }
 
-// dashboard reads the panels' expressions, with Grafana's variables replaced as it would.
+// dashboard reads the expressions of the panels, and replaces variables as Grafana does.
 func dashboard(t *testing.T) []expression {
 	t.Helper()
 	text, err := os.ReadFile("../../otelwh/dashboard.json")
@@ -240,8 +240,7 @@ func dashboard(t *testing.T) []expression {
 	return all
 }
 
-// TestEveryPanelShowsSomething evaluates each expression after an hour in which all that can happen
-// has happened.
+// TestEveryPanelShowsSomething evaluates each expression after an hour of every possible event.
 func TestEveryPanelShowsSomething(t *testing.T) {
 	t.Parallel()
 	s := newSimulation(t, 10)

@@ -19,7 +19,7 @@ import (
 
 const minute = time.Minute
 
-// simulation is a Prometheus server on a clock of its own: it scrapes a process once a minute and
+// simulation is a Prometheus server with a clock of its own. It scrapes a process once a minute and
 // keeps the samples.
 type simulation struct {
 	tb      testing.TB
@@ -46,10 +46,10 @@ func newSimulation(tb testing.TB, sources int) *simulation {
 	}
 }
 
-// restart is a new process in the place of the old one: its counters begin anew.
+// restart replaces the process by a new one, whose counters begin at zero.
 func (s *simulation) restart() { s.process = newProcess(s.tb, s.sources) }
 
-// step has the process observe events, scrapes it, and lets a minute pass.
+// step lets the process observe events, scrapes it, and advances the clock by a minute.
 func (s *simulation) step(events ...core.Event) {
 	s.tb.Helper()
 	for _, e := range events {
@@ -85,7 +85,7 @@ func (s *simulation) query(expr string) promql.Vector {
 	return append(promql.Vector(nil), v...)
 }
 
-// Querier makes a simulation the storage of its engine.
+// Querier makes a simulation the storage of the engine.
 func (s *simulation) Querier(mint, maxt int64) (storage.Querier, error) {
 	return querier{s, mint, maxt}, nil
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// TestTheEndOfARotationShows evaluates the expression of docs/observing.md, with half an hour for
-// its three days.
+// TestTheEndOfARotationShows evaluates the expression in docs/observing.md, with half an hour
+// instead of three days.
 func TestTheEndOfARotationShows(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile("../../docs/observing.md")

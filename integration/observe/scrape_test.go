@@ -1,6 +1,6 @@
-// Package observe_test reads what otelwh exports as a Prometheus server does,
-// evaluates the alerts on it and looks into the dashboard. It is a module of
-// its own because the engine of PromQL brings many dependencies.
+// Package observe_test reads the export of otelwh as a Prometheus server does,
+// evaluates the alerts on it and checks the dashboard. It is a module of its
+// own because the PromQL engine has many dependencies.
 package observe_test
 
 import (
@@ -45,7 +45,7 @@ func newProcess(tb testing.TB, sources int) *process {
 	return &process{observe: observe, url: srv.URL}
 }
 
-// scrape fetches and parses the text, and gives each sample with its labels.
+// scrape fetches and parses the text, and returns each sample with its labels.
 func (p *process) scrape(tb testing.TB) model.Vector {
 	tb.Helper()
 	resp, err := http.Get(p.url)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// gone are the lines of one listing of the API that another one lacks: what was
-// taken away or changed, each with its package and, for a field, its type.
+// gone returns the lines of one API listing that another one lacks: what was removed or changed,
+// each with its package and, for a field, its type.
 func gone(before, after string) []string {
 	have := located(after)
 	var gone []string
@@ -18,8 +18,7 @@ func gone(before, after string) []string {
 	return gone
 }
 
-// located puts the package in front of every line, and the declaration in front of those inside
-// one.
+// located adds the package to every line, and the declaration to the lines inside it.
 func located(listing string) []string {
 	var all []string
 	var pkg, declaration string

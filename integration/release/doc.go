@@ -1,4 +1,4 @@
-// Package release proves that this tree can be released: a stranger finds every
-// module in a module proxy on disk, and the documents work as pasted there. All
-// of it is tests.
+// Package release proves that this tree can be released: anybody can install
+// every module from a module proxy on disk, and the documents work as pasted.
+// It consists of tests only.
 package release

@@ -20,9 +20,8 @@ import (
 // rootModule is the path of the root module.
 const rootModule = "github.com/hookonce/hookonce"
 
-// writeProxy writes a module proxy to dir: the published modules of the tree at root,
-// all at one version, as the go command would publish them. Files that git
-// ignores are left out.
+// writeProxy writes a module proxy to dir. It contains the published modules of the tree at root,
+// all at one version, as the go command would publish them. Files that git ignores are left out.
 func writeProxy(ctx context.Context, root, version, dir string) error {
 	list, err := exec.CommandContext(ctx, "git", "-C", root, "ls-files", "-co", "--exclude-standard").Output()
 	if err != nil {
@@ -41,13 +40,13 @@ func writeProxy(ctx context.Context, root, version, dir string) error {
 	return nil
 }
 
-// published are the folders of the modules that users import.
+// published returns the folders of the modules that users import.
 func published(root string) ([]string, error) {
 	text, err := os.ReadFile(filepath.Join(root, ".ci", "published"))
 	return strings.Fields(string(text)), err
 }
 
-// modulePath is the path of the module in this folder.
+// modulePath returns the path of the module in a folder.
 func modulePath(sub string) string {
 	if sub == "." {
 		return rootModule
@@ -102,14 +101,14 @@ func publish(root, sub, version, dir string, files []string) error {
 	return nil
 }
 
-// file is one of the tree.
+// file is a file of the tree.
 type file struct{ path, name string }
 
 func (f file) Path() string                 { return f.name }
 func (f file) Lstat() (fs.FileInfo, error)  { return os.Lstat(f.path) }
 func (f file) Open() (io.ReadCloser, error) { return os.Open(f.path) }
 
-// zipNames are those of the files in the zip of a module.
+// zipNames returns the names of the files in the zip of a module.
 func zipNames(dir, path, version string) ([]string, error) {
 	r, err := zip.OpenReader(filepath.Join(dir, filepath.FromSlash(path), "@v", version+".zip"))
 	if err != nil {

@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// The README is what a stranger pastes: its whole program, its commands, its lines for each
-// framework and for explain. Nothing is changed but the port, which another program of this machine
-// may have.
+// A new user pastes the README: its whole program, its commands, its lines for each framework and
+// for explain. The tests change nothing but the port, which another program on this machine may
+// use.
 
 const pastedAddr = "127.0.0.1:8080"
 
-// blocks are those of one language in a document, in their order.
+// blocks returns the blocks of one language in a document, in order.
 func blocks(t *testing.T, document, language string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(tree, document))
@@ -35,7 +35,7 @@ func blocks(t *testing.T, document, language string) []string {
 	return all
 }
 
-// block is the only one of them that has this text.
+// block returns the only block that contains this text.
 func block(t *testing.T, document, language, with string) string {
 	t.Helper()
 	var found []string
@@ -50,7 +50,7 @@ func block(t *testing.T, document, language, with string) string {
 	return found[0]
 }
 
-// newModule makes a stranger's module with this main.go, as the README's go get and go mod tidy do.
+// newModule creates a user's module with this main.go, as the README's go get and go mod tidy do.
 func newModule(t *testing.T, program string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -62,8 +62,8 @@ func newModule(t *testing.T, program string) (dir string) {
 	return dir
 }
 
-// start builds and starts a program in a folder, with a secret, until the test ends, and returns
-// its log.
+// start builds and starts a program in a folder, with a secret, until the test ends. It returns its
+// log.
 func start(t *testing.T, dir, addr, secret string, args ...string) *output {
 	t.Helper()
 	command(t, dir, "go", "build", "-o", "shop", ".")
@@ -89,7 +89,7 @@ func start(t *testing.T, dir, addr, secret string, args ...string) *output {
 	}
 }
 
-// output is what a program writes while it runs.
+// output collects what a program writes while it runs.
 type output struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -107,15 +107,15 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// waitFor gives a program ten seconds to write this.
+// waitFor gives a program ten seconds to write a text.
 func waitFor(o *output, text string) {
 	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(o.String(), text) && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-// freeAddr is an address for a program that is not built yet. Systems give no
-// such port to outgoing connections or to whoever asks for any port.
+// freeAddr returns an address for a program that is not built yet. The system gives no such port to
+// outgoing connections or to programs that ask for any port.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	for range 100 {
@@ -171,7 +171,7 @@ func TestAWrongSecretLeavesATraceInTheLogOfTheReadmesEndpoint(t *testing.T) {
 	}
 }
 
-// harness is a program that has what the lines for a framework take for granted.
+// harness is a program that declares what the lines for a framework assume.
 const harness = `package main
 
 import (
@@ -263,7 +263,7 @@ func TestTheCommandsThatExplainRunAsPasted(t *testing.T) {
 	}
 }
 
-// TestTheCopyOfTheProductionExampleBuilds does what docs/production.md says.
+// TestTheCopyOfTheProductionExampleBuilds follows docs/production.md.
 func TestTheCopyOfTheProductionExampleBuilds(t *testing.T) {
 	clone := t.TempDir()
 	command(t, clone, "git", "clone", "--quiet", "--depth", "1", "file://"+absolute(t, tree), "hookonce")

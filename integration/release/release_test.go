@@ -17,13 +17,13 @@ import (
 	"time"
 )
 
-// version is what is released, by default the version that the nested modules require.
+// version is the version to release. By default it is the version that the nested modules require.
 var version = flag.String("release", "", "the `version` to check, as v0.1.0")
 
 const tree = "../.."
 
-// goEnv is the environment of a stranger, who has the modules from a proxy, and bin where that
-// installs programs.
+// goEnv is the environment of a user who has the modules from a proxy. bin is where that installs
+// programs.
 var (
 	goEnv []string
 	bin   string
@@ -43,7 +43,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	// The module cache is read-only for everybody but go clean.
+	// The module cache is read-only for everything but go clean.
 	defer func() {
 		clean := exec.Command("go", "clean", "-modcache")
 		clean.Env = append(os.Environ(), "GOMODCACHE="+filepath.Join(dir, "modules"))
@@ -63,7 +63,7 @@ func run(m *testing.M) int {
 	}
 	cache, upstream, _ := strings.Cut(strings.TrimSpace(string(values)), "\n")
 	goEnv = append(os.Environ(),
-		// What others released comes out of the cache of this machine, where it is there.
+		// Modules of others come from this machine's cache if they are there.
 		"GOPROXY=file://"+proxy+",file://"+filepath.Join(cache, "cache", "download")+","+upstream,
 		"GOMODCACHE="+filepath.Join(dir, "modules"), "GONOSUMDB="+rootModule+","+rootModule+"/*", "GOFLAGS=-modcacherw -trimpath", "GOWORK=off",
 		"GOBIN="+bin, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
@@ -71,7 +71,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// required is the version of the root module that a nested one requires.
+// required returns the version of the root module that a nested module requires.
 func required(sub string) string {
 	text, err := os.ReadFile(filepath.Join(tree, sub, "go.mod"))
 	if err != nil {
@@ -84,7 +84,7 @@ func required(sub string) string {
 	return string(found[1])
 }
 
-// command runs a program in a folder as a stranger would, and returns all its output.
+// command runs a program in a folder as a user would, and returns all its output.
 func command(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -113,7 +113,7 @@ func TestEveryNestedModuleRequiresTheRootAtThisVersion(t *testing.T) {
 	}
 }
 
-func TestAStrangerCanRequireEveryModule(t *testing.T) {
+func TestAnybodyCanRequireEveryModule(t *testing.T) {
 	modules, err := published(tree)
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestAStrangerCanRequireEveryModule(t *testing.T) {
 	}
 }
 
-func TestTheCommandLineInstallsAndSaysItsVersion(t *testing.T) {
+func TestTheCommandLineInstallsAndPrintsItsVersion(t *testing.T) {
 	dir := t.TempDir()
 	command(t, dir, "go", "install", rootModule+"/cmd/hookonce@"+*version)
 	if got := command(t, dir, "hookonce", "version"); !strings.HasPrefix(got, "hookonce "+*version+" ") {
@@ -168,9 +168,9 @@ func TestTheChangelogHasTheVersion(t *testing.T) {
 	}
 }
 
-// TestTheAPIDidNotBreak compares api.txt with that of the last tag: a minor or patch release from
-// v1 on takes nothing away. Below v1 what goes must stand in the section of the changelog, which a
-// person reads.
+// TestTheAPIDidNotBreak compares api.txt with that of the last tag. From v1 on, a minor or patch
+// release removes nothing. Below v1, a person reads the changelog, so its section must list what is
+// removed.
 func TestTheAPIDidNotBreak(t *testing.T) {
 	last, err := exec.CommandContext(t.Context(), "git", "-C", tree, "describe", "--tags", "--abbrev=0", "--match", "v*").Output()
 	if err != nil {
@@ -194,7 +194,7 @@ func TestTheAPIDidNotBreak(t *testing.T) {
 	}
 }
 
-func TestALineThatIsGoneFromTheAPIIsFound(t *testing.T) {
+func TestALineRemovedFromTheAPIIsFound(t *testing.T) {
 	before := "# core\n\nfunc A()\ntype T struct {\n\tN int\n}\n\n# whtest\n\nfunc A()\n"
 	for name, tt := range map[string]struct {
 		after string
@@ -234,7 +234,7 @@ func TestTheZipOfTheRootHasNoNestedModuleAndItsLicence(t *testing.T) {
 }
 
 // TestTheFilesOfAReleaseAreReproducible builds for all platforms, then for two of them with an
-// empty cache, and compares each byte.
+// empty cache, and compares every byte.
 func TestTheFilesOfAReleaseAreReproducible(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds for six platforms: run `make test-all`")
@@ -297,7 +297,7 @@ func TestTheContainerRunsTheProgram(t *testing.T) {
 	}
 }
 
-// mayRunContainers reports whether a program may have namespaces of its own here.
+// mayRunContainers reports whether a program may create namespaces here.
 func mayRunContainers(t *testing.T, scratch string) bool {
 	t.Helper()
 	var exit *exec.ExitError

@@ -1,7 +1,7 @@
 package sdks_test
 
-// disagreement is a difference between the verdicts of hookonce and of libraries, and which of them
-// is right.
+// disagreement is a difference between the verdicts of hookonce and of libraries, and says which is
+// right.
 type disagreement struct {
 	trials  []string
 	judges  string // names with spaces between
@@ -16,8 +16,8 @@ const (
 	both     = "both"
 )
 
-// disagreements are all that there are: TestTheSendersOwnLibrariesAgree finds one that is missing
-// here, and one that is no more.
+// disagreements returns all of them. TestTheSendersOwnLibrariesAgree finds one that is missing
+// here, and one that no longer exists.
 func disagreements() []disagreement {
 	return []disagreement{
 		{

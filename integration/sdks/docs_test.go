@@ -16,7 +16,7 @@ const (
 	listed   = "../../schemes/testdata/judged.json"
 )
 
-// judged has the libraries of each sender. schemes/testdata/judged.json is it.
+// judged returns the libraries of each sender, the content of schemes/testdata/judged.json.
 func judged(judges []judge) map[string][]string {
 	all := make(map[string][]string)
 	for _, j := range judges {
@@ -25,7 +25,7 @@ func judged(judges []judge) map[string][]string {
 	return all
 }
 
-// table is what docs/providers.md says of the judges and of the differences.
+// table returns what docs/providers.md says about the judges and the differences.
 func table(judges []judge, agreed, differed, names int) string {
 	libraries := judged(judges)
 	var b strings.Builder
@@ -51,7 +51,8 @@ func table(judges []judge, agreed, differed, names int) string {
 
 var writing sync.Mutex //nolint:gochecknoglobals // of the document, which two tests write
 
-// wantBlock compares a block of docs/providers.md with what it should say, or writes it.
+// wantBlock compares a block of docs/providers.md with its expected text, or with -update writes
+// it.
 func wantBlock(t *testing.T, name, text string) {
 	t.Helper()
 	writing.Lock()
@@ -76,7 +77,7 @@ func wantBlock(t *testing.T, name, text string) {
 	}
 }
 
-// wantList does so with the list of what is judged, for the tests of schemes.
+// wantList does the same for the list of what is judged, for the tests of schemes.
 func wantList(t *testing.T, judges []judge) {
 	t.Helper()
 	text, err := json.MarshalIndent(judged(judges), "", "  ")

@@ -23,7 +23,7 @@ type judge struct {
 	sign    func(r request) (signed request, ok bool) // nil: it only verifies; not ok: it does not sign such a body
 }
 
-// node is the process of judge.mjs.
+// node is a running judge.mjs.
 type node struct {
 	mu  sync.Mutex
 	in  io.Writer
@@ -69,7 +69,7 @@ func startNode(t testing.TB) *node {
 	return &node{in: in, out: lines}
 }
 
-// ask reads the answer to a question into a.
+// ask sends a question and reads the answer.
 func (n *node) ask(t testing.TB, question, answer any) {
 	t.Helper()
 	text, err := json.Marshal(question)
@@ -93,7 +93,7 @@ func (n *node) ask(t testing.TB, question, answer any) {
 	}
 }
 
-// npmPackage is one that judge.mjs knows.
+// npmPackage is a package that judge.mjs knows.
 type npmPackage struct {
 	Package, Version string
 	Signs            bool
@@ -105,13 +105,13 @@ func (n *node) list(t testing.TB) (all struct{ NPM, Messages map[string]npmPacka
 	return all
 }
 
-// question is a request with what is asked about it.
+// question is a request and what is asked about it.
 type question struct {
 	Op string `json:"op"`
 	request
 }
 
-// judges are all of npm.
+// judges returns all judges from npm.
 func (n *node) judges(t testing.TB) []judge {
 	t.Helper()
 	var all []judge

@@ -37,7 +37,7 @@ import (
 	"github.com/wechatpay-apiv3/wechatpay-go/core/auth/verifiers"
 )
 
-// header is what a framework of Go hands over.
+// header returns the headers as a Go framework provides them.
 func (r request) header() http.Header {
 	h := make(http.Header)
 	for name, value := range r.Headers {
@@ -46,7 +46,7 @@ func (r request) header() http.Header {
 	return h
 }
 
-// http is r as a server of Go gets it.
+// http returns r as a Go server receives it.
 func (r request) http() *http.Request {
 	u, err := url.Parse(r.URL)
 	if err != nil {
@@ -60,7 +60,7 @@ func (r request) http() *http.Request {
 	return in
 }
 
-// goLibrary is a library of Go: its module, and how it is asked. An error refuses.
+// goLibrary is a Go library: its module, and how to ask it. An error means that it refuses.
 type goLibrary struct {
 	module string
 	verify func(r request) error
@@ -208,8 +208,8 @@ func goLibraries() map[string]goLibrary {
 	}
 }
 
-// afterSignature drops the errors of reading the event, which some libraries do once the signature
-// fits.
+// afterSignature drops errors in reading the event, which some libraries do after the signature has
+// matched.
 func afterSignature(err error) error {
 	if err == nil {
 		return nil
@@ -222,7 +222,7 @@ func afterSignature(err error) error {
 	return err
 }
 
-// goJudges are the libraries of Go, of the versions that go.mod pins.
+// goJudges returns the Go libraries, at the versions that go.mod pins.
 func goJudges(t testing.TB) []judge {
 	t.Helper()
 	versions := make(map[string]string)

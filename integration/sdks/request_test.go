@@ -27,10 +27,10 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// public is the address of the endpoint, as it is registered at the sender.
+// public is the address of the endpoint as registered at the sender.
 const public = "https://example.com/hook"
 
-// request is one request as both judges see it.
+// request is a request as both judges see it.
 type request struct {
 	Sender  string            `json:"sender"`
 	Secret  string            `json:"secret"`
@@ -45,7 +45,7 @@ func (r request) clone() request {
 	return r
 }
 
-// ours is r as hookonce gets it.
+// ours returns r as hookonce receives it.
 func (r request) ours() *core.Request {
 	h := make(http.Header)
 	for name, value := range r.Headers {
@@ -58,7 +58,7 @@ func (r request) ours() *core.Request {
 	return &core.Request{Method: http.MethodPost, URL: target, Header: h, Body: r.Body}
 }
 
-// take puts what was signed into r.
+// take copies what was signed into r.
 func (r request) take(signed *core.Request, at time.Time) request {
 	r.Headers = make(map[string]string)
 	header, _ := signed.Header.(http.Header)
@@ -73,7 +73,7 @@ func (r request) take(signed *core.Request, at time.Time) request {
 	return r
 }
 
-// schemeOf is the scheme of a sender, with all that it may need.
+// schemeOf returns the scheme of a sender, with all settings that it may need.
 func schemeOf(t testing.TB, sender string) core.Scheme {
 	t.Helper()
 	scheme, err := schemes.New(sender, schemes.Settings{
@@ -85,7 +85,7 @@ func schemeOf(t testing.TB, sender string) core.Scheme {
 	return scheme
 }
 
-// accepts is the verdict of hookonce, and why.
+// accepts returns the verdict of hookonce, and the reason.
 func accepts(t testing.TB, r request) (bool, error) {
 	t.Helper()
 	v, err := core.New(core.Secrets(r.Secret), memstore.New(), &core.Config{
@@ -101,8 +101,8 @@ func accepts(t testing.TB, r request) (bool, error) {
 	return err == nil, err
 }
 
-// secrets are those of a sender: its own, and another one's. Of a sender with a private key they
-// are the public ones.
+// secrets returns a sender's own secret and another one's. If the sender has a private key, they
+// are public keys.
 func secrets(t testing.TB, sender string) (mine, other string) {
 	t.Helper()
 	if p, ok := privateSenders()[sender]; ok {
@@ -123,21 +123,21 @@ func secrets(t testing.TB, sender string) (mine, other string) {
 // errUnsigned: this sender cannot sign such a message.
 var errUnsigned = errors.New("cannot be signed")
 
-// sign makes a message of the sender, under its own secret.
+// sign returns a message of the sender, signed with its own secret.
 func sign(t testing.TB, sender string, body []byte, at time.Time) (request, error) {
 	t.Helper()
 	mine, _ := secrets(t, sender)
 	return signUnder(t, unsignedFrom(sender, mine, body), at, mine)
 }
 
-// forged is r once more, with the same id and nonces, signed under another key.
+// forged returns r with the same id and nonces, signed with another key.
 func forged(t testing.TB, r request, at time.Time) (request, error) {
 	t.Helper()
 	_, other := secrets(t, r.Sender)
 	return signUnder(t, r.clone(), at, other)
 }
 
-// rotated is a message that the sender signs with its own secret behind another one.
+// rotated returns a message that the sender signs with another secret first and its own second.
 func rotated(t testing.TB, sender string, body []byte, at time.Time) (request, error) {
 	t.Helper()
 	mine, other := secrets(t, sender)
@@ -174,7 +174,7 @@ func queryOf(sender string) string {
 	return ""
 }
 
-// headersOf are those that the sender sets beside what it signs.
+// headersOf returns the headers that the sender sets in addition to those that it signs.
 func headersOf(sender string, body []byte) map[string]string {
 	h := map[string]string{"Content-Type": "application/json"}
 	switch sender {
@@ -192,7 +192,7 @@ func headersOf(sender string, body []byte) map[string]string {
 	return h
 }
 
-// keyPair is a private key and the public one as hookonce is given it.
+// keyPair is a private key, and the public key in the form that hookonce gets.
 type keyPair struct {
 	crypto.Signer
 
@@ -261,7 +261,8 @@ var (
 
 func seconds(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
-// privateSenders sign as their documents say: what they sign with is not published.
+// privateSenders returns senders that sign as their documents say. Their signing code is not
+// published.
 func privateSenders() map[string]privateSender {
 	return map[string]privateSender{
 		"discord": {discordKeys, func(r request, key keyPair, at time.Time) request {
@@ -293,7 +294,7 @@ func privateSenders() map[string]privateSender {
 	}
 }
 
-// bodies are what a sender signs, by what they try.
+// bodies returns what a sender signs, by what each body tests.
 func bodies(sender string) map[string][]byte {
 	fill := func(text string) string {
 		quoted, err := json.Marshal(text)

@@ -32,13 +32,13 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// component is what a signature covers: a name, and the name of a parameter of the query.
+// component is something that a signature covers: a name, and the name of a query parameter.
 type component struct {
 	Name  string `json:"name"`
 	Param string `json:"param,omitempty"`
 }
 
-// messageKey is the key that all libraries sign with.
+// messageKey is the key with which all libraries sign.
 type messageKey struct {
 	ID      string `json:"id"`
 	Tag     string `json:"tag"`
@@ -90,7 +90,7 @@ func newMessageKey(t testing.TB) messageKey {
 	}
 }
 
-// messages are those of npm.
+// messages returns the libraries from npm.
 func (n *node) messages(t testing.TB) []messageLibrary {
 	t.Helper()
 	var all []messageLibrary
@@ -161,7 +161,7 @@ func setHeaders(r *http.Request) map[string]string {
 	return map[string]string{"Signature": r.Header.Get("Signature"), "Signature-Input": r.Header.Get("Signature-Input")}
 }
 
-// goMessages are the libraries of Go, and hookonce.
+// goMessages returns the Go libraries, and hookonce.
 func goMessages() []messageLibrary {
 	return []messageLibrary{
 		{"hookonce", nil, byHookonce},
@@ -240,7 +240,8 @@ func goMessages() []messageLibrary {
 	}
 }
 
-// messageTrials are what is signed: the profile of webhooks, and what RFC 9421 has beside it.
+// messageTrials returns what is signed: the profile for webhooks, and what RFC 9421 has in
+// addition.
 func messageTrials() []struct {
 	name  string
 	url   string
@@ -264,7 +265,7 @@ func messageTrials() []struct {
 	}
 }
 
-// inPairs lets each library of RFC 9421 verify what each signs. docs/providers.md has the table.
+// inPairs has each library of RFC 9421 verify what each one signs. docs/providers.md has the table.
 func inPairs(t *testing.T, n *node) {
 	t.Helper()
 	libraries := append(n.messages(t), goMessages()...)
@@ -326,7 +327,7 @@ func inPairs(t *testing.T, n *node) {
 	}
 }
 
-// list names some of all.
+// list names some elements of all.
 func list(some, all []string) string {
 	switch len(some) {
 	case 0:

@@ -1,5 +1,5 @@
-// Package sdks_test lets the senders' own libraries judge hookonce: what they
-// sign, and whether they accept what schemes.Sign makes.
+// Package sdks_test compares hookonce with the senders' own libraries: whether
+// it accepts what they sign, and whether they accept what schemes.Sign makes.
 package sdks_test
 
 import (
@@ -17,16 +17,16 @@ import (
 
 var update = flag.Bool("update", false, "write the tables into docs/providers.md, and schemes/testdata/judged.json") //nolint:gochecknoglobals // a flag
 
-// plainBody is the one that is tampered with.
+// plainBody is the body that is tampered with.
 const plainBody = "ASCII"
 
-// trial is a request with what is tried in it.
+// trial is a request and what it tests.
 type trial struct {
 	name    string
 	request request
 }
 
-// trials are requests that a sender makes, and what an attacker makes of them.
+// trials returns requests that a sender makes, and what an attacker makes of them.
 func trials(t testing.TB, j judge, now time.Time) []trial {
 	t.Helper()
 	var all []trial
@@ -132,15 +132,15 @@ func trials(t testing.TB, j judge, now time.Time) []trial {
 	return all
 }
 
-// changed is r with another letter in its body.
+// changed returns r with another letter in its body.
 func changed(r request) request {
 	r = r.clone()
 	r.Body = []byte(strings.Replace(string(r.Body), "hello", "hallo", 1))
 	return r
 }
 
-// atSignature changes the signature where it stands, from the first byte in which it differs from
-// one under another key.
+// atSignature changes the signature in place, from the first byte in which it differs from one
+// under another key.
 func atSignature(good, bad request, change func(string) string) (request, bool) {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-."
 	in := func(text, other string) (string, bool) {
@@ -169,7 +169,7 @@ func atSignature(good, bad request, change func(string) string) (request, bool) 
 	return r, ok && text != string(good.Body)
 }
 
-// unsigned is good without the headers that hold the signature.
+// unsigned returns good without the headers that contain the signature.
 func unsigned(good, bad request) (request, bool) {
 	r := good.clone()
 	maps.DeleteFunc(r.Headers, func(name, value string) bool { return bad.Headers[name] != value })
@@ -178,7 +178,7 @@ func unsigned(good, bad request) (request, bool) {
 
 type pair struct{ judge, trial string }
 
-// forgeries are the trials that hookonce must refuse, whatever the library says.
+// forgeries returns the trials that hookonce must refuse, whatever the library says.
 func forgeries() []string {
 	return []string{
 		"another key", "a letter of the body changed", "a space behind the body", "a letter of the signature changed", "the end of the signature missing",
@@ -187,7 +187,7 @@ func forgeries() []string {
 	}
 }
 
-// isForgery reports whether a trial is one of them for this sender.
+// isForgery reports whether a trial is a forgery for this sender.
 func isForgery(sender, trial string) bool {
 	bodyUnsigned := sender == "mailgun" || sender == "mercadopago" || sender == "adyen" // a space counts for nothing there
 	if bodyUnsigned && strings.Contains(trial, "the body") && (sender != "adyen" || strings.HasPrefix(trial, "a space")) {
@@ -196,7 +196,7 @@ func isForgery(sender, trial string) bool {
 	return slices.Contains(forgeries(), trial)
 }
 
-// TestTheLibrariesThatOthersPublish installs them once, and asks them.
+// TestTheLibrariesThatOthersPublish installs the libraries once and asks them all.
 func TestTheLibrariesThatOthersPublish(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
@@ -210,8 +210,8 @@ func TestTheLibrariesThatOthersPublish(t *testing.T) {
 	})
 }
 
-// theSendersAgree asks every library for its verdict on every trial. Where it differs from that of
-// hookonce, the difference must be known.
+// theSendersAgree asks every library for its verdict on every trial. If it differs from that of
+// hookonce, the difference must be listed.
 func theSendersAgree(t *testing.T, n *node) {
 	t.Helper()
 	judges := append(n.judges(t), goJudges(t)...)

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// StartMemcached starts a memcached that refuses when it is full (-M). It
-// forgets everything when it is killed. Stop keeps it over the next Start.
+// StartMemcached starts a memcached that returns errors when it is full (-M). A
+// kill makes it forget everything. Stop keeps its data for the next Start.
 func StartMemcached(t testing.TB, args ...string) *Server {
 	t.Helper()
 	program := Find(t, "memcached", "memcached")
@@ -35,7 +35,7 @@ func StartMemcached(t testing.TB, args ...string) *Server {
 	})
 }
 
-// StartEtcd starts a cluster of one etcd.
+// StartEtcd starts an etcd cluster of one member.
 func StartEtcd(t testing.TB, args ...string) *Server {
 	t.Helper()
 	program := Find(t, "etcd", "etcd-server")
@@ -71,9 +71,8 @@ func healthy(ctx context.Context, url string) error {
 	return nil
 }
 
-// StartDynalite starts a server with DynamoDB's API, on files of its own.
-// manifest is the folder of the package.json and package-lock.json that name
-// dynalite.
+// StartDynalite starts a server with DynamoDB's API and its own files. manifest
+// is the folder with the package.json and package-lock.json that name dynalite.
 func StartDynalite(t testing.TB, manifest string) *Server {
 	t.Helper()
 	node, modules := Find(t, "node", "nodejs"), NodeModules(t, manifest)
@@ -87,16 +86,17 @@ func StartDynalite(t testing.TB, manifest string) *Server {
 	})
 }
 
-// Self is the environment variable that makes a test binary the server of that
-// name, see [StartSelf]. SelfPort and SelfFolder are its port and its folder.
+// Self is the environment variable that tells a test binary to be the server of
+// that name, see [StartSelf]. SelfPort and SelfFolder are its port and its
+// folder.
 const (
 	Self       = "HOOKONCE_SERVER"
 	SelfPort   = "HOOKONCE_SERVER_PORT"
 	SelfFolder = "HOOKONCE_SERVER_FOLDER"
 )
 
-// StartSelf starts the test binary once more, as a server that is a Go module.
-// Its TestMain has to look at [Self]. env is added to its environment.
+// StartSelf starts the test binary again, as a server that is a Go module. Its
+// TestMain must check [Self]. env is added to its environment.
 func StartSelf(t testing.TB, name string, env ...string) *Server {
 	t.Helper()
 	dir, port := folder(t), freePort(t)
@@ -111,7 +111,7 @@ func StartSelf(t testing.TB, name string, env ...string) *Server {
 	})
 }
 
-// serve starts a server that is ready when it listens.
+// serve starts a server that is ready as soon as it listens.
 func serve(t testing.TB, s *Server) *Server {
 	t.Helper()
 	s.ready = func(ctx context.Context) error { return answers(ctx, s.Addr) }

@@ -9,9 +9,9 @@ import (
 )
 
 // NodeModules installs the npm packages that package.json and package-lock.json
-// in the folder manifest pin, into a folder of the test's, and copies scripts
-// from manifest into it. It returns that folder. It skips the test if they
-// cannot be installed.
+// in the folder manifest pin. It installs them in a temporary folder of the
+// test, copies scripts from manifest into it, and returns it. It skips the test
+// if they cannot be installed.
 func NodeModules(t testing.TB, manifest string, scripts ...string) string {
 	t.Helper()
 	dir := folder(t)

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// StartPgBouncer starts a PgBouncer in front of p. mode is session, transaction
-// or statement. [Postgres.DSNAt] with its address goes through it.
+// StartPgBouncer starts a PgBouncer that forwards to p. mode is session,
+// transaction or statement. [Postgres.DSNAt] with its address goes through it.
 func StartPgBouncer(t testing.TB, p *Postgres, mode string, settings ...string) *Server {
 	t.Helper()
 	program := Find(t, "pgbouncer", "pgbouncer")
@@ -39,8 +39,8 @@ func StartPgBouncer(t testing.TB, p *Postgres, mode string, settings ...string) 
 	return s
 }
 
-// StartHAProxy starts a HAProxy that passes connections on to the first of the
-// servers that listens.
+// StartHAProxy starts a HAProxy that forwards connections to the first server
+// that listens.
 func StartHAProxy(t testing.TB, addrs ...string) *Server {
 	t.Helper()
 	program := Find(t, "haproxy", "haproxy")
@@ -70,7 +70,7 @@ func write(t testing.TB, file, text string) {
 	}
 }
 
-// StartPgpool starts a pgpool in front of p. mode is its clustering mode.
+// StartPgpool starts a pgpool that forwards to p. mode is its clustering mode.
 func StartPgpool(t testing.TB, p *Postgres, mode string) *Server {
 	t.Helper()
 	program := Find(t, "pgpool", "pgpool2")

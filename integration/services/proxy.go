@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// Proxy describes how an HTTP proxy is started. In Args and Config, {port} is
-// where it listens, {dir} its folder, and {upstream}, or {host} and {upport},
-// where it passes requests to.
+// Proxy describes how to start an HTTP proxy. In Args and Config, {port} is the
+// port on which it listens and {dir} its folder. {upstream}, or {host} and
+// {upport}, is the address to which it forwards requests.
 type Proxy struct {
 	Program string
 	Package string // Debian's name
@@ -23,7 +23,7 @@ type Proxy struct {
 	Unprivileged bool
 }
 
-// StartProxy starts a proxy in front of upstream, which is host and port.
+// StartProxy starts a proxy that forwards to upstream, given as host and port.
 func StartProxy(t testing.TB, p Proxy, upstream string) *Server {
 	t.Helper()
 	program := Find(t, p.Program, p.Package)
@@ -53,7 +53,7 @@ func StartProxy(t testing.TB, p Proxy, upstream string) *Server {
 }
 
 // StartNode starts the proxy name of proxy.mjs, in a folder that [NodeModules]
-// made, in front of upstream.
+// made. It forwards to upstream.
 func StartNode(t testing.TB, dir, name, upstream string) *Server {
 	t.Helper()
 	program := Find(t, "node", "nodejs")

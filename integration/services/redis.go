@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// Engine is the environment variable that makes valkey of every Redis here.
+// Engine is the environment variable that replaces every Redis here by valkey.
 const Engine = "HOOKONCE_REDIS"
 
 func engine() string {
@@ -26,9 +26,9 @@ func engine() string {
 // Redis is a running redis-server or valkey-server.
 type Redis struct{ Server }
 
-// StartRedis starts a server that writes every command to its disk before it
-// answers, so that Kill and Start lose nothing. args are added to its command
-// line and win over the defaults: "--appendonly", "no".
+// StartRedis starts a server that writes every command to disk before it
+// replies, so that Kill and Start lose nothing. args are added to its command
+// line and override the defaults: "--appendonly", "no".
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
 	return startRedis(t, freePort(t), args...)
@@ -51,7 +51,7 @@ func startRedis(t testing.TB, port int, args ...string) *Redis {
 	return r
 }
 
-// pingRedis asks without a client: any answer but "loading" will do, also one
+// pingRedis asks without a client. Any reply but "loading" will do, even one
 // that asks for a password.
 func pingRedis(ctx context.Context, addr string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)

@@ -36,8 +36,8 @@ func StartRedisCluster(t testing.TB) []string {
 	return addrs
 }
 
-// clusterPort is a free port whose bus port, ten thousand higher, is free as
-// well.
+// clusterPort returns a free port whose bus port, ten thousand higher, is also
+// free.
 func clusterPort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
@@ -53,15 +53,15 @@ func clusterPort(t testing.TB) int {
 type Sentinel struct {
 	Server
 
-	// Primary is the server that was the primary at first, Replica the other.
+	// Primary is the initial primary, Replica the other server.
 	Primary, Replica *Redis
 }
 
-// SentinelName is what the primary is called.
+// SentinelName is the name of the primary.
 const SentinelName = "hookonce"
 
-// StartSentinel starts a primary, a replica and a sentinel, which makes the
-// replica the primary half a second after the primary went away.
+// StartSentinel starts a primary, a replica and a sentinel. The sentinel
+// promotes the replica half a second after it loses the primary.
 func StartSentinel(t testing.TB) *Sentinel {
 	t.Helper()
 	program := Find(t, engine()+"-server", engine()+"-server")
@@ -96,7 +96,7 @@ func StartSentinel(t testing.TB) *Sentinel {
 	return s
 }
 
-// redisCLI returns what the server answers.
+// redisCLI returns the server's reply.
 func redisCLI(t testing.TB, addr string, args ...string) string {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(addr)
@@ -107,7 +107,7 @@ func redisCLI(t testing.TB, addr string, args ...string) string {
 	return string(out)
 }
 
-// waitFor asks until there is no error, for half a minute.
+// waitFor repeats ask until there is no error, for half a minute.
 func waitFor(t testing.TB, ask func() error) {
 	t.Helper()
 	var err error
@@ -120,8 +120,8 @@ func waitFor(t testing.TB, ask func() error) {
 	t.Fatal(err)
 }
 
-// MoveSlots moves so many slots of a cluster, with their keys, from one of its
-// nodes to another.
+// MoveSlots moves a number of slots of a cluster, with their keys, from one of
+// its nodes to another.
 func MoveSlots(t testing.TB, from, to string, slots int) {
 	t.Helper()
 	id := func(addr string) string { return strings.TrimSpace(redisCLI(t, addr, "CLUSTER", "MYID")) }

@@ -1,7 +1,7 @@
-// Package services starts real database servers for tests: each on a free
-// loopback port, with a folder of its own, as a child that ends with the test.
-// They come from the distribution's packages; `make services` installs what is
-// missing.
+// Package services starts real database servers for tests. Each runs on a free
+// loopback port, in a folder of its own, as a child process that ends with the
+// test. The programs come from the distribution's packages; `make services`
+// installs missing ones.
 package services
 
 import (
@@ -25,13 +25,13 @@ import (
 )
 
 // Required is the environment variable that makes a missing server a failure
-// instead of a reason to skip: set it to 1.
+// instead of a reason to skip. Set it to 1.
 const Required = npmtest.Required
 
-// Server is a running server: Redis, PostgreSQL or MariaDB. It is stopped at
-// the end of its test. Its methods are not safe for concurrent use.
+// Server is a running server, such as Redis, PostgreSQL or MariaDB. It is
+// stopped at the end of its test. Its methods are not safe for concurrent use.
 type Server struct {
-	// Addr is host and port, the same after every Start.
+	// Addr is the host and port, the same after every Start.
 	Addr string
 
 	t       testing.TB
@@ -46,7 +46,7 @@ type Server struct {
 }
 
 // Find returns the path of a program, which Debian does not always put into
-// PATH. It skips the test if there is none.
+// PATH. It skips the test if the program is missing.
 func Find(t testing.TB, program, pkg string) string {
 	t.Helper()
 	if path, err := exec.LookPath(program); err == nil {
@@ -65,23 +65,23 @@ func Find(t testing.TB, program, pkg string) string {
 	return ""
 }
 
-// FreeAddr is a loopback address where nobody listens, kept for this test until
-// it ends.
+// FreeAddr returns a loopback address on which nobody listens. It stays
+// reserved until this test ends.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
 	return address(freePort(t))
 }
 
-// Ports that systems do not give to outgoing connections or to whoever asks for
-// any port: Linux begins at 32768.
+// Ports that the system does not give to outgoing connections or to programs
+// that ask for any port. Linux begins with those at 32768.
 const (
 	firstPort = 10000
 	ports     = 6000
 )
 
-// freePort is a loopback port that nobody listens on, kept for this test until
-// it ends: what asks for any free port does not get it, nor does another test,
-// of this process or of one beside it.
+// freePort returns a loopback port on which nobody listens. It stays reserved
+// until this test ends: neither a program that asks for any free port nor
+// another test gets it, in this process or a parallel one.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range ports {
@@ -93,8 +93,8 @@ func freePort(t testing.TB) int {
 	return 0
 }
 
-// reserve keeps a port by a name that the system knows once, and frees when its
-// process ends. Only Linux has such names.
+// reserve reserves a port by a name that exists only once in the system, and is
+// freed when its process ends. Only Linux has such names.
 func reserve(t testing.TB, port int) bool {
 	if runtime.GOOS != "linux" {
 		return true
@@ -116,8 +116,8 @@ func listens(port int) bool {
 	return l.Close() == nil
 }
 
-// folder is like t.TempDir, short enough for a socket's path, and open to the
-// user that a server runs as.
+// folder is like t.TempDir, but short enough for the path of a socket, and
+// accessible to the user as which a server runs.
 func folder(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hookonce")
@@ -135,8 +135,8 @@ func folder(t testing.TB) string {
 	return dir
 }
 
-// launch starts s for the first time. Its folder must have been made before, so
-// that it is removed after the server has ended.
+// launch starts s for the first time. Its folder must exist before, so that it
+// is removed only after the server has ended.
 func launch(t testing.TB, s *Server) {
 	t.Helper()
 	s.t = t
@@ -144,8 +144,8 @@ func launch(t testing.TB, s *Server) {
 	s.Start()
 }
 
-// Start starts the server, again on the same port and data, and returns when it
-// answers.
+// Start starts the server again, on the same port and data, and returns when it
+// responds.
 func (s *Server) Start() {
 	s.t.Helper()
 	if s.process != nil {
@@ -160,9 +160,9 @@ func (s *Server) Start() {
 	s.t.Fatalf("%s does not start; its log:\n%s", s.name, s.tail())
 }
 
-// start reports false if the server ended because what was killed before it has
-// not quite gone: PostgreSQL's children leave its group, and hold its memory a
-// moment longer.
+// start returns false if the server ended because remains of a killed one are
+// still there. PostgreSQL's children leave its process group, and keep its
+// memory for a moment longer.
 func (s *Server) start() bool {
 	s.t.Helper()
 	output, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -218,11 +218,11 @@ func (s *Server) tail() string {
 	return string(text[max(0, len(text)-2000):])
 }
 
-// Stop ends the server in order.
+// Stop shuts the server down in order.
 func (s *Server) Stop() { s.t.Helper(); s.end(s.stop) }
 
-// Kill ends the server with SIGKILL: what it has not written is lost. It does
-// nothing to a server that has ended.
+// Kill ends the server with SIGKILL: unwritten data is lost. It does nothing if
+// the server has already ended.
 func (s *Server) Kill() { s.t.Helper(); s.end(syscall.SIGKILL) }
 
 func (s *Server) end(signal syscall.Signal) {
@@ -235,7 +235,7 @@ func (s *Server) end(signal syscall.Signal) {
 		children = childrenOf(s.process.Process.Pid)
 	}
 	s.signal(signal)
-	// The processes of a PostgreSQL that was killed may serve one more query before they notice.
+	// The children of a killed PostgreSQL may serve one more query before they notice.
 	for _, pid := range children {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
 	}
@@ -249,7 +249,7 @@ func (s *Server) end(signal syscall.Signal) {
 	s.process = nil
 }
 
-// childrenOf are the processes that one has started, by their ids.
+// childrenOf returns the ids of the processes that a process has started.
 func childrenOf(parent int) []int {
 	var found []int
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -258,7 +258,7 @@ func childrenOf(parent int) []int {
 		if err != nil {
 			continue // it has ended
 		}
-		// pid (name) state ppid: the name may hold anything, brackets too.
+		// The format is "pid (name) state ppid". The name may contain anything, even brackets.
 		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
@@ -279,7 +279,7 @@ func (s *Server) signal(signal syscall.Signal) {
 	}
 }
 
-// answers reports whether something listens at addr.
+// answers returns nil if something listens at addr.
 func answers(ctx context.Context, addr string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -290,7 +290,7 @@ func answers(ctx context.Context, addr string) error {
 
 func address(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 
-// run runs a program that sets a server up.
+// run runs a program that sets up a server.
 func run(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	if out, err := cmd.CombinedOutput(); err != nil {

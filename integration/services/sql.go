@@ -21,7 +21,7 @@ import (
 // superuser "hookonce" without password.
 type Postgres struct{ Server }
 
-// StartPostgres makes a new cluster and starts it. settings are like
+// StartPostgres creates a new cluster and starts it. settings are like
 // "fsync=off"; the defaults are PostgreSQL's.
 func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	t.Helper()
@@ -37,7 +37,7 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	return p
 }
 
-// startPostgres starts a server on the cluster that is in dir.
+// startPostgres starts a server on the cluster in dir.
 func startPostgres(t testing.TB, program, dir string, port int, as func() *syscall.SysProcAttr, settings []string) *Postgres {
 	t.Helper()
 	args := []string{"-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"}
@@ -57,7 +57,7 @@ func startPostgres(t testing.TB, program, dir string, port int, as func() *sysca
 	return p
 }
 
-// StartStandby starts a standby of p: a commit on p is acknowledged when it has
+// StartStandby starts a standby of p. A commit on p is acknowledged when it has
 // reached the standby.
 func (p *Postgres) StartStandby(t testing.TB) *Postgres {
 	t.Helper()
@@ -89,28 +89,28 @@ func (p *Postgres) StartStandby(t testing.TB) *Postgres {
 	return s
 }
 
-// Promote makes a standby a server of its own.
+// Promote makes a standby an independent server.
 func (p *Postgres) Promote() {
 	p.t.Helper()
 	execute(p.t, p.dsn(p.Addr, "postgres"), "SELECT pg_promote()")
 }
 
-// DSN is the address of the database for pgx, whose name in database/sql is
-// "pgx".
+// DSN returns the address of the database for pgx, whose name in database/sql
+// is "pgx".
 func (p *Postgres) DSN() string { return p.DSNAt(p.Addr) }
 
-// DSNAt is DSN by way of another address: a proxy's.
+// DSNAt is DSN through another address, such as a proxy's.
 func (p *Postgres) DSNAt(addr string) string { return p.dsn(addr, "hookonce") }
 
 func (*Postgres) dsn(addr, database string) string {
 	return fmt.Sprintf("postgres://hookonce@%s/%s?sslmode=disable", addr, database)
 }
 
-// MySQL is a running server of MySQL or MariaDB with a database "hookonce" and
-// a user "hookonce" with all rights and no password.
+// MySQL is a running MySQL or MariaDB server with a database "hookonce" and a
+// user "hookonce" with all rights and no password.
 type MySQL struct{ Server }
 
-// StartMariaDB makes new data and starts MariaDB on it. settings are like
+// StartMariaDB creates new data and starts MariaDB on it. settings are like
 // "innodb-flush-log-at-trx-commit=0"; the defaults are MariaDB's.
 func StartMariaDB(t testing.TB, settings ...string) *MySQL {
 	t.Helper()
@@ -121,9 +121,9 @@ func StartMariaDB(t testing.TB, settings ...string) *MySQL {
 	})
 }
 
-// StartMySQL makes new data and starts MySQL on it. settings are like those of
-// [StartMariaDB]. Debian has MySQL in its unstable distribution only, so where
-// it is missing the test is skipped, even if [Required] is set.
+// StartMySQL creates new data and starts MySQL on it. settings are like those
+// of [StartMariaDB]. Debian has MySQL only in its unstable distribution, so a
+// test without it is skipped, even if [Required] is set.
 func StartMySQL(t testing.TB, settings ...string) *MySQL {
 	t.Helper()
 	program := mysqld()
@@ -136,7 +136,7 @@ func StartMySQL(t testing.TB, settings ...string) *MySQL {
 	})
 }
 
-// mysqld finds MySQL itself: MariaDB has a mysqld as well.
+// mysqld finds MySQL itself. MariaDB also installs a program of that name.
 func mysqld() string {
 	installed, _ := exec.LookPath("mysqld")
 	for _, path := range []string{privateMySQL, installed, "/usr/sbin/mysqld"} {
@@ -147,8 +147,7 @@ func mysqld() string {
 	return ""
 }
 
-// privateMySQL is where `make services` puts it, with the libraries that it
-// needs.
+// privateMySQL is where `make services` installs MySQL with its libraries.
 const privateMySQL = "/opt/hookonce-mysql/mysqld"
 
 func startMySQL(t testing.TB, name, program string, settings []string, install func(dir, data string) *exec.Cmd) *MySQL {
@@ -188,11 +187,11 @@ func startMySQL(t testing.TB, name, program string, settings []string, install f
 	return m
 }
 
-// DSN is the address of the database for go-sql-driver, whose name in
+// DSN returns the address of the database for go-sql-driver, whose name in
 // database/sql is "mysql".
 func (m *MySQL) DSN() string { return m.DSNAt(m.Addr) }
 
-// DSNAt is DSN by way of another address: a proxy's.
+// DSNAt is DSN through another address, such as a proxy's.
 func (*MySQL) DSNAt(addr string) string { return "hookonce@tcp(" + addr + ")/hookonce" }
 
 func ping(ctx context.Context, driver, dsn string) error {
@@ -217,8 +216,8 @@ func execute(t testing.TB, dsn, statement string) {
 	}
 }
 
-// unprivileged gives dir to "nobody" if the test runs as root, which database
-// servers refuse to do, and returns how to run a program as that user.
+// unprivileged gives dir to "nobody" if the test runs as root, because database
+// servers refuse to run as root. It returns how to run a program as that user.
 func unprivileged(t testing.TB, dir string) func() *syscall.SysProcAttr {
 	t.Helper()
 	if os.Geteuid() != 0 {

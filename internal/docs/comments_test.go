@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// Comments wrap at these columns, with a tab as four. A package comment ends
-// where somebody stops to read it.
+// Comments wrap at these columns; a tab counts as four. Nobody reads a longer package comment to
+// its end.
 const (
 	docColumns     = 80
 	commentColumns = 100
@@ -48,9 +48,8 @@ func goFiles(t *testing.T, visit func(path string, source []byte)) {
 	}
 }
 
-// wide are the lines of comments that are too wide: more than 80 columns in doc
-// comments, more than 100 in others. Comments of tests are no documentation,
-// except those of examples.
+// wide returns the comment lines that are too wide: more than 80 columns in doc comments, more than
+// 100 in others. Comments in tests are not documentation, except those of examples.
 func wide(path string, source []byte) ([]string, error) {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, path, source, parser.ParseComments)
@@ -76,8 +75,7 @@ func wide(path string, source []byte) ([]string, error) {
 	return found, nil
 }
 
-// docComments are the comments that document a package, a declaration, a field
-// or a method.
+// docComments returns the comments that document a package, a declaration, a field or a method.
 func docComments(file *ast.File, test bool) map[*ast.CommentGroup]bool {
 	docs := map[*ast.CommentGroup]bool{file.Doc: true}
 	for _, decl := range file.Decls {
@@ -108,15 +106,14 @@ func docComments(file *ast.File, test bool) map[*ast.CommentGroup]bool {
 	return docs
 }
 
-// exempt reports whether a line must not be wrapped: it is code with a comment
-// behind it, code in a comment, a table, a directive, or has an address, which
-// may lack its scheme.
+// exempt reports whether a line need not wrap: code with a trailing comment, code in a comment, a
+// table, a directive, or a line with an address, which may lack its scheme.
 func exempt(line string) bool {
 	line = strings.TrimLeft(line, "\t")
 	return !strings.HasPrefix(line, "// ") || strings.Count(line, "|") > 1 || strings.Contains(line, "://") || address.MatchString(line)
 }
 
-// address is one whose scheme is left out, alone on its line.
+// address matches an address without its scheme, alone on its line.
 var address = regexp.MustCompile(`^// [a-z0-9.-]+\.[a-z]+/\S+[.,]?$`)
 
 func TestCommentsWrap(t *testing.T) {
@@ -132,7 +129,7 @@ func TestCommentsWrap(t *testing.T) {
 	})
 }
 
-// TestWideCommentsAreFound keeps the test above honest.
+// TestWideCommentsAreFound proves that the test above can fail.
 func TestWideCommentsAreFound(t *testing.T) {
 	t.Parallel()
 	words := func(n int) string { return "// " + strings.Repeat("a", n-len("// ")) }
@@ -168,7 +165,7 @@ func TestWideCommentsAreFound(t *testing.T) {
 	}
 }
 
-// TestPackagesHaveAShortCommentAndAnExample goes through what pkg.go.dev shows.
+// TestPackagesHaveAShortCommentAndAnExample checks what pkg.go.dev shows.
 func TestPackagesHaveAShortCommentAndAnExample(t *testing.T) {
 	t.Parallel()
 	type pkg struct {
@@ -222,8 +219,8 @@ func TestPackagesHaveAShortCommentAndAnExample(t *testing.T) {
 	}
 }
 
-// commentLines counts the lines of a comment as go doc prints it, with its
-// package clause and the empty line below.
+// commentLines counts the lines of a comment as go doc prints it, including its package clause and
+// the empty line below.
 func commentLines(group *ast.CommentGroup) int {
 	text := new(doc.Package).Text(group.Text())
 	return strings.Count(string(text), "\n") + 2

@@ -1,6 +1,6 @@
-// Package docs makes programs of the blocks of Go in the documents, so that
-// tests can compile them: those of the root module here, those that need a
-// client library in the nested module that has it.
+// Package docs turns the Go blocks in the documents into programs, so that
+// tests can compile them. Blocks that need only the root module are compiled
+// here, the others in the nested module that has their client library.
 package docs
 
 import (
@@ -19,7 +19,7 @@ import (
 	"strings"
 )
 
-// preamble declares what the fragments of the documents take for granted.
+// preamble declares what the fragments in the documents assume.
 const preamble = `
 var (
 	v      *core.Verifier
@@ -54,7 +54,7 @@ type transactional interface {
 	Tx(tx *sql.Tx) core.SeenStore
 }
 
-// tenants stands for a reader's own table.
+// tenants stands for the reader's own table.
 type tenants struct{}
 
 func (tenants) find(ctx context.Context, path string) (name string, keys *core.Keys, ok bool) { return }
@@ -62,7 +62,7 @@ func (tenants) find(ctx context.Context, path string) (name string, keys *core.K
 var table tenants
 `
 
-// clients are the packages that only nested modules have, by module.
+// clients returns the packages that only nested modules have, by module.
 func clients() map[string]map[string]string {
 	return map[string]map[string]string{
 		Integration: {"redis": "github.com/redis/go-redis/v9", "rueidis": "github.com/redis/rueidis"},
@@ -73,13 +73,13 @@ func clients() map[string]map[string]string {
 			"dynamodb": "github.com/aws/aws-sdk-go-v2/service/dynamodb", "aws": "github.com/aws/aws-sdk-go-v2/aws",
 			"types": "github.com/aws/aws-sdk-go-v2/service/dynamodb/types",
 		},
-		// Not compiled alone: a test there finds them in the package that it runs.
+		// Not compiled on its own: a test there finds the block in the package that it runs.
 		Migrating: {
 			"svix": "github.com/svix/svix-webhooks/go", "standardwebhooks": "github.com/standard-webhooks/standard-webhooks/libraries/go",
 			"stripewebhook": "github.com/stripe/stripe-go/v85/webhook", "github": "github.com/google/go-github/v89/github",
 			"slack": "github.com/slack-go/slack", "playground": "github.com/go-playground/webhooks/v6/github",
 		},
-		// Not compiled alone: they are parts of that program. jobs is its client.
+		// Not compiled on their own: these blocks are parts of that program. jobs is its client.
 		Queue: {"river": "github.com/riverqueue/river", "jobs": "github.com/riverqueue/river"},
 	}
 }
@@ -92,7 +92,7 @@ const (
 	Migrating   = "integration/migrating"
 )
 
-// packages are those that a fragment may use without importing them.
+// packages returns the packages that a fragment may use without importing them.
 func packages() map[string]string {
 	const module = "github.com/hookonce/hookonce/"
 	return map[string]string{
@@ -107,16 +107,16 @@ func packages() map[string]string {
 	}
 }
 
-// Block is a block of Go in a document.
+// Block is a Go block in a document.
 type Block struct {
 	Name string // the document and the number of the block
 	Text string
-	// Module is the nested module that has the client library that it needs. It
-	// is empty for a block that needs none.
+	// Module is the nested module with the client library that the block needs.
+	// It is empty if the block needs none.
 	Module string
 }
 
-// Blocks are those of all documents under root.
+// Blocks returns the Go blocks of all documents under root.
 func Blocks(root string) ([]Block, error) {
 	documents, err := Documents(root)
 	if err != nil {
@@ -149,7 +149,7 @@ func moduleOf(block string) string {
 	return ""
 }
 
-// Documents are the paths of all documents under root.
+// Documents returns the paths of all documents under root.
 func Documents(root string) ([]string, error) {
 	var all []string
 	for _, pattern := range []string{"*.md", "docs/*.md"} {
@@ -162,10 +162,10 @@ func Documents(root string) ([]string, error) {
 	return all, nil
 }
 
-// Compile compiles each block as a package of its own in the module of the
-// working directory. The packages exist only for the compiler, and scratch is a
-// directory for what it needs: nothing is left behind. The error holds what the
-// compiler says.
+// Compile compiles each block as a package of its own, in the module of the
+// working directory. The packages exist only in an overlay for the compiler, so
+// no file is left behind. scratch is a directory for temporary files. The error
+// contains the compiler's output.
 func Compile(ctx context.Context, scratch string, blocks []Block) error {
 	base, err := filepath.Abs(".")
 	if err != nil {
@@ -202,9 +202,8 @@ func Compile(ctx context.Context, scratch string, blocks []Block) error {
 	return nil
 }
 
-// Program makes a package of a block: whole files stay as they are,
-// declarations get the imports that they use, and statements a function around
-// them.
+// Program makes a package from a block. Files stay as they are, declarations
+// get the imports that they use, and statements get a function around them.
 func Program(name, block string) (string, error) {
 	if regexp.MustCompile(`(?m)^package `).MatchString(block) {
 		return "//line " + name + ":1\n" + block, nil
@@ -216,7 +215,7 @@ func Program(name, block string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("neither a file, nor declarations, nor statements: %w", err)
 		}
-		// A fragment may declare what only the reader's next line uses.
+		// A fragment may declare a variable that only the reader's next line uses.
 		for _, s := range file.Decls[0].(*ast.FuncDecl).Body.List { //nolint:errcheck // it was written above
 			if a, ok := s.(*ast.AssignStmt); ok && a.Tok == token.DEFINE {
 				for _, left := range a.Lhs {

@@ -1,4 +1,5 @@
-// Package docs_test checks that what the documents say can be done.
+// Package docs_test checks that the documents are true: their code compiles,
+// and what they name exists.
 package docs_test
 
 import (
@@ -22,14 +23,14 @@ func TestEveryCodeBlockCompiles(t *testing.T) {
 	}
 	here := slices.DeleteFunc(all, func(b docs.Block) bool { return b.Module != "" })
 	if len(here) < 10 {
-		t.Fatalf("only %d blocks of Go found: has the form of the documents changed?", len(here))
+		t.Fatalf("only %d blocks of Go found: has the format of the documents changed?", len(here))
 	}
 	if err := docs.Compile(t.Context(), t.TempDir(), here); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestBrokenBlockIsFound keeps the test above honest.
+// TestBrokenBlockIsFound proves that the test above can fail.
 func TestBrokenBlockIsFound(t *testing.T) {
 	t.Parallel()
 	for name, block := range map[string]string{
@@ -46,8 +47,9 @@ func TestBrokenBlockIsFound(t *testing.T) {
 	}
 }
 
-// TestEveryTestThatADocumentNamesIsThere: a number in a document is held by the test beside it.
-func TestEveryTestThatADocumentNamesIsThere(t *testing.T) {
+// TestEveryTestThatADocumentNamesExists: a number in a document is backed by the test named beside
+// it.
+func TestEveryTestThatADocumentNamesExists(t *testing.T) {
 	t.Parallel()
 	tests := make(map[string]bool)
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
@@ -77,7 +79,7 @@ func TestEveryTestThatADocumentNamesIsThere(t *testing.T) {
 		}
 		for _, found := range named.FindAllSubmatch(text, -1) {
 			if names++; !tests[string(found[1])] {
-				t.Errorf("%s names %s, and there is no such test", document, found[1])
+				t.Errorf("%s names %s, but there is no such test", document, found[1])
 			}
 		}
 	}
@@ -123,7 +125,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	}
 }
 
-// anchors are the headings of a document as links name them.
+// anchors returns the headings of a document in the form that links use.
 func anchors(text string) []string {
 	var all []string
 	drop := regexp.MustCompile(`[^a-z0-9 _-]`)

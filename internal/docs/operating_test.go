@@ -18,14 +18,14 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// TestOperatingTimesAreThoseOfTheCode compares the table of times with constants, defaults, and
-// what verifiers do.
+// TestOperatingTimesAreThoseOfTheCode compares the table of times with constants, with defaults,
+// and with what verifiers do.
 func TestOperatingTimesAreThoseOfTheCode(t *testing.T) {
 	t.Parallel()
 	second := func(text string) time.Duration {
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			t.Errorf("%q is no number of seconds", text)
+			t.Errorf("%q is not a number of seconds", text)
 		}
 		return time.Duration(n) * time.Second
 	}
@@ -55,7 +55,7 @@ func TestOperatingTimesAreThoseOfTheCode(t *testing.T) {
 			t.Errorf("%s: the page says %s, the code %v", row[1], row[2], want)
 		}
 	}
-	// The text repeats the times of the table, and has no others.
+	// The text repeats times of the table and has no others.
 	_, text, _ := strings.Cut(operating(t), "\n## A crash")
 	stated := map[string]time.Duration{"second": time.Second, "minute": time.Minute}
 	for _, m := range regexp.MustCompile(`(\d+)\s(second|minute)s`).FindAllStringSubmatch(text, -1) {
@@ -65,13 +65,13 @@ func TestOperatingTimesAreThoseOfTheCode(t *testing.T) {
 			found = found || d == time.Duration(n)*stated[m[2]]
 		}
 		if !found {
-			t.Errorf("the text says %q, and no time of the table is that", m[0])
+			t.Errorf("the text says %q, which is no time of the table", m[0])
 		}
 	}
 }
 
-// TestOperatingNamesEveryReason holds the first table to the closed set, and its statuses to the
-// code.
+// TestOperatingNamesEveryReason compares the first table with the closed set of reasons, and its
+// statuses with the code.
 func TestOperatingNamesEveryReason(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile(filepath.Join(root, "core", "reason.go"))
@@ -96,8 +96,8 @@ func TestOperatingNamesEveryReason(t *testing.T) {
 	}
 }
 
-// TestExactlyOnceIsSaidWithCommitOnly: no store gives it by itself.
-func TestExactlyOnceIsSaidWithCommitOnly(t *testing.T) {
+// TestExactlyOnceIsMentionedWithCommitOnly: no store provides exactly-once by itself.
+func TestExactlyOnceIsMentionedWithCommitOnly(t *testing.T) {
 	t.Parallel()
 	said := 0
 	for _, name := range []string{"README.md", "docs/stores.md", "docs/operating.md", "docs/identity.md", "docs/production.md", "docs/threat-model.md"} {
@@ -114,7 +114,7 @@ func TestExactlyOnceIsSaidWithCommitOnly(t *testing.T) {
 		}
 	}
 	if said < 4 {
-		t.Errorf("it is said %d times: has the form of the documents changed?", said)
+		t.Errorf("it is mentioned %d times: has the format of the documents changed?", said)
 	}
 }
 
@@ -138,7 +138,7 @@ func operating(t *testing.T) string {
 	return string(text)
 }
 
-// written is a duration as a file of core has it after some text.
+// written returns the duration that follows some text in a file of core.
 func written(t *testing.T, file, after string) time.Duration {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(root, "core", file))
@@ -156,7 +156,7 @@ func written(t *testing.T, file, after string) time.Duration {
 	return time.Duration(n) * map[string]time.Duration{"Second": time.Second, "Minute": time.Minute, "Hour": time.Hour}[string(m[2])]
 }
 
-// handlerTime is how long a handler has.
+// handlerTime returns how long a handler may run.
 func handlerTime(t *testing.T) time.Duration {
 	t.Helper()
 	secret := core.GenerateSecret()
@@ -167,7 +167,7 @@ func handlerTime(t *testing.T) time.Duration {
 	return time.Until(deadline).Round(time.Second)
 }
 
-// free is how long a message is in flight whose process died.
+// free returns how long a message stays in flight after its process died.
 func free(t *testing.T) time.Duration {
 	t.Helper()
 	secret := core.GenerateSecret()
@@ -187,11 +187,11 @@ func free(t *testing.T) time.Duration {
 			t.Fatal(next.Err())
 		}
 	}
-	t.Fatal("it stays in flight")
+	t.Fatal("the message stays in flight")
 	return 0
 }
 
-// attempt is one of the same message at a process of its own.
+// attempt returns an attempt of the same message at a process of its own.
 func attempt(t *testing.T, secret string, store core.SeenStore, clock *whtest.Clock) *core.Delivery {
 	t.Helper()
 	v, err := core.New(core.Secrets(secret), store, &core.Config{Clock: clock.Now})
@@ -210,7 +210,7 @@ type bodyOf []byte
 
 func (b bodyOf) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
 
-// sharedMap is a store that processes share.
+// sharedMap is a store that several processes share.
 type sharedMap struct {
 	mu  sync.Mutex
 	has map[core.Key]core.Value

@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// TestDocumentedErrorsExist looks the texts in the table of failures up in the sources of the
-// stores: an operator searches for them as they stand there.
+// TestDocumentedErrorsExist looks up the texts in the table of failures in the sources of the
+// stores: an operator searches for them exactly as printed.
 func TestDocumentedErrorsExist(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root, "docs", "stores.md"))
@@ -43,6 +43,6 @@ func TestDocumentedErrorsExist(t *testing.T) {
 		}
 	}
 	if n < 15 {
-		t.Errorf("only %d texts found: has the form of the table changed?", n)
+		t.Errorf("only %d texts found: has the format of the table changed?", n)
 	}
 }

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// InPlace is what a secret is replaced by.
+// InPlace is the text that replaces a secret.
 const InPlace = "[redacted]"
 
-// List has the texts to replace, the longest first. Make one with [Texts]. Nil
-// replaces nothing.
+// List contains the texts to replace, longest first: a shorter one may be part
+// of a longer one. Make one with [Texts]. A nil List replaces nothing.
 type List []string
 
-// Texts lists secrets as they were configured, and the forms of them that a
-// request may hold: without white space around them, and without a prefix such
-// as whsec_.
+// Texts returns the secrets as they were configured, and the forms in which a
+// request may contain them: without surrounding white space, and without a
+// prefix such as whsec_.
 func Texts(secrets ...string) List {
 	var all List
 	for _, text := range secrets {
@@ -39,8 +39,8 @@ func (l List) Replace(text string) string {
 	return text
 }
 
-// Header is Replace for the value of a header. It also looks into the passwords
-// of basic authentication.
+// Header is Replace for the value of a header. It also decodes basic
+// authentication, which may contain a secret as its password.
 func (l List) Header(value string) string {
 	if word, text, ok := strings.Cut(value, " "); ok && strings.EqualFold(word, "Basic") {
 		if plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text)); err == nil && l.Replace(string(plain)) != string(plain) {

@@ -15,7 +15,7 @@ import (
 type Candidate struct {
 	// Names are several if the headers do not distinguish them.
 	Names []string `json:"names"`
-	// Headers are those that speak for them.
+	// Headers are the ones that point to them.
 	Headers []string `json:"headers"`
 }
 
@@ -28,7 +28,7 @@ type named struct {
 	facts  core.Facts
 }
 
-// NewGuesser makes each scheme of the registry once.
+// NewGuesser creates each scheme of the registry, once.
 func NewGuesser() *Guesser {
 	g := new(Guesser)
 	for _, name := range schemes.Names() {
@@ -40,9 +40,9 @@ func NewGuesser() *Guesser {
 }
 
 // Guess names the likely senders of a request with these headers, best first:
-// those that could read a signature in them. A header that names its sender
-// decides first, then the number of headers. Schemes that accept any
-// Authorization header are left out, and so are those whose signature is in the
+// those whose scheme can read a signature in them. A header that names its
+// sender decides first, then the number of headers. Schemes that accept any
+// Authorization header are left out. So are those whose signature is in the
 // body, unless a header names the sender.
 func (g *Guesser) Guess(header http.Header) []Candidate {
 	type found struct {
@@ -50,7 +50,7 @@ func (g *Guesser) Guess(header http.Header) []Candidate {
 
 		score int
 	}
-	// Svix and Hook0 send for others, and their headers name themselves.
+	// Svix and Hook0 send on behalf of others, and their headers name themselves.
 	brands := slices.DeleteFunc(Named(header), func(c Candidate) bool { return c.Names[0] == "svix" || c.Names[0] == "hook0" })
 	var all []found
 	for i := range g.known {
@@ -81,8 +81,9 @@ func (g *Guesser) Guess(header http.Header) []Candidate {
 	return candidates
 }
 
-// signedIn returns the headers from which the scheme reads a signature, and
-// none if it cannot or if any request may have them.
+// signedIn returns the headers from which the scheme reads a signature. It
+// returns none if the scheme cannot read one, or if any request may have these
+// headers.
 func (n *named) signedIn(header http.Header) []string {
 	a := new(core.Attempt)
 	if n.scheme.ReadHeader(&core.Request{Method: http.MethodPost, URL: "/hook", Header: header}, a) != nil || len(a.Signatures) == 0 {
@@ -107,8 +108,8 @@ func (n *named) signedIn(header http.Header) []string {
 	return most
 }
 
-// Named returns the senders that the names of headers name, as X-GitHub-Event
-// does, one in each candidate.
+// Named returns the senders that header names point to, as X-GitHub-Event does,
+// one in each candidate.
 func Named(header http.Header) []Candidate {
 	known := schemes.Names()
 	var all []Candidate
@@ -126,7 +127,7 @@ func Named(header http.Header) []Candidate {
 			all = append(all, Candidate{[]string{name}, []string{h}})
 		}
 	}
-	// A sender that adds the headers of another one, for receivers written for that.
+	// Some senders also send another's headers, for receivers written for that one.
 	for _, copies := range []struct{ copier, of string }{{"gitea", "gogs"}, {"gitea", "github"}, {"gogs", "github"}} {
 		if index(copies.copier) >= 0 {
 			all = slices.DeleteFunc(all, func(c Candidate) bool { return c.Names[0] == copies.of })
@@ -135,7 +136,7 @@ func Named(header http.Header) []Candidate {
 	return all
 }
 
-// wordOf is the word with which a sender begins the name of a header.
+// wordOf returns the word with which a sender begins its header names.
 func wordOf(header string) string {
 	name := strings.ToLower(header)
 	switch {
@@ -151,8 +152,8 @@ func wordOf(header string) string {
 	return word
 }
 
-// hosts says that a sender also runs other people's endpoints, and adds headers
-// of its own to whatever they receive.
+// hosts reports whether a sender also hosts other people's endpoints. Such a
+// host adds headers of its own to every request that they receive.
 func hosts(word string) bool {
 	return slices.Contains([]string{"heroku", "netlify", "render", "vercel"}, word)
 }

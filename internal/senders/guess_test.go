@@ -21,7 +21,7 @@ func first(guesser *senders.Guesser, header http.Header, name string) bool {
 	return len(all) > 0 && slices.Contains(all[0].Names, name)
 }
 
-// TestTheSenderOfEverySignedRequestIsGuessed signs as each name that can be signed.
+// TestTheSenderOfEverySignedRequestIsGuessed signs a request for every name that can be signed.
 func TestTheSenderOfEverySignedRequestIsGuessed(t *testing.T) {
 	t.Parallel()
 	guesser, guessed := senders.NewGuesser(), 0
@@ -53,7 +53,7 @@ func TestTheSenderOfEverySignedRequestIsGuessed(t *testing.T) {
 	}
 }
 
-// TestTheSenderOfEveryHeldRequestIsGuessed reads what senders published, and what their libraries
+// TestTheSenderOfEveryHeldRequestIsGuessed uses requests that senders published or their libraries
 // accepted.
 func TestTheSenderOfEveryHeldRequestIsGuessed(t *testing.T) {
 	t.Parallel()
@@ -85,7 +85,7 @@ func TestTheSenderOfEveryHeldRequestIsGuessed(t *testing.T) {
 	}
 }
 
-// TestWhatASenderAddsDecides has the headers of requests as their senders document them.
+// TestWhatASenderAddsDecides uses the headers that senders document.
 func TestWhatASenderAddsDecides(t *testing.T) {
 	t.Parallel()
 	guesser := senders.NewGuesser()
@@ -121,7 +121,8 @@ func TestWhatASenderAddsDecides(t *testing.T) {
 	}
 }
 
-// TestAHostOfEndpointsIsNotTheirSender has what Render adds to every request to its endpoints.
+// TestAHostOfEndpointsIsNotTheirSender uses the headers that Render adds to every request to its
+// endpoints.
 func TestAHostOfEndpointsIsNotTheirSender(t *testing.T) {
 	t.Parallel()
 	header := http.Header{

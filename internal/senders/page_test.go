@@ -45,7 +45,7 @@ func read(t *testing.T, name string, to any) {
 	}
 }
 
-// gathered takes the evidence from the files of schemes/testdata.
+// gathered collects the evidence from the files in schemes/testdata.
 func gathered(t *testing.T) map[string]senders.Evidence {
 	t.Helper()
 	all := map[string]senders.Evidence{}
@@ -76,7 +76,7 @@ func gathered(t *testing.T) map[string]senders.Evidence {
 	for _, v := range libraries.Vectors {
 		found := by.FindStringSubmatch(v.Source)
 		if found == nil {
-			t.Errorf("libraries.json: the source of %s names no library, version and day: %q", v.Provider, v.Source)
+			t.Errorf("libraries.json: the source of %s does not name library, version and day: %q", v.Provider, v.Source)
 			continue
 		}
 		change(v.Provider, func(e *senders.Evidence) {
@@ -110,12 +110,12 @@ func TestTheEvidenceIsThatOfTheTestdata(t *testing.T) {
 		}
 	}
 	for name := range all {
-		t.Errorf("schemes/testdata has evidence of %s, which is no name in the registry", name)
+		t.Errorf("schemes/testdata has evidence of %s, which is not in the registry", name)
 	}
-	t.Logf("%d names, of which %d are judged by a library of the sender, and %d by that or a published vector", len(schemes.Names()), judged, confirmed)
+	t.Logf("%d names, of which %d are confirmed by a library of the sender, and %d by that or a published vector", len(schemes.Names()), judged, confirmed)
 }
 
-// written compares a file with what it should be, or writes it.
+// written compares a file with its expected content, or with -update writes it.
 func written(t *testing.T, name string, want []byte) {
 	t.Helper()
 	got, err := os.ReadFile(name)
@@ -163,7 +163,7 @@ func TestEveryNameHasOneSenderAndEverySenderAName(t *testing.T) {
 	}
 }
 
-// TestThePageIsGenerated holds the tables of docs/providers.md.
+// TestThePageIsGenerated checks the tables of docs/providers.md.
 func TestThePageIsGenerated(t *testing.T) {
 	t.Parallel()
 	const name = "../../docs/providers.md"

@@ -1,10 +1,11 @@
-// Package senders holds what is known of each sender in the registry of package
-// schemes, beside its scheme: what is protected, how that is known, and how the
-// sender retries. It also names the senders of a request by its headers.
+// Package senders contains what is known about each sender in the registry of
+// package schemes, apart from its scheme: what is protected, how that is known,
+// and how the sender retries. It also names the senders of a request by its
+// headers.
 //
-// senders.json is written by hand, evidence.json and the tables of
-// docs/providers.md by `go test ./internal/senders -update`. A program that
-// does not import this package links none of it.
+// senders.json is written by hand. evidence.json and the tables of
+// docs/providers.md are written by `go test ./internal/senders -update`. A
+// program that does not import this package links none of it.
 package senders
 
 import (
@@ -25,14 +26,14 @@ var sendersJSON []byte
 //go:embed evidence.json
 var evidenceJSON []byte
 
-// Group has the senders of one field, sorted by name.
+// Group contains the senders of one field, sorted by name.
 type Group struct {
 	Name    string   `json:"group"`
 	Senders []Sender `json:"senders"`
 }
 
-// Sender is what is known of one name in the registry. The texts are cells of
-// docs/providers.md, which explains them, in Markdown.
+// Sender is what is known about one name in the registry. The texts are
+// Markdown, the cells of docs/providers.md, which explains them.
 type Sender struct {
 	Name         string `json:"name"`
 	IdentifiedBy string `json:"identifiedBy"`
@@ -42,11 +43,11 @@ type Sender struct {
 	Source       string `json:"source"`
 	Read         string `json:"read"`
 
-	// Sample is a body that can be signed, with placeholders for what the
-	// sender signs in it. Empty: any body can be.
+	// Sample is a body that can be signed, with placeholders for the values
+	// that the sender signs in it. Empty: any body can be signed.
 	Sample string `json:"sample"`
 
-	// When two requests are one message.
+	// These say when two requests are one message.
 	Equal        string `json:"equal"`
 	ToldApartBy  string `json:"toldApartBy"`
 	Stable       string `json:"stable"`       // default: –
@@ -60,7 +61,7 @@ type Sender struct {
 	Evidence Evidence `json:"-"`
 }
 
-// Evidence is what confirms a scheme beside its source.
+// Evidence is what confirms a scheme, apart from its source.
 type Evidence struct {
 	// Judged are the sender's own libraries that accept what the scheme signs,
 	// as "npm name@version" or "Go path@version".
@@ -69,7 +70,7 @@ type Evidence struct {
 	Vectors []string `json:"vectors,omitempty"`
 }
 
-// None reports that no library and no vector confirms the scheme.
+// None reports whether neither a library nor a vector confirms the scheme.
 func (e Evidence) None() bool { return len(e.Judged) == 0 && len(e.Vectors) == 0 }
 
 // Groups returns the senders of every name in the registry.
@@ -131,9 +132,9 @@ func (s *Sender) Proof() string {
 	return strings.Join(append(known, read+" "+s.Read), ", ")
 }
 
-// Headers returns the headers that the scheme of a name reads, a list for each
-// family of them. Nil: all it reads is in the body or in headers that settings
-// name.
+// Headers returns the headers that the scheme of a name reads, one list for
+// each family of headers. It returns nil if everything is in the body, or in
+// headers that settings name.
 func Headers(name string) [][]string {
 	scheme := scheme(name)
 	if scheme == nil {
@@ -142,8 +143,8 @@ func Headers(name string) [][]string {
 	return core.FactsOf(scheme).Headers
 }
 
-// HeaderText returns the headers of a name for a table, each through write.
-// Numbered ones are shortened. It is empty if there are none.
+// HeaderText returns the headers of a name for a table, each passed through
+// write. Numbered headers are shortened. It is empty if there are none.
 func HeaderText(name string, write func(string) string) string {
 	families := Headers(name)
 	texts := make([]string, 0, len(families))
@@ -161,8 +162,8 @@ func HeaderText(name string, write func(string) string) string {
 	return strings.Join(texts, " or ")
 }
 
-// scheme makes the scheme of a name for its headers alone. It is nil for one
-// whose header settings name.
+// scheme creates the scheme of a name, only to read its headers. It returns nil
+// if settings name the header.
 func scheme(name string) core.Scheme {
 	s, err := schemes.New(name, schemes.Settings{URL: "https://example.com/hook", Audience: "https://example.com", DangerouslyReplayable: true})
 	if err != nil && name == "hook0" {
