@@ -31,13 +31,15 @@ func prepareForDamage(l *lane, body []byte) {
 	if a == nil || len(a.Signatures) == 0 {
 		return
 	}
+	tried := 0
 	for i := range l.keys {
 		k := &l.keys[i]
 		// Finding the form costs several MACs, so it is not done for far-fetched keys or for very
 		// many.
-		if !k.mac || k.weight > 1 || i >= maxSecrets {
+		if !k.mac || k.weight > 1 || tried >= maxSecrets {
 			continue
 		}
+		tried++
 		sign := forge(k.verify, k.text, a)
 		if sign == nil {
 			continue

@@ -271,6 +271,7 @@ func TestRewrittenJSONThatCannotBeRestoredIsSeen(t *testing.T) {
 		also                []string
 	}{
 		"1e3 became 1000":                       {`{"n":1e3,"a":"b"}`, `{"n":1000,"a":"b"}`, "body-numbers (proven): ", nil},
+		"1e-7 became 0.0000001":                 {`{"n":1e-7,"a":"b"}`, `{"n":0.0000001,"a":"b"}`, "body-numbers (proven): ", nil},
 		"12E5 became 1200000":                   {`{"n":12E5,"a":"b"}`, `{"n":1200000,"a":"b"}`, "body-numbers (proven): ", nil},
 		"twenty digits became zeros":            {`{"n":12345678901234567890}`, `{"n":12345678901234567000}`, "body-numbers (seen): ", []string{"float64"}},
 		"eight members were sorted":             {eight, string(reserialised([]byte(eight))), "body-key-order (seen): ", []string{"sorted"}},
@@ -502,6 +503,11 @@ func TestWhatSNSWritesIntoItsEnvelopeIsSeen(t *testing.T) {
 		"an old message":                   {sns(envelope(t, map[string]any{"Timestamp": "2025-10-08T08:07:06.000Z"}), nil), "timestamp-past (seen): ", []string{"24h0m0s"}},
 		"a stranger's certificate": {
 			sns(envelope(t, map[string]any{"SigningCertURL": "https://sns.us-east-1.amazonaws.com/x.pem"}), nil),
+			"other-key (seen): ",
+			[]string{"certificate"},
+		},
+		"a certificate at a host that begins as that of SNS": {
+			sns(envelope(t, map[string]any{"SigningCertURL": "https://sns.eu-central-1.amazonaws.com.example/x.pem"}), nil),
 			"other-key (seen): ",
 			[]string{"certificate"},
 		},

@@ -72,8 +72,8 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 		return true
 	}
 	// SNS serves its certificates from the region of the topic.
-	if u, err := url.Parse(string(memberOf(body, "SigningCertURL"))); region != "" && err == nil &&
-		!strings.HasPrefix(u.Host, "sns."+region+".amazonaws.com") {
+	host := "sns." + region + ".amazonaws.com"
+	if u, err := url.Parse(string(memberOf(body, "SigningCertURL"))); region != "" && err == nil && u.Host != host && u.Host != host+".cn" {
 		add(otherKey, "the certificate is not at the address of SNS in the region of the topic, so somebody else may have signed the message")
 		return true
 	}

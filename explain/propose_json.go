@@ -413,7 +413,12 @@ func float(dst, token []byte) []byte {
 	if abs := max(f, -f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		format = 'e'
 	}
-	return strconv.AppendFloat(dst, f, format, -1, 64)
+	dst = strconv.AppendFloat(dst, f, format, -1, 64)
+	// strconv writes two digits of an exponent, where these programs write 1e-7.
+	if n := len(dst); format == 'e' && bytes.HasPrefix(dst[max(0, n-4):], []byte("e-0")) {
+		dst = append(dst[:n-2], dst[n-1])
+	}
+	return dst
 }
 
 // point adds a point to integers.
