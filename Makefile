@@ -15,19 +15,22 @@ SUM   := $(BIN)/gotestsum-$(GOTESTSUM_VERSION)
 
 GOTEST := $(CURDIR)/.ci/gotest $(SUM)
 
+# Many tests wait for a time to pass, so more of them run at once than there are processors.
+AT_ONCE := -p 4 -parallel 8
+
 # The modules that users import.
 PUBLISHED := $(shell cat .ci/published)
 
 .PHONY: test test-all long clients services check format vet lint race narrow api api-diff vuln newest newest-move toolchains release-check release-move fuzz bench bench-smoke benchmarks measure measure-purge fmt
 
 test: $(SUM)     ## the tests of what users import, without the long searches
-	@printf '%s\n' $(PUBLISHED) | xargs -P 2 -I{} bash -c 'set -o pipefail; cd {} && GOGC=400 $(GOTEST) -short ./... 2>&1 | sed -u "s|^|{}: |"'
+	@printf '%s\n' $(PUBLISHED) | xargs -P 2 -I{} bash -c 'set -o pipefail; cd {} && GOGC=400 $(GOTEST) -short $(AT_ONCE) ./... 2>&1 | sed -u "s|^|{}: |"'
 	@echo "Left out: the long searches, the race detector, examples with servers, stores on real servers, proxies, browsers, the senders' SDKs. make test-all runs them."
 
 test-all: race long clients ## every test there is, with real servers: the better part of an hour
 
 race: services $(SUM) ## the tests of every module under the race detector, in random order
-	@for dir in $(PUBLISHED); do echo "== race: $$dir"; (cd $$dir && $(GOTEST) -race -shuffle=on -timeout 30m ./...) || exit 1; done
+	@for dir in $(PUBLISHED); do echo "== race: $$dir"; (cd $$dir && $(GOTEST) -race -shuffle=on $(AT_ONCE) -timeout 30m ./...) || exit 1; done
 	@# The others mostly wait for the servers that they start: two at a time, each one package at a time.
 	@JOBS=2 SKIP="$(PUBLISHED)" .ci/modules $(GOTEST) -race -shuffle=on -p 1 -timeout 40m ./...
 
