@@ -94,8 +94,9 @@ func templates() map[string]subject {
 			return request(string(content), "Finch-Event-Id", id, "Finch-Timestamp", seconds(at), "Finch-Signature",
 				"v1,"+base64MAC(fromBase64(secret), id+"."+seconds(at)+"."+string(content)))
 		}},
-		"formstack":  {schemes.Formstack(), secret, stranger, bodyIn("X-Fs-Signature", "sha256=", hexMAC)},
-		"fourthwall": {schemes.Fourthwall(), secret, stranger, bodyIn("X-Fourthwall-Hmac-Sha256", "", base64MAC)},
+		"flutterwave": {schemes.Flutterwave(), secret, stranger, bodyIn("Flutterwave-Signature", "", base64MAC)},
+		"formstack":   {schemes.Formstack(), secret, stranger, bodyIn("X-Fs-Signature", "sha256=", hexMAC)},
+		"fourthwall":  {schemes.Fourthwall(), secret, stranger, bodyIn("X-Fourthwall-Hmac-Sha256", "", base64MAC)},
 		"front": {schemes.Front(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			return request(string(content), "X-Front-Request-Timestamp", millis(at), "X-Front-Signature", base64MAC(secret, millis(at)+":"+string(content)))
 		}},
