@@ -32,6 +32,13 @@ import (
 //
 // The token says with which algorithm it was signed. Only the one that is
 // configured is accepted. Its exp, if it has one, bounds how long it is taken.
+//
+// Other tokens of the same key are a danger where the body is the token, or is
+// what a Detached one signs. The key set of an identity provider signs access
+// tokens too, and whoever has one could send it as a message. Say what only a
+// message has: an Issuer of its own, an IDClaim, or with Detached a required
+// ID. Where neither sets messages apart, check the type of the event in the
+// handler. A BodyHash keeps other tokens out, if only messages have that claim.
 type JWT struct {
 	// Name is as in [Template].
 	Name string
@@ -58,7 +65,8 @@ type JWT struct {
 	// one; URL is as in [Template].
 	URLHash string
 	URL     string
-	// Issuer is what iss must be. Empty: anything.
+	// Issuer is what iss must be. Empty: anything. It sets messages apart from
+	// other tokens of the key only if those have another one.
 	Issuer string
 	// Time is the claim with the signed time, iat or nbf, and Stamping what it
 	// says.

@@ -58,6 +58,9 @@ type KeySetOptions struct {
 // seconds for each address, whatever strangers send: a sender must publish a
 // key for that long before it signs with it. A set has at most 64 KiB and 16
 // keys that fit.
+//
+// A set may sign more than messages. That of an identity provider also signs
+// access tokens: see [JWT] for what keeps those out.
 func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	switch {
 	case !core.FactsOf(scheme).PublicKeys:
