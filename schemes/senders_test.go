@@ -78,6 +78,7 @@ func templates() map[string]subject {
 		"bolt":              {schemes.Bolt(), secret, stranger, bodyIn("X-Bolt-Hmac-Sha256", "", base64MAC)},
 		"buildkite":         {schemes.Buildkite(), secret, stranger, entries("X-Buildkite-Signature", "timestamp=%s,signature=%s", seconds, hexMAC)},
 		"calcom":            {schemes.CalCom(), secret, stranger, bodyIn("X-Cal-Signature-256", "", hexMAC)},
+		"chargily":          {schemes.Chargily(), secret, stranger, idIn("Signature", "", hexMAC, "id")},
 		"chargify":          {schemes.Chargify(), secret, stranger, bodyIn("X-Chargify-Webhook-Signature-Hmac-Sha-256", "", hexMAC)},
 		"checkout":          {schemes.Checkout(), secret, stranger, idIn("Cko-Signature", "", hexMAC, "id")},
 		"circleci":          {schemes.CircleCI(), secret, stranger, idIn("Circleci-Signature", "v1=", hexMAC, "id")},
@@ -120,6 +121,7 @@ func templates() map[string]subject {
 		"mongodb-atlas":  {schemes.MongoDBAtlas(), secret, stranger, bodyIn("X-Mms-Signature", "", base64SHA1)},
 		"mux":            {schemes.Mux(), secret, stranger, entries("Mux-Signature", "t=%s,v1=%s", seconds, hexMAC, "id")},
 		"npm":            {schemes.NPM(), secret, stranger, bodyIn("X-Npm-Signature", "sha256=", hexMAC)},
+		"onfido":         {schemes.Onfido(), secret, stranger, bodyIn("X-SHA2-Signature", "", hexMAC)},
 		"onfleet":        {schemes.Onfleet(), hexKey, hexOther, bodyIn("X-Onfleet-Signature", "", hexKeySHA512)},
 		"orb": {schemes.Orb(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			stamp := at.UTC().Format("2006-01-02T15:04:05.999999")

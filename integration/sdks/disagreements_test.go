@@ -103,7 +103,7 @@ func disagreements() []disagreement {
 		},
 		{
 			[]string{"the signature in capitals"},
-			"buildkite.go creem discord gitea.go github.go gocardless hook0 lettermint mailgun.go notion pagerduty.go pusher.go retell slack.go stripe.go",
+			"buildkite.go creem discord gitea.go github.go gocardless hook0 lettermint mailgun.go notion onfido pagerduty.go pusher.go retell slack.go stripe.go",
 			library, hookonce,
 			"The same signature written in another way. The sender writes small letters; whatever else arrives was changed on the way.",
 		},

@@ -519,6 +519,20 @@ const senders = {
       }
     },
   },
+  onfido: {
+    package: "@onfido/api",
+    verify: async (r) => {
+      try {
+        new (require("@onfido/api").WebhookEventVerifier)(r.secret).readPayload(r.bytes, r.get("x-sha2-signature"));
+      } catch (e) {
+        if (!(e instanceof SyntaxError)) throw e; // else no JSON, which comes after the signature
+      }
+    },
+  },
+  chargily: {
+    package: "@chargily/chargily-pay",
+    verify: async (r) => require("@chargily/chargily-pay").verifySignature(r.bytes, r.get("signature"), r.secret),
+  },
   mailchannels: {
     package: "mailchannels-sdk",
     verify: async (r) => (await import("mailchannels-sdk")).Webhooks.verify({ payload: r.text, headers: r.headers, publicKey: r.secret }),
