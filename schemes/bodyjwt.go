@@ -33,12 +33,13 @@ import (
 // The token says with which algorithm it was signed. Only the one that is
 // configured is accepted. Its exp, if it has one, bounds how long it is taken.
 //
-// Other tokens of the same key are a danger where the body is the token, or is
-// what a Detached one signs. The key set of an identity provider signs access
-// tokens too, and whoever has one could send it as a message. Say what only a
-// message has: an Issuer of its own, an IDClaim, or with Detached a required
-// ID. Where neither sets messages apart, check the type of the event in the
-// handler. A BodyHash keeps other tokens out, if only messages have that claim.
+// A key that also signs other tokens is a danger where the body is the token,
+// or what a Detached one signs. The key set of an identity provider signs
+// access tokens too, and anybody who has one could send it as a message. Name
+// what only a message has: an Issuer of its own, an IDClaim, or with Detached a
+// required ID, which [core.Verifier.Verify] alone does not ask for. Otherwise
+// check the type of the event in the handler. A BodyHash that no other token
+// has is enough.
 type JWT struct {
 	// Name is as in [Template].
 	Name string
