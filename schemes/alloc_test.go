@@ -72,6 +72,6 @@ func isHMAC(name string) bool {
 	return !slices.Contains([]string{
 		"discord", "sendgrid", "mailgun", "mailgun subaccount", "postmark", "adyen", "twilio form", "twilio json", "gitlab-token", "bearer token", "okta", "graph", "eventgrid",
 		"stream compressed", "hygraph", // which signs the body as a JSON string
-		"kinde", "braintree", "payos", // which have no header with a signature
+		"kinde", "wix", "braintree", "payos", // which have no header with a signature
 	}, name)
 }

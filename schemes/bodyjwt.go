@@ -31,6 +31,14 @@ import (
 //
 // The token says with which algorithm it was signed. Only the one that is
 // configured is accepted. Its exp, if it has one, bounds how long it is taken.
+//
+// A key that also signs other tokens is a danger where the body is the token,
+// or what a Detached one signs. The key set of an identity provider signs
+// access tokens too, and anybody who has one could send it as a message. Name
+// what only a message has: an Issuer of its own, an IDClaim, or with Detached a
+// required ID, which [core.Verifier.Verify] alone does not ask for. Otherwise
+// check the type of the event in the handler. A BodyHash that no other token
+// has is enough.
 type JWT struct {
 	// Name is as in [Template].
 	Name string
@@ -57,7 +65,8 @@ type JWT struct {
 	// one; URL is as in [Template].
 	URLHash string
 	URL     string
-	// Issuer is what iss must be. Empty: anything.
+	// Issuer is what iss must be. Empty: anything. It sets messages apart from
+	// other tokens of the key only if those have another one.
 	Issuer string
 	// Time is the claim with the signed time, iat or nbf, and Stamping what it
 	// says.

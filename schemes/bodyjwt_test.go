@@ -366,3 +366,53 @@ func TestATokenThatSaysSomethingElseIsRefused(t *testing.T) {
 		t.Errorf("another address: %v", err)
 	}
 }
+
+// TestAnAccessTokenOfTheSameKeyIsAMessageUnlessTheDescriptionRefusesIt holds the warning in the
+// documentation of JWT.
+func TestAnAccessTokenOfTheSameKeyIsAMessageUnlessTheDescriptionRefusesIt(t *testing.T) {
+	t.Parallel()
+	k := testKeys().rsa
+	claims := map[string]any{"iss": "https://acme.example.com", "sub": "user_1", "iat": remoteNow.Unix(), "exp": remoteNow.Unix() + 3600, "jti": "1"}
+	token := k.token("RS256", "", crypto.SHA256, claims)
+	parts := strings.Split(token, ".")
+	body, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, detached := request(token), request(string(body), "X-Signature", parts[0]+".."+parts[2])
+	hashed := request(string(body), "X-Signature", token)
+	acme := schemes.JWT{Name: "acme", Algorithm: schemes.RSASHA256, Secret: schemes.Base64Text}
+	with := func(change func(*schemes.JWT)) schemes.JWT {
+		d := acme
+		change(&d)
+		return d
+	}
+	header := schemes.Header("X-Signature")
+	for name, tt := range map[string]struct {
+		description schemes.JWT
+		r           *core.Request
+		taken       bool
+	}{
+		"the body is the token":                      {acme, whole, true},
+		"the body is the token, with its issuer":     {with(func(d *schemes.JWT) { d.Issuer = "https://acme.example.com" }), whole, true},
+		"the body is the token, with another issuer": {with(func(d *schemes.JWT) { d.Issuer = "acme-webhooks" }), whole, false},
+		"the body is the token, with an id":          {with(func(d *schemes.JWT) { d.IDClaim = "event_id" }), whole, false},
+		"detached":                                   {with(func(d *schemes.JWT) { d.Token, d.Detached = header, true }), detached, true},
+		"detached, with an id":                       {with(func(d *schemes.JWT) { d.Token, d.Detached, d.ID = header, true, schemes.JSON("id") }), detached, false},
+		"detached, with an id that may be missing": {
+			with(func(d *schemes.JWT) { d.Token, d.Detached, d.ID, d.IDOptional = header, true, schemes.JSON("id"), true }), detached, true,
+		},
+		"with the hash of the body": {with(func(d *schemes.JWT) { d.Token, d.BodyHash = header, "body_sha256" }), hashed, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scheme, err := tt.description.Scheme()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if taken := runs(verifier(t, scheme, remoteNow, k.public), tt.r); taken != tt.taken {
+				t.Errorf("it is taken for a message: %t", taken)
+			}
+		})
+	}
+}

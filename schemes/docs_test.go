@@ -105,6 +105,8 @@ func TestTheTableOfProvidersIsTrue(t *testing.T) {
 			body = "**no**: its payload only"
 		case "stream":
 			body = "yes, unless compressed"
+		case "mailchannels":
+			body = "yes, by its digest"
 		}
 		if _, ok := jwtSenders()[name]; ok {
 			body = "yes, by its hash"

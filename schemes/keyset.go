@@ -60,6 +60,9 @@ type KeySetOptions struct {
 // set cannot be fetched again, it is used for up to a day, and the next try is
 // a minute later. While there is none, there is a try every 5 seconds. A set
 // has at most 64 KiB and 16 keys that fit.
+//
+// A set may sign more than messages. That of an identity provider also signs
+// access tokens: see [JWT] for what keeps those out.
 func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	switch {
 	case !core.FactsOf(scheme).PublicKeys:

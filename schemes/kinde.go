@@ -9,8 +9,8 @@ import "github.com/hookonce/hookonce/core"
 //
 // The claim event_id identifies the message. No time of an attempt is signed:
 // the claim timestamp is that of the event. The handler gets the token as it
-// came. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// came. Kinde's key set signs access tokens as well: they are no messages,
+// because they have no event_id. Give none of yours a claim of that name.
 //
 // Source: www.npmjs.com/package/@kinde/webhooks/v/1.0.0, as of November 2026.
 func Kinde() core.Scheme { return kinde(KeySetOptions{}) }

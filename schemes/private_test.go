@@ -11,6 +11,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -66,8 +67,9 @@ func signPKCS1(key *rsa.PrivateKey, hash crypto.Hash, digest []byte) []byte {
 		digest string
 	}
 	of := signed{key, hash, string(digest)}
-	if signature, ok := pkcs1Signed.Load(of); ok {
-		return bytes.Clone(signature.([]byte))
+	if found, ok := pkcs1Signed.Load(of); ok {
+		signature, _ := found.([]byte)
+		return bytes.Clone(signature)
 	}
 	signature, err := rsa.SignPKCS1v15(nil, key, hash, digest)
 	if err != nil {
@@ -152,6 +154,30 @@ func privateSenders() map[string]privateSender {
 		}},
 		"kinde": {schemes.Kinde(), k.rsa.public, k.rsaOther.public, nil, func(id, body string, _ time.Time) *core.Request {
 			return request(k.rsa.token("RS256", "a", crypto.SHA256, map[string]any{"type": "user.created", "event_id": id, "data": body}), "Content-Type", "application/jwt")
+		}},
+		"wix": {schemes.Wix(), k.rsa.public, k.rsaOther.public, nil, func(id, body string, at time.Time) *core.Request {
+			text := func(v any) string {
+				raw, err := json.Marshal(v)
+				if err != nil {
+					panic(err)
+				}
+				return string(raw)
+			}
+			event := map[string]any{"createdEvent": body}
+			if body != withoutID {
+				event["id"] = id
+			}
+			return request(k.rsa.token("RS256", "", crypto.SHA256, map[string]any{
+				"iat": at.Unix(), "exp": at.Unix() + 3_600_000, "data": text(map[string]any{
+					"eventType": "wix.contacts.v4.contact_created", "instanceId": "b82a1d8c", "data": text(event),
+				}),
+			}), "Content-Type", "text/plain")
+		}},
+		"mailchannels": {schemes.MailChannels(), "mckey@ed25519:" + k.ed.public, k.edOther.public, nil, func(_, body string, at time.Time) *core.Request {
+			digest := "sha-256=:" + base64.StdEncoding.EncodeToString(sumOf(body)) + ":"
+			params := `("content-digest");created=` + seconds(at) + `;alg="ed25519";keyid="mckey"`
+			return request(body, "Content-Digest", digest, "Signature-Input", "sig_"+seconds(at)+"="+params,
+				"Signature", "sig_"+seconds(at)+"=:"+k.ed.signature(0, "\"content-digest\": "+digest+"\n\"@signature-params\": "+params)+":")
 		}},
 		"truelayer": {schemes.TrueLayer(public), k.p521.public, k.p521Other.public, []string{"event_id"}, func(_, body string, at time.Time) *core.Request {
 			r := request(body, "X-Tl-Webhook-Timestamp", at.UTC().Format(time.RFC3339))

@@ -78,6 +78,7 @@ func templates() map[string]subject {
 		"bolt":              {schemes.Bolt(), secret, stranger, bodyIn("X-Bolt-Hmac-Sha256", "", base64MAC)},
 		"buildkite":         {schemes.Buildkite(), secret, stranger, entries("X-Buildkite-Signature", "timestamp=%s,signature=%s", seconds, hexMAC)},
 		"calcom":            {schemes.CalCom(), secret, stranger, bodyIn("X-Cal-Signature-256", "", hexMAC)},
+		"chargily":          {schemes.Chargily(), secret, stranger, idIn("Signature", "", hexMAC, "id")},
 		"chargify":          {schemes.Chargify(), secret, stranger, bodyIn("X-Chargify-Webhook-Signature-Hmac-Sha-256", "", hexMAC)},
 		"checkout":          {schemes.Checkout(), secret, stranger, idIn("Cko-Signature", "", hexMAC, "id")},
 		"circleci":          {schemes.CircleCI(), secret, stranger, idIn("Circleci-Signature", "v1=", hexMAC, "id")},
@@ -94,8 +95,9 @@ func templates() map[string]subject {
 			return request(string(content), "Finch-Event-Id", id, "Finch-Timestamp", seconds(at), "Finch-Signature",
 				"v1,"+base64MAC(fromBase64(secret), id+"."+seconds(at)+"."+string(content)))
 		}},
-		"formstack":  {schemes.Formstack(), secret, stranger, bodyIn("X-Fs-Signature", "sha256=", hexMAC)},
-		"fourthwall": {schemes.Fourthwall(), secret, stranger, bodyIn("X-Fourthwall-Hmac-Sha256", "", base64MAC)},
+		"flutterwave": {schemes.Flutterwave(), secret, stranger, bodyIn("Flutterwave-Signature", "", base64MAC)},
+		"formstack":   {schemes.Formstack(), secret, stranger, bodyIn("X-Fs-Signature", "sha256=", hexMAC)},
+		"fourthwall":  {schemes.Fourthwall(), secret, stranger, bodyIn("X-Fourthwall-Hmac-Sha256", "", base64MAC)},
 		"front": {schemes.Front(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			return request(string(content), "X-Front-Request-Timestamp", millis(at), "X-Front-Signature", base64MAC(secret, millis(at)+":"+string(content)))
 		}},
@@ -120,6 +122,7 @@ func templates() map[string]subject {
 		"mongodb-atlas":  {schemes.MongoDBAtlas(), secret, stranger, bodyIn("X-Mms-Signature", "", base64SHA1)},
 		"mux":            {schemes.Mux(), secret, stranger, entries("Mux-Signature", "t=%s,v1=%s", seconds, hexMAC, "id")},
 		"npm":            {schemes.NPM(), secret, stranger, bodyIn("X-Npm-Signature", "sha256=", hexMAC)},
+		"onfido":         {schemes.Onfido(), secret, stranger, bodyIn("X-SHA2-Signature", "", hexMAC)},
 		"onfleet":        {schemes.Onfleet(), hexKey, hexOther, bodyIn("X-Onfleet-Signature", "", hexKeySHA512)},
 		"orb": {schemes.Orb(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			stamp := at.UTC().Format("2006-01-02T15:04:05.999999")

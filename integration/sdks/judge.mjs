@@ -464,12 +464,105 @@ const senders = {
     package: "@sinch/sdk-core",
     verify: async (r) => new (require("@sinch/sdk-core").ConversationCallbackWebhooks)(r.secret).validateAuthenticationHeader(r.headers, r.text, "", ""),
   },
+  payos: {
+    package: "@payos/node",
+    verify: async (r) => { await payos(r).webhooks.verify(r.json); },
+    sign: async (r) => {
+      const event = r.json;
+      event.signature = await payos(r).crypto.createSignatureFromObj(event.data, r.secret);
+      r.text = JSON.stringify(event);
+      return {};
+    },
+  },
+  easypost: {
+    package: "@easypost/api",
+    verify: async (r) => { new (require("@easypost/api"))("x").Utils.validateWebhook(r.bytes, r.headers, r.secret); },
+  },
+  braintree: {
+    package: "braintree",
+    verify: async (r) => {
+      const { bt_signature, bt_payload } = form(r.text);
+      try {
+        await braintree(r).webhookNotification.parse(bt_signature, bt_payload);
+      } catch (e) {
+        if (e.type === "invalidSignatureError") throw e; // else no XML, which comes after the signature
+      }
+    },
+    sign: async (r) => { // an event of its own, around the text
+      const { bt_signature, bt_payload } = braintree(r).webhookTesting.sampleNotification("subscription_canceled", r.json.text.slice(0, 100));
+      r.text = new URLSearchParams({ bt_signature, bt_payload }).toString();
+      return { "Content-Type": "application/x-www-form-urlencoded" };
+    },
+  },
+  plivo: {
+    package: "plivo",
+    verify: async (r) => require("plivo").validateV3Signature(
+      "POST", r.url, r.get("x-plivo-signature-v3-nonce"), r.secret, r.get("x-plivo-signature-v3"), form(r.text)),
+  },
+  kinde: {
+    package: "@kinde/webhooks",
+    verify: async (r) => {
+      const set = { keys: [{ ...createPublicKey(pem(r.secret)).export({ format: "jwk" }), alg: "RS256", use: "sig" }] };
+      return fetching("https://acme.kinde.com/.well-known/jwks.json", set, async () =>
+        (await import("@kinde/webhooks")).decodeWebhook(r.text, "https://acme.kinde.com"));
+    },
+  },
+  wix: {
+    package: "@wix/sdk",
+    verify: async (r) => {
+      const { createClient, AppStrategy } = await import("@wix/sdk");
+      const client = createClient({ auth: AppStrategy({ appId: "app", publicKey: pem(r.secret) }) });
+      try {
+        await client.webhooks.parseJWT(r.text);
+      } catch (e) {
+        if (!(e instanceof SyntaxError)) throw e; // else no JSON in the token, which comes after the signature
+      }
+    },
+  },
+  onfido: {
+    package: "@onfido/api",
+    verify: async (r) => {
+      try {
+        new (require("@onfido/api").WebhookEventVerifier)(r.secret).readPayload(r.bytes, r.get("x-sha2-signature"));
+      } catch (e) {
+        if (!(e instanceof SyntaxError)) throw e; // else no JSON, which comes after the signature
+      }
+    },
+  },
+  chargily: {
+    package: "@chargily/chargily-pay",
+    verify: async (r) => require("@chargily/chargily-pay").verifySignature(r.bytes, r.get("signature"), r.secret),
+  },
+  mailchannels: {
+    package: "mailchannels-sdk",
+    verify: async (r) => (await import("mailchannels-sdk")).Webhooks.verify({ payload: r.text, headers: r.headers, publicKey: r.secret }),
+  },
 };
 
 const seconds = (now) => String(Math.floor(now.getTime() / 1000));
 const canonical = (name) => name.replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
 const stripe = () => client("stripe", (m) => new m.default("sk_test_x"));
 const mollie = async () => (await import("mollie-api-typescript/utils/webhooks/signature_validator")).SignatureValidator;
+
+const payos = (r) => new (require("@payos/node").PayOS)({ clientId: "x", apiKey: "x", checksumKey: r.secret });
+
+/** The secret is "public key:private key". */
+function braintree(r) {
+  const { BraintreeGateway, Environment } = require("braintree");
+  const [publicKey, privateKey] = r.secret.split(":");
+  return new BraintreeGateway({ environment: Environment.Sandbox, merchantId: "x", publicKey, privateKey });
+}
+
+/** Asks with a fetch that knows one address, and no network. */
+async function fetching(address, value, ask) {
+  const real = globalThis.fetch;
+  globalThis.fetch = async (url) => String(url) === address ? Response.json(value) : Response.error();
+  try {
+    return await ask();
+  } finally {
+    globalThis.fetch = real;
+  }
+}
 
 /** The fields of a form, as a framework hands them over. */
 function form(text) {

@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -109,6 +110,9 @@ func secrets(t testing.TB, sender string) (mine, other string) {
 		return p.keys()[0].public, p.keys()[1].public
 	}
 	hexKey, hexOther := strings.Repeat("1f", 32), strings.Repeat("e2", 32)
+	if sender == "braintree" {
+		return "public:" + hexKey, "public:" + hexOther
+	}
 	if schemeOf(t, sender).Name() == "standard" || sender == "finch" {
 		key := func(text string) string { return "whsec_" + base64.StdEncoding.EncodeToString([]byte(text)[:32]) }
 		mine, other = key(hexKey), key(hexOther)
@@ -178,7 +182,7 @@ func queryOf(sender string) string {
 func headersOf(sender string, body []byte) map[string]string {
 	h := map[string]string{"Content-Type": "application/json"}
 	switch sender {
-	case "twilio":
+	case "twilio", "plivo":
 		if len(body) > 0 && body[0] != '{' && body[0] != '[' {
 			h["Content-Type"] = "application/x-www-form-urlencoded"
 		}
@@ -211,6 +215,21 @@ func (k keyPair) signature(hash crypto.Hash, text string) []byte {
 		panic(err)
 	}
 	return raw
+}
+
+// token is a JWT with RS256.
+func (k keyPair) token(claims map[string]any) string {
+	part := base64.RawURLEncoding.EncodeToString
+	text := part([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + part([]byte(inJSON(claims)))
+	return text + "." + part(k.signature(crypto.SHA256, text))
+}
+
+func inJSON(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 // privateSender signs with a private key.
@@ -257,6 +276,9 @@ var (
 	telnyxKeys   = pairs(makeEd25519, func(_ []byte, p crypto.PublicKey) string { return base64.StdEncoding.EncodeToString(rawEd25519(p)) })
 	sendgridKeys = pairs(makeECDSA, inBase64)
 	wechatKeys   = pairs(makeRSA, inBase64)
+	kindeKeys    = pairs(makeRSA, inBase64)
+	wixKeys      = pairs(makeRSA, inBase64)
+	channelsKeys = pairs(makeEd25519, inBase64)
 )
 
 func seconds(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
@@ -284,6 +306,28 @@ func privateSenders() map[string]privateSender {
 			r.Headers["X-Twilio-Email-Event-Webhook-Signature"] = base64.StdEncoding.EncodeToString(raw)
 			return r
 		}},
+		"kinde": {kindeKeys, func(r request, key keyPair, at time.Time) request {
+			r.Body = []byte(key.token(map[string]any{
+				"type": "user.created", "event_id": "event_1", "source": "admin", "timestamp": at.UTC().Format(time.RFC3339), "data": string(r.Body),
+			}))
+			r.Headers["Content-Type"] = "application/jwt"
+			return r
+		}},
+		"wix": {wixKeys, func(r request, key keyPair, at time.Time) request {
+			data := inJSON(map[string]any{"eventType": "wix.contacts.v4.contact_created", "instanceId": "b82a1d8c", "data": string(r.Body)})
+			r.Body = []byte(key.token(map[string]any{"data": data, "iat": at.Unix(), "exp": at.Add(1000 * time.Hour).Unix()}))
+			r.Headers["Content-Type"] = "text/plain"
+			return r
+		}},
+		"mailchannels": {channelsKeys, func(r request, key keyPair, at time.Time) request {
+			sum := sha256.Sum256(r.Body)
+			r.Headers["Content-Digest"] = "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+			params := `("content-digest");created=` + seconds(at) + `;alg="ed25519";keyid="mckey"`
+			r.Headers["Signature-Input"] = "sig_" + seconds(at) + "=" + params
+			raw := key.signature(0, `"content-digest": `+r.Headers["Content-Digest"]+"\n"+`"@signature-params": `+params)
+			r.Headers["Signature"] = "sig_" + seconds(at) + "=:" + base64.StdEncoding.EncodeToString(raw) + ":"
+			return r
+		}},
 		"wechatpay": {wechatKeys, func(r request, key keyPair, at time.Time) request {
 			r.Headers["Wechatpay-Timestamp"], r.Headers["Wechatpay-Nonce"] = seconds(at), "EcY0dYqyJqhP0kxl6xIMpDNYxtGKgnpD"
 			r.Headers["Wechatpay-Serial"] = "PUB_KEY_ID_1"
@@ -296,19 +340,19 @@ func privateSenders() map[string]privateSender {
 
 // bodies returns what a sender signs, by what each body tests.
 func bodies(sender string) map[string][]byte {
-	fill := func(text string) string {
-		quoted, err := json.Marshal(text)
-		if err != nil {
-			panic(err)
-		}
-		return string(quoted)
-	}
+	fill := func(text string) string { return inJSON(text) }
 	object := func(text string) string {
 		switch sender {
 		case "linear":
 			return `{"action":"create","webhookTimestamp":0,"type":"Issue","text":` + text + `}`
 		case "mailgun":
 			return `{"signature":{"timestamp":"0","token":"` + strings.Repeat("0", 50) + `","signature":"placeholder"},"event-data":{"text":` + text + `}}`
+		case "payos":
+			text, beside, _ := strings.Cut(text, `,"n"`) // which data cannot hold
+			if beside != "" {
+				beside = `,"n"` + beside
+			}
+			return `{"code":"00","success":true,"data":{"reference":"evt_1","amount":3000,"counter":null,"text":` + text + `},"signature":"placeholder"` + beside + `}`
 		case "adyen":
 			return `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","originalReference":"","merchantAccountCode":"Acme",` +
 				`"merchantReference":` + text + `,"eventCode":"REFUND","success":"true",` +
@@ -327,7 +371,10 @@ func bodies(sender string) map[string][]byte {
 		"an array":             []byte("[" + object(fill("hello")) + "," + object(fill("hello")) + "]"),
 		"empty":                {},
 	}
-	if sender == "twilio" {
+	switch sender {
+	case "easypost":
+		all["a weight"] = []byte(`{"id":"evt_1","result":{"weight": 10.0,"parcel":{"weight":2.5}}}`)
+	case "twilio", "plivo":
 		all["a form"] = []byte("To=%2B18005551212&Body=h%C3%A9llo+%26+goodbye&MessageSid=SM1&Empty=")
 		all["a form with a parameter twice"] = []byte("Digits=5678&Digits=1234&Digits=1234&MessageSid=SM1")
 	}

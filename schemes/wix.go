@@ -1,0 +1,49 @@
+package schemes
+
+import "github.com/hookonce/hookonce/core"
+
+// Wix is the scheme of Wix's webhooks: the body is a JWT with RS256. The secret
+// is the public key of your app, in base64: of the PEM text in the app's
+// dashboard, what stands between its lines, without the line breaks.
+//
+// The claim data is JSON text with eventType, instanceId and data, which is
+// JSON text again. Its id, the event's, identifies the message. Events of the
+// older kind have none: then the token identifies the message, and a handled
+// one that comes again is not acknowledged. No time of an attempt is known: iat
+// is not looked at, exp is. A token without an eventType is refused, because
+// the same key signs other calls of Wix. The handler gets the token as it came.
+//
+// Source: www.npmjs.com/package/@wix/sdk/v/1.21.16 and
+// dev.wix.com/docs/rest/articles/get-started/webhook-structure, as of November
+// 2026.
+func Wix() core.Scheme {
+	return wix{mustJWT(JWT{Name: "wix", Algorithm: RSASHA256, Secret: Base64Text, Indistinct: true})}
+}
+
+type wix struct{ *bodyJWT }
+
+// ReadBody implements [core.Scheme].
+func (s wix) ReadBody(r *core.Request, a *core.Attempt) error {
+	if err := s.bodyJWT.ReadBody(r, a); err != nil {
+		return err
+	}
+	token, ok := a.State.(*jwt)
+	if !ok {
+		return malformed("the body was not read")
+	}
+	text, _ := token.claims.text("data")
+	event, err := parseObject([]byte(text))
+	if err != nil {
+		return malformed("the JWT has no event as \"data\": " + err.Error())
+	}
+	if kind, _ := event.text("eventType"); kind == "" {
+		return malformed("the JWT has no eventType in \"data\", so it is no webhook")
+	}
+	text, _ = event.text("data")
+	payload, _ := parseObject([]byte(text)) // else it is an event without an id
+	if id, ok := payload.text("id"); ok && visible(id) {
+		a.ID, a.IDSigned, a.Indistinct = id, true, false
+		a.Stable = append(a.Stable, untimed(token.claims))
+	}
+	return nil
+}
