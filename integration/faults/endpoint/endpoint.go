@@ -164,7 +164,7 @@ type groups struct{ *server }
 
 func (g groups) met(swaps int) {
 	if swaps > 1 {
-		g.write(WordGroup, "-", uint32(swaps)) //nolint:gosec // few
+		g.write(WordGroup, "-", uint32(swaps))
 	}
 }
 
