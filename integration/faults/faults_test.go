@@ -87,6 +87,21 @@ func TestFaultsInGroups(t *testing.T) {
 		w := newWorld(t, "postgres", &p.Server, p.Addr, p.DSNAt, endpoint.EnvOneConnection+"=1")
 		w.mustHoldInGroups()
 	})
+	t.Run("MariaDB", func(t *testing.T) { // its driver tells nobody about its groups
+		t.Parallel()
+		m := services.StartMariaDB(t)
+		db, err := sql.Open("mysql", m.DSN())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		if err := sqlstore.New("faults", db, sqlstore.MySQL).Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w := newWorld(t, "mariadb", &m.Server, m.Addr, m.DSNAt, endpoint.EnvOneConnection+"=1")
+		w.burst = 8
+		w.mustHold(w.run(length(t), nil))
+	})
 }
 
 // mustHoldInGroups sends several messages at once to a server.
