@@ -164,7 +164,7 @@ func (e Explanation) String() string {
 		b.WriteString("\nalso " + string(f.Mistake) + f.state() + ": " + f.What + f.advice())
 	}
 	if e.Detail != "" {
-		b.WriteString("\nthe verifier says: " + e.Detail)
+		b.WriteString("\nthe verifier says: " + strings.TrimPrefix(e.Detail, "hookonce: "))
 	}
 	return b.String()
 }
