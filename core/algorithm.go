@@ -17,8 +17,8 @@ import (
 type Encoding uint8
 
 // The encodings of signatures. Only the canonical text is accepted: hexadecimal
-// in one case, base64 without line breaks or stray trailing bits. Anything else
-// would give one signature a second text.
+// in one case, base64 without line breaks or stray trailing bits. Otherwise one
+// signature could be written in two ways.
 const (
 	Hex       Encoding = iota + 1 // in lower case
 	Base64                        // the standard alphabet, padded
@@ -104,7 +104,7 @@ func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding
 		return nil, errors.New("empty key: everybody could sign with it")
 	}
 	if form := publicForm(secret); form != "" {
-		return nil, errors.New("this is " + form + " and no shared secret: whoever knows it could sign; " +
+		return nil, errors.New("this is " + form + ", not a shared secret: anybody who knows it could sign; " +
 			"ask the sender for the secret, or write the key in the form that the scheme has for public keys")
 	}
 	secret = append([]byte(nil), secret...)
@@ -172,8 +172,8 @@ type ed25519Key struct {
 
 // Ed25519Key makes the key of an ed25519 scheme from its 32-byte public key,
 // which is copied. It checks the signatures with this label. A wrong length is
-// an error, not a panic at the first request. So is a point of small order,
-// which has signatures that need no private key.
+// an error, not a panic at the first request. So is a point of small order, for
+// which anybody can make signatures without a private key.
 func Ed25519Key(label string, public []byte, enc Encoding) (VerifyKey, error) {
 	if len(public) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("an ed25519 public key has %d bytes, not %d", ed25519.PublicKeySize, len(public))

@@ -346,7 +346,7 @@ func (c *claims) knownSince(now moment) time.Time {
 
 func (c *claims) coldStart() *Error {
 	return refuse(ErrColdStart, "this attempt has a timestamp from before "+c.since().UTC().Format(time.RFC3339)+", and the seen-id store may have "+
-		"forgotten what came before: the sender's next attempt will be taken. A store in memory begins with the program. "+
+		"forgotten earlier messages: the sender's next attempt will be accepted. A store in memory starts empty with the program. "+
 		"A shared one is new, or lost its records: was it emptied, restarted without persistence, or replaced?", nil)
 }
 
@@ -649,7 +649,7 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 		next = record{state: Counted, windowEnd: now.milli(), token: newToken()}
 	default:
 		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s); where no id is signed, as for GitHub, "+
-			"it takes ForgetKey and the key that the log shows", rec.state)
+			"use ForgetKey and the key that the log shows", rec.state)
 	}
 	want := next.encode()
 	got, err := c.store.Swap(sctx, key, live, want, c.life(&next, now.milli()))

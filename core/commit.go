@@ -9,12 +9,12 @@ import (
 // Commit records the message of the running handler as handled in s, which is
 // the verifier's store bound to the handler's own database transaction. The
 // message's effect and its record then become durable together or not at all.
-// This gives exactly once, whenever the process dies.
+// This gives exactly once, no matter when the process dies.
 //
 //	tx, err := db.BeginTx(ctx, nil)
 //	...                                               // the effect
 //	if err := core.Commit(ctx, store.Tx(tx)); err != nil {
-//		return err                                    // roll back, and answer what makes the sender try again
+//		return err                                    // roll back, and respond 5xx: the sender retries
 //	}
 //	return tx.Commit()
 //

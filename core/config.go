@@ -28,8 +28,8 @@ type Config struct {
 	BodyTimeout time.Duration
 	// Lease is how long an attempt may be handled before another one may take
 	// the message over. It must be longer than the slowest handler. The
-	// handler's context ends 5 seconds earlier (or at half a lease under 10
-	// seconds). Default: 60 seconds.
+	// handler's context ends 5 seconds earlier (halfway through a lease of
+	// under 10 seconds). Default: 60 seconds.
 	//
 	// A claim lasts 9 seconds (or Lease, if that is shorter) and is renewed
 	// every 3 seconds while the handler runs. If the process dies, attempts of
@@ -46,14 +46,14 @@ type Config struct {
 	// signed timestamp it is also how long a replay is recognized. Default: 25
 	// hours.
 	Remember time.Duration
-	// Reruns is how often a message whose handler failed may run again by an
+	// Reruns is how often a message whose handler failed may run again on an
 	// attempt that is not newer. Such an attempt is a sender's retry within one
 	// second, or an attacker's replay. Default: 3. Negative: never. Maximum:
 	// 63.
 	Reruns int
 	// Repeats is how many more times the same signed content may run within
 	// Remember, counted from the first time. It applies where only unsigned
-	// values (a delivery id, a topic) distinguish messages, as at GitHub and
+	// values (a delivery id, a topic) distinguish messages, as with GitHub and
 	// Shopify. It also applies where the sender uses the content of each
 	// response, as Twilio does for a call. An attacker who captured one request
 	// can make it run again just as often, by changing those values. Further
@@ -69,7 +69,7 @@ type Config struct {
 	// Default: 5 seconds.
 	KeyTimeout time.Duration
 	// Clock returns the current time. It must be safe for concurrent use.
-	// Default: time.Now. Timeouts of I/O run on real time.
+	// Default: time.Now. I/O timeouts use real time.
 	Clock func() time.Time
 	// Observe is called once for each attempt that was refused or acknowledged,
 	// and once for each handled one when it is settled. It must be safe for
@@ -94,10 +94,10 @@ type Config struct {
 	// before its signature was verified, including the body. It is called
 	// before Observe. It is for development: its argument may contain
 	// credentials and personal data. If it is set, the body is read even where
-	// a refusal would have left it unread, within MaxBody and BodyTimeout (but
-	// see DangerouslyReportOnly, and fiberwh for streams in that mode). It must
-	// be safe for concurrent use, and the request waits for it. A panic in it
-	// propagates to the request. Default: none. explain.Hook makes one that
+	// a refusal would have left it unread. MaxBody and BodyTimeout still apply
+	// (but see DangerouslyReportOnly, and fiberwh for streams in that mode). It
+	// must be safe for concurrent use, and the request waits for it. A panic in
+	// it propagates to the request. Default: none. explain.Hook makes one that
 	// names the mistake.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed

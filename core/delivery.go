@@ -64,8 +64,8 @@ func (d *Delivery) outer() context.Context { return d.ctx.values }
 //
 // If [Delivery.Answer] is nil the adapter runs the handler with
 // [Delivery.Context] and the restored body. It must call [Delivery.Settle]
-// whatever happens, even during a panic. Otherwise it writes the response and
-// does not run the handler.
+// whatever happens, even during a panic. If the answer is not nil, the adapter
+// writes it and does not run the handler.
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
 	d := &Delivery{v: v}
 	d.ctx.values = ctx //nolint:fatcontext // not nested: a part of d
@@ -144,7 +144,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	err = d.readBody(r, body)
 	d.lap(reading)
 	if err != nil {
-		return refuse(ErrMalformed, "the body broke off", err)
+		return refuse(ErrMalformed, "the body ended before it was complete", err)
 	}
 	if int64(len(r.Body)) > v.cfg.MaxBody {
 		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
@@ -285,12 +285,12 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	case redelivery:
 		return &Error{Reason: ErrRedelivery, Detail: id.again() + "; acknowledged", status: int(rec.status)}
 	case replayOlder:
-		return &Error{Reason: ErrReplay, Detail: "the message was handled, and an attempt newer than this one was answered; acknowledged", status: int(rec.status)}
+		return &Error{Reason: ErrReplay, Detail: "the message was handled, and a newer attempt than this one got a response; acknowledged", status: int(rec.status)}
 	case answered:
 		return refuse(ErrReplay, "the message was handled before; its sender wants the content of the response, which is gone, so it is not acknowledged", nil)
 	case reused:
-		return refuse(ErrIDReused, "a message with this id was handled, but its signed content was another one: a test event with a constant id, or a sender "+
-			"that uses ids again, or one that renders its body anew at each attempt (then Config.RendersAnew, or a Stable list in its scheme)", nil)
+		return refuse(ErrIDReused, "a message with this id was handled, but its signed content was different: a test event with a constant id, or a sender "+
+			"that reuses ids, or one that renders its body again for each attempt (then Config.RendersAnew, or a Stable list in its scheme)", nil)
 	case elsewhere:
 		return refuse(ErrMisconfigured, "this message was handled at another address (host, path or query) of the same verifier: the sender delivers it to two "+
 			"endpoints, and each needs a verifier, keys and a store namespace of its own, or a source of its own (Keys.From, KeySource); or a proxy changes the "+
@@ -407,7 +407,7 @@ func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, pas
 	case errors.Is(err, errLost):
 		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, or the store failed and the lease could not be renewed; its effect may have happened twice", Err: err}
 	case success:
-		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled; that is written as long as a handler may run (Config.Lease), and if it cannot be, a retry runs again", Err: err}
+		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled, but not yet recorded: the verifier keeps trying until Config.Lease ends, and if that fails, a retry runs again", Err: err}
 	case err != nil:
 		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "and not released: a later attempt runs when its lease is over", Err: err}
 	case v.claims.wasStopped(d):

@@ -19,9 +19,9 @@
 // A sender repeats a message until it gets a 2xx response. Each attempt has the
 // same id and a fresh signed timestamp. A later attempt of a handled message is
 // the sender's retry: it is acknowledged without running the handler again. The
-// same attempt once more is a replay: it is refused. A message whose handler
-// failed runs again. The [SeenStore] keeps these records. All processes that
-// handle the same messages must share it.
+// same attempt presented again is a replay: it is refused. A message whose
+// handler failed runs again. The [SeenStore] keeps these records. All processes
+// that handle the same messages must share it.
 //
 // If a sender signs no id or no time, its messages are identified by the
 // content that it signs and, within [Config.Repeats], by unsigned ids. A

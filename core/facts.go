@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Describer is the one optional method of a [Scheme]. Facts does no I/O and
-// returns the same each time. [FactsOf] asks any scheme.
+// Describer has the one optional method of a Scheme. Facts does no I/O and
+// returns the same each time. [FactsOf] works for any scheme.
 type Describer interface {
 	Facts() Facts
 }
@@ -68,16 +68,16 @@ type Facts struct {
 
 	// Sign signs r as the sender does, with this time of the attempt. It signs
 	// with every secret, as a sender in rotation does. schemes.Sign calls it.
-	// r.Header is an [http.Header], which Sign changes. An empty id means that
-	// of r, or else a new one. An id in the body stays unchanged. Sign returns
-	// an error if it cannot put the id into the body, and if there are no
-	// secrets. The error wraps [errors.ErrUnsupported] for a secret that only
-	// verifies. Nil: only the sender can sign.
+	// r.Header is an [http.Header], which Sign changes. If id is empty, Sign
+	// uses the id of r, or else a new one. An id in the body stays unchanged.
+	// Sign returns an error if it cannot put the id into the body, or if there
+	// are no secrets. The error wraps [errors.ErrUnsupported] for a secret that
+	// only verifies. Nil: only the sender can sign.
 	Sign func(r *Request, id string, at time.Time, secrets ...string) error
 
 	// Challenge responds to a signed message with which the sender asks the
 	// endpoint to prove itself. It is called after verification, before the
-	// claim, also for a message that nothing identifies (see
+	// claim, even for a message that nothing identifies (see
 	// [Attempt.Unidentified]). A non-nil response is sent, and neither handler
 	// nor store sees the message. key is the one that matched. ctx has the
 	// values of the request's context but is never cancelled: bound what you

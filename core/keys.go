@@ -18,7 +18,7 @@ import (
 // and validity period. The scheme decodes the text. [New] refuses the zero
 // Secret, which is empty.
 //
-// A Secret redacts itself in fmt, JSON and slog, also as a field of another
+// A Secret redacts itself in fmt, JSON and slog, even as a field of another
 // struct.
 type Secret struct {
 	// ID names the key in [Message.KeyID] and in events. Empty: "key-1" for the
@@ -116,7 +116,7 @@ func (k *Keys) List() []Secret {
 	return slices.Clone(k.secrets)
 }
 
-// Keys implements [KeySource]: always this list.
+// Keys implements [KeySource]. It always returns this list.
 func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err error) {
 	if k == nil {
 		return "", nil, ErrUnknownSource

@@ -25,8 +25,8 @@ type Event struct {
 	Outcome Reason
 	// Method and Path are the request's.
 	Method, Path string
-	// Scheme, Source and KeyID say which scheme, whose keys and which of them.
-	// KeyID shows when a rotation is finished.
+	// Scheme, Source and KeyID name the scheme, the source of the keys, and the
+	// key that matched. KeyID shows when a rotation is finished.
 	Scheme, Source, KeyID string
 	// MessageID, Timestamp and Generation identify message and attempt.
 	MessageID  string

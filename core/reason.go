@@ -26,8 +26,8 @@ const (
 	// ErrUnknownSource: the key source knows no tenant or endpoint for the
 	// request. A [KeySource] returns it.
 	ErrUnknownSource Reason = "unknown-source"
-	// ErrNoMatch: no presented signature is one of a configured key over these
-	// bytes.
+	// ErrNoMatch: no presented signature verifies these bytes under a
+	// configured key.
 	ErrNoMatch Reason = "no-match"
 	// ErrBodyTooLarge: the body exceeds [Config.MaxBody] or a smaller limit
 	// upstream of us.
@@ -103,7 +103,7 @@ type Error struct {
 	status int // of the acknowledgement, if the attempt is answered with one
 }
 
-// Error gives reason, detail and cause on one line.
+// Error returns reason, detail and cause on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("hookonce: ")

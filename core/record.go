@@ -24,7 +24,7 @@ const (
 	Counted
 )
 
-// String gives the word used in documents and logs.
+// String returns the word used in documents and logs.
 func (s State) String() string {
 	switch s {
 	case Claimed:

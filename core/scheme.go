@@ -72,9 +72,9 @@ const (
 	// timestamp.
 	StampedEachAttempt
 	// NotIdentified: no signed field distinguishes messages, because nothing is
-	// signed or genuine messages are the same bytes. Such a message is never
-	// claimed: the handler runs for each attempt, and for each replay. Only
-	// schemes with Dangerously in their name have it.
+	// signed, or because genuine messages can be the same bytes. Such a message
+	// is never claimed: the handler runs for each attempt, and for each replay.
+	// Only schemes with Dangerously in their name have it.
 	NotIdentified
 )
 
@@ -126,10 +126,10 @@ type VerifyKey interface {
 	// Verify does none and returns an error if it needs any. A key that does no
 	// I/O verifies under such a context as usual.
 	//
-	// For a request of an unknown source Verify is called on a key of another
-	// one, so that both take about the same work, under a context that has
-	// ended. The result and the error are ignored. Package explain tries every
-	// key under such a context, many times and with unsigned requests.
+	// For a request of an unknown source, Verify is called on a key of another
+	// source, so that both take about the same work. The context has ended, and
+	// the result and the error are ignored. Package explain tries every key
+	// under such a context, many times and with unsigned requests.
 	Verify(ctx context.Context, a *Attempt) (bool, error)
 }
 
@@ -146,7 +146,7 @@ type Attempt struct {
 	// Set it for a sender that signs an id but renders the rest of the body
 	// again for each attempt. Two attempts under one signed ID must have equal
 	// Stable parts. Nil: they must have equal signed content, except for the
-	// time (see [Content.WriteTime]). The parts may refer to the body.
+	// time (see [Content.WriteTime]). The parts may alias the body.
 	Stable [][]byte
 	// Unsigned are the values outside the signature by which a genuine sender
 	// distinguishes its events: a delivery id, a topic. Each is the same in all
@@ -162,8 +162,8 @@ type Attempt struct {
 	// Such a message is not acknowledged when it arrives again: it may be
 	// another event.
 	Indistinct bool
-	// Reply says that the sender uses the content of the response, as a chat
-	// command or a call menu does. Such a message is never acknowledged with an
+	// Reply says that the sender uses the content of the response, as for a
+	// chat command or a call menu. Such a message is never acknowledged with an
 	// empty body.
 	Reply bool
 	// Timestamp is the signed time; zero if there is none. The tolerance is
@@ -187,8 +187,8 @@ type Attempt struct {
 	// verifies it or its source is unknown, in place of [ErrNoMatch] and
 	// [ErrUnknownSource]. A scheme whose senders name keys that must be fetched
 	// sets it while too many unknown keys are named. It must depend on the
-	// request alone, never on a source: then the refusal reveals no sources.
-	// Nil: usual.
+	// request alone, never on a source, so that the refusal reveals no sources.
+	// Nil: those two errors apply.
 	Unmatched error
 	// Hint names a likely cause if no key verifies the message: something in
 	// the request that senders are known to sign differently. It is appended to

@@ -18,7 +18,7 @@ import (
 // Signer signs messages as Standard Webhooks prescribes. It is immutable and
 // safe for concurrent use; make one with [NewSigner].
 //
-// It can be printed: fmt shows nothing of a key.
+// It is safe to print: fmt shows no part of a key.
 type Signer struct{ keys []signKey }
 
 // signKey makes the entry of one key. A function, because fmt prints the fields
@@ -27,9 +27,9 @@ type signKey func(c *Content) string
 
 // NewSigner makes a Signer of whsec_ secrets (v1) and whsk_ signing keys (v1a;
 // a 32-byte seed, or Svix's 64 bytes of seed and public key). With several,
-// each message is signed by all of them, so that receivers can rotate. Every
-// mistake is reported at once; the error wraps [ErrMisconfigured], and
-// [errors.ErrUnsupported] for a key that only verifies.
+// each message is signed with all of them, so that receivers can rotate.
+// NewSigner reports every mistake at once. The error wraps [ErrMisconfigured],
+// and also [errors.ErrUnsupported] for a key that only verifies.
 func NewSigner(secrets ...string) (*Signer, error) {
 	s := new(Signer)
 	var mistakes []error

@@ -88,8 +88,8 @@ func parseStandardKey(text string) (string, []byte, error) {
 	}
 	i := strings.IndexByte(text, '_')
 	if i < 0 {
-		return "", nil, errors.New("no whsec_ or whpk_ in front: copy the key with its prefix; if the sender shows bare base64, put whsec_ before a shared secret, " +
-			"and whpk_ before a public key, which has 32 bytes; a key that was wrapped is one line here")
+		return "", nil, errors.New("no whsec_ or whpk_ prefix: copy the key with its prefix; if the sender shows bare base64, put whsec_ before a shared secret, " +
+			"and whpk_ before a public key, which has 32 bytes; join a key that was wrapped into one line")
 	}
 	kind := text[:i+1]
 	if kind != "whsec_" && kind != "whpk_" && kind != "whsk_" {
@@ -98,7 +98,7 @@ func parseStandardKey(text string) (string, []byte, error) {
 	raw, err := base64.StdEncoding.DecodeString(text[i+1:])
 	if err != nil {
 		// The decoder's own error has the offset and nothing of the text.
-		return "", nil, fmt.Errorf("what follows %s is not padded standard base64 (%w): copy it again, whole", kind, err)
+		return "", nil, fmt.Errorf("the text after %s is not padded standard base64 (%w): copy the whole key again", kind, err)
 	}
 	switch {
 	case kind == "whsec_" && len(raw) < minSecretBytes:
@@ -188,8 +188,8 @@ func (w StandardWebhooks) checkID(id string) error {
 		return nil // length and characters are checked for every scheme
 	}
 	if !w.DangerouslyAllowDots {
-		return refuse(ErrMalformed, "the id holds a dot, which the specification forbids: one signature would fit two messages; "+
-			"if this sender does it all the same, see StandardWebhooks.DangerouslyAllowDots", nil)
+		return refuse(ErrMalformed, "the id contains a dot, which the specification forbids: one signature would fit two messages; "+
+			"if this sender does it anyway, see StandardWebhooks.DangerouslyAllowDots", nil)
 	}
 	for part := range strings.SplitSeq(id, ".") {
 		if _, err := parseSeconds(part); err == nil {
@@ -282,7 +282,7 @@ func single(name string, lines []string) (string, error) {
 	case len(lines) == 0 || lines[0] == "":
 		return "", missing(name)
 	case len(lines) > 1:
-		return "", refuse(ErrMalformed, name+" is there "+strconv.Itoa(len(lines))+" times: which one was signed cannot be told", nil)
+		return "", refuse(ErrMalformed, name+" appears "+strconv.Itoa(len(lines))+" times: cannot tell which one was signed", nil)
 	default:
 		return lines[0], nil
 	}

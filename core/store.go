@@ -58,22 +58,22 @@ func (v Value) WindowEnd() time.Time {
 // without a signed timestamp. A store has one of the two, or neither if it
 // cannot tell.
 //
-//   - Forgets() bool: true for a store in the memory of the program. It knows
-//     all since [New].
+//   - Forgets() bool: true for a store in the memory of the program. It has
+//     every record since New.
 //   - KnownSince() time.Time: for a store whose records live elsewhere and can
 //     get lost there. It does no I/O, and returns the zero time until the store
-//     has looked. A Swap that finds out that records are gone makes it later
-//     before that Swap returns, by as much as clocks may differ. It may be
-//     called concurrently.
-//   - Bind(owner string) error: called once by [New] with a name of scheme and
-//     source; a store returns an error when the same owner is bound a second
-//     time, because two verifiers that share records would acknowledge each
-//     other's messages without handling them.
+//     has looked. A Swap that finds that records are gone moves the time
+//     forward before it returns, with a margin for clocks that differ. It may
+//     be called concurrently.
+//   - Bind(owner string) error: called once by New with a name of scheme and
+//     source. A store returns an error if the same owner is bound a second
+//     time: two verifiers that share records would acknowledge each other's
+//     messages without handling them.
 //   - Scope(scheme, source string) uint32: for a store that shares its room
 //     fairly among sources. The keys of a scheme and source begin with its
 //     result. It must not change while the store has records, so a durable
-//     store has no use for it; and no tenant may be able to choose a source
-//     name that has another tenant's result.
+//     store has no use for it. No tenant may be able to choose a source name
+//     that has another tenant's result.
 type SeenStore interface {
 	// Swap makes next the value of key for ttl if the live value equals old
 	// (zero: there is none). It returns the value that is live after the call.

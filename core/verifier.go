@@ -19,7 +19,7 @@ import (
 // each endpoint, each with a store namespace of its own. A sender that delivers
 // one event to two endpoints gives both deliveries the same id. A verifier that
 // serves both refuses the second as a misconfiguration. It never acknowledges
-// it without running the handler. A Verifier is immutable and safe for
+// the second without running the handler. A Verifier is immutable and safe for
 // concurrent use.
 type Verifier struct {
 	cfg    Config
@@ -140,8 +140,8 @@ type Message struct {
 	// Replayable says that nothing signed identifies the message (see
 	// [NotIdentified]): this may be a retry, or a replay.
 	Replayable bool
-	// Scheme, Source and KeyID say which scheme, whose keys and which of them
-	// verified the message.
+	// Scheme, Source and KeyID name the scheme, the source of the keys, and the
+	// key that verified the message.
 	Scheme, Source, KeyID string
 	// Generation grows with each admission of the message: a fencing token for
 	// effects elsewhere. It is zero from [Verifier.Verify].
@@ -207,7 +207,7 @@ func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, know
 	}
 	if body != nil {
 		if r.Body, err = body.ReadBody(v.cfg.MaxBody, v.cfg.BodyTimeout); err != nil {
-			return refuse(ErrMalformed, "the body broke off", err)
+			return refuse(ErrMalformed, "the body ended before it was complete", err)
 		}
 	}
 	if int64(len(r.Body)) > v.cfg.MaxBody {
@@ -263,7 +263,7 @@ func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 // fresh when it arrived need not be any more.
 func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 	if !a.Expires.IsZero() && now.After(a.Expires) {
-		return refuse(ErrOutsideWindow, "the sender let its signature expire before now: a late or re-sent attempt, or our clock is ahead", nil)
+		return refuse(ErrOutsideWindow, "the signature has expired: a late or re-sent attempt, or our clock is ahead", nil)
 	}
 	if a.Timestamp.IsZero() {
 		return nil
@@ -349,7 +349,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 		}
 	}
 	if (v.stamping == StampedOnce || v.stamping == StampedEachAttempt) && a.Timestamp.IsZero() {
-		return nil, refuse(ErrMalformed, "the scheme stamps its messages, but this one has no timestamp", nil)
+		return nil, refuse(ErrMalformed, "the scheme signs a timestamp, but this message has none", nil)
 	}
 	matched, err := k.match(ctx, a, arrived)
 	if err != nil {

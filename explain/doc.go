@@ -8,7 +8,7 @@
 //
 // A mistake is proven if undoing it makes the signature verify: no signature
 // matches by accident. Other findings are observations of the request, such as
-// a missing header. If there are neither, the mistake is "unknown", with the
+// a missing header. If there is neither, the mistake is "unknown", with the
 // verifier's own error text.
 //
 // No result contains a secret, a computed MAC or the body. Findings are for the

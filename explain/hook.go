@@ -21,8 +21,8 @@ const atOnce = 4
 // explanation.
 //
 // The log gets no secret, MAC or body. But anybody who can reach the endpoint
-// can make it work, and each refusal waits for its explanation. Do not use it
-// in production.
+// can trigger this work, and each refusal waits for its explanation. Do not use
+// it in production.
 func Hook(l *slog.Logger, others map[string]*core.Keys) func(context.Context, core.Refused) {
 	return hook(l, others, func(context.Context, core.Refused, *Explanation) {})
 }

@@ -12,12 +12,12 @@ import (
 
 // Inspector is a web page that shows the deliveries of a running application as
 // they arrive. A delivery that was refused before its signature was verified is
-// shown whole, with its explanation. Of a verified one, handled or not, the
-// page has the event alone, because the verifier gives no verified request to a
-// hook. To see those whole, run hookonce listen --inspect --forward-to with the
-// URL of the application. The page keeps the last 200 deliveries, and 64 MiB.
-// Make an Inspector with [DangerouslyNewInspector]. It is safe for concurrent
-// use.
+// shown in full, with its explanation. For a verified delivery, handled or not,
+// it shows only the event, because the verifier passes no verified request to a
+// hook. To see those in full, run hookonce listen --inspect --forward-to with
+// the URL of the application. The page keeps the last 200 deliveries, and 64
+// MiB. Make an Inspector with [DangerouslyNewInspector]. It is safe for
+// concurrent use.
 type Inspector struct {
 	page   *inspect.Page
 	others map[string]*core.Keys

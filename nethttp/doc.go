@@ -13,8 +13,8 @@
 // r.Body and GetBody share one buffer: do not change it.
 //
 // Pass r.Context() to databases and clients. It does not end when the sender
-// disconnects, and it ends before the claim on the message does. Do not
-// continue working after that.
+// disconnects, and it ends before the claim on the message does. Stop working
+// when it ends.
 //
 // # Outcome
 //
@@ -42,7 +42,7 @@
 // see errors that they return. It refuses to run there, and names the right
 // package. Wrapping the whole engine is fine.
 //
-// The section on net/http in [frameworks] has the details, also for AWS Lambda.
+// See the net/http section of [frameworks] for details, including AWS Lambda.
 //
 // # Without the middleware
 //

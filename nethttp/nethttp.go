@@ -72,8 +72,9 @@ func serve(x *adapter.Exchange, w http.ResponseWriter, next http.Handler) {
 }
 
 // Message returns the verified message of a request that the middleware
-// admitted. It is the zero Message if there is none, as in report-only mode;
-// [core.FromContext] with r.Context() also says whether there is one.
+// admitted. It is the zero Message if there is none, as can happen in
+// report-only mode. [core.FromContext] with r.Context() also says whether there
+// is one.
 func Message(r *http.Request) core.Message {
 	m, _ := core.FromContext(r.Context())
 	return m

@@ -21,8 +21,8 @@ import (
 // The body is read up to Config.MaxBody and put back into r, after an error
 // too, so that it can be read as if Verify had not been called. Message.Body,
 // r.Body and GetBody share it: do not change it. Config.BodyTimeout does not
-// apply, because only the response has a deadline to set: set
-// http.Server.ReadTimeout.
+// apply, because a read deadline can be set only through the ResponseWriter.
+// Set http.Server.ReadTimeout instead.
 //
 // The error is a [*core.Error]. Its Answer method returns the response to send.
 func Verify(v *core.Verifier, r *http.Request) (core.Message, error) {

@@ -65,7 +65,7 @@ func (s *templated) readContent(text string) error {
 		case !closed, kind == partLiteral:
 			return fmt.Errorf("{%s: there are {id}, {timestamp}, {nonce}, {body}, {method}, {url}, {secret}, {header:Name} and {query:name}", name)
 		case kind != partValue && s.has(kind), slices.ContainsFunc(s.parts, func(p part) bool { return kind == partValue && p.field.same(field) }):
-			return fmt.Errorf("{%s} is there twice", name)
+			return fmt.Errorf("{%s} appears twice", name)
 		}
 		s.parts = append(s.parts, part{kind: kind, field: field})
 		s.place[kind] = len(s.parts)

@@ -93,7 +93,7 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxFetched+1))
 	switch {
 	case err != nil:
-		return fetched{}, fmt.Errorf("the answer of %s broke off: %w", req.URL.Host, err)
+		return fetched{}, fmt.Errorf("the response of %s ended before it was complete: %w", req.URL.Host, err)
 	case len(body) > maxFetched:
 		return fetched{}, fmt.Errorf("%s answered with more than %d bytes", req.URL.Host, maxFetched)
 	}
@@ -424,7 +424,7 @@ func (c *certificates) verify(
 			}
 			chain, err := parseCertificates(f.body)
 			if err != nil {
-				return nil, time.Time{}, fmt.Errorf("what is at %s is no certificate: does a proxy answer in its place? %w", address, err)
+				return nil, time.Time{}, fmt.Errorf("%s did not return a certificate: does a proxy respond in its place? %w", address, err)
 			}
 			return c.trust(ctx, address, chain, named)
 		},

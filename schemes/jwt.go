@@ -33,7 +33,7 @@ func parseObject(text []byte) (object, error) {
 		}
 		for other := range o {
 			if strings.EqualFold(name, other) {
-				return nil, errors.New("a JSON object with a name that is there twice: which one counts cannot be told")
+				return nil, errors.New("a JSON object with a name that appears twice: cannot tell which one counts")
 			}
 		}
 		var value json.RawMessage

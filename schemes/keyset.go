@@ -341,7 +341,7 @@ func (k jwk) public() (any, error) {
 			return &rsa.PublicKey{N: n, E: int(e.Int64())}, nil
 		}
 	}
-	return nil, errors.New("not a public key of RSA, ECDSA or Ed25519")
+	return nil, errors.New("not an RSA, ECDSA or Ed25519 public key")
 }
 
 // maxRSABits bounds what a signature costs to verify.

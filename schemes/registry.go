@@ -43,7 +43,7 @@ func New(name string, s Settings) (core.Scheme, error) {
 		return nil, fmt.Errorf("schemes: no scheme %q: there are %s", name, strings.Join(Names(), ", "))
 	}
 	if entry.dangerous && !s.DangerouslyReplayable {
-		return nil, fmt.Errorf("schemes: %s cannot tell a message from its replay or its forgery, so it must be asked for: Settings.DangerouslyReplayable", name)
+		return nil, fmt.Errorf("schemes: %s cannot distinguish a message from a replay or a forgery: to use it anyway, set Settings.DangerouslyReplayable", name)
 	}
 	scheme := entry.make(s)
 	if err := core.FactsOf(scheme).Mistake; err != nil {

@@ -473,7 +473,7 @@ func queryParam(query, name string) (string, error) {
 			continue
 		}
 		if found {
-			return "", malformed("the query has a parameter twice that the signature covers: which one was signed cannot be told")
+			return "", malformed("a query parameter that the signature covers appears twice: cannot tell which one was signed")
 		}
 		value, found = percentEncode(text), true
 	}

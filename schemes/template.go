@@ -371,7 +371,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 		mistakes = append(mistakes, errors.New("the content has {timestamp}, but Timestamp does not say where it stands"))
 	}
 	if s.has(partID) && t.ID.none() {
-		mistakes = append(mistakes, errors.New("the content has {id}, but ID says not where it stands"))
+		mistakes = append(mistakes, errors.New("the content has {id}, but ID does not say where it stands"))
 	}
 	switch n := t.Nonce; {
 	case s.has(partNonce) != !n.none():

@@ -396,7 +396,7 @@ func (s *templated) readSignatureQuery(r *core.Request, a *core.Attempt) error {
 
 func (s *templated) readSignatureHeader(header string, values []string, a *core.Attempt) error {
 	if len(values) > 1 && s.t.List == "" {
-		return malformed(header + " is there " + strconv.Itoa(len(values)) + " times: which one counts cannot be told")
+		return malformed(header + " appears " + strconv.Itoa(len(values)) + " times: cannot tell which one counts")
 	}
 	size, item := 0, 0
 	for _, v := range values {
@@ -519,7 +519,7 @@ func single(h core.Header, name string) (string, error) {
 func (f *Field) once(values []string, list string) (text string, found bool, err error) {
 	switch {
 	case f.whole() && len(values) > 1:
-		return "", false, malformed(f.header + " is there " + strconv.Itoa(len(values)) + " times: cannot tell which one counts")
+		return "", false, malformed(f.header + " appears " + strconv.Itoa(len(values)) + " times: cannot tell which one counts")
 	case f.whole() && len(values) == 1:
 		return values[0], true, nil
 	}

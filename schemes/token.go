@@ -25,7 +25,7 @@ import (
 func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 	t := token{name: name, field: Header(header), prefix: prefix}
 	if name == "" || header == "" {
-		return unusable{name, errors.New("a token needs a name for its scheme and the header that it stands in")}
+		return unusable{name, errors.New("a token needs a name for its scheme and the name of the header that contains it")}
 	}
 	return t
 }

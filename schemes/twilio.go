@@ -112,7 +112,7 @@ func twilioAlgorithm(settings []string) (string, error) {
 	case len(settings) == 0:
 		return twilioSHA1, nil
 	case len(settings) > 1:
-		return "", malformed(twilioSettings + " is there " + strconv.Itoa(len(settings)) + " times: cannot tell which one counts")
+		return "", malformed(twilioSettings + " appears " + strconv.Itoa(len(settings)) + " times: cannot tell which one counts")
 	case len(settings[0]) > maxSignatureBytes:
 		return "", malformed(twilioSettings + " is longer than " + strconv.Itoa(maxSignatureBytes) + " bytes")
 	}

@@ -61,9 +61,9 @@ type AdapterMount struct {
 	// middleware, which responds 500 to a panic: between adapter and handler,
 	// or upstream of the adapter.
 	RecoverInside, RecoverOutside bool
-	// Twice asks for the adapter twice on the way to the handler, as it can
-	// happen in the framework: on a group and on one of its routes. The inner
-	// one has no Deny.
+	// Twice asks for the adapter to be mounted twice on the way to the handler,
+	// as can happen in the framework: on a group and on one of its routes. The
+	// inner one has no Deny.
 	Twice bool
 	// DispatchAgain asks for a second route, POST /again, to the adapter and
 	// m.Handler. The handler of the other routes has the framework dispatch the
@@ -95,9 +95,9 @@ type AdapterCall struct {
 	Contexts map[string]context.Context
 	// Message is what the adapter's own Message function returns.
 	Message core.Message
-	// Bodies are the ways in which the framework gives out the raw body, by
-	// name. Each must give the same bytes. A run uses only one of them, or the
-	// first by name that gives any.
+	// Bodies are the ways in which the framework returns the raw body, by name.
+	// Each must give the same bytes. A run uses only one of them, or the first
+	// by name that returns any.
 	Bodies map[string]func() ([]byte, error)
 	// Status responds with a status and no body. Write starts or continues the
 	// response with p. Flush sends what was written.
@@ -116,10 +116,6 @@ type AdapterCall struct {
 	Hijack func() error
 }
 
-// TestAdapter checks that an adapter does what [core.Verifier] relies on and
-// what its users are promised, over real HTTP on loopback. Each subtest says
-// what a failure means.
-//
 // TestAdapter checks that an adapter does what [core.Verifier] relies on and
 // what its users are promised, over real HTTP on loopback. Each subtest says
 // what a failure means.

@@ -12,18 +12,18 @@
 // [ID], [At] and [Header] change it. The same ID with a later At is the
 // sender's retry; the same request again is a replay. [Clock] is a clock for
 // [core.Config.Clock] that the test sets, to let a message expire without
-// waiting. [Source] is a key source whose tenants and outages the test sets.
+// waiting. Source is a key source whose tenants and outages the test controls.
 //
 // # Testing a store, a scheme, an adapter
 //
 // [TestSeenStore], [TestScheme] and [TestAdapter] test the contracts of package
-// core. Call each from a test of the new part. Each case has a name. If it
-// fails, it prints the broken rule and the consequence:
+// core. Call each from a test of your implementation. Each case has a name. If
+// it fails, it prints the broken rule and the consequence:
 //
 //	func TestStore(t *testing.T) {
 //		whtest.TestSeenStore(t, func(t testing.TB) core.SeenStore { return mystore.New(connect(t)) })
 //	}
 //
-// The suites themselves are tested with parts that are broken on purpose. They
-// must catch each one.
+// The suites are themselves tested on implementations that are broken on
+// purpose, and must catch each one.
 package whtest

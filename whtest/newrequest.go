@@ -27,7 +27,7 @@ type options struct {
 func ID(id string) Option { return func(o *options) { o.id = id } }
 
 // At sets the time of the attempt, which is signed in whole seconds. The
-// default is the wall clock's.
+// default is the current time.
 func At(t time.Time) Option { return func(o *options) { o.at = t } }
 
 // Header sets one more header, after the signed ones. It can replace one of
@@ -36,13 +36,14 @@ func Header(name, value string) Option {
 	return func(o *options) { o.header.Set(name, value) }
 }
 
-// NewRequest returns a POST of body as the sender who holds s would make it:
-// signed, with Content-Type application/json unless [Header] says otherwise.
-// body is copied. NewRequest ends the test if the message cannot be signed.
+// NewRequest returns a POST request with body, as the sender that holds s would
+// make it: signed, with Content-Type application/json unless [Header] says
+// otherwise. body is copied. NewRequest ends the test if the message cannot be
+// signed.
 //
-// If target is a path ("/hook"), the request is a server's, as
-// [httptest.NewRequest] makes it: for ServeHTTP, and for fiber's app.Test. If
-// target is absolute ("http://127.0.0.1:8080/hook"), it is also a client's, for
+// If target is a path ("/hook"), it is a server request, like one from
+// [httptest.NewRequest]: for ServeHTTP, and for fiber's app.Test. If target is
+// absolute ("http://127.0.0.1:8080/hook"), it is also a client request, for
 // [http.Client.Do]: RequestURI is then empty.
 func NewRequest[B ~[]byte | ~string](tb testing.TB, s *core.Signer, target string, body B, opts ...Option) *http.Request {
 	tb.Helper()

@@ -70,14 +70,14 @@ func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
 // Slow delays everything by d, in both directions.
 func (p *Proxy) Slow(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// LoseReply forwards the next request, on whatever connection it comes, and
+// LoseReply forwards the next request, on whichever connection it arrives, and
 // waits for the server's reply. Then it breaks the connection instead of
-// forwarding the reply: the server has done what was asked, and the client does
-// not know.
+// forwarding the reply: the server has done the work, but the client does not
+// know.
 func (p *Proxy) LoseReply() { p.set(func() { p.lose = true }) }
 
-// Mend ends the effects of Cut, Stall, Slow and LoseReply. What is already
-// under way through a slow proxy still takes its time.
+// Mend ends the effects of Cut, Stall, Slow and LoseReply. Data that is already
+// under way through a slow proxy is still delayed.
 func (p *Proxy) Mend() {
 	p.set(func() {
 		p.cut, p.stalled, p.delay, p.lose = false, false, 0, false

@@ -36,7 +36,7 @@ type Subject struct {
 	// has a value for every element of [core.Attempt.Unsigned]. Sign must be
 	// safe for concurrent use.
 	Sign func(id string, at time.Time, content []byte) *core.Request
-	// Handshake makes the request with which the sender asks for the endpoint,
+	// Handshake makes the request with which the sender checks the endpoint,
 	// for a scheme whose AnswerHandshake (see [core.Facts]) was enabled. Nil:
 	// Scheme has none.
 	Handshake func() *core.Request

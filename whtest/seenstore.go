@@ -13,11 +13,12 @@ import (
 // TestSeenStore checks a store against the contract of [core.SeenStore]. Each
 // subtest starts by calling open for a store of its own; open may register
 // clean-up with t. The stores may share an engine but not records. Records of
-// an earlier run do no harm: keys are random, or taken over.
+// an earlier run do no harm: the suite uses random keys, or overwrites what it
+// finds.
 //
 // It takes about two seconds, and longer for a store with a coarse grain. Cases
-// that need an option are skipped without it. It cannot show that a store never
-// evicts: read in your engine's manual what it does when it is full.
+// that need an option are skipped without it. It cannot prove that a store
+// never evicts: look up in your engine's manual what happens when it is full.
 func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ...StoreOption) {
 	t.Helper()
 	var options storeOptions
@@ -44,7 +45,7 @@ type storeOptions struct {
 
 // StoreGrain sets how much longer than its ttl a record may live because the
 // engine counts in larger units. The default is 20 milliseconds, for the
-// scheduler. A record must never live shorter.
+// scheduler. A record must never expire early.
 func StoreGrain(d time.Duration) StoreOption { return func(o *storeOptions) { o.grain = d } }
 
 // StoreReopen makes the suite check that a durable store keeps its records when
@@ -58,8 +59,8 @@ func StoreReopen(reopen func(t testing.TB, s core.SeenStore) core.SeenStore) Sto
 
 // StoreRestart makes the suite check that a store's server keeps its records
 // when it restarts. stop ends the server as a crash does, and the function that
-// it returns starts the server again on the same data. Neither touches s and
-// its client: s must fail between the two, and then recover by itself.
+// it returns starts the server again on the same data. Neither touches s or its
+// client: s must fail between the two, and then recover by itself.
 func StoreRestart(stop func(t testing.TB, s core.SeenStore) (start func())) StoreOption {
 	return func(o *storeOptions) { o.stop = stop }
 }

@@ -114,7 +114,7 @@ func (e *sqlEngine) open() (*sql.DB, error) {
 			return sql.OpenDB(&sqlConnector{e, program}), nil
 		}
 	}
-	return nil, fmt.Errorf("the program %s, which reaches the database, is not installed: install the package %s",
+	return nil, fmt.Errorf("the program %s is needed to reach the database and is not installed: install the package %s",
 		strings.Join(e.programs, " or "), e.pkg)
 }
 
@@ -253,7 +253,7 @@ func (s *sqlSession) QueryContext(ctx context.Context, query string, args []driv
 		}
 		value, err := hex.DecodeString(line)
 		if err != nil {
-			return nil, fmt.Errorf("%s printed something that is not a value", s.engine.programs[0])
+			return nil, fmt.Errorf("the output of %s is not a value", s.engine.programs[0])
 		}
 		r.values = append(r.values, value)
 	}

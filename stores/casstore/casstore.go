@@ -113,7 +113,7 @@ func New[R any](namespace string, engine Engine[R]) *Store {
 		r, _ := revision.(R) // it came from Get, or is the zero R
 		written, err := engine.Put(ctx, key, value, r, life)
 		if err != nil && engine.Full != nil && engine.Full(err) {
-			err = fmt.Errorf("the engine is full: give it room, or shorten core.Config.Remember: %w: %w", core.ErrStoreFull, err)
+			err = fmt.Errorf("the engine is full: make room, or shorten core.Config.Remember: %w: %w", core.ErrStoreFull, err)
 		}
 		return written, err
 	}

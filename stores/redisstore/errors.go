@@ -19,7 +19,7 @@ func remedies() []struct{ word, remedy string } {
 		{"NOAUTH", "the server asks for a password: give the client one"},
 		{"WRONGPASS", "the server does not accept the client's user name or password"},
 		{"NOPERM", "the user's ACL forbids it: it needs +eval +evalsha +get +set on the keys of the namespace, +info, and +config|get for Check"},
-		{"MISCONF", "the server cannot save to its disk and refuses to write: look at the disk and the server's log"},
+		{"MISCONF", "the server cannot save to its disk and refuses to write: check the disk and the server's log"},
 		{"LOADING", "the server is reading its data after a start: it will be ready soon"},
 		{"MASTERDOWN", "the replica has lost its primary: connect to the primary"},
 		{"CLUSTERDOWN", "the cluster does not serve all its slots: look at CLUSTER INFO"},

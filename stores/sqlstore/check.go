@@ -13,9 +13,9 @@ import (
 
 // Check finds what keeps the store from working, or from being durable. It
 // returns all faults, each with its fix. It finds a table that is missing or
-// not as in the schema, a user who may not write, a read-only server, settings
-// of the connection or the file, and a pooler that the driver is not set up
-// for.
+// not as in the schema, a user who may not write, a read-only server, wrong
+// settings of the connection or the file, and a pooler that the driver is not
+// set up for.
 //
 // It claims, claims again, settles and deletes in a transaction that it rolls
 // back. On PostgreSQL it also writes and removes one record outside the

@@ -1,7 +1,7 @@
-// Package sqlstore is a deduplication store in a SQL database: PostgreSQL,
-// MySQL, MariaDB, or an SQLite file. It is durable and shared by all processes
-// that use the database. A handler can commit its effect and the message's
-// record together.
+// Package sqlstore provides a deduplication store in an SQL database:
+// PostgreSQL, MySQL, MariaDB, or an SQLite file. It is durable and shared by
+// all processes that use the database. A handler can commit its effect and the
+// message's record together.
 //
 //	store := sqlstore.New("orders", db, sqlstore.Postgres)
 //	if err := store.Migrate(ctx); err != nil { … } // or run the file of your engine in schema/ yourself
@@ -15,10 +15,10 @@
 //	db, err := sql.Open("mysql", os.Getenv("DATABASE_DSN")) // MariaDB, MySQL: no DSN parameter is needed
 //	db, err := sql.Open("sqlite", "file:seen.db?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_txlock=immediate")
 //
-// Set the pool: database/sql keeps 2 idle connections by default and opens the
-// others again and again. 32 is a start for both SetMaxOpenConns and
-// SetMaxIdleConns, 8 for SQLite. Call Store.Check at start-up: it reports what
-// is wrong with a database, and the fix. Behind PgBouncer with pool_mode =
+// Configure the pool: by default database/sql keeps 2 idle connections and
+// keeps reopening the others. Start with 32 for both SetMaxOpenConns and
+// SetMaxIdleConns, or 8 for SQLite. Call Store.Check at start-up: it reports
+// what is wrong with a database, and the fix. Behind PgBouncer with pool_mode =
 // transaction the driver needs a setting in its DSN: see [stores].
 //
 // # Exactly once
@@ -31,14 +31,15 @@
 //	if err != nil { tx.Rollback(); … }                // respond 5xx: the sender retries
 //	err = tx.Commit()
 //
-// The transaction must be of the database that holds the table. Every isolation
-// level works: on a conflict the transaction is rolled back and the message's
-// next attempt runs. In SQLite begin with BEGIN IMMEDIATE (_txlock=immediate),
-// and keep the transaction short: it blocks every other writer, claims too.
+// The transaction must belong to the database that holds the table. Every
+// isolation level works: on a conflict the transaction is rolled back and the
+// message's next attempt runs. In SQLite begin with BEGIN IMMEDIATE
+// (_txlock=immediate), and keep the transaction short: it blocks every other
+// writer, including claims.
 //
 // # Purge
 //
-// Expired records do not count, but stay in the table until they are purged:
+// Expired records are ignored, but stay in the table until they are purged:
 //
 //	go store.PurgeEvery(ctx, time.Hour, func(removed int64, err error) { … })
 //

@@ -8,8 +8,8 @@ import (
 // Migrate creates the table hookonce_seen if it does not exist. Programs that
 // share the database may call it concurrently, at each start. A user without
 // the right to create tables needs the table to exist. Let a privileged user
-// run the file of the engine in stores/sqlstore/schema/ once, and grant SELECT,
-// INSERT, UPDATE and DELETE on it.
+// run the engine's schema file in stores/sqlstore/schema/ once, and grant
+// SELECT, INSERT, UPDATE and DELETE on it.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err

@@ -25,10 +25,10 @@ type Purged struct {
 // primary key, and purges only this store's namespace.
 //
 // The store remembers which parts of the table have nothing due, and until
-// when. The first purge of a process reads the whole table, a later one only
-// what may be due. So an interrupted purge continues where it was. Notes expire
-// after six hours: a record with a shorter life than those around it may stay
-// in the table that much longer.
+// when. The first purge of a process reads the whole table. A later purge reads
+// only what may be due, so an interrupted one resumes where it stopped. The
+// store forgets this after six hours. A record with a shorter life than those
+// around it may stay in the table that much longer.
 //
 // Each function in progress is called once a second and at the end. If ctx
 // ends, what is deleted stays deleted.
@@ -56,8 +56,9 @@ func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed in
 }
 
 // PurgeEvery purges at once and then at each interval until ctx ends. It
-// blocks: run it with go. report, if not nil, is called after each purge; it
-// continues after a failed one. progress is as in [Store.Purge].
+// blocks: run it with go. report, if not nil, is called after each purge.
+// PurgeEvery continues after a purge that failed. progress is as in
+// [Store.Purge].
 func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report func(removed int64, err error), progress ...func(Purged)) {
 	for ctx.Err() == nil {
 		removed, err := s.Purge(ctx, progress...)

@@ -15,8 +15,8 @@ import (
 // KnownSince returns the time since when the table has the records of this
 // namespace. A TRUNCATE, a crash that emptied an UNLOGGED table, or a change of
 // the database or file makes it later. It is the zero time before the first
-// claim or [Store.Migrate]. The store reads it in the statement of a claim: the
-// first one of each ten milliseconds and after each error.
+// claim or [Store.Migrate]. The store reads it together with a claim: the first
+// one in each ten milliseconds, and the first one after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 // sinceKey is the row of a namespace that holds its marker. It never expires,

@@ -81,7 +81,7 @@ func (s *Store) mistake() error {
 	case s == nil || s.owners == nil:
 		return errors.New("sqlstore: the zero Store is not ready for use: make it with sqlstore.New")
 	case s.db == nil:
-		return errors.New("sqlstore: New got a nil database: pass the *sql.DB of sql.Open")
+		return errors.New("sqlstore: New got a nil database: pass the *sql.DB from sql.Open")
 	case s.stmts.file == "":
 		return errors.New("sqlstore: New got no dialect: pass sqlstore.Postgres, sqlstore.MySQL or sqlstore.SQLite")
 	case s.namespace == "" || len(s.namespace) > 64 || strings.ContainsFunc(s.namespace, func(r rune) bool { return r <= ' ' || r > '~' }):

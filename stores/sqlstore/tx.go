@@ -30,7 +30,7 @@ func (t *txStore) Swap(ctx context.Context, key core.Key, old, next core.Value, 
 		return core.Value{}, err
 	}
 	if t.tx == nil {
-		return core.Value{}, errors.New("sqlstore: Tx got a nil transaction: pass the *sql.Tx of BeginTx")
+		return core.Value{}, errors.New("sqlstore: Tx got a nil transaction: pass the *sql.Tx from BeginTx")
 	}
 	// Not prepared on the pool: that would wait for a second connection while this one holds locks.
 	live, err := t.stmts.swap(ctx, plain{t.tx}, t.stmts.readTx,
