@@ -83,8 +83,9 @@ type Keys struct {
 
 // Secrets lists secrets by their text, newest first: while a secret is being
 // rotated, both are accepted. White space around or inside one is a mistake
-// that [New] reports. Split a variable that holds several with strings.Fields,
-// but never a PEM file or a wrapped key: its pieces are not keys.
+// that [New] reports; inside, only if the scheme's secrets are not free text.
+// Split a variable that holds several with strings.Fields, but never a PEM file
+// or a wrapped key: its pieces are not keys.
 func Secrets(texts ...string) *Keys {
 	k := &Keys{secrets: make([]Secret, len(texts))}
 	for i, t := range texts {
@@ -126,10 +127,10 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 
 // KeySource finds the keys of a request: a secret for each tenant or endpoint.
 //
-// It sees method, URL and headers, not the body. None of them is verified yet.
-// It may do I/O within [Config.KeyTimeout] and must be safe for concurrent use.
-// It runs in its own goroutine. A panic there propagates to the request. The
-// source it returns must be a stored, canonical name, never text from the
+// It sees method, URL, host and headers, not the body. None of them is verified
+// yet. It may do I/O within [Config.KeyTimeout] and must be safe for concurrent
+// use. It runs in its own goroutine. A panic there propagates to the request.
+// The source it returns must be a stored, canonical name, never text from the
 // request. Otherwise one message could count as two, under two spellings of one
 // name. For an unknown tenant or endpoint it returns an error that wraps
 // [ErrUnknownSource]. The sender cannot distinguish that from a wrong

@@ -40,7 +40,7 @@ func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error)
 	// A copy, because an adapter may use its request again while an abandoned source still
 	// reads this one. It has no body: nothing in it is verified, and most callers have not
 	// read it yet.
-	l.request = Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()}
+	l.request = Request{Method: r.Method, URL: r.URL, Host: r.Host, Header: r.Header.Clone()}
 	timer := time.AfterFunc(v.cfg.KeyTimeout, func() { l.done <- false })
 	go l.run(v) //nolint:contextcheck // it has the context in it
 	answered := <-l.done

@@ -231,3 +231,17 @@ func TestASchemeThatIsFloodedRefusesKnownAndUnknownSourcesAlike(t *testing.T) {
 		t.Errorf("the refusals differ: %v", refused)
 	}
 }
+
+func TestAKeySourceSeesTheHost(t *testing.T) {
+	t.Parallel()
+	secret, host := core.GenerateSecret(), ""
+	v := newVerifier(t, core.KeySourceFunc(func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
+		host = r.Host
+		return "acme", core.Secrets(secret), nil
+	}), nil)
+	r := signed(t, secret, "msg_1", time.Now().Unix(), "{}")
+	r.Host = "acme.example.com"
+	if _, err := v.Verify(t.Context(), r); err != nil || host != "acme.example.com" {
+		t.Errorf("host %q: %v", host, err)
+	}
+}

@@ -57,7 +57,7 @@ func TestATemplateIsCheckedWhenItIsMade(t *testing.T) {
 		{"stamping without a time", func(s *schemes.Template) { s.Timestamp = schemes.Field{} }, "say where"},
 		{"nothing that identifies", func(s *schemes.Template) { s.Stamping = core.NotIdentified }, "NotIdentified"},
 		{"a time from nowhere", func(s *schemes.Template) { s.Timestamp, s.Stamping = schemes.Field{}, core.NotStamped }, "Timestamp does not say"},
-		{"an id from nowhere", func(s *schemes.Template) { s.ID = schemes.Field{} }, "ID says not"},
+		{"an id from nowhere", func(s *schemes.Template) { s.ID = schemes.Field{} }, "ID does not say"},
 		{"no body", func(s *schemes.Template) { s.Content = "{id}.{timestamp}" }, "{body}"},
 		{"an id that nothing ends", func(s *schemes.Template) { s.Content = "{id}{timestamp}.{body}" }, "IDLength"},
 		{"an id behind something else", func(s *schemes.Template) { s.Content = "{timestamp}{id}.{body}" }, "IDLength"},
