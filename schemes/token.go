@@ -137,7 +137,7 @@ func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err := json.Unmarshal(r.Body, &body); err != nil || len(body.Value) == 0 {
 		return malformed("the body is no list of notifications")
 	}
-	// Different tokens in one body would let a stranger add items to a genuine notification.
+	// Every item must carry the token, so that none vouches for another.
 	for _, item := range body.Value {
 		if item.ClientState == "" || item.ClientState != body.Value[0].ClientState {
 			return malformed("not all notifications have one clientState")
