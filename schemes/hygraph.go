@@ -20,7 +20,7 @@ func Hygraph() core.Scheme {
 	return hygraph{must(Template{
 		Name: "hygraph", Signature: Header(hygraphHeader), List: ",", Label: "sign=", Encoding: core.Base64,
 		Timestamp: Entry(hygraphHeader, "t"), Unit: Milliseconds, Stamping: core.StampedEachAttempt,
-		Content: "{body}{timestamp}", // what is signed is below
+		Content: "{body}{timestamp}", // only for the checks; see ReadBody
 	})}
 }
 
@@ -56,6 +56,7 @@ func (s hygraph) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return err
 	}
+	// JavaScript replaces invalid UTF-8, so two bodies would have one signed text.
 	if !visible(env) || !utf8.Valid(r.Body) {
 		return malformed("env is not 1 to 256 characters of printable ASCII, or the body is no UTF-8")
 	}
@@ -69,11 +70,12 @@ func (s hygraph) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// prepare adds the environment.
+// prepare adds the environment, which is signed too.
 func (hygraph) prepare(s *signing) { s.entries = append(s.entries, "env=master") }
 
-// appendJSONString writes valid UTF-8 as JavaScript's JSON.stringify does,
-// which escapes less than package encoding/json.
+// appendJSONString appends valid UTF-8 as JSON.stringify in JavaScript does.
+// That escapes less than package encoding/json, and the signature covers the
+// difference.
 func appendJSONString(dst []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
