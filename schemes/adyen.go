@@ -101,6 +101,7 @@ func adyenFields(item object) ([]string, error) {
 		switch raw := string(of[name]); {
 		case name == "value":
 			text, ok = raw, only(raw, "-0123456789")
+		// Adyen signs an absent field as an empty text.
 		case raw == "" || raw == "null":
 			ok = true
 		}

@@ -62,6 +62,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 			continue
 		}
 		switch {
+		// A scheme of this kind signs texts that strangers choose.
 		case f.SignsHandshakes:
 			mistakes = append(mistakes, fmt.Errorf("%s answers handshakes with a MAC under the secret, which another scheme would accept as a signature: "+
 				"give it an endpoint of its own, or let it ignore handshakes", m.Name()))
@@ -77,6 +78,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		s.members = append(s.members, member{m, f})
 		kinds[f.PublicKeys] = true
 	}
+	// Only with both kinds can a text be ambiguous, so only then must secrets name their member.
 	s.mixed = len(kinds) == 2
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, fmt.Errorf("schemes: Any(%q): %w", name, err)
@@ -121,9 +123,11 @@ func (s *anyOf) Facts() core.Facts {
 		all.Headers = append(all.Headers, f.Headers...)
 		silent = silent || len(f.Headers) == 0
 		if f.AwaitsHandshake != nil {
+			// One member is enough; the methods ask all of them.
 			all.AwaitsHandshake, all.AnswerHandshake = s.awaitsHandshake, s.answerHandshake
 		}
 	}
+	// An incomplete list would make bare call some message a request without a signature.
 	if silent {
 		all.Headers = nil
 	}

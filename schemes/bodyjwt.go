@@ -112,6 +112,7 @@ func mustJWT(t JWT) *bodyJWT {
 }
 
 func (t JWT) build() (*bodyJWT, error) {
+	// Collect all mistakes, so one run of a program shows every one of them.
 	s := &bodyJWT{t: t, alg: t.Algorithm.is().jwt}
 	s.t.Encoding = cmp.Or(t.Encoding, core.Hex)
 	var mistakes []error
@@ -209,6 +210,7 @@ func (s *bodyJWT) ParseKey(text string) (core.VerifyKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	// JWTs write ECDSA signatures differently than other senders do.
 	if key := s.t.Algorithm.is().inJWT; key != nil {
 		return key(s.alg, raw, core.Base64URL)
 	}
@@ -306,6 +308,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.Content.WriteString(token.signed)
 	if s.t.Detached {
+		// RFC 7515: the signed text is the header, a dot and the base64url of the body.
 		a.Content.WriteString(".")
 		a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, r.Body))
 	} else if !s.holds(token.claims, s.t.BodyHash, r.Body) {
@@ -344,6 +347,7 @@ func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
 	a.State = &token
 	a.Content.WriteString(token.signed)
 	if a.IDSigned {
+		// A retry has new times, so attempts are compared without them.
 		a.Stable = append(a.Stable, untimed(token.claims))
 	}
 	a.Indistinct = s.t.Indistinct && !a.IDSigned
@@ -392,6 +396,7 @@ func (s *bodyJWT) hash(data []byte) string {
 // sign is [core.Facts].Sign.
 func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...string) error {
 	h, _ := r.Header.(http.Header)
+	// A token has one signature, so it cannot be signed with two secrets.
 	if len(secrets) != 1 {
 		return fmt.Errorf("schemes: %s signs with one secret, not %d", s.t.Name, len(secrets))
 	}

@@ -123,6 +123,8 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the body is not a form with " + braintreeSignature + " and " + braintreePayload + ", each once, and nothing else")
 	}
 	payload, list := form.Get(braintreePayload), form.Get(braintreeSignature)
+	// The decoder skips line breaks. The payload has "\n" at its end, and must be longer than any
+	// challenge that we sign.
 	if _, err := base64.StdEncoding.DecodeString(payload); err != nil || strings.Contains(payload, "\r") || len(payload) <= braintreeLongest {
 		return malformed(braintreePayload + " is no notification in base64")
 	}

@@ -89,6 +89,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	slices.Sort(names)
 	for i, name := range names {
 		values := valuesOf(r.Header, name)
+		// These characters separate names and values in the signed text.
 		if len(values) != 1 || strings.ContainsAny(name, ":;\n") || i > 0 && name == names[i-1] {
 			return malformed("a signed header is not there exactly once")
 		}

@@ -65,6 +65,8 @@ func fetchClient(client *http.Client) *http.Client {
 			DialContext:            (&net.Dialer{Timeout: fetchTimeout}).DialContext,
 			TLSHandshakeTimeout:    fetchTimeout,
 			ResponseHeaderTimeout:  fetchTimeout,
+			// Sized for one small response from a host that we chose: headers are bounded as the
+			// body is.
 			MaxResponseHeaderBytes: 16 << 10,
 			MaxIdleConnsPerHost:    1,
 			IdleConnTimeout:        30 * time.Second,
@@ -92,6 +94,7 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 		return fetched{}, fmt.Errorf("%s cannot be reached: does a firewall let this program out to it? %w", req.URL.Host, err)
 	}
 	defer func() { _ = res.Body.Close() }() // only read from, so an error at Close loses nothing
+	// Read one byte more than allowed, to tell a response that is too long from one that just fits.
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxFetched+1))
 	switch {
 	case err != nil:
@@ -111,6 +114,8 @@ func get(ctx context.Context, client *http.Client, address string) (fetched, err
 		return fetched{}, errors.New("not an address to fetch from")
 	}
 	f, err := fetch(client, req)
+	// These statuses are facts about the address. Any other one may be an outage, which must not
+	// count as "no such key".
 	if err == nil && !slices.Contains([]int{http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusGone}, f.status) {
 		err = fmt.Errorf("%s responded with status %d", req.URL.Host, f.status)
 	}
@@ -371,6 +376,7 @@ func (c *cache[T]) fill(ctx context.Context, e *cached[T], load func(ctx context
 		now, old := c.now(), e.old
 		e.ready, e.at, e.until, e.old = true, now, until, nil
 		switch {
+		// A failed refresh must not take away a value that is still valid.
 		case e.err != nil && old != nil:
 			e.value, e.err, e.at, e.until, e.again = old.value, nil, old.at, old.until, now.Add(keepStale)
 		case e.err != nil:
@@ -378,6 +384,7 @@ func (c *cache[T]) fill(ctx context.Context, e *cached[T], load func(ctx context
 		}
 		close(e.done)
 	}()
+	// Keep the values of the context, such as those for tracing, but not its end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
 	e.value, until, e.err = load(ctx)
@@ -393,6 +400,7 @@ func noMatch(format string, args ...any) error {
 // a lower-case host without port, no user, no fragment, no escapes in the path.
 // Only the canonical spelling is accepted, so one address has one cache entry.
 func plainHTTPS(text string) (*url.URL, bool) {
+	// A message chose this text, so bound it before parsing.
 	if len(text) > 2048 {
 		return nil, false
 	}
@@ -458,6 +466,7 @@ func (c *certificates) verify(
 func (c *certificates) trust(ctx context.Context, address string, chain []*x509.Certificate, named func(string) bool) (*rsa.PublicKey, time.Time, error) {
 	leaf, now := chain[0], c.cache.now()
 	fail := func(err error) (*rsa.PublicKey, time.Time, error) { return nil, time.Time{}, err }
+	// Check dates and names before the chain: those need no fetch, and give the clearer error.
 	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 		return fail(noMatch("the certificate at %s is valid from %s to %s, which is not now: is our clock right?",
 			address, leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339)))
@@ -508,6 +517,7 @@ func (c *certificates) trust(ctx context.Context, address string, chain []*x509.
 	if err != nil {
 		return fail(noMatch("the certificate at %s does not lead to a trusted root: are this machine's root certificates up to date? %v", address, err))
 	}
+	// Never trust the cached key beyond the end of its certificate.
 	until := now.Add(maxFresh)
 	if leaf.NotAfter.Before(until) {
 		until = leaf.NotAfter
@@ -570,6 +580,7 @@ func parseCertificates(text []byte) ([]*x509.Certificate, error) {
 		if block, text = pem.Decode(text); block == nil {
 			break
 		}
+		// A file may also hold keys or parameters.
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
@@ -577,6 +588,7 @@ func parseCertificates(text []byte) ([]*x509.Certificate, error) {
 		if err != nil {
 			return nil, errors.New("a certificate in it cannot be read")
 		}
+		// A real chain has at most four certificates. Each costs time to check.
 		if chain = append(chain, cert); len(chain) > 8 {
 			return nil, errors.New("more than 8 certificates in it")
 		}

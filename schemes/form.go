@@ -41,6 +41,7 @@ func (f *form) release() {
 	if cap(f.text) > maxKept || len(f.pairs) > maxKept/64 {
 		return
 	}
+	// Drop the references to the text, which may be replaced when it grows.
 	clear(f.pairs)
 	f.text, f.pairs = f.text[:0], f.pairs[:0]
 	forms.Put(f)

@@ -12,8 +12,8 @@ import (
 
 // Hygraph is the scheme of Hygraph: sign, env and t in Gcms-Signature,
 // HMAC-SHA256 in base64 of a JSON object that holds the body as a string, env
-// and the milliseconds in t. No id is signed: each attempt is a message of its
-// own.
+// and the milliseconds in t. No id is signed, so each attempt is a message of
+// its own.
 //
 // Source: www.npmjs.com/package/@hygraph/utils/v/1.2.1, as of November 2026.
 func Hygraph() core.Scheme {
@@ -31,6 +31,7 @@ type hygraph struct{ *templated }
 // Facts implements [core.Describer].
 func (s hygraph) Facts() core.Facts {
 	f := s.facts(s, s.prepare)
+	// Wrap Sign only to put the entries in the order that the library of Hygraph requires.
 	sign := f.Sign
 	f.Sign = func(r *core.Request, id string, at time.Time, secrets ...string) error {
 		if err := sign(r, id, at, secrets...); err != nil {

@@ -123,6 +123,7 @@ func (s *scanner) enter(name string) bool {
 		if key == nil || !s.is(':') {
 			return false
 		}
+		// A name with escapes would need decoding, and senders write their names without any.
 		if string(key) == name && unescaped(key) {
 			return true
 		}
@@ -215,6 +216,8 @@ func (s *scanner) leave(depth int) bool {
 			inside = uint64(int64(text) >> 63) //nolint:gosec // carry the state of the last byte into the next word
 		}
 		switch {
+		// Byte by byte, which handles escapes: seven bytes at the end, or eight of a word with an
+		// escape.
 		case slow || len(b)-i < 8:
 			for end := min(i+8, len(b)); i < end; i++ {
 				switch c := b[i]; {
@@ -268,6 +271,7 @@ func endOfString(b []byte, i int) (int, bool) {
 		if escape < 0 {
 			return quote + 1, true
 		}
+		// Skip the backslash and the byte that it escapes, even if that is a quote.
 		i += escape + 2
 	}
 	return 0, false

@@ -24,6 +24,7 @@ const maxMembers = 64
 func parseObject(text []byte) (object, error) {
 	bad := errors.New("not a JSON object")
 	d := json.NewDecoder(bytes.NewReader(text))
+	// Invalid UTF-8 is rejected, because the decoder would replace it, and other readers might not.
 	if open, err := d.Token(); err != nil || open != json.Delim('{') || !utf8.Valid(text) {
 		return nil, bad
 	}
@@ -158,6 +159,7 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 	if err != nil {
 		return fail("the header of the JWT: " + err.Error())
 	}
+	// Never let the token choose: with "none" or an HMAC under the public key, anybody could sign.
 	if got, ok := header.text("alg"); !ok || got != alg {
 		return fail("the JWT is not signed with " + alg + ", and nothing else is accepted")
 	}
@@ -166,6 +168,7 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 		case name == "alg" || name == "kid":
 		case strings.EqualFold(name, "alg"), strings.EqualFold(name, "kid"):
 			return fail("the header of the JWT has \"alg\" or \"kid\" in another spelling")
+		// RFC 7515: whoever does not know a critical extension must reject the token.
 		case strings.EqualFold(name, "crit"):
 			return fail("the JWT asks for an extension with \"crit\", and none is known")
 		}

@@ -70,6 +70,8 @@ func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	case len(o.Hosts) == 0:
 		return unusable{scheme.Name(), errors.New("schemes: KeySet: no Hosts: list the hosts from which sets may be fetched, as in \"keys.example.com\"")}
 	}
+	// Check hosts as addresses, so a host and a secret are compared in one spelling. A host without
+	// a dot would be a name in the local network.
 	for _, host := range o.Hosts {
 		if u, ok := plainHTTPS("https://" + strings.TrimPrefix(host, ".")); !ok || u.Path+u.RawQuery != "" || !strings.Contains(u.Host, ".") {
 			return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: the host %q is not one in lower case, without port and path", host)}
@@ -124,6 +126,7 @@ func (s jwks) named(id string) jwks {
 func (s *keySet) Facts() core.Facts {
 	f := core.FactsOf(s.Scheme)
 	f.Fetches = true
+	// Package explain tries other addresses. Those schemes need the key sets too.
 	if at := f.At; at != nil {
 		f.At = func(url string) core.Scheme { return KeySet(at(url), s.o) }
 	}
@@ -175,9 +178,11 @@ func (k *remoteKeys) Verify(ctx context.Context, a *core.Attempt) (bool, error) 
 	age := keepSet
 	if there {
 		keys = keys.named(id)
+		// If the message names a key of the set, no refresh can change the result.
 		if ok, err := keys.verify(ctx, a); ok || err != nil || id != "" && len(keys) > 0 {
 			return ok, err
 		}
+		// The key may be new to the set: a younger copy could have it.
 		age = refreshSet
 	}
 	keys, err := k.scheme.sets.younger(ctx, k.address, age, loading[jwks]{load: k.load})
@@ -278,6 +283,7 @@ func (k jwk) text(scheme core.Scheme) (string, bool) {
 	if err != nil {
 		return "", false
 	}
+	// Schemes take an ed25519 key as its 32 bytes, and any other key as SPKI.
 	raw, isEd25519 := public.(ed25519.PublicKey)
 	if !isEd25519 {
 		if raw, err = x509.MarshalPKIXPublicKey(public); err != nil {
@@ -337,6 +343,7 @@ func (k jwk) public() (any, error) {
 		size := (curve.Params().BitSize + 7) / 8
 		return ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, part(k.X, size), part(k.Y, size)))
 	case "RSA ":
+		// An even or tiny exponent is invalid, and a huge one makes verification slow.
 		n, e := new(big.Int).SetBytes(part(k.N, 0)), new(big.Int).SetBytes(part(k.E, 0))
 		signs := slices.Contains([]string{"", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, k.Alg) // but not RSA-OAEP, which encrypts
 		if signs && n.BitLen() <= maxRSABits && e.BitLen() <= 31 && e.Bit(0) == 1 && e.BitLen() > 1 {

@@ -203,16 +203,18 @@ func larkOpen(block cipher.Block, text string) []byte {
 	return plain
 }
 
-// verifyURL answers a url_verification, encrypted or not, with an allowed
-// token; nil if body is anything else.
+// verifyURL returns the response to a url_verification with an allowed token,
+// encrypted or not. It returns nil for any other body.
 //
-// Blocks of another message can be put into an encrypted one, and each leaves a
-// block of noise. So the text must be three strings and nothing else, of
-// printable ASCII, and only a short token is repeated: noise that passes is as
-// rare as a guessed token of sixteen characters.
+// The encryption is not authenticated. An attacker can splice blocks of another
+// message into an encrypted one, and each splice leaves a block of noise. So
+// the text must be exactly three strings of printable ASCII, and the response
+// repeats only a short token. Noise passes as rarely as a guessed token of
+// sixteen characters.
 func (k larkKey) verifyURL(body []byte, allowed func(token string) bool) *core.Answer {
 	if text := textAt(body, "encrypt"); text != "" {
 		body = k.open(text)
+		// Cut the padding without checking it: everything after the last brace.
 		body = body[:bytes.LastIndexByte(body, '}')+1]
 	}
 	var ask struct {
@@ -226,8 +228,8 @@ func (k larkKey) verifyURL(body []byte, allowed func(token string) bool) *core.A
 	return answerJSON(map[string]string{"challenge": ask.Challenge})
 }
 
-// threeStrings says that body can be a JSON object of three strings without
-// escapes, named challenge, token and type, and nothing more.
+// threeStrings reports whether body is a JSON object of exactly three strings:
+// challenge, token and type. It accepts no escapes and only printable ASCII.
 func threeStrings(body []byte) bool {
 	names := map[string]string{}
 	if json.Unmarshal(body, &names) != nil || len(names) != 3 || bytes.Count(body, []byte(`"`)) != 12 || bytes.IndexByte(body, '\\') >= 0 {

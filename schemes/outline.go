@@ -74,6 +74,7 @@ type contents struct {
 // read finds the values of the outline in a body. It uses places as memory if
 // it is long enough.
 func (o *outline) read(body []byte, places []place) contents {
+	// Position zero stays empty: it stands for a value that no outline has.
 	if len(places) <= o.count {
 		places = make([]place, o.count+1)
 	}

@@ -80,6 +80,7 @@ func payOSText(body []byte) (string, error) {
 	if err != nil {
 		return "", malformed("the body is no message of payOS: " + err.Error())
 	}
+	// Another reader could take the misspelled member for the signed one.
 	if o.misspells([]string{"data", "signature"}) {
 		return "", malformed("the body has data or signature in another spelling")
 	}

@@ -189,6 +189,7 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	}
 	err = json.Unmarshal(f.body, &answer)
 	switch {
+	// Plaid knows the answer: no such key. That is a mismatch, not an outage.
 	case err == nil && answer.ErrorCode == "INVALID_WEBHOOK_VERIFICATION_KEY_ID":
 		return nil, time.Time{}, noMatch("Plaid knows no key of the name in the JWT")
 	case f.status != http.StatusOK:

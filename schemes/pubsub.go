@@ -111,6 +111,7 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if !ok || len(a.Signatures) == 0 {
 		return false, nil
 	}
+	// Not an error: the token may belong to the account of another key.
 	if email, _ := token.claims.text("email"); email != k.email {
 		return false, nil
 	}
@@ -175,6 +176,8 @@ func (p *pubsub) fetch(ctx context.Context) (googleSet, time.Time, error) {
 	if len(set) == 0 {
 		return nil, time.Time{}, errors.New("fetching Google's keys: there is none for RS256 in the answer")
 	}
+	// Follow the max-age of Google, but refresh at least daily, and not more often than every five
+	// minutes.
 	return set, p.sets.now().Add(min(max(maxAge(f.header), 5*time.Minute), maxFresh)), nil
 }
 

@@ -82,6 +82,7 @@ func lookUp(name string) (registered, bool) {
 		}
 	}
 	if slices.Contains(standardSenders(), name) {
+		// One scheme under many names: replay keys contain the name of the scheme, not this one.
 		return registered{name, func(Settings) core.Scheme { return core.StandardWebhooks{} }, false}, true
 	}
 	for _, e := range withSettings() {
@@ -107,6 +108,7 @@ func withSettings() []registered {
 		{"contentful", func(s Settings) core.Scheme { return Contentful(s.URL) }, false},
 		{"nylas", func(s Settings) core.Scheme { return Nylas(s.Handshake) }, false},
 		{"meta", func(s Settings) core.Scheme { return Meta(s.VerifyToken) }, false},
+		// A second name for one scheme; its messages share replay keys.
 		{"whatsapp", func(s Settings) core.Scheme { return Meta(s.VerifyToken) }, false},
 		{"lark", func(s Settings) core.Scheme { return Lark(s.VerifyToken) }, false},
 		{"notion", func(Settings) core.Scheme { return Notion(nil) }, false},
@@ -120,6 +122,7 @@ func withSettings() []registered {
 		{"plaid", func(s Settings) core.Scheme { return Plaid(PlaidOptions{Sandbox: s.Sandbox}) }, false},
 		{"paypal", func(Settings) core.Scheme { return DangerouslyForgeablePayPal(PayPalOptions{}) }, true},
 		{"pubsub", func(s Settings) core.Scheme { return DangerouslyReplayablePubSub(PubSubOptions{Audience: s.Audience}) }, true},
+		// Not dangerous by itself: the setting only turns off its checks.
 		{"rfc9421", func(s Settings) core.Scheme {
 			return HTTPSignatures(SignatureProfile{URL: s.URL, DangerouslyAnyComponents: s.DangerouslyReplayable})
 		}, false},

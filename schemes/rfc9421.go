@@ -206,6 +206,7 @@ func (s *httpSignatures) choose(inputs, signatures []sfMember) (*httpSignature, 
 	var first error
 	var found *httpSignature
 	for _, in := range inputs {
+		// A label connects the two headers of one signature.
 		i := slices.IndexFunc(signatures, func(m sfMember) bool { return m.key == in.key })
 		if i < 0 {
 			continue
@@ -248,6 +249,7 @@ func (s *httpSignatures) read(in sfItem) (*httpSignature, error) {
 		if err := readComponent(c); err != nil {
 			return nil, err
 		}
+		// RFC 9421, section 2: a component must not occur twice.
 		if slices.Contains(covered, id) {
 			return nil, malformed("the component " + id + " is covered twice")
 		}
@@ -259,6 +261,7 @@ func (s *httpSignatures) read(in sfItem) (*httpSignature, error) {
 			return nil, malformed("the signature does not cover " + strconv.Quote(name) + ": ask the sender to sign it, or see SignatureProfile.Required")
 		}
 	}
+	// Without the host, a receiver could forward a message to another receiver with the same key.
 	if s.webhook && !covers("@authority") && !covers("@target-uri") {
 		return nil, malformed("the signature covers neither \"@authority\" nor \"@target-uri\", so it may be meant for another host: ask the sender to sign one")
 	}
@@ -293,6 +296,7 @@ func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) err
 		*field = p.text
 	}
 	var ok bool
+	// The RFC makes created optional, but without it a captured message never expires.
 	if st.created, ok = digits(created); !ok {
 		return malformed("the signature has no created parameter, or not a plain Unix time in seconds: without it, it could be replayed for ever")
 	}
@@ -360,6 +364,7 @@ func (s *httpSignatures) ReadBody(r *core.Request, a *core.Attempt) error {
 		if err != nil {
 			return err
 		}
+		// A line break in a value could forge another line of the signature base.
 		if !asciiText(value) {
 			return malformed("the covered component " + strconv.Quote(c.text) + " has a control character or one that is not ASCII")
 		}
@@ -373,6 +378,7 @@ func (s *httpSignatures) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.Content.WriteString(`"@signature-params": `)
 	a.Content.WriteString(st.params)
+	// Last, because it hashes the body: everything cheap has passed by now.
 	if st.digest {
 		return checkDigest(r)
 	}
@@ -453,6 +459,7 @@ func (s *httpSignatures) target(text string) (path, query string, has bool, err 
 	if s.address.path || s.address.query {
 		path = s.path
 	}
+	// RFC 9421, section 2.2.6: an empty path is a slash.
 	if path == "" {
 		path = "/"
 	}
@@ -489,6 +496,7 @@ func queryParam(query, name string) (string, error) {
 		value, found = percentEncode(text), true
 	}
 	if !found {
+		// Tell a differently encoded name from an absent parameter: the remedies differ.
 		if plain, err := url.PathUnescape(name); err == nil && percentEncode(plain) != name {
 			return "", malformed("the name of the covered \"@query-param\" is " + strconv.Quote(name) + ", which RFC 9421, section 2.2.8, writes as " +
 				strconv.Quote(percentEncode(plain)) + ": ask the sender to sign \"@query\"")
@@ -562,6 +570,7 @@ type httpSignatureKey struct {
 
 func (k *httpSignatureKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	st, ok := a.State.(*httpSignature)
+	// An alg that contradicts the key never matches. Without one, the key decides.
 	if !ok || st.named && st.alg != k.alg || k.id != "" && st.keyID != k.id {
 		return false, nil
 	}
@@ -656,6 +665,7 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 		}
 	case *ecdsa.PublicKey:
 		if alg == "ecdsa-p256-sha256" && key.Curve == elliptic.P256() || alg == "ecdsa-p384-sha384" && key.Curve == elliptic.P384() {
+			// RFC 9421 has ECDSA signatures as r and s in full length, not in ASN.1.
 			return ecdsaRaw(rfc9421Name, core.Base64, key), nil
 		}
 	case *rsa.PublicKey:

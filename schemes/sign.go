@@ -103,6 +103,8 @@ func (s *signing) sign(prepare func(*signing), id string, at time.Time, secrets 
 	for i, mac := range macs {
 		texts[i] = mac(&a.Content)
 	}
+	// A signature in the body is part of what ReadBody reads, so it cannot be written with the
+	// headers.
 	if s.t.Signature.inBody() {
 		return s.replace(a.Signatures, texts)
 	}
@@ -182,6 +184,7 @@ func (s *signing) newID() string {
 	}
 	var b [16]byte
 	rand.Read(b[:])
+	// The version and variant bits of RFC 9562.
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	text := hex.EncodeToString(b[:])
 	return strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-")
@@ -205,6 +208,7 @@ func (s *signing) read(a *core.Attempt, n int) error {
 func (s *signing) write(texts []string) error {
 	fields := append([]Field{s.t.Signature}, s.t.More...)
 	if s.t.List != "" {
+		// write runs twice, with placeholders and with signatures, so it must not change s.entries.
 		entries := slices.Clone(s.entries)
 		for _, text := range texts {
 			entries = append(entries, s.t.Label+text)
@@ -258,6 +262,7 @@ func (s *signing) replace(read []core.Signature, texts []string) error {
 		return fmt.Errorf("schemes: %s signs with one secret, not %d", s.t.Name, len(texts))
 	}
 	old := []byte(`"` + read[0].Text + `"`)
+	// Replacing the wrong occurrence would damage the message.
 	if bytes.Count(s.r.Body, old) != 1 {
 		return malformed("the text in the place of the signature must be there once in the body, so that it can be replaced")
 	}

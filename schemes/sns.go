@@ -88,6 +88,7 @@ func (s *sns) Facts() core.Facts {
 func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 	const want = "the topic's ARN is needed, as in arn:aws:sns:REGION:ACCOUNT:NAME"
 	parts := strings.Split(arn, ":")
+	// An ARN of a subscription has seven parts.
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "sns" {
 		return nil, errors.New("not the ARN of an SNS topic: " + want)
 	}
@@ -99,6 +100,7 @@ func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 	default:
 		return nil, errors.New("the ARN is not in the partition aws, aws-cn or aws-us-gov: " + want)
 	}
+	// The region becomes part of a host name, so its alphabet matters.
 	region := parts[3]
 	switch {
 	case len(region) < 3 || len(region) > 32 || !only(region, "-0123456789abcdefghijklmnopqrstuvwxyz"):
@@ -313,6 +315,7 @@ func (s *sns) confirm(ctx context.Context, r *core.Request, _ *core.Message, key
 	})
 	if err != nil {
 		answer := refused(http.StatusServiceUnavailable)
+		// As long as the cache keeps the failure.
 		answer.Header.Set("Retry-After", "5")
 		return answer
 	}

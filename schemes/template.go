@@ -268,6 +268,7 @@ func (t Template) build() (*templated, error) {
 	var mistakes []error
 	fail := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
 
+	// Names are parts of store keys and metrics, so their alphabet is small.
 	if t.Name == "" || strings.ContainsFunc(t.Name, func(r rune) bool {
 		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
 	}) {
@@ -320,11 +321,13 @@ func (t Template) build() (*templated, error) {
 		}
 	}
 	mistakes = append(mistakes, s.checkKeys()...)
+	// From here on the parts are known; the following checks depend on them.
 	s.front = s.inFront()
 	s.outlined()
 	if len(t.More) > 0 {
 		s.moreOf = commonPrefix(t.More)
 	}
+	// The important check: without it, one signature could fit two messages.
 	for _, m := range s.ambiguous() {
 		fail("Content: %s", m)
 	}
@@ -380,6 +383,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 	if s.has(partID) && t.ID.none() {
 		mistakes = append(mistakes, errors.New("the content has {id}, but ID says not where it stands"))
 	}
+	// core compares contents with at most two varying parts left out, the timestamp and the nonce.
 	switch n := t.Nonce; {
 	case s.has(partNonce) != !n.none():
 		mistakes = append(mistakes, errors.New("the Nonce must be signed: Content has {nonce} if and only if Nonce says where it stands"))
@@ -419,6 +423,8 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	if t.ID.inBody() && !s.has(partBody) && !s.has(partID) {
 		mistakes = append(mistakes, errors.New("the body has the ID but is not signed, and Content lacks {id}"))
 	}
+	// Unsigned members could be changed by anybody, and without a signed id nothing compares
+	// attempts.
 	if len(t.Stable) > 0 && (!s.has(partBody) || !s.signsID() || slices.ContainsFunc(t.Stable, func(f Field) bool { return !f.inBody() })) {
 		mistakes = append(mistakes, errors.New("the Stable members belong to a signed id, and each stands in a signed JSON body"))
 	}

@@ -45,6 +45,7 @@ type templated struct {
 // all its values.
 func (s *templated) outlined() {
 	o, t := &s.outline, &s.t
+	// Only the id asks for other elements: a second event in the body matters for identity alone.
 	s.at.id, s.at.timestamp = o.add(t.ID.path, false, true), o.add(t.Timestamp.path, false, false)
 	if t.Signature.inBody() {
 		for _, f := range append([]Field{t.Signature}, t.More...) {
@@ -331,6 +332,7 @@ func (s *templated) setID(id string, a *core.Attempt) error {
 	case !visible(id):
 		return malformed("the message id is not 1 to 256 characters of printable ASCII")
 	case !s.has(partID):
+	// A fixed length marks the end of the id, so it needs no fence.
 	case s.t.IDLength != 0 && len(id) != s.t.IDLength:
 		return malformed("the message id does not have " + strconv.Itoa(s.t.IDLength) + " characters")
 	case s.t.IDLength == 0:
@@ -410,11 +412,13 @@ func (s *templated) readSignatureQuery(r *core.Request, a *core.Attempt) error {
 }
 
 func (s *templated) readSignatureHeader(header string, values []string, a *core.Attempt) error {
+	// Without a list, a second header is unexpected: the sender sends one.
 	if len(values) > 1 && s.t.List == "" {
 		return malformed(header + " is there " + strconv.Itoa(len(values)) + " times: which one counts cannot be told")
 	}
 	size, item := 0, 0
 	for _, v := range values {
+		// Bound the work before verification: strangers send these headers.
 		if size += len(v); size > maxSignatureBytes {
 			return malformed("more than " + strconv.Itoa(maxSignatureBytes) + " bytes of signatures")
 		}
@@ -537,6 +541,7 @@ func single(h core.Header, name string) (string, error) {
 // may be absent, but occurring twice is an error.
 func (f *Field) once(values []string, list string) (text string, found bool, err error) {
 	switch {
+	// A proxy may have added one, and another reader may take the other.
 	case f.whole() && len(values) > 1:
 		return "", false, malformed(f.header + " is there " + strconv.Itoa(len(values)) + " times: cannot tell which one counts")
 	case f.whole() && len(values) == 1:
@@ -591,6 +596,7 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 		case partBody:
 			s.writeBody(r.Body, &found, a)
 		case partMethod:
+			// Other characters would blur the border between the method and the next part.
 			if !isMethod(r.Method) {
 				return malformed("the method has characters that are not capital letters")
 			}
@@ -649,6 +655,7 @@ func (s *templated) readStamp(r *core.Request, found *contents) (string, error) 
 // writeBody appends the body to the signed content. If the timestamp is in the
 // body, it marks those bytes as the time: they differ between attempts.
 func (s *templated) writeBody(body []byte, found *contents, a *core.Attempt) {
+	// Two attempts differ in these bytes, so they must not become part of the identity.
 	if s.at.timestamp != 0 && !s.t.bodyless {
 		if from, to, ok := found.placeOf(body, s.at.timestamp); ok {
 			a.Content.WriteBody(body[:from])
@@ -725,6 +732,7 @@ func (s *templated) readStable(body []byte, found *contents, a *core.Attempt) {
 // reports Unidentified after verification.
 func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	path := s.t.ID.path
+	// An id identifies only one of several events.
 	if found.several {
 		if s.t.Batch == BatchRefused {
 			a.Unidentified = malformed("the body has other events beside the one at " + strings.Join(path, ".") + ": Template.Batch says how a body of several is identified")
