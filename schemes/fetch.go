@@ -61,10 +61,10 @@ func fetchClient(client *http.Client) *http.Client {
 		c = *client
 	} else {
 		c.Transport = &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: fetchTimeout}).DialContext,
-			TLSHandshakeTimeout:    fetchTimeout,
-			ResponseHeaderTimeout:  fetchTimeout,
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: fetchTimeout}).DialContext,
+			TLSHandshakeTimeout:   fetchTimeout,
+			ResponseHeaderTimeout: fetchTimeout,
 			// Sized for one small response from a host that we chose: headers are bounded as the
 			// body is.
 			MaxResponseHeaderBytes: 16 << 10,
