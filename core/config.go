@@ -202,8 +202,8 @@ const maxRepeats = 1_000_000
 // maxDuration keeps sums of durations far from overflow.
 const maxDuration = 10 * 365 * 24 * time.Hour
 
-// stamping is what the scheme says, or the weaker thing that the configuration
-// knows of the sender.
+// stamping returns the stamping of the scheme, or the weaker one that the
+// configuration states.
 func (c *Config) stamping() Stamping {
 	if s := c.Scheme.Stamping(); s != StampedEachAttempt || !c.SignsOnce {
 		return s
@@ -211,8 +211,8 @@ func (c *Config) stamping() Stamping {
 	return StampedOnce
 }
 
-// handlerTime is when the handler's context ends: early enough to settle before
-// the lease is over.
+// handlerTime returns how long the handler's context lasts. It ends early
+// enough to settle before the lease ends.
 func (c *Config) handlerTime() time.Duration {
 	return c.Lease - min(5*time.Second, c.Lease/2)
 }
@@ -220,7 +220,7 @@ func (c *Config) handlerTime() time.Duration {
 var errForgetsUntimed = errors.New("this scheme signs no timestamp and the store forgets at restart, so every message could be replayed " +
 	"after one: use a durable store, or a scheme that takes a signed time from the body, or accept it with Config.DangerouslyReplayableAfterRestart")
 
-// isNil also finds a nil pointer or function in an interface.
+// isNil also recognizes a nil pointer or function in an interface.
 func isNil(v any) bool {
 	if v == nil {
 		return true
