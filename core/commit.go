@@ -54,8 +54,8 @@ func Commit(ctx context.Context, s SeenStore) error {
 }
 
 // commitIn records the success of a handler in the handler's own transaction.
-// It does not retry: after an error, most databases reject further statements
-// in a transaction.
+// It does not retry: after an error, a transaction may accept no further
+// statements.
 func (c *claims) commitIn(ctx context.Context, s SeenStore, cl *claim) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
