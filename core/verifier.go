@@ -313,7 +313,7 @@ func (v *Verifier) keysFor(ctx context.Context, r *Request) (source string, keys
 	return v.ask(ctx, r)
 }
 
-// ringOf decodes what a key source returned.
+// ringOf decodes the result of a key source.
 func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) {
 	if _, static := v.keys.(*Keys); static {
 		return lookup{source: source, ring: v.decoy.Load()}, nil
@@ -335,15 +335,15 @@ func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) 
 	return lookup{source: source, ring: ring}, nil
 }
 
-// checkSigned checks what needs the body, and fills m when the signature holds.
-// arrived is when the headers were checked, which is also when keys must be
-// valid: the sender signed before it.
+// checkSigned makes the checks that need the body, and fills m if the signature
+// is valid. arrived is when the headers were checked. Keys must be valid at
+// that time, because the sender signed before it.
 func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *lookup, arrived time.Time, m *Message) (VerifyKey, error) {
 	id, stamp, expires := a.ID, a.Timestamp, a.Expires
 	if err := v.scheme.ReadBody(r, a); err != nil {
 		return nil, refuse(ErrMalformed, "", err)
 	}
-	if a.ID != id || a.Timestamp != stamp || a.Expires != expires || len(a.Unsigned) > 0 { // the body held them, and may have taken its time
+	if a.ID != id || a.Timestamp != stamp || a.Expires != expires || len(a.Unsigned) > 0 { // they came from the body, which may have taken long
 		if err := v.checkParts(a, v.cfg.Clock()); err != nil {
 			return nil, err
 		}
@@ -354,7 +354,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 	matched, err := k.match(ctx, a, arrived)
 	if err != nil {
 		if a.Unmatched != nil && !errors.Is(err, ErrKeysUnavailable) {
-			// As text: errors.Is must not find in it what the sender is not told.
+			// Only the text: errors.Is must not find a reason in it that the sender must not learn.
 			err = &Error{Reason: ErrKeysUnavailable, Detail: "checking the signature", Err: fmt.Errorf("%w (%s)", a.Unmatched, err.Error())}
 		}
 		return nil, err
@@ -372,7 +372,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int, error) {
 	switch {
 	case k.ring == nil:
-		_, _ = a.Content.WriteTo(sha256.New()) // an unknown source before any known one: about the same work
+		_, _ = a.Content.WriteTo(sha256.New()) // an unknown source before any known one: do about the same work
 		return -1, k.err
 	case k.err != nil:
 		_, _ = k.ring.match(ended, a, arrived) //nolint:contextcheck // so that nothing is fetched
@@ -392,8 +392,7 @@ func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int,
 	return matched, nil
 }
 
-// ended is the context of keys that stand in for those of an unknown source:
-// they fetch nothing.
+// ended is the context for decoy keys, so they fetch nothing.
 var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
