@@ -41,7 +41,7 @@ func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error)
 	// one. It has no body: that is unverified, and usually not read yet.
 	l.request = Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()}
 	timer := time.AfterFunc(v.cfg.KeyTimeout, func() { l.done <- false })
-	go l.run(v) //nolint:contextcheck // l holds the context
+	go l.run(v) //nolint:contextcheck // it has the context in it
 	answered := <-l.done
 	timer.Stop()
 	l.ctx.finish()

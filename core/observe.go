@@ -61,7 +61,7 @@ type Event struct {
 
 // watch collects an Event for the observer.
 type watch struct {
-	ctx   context.Context //nolint:containedctx // the request's context without its cancellation
+	ctx   context.Context //nolint:containedctx // the request's without its end
 	event Event
 	took  [parts]time.Duration
 	since time.Time // the end of the last lap

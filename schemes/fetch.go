@@ -552,7 +552,7 @@ func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x50
 		}
 		return issuer[0], nil
 	}
-	return nil, nil //nolint:nilnil // no issuer is no error: the chain ends here
+	return nil, nil //nolint:nilnil // none is no error: the chain ends here
 }
 
 // verifyRSA verifies with a fetched key. A key that is too weak is a mismatch,

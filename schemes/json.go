@@ -213,7 +213,7 @@ func (s *scanner) leave(depth int) bool {
 				}
 			}
 			quotes |= quote
-			inside = uint64(int64(text) >> 63) //nolint:gosec // carry the state of the last byte into the next word
+			inside = uint64(int64(text) >> 63) //nolint:gosec // the bit of the last byte
 		}
 		switch {
 		// Byte by byte, which handles escapes: seven bytes at the end, or eight of a word with an
