@@ -23,11 +23,10 @@ import (
 //	released              run                      run, at most reruns times, then in flight
 //	done                  redelivery               same: replay; older: acknowledged, observed as replay
 //
-// Where attempts carry no timestamp of their own, a retry is byte for byte a
-// replay: a message that is not done may then run again, and one that is done
-// is a redelivery. A done message that comes with another content or to another
-// address is neither, nor is one whose sender needs the response: see
-// protocol.handled.
+// If attempts have no timestamp of their own, a retry and a replay are the same bytes. Then a
+// message that is not done may run again, and one that is done is a redelivery. A done message that
+// comes with another content or to another address is neither, nor is one whose sender needs the
+// response: see protocol.handled.
 //
 // What a message is, and the two records beside it that bound what unsigned ids can do, is in
 // identity.go.

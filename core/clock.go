@@ -11,8 +11,8 @@ type clock struct {
 // moment is one reading of a clock.
 type moment struct{ at, real time.Time }
 
-// now reads the clock only once if both times are the same: besides the hash, a
-// clock reading is a large part of the cost of a message.
+// now reads the clock only once if both times are the same. After the hash,
+// clock readings are a large part of the cost of a message.
 func (c clock) now() moment {
 	now := time.Now() //nolint:forbidigo // timeouts run on real time
 	if c.configured == nil {

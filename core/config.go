@@ -34,11 +34,11 @@ type Config struct {
 	// A claim lasts 9 seconds (or Lease, if that is shorter) and is renewed
 	// every 3 seconds while the handler runs. If the process dies, attempts of
 	// the message get 503 for at most 9 seconds plus twice Skew, 19 seconds by
-	// default. Then a later attempt runs. If the claim cannot be renewed in
-	// time, because the store fails, is full, or is locked by the handler's own
-	// transaction, the handler's context is cancelled before the claim ends. If
-	// a process is frozen for longer than that, another attempt may run
-	// concurrently.
+	// default. Then a later attempt runs. A renewal may fail because the store
+	// fails, is full, or is locked by the handler's own transaction. If none
+	// succeeds in time, the handler's context is cancelled before the claim
+	// ends. If a process is frozen for longer than that, another attempt may
+	// run concurrently.
 	Lease time.Duration
 	// Remember is the minimum time for which a handled message is recognized.
 	// Each acknowledged redelivery starts it again. It must be longer than the
@@ -93,11 +93,11 @@ type Config struct {
 	// DangerouslyShowRefused is called with each request that was refused
 	// before its signature was verified, including the body. It is called
 	// before Observe. It is for development: its argument may contain
-	// credentials and personal data. If it is set, the body is read even where
-	// a refusal would have left it unread, within MaxBody and BodyTimeout (but
-	// see DangerouslyReportOnly, and fiberwh for streams in that mode). It must
-	// be safe for concurrent use, and the request waits for it. A panic in it
-	// propagates to the request. Default: none. explain.Hook makes one that
+	// credentials and personal data. If it is set, the body is read even after
+	// a refusal that would have left it unread. MaxBody and BodyTimeout apply,
+	// but see DangerouslyReportOnly, and fiberwh for streams in that mode. It
+	// must be safe for concurrent use, and the request waits for it. A panic in
+	// it propagates to the request. Default: none. explain.Hook makes one that
 	// names the mistake.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed

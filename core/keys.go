@@ -244,9 +244,9 @@ func spaceAdvice(text string) string {
 	}
 }
 
-// isWrapped reports whether pieces are parts of one key: lines of 64 or 76
-// characters as in PEM and MIME, where the first may have a label, or the
-// beginning of a public key.
+// isWrapped reports whether pieces are parts of one key. Such pieces are lines
+// of 64 or 76 characters, as in PEM and MIME, where the first may have a label.
+// Or they begin like a public key.
 func isWrapped(pieces []string) bool {
 	first := pieces[0]
 	bare := first[strings.LastIndexAny(first, ":_")+1:]

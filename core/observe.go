@@ -148,12 +148,12 @@ func clip(s string) string {
 	return s
 }
 
-// SlogObserver logs every event to l: handled messages at level debug,
-// redeliveries, attempts in flight and handshakes at info, refusals at warn,
-// and conditions that need an operator at error (misconfiguration, an outage, a
-// lost claim or commit, a message that cannot be distinguished from another). A
-// message whose signed content ran before under another unsigned id is logged
-// at warn or above.
+// SlogObserver logs every event to l. Handled messages have level debug.
+// Redeliveries, attempts in flight and handshakes have info, and refusals have
+// warn. Conditions that need an operator have error: misconfiguration, an
+// outage, a lost claim or commit, or a message that cannot be distinguished
+// from another. A message whose signed content ran before under another
+// unsigned id is logged at warn or above.
 func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := e.Reason.level()

@@ -126,10 +126,10 @@ type VerifyKey interface {
 	// Verify does none and returns an error if it needs any. A key that does no
 	// I/O verifies under such a context as usual.
 	//
-	// For a request of an unknown source Verify is called on a key of another
-	// one, so that both take about the same work, under a context that has
-	// ended. The result and the error are ignored. Package explain tries every
-	// key under such a context, many times and with unsigned requests.
+	// For a request of an unknown source, core calls Verify on a key of another
+	// source, so both cost about the same work. The context has ended, and core
+	// ignores the result and the error. Package explain tries every key under
+	// such a context, many times and with unsigned requests.
 	Verify(ctx context.Context, a *Attempt) (bool, error)
 }
 
@@ -157,10 +157,10 @@ type Attempt struct {
 	// ID identifies the message. Nil: none known.
 	Unsigned []string
 	// Indistinct says that two events of the sender may have the same signed
-	// content, and that nothing else in this request distinguishes them: the
-	// sender sets no delivery id, or always sets one and this request lost it.
-	// Such a message is not acknowledged when it arrives again: it may be
-	// another event.
+	// content, and that nothing else in this request distinguishes them. Either
+	// the sender sets no delivery id, or it always sets one and this request
+	// lost it. Such a message is not acknowledged when it arrives again: it may
+	// be another event.
 	Indistinct bool
 	// Reply says that the sender uses the content of the response, as a chat
 	// command or a call menu does. Such a message is never acknowledged with an

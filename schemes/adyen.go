@@ -87,6 +87,7 @@ func adyenFields(item object) ([]string, error) {
 			return nil, fmt.Errorf("amount: %w", err)
 		}
 	}
+	// The signed order. value and currency are members of amount.
 	names := []string{"pspReference", "originalReference", "merchantAccountCode", "merchantReference", "value", "currency", "eventCode", "success"}
 	if item.misspells(append(names[:4:4], "amount", "eventCode", "success")) || amount.misspells(names[4:6]) {
 		return nil, errors.New("a signed field has another spelling than Adyen's")

@@ -21,8 +21,8 @@ import (
 // scheme, and messages that it handled stay handled. Keep the name until
 // [core.Config].Remember has passed.
 //
-// A message that carries the headers of two members must be one message to
-// both, or an attacker could strip one set and make it run again. So all
+// A message with the headers of two members must be one message to both.
+// Otherwise an attacker could strip one set and make it run again. So all
 // members must have the same [core.Stamping] and identify messages the same
 // way: by the body, or by an id in it. Any rejects other schemes. Among those
 // are [core.StandardWebhooks], and a scheme that signs a header or a time but

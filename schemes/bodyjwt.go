@@ -360,6 +360,7 @@ func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
 func untimed(claims object) []byte {
 	var text []byte
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		// These differ between attempts.
 		if name != "iat" && name != "nbf" && name != "exp" {
 			text = fmt.Appendf(text, "%q:%d:%s", name, len(claims[name]), claims[name])
 		}

@@ -30,6 +30,7 @@ type cloudEvents struct {
 // Facts implements [core.Describer].
 func (c cloudEvents) Facts() core.Facts {
 	f := core.FactsOf(c.Scheme)
+	// The scheme may have a handshake of its own.
 	next := f.Handshake
 	f.Handshake = func(r *core.Request) *core.Answer {
 		switch answer := c.answer(r); {

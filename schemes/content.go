@@ -55,6 +55,7 @@ func (s *templated) readContent(text string) error {
 		}
 		name, after, closed := strings.Cut(rest, "}")
 		kind, field := partNames()[name], Field{}
+		// Only these two kinds have a name after the colon.
 		switch of, value, _ := strings.Cut(name, ":"); {
 		case value == "":
 		case of == "header":
@@ -69,6 +70,7 @@ func (s *templated) readContent(text string) error {
 			return fmt.Errorf("{%s} is there twice", name)
 		}
 		s.parts = append(s.parts, part{kind: kind, field: field})
+		// Counted from 1, so zero means absent.
 		s.place[kind] = len(s.parts)
 		text = after
 	}

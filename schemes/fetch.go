@@ -212,6 +212,7 @@ func (f *fetches) prove(address string) {
 	if since, ok := f.proven[address]; ok && now.Sub(since) < time.Hour {
 		return
 	}
+	// As in name: do not keep the request alive.
 	f.proven[strings.Clone(address)] = now
 	if len(f.proven) <= maxProven {
 		return
@@ -223,6 +224,8 @@ func (f *fetches) prove(address string) {
 			oldest = a
 		}
 	}
+	// An address that falls out is only unproven again: its next message counts against the usual
+	// budget.
 	delete(f.proven, oldest)
 }
 
@@ -340,6 +343,7 @@ func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func(
 	if c.entries == nil {
 		c.entries = make(map[string]*cached[T])
 	}
+	// Store the entry before loading, so concurrent callers find it and wait.
 	e := &cached[T]{done: make(chan struct{}), old: old}
 	c.entries[strings.Clone(key)] = e
 	return e, nil
@@ -349,7 +353,9 @@ func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func(
 // expires soonest. It returns false if every entry is still loading.
 func (c *cache[T]) evict(now time.Time) bool {
 	victim, least := "", time.Time{}
+	// A full scan, but only if 1,024 entries are in use at once.
 	for key, e := range c.entries {
+		// Never evict an entry that is loading: later callers could not share its fetch.
 		if !e.ready {
 			continue
 		}
@@ -408,6 +414,7 @@ func plainHTTPS(text string) (*url.URL, bool) {
 	if err != nil || u.Scheme != "https" || u.Opaque != "" || u.User != nil || u.Fragment != "" || u.ForceQuery || u.RawPath != "" || u.String() != text {
 		return nil, false
 	}
+	// Neither a port nor an IPv6 address nor an international name passes.
 	for _, c := range u.Host {
 		if c != '.' && c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
 			return nil, false
@@ -491,6 +498,7 @@ func (c *certificates) trust(ctx context.Context, address string, chain []*x509.
 	// certificate, at most three times. Each step costs one fetch and each certificate comes from
 	// the network, so the depth is bounded.
 	options := x509.VerifyOptions{
+		// Signing certificates need no usage for TLS servers, so accept any.
 		Roots: c.roots, Intermediates: x509.NewCertPool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	}
 	for _, between := range chain[1:] {
@@ -511,6 +519,7 @@ func (c *certificates) trust(ctx context.Context, address string, chain []*x509.
 			break
 		}
 		options.Intermediates.AddCert(issuer)
+		// The next issuer is the one of this certificate.
 		last = issuer
 		_, err = leaf.Verify(options)
 	}

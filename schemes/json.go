@@ -58,11 +58,14 @@ func isIndex(name string) bool {
 	return true
 }
 
+// scanner is a position in a body. It has no error: a method that fails leaves
+// the scanner anywhere, and the search ends.
 type scanner struct {
 	b []byte
 	i int
 }
 
+// space moves past white space.
 func (s *scanner) space() {
 	for s.i < len(s.b) {
 		switch s.b[s.i] {

@@ -35,6 +35,7 @@ func parseObject(text []byte) (object, error) {
 		if err != nil || !ok {
 			return nil, bad
 		}
+		// Compare in every case, since readers differ in whether they ignore it.
 		for other := range o {
 			if strings.EqualFold(name, other) {
 				return nil, errors.New("a JSON object with a name that is there twice: which one counts cannot be told")
@@ -134,6 +135,7 @@ func parseLongJWT(text, alg string) (jwt, error) {
 	if err != nil {
 		return jwt{}, malformed("the claims of the JWT: " + err.Error())
 	}
+	// The signature covers the encoded text, so keep that and not the decoded parts.
 	return jwt{kid: kid, claims: claims, signed: text[:len(parts[0])+1+len(parts[1])], signature: parts[2]}, nil
 }
 

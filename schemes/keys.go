@@ -89,6 +89,8 @@ var (
 	plainHash  = algorithm{hash: sha256.New, plain: true}
 )
 
+// is returns the implementation. The zero Algorithm, which names none, is
+// HMAC-SHA256.
 func (a Algorithm) is() *algorithm {
 	if a.of == nil {
 		return &hmacSHA256
@@ -142,6 +144,7 @@ func (k insideKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 		if sig.Label != k.label {
 			continue
 		}
+		// Hash the content only if a signature has our label, and only once.
 		if want == nil {
 			want = []byte(k.sum(&a.Content))
 		}

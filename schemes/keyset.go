@@ -77,6 +77,7 @@ func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 			return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: the host %q is not one in lower case, without port and path", host)}
 		}
 	}
+	// The caller may change its slice later.
 	o.Hosts = slices.Clone(o.Hosts)
 	if other, ok := scheme.(*keySet); ok {
 		scheme = other.Scheme // with these hosts in place of its own
@@ -243,6 +244,7 @@ func parseSet(text []byte) ([]jwk, error) {
 	var keys []jwk
 	for _, raw := range set.Keys {
 		var k jwk
+		// RFC 7517: use and key_ops restrict a key. One for encryption must not verify.
 		if json.Unmarshal(raw, &k) == nil && (k.Use == "" || k.Use == "sig") && (len(k.KeyOps) == 0 || slices.Contains(k.KeyOps, "verify")) {
 			keys = append(keys, k)
 		}
@@ -266,6 +268,7 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 		if err != nil || isMAC(key) { // a custom scheme may read plain base64 as a shared secret
 			continue
 		}
+		// Messages without a key id are tried with every key, so the number is bounded.
 		if keys = append(keys, setKey{k.Kid, key}); len(keys) > maxSetKeys {
 			return nil, fmt.Errorf("more than %d keys fit", maxSetKeys)
 		}
@@ -299,6 +302,7 @@ func (k jwk) text(scheme core.Scheme) (string, bool) {
 		if k.Kty == "RSA" {
 			alg = map[string]string{"RS256": "rsa-v1_5-sha256", "PS512": "rsa-pss-sha512"}[k.Alg]
 		}
+		// With its id, a key only verifies signatures that name it.
 		if k.Kid != "" {
 			return k.Kid + "@" + alg + ":" + text, alg != ""
 		}

@@ -66,6 +66,7 @@ func (s linkedIn) ParseKey(text string) (core.VerifyKey, error) {
 func answerCode(r *core.Request, key core.VerifyKey) *core.Answer {
 	k, ok := key.(answeringKey)
 	code := tokenOf(r, linkedInCode)
+	// A handshake has no body. One with a body could be a message without its signature.
 	if !ok || len(r.Body) > 0 || code == "" {
 		return nil
 	}

@@ -52,6 +52,7 @@ func (s mandrill) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the query of the request is not that of the configured URL")
 	}
 	form.write(&a.Content, "", "")
+	// Other bytes can encode the same form.
 	a.BodySigned, a.Indistinct = false, s.indistinct(a.Unsigned)
 	return nil
 }

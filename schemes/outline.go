@@ -136,6 +136,7 @@ func (s *search) members(m *branch, past bool) {
 		if name == nil || !s.is(':') {
 			return
 		}
+		// The first member with a name counts, as in find.
 		child := m.child(name, s.places)
 		var ok bool
 		if child == nil || !unescaped(name) {
@@ -176,6 +177,7 @@ func (s *search) elements(m *branch, past bool) {
 		} else {
 			left--
 			batch = child.batch
+			// Elements before this one are other events.
 			s.several = s.several || batch && index > 0
 			ok = s.branch(child, past || left > 0 || batch)
 		}

@@ -101,6 +101,7 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if a.Timestamp, err = RFC3339.parse(stamp); err != nil {
 		return err
 	}
+	// Never let the message choose the algorithm.
 	if values[4] != "SHA256withRSA" {
 		return malformed("Paypal-Auth-Algo is not SHA256withRSA, and nothing else is accepted")
 	}
@@ -157,6 +158,7 @@ func (k *paypalKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	}
 	named := func(name string) bool { return strings.HasSuffix(name, ".paypal.com") }
 	return k.certs.verify(ctx, k.webhookID, m.certURL, named, func(public *rsa.PublicKey) (bool, error) {
+		// A separate attempt, because the identity must not depend on the id of the webhook.
 		whole := core.Attempt{Signatures: a.Signatures}
 		whole.Content.WriteString(m.id + "|" + m.stamp + "|" + k.webhookID + "|" + m.crc)
 		return verifyRSA(ctx, paypalLabel, core.Base64, public, crypto.SHA256, &whole)

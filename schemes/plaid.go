@@ -199,6 +199,7 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	}
 	k, now := answer.Key, p.keys.now()
 	public, ok := p256(k.X, k.Y)
+	// Plaid repeats the id, so a cache or proxy that returns another key is detected.
 	if !ok || k.Kty != "EC" || k.Crv != "P-256" || k.Alg != "ES256" || k.Use != "sig" || k.Kid != kid {
 		return fail("the answer is not the ES256 key that was asked for")
 	}

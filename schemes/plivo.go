@@ -123,6 +123,7 @@ func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
 	form.write(c, "", "")
 	c.WriteString(".")
 	c.WriteString(a.ID)
+	// A request of a call asks what to do next, in the query or in the form.
 	a.Reply = query.has("CallUUID") || form.has("CallUUID")
 	return nil
 }

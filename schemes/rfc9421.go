@@ -191,6 +191,7 @@ func (s *httpSignatures) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if chosen.expires != 0 {
 		a.Expires = time.Unix(chosen.expires, 0)
 	}
+	// Only for logs, so a nonce of another form is no error.
 	if visible(chosen.nonce) {
 		a.ID = chosen.nonce
 	}
@@ -371,6 +372,7 @@ func (s *httpSignatures) ReadBody(r *core.Request, a *core.Attempt) error {
 		if c.text == "@query-param" && strings.ContainsAny(value, "%*") {
 			a.Hint = queryParamHint
 		}
+		// RFC 9421, section 2.5: a line is the component, a colon, a space and the value.
 		line = append(c.appendTo(line[:0]), ": "...)
 		_, _ = a.Content.Write(line)
 		a.Content.WriteString(value)
@@ -545,6 +547,7 @@ func checkDigest(r *core.Request) error {
 			}
 		}
 	}
+	// Without a digest that we can check, the signature says nothing about the body.
 	if !known {
 		return malformed("Content-Digest has neither sha-256 nor sha-512, so the body cannot be checked: ask the sender for one of them")
 	}
@@ -768,6 +771,7 @@ func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 			return nil, malformed(name + " has more than " + strconv.Itoa(maxFieldBytes) + " bytes")
 		}
 	}
+	// RFC 8941: several header lines are one dictionary.
 	p := sfParser{text: strings.Trim(strings.Join(values, ", "), " ")}
 	if p.text == "" {
 		return nil, missing(name)
@@ -959,6 +963,7 @@ func (p *sfParser) integer() string {
 	minus := p.consume('-')
 	text := p.while(isDigit)
 	switch {
+	// RFC 8941 allows 15 digits, which always fit an int64.
 	case text == "" || len(text) > 15 || text[0] == '0' && (len(text) > 1 || minus):
 		p.fail("a number that is not written as numbers are, or too long")
 	case p.peek() == '.':

@@ -92,6 +92,7 @@ func (s *signing) sign(prepare func(*signing), id string, at time.Time, secrets 
 	if len(secrets) == 0 {
 		return errors.New("schemes: no secret to sign with")
 	}
+	// Ids and times first: they are part of the signed content that read collects.
 	if err := s.stamp(id, at); err != nil {
 		return err
 	}
@@ -164,6 +165,7 @@ func (s *signing) put(f Field, text string) error {
 			return malformed("the body has nothing at " + strings.Join(f.path, ".") + ", where this sender has what it signs: put a placeholder there")
 		}
 		s.r.Body = body
+	// The field shares a list with the signatures, so write assembles the header.
 	case f.key != "" && f.header == s.t.Signature.header:
 		s.entries = append([]string{f.key + text}, s.entries...)
 	case f.item != 0 && f.header == s.t.Signature.header:
@@ -179,6 +181,7 @@ func (s *signing) put(f Field, text string) error {
 // newID returns a new message id. Where ids have 36 characters it is a UUID of
 // version 4.
 func (s *signing) newID() string {
+	// Ids of 36 characters are taken for UUIDs, as at Twitch.
 	if s.t.IDLength != 36 {
 		return core.NewID()
 	}

@@ -173,6 +173,7 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	case "2":
 		label = snsSHA256
 	case "1":
+		// Another label, so that a key without SHA-1 never verifies it.
 		label = snsSHA1
 	default:
 		return malformed("SignatureVersion is neither \"1\" nor \"2\"")
@@ -272,6 +273,7 @@ func (k *snsKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if u, ok := plainHTTPS(m.certURL); !ok || u.Host != k.host {
 		return false, noMatch("SigningCertURL is not at %s, where that of the topic must be", k.host)
 	}
+	// Say why, or the refusal would look like a wrong signature.
 	if !k.sha1 && !slices.ContainsFunc(a.Signatures, func(s core.Signature) bool { return s.Label == snsSHA256 }) {
 		return false, noMatch("the message is signed with SHA-1: set the topic's SignatureVersion to 2")
 	}

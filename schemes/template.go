@@ -92,7 +92,7 @@ type Template struct {
 	// Content is the signed text, with {id}, {timestamp}, {nonce}, {body},
 	// {method} and {url}: "v0:{timestamp}:{body}". {header:Name} and
 	// {query:name} are values that belong to the message and help to identify
-	// it; for a value that differs between attempts, use Nonce. {secret} is the
+	// it. Use Nonce for a value that differs between attempts. {secret} is the
 	// secret, and must come last.
 	Content string
 	// Gunzip says that the sender signs the body before it compresses it with
@@ -263,6 +263,8 @@ func (u unusable) ParseKey(string) (core.VerifyKey, error)         { return nil,
 func (u unusable) ReadHeader(*core.Request, *core.Attempt) error   { return u.err }
 func (u unusable) ReadBody(_ *core.Request, _ *core.Attempt) error { return u.err }
 
+// build checks everything at start-up, and collects all mistakes. So requests
+// need no checks of the template.
 func (t Template) build() (*templated, error) {
 	s := &templated{t: t, label: strings.TrimRight(t.Label, "=,:")}
 	var mistakes []error
@@ -342,8 +344,8 @@ func (t Template) build() (*templated, error) {
 	return s, nil
 }
 
-// checkKeys finds a public key where the content needs a secret, a plain hash
-// without a secret, and a public key in a form that cannot hold one.
+// checkKeys finds a {secret} under an algorithm with public keys, and a plain
+// hash without one. It also finds a SecretText that cannot hold a public key.
 func (s *templated) checkKeys() (mistakes []error) {
 	algorithm := s.t.Algorithm.is()
 	private := algorithm.public != nil
@@ -466,6 +468,7 @@ func (s *templated) readURL() error {
 	if err != nil {
 		return err
 	}
+	// The body and the address must not share a border that a request can move.
 	if s.mustBeWhole() {
 		u.exact()
 	}
@@ -492,6 +495,7 @@ type address struct {
 	query bool // text is complete, so requests add nothing
 }
 
+// publicURL parses the public address of an endpoint.
 func publicURL(text string) (address, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -528,6 +532,7 @@ func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	}
 	path, query, has := strings.Cut(target, "?")
 	switch {
+	// The signed address is the configured one, with its spelling. The query is only compared.
 	case a.query:
 		_, own, _ := strings.Cut(a.text, "?")
 		return a.text, "", query == own

@@ -351,6 +351,7 @@ func visible[T string | []byte](id T) bool {
 		return false
 	}
 	for i := range len(id) {
+		// No space: some logs and headers split there.
 		if id[i] <= ' ' || id[i] > '~' {
 			return false
 		}
@@ -379,6 +380,7 @@ func (s *templated) readSignatures(r *core.Request, a *core.Attempt) error {
 		}
 	}
 	for i := range s.t.More {
+		// All headers that the request has were read.
 		if left <= 0 {
 			break
 		}
@@ -492,6 +494,7 @@ func lines(h core.Header, name string) []string {
 // does not allocate for names of up to 64 bytes.
 func valuesOf(h core.Header, name string) []string {
 	m, ok := h.(http.Header)
+	// On the stack; the map lookup with a converted key does not allocate either.
 	var canonical [64]byte
 	if !ok || len(name) > len(canonical) {
 		return h.Values(name)
@@ -699,6 +702,7 @@ func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) erro
 		}
 	}
 	if a.IDSigned {
+		// Only a signed id needs a comparison: without one, the content itself is the identity.
 		s.readStable(body, found, a)
 	} else {
 		a.Indistinct = s.indistinct(a.Unsigned)

@@ -152,6 +152,7 @@ func (k twilioKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if !ok {
 		return false, nil
 	}
+	// A separate attempt, so the content of a stays the identity.
 	form := core.Attempt{Signatures: a.Signatures}
 	form.Content.WriteString(k.other + rest)
 	return k.verify(ctx, &form)
@@ -196,6 +197,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	signed := *r
+	// Verify the address without the digest, which is not part of the configured URL.
 	signed.URL = target
 	if err := t.templated.ReadBody(&signed, a); err != nil {
 		return err

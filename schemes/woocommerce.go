@@ -48,6 +48,7 @@ func (w wooCommerce) isPing(r *core.Request) bool {
 	if !w.answers || r.Method != http.MethodPost || !hasType(r.Header, "application/x-www-form-urlencoded") {
 		return false
 	}
+	// Any of them marks a message, so a message without its signature is no ping.
 	for name := range r.Header.Clone() {
 		if strings.HasPrefix(name, "X-Wc-Webhook-") {
 			return false
