@@ -61,12 +61,10 @@ func fetchClient(client *http.Client) *http.Client {
 		c = *client
 	} else {
 		c.Transport = &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: fetchTimeout}).DialContext,
-			TLSHandshakeTimeout:   fetchTimeout,
-			ResponseHeaderTimeout: fetchTimeout,
-			// Sized for one small response from a host that we chose: headers are bounded as the
-			// body is.
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: fetchTimeout}).DialContext,
+			TLSHandshakeTimeout:    fetchTimeout,
+			ResponseHeaderTimeout:  fetchTimeout,
 			MaxResponseHeaderBytes: 16 << 10,
 			MaxIdleConnsPerHost:    1,
 			IdleConnTimeout:        30 * time.Second,
