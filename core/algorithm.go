@@ -56,7 +56,7 @@ func (e Encoding) base64() *base64.Encoding {
 // decode accepts exactly the canonical text of size bytes.
 func (e Encoding) decode(dst []byte, text string, size int) ([]byte, bool) {
 	if e == Hex || e == HexUpper {
-		first, last := byte('A'), byte('F') // of the other case
+		first, last := byte('A'), byte('F') // the other case, which is rejected
 		if e == HexUpper {
 			first, last = 'a', 'f'
 		}
@@ -71,8 +71,8 @@ func (e Encoding) decode(dst []byte, text string, size int) ([]byte, bool) {
 		dst, err := hex.AppendDecode(dst, []byte(text))
 		return dst, err == nil
 	}
-	// The decoder skips line breaks; with some in it the text would have the right length only for
-	// fewer bytes.
+	// The decoder skips line breaks. So a text of this length that contains some decodes to fewer
+	// bytes.
 	if len(text) != e.base64().EncodedLen(size) {
 		return nil, false
 	}
@@ -80,8 +80,9 @@ func (e Encoding) decode(dst []byte, text string, size int) ([]byte, bool) {
 	return dst, err == nil && len(dst) == size
 }
 
-// hmacKey compares the text of a MAC with the presented texts: one hash of the
-// content, no decoding, and no second spelling of a signature.
+// hmacKey encodes the MAC and compares the text with the presented texts. So it
+// hashes the content once, decodes nothing, and accepts only the canonical
+// spelling of a signature.
 type hmacKey struct {
 	label string
 	enc   Encoding
@@ -93,12 +94,13 @@ type macState struct {
 	sum, text []byte
 }
 
-// HMACKey makes the key of an HMAC scheme, over newHash (crypto/sha256.New and
-// so on). It checks the signatures with this label. The secret is copied.
+// HMACKey returns the key of an HMAC scheme with the hash newHash, such as
+// crypto/sha256.New. It checks the signatures with this label. The secret is
+// copied.
 //
-// It refuses an empty secret, and a public key or certificate in any usual
-// form. It also refuses what the program's crypto mode forbids: with
-// GODEBUG=fips140=only, SHA-1 and secrets under 112 bits.
+// It rejects an empty secret, and a public key or certificate in any usual
+// form. It also rejects what the program's crypto mode forbids. With
+// GODEBUG=fips140=only, those are SHA-1 and secrets under 112 bits.
 func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding) (VerifyKey, error) {
 	if len(secret) == 0 {
 		return nil, errors.New("empty key: everybody could sign with it")
@@ -120,8 +122,8 @@ func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding
 	return k, nil
 }
 
-// tryHMAC finds out now whether package hmac will panic at the first request,
-// as it does with fips140=only.
+// tryHMAC finds out at start-up whether package hmac would panic at the first
+// request, as it may with fips140=only.
 func tryHMAC(newHash func() hash.Hash, secret []byte) (err error) { //nolint:nonamedreturns // set while recovering
 	defer func() {
 		if p := recover(); p != nil {
@@ -162,8 +164,8 @@ func hasLabel(sigs []Signature, label string) bool {
 	return false
 }
 
-// ed25519Key verifies each presented signature; ed25519 hashes the content
-// together with the signature, so there is one hash for each.
+// ed25519Key verifies each presented signature. ed25519 hashes the content
+// together with the signature, so each signature costs one hash.
 type ed25519Key struct {
 	label string
 	enc   Encoding
@@ -184,8 +186,8 @@ func Ed25519Key(label string, public []byte, enc Encoding) (VerifyKey, error) {
 	return &ed25519Key{label: label, enc: enc, pub: append([]byte(nil), public...)}, nil
 }
 
-// isSmallOrder knows every encoding, canonical or not, of the eight points
-// whose order divides 8. The sign bit does not matter.
+// isSmallOrder recognizes every encoding, canonical or not, of the eight points
+// whose order divides 8. It ignores the sign bit.
 func isSmallOrder(public []byte) bool {
 	y := hex.EncodeToString(public[:31]) + hex.EncodeToString([]byte{public[31] & 0x7f})
 	const ff = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// Answer is the response that a sender gets instead of the handler's. Adapters
+// Answer is the response that a sender gets in place of the handler's. Adapters
 // write it unchanged.
 type Answer struct {
 	// Status is the HTTP status.
@@ -20,12 +20,12 @@ type Answer struct {
 // before.
 const RedeliveryHeader = "Webhook-Redelivery"
 
-// retryAfter is in seconds: short, because most handlers are done by then.
+// retryAfter is in seconds. It is short, because most handlers end within it.
 const retryAfter = "5"
 
-// kind is the class of a reason that a sender gets, and its status. Everything
-// that depends on a secret is one class: only the observer gets the exact
-// reason.
+// kind returns the class of a reason that the sender sees, and the status. All
+// reasons that depend on a secret share one class. Only the observer gets the
+// exact reason.
 func (r Reason) kind() (string, int) {
 	switch r {
 	case ErrMalformed, ErrMissingHeader:

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// An attempt is used again for another request: nothing of the last one may be in it, nor be held
-// by it.
+// An Attempt is reused for another request. It must neither contain nor
+// reference anything of the last one.
 func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -357,8 +357,8 @@ func TestEveryOneOfTheseWasSomebodysBug(t *testing.T) {
 	})
 }
 
-// fips140=only panics in hmac.New for keys under 112 bits and for SHA-1. It is a mode of the whole
-// program, so the test runs itself once more.
+// fips140=only panics in hmac.New for keys under 112 bits and for SHA-1. It is
+// a mode of the whole program, so the test runs itself in a second process.
 func TestFIPSOnlyRefusesShortKeysAndSHA1AtBootInsteadOfPanicking(t *testing.T) {
 	t.Parallel()
 	const again = "HOOKONCE_TEST_FIPS"
@@ -394,7 +394,7 @@ func TestFIPSOnlyRefusesShortKeysAndSHA1AtBootInsteadOfPanicking(t *testing.T) {
 	t.Log("fips140=only was tested")
 }
 
-// lines is the header that a test made itself.
+// lines returns the header of a request that a test made.
 func lines(h core.Header) http.Header {
 	m, _ := h.(http.Header)
 	return m

@@ -23,16 +23,15 @@ import (
 //	released              run                      run, at most reruns times, then in flight
 //	done                  redelivery               same: replay; older: acknowledged, observed as replay
 //
-// Where attempts carry no timestamp of their own, a retry is byte for byte a
-// replay: a message that is not done may then run again, and one that is done
-// is a redelivery. A done message that comes with another content or to another
-// address is neither, nor is one whose sender needs the response: see
-// protocol.handled.
+// If attempts have no timestamp of their own, a retry and a replay are the same bytes. Then a
+// message that is not done may run again, and one that is done is a redelivery. A done message that
+// comes with another content or to another address is neither, nor is one whose sender needs the
+// response: see protocol.handled.
 //
 // What a message is, and the two records beside it that bound what unsigned ids can do, is in
 // identity.go.
 
-// verdict is what the protocol says of an attempt.
+// verdict is the decision of the protocol about an attempt.
 type verdict uint8
 
 const (
@@ -41,15 +40,15 @@ const (
 	redelivery
 	replaySame
 	replayOlder
-	answered  // done, and its response, which the sender wants, is gone
-	repeated  // the signed content was handled under other unsigned ids
+	answered  // done; the sender needs the response, which is not kept
+	repeated  // the signed content was handled under other unsigned ids, too often
 	reused    // done, but with another signed content under the same id
 	elsewhere // done, at another address
 	unsure    // done, but an equal message may be another event
 )
 
 // fault breaks one rule of the protocol. Only the simulation in the tests sets
-// any: it must find the re-run.
+// faults: it must find the second run that each one causes.
 type fault uint16
 
 const (
@@ -58,34 +57,35 @@ const (
 	faultNoTouch                           // a redelivery leaves the record alone
 	faultReleaseDeletes                    // a release forgets the message
 	faultLeaseIsLife                       // a claim's record ends with its lease
-	faultNoColdStart                       // a store that forgot is taken at its word
-	faultNoSecondLook                      // what a claim finds out about its store comes too late for that claim
+	faultNoColdStart                       // a store that forgot its records is trusted
+	faultNoSecondLook                      // a loss of records that a claim itself finds out does not count for that claim
 	faultContentAlone                      // unsigned ids do not count
 	faultIDAlone                           // unsigned ids count without the signed content
 	faultNoCount                           // equal contents are not counted
 	faultNoSpending                        // an attempt may be presented under any unsigned id
-	faultTimeIdentifies                    // a retry is another message, because its time is
+	faultTimeIdentifies                    // a retry is another message, because its timestamp differs
 	faultNoPrint                           // a done message is acknowledged whatever its content and address
 	faultSure                              // equal bytes are one event, whatever the scheme says
-	faultNoRenewal                         // nobody looks for the renewal of a lease
+	faultNoRenewal                         // renewals of leases are ignored
 )
 
-// protocol decides over records; it does no I/O and reads no clock. All times
-// are Unix milliseconds.
+// protocol makes decisions about records. It does no I/O and reads no clock.
+// All times are Unix milliseconds.
 type protocol struct {
 	past, future, skew, remember int64
 	lease                        int64 // renewed while the handler runs, up to hold
 	hold                         int64 // how long an attempt may be handled: Config.Lease
-	visit                        int64 // how long a claim may take on its way to the store
+	visit                        int64 // the maximum time of a claim on its way to the store
 	reruns                       uint8
 	repeats                      uint32
-	eachAttempt                  bool // each attempt carries a stamp of its own
+	eachAttempt                  bool // each attempt has its own timestamp
 	broken                       fault
 }
 
-// margin is what clocks may differ by between the node that admits and the one
-// that is replayed to, both ways, a second because timestamps are whole ones,
-// and the time between the check of the tolerance and the claim.
+// margin is how much longer a record must live than the tolerance demands. It
+// allows for clock skew in both directions, between the node that admits and
+// the node that gets the replay. It adds a second, because timestamps are whole
+// seconds. It also adds the time between the tolerance check and the claim.
 func (p *protocol) margin() int64 {
 	if p.broken&faultNoMargin != 0 {
 		return 0
@@ -93,9 +93,10 @@ func (p *protocol) margin() int64 {
 	return 2*p.skew + 1000 + p.visit
 }
 
-// window is until when any node would accept an attempt with this timestamp. A
-// timestamp may lie in the future, so it does not count from arrival. Messages
-// without one are protected as long as they are remembered.
+// window returns until when any node would accept an attempt with this
+// timestamp. A timestamp may lie in the future, so the window does not count
+// from arrival. Messages without a timestamp are protected as long as they are
+// remembered.
 func (p *protocol) window(stamp, now int64) int64 {
 	if stamp == 0 {
 		return now + p.remember
@@ -106,9 +107,9 @@ func (p *protocol) window(stamp, now int64) int64 {
 	return stamp + p.past + p.margin()
 }
 
-// claimWindow is window for a message that is not handled yet. One without a
-// time may run again whatever its record says, so that protects nothing but the
-// lease; unless it says that the message was counted.
+// claimWindow is window for a message that is not handled yet. A message
+// without a timestamp may run again in any case. So its record only protects
+// the lease, unless it says that the message was counted.
 func (p *protocol) claimWindow(id *identity, stamp, now int64) int64 {
 	if stamp == 0 && !id.counts(p) {
 		return now + p.hold + 2*p.skew
@@ -116,9 +117,9 @@ func (p *protocol) claimWindow(id *identity, stamp, now int64) int64 {
 	return p.window(stamp, now)
 }
 
-// decide says what becomes of an attempt that meets old, and makes next the
-// record to write for it: when it runs, and when a redelivery raises the mark.
-// In all other cases next equals old.
+// decide returns the verdict on an attempt that meets the record old, and sets
+// next to the record to write. next differs from old only if the attempt runs,
+// or if a redelivery raises the mark.
 func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, token [8]byte) verdict {
 	newer := stamp > old.mark || old.state == 0
 	*next = *old
@@ -146,7 +147,7 @@ func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, tok
 		}
 		next.status = uncounted
 	case Spent, Counted:
-		return repeated // its content came under unsigned ids, and now comes without
+		return repeated // the content was handled with unsigned ids, and now arrives without
 	default:
 		if id.counts(p) {
 			next.status = uncounted
@@ -162,9 +163,8 @@ func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, tok
 	return run
 }
 
-// handled says what becomes of an attempt of a message that was handled: it
-// runs only where its sender needs the response, and within the count of its
-// content.
+// handled returns the verdict on an attempt of a handled message. It runs only
+// if its sender needs the response, and only within the count of its content.
 func (p *protocol) handled(old *record, id *identity, stamp int64) verdict {
 	broken := p.broken&faultNoPrint != 0
 	switch {
@@ -187,26 +187,26 @@ func (p *protocol) handled(old *record, id *identity, stamp int64) verdict {
 	}
 }
 
-// counts says that the messages of this content are counted, spends that each
-// attempt is spent by one message.
+// counts reports whether messages with this content are counted. spends reports
+// whether each attempt belongs to one message only.
 func (id *identity) counts(p *protocol) bool { return id.content != Key{} && !p.eachAttempt }
 func (id *identity) spends(p *protocol) bool { return id.content != Key{} && p.eachAttempt }
 
-// spend is the record of an attempt that belongs to a message. It is the same
-// for each call for that message, and needed as long as the attempt could be
-// accepted.
+// spend returns the record that assigns an attempt to a message. It is equal
+// for each call for that message. The store needs it as long as the attempt
+// could be accepted.
 func (p *protocol) spend(message *Key, stamp, now int64) record {
 	name := nameOf(message)
 	return record{state: Spent, windowEnd: p.window(stamp, now), mark: name[0], leaseEnd: name[1]}
 }
 
-// count adds a message to the record of its content; ok is false if that
-// exceeds the bound. The count ends Config.Remember after its first message: a
-// sender that repeats equal bytes daily must not reach the bound.
+// count adds a message to the record of its content. ok is false if that
+// exceeds the bound. The count expires Config.Remember after its first message,
+// so a sender that repeats equal bytes daily does not reach the bound.
 //
-// The record names the message that was counted last: if that was claimed and
-// never settled, as by a process that died, it is not counted again. again says
-// that the message ran to its end before, and runs once more.
+// The record names the message that was counted last. If that message was
+// claimed and never settled, because its process died, it is not counted again.
+// again says that the message was handled before, and runs once more.
 func (p *protocol) count(old *record, message *Key, again bool, now int64, token [8]byte) (next record, ok bool) {
 	n, name := uint32(0), nameOf(message)
 	switch {
@@ -216,7 +216,7 @@ func (p *protocol) count(old *record, message *Key, again bool, now int64, token
 	case old.state == Counted:
 		n = old.generation
 	default:
-		n = 1 // a message that only its content identified, before the scheme knew better
+		n = 1 // a message from an older version of the scheme, identified by its content alone
 	}
 	if n > p.repeats && p.broken&faultNoCount == 0 {
 		return *old, false
@@ -228,9 +228,9 @@ func (p *protocol) count(old *record, message *Key, again bool, now int64, token
 	return next, true
 }
 
-// commit is the record of a handled message. Attempts that were answered "in
-// flight" meanwhile may carry timestamps up to now + future and were never put
-// on the mark: the window covers them as well.
+// commit returns the record of a handled message. Attempts that were refused as
+// in flight meanwhile may have timestamps up to now + future, and did not raise
+// the mark. So the window must cover those too.
 func (p *protocol) commit(claimed record, status int, now int64) record {
 	claimed.state = Done
 	claimed.status = uint16(status) //nolint:gosec // a status is three digits
@@ -243,15 +243,15 @@ func (p *protocol) commit(claimed record, status int, now int64) record {
 	return claimed
 }
 
-// history is what is known of a message from before a run.
+// history is what the record of a message said before this run.
 type history struct {
-	repeats uint16 // so many messages had its content before
-	done    uint16 // the status answered when it was handled; zero: it was not
+	repeats uint16 // how many messages had the same content before
+	done    uint16 // the status of its success; zero: it was not handled
 }
 
-// release is the record of a message whose handler failed: a tombstone that
-// keeps mark and counts. A message that was handled before, and ran once more
-// for the content of the response, stays handled.
+// release returns the record of a message whose handler failed: a tombstone
+// that keeps mark and counts. A message that was handled before, and ran again
+// only for the content of its response, stays handled.
 func (p *protocol) release(claimed record, past history) record {
 	claimed.state, claimed.status = Released, past.repeats
 	if past.done != 0 {
@@ -260,9 +260,9 @@ func (p *protocol) release(claimed record, past history) record {
 	return claimed
 }
 
-// life is how long a record must be kept: to the end of its replay window; for
-// a claim, past its lease; and for a handled message, as long as those are
-// remembered.
+// life returns how long the store must keep a record: at least to the end of
+// its replay window. A claim must outlive its lease, and a handled message must
+// live for Config.Remember.
 func (p *protocol) life(r *record, now int64) time.Duration {
 	ms := max(r.windowEnd-now, 1)
 	switch r.state {
@@ -291,14 +291,14 @@ type claims struct {
 	protocol
 
 	store   SeenStore
-	since   func() time.Time       // since when the store knows all; nil if it has no such time
+	since   func() time.Time       // since when the store has all records; nil if it cannot tell
 	learned atomic.Pointer[moment] // … by both clocks, if one is configured, read when it was learned
 	clock   clock
-	timeout time.Duration // of one visit to the store, all its calls together
+	timeout time.Duration // for all calls to the store of one operation together
 	running *running
 }
 
-// claim is one admission: the record that says so and the key it stands under.
+// claim is one admission: its record and the key of that record.
 type claim struct {
 	key Key
 	rec record
@@ -310,14 +310,14 @@ func newToken() (token [8]byte) {
 	return token
 }
 
-// contended bounds the swaps of one call: each lost one means that another
-// attempt of the same message won.
+// contended bounds the swaps of one call. For each swap that loses, another
+// attempt of the same message wins.
 const contended = 16
 
-// cold reports whether an attempt has a timestamp from before the time since
-// when the store knows all. The store tells that time by the system's clock,
-// and timestamps are compared with the configured one. The whole second counts:
-// timestamps have no finer grain, and a new program should respond at once.
+// cold reports whether the timestamp of an attempt is from before the first
+// record of the store. The store uses the system's clock, but timestamps are
+// compared with the configured clock. cold compares whole seconds: timestamps
+// are no finer, and a new program should accept messages at once.
 func (c *claims) cold(stamp int64, now moment) bool {
 	if c.since == nil || stamp == 0 || c.broken&faultNoColdStart != 0 {
 		return false
@@ -325,9 +325,9 @@ func (c *claims) cold(stamp int64, now moment) bool {
 	return stamp < c.knownSince(now).Truncate(time.Second).UnixMilli()
 }
 
-// knownSince is since by the clock that timestamps are compared with. If the
-// system's clock is set right, it moves along. A clock that is configured may
-// be set for other reasons, in a test above all: what was learned before stays.
+// knownSince converts since to the configured clock. If the system's clock is
+// corrected, the result moves along. A configured clock may be set for other
+// reasons, mainly in tests, so a conversion made before stays.
 func (c *claims) knownSince(now moment) time.Time {
 	since := c.since()
 	switch {
@@ -350,16 +350,16 @@ func (c *claims) coldStart() *Error {
 		"A shared one is new, or lost its records: was it emptied, restarted without persistence, or replaced?", nil)
 }
 
-// claim decides for one attempt and writes the decision down. It sets cl: to
-// the key and the record of the admission, or of the one that stands against
-// it. ctx's values go along, not its end: a swap that the sender's disconnect
-// cut in half is worse than one that finishes. sctx is storage for the call's
+// claim decides about one attempt and stores the decision. It sets cl to the
+// key and record of the admission, or of the record that prevents it. The store
+// gets the values of ctx, but not its cancellation: after a client disconnect,
+// a finished swap is better than an unknown one. sctx is storage for the call's
 // context; the store may retain it.
 func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl *claim, stamp int64, now moment) (verdict, error) {
 	if c.cold(stamp, now) {
 		return 0, c.coldStart()
 	}
-	// A quarter of the time is kept for undoing a claim whose reply did not come.
+	// Reserve a quarter of the time to undo a claim whose reply was lost.
 	sctx.init(ctx, now.real.Add(c.timeout-c.timeout/4))
 	defer sctx.finish()
 	cl.key = id.message
@@ -371,7 +371,7 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 	var (
 		token = newToken()
 		old   record
-		live  Value // equal to old
+		live  Value // the encoding of old
 	)
 	for range contended {
 		next := &cl.rec
@@ -393,7 +393,7 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 			return 0, storeError("claiming", err)
 		}
 		if got == want {
-			if v == run && c.cold(stamp, now) && c.broken&faultNoSecondLook == 0 { // the swap found out that records are gone
+			if v == run && c.cold(stamp, now) && c.broken&faultNoSecondLook == 0 { // the swap found out that the store lost records
 				c.giveBack(ctx, cl, &old, Claimed)
 				return 0, c.coldStart()
 			}
@@ -415,12 +415,12 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 			return 0, refuse(ErrStoreUnavailable, "claiming", err)
 		}
 	}
-	// So many others won meanwhile that one of them is being handled now.
+	// So many others won meanwhile that one of them is in flight now.
 	return inFlight, nil
 }
 
-// spendAttempt gives the attempt to its message. ok is false if another message
-// has it.
+// spendAttempt assigns the attempt to its message. ok is false if another
+// message has it.
 func (c *claims) spendAttempt(sctx context.Context, id *identity, stamp, now int64) (ok bool, err error) {
 	want := c.spend(&id.message, stamp, now)
 	got, err := c.store.Swap(sctx, id.content, Value{}, want.encode(), time.Duration(max(want.windowEnd-now, 1))*time.Millisecond)
@@ -441,17 +441,17 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 	var (
 		token   = newToken()
 		counted record
-		live    Value // equal to counted
+		live    Value // the encoding of counted
 	)
 	for range contended {
 		now := c.clock.now().milli()
 		next, ok := c.count(&counted, &id.message, old.state == Done, now, token)
 		if !ok {
 			c.giveBack(ctx, cl, old, Released)
-			cl.key = id.content // what can be forgotten is the count
+			cl.key = id.content // an operator can only forget the count
 			return repeated, nil
 		}
-		if next.token == counted.token { // counted before
+		if next.token == counted.token { // already counted
 			id.past.repeats = uint16(min(next.generation-1, uncounted-1))
 			return run, nil
 		}
@@ -471,7 +471,7 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 		}
 	}
 	c.giveBack(ctx, cl, old, Released)
-	return inFlight, nil // so many others of this content won meanwhile
+	return inFlight, nil // so many others with this content won meanwhile
 }
 
 // giveBack restores the record that a claim replaced: the message did not run.
@@ -488,12 +488,12 @@ func (c *claims) giveBack(ctx context.Context, cl *claim, old *record, state Sta
 		life = time.Millisecond
 	}
 	back.token = newToken()
-	_, _ = c.store.Swap(sctx, cl.key, cl.rec.encode(), back.encode(), life) // an error leaves the claim to its lease
+	_, _ = c.store.Swap(sctx, cl.key, cl.rec.encode(), back.encode(), life) // after an error, the claim ends with its lease
 }
 
-// undo takes back a claim of which it is unknown whether it was made. The
-// handler never ran for it, so the attempt itself must still count as newer
-// than the mark, and of a takeover the outcome before it stays unknown.
+// undo reverts a claim that may or may not exist. Its handler never ran, so the
+// attempt must still count as newer than the mark. If the claim took the
+// message over, the earlier outcome stays unknown.
 func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed record, stamp int64) {
 	now := c.clock.now()
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
@@ -508,24 +508,24 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 	case old.state == 0 && stamp != 0:
 		undone.mark = stamp - 1
 	}
-	// An error leaves the claim to its lease: the same as a crash at this point.
+	// After an error the claim ends with its lease, as after a crash at this point.
 	taken, want, life := claimed.encode(), undone.encode(), c.life(&undone, now.milli())
 	got, err := c.store.Swap(sctx, key, taken, want, life)
 	if err != nil || got != before {
 		return
 	}
-	// Not there, but it may be on its way: a transaction that hangs in its commit. What is written
-	// in its place keeps it out, or lines up behind it and finds it.
+	// The claim is absent, but a transaction may still be committing it. A record in its place
+	// makes its swap fail, or waits for it and then finds it.
 	if got, err = c.store.Swap(sctx, key, before, want, life); err == nil && got == taken {
 		_, _ = c.store.Swap(sctx, key, taken, want, life)
 	}
 }
 
-// errLost: another attempt has taken the message over.
+// errLost means that another attempt has taken the message over.
 var errLost = errors.New("another attempt took the message over")
 
-// commit records that the handler succeeded. It retries within its time,
-// because a lost commit is a second run.
+// commit records that the handler succeeded. It retries within the store
+// timeout, because a lost commit means a second run.
 func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, status int, now moment, d *Delivery) error {
 	next := c.protocol.commit(cl.rec, status, now.milli())
 	return c.settle(ctx, sctx, cl, &next, now, d)
@@ -537,15 +537,15 @@ func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, past
 	return c.settle(ctx, sctx, cl, &next, now, d)
 }
 
-// settle writes the outcome, and retries until half of what is left of the
-// store timeout would pass in waiting. Each try may take half of what is left,
-// so that neither a slow store nor a short outage spends all of it. The
-// response does not wait for a longer outage: the outcome is then still written
+// settle writes the outcome. It retries until the next wait would take more
+// than half of the remaining store timeout. Each try may take half of the
+// remaining time, so neither a slow store nor a short outage uses all of it.
+// The response does not wait for a longer outage. The outcome is then written
 // in the background, for as long as a handler may run.
 //
-// ctx is as for claim: a handler that used up the request's time has still to
-// be settled. sctx is storage for the context of the first try, and now when
-// that begins. The lease of d is kept until the outcome is written.
+// ctx is as for claim: an attempt must be settled even if its handler used up
+// the time of the request. sctx is storage for the context of the first try,
+// which begins at now. The lease of d is renewed until the outcome is written.
 func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next *record, now moment, d *Delivery) error {
 	deadline := now.real.Add(c.timeout)
 	sctx.init(ctx, deadline.Add(-c.timeout/2))
@@ -566,12 +566,12 @@ func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next 
 	}
 }
 
-// settleLater goes on for as long as a handler may run. If another attempt
-// takes the message over meanwhile, nothing is written. A process that ends
-// meanwhile is one that ended before it settled.
+// settleLater keeps trying for as long as a handler may run. If another attempt
+// takes the message over meanwhile, it writes nothing. If the process ends
+// meanwhile, that is the same as ending before it settled.
 func (c *claims) settleLater(cl claim, next record, d *Delivery) {
 	defer c.leave(d)
-	defer func() { _ = recover() }() // of a store: as if the process had died here
+	defer func() { _ = recover() }() // a panic of the store: as if the process had died here
 	now := c.clock.now()
 	deadline := now.real.Add(time.Duration(c.lastEnd(&cl.rec)-now.milli()) * time.Millisecond)
 	for pause := c.timeout / 4; time.Until(deadline) > pause; pause = min(2*pause, c.timeout) {
@@ -587,13 +587,13 @@ func (c *claims) settleLater(cl claim, next record, d *Delivery) {
 }
 
 // settleOnce returns an [*Error] if the store failed, and errLost or
-// errCommitted if the claim is not ours any more.
+// errCommitted if this attempt no longer holds the claim.
 func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl *claim, next *record, now int64) error {
 	want := next.encode()
 	got, err := store.Swap(ctx, cl.key, cl.rec.encode(), want, c.life(next, now))
 	if err == nil && got == (Value{}) && next.state == Done {
-		// The store lost the claim (a failover, a restart): the success is what must not be lost
-		// with it.
+		// The store lost the claim, in a failover or a restart. Write the success anyway: it must
+		// not be lost too.
 		got, err = store.Swap(ctx, cl.key, Value{}, want, c.life(next, c.clock.now().milli()))
 	}
 	if err != nil {
@@ -606,19 +606,19 @@ func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl *claim, nex
 	switch {
 	case err != nil:
 		return storeError("settling", err)
-	case live.state == Done && live.generation == cl.rec.generation: // the token may be of a redelivery since
+	case live.state == Done && live.generation == cl.rec.generation: // the token may be that of a later redelivery
 		return errCommitted
 	default:
 		return errLost
 	}
 }
 
-// errCommitted: this admission is on record as handled already, by the handler
-// itself or by a try whose reply was lost.
+// errCommitted means that this admission is already recorded as handled: by
+// Commit in the handler, or by a try whose reply was lost.
 var errCommitted = errors.New("the message is on record as handled already")
 
-// peek reads the live record without writing: it expects a value that no store
-// can hold for this key.
+// peek reads the live record without writing. It swaps from a random old value,
+// which no store can hold for this key.
 func (c *claims) peek(ctx context.Context, key Key) (Value, error) {
 	var probe, never Value
 	rand.Read(probe[:]) // never fails since Go 1.24
@@ -645,7 +645,7 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 	case Done:
 		next = c.protocol.release(rec, history{})
 		next.reruns, next.token = 0, newToken()
-	case Counted: // begin anew
+	case Counted: // start the count again
 		next = record{state: Counted, windowEnd: now.milli(), token: newToken()}
 	default:
 		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s); where no id is signed, as for GitHub, "+

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// mapStore is a SeenStore in its plainest form, with places to break it.
+// mapStore is the simplest SeenStore, with hooks to break it.
 type mapStore struct {
 	mu      sync.Mutex
 	live    map[Key]mapEntry
@@ -19,8 +19,8 @@ type mapStore struct {
 	swaps   int
 	calls   atomic.Int64 // of Swap, with whatever context
 
-	// before is asked ahead of each swap; an error keeps it from happening. after is asked behind
-	// it: an error is a lost reply. Both run without the lock.
+	// before runs before each swap; an error prevents the swap. after runs
+	// after it; an error is a lost reply. Both run without the lock.
 	before func(ctx context.Context, next Value) error
 	after  func(ctx context.Context, next Value, happened bool) error
 }
@@ -91,15 +91,15 @@ func (s *mapStore) breakAfter(f func(ctx context.Context, next Value, happened b
 	s.after = f
 }
 
-// value returns what is live.
+// value returns the live record.
 func (s *mapStore) value(key Key) Value {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.live[key].value
 }
 
-// only returns the one live record and how long it will live. The renewals of its lease are left
-// out.
+// only returns the only live record and its remaining life. It ignores renewals
+// of its lease.
 func (s *mapStore) only(t *testing.T) (record, time.Duration) {
 	t.Helper()
 	s.mu.Lock()
@@ -163,7 +163,7 @@ func newBench(t testing.TB, cfg Config, store *mapStore) *bench {
 	return b
 }
 
-// body is a BodyReader of bytes at hand.
+// testBody is a BodyReader of bytes in memory.
 type testBody []byte
 
 func (b testBody) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
@@ -177,14 +177,14 @@ func (b *bench) request(id string, at time.Time) *Request {
 	return r
 }
 
-// admit presents the attempt of message "m" that was stamped at.
+// admit presents the attempt of message "m" with the timestamp at.
 func (b *bench) admit(at time.Time) *Delivery {
 	b.t.Helper()
 	return b.v.Admit(context.Background(), b.request("m", at), testBody(`{}`))
 }
 
-// handle presents an attempt and lets a handler answer it with status; it returns what the sender
-// sees.
+// handle presents an attempt to a handler that responds with status. It returns
+// the status that the sender sees.
 func (b *bench) handle(at time.Time, status int) int {
 	b.t.Helper()
 	d := b.admit(at)
@@ -214,7 +214,7 @@ func (b *bench) wantStatus(got, want int, what string) {
 	}
 }
 
-// lines is the header that a test made itself.
+// lines returns the header of a request that a test made.
 func lines(h Header) http.Header {
 	m, _ := h.(http.Header)
 	return m

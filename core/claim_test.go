@@ -19,8 +19,8 @@ func testProtocol(eachAttempt bool) protocol {
 	}
 }
 
-// TestEveryCellOfTheTable walks record state × attempt × kind of stamping. Where nothing is to be
-// written, the record must come back as it was.
+// TestEveryCellOfTheTable walks record state × attempt × kind of stamping. If
+// nothing is to be written, the record must be unchanged.
 func TestEveryCellOfTheTable(t *testing.T) {
 	t.Parallel()
 	const now, mark = int64(1_800_000_000_000), int64(1_799_999_990_000)
@@ -48,7 +48,7 @@ func TestEveryCellOfTheTable(t *testing.T) {
 		"released, reruns used up":     {run, inFlight, inFlight},
 		"done":                         {redelivery, replaySame, replayOlder},
 	}
-	// A retry and a replay are the same bytes: the stamp decides nothing.
+	// A retry and a replay are the same bytes, so the timestamp decides nothing.
 	once := map[string]verdicts{
 		"none":                         {run, run, run},
 		"leased":                       {inFlight, inFlight, inFlight},
@@ -142,8 +142,8 @@ func TestTheLifeOfARecord(t *testing.T) {
 	}
 }
 
-// What was not handled protects nothing after its window: a failing handler must not fill a store
-// for as long as messages are remembered.
+// The record of an unhandled message protects nothing after its window. A
+// failing handler must not fill a store for Config.Remember.
 func TestAMessageThatWasNotHandledIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	const now = int64(1_800_000_000_000)
@@ -245,15 +245,15 @@ func TestReruns(t *testing.T) {
 				at := time.Now()
 				b.wantStatus(b.handle(at, 500), 500, "the first run")
 				for i := range tt.want {
-					// An older stamp counts like the same one: another sending host with a slower
-					// clock.
+					// An older timestamp counts like the same one: it may come from another host of
+					// the sender with a slower clock.
 					b.wantStatus(b.handle(at.Add(-time.Duration(i%2)*time.Second), 500), 500, fmt.Sprintf("rerun %d", i+1))
 				}
 				b.wantStatus(b.handle(at, 200), 503, "one more")
 				b.wantLast(ErrInFlight)
 				b.wantStatus(b.handle(at.Add(-time.Second), 200), 503, "an older one")
 
-				// The count is the record's: a newer attempt runs, and gives nothing back.
+				// The count belongs to the record: a newer attempt runs, and does not reset it.
 				at = at.Add(time.Second)
 				b.wantStatus(b.handle(at, 500), 500, "a newer attempt")
 				b.wantStatus(b.handle(at, 200), 503, "its replay")
@@ -280,7 +280,7 @@ func TestACrashIsTakenOverByANewerAttemptOnly(t *testing.T) {
 			t.Error("the takeover did not raise the generation")
 		}
 
-		// The first handler was only slow. It is fenced off, whatever it reports.
+		// The first handler was only slow. Its outcome is ignored.
 		b.wantStatus(crashed.Settle(200), 200, "the handler's answer stands")
 		b.wantLast(ErrClaimLost)
 		if rec, _ := b.store.only(t); rec.state != Claimed || rec.generation != d.message.Generation {
@@ -385,7 +385,8 @@ func TestColdStart(t *testing.T) {
 	})
 }
 
-// emptied is a store that was emptied, and finds that out as it swaps.
+// emptied returns a bench whose store was emptied, and finds that out during a
+// swap.
 func emptied(cfg Config, t *testing.T, before time.Duration) (*bench, time.Time) {
 	t.Helper()
 	time.Sleep(10 * time.Second)
@@ -603,7 +604,8 @@ func TestAForeignRecordIsNotTakenForOurs(t *testing.T) {
 	})
 }
 
-// loseReply makes the next swap to a record in this state happen without an answer.
+// loseReply makes the next swap to a record in this state succeed without a
+// reply.
 func loseReply(store *mapStore, state State, times int) {
 	store.breakAfter(func(_ context.Context, next Value, happened bool) error {
 		if rec, _ := decode(next); happened && rec.state == state && times > 0 {
@@ -922,8 +924,8 @@ func TestTheWindowCoversAClaimOnItsWayToTheStore(t *testing.T) {
 	}
 }
 
-// A system's clock that is set right after the start of the program moves that start along: nothing
-// runs again.
+// If the system's clock is corrected after the program started, the time of the
+// start moves along, and nothing runs again.
 func TestASystemClockThatIsSetRightMovesTheStartAlong(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
@@ -943,7 +945,8 @@ func TestASystemClockThatIsSetRightMovesTheStartAlong(t *testing.T) {
 	}
 }
 
-// What docs/threat-model.md and memstore say of it: so many messages, one a minute, run again.
+// docs/threat-model.md and memstore state how many messages, one a minute, run
+// again.
 func TestARestartWithTheClockBehindForgetsAsMuchAsTheClockIsBehind(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -2,17 +2,17 @@ package core
 
 import "time"
 
-// clock tells the time twice over: as it was configured, which stamps and
-// records are compared with, and as it is, which timeouts run on.
+// clock tells two times. Timestamps and records are compared with the
+// configured one. Timeouts run on the real one.
 type clock struct {
-	configured func() time.Time // nil: as it is
+	configured func() time.Time // nil: the real time
 }
 
 // moment is one reading of a clock.
 type moment struct{ at, real time.Time }
 
-// now reads both at once where they are the same: a reading is a large part of
-// what a message costs besides its hash.
+// now reads the clock only once if both times are the same. After the hash,
+// clock readings are a large part of the cost of a message.
 func (c clock) now() moment {
 	now := time.Now() //nolint:forbidigo // timeouts run on real time
 	if c.configured == nil {

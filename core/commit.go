@@ -53,8 +53,9 @@ func Commit(ctx context.Context, s SeenStore) error {
 	}
 }
 
-// commitIn records the success of a handler in a transaction of its own, once:
-// what failed in a transaction cannot be repeated there.
+// commitIn records the success of a handler in the handler's own transaction.
+// It does not retry: after an error, a transaction may accept no further
+// statements.
 func (c *claims) commitIn(ctx context.Context, s SeenStore, cl *claim) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

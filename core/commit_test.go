@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// commitBench runs check in a bubble with an admitted delivery. The store stands for its own
-// transaction: what a rollback takes back is restored from a copy. Real transactions are tested
-// with the stores that have them.
+// commitBench runs check in a bubble with an admitted delivery. The store
+// serves as its own transaction: a rollback restores a copy. The stores with
+// real transactions test those.
 func commitBench(t *testing.T, check func(b *bench, d *Delivery)) {
 	t.Helper()
 	t.Parallel()

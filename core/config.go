@@ -34,11 +34,11 @@ type Config struct {
 	// A claim lasts 9 seconds (or Lease, if that is shorter) and is renewed
 	// every 3 seconds while the handler runs. If the process dies, attempts of
 	// the message get 503 for at most 9 seconds plus twice Skew, 19 seconds by
-	// default. Then a later attempt runs. If the claim cannot be renewed in
-	// time, because the store fails, is full, or is locked by the handler's own
-	// transaction, the handler's context is cancelled before the claim ends. If
-	// a process is frozen for longer than that, another attempt may run
-	// concurrently.
+	// default. Then a later attempt runs. A renewal may fail because the store
+	// fails, is full, or is locked by the handler's own transaction. If none
+	// succeeds in time, the handler's context is cancelled before the claim
+	// ends. If a process is frozen for longer than that, another attempt may
+	// run concurrently.
 	Lease time.Duration
 	// Remember is the minimum time for which a handled message is recognized.
 	// Each acknowledged redelivery starts it again. It must be longer than the
@@ -202,8 +202,8 @@ const maxRepeats = 1_000_000
 // maxDuration keeps sums of durations far from overflow.
 const maxDuration = 10 * 365 * 24 * time.Hour
 
-// stamping is what the scheme says, or the weaker thing that the configuration
-// knows of the sender.
+// stamping returns the stamping of the scheme, or the weaker one that the
+// configuration states.
 func (c *Config) stamping() Stamping {
 	if s := c.Scheme.Stamping(); s != StampedEachAttempt || !c.SignsOnce {
 		return s
@@ -211,8 +211,8 @@ func (c *Config) stamping() Stamping {
 	return StampedOnce
 }
 
-// handlerTime is when the handler's context ends: early enough to settle before
-// the lease is over.
+// handlerTime returns how long the handler's context lasts. It ends early
+// enough to settle before the lease ends.
 func (c *Config) handlerTime() time.Duration {
 	return c.Lease - min(5*time.Second, c.Lease/2)
 }
@@ -220,7 +220,7 @@ func (c *Config) handlerTime() time.Duration {
 var errForgetsUntimed = errors.New("this scheme signs no timestamp and the store forgets at restart, so every message could be replayed " +
 	"after one: use a durable store, or a scheme that takes a signed time from the body, or accept it with Config.DangerouslyReplayableAfterRestart")
 
-// isNil also finds a nil pointer or function in an interface.
+// isNil also recognizes a nil pointer or function in an interface.
 func isNil(v any) bool {
 	if v == nil {
 		return true

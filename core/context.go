@@ -17,12 +17,13 @@ type lazyContext struct {
 	ended atomic.Bool
 }
 
-// init is for one that is a part of something else.
+// init prepares a lazyContext that is embedded in another struct.
 func (c *lazyContext) init(values context.Context, deadline time.Time) {
 	c.values, c.deadline = values, deadline
 }
 
-// realContext is what somebody waits for.
+// realContext is the part of a lazyContext that exists only after a call of
+// Done.
 type realContext struct {
 	context.Context
 
@@ -44,16 +45,17 @@ func (c *lazyContext) realize() context.Context {
 	r := new(realContext)
 	r.Context, r.cancel = context.WithDeadline(context.WithoutCancel(c.values), c.deadline)
 	if !c.real.CompareAndSwap(nil, r) {
-		r.cancel() // another one was faster
+		r.cancel() // another goroutine stored one first
 		return c.real.Load()
 	}
-	if c.ended.Load() { // finish saw it before or we see this now
+	if c.ended.Load() { // either finish saw r, or we see ended here
 		r.cancel()
 	}
 	return r
 }
 
-// over is Err() != nil, for a caller that has looked at the clock.
+// over reports whether Err is not nil, for a caller that has just read the
+// clock.
 func (c *lazyContext) over(now time.Time) bool {
 	if r := c.real.Load(); r != nil {
 		return r.Err() != nil
@@ -61,8 +63,8 @@ func (c *lazyContext) over(now time.Time) bool {
 	return !now.Before(c.deadline)
 }
 
-// Err implements context.Context. Expiry is found here too, for callers that
-// only ask and never wait.
+// Err implements context.Context. It also detects expiry, for callers that
+// never wait on Done.
 func (c *lazyContext) Err() error {
 	if c.real.Load() == nil && !c.ended.Load() && time.Until(c.deadline) > 0 {
 		return nil
@@ -73,12 +75,12 @@ func (c *lazyContext) Err() error {
 // Value implements context.Context.
 func (c *lazyContext) Value(key any) any {
 	if r := c.real.Load(); r != nil {
-		return r.Value(key) // so that package context finds the canceller and needs no goroutine
+		return r.Value(key) // package context then finds the cancel function, and needs no goroutine
 	}
 	return context.WithoutCancel(c.values).Value(key)
 }
 
-// finish cancels what waits for the context, as the end of a request does.
+// finish cancels the context, as the end of a request does.
 func (c *lazyContext) finish() {
 	c.ended.Store(true)
 	if r := c.real.Load(); r != nil {

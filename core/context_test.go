@@ -14,8 +14,8 @@ type contextTestKey struct{}
 
 func TestTheHandlersContext(t *testing.T) { //nolint:tparallel // with makes every subtest parallel
 	t.Parallel()
-	// admitted brings a message in under parent; the bubble's end finds goroutines that were left
-	// behind.
+	// with admits a message under parent. The end of the bubble finds leaked
+	// goroutines.
 	with := func(t *testing.T, parent func(context.Context) (context.Context, context.CancelFunc), check func(*testing.T, *Delivery, context.CancelFunc)) {
 		t.Helper()
 		t.Parallel()
@@ -160,7 +160,8 @@ func TestFromContextOfAnythingElse(t *testing.T) {
 	}
 }
 
-// Whoever asks first makes the channel, and Settle may come at any moment.
+// The first caller of Done creates the channel, and Settle may run at any
+// moment.
 func TestAnEndedContextIsEndedForEveryone(t *testing.T) {
 	t.Parallel()
 	for range 20_000 {

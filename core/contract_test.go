@@ -93,7 +93,8 @@ func TestSecretsThatArePhrasesMayHaveSpacesInsideOnly(t *testing.T) {
 	}
 }
 
-// stamped takes the time of an attempt from a header: for the window alone.
+// stampedOptional reads the timestamp from a header, only for the tolerance
+// check.
 type stampedOptional struct{ optional }
 
 func (stampedOptional) Stamping() core.Stamping { return core.StampedEachAttempt }
@@ -134,8 +135,8 @@ func TestTheWindowOfASchemeIsTheDefault(t *testing.T) {
 	}
 }
 
-// late is a store whose first swap hangs in its commit: its caller gives up, a read sees nothing of
-// it, and the next write lines up behind it.
+// late is a store whose first swap hangs in its commit. Its caller gives up, a
+// read does not see it, and the next write waits for it.
 type late struct {
 	*memstore.Store
 

@@ -35,12 +35,12 @@ type BodyReader interface {
 // use.
 type Delivery struct {
 	v        *Verifier
-	ctx      lazyContext    // the handler's, with the values of the request's
-	visits   [2]lazyContext // to the store: for the claim, and for its outcome
+	ctx      lazyContext    // the handler's context, with the values of the request's context
+	visits   [2]lazyContext // contexts of store calls: for the claim, and for its outcome
 	message  Message
 	claim    claim
 	bodyRead bool
-	admitted bool // the claim is ours and wants to be settled
+	admitted bool // this delivery holds a claim that must be settled
 	settled  bool
 	lease    leaseState // this and the next, with the last fields
 	stopped  bool
@@ -49,12 +49,12 @@ type Delivery struct {
 	answer   *Answer
 	watch    *watch // nil if there is no observer
 
-	previous, next *Delivery // in the list of the keeper of its lease, which guards them
+	previous, next *Delivery // list links, guarded by the keeper of its lease
 	leaseEnd       int64
 }
 
-// outer is the request's context: its values, not its end, are for all that
-// happens for it.
+// outer returns the request's context. Use its values, but ignore its
+// cancellation.
 func (d *Delivery) outer() context.Context { return d.ctx.values }
 
 // Admit runs an attempt through the pipeline: headers, tolerance, keys, body,
@@ -94,8 +94,8 @@ func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Deli
 	return d
 }
 
-// startHandler makes the handler's context. The handler of a claimed message
-// has been on the clock since the claim, as its lease has.
+// startHandler creates the handler's context. For a claimed message its time
+// starts with the claim, as the lease does.
 func (d *Delivery) startHandler() {
 	deadline := d.ctx.deadline // of the claim
 	if deadline.IsZero() {
@@ -108,8 +108,8 @@ func (d *Delivery) startHandler() {
 	d.lap(waiting)
 }
 
-// admit is the pipeline. An answer without an error is that of a challenge or
-// handshake.
+// admit runs the pipeline. An answer without an error is the response to a
+// challenge or handshake.
 func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	v := d.v
 	if v.facts.Handshake != nil {
@@ -117,7 +117,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 			return nil
 		}
 	}
-	// 1. Headers and 2. window: no byte of the body is read for what they refuse.
+	// 1. Headers and 2. tolerance: what these refuse costs no read of the body.
 	arrived := v.cfg.Clock()
 	if err := v.readHeader(r, a, arrived); err != nil {
 		if v.facts.AwaitsHandshake == nil || !errors.Is(err, ErrMissingHeader) || !v.facts.AwaitsHandshake(r) {
@@ -149,7 +149,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	if int64(len(r.Body)) > v.cfg.MaxBody {
 		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
-	// 5. What only the body holds, and 6. signature.
+	// 5. Parts in the body, and 6. signature.
 	key, err := v.checkSigned(d.outer(), r, a, &k, arrived, &d.message)
 	d.lap(checking)
 	if err != nil {
@@ -177,13 +177,12 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	return err
 }
 
-// maxHandshake bounds the body of a request that no signature covers.
+// maxHandshake bounds the body of an unsigned request.
 const maxHandshake = 16 << 10
 
-// handshake asks the scheme about a request without a signature. The answer is
-// nil if that is not a handshake. An unknown source must look the same to the
-// sender, so its body is read as well. The error is an outage of the key
-// source.
+// handshake asks the scheme for the response to an unsigned request, nil if
+// that is no handshake. An unknown source must look the same to the sender, so
+// its body is read too. The error is an outage of the key source.
 func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) (*Answer, error) {
 	d.lap(waiting)
 	k, err := d.v.lookUp(d.outer(), r)
@@ -219,18 +218,18 @@ func (d *Delivery) readUpTo(limit int64, r *Request, body BodyReader) (err error
 	return err
 }
 
-// verified says that the signature held.
+// verified reports whether the signature is valid.
 func (d *Delivery) verified() bool { return d.message.Scheme != "" }
 
-// showRefused hands a request that was not verified to the configured hook, and
-// reads its body first if the refusal did not wait for it.
+// showRefused passes an unverified request to the configured hook. If the
+// refusal came before the body was read, it reads the body first.
 func (d *Delivery) showRefused(r *Request, body BodyReader) {
 	show := d.v.cfg.DangerouslyShowRefused
 	if show == nil || d.verified() {
 		return
 	}
 	if !d.bodyRead {
-		_ = d.readBody(r, body) // the verdict stands; what came of the body is shown
+		_ = d.readBody(r, body) // the verdict stays; the hook gets as much of the body as arrived
 	}
 	shown := *r
 	shown.Header = r.Header.Clone()
@@ -269,15 +268,15 @@ func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 	return d.v.explain(verdict, &d.claim.rec, &id)
 }
 
-// insideItself says that the request is being handled by a delivery of the same
-// message.
+// insideItself reports whether another middleware is already handling this
+// request as the same message.
 func (d *Delivery) insideItself() bool {
 	outer := deliveryOf(d.outer())
 	return outer != nil && outer.v == d.v && outer.claim.key == d.claim.key
 }
 
-// explain says why a verified attempt does not run. Each text names the case
-// and, where there is one, the setting that decides.
+// explain returns why a verified attempt does not run. Each text names the case
+// and, if there is one, the setting that decides.
 func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	switch verdict {
 	case inFlight:
@@ -372,7 +371,7 @@ func (d *Delivery) Settle(status int) int {
 	if status == 0 {
 		status = http.StatusOK
 		if d.ctx.over(now.real) {
-			status = http.StatusServiceUnavailable // servers make a 200 of nothing, and the message would be lost
+			status = http.StatusServiceUnavailable // servers send 200 if nothing was written, and the message would be lost
 		}
 	}
 	d.ctx.finish()
@@ -389,13 +388,13 @@ func (d *Delivery) Settle(status int) int {
 	return status
 }
 
-// settle commits or releases, and says how that went. d is the delivery whose
-// lease is kept until then; nil if there is none.
+// settle commits or releases the claim, and returns the outcome. d is the
+// delivery whose lease is renewed until then, nil if there is none.
 func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, past history, status int, now moment, d *Delivery) (Reason, error) {
 	success := 200 <= status && status <= 299
 	var err error
 	switch {
-	case cl.rec.state == 0: // never claimed
+	case cl.rec.state == 0: // no claim was made
 	case success:
 		err = v.claims.commit(ctx, sctx, cl, status, now, d)
 	default:

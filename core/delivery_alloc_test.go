@@ -11,14 +11,14 @@ import (
 	"github.com/hookonce/hookonce/internal/testmode"
 )
 
-// yes is a store without cost: everything is new.
+// yes is a store that costs nothing: every message is new.
 type yes struct{}
 
 func (yes) Swap(_ context.Context, _ core.Key, _, next core.Value, _ time.Duration) (core.Value, error) {
 	return next, nil
 }
 
-// atHand is a BodyReader of bytes at hand.
+// atHand is a BodyReader of bytes in memory.
 type atHand []byte
 
 func (b *atHand) ReadBody(int64, time.Duration) ([]byte, error) { return *b, nil }
@@ -46,7 +46,8 @@ func freshMessageFor(tb testing.TB, size int, source func(*core.Keys) core.KeySo
 	return v, r, &reader
 }
 
-// TestTheAllocationsOfADelivery keeps a fresh message from Admit to Settle to what it needs.
+// TestTheAllocationsOfADelivery bounds the allocations for a fresh message from
+// Admit to Settle.
 func TestTheAllocationsOfADelivery(t *testing.T) {
 	testmode.Count(t)
 	v, r, body := freshMessage(t, 1<<10)
@@ -74,7 +75,7 @@ func BenchmarkDelivery(b *testing.B) {
 	}
 }
 
-// What a KeySource costs that answers at once.
+// The cost of a KeySource that returns at once.
 func BenchmarkDeliveryWithAKeySource(b *testing.B) {
 	v, r, body := freshMessageFor(b, 1<<10, atOnce)
 	ctx := context.Background()
@@ -89,8 +90,8 @@ func atOnce(keys *core.Keys) core.KeySource {
 	return core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) { return "acme", keys, nil })
 }
 
-// TestAKeySourceAllocatesLittle keeps the goroutine of a look-up, its timer and
-// the copy of the headers to what they need.
+// TestAKeySourceAllocatesLittle bounds the allocations of the goroutine of a
+// lookup, its timer and the copy of the headers.
 func TestAKeySourceAllocatesLittle(t *testing.T) {
 	testmode.Count(t)
 	v, r, body := freshMessageFor(t, 1<<10, atOnce)

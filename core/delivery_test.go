@@ -56,8 +56,8 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestAnOutcomeIsOfWhenItIsWritten: attempts that were answered "in flight" while the handler ran
-// may carry stamps up to then, and must stay covered.
+// TestAnOutcomeIsOfWhenItIsWritten: attempts refused as in flight while the
+// handler ran may have timestamps up to then, and must stay covered.
 func TestAnOutcomeIsOfWhenItIsWritten(t *testing.T) {
 	t.Parallel()
 	for name, commit := range map[string]func(b *bench, d *Delivery){
@@ -76,8 +76,8 @@ func TestAnOutcomeIsOfWhenItIsWritten(t *testing.T) {
 				d := b.admit(arrived)
 				time.Sleep(40 * time.Second)
 				commit(b, d)
-				// Five minutes each way, and twice what clocks, whole seconds and the way to the
-				// store may take: 10 + 1 + 2 s.
+				// Five minutes each way, and twice the allowance for clocks, whole seconds and the
+				// call to the store: 10 + 1 + 2 s.
 				want := arrived.Add(40*time.Second + 10*time.Minute + 26*time.Second)
 				if rec, life := b.store.only(t); rec.state != Done || rec.windowEnd != want.UnixMilli() || life != 25*time.Hour {
 					t.Errorf("%s to the end of the window at %v, want %v; kept for %v", rec.state, time.UnixMilli(rec.windowEnd), want, life)
@@ -255,7 +255,7 @@ func TestReportOnlyRefusesNothingAndClaimsWhatIsGenuine(t *testing.T) {
 	})
 }
 
-// panicking is a scheme that panics where it is told to.
+// panicking is a scheme that panics at a chosen step.
 type panicking struct {
 	StandardWebhooks
 

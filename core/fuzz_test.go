@@ -16,14 +16,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// fuzzSecret is fixed, so that a finding can be run again.
+// fuzzSecret is fixed, so findings are reproducible.
 const fuzzSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 func headers(id, stamp, signature string) http.Header {
 	return http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {stamp}, "Webhook-Signature": {signature}}
 }
 
-// FuzzTimestamp: what is accepted is canonical, so no two texts are one time.
+// FuzzTimestamp checks that only canonical texts are accepted, so no two texts
+// give one time.
 func FuzzTimestamp(f *testing.F) {
 	for _, s := range []string{"1614265330", "0", "", "+1", "01", "1e9", "-1", "9999999999999999", "99999999999999999", " 1", "1 ", "1.0", "１", "1_000"} {
 		f.Add(s)
@@ -42,7 +43,8 @@ func FuzzTimestamp(f *testing.F) {
 	})
 }
 
-// FuzzSignatures: the list is bounded, and every entry kept was in the header.
+// FuzzSignatures checks that the list is bounded, and that every kept entry was
+// in the header.
 func FuzzSignatures(f *testing.F) {
 	for _, s := range []string{"v1,abc", "v1,a v1a,b", "v1", ",", " ", "  v1,a  ", "v1,a,b", strings.Repeat("v1,a ", 17), strings.Repeat("a", 5000), "v1,\x00", "v1"} {
 		f.Add(s, "")
@@ -70,8 +72,8 @@ func FuzzSignatures(f *testing.F) {
 	})
 }
 
-// FuzzJoinedSignatures: lines that a proxy joined are read as the lines, and nothing is read that
-// undoing a join could not give.
+// FuzzJoinedSignatures checks that joined lines give the same entries as the
+// lines, and that no entry appears that splitting could not give.
 func FuzzJoinedSignatures(f *testing.F) {
 	for _, s := range [][2]string{
 		{"v1,A", "v1,B"}, {"v1,A v1a,B", "v2,C"}, {"v1,A,", ",v1,B"}, {"v1,A,B", "v1"}, {",", ",,"}, {"v1,A , v1,B", " "}, {",v1,A", "v1,"}, {"0 ,,,", "0"},
@@ -111,7 +113,7 @@ func FuzzJoinedSignatures(f *testing.F) {
 			if slices.Contains(plain, entry) {
 				continue
 			}
-			// Else it stands between commas or spaces, and has one comma of its own.
+			// Otherwise the entry is between commas or spaces, and contains one comma.
 			if strings.Count(entry, ",") != 1 || !strings.Contains(strings.ReplaceAll(","+first+",", " ", ","), ","+entry+",") {
 				t.Fatalf("%q: the signature %q cannot be had by undoing a join", first, entry)
 			}
@@ -119,8 +121,8 @@ func FuzzJoinedSignatures(f *testing.F) {
 	})
 }
 
-// FuzzSecret: no text panics, no error quotes it, and what is a key verifies what the same text
-// signs.
+// FuzzSecret checks that no text causes a panic, that no error quotes it, and
+// that a key verifies what the same text signs.
 func FuzzSecret(f *testing.F) {
 	for _, s := range []string{
 		fuzzSecret, "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=", "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc=", "", "whsec_", "v1,whsec_AA==", "_", "changeme",
@@ -156,7 +158,8 @@ func FuzzSecret(f *testing.F) {
 	})
 }
 
-// FuzzValueState: no bytes panic, and the public parts agree.
+// FuzzValueState checks that no bytes cause a panic, and that the public parts
+// agree.
 func FuzzValueState(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(bytes.Repeat([]byte{0xff}, 40))
@@ -172,7 +175,7 @@ func FuzzValueState(f *testing.F) {
 	})
 }
 
-// FuzzRequestPath: no request target panics.
+// FuzzRequestPath checks that no request target causes a panic.
 func FuzzRequestPath(f *testing.F) {
 	for _, s := range []string{"", "/", "/a%20b?c#d", "%", "http://h/p", "//h/p", "*", "h:443", "/%2e%2e/", "/\x00", "http://[::1", "/é"} {
 		f.Add(s)
@@ -185,7 +188,7 @@ func FuzzRequestPath(f *testing.F) {
 	})
 }
 
-// textbook verifies v1 as the specification's text says, in the plainest way.
+// textbook verifies v1 by the text of the specification, in the simplest way.
 func textbook(id, stamp, list string, body []byte, at int64) bool {
 	secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(fuzzSecret, "whsec_"))
 	if err != nil {
@@ -213,8 +216,9 @@ func textbook(id, stamp, list string, body []byte, at int64) bool {
 	return slices.Contains(entries, want)
 }
 
-// FuzzVerifyAgainstTextbook: the verifier and the textbook agree on every request. genuine puts the
-// right signature in place of each "*" of the list, because no fuzzer finds one.
+// FuzzVerifyAgainstTextbook checks that the verifier and the textbook agree on
+// every request. genuine replaces each "*" in the list by a valid signature,
+// because no fuzzer finds one.
 func FuzzVerifyAgainstTextbook(f *testing.F) {
 	for _, list := range []string{"*", "v1,x *", "*  ", "v1a,x *", "* *", "*,", ",*", "v1,*", "", "v1", strings.Repeat("a,b ", 15) + "*", strings.Repeat("a,b ", 16) + "*"} {
 		f.Add("msg_1", "1700000000", list, []byte(`{"a":1}`))

@@ -13,8 +13,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// asking is a scheme whose sender asks with the body "hello", and wants to hear
-// which key is used.
+// asking is a scheme whose handshake has the body "hello" and expects the name
+// of the key in use.
 type asking struct {
 	github
 
@@ -52,7 +52,7 @@ func (s asking) answer(r *core.Request, key core.VerifyKey) *core.Answer {
 	return &core.Answer{Status: http.StatusOK, Body: []byte(k.name)}
 }
 
-// body is a request's, which remembers how it was read.
+// body is the body of a request, and records how it was read.
 type body struct {
 	text  string
 	err   error

@@ -13,8 +13,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// wire is the header of a framework that keeps lines and no map, and uses them
-// for another request afterwards.
+// wire is the header of a framework that keeps lines instead of a map, and
+// reuses them for the next request.
 type wire struct {
 	t     *testing.T
 	lines [][2]string
@@ -51,7 +51,7 @@ func (w *wire) Clone() http.Header {
 	return h
 }
 
-// onTheWire is r as such a framework has it.
+// onTheWire returns r in the form of such a framework.
 func onTheWire(t *testing.T, r *core.Request) (*core.Request, *wire) {
 	t.Helper()
 	w := &wire{t: t}

@@ -14,7 +14,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// untouched is a store that nothing unauthentic may reach.
+// untouched is a store that fails the test if an unverified request reaches it.
 type untouched struct{}
 
 func (untouched) Swap(context.Context, core.Key, core.Value, core.Value, time.Duration) (core.Value, error) {
@@ -25,7 +25,8 @@ type noBody struct{}
 
 func (noBody) ReadBody(int64, time.Duration) ([]byte, error) { return nil, nil }
 
-// Nothing that a stranger sends may make a log line that a strict reader drops, or a long one.
+// An unverified request must not cause a long log line, or one that a strict
+// parser drops.
 func TestALogLineOfAHostileRequestIsShortAndValidJSON(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*core.Request){
@@ -79,8 +80,8 @@ func (b slowBody) ReadBody(int64, time.Duration) ([]byte, error) {
 	return nil, nil
 }
 
-// An attempt that is claimed long after its window was checked could outlive the record that
-// protects from it.
+// An attempt claimed long after its tolerance check could outlive the record
+// that protects against it.
 func TestTheWindowIsCheckedAgainWhenTheBodyHasCome(t *testing.T) {
 	t.Parallel()
 	secret := core.GenerateSecret()
@@ -124,7 +125,7 @@ func TestAKeyMustBeValidWhenTheRequestArrives(t *testing.T) {
 	}
 }
 
-// pondering takes its time over a message that is no challenge.
+// pondering is slow for a message that is no challenge.
 type pondering struct {
 	core.StandardWebhooks
 

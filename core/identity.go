@@ -26,31 +26,32 @@ import (
 // A message's record also has a print: of the endpoint that handled it, and of what
 // its attempts must agree in. A later attempt that differs in it is not acknowledged.
 
-// identity holds the store keys of an attempt.
+// identity holds the store keys of an attempt, and what else identifies its
+// message.
 type identity struct {
 	message Key
 	content Key // C, if unsigned ids are a part of message; else the zero Key
 	print   fingerprint
-	signed  bool // message is that of a signed id
-	reply   bool // the response's content is what the sender wants: see Attempt.Reply
+	signed  bool // message is the key of a signed id
+	reply   bool // the sender uses the content of the response: see Attempt.Reply
 	unsure  bool // an equal message may be another event: see Attempt.Indistinct
 
 	past history // set by the claim
 }
 
-// fingerprint is what all attempts of a message have in common besides its key.
-// A part is zero if it is not known.
+// fingerprint holds sums of what all attempts of a message have in common
+// besides the key. A sum is zero if it is unknown.
 type fingerprint struct {
 	endpoint uint64 // 48 bits: see Verifier.endpointSum
-	content  uint32 // a sum of the signed content, or of what is stable in it
+	content  uint32 // a sum of the signed content, or of its stable parts
 }
 
-// castagnoli is the polynomial that processors have an instruction for.
-// Contents are compared with contents that the same sender signed, so nobody
-// can look for two with one sum.
+// castagnoli is the polynomial that processors have an instruction for. A CRC
+// is enough: only genuine contents of one sender are compared, so an attacker
+// cannot search for a collision.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // a constant
 
-// again says by what a handled message was recognized.
+// again describes how a handled message was recognized.
 func (id *identity) again() string {
 	switch {
 	case id.signed:
@@ -62,10 +63,10 @@ func (id *identity) again() string {
 	}
 }
 
-// differ says that both are known and not the same.
+// differ reports whether both sums are known and different.
 func differ[T uint32 | uint64](a, b T) bool { return a != 0 && b != 0 && a != b }
 
-// known keeps a sum from being zero, which stands for unknown.
+// known replaces a sum of zero, which means unknown.
 func known(sum uint32) uint32 { return max(sum, 1) }
 
 // identify derives the identity of a verified message.
@@ -80,7 +81,7 @@ func (v *Verifier) identify(r *Request, a *Attempt, m *Message, id *identity) {
 	id.print.endpoint = v.endpointSum(&id.message, r)
 }
 
-// identifyByContent is for a message without a signed id.
+// identifyByContent sets the identity of a message without a signed id.
 func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 	content := v.replayKey(m, &a.Content)
 	id.message = content
@@ -103,9 +104,10 @@ func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 	id.content = content
 }
 
-// appendUnsigned adds the values that are there, each with its place. An absent
-// value adds nothing: members of a scheme like schemes.Any have more and fewer
-// places, and a message without any value is one message to all of them.
+// appendUnsigned appends the values that are present, each with its position.
+// An absent value adds nothing. Members of a scheme like schemes.Any have
+// different numbers of positions, and a message without any value must be one
+// message to all of them.
 func appendUnsigned(dst []byte, values []string) []byte {
 	count := len(dst)
 	dst = append(dst, 0)
@@ -118,15 +120,16 @@ func appendUnsigned(dst []byte, values []string) []byte {
 	return dst
 }
 
-// common is the sum of what all attempts under one signed id must agree in;
-// zero if that is not known: the sender renders its body anew, or the scheme
-// marks no time in content that each attempt has anew.
+// common returns the sum of what all attempts with one signed id must agree in.
+// It is zero if that is unknown: because the sender renders its body again for
+// each attempt, or because the scheme does not mark the timestamp in the
+// content.
 func (v *Verifier) common(a *Attempt) uint32 {
 	switch {
 	case len(a.Stable) > 0:
 		var s uint32
 		for i, part := range a.Stable {
-			var head [9]byte // a part is not taken for a piece of the next one, nor an absent one for one that is there
+			var head [9]byte // length prefix, so parts cannot run together; absent and empty parts differ
 			binary.LittleEndian.PutUint64(head[:], uint64(len(part)))
 			if part != nil {
 				head[8] = byte(i + 1)
@@ -139,7 +142,7 @@ func (v *Verifier) common(a *Attempt) uint32 {
 	}
 	var s uint32
 	add := func(piece []byte) { s = crc32.Update(s, castagnoli, piece) }
-	if len(a.Content.insert) > 0 { // the body alone: what stands around it may be another text in the sender's next version of its signature
+	if len(a.Content.insert) > 0 { // only the body: the text around it may change with the next version of the signature
 		a.Content.eachBody(add)
 	} else {
 		a.Content.eachUntimed(add)
@@ -147,18 +150,17 @@ func (v *Verifier) common(a *Attempt) uint32 {
 	return known(s)
 }
 
-// endpointDigest is the hash of an address that messages were sent to, in
-// words.
+// endpointDigest is the hash of an endpoint address, as words.
 type endpointDigest struct {
 	host, target string
 	digest       [4]uint64
 }
 
-// endpointSum is a sum of the address that a message was sent to. The address
-// is not signed, and an attacker may choose it; so the sum depends on the
-// message's key: a collision found for one message does not help with another.
-// The hash of the address itself is kept from one request to the next: a
-// verifier stands for one endpoint.
+// endpointSum returns a sum of the address that a message was sent to. The
+// address is not signed, and an attacker may choose it. So the sum depends on
+// the key of the message, and a collision found for one message is useless for
+// another. The hash of the address is cached between requests, because a
+// verifier serves one endpoint.
 func (v *Verifier) endpointSum(key *Key, r *Request) uint64 {
 	last := v.endpoint.Load()
 	if last == nil || last.target != r.URL || last.host != r.Host {
@@ -176,8 +178,8 @@ func (v *Verifier) endpointSum(key *Key, r *Request) uint64 {
 	return max(sum>>16, 1)
 }
 
-// appendEndpoint adds host, path and query of an address, in one text for all
-// their spellings.
+// appendEndpoint appends host, path and query of an address. All spellings of
+// an address give one text.
 func appendEndpoint(dst []byte, host, target string) []byte {
 	target, query, _ := strings.Cut(target, "?")
 	if i := strings.Index(target, "://"); i >= 0 && strings.IndexByte(target[:i], '/') < 0 { // absolute form
@@ -188,15 +190,15 @@ func appendEndpoint(dst []byte, host, target string) []byte {
 		}
 		host, target = target[:end], target[end:]
 	}
-	if values, err := url.ParseQuery(query); err == nil { // a gateway may have sorted or escaped it otherwise
+	if values, err := url.ParseQuery(query); err == nil { // a gateway may have sorted or escaped it differently
 		query = values.Encode()
 	}
 	return appendField(appendField(appendField(dst, canonicalHost(host)), canonicalPath(target)), query)
 }
 
-// canonicalHost is a host name without its port; "" for an IP address and a
-// private name, which are those of a machine behind a proxy that does not keep
-// the sender's Host, and others at each machine.
+// canonicalHost returns a host name without its port. It returns "" for an IP
+// address and a private name. Those come from a proxy that does not keep the
+// sender's Host, and differ between machines.
 func canonicalHost(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -209,10 +211,10 @@ func canonicalHost(host string) string {
 	return host
 }
 
-// canonicalPath is one text for the spellings of a path. An escaped slash stays
-// one, and so does upper case: they may be another endpoint, and a message that
-// is taken for another endpoint's is refused loudly, while one that is taken
-// for a retry is lost.
+// canonicalPath returns one text for all spellings of a path. It keeps an
+// escaped slash and upper case, because they may mean another endpoint. The
+// mistakes are not equal: taking a retry for another endpoint's message causes
+// a loud refusal, but taking a message for a retry loses it.
 func canonicalPath(p string) string {
 	p = strings.NewReplacer("%2f", "%252F", "%2F", "%252F").Replace(p)
 	if decoded, err := url.PathUnescape(p); err == nil {
@@ -221,10 +223,10 @@ func canonicalPath(p string) string {
 	return path.Clean("/" + p)
 }
 
-// replayKey names a message in the store by its signed id or, if it has none,
-// by its signed content. Nothing that an attacker can vary makes another key;
-// and it does not depend on the key that matched, because stripping one of two
-// signatures would change that.
+// replayKey returns the store key of a message: from its signed id or, without
+// one, from its signed content. Nothing that an attacker can change leads to
+// another key. It does not depend on the secret that matched either, because
+// stripping one of two signatures would change that.
 func (v *Verifier) replayKey(m *Message, c *Content) (key Key) {
 	if m.IDSigned && m.ID != "" {
 		var buf [160]byte // avoids an allocation; few ids are longer
@@ -239,8 +241,8 @@ func (v *Verifier) replayKey(m *Message, c *Content) (key Key) {
 	return key
 }
 
-// putScope makes a key say whose record it is, for a store that asks. 28 bytes
-// of the hash stay.
+// putScope marks a key with its scheme and source, for a store with the method
+// Scope. 28 bytes of the hash remain.
 func (v *Verifier) putScope(key *Key, m *Message) {
 	if v.scoper != nil {
 		binary.BigEndian.PutUint32(key[:], v.scoper.Scope(v.name, m.Source))
@@ -251,8 +253,8 @@ func (v *Verifier) appendScope(dst []byte, m *Message) []byte {
 	return appendField(append(dst, v.scope...), m.Source)
 }
 
-// appendField adds s with its length in front, so that no two lists of fields
-// are the same bytes.
+// appendField appends s after its length, so no two lists of fields have the
+// same bytes.
 func appendField(dst []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint64(dst, uint64(len(s))), s...)
 }

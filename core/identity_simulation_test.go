@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// kind is a kind of sender, as the four counts of the simulation are kept by it.
+// kind is a kind of sender. The simulation keeps its four counts per kind.
 type kind struct {
 	name string
-	// What the sender signs beside the body, and what it says outside the signature.
+	// What the sender signs besides the body, and what it sends unsigned.
 	id, stamp, delivery bool
 	stamping            Stamping
 	past                time.Duration
@@ -58,7 +58,7 @@ const (
 	headerTopic = "X-Topic"
 )
 
-// kindScheme signs as a kind does.
+// kindScheme is the scheme of a kind.
 type kindScheme struct{ kind }
 
 func (s kindScheme) Name() string       { return "kind" }
@@ -115,7 +115,7 @@ type kindAttempt struct {
 	presented bool // to the receiver
 }
 
-// identityCounts are what the simulation is about.
+// identityCounts are the results of the simulation.
 type identityCounts struct {
 	events, attempts, runs int
 
@@ -157,8 +157,8 @@ func (s *identitySimulation) between(from, to time.Duration) time.Duration {
 
 func (s *identitySimulation) chance(p float64) bool { return s.rng.Float64() < p }
 
-// unlucky says that something goes wrong with an attempt of e: twice for an event, so that an ideal
-// receiver loses none.
+// unlucky reports whether something goes wrong with an attempt of e. That
+// happens at most twice per event, so an ideal receiver loses none.
 func (s *identitySimulation) unlucky(e *kindEvent, p float64) bool {
 	if s.fails[e] >= 2 || !s.chance(p) {
 		return false
@@ -179,8 +179,8 @@ func simulateIdentity(t *testing.T, k kind, seed uint64, broken fault, change ..
 		identityCounts: identityCounts{byContent: make(map[string]int)},
 	}
 	synctest.Test(t, func(t *testing.T) {
-		// A lease that is not renewed: all happens in one goroutine, in an order that the seed
-		// decides.
+		// No lease is renewed: everything runs in one goroutine, in an order that the seed
+		// determines.
 		cfg := &Config{Scheme: kindScheme{k}, Repeats: simulatedRepeats, Remember: 48 * time.Hour, Lease: shortLease, Observe: func(context.Context, Event) {}}
 		for _, f := range change {
 			f(cfg)
@@ -229,7 +229,7 @@ func simulateIdentity(t *testing.T, k kind, seed uint64, broken fault, change ..
 // list is e.
 func (e *simEvents) list() []simEvent { return *e }
 
-// happen makes an event whose content others have too, and has its sender begin.
+// happen creates an event whose content others share, and starts its sender.
 func (s *identitySimulation) happen(i int) {
 	content := `{"state":` + strconv.Itoa(s.rng.IntN(400)) + `}`
 	id := "evt-" + strconv.Itoa(i)
@@ -252,7 +252,7 @@ func (s *identitySimulation) happen(i int) {
 	}
 }
 
-// send is the sender's n-th attempt.
+// send makes the sender's n-th attempt.
 func (s *identitySimulation) send(e *kindEvent, n int) {
 	if e.over {
 		return
@@ -279,7 +279,7 @@ func (s *identitySimulation) send(e *kindEvent, n int) {
 	})
 }
 
-// attempt makes and signs a request.
+// attempt creates and signs a request.
 func (s *identitySimulation) attempt(e *kindEvent, n int) *kindAttempt {
 	h := make(http.Header)
 	content := ""
@@ -314,7 +314,8 @@ func (s *identitySimulation) attempt(e *kindEvent, n int) *kindAttempt {
 	return &kindAttempt{of: e, header: h}
 }
 
-// attack presents a captured attempt as it was, under new ids, and under another event's.
+// attack presents a captured attempt unchanged, under new ids, and under the id
+// of another event.
 func (s *identitySimulation) attack(a *kindAttempt) {
 	forge := func(in time.Duration, id string) {
 		s.after(in, func() {
@@ -339,7 +340,7 @@ func (s *identitySimulation) attack(a *kindAttempt) {
 	forge(s.between(time.Hour, 8*time.Hour), fmt.Sprintf("forged-%d-late", s.seq))
 }
 
-// present brings an attempt to the receiver.
+// present delivers an attempt to the receiver.
 func (s *identitySimulation) present(a *kindAttempt, attacker bool, answer func(status int)) {
 	e := a.of
 	s.attempts++
@@ -375,8 +376,8 @@ func (s *identitySimulation) present(a *kindAttempt, attacker bool, answer func(
 	})
 }
 
-// saw marks the events that the handler was given: the one whose attempt it was, and any that is
-// the same to a handler.
+// saw marks the events that the handler got: the one of the attempt, and any
+// that looks equal to a handler.
 func (s *identitySimulation) saw(e *kindEvent, m Message, h http.Header) {
 	e.done = true
 	if !s.delivery {
@@ -390,7 +391,7 @@ func (s *identitySimulation) saw(e *kindEvent, m Message, h http.Header) {
 	}
 }
 
-// account looks at a run.
+// account records a run.
 func (s *identitySimulation) account(a *kindAttempt, attacker, presentedBefore bool) {
 	e := a.of
 	content := e.path + " " + e.body

@@ -39,7 +39,7 @@ func newReceiver(t *testing.T, scheme Scheme, k kind, cfg Config) *receiver {
 	return r
 }
 
-// message is what a sender says and, under its key, signs now.
+// message is what a sender sends, and signs now with its key.
 type message struct {
 	at              address // default: /hook
 	id, topic, body string
@@ -138,7 +138,7 @@ func TestOneSignedIDUnderAnotherContentIsNotAcknowledged(t *testing.T) {
 	}
 }
 
-// typed is a sender that renders its body anew at each attempt.
+// typed is a sender that renders its body again for each attempt.
 type typed struct{ kindScheme }
 
 func (s typed) ReadBody(r *Request, a *Attempt) error {
@@ -162,7 +162,7 @@ func TestASenderThatRendersItsBodyAnewIsHeldToWhatIsStable(t *testing.T) {
 	})
 }
 
-// unmarked is a scheme that does not say where the time stands.
+// unmarked is a scheme that does not mark the timestamp in its content.
 type unmarked struct{ kindScheme }
 
 func (s unmarked) ReadHeader(r *Request, a *Attempt) error {
@@ -241,7 +241,7 @@ func TestEqualBytesUnderOtherUnsignedIDsAreOtherMessages(t *testing.T) {
 	})
 }
 
-// liveRecords counts what the store holds now.
+// liveRecords counts the live records of the store.
 func (r *receiver) liveRecords() int {
 	n := 0
 	for _, e := range r.store.live {
@@ -362,8 +362,8 @@ func TestAddressesThatMayBeAnotherEndpointsAreNotOne(t *testing.T) {
 	}
 }
 
-// An address of an attacker's choice must not pass for another one: its sum depends on the message,
-// so that none can be found beforehand.
+// An address of an attacker's choice must not pass for another one. Its sum
+// depends on the message, so no collision can be found beforehand.
 func TestTheSumOfAnAddressDependsOnTheMessage(t *testing.T) {
 	t.Parallel()
 	v := new(Verifier)
@@ -458,7 +458,8 @@ func TestWhatGoesWrongBetweenClaimAndCountLosesNothing(t *testing.T) {
 	}
 }
 
-// With Repeats: -1 one claim counted twice would refuse an honest event as its own repeat.
+// With Repeats: -1, counting one claim twice would refuse a genuine event as
+// its own repeat.
 func TestAnEventIsNotRefusedAsItsOwnRepeat(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(r *receiver, q *Request){
@@ -497,7 +498,8 @@ func TestAnEventIsNotRefusedAsItsOwnRepeat(t *testing.T) {
 	}
 }
 
-// A count that changes under ForgetKey is not forgotten, and the operator is told so.
+// If a count changes during ForgetKey, it is not forgotten, and the error says
+// so.
 func TestACountThatChangesMeanwhileIsNotSaidToBeForgotten(t *testing.T) {
 	t.Parallel()
 	inBubble(t, "4: ", Config{Repeats: 1}, func(r *receiver) {
@@ -566,8 +568,9 @@ func TestACapturedAttemptBelongsToOneMessage(t *testing.T) {
 	})
 }
 
-// TestASecondEventWithTheFirstOnesTimestampIsNeverAcknowledged: where only the time tells events
-// apart, two within its grain look like an attempt and its replay. The log says so.
+// TestASecondEventWithTheFirstOnesTimestampIsNeverAcknowledged: if only the
+// timestamp distinguishes events, two with the same timestamp look like an
+// attempt and its replay. The log says so.
 func TestASecondEventWithTheFirstOnesTimestampIsNeverAcknowledged(t *testing.T) {
 	t.Parallel()
 	inBubble(t, "3, without", Config{}, func(r *receiver) {
@@ -689,8 +692,9 @@ func TestAMessageWhoseSenderWantsTheResponseIsNeverAcknowledgedEmpty(t *testing.
 	})
 }
 
-// A message that was handled stays so, whatever comes of a run for the response: else an attacker
-// who captured one that fails could run it indefinitely.
+// A handled message stays handled, whatever the outcome of a run for its
+// response. Otherwise an attacker who captured one that fails could run it
+// indefinitely.
 func TestAMessageThatWasHandledStaysHandledWhenItsResponseFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -709,7 +713,7 @@ func TestAMessageThatWasHandledStaysHandledWhenItsResponseFails(t *testing.T) {
 	})
 }
 
-// twice is a sender whose time stands in a header and in the body.
+// twice is a sender with its timestamp in a header and in the body.
 type twice struct{ kindScheme }
 
 func (s twice) ReadBody(r *Request, a *Attempt) error {
@@ -753,7 +757,7 @@ func TestAMiddlewareMountedTwiceSaysSoAtTheFirstRequest(t *testing.T) {
 				}
 				outer.Settle(inner.Answer().Status)
 				r.want("mounted once", q, 200, Handled)
-				// Another message in the context of this one is none of its business.
+				// Another message in the context of this one is independent of it.
 				again := r.v.Admit(outer.Context(), r.request(message{id: "evt_2", topic: "t", body: `{"a":1}`}), testBody(`{"a":1}`))
 				if again.Answer() != nil {
 					t.Errorf("another message: %v", again.Err())
@@ -791,7 +795,7 @@ func TestAMessageWithARecordOfTheFirstVersionIsRecognized(t *testing.T) {
 	})
 }
 
-// scopedStore is a store that asks whose its keys are.
+// scopedStore is a store with the method Scope.
 type scopedStore struct{ *mapStore }
 
 func (scopedStore) Scope(scheme, source string) uint32 {
@@ -832,7 +836,8 @@ func TestEveryKeyBeginsWithWhatItsStoreAsksFor(t *testing.T) {
 	}
 }
 
-// Records in a durable store are found by the next version: a key is what it was.
+// The next version must find the records in a durable store, so keys must not
+// change.
 func TestTheKeyOfASignedIDStays(t *testing.T) {
 	t.Parallel()
 	v, err := New(Secrets(kindSecret).From("tenant"), newMapStore(), &Config{Scheme: kindScheme{kindOf(t, "1: ")}})

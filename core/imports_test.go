@@ -14,10 +14,10 @@ import (
 
 const module = "github.com/hookonce/hookonce"
 
-// adapters know core and what they share, nothing else of this module.
+// adapters import only core and their shared code from this module.
 var adapters = []string{"nethttp", "ginwh", "echowh", "echov5wh", "fiberwh", "fiberv3wh"}
 
-// leaves are programs and modules of their own: nobody imports them.
+// leaves are programs and separate modules: no package imports them.
 var leaves = []string{"cmd", "examples", "integration", "bench"}
 
 func under(pkg string, roots ...string) bool {

@@ -152,8 +152,8 @@ func (f KeySourceFunc) Keys(ctx context.Context, r *Request) (source string, key
 type keyring struct {
 	owner *Verifier
 	keys  []ringKey
-	// last is the index of the key that matched last: it is tried first, so
-	// that a rotation costs no hash for each key before it.
+	// last is the index of the key that matched last. It is tried first, so
+	// during a rotation most messages cost one hash.
 	last atomic.Uint32
 }
 
@@ -163,7 +163,7 @@ type ringKey struct {
 	key                 VerifyKey
 }
 
-// ringFor decodes the keys once for v.
+// ringFor decodes the keys for v, once.
 func (k *Keys) ringFor(v *Verifier) (*keyring, error) {
 	if r := k.ring.Load(); r != nil && r.owner == v {
 		return r, nil
@@ -192,7 +192,8 @@ func (k *Keys) ringFor(v *Verifier) (*keyring, error) {
 	return r, nil
 }
 
-// parseKey refuses what is wrong under every scheme, then asks the scheme.
+// parseKey rejects secrets that are wrong under every scheme, then asks the
+// scheme.
 func (v *Verifier) parseKey(secret Secret) (VerifyKey, error) {
 	text := secret.Reveal()
 	if err := checkSecretText(text, v.facts.FreeText); err != nil {
@@ -244,9 +245,9 @@ func spaceAdvice(text string) string {
 	}
 }
 
-// isWrapped recognizes the pieces of one key: lines of 64 or 76 characters, as
-// PEM and MIME have them, the first perhaps with a label, or a beginning of a
-// public key.
+// isWrapped reports whether pieces are parts of one key. Such pieces are lines
+// of 64 or 76 characters, as in PEM and MIME, where the first may have a label.
+// Or they begin like a public key.
 func isWrapped(pieces []string) bool {
 	first := pieces[0]
 	bare := first[strings.LastIndexAny(first, ":_")+1:]
@@ -263,8 +264,8 @@ func isWrapped(pieces []string) bool {
 
 var errPlaceholder = errors.New("a placeholder: put the sender's real secret there")
 
-// isPlaceholder knows the values that documentation and templates leave behind.
-// Short real secrets of other providers ("12345") are their scheme's business.
+// isPlaceholder recognizes values from documentation and templates. It does not
+// reject short secrets such as "12345", which some providers allow.
 func isPlaceholder(text string) bool {
 	if encoded, ok := strings.CutPrefix(text, "whsec_"); ok {
 		if raw, err := base64.StdEncoding.DecodeString(encoded); err == nil && len(raw) > 0 && slices.Max(raw) == slices.Min(raw) {
@@ -288,12 +289,12 @@ func isPlaceholder(text string) bool {
 	return strings.Count(t, t[:1]) == len(t) // xxxx, ****, AAAA…
 }
 
-// validAt says that the key is accepted now.
+// validAt reports whether the key is accepted at this time.
 func (k *ringKey) validAt(now time.Time) bool {
 	return (k.notBefore.IsZero() || !now.Before(k.notBefore)) && (k.notAfter.IsZero() || now.Before(k.notAfter))
 }
 
-// first is the newest key that is valid now, nil if there is none.
+// first returns the newest key that is valid now, nil if there is none.
 func (r *keyring) first(now time.Time) VerifyKey {
 	for i := range r.keys {
 		if r.keys[i].validAt(now) {
@@ -303,12 +304,13 @@ func (r *keyring) first(now time.Time) VerifyKey {
 	return nil
 }
 
-// match returns the index of the key that one of the attempt's signatures
-// belongs to, or -1 after all were tried. The body is hashed once for each key,
-// however many signatures there are.
+// match returns the index of the key that verifies one of the signatures, or -1
+// if none does. It hashes the body once for each key, however many signatures
+// there are.
 //
-// A message with several signatures is one of a sender in rotation: the newest
-// key that fits is found first, so that the old one is seen to be out of use.
+// A message with several signatures comes from a sender in rotation. Then match
+// finds the newest key that fits, so events show when the old one is out of
+// use.
 func (r *keyring) match(ctx context.Context, a *Attempt, now time.Time) (int, error) {
 	last := 0
 	if len(a.Signatures) <= 1 {

@@ -253,7 +253,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// counted is Standard Webhooks whose keys count how often they are asked.
+// counted is Standard Webhooks with keys that count their calls.
 type counted struct {
 	core.StandardWebhooks
 	asked *atomic.Int64

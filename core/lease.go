@@ -6,28 +6,29 @@ import (
 	"time"
 )
 
-// A claim has a short lease, so that a message whose process died is soon free
-// again, and the lease is renewed while the handler runs, up to Config.Lease. A
-// renewal is a record of its own beside the message's. The message's record
-// stays as it was claimed: a transaction of the handler, with a snapshot from
-// before the renewal, must still be able to replace it in Commit.
+// A claim has a short lease, so a message whose process died is soon free
+// again. The lease is renewed while the handler runs, up to Config.Lease. A
+// renewal is a separate record beside that of the message. The record of the
+// message stays unchanged: a transaction of the handler may have a snapshot
+// from before the renewal, and Commit must still be able to replace the record
+// in it.
 //
-// Whoever meets a claim whose lease is over looks for a renewal before it takes
-// the message over. It cannot overlap with the handler: that is stopped when
-// its lease ends without a renewal, and the others wait for twice Config.Skew
-// longer.
+// An attempt that meets a claim with an expired lease looks for a renewal
+// before it takes the message over. The two handlers cannot overlap. The first
+// is stopped when its lease ends without a renewal, and others wait for twice
+// Config.Skew longer.
 const (
-	shortLease = 9 * time.Second // with twice the default Skew, a message of a dead process is free after 19 seconds
-	renewAfter = 3 * time.Second // of the lease
-	sweepPause = time.Second     // at least, between two looks for what is due
-	stopBefore = time.Second     // the end of a lease that could not be renewed
+	shortLease = 9 * time.Second // plus twice the default Skew: the message of a dead process is free after 19 seconds
+	renewAfter = 3 * time.Second // age of a lease at which it is renewed
+	sweepPause = time.Second     // minimum time between two sweeps
+	stopBefore = time.Second     // time before the end of a lease at which its handler is stopped
 )
 
-// renews says that leases are shorter than a handler may run.
+// renews reports whether leases are shorter than a handler may run.
 func (p *protocol) renews() bool { return p.lease < p.hold }
 
-// leaseKey is the key of a message's renewal. What a store makes of the first
-// bytes stays as it is.
+// leaseKey is the key of a message's renewal. The first bytes stay, because a
+// store may have set them by its method Scope.
 func leaseKey(key Key) Key {
 	for i := len(key) / 2; i < len(key); i++ {
 		key[i] ^= 0xff
@@ -35,7 +36,7 @@ func leaseKey(key Key) Key {
 	return key
 }
 
-// renewal is what became of an attempt to renew a lease.
+// renewal is the outcome of an attempt to renew a lease.
 type renewal uint8
 
 const (
@@ -45,23 +46,23 @@ const (
 	settledNow         // the outcome is on record: there is nothing to renew
 )
 
-// renewalOf is the record that renews a claim.
+// renewalOf returns the record that renews a claim.
 func (p *protocol) renewalOf(claimed *record, until int64) record {
 	return record{
 		state: Claimed, generation: claimed.generation, token: claimed.token, leaseEnd: until, windowEnd: until + 2*p.skew,
 	}
 }
 
-// lastEnd is the latest end of a claim's lease.
+// lastEnd returns the latest possible end of a claim's lease.
 func (p *protocol) lastEnd(claimed *record) int64 { return claimed.leaseEnd - p.lease + p.hold }
 
-// renew prolongs the lease of a claim, which ends at until, and returns its new
+// renew extends the lease of a claim, which ends at until, and returns the new
 // end.
 func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 	now := c.clock.now()
 	next := min(now.milli()+c.lease, c.lastEnd(&cl.rec))
 	left := time.Duration(until-now.milli())*time.Millisecond - stopBefore
-	if left <= 0 { // this process was suspended, say: another one may have the message
+	if left <= 0 { // the process was suspended, for example: another one may have the message
 		return until, notRenewed
 	}
 	sctx := &lazyContext{values: context.Background(), deadline: now.real.Add(min(c.timeout, left))}
@@ -78,8 +79,8 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 			return until, notRenewed
 		}
 		if got == want.encode() {
-			// The store may have lost the claim, whose own lease is over: it is asserted behind
-			// the renewal.
+			// The lease in the claim itself is over, and the store may have lost the claim. Assert
+			// it after the renewal.
 			if outcome := c.assert(sctx, cl, now); outcome != renewed {
 				return until, outcome
 			}
@@ -92,12 +93,12 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 		if rec.generation > cl.rec.generation {
 			return until, leaseLost
 		}
-		live = got // of an earlier claim, or of this one: a renewal whose reply was lost
+		live = got // the renewal of an earlier claim, or of this one whose reply was lost
 	}
 	return until, notRenewed
 }
 
-// assert writes a claim again that the store may have lost.
+// assert writes the claim again if the store has lost it.
 func (c *claims) assert(ctx context.Context, cl *claim, now moment) renewal {
 	claimed := cl.rec.encode()
 	switch live, err := c.store.Swap(ctx, cl.key, Value{}, claimed, c.life(&cl.rec, now.milli())); {
@@ -105,7 +106,7 @@ func (c *claims) assert(ctx context.Context, cl *claim, now moment) renewal {
 		return notRenewed
 	case live != claimed:
 		if rec, err := decode(live); err == nil && rec.generation == cl.rec.generation && rec.state != Claimed {
-			return settledNow // by Commit, or while the handler ends
+			return settledNow // by Commit, or because the handler is ending
 		}
 		return leaseLost
 	default:
@@ -113,9 +114,9 @@ func (c *claims) assert(ctx context.Context, cl *claim, now moment) renewal {
 	}
 }
 
-// alive says that the lease of a claim that seems to be over was renewed. The
-// renewal of an earlier claim does not outlast this one's lease, so there is no
-// need to distinguish them.
+// alive reports whether a lease that seems expired was renewed. The renewal of
+// an earlier claim never outlasts the lease of this one, so alive need not
+// distinguish them.
 func (c *claims) alive(ctx context.Context, key *Key, claimed *record, now int64) (bool, error) {
 	if c.broken&faultNoRenewal != 0 {
 		return false, nil
@@ -134,11 +135,12 @@ func (c *claims) alive(ctx context.Context, key *Key, claimed *record, now int64
 	return rec.state == Claimed && now < rec.leaseEnd+2*c.skew, nil
 }
 
-// running are the deliveries whose leases are kept, in parts so that few of
-// them wait for one another.
+// running holds the deliveries whose leases are renewed. It is split into
+// shards, so few of them contend for one lock.
 type running [16]keeper
 
-// keeper has its deliveries in the order in which their leases end.
+// keeper is one shard. Its list has the deliveries in the order in which their
+// leases end.
 type keeper struct {
 	sync.Mutex
 
@@ -146,19 +148,20 @@ type keeper struct {
 	sweeping    bool
 }
 
-// leaseState is what a keeper does for a delivery.
+// leaseState is the state of a delivery in its keeper.
 type leaseState uint8
 
 const (
-	noLease leaseState = iota // it is not in the list
+	noLease leaseState = iota // not in the list
 	leased
-	renewing // a renewal is on its way
-	unkept   // its lease could not be renewed, so its handler was stopped; in this process it keeps its message
+	renewing // a renewal is in progress
+	unkept   // the lease could not be renewed and the handler was stopped; within this process it still holds the message
 )
 
 func (r *running) keeperOf(key *Key) *keeper { return &r[key[len(key)-1]%byte(len(r))] }
 
-// push puts d into the list: at its end, unless the clock was set back.
+// push inserts d into the list in order. That is at the end, unless the clock
+// was set back.
 func (k *keeper) push(d *Delivery) {
 	before := k.last
 	for before != nil && before.leaseEnd > d.leaseEnd {
@@ -177,7 +180,7 @@ func (k *keeper) push(d *Delivery) {
 	}
 }
 
-// cut takes d out of the list.
+// cut removes d from the list.
 func (k *keeper) cut(d *Delivery) {
 	if d.previous == nil {
 		k.first = d.next
@@ -192,7 +195,7 @@ func (k *keeper) cut(d *Delivery) {
 	d.previous, d.next = nil, nil
 }
 
-// keep begins to renew the lease of d.
+// keep starts to renew the lease of d.
 func (c *claims) keep(d *Delivery) {
 	if !c.renews() {
 		return
@@ -204,16 +207,16 @@ func (c *claims) keep(d *Delivery) {
 	sweep := !k.sweeping
 	k.sweeping = true
 	k.Unlock()
-	if sweep { // the claim may have taken its time
+	if sweep { // the claim may have taken long
 		pause := min(time.Duration(c.due(d)-c.clock.now().milli())*time.Millisecond, renewAfter)
 		time.AfterFunc(pause, func() { c.sweep(k) })
 	}
 }
 
-// due is when the lease of d is to be renewed.
+// due returns when to renew the lease of d.
 func (c *claims) due(d *Delivery) int64 { return d.leaseEnd - c.lease + renewAfter.Milliseconds() }
 
-// leave ends that.
+// leave stops renewing the lease of d.
 func (c *claims) leave(d *Delivery) {
 	if d == nil || !c.renews() {
 		return
@@ -238,8 +241,8 @@ func (c *claims) wasStopped(d *Delivery) bool {
 	return d.stopped
 }
 
-// sweep renews what is due, and comes again as long as there is something to
-// keep.
+// sweep renews the leases that are due, and schedules itself again while the
+// list has deliveries.
 func (c *claims) sweep(k *keeper) {
 	now := c.clock.now().milli()
 	k.Lock()
@@ -249,7 +252,7 @@ func (c *claims) sweep(k *keeper) {
 		d = d.next
 		switch last := c.lastEnd(&due.claim.rec); {
 		case due.lease == renewing:
-		case now >= last: // the context of the handler has ended before, unless this process was suspended
+		case now >= last: // the context of the handler ended before, unless this process was suspended
 			due.ctx.finish()
 			k.cut(due)
 			due.lease = noLease
@@ -265,7 +268,7 @@ func (c *claims) sweep(k *keeper) {
 	}
 }
 
-// stop ends the context of the handler of d.
+// stop cancels the context of d's handler.
 func (*keeper) stop(d *Delivery) {
 	d.lease, d.stopped = unkept, true
 	if !d.v.cfg.DangerouslyReportOnly {
@@ -273,8 +276,8 @@ func (*keeper) stop(d *Delivery) {
 	}
 }
 
-// renewOrFail is renew for a store that may panic: nobody stands around this
-// goroutine to recover.
+// renewOrFail is renew for a store that may panic. It recovers, because nothing
+// else does in this goroutine.
 func (c *claims) renewOrFail(cl *claim, leaseEnd int64) (next int64, outcome renewal) {
 	defer func() {
 		if recover() != nil {
@@ -293,7 +296,7 @@ func (c *claims) renewFor(k *keeper, d *Delivery) {
 	k.Lock()
 	defer k.Unlock()
 	if d.lease != renewing {
-		return // it was settled meanwhile
+		return // settled in the meantime
 	}
 	d.lease = leased
 	switch outcome {

@@ -17,7 +17,7 @@ func (b *bench) another(cfg Config) *bench {
 	return newBench(b.t, cfg, b.store)
 }
 
-// die is the end of the process that handles d.
+// die simulates the end of the process that handles d.
 func (b *bench) die(d *Delivery) { b.v.claims.leave(d) }
 
 func TestAMessageOfADeadProcessIsSoonFree(t *testing.T) {
@@ -175,8 +175,8 @@ func TestAShortOutageStopsNoHandler(t *testing.T) {
 	})
 }
 
-// A renewal whose reply was lost is made again, and an earlier claim's renewal does not stand in
-// the way of this one's.
+// A renewal whose reply was lost is repeated, and the renewal of an earlier
+// claim does not block that of this one.
 func TestARenewalGoesOnWhateverBecameOfTheLastOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -206,8 +206,8 @@ func TestARenewalGoesOnWhateverBecameOfTheLastOne(t *testing.T) {
 	})
 }
 
-// The renewal of a handler that failed does not keep its message from the next attempt, and not for
-// the next claim either.
+// The renewal of a failed handler does not block the next attempt, and does not
+// extend the next claim.
 func TestARenewalBelongsToItsClaim(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -250,7 +250,7 @@ func TestALeaseThatWasTakenOverStopsTheHandler(t *testing.T) {
 	})
 }
 
-// A store that lost all it had is told again who has the message, with the next renewal.
+// If a store lost its records, the next renewal writes the claim again.
 func TestAStoreThatLostTheClaimGetsItBackWithTheRenewal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -271,8 +271,8 @@ func TestAStoreThatLostTheClaimGetsItBackWithTheRenewal(t *testing.T) {
 	})
 }
 
-// The outcome of a handler that ended in an outage is written when the store is back, and its
-// message is kept for it until then.
+// The outcome of a handler that ended during an outage is written when the
+// store is back. Until then the claim is kept.
 func TestTheLeaseIsKeptUntilTheOutcomeIsWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -350,8 +350,8 @@ func TestAProcessThatWasSuspendedPastItsLeaseStopsTheHandler(t *testing.T) {
 	})
 }
 
-// A clock that jumps, as that of a test or of a machine that was suspended, does not give the
-// message of a running handler away.
+// If the clock jumps, as in a test or on a suspended machine, the message of a
+// running handler stays claimed.
 func TestAClockThatJumpsDoesNotMakeTheHandlerItsOwnRival(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -365,7 +365,8 @@ func TestAClockThatJumpsDoesNotMakeTheHandlerItsOwnRival(t *testing.T) {
 	})
 }
 
-// A handler that commits and goes on has nothing to renew, and is not stopped.
+// A handler that continues after its commit has nothing to renew, and is not
+// stopped.
 func TestAHandlerGoesOnAfterItsCommit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -51,7 +51,7 @@ func (v *Verifier) LookKey(ctx context.Context, key Key) (Record, error) {
 	return v.claims.look(ctx, key)
 }
 
-// keyOf is the key of a message with a signed id.
+// keyOf returns the key of a message with a signed id.
 func (v *Verifier) keyOf(source, id string) (Key, error) {
 	if id == "" || strings.TrimSpace(id) != id {
 		return Key{}, errors.New("hookonce: give the message id exactly as the sender shows it")
@@ -59,7 +59,7 @@ func (v *Verifier) keyOf(source, id string) (Key, error) {
 	return v.replayKey(&Message{ID: id, IDSigned: true, Source: source}, nil), nil
 }
 
-// look reads the record of a message and, of a claim, its renewal.
+// look reads the record of a message and, for a claim, its renewal.
 func (c *claims) look(ctx context.Context, key Key) (Record, error) {
 	sctx := &lazyContext{values: ctx, deadline: c.clock.now().real.Add(c.timeout)}
 	defer sctx.finish()

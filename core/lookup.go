@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// maxLookUps bounds the lookups that run at once in a key source, those that
-// were abandoned among them.
+// maxLookUps bounds the concurrent lookups in a key source, including abandoned
+// ones.
 const maxLookUps = 1024
 
-// keyLookUp is one question to a key source. It has a goroutine of its own,
-// since a source that does not watch its context could hold the request longer
-// than Config.KeyTimeout. Past that it is abandoned: the goroutine runs until
-// the source returns, and its result is dropped.
+// keyLookUp is one lookup in a key source. It has its own goroutine, because a
+// source that ignores its context could hold the request longer than
+// Config.KeyTimeout. After that time the lookup is abandoned. The goroutine
+// runs until the source returns, and its result is dropped.
 type keyLookUp struct {
-	ctx     lazyContext // most sources that have their keys at hand do not ask for its timer
+	ctx     lazyContext // sources with keys in memory rarely use its timer
 	request Request
-	done    chan bool // true when the fields below stand, false when the time is up
+	done    chan bool // true: the fields below are set; false: the time is up
 
 	source   string
 	keys     *Keys
@@ -29,13 +29,13 @@ type keyLookUp struct {
 	panicked any
 }
 
-// ask asks v's key source, for no longer than Config.KeyTimeout.
+// ask calls v's key source, and waits at most Config.KeyTimeout.
 func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error) {
 	if running := v.lookUps.Add(1); running > maxLookUps {
 		v.lookUps.Add(-1)
 		return "", nil, errors.New(strconv.Itoa(maxLookUps) + " look-ups have not returned yet: " + slowSource)
 	}
-	l := &keyLookUp{done: make(chan bool, 2)} // so that neither waits for us
+	l := &keyLookUp{done: make(chan bool, 2)} // room for both senders, so neither blocks
 	l.ctx.init(outer, v.claims.clock.now().real.Add(v.cfg.KeyTimeout))
 	// A copy, because an adapter may use its request again while an abandoned source still
 	// reads this one. It has no body: nothing in it is verified, and most callers have not
@@ -71,14 +71,14 @@ func (l *keyLookUp) run(v *Verifier) {
 	returned = true
 }
 
-// keyPanicError is a panic of a key source on its way to the goroutine of the
+// keyPanicError carries a panic of a key source to the goroutine of the
 // request.
 type keyPanicError struct {
 	value any
 	stack []byte
 }
 
-// sourcePanic adds where it was to what was recovered, which may be nil.
+// sourcePanic adds the stack to a recovered value, which may be nil.
 func sourcePanic(value any) any {
 	if value == nil || value == http.ErrAbortHandler { //nolint:errorlint // servers compare it so
 		return value
@@ -86,8 +86,7 @@ func sourcePanic(value any) any {
 	return &keyPanicError{value, debug.Stack()}
 }
 
-// Error shows the value and the stack, since the panic goes on in another
-// goroutine.
+// Error includes the stack, because the panic continues in another goroutine.
 func (p *keyPanicError) Error() string {
 	return fmt.Sprintf("%v\n\nin the key source:\n%s", p.value, p.stack)
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// deaf is a source that ignores its context and returns when it is told to.
+// deaf is a source that ignores its context, and returns only on request.
 type deaf struct {
 	keys          *core.Keys
 	release       chan struct{}
@@ -56,7 +56,7 @@ func TestAKeySourceThatIgnoresItsContextIsAbandonedAtTheTimeout(t *testing.T) {
 				t.Errorf("%q says nothing of %q", attempt.Err(), say)
 			}
 		}
-		// What the source returns too late is nobody's, and it works again.
+		// A late result of the source is dropped, and the next lookup works.
 		close(d.release)
 		synctest.Wait()
 		if n := d.running.Load(); n != 0 {
@@ -93,7 +93,7 @@ func TestAtMost1024LookUpsRunWhenASourceHangs(t *testing.T) {
 		if d.most.Load() != most || atOnce.Load() != more {
 			t.Errorf("%d look-ups ran, want %d; %d were refused at once, want %d", d.most.Load(), most, atOnce.Load(), more)
 		}
-		// Abandoned, they still count.
+		// Abandoned lookups still count.
 		if _, err := v.Verify(t.Context(), request()); !errors.Is(err, core.ErrKeysUnavailable) || !strings.Contains(err.Error(), "1024 look-ups") {
 			t.Errorf("got %v", err)
 		}
@@ -135,7 +135,7 @@ func TestAPanicOfAKeySourceIsTheRequestsAndShowsWhereItWas(t *testing.T) {
 
 func brokenSource(what any) (string, *core.Keys, error) { panic(what) }
 
-// As t.Fatal in a source does.
+// t.Fatal in a source does this.
 func TestAKeySourceThatEndsItsGoroutineIsAnOutage(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
@@ -149,7 +149,7 @@ func TestAKeySourceThatEndsItsGoroutineIsAnOutage(t *testing.T) {
 }
 
 // naming is a scheme whose senders name keys that must be fetched; its key
-// tells what context it was given.
+// reports which context it got.
 type naming struct {
 	core.StandardWebhooks
 

@@ -11,19 +11,19 @@ import (
 // Event is the outcome of one attempt, for [Config.Observe]. It never contains
 // a secret, a MAC or the body. Unknown fields are zero.
 type Event struct {
-	// Reason is the word for logs and metrics: Outcome if there is one, else
-	// why the attempt was not admitted. Err explains it and is nil for
+	// Reason is the word for logs and metrics. It is Outcome if there is one,
+	// else why the attempt was not admitted. Err explains it and is nil for
 	// [Handled].
 	Reason Reason
 	Err    error
-	// Verified says that the signature held. Otherwise anyone may have sent the
-	// request, and MessageID and Timestamp are unverified claims.
+	// Verified says that the signature is valid. Otherwise anyone may have sent
+	// the request, and MessageID and Timestamp are unverified claims.
 	Verified bool
 	// Outcome is how the handling of an admitted message ended: [Handled],
 	// [ErrHandlerFailed], [ErrClaimLost] or [ErrCommitFailed]. It is empty for
 	// an attempt that was refused or acknowledged, and for a handshake.
 	Outcome Reason
-	// Method and Path are the request's.
+	// Method and Path are those of the request.
 	Method, Path string
 	// Scheme, Source and KeyID name the scheme, the source of the keys, and the
 	// key that matched. KeyID shows when a rotation is finished.
@@ -47,7 +47,7 @@ type Event struct {
 	// got Status. No message was handled: Reason is [Handled], Outcome is
 	// empty.
 	Handshake bool
-	// ReportOnly says that the handler ran whatever the verdict: see
+	// ReportOnly says that the handler ran regardless of the verdict: see
 	// [Config.DangerouslyReportOnly].
 	ReportOnly bool
 	// Keys, Body, Check, Store and Handler are how long each part took: the key
@@ -64,14 +64,14 @@ type watch struct {
 	ctx   context.Context //nolint:containedctx // the request's without its end
 	event Event
 	took  [parts]time.Duration
-	since time.Time // the last lap
+	since time.Time // the end of the last lap
 }
 
-// part is what an attempt spends time on.
+// part is one of the durations in an Event.
 type part uint8
 
 const (
-	waiting part = iota // and what is not told
+	waiting part = iota // also all time that is not reported
 	lookingUp
 	reading
 	checking
@@ -81,7 +81,8 @@ const (
 	parts
 )
 
-// lap adds the time since the last lap to part p, if there is an observer.
+// lap adds the time since the last lap to part p. Without an observer it does
+// nothing.
 func (d *Delivery) lap(p part) {
 	if w := d.watch; w != nil {
 		now := d.v.cfg.Clock()
@@ -108,7 +109,7 @@ func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 	e.Method, e.Path = clip(r.Method), clip(r.Path())
 	e.Scheme, e.Source, e.KeyID = d.v.name, d.message.Source, d.message.KeyID
 	e.BodyBytes, e.Verified = len(r.Body), d.verified()
-	// Nothing that a stranger sends may make a log line long, or one that no JSON can hold.
+	// An unverified id must not make a log line long, or invalid as JSON.
 	if checkID("", a.ID) == nil {
 		e.MessageID = a.ID
 	}
@@ -127,7 +128,7 @@ func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 		if !e.ReportOnly {
 			e.Status = d.answer.Status
 		}
-	case d.answer != nil: // of a challenge or handshake
+	case d.answer != nil: // response to a challenge or handshake
 		e.Reason, e.Handshake = Handled, true
 		if !e.ReportOnly {
 			e.Status = d.answer.Status
@@ -147,12 +148,12 @@ func clip(s string) string {
 	return s
 }
 
-// SlogObserver logs every event to l: handled messages at level debug,
-// redeliveries, attempts in flight and handshakes at info, refusals at warn,
-// and conditions that need an operator at error (misconfiguration, an outage, a
-// lost claim or commit, a message that cannot be distinguished from another). A
-// message whose signed content ran before under another unsigned id is logged
-// at warn or above.
+// SlogObserver logs every event to l. Handled messages have level debug.
+// Redeliveries, attempts in flight and handshakes have info, and refusals have
+// warn. Conditions that need an operator have error: misconfiguration, an
+// outage, a lost claim or commit, or a message that cannot be distinguished
+// from another. A message whose signed content ran before under another
+// unsigned id is logged at warn or above.
 func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := e.Reason.level()

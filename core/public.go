@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// publicForm names what b is if anybody may know it: a public key or a
-// certificate, in any usual form, whole or cut at its end. "" if b may be a
-// secret. Only bytes that say what they are count: of a secret of random bytes,
-// fewer than one in 2^40 is taken for one.
+// publicForm describes b if it is a public key or certificate, in any usual
+// form, complete or truncated. It returns "" if b may be a secret. It only
+// accepts bytes with a clear structure: fewer than one random secret in 2^40
+// looks like a public key.
 func publicForm(b []byte) string {
 	if form := formOf(b, 3); form != "" {
 		return form
 	}
-	// The caller may have decoded as base64 what was hexadecimal.
+	// The caller may have decoded hexadecimal text as base64.
 	text := strings.TrimRight(base64.StdEncoding.EncodeToString(b), "=")
 	if raw, err := hex.DecodeString(text[:len(text)&^1]); err == nil {
 		return formOf(raw, 2)
@@ -27,7 +27,8 @@ func publicForm(b []byte) string {
 	return ""
 }
 
-// formOf looks through this many layers of text.
+// formOf is publicForm for bytes that may be encoded as text up to layers
+// times.
 func formOf(b []byte, layers int) string {
 	text := bytes.Trim(b, "\"' \t\r\n")
 	switch {
@@ -64,8 +65,8 @@ func hasOneOf(b []byte, prefixes ...string) bool {
 	return false
 }
 
-// decodings reads text, perhaps broken into lines or cut, as hexadecimal and as
-// base64.
+// decodings decodes text as hexadecimal and as base64. The text may have line
+// breaks, or be truncated.
 func decodings(text []byte) [][]byte {
 	for _, c := range text {
 		if c > 'z' || !isBase64[c] {
@@ -77,7 +78,7 @@ func decodings(text []byte) [][]byte {
 	if raw, err := hex.DecodeString(line[:len(line)&^1]); err == nil {
 		all = append(all, raw)
 	}
-	if len(line)%4 == 1 { // no base64 ends so: it was cut
+	if len(line)%4 == 1 { // no base64 has this length: it was truncated
 		line = line[:len(line)-1]
 	}
 	enc := base64.RawStdEncoding
@@ -90,8 +91,8 @@ func decodings(text []byte) [][]byte {
 	return all
 }
 
-// isBase64 has the letters of both alphabets, and what may stand between and
-// behind them.
+// isBase64 marks the characters of both base64 alphabets, and those that may be
+// between or after them.
 var isBase64 = func() (is ['z' + 1]bool) { //nolint:gochecknoglobals // a constant
 	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_= \t\r\n" {
 		is[c] = true
@@ -122,13 +123,14 @@ func isPublicJWK(text []byte) bool {
 	return false
 }
 
-// isPublicDER looks at the beginning, so that it knows what was cut as well.
+// isPublicDER reports whether b begins like a public key or certificate in DER.
+// It looks only at the beginning, so it recognizes truncated ones too.
 func isPublicDER(b []byte) bool {
 	inside, ok := derContent(b, 0x30)
 	if !ok {
 		return false
 	}
-	if modulus, ok := derContent(inside, 0x02); ok { // PKCS #1; a long one may be cut
+	if modulus, ok := derContent(inside, 0x02); ok { // PKCS #1; a long one may be truncated
 		_, err := x509.ParsePKCS1PublicKey(b)
 		return err == nil || b[1] == 0x82 && inside[1] == 0x82 && len(modulus) > 1 && modulus[0] == 0 && modulus[1] >= 0x80
 	}
@@ -141,7 +143,7 @@ func isPublicDER(b []byte) bool {
 			"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01", "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01", "\x06\x03\x2b\x65")
 }
 
-// derContent is what stands behind a tag and its length.
+// derContent returns the bytes after a tag and its length.
 func derContent(b []byte, tag byte) ([]byte, bool) {
 	if len(b) < 2 || b[0] != tag {
 		return nil, false
@@ -159,8 +161,8 @@ func derContent(b []byte, tag byte) ([]byte, bool) {
 	return b[skip:], true
 }
 
-// isPoint recognizes uncompressed points only. Half of all byte strings of the
-// right length are compressed points.
+// isPoint recognizes only uncompressed points. Half of all byte strings of the
+// right length are valid compressed points.
 func isPoint(b []byte) bool {
 	if len(b) == 0 || b[0] != 4 {
 		return false

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestNoRandomSecretIsTakenForAPublicKey also begins as DER does, which one
-// random secret in 2^16 does.
+// TestNoRandomSecretIsTakenForAPublicKey also tries secrets that begin like
+// DER, as one random secret in 2^16 does.
 func TestNoRandomSecretIsTakenForAPublicKey(t *testing.T) {
 	t.Parallel()
 	for i := range 20_000 {

@@ -100,7 +100,7 @@ type Error struct {
 	// Err is the cause, nil if there is none.
 	Err error
 
-	status int // of the acknowledgement, if the attempt is answered with one
+	status int // status of the acknowledgement, zero if there is none
 }
 
 // Error returns reason, detail and cause on one line.
@@ -128,8 +128,8 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// refuse makes an Error. A cause that already is one is returned as it is, so
-// that the innermost finding wins.
+// refuse returns an Error. A cause that is already an Error is returned
+// unchanged: the innermost one is the most specific.
 func refuse(reason Reason, detail string, cause error) *Error {
 	if cause == nil {
 		return &Error{Reason: reason, Detail: detail}
@@ -137,8 +137,8 @@ func refuse(reason Reason, detail string, cause error) *Error {
 	return because(reason, detail, cause)
 }
 
-// because is apart, so that most refusals need little stack: one that has to
-// grow is what a stranger's connection costs most.
+// because is a separate function, so most refusals need little stack. A growing
+// stack is the largest cost of an attacker's connection.
 func because(reason Reason, detail string, cause error) *Error {
 	if e, ok := asError(cause); ok {
 		return e
@@ -153,7 +153,7 @@ func because(reason Reason, detail string, cause error) *Error {
 
 func asError(err error) (*Error, bool) {
 	if err == nil {
-		return nil, false // the common case: errors.As has the target on the heap
+		return nil, false // the common case, without errors.As, which allocates its target
 	}
 	if e, ok := err.(*Error); ok { //nolint:errorlint // the next most common: spares the search, and its stack
 		return e, true

@@ -71,15 +71,16 @@ type record struct {
 	windowEnd  int64
 	state      State
 	reruns     uint8
-	status     uint16 // answered; of a message that is not done, its repeats (see Message.Repeats) or uncounted
+	status     uint16 // status of a done message; else its repeats (see Message.Repeats) or uncounted
 	generation uint32
-	mark       int64       // of a side record, half of a message's name
-	leaseEnd   int64       // of a side record, the other half
-	print      fingerprint // kept along a claim, and written when that is settled
+	mark       int64       // in a side record, half of a message's name
+	leaseEnd   int64       // in a side record, the other half
+	print      fingerprint // kept in memory for a claim, and written when it is settled
 	token      [8]byte
 }
 
-// nameOf is the first half of a message's key, which names it in a side record.
+// nameOf returns the first half of a message's key, which names the message in
+// a side record.
 func nameOf(message *Key) [2]int64 {
 	//nolint:gosec // every bit is kept
 	return [2]int64{int64(binary.BigEndian.Uint64(message[:8])), int64(binary.BigEndian.Uint64(message[8:]))}
@@ -87,22 +88,22 @@ func nameOf(message *Key) [2]int64 {
 
 func (r *record) name() [2]int64 { return [2]int64{r.mark, r.leaseEnd} }
 
-// recordVersion is what encode writes. Version 1 had the lease end in every
-// state, no print, no side records.
+// recordVersion is the version that encode writes. Version 1 had the lease end
+// in every state, no print, and no side records.
 const (
 	recordVersion = 2
 	maxReruns     = 1<<6 - 1
 )
 
-// The bits beside the status.
+// Flag bits beside the status.
 const (
 	bitSide    = 1 << 15 // not a message: Counted, or with bitSpent Spent
 	bitSpent   = 1 << 14
 	statusBits = bitSpent - 1
 )
 
-// uncounted stands for the repeats of a message that was not added to the count
-// of its signed content yet.
+// uncounted, in place of the repeats, marks a message that is not yet part of
+// the count of its signed content.
 const uncounted = statusBits
 
 //nolint:gosec // the conversions between int64 and uint64 keep every bit; decode undoes them

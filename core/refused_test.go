@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// brokenBody gives a part and an error.
+// brokenBody returns a part of the body and an error.
 type brokenBody struct {
 	part []byte
 	err  error
@@ -96,7 +96,8 @@ func TestShowRefusedLeavesOutWhatIsAuthentic(t *testing.T) {
 	})
 }
 
-// Without the hook a body stays unread where the headers say enough.
+// Without the hook, a body stays unread if the headers are enough for a
+// refusal.
 func TestRefusedBodyStaysUnread(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -49,7 +49,7 @@ type Header interface {
 
 // Path returns the decoded path of the URL, or "" if the URL does not parse.
 func (r *Request) Path() string {
-	u, err := url.ParseRequestURI(r.URL) // as the server does: "//a/b" is a path and no host
+	u, err := url.ParseRequestURI(r.URL) // as the server does: "//a/b" is a path without a host
 	if err != nil {
 		return ""
 	}
@@ -133,8 +133,8 @@ type VerifyKey interface {
 	Verify(ctx context.Context, a *Attempt) (bool, error)
 }
 
-// Attempt is what a [Scheme] finds in one request. The zero value is ready for
-// use.
+// Attempt holds what a [Scheme] finds in one request. The zero value is ready
+// for use.
 type Attempt struct {
 	// ID is the message id, 1 to 256 printable ASCII characters, or empty if
 	// the scheme has none.
@@ -157,10 +157,10 @@ type Attempt struct {
 	// ID identifies the message. Nil: none known.
 	Unsigned []string
 	// Indistinct says that two events of the sender may have the same signed
-	// content, and that nothing else in this request distinguishes them: the
-	// sender sets no delivery id, or always sets one and this request lost it.
-	// Such a message is not acknowledged when it arrives again: it may be
-	// another event.
+	// content, and that nothing else in this request distinguishes them. Either
+	// the sender sets no delivery id, or it always sets one and this request
+	// lost it. Such a message is not acknowledged when it arrives again: it may
+	// be another event.
 	Indistinct bool
 	// Reply says that the sender uses the content of the response, as for a
 	// chat command or a call menu. Such a message is never acknowledged with an
@@ -204,10 +204,10 @@ type Attempt struct {
 // the kind of key that made it.
 type Signature struct{ Label, Text string }
 
-// reset makes a ready for another request and lets go of what belongs to the
-// last one.
+// reset makes a ready for another request, and drops all references to the last
+// one.
 func (a *Attempt) reset() {
-	for i := range a.Signatures { // field by field, here and below: most often there is one, and clear is a call
+	for i := range a.Signatures { // field by field, here and below: usually there is one, and clear is a function call
 		s := &a.Signatures[i]
 		s.Label, s.Text = "", ""
 	}
@@ -232,14 +232,14 @@ func (a *Attempt) reset() {
 type Content struct {
 	small  []byte
 	insert []insertion
-	flat   []byte  // all of it, when a key needs it in one piece
-	times  [2]span // of small: the time of the attempt
+	flat   []byte  // the whole content, for keys that need it in one piece
+	times  [2]span // in small: the time of the attempt
 }
 
-// span is the bytes from one index of a slice to another.
+// span is a range of indices in a slice.
 type span struct{ from, to int }
 
-// insertion is a piece kept by reference, before the byte at of small.
+// insertion is a piece kept by reference. It comes before index at of small.
 type insertion struct {
 	at   int
 	data []byte
@@ -302,8 +302,8 @@ func (c *Content) WriteTo(w io.Writer) (int64, error) {
 // timed reports whether the time of the attempt is marked.
 func (c *Content) timed() bool { return c.times[0].from < c.times[0].to }
 
-// eachUntimed calls f with the pieces of the content in order, but for the time
-// of the attempt: what all attempts of a message have in common.
+// eachUntimed calls f with the pieces of the content in order, except the time
+// of the attempt. The pieces are equal in all attempts of a message.
 func (c *Content) eachUntimed(f func(piece []byte)) {
 	small := func(from, to int) {
 		for _, t := range c.times {
@@ -348,7 +348,7 @@ func (c *Content) Bytes() []byte {
 	return c.flat
 }
 
-// keepBuffer is how large a buffer may be to be kept for the next request.
+// keepBuffer is the largest buffer that is kept for the next request.
 const keepBuffer = 64 << 10
 
 func (c *Content) reset() {

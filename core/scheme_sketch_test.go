@@ -27,10 +27,10 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// The sketches in this file are not for use: they show that the Scheme contract fits senders that
-// have little in common. Each is as long as a scheme needs to be.
+// The sketches in this file are not for use. They show that the Scheme contract fits very different
+// senders. Each is as long as a scheme needs to be.
 
-// oneHeader returns the value of a header that must be there once.
+// oneHeader returns the value of a header that must occur exactly once.
 func oneHeader(h core.Header, name string) (string, error) {
 	switch v := h.Values(name); len(v) {
 	case 0:
@@ -42,7 +42,7 @@ func oneHeader(h core.Header, name string) (string, error) {
 	}
 }
 
-// github signs the body alone; the delivery id in the header is advice.
+// github signs only the body; the delivery id in the header is unsigned.
 type github struct{}
 
 func (github) Name() string            { return "github" }
@@ -193,7 +193,8 @@ func mapsKeys(v url.Values) func(func(string) bool) {
 	}
 }
 
-// sendgrid signs with ECDSA: a key of the scheme's own. Its signatures are malleable.
+// sendgrid signs with ECDSA, so it has its own key type. Its signatures are
+// malleable.
 type sendgrid struct{}
 
 func (sendgrid) Name() string            { return "sendgrid" }
@@ -267,8 +268,9 @@ func (linear) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// certified fetches the key that signed from an address in the message, as SNS does: the configured
-// "secret" is where it may be fetched from, and an outage there is not a wrong signature.
+// certified fetches the signing key from an address in the message, as SNS
+// does. The configured "secret" says from where it may be fetched. An outage
+// there is not a wrong signature.
 type certified struct {
 	github
 
@@ -313,7 +315,7 @@ func (k *certKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	return false, nil
 }
 
-// slack answers a challenge that is signed like everything else.
+// slack responds to a challenge that is signed like a message.
 type slack struct{ stripe }
 
 func (slack) Name() string      { return "slack" }
@@ -377,7 +379,7 @@ func TestTheContractFitsPublishedVectors(t *testing.T) {
 	})
 }
 
-// given is a body that is at hand.
+// given is a body in memory.
 type given []byte
 
 func (b given) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
@@ -388,8 +390,8 @@ func hexMAC(secret, content string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// The sketches pass the suite that every scheme must pass: neither they nor it are made for
-// Standard Webhooks alone.
+// The sketches pass the suite that every scheme must pass: neither the contract
+// nor the suite is limited to Standard Webhooks.
 func TestTheSketchesPassTheSuite(t *testing.T) {
 	t.Parallel()
 	const secret, stranger = "4f1c2a9e-6b7d-4e8f", "somebody-elses-4f1c"

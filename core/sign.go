@@ -21,8 +21,8 @@ import (
 // It is safe to print: fmt shows no part of a key.
 type Signer struct{ keys []signKey }
 
-// signKey makes the entry of one key. A function, because fmt prints the fields
-// of every struct it reaches, but of a function only the address.
+// signKey returns the signature entry of one key. It is a function, because fmt
+// prints the fields of every struct, but only the address of a function.
 type signKey func(c *Content) string
 
 // NewSigner makes a Signer of whsec_ secrets (v1) and whsk_ signing keys (v1a;
@@ -114,7 +114,7 @@ func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error
 	return nil
 }
 
-// checkSignedID refuses what a receiver would.
+// checkSignedID rejects the ids that a receiver would reject.
 func checkSignedID(id string) error {
 	if id == "" || len(id) > maxIDBytes {
 		return refuse(ErrMalformed, "a message id has 1 to 256 characters", nil)
@@ -127,7 +127,8 @@ func checkSignedID(id string) error {
 	return nil
 }
 
-// NewID makes a message id: "msg_" and 27 random letters and digits, 160 bits.
+// NewID returns a new message id: "msg_" and 27 random letters and digits, 160
+// bits.
 func NewID() string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	var raw [20]byte
@@ -141,16 +142,17 @@ func NewID() string {
 	return string(id[:])
 }
 
-// GenerateSecret makes a whsec_ secret of 32 random bytes, shared by sender and
-// receiver.
+// GenerateSecret returns a new whsec_ secret of 32 random bytes, to be shared
+// by sender and receiver.
 func GenerateSecret() string {
 	var raw [32]byte
 	rand.Read(raw[:])
 	return "whsec_" + base64.StdEncoding.EncodeToString(raw[:])
 }
 
-// GenerateKeyPair makes an ed25519 pair. The whsk_ key (its seed) signs and
-// belongs to the sender alone. The whpk_ key verifies and may be public.
+// GenerateKeyPair returns a new ed25519 key pair. The whsk_ key (its seed)
+// signs, and only the sender may have it. The whpk_ key verifies and may be
+// public.
 func GenerateKeyPair() (signing, public string) {
 	var seed [ed25519.SeedSize]byte
 	rand.Read(seed[:])

@@ -210,7 +210,7 @@ func (s *simulation) restart(t *testing.T) {
 	})
 }
 
-// lose empties the store while everything runs.
+// lose empties the store during operation.
 func (s *simulation) lose() {
 	clear(s.records)
 	s.marker, s.gone = time.Time{}, time.Now()
@@ -235,7 +235,7 @@ func (n *simNode) Swap(ctx context.Context, key Key, old, next Value, ttl time.D
 	return n.simulation.Swap(ctx, key, old, next, ttl)
 }
 
-// look finds out whether the store is still the one that the node knows.
+// look checks whether the store is still the one that the node knows.
 func (n *simNode) look() {
 	const margin = 10 * time.Second
 	now := time.Now()
@@ -253,7 +253,7 @@ func (n *simNode) look() {
 // Forgets makes the simulation a SeenStore.
 func (s *simulation) Forgets() bool { return s.forgetful }
 
-// Scope makes it one whose keys begin alike.
+// Scope gives all keys the same beginning.
 func (s *simulation) Scope(string, string) uint32 { return 7 }
 
 func (s *simulation) Swap(_ context.Context, key Key, old, next Value, ttl time.Duration) (Value, error) {
@@ -295,7 +295,7 @@ func (s *simulation) swap(key Key, old, next Value, ttl time.Duration) Value {
 	return next
 }
 
-// send is the sender's k-th attempt.
+// send makes the sender's k-th attempt.
 func (s *simulation) send(m *simMessage, k int) {
 	// The example schedule of Standard Webhooks.
 	schedule := [...]time.Duration{
@@ -335,8 +335,8 @@ func (s *simulation) send(m *simMessage, k int) {
 	})
 }
 
-// attack re-presents a captured attempt: at once, after the lease, any time, and in the last
-// moments of its validity on every node.
+// attack presents a captured attempt again: at once, after the lease, at any
+// time, and in the last moments of its validity on every node.
 func (s *simulation) attack(a *simAttempt) {
 	replay := func(at time.Time, node int) {
 		s.at(at, func() { s.present(a, node, func(int) {}) })
@@ -352,7 +352,8 @@ func (s *simulation) attack(a *simAttempt) {
 	}
 }
 
-// present brings an attempt to a node; answer gets the status, or nothing if the node crashes.
+// present delivers an attempt to a node. answer gets the status, and is not
+// called if the node crashes.
 func (s *simulation) present(a *simAttempt, node int, answer func(int)) {
 	if !s.up {
 		return
@@ -391,10 +392,10 @@ func (s *simulation) present(a *simAttempt, node int, answer func(int)) {
 	}
 }
 
-// lapses says that a record may end before the sender does.
+// lapses reports whether a record may end before the sender gives up.
 func (s *simulation) lapses() bool { return s.forgetful || s.losses > 0 || s.remember > 0 }
 
-// judge looks at a run that the protocol allowed.
+// judge checks a run that the protocol allowed.
 func (s *simulation) judge(a *simAttempt, replayed, gone bool) {
 	m, stamp := a.m, a.stamp.UnixMilli()
 	notNewer := m.ran && stamp <= m.mark
@@ -546,8 +547,9 @@ func TestTheAttackerSimulationFindsEachBrokenRule(t *testing.T) {
 	}
 }
 
-// TestWhatFailingHandlersLose compares the answers to unhandled messages with an ideal receiver's,
-// which runs the handler at each attempt until it succeeds. There is no attacker.
+// TestWhatFailingHandlersLose compares the responses to unhandled messages with
+// those of an ideal receiver, which runs the handler at each attempt until it
+// succeeds. There is no attacker.
 func TestWhatFailingHandlersLose(t *testing.T) {
 	t.Parallel()
 	const messages = 20_000
@@ -594,8 +596,7 @@ func TestWhatFailingHandlersLose(t *testing.T) {
 						}
 						live, _ := c.peek(t.Context(), key)
 						rec, _ := decode(live)
-						// What answering 409 to a failed attempt that is not newer would have made
-						// of it.
+						// The result if an attempt that is not newer got 409 after a failure.
 						refused = refused || rec.state == Released && stamp.UnixMilli() <= rec.mark
 						var cl claim
 						verdict, err := c.claim(t.Context(), new(lazyContext), &identity{message: key}, &cl, stamp.UnixMilli(), c.clock.now())

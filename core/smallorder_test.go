@@ -10,8 +10,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// TestAKeyOfSmallOrderIsRefused takes points under which one signature, made without any private
-// key, verifies for many messages, and first shows that it does.
+// TestAKeyOfSmallOrderIsRefused uses points under which one signature, made
+// without a private key, verifies for many messages. The test first shows that
+// it does.
 func TestAKeyOfSmallOrderIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, point := range []string{

@@ -30,7 +30,8 @@ type StandardWebhooks struct {
 	DangerouslyAllowDots bool
 }
 
-// The limits of SCHEMES: senders rotating keys present up to 11 signatures.
+// Limits of the scheme. A sender that rotates keys presents up to 11
+// signatures.
 const (
 	maxSignatures     = 16
 	maxSignatureBytes = 4 << 10
@@ -41,14 +42,14 @@ const (
 // Name implements [Scheme].
 func (StandardWebhooks) Name() string { return "standard" }
 
-// Stamping implements [Scheme]: the specification updates the timestamp at each
-// attempt.
+// Stamping implements [Scheme]. By the specification each attempt has its own
+// timestamp.
 func (StandardWebhooks) Stamping() Stamping { return StampedEachAttempt }
 
 // Facts implements [Describer].
 func (StandardWebhooks) Facts() Facts {
 	return Facts{
-		PublicKeys: true, // whpk_, beside whsec_
+		PublicKeys: true, // whpk_ as well as whsec_
 		Headers:    [][]string{slices.Clone(standardFamily[:]), slices.Clone(svixFamily[:])},
 		Sign: func(r *Request, id string, at time.Time, secrets ...string) error {
 			signer, err := NewSigner(secrets...)
@@ -80,8 +81,8 @@ func (StandardWebhooks) ParseKey(text string) (VerifyKey, error) {
 	}
 }
 
-// parseStandardKey splits a key into its prefix and its decoded bytes, bounded
-// by kind.
+// parseStandardKey splits a key into its prefix and its decoded bytes, and
+// checks their number.
 func parseStandardKey(text string) (string, []byte, error) {
 	if label, rest, ok := strings.Cut(text, ","); ok && strings.HasPrefix(rest, "wh") && (label == "v1" || label == "v1a") {
 		return "", nil, fmt.Errorf("it starts with %q, the label of a signature: remove that, a secret starts with whsec_", label+",")
@@ -121,12 +122,12 @@ var (
 	svixFamily     = family{"Svix-Id", "Svix-Timestamp", "Svix-Signature"}          //nolint:gochecknoglobals // a constant
 )
 
-// find returns the lines of each header, and whether there are any.
+// find returns the lines of each header, and whether any is present.
 func (f *family) find(h Header) (lines [3][]string, found bool) {
 	m, isMap := h.(http.Header)
 	for i, name := range f {
 		if isMap {
-			lines[i] = m[name] // as Values does, which would look first whether the name is canonical
+			lines[i] = m[name] // as Values does, without checking that the name is canonical
 		} else {
 			lines[i] = h.Values(name)
 		}
@@ -169,7 +170,7 @@ func (w StandardWebhooks) ReadHeader(r *Request, a *Attempt) error {
 		return refuse(ErrMalformed, names[2]+" holds no \"version,signature\" entry", nil)
 	}
 	a.ID, a.IDSigned, a.BodySigned = id, true, true
-	// The timestamp goes into the signed bytes as it came, never parsed and printed again.
+	// The signed bytes contain the timestamp as received, never a reformatted one.
 	a.Content.WriteString(id)
 	a.Content.WriteString(".")
 	a.Content.WriteTime(stamp)
@@ -185,7 +186,7 @@ func (StandardWebhooks) ReadBody(r *Request, a *Attempt) error {
 
 func (w StandardWebhooks) checkID(id string) error {
 	if !strings.Contains(id, ".") {
-		return nil // length and characters are checked for every scheme
+		return nil // core checks length and characters for every scheme
 	}
 	if !w.DangerouslyAllowDots {
 		return refuse(ErrMalformed, "the id contains a dot, which the specification forbids: one signature would fit two messages; "+
@@ -199,10 +200,10 @@ func (w StandardWebhooks) checkID(id string) error {
 	return nil
 }
 
-// readSignatures takes the entries of a space-separated list. Repeated headers
-// are one list, also where a proxy joined their lines with a comma (RFC 9110,
-// section 5.3). Entries of unknown form are skipped, as the reference libraries
-// do, but count against the limits.
+// readSignatures reads the entries of a space-separated list. Repeated headers
+// form one list, even if a proxy joined their lines with a comma (RFC 9110,
+// section 5.3). It skips entries of unknown form, as the reference libraries
+// do, but they count against the limits.
 func readSignatures(values []string, a *Attempt) error {
 	if len(values) > 1 && !strings.Contains(values[0], ",") {
 		// Some gateways (AWS HTTP API) split header values at commas.
@@ -238,11 +239,11 @@ func readSignatures(values []string, a *Attempt) error {
 	return nil
 }
 
-// readJoined undoes the joining of header lines in an entry with several
-// commas: "v1,A," and "v1,B" of "v1,A, v1,B", or "v1,A,v1,B". It adds all but
-// the last one to a, at most so many as there may be, and returns that. after
-// and before say that other entries surround this one in its value: a comma on
-// that side is one between lines. Any other entry stays as it is.
+// readJoined splits an entry with several commas, in which a proxy joined
+// header lines: "v1,A," from "v1,A, v1,B", or "v1,A,v1,B". It adds all
+// signatures but the last to a, within the limit, and returns the last. after
+// and before say that other entries surround this one in its value. A comma on
+// such a side separates lines. readJoined returns any other entry unchanged.
 func readJoined(entry string, after, before bool, a *Attempt) (label, text string, joined int) {
 	list := entry
 	if after {
@@ -251,7 +252,7 @@ func readJoined(entry string, after, before bool, a *Attempt) (label, text strin
 	if before {
 		list = strings.TrimSuffix(list, ",")
 	}
-	if strings.Count(list, ",")%2 == 0 { // not label, text, label, text
+	if strings.Count(list, ",")%2 == 0 { // not alternating labels and texts
 		label, text, _ = cutByte(entry, ',')
 		return label, text, 0
 	}
@@ -268,7 +269,7 @@ func readJoined(entry string, after, before bool, a *Attempt) (label, text strin
 	return label, text, joined
 }
 
-// cutByte is strings.Cut at a byte, which is found faster than a string.
+// cutByte is strings.Cut for a byte, which is faster to find than a string.
 func cutByte(s string, sep byte) (before, after string, found bool) {
 	if i := strings.IndexByte(s, sep); i >= 0 {
 		return s[:i], s[i+1:], true
@@ -276,7 +277,7 @@ func cutByte(s string, sep byte) (before, after string, found bool) {
 	return s, "", false
 }
 
-// single returns the value of a header that must be there exactly once.
+// single returns the value of a header that must occur exactly once.
 func single(name string, lines []string) (string, error) {
 	switch {
 	case len(lines) == 0 || lines[0] == "":

@@ -15,8 +15,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// vector is a published test vector. A field that this does not know is fatal: it may say that
-// something must happen.
+// vector is a published test vector. An unknown field is fatal, because it may
+// require something.
 type vector struct {
 	Name       string            `json:"name"`
 	Provider   string            `json:"provider"`
@@ -67,8 +67,8 @@ func (v vector) request() *core.Request {
 	return &core.Request{Method: v.Method, URL: v.URL, Header: h, Body: v.BodyBase64}
 }
 
-// run verifies v with scheme, without the checks that New makes of secrets: published ones look
-// like placeholders.
+// run verifies v with scheme, without the checks of secrets in New: published
+// secrets look like placeholders.
 func (v vector) run(t *testing.T, scheme core.Scheme) *core.Attempt {
 	t.Helper()
 	if v.Expect != "accept" {
@@ -124,7 +124,7 @@ func (m *memory) Swap(_ context.Context, key core.Key, old, next core.Value, _ t
 	return m.live[key], nil
 }
 
-// at is a clock that stands still.
+// at returns a clock that stands still.
 func at(unix int64) func() time.Time { return func() time.Time { return time.Unix(unix, 0) } }
 
 func newVerifier(tb testing.TB, keys core.KeySource, cfg *core.Config) *core.Verifier {

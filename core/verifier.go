@@ -27,22 +27,22 @@ type Verifier struct {
 	keys   KeySource
 	claims claims
 
-	// What does not change about the scheme.
+	// Properties of the scheme, read once.
 	name     string
-	stamping Stamping // by its own account, see Config.stamping
+	stamping Stamping // see Config.stamping
 	facts    Facts
-	scope    []byte // what the hash of its keys begins with
+	scope    []byte // the beginning of the hash of every key
 	scoper   scoper // nil if the store has none
 	forgets  bool   // the store is in the memory of the program
 
 	endpoint atomic.Pointer[endpointDigest] // of the last message
 
-	// decoy is the last keyring in use. An unknown source is checked against it
-	// for the sake of the work, under a context that has ended; the result is
-	// not looked at.
+	// decoy is the last keyring in use. A request of an unknown source is
+	// checked against it, to take the same time as a known one. The context has
+	// ended, and the result is ignored.
 	decoy atomic.Pointer[keyring]
 
-	lookUps atomic.Int32 // that run in the key source
+	lookUps atomic.Int32 // lookups that run in the key source now
 }
 
 // New makes a Verifier from the keys to trust, the seen-id store, and optional
@@ -116,8 +116,8 @@ func Must(v *Verifier, err error) *Verifier {
 	return v
 }
 
-// ceilMilli rounds up, because a bound on protection may only err on the long
-// side.
+// ceilMilli rounds up to milliseconds: a protection may last longer than asked
+// for, but never shorter.
 func ceilMilli(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
@@ -179,11 +179,11 @@ func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReade
 	return m, nil
 }
 
-// found is the outcome of an earlier lookup.
+// found is the result of an earlier key lookup.
 type found struct {
 	lookup
 	err     error
-	unasked bool // the keys are not to be asked
+	unasked bool // the keys must not be used
 }
 
 // verify fills m. The body is read unless body is nil, and the keys are looked
@@ -220,7 +220,7 @@ func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, know
 	return err
 }
 
-// attempts are reused so that verifying does not allocate.
+// attempts pools Attempts, so verification does not allocate.
 var attempts = sync.Pool{New: func() any { return new(Attempt) }} //nolint:gochecknoglobals // a pool is no state
 
 func newAttempt() *Attempt {
@@ -237,8 +237,8 @@ func (a *Attempt) release() {
 // restarts. Processes that share a port must not each have such a store.
 func (v *Verifier) Forgets() bool { return v.forgets }
 
-// readHeader is the first step: what can be refused before anything is looked
-// up or read.
+// readHeader is the first step. It refuses what it can before the key lookup
+// and the read of the body.
 func (v *Verifier) readHeader(r *Request, a *Attempt, now time.Time) error {
 	if err := v.scheme.ReadHeader(r, a); err != nil {
 		return refuse(ErrMalformed, "", err)
@@ -246,7 +246,7 @@ func (v *Verifier) readHeader(r *Request, a *Attempt, now time.Time) error {
 	return v.checkParts(a, now)
 }
 
-// checkParts checks ids and window as far as they are known.
+// checkParts checks ids and tolerance as far as they are known.
 func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 	if err := checkID("the message id", a.ID); err != nil {
 		return err
@@ -259,8 +259,8 @@ func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 	return v.checkWindow(a, now)
 }
 
-// checkWindow is asked again when the message is claimed: an attempt that was
-// fresh when it arrived need not be any more.
+// checkWindow checks the tolerance. It runs again before the claim, because an
+// attempt may expire between arrival and claim.
 func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 	if !a.Expires.IsZero() && now.After(a.Expires) {
 		return refuse(ErrOutsideWindow, "the signature has expired: a late or re-sent attempt, or our clock is ahead", nil)
@@ -268,7 +268,7 @@ func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 	if a.Timestamp.IsZero() {
 		return nil
 	}
-	age := now.Sub(a.Timestamp) // one that is too large is the largest there is
+	age := now.Sub(a.Timestamp) // Sub saturates, so a huge age stays huge
 	if age > v.cfg.Past {
 		return refuse(ErrOutsideWindow, "the timestamp is too old: a late or re-sent attempt, or our clock is ahead", nil)
 	}
@@ -291,7 +291,7 @@ func checkID(what, id string) error {
 	return nil
 }
 
-// lookup is whose keys apply.
+// lookup says whose keys apply.
 type lookup struct {
 	source string
 	ring   *keyring
@@ -305,7 +305,7 @@ func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
 	return v.ringOf(v.ask(ctx, r))
 }
 
-// keysFor returns what the key source says.
+// keysFor calls the key source.
 func (v *Verifier) keysFor(ctx context.Context, r *Request) (source string, keys *Keys, err error) {
 	if static, ok := v.keys.(*Keys); ok {
 		return static.source, static, nil
@@ -313,7 +313,7 @@ func (v *Verifier) keysFor(ctx context.Context, r *Request) (source string, keys
 	return v.ask(ctx, r)
 }
 
-// ringOf decodes what a key source returned.
+// ringOf decodes the result of a key source.
 func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) {
 	if _, static := v.keys.(*Keys); static {
 		return lookup{source: source, ring: v.decoy.Load()}, nil
@@ -335,15 +335,15 @@ func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) 
 	return lookup{source: source, ring: ring}, nil
 }
 
-// checkSigned checks what needs the body, and fills m when the signature holds.
-// arrived is when the headers were checked, which is also when keys must be
-// valid: the sender signed before it.
+// checkSigned makes the checks that need the body, and fills m if the signature
+// is valid. arrived is when the headers were checked. Keys must be valid at
+// that time, because the sender signed before it.
 func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *lookup, arrived time.Time, m *Message) (VerifyKey, error) {
 	id, stamp, expires := a.ID, a.Timestamp, a.Expires
 	if err := v.scheme.ReadBody(r, a); err != nil {
 		return nil, refuse(ErrMalformed, "", err)
 	}
-	if a.ID != id || a.Timestamp != stamp || a.Expires != expires || len(a.Unsigned) > 0 { // the body held them, and may have taken its time
+	if a.ID != id || a.Timestamp != stamp || a.Expires != expires || len(a.Unsigned) > 0 { // they came from the body, which may have taken long
 		if err := v.checkParts(a, v.cfg.Clock()); err != nil {
 			return nil, err
 		}
@@ -354,7 +354,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 	matched, err := k.match(ctx, a, arrived)
 	if err != nil {
 		if a.Unmatched != nil && !errors.Is(err, ErrKeysUnavailable) {
-			// As text: errors.Is must not find in it what the sender is not told.
+			// Only the text: errors.Is must not find a reason in it that the sender must not learn.
 			err = &Error{Reason: ErrKeysUnavailable, Detail: "checking the signature", Err: fmt.Errorf("%w (%s)", a.Unmatched, err.Error())}
 		}
 		return nil, err
@@ -372,7 +372,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int, error) {
 	switch {
 	case k.ring == nil:
-		_, _ = a.Content.WriteTo(sha256.New()) // an unknown source before any known one: about the same work
+		_, _ = a.Content.WriteTo(sha256.New()) // an unknown source before any known one: do about the same work
 		return -1, k.err
 	case k.err != nil:
 		_, _ = k.ring.match(ended, a, arrived) //nolint:contextcheck // so that nothing is fetched
@@ -392,8 +392,7 @@ func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int,
 	return matched, nil
 }
 
-// ended is the context of keys that stand in for those of an unknown source:
-// they fetch nothing.
+// ended is the context for decoy keys, so they fetch nothing.
 var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -10,21 +10,21 @@ import (
 )
 
 // Adyen is the scheme of Adyen's payment webhooks: additionalData.hmacSignature
-// in the body, HMAC-SHA256 in base64 of eight fields of the item, under the key
-// that Adyen shows in hexadecimal. For platforms and management see
+// in the body, HMAC-SHA256 in base64 of eight fields of the item. The secret is
+// the key in hexadecimal, as Adyen shows it. For platforms and management see
 // [AdyenPlatform].
 //
 // Only those fields are signed: reference numbers, merchant account, amount,
-// event code and success. Everything else in the body can be changed by whoever
-// captured one message, and Message.BodySigned is false. The signed fields
-// identify the message. No time of an attempt is signed.
+// event code and success. Whoever captured a message can change everything else
+// in the body, so Message.BodySigned is false. The signed fields identify the
+// message. No time of an attempt is signed.
 //
 // Source: Adyen/adyen-node-api-library, src/utils/hmacValidator.ts at commit
 // 0f50ac7, as of November 2026.
 func Adyen() core.Scheme {
 	return adyen{must(Template{
 		Name: "adyen", Signature: JSON("hmacSignature"), Encoding: core.Base64, Secret: HexText,
-		Content: "{method}", bodyless: true, // what is signed is below
+		Content: "{method}", bodyless: true, // only for the checks; see ReadBody
 	})}
 }
 
@@ -52,14 +52,14 @@ func (s adyen) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: additional.Signature})
 	if visible(fields[0]) {
-		a.ID = fields[0] // several events have it: for logs
+		a.ID = fields[0] // several events share it, so it is only for logs
 	}
 	a.Content.WriteString(strings.Join(fields, ":"))
 	return nil
 }
 
-// adyenItem finds the item. Nothing but its fields is signed, so nobody must be
-// able to show one reader this item and another reader another one.
+// adyenItem returns the only item of a body. Only its fields are signed, so two
+// readers of the body must not find different items.
 func adyenItem(body []byte) (object, error) {
 	root, err := parseObject(body)
 	if err != nil {
@@ -76,9 +76,9 @@ func adyenItem(body []byte) (object, error) {
 	return parseObject(outer["NotificationRequestItem"])
 }
 
-// adyenFields are the signed ones in their order. The merchant's reference
-// alone may hold the colon that stands between them: then they can be cut out
-// of the signed text in one way only.
+// adyenFields returns the signed fields in signed order, separated by colons.
+// Only the merchant's reference may contain a colon. So the signed text can be
+// cut into fields in only one way.
 func adyenFields(item object) ([]string, error) {
 	amount := object{}
 	if raw, ok := item["amount"]; ok {
@@ -87,6 +87,7 @@ func adyenFields(item object) ([]string, error) {
 			return nil, fmt.Errorf("amount: %w", err)
 		}
 	}
+	// The signed order. value and currency are members of amount.
 	names := []string{"pspReference", "originalReference", "merchantAccountCode", "merchantReference", "value", "currency", "eventCode", "success"}
 	if item.misspells(append(names[:4:4], "amount", "eventCode", "success")) || amount.misspells(names[4:6]) {
 		return nil, errors.New("a signed field has another spelling than Adyen's")
@@ -101,6 +102,7 @@ func adyenFields(item object) ([]string, error) {
 		switch raw := string(of[name]); {
 		case name == "value":
 			text, ok = raw, only(raw, "-0123456789")
+		// Adyen signs an absent field as an empty text.
 		case raw == "" || raw == "null":
 			ok = true
 		}

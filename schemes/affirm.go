@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Affirm is the scheme of Affirm: t and v0 in X-Affirm-Signature, HMAC-SHA512
-// of "t.body". No id is signed: each attempt is a message of its own. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// of "t.body". No id is signed, so each attempt is a message of its own.
+// Neither a library of the sender nor a published vector confirms this scheme.
 //
 // Source:
 // docs.affirm.com/developers/v1.1-developer-reference/docs/about-webhooks, as

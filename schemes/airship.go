@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Airship is the scheme of Airship: X-UA-Signature, HMAC-SHA256 of "time:body"
-// with the time in X-UA-Timestamp, in hexadecimal. No id is signed: each
-// attempt is a message of its own. Neither a library of the sender nor a
+// with the timestamp in X-UA-Timestamp, in hexadecimal. No id is signed, so
+// each attempt is a message of its own. Neither a library of the sender nor a
 // published vector confirms this scheme.
 //
 // Source: another project's verifier, as of November 2026; the sender documents

@@ -15,8 +15,8 @@ import (
 func TestVerifyingAllocatesNoMoreForMoreSignatures(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	junk := strings.Repeat("0", 64)
-	// All whose messages may have several signatures: where they stand, and how another one is
-	// written beside them.
+	// The schemes whose messages may have several signatures: their header, and how to write a
+	// further signature there.
 	lists := map[string][2]string{
 		"stripe": {"Stripe-Signature", ",v1="}, "calendly": {"Calendly-Webhook-Signature", ",v1="}, "workos": {"Workos-Signature", ", v1="},
 		"elevenlabs": {"Elevenlabs-Signature", ",v0="}, "paddle": {"Paddle-Signature", ";h1="}, "pagerduty": {"X-Pagerduty-Signature", ",v1="},
@@ -67,7 +67,8 @@ func TestVerifyingAllocatesNoMoreForMoreSignatures(t *testing.T) {
 	}
 }
 
-// isHMAC says that the scheme of this subject has an HMAC over headers and the body as a whole.
+// isHMAC reports whether the scheme of this subject has an HMAC over headers
+// and the whole body.
 func isHMAC(name string) bool {
 	return !slices.Contains([]string{
 		"discord", "sendgrid", "mailgun", "mailgun subaccount", "postmark", "adyen", "twilio form", "twilio json", "gitlab-token", "bearer token", "okta", "graph", "eventgrid",

@@ -13,30 +13,29 @@ import (
 )
 
 // Any accepts messages of several schemes on one endpoint, while a sender moves
-// from one to another. Of a message that carries several, the first member
-// whose headers are there decides: put the scheme that you move to in front. It
-// is not tried again with another one if it does not verify.
+// from one to another. The first member whose headers are present decides, so
+// list the scheme that you move to first. If the message does not verify under
+// that member, no other is tried.
 //
-// name is part of every replay key, as in [Template]: with the name of the
-// scheme in use before, messages that were handled stay so. Keep the name until
-// [core.Config].Remember is over.
+// name is part of every replay key, as in [Template]: use the name of the old
+// scheme, and messages that it handled stay handled. Keep the name until
+// [core.Config].Remember has passed.
 //
-// A message that carries the headers of two members must be one message to
-// both, or stripping one would make it run again. So members must have one
-// [core.Stamping] and identify messages by the same thing: the body, or an id
-// in it. Others are refused, [core.StandardWebhooks] and whatever signs a
-// header or a time beside a message without an id among them: give those an
-// endpoint of their own.
+// A message with the headers of two members must be one message to both.
+// Otherwise an attacker could strip one set and make it run again. So all
+// members must have the same [core.Stamping] and identify messages the same
+// way: by the body, or by an id in it. Any rejects other schemes. Among those
+// are [core.StandardWebhooks], and a scheme that signs a header or a time but
+// no id. Give them their own endpoint.
 //
-// Each secret is read by every member that can read it: text is a key of all of
-// them. Where some members take shared secrets and others take public keys, a
-// secret begins with the name of its member and a colon, as in "discord:…". So
-// a public key is never taken for a shared secret. Each member needs a name of
-// its own.
+// Every member that can parse a secret uses it. If some members take shared
+// secrets and others take public keys, start each secret with the name of its
+// member and a colon, as in "discord:…". This way a public key is never taken
+// for a shared secret. Each member needs a unique name.
 //
-// The tolerance is the widest of the members', for the messages of all of them.
-// Set [core.Config].Past and Future for a narrower one. Package explain does
-// not try other addresses for a member that signs one. [Sign] signs as the
+// The widest tolerance among the members applies to all messages. Set
+// [core.Config].Past and Future to narrow it. If a member signs an address,
+// package explain does not try other addresses for it. [Sign] signs as the
 // member that the secrets name, or else as the first that can.
 func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 	var mistakes []error
@@ -47,7 +46,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		mistakes = append(mistakes, errors.New("it needs two members at least"))
 	}
 	s := &anyOf{name: name}
-	kinds := map[bool]bool{} // of keys: public, shared
+	kinds := map[bool]bool{} // of keys: true is public, false is shared
 	names := map[string]bool{}
 	for i, m := range members {
 		if m == nil {
@@ -63,6 +62,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 			continue
 		}
 		switch {
+		// A scheme of this kind signs texts that strangers choose.
 		case f.SignsHandshakes:
 			mistakes = append(mistakes, fmt.Errorf("%s answers handshakes with a MAC under the secret, which another scheme would accept as a signature: "+
 				"give it an endpoint of its own, or let it ignore handshakes", m.Name()))
@@ -78,6 +78,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		s.members = append(s.members, member{m, f})
 		kinds[f.PublicKeys] = true
 	}
+	// Only with both kinds can a text be ambiguous, so only then must secrets name their member.
 	s.mixed = len(kinds) == 2
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, fmt.Errorf("schemes: Any(%q): %w", name, err)
@@ -85,7 +86,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 	return s, nil
 }
 
-// identityText is [core.Facts].IdentifiedBy for people.
+// identityText describes [core.Facts].IdentifiedBy in an error.
 func identityText(by string) string {
 	if by == byBody {
 		return "the body"
@@ -95,9 +96,9 @@ func identityText(by string) string {
 
 type anyOf struct {
 	name    string
-	by      string // the identity of all members
+	by      string // what identifies a message, the same for all members
 	members []member
-	mixed   bool // their keys are of both kinds
+	mixed   bool // some members take public keys, others shared secrets
 }
 
 type member struct {
@@ -111,9 +112,9 @@ func (s *anyOf) Stamping() core.Stamping { return s.members[0].Stamping() }
 
 // Facts implements [core.Describer].
 func (s *anyOf) Facts() core.Facts {
-	const usual = 5 * time.Minute // as core.Config has it
+	const usual = 5 * time.Minute // the default tolerance of core.Config
 	all := core.Facts{IdentifiedBy: s.by, Challenge: s.challenge, Handshake: s.handshake, Sign: s.sign}
-	silent := false // a member does not name its headers
+	silent := false // some member does not list its headers
 	for _, m := range s.members {
 		f := m.facts
 		all.Past, all.Future = max(all.Past, cmp.Or(f.Past, usual)), max(all.Future, cmp.Or(f.Future, usual))
@@ -122,17 +123,19 @@ func (s *anyOf) Facts() core.Facts {
 		all.Headers = append(all.Headers, f.Headers...)
 		silent = silent || len(f.Headers) == 0
 		if f.AwaitsHandshake != nil {
+			// One member is enough; the methods ask all of them.
 			all.AwaitsHandshake, all.AnswerHandshake = s.awaitsHandshake, s.answerHandshake
 		}
 	}
+	// An incomplete list would make bare call some message a request without a signature.
 	if silent {
 		all.Headers = nil
 	}
 	return all
 }
 
-// ParseKey implements [core.Scheme]: a key of every member that can read the
-// text.
+// ParseKey implements [core.Scheme]. The key holds one key for every member
+// that can parse the text.
 func (s *anyOf) ParseKey(text string) (core.VerifyKey, error) {
 	k := make(anyKey, len(s.members))
 	var mistakes []error
@@ -157,13 +160,14 @@ func (s *anyOf) ParseKey(text string) (core.VerifyKey, error) {
 	return k, s.oneKind(k)
 }
 
-// oneKind refuses a text that is a shared secret to one member and a public key
-// to another. Schemes of a program may take both kinds.
+// oneKind rejects a text that one member reads as a shared secret and another
+// as a public key. A scheme from outside this package may accept both kinds, so
+// mixed alone does not exclude this.
 func (s *anyOf) oneKind(k anyKey) error {
 	secret, public := "", ""
 	for i, m := range s.members {
 		switch {
-		case k[i] == nil || !m.facts.PublicKeys: // of members that have no public keys there is no other kind
+		case k[i] == nil || !m.facts.PublicKeys: // a member without public keys has shared secrets only
 		case isMAC(k[i]):
 			secret = m.Name()
 		default:
@@ -176,8 +180,8 @@ func (s *anyOf) oneKind(k anyKey) error {
 	return fmt.Errorf("the text is a shared secret to %s and a public key to %s: give one of them an endpoint of its own", secret, public)
 }
 
-// cut returns the member that a secret names, if it must name one, and the
-// secret of that member.
+// cut splits a secret into the name of its member and the rest. Without mixed,
+// secrets carry no name.
 func (s *anyOf) cut(text string) (named, secret string, err error) {
 	if !s.mixed {
 		return "", text, nil
@@ -189,8 +193,8 @@ func (s *anyOf) cut(text string) (named, secret string, err error) {
 	return named, secret, nil
 }
 
-// sign is [core.Facts].Sign: it signs as the member that all secrets name, or
-// as the first that signs with what it can read.
+// sign is [core.Facts].Sign. It signs as the member that all secrets name, or
+// else as the first member that can sign and can parse every secret.
 func (s *anyOf) sign(r *core.Request, id string, at time.Time, secrets ...string) error {
 	if len(secrets) == 0 {
 		return errors.New("schemes: no secret to sign with")
@@ -223,13 +227,14 @@ func (s *anyOf) names() string {
 	return strings.Join(names, ", ")
 }
 
-// chosen is a.State: the member that decided, and its own state.
+// chosen is the State of an attempt: the member that decides, and the state of
+// that member.
 type chosen struct {
 	member int
 	state  any
 }
 
-// ReadHeader implements [core.Scheme]. The member that it decides for is in
+// ReadHeader implements [core.Scheme]. It stores the member that decides in
 // a.State.
 func (s *anyOf) ReadHeader(r *core.Request, a *core.Attempt) error {
 	for i, m := range s.members {
@@ -238,9 +243,12 @@ func (s *anyOf) ReadHeader(r *core.Request, a *core.Attempt) error {
 			a.State = &chosen{i, a.State}
 			return nil
 		}
+		// Only absent headers lead to the next member. Falling back after any other error would let
+		// an attacker choose the scheme by damaging a header.
 		if !errors.Is(err, core.ErrMissingHeader) {
 			return err
 		}
+		// The member may have written to the attempt before it failed. Keep nothing but the memory.
 		signatures := a.Signatures[:0]
 		*a = core.Attempt{Signatures: signatures}
 	}
@@ -259,23 +267,25 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return err
 	}
-	if s.by != byBody && !a.IDSigned && a.Unidentified == nil { // refused after a challenge was answered, which needs no id
+	if s.by != byBody && !a.IDSigned && a.Unidentified == nil { // core reports this after challenges, which need no id
 		a.Unidentified = malformed("the message has not " + identityText(s.by) + ", by which all schemes of " + s.name + " identify it")
 	}
 	if s.by == byBody {
+		// An id of one member only would give one body two identities.
 		a.ID, a.IDSigned = "", false
 		if len(a.Unsigned) == 0 && slices.ContainsFunc(s.members, func(m member) bool { return m.facts.Unsigned }) {
-			a.Unsigned = append(a.Unsigned, "") // so that the messages of all members are counted together
+			a.Unsigned = append(a.Unsigned, "") // an empty entry, so that the messages of all members count together
 		}
 	}
 	return nil
 }
 
-// challenge answers as the member that decided. What one sender asks so is an
-// ordinary message of another.
+// challenge responds as the member that decides, and no other: one sender's
+// challenge may be another's ordinary message.
 func (s *anyOf) challenge(ctx context.Context, r *core.Request, m *core.Message, key core.VerifyKey) *core.Answer {
 	keys, _ := key.(anyKey)
 	for i, member := range s.members {
+		// The attempt is not passed here, so find the member again. ReadHeader picks the same one.
 		if member.ReadHeader(r, new(core.Attempt)) != nil {
 			continue
 		}
@@ -299,8 +309,8 @@ func (s *anyOf) handshake(r *core.Request) *core.Answer {
 	return nil
 }
 
-// awaitsHandshake takes no request for a handshake that has a header of any
-// member.
+// awaitsHandshake reports whether r is a handshake. A request with a header of
+// any member is a message and never a handshake.
 func (s *anyOf) awaitsHandshake(r *core.Request) bool {
 	awaits := false
 	for _, m := range s.members {
@@ -329,7 +339,8 @@ func (s *anyOf) answerHandshake(r *core.Request, key core.VerifyKey) *core.Answe
 	return nil
 }
 
-// anyKey has the key of each member, nil where there is none.
+// anyKey holds the key of each member in the order of the members. An entry is
+// nil if the member cannot parse the secret.
 type anyKey []core.VerifyKey
 
 // Verify implements [core.VerifyKey]. The member's key sees the member's state.
@@ -339,6 +350,7 @@ func (k anyKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 		return false, nil
 	}
 	a.State = c.state
+	// core may verify the attempt with further keys, which need our state again.
 	defer func() { a.State = c }()
 	return k[c.member].Verify(ctx, a)
 }

@@ -10,14 +10,14 @@ import (
 
 // Asana is the scheme of Asana's webhooks: X-Hook-Signature, HMAC-SHA256 of the
 // body under the secret of its handshake. The body identifies the message.
-// Heartbeats, which have no events and are the same bytes each time, are
-// answered and never reach the handler. No time of an attempt is signed.
+// Heartbeats have no events and are always the same bytes. The scheme responds
+// to them, and they never reach the handler. No time of an attempt is signed.
 //
-// The handshake hands over the secret in X-Hook-Secret, and nothing proves who
-// sent it. pending is asked whether a webhook is being registered now and
-// stores the secret; it returns false for no. It must be safe for concurrent
-// use. nil: handshakes are not answered. Neither a library of the sender nor a
-// published vector confirms this scheme.
+// The handshake delivers the secret in X-Hook-Secret, and nothing proves who
+// sent it. pending stores the secret and returns true, or returns false if no
+// webhook is being registered now. It must be safe for concurrent use. If
+// pending is nil, the endpoint does not respond to handshakes. Neither a
+// library of the sender nor a published vector confirms this scheme.
 //
 // Source: developers.asana.com/reference/createwebhook, as of August 2026.
 func Asana(pending func(secret string) bool) core.Scheme {
@@ -40,6 +40,7 @@ func (a asana) Facts() core.Facts {
 // answer accepts the secret of a handshake.
 func (a asana) answer(r *core.Request) *core.Answer {
 	secret := r.Header.Values("X-Hook-Secret")
+	// Without pending, the request is treated as an ordinary message and rejected.
 	if a.pending == nil || r.Method != http.MethodPost || len(secret) == 0 {
 		return nil
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// wantRefused wants genuine to verify, and changed, which was made of it without the secret, not.
+// wantRefused checks that genuine verifies, and that changed, made from it
+// without the secret, does not.
 func wantRefused(t *testing.T, v *core.Verifier, genuine, changed *core.Request) {
 	t.Helper()
 	if _, err := v.Verify(t.Context(), genuine); err != nil {
@@ -27,7 +28,7 @@ func wantRefused(t *testing.T, v *core.Verifier, genuine, changed *core.Request)
 	}
 }
 
-// adyenItem is a genuine notification with these members in its item beside the usual ones.
+// adyenItem returns a genuine notification with further members in its item.
 func adyenItem(item, signed string) *core.Request {
 	return request(`{"live":"false","notificationItems":[{"NotificationRequestItem":{` + item + `"additionalData":{"hmacSignature":"` +
 		base64MAC(unhex(hexKey), signed) + `"}}}]}`)
@@ -79,7 +80,7 @@ func TestAdyensFieldsCannotBeCutElsewhere(t *testing.T) {
 
 func TestATwilioParameterIsNoDigestOfAnotherBody(t *testing.T) {
 	t.Parallel()
-	// Who sends an SMS chooses its text.
+	// Whoever sends an SMS chooses its text.
 	const forged = `{"forged":true}`
 	sum := sha256.Sum256([]byte(forged))
 	text := "&bodySHA256=" + hex.EncodeToString(sum[:]) + "&x="
@@ -120,8 +121,8 @@ func TestTwiliosDigestMayFollowAConfiguredQuery(t *testing.T) {
 func TestHook0sWeakSignatureIsNoStrongOne(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	// v0 signs time and body alone. This body has the name of the required header and enough points
-	// in a text that somebody chose.
+	// v0 signs only timestamp and body. This body has the name of the required header, and enough
+	// dots in a text that a stranger chose.
 	const names, values, rest = `{"text":"see x-event-id !`, "a.b.c", `{}"}`
 	body, stamp := names+"."+values+"."+rest, seconds(now)
 	v0 := hexMAC(secret, stamp+"."+body)
@@ -132,8 +133,8 @@ func TestHook0sWeakSignatureIsNoStrongOne(t *testing.T) {
 	wantRefused(t, verifier(t, schemes.Hook0("X-Event-Id"), now, secret), genuine, changed)
 }
 
-// What could be cut elsewhere, or be the beginning of a JSON body, is refused even with a signature
-// that fits.
+// A header that could be split differently, or could begin a JSON body, is
+// rejected even with a valid signature.
 func TestHook0SignsNoHeaderThatCouldBeReadInTwoWays(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -234,7 +235,7 @@ func TestATemplateCannotBeCutElsewhere(t *testing.T) {
 				t.Fatal(err)
 			}
 			v := verifier(t, s, time.Now(), secret)
-			// Only one of the two may be accepted: which is the signed one cannot be told.
+			// At most one of the two may be accepted, because the signature fits both.
 			_, first := v.Verify(t.Context(), make4(tt.genuine))
 			_, second := v.Verify(t.Context(), make4(tt.changed))
 			if first == nil && second == nil {
@@ -292,8 +293,8 @@ func TestAnAnyAnswersOnlyTheSenderThatAsked(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrittenInAnotherWayIsRefused signs requests with the secret that their sender would
-// never write so.
+// TestWhatIsWrittenInAnotherWayIsRefused signs requests in spellings that their
+// sender would never use.
 func TestWhatIsWrittenInAnotherWayIsRefused(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0).UTC()

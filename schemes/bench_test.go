@@ -17,8 +17,8 @@ func families() []string {
 // kilobyte is a JSON body of about 1 KiB in which the id comes last.
 var kilobyte = []byte(`{"text":"` + strings.Repeat("lorem ipsum dolor ", 30) + `","list":[` + strings.Repeat(`{"a":1,"b":"c"},`, 24) + `null]}`)
 
-// asSent is a body of this size with the id where the sender puts it, nil for those that sign no id
-// in it.
+// asSent returns a body of this size with the id where the sender puts it. It
+// returns nil for senders that sign no id in the body.
 func asSent(name, id string, size int) []byte {
 	const text = "TEXT"
 	object := `{"id":"obj_1","object":"thing","amount":2000,"currency":"usd","livemode":false,"metadata":{},"lines":[` +
@@ -56,7 +56,8 @@ func ready(tb testing.TB, scheme core.Scheme, secret string, now time.Time) *cor
 	return v
 }
 
-// BenchmarkVerify is to be read as ratios to core's own scheme, which comes first.
+// BenchmarkVerify compares with core's own scheme, which comes first: only the
+// ratios matter.
 func BenchmarkVerify(b *testing.B) {
 	now := time.Unix(1_700_000_000, 0)
 	run := func(name string, v *core.Verifier, r *core.Request) {
@@ -96,7 +97,8 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// signBody signs exactly this body, which the senders of the table wrap in one of their own.
+// signBody signs exactly this body. The senders of the table would wrap it in
+// one of their own.
 func signBody(secret, name string, at time.Time, body []byte) *core.Request {
 	text := string(body)
 	switch name {

@@ -17,9 +17,8 @@ import (
 )
 
 // JWT describes a sender whose signature is a JSON Web Token; [JWT.Scheme]
-// makes a [core.Scheme] of it. The token holds the SHA-256 of the body, or it
-// is the body, or it is Detached from it. What signs something else is a
-// [Template].
+// turns it into a [core.Scheme]. The token holds the SHA-256 of the body, or is
+// the body, or is Detached from it. Describe other senders with a [Template].
 //
 //	schemes.JWT{
 //		Name:  "acme",
@@ -29,52 +28,54 @@ import (
 //		ID: schemes.JSON("event", "id"),
 //	}.Scheme()
 //
-// The token says with which algorithm it was signed. Only the one that is
-// configured is accepted. Its exp, if it has one, bounds how long it is taken.
+// The token states the algorithm that signed it, and only the configured one is
+// accepted. If the token has an exp, it is rejected after that time.
 //
-// A key that also signs other tokens is a danger where the body is the token,
-// or what a Detached one signs. The key set of an identity provider signs
-// access tokens too, and anybody who has one could send it as a message. Name
-// what only a message has: an Issuer of its own, an IDClaim, or with Detached a
-// required ID, which [core.Verifier.Verify] alone does not ask for. Otherwise
-// check the type of the event in the handler. A BodyHash that no other token
-// has is enough.
+// A key that also signs other tokens is dangerous if the body is the token, or
+// if the token is Detached. An identity provider signs access tokens with the
+// same key set, and anybody who has one could send it as a message. Require
+// something that only a message has: an Issuer of its own, an IDClaim, or, with
+// Detached, an ID. [core.Verifier.Verify] alone does not require the ID.
+// Otherwise check the type of the event in the handler. A BodyHash claim that
+// no other token has is enough.
 type JWT struct {
 	// Name is as in [Template].
 	Name string
-	// Token is the header where the token stands, and Prefix the text in front
-	// of it there. None: the body is the token, of up to 256 KiB, and the
-	// handler gets it as it came.
+	// Token is the header that holds the token, and Prefix the text before it.
+	// If Token is none, the body is the token, with up to 256 KiB. The handler
+	// gets such a body unchanged.
 	Token  Field
 	Prefix string
-	// Detached says that the token has nothing between its dots: the body
-	// stands there in base64url when it is signed (RFC 7515, appendix F). Such
-	// a token has no claims.
+	// Detached says that the token has nothing between its dots. The sender
+	// signs it with the body in that place, in base64url (RFC 7515, appendix
+	// F). Such a token has no claims.
 	Detached bool
-	// Algorithm signs: HMACSHA256 is HS256, HMACSHA512 HS512, RSASHA256 RS256,
-	// RSASHA512 RS512, ECDSAP256 ES256 and Ed25519 EdDSA.
+	// Algorithm signs the token: HMACSHA256 is HS256, HMACSHA512 HS512,
+	// RSASHA256 RS256, RSASHA512 RS512, ECDSAP256 ES256 and Ed25519 EdDSA.
 	Algorithm Algorithm
 	// Secret is how the text of a secret becomes a key.
 	Secret SecretText
-	// BodyHash is the claim with the hash of the body, where the token does not
-	// hold the body, and Encoding how it is written: by default [core.Hex].
-	// Padding behind [core.Base64URL] does not matter.
+	// BodyHash is the claim with the hash of the body, for a token that does
+	// not hold the body. Encoding is how the hash is encoded, by default
+	// [core.Hex]. Padding after [core.Base64URL] is ignored.
 	BodyHash string
 	Encoding core.Encoding
 	// URLHash is a claim with the hash of the public address, if the sender has
 	// one; URL is as in [Template].
 	URLHash string
 	URL     string
-	// Issuer is what iss must be. Empty: anything. It sets messages apart from
-	// other tokens of the key only if those have another one.
+	// Issuer is the required value of iss. If it is empty, any issuer is
+	// accepted. It distinguishes messages from other tokens of the same key
+	// only if those have another issuer.
 	Issuer string
-	// Time is the claim with the signed time, iat or nbf, and Stamping what it
-	// says.
+	// Time is the claim with the timestamp, iat or nbf. Stamping says what that
+	// time means.
 	Time     string
 	Stamping core.Stamping
-	// ID is the message's id in the body, or IDClaim the claim with it: what
-	// stays the same over all attempts. Without one, the token identifies the
-	// message but for its signature; a Detached one together with the body.
+	// ID is the message id in the body; IDClaim is the claim that holds it
+	// instead. The id is the same for all attempts. Without an id, the token
+	// without its signature identifies the message, and a Detached one together
+	// with the body.
 	ID         Field
 	IDOptional bool
 	IDClaim    string
@@ -82,7 +83,7 @@ type JWT struct {
 	Indistinct bool
 }
 
-// Scheme checks the description and makes a scheme of it. The error lists every
+// Scheme checks the description and returns a scheme. The error lists every
 // mistake.
 func (t JWT) Scheme() (core.Scheme, error) {
 	s, err := t.build()
@@ -92,8 +93,8 @@ func (t JWT) Scheme() (core.Scheme, error) {
 	return s, nil
 }
 
-// orUnusable is for a description that holds what a program passed: [core.New]
-// reports the mistake.
+// orUnusable is for a description with values from the program. [core.New]
+// reports a mistake in it, so constructors need no error result.
 func (t JWT) orUnusable() core.Scheme {
 	s, err := t.build()
 	if err != nil {
@@ -111,6 +112,7 @@ func mustJWT(t JWT) *bodyJWT {
 }
 
 func (t JWT) build() (*bodyJWT, error) {
+	// Collect all mistakes, so one run of a program shows every one of them.
 	s := &bodyJWT{t: t, alg: t.Algorithm.is().jwt}
 	s.t.Encoding = cmp.Or(t.Encoding, core.Hex)
 	var mistakes []error
@@ -152,7 +154,7 @@ func (t JWT) build() (*bodyJWT, error) {
 	case (t.URLHash == "") != (t.URL == ""):
 		fail("URLHash and URL belong together")
 	}
-	// The rules that every description has, of names, headers and addresses.
+	// Template already has the rules for names, headers and addresses. Reuse them.
 	same := Template{Name: t.Name, Signature: t.Token, Content: "{body}"}
 	if t.Token.none() {
 		same.Signature = JSON("token")
@@ -171,7 +173,7 @@ func (t JWT) build() (*bodyJWT, error) {
 	return s, nil
 }
 
-// bodyJWT is the scheme of a [JWT].
+// bodyJWT implements [JWT].
 type bodyJWT struct {
 	t   JWT
 	alg string
@@ -208,6 +210,7 @@ func (s *bodyJWT) ParseKey(text string) (core.VerifyKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	// JWTs write ECDSA signatures differently than other senders do.
 	if key := s.t.Algorithm.is().inJWT; key != nil {
 		return key(s.alg, raw, core.Base64URL)
 	}
@@ -242,7 +245,7 @@ func (s *bodyJWT) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// readClaims takes times and id, and compares the issuer.
+// readClaims stores the times and the id in a, and checks the issuer.
 func (s *bodyJWT) readClaims(claims object, a *core.Attempt) error {
 	if err := s.readTimes(claims, a); err != nil {
 		return err
@@ -260,8 +263,9 @@ func (s *bodyJWT) readClaims(claims object, a *core.Attempt) error {
 	return nil
 }
 
-// readTimes takes the time and the end. A token that is not valid yet has the
-// time from which on it is.
+// readTimes stores the timestamp and the expiry. If the token becomes valid
+// only after iat, nbf is the timestamp. So core rejects a token that is not
+// valid yet as one from the future.
 func (s *bodyJWT) readTimes(claims object, a *core.Attempt) error {
 	var at [3]time.Time
 	for i, name := range []string{"iat", "nbf", "exp"} {
@@ -304,6 +308,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.Content.WriteString(token.signed)
 	if s.t.Detached {
+		// RFC 7515: the signed text is the header, a dot and the base64url of the body.
 		a.Content.WriteString(".")
 		a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, r.Body))
 	} else if !s.holds(token.claims, s.t.BodyHash, r.Body) {
@@ -322,7 +327,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// readWhole reads a body that is a token.
+// readWhole reads a body that is itself the token.
 func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
 	if len(r.Body) > maxLong {
 		return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the token in the body has more than 256 KiB"}
@@ -337,21 +342,25 @@ func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
 	if err := s.checkURL(r, token.claims); err != nil {
 		return err
 	}
-	a.BodySigned = !s.t.Algorithm.is().malleable // whose signatures can be rewritten
+	a.BodySigned = !s.t.Algorithm.is().malleable // an ECDSA signature is part of the body and can be rewritten
 	a.Signatures = append(a.Signatures, core.Signature{Label: s.alg, Text: token.signature})
 	a.State = &token
 	a.Content.WriteString(token.signed)
 	if a.IDSigned {
+		// A retry has new times, so attempts are compared without them.
 		a.Stable = append(a.Stable, untimed(token.claims))
 	}
 	a.Indistinct = s.t.Indistinct && !a.IDSigned
 	return nil
 }
 
-// untimed writes the claims that all attempts of a message have in common.
+// untimed returns the claims that are equal in all attempts of a message: all
+// but the times. The length before each value keeps two sets of claims from
+// having one text.
 func untimed(claims object) []byte {
 	var text []byte
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		// These differ between attempts.
 		if name != "iat" && name != "nbf" && name != "exp" {
 			text = fmt.Appendf(text, "%q:%d:%s", name, len(claims[name]), claims[name])
 		}
@@ -359,7 +368,7 @@ func untimed(claims object) []byte {
 	return text
 }
 
-// checkURL compares the hash of the address, if there is one.
+// checkURL checks the hash of the address, if the scheme has one.
 func (s *bodyJWT) checkURL(r *core.Request, claims object) error {
 	if s.t.URLHash == "" {
 		return nil
@@ -371,7 +380,7 @@ func (s *bodyJWT) checkURL(r *core.Request, claims object) error {
 	return nil
 }
 
-// holds says that a claim is the hash of data.
+// holds reports whether a claim is the hash of data.
 func (s *bodyJWT) holds(claims object, name string, data []byte) bool {
 	text, ok := claims.text(name)
 	if s.t.Encoding == core.Base64URL {
@@ -385,9 +394,10 @@ func (s *bodyJWT) hash(data []byte) string {
 	return string(s.t.Encoding.AppendEncode(nil, sum[:]))
 }
 
-// sign makes r a request of the sender.
+// sign is [core.Facts].Sign.
 func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...string) error {
 	h, _ := r.Header.(http.Header)
+	// A token has one signature, so it cannot be signed with two secrets.
 	if len(secrets) != 1 {
 		return fmt.Errorf("schemes: %s signs with one secret, not %d", s.t.Name, len(secrets))
 	}
@@ -405,7 +415,7 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 		}
 		r.Body = body
 	}
-	claims := map[string]any{ // libraries of senders want iss, jti and exp, whatever they are
+	claims := map[string]any{ // senders' libraries require iss, jti and exp, with any value
 		s.t.BodyHash: s.hash(r.Body), "exp": at.Add(5 * time.Minute).Unix(),
 		"iss": cmp.Or(s.t.Issuer, s.t.Name), cmp.Or(s.t.IDClaim, "jti"): cmp.Or(id, s.lastID(h), core.NewID()),
 	}
@@ -413,7 +423,7 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 	case s.t.Time != "":
 		claims[s.t.Time] = at.Unix()
 	default:
-		delete(claims, "exp") // a sender that says no time says no end
+		delete(claims, "exp") // a sender without a time has no expiry either
 	}
 	if s.t.URLHash != "" {
 		var address core.Content
@@ -436,8 +446,8 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 	return nil
 }
 
-// lastID is that of the token which a request has, so that signing it again
-// makes another attempt of the same message.
+// lastID returns the id in the token of a request that was signed before. So
+// signing it again makes another attempt of the same message.
 func (s *bodyJWT) lastID(h http.Header) string {
 	a := new(core.Attempt)
 	if s.ReadHeader(&core.Request{Header: h}, a) != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// compact is a token with these claims.
+// compact returns a token with these claims.
 func compact(alg string, claims map[string]any, sign func(text string) string) string {
 	text, err := json.Marshal(claims)
 	if err != nil {
@@ -85,7 +85,8 @@ func acmeJWT() schemes.JWT {
 	}
 }
 
-// TestAJWTUnderEachAlgorithmPassesTheSuite has those that no sender of ours uses.
+// TestAJWTUnderEachAlgorithmPassesTheSuite covers the algorithms that no sender
+// here uses.
 func TestAJWTUnderEachAlgorithmPassesTheSuite(t *testing.T) {
 	t.Parallel()
 	k := testKeys()
@@ -132,7 +133,7 @@ func TestAJWTUnderEachAlgorithmPassesTheSuite(t *testing.T) {
 				}, tt.sign))
 			}
 			whtest.TestScheme(t, whtest.Subject{Scheme: scheme, Secret: tt.public, Stranger: tt.others, Sign: sign})
-			// Who knows the public key must not be able to sign with it as a shared secret.
+			// Whoever knows the public key must not be able to sign with it as a shared secret.
 			now := time.Now()
 			raw := fromBase64(tt.public)
 			for _, key := range []string{raw, tt.public} {
@@ -210,8 +211,8 @@ func TestADetachedTokenPassesTheSuite(t *testing.T) {
 	}
 }
 
-// A token whose header names its key is the same message under another key, but with another body
-// it is none.
+// The same message may come under another key, named in the header of its
+// token. With another body it does not verify.
 func TestADetachedTokenIsReadInOneWay(t *testing.T) {
 	t.Parallel()
 	scheme, now := detachedJWT(t), time.Now()
@@ -285,7 +286,8 @@ func TestABodyThatIsATokenPassesTheSuite(t *testing.T) {
 	}
 }
 
-// An attempt that is signed later has another time in its claims, and is still the same message.
+// A later attempt has another time in its claims, and is still the same
+// message.
 func TestAnAttemptOfABodyTokenIsKnownByItsOtherClaims(t *testing.T) {
 	t.Parallel()
 	scheme, err := schemes.JWT{Name: "acme", Time: "iat", Stamping: core.StampedEachAttempt, IDClaim: "jti"}.Scheme()
@@ -367,8 +369,8 @@ func TestATokenThatSaysSomethingElseIsRefused(t *testing.T) {
 	}
 }
 
-// TestAnAccessTokenOfTheSameKeyIsAMessageUnlessTheDescriptionRefusesIt holds the warning in the
-// documentation of JWT.
+// TestAnAccessTokenOfTheSameKeyIsAMessageUnlessTheDescriptionRefusesIt tests
+// the warning in the documentation of JWT.
 func TestAnAccessTokenOfTheSameKeyIsAMessageUnlessTheDescriptionRefusesIt(t *testing.T) {
 	t.Parallel()
 	k := testKeys().rsa

@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Bolt is the scheme of Bolt: X-Bolt-Hmac-Sha256, HMAC-SHA256 of the body in
-// base64 under the signing secret. The body identifies the message. Nobody says
-// that two events differ in it, so a handled message that comes again is not
+// base64 under the signing secret. The body identifies the message. No document
+// says that two events have different bodies, so a redelivery is not
 // acknowledged. No time of an attempt is signed. Neither a library of the
 // sender nor a published vector confirms this scheme.
 //

@@ -8,12 +8,12 @@ import (
 
 // Box is the scheme of Box's webhooks (version 1, HmacSHA256):
 // box-signature-primary and -secondary, one for each key in rotation,
-// HMAC-SHA256 of the body and box-delivery-timestamp behind it, in base64, 10
-// minutes.
+// HMAC-SHA256 of the body followed by box-delivery-timestamp, in base64;
+// tolerance 10 minutes.
 //
-// The id in the body identifies the message: Box keeps it over retries. Where
-// the body has none, each attempt is a message of its own. box-delivery-id is
-// not signed, and another one at each retry.
+// The id in the body identifies the message: Box keeps it over retries. Without
+// an id, each attempt is a message of its own. box-delivery-id is not signed,
+// and differs for each retry.
 func Box() core.Scheme {
 	return must(Template{
 		Name: "box", Signature: Header("Box-Signature-Primary"), More: []Field{Header("Box-Signature-Secondary")}, Encoding: core.Base64,

@@ -16,22 +16,22 @@ import (
 
 // Braintree is the scheme of Braintree's notifications: a form with
 // bt_signature and bt_payload and nothing else. The payload is XML in base64. A
-// signature is HMAC-SHA1 of that text, with its line breaks, in hexadecimal
-// behind the public key and "|"; "&" stands between several. The key of the
-// HMAC is the SHA-1 of the private key.
+// signature is the public key, "|" and the HMAC-SHA1 of that text in
+// hexadecimal, line breaks included. "&" separates several signatures. The key
+// of the HMAC is the SHA-1 of the private key.
 //
-// The secret is "public_key:private_key", or the private key alone, which
-// answers no handshake. The payload identifies the message. Nobody says whether
-// two events can have one payload, or whether a retry has the same one: a
-// handled payload that comes again is not acknowledged. Its time is not looked
-// at. The bytes of the form are not signed, the payload is: Message.BodySigned
-// is false.
+// The secret is "public_key:private_key", or only the private key, which cannot
+// respond to handshakes. The payload identifies the message. Braintree does not
+// document whether two events can have equal payloads, or whether a retry
+// repeats its payload. So a redelivery is not acknowledged. The time in the
+// payload is ignored. The signature covers the payload but not the bytes of the
+// form, so Message.BodySigned is false.
 //
-// Braintree asks for the endpoint with GET and a bt_challenge. It is answered,
-// with the challenge's HMAC, only if handshake says so; the route must take GET
-// as well. Nobody gets the signature of a message that way: only 20 to 32
-// lower-case hexadecimal digits are signed, and a payload of such a length is
-// refused.
+// Braintree verifies the endpoint by GET with a bt_challenge. The response is
+// the HMAC of the challenge, and handshake says whether to send it. The route
+// must accept GET as well. Nobody can get the signature of a message that way.
+// Only 20 to 32 lower-case hexadecimal digits are signed, and a payload that
+// short is rejected.
 //
 // Source: www.npmjs.com/package/braintree/v/3.40.0, as of November 2026.
 func Braintree(handshake Handshake) core.Scheme { return braintree{handshake} }
@@ -42,7 +42,7 @@ const (
 	braintreeSignature = "bt_signature"
 	braintreePayload   = "bt_payload"
 	braintreeChallenge = "bt_challenge"
-	braintreeLongest   = 32 // of a challenge
+	braintreeLongest   = 32 // the maximum length of a challenge
 )
 
 func (braintree) Name() string            { return "braintree" }
@@ -65,8 +65,8 @@ func (s braintree) Facts() core.Facts {
 	return f
 }
 
-// challengeOf is the challenge of the query, "" if there is none that may be
-// signed.
+// challengeOf returns the challenge in the query, or "" if there is none that
+// is safe to sign.
 func challengeOf(r *core.Request) string {
 	text := tokenOf(r, braintreeChallenge)
 	if len(text) < 20 || len(text) > braintreeLongest || !only(text, "0123456789abcdef") {
@@ -75,12 +75,12 @@ func challengeOf(r *core.Request) string {
 	return text
 }
 
-// braintreeKey is a private key, perhaps with its public one.
+// braintreeKey is a private key, optionally with its public key.
 type braintreeKey struct {
 	core.VerifyKey
 
 	public string
-	sum    func(text string) string // fmt prints no more of a function than its address
+	sum    func(text string) string // a function, because fmt prints only the address of one
 }
 
 // ParseKey implements [core.Scheme].
@@ -108,7 +108,7 @@ func (braintree) ParseKey(text string) (core.VerifyKey, error) {
 	}}, nil
 }
 
-// ReadHeader implements [core.Scheme]. All there is stands in the body.
+// ReadHeader implements [core.Scheme]. Everything is in the body.
 func (braintree) ReadHeader(r *core.Request, _ *core.Attempt) error {
 	if r.Method == http.MethodGet {
 		return missing("a form with " + braintreeSignature)
@@ -123,6 +123,8 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the body is not a form with " + braintreeSignature + " and " + braintreePayload + ", each once, and nothing else")
 	}
 	payload, list := form.Get(braintreePayload), form.Get(braintreeSignature)
+	// The decoder skips line breaks. The payload has "\n" at its end, and must be longer than any
+	// challenge that we sign.
 	if _, err := base64.StdEncoding.DecodeString(payload); err != nil || strings.Contains(payload, "\r") || len(payload) <= braintreeLongest {
 		return malformed(braintreePayload + " is no notification in base64")
 	}
@@ -130,6 +132,7 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("more than " + strconv.Itoa(maxSignatures) + " signatures, or they are too long")
 	}
 	for pair := range strings.SplitSeq(list, "&") {
+		// Ignore the public key: it is not signed, and the HMAC tells whether the private key fits.
 		if _, text, ok := strings.Cut(pair, "|"); ok && text != "" {
 			a.Signatures = append(a.Signatures, core.Signature{Text: text})
 		}
@@ -142,7 +145,8 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// sign makes r a notification, of the payload that it has or else of its body.
+// sign turns r into a notification. It keeps the payload of r, or else makes
+// one from the body.
 func (s braintree) sign(r *core.Request, _ string, _ time.Time, secrets ...string) error {
 	payload := base64.StdEncoding.EncodeToString(r.Body) + "\n"
 	if form, err := url.ParseQuery(string(r.Body)); err == nil && len(form[braintreePayload]) == 1 {

@@ -3,13 +3,14 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // BTCPay is the scheme of BTCPay Server's webhooks: BTCPay-Sig, HMAC-SHA256 of
-// the body in hexadecimal behind "sha256=".
+// the body in hexadecimal after "sha256=".
 //
-// The originalDeliveryId in the body identifies the message. It stays over all
-// redeliveries, automatic and by hand, and is the deliveryId of the first one.
-// A redelivery is rendered anew, with another deliveryId. No time of its own is
-// signed: timestamp stays that of the event. Neither a library of the sender
-// nor a published vector confirms this scheme.
+// The originalDeliveryId in the body identifies the message. It stays the same
+// over all redeliveries, automatic and manual, and equals the deliveryId of the
+// first. BTCPay renders the body again for a redelivery, with another
+// deliveryId. No time of an attempt is signed: timestamp is the time of the
+// event. Neither a library of the sender nor a published vector confirms this
+// scheme.
 //
 // Source: btcpayserver/btcpayserver, WebhookSender.cs at commit 0f9ad14 and
 // InvoiceWebhookProvider.cs at 03d32eb, as of November 2026.

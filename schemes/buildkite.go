@@ -4,7 +4,7 @@ import "github.com/hookonce/hookonce/core"
 
 // Buildkite is the scheme of Buildkite: timestamp and signature in
 // X-Buildkite-Signature, HMAC-SHA256 of "t.body" under the webhook's token. No
-// id is signed: each attempt is a message of its own.
+// id is signed, so each attempt is a message of its own.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at buildkite.com/docs/apis/webhooks/pipelines.

@@ -11,20 +11,22 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Handshake says whether an endpoint answers a sender that proves nothing:
-// anybody can ask, and learns that the endpoint exists.
+// Handshake says whether an endpoint responds to handshakes that prove nothing
+// about their sender. If it does, anybody can send one and learn that the
+// endpoint exists.
 type Handshake uint8
 
-// The zero Handshake answers nothing.
+// The zero Handshake responds to none.
 const (
 	IgnoreHandshakes Handshake = iota
 	AnswerHandshakes
 )
 
-// maxChallenge bounds what is repeated of a request.
+// maxChallenge bounds how much of a request a response repeats.
 const maxChallenge = 4 << 10
 
-// plain answers with text that no browser takes for something else.
+// plain returns a response with a text. The headers keep a browser from
+// interpreting it as HTML: strangers may have chosen the text.
 func plain(text string) *core.Answer {
 	return &core.Answer{Status: http.StatusOK, Header: http.Header{
 		"Content-Type":           {"text/plain; charset=utf-8"},
@@ -33,7 +35,7 @@ func plain(text string) *core.Answer {
 	}, Body: []byte(text)}
 }
 
-// answerJSON answers with v.
+// answerJSON returns a response with v as JSON, or nil if v cannot be encoded.
 func answerJSON(v any) *core.Answer {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -46,19 +48,19 @@ func answerJSON(v any) *core.Answer {
 	}, Body: body}
 }
 
-// received answers a handshake that wants no more than a success.
+// received returns an empty 200 response, for a handshake that needs no more.
 func received() *core.Answer {
 	return &core.Answer{Status: http.StatusOK, Header: http.Header{"Cache-Control": {"no-store"}}}
 }
 
-// refused answers a handshake that may not be.
+// refused returns an error response to a handshake that is not allowed.
 func refused(status int) *core.Answer {
 	return &core.Answer{Status: status, Header: http.Header{
 		"Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"}, "Cache-Control": {"no-store"},
 	}}
 }
 
-// hasType says that a request is of this media type, whatever its parameters.
+// hasType reports whether a request has this media type, with any parameters.
 func hasType(h core.Header, want string) bool {
 	values := lines(h, "Content-Type")
 	if len(values) != 1 || values[0] == want {
@@ -68,8 +70,9 @@ func hasType(h core.Header, want string) bool {
 	return err == nil && got == want
 }
 
-// bare says that a request has none of the headers of a signed message: no
-// signature could cover it. It is false for a scheme that does not name them.
+// bare reports whether a request has no header of a signed message. Such a
+// request cannot be a message with a damaged signature. bare is false for a
+// scheme that does not list its headers.
 func bare(f core.Facts, h core.Header) bool {
 	for _, family := range f.Headers {
 		if slices.ContainsFunc(family, func(name string) bool { return len(h.Values(name)) > 0 }) {
@@ -79,12 +82,12 @@ func bare(f core.Facts, h core.Header) bool {
 	return len(f.Headers) > 0
 }
 
-// answeringKey also makes the answer to a challenge: the HMAC-SHA256 of a
-// token.
+// answeringKey is a key that also computes the response to a challenge: the
+// HMAC-SHA256 of a token.
 type answeringKey struct {
 	core.VerifyKey
 
-	answer func(token string) []byte // a function, because fmt prints no more of one than its address
+	answer func(token string) []byte // a function, because fmt prints only the address of one
 }
 
 func answering(key core.VerifyKey, secret string) answeringKey {
@@ -95,8 +98,9 @@ func answering(key core.VerifyKey, secret string) answeringKey {
 	}}
 }
 
-// isToken says that text is short and of letters, digits, - and _ alone. Only
-// such a text is signed or repeated where somebody else chose it.
+// isToken reports whether text is short and has only letters, digits, - and _.
+// If a stranger chose a text, only a token may be signed or repeated: it cannot
+// be a message, a header or markup.
 func isToken(text string) bool {
 	if text == "" || len(text) > 128 {
 		return false
@@ -110,8 +114,8 @@ func isToken(text string) bool {
 	return true
 }
 
-// tokenOf is the parameter of the query with this name, "" if it is there twice
-// or may not be signed.
+// tokenOf returns the query parameter with this name. It returns "" if the
+// parameter occurs twice or is not a token.
 func tokenOf(r *core.Request, name string) string {
 	q, ok := query(r)
 	if token := q.Get(name); ok && len(q[name]) == 1 && isToken(token) {
@@ -120,8 +124,9 @@ func tokenOf(r *core.Request, name string) string {
 	return ""
 }
 
-// textAt is the string at path of a body that was verified, escapes undone. It
-// is empty if there is none.
+// textAt returns the unescaped string at path of a verified body, or "" if
+// there is none. It parses the whole body, so do not use it before
+// verification.
 func textAt(body []byte, path ...string) string {
 	var v any
 	if json.Unmarshal(body, &v) != nil {

@@ -76,7 +76,7 @@ func frameworks() map[string]func(t *testing.T, v *core.Verifier, runs *atomic.I
 	}
 }
 
-// challenge is how a provider asks an endpoint to prove itself.
+// challenge describes how a provider verifies an endpoint.
 type challenge struct {
 	name   string
 	scheme core.Scheme
@@ -186,7 +186,7 @@ func TestEveryChallengeIsAnsweredInEveryFramework(t *testing.T) {
 				if e := seen.take(); len(e) != 1 || e[0].Status != c.status || c.status < 400 && (e[0].Reason != core.Handled || !e[0].Handshake) {
 					t.Errorf("observed %+v", e)
 				}
-				// What is signed is answered only if it is.
+				// A challenge that is usually signed gets no response without its signature.
 				for header, values := range asMap(c.ask.Header) {
 					if !strings.Contains(header, "Signature") || strings.Contains(header, "Timestamp") {
 						continue
@@ -211,7 +211,7 @@ func TestEveryChallengeIsAnsweredInEveryFramework(t *testing.T) {
 	}
 }
 
-// events are what an observer was told.
+// events collects the events of an observer.
 type events struct {
 	mu  sync.Mutex
 	all []core.Event
@@ -231,8 +231,8 @@ func (e *events) take() []core.Event {
 	return all
 }
 
-// asked is a handshake that only its body shows, or one that the key answers,
-// and what is made of it.
+// asked is a handshake that only its body identifies, or whose response depends
+// on the key, with the expected result.
 type asked struct {
 	name   string
 	scheme core.Scheme
@@ -356,8 +356,7 @@ func bodyHandshakes() []asked {
 		missing("x with a signature of another form", x, with(crc("/hook?crc_token=abc"), header("X-Twitter-Webhooks-Signature", "00"))),
 		asked{"x with a signature", x, with(crc("/hook?crc_token=abc"), header("X-Twitter-Webhooks-Signature-OAuth2", "sha256="+base64MAC(secret, ""))), core.ErrMalformed, 400, ""},
 	)
-	// This response was made by the sender's library. The private key alone has no public one to
-	// answer with.
+	// The sender's library made this response. A secret without the public key cannot make one.
 	braintree := schemes.Braintree(schemes.AnswerHandshakes)
 	const challenge = "/hook?bt_challenge=20f9f8ed05f77439fe955c977e4c8a53"
 	all = append(
@@ -436,8 +435,8 @@ func TestAnAnswerToXIsNoSignatureOfAnotherScheme(t *testing.T) {
 	}
 }
 
-// TestAHashOfLarkCannotBeContinued appends to a captured message without the
-// key, as the hash allows whoever knows the length of the key.
+// TestAHashOfLarkCannotBeContinued extends a captured message without the key.
+// The plain hash allows that to anybody who knows the length of the key.
 func TestAHashOfLarkCannotBeContinued(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -482,7 +481,7 @@ func send(t *testing.T, base string, ask *core.Request) (*http.Response, string)
 		t.Fatal(err)
 	}
 	r.Header = ask.Header.Clone()
-	// Not the default client: every test server that closes takes its idle connections away.
+	// Not the default client: every test server closes its idle connections when it stops.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
 	answer, err := client.Do(r)
 	if err != nil {
@@ -496,8 +495,8 @@ func send(t *testing.T, base string, ask *core.Request) (*http.Response, string)
 	return answer, string(body)
 }
 
-// TestAnEndpointIsShownToTrelloAndNylasOnlyIfAsked: neither signs the request with
-// which it asks for the endpoint.
+// TestAnEndpointIsShownToTrelloAndNylasOnlyIfAsked: neither signs the request
+// by which it verifies the endpoint.
 func TestAnEndpointIsShownToTrelloAndNylasOnlyIfAsked(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -534,7 +533,8 @@ func TestAnEndpointIsShownToTrelloAndNylasOnlyIfAsked(t *testing.T) {
 	}
 }
 
-// A member answers its sender's signed question as it does alone: the question needs no id.
+// A member responds to its sender's signed challenge as it does alone. A
+// challenge needs no id.
 func TestEveryChallengeIsAnsweredByAMemberOfAny(t *testing.T) {
 	t.Parallel()
 	answered := map[string]bool{}
@@ -589,7 +589,8 @@ func TestEveryChallengeIsAnsweredByAMemberOfAny(t *testing.T) {
 	v.handles(t, "a message that has no id and asks nothing", r, http.StatusBadRequest, core.ErrMalformed)
 }
 
-// TestBraintreeIsAnsweredAsItsLibraryAnswers has a response that the library made.
+// TestBraintreeIsAnsweredAsItsLibraryAnswers compares with a response that the
+// library made.
 func TestBraintreeIsAnsweredAsItsLibraryAnswers(t *testing.T) {
 	t.Parallel()
 	scheme := schemes.Braintree(schemes.AnswerHandshakes)
@@ -607,7 +608,7 @@ func TestBraintreeIsAnsweredAsItsLibraryAnswers(t *testing.T) {
 	if a := ask("20f9f8ed05f77439fe955c977e4c8a53"); a == nil || string(a.Body) != want {
 		t.Errorf("%+v", a)
 	}
-	// What it signs for anybody is too short to be a payload.
+	// A challenge that it signs for anybody is too short to be a payload.
 	for n := range 40 {
 		challenge := strings.Repeat("a", n)
 		a := ask(challenge)

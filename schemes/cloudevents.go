@@ -9,11 +9,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// CloudEvents answers the OPTIONS request with which a CloudEvents sender asks
-// whether it may deliver (HTTP webhooks for event delivery, section 4), and
-// leaves all else to scheme. origins are the senders that may, as they name
-// themselves in WebHook-Request-Origin; others are answered without the
-// permission. The route must take OPTIONS as well.
+// CloudEvents returns scheme with a response to the OPTIONS request by which a
+// CloudEvents sender asks whether it may deliver. That is section 4 of "HTTP
+// webhooks for event delivery". origins lists the senders that may deliver, as
+// they name themselves in WebHook-Request-Origin; others get 403. The route
+// must accept OPTIONS as well.
 func CloudEvents(scheme core.Scheme, origins ...string) core.Scheme {
 	if scheme == nil || len(origins) == 0 {
 		return unusable{"cloudevents", errors.New("it needs the scheme of its messages, and the origins that may deliver")}
@@ -30,6 +30,7 @@ type cloudEvents struct {
 // Facts implements [core.Describer].
 func (c cloudEvents) Facts() core.Facts {
 	f := core.FactsOf(c.Scheme)
+	// The scheme may have a handshake of its own.
 	next := f.Handshake
 	f.Handshake = func(r *core.Request) *core.Answer {
 		switch answer := c.answer(r); {
@@ -44,7 +45,8 @@ func (c cloudEvents) Facts() core.Facts {
 	return f
 }
 
-// answer gives the permission to deliver; nil if it is not asked for.
+// answer returns the response to a request for permission, or nil for any other
+// request.
 func (c cloudEvents) answer(r *core.Request) *core.Answer {
 	origin := r.Header.Values("Webhook-Request-Origin")
 	if r.Method != http.MethodOptions || len(origin) == 0 {

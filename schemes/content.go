@@ -15,7 +15,7 @@ import (
 type part struct {
 	kind    partKind
 	literal string
-	field   Field // where a header or a parameter of the query stands
+	field   Field // of partValue: the header or query parameter
 }
 
 type partKind uint8
@@ -29,17 +29,18 @@ const (
 	partMethod
 	partURL
 	partSecret
-	partValue // of a header or of the query: several may be there
+	partValue // of a header or query parameter; the only kind that may occur several times
 )
 
-// names are how the parts are written.
+// partNames maps the names in a Content to the kinds of parts.
 func partNames() map[string]partKind {
 	return map[string]partKind{
 		"id": partID, "timestamp": partTimestamp, "nonce": partNonce, "body": partBody, "method": partMethod, "url": partURL, "secret": partSecret,
 	}
 }
 
-// readContent takes the content apart, once.
+// readContent parses Template.Content into s.parts. It runs once for a scheme,
+// so requests parse nothing.
 func (s *templated) readContent(text string) error {
 	if text == "" {
 		return errors.New("empty: what is signed? \"{body}\" is the body alone")
@@ -54,6 +55,7 @@ func (s *templated) readContent(text string) error {
 		}
 		name, after, closed := strings.Cut(rest, "}")
 		kind, field := partNames()[name], Field{}
+		// Only these two kinds have a name after the colon.
 		switch of, value, _ := strings.Cut(name, ":"); {
 		case value == "":
 		case of == "header":
@@ -68,13 +70,15 @@ func (s *templated) readContent(text string) error {
 			return fmt.Errorf("{%s} appears twice", name)
 		}
 		s.parts = append(s.parts, part{kind: kind, field: field})
+		// Counted from 1, so zero means absent.
 		s.place[kind] = len(s.parts)
 		text = after
 	}
 	return nil
 }
 
-// inFront counts the parts that headers alone make, before any other.
+// inFront counts the leading parts that need no body. ReadHeader can write
+// those, so an early error costs no read of the body.
 func (s *templated) inFront() int {
 	return max(slices.IndexFunc(s.parts, func(p part) bool {
 		switch p.kind {
@@ -90,16 +94,16 @@ func (s *templated) inFront() int {
 	}), 0)
 }
 
-// ambiguous finds where one signed text could be cut into two messages. In
-// front of the body the parts are read from the beginning of the text, behind
-// it from the end. So a text of any length needs literals on its sides, and
-// must not hold the one at which it ends: see fence. A method has capital
-// letters only, the URL is configured whole where it would matter, and a time
-// says itself where it ends, or is of one length as long as it lies in the
-// window; see [Unit].ends.
+// ambiguous finds places where one signed text could be cut into two different
+// messages. Parts before the body can be read from the beginning of the text,
+// and parts after it from the end. So a part of any length needs a literal on
+// each side, and must not contain the literal that ends it: see fenced. The
+// other parts have a clear end. A method has capital letters only. Where it
+// matters, the URL is configured as a whole. A timestamp marks its own end, or
+// has a fixed length as long as it lies within the tolerance; see [Unit].ends.
 func (s *templated) ambiguous() (mistakes []string) {
 	for i, p := range s.parts {
-		var last, next part // the zero part is an empty literal
+		var last, next part // the zero part is an empty literal: no neighbor
 		if i > 0 {
 			last = s.parts[i-1]
 		}
@@ -122,7 +126,7 @@ func (s *templated) ambiguous() (mistakes []string) {
 	return mistakes
 }
 
-// name is the part as it is written.
+// name returns the part as a Content writes it.
 func (p part) name() string {
 	for name, kind := range partNames() {
 		if kind == p.kind {
@@ -132,18 +136,20 @@ func (p part) name() string {
 	return p.field.name()
 }
 
-// free says that a part is a text of any length.
+// free reports whether a part is a text of any length.
 func (s *templated) free(p part) bool {
 	return p.kind == partID && s.t.IDLength == 0 || p.kind == partNonce || p.kind == partValue
 }
 
-// canBeMethod says that what stands beside a method, a literal with its byte at
-// i, could be read as a part of it.
+// canBeMethod reports whether p, next to a method, could be read as part of it.
+// For a literal, i is the index of the adjacent byte.
 func (s *templated) canBeMethod(p part, i int) bool {
 	switch p.kind {
 	case partLiteral:
 		return isMethod(p.literal[i : i+1])
 	case partTimestamp:
+		// An HTTP date begins and ends with letters: "Sun", "GMT". The Z of another time cannot be
+		// dropped; see Unit.ends.
 		return s.t.Unit == HTTPDate
 	case partMethod, partURL:
 		return false
@@ -161,13 +167,16 @@ func isMethod(text string) bool {
 	return text != ""
 }
 
-// index is where the part of this kind stands in the content, -1 if nowhere.
+// index returns the position of the part of this kind in the content, -1 if
+// there is none.
 func (s *templated) index(kind partKind) int { return s.place[kind] - 1 }
 
 func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
 
-// fenced returns a value of the part at i. It must not hold the text that ends
-// it: the literal behind it or, if the body comes first, that in front.
+// fenced checks a value of the part at i. The value must not contain the
+// literal that ends it. That is the literal after it or, if the part comes
+// after the body, the literal before it. A value is also rejected if its edge
+// and the fence together form an earlier fence.
 func (s *templated) fenced(i int, value string) error {
 	if !visible(value) {
 		return malformed(s.parts[i].name() + " is not 1 to 256 characters of printable ASCII")
@@ -176,13 +185,13 @@ func (s *templated) fenced(i int, value string) error {
 	if body := s.index(partBody); 0 <= body && body < i {
 		fence = s.parts[i-1].literal
 		whole = !strings.Contains(value, fence)
-		for k := 1; k < len(fence); k++ { // one that begins in the fence
+		for k := 1; k < len(fence); k++ { // a fence that begins inside the fence
 			whole = whole && (fence[k:] != fence[:len(fence)-k] || !strings.HasPrefix(value, fence[len(fence)-k:]))
 		}
 	} else if i+1 < len(s.parts) {
 		fence = s.parts[i+1].literal
 		whole = !strings.Contains(value, fence)
-		for k := 1; k < len(fence); k++ { // one that ends in the fence
+		for k := 1; k < len(fence); k++ { // a fence that ends inside the fence
 			whole = whole && (fence[k:] != fence[:len(fence)-k] || !strings.HasSuffix(value, fence[:k]))
 		}
 	}
@@ -192,7 +201,8 @@ func (s *templated) fenced(i int, value string) error {
 	return nil
 }
 
-// seconds reads digits without sign or zero in front, at most 16 of them.
+// digits reads a number of at most 16 digits, without sign or leading zero. So
+// a time has one spelling, and the number cannot overflow.
 func digits(text string) (int64, bool) {
 	if len(text) == 0 || len(text) > 16 || text[0] == '0' {
 		return 0, false
@@ -221,12 +231,15 @@ func (u Unit) parse(text string) (time.Time, error) {
 		}
 		return time.Time{}, malformed("the timestamp is not a plain Unix time in milliseconds")
 	case UnixTime:
+		// A time in milliseconds has 13 digits from 2001 to 2286.
 		if len(text) == 13 {
 			return Milliseconds.parse(text)
 		}
 		return Seconds.parse(text)
 	case HTTPDate:
 		at, err := time.Parse(http.TimeFormat, text)
+		// time.Parse also accepts other spellings. Format the time again to accept only the
+		// canonical one, without allocating.
 		var again [len(http.TimeFormat)]byte
 		if err != nil || string(at.AppendFormat(again[:0], http.TimeFormat)) != text {
 			return time.Time{}, malformed("the timestamp is not an HTTP date, as in \"Sun, 06 Nov 1994 08:49:37 GMT\"")
@@ -246,10 +259,12 @@ func (u Unit) parse(text string) (time.Time, error) {
 	}
 }
 
-// isoLayout takes a fraction of any length.
+// isoLayout has no zone. time.Parse accepts a fraction of any length with it.
 const isoLayout = "2006-01-02T15:04:05.999999999"
 
-// ends says that a time of this unit ends where the next part begins.
+// ends reports whether a timestamp of this unit clearly ends where the next
+// part begins. The length of ISO8601 and UnixTime varies, so a literal must
+// follow that cannot be part of a time.
 func (u Unit) ends(next part) bool {
 	if u != ISO8601 && u != UnixTime {
 		return true
@@ -257,8 +272,8 @@ func (u Unit) ends(next part) bool {
 	return next.kind == partLiteral && !strings.ContainsAny(next.literal[:1], "0123456789.,Z+-")
 }
 
-// strictRFC3339 finds what time.Parse takes all the same: an hour of one digit,
-// a comma before the fraction, an offset of a day.
+// strictRFC3339 rejects what time.Parse accepts beyond RFC 3339: an hour of one
+// digit, a comma before the fraction, an offset of a day.
 func strictRFC3339(text string) bool {
 	const hour, offset = len("2006-01-02T15"), len("15:04")
 	return len(text) <= 40 && text[hour] == ':' && strings.IndexByte(text, ',') < 0 &&

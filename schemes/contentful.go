@@ -12,8 +12,8 @@ import (
 // Contentful is the scheme of Contentful's signed requests: HMAC-SHA256 of
 // method, path, signed headers and body, 30 seconds. url is the public address
 // of the endpoint as in [Template].URL. The signed headers must include the
-// timestamp and the list itself. No id is signed: each attempt is a message of
-// its own.
+// timestamp and the list itself. No id is signed, so each attempt is a message
+// of its own.
 //
 // Source: contentful/node-apps-toolkit, src/requests/utils.ts at commit
 // 01e9d09, as of November 2026.
@@ -26,11 +26,11 @@ func Contentful(url string) core.Scheme {
 		Name: "contentful", Signature: Header("X-Contentful-Signature"),
 		Timestamp: Header("X-Contentful-Timestamp"), Unit: Milliseconds, Stamping: core.StampedEachAttempt,
 		Past: 30 * time.Second, Future: 30 * time.Second,
-		Content: "{method}{timestamp}{body}", // what is signed is below
+		Content: "{method}{timestamp}{body}", // only for the checks; see ReadBody
 	}), public}
 }
 
-// contentfulList is the header that names the signed ones.
+// contentfulList is the header that lists the signed headers.
 const contentfulList = "X-Contentful-Signed-Headers"
 
 type contentful struct {
@@ -67,6 +67,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		path = rest[i:]
 	}
+	// Encode again as Contentful's library does, whose rules differ for path and query.
 	if before, search, ok := strings.Cut(path, "?"); ok && search != "" {
 		path = before + "?" + percent(search, "-_.!~*'()")
 	} else {
@@ -76,7 +77,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	a.Content.WriteString("\n")
 	a.Content.WriteString(percent(path, ";,/?:@&=+$-_.!~*'()#"))
 	a.Content.WriteString("\n")
-	var few [16]string // most often there are two
+	var few [16]string // there are usually two
 	names := few[:0]
 	for name := range strings.SplitSeq(strings.ToLower(list), ",") {
 		names = append(names, strings.TrimSpace(name))
@@ -84,9 +85,11 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	if !slices.Contains(names, "x-contentful-timestamp") || !slices.Contains(names, "x-contentful-signed-headers") {
 		return malformed("the signed headers include not the timestamp and the list of signed headers")
 	}
+	// The sender signs the headers in this order, whatever the order of its list.
 	slices.Sort(names)
 	for i, name := range names {
 		values := valuesOf(r.Header, name)
+		// These characters separate names and values in the signed text.
 		if len(values) != 1 || strings.ContainsAny(name, ":;\n") || i > 0 && name == names[i-1] {
 			return malformed("a signed header is not there exactly once")
 		}
@@ -102,20 +105,21 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// signFewHeaders says which headers are signed, unless that is said: as few as
-// may be.
+// signFewHeaders adds the list of signed headers if the request has none. It
+// lists the fewest that are allowed.
 func signFewHeaders(s *signing) {
 	if len(s.header[contentfulList]) == 0 {
 		s.header[contentfulList] = []string{"x-contentful-signed-headers,x-contentful-timestamp"}
 	}
 }
 
-// percentSafe says that a letter, a digit or one of safe is not escaped.
+// percentSafe reports whether r needs no escape: a letter, a digit or a
+// character of safe.
 func percentSafe(r rune, safe string) bool {
 	return '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || r < utf8.RuneSelf && strings.IndexByte(safe, byte(r)) >= 0 //nolint:gosec // as it says
 }
 
-// percent encodes all but letters, digits and those in safe.
+// percent percent-encodes all bytes except letters, digits and those in safe.
 func percent(text, safe string) string {
 	const hex = "0123456789ABCDEF"
 	if !strings.ContainsFunc(text, func(r rune) bool { return !percentSafe(r, safe) }) {

@@ -22,8 +22,9 @@ import (
 
 // Under the race detector pools forget at random, so this file is not built then.
 
-// sentBody is a body of about 1 KiB as this sender lays it out, with the id where its own samples
-// have it. Those of whom no sample is held get the id in front, as most samples do.
+// sentBody returns a body of about 1 KiB in the layout of this sender, with the
+// id where its samples have it. Without a sample the id comes first, as in most
+// samples.
 func sentBody(name string) string {
 	const size, text = 1024, "TEXT"
 	const object = `{"id":"ch_3MmlLrLkdIwHu7ix0snN0B15","object":"charge","amount":1099,"amount_captured":1099,"amount_refunded":0,"application":null,` +
@@ -64,8 +65,8 @@ type hmacFamily struct {
 	inBody bool // the id, which is a copy then
 }
 
-// hmacFamilies are those of the registry whose signature is an HMAC in a header: core's own scheme
-// first.
+// hmacFamilies returns the schemes of the registry with an HMAC in a header,
+// core's own scheme first.
 func hmacFamilies(t testing.TB) []hmacFamily {
 	t.Helper()
 	now := time.Unix(1_760_000_000, 0)
@@ -103,14 +104,15 @@ func hmacFamilies(t testing.TB) []hmacFamily {
 	return all
 }
 
-// work is what a scheme must do beside what core's own does.
+// work is what a scheme must do in addition to core's own scheme.
 type work struct {
 	why        string
 	more, less func(f hmacFamily)
 }
 
-// moreWork names the families that may take more than 1.3 times as long as core's own scheme, each
-// with what it cannot do without. docs/design.md says the same.
+// moreWork lists the families that may take more than 1.3 times as long as
+// core's own scheme, with the work that they cannot avoid. docs/design.md has
+// the same list.
 func moreWork() map[string]work {
 	bare := func(h hash.Hash) func(hmacFamily) {
 		sum := make([]byte, 0, h.Size())
@@ -163,9 +165,10 @@ func moreWork() map[string]work {
 	return all
 }
 
-// TestWhatAFamilyCosts measures how long each family takes beside core's own scheme, and beside
-// that together with what it must do more. Each time is the least of many, taken in turn, because a
-// busy machine makes some longer and none shorter. Even so the limits have room.
+// TestWhatAFamilyCosts compares the time of each family with that of core's own
+// scheme, with and without the additional work. Each time is the minimum of
+// many interleaved runs, because a busy machine makes runs longer, never
+// shorter. The limits leave room all the same.
 func TestWhatAFamilyCosts(t *testing.T) {
 	if testmode.Brief() {
 		t.Skip("it measures time: run `make long`")
@@ -201,7 +204,7 @@ func TestWhatAFamilyCosts(t *testing.T) {
 		}
 	}
 	over := 0
-	// What Scheme.ReadBody promises. The hash is that of 1 KiB in core's own scheme.
+	// The promise of Scheme.ReadBody, measured against hashing 1 KiB in core's own scheme.
 	if scan, hash := least[extra["stripe"][0]], least[extra["paystack"][1]]; float64(scan) > room*float64(hash) {
 		t.Errorf("a body is read in %v and hashed in %v", scan/5, hash/5)
 	} else {

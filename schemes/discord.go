@@ -9,13 +9,13 @@ import (
 
 // Discord is the scheme of Discord's interactions and webhook events: ed25519
 // over timestamp and body under the application's public key, in hexadecimal.
-// Discord sends wrong signatures now and then, and takes the address away from
-// an endpoint that accepts them.
+// Discord sometimes sends wrong signatures on purpose, and removes the address
+// of an endpoint that accepts them.
 //
 // The id of an interaction identifies the message. Discord shows the response
 // to the user, so an interaction is never acknowledged with an empty body. A
-// webhook event has no id: each attempt is a message of its own. The signed
-// pings of both are answered.
+// webhook event has no id, so each attempt is a message of its own. The scheme
+// responds to the signed pings of both.
 //
 // Source: discord/discord-interactions-js, src/index.ts at commit 0273b66, as
 // of November 2026.
@@ -43,14 +43,15 @@ func (d discord) ReadBody(r *core.Request, a *core.Attempt) error {
 	return err
 }
 
-// isDiscordEvent tells a webhook event from an interaction.
+// isDiscordEvent reports whether a body is a webhook event and not an
+// interaction.
 func isDiscordEvent(body []byte) bool {
 	s := scanner{b: body}
 	return s.enter("event")
 }
 
-// answerDiscordPing knows both pings: type 1 of an interaction, and type 0 of
-// an event, whose type 1 is a real one.
+// answerDiscordPing responds to both pings: an interaction with type 1, and an
+// event with type 0. An event with type 1 is no ping.
 func answerDiscordPing(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	kind, _ := find(r.Body, []string{"type"})
 	switch {

@@ -3,11 +3,11 @@
 //
 //	v, err := core.New(core.Secrets(secret), seen, &core.Config{Scheme: schemes.Stripe()})
 //
-// [New] makes a scheme by its name, for configuration files. For a sender that
-// is not listed, write ten lines of [Template].
+// [New] returns a scheme by its name, for configuration files. For a sender
+// that is not listed, describe it with a [Template] of about ten lines.
 //
-// What identifies a message is always signed, so a replay can be distinguished
-// from a retry. See docs/providers.md for what it is for each provider.
-// Functions whose names begin with Dangerously are for providers where that is
-// impossible. Their documentation says why.
+// Schemes identify a message by signed content, so core can distinguish a
+// replay from a retry. For each provider, docs/providers.md says what
+// identifies a message. Functions whose names begin with Dangerously are for
+// providers where that is impossible. Their documentation says why.
 package schemes

@@ -22,7 +22,7 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// known are the senders of internal/senders, by name.
+// known returns the senders of internal/senders by name.
 func known(t *testing.T) map[string]senders.Sender {
 	t.Helper()
 	groups, err := senders.Groups()
@@ -64,7 +64,7 @@ func identities(t *testing.T) map[string][]string {
 	return rows
 }
 
-// inCode are the names that a cell has in code.
+// inCode returns the names in a cell that are formatted as code.
 func inCode(cell string) []string {
 	var names []string
 	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
@@ -73,8 +73,8 @@ func inCode(cell string) []string {
 	return names
 }
 
-// TestTheTableOfProvidersIsTrue compares senders.json, of which docs/providers.md is made, with
-// what each scheme says of a genuine message.
+// TestTheTableOfProvidersIsTrue compares senders.json, the source of
+// docs/providers.md, with what each scheme finds in a genuine message.
 func TestTheTableOfProvidersIsTrue(t *testing.T) {
 	t.Parallel()
 	rows, identity := summaries(t), identities(t)
@@ -143,7 +143,8 @@ func TestTheTableOfProvidersIsTrue(t *testing.T) {
 	}
 }
 
-// wantSource wants a link, to the commit that it names, and the day or month of reading.
+// wantSource checks for a link to the commit that it names, and for the day or
+// month of reading.
 func wantSource(t *testing.T, name, source, read string, free bool) {
 	t.Helper()
 	_, day := time.Parse(time.DateOnly, read)
@@ -163,7 +164,7 @@ func wantSource(t *testing.T, name, source, read string, free bool) {
 
 func past(scheme core.Scheme) time.Duration { return core.FactsOf(scheme).Past }
 
-// span reads a duration that may have days; ok is false for what is none.
+// span parses a duration that may have days.
 func span(text string) (d time.Duration, ok bool) {
 	days, rest, found := strings.Cut(text, "d")
 	if !found {
@@ -182,7 +183,7 @@ func span(text string) (d time.Duration, ok bool) {
 	return d + time.Duration(n)*24*time.Hour, true
 }
 
-// remembered is Config.Remember where nobody has set it.
+// remembered returns the default of Config.Remember.
 func remembered(t *testing.T) time.Duration {
 	t.Helper()
 	v, err := core.New(core.Secrets(secret), memstore.New(), &core.Config{Scheme: schemes.Stripe()})
@@ -192,8 +193,9 @@ func remembered(t *testing.T) time.Duration {
 	return v.Inspect(t.Context(), request("{}")).Config.Remember
 }
 
-// TestTheDefaultsCoverTheRetriesOfEachSender: no retry is refused for its age, and none is taken
-// for another message because the first was forgotten, or the row says that this is not known.
+// TestTheDefaultsCoverTheRetriesOfEachSender: no retry is rejected for its age,
+// and none counts as another message because the first was forgotten. Otherwise
+// the row says that this is unknown.
 func TestTheDefaultsCoverTheRetriesOfEachSender(t *testing.T) {
 	t.Parallel()
 	remember := remembered(t)
@@ -357,7 +359,7 @@ func TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart(t *testing.T) {
 	}
 }
 
-// nested is a JSON object with these values at their paths.
+// nested returns a JSON object with these values at their paths.
 func nested(values map[string]string) string {
 	root := map[string]any{}
 	for path, value := range values {
@@ -444,9 +446,9 @@ func TestTheStableMembersOfARowDecideWhetherAnIDIsUsedAgain(t *testing.T) {
 	}
 }
 
-// TestNoRowLeavesAnEventUnseen holds the column "equal": where two events may have the same signed
-// bytes, or nobody knows, equal bytes are not acknowledged unless an unsigned value says that they
-// are one event.
+// TestNoRowLeavesAnEventUnseen tests the column "equal". If two events may have
+// the same signed bytes, or if that is unknown, equal bytes are acknowledged
+// only if an unsigned value says that they are one event.
 func TestNoRowLeavesAnEventUnseen(t *testing.T) {
 	t.Parallel()
 	possible := 0
@@ -524,8 +526,8 @@ func TestNoRowLeavesAnEventUnseen(t *testing.T) {
 	}
 }
 
-// TestEachDeliveryIDOfARowSaysWhetherItIsKept: a retry is known by the first of the unsigned values
-// only if it has the same one.
+// TestEachDeliveryIDOfARowSaysWhetherItIsKept: the first unsigned value
+// identifies a retry only if the retry keeps it.
 func TestEachDeliveryIDOfARowSaysWhetherItIsKept(t *testing.T) {
 	t.Parallel()
 	for name, row := range identities(t) {
@@ -535,8 +537,9 @@ func TestEachDeliveryIDOfARowSaysWhetherItIsKept(t *testing.T) {
 	}
 }
 
-// TestNoAnswerThatAsksForARetryStopsIt holds the column "retried after": what asks for a later
-// attempt must not be a status after which the sender gives up.
+// TestNoAnswerThatAsksForARetryStopsIt tests the column "retried after". A
+// response that asks for a retry must not have a status after which the sender
+// gives up.
 func TestNoAnswerThatAsksForARetryStopsIt(t *testing.T) {
 	t.Parallel()
 	asks := map[string]bool{}
@@ -567,8 +570,8 @@ func TestNoAnswerThatAsksForARetryStopsIt(t *testing.T) {
 // unconfirmed ends the description of a scheme that nothing of its sender confirms.
 const unconfirmed = "Neither a library of the sender nor a published vector confirms this scheme."
 
-// constructors are the functions that make the scheme of each name, as registry.go has them.
-// Standard Webhooks' users have none of their own.
+// constructors returns the function that makes the scheme of each name, as
+// listed in registry.go. Senders that use Standard Webhooks have none.
 func constructors(t *testing.T) map[string]string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "registry.go", nil, parser.SkipObjectResolution)

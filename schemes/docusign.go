@@ -8,9 +8,9 @@ import (
 
 // DocuSign is the scheme of DocuSign Connect: X-DocuSign-Signature-1 and so on,
 // one for each of up to 100 keys, HMAC-SHA256 of the body in base64 under the
-// key as it is shown. Any signature may be any key's. The body identifies the
-// message. No time of an attempt is signed. Neither a library of the sender nor
-// a published vector confirms this scheme.
+// text of the key. Signatures and keys may be in any order. The body identifies
+// the message. No time of an attempt is signed. Neither a library of the sender
+// nor a published vector confirms this scheme.
 //
 // Source: developers.docusign.com/platform/webhooks/connect/validate, as of
 // November 2026.
@@ -19,6 +19,7 @@ func DocuSign() core.Scheme {
 		Name: "docusign", Signature: Header("X-DocuSign-Signature-1"), Encoding: core.Base64, MaxSignatures: 100,
 		Content: "{body}",
 	}
+	// DocuSign allows 100 keys and numbers their headers.
 	for i := 2; i <= 100; i++ {
 		t.More = append(t.More, Header(fmt.Sprintf("X-DocuSign-Signature-%d", i)))
 	}

@@ -8,13 +8,13 @@ import (
 
 // DangerouslyReplayableDropbox is the scheme of Dropbox: X-Dropbox-Signature,
 // HMAC-SHA256 of the body under the app secret. The body has neither id nor
-// time, and honest ones are the same bytes ("something changed in this
-// account"), so no message can be told from another: the handler runs for each
-// attempt, and for each replay. It should only fetch what is new.
+// time, and genuine bodies are equal ("something changed in this account").
+// Nothing distinguishes messages, so the handler runs for each attempt and each
+// replay. It should only fetch what is new.
 //
-// The GET request that asks for the endpoint is answered if handshake says so;
-// the route must take GET as well. Neither a library of the sender nor a
-// published vector confirms this scheme.
+// handshake says whether to respond to the GET request that verifies the
+// endpoint; the route must accept GET as well. Neither a library of the sender
+// nor a published vector confirms this scheme.
 //
 // Source: www.dropbox.com/developers/reference/webhooks, as of August 2026.
 func DangerouslyReplayableDropbox(handshake Handshake) core.Scheme {
@@ -30,6 +30,7 @@ type dropbox struct {
 	handshake Handshake
 }
 
+// Stamping overrides the template: even the signed content identifies nothing.
 func (dropbox) Stamping() core.Stamping { return core.NotIdentified }
 
 // Facts implements [core.Describer].

@@ -8,13 +8,13 @@ import (
 )
 
 // EasyPost is the scheme of EasyPost: X-Hmac-Signature, HMAC-SHA256 of the body
-// in hexadecimal behind "hmac-sha256-hex=". The secret is the text that the
-// webhook was created with. EasyPost brings it into the form NFKD of Unicode
-// first; only a secret in ASCII is accepted here, which that leaves as it is.
+// in hexadecimal after "hmac-sha256-hex=". The secret is the text that the
+// webhook was created with. EasyPost normalizes it to Unicode NFKD first. Only
+// an ASCII secret is accepted, because normalization does not change it.
 //
 // The id of the event in the body identifies the message. No time of an attempt
-// is signed. EasyPost's library for Node.js puts ".0" behind whole numbers that
-// are a weight, because parsing takes it away; the body as it came has it.
+// is signed. EasyPost's library for Node.js appends ".0" to whole-number
+// weights, because parsing removes it. The raw body has it anyway.
 //
 // Source: www.npmjs.com/package/@easypost/api/v/8.9.0 and
 // EasyPost/easypost-node#467, as of November 2026.

@@ -6,13 +6,13 @@ import "github.com/hookonce/hookonce/core"
 // in Fireblocks-Webhook-Signature, RS512 over the body. The secret is the
 // address of the key set of your environment,
 // "https://keys.fireblocks.io/.well-known/jwks.json", or one at eu-keys,
-// eu2-keys or sandbox-keys; see [KeySet]. It may be a public key in base64,
-// too.
+// eu2-keys or sandbox-keys; see [KeySet]. It may also be a public key in
+// base64.
 //
-// The notification's id in the body identifies the message. No time is signed:
-// createdAt in the body is that of the event. Fireblocks-Signature, the older
-// one, is not read. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// The notification's id in the body identifies the message. No time of an
+// attempt is signed: createdAt in the body is the time of the event. The older
+// Fireblocks-Signature is ignored. Neither a library of the sender nor a
+// published vector confirms this scheme.
 //
 // Source: developers.fireblocks.com/reference/validating-webhooks as read by
 // hookdeck/webhook-skills, as of November 2026.

@@ -4,14 +4,14 @@ import "github.com/hookonce/hookonce/core"
 
 // Flutterwave is the scheme of Flutterwave's webhooks of version 4:
 // Flutterwave-Signature, HMAC-SHA256 of the body in base64. The secret is the
-// text that you chose as the secret hash in the dashboard.
+// secret hash that you set in the dashboard.
 //
-// The body identifies the message. Nobody says whether its webhook_id belongs
-// to the event or whether two events can have one body, so a handled body that
-// comes again is not acknowledged. No time of an attempt is signed. Webhooks of
-// version 3 have the secret itself in verif-hash and nothing signed: they are
-// not read here; see [DangerouslyReplayableToken]. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// The body identifies the message. No document says whether its webhook_id
+// belongs to the event, or whether two events can have the same body. So a
+// redelivery is not acknowledged. No time of an attempt is signed. Webhooks of
+// version 3 send the secret itself in verif-hash and sign nothing. For those
+// see [DangerouslyReplayableToken]. Neither a library of the sender nor a
+// published vector confirms this scheme.
 //
 // Source: developer.flutterwave.com/docs/webhooks as read by
 // teesofttech/PayBridge#111, as of November 2026.

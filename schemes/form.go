@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// form is a decoded form or query, sorted by name and value. It is reused, so
-// that reading what is not verified yet allocates nothing.
+// form is a decoded form or query, sorted by name and value. Forms are pooled,
+// so reading an unverified body allocates nothing.
 type form struct {
 	text  []byte
 	pairs []pair
@@ -26,8 +26,8 @@ func (p pair) compare(other pair) int {
 var forms = sync.Pool{New: func() any { return new(form) }} //nolint:gochecknoglobals // a pool is no state
 
 const (
-	maxPairs = 10_000   // as many as net/url takes
-	maxKept  = 64 << 10 // bytes of a form that is kept for the next request
+	maxPairs = 10_000   // as many as net/url accepts by default
+	maxKept  = 64 << 10 // a larger form is not pooled, or one request would hold its memory indefinitely
 )
 
 func newForm() *form {
@@ -35,19 +35,22 @@ func newForm() *form {
 	return f
 }
 
-// release lets go of the form. What was read of it must not be used after.
+// release returns the form to the pool. The caller must not use the names and
+// values after that.
 func (f *form) release() {
 	if cap(f.text) > maxKept || len(f.pairs) > maxKept/64 {
 		return
 	}
+	// Drop the references to the text, which may be replaced when it grows.
 	clear(f.pairs)
 	f.text, f.pairs = f.text[:0], f.pairs[:0]
 	forms.Put(f)
 }
 
-// readForm reads what url.ParseQuery reads, and refuses what that refuses.
+// readForm accepts and rejects the same texts as url.ParseQuery. Otherwise the
+// signed parameters and those that the handler parses could differ.
 func readForm[T string | []byte](f *form, text T) bool {
-	f.text, f.pairs = slices.Grow(f.text[:0], len(text)), f.pairs[:0] // no text is longer when it is decoded, so it does not move
+	f.text, f.pairs = slices.Grow(f.text[:0], len(text)), f.pairs[:0] // decoding never lengthens a text, so f.text does not move under the pairs
 	for i := 0; i <= len(text); i++ {
 		from := i
 		for i < len(text) && text[i] != '&' {
@@ -74,12 +77,15 @@ func readForm[T string | []byte](f *form, text T) bool {
 	return true
 }
 
-// appendDecoded decodes a name or a value.
+// appendDecoded decodes text[from:to], a name or a value, and appends it to
+// f.text. The returned slice has no spare capacity, so appending to it cannot
+// overwrite the next one.
 func appendDecoded[T string | []byte](f *form, text T, from, to int) ([]byte, bool) {
 	start := len(f.text)
 	for i := from; i < to; i++ {
 		c := text[i]
 		switch c {
+		// url.ParseQuery rejects a semicolon too.
 		case ';':
 			return nil, false
 		case '+':
@@ -106,12 +112,13 @@ func fromHex(c byte) (byte, bool) {
 	return byte(max(i, 0)), i >= 0 && c > ' ' //nolint:gosec // under 16
 }
 
-// has says that there is a pair of this name.
+// has reports whether a pair has this name.
 func (f *form) has(name string) bool {
 	return slices.ContainsFunc(f.pairs, func(p pair) bool { return string(p.name) == name })
 }
 
-// write adds the pairs.
+// write appends the pairs to c, with between after each name and behind after
+// each pair but the last.
 func (f *form) write(c *core.Content, between, behind string) {
 	for i, p := range f.pairs {
 		if i > 0 {

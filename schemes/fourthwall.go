@@ -3,10 +3,10 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Fourthwall is the scheme of Fourthwall: X-Fourthwall-Hmac-Sha256, HMAC-SHA256
-// of the body in base64. The body identifies the message. Nobody says that two
-// events differ in it, so a handled message that comes again is not
-// acknowledged. No time of an attempt is signed. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// of the body in base64. The body identifies the message. No document says that
+// two events have different bodies, so a redelivery is not acknowledged. No
+// time of an attempt is signed. Neither a library of the sender nor a published
+// vector confirms this scheme.
 //
 // Source: www.npmjs.com/package/nuxt-webhook-validators/v/0.2.12, as of
 // November 2026.

@@ -4,7 +4,7 @@ import "github.com/hookonce/hookonce/core"
 
 // Front is the scheme of Front's application webhooks: X-Front-Signature,
 // HMAC-SHA256 of "time:body" with the milliseconds in
-// X-Front-Request-Timestamp, in base64. No id is signed: each attempt is a
+// X-Front-Request-Timestamp, in base64. No id is signed, so each attempt is a
 // message of its own. Neither a library of the sender nor a published vector
 // confirms this scheme.
 //

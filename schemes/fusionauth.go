@@ -5,10 +5,10 @@ import "github.com/hookonce/hookonce/core"
 // FusionAuth is the scheme of FusionAuth's events: a JWT in
 // X-FusionAuth-Signature-JWT with HS256. Its claim request_body_sha256 is the
 // hash of the body in base64. The event's id in the body identifies the
-// message. Where it has none, the body does, and a handled message that comes
-// again is not acknowledged. No time of an attempt is signed. For another
-// algorithm write a [JWT] with these names. Neither a library of the sender nor
-// a published vector confirms this scheme.
+// message. Without an id, the body identifies the message, and a redelivery is
+// not acknowledged. No time of an attempt is signed. For another algorithm
+// write a [JWT] with these names. Neither a library of the sender nor a
+// published vector confirms this scheme.
 //
 // Source: hookdeck/webhook-skills at commit 3d91ac1, as of November 2026.
 func FusionAuth() core.Scheme {

@@ -3,7 +3,7 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Gitea is the scheme of Gitea and Forgejo: X-Gitea-Signature, HMAC-SHA256 of
-// the body in hexadecimal. Nothing signed tells when, and two events may have
+// the body in hexadecimal. No signed field has a time, and two events may have
 // the same body. X-Gitea-Delivery and X-Gitea-Event are not signed. Together
 // with the body they identify the message, within [core.Config].Repeats.
 //

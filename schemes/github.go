@@ -3,12 +3,12 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // GitHub is the scheme of GitHub's webhooks: X-Hub-Signature-256, HMAC-SHA256
-// of the body under the secret as it was typed. It does not read the old
-// X-Hub-Signature (SHA-1).
+// of the body under the text of the secret. It ignores the old X-Hub-Signature
+// (SHA-1).
 //
-// Nothing signed tells when, and two events may have the same body: a star that
-// is given, taken and given again. X-GitHub-Delivery and X-GitHub-Event are not
-// signed. Together with the body they identify the message, within
+// No signed field has a time, and two events may have the same body: a star
+// that is added, removed and added again. X-GitHub-Delivery and X-GitHub-Event
+// are not signed. Together with the body they identify the message, within
 // [core.Config].Repeats. A redelivery keeps both.
 //
 // Source:

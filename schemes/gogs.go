@@ -3,7 +3,7 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Gogs is the scheme of Gogs: X-Gogs-Signature, HMAC-SHA256 of the body in
-// hexadecimal. Nothing signed tells when, and two events may have the same
+// hexadecimal. No signed field has a time, and two events may have the same
 // body. X-Gogs-Delivery and X-Gogs-Event are not signed. Together with the body
 // they identify the message, within [core.Config].Repeats. Neither a library of
 // the sender nor a published vector confirms this scheme.

@@ -3,10 +3,10 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Gr4vy is the scheme of Gr4vy: X-Gr4vy-Signature, HMAC-SHA256 of "time.body"
-// with the time in X-Gr4vy-Timestamp, in hexadecimal, for each of several
+// with the timestamp in X-Gr4vy-Timestamp, in hexadecimal, for each of several
 // secrets. The event's id in the body identifies the message; two attempts must
-// agree in its name and time. Where the body has none, each attempt is a
-// message of its own.
+// have the same name and time. Without an id, each attempt is a message of its
+// own.
 //
 // Source: www.npmjs.com/package/@gr4vy/sdk/v/1.10.18, as of November 2026.
 func Gr4vy() core.Scheme {

@@ -3,9 +3,9 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Heroku is the scheme of Heroku's app webhooks: Heroku-Webhook-Hmac-Sha256,
-// HMAC-SHA256 of the body in base64. The body identifies the message. Nobody
-// says that two events differ in it, so a handled message that comes again is
-// not acknowledged. No time of an attempt is signed. Neither a library of the
+// HMAC-SHA256 of the body in base64. The body identifies the message. No
+// document says that two events have different bodies, so a redelivery is not
+// acknowledged. No time of an attempt is signed. Neither a library of the
 // sender nor a published vector confirms this scheme.
 //
 // Source: www.npmjs.com/package/nuxt-webhook-validators/v/0.2.12, as of

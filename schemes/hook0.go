@@ -8,21 +8,19 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0].
-// Which headers are signed differs among its products, X-Event-Id or
-// X-Hook0-Id, so none is required. No id is signed: each attempt is a message
-// of its own. Neither a library of the sender nor a published vector confirms
-// this scheme.
+// CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0]. Its
+// products sign different headers, X-Event-Id or X-Hook0-Id, so none is
+// required. No id is signed, so each attempt is a message of its own. Neither a
+// library of the sender nor a published vector confirms this scheme.
 func CoinbaseCDP() core.Scheme { return Hook0() }
 
 // Hook0 is the scheme of Hook0: t, h and v1 in X-Hook0-Signature, HMAC-SHA256
-// of time, names of headers, their values and the JSON body. required are
-// headers that a message must have signed. v0, which leaves the headers out, is
-// not looked at.
+// of time, names of headers, their values and the JSON body. required lists the
+// headers that a message must sign. v0, which signs no headers, is ignored.
 //
-// Each attempt is stamped anew and is a message of its own: the values of the
-// headers are signed without a mark of where each ends, so none of them can
-// identify the message, and X-Event-Id is good for logs only.
+// Each attempt has a new timestamp and is a message of its own. The signed text
+// does not mark where the value of a header ends, so no header can identify the
+// message. X-Event-Id is only for logs.
 //
 // Source: hook0/hook0, clients/rust/src/signature.rs at commit 27cf66d, as of
 // November 2026.
@@ -58,8 +56,8 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err := s.writeHeaders(r.Header, names, a); err != nil {
 		return err
 	}
-	// Values end with a point, and so would a part of the body that was moved into one: a JSON body
-	// begins with a bracket, and no value has any.
+	// Values end with a dot, and so could a part of the body that was moved into one. So a body
+	// must begin with a bracket, and no value may contain any.
 	if len(r.Body) == 0 || r.Body[0] != '{' && r.Body[0] != '[' {
 		return malformed("the body is no JSON object or list")
 	}
@@ -67,10 +65,10 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// signed returns the values of a header by the name under which it is signed,
-// in the form that servers keep. It refuses names that servers do, and what
-// could be the beginning of a JSON body: v0 signs time and body alone, and must
-// not pass for a v1. A point would end the list.
+// signed returns the values of a header by its signed name, in any case. It
+// rejects names that no server accepts. It also rejects names that could begin
+// a JSON body: v0 signs only timestamp and body, and must not pass as v1. A dot
+// would end the list of names.
 func signed(h core.Header, name string) []string {
 	if len(name) > 64 || strings.Contains(name, ".") || strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf || !isTokenByte(byte(r)) }) { //nolint:gosec // ASCII
 		return nil
@@ -99,8 +97,8 @@ func (s hook0) writeHeaders(h core.Header, names string, a *core.Attempt) error 
 	return nil
 }
 
-// prepare lists as signed the headers that the request says are, or the
-// required ones, or the one of the id.
+// prepare selects the headers to sign: those that the request lists, else the
+// required ones, else the id.
 func (s hook0) prepare(to *signing) {
 	names, err := s.names.inHeader(to.r.Header, s.t.List)
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 
 // HubSpot is the scheme of HubSpot's v3 signatures: HMAC-SHA256 of method, URL,
 // body and timestamp (milliseconds) in base64, under the app's client secret.
-// url is the address as HubSpot calls it, whole. v1 and v2 of the same request,
-// plain hashes that can be extended, are not looked at. No id is signed: each
-// attempt is a message of its own, and its events have eventId.
+// url is the complete address that HubSpot calls. v1 and v2 are plain hashes
+// that can be extended, so they are ignored. No id is signed, so each attempt
+// is a message of its own; to recognize an event, use its eventId.
 //
 // Source: HubSpot/hubspot-api-nodejs, src/utils/signature.ts at commit 11dd578,
 // as of November 2026.
 func HubSpot(url string) core.Scheme {
-	// HubSpot decodes these in the URL that it signs.
+	// HubSpot decodes these escapes in the path before it signs the URL.
 	path, query, has := strings.Cut(url, "?")
 	path = strings.NewReplacer("%3A", ":", "%2F", "/", "%3F", "?", "%40", "@", "%21", "!", "%24", "$", "%27", "'", "%28", "(", "%29", ")",
 		"%2A", "*", "%2C", ",", "%3B", ";").Replace(path)

@@ -12,15 +12,15 @@ import (
 
 // Hygraph is the scheme of Hygraph: sign, env and t in Gcms-Signature,
 // HMAC-SHA256 in base64 of a JSON object that holds the body as a string, env
-// and the milliseconds in t. No id is signed: each attempt is a message of its
-// own.
+// and the milliseconds in t. No id is signed, so each attempt is a message of
+// its own.
 //
 // Source: www.npmjs.com/package/@hygraph/utils/v/1.2.1, as of November 2026.
 func Hygraph() core.Scheme {
 	return hygraph{must(Template{
 		Name: "hygraph", Signature: Header(hygraphHeader), List: ",", Label: "sign=", Encoding: core.Base64,
 		Timestamp: Entry(hygraphHeader, "t"), Unit: Milliseconds, Stamping: core.StampedEachAttempt,
-		Content: "{body}{timestamp}", // what is signed is below
+		Content: "{body}{timestamp}", // only for the checks; see ReadBody
 	})}
 }
 
@@ -31,6 +31,7 @@ type hygraph struct{ *templated }
 // Facts implements [core.Describer].
 func (s hygraph) Facts() core.Facts {
 	f := s.facts(s, s.prepare)
+	// Wrap Sign only to put the entries in the order that the library of Hygraph requires.
 	sign := f.Sign
 	f.Sign = func(r *core.Request, id string, at time.Time, secrets ...string) error {
 		if err := sign(r, id, at, secrets...); err != nil {
@@ -56,6 +57,7 @@ func (s hygraph) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return err
 	}
+	// JavaScript replaces invalid UTF-8, so two bodies would have one signed text.
 	if !visible(env) || !utf8.Valid(r.Body) {
 		return malformed("env is not 1 to 256 characters of printable ASCII, or the body is no UTF-8")
 	}
@@ -69,11 +71,12 @@ func (s hygraph) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// prepare adds the environment.
+// prepare adds the environment, which is signed too.
 func (hygraph) prepare(s *signing) { s.entries = append(s.entries, "env=master") }
 
-// appendJSONString writes valid UTF-8 as JavaScript's JSON.stringify does,
-// which escapes less than package encoding/json.
+// appendJSONString appends valid UTF-8 as JSON.stringify in JavaScript does.
+// That escapes less than package encoding/json, and the signature covers the
+// difference.
 func appendJSONString(dst []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')

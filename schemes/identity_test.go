@@ -39,8 +39,8 @@ func receive(t *testing.T, scheme core.Scheme, repeats int, secrets ...string) *
 	return r
 }
 
-// handles takes a request to its end with this status, and wants it to run; or not to, for this
-// reason.
+// handles runs a request with this status of its handler. It checks that the
+// handler runs, or that it does not for this reason.
 func (v *receiver) handles(t *testing.T, what string, r *core.Request, status int, reason error) core.Message {
 	t.Helper()
 	d := v.Admit(t.Context(), r, atHand(r.Body))
@@ -244,7 +244,7 @@ func TestATwilioRequestIsVerifiedUnderTheAlgorithmThatItsSettingsNameAndNoOther(
 		receive(t, schemes.Twilio(public), 0, token, shared).handles(t, tt.name, r, done, tt.reason)
 	}
 
-	// Whichever algorithm signed it, it is one message.
+	// It is one message under either algorithm.
 	v := receive(t, schemes.Twilio(public), 0, token, shared)
 	v.handles(t, "SHA-1", twilioForm(sha1.New, token, public, form), done, nil)
 	v.handles(t, "SHA-256", twilioForm(sha256.New, shared, public, form, settings, "key=k1,algorithm=HMAC_SHA256"), done, core.ErrRedelivery)

@@ -4,7 +4,7 @@ import "github.com/hookonce/hookonce/core"
 
 // Intercom is the scheme of Intercom's webhooks: X-Hub-Signature with sha1,
 // HMAC-SHA1 of the body under the client secret. The notification's id in the
-// body stays over its attempts and identifies the message. No time of an
+// body is the same for all attempts and identifies the message. No time of an
 // attempt is signed. Neither a library of the sender nor a published vector
 // confirms this scheme.
 //

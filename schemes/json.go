@@ -8,22 +8,22 @@ import (
 	"strconv"
 )
 
-// FindJSON returns the string or number at a path of a JSON body, as [JSON]
-// names it: for schemes in code. It costs no more than hashing the body, and
-// does not allocate. Of two members of one name the first counts, and names are
-// compared byte by byte. The value is part of body, without quotes. ok is false
-// if there is none, or if it has escapes.
+// FindJSON returns the string or number at a path of a JSON body. It is for
+// schemes written in code; the path is that of [JSON]. FindJSON costs no more
+// than hashing the body, and does not allocate. If a name occurs twice, the
+// first member counts. Names are compared byte by byte. The value is a slice of
+// body, without quotes. ok is false if there is no value, or if it has escapes.
 //
-// It is no parser: what is only nearly JSON may have a value.
+// FindJSON does not validate: a body that is not quite JSON may also yield a
+// value.
 func FindJSON(body []byte, path ...string) (value []byte, ok bool) { return find(body, path) }
 
-// find returns the string or number at path in a JSON body; in an array the
-// name is an index. It reads as far as it must, in one pass, holds nothing and
-// allocates nothing, because the body is not verified yet. It is no parser:
-// what stands on the way to the value is skipped, and a body that only nearly
-// is JSON may give a value. That value is as authentic as the body: whoever
-// could choose it could sign. ok is false if there is none, or one with
-// escapes.
+// find returns the string or number at path in a JSON body; a name in an array
+// is an index. The body is not verified yet, so find makes one pass, stops as
+// soon as it can, and allocates nothing. It skips other values without
+// validating them, so a body that is not quite JSON may also yield a value.
+// That is safe: the value is as authentic as the body, since whoever could
+// choose it could sign. ok is false if there is no value, or if it has escapes.
 func find(body []byte, path []string) (value []byte, ok bool) {
 	from, to, ok := locate(body, path)
 	if !ok {
@@ -32,7 +32,8 @@ func find(body []byte, path []string) (value []byte, ok bool) {
 	return body[from:to:to], true
 }
 
-// locate is find for the place of the value, without the quotes of a string.
+// locate is like find, but returns the offsets of the value. Those of a string
+// exclude its quotes.
 func locate(body []byte, path []string) (from, to int, ok bool) {
 	s := scanner{body, 0}
 	for _, name := range path {
@@ -43,7 +44,8 @@ func locate(body []byte, path []string) (from, to int, ok bool) {
 	return s.scalar()
 }
 
-// isIndex says that a name leads to an element of an array.
+// isIndex reports whether a name can be an array index. Six digits bound the
+// work, and a leading zero would give one element two names.
 func isIndex(name string) bool {
 	if name == "" || len(name) > 6 || len(name) > 1 && name[0] == '0' {
 		return false
@@ -56,11 +58,14 @@ func isIndex(name string) bool {
 	return true
 }
 
+// scanner is a position in a body. It has no error: a method that fails leaves
+// the scanner anywhere, and the search ends.
 type scanner struct {
 	b []byte
 	i int
 }
 
+// space moves past white space.
 func (s *scanner) space() {
 	for s.i < len(s.b) {
 		switch s.b[s.i] {
@@ -72,7 +77,7 @@ func (s *scanner) space() {
 	}
 }
 
-// is moves past c.
+// is reports whether c comes next after white space, and if so moves past it.
 func (s *scanner) is(c byte) bool {
 	s.space()
 	if s.i < len(s.b) && s.b[s.i] == c {
@@ -82,13 +87,14 @@ func (s *scanner) is(c byte) bool {
 	return false
 }
 
-// at says that c is next.
+// at reports whether c comes next after white space, without moving past it.
 func (s *scanner) at(c byte) bool {
 	s.space()
 	return s.i < len(s.b) && s.b[s.i] == c
 }
 
-// step moves into an object or an array.
+// step moves to the value of a member or an element. An object may have a
+// member whose name looks like an index.
 func (s *scanner) step(name string) bool {
 	if isIndex(name) && s.at('[') {
 		return s.element(name)
@@ -96,8 +102,8 @@ func (s *scanner) step(name string) bool {
 	return s.enter(name)
 }
 
-// element moves into an array, to the place of the element with this index:
-// nothing stands there in an empty array.
+// element moves to the element of an array with this index. In an empty array
+// it moves to the closing bracket, where no value is found.
 func (s *scanner) element(index string) bool {
 	s.i++
 	for n, _ := strconv.Atoi(index); n > 0; n-- {
@@ -108,7 +114,8 @@ func (s *scanner) element(index string) bool {
 	return true
 }
 
-// enter moves into an object, to the value of its first member with this name.
+// enter moves to the value of the first member of an object with this name. A
+// name with escapes never matches.
 func (s *scanner) enter(name string) bool {
 	if !s.is('{') {
 		return false
@@ -119,6 +126,7 @@ func (s *scanner) enter(name string) bool {
 		if key == nil || !s.is(':') {
 			return false
 		}
+		// A name with escapes would need decoding, and senders write their names without any.
 		if string(key) == name && unescaped(key) {
 			return true
 		}
@@ -128,7 +136,8 @@ func (s *scanner) enter(name string) bool {
 	}
 }
 
-// text reads a string: what stands between its quotes, nil if there is none.
+// text reads a string and returns its raw content without quotes. It returns
+// nil if no string comes next.
 func (s *scanner) text() []byte {
 	if s.i >= len(s.b) || s.b[s.i] != '"' {
 		return nil
@@ -142,7 +151,7 @@ func (s *scanner) text() []byte {
 	return s.b[start : end-1 : end-1]
 }
 
-// unescaped says that a string has no escape.
+// unescaped reports whether the content of a string has no escapes.
 func unescaped(content []byte) bool { return bytes.IndexByte(content, '\\') < 0 }
 
 // skip moves past a value.
@@ -156,34 +165,36 @@ func (s *scanner) skip() bool {
 		case '{', '[':
 			s.i++
 			return s.leave(1)
-		case '}', ']', ',': // the end of what surrounds a number, true, false or null
+		case '}', ']', ',': // the end of a number, true, false or null
 			return true
 		}
 	}
 	return false
 }
 
-// Eight bytes as one word: low and high have the lowest and the highest bit of
-// each byte.
+// Masks for eight bytes in one word: low has the lowest bit of each byte set,
+// high the highest.
 const (
 	low  = 0x0101010101010101
 	high = 0x80 * low
 )
 
-// leave moves out of so many objects and arrays, which are counted and not told
-// apart. Most of the time of a search goes here, so it looks at eight bytes at
-// a time. Those with an escape in a string are looked at one by one.
+// leave moves past the end of depth nested objects and arrays. It only counts
+// brackets and does not check that they match. A search spends most of its time
+// here, so leave tests eight bytes at a time. It falls back to single bytes
+// where a string has an escape, and for the last seven bytes.
 func (s *scanner) leave(depth int) bool {
 	b, i := s.b, s.i
-	inside := uint64(0) // every bit, while i is within a string
+	inside := uint64(0) // all ones while i is inside a string, else zero
 	for i < len(b) {
 		quotes, slow := uint64(0), false
+		// Check every 32 bytes whether a long string began: bytes.IndexByte crosses one faster.
 		for end := min(i+32, len(b)-7); i < end; i += 8 {
 			w := binary.LittleEndian.Uint64(b[i:])
-			ascii := high &^ w // the high bit of each byte that has none, and below of each byte that
+			ascii := high &^ w // the high bit of each ASCII byte; below, the high bit of each byte that
 			quote := (high - (w&^high ^ '"'*low)) & ascii
-			text := quote*low ^ inside                            // is within a string: as many quotes up to it are odd
-			bracket := (high - (w&(0x59*low) ^ 0x59*low)) & ascii // is one of {[}] or of yY_
+			text := quote*low ^ inside                            // is inside a string: the number of quotes up to it is odd
+			bracket := (high - (w&(0x59*low) ^ 0x59*low)) & ascii // is one of {[}], or of yY_ (sorted out below)
 			escape := (high - (w&^high ^ '\\'*low)) & ascii
 			mark := bracket&^text | escape&text
 			if mark != 0 {
@@ -208,6 +219,8 @@ func (s *scanner) leave(depth int) bool {
 			inside = uint64(int64(text) >> 63) //nolint:gosec // the bit of the last byte
 		}
 		switch {
+		// Byte by byte, which handles escapes: seven bytes at the end, or eight of a word with an
+		// escape.
 		case slow || len(b)-i < 8:
 			for end := min(i+8, len(b)); i < end; i++ {
 				switch c := b[i]; {
@@ -225,7 +238,7 @@ func (s *scanner) leave(depth int) bool {
 					}
 				}
 			}
-		case quotes == 0 && inside != 0: // a long string, whose end is found faster
+		case quotes == 0 && inside != 0: // a long string: endOfString is faster
 			var ok bool
 			if i, ok = endOfString(b, i); !ok {
 				return false
@@ -236,10 +249,10 @@ func (s *scanner) leave(depth int) bool {
 	return false
 }
 
-// endOfString returns the index behind the quote that ends the string whose
+// endOfString returns the index after the closing quote of the string whose
 // content begins at i.
 func endOfString(b []byte, i int) (int, bool) {
-	for near := i + 32; i < near && len(b)-i >= 16; i += 16 { // most strings are short
+	for near := i + 32; i < near && len(b)-i >= 16; i += 16 { // most strings are short: try 32 bytes before calling IndexByte
 		at := bits.TrailingZeros64(ends(binary.LittleEndian.Uint64(b[i:])) | ends(binary.LittleEndian.Uint64(b[i+8:]))<<8)
 		if at == 64 {
 			continue
@@ -250,7 +263,7 @@ func endOfString(b []byte, i int) (int, bool) {
 		break
 	}
 	for quote := -1; i < len(b); {
-		if quote < i { // looked for again only if it was escaped: a string of escapes must not cost a look to its end for each
+		if quote < i { // search again only after an escaped quote, or a string full of escapes would take quadratic time
 			next := bytes.IndexByte(b[i:], '"')
 			if next < 0 {
 				return 0, false
@@ -261,20 +274,23 @@ func endOfString(b []byte, i int) (int, bool) {
 		if escape < 0 {
 			return quote + 1, true
 		}
+		// Skip the backslash and the byte that it escapes, even if that is a quote.
 		i += escape + 2
 	}
 	return 0, false
 }
 
-// ends returns a bit for each byte of w that is a quote or a backslash.
+// ends returns eight bits, one for each byte of w. A bit is set if the byte is
+// a quote or a backslash. The multiplication gathers the bits in the highest
+// byte.
 func ends(w uint64) uint64 {
 	text, ascii := w&^high, high&^w
 	found := (high - (text ^ '"'*low)) | (high - (text ^ '\\'*low))
 	return (found & ascii >> 7) * 0x0102040810204080 >> 56
 }
 
-// scalar returns the place of a string without escapes, between its quotes, or
-// of a number.
+// scalar returns the offsets of a number, or of the content of a string without
+// escapes.
 func (s *scanner) scalar() (from, to int, ok bool) {
 	s.space()
 	if s.i < len(s.b) && s.b[s.i] == '"' {
@@ -286,11 +302,11 @@ func (s *scanner) scalar() (from, to int, ok bool) {
 		s.b[s.i] == 'e' || s.b[s.i] == 'E') {
 		s.i++
 	}
-	return start, s.i, s.i > start && s.i < len(s.b) // at the end of the body nothing says that the number is whole
+	return start, s.i, s.i > start && s.i < len(s.b) // a number at the end of the body may be cut off
 }
 
-// replaceAt returns a copy of body with text in the place of the string or
-// number that find returns.
+// replaceAt returns a copy of body in which text replaces the string or number
+// that find returns.
 func replaceAt(body []byte, path []string, text string) ([]byte, bool) {
 	from, to, ok := locate(body, path)
 	if !ok {

@@ -102,8 +102,8 @@ func TestSeveralEventsAreSeen(t *testing.T) {
 	}
 }
 
-// FuzzFindInArrays: in whatever encoding/json takes for JSON, a path that goes through arrays leads
-// where a parser finds it, and others beside it are seen.
+// FuzzFindInArrays checks paths through arrays in all JSON that encoding/json
+// accepts: find agrees with a parser, and sees further elements.
 func FuzzFindInArrays(f *testing.F) {
 	for _, s := range []string{
 		`[{"id":"a"}]`, `[{"id":"a"},{"id":"b"}]`, `[[],{"id":1}]`, `{"0":{"id":"x"}}`, `[]`, `[,]`, `[{"x":[{"id":"n"}],"id":"a"}]`, `["]",{"id":"a"}]`,
@@ -149,8 +149,8 @@ func FuzzFindInArrays(f *testing.F) {
 	})
 }
 
-// FuzzFind: in whatever encoding/json takes for an object, a string or number that it finds is
-// found, and the same.
+// FuzzFind checks that find returns every string and number that encoding/json
+// finds in an object, and the same one.
 func FuzzFind(f *testing.F) {
 	for _, s := range []string{`{"id":"a"}`, `{"x":{"id":"no"},"id":"a"}`, `{"x":"\\\"","id":1}`, `{"id":[1]}`, "{", `{"a":1,"id":"x","id":"y"}`} {
 		f.Add([]byte(s))
@@ -179,7 +179,7 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
-// skipByBytes is skip as it would be without a thought for speed.
+// skipByBytes is skip without optimization.
 func skipByBytes(b []byte, i int) (int, bool) {
 	text, depth := false, 0
 	for ; i < len(b); i++ {
@@ -215,7 +215,8 @@ func checkSkip(t *testing.T, body []byte) {
 	}
 }
 
-// FuzzSkip: eight bytes at a time find the end that they find one by one.
+// FuzzSkip checks that reading eight bytes at a time finds the same end as
+// reading single bytes.
 func FuzzSkip(f *testing.F) {
 	for _, s := range []string{
 		`{"a":"}]\\\"{[","b":[1,{"c":"é"}]} `, `["y","_",{"Y":y_}],`, `{"a":"` + strings.Repeat("long ", 30) + `}","b":{}},`, `"\\`, `{"\`, "[[[[[[[[[]]]]]]]]]",
@@ -275,7 +276,8 @@ func TestFindJSONReadsAsATemplateDoes(t *testing.T) {
 	}
 }
 
-// FuzzFindValues: several values are found in one pass as each is alone.
+// FuzzFindValues checks that one pass finds several values as separate passes
+// do.
 func FuzzFindValues(f *testing.F) {
 	for _, s := range []string{
 		`{"a":1,"b":{"a":2},"c":[1]}`, `{"b":1 ,"a": {"c":1} , "a":2,"c":"x"}`, `{"a":}`, `{"a":1,}`, `{"a":1 "b":2}`, `{"\u0061":1,"b":2,"c":3`, `[{"a":1}]`, `{"b":,"c":1}`,

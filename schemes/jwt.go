@@ -12,15 +12,19 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// object is a JSON object that has each name once, whatever its case: readers
-// that ignore case, as encoding/json does, find what we find.
+// object is a JSON object in which no two names are equal, even if case is
+// ignored. So a reader that ignores case, as encoding/json does, finds the same
+// values as we do.
 type object map[string]json.RawMessage
 
+// maxMembers bounds parseObject, which compares each name with all earlier
+// ones.
 const maxMembers = 64
 
 func parseObject(text []byte) (object, error) {
 	bad := errors.New("not a JSON object")
 	d := json.NewDecoder(bytes.NewReader(text))
+	// Invalid UTF-8 is rejected, because the decoder would replace it, and other readers might not.
 	if open, err := d.Token(); err != nil || open != json.Delim('{') || !utf8.Valid(text) {
 		return nil, bad
 	}
@@ -31,6 +35,7 @@ func parseObject(text []byte) (object, error) {
 		if err != nil || !ok {
 			return nil, bad
 		}
+		// Compare in every case, since readers differ in whether they ignore it.
 		for other := range o {
 			if strings.EqualFold(name, other) {
 				return nil, errors.New("a JSON object with a name that appears twice: cannot tell which one counts")
@@ -50,7 +55,7 @@ func parseObject(text []byte) (object, error) {
 	return o, nil
 }
 
-// text is a string, escapes undone.
+// text returns the string with this name, unescaped.
 func (o object) text(name string) (string, bool) {
 	raw, ok := o[name]
 	if !ok || raw[0] != '"' {
@@ -61,8 +66,8 @@ func (o object) text(name string) (string, bool) {
 	return s, err == nil
 }
 
-// misspells says that one of these names is there in another case, where
-// readers that ignore case find it and others do not.
+// misspells reports whether one of these names is present in another case.
+// Readers that ignore case would find it, and others would not.
 func (o object) misspells(names []string) bool {
 	for name := range o {
 		for _, known := range names {
@@ -74,30 +79,30 @@ func (o object) misspells(names []string) bool {
 	return false
 }
 
-// seconds is a time in whole seconds since 1970.
+// seconds returns the time with this name, in whole seconds since 1970.
 func (o object) seconds(name string) (time.Time, bool) {
 	n, ok := digits(string(o[name]))
 	return time.Unix(n, 0), ok
 }
 
 const (
-	maxJWT   = 8 << 10   // of one in a header
-	maxLong  = 256 << 10 // of one that is the body, whose claims are read before it is verified
+	maxJWT   = 8 << 10   // of a token in a header
+	maxLong  = 256 << 10 // of a token that is the body; its claims are parsed before it is verified
 	maxKeyID = 128
 )
 
-// jwt is a token in compact form, of which nothing is verified yet.
+// jwt is a token in compact form. Nothing in it is verified yet.
 type jwt struct {
-	kid       string // of the key; empty if the token does not say
+	kid       string // id of the key; empty if the token names none
 	claims    object
-	signed    string // header and claims as they were signed
+	signed    string // header and claims in their signed form
 	signature string
 }
 
-// KeyID is the id of the key: see [KeySet].
+// KeyID returns the id of the key: see [KeySet].
 func (t *jwt) KeyID() string { return t.kid }
 
-// namedJWT is parseJWT of a token that must name its key.
+// namedJWT is parseJWT for a token that must name its key.
 func namedJWT(text, alg string) (jwt, error) {
 	token, err := parseJWT(text, alg)
 	if err == nil && token.kid == "" {
@@ -106,8 +111,8 @@ func namedJWT(text, alg string) (jwt, error) {
 	return token, err
 }
 
-// parseJWT reads a token that must be signed with alg. Tokens say how they want
-// to be verified; that is not their business.
+// parseJWT reads a token that must be signed with alg. A token states its own
+// algorithm, but the configuration decides, never the token.
 func parseJWT(text, alg string) (jwt, error) {
 	if len(text) > maxJWT {
 		return jwt{}, malformed("the JWT is too long")
@@ -115,8 +120,9 @@ func parseJWT(text, alg string) (jwt, error) {
 	return parseLongJWT(text, alg)
 }
 
-// parseLongJWT is parseJWT of a text that was bounded elsewhere.
+// parseLongJWT is parseJWT for a text whose length the caller bounds.
 func parseLongJWT(text, alg string) (jwt, error) {
+	// Four, not three, so that a token with a further part is rejected.
 	parts := strings.SplitN(text, ".", 4)
 	if len(parts) != 3 || parts[2] == "" {
 		return jwt{}, malformed("not a signed JWT: it needs three parts")
@@ -129,11 +135,12 @@ func parseLongJWT(text, alg string) (jwt, error) {
 	if err != nil {
 		return jwt{}, malformed("the claims of the JWT: " + err.Error())
 	}
+	// The signature covers the encoded text, so keep that and not the decoded parts.
 	return jwt{kid: kid, claims: claims, signed: text[:len(parts[0])+1+len(parts[1])], signature: parts[2]}, nil
 }
 
-// parseDetached reads a token without its claims. Header and signature must be
-// there; header is the first, decoded.
+// parseDetached reads a token with an empty second part. It also returns the
+// decoded first part.
 func parseDetached(text, alg string) (token jwt, header object, err error) {
 	if len(text) > maxJWT {
 		return jwt{}, nil, malformed("the JWS is too long")
@@ -146,13 +153,15 @@ func parseDetached(text, alg string) (token jwt, header object, err error) {
 	return jwt{kid: kid, signed: first, signature: signature}, header, err
 }
 
-// joseHeader reads the first part of a token, and its kid.
+// joseHeader decodes the first part of a token, checks its algorithm and
+// returns its kid.
 func joseHeader(text, alg string) (header object, kid string, err error) {
 	fail := func(text string) (object, string, error) { return nil, "", malformed(text) }
 	header, err = jwtPart(text)
 	if err != nil {
 		return fail("the header of the JWT: " + err.Error())
 	}
+	// Never let the token choose: with "none" or an HMAC under the public key, anybody could sign.
 	if got, ok := header.text("alg"); !ok || got != alg {
 		return fail("the JWT is not signed with " + alg + ", and nothing else is accepted")
 	}
@@ -161,6 +170,7 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 		case name == "alg" || name == "kid":
 		case strings.EqualFold(name, "alg"), strings.EqualFold(name, "kid"):
 			return fail("the header of the JWT has \"alg\" or \"kid\" in another spelling")
+		// RFC 7515: whoever does not know a critical extension must reject the token.
 		case strings.EqualFold(name, "crit"):
 			return fail("the JWT asks for an extension with \"crit\", and none is known")
 		}
@@ -173,7 +183,7 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 }
 
 func jwtPart(text string) (object, error) {
-	if strings.ContainsAny(text, "\r\n") { // which the decoder skips
+	if strings.ContainsAny(text, "\r\n") { // the decoder skips line breaks, which would give one token several spellings
 		return nil, errors.New("not base64url")
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
@@ -183,7 +193,7 @@ func jwtPart(text string) (object, error) {
 	return parseObject(raw)
 }
 
-// bearer is the token in Authorization.
+// bearer returns the token in the Authorization header.
 func bearer(r *core.Request) (string, error) {
 	text, err := single(r.Header, "Authorization")
 	if err != nil {

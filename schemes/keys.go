@@ -18,8 +18,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// decode returns the bytes that the text of a secret stands for. Errors have
-// nothing of it.
+// decode returns the key bytes of the text of a secret. Errors never contain
+// the text.
 func (f SecretText) decode(text string) ([]byte, error) {
 	switch f {
 	case HexText:
@@ -39,23 +39,24 @@ func (f SecretText) decode(text string) ([]byte, error) {
 	}
 }
 
-// algorithm is what an [Algorithm] does.
+// algorithm implements an [Algorithm].
 type algorithm struct {
-	hash  func() hash.Hash // of an HMAC
-	plain bool             // or of a hash that is no MAC
+	hash  func() hash.Hash // the hash of an HMAC
+	plain bool             // a plain hash, not an HMAC
 
-	// public makes the key of a sender with a private key, nil if both share a
-	// secret. A field of each algorithm, and not a switch over all, lets the
-	// linker drop what a program does not name.
+	// public parses the public key of the sender; nil if both sides share a
+	// secret. It is a field and not a switch over all algorithms, so the linker
+	// can drop algorithms that a program does not name.
 	public    keyParser
-	secret    SecretText // the first form that can hold a key
-	malleable bool       // a signature has other texts that are as good
+	secret    SecretText // the first SecretText that can hold a key
+	malleable bool       // one signature has several valid texts
 
-	jwt   string    // its name in tokens, "" if there is none
-	inJWT keyParser // public for the form that tokens have; nil: the same
+	jwt   string    // the name in JWTs; empty if it signs none
+	inJWT keyParser // public for the signature format of JWTs; nil: the same as public
 }
 
-// isMAC reports whether a key is that of [core.HMACKey].
+// isMAC reports whether a key is from [core.HMACKey]. core does not export that
+// type, so isMAC compares with a key made here.
 func isMAC(key core.VerifyKey) bool {
 	other, err := core.HMACKey("", sha256.New, make([]byte, sha256.Size), core.Hex)
 	if err != nil {
@@ -64,10 +65,10 @@ func isMAC(key core.VerifyKey) bool {
 	return reflect.TypeOf(key) == reflect.TypeOf(other)
 }
 
-// notPublic refuses a shared secret that is a public key, as [core.HMACKey]
-// does: it is for keys that are made without that one.
+// notPublic rejects a shared secret that is the text of a public key, as
+// [core.HMACKey] does. It is for keys that are made without HMACKey.
 func notPublic(secret string) error {
-	if len(secret) < 14 { // 112 bits: some crypto modes allow no HMAC with less, and no public key is so short
+	if len(secret) < 14 { // some crypto modes reject an HMAC key under 112 bits; no public key is this short
 		return nil
 	}
 	_, err := core.HMACKey("", sha256.New, []byte(secret), core.Hex)
@@ -76,8 +77,8 @@ func notPublic(secret string) error {
 
 type keyParser func(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error)
 
-// The algorithms of [Algorithm] that need no public key from a file, and
-// hmacSHA256, the zero one.
+// The algorithms that need no parser for X.509 keys; see public.go for the
+// others. hmacSHA256 is the one of the zero [Algorithm].
 //
 //nolint:gochecknoglobals // constants
 var (
@@ -88,6 +89,8 @@ var (
 	plainHash  = algorithm{hash: sha256.New, plain: true}
 )
 
+// is returns the implementation. The zero Algorithm, which names none, is
+// HMAC-SHA256.
 func (a Algorithm) is() *algorithm {
 	if a.of == nil {
 		return &hmacSHA256
@@ -95,8 +98,8 @@ func (a Algorithm) is() *algorithm {
 	return a.of
 }
 
-// key makes the key of a sender with this algorithm. inside says that the
-// secret is the last part of the signed text.
+// key returns a key of this algorithm. inside says that the secret is the last
+// part of the signed text.
 func (a *algorithm) key(label string, raw []byte, enc core.Encoding, inside bool) (core.VerifyKey, error) {
 	if a.public != nil {
 		return a.public(label, raw, enc)
@@ -108,7 +111,7 @@ func (a *algorithm) key(label string, raw []byte, enc core.Encoding, inside bool
 	return insideKey{key, label, a.sum(raw, enc, true)}, nil
 }
 
-// sum returns what signs with a shared secret.
+// sum returns a function that signs with a shared secret.
 func (a *algorithm) sum(secret []byte, enc core.Encoding, inside bool) func(*core.Content) string {
 	secret = bytes.Clone(secret)
 	return func(c *core.Content) string {
@@ -118,6 +121,7 @@ func (a *algorithm) sum(secret []byte, enc core.Encoding, inside bool) func(*cor
 		}
 		_, _ = c.WriteTo(h) // a hash never fails
 		if inside {
+			// The secret comes last: a hash that ends with it cannot be extended.
 			h.Write(secret)
 		}
 		return string(enc.AppendEncode(nil, h.Sum(nil)))
@@ -126,10 +130,10 @@ func (a *algorithm) sum(secret []byte, enc core.Encoding, inside bool) func(*cor
 
 // insideKey is a shared secret that is the last part of the signed text.
 type insideKey struct {
-	core.VerifyKey // the same secret as that of an HMAC, which was looked at
+	core.VerifyKey // the HMAC key of the same secret, which HMACKey checked
 
 	label string
-	sum   func(*core.Content) string // fmt prints no more of a function than its address
+	sum   func(*core.Content) string // a function, because fmt prints only the address of one
 }
 
 // Verify implements [core.VerifyKey].
@@ -140,20 +144,22 @@ func (k insideKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 		if sig.Label != k.label {
 			continue
 		}
+		// Hash the content only if a signature has our label, and only once.
 		if want == nil {
 			want = []byte(k.sum(&a.Content))
 		}
+		// Compare every signature, so the time does not tell which one matched.
 		found |= subtle.ConstantTimeCompare(want, []byte(sig.Text))
 	}
 	return found == 1, nil
 }
 
-// digestKey verifies signatures over the hash of the content, which is made
-// once.
+// digestKey verifies signatures over the hash of the content. It computes the
+// hash once for all signatures.
 //
-// Those of ECDSA can be changed without the private key, s to n-s, so their
-// text identifies nothing; a low s is not asked for, since senders do not see
-// to it.
+// An ECDSA signature can be changed without the private key, from s to n-s, so
+// its text identifies nothing. digestKey does not require a low s, because
+// senders do not produce one.
 type digestKey struct {
 	label  string
 	enc    core.Encoding
@@ -179,9 +185,10 @@ func (k *digestKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 	return false, nil
 }
 
-// canonical decodes a text that is the only one for its bytes.
+// canonical decodes a signature. It accepts only the canonical text of the
+// bytes, so a signature cannot be respelled.
 func canonical(enc core.Encoding, text string) ([]byte, bool) {
-	if len(text) > maxSignatureBytes || strings.ContainsAny(text, "\r\n") { // which the base64 decoder skips
+	if len(text) > maxSignatureBytes || strings.ContainsAny(text, "\r\n") { // the base64 decoder skips line breaks
 		return nil, false
 	}
 	var raw []byte

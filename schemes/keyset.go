@@ -20,49 +20,49 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// KeySetOptions are what [KeySet] can be told. Hosts is required.
+// KeySetOptions are the options of [KeySet]. Hosts is required.
 type KeySetOptions struct {
-	// Hosts are those that a set may be fetched from: "keys.example.com", or
-	// with a dot in front all below it, ".example.com". A secret that leads
-	// elsewhere is refused, so an address that a tenant chose leads into no
-	// network of yours.
+	// Hosts lists the hosts that sets may be fetched from: "keys.example.com",
+	// or ".example.com" for every host below it. KeySet rejects a secret with
+	// another host, so a tenant cannot choose an address that leads into your
+	// network.
 	Hosts []string
-	// Client fetches sets. Redirects are never followed. Default: one of our
-	// own, which uses the proxy of the environment.
+	// Client fetches sets. It never follows redirects. Default: a client of
+	// this package that uses the proxy from the environment.
 	Client *http.Client
 
 	seams seams
 }
 
-// KeySet is a scheme whose public keys stand in a JSON Web Key Set (RFC 7517).
+// KeySet returns scheme with its public keys in a JSON Web Key Set (RFC 7517).
 // The secret is the address of the set, "https://keys.example.com/jwks.json".
-// Other secrets are as those of the scheme.
+// Any other secret goes to scheme unchanged.
 //
 //	schemes.KeySet(scheme, schemes.KeySetOptions{Hosts: []string{"keys.example.com"}})
 //
-// It serves what verifies with public keys: [JWT], [HTTPSignatures], a
-// [Template], v1a of [core.StandardWebhooks]. Each key of the set counts as if
-// its text were configured. So the key decides on the algorithm, together with
-// the scheme, and a public key is never taken for a shared secret. Keys that do
-// not fit are passed over. A scheme of your own must take their base64 for that
-// of a public key. Of RSA keys for HTTPSignatures the set must say the
-// algorithm, RS256 or PS512.
+// It works with schemes that verify with public keys: [JWT], [HTTPSignatures],
+// a [Template], v1a of [core.StandardWebhooks]. Each key of the set counts as
+// if you had configured its text. So the key and the scheme determine the
+// algorithm, and a public key is never taken for a shared secret. KeySet skips
+// keys that do not fit. A custom scheme must read their base64 as a public key.
+// For HTTPSignatures, an RSA key in the set must state its algorithm, RS256 or
+// PS512.
 //
-// A message that names its key is verified with that one, by the kid of a JWT
-// or the keyid of RFC 9421. A scheme of your own names it with a method of its
-// [core.Attempt].State: KeyID() string. Other messages are tried with each key.
-// An address in a message, such as jku, is never used. Of a scheme that has key
-// sets already, such as [Kinde], the options take the place of its own.
+// A message may name its key, by the kid of a JWT or the keyid of RFC 9421.
+// Then only that key verifies it; otherwise every key is tried. A custom scheme
+// names the key with a method of its [core.Attempt].State: KeyID() string. An
+// address in a message, such as jku, is never used. For a scheme that already
+// has key sets, such as [Kinde], o replaces its options.
 //
-// A set is kept for an hour. A message under a key that is not in it has it
-// fetched again, at most every 30 seconds for each address, whatever strangers
-// send: a sender must publish a key for that long before it signs with it. If a
-// set cannot be fetched again, it is used for up to a day, and the next try is
-// a minute later. While there is none, there is a try every 5 seconds. A set
-// has at most 64 KiB and 16 keys that fit.
+// KeySet keeps a set for an hour. A message under an unknown key causes a
+// refresh, at most every 30 seconds for each address, whatever strangers send.
+// So a sender must publish a key that long before it signs with it. If a
+// refresh fails, the old set stays in use for up to a day, and the next try is
+// a minute later. Without an old set, KeySet tries every 5 seconds. A set may
+// have at most 64 KiB and 16 keys that fit.
 //
-// A set may sign more than messages. That of an identity provider also signs
-// access tokens: see [JWT] for what keeps those out.
+// The keys of a set may sign more than messages. An identity provider also
+// signs access tokens with them: see [JWT] for how to reject those.
 func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	switch {
 	case !core.FactsOf(scheme).PublicKeys:
@@ -70,11 +70,14 @@ func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	case len(o.Hosts) == 0:
 		return unusable{scheme.Name(), errors.New("schemes: KeySet: no Hosts: list the hosts from which sets may be fetched, as in \"keys.example.com\"")}
 	}
+	// Check hosts as addresses, so a host and a secret are compared in one spelling. A host without
+	// a dot would be a name in the local network.
 	for _, host := range o.Hosts {
 		if u, ok := plainHTTPS("https://" + strings.TrimPrefix(host, ".")); !ok || u.Path+u.RawQuery != "" || !strings.Contains(u.Host, ".") {
 			return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: the host %q is not one in lower case, without port and path", host)}
 		}
 	}
+	// The caller may change its slice later.
 	o.Hosts = slices.Clone(o.Hosts)
 	if other, ok := scheme.(*keySet); ok {
 		scheme = other.Scheme // with these hosts in place of its own
@@ -83,12 +86,12 @@ func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 }
 
 const (
-	keepSet    = time.Hour        // so long a key that was taken out of its set is still good
-	refreshSet = 30 * time.Second // the least time between two fetches that messages cause
+	keepSet    = time.Hour        // a key that the sender removes stays valid this long
+	refreshSet = 30 * time.Second // the minimum time between two fetches that messages cause
 	maxSetKeys = 16
 )
 
-// keySet is the scheme of [KeySet].
+// keySet implements [KeySet].
 type keySet struct {
 	core.Scheme
 
@@ -105,7 +108,8 @@ type setKey struct {
 	key core.VerifyKey
 }
 
-// named are the keys with this id, all of them if it is empty.
+// named returns the keys with this id, or all keys if id is empty. Sets may
+// have several keys with one id, so the result can be longer than one.
 func (s jwks) named(id string) jwks {
 	if id == "" {
 		return s
@@ -123,6 +127,7 @@ func (s jwks) named(id string) jwks {
 func (s *keySet) Facts() core.Facts {
 	f := core.FactsOf(s.Scheme)
 	f.Fetches = true
+	// Package explain tries other addresses. Those schemes need the key sets too.
 	if at := f.At; at != nil {
 		f.At = func(url string) core.Scheme { return KeySet(at(url), s.o) }
 	}
@@ -156,7 +161,7 @@ func (s *keySet) ParseKey(secret string) (core.VerifyKey, error) {
 	return &remoteKeys{s, secret}, nil
 }
 
-// remoteKeys is a set as one key.
+// remoteKeys makes a whole set one key of the scheme.
 type remoteKeys struct {
 	scheme  *keySet
 	address string
@@ -168,14 +173,17 @@ func (k *remoteKeys) Verify(ctx context.Context, a *core.Attempt) (bool, error) 
 	if state, ok := a.State.(interface{ KeyID() string }); ok {
 		id = state.KeyID()
 	}
-	// Who waits for a set must not keep others from using the keys that are there.
+	// Use the present keys first. A request that waits for a refresh must not delay requests that
+	// the present keys can verify.
 	keys, there := k.scheme.sets.held(k.address, keepSet)
 	age := keepSet
 	if there {
 		keys = keys.named(id)
+		// If the message names a key of the set, no refresh can change the result.
 		if ok, err := keys.verify(ctx, a); ok || err != nil || id != "" && len(keys) > 0 {
 			return ok, err
 		}
+		// The key may be new to the set: a younger copy could have it.
 		age = refreshSet
 	}
 	keys, err := k.scheme.sets.younger(ctx, k.address, age, loading[jwks]{load: k.load})
@@ -195,7 +203,7 @@ func (s jwks) verify(ctx context.Context, a *core.Attempt) (bool, error) {
 }
 
 func (k *remoteKeys) load(ctx context.Context) (jwks, time.Time, error) {
-	shown, _, _ := strings.Cut(k.address, "?") // what follows may be a token
+	shown, _, _ := strings.Cut(k.address, "?") // the query may be a token, so errors omit it
 	f, err := get(ctx, k.scheme.client, k.address)
 	if err == nil && f.status != http.StatusOK {
 		err = fmt.Errorf("status %d", f.status)
@@ -210,7 +218,7 @@ func (k *remoteKeys) load(ctx context.Context) (jwks, time.Time, error) {
 	return keys, k.scheme.sets.now().Add(maxFresh), nil
 }
 
-// jwk is a key as RFC 7517 and RFC 8037 write it. Private parts are not read.
+// jwk is a key in the form of RFC 7517 and RFC 8037, without its private parts.
 type jwk struct {
 	Kty    string   `json:"kty"`
 	Use    string   `json:"use"`
@@ -224,8 +232,8 @@ type jwk struct {
 	E      string   `json:"e"`
 }
 
-// parseSet reads the keys of a set that are there for signatures. Keys of a
-// kind that is not known here are left out.
+// parseSet reads the signature keys of a set. It skips a key that it cannot
+// read instead of failing: RFC 7517 wants unknown kinds ignored.
 func parseSet(text []byte) ([]jwk, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -236,6 +244,7 @@ func parseSet(text []byte) ([]jwk, error) {
 	var keys []jwk
 	for _, raw := range set.Keys {
 		var k jwk
+		// RFC 7517: use and key_ops restrict a key. One for encryption must not verify.
 		if json.Unmarshal(raw, &k) == nil && (k.Use == "" || k.Use == "sig") && (len(k.KeyOps) == 0 || slices.Contains(k.KeyOps, "verify")) {
 			keys = append(keys, k)
 		}
@@ -243,7 +252,7 @@ func parseSet(text []byte) ([]jwk, error) {
 	return keys, nil
 }
 
-// fitting takes those keys of a set that fit the scheme.
+// fitting returns the keys of a set that the scheme can use.
 func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 	all, err := parseSet(text)
 	if err != nil {
@@ -256,9 +265,10 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 			continue
 		}
 		key, err := scheme.ParseKey(text)
-		if err != nil || isMAC(key) { // a scheme of the program may take base64 alone for a secret
+		if err != nil || isMAC(key) { // a custom scheme may read plain base64 as a shared secret
 			continue
 		}
+		// Messages without a key id are tried with every key, so the number is bounded.
 		if keys = append(keys, setKey{k.Kid, key}); len(keys) > maxSetKeys {
 			return nil, fmt.Errorf("more than %d keys fit", maxSetKeys)
 		}
@@ -269,13 +279,14 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 	return keys, nil
 }
 
-// text is the key as the scheme is configured with it. It is always that of a
-// public key, for an algorithm that goes with its type.
+// text returns the key as the text that one would configure for scheme. It is
+// always the text of a public key, for an algorithm that fits its type.
 func (k jwk) text(scheme core.Scheme) (string, bool) {
 	public, err := k.public()
 	if err != nil {
 		return "", false
 	}
+	// Schemes take an ed25519 key as its 32 bytes, and any other key as SPKI.
 	raw, isEd25519 := public.(ed25519.PublicKey)
 	if !isEd25519 {
 		if raw, err = x509.MarshalPKIXPublicKey(public); err != nil {
@@ -291,6 +302,7 @@ func (k jwk) text(scheme core.Scheme) (string, bool) {
 		if k.Kty == "RSA" {
 			alg = map[string]string{"RS256": "rsa-v1_5-sha256", "PS512": "rsa-pss-sha512"}[k.Alg]
 		}
+		// With its id, a key only verifies signatures that name it.
 		if k.Kid != "" {
 			return k.Kid + "@" + alg + ":" + text, alg != ""
 		}
@@ -304,20 +316,20 @@ func (k jwk) text(scheme core.Scheme) (string, bool) {
 	}
 }
 
-// signs says that the set allows the key for this algorithm of JWTs.
+// signs reports whether the set allows the key for this JWT algorithm.
 func (k jwk) signs(alg string) bool {
 	return k.Alg == "" || k.Alg == alg || k.Alg == "Ed25519" && alg == "EdDSA"
 }
 
-// public is the key, if it is one that can be trusted. Its algorithm, if the
-// set says one, must be of its type.
+// public returns the key if it is strong enough to trust. If the set states an
+// algorithm, it must fit the type of the key.
 func (k jwk) public() (any, error) {
 	part := func(text string, size int) []byte {
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 		switch {
 		case err != nil || size != 0 && len(raw) > size:
 			return nil
-		case len(raw) < size: // some leave out the zeros in front
+		case len(raw) < size: // some senders leave out leading zeros
 			return append(make([]byte, size-len(raw), size), raw...)
 		}
 		return raw
@@ -335,8 +347,9 @@ func (k jwk) public() (any, error) {
 		size := (curve.Params().BitSize + 7) / 8
 		return ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, part(k.X, size), part(k.Y, size)))
 	case "RSA ":
+		// An even or tiny exponent is invalid, and a huge one makes verification slow.
 		n, e := new(big.Int).SetBytes(part(k.N, 0)), new(big.Int).SetBytes(part(k.E, 0))
-		signs := slices.Contains([]string{"", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, k.Alg) // and not RSA-OAEP
+		signs := slices.Contains([]string{"", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, k.Alg) // but not RSA-OAEP, which encrypts
 		if signs && n.BitLen() <= maxRSABits && e.BitLen() <= 31 && e.Bit(0) == 1 && e.BitLen() > 1 {
 			return &rsa.PublicKey{N: n, E: int(e.Int64())}, nil
 		}
@@ -344,5 +357,5 @@ func (k jwk) public() (any, error) {
 	return nil, errors.New("not an RSA, ECDSA or Ed25519 public key")
 }
 
-// maxRSABits bounds what a signature costs to verify.
+// maxRSABits bounds the cost of verifying a signature.
 const maxRSABits = 8192

@@ -64,8 +64,8 @@ func (s *setSender) scheme(of core.Scheme) core.Scheme {
 	return schemes.KeySet(of, schemes.KeySetOptions{Hosts: []string{setHost}, Client: s.client}.InTest(s.now))
 }
 
-// published is a public key as RFC 7517 has it. change adds members, or takes out those that are
-// nil.
+// published returns a public key in the form of RFC 7517. change adds members,
+// or removes those that are nil.
 func published(kid string, public any, change map[string]any) map[string]any {
 	part := func(raw []byte) string { return base64.RawURLEncoding.EncodeToString(raw) }
 	k := map[string]any{"use": "sig"}
@@ -93,7 +93,7 @@ func published(kid string, public any, change map[string]any) map[string]any {
 	return k
 }
 
-// inURL is the signature of a key in base64url, as JWTs have it.
+// inURL returns the signature of a key in base64url, as in JWTs.
 func (k keyPair) inURL(hash crypto.Hash, text string) string {
 	raw := fromBase64(k.signature(hash, text))
 	if key, ok := k.Public().(*ecdsa.PublicKey); ok {
@@ -107,7 +107,7 @@ func (k keyPair) inURL(hash crypto.Hash, text string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(raw))
 }
 
-// token is a JWT with a kid, unless that is empty.
+// token returns a JWT, with a kid unless that is empty.
 func (k keyPair) token(alg, kid string, hash crypto.Hash, claims map[string]any) string {
 	header := map[string]any{"alg": alg}
 	if kid != "" {
@@ -117,7 +117,8 @@ func (k keyPair) token(alg, kid string, hash crypto.Hash, claims map[string]any)
 	return signed + "." + k.inURL(hash, signed)
 }
 
-// acmeSet is a sender of JWTs with RS256, and the request that it signs under a kid.
+// acmeSet returns a scheme for JWTs with RS256, and a function that signs a
+// request under a kid.
 func acmeSet(tb testing.TB) (scheme core.Scheme, sign func(k keyPair, kid, id string, at time.Time, body []byte) *core.Request) {
 	tb.Helper()
 	d := acmeJWT()
@@ -395,7 +396,7 @@ func TestASetThatCannotBeFetchedIsGoodForADay(t *testing.T) {
 	}
 }
 
-// Else one failure would make a withdrawn key good for another hour.
+// Otherwise one failure would keep a withdrawn key valid for another hour.
 func TestASetThatCouldNotBeFetchedAgainIsSoonTriedAgain(t *testing.T) {
 	t.Parallel()
 	k := testKeys()
@@ -521,8 +522,8 @@ func write(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
 }
 
-// A token that says HS256 must not be verified with a public key as its secret,
-// nor with a secret that somebody put into the set.
+// A token with HS256 must not verify with a public key as its secret, nor with
+// a secret in the set.
 func TestASetHoldsNoSharedSecret(t *testing.T) {
 	t.Parallel()
 	k := testKeys()
@@ -550,7 +551,7 @@ func TestASetHoldsNoSharedSecret(t *testing.T) {
 	}
 }
 
-// ownKinds is a scheme of a program that takes base64 alone for a shared secret.
+// ownKinds is a custom scheme that reads plain base64 as a shared secret.
 type ownKinds struct{ core.StandardWebhooks }
 
 func (ownKinds) ParseKey(text string) (core.VerifyKey, error) {
@@ -645,7 +646,8 @@ func TestAddressesOfSetsAreThoseThatAreAllowed(t *testing.T) {
 	}
 }
 
-// The address is the secret, and a query in it may be the token of an account: no error has it.
+// The address is the secret, and its query may be the token of an account. So
+// no error may contain the query.
 func TestNoErrorOfAKeySetHasTheQueryOfItsAddress(t *testing.T) {
 	t.Parallel()
 	of, sign := acmeSet(t)

@@ -4,8 +4,8 @@ import "github.com/hookonce/hookonce/core"
 
 // Kick is the scheme of Kick: Kick-Event-Signature, RSA with SHA-256 over
 // "id.time.body" with Kick-Event-Message-Id and Kick-Event-Message-Timestamp
-// (RFC 3339), in base64. Kick has one public key for all: the secret is the
-// text between its BEGIN and END lines, without the line breaks. The id
+// (RFC 3339), in base64. Kick has one public key for all receivers. The secret
+// is the text between its BEGIN and END lines, without the line breaks. The id
 // identifies the message. Neither a library of the sender nor a published
 // vector confirms this scheme.
 //

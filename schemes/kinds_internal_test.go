@@ -54,7 +54,8 @@ func holds(v reflect.Value, depth int) bool {
 	return false
 }
 
-// everyScheme is every name of the registry, and Any of both kinds of key.
+// everyScheme returns the scheme of every name in the registry, and an Any with
+// both kinds of keys.
 func everyScheme(tb testing.TB) map[string]core.Scheme {
 	tb.Helper()
 	all := map[string]core.Scheme{}
@@ -81,12 +82,13 @@ func everyScheme(tb testing.TB) map[string]core.Scheme {
 	return all
 }
 
-// isShared is shared, and knows that a scheme without public keys has no others.
+// isShared is like shared, but also counts every key of a scheme without public
+// keys as shared.
 func isShared(s core.Scheme, key core.VerifyKey) bool {
 	return !core.FactsOf(s).PublicKeys || shared(key)
 }
 
-// mixed reports whether ParseKey takes shared secrets and public keys.
+// mixed reports whether ParseKey accepts both shared secrets and public keys.
 func mixed(tb testing.TB, s core.Scheme) bool {
 	tb.Helper()
 	public, _, err := ed25519.GenerateKey(rand.Reader)
@@ -103,13 +105,13 @@ func mixed(tb testing.TB, s core.Scheme) bool {
 	return len(kinds) == 2
 }
 
-// anyBytes are forms of public keys that look like random bytes.
+// anyBytes reports whether a form of public keys looks like random bytes.
 func anyBytes(form string) bool {
 	return strings.HasPrefix(form, "ed25519 bytes") || strings.HasPrefix(form, "compressed") || strings.HasPrefix(form, "parts")
 }
 
-// publicTexts are the ways in which people hand out public keys: whole, by the
-// name of each.
+// publicTexts returns complete public keys in the forms in which people publish
+// them, by name.
 func publicTexts(tb testing.TB) map[string]string {
 	tb.Helper()
 	must := func(b []byte, err error) []byte {
@@ -174,7 +176,7 @@ func publicTexts(tb testing.TB) map[string]string {
 	return texts
 }
 
-// encoded is b as itself and in every usual encoding.
+// encoded returns b as it is and in every usual encoding.
 func encoded(b string) []string {
 	raw := []byte(b)
 	all := []string{
@@ -184,7 +186,7 @@ func encoded(b string) []string {
 	return append(all, base64.StdEncoding.EncodeToString([]byte(all[0])), base64.StdEncoding.EncodeToString([]byte(all[4])))
 }
 
-// brokenAt is the lines of a text that was broken at a width.
+// brokenAt returns the lines of a text wrapped at width.
 func brokenAt(width int, text string) []string {
 	var lines []string
 	for chunk := range slices.Chunk([]byte(text), width) {
@@ -255,8 +257,8 @@ func TestNoPartOfAPublicKeyIsTakenForASharedSecret(t *testing.T) {
 	}
 }
 
-// A shared secret may be any text, and a piece of a public key is one. But a whole
-// one says what it is, under every name.
+// A shared secret may be any text, even a piece of a public key. But every
+// scheme recognizes a complete public key.
 func TestNoNameTakesAWholePublicKeyForASharedSecret(t *testing.T) {
 	t.Parallel()
 	texts := publicTexts(t)
@@ -278,8 +280,7 @@ func TestNoNameTakesAWholePublicKeyForASharedSecret(t *testing.T) {
 	}
 }
 
-// Whoever writes the algorithm of a shared secret before a public key said
-// something that cannot be.
+// The algorithm of a shared secret before a public key is a contradiction.
 func TestAPublicKeyWithTheLabelOfASharedSecretIsRefused(t *testing.T) {
 	t.Parallel()
 	b64 := base64.StdEncoding.EncodeToString
@@ -340,7 +341,7 @@ func TestASecretOfAnAnyWithBothKindsNamesItsMember(t *testing.T) {
 	}
 }
 
-// A secret that is hashed as a part of the text is a shared secret like others.
+// A secret that is hashed as part of the text is a shared secret too.
 func TestAPublicKeyIsNoSecretInATextAndNoOtherKindOfKey(t *testing.T) {
 	t.Parallel()
 	build := func(a Algorithm, form SecretText, content string) core.Scheme {

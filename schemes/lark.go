@@ -21,20 +21,21 @@ import (
 
 // Lark is the scheme of Lark's and Feishu's events: X-Lark-Signature, SHA-256
 // of X-Lark-Request-Timestamp (seconds), X-Lark-Request-Nonce, the Encrypt Key
-// and the body, which follow each other without text between. The secret is the
-// Encrypt Key; without one, Lark signs nothing.
+// and the body, with nothing between. The secret is the Encrypt Key; without
+// one, Lark signs nothing.
 //
-// No signed field identifies the event: its event_id stands inside the
-// encrypted body. Each attempt is therefore a message of its own, and a retry
-// of a handled message runs again: the handler decrypts and looks at event_id.
-// Callbacks of cards that write their time in another form are malformed.
+// No readable field identifies the event: its event_id is inside the encrypted
+// body. So each attempt is a message of its own, and a redelivery runs again.
+// The handler must decrypt the body and check event_id. Card callbacks with
+// another time format are malformed.
 //
-// A plain hash can be continued by whoever captured a message. What they append
-// has a zero byte in it, which no JSON has, so a body with one is refused.
+// A plain hash can be extended by whoever captured a message. The extension
+// always contains a zero byte, and JSON never does, so a body with one is
+// rejected.
 //
-// verifyToken is the app's Verification Token. A url_verification without a
-// signature is answered if it has that token, in plain text or encrypted.
-// Empty: only a signed one is answered.
+// verifyToken is the app's Verification Token. The endpoint responds to an
+// unsigned url_verification if it has that token, in plain text or encrypted.
+// If verifyToken is empty, it responds only to a signed one.
 //
 // Source: larksuite/oapi-sdk-go, event/dispatcher at commit 160d9ae, as of
 // November 2026.
@@ -42,7 +43,7 @@ func Lark(verifyToken string) core.Scheme {
 	return lark{must(Template{
 		Name: "lark", Signature: Header("X-Lark-Signature"),
 		Timestamp: Header("X-Lark-Request-Timestamp"), Stamping: core.StampedEachAttempt,
-		Content: "{timestamp}{body}", // and what lark adds
+		Content: "{timestamp}{body}", // only for the checks; nonce and key are added
 	}), handshakeToken(verifyToken)}
 }
 
@@ -71,8 +72,8 @@ func (s lark) Facts() core.Facts {
 	return f
 }
 
-// ParseKey implements [core.Scheme]. The body begins with the first brace of
-// the signed text, so the key has none.
+// ParseKey implements [core.Scheme]. The first brace of the signed text marks
+// the beginning of the body, so a key must not contain one.
 func (lark) ParseKey(text string) (core.VerifyKey, error) {
 	if text == "" {
 		return nil, errors.New("empty key: everybody could sign with it")
@@ -110,8 +111,8 @@ func (s lark) ReadBody(r *core.Request, a *core.Attempt) error {
 	return s.templated.ReadBody(r, a)
 }
 
-// answerLark answers a signed url_verification, which needs no token. Lark's
-// documentation does not say whether there is one.
+// answerLark responds to a signed url_verification, which needs no token. Lark
+// does not document whether it sends signed ones.
 func answerLark(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
 	if k, ok := key.(larkKey); ok && len(r.Body) <= maxChallenge {
 		return k.verifyURL(r.Body, func(string) bool { return true })
@@ -119,7 +120,7 @@ func answerLark(_ context.Context, r *core.Request, _ *core.Message, key core.Ve
 	return nil
 }
 
-// answer answers one that is not signed.
+// answer responds to an unsigned url_verification.
 func (s lark) answer(r *core.Request, key core.VerifyKey) *core.Answer {
 	if k, ok := key.(larkKey); ok {
 		return k.verifyURL(r.Body, s.allowed)
@@ -127,7 +128,7 @@ func (s lark) answer(r *core.Request, key core.VerifyKey) *core.Answer {
 	return nil
 }
 
-// larkKey has functions, because fmt prints no more of one than its address.
+// larkKey holds functions, because fmt prints only the address of one.
 type larkKey struct {
 	matches func(a *core.Attempt) bool
 	open    func(text string) []byte
@@ -142,7 +143,7 @@ func newLarkKey(text string) (core.VerifyKey, error) {
 	return larkKey{larkMatches(text), func(text string) []byte { return larkOpen(block, text) }}, nil
 }
 
-// larkHash hashes the content with the key in front of the body.
+// larkHash hashes the content with the key inserted before the body.
 func larkHash(h hash.Hash, key []byte, c *core.Content) {
 	text := c.Bytes()
 	body := max(bytes.IndexByte(text, '{'), 0)
@@ -152,7 +153,7 @@ func larkHash(h hash.Hash, key []byte, c *core.Content) {
 	h.Write(text[body:])
 }
 
-// larkSum signs.
+// larkSum returns the function that signs with key.
 func larkSum(key string) func(*core.Content) string {
 	return func(c *core.Content) string {
 		h := sha256.New()
@@ -161,7 +162,8 @@ func larkSum(key string) func(*core.Content) string {
 	}
 }
 
-// larkMatches verifies, and allocates nothing for it.
+// larkMatches returns the function that verifies. It pools its buffers, so
+// verification does not allocate.
 func larkMatches(text string) func(*core.Attempt) bool {
 	type state struct {
 		hash      hash.Hash
@@ -189,8 +191,8 @@ func (k larkKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 	return len(a.Signatures) > 0 && k.matches(a), nil
 }
 
-// larkOpen decrypts, and leaves the padding: whether it is right would tell a
-// stranger something of the text.
+// larkOpen decrypts, and does not check or remove the padding. An error for bad
+// padding would be an oracle for the plaintext.
 func larkOpen(block cipher.Block, text string) []byte {
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(raw) < 2*aes.BlockSize || len(raw)%aes.BlockSize != 0 {
@@ -201,16 +203,18 @@ func larkOpen(block cipher.Block, text string) []byte {
 	return plain
 }
 
-// verifyURL answers a url_verification, encrypted or not, with an allowed
-// token; nil if body is anything else.
+// verifyURL returns the response to a url_verification with an allowed token,
+// encrypted or not. It returns nil for any other body.
 //
-// Blocks of another message can be put into an encrypted one, and each leaves a
-// block of noise. So the text must be three strings and nothing else, of
-// printable ASCII, and only a short token is repeated: noise that passes is as
-// rare as a guessed token of sixteen characters.
+// The encryption is not authenticated. An attacker can splice blocks of another
+// message into an encrypted one, and each splice leaves a block of noise. So
+// the text must be exactly three strings of printable ASCII, and the response
+// repeats only a short token. Noise passes as rarely as a guessed token of
+// sixteen characters.
 func (k larkKey) verifyURL(body []byte, allowed func(token string) bool) *core.Answer {
 	if text := textAt(body, "encrypt"); text != "" {
 		body = k.open(text)
+		// Cut the padding without checking it: everything after the last brace.
 		body = body[:bytes.LastIndexByte(body, '}')+1]
 	}
 	var ask struct {
@@ -224,8 +228,8 @@ func (k larkKey) verifyURL(body []byte, allowed func(token string) bool) *core.A
 	return answerJSON(map[string]string{"challenge": ask.Challenge})
 }
 
-// threeStrings says that body can be a JSON object of three strings without
-// escapes, named challenge, token and type, and nothing more.
+// threeStrings reports whether body is a JSON object of exactly three strings:
+// challenge, token and type. It accepts no escapes and only printable ASCII.
 func threeStrings(body []byte) bool {
 	names := map[string]string{}
 	if json.Unmarshal(body, &names) != nil || len(names) != 3 || bytes.Count(body, []byte(`"`)) != 12 || bytes.IndexByte(body, '\\') >= 0 {

@@ -27,8 +27,8 @@ func TestItDecryptsWhatLarkPublished(t *testing.T) {
 	}
 }
 
-// A signed text of many cuts: whichever bytes move between time, nonce and
-// body, no two requests that are accepted have one text with the key in it.
+// The test moves bytes between timestamp, nonce and body. No two accepted
+// requests may have the same text with the key in it.
 func TestTheSignedTextOfLarkHasOneReading(t *testing.T) {
 	t.Parallel()
 	const key = "1a1a"
@@ -62,8 +62,8 @@ func TestTheSignedTextOfLarkHasOneReading(t *testing.T) {
 	}
 }
 
-// Blocks of another message that are put into an encrypted handshake leave
-// noise. Whether it is read as JSON must tell nobody anything.
+// Blocks of another message spliced into an encrypted handshake leave noise.
+// Whether that parses as JSON must reveal nothing.
 func TestOnlyThreePlainStringsAreAHandshakeOfLark(t *testing.T) {
 	t.Parallel()
 	k := larkKey{open: func(string) []byte { return nil }}

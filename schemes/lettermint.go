@@ -3,7 +3,7 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Lettermint is the scheme of Lettermint: t and v1 in X-Lettermint-Signature,
-// HMAC-SHA256 of "t.body". No id is signed: each attempt is a message of its
+// HMAC-SHA256 of "t.body". No id is signed, so each attempt is a message of its
 // own.
 //
 // Source: www.npmjs.com/package/lettermint/v/2.7.0, as of November 2026.

@@ -9,14 +9,14 @@ import (
 // Linear is the scheme of Linear's webhooks: linear-signature, HMAC-SHA256 of
 // the body, which holds webhookTimestamp in milliseconds.
 //
-// Linear's libraries allow that time to be a minute old. It retries after a
-// minute, an hour and six hours, and does not say whether a retry has a new
-// time. Where it has the first one, a minute would refuse every retry. So the
-// time is taken for the message's, and may be seven hours and ten minutes old.
-// Linear also does not say that Linear-Delivery stays over retries, so that is
-// for logs only. The body, time included, identifies the message: a retry of a
-// handled message is acknowledged if its time is the first one, else it runs
-// again.
+// Linear's libraries accept a timestamp that is a minute old. Linear retries
+// after a minute, an hour and six hours, and does not document whether a retry
+// has a new timestamp. If it repeats the first one, a tolerance of a minute
+// would reject every retry. So the scheme assumes that all attempts share one
+// timestamp, which may be seven hours and ten minutes old. Linear also does not
+// document whether retries keep Linear-Delivery, so that is only for logs. The
+// body, including the timestamp, identifies the message. A redelivery with the
+// first timestamp is acknowledged; with a new one it runs again.
 //
 // Source: linear/linear, packages/sdk/src/webhooks/client.ts at commit 039267d,
 // as of November 2026.

@@ -11,17 +11,17 @@ import (
 // "hmacsha256=" and the body, in hexadecimal. The secret is the client secret
 // of the application.
 //
-// The notificationId in the body identifies the message, where there is one;
-// else the body does. Nobody says that two events differ in a body without it,
-// so a handled one that comes again is not acknowledged. No time of an attempt
-// is signed.
+// The notificationId in the body identifies the message. Without one, the body
+// does, and a redelivery is not acknowledged: no document says that two such
+// events have different bodies. No time of an attempt is signed.
 //
-// LinkedIn asks for the endpoint when the webhook is made and every two hours,
-// with GET and a challengeCode. It is answered, with the code's HMAC, only if
-// handshake says so; the route must take GET as well. Nobody gets the signature
-// of a message that way: only short codes of letters, digits, - and _ are
-// signed, and the text of a message begins with "hmacsha256=". Neither a
-// library of the sender nor a published vector confirms this scheme.
+// LinkedIn verifies the endpoint by GET with a challengeCode, when the webhook
+// is created and every two hours. The response is the HMAC of the code, and
+// handshake says whether to send it. The route must accept GET as well. Nobody
+// can get the signature of a message that way. Only short codes of letters,
+// digits, - and _ are signed, and the signed text of a message begins with
+// "hmacsha256=". Neither a library of the sender nor a published vector
+// confirms this scheme.
 //
 // Source:
 // learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation, as of
@@ -62,10 +62,11 @@ func (s linkedIn) ParseKey(text string) (core.VerifyKey, error) {
 	return answering(key, text), nil
 }
 
-// answerCode signs the code of the query.
+// answerCode responds with the HMAC of the code in the query.
 func answerCode(r *core.Request, key core.VerifyKey) *core.Answer {
 	k, ok := key.(answeringKey)
 	code := tokenOf(r, linkedInCode)
+	// A handshake has no body. One with a body could be a message without its signature.
 	if !ok || len(r.Body) > 0 || code == "" {
 		return nil
 	}

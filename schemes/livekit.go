@@ -3,10 +3,10 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // LiveKit is the scheme of LiveKit: a JWT in Authorization with HS256 under the
-// API secret, without a word in front. Its claim sha256 is the hash of the body
-// in base64, and nbf the time. A token for a participant has no such claim and
-// is refused. The id of the event in the body identifies the message; one
-// without it is a message of its own.
+// API secret, without a word before it. Its claim sha256 is the hash of the
+// body in base64, and nbf is the timestamp. A token for a participant has no
+// such claim, so it is rejected. The id of the event in the body identifies the
+// message; one without it is a message of its own.
 //
 // Source: www.npmjs.com/package/livekit-server-sdk/v/2.19.2, as of November
 // 2026.

@@ -3,10 +3,10 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // MailerLite is the scheme of MailerLite: Signature, HMAC-SHA256 of the body in
-// hexadecimal. The body identifies the message. Nobody says that two events
-// differ in it, so a handled message that comes again is not acknowledged. No
-// time of an attempt is signed. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// hexadecimal. The body identifies the message. No document says that two
+// events have different bodies, so a redelivery is not acknowledged. No time of
+// an attempt is signed. Neither a library of the sender nor a published vector
+// confirms this scheme.
 //
 // Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
 func MailerLite() core.Scheme {

@@ -8,15 +8,16 @@ import (
 
 // Mailgun is the scheme of Mailgun's webhooks: signature.signature in the body,
 // HMAC-SHA256 of signature.timestamp and signature.token under the webhook
-// signing key. Of an event of a subaccount there is also
-// signature.parent-signature, under the key of the account above it.
+// signing key. An event of a subaccount also has signature.parent-signature,
+// under the key of the parent account.
 //
-// Mailgun signs a message once and retries it over eight hours, so its time may
-// be eight hours and ten minutes old. A status of 406 ends the retries.
+// Mailgun signs a message once and retries it over eight hours, so its
+// timestamp may be eight hours and ten minutes old. A status of 406 ends the
+// retries.
 //
-// The event itself is not signed: whoever captured one message can put another
-// event into it. Message.BodySigned is false; ask Mailgun's API about what
-// matters. The token identifies the message, so a captured one works once.
+// The event itself is not signed: whoever captured a message can put another
+// event into it. Message.BodySigned is false. Ask Mailgun's API before you act
+// on an event. The token identifies the message, so a captured one works once.
 //
 // Source:
 // documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks,

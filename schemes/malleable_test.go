@@ -26,7 +26,8 @@ type atHand []byte
 
 func (b atHand) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
 
-// runs takes r through v and reports whether its handler would run; it then succeeds.
+// runs passes r through v and reports whether its handler would run. The
+// handler then succeeds.
 func runs(v *core.Verifier, r *core.Request) bool {
 	d := v.Admit(context.Background(), r, atHand(r.Body))
 	if d.Answer() != nil {
@@ -47,8 +48,8 @@ func verifier(t *testing.T, scheme core.Scheme, now time.Time, secrets ...string
 	return v
 }
 
-// wantSame wants changed to verify, since nobody can help it, and to be the message that was
-// handled.
+// wantSame checks that changed verifies, which cannot be prevented, and that it
+// counts as the handled message.
 func wantSame(t *testing.T, v *core.Verifier, genuine, changed *core.Request) {
 	t.Helper()
 	if !runs(v, genuine) {
@@ -93,7 +94,8 @@ func TestATwilioFormThatIsCutElsewhereIsTheSameMessage(t *testing.T) {
 	if slices.Equal(changed.Body, v.Body) {
 		t.Fatal("nothing was changed")
 	}
-	// It is of a call, which runs again and is counted. Without a count that exceeds the bound.
+	// The message is a call, which runs again and is counted. With no repeats allowed, that exceeds
+	// the bound.
 	s, err := schemes.New("twilio", schemes.Settings{URL: v.URL})
 	if err != nil {
 		t.Fatal(err)
@@ -262,8 +264,8 @@ func TestAStrippedSignatureOfARotationIsTheSameMessage(t *testing.T) {
 	wantSame(t, v, request(body, "Stripe-Signature", "t="+stamp+","+next+","+old), request(body, "Stripe-Signature", "t="+stamp+","+old))
 }
 
-// TestAValueOfPayOSBecomesNoOtherMember cuts one signed text in two ways: the description is what a
-// payer wrote.
+// TestAValueOfPayOSBecomesNoOtherMember splits one signed text in two ways. The
+// payer chose the description.
 func TestAValueOfPayOSBecomesNoOtherMember(t *testing.T) {
 	t.Parallel()
 	sign := func(data, text string) *core.Request {

@@ -8,14 +8,13 @@ import (
 
 // Mandrill is the scheme of Mailchimp Transactional (Mandrill):
 // X-Mandrill-Signature, HMAC-SHA1 in base64 of the public address and the
-// form's only parameter, mandrill_events. address is that of the endpoint,
-// whole, as it is registered there. A form with another parameter is refused:
-// names and values follow each other in the signed text without anything
-// between.
+// form's only parameter, mandrill_events. address is the complete address of
+// the endpoint as registered there. A form with another parameter is rejected:
+// the signed text has nothing between names and values.
 //
-// The events identify the message. Nobody says that those of two messages
-// differ, so a handled message that comes again is not acknowledged. The bytes
-// of the form are not signed, its events are: Message.BodySigned is false. No
+// The events identify the message. No document says that two messages have
+// different events, so a redelivery is not acknowledged. The signature covers
+// the events but not the bytes of the form, so Message.BodySigned is false. No
 // time of an attempt is signed. Neither a library of the sender nor a published
 // vector confirms this scheme.
 //
@@ -24,7 +23,7 @@ func Mandrill(address string) core.Scheme {
 	s, err := Template{
 		Name: "mandrill", Signature: Header("X-Mandrill-Signature"), Algorithm: HMACSHA1, Encoding: core.Base64, URL: address,
 		Indistinct: true,
-		Content:    "{url}{body}", // of the body, what is below
+		Content:    "{url}{body}", // only for the checks; see ReadBody
 	}.build()
 	if err != nil {
 		return unusable{"mandrill", err}
@@ -53,11 +52,12 @@ func (s mandrill) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the query of the request is not that of the configured URL")
 	}
 	form.write(&a.Content, "", "")
+	// Other bytes can encode the same form.
 	a.BodySigned, a.Indistinct = false, s.indistinct(a.Unsigned)
 	return nil
 }
 
-// prepare makes a form of a body that is none.
+// prepare turns a body that is not a form into one.
 func (mandrill) prepare(s *signing) {
 	if form, err := url.ParseQuery(string(s.r.Body)); err != nil || len(form[mandrillEvents]) != 1 {
 		s.r.Body = []byte(url.Values{mandrillEvents: {string(s.r.Body)}}.Encode())

@@ -4,12 +4,12 @@ import "github.com/hookonce/hookonce/core"
 
 // MercadoPago is the scheme of Mercado Pago: ts and v1 in X-Signature,
 // HMAC-SHA256 of the parameter data.id of the URL, X-Request-Id and the time,
-// in hexadecimal. X-Request-Id identifies the message: have no proxy replace
-// it.
+// in hexadecimal. X-Request-Id identifies the message, so do not let a proxy
+// replace it.
 //
 // The body is not signed, so Message.BodySigned is false: ask Mercado Pago's
-// API for what data.id names. Notifications of QR codes are not signed and are
-// refused.
+// API for the object with data.id. Notifications of QR codes are not signed, so
+// they are rejected.
 //
 // Source: www.npmjs.com/package/mercadopago/v/3.6.1, as of November 2026.
 func MercadoPago() core.Scheme {

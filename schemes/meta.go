@@ -11,15 +11,15 @@ import (
 
 // Meta is the scheme of Facebook, Instagram and WhatsApp: X-Hub-Signature-256,
 // HMAC-SHA256 of the body under the app secret. The body identifies the
-// message; Meta may put the events of one that failed together in another way.
-// A notification with changed_fields says what changed and when, in seconds,
-// and no value: two changes within a second have one body. So a handled one
-// that comes again is not acknowledged. No time of an attempt is signed.
+// message; After a failure, Meta may group the events differently. A
+// notification with changed_fields has the time in seconds and no values, so
+// two changes within a second have the same body. So its redelivery is not
+// acknowledged. No time of an attempt is signed.
 //
-// verifyToken is the token typed in at Meta: the GET request with which it asks
-// for the endpoint is answered then, and refused with another token. Empty: it
-// is not answered. The route must take GET as well. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// verifyToken is the token that you enter at Meta. The endpoint then responds
+// to the GET request by which Meta verifies it, and rejects any other token. If
+// verifyToken is empty, it does not respond. The route must accept GET as well.
+// Neither a library of the sender nor a published vector confirms this scheme.
 //
 // Source: developers.facebook.com/docs/graph-api/webhooks/getting-started, as
 // of August 2026.
@@ -46,7 +46,7 @@ func (m meta) Facts() core.Facts {
 // ReadBody implements [core.Scheme].
 func (m meta) ReadBody(r *core.Request, a *core.Attempt) error {
 	err := m.templated.ReadBody(r, a)
-	a.Indistinct = bytes.Contains(r.Body, []byte(`"changed_fields"`)) // in a string, its quotes would be escaped
+	a.Indistinct = bytes.Contains(r.Body, []byte(`"changed_fields"`)) // inside a string its quotes would be escaped
 	return err
 }
 
@@ -61,7 +61,8 @@ func (m meta) answer(r *core.Request) *core.Answer {
 	return plain(q.Get("hub.challenge"))
 }
 
-// handshakeToken is nil for no token.
+// handshakeToken returns a function that compares tokens in constant time, or
+// nil for no token.
 func handshakeToken(token string) func(string) bool {
 	if token == "" {
 		return nil
@@ -69,7 +70,7 @@ func handshakeToken(token string) func(string) bool {
 	return tokenEquals(token)
 }
 
-// query is that of the request, if it can be read.
+// query returns the query of the request. ok is false if it cannot be parsed.
 func query(r *core.Request) (url.Values, bool) {
 	_, text, _ := strings.Cut(r.URL, "?")
 	q, err := url.ParseQuery(text)

@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // MongoDBAtlas is the scheme of the alerts of MongoDB Atlas: X-Mms-Signature,
-// HMAC-SHA1 of the body in base64. The body identifies the message. Nobody says
-// that two events differ in it, so a handled message that comes again is not
+// HMAC-SHA1 of the body in base64. The body identifies the message. No document
+// says that two events have different bodies, so a redelivery is not
 // acknowledged. No time of an attempt is signed. Neither a library of the
 // sender nor a published vector confirms this scheme.
 //

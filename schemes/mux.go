@@ -4,7 +4,7 @@ import "github.com/hookonce/hookonce/core"
 
 // Mux is the scheme of Mux: t and v1 in Mux-Signature, HMAC-SHA256 of "t.body".
 // The event's id in the body identifies the message; the body lists earlier
-// attempts, so two attempts must agree in type, time and data.
+// attempts, so two attempts must have the same type, time and data.
 //
 // Source: www.npmjs.com/package/@mux/mux-node/v/15.3.0, as of November 2026.
 func Mux() core.Scheme {

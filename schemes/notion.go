@@ -9,15 +9,16 @@ import (
 
 // Notion is the scheme of Notion's webhooks: X-Notion-Signature, HMAC-SHA256 of
 // the body under the verification token. The id in the body identifies the
-// message; attempt_number in it changes, so two attempts must agree in the
-// event's type, time, entity and data. No time of an attempt is signed.
+// message; attempt_number differs between attempts, so two attempts must only
+// have the same type, timestamp, entity and data. No time of an attempt is
+// signed.
 //
-// Notion hands over the verification token once, when the webhook is made, in a
-// request without a signature, and nothing proves who sent it. pending is asked
-// whether a webhook is being made now and stores the token, to be pasted into
-// Notion; it returns false for no. It must be safe for concurrent use. nil: the
-// token is not accepted. Until there is one, give the verifier a secret that
-// nobody knows, as [core.GenerateSecret] makes them.
+// Notion sends the verification token once, when you create the webhook. The
+// request has no signature, and nothing proves who sent it. pending stores the
+// token, for you to paste into Notion, and returns true. It returns false if no
+// webhook is being created now. It must be safe for concurrent use. If pending
+// is nil, the token is not accepted. Until you have a token, give the verifier
+// a random secret from [core.GenerateSecret].
 //
 // Source: developers.notion.com/reference/webhooks, as of November 2026.
 func Notion(pending func(token string) bool) core.Scheme {
@@ -48,6 +49,7 @@ func (n notion) Facts() core.Facts {
 func (n notion) answer(r *core.Request, _ core.VerifyKey) *core.Answer {
 	token := textAt(r.Body, "verification_token")
 	switch {
+	// Anything else is not a handshake, and goes on as a message without a signature.
 	case !strings.HasPrefix(token, "secret_") || !visible(token):
 		return nil
 	case !n.pending(token):

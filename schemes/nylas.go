@@ -8,14 +8,14 @@ import (
 
 // Nylas is the scheme of Nylas: X-Nylas-Signature, HMAC-SHA256 of the body in
 // hexadecimal under the webhook secret. The notification's id in the body
-// identifies the message; the body counts attempts, so two attempts must agree
-// in its type, source, time and data. Where it has no id, the body identifies
-// the message, and a handled one that comes again is not acknowledged. No time
-// of an attempt is signed. Nylas does not send a message again after most
-// statuses, 500 among them: answer 503 where the handler fails.
+// identifies the message; the body counts attempts, so two attempts must only
+// have the same type, source, time and data. Without an id, the body identifies
+// the message, and a redelivery is not acknowledged. No time of an attempt is
+// signed. Nylas does not retry after most statuses, including 500: respond with
+// 503 if the handler fails.
 //
-// Nylas asks for the endpoint with GET and a challenge when the webhook is
-// made. It is answered only if handshake says so; the route must take GET as
+// Nylas verifies the endpoint by GET with a challenge when the webhook is
+// created. handshake says whether to respond; the route must accept GET as
 // well. Neither a library of the sender nor a published vector confirms this
 // scheme.
 //

@@ -3,10 +3,10 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Orb is the scheme of Orb: v1 in X-Orb-Signature, HMAC-SHA256 of
-// "v1:time:body" with the time in X-Orb-Timestamp, which has no zone and is
-// UTC, in hexadecimal. The event's id in the body identifies the message; two
-// attempts must agree in its type and time. Where the body has none, each
-// attempt is a message of its own.
+// "v1:time:body" with the timestamp in X-Orb-Timestamp, in UTC without a zone,
+// in hexadecimal. The event's id in the body identifies the message; two
+// attempts must have the same type and time. Without an id, each attempt is a
+// message of its own.
 //
 // Source: www.npmjs.com/package/orb-billing/v/6.11.0, as of November 2026.
 func Orb() core.Scheme {

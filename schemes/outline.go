@@ -5,33 +5,34 @@ import (
 	"strconv"
 )
 
-// outline is what a scheme reads of a JSON body, so that one pass finds all of
-// it. Each value is what find returns for its path alone.
+// outline is the tree of all values that a scheme reads from a JSON body, so
+// one pass finds them all. Each value is the same as find returns for its path.
 type outline struct {
 	root  branch
-	count int // of members below the root
+	count int // number of nodes below the root
 }
 
-// branch is a name or an index on the way to a value.
+// branch is a node of an outline: a name or an index on the path to a value.
 type branch struct {
 	name     string
-	index    int  // of an element of an array, -1: only a name
-	at       int  // of its place in what is found, counted from 1
-	whole    bool // the end of the value counts, too
-	batch    bool // whether an array has other elements counts, too
+	index    int  // index in an array, -1 if the name cannot be one
+	at       int  // its position in contents.places, counted from 1
+	whole    bool // find the end of the value too
+	batch    bool // find out whether the array has other elements
 	children []branch
 }
 
-// fewFields are those of the senders of this package, and the zero place.
+// fewFields is enough for every scheme of this package, including the unused
+// place zero.
 const fewFields = 9
 
-// place is where a value was found: the zero place is none. It is empty where
-// nobody asked for the end of the value, or where that has none.
+// place holds the offsets of a value. The zero place is no value. from and to
+// are equal if the end was not asked for, or if the value has none.
 type place struct{ from, to int }
 
-// add returns where the place of the value at path will be, 0 if path is
-// empty. whole asks for its end, batch whether arrays on the way have other
-// elements.
+// add adds a path to the outline. It returns the position of its value in
+// contents.places, 0 if path is empty. whole asks for the end of the value.
+// batch asks whether arrays on the path have other elements.
 func (o *outline) add(path []string, whole, batch bool) int {
 	m := &o.root
 	for _, name := range path {
@@ -52,7 +53,8 @@ func (o *outline) add(path []string, whole, batch bool) int {
 	return m.at
 }
 
-// child is the one of this name that was not found yet.
+// child returns the child with this name, unless it was found before: the first
+// of two equal names counts. If found is nil, it ignores that.
 func (m *branch) child(name []byte, found []place) *branch {
 	for i := range m.children {
 		if c := &m.children[i]; string(name) == c.name && (found == nil || found[c.at] == place{}) {
@@ -62,16 +64,17 @@ func (m *branch) child(name []byte, found []place) *branch {
 	return nil
 }
 
-// contents says where the values of one body are. It does not hold the body, so
-// that the compiler sees that places stays on the stack of its user.
+// contents holds the offsets of the values in one body. It does not hold the
+// body itself, so the compiler can keep places on the stack of the caller.
 type contents struct {
 	places  []place
-	several bool // an array on the way to a batch has other elements
+	several bool // an array on a batch path has other elements
 }
 
-// read finds what the outline has of a body. places is memory for it, if it is
-// long enough.
+// read finds the values of the outline in a body. It uses places as memory if
+// it is long enough.
 func (o *outline) read(body []byte, places []place) contents {
+	// Position zero stays empty: it stands for a value that no outline has.
 	if len(places) <= o.count {
 		places = make([]place, o.count+1)
 	}
@@ -82,14 +85,14 @@ func (o *outline) read(body []byte, places []place) contents {
 	return contents{places, s.several}
 }
 
-// search is one pass.
+// search is the state of one pass over a body.
 type search struct {
 	scanner
 	contents
 }
 
-// branch reads a value. past says that the end of it is looked for; it returns
-// false if there is none.
+// branch reads a value. past says that the pass goes on after it, so its end is
+// needed. branch returns false if the value has no end.
 func (s *search) branch(m *branch, past bool) bool {
 	s.space()
 	from := s.i
@@ -125,8 +128,7 @@ func (s *search) branch(m *branch, past bool) bool {
 	return ok
 }
 
-// members reads an object, up to the last of its members that is in the
-// outline.
+// members reads an object, and stops after the last member in the outline.
 func (s *search) members(m *branch, past bool) {
 	for left := len(m.children); ; {
 		s.space()
@@ -134,6 +136,7 @@ func (s *search) members(m *branch, past bool) {
 		if name == nil || !s.is(':') {
 			return
 		}
+		// The first member with a name counts, as in find.
 		child := m.child(name, s.places)
 		var ok bool
 		if child == nil || !unescaped(name) {
@@ -143,6 +146,7 @@ func (s *search) members(m *branch, past bool) {
 			ok = s.branch(child, past || left > 0)
 		}
 		if !ok {
+			// A value without an end makes the rest of the body unreadable.
 			s.i = len(s.b)
 		}
 		if left == 0 || !s.is(',') {
@@ -151,8 +155,8 @@ func (s *search) members(m *branch, past bool) {
 	}
 }
 
-// elements reads an array, up to the last of its elements that is in the
-// outline.
+// elements reads an array, and stops after the last element in the outline. For
+// a batch it reads one element more, to see whether there is one.
 func (s *search) elements(m *branch, past bool) {
 	left := 0
 	for i := range m.children {
@@ -173,6 +177,7 @@ func (s *search) elements(m *branch, past bool) {
 		} else {
 			left--
 			batch = child.batch
+			// Elements before this one are other events.
 			s.several = s.several || batch && index > 0
 			ok = s.branch(child, past || left > 0 || batch)
 		}
@@ -186,7 +191,7 @@ func (s *search) elements(m *branch, past bool) {
 	}
 }
 
-// textOf returns the string or number at a place of the body, as find does.
+// textOf returns the string or number at a position of places, as find does.
 func (c *contents) textOf(body []byte, at int) ([]byte, bool) {
 	from, to, ok := c.placeOf(body, at)
 	if !ok {
@@ -203,8 +208,8 @@ func (c *contents) placeOf(body []byte, at int) (from, to int, ok bool) {
 	return value.scalar()
 }
 
-// valueOf returns a value of any kind, as it is written: a string has its
-// quotes, an object or an array is whole. Nil: there is none.
+// valueOf returns the JSON text of a value of any kind, including quotes and
+// brackets. It returns nil if there is none.
 func (c *contents) valueOf(body []byte, at int) []byte {
 	p := c.places[at]
 	if p.from == p.to {

@@ -15,21 +15,21 @@ import (
 // hexadecimal of the members of data, "name=value" with "&" between, sorted by
 // name. The secret is the checksum key.
 //
-// Only data is signed, so code, desc and success beside it can be changed by
-// whoever captured a message: Message.BodySigned is false, and such a change is
-// the same message. data identifies the message, with its reference and
-// transactionDateTime. Nobody says that two events differ in it, so a handled
-// one that comes again is not acknowledged. No time of an attempt is signed.
+// Only data is signed. Whoever captured a message can change code, desc and
+// success beside it. Message.BodySigned is therefore false, and the changed
+// message is the same message. data identifies the message, with its reference
+// and transactionDateTime. payOS does not document that two events differ in
+// data, so a redelivery is not acknowledged. No time of an attempt is signed.
 //
-// One signature must not fit two messages, so a value in which "&", a name and
-// "=" follow each other is refused. So are numbers that JavaScript would print
-// in another way, and objects and arrays in data.
+// One signature must not fit two messages. So the scheme rejects a value that
+// contains "&", a name and "=" in this order. It also rejects numbers that
+// JavaScript would print differently, and objects and arrays in data.
 //
 // Source: www.npmjs.com/package/@payos/node/v/2.0.5, as of November 2026.
 func PayOS() core.Scheme {
 	return payOS{must(Template{
 		Name: "payos", Signature: JSON("signature"), Indistinct: true,
-		Content: "{body}", // of the body, what is below
+		Content: "{body}", // only for the checks; see payOSText
 	})}
 }
 
@@ -38,7 +38,7 @@ type payOS struct{ *templated }
 // Facts implements [core.Describer].
 func (s payOS) Facts() core.Facts {
 	f := s.facts(s, nil)
-	f.IdentifiedBy = "" // data is no body that another scheme signs
+	f.IdentifiedBy = "" // no other scheme identifies a message by data alone
 	f.Sign = func(r *core.Request, _ string, _ time.Time, secrets ...string) error {
 		if len(secrets) != 1 {
 			return fmt.Errorf("schemes: payos signs with one secret, not %d", len(secrets))
@@ -74,12 +74,13 @@ func (s payOS) ReadBody(r *core.Request, a *core.Attempt) error {
 	return s.readJSON(r.Body, &found, a)
 }
 
-// payOSText is what is signed of a body.
+// payOSText returns the signed text of a body.
 func payOSText(body []byte) (string, error) {
 	o, err := parseObject(body)
 	if err != nil {
 		return "", malformed("the body is no message of payOS: " + err.Error())
 	}
+	// Another reader could take the misspelled member for the signed one.
 	if o.misspells([]string{"data", "signature"}) {
 		return "", malformed("the body has data or signature in another spelling")
 	}
@@ -104,7 +105,7 @@ func payOSText(body []byte) (string, error) {
 	return strings.Join(pairs, "&"), nil
 }
 
-// looksLikePair says that a value could be cut into two pairs.
+// looksLikePair reports whether a value could be read as two pairs.
 func looksLikePair(value string) bool {
 	for {
 		_, rest, ok := strings.Cut(value, "&")
@@ -118,7 +119,8 @@ func looksLikePair(value string) bool {
 	}
 }
 
-// printed is a member as JavaScript prints it in a text, null as nothing.
+// printed returns a member as the sender's JavaScript writes it into a string.
+// null becomes the empty string.
 func (o object) printed(name string) (string, error) {
 	if text, ok := o.text(name); ok {
 		if text == "null" || text == "undefined" {
@@ -132,6 +134,8 @@ func (o object) printed(name string) (string, error) {
 	case "true", "false", "0":
 		return raw, nil
 	default:
+		// JavaScript prints a whole number of up to 15 digits as it is written. It may print any
+		// other number differently.
 		if _, ok := digits(strings.TrimPrefix(raw, "-")); !ok || len(raw) > len("-999999999999999") {
 			return "", errors.New("not text, a whole number, true, false or null")
 		}

@@ -15,36 +15,36 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// PayPalOptions are what [DangerouslyForgeablePayPal] can be told. The zero
-// value is ready for use.
+// PayPalOptions are the options of [DangerouslyForgeablePayPal]. The zero value
+// is ready for use.
 type PayPalOptions struct {
-	// Client fetches certificates. Redirects are never followed. Default: one
-	// of our own, which uses the proxy of the environment.
+	// Client fetches certificates. It never follows redirects. Default: a
+	// client of this package that uses the proxy from the environment.
 	Client *http.Client
 
 	seams seams
 }
 
 // DangerouslyForgeablePayPal is the scheme of PayPal's webhooks. THE BODY IS
-// NOT SIGNED, only its CRC-32, for which anybody can make another body: whoever
-// captured one message can send any body in its place, and it verifies. What is
-// known is that PayPal sent a message at that time. So take from the body no
-// more than the id of what happened, and ask PayPal's API for the rest;
-// core.Message.BodySigned is false. A forged body is the same message as the
-// genuine one and only one of them is handled, whichever comes first.
+// NOT SIGNED, only its CRC-32, and anybody can make another body with the same
+// CRC-32. So whoever captured a message can replace its body, and it still
+// verifies. A valid signature only proves that PayPal sent a message at that
+// time. So take only the id of the event from the body, and ask PayPal's API
+// for the rest. core.Message.BodySigned is false. A forged body is the same
+// message as the genuine one, and only the first of them is handled.
 //
 // The "secret" is the id of the webhook, which PayPal shows beside its address.
-// The signature is RSA over SHA-256. The certificate is fetched from the
-// address that the message names. It must be below /v1/notifications/certs/ at
+// The signature is RSA over SHA-256. The scheme fetches the certificate from
+// the address in the message. That must be below /v1/notifications/certs/ at
 // api.paypal.com, api-m.paypal.com or those of the sandbox. The certificate
-// must be valid, made out to a name under paypal.com and lead to a root that
+// must be valid, issued to a name under paypal.com, and chain to a root that
 // this machine trusts.
 //
-// The transmission's id is signed and identifies the message. PayPal retries
-// for three days. Whether a retry keeps id and time of the first attempt is not
-// known for certain: so the time is taken for the message's, and may be three
-// days old. A retry with an id of its own is handled again. Neither a library
-// of the sender nor a published vector confirms this scheme.
+// The transmission id is signed and identifies the message. PayPal retries for
+// three days, and does not document whether a retry keeps id and timestamp. So
+// the scheme assumes that all attempts share one timestamp, which may be three
+// days old. A retry with a new id is handled again. Neither a library of the
+// sender nor a published vector confirms this scheme.
 //
 // Source: developer.paypal.com/api/rest/webhooks/rest, as of August 2026.
 func DangerouslyForgeablePayPal(o PayPalOptions) core.Scheme {
@@ -58,8 +58,8 @@ const paypalLabel = "paypal"
 func (paypal) Name() string            { return "paypal" }
 func (paypal) Stamping() core.Stamping { return core.StampedOnce }
 
-// Facts implements [core.Describer]: 25 attempts in three days, and an hour for
-// the last one.
+// Facts implements [core.Describer]. PayPal makes 25 attempts in three days;
+// one more hour allows for the last.
 func (paypal) Facts() core.Facts {
 	return core.Facts{Past: 73 * time.Hour, Future: 5 * time.Minute, PublicKeys: true, Fetches: true, Headers: [][]string{paypalHeaders()}}
 }
@@ -72,7 +72,8 @@ func (p paypal) ParseKey(webhookID string) (core.VerifyKey, error) {
 	return &paypalKey{webhookID, p.certs}, nil
 }
 
-// paypalMessage is what is signed apart from the webhook's id, and with what.
+// paypalMessage is the signed text without the id of the webhook, and the
+// address of the certificate.
 type paypalMessage struct {
 	id, stamp string // before the webhook's id
 	crc       string // behind it
@@ -100,6 +101,7 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if a.Timestamp, err = RFC3339.parse(stamp); err != nil {
 		return err
 	}
+	// Never let the message choose the algorithm.
 	if values[4] != "SHA256withRSA" {
 		return malformed("Paypal-Auth-Algo is not SHA256withRSA, and nothing else is accepted")
 	}
@@ -113,13 +115,13 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// paypalHosts are those of PayPal's API, older and newer, and of its sandbox.
+// paypalHosts returns the old and new hosts of PayPal's API and of its sandbox.
 func paypalHosts() []string {
 	return []string{"api.paypal.com", "api-m.paypal.com", "api.sandbox.paypal.com", "api-m.sandbox.paypal.com"}
 }
 
-// isPayPalCertURL accepts no other page. What is there is no certificate, and
-// only a known source would look.
+// isPayPalCertURL rejects every other page of these hosts: a fetch would find
+// no certificate there.
 func isPayPalCertURL(text string) bool {
 	u, ok := plainHTTPS(text)
 	if !ok || u.RawQuery != "" || !slices.Contains(paypalHosts(), u.Host) {
@@ -129,8 +131,8 @@ func isPayPalCertURL(text string) bool {
 	return ok && isToken(name)
 }
 
-// ReadBody implements [core.Scheme]. The webhook's id is the key's: the content
-// here has all the rest.
+// ReadBody implements [core.Scheme]. The id of the webhook belongs to the key;
+// the content here has the rest.
 func (paypal) ReadBody(r *core.Request, a *core.Attempt) error {
 	m, ok := a.State.(*paypalMessage)
 	if !ok {
@@ -156,6 +158,7 @@ func (k *paypalKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	}
 	named := func(name string) bool { return strings.HasSuffix(name, ".paypal.com") }
 	return k.certs.verify(ctx, k.webhookID, m.certURL, named, func(public *rsa.PublicKey) (bool, error) {
+		// A separate attempt, because the identity must not depend on the id of the webhook.
 		whole := core.Attempt{Signatures: a.Signatures}
 		whole.Content.WriteString(m.id + "|" + m.stamp + "|" + k.webhookID + "|" + m.crc)
 		return verifyRSA(ctx, paypalLabel, core.Base64, public, crypto.SHA256, &whole)

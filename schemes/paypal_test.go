@@ -56,8 +56,8 @@ func TestPayPalKeepsTheContractOfSchemes(t *testing.T) {
 	t.Parallel()
 	s := newPayPal(t)
 	whtest.TestScheme(t, whtest.Subject{
-		// Some cases name many certificates that do not exist; the clock goes on so that each may
-		// be looked for.
+		// Some cases name many certificates that do not exist. The clock advances, so the scheme
+		// may look for each.
 		Scheme: narrow{s.scheme(func() time.Time { s.sleep(2 * time.Second); return s.now() })},
 		Secret: paypalWebhook, Stranger: "9XL90610J3647323D", Sign: s.sign,
 	})

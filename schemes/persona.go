@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Persona is the scheme of Persona: t and v1 in Persona-Signature, HMAC-SHA256
-// of "t.body". No id is signed: each attempt is a message of its own. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// of "t.body". No id is signed, so each attempt is a message of its own.
+// Neither a library of the sender nor a published vector confirms this scheme.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at docs.withpersona.com/webhooks-best-practices.

@@ -18,25 +18,24 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// PlaidOptions are what [Plaid] can be told. The zero value is ready for use in
+// PlaidOptions are the options of [Plaid]. The zero value is ready for use in
 // production.
 type PlaidOptions struct {
-	// Client fetches keys. Redirects are never followed. Default: one of our
-	// own, which uses the proxy of the environment.
+	// Client fetches keys. It never follows redirects. Default: a client of
+	// this package that uses the proxy from the environment.
 	Client *http.Client
-	// Sandbox takes the keys of Plaid's sandbox, and those alone.
+	// Sandbox accepts only the keys of Plaid's sandbox.
 	Sandbox bool
 
 	seams seams
 }
 
 // Plaid is the scheme of Plaid's webhooks: Plaid-Verification, a JWT with ES256
-// that has the time and the SHA-256 of the body. The key that it names is
-// fetched from Plaid with the credentials of the API, which are the secret
-// here: "client_id:secret". Each attempt is a message of its own, since no id
-// is signed.
+// that holds the timestamp and the SHA-256 of the body. Plaid fetches the key
+// that the JWT names, with the credentials of the API. These are the secret:
+// "client_id:secret". No id is signed, so each attempt is a message of its own.
 //
-// Do not rely on a key to sign for one customer alone: look whether the item_id
+// Do not assume that a key signs for one customer only: check that the item_id
 // of a message is one of yours. Neither a library of the sender nor a published
 // vector confirms this scheme.
 //
@@ -75,7 +74,7 @@ func (p *plaid) ParseKey(credentials string) (core.VerifyKey, error) {
 	if !ok || !isToken(client) || !isToken(secret) {
 		return nil, errors.New("not credentials of Plaid's API: both are needed, from the dashboard, as client_id:secret")
 	}
-	scope := sha256.Sum256([]byte(credentials)) // keys are known to those credentials that fetched them
+	scope := sha256.Sum256([]byte(credentials)) // cache keys per credentials, which may see different keys
 	return plaidKey{func(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
 		return p.keys.get(ctx, string(scope[:])+kid, loading[*ecdsa.PublicKey]{
 			spend: func() error { return p.fetches.spend(string(scope[:]), kid) },
@@ -86,7 +85,7 @@ func (p *plaid) ParseKey(credentials string) (core.VerifyKey, error) {
 	}, p.fetches}, nil
 }
 
-// plaidToken is what the header holds.
+// plaidToken is the JWT in the header, and the hash of the body in it.
 type plaidToken struct {
 	jwt
 
@@ -131,8 +130,8 @@ func (*plaid) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// plaidKey is the credentials, in a function because fmt prints no more of one
-// than its address.
+// plaidKey holds the credentials in a function, because fmt prints only the
+// address of one.
 type plaidKey struct {
 	fetch   func(ctx context.Context, kid string) (*ecdsa.PublicKey, error)
 	fetches *fetches
@@ -146,7 +145,7 @@ func (k plaidKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	}
 	public, err := k.fetch(ctx, token.kid)
 	if errors.Is(err, core.ErrNoMatch) {
-		return false, nil // other credentials may know the key
+		return false, nil // the key may belong to other credentials
 	}
 	if err != nil {
 		return false, err
@@ -190,6 +189,7 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	}
 	err = json.Unmarshal(f.body, &answer)
 	switch {
+	// Plaid knows the answer: no such key. That is a mismatch, not an outage.
 	case err == nil && answer.ErrorCode == "INVALID_WEBHOOK_VERIFICATION_KEY_ID":
 		return nil, time.Time{}, noMatch("Plaid knows no key of the name in the JWT")
 	case f.status != http.StatusOK:
@@ -199,6 +199,7 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	}
 	k, now := answer.Key, p.keys.now()
 	public, ok := p256(k.X, k.Y)
+	// Plaid repeats the id, so a cache or proxy that returns another key is detected.
 	if !ok || k.Kty != "EC" || k.Crv != "P-256" || k.Alg != "ES256" || k.Use != "sig" || k.Kid != kid {
 		return fail("the answer is not the ES256 key that was asked for")
 	}
@@ -215,7 +216,7 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	return public, until, nil
 }
 
-// p256 makes a key of its coordinates.
+// p256 returns the key with these coordinates.
 func p256(x, y string) (*ecdsa.PublicKey, bool) {
 	point := []byte{4} // uncompressed
 	for _, text := range []string{x, y} {

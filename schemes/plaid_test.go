@@ -121,8 +121,8 @@ func TestPlaidKeepsTheContractOfSchemes(t *testing.T) {
 	t.Parallel()
 	s := newPlaid(t)
 	whtest.TestScheme(t, whtest.Subject{
-		// Some cases name many keys that do not exist; the clock goes on so that each may be looked
-		// for.
+		// Some cases name many keys that do not exist. The clock advances, so the scheme may look
+		// for each.
 		Scheme: s.scheme(func() time.Time { s.sleep(2 * time.Second); return s.now() }),
 		Secret: plaidSecret, Stranger: plaidOther, Sign: s.sign,
 	})
@@ -139,7 +139,7 @@ func TestPlaidAccepts(t *testing.T) {
 	if ran, err := handle(v, r); !ran {
 		t.Error(err)
 	}
-	// The other signature that everybody can make of one.
+	// The second signature that anybody can derive from a valid one.
 	token := asMap(r.Header).Get("Plaid-Verification")
 	at := strings.LastIndexByte(token, '.') + 1
 	raw, _ := base64.RawURLEncoding.DecodeString(token[at:])

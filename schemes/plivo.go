@@ -11,18 +11,19 @@ import (
 // Plivo is the scheme of Plivo's callbacks: X-Plivo-Signature-V3, or
 // X-Plivo-Signature-Ma-V3 under the token of the main account, HMAC-SHA256 in
 // base64 of the address, the sorted parameters of its query and of the form,
-// and X-Plivo-Signature-V3-Nonce. address is that of the endpoint, as in
-// [Template].URL. The secret is the auth token.
+// and X-Plivo-Signature-V3-Nonce. address is the public address of the
+// endpoint, as in [Template].URL. The secret is the auth token.
 //
-// The nonce identifies the message. Nobody says whether a retry has the same
-// one: with another one it runs again. No time of an attempt is signed.
+// The nonce identifies the message. Plivo does not document whether a retry
+// repeats it; a retry with another nonce runs again. No time of an attempt is
+// signed.
 //
-// Names and values of the form follow each other without anything between, so
-// whoever captured a message can cut them elsewhere: Message.BodySigned is
-// false, and such a change is the same message. A body that is no form is not
-// signed at all and is refused. Plivo does what the response to a call says, so
-// a handled request with a CallUUID that comes again is refused: it is never
-// acknowledged with an empty body.
+// The signed text has names and values of the form with nothing between. So
+// whoever captured a message can move the border between them.
+// Message.BodySigned is therefore false, and the changed form is the same
+// message. Plivo does not sign a body that is not a form, so such a body is
+// rejected. Plivo executes the response to a call. So a redelivery with a
+// CallUUID is refused, and never acknowledged with an empty body.
 //
 // Source: www.npmjs.com/package/plivo/v/4.79.0, which verifies; the names of
 // the headers are those of Plivo's examples. As of November 2026.
@@ -34,7 +35,7 @@ func Plivo(address string) core.Scheme {
 	return plivo{must(Template{
 		Name: "plivo", Signature: Header("X-Plivo-Signature-V3"), More: []Field{Header("X-Plivo-Signature-Ma-V3")}, List: ",", Encoding: core.Base64,
 		ID:      Header("X-Plivo-Signature-V3-Nonce"),
-		Content: "address.{id}", bodyless: true, // what the address is, is below
+		Content: "address.{id}", bodyless: true, // only for the checks; see ReadBody
 	}), at}
 }
 
@@ -51,7 +52,7 @@ func (s plivo) Facts() core.Facts {
 	return f
 }
 
-// prepare makes a form of a body that is none.
+// prepare turns a body that is not a form into one.
 func (plivo) prepare(s *signing) {
 	if len(s.r.Body) > 0 && !hasType(s.header, formType) {
 		s.r.Body = []byte(url.Values{"Text": {string(s.r.Body)}}.Encode())
@@ -66,6 +67,8 @@ func (s plivo) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if err := s.readID(r, a); err != nil {
 		return err
 	}
+	// The nonce comes last, after a dot. Without one in it, it can be cut from the signed text in
+	// only one way.
 	if strings.Contains(a.ID, ".") {
 		return malformed("the nonce holds a dot: one signature would fit two messages")
 	}
@@ -120,6 +123,7 @@ func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
 	form.write(c, "", "")
 	c.WriteString(".")
 	c.WriteString(a.ID)
+	// A request of a call asks what to do next, in the query or in the form.
 	a.Reply = query.has("CallUUID") || form.has("CallUUID")
 	return nil
 }

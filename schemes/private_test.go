@@ -55,11 +55,11 @@ func (k keyPair) signature(hash crypto.Hash, text string) string {
 	return base64.StdEncoding.EncodeToString(raw)
 }
 
-// pkcs1Signed has the signatures of signPKCS1 by key and digest.
+// pkcs1Signed caches the signatures of signPKCS1 by key and digest.
 var pkcs1Signed sync.Map
 
-// signPKCS1 signs a digest once. The suite has many messages signed again and
-// again, and RSA takes most of the time of these tests.
+// signPKCS1 signs each digest only once. The suite signs the same messages many
+// times, and RSA takes most of the time of these tests.
 func signPKCS1(key *rsa.PrivateKey, hash crypto.Hash, digest []byte) []byte {
 	type signed struct {
 		key    *rsa.PrivateKey
@@ -79,7 +79,7 @@ func signPKCS1(key *rsa.PrivateKey, hash crypto.Hash, digest []byte) []byte {
 	return bytes.Clone(signature)
 }
 
-// testKeys are made once: RSA takes a while.
+// testKeys generates the keys once, because RSA is slow.
 var testKeys = sync.OnceValue(func() (keys struct{ rsa, rsaOther, ecdsa, ecdsaOther, p521, p521Other, ed, edOther keyPair }) {
 	pair := func(s crypto.Signer, err error) keyPair {
 		if err != nil {

@@ -30,7 +30,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// The senders below are written from the providers' documentation, apart from the package under
+// The senders below follow the providers' documentation and share no code with the package under
 // test.
 
 func mac(newHash func() hash.Hash, secret, content string) []byte {
@@ -75,7 +75,7 @@ func unhex(text string) string {
 	return string(raw)
 }
 
-// around is a body that holds the id at a path, and content beside it.
+// around returns a body with the id at a path, and with content beside it.
 func around(id string, content []byte, path ...string) string {
 	if len(content) == 0 {
 		content = []byte("null")
@@ -90,7 +90,7 @@ func around(id string, content []byte, path ...string) string {
 
 var discordKey = ed25519.NewKeyFromSeed([]byte("a seed of thirty-two bytes, ours"))
 
-// signDiscord makes r one with this body.
+// signDiscord gives r this body and signs it.
 func signDiscord(r *core.Request, body string, at time.Time) *core.Request {
 	r.Body = []byte(body)
 	asMap(r.Header).Set("X-Signature-Timestamp", seconds(at))
@@ -115,8 +115,8 @@ func signLark(key string, at time.Time, body string) *core.Request {
 		"X-Lark-Signature", hex.EncodeToString(sum[:]))
 }
 
-// larkEncrypt is AES-256-CBC under the hash of the key, behind its first block.
-// That is made of the text, so that one text is always the same bytes.
+// larkEncrypt encrypts with AES-256-CBC under the hash of the key. The IV comes
+// first and depends on the text, so the result is deterministic.
 func larkEncrypt(key, text string) string {
 	hashed, first := sha256.Sum256([]byte(key)), sha256.Sum256([]byte(text))
 	block, err := aes.NewCipher(hashed[:])
@@ -158,7 +158,8 @@ func hexSHA1(secret, content string) string {
 	return hex.EncodeToString(mac(sha1.New, secret, content))
 }
 
-// subject is a scheme, a secret of its, one of somebody else, and its sender.
+// subject is a scheme with its sender, a secret, and the secret of somebody
+// else.
 type subject struct {
 	scheme           core.Scheme
 	secret, stranger string
@@ -371,8 +372,8 @@ func ownSubjects() map[string]subject {
 	}
 }
 
-// handshakes are what senders ask before they sign anything, and the schemes
-// that were told to answer.
+// handshakes returns the unsigned handshakes of senders, with schemes that
+// respond to them.
 func handshakes() map[string]struct {
 	subject string
 	scheme  core.Scheme
@@ -429,8 +430,8 @@ func TestEveryProviderPassesTheSuite(t *testing.T) {
 	}
 }
 
-// signedQuestion is what the sender of a subject asks of an endpoint; nil: nothing that can be
-// signed here.
+// signedQuestion returns the signed challenge of the sender of a subject, nil
+// if it has none that can be signed here.
 func signedQuestion(name string, scheme core.Scheme, secret string) func(at time.Time) *core.Request {
 	body, ok := map[string]string{
 		"slack": `{"type":"url_verification","token":"x","challenge":"3eZbrw1aB"}`,
@@ -483,7 +484,7 @@ func withUnsigned(scheme core.Scheme, r *core.Request) *core.Request {
 	return r
 }
 
-// asMap is the header that a test made itself.
+// asMap returns the header of a request that a test made.
 func asMap(h core.Header) http.Header {
 	m, _ := h.(http.Header)
 	return m

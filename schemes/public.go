@@ -13,7 +13,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Only a program that names one of these algorithms links what this file has.
+// These algorithms are apart from those in keys.go, so only a program that
+// names one links the X.509 parser.
 //
 //nolint:gochecknoglobals // constants
 var (
@@ -22,8 +23,9 @@ var (
 	rsaSHA512 = algorithm{public: rsaSHA512Key, secret: Base64Text, jwt: "RS512"}
 )
 
-// parsePublic reads a public key in SPKI form, or that of a certificate, which
-// is trusted as it is: whoever configured it did so.
+// parsePublic reads a public key in SPKI form or from a certificate. It does
+// not check the chain or the dates of the certificate: whoever configured it
+// vouches for its key.
 func parsePublic(der []byte) (any, error) {
 	if public, err := x509.ParsePKIXPublicKey(der); err == nil {
 		return public, nil
@@ -35,7 +37,7 @@ func parsePublic(der []byte) (any, error) {
 		"the text between its BEGIN and END lines without the line breaks")
 }
 
-// ecdsaKey is [ECDSAP256].
+// ecdsaKey returns a key for [ECDSAP256].
 func ecdsaKey(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error) {
 	key, err := parseP256(raw)
 	if err != nil {
@@ -44,7 +46,8 @@ func ecdsaKey(label string, raw []byte, enc core.Encoding) (core.VerifyKey, erro
 	return &digestKey{label, enc, sha256.New, func(digest, signature []byte) bool { return ecdsa.VerifyASN1(key, digest, signature) }}, nil
 }
 
-// ecdsaRawKey is ES256, whose signatures have r and s in full length.
+// ecdsaRawKey returns a key for ES256, whose signatures are r and s in full
+// length.
 func ecdsaRawKey(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error) {
 	key, err := parseP256(raw)
 	if err != nil {
@@ -65,7 +68,8 @@ func parseP256(raw []byte) (*ecdsa.PublicKey, error) {
 	return key, nil
 }
 
-// rsaSHA256Key is [RSASHA256], and rsaSHA512Key [RSASHA512].
+// rsaSHA256Key returns a key for [RSASHA256], and rsaSHA512Key one for
+// [RSASHA512].
 func rsaSHA256Key(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error) {
 	return parseRSA(label, raw, enc, crypto.SHA256)
 }

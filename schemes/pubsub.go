@@ -14,27 +14,27 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// PubSubOptions are what [DangerouslyReplayablePubSub] is told.
+// PubSubOptions are the options of [DangerouslyReplayablePubSub].
 type PubSubOptions struct {
-	// Audience is that of the push subscription: what is configured there, or
-	// else the address of the endpoint. Required, since Google signs tokens for
-	// everybody.
+	// Audience is the audience of the push subscription: the configured one, or
+	// by default the address of the endpoint. It is required, because Google
+	// signs tokens for everybody.
 	Audience string
-	// Client fetches Google's keys. Redirects are never followed. Default: one
-	// of our own, which uses the proxy of the environment.
+	// Client fetches Google's keys. It never follows redirects. Default: a
+	// client of this package that uses the proxy from the environment.
 	Client *http.Client
 
 	seams seams
 }
 
 // DangerouslyReplayablePubSub is for push subscriptions of Google Cloud Pub/Sub
-// that authenticate with a token of a service account; its e-mail address is
-// the "secret". The token, a JWT with RS256 in Authorization, is good for an
-// hour and for any message: the body is not signed, nothing identifies a
-// message, and the handler runs for each attempt. Whoever captures one request
-// can send what they like for an hour. A pull subscription has no such
-// weakness. Neither a library of the sender nor a published vector confirms
-// this scheme.
+// that authenticate with a token of a service account. The "secret" is the
+// e-mail address of that account. The token is a JWT with RS256 in
+// Authorization. It is valid for an hour and for any message. The body is not
+// signed, nothing identifies a message, and the handler runs for each attempt.
+// Whoever captures one request can send anything for an hour. A pull
+// subscription does not have this weakness. Neither a library of the sender nor
+// a published vector confirms this scheme.
 //
 // Source: docs.cloud.google.com/pubsub/docs/authenticate-push-subscriptions, as
 // of November 2026.
@@ -91,7 +91,7 @@ func (*pubsub) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// ReadBody implements [core.Scheme]: the id is for logs.
+// ReadBody implements [core.Scheme]. The id is unsigned, for logs only.
 func (*pubsub) ReadBody(r *core.Request, a *core.Attempt) error {
 	if id, ok := find(r.Body, []string{"message", "messageId"}); ok && visible(string(id)) {
 		a.ID = string(id)
@@ -99,7 +99,7 @@ func (*pubsub) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// pubsubKey is a service account.
+// pubsubKey is the key for one service account.
 type pubsubKey struct {
 	email  string
 	scheme *pubsub
@@ -111,6 +111,7 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if !ok || len(a.Signatures) == 0 {
 		return false, nil
 	}
+	// Not an error: the token may belong to the account of another key.
 	if email, _ := token.claims.text("email"); email != k.email {
 		return false, nil
 	}
@@ -134,14 +135,14 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	return verifyRSA(ctx, pubsubLabel, core.Base64URL, public, crypto.SHA256, a)
 }
 
-// googleSet is Google's keys by their names.
+// googleSet holds Google's keys by id.
 type googleSet map[string]*rsa.PublicKey
 
-// key finds a key. One that is not there may be new: it is looked for again,
-// but not more often than once a minute.
+// key returns the key with this id. An unknown id may be that of a new key, so
+// it refreshes the set, at most once a minute.
 func (p *pubsub) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	for _, age := range []time.Duration{maxFresh, time.Minute} {
-		// No budget: there is one address, and strangers cannot name another.
+		// No budget is needed: there is one address, and a message cannot name another.
 		set, err := p.sets.younger(ctx, googleKeys, age, loading[googleSet]{load: p.fetch})
 		if err != nil {
 			return nil, err
@@ -175,11 +176,12 @@ func (p *pubsub) fetch(ctx context.Context) (googleSet, time.Time, error) {
 	if len(set) == 0 {
 		return nil, time.Time{}, errors.New("fetching Google's keys: there is none for RS256 in the answer")
 	}
+	// Follow the max-age of Google, but refresh at least daily, and not more often than every five
+	// minutes.
 	return set, p.sets.now().Add(min(max(maxAge(f.header), 5*time.Minute), maxFresh)), nil
 }
 
-// maxAge is how long an answer says that it is good for; zero if it does not
-// say.
+// maxAge returns the max-age of a response, zero if it has none.
 func maxAge(h http.Header) time.Duration {
 	for part := range strings.SplitSeq(strings.Join(h["Cache-Control"], ","), ",") {
 		text, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(part)), "max-age=")

@@ -3,10 +3,9 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // QStash is the scheme of Upstash QStash: a JWT in Upstash-Signature with HS256
-// under the signing key. Its claim body is the hash of the body in base64 of
-// URLs, and nbf the time. Configure the current and the next signing key.
-// Whether jti stays over retries is not said: each attempt is a message of its
-// own.
+// under the signing key. Its claim body is the hash of the body in base64url,
+// and nbf is the timestamp. Configure the current and the next signing key. No
+// document says that retries keep jti, so each attempt is a message of its own.
 //
 // Source: www.npmjs.com/package/@upstash/qstash/v/2.12.0, as of November 2026.
 func QStash() core.Scheme {

@@ -9,34 +9,35 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Settings are what some schemes need beside a secret; see their constructors.
-// The zero value is enough for the others.
+// Settings holds what some schemes need besides a secret; see their
+// constructors. The other schemes need only the zero value.
 type Settings struct {
-	// URL is the public address of the endpoint, as it is registered at the
-	// sender: for schemes that sign it.
+	// URL is the public address of the endpoint as registered with the sender,
+	// for schemes that sign it.
 	URL string
-	// Sandbox takes Plaid's sandbox for its production.
+	// Sandbox selects Plaid's sandbox instead of production.
 	Sandbox bool
-	// VerifyToken is the token of Meta's and Lark's handshake.
+	// VerifyToken is the token of the handshakes of Meta and Lark.
 	VerifyToken string
-	// Audience is that of Pub/Sub's tokens.
+	// Audience is the audience of Pub/Sub's tokens.
 	Audience string
-	// Header is where a token stands, and Prefix what stands in front of it
-	// there. Header is also one that Hook0 must have signed, and the name of
-	// the parameter of Event Grid's URL.
+	// Header names the header that holds a token, and Prefix is the text before
+	// the token. For Hook0, Header is a header that must be signed. For Event
+	// Grid, it is the parameter of the URL that holds the secret.
 	Header, Prefix string
-	// Handshake says whether senders that prove nothing are answered when they
-	// ask for the endpoint.
+	// Handshake says whether the endpoint answers handshakes of senders that
+	// prove nothing.
 	Handshake Handshake
-	// DangerouslyReplayable accepts a scheme whose messages cannot be told from
-	// their replays, or forged ones from genuine ones; see the constructors
-	// that begin with Dangerously. With rfc9421 it accepts signatures whatever
-	// they cover.
+	// DangerouslyReplayable accepts a scheme that cannot distinguish a message
+	// from its replay, or a forged one from a genuine one. See the constructors
+	// that begin with Dangerously. With rfc9421 it accepts signatures
+	// regardless of what they cover.
 	DangerouslyReplayable bool
 }
 
-// New makes the scheme of this name, for configuration files and command lines.
-// The error lists the names, or says which setting is missing.
+// New returns the scheme with this name, for configuration files and command
+// lines. For an unknown name, the error lists the known ones. For a missing
+// setting, it names the setting.
 func New(name string, s Settings) (core.Scheme, error) {
 	entry, ok := lookUp(name)
 	if !ok {
@@ -65,8 +66,8 @@ func Names() []string {
 	return names
 }
 
-// The registry is slices that the compiler lays out, in functions: a program that
-// does not ask for a scheme by its name links none of them.
+// The registry is slices of constants that functions return, not package variables. A program that
+// does not call New links none of the schemes listed here.
 
 type registered struct {
 	name      string
@@ -81,6 +82,7 @@ func lookUp(name string) (registered, bool) {
 		}
 	}
 	if slices.Contains(standardSenders(), name) {
+		// One scheme under many names: replay keys contain the name of the scheme, not this one.
 		return registered{name, func(Settings) core.Scheme { return core.StandardWebhooks{} }, false}, true
 	}
 	for _, e := range withSettings() {
@@ -91,8 +93,8 @@ func lookUp(name string) (registered, bool) {
 	return registered{}, false
 }
 
-// withSettings are those that settings change, and those that must be asked
-// for.
+// withSettings returns the schemes that depend on settings, and the dangerous
+// ones, which need Settings.DangerouslyReplayable.
 func withSettings() []registered {
 	return []registered{
 		{"square", func(s Settings) core.Scheme { return Square(s.URL) }, false},
@@ -106,6 +108,7 @@ func withSettings() []registered {
 		{"contentful", func(s Settings) core.Scheme { return Contentful(s.URL) }, false},
 		{"nylas", func(s Settings) core.Scheme { return Nylas(s.Handshake) }, false},
 		{"meta", func(s Settings) core.Scheme { return Meta(s.VerifyToken) }, false},
+		// A second name for one scheme; its messages share replay keys.
 		{"whatsapp", func(s Settings) core.Scheme { return Meta(s.VerifyToken) }, false},
 		{"lark", func(s Settings) core.Scheme { return Lark(s.VerifyToken) }, false},
 		{"notion", func(Settings) core.Scheme { return Notion(nil) }, false},
@@ -119,6 +122,7 @@ func withSettings() []registered {
 		{"plaid", func(s Settings) core.Scheme { return Plaid(PlaidOptions{Sandbox: s.Sandbox}) }, false},
 		{"paypal", func(Settings) core.Scheme { return DangerouslyForgeablePayPal(PayPalOptions{}) }, true},
 		{"pubsub", func(s Settings) core.Scheme { return DangerouslyReplayablePubSub(PubSubOptions{Audience: s.Audience}) }, true},
+		// Not dangerous by itself: the setting only turns off its checks.
 		{"rfc9421", func(s Settings) core.Scheme {
 			return HTTPSignatures(SignatureProfile{URL: s.URL, DangerouslyAnyComponents: s.DangerouslyReplayable})
 		}, false},
@@ -141,7 +145,7 @@ type plainSender struct {
 	make func() core.Scheme
 }
 
-// plainSenders need no settings.
+// plainSenders returns the schemes that need no settings.
 func plainSenders() []plainSender {
 	return []plainSender{
 		{"ably", Ably},
@@ -268,8 +272,8 @@ func plainSenders() []plainSender {
 	}
 }
 
-// standardSenders are those that sign as Standard Webhooks prescribes, with
-// webhook-* or svix-* headers. GitLab is its signing token.
+// standardSenders returns the names of senders that follow Standard Webhooks,
+// with webhook-* or svix-* headers. "gitlab" is GitLab's signing token.
 func standardSenders() []string {
 	return []string{
 		"standard", "anthropic", "brex", "clerk", "dodo", "etsy", "gemini", "gitlab", "incident-io", "kong", "lithic", "liveblocks", "openai", "portone",
@@ -277,6 +281,8 @@ func standardSenders() []string {
 	}
 }
 
+// hook0For requires a header, unlike [Hook0]. Without one, a configuration file
+// would silently accept messages that sign no header.
 func hook0For(header string) core.Scheme {
 	if header == "" {
 		return unusable{"hook0", errors.New("Header is missing: name one that every message must have signed, as X-Event-Id")}

@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Retell is the scheme of Retell AI: v and d in X-Retell-Signature, HMAC-SHA256
-// of the body and the time, nothing between, under the API key. No id is
-// signed: each attempt is a message of its own.
+// of the body and the time, with nothing between, under the API key. No id is
+// signed, so each attempt is a message of its own.
 //
 // Source: www.npmjs.com/package/retell-sdk/v/5.66.1, as of November 2026.
 func Retell() core.Scheme {

@@ -26,58 +26,64 @@ import (
 )
 
 const (
-	rfc9421Name = "rfc9421" // also the label of its signatures
+	rfc9421Name = "rfc9421" // name of the scheme and label of its signatures
 
-	maxFieldBytes = 8 << 10 // of Signature-Input, Signature and Content-Digest, each
+	maxFieldBytes = 8 << 10 // for each of Signature-Input, Signature and Content-Digest, and for a query
+	// The parser compares names pairwise, and each label is a signature to
+	// check. So all counts are bounded.
 	maxLabels     = 16
 	maxComponents = 32
 	maxParameters = 16
 	minMACSecret  = 16
 )
 
-// SignatureProfile says which HTTP message signatures [HTTPSignatures] accepts:
-// RFC 9421 leaves that to each application.
+// SignatureProfile says which HTTP message signatures [HTTPSignatures] accepts.
+// RFC 9421 leaves that choice to the application.
 type SignatureProfile struct {
-	// URL is the public address of the endpoint, as in [Template].URL. All that
-	// a signature covers of the address comes from it and, where it has no path
-	// or no query, from the request; nothing comes from Host or
-	// X-Forwarded-Host.
+	// URL is the public address of the endpoint, as in [Template].URL. A
+	// signature that covers parts of the address is checked against URL. If URL
+	// has no path or no query, those come from the request. Nothing comes from
+	// Host or X-Forwarded-Host.
 	URL string
-	// Required are the components that a signature must cover, such as
+	// Required lists the components that a signature must cover, such as
 	// "@method" or "content-type". Nil is the profile for webhooks: "@method",
-	// "@authority" or "@target-uri", "content-digest" and "content-type". Name
-	// "@path" too if several endpoints share one host and a key. Without
-	// DangerouslyAnyComponents a list must hold "content-digest".
+	// "content-digest", "content-type", and either "@authority" or
+	// "@target-uri". Add "@path" if several endpoints share a host and a key.
+	// The list must include "content-digest" unless DangerouslyAnyComponents is
+	// set.
 	Required []string
-	// DangerouslyAnyComponents accepts a signature whatever it covers, Required
-	// apart, which is nothing if nil. If "content-digest" is not covered,
-	// anybody can change the body, and Message.BodySigned is false.
+	// DangerouslyAnyComponents accepts a signature that covers Required, or any
+	// components if Required is nil. If a signature does not cover
+	// "content-digest", anybody can change the body, and Message.BodySigned is
+	// false.
 	DangerouslyAnyComponents bool
-	// Tag is the tag parameter that a signature must have. Empty: any or none.
+	// Tag is the required tag parameter of a signature. If it is empty, a
+	// signature may have any tag or none.
 	Tag string
 }
 
-// HTTPSignatures is the scheme of RFC 9421, HTTP message signatures, with the
-// Content-Digest of RFC 9530: sha-256 and sha-512.
+// HTTPSignatures is the scheme of HTTP message signatures (RFC 9421), with the
+// Content-Digest of RFC 9530: sha-256 or sha-512.
 //
-// A key is one line, the algorithm and the key in base64: "ed25519:…",
+// A key is one line with the algorithm and the key in base64. "ed25519:…",
 // "ecdsa-p256-sha256:…", "ecdsa-p384-sha384:…", "rsa-pss-sha512:…" and
-// "rsa-v1_5-sha256:…" have a public key as SPKI DER, ed25519 also its 32 bytes;
-// "hmac-sha256:…" has a secret. With a key id and "@" in front,
-// "key-1@ed25519:…", it fits only signatures with this keyid. The algorithm is
-// always the key's: a signature that names another one does not match. Base64
-// alone is a public key: of ed25519 if it has 32 bytes, else SPKI DER of an
-// elliptic curve or of ed25519. It is never a secret.
+// "rsa-v1_5-sha256:…" take a public key in SPKI DER. ed25519 also takes the 32
+// bytes of the key. "hmac-sha256:…" takes a secret. A key with an id, as in
+// "key-1@ed25519:…", only matches signatures with that keyid. The key
+// determines the algorithm: a signature that names another one does not match.
+// Base64 without an algorithm is a public key, never a secret. With 32 bytes it
+// is an ed25519 key, else the SPKI DER of an elliptic curve or ed25519.
 //
-// One signature of a request must cover enough and have Tag. If several do, the
-// request is refused: each would be a message of its own, and a request with
-// one of them stripped would run again. Labels are not signed and not looked
-// at. The parameter created is required, and the window of [core.Config] bounds
-// it, and so does expires if it is there, which must be later than created. The
-// signed text identifies the message: a retry that the sender signs anew is
-// another message. The parameter nonce is the message id for logs.
+// Exactly one signature of a request must cover the required components and
+// have Tag. A request with several is rejected. Each would be a separate
+// message, and an attacker could strip one to make the request run again.
+// Labels are not signed and have no meaning. The parameter created is required,
+// and must lie within the tolerance of [core.Config]. The parameter expires is
+// optional, and must be later than created. The signed text identifies the
+// message, so a retry with a new signature is another message. The parameter
+// nonce is the message id for logs.
 //
-// Of the parameters of components there is only the name of "@query-param".
+// The only supported parameter of a component is the name of "@query-param".
 func HTTPSignatures(p SignatureProfile) core.Scheme {
 	s, err := newHTTPSignatures(p)
 	if err != nil {
@@ -102,6 +108,7 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 		required: p.Required, tag: p.Tag,
 	}
 	if port := u.Port(); port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		// RFC 9421, section 2.2.3: the authority omits the default port of its scheme.
 		s.authority = strings.TrimSuffix(s.authority, ":"+port)
 	}
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {
@@ -128,27 +135,28 @@ type httpSignatures struct {
 	profile           SignatureProfile
 	address           address
 	scheme, authority string
-	origin            string // scheme and authority as configured
+	origin            string // scheme and authority as configured, with the port
 	path, query       string // of the configured URL
 	hasQuery          bool
 	required          []string
-	webhook           bool // "@authority" or "@target-uri" is required too
+	webhook           bool // require "@authority" or "@target-uri" too
 	tag               string
 }
 
-// httpSignature is the chosen signature of a request: the State of its attempt.
+// httpSignature is the one acceptable signature of a request. It is the State
+// of the attempt.
 type httpSignature struct {
 	components  []sfItem
 	params      string // the value of "@signature-params"
 	alg, keyID  string
-	named       bool // alg is there
+	named       bool // the signature has alg, which may be empty
 	created     int64
-	expires     int64 // zero: not said
+	expires     int64 // zero: none
 	nonce, text string
 	digest      bool // content-digest is covered
 }
 
-// KeyID is the id of the key: see [KeySet].
+// KeyID returns the id of the key: see [KeySet].
 func (st *httpSignature) KeyID() string { return st.keyID }
 
 func (*httpSignatures) Name() string            { return rfc9421Name }
@@ -183,6 +191,7 @@ func (s *httpSignatures) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if chosen.expires != 0 {
 		a.Expires = time.Unix(chosen.expires, 0)
 	}
+	// Only for logs, so a nonce of another form is no error.
 	if visible(chosen.nonce) {
 		a.ID = chosen.nonce
 	}
@@ -192,12 +201,13 @@ func (s *httpSignatures) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// choose returns the signature that fits; if there is none, the error of the
-// first that does not.
+// choose returns the only acceptable signature. If there is none, it returns
+// the error of the first signature.
 func (s *httpSignatures) choose(inputs, signatures []sfMember) (*httpSignature, error) {
 	var first error
 	var found *httpSignature
 	for _, in := range inputs {
+		// A label connects the two headers of one signature.
 		i := slices.IndexFunc(signatures, func(m sfMember) bool { return m.key == in.key })
 		if i < 0 {
 			continue
@@ -226,11 +236,13 @@ func (s *httpSignatures) choose(inputs, signatures []sfMember) (*httpSignature, 
 	return nil, malformed("no label stands both in Signature-Input and in Signature: did a proxy drop one of them?")
 }
 
-// read checks what one signature covers, and its parameters.
+// read checks the covered components and the parameters of one signature.
 func (s *httpSignatures) read(in sfItem) (*httpSignature, error) {
 	if in.kind != sfList {
 		return nil, malformed("Signature-Input has a label without a list of components in parentheses")
 	}
+	// The signature covers its own parameters. Serialize them again: sfDictionary accepts no second
+	// spelling, so the text is that of the sender.
 	st := &httpSignature{components: in.items, params: string(in.appendTo(nil))}
 	covered := make([]string, 0, len(in.items))
 	for _, c := range in.items {
@@ -238,6 +250,7 @@ func (s *httpSignatures) read(in sfItem) (*httpSignature, error) {
 		if err := readComponent(c); err != nil {
 			return nil, err
 		}
+		// RFC 9421, section 2: a component must not occur twice.
 		if slices.Contains(covered, id) {
 			return nil, malformed("the component " + id + " is covered twice")
 		}
@@ -249,6 +262,7 @@ func (s *httpSignatures) read(in sfItem) (*httpSignature, error) {
 			return nil, malformed("the signature does not cover " + strconv.Quote(name) + ": ask the sender to sign it, or see SignatureProfile.Required")
 		}
 	}
+	// Without the host, a receiver could forward a message to another receiver with the same key.
 	if s.webhook && !covers("@authority") && !covers("@target-uri") {
 		return nil, malformed("the signature covers neither \"@authority\" nor \"@target-uri\", so it may be meant for another host: ask the sender to sign one")
 	}
@@ -275,7 +289,7 @@ func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) err
 		case "tag":
 			field = &tag
 		default:
-			continue // signed, and of no meaning here
+			continue // signed, but without meaning here
 		}
 		if p.kind != kind {
 			return malformed("the signature parameter " + p.key + " is of the wrong type")
@@ -283,6 +297,7 @@ func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) err
 		*field = p.text
 	}
 	var ok bool
+	// The RFC makes created optional, but without it a captured message never expires.
 	if st.created, ok = digits(created); !ok {
 		return malformed("the signature has no created parameter, or not a plain Unix time in seconds: without it, it could be replayed for ever")
 	}
@@ -297,8 +312,8 @@ func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) err
 	return nil
 }
 
-// checkComponent returns what is wrong with the name of a component, "" if
-// nothing.
+// checkComponent says what is wrong with the name of a component. It returns ""
+// for a valid one.
 func checkComponent(name string) string {
 	switch name {
 	case "@method", "@target-uri", "@authority", "@scheme", "@path", "@query", "@request-target", "@query-param":
@@ -350,12 +365,14 @@ func (s *httpSignatures) ReadBody(r *core.Request, a *core.Attempt) error {
 		if err != nil {
 			return err
 		}
+		// A line break in a value could forge another line of the signature base.
 		if !asciiText(value) {
 			return malformed("the covered component " + strconv.Quote(c.text) + " has a control character or one that is not ASCII")
 		}
 		if c.text == "@query-param" && strings.ContainsAny(value, "%*") {
 			a.Hint = queryParamHint
 		}
+		// RFC 9421, section 2.5: a line is the component, a colon, a space and the value.
 		line = append(c.appendTo(line[:0]), ": "...)
 		_, _ = a.Content.Write(line)
 		a.Content.WriteString(value)
@@ -363,13 +380,14 @@ func (s *httpSignatures) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.Content.WriteString(`"@signature-params": `)
 	a.Content.WriteString(st.params)
+	// Last, because it hashes the body: everything cheap has passed by now.
 	if st.digest {
 		return checkDigest(r)
 	}
 	return nil
 }
 
-// value is what stands behind the name of a component in the signature base.
+// value returns the value of a component for the signature base.
 func (s *httpSignatures) value(r *core.Request, c sfItem) (string, error) {
 	switch c.text {
 	case "@method":
@@ -389,6 +407,7 @@ func (s *httpSignatures) value(r *core.Request, c sfItem) (string, error) {
 	case 1:
 		return strings.Trim(values[0], " \t"), nil
 	}
+	// RFC 9421, section 2.1: trim each value, and join them with a comma and a space.
 	trimmed := make([]string, len(values))
 	for i, v := range values {
 		trimmed[i] = strings.Trim(v, " \t")
@@ -396,7 +415,7 @@ func (s *httpSignatures) value(r *core.Request, c sfItem) (string, error) {
 	return strings.Join(trimmed, ", "), nil
 }
 
-// ofTarget is a component that is made of path and query.
+// ofTarget returns the value of a component that is made from path and query.
 func (s *httpSignatures) ofTarget(r *core.Request, c sfItem) (string, error) {
 	path, query, has, err := s.target(r.URL)
 	if err != nil {
@@ -420,10 +439,10 @@ func (s *httpSignatures) ofTarget(r *core.Request, c sfItem) (string, error) {
 	}
 }
 
-// target is path and query as the sender knows them: of the configured URL, and
-// what that has not, of the request.
+// target returns path and query as the sender knows them. What the configured
+// URL lacks comes from the request.
 func (s *httpSignatures) target(text string) (path, query string, has bool, err error) {
-	if before, after, ok := strings.Cut(text, "://"); ok && !strings.ContainsAny(before, "/?") { // absolute form
+	if before, after, ok := strings.Cut(text, "://"); ok && !strings.ContainsAny(before, "/?") { // absolute form: drop scheme and host, which are configured
 		text = ""
 		if i := strings.IndexAny(after, "/?"); i >= 0 {
 			text = after[i:]
@@ -442,18 +461,19 @@ func (s *httpSignatures) target(text string) (path, query string, has bool, err 
 	if s.address.path || s.address.query {
 		path = s.path
 	}
+	// RFC 9421, section 2.2.6: an empty path is a slash.
 	if path == "" {
 		path = "/"
 	}
 	return path, query, has, nil
 }
 
-// queryParamHint is said where libraries are known to sign something else.
+// queryParamHint explains a mismatch where some libraries deviate from the RFC.
 const queryParamHint = "or the sender writes the value of \"@query-param\" in another way than RFC 9421, section 2.2.8: a space as %20, " +
 	"~ ! ' ( ) as %7E %21 %27 %28 %29, and * as it is; ask it to sign \"@query\""
 
-// queryParam returns the only value of the parameter with this percent-encoded
-// name.
+// queryParam returns the value of the parameter with this percent-encoded name,
+// which must occur once.
 func queryParam(query, name string) (string, error) {
 	if len(query) > maxFieldBytes {
 		return "", malformed("the query has more than " + strconv.Itoa(maxFieldBytes) + " bytes: too long to look for \"@query-param\"")
@@ -478,6 +498,7 @@ func queryParam(query, name string) (string, error) {
 		value, found = percentEncode(text), true
 	}
 	if !found {
+		// Tell a differently encoded name from an absent parameter: the remedies differ.
 		if plain, err := url.PathUnescape(name); err == nil && percentEncode(plain) != name {
 			return "", malformed("the name of the covered \"@query-param\" is " + strconv.Quote(name) + ", which RFC 9421, section 2.2.8, writes as " +
 				strconv.Quote(percentEncode(plain)) + ": ask the sender to sign \"@query\"")
@@ -487,14 +508,16 @@ func queryParam(query, name string) (string, error) {
 	return value, nil
 }
 
-// percentEncode is that of RFC 9421, section 2.2.8: as forms are, with %20 for
-// a space.
+// percentEncode encodes as RFC 9421, section 2.2.8, does: like a form, but with
+// %20 for a space.
 func percentEncode(text string) string {
-	plain := url.QueryEscape(text) // leaves - _ . ~
+	plain := url.QueryEscape(text) // leaves - _ . ~ as they are
 	return strings.NewReplacer("+", "%20", "~", "%7E", "%2A", "*").Replace(plain)
 }
 
-// checkDigest compares what Content-Digest says with the body.
+// checkDigest compares Content-Digest with the body. Every known digest must
+// match, and there must be one. Two that differ would let two readers accept
+// two bodies.
 func checkDigest(r *core.Request) error {
 	digests, err := sfDictionary("Content-Digest", r.Header)
 	if err != nil {
@@ -524,14 +547,15 @@ func checkDigest(r *core.Request) error {
 			}
 		}
 	}
+	// Without a digest that we can check, the signature says nothing about the body.
 	if !known {
 		return malformed("Content-Digest has neither sha-256 nor sha-512, so the body cannot be checked: ask the sender for one of them")
 	}
 	return nil
 }
 
-// asciiText reports whether text may stand in a signature base: anything else
-// could look like another line of it.
+// asciiText reports whether text may be part of a signature base. Other text
+// could contain a line break, and look like another line of it.
 func asciiText(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c != '\t' && (c < ' ' || c > '~') {
@@ -541,7 +565,7 @@ func asciiText(text string) bool {
 	return true
 }
 
-// httpSignatureKey is a key with its only algorithm and, perhaps, its id.
+// httpSignatureKey is a key with its algorithm and an optional id.
 type httpSignatureKey struct {
 	alg, id string
 	key     core.VerifyKey
@@ -549,6 +573,7 @@ type httpSignatureKey struct {
 
 func (k *httpSignatureKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	st, ok := a.State.(*httpSignature)
+	// An alg that contradicts the key never matches. Without one, the key decides.
 	if !ok || st.named && st.alg != k.alg || k.id != "" && st.keyID != k.id {
 		return false, nil
 	}
@@ -560,7 +585,7 @@ const httpKeyForms = "\"hmac-sha256:BASE64\", \"ed25519:…\", \"ecdsa-p256-sha2
 
 func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 	k := new(httpSignatureKey)
-	if i := strings.LastIndexByte(text, ':'); i >= 0 { // a key id may have colons, base64 has none
+	if i := strings.LastIndexByte(text, ':'); i >= 0 { // a key id may contain colons, base64 cannot
 		k.alg, text = text[:i], text[i+1:]
 		if at := strings.LastIndexByte(k.alg, '@'); at >= 0 {
 			if k.id, k.alg = k.alg[:at], k.alg[at+1:]; !visible(k.id) {
@@ -593,8 +618,8 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 }
 
 // algorithmOf returns the algorithm of a key whose text names none. It accepts
-// only public keys: bytes that cannot be read as one are not therefore a
-// secret.
+// only public keys. Bytes that it cannot parse are not assumed to be a secret:
+// a damaged public key would become a secret that everybody knows.
 func algorithmOf(raw []byte) (string, error) {
 	if len(raw) == ed25519.PublicKeySize {
 		return "ed25519", nil
@@ -611,7 +636,7 @@ func algorithmOf(raw []byte) (string, error) {
 		if key.Curve == elliptic.P256() {
 			return "ecdsa-p256-sha256", nil
 		}
-		return "ecdsa-p384-sha384", nil // any other curve is refused there
+		return "ecdsa-p384-sha384", nil // publicKey rejects any other curve
 	}
 	return "", errors.New("an RSA key fits two algorithms: write rsa-pss-sha512: or rsa-v1_5-sha256: in front, whichever the sender uses")
 }
@@ -643,6 +668,7 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 		}
 	case *ecdsa.PublicKey:
 		if alg == "ecdsa-p256-sha256" && key.Curve == elliptic.P256() || alg == "ecdsa-p384-sha384" && key.Curve == elliptic.P384() {
+			// RFC 9421 has ECDSA signatures as r and s in full length, not in ASN.1.
 			return ecdsaRaw(rfc9421Name, core.Base64, key), nil
 		}
 	case *rsa.PublicKey:
@@ -656,7 +682,7 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 	return nil, fmt.Errorf("a %T that does not fit %s: ask the sender for the algorithm of its key", public, alg)
 }
 
-// sfKind is a type of structured field values, RFC 8941.
+// sfKind is a type of structured field value (RFC 8941).
 type sfKind uint8
 
 const (
@@ -665,16 +691,17 @@ const (
 	sfBytes
 	sfToken
 	sfBoolean
-	sfList // in parentheses
+	sfList // an inner list, in parentheses
 )
 
-// sfParam is a bare item with its key.
+// sfParam is a parameter: a key with a bare item.
 type sfParam struct {
 	key  string
 	kind sfKind
-	text string // of a string without quotes, of bytes their base64, of a boolean "0" or "1"
+	text string // a string without quotes, bytes in base64, a boolean as "0" or "1"
 }
 
+// sfItem is an item or an inner list, with its parameters.
 type sfItem struct {
 	kind   sfKind
 	text   string
@@ -682,12 +709,14 @@ type sfItem struct {
 	params []sfParam
 }
 
+// sfMember is a member of a dictionary.
 type sfMember struct {
 	key string
 	sfItem
 }
 
-// appendTo writes i in the one form that RFC 8941 has for it.
+// appendTo appends i in the canonical form of RFC 8941, in which signatures
+// cover it.
 func (i sfItem) appendTo(b []byte) []byte {
 	if i.kind == sfList {
 		b = append(b, '(')
@@ -730,16 +759,19 @@ func appendBare(b []byte, kind sfKind, text string) []byte {
 	}
 }
 
-// sfDictionary reads a header that is a dictionary. It refuses what has a
-// second reading: keys that are there twice, numbers with zeros in front.
+// sfDictionary parses a header that is a dictionary. It is stricter than RFC
+// 8941: it rejects duplicate keys and numbers with leading zeros. Two parsers
+// could read those differently.
 func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 	values := h.Values(name)
 	size := 0
 	for _, v := range values {
+		// Bound the size before joining the values: strangers send these headers.
 		if size += len(v) + 2; size > maxFieldBytes+2 {
 			return nil, malformed(name + " has more than " + strconv.Itoa(maxFieldBytes) + " bytes")
 		}
 	}
+	// RFC 8941: several header lines are one dictionary.
 	p := sfParser{text: strings.Trim(strings.Join(values, ", "), " ")}
 	if p.text == "" {
 		return nil, missing(name)
@@ -751,21 +783,23 @@ func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 	return members, nil
 }
 
-// sfParser reads structured fields. After wrong is set, what it returns means
-// nothing.
+// sfParser parses structured fields. It keeps the first mistake in wrong. After
+// that its results are meaningless, and the loops end. So the methods need no
+// error results.
 type sfParser struct {
 	text  string
 	at    int
 	wrong string
 }
 
+// fail records the first mistake, which is the useful one.
 func (p *sfParser) fail(wrong string) {
 	if p.wrong == "" {
 		p.wrong = wrong
 	}
 }
 
-// peek is the next byte, 0 at the end.
+// peek returns the next byte, 0 at the end.
 func (p *sfParser) peek() byte {
 	if p.at < len(p.text) {
 		return p.text[p.at]
@@ -773,6 +807,7 @@ func (p *sfParser) peek() byte {
 	return 0
 }
 
+// consume reports whether c comes next, and if so moves past it.
 func (p *sfParser) consume(c byte) bool {
 	if c != p.peek() || p.at == len(p.text) {
 		return false
@@ -781,13 +816,14 @@ func (p *sfParser) consume(c byte) bool {
 	return true
 }
 
+// skip moves past all bytes of set.
 func (p *sfParser) skip(set string) {
 	for p.at < len(p.text) && strings.IndexByte(set, p.text[p.at]) >= 0 {
 		p.at++
 	}
 }
 
-// while takes the bytes that ok allows.
+// while returns the longest run of bytes that ok accepts, and moves past it.
 func (p *sfParser) while(ok func(byte) bool) string {
 	from := p.at
 	for p.at < len(p.text) && ok(p.text[p.at]) {
@@ -806,6 +842,7 @@ func (p *sfParser) dictionary() []sfMember {
 		case len(members) == maxLabels:
 			p.fail("more than " + strconv.Itoa(maxLabels) + " labels")
 		}
+		// A key without a value is true (RFC 8941, section 3.2).
 		m := sfMember{key, sfItem{kind: sfBoolean, text: "1"}}
 		switch {
 		case !p.consume('='):
@@ -828,7 +865,7 @@ func (p *sfParser) dictionary() []sfMember {
 	return nil
 }
 
-// list is one without its first parenthesis.
+// list parses an inner list after its opening parenthesis.
 func (p *sfParser) list() sfItem {
 	l := sfItem{kind: sfList}
 	for p.wrong == "" {
@@ -891,7 +928,7 @@ func isTokenByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || isDigit(c) || c > ' ' && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
-// bare is an item without parameters.
+// bare parses an item without its parameters.
 func (p *sfParser) bare() (sfKind, string) {
 	c := p.peek()
 	switch {
@@ -919,11 +956,14 @@ func (p *sfParser) bare() (sfKind, string) {
 	return 0, ""
 }
 
+// integer parses a number. Fractions have no place in the headers that this
+// file reads.
 func (p *sfParser) integer() string {
 	from := p.at
 	minus := p.consume('-')
 	text := p.while(isDigit)
 	switch {
+	// RFC 8941 allows 15 digits, which always fit an int64.
 	case text == "" || len(text) > 15 || text[0] == '0' && (len(text) > 1 || minus):
 		p.fail("a number that is not written as numbers are, or too long")
 	case p.peek() == '.':
@@ -932,7 +972,7 @@ func (p *sfParser) integer() string {
 	return p.text[from:p.at]
 }
 
-// quoted is a string without its first quote.
+// quoted parses a string after its opening quote.
 func (p *sfParser) quoted() string {
 	var b bytes.Buffer
 	for p.at < len(p.text) {

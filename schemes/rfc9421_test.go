@@ -28,10 +28,10 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// msgNow is when the tests sign and verify.
+// msgNow is the time of signing and verification.
 var msgNow = time.Unix(1618884473, 0)
 
-// msgSign is the sender's half: it signs a base.
+// msgSign is the sender's part: it signs a signature base.
 type msgSign func(base []byte) []byte
 
 // msgSigner writes signature bases from RFC 9421, apart from the package under test.
@@ -44,7 +44,8 @@ type msgSigner struct {
 	sign              msgSign
 }
 
-// webhook covers what the default profile asks for, and a little more.
+// webhook returns a signer that covers what the default profile requires, and a
+// little more.
 func webhook(sign msgSign) msgSigner {
 	return msgSigner{
 		host: "example.com", path: "/hook", query: "a=1&b=two%20words",
@@ -170,7 +171,8 @@ func msgVerifier(tb testing.TB, p schemes.SignatureProfile, keys ...string) *cor
 	return v
 }
 
-// wantReason verifies r; nil means that it is accepted. The error must hold every text.
+// wantReason checks that r is refused for reason, or accepted if that is nil.
+// The error must contain every text.
 func wantReason(t *testing.T, v *core.Verifier, r *core.Request, reason error, texts ...string) {
 	t.Helper()
 	_, err := v.Verify(context.Background(), r)
@@ -372,8 +374,8 @@ func TestRFC9421KeysThatAreRefused(t *testing.T) {
 	}
 }
 
-// Once the words of a public key that was broken into lines were shared
-// secrets, and whoever knew the key could sign.
+// In an earlier version, the lines of a wrapped public key counted as shared
+// secrets, so anybody with the key could sign.
 func TestRFC9421TheLinesOfAPublicKeyAreRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	lines := strings.Join([]string{pssPublic[:64], pssPublic[64:128], pssPublic[128:192], pssPublic[192:256], pssPublic[256:]}, "\n")
@@ -519,8 +521,8 @@ func TestHTTPSignaturesQueryParam(t *testing.T) {
 	}
 }
 
-// Libraries write these characters in their own ways: the one at night must not look for a wrong
-// secret.
+// Libraries encode these characters differently. The error must say so, or an
+// operator would look for a wrong secret.
 func TestHTTPSignaturesQueryParamInAnotherSpellingIsNamed(t *testing.T) {
 	t.Parallel()
 	const cause = "section 2.2.8"
@@ -542,7 +544,7 @@ func TestHTTPSignaturesQueryParamInAnotherSpellingIsNamed(t *testing.T) {
 		if !errors.Is(err, core.ErrNoMatch) || strings.Contains(err.Error(), cause) != tt.named {
 			t.Errorf("%s, signed as %s: %v", query, tt.signed, err)
 		}
-		// It is a hint: what is signed as RFC 9421 has it is accepted.
+		// It is only a hint: a value encoded as in RFC 9421 is accepted.
 		s.param = strings.NewReplacer("~", "%7E", "!", "%21", "'", "%27", "(", "%28", ")", "%29", " ", "%20", "%2A", "*").Replace(tt.signed)
 		if tt.named {
 			wantReason(t, msgVerifier(t, schemes.SignatureProfile{URL: msgURL}, msgKey("hmac-sha256", msgSecret)), s.request(msgNow, nil), nil)
@@ -594,7 +596,7 @@ func TestHTTPSignaturesParameters(t *testing.T) {
 		s.params = tag
 		wantReason(t, msgVerifier(t, schemes.SignatureProfile{URL: msgURL, Tag: "app"}, key), s.request(msgNow, nil), want)
 	}
-	// What a sender may write otherwise is signed in the one form that RFC 8941 has.
+	// A sender may use another spelling, but it signs the canonical form of RFC 8941.
 	r := webhook(msgHMAC(msgSecret)).request(msgNow, nil)
 	loose := strings.NewReplacer(`("`, `(  "`, `" "`, `"   "`, `")`, `" )`, `;`, `; `).Replace(asMap(r.Header).Get("Signature-Input"))
 	asMap(r.Header).Set("Signature-Input", loose)
@@ -622,7 +624,7 @@ func TestHTTPSignaturesLabels(t *testing.T) {
 	} {
 		wantReason(t, v, r, nil)
 	}
-	// Each of two that fit would be a message of its own.
+	// Each of two acceptable signatures would be a separate message.
 	wantReason(t, v, with([]string{strong, input}, []string{"strong=:AAAA:", signature}), core.ErrMalformed, "SignatureProfile.Tag")
 	wantReason(t, v, with([]string{strong}, []string{signature}), core.ErrMalformed, "no label")
 	wantReason(t, v, with([]string{input}, []string{"sig1=AAAA"}), core.ErrMalformed, "between colons")
@@ -693,8 +695,9 @@ func TestHTTPSignaturesProfile(t *testing.T) {
 	wantReason(t, msgVerifier(t, loose, key), s.request(msgNow, nil), core.ErrMalformed, "@path")
 }
 
-// FuzzSignatureInput: no header makes the scheme panic; one that is accepted gives one line for
-// each component, and its last line, read again, is the same.
+// FuzzSignatureInput checks that no header makes the scheme panic. An accepted
+// one gives one line for each component, and parsing its last line again gives
+// the same text.
 func FuzzSignatureInput(f *testing.F) {
 	r := webhook(msgHMAC(msgSecret)).request(msgNow, nil)
 	f.Add(asMap(r.Header).Get("Signature-Input"), asMap(r.Header).Get("Signature"), asMap(r.Header).Get("Content-Digest"), r.URL)

@@ -3,7 +3,7 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Sanity is the scheme of Sanity: t and v1 in Sanity-Webhook-Signature,
-// HMAC-SHA256 of "t.body" in base64 of URLs. No id is signed: each attempt is a
+// HMAC-SHA256 of "t.body" in base64url. No id is signed, so each attempt is a
 // message of its own.
 //
 // Source: www.npmjs.com/package/@sanity/webhook/v/4.0.4, as of November 2026.

@@ -47,8 +47,8 @@ func entries(header, format string, stamp func(time.Time) string, sum func(secre
 	}
 }
 
-// templates are senders that a template says, written from what they publish or
-// from their own libraries.
+// templates returns senders that a template describes, written from their
+// documentation or libraries.
 func templates() map[string]subject {
 	return map[string]subject{
 		"ably":      {schemes.Ably(), secret, stranger, bodyIn("X-Ably-Signature", "", base64MAC)},
@@ -172,8 +172,8 @@ func templates() map[string]subject {
 	}
 }
 
-// TestWhatIsJudgedHasAName reads the list that integration/sdks writes: the libraries that judge
-// each sender.
+// TestWhatIsJudgedHasAName reads the list from integration/sdks: the libraries
+// that confirm each sender.
 func TestWhatIsJudgedHasAName(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/judged.json")

@@ -3,7 +3,7 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Shippo is the scheme of Shippo: t and v1 in Shippo-Auth-Signature,
-// HMAC-SHA256 of "t.body". No id is signed: each attempt is a message of its
+// HMAC-SHA256 of "t.body". No id is signed, so each attempt is a message of its
 // own. Neither a library of the sender nor a published vector confirms this
 // scheme.
 //

@@ -12,9 +12,10 @@ import (
 // X-Shopify-Topic are not signed. Together with the body they identify the
 // message, within [core.Config].Repeats. No time of an attempt is signed.
 //
-// Shopify's events have the same headers without "X-". They count where
-// X-Shopify-Hmac-SHA256 is absent. The signed content is the same, so whoever
-// renames the headers of a captured request gains no more than Config.Repeats.
+// Shopify's events have the same headers without "X-". The scheme reads those
+// if X-Shopify-Hmac-SHA256 is absent. The signed content is the same, so
+// renaming the headers of a captured request gains no more than Config.Repeats
+// allows.
 //
 // Source: Shopify/shopify-app-js,
 // packages/apps/shopify-api/lib/webhooks/validate.ts at commit 1eb863d, as of
@@ -30,15 +31,15 @@ func Shopify() core.Scheme {
 	return shopify{under("X-Shopify-", "Webhook-Id"), under("Shopify-", "Webhook-Id"), under("Shopify-", "Event-Id")}
 }
 
-// shopify reads one of two families of headers. Of the newer one, the documents
-// name Shopify-Webhook-Id and Shopify's library Shopify-Event-Id.
+// shopify reads one of two families of headers. For the id of the newer family,
+// Shopify's documents use Shopify-Webhook-Id and its library Shopify-Event-Id.
 type shopify struct {
 	*templated
 
 	byWebhook, byEvent *templated
 }
 
-// Facts implements [core.Describer]. The headers are those of webhooks, then
+// Facts implements [core.Describer]. It lists the headers of webhooks before
 // those of events.
 func (s shopify) Facts() core.Facts {
 	f := s.facts(s, nil)
@@ -48,6 +49,8 @@ func (s shopify) Facts() core.Facts {
 
 // ReadHeader implements [core.Scheme].
 func (s shopify) ReadHeader(r *core.Request, a *core.Attempt) error {
+	// Decide by the presence of headers alone. The signed content is the same for each family, so
+	// none can be forged from another.
 	has := func(f Field) bool { return len(r.Header.Values(f.header)) > 0 }
 	switch {
 	case has(s.t.Signature) || !has(s.byEvent.t.Signature):

@@ -18,22 +18,22 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Sign makes r a request that the sender of scheme would make, at this time of
-// the attempt: for tests and tools. It sets the headers of id, time and
-// signature: in r.Header if that is an http.Header, else r.Header becomes one.
-// Where those stand in the body they must be there already, as placeholders,
-// and r.Body is replaced by a new slice; where the sender signs something of
-// the URL, r.URL may change. It signs with every secret where a sender in
-// rotation does.
+// Sign turns r into a request of the sender of scheme, with at as the time of
+// the attempt. It is for tests and tools. Sign sets the headers of id,
+// timestamp and signature. If r.Header is not an http.Header, Sign replaces it
+// by one. If id, timestamp or signature belong in the body, the body must have
+// placeholders there, and r.Body becomes a new slice. If the sender signs parts
+// of the URL, r.URL may change. Sign signs with all secrets if the sender does
+// so during rotation.
 //
-// id is the message's, where the scheme has one in a header; empty: the one
-// that r has, or else a new one, so that signing r again makes another attempt
-// of the same message.
+// id is the message id, for a scheme that has one in a header. If id is empty,
+// Sign keeps the id of r, or else makes a new one. So signing r again makes
+// another attempt of the same message.
 //
-// The error wraps [errors.ErrUnsupported] for a scheme that signs with a key
-// that only its sender has, or nothing at all. After an error r may be changed
-// in part. scheme must not be nil. Requests may be signed concurrently, one
-// request only by one at a time.
+// The error wraps [errors.ErrUnsupported] if only the sender has the signing
+// key, or if the scheme signs nothing. After an error, r may be partly changed.
+// scheme must not be nil. Sign may run concurrently for different requests, but
+// not for the same one.
 func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets ...string) error {
 	h, _ := r.Header.(http.Header)
 	if h == nil {
@@ -53,17 +53,18 @@ func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets 
 	return fmt.Errorf(format, scheme.Name(), errors.ErrUnsupported)
 }
 
-// signing is one request on its way to be signed. What is signed is what the
-// scheme itself reads in it, so that rule is in one place.
+// signing holds the state of one call of Sign. The scheme reads the unsigned
+// request, and its signed content gets signed. So the rule for the signed
+// content is in one place.
 type signing struct {
 	*templated
 
 	scheme  core.Scheme
 	r       *core.Request
 	header  http.Header                                    // r.Header
-	entries []string                                       // of the list that the signatures stand in: those with a key, in front
-	items   []item                                         // and those whose place counts
-	signer  func(secret string) func(*core.Content) string // the scheme's own; nil: the HMAC of its template
+	entries []string                                       // the keyed entries of the list with the signatures, which come first
+	items   []item                                         // the entries of that list with a fixed place
+	signer  func(secret string) func(*core.Content) string // how the scheme signs; nil: with the algorithm of its template
 }
 
 // item is an entry of a list, counted from 1.
@@ -91,6 +92,7 @@ func (s *signing) sign(prepare func(*signing), id string, at time.Time, secrets 
 	if len(secrets) == 0 {
 		return errors.New("schemes: no secret to sign with")
 	}
+	// Ids and times first: they are part of the signed content that read collects.
 	if err := s.stamp(id, at); err != nil {
 		return err
 	}
@@ -102,14 +104,16 @@ func (s *signing) sign(prepare func(*signing), id string, at time.Time, secrets 
 	for i, mac := range macs {
 		texts[i] = mac(&a.Content)
 	}
+	// A signature in the body is part of what ReadBody reads, so it cannot be written with the
+	// headers.
 	if s.t.Signature.inBody() {
 		return s.replace(a.Signatures, texts)
 	}
 	return s.write(texts)
 }
 
-// mac returns what signs with a secret. It refuses the secrets that a receiver
-// would.
+// mac returns the function that signs with a secret. It rejects every secret
+// that a receiver would reject.
 func (s *signing) mac(text string) (func(*core.Content) string, error) {
 	if _, err := s.scheme.ParseKey(text); err != nil {
 		return nil, err
@@ -124,7 +128,7 @@ func (s *signing) mac(text string) (func(*core.Content) string, error) {
 	return s.t.Algorithm.is().sum(key, s.t.Encoding, s.has(partSecret)), nil
 }
 
-// stamp puts id and time where they belong.
+// stamp writes the id and the timestamp into the request.
 func (s *signing) stamp(id string, at time.Time) error {
 	if f := s.t.Timestamp; !f.none() {
 		if err := s.put(f, s.t.Unit.format(at)); err != nil {
@@ -135,7 +139,7 @@ func (s *signing) stamp(id string, at time.Time) error {
 	for _, p := range s.parts {
 		fields = append(fields, p.field)
 	}
-	for _, f := range fields { // what else is signed beside the body
+	for _, f := range fields { // the other signed values outside the body
 		if _, ok := f.present(s.r); !f.none() && !f.inBody() && !ok {
 			if err := s.put(f, s.newID()); err != nil {
 				return err
@@ -161,6 +165,7 @@ func (s *signing) put(f Field, text string) error {
 			return malformed("the body has nothing at " + strings.Join(f.path, ".") + ", where this sender has what it signs: put a placeholder there")
 		}
 		s.r.Body = body
+	// The field shares a list with the signatures, so write assembles the header.
 	case f.key != "" && f.header == s.t.Signature.header:
 		s.entries = append([]string{f.key + text}, s.entries...)
 	case f.item != 0 && f.header == s.t.Signature.header:
@@ -173,20 +178,23 @@ func (s *signing) put(f Field, text string) error {
 	return nil
 }
 
-// newID makes a message id, a UUID where ids have its length.
+// newID returns a new message id. Where ids have 36 characters it is a UUID of
+// version 4.
 func (s *signing) newID() string {
+	// Ids of 36 characters are taken for UUIDs, as at Twitch.
 	if s.t.IDLength != 36 {
 		return core.NewID()
 	}
 	var b [16]byte
 	rand.Read(b[:])
+	// The version and variant bits of RFC 9562.
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	text := hex.EncodeToString(b[:])
 	return strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-")
 }
 
-// read has the scheme collect what is signed, with something in the place of
-// the signatures.
+// read makes the scheme collect the signed content in a. The request must have
+// signatures for that, so read writes placeholders first.
 func (s *signing) read(a *core.Attempt, n int) error {
 	if !s.t.Signature.inBody() {
 		if err := s.write(slices.Repeat([]string{"-"}, n)); err != nil {
@@ -199,16 +207,19 @@ func (s *signing) read(a *core.Attempt, n int) error {
 	return s.scheme.ReadBody(s.r, a)
 }
 
-// write sets the headers of these signatures.
+// write sets the headers of the signatures.
 func (s *signing) write(texts []string) error {
 	fields := append([]Field{s.t.Signature}, s.t.More...)
 	if s.t.List != "" {
+		// write runs twice, with placeholders and with signatures, so it must not change s.entries.
 		entries := slices.Clone(s.entries)
 		for _, text := range texts {
 			entries = append(entries, s.t.Label+text)
 		}
 		slices.SortFunc(s.items, func(a, b item) int { return a.place - b.place })
 		for _, i := range s.items {
+			// Places count from 1. Insert in ascending order, so that earlier insertions do not
+			// move later ones.
 			if i.place > len(entries)+1 {
 				return fmt.Errorf("schemes: %s must place entry %d of %s, but there are only %d other entries", s.t.Name, i.place, fields[0].header, len(entries))
 			}
@@ -228,14 +239,15 @@ func (s *signing) write(texts []string) error {
 		case i < len(texts):
 			s.header[f.header] = []string{s.t.Label + texts[i]}
 		default:
+			// Remove the signature of an earlier call with more secrets.
 			delete(s.header, f.header)
 		}
 	}
 	return nil
 }
 
-// withQuery returns target with this parameter, in place of what it had under
-// the name.
+// withQuery returns target with this parameter. It replaces present parameters
+// with the same name.
 func withQuery(target, name, value string) string {
 	path, query, _ := strings.Cut(target, "?")
 	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
@@ -246,13 +258,14 @@ func withQuery(target, name, value string) string {
 	return path + "?" + strings.Join(append(pairs, url.QueryEscape(name)+"="+url.QueryEscape(value)), "&")
 }
 
-// replace puts the signature into the body, in the place of the one that was
-// read there.
+// replace writes the signature into the body, in place of the one that the
+// scheme read there.
 func (s *signing) replace(read []core.Signature, texts []string) error {
 	if len(texts) > 1 {
 		return fmt.Errorf("schemes: %s signs with one secret, not %d", s.t.Name, len(texts))
 	}
 	old := []byte(`"` + read[0].Text + `"`)
+	// Replacing the wrong occurrence would damage the message.
 	if bytes.Count(s.r.Body, old) != 1 {
 		return malformed("the text in the place of the signature must be there once in the body, so that it can be replaced")
 	}

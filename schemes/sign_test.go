@@ -13,8 +13,8 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// unsigned are the names whose messages cannot be signed: the sender has a private key, or signs
-// nothing.
+// unsigned returns the schemes that Sign cannot sign for: their sender has a
+// private key, or signs nothing.
 func unsigned() []string {
 	return append([]string{
 		"auth0", "chargebee", "discord", "eventgrid", "gitlab-token", "graph", "okta", "paypal", "plaid", "postmark",
@@ -22,7 +22,7 @@ func unsigned() []string {
 	}, slices.Collect(maps.Keys(privateSenders()))...)
 }
 
-// named is the scheme of a name, with all that it may need.
+// named returns the scheme with this name, with all settings that it may need.
 func named(t testing.TB, name string) core.Scheme {
 	t.Helper()
 	scheme, err := schemes.New(name, schemes.Settings{URL: public, Audience: "https://example.com", Header: "X-Event-Id", DangerouslyReplayable: true})
@@ -87,8 +87,8 @@ func TestEverySchemeWithASharedSecretIsSignedAsItIsVerified(t *testing.T) {
 	}
 }
 
-// TestItSignsAsTheSendersOfTheSuite signs the requests of senders that were written apart from it,
-// and compares.
+// TestItSignsAsTheSendersOfTheSuite compares Sign with the independently
+// written senders of the suite.
 func TestItSignsAsTheSendersOfTheSuite(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_760_000_000, 0).UTC()

@@ -4,7 +4,7 @@ import "github.com/hookonce/hookonce/core"
 
 // Sinch is the scheme of Sinch's Conversation API: X-Sinch-Webhook-Signature,
 // HMAC-SHA256 of body, nonce and time with points between, in base64. The nonce
-// is new at each attempt. No id is signed: each attempt is a message of its
+// is new at each attempt. No id is signed, so each attempt is a message of its
 // own.
 //
 // Source: another project's verifier, as of November 2026; the sender documents

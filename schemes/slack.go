@@ -7,15 +7,15 @@ import (
 )
 
 // Slack is the scheme of Slack's requests: X-Slack-Signature and
-// X-Slack-Request-Timestamp, HMAC-SHA256 of "v0:timestamp:body" under the
-// signing secret as it is shown. X-Slack-Retry-Num is not signed.
+// X-Slack-Request-Timestamp, HMAC-SHA256 of "v0:timestamp:body" under the text
+// of the signing secret. X-Slack-Retry-Num is not signed.
 //
 // event_id in the body of an event identifies the message. A slash command or
-// an interaction has none: each attempt of it is a message of its own, and none
-// is acknowledged with an empty body, because Slack shows the response to the
-// user.
+// an interaction has no event_id, so each attempt is a message of its own.
+// Slack shows the response to the user, so none is acknowledged with an empty
+// body.
 //
-// The signed url_verification is answered.
+// The scheme responds to a signed url_verification.
 //
 // Source: slackapi/bolt-js, src/receivers/verify-request.ts at commit 0a29693,
 // as of November 2026.
@@ -40,6 +40,7 @@ func (s slack) Facts() core.Facts {
 // ReadBody implements [core.Scheme].
 func (s slack) ReadBody(r *core.Request, a *core.Attempt) error {
 	err := s.templated.ReadBody(r, a)
+	// Without an event_id this is a command or an interaction, whose response the user sees.
 	a.Reply = !a.IDSigned
 	return err
 }

@@ -15,18 +15,18 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// SNSOptions are what [SNS] can be told. The zero value is the secure one.
+// SNSOptions are the options of [SNS]. The zero value is the secure choice.
 type SNSOptions struct {
-	// Client fetches certificates, and confirms subscriptions. Redirects are
-	// never followed. Default: one of our own, which uses the proxy of the
+	// Client fetches certificates, and confirms subscriptions. It never follows
+	// redirects. Default: a client of this package that uses the proxy from the
 	// environment.
 	Client *http.Client
-	// Handshake says whether a genuine SubscriptionConfirmation is confirmed,
-	// by fetching its SubscribeURL. Otherwise the handler gets it.
+	// Handshake says whether SNS confirms a genuine SubscriptionConfirmation by
+	// fetching its SubscribeURL. Otherwise the handler gets the message.
 	Handshake Handshake
-	// DangerouslyAcceptSHA1 accepts SignatureVersion 1, which topics have that
-	// were never set to 2: whoever may publish to the topic may one day make
-	// two messages of one signature. Better set the topic: aws sns
+	// DangerouslyAcceptSHA1 accepts SignatureVersion 1, the version of a topic
+	// that was never set to 2. SHA-1 is broken: a publisher may one day make
+	// two messages with one signature. Change the topic instead: aws sns
 	// set-topic-attributes --attribute-name SignatureVersion --attribute-value
 	// 2.
 	DangerouslyAcceptSHA1 bool
@@ -35,24 +35,25 @@ type SNSOptions struct {
 }
 
 // SNS is the scheme of Amazon SNS. The "secrets" are the ARNs of the topics
-// that may send, because everybody can have a topic whose messages are signed
-// by Amazon.
+// that may send. They are needed because Amazon signs the messages of
+// everybody's topics.
 //
-// The certificate that signed is fetched from the address that the message
-// names, which must be that of SNS in the topic's region. It must be valid,
-// made out to SNS and lead to a root that this machine trusts. Amazon leaves
-// out the certificates between; they are fetched from where the certificate
-// says, which is plain HTTP at http://crt.*.amazontrust.com: a firewall must
-// let that out.
+// SNS fetches the signing certificate from the address in the message, which
+// must be on the host of SNS in the topic's region. The certificate must be
+// valid, issued to SNS, and chain to a root that this machine trusts. Amazon
+// omits the intermediate certificates. SNS fetches those from the address in
+// the certificate, which is plain HTTP at http://crt.*.amazontrust.com. A
+// firewall must allow that.
 //
-// The MessageId is signed and identifies the message. The time is that of
-// publication, up to an hour before the last attempt. Of the body, Message,
-// MessageId, Subject, Timestamp, TopicArn and Type are signed, and Token and
-// SubscribeURL where they belong. MessageAttributes and UnsubscribeURL are not,
-// and no header is: anybody who has one message can change those. Handlers must
-// look at Type, which can also be UnsubscribeConfirmation. Raw message delivery
-// must be off: nothing is signed then. Neither a library of the sender nor a
-// published vector confirms this scheme.
+// The MessageId is signed and identifies the message. The timestamp is the time
+// of publication, up to an hour before the last attempt. The signature covers
+// Message, MessageId, Subject, Timestamp, TopicArn and Type in the body. It
+// covers Token and SubscribeURL in the types that have them. It does not cover
+// MessageAttributes, UnsubscribeURL or any header: whoever captured a message
+// can change those. Handlers must check Type, which can also be
+// UnsubscribeConfirmation. Turn raw message delivery off: with it, SNS signs
+// nothing. Neither a library of the sender nor a published vector confirms this
+// scheme.
 //
 // Source: aws/aws-js-sns-message-validator, index.js at commit 04505b5, as of
 // November 2026.
@@ -66,7 +67,7 @@ type sns struct {
 	certs     *certificates
 	client    *http.Client
 	confirmed *cache[struct{}]
-	confirms  *fetches // of topics that are trusted: a budget for each
+	confirms  *fetches // for trusted topics, a budget for each
 }
 
 const (
@@ -77,8 +78,8 @@ const (
 func (*sns) Name() string            { return "sns" }
 func (*sns) Stamping() core.Stamping { return core.StampedOnce }
 
-// Facts implements [core.Describer]: SNS retries for at most an hour after the
-// message was published; clocks may differ.
+// Facts implements [core.Describer]. SNS retries for at most an hour after
+// publication; five minutes more allow for clock differences.
 func (s *sns) Facts() core.Facts {
 	return core.Facts{Past: time.Hour + 5*time.Minute, Future: 5 * time.Minute, PublicKeys: true, Fetches: true, Challenge: s.confirm}
 }
@@ -87,6 +88,7 @@ func (s *sns) Facts() core.Facts {
 func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 	const want = "the topic's ARN is needed, as in arn:aws:sns:REGION:ACCOUNT:NAME"
 	parts := strings.Split(arn, ":")
+	// An ARN of a subscription has seven parts.
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "sns" {
 		return nil, errors.New("not the ARN of an SNS topic: " + want)
 	}
@@ -98,6 +100,7 @@ func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 	default:
 		return nil, errors.New("the ARN is not in the partition aws, aws-cn or aws-us-gov: " + want)
 	}
+	// The region becomes part of a host name, so its alphabet matters.
 	region := parts[3]
 	switch {
 	case len(region) < 3 || len(region) > 32 || !only(region, "-0123456789abcdefghijklmnopqrstuvwxyz"):
@@ -108,8 +111,7 @@ func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 		return nil, errors.New("the ARN does not end with the name of a topic: the one of the topic is needed, not that of a subscription")
 	}
 	k := &snsKey{topic: arn, host: "sns." + region + "." + suffix, certs: s.certs, sha1: s.o.DangerouslyAcceptSHA1}
-	// These are the names that certificates of SNS bear, in older regions, newer ones, and those of
-	// other partitions.
+	// The names in certificates of SNS: in older regions, in newer ones, and in other partitions.
 	k.names = []string{"sns.amazonaws.com", k.host, "sns-signing." + region + "." + suffix, "sns-" + region + "." + suffix}
 	if parts[1] == "aws-us-gov" {
 		k.names = append(k.names, "sns-us-gov-west-1."+suffix)
@@ -141,10 +143,10 @@ func (*sns) ReadHeader(r *core.Request, _ *core.Attempt) error {
 	return nil
 }
 
-// snsMessage is what is signed of a body, and with what.
+// snsMessage is the signed part of a body, and the address of the certificate.
 type snsMessage struct {
 	kind, topic, certURL string
-	fields               []string // names and values in the signed order
+	fields               []string // alternating names and values, in signed order
 }
 
 // ReadBody implements [core.Scheme].
@@ -171,6 +173,7 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	case "2":
 		label = snsSHA256
 	case "1":
+		// Another label, so that a key without SHA-1 never verifies it.
 		label = snsSHA1
 	default:
 		return malformed("SignatureVersion is neither \"1\" nor \"2\"")
@@ -189,12 +192,12 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// readSNS finds what is signed.
+// readSNS reads the signed fields of a body.
 //
-// The signed text is names and values on lines of their own. Message alone may
-// have several lines, and it comes first: so the text can be cut into values in
-// one way only, from its end. That is why the MessageId can identify the
-// message, and why no other value may hold a line break.
+// The signed text has each name and each value on a separate line. Only Message
+// may have several lines, and it comes first. So the text can be cut into
+// values in only one way, from its end. That is why the MessageId can identify
+// the message, and why no other value may contain a line break.
 func readSNS(o object) (*snsMessage, error) {
 	kind, _ := o.text("Type")
 	var names []string
@@ -206,7 +209,7 @@ func readSNS(o object) (*snsMessage, error) {
 	default:
 		return nil, malformed("the body has no Type that SNS sends: with raw message delivery it signs nothing, turn that off")
 	}
-	// A handler must not find a name that is not signed in the place of one that is.
+	// A handler must not find a signed name of another type, which is unsigned here.
 	all := []string{"Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"}
 	for _, name := range all {
 		if _, there := o[name]; there && !slices.Contains(names, name) {
@@ -238,21 +241,22 @@ func readSNS(o object) (*snsMessage, error) {
 	return m, nil
 }
 
-// isSNSHost refuses what cannot be SNS in any region; the key knows in which
-// one it must be.
+// isSNSHost rejects hosts that cannot be SNS in any region. The key then checks
+// for the region of its topic.
 func isSNSHost(host string) bool {
 	region, ok := strings.CutPrefix(strings.TrimSuffix(host, ".cn"), "sns.")
 	region, end := strings.CutSuffix(region, ".amazonaws.com")
 	return ok && end && len(region) >= 3 && !strings.Contains(region, ".")
 }
 
-// isPEMPath accepts a file at the top, as SNS has it.
+// isPEMPath accepts only a file at the top level, where SNS keeps its
+// certificates.
 func isPEMPath(path string) bool {
 	name, ok := strings.CutSuffix(strings.TrimPrefix(path, "/"), ".pem")
 	return ok && isToken(name)
 }
 
-// snsKey is a topic.
+// snsKey is the key for one topic.
 type snsKey struct {
 	topic, host string
 	names       []string
@@ -269,6 +273,7 @@ func (k *snsKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if u, ok := plainHTTPS(m.certURL); !ok || u.Host != k.host {
 		return false, noMatch("SigningCertURL is not at %s, where that of the topic must be", k.host)
 	}
+	// Say why, or the refusal would look like a wrong signature.
 	if !k.sha1 && !slices.ContainsFunc(a.Signatures, func(s core.Signature) bool { return s.Label == snsSHA256 }) {
 		return false, noMatch("the message is signed with SHA-1: set the topic's SignatureVersion to 2")
 	}
@@ -282,7 +287,7 @@ func (k *snsKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	})
 }
 
-// confirm confirms a subscription of a topic that is trusted.
+// confirm confirms a subscription to a trusted topic.
 func (s *sns) confirm(ctx context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
 	if s.o.Handshake != AnswerHandshakes {
 		return nil
@@ -299,7 +304,7 @@ func (s *sns) confirm(ctx context.Context, r *core.Request, _ *core.Message, key
 	if !ok || !k.confirms(address) {
 		return refused(http.StatusBadRequest)
 	}
-	// Confirmed once, so that a replay costs nothing.
+	// The cache makes this happen once, so a replay causes no fetch.
 	_, err = s.confirmed.get(ctx, address, loading[struct{}]{
 		spend: func() error { return s.confirms.spend(k.topic, address) },
 		load: func(ctx context.Context) (struct{}, time.Time, error) {
@@ -312,14 +317,15 @@ func (s *sns) confirm(ctx context.Context, r *core.Request, _ *core.Message, key
 	})
 	if err != nil {
 		answer := refused(http.StatusServiceUnavailable)
+		// As long as the cache keeps the failure.
 		answer.Header.Set("Retry-After", "5")
 		return answer
 	}
 	return plain("confirmed")
 }
 
-// confirms reports whether the address does nothing else than confirm a
-// subscription of this topic.
+// confirms reports whether fetching the address can only confirm a subscription
+// to this topic. The host also serves the rest of the SNS API.
 func (k *snsKey) confirms(address string) bool {
 	u, ok := plainHTTPS(address)
 	if !ok || u.Host != k.host || u.Path != "" && u.Path != "/" {

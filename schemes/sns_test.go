@@ -35,8 +35,8 @@ import (
 // remoteNow is the time of whtest.TestScheme.
 var remoteNow = time.Date(2025, 10, 9, 8, 7, 6, 0, time.UTC)
 
-// world is an internet: every name leads to it, over TLS under one authority. It counts what is
-// asked for.
+// world is a fake internet. Every name resolves to it, over TLS under one
+// authority. It counts requests.
 type world struct {
 	tb     testing.TB
 	root   *authority // of the servers and of what is signed
@@ -128,7 +128,7 @@ func (w *world) count(address string) int {
 	return w.asked[address]
 }
 
-// total is how often anything was asked for.
+// total returns the number of all requests.
 func (w *world) total() (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -148,7 +148,8 @@ func (w *world) verifier(s core.Scheme, secrets ...string) *core.Verifier {
 	return v
 }
 
-// handle lets r through v and reports whether the handler would run; it then succeeds.
+// handle passes r through v and reports whether the handler would run. The
+// handler then succeeds.
 func handle(v *core.Verifier, r *core.Request) (ran bool, _ error) {
 	d := v.Admit(context.Background(), &core.Request{Method: r.Method, URL: r.URL, Header: r.Header}, remoteBody(r.Body))
 	if d.Answer() != nil {
@@ -177,7 +178,8 @@ var (
 	rsaKeys = map[string]*rsa.PrivateKey{}
 )
 
-// rsaFor is the key that plays a part; keys take their time, so all tests have them in common.
+// rsaFor returns the key for a role. Generating keys is slow, so all tests
+// share them.
 func rsaFor(tb testing.TB, part string) *rsa.PrivateKey {
 	tb.Helper()
 	rsaMu.Lock()
@@ -295,7 +297,7 @@ func (s *snsSender) confirmation(at time.Time) map[string]any {
 	return m
 }
 
-// sign signs what m holds of the names that are signed.
+// sign signs those members of m that SNS signs.
 func (s *snsSender) sign(m map[string]any) *core.Request {
 	s.tb.Helper()
 	var b strings.Builder
@@ -324,7 +326,7 @@ func (s *snsSender) request(m map[string]any) *core.Request {
 	}}
 }
 
-// narrow has a window under an hour, as TestScheme wants it of all.
+// narrow has a tolerance under an hour, as TestScheme requires.
 type narrow struct{ core.Scheme }
 
 func (n narrow) Facts() core.Facts {

@@ -41,7 +41,7 @@ func fetchingSNS(s *snsSender, forged string) fetching {
 	}}
 }
 
-// fetchingSchemes makes them anew, each with a world of its own.
+// fetchingSchemes creates these schemes, each with a new world.
 func fetchingSchemes() map[string]func(testing.TB) fetching {
 	return map[string]func(testing.TB) fetching{
 		"sns":                   func(tb testing.TB) fetching { tb.Helper(); return fetchingSNS(newSNS(tb), snsTopic) },
@@ -82,8 +82,8 @@ func fetchingSchemes() map[string]func(testing.TB) fetching {
 	}
 }
 
-// serve is an application with the tenant acme; its address and how often the
-// handler ran.
+// serve runs an application with the tenant acme. It returns its address and
+// the number of handler runs.
 func (f fetching) serve(tb testing.TB) (url string, tenants *whtest.Source) {
 	tb.Helper()
 	tenants = new(whtest.Source)
@@ -94,7 +94,8 @@ func (f fetching) serve(tb testing.TB) (url string, tenants *whtest.Source) {
 	return s.URL, tenants
 }
 
-// present sends r to a path and returns all that its sender sees but the date.
+// present sends r to a path and returns all that its sender sees, except the
+// date.
 func present(tb testing.TB, url string, r *core.Request) (status int, seen string) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), r.Method, url, bytes.NewReader(r.Body))
@@ -191,8 +192,8 @@ func TestForgedMessagesToOneTenantKeepOutNobodyElse(t *testing.T) {
 	}
 }
 
-// A page of the sender that is no certificate must not be fetched for one: the
-// refusal of a known source would be another than that of an unknown one.
+// A page of the sender that is no certificate must not be fetched as one.
+// Otherwise known and unknown sources would get different refusals.
 func TestPagesBesideTheCertificatesTellNoTenantsApart(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{

@@ -3,14 +3,14 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Teams is the scheme of outgoing webhooks of Microsoft Teams: Authorization,
-// HMAC-SHA256 of the body in base64 behind "HMAC ". The secret is the security
+// HMAC-SHA256 of the body in base64 after "HMAC ". The secret is the security
 // token in base64, as Teams shows it once.
 //
 // The id of the activity in the body identifies the message. No time of an
-// attempt is signed. Teams shows what the handler answers within ten seconds in
-// the channel, so a handled activity that comes again is refused: it is never
-// acknowledged with an empty body. Neither a library of the sender nor a
-// published vector confirms this scheme.
+// attempt is signed. Teams shows the response in the channel if it arrives
+// within ten seconds. So a redelivery is refused, and never acknowledged with
+// an empty body. Neither a library of the sender nor a published vector
+// confirms this scheme.
 //
 // Source: OfficeDev/Microsoft-Teams-Samples, samples/outgoing-webhook at commit
 // 03676a0, as of November 2026.

@@ -13,9 +13,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Template describes how a sender signs; [Template.Scheme] makes a
-// [core.Scheme] of it. Most providers of this package are written with it, and
-// so can one of your own be:
+// Template describes how a sender signs; [Template.Scheme] turns it into a
+// [core.Scheme]. Most schemes of this package are templates. Write one for a
+// sender that is not listed:
 //
 //	schemes.Template{
 //		Name:      "acme",
@@ -26,131 +26,133 @@ import (
 //		Content:   "{timestamp}.{body}",
 //	}.Scheme()
 type Template struct {
-	// Name is part of every replay key: short, of letters, digits and hyphens,
-	// and never changed.
+	// Name is part of every replay key. Keep it short, use only lower-case
+	// letters, digits and hyphens, and never change it.
 	Name string
-	// Signature is where the signatures stand. Several headers are several
-	// places, each of which may be absent.
+	// Signature is the place of the signatures. Together with More there may be
+	// several, and a request may lack some of them.
 	Signature Field
-	// More are further places of signatures, of keys in rotation: headers if
-	// Signature is one, else in the body.
+	// More lists further places of signatures, for keys in rotation. Each must
+	// be of the same kind as Signature: a header, in the query, or in the body.
 	More []Field
-	// List separates the signatures of one value: ",", ";" or " ". Empty: a
-	// value is one signature.
+	// List separates the signatures in one value: ",", ";" or " ". If it is
+	// empty, a value is one signature.
 	List string
-	// Label stands in front of a signature: "sha256=", "v1=". In a list,
-	// entries with another one are skipped.
+	// Label is the text before a signature: "sha256=", "v1=". In a list,
+	// entries with another label are skipped.
 	Label string
 	// Algorithm makes the signatures. Default: HMAC-SHA256.
 	Algorithm Algorithm
-	// Encoding is how a signature is written. Default: [core.Hex].
+	// Encoding is how a signature is encoded. Default: [core.Hex].
 	Encoding core.Encoding
-	// Secret is how the text of a secret becomes a key. Default: as it is.
+	// Secret is how the text of a secret becomes a key. Default: [Verbatim].
 	Secret SecretText
-	// Timestamp is where the signed time stands, Unit how it is written, and
-	// Stamping what it says. Content must hold it.
+	// Timestamp is the place of the timestamp, Unit its format, and Stamping
+	// its meaning. Content must include it.
 	Timestamp Field
 	Unit      Unit
 	Stamping  core.Stamping
-	// Nonce is where a signed value stands that the sender makes anew at each
-	// attempt, beside the time of the attempt. Like that time it identifies
+	// Nonce is the place of a signed value that the sender generates for each
+	// attempt, in addition to the timestamp. Like that timestamp, it identifies
 	// nothing.
 	Nonce Field
-	// ID is where the message id stands: what stays the same over all attempts
-	// of a message and is different for every other. Content decides whether it
-	// is signed. A signed id identifies the message alone. In a header that is
-	// not signed it is a delivery id: it counts together with the signed
-	// content, within [core.Config].Repeats. A message without its id is
-	// refused, unless IDOptional says otherwise.
+	// ID is the place of the message id, which is the same for all attempts of
+	// a message and unique to it. Content decides whether it is signed. A
+	// signed id identifies the message on its own. An id in an unsigned header
+	// is a delivery id: it counts together with the signed content, within
+	// [core.Config].Repeats. A message without its id is rejected unless
+	// IDOptional is set.
 	ID Field
 	// IDOptional accepts messages without an id: the signed content identifies
-	// them. A sender that always sends one is better off without it, because
-	// two events with equal content cannot be told apart then.
+	// them. Do not set it for a sender that always sends an id. Two events with
+	// equal content could not be distinguished.
 	IDOptional bool
-	// Topic is an unsigned header that says what the event is, where a sender
-	// may send the same content for several. It may be absent, and counts as an
-	// unsigned ID does.
+	// Topic is an unsigned header with the type of the event, for a sender that
+	// may send the same content for several events. It may be absent. It counts
+	// in the same way as an unsigned ID.
 	Topic Field
-	// Stable are the members of the body that stay the same over all attempts
-	// of an event, objects and arrays included, for a sender that signs an id
-	// but renders the rest of the body anew at each attempt: what the event is,
-	// when it was, and its data. All attempts under one id must agree in them.
-	// Empty, or none of them is there: they must agree in the whole signed
-	// content without the time.
+	// Stable lists the members of the body that are equal in all attempts of an
+	// event: its type, its time and its data. A member may be an object or an
+	// array. Stable is for a sender that signs an id but renders the rest of
+	// the body again for each attempt. All attempts with one id must agree in
+	// these members. If Stable is empty, or if none of the members is present,
+	// they must agree in the whole signed content without the timestamp.
 	Stable []Field
 	// Indistinct says that two events may have the same signed content, or that
-	// nobody knows. A message without its ID (or, where the sender has none,
-	// without its Topic) is not acknowledged then when it comes again: it may
-	// be another event.
+	// this is unknown. Such a message may be another event when it arrives
+	// again, so it is not acknowledged. The exception is a message with its ID
+	// or, if the sender has no ID, with its Topic.
 	Indistinct bool
-	// Batch says how a body with several events is identified, where the path
-	// of ID has an index: JSON("events", "0", "id").
+	// Batch says how a body with several events is identified, for an ID whose
+	// path has an index: JSON("events", "0", "id").
 	Batch Batch
-	// IDLength is the exact length of an id that stands in Content beside
-	// something else without text between.
+	// IDLength is the exact length of the id. It is needed if Content has no
+	// literal between the id and the next part.
 	IDLength int
 	// Content is the signed text, with {id}, {timestamp}, {nonce}, {body},
 	// {method} and {url}: "v0:{timestamp}:{body}". {header:Name} and
-	// {query:name} are values that belong to the message, and identify it with
-	// the rest of the content: what differs between two attempts is a Nonce.
-	// {secret} is the secret, at the end.
+	// {query:name} are values that belong to the message and help to identify
+	// it. Use Nonce for a value that differs between attempts. {secret} is the
+	// secret, and must come last.
 	Content string
 	// Gunzip says that the sender signs the body before it compresses it with
-	// gzip. A compressed body is decompressed, up to 8 MiB and 64 times its
-	// size, and what comes of that is signed and identifies the message. Other
-	// compressed bytes may stand for the same body, so BodySigned is false
-	// then.
+	// gzip. The scheme decompresses such a body, up to 8 MiB and 64 times its
+	// size. The result is signed and identifies the message. Other compressed
+	// bytes may decompress to the same body, so BodySigned is false for a
+	// compressed one.
 	Gunzip bool
-	// URL is the public address of the endpoint, for {url}: never taken from
-	// what a request says of its host. With an origin alone, path and query are
-	// those of the request; with a path, the query is. With a query it is the
-	// whole, and a request's own query must equal it; so it must where
-	// something else than a line break follows {url}, or the body stands in
-	// front of it.
+	// URL is the public address of the endpoint, for {url}. The host never
+	// comes from the request. If URL is only an origin, path and query come
+	// from the request; if it has a path, only the query does. If it has a
+	// query, URL is the whole address, and the query of a request must equal
+	// it. URL is also the whole address if the body comes before {url}, or if
+	// anything but a line break follows {url}.
 	URL string
-	// Past and Future are the window that the sender prescribes; zero: the
-	// usual ones of [core.Config].
+	// Past and Future are the tolerance that the sender prescribes. Zero: the
+	// defaults of [core.Config].
 	Past, Future time.Duration
-	// MaxSignatures is how many may be presented. Default: 16.
+	// MaxSignatures is the maximum number of signatures in a request. Default:
+	// 16.
 	MaxSignatures int
 
-	bodyless  bool // the sender signs no body: not for others to copy
-	idForLogs bool // an unsigned ID is not known to be kept over attempts, so it does not count
+	bodyless  bool // the sender signs no body; unexported, so that only reviewed schemes have it
+	idForLogs bool // the unsigned ID may differ between attempts, so it does not count
 }
 
 // Field is a place in a request: [Header], [Entry], [Item], [Query] or [JSON].
-// The zero Field is none.
+// The zero Field is no place.
 type Field struct {
 	header string   // canonical
-	key    string   // of an entry of a list
-	item   int      // of a list without keys, counted from 1
-	query  string   // a parameter of the URL
-	path   []string // in the JSON body
+	key    string   // key of a list entry, with its "="
+	item   int      // position in a list without keys, counted from 1
+	query  string   // name of a URL parameter
+	path   []string // path in the JSON body
 }
 
-// Header is the value of a header.
+// Header returns the place that is the value of a header.
 func Header(name string) Field { return Field{header: http.CanonicalHeaderKey(name)} }
 
-// Entry is the value of "key=value" in the list that stands in a header.
+// Entry returns the place of the value of "key=value" in a list in a header.
 func Entry(header, key string) Field {
 	return Field{header: http.CanonicalHeaderKey(header), key: key + "="}
 }
 
-// Item is an entry of a list without keys that stands in a header, by its
+// Item returns the place of an entry of a list without keys in a header, by its
 // index: 0 is the first.
 func Item(header string, index int) Field {
 	if index >= 0 {
-		index++ // counted from 1, so that the zero Field is none; a negative one stays a mistake
+		index++ // count from 1, so the zero Field is no place; a negative index stays a mistake
 	}
 	return Field{header: http.CanonicalHeaderKey(header), item: index}
 }
 
-// Query is the value of a parameter of the request's URL, which must be there
-// once.
+// Query returns the place of the value of a URL parameter. The parameter must
+// occur exactly once.
 func Query(name string) Field { return Field{query: name} }
 
-// JSON is a string or number in the JSON body, by the names that lead to it. In
-// an array, the name is an index: "0" is the first.
+// JSON returns the place of a string or number in the JSON body, by the names
+// of the members that lead to it. In an array, the name is an index: "0" is the
+// first.
 func JSON(path ...string) Field { return Field{path: path} }
 
 func (f *Field) none() bool   { return f.header == "" && f.query == "" && len(f.path) == 0 }
@@ -159,33 +161,33 @@ func (f *Field) same(other Field) bool {
 	return f.header == other.header && f.key == other.key && f.item == other.item && f.query == other.query && slices.Equal(f.path, other.path)
 }
 
-// whole says that the field is a header as a whole.
+// whole reports whether the field is the whole value of a header.
 func (f *Field) whole() bool { return f.header != "" && f.key == "" && f.item == 0 }
 
-// Batch is how a body with several events is identified.
+// Batch says how a body with several events is identified.
 type Batch uint8
 
-// The zero Batch refuses them.
+// The zero Batch rejects such bodies.
 const (
 	// BatchRefused: a body with several events is malformed.
 	BatchRefused Batch = iota
-	// BatchByContent: the signed content identifies a body with several events,
-	// the id one with a single event. If a retry has other events together, it
-	// is another message.
+	// BatchByContent: the signed content identifies a body with several events;
+	// the id identifies a body with one. A retry that groups the events
+	// differently is another message.
 	BatchByContent
 )
 
-// Unit is how a timestamp is written.
+// Unit is the format of a timestamp.
 type Unit uint8
 
-// The units. Digits are canonical: no sign, no zero in front.
+// The units. Numbers are canonical: no sign, no leading zero.
 const (
 	Seconds Unit = iota // since 1970
 	Milliseconds
 	RFC3339
-	ISO8601  // RFC 3339, or the same without a zone, which is UTC
+	ISO8601  // RFC 3339, or the same without a zone, then in UTC
 	HTTPDate // "Sun, 06 Nov 1994 08:49:37 GMT"
-	UnixTime // seconds since 1970, or milliseconds where there are 13 digits
+	UnixTime // seconds since 1970, or milliseconds if it has 13 digits
 )
 
 // SecretText is how the text of a secret becomes a key.
@@ -193,7 +195,7 @@ type SecretText uint8
 
 // The forms of secrets.
 const (
-	Verbatim SecretText = iota // its bytes are the key
+	Verbatim SecretText = iota // the bytes of the text are the key
 	HexText
 	Base64Text // padded standard base64; a public key of ECDSA or RSA in SPKI DER, or in a certificate: the lines of a PEM file, joined
 )
@@ -202,7 +204,8 @@ const (
 type Algorithm struct{ of *algorithm }
 
 // The algorithms. Do not assign to them. They are variables so that a program
-// links only what it names: one with HMAC has nothing that reads public keys.
+// links only what it names: a program that uses HMAC links no parser for public
+// keys.
 //
 //nolint:gochecknoglobals // constants
 var (
@@ -210,13 +213,13 @@ var (
 	HMACSHA1   = Algorithm{&hmacSHA1}
 	HMACSHA512 = Algorithm{&hmacSHA512}
 	Ed25519    = Algorithm{&eddsa}
-	ECDSAP256  = Algorithm{&ecdsaP256} // over SHA-256, the signature in ASN.1 DER
+	ECDSAP256  = Algorithm{&ecdsaP256} // over SHA-256, with the signature in ASN.1 DER
 	RSASHA256  = Algorithm{&rsaSHA256} // PKCS #1 v1.5
 	RSASHA512  = Algorithm{&rsaSHA512} // PKCS #1 v1.5
-	SHA256     = Algorithm{&plainHash} // of a Content that ends with {secret}: no MAC, for senders that have nothing better
+	SHA256     = Algorithm{&plainHash} // needs a Content that ends with {secret}; weaker than an HMAC, for senders that have nothing better
 )
 
-// Scheme checks the template and makes a scheme of it. The error lists every
+// Scheme checks the template and returns a scheme. The error lists every
 // mistake.
 func (t Template) Scheme() (core.Scheme, error) {
 	s, err := t.build()
@@ -226,7 +229,8 @@ func (t Template) Scheme() (core.Scheme, error) {
 	return s, nil
 }
 
-// must is for the providers of this package whose templates depend on nothing.
+// must is for schemes of this package whose templates depend on no argument. A
+// mistake in one is a bug that every test of the scheme finds.
 func must(t Template) *templated {
 	s, err := t.build()
 	if err != nil {
@@ -235,8 +239,8 @@ func must(t Template) *templated {
 	return s
 }
 
-// fromSettings is for providers whose template holds what a program passed:
-// [core.New] reports the mistake.
+// fromSettings is for schemes whose template contains arguments of the program.
+// [core.New] reports a mistake in them, so constructors need no error result.
 func fromSettings(t Template) core.Scheme {
 	s, err := t.build()
 	if err != nil {
@@ -245,7 +249,8 @@ func fromSettings(t Template) core.Scheme {
 	return s
 }
 
-// unusable stands for a scheme that could not be made.
+// unusable is the scheme of a constructor that failed. It rejects everything
+// with err.
 type unusable struct {
 	name string
 	err  error
@@ -258,11 +263,14 @@ func (u unusable) ParseKey(string) (core.VerifyKey, error)         { return nil,
 func (u unusable) ReadHeader(*core.Request, *core.Attempt) error   { return u.err }
 func (u unusable) ReadBody(_ *core.Request, _ *core.Attempt) error { return u.err }
 
+// build checks everything at start-up, and collects all mistakes. So requests
+// need no checks of the template.
 func (t Template) build() (*templated, error) {
 	s := &templated{t: t, label: strings.TrimRight(t.Label, "=,:")}
 	var mistakes []error
 	fail := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
 
+	// Names are parts of store keys and metrics, so their alphabet is small.
 	if t.Name == "" || strings.ContainsFunc(t.Name, func(r rune) bool {
 		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
 	}) {
@@ -315,11 +323,13 @@ func (t Template) build() (*templated, error) {
 		}
 	}
 	mistakes = append(mistakes, s.checkKeys()...)
+	// From here on the parts are known; the following checks depend on them.
 	s.front = s.inFront()
 	s.outlined()
 	if len(t.More) > 0 {
 		s.moreOf = commonPrefix(t.More)
 	}
+	// The important check: without it, one signature could fit two messages.
 	for _, m := range s.ambiguous() {
 		fail("Content: %s", m)
 	}
@@ -334,8 +344,8 @@ func (t Template) build() (*templated, error) {
 	return s, nil
 }
 
-// checkKeys finds secrets in a text that is public, or in no text where there
-// must be one.
+// checkKeys finds a {secret} under an algorithm with public keys, and a plain
+// hash without one. It also finds a SecretText that cannot hold a public key.
 func (s *templated) checkKeys() (mistakes []error) {
 	algorithm := s.t.Algorithm.is()
 	private := algorithm.public != nil
@@ -351,10 +361,12 @@ func (s *templated) checkKeys() (mistakes []error) {
 	return mistakes
 }
 
-// checkStamp finds a time or an id that is said to count but is not signed.
+// checkStamp finds a timestamp, an id or a nonce that is described but not
+// signed, or signed but not described.
 func (s *templated) checkStamp() (mistakes []error) {
 	t := &s.t
 	stamped := t.Stamping == core.StampedOnce || t.Stamping == core.StampedEachAttempt
+	// A timestamp in the body is signed with the body.
 	signedStamp := s.has(partTimestamp) || t.Timestamp.inBody() && s.has(partBody)
 	switch {
 	case t.Stamping == core.NotIdentified:
@@ -373,6 +385,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 	if s.has(partID) && t.ID.none() {
 		mistakes = append(mistakes, errors.New("the content has {id}, but ID does not say where it stands"))
 	}
+	// core compares contents with at most two varying parts left out, the timestamp and the nonce.
 	switch n := t.Nonce; {
 	case s.has(partNonce) != !n.none():
 		mistakes = append(mistakes, errors.New("the Nonce must be signed: Content has {nonce} if and only if Nonce says where it stands"))
@@ -390,7 +403,8 @@ func (s *templated) checkStamp() (mistakes []error) {
 	return mistakes
 }
 
-// checkIdentity finds what cannot tell one message from another.
+// checkIdentity finds fields that cannot distinguish messages, or that
+// contradict each other.
 func (s *templated) checkIdentity() (mistakes []error) {
 	t := &s.t
 	s.batches = slices.ContainsFunc(t.ID.path, isIndex)
@@ -411,6 +425,8 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	if t.ID.inBody() && !s.has(partBody) && !s.has(partID) {
 		mistakes = append(mistakes, errors.New("the body has the ID but is not signed, and Content lacks {id}"))
 	}
+	// Unsigned members could be changed by anybody, and without a signed id nothing compares
+	// attempts.
 	if len(t.Stable) > 0 && (!s.has(partBody) || !s.signsID() || slices.ContainsFunc(t.Stable, func(f Field) bool { return !f.inBody() })) {
 		mistakes = append(mistakes, errors.New("the Stable members belong to a signed id, and each stands in a signed JSON body"))
 	}
@@ -429,17 +445,18 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	return mistakes
 }
 
-// signsID says that the signature covers the id.
+// signsID reports whether the signature covers the id.
 func (s *templated) signsID() bool { return s.has(partID) || s.t.ID.inBody() && s.has(partBody) }
 
-// delivers says that the id is an unsigned one that counts.
+// delivers reports whether the id is a delivery id: unsigned, but part of the
+// identity.
 func (s *templated) delivers() bool { return s.t.ID.header != "" && !s.has(partID) && !s.t.idForLogs }
 
-// counts says that there is an unsigned id or topic, which counts together with
-// the content.
+// counts reports whether an unsigned id or topic is part of the identity,
+// together with the content.
 func (s *templated) counts() bool { return s.delivers() || !s.t.Topic.none() }
 
-// readURL takes the URL apart.
+// readURL parses the URL of the template.
 func (s *templated) readURL() error {
 	if !s.has(partURL) {
 		if s.t.URL != "" {
@@ -451,6 +468,7 @@ func (s *templated) readURL() error {
 	if err != nil {
 		return err
 	}
+	// The body and the address must not share a border that a request can move.
 	if s.mustBeWhole() {
 		u.exact()
 	}
@@ -458,8 +476,10 @@ func (s *templated) readURL() error {
 	return nil
 }
 
-// mustBeWhole says that the request may choose no part of the address: whoever
-// sends it could move a part of the body there. A line break ends an address.
+// mustBeWhole reports whether the request must not determine any part of the
+// address. Otherwise an attacker could move a part of the body into the address
+// under one signature. Only a line break clearly ends an address, because none
+// can contain one.
 func (s *templated) mustBeWhole() bool {
 	i := s.index(partURL)
 	if i+1 == len(s.parts) {
@@ -471,10 +491,11 @@ func (s *templated) mustBeWhole() bool {
 // address is the public address of an endpoint.
 type address struct {
 	text  string
-	path  bool // text has a path
-	query bool // text has all there is
+	path  bool // text has a path, so requests only add a query
+	query bool // text is complete, so requests add nothing
 }
 
+// publicURL parses the public address of an endpoint.
 func publicURL(text string) (address, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -486,10 +507,11 @@ func publicURL(text string) (address, error) {
 	return address{text, u.Path != "", u.RawQuery != "" || u.ForceQuery}, nil
 }
 
+// exact makes the configured text the whole address.
 func (a *address) exact() { a.path, a.query = true, true }
 
-// write adds the address that r was sent to; ok is false if it cannot have been
-// sent to this one.
+// write appends the public address of r to c. It returns false if r cannot have
+// been sent to this endpoint.
 func (a *address) write(r *core.Request, c *core.Content) bool {
 	base, rest, ok := a.of(r)
 	c.WriteString(base)
@@ -497,18 +519,20 @@ func (a *address) write(r *core.Request, c *core.Content) bool {
 	return ok
 }
 
-// of returns that address in two parts, the first of which is configured.
+// of returns the public address of r in two parts: base is configured, and rest
+// comes from the request.
 func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	target := r.URL
-	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form
+	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form: a proxy may send it, and its host is not trusted
 		target = target[i+3:]
 		target = target[max(strings.IndexByte(target, '/'), 0):]
 	}
 	if strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' }) {
-		return "", "", false // no request line can hold it, but something else than HTTP/1 might
+		return "", "", false // HTTP/1 cannot carry these characters, but other protocols might
 	}
 	path, query, has := strings.Cut(target, "?")
 	switch {
+	// The signed address is the configured one, with its spelling. The query is only compared.
 	case a.query:
 		_, own, _ := strings.Cut(a.text, "?")
 		return a.text, "", query == own

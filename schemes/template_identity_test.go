@@ -14,7 +14,7 @@ import (
 	"github.com/hookonce/hookonce/whtest"
 )
 
-// counting counts the visits of a store.
+// counting counts the calls to a store.
 type counting struct {
 	core.SeenStore
 
@@ -346,7 +346,7 @@ func TestAListWithoutKeysPassesTheSuite(t *testing.T) {
 		receive(t, scheme, 0, secret).handles(t, tt.name, request("{}", "Recurly-Signature", tt.list), done, tt.reason)
 	}
 
-	// The time in front of the signatures of one header takes no place in another.
+	// A timestamp before the signatures in one header does not shift the entries of another.
 	template.Timestamp, template.More = schemes.Header("Recurly-Time"), []schemes.Field{schemes.Header("Recurly-Signature-2")}
 	template.ID, template.IDOptional = schemes.Item("Recurly-Signature", 1), true
 	if scheme, err = template.Scheme(); err != nil {
@@ -383,8 +383,8 @@ func TestAnItemBehindTheSignaturesIsSignedInItsPlace(t *testing.T) {
 	}
 }
 
-// A sender that moves to another signature sends a retry under the new one: the text around the
-// body is not the message.
+// A sender that moves to another scheme signs a retry with the new one. The
+// text around the body is not part of the message.
 func TestARetryUnderAnotherSchemeOfAnyIsRecognized(t *testing.T) {
 	t.Parallel()
 	member := func(name, header, content string) core.Scheme {

@@ -17,33 +17,35 @@ import (
 
 const (
 	maxSignatures     = 16
-	maxSignatureBytes = 4 << 10 // of one header
-	fewHeaders        = 4       // are looked up one by one
+	maxSignatureBytes = 4 << 10 // per header
+	fewHeaders        = 4       // up to this many headers, one lookup each is cheapest
 )
 
-// templated is the scheme of a [Template].
+// templated implements [Template].
 type templated struct {
 	t     Template
-	label string // without the sign behind it
+	label string // Label without its final sign
 	parts []part
-	place [partValue + 1]int // of each kind in parts, counted from 1
-	front int                // so many parts stand in headers alone
+	place [partValue + 1]int // position of each kind in parts, counted from 1; zero: absent
+	front int                // number of leading parts that need no body
 	url   address
 
-	moreOf  string // what the headers of many t.More begin with
-	batches bool   // the path of the id leads into an array
+	moreOf  string // common prefix of the headers in t.More
+	batches bool   // the path of the id has an index
 
-	outline outline  // what is read of the body
-	at      struct { // where in it, 0 if not in the body
+	outline outline  // the values to read from the body
+	at      struct { // their positions in outline, zero for a value outside the body
 		id, timestamp int
 		signatures    []int
 		stable        []int
 	}
 }
 
-// outlined lists what is read of a JSON body.
+// outlined builds the outline, once for a scheme. So one pass over a body finds
+// all its values.
 func (s *templated) outlined() {
 	o, t := &s.outline, &s.t
+	// Only the id asks for other elements: a second event in the body matters for identity alone.
 	s.at.id, s.at.timestamp = o.add(t.ID.path, false, true), o.add(t.Timestamp.path, false, false)
 	if t.Signature.inBody() {
 		for _, f := range append([]Field{t.Signature}, t.More...) {
@@ -61,9 +63,9 @@ func (s *templated) Stamping() core.Stamping { return s.t.Stamping }
 // Facts implements [core.Describer].
 func (s *templated) Facts() core.Facts { return s.facts(s, nil) }
 
-// facts are those of outer, which is s or embeds it. prepare is for a scheme
-// that signs more than its template says: it puts that into the request, unless
-// it is there. nil: nothing.
+// facts returns the facts of outer, which is s or embeds it. prepare is for a
+// scheme that signs more than its template describes. It adds the missing
+// values to a request before Sign signs it. It may be nil.
 func (s *templated) facts(outer core.Scheme, prepare func(*signing)) core.Facts {
 	f := core.Facts{
 		Past: s.t.Past, Future: s.t.Future, FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.is().public != nil,
@@ -87,7 +89,7 @@ func (s *templated) facts(outer core.Scheme, prepare func(*signing)) core.Facts 
 	return f
 }
 
-// commonPrefix is what the headers begin with.
+// commonPrefix returns the longest common prefix of the names of headers.
 func commonPrefix(headers []Field) string {
 	prefix := headers[0].header
 	for _, f := range headers[1:] {
@@ -98,7 +100,7 @@ func commonPrefix(headers []Field) string {
 	return prefix
 }
 
-// headers lists the headers that are read, in canonical form.
+// headers lists the headers that the scheme reads, in canonical form.
 func (s *templated) headers() []string {
 	var names []string
 	add := func(f Field) {
@@ -115,11 +117,11 @@ func (s *templated) headers() []string {
 	return names
 }
 
-// identity is [core.Facts].IdentifiedBy.
+// identity returns [core.Facts].IdentifiedBy.
 func (s *templated) identity() string {
 	switch {
 	case s.t.Gunzip:
-		return "" // of a body that others take as it is
+		return "" // other schemes identify the compressed bytes
 	case s.t.ID.inBody() && s.has(partBody):
 		return jsonPointer(s.t.ID.path)
 	case s.t.Content == byBody:
@@ -129,10 +131,11 @@ func (s *templated) identity() string {
 	}
 }
 
-// byBody is the content and the identity of what signs the body alone.
+// byBody is the content of a scheme that signs only the body.
+// [core.Facts].IdentifiedBy has the same text for it.
 const byBody = "{body}"
 
-// jsonPointer writes a path as RFC 6901 does.
+// jsonPointer returns a path in the form of RFC 6901.
 func jsonPointer(path []string) string {
 	var b strings.Builder
 	for _, name := range path {
@@ -168,6 +171,7 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if err := s.readUnsigned(r.Header, a); err != nil {
 		return err
 	}
+	// Write these parts now. They may have errors, and those should cost no read of the body.
 	for i := range s.front {
 		if err := s.write(i, stamp, r, a); err != nil {
 			return err
@@ -185,7 +189,8 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// write adds the part at i, where it stands outside the body.
+// write appends the part at i to the signed content, unless it depends on the
+// body.
 func (s *templated) write(i int, stamp string, r *core.Request, a *core.Attempt) error {
 	switch p := &s.parts[i]; p.kind {
 	case partLiteral:
@@ -207,16 +212,18 @@ func (s *templated) write(i int, stamp string, r *core.Request, a *core.Attempt)
 			return err
 		}
 		if p.kind == partNonce {
-			a.Content.WriteTime(value) // it differs as the time does
+			a.Content.WriteTime(value) // it differs between attempts, as the timestamp does
 		} else {
 			a.Content.WriteString(value)
 		}
-	case partBody, partMethod, partURL, partSecret: // ReadBody adds the first three, a key its secret
+	case partBody, partMethod, partURL, partSecret: // ReadBody writes the first three; a key adds the secret
 	}
 	return nil
 }
 
-// outside returns what must be there exactly once, in a header or in the query.
+// outside returns the value of a field outside the body. The value must be
+// present exactly once: with two of them, two readers could each take another
+// one.
 func (f *Field) outside(r *core.Request, list string) (string, error) {
 	if f.query == "" {
 		return f.inHeader(r.Header, list)
@@ -225,6 +232,7 @@ func (f *Field) outside(r *core.Request, list string) (string, error) {
 	value, found := "", false
 	for pair := range strings.SplitSeq(query, "&") {
 		key, text, _ := strings.Cut(pair, "=")
+		// Compare the decoded name, or an escaped spelling of it could hide a second value.
 		if key, err := url.QueryUnescape(key); err != nil || key != f.query {
 			continue
 		}
@@ -240,13 +248,15 @@ func (f *Field) outside(r *core.Request, list string) (string, error) {
 	return value, nil
 }
 
-// present returns what a request has there, for those who would add it.
+// present returns the value of the field in a request that is about to be
+// signed. ok is false if Sign must add it.
 func (f *Field) present(r *core.Request) (string, bool) {
 	text, err := f.outside(r, "")
 	return text, err == nil
 }
 
-// readID takes an id from its header, where it is signed or good for logs.
+// readID reads an id from outside the body that is signed, or that is only for
+// logs.
 func (s *templated) readID(r *core.Request, a *core.Attempt) error {
 	f := &s.t.ID
 	signed := s.has(partID)
@@ -257,14 +267,15 @@ func (s *templated) readID(r *core.Request, a *core.Attempt) error {
 	if err == nil {
 		err = s.setID(id, a)
 	}
+	// An id that is only for logs never makes a message malformed.
 	if err != nil && signed {
 		return err
 	}
 	return nil
 }
 
-// readUnsigned takes the delivery id and the topic, which count although they
-// are not signed.
+// readUnsigned reads the delivery id and the topic. They are not signed, but
+// are part of the identity.
 func (s *templated) readUnsigned(h core.Header, a *core.Attempt) error {
 	if s.delivers() {
 		id, err := s.t.ID.unsigned(h, s.t.List)
@@ -286,7 +297,8 @@ func (s *templated) readUnsigned(h core.Header, a *core.Attempt) error {
 	return nil
 }
 
-// unsigned returns what may be absent, but not empty, and is there once.
+// unsigned returns an unsigned value, or "" if it is absent. An empty value is
+// an error: it must not look like an absent one.
 func (f *Field) unsigned(h core.Header, list string) (string, error) {
 	text, found, err := f.once(lines(h, f.header), list)
 	switch {
@@ -300,7 +312,7 @@ func (f *Field) unsigned(h core.Header, list string) (string, error) {
 	return text, nil
 }
 
-// name is the header and, in a list, the entry.
+// name describes the field in errors.
 func (f *Field) name() string {
 	switch {
 	case f.key != "":
@@ -314,12 +326,13 @@ func (f *Field) name() string {
 	}
 }
 
-// setID takes an id that stands in the signed text, or is good for logs.
+// setID stores an id that is part of the signed text, or that is only for logs.
 func (s *templated) setID(id string, a *core.Attempt) error {
 	switch {
 	case !visible(id):
 		return malformed("the message id is not 1 to 256 characters of printable ASCII")
 	case !s.has(partID):
+	// A fixed length marks the end of the id, so it needs no fence.
 	case s.t.IDLength != 0 && len(id) != s.t.IDLength:
 		return malformed("the message id does not have " + strconv.Itoa(s.t.IDLength) + " characters")
 	case s.t.IDLength == 0:
@@ -331,11 +344,14 @@ func (s *templated) setID(id string, a *core.Attempt) error {
 	return nil
 }
 
+// visible reports whether an id is 1 to 256 characters of printable ASCII. Such
+// an id is safe in logs, headers and store keys.
 func visible[T string | []byte](id T) bool {
 	if len(id) == 0 || len(id) > 256 {
 		return false
 	}
 	for i := range len(id) {
+		// No space: some logs and headers split there.
 		if id[i] <= ' ' || id[i] > '~' {
 			return false
 		}
@@ -343,8 +359,8 @@ func visible[T string | []byte](id T) bool {
 	return true
 }
 
-// readSignatures collects those with our label; the others are no concern of
-// ours and cost nothing later.
+// readSignatures collects the signatures with our label. It skips the others
+// here, so they cost nothing later.
 func (s *templated) readSignatures(r *core.Request, a *core.Attempt) error {
 	if s.t.Signature.query != "" {
 		return s.readSignatureQuery(r, a)
@@ -352,6 +368,8 @@ func (s *templated) readSignatures(r *core.Request, a *core.Attempt) error {
 	if err := s.readSignatureHeader(s.t.Signature.header, lines(r.Header, s.t.Signature.header), a); err != nil {
 		return err
 	}
+	// Some senders have many headers for keys in rotation. Count first how many of them a request
+	// has, in one pass over its headers, and stop after the last one.
 	left := len(s.t.More)
 	if h, ok := r.Header.(http.Header); ok && left > fewHeaders {
 		left = 0
@@ -362,6 +380,7 @@ func (s *templated) readSignatures(r *core.Request, a *core.Attempt) error {
 		}
 	}
 	for i := range s.t.More {
+		// All headers that the request has were read.
 		if left <= 0 {
 			break
 		}
@@ -395,11 +414,13 @@ func (s *templated) readSignatureQuery(r *core.Request, a *core.Attempt) error {
 }
 
 func (s *templated) readSignatureHeader(header string, values []string, a *core.Attempt) error {
+	// Without a list, a second header is unexpected: the sender sends one.
 	if len(values) > 1 && s.t.List == "" {
 		return malformed(header + " appears " + strconv.Itoa(len(values)) + " times: cannot tell which one counts")
 	}
 	size, item := 0, 0
 	for _, v := range values {
+		// Bound the work before verification: strangers send these headers.
 		if size += len(v); size > maxSignatureBytes {
 			return malformed("more than " + strconv.Itoa(maxSignatureBytes) + " bytes of signatures")
 		}
@@ -410,6 +431,7 @@ func (s *templated) readSignatureHeader(header string, values []string, a *core.
 			}
 			item++
 			text, ok := cutKey(entry, s.t.Label)
+			// Without a label, the entries of timestamp and id would look like signatures.
 			if !ok || text == "" || s.t.Timestamp.isEntry(header, entry, item) || s.t.ID.isEntry(header, entry, item) {
 				continue
 			}
@@ -422,7 +444,8 @@ func (s *templated) readSignatureHeader(header string, values []string, a *core.
 	return nil
 }
 
-// isEntry says that an entry of a header, counted from 1, is the field.
+// isEntry reports whether the field is this entry of a header. item is the
+// position of the entry, counted from 1.
 func (f *Field) isEntry(header, entry string, item int) bool {
 	if f.header != header || f.whole() {
 		return false
@@ -431,8 +454,8 @@ func (f *Field) isEntry(header, entry string, item int) bool {
 	return item == f.item || f.key != "" && keyed
 }
 
-// cutKey returns what follows key in an entry of a list, without the spaces
-// around.
+// cutKey returns the text after key in an entry of a list. It trims spaces on
+// both sides.
 func cutKey(entry, key string) (string, bool) {
 	for entry != "" && entry[0] == ' ' {
 		entry = entry[1:]
@@ -447,7 +470,8 @@ func cutKey(entry, key string) (string, bool) {
 	return text, true
 }
 
-// cutEntry returns the first entry of a list; without a separator there is one.
+// cutEntry splits off the first entry of a list. Without a separator, the whole
+// value is one entry.
 func cutEntry(v, separator string) (entry, rest string, more bool) {
 	if separator != "" {
 		if i := strings.IndexByte(v, separator[0]); i >= 0 {
@@ -457,8 +481,8 @@ func cutEntry(v, separator string) (entry, rest string, more bool) {
 	return v, "", false
 }
 
-// lines returns the values of a header with a canonical name. Values would look
-// each time whether it is.
+// lines returns the values of a header with a canonical name. The map lookup is
+// cheaper than Values, which checks the name each time.
 func lines(h core.Header, name string) []string {
 	if m, ok := h.(http.Header); ok {
 		return m[name]
@@ -466,15 +490,16 @@ func lines(h core.Header, name string) []string {
 	return h.Values(name)
 }
 
-// valuesOf is lines for a name in any case. It allocates nothing for a usual
-// one, as http.CanonicalHeaderKey would.
+// valuesOf is lines for a name in any case. Unlike http.CanonicalHeaderKey, it
+// does not allocate for names of up to 64 bytes.
 func valuesOf(h core.Header, name string) []string {
 	m, ok := h.(http.Header)
+	// On the stack; the map lookup with a converted key does not allocate either.
 	var canonical [64]byte
 	if !ok || len(name) > len(canonical) {
 		return h.Values(name)
 	}
-	first := true // of a word
+	first := true // the next byte begins a word
 	for i := range len(name) {
 		c := name[i]
 		switch {
@@ -491,7 +516,8 @@ func valuesOf(h core.Header, name string) []string {
 	return m[string(canonical[:len(name)])]
 }
 
-// inHeader returns what must be there exactly once.
+// inHeader returns the value of a field in a header. The value must be present
+// exactly once.
 func (f *Field) inHeader(h core.Header, list string) (string, error) {
 	values := lines(h, f.header)
 	if len(values) == 0 || values[0] == "" {
@@ -508,16 +534,17 @@ func (f *Field) inHeader(h core.Header, list string) (string, error) {
 	}
 }
 
-// single is inHeader for a header as a whole.
+// single returns the value of a header that must be present exactly once.
 func single(h core.Header, name string) (string, error) {
 	f := Header(name)
 	return f.inHeader(h, "")
 }
 
-// once returns what may be absent from the values of the header, but is not
-// there twice.
+// once returns the value of the field in the values of its header. The value
+// may be absent, but occurring twice is an error.
 func (f *Field) once(values []string, list string) (text string, found bool, err error) {
 	switch {
+	// A proxy may have added one, and another reader may take the other.
 	case f.whole() && len(values) > 1:
 		return "", false, malformed(f.header + " appears " + strconv.Itoa(len(values)) + " times: cannot tell which one counts")
 	case f.whole() && len(values) == 1:
@@ -547,15 +574,20 @@ func (f *Field) once(values []string, list string) (text string, found bool, err
 }
 
 func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
+	// Look at the bytes, not at Content-Encoding: the header is not signed, and a proxy may drop
+	// it.
 	if s.t.Gunzip && bytes.HasPrefix(r.Body, []byte(gzipMagic)) {
 		body, err := gunzip(r.Body)
 		if err != nil {
 			return err
 		}
+		// Change a copy: the handler gets the body as it arrived.
 		plain := *r
 		plain.Body, r = body, &plain
 		a.BodySigned = false
 	}
+	// On the stack for all schemes of this package, so reading an unverified body allocates
+	// nothing.
 	var places [fewFields]place
 	found := s.outline.read(r.Body, places[:])
 	if err := s.readJSON(r.Body, &found, a); err != nil {
@@ -567,6 +599,7 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 		case partBody:
 			s.writeBody(r.Body, &found, a)
 		case partMethod:
+			// Other characters would blur the border between the method and the next part.
 			if !isMethod(r.Method) {
 				return malformed("the method has characters that are not capital letters")
 			}
@@ -595,13 +628,14 @@ const (
 	maxRatio     = 64
 )
 
-// gunzip decompresses a body that is not verified yet.
+// gunzip decompresses a body that is not verified yet, so size and ratio of the
+// result are bounded.
 func gunzip(body []byte) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return nil, malformed("the body begins like gzip, but cannot be decompressed")
 	}
-	limit := min(maxGunzipped, len(body)*maxRatio+4<<10) // strangers must not get much work for few bytes
+	limit := min(maxGunzipped, len(body)*maxRatio+4<<10) // an attacker must not cause much work with few bytes; 4 KiB more, because tiny bodies compress well
 	plain, err := io.ReadAll(io.LimitReader(z, int64(limit)+1))
 	switch {
 	case err != nil:
@@ -612,18 +646,19 @@ func gunzip(body []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// readStamp is the time as it stands in r.
+// readStamp returns the text of the timestamp in r.
 func (s *templated) readStamp(r *core.Request, found *contents) (string, error) {
 	if s.at.timestamp == 0 {
 		return s.t.Timestamp.outside(r, s.t.List)
 	}
-	text, _ := found.textOf(r.Body, s.at.timestamp) // readJSON found it
+	text, _ := found.textOf(r.Body, s.at.timestamp) // present, because readJSON has parsed it
 	return string(text), nil
 }
 
-// writeBody adds the body, and marks the time of the attempt if it stands in
-// it.
+// writeBody appends the body to the signed content. If the timestamp is in the
+// body, it marks those bytes as the time: they differ between attempts.
 func (s *templated) writeBody(body []byte, found *contents, a *core.Attempt) {
+	// Two attempts differ in these bytes, so they must not become part of the identity.
 	if s.at.timestamp != 0 && !s.t.bodyless {
 		if from, to, ok := found.placeOf(body, s.at.timestamp); ok {
 			a.Content.WriteBody(body[:from])
@@ -634,7 +669,7 @@ func (s *templated) writeBody(body []byte, found *contents, a *core.Attempt) {
 	a.Content.WriteBody(body)
 }
 
-// readJSON takes what stands in the body, which is not verified yet.
+// readJSON stores the values from the body in a. Nothing is verified yet.
 func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) error {
 	if s.at.timestamp != 0 {
 		text, ok := found.textOf(body, s.at.timestamp)
@@ -661,11 +696,13 @@ func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) erro
 		switch {
 		case ok:
 			a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
+		// The further places of More may be absent.
 		case i == 0:
 			return malformed("the body has no signature at " + strings.Join(s.t.Signature.path, "."))
 		}
 	}
 	if a.IDSigned {
+		// Only a signed id needs a comparison: without one, the content itself is the identity.
 		s.readStable(body, found, a)
 	} else {
 		a.Indistinct = s.indistinct(a.Unsigned)
@@ -673,13 +710,14 @@ func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) erro
 	return nil
 }
 
-// indistinct says that an equal message may be another event: the sender has no
-// delivery id or topic that tells them apart, or this request lost it.
+// indistinct reports whether an equal message may be another event. That is so
+// if the sender has no delivery id or topic that distinguishes them, or if this
+// request lost it.
 func (s *templated) indistinct(unsigned []string) bool {
 	return s.t.Indistinct && (len(unsigned) == 0 || unsigned[0] == "")
 }
 
-// readStable takes the members that all attempts of an event have in common.
+// readStable stores the members that are equal in all attempts of an event.
 func (s *templated) readStable(body []byte, found *contents, a *core.Attempt) {
 	some := false
 	for _, at := range s.at.stable {
@@ -688,13 +726,17 @@ func (s *templated) readStable(body []byte, found *contents, a *core.Attempt) {
 		a.Stable = append(a.Stable, value)
 	}
 	if !some {
+		// None is present: then all signed content must agree, so an empty list is needed.
 		a.Stable = a.Stable[:0]
 	}
 }
 
-// readBodyID takes the id, which the signature covers.
+// readBodyID stores the id from the body, which the signature covers. A bad id
+// does not make the message malformed here: a challenge needs none. core
+// reports Unidentified after verification.
 func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	path := s.t.ID.path
+	// An id identifies only one of several events.
 	if found.several {
 		if s.t.Batch == BatchRefused {
 			a.Unidentified = malformed("the body has other events beside the one at " + strings.Join(path, ".") + ": Template.Batch says how a body of several is identified")

@@ -4,8 +4,8 @@ import "github.com/hookonce/hookonce/core"
 
 // Terraform is the scheme of HCP Terraform's notifications:
 // X-Tfe-Notification-Signature, HMAC-SHA512 of the body in hexadecimal under
-// the token of the notification. The body identifies the message. Nobody says
-// that two events differ in it, so a handled message that comes again is not
+// the token of the notification. The body identifies the message. No document
+// says that two events have different bodies, so a redelivery is not
 // acknowledged. No time of an attempt is signed. Neither a library of the
 // sender nor a published vector confirms this scheme.
 //

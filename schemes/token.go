@@ -15,13 +15,13 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// DangerouslyReplayableToken is for a sender that shows a secret in a header
-// instead of signing: header is where, and prefix what stands in front of it,
-// as in "Bearer ". name is as in [Template].
+// DangerouslyReplayableToken is for a sender that sends a secret in a header
+// instead of signing. header names that header, and prefix is the text before
+// the secret, as in "Bearer ". name is as in [Template].
 //
-// Whoever captures one request has the secret. Nothing is signed: neither the
-// body nor the time, and no message can be told from another, so the handler
-// runs for each attempt. Take a sender's signatures where it has any.
+// Whoever captures one request has the secret. Neither the body nor the time is
+// signed. Nothing distinguishes messages, so the handler runs for each attempt.
+// If the sender also offers signatures, use those.
 func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 	t := token{name: name, field: Header(header), prefix: prefix}
 	if name == "" || header == "" {
@@ -30,9 +30,10 @@ func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 	return t
 }
 
-// DangerouslyReplayableBasicAuth is for a sender that shows a name and a
-// password, as Postmark and Chargebee do; see [DangerouslyReplayableToken]. The
-// secret is both, as in "name:password". name is as in [Template].
+// DangerouslyReplayableBasicAuth is for a sender that uses HTTP basic
+// authentication, as Postmark and Chargebee do; see
+// [DangerouslyReplayableToken]. The secret is the name and the password, as in
+// "name:password". name is as in [Template].
 func DangerouslyReplayableBasicAuth(name string) core.Scheme {
 	if name == "" {
 		return unusable{name, errors.New("it needs a name for its scheme")}
@@ -55,17 +56,18 @@ func (basicAuth) ParseKey(text string) (core.VerifyKey, error) {
 
 // DangerouslyReplayableGitLabToken is for GitLab's secret token,
 // X-Gitlab-Token; see [DangerouslyReplayableToken]. GitLab's signing token is
-// the Standard Webhooks scheme, core's default: take that where GitLab has it.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// the Standard Webhooks scheme, core's default: prefer it where GitLab offers
+// it. Neither a library of the sender nor a published vector confirms this
+// scheme.
 func DangerouslyReplayableGitLabToken() core.Scheme {
 	return token{name: "gitlab-token", field: Header("X-Gitlab-Token"), id: Header("Idempotency-Key")}
 }
 
-// DangerouslyReplayableOkta is for Okta's event hooks, which show a secret in
+// DangerouslyReplayableOkta is for Okta's event hooks, which send a secret in
 // Authorization; see [DangerouslyReplayableToken]. The secret is the whole
-// value of the header. The GET request that asks for the endpoint is answered
-// if handshake says so; the route must take GET as well. Neither a library of
-// the sender nor a published vector confirms this scheme.
+// value of the header. handshake says whether the endpoint responds to the GET
+// request by which Okta verifies it. The route must accept GET as well. Neither
+// a library of the sender nor a published vector confirms this scheme.
 func DangerouslyReplayableOkta(handshake Handshake) core.Scheme {
 	return okta{token{name: "okta", field: Header("Authorization")}, handshake}
 }
@@ -93,8 +95,8 @@ func (o okta) answer(r *core.Request) *core.Answer {
 
 // DangerouslyReplayableGraph is for Microsoft Graph's change notifications,
 // whose items each repeat the secret as clientState; see
-// [DangerouslyReplayableToken]. All items must have it. The request that asks
-// for the endpoint, with validationToken, is answered if handshake says so.
+// [DangerouslyReplayableToken]. All items must have it. handshake says whether
+// the endpoint responds to the validation request, which has a validationToken.
 // Neither a library of the sender nor a published vector confirms this scheme.
 func DangerouslyReplayableGraph(handshake Handshake) core.Scheme {
 	return graph{token{name: "graph"}, handshake}
@@ -135,6 +137,7 @@ func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err := json.Unmarshal(r.Body, &body); err != nil || len(body.Value) == 0 {
 		return malformed("the body is no list of notifications")
 	}
+	// Every item must carry the token, so that none vouches for another.
 	for _, item := range body.Value {
 		if item.ClientState == "" || item.ClientState != body.Value[0].ClientState {
 			return malformed("not all notifications have one clientState")
@@ -144,11 +147,11 @@ func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// DangerouslyReplayableEventGrid is for Azure Event Grid, with the secret as
-// the parameter of this name in the URL that is registered there; see
-// [DangerouslyReplayableToken]. The validation of a new subscription has the
-// secret as well and is answered. Neither a library of the sender nor a
-// published vector confirms this scheme.
+// DangerouslyReplayableEventGrid is for Azure Event Grid, whose requests have
+// the secret in a parameter of the registered URL; see
+// [DangerouslyReplayableToken]. The endpoint responds to the validation of a
+// new subscription, which has the secret too. Neither a library of the sender
+// nor a published vector confirms this scheme.
 func DangerouslyReplayableEventGrid(parameter string) core.Scheme {
 	if parameter == "" {
 		return unusable{"eventgrid", errors.New("the name of the URL's parameter that holds the secret is missing")}
@@ -195,12 +198,12 @@ func answerEventGrid(_ context.Context, r *core.Request, _ *core.Message, _ core
 	return answerJSON(map[string]string{"validationResponse": events[0].Data.ValidationCode})
 }
 
-// token is the scheme of a shown secret.
+// token is a scheme whose sender sends the secret itself.
 type token struct {
 	name   string
 	field  Field
 	prefix string
-	id     Field // for logs
+	id     Field // unsigned, for logs only
 }
 
 const tokenLabel = "token"
@@ -250,9 +253,12 @@ func (t token) ReadHeader(r *core.Request, a *core.Attempt) error {
 
 func (token) ReadBody(*core.Request, *core.Attempt) error { return nil }
 
-// tokenKey compares in a time that depends on neither token.
+// tokenKey compares tokens in a time that depends on neither. The field is a
+// function, because fmt prints only the address of one.
 type tokenKey struct{ equal func(text string) bool }
 
+// tokenEquals compares hashes, so the time does not depend on the length of the
+// token either.
 func tokenEquals(token string) func(string) bool {
 	want := sha256.Sum256([]byte(token))
 	return func(text string) bool {
@@ -262,6 +268,7 @@ func tokenEquals(token string) func(string) bool {
 }
 
 func (k tokenKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
+	// Compare all of them, so the time does not depend on which one matched.
 	found := false
 	for _, sig := range a.Signatures {
 		if sig.Label == tokenLabel && k.equal(sig.Text) {

@@ -7,14 +7,14 @@ import (
 )
 
 // Trello is the scheme of Trello: X-Trello-Webhook, HMAC-SHA1 in base64 of the
-// body and the callback address, under the secret of the app. address is that
-// of the endpoint, whole, as it was registered.
+// body and the callback address, under the secret of the app. address is the
+// complete address of the endpoint as registered.
 //
-// Trello asks for the endpoint with HEAD when the webhook is made. It is
-// answered only if handshake says so; the route must take HEAD as well.
+// Trello verifies the endpoint by HEAD when the webhook is created. handshake
+// says whether to respond; the route must accept HEAD as well.
 //
-// The body identifies the message. Nobody says that two events differ in it, so
-// a handled message that comes again is not acknowledged. No time of an attempt
+// The body identifies the message. No document says that two events have
+// different bodies, so a redelivery is not acknowledged. No time of an attempt
 // is signed. Neither a library of the sender nor a published vector confirms
 // this scheme.
 //

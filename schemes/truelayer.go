@@ -13,9 +13,9 @@ import (
 
 // TrueLayer is the scheme of TrueLayer's webhooks: a detached JWS in
 // Tl-Signature, ES512 over the method, the path, the headers that the JWS
-// names, and the body. address is that of the endpoint, as in [Template].URL.
-// Its path is signed, but no query, so a request must have the query of the
-// address, or none.
+// names, and the body. address is the public address of the endpoint, as in
+// [Template].URL. TrueLayer signs its path but no query, so a request must have
+// the query of address, or none.
 //
 // The secret is the address of TrueLayer's key set,
 // "https://webhooks.truelayer.com/.well-known/jwks", or that at
@@ -23,9 +23,9 @@ import (
 // in base64, too. The address in the JWS, jku, is not used.
 //
 // The event_id in the body identifies the message. X-Tl-Webhook-Timestamp must
-// be signed, but is not compared with the clock: nobody says whether a retry
-// has a time of its own. Signatures of a path with or without a final slash are
-// those of two paths here.
+// be signed, but is not compared with the clock: no document says whether a
+// retry has a new timestamp. A path with and one without a final slash are two
+// different paths.
 //
 // Source: TrueLayer/truelayer-signing at commit b0b46ff, and
 // www.npmjs.com/package/truelayer-signing/v/0.2.3, as of November 2026.
@@ -112,7 +112,8 @@ func (*trueLayer) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// checkSigned wants names of headers, each once, with the time among them.
+// checkSigned checks that names are distinct header names, and that the
+// timestamp is one of them.
 func checkSigned(names []string) error {
 	timed := false
 	for i, name := range names {
@@ -135,8 +136,8 @@ func checkSigned(names []string) error {
 // ReadBody implements [core.Scheme].
 //
 // The signed text has one line for the method with the path, and one for each
-// header that the JWS names. None of them can hold a line break. So the body
-// begins in one place only.
+// header that the JWS names. No line can contain a line break, so only one
+// place can be the beginning of the body.
 func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 	token, ok := a.State.(*trueLayerToken)
 	if !ok {
@@ -172,7 +173,7 @@ func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// path is that of the address, without the query.
+// path returns the path of the public address, without the query.
 func (s *trueLayer) path(r *core.Request) (string, error) {
 	var whole core.Content
 	if !s.url.write(r, &whole) {
@@ -180,6 +181,7 @@ func (s *trueLayer) path(r *core.Request) (string, error) {
 	}
 	_, rest, _ := strings.Cut(string(whole.Bytes()), "://")
 	rest, query, _ := strings.Cut(rest, "?")
+	// An unsigned query could change the message for a handler that reads it.
 	if query != "" && !s.url.query {
 		return "", malformed("the request has a query, which is not signed, and the configured URL has none")
 	}

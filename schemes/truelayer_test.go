@@ -68,7 +68,7 @@ func TestWhatTrueLayerDoesNotSignIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
-	// Of an address without a path, the request has it.
+	// If the address has no path, the path comes from the request.
 	v = verifier(t, schemes.TrueLayer("https://example.com"), remoteNow, k.p521.public)
 	if _, err := v.Verify(t.Context(), genuine()); err != nil {
 		t.Error(err)
@@ -126,9 +126,9 @@ func TestWhatPlivoDoesNotSignIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
-	// A form that is cut elsewhere is the same message.
+	// A form that is split differently is the same message.
 	wantSame(t, v, sign(signed, "m"), changed(sign(signed, "m"), func(r *core.Request) { r.Body = []byte("Fro=m1&To=2") }))
-	// Plivo does what the response to a call says: an empty one would end it.
+	// Plivo executes the response to a call: an empty one would end the call.
 	call := sign(public+"?CallUUID1", "c")
 	call.Body = []byte("CallUUID=1")
 	if !runs(v, call) {

@@ -14,31 +14,31 @@ import (
 
 // Twilio is the scheme of Twilio's webhooks: X-Twilio-Signature, an HMAC in
 // base64. url is the public address of the endpoint as in [Template].URL.
-// Twilio signs some addresses with the default port and some without, so both
-// forms are accepted, and are one message.
+// Twilio signs some addresses with the default port and some without. Both
+// forms are accepted, and count as one message.
 //
-// The signature is HMAC-SHA1 under the auth token. A request that is signed
-// with a shared key says so in X-Twilio-Webhooks-Signature-Settings. Where that
-// names HMAC_SHA256, no other algorithm is accepted. Auth token and shared keys
-// may all be configured as secrets.
+// The signature is HMAC-SHA1 under the auth token. A request signed with a
+// shared key says so in X-Twilio-Webhooks-Signature-Settings. If that header
+// names HMAC_SHA256, no other algorithm is accepted. Secrets may be the auth
+// token and shared keys together.
 //
-// Of a form, Twilio signs the URL and the sorted parameters without anything
-// between name and value, so "To=1" can be sent again as "T=o1" under the same
-// signature: Message.BodySigned is false, and such a change is still the same
-// message. Of any other body it signs the URL, which must end with bodySHA256
-// then; url is without it.
+// For a form, Twilio signs the URL and the sorted parameters, with nothing
+// between name and value. So an attacker can resend "To=1" as "T=o1" under the
+// same signature. Message.BodySigned is therefore false, and the changed form
+// is still the same message. For any other body, Twilio signs the URL, which
+// then must end with bodySHA256. Pass url without it.
 //
-// Two events may have one signed text: a call menu that leads back to itself.
-// I-Twilio-Idempotency-Token is not signed. Together with the signed text it
-// identifies the message, within [core.Config].Repeats. Twilio runs what the
-// response to a call says, so a request with a CallSid is never acknowledged
+// Two events may have the same signed text, as in a call menu that leads back
+// to itself. I-Twilio-Idempotency-Token is not signed. Together with the signed
+// text it identifies the message, within [core.Config].Repeats. Twilio executes
+// the response to a call. So a request with a CallSid is never acknowledged
 // with an empty body: it runs again. No time of an attempt is signed.
 //
 // Source: twilio/twilio-node, src/webhooks/webhooks.ts at commit 044e3f8, as of
 // November 2026.
 func Twilio(url string) core.Scheme {
 	if target, _, err := twilioDigest(url); err == nil {
-		url = target // a digest in it is that of one message
+		url = target // drop a digest, which belongs to one message
 	}
 	t := twilio{under: make(map[string]*templated)}
 	for name, algorithm := range map[string]Algorithm{twilioSHA1: HMACSHA1, twilioSHA256: HMACSHA256} {
@@ -50,7 +50,7 @@ func Twilio(url string) core.Scheme {
 		if err != nil {
 			return unusable{"twilio", err}
 		}
-		s.label = name // of signatures and keys, so that none is taken for one of the other algorithm
+		s.label = name // of signatures and keys, so a key never verifies a signature of the other algorithm
 		t.under[name] = s
 	}
 	t.templated = t.under[twilioSHA1]
@@ -58,7 +58,7 @@ func Twilio(url string) core.Scheme {
 	return t
 }
 
-// The algorithms by the names that Twilio gives them.
+// Twilio's names of the algorithms, and the header that has them.
 const (
 	twilioSHA1   = "HMAC_SHA1"
 	twilioSHA256 = "HMAC_SHA256"
@@ -67,10 +67,10 @@ const (
 )
 
 type twilio struct {
-	*templated // under SHA-1
+	*templated // the template with SHA-1, the default
 
 	under         map[string]*templated
-	origin, other string // how the signed text begins, and how it may begin instead; other is empty if it may not
+	origin, other string // the beginning of the signed text, and its other form; other is empty if there is none
 }
 
 // Facts implements [core.Describer].
@@ -81,8 +81,8 @@ func (t twilio) Facts() core.Facts {
 	return f
 }
 
-// ParseKey implements [core.Scheme]: any secret may be a shared key or the auth
-// token.
+// ParseKey implements [core.Scheme]. A secret may be a shared key or the auth
+// token, so it becomes a key for each algorithm.
 func (t twilio) ParseKey(text string) (core.VerifyKey, error) {
 	k := twilioKey{origin: t.origin, other: t.other}
 	for _, s := range t.under {
@@ -105,8 +105,8 @@ func (t twilio) ReadHeader(r *core.Request, a *core.Attempt) error {
 }
 
 // twilioAlgorithm reads the settings: "key=…,algorithm=HMAC_SHA256". They are
-// not signed. Whoever changes them changes the algorithm under which the
-// signature does not verify.
+// not signed. That is safe: with another algorithm, the signature does not
+// verify.
 func twilioAlgorithm(settings []string) (string, error) {
 	switch {
 	case len(settings) == 0:
@@ -135,8 +135,9 @@ func twilioAlgorithm(settings []string) (string, error) {
 	}
 }
 
-// twilioKey verifies the signed text in both of its forms, and the content of
-// the attempt, which identifies the message, stays that of one.
+// twilioKey verifies both forms of the signed text. It never changes the
+// content of the attempt: that identifies the message, and must be the same for
+// both forms.
 type twilioKey struct {
 	keys          []core.VerifyKey // one for each algorithm
 	origin, other string
@@ -151,6 +152,7 @@ func (k twilioKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if !ok {
 		return false, nil
 	}
+	// A separate attempt, so the content of a stays the identity.
 	form := core.Attempt{Signatures: a.Signatures}
 	form.Content.WriteString(k.other + rest)
 	return k.verify(ctx, &form)
@@ -165,9 +167,9 @@ func (k twilioKey) verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	return false, nil
 }
 
-// defaultPort returns scheme and host of an address as they stand there, and in
-// the other form: with the default port of the scheme or without. other is
-// empty if another port is there.
+// defaultPort returns scheme and host of an address. In other they gain or lose
+// the default port of the scheme. other is empty if the address has any other
+// port.
 func defaultPort(address string) (origin, other string) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	end := strings.IndexAny(rest, "/?")
@@ -195,11 +197,12 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	signed := *r
+	// Verify the address without the digest, which is not part of the configured URL.
 	signed.URL = target
 	if err := t.templated.ReadBody(&signed, a); err != nil {
 		return err
 	}
-	// An address without a path could run into the port of the other form.
+	// Without a path, the rest could continue the port in the other form: ":443" and "0".
 	if rest := a.Content.Bytes()[len(t.origin):]; len(rest) > 0 && rest[0] != '/' && rest[0] != '?' {
 		return malformed("the target of the request is no path")
 	}
@@ -209,7 +212,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	if len(r.Body) == 0 && readForm(form, query) {
 		a.Reply = form.has(twilioCall)
 	}
-	// Whatever the content type says, which is not signed: a digest that is there must fit.
+	// Check a digest regardless of the content type, which is not signed.
 	if sum != "" {
 		a.Content.WriteString(sum)
 		got := sha256.Sum256(r.Body)
@@ -221,7 +224,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 		return nil
 	}
 	if len(r.Body) == 0 {
-		return nil // a GET, whose parameters are in the URL
+		return nil // a GET, with its parameters in the URL
 	}
 	if !isForm(r) {
 		return malformed("the body is no form, and the URL has no bodySHA256 that would sign it")
@@ -230,6 +233,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the body is not a form that can be read")
 	}
 	a.Reply = form.has(twilioCall)
+	// Twilio's library signs a repeated pair once.
 	form.pairs = slices.CompactFunc(form.pairs, func(a, b pair) bool { return a.compare(b) == 0 })
 	form.write(&a.Content, "", "")
 	return nil
@@ -238,14 +242,14 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 func isForm(r *core.Request) bool {
 	lines := lines(r.Header, "Content-Type")
 	if len(lines) == 1 && lines[0] == formType {
-		return true // most often
+		return true // the usual case, without allocating
 	}
 	kind, _, err := mime.ParseMediaType(strings.Join(lines, ","))
 	return err == nil && kind == formType
 }
 
-// prepare signs with the algorithm of the settings, and puts the hash of a body
-// that is no form into the URL, which is what Twilio signs of it.
+// prepare selects the algorithm in the settings. If the body is not a form, it
+// adds the hash of the body to the URL, which is what Twilio signs.
 func (t twilio) prepare(s *signing) {
 	r := s.r
 	if name, err := twilioAlgorithm(r.Header.Values(twilioSettings)); err == nil {
@@ -259,16 +263,16 @@ func (t twilio) prepare(s *signing) {
 	}
 }
 
-// twilioCall is a parameter of every request that wants to know what a call
-// does next. Reports of a call's state have it too; they too run again.
+// twilioCall is a parameter of every request that asks what a call does next.
+// Status reports of a call have it too, so those also run again.
 const twilioCall = "CallSid"
 
 const bodySHA256 = "bodySHA256="
 
-// twilioDigest takes the digest, with what joins it, from the end of the
-// request's URL, where Twilio puts it. Elsewhere it may be a parameter of a
-// form, with a text that somebody chose: parameters follow the URL in the
-// signed text without anything between.
+// twilioDigest splits the digest, with its separator, from the end of the
+// request's URL, where Twilio puts it. Anywhere else it may be a form parameter
+// that a stranger chose. In the signed text, parameters follow the URL with
+// nothing between.
 func twilioDigest(url string) (target, sum string, err error) {
 	_, query, _ := strings.Cut(url, "?")
 	if !strings.Contains(query, bodySHA256) {

@@ -8,12 +8,12 @@ import (
 )
 
 // Twitch is the scheme of Twitch's EventSub: HMAC-SHA256 of message id,
-// timestamp and body, which follow each other without text between, 10 minutes.
-// The id, a UUID, identifies the message. Twitch-Eventsub-Message-Type is not
-// signed: look at the body.
+// timestamp and body, with nothing between; tolerance 10 minutes. The id, a
+// UUID, identifies the message. Twitch-Eventsub-Message-Type is not signed: use
+// the type in the body.
 //
-// The signed challenge of a new subscription is answered. Neither a library of
-// the sender nor a published vector confirms this scheme.
+// The scheme responds to the signed challenge of a new subscription. Neither a
+// library of the sender nor a published vector confirms this scheme.
 //
 // Source: twitchdev/eventsub-webhooks-node-sample, index.js at commit 6c2a8f5,
 // as of November 2026.

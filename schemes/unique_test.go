@@ -11,10 +11,10 @@ import (
 	"github.com/hookonce/hookonce/schemes"
 )
 
-// TestNoTwoMessagesHaveOneSignedText makes many templates, and for each that is accepted many
-// requests: no two that differ in what is signed may have one signed text, for then one signature
-// would fit both. Values and literals are made of the same few characters, so that parts run into
-// each other.
+// TestNoTwoMessagesHaveOneSignedText generates many templates, and many
+// requests for each accepted one. No two requests with different signed parts
+// may have the same signed text, because one signature would fit both. Values
+// and literals use the same few characters, so parts run into each other.
 func TestNoTwoMessagesHaveOneSignedText(t *testing.T) {
 	t.Parallel()
 	var bodies []string
@@ -82,8 +82,8 @@ func TestNoTwoMessagesHaveOneSignedText(t *testing.T) {
 	}
 }
 
-// check reports that another request has the signed text of r, and returns 1 if r is one that can
-// be signed.
+// check reports an error if another request has the signed text of r. It
+// returns 1 if r can be signed.
 func check(t *testing.T, s core.Scheme, content string, r *core.Request, seen map[string]string) int {
 	t.Helper()
 	var a core.Attempt
@@ -99,7 +99,8 @@ func check(t *testing.T, s core.Scheme, content string, r *core.Request, seen ma
 	return 1
 }
 
-// allTexts are all of up to so many of these characters, the empty one first.
+// allTexts returns all texts of up to most of these characters, the empty one
+// first.
 func allTexts(characters string, most int) []string {
 	all := []string{""}
 	for from := 0; most > 0; most-- {
@@ -114,7 +115,7 @@ func allTexts(characters string, most int) []string {
 	return all
 }
 
-// contents are two or three parts in every order with every text between.
+// contents returns two or three parts in every order, with every text between.
 func contents() []string {
 	var all []string
 	between := []string{"", ".", "..", ".:.", "A", "\n"}

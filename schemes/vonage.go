@@ -2,11 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Vonage is the scheme of Vonage's Messages and Voice: a JWT behind "Bearer" in
+// Vonage is the scheme of Vonage's Messages and Voice: a JWT after "Bearer" in
 // Authorization with HS256 under the signature secret. Its claim payload_hash
-// is the hash of the body in hexadecimal, and iat the time. A token without
-// that claim goes with any body and is refused. Whether jti stays over retries
-// is not said: each attempt is a message of its own.
+// is the hash of the body in hexadecimal, and iat is the timestamp. A token
+// without that claim would fit any body, so it is rejected. No document says
+// that retries keep jti, so each attempt is a message of its own.
 //
 // Source: developer.vonage.com/en/getting-started/concepts/webhooks and
 // www.npmjs.com/package/@vonage/jwt/v/1.17.1, as of November 2026.

@@ -3,13 +3,14 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // WeChatPay is the scheme of WeChat Pay's API v3: Wechatpay-Signature, RSA with
-// SHA-256 over time, nonce and body, each with a line break behind it, in
-// base64. The secret is the public key or the platform certificate that
+// SHA-256 over time, nonce and body, each followed by a line break, in base64.
+// The secret is the public key or the platform certificate that
 // Wechatpay-Serial names: the text between its BEGIN and END lines, without the
-// line breaks. Signatures that WeChat Pay makes wrong on purpose are refused.
+// line breaks. WeChat Pay sometimes sends wrong signatures on purpose, to see
+// them rejected.
 //
 // The notification's id in the body identifies the message. Its resource is
-// encrypted under the API key, which is the handler's business.
+// encrypted under the API key, and decrypting it is the handler's task.
 //
 // Source: wechatpay-go 0.2.21 and pay.weixin.qq.com, as of November 2026.
 func WeChatPay() core.Scheme {

@@ -2,8 +2,8 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Whop is the scheme of Whop: that of Standard Webhooks with webhook-* headers,
-// under the text of the secret as it is. The id identifies the message.
+// Whop is the scheme of Whop: Standard Webhooks with webhook-* headers. The key
+// is the text of the secret. The id identifies the message.
 //
 // Source: www.npmjs.com/package/@whop/sdk/v/0.0.42, as of November 2026.
 func Whop() core.Scheme {

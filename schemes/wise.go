@@ -5,10 +5,10 @@ import "github.com/hookonce/hookonce/core"
 // Wise is the scheme of Wise: X-Signature-SHA256, RSA with SHA-256 over the
 // body, in base64, under Wise's public key: one for the sandbox, one for
 // production. The secret is the text between the BEGIN and END lines of that
-// key, without the line breaks. The older X-Signature (SHA-1) is not read.
+// key, without the line breaks. The older X-Signature (SHA-1) is ignored.
 //
-// The body identifies the message. Nobody says that two events differ in it, so
-// a handled message that comes again is not acknowledged. No time of an attempt
+// The body identifies the message. No document says that two events have
+// different bodies, so a redelivery is not acknowledged. No time of an attempt
 // is signed. Neither a library of the sender nor a published vector confirms
 // this scheme.
 //

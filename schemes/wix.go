@@ -3,15 +3,15 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Wix is the scheme of Wix's webhooks: the body is a JWT with RS256. The secret
-// is the public key of your app, in base64: of the PEM text in the app's
-// dashboard, what stands between its lines, without the line breaks.
+// is the public key of your app in base64: the PEM text in the app's dashboard
+// between its BEGIN and END lines, without the line breaks.
 //
 // The claim data is JSON text with eventType, instanceId and data, which is
-// JSON text again. Its id, the event's, identifies the message. Events of the
-// older kind have none: then the token identifies the message, and a handled
-// one that comes again is not acknowledged. No time of an attempt is known: iat
-// is not looked at, exp is. A token without an eventType is refused, because
-// the same key signs other calls of Wix. The handler gets the token as it came.
+// JSON text again. The id in that identifies the message. Older events have no
+// id: then the token identifies the message, and a redelivery is not
+// acknowledged. iat is ignored, because no document says that it is the time of
+// an attempt; exp is checked. A token without an eventType is rejected, because
+// the same key signs other calls of Wix. The handler gets the token unchanged.
 //
 // Source: www.npmjs.com/package/@wix/sdk/v/1.21.16 and
 // dev.wix.com/docs/rest/articles/get-started/webhook-structure, as of November
@@ -40,7 +40,7 @@ func (s wix) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the JWT has no eventType in \"data\", so it is no webhook")
 	}
 	text, _ = event.text("data")
-	payload, _ := parseObject([]byte(text)) // else it is an event without an id
+	payload, _ := parseObject([]byte(text)) // if it is not an object, the event has no id
 	if id, ok := payload.text("id"); ok && visible(id) {
 		a.ID, a.IDSigned, a.Indistinct = id, true, false
 		a.Stable = append(a.Stable, untimed(token.claims))

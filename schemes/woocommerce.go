@@ -11,16 +11,16 @@ import (
 // WooCommerce is the scheme of WooCommerce's webhooks: X-WC-Webhook-Signature,
 // HMAC-SHA256 of the body in base64.
 //
-// The body of a created order may be that of the updated one, and the body of a
-// deleted resource is its number alone. X-WC-Webhook-Delivery-ID and
+// A created and an updated order may have the same body, and the body of a
+// deleted resource is only its number. X-WC-Webhook-Delivery-ID and
 // X-WC-Webhook-Topic are not signed. Together with the body they identify the
 // message, within [core.Config].Repeats. Two deliveries of one webhook within a
 // second have the same delivery id. WooCommerce does not retry. No time of an
 // attempt is signed.
 //
-// With [AnswerHandshakes] the ping with which a new webhook asks for the
-// endpoint is answered with 200: a form "webhook_id=N" without a signature.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// With [AnswerHandshakes] the endpoint responds with 200 to the ping of a new
+// webhook: a form "webhook_id=N" without a signature. Neither a library of the
+// sender nor a published vector confirms this scheme.
 func WooCommerce(handshake ...Handshake) core.Scheme {
 	return wooCommerce{must(Template{
 		Name: "woocommerce", Signature: Header("X-WC-Webhook-Signature"), Encoding: core.Base64,
@@ -42,12 +42,13 @@ func (w wooCommerce) Facts() core.Facts {
 	return f
 }
 
-// isPing recognizes a ping. A message has a dozen headers; the ping has none of
-// them.
+// isPing recognizes a ping. A message has many X-WC-Webhook-* headers, the ping
+// none.
 func (w wooCommerce) isPing(r *core.Request) bool {
 	if !w.answers || r.Method != http.MethodPost || !hasType(r.Header, "application/x-www-form-urlencoded") {
 		return false
 	}
+	// Any of them marks a message, so a message without its signature is no ping.
 	for name := range r.Header.Clone() {
 		if strings.HasPrefix(name, "X-Wc-Webhook-") {
 			return false
@@ -56,7 +57,7 @@ func (w wooCommerce) isPing(r *core.Request) bool {
 	return true
 }
 
-// answerPing wants the number of a webhook and nothing else.
+// answerPing responds to a body that is only the number of a webhook.
 func answerPing(r *core.Request, _ core.VerifyKey) *core.Answer {
 	id, ok := strings.CutPrefix(string(r.Body), "webhook_id=")
 	if _, number := digits(id); !ok || !number {

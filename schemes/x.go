@@ -10,15 +10,15 @@ import (
 // X is the scheme of X's (Twitter's) webhooks: HMAC-SHA256 of the body in
 // base64, in X-Twitter-Webhooks-Signature-OAuth2 under the client secret of
 // OAuth 2.0, and in X-Twitter-Webhooks-Signature under the consumer secret. One
-// of them is enough; of two secrets, the first is that of OAuth 2.0. The body
+// of them is enough. Of two secrets, list the one of OAuth 2.0 first. The body
 // identifies the message.
 //
-// X asks for the endpoint when the webhook is made and every half hour or so,
-// with GET and a crc_token. It is answered, with the token's HMAC under the
-// first secret, only if handshake says so; the route must take GET as well.
-// Nobody gets the signature of a message that way: only short tokens of
-// letters, digits, - and _ are signed, and a message whose body does not begin
-// with { is refused. Neither a library of the sender nor a published vector
+// X verifies the endpoint by GET with a crc_token, when the webhook is created
+// and about every half hour. The response is the HMAC of the token under the
+// first secret, and handshake says whether to send it. The route must accept
+// GET as well. Nobody can get the signature of a message that way. Only short
+// tokens of letters, digits, - and _ are signed, and a body that does not begin
+// with { is rejected. Neither a library of the sender nor a published vector
 // confirms this scheme.
 //
 // Source: docs.x.com/x-api/webhooks, as of November 2026.
@@ -64,7 +64,7 @@ func (s x) ReadBody(r *core.Request, a *core.Attempt) error {
 	return s.templated.ReadBody(r, a)
 }
 
-// answerToken signs the token of the query.
+// answerToken responds with the HMAC of the token in the query.
 func answerToken(r *core.Request, key core.VerifyKey) *core.Answer {
 	k, ok := key.(answeringKey)
 	token := tokenOf(r, crcToken)

@@ -3,12 +3,11 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Xero is the scheme of Xero: X-Xero-Signature, HMAC-SHA256 of the body in
-// base64 under the webhook key as it is shown: it is not decoded. Xero first
-// sends wrong signatures on purpose, and wants 401 for them. The body
-// identifies the message. Nobody says that two events differ in it, so a
-// handled message that comes again is not acknowledged. No time of an attempt
-// is signed. Neither a library of the sender nor a published vector confirms
-// this scheme.
+// base64 under the text of the webhook key, which is not decoded. Xero first
+// sends wrong signatures on purpose, and expects 401 for them. The body
+// identifies the message. No document says that two events have different
+// bodies, so a redelivery is not acknowledged. No time of an attempt is signed.
+// Neither a library of the sender nor a published vector confirms this scheme.
 //
 // Source: another project's verifier, as of November 2026; the sender documents
 // it at developer.xero.com/documentation/guides/webhooks/overview/.

@@ -4,8 +4,8 @@ import "github.com/hookonce/hookonce/core"
 
 // Zendesk is the scheme of Zendesk: X-Zendesk-Webhook-Signature, HMAC-SHA256 of
 // the time in X-Zendesk-Webhook-Signature-Timestamp (RFC 3339) and the body,
-// nothing between, in base64. The body may be empty. No id is signed: each
-// attempt is a message of its own. Neither a library of the sender nor a
+// with nothing between, in base64. The body may be empty. No id is signed, so
+// each attempt is a message of its own. Neither a library of the sender nor a
 // published vector confirms this scheme.
 //
 // Source: another project's verifier, as of November 2026; the sender documents

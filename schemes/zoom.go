@@ -10,12 +10,13 @@ import (
 
 // Zoom is the scheme of Zoom's webhooks: x-zm-signature and
 // x-zm-request-timestamp, HMAC-SHA256 of "v0:timestamp:body" under the secret
-// token. No id is signed: each attempt is a message of its own.
+// token. No id is signed, so each attempt is a message of its own.
 //
-// endpoint.url_validation is answered with the HMAC of its plainToken: only
-// after the signature was verified, and only of a token of letters, digits, -
-// and _, so that nobody is given a signature over a text of their choice.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// The scheme responds to endpoint.url_validation with the HMAC of its
+// plainToken. It does so only after the signature verified, and only for a
+// token of letters, digits, - and _. So nobody gets a signature over a text of
+// their choice. Neither a library of the sender nor a published vector confirms
+// this scheme.
 //
 // Source: developers.zoom.us/docs/api/webhooks, as of August 2026.
 func Zoom() core.Scheme {

@@ -1,5 +1,5 @@
-// Package fasthttpwh has what adapters for frameworks over fasthttp share: it
-// reads the body, copies what fasthttp uses again, and keeps connections safe.
-// fiberwh and fiberv3wh are made with it. It decides nothing: verdicts and
-// statuses are core's.
+// Package fasthttpwh is the shared code of adapters for frameworks on fasthttp,
+// fiberwh and fiberv3wh. It reads the body, copies memory that fasthttp reuses,
+// and keeps connections safe. It makes no decisions: verdicts and statuses come
+// from core.
 package fasthttpwh

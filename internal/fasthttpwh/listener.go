@@ -12,8 +12,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Listener prepares server, and returns ln for it: see fiberwh.Listener. name
-// is of the package whose Listener this is.
+// Listener prepares server, and wraps ln for it: see fiberwh.Listener. name is
+// the package whose Listener this is.
 func Listener(name string, server *fasthttp.Server, ln net.Listener) net.Listener {
 	if fmt.Sprintf("%T", ln) == "*tls.listener" {
 		panic(name + ": Listener was given a TLS listener: call it inside, tls.NewListener(" + name + ".Listener(app, ln), config)")
@@ -21,8 +21,7 @@ func Listener(name string, server *fasthttp.Server, ln net.Listener) net.Listene
 	next, streamed, limit := server.Handler, server.StreamRequestBody, server.MaxRequestBodySize
 	if !streamed {
 		server.StreamRequestBody = true
-		// Parsing it first would be without a limit under StreamRequestBody, and loses the signed
-		// bytes.
+		// With StreamRequestBody, pre-parsing has no limit. It also loses the signed bytes.
 		server.DisablePreParseMultipartForm = true
 	}
 	server.Handler = func(c *fasthttp.RequestCtx) {
@@ -45,13 +44,13 @@ func Listener(name string, server *fasthttp.Server, ln net.Listener) net.Listene
 	return listener{ln}
 }
 
-// trusted is how much room an announced length is given.
+// trusted is the largest buffer that an announced length gets at once.
 const trusted = 16 << 10
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:gochecknoglobals // a pool is no state
 
-// buffer reads the streamed body of c into memory that fasthttp uses again, as
-// it would itself without StreamRequestBody.
+// buffer reads the streamed body of c into memory that fasthttp reuses, as
+// fasthttp does without StreamRequestBody.
 func buffer(c *fasthttp.RequestCtx, limit int) error {
 	if c.RequestBodyStream() == nil {
 		return nil
@@ -62,18 +61,18 @@ func buffer(c *fasthttp.RequestCtx, limit int) error {
 	if *pooled, err = readAll(c.RequestBodyStream(), (*pooled)[:0], c.Request.Header.ContentLength(), limit); err != nil {
 		return err
 	}
-	_ = c.Request.CloseBodyStream() // it has ended
+	_ = c.Request.CloseBodyStream() // the stream has ended
 	*pooled = c.Request.SwapBody(*pooled)
 	return nil
 }
 
-// readAll appends a body to dst. A negative length is not known: the body is
+// readAll appends a body to dst. A negative length is unknown: the body is
 // chunked.
 func readAll(stream io.Reader, dst []byte, length, limit int) ([]byte, error) {
 	if length > limit {
 		return dst, fasthttp.ErrBodyTooLarge
 	}
-	for len(dst) != length { // a chunked one ends with its trailer
+	for len(dst) != length { // a chunked body ends with its trailer
 		if len(dst) == cap(dst) {
 			size := min(max(4*cap(dst), trusted), limit+1)
 			if length >= 0 {
@@ -108,14 +107,14 @@ func (l listener) Accept() (net.Conn, error) {
 	return &conn{Conn: c}, nil
 }
 
-// conn lingers on Close where a body is unread.
+// conn lingers on Close if a body is unread.
 type conn struct {
 	net.Conn
 
 	unread atomic.Bool
 }
 
-// inside is the connection below c that a listener made.
+// inside returns the conn below c that a listener made.
 func inside(c net.Conn) (*conn, bool) {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
@@ -127,13 +126,14 @@ func inside(c net.Conn) (*conn, bool) {
 // ReadFrom implements io.ReaderFrom, so that files still go out by sendfile.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
-// grace is how long a sender in the middle of its body may go on, so that it
-// reads the answer instead of a reset connection.
+// grace is how long a sender may go on sending its body, so it reads the
+// response instead of a connection reset.
 const grace = 600 * time.Millisecond
 
-// Close implements net.Conn. Closing over unread bytes, and bytes that arrive
-// afterwards, reset the connection, and a reset may overtake the answer. Many
-// senders read it only when they have written, so what they write is taken.
+// Close implements net.Conn. Closing with unread bytes resets the connection,
+// as do bytes that arrive afterwards, and a reset may overtake the response.
+// Many senders read the response only after they have written everything. So
+// Close reads what they write.
 func (c *conn) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.unread.Swap(false) && half.CloseWrite() == nil {
 		_ = c.SetReadDeadline(time.Now().Add(grace)) //nolint:forbidigo // I/O runs on real time

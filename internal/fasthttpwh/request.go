@@ -17,11 +17,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// request is one request as core sees it, with its [core.Header] and its
-// [core.BodyReader]. fasthttp uses its own memory for the next request on the
-// connection, and what is made of this one (store keys, messages, events) is
-// kept longer. So text that core asks for is copied here, and this is used
-// once.
+// request is one request for core, with its [core.Header] and its
+// [core.BodyReader]. fasthttp reuses its memory for the next request on the
+// connection, but store keys, messages and events live longer. So request
+// copies every text that core asks for, and serves only one request.
 type request struct {
 	core.Request
 
@@ -29,26 +28,27 @@ type request struct {
 	v   *core.Verifier
 	app App
 
-	text   []byte // only appended to, like that of a strings.Builder
+	text   []byte // append-only, as in strings.Builder
 	values []string
 
-	// Where those begin: enough for most requests.
+	// Initial memory for the slices above, enough for most requests.
 	textRoom  [160]byte
 	valueRoom [5]string
 }
 
 // App is the application of a framework that the request belongs to.
 type App interface {
-	// ReadTimeout is the server's, zero if there is none.
+	// ReadTimeout returns the read timeout of the server, zero if there is
+	// none.
 	ReadTimeout() time.Duration
 	// Prefork names the setting by which several processes serve the
-	// application, each with memory of its own. It is empty if there is one
+	// application, each with its own memory. It returns "" if there is one
 	// process.
 	Prefork() string
 }
 
-// Admit takes the request of c through the pipeline of v. ctx is what handlers
-// of the framework use as their context.
+// Admit runs the request of c through the pipeline of v. ctx is the context of
+// the handlers of the framework.
 func Admit(ctx context.Context, v *core.Verifier, c *fasthttp.RequestCtx, app App) *core.Delivery {
 	r := newRequest(c, v, app)
 	defer r.forget()
@@ -63,16 +63,18 @@ func newRequest(c *fasthttp.RequestCtx, v *core.Verifier, app App) *request {
 	return r
 }
 
-// forget lets go of the request. Whatever keeps a text of it keeps all of r.
+// forget drops the references to the request. A text that somebody keeps keeps
+// all of r alive.
 func (r *request) forget() { r.c, r.app, r.Body = nil, nil, nil }
 
 func (r *request) keep(b []byte) string {
 	from := len(r.text)
 	r.text = append(r.text, b...)
-	return unsafeString(r.text[from:]) // which is not written again
+	return unsafeString(r.text[from:]) // these bytes are never written again
 }
 
-// Values implements [core.Header]. As in net/http, Host is no header.
+// Values implements [core.Header]. As in net/http, Host is not among the
+// headers.
 func (r *request) Values(name string) []string {
 	if strings.EqualFold(name, fasthttp.HeaderHost) {
 		return nil
@@ -102,8 +104,8 @@ func (r *request) Clone() http.Header {
 	return all
 }
 
-// ReadBody copies the bytes of the wire. Never c.Body(): that decompresses
-// without a limit, and gives the text of an error as a body.
+// ReadBody copies the raw bytes. It never calls c.Body(), which decompresses
+// without a limit, and returns an error as the text of a body.
 func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	if r.v.Forgets() {
 		if prefork := r.app.Prefork(); prefork != "" {
@@ -122,8 +124,8 @@ func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	got := req.Body()
 	switch {
 	case len(req.Header.MultipartFormBoundary()) > 0 && len(got) > 0 && &got[0] != &req.Body()[0]:
-		// The bytes are gone: Body writes the parsed form out again at each call, in any order and
-		// without part headers.
+		// The original bytes are gone: Body encodes the parsed form again at each call, in random
+		// order and without part headers.
 		return nil, &core.Error{Reason: core.ErrBodyConsumed, Detail: "fiber parsed the multipart form before any middleware ran, " +
 			"and the signed bytes are gone: set fiber.Config.DisablePreParseMultipartForm"}
 	case int64(len(got)) > limit:
@@ -134,11 +136,11 @@ func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	return bytes.Clone(got), nil
 }
 
-// readStream reads what StreamRequestBody left on the connection, where
-// fasthttp enforces no limit and turns errors into the text of a body.
+// readStream reads the body that StreamRequestBody left on the connection.
+// There fasthttp enforces no limit, and turns errors into the text of a body.
 func (r *request) readStream(stream io.Reader, length int, limit int64, timeout time.Duration) ([]byte, error) {
 	if timeout == 0 {
-		limit = math.MaxInt64 // report-only: what is taken off the stream must all be there for the handler
+		limit = math.MaxInt64 // report-only: the handler must get all bytes that we read
 	}
 	conn, server := r.c.Conn(), r.app.ReadTimeout()
 	limited := timeout > 0 && (server <= 0 || timeout < server) // otherwise fasthttp set an earlier deadline
@@ -159,11 +161,12 @@ func (r *request) readStream(stream io.Reader, length int, limit int64, timeout 
 	if limited {
 		_ = conn.SetReadDeadline(time.Time{})
 	}
-	r.c.Request.SetBodyRaw(got) // where handlers look for it
+	r.c.Request.SetBodyRaw(got) // where handlers expect it
 	return got, nil
 }
 
-// unsafeString is b as text: for what is not written again, or only looked at.
+// unsafeString returns b as a string without copying. The caller never writes b
+// again, or uses the string only briefly.
 func unsafeString(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // see above
 }

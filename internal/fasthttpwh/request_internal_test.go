@@ -15,11 +15,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// connection is one on which requests come in, each in the memory of the one
-// before it.
+// connection is a connection on which each request reuses the memory of the
+// previous one.
 type connection struct{ ctx fasthttp.RequestCtx }
 
-// read reads the head of a request as fasthttp does.
+// read parses the headers of a request as fasthttp does.
 func (conn *connection) read(tb testing.TB, lines []string) *request {
 	tb.Helper()
 	host := "Host: example.com\r\n"
@@ -33,7 +33,7 @@ func (conn *connection) read(tb testing.TB, lines []string) *request {
 	return newRequest(&conn.ctx, nil, nil)
 }
 
-// accepts reports whether fasthttp takes the line for a header.
+// accepts reports whether fasthttp accepts the line as a header.
 func accepts(line string) bool {
 	text := "POST / HTTP/1.1\r\nHost: a\r\n" + line + "\r\n\r\n"
 	return new(fasthttp.RequestHeader).Read(bufio.NewReader(strings.NewReader(text))) == nil
@@ -41,7 +41,7 @@ func accepts(line string) bool {
 
 func isHost(line string) bool { return strings.HasPrefix(strings.ToLower(line), "host:") }
 
-// plain is the header by net/http's rules.
+// plain returns the header by net/http's rules.
 func plain(h *fasthttp.RequestHeader) http.Header {
 	header := make(http.Header)
 	h.VisitAll(func(key, value []byte) { header.Add(string(key), string(value)) })

@@ -9,11 +9,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Answered is what the sender will see. For fasthttp a handler that wrote
-// nothing has answered 200.
+// Answered returns the status that the sender will see. fasthttp sends 200 for
+// a handler that wrote nothing.
 func Answered(c *fasthttp.RequestCtx) int {
 	if r := c.LastTimeoutErrorResponse(); r != nil {
-		return r.StatusCode() // sent in place of c.Response
+		return r.StatusCode() // fasthttp sends it in place of c.Response
 	}
 	if c.Hijacked() {
 		return core.Failed
@@ -21,8 +21,9 @@ func Answered(c *fasthttp.RequestCtx) int {
 	return c.Response.StatusCode()
 }
 
-// Write writes what core answers. It sorts the names, as net/http does: the
-// header is a map, and fasthttp keeps the order in which it is given them.
+// Write writes a response of core. It sorts the names of the headers, as
+// net/http does: they come from a map, and fasthttp sends them in the order of
+// the calls.
 func Write(r *fasthttp.Response, a *core.Answer) {
 	r.SetStatusCode(a.Status)
 	for _, key := range slices.Sorted(maps.Keys(a.Header)) {
@@ -34,8 +35,9 @@ func Write(r *fasthttp.Response, a *core.Answer) {
 	r.SetBodyRaw(a.Body)
 }
 
-// CloseUnread closes the connection behind a streamed body that nobody read to
-// its end: fasthttp would parse the rest of it as the next request.
+// CloseUnread closes the connection after the response if a streamed body was
+// not read to its end. Otherwise fasthttp would parse the rest as the next
+// request.
 func CloseUnread(c *fasthttp.RequestCtx) {
 	if c.RequestBodyStream() != nil {
 		c.SetConnectionClose()

@@ -1,6 +1,6 @@
-// Package group sends calls to an engine in groups, which share a round trip
-// and a commit. A call goes at once while few are on their way. Beyond that
-// calls wait for one that returns, and go together.
+// Package group sends calls to a database engine in groups that share a round
+// trip and a commit. A call goes at once while few groups are in flight. Beyond
+// that, calls wait until a group returns, and then go together.
 package group
 
 import (
@@ -11,51 +11,52 @@ import (
 	"time"
 )
 
-// patience is how long a call waits for others to return. It bounds what a
-// group that hangs costs the calls behind it.
+// patience is the maximum time a call waits for others to return. It bounds the
+// delay that a hanging group causes for later calls.
 const patience = 20 * time.Millisecond
 
-// enough is how many calls a group has before it goes while much is on its way.
+// enough is the size at which a group goes even if many groups are in flight.
 const enough = 8
 
-// Line is where calls wait. Its fields are set before the first call. It is
-// safe for concurrent use. It has no goroutine while no call waits or is on its
-// way.
+// Line is the queue in which calls wait. Set its fields before the first call.
+// It is safe for concurrent use. It has no goroutine while no call waits or is
+// in flight.
 type Line[T any] struct {
-	// Send makes the calls of a group and puts what became of each into it. A
-	// call that does not wait is sent by its caller, with the caller's context.
-	// The context of others ends when the last caller has left. If Send panics
-	// for them, the calls are as it left them.
+	// Send makes the calls of a group and stores the result of each in it. A
+	// call that need not wait is sent in the goroutine of its caller, with the
+	// caller's context. The context of a waiting group ends when its last
+	// caller has left. If Send panics for such a group, its calls stay as Send
+	// left them.
 	Send func(ctx context.Context, group []T)
 
-	Width int // how many groups are on their way before calls wait
-	Most  int // how many calls a group has at most
+	Width int // how many groups may be in flight before calls wait
+	Most  int // the maximum number of calls in a group
 
 	mu      sync.Mutex
-	flying  int // groups on their way
-	larger  int // of these, groups of several calls
+	flying  int // groups in flight
+	larger  int // groups in flight with several calls
 	waiting []*call[T]
-	timer   *time.Timer // for the first in line
+	timer   *time.Timer // fires for the first call in line
 }
 
-// call is a call that has to wait.
+// call is a waiting call.
 type call[T any] struct {
 	item  T
 	ctx   context.Context //nolint:containedctx // of the caller, who waits
 	since time.Time
-	group *flight       // nil while it is in line; guarded by Line.mu
+	group *flight       // nil while the call is in line; guarded by Line.mu
 	done  chan struct{} // closed after Send
 }
 
-// flight is a group on its way.
+// flight is a group that was sent.
 type flight struct {
-	callers int // who wait for it; guarded by Line.mu
+	callers int // number of callers that wait for it; guarded by Line.mu
 	cancel  context.CancelFunc
 }
 
-// Do makes a call. It returns nil when Send has returned. If ctx ends before,
-// it returns the error of ctx, nobody knows whether the call happens, and item
-// must not be read.
+// Do makes a call. It returns nil after Send has returned. If ctx ends before
+// that, it returns the error of ctx. Then it is unknown whether the call
+// happens, and item must not be read.
 func (l *Line[T]) Do(ctx context.Context, item T) error {
 	l.mu.Lock()
 	if len(l.waiting) == 0 && (l.idle() || l.flying < l.Width && l.larger == 0) {
@@ -81,8 +82,8 @@ func (l *Line[T]) Do(ctx context.Context, item T) error {
 	}
 }
 
-// leave takes a call out of the line. A group on its way ends with its last
-// caller.
+// leave removes a call from the line, or from its group. A group in flight ends
+// with its last caller.
 func (l *Line[T]) leave(c *call[T]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,7 +96,7 @@ func (l *Line[T]) leave(c *call[T]) {
 	}
 }
 
-// land is called when a group of n calls has returned.
+// land counts a group of n calls as returned.
 func (l *Line[T]) land(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,17 +107,17 @@ func (l *Line[T]) land(n int) {
 	l.next()
 }
 
-// next sends those in line if it is their turn.
+// next sends the calls in line if it is their turn.
 func (l *Line[T]) next() {
 	if l.idle() || l.flying < l.Width && len(l.waiting) >= enough {
 		l.launch()
 	}
 }
 
-// idle reports that little is on its way.
+// idle reports whether few groups are in flight.
 func (l *Line[T]) idle() bool { return 2*l.flying < l.Width }
 
-// launch sends those at the head of the line.
+// launch sends the first calls in line.
 func (l *Line[T]) launch() {
 	n := min(len(l.waiting), l.Most)
 	if n == 0 {
@@ -147,7 +148,7 @@ func (l *Line[T]) fly(ctx context.Context, f *flight, group []*call[T]) {
 		for _, c := range group {
 			close(c.done)
 		}
-		runtime.Gosched() // who comes again at once is in the next group
+		runtime.Gosched() // let callers that return at once join the next group
 	}()
 	items := make([]T, len(group))
 	for i, c := range group {
@@ -156,8 +157,8 @@ func (l *Line[T]) fly(ctx context.Context, f *flight, group []*call[T]) {
 	l.Send(ctx, items)
 }
 
-// Last returns a context that ends when the last of the callers gives up, if
-// all do. of is the context of a caller.
+// Last returns a context that ends when all callers have given up. of returns
+// the context of a caller.
 func Last[T any](callers []T, of func(T) context.Context) (context.Context, context.CancelFunc) {
 	var last time.Time
 	for _, c := range callers {
@@ -172,7 +173,7 @@ func Last[T any](callers []T, of func(T) context.Context) (context.Context, cont
 	return context.WithDeadline(context.Background(), last)
 }
 
-// watch has a look at the first in line after a while.
+// watch schedules a look at the first call in line.
 func (l *Line[T]) watch(d time.Duration) {
 	if l.timer == nil {
 		l.timer = time.AfterFunc(d, l.look)
@@ -181,7 +182,8 @@ func (l *Line[T]) watch(d time.Duration) {
 	}
 }
 
-// look sends who have waited for too long, whatever else is on its way.
+// look sends the calls that have waited too long, regardless of the groups in
+// flight.
 func (l *Line[T]) look() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/hookonce/hookonce/internal/group"
 )
 
-// engine answers after a while, and notes which groups came.
+// engine replies after a delay, and records the groups.
 type engine struct {
 	line group.Line[*int]
 	took time.Duration
@@ -47,7 +47,8 @@ func newEngine(width, most int, took time.Duration) *engine {
 	return e
 }
 
-// call has n calls made at once, each with its own number, and looks for its answer.
+// call makes n concurrent calls, each with its own number, and checks their
+// results.
 func (e *engine) call(t *testing.T, n int) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -87,8 +88,9 @@ func TestCallsWaitForThoseOnTheirWayAndGoTogether(t *testing.T) {
 	})
 }
 
-// TestASmallGroupWaitsWhileMuchIsOnItsWay: six calls take one, two … milliseconds, and what
-// comes behind them goes when enough wait, or when few of the six are left.
+// TestASmallGroupWaitsWhileMuchIsOnItsWay: six calls take one, two …
+// milliseconds. Later calls go when enough of them wait, or when few of the six
+// are left.
 func TestASmallGroupWaitsWhileMuchIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -125,7 +127,8 @@ func TestASmallGroupWaitsWhileMuchIsOnItsWay(t *testing.T) {
 	}
 }
 
-// TestAGroupThatHangsHoldsUpNobodyForLong: whoever comes behind it goes after 20 milliseconds.
+// TestAGroupThatHangsHoldsUpNobodyForLong: a call after it goes within 20
+// milliseconds.
 func TestAGroupThatHangsHoldsUpNobodyForLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -189,7 +192,8 @@ func TestACallerLeavesWhenItsContextEndsAndTheOthersStay(t *testing.T) {
 	})
 }
 
-// TestAGroupEndsWithItsLastCaller: its context does, so that it takes up nothing for nobody.
+// TestAGroupEndsWithItsLastCaller: its context ends too, so it uses no
+// resources for nobody.
 func TestAGroupEndsWithItsLastCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -274,7 +278,8 @@ func TestAPanicOfACallThatGoesAtOnceIsItsCallers(t *testing.T) {
 	}
 }
 
-// TestManyCallersAtOnce is for the race detector: every call is made once, some callers leave.
+// TestManyCallersAtOnce is for the race detector. Every call is made once, and
+// some callers leave.
 func TestManyCallersAtOnce(t *testing.T) {
 	t.Parallel()
 	var line group.Line[*atomic.Int64]

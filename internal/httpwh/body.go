@@ -16,38 +16,38 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Body reads the body of one request for the pipeline and remembers how far it
-// came. Make it with [NewBody].
+// Body reads the body of one request for the pipeline, and remembers how much
+// it has read. Make one with [NewBody].
 type Body struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	data []byte // what was read
-	err  error  // what Read said in the end, nil if we stopped before
+	err  error  // the final error of Read, nil if we stopped before it
 	end  bool   // nothing is left to read
 
-	again replay // the handler's
+	again replay // the body for the handler
 }
 
-// NewBody is the body of r, whose response is w. w may be nil: then there is no
-// deadline but the server's own.
+// NewBody returns the body of r, whose response is w. If w is nil, only the
+// server's own deadlines apply.
 func NewBody(w http.ResponseWriter, r *http.Request) Body { return Body{w: w, r: r} }
 
 // Ended reports whether nothing is left to read.
 func (b *Body) Ended() bool { return b.end }
 
-// Broken reports whether reading failed, which the end of the body is not.
+// Broken reports whether reading failed. The end of the body is no failure.
 func (b *Body) Broken() bool { return b.err != nil && !b.end }
 
 // ReadBody implements [core.BodyReader].
 //
-// The deadline goes through [http.ResponseController], so any wrapper that
-// unwraps is fine. Where there is none (a ResponseRecorder, a TimeoutHandler,
-// Lambda) the server's own timeouts are all there is. A server's shorter
-// ReadTimeout is kept, but not relied on: a middleware outside may have moved
-// its deadline.
+// ReadBody sets the deadline with [http.ResponseController], so any wrapper
+// with Unwrap works. Without a controller (a ResponseRecorder, a
+// TimeoutHandler, Lambda) only the server's own timeouts apply. A server's
+// shorter ReadTimeout still applies, but ReadBody does not rely on it: another
+// middleware may have moved the deadline.
 //
-// After success the deadline is removed, because one left over would cancel the
-// handler's context. After a failure it stays: without it the server would wait
+// After success ReadBody removes the deadline, because it would cancel the
+// handler's context later. After a failure it stays, or the server would wait
 // for the rest of the body indefinitely.
 func (b *Body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	declared := b.r.ContentLength
@@ -64,13 +64,13 @@ func (b *Body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 		limited := timeout > 0 && control.SetReadDeadline(time.Now().Add(timeout)) == nil //nolint:forbidigo // a deadline of I/O is real time
 		b.read(int(min(limit, math.MaxInt-1)))
 		if limited && b.end {
-			_ = control.SetReadDeadline(time.Time{}) // it could be set, so it can be cleared
+			_ = control.SetReadDeadline(time.Time{}) // setting it worked, so clearing it does too
 		}
 	}
 	return b.data, b.verdict(limit)
 }
 
-// verdict says what is wrong with what was read.
+// verdict returns what is wrong with the bytes that were read.
 func (b *Body) verdict(limit int64) error {
 	n, declared := int64(len(b.data)), announced(b.r)
 	switch {
@@ -86,9 +86,8 @@ func (b *Body) verdict(limit int64) error {
 	return nil
 }
 
-// parsed reports whether a form was read from the body. Some frameworks have
-// every request parsed: net/http takes nothing from a body of another type
-// then.
+// parsed reports whether a form was read from the body. Some frameworks parse
+// every request; net/http then reads nothing from a body of another type.
 func parsed(r *http.Request) bool {
 	if r.MultipartForm != nil || len(r.PostForm) > 0 {
 		return true
@@ -97,9 +96,10 @@ func parsed(r *http.Request) bool {
 	return r.PostForm != nil && kind == "application/x-www-form-urlencoded"
 }
 
-// announced is the length that the sender announced, negative if it did not. A
-// middleware that decompresses may set ContentLength to -1, as echo's does. The
-// header still tells then: net/http leaves none beside a transfer encoding.
+// announced returns the length that the sender announced, negative if it
+// announced none. A middleware that decompresses may set ContentLength to -1,
+// as echo's does. The header still has the length then: net/http removes it
+// only for a transfer encoding.
 func announced(r *http.Request) int64 {
 	if r.ContentLength >= 0 || len(r.TransferEncoding) > 0 {
 		return r.ContentLength
@@ -110,7 +110,7 @@ func announced(r *http.Request) int64 {
 	return -1
 }
 
-// broken says why reading failed.
+// broken returns why reading failed.
 func broken(err error) error {
 	var outer *http.MaxBytesError
 	switch {
@@ -119,7 +119,7 @@ func broken(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &core.Error{Reason: core.ErrBodyTooSlow, Detail: "the body did not arrive in time", Err: err}
 	default:
-		return err // malformed: it broke off
+		return err // malformed: the body is incomplete
 	}
 }
 
@@ -132,20 +132,20 @@ func consumed(found string) error {
 		"changes the body; mount that behind it"}
 }
 
-// scratchSize bounds what a sender can make us hold by announcing a body and
-// not sending it.
+// scratchSize bounds the memory that a sender can claim by announcing a body
+// without sending it.
 const scratchSize = 4 << 10
 
 var scratches = sync.Pool{New: func() any { return new([scratchSize]byte) }} //nolint:gochecknoglobals // a pool is no state
 
-// read fills data, one byte beyond limit at most. A declared length is only a
-// claim: under scratchSize it is believed, so the buffer is right at once. What
-// is longer or of unknown length begins in a shared buffer, and gets one of its
-// own when it ends or that much has arrived.
+// read fills data, with at most one byte more than limit. A declared length is
+// only a claim. If it is under scratchSize, read allocates the right buffer at
+// once. A longer body, or one of unknown length, starts in a shared buffer. It
+// moves to its own buffer when it ends, or when scratchSize bytes have arrived.
 func (b *Body) read(limit int) {
-	declared := int(b.r.ContentLength) // -1: unknown; ReadBody has bounded it
+	declared := int(b.r.ContentLength) // -1: unknown; ReadBody checked the upper bound
 	if 0 <= declared && declared < scratchSize {
-		b.data = b.fill(make([]byte, 0, declared+1), limit) // one more, to see the end or that there is more
+		b.data = b.fill(make([]byte, 0, declared+1), limit) // one more byte, to see the end or an excess
 	} else {
 		scratch, _ := scratches.Get().(*[scratchSize]byte)
 		b.data = b.grow(b.fill(scratch[:0], limit), declared, limit)
@@ -160,13 +160,13 @@ func (b *Body) read(limit int) {
 	b.end = b.err == io.EOF //nolint:errorlint // io.Reader returns it bare
 }
 
-// grow copies data to a larger buffer, if there may be more of it.
+// grow copies data to a larger buffer if more bytes may follow.
 func (b *Body) grow(data []byte, declared, limit int) []byte {
 	size := len(data)
 	if b.err == nil && size <= limit {
 		size = min(4*size, limit+1)
 		if declared >= 0 {
-			size = min(size, max(declared+1, len(data)+1)) // a claim bounds what is held, it does not ask for it
+			size = min(size, max(declared+1, len(data)+1)) // a claimed length may reduce the buffer, but never enlarge it
 		}
 	}
 	return append(make([]byte, 0, size), data...)
@@ -182,7 +182,7 @@ func (b *Body) fill(buf []byte, limit int) []byte {
 	return buf
 }
 
-// Restore gives r2 the body again, by every way that net/http reads one.
+// Restore gives r2 the body again, for all ways in which net/http reads one.
 func (b *Body) Restore(r2 *http.Request) {
 	if !b.end {
 		b.resume(r2)
@@ -198,11 +198,10 @@ func (b *Body) Restore(r2 *http.Request) {
 	r2.GetBody = func() (io.ReadCloser, error) { return new(replay).of(b.data), nil }
 }
 
-// formLimit is where Request.ParseForm stops, unless the body brings a limit of
-// its own.
+// formLimit is the limit of Request.ParseForm for a body without its own limit.
 const formLimit = 10 << 20
 
-// replay is the body once more.
+// replay is a body that was read before.
 type replay struct{ bytes.Reader }
 
 func (r *replay) of(data []byte) io.ReadCloser {
@@ -216,11 +215,11 @@ func (r *replay) of(data []byte) io.ReadCloser {
 // Close implements io.Closer.
 func (*replay) Close() error { return nil }
 
-// resume lets a handler that runs in spite of a refusal (report-only mode) read
-// what was read, then the rest.
+// resume is for a handler that runs despite a refusal, in report-only mode. It
+// lets the handler read the bytes that were read, then the rest.
 func (b *Body) resume(r2 *http.Request) {
 	if len(b.data) == 0 && b.err == nil {
-		return // untouched
+		return // nothing was read
 	}
 	r2.Body = struct {
 		io.Reader

@@ -1,5 +1,5 @@
-// Package httpwh is a request of net/http as core takes it: for package adapter
-// and for nethttp.Verify.
+// Package httpwh converts requests of net/http for core. Package adapter and
+// nethttp.Verify use it.
 package httpwh
 
 import (
@@ -8,10 +8,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Request is r without its body.
+// Request converts r, without its body.
 func Request(r *http.Request) core.Request {
 	url := r.RequestURI
-	if url == "" { // not from a server: Lambda, or a test
+	if url == "" { // not from a server, but from Lambda or a test
 		url = r.URL.RequestURI()
 	}
 	return core.Request{Method: r.Method, URL: url, Host: r.Host, Header: r.Header}
