@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -27,11 +28,7 @@ func signable(t *testing.T) map[string]input {
 			if err != nil {
 				t.Fatal(err)
 			}
-			body := s.Sample
-			if body == "" {
-				body = `{"id":"evt_1","event_id":"evt_1","event":{"id":"evt_1"},"data":{"id":"evt_1"},"notificationId":"evt_1","originalDeliveryId":"evt_1",` +
-					`"events":[{"webhookEventId":"evt_1"}]}`
-			}
+			body := cmp.Or(s.Sample, known.EveryID)
 			for _, secret := range []string{standardSecret, freeSecret, hexSecret} {
 				r := &core.Request{Method: http.MethodPost, URL: "/hook", Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body)}
 				in := input{

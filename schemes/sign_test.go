@@ -1,6 +1,7 @@
 package schemes_test
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/senders"
 	"github.com/hookonce/hookonce/schemes"
 )
 
@@ -35,11 +37,7 @@ func named(t testing.TB, name string) core.Scheme {
 // bodyToSign has ids, and placeholders for what the sender signs in a body.
 func bodyToSign(t *testing.T, name string) string {
 	t.Helper()
-	if sample := known(t)[name].Sample; sample != "" {
-		return sample
-	}
-	return `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"},"data":{"id":"evt_1"},"notificationId":"evt_1","originalDeliveryId":"evt_1",` +
-		`"events":[{"webhookEventId":"evt_1"}]}`
+	return cmp.Or(known(t)[name].Sample, senders.EveryID)
 }
 
 func TestEverySchemeWithASharedSecretIsSignedAsItIsVerified(t *testing.T) {

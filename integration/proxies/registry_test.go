@@ -64,17 +64,14 @@ var registered = sync.OnceValue(func() (all registry) {
 	return all
 })
 
-// everyID is the beginning of JSON that has an id wherever a sender has one.
-const everyID = `{"id":"evt_%d","event_id":"evt_%d","event":{"id":"evt_%d"},"data":{"id":"evt_%d"},"notificationId":"evt_%d","originalDeliveryId":"evt_%d",` +
-	`"events":[{"webhookEventId":"evt_%d"}]`
-
 // join makes a sender of a name. What it signs is what its scheme says, and what
 // it sends are the telling shapes that its scheme accepts.
 func join(name, sample string) (sender, error) {
-	s := sender{name: name, secret: strings.Repeat("0a1b2c3d", 8), begin: everyID}
+	s := sender{name: name, secret: strings.Repeat("0a1b2c3d", 8), begin: strings.ReplaceAll(sendersof.EveryID, "evt_1", "evt_%d")}
 	if sample != "" {
-		s.begin = strings.TrimSuffix(sample, "}")
+		s.begin = sample
 	}
+	s.begin = strings.TrimSuffix(s.begin, "}")
 	s.scheme = func(address string) (core.Scheme, error) {
 		return schemes.New(name, schemes.Settings{
 			URL: address, Audience: public, Header: "X-Event-Id", DangerouslyReplayable: true,

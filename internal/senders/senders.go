@@ -32,6 +32,11 @@ type Group struct {
 	Senders []Sender `json:"senders"`
 }
 
+// EveryID is a body that has the id evt_1 wherever a sender without a Sample
+// has one.
+const EveryID = `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"},"data":{"id":"evt_1"},"notificationId":"evt_1","originalDeliveryId":"evt_1",` +
+	`"events":[{"webhookEventId":"evt_1"}]}`
+
 // Sender is what is known about one name in the registry. The texts are
 // Markdown, the cells of docs/providers.md, which explains them.
 type Sender struct {
@@ -44,7 +49,7 @@ type Sender struct {
 	Read         string `json:"read"`
 
 	// Sample is a body that can be signed, with placeholders for the values
-	// that the sender signs in it. Empty: any body can be signed.
+	// that the sender signs in it. Empty: [EveryID] can be signed.
 	Sample string `json:"sample"`
 
 	// These say when two requests are one message.
