@@ -366,16 +366,22 @@ func TestAKeyIsFoundWhenItIsPublishedAndNoLongerTakenWhenItIsWithdrawn(t *testin
 	}
 }
 
-func TestASetThatCannotBeFetchedIsGoodForADay(t *testing.T) {
-	t.Parallel()
+// oneKeySet serves a set of one key. verify verifies a new message under it.
+func oneKeySet(t *testing.T) (s *setSender, verify func() error) {
+	t.Helper()
 	k := testKeys()
 	scheme, sign := acmeSet(t)
-	s := newSetSender(t, published("a", k.rsa.Public(), nil))
+	s = newSetSender(t, published("a", k.rsa.Public(), nil))
 	v := s.verifier(s.scheme(scheme), setAddress)
-	verify := func() error {
+	return s, func() error {
 		_, err := v.Verify(t.Context(), sign(k.rsa, "a", "1", s.now(), nil))
 		return err
 	}
+}
+
+func TestASetThatCannotBeFetchedIsGoodForADay(t *testing.T) {
+	t.Parallel()
+	s, verify := oneKeySet(t)
 	s.setDown(true)
 	if err := verify(); !errors.Is(err, core.ErrKeysUnavailable) || !strings.Contains(err.Error(), setHost) {
 		t.Errorf("before the first fetch: %v", err)
@@ -399,18 +405,11 @@ func TestASetThatCannotBeFetchedIsGoodForADay(t *testing.T) {
 // Otherwise one failure would keep a withdrawn key valid for another hour.
 func TestASetThatCouldNotBeFetchedAgainIsSoonTriedAgain(t *testing.T) {
 	t.Parallel()
-	k := testKeys()
-	scheme, sign := acmeSet(t)
-	s := newSetSender(t, published("a", k.rsa.Public(), nil))
-	v := s.verifier(s.scheme(scheme), setAddress)
-	verify := func() error {
-		_, err := v.Verify(t.Context(), sign(k.rsa, "a", "1", s.now(), nil))
-		return err
-	}
+	s, verify := oneKeySet(t)
 	if err := verify(); err != nil {
 		t.Fatal(err)
 	}
-	s.publish(published("b", k.rsaOther.Public(), nil))
+	s.publish(published("b", testKeys().rsaOther.Public(), nil))
 	s.setDown(true)
 	s.sleep(61 * time.Minute)
 	before := s.total()
