@@ -65,7 +65,7 @@ func (x *Exchange) abandonBody(w http.ResponseWriter) {
 		return
 	}
 	w.Header().Set("Connection", "close")
-	// If no deadline can be set, there is no server connection to free either.
+	// An error means that w has no connection, so there is nothing to free.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drain)) //nolint:forbidigo // a deadline of I/O is real time
 	if x.original.Close || x.body.Broken() || x.tooLarge() {
 		linger(w)

@@ -12,9 +12,9 @@ import (
 // This gives exactly once, no matter when the process dies.
 //
 //	tx, err := db.BeginTx(ctx, nil)
-//	...                                               // the effect
+//	... // the effect
 //	if err := core.Commit(ctx, store.Tx(tx)); err != nil {
-//		return err                                    // roll back, and respond 5xx: the sender retries
+//		return err // roll back, and respond 5xx: the sender retries
 //	}
 //	return tx.Commit()
 //

@@ -180,9 +180,9 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 // maxHandshake bounds the body of an unsigned request.
 const maxHandshake = 16 << 10
 
-// handshake asks the scheme for the response to an unsigned request, nil if
-// that is no handshake. An unknown source must look the same to the sender, so
-// its body is read too. The error is an outage of the key source.
+// handshake asks the scheme for the response to an unsigned request, or nil if
+// the request is not a handshake. An unknown source must look the same to the
+// sender, so its body is read too. The error is an outage of the key source.
 func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) (*Answer, error) {
 	d.lap(waiting)
 	k, err := d.v.lookUp(d.outer(), r)

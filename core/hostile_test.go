@@ -125,7 +125,7 @@ func TestAKeyMustBeValidWhenTheRequestArrives(t *testing.T) {
 	}
 }
 
-// pondering is slow for a message that is no challenge.
+// pondering takes a long time to decide that a message is not a challenge.
 type pondering struct {
 	core.StandardWebhooks
 

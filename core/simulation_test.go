@@ -549,7 +549,7 @@ func TestTheAttackerSimulationFindsEachBrokenRule(t *testing.T) {
 
 // TestWhatFailingHandlersLose compares the responses to unhandled messages with
 // those of an ideal receiver, which runs the handler at each attempt until it
-// succeeds. There is no attacker.
+// succeeds. No attacker takes part.
 func TestWhatFailingHandlersLose(t *testing.T) {
 	t.Parallel()
 	const messages = 20_000

@@ -11,8 +11,10 @@
 //
 // # Metrics
 //
-//	hookonce.attempts          attempts by reason, scheme, method and status; by source if [Config.Sources] is set
-//	hookonce.key.uses          attempts whose signature verified, by the key that matched: shows the progress of a rotation
+//	hookonce.attempts          attempts by reason, scheme, method and status;
+//	                           by source if [Config.Sources] is set
+//	hookonce.key.uses          attempts whose signature verified, by the key
+//	                           that matched: shows the progress of a rotation
 //	hookonce.keys.duration     looking up keys
 //	hookonce.body.duration     waiting for the body
 //	hookonce.check.duration    checking the signature

@@ -1,7 +1,8 @@
 // Command echov5 is a webhook endpoint on echo v5, ready to copy.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080
-//	WEBHOOK_SECRET  one or more secrets, space separated, newest first; unset: one is generated and printed
+//	WEBHOOK_SECRET  one or more secrets, separated by spaces, newest first;
+//	                unset: one is generated and printed
 //
 // It handles POST /hook. It responds 500 to an event of type "example.fail", so
 // that you can see the sender's retries.
