@@ -56,6 +56,10 @@ const grace = 600 * time.Millisecond
 // follows it as a further grace.
 const pause = 100 * time.Millisecond
 
+// drained is the length up to which net/http itself reads the rest of a body
+// after the response. It abandons a longer one.
+const drained = 256 << 10
+
 // abandonBody keeps the server from reading the rest of the body, which it
 // would do before it sends the response, without a deadline. Closing alone
 // sends the response at once but then waits; the deadline ends that too. HTTP/2
@@ -65,8 +69,12 @@ func (x *Exchange) abandonBody(w http.ResponseWriter) {
 		return
 	}
 	w.Header().Set("Connection", "close")
+	deadline := time.Now().Add(drain) //nolint:forbidigo // a deadline of I/O is real time
+	if x.original.ContentLength > drained {
+		deadline = time.Unix(1, 0) // a past deadline needs no timer, which would wake another processor
+	}
 	// An error means that w has no connection, so there is nothing to free.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drain)) //nolint:forbidigo // a deadline of I/O is real time
+	_ = http.NewResponseController(w).SetReadDeadline(deadline)
 	if x.original.Close || x.body.Broken() || x.tooLarge() {
 		linger(w)
 	}

@@ -449,6 +449,8 @@ func TestARefusedSenderHoldsItsConnectionForAMoment(t *testing.T) {
 		{"too large, and goes on", "Content-Length: 100000000\r\n", false, true, 2 * time.Second},
 		{"too large, goes on and closes", "Connection: close\r\nContent-Length: 100000000\r\n", false, true, 2 * time.Second},
 		{"unsigned, and waits", "Content-Length: 50\r\n", true, false, time.Second},
+		{"unsigned and long, and waits", "Content-Length: 262145\r\n", true, false, time.Second},
+		{"unsigned and long, and goes on", "Content-Length: 100000000\r\n", true, true, time.Second},
 		{"unsigned, waits and closes", "Connection: close\r\nContent-Length: 50\r\n", true, false, time.Second},
 		{"unsigned, goes on and closes", "Connection: close\r\nContent-Length: 100000000\r\n", true, true, time.Second},
 	} {
