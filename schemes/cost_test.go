@@ -46,6 +46,10 @@ func sentBody(name string) string {
 		"linear":            `{"action":"create","data":` + object + `,"type":"Issue","webhookTimestamp":0,"webhookId":"w"}`,
 		"authorizenet":      `{"notificationId":"evt_1","eventType":"net.authorize.payment","eventDate":"2025-01-01T00:00:00Z","webhookId":"w","payload":` + object + `}`,
 		"linkedin":          `{"type":"ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS","notifications":[{"notificationId":1,"x":` + object + `}],"notificationId":"evt_1"}`,
+		"orb":               `{"id":"evt_1","created_at":"2025-01-01T00:00:00Z","type":"a.b","details":{},"invoice":` + object + `}`,
+		"gr4vy":             `{"type":"event","id":"evt_1","name":"a.b","created_at":"2025-01-01T00:00:00Z","target":` + object + `}`,
+		"mollie":            `{"resource":"event","id":"evt_1","type":"a.b","entityId":"pl_1","createdAt":"2025-01-01T00:00:00Z","_embedded":{"entity":` + object + `}}`,
+		"dwolla":            `{"id":"evt_1","resourceId":"r","topic":"a_b","timestamp":"2025-01-01T00:00:00Z","_links":` + object + `}`,
 		"slack": `{"token":"x","team_id":"T1","context_team_id":"T1","api_app_id":"A1","event":{"type":"message","user":"U1","ts":"1.2","text":"` + text +
 			`","channel":"C1"},"type":"event_callback","event_id":"evt_1","event_time":1700000000,"authorizations":[` +
 			`{"enterprise_id":null,"team_id":"T1","user_id":"U2","is_bot":true}],"event_context":"4-eyJldCI6Im1lc3NhZ2UiLCJ0aWQiOiJUMSJ9"}`,
@@ -155,7 +159,18 @@ func moreWork() map[string]work {
 			panic(err)
 		}
 	}, nil}
-	all := map[string]work{"contentful": listed, "coinbase-cdp": listed, "mandrill": decoded, "plivo": decoded, "twilio": hashes, "metronome": date, "linear": behind, "linkedin": behind}
+	iso := work{"its time is text, which is parsed and printed again", func(hmacFamily) {
+		text := "2025-01-01T00:00:00Z"
+		if at, err := time.Parse(time.RFC3339Nano, text); err != nil || at.Format(time.RFC3339) != text {
+			panic(err)
+		}
+	}, nil}
+	searched := work{"the body is searched for a member that its events have in common", func(f hmacFamily) {
+		if strings.Contains(string(f.body), `"changed_fields"`) {
+			panic("it is there")
+		}
+	}, nil}
+	all := map[string]work{"meta": searched, "orb": iso, "contentful": listed, "coinbase-cdp": listed, "mandrill": decoded, "plivo": decoded, "twilio": hashes, "metronome": date, "linear": behind, "linkedin": behind}
 	for _, name := range []string{"box", "btcpay", "checkout", "coinbase-commerce", "intercom", "line", "mux", "notion", "paddle", "pagerduty", "slack", "stripe", "workos"} {
 		all[name] = whole
 	}
