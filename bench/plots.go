@@ -202,13 +202,13 @@ func (r *results) bySize() picture {
 
 func (r *results) byKeys() picture {
 	return r.verifyPicture(picture{
-		file: "verify-keys.svg", title: "Verifying 1 KiB when the last key fits", x: "keys", y: "time (µs)", ticks: verifyKeys, label: strconv.Itoa,
+		file: "verify-keys.svg", title: "Verifying 1 KiB, the last key matches", x: "keys", y: "time (µs)", ticks: verifyKeys, label: strconv.Itoa,
 	}, whoVerifies[:3], moreKeys(), func(c verifyCase) int { return c.Keys })
 }
 
 func (r *results) bySignatures() picture {
 	return r.verifyPicture(picture{
-		file: "verify-signatures.svg", title: "Verifying 1 KiB when the last signature fits", x: "signatures presented", y: "time (µs)", ticks: verifySignatures, label: strconv.Itoa,
+		file: "verify-signatures.svg", title: "Verifying 1 KiB, the last signature matches", x: "signatures", y: "time (µs)", ticks: verifySignatures, label: strconv.Itoa,
 	}, whoVerifies[:3], moreSignatures(), func(c verifyCase) int { return c.Signatures })
 }
 
@@ -240,7 +240,7 @@ func (r *results) collections() picture {
 
 func (r *results) byBody() picture {
 	p := picture{
-		file: "web-body.svg", title: "Requests a second: hookonce over the bare handler", x: "body (logarithmic)", y: "ratio", logX: true,
+		file: "web-body.svg", title: "Requests per second: hookonce ÷ bare handler", x: "body (logarithmic)", y: "ratio", logX: true,
 		ticks: webSizes, label: size,
 	}
 	for _, f := range frameworks {
@@ -256,7 +256,7 @@ func (r *results) byBody() picture {
 }
 
 func (r *results) byCores() picture {
-	p := picture{file: "cores.svg", title: "Work with more processors", x: "processors", y: "thousands a second", label: strconv.Itoa}
+	p := picture{file: "cores.svg", title: "Work with more processors", x: "processors", y: "thousands per second", label: strconv.Itoa}
 	verify, admit := line{name: "signatures of 1 KiB"}, line{name: "admissions of 1 KiB, store and all"}
 	for _, row := range r.Cores {
 		p.ticks = append(p.ticks, row.Cores)

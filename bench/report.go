@@ -95,13 +95,13 @@ func (r *results) moreClaims() []claim {
 		what  string
 		value func(storeRow) series
 	}{
-		{"time of a message while it fills", func(s storeRow) series { return s.Message }},
-		{"bytes an id", func(s storeRow) series { return s.BytesID }},
+		{"time per message while it fills", func(s storeRow) series { return s.Message }},
+		{"bytes per id", func(s storeRow) series { return s.BytesID }},
 		{"time of a garbage collection", func(s storeRow) series { return s.GC }},
 	} {
 		for _, peer := range []string{syncMap, otterCache} {
 			all = append(all, claim{
-				"memory store of 10 M ids, " + of.what + ": " + peer + " over memstore", true, 1,
+				"memory store, 10 M ids: " + of.what + ", peer ÷ memstore", peer, true, 1,
 				of.value(r.store(peer, 10_000_000)).over(of.value(r.store(ourStore, 10_000_000))),
 			})
 		}
@@ -114,7 +114,7 @@ func (r *results) moreClaims() []claim {
 				worst = ratio
 			}
 		}
-		all = append(all, claim{"rejected on headers alone, " + f + ", worst case: processor time over that of 404 and close", false, 1.2, worst})
+		all = append(all, claim{"rejected on headers alone, worst case: processor time, hookonce ÷ 404 and close", f, false, 1.2, worst})
 	}
 	var read series
 	for _, attack := range refusedByHead {
@@ -122,13 +122,13 @@ func (r *results) moreClaims() []claim {
 			read = series{row.BodyRead}
 		}
 	}
-	all = append(all, claim{"rejected on headers alone, net/http: bytes of the body read", false, 0, read})
+	all = append(all, claim{"rejected on headers alone: bytes of the body read", "net/http", false, 0, read})
 	for _, f := range frameworks {
 		var held series
 		for _, bytes := range r.refusal(f, withMemory, slowSenders).Held {
 			held = append(held, bytes/1024)
 		}
-		all = append(all, claim{"a connection that announces 1 MiB and sends nothing, " + f + ": KiB held", false, 64, held})
+		all = append(all, claim{"a connection that announces 1 MiB and sends one byte a second: KiB held", f, false, 64, held})
 	}
 	return all
 }
@@ -214,7 +214,7 @@ func (r *results) verifyCell(c verifyCase, name string) string {
 
 // WebTable is one framework in the closed loop, or all in the open one.
 func (r *results) WebTable(framework string) string {
-	t := newTable("body", "endpoint", "requests/s", "over bare", "p50 µs", "p99 µs", "p99.9 µs", "server µs a request", "allocations", "bytes allocated")
+	t := newTable("body", "endpoint", "requests/s", "÷ bare", "p50 µs", "p99 µs", "p99.9 µs", "server µs per request", "allocations", "bytes allocated")
 	for _, row := range r.Web {
 		if row.Framework == framework && row.Offered == 0 {
 			t.row(append([]string{size(row.Size), row.Kind, row.Rate.in(1), short(row.Rate.over(r.webRow(framework, bareHandler, row.Size).Rate).median())},
@@ -226,7 +226,7 @@ func (r *results) WebTable(framework string) string {
 
 // OpenTable is the open loop.
 func (r *results) OpenTable() string {
-	t := newTable("framework", "endpoint", "offered/s", "p50 µs", "p99 µs", "p99.9 µs", "server µs a request", "allocations", "bytes allocated")
+	t := newTable("framework", "endpoint", "offered/s", "p50 µs", "p99 µs", "p99.9 µs", "server µs per request", "allocations", "bytes allocated")
 	for _, row := range r.Web {
 		if row.Offered > 0 {
 			t.row(append([]string{row.Framework, row.Kind, short(row.Offered)}, row.latencies()...)...)
@@ -260,7 +260,7 @@ func (r *results) InFlightTable() string {
 
 // StoresTable is the large stores.
 func (r *results) StoresTable() string {
-	t := newTable("ids", "store", "claim and settlement", "settled claims/s a processor", "duplicate", "p50 µs", "p99 µs", "p99.9 µs", "bytes an id", "collection", "processor time of marking")
+	t := newTable("ids", "store", "claim and settlement", "settled claims/s per processor", "duplicate", "p50 µs", "p99 µs", "p99.9 µs", "bytes per id", "collection", "processor time of marking")
 	for _, s := range r.Stores {
 		t.row(count(s.IDs), s.Kind, s.Message.in(1)+" ns", short(1e9/max(1, s.Message.median())), s.Duplicate.in(1)+" ns", s.P50.in(1e3), s.P99.in(1e3), s.P999.in(1e3),
 			s.BytesID.in(1), s.GC.in(1)+" ms", s.GCProcessor.in(1)+" ms")
@@ -270,7 +270,7 @@ func (r *results) StoresTable() string {
 
 // ExpiryTable is what it costs to replace what has expired.
 func (r *results) ExpiryTable() string {
-	t := newTable("ids", "store", "a claim and the removal of an expired id", "longest call")
+	t := newTable("ids", "store", "claim, and removal of an expired id", "longest call")
 	for _, s := range r.Stores {
 		if s.IDs >= expiryIDs {
 			t.row(count(s.IDs), s.Kind, s.Expire.in(1)+" ns", s.Pause.in(1)+" ms")
@@ -290,7 +290,7 @@ func count(n int) string {
 
 // RefusalsTable is what a stranger can have spent.
 func (r *results) RefusalsTable() string {
-	t := newTable("framework", "what is sent", "endpoint", "answer", "server µs", "over 404 and close", "bytes allocated", "bytes of the body read")
+	t := newTable("framework", "request", "endpoint", "response", "server µs", "÷ 404 and close", "bytes allocated", "bytes of the body read")
 	for _, row := range r.Refusals {
 		if row.Attack == slowSenders {
 			continue
@@ -310,7 +310,7 @@ func (r *results) RefusalsTable() string {
 
 // SlowTable is many connections that send next to nothing.
 func (r *results) SlowTable() string {
-	t := newTable("framework", "endpoint", "connections", "server µs a second and connection", "KiB held a connection")
+	t := newTable("framework", "endpoint", "connections", "server µs per second and connection", "KiB held per connection")
 	for _, row := range r.Refusals {
 		if row.Attack == slowSenders {
 			t.row(row.Framework, row.Kind, strconv.Itoa(row.Connections), row.CPU.in(1e3), row.Held.in(1024))
@@ -337,7 +337,7 @@ func (r *results) PerByte() string {
 		small, large := r.verifyRow(verifyCase{"standard", 16 << 10, 1, 1, 0}, name).NS.median(), r.verifyRow(verifyCase{"standard", 1 << 20, 1, 1, 0}, name).NS.median()
 		return (large - small) / float64(1<<20-16<<10)
 	}
-	return fmt.Sprintf("%s ns a byte, the bare hash %s, svix %s", short(slope("hookonce")), short(slope("bare SHA-256")), short(slope("svix")))
+	return fmt.Sprintf("%s ns per byte (bare hash %s, svix %s)", short(slope("hookonce")), short(slope("bare SHA-256")), short(slope("svix")))
 }
 
 // PerKey is what one more key costs, by a line through all numbers of them.

@@ -139,7 +139,7 @@ func amount(bytes float64) string {
 // short writes a figure with three significant digits.
 func short(f float64) string {
 	switch {
-	case f >= 100:
+	case f >= 100, f == 0:
 		return fmt.Sprintf("%.0f", f)
 	case f >= 10:
 		return fmt.Sprintf("%.1f", f)

@@ -30,7 +30,7 @@ const (
 	ourStore   = "memstore"
 	lockedMap  = "map and mutex"
 	syncMap    = "sync.Map"
-	otterCache = "otter, unbounded"
+	otterCache = "otter (unbounded)"
 )
 
 var storeKinds = []string{ourStore, lockedMap, syncMap, otterCache}
