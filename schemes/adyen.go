@@ -17,7 +17,7 @@ import (
 // Only those fields are signed: reference numbers, merchant account, amount,
 // event code and success. Whoever captured a message can change everything else
 // in the body, so Message.BodySigned is false. The signed fields identify the
-// message. No time of an attempt is signed.
+// message. Attempts have no signed timestamp.
 //
 // Source: Adyen/adyen-node-api-library, src/utils/hmacValidator.ts at commit
 // 0f50ac7, as of November 2026.

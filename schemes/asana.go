@@ -8,16 +8,17 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Asana is the scheme of Asana's webhooks: X-Hook-Signature, HMAC-SHA256 of the
-// body under the secret of its handshake. The body identifies the message.
-// Heartbeats have no events and are always the same bytes. The scheme responds
-// to them, and they never reach the handler. No time of an attempt is signed.
+// Asana returns the scheme for Asana's webhooks. The X-Hook-Signature header
+// holds the hex-encoded HMAC-SHA256 of the body under the secret of its
+// handshake. The body identifies the message. Heartbeats have no events and are
+// always the same bytes. The scheme responds to them, and they never reach the
+// handler. Attempts have no signed timestamp.
 //
 // The handshake delivers the secret in X-Hook-Secret, and nothing proves who
 // sent it. pending stores the secret and returns true, or returns false if no
 // webhook is being registered now. It must be safe for concurrent use. If
-// pending is nil, the endpoint does not respond to handshakes. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// pending is nil, the endpoint does not respond to handshakes. This scheme has
+// not been tested against an official library or a published test vector.
 //
 // Source: developers.asana.com/reference/createwebhook, as of August 2026.
 func Asana(pending func(secret string) bool) core.Scheme {

@@ -7,8 +7,9 @@ import "github.com/hookonce/hookonce/core"
 //
 // X-Request-UUID and X-Event-Key are not signed. A push that is undone and
 // repeated may have the same body. Together with the body, these two identify
-// the message, within [core.Config].Repeats. No time of an attempt is signed.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// the message, up to the limit in [core.Config].Repeats. Attempts have no
+// signed timestamp. This scheme has not been tested against an official library
+// or a published test vector.
 //
 // Source: bitbucket.org/blog/enhanced-webhook-security, as of August 2026.
 func Bitbucket() core.Scheme {

@@ -12,8 +12,8 @@ import (
 // tolerance 10 minutes.
 //
 // The id in the body identifies the message: Box keeps it over retries. Without
-// an id, each attempt is a message of its own. box-delivery-id is not signed,
-// and differs for each retry.
+// an id, each attempt counts as a separate message. box-delivery-id is not
+// signed, and differs for each retry.
 func Box() core.Scheme {
 	return must(Template{
 		Name: "box", Signature: Header("Box-Signature-Primary"), More: []Field{Header("Box-Signature-Secondary")}, Encoding: core.Base64,

@@ -6,9 +6,9 @@ import "github.com/hookonce/hookonce/core"
 // not [CircleCI]): X-Circle-Signature, ECDSA on P-256 over the body, in base64.
 // The secret is the public key in base64, as Circle's API returns it for the
 // name in X-Circle-Key-Id; a [core.KeySource] can look that up. The
-// notificationId in the body identifies the message. No time of an attempt is
-// signed. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// notificationId in the body identifies the message. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: developers.circle.com/cpn/howtos/verify-webhook-signatures, as of
 // November 2026.

@@ -4,8 +4,8 @@ import "github.com/hookonce/hookonce/core"
 
 // CloudflareStream is the scheme of Cloudflare Stream: time and sig1 in
 // Webhook-Signature, HMAC-SHA256 of "t.body". No id is signed, so each attempt
-// is a message of its own. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// counts as a separate message. This scheme has not been tested against an
+// official library or a published test vector.
 //
 // Source:
 // developers.cloudflare.com/stream/manage-video-library/using-webhooks/, as of

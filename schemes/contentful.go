@@ -12,8 +12,8 @@ import (
 // Contentful is the scheme of Contentful's signed requests: HMAC-SHA256 of
 // method, path, signed headers and body, 30 seconds. url is the public address
 // of the endpoint as in [Template].URL. The signed headers must include the
-// timestamp and the list itself. No id is signed, so each attempt is a message
-// of its own.
+// timestamp and the list itself. No id is signed, so each attempt counts as a
+// separate message.
 //
 // Source: contentful/node-apps-toolkit, src/requests/utils.ts at commit
 // 01e9d09, as of November 2026.

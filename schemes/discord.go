@@ -14,8 +14,8 @@ import (
 //
 // The id of an interaction identifies the message. Discord shows the response
 // to the user, so an interaction is never acknowledged with an empty body. A
-// webhook event has no id, so each attempt is a message of its own. The scheme
-// responds to the signed pings of both.
+// webhook event has no id, so each attempt counts as a separate message. The
+// scheme responds to the signed pings of both.
 //
 // Source: discord/discord-interactions-js, src/index.ts at commit 0273b66, as
 // of November 2026.

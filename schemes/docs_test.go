@@ -567,8 +567,8 @@ func TestNoAnswerThatAsksForARetryStopsIt(t *testing.T) {
 	}
 }
 
-// unconfirmed ends the description of a scheme that nothing of its sender confirms.
-const unconfirmed = "Neither a library of the sender nor a published vector confirms this scheme."
+// unconfirmed ends the description of a scheme without evidence: see senders.Evidence.
+const unconfirmed = "This scheme has not been tested against an official library or a published test vector."
 
 // constructors returns the function that makes the scheme of each name, as
 // listed in registry.go. Senders that use Standard Webhooks have none.

@@ -9,10 +9,10 @@ import "github.com/hookonce/hookonce/core"
 // eu2-keys or sandbox-keys; see [KeySet]. It may also be a public key in
 // base64.
 //
-// The notification's id in the body identifies the message. No time of an
-// attempt is signed: createdAt in the body is the time of the event. The older
-// Fireblocks-Signature is ignored. Neither a library of the sender nor a
-// published vector confirms this scheme.
+// The notification's id in the body identifies the message. Attempts have no
+// signed timestamp: createdAt in the body is the time of the event. The older
+// Fireblocks-Signature is ignored. This scheme has not been tested against an
+// official library or a published test vector.
 //
 // Source: developers.fireblocks.com/reference/validating-webhooks as read by
 // hookdeck/webhook-skills, as of November 2026.

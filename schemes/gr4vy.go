@@ -4,9 +4,9 @@ import "github.com/hookonce/hookonce/core"
 
 // Gr4vy is the scheme of Gr4vy: X-Gr4vy-Signature, HMAC-SHA256 of "time.body"
 // with the timestamp in X-Gr4vy-Timestamp, in hexadecimal, for each of several
-// secrets. The event's id in the body identifies the message; two attempts must
-// have the same name and time. Without an id, each attempt is a message of its
-// own.
+// secrets. The event's id in the body identifies the message. Attempts with the
+// same id must have the same name and time. Without an id, each attempt counts
+// as a separate message.
 //
 // Source: www.npmjs.com/package/@gr4vy/sdk/v/1.10.18, as of November 2026.
 func Gr4vy() core.Scheme {

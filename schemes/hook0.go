@@ -10,8 +10,9 @@ import (
 
 // CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0]. Its
 // products sign different headers, X-Event-Id or X-Hook0-Id, so none is
-// required. No id is signed, so each attempt is a message of its own. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// required. No id is signed, so each attempt counts as a separate message. This
+// scheme has not been tested against an official library or a published test
+// vector.
 func CoinbaseCDP() core.Scheme { return Hook0() }
 
 // Hook0 is the scheme of Hook0: t, h and v1 in X-Hook0-Signature, HMAC-SHA256

@@ -10,7 +10,7 @@ import (
 // body and timestamp (milliseconds) in base64, under the app's client secret.
 // url is the complete address that HubSpot calls. v1 and v2 are plain hashes
 // that can be extended, so they are ignored. No id is signed, so each attempt
-// is a message of its own; to recognize an event, use its eventId.
+// counts as a separate message; to recognize an event, use its eventId.
 //
 // Source: HubSpot/hubspot-api-nodejs, src/utils/signature.ts at commit 11dd578,
 // as of November 2026.

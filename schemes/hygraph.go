@@ -12,8 +12,8 @@ import (
 
 // Hygraph is the scheme of Hygraph: sign, env and t in Gcms-Signature,
 // HMAC-SHA256 in base64 of a JSON object that holds the body as a string, env
-// and the milliseconds in t. No id is signed, so each attempt is a message of
-// its own.
+// and the milliseconds in t. No id is signed, so each attempt counts as a
+// separate message.
 //
 // Source: www.npmjs.com/package/@hygraph/utils/v/1.2.1, as of November 2026.
 func Hygraph() core.Scheme {

@@ -4,9 +4,9 @@ import "github.com/hookonce/hookonce/core"
 
 // Jira is the scheme of Jira Cloud: X-Hub-Signature with sha256, HMAC-SHA256 of
 // the body. X-Atlassian-Webhook-Identifier is not signed. Jira keeps it over
-// retries, so together with the body it identifies the message. No time of an
-// attempt is signed. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// retries, so together with the body it identifies the message. Attempts have
+// no signed timestamp. This scheme has not been tested against an official
+// library or a published test vector.
 //
 // Source: developer.atlassian.com/cloud/jira/platform/webhooks, as of August
 // 2026.

@@ -6,8 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // "id.time.body" with Kick-Event-Message-Id and Kick-Event-Message-Timestamp
 // (RFC 3339), in base64. Kick has one public key for all receivers. The secret
 // is the text between its BEGIN and END lines, without the line breaks. The id
-// identifies the message. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// identifies the message. This scheme has not been tested against an official
+// library or a published test vector.
 //
 // Source: nuxt-webhook-validators 0.2.12, as of November 2026.
 func Kick() core.Scheme {

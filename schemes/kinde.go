@@ -7,7 +7,7 @@ import "github.com/hookonce/hookonce/core"
 // "https://acme.kinde.com/.well-known/jwks.json". For a set on your own domain,
 // pass this scheme to [KeySet] with that host.
 //
-// The claim event_id identifies the message. No time of an attempt is signed:
+// The claim event_id identifies the message. Attempts have no signed timestamp:
 // the claim timestamp is the time of the event. The handler gets the token
 // unchanged. Kinde signs access tokens with the same keys. Those are not
 // accepted as messages, because they have no event_id. So do not add a claim of

@@ -13,15 +13,15 @@ import (
 //
 // The notificationId in the body identifies the message. Without one, the body
 // does, and a redelivery is not acknowledged: no document says that two such
-// events have different bodies. No time of an attempt is signed.
+// events have different bodies. Attempts have no signed timestamp.
 //
 // LinkedIn verifies the endpoint by GET with a challengeCode, when the webhook
 // is created and every two hours. The response is the HMAC of the code, and
 // handshake says whether to send it. The route must accept GET as well. Nobody
 // can get the signature of a message that way. Only short codes of letters,
 // digits, - and _ are signed, and the signed text of a message begins with
-// "hmacsha256=". Neither a library of the sender nor a published vector
-// confirms this scheme.
+// "hmacsha256=". This scheme has not been tested against an official library or
+// a published test vector.
 //
 // Source:
 // learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation, as of

@@ -14,9 +14,9 @@ import (
 //
 // The events identify the message. No document says that two messages have
 // different events, so a redelivery is not acknowledged. The signature covers
-// the events but not the bytes of the form, so Message.BodySigned is false. No
-// time of an attempt is signed. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// the events but not the bytes of the form, so Message.BodySigned is false.
+// Attempts have no signed timestamp. This scheme has not been tested against an
+// official library or a published test vector.
 //
 // Source: mailchimp.com/developer/transactional/guides, as of November 2026.
 func Mandrill(address string) core.Scheme {

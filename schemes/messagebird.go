@@ -6,9 +6,9 @@ import "github.com/hookonce/hookonce/core"
 // MessageBird-Signature-JWT with HS256 under the signing key. Its claims
 // payload_hash and url_hash are the hashes of the body and of the public
 // address, query included, in hexadecimal; iat is the time. address is as in
-// [Template].URL. No document says that retries keep jti, so each attempt is a
-// message of its own. A request without a body has no payload_hash, so it is
-// rejected.
+// [Template].URL. No document says that retries keep jti, so each attempt
+// counts as a separate message. A request without a body has no payload_hash,
+// so it is rejected.
 //
 // Source: www.npmjs.com/package/messagebird/v/4.0.1, as of November 2026.
 func MessageBird(address string) core.Scheme {

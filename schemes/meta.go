@@ -9,17 +9,19 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Meta is the scheme of Facebook, Instagram and WhatsApp: X-Hub-Signature-256,
-// HMAC-SHA256 of the body under the app secret. The body identifies the
-// message; After a failure, Meta may group the events differently. A
-// notification with changed_fields has the time in seconds and no values, so
-// two changes within a second have the same body. So its redelivery is not
-// acknowledged. No time of an attempt is signed.
+// Meta returns the scheme for Facebook, Instagram and WhatsApp webhooks. The
+// X-Hub-Signature-256 header holds the hex-encoded HMAC-SHA256 of the body
+// under the app secret. The body identifies the message; After a failure, Meta
+// may group the events differently. A notification with changed_fields has the
+// time in seconds and no values, so two changes within a second have the same
+// body. So its redelivery is not acknowledged. Attempts have no signed
+// timestamp.
 //
 // verifyToken is the token that you enter at Meta. The endpoint then responds
 // to the GET request by which Meta verifies it, and rejects any other token. If
 // verifyToken is empty, it does not respond. The route must accept GET as well.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// This scheme has not been tested against an official library or a published
+// test vector.
 //
 // Source: developers.facebook.com/docs/graph-api/webhooks/getting-started, as
 // of August 2026.

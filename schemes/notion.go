@@ -7,11 +7,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Notion is the scheme of Notion's webhooks: X-Notion-Signature, HMAC-SHA256 of
-// the body under the verification token. The id in the body identifies the
-// message; attempt_number differs between attempts, so two attempts must only
-// have the same type, timestamp, entity and data. No time of an attempt is
-// signed.
+// Notion returns the scheme for Notion's webhooks. The X-Notion-Signature
+// header holds the hex-encoded HMAC-SHA256 of the body under the verification
+// token. The id in the body identifies the message; attempt_number differs
+// between attempts, so two attempts must only have the same type, timestamp,
+// entity and data. Attempts have no signed timestamp.
 //
 // Notion sends the verification token once, when you create the webhook. The
 // request has no signature, and nothing proves who sent it. pending stores the

@@ -19,7 +19,7 @@ import (
 // success beside it. Message.BodySigned is therefore false, and the changed
 // message is the same message. data identifies the message, with its reference
 // and transactionDateTime. payOS does not document that two events differ in
-// data, so a redelivery is not acknowledged. No time of an attempt is signed.
+// data, so a redelivery is not acknowledged. Attempts have no signed timestamp.
 //
 // One signature must not fit two messages. So the scheme rejects a value that
 // contains "&", a name and "=" in this order. It also rejects numbers that

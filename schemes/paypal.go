@@ -43,8 +43,8 @@ type PayPalOptions struct {
 // The transmission id is signed and identifies the message. PayPal retries for
 // three days, and does not document whether a retry keeps id and timestamp. So
 // the scheme assumes that all attempts share one timestamp, which may be three
-// days old. A retry with a new id is handled again. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// days old. A retry with a new id is handled again. This scheme has not been
+// tested against an official library or a published test vector.
 //
 // Source: developer.paypal.com/api/rest/webhooks/rest, as of August 2026.
 func DangerouslyForgeablePayPal(o PayPalOptions) core.Scheme {

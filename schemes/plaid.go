@@ -33,11 +33,12 @@ type PlaidOptions struct {
 // Plaid is the scheme of Plaid's webhooks: Plaid-Verification, a JWT with ES256
 // that holds the timestamp and the SHA-256 of the body. Plaid fetches the key
 // that the JWT names, with the credentials of the API. These are the secret:
-// "client_id:secret". No id is signed, so each attempt is a message of its own.
+// "client_id:secret". No id is signed, so each attempt counts as a separate
+// message.
 //
 // Do not assume that a key signs for one customer only: check that the item_id
-// of a message is one of yours. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// of a message is one of yours. This scheme has not been tested against an
+// official library or a published test vector.
 //
 // Source: plaid.com/docs/api/webhooks/webhook-verification, as of August 2026.
 func Plaid(o PlaidOptions) core.Scheme {

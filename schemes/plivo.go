@@ -15,8 +15,8 @@ import (
 // endpoint, as in [Template].URL. The secret is the auth token.
 //
 // The nonce identifies the message. Plivo does not document whether a retry
-// repeats it; a retry with another nonce runs again. No time of an attempt is
-// signed.
+// repeats it; a retry with another nonce runs again. Attempts have no signed
+// timestamp.
 //
 // The signed text has names and values of the form with nothing between. So
 // whoever captured a message can move the border between them.

@@ -33,8 +33,8 @@ type PubSubOptions struct {
 // Authorization. It is valid for an hour and for any message. The body is not
 // signed, nothing identifies a message, and the handler runs for each attempt.
 // Whoever captures one request can send anything for an hour. A pull
-// subscription does not have this weakness. Neither a library of the sender nor
-// a published vector confirms this scheme.
+// subscription does not have this weakness. This scheme has not been tested
+// against an official library or a published test vector.
 //
 // Source: docs.cloud.google.com/pubsub/docs/authenticate-push-subscriptions, as
 // of November 2026.

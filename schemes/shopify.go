@@ -4,13 +4,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Shopify is the scheme of Shopify's webhooks: X-Shopify-Hmac-SHA256,
-// HMAC-SHA256 of the body in base64 under the app's client secret. After a
-// rotation Shopify may sign with the old secret for an hour: configure both.
+// Shopify returns the scheme for Shopify's webhooks. The X-Shopify-Hmac-SHA256
+// header holds the base64-encoded HMAC-SHA256 of the body under the app's
+// client secret. After a rotation Shopify may sign with the old secret for an
+// hour: configure both.
 //
 // The body names neither topic nor event. X-Shopify-Webhook-Id and
 // X-Shopify-Topic are not signed. Together with the body they identify the
-// message, within [core.Config].Repeats. No time of an attempt is signed.
+// message, up to the limit in [core.Config].Repeats. Attempts have no signed
+// timestamp.
 //
 // Shopify's events have the same headers without "X-". The scheme reads those
 // if X-Shopify-Hmac-SHA256 is absent. The signed content is the same, so

@@ -11,7 +11,7 @@ import (
 // of the signing secret. X-Slack-Retry-Num is not signed.
 //
 // event_id in the body of an event identifies the message. A slash command or
-// an interaction has no event_id, so each attempt is a message of its own.
+// an interaction has no event_id, so each attempt counts as a separate message.
 // Slack shows the response to the user, so none is acknowledged with an empty
 // body.
 //

@@ -52,8 +52,8 @@ type SNSOptions struct {
 // MessageAttributes, UnsubscribeURL or any header: whoever captured a message
 // can change those. Handlers must check Type, which can also be
 // UnsubscribeConfirmation. Turn raw message delivery off: with it, SNS signs
-// nothing. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// nothing. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: aws/aws-js-sns-message-validator, index.js at commit 04505b5, as of
 // November 2026.

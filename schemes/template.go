@@ -59,9 +59,9 @@ type Template struct {
 	// ID is the place of the message id, which is the same for all attempts of
 	// a message and unique to it. Content decides whether it is signed. A
 	// signed id identifies the message on its own. An id in an unsigned header
-	// is a delivery id: it counts together with the signed content, within
-	// [core.Config].Repeats. A message without its id is rejected unless
-	// IDOptional is set.
+	// is a delivery id: it counts together with the signed content, up to the
+	// limit in [core.Config].Repeats. A message without its id is rejected
+	// unless IDOptional is set.
 	ID Field
 	// IDOptional accepts messages without an id: the signed content identifies
 	// them. Do not set it for a sender that always sends an id. Two events with

@@ -57,8 +57,8 @@ func (basicAuth) ParseKey(text string) (core.VerifyKey, error) {
 // DangerouslyReplayableGitLabToken is for GitLab's secret token,
 // X-Gitlab-Token; see [DangerouslyReplayableToken]. GitLab's signing token is
 // the Standard Webhooks scheme, core's default: prefer it where GitLab offers
-// it. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// it. This scheme has not been tested against an official library or a
+// published test vector.
 func DangerouslyReplayableGitLabToken() core.Scheme {
 	return token{name: "gitlab-token", field: Header("X-Gitlab-Token"), id: Header("Idempotency-Key")}
 }
@@ -66,8 +66,9 @@ func DangerouslyReplayableGitLabToken() core.Scheme {
 // DangerouslyReplayableOkta is for Okta's event hooks, which send a secret in
 // Authorization; see [DangerouslyReplayableToken]. The secret is the whole
 // value of the header. handshake says whether the endpoint responds to the GET
-// request by which Okta verifies it. The route must accept GET as well. Neither
-// a library of the sender nor a published vector confirms this scheme.
+// request by which Okta verifies it. The route must accept GET as well. This
+// scheme has not been tested against an official library or a published test
+// vector.
 func DangerouslyReplayableOkta(handshake Handshake) core.Scheme {
 	return okta{token{name: "okta", field: Header("Authorization")}, handshake}
 }
@@ -97,7 +98,8 @@ func (o okta) answer(r *core.Request) *core.Answer {
 // whose items each repeat the secret as clientState; see
 // [DangerouslyReplayableToken]. All items must have it. handshake says whether
 // the endpoint responds to the validation request, which has a validationToken.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// This scheme has not been tested against an official library or a published
+// test vector.
 func DangerouslyReplayableGraph(handshake Handshake) core.Scheme {
 	return graph{token{name: "graph"}, handshake}
 }
@@ -150,8 +152,8 @@ func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
 // DangerouslyReplayableEventGrid is for Azure Event Grid, whose requests have
 // the secret in a parameter of the registered URL; see
 // [DangerouslyReplayableToken]. The endpoint responds to the validation of a
-// new subscription, which has the secret too. Neither a library of the sender
-// nor a published vector confirms this scheme.
+// new subscription, which has the secret too. This scheme has not been tested
+// against an official library or a published test vector.
 func DangerouslyReplayableEventGrid(parameter string) core.Scheme {
 	if parameter == "" {
 		return unusable{"eventgrid", errors.New("the name of the URL's parameter that holds the secret is missing")}

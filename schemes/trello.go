@@ -13,10 +13,10 @@ import (
 // Trello verifies the endpoint by HEAD when the webhook is created. handshake
 // says whether to respond; the route must accept HEAD as well.
 //
-// The body identifies the message. No document says that two events have
-// different bodies, so a redelivery is not acknowledged. No time of an attempt
-// is signed. Neither a library of the sender nor a published vector confirms
-// this scheme.
+// The body identifies the message. Whether two events can have the same body is
+// unknown, so a redelivery is not acknowledged. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
 func Trello(address string, handshake Handshake) core.Scheme {

@@ -30,9 +30,10 @@ import (
 //
 // Two events may have the same signed text, as in a call menu that leads back
 // to itself. I-Twilio-Idempotency-Token is not signed. Together with the signed
-// text it identifies the message, within [core.Config].Repeats. Twilio executes
-// the response to a call. So a request with a CallSid is never acknowledged
-// with an empty body: it runs again. No time of an attempt is signed.
+// text it identifies the message, up to the limit in [core.Config].Repeats.
+// Twilio executes the response to a call. So a request with a CallSid is never
+// acknowledged with an empty body: it runs again. Attempts have no signed
+// timestamp.
 //
 // Source: twilio/twilio-node, src/webhooks/webhooks.ts at commit 044e3f8, as of
 // November 2026.

@@ -12,8 +12,9 @@ import (
 // UUID, identifies the message. Twitch-Eventsub-Message-Type is not signed: use
 // the type in the body.
 //
-// The scheme responds to the signed challenge of a new subscription. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// The scheme responds to the signed challenge of a new subscription. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
 // Source: twitchdev/eventsub-webhooks-node-sample, index.js at commit 6c2a8f5,
 // as of November 2026.

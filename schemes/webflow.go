@@ -4,7 +4,7 @@ import "github.com/hookonce/hookonce/core"
 
 // Webflow is the scheme of Webflow's webhooks: x-webflow-signature and
 // x-webflow-timestamp (milliseconds), HMAC-SHA256 of "timestamp:body". No id is
-// signed, so each attempt is a message of its own.
+// signed, so each attempt counts as a separate message.
 //
 // Source: webflow/js-webflow-api, src/wrapper/WebhooksClient.ts at commit
 // 010fff0, as of November 2026.

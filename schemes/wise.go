@@ -7,10 +7,10 @@ import "github.com/hookonce/hookonce/core"
 // production. The secret is the text between the BEGIN and END lines of that
 // key, without the line breaks. The older X-Signature (SHA-1) is ignored.
 //
-// The body identifies the message. No document says that two events have
-// different bodies, so a redelivery is not acknowledged. No time of an attempt
-// is signed. Neither a library of the sender nor a published vector confirms
-// this scheme.
+// The body identifies the message. Whether two events can have the same body is
+// unknown, so a redelivery is not acknowledged. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: docs.wise.com/features/webhooks-notifications/event-handling, as of
 // November 2026.

@@ -8,19 +8,20 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// WooCommerce is the scheme of WooCommerce's webhooks: X-WC-Webhook-Signature,
-// HMAC-SHA256 of the body in base64.
+// WooCommerce returns the scheme for WooCommerce's webhooks. The
+// X-WC-Webhook-Signature header holds the base64-encoded HMAC-SHA256 of the
+// body.
 //
 // A created and an updated order may have the same body, and the body of a
 // deleted resource is only its number. X-WC-Webhook-Delivery-ID and
 // X-WC-Webhook-Topic are not signed. Together with the body they identify the
-// message, within [core.Config].Repeats. Two deliveries of one webhook within a
-// second have the same delivery id. WooCommerce does not retry. No time of an
-// attempt is signed.
+// message, up to the limit in [core.Config].Repeats. Two deliveries of one
+// webhook within a second have the same delivery id. WooCommerce does not
+// retry. Attempts have no signed timestamp.
 //
 // With [AnswerHandshakes] the endpoint responds with 200 to the ping of a new
-// webhook: a form "webhook_id=N" without a signature. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// webhook: a form "webhook_id=N" without a signature. This scheme has not been
+// tested against an official library or a published test vector.
 func WooCommerce(handshake ...Handshake) core.Scheme {
 	return wooCommerce{must(Template{
 		Name: "woocommerce", Signature: Header("X-WC-Webhook-Signature"), Encoding: core.Base64,

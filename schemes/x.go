@@ -18,8 +18,8 @@ import (
 // first secret, and handshake says whether to send it. The route must accept
 // GET as well. Nobody can get the signature of a message that way. Only short
 // tokens of letters, digits, - and _ are signed, and a body that does not begin
-// with { is rejected. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// with { is rejected. This scheme has not been tested against an official
+// library or a published test vector.
 //
 // Source: docs.x.com/x-api/webhooks, as of November 2026.
 func X(handshake Handshake) core.Scheme {

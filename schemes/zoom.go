@@ -10,13 +10,13 @@ import (
 
 // Zoom is the scheme of Zoom's webhooks: x-zm-signature and
 // x-zm-request-timestamp, HMAC-SHA256 of "v0:timestamp:body" under the secret
-// token. No id is signed, so each attempt is a message of its own.
+// token. No id is signed, so each attempt counts as a separate message.
 //
 // The scheme responds to endpoint.url_validation with the HMAC of its
 // plainToken. It does so only after the signature verified, and only for a
 // token of letters, digits, - and _. So nobody gets a signature over a text of
-// their choice. Neither a library of the sender nor a published vector confirms
-// this scheme.
+// their choice. This scheme has not been tested against an official library or
+// a published test vector.
 //
 // Source: developers.zoom.us/docs/api/webhooks, as of August 2026.
 func Zoom() core.Scheme {
