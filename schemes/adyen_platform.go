@@ -4,7 +4,7 @@ import "github.com/hookonce/hookonce/core"
 
 // AdyenPlatform returns the scheme for Adyen's platform and management
 // webhooks. The HmacSignature header holds the base64-encoded HMAC-SHA256 of
-// the body. The secret is the key in hexadecimal, as Adyen shows it. The body
+// the body. The secret is the hex-encoded key, as Adyen shows it. The body
 // identifies the message. Attempts have no signed timestamp.
 //
 // Source:

@@ -2,10 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Airship is the scheme of Airship: X-UA-Signature, HMAC-SHA256 of "time:body"
-// with the timestamp in X-UA-Timestamp, in hexadecimal. No id is signed, so
-// each attempt counts as a separate message. This scheme has not been tested
-// against an official library or a published test vector.
+// Airship returns the scheme for Airship webhooks. The X-UA-Signature header
+// holds the hex-encoded HMAC-SHA256 of "timestamp:body". The X-UA-Timestamp
+// header holds the timestamp. No id is signed, so each attempt counts as a
+// separate message. This scheme has not been tested against an official library
+// or a published test vector.
 //
 // Source: a third-party verifier, as of November 2026. ngrok documents the
 // integration at ngrok.com/docs/integrations/webhooks/airship-webhooks.

@@ -3,16 +3,16 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Airtable returns the scheme for Airtable's webhooks. The
-// X-Airtable-Content-MAC header holds the hex-encoded HMAC-SHA256 of the body
-// under macSecretBase64, the secret that the API returned when the webhook was
-// made.
+// X-Airtable-Content-MAC header holds the hex-encoded HMAC-SHA256 of the body.
+// The secret is the macSecretBase64 that the API returned when the webhook was
+// created.
 //
-// A notification only names base and webhook, with the time in milliseconds. It
-// has no changes. The body identifies the message by that time. The handler
-// fetches the changes after its cursor, and responds with 200 or 204 and no
-// body. Airtable sends no known handshake. Attempts have no signed timestamp.
-// This scheme has not been tested against an official library or a published
-// test vector.
+// A notification only names the base and the webhook, with the time in
+// milliseconds. It does not contain the changes. Because of that time, the body
+// identifies the message. The handler fetches the changes after its cursor, and
+// responds with 200 or 204 and no body. Airtable sends no known handshake.
+// Attempts have no signed timestamp. This scheme has not been tested against an
+// official library or a published test vector.
 //
 // Source: pyairtable, models/webhook.py at commit 022f4fc, as of November 2026.
 func Airtable() core.Scheme {

@@ -5,12 +5,12 @@ import "github.com/hookonce/hookonce/core"
 // BTCPay returns the scheme for BTCPay Server's webhooks. The BTCPay-Sig header
 // holds the hex-encoded HMAC-SHA256 of the body, after "sha256=".
 //
-// The originalDeliveryId in the body identifies the message. It stays the same
-// over all redeliveries, automatic and manual, and equals the deliveryId of the
-// first. BTCPay renders the body again for a redelivery, with another
-// deliveryId. Attempts have no signed timestamp: timestamp is the time of the
-// event. This scheme has not been tested against an official library or a
-// published test vector.
+// The originalDeliveryId in the body identifies the message. It is the same in
+// all redeliveries, automatic and manual, and equals the deliveryId of the
+// first attempt. For each redelivery, BTCPay renders the body again with
+// another deliveryId. Attempts have no signed timestamp: timestamp is the time
+// of the event. This scheme has not been tested against an official library or
+// a published test vector.
 //
 // Source: btcpayserver/btcpayserver, WebhookSender.cs at commit 0f9ad14 and
 // InvoiceWebhookProvider.cs at 03d32eb, as of November 2026.

@@ -4,7 +4,8 @@ import "github.com/hookonce/hookonce/core"
 
 // GoCardless returns the scheme for GoCardless webhooks. The Webhook-Signature
 // header holds the hex-encoded HMAC-SHA256 of the body. The body identifies the
-// message, by the ids of its events. Attempts have no signed timestamp.
+// message, because it contains the ids of the events. Attempts have no signed
+// timestamp.
 //
 // Source: www.npmjs.com/package/gocardless-nodejs/v/10.1.2, as of November
 // 2026.

@@ -2,7 +2,8 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Lettermint is the scheme of Lettermint: t and v1 in X-Lettermint-Signature,
+// Lettermint returns the scheme for Lettermint webhooks. In the
+// X-Lettermint-Signature header, t is the timestamp and v1 is the hex-encoded
 // HMAC-SHA256 of "t.body". No id is signed, so each attempt counts as a
 // separate message.
 //

@@ -2,12 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Mollie returns the scheme for Mollie's webhooks of the next generation. The
-// X-Mollie-Signature header holds the hex-encoded HMAC-SHA256 of the body. The
-// classic ones sign nothing. The event's id in the body identifies the message.
-// Attempts with the same id must have the same type, entity and time. Without
-// an id, the body identifies the message, and a redelivery is not acknowledged.
-// Attempts have no signed timestamp.
+// Mollie returns the scheme for Mollie's next-generation webhooks. The
+// X-Mollie-Signature header holds the hex-encoded HMAC-SHA256 of the body.
+// Classic webhooks are not signed. The event's id in the body identifies the
+// message. Attempts with the same id must have the same type, entity and time.
+// Without an id, the body identifies the message, and a redelivery is not
+// acknowledged. Attempts have no signed timestamp.
 //
 // Source: a third-party verifier, as of November 2026. The sender documents its
 // webhooks at docs.mollie.com/reference/best-practices.

@@ -2,12 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// MongoDBAtlas returns the scheme for the alerts of MongoDB Atlas. The
-// X-Mms-Signature header holds the base64-encoded HMAC-SHA1 of the body. The
-// body identifies the message. Whether two events can have the same body is
-// unknown, so a redelivery is not acknowledged. Attempts have no signed
-// timestamp. This scheme has not been tested against an official library or a
-// published test vector.
+// MongoDBAtlas returns the scheme for MongoDB Atlas alerts. The X-Mms-Signature
+// header holds the base64-encoded HMAC-SHA1 of the body. The body identifies
+// the message. Whether two events can have the same body is unknown, so a
+// redelivery is not acknowledged. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
 // Source: a third-party verifier, as of November 2026. ngrok documents the
 // integration at ngrok.com/docs/integrations/webhooks/mongodb-webhooks.

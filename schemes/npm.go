@@ -2,8 +2,8 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// NPM returns the scheme for the hooks of the npm registry. The X-Npm-Signature
-// header holds the hex-encoded HMAC-SHA256 of the body. The body identifies the
+// NPM returns the scheme for npm registry hooks. The X-Npm-Signature header
+// holds the hex-encoded HMAC-SHA256 of the body. The body identifies the
 // message. Whether two events can have the same body is unknown, so a
 // redelivery is not acknowledged. Attempts have no signed timestamp. This
 // scheme has not been tested against an official library or a published test

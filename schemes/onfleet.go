@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Onfleet returns the scheme for Onfleet webhooks. The X-Onfleet-Signature
-// header holds the hex-encoded HMAC-SHA512 of the body under the secret that
-// Onfleet shows in hexadecimal. The body identifies the message. Whether two
+// header holds the hex-encoded HMAC-SHA512 of the body under the hex-encoded
+// secret that Onfleet shows. The body identifies the message. Whether two
 // events can have the same body is unknown, so a redelivery is not
 // acknowledged. Attempts have no signed timestamp. This scheme has not been
 // tested against an official library or a published test vector.

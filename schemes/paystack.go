@@ -3,11 +3,11 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Paystack returns the scheme for Paystack webhooks. The X-Paystack-Signature
-// header holds the hex-encoded HMAC-SHA512 of the body under the secret key of
-// the API. The body identifies the message. Whether two events can have the
-// same body is unknown, so a redelivery is not acknowledged. Attempts have no
-// signed timestamp. This scheme has not been tested against an official library
-// or a published test vector.
+// header holds the hex-encoded HMAC-SHA512 of the body under the API's secret
+// key. The body identifies the message. Whether two events can have the same
+// body is unknown, so a redelivery is not acknowledged. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: a third-party verifier, as of November 2026. The sender documents its
 // webhooks at paystack.com/docs/payments/webhooks/.

@@ -4,8 +4,8 @@ import "github.com/hookonce/hookonce/core"
 
 // Squarespace returns the scheme for Squarespace webhooks. The
 // Squarespace-Signature header holds the hex-encoded HMAC-SHA256 of the body
-// under the secret that Squarespace shows in hexadecimal. The body identifies
-// the message. Whether two events can have the same body is unknown, so a
+// under the hex-encoded secret that Squarespace shows. The body identifies the
+// message. Whether two events can have the same body is unknown, so a
 // redelivery is not acknowledged. Attempts have no signed timestamp. This
 // scheme has not been tested against an official library or a published test
 // vector.

@@ -4,7 +4,7 @@ import "github.com/hookonce/hookonce/core"
 
 // Stream returns the scheme for Stream (getstream.io) webhooks. The X-Signature
 // header holds the hex-encoded HMAC-SHA256 of the body under the API secret.
-// Stream signs the body before it may compress it with gzip; see
+// Stream may compress the body with gzip after signing it: see
 // [Template].Gunzip. The handler gets the body unchanged.
 //
 // The body identifies the message. Whether two events can have the same body is

@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // SurveyMonkey returns the scheme for SurveyMonkey webhooks. The Sm-Signature
-// header holds the base64-encoded HMAC-SHA1 of the body under client id, "&"
-// and client secret: that whole text is the secret. The body identifies the
+// header holds the base64-encoded HMAC-SHA1 of the body. The secret is the
+// client id, "&" and the client secret, joined. The body identifies the
 // message. Whether two events can have the same body is unknown, so a
 // redelivery is not acknowledged. Attempts have no signed timestamp. This
 // scheme has not been tested against an official library or a published test

@@ -4,8 +4,8 @@ import "github.com/hookonce/hookonce/core"
 
 // Terraform returns the scheme for HCP Terraform's notifications. The
 // X-Tfe-Notification-Signature header holds the hex-encoded HMAC-SHA512 of the
-// body under the token of the notification. The body identifies the message.
-// Whether two events can have the same body is unknown, so a redelivery is not
+// body under the notification's token. The body identifies the message. Whether
+// two events can have the same body is unknown, so a redelivery is not
 // acknowledged. Attempts have no signed timestamp. This scheme has not been
 // tested against an official library or a published test vector.
 //

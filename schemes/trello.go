@@ -6,12 +6,13 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Trello is the scheme of Trello: X-Trello-Webhook, HMAC-SHA1 in base64 of the
-// body and the callback address, under the secret of the app. address is the
-// complete address of the endpoint as registered.
+// Trello returns the scheme for Trello webhooks. The X-Trello-Webhook header
+// holds the base64-encoded HMAC-SHA1 of the body directly followed by the
+// callback URL, under the app's secret. address is the complete callback URL as
+// registered with Trello.
 //
-// Trello verifies the endpoint by HEAD when the webhook is created. handshake
-// says whether to respond; the route must accept HEAD as well.
+// Trello verifies the endpoint with a HEAD request when the webhook is created.
+// handshake says whether to respond. The route must accept HEAD as well.
 //
 // The body identifies the message. Whether two events can have the same body is
 // unknown, so a redelivery is not acknowledged. Attempts have no signed
