@@ -52,7 +52,7 @@ func (s adyen) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: additional.Signature})
 	if visible(fields[0]) {
-		a.ID = fields[0] // several events share it, so it is only for logs
+		a.ID = fields[0] // several events share this reference, so it serves only for logs
 	}
 	a.Content.WriteString(strings.Join(fields, ":"))
 	return nil

@@ -52,7 +52,7 @@ func (a asana) answer(r *core.Request) *core.Answer {
 	return &core.Answer{Status: http.StatusNoContent, Header: http.Header{"X-Hook-Secret": {secret[0]}, "Cache-Control": {"no-store"}}}
 }
 
-// answerHeartbeat keeps heartbeats from the handler.
+// answerHeartbeat responds to heartbeats, so they do not reach the handler.
 func answerHeartbeat(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	var body struct {
 		Events []json.RawMessage `json:"events"`

@@ -29,9 +29,9 @@ import (
 //
 // Braintree verifies the endpoint with a GET request that has a bt_challenge.
 // The response is the HMAC of the challenge, and handshake says whether to send
-// it. The route must accept GET as well. An attacker cannot use this to get the
-// signature of a message: only challenges of 20 to 32 lower-case hexadecimal
-// digits are signed, and a payload that short is rejected.
+// it. The route must accept GET as well. An attacker cannot use the challenge
+// to get the signature of a message: only challenges of 20 to 32 lower-case
+// hexadecimal digits are signed, and a payload that short is rejected.
 //
 // Source: www.npmjs.com/package/braintree/v/3.40.0, as of November 2026.
 func Braintree(handshake Handshake) core.Scheme { return braintree{handshake} }

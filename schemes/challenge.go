@@ -88,7 +88,7 @@ func bare(f core.Facts, h core.Header) bool {
 type answeringKey struct {
 	core.VerifyKey
 
-	answer func(token string) []byte // a function, because fmt prints only the address of one
+	answer func(token string) []byte // a function, because fmt prints only a function's address
 }
 
 func answering(key core.VerifyKey, secret string) answeringKey {

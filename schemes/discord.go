@@ -10,8 +10,8 @@ import (
 // Discord returns the scheme for Discord's interactions and webhook events. The
 // X-Signature-Ed25519 header holds the hex-encoded Ed25519 signature of the
 // timestamp directly followed by the body. The secret is the application's
-// hex-encoded public key. Discord sometimes sends wrong signatures on purpose,
-// and removes the URL of an endpoint that accepts them.
+// hex-encoded public key. Discord sometimes sends invalid signatures on
+// purpose, and removes the URL of an endpoint that accepts them.
 //
 // An interaction's id identifies the message. Discord shows the response to the
 // user, so an interaction is never acknowledged with an empty body. A webhook

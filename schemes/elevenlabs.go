@@ -8,7 +8,7 @@ import (
 
 // ElevenLabs returns the scheme for ElevenLabs webhooks. In the
 // ElevenLabs-Signature header, t is the timestamp and v0 is the hex-encoded
-// HMAC-SHA256 of "t.body". The timestamp may be 30 minutes old. No id is
+// HMAC-SHA256 of "t.body". The timestamp may be up to 30 minutes old. No id is
 // signed, so each attempt counts as a separate message. This scheme has not
 // been tested against an official library or a published test vector.
 //

@@ -335,7 +335,7 @@ func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func(
 		}
 		return nil, err
 	}
-	// Delete first, so that replacing an entry in a full cache evicts no other.
+	// Delete first, so that replacing an entry in a full cache evicts no other entry.
 	delete(c.entries, key)
 	if len(c.entries) >= maxCached && !c.evict(now) {
 		return nil, fmt.Errorf("%d keys are being fetched at once", maxCached)

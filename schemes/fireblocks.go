@@ -14,8 +14,8 @@ import "github.com/hookonce/hookonce/core"
 // Fireblocks-Signature header is ignored. This scheme has not been tested
 // against an official library or a published test vector.
 //
-// Source: developers.fireblocks.com/reference/validating-webhooks as read by
-// hookdeck/webhook-skills, as of November 2026.
+// Source: developers.fireblocks.com/reference/validating-webhooks as described
+// in hookdeck/webhook-skills, as of November 2026.
 func Fireblocks() core.Scheme { return fireblocks(KeySetOptions{}) }
 
 func fireblocks(o KeySetOptions) core.Scheme {

@@ -13,7 +13,7 @@ import "github.com/hookonce/hookonce/core"
 // For those, see [DangerouslyReplayableToken]. This scheme has not been tested
 // against an official library or a published test vector.
 //
-// Source: developer.flutterwave.com/docs/webhooks as read by
+// Source: developer.flutterwave.com/docs/webhooks as described in
 // teesofttech/PayBridge#111, as of November 2026.
 func Flutterwave() core.Scheme {
 	return must(Template{

@@ -16,10 +16,10 @@ import (
 func CoinbaseCDP() core.Scheme { return Hook0() }
 
 // Hook0 returns the scheme for Hook0 webhooks. In the X-Hook0-Signature header,
-// t is the timestamp, h lists the signed headers, and v1 is the signature. That
-// is the hex-encoded HMAC-SHA256 of the timestamp, the names of the signed
-// headers, their values and the JSON body. required lists the headers that a
-// message must sign. v0, which signs no headers, is ignored.
+// t is the timestamp, h lists the signed headers, and v1 is the signature. The
+// signature is the hex-encoded HMAC-SHA256 of the timestamp, the names of the
+// signed headers, their values and the JSON body. required lists the headers
+// that a message must sign. v0, which signs no headers, is ignored.
 //
 // Each attempt has a new timestamp and counts as a separate message. The signed
 // text does not mark where the value of a header ends, so no header can

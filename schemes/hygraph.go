@@ -12,9 +12,9 @@ import (
 
 // Hygraph returns the scheme for Hygraph webhooks. In the Gcms-Signature
 // header, t is the timestamp in milliseconds, env is the environment, and sign
-// is the signature. That is the base64-encoded HMAC-SHA256 of a JSON object
-// that contains the body as a string, env and t. No id is signed, so each
-// attempt counts as a separate message.
+// is the signature. The signature is the base64-encoded HMAC-SHA256 of a JSON
+// object that contains the body as a string, env and t. No id is signed, so
+// each attempt counts as a separate message.
 //
 // Source: www.npmjs.com/package/@hygraph/utils/v/1.2.1, as of November 2026.
 func Hygraph() core.Scheme {

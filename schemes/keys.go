@@ -133,7 +133,7 @@ type insideKey struct {
 	core.VerifyKey // the HMAC key of the same secret, which HMACKey checked
 
 	label string
-	sum   func(*core.Content) string // a function, because fmt prints only the address of one
+	sum   func(*core.Content) string // a function, because fmt prints only a function's address
 }
 
 // Verify implements [core.VerifyKey].

@@ -46,8 +46,8 @@ type KeySetOptions struct {
 // Each key in the set counts as if you had configured its text. So the key and
 // the scheme determine the algorithm, and a public key is never used as a
 // shared secret. KeySet skips keys that do not fit the scheme. A custom scheme
-// must parse the base64 text of such a key as a public key. For HTTPSignatures,
-// an RSA key in the set must state its algorithm, RS256 or PS512.
+// must parse the base64 text of a key as a public key. For HTTPSignatures, an
+// RSA key in the set must state its algorithm, RS256 or PS512.
 //
 // A message may name its key with the kid of a JWT or the keyid of RFC 9421.
 // Then only that key verifies the message. Otherwise every key is tried. A

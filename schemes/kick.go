@@ -6,8 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // holds the base64-encoded RSA signature (SHA-256) of "id.timestamp.body". The
 // Kick-Event-Message-Id and Kick-Event-Message-Timestamp headers hold the id
 // and the timestamp (RFC 3339). Kick has one public key for all receivers. The
-// secret is the PEM text between its BEGIN and END lines, without the line
-// breaks. The id identifies the message. This scheme has not been tested
+// secret is that key: the PEM text between the BEGIN and END lines, without the
+// line breaks. The id identifies the message. This scheme has not been tested
 // against an official library or a published test vector.
 //
 // Source: www.npmjs.com/package/nuxt-webhook-validators/v/0.2.12, as of

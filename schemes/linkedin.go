@@ -19,7 +19,7 @@ import (
 // LinkedIn verifies the endpoint with a GET request that has a challengeCode,
 // when the webhook is created and then every two hours. The response is the
 // HMAC of the code, and handshake says whether to send it. The route must
-// accept GET as well. An attacker cannot use this to get the signature of a
+// accept GET as well. An attacker cannot use the code to get the signature of a
 // message: only short codes of letters, digits, - and _ are signed, and the
 // signed text of a message begins with "hmacsha256=". This scheme has not been
 // tested against an official library or a published test vector.

@@ -48,8 +48,8 @@ type Template struct {
 	Encoding core.Encoding
 	// Secret says how the text of a secret becomes a key. Default: [Verbatim].
 	Secret SecretText
-	// Timestamp is the place of the timestamp, Unit its format, and Stamping
-	// its meaning. Content must include it.
+	// Timestamp is the place of the timestamp, Unit is its format, and Stamping
+	// says what it means. Content must include the timestamp.
 	Timestamp Field
 	Unit      Unit
 	Stamping  core.Stamping
@@ -349,8 +349,8 @@ func (t Template) build() (*templated, error) {
 	return s, nil
 }
 
-// checkKeys finds a {secret} under an algorithm with public keys, and a plain
-// hash without one. It also finds a SecretText that cannot hold a public key.
+// checkKeys finds a {secret} with a public-key algorithm, and a plain hash
+// without a {secret}. It also finds a SecretText that cannot hold a public key.
 func (s *templated) checkKeys() (mistakes []error) {
 	algorithm := s.t.Algorithm.is()
 	private := algorithm.public != nil

@@ -7,10 +7,10 @@ import "github.com/hookonce/hookonce/core"
 // nonce and body, each followed by a line break. The secret is the public key
 // or the platform certificate that Wechatpay-Serial names: the PEM text between
 // its BEGIN and END lines, without the line breaks. WeChat Pay sometimes sends
-// wrong signatures on purpose, to check that they are rejected.
+// invalid signatures on purpose, to check that they are rejected.
 //
 // The notification's id in the body identifies the message. The notification's
-// resource is encrypted under the API key. The handler must decrypt it.
+// resource is encrypted under the API key, and the handler must decrypt it.
 //
 // Source: wechatpay-go 0.2.21 and pay.weixin.qq.com, as of November 2026.
 func WeChatPay() core.Scheme {

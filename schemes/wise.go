@@ -4,9 +4,9 @@ import "github.com/hookonce/hookonce/core"
 
 // Wise returns the scheme for Wise webhooks. The X-Signature-SHA256 header
 // holds the base64-encoded RSA signature (SHA-256) of the body. Wise has one
-// public key for the sandbox and one for production. The secret is that key:
-// the PEM text between the BEGIN and END lines, without the line breaks. The
-// older X-Signature header (SHA-1) is ignored.
+// public key for the sandbox and one for production. The secret is one of these
+// keys: the PEM text between the BEGIN and END lines, without the line breaks.
+// The older X-Signature header (SHA-1) is ignored.
 //
 // The body identifies the message. Whether two events can have the same body is
 // unknown, so a redelivery is not acknowledged. Attempts have no signed

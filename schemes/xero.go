@@ -4,7 +4,7 @@ import "github.com/hookonce/hookonce/core"
 
 // Xero returns the scheme for Xero webhooks. The X-Xero-Signature header holds
 // the base64-encoded HMAC-SHA256 of the body under the text of the webhook key,
-// which is not decoded. At first, Xero sends wrong signatures on purpose and
+// which is not decoded. At first, Xero sends invalid signatures on purpose and
 // expects a 401 for them. The body identifies the message. Whether two events
 // can have the same body is unknown, so a redelivery is not acknowledged.
 // Attempts have no signed timestamp. This scheme has not been tested against an
