@@ -2,14 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Ably is the scheme of Ably's webhooks: X-Ably-Signature, HMAC-SHA256 of the
-// body in base64 under the part of the API key after its colon. The body
-// identifies the message. No document says that two events have different
-// bodies, so a redelivery is not acknowledged. No time of an attempt is signed.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// Ably returns the scheme for Ably's webhooks. The X-Ably-Signature header
+// holds the base64-encoded HMAC-SHA256 of the body under the part of the API
+// key after the colon. The body identifies the message. Whether two events can
+// have the same body is unknown, so a redelivery is not acknowledged. Attempts
+// have no signed timestamp. This scheme has not been tested against an official
+// library or a published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at ably.com/docs/integrations/webhooks.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at ably.com/docs/integrations/webhooks.
 func Ably() core.Scheme {
 	return must(Template{
 		Name: "ably", Signature: Header("X-Ably-Signature"),

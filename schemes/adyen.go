@@ -9,15 +9,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Adyen is the scheme of Adyen's payment webhooks: additionalData.hmacSignature
-// in the body, HMAC-SHA256 in base64 of eight fields of the item. The secret is
-// the key in hexadecimal, as Adyen shows it. For platforms and management see
-// [AdyenPlatform].
+// Adyen returns the scheme for Adyen's payment webhooks.
+// additionalData.hmacSignature in the body holds the base64-encoded HMAC-SHA256
+// of eight fields of the item. The secret is the hex-encoded key, as Adyen
+// shows it. For platform and management webhooks, see [AdyenPlatform].
 //
-// Only those fields are signed: reference numbers, merchant account, amount,
-// event code and success. Whoever captured a message can change everything else
-// in the body, so Message.BodySigned is false. The signed fields identify the
-// message. No time of an attempt is signed.
+// Only those fields are signed: the reference numbers, merchant account,
+// amount, event code and success flag. Anyone who captured a message can change
+// everything else in the body, so Message.BodySigned is false. The signed
+// fields identify the message. Attempts have no signed timestamp.
 //
 // Source: Adyen/adyen-node-api-library, src/utils/hmacValidator.ts at commit
 // 0f50ac7, as of November 2026.
@@ -52,14 +52,14 @@ func (s adyen) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: additional.Signature})
 	if visible(fields[0]) {
-		a.ID = fields[0] // several events share it, so it is only for logs
+		a.ID = fields[0] // several events share this reference, so it serves only for logs
 	}
 	a.Content.WriteString(strings.Join(fields, ":"))
 	return nil
 }
 
-// adyenItem returns the only item of a body. Only its fields are signed, so two
-// readers of the body must not find different items.
+// adyenItem returns the only item of a body. Only the item's fields are signed,
+// so two parsers of the body must not find different items.
 func adyenItem(body []byte) (object, error) {
 	root, err := parseObject(body)
 	if err != nil {
@@ -77,8 +77,8 @@ func adyenItem(body []byte) (object, error) {
 }
 
 // adyenFields returns the signed fields in signed order, separated by colons.
-// Only the merchant's reference may contain a colon. So the signed text can be
-// cut into fields in only one way.
+// Only the merchant's reference may contain a colon, so the signed text splits
+// into fields in only one way.
 func adyenFields(item object) ([]string, error) {
 	amount := object{}
 	if raw, ok := item["amount"]; ok {
@@ -87,7 +87,7 @@ func adyenFields(item object) ([]string, error) {
 			return nil, fmt.Errorf("amount: %w", err)
 		}
 	}
-	// The signed order. value and currency are members of amount.
+	// In signed order. value and currency are members of amount.
 	names := []string{"pspReference", "originalReference", "merchantAccountCode", "merchantReference", "value", "currency", "eventCode", "success"}
 	if item.misspells(append(names[:4:4], "amount", "eventCode", "success")) || amount.misspells(names[4:6]) {
 		return nil, errors.New("a signed field has another spelling than Adyen's")
@@ -102,7 +102,7 @@ func adyenFields(item object) ([]string, error) {
 		switch raw := string(of[name]); {
 		case name == "value":
 			text, ok = raw, only(raw, "-0123456789")
-		// Adyen signs an absent field as an empty text.
+		// Adyen signs an absent field as an empty string.
 		case raw == "" || raw == "null":
 			ok = true
 		}

@@ -2,10 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// AdyenPlatform is the scheme of Adyen's platform and management webhooks:
-// HmacSignature, HMAC-SHA256 of the body in base64. The secret is the key in
-// hexadecimal, as Adyen shows it. The body identifies the message. No time of
-// an attempt is signed.
+// AdyenPlatform returns the scheme for Adyen's platform and management
+// webhooks. The HmacSignature header holds the base64-encoded HMAC-SHA256 of
+// the body. The secret is the hex-encoded key, as Adyen shows it. The body
+// identifies the message. Attempts have no signed timestamp.
 //
 // Source:
 // docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures,

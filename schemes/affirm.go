@@ -2,9 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Affirm is the scheme of Affirm: t and v0 in X-Affirm-Signature, HMAC-SHA512
-// of "t.body". No id is signed, so each attempt is a message of its own.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// Affirm returns the scheme for Affirm webhooks. In the X-Affirm-Signature
+// header, t is the timestamp and v0 is the hex-encoded HMAC-SHA512 of "t.body".
+// No id is signed, so each attempt counts as a separate message. This scheme
+// has not been tested against an official library or a published test vector.
 //
 // Source:
 // docs.affirm.com/developers/v1.1-developer-reference/docs/about-webhooks, as

@@ -2,14 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// AfterShip is the scheme of AfterShip: Aftership-Hmac-Sha256, HMAC-SHA256 of
-// the body in base64. The body identifies the message. No document says that
-// two events have different bodies, so a redelivery is not acknowledged. No
-// time of an attempt is signed. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// AfterShip returns the scheme for AfterShip webhooks. The
+// Aftership-Hmac-Sha256 header holds the base64-encoded HMAC-SHA256 of the
+// body. The body identifies the message. Whether two events can have the same
+// body is unknown, so a redelivery is not acknowledged. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at ngrok.com/docs/integrations/webhooks/aftership-webhooks.
+// Source: a third-party verifier, as of November 2026. ngrok documents the
+// integration at ngrok.com/docs/integrations/webhooks/aftership-webhooks.
 func AfterShip() core.Scheme {
 	return must(Template{
 		Name: "aftership", Signature: Header("Aftership-Hmac-Sha256"),

@@ -2,13 +2,14 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Airship is the scheme of Airship: X-UA-Signature, HMAC-SHA256 of "time:body"
-// with the timestamp in X-UA-Timestamp, in hexadecimal. No id is signed, so
-// each attempt is a message of its own. Neither a library of the sender nor a
-// published vector confirms this scheme.
+// Airship returns the scheme for Airship webhooks. The X-UA-Signature header
+// holds the hex-encoded HMAC-SHA256 of "timestamp:body". The X-UA-Timestamp
+// header holds the timestamp. No id is signed, so each attempt counts as a
+// separate message. This scheme has not been tested against an official library
+// or a published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at ngrok.com/docs/integrations/webhooks/airship-webhooks.
+// Source: a third-party verifier, as of November 2026. ngrok documents the
+// integration at ngrok.com/docs/integrations/webhooks/airship-webhooks.
 func Airship() core.Scheme {
 	return must(Template{
 		Name: "airship", Signature: Header("X-Ua-Signature"),

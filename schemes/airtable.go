@@ -2,15 +2,17 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Airtable is the scheme of Airtable's webhooks: X-Airtable-Content-MAC,
-// HMAC-SHA256 of the body in hexadecimal under macSecretBase64, the secret that
-// the API returned when the webhook was made.
+// Airtable returns the scheme for Airtable's webhooks. The
+// X-Airtable-Content-MAC header holds the hex-encoded HMAC-SHA256 of the body.
+// The secret is the macSecretBase64 that the API returned when the webhook was
+// created.
 //
-// A notification only names base and webhook, with the time in milliseconds. It
-// has no changes. The body identifies the message by that time. The handler
-// fetches the changes after its cursor, and responds with 200 or 204 and no
-// body. Airtable sends no known handshake. No time of an attempt is signed.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// A notification names only the base and the webhook, with the time in
+// milliseconds. It does not contain the changes. The body identifies the
+// message, because it contains that time. The handler fetches the changes after
+// its cursor, and responds with 200 or 204 and no body. Airtable sends no known
+// handshake. Attempts have no signed timestamp. This scheme has not been tested
+// against an official library or a published test vector.
 //
 // Source: pyairtable, models/webhook.py at commit 022f4fc, as of November 2026.
 func Airtable() core.Scheme {

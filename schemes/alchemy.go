@@ -2,11 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Alchemy is the scheme of Alchemy's Notify webhooks: X-Alchemy-Signature,
-// HMAC-SHA256 of the body in hexadecimal under the webhook's signing key. The
-// event's id in the body identifies the message. No time of an attempt is
-// signed. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// Alchemy returns the scheme for Alchemy's Notify webhooks. The
+// X-Alchemy-Signature header holds the hex-encoded HMAC-SHA256 of the body
+// under the webhook's signing key. The event's id in the body identifies the
+// message. Attempts have no signed timestamp. This scheme has not been tested
+// against an official library or a published test vector.
 //
 // Source:
 // github.com/hookdeck/webhook-skills/blob/fb924f9/skills/alchemy-webhooks/references/overview.md,

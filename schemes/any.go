@@ -12,31 +12,31 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Any accepts messages of several schemes on one endpoint, while a sender moves
-// from one to another. The first member whose headers are present decides, so
-// list the scheme that you move to first. If the message does not verify under
-// that member, no other is tried.
+// Any returns a scheme that accepts messages of several schemes on one
+// endpoint, while a sender migrates from one to another. The first member whose
+// headers are present decides, so list the new scheme first. If the message
+// does not verify under that member, no other member is tried.
 //
-// name is part of every replay key, as in [Template]: use the name of the old
-// scheme, and messages that it handled stay handled. Keep the name until
-// [core.Config].Remember has passed.
+// name is part of every replay key, as in [Template]. Use the name of the old
+// scheme, so that messages handled under it count as handled. Keep the name
+// until [core.Config].Remember has passed.
 //
-// A message with the headers of two members must be one message to both.
-// Otherwise an attacker could strip one set and make it run again. So all
-// members must have the same [core.Stamping] and identify messages the same
-// way: by the body, or by an id in it. Any rejects other schemes. Among those
-// are [core.StandardWebhooks], and a scheme that signs a header or a time but
-// no id. Give them their own endpoint.
+// A request with the headers of two members must be the same message to both.
+// Otherwise an attacker could strip one set of headers and make the handler run
+// again. So all members must have the same [core.Stamping] and identify
+// messages the same way: by the body, or by an id in it. Any rejects other
+// schemes, such as [core.StandardWebhooks] and schemes that sign a header or a
+// timestamp but no id. Give those schemes their own endpoint.
 //
 // Every member that can parse a secret uses it. If some members take shared
 // secrets and others take public keys, start each secret with the name of its
-// member and a colon, as in "discord:…". This way a public key is never taken
-// for a shared secret. Each member needs a unique name.
+// member and a colon, as in "discord:…". This prevents a public key from being
+// used as a shared secret. Each member needs a unique name.
 //
 // The widest tolerance among the members applies to all messages. Set
-// [core.Config].Past and Future to narrow it. If a member signs an address,
-// package explain does not try other addresses for it. [Sign] signs as the
-// member that the secrets name, or else as the first that can.
+// [core.Config].Past and Future to narrow it. If a member signs the URL,
+// package explain does not try other URLs for it. [Sign] signs as the member
+// that the secrets name, or else as the first member that can sign.
 func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 	var mistakes []error
 	if name == "" {
@@ -46,7 +46,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		mistakes = append(mistakes, errors.New("it needs two members at least"))
 	}
 	s := &anyOf{name: name}
-	kinds := map[bool]bool{} // of keys: true is public, false is shared
+	kinds := map[bool]bool{} // the kinds of keys: true is public, false is shared
 	names := map[string]bool{}
 	for i, m := range members {
 		if m == nil {
@@ -62,7 +62,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 			continue
 		}
 		switch {
-		// A scheme of this kind signs texts that strangers choose.
+		// Such a scheme signs texts that strangers choose.
 		case f.SignsHandshakes:
 			mistakes = append(mistakes, fmt.Errorf("%s answers handshakes with a MAC under the secret, which another scheme would accept as a signature: "+
 				"give it an endpoint of its own, or let it ignore handshakes", m.Name()))
@@ -78,7 +78,8 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		s.members = append(s.members, member{m, f})
 		kinds[f.PublicKeys] = true
 	}
-	// Only with both kinds can a text be ambiguous, so only then must secrets name their member.
+	// A secret is ambiguous only if both kinds of keys occur, so only then must secrets name their
+	// member.
 	s.mixed = len(kinds) == 2
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, fmt.Errorf("schemes: Any(%q): %w", name, err)
@@ -123,11 +124,11 @@ func (s *anyOf) Facts() core.Facts {
 		all.Headers = append(all.Headers, f.Headers...)
 		silent = silent || len(f.Headers) == 0
 		if f.AwaitsHandshake != nil {
-			// One member is enough; the methods ask all of them.
+			// One member with a handshake is enough, since these methods call all members.
 			all.AwaitsHandshake, all.AnswerHandshake = s.awaitsHandshake, s.answerHandshake
 		}
 	}
-	// An incomplete list would make bare call some message a request without a signature.
+	// With an incomplete list, bare would take some messages for requests without a signature.
 	if silent {
 		all.Headers = nil
 	}
@@ -167,7 +168,7 @@ func (s *anyOf) oneKind(k anyKey) error {
 	secret, public := "", ""
 	for i, m := range s.members {
 		switch {
-		case k[i] == nil || !m.facts.PublicKeys: // a member without public keys has shared secrets only
+		case k[i] == nil || !m.facts.PublicKeys: // a member without public keys takes only shared secrets
 		case isMAC(k[i]):
 			secret = m.Name()
 		default:
@@ -180,8 +181,8 @@ func (s *anyOf) oneKind(k anyKey) error {
 	return fmt.Errorf("the text is a shared secret to %s and a public key to %s: give one of them an endpoint of its own", secret, public)
 }
 
-// cut splits a secret into the name of its member and the rest. Without mixed,
-// secrets carry no name.
+// cut splits a secret into the name of its member and the rest. Unless mixed is
+// set, secrets have no name.
 func (s *anyOf) cut(text string) (named, secret string, err error) {
 	if !s.mixed {
 		return "", text, nil
@@ -227,8 +228,8 @@ func (s *anyOf) names() string {
 	return strings.Join(names, ", ")
 }
 
-// chosen is the State of an attempt: the member that decides, and the state of
-// that member.
+// chosen is the State of an attempt: the member that decides, and that member's
+// own state.
 type chosen struct {
 	member int
 	state  any
@@ -248,7 +249,8 @@ func (s *anyOf) ReadHeader(r *core.Request, a *core.Attempt) error {
 		if !errors.Is(err, core.ErrMissingHeader) {
 			return err
 		}
-		// The member may have written to the attempt before it failed. Keep nothing but the memory.
+		// The member may have written to the attempt before it failed. Keep only the allocated
+		// memory.
 		signatures := a.Signatures[:0]
 		*a = core.Attempt{Signatures: signatures}
 	}
@@ -267,11 +269,11 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return err
 	}
-	if s.by != byBody && !a.IDSigned && a.Unidentified == nil { // core reports this after challenges, which need no id
+	if s.by != byBody && !a.IDSigned && a.Unidentified == nil { // core reports a missing id after challenges, which need none
 		a.Unidentified = malformed("the message has not " + identityText(s.by) + ", by which all schemes of " + s.name + " identify it")
 	}
 	if s.by == byBody {
-		// An id of one member only would give one body two identities.
+		// If only one member had an id, one body would have two identities.
 		a.ID, a.IDSigned = "", false
 		if len(a.Unsigned) == 0 && slices.ContainsFunc(s.members, func(m member) bool { return m.facts.Unsigned }) {
 			a.Unsigned = append(a.Unsigned, "") // an empty entry, so that the messages of all members count together
@@ -280,12 +282,13 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// challenge responds as the member that decides, and no other: one sender's
-// challenge may be another's ordinary message.
+// challenge lets only the member that decides respond: one sender's challenge
+// may be another sender's ordinary message.
 func (s *anyOf) challenge(ctx context.Context, r *core.Request, m *core.Message, key core.VerifyKey) *core.Answer {
 	keys, _ := key.(anyKey)
 	for i, member := range s.members {
-		// The attempt is not passed here, so find the member again. ReadHeader picks the same one.
+		// challenge does not get the attempt, so find the member again. ReadHeader succeeds for the
+		// same member.
 		if member.ReadHeader(r, new(core.Attempt)) != nil {
 			continue
 		}
@@ -350,7 +353,7 @@ func (k anyKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 		return false, nil
 	}
 	a.State = c.state
-	// core may verify the attempt with further keys, which need our state again.
+	// core may verify the attempt with further keys, which need anyOf's state again.
 	defer func() { a.State = c }()
 	return k[c.member].Verify(ctx, a)
 }

@@ -8,16 +8,18 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Asana is the scheme of Asana's webhooks: X-Hook-Signature, HMAC-SHA256 of the
-// body under the secret of its handshake. The body identifies the message.
-// Heartbeats have no events and are always the same bytes. The scheme responds
-// to them, and they never reach the handler. No time of an attempt is signed.
+// Asana returns the scheme for Asana's webhooks. The X-Hook-Signature header
+// holds the hex-encoded HMAC-SHA256 of the body under the secret from the
+// handshake. The body identifies the message. Heartbeats have no events, and
+// their bytes are always the same. The scheme responds to heartbeats itself, so
+// they never reach the handler. Attempts have no signed timestamp.
 //
-// The handshake delivers the secret in X-Hook-Secret, and nothing proves who
-// sent it. pending stores the secret and returns true, or returns false if no
-// webhook is being registered now. It must be safe for concurrent use. If
-// pending is nil, the endpoint does not respond to handshakes. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// The handshake delivers the secret in the X-Hook-Secret header, and nothing
+// proves who sent it. pending stores the secret and returns true, or returns
+// false if you are not registering a webhook. pending must be safe for
+// concurrent use. If pending is nil, the endpoint does not respond to
+// handshakes. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: developers.asana.com/reference/createwebhook, as of August 2026.
 func Asana(pending func(secret string) bool) core.Scheme {
@@ -37,7 +39,7 @@ func (a asana) Facts() core.Facts {
 	return f
 }
 
-// answer accepts the secret of a handshake.
+// answer accepts the secret from a handshake.
 func (a asana) answer(r *core.Request) *core.Answer {
 	secret := r.Header.Values("X-Hook-Secret")
 	// Without pending, the request is treated as an ordinary message and rejected.
@@ -50,7 +52,7 @@ func (a asana) answer(r *core.Request) *core.Answer {
 	return &core.Answer{Status: http.StatusNoContent, Header: http.Header{"X-Hook-Secret": {secret[0]}, "Cache-Control": {"no-store"}}}
 }
 
-// answerHeartbeat keeps heartbeats from the handler.
+// answerHeartbeat responds to heartbeats, so they do not reach the handler.
 func answerHeartbeat(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	var body struct {
 		Events []json.RawMessage `json:"events"`

@@ -2,12 +2,13 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// AuthorizeNet is the scheme of Authorize.Net's webhooks: X-ANET-Signature,
-// HMAC-SHA512 of the body in upper-case hexadecimal after "sha512=". The secret
-// is the text of the Signature Key, with 128 digits. It is not decoded.
+// AuthorizeNet returns the scheme for Authorize.Net webhooks. The
+// X-ANET-Signature header holds the HMAC-SHA512 of the body in upper-case
+// hexadecimal, after "sha512=". The secret is the Signature Key as text, 128
+// digits that are not decoded.
 //
-// The notificationId in the body identifies the message. No time of an attempt
-// is signed: eventDate in the body is the time of the event.
+// The notificationId in the body identifies the message. Attempts have no
+// signed timestamp: eventDate in the body is the time of the event.
 //
 // Source: a body with its key and signature at
 // community.developer.cybersource.com, as of November 2026. Authorize.Net's

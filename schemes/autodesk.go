@@ -2,14 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Autodesk is the scheme of Autodesk Platform Services: X-Adsk-Signature,
-// HMAC-SHA1 of the body in hexadecimal. The body identifies the message. No
-// document says that two events have different bodies, so a redelivery is not
-// acknowledged. No time of an attempt is signed. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// Autodesk returns the scheme for Autodesk Platform Services webhooks. The
+// X-Adsk-Signature header holds the hex-encoded HMAC-SHA1 of the body. The body
+// identifies the message. Whether two events can have the same body is unknown,
+// so a redelivery is not acknowledged. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at ngrok.com/docs/integrations/webhooks/autodesk-webhooks.
+// Source: a third-party verifier, as of November 2026. ngrok documents the
+// integration at ngrok.com/docs/integrations/webhooks/autodesk-webhooks.
 func Autodesk() core.Scheme {
 	return must(Template{
 		Name: "autodesk", Signature: Header("X-Adsk-Signature"),

@@ -2,13 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Bitbucket is the scheme of Bitbucket Cloud: X-Hub-Signature with sha256,
-// HMAC-SHA256 of the body. For Jira see [Jira].
+// Bitbucket returns the scheme for Bitbucket Cloud webhooks. The
+// X-Hub-Signature header holds the hex-encoded HMAC-SHA256 of the body, after
+// "sha256=". For Jira, see [Jira].
 //
-// X-Request-UUID and X-Event-Key are not signed. A push that is undone and
-// repeated may have the same body. Together with the body, these two identify
-// the message, within [core.Config].Repeats. No time of an attempt is signed.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// A push that is undone and repeated may have the same body. The X-Request-UUID
+// and X-Event-Key headers are not signed. Together with the body, these two
+// headers identify the message, up to the limit in [core.Config].Repeats.
+// Attempts have no signed timestamp. This scheme has not been tested against an
+// official library or a published test vector.
 //
 // Source: bitbucket.org/blog/enhanced-webhook-security, as of August 2026.
 func Bitbucket() core.Scheme {

@@ -16,9 +16,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// JWT describes a sender whose signature is a JSON Web Token; [JWT.Scheme]
-// turns it into a [core.Scheme]. The token holds the SHA-256 of the body, or is
-// the body, or is Detached from it. Describe other senders with a [Template].
+// JWT describes a sender whose signature is a JSON Web Token. [JWT.Scheme]
+// turns the description into a [core.Scheme]. The token holds the SHA-256 of
+// the body, is the body, or is Detached from it. Describe other senders with a
+// [Template].
 //
 //	schemes.JWT{
 //		Name:  "acme",
@@ -28,54 +29,56 @@ import (
 //		ID: schemes.JSON("event", "id"),
 //	}.Scheme()
 //
-// The token states the algorithm that signed it, and only the configured one is
-// accepted. If the token has an exp, it is rejected after that time.
+// The token states its signature algorithm, and only the configured algorithm
+// is accepted. A token with an exp claim is rejected after that time.
 //
 // A key that also signs other tokens is dangerous if the body is the token, or
-// if the token is Detached. An identity provider signs access tokens with the
-// same key set, and anybody who has one could send it as a message. Require
-// something that only a message has: an Issuer of its own, an IDClaim, or, with
-// Detached, an ID. [core.Verifier.Verify] alone does not require the ID.
-// Otherwise check the type of the event in the handler. A BodyHash claim that
-// no other token has is enough.
+// if the token is Detached. For example, an identity provider signs access
+// tokens with the same key set, and anyone who has an access token could send
+// it as a message. Require something that only a message has: an Issuer of its
+// own, an IDClaim or, with Detached, an ID. [core.Verifier.Verify] alone does
+// not require the ID. If a message has none of these, check the event type in
+// the handler. A BodyHash claim that no other token has is sufficient
+// protection.
 type JWT struct {
 	// Name is as in [Template].
 	Name string
-	// Token is the header that holds the token, and Prefix the text before it.
-	// If Token is none, the body is the token, with up to 256 KiB. The handler
-	// gets such a body unchanged.
+	// Token is the header that holds the token, and Prefix is the text before
+	// the token. If Token is the zero Field, the body is the token, and may
+	// have up to 256 KiB. The handler gets such a body unchanged.
 	Token  Field
 	Prefix string
-	// Detached says that the token has nothing between its dots. The sender
-	// signs it with the body in that place, in base64url (RFC 7515, appendix
-	// F). Such a token has no claims.
+	// Detached says that the token has nothing between its two dots. The sender
+	// signs the token as if the base64url-encoded body were there (RFC 7515,
+	// appendix F). Such a token has no claims.
 	Detached bool
-	// Algorithm signs the token: HMACSHA256 is HS256, HMACSHA512 HS512,
-	// RSASHA256 RS256, RSASHA512 RS512, ECDSAP256 ES256 and Ed25519 EdDSA.
+	// Algorithm signs the token. HMACSHA256 stands for HS256, HMACSHA512 for
+	// HS512, RSASHA256 for RS256, RSASHA512 for RS512, ECDSAP256 for ES256 and
+	// Ed25519 for EdDSA.
 	Algorithm Algorithm
-	// Secret is how the text of a secret becomes a key.
+	// Secret says how the text of a secret becomes a key.
 	Secret SecretText
 	// BodyHash is the claim with the hash of the body, for a token that does
-	// not hold the body. Encoding is how the hash is encoded, by default
-	// [core.Hex]. Padding after [core.Base64URL] is ignored.
+	// not contain the body. Encoding is the encoding of the hash. Default:
+	// [core.Hex]. With [core.Base64URL], padding is ignored.
 	BodyHash string
 	Encoding core.Encoding
-	// URLHash is a claim with the hash of the public address, if the sender has
-	// one; URL is as in [Template].
+	// URLHash is the claim with the hash of the endpoint's public URL, if the
+	// sender has such a claim. URL is as in [Template].
 	URLHash string
 	URL     string
-	// Issuer is the required value of iss. If it is empty, any issuer is
-	// accepted. It distinguishes messages from other tokens of the same key
-	// only if those have another issuer.
+	// Issuer is the required value of the iss claim. If Issuer is empty, any
+	// issuer is accepted. Issuer distinguishes messages from other tokens of
+	// the same key only if those tokens have another issuer.
 	Issuer string
 	// Time is the claim with the timestamp, iat or nbf. Stamping says what that
-	// time means.
+	// timestamp means.
 	Time     string
 	Stamping core.Stamping
-	// ID is the message id in the body; IDClaim is the claim that holds it
-	// instead. The id is the same for all attempts. Without an id, the token
-	// without its signature identifies the message, and a Detached one together
-	// with the body.
+	// ID is the place of the message id in the body. If a claim holds the id
+	// instead, IDClaim is that claim. The id is the same for all attempts. If a
+	// message has no id, the token without its signature identifies it. A
+	// Detached token identifies it together with the body.
 	ID         Field
 	IDOptional bool
 	IDClaim    string
@@ -93,8 +96,8 @@ func (t JWT) Scheme() (core.Scheme, error) {
 	return s, nil
 }
 
-// orUnusable is for a description with values from the program. [core.New]
-// reports a mistake in it, so constructors need no error result.
+// orUnusable is Scheme for a description that contains an application's values.
+// [core.New] reports mistakes in them, so constructors need no error result.
 func (t JWT) orUnusable() core.Scheme {
 	s, err := t.build()
 	if err != nil {
@@ -112,7 +115,7 @@ func mustJWT(t JWT) *bodyJWT {
 }
 
 func (t JWT) build() (*bodyJWT, error) {
-	// Collect all mistakes, so one run of a program shows every one of them.
+	// Collect all mistakes, so the program reports them all at once.
 	s := &bodyJWT{t: t, alg: t.Algorithm.is().jwt}
 	s.t.Encoding = cmp.Or(t.Encoding, core.Hex)
 	var mistakes []error
@@ -210,7 +213,7 @@ func (s *bodyJWT) ParseKey(text string) (core.VerifyKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	// JWTs write ECDSA signatures differently than other senders do.
+	// JWTs encode ECDSA signatures differently from other senders.
 	if key := s.t.Algorithm.is().inJWT; key != nil {
 		return key(s.alg, raw, core.Base64URL)
 	}
@@ -308,7 +311,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.Content.WriteString(token.signed)
 	if s.t.Detached {
-		// RFC 7515: the signed text is the header, a dot and the base64url of the body.
+		// RFC 7515: the signed text is the header, a dot and the base64url-encoded body.
 		a.Content.WriteString(".")
 		a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, r.Body))
 	} else if !s.holds(token.claims, s.t.BodyHash, r.Body) {
@@ -342,12 +345,12 @@ func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
 	if err := s.checkURL(r, token.claims); err != nil {
 		return err
 	}
-	a.BodySigned = !s.t.Algorithm.is().malleable // an ECDSA signature is part of the body and can be rewritten
+	a.BodySigned = !s.t.Algorithm.is().malleable // an ECDSA signature is part of the body and can be rewritten without the private key
 	a.Signatures = append(a.Signatures, core.Signature{Label: s.alg, Text: token.signature})
 	a.State = &token
 	a.Content.WriteString(token.signed)
 	if a.IDSigned {
-		// A retry has new times, so attempts are compared without them.
+		// A retry has new time claims, so attempts are compared without those.
 		a.Stable = append(a.Stable, untimed(token.claims))
 	}
 	a.Indistinct = s.t.Indistinct && !a.IDSigned
@@ -355,8 +358,8 @@ func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
 }
 
 // untimed returns the claims that are equal in all attempts of a message: all
-// but the times. The length before each value keeps two sets of claims from
-// having one text.
+// except the times. A length precedes each value, so two different sets of
+// claims never yield the same text.
 func untimed(claims object) []byte {
 	var text []byte
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
@@ -368,7 +371,7 @@ func untimed(claims object) []byte {
 	return text
 }
 
-// checkURL checks the hash of the address, if the scheme has one.
+// checkURL checks the hash of the public URL, if the scheme has one.
 func (s *bodyJWT) checkURL(r *core.Request, claims object) error {
 	if s.t.URLHash == "" {
 		return nil
@@ -423,7 +426,7 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 	case s.t.Time != "":
 		claims[s.t.Time] = at.Unix()
 	default:
-		delete(claims, "exp") // a sender without a time has no expiry either
+		delete(claims, "exp") // a sender without a timestamp has no expiry either
 	}
 	if s.t.URLHash != "" {
 		var address core.Content
@@ -446,8 +449,9 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 	return nil
 }
 
-// lastID returns the id in the token of a request that was signed before. So
-// signing it again makes another attempt of the same message.
+// lastID returns the id in the token of a request that was signed before. With
+// that id, signing the request again produces another attempt of the same
+// message.
 func (s *bodyJWT) lastID(h http.Header) string {
 	a := new(core.Attempt)
 	if s.ReadHeader(&core.Request{Header: h}, a) != nil {

@@ -2,14 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Bolt is the scheme of Bolt: X-Bolt-Hmac-Sha256, HMAC-SHA256 of the body in
-// base64 under the signing secret. The body identifies the message. No document
-// says that two events have different bodies, so a redelivery is not
-// acknowledged. No time of an attempt is signed. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// Bolt returns the scheme for Bolt webhooks. The X-Bolt-Hmac-Sha256 header
+// holds the base64-encoded HMAC-SHA256 of the body under the signing secret.
+// The body identifies the message. Whether two events can have the same body is
+// unknown, so a redelivery is not acknowledged. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at help.bolt.com/developers/guides/webhooks/hook-verification/.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at help.bolt.com/developers/guides/webhooks/hook-verification/.
 func Bolt() core.Scheme {
 	return must(Template{
 		Name: "bolt", Signature: Header("X-Bolt-Hmac-Sha256"),

@@ -6,14 +6,14 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Box is the scheme of Box's webhooks (version 1, HmacSHA256):
-// box-signature-primary and -secondary, one for each key in rotation,
-// HMAC-SHA256 of the body followed by box-delivery-timestamp, in base64;
-// tolerance 10 minutes.
+// Box returns the scheme for Box webhooks (version 1, HmacSHA256). The headers
+// box-signature-primary and box-signature-secondary hold one signature for each
+// of the two keys. A signature is the base64-encoded HMAC-SHA256 of the body
+// followed by box-delivery-timestamp. The tolerance is 10 minutes.
 //
-// The id in the body identifies the message: Box keeps it over retries. Without
-// an id, each attempt is a message of its own. box-delivery-id is not signed,
-// and differs for each retry.
+// The id in the body identifies the message, since it is the same in all
+// retries. Without an id, each attempt counts as a separate message. The
+// box-delivery-id header is not signed and differs in each retry.
 func Box() core.Scheme {
 	return must(Template{
 		Name: "box", Signature: Header("Box-Signature-Primary"), More: []Field{Header("Box-Signature-Secondary")}, Encoding: core.Base64,

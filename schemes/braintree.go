@@ -1,7 +1,7 @@
 package schemes
 
 import (
-	"crypto/sha1" //nolint:gosec // Braintree has nothing better
+	"crypto/sha1" //nolint:gosec // Braintree offers nothing better
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -14,24 +14,24 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Braintree is the scheme of Braintree's notifications: a form with
-// bt_signature and bt_payload and nothing else. The payload is XML in base64. A
-// signature is the public key, "|" and the HMAC-SHA1 of that text in
-// hexadecimal, line breaks included. "&" separates several signatures. The key
-// of the HMAC is the SHA-1 of the private key.
+// Braintree returns the scheme for Braintree notifications: a form that
+// contains only bt_signature and bt_payload. The payload is base64-encoded XML.
+// A signature is the public key, "|" and the hex-encoded HMAC-SHA1 of the
+// encoded payload, including its line breaks. "&" separates several signatures.
+// The key of the HMAC is the SHA-1 of the private key.
 //
-// The secret is "public_key:private_key", or only the private key, which cannot
-// respond to handshakes. The payload identifies the message. Braintree does not
-// document whether two events can have equal payloads, or whether a retry
-// repeats its payload. So a redelivery is not acknowledged. The time in the
-// payload is ignored. The signature covers the payload but not the bytes of the
-// form, so Message.BodySigned is false.
+// The secret is "public_key:private_key", or only the private key. With only
+// the private key, the endpoint cannot respond to handshakes. The payload
+// identifies the message. Braintree does not document whether two events can
+// have equal payloads, or whether a retry repeats its payload. So a redelivery
+// is not acknowledged. The time in the payload is ignored. The signature covers
+// the payload but not the bytes of the form, so Message.BodySigned is false.
 //
-// Braintree verifies the endpoint by GET with a bt_challenge. The response is
-// the HMAC of the challenge, and handshake says whether to send it. The route
-// must accept GET as well. Nobody can get the signature of a message that way.
-// Only 20 to 32 lower-case hexadecimal digits are signed, and a payload that
-// short is rejected.
+// Braintree verifies the endpoint with a GET request that has a bt_challenge.
+// The response is the HMAC of the challenge, and handshake says whether to send
+// it. The route must accept GET as well. An attacker cannot use the challenge
+// to get the signature of a message: only challenges of 20 to 32 lower-case
+// hexadecimal digits are signed, and a payload that short is rejected.
 //
 // Source: www.npmjs.com/package/braintree/v/3.40.0, as of November 2026.
 func Braintree(handshake Handshake) core.Scheme { return braintree{handshake} }
@@ -80,7 +80,7 @@ type braintreeKey struct {
 	core.VerifyKey
 
 	public string
-	sum    func(text string) string // a function, because fmt prints only the address of one
+	sum    func(text string) string // a function, because fmt prints only a function's address
 }
 
 // ParseKey implements [core.Scheme].
@@ -123,7 +123,7 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the body is not a form with " + braintreeSignature + " and " + braintreePayload + ", each once, and nothing else")
 	}
 	payload, list := form.Get(braintreePayload), form.Get(braintreeSignature)
-	// The decoder skips line breaks. The payload has "\n" at its end, and must be longer than any
+	// The decoder skips line breaks. The payload ends with "\n", and must be longer than any
 	// challenge that we sign.
 	if _, err := base64.StdEncoding.DecodeString(payload); err != nil || strings.Contains(payload, "\r") || len(payload) <= braintreeLongest {
 		return malformed(braintreePayload + " is no notification in base64")
@@ -132,7 +132,8 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("more than " + strconv.Itoa(maxSignatures) + " signatures, or they are too long")
 	}
 	for pair := range strings.SplitSeq(list, "&") {
-		// Ignore the public key: it is not signed, and the HMAC tells whether the private key fits.
+		// Ignore the public key: it is not signed, and the HMAC shows whether the private key
+		// matches.
 		if _, text, ok := strings.Cut(pair, "|"); ok && text != "" {
 			a.Signatures = append(a.Signatures, core.Signature{Text: text})
 		}
@@ -145,8 +146,8 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// sign turns r into a notification. It keeps the payload of r, or else makes
-// one from the body.
+// sign turns r into a notification. It keeps the payload of r if there is one,
+// or else makes one from the body.
 func (s braintree) sign(r *core.Request, _ string, _ time.Time, secrets ...string) error {
 	payload := base64.StdEncoding.EncodeToString(r.Body) + "\n"
 	if form, err := url.ParseQuery(string(r.Body)); err == nil && len(form[braintreePayload]) == 1 {

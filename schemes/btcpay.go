@@ -2,15 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// BTCPay is the scheme of BTCPay Server's webhooks: BTCPay-Sig, HMAC-SHA256 of
-// the body in hexadecimal after "sha256=".
+// BTCPay returns the scheme for BTCPay Server's webhooks. The BTCPay-Sig header
+// holds the hex-encoded HMAC-SHA256 of the body, after "sha256=".
 //
-// The originalDeliveryId in the body identifies the message. It stays the same
-// over all redeliveries, automatic and manual, and equals the deliveryId of the
-// first. BTCPay renders the body again for a redelivery, with another
-// deliveryId. No time of an attempt is signed: timestamp is the time of the
-// event. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// The originalDeliveryId in the body identifies the message. It is the same in
+// all redeliveries, automatic and manual, and equals the deliveryId of the
+// first attempt. For each redelivery, BTCPay renders the body again with
+// another deliveryId. Attempts have no signed timestamp: timestamp is the time
+// of the event. This scheme has not been tested against an official library or
+// a published test vector.
 //
 // Source: btcpayserver/btcpayserver, WebhookSender.cs at commit 0f9ad14 and
 // InvoiceWebhookProvider.cs at 03d32eb, as of November 2026.

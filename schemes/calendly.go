@@ -6,10 +6,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Calendly is the scheme of Calendly's webhooks: t and v1 in
-// Calendly-Webhook-Signature, HMAC-SHA256 of "t.body", 3 minutes. No id is
-// signed, so each attempt is a message of its own. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// Calendly returns the scheme for Calendly webhooks. In the
+// Calendly-Webhook-Signature header, t is the timestamp and v1 is the
+// hex-encoded HMAC-SHA256 of "t.body". The tolerance is 3 minutes. No id is
+// signed, so each attempt counts as a separate message. This scheme has not
+// been tested against an official library or a published test vector.
 //
 // Source: developer.calendly.com/api-docs/overview/webhooks/webhook-signatures,
 // as of August 2026.

@@ -2,10 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Cashfree is the scheme of Cashfree: X-Webhook-Signature, HMAC-SHA256 in
-// base64 of the milliseconds in X-Webhook-Timestamp and the body, with nothing
-// between, under the client secret. No id is signed, so each attempt is a
-// message of its own.
+// Cashfree returns the scheme for Cashfree webhooks. The X-Webhook-Signature
+// header holds the base64-encoded HMAC-SHA256 of the timestamp directly
+// followed by the body, under the client secret. The X-Webhook-Timestamp header
+// holds the timestamp in milliseconds. No id is signed, so each attempt counts
+// as a separate message.
 //
 // Source: www.npmjs.com/package/cashfree-pg/v/6.0.6, as of November 2026.
 func Cashfree() core.Scheme {

@@ -11,22 +11,22 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Handshake says whether an endpoint responds to handshakes that prove nothing
-// about their sender. If it does, anybody can send one and learn that the
-// endpoint exists.
+// Handshake says whether an endpoint responds to handshakes that do not
+// authenticate their sender. If it does, anyone can send a handshake and
+// discover that the endpoint exists.
 type Handshake uint8
 
-// The zero Handshake responds to none.
+// The zero Handshake responds to no such handshake.
 const (
 	IgnoreHandshakes Handshake = iota
 	AnswerHandshakes
 )
 
-// maxChallenge bounds how much of a request a response repeats.
+// maxChallenge limits how many bytes of a request a response repeats.
 const maxChallenge = 4 << 10
 
-// plain returns a response with a text. The headers keep a browser from
-// interpreting it as HTML: strangers may have chosen the text.
+// plain returns a response with a text. The headers prevent browsers from
+// interpreting the text as HTML, since a stranger may have chosen it.
 func plain(text string) *core.Answer {
 	return &core.Answer{Status: http.StatusOK, Header: http.Header{
 		"Content-Type":           {"text/plain; charset=utf-8"},
@@ -48,7 +48,8 @@ func answerJSON(v any) *core.Answer {
 	}, Body: body}
 }
 
-// received returns an empty 200 response, for a handshake that needs no more.
+// received returns an empty 200 response, for a handshake that needs nothing
+// else.
 func received() *core.Answer {
 	return &core.Answer{Status: http.StatusOK, Header: http.Header{"Cache-Control": {"no-store"}}}
 }
@@ -70,7 +71,7 @@ func hasType(h core.Header, want string) bool {
 	return err == nil && got == want
 }
 
-// bare reports whether a request has no header of a signed message. Such a
+// bare reports whether a request has none of a signed message's headers. Such a
 // request cannot be a message with a damaged signature. bare is false for a
 // scheme that does not list its headers.
 func bare(f core.Facts, h core.Header) bool {
@@ -87,7 +88,7 @@ func bare(f core.Facts, h core.Header) bool {
 type answeringKey struct {
 	core.VerifyKey
 
-	answer func(token string) []byte // a function, because fmt prints only the address of one
+	answer func(token string) []byte // a function, because fmt prints only a function's address
 }
 
 func answering(key core.VerifyKey, secret string) answeringKey {
@@ -98,9 +99,9 @@ func answering(key core.VerifyKey, secret string) answeringKey {
 	}}
 }
 
-// isToken reports whether text is short and has only letters, digits, - and _.
-// If a stranger chose a text, only a token may be signed or repeated: it cannot
-// be a message, a header or markup.
+// isToken reports whether text is short and contains only letters, digits, -
+// and _. A text that a stranger chose may be signed or repeated only if it is
+// such a token, since a token cannot be a message, a header or markup.
 func isToken(text string) bool {
 	if text == "" || len(text) > 128 {
 		return false
@@ -125,8 +126,7 @@ func tokenOf(r *core.Request, name string) string {
 }
 
 // textAt returns the unescaped string at path of a verified body, or "" if
-// there is none. It parses the whole body, so do not use it before
-// verification.
+// there is none. It parses the whole body, so call it only after verification.
 func textAt(body []byte, path ...string) string {
 	var v any
 	if json.Unmarshal(body, &v) != nil {

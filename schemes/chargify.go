@@ -2,16 +2,16 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Chargify is the scheme of Chargify (Maxio):
-// X-Chargify-Webhook-Signature-Hmac-Sha-256, HMAC-SHA256 of the body in
-// hexadecimal under the shared key of the site. The older signature, an MD5, is
-// ignored. The body identifies the message. No document says that two events
-// have different bodies, so a redelivery is not acknowledged. No time of an
-// attempt is signed. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// Chargify returns the scheme for Chargify (Maxio) webhooks. The
+// X-Chargify-Webhook-Signature-Hmac-Sha-256 header holds the hex-encoded
+// HMAC-SHA256 of the body under the site's shared key. The older MD5 signature
+// is ignored. The body identifies the message. Whether two events can have the
+// same body is unknown, so a redelivery is not acknowledged. Attempts have no
+// signed timestamp. This scheme has not been tested against an official library
+// or a published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at ngrok.com/docs/integrations/webhooks/chargify-webhooks.
+// Source: a third-party verifier, as of November 2026. ngrok documents the
+// integration at ngrok.com/docs/integrations/webhooks/chargify-webhooks.
 func Chargify() core.Scheme {
 	return must(Template{
 		Name: "chargify", Signature: Header("X-Chargify-Webhook-Signature-Hmac-Sha-256"),

@@ -2,11 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Chargily is the scheme of Chargily Pay's webhooks: Signature, HMAC-SHA256 of
-// the body in hexadecimal. The secret is the secret key of the API.
+// Chargily returns the scheme for Chargily Pay's webhooks. The Signature header
+// holds the hex-encoded HMAC-SHA256 of the body. The secret is the API's secret
+// key.
 //
-// The id of the event in the body identifies the message. No time of an attempt
-// is signed.
+// The event's id in the body identifies the message. Attempts have no signed
+// timestamp.
 //
 // Source: www.npmjs.com/package/@chargily/chargily-pay/v/2.1.0 and
 // dev.chargily.com/pay-v2/webhooks, as of November 2026.

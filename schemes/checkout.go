@@ -2,11 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Checkout is the scheme of Checkout.com: Cko-Signature, HMAC-SHA256 of the
-// body in hexadecimal under the signature key. The event's id in the body
-// identifies the message; two attempts must have the same type and data. No
-// time of an attempt is signed. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// Checkout returns the scheme for Checkout.com webhooks. The Cko-Signature
+// header holds the hex-encoded HMAC-SHA256 of the body under the signature key.
+// The event's id in the body identifies the message. Attempts with the same id
+// must have the same type and data. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
 // Source: checkout.com/docs/workflows/set-up-your-webhook-receiver, as of
 // November 2026.

@@ -2,13 +2,14 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Circle is the scheme of Circle's webhooks of version 2 (the payments company,
-// not [CircleCI]): X-Circle-Signature, ECDSA on P-256 over the body, in base64.
-// The secret is the public key in base64, as Circle's API returns it for the
-// name in X-Circle-Key-Id; a [core.KeySource] can look that up. The
-// notificationId in the body identifies the message. No time of an attempt is
-// signed. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// Circle returns the scheme for version 2 webhooks of Circle (the payments
+// company, not [CircleCI]). The X-Circle-Signature header holds the
+// base64-encoded ECDSA P-256 signature of the body. The secret is the
+// base64-encoded public key that Circle's API returns for the key id in the
+// X-Circle-Key-Id header. A [core.KeySource] can look that key up. The
+// notificationId in the body identifies the message. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: developers.circle.com/cpn/howtos/verify-webhook-signatures, as of
 // November 2026.

@@ -2,10 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// CircleCI is the scheme of CircleCI's outbound webhooks: v1 in
-// Circleci-Signature, HMAC-SHA256 of the body in hexadecimal. The event's id in
-// the body identifies the message. No time of an attempt is signed. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// CircleCI returns the scheme for CircleCI's outbound webhooks. In the
+// Circleci-Signature header, v1 is the hex-encoded HMAC-SHA256 of the body. The
+// event's id in the body identifies the message. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: circleci.com/docs/guides/integration/outbound-webhooks/, as of
 // November 2026.

@@ -9,11 +9,12 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// CloudEvents returns scheme with a response to the OPTIONS request by which a
-// CloudEvents sender asks whether it may deliver. That is section 4 of "HTTP
-// webhooks for event delivery". origins lists the senders that may deliver, as
-// they name themselves in WebHook-Request-Origin; others get 403. The route
-// must accept OPTIONS as well.
+// CloudEvents returns scheme extended with a response to the OPTIONS request
+// with which a CloudEvents sender asks for permission to deliver. See section 4
+// of the CloudEvents specification "HTTP 1.1 Web Hooks for Event Delivery".
+// origins lists the permitted senders, as they name themselves in
+// WebHook-Request-Origin. Others get a 403. The route must accept OPTIONS as
+// well.
 func CloudEvents(scheme core.Scheme, origins ...string) core.Scheme {
 	if scheme == nil || len(origins) == 0 {
 		return unusable{"cloudevents", errors.New("it needs the scheme of its messages, and the origins that may deliver")}

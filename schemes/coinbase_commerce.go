@@ -2,10 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// CoinbaseCommerce is the scheme of Coinbase Commerce: X-CC-Webhook-Signature,
-// HMAC-SHA256 of the body. event.id in the body identifies the message,
-// although attempt_number in the body differs between attempts. No time of an
-// attempt is signed.
+// CoinbaseCommerce returns the scheme for Coinbase Commerce webhooks. The
+// X-CC-Webhook-Signature header holds the hex-encoded HMAC-SHA256 of the body.
+// event.id in the body identifies the message. attempt_number in the body
+// differs between attempts. Attempts have no signed timestamp.
 //
 // Source: coinbase/coinbase-commerce-node, lib/Webhook.js at commit 003e019, as
 // of November 2026.

@@ -15,7 +15,7 @@ import (
 type part struct {
 	kind    partKind
 	literal string
-	field   Field // of partValue: the header or query parameter
+	field   Field // of partValue: its header or query parameter
 }
 
 type partKind uint8
@@ -39,8 +39,8 @@ func partNames() map[string]partKind {
 	}
 }
 
-// readContent parses Template.Content into s.parts. It runs once for a scheme,
-// so requests parse nothing.
+// readContent parses Template.Content into s.parts. It is called once for each
+// scheme, so requests parse nothing.
 func (s *templated) readContent(text string) error {
 	if text == "" {
 		return errors.New("empty: what is signed? \"{body}\" is the body alone")
@@ -77,8 +77,8 @@ func (s *templated) readContent(text string) error {
 	return nil
 }
 
-// inFront counts the leading parts that need no body. ReadHeader can write
-// those, so an early error costs no read of the body.
+// inFront counts the leading parts that do not need the body. ReadHeader can
+// write these parts, so an error in them is found before the body is read.
 func (s *templated) inFront() int {
 	return max(slices.IndexFunc(s.parts, func(p part) bool {
 		switch p.kind {
@@ -94,13 +94,14 @@ func (s *templated) inFront() int {
 	}), 0)
 }
 
-// ambiguous finds places where one signed text could be cut into two different
-// messages. Parts before the body can be read from the beginning of the text,
-// and parts after it from the end. So a part of any length needs a literal on
-// each side, and must not contain the literal that ends it: see fenced. The
-// other parts have a clear end. A method has capital letters only. Where it
-// matters, the URL is configured as a whole. A timestamp marks its own end, or
-// has a fixed length as long as it lies within the tolerance; see [Unit].ends.
+// ambiguous finds places where one signed text could be split into two
+// different messages. Parts before the body can be parsed from the beginning of
+// the text, and parts after it from the end. So a part of any length needs a
+// literal on each side, and must not contain the literal that ends it: see
+// fenced. The other parts have a clear end. A method has only capital letters.
+// Where it matters, the URL is configured as a whole. A timestamp marks its own
+// end, or has a fixed length as long as it lies within the tolerance: see
+// [Unit].ends.
 func (s *templated) ambiguous() (mistakes []string) {
 	for i, p := range s.parts {
 		var last, next part // the zero part is an empty literal: no neighbor
@@ -136,13 +137,13 @@ func (p part) name() string {
 	return p.field.name()
 }
 
-// free reports whether a part is a text of any length.
+// free reports whether a part is a text of arbitrary length.
 func (s *templated) free(p part) bool {
 	return p.kind == partID && s.t.IDLength == 0 || p.kind == partNonce || p.kind == partValue
 }
 
-// canBeMethod reports whether p, next to a method, could be read as part of it.
-// For a literal, i is the index of the adjacent byte.
+// canBeMethod reports whether p, next to a method, could be parsed as part of
+// that method. For a literal, i is the index of the adjacent byte.
 func (s *templated) canBeMethod(p part, i int) bool {
 	switch p.kind {
 	case partLiteral:
@@ -167,16 +168,16 @@ func isMethod(text string) bool {
 	return text != ""
 }
 
-// index returns the position of the part of this kind in the content, -1 if
+// index returns the position of the part of this kind in the content, or -1 if
 // there is none.
 func (s *templated) index(kind partKind) int { return s.place[kind] - 1 }
 
 func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
 
-// fenced checks a value of the part at i. The value must not contain the
-// literal that ends it. That is the literal after it or, if the part comes
-// after the body, the literal before it. A value is also rejected if its edge
-// and the fence together form an earlier fence.
+// fenced checks a value of the part at i. The value must not contain its fence,
+// the literal that ends it. That is the literal after the value or, if the part
+// comes after the body, the literal before it. fenced also rejects a value
+// whose edge and fence together form an earlier fence.
 func (s *templated) fenced(i int, value string) error {
 	if !visible(value) {
 		return malformed(s.parts[i].name() + " is not 1 to 256 characters of printable ASCII")
@@ -201,8 +202,8 @@ func (s *templated) fenced(i int, value string) error {
 	return nil
 }
 
-// digits reads a number of at most 16 digits, without sign or leading zero. So
-// a time has one spelling, and the number cannot overflow.
+// digits parses a number of at most 16 digits, without a sign or a leading
+// zero. So a timestamp has only one spelling, and the number cannot overflow.
 func digits(text string) (int64, bool) {
 	if len(text) == 0 || len(text) > 16 || text[0] == '0' {
 		return 0, false
@@ -231,15 +232,15 @@ func (u Unit) parse(text string) (time.Time, error) {
 		}
 		return time.Time{}, malformed("the timestamp is not a plain Unix time in milliseconds")
 	case UnixTime:
-		// A time in milliseconds has 13 digits from 2001 to 2286.
+		// From 2001 to 2286, a time in milliseconds has 13 digits.
 		if len(text) == 13 {
 			return Milliseconds.parse(text)
 		}
 		return Seconds.parse(text)
 	case HTTPDate:
 		at, err := time.Parse(http.TimeFormat, text)
-		// time.Parse also accepts other spellings. Format the time again to accept only the
-		// canonical one, without allocating.
+		// time.Parse also accepts other spellings. Format the time again, without allocating, and
+		// accept only the canonical spelling.
 		var again [len(http.TimeFormat)]byte
 		if err != nil || string(at.AppendFormat(again[:0], http.TimeFormat)) != text {
 			return time.Time{}, malformed("the timestamp is not an HTTP date, as in \"Sun, 06 Nov 1994 08:49:37 GMT\"")
@@ -263,8 +264,8 @@ func (u Unit) parse(text string) (time.Time, error) {
 const isoLayout = "2006-01-02T15:04:05.999999999"
 
 // ends reports whether a timestamp of this unit clearly ends where the next
-// part begins. The length of ISO8601 and UnixTime varies, so a literal must
-// follow that cannot be part of a time.
+// part begins. The length of ISO8601 and UnixTime varies, so they must be
+// followed by a literal that cannot be part of a time.
 func (u Unit) ends(next part) bool {
 	if u != ISO8601 && u != UnixTime {
 		return true
@@ -272,8 +273,8 @@ func (u Unit) ends(next part) bool {
 	return next.kind == partLiteral && !strings.ContainsAny(next.literal[:1], "0123456789.,Z+-")
 }
 
-// strictRFC3339 rejects what time.Parse accepts beyond RFC 3339: an hour of one
-// digit, a comma before the fraction, an offset of a day.
+// strictRFC3339 rejects what time.Parse accepts beyond RFC 3339: a one-digit
+// hour, a comma before the fraction, or an offset of a day.
 func strictRFC3339(text string) bool {
 	const hour, offset = len("2006-01-02T15"), len("15:04")
 	return len(text) <= 40 && text[hour] == ':' && strings.IndexByte(text, ',') < 0 &&

@@ -9,11 +9,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Contentful is the scheme of Contentful's signed requests: HMAC-SHA256 of
-// method, path, signed headers and body, 30 seconds. url is the public address
-// of the endpoint as in [Template].URL. The signed headers must include the
-// timestamp and the list itself. No id is signed, so each attempt is a message
-// of its own.
+// Contentful returns the scheme for Contentful's signed requests. The signature
+// is the hex-encoded HMAC-SHA256 of the method, path, signed headers and body.
+// The tolerance is 30 seconds. url is the endpoint's public URL, as in
+// [Template].URL. The signed headers must include the timestamp and the list
+// itself. No id is signed, so each attempt counts as a separate message.
 //
 // Source: contentful/node-apps-toolkit, src/requests/utils.ts at commit
 // 01e9d09, as of November 2026.
@@ -67,7 +67,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		path = rest[i:]
 	}
-	// Encode again as Contentful's library does, whose rules differ for path and query.
+	// Encode again as Contentful's library does. Its rules differ between the path and the query.
 	if before, search, ok := strings.Cut(path, "?"); ok && search != "" {
 		path = before + "?" + percent(search, "-_.!~*'()")
 	} else {
@@ -85,7 +85,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	if !slices.Contains(names, "x-contentful-timestamp") || !slices.Contains(names, "x-contentful-signed-headers") {
 		return malformed("the signed headers include not the timestamp and the list of signed headers")
 	}
-	// The sender signs the headers in this order, whatever the order of its list.
+	// The sender signs the headers in this order, regardless of their order in its list.
 	slices.Sort(names)
 	for i, name := range names {
 		values := valuesOf(r.Header, name)
@@ -105,16 +105,16 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// signFewHeaders adds the list of signed headers if the request has none. It
-// lists the fewest that are allowed.
+// signFewHeaders adds the list of signed headers if the request has none. The
+// list is the shortest that is allowed.
 func signFewHeaders(s *signing) {
 	if len(s.header[contentfulList]) == 0 {
 		s.header[contentfulList] = []string{"x-contentful-signed-headers,x-contentful-timestamp"}
 	}
 }
 
-// percentSafe reports whether r needs no escape: a letter, a digit or a
-// character of safe.
+// percentSafe reports whether r needs no escape because it is a letter, a digit
+// or a character of safe.
 func percentSafe(r rune, safe string) bool {
 	return '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || r < utf8.RuneSelf && strings.IndexByte(safe, byte(r)) >= 0 //nolint:gosec // as it says
 }

@@ -2,10 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Cursor is the scheme of Cursor's cloud agents: X-Webhook-Signature,
-// HMAC-SHA256 of the body. X-Webhook-ID is not signed, and only for logs; the
-// body identifies the message. No time of an attempt is signed. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// Cursor returns the scheme for Cursor's cloud agents. The X-Webhook-Signature
+// header holds the hex-encoded HMAC-SHA256 of the body. The X-Webhook-ID header
+// is not signed and serves only for logs. The body identifies the message.
+// Attempts have no signed timestamp. This scheme has not been tested against an
+// official library or a published test vector.
 //
 // Source: cursor.com/docs/cloud-agent/api/webhooks, as of November 2026.
 func Cursor() core.Scheme {

@@ -2,13 +2,14 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// CustomerIO is the scheme of Customer.io: X-CIO-Signature, HMAC-SHA256 of
-// "v0:time:body" with the timestamp in X-CIO-Timestamp, in hexadecimal. No id
-// is signed, so each attempt is a message of its own. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// CustomerIO returns the scheme for Customer.io webhooks. The X-CIO-Signature
+// header holds the hex-encoded HMAC-SHA256 of "v0:timestamp:body". The
+// X-CIO-Timestamp header holds the timestamp. No id is signed, so each attempt
+// counts as a separate message. This scheme has not been tested against an
+// official library or a published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at docs.customer.io/integrations/api/webhooks/.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at docs.customer.io/integrations/api/webhooks/.
 func CustomerIO() core.Scheme {
 	return must(Template{
 		Name: "customerio", Signature: Header("X-Cio-Signature"),

@@ -7,15 +7,16 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Discord is the scheme of Discord's interactions and webhook events: ed25519
-// over timestamp and body under the application's public key, in hexadecimal.
-// Discord sometimes sends wrong signatures on purpose, and removes the address
-// of an endpoint that accepts them.
+// Discord returns the scheme for Discord's interactions and webhook events. The
+// X-Signature-Ed25519 header holds the hex-encoded Ed25519 signature of the
+// timestamp directly followed by the body. The secret is the application's
+// hex-encoded public key. Discord sometimes sends invalid signatures on
+// purpose, and removes the URL of an endpoint that accepts them.
 //
-// The id of an interaction identifies the message. Discord shows the response
-// to the user, so an interaction is never acknowledged with an empty body. A
-// webhook event has no id, so each attempt is a message of its own. The scheme
-// responds to the signed pings of both.
+// An interaction's id identifies the message. Discord shows the response to the
+// user, so an interaction is never acknowledged with an empty body. A webhook
+// event has no id, so each attempt counts as a separate message. The scheme
+// responds to the signed pings of interactions and of webhook events.
 //
 // Source: discord/discord-interactions-js, src/index.ts at commit 0273b66, as
 // of November 2026.
@@ -51,7 +52,7 @@ func isDiscordEvent(body []byte) bool {
 }
 
 // answerDiscordPing responds to both pings: an interaction with type 1, and an
-// event with type 0. An event with type 1 is no ping.
+// event with type 0. An event with type 1 is not a ping.
 func answerDiscordPing(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	kind, _ := find(r.Body, []string{"type"})
 	switch {

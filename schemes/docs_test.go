@@ -53,8 +53,8 @@ func summaries(t *testing.T) map[string][]string {
 	return rows
 }
 
-// identities has name, equal, told apart by, stable, retries, longest gap, retried after, covered,
-// source, read.
+// identities has name, equal, distinguished by, stable, retries, longest gap, retried after,
+// covered, source, read.
 func identities(t *testing.T) map[string][]string {
 	t.Helper()
 	rows := make(map[string][]string)
@@ -98,11 +98,11 @@ func TestTheTableOfProvidersIsTrue(t *testing.T) {
 		}
 		switch name {
 		case "twilio":
-			body = "form **no**, else yes"
+			body = "**no** for forms, otherwise yes"
 		case "mandrill":
-			body = "**no**: its events only"
+			body = "**no**: only its events"
 		case "braintree":
-			body = "**no**: its payload only"
+			body = "**no**: only its payload"
 		case "stream":
 			body = "yes, unless compressed"
 		case "mailchannels":
@@ -342,11 +342,11 @@ func TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart(t *testing.T) {
 					switch answer := d.Answer(); {
 					case answer == nil:
 						t.Errorf("with the same %s the message runs again", header)
-					case strings.HasSuffix(row[2], "refused when it comes again"):
+					case strings.HasSuffix(row[2], "a repeat is refused"):
 						if !errors.Is(d.Err(), core.ErrRepeated) {
 							t.Errorf("with the same %s the message is not refused as repeated: %v", header, d.Err())
 						}
-					case strings.HasSuffix(row[2], "; it wants the response"):
+					case strings.HasSuffix(row[2], "; the sender uses the response"):
 						if !errors.Is(d.Err(), core.ErrReplay) {
 							t.Errorf("with the same %s the message, whose response is gone, is not refused as a replay: %v", header, d.Err())
 						}
@@ -531,7 +531,7 @@ func TestNoRowLeavesAnEventUnseen(t *testing.T) {
 func TestEachDeliveryIDOfARowSaysWhetherItIsKept(t *testing.T) {
 	t.Parallel()
 	for name, row := range identities(t) {
-		if own := inCode(row[2]); len(own) > 0 && !regexp.MustCompile("^`"+own[0]+"` \\((kept|new at each retry|one within a second)").MatchString(row[2]) {
+		if own := inCode(row[2]); len(own) > 0 && !regexp.MustCompile("^`"+own[0]+"` \\((kept|new in each retry|the same within a second)").MatchString(row[2]) {
 			t.Errorf("%s: %q does not say whether %s is kept", name, row[2], own[0])
 		}
 	}
@@ -567,8 +567,8 @@ func TestNoAnswerThatAsksForARetryStopsIt(t *testing.T) {
 	}
 }
 
-// unconfirmed ends the description of a scheme that nothing of its sender confirms.
-const unconfirmed = "Neither a library of the sender nor a published vector confirms this scheme."
+// unconfirmed ends the description of a scheme without evidence: see senders.Evidence.
+const unconfirmed = "This scheme has not been tested against an official library or a published test vector."
 
 // constructors returns the function that makes the scheme of each name, as
 // listed in registry.go. Senders that use Standard Webhooks have none.

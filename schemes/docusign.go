@@ -6,11 +6,12 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// DocuSign is the scheme of DocuSign Connect: X-DocuSign-Signature-1 and so on,
-// one for each of up to 100 keys, HMAC-SHA256 of the body in base64 under the
-// text of the key. Signatures and keys may be in any order. The body identifies
-// the message. No time of an attempt is signed. Neither a library of the sender
-// nor a published vector confirms this scheme.
+// DocuSign returns the scheme for DocuSign Connect. The headers
+// X-DocuSign-Signature-1 to X-DocuSign-Signature-100 hold one signature for
+// each key: the base64-encoded HMAC-SHA256 of the body under the text of the
+// key. The signatures and keys may be in any order. The body identifies the
+// message. Attempts have no signed timestamp. This scheme has not been tested
+// against an official library or a published test vector.
 //
 // Source: developers.docusign.com/platform/webhooks/connect/validate, as of
 // November 2026.

@@ -6,15 +6,16 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// DangerouslyReplayableDropbox is the scheme of Dropbox: X-Dropbox-Signature,
-// HMAC-SHA256 of the body under the app secret. The body has neither id nor
-// time, and genuine bodies are equal ("something changed in this account").
+// DangerouslyReplayableDropbox returns the scheme for Dropbox webhooks. The
+// X-Dropbox-Signature header holds the hex-encoded HMAC-SHA256 of the body
+// under the app secret. The body has neither an id nor a time, and genuine
+// messages can have the same body ("something changed in this account").
 // Nothing distinguishes messages, so the handler runs for each attempt and each
-// replay. It should only fetch what is new.
+// replay. The handler should only fetch what is new.
 //
 // handshake says whether to respond to the GET request that verifies the
-// endpoint; the route must accept GET as well. Neither a library of the sender
-// nor a published vector confirms this scheme.
+// endpoint. The route must accept GET as well. This scheme has not been tested
+// against an official library or a published test vector.
 //
 // Source: www.dropbox.com/developers/reference/webhooks, as of August 2026.
 func DangerouslyReplayableDropbox(handshake Handshake) core.Scheme {
@@ -30,7 +31,8 @@ type dropbox struct {
 	handshake Handshake
 }
 
-// Stamping overrides the template: even the signed content identifies nothing.
+// Stamping overrides the template's, since not even the signed content
+// identifies a message.
 func (dropbox) Stamping() core.Stamping { return core.NotIdentified }
 
 // Facts implements [core.Describer].

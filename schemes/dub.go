@@ -2,14 +2,14 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Dub is the scheme of Dub: Dub-Signature, HMAC-SHA256 of the body in
-// hexadecimal. The body identifies the message. No document says that two
-// events have different bodies, so a redelivery is not acknowledged. No time of
-// an attempt is signed. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// Dub returns the scheme for Dub webhooks. The Dub-Signature header holds the
+// hex-encoded HMAC-SHA256 of the body. The body identifies the message. Whether
+// two events can have the same body is unknown, so a redelivery is not
+// acknowledged. Attempts have no signed timestamp. This scheme has not been
+// tested against an official library or a published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at dub.co/docs/concepts/webhooks/verify-webhook-requests.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at dub.co/docs/concepts/webhooks/verify-webhook-requests.
 func Dub() core.Scheme {
 	return must(Template{
 		Name: "dub", Signature: Header("Dub-Signature"),

@@ -2,15 +2,16 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Dwolla is the scheme of Dwolla: X-Request-Signature-Sha-256, HMAC-SHA256 of
-// the body in hexadecimal. The event's id in the body identifies the message;
-// two attempts must have the same topic, resource and time. Without an id, the
-// body identifies the message, and a redelivery is not acknowledged. No time of
-// an attempt is signed. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// Dwolla returns the scheme for Dwolla webhooks. The
+// X-Request-Signature-Sha-256 header holds the hex-encoded HMAC-SHA256 of the
+// body. The event's id in the body identifies the message. Attempts with the
+// same id must have the same topic, resource and time. Without an id, the body
+// identifies the message, and a redelivery is not acknowledged. Attempts have
+// no signed timestamp. This scheme has not been tested against an official
+// library or a published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at developers.dwolla.com/docs/balance/webhooks/process-validate.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at developers.dwolla.com/docs/balance/webhooks/process-validate.
 func Dwolla() core.Scheme {
 	return must(Template{
 		Name: "dwolla", Signature: Header("X-Request-Signature-Sha-256"),

@@ -7,14 +7,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// EasyPost is the scheme of EasyPost: X-Hmac-Signature, HMAC-SHA256 of the body
-// in hexadecimal after "hmac-sha256-hex=". The secret is the text that the
-// webhook was created with. EasyPost normalizes it to Unicode NFKD first. Only
-// an ASCII secret is accepted, because normalization does not change it.
+// EasyPost returns the scheme for EasyPost webhooks. The X-Hmac-Signature
+// header holds the hex-encoded HMAC-SHA256 of the body, after
+// "hmac-sha256-hex=". The secret is the text with which the webhook was
+// created. EasyPost first normalizes it to Unicode NFKD. Only an ASCII secret
+// is accepted, because normalization does not change it.
 //
-// The id of the event in the body identifies the message. No time of an attempt
-// is signed. EasyPost's library for Node.js appends ".0" to whole-number
-// weights, because parsing removes it. The raw body has it anyway.
+// The event's id in the body identifies the message. Attempts have no signed
+// timestamp. EasyPost's library for Node.js appends ".0" to whole-number
+// weights, because parsing removes it. The raw body still has it.
 //
 // Source: www.npmjs.com/package/@easypost/api/v/8.9.0 and
 // EasyPost/easypost-node#467, as of November 2026.

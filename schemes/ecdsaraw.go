@@ -9,9 +9,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// ecdsaRaw returns a key that verifies ECDSA with signatures of r and s in full
-// length, r first. The curve determines the hash: SHA-256 for P-256, SHA-384
-// for P-384 and SHA-512 for P-521.
+// ecdsaRaw returns a key that verifies ECDSA signatures consisting of r and s,
+// each in full length, r first. The curve determines the hash: SHA-256 for
+// P-256, SHA-384 for P-384 and SHA-512 for P-521.
 func ecdsaRaw(label string, enc core.Encoding, key *ecdsa.PublicKey) *digestKey {
 	hash := sha256.New
 	switch key.Curve {
@@ -26,14 +26,14 @@ func ecdsaRaw(label string, enc core.Encoding, key *ecdsa.PublicKey) *digestKey 
 	}}
 }
 
-// rawToASN1 converts r and s to two INTEGERs in a SEQUENCE. package
-// crypto/ecdsa verifies only that form.
+// rawToASN1 converts r and s to two INTEGERs in a SEQUENCE, the only form that
+// package crypto/ecdsa verifies.
 func rawToASN1(raw []byte, size int) ([]byte, bool) {
 	if len(raw) != 2*size {
 		return nil, false
 	}
 	integer := func(dst, b []byte) []byte {
-		// DER wants no leading zero bytes, except one where the value would be negative without it.
+		// DER allows no leading zero bytes, except one if the value would be negative without it.
 		for len(b) > 1 && b[0] == 0 {
 			b = b[1:]
 		}

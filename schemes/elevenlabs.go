@@ -6,10 +6,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// ElevenLabs is the scheme of ElevenLabs' webhooks: t and v0 in
-// ElevenLabs-Signature, HMAC-SHA256 of "t.body", 30 minutes back. No id is
-// signed, so each attempt is a message of its own. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// ElevenLabs returns the scheme for ElevenLabs webhooks. In the
+// ElevenLabs-Signature header, t is the timestamp and v0 is the hex-encoded
+// HMAC-SHA256 of "t.body". The timestamp may be up to 30 minutes old. No id is
+// signed, so each attempt counts as a separate message. This scheme has not
+// been tested against an official library or a published test vector.
 //
 // Source: elevenlabs/elevenlabs-js, src/wrapper/webhooks.ts at commit 0a4b3f0,
 // as of November 2026.

@@ -23,25 +23,25 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Some senders name the signing key in the message, and it must be fetched
+// Some senders name the signing key in the message, and the key must be fetched
 // before anything is verified. Anyone who can reach the endpoint can name a
-// key. So this file checks addresses before it fetches, and bounds fetches in
-// time, size and number.
+// key. So this file checks URLs before fetching them, and limits the time, size
+// and number of fetches.
 const (
 	fetchTimeout   = 5 * time.Second
 	maxFetched     = 64 << 10
 	maxCached      = 1024
 	maxFresh       = 24 * time.Hour
-	keepFailure    = 5 * time.Second // or an outage would cost one fetch per message
+	keepFailure    = 5 * time.Second // without this, an outage would cost one fetch per message
 	keepStale      = time.Minute     // after a failed refresh, while an older value is still in use
-	fetchesAMinute = 30              // per source and minute, for each of its two budgets
+	fetchesAMinute = 30              // per source, for each of its two budgets
 	namedAMinute   = 25              // must be less than fetchesAMinute: see fetches
 	maxProven      = 256
 )
 
 // seams are replaced in tests.
 type seams struct {
-	roots *x509.CertPool   // nil: the roots of the system
+	roots *x509.CertPool   // nil: the system's roots
 	now   func() time.Time // nil: time.Now
 }
 
@@ -49,12 +49,12 @@ func (s seams) clock() func() time.Time {
 	if s.now != nil {
 		return s.now
 	}
-	return time.Now //nolint:forbidigo // a Scheme has no clock; expiry of what is fetched runs on real time
+	return time.Now //nolint:forbidigo // a Scheme has no clock; what is fetched expires in real time
 }
 
-// fetchClient returns a copy of client that follows no redirects. A redirect
-// would lead to an address that nobody checked. If client is nil, it returns a
-// new client with our own limits.
+// fetchClient returns a copy of client that follows no redirects, since a
+// redirect would lead to an unchecked URL. If client is nil, fetchClient
+// returns a new client with our own limits.
 func fetchClient(client *http.Client) *http.Client {
 	var c http.Client
 	if client != nil {
@@ -85,14 +85,15 @@ type fetched struct {
 func fetch(client *http.Client, req *http.Request) (fetched, error) {
 	res, err := client.Do(req)
 	if err != nil {
-		var whole *url.Error // its text holds the whole address, and the query may be secret
+		var whole *url.Error // its text contains the whole URL, and the query may be secret
 		if errors.As(err, &whole) {
 			err = whole.Err
 		}
 		return fetched{}, fmt.Errorf("%s cannot be reached: does a firewall let this program out to it? %w", req.URL.Host, err)
 	}
-	defer func() { _ = res.Body.Close() }() // only read from, so an error at Close loses nothing
-	// Read one byte more than allowed, to tell a response that is too long from one that just fits.
+	defer func() { _ = res.Body.Close() }() // only read from, so an error from Close loses nothing
+	// Read one byte more than allowed, to distinguish a response that is too long from one that
+	// just fits.
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxFetched+1))
 	switch {
 	case err != nil:
@@ -103,16 +104,16 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 	return fetched{res.StatusCode, res.Header, body}, nil
 }
 
-// get fetches an address that was checked. An error means that the host cannot
-// tell at the moment, and a later try may succeed. A host that has nothing at
-// the address says so by a status, which is no error.
+// get fetches a URL that was checked. An error is temporary: a later fetch may
+// succeed. A host that has nothing at the URL says so with a status, which get
+// does not report as an error.
 func get(ctx context.Context, client *http.Client, address string) (fetched, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return fetched{}, errors.New("not an address to fetch from")
 	}
 	f, err := fetch(client, req)
-	// These statuses are facts about the address. Any other one may be an outage, which must not
+	// These statuses are facts about the URL. Any other status may mean an outage, which must not
 	// count as "no such key".
 	if err == nil && !slices.Contains([]int{http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusGone}, f.status) {
 		err = fmt.Errorf("%s responded with status %d", req.URL.Host, f.status)
@@ -120,24 +121,25 @@ func get(ctx context.Context, client *http.Client, address string) (fetched, err
 	return f, err
 }
 
-// fetches bounds how many fetches per minute unauthenticated requests can
-// cause. Each source has a budget, where a source is a key as configured. So an
-// attack on one source does not affect another. An address that verified a
-// message before is proven, and counts against a second budget, the reserve.
-// Names of keys that do not exist cannot spend the reserve.
+// fetches limits how many fetches per minute unauthenticated requests can
+// cause. Each source, a key as configured, has its own budget. So an attack on
+// one source does not affect another. A URL whose key has verified a message is
+// proven, and its fetches count against a second budget, the reserve. Names of
+// keys that do not exist cannot use up the reserve.
 //
 // A refusal must not reveal which sources exist. So fetches also counts the
-// addresses that messages name, for known and unknown sources alike, apart from
-// the fetches themselves. That count reaches its limit before any budget does.
+// URLs that messages name, for known and unknown sources alike, separately from
+// the fetches themselves. That count reaches its limit before any budget is
+// used up.
 type fetches struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	minute time.Time            // start of the minute that is being counted
-	count  int                  // addresses named in this minute
-	named  map[string]time.Time // the address, and when it was last counted
+	minute time.Time            // start of the current minute
+	count  int                  // URLs named in this minute
+	named  map[string]time.Time // when each URL was last counted
 	spent  map[spending]int
-	proven map[string]time.Time // the address, and since when; at most maxProven, the oldest goes first
+	proven map[string]time.Time // since when each URL is proven; at most maxProven entries, the oldest is evicted first
 }
 
 // spending is one of the two budgets of a source.
@@ -150,9 +152,9 @@ func newFetches(now func() time.Time) *fetches {
 	return &fetches{now: now, named: map[string]time.Time{}, spent: map[spending]int{}, proven: map[string]time.Time{}}
 }
 
-// turn resets the counts if a minute has passed, and returns the time. The
-// caller holds the lock. A clock that was set back also starts a new minute, or
-// the counts could stay full for hours.
+// turn resets the counts if a minute has passed, and returns the current time.
+// The caller holds the lock. A clock that was set back also starts a new
+// minute, because otherwise the counts could stay full for hours.
 func (f *fetches) turn() time.Time {
 	now := f.now()
 	if since := now.Sub(f.minute); since < 0 || since >= time.Minute {
@@ -163,9 +165,9 @@ func (f *fetches) turn() time.Time {
 	return now
 }
 
-// name counts an unproven address that a message names. It counts an address
-// again only after keepFailure, since an earlier repetition comes from the
-// cache and causes no fetch. The error is for [core.Attempt].Unmatched.
+// name counts an unproven URL that a message names. It counts the same URL
+// again only after keepFailure, since before that the cache responds and
+// nothing is fetched. The error is for [core.Attempt].Unmatched.
 func (f *fetches) name(address string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -175,8 +177,8 @@ func (f *fetches) name(address string) error {
 	}
 	if f.count < namedAMinute {
 		if last, ok := f.named[address]; !ok || now.Sub(last) >= keepFailure {
-			// The address is part of the request. A clone does not keep the rest of the request
-			// alive.
+			// The URL is part of the request. A clone does not keep the rest of the request in
+			// memory.
 			f.named[strings.Clone(address)] = now
 			f.count++
 		}
@@ -186,8 +188,8 @@ func (f *fetches) name(address string) error {
 		"genuine ones are still handled", namedAMinute)
 }
 
-// spend takes one fetch from the budget of a source: from the reserve if the
-// address is proven.
+// spend takes one fetch from a source's budget, or from its reserve if the URL
+// is proven.
 func (f *fetches) spend(source, address string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -201,33 +203,32 @@ func (f *fetches) spend(source, address string) error {
 	return nil
 }
 
-// prove marks an address as proven, after a signature verified with its key.
+// prove marks a URL as proven, after a signature verified with its key.
 func (f *fetches) prove(address string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
-	// Refreshing the time once an hour is enough to keep a busy address from being the oldest.
+	// Refreshing the time once an hour is enough to keep a busy URL from becoming the oldest.
 	if since, ok := f.proven[address]; ok && now.Sub(since) < time.Hour {
 		return
 	}
-	// As in name: do not keep the request alive.
+	// As in name: do not keep the request in memory.
 	f.proven[strings.Clone(address)] = now
 	if len(f.proven) <= maxProven {
 		return
 	}
-	// A linear search over at most 257 entries, and only when an address is new or an hour old.
+	// This is a linear search of at most 257 entries, and only when a URL is new or an hour old.
 	oldest := address
 	for a, at := range f.proven {
 		if at.Before(f.proven[oldest]) {
 			oldest = a
 		}
 	}
-	// An address that falls out is only unproven again: its next message counts against the usual
-	// budget.
+	// An evicted URL only becomes unproven: its next message counts against the usual budget.
 	delete(f.proven, oldest)
 }
 
-// cache keeps fetched values, and for keepFailure also failures. Concurrent
+// cache keeps fetched values, and keeps failures for keepFailure. Concurrent
 // loads of one key share a single fetch. The zero value with a clock is ready
 // for use.
 type cache[T any] struct {
@@ -244,21 +245,22 @@ type cached[T any] struct {
 	err   error
 
 	old       *cached[T] // the previous entry: used while this one loads, and if it fails
-	ready     bool       // done is closed; guarded by cache.mu, as the fields below
+	ready     bool       // done is closed; guarded by cache.mu, like the fields below
 	at, until time.Time  // when the value was loaded, and when it expires
-	again     time.Time  // set if a refresh failed: the earliest time of the next try
+	again     time.Time  // set if a refresh failed: the earliest time of the next attempt
 }
 
-// loading tells a cache how to load a missing value. load also returns until
-// when the value may be used. spend may be nil; its error forbids the load.
+// loading defines how a cache loads a missing value. load also returns the time
+// until which the value may be used. spend may be nil. If spend returns an
+// error, the value is not loaded.
 type loading[T any] struct {
 	spend func() error
 	load  func(ctx context.Context) (T, time.Time, error)
 }
 
-// held returns the value under key if it is younger than age. It does not wait:
+// held returns the value of key if it is younger than age. It does not wait:
 // during a load it returns the previous value. If the previous refresh failed,
-// held ignores the age of that value until the load ends.
+// held ignores the age of the previous value until the load ends.
 func (c *cache[T]) held(key string, age time.Duration) (value T, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -274,15 +276,15 @@ func (c *cache[T]) held(key string, age time.Duration) (value T, ok bool) {
 	return e.value, true
 }
 
-// get returns the value under key, and loads it if necessary. If the context
-// has ended, it returns a cached value or the error of the context.
+// get returns the value of key, and loads it if necessary. If the context has
+// ended, get returns a cached value or the context's error.
 func (c *cache[T]) get(ctx context.Context, key string, l loading[T]) (T, error) {
 	return c.younger(ctx, key, maxFresh, l)
 }
 
 // younger is get for a value that must be younger than age: it reloads an older
-// one. If that fails, the old value stays in use until it expires, and the next
-// try is keepStale later.
+// value. If that fails, the old value stays in use until it expires, and
+// younger tries again after keepStale.
 func (c *cache[T]) younger(ctx context.Context, key string, age time.Duration, l loading[T]) (T, error) {
 	var none T
 	ended := ctx.Err()
@@ -290,7 +292,7 @@ func (c *cache[T]) younger(ctx context.Context, key string, age time.Duration, l
 	if err != nil {
 		return none, err
 	}
-	// The first caller fills the entry, the others wait for it.
+	// The first caller fills the entry, and the others wait for it.
 	if ended == nil && e.taken.CompareAndSwap(false, true) {
 		c.fill(ctx, e, l.load)
 		return e.value, e.err
@@ -308,8 +310,8 @@ func (c *cache[T]) younger(ctx context.Context, key string, age time.Duration, l
 	}
 }
 
-// entry returns the present entry of key, or inserts an empty one for the first
-// caller to fill. It inserts none if ended is not nil.
+// entry returns the current entry of key, or inserts an empty one for the first
+// caller to fill. It inserts nothing if ended is not nil.
 func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func() error) (*cached[T], error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -318,8 +320,8 @@ func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func(
 	if old != nil && old.ready && !now.Before(old.until) {
 		old = nil
 	}
-	// Use the old entry if it is loading, failed recently, is young enough, or was refreshed in
-	// vain a short time ago.
+	// Use the old entry if it is loading, failed recently, is young enough, or could not be
+	// refreshed a short time ago.
 	if old != nil && (!old.ready || old.err != nil || now.Sub(old.at) < age || now.Before(old.again)) {
 		return old, nil
 	}
@@ -333,7 +335,7 @@ func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func(
 		}
 		return nil, err
 	}
-	// Delete first, so that replacing an entry in a full cache evicts no other.
+	// Delete first, so that replacing an entry in a full cache evicts no other entry.
 	delete(c.entries, key)
 	if len(c.entries) >= maxCached && !c.evict(now) {
 		return nil, fmt.Errorf("%d keys are being fetched at once", maxCached)
@@ -347,11 +349,11 @@ func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func(
 	return e, nil
 }
 
-// evict makes room for one entry. Failures go first, then the value that
-// expires soonest. It returns false if every entry is still loading.
+// evict makes room for one entry. It evicts a failure or, if there is none, the
+// value that expires soonest. It returns false if every entry is still loading.
 func (c *cache[T]) evict(now time.Time) bool {
 	victim, least := "", time.Time{}
-	// A full scan, but only if 1,024 entries are in use at once.
+	// This is a full scan, but happens only if 1,024 entries are in use at once.
 	for key, e := range c.entries {
 		// Never evict an entry that is loading: later callers could not share its fetch.
 		if !e.ready {
@@ -370,7 +372,7 @@ func (c *cache[T]) evict(now time.Time) bool {
 }
 
 // fill loads a value for every waiting caller. So it does not stop when the
-// request of the first caller is canceled, only after fetchTimeout.
+// first caller's request is canceled, but only after fetchTimeout.
 func (c *cache[T]) fill(ctx context.Context, e *cached[T], load func(ctx context.Context) (T, time.Time, error)) {
 	var until time.Time
 	e.err = errors.New("the fetch broke down") // stays if load panics: the waiting callers must not see a nil error with no value
@@ -388,23 +390,25 @@ func (c *cache[T]) fill(ctx context.Context, e *cached[T], load func(ctx context
 		}
 		close(e.done)
 	}()
-	// Keep the values of the context, such as those for tracing, but not its end.
+	// Keep the context's values, such as those for tracing, but not its cancellation.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
 	e.value, until, e.err = load(ctx)
 }
 
-// noMatch is the error for something that was read and is not trusted.
-// Something that could not be read is another error: it may be temporary.
+// noMatch returns the error for something that was read and is not trusted.
+// Something that could not be read is a different error, which may be
+// temporary.
 func noMatch(format string, args ...any) error {
 	return &core.Error{Reason: core.ErrNoMatch, Detail: fmt.Sprintf(format, args...)}
 }
 
-// plainHTTPS parses an address that no two parsers can read differently: https,
-// a lower-case host without port, no user, no fragment, no escapes in the path.
-// Only the canonical spelling is accepted, so one address has one cache entry.
+// plainHTTPS parses a URL that no two parsers can read differently: https, a
+// lower-case host without a port, no user, no fragment and no escapes in the
+// path. Only the canonical spelling is accepted, so each URL has only one cache
+// entry.
 func plainHTTPS(text string) (*url.URL, bool) {
-	// A message chose this text, so bound it before parsing.
+	// This text comes from a message, so limit its length before parsing.
 	if len(text) > 2048 {
 		return nil, false
 	}
@@ -412,7 +416,7 @@ func plainHTTPS(text string) (*url.URL, bool) {
 	if err != nil || u.Scheme != "https" || u.Opaque != "" || u.User != nil || u.Fragment != "" || u.ForceQuery || u.RawPath != "" || u.String() != text {
 		return nil, false
 	}
-	// Neither a port nor an IPv6 address nor an international name passes.
+	// This rejects ports, IPv6 addresses and internationalized names.
 	for _, c := range u.Host {
 		if c != '.' && c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
 			return nil, false
@@ -421,7 +425,7 @@ func plainHTTPS(text string) (*url.URL, bool) {
 	return u, u.Host != ""
 }
 
-// certificates fetches senders' signing certificates, and trusts those that
+// certificates fetches senders' signing certificates, and trusts the ones that
 // chain to a trusted root.
 type certificates struct {
 	client  *http.Client
@@ -434,10 +438,10 @@ func newCertificates(client *http.Client, s seams) *certificates {
 	return &certificates{client: client, roots: s.roots, cache: cache[*rsa.PublicKey]{now: s.clock()}, fetches: newFetches(s.clock())}
 }
 
-// verify verifies a signature with the key of the certificate at address, which
-// was checked. named reports whether a name in the certificate belongs to the
-// sender. The cache keeps the result under the address alone, so named may
-// depend only on the address. verify receives the key.
+// verify verifies a signature with the key of the certificate at address, a URL
+// that was checked. named reports whether a name in the certificate belongs to
+// the sender. The cache keeps the result under address alone, so named may
+// depend only on address. The parameter verify receives the key.
 func (c *certificates) verify(
 	ctx context.Context, source, address string, named func(name string) bool, verify func(*rsa.PublicKey) (bool, error),
 ) (bool, error) {
@@ -471,14 +475,14 @@ func (c *certificates) verify(
 func (c *certificates) trust(ctx context.Context, address string, chain []*x509.Certificate, named func(string) bool) (*rsa.PublicKey, time.Time, error) {
 	leaf, now := chain[0], c.cache.now()
 	fail := func(err error) (*rsa.PublicKey, time.Time, error) { return nil, time.Time{}, err }
-	// Check dates and names before the chain: those need no fetch, and give the clearer error.
+	// Check the dates and names before the chain: they need no fetch and give the clearer error.
 	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 		return fail(noMatch("the certificate at %s is valid from %s to %s, which is not now: is our clock right?",
 			address, leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339)))
 	}
 	names := leaf.DNSNames
 	if len(names) == 0 {
-		// An older certificate has no subject alternative names. Then its common name is the name.
+		// An older certificate may have no subject alternative names. Then use its common name.
 		names = []string{leaf.Subject.CommonName}
 	}
 	found := false
@@ -492,11 +496,11 @@ func (c *certificates) trust(ctx context.Context, address string, chain []*x509.
 	if !ok {
 		return fail(noMatch("the certificate at %s has no RSA key", address))
 	}
-	// Senders leave out intermediate certificates. Fetch a missing one from the address in the
-	// certificate, at most three times. Each step costs one fetch and each certificate comes from
-	// the network, so the depth is bounded.
+	// Senders omit intermediate certificates. Fetch a missing one from the URL in the certificate,
+	// at most three times. The depth is limited because each step costs one fetch and each
+	// certificate comes from the network.
 	options := x509.VerifyOptions{
-		// Signing certificates need no usage for TLS servers, so accept any.
+		// Signing certificates need not be for TLS servers, so accept any key usage.
 		Roots: c.roots, Intermediates: x509.NewCertPool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	}
 	for _, between := range chain[1:] {
@@ -517,14 +521,14 @@ func (c *certificates) trust(ctx context.Context, address string, chain []*x509.
 			break
 		}
 		options.Intermediates.AddCert(issuer)
-		// The next issuer is the one of this certificate.
+		// Next, fetch the issuer of this certificate.
 		last = issuer
 		_, err = leaf.Verify(options)
 	}
 	if err != nil {
 		return fail(noMatch("the certificate at %s does not lead to a trusted root: are this machine's root certificates up to date? %v", address, err))
 	}
-	// Never trust the cached key beyond the end of its certificate.
+	// Never trust the cached key after its certificate expires.
 	until := now.Add(maxFresh)
 	if leaf.NotAfter.Before(until) {
 		until = leaf.NotAfter
@@ -532,8 +536,8 @@ func (c *certificates) trust(ctx context.Context, address string, chain []*x509.
 	return public, until, nil
 }
 
-// issuer fetches the certificate of cert's issuer from the address in cert. It
-// returns nil if cert has no usable address. Plain HTTP is safe: the
+// issuer fetches the certificate of cert's issuer from the URL in cert. It
+// returns nil if cert has no usable URL. Plain HTTP is safe, because the
 // certificate is trusted only if it chains to a root.
 func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x509.Certificate, error) {
 	for _, address := range cert.IssuingCertificateURL {
@@ -541,8 +545,8 @@ func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x50
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.Port() != "" || !strings.Contains(u.Host, ".") {
 			continue
 		}
-		// An IP address, or a name without a dot above, could lead into a private network: the
-		// certificate is not trusted yet.
+		// The certificate with this URL is not trusted yet, and an IP address could lead into a
+		// private network. So could a host without a dot, which the condition above excludes.
 		if _, err := netip.ParseAddr(u.Hostname()); err == nil {
 			continue
 		}
@@ -559,7 +563,7 @@ func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x50
 		}
 		return issuer[0], nil
 	}
-	return nil, nil //nolint:nilnil // none is no error: the chain ends here
+	return nil, nil //nolint:nilnil // a missing issuer is not an error: the chain ends here
 }
 
 // verifyRSA verifies with a fetched key. A key that is too weak is a mismatch,
@@ -595,7 +599,7 @@ func parseCertificates(text []byte) ([]*x509.Certificate, error) {
 		if err != nil {
 			return nil, errors.New("a certificate in it cannot be read")
 		}
-		// A real chain has at most four certificates. Each costs time to check.
+		// A real chain has at most four certificates, and checking each one takes time.
 		if chain = append(chain, cert); len(chain) > 8 {
 			return nil, errors.New("more than 8 certificates in it")
 		}

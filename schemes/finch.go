@@ -2,9 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Finch is the scheme of Finch: v1 in Finch-Signature, HMAC-SHA256 of
-// "id.time.body" in base64 with Finch-Event-Id and Finch-Timestamp, under a
-// secret in base64. The id identifies the message.
+// Finch returns the scheme for Finch webhooks. In the Finch-Signature header,
+// v1 is the base64-encoded HMAC-SHA256 of "id.timestamp.body". The
+// Finch-Event-Id and Finch-Timestamp headers hold the id and the timestamp. The
+// secret is base64-encoded. The id identifies the message.
 //
 // Source: www.npmjs.com/package/@tryfinch/finch-api/v/10.7.0, as of November
 // 2026.

@@ -2,20 +2,20 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Fireblocks is the scheme of Fireblocks' webhooks of version 2: a detached JWS
-// in Fireblocks-Webhook-Signature, RS512 over the body. The secret is the
-// address of the key set of your environment,
-// "https://keys.fireblocks.io/.well-known/jwks.json", or one at eu-keys,
-// eu2-keys or sandbox-keys; see [KeySet]. It may also be a public key in
-// base64.
+// Fireblocks returns the scheme for version 2 webhooks of Fireblocks. The
+// Fireblocks-Webhook-Signature header holds a detached JWS that signs the body
+// with RS512. The secret is the URL of your environment's key set:
+// "https://keys.fireblocks.io/.well-known/jwks.json", or the same with eu-keys,
+// eu2-keys or sandbox-keys. See [KeySet]. The secret may also be a
+// base64-encoded public key.
 //
-// The notification's id in the body identifies the message. No time of an
-// attempt is signed: createdAt in the body is the time of the event. The older
-// Fireblocks-Signature is ignored. Neither a library of the sender nor a
-// published vector confirms this scheme.
+// The notification's id in the body identifies the message. Attempts have no
+// signed timestamp: createdAt in the body is the time of the event. The older
+// Fireblocks-Signature header is ignored. This scheme has not been tested
+// against an official library or a published test vector.
 //
-// Source: developers.fireblocks.com/reference/validating-webhooks as read by
-// hookdeck/webhook-skills, as of November 2026.
+// Source: developers.fireblocks.com/reference/validating-webhooks as described
+// in hookdeck/webhook-skills, as of November 2026.
 func Fireblocks() core.Scheme { return fireblocks(KeySetOptions{}) }
 
 func fireblocks(o KeySetOptions) core.Scheme {

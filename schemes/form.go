@@ -11,7 +11,7 @@ import (
 )
 
 // form is a decoded form or query, sorted by name and value. Forms are pooled,
-// so reading an unverified body allocates nothing.
+// so parsing an unverified body allocates nothing.
 type form struct {
 	text  []byte
 	pairs []pair
@@ -23,11 +23,11 @@ func (p pair) compare(other pair) int {
 	return cmp.Or(bytes.Compare(p.name, other.name), bytes.Compare(p.value, other.value))
 }
 
-var forms = sync.Pool{New: func() any { return new(form) }} //nolint:gochecknoglobals // a pool is no state
+var forms = sync.Pool{New: func() any { return new(form) }} //nolint:gochecknoglobals // a pool holds no state
 
 const (
 	maxPairs = 10_000   // as many as net/url accepts by default
-	maxKept  = 64 << 10 // a larger form is not pooled, or one request would hold its memory indefinitely
+	maxKept  = 64 << 10 // a larger form is not pooled, because one request would keep its memory allocated indefinitely
 )
 
 func newForm() *form {
@@ -50,7 +50,7 @@ func (f *form) release() {
 // readForm accepts and rejects the same texts as url.ParseQuery. Otherwise the
 // signed parameters and those that the handler parses could differ.
 func readForm[T string | []byte](f *form, text T) bool {
-	f.text, f.pairs = slices.Grow(f.text[:0], len(text)), f.pairs[:0] // decoding never lengthens a text, so f.text does not move under the pairs
+	f.text, f.pairs = slices.Grow(f.text[:0], len(text)), f.pairs[:0] // decoding never lengthens a text, so f.text is not reallocated while the pairs refer to it
 	for i := 0; i <= len(text); i++ {
 		from := i
 		for i < len(text) && text[i] != '&' {
@@ -118,7 +118,7 @@ func (f *form) has(name string) bool {
 }
 
 // write appends the pairs to c, with between after each name and behind after
-// each pair but the last.
+// each pair except the last.
 func (f *form) write(c *core.Content, between, behind string) {
 	for i, p := range f.pairs {
 		if i > 0 {

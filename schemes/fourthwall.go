@@ -2,11 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Fourthwall is the scheme of Fourthwall: X-Fourthwall-Hmac-Sha256, HMAC-SHA256
-// of the body in base64. The body identifies the message. No document says that
-// two events have different bodies, so a redelivery is not acknowledged. No
-// time of an attempt is signed. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// Fourthwall returns the scheme for Fourthwall webhooks. The
+// X-Fourthwall-Hmac-Sha256 header holds the base64-encoded HMAC-SHA256 of the
+// body. The body identifies the message. Whether two events can have the same
+// body is unknown, so a redelivery is not acknowledged. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: www.npmjs.com/package/nuxt-webhook-validators/v/0.2.12, as of
 // November 2026.

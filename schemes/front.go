@@ -2,14 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Front is the scheme of Front's application webhooks: X-Front-Signature,
-// HMAC-SHA256 of "time:body" with the milliseconds in
-// X-Front-Request-Timestamp, in base64. No id is signed, so each attempt is a
-// message of its own. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// Front returns the scheme for Front's application webhooks. The
+// X-Front-Signature header holds the base64-encoded HMAC-SHA256 of
+// "timestamp:body". The X-Front-Request-Timestamp header holds the timestamp in
+// milliseconds. No id is signed, so each attempt counts as a separate message.
+// This scheme has not been tested against an official library or a published
+// test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at dev.frontapp.com/docs/application-webhooks.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at dev.frontapp.com/docs/application-webhooks.
 func Front() core.Scheme {
 	return must(Template{
 		Name: "front", Signature: Header("X-Front-Signature"), Encoding: core.Base64,

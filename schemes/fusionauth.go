@@ -2,13 +2,13 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// FusionAuth is the scheme of FusionAuth's events: a JWT in
-// X-FusionAuth-Signature-JWT with HS256. Its claim request_body_sha256 is the
-// hash of the body in base64. The event's id in the body identifies the
-// message. Without an id, the body identifies the message, and a redelivery is
-// not acknowledged. No time of an attempt is signed. For another algorithm
-// write a [JWT] with these names. Neither a library of the sender nor a
-// published vector confirms this scheme.
+// FusionAuth returns the scheme for FusionAuth events. The
+// X-FusionAuth-Signature-JWT header holds a JWT signed with HS256. Its
+// request_body_sha256 claim is the base64-encoded hash of the body. The event's
+// id in the body identifies the message. Without an id, the body identifies the
+// message, and a redelivery is not acknowledged. Attempts have no signed
+// timestamp. For another algorithm, write a [JWT] with these names. This scheme
+// has not been tested against an official library or a published test vector.
 //
 // Source: hookdeck/webhook-skills at commit 3d91ac1, as of November 2026.
 func FusionAuth() core.Scheme {

@@ -2,14 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// GitHub is the scheme of GitHub's webhooks: X-Hub-Signature-256, HMAC-SHA256
-// of the body under the text of the secret. It ignores the old X-Hub-Signature
-// (SHA-1).
+// GitHub returns the scheme for GitHub's webhooks. The X-Hub-Signature-256
+// header holds the hex-encoded HMAC-SHA256 of the body under the text of the
+// secret. The old X-Hub-Signature header (SHA-1) is ignored.
 //
-// No signed field has a time, and two events may have the same body: a star
-// that is added, removed and added again. X-GitHub-Delivery and X-GitHub-Event
-// are not signed. Together with the body they identify the message, within
-// [core.Config].Repeats. A redelivery keeps both.
+// No signed field contains a time, and two events may have the same body, as
+// when a star is added, removed and added again. The X-GitHub-Delivery and
+// X-GitHub-Event headers are not signed. Together with the body they identify
+// the message, up to the limit in [core.Config].Repeats. A redelivery keeps
+// both headers.
 //
 // Source:
 // docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries, as

@@ -2,9 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// GoCardless is the scheme of GoCardless: Webhook-Signature, HMAC-SHA256 of the
-// body in hexadecimal. The body identifies the message, by the ids of its
-// events. No time of an attempt is signed.
+// GoCardless returns the scheme for GoCardless webhooks. The Webhook-Signature
+// header holds the hex-encoded HMAC-SHA256 of the body. The body identifies the
+// message, because it contains the ids of the events. Attempts have no signed
+// timestamp.
 //
 // Source: www.npmjs.com/package/gocardless-nodejs/v/10.1.2, as of November
 // 2026.

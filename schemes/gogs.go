@@ -2,11 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Gogs is the scheme of Gogs: X-Gogs-Signature, HMAC-SHA256 of the body in
-// hexadecimal. No signed field has a time, and two events may have the same
-// body. X-Gogs-Delivery and X-Gogs-Event are not signed. Together with the body
-// they identify the message, within [core.Config].Repeats. Neither a library of
-// the sender nor a published vector confirms this scheme.
+// Gogs returns the scheme for Gogs webhooks. The X-Gogs-Signature header holds
+// the hex-encoded HMAC-SHA256 of the body. No signed field contains a time, and
+// two events may have the same body. The X-Gogs-Delivery and X-Gogs-Event
+// headers are not signed. Together with the body they identify the message, up
+// to the limit in [core.Config].Repeats. This scheme has not been tested
+// against an official library or a published test vector.
 //
 // Source: pkg.go.dev/github.com/go-playground/webhooks/v6@v6.4.0, as of
 // November 2026.

@@ -2,11 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Gr4vy is the scheme of Gr4vy: X-Gr4vy-Signature, HMAC-SHA256 of "time.body"
-// with the timestamp in X-Gr4vy-Timestamp, in hexadecimal, for each of several
-// secrets. The event's id in the body identifies the message; two attempts must
-// have the same name and time. Without an id, each attempt is a message of its
-// own.
+// Gr4vy returns the scheme for Gr4vy webhooks. The X-Gr4vy-Signature header
+// holds the hex-encoded HMAC-SHA256 of "timestamp.body", one for each secret.
+// The X-Gr4vy-Timestamp header holds the timestamp. The event's id in the body
+// identifies the message. Attempts with the same id must have the same name and
+// time. Without an id, each attempt counts as a separate message.
 //
 // Source: www.npmjs.com/package/@gr4vy/sdk/v/1.10.18, as of November 2026.
 func Gr4vy() core.Scheme {

@@ -8,19 +8,22 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// CoinbaseCDP is the scheme of Coinbase's Developer Platform; see [Hook0]. Its
-// products sign different headers, X-Event-Id or X-Hook0-Id, so none is
-// required. No id is signed, so each attempt is a message of its own. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// CoinbaseCDP returns the scheme for Coinbase's Developer Platform: see
+// [Hook0]. Its products sign different headers, X-Event-Id or X-Hook0-Id, so no
+// header is required. No id is signed, so each attempt counts as a separate
+// message. This scheme has not been tested against an official library or a
+// published test vector.
 func CoinbaseCDP() core.Scheme { return Hook0() }
 
-// Hook0 is the scheme of Hook0: t, h and v1 in X-Hook0-Signature, HMAC-SHA256
-// of time, names of headers, their values and the JSON body. required lists the
-// headers that a message must sign. v0, which signs no headers, is ignored.
+// Hook0 returns the scheme for Hook0 webhooks. In the X-Hook0-Signature header,
+// t is the timestamp, h lists the signed headers, and v1 is the signature. The
+// signature is the hex-encoded HMAC-SHA256 of the timestamp, the names of the
+// signed headers, their values and the JSON body. required lists the headers
+// that a message must sign. v0, which signs no headers, is ignored.
 //
-// Each attempt has a new timestamp and is a message of its own. The signed text
-// does not mark where the value of a header ends, so no header can identify the
-// message. X-Event-Id is only for logs.
+// Each attempt has a new timestamp and counts as a separate message. The signed
+// text does not mark where the value of a header ends, so no header can
+// identify the message. The X-Event-Id header serves only for logs.
 //
 // Source: hook0/hook0, clients/rust/src/signature.rs at commit 27cf66d, as of
 // November 2026.
@@ -51,13 +54,13 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err != nil {
 		return err
 	}
-	a.Content.WriteString(names) // behind the time, which the template wrote
+	a.Content.WriteString(names) // after the timestamp, which the template wrote
 	a.Content.WriteString(".")
 	if err := s.writeHeaders(r.Header, names, a); err != nil {
 		return err
 	}
-	// Values end with a dot, and so could a part of the body that was moved into one. So a body
-	// must begin with a bracket, and no value may contain any.
+	// Values end with a dot, and so could a part of the body that was moved into a value. So a body
+	// must begin with a bracket or a brace, and no value may contain either.
 	if len(r.Body) == 0 || r.Body[0] != '{' && r.Body[0] != '[' {
 		return malformed("the body is no JSON object or list")
 	}
@@ -65,10 +68,10 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// signed returns the values of a header by its signed name, in any case. It
+// signed returns the values of a header by its signed name, ignoring case. It
 // rejects names that no server accepts. It also rejects names that could begin
-// a JSON body: v0 signs only timestamp and body, and must not pass as v1. A dot
-// would end the list of names.
+// a JSON body: v0 signs only the timestamp and the body, and must not pass as
+// v1. It rejects a dot, which would end the list of names.
 func signed(h core.Header, name string) []string {
 	if len(name) > 64 || strings.Contains(name, ".") || strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf || !isTokenByte(byte(r)) }) { //nolint:gosec // ASCII
 		return nil
@@ -97,8 +100,8 @@ func (s hook0) writeHeaders(h core.Header, names string, a *core.Attempt) error 
 	return nil
 }
 
-// prepare selects the headers to sign: those that the request lists, else the
-// required ones, else the id.
+// prepare selects the headers to sign: the ones that the request lists, or else
+// the required ones, or else the id.
 func (s hook0) prepare(to *signing) {
 	names, err := s.names.inHeader(to.r.Header, s.t.List)
 	if err != nil {

@@ -2,11 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Hookdeck is the scheme of Hookdeck's own signatures: X-Hookdeck-Signature,
-// HMAC-SHA256 of the body in base64 under the signing secret of the project,
-// and X-Hookdeck-Signature-2 while that is rotated. The body identifies the
-// message. No document says that two events have different bodies, so a
-// redelivery is not acknowledged. No time of an attempt is signed.
+// Hookdeck returns the scheme for Hookdeck's own signatures. The
+// X-Hookdeck-Signature header holds the base64-encoded HMAC-SHA256 of the body
+// under the project's signing secret. While that secret is rotated, the
+// X-Hookdeck-Signature-2 header holds a second signature. The body identifies
+// the message. Whether two events can have the same body is unknown, so a
+// redelivery is not acknowledged. Attempts have no signed timestamp.
 //
 // Source: www.npmjs.com/package/@hookdeck/sdk/v/0.4.0, as of November 2026.
 func Hookdeck() core.Scheme {

@@ -10,10 +10,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Hygraph is the scheme of Hygraph: sign, env and t in Gcms-Signature,
-// HMAC-SHA256 in base64 of a JSON object that holds the body as a string, env
-// and the milliseconds in t. No id is signed, so each attempt is a message of
-// its own.
+// Hygraph returns the scheme for Hygraph webhooks. In the Gcms-Signature
+// header, t is the timestamp in milliseconds, env is the environment, and sign
+// is the signature. The signature is the base64-encoded HMAC-SHA256 of a JSON
+// object that contains the body as a string, env and t. No id is signed, so
+// each attempt counts as a separate message.
 //
 // Source: www.npmjs.com/package/@hygraph/utils/v/1.2.1, as of November 2026.
 func Hygraph() core.Scheme {
@@ -31,7 +32,7 @@ type hygraph struct{ *templated }
 // Facts implements [core.Describer].
 func (s hygraph) Facts() core.Facts {
 	f := s.facts(s, s.prepare)
-	// Wrap Sign only to put the entries in the order that the library of Hygraph requires.
+	// Wrap Sign only to put the entries in the order that Hygraph's library requires.
 	sign := f.Sign
 	f.Sign = func(r *core.Request, id string, at time.Time, secrets ...string) error {
 		if err := sign(r, id, at, secrets...); err != nil {
@@ -40,7 +41,7 @@ func (s hygraph) Facts() core.Facts {
 		h, _ := r.Header.(http.Header)
 		entries := strings.Split(h.Get(hygraphHeader), ",")
 		slices.Sort(entries)                                                      // env, sign, t
-		entries[0], entries[len(entries)-2] = entries[len(entries)-2], entries[0] // Hygraph's library wants this order
+		entries[0], entries[len(entries)-2] = entries[len(entries)-2], entries[0] // Hygraph's library requires this order
 		h.Set(hygraphHeader, strings.Join(entries, ", "))
 		return nil
 	}
@@ -75,8 +76,8 @@ func (s hygraph) ReadBody(r *core.Request, a *core.Attempt) error {
 func (hygraph) prepare(s *signing) { s.entries = append(s.entries, "env=master") }
 
 // appendJSONString appends valid UTF-8 as JSON.stringify in JavaScript does.
-// That escapes less than package encoding/json, and the signature covers the
-// difference.
+// JSON.stringify escapes less than package encoding/json, and the signature
+// covers the difference.
 func appendJSONString(dst []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')

@@ -2,11 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Intercom is the scheme of Intercom's webhooks: X-Hub-Signature with sha1,
-// HMAC-SHA1 of the body under the client secret. The notification's id in the
-// body is the same for all attempts and identifies the message. No time of an
-// attempt is signed. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// Intercom returns the scheme for Intercom webhooks. The X-Hub-Signature header
+// holds the hex-encoded HMAC-SHA1 of the body under the client secret, after
+// "sha1=". The notification's id in the body is the same in all attempts and
+// identifies the message. Attempts have no signed timestamp. This scheme has
+// not been tested against an official library or a published test vector.
 //
 // Source: developers.intercom.com/docs/webhooks, as of August 2026.
 func Intercom() core.Scheme {

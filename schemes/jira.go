@@ -2,11 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Jira is the scheme of Jira Cloud: X-Hub-Signature with sha256, HMAC-SHA256 of
-// the body. X-Atlassian-Webhook-Identifier is not signed. Jira keeps it over
-// retries, so together with the body it identifies the message. No time of an
-// attempt is signed. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// Jira returns the scheme for Jira Cloud webhooks. The X-Hub-Signature header
+// holds the hex-encoded HMAC-SHA256 of the body, after "sha256=". The
+// X-Atlassian-Webhook-Identifier header is not signed. It is the same in all
+// retries, so together with the body it identifies the message. Attempts have
+// no signed timestamp. This scheme has not been tested against an official
+// library or a published test vector.
 //
 // Source: developer.atlassian.com/cloud/jira/platform/webhooks, as of August
 // 2026.

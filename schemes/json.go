@@ -8,22 +8,24 @@ import (
 	"strconv"
 )
 
-// FindJSON returns the string or number at a path of a JSON body. It is for
-// schemes written in code; the path is that of [JSON]. FindJSON costs no more
-// than hashing the body, and does not allocate. If a name occurs twice, the
-// first member counts. Names are compared byte by byte. The value is a slice of
-// body, without quotes. ok is false if there is no value, or if it has escapes.
+// FindJSON returns the string or number at a path in a JSON body. Use it in
+// schemes that are written in code. The path has the same form as in [JSON].
+// FindJSON costs no more than hashing the body, and does not allocate. If a
+// name occurs twice, the first member counts. Names are compared byte by byte.
+// The value is a slice of body, without quotes. ok is false if there is no
+// value, or if the value has escapes.
 //
-// FindJSON does not validate: a body that is not quite JSON may also yield a
-// value.
+// FindJSON does not validate the body: one that is not quite JSON may also
+// yield a value.
 func FindJSON(body []byte, path ...string) (value []byte, ok bool) { return find(body, path) }
 
 // find returns the string or number at path in a JSON body; a name in an array
 // is an index. The body is not verified yet, so find makes one pass, stops as
 // soon as it can, and allocates nothing. It skips other values without
 // validating them, so a body that is not quite JSON may also yield a value.
-// That is safe: the value is as authentic as the body, since whoever could
-// choose it could sign. ok is false if there is no value, or if it has escapes.
+// That is safe: the value is as authentic as the body, since anyone who could
+// choose the value could also sign. ok is false if there is no value, or if the
+// value has escapes.
 func find(body []byte, path []string) (value []byte, ok bool) {
 	from, to, ok := locate(body, path)
 	if !ok {
@@ -32,7 +34,7 @@ func find(body []byte, path []string) (value []byte, ok bool) {
 	return body[from:to:to], true
 }
 
-// locate is like find, but returns the offsets of the value. Those of a string
+// locate is like find, but returns the offsets of the value. A string's offsets
 // exclude its quotes.
 func locate(body []byte, path []string) (from, to int, ok bool) {
 	s := scanner{body, 0}
@@ -44,8 +46,8 @@ func locate(body []byte, path []string) (from, to int, ok bool) {
 	return s.scalar()
 }
 
-// isIndex reports whether a name can be an array index. Six digits bound the
-// work, and a leading zero would give one element two names.
+// isIndex reports whether a name can be an array index. At most six digits are
+// allowed, to limit the work. A leading zero would give one element two names.
 func isIndex(name string) bool {
 	if name == "" || len(name) > 6 || len(name) > 1 && name[0] == '0' {
 		return false
@@ -58,8 +60,8 @@ func isIndex(name string) bool {
 	return true
 }
 
-// scanner is a position in a body. It has no error: a method that fails leaves
-// the scanner anywhere, and the search ends.
+// scanner is a position in a body. It keeps no error: a method that fails
+// leaves the position undefined, and the search ends.
 type scanner struct {
 	b []byte
 	i int
@@ -102,8 +104,8 @@ func (s *scanner) step(name string) bool {
 	return s.enter(name)
 }
 
-// element moves to the element of an array with this index. In an empty array
-// it moves to the closing bracket, where no value is found.
+// element moves to the array element with this index. In an empty array it
+// moves to the closing bracket, where no value is found.
 func (s *scanner) element(index string) bool {
 	s.i++
 	for n, _ := strconv.Atoi(index); n > 0; n-- {
@@ -114,8 +116,8 @@ func (s *scanner) element(index string) bool {
 	return true
 }
 
-// enter moves to the value of the first member of an object with this name. A
-// name with escapes never matches.
+// enter moves to the value of an object's first member with this name. A name
+// with escapes never matches.
 func (s *scanner) enter(name string) bool {
 	if !s.is('{') {
 		return false
@@ -126,7 +128,7 @@ func (s *scanner) enter(name string) bool {
 		if key == nil || !s.is(':') {
 			return false
 		}
-		// A name with escapes would need decoding, and senders write their names without any.
+		// A name with escapes would need decoding, and senders write their names without escapes.
 		if string(key) == name && unescaped(key) {
 			return true
 		}
@@ -136,7 +138,7 @@ func (s *scanner) enter(name string) bool {
 	}
 }
 
-// text reads a string and returns its raw content without quotes. It returns
+// text parses a string and returns its raw content without quotes. It returns
 // nil if no string comes next.
 func (s *scanner) text() []byte {
 	if s.i >= len(s.b) || s.b[s.i] != '"' {
@@ -188,7 +190,7 @@ func (s *scanner) leave(depth int) bool {
 	inside := uint64(0) // all ones while i is inside a string, else zero
 	for i < len(b) {
 		quotes, slow := uint64(0), false
-		// Check every 32 bytes whether a long string began: bytes.IndexByte crosses one faster.
+		// Check every 32 bytes whether a long string began, since bytes.IndexByte skips it faster.
 		for end := min(i+32, len(b)-7); i < end; i += 8 {
 			w := binary.LittleEndian.Uint64(b[i:])
 			ascii := high &^ w // the high bit of each ASCII byte; below, the high bit of each byte that
@@ -219,7 +221,7 @@ func (s *scanner) leave(depth int) bool {
 			inside = uint64(int64(text) >> 63) //nolint:gosec // the bit of the last byte
 		}
 		switch {
-		// Byte by byte, which handles escapes: seven bytes at the end, or eight of a word with an
+		// Go byte by byte, which handles escapes, through the last seven bytes or a word with an
 		// escape.
 		case slow || len(b)-i < 8:
 			for end := min(i+8, len(b)); i < end; i++ {
@@ -252,7 +254,7 @@ func (s *scanner) leave(depth int) bool {
 // endOfString returns the index after the closing quote of the string whose
 // content begins at i.
 func endOfString(b []byte, i int) (int, bool) {
-	for near := i + 32; i < near && len(b)-i >= 16; i += 16 { // most strings are short: try 32 bytes before calling IndexByte
+	for near := i + 32; i < near && len(b)-i >= 16; i += 16 { // most strings are short, so try 32 bytes before calling IndexByte
 		at := bits.TrailingZeros64(ends(binary.LittleEndian.Uint64(b[i:])) | ends(binary.LittleEndian.Uint64(b[i+8:]))<<8)
 		if at == 64 {
 			continue
@@ -263,7 +265,7 @@ func endOfString(b []byte, i int) (int, bool) {
 		break
 	}
 	for quote := -1; i < len(b); {
-		if quote < i { // search again only after an escaped quote, or a string full of escapes would take quadratic time
+		if quote < i { // search again only after an escaped quote, because otherwise a string full of escapes would take quadratic time
 			next := bytes.IndexByte(b[i:], '"')
 			if next < 0 {
 				return 0, false

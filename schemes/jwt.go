@@ -13,18 +13,18 @@ import (
 )
 
 // object is a JSON object in which no two names are equal, even if case is
-// ignored. So a reader that ignores case, as encoding/json does, finds the same
+// ignored. So a parser that ignores case, such as encoding/json, finds the same
 // values as we do.
 type object map[string]json.RawMessage
 
-// maxMembers bounds parseObject, which compares each name with all earlier
-// ones.
+// maxMembers limits the work of parseObject, which compares each name with all
+// earlier names.
 const maxMembers = 64
 
 func parseObject(text []byte) (object, error) {
 	bad := errors.New("not a JSON object")
 	d := json.NewDecoder(bytes.NewReader(text))
-	// Invalid UTF-8 is rejected, because the decoder would replace it, and other readers might not.
+	// Invalid UTF-8 is rejected, because the decoder would replace it, and other parsers might not.
 	if open, err := d.Token(); err != nil || open != json.Delim('{') || !utf8.Valid(text) {
 		return nil, bad
 	}
@@ -35,7 +35,7 @@ func parseObject(text []byte) (object, error) {
 		if err != nil || !ok {
 			return nil, bad
 		}
-		// Compare in every case, since readers differ in whether they ignore it.
+		// Compare without regard to case, since parsers differ in whether they ignore case.
 		for other := range o {
 			if strings.EqualFold(name, other) {
 				return nil, errors.New("a JSON object with a name that appears twice: cannot tell which one counts")
@@ -67,7 +67,7 @@ func (o object) text(name string) (string, bool) {
 }
 
 // misspells reports whether one of these names is present in another case.
-// Readers that ignore case would find it, and others would not.
+// Parsers that ignore case would find it, and others would not.
 func (o object) misspells(names []string) bool {
 	for name := range o {
 		for _, known := range names {
@@ -86,8 +86,8 @@ func (o object) seconds(name string) (time.Time, bool) {
 }
 
 const (
-	maxJWT   = 8 << 10   // of a token in a header
-	maxLong  = 256 << 10 // of a token that is the body; its claims are parsed before it is verified
+	maxJWT   = 8 << 10   // for a token in a header
+	maxLong  = 256 << 10 // for a token that is the body; its claims are parsed before it is verified
 	maxKeyID = 128
 )
 
@@ -95,11 +95,11 @@ const (
 type jwt struct {
 	kid       string // id of the key; empty if the token names none
 	claims    object
-	signed    string // header and claims in their signed form
+	signed    string // the header and the claims in their signed form
 	signature string
 }
 
-// KeyID returns the id of the key: see [KeySet].
+// KeyID returns the key's id: see [KeySet].
 func (t *jwt) KeyID() string { return t.kid }
 
 // namedJWT is parseJWT for a token that must name its key.
@@ -111,7 +111,7 @@ func namedJWT(text, alg string) (jwt, error) {
 	return token, err
 }
 
-// parseJWT reads a token that must be signed with alg. A token states its own
+// parseJWT parses a token that must be signed with alg. A token states its own
 // algorithm, but the configuration decides, never the token.
 func parseJWT(text, alg string) (jwt, error) {
 	if len(text) > maxJWT {
@@ -120,9 +120,9 @@ func parseJWT(text, alg string) (jwt, error) {
 	return parseLongJWT(text, alg)
 }
 
-// parseLongJWT is parseJWT for a text whose length the caller bounds.
+// parseLongJWT is parseJWT for a text whose length the caller has limited.
 func parseLongJWT(text, alg string) (jwt, error) {
-	// Four, not three, so that a token with a further part is rejected.
+	// Four, not three, so that a token with an additional part is rejected.
 	parts := strings.SplitN(text, ".", 4)
 	if len(parts) != 3 || parts[2] == "" {
 		return jwt{}, malformed("not a signed JWT: it needs three parts")
@@ -139,7 +139,7 @@ func parseLongJWT(text, alg string) (jwt, error) {
 	return jwt{kid: kid, claims: claims, signed: text[:len(parts[0])+1+len(parts[1])], signature: parts[2]}, nil
 }
 
-// parseDetached reads a token with an empty second part. It also returns the
+// parseDetached parses a token with an empty second part. It also returns the
 // decoded first part.
 func parseDetached(text, alg string) (token jwt, header object, err error) {
 	if len(text) > maxJWT {
@@ -161,7 +161,8 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 	if err != nil {
 		return fail("the header of the JWT: " + err.Error())
 	}
-	// Never let the token choose: with "none" or an HMAC under the public key, anybody could sign.
+	// Never let the token choose: with "none", or with an HMAC under the public key, anyone could
+	// sign.
 	if got, ok := header.text("alg"); !ok || got != alg {
 		return fail("the JWT is not signed with " + alg + ", and nothing else is accepted")
 	}
@@ -170,7 +171,8 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 		case name == "alg" || name == "kid":
 		case strings.EqualFold(name, "alg"), strings.EqualFold(name, "kid"):
 			return fail("the header of the JWT has \"alg\" or \"kid\" in another spelling")
-		// RFC 7515: whoever does not know a critical extension must reject the token.
+		// RFC 7515: a recipient that does not understand a critical extension must reject the
+		// token.
 		case strings.EqualFold(name, "crit"):
 			return fail("the JWT asks for an extension with \"crit\", and none is known")
 		}

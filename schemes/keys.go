@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // some senders have nothing better
+	"crypto/sha1" //nolint:gosec // some senders offer nothing better
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
@@ -18,8 +18,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// decode returns the key bytes of the text of a secret. Errors never contain
-// the text.
+// decode converts the text of a secret to the bytes of a key. Errors never
+// contain the text.
 func (f SecretText) decode(text string) ([]byte, error) {
 	switch f {
 	case HexText:
@@ -44,19 +44,19 @@ type algorithm struct {
 	hash  func() hash.Hash // the hash of an HMAC
 	plain bool             // a plain hash, not an HMAC
 
-	// public parses the public key of the sender; nil if both sides share a
+	// public parses the sender's public key. It is nil if both sides share a
 	// secret. It is a field and not a switch over all algorithms, so the linker
 	// can drop algorithms that a program does not name.
 	public    keyParser
 	secret    SecretText // the first SecretText that can hold a key
-	malleable bool       // one signature has several valid texts
+	malleable bool       // a signature has several valid texts
 
 	jwt   string    // the name in JWTs; empty if it signs none
 	inJWT keyParser // public for the signature format of JWTs; nil: the same as public
 }
 
-// isMAC reports whether a key is from [core.HMACKey]. core does not export that
-// type, so isMAC compares with a key made here.
+// isMAC reports whether [core.HMACKey] returned the key. core does not export
+// the key's type, so isMAC compares it with the type of a key created here.
 func isMAC(key core.VerifyKey) bool {
 	other, err := core.HMACKey("", sha256.New, make([]byte, sha256.Size), core.Hex)
 	if err != nil {
@@ -66,9 +66,9 @@ func isMAC(key core.VerifyKey) bool {
 }
 
 // notPublic rejects a shared secret that is the text of a public key, as
-// [core.HMACKey] does. It is for keys that are made without HMACKey.
+// [core.HMACKey] does. It is for keys that are created without HMACKey.
 func notPublic(secret string) error {
-	if len(secret) < 14 { // some crypto modes reject an HMAC key under 112 bits; no public key is this short
+	if len(secret) < 14 { // some crypto modes reject an HMAC key of less than 112 bits; no public key is this short
 		return nil
 	}
 	_, err := core.HMACKey("", sha256.New, []byte(secret), core.Hex)
@@ -77,8 +77,8 @@ func notPublic(secret string) error {
 
 type keyParser func(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error)
 
-// The algorithms that need no parser for X.509 keys; see public.go for the
-// others. hmacSHA256 is the one of the zero [Algorithm].
+// The algorithms that need no parser for X.509 keys. The others are in
+// public.go. The zero [Algorithm] stands for hmacSHA256.
 //
 //nolint:gochecknoglobals // constants
 var (
@@ -98,8 +98,8 @@ func (a Algorithm) is() *algorithm {
 	return a.of
 }
 
-// key returns a key of this algorithm. inside says that the secret is the last
-// part of the signed text.
+// key returns a key of this algorithm. If inside is true, the secret is the
+// last part of the signed text.
 func (a *algorithm) key(label string, raw []byte, enc core.Encoding, inside bool) (core.VerifyKey, error) {
 	if a.public != nil {
 		return a.public(label, raw, enc)
@@ -133,7 +133,7 @@ type insideKey struct {
 	core.VerifyKey // the HMAC key of the same secret, which HMACKey checked
 
 	label string
-	sum   func(*core.Content) string // a function, because fmt prints only the address of one
+	sum   func(*core.Content) string // a function, because fmt prints only a function's address
 }
 
 // Verify implements [core.VerifyKey].
@@ -144,11 +144,11 @@ func (k insideKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 		if sig.Label != k.label {
 			continue
 		}
-		// Hash the content only if a signature has our label, and only once.
+		// Hash the content once, and only if a signature has our label.
 		if want == nil {
 			want = []byte(k.sum(&a.Content))
 		}
-		// Compare every signature, so the time does not tell which one matched.
+		// Compare every signature, so the timing does not reveal which one matched.
 		found |= subtle.ConstantTimeCompare(want, []byte(sig.Text))
 	}
 	return found == 1, nil
@@ -158,8 +158,8 @@ func (k insideKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 // hash once for all signatures.
 //
 // An ECDSA signature can be changed without the private key, from s to n-s, so
-// its text identifies nothing. digestKey does not require a low s, because
-// senders do not produce one.
+// its text cannot identify a message. digestKey does not require a low s,
+// because senders do not always produce one.
 type digestKey struct {
 	label  string
 	enc    core.Encoding
@@ -188,7 +188,7 @@ func (k *digestKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 // canonical decodes a signature. It accepts only the canonical text of the
 // bytes, so a signature cannot be respelled.
 func canonical(enc core.Encoding, text string) ([]byte, bool) {
-	if len(text) > maxSignatureBytes || strings.ContainsAny(text, "\r\n") { // the base64 decoder skips line breaks
+	if len(text) > maxSignatureBytes || strings.ContainsAny(text, "\r\n") { // the base64 decoder would skip line breaks
 		return nil, false
 	}
 	var raw []byte

@@ -22,47 +22,49 @@ import (
 
 // KeySetOptions are the options of [KeySet]. Hosts is required.
 type KeySetOptions struct {
-	// Hosts lists the hosts that sets may be fetched from: "keys.example.com",
-	// or ".example.com" for every host below it. KeySet rejects a secret with
-	// another host, so a tenant cannot choose an address that leads into your
-	// network.
+	// Hosts lists the hosts from which key sets may be fetched:
+	// "keys.example.com", or ".example.com" for all its subdomains. KeySet
+	// rejects a secret with another host, so a tenant cannot choose a URL that
+	// leads into your network.
 	Hosts []string
-	// Client fetches sets. It never follows redirects. Default: a client of
+	// Client fetches key sets. It never follows redirects. Default: a client of
 	// this package that uses the proxy from the environment.
 	Client *http.Client
 
 	seams seams
 }
 
-// KeySet returns scheme with its public keys in a JSON Web Key Set (RFC 7517).
-// The secret is the address of the set, "https://keys.example.com/jwks.json".
-// Any other secret goes to scheme unchanged.
+// KeySet returns a version of scheme that takes its public keys from a JSON Web
+// Key Set (RFC 7517). The secret is the URL of the key set, such as
+// "https://keys.example.com/jwks.json". Any other secret goes to scheme
+// unchanged.
 //
 //	schemes.KeySet(scheme, schemes.KeySetOptions{Hosts: []string{"keys.example.com"}})
 //
-// It works with schemes that verify with public keys: [JWT], [HTTPSignatures],
-// a [Template], v1a of [core.StandardWebhooks]. Each key of the set counts as
-// if you had configured its text. So the key and the scheme determine the
-// algorithm, and a public key is never taken for a shared secret. KeySet skips
-// keys that do not fit. A custom scheme must read their base64 as a public key.
-// For HTTPSignatures, an RSA key in the set must state its algorithm, RS256 or
-// PS512.
+// KeySet works with schemes that verify with public keys: [JWT],
+// [HTTPSignatures], a [Template], or v1a signatures of [core.StandardWebhooks].
+// Each key in the set counts as if you had configured its text. So the key and
+// the scheme determine the algorithm, and a public key is never used as a
+// shared secret. KeySet skips keys that do not fit the scheme. A custom scheme
+// must parse the base64 text of a key as a public key. For HTTPSignatures, an
+// RSA key in the set must state its algorithm, RS256 or PS512.
 //
-// A message may name its key, by the kid of a JWT or the keyid of RFC 9421.
-// Then only that key verifies it; otherwise every key is tried. A custom scheme
-// names the key with a method of its [core.Attempt].State: KeyID() string. An
-// address in a message, such as jku, is never used. For a scheme that already
-// has key sets, such as [Kinde], o replaces its options.
+// A message may name its key with the kid of a JWT or the keyid of RFC 9421.
+// Then only that key verifies the message. Otherwise every key is tried. A
+// custom scheme names the key with a method of its [core.Attempt].State:
+// KeyID() string. A URL in a message, such as jku, is never used. For a scheme
+// that already uses key sets, such as [Kinde], o replaces its options.
 //
-// KeySet keeps a set for an hour. A message under an unknown key causes a
-// refresh, at most every 30 seconds for each address, whatever strangers send.
-// So a sender must publish a key that long before it signs with it. If a
-// refresh fails, the old set stays in use for up to a day, and the next try is
-// a minute later. Without an old set, KeySet tries every 5 seconds. A set may
-// have at most 64 KiB and 16 keys that fit.
+// KeySet caches a key set for an hour. A message that names an unknown key
+// causes a refresh, at most every 30 seconds for each URL, no matter what
+// strangers send. So a sender must publish a key at least 30 seconds before
+// using it. If a refresh fails, the old set stays in use for up to a day, and
+// KeySet tries again after a minute. Without an old set, KeySet tries again
+// after 5 seconds. A set may have at most 64 KiB and 16 keys that fit the
+// scheme.
 //
-// The keys of a set may sign more than messages. An identity provider also
-// signs access tokens with them: see [JWT] for how to reject those.
+// The keys in a set may sign more than messages. An identity provider also
+// signs access tokens with them: see [JWT] for how to reject those tokens.
 func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	switch {
 	case !core.FactsOf(scheme).PublicKeys:
@@ -70,8 +72,8 @@ func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	case len(o.Hosts) == 0:
 		return unusable{scheme.Name(), errors.New("schemes: KeySet: no Hosts: list the hosts from which sets may be fetched, as in \"keys.example.com\"")}
 	}
-	// Check hosts as addresses, so a host and a secret are compared in one spelling. A host without
-	// a dot would be a name in the local network.
+	// Check hosts as parts of URLs, so that hosts and secrets have the same spelling. A host
+	// without a dot would be a name in the local network.
 	for _, host := range o.Hosts {
 		if u, ok := plainHTTPS("https://" + strings.TrimPrefix(host, ".")); !ok || u.Path+u.RawQuery != "" || !strings.Contains(u.Host, ".") {
 			return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: the host %q is not one in lower case, without port and path", host)}
@@ -80,7 +82,7 @@ func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	// The caller may change its slice later.
 	o.Hosts = slices.Clone(o.Hosts)
 	if other, ok := scheme.(*keySet); ok {
-		scheme = other.Scheme // with these hosts in place of its own
+		scheme = other.Scheme // with these hosts instead of its own
 	}
 	return &keySet{scheme, o, fetchClient(o.Client), cache[jwks]{now: o.seams.clock()}}
 }
@@ -100,7 +102,7 @@ type keySet struct {
 	sets   cache[jwks]
 }
 
-// jwks are the keys of a set that fit the scheme.
+// jwks holds the keys in a set that fit the scheme.
 type jwks []setKey
 
 type setKey struct {
@@ -108,8 +110,8 @@ type setKey struct {
 	key core.VerifyKey
 }
 
-// named returns the keys with this id, or all keys if id is empty. Sets may
-// have several keys with one id, so the result can be longer than one.
+// named returns the keys with this id, or all keys if id is empty. Several keys
+// in a set may have the same id.
 func (s jwks) named(id string) jwks {
 	if id == "" {
 		return s
@@ -127,7 +129,7 @@ func (s jwks) named(id string) jwks {
 func (s *keySet) Facts() core.Facts {
 	f := core.FactsOf(s.Scheme)
 	f.Fetches = true
-	// Package explain tries other addresses. Those schemes need the key sets too.
+	// Package explain tries other URLs. The schemes for those need the key sets too.
 	if at := f.At; at != nil {
 		f.At = func(url string) core.Scheme { return KeySet(at(url), s.o) }
 	}
@@ -161,7 +163,7 @@ func (s *keySet) ParseKey(secret string) (core.VerifyKey, error) {
 	return &remoteKeys{s, secret}, nil
 }
 
-// remoteKeys makes a whole set one key of the scheme.
+// remoteKeys is a key of the scheme that stands for a whole key set.
 type remoteKeys struct {
 	scheme  *keySet
 	address string
@@ -173,17 +175,17 @@ func (k *remoteKeys) Verify(ctx context.Context, a *core.Attempt) (bool, error) 
 	if state, ok := a.State.(interface{ KeyID() string }); ok {
 		id = state.KeyID()
 	}
-	// Use the present keys first. A request that waits for a refresh must not delay requests that
-	// the present keys can verify.
+	// Use the cached keys first. A request that waits for a refresh must not delay requests that
+	// the cached keys can verify.
 	keys, there := k.scheme.sets.held(k.address, keepSet)
 	age := keepSet
 	if there {
 		keys = keys.named(id)
-		// If the message names a key of the set, no refresh can change the result.
+		// If the message names a key in the set, a refresh cannot change the result.
 		if ok, err := keys.verify(ctx, a); ok || err != nil || id != "" && len(keys) > 0 {
 			return ok, err
 		}
-		// The key may be new to the set: a younger copy could have it.
+		// The key may be new in the set, so a newer copy could have it.
 		age = refreshSet
 	}
 	keys, err := k.scheme.sets.younger(ctx, k.address, age, loading[jwks]{load: k.load})
@@ -203,7 +205,7 @@ func (s jwks) verify(ctx context.Context, a *core.Attempt) (bool, error) {
 }
 
 func (k *remoteKeys) load(ctx context.Context) (jwks, time.Time, error) {
-	shown, _, _ := strings.Cut(k.address, "?") // the query may be a token, so errors omit it
+	shown, _, _ := strings.Cut(k.address, "?") // the query may contain a token, so errors omit it
 	f, err := get(ctx, k.scheme.client, k.address)
 	if err == nil && f.status != http.StatusOK {
 		err = fmt.Errorf("status %d", f.status)
@@ -232,8 +234,8 @@ type jwk struct {
 	E      string   `json:"e"`
 }
 
-// parseSet reads the signature keys of a set. It skips a key that it cannot
-// read instead of failing: RFC 7517 wants unknown kinds ignored.
+// parseSet parses the signature keys in a set. It skips a key that it cannot
+// parse instead of failing, because RFC 7517 says to ignore unknown kinds.
 func parseSet(text []byte) ([]jwk, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -244,7 +246,7 @@ func parseSet(text []byte) ([]jwk, error) {
 	var keys []jwk
 	for _, raw := range set.Keys {
 		var k jwk
-		// RFC 7517: use and key_ops restrict a key. One for encryption must not verify.
+		// RFC 7517: use and key_ops restrict a key. An encryption key must not verify.
 		if json.Unmarshal(raw, &k) == nil && (k.Use == "" || k.Use == "sig") && (len(k.KeyOps) == 0 || slices.Contains(k.KeyOps, "verify")) {
 			keys = append(keys, k)
 		}
@@ -252,7 +254,7 @@ func parseSet(text []byte) ([]jwk, error) {
 	return keys, nil
 }
 
-// fitting returns the keys of a set that the scheme can use.
+// fitting returns the keys in a set that the scheme can use.
 func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 	all, err := parseSet(text)
 	if err != nil {
@@ -265,10 +267,10 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 			continue
 		}
 		key, err := scheme.ParseKey(text)
-		if err != nil || isMAC(key) { // a custom scheme may read plain base64 as a shared secret
+		if err != nil || isMAC(key) { // a custom scheme may take plain base64 for a shared secret
 			continue
 		}
-		// Messages without a key id are tried with every key, so the number is bounded.
+		// Messages without a key id are tried with every key, so the number of keys is limited.
 		if keys = append(keys, setKey{k.Kid, key}); len(keys) > maxSetKeys {
 			return nil, fmt.Errorf("more than %d keys fit", maxSetKeys)
 		}
@@ -279,14 +281,14 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 	return keys, nil
 }
 
-// text returns the key as the text that one would configure for scheme. It is
-// always the text of a public key, for an algorithm that fits its type.
+// text returns the key as the text that a user would configure for scheme. The
+// text is always that of a public key, for an algorithm that fits its type.
 func (k jwk) text(scheme core.Scheme) (string, bool) {
 	public, err := k.public()
 	if err != nil {
 		return "", false
 	}
-	// Schemes take an ed25519 key as its 32 bytes, and any other key as SPKI.
+	// Schemes take an Ed25519 key as its 32 bytes, and any other key as SPKI.
 	raw, isEd25519 := public.(ed25519.PublicKey)
 	if !isEd25519 {
 		if raw, err = x509.MarshalPKIXPublicKey(public); err != nil {
@@ -302,7 +304,7 @@ func (k jwk) text(scheme core.Scheme) (string, bool) {
 		if k.Kty == "RSA" {
 			alg = map[string]string{"RS256": "rsa-v1_5-sha256", "PS512": "rsa-pss-sha512"}[k.Alg]
 		}
-		// With its id, a key only verifies signatures that name it.
+		// If a key's text has an id, the key verifies only signatures that name it.
 		if k.Kid != "" {
 			return k.Kid + "@" + alg + ":" + text, alg != ""
 		}
@@ -329,7 +331,7 @@ func (k jwk) public() (any, error) {
 		switch {
 		case err != nil || size != 0 && len(raw) > size:
 			return nil
-		case len(raw) < size: // some senders leave out leading zeros
+		case len(raw) < size: // some senders omit leading zeros
 			return append(make([]byte, size-len(raw), size), raw...)
 		}
 		return raw
@@ -347,7 +349,7 @@ func (k jwk) public() (any, error) {
 		size := (curve.Params().BitSize + 7) / 8
 		return ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, part(k.X, size), part(k.Y, size)))
 	case "RSA ":
-		// An even or tiny exponent is invalid, and a huge one makes verification slow.
+		// An even or very small exponent is invalid, and a huge one makes verification slow.
 		n, e := new(big.Int).SetBytes(part(k.N, 0)), new(big.Int).SetBytes(part(k.E, 0))
 		signs := slices.Contains([]string{"", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, k.Alg) // but not RSA-OAEP, which encrypts
 		if signs && n.BitLen() <= maxRSABits && e.BitLen() <= 31 && e.Bit(0) == 1 && e.BitLen() > 1 {
@@ -357,5 +359,5 @@ func (k jwk) public() (any, error) {
 	return nil, errors.New("not an RSA, ECDSA or Ed25519 public key")
 }
 
-// maxRSABits bounds the cost of verifying a signature.
+// maxRSABits limits the cost of verifying a signature.
 const maxRSABits = 8192

@@ -2,14 +2,16 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Kick is the scheme of Kick: Kick-Event-Signature, RSA with SHA-256 over
-// "id.time.body" with Kick-Event-Message-Id and Kick-Event-Message-Timestamp
-// (RFC 3339), in base64. Kick has one public key for all receivers. The secret
-// is the text between its BEGIN and END lines, without the line breaks. The id
-// identifies the message. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// Kick returns the scheme for Kick webhooks. The Kick-Event-Signature header
+// holds the base64-encoded RSA signature (SHA-256) of "id.timestamp.body". The
+// Kick-Event-Message-Id and Kick-Event-Message-Timestamp headers hold the id
+// and the timestamp (RFC 3339). Kick has one public key for all receivers. The
+// secret is that key: the PEM text between the BEGIN and END lines, without the
+// line breaks. The id identifies the message. This scheme has not been tested
+// against an official library or a published test vector.
 //
-// Source: nuxt-webhook-validators 0.2.12, as of November 2026.
+// Source: www.npmjs.com/package/nuxt-webhook-validators/v/0.2.12, as of
+// November 2026.
 func Kick() core.Scheme {
 	return must(Template{
 		Name: "kick", Signature: Header("Kick-Event-Signature"), Algorithm: RSASHA256, Secret: Base64Text, Encoding: core.Base64,

@@ -2,16 +2,16 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Kinde is the scheme of Kinde: the body is a JWT with RS256. The secret is the
-// address of your domain's key set,
-// "https://acme.kinde.com/.well-known/jwks.json". For a set on your own domain,
-// pass this scheme to [KeySet] with that host.
+// Kinde returns the scheme for Kinde webhooks. The body is a JWT signed with
+// RS256. The secret is the URL of your domain's key set, such as
+// "https://acme.kinde.com/.well-known/jwks.json". For a key set on a custom
+// domain, pass this scheme to [KeySet] with that host.
 //
-// The claim event_id identifies the message. No time of an attempt is signed:
-// the claim timestamp is the time of the event. The handler gets the token
-// unchanged. Kinde signs access tokens with the same keys. Those are not
-// accepted as messages, because they have no event_id. So do not add a claim of
-// that name to your tokens.
+// The event_id claim identifies the message. Attempts have no signed timestamp:
+// the timestamp claim is the time of the event. The handler gets the token
+// unchanged. Kinde signs access tokens with the same keys. Access tokens are
+// not accepted as messages, because they have no event_id claim. So do not add
+// a claim with that name to your tokens.
 //
 // Source: www.npmjs.com/package/@kinde/webhooks/v/1.0.0, as of November 2026.
 func Kinde() core.Scheme { return kinde(KeySetOptions{}) }

@@ -2,10 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Kontent is the scheme of Kontent.ai: X-Kc-Signature, HMAC-SHA256 of the body
-// in base64. The body identifies the message. No document says that two events
-// have different bodies, so a redelivery is not acknowledged. No time of an
-// attempt is signed.
+// Kontent returns the scheme for Kontent.ai webhooks. The X-Kc-Signature header
+// holds the base64-encoded HMAC-SHA256 of the body. The body identifies the
+// message. Whether two events can have the same body is unknown, so a
+// redelivery is not acknowledged. Attempts have no signed timestamp.
 //
 // Source: www.npmjs.com/package/@kontent-ai/webhook-helper/v/3.0.3, as of
 // November 2026.

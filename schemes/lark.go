@@ -19,23 +19,25 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Lark is the scheme of Lark's and Feishu's events: X-Lark-Signature, SHA-256
-// of X-Lark-Request-Timestamp (seconds), X-Lark-Request-Nonce, the Encrypt Key
-// and the body, with nothing between. The secret is the Encrypt Key; without
-// one, Lark signs nothing.
+// Lark returns the scheme for Lark and Feishu events. The X-Lark-Signature
+// header holds the hex-encoded SHA-256 of X-Lark-Request-Timestamp (in
+// seconds), X-Lark-Request-Nonce, the Encrypt Key and the body, without
+// separators. The secret is the Encrypt Key. Without an Encrypt Key, Lark signs
+// nothing.
 //
-// No readable field identifies the event: its event_id is inside the encrypted
-// body. So each attempt is a message of its own, and a redelivery runs again.
-// The handler must decrypt the body and check event_id. Card callbacks with
-// another time format are malformed.
+// No readable field identifies the event, since its event_id is inside the
+// encrypted body. So each attempt counts as a separate message, and the handler
+// runs again for a redelivery. The handler must decrypt the body and check
+// event_id. Card callbacks with another time format are rejected as malformed.
 //
-// A plain hash can be extended by whoever captured a message. The extension
-// always contains a zero byte, and JSON never does, so a body with one is
+// Anyone who captured a message can extend a plain hash. The extension always
+// contains a zero byte, and JSON never does, so a body with a zero byte is
 // rejected.
 //
 // verifyToken is the app's Verification Token. The endpoint responds to an
-// unsigned url_verification if it has that token, in plain text or encrypted.
-// If verifyToken is empty, it responds only to a signed one.
+// unsigned url_verification request if the request has that token, in plain
+// text or encrypted. If verifyToken is empty, the endpoint responds only to a
+// signed request.
 //
 // Source: larksuite/oapi-sdk-go, event/dispatcher at commit 160d9ae, as of
 // November 2026.
@@ -111,8 +113,8 @@ func (s lark) ReadBody(r *core.Request, a *core.Attempt) error {
 	return s.templated.ReadBody(r, a)
 }
 
-// answerLark responds to a signed url_verification, which needs no token. Lark
-// does not document whether it sends signed ones.
+// answerLark responds to a signed url_verification request, which needs no
+// token. Lark does not document whether it sends signed ones.
 func answerLark(_ context.Context, r *core.Request, _ *core.Message, key core.VerifyKey) *core.Answer {
 	if k, ok := key.(larkKey); ok && len(r.Body) <= maxChallenge {
 		return k.verifyURL(r.Body, func(string) bool { return true })
@@ -120,7 +122,7 @@ func answerLark(_ context.Context, r *core.Request, _ *core.Message, key core.Ve
 	return nil
 }
 
-// answer responds to an unsigned url_verification.
+// answer responds to an unsigned url_verification request.
 func (s lark) answer(r *core.Request, key core.VerifyKey) *core.Answer {
 	if k, ok := key.(larkKey); ok {
 		return k.verifyURL(r.Body, s.allowed)
@@ -128,7 +130,7 @@ func (s lark) answer(r *core.Request, key core.VerifyKey) *core.Answer {
 	return nil
 }
 
-// larkKey holds functions, because fmt prints only the address of one.
+// larkKey holds functions, because fmt prints only a function's address.
 type larkKey struct {
 	matches func(a *core.Attempt) bool
 	open    func(text string) []byte
@@ -191,8 +193,8 @@ func (k larkKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
 	return len(a.Signatures) > 0 && k.matches(a), nil
 }
 
-// larkOpen decrypts, and does not check or remove the padding. An error for bad
-// padding would be an oracle for the plaintext.
+// larkOpen decrypts text, and neither checks nor removes the padding. An error
+// for bad padding would make it a padding oracle.
 func larkOpen(block cipher.Block, text string) []byte {
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(raw) < 2*aes.BlockSize || len(raw)%aes.BlockSize != 0 {
@@ -203,18 +205,18 @@ func larkOpen(block cipher.Block, text string) []byte {
 	return plain
 }
 
-// verifyURL returns the response to a url_verification with an allowed token,
-// encrypted or not. It returns nil for any other body.
+// verifyURL returns the response to a url_verification request with an allowed
+// token, encrypted or not. It returns nil for any other body.
 //
 // The encryption is not authenticated. An attacker can splice blocks of another
-// message into an encrypted one, and each splice leaves a block of noise. So
-// the text must be exactly three strings of printable ASCII, and the response
-// repeats only a short token. Noise passes as rarely as a guessed token of
-// sixteen characters.
+// message into an encrypted request, and each splice leaves a block of noise.
+// So the plaintext must consist of exactly three strings of printable ASCII,
+// and the response repeats only a short token. Noise is accepted as rarely as a
+// guessed token of sixteen characters.
 func (k larkKey) verifyURL(body []byte, allowed func(token string) bool) *core.Answer {
 	if text := textAt(body, "encrypt"); text != "" {
 		body = k.open(text)
-		// Cut the padding without checking it: everything after the last brace.
+		// Remove the padding, which is everything after the last brace, without checking it.
 		body = body[:bytes.LastIndexByte(body, '}')+1]
 	}
 	var ask struct {

@@ -2,14 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// LaunchDarkly is the scheme of LaunchDarkly: X-Ld-Signature, HMAC-SHA256 of
-// the body in hexadecimal. The body identifies the message. No document says
-// that two events have different bodies, so a redelivery is not acknowledged.
-// No time of an attempt is signed. Neither a library of the sender nor a
-// published vector confirms this scheme.
+// LaunchDarkly returns the scheme for LaunchDarkly webhooks. The X-Ld-Signature
+// header holds the hex-encoded HMAC-SHA256 of the body. The body identifies the
+// message. Whether two events can have the same body is unknown, so a
+// redelivery is not acknowledged. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at launchdarkly.com/docs/home/infrastructure/webhooks.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at launchdarkly.com/docs/home/infrastructure/webhooks.
 func LaunchDarkly() core.Scheme {
 	return must(Template{
 		Name: "launchdarkly", Signature: Header("X-Ld-Signature"),

@@ -2,11 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// LemonSqueezy is the scheme of Lemon Squeezy: X-Signature, HMAC-SHA256 of the
-// body. X-Event-Name is not signed: use meta.event_name of the body. The body
-// identifies the message. It has no id of the event, so a redelivery is not
-// acknowledged: it may be another event. No time of an attempt is signed.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// LemonSqueezy returns the scheme for Lemon Squeezy webhooks. The X-Signature
+// header holds the hex-encoded HMAC-SHA256 of the body. The X-Event-Name header
+// is not signed: use meta.event_name in the body. The body identifies the
+// message. The body has no event id, so a redelivery may be another event and
+// is not acknowledged. Attempts have no signed timestamp. This scheme has not
+// been tested against an official library or a published test vector.
 //
 // Source: docs.lemonsqueezy.com/help/webhooks/signing-requests, as of November
 // 2026.

@@ -2,9 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Lettermint is the scheme of Lettermint: t and v1 in X-Lettermint-Signature,
-// HMAC-SHA256 of "t.body". No id is signed, so each attempt is a message of its
-// own.
+// Lettermint returns the scheme for Lettermint webhooks. In the
+// X-Lettermint-Signature header, t is the timestamp and v1 is the hex-encoded
+// HMAC-SHA256 of "t.body". No id is signed, so each attempt counts as a
+// separate message.
 //
 // Source: www.npmjs.com/package/lettermint/v/2.7.0, as of November 2026.
 func Lettermint() core.Scheme {

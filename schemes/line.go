@@ -2,12 +2,14 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// LINE is the scheme of LINE's Messaging API: X-Line-Signature, HMAC-SHA256 of
-// the body in base64 under the channel secret. The webhookEventId of the one
-// event in a body identifies the message. The event says whether it is a retry,
-// so two attempts must only agree in the rest of it. The content identifies a
-// body with several events. It also identifies one with none, as LINE sends to
-// check the endpoint. No time of an attempt is signed.
+// LINE returns the scheme for webhooks of LINE's Messaging API. The
+// X-Line-Signature header holds the base64-encoded HMAC-SHA256 of the body
+// under the channel secret. If a body has one event, its webhookEventId
+// identifies the message. The event also says whether it is a retry. So
+// attempts with the same id need only have the same event type, timestamp,
+// source and message. If a body has several events, its content identifies the
+// message. The same holds for a body without events, which LINE sends to check
+// the endpoint. Attempts have no signed timestamp.
 //
 // Source: www.npmjs.com/package/@line/bot-sdk/v/11.2.0, as of November 2026.
 func LINE() core.Scheme {

@@ -6,17 +6,20 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Linear is the scheme of Linear's webhooks: linear-signature, HMAC-SHA256 of
-// the body, which holds webhookTimestamp in milliseconds.
+// Linear returns the scheme for Linear webhooks. The linear-signature header
+// holds the hex-encoded HMAC-SHA256 of the body. webhookTimestamp in the body
+// is the timestamp in milliseconds.
 //
-// Linear's libraries accept a timestamp that is a minute old. Linear retries
-// after a minute, an hour and six hours, and does not document whether a retry
-// has a new timestamp. If it repeats the first one, a tolerance of a minute
-// would reject every retry. So the scheme assumes that all attempts share one
-// timestamp, which may be seven hours and ten minutes old. Linear also does not
-// document whether retries keep Linear-Delivery, so that is only for logs. The
-// body, including the timestamp, identifies the message. A redelivery with the
-// first timestamp is acknowledged; with a new one it runs again.
+// Linear's libraries accept a timestamp that is up to a minute old. Linear
+// retries after a minute, an hour and six hours, and does not document whether
+// a retry has a new timestamp. If a retry repeats the first timestamp, a
+// tolerance of a minute would reject every retry. So the scheme assumes that
+// all attempts share one timestamp, which may be up to seven hours and ten
+// minutes old. Linear also does not document whether retries keep the
+// Linear-Delivery header, so that header serves only for logs. The body,
+// including the timestamp, identifies the message. A redelivery with the first
+// timestamp is acknowledged. For a redelivery with a new timestamp, the handler
+// runs again.
 //
 // Source: linear/linear, packages/sdk/src/webhooks/client.ts at commit 039267d,
 // as of November 2026.

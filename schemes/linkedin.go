@@ -7,21 +7,22 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// LinkedIn is the scheme of LinkedIn's webhooks: X-LI-Signature, HMAC-SHA256 of
-// "hmacsha256=" and the body, in hexadecimal. The secret is the client secret
-// of the application.
+// LinkedIn returns the scheme for LinkedIn webhooks. The X-LI-Signature header
+// holds the hex-encoded HMAC-SHA256 of "hmacsha256=" followed by the body. The
+// secret is the application's client secret.
 //
-// The notificationId in the body identifies the message. Without one, the body
-// does, and a redelivery is not acknowledged: no document says that two such
-// events have different bodies. No time of an attempt is signed.
+// The notificationId in the body identifies the message. Without a
+// notificationId, the body identifies the message. Whether two such events can
+// have the same body is unknown, so a redelivery is not acknowledged. Attempts
+// have no signed timestamp.
 //
-// LinkedIn verifies the endpoint by GET with a challengeCode, when the webhook
-// is created and every two hours. The response is the HMAC of the code, and
-// handshake says whether to send it. The route must accept GET as well. Nobody
-// can get the signature of a message that way. Only short codes of letters,
-// digits, - and _ are signed, and the signed text of a message begins with
-// "hmacsha256=". Neither a library of the sender nor a published vector
-// confirms this scheme.
+// LinkedIn verifies the endpoint with a GET request that has a challengeCode,
+// when the webhook is created and then every two hours. The response is the
+// HMAC of the code, and handshake says whether to send it. The route must
+// accept GET as well. An attacker cannot use the code to get the signature of a
+// message: only short codes of letters, digits, - and _ are signed, and the
+// signed text of a message begins with "hmacsha256=". This scheme has not been
+// tested against an official library or a published test vector.
 //
 // Source:
 // learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation, as of
@@ -66,7 +67,7 @@ func (s linkedIn) ParseKey(text string) (core.VerifyKey, error) {
 func answerCode(r *core.Request, key core.VerifyKey) *core.Answer {
 	k, ok := key.(answeringKey)
 	code := tokenOf(r, linkedInCode)
-	// A handshake has no body. One with a body could be a message without its signature.
+	// A handshake has no body. A request with a body could be a message without its signature.
 	if !ok || len(r.Body) > 0 || code == "" {
 		return nil
 	}

@@ -2,11 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// LiveKit is the scheme of LiveKit: a JWT in Authorization with HS256 under the
-// API secret, without a word before it. Its claim sha256 is the hash of the
-// body in base64, and nbf is the timestamp. A token for a participant has no
-// such claim, so it is rejected. The id of the event in the body identifies the
-// message; one without it is a message of its own.
+// LiveKit returns the scheme for LiveKit webhooks. The Authorization header
+// holds only a JWT, without "Bearer", signed with HS256 under the API secret.
+// Its sha256 claim is the base64-encoded hash of the body, and nbf is the
+// timestamp. A participant's token has no sha256 claim, so it is rejected. The
+// event's id in the body identifies the message. Without an id, each attempt
+// counts as a separate message.
 //
 // Source: www.npmjs.com/package/livekit-server-sdk/v/2.19.2, as of November
 // 2026.

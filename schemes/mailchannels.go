@@ -2,17 +2,17 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// MailChannels is the scheme of MailChannels' webhooks: HTTP message signatures
-// (RFC 9421) that cover only Content-Digest; see [HTTPSignatures]. The secret
-// is the key that MailChannels' API returns for the keyid of a signature, in
-// base64 or, to match only that keyid, as "keyid@ed25519:key". From a PEM text,
-// take the part between the BEGIN and END lines. A [core.KeySource] can look it
-// up.
+// MailChannels returns the scheme for MailChannels webhooks. They have HTTP
+// message signatures (RFC 9421) that cover only Content-Digest: see
+// [HTTPSignatures]. The secret is the public key that MailChannels' API returns
+// for the keyid of a signature. Write it in base64 or, to match only that
+// keyid, as "keyid@ed25519:key". From a PEM text, take the part between the
+// BEGIN and END lines. A [core.KeySource] can look the key up.
 //
-// The signed text, including the time of the attempt, identifies the message:
-// events have ids, but a delivery of several events has none. So a retry with a
-// new signature is another message. The address is not signed, and a key may
-// sign for several customers: check that the customer_handle of an event is
+// Events have ids, but a delivery of several events has none. So the signed
+// text, including the attempt's timestamp, identifies the message, and a retry
+// with a new signature is another message. The URL is not signed, and a key may
+// sign for several customers, so check that the customer_handle of an event is
 // yours.
 //
 // Source: www.npmjs.com/package/mailchannels-sdk/v/0.7.11, as of November 2026.
@@ -36,7 +36,7 @@ func (s mailChannels) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if err := s.httpSignatures.ReadHeader(r, a); err != nil {
 		return err
 	}
-	// Other components would need the public address, and MailChannels signs no others.
+	// Other components would need the public URL, and MailChannels signs no other components.
 	if st, ok := a.State.(*httpSignature); !ok || len(st.components) != 1 {
 		return malformed("the signature covers more than \"content-digest\": those of MailChannels do not")
 	}

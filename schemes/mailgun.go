@@ -6,18 +6,18 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Mailgun is the scheme of Mailgun's webhooks: signature.signature in the body,
-// HMAC-SHA256 of signature.timestamp and signature.token under the webhook
-// signing key. An event of a subaccount also has signature.parent-signature,
-// under the key of the parent account.
+// Mailgun returns the scheme for Mailgun webhooks. signature.signature in the
+// body holds the hex-encoded HMAC-SHA256 of signature.timestamp and
+// signature.token under the webhook signing key. A subaccount's event also has
+// signature.parent-signature, under the parent account's key.
 //
-// Mailgun signs a message once and retries it over eight hours, so its
-// timestamp may be eight hours and ten minutes old. A status of 406 ends the
-// retries.
+// Mailgun signs a message once and retries it for eight hours, so its timestamp
+// may be up to eight hours and ten minutes old. A 406 status ends the retries.
 //
-// The event itself is not signed: whoever captured a message can put another
-// event into it. Message.BodySigned is false. Ask Mailgun's API before you act
-// on an event. The token identifies the message, so a captured one works once.
+// The event itself is not signed: anyone who captured a message can put another
+// event into it. Message.BodySigned is therefore false. Query Mailgun's API
+// before you act on an event. The token identifies the message, so a captured
+// message is handled only once.
 //
 // Source:
 // documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks,

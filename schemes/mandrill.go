@@ -6,17 +6,18 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Mandrill is the scheme of Mailchimp Transactional (Mandrill):
-// X-Mandrill-Signature, HMAC-SHA1 in base64 of the public address and the
-// form's only parameter, mandrill_events. address is the complete address of
-// the endpoint as registered there. A form with another parameter is rejected:
-// the signed text has nothing between names and values.
+// Mandrill returns the scheme for Mailchimp Transactional (Mandrill) webhooks.
+// The X-Mandrill-Signature header holds the base64-encoded HMAC-SHA1 of the
+// endpoint's public URL and of the form's only parameter, mandrill_events.
+// address is the complete URL of the endpoint as registered with Mandrill. A
+// form with another parameter is rejected, because the signed text has no
+// separator between names and values.
 //
-// The events identify the message. No document says that two messages have
-// different events, so a redelivery is not acknowledged. The signature covers
-// the events but not the bytes of the form, so Message.BodySigned is false. No
-// time of an attempt is signed. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// The events identify the message. Whether two messages can have the same
+// events is unknown, so a redelivery is not acknowledged. The signature covers
+// the events but not the bytes of the form, so Message.BodySigned is false.
+// Attempts have no signed timestamp. This scheme has not been tested against an
+// official library or a published test vector.
 //
 // Source: mailchimp.com/developer/transactional/guides, as of November 2026.
 func Mandrill(address string) core.Scheme {

@@ -2,13 +2,13 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// MercadoPago is the scheme of Mercado Pago: ts and v1 in X-Signature,
-// HMAC-SHA256 of the parameter data.id of the URL, X-Request-Id and the time,
-// in hexadecimal. X-Request-Id identifies the message, so do not let a proxy
-// replace it.
+// MercadoPago returns the scheme for Mercado Pago webhooks. In the X-Signature
+// header, ts is the timestamp and v1 is the signature: the hex-encoded
+// HMAC-SHA256 of the URL's data.id parameter, the X-Request-Id header and ts.
+// X-Request-Id identifies the message, so do not let a proxy replace it.
 //
-// The body is not signed, so Message.BodySigned is false: ask Mercado Pago's
-// API for the object with data.id. Notifications of QR codes are not signed, so
+// The body is not signed, so Message.BodySigned is false. Query Mercado Pago's
+// API for the object with data.id. QR code notifications are not signed, so
 // they are rejected.
 //
 // Source: www.npmjs.com/package/mercadopago/v/3.6.1, as of November 2026.

@@ -2,12 +2,13 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// MessageBird is the scheme of Bird (MessageBird): a JWT in
-// MessageBird-Signature-JWT with HS256 under the signing key. Its claims
-// payload_hash and url_hash are the hashes of the body and of the public
-// address, query included, in hexadecimal; iat is the time. address is as in
-// [Template].URL. No document says that retries keep jti, so each attempt is a
-// message of its own. A request without a body has no payload_hash, so it is
+// MessageBird returns the scheme for Bird (MessageBird) webhooks. The
+// MessageBird-Signature-JWT header holds a JWT signed with HS256 under the
+// signing key. Its payload_hash and url_hash claims are the hex-encoded hashes
+// of the body and of the endpoint's public URL, including the query. The iat
+// claim is the timestamp. address is the public URL, as in [Template].URL.
+// Whether retries keep the jti claim is unknown, so each attempt counts as a
+// separate message. A request without a body has no payload_hash, so it is
 // rejected.
 //
 // Source: www.npmjs.com/package/messagebird/v/4.0.1, as of November 2026.

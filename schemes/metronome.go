@@ -2,9 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Metronome is the scheme of Metronome: Metronome-Webhook-Signature,
-// HMAC-SHA256 of the HTTP date in X-Metronome-Date, a line break and the body,
-// in hexadecimal. No id is signed, so each attempt is a message of its own.
+// Metronome returns the scheme for Metronome webhooks. The
+// Metronome-Webhook-Signature header holds the hex-encoded HMAC-SHA256 of the
+// timestamp, a line break and the body. The X-Metronome-Date header holds the
+// timestamp, an HTTP date. No id is signed, so each attempt counts as a
+// separate message.
 //
 // Source: www.npmjs.com/package/@metronome/sdk/v/3.10.0, as of November 2026.
 func Metronome() core.Scheme {

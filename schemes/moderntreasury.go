@@ -2,10 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// ModernTreasury is the scheme of Modern Treasury: X-Signature, HMAC-SHA256 of
-// the body in hexadecimal under the webhook key. The body identifies the
-// message. No document says that two events have different bodies, so a
-// redelivery is not acknowledged. No time of an attempt is signed.
+// ModernTreasury returns the scheme for Modern Treasury webhooks. The
+// X-Signature header holds the hex-encoded HMAC-SHA256 of the body under the
+// webhook key. The body identifies the message. Whether two events can have the
+// same body is unknown, so a redelivery is not acknowledged. Attempts have no
+// signed timestamp.
 //
 // Source: www.npmjs.com/package/modern-treasury/v/3.3.0, as of November 2026.
 func ModernTreasury() core.Scheme {

@@ -2,15 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Mollie is the scheme of Mollie's webhooks of the next generation:
-// X-Mollie-Signature, HMAC-SHA256 of the body in hexadecimal. The classic ones
-// sign nothing. The event's id in the body identifies the message; two attempts
-// must have the same type, entity and time. Without an id, the body identifies
-// the message, and a redelivery is not acknowledged. No time of an attempt is
-// signed.
+// Mollie returns the scheme for Mollie's next-generation webhooks. The
+// X-Mollie-Signature header holds the hex-encoded HMAC-SHA256 of the body.
+// Classic webhooks are not signed. The event's id in the body identifies the
+// message. Attempts with the same id must have the same type, entity and time.
+// Without an id, the body identifies the message, and a redelivery is not
+// acknowledged. Attempts have no signed timestamp.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at docs.mollie.com/reference/best-practices.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at docs.mollie.com/reference/best-practices.
 func Mollie() core.Scheme {
 	return must(Template{
 		Name: "mollie", Signature: Header("X-Mollie-Signature"),

@@ -2,14 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// MongoDBAtlas is the scheme of the alerts of MongoDB Atlas: X-Mms-Signature,
-// HMAC-SHA1 of the body in base64. The body identifies the message. No document
-// says that two events have different bodies, so a redelivery is not
-// acknowledged. No time of an attempt is signed. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// MongoDBAtlas returns the scheme for MongoDB Atlas alerts. The X-Mms-Signature
+// header holds the base64-encoded HMAC-SHA1 of the body. The body identifies
+// the message. Whether two events can have the same body is unknown, so a
+// redelivery is not acknowledged. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at ngrok.com/docs/integrations/webhooks/mongodb-webhooks.
+// Source: a third-party verifier, as of November 2026. ngrok documents the
+// integration at ngrok.com/docs/integrations/webhooks/mongodb-webhooks.
 func MongoDBAtlas() core.Scheme {
 	return must(Template{
 		Name: "mongodb-atlas", Signature: Header("X-Mms-Signature"),

@@ -2,9 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Mux is the scheme of Mux: t and v1 in Mux-Signature, HMAC-SHA256 of "t.body".
-// The event's id in the body identifies the message; the body lists earlier
-// attempts, so two attempts must have the same type, time and data.
+// Mux returns the scheme for Mux webhooks. In the Mux-Signature header, t is
+// the timestamp and v1 is the hex-encoded HMAC-SHA256 of "t.body". The event's
+// id in the body identifies the message. The body also lists earlier attempts,
+// so attempts with the same id need only have the same type, time and data.
 //
 // Source: www.npmjs.com/package/@mux/mux-node/v/15.3.0, as of November 2026.
 func Mux() core.Scheme {

@@ -2,11 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Netlify is the scheme of Netlify's notifications: a JWT in
-// X-Webhook-Signature with HS256. Its claim sha256 is the hash of the body in
-// hexadecimal. No time is signed. No document says that two events have
-// different bodies, so a redelivery is not acknowledged. Neither a library of
-// the sender nor a published vector confirms this scheme.
+// Netlify returns the scheme for Netlify notifications. The X-Webhook-Signature
+// header holds a JWT signed with HS256. Its sha256 claim is the hex-encoded
+// hash of the body. Attempts have no signed timestamp. Whether two events can
+// have the same body is unknown, so a redelivery is not acknowledged. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
 // Source: nuxt-webhook-validators 0.2.12 and n8n-nodes-base 2.41.2, as of
 // November 2026.

@@ -7,18 +7,18 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Notion is the scheme of Notion's webhooks: X-Notion-Signature, HMAC-SHA256 of
-// the body under the verification token. The id in the body identifies the
-// message; attempt_number differs between attempts, so two attempts must only
-// have the same type, timestamp, entity and data. No time of an attempt is
-// signed.
+// Notion returns the scheme for Notion's webhooks. The X-Notion-Signature
+// header holds the hex-encoded HMAC-SHA256 of the body under the verification
+// token. The id in the body identifies the message. attempt_number differs
+// between attempts, so attempts with the same id need only have the same type,
+// timestamp, entity and data. Attempts have no signed timestamp.
 //
 // Notion sends the verification token once, when you create the webhook. The
 // request has no signature, and nothing proves who sent it. pending stores the
-// token, for you to paste into Notion, and returns true. It returns false if no
-// webhook is being created now. It must be safe for concurrent use. If pending
-// is nil, the token is not accepted. Until you have a token, give the verifier
-// a random secret from [core.GenerateSecret].
+// token, for you to paste into Notion, and returns true. It returns false if
+// you are not creating a webhook. pending must be safe for concurrent use. If
+// pending is nil, the token is not accepted. Until you have a token, give the
+// verifier a random secret from [core.GenerateSecret].
 //
 // Source: developers.notion.com/reference/webhooks, as of November 2026.
 func Notion(pending func(token string) bool) core.Scheme {
@@ -49,7 +49,7 @@ func (n notion) Facts() core.Facts {
 func (n notion) answer(r *core.Request, _ core.VerifyKey) *core.Answer {
 	token := textAt(r.Body, "verification_token")
 	switch {
-	// Anything else is not a handshake, and goes on as a message without a signature.
+	// Anything else is not a handshake, and is treated as a message without a signature.
 	case !strings.HasPrefix(token, "secret_") || !visible(token):
 		return nil
 	case !n.pending(token):

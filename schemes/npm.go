@@ -2,14 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// NPM is the scheme of the hooks of the npm registry: X-Npm-Signature,
-// HMAC-SHA256 of the body in hexadecimal. The body identifies the message. No
-// document says that two events have different bodies, so a redelivery is not
-// acknowledged. No time of an attempt is signed. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// NPM returns the scheme for npm registry hooks. The X-Npm-Signature header
+// holds the hex-encoded HMAC-SHA256 of the body. The body identifies the
+// message. Whether two events can have the same body is unknown, so a
+// redelivery is not acknowledged. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at docs.npmjs.com/cli/v6/commands/npm-hook.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at docs.npmjs.com/cli/v6/commands/npm-hook.
 func NPM() core.Scheme {
 	return must(Template{
 		Name: "npm", Signature: Header("X-Npm-Signature"),

@@ -6,18 +6,19 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Nylas is the scheme of Nylas: X-Nylas-Signature, HMAC-SHA256 of the body in
-// hexadecimal under the webhook secret. The notification's id in the body
-// identifies the message; the body counts attempts, so two attempts must only
-// have the same type, source, time and data. Without an id, the body identifies
-// the message, and a redelivery is not acknowledged. No time of an attempt is
-// signed. Nylas does not retry after most statuses, including 500: respond with
-// 503 if the handler fails.
+// Nylas returns the scheme for Nylas webhooks. The X-Nylas-Signature header
+// holds the hex-encoded HMAC-SHA256 of the body under the webhook secret. The
+// notification's id in the body identifies the message. The body also counts
+// attempts, so attempts with the same id need only have the same type, source,
+// time and data. Without an id, the body identifies the message, and a
+// redelivery is not acknowledged. Attempts have no signed timestamp. Nylas does
+// not retry after most statuses, including 500. If the handler fails, respond
+// with 503.
 //
-// Nylas verifies the endpoint by GET with a challenge when the webhook is
-// created. handshake says whether to respond; the route must accept GET as
-// well. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// Nylas verifies the endpoint with a GET request that has a challenge, when the
+// webhook is created. handshake says whether to respond. The route must accept
+// GET as well. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: ngrok.com/docs/integrations/webhooks and
 // www.npmjs.com/package/nylas/v/8.4.0, as of November 2026.

@@ -2,15 +2,16 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Onfido is the scheme of the webhooks of Onfido, now part of Entrust:
-// X-SHA2-Signature, HMAC-SHA256 of the body in hexadecimal. The secret is the
-// token that Onfido's API returned when the webhook was made.
+// Onfido returns the scheme for webhooks of Onfido, now part of Entrust. The
+// X-SHA2-Signature header holds the hex-encoded HMAC-SHA256 of the body. The
+// secret is the token that Onfido's API returned when the webhook was created.
 //
-// The body identifies the message. It has the id of the changed object, but
-// none of the event. No document says that two events have different bodies, so
-// a redelivery is not acknowledged. No time of an attempt is signed.
+// The body identifies the message. It has the id of the changed object, but no
+// event id. Whether two events can have the same body is unknown, so a
+// redelivery is not acknowledged. Attempts have no signed timestamp.
 //
-// Source: www.npmjs.com/package/@onfido/api/v/6.2.0, and for the header
+// Source: www.npmjs.com/package/@onfido/api/v/6.2.0, and, for the header's
+// name,
 // documentation.identity.entrust.com/api/manual-webhook-signature-verification,
 // as of November 2026.
 func Onfido() core.Scheme {

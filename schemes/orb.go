@@ -2,11 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Orb is the scheme of Orb: v1 in X-Orb-Signature, HMAC-SHA256 of
-// "v1:time:body" with the timestamp in X-Orb-Timestamp, in UTC without a zone,
-// in hexadecimal. The event's id in the body identifies the message; two
-// attempts must have the same type and time. Without an id, each attempt is a
-// message of its own.
+// Orb returns the scheme for Orb webhooks. In the X-Orb-Signature header, v1 is
+// the hex-encoded HMAC-SHA256 of "v1:timestamp:body". The X-Orb-Timestamp
+// header holds the timestamp, in UTC without a zone. The event's id in the body
+// identifies the message. Attempts with the same id must have the same type and
+// time. Without an id, each attempt counts as a separate message.
 //
 // Source: www.npmjs.com/package/orb-billing/v/6.11.0, as of November 2026.
 func Orb() core.Scheme {

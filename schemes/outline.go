@@ -6,18 +6,19 @@ import (
 )
 
 // outline is the tree of all values that a scheme reads from a JSON body, so
-// one pass finds them all. Each value is the same as find returns for its path.
+// one pass finds them all. Each value is the one that find returns for its
+// path.
 type outline struct {
 	root  branch
-	count int // number of nodes below the root
+	count int // the number of nodes below the root
 }
 
 // branch is a node of an outline: a name or an index on the path to a value.
 type branch struct {
 	name     string
-	index    int  // index in an array, -1 if the name cannot be one
-	at       int  // its position in contents.places, counted from 1
-	whole    bool // find the end of the value too
+	index    int  // the name as an array index, or -1 if it cannot be one
+	at       int  // the value's position in contents.places, counted from 1
+	whole    bool // also find the end of the value
 	batch    bool // find out whether the array has other elements
 	children []branch
 }
@@ -26,13 +27,14 @@ type branch struct {
 // place zero.
 const fewFields = 9
 
-// place holds the offsets of a value. The zero place is no value. from and to
-// are equal if the end was not asked for, or if the value has none.
+// place holds the offsets of a value. The zero place means that there is no
+// value. from and to are equal if the end was not requested, or if the value
+// has no end.
 type place struct{ from, to int }
 
-// add adds a path to the outline. It returns the position of its value in
-// contents.places, 0 if path is empty. whole asks for the end of the value.
-// batch asks whether arrays on the path have other elements.
+// add adds a path to the outline. It returns the position of the path's value
+// in contents.places, or 0 if path is empty. whole requests the end of the
+// value. batch requests whether arrays on the path have other elements.
 func (o *outline) add(path []string, whole, batch bool) int {
 	m := &o.root
 	for _, name := range path {
@@ -53,8 +55,9 @@ func (o *outline) add(path []string, whole, batch bool) int {
 	return m.at
 }
 
-// child returns the child with this name, unless it was found before: the first
-// of two equal names counts. If found is nil, it ignores that.
+// child returns the child with this name, unless its value was found already:
+// the first of two equal names counts. If found is nil, child does not check
+// that.
 func (m *branch) child(name []byte, found []place) *branch {
 	for i := range m.children {
 		if c := &m.children[i]; string(name) == c.name && (found == nil || found[c.at] == place{}) {
@@ -65,16 +68,16 @@ func (m *branch) child(name []byte, found []place) *branch {
 }
 
 // contents holds the offsets of the values in one body. It does not hold the
-// body itself, so the compiler can keep places on the stack of the caller.
+// body itself, so the compiler can keep places on the caller's stack.
 type contents struct {
 	places  []place
 	several bool // an array on a batch path has other elements
 }
 
 // read finds the values of the outline in a body. It uses places as memory if
-// it is long enough.
+// that slice is long enough.
 func (o *outline) read(body []byte, places []place) contents {
-	// Position zero stays empty: it stands for a value that no outline has.
+	// Position zero stays empty: it stands for a value that is not in the outline.
 	if len(places) <= o.count {
 		places = make([]place, o.count+1)
 	}
@@ -91,8 +94,8 @@ type search struct {
 	contents
 }
 
-// branch reads a value. past says that the pass goes on after it, so its end is
-// needed. branch returns false if the value has no end.
+// branch reads a value. If past is true, the pass continues after the value, so
+// its end is needed. branch returns false if the value has no end.
 func (s *search) branch(m *branch, past bool) bool {
 	s.space()
 	from := s.i
@@ -128,7 +131,8 @@ func (s *search) branch(m *branch, past bool) bool {
 	return ok
 }
 
-// members reads an object, and stops after the last member in the outline.
+// members reads an object, and stops after the last member that is in the
+// outline.
 func (s *search) members(m *branch, past bool) {
 	for left := len(m.children); ; {
 		s.space()
@@ -146,7 +150,7 @@ func (s *search) members(m *branch, past bool) {
 			ok = s.branch(child, past || left > 0)
 		}
 		if !ok {
-			// A value without an end makes the rest of the body unreadable.
+			// After a value without an end, the rest of the body is unreadable.
 			s.i = len(s.b)
 		}
 		if left == 0 || !s.is(',') {
@@ -155,8 +159,9 @@ func (s *search) members(m *branch, past bool) {
 	}
 }
 
-// elements reads an array, and stops after the last element in the outline. For
-// a batch it reads one element more, to see whether there is one.
+// elements reads an array, and stops after the last element that is in the
+// outline. For a batch it tries to read one more element, to find out whether
+// there is one.
 func (s *search) elements(m *branch, past bool) {
 	left := 0
 	for i := range m.children {
@@ -177,7 +182,7 @@ func (s *search) elements(m *branch, past bool) {
 		} else {
 			left--
 			batch = child.batch
-			// Elements before this one are other events.
+			// The elements before this one are other events.
 			s.several = s.several || batch && index > 0
 			ok = s.branch(child, past || left > 0 || batch)
 		}

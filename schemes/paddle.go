@@ -2,9 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Paddle is the scheme of Paddle Billing: ts and h1 in Paddle-Signature,
-// HMAC-SHA256 of "ts:body" under the whole secret, pdl_ntfset_ included. The
-// event's id in the body identifies the message.
+// Paddle returns the scheme for Paddle Billing webhooks. In the
+// Paddle-Signature header, ts is the timestamp and h1 is the hex-encoded
+// HMAC-SHA256 of "ts:body". The key is the whole text of the secret, including
+// pdl_ntfset_. The event's id in the body identifies the message.
 //
 // Source: PaddleHQ/paddle-node-sdk,
 // src/notifications/helpers/webhooks-validator.ts at commit 0f73f54, as of

@@ -2,9 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// PagerDuty is the scheme of PagerDuty's v3 webhooks: X-PagerDuty-Signature
-// with a v1 for each key in rotation, HMAC-SHA256 of the body. event.id in the
-// body identifies the message. No time of an attempt is signed.
+// PagerDuty returns the scheme for PagerDuty's v3 webhooks. The
+// X-PagerDuty-Signature header holds one v1 signature for each key: the
+// hex-encoded HMAC-SHA256 of the body. event.id in the body identifies the
+// message. Attempts have no signed timestamp.
 //
 // Source: PagerDuty/go-pagerduty, webhookv3/webhookv3.go at commit 142eaff, as
 // of November 2026.

@@ -11,19 +11,20 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// PayOS is the scheme of payOS: signature in the body, HMAC-SHA256 in
-// hexadecimal of the members of data, "name=value" with "&" between, sorted by
-// name. The secret is the checksum key.
+// PayOS returns the scheme for payOS webhooks. signature in the body holds the
+// hex-encoded HMAC-SHA256 of the members of data, sorted by name, written as
+// "name=value" and joined with "&". The secret is the checksum key.
 //
-// Only data is signed. Whoever captured a message can change code, desc and
-// success beside it. Message.BodySigned is therefore false, and the changed
-// message is the same message. data identifies the message, with its reference
-// and transactionDateTime. payOS does not document that two events differ in
-// data, so a redelivery is not acknowledged. No time of an attempt is signed.
+// Only data is signed. Anyone who captured a message can change the other
+// members: code, desc and success. Message.BodySigned is therefore false, and
+// the changed message counts as the same message. data, which includes
+// reference and transactionDateTime, identifies the message. payOS does not
+// document whether two events can have the same data, so a redelivery is not
+// acknowledged. Attempts have no signed timestamp.
 //
 // One signature must not fit two messages. So the scheme rejects a value that
 // contains "&", a name and "=" in this order. It also rejects numbers that
-// JavaScript would print differently, and objects and arrays in data.
+// JavaScript would print differently, and any object or array in data.
 //
 // Source: www.npmjs.com/package/@payos/node/v/2.0.5, as of November 2026.
 func PayOS() core.Scheme {
@@ -80,7 +81,7 @@ func payOSText(body []byte) (string, error) {
 	if err != nil {
 		return "", malformed("the body is no message of payOS: " + err.Error())
 	}
-	// Another reader could take the misspelled member for the signed one.
+	// Another parser could take the misspelled member for the signed one.
 	if o.misspells([]string{"data", "signature"}) {
 		return "", malformed("the body has data or signature in another spelling")
 	}
@@ -105,7 +106,7 @@ func payOSText(body []byte) (string, error) {
 	return strings.Join(pairs, "&"), nil
 }
 
-// looksLikePair reports whether a value could be read as two pairs.
+// looksLikePair reports whether a value could be parsed as two pairs.
 func looksLikePair(value string) bool {
 	for {
 		_, rest, ok := strings.Cut(value, "&")
@@ -119,7 +120,7 @@ func looksLikePair(value string) bool {
 	}
 }
 
-// printed returns a member as the sender's JavaScript writes it into a string.
+// printed returns a member as the sender's JavaScript formats it in a string.
 // null becomes the empty string.
 func (o object) printed(name string) (string, error) {
 	if text, ok := o.text(name); ok {
@@ -134,8 +135,8 @@ func (o object) printed(name string) (string, error) {
 	case "true", "false", "0":
 		return raw, nil
 	default:
-		// JavaScript prints a whole number of up to 15 digits as it is written. It may print any
-		// other number differently.
+		// JavaScript prints an integer of up to 15 digits as it is written. It may print any other
+		// number differently.
 		if _, ok := digits(strings.TrimPrefix(raw, "-")); !ok || len(raw) > len("-999999999999999") {
 			return "", errors.New("not text, a whole number, true, false or null")
 		}

@@ -25,26 +25,28 @@ type PayPalOptions struct {
 	seams seams
 }
 
-// DangerouslyForgeablePayPal is the scheme of PayPal's webhooks. THE BODY IS
-// NOT SIGNED, only its CRC-32, and anybody can make another body with the same
-// CRC-32. So whoever captured a message can replace its body, and it still
-// verifies. A valid signature only proves that PayPal sent a message at that
-// time. So take only the id of the event from the body, and ask PayPal's API
-// for the rest. core.Message.BodySigned is false. A forged body is the same
-// message as the genuine one, and only the first of them is handled.
+// DangerouslyForgeablePayPal returns the scheme for PayPal webhooks. THE BODY
+// IS NOT SIGNED, only its CRC-32, and anyone can construct another body with
+// the same CRC-32. So anyone who captured a message can replace its body, and
+// the signature still verifies. A valid signature only proves that PayPal sent
+// a message at the signed time. So take only the event's id from the body, and
+// query PayPal's API for the rest. core.Message.BodySigned is false. A message
+// with a forged body counts as the same message as the genuine one, and only
+// the first to arrive is handled.
 //
-// The "secret" is the id of the webhook, which PayPal shows beside its address.
-// The signature is RSA over SHA-256. The scheme fetches the certificate from
-// the address in the message. That must be below /v1/notifications/certs/ at
-// api.paypal.com, api-m.paypal.com or those of the sandbox. The certificate
-// must be valid, issued to a name under paypal.com, and chain to a root that
-// this machine trusts.
+// The "secret" is the webhook's id, which PayPal shows beside its URL. The
+// signature is RSA with SHA-256. The scheme fetches the certificate from the
+// URL in the message. That URL must be below /v1/notifications/certs/ at
+// api.paypal.com, api-m.paypal.com or the sandbox's equivalents. The
+// certificate must be valid and issued to a name under paypal.com, and must
+// chain to a root that this machine trusts.
 //
 // The transmission id is signed and identifies the message. PayPal retries for
-// three days, and does not document whether a retry keeps id and timestamp. So
-// the scheme assumes that all attempts share one timestamp, which may be three
-// days old. A retry with a new id is handled again. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// three days, and does not document whether a retry keeps the id and the
+// timestamp. So the scheme assumes that all attempts share one timestamp, which
+// may be up to three days old. A retry with a new id is handled again. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
 // Source: developer.paypal.com/api/rest/webhooks/rest, as of August 2026.
 func DangerouslyForgeablePayPal(o PayPalOptions) core.Scheme {
@@ -58,8 +60,8 @@ const paypalLabel = "paypal"
 func (paypal) Name() string            { return "paypal" }
 func (paypal) Stamping() core.Stamping { return core.StampedOnce }
 
-// Facts implements [core.Describer]. PayPal makes 25 attempts in three days;
-// one more hour allows for the last.
+// Facts implements [core.Describer]. PayPal makes 25 attempts in three days.
+// One more hour allows for the last attempt.
 func (paypal) Facts() core.Facts {
 	return core.Facts{Past: 73 * time.Hour, Future: 5 * time.Minute, PublicKeys: true, Fetches: true, Headers: [][]string{paypalHeaders()}}
 }
@@ -72,11 +74,11 @@ func (p paypal) ParseKey(webhookID string) (core.VerifyKey, error) {
 	return &paypalKey{webhookID, p.certs}, nil
 }
 
-// paypalMessage is the signed text without the id of the webhook, and the
-// address of the certificate.
+// paypalMessage holds the signed text without the webhook's id, and the
+// certificate's URL.
 type paypalMessage struct {
-	id, stamp string // before the webhook's id
-	crc       string // behind it
+	id, stamp string // the signed text before the webhook's id
+	crc       string // the signed text after it
 	certURL   string
 }
 
@@ -120,8 +122,8 @@ func paypalHosts() []string {
 	return []string{"api.paypal.com", "api-m.paypal.com", "api.sandbox.paypal.com", "api-m.sandbox.paypal.com"}
 }
 
-// isPayPalCertURL rejects every other page of these hosts: a fetch would find
-// no certificate there.
+// isPayPalCertURL also rejects all other pages on these hosts, where a fetch
+// would find no certificate.
 func isPayPalCertURL(text string) bool {
 	u, ok := plainHTTPS(text)
 	if !ok || u.RawQuery != "" || !slices.Contains(paypalHosts(), u.Host) {
@@ -131,8 +133,8 @@ func isPayPalCertURL(text string) bool {
 	return ok && isToken(name)
 }
 
-// ReadBody implements [core.Scheme]. The id of the webhook belongs to the key;
-// the content here has the rest.
+// ReadBody implements [core.Scheme]. The webhook's id belongs to the key. The
+// content has the rest of the signed text.
 func (paypal) ReadBody(r *core.Request, a *core.Attempt) error {
 	m, ok := a.State.(*paypalMessage)
 	if !ok {
@@ -140,7 +142,7 @@ func (paypal) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	m.crc = strconv.FormatUint(uint64(crc32.ChecksumIEEE(r.Body)), 10)
 	a.Content.WriteString(m.id + "|")
-	a.Content.WriteTime(m.stamp) // should a retry have a time of its own, it is the same message all the same
+	a.Content.WriteTime(m.stamp) // even with a new timestamp, a retry is the same message
 	a.Content.WriteString("|" + m.crc)
 	return nil
 }
@@ -158,7 +160,7 @@ func (k *paypalKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	}
 	named := func(name string) bool { return strings.HasSuffix(name, ".paypal.com") }
 	return k.certs.verify(ctx, k.webhookID, m.certURL, named, func(public *rsa.PublicKey) (bool, error) {
-		// A separate attempt, because the identity must not depend on the id of the webhook.
+		// Use a separate attempt, because the identity must not depend on the webhook's id.
 		whole := core.Attempt{Signatures: a.Signatures}
 		whole.Content.WriteString(m.id + "|" + m.stamp + "|" + k.webhookID + "|" + m.crc)
 		return verifyRSA(ctx, paypalLabel, core.Base64, public, crypto.SHA256, &whole)

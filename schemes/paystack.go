@@ -2,14 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Paystack is the scheme of Paystack: X-Paystack-Signature, HMAC-SHA512 of the
-// body in hexadecimal under the secret key of the API. The body identifies the
-// message. No document says that two events have different bodies, so a
-// redelivery is not acknowledged. No time of an attempt is signed. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// Paystack returns the scheme for Paystack webhooks. The X-Paystack-Signature
+// header holds the hex-encoded HMAC-SHA512 of the body under the API's secret
+// key. The body identifies the message. Whether two events can have the same
+// body is unknown, so a redelivery is not acknowledged. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at paystack.com/docs/payments/webhooks/.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at paystack.com/docs/payments/webhooks/.
 func Paystack() core.Scheme {
 	return must(Template{
 		Name: "paystack", Signature: Header("X-Paystack-Signature"),

@@ -2,12 +2,13 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Persona is the scheme of Persona: t and v1 in Persona-Signature, HMAC-SHA256
-// of "t.body". No id is signed, so each attempt is a message of its own.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// Persona returns the scheme for Persona webhooks. In the Persona-Signature
+// header, t is the timestamp and v1 is the hex-encoded HMAC-SHA256 of "t.body".
+// No id is signed, so each attempt counts as a separate message. This scheme
+// has not been tested against an official library or a published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at docs.withpersona.com/webhooks-best-practices.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at docs.withpersona.com/webhooks-best-practices.
 func Persona() core.Scheme {
 	return must(Template{
 		Name: "persona", Signature: Header("Persona-Signature"), List: ",", Label: "v1=",

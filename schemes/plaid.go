@@ -30,14 +30,15 @@ type PlaidOptions struct {
 	seams seams
 }
 
-// Plaid is the scheme of Plaid's webhooks: Plaid-Verification, a JWT with ES256
-// that holds the timestamp and the SHA-256 of the body. Plaid fetches the key
-// that the JWT names, with the credentials of the API. These are the secret:
-// "client_id:secret". No id is signed, so each attempt is a message of its own.
+// Plaid returns the scheme for Plaid webhooks. The Plaid-Verification header
+// holds a JWT signed with ES256, which contains the timestamp and the SHA-256
+// of the body. The scheme fetches the key that the JWT names from Plaid's API.
+// The secret is the API credentials: "client_id:secret". No id is signed, so
+// each attempt counts as a separate message.
 //
-// Do not assume that a key signs for one customer only: check that the item_id
-// of a message is one of yours. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// Do not assume that a key signs for only one customer: check that a message's
+// item_id is one of yours. This scheme has not been tested against an official
+// library or a published test vector.
 //
 // Source: plaid.com/docs/api/webhooks/webhook-verification, as of August 2026.
 func Plaid(o PlaidOptions) core.Scheme {
@@ -74,7 +75,7 @@ func (p *plaid) ParseKey(credentials string) (core.VerifyKey, error) {
 	if !ok || !isToken(client) || !isToken(secret) {
 		return nil, errors.New("not credentials of Plaid's API: both are needed, from the dashboard, as client_id:secret")
 	}
-	scope := sha256.Sum256([]byte(credentials)) // cache keys per credentials, which may see different keys
+	scope := sha256.Sum256([]byte(credentials)) // cache per credentials, since different credentials may see different keys
 	return plaidKey{func(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
 		return p.keys.get(ctx, string(scope[:])+kid, loading[*ecdsa.PublicKey]{
 			spend: func() error { return p.fetches.spend(string(scope[:]), kid) },
@@ -85,7 +86,7 @@ func (p *plaid) ParseKey(credentials string) (core.VerifyKey, error) {
 	}, p.fetches}, nil
 }
 
-// plaidToken is the JWT in the header, and the hash of the body in it.
+// plaidToken is the JWT in the header, with the body's hash from it.
 type plaidToken struct {
 	jwt
 
@@ -130,8 +131,8 @@ func (*plaid) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// plaidKey holds the credentials in a function, because fmt prints only the
-// address of one.
+// plaidKey holds the credentials in a function, because fmt prints only a
+// function's address.
 type plaidKey struct {
 	fetch   func(ctx context.Context, kid string) (*ecdsa.PublicKey, error)
 	fetches *fetches
@@ -145,7 +146,7 @@ func (k plaidKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	}
 	public, err := k.fetch(ctx, token.kid)
 	if errors.Is(err, core.ErrNoMatch) {
-		return false, nil // the key may belong to other credentials
+		return false, nil // the key may be visible to other credentials
 	}
 	if err != nil {
 		return false, err
@@ -189,7 +190,7 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	}
 	err = json.Unmarshal(f.body, &answer)
 	switch {
-	// Plaid knows the answer: no such key. That is a mismatch, not an outage.
+	// Plaid says that there is no such key. That is a mismatch, not an outage.
 	case err == nil && answer.ErrorCode == "INVALID_WEBHOOK_VERIFICATION_KEY_ID":
 		return nil, time.Time{}, noMatch("Plaid knows no key of the name in the JWT")
 	case f.status != http.StatusOK:
@@ -199,7 +200,7 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	}
 	k, now := answer.Key, p.keys.now()
 	public, ok := p256(k.X, k.Y)
-	// Plaid repeats the id, so a cache or proxy that returns another key is detected.
+	// Plaid repeats the id, so this detects a cache or proxy that returns another key.
 	if !ok || k.Kty != "EC" || k.Crv != "P-256" || k.Alg != "ES256" || k.Use != "sig" || k.Kid != kid {
 		return fail("the answer is not the ES256 key that was asked for")
 	}

@@ -8,25 +8,26 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Plivo is the scheme of Plivo's callbacks: X-Plivo-Signature-V3, or
-// X-Plivo-Signature-Ma-V3 under the token of the main account, HMAC-SHA256 in
-// base64 of the address, the sorted parameters of its query and of the form,
-// and X-Plivo-Signature-V3-Nonce. address is the public address of the
-// endpoint, as in [Template].URL. The secret is the auth token.
+// Plivo returns the scheme for Plivo callbacks. The X-Plivo-Signature-V3 header
+// holds a base64-encoded HMAC-SHA256. It covers the endpoint's public URL, the
+// sorted parameters of its query and of the form, and
+// X-Plivo-Signature-V3-Nonce. The X-Plivo-Signature-Ma-V3 header holds the same
+// under the main account's token. address is the public URL, as in
+// [Template].URL. The secret is the auth token.
 //
 // The nonce identifies the message. Plivo does not document whether a retry
-// repeats it; a retry with another nonce runs again. No time of an attempt is
-// signed.
+// repeats the nonce. If a retry has another nonce, the handler runs again.
+// Attempts have no signed timestamp.
 //
-// The signed text has names and values of the form with nothing between. So
-// whoever captured a message can move the border between them.
-// Message.BodySigned is therefore false, and the changed form is the same
-// message. Plivo does not sign a body that is not a form, so such a body is
-// rejected. Plivo executes the response to a call. So a redelivery with a
-// CallUUID is refused, and never acknowledged with an empty body.
+// The signed text has no separators between the names and values of the form.
+// So anyone who captured a message can move the boundary between a name and its
+// value. Message.BodySigned is therefore false, and the changed form counts as
+// the same message. Plivo does not sign a body that is not a form, so such a
+// body is rejected. Plivo executes the response to a call. So a redelivery with
+// a CallUUID is refused, and never acknowledged with an empty body.
 //
-// Source: www.npmjs.com/package/plivo/v/4.79.0, which verifies; the names of
-// the headers are those of Plivo's examples. As of November 2026.
+// Source: www.npmjs.com/package/plivo/v/4.79.0, as of November 2026. The header
+// names are from Plivo's examples.
 func Plivo(address string) core.Scheme {
 	at, err := publicURL(address)
 	if err != nil {
@@ -67,7 +68,7 @@ func (s plivo) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if err := s.readID(r, a); err != nil {
 		return err
 	}
-	// The nonce comes last, after a dot. Without one in it, it can be cut from the signed text in
+	// The nonce comes last, after a dot. If it contains no dot itself, the signed text splits in
 	// only one way.
 	if strings.Contains(a.ID, ".") {
 		return malformed("the nonce holds a dot: one signature would fit two messages")
@@ -123,7 +124,8 @@ func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
 	form.write(c, "", "")
 	c.WriteString(".")
 	c.WriteString(a.ID)
-	// A request of a call asks what to do next, in the query or in the form.
+	// A request that belongs to a call asks what to do next. It has a CallUUID in the query or in
+	// the form.
 	a.Reply = query.has("CallUUID") || form.has("CallUUID")
 	return nil
 }

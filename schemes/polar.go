@@ -2,9 +2,9 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Polar is the scheme of Polar: Standard Webhooks with webhook-* headers. The
-// key is the text of the secret, including polar_whs_. The id identifies the
-// message.
+// Polar returns the scheme for Polar webhooks, which follow Standard Webhooks
+// with webhook-* headers. The key is the whole text of the secret, including
+// polar_whs_. The id identifies the message.
 //
 // Source: www.npmjs.com/package/@polar-sh/sdk/v/1.0.1, as of November 2026.
 func Polar() core.Scheme {

@@ -2,14 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Primer is the scheme of Primer: X-Signature-Primary, HMAC-SHA256 of the body
-// in base64. The body identifies the message. No document says that two events
-// have different bodies, so a redelivery is not acknowledged. No time of an
-// attempt is signed. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// Primer returns the scheme for Primer webhooks. The X-Signature-Primary header
+// holds the base64-encoded HMAC-SHA256 of the body. The body identifies the
+// message. Whether two events can have the same body is unknown, so a
+// redelivery is not acknowledged. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at primer.io/docs/api-reference/get-started/webhooks.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at primer.io/docs/api-reference/get-started/webhooks.
 func Primer() core.Scheme {
 	return must(Template{
 		Name: "primer", Signature: Header("X-Signature-Primary"),

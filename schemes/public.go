@@ -13,8 +13,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// These algorithms are apart from those in keys.go, so only a program that
-// names one links the X.509 parser.
+// These algorithms are separate from those in keys.go, so only a program that
+// names one of them links the X.509 parser.
 //
 //nolint:gochecknoglobals // constants
 var (
@@ -23,9 +23,9 @@ var (
 	rsaSHA512 = algorithm{public: rsaSHA512Key, secret: Base64Text, jwt: "RS512"}
 )
 
-// parsePublic reads a public key in SPKI form or from a certificate. It does
-// not check the chain or the dates of the certificate: whoever configured it
-// vouches for its key.
+// parsePublic parses a public key in SPKI form or from a certificate. It does
+// not check the certificate's chain or dates, since a configured certificate is
+// trusted.
 func parsePublic(der []byte) (any, error) {
 	if public, err := x509.ParsePKIXPublicKey(der); err == nil {
 		return public, nil
@@ -46,8 +46,8 @@ func ecdsaKey(label string, raw []byte, enc core.Encoding) (core.VerifyKey, erro
 	return &digestKey{label, enc, sha256.New, func(digest, signature []byte) bool { return ecdsa.VerifyASN1(key, digest, signature) }}, nil
 }
 
-// ecdsaRawKey returns a key for ES256, whose signatures are r and s in full
-// length.
+// ecdsaRawKey returns a key for ES256, whose signatures are r and s, each in
+// full length.
 func ecdsaRawKey(label string, raw []byte, enc core.Encoding) (core.VerifyKey, error) {
 	key, err := parseP256(raw)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // PubSubOptions are the options of [DangerouslyReplayablePubSub].
 type PubSubOptions struct {
 	// Audience is the audience of the push subscription: the configured one, or
-	// by default the address of the endpoint. It is required, because Google
-	// signs tokens for everybody.
+	// by default the endpoint's URL. Audience is required, because Google signs
+	// tokens for everyone.
 	Audience string
 	// Client fetches Google's keys. It never follows redirects. Default: a
 	// client of this package that uses the proxy from the environment.
@@ -27,14 +27,14 @@ type PubSubOptions struct {
 	seams seams
 }
 
-// DangerouslyReplayablePubSub is for push subscriptions of Google Cloud Pub/Sub
-// that authenticate with a token of a service account. The "secret" is the
-// e-mail address of that account. The token is a JWT with RS256 in
-// Authorization. It is valid for an hour and for any message. The body is not
-// signed, nothing identifies a message, and the handler runs for each attempt.
-// Whoever captures one request can send anything for an hour. A pull
-// subscription does not have this weakness. Neither a library of the sender nor
-// a published vector confirms this scheme.
+// DangerouslyReplayablePubSub returns the scheme for Google Cloud Pub/Sub push
+// subscriptions that authenticate with a service account's token. The "secret"
+// is that account's email address. The Authorization header holds the token, a
+// JWT signed with RS256. The token is valid for an hour and for any message.
+// The body is not signed, nothing identifies a message, and the handler runs
+// for each attempt. Anyone who captures one request can send anything for an
+// hour. A pull subscription does not have this weakness. This scheme has not
+// been tested against an official library or a published test vector.
 //
 // Source: docs.cloud.google.com/pubsub/docs/authenticate-push-subscriptions, as
 // of November 2026.
@@ -91,7 +91,8 @@ func (*pubsub) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// ReadBody implements [core.Scheme]. The id is unsigned, for logs only.
+// ReadBody implements [core.Scheme]. The id is unsigned and serves only for
+// logs.
 func (*pubsub) ReadBody(r *core.Request, a *core.Attempt) error {
 	if id, ok := find(r.Body, []string{"message", "messageId"}); ok && visible(string(id)) {
 		a.ID = string(id)
@@ -111,7 +112,7 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if !ok || len(a.Signatures) == 0 {
 		return false, nil
 	}
-	// Not an error: the token may belong to the account of another key.
+	// This is not an error: the token may belong to the account of another key.
 	if email, _ := token.claims.text("email"); email != k.email {
 		return false, nil
 	}
@@ -138,11 +139,11 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 // googleSet holds Google's keys by id.
 type googleSet map[string]*rsa.PublicKey
 
-// key returns the key with this id. An unknown id may be that of a new key, so
-// it refreshes the set, at most once a minute.
+// key returns the key with this id. Since an unknown id may belong to a new
+// key, it causes a refresh of the set, at most once a minute.
 func (p *pubsub) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	for _, age := range []time.Duration{maxFresh, time.Minute} {
-		// No budget is needed: there is one address, and a message cannot name another.
+		// No budget is needed, since there is only one URL and a message cannot name another.
 		set, err := p.sets.younger(ctx, googleKeys, age, loading[googleSet]{load: p.fetch})
 		if err != nil {
 			return nil, err
@@ -176,12 +177,11 @@ func (p *pubsub) fetch(ctx context.Context) (googleSet, time.Time, error) {
 	if len(set) == 0 {
 		return nil, time.Time{}, errors.New("fetching Google's keys: there is none for RS256 in the answer")
 	}
-	// Follow the max-age of Google, but refresh at least daily, and not more often than every five
-	// minutes.
+	// Follow Google's max-age, but refresh at least daily, and at most every five minutes.
 	return set, p.sets.now().Add(min(max(maxAge(f.header), 5*time.Minute), maxFresh)), nil
 }
 
-// maxAge returns the max-age of a response, zero if it has none.
+// maxAge returns the max-age of a response, or zero if the response has none.
 func maxAge(h http.Header) time.Duration {
 	for part := range strings.SplitSeq(strings.Join(h["Cache-Control"], ","), ",") {
 		text, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(part)), "max-age=")

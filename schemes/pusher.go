@@ -2,10 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Pusher is the scheme of Pusher Channels: X-Pusher-Signature, HMAC-SHA256 of
-// the body in hexadecimal under the secret of the app whose key is in
-// X-Pusher-Key. The body identifies the message, by its time_ms. No time of an
-// attempt is signed.
+// Pusher returns the scheme for Pusher Channels webhooks. The
+// X-Pusher-Signature header holds the hex-encoded HMAC-SHA256 of the body under
+// the secret of the app whose key is in X-Pusher-Key. The body identifies the
+// message, because it contains time_ms. Attempts have no signed timestamp.
 //
 // Source: www.npmjs.com/package/pusher/v/5.3.4, as of November 2026.
 func Pusher() core.Scheme {

@@ -2,10 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// QStash is the scheme of Upstash QStash: a JWT in Upstash-Signature with HS256
-// under the signing key. Its claim body is the hash of the body in base64url,
-// and nbf is the timestamp. Configure the current and the next signing key. No
-// document says that retries keep jti, so each attempt is a message of its own.
+// QStash returns the scheme for Upstash QStash. The Upstash-Signature header
+// holds a JWT signed with HS256 under the signing key. Its body claim is the
+// base64url-encoded hash of the body, and nbf is the timestamp. Configure both
+// the current and the next signing key. Whether retries keep the jti claim is
+// unknown, so each attempt counts as a separate message.
 //
 // Source: www.npmjs.com/package/@upstash/qstash/v/2.12.0, as of November 2026.
 func QStash() core.Scheme {

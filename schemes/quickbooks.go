@@ -2,11 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// QuickBooks is the scheme of Intuit's QuickBooks: Intuit-Signature,
-// HMAC-SHA256 of the body in base64 under the verifier token. The body
-// identifies the message. No document says that two events have different
-// bodies, so a redelivery is not acknowledged. No time of an attempt is signed.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// QuickBooks returns the scheme for Intuit QuickBooks webhooks. The
+// Intuit-Signature header holds the base64-encoded HMAC-SHA256 of the body
+// under the verifier token. The body identifies the message. Whether two events
+// can have the same body is unknown, so a redelivery is not acknowledged.
+// Attempts have no signed timestamp. This scheme has not been tested against an
+// official library or a published test vector.
 //
 // Source: gist.github.com/gregawoods/67fde888, as of November 2026.
 func QuickBooks() core.Scheme {

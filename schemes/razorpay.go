@@ -2,10 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Razorpay is the scheme of Razorpay: X-Razorpay-Signature, HMAC-SHA256 of the
-// body in hexadecimal. X-Razorpay-Event-Id is not signed. Together with the
-// body it identifies the message, within [core.Config].Repeats. No time of an
-// attempt is signed.
+// Razorpay returns the scheme for Razorpay webhooks. The X-Razorpay-Signature
+// header holds the hex-encoded HMAC-SHA256 of the body. The X-Razorpay-Event-Id
+// header is not signed. Together with the body it identifies the message, up to
+// the limit in [core.Config].Repeats. Attempts have no signed timestamp.
 //
 // Source: www.npmjs.com/package/razorpay/v/2.9.8, as of November 2026.
 func Razorpay() core.Scheme {

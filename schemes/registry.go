@@ -9,24 +9,24 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Settings holds what some schemes need besides a secret; see their
-// constructors. The other schemes need only the zero value.
+// Settings holds what some schemes need besides a secret: see their
+// constructors. For the other schemes, use the zero value.
 type Settings struct {
-	// URL is the public address of the endpoint as registered with the sender,
-	// for schemes that sign it.
+	// URL is the endpoint's public URL as registered with the sender, for
+	// schemes that sign it.
 	URL string
 	// Sandbox selects Plaid's sandbox instead of production.
 	Sandbox bool
-	// VerifyToken is the token of the handshakes of Meta and Lark.
+	// VerifyToken is the token in the handshakes of Meta and Lark.
 	VerifyToken string
-	// Audience is the audience of Pub/Sub's tokens.
+	// Audience is the audience of Pub/Sub tokens.
 	Audience string
 	// Header names the header that holds a token, and Prefix is the text before
 	// the token. For Hook0, Header is a header that must be signed. For Event
-	// Grid, it is the parameter of the URL that holds the secret.
+	// Grid, Header is the URL parameter that holds the secret.
 	Header, Prefix string
-	// Handshake says whether the endpoint answers handshakes of senders that
-	// prove nothing.
+	// Handshake says whether the endpoint responds to handshakes that do not
+	// authenticate their sender.
 	Handshake Handshake
 	// DangerouslyReplayable accepts a scheme that cannot distinguish a message
 	// from its replay, or a forged one from a genuine one. See the constructors
@@ -36,8 +36,8 @@ type Settings struct {
 }
 
 // New returns the scheme with this name, for configuration files and command
-// lines. For an unknown name, the error lists the known ones. For a missing
-// setting, it names the setting.
+// lines. If the name is unknown, the error lists the known names. If a setting
+// is missing, the error names the setting.
 func New(name string, s Settings) (core.Scheme, error) {
 	entry, ok := lookUp(name)
 	if !ok {
@@ -53,7 +53,7 @@ func New(name string, s Settings) (core.Scheme, error) {
 	return scheme, nil
 }
 
-// Names lists the names that [New] knows, sorted.
+// Names returns the names that [New] accepts, sorted.
 func Names() []string {
 	names := standardSenders()
 	for _, e := range withSettings() {
@@ -66,8 +66,8 @@ func Names() []string {
 	return names
 }
 
-// The registry is slices of constants that functions return, not package variables. A program that
-// does not call New links none of the schemes listed here.
+// The registry consists of slices that functions return, not of package variables. So a program
+// that does not call New links none of the schemes listed here.
 
 type registered struct {
 	name      string
@@ -82,7 +82,8 @@ func lookUp(name string) (registered, bool) {
 		}
 	}
 	if slices.Contains(standardSenders(), name) {
-		// One scheme under many names: replay keys contain the name of the scheme, not this one.
+		// This is one scheme under many names. Replay keys contain the scheme's own name, not this
+		// one.
 		return registered{name, func(Settings) core.Scheme { return core.StandardWebhooks{} }, false}, true
 	}
 	for _, e := range withSettings() {
@@ -108,7 +109,8 @@ func withSettings() []registered {
 		{"contentful", func(s Settings) core.Scheme { return Contentful(s.URL) }, false},
 		{"nylas", func(s Settings) core.Scheme { return Nylas(s.Handshake) }, false},
 		{"meta", func(s Settings) core.Scheme { return Meta(s.VerifyToken) }, false},
-		// A second name for one scheme; its messages share replay keys.
+		// This is a second name for the same scheme, so messages under both names share replay
+		// keys.
 		{"whatsapp", func(s Settings) core.Scheme { return Meta(s.VerifyToken) }, false},
 		{"lark", func(s Settings) core.Scheme { return Lark(s.VerifyToken) }, false},
 		{"notion", func(Settings) core.Scheme { return Notion(nil) }, false},
@@ -122,7 +124,7 @@ func withSettings() []registered {
 		{"plaid", func(s Settings) core.Scheme { return Plaid(PlaidOptions{Sandbox: s.Sandbox}) }, false},
 		{"paypal", func(Settings) core.Scheme { return DangerouslyForgeablePayPal(PayPalOptions{}) }, true},
 		{"pubsub", func(s Settings) core.Scheme { return DangerouslyReplayablePubSub(PubSubOptions{Audience: s.Audience}) }, true},
-		// Not dangerous by itself: the setting only turns off its checks.
+		// This scheme is not dangerous by itself: the setting only turns off its checks.
 		{"rfc9421", func(s Settings) core.Scheme {
 			return HTTPSignatures(SignatureProfile{URL: s.URL, DangerouslyAnyComponents: s.DangerouslyReplayable})
 		}, false},
@@ -273,7 +275,7 @@ func plainSenders() []plainSender {
 }
 
 // standardSenders returns the names of senders that follow Standard Webhooks,
-// with webhook-* or svix-* headers. "gitlab" is GitLab's signing token.
+// with webhook-* or svix-* headers. "gitlab" stands for GitLab's signing token.
 func standardSenders() []string {
 	return []string{
 		"standard", "anthropic", "brex", "clerk", "dodo", "etsy", "gemini", "gitlab", "incident-io", "kong", "lithic", "liveblocks", "openai", "portone",

@@ -26,11 +26,11 @@ import (
 )
 
 const (
-	rfc9421Name = "rfc9421" // name of the scheme and label of its signatures
+	rfc9421Name = "rfc9421" // the name of the scheme and the label of its signatures
 
 	maxFieldBytes = 8 << 10 // for each of Signature-Input, Signature and Content-Digest, and for a query
 	// The parser compares names pairwise, and each label is a signature to
-	// check. So all counts are bounded.
+	// check. So all counts are limited.
 	maxLabels     = 16
 	maxComponents = 32
 	maxParameters = 16
@@ -40,21 +40,21 @@ const (
 // SignatureProfile says which HTTP message signatures [HTTPSignatures] accepts.
 // RFC 9421 leaves that choice to the application.
 type SignatureProfile struct {
-	// URL is the public address of the endpoint, as in [Template].URL. A
-	// signature that covers parts of the address is checked against URL. If URL
-	// has no path or no query, those come from the request. Nothing comes from
-	// Host or X-Forwarded-Host.
+	// URL is the endpoint's public URL, as in [Template].URL. A signature that
+	// covers parts of the URL is checked against this one. If URL has no path
+	// or no query, the request's path or query is used. Host and
+	// X-Forwarded-Host are never used.
 	URL string
 	// Required lists the components that a signature must cover, such as
-	// "@method" or "content-type". Nil is the profile for webhooks: "@method",
-	// "content-digest", "content-type", and either "@authority" or
+	// "@method" or "content-type". Nil means the profile for webhooks:
+	// "@method", "content-digest", "content-type", and either "@authority" or
 	// "@target-uri". Add "@path" if several endpoints share a host and a key.
 	// The list must include "content-digest" unless DangerouslyAnyComponents is
 	// set.
 	Required []string
 	// DangerouslyAnyComponents accepts a signature that covers Required, or any
 	// components if Required is nil. If a signature does not cover
-	// "content-digest", anybody can change the body, and Message.BodySigned is
+	// "content-digest", anyone can change the body, and Message.BodySigned is
 	// false.
 	DangerouslyAnyComponents bool
 	// Tag is the required tag parameter of a signature. If it is empty, a
@@ -62,28 +62,29 @@ type SignatureProfile struct {
 	Tag string
 }
 
-// HTTPSignatures is the scheme of HTTP message signatures (RFC 9421), with the
-// Content-Digest of RFC 9530: sha-256 or sha-512.
+// HTTPSignatures returns the scheme for HTTP message signatures (RFC 9421),
+// with a Content-Digest (RFC 9530) of sha-256 or sha-512.
 //
 // A key is one line with the algorithm and the key in base64. "ed25519:…",
 // "ecdsa-p256-sha256:…", "ecdsa-p384-sha384:…", "rsa-pss-sha512:…" and
 // "rsa-v1_5-sha256:…" take a public key in SPKI DER. ed25519 also takes the 32
 // bytes of the key. "hmac-sha256:…" takes a secret. A key with an id, as in
-// "key-1@ed25519:…", only matches signatures with that keyid. The key
-// determines the algorithm: a signature that names another one does not match.
-// Base64 without an algorithm is a public key, never a secret. With 32 bytes it
-// is an ed25519 key, else the SPKI DER of an elliptic curve or ed25519.
+// "key-1@ed25519:…", matches only signatures with that keyid. The key
+// determines the algorithm: a signature that names another algorithm does not
+// match. Base64 without an algorithm is a public key, never a secret. If it has
+// 32 bytes, it is an ed25519 key. Otherwise it is the SPKI DER of an elliptic
+// curve key or an ed25519 key.
 //
-// Exactly one signature of a request must cover the required components and
-// have Tag. A request with several is rejected. Each would be a separate
-// message, and an attacker could strip one to make the request run again.
-// Labels are not signed and have no meaning. The parameter created is required,
-// and must lie within the tolerance of [core.Config]. The parameter expires is
-// optional, and must be later than created. The signed text identifies the
-// message, so a retry with a new signature is another message. The parameter
-// nonce is the message id for logs.
+// Exactly one of a request's signatures must cover the required components and
+// have the tag in Tag. A request with several such signatures is rejected. Each
+// would be a separate message, and an attacker could strip one to make the
+// handler run again. Labels are not signed and have no meaning. The created
+// parameter is required, and must lie within the tolerance in [core.Config].
+// The expires parameter is optional, and must be later than created. The signed
+// text identifies the message, so a retry with a new signature is another
+// message. The nonce parameter serves as the message id in logs.
 //
-// The only supported parameter of a component is the name of "@query-param".
+// The only supported component parameter is the name of "@query-param".
 func HTTPSignatures(p SignatureProfile) core.Scheme {
 	s, err := newHTTPSignatures(p)
 	if err != nil {
@@ -108,7 +109,7 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 		required: p.Required, tag: p.Tag,
 	}
 	if port := u.Port(); port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
-		// RFC 9421, section 2.2.3: the authority omits the default port of its scheme.
+		// RFC 9421, section 2.2.3: the authority omits the default port of https or http.
 		s.authority = strings.TrimSuffix(s.authority, ":"+port)
 	}
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {
@@ -135,16 +136,16 @@ type httpSignatures struct {
 	profile           SignatureProfile
 	address           address
 	scheme, authority string
-	origin            string // scheme and authority as configured, with the port
+	origin            string // the URL's scheme and authority as configured, with the port
 	path, query       string // of the configured URL
 	hasQuery          bool
 	required          []string
-	webhook           bool // require "@authority" or "@target-uri" too
+	webhook           bool // also require "@authority" or "@target-uri"
 	tag               string
 }
 
-// httpSignature is the one acceptable signature of a request. It is the State
-// of the attempt.
+// httpSignature is the only acceptable signature of a request. It is the
+// attempt's State.
 type httpSignature struct {
 	components  []sfItem
 	params      string // the value of "@signature-params"
@@ -156,7 +157,7 @@ type httpSignature struct {
 	digest      bool // content-digest is covered
 }
 
-// KeyID returns the id of the key: see [KeySet].
+// KeyID returns the key's id: see [KeySet].
 func (st *httpSignature) KeyID() string { return st.keyID }
 
 func (*httpSignatures) Name() string            { return rfc9421Name }
@@ -191,7 +192,7 @@ func (s *httpSignatures) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if chosen.expires != 0 {
 		a.Expires = time.Unix(chosen.expires, 0)
 	}
-	// Only for logs, so a nonce of another form is no error.
+	// The nonce serves only for logs, so one of another form is not an error.
 	if visible(chosen.nonce) {
 		a.ID = chosen.nonce
 	}
@@ -241,8 +242,8 @@ func (s *httpSignatures) read(in sfItem) (*httpSignature, error) {
 	if in.kind != sfList {
 		return nil, malformed("Signature-Input has a label without a list of components in parentheses")
 	}
-	// The signature covers its own parameters. Serialize them again: sfDictionary accepts no second
-	// spelling, so the text is that of the sender.
+	// The signature covers its own parameters. Serialize them again. sfDictionary accepts only one
+	// spelling, so the result is the sender's text.
 	st := &httpSignature{components: in.items, params: string(in.appendTo(nil))}
 	covered := make([]string, 0, len(in.items))
 	for _, c := range in.items {
@@ -262,7 +263,8 @@ func (s *httpSignatures) read(in sfItem) (*httpSignature, error) {
 			return nil, malformed("the signature does not cover " + strconv.Quote(name) + ": ask the sender to sign it, or see SignatureProfile.Required")
 		}
 	}
-	// Without the host, a receiver could forward a message to another receiver with the same key.
+	// If the host were not signed, a receiver could forward a message to another receiver with the
+	// same key.
 	if s.webhook && !covers("@authority") && !covers("@target-uri") {
 		return nil, malformed("the signature covers neither \"@authority\" nor \"@target-uri\", so it may be meant for another host: ask the sender to sign one")
 	}
@@ -312,8 +314,8 @@ func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) err
 	return nil
 }
 
-// checkComponent says what is wrong with the name of a component. It returns ""
-// for a valid one.
+// checkComponent says what is wrong with a component's name. It returns "" if
+// the name is valid.
 func checkComponent(name string) string {
 	switch name {
 	case "@method", "@target-uri", "@authority", "@scheme", "@path", "@query", "@request-target", "@query-param":
@@ -380,7 +382,7 @@ func (s *httpSignatures) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.Content.WriteString(`"@signature-params": `)
 	a.Content.WriteString(st.params)
-	// Last, because it hashes the body: everything cheap has passed by now.
+	// Do this last, because it hashes the body. All cheap checks have passed by now.
 	if st.digest {
 		return checkDigest(r)
 	}
@@ -407,7 +409,7 @@ func (s *httpSignatures) value(r *core.Request, c sfItem) (string, error) {
 	case 1:
 		return strings.Trim(values[0], " \t"), nil
 	}
-	// RFC 9421, section 2.1: trim each value, and join them with a comma and a space.
+	// RFC 9421, section 2.1: trim each value, and join the values with a comma and a space.
 	trimmed := make([]string, len(values))
 	for i, v := range values {
 		trimmed[i] = strings.Trim(v, " \t")
@@ -415,7 +417,8 @@ func (s *httpSignatures) value(r *core.Request, c sfItem) (string, error) {
 	return strings.Join(trimmed, ", "), nil
 }
 
-// ofTarget returns the value of a component that is made from path and query.
+// ofTarget returns the value of a component that consists of the path, the
+// query or both.
 func (s *httpSignatures) ofTarget(r *core.Request, c sfItem) (string, error) {
 	path, query, has, err := s.target(r.URL)
 	if err != nil {
@@ -439,10 +442,10 @@ func (s *httpSignatures) ofTarget(r *core.Request, c sfItem) (string, error) {
 	}
 }
 
-// target returns path and query as the sender knows them. What the configured
-// URL lacks comes from the request.
+// target returns the path and the query that the sender used. If the configured
+// URL lacks one, it comes from the request.
 func (s *httpSignatures) target(text string) (path, query string, has bool, err error) {
-	if before, after, ok := strings.Cut(text, "://"); ok && !strings.ContainsAny(before, "/?") { // absolute form: drop scheme and host, which are configured
+	if before, after, ok := strings.Cut(text, "://"); ok && !strings.ContainsAny(before, "/?") { // absolute form: drop the scheme and the host, which are configured
 		text = ""
 		if i := strings.IndexAny(after, "/?"); i >= 0 {
 			text = after[i:]
@@ -468,7 +471,8 @@ func (s *httpSignatures) target(text string) (path, query string, has bool, err 
 	return path, query, has, nil
 }
 
-// queryParamHint explains a mismatch where some libraries deviate from the RFC.
+// queryParamHint explains a mismatch that may occur because some libraries
+// deviate from the RFC.
 const queryParamHint = "or the sender writes the value of \"@query-param\" in another way than RFC 9421, section 2.2.8: a space as %20, " +
 	"~ ! ' ( ) as %7E %21 %27 %28 %29, and * as it is; ask it to sign \"@query\""
 
@@ -498,7 +502,8 @@ func queryParam(query, name string) (string, error) {
 		value, found = percentEncode(text), true
 	}
 	if !found {
-		// Tell a differently encoded name from an absent parameter: the remedies differ.
+		// Distinguish a differently encoded name from an absent parameter, because the fixes
+		// differ.
 		if plain, err := url.PathUnescape(name); err == nil && percentEncode(plain) != name {
 			return "", malformed("the name of the covered \"@query-param\" is " + strconv.Quote(name) + ", which RFC 9421, section 2.2.8, writes as " +
 				strconv.Quote(percentEncode(plain)) + ": ask the sender to sign \"@query\"")
@@ -516,8 +521,8 @@ func percentEncode(text string) string {
 }
 
 // checkDigest compares Content-Digest with the body. Every known digest must
-// match, and there must be one. Two that differ would let two readers accept
-// two bodies.
+// match, and there must be at least one. If a wrong digest were accepted beside
+// a right one, two parsers could accept two different bodies.
 func checkDigest(r *core.Request) error {
 	digests, err := sfDictionary("Content-Digest", r.Header)
 	if err != nil {
@@ -555,7 +560,7 @@ func checkDigest(r *core.Request) error {
 }
 
 // asciiText reports whether text may be part of a signature base. Other text
-// could contain a line break, and look like another line of it.
+// could contain a line break and add a line to the signature base.
 func asciiText(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c != '\t' && (c < ' ' || c > '~') {
@@ -573,7 +578,7 @@ type httpSignatureKey struct {
 
 func (k *httpSignatureKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	st, ok := a.State.(*httpSignature)
-	// An alg that contradicts the key never matches. Without one, the key decides.
+	// An alg that contradicts the key never matches. Without an alg, the key decides.
 	if !ok || st.named && st.alg != k.alg || k.id != "" && st.keyID != k.id {
 		return false, nil
 	}
@@ -618,8 +623,8 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 }
 
 // algorithmOf returns the algorithm of a key whose text names none. It accepts
-// only public keys. Bytes that it cannot parse are not assumed to be a secret:
-// a damaged public key would become a secret that everybody knows.
+// only public keys. Bytes that it cannot parse are not assumed to be a secret,
+// because then a damaged public key would become a secret that everyone knows.
 func algorithmOf(raw []byte) (string, error) {
 	if len(raw) == ed25519.PublicKeySize {
 		return "ed25519", nil
@@ -668,7 +673,7 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 		}
 	case *ecdsa.PublicKey:
 		if alg == "ecdsa-p256-sha256" && key.Curve == elliptic.P256() || alg == "ecdsa-p384-sha384" && key.Curve == elliptic.P384() {
-			// RFC 9421 has ECDSA signatures as r and s in full length, not in ASN.1.
+			// RFC 9421 encodes ECDSA signatures as r and s in full length, not in ASN.1.
 			return ecdsaRaw(rfc9421Name, core.Base64, key), nil
 		}
 	case *rsa.PublicKey:
@@ -715,8 +720,8 @@ type sfMember struct {
 	sfItem
 }
 
-// appendTo appends i in the canonical form of RFC 8941, in which signatures
-// cover it.
+// appendTo appends i in the canonical form of RFC 8941, which is the form that
+// signatures cover.
 func (i sfItem) appendTo(b []byte) []byte {
 	if i.kind == sfList {
 		b = append(b, '(')
@@ -766,7 +771,7 @@ func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 	values := h.Values(name)
 	size := 0
 	for _, v := range values {
-		// Bound the size before joining the values: strangers send these headers.
+		// Limit the size before joining the values, since strangers send these headers.
 		if size += len(v) + 2; size > maxFieldBytes+2 {
 			return nil, malformed(name + " has more than " + strconv.Itoa(maxFieldBytes) + " bytes")
 		}
@@ -783,23 +788,24 @@ func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 	return members, nil
 }
 
-// sfParser parses structured fields. It keeps the first mistake in wrong. After
-// that its results are meaningless, and the loops end. So the methods need no
-// error results.
+// sfParser parses structured fields. It stores the first mistake in wrong.
+// After a mistake, results are meaningless and the loops end, so the methods
+// need no error results.
 type sfParser struct {
 	text  string
 	at    int
 	wrong string
 }
 
-// fail records the first mistake, which is the useful one.
+// fail records a mistake. It keeps only the first one, which is the most
+// useful.
 func (p *sfParser) fail(wrong string) {
 	if p.wrong == "" {
 		p.wrong = wrong
 	}
 }
 
-// peek returns the next byte, 0 at the end.
+// peek returns the next byte, or 0 at the end.
 func (p *sfParser) peek() byte {
 	if p.at < len(p.text) {
 		return p.text[p.at]
@@ -816,14 +822,14 @@ func (p *sfParser) consume(c byte) bool {
 	return true
 }
 
-// skip moves past all bytes of set.
+// skip moves past all bytes in set.
 func (p *sfParser) skip(set string) {
 	for p.at < len(p.text) && strings.IndexByte(set, p.text[p.at]) >= 0 {
 		p.at++
 	}
 }
 
-// while returns the longest run of bytes that ok accepts, and moves past it.
+// while moves past the longest run of bytes that ok accepts, and returns it.
 func (p *sfParser) while(ok func(byte) bool) string {
 	from := p.at
 	for p.at < len(p.text) && ok(p.text[p.at]) {
@@ -956,8 +962,7 @@ func (p *sfParser) bare() (sfKind, string) {
 	return 0, ""
 }
 
-// integer parses a number. Fractions have no place in the headers that this
-// file reads.
+// integer parses a number. The headers that this file parses have no fractions.
 func (p *sfParser) integer() string {
 	from := p.at
 	minus := p.consume('-')

@@ -8,8 +8,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// newRSAKey returns a key that verifies RSA with PKCS #1 v1.5 or PSS. It
-// rejects keys under 2048 bits, which are too weak to trust.
+// newRSAKey returns a key that verifies RSA signatures with PKCS #1 v1.5 or
+// PSS. It rejects keys of less than 2048 bits, which are too weak to trust.
 func newRSAKey(label string, enc core.Encoding, key *rsa.PublicKey, h crypto.Hash, pss bool) (*digestKey, error) {
 	if key.Size() < 256 {
 		return nil, fmt.Errorf("an RSA key of %d bits: at least 2048 are needed", key.N.BitLen())

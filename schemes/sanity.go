@@ -2,9 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Sanity is the scheme of Sanity: t and v1 in Sanity-Webhook-Signature,
-// HMAC-SHA256 of "t.body" in base64url. No id is signed, so each attempt is a
-// message of its own.
+// Sanity returns the scheme for Sanity webhooks. In the
+// Sanity-Webhook-Signature header, t is the timestamp in milliseconds and v1 is
+// the base64url-encoded HMAC-SHA256 of "t.body". No id is signed, so each
+// attempt counts as a separate message.
 //
 // Source: www.npmjs.com/package/@sanity/webhook/v/4.0.4, as of November 2026.
 func Sanity() core.Scheme {

@@ -2,15 +2,16 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// SendGrid is the scheme of SendGrid's signed event webhook: ECDSA on P-256
-// over the timestamp and the body, with nothing between. The secret is the
-// public key in base64, as SendGrid shows it.
+// SendGrid returns the scheme for SendGrid's signed event webhook. The
+// signature is the base64-encoded ECDSA P-256 signature of the timestamp
+// directly followed by the body. The secret is the base64-encoded public key,
+// as SendGrid shows it.
 //
 // An ECDSA signature can be rewritten without the private key, so the signed
 // bytes identify the message, not the signature. Each attempt has its own
-// timestamp and no id is signed, so a retry is a message of its own.
-// sg_event_id does not help: users of SendGrid saw a new one in each duplicate
-// of an event.
+// timestamp and no id is signed, so a retry counts as a separate message.
+// sg_event_id does not help: users of SendGrid saw a new sg_event_id in each
+// duplicate of an event.
 //
 // Source: sendgrid/sendgrid-nodejs, packages/eventwebhook/src/eventwebhook.js
 // at commit 16d4d39, as of November 2026.

@@ -2,13 +2,13 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Shippo is the scheme of Shippo: t and v1 in Shippo-Auth-Signature,
-// HMAC-SHA256 of "t.body". No id is signed, so each attempt is a message of its
-// own. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// Shippo returns the scheme for Shippo webhooks. In the Shippo-Auth-Signature
+// header, t is the timestamp and v1 is the hex-encoded HMAC-SHA256 of "t.body".
+// No id is signed, so each attempt counts as a separate message. This scheme
+// has not been tested against an official library or a published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at docs.goshippo.com/docs/tracking/webhooksecurity/.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at docs.goshippo.com/docs/tracking/webhooksecurity/.
 func Shippo() core.Scheme {
 	return must(Template{
 		Name: "shippo", Signature: Header("Shippo-Auth-Signature"), List: ",", Label: "v1=",

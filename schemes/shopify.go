@@ -4,18 +4,20 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Shopify is the scheme of Shopify's webhooks: X-Shopify-Hmac-SHA256,
-// HMAC-SHA256 of the body in base64 under the app's client secret. After a
-// rotation Shopify may sign with the old secret for an hour: configure both.
+// Shopify returns the scheme for Shopify's webhooks. The X-Shopify-Hmac-SHA256
+// header holds the base64-encoded HMAC-SHA256 of the body under the app's
+// client secret. After a rotation, Shopify may sign with the old secret for an
+// hour, so configure both secrets.
 //
-// The body names neither topic nor event. X-Shopify-Webhook-Id and
-// X-Shopify-Topic are not signed. Together with the body they identify the
-// message, within [core.Config].Repeats. No time of an attempt is signed.
+// The body names neither the topic nor the event. The X-Shopify-Webhook-Id and
+// X-Shopify-Topic headers are not signed. Together with the body they identify
+// the message, up to the limit in [core.Config].Repeats. Attempts have no
+// signed timestamp.
 //
 // Shopify's events have the same headers without "X-". The scheme reads those
-// if X-Shopify-Hmac-SHA256 is absent. The signed content is the same, so
-// renaming the headers of a captured request gains no more than Config.Repeats
-// allows.
+// headers if X-Shopify-Hmac-SHA256 is absent. The signed content is the same,
+// so an attacker who renames the headers of a captured request cannot exceed
+// Config.Repeats.
 //
 // Source: Shopify/shopify-app-js,
 // packages/apps/shopify-api/lib/webhooks/validate.ts at commit 1eb863d, as of
@@ -31,8 +33,9 @@ func Shopify() core.Scheme {
 	return shopify{under("X-Shopify-", "Webhook-Id"), under("Shopify-", "Webhook-Id"), under("Shopify-", "Event-Id")}
 }
 
-// shopify reads one of two families of headers. For the id of the newer family,
-// Shopify's documents use Shopify-Webhook-Id and its library Shopify-Event-Id.
+// shopify reads one of two families of headers. For the id in the newer family,
+// Shopify's documentation uses Shopify-Webhook-Id and its library
+// Shopify-Event-Id.
 type shopify struct {
 	*templated
 
@@ -49,8 +52,8 @@ func (s shopify) Facts() core.Facts {
 
 // ReadHeader implements [core.Scheme].
 func (s shopify) ReadHeader(r *core.Request, a *core.Attempt) error {
-	// Decide by the presence of headers alone. The signed content is the same for each family, so
-	// none can be forged from another.
+	// Decide only by which headers are present. The signed content is the same for both families,
+	// so renaming headers forges nothing.
 	has := func(f Field) bool { return len(r.Header.Values(f.header)) > 0 }
 	switch {
 	case has(s.t.Signature) || !has(s.byEvent.t.Signature):

@@ -18,22 +18,22 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Sign turns r into a request of the sender of scheme, with at as the time of
-// the attempt. It is for tests and tools. Sign sets the headers of id,
-// timestamp and signature. If r.Header is not an http.Header, Sign replaces it
-// by one. If id, timestamp or signature belong in the body, the body must have
-// placeholders there, and r.Body becomes a new slice. If the sender signs parts
-// of the URL, r.URL may change. Sign signs with all secrets if the sender does
-// so during rotation.
+// Sign turns r into a request from a sender that uses scheme, with at as the
+// time of the attempt. Use it in tests and tools. Sign sets the headers for the
+// id, timestamp and signature. If r.Header is not an http.Header, Sign replaces
+// it with one. If the id, timestamp or signature belongs in the body, the body
+// must have a placeholder there, and r.Body becomes a new slice. If the sender
+// signs parts of the URL, r.URL may change. Sign signs with all secrets if the
+// sender does so during a rotation.
 //
 // id is the message id, for a scheme that has one in a header. If id is empty,
-// Sign keeps the id of r, or else makes a new one. So signing r again makes
-// another attempt of the same message.
+// Sign keeps the id in r or, if there is none, generates one. So signing r
+// again produces another attempt of the same message.
 //
 // The error wraps [errors.ErrUnsupported] if only the sender has the signing
 // key, or if the scheme signs nothing. After an error, r may be partly changed.
-// scheme must not be nil. Sign may run concurrently for different requests, but
-// not for the same one.
+// scheme must not be nil. Sign may be called concurrently for different
+// requests, but not for the same request.
 func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets ...string) error {
 	h, _ := r.Header.(http.Header)
 	if h == nil {
@@ -53,8 +53,8 @@ func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets 
 	return fmt.Errorf(format, scheme.Name(), errors.ErrUnsupported)
 }
 
-// signing holds the state of one call of Sign. The scheme reads the unsigned
-// request, and its signed content gets signed. So the rule for the signed
+// signing holds the state of one call to Sign. The scheme itself reads the
+// unsigned request to collect the content to sign. So the rule for the signed
 // content is in one place.
 type signing struct {
 	*templated
@@ -62,9 +62,9 @@ type signing struct {
 	scheme  core.Scheme
 	r       *core.Request
 	header  http.Header                                    // r.Header
-	entries []string                                       // the keyed entries of the list with the signatures, which come first
+	entries []string                                       // the keyed entries of the list that also holds the signatures; the signatures come first
 	items   []item                                         // the entries of that list with a fixed place
-	signer  func(secret string) func(*core.Content) string // how the scheme signs; nil: with the algorithm of its template
+	signer  func(secret string) func(*core.Content) string // how the scheme signs; nil: with its template's algorithm
 }
 
 // item is an entry of a list, counted from 1.
@@ -92,7 +92,8 @@ func (s *signing) sign(prepare func(*signing), id string, at time.Time, secrets 
 	if len(secrets) == 0 {
 		return errors.New("schemes: no secret to sign with")
 	}
-	// Ids and times first: they are part of the signed content that read collects.
+	// Write the id and the timestamp first, since they are part of the signed content that read
+	// collects.
 	if err := s.stamp(id, at); err != nil {
 		return err
 	}
@@ -165,7 +166,7 @@ func (s *signing) put(f Field, text string) error {
 			return malformed("the body has nothing at " + strings.Join(f.path, ".") + ", where this sender has what it signs: put a placeholder there")
 		}
 		s.r.Body = body
-	// The field shares a list with the signatures, so write assembles the header.
+	// The field is in the same list as the signatures, so write assembles the header.
 	case f.key != "" && f.header == s.t.Signature.header:
 		s.entries = append([]string{f.key + text}, s.entries...)
 	case f.item != 0 && f.header == s.t.Signature.header:
@@ -178,10 +179,10 @@ func (s *signing) put(f Field, text string) error {
 	return nil
 }
 
-// newID returns a new message id. Where ids have 36 characters it is a UUID of
-// version 4.
+// newID returns a new message id. If the scheme's ids have 36 characters, the
+// id is a version 4 UUID.
 func (s *signing) newID() string {
-	// Ids of 36 characters are taken for UUIDs, as at Twitch.
+	// Ids of 36 characters are assumed to be UUIDs, as with Twitch.
 	if s.t.IDLength != 36 {
 		return core.NewID()
 	}
@@ -193,8 +194,8 @@ func (s *signing) newID() string {
 	return strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-")
 }
 
-// read makes the scheme collect the signed content in a. The request must have
-// signatures for that, so read writes placeholders first.
+// read has the scheme collect the signed content in a. The request must have
+// signatures for that, so read first writes placeholders.
 func (s *signing) read(a *core.Attempt, n int) error {
 	if !s.t.Signature.inBody() {
 		if err := s.write(slices.Repeat([]string{"-"}, n)); err != nil {
@@ -211,15 +212,16 @@ func (s *signing) read(a *core.Attempt, n int) error {
 func (s *signing) write(texts []string) error {
 	fields := append([]Field{s.t.Signature}, s.t.More...)
 	if s.t.List != "" {
-		// write runs twice, with placeholders and with signatures, so it must not change s.entries.
+		// write is called twice, first with placeholders and then with signatures, so it must not
+		// change s.entries.
 		entries := slices.Clone(s.entries)
 		for _, text := range texts {
 			entries = append(entries, s.t.Label+text)
 		}
 		slices.SortFunc(s.items, func(a, b item) int { return a.place - b.place })
 		for _, i := range s.items {
-			// Places count from 1. Insert in ascending order, so that earlier insertions do not
-			// move later ones.
+			// Places are counted from 1. Insert in ascending order, so that later insertions do not
+			// move earlier ones.
 			if i.place > len(entries)+1 {
 				return fmt.Errorf("schemes: %s must place entry %d of %s, but there are only %d other entries", s.t.Name, i.place, fields[0].header, len(entries))
 			}
@@ -239,14 +241,14 @@ func (s *signing) write(texts []string) error {
 		case i < len(texts):
 			s.header[f.header] = []string{s.t.Label + texts[i]}
 		default:
-			// Remove the signature of an earlier call with more secrets.
+			// Remove the signature from an earlier call with more secrets.
 			delete(s.header, f.header)
 		}
 	}
 	return nil
 }
 
-// withQuery returns target with this parameter. It replaces present parameters
+// withQuery returns target with this parameter. It replaces existing parameters
 // with the same name.
 func withQuery(target, name, value string) string {
 	path, query, _ := strings.Cut(target, "?")
@@ -258,7 +260,7 @@ func withQuery(target, name, value string) string {
 	return path + "?" + strings.Join(append(pairs, url.QueryEscape(name)+"="+url.QueryEscape(value)), "&")
 }
 
-// replace writes the signature into the body, in place of the one that the
+// replace writes the signature into the body, instead of the one that the
 // scheme read there.
 func (s *signing) replace(read []core.Signature, texts []string) error {
 	if len(texts) > 1 {

@@ -2,13 +2,13 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Sinch is the scheme of Sinch's Conversation API: X-Sinch-Webhook-Signature,
-// HMAC-SHA256 of body, nonce and time with points between, in base64. The nonce
-// is new at each attempt. No id is signed, so each attempt is a message of its
-// own.
+// Sinch returns the scheme for Sinch's Conversation API. The
+// X-Sinch-Webhook-Signature header holds the base64-encoded HMAC-SHA256 of
+// "body.nonce.timestamp". Each attempt has a new nonce. No id is signed, so
+// each attempt counts as a separate message.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at developers.sinch.com/docs/conversation/callbacks.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at developers.sinch.com/docs/conversation/callbacks.
 func Sinch() core.Scheme {
 	return must(Template{
 		Name: "sinch", Signature: Header("X-Sinch-Webhook-Signature"), Encoding: core.Base64,

@@ -6,16 +6,17 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Slack is the scheme of Slack's requests: X-Slack-Signature and
-// X-Slack-Request-Timestamp, HMAC-SHA256 of "v0:timestamp:body" under the text
-// of the signing secret. X-Slack-Retry-Num is not signed.
+// Slack returns the scheme for requests from Slack. The X-Slack-Signature
+// header holds the hex-encoded HMAC-SHA256 of "v0:timestamp:body" under the
+// text of the signing secret. The X-Slack-Request-Timestamp header holds the
+// timestamp. The X-Slack-Retry-Num header is not signed.
 //
-// event_id in the body of an event identifies the message. A slash command or
-// an interaction has no event_id, so each attempt is a message of its own.
-// Slack shows the response to the user, so none is acknowledged with an empty
-// body.
+// In an event, event_id in the body identifies the message. A slash command or
+// an interaction has no event_id, so each attempt counts as a separate message.
+// Slack shows the response to the user, so commands and interactions are never
+// acknowledged with an empty body.
 //
-// The scheme responds to a signed url_verification.
+// The scheme responds to a signed url_verification request.
 //
 // Source: slackapi/bolt-js, src/receivers/verify-request.ts at commit 0a29693,
 // as of November 2026.
@@ -40,12 +41,12 @@ func (s slack) Facts() core.Facts {
 // ReadBody implements [core.Scheme].
 func (s slack) ReadBody(r *core.Request, a *core.Attempt) error {
 	err := s.templated.ReadBody(r, a)
-	// Without an event_id this is a command or an interaction, whose response the user sees.
+	// Without an event_id, this is a command or an interaction, and the user sees the response.
 	a.Reply = !a.IDSigned
 	return err
 }
 
-// answerSlack answers the url_verification.
+// answerSlack responds to a url_verification request.
 func answerSlack(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	if kind, ok := find(r.Body, []string{"type"}); !ok || string(kind) != "url_verification" {
 		return nil

@@ -21,39 +21,40 @@ type SNSOptions struct {
 	// redirects. Default: a client of this package that uses the proxy from the
 	// environment.
 	Client *http.Client
-	// Handshake says whether SNS confirms a genuine SubscriptionConfirmation by
-	// fetching its SubscribeURL. Otherwise the handler gets the message.
+	// Handshake says whether the scheme confirms a genuine
+	// SubscriptionConfirmation by fetching its SubscribeURL. Otherwise the
+	// handler gets the message.
 	Handshake Handshake
-	// DangerouslyAcceptSHA1 accepts SignatureVersion 1, the version of a topic
-	// that was never set to 2. SHA-1 is broken: a publisher may one day make
-	// two messages with one signature. Change the topic instead: aws sns
-	// set-topic-attributes --attribute-name SignatureVersion --attribute-value
-	// 2.
+	// DangerouslyAcceptSHA1 accepts SignatureVersion 1, which a topic has
+	// unless you set version 2. SHA-1 is broken: a publisher may one day
+	// construct two messages with one signature. Change the topic instead: aws
+	// sns set-topic-attributes --attribute-name SignatureVersion
+	// --attribute-value 2.
 	DangerouslyAcceptSHA1 bool
 
 	seams seams
 }
 
-// SNS is the scheme of Amazon SNS. The "secrets" are the ARNs of the topics
-// that may send. They are needed because Amazon signs the messages of
-// everybody's topics.
+// SNS returns the scheme for Amazon SNS. The "secrets" are the ARNs of the
+// topics that may send. They are required because Amazon signs the messages of
+// everyone's topics.
 //
-// SNS fetches the signing certificate from the address in the message, which
-// must be on the host of SNS in the topic's region. The certificate must be
-// valid, issued to SNS, and chain to a root that this machine trusts. Amazon
-// omits the intermediate certificates. SNS fetches those from the address in
-// the certificate, which is plain HTTP at http://crt.*.amazontrust.com. A
-// firewall must allow that.
+// The scheme fetches the signing certificate from the URL in the message. That
+// URL must be on the SNS host of the topic's region. The certificate must be
+// valid and issued to SNS, and must chain to a root that this machine trusts.
+// Amazon omits the intermediate certificates. The scheme fetches those over
+// plain HTTP from the URLs in the certificates, at
+// http://crt.*.amazontrust.com. A firewall must allow these requests.
 //
 // The MessageId is signed and identifies the message. The timestamp is the time
-// of publication, up to an hour before the last attempt. The signature covers
-// Message, MessageId, Subject, Timestamp, TopicArn and Type in the body. It
-// covers Token and SubscribeURL in the types that have them. It does not cover
-// MessageAttributes, UnsubscribeURL or any header: whoever captured a message
-// can change those. Handlers must check Type, which can also be
-// UnsubscribeConfirmation. Turn raw message delivery off: with it, SNS signs
-// nothing. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// of publication, which may be up to an hour before the last attempt. The
+// signature covers Message, MessageId, Subject, Timestamp, TopicArn and Type in
+// the body. It covers Token and SubscribeURL in the types that have them. It
+// does not cover MessageAttributes, UnsubscribeURL or any header, so anyone who
+// captured a message can change those. Handlers must check Type, which can also
+// be UnsubscribeConfirmation. Turn off raw message delivery, because Amazon
+// does not sign raw messages. This scheme has not been tested against an
+// official library or a published test vector.
 //
 // Source: aws/aws-js-sns-message-validator, index.js at commit 04505b5, as of
 // November 2026.
@@ -78,8 +79,8 @@ const (
 func (*sns) Name() string            { return "sns" }
 func (*sns) Stamping() core.Stamping { return core.StampedOnce }
 
-// Facts implements [core.Describer]. SNS retries for at most an hour after
-// publication; five minutes more allow for clock differences.
+// Facts implements [core.Describer]. Amazon retries for at most an hour after
+// publication. Five more minutes allow for clock differences.
 func (s *sns) Facts() core.Facts {
 	return core.Facts{Past: time.Hour + 5*time.Minute, Future: 5 * time.Minute, PublicKeys: true, Fetches: true, Challenge: s.confirm}
 }
@@ -88,7 +89,7 @@ func (s *sns) Facts() core.Facts {
 func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 	const want = "the topic's ARN is needed, as in arn:aws:sns:REGION:ACCOUNT:NAME"
 	parts := strings.Split(arn, ":")
-	// An ARN of a subscription has seven parts.
+	// A subscription's ARN has seven parts.
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "sns" {
 		return nil, errors.New("not the ARN of an SNS topic: " + want)
 	}
@@ -100,7 +101,7 @@ func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 	default:
 		return nil, errors.New("the ARN is not in the partition aws, aws-cn or aws-us-gov: " + want)
 	}
-	// The region becomes part of a host name, so its alphabet matters.
+	// The region becomes part of a host name, so allow only safe characters.
 	region := parts[3]
 	switch {
 	case len(region) < 3 || len(region) > 32 || !only(region, "-0123456789abcdefghijklmnopqrstuvwxyz"):
@@ -111,7 +112,8 @@ func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 		return nil, errors.New("the ARN does not end with the name of a topic: the one of the topic is needed, not that of a subscription")
 	}
 	k := &snsKey{topic: arn, host: "sns." + region + "." + suffix, certs: s.certs, sha1: s.o.DangerouslyAcceptSHA1}
-	// The names in certificates of SNS: in older regions, in newer ones, and in other partitions.
+	// The names in SNS certificates, in order: in older regions, in newer regions, and in other
+	// partitions.
 	k.names = []string{"sns.amazonaws.com", k.host, "sns-signing." + region + "." + suffix, "sns-" + region + "." + suffix}
 	if parts[1] == "aws-us-gov" {
 		k.names = append(k.names, "sns-us-gov-west-1."+suffix)
@@ -143,7 +145,7 @@ func (*sns) ReadHeader(r *core.Request, _ *core.Attempt) error {
 	return nil
 }
 
-// snsMessage is the signed part of a body, and the address of the certificate.
+// snsMessage holds the signed part of a body, and the certificate's URL.
 type snsMessage struct {
 	kind, topic, certURL string
 	fields               []string // alternating names and values, in signed order
@@ -173,7 +175,7 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	case "2":
 		label = snsSHA256
 	case "1":
-		// Another label, so that a key without SHA-1 never verifies it.
+		// Use another label, so that a key without SHA-1 never verifies the signature.
 		label = snsSHA1
 	default:
 		return malformed("SignatureVersion is neither \"1\" nor \"2\"")
@@ -195,9 +197,9 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 // readSNS reads the signed fields of a body.
 //
 // The signed text has each name and each value on a separate line. Only Message
-// may have several lines, and it comes first. So the text can be cut into
-// values in only one way, from its end. That is why the MessageId can identify
-// the message, and why no other value may contain a line break.
+// may have several lines, and it comes first. So, from its end, the text splits
+// into values in only one way. That is why the MessageId can identify the
+// message, and why no other value may contain a line break.
 func readSNS(o object) (*snsMessage, error) {
 	kind, _ := o.text("Type")
 	var names []string
@@ -209,7 +211,8 @@ func readSNS(o object) (*snsMessage, error) {
 	default:
 		return nil, malformed("the body has no Type that SNS sends: with raw message delivery it signs nothing, turn that off")
 	}
-	// A handler must not find a signed name of another type, which is unsigned here.
+	// A handler must not find a name that is signed only in another type, because here it is
+	// unsigned.
 	all := []string{"Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"}
 	for _, name := range all {
 		if _, there := o[name]; there && !slices.Contains(names, name) {
@@ -241,15 +244,15 @@ func readSNS(o object) (*snsMessage, error) {
 	return m, nil
 }
 
-// isSNSHost rejects hosts that cannot be SNS in any region. The key then checks
-// for the region of its topic.
+// isSNSHost rejects hosts that cannot belong to SNS in any region. The key then
+// checks for its topic's region.
 func isSNSHost(host string) bool {
 	region, ok := strings.CutPrefix(strings.TrimSuffix(host, ".cn"), "sns.")
 	region, end := strings.CutSuffix(region, ".amazonaws.com")
 	return ok && end && len(region) >= 3 && !strings.Contains(region, ".")
 }
 
-// isPEMPath accepts only a file at the top level, where SNS keeps its
+// isPEMPath accepts only a file at the top level, where Amazon keeps its SNS
 // certificates.
 func isPEMPath(path string) bool {
 	name, ok := strings.CutSuffix(strings.TrimPrefix(path, "/"), ".pem")
@@ -273,7 +276,7 @@ func (k *snsKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if u, ok := plainHTTPS(m.certURL); !ok || u.Host != k.host {
 		return false, noMatch("SigningCertURL is not at %s, where that of the topic must be", k.host)
 	}
-	// Say why, or the refusal would look like a wrong signature.
+	// Give the reason, because otherwise the refusal would look like a wrong signature.
 	if !k.sha1 && !slices.ContainsFunc(a.Signatures, func(s core.Signature) bool { return s.Label == snsSHA256 }) {
 		return false, noMatch("the message is signed with SHA-1: set the topic's SignatureVersion to 2")
 	}
@@ -304,7 +307,7 @@ func (s *sns) confirm(ctx context.Context, r *core.Request, _ *core.Message, key
 	if !ok || !k.confirms(address) {
 		return refused(http.StatusBadRequest)
 	}
-	// The cache makes this happen once, so a replay causes no fetch.
+	// Because of the cache, this happens only once, so a replay causes no fetch.
 	_, err = s.confirmed.get(ctx, address, loading[struct{}]{
 		spend: func() error { return s.confirms.spend(k.topic, address) },
 		load: func(ctx context.Context) (struct{}, time.Time, error) {
@@ -317,7 +320,7 @@ func (s *sns) confirm(ctx context.Context, r *core.Request, _ *core.Message, key
 	})
 	if err != nil {
 		answer := refused(http.StatusServiceUnavailable)
-		// As long as the cache keeps the failure.
+		// The cache keeps the failure for this long.
 		answer.Header.Set("Retry-After", "5")
 		return answer
 	}

@@ -2,10 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Square is the scheme of Square's webhooks: x-square-hmacsha256-signature,
-// HMAC-SHA256 of the notification URL and the body, with nothing between. url
-// is the complete address as registered with Square. event_id in the body
-// identifies the message. No time of an attempt is signed.
+// Square returns the scheme for Square webhooks. The
+// x-square-hmacsha256-signature header holds the base64-encoded HMAC-SHA256 of
+// the notification URL directly followed by the body. url is the complete URL
+// as registered with Square. event_id in the body identifies the message.
+// Attempts have no signed timestamp.
 //
 // Source: square/square-nodejs-sdk, src/wrapper/WebhooksHelper.ts at commit
 // d1cc03d, as of November 2026.

@@ -2,15 +2,16 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Squarespace is the scheme of Squarespace: Squarespace-Signature, HMAC-SHA256
-// of the body in hexadecimal under the secret that Squarespace shows in
-// hexadecimal. The body identifies the message. No document says that two
-// events have different bodies, so a redelivery is not acknowledged. No time of
-// an attempt is signed. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// Squarespace returns the scheme for Squarespace webhooks. The
+// Squarespace-Signature header holds the hex-encoded HMAC-SHA256 of the body
+// under the hex-encoded secret that Squarespace shows. The body identifies the
+// message. Whether two events can have the same body is unknown, so a
+// redelivery is not acknowledged. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at developers.squarespace.com/webhooks/overview.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at developers.squarespace.com/webhooks/overview.
 func Squarespace() core.Scheme {
 	return must(Template{
 		Name: "squarespace", Signature: Header("Squarespace-Signature"),

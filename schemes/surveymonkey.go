@@ -2,12 +2,13 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// SurveyMonkey is the scheme of SurveyMonkey: Sm-Signature, HMAC-SHA1 of the
-// body in base64 under client id, "&" and client secret: that whole text is the
-// secret. The body identifies the message. No document says that two events
-// have different bodies, so a redelivery is not acknowledged. No time of an
-// attempt is signed. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// SurveyMonkey returns the scheme for SurveyMonkey webhooks. The Sm-Signature
+// header holds the base64-encoded HMAC-SHA1 of the body. The secret is the
+// client id, "&" and the client secret, joined. The body identifies the
+// message. Whether two events can have the same body is unknown, so a
+// redelivery is not acknowledged. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
 // Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
 func SurveyMonkey() core.Scheme {

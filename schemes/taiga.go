@@ -2,11 +2,12 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Taiga is the scheme of Taiga: X-Taiga-Webhook-Signature, HMAC-SHA1 of the
-// body in hexadecimal. The body identifies the message. No document says that
-// two events have different bodies, so a redelivery is not acknowledged. No
-// time of an attempt is signed. Neither a library of the sender nor a published
-// vector confirms this scheme.
+// Taiga returns the scheme for Taiga webhooks. The X-Taiga-Webhook-Signature
+// header holds the hex-encoded HMAC-SHA1 of the body. The body identifies the
+// message. Whether two events can have the same body is unknown, so a
+// redelivery is not acknowledged. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
 // Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
 func Taiga() core.Scheme {

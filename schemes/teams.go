@@ -2,15 +2,16 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Teams is the scheme of outgoing webhooks of Microsoft Teams: Authorization,
-// HMAC-SHA256 of the body in base64 after "HMAC ". The secret is the security
-// token in base64, as Teams shows it once.
+// Teams returns the scheme for outgoing webhooks from Microsoft Teams. The
+// Authorization header holds the base64-encoded HMAC-SHA256 of the body, after
+// "HMAC ". The secret is the base64-encoded security token, which Teams shows
+// only once.
 //
-// The id of the activity in the body identifies the message. No time of an
-// attempt is signed. Teams shows the response in the channel if it arrives
-// within ten seconds. So a redelivery is refused, and never acknowledged with
-// an empty body. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// The activity's id in the body identifies the message. Attempts have no signed
+// timestamp. Teams shows the response in the channel if it arrives within ten
+// seconds. So a redelivery is refused, and never acknowledged with an empty
+// body. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: OfficeDev/Microsoft-Teams-Samples, samples/outgoing-webhook at commit
 // 03676a0, as of November 2026.

@@ -2,11 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Telnyx is the scheme of Telnyx' webhooks of version 2:
-// Telnyx-Signature-Ed25519, Ed25519 over "time|body" in base64, with the
-// timestamp in Telnyx-Timestamp. The secret is the account's public key in
-// base64. The event's id in data identifies the message; two attempts must have
-// the same data.
+// Telnyx returns the scheme for Telnyx version 2 webhooks. The
+// Telnyx-Signature-Ed25519 header holds the base64-encoded Ed25519 signature of
+// "timestamp|body". The Telnyx-Timestamp header holds the timestamp. The secret
+// is the account's base64-encoded public key. The event's id in data identifies
+// the message. Attempts with the same id must have the same data.
 //
 // Source: www.npmjs.com/package/telnyx/v/7.24.0, as of November 2026.
 func Telnyx() core.Scheme {

@@ -13,9 +13,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Template describes how a sender signs; [Template.Scheme] turns it into a
-// [core.Scheme]. Most schemes of this package are templates. Write one for a
-// sender that is not listed:
+// Template describes how a sender signs. [Template.Scheme] turns the
+// description into a [core.Scheme]. Most schemes in this package are templates.
+// Write one for a sender that is not listed:
 //
 //	schemes.Template{
 //		Name:      "acme",
@@ -29,98 +29,101 @@ type Template struct {
 	// Name is part of every replay key. Keep it short, use only lower-case
 	// letters, digits and hyphens, and never change it.
 	Name string
-	// Signature is the place of the signatures. Together with More there may be
-	// several, and a request may lack some of them.
+	// Signature is the place of the signatures. More may add further places,
+	// and a request may lack some of them.
 	Signature Field
-	// More lists further places of signatures, for keys in rotation. Each must
-	// be of the same kind as Signature: a header, in the query, or in the body.
+	// More lists further places of signatures, for keys in rotation. All must
+	// be of the same kind as Signature: in a header, in the query or in the
+	// body.
 	More []Field
-	// List separates the signatures in one value: ",", ";" or " ". If it is
-	// empty, a value is one signature.
+	// List is the separator between the signatures in one value: ",", ";" or "
+	// ". If List is empty, a value is one signature.
 	List string
-	// Label is the text before a signature: "sha256=", "v1=". In a list,
-	// entries with another label are skipped.
+	// Label is the text before a signature, such as "sha256=" or "v1=". In a
+	// list, entries with another label are skipped.
 	Label string
-	// Algorithm makes the signatures. Default: HMAC-SHA256.
+	// Algorithm is the signature algorithm. Default: HMAC-SHA256.
 	Algorithm Algorithm
-	// Encoding is how a signature is encoded. Default: [core.Hex].
+	// Encoding is the encoding of a signature. Default: [core.Hex].
 	Encoding core.Encoding
-	// Secret is how the text of a secret becomes a key. Default: [Verbatim].
+	// Secret says how the text of a secret becomes a key. Default: [Verbatim].
 	Secret SecretText
-	// Timestamp is the place of the timestamp, Unit its format, and Stamping
-	// its meaning. Content must include it.
+	// Timestamp is the place of the timestamp, Unit is its format, and Stamping
+	// says what it means. Content must include the timestamp.
 	Timestamp Field
 	Unit      Unit
 	Stamping  core.Stamping
 	// Nonce is the place of a signed value that the sender generates for each
-	// attempt, in addition to the timestamp. Like that timestamp, it identifies
-	// nothing.
+	// attempt, in addition to the timestamp. Like the timestamp, it does not
+	// identify a message.
 	Nonce Field
 	// ID is the place of the message id, which is the same for all attempts of
 	// a message and unique to it. Content decides whether it is signed. A
 	// signed id identifies the message on its own. An id in an unsigned header
-	// is a delivery id: it counts together with the signed content, within
-	// [core.Config].Repeats. A message without its id is rejected unless
-	// IDOptional is set.
+	// is a delivery id: it identifies the message together with the signed
+	// content, up to the limit in [core.Config].Repeats. A message without its
+	// id is rejected unless IDOptional is set.
 	ID Field
-	// IDOptional accepts messages without an id: the signed content identifies
-	// them. Do not set it for a sender that always sends an id. Two events with
-	// equal content could not be distinguished.
+	// IDOptional accepts messages without an id. The signed content identifies
+	// such a message, so two events with equal content cannot be distinguished.
+	// Do not set IDOptional for a sender that always sends an id.
 	IDOptional bool
-	// Topic is an unsigned header with the type of the event, for a sender that
-	// may send the same content for several events. It may be absent. It counts
-	// in the same way as an unsigned ID.
+	// Topic is an unsigned header with the event type, for a sender that may
+	// send the same content for several events. The header may be absent. Like
+	// an unsigned ID, it identifies the message together with the signed
+	// content.
 	Topic Field
-	// Stable lists the members of the body that are equal in all attempts of an
-	// event: its type, its time and its data. A member may be an object or an
-	// array. Stable is for a sender that signs an id but renders the rest of
-	// the body again for each attempt. All attempts with one id must agree in
-	// these members. If Stable is empty, or if none of the members is present,
-	// they must agree in the whole signed content without the timestamp.
+	// Stable lists the members of the body that are equal in all attempts for
+	// an event: its type, its time and its data. A member may be an object or
+	// an array. Stable is for a sender that signs an id but renders the rest of
+	// the body again for each attempt. All attempts with the same id must agree
+	// in these members. If Stable is empty, or if none of its members is
+	// present, the attempts must agree in the whole signed content except the
+	// timestamp.
 	Stable []Field
 	// Indistinct says that two events may have the same signed content, or that
-	// this is unknown. Such a message may be another event when it arrives
-	// again, so it is not acknowledged. The exception is a message with its ID
+	// this is unknown. When such content arrives again, it may be another
+	// event, so it is not acknowledged. The exception is a message with its ID
 	// or, if the sender has no ID, with its Topic.
 	Indistinct bool
-	// Batch says how a body with several events is identified, for an ID whose
-	// path has an index: JSON("events", "0", "id").
+	// Batch says how a body with several events is identified. It is for an ID
+	// whose path has an index, such as JSON("events", "0", "id").
 	Batch Batch
-	// IDLength is the exact length of the id. It is needed if Content has no
+	// IDLength is the exact length of the id. It is required if Content has no
 	// literal between the id and the next part.
 	IDLength int
 	// Content is the signed text, with {id}, {timestamp}, {nonce}, {body},
-	// {method} and {url}: "v0:{timestamp}:{body}". {header:Name} and
-	// {query:name} are values that belong to the message and help to identify
-	// it. Use Nonce for a value that differs between attempts. {secret} is the
-	// secret, and must come last.
+	// {method} and {url}, as in "v0:{timestamp}:{body}". {header:Name} and
+	// {query:name} are values that belong to the message and contribute to its
+	// identity. For a value that differs between attempts, use Nonce. {secret}
+	// is the secret, and must come last.
 	Content string
-	// Gunzip says that the sender signs the body before it compresses it with
+	// Gunzip says that the sender signs the body before compressing it with
 	// gzip. The scheme decompresses such a body, up to 8 MiB and 64 times its
 	// size. The result is signed and identifies the message. Other compressed
-	// bytes may decompress to the same body, so BodySigned is false for a
-	// compressed one.
+	// bytes may decompress to the same result, so BodySigned is false for a
+	// compressed body.
 	Gunzip bool
-	// URL is the public address of the endpoint, for {url}. The host never
-	// comes from the request. If URL is only an origin, path and query come
-	// from the request; if it has a path, only the query does. If it has a
-	// query, URL is the whole address, and the query of a request must equal
-	// it. URL is also the whole address if the body comes before {url}, or if
-	// anything but a line break follows {url}.
+	// URL is the endpoint's public URL, for {url}. The host never comes from
+	// the request. If URL is only an origin, the path and the query come from
+	// the request. If URL has a path, only the query comes from the request. If
+	// URL has a query, URL is complete, and a request's query must equal it.
+	// URL is also complete if the body comes before {url}, or if anything
+	// except a line break follows {url}.
 	URL string
 	// Past and Future are the tolerance that the sender prescribes. Zero: the
-	// defaults of [core.Config].
+	// defaults in [core.Config].
 	Past, Future time.Duration
 	// MaxSignatures is the maximum number of signatures in a request. Default:
 	// 16.
 	MaxSignatures int
 
-	bodyless  bool // the sender signs no body; unexported, so that only reviewed schemes have it
-	idForLogs bool // the unsigned ID may differ between attempts, so it does not count
+	bodyless  bool // the sender does not sign the body; unexported, so that only reviewed schemes set it
+	idForLogs bool // the unsigned ID may differ between attempts, so it identifies nothing
 }
 
 // Field is a place in a request: [Header], [Entry], [Item], [Query] or [JSON].
-// The zero Field is no place.
+// The zero Field means no place.
 type Field struct {
 	header string   // canonical
 	key    string   // key of a list entry, with its "="
@@ -129,30 +132,31 @@ type Field struct {
 	path   []string // path in the JSON body
 }
 
-// Header returns the place that is the value of a header.
+// Header returns the [Field] for the value of a header.
 func Header(name string) Field { return Field{header: http.CanonicalHeaderKey(name)} }
 
-// Entry returns the place of the value of "key=value" in a list in a header.
+// Entry returns the [Field] for the value of a key=value entry in a header that
+// holds a list.
 func Entry(header, key string) Field {
 	return Field{header: http.CanonicalHeaderKey(header), key: key + "="}
 }
 
-// Item returns the place of an entry of a list without keys in a header, by its
-// index: 0 is the first.
+// Item returns the [Field] for the entry with this index in a header that holds
+// a list without keys. Index 0 is the first entry.
 func Item(header string, index int) Field {
 	if index >= 0 {
-		index++ // count from 1, so the zero Field is no place; a negative index stays a mistake
+		index++ // count from 1, so the zero Field means no place; a negative index remains a mistake
 	}
 	return Field{header: http.CanonicalHeaderKey(header), item: index}
 }
 
-// Query returns the place of the value of a URL parameter. The parameter must
-// occur exactly once.
+// Query returns the [Field] for the value of a URL parameter. The parameter
+// must occur exactly once.
 func Query(name string) Field { return Field{query: name} }
 
-// JSON returns the place of a string or number in the JSON body, by the names
-// of the members that lead to it. In an array, the name is an index: "0" is the
-// first.
+// JSON returns the [Field] for a string or number in the JSON body. path lists
+// the names of the members that lead to it. In an array, the name is an index:
+// "0" is the first element.
 func JSON(path ...string) Field { return Field{path: path} }
 
 func (f *Field) none() bool   { return f.header == "" && f.query == "" && len(f.path) == 0 }
@@ -169,43 +173,44 @@ type Batch uint8
 
 // The zero Batch rejects such bodies.
 const (
-	// BatchRefused: a body with several events is malformed.
+	// BatchRefused rejects a body with several events as malformed.
 	BatchRefused Batch = iota
-	// BatchByContent: the signed content identifies a body with several events;
-	// the id identifies a body with one. A retry that groups the events
-	// differently is another message.
+	// BatchByContent identifies a body with several events by the signed
+	// content, and a body with one event by its id. A retry that groups the
+	// events differently is another message.
 	BatchByContent
 )
 
 // Unit is the format of a timestamp.
 type Unit uint8
 
-// The units. Numbers are canonical: no sign, no leading zero.
+// The units. Numbers must be canonical, with no sign and no leading zero.
 const (
 	Seconds Unit = iota // since 1970
 	Milliseconds
 	RFC3339
-	ISO8601  // RFC 3339, or the same without a zone, then in UTC
+	ISO8601  // RFC 3339, or the same without a zone, which means UTC
 	HTTPDate // "Sun, 06 Nov 1994 08:49:37 GMT"
 	UnixTime // seconds since 1970, or milliseconds if it has 13 digits
 )
 
-// SecretText is how the text of a secret becomes a key.
+// SecretText says how the text of a secret becomes a key.
 type SecretText uint8
 
 // The forms of secrets.
 const (
 	Verbatim SecretText = iota // the bytes of the text are the key
 	HexText
-	Base64Text // padded standard base64; a public key of ECDSA or RSA in SPKI DER, or in a certificate: the lines of a PEM file, joined
+	Base64Text // padded standard base64; an ECDSA or RSA public key is SPKI DER or a certificate: the lines of a PEM file between BEGIN and END, joined
 )
 
-// Algorithm makes signatures. The zero Algorithm is [HMACSHA256].
+// Algorithm is a signature algorithm. The zero Algorithm stands for
+// [HMACSHA256].
 type Algorithm struct{ of *algorithm }
 
 // The algorithms. Do not assign to them. They are variables so that a program
-// links only what it names: a program that uses HMAC links no parser for public
-// keys.
+// links only the algorithms that it names. For example, a program that uses
+// only HMAC links no parser for public keys.
 //
 //nolint:gochecknoglobals // constants
 var (
@@ -216,7 +221,7 @@ var (
 	ECDSAP256  = Algorithm{&ecdsaP256} // over SHA-256, with the signature in ASN.1 DER
 	RSASHA256  = Algorithm{&rsaSHA256} // PKCS #1 v1.5
 	RSASHA512  = Algorithm{&rsaSHA512} // PKCS #1 v1.5
-	SHA256     = Algorithm{&plainHash} // needs a Content that ends with {secret}; weaker than an HMAC, for senders that have nothing better
+	SHA256     = Algorithm{&plainHash} // needs a Content that ends with {secret}; weaker than an HMAC, for senders that offer nothing better
 )
 
 // Scheme checks the template and returns a scheme. The error lists every
@@ -229,8 +234,8 @@ func (t Template) Scheme() (core.Scheme, error) {
 	return s, nil
 }
 
-// must is for schemes of this package whose templates depend on no argument. A
-// mistake in one is a bug that every test of the scheme finds.
+// must is for schemes in this package whose templates depend on no argument. A
+// mistake in such a template is a bug that every test of the scheme finds.
 func must(t Template) *templated {
 	s, err := t.build()
 	if err != nil {
@@ -239,7 +244,7 @@ func must(t Template) *templated {
 	return s
 }
 
-// fromSettings is for schemes whose template contains arguments of the program.
+// fromSettings is for schemes whose template contains the caller's arguments.
 // [core.New] reports a mistake in them, so constructors need no error result.
 func fromSettings(t Template) core.Scheme {
 	s, err := t.build()
@@ -249,8 +254,8 @@ func fromSettings(t Template) core.Scheme {
 	return s
 }
 
-// unusable is the scheme of a constructor that failed. It rejects everything
-// with err.
+// unusable is the scheme that a constructor returns on failure. It rejects
+// everything with err.
 type unusable struct {
 	name string
 	err  error
@@ -263,14 +268,14 @@ func (u unusable) ParseKey(string) (core.VerifyKey, error)         { return nil,
 func (u unusable) ReadHeader(*core.Request, *core.Attempt) error   { return u.err }
 func (u unusable) ReadBody(_ *core.Request, _ *core.Attempt) error { return u.err }
 
-// build checks everything at start-up, and collects all mistakes. So requests
-// need no checks of the template.
+// build checks the whole template at startup, and collects all mistakes. So
+// requests need no checks of the template.
 func (t Template) build() (*templated, error) {
 	s := &templated{t: t, label: strings.TrimRight(t.Label, "=,:")}
 	var mistakes []error
 	fail := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
 
-	// Names are parts of store keys and metrics, so their alphabet is small.
+	// Names are part of store keys and metrics, so few characters are allowed.
 	if t.Name == "" || strings.ContainsFunc(t.Name, func(r rune) bool {
 		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
 	}) {
@@ -323,13 +328,13 @@ func (t Template) build() (*templated, error) {
 		}
 	}
 	mistakes = append(mistakes, s.checkKeys()...)
-	// From here on the parts are known; the following checks depend on them.
+	// The following checks depend on the parts, which are known from here on.
 	s.front = s.inFront()
 	s.outlined()
 	if len(t.More) > 0 {
 		s.moreOf = commonPrefix(t.More)
 	}
-	// The important check: without it, one signature could fit two messages.
+	// This is the important check: without it, one signature could fit two messages.
 	for _, m := range s.ambiguous() {
 		fail("Content: %s", m)
 	}
@@ -344,8 +349,8 @@ func (t Template) build() (*templated, error) {
 	return s, nil
 }
 
-// checkKeys finds a {secret} under an algorithm with public keys, and a plain
-// hash without one. It also finds a SecretText that cannot hold a public key.
+// checkKeys finds a {secret} with a public-key algorithm, and a plain hash
+// without a {secret}. It also finds a SecretText that cannot hold a public key.
 func (s *templated) checkKeys() (mistakes []error) {
 	algorithm := s.t.Algorithm.is()
 	private := algorithm.public != nil
@@ -385,7 +390,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 	if s.has(partID) && t.ID.none() {
 		mistakes = append(mistakes, errors.New("the content has {id}, but ID does not say where it stands"))
 	}
-	// core compares contents with at most two varying parts left out, the timestamp and the nonce.
+	// core compares contents without at most two varying parts: the timestamp and the nonce.
 	switch n := t.Nonce; {
 	case s.has(partNonce) != !n.none():
 		mistakes = append(mistakes, errors.New("the Nonce must be signed: Content has {nonce} if and only if Nonce says where it stands"))
@@ -425,8 +430,7 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	if t.ID.inBody() && !s.has(partBody) && !s.has(partID) {
 		mistakes = append(mistakes, errors.New("the body has the ID but is not signed, and Content lacks {id}"))
 	}
-	// Unsigned members could be changed by anybody, and without a signed id nothing compares
-	// attempts.
+	// Anyone could change unsigned members, and without a signed id, attempts are not compared.
 	if len(t.Stable) > 0 && (!s.has(partBody) || !s.signsID() || slices.ContainsFunc(t.Stable, func(f Field) bool { return !f.inBody() })) {
 		mistakes = append(mistakes, errors.New("the Stable members belong to a signed id, and each stands in a signed JSON body"))
 	}
@@ -468,7 +472,7 @@ func (s *templated) readURL() error {
 	if err != nil {
 		return err
 	}
-	// The body and the address must not share a border that a request can move.
+	// A request must not be able to move the boundary between the body and the URL.
 	if s.mustBeWhole() {
 		u.exact()
 	}
@@ -477,9 +481,9 @@ func (s *templated) readURL() error {
 }
 
 // mustBeWhole reports whether the request must not determine any part of the
-// address. Otherwise an attacker could move a part of the body into the address
-// under one signature. Only a line break clearly ends an address, because none
-// can contain one.
+// URL. Otherwise an attacker could move a part of the body into the URL under
+// the same signature. Only a line break clearly ends a URL, because no URL can
+// contain one.
 func (s *templated) mustBeWhole() bool {
 	i := s.index(partURL)
 	if i+1 == len(s.parts) {
@@ -488,14 +492,14 @@ func (s *templated) mustBeWhole() bool {
 	return s.parts[i+1].literal == "" || s.parts[i+1].literal[0] != '\n' || s.index(partBody) < i
 }
 
-// address is the public address of an endpoint.
+// address is an endpoint's public URL.
 type address struct {
 	text  string
-	path  bool // text has a path, so requests only add a query
+	path  bool // text has a path, so requests add only a query
 	query bool // text is complete, so requests add nothing
 }
 
-// publicURL parses the public address of an endpoint.
+// publicURL parses an endpoint's public URL.
 func publicURL(text string) (address, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -507,10 +511,10 @@ func publicURL(text string) (address, error) {
 	return address{text, u.Path != "", u.RawQuery != "" || u.ForceQuery}, nil
 }
 
-// exact makes the configured text the whole address.
+// exact makes the configured text the complete URL.
 func (a *address) exact() { a.path, a.query = true, true }
 
-// write appends the public address of r to c. It returns false if r cannot have
+// write appends the public URL of r to c. It returns false if r cannot have
 // been sent to this endpoint.
 func (a *address) write(r *core.Request, c *core.Content) bool {
 	base, rest, ok := a.of(r)
@@ -519,11 +523,11 @@ func (a *address) write(r *core.Request, c *core.Content) bool {
 	return ok
 }
 
-// of returns the public address of r in two parts: base is configured, and rest
+// of returns the public URL of r in two parts: base is configured, and rest
 // comes from the request.
 func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	target := r.URL
-	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form: a proxy may send it, and its host is not trusted
+	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form: a proxy may send it; its host is not trusted
 		target = target[i+3:]
 		target = target[max(strings.IndexByte(target, '/'), 0):]
 	}
@@ -532,7 +536,8 @@ func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	}
 	path, query, has := strings.Cut(target, "?")
 	switch {
-	// The signed address is the configured one, with its spelling. The query is only compared.
+	// The signed URL is the configured one, in its configured spelling. The request's query is only
+	// compared.
 	case a.query:
 		_, own, _ := strings.Cut(a.text, "?")
 		return a.text, "", query == own

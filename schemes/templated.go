@@ -24,13 +24,13 @@ const (
 // templated implements [Template].
 type templated struct {
 	t     Template
-	label string // Label without its final sign
+	label string // Label without its final separator
 	parts []part
-	place [partValue + 1]int // position of each kind in parts, counted from 1; zero: absent
-	front int                // number of leading parts that need no body
+	place [partValue + 1]int // the position of each kind in parts, counted from 1; zero: absent
+	front int                // the number of leading parts that need no body
 	url   address
 
-	moreOf  string // common prefix of the headers in t.More
+	moreOf  string // the common prefix of the headers in t.More
 	batches bool   // the path of the id has an index
 
 	outline outline  // the values to read from the body
@@ -41,11 +41,12 @@ type templated struct {
 	}
 }
 
-// outlined builds the outline, once for a scheme. So one pass over a body finds
+// outlined builds the outline, once per scheme. So one pass over a body finds
 // all its values.
 func (s *templated) outlined() {
 	o, t := &s.outline, &s.t
-	// Only the id asks for other elements: a second event in the body matters for identity alone.
+	// Look for other elements only for the id, since a second event in the body matters only for
+	// identity.
 	s.at.id, s.at.timestamp = o.add(t.ID.path, false, true), o.add(t.Timestamp.path, false, false)
 	if t.Signature.inBody() {
 		for _, f := range append([]Field{t.Signature}, t.More...) {
@@ -63,9 +64,9 @@ func (s *templated) Stamping() core.Stamping { return s.t.Stamping }
 // Facts implements [core.Describer].
 func (s *templated) Facts() core.Facts { return s.facts(s, nil) }
 
-// facts returns the facts of outer, which is s or embeds it. prepare is for a
+// facts returns the facts of outer, which is s or embeds s. prepare is for a
 // scheme that signs more than its template describes. It adds the missing
-// values to a request before Sign signs it. It may be nil.
+// values to a request before Sign signs the request. prepare may be nil.
 func (s *templated) facts(outer core.Scheme, prepare func(*signing)) core.Facts {
 	f := core.Facts{
 		Past: s.t.Past, Future: s.t.Future, FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.is().public != nil,
@@ -89,7 +90,7 @@ func (s *templated) facts(outer core.Scheme, prepare func(*signing)) core.Facts 
 	return f
 }
 
-// commonPrefix returns the longest common prefix of the names of headers.
+// commonPrefix returns the longest common prefix of the header names.
 func commonPrefix(headers []Field) string {
 	prefix := headers[0].header
 	for _, f := range headers[1:] {
@@ -131,8 +132,8 @@ func (s *templated) identity() string {
 	}
 }
 
-// byBody is the content of a scheme that signs only the body.
-// [core.Facts].IdentifiedBy has the same text for it.
+// byBody is the content of a scheme that signs only the body. It is also the
+// [core.Facts].IdentifiedBy of such a scheme.
 const byBody = "{body}"
 
 // jsonPointer returns a path in the form of RFC 6901.
@@ -171,7 +172,7 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 	if err := s.readUnsigned(r.Header, a); err != nil {
 		return err
 	}
-	// Write these parts now. They may have errors, and those should cost no read of the body.
+	// Write these parts now, so that an error in them is found before the body is read.
 	for i := range s.front {
 		if err := s.write(i, stamp, r, a); err != nil {
 			return err
@@ -212,7 +213,7 @@ func (s *templated) write(i int, stamp string, r *core.Request, a *core.Attempt)
 			return err
 		}
 		if p.kind == partNonce {
-			a.Content.WriteTime(value) // it differs between attempts, as the timestamp does
+			a.Content.WriteTime(value) // the nonce differs between attempts, as the timestamp does
 		} else {
 			a.Content.WriteString(value)
 		}
@@ -222,8 +223,8 @@ func (s *templated) write(i int, stamp string, r *core.Request, a *core.Attempt)
 }
 
 // outside returns the value of a field outside the body. The value must be
-// present exactly once: with two of them, two readers could each take another
-// one.
+// present exactly once, because with two values, two parsers could each take a
+// different one.
 func (f *Field) outside(r *core.Request, list string) (string, error) {
 	if f.query == "" {
 		return f.inHeader(r.Header, list)
@@ -232,7 +233,8 @@ func (f *Field) outside(r *core.Request, list string) (string, error) {
 	value, found := "", false
 	for pair := range strings.SplitSeq(query, "&") {
 		key, text, _ := strings.Cut(pair, "=")
-		// Compare the decoded name, or an escaped spelling of it could hide a second value.
+		// Compare the decoded name, because otherwise an escaped spelling could hide a second
+		// value.
 		if key, err := url.QueryUnescape(key); err != nil || key != f.query {
 			continue
 		}
@@ -255,8 +257,8 @@ func (f *Field) present(r *core.Request) (string, bool) {
 	return text, err == nil
 }
 
-// readID reads an id from outside the body that is signed, or that is only for
-// logs.
+// readID reads an id from outside the body. The id is signed, or serves only
+// for logs.
 func (s *templated) readID(r *core.Request, a *core.Attempt) error {
 	f := &s.t.ID
 	signed := s.has(partID)
@@ -267,7 +269,7 @@ func (s *templated) readID(r *core.Request, a *core.Attempt) error {
 	if err == nil {
 		err = s.setID(id, a)
 	}
-	// An id that is only for logs never makes a message malformed.
+	// An id that serves only for logs never makes a message malformed.
 	if err != nil && signed {
 		return err
 	}
@@ -298,7 +300,7 @@ func (s *templated) readUnsigned(h core.Header, a *core.Attempt) error {
 }
 
 // unsigned returns an unsigned value, or "" if it is absent. An empty value is
-// an error: it must not look like an absent one.
+// an error, because it must not look like an absent one.
 func (f *Field) unsigned(h core.Header, list string) (string, error) {
 	text, found, err := f.once(lines(h, f.header), list)
 	switch {
@@ -326,7 +328,8 @@ func (f *Field) name() string {
 	}
 }
 
-// setID stores an id that is part of the signed text, or that is only for logs.
+// setID stores an id that is part of the signed text, or that serves only for
+// logs.
 func (s *templated) setID(id string, a *core.Attempt) error {
 	switch {
 	case !visible(id):
@@ -351,7 +354,7 @@ func visible[T string | []byte](id T) bool {
 		return false
 	}
 	for i := range len(id) {
-		// No space: some logs and headers split there.
+		// A space is not allowed, because some logs and headers split there.
 		if id[i] <= ' ' || id[i] > '~' {
 			return false
 		}
@@ -359,8 +362,8 @@ func visible[T string | []byte](id T) bool {
 	return true
 }
 
-// readSignatures collects the signatures with our label. It skips the others
-// here, so they cost nothing later.
+// readSignatures collects the signatures with our label. It skips other
+// signatures here, so they cost nothing later.
 func (s *templated) readSignatures(r *core.Request, a *core.Attempt) error {
 	if s.t.Signature.query != "" {
 		return s.readSignatureQuery(r, a)
@@ -368,8 +371,8 @@ func (s *templated) readSignatures(r *core.Request, a *core.Attempt) error {
 	if err := s.readSignatureHeader(s.t.Signature.header, lines(r.Header, s.t.Signature.header), a); err != nil {
 		return err
 	}
-	// Some senders have many headers for keys in rotation. Count first how many of them a request
-	// has, in one pass over its headers, and stop after the last one.
+	// Some senders have many headers for keys in rotation. First count how many of these headers
+	// the request has, in one pass over its headers, and then stop after the last one.
 	left := len(s.t.More)
 	if h, ok := r.Header.(http.Header); ok && left > fewHeaders {
 		left = 0
@@ -414,13 +417,13 @@ func (s *templated) readSignatureQuery(r *core.Request, a *core.Attempt) error {
 }
 
 func (s *templated) readSignatureHeader(header string, values []string, a *core.Attempt) error {
-	// Without a list, a second header is unexpected: the sender sends one.
+	// Without a list, a second header is unexpected, since the sender sends one.
 	if len(values) > 1 && s.t.List == "" {
 		return malformed(header + " appears " + strconv.Itoa(len(values)) + " times: cannot tell which one counts")
 	}
 	size, item := 0, 0
 	for _, v := range values {
-		// Bound the work before verification: strangers send these headers.
+		// Limit the work before verification, since strangers send these headers.
 		if size += len(v); size > maxSignatureBytes {
 			return malformed("more than " + strconv.Itoa(maxSignatureBytes) + " bytes of signatures")
 		}
@@ -431,7 +434,8 @@ func (s *templated) readSignatureHeader(header string, values []string, a *core.
 			}
 			item++
 			text, ok := cutKey(entry, s.t.Label)
-			// Without a label, the entries of timestamp and id would look like signatures.
+			// If Label is empty, the entries with the timestamp and the id would look like
+			// signatures.
 			if !ok || text == "" || s.t.Timestamp.isEntry(header, entry, item) || s.t.ID.isEntry(header, entry, item) {
 				continue
 			}
@@ -454,8 +458,8 @@ func (f *Field) isEntry(header, entry string, item int) bool {
 	return item == f.item || f.key != "" && keyed
 }
 
-// cutKey returns the text after key in an entry of a list. It trims spaces on
-// both sides.
+// cutKey returns the text after key in a list entry. It trims spaces on both
+// sides.
 func cutKey(entry, key string) (string, bool) {
 	for entry != "" && entry[0] == ' ' {
 		entry = entry[1:]
@@ -481,8 +485,8 @@ func cutEntry(v, separator string) (entry, rest string, more bool) {
 	return v, "", false
 }
 
-// lines returns the values of a header with a canonical name. The map lookup is
-// cheaper than Values, which checks the name each time.
+// lines returns the values of a header with a canonical name. A map lookup is
+// cheaper than Values, which checks the name on each call.
 func lines(h core.Header, name string) []string {
 	if m, ok := h.(http.Header); ok {
 		return m[name]
@@ -490,16 +494,16 @@ func lines(h core.Header, name string) []string {
 	return h.Values(name)
 }
 
-// valuesOf is lines for a name in any case. Unlike http.CanonicalHeaderKey, it
-// does not allocate for names of up to 64 bytes.
+// valuesOf is lines for a name that need not be canonical. Unlike
+// http.CanonicalHeaderKey, it does not allocate for names of up to 64 bytes.
 func valuesOf(h core.Header, name string) []string {
 	m, ok := h.(http.Header)
-	// On the stack; the map lookup with a converted key does not allocate either.
+	// This is on the stack, and the map lookup with a converted key does not allocate either.
 	var canonical [64]byte
 	if !ok || len(name) > len(canonical) {
 		return h.Values(name)
 	}
-	first := true // the next byte begins a word
+	first := true // whether the next byte begins a word
 	for i := range len(name) {
 		c := name[i]
 		switch {
@@ -541,10 +545,10 @@ func single(h core.Header, name string) (string, error) {
 }
 
 // once returns the value of the field in the values of its header. The value
-// may be absent, but occurring twice is an error.
+// may be absent, but must not occur twice.
 func (f *Field) once(values []string, list string) (text string, found bool, err error) {
 	switch {
-	// A proxy may have added one, and another reader may take the other.
+	// A proxy may have added a value, and another parser may take that one.
 	case f.whole() && len(values) > 1:
 		return "", false, malformed(f.header + " appears " + strconv.Itoa(len(values)) + " times: cannot tell which one counts")
 	case f.whole() && len(values) == 1:
@@ -574,19 +578,19 @@ func (f *Field) once(values []string, list string) (text string, found bool, err
 }
 
 func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
-	// Look at the bytes, not at Content-Encoding: the header is not signed, and a proxy may drop
-	// it.
+	// Check the bytes and not Content-Encoding, because that header is not signed and a proxy may
+	// drop it.
 	if s.t.Gunzip && bytes.HasPrefix(r.Body, []byte(gzipMagic)) {
 		body, err := gunzip(r.Body)
 		if err != nil {
 			return err
 		}
-		// Change a copy: the handler gets the body as it arrived.
+		// Change a copy, since the handler gets the body as it arrived.
 		plain := *r
 		plain.Body, r = body, &plain
 		a.BodySigned = false
 	}
-	// On the stack for all schemes of this package, so reading an unverified body allocates
+	// This is on the stack for all schemes in this package, so parsing an unverified body allocates
 	// nothing.
 	var places [fewFields]place
 	found := s.outline.read(r.Body, places[:])
@@ -599,7 +603,8 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 		case partBody:
 			s.writeBody(r.Body, &found, a)
 		case partMethod:
-			// Other characters would blur the border between the method and the next part.
+			// Other characters would make the boundary between the method and the next part
+			// ambiguous.
 			if !isMethod(r.Method) {
 				return malformed("the method has characters that are not capital letters")
 			}
@@ -628,14 +633,14 @@ const (
 	maxRatio     = 64
 )
 
-// gunzip decompresses a body that is not verified yet, so size and ratio of the
-// result are bounded.
+// gunzip decompresses a body that is not verified yet, so it limits the size of
+// the result and the compression ratio.
 func gunzip(body []byte) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return nil, malformed("the body begins like gzip, but cannot be decompressed")
 	}
-	limit := min(maxGunzipped, len(body)*maxRatio+4<<10) // an attacker must not cause much work with few bytes; 4 KiB more, because tiny bodies compress well
+	limit := min(maxGunzipped, len(body)*maxRatio+4<<10) // an attacker must not cause much work with few bytes; 4 KiB more is allowed, because tiny bodies compress well
 	plain, err := io.ReadAll(io.LimitReader(z, int64(limit)+1))
 	switch {
 	case err != nil:
@@ -656,9 +661,10 @@ func (s *templated) readStamp(r *core.Request, found *contents) (string, error) 
 }
 
 // writeBody appends the body to the signed content. If the timestamp is in the
-// body, it marks those bytes as the time: they differ between attempts.
+// body, writeBody marks its bytes as the time, since they differ between
+// attempts.
 func (s *templated) writeBody(body []byte, found *contents, a *core.Attempt) {
-	// Two attempts differ in these bytes, so they must not become part of the identity.
+	// These bytes differ between attempts, so they must not become part of the identity.
 	if s.at.timestamp != 0 && !s.t.bodyless {
 		if from, to, ok := found.placeOf(body, s.at.timestamp); ok {
 			a.Content.WriteBody(body[:from])
@@ -702,7 +708,8 @@ func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) erro
 		}
 	}
 	if a.IDSigned {
-		// Only a signed id needs a comparison: without one, the content itself is the identity.
+		// Only a signed id requires this comparison. Without a signed id, the content itself is the
+		// identity.
 		s.readStable(body, found, a)
 	} else {
 		a.Indistinct = s.indistinct(a.Unsigned)
@@ -710,14 +717,14 @@ func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) erro
 	return nil
 }
 
-// indistinct reports whether an equal message may be another event. That is so
-// if the sender has no delivery id or topic that distinguishes them, or if this
-// request lost it.
+// indistinct reports whether an equal message may be another event. That is the
+// case if the sender has no delivery id or topic that distinguishes events, or
+// if this request lacks it.
 func (s *templated) indistinct(unsigned []string) bool {
 	return s.t.Indistinct && (len(unsigned) == 0 || unsigned[0] == "")
 }
 
-// readStable stores the members that are equal in all attempts of an event.
+// readStable stores the members that are equal in all attempts for an event.
 func (s *templated) readStable(body []byte, found *contents, a *core.Attempt) {
 	some := false
 	for _, at := range s.at.stable {
@@ -726,14 +733,14 @@ func (s *templated) readStable(body []byte, found *contents, a *core.Attempt) {
 		a.Stable = append(a.Stable, value)
 	}
 	if !some {
-		// None is present: then all signed content must agree, so an empty list is needed.
+		// None is present, so all signed content must agree, which an empty list stands for.
 		a.Stable = a.Stable[:0]
 	}
 }
 
 // readBodyID stores the id from the body, which the signature covers. A bad id
-// does not make the message malformed here: a challenge needs none. core
-// reports Unidentified after verification.
+// does not make the message malformed here, because a challenge needs no id.
+// core reports Unidentified after verification.
 func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	path := s.t.ID.path
 	// An id identifies only one of several events.

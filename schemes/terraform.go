@@ -2,15 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Terraform is the scheme of HCP Terraform's notifications:
-// X-Tfe-Notification-Signature, HMAC-SHA512 of the body in hexadecimal under
-// the token of the notification. The body identifies the message. No document
-// says that two events have different bodies, so a redelivery is not
-// acknowledged. No time of an attempt is signed. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// Terraform returns the scheme for HCP Terraform's notifications. The
+// X-Tfe-Notification-Signature header holds the hex-encoded HMAC-SHA512 of the
+// body under the notification's token. The body identifies the message. Whether
+// two events can have the same body is unknown, so a redelivery is not
+// acknowledged. Attempts have no signed timestamp. This scheme has not been
+// tested against an official library or a published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at
 // developer.hashicorp.com/terraform/cloud-docs/api-docs/notification-configurations.
 func Terraform() core.Scheme {
 	return must(Template{

@@ -2,13 +2,14 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// TikTok is the scheme of TikTok: t and s in Tiktok-Signature, HMAC-SHA256 of
-// "t.body" under the client secret. No id is signed, so each attempt is a
-// message of its own. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// TikTok returns the scheme for TikTok webhooks. In the Tiktok-Signature
+// header, t is the timestamp and s is the hex-encoded HMAC-SHA256 of "t.body"
+// under the client secret. No id is signed, so each attempt counts as a
+// separate message. This scheme has not been tested against an official library
+// or a published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at developers.tiktok.com/doc/webhooks-verification.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at developers.tiktok.com/doc/webhooks-verification.
 func TikTok() core.Scheme {
 	return must(Template{
 		Name: "tiktok", Signature: Header("Tiktok-Signature"), List: ",", Label: "s=",

@@ -15,13 +15,13 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// DangerouslyReplayableToken is for a sender that sends a secret in a header
-// instead of signing. header names that header, and prefix is the text before
-// the secret, as in "Bearer ". name is as in [Template].
+// DangerouslyReplayableToken returns a scheme for a sender that sends a secret
+// in a header instead of signing. header names that header, and prefix is the
+// text before the secret, such as "Bearer ". name is as in [Template].
 //
-// Whoever captures one request has the secret. Neither the body nor the time is
-// signed. Nothing distinguishes messages, so the handler runs for each attempt.
-// If the sender also offers signatures, use those.
+// Anyone who captures one request has the secret. Neither the body nor the time
+// is signed. Nothing distinguishes messages, so the handler runs for each
+// attempt. If the sender also offers signatures, use those.
 func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 	t := token{name: name, field: Header(header), prefix: prefix}
 	if name == "" || header == "" {
@@ -30,10 +30,10 @@ func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 	return t
 }
 
-// DangerouslyReplayableBasicAuth is for a sender that uses HTTP basic
-// authentication, as Postmark and Chargebee do; see
-// [DangerouslyReplayableToken]. The secret is the name and the password, as in
-// "name:password". name is as in [Template].
+// DangerouslyReplayableBasicAuth returns a scheme for a sender that uses HTTP
+// basic authentication, as Postmark and Chargebee do: see
+// [DangerouslyReplayableToken]. The secret is the user name and the password,
+// as in "name:password". name is as in [Template].
 func DangerouslyReplayableBasicAuth(name string) core.Scheme {
 	if name == "" {
 		return unusable{name, errors.New("it needs a name for its scheme")}
@@ -54,20 +54,21 @@ func (basicAuth) ParseKey(text string) (core.VerifyKey, error) {
 	return tokenKey{tokenEquals(base64.StdEncoding.EncodeToString([]byte(text)))}, nil
 }
 
-// DangerouslyReplayableGitLabToken is for GitLab's secret token,
-// X-Gitlab-Token; see [DangerouslyReplayableToken]. GitLab's signing token is
-// the Standard Webhooks scheme, core's default: prefer it where GitLab offers
-// it. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// DangerouslyReplayableGitLabToken returns the scheme for GitLab's secret token
+// in X-Gitlab-Token: see [DangerouslyReplayableToken]. With a signing token,
+// GitLab uses the Standard Webhooks scheme, which is core's default. Prefer a
+// signing token where GitLab offers it. This scheme has not been tested against
+// an official library or a published test vector.
 func DangerouslyReplayableGitLabToken() core.Scheme {
 	return token{name: "gitlab-token", field: Header("X-Gitlab-Token"), id: Header("Idempotency-Key")}
 }
 
-// DangerouslyReplayableOkta is for Okta's event hooks, which send a secret in
-// Authorization; see [DangerouslyReplayableToken]. The secret is the whole
-// value of the header. handshake says whether the endpoint responds to the GET
-// request by which Okta verifies it. The route must accept GET as well. Neither
-// a library of the sender nor a published vector confirms this scheme.
+// DangerouslyReplayableOkta returns the scheme for Okta event hooks, which send
+// a secret in the Authorization header: see [DangerouslyReplayableToken]. The
+// secret is the whole value of the header. handshake says whether the endpoint
+// responds to the GET request with which Okta verifies it. The route must
+// accept GET as well. This scheme has not been tested against an official
+// library or a published test vector.
 func DangerouslyReplayableOkta(handshake Handshake) core.Scheme {
 	return okta{token{name: "okta", field: Header("Authorization")}, handshake}
 }
@@ -93,11 +94,12 @@ func (o okta) answer(r *core.Request) *core.Answer {
 	return answerJSON(map[string]string{"verification": challenge[0]})
 }
 
-// DangerouslyReplayableGraph is for Microsoft Graph's change notifications,
-// whose items each repeat the secret as clientState; see
-// [DangerouslyReplayableToken]. All items must have it. handshake says whether
-// the endpoint responds to the validation request, which has a validationToken.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// DangerouslyReplayableGraph returns the scheme for Microsoft Graph change
+// notifications, in which each item repeats the secret as clientState: see
+// [DangerouslyReplayableToken]. All items must have the secret. handshake says
+// whether the endpoint responds to the validation request, which has a
+// validationToken. This scheme has not been tested against an official library
+// or a published test vector.
 func DangerouslyReplayableGraph(handshake Handshake) core.Scheme {
 	return graph{token{name: "graph"}, handshake}
 }
@@ -137,7 +139,7 @@ func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
 	if err := json.Unmarshal(r.Body, &body); err != nil || len(body.Value) == 0 {
 		return malformed("the body is no list of notifications")
 	}
-	// Every item must carry the token, so that none vouches for another.
+	// Every item must have the token, so that no item vouches for another.
 	for _, item := range body.Value {
 		if item.ClientState == "" || item.ClientState != body.Value[0].ClientState {
 			return malformed("not all notifications have one clientState")
@@ -147,11 +149,11 @@ func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// DangerouslyReplayableEventGrid is for Azure Event Grid, whose requests have
-// the secret in a parameter of the registered URL; see
-// [DangerouslyReplayableToken]. The endpoint responds to the validation of a
-// new subscription, which has the secret too. Neither a library of the sender
-// nor a published vector confirms this scheme.
+// DangerouslyReplayableEventGrid returns the scheme for Azure Event Grid, whose
+// requests have the secret in a parameter of the registered URL: see
+// [DangerouslyReplayableToken]. The endpoint responds to the validation request
+// for a new subscription, which also has the secret. This scheme has not been
+// tested against an official library or a published test vector.
 func DangerouslyReplayableEventGrid(parameter string) core.Scheme {
 	if parameter == "" {
 		return unusable{"eventgrid", errors.New("the name of the URL's parameter that holds the secret is missing")}
@@ -198,7 +200,7 @@ func answerEventGrid(_ context.Context, r *core.Request, _ *core.Message, _ core
 	return answerJSON(map[string]string{"validationResponse": events[0].Data.ValidationCode})
 }
 
-// token is a scheme whose sender sends the secret itself.
+// token is the scheme for a sender that sends the secret itself.
 type token struct {
 	name   string
 	field  Field
@@ -253,12 +255,12 @@ func (t token) ReadHeader(r *core.Request, a *core.Attempt) error {
 
 func (token) ReadBody(*core.Request, *core.Attempt) error { return nil }
 
-// tokenKey compares tokens in a time that depends on neither. The field is a
-// function, because fmt prints only the address of one.
+// tokenKey compares tokens in a time that does not depend on them. The field is
+// a function, because fmt prints only a function's address.
 type tokenKey struct{ equal func(text string) bool }
 
-// tokenEquals compares hashes, so the time does not depend on the length of the
-// token either.
+// tokenEquals compares hashes, so the time does not depend on the token's
+// length either.
 func tokenEquals(token string) func(string) bool {
 	want := sha256.Sum256([]byte(token))
 	return func(text string) bool {
@@ -268,7 +270,7 @@ func tokenEquals(token string) func(string) bool {
 }
 
 func (k tokenKey) Verify(_ context.Context, a *core.Attempt) (bool, error) {
-	// Compare all of them, so the time does not depend on which one matched.
+	// Compare with all tokens, so the time does not depend on which one matched.
 	found := false
 	for _, sig := range a.Signatures {
 		if sig.Label == tokenLabel && k.equal(sig.Text) {

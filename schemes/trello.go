@@ -6,17 +6,18 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Trello is the scheme of Trello: X-Trello-Webhook, HMAC-SHA1 in base64 of the
-// body and the callback address, under the secret of the app. address is the
-// complete address of the endpoint as registered.
+// Trello returns the scheme for Trello webhooks. The X-Trello-Webhook header
+// holds the base64-encoded HMAC-SHA1 of the body directly followed by the
+// callback URL, under the app's secret. address is the complete callback URL as
+// registered with Trello.
 //
-// Trello verifies the endpoint by HEAD when the webhook is created. handshake
-// says whether to respond; the route must accept HEAD as well.
+// Trello verifies the endpoint with a HEAD request when the webhook is created.
+// handshake says whether to respond. The route must accept HEAD as well.
 //
-// The body identifies the message. No document says that two events have
-// different bodies, so a redelivery is not acknowledged. No time of an attempt
-// is signed. Neither a library of the sender nor a published vector confirms
-// this scheme.
+// The body identifies the message. Whether two events can have the same body is
+// unknown, so a redelivery is not acknowledged. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
 func Trello(address string, handshake Handshake) core.Scheme {

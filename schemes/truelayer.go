@@ -11,21 +11,21 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// TrueLayer is the scheme of TrueLayer's webhooks: a detached JWS in
-// Tl-Signature, ES512 over the method, the path, the headers that the JWS
-// names, and the body. address is the public address of the endpoint, as in
-// [Template].URL. TrueLayer signs its path but no query, so a request must have
-// the query of address, or none.
+// TrueLayer returns the scheme for TrueLayer webhooks. The Tl-Signature header
+// holds a detached JWS that signs with ES512 the method, the path, the headers
+// that the JWS names, and the body. address is the endpoint's public URL, as in
+// [Template].URL. TrueLayer signs the path but not the query. So a request must
+// have the same query as address or, if address has none, no query.
 //
-// The secret is the address of TrueLayer's key set,
-// "https://webhooks.truelayer.com/.well-known/jwks", or that at
-// webhooks.truelayer-sandbox.com; see [KeySet]. It may be a public key on P-521
-// in base64, too. The address in the JWS, jku, is not used.
+// The secret is the URL of TrueLayer's key set,
+// "https://webhooks.truelayer.com/.well-known/jwks", or the same at
+// webhooks.truelayer-sandbox.com: see [KeySet]. The secret may also be a
+// base64-encoded P-521 public key. The URL in the JWS, jku, is not used.
 //
-// The event_id in the body identifies the message. X-Tl-Webhook-Timestamp must
-// be signed, but is not compared with the clock: no document says whether a
-// retry has a new timestamp. A path with and one without a final slash are two
-// different paths.
+// The event_id in the body identifies the message. The X-Tl-Webhook-Timestamp
+// header must be signed, but is not compared with the clock, because whether a
+// retry has a new timestamp is unknown. Paths with and without a final slash
+// are different.
 //
 // Source: TrueLayer/truelayer-signing at commit b0b46ff, and
 // www.npmjs.com/package/truelayer-signing/v/0.2.3, as of November 2026.
@@ -135,9 +135,9 @@ func checkSigned(names []string) error {
 
 // ReadBody implements [core.Scheme].
 //
-// The signed text has one line for the method with the path, and one for each
-// header that the JWS names. No line can contain a line break, so only one
-// place can be the beginning of the body.
+// The signed text has one line for the method and the path, and one for each
+// header that the JWS names. No line can contain a line break, so the body can
+// begin in only one place.
 func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 	token, ok := a.State.(*trueLayerToken)
 	if !ok {
@@ -173,7 +173,7 @@ func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// path returns the path of the public address, without the query.
+// path returns the path of the public URL, without the query.
 func (s *trueLayer) path(r *core.Request) (string, error) {
 	var whole core.Content
 	if !s.url.write(r, &whole) {

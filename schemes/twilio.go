@@ -12,27 +12,29 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Twilio is the scheme of Twilio's webhooks: X-Twilio-Signature, an HMAC in
-// base64. url is the public address of the endpoint as in [Template].URL.
-// Twilio signs some addresses with the default port and some without. Both
-// forms are accepted, and count as one message.
+// Twilio returns the scheme for Twilio webhooks. The X-Twilio-Signature header
+// holds a base64-encoded HMAC. url is the endpoint's public URL, as in
+// [Template].URL. Twilio signs some URLs with the default port and some without
+// it. Both forms are accepted, and count as the same message.
 //
-// The signature is HMAC-SHA1 under the auth token. A request signed with a
-// shared key says so in X-Twilio-Webhooks-Signature-Settings. If that header
-// names HMAC_SHA256, no other algorithm is accepted. Secrets may be the auth
-// token and shared keys together.
+// The signature is an HMAC-SHA1 under the auth token. A request that is signed
+// with a shared key says so in X-Twilio-Webhooks-Signature-Settings. If that
+// header names HMAC_SHA256, no other algorithm is accepted. The secrets may
+// include both the auth token and shared keys.
 //
-// For a form, Twilio signs the URL and the sorted parameters, with nothing
-// between name and value. So an attacker can resend "To=1" as "T=o1" under the
-// same signature. Message.BodySigned is therefore false, and the changed form
-// is still the same message. For any other body, Twilio signs the URL, which
-// then must end with bodySHA256. Pass url without it.
+// For a form, Twilio signs the URL and the sorted parameters, with no separator
+// between a name and its value. So an attacker can resend "To=1" as "T=o1"
+// under the same signature. Message.BodySigned is therefore false, and the
+// changed form counts as the same message. For any other body, Twilio signs the
+// URL, which then must end with the bodySHA256 parameter. Pass url without that
+// parameter.
 //
 // Two events may have the same signed text, as in a call menu that leads back
-// to itself. I-Twilio-Idempotency-Token is not signed. Together with the signed
-// text it identifies the message, within [core.Config].Repeats. Twilio executes
-// the response to a call. So a request with a CallSid is never acknowledged
-// with an empty body: it runs again. No time of an attempt is signed.
+// to itself. The I-Twilio-Idempotency-Token header is not signed. Together with
+// the signed text it identifies the message, up to the limit in
+// [core.Config].Repeats. Twilio executes the response to a call. So a request
+// with a CallSid is never acknowledged with an empty body: the handler runs
+// again. Attempts have no signed timestamp.
 //
 // Source: twilio/twilio-node, src/webhooks/webhooks.ts at commit 044e3f8, as of
 // November 2026.
@@ -50,7 +52,7 @@ func Twilio(url string) core.Scheme {
 		if err != nil {
 			return unusable{"twilio", err}
 		}
-		s.label = name // of signatures and keys, so a key never verifies a signature of the other algorithm
+		s.label = name // the label of signatures and keys, so a key never verifies a signature of the other algorithm
 		t.under[name] = s
 	}
 	t.templated = t.under[twilioSHA1]
@@ -58,7 +60,7 @@ func Twilio(url string) core.Scheme {
 	return t
 }
 
-// Twilio's names of the algorithms, and the header that has them.
+// Twilio's names for the algorithms, and the header that contains them.
 const (
 	twilioSHA1   = "HMAC_SHA1"
 	twilioSHA256 = "HMAC_SHA256"
@@ -70,7 +72,7 @@ type twilio struct {
 	*templated // the template with SHA-1, the default
 
 	under         map[string]*templated
-	origin, other string // the beginning of the signed text, and its other form; other is empty if there is none
+	origin, other string // the beginning of the signed text, and its other form, which is empty if there is none
 }
 
 // Facts implements [core.Describer].
@@ -82,7 +84,7 @@ func (t twilio) Facts() core.Facts {
 }
 
 // ParseKey implements [core.Scheme]. A secret may be a shared key or the auth
-// token, so it becomes a key for each algorithm.
+// token, so it becomes one key for each algorithm.
 func (t twilio) ParseKey(text string) (core.VerifyKey, error) {
 	k := twilioKey{origin: t.origin, other: t.other}
 	for _, s := range t.under {
@@ -104,9 +106,9 @@ func (t twilio) ReadHeader(r *core.Request, a *core.Attempt) error {
 	return t.under[name].ReadHeader(r, a)
 }
 
-// twilioAlgorithm reads the settings: "key=…,algorithm=HMAC_SHA256". They are
-// not signed. That is safe: with another algorithm, the signature does not
-// verify.
+// twilioAlgorithm reads the settings: "key=…,algorithm=HMAC_SHA256". The
+// settings are not signed. That is safe, because the signature does not verify
+// with another algorithm.
 func twilioAlgorithm(settings []string) (string, error) {
 	switch {
 	case len(settings) == 0:
@@ -136,8 +138,8 @@ func twilioAlgorithm(settings []string) (string, error) {
 }
 
 // twilioKey verifies both forms of the signed text. It never changes the
-// content of the attempt: that identifies the message, and must be the same for
-// both forms.
+// attempt's content, which identifies the message and must be the same for both
+// forms.
 type twilioKey struct {
 	keys          []core.VerifyKey // one for each algorithm
 	origin, other string
@@ -152,7 +154,7 @@ func (k twilioKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	// A separate attempt, so the content of a stays the identity.
+	// Use a separate attempt, so the content of a remains the identity.
 	form := core.Attempt{Signatures: a.Signatures}
 	form.Content.WriteString(k.other + rest)
 	return k.verify(ctx, &form)
@@ -167,9 +169,9 @@ func (k twilioKey) verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	return false, nil
 }
 
-// defaultPort returns scheme and host of an address. In other they gain or lose
-// the default port of the scheme. other is empty if the address has any other
-// port.
+// defaultPort returns the scheme and the host of a URL as origin. In other, the
+// scheme's default port is added or removed. other is empty if the URL has any
+// other port.
 func defaultPort(address string) (origin, other string) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	end := strings.IndexAny(rest, "/?")
@@ -197,12 +199,12 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	signed := *r
-	// Verify the address without the digest, which is not part of the configured URL.
+	// Verify the URL without the digest, which is not part of the configured URL.
 	signed.URL = target
 	if err := t.templated.ReadBody(&signed, a); err != nil {
 		return err
 	}
-	// Without a path, the rest could continue the port in the other form: ":443" and "0".
+	// If there is no path, the rest could continue the port of the other form: ":443" and "0".
 	if rest := a.Content.Bytes()[len(t.origin):]; len(rest) > 0 && rest[0] != '/' && rest[0] != '?' {
 		return malformed("the target of the request is no path")
 	}
@@ -248,8 +250,8 @@ func isForm(r *core.Request) bool {
 	return err == nil && kind == formType
 }
 
-// prepare selects the algorithm in the settings. If the body is not a form, it
-// adds the hash of the body to the URL, which is what Twilio signs.
+// prepare selects the algorithm in the settings. If the body is not a form,
+// prepare adds the body's hash to the URL, which is what Twilio signs.
 func (t twilio) prepare(s *signing) {
 	r := s.r
 	if name, err := twilioAlgorithm(r.Header.Values(twilioSettings)); err == nil {
@@ -263,16 +265,16 @@ func (t twilio) prepare(s *signing) {
 	}
 }
 
-// twilioCall is a parameter of every request that asks what a call does next.
-// Status reports of a call have it too, so those also run again.
+// twilioCall is a parameter of every request that asks what a call does next. A
+// call's status reports have it too, so the handler also runs again for those.
 const twilioCall = "CallSid"
 
 const bodySHA256 = "bodySHA256="
 
 // twilioDigest splits the digest, with its separator, from the end of the
 // request's URL, where Twilio puts it. Anywhere else it may be a form parameter
-// that a stranger chose. In the signed text, parameters follow the URL with
-// nothing between.
+// that a stranger chose, since in the signed text the parameters directly
+// follow the URL.
 func twilioDigest(url string) (target, sum string, err error) {
 	_, query, _ := strings.Cut(url, "?")
 	if !strings.Contains(query, bodySHA256) {

@@ -7,13 +7,15 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Twitch is the scheme of Twitch's EventSub: HMAC-SHA256 of message id,
-// timestamp and body, with nothing between; tolerance 10 minutes. The id, a
-// UUID, identifies the message. Twitch-Eventsub-Message-Type is not signed: use
-// the type in the body.
+// Twitch returns the scheme for Twitch's EventSub. The signature is the
+// hex-encoded HMAC-SHA256 of the message id, timestamp and body, without
+// separators. The tolerance is 10 minutes. The id, a UUID, identifies the
+// message. The Twitch-Eventsub-Message-Type header is not signed: use the type
+// in the body.
 //
-// The scheme responds to the signed challenge of a new subscription. Neither a
-// library of the sender nor a published vector confirms this scheme.
+// The scheme responds to the signed challenge of a new subscription. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
 // Source: twitchdev/eventsub-webhooks-node-sample, index.js at commit 6c2a8f5,
 // as of November 2026.
@@ -36,8 +38,8 @@ func (t twitch) Facts() core.Facts {
 	return f
 }
 
-// answerTwitch reads the state of the subscription in the body: the header with
-// the type of the message is not signed.
+// answerTwitch reads the subscription's state in the body, because the header
+// with the message type is not signed.
 func answerTwitch(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	if state, ok := find(r.Body, []string{"subscription", "status"}); !ok || string(state) != "webhook_callback_verification_pending" {
 		return nil

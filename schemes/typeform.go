@@ -2,10 +2,11 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Typeform is the scheme of Typeform's webhooks: Typeform-Signature, "sha256="
-// and HMAC-SHA256 of the body in base64. event_id in the body identifies the
-// message. No time of an attempt is signed. Neither a library of the sender nor
-// a published vector confirms this scheme.
+// Typeform returns the scheme for Typeform webhooks. The Typeform-Signature
+// header holds the base64-encoded HMAC-SHA256 of the body, after "sha256=".
+// event_id in the body identifies the message. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: www.typeform.com/developers/webhooks/secure-your-webhooks, as of
 // August 2026.

@@ -2,9 +2,10 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Webflow is the scheme of Webflow's webhooks: x-webflow-signature and
-// x-webflow-timestamp (milliseconds), HMAC-SHA256 of "timestamp:body". No id is
-// signed, so each attempt is a message of its own.
+// Webflow returns the scheme for Webflow webhooks. The x-webflow-signature
+// header holds the hex-encoded HMAC-SHA256 of "timestamp:body". The
+// x-webflow-timestamp header holds the timestamp in milliseconds. No id is
+// signed, so each attempt counts as a separate message.
 //
 // Source: webflow/js-webflow-api, src/wrapper/WebhooksClient.ts at commit
 // 010fff0, as of November 2026.

@@ -2,15 +2,15 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// WeChatPay is the scheme of WeChat Pay's API v3: Wechatpay-Signature, RSA with
-// SHA-256 over time, nonce and body, each followed by a line break, in base64.
-// The secret is the public key or the platform certificate that
-// Wechatpay-Serial names: the text between its BEGIN and END lines, without the
-// line breaks. WeChat Pay sometimes sends wrong signatures on purpose, to see
-// them rejected.
+// WeChatPay returns the scheme for WeChat Pay's API v3. The Wechatpay-Signature
+// header holds the base64-encoded RSA signature (SHA-256) of the timestamp,
+// nonce and body, each followed by a line break. The secret is the public key
+// or the platform certificate that Wechatpay-Serial names: the PEM text between
+// its BEGIN and END lines, without the line breaks. WeChat Pay sometimes sends
+// invalid signatures on purpose, to check that they are rejected.
 //
-// The notification's id in the body identifies the message. Its resource is
-// encrypted under the API key, and decrypting it is the handler's task.
+// The notification's id in the body identifies the message. The notification's
+// resource is encrypted under the API key, and the handler must decrypt it.
 //
 // Source: wechatpay-go 0.2.21 and pay.weixin.qq.com, as of November 2026.
 func WeChatPay() core.Scheme {

@@ -2,8 +2,9 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Whop is the scheme of Whop: Standard Webhooks with webhook-* headers. The key
-// is the text of the secret. The id identifies the message.
+// Whop returns the scheme for Whop webhooks, which follow Standard Webhooks
+// with webhook-* headers. The key is the text of the secret. The id identifies
+// the message.
 //
 // Source: www.npmjs.com/package/@whop/sdk/v/0.0.42, as of November 2026.
 func Whop() core.Scheme {

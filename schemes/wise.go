@@ -2,15 +2,16 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Wise is the scheme of Wise: X-Signature-SHA256, RSA with SHA-256 over the
-// body, in base64, under Wise's public key: one for the sandbox, one for
-// production. The secret is the text between the BEGIN and END lines of that
-// key, without the line breaks. The older X-Signature (SHA-1) is ignored.
+// Wise returns the scheme for Wise webhooks. The X-Signature-SHA256 header
+// holds the base64-encoded RSA signature (SHA-256) of the body. Wise has one
+// public key for the sandbox and one for production. The secret is one of these
+// keys: the PEM text between the BEGIN and END lines, without the line breaks.
+// The older X-Signature header (SHA-1) is ignored.
 //
-// The body identifies the message. No document says that two events have
-// different bodies, so a redelivery is not acknowledged. No time of an attempt
-// is signed. Neither a library of the sender nor a published vector confirms
-// this scheme.
+// The body identifies the message. Whether two events can have the same body is
+// unknown, so a redelivery is not acknowledged. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: docs.wise.com/features/webhooks-notifications/event-handling, as of
 // November 2026.

@@ -2,16 +2,17 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Wix is the scheme of Wix's webhooks: the body is a JWT with RS256. The secret
-// is the public key of your app in base64: the PEM text in the app's dashboard
-// between its BEGIN and END lines, without the line breaks.
+// Wix returns the scheme for Wix webhooks. The body is a JWT signed with RS256.
+// The secret is your app's base64-encoded public key: the PEM text in the app's
+// dashboard between its BEGIN and END lines, without the line breaks.
 //
-// The claim data is JSON text with eventType, instanceId and data, which is
-// JSON text again. The id in that identifies the message. Older events have no
-// id: then the token identifies the message, and a redelivery is not
-// acknowledged. iat is ignored, because no document says that it is the time of
-// an attempt; exp is checked. A token without an eventType is rejected, because
-// the same key signs other calls of Wix. The handler gets the token unchanged.
+// The data claim is JSON text with eventType, instanceId and an inner data
+// member, which is JSON text again. The id in the inner data identifies the
+// message. Older events have no id. Then the token identifies the message, and
+// a redelivery is not acknowledged. The exp claim is checked. The iat claim is
+// ignored, because whether it is the time of an attempt is unknown. A token
+// without an eventType is rejected, because Wix signs other calls with the same
+// key. The handler gets the token unchanged.
 //
 // Source: www.npmjs.com/package/@wix/sdk/v/1.21.16 and
 // dev.wix.com/docs/rest/articles/get-started/webhook-structure, as of November
@@ -40,7 +41,7 @@ func (s wix) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the JWT has no eventType in \"data\", so it is no webhook")
 	}
 	text, _ = event.text("data")
-	payload, _ := parseObject([]byte(text)) // if it is not an object, the event has no id
+	payload, _ := parseObject([]byte(text)) // if the payload is not an object, the event has no id
 	if id, ok := payload.text("id"); ok && visible(id) {
 		a.ID, a.IDSigned, a.Indistinct = id, true, false
 		a.Stable = append(a.Stable, untimed(token.claims))

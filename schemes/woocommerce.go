@@ -8,19 +8,21 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// WooCommerce is the scheme of WooCommerce's webhooks: X-WC-Webhook-Signature,
-// HMAC-SHA256 of the body in base64.
+// WooCommerce returns the scheme for WooCommerce's webhooks. The
+// X-WC-Webhook-Signature header holds the base64-encoded HMAC-SHA256 of the
+// body.
 //
-// A created and an updated order may have the same body, and the body of a
-// deleted resource is only its number. X-WC-Webhook-Delivery-ID and
-// X-WC-Webhook-Topic are not signed. Together with the body they identify the
-// message, within [core.Config].Repeats. Two deliveries of one webhook within a
-// second have the same delivery id. WooCommerce does not retry. No time of an
-// attempt is signed.
+// The body for a created order and the body for an updated order may be the
+// same, and the body for a deleted resource is only its number. The
+// X-WC-Webhook-Delivery-ID and X-WC-Webhook-Topic headers are not signed.
+// Together with the body they identify the message, up to the limit in
+// [core.Config].Repeats. Two deliveries of one webhook within a second have the
+// same delivery id. WooCommerce does not retry. Attempts have no signed
+// timestamp.
 //
-// With [AnswerHandshakes] the endpoint responds with 200 to the ping of a new
-// webhook: a form "webhook_id=N" without a signature. Neither a library of the
-// sender nor a published vector confirms this scheme.
+// With [AnswerHandshakes], the endpoint responds with a 200 to the ping for a
+// new webhook, an unsigned form "webhook_id=N". This scheme has not been tested
+// against an official library or a published test vector.
 func WooCommerce(handshake ...Handshake) core.Scheme {
 	return wooCommerce{must(Template{
 		Name: "woocommerce", Signature: Header("X-WC-Webhook-Signature"), Encoding: core.Base64,
@@ -42,13 +44,13 @@ func (w wooCommerce) Facts() core.Facts {
 	return f
 }
 
-// isPing recognizes a ping. A message has many X-WC-Webhook-* headers, the ping
-// none.
+// isPing recognizes a ping. A message has many X-WC-Webhook-* headers, and a
+// ping has none.
 func (w wooCommerce) isPing(r *core.Request) bool {
 	if !w.answers || r.Method != http.MethodPost || !hasType(r.Header, "application/x-www-form-urlencoded") {
 		return false
 	}
-	// Any of them marks a message, so a message without its signature is no ping.
+	// Any of these headers marks a message, so a message without its signature is not a ping.
 	for name := range r.Header.Clone() {
 		if strings.HasPrefix(name, "X-Wc-Webhook-") {
 			return false

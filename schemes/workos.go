@@ -6,8 +6,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// WorkOS is the scheme of WorkOS's webhooks: t (milliseconds) and v1 in
-// WorkOS-Signature, HMAC-SHA256 of "t.body", 3 minutes. The event's id in the
+// WorkOS returns the scheme for WorkOS webhooks. In the WorkOS-Signature
+// header, t is the timestamp in milliseconds and v1 is the hex-encoded
+// HMAC-SHA256 of "t.body". The tolerance is 3 minutes. The event's id in the
 // body identifies the message.
 //
 // Source: workos/workos-node, src/common/crypto/signature-provider.ts at commit

@@ -7,19 +7,20 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// X is the scheme of X's (Twitter's) webhooks: HMAC-SHA256 of the body in
-// base64, in X-Twitter-Webhooks-Signature-OAuth2 under the client secret of
-// OAuth 2.0, and in X-Twitter-Webhooks-Signature under the consumer secret. One
-// of them is enough. Of two secrets, list the one of OAuth 2.0 first. The body
-// identifies the message.
+// X returns the scheme for X (Twitter) webhooks. The signature is the
+// base64-encoded HMAC-SHA256 of the body. The
+// X-Twitter-Webhooks-Signature-OAuth2 header holds it under the OAuth 2.0
+// client secret, and the X-Twitter-Webhooks-Signature header under the consumer
+// secret. One of these signatures is enough. If you configure both secrets,
+// list the OAuth 2.0 client secret first. The body identifies the message.
 //
-// X verifies the endpoint by GET with a crc_token, when the webhook is created
-// and about every half hour. The response is the HMAC of the token under the
-// first secret, and handshake says whether to send it. The route must accept
-// GET as well. Nobody can get the signature of a message that way. Only short
-// tokens of letters, digits, - and _ are signed, and a body that does not begin
-// with { is rejected. Neither a library of the sender nor a published vector
-// confirms this scheme.
+// X verifies the endpoint with a GET request that has a crc_token, when the
+// webhook is created and about every half hour. The response is the HMAC of the
+// token under the first secret, and handshake says whether to send it. The
+// route must accept GET as well. An attacker cannot use the token to get the
+// signature of a message: only short tokens of letters, digits, - and _ are
+// signed, and a body that does not begin with { is rejected. This scheme has
+// not been tested against an official library or a published test vector.
 //
 // Source: docs.x.com/x-api/webhooks, as of November 2026.
 func X(handshake Handshake) core.Scheme {

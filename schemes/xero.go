@@ -2,15 +2,16 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// Xero is the scheme of Xero: X-Xero-Signature, HMAC-SHA256 of the body in
-// base64 under the text of the webhook key, which is not decoded. Xero first
-// sends wrong signatures on purpose, and expects 401 for them. The body
-// identifies the message. No document says that two events have different
-// bodies, so a redelivery is not acknowledged. No time of an attempt is signed.
-// Neither a library of the sender nor a published vector confirms this scheme.
+// Xero returns the scheme for Xero webhooks. The X-Xero-Signature header holds
+// the base64-encoded HMAC-SHA256 of the body under the text of the webhook key,
+// which is not decoded. At first, Xero sends invalid signatures on purpose and
+// expects a 401 for them. The body identifies the message. Whether two events
+// can have the same body is unknown, so a redelivery is not acknowledged.
+// Attempts have no signed timestamp. This scheme has not been tested against an
+// official library or a published test vector.
 //
-// Source: another project's verifier, as of November 2026; the sender documents
-// it at developer.xero.com/documentation/guides/webhooks/overview/.
+// Source: a third-party verifier, as of November 2026. The sender documents its
+// webhooks at developer.xero.com/documentation/guides/webhooks/overview/.
 func Xero() core.Scheme {
 	return must(Template{
 		Name: "xero", Signature: Header("X-Xero-Signature"),

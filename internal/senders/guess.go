@@ -13,13 +13,13 @@ import (
 
 // Candidate names the senders that a request may come from.
 type Candidate struct {
-	// Names are several if the headers do not distinguish them.
+	// Names has several entries if the headers do not distinguish the senders.
 	Names []string `json:"names"`
-	// Headers are the ones that point to them.
+	// Headers are the headers that point to these senders.
 	Headers []string `json:"headers"`
 }
 
-// Guesser names senders by headers. Make one with [NewGuesser].
+// Guesser guesses senders from headers. Create one with [NewGuesser].
 type Guesser struct{ known []named }
 
 type named struct {
@@ -39,11 +39,11 @@ func NewGuesser() *Guesser {
 	return g
 }
 
-// Guess names the likely senders of a request with these headers, best first:
-// those whose scheme can read a signature in them. A header that names its
-// sender decides first, then the number of headers. Schemes that accept any
-// Authorization header are left out. So are those whose signature is in the
-// body, unless a header names the sender.
+// Guess returns the likely senders of a request with these headers, best first.
+// These are the senders whose scheme can read a signature in the headers. A
+// header that names its sender counts most, then the number of headers. Guess
+// omits schemes that accept any Authorization header. It also omits schemes
+// whose signature is in the body, unless a header names the sender.
 func (g *Guesser) Guess(header http.Header) []Candidate {
 	type found struct {
 		Candidate
@@ -108,7 +108,7 @@ func (n *named) signedIn(header http.Header) []string {
 	return most
 }
 
-// Named returns the senders that header names point to, as X-GitHub-Event does,
+// Named returns the senders that header names such as X-GitHub-Event point to,
 // one in each candidate.
 func Named(header http.Header) []Candidate {
 	known := schemes.Names()
@@ -142,7 +142,7 @@ func wordOf(header string) string {
 	switch {
 	case strings.HasPrefix(name, "x-amz-sns-"):
 		return "sns"
-	case strings.HasPrefix(name, "x-hub-"): // of WebSub, which many follow
+	case strings.HasPrefix(name, "x-hub-"): // from WebSub, which many senders follow
 		return ""
 	}
 	word, _, more := strings.Cut(strings.TrimPrefix(name, "x-"), "-")

@@ -223,7 +223,7 @@ func retriesTable(all []senders.Group) string {
 	}
 	slices.SortFunc(flat, func(a, b senders.Sender) int { return strings.Compare(a.Name, b.Name) })
 	var b strings.Builder
-	b.WriteString(row("name", "equal", "told apart by", "stable", "retries", "longest gap", "retried after", "covered", "source", "read"))
+	b.WriteString(row("name", "equal", "distinguished by", "stable", "retries", "longest gap", "retried after", "covered", "source", "read"))
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, s := range flat {
 		b.WriteString(row(code(s.Name), s.Equal, s.ToldApartBy, s.Stable, s.Retries, s.LongestGap, s.RetriedAfter, s.Covered, s.RetrySource, s.RetryRead))

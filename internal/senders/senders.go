@@ -1,7 +1,7 @@
 // Package senders contains what is known about each sender in the registry of
-// package schemes, apart from its scheme: what is protected, how that is known,
-// and how the sender retries. It also names the senders of a request by its
-// headers.
+// package schemes, apart from its scheme: what the signature protects, how that
+// is known, and how the sender retries. It also guesses the sender of a request
+// from its headers.
 //
 // senders.json is written by hand. evidence.json and the tables of
 // docs/providers.md are written by `go test ./internal/senders -update`. A
@@ -37,8 +37,8 @@ type Group struct {
 const EveryID = `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"},"data":{"id":"evt_1"},"notificationId":"evt_1","originalDeliveryId":"evt_1",` +
 	`"events":[{"webhookEventId":"evt_1"}]}`
 
-// Sender is what is known about one name in the registry. The texts are
-// Markdown, the cells of docs/providers.md, which explains them.
+// Sender holds what is known about one name in the registry. The texts are
+// Markdown for the cells of docs/providers.md, which explains them.
 type Sender struct {
 	Name         string `json:"name"`
 	IdentifiedBy string `json:"identifiedBy"`
@@ -66,7 +66,7 @@ type Sender struct {
 	Evidence Evidence `json:"-"`
 }
 
-// Evidence is what confirms a scheme, apart from its source.
+// Evidence holds what confirms a scheme, apart from its source.
 type Evidence struct {
 	// Judged are the sender's own libraries that accept what the scheme signs,
 	// as "npm name@version" or "Go path@version".
@@ -120,7 +120,7 @@ func strictly(text []byte, to any) error {
 	return d.Decode(to)
 }
 
-// Proof says in a few words how the scheme is known: what confirms it, what was
+// Proof summarizes the evidence for the scheme: what confirms it, what was
 // read, and when.
 func (s *Sender) Proof() string {
 	known := slices.Clone(s.Evidence.Judged)
