@@ -16,7 +16,7 @@
 //	defer x.Finish(core.Failed) // after a panic; the regular call comes first
 //	rec := x.Record(c.Writer)
 //	if err := next(c.With(rec, x.Request)); err != nil {
-//		x.Finish(core.Failed) // something outside renders it
+//		x.Finish(core.Failed) // an upstream error handler renders it
 //		return err
 //	}
 //	if status := x.Finish(rec.Status()); rec.Status() == 0 {

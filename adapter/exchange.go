@@ -47,10 +47,10 @@ func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
 	return x
 }
 
-// grace is how long a sender in the middle of its body may continue to send, so
-// that it reads the response instead of a reset connection. It is a little
-// longer than net/http's own half second. Most connections are closed by then,
-// and no timer has to wake a processor.
+// grace is how long a sender in the middle of its body may continue to send. It
+// then reads the response instead of a reset connection. It is a little longer
+// than net/http's own half second. Most connections are closed by then, and no
+// timer has to wake a processor.
 const grace = 600 * time.Millisecond
 
 // pause is how long a sender may stop sending before its grace ends. net/http's
@@ -129,8 +129,8 @@ func (x *Exchange) writeAnswer(w http.ResponseWriter) {
 
 // leave sends the refusal. Then, for at most the grace, it reads the rest of a
 // body that is over the limit. Many senders read the response only after they
-// have sent the body, and such a body does not fit into the buffers between
-// sender and server.
+// have sent the body. Such a body does not fit into the buffers between sender
+// and server.
 func (x *Exchange) leave(w http.ResponseWriter) {
 	if !x.unread() || !x.tooLarge() {
 		return

@@ -61,13 +61,15 @@ type Config struct {
 	// are refused with [ErrRepeated]. Default: 16. Negative: the same signed
 	// content is handled only once. Maximum: 1,000,000.
 	Repeats int
-	// StoreTimeout bounds each call to the seen-id store. Default: 2 seconds.
+	// StoreTimeout bounds each operation on the seen-id store: a claim, or the
+	// record of an outcome. An operation may call the store several times.
+	// Default: 2 seconds.
 	StoreTimeout time.Duration
 	// KeyTimeout bounds a lookup in the key source. A lookup that ignores its
 	// context is abandoned, and the request is refused with
-	// [ErrKeysUnavailable]. At most 1,024 lookups run at once, abandoned ones
-	// included. Further requests are refused the same way until some return.
-	// Default: 5 seconds.
+	// [ErrKeysUnavailable]. At most 1,024 lookups run at once, including
+	// abandoned ones. Further requests are refused in the same way until some
+	// lookups return. Default: 5 seconds.
 	KeyTimeout time.Duration
 	// Clock returns the current time. It must be safe for concurrent use.
 	// Default: time.Now. I/O timeouts use real time.
@@ -103,7 +105,7 @@ type Config struct {
 	// that reports the mistake.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed
-	// timestamp on a store that loses its records at restart: an attacker who
+	// timestamp on a store that loses its records at restart. An attacker who
 	// captured a message can have it handled again after each restart.
 	DangerouslyReplayableAfterRestart bool
 	// DangerouslyAcceptPlaceholders accepts secrets that documentation and

@@ -1,9 +1,9 @@
 // Package core verifies webhooks. Every message that it admits is authentic
 // (signed with a key you trust), fresh (a timestamp within the tolerance) and
 // new (not handled before). The tolerance applies only to senders that sign a
-// timestamp. The adapters nethttp, ginwh, echowh, echov5wh, fiberwh and
-// fiberv3wh are thin layers over this package. It depends only on the standard
-// library.
+// timestamp. This package depends only on the standard library. The adapters
+// nethttp, ginwh, echowh, echov5wh, fiberwh and fiberv3wh are thin layers over
+// it.
 //
 // # Quick start
 //
@@ -22,13 +22,14 @@
 // handled message is the sender's retry: it is acknowledged without running the
 // handler again. The same attempt presented again is a replay: it is refused.
 // If the handler fails, it runs again on the sender's next attempt. The
-// [SeenStore] keeps these records. All processes that handle the same messages
-// must share the store.
+// [SeenStore] keeps a record of each message. All processes that handle the
+// same messages must share the store.
 //
 // If a sender signs no id, the signed content identifies the message, together
-// with any unsigned ids. [Config.Repeats] bounds what unsigned ids can do. A
-// message that cannot be distinguished from an old one is refused, not
-// acknowledged. See docs/identity.md for the rules.
+// with any unsigned ids. [Config.Repeats] bounds how many messages with
+// different unsigned ids may have the same signed content. A message that
+// cannot be distinguished from an old one is refused, not acknowledged. See
+// docs/identity.md for the rules.
 //
 // # Rotation
 //

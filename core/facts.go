@@ -15,9 +15,9 @@ type Describer interface {
 }
 
 // Facts describes a [Scheme] and its sender to [New], schemes.Any,
-// schemes.Sign, package explain and package whtest. They need to know nothing
-// else about a scheme. The zero Facts describes the usual scheme: a shared
-// secret, the usual tolerance, no handshake, no I/O.
+// schemes.Sign, package explain and package whtest. They use no other
+// information about a scheme. The zero Facts describes the usual scheme: a
+// shared secret, the usual tolerance, no handshake, no I/O.
 //
 // A scheme that wraps another one takes the other's facts and changes some of
 // them:
@@ -36,15 +36,15 @@ type Facts struct {
 	// defaults of [Config.Past] and [Config.Future]. Zero: the usual tolerance.
 	Past, Future time.Duration
 
-	// FreeText says that people choose the secret, so it may be any text. White
-	// space inside it is then not a mistake.
+	// FreeText says that people choose the secret, so it may be any text. In
+	// that case white space inside it is not a mistake.
 	FreeText bool
 	// PublicKeys says that keys are, or may be, public keys of the sender.
 	// Otherwise keys are shared secrets.
 	PublicKeys bool
 	// Fetches says that a key's Verify method may do I/O, to fetch a
-	// certificate or a public key. Package explain then never calls it. Apart
-	// from Challenge, nothing else in a scheme does I/O.
+	// certificate or a public key. In that case package explain never calls
+	// that method. Apart from Challenge, nothing else in a scheme does I/O.
 	Fetches bool
 
 	// Headers are the headers that the scheme reads, in canonical form. A
@@ -91,8 +91,8 @@ type Facts struct {
 	// before it signs anything. Handshake is called first and without the body.
 	// A non-nil response is sent, and nothing is looked up, read or claimed.
 	// Anyone may send such a request. So the response must contain no secret
-	// and no MAC of anything in r, and browsers must not execute its content
-	// type.
+	// and no MAC of anything in r. It must have a content type that browsers do
+	// not execute.
 	Handshake func(r *Request) *Answer
 
 	// AwaitsHandshake and AnswerHandshake are for a handshake that only its

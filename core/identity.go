@@ -23,9 +23,9 @@ import (
 //	  each attempt has its own signed time  M omits that time, so a retry is recognized. C includes the time, and the first
 //	                                        message that arrives with this content and time spends C.
 //
-// A message's record also has a fingerprint of the endpoint that handled the message, and of the
-// content that all attempts of the message have in common. A later attempt with another fingerprint
-// is not acknowledged.
+// A message's record also has a fingerprint. It covers the endpoint that handled the message, and
+// the content that all attempts of the message have in common. A later attempt with another
+// fingerprint is not acknowledged.
 
 // identity holds the store keys of an attempt, and other properties that
 // identify its message.
@@ -122,9 +122,9 @@ func appendUnsigned(dst []byte, values []string) []byte {
 }
 
 // common returns a sum of the content that all attempts with one signed id must
-// have in common. The sum is zero if that content is unknown, because the
-// sender renders its body again for each attempt or the scheme does not mark
-// the timestamp in the content.
+// have in common. The sum is zero if that content is unknown: the sender
+// renders its body again for each attempt, or the scheme does not mark the
+// timestamp.
 func (v *Verifier) common(a *Attempt) uint32 {
 	switch {
 	case len(a.Stable) > 0:

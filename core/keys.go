@@ -73,7 +73,7 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // Keys is the list of secrets of one source, newest first. It keeps the decoded
 // keys: if a [KeySource] returns the same *Keys for a tenant each time, they
 // are decoded once. It is immutable and safe for concurrent use. Nil and the
-// zero value hold no key.
+// zero value have no keys.
 //
 // *Keys itself is the [KeySource] of an application with one sender.
 type Keys struct {
@@ -129,10 +129,10 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 
 // KeySource finds the keys of a request: a secret for each tenant or endpoint.
 //
-// It sees the method, URL, host and headers, but not the body. None of them is
-// verified yet. It may do I/O within [Config.KeyTimeout] and must be safe for
-// concurrent use. It runs in its own goroutine. A panic there propagates to the
-// request.
+// It sees the method, URL, host and headers, but not the body. None of these
+// values has been verified yet. It may do I/O within [Config.KeyTimeout] and
+// must be safe for concurrent use. It runs in its own goroutine. A panic there
+// propagates to the request.
 //
 // The source that it returns must be a stored, canonical name, never text from
 // the request. Otherwise one message could count as two, under two spellings of

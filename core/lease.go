@@ -9,9 +9,8 @@ import (
 // A claim has a short lease, so a message whose process died is soon free
 // again. The lease is renewed while the handler runs, up to Config.Lease. A
 // renewal is a separate record, and the message's record stays unchanged. The
-// reason is that the handler's transaction may have a snapshot from before the
-// renewal, and Commit must still be able to replace the message's record in
-// that snapshot.
+// handler's transaction may have a snapshot from before the renewal. Commit
+// must still be able to replace the message's record in that snapshot.
 //
 // An attempt that finds a claim with an expired lease looks for a renewal
 // before it takes over the message. The two handlers cannot overlap: the first

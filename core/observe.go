@@ -48,7 +48,7 @@ type Event struct {
 	// got Status. Reason is [Handled] and Outcome is empty, although no message
 	// was admitted.
 	Handshake bool
-	// ReportOnly says that the handler ran regardless of the verdict: see
+	// ReportOnly says that the handler runs regardless of the verdict: see
 	// [Config.DangerouslyReportOnly].
 	ReportOnly bool
 	// Keys, Body, Check, Store and Handler are how long each part took. The

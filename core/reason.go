@@ -13,7 +13,7 @@ import (
 // reports a reason by returning an error that wraps it.
 type Reason string
 
-// Why an attempt was refused.
+// Why an attempt was not admitted.
 const (
 	// ErrMalformed: a header or the body does not have the form that the scheme
 	// prescribes.
@@ -37,11 +37,11 @@ const (
 	// ErrBodyConsumed: a middleware upstream of us read or changed the body, so
 	// it cannot be verified.
 	ErrBodyConsumed Reason = "body-consumed"
-	// ErrMisconfigured: the program is set up wrongly. The error says what to
+	// ErrMisconfigured: the program is misconfigured. The error says what to
 	// change.
 	ErrMisconfigured Reason = "misconfigured"
 	// ErrKeysUnavailable: the key source failed or exceeded
-	// [Config.KeyTimeout].
+	// [Config.KeyTimeout], or a key could not check the signature.
 	ErrKeysUnavailable Reason = "keys-unavailable"
 	// ErrStoreUnavailable: the seen-id store failed or exceeded
 	// [Config.StoreTimeout].
@@ -52,7 +52,8 @@ const (
 	// ErrColdStart: the attempt was signed before the store's records begin.
 	ErrColdStart Reason = "cold-start"
 	// ErrReplay: the message was handled, and this attempt is not newer than an
-	// earlier one.
+	// earlier one. Or the sender uses the content of the response, which is not
+	// kept.
 	ErrReplay Reason = "replay"
 	// ErrRedelivery: the message was handled, and this is a later attempt by
 	// the sender. The attempt is acknowledged.
@@ -66,7 +67,8 @@ const (
 	// content was different.
 	ErrIDReused Reason = "id-reused"
 	// ErrInFlight: another attempt of the message is being handled, or its
-	// outcome is unknown.
+	// outcome is unknown. Or the handler failed, and [Config.Reruns] allows no
+	// further attempt that is not newer.
 	ErrInFlight Reason = "in-flight"
 )
 
@@ -82,8 +84,8 @@ const (
 	// renewed, and another attempt took over the message.
 	ErrClaimLost Reason = "claim-lost"
 	// ErrCommitFailed: the handler succeeded but the store could not record it
-	// within [Config.StoreTimeout]. The verifier keeps trying until the lease
-	// ends. If that fails, the handler runs again on a retry.
+	// within [Config.StoreTimeout]. The verifier keeps trying until
+	// [Config.Lease] ends. If that fails, the handler runs again on a retry.
 	ErrCommitFailed Reason = "commit-failed"
 )
 
@@ -104,7 +106,7 @@ type Error struct {
 	status int // status of the acknowledgement, or zero if there is none
 }
 
-// Error returns reason, detail and cause on one line.
+// Error returns the reason, detail and cause on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("hookonce: ")

@@ -102,8 +102,8 @@ type Scheme interface {
 	// it. It refuses text that cannot be a key of this scheme, and says what a
 	// key should look like. Its errors never quote the secret.
 	ParseKey(secret string) (VerifyKey, error)
-	// ReadHeader stores the id, timestamp and signatures that the headers
-	// contain into a. The body has not been read yet. A scheme that signs the
+	// ReadHeader stores into a the id, timestamp and signatures that the
+	// headers contain. The body has not been read yet. A scheme that signs the
 	// time of the attempt writes that time with [Content.WriteTime].
 	ReadHeader(r *Request, a *Attempt) error
 	// ReadBody stores into a what only the body contains, and writes the signed
@@ -131,10 +131,10 @@ type VerifyKey interface {
 	// that does no I/O verifies under such a context as usual.
 	//
 	// For a request from an unknown source, Verify is called on a key of
-	// another source, so that known and unknown sources take about the same
-	// work. The context has ended, and the result and the error are ignored.
-	// Package explain calls Verify under such a context, many times and with
-	// unsigned requests, for every key that does not fetch.
+	// another source. So known and unknown sources take about the same work.
+	// The context has ended, and the result and the error are ignored. Package
+	// explain calls Verify under such a context, many times and with unsigned
+	// requests, for every key that does not fetch.
 	Verify(ctx context.Context, a *Attempt) (bool, error)
 }
 
@@ -151,8 +151,9 @@ type Attempt struct {
 	// Stable holds the signed parts that all attempts of an event have in
 	// common. Set it for a sender that signs an id but renders the rest of the
 	// body again for each attempt. Two attempts under one signed ID must have
-	// equal Stable parts. Nil: they must have equal signed content, except for
-	// the time (see [Content.WriteTime]). The parts may alias the body.
+	// equal Stable parts. Nil: the attempts must have equal signed content,
+	// except for the time (see [Content.WriteTime]). The parts may alias the
+	// body.
 	Stable [][]byte
 	// Unsigned holds the values outside the signature by which a genuine sender
 	// distinguishes its events, such as a delivery id or a topic. Each value is

@@ -56,7 +56,7 @@ func (v Value) WindowEnd() time.Time {
 // methods. The first two say how far back the store's records are complete. An
 // attempt with an earlier timestamp may be a replay of a message whose record
 // the store lost. So the attempt is refused with [ErrColdStart] instead of
-// being handled as new. That does not protect messages without a signed
+// being handled as new. ErrColdStart does not protect messages without a signed
 // timestamp. A store has one of the first two methods, or neither if it cannot
 // detect a loss.
 //
@@ -78,11 +78,11 @@ func (v Value) WindowEnd() time.Time {
 //     choose a source name that has another tenant's result.
 type SeenStore interface {
 	// Swap sets the value of key to next for ttl if the live value equals old.
-	// A zero old means that there is no live value. Swap returns the value that
-	// is live after the call. The swap has happened if and only if that value
-	// equals next. It may have happened in an earlier try of the same call
-	// whose reply was lost. A live value is never dropped early: a store that
-	// cannot keep a value returns an error. next is never zero and ttl is
+	// If old is zero, the key must have no live value. Swap returns the value
+	// that is live after the call. The swap has happened if and only if that
+	// value equals next. It may have happened in an earlier try of the same
+	// call whose reply was lost. A live value is never dropped early: a store
+	// that cannot keep a value returns an error. next is never zero and ttl is
 	// positive.
 	Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error)
 }

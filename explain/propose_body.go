@@ -249,7 +249,7 @@ func escaped() []change {
 		{
 			"; the sender escapes <, >, &, +, ' and what is not ASCII, as .NET does",
 			escapes{raw, upper, upper, upper},
-			// This class has characters that contents does not know.
+			// This class has characters that contents does not track.
 			func(contents) bool { return true },
 		},
 		{

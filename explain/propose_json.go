@@ -198,8 +198,9 @@ func isNumber(token []byte) bool {
 
 // endOfString returns the index after the quote that ends the string whose
 // content begins at i, or -1. It searches for quotes and backslashes with
-// IndexByte, which is several times faster than a loop over bytes, and looks
-// for each quote only once: a body of backslashes must not make it quadratic.
+// IndexByte, which is several times faster than a loop over bytes. It looks for
+// each quote only once, because a body of backslashes must not make the search
+// quadratic.
 func endOfString(b []byte, i int) int {
 	for quote := -1; i < len(b); {
 		// Look again only if the last quote found was escaped.

@@ -228,7 +228,7 @@ func (o orders) each(src []byte, all []*object, rewrite func(do func() []byte) [
 	picked := map[*object][]int{}
 	arranged := func() []byte {
 		return arrange(src, all, func(in *object) []int {
-			// arrange also asks about objects that are not permuted.
+			// arrange also calls this for objects that are not permuted.
 			if order, ok := picked[in]; ok {
 				return order
 			}

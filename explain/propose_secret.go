@@ -412,8 +412,8 @@ func (w writing) asText(rest string, isHex bool) []text {
 }
 
 // wantsPrefix reports whether a scheme reads the keys of Standard Webhooks:
-// base64 after whsec_, and only there. A scheme does not declare this, so it is
-// asked to parse a probe.
+// base64 after whsec_, and only there. A scheme does not declare this, so
+// wantsPrefix has it parse a probe.
 func wantsPrefix(scheme core.Scheme) bool {
 	probe := base64.StdEncoding.EncodeToString([]byte("a probe of thirty-two characters"))
 	// The probe has 32 bytes, which every such scheme accepts.
@@ -422,16 +422,16 @@ func wantsPrefix(scheme core.Scheme) bool {
 	return with == nil && without != nil
 }
 
-// isMAC reports whether verifying with a key costs a hash: then it is a shared
-// secret. For schemes with keys of both kinds, the types of core's keys tell.
+// isMAC reports whether a key is a shared secret, so that verifying costs a
+// hash. For schemes with keys of both kinds, it checks the type of core's keys.
 func isMAC(f core.Facts, k core.VerifyKey) bool {
 	// A scheme without public keys has only shared secrets, whatever their type.
 	return reflect.TypeOf(k) == macType() || !f.PublicKeys && !isEd25519(k)
 }
 
 // macType is the type of core's keys for shared secrets, ed25519Type the type
-// of its public keys. Both are unexported there, so a probe is made of each,
-// once.
+// of its public keys. Core does not export the types, so a probe of each is
+// made once.
 var macType = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals // a constant
 	probe, err := core.HMACKey("x", sha256.New, []byte("a probe of thirty-two characters"), core.Hex)
 	return typeOf(probe, err)

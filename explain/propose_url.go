@@ -105,8 +105,9 @@ func addressVariants(configured string, r *core.Request) []address {
 }
 
 // addressChanges returns the results of one change to an address, in the order
-// in which a person would check: https or http and the port, the path, the
-// query, and then the headers in which proxies describe the original request.
+// in which a person would check. First come https or http and the port, then
+// the path and the query. The headers in which proxies describe the original
+// request come last.
 func addressChanges(text string, r *core.Request) []address {
 	// Changing an address that is not absolute would only produce more such addresses.
 	u, err := url.Parse(text)
@@ -244,9 +245,9 @@ func (c *changedAddress) query(target *url.URL) {
 	}
 }
 
-// queries returns other ways to write a query, the most likely first: sorted,
-// reversed, without one parameter (a proxy or a tracker added it), in any
-// order, and encoded differently.
+// queries returns other ways to write a query, the most likely first. They are
+// sorted, reversed, without one parameter (which a proxy or a tracker added),
+// in any order, and encoded differently.
 func queries(query string) (all []address) {
 	// There is no query to write in another way.
 	if query == "" {

@@ -4,8 +4,8 @@ package explain
 //
 //  1. propose_*.go: a scene is the request and its receiver. It proposes heads (ways to read the
 //     headers and the address), keys (ways to read a secret) and changes (ways to undo damage to a
-//     body), each with the mistakes that it undoes. A proposal calls no key and need not be likely:
-//     a mistake is not reported just because it was proposed.
+//     body). Each proposal has the mistakes that it undoes. A proposal calls no key and need not be
+//     likely: a mistake is not reported just because it was proposed.
 //  2. judge*.go: a judge reads the request with a head and a body, and calls a key. Only that is a
 //     proof. It is also the expensive part, which judge_work.go counts and bounds.
 //  3. search.go: the order in which candidates are tried, fewest mistakes first.

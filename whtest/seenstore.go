@@ -16,9 +16,9 @@ import (
 // do no harm: the suite uses random keys, or overwrites what it finds.
 //
 // It takes about two seconds, and longer for a store with a coarse grain (see
-// [StoreGrain]). Cases that need an option are skipped without it. It cannot
-// prove that a store never evicts. Check your engine's manual for what happens
-// when it is full.
+// [StoreGrain]). Cases that need an option are skipped without it. The suite
+// cannot prove that a store never evicts. Check your engine's manual for what
+// happens when it is full.
 func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ...StoreOption) {
 	t.Helper()
 	var options storeOptions
@@ -30,8 +30,8 @@ func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ..
 	}
 }
 
-// StoreOption gives [TestSeenStore] information about a store that it cannot
-// detect.
+// StoreOption gives [TestSeenStore] information that it cannot detect in a
+// store.
 type StoreOption func(*storeOptions)
 
 type storeOptions struct {

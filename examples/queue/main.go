@@ -1,6 +1,6 @@
 // Command queue acknowledges a webhook in milliseconds and does the slow work
 // afterwards. The job and the record of the message are committed in one
-// transaction, so each acknowledged message is processed once, even if the
+// transaction. So each acknowledged message is processed once, even if the
 // program is killed at any point.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080

@@ -9,9 +9,9 @@
 //
 //   - A restart loses all records. So the verifier responds 503 with
 //     Retry-After to attempts with a timestamp before the start. The sender's
-//     next attempt has a newer timestamp and is accepted. core.New refuses
-//     schemes that sign no timestamp, because nothing would protect them after
-//     a restart.
+//     next attempt has a newer timestamp and is accepted. By default core.New
+//     refuses schemes that sign no timestamp, because nothing would protect
+//     their messages after a restart.
 //   - Each process has a separate store: several instances behind a load
 //     balancer, a rolling deployment, fiber with Prefork. Each process may
 //     handle the same message once.
@@ -22,7 +22,7 @@
 //
 // If the clock is slow when the program starts, messages that were handled
 // shortly before the restart can be handled once more. Start the program after
-// the clock is synchronized (systemd: After=time-sync.target). [stores] has the
+// the clock is synchronized (systemd: After=time-sync.target). See [stores] for
 // details.
 //
 // # Memory
@@ -47,10 +47,10 @@
 //
 // # Shares
 //
-// No tenant can crowd out the others. A tenant may have at most 15 times as
-// many records as there are free places. That is 15/16 of the capacity for one
-// tenant, or 15/31 each for two that take all they can. [stores] explains the
-// shares of a full memstore.
+// No tenant can use up the capacity of the others. A tenant may have at most 15
+// times as many records as there are free places. That is 15/16 of the capacity
+// for one tenant, or 15/31 each for two that take all they can. See [stores]
+// for the shares of a full memstore.
 //
 // [stores]: https://github.com/hookonce/hookonce/blob/main/docs/stores.md#run-memstore
 package memstore
@@ -231,7 +231,7 @@ func (s *Store) now() clock {
 func milli(nano int64) int64 { return nano / int64(time.Millisecond) }
 
 // Scope is called by core for each message: see [core.SeenStore]. The result is
-// a hash with a seed of this store, so an attacker cannot choose a source name
+// a hash with a seed of this store. So an attacker cannot choose a source name
 // that has the same result as another.
 func (s *Store) Scope(scheme, source string) uint32 {
 	return uint32(maphash.String(s.seed, scheme)>>32 ^ maphash.String(s.seed, source)) //nolint:gosec // half of the hash is as good

@@ -39,8 +39,8 @@ func bucketsOf(namespace string) (all [buckets]bucket) {
 // KnownSince returns the time from which the server has all records of this
 // namespace. The time moves forward after a FLUSHALL, a restart without
 // persistence, or a change of the database. It is zero before the first claim
-// or [Store.Check]. The store compares a marker on the server with the first
-// claim of each millisecond, in the same step, and after each error.
+// or [Store.Check]. To detect a loss, the store reads a marker on the server.
+// It does so in the first claim of each millisecond, and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 // meet handles a marker that is not the known marker. Of many callers that find

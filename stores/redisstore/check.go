@@ -8,8 +8,8 @@ import (
 )
 
 // ErrNotSeen is wrapped by the error of [Store.Check] if Check found no fault,
-// but the server hides a setting from this user, as managed services do. Check
-// that setting by hand.
+// but the server hides a setting. Managed services do that. Check that setting
+// by hand.
 var ErrNotSeen = errors.New("cannot be looked at")
 
 // Check checks that the server responds, lets this user claim, is not a

@@ -1,7 +1,7 @@
 // Package redisstore is a deduplication store in Redis or Valkey. Any number of
-// processes can share it. The server can be standalone, have Sentinel, or be a
-// cluster. The package imports no client: pass the client that your program
-// uses.
+// processes can share it. The server can be standalone, in a Sentinel
+// deployment, or a cluster. The package imports no client: pass the client that
+// your program uses.
 //
 //	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})                  // github.com/redis/go-redis/v9
 //	v, err := core.New(core.Secrets(secret), redisstore.New("orders", rdb.Do), nil)

@@ -251,8 +251,8 @@ func unlike(namespace string) string {
 
 // together runs the statements of claims on several connections concurrently.
 // No other test finds a pooler that spreads the statements of one connection
-// over several server connections, or that leaves transactions open on some of
-// them.
+// over several server connections. The same is true for a pooler that leaves
+// transactions open on some of them.
 func (s *Store) together(ctx context.Context) error {
 	if s.dialect != Postgres {
 		return nil

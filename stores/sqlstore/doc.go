@@ -51,7 +51,7 @@
 // The store detects that a table lost all its records, and refuses attempts
 // that were signed before the loss ([core.ErrColdStart], Store.KnownSince). It
 // cannot detect the loss of only some records: after a restored backup, a
-// DELETE, or a failover to an asynchronous replica. [stores] lists the limits
+// DELETE, or a failover to an asynchronous replica. See [stores] for the limits
 // of every store.
 //
 // [stores]: https://github.com/hookonce/hookonce/blob/main/docs/stores.md
