@@ -150,7 +150,7 @@ type Message struct {
 	// under another unsigned id, or for a sender that uses the content of each
 	// response. If it is above zero, either the sender repeats itself, or an
 	// attacker captured a request. See [Config.Repeats]. Repeats is at most
-	// 16382. [Verifier.Verify] leaves it zero.
+	// 16,382. [Verifier.Verify] leaves it zero.
 	Repeats uint32
 }
 
