@@ -1,12 +1,12 @@
-// Package adapter helps to write an adapter for a framework over net/http. It
-// reads the body under limits, restores it for the handlers, records their
-// status, and leaves a refused body unread without waiting for it. nethttp,
-// ginwh, echowh and echov5wh use it. It decides nothing: verdicts and statuses
-// come from core.
+// Package adapter helps you write an adapter for a framework that is built on
+// net/http. It reads the body under limits, restores it for the handlers and
+// records their status. It leaves a refused body unread, without waiting for
+// the rest. nethttp, ginwh, echowh and echov5wh use it. The package makes no
+// decisions: verdicts and statuses come from core.
 //
 // # An adapter
 //
-// For a framework whose handlers return errors, the middle of an adapter is:
+// For a framework whose handlers return errors, the main part of an adapter is:
 //
 //	x := adapter.Begin(v, c.Writer, c.Request)
 //	if x.Answer() != nil {
@@ -16,7 +16,7 @@
 //	defer x.Finish(core.Failed) // after a panic; the regular call comes first
 //	rec := x.Record(c.Writer)
 //	if err := next(c.With(rec, x.Request)); err != nil {
-//		x.Finish(core.Failed) // something outside renders it
+//		x.Finish(core.Failed) // an upstream error handler renders it
 //		return err
 //	}
 //	if status := x.Finish(rec.Status()); rec.Status() == 0 {
@@ -28,6 +28,6 @@
 // the contract.
 //
 // An adapter for a framework that is not built on net/http calls
-// [core.Verifier.Admit] and [core.Delivery.Settle] itself: see
+// [core.Verifier.Admit] and [core.Delivery.Settle] itself. See
 // [core.BodyReader].
 package adapter

@@ -2,6 +2,6 @@
 
 package adapter
 
-// drain is how long net/http may go on reading after a refusal. It closes the
-// connection at once when that ends.
+// drain is how long net/http may continue to read after a refusal. When that
+// time ends, net/http closes the connection at once.
 const drain = grace

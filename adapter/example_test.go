@@ -35,8 +35,8 @@ func New(v *core.Verifier) func(next handler) handler {
 	}
 }
 
-// Begin, Refuse, Record and Finish are the middle of an adapter.
-// docs/writing-an-adapter.md has a whole one.
+// Begin, Refuse, Record and Finish are the main part of an adapter.
+// docs/writing-an-adapter.md has a complete one.
 func Example() {
 	v := core.Must(core.New(core.Secrets(core.GenerateSecret()), memstore.New(), nil))
 	hook := New(v)(func(w http.ResponseWriter, _ *http.Request) error {

@@ -11,15 +11,15 @@ import (
 	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
-// Exchange is one request on its way through an adapter. It is not safe for
-// concurrent use.
+// Exchange is one request in an adapter. It is not safe for concurrent use.
 type Exchange struct {
-	// Delivery is core's view of the request. Call Finish instead of its
-	// Settle.
+	// Delivery is core's view of the request. Call Finish instead of
+	// Delivery.Settle.
 	*core.Delivery
 	// Request is for the handlers: a copy with the body restored and Delivery's
-	// context. It is nil if the attempt was refused. An adapter whose handlers
-	// may replace their request sets it to theirs before Finish.
+	// context. It is nil if the handlers must not run. If handlers may replace
+	// their request, the adapter sets Request to the replacement before it
+	// calls Finish.
 	Request *http.Request
 
 	original *http.Request
@@ -28,8 +28,8 @@ type Exchange struct {
 	recorder Recorder
 }
 
-// Begin verifies and claims r with v. If Answer then returns nil, the handlers
-// run with Request. Otherwise the adapter calls Refuse.
+// Begin verifies and claims r with v. If Answer then returns nil, the adapter
+// runs the handlers with Request. Otherwise it calls Refuse.
 //
 // r is the server's own request and stays unchanged. w may be any writer that
 // [http.ResponseController] can unwrap.
@@ -40,30 +40,31 @@ func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
 		x.abandonBody(w)
 		return x
 	}
-	// The copy is made after reading: only then does it include trailers that were not announced.
+	// The copy is made after the body was read. Only then does it include trailers that were not
+	// announced.
 	x.Request = r.WithContext(x.Context())
 	x.body.Restore(x.Request)
 	return x
 }
 
-// grace is how long a sender in the middle of its body may go on, so that it
-// reads the response instead of a reset connection. It is a little longer than
-// the half second for which net/http itself does that. Most connections are
-// closed by then, and no timer has to wake a processor.
+// grace is how long a sender in the middle of its body may continue to send. It
+// then reads the response instead of a reset connection. It is a little longer
+// than net/http's own half second. Most connections are closed by then, and no
+// timer has to wake a processor.
 const grace = 600 * time.Millisecond
 
-// pause ends the grace of a sender that stops sending. net/http's half second
-// follows it as a further grace.
+// pause is how long a sender may stop sending before its grace ends. net/http's
+// half second follows as a further grace.
 const pause = 100 * time.Millisecond
 
 // drained is the length up to which net/http itself reads the rest of a body
 // after the response. It abandons a longer one.
 const drained = 256 << 10
 
-// abandonBody keeps the server from reading the rest of the body, which it
-// would do before it sends the response, without a deadline. Closing alone
-// sends the response at once but then waits; the deadline ends that too. HTTP/2
-// handles this with its streams.
+// abandonBody keeps the server from reading the rest of the body before it
+// sends the response, which has no time limit. "Connection: close" alone sends
+// the response at once, but then the server still waits for the body. A read
+// deadline bounds that wait. HTTP/2 solves this with its streams.
 func (x *Exchange) abandonBody(w http.ResponseWriter) {
 	if !x.unread() {
 		return
@@ -90,9 +91,9 @@ func (x *Exchange) tooLarge() bool {
 	return err != nil && err.Reason == core.ErrBodyTooLarge
 }
 
-// linger has net/http wait between the end of the response and closing the
-// connection, as it does after a body over its own limit. After a request that
-// says "Connection: close", and after a broken body, it would close at once.
+// linger makes net/http wait between the end of the response and closing the
+// connection, as it does after a body over its own limit. After a request with
+// "Connection: close", and after a broken body, net/http would close at once.
 // With unread bytes that sends a reset, which overtakes the response. Only
 // http.MaxBytesReader can request the wait, from the server's own writer.
 func linger(w http.ResponseWriter) {
@@ -106,14 +107,13 @@ func linger(w http.ResponseWriter) {
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1)) // one byte over the limit
 }
 
-// Refuse responds to an attempt whose handlers must not run. It writes core's
-// response, or calls deny, the adapter's option, if that is not nil. deny is
-// called for refusals only, never for an acknowledgement or a challenge. It
-// reports whether it wrote a response. If not, a middleware upstream writes
-// one, for example for an error.
+// Refuse responds to an attempt whose handlers must not run. For a refusal it
+// calls deny, the adapter's option, if deny is not nil. Otherwise it writes
+// core's response, as for an acknowledgement or a challenge. deny reports
+// whether it wrote a response. If not, an upstream middleware writes one, for
+// example for an error.
 //
-// A body that was left unread does not delay the response, and its connection
-// closes.
+// An unread body does not delay the response, and its connection is closed.
 func (x *Exchange) Refuse(w http.ResponseWriter, deny func(err *core.Error) (written bool)) {
 	if err := x.Refusal(); err == nil || deny == nil {
 		x.writeAnswer(w)
@@ -123,8 +123,8 @@ func (x *Exchange) Refuse(w http.ResponseWriter, deny func(err *core.Error) (wri
 	x.leave(w)
 }
 
-// writeAnswer writes core's response as it is. In HTTP/2 "Connection: close"
-// would end all other streams as well.
+// writeAnswer writes core's response. In HTTP/2 it omits "Connection: close",
+// which would end all other streams too.
 func (x *Exchange) writeAnswer(w http.ResponseWriter) {
 	a, h := x.Answer(), w.Header()
 	maps.Copy(h, a.Header)
@@ -132,13 +132,13 @@ func (x *Exchange) writeAnswer(w http.ResponseWriter) {
 		h.Del("Connection")
 	}
 	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body) // a sender that is gone needs no response
+	_, _ = w.Write(a.Body) // a client that disconnected needs no response
 }
 
-// leave sends the refusal. Then, for the grace at most, it reads what the
-// sender of a body over the limit still sends. Many senders read the response
-// only after they have sent the body, which does not fit into the buffers in
-// between.
+// leave sends the refusal. Then, for at most the grace, it reads the rest of a
+// body that is over the limit. Many senders read the response only after they
+// have sent the body. Such a body does not fit into the buffers between sender
+// and server.
 func (x *Exchange) leave(w http.ResponseWriter) {
 	if !x.unread() || !x.tooLarge() {
 		return
@@ -155,30 +155,30 @@ func (x *Exchange) leave(w http.ResponseWriter) {
 	}
 }
 
-// Record wraps w for the handlers, or for a deny function. There is one
-// recorder at a time: a second call resets it.
+// Record wraps w for the handlers, or for a deny function. An Exchange has one
+// recorder: a second call resets it.
 func (x *Exchange) Record(w http.ResponseWriter) *Recorder {
 	x.recorder = Recorder{w: w}
 	return &x.recorder
 }
 
-// Finish ends the exchange after the handlers, and cleans up after the copy of
-// the request. status is their status, zero if they wrote nothing. It is
-// [core.Failed] after a panic, and for an error that the framework renders
-// later. Such an error is a failure, whatever the framework makes of it. A
-// message whose Finish is not called stays claimed until its lease ends, so
-// Finish is deferred.
+// Finish ends the exchange after the handlers have ended, and cleans up after
+// the copy of the request. status is the handlers' status, or zero if they
+// wrote nothing. It is [core.Failed] after a panic, and for an error that the
+// framework renders later. Such an error is a failure, whatever status the
+// framework renders. Without a call of Finish a message stays claimed until its
+// lease ends, so defer the call.
 //
-// It returns the status to write if nothing was written: the one that was
-// recorded. Calls after the first change nothing.
+// Finish returns the recorded status, which the adapter writes if nothing was
+// written. Calls after the first change nothing.
 func (x *Exchange) Finish(status int) int {
-	// The server removes the temporary files of its own request only, and a
-	// logger upstream reads the pattern from it.
+	// The server removes only the temporary files of its own request, and an upstream logger reads
+	// the pattern from that request.
 	if x.original.Pattern != x.Request.Pattern {
 		x.original.Pattern = x.Request.Pattern
 	}
 	if f := x.Request.MultipartForm; f != nil && f != x.original.MultipartForm {
-		_ = f.RemoveAll() // what cannot be removed now is the operating system's to clean
+		_ = f.RemoveAll() // files that cannot be removed now are left to the operating system
 	}
 	return x.Settle(status)
 }

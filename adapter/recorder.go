@@ -11,16 +11,16 @@ import (
 )
 
 // Recorder passes a response through and records its status. [Exchange.Record]
-// makes one. It works under [http.ResponseController] and keeps Flusher,
-// Hijacker and ReaderFrom; http.Pusher and http.CloseNotifier are found through
-// Unwrap alone.
+// returns one. It works with [http.ResponseController] and implements Flusher,
+// Hijacker and ReaderFrom. http.Pusher and http.CloseNotifier are found only
+// through Unwrap.
 type Recorder struct {
 	w      http.ResponseWriter
 	status int
 }
 
-// Status is the first final status: zero if nothing was written, [core.Failed]
-// after a hijack. 1xx are not final, except 101.
+// Status returns the first final status. It is zero if nothing was written, and
+// [core.Failed] after a hijack. 1xx statuses are not final, except 101.
 func (rec *Recorder) Status() int { return rec.status }
 
 func (rec *Recorder) note(status int) {
@@ -44,8 +44,8 @@ func (rec *Recorder) Write(p []byte) (int, error) {
 	return rec.w.Write(p)
 }
 
-// ReadFrom implements io.ReaderFrom, so that files still go out by sendfile. A
-// source that fails before its first byte has not responded.
+// ReadFrom implements io.ReaderFrom, so that files are still sent with
+// sendfile. If src fails before its first byte, nothing counts as written.
 func (rec *Recorder) ReadFrom(src io.Reader) (int64, error) {
 	n, err := io.Copy(rec.w, src)
 	if n > 0 {
@@ -67,7 +67,7 @@ func (rec *Recorder) FlushError() error {
 }
 
 // Hijack implements http.Hijacker. The recorder cannot see a response on the
-// bare connection, so it counts as failed.
+// bare connection, so the handler counts as failed.
 func (rec *Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := http.NewResponseController(rec.w).Hijack()
 	if err == nil && rec.status == 0 {

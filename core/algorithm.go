@@ -18,16 +18,16 @@ type Encoding uint8
 
 // The encodings of signatures. Only the canonical text is accepted: hexadecimal
 // in one case, base64 without line breaks or stray trailing bits. Otherwise one
-// signature could be written in two ways.
+// signature would have two spellings.
 const (
 	Hex       Encoding = iota + 1 // in lower case
 	Base64                        // the standard alphabet, padded
 	HexUpper                      // in upper case
-	Base64URL                     // the alphabet of URLs, without padding
+	Base64URL                     // the URL-safe alphabet, without padding
 )
 
-// AppendEncode appends the text of src to dst. Any value that is not one of the
-// constants means Base64.
+// AppendEncode appends the encoded form of src to dst. Any value that is not
+// one of the constants means Base64.
 func (e Encoding) AppendEncode(dst, src []byte) []byte {
 	switch e {
 	case Hex:
@@ -71,8 +71,8 @@ func (e Encoding) decode(dst []byte, text string, size int) ([]byte, bool) {
 		dst, err := hex.AppendDecode(dst, []byte(text))
 		return dst, err == nil
 	}
-	// The decoder skips line breaks. So a text of this length that contains some decodes to fewer
-	// bytes.
+	// The decoder skips line breaks. So a text of this length that contains line breaks decodes to
+	// fewer bytes.
 	if len(text) != e.base64().EncodedLen(size) {
 		return nil, false
 	}
@@ -80,9 +80,9 @@ func (e Encoding) decode(dst []byte, text string, size int) ([]byte, bool) {
 	return dst, err == nil && len(dst) == size
 }
 
-// hmacKey encodes the MAC and compares the text with the presented texts. So it
-// hashes the content once, decodes nothing, and accepts only the canonical
-// spelling of a signature.
+// hmacKey encodes the MAC and compares its text with the presented signatures.
+// So it hashes the content once, decodes nothing, and accepts only the
+// canonical spelling of a signature.
 type hmacKey struct {
 	label string
 	enc   Encoding
@@ -94,13 +94,14 @@ type macState struct {
 	sum, text []byte
 }
 
-// HMACKey returns the key of an HMAC scheme with the hash newHash, such as
-// crypto/sha256.New. It checks the signatures with this label. The secret is
-// copied.
+// HMACKey returns a [VerifyKey] that checks HMACs made with newHash, such as
+// crypto/sha256.New. The key checks only signatures whose Label is label. The
+// secret is copied.
 //
-// It rejects an empty secret, and a public key or certificate in any usual
-// form. It also rejects what the program's crypto mode forbids. With
-// GODEBUG=fips140=only, those are SHA-1 and secrets under 112 bits.
+// HMACKey rejects an empty secret, and a public key or certificate in any usual
+// form. It also rejects hashes and secrets that the program's crypto mode
+// forbids. With GODEBUG=fips140=only, those are SHA-1 and secrets under 112
+// bits.
 func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding) (VerifyKey, error) {
 	if len(secret) == 0 {
 		return nil, errors.New("empty key: everybody could sign with it")
@@ -122,8 +123,9 @@ func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding
 	return k, nil
 }
 
-// tryHMAC finds out at start-up whether package hmac would panic at the first
-// request, as it may with fips140=only.
+// tryHMAC returns an error if package hmac panics for this hash and secret, as
+// it may with fips140=only. So the mistake shows at start-up, not on the first
+// request.
 func tryHMAC(newHash func() hash.Hash, secret []byte) (err error) { //nolint:nonamedreturns // set while recovering
 	defer func() {
 		if p := recover(); p != nil {
@@ -164,7 +166,7 @@ func hasLabel(sigs []Signature, label string) bool {
 	return false
 }
 
-// ed25519Key verifies each presented signature. ed25519 hashes the content
+// ed25519Key verifies each presented signature. Ed25519 hashes the content
 // together with the signature, so each signature costs one hash.
 type ed25519Key struct {
 	label string
@@ -172,10 +174,10 @@ type ed25519Key struct {
 	pub   ed25519.PublicKey
 }
 
-// Ed25519Key makes the key of an ed25519 scheme from its 32-byte public key,
-// which is copied. It checks the signatures with this label. A wrong length is
-// an error, not a panic at the first request. So is a point of small order, for
-// which anybody can make signatures without a private key.
+// Ed25519Key returns a [VerifyKey] for a 32-byte ed25519 public key, which it
+// copies. The key checks only signatures whose Label is label. A wrong length
+// is an error, not a panic on the first request. A point of small order is also
+// an error, because anybody can make signatures for it without a private key.
 func Ed25519Key(label string, public []byte, enc Encoding) (VerifyKey, error) {
 	if len(public) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("an ed25519 public key has %d bytes, not %d", ed25519.PublicKeySize, len(public))

@@ -5,14 +5,14 @@ import (
 	"strconv"
 )
 
-// Answer is the response that a sender gets in place of the handler's. Adapters
+// Answer is the response that a sender gets instead of the handler's. Adapters
 // write it unchanged.
 type Answer struct {
 	// Status is the HTTP status.
 	Status int
-	// Header are the headers to set, with canonical keys; read only.
+	// Header holds the headers to set, under canonical keys. It is read-only.
 	Header http.Header
-	// Body may be empty; read only.
+	// Body is read-only and may be empty.
 	Body []byte
 }
 
@@ -20,12 +20,13 @@ type Answer struct {
 // before.
 const RedeliveryHeader = "Webhook-Redelivery"
 
-// retryAfter is in seconds. It is short, because most handlers end within it.
+// retryAfter is in seconds. It is short, because most handlers finish within
+// that time.
 const retryAfter = "5"
 
-// kind returns the class of a reason that the sender sees, and the status. All
-// reasons that depend on a secret share one class. Only the observer gets the
-// exact reason.
+// kind returns the class of a reason, which the sender sees, and the status.
+// All reasons that depend on a secret share one class. Only the observer gets
+// the exact reason.
 func (r Reason) kind() (string, int) {
 	switch r {
 	case ErrMalformed, ErrMissingHeader:
@@ -47,9 +48,9 @@ func (r Reason) kind() (string, int) {
 	}
 }
 
-// Answer returns the response for the sender: RFC 9457 problem details with
-// only the class of the refusal, or the acknowledgement of a message that was
-// handled before. The caller owns it.
+// Answer returns the response for the sender. It is either RFC 9457 problem
+// details with only the class of the refusal, or the acknowledgement of a
+// message that was handled before. The caller owns the response.
 func (e *Error) Answer() *Answer {
 	if e.status != 0 {
 		return &Answer{Status: e.status, Header: http.Header{RedeliveryHeader: {"acknowledged"}}}
@@ -77,5 +78,6 @@ func (e *Error) Answer() *Answer {
 }
 
 // Acknowledges reports whether the response repeats the success of an earlier
-// attempt. That is not a refusal, and a custom response must not make it one.
+// attempt. Such a response is not a refusal, and a custom response must not
+// turn it into one.
 func (e *Error) Acknowledges() bool { return e.status != 0 }

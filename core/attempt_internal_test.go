@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// An Attempt is reused for another request. It must neither contain nor
-// reference anything of the last one.
+// An Attempt is reused for another request. It must neither contain nor reference any data of the
+// last request.
 func TestAnAttemptIsAsGoodAsNewAfterAReset(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

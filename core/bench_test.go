@@ -34,8 +34,8 @@ func TestVerifyingAStandardMessageDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// A thousand signatures are rejected before the body is hashed, so they cost no
-// more than one.
+// A thousand signatures are rejected before the body is hashed, so they cost no more than one
+// signature.
 func TestAThousandSignaturesCostNoMoreThanOne(t *testing.T) {
 	v, r := benchmarked(t, 1<<20)
 	many := &core.Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone(), Body: r.Body}
@@ -105,7 +105,7 @@ func BenchmarkVerifyRotation(b *testing.B) {
 	}
 }
 
-// The most work that a stranger can cause with a body of 16 KiB.
+// The most work that an unauthenticated client can cause with a body of 16 KiB.
 func BenchmarkVerifyAdversarial(b *testing.B) {
 	junk := "v1," + strings.Repeat("A", 43) + "="
 	for _, bench := range []struct {

@@ -22,7 +22,7 @@ import (
 
 const now = 1_700_000_000
 
-// signed makes a genuine request of the time now.
+// signed returns a genuine request, signed at the current time.
 func signed(tb testing.TB, secret, id string, stamp int64, body string) *core.Request {
 	tb.Helper()
 	s, err := core.NewSigner(secret)
@@ -36,7 +36,7 @@ func signed(tb testing.TB, secret, id string, stamp int64, body string) *core.Re
 	return r
 }
 
-// counting counts what its keys hash.
+// counting counts the bytes that its keys hash.
 type counting struct {
 	core.StandardWebhooks
 
@@ -61,7 +61,7 @@ func (k countingKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) 
 	return k.VerifyKey.Verify(ctx, a)
 }
 
-// countingHash counts what is written to it.
+// countingHash counts the bytes that are written to it.
 type countingHash struct {
 	hash.Hash
 

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// The claim protocol: which attempt of a message runs the handler. A Standard
-// Webhooks sender keeps the id of a message over all its attempts and signs
-// each attempt with a new timestamp. So the timestamp distinguishes a sender's
-// retry from an attacker's replay, and one high-water mark an id is enough:
+// The claim protocol decides for which attempt of a message the handler runs. A Standard Webhooks
+// sender uses one id for all attempts of a message and signs each attempt with a new timestamp. So
+// the timestamp distinguishes a sender's retry from an attacker's replay, and one high-water mark
+// per id is enough:
 //
 //	live record           newer than its mark      same or older
 //	none                  run                      –
@@ -23,13 +23,13 @@ import (
 //	released              run                      run, at most reruns times, then in flight
 //	done                  redelivery               same: replay; older: acknowledged, observed as replay
 //
-// If attempts have no timestamp of their own, a retry and a replay are the same bytes. Then a
-// message that is not done may run again, and one that is done is a redelivery. A done message that
-// comes with another content or to another address is neither, nor is one whose sender needs the
-// response: see protocol.handled.
+// If attempts have no timestamp of their own, a retry and a replay are the same bytes. Then the
+// handler may run again for a message that is not done, and an attempt of a done message is a
+// redelivery. There are exceptions for a done message that arrives with another content or at
+// another address, and for a sender that needs the response: see protocol.handled.
 //
-// What a message is, and the two records beside it that bound what unsigned ids can do, is in
-// identity.go.
+// identity.go defines what a message is. It also describes the two side records that bound what
+// unsigned ids can do.
 
 // verdict is the decision of the protocol about an attempt.
 type verdict uint8
@@ -40,15 +40,15 @@ const (
 	redelivery
 	replaySame
 	replayOlder
-	answered  // done; the sender needs the response, which is not kept
-	repeated  // the signed content was handled under other unsigned ids, too often
-	reused    // done, but with another signed content under the same id
+	answered  // done, and the sender needs the response, which is not kept
+	repeated  // the signed content was handled too many times under other unsigned ids
+	reused    // done, but with another signed content under this id
 	elsewhere // done, at another address
 	unsure    // done, but an equal message may be another event
 )
 
 // fault breaks one rule of the protocol. Only the simulation in the tests sets
-// faults: it must find the second run that each one causes.
+// faults. For each fault it must find a message that is handled twice.
 type fault uint16
 
 const (
@@ -57,8 +57,8 @@ const (
 	faultNoTouch                           // a redelivery leaves the record alone
 	faultReleaseDeletes                    // a release forgets the message
 	faultLeaseIsLife                       // a claim's record ends with its lease
-	faultNoColdStart                       // a store that forgot its records is trusted
-	faultNoSecondLook                      // a loss of records that a claim itself finds out does not count for that claim
+	faultNoColdStart                       // a store that lost its records is trusted
+	faultNoSecondLook                      // a loss of records that a claim itself detects does not count for that claim
 	faultContentAlone                      // unsigned ids do not count
 	faultIDAlone                           // unsigned ids count without the signed content
 	faultNoCount                           // equal contents are not counted
@@ -73,19 +73,20 @@ const (
 // All times are Unix milliseconds.
 type protocol struct {
 	past, future, skew, remember int64
-	lease                        int64 // renewed while the handler runs, up to hold
+	lease                        int64 // of a claim; renewed while the handler runs, up to hold
 	hold                         int64 // how long an attempt may be handled: Config.Lease
-	visit                        int64 // the maximum time of a claim on its way to the store
+	visit                        int64 // the maximum time of a claim's call to the store
 	reruns                       uint8
 	repeats                      uint32
 	eachAttempt                  bool // each attempt has its own timestamp
 	broken                       fault
 }
 
-// margin is how much longer a record must live than the tolerance demands. It
-// allows for clock skew in both directions, between the node that admits and
-// the node that gets the replay. It adds a second, because timestamps are whole
-// seconds. It also adds the time between the tolerance check and the claim.
+// margin is how much longer a record must live than the tolerance requires. It
+// allows for clock skew in both directions, between the node that admits the
+// message and the node that gets the replay. It adds a second, because
+// timestamps are whole seconds. It also adds the time between the tolerance
+// check and the claim.
 func (p *protocol) margin() int64 {
 	if p.broken&faultNoMargin != 0 {
 		return 0
@@ -93,10 +94,10 @@ func (p *protocol) margin() int64 {
 	return 2*p.skew + 1000 + p.visit
 }
 
-// window returns until when any node would accept an attempt with this
-// timestamp. A timestamp may lie in the future, so the window does not count
-// from arrival. Messages without a timestamp are protected as long as they are
-// remembered.
+// window returns the time until which any node would accept an attempt with
+// this timestamp. A timestamp may be in the future, so the window does not
+// start at arrival. Messages without a timestamp are protected as long as they
+// are remembered.
 func (p *protocol) window(stamp, now int64) int64 {
 	if stamp == 0 {
 		return now + p.remember
@@ -108,8 +109,8 @@ func (p *protocol) window(stamp, now int64) int64 {
 }
 
 // claimWindow is window for a message that is not handled yet. A message
-// without a timestamp may run again in any case. So its record only protects
-// the lease, unless it says that the message was counted.
+// without a timestamp may be handled again in any case. So its record only
+// protects the lease, unless the record says that the message was counted.
 func (p *protocol) claimWindow(id *identity, stamp, now int64) int64 {
 	if stamp == 0 && !id.counts(p) {
 		return now + p.hold + 2*p.skew
@@ -117,9 +118,9 @@ func (p *protocol) claimWindow(id *identity, stamp, now int64) int64 {
 	return p.window(stamp, now)
 }
 
-// decide returns the verdict on an attempt that meets the record old, and sets
-// next to the record to write. next differs from old only if the attempt runs,
-// or if a redelivery raises the mark.
+// decide returns the verdict on an attempt of a message whose record is old,
+// and sets next to the record to write. next differs from old only if the
+// verdict is run or redelivery.
 func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, token [8]byte) verdict {
 	newer := stamp > old.mark || old.state == 0
 	*next = *old
@@ -147,7 +148,7 @@ func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, tok
 		}
 		next.status = uncounted
 	case Spent, Counted:
-		return repeated // the content was handled with unsigned ids, and now arrives without
+		return repeated // the content was handled with unsigned ids, and now arrives without them
 	default:
 		if id.counts(p) {
 			next.status = uncounted
@@ -163,8 +164,8 @@ func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, tok
 	return run
 }
 
-// handled returns the verdict on an attempt of a handled message. It runs only
-// if its sender needs the response, and only within the count of its content.
+// handled returns the verdict on an attempt of a handled message. The verdict
+// is run only if the sender needs the response and the content is counted.
 func (p *protocol) handled(old *record, id *identity, stamp int64) verdict {
 	broken := p.broken&faultNoPrint != 0
 	switch {
@@ -187,26 +188,27 @@ func (p *protocol) handled(old *record, id *identity, stamp int64) verdict {
 	}
 }
 
-// counts reports whether messages with this content are counted. spends reports
-// whether each attempt belongs to one message only.
+// counts reports whether messages with this content are counted, spends whether
+// each attempt belongs to one message only.
 func (id *identity) counts(p *protocol) bool { return id.content != Key{} && !p.eachAttempt }
 func (id *identity) spends(p *protocol) bool { return id.content != Key{} && p.eachAttempt }
 
-// spend returns the record that assigns an attempt to a message. It is equal
-// for each call for that message. The store needs it as long as the attempt
-// could be accepted.
+// spend returns the record that assigns an attempt to a message. All calls for
+// that message and attempt return the same record. The store needs the record
+// as long as the attempt could be accepted.
 func (p *protocol) spend(message *Key, stamp, now int64) record {
 	name := nameOf(message)
 	return record{state: Spent, windowEnd: p.window(stamp, now), mark: name[0], leaseEnd: name[1]}
 }
 
 // count adds a message to the record of its content. ok is false if that
-// exceeds the bound. The count expires Config.Remember after its first message,
-// so a sender that repeats equal bytes daily does not reach the bound.
+// exceeds the bound. The count expires Config.Remember after its first message.
+// So by default a sender that repeats equal bytes daily does not reach the
+// bound.
 //
 // The record names the message that was counted last. If that message was
 // claimed and never settled, because its process died, it is not counted again.
-// again says that the message was handled before, and runs once more.
+// again says that the message was handled before and is handled once more.
 func (p *protocol) count(old *record, message *Key, again bool, now int64, token [8]byte) (next record, ok bool) {
 	n, name := uint32(0), nameOf(message)
 	switch {
@@ -230,7 +232,7 @@ func (p *protocol) count(old *record, message *Key, again bool, now int64, token
 
 // commit returns the record of a handled message. Attempts that were refused as
 // in flight meanwhile may have timestamps up to now + future, and did not raise
-// the mark. So the window must cover those too.
+// the mark. So the window must cover those timestamps too.
 func (p *protocol) commit(claimed record, status int, now int64) record {
 	claimed.state = Done
 	claimed.status = uint16(status) //nolint:gosec // a status is three digits
@@ -243,15 +245,15 @@ func (p *protocol) commit(claimed record, status int, now int64) record {
 	return claimed
 }
 
-// history is what the record of a message said before this run.
+// history is what the record of a message said before this admission.
 type history struct {
-	repeats uint16 // how many messages had the same content before
-	done    uint16 // the status of its success; zero: it was not handled
+	repeats uint16 // how many messages had the same content before it
+	done    uint16 // the status of its success, or zero if it was not handled
 }
 
 // release returns the record of a message whose handler failed: a tombstone
-// that keeps mark and counts. A message that was handled before, and ran again
-// only for the content of its response, stays handled.
+// that keeps mark and counts. A message that was handled before, and handled
+// again only for the content of its response, stays handled.
 func (p *protocol) release(claimed record, past history) record {
 	claimed.state, claimed.status = Released, past.repeats
 	if past.done != 0 {
@@ -291,10 +293,10 @@ type claims struct {
 	protocol
 
 	store   SeenStore
-	since   func() time.Time       // since when the store has all records; nil if it cannot tell
-	learned atomic.Pointer[moment] // … by both clocks, if one is configured, read when it was learned
+	since   func() time.Time       // since when the store has all records; nil if the store cannot detect a loss
+	learned atomic.Pointer[moment] // the last result of since, by both clocks, converted when it was new
 	clock   clock
-	timeout time.Duration // for all calls to the store of one operation together
+	timeout time.Duration // for all store calls of one operation together
 	running *running
 }
 
@@ -304,20 +306,21 @@ type claim struct {
 	rec record
 }
 
-// newToken must be unique but not secret, so math/rand is enough.
+// newToken returns a token, which must be unique but not secret, so math/rand
+// is enough.
 func newToken() (token [8]byte) {
 	binary.NativeEndian.PutUint64(token[:], mathrand.Uint64()) //nolint:gosec // see above
 	return token
 }
 
-// contended bounds the swaps of one call. For each swap that loses, another
+// contended bounds the swaps of one call. For each swap that fails, another
 // attempt of the same message wins.
 const contended = 16
 
 // cold reports whether the timestamp of an attempt is from before the first
 // record of the store. The store uses the system's clock, but timestamps are
 // compared with the configured clock. cold compares whole seconds: timestamps
-// are no finer, and a new program should accept messages at once.
+// have no finer resolution, and a new program should accept messages at once.
 func (c *claims) cold(stamp int64, now moment) bool {
 	if c.since == nil || stamp == 0 || c.broken&faultNoColdStart != 0 {
 		return false
@@ -326,8 +329,8 @@ func (c *claims) cold(stamp int64, now moment) bool {
 }
 
 // knownSince converts since to the configured clock. If the system's clock is
-// corrected, the result moves along. A configured clock may be set for other
-// reasons, mainly in tests, so a conversion made before stays.
+// corrected, the result moves with it. A configured clock may be set for other
+// reasons, mainly in tests, so an earlier conversion is kept.
 func (c *claims) knownSince(now moment) time.Time {
 	since := c.since()
 	switch {
@@ -351,10 +354,11 @@ func (c *claims) coldStart() *Error {
 }
 
 // claim decides about one attempt and stores the decision. It sets cl to the
-// key and record of the admission, or of the record that prevents it. The store
-// gets the values of ctx, but not its cancellation: after a client disconnect,
-// a finished swap is better than an unknown one. sctx is storage for the call's
-// context; the store may retain it.
+// key and record of the admission, or of the record that prevents the
+// admission. The store gets the values of ctx, but not its cancellation: after
+// a client disconnect, a finished swap is better than one with an unknown
+// result. sctx is storage for the context of the store calls, which the store
+// may retain.
 func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl *claim, stamp int64, now moment) (verdict, error) {
 	if c.cold(stamp, now) {
 		return 0, c.coldStart()
@@ -393,7 +397,7 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 			return 0, storeError("claiming", err)
 		}
 		if got == want {
-			if v == run && c.cold(stamp, now) && c.broken&faultNoSecondLook == 0 { // the swap found out that the store lost records
+			if v == run && c.cold(stamp, now) && c.broken&faultNoSecondLook == 0 { // the swap detected that the store lost records
 				c.giveBack(ctx, cl, &old, Claimed)
 				return 0, c.coldStart()
 			}
@@ -415,12 +419,12 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 			return 0, refuse(ErrStoreUnavailable, "claiming", err)
 		}
 	}
-	// So many others won meanwhile that one of them is in flight now.
+	// So many other attempts won meanwhile that one of them is in flight now.
 	return inFlight, nil
 }
 
 // spendAttempt assigns the attempt to its message. ok is false if another
-// message has it.
+// message has the attempt.
 func (c *claims) spendAttempt(sctx context.Context, id *identity, stamp, now int64) (ok bool, err error) {
 	want := c.spend(&id.message, stamp, now)
 	got, err := c.store.Swap(sctx, id.content, Value{}, want.encode(), time.Duration(max(want.windowEnd-now, 1))*time.Millisecond)
@@ -448,7 +452,7 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 		next, ok := c.count(&counted, &id.message, old.state == Done, now, token)
 		if !ok {
 			c.giveBack(ctx, cl, old, Released)
-			cl.key = id.content // an operator can only forget the count
+			cl.key = id.content // an operator can only reset the count
 			return repeated, nil
 		}
 		if next.token == counted.token { // already counted
@@ -471,13 +475,13 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 		}
 	}
 	c.giveBack(ctx, cl, old, Released)
-	return inFlight, nil // so many others with this content won meanwhile
+	return inFlight, nil // so many other messages with this content won meanwhile
 }
 
-// giveBack restores the record that a claim replaced: the message did not run.
-// A new message leaves only a tombstone in the given state, which expires at
-// once. An attempt that meets it until then is in flight, or may run and be
-// counted.
+// giveBack restores the record that a claim replaced, because the handler did
+// not run. A new message leaves only a tombstone in the given state, which
+// expires at once. An attempt that finds the tombstone is in flight, or may be
+// handled and counted, depending on state.
 func (c *claims) giveBack(ctx context.Context, cl *claim, old *record, state State) {
 	now := c.clock.now()
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
@@ -488,12 +492,12 @@ func (c *claims) giveBack(ctx context.Context, cl *claim, old *record, state Sta
 		life = time.Millisecond
 	}
 	back.token = newToken()
-	_, _ = c.store.Swap(sctx, cl.key, cl.rec.encode(), back.encode(), life) // after an error, the claim ends with its lease
+	_, _ = c.store.Swap(sctx, cl.key, cl.rec.encode(), back.encode(), life) // after an error the claim ends with its lease
 }
 
-// undo reverts a claim that may or may not exist. Its handler never ran, so the
-// attempt must still count as newer than the mark. If the claim took the
-// message over, the earlier outcome stays unknown.
+// undo reverts a claim that may or may not exist. The handler never ran, so the
+// attempt must still count as newer than the mark. If the claim took over the
+// message of another claim, that claim's outcome stays unknown.
 func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed record, stamp int64) {
 	now := c.clock.now()
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout / 4)}
@@ -514,18 +518,19 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 	if err != nil || got != before {
 		return
 	}
-	// The claim is absent, but a transaction may still be committing it. A record in its place
-	// makes its swap fail, or waits for it and then finds it.
+	// The claim is absent, but a transaction may still be committing it. Writing a record in its
+	// place either makes that transaction's swap fail, or waits for the transaction and then finds
+	// the claim.
 	if got, err = c.store.Swap(sctx, key, before, want, life); err == nil && got == taken {
 		_, _ = c.store.Swap(sctx, key, taken, want, life)
 	}
 }
 
-// errLost means that another attempt has taken the message over.
+// errLost means that another attempt has taken over the message.
 var errLost = errors.New("another attempt took the message over")
 
 // commit records that the handler succeeded. It retries within the store
-// timeout, because a lost commit means a second run.
+// timeout, because after a lost commit the handler runs a second time.
 func (c *claims) commit(ctx context.Context, sctx *lazyContext, cl *claim, status int, now moment, d *Delivery) error {
 	next := c.protocol.commit(cl.rec, status, now.milli())
 	return c.settle(ctx, sctx, cl, &next, now, d)
@@ -540,12 +545,12 @@ func (c *claims) release(ctx context.Context, sctx *lazyContext, cl *claim, past
 // settle writes the outcome. It retries until the next wait would take more
 // than half of the remaining store timeout. Each try may take half of the
 // remaining time, so neither a slow store nor a short outage uses all of it.
-// The response does not wait for a longer outage. The outcome is then written
-// in the background, for as long as a handler may run.
+// The response does not wait for a longer outage. In that case settle keeps
+// trying in the background, for as long as a handler may run.
 //
 // ctx is as for claim: an attempt must be settled even if its handler used up
 // the time of the request. sctx is storage for the context of the first try,
-// which begins at now. The lease of d is renewed until the outcome is written.
+// which begins at now. d's lease is renewed until the outcome is written.
 func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next *record, now moment, d *Delivery) error {
 	deadline := now.real.Add(c.timeout)
 	sctx.init(ctx, deadline.Add(-c.timeout/2))
@@ -567,11 +572,11 @@ func (c *claims) settle(ctx context.Context, sctx *lazyContext, cl *claim, next 
 }
 
 // settleLater keeps trying for as long as a handler may run. If another attempt
-// takes the message over meanwhile, it writes nothing. If the process ends
-// meanwhile, that is the same as ending before it settled.
+// takes over the message meanwhile, it writes nothing. If the process ends
+// meanwhile, the effect is the same as if it had ended before settling.
 func (c *claims) settleLater(cl claim, next record, d *Delivery) {
 	defer c.leave(d)
-	defer func() { _ = recover() }() // a panic of the store: as if the process had died here
+	defer func() { _ = recover() }() // if the store panics: as if the process had died here
 	now := c.clock.now()
 	deadline := now.real.Add(time.Duration(c.lastEnd(&cl.rec)-now.milli()) * time.Millisecond)
 	for pause := c.timeout / 4; time.Until(deadline) > pause; pause = min(2*pause, c.timeout) {
@@ -592,8 +597,8 @@ func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl *claim, nex
 	want := next.encode()
 	got, err := store.Swap(ctx, cl.key, cl.rec.encode(), want, c.life(next, now))
 	if err == nil && got == (Value{}) && next.state == Done {
-		// The store lost the claim, in a failover or a restart. Write the success anyway: it must
-		// not be lost too.
+		// The store lost the claim, in a failover or a restart. Write the success anyway, so that
+		// it is not lost too.
 		got, err = store.Swap(ctx, cl.key, Value{}, want, c.life(next, c.clock.now().milli()))
 	}
 	if err != nil {
@@ -606,19 +611,19 @@ func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl *claim, nex
 	switch {
 	case err != nil:
 		return storeError("settling", err)
-	case live.state == Done && live.generation == cl.rec.generation: // the token may be that of a later redelivery
+	case live.state == Done && live.generation == cl.rec.generation: // the token may belong to a later redelivery
 		return errCommitted
 	default:
 		return errLost
 	}
 }
 
-// errCommitted means that this admission is already recorded as handled: by
-// Commit in the handler, or by a try whose reply was lost.
+// errCommitted means that this admission is already recorded as handled, by
+// Commit in the handler or by a try whose reply was lost.
 var errCommitted = errors.New("the message is on record as handled already")
 
-// peek reads the live record without writing. It swaps from a random old value,
-// which no store can hold for this key.
+// peek returns the live record without writing. It calls Swap with a random old
+// value, which cannot be the live value.
 func (c *claims) peek(ctx context.Context, key Key) (Value, error) {
 	var probe, never Value
 	rand.Read(probe[:]) // never fails since Go 1.24
@@ -627,7 +632,8 @@ func (c *claims) peek(ctx context.Context, key Key) (Value, error) {
 	return c.store.Swap(ctx, key, probe, never, time.Millisecond)
 }
 
-// forget releases a handled message, so that its next attempt runs.
+// forget releases a handled message, so that the handler runs for its next
+// attempt.
 func (c *claims) forget(ctx context.Context, key Key) error {
 	now := c.clock.now()
 	sctx := &lazyContext{values: ctx, deadline: now.real.Add(c.timeout)}

@@ -17,7 +17,7 @@ type mapStore struct {
 	forgets bool
 	since   time.Time
 	swaps   int
-	calls   atomic.Int64 // of Swap, with whatever context
+	calls   atomic.Int64 // of Swap, with any context
 
 	// before runs before each swap; an error prevents the swap. after runs
 	// after it; an error is a lost reply. Both run without the lock.
@@ -98,8 +98,8 @@ func (s *mapStore) value(key Key) Value {
 	return s.live[key].value
 }
 
-// only returns the only live record and its remaining life. It ignores renewals
-// of its lease.
+// only returns the only live record and its remaining life. It ignores renewals of the record's
+// lease.
 func (s *mapStore) only(t *testing.T) (record, time.Duration) {
 	t.Helper()
 	s.mu.Lock()

@@ -19,8 +19,8 @@ func testProtocol(eachAttempt bool) protocol {
 	}
 }
 
-// TestEveryCellOfTheTable walks record state × attempt × kind of stamping. If
-// nothing is to be written, the record must be unchanged.
+// TestEveryCellOfTheTable tests every combination of record state, attempt and kind of stamping. If
+// there is no record to write, next must equal the old record.
 func TestEveryCellOfTheTable(t *testing.T) {
 	t.Parallel()
 	const now, mark = int64(1_800_000_000_000), int64(1_799_999_990_000)
@@ -253,7 +253,8 @@ func TestReruns(t *testing.T) {
 				b.wantLast(ErrInFlight)
 				b.wantStatus(b.handle(at.Add(-time.Second), 200), 503, "an older one")
 
-				// The count belongs to the record: a newer attempt runs, and does not reset it.
+				// The count belongs to the record: the handler runs for a newer attempt, which does
+				// not reset the count.
 				at = at.Add(time.Second)
 				b.wantStatus(b.handle(at, 500), 500, "a newer attempt")
 				b.wantStatus(b.handle(at, 200), 503, "its replay")
@@ -322,7 +323,7 @@ func TestTheGenerationFencesAcrossExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{Remember: time.Minute}, newMapStore())
 		slow := b.admit(time.Now())
-		time.Sleep(time.Hour) // its record is gone
+		time.Sleep(time.Hour) // its record has expired
 		d := b.admit(time.Now())
 		if d.message.Generation <= slow.message.Generation {
 			t.Errorf("generation %d after %d", d.message.Generation, slow.message.Generation)
@@ -385,8 +386,7 @@ func TestColdStart(t *testing.T) {
 	})
 }
 
-// emptied returns a bench whose store was emptied, and finds that out during a
-// swap.
+// emptied returns a bench whose store was emptied, and detects that during a swap.
 func emptied(cfg Config, t *testing.T, before time.Duration) (*bench, time.Time) {
 	t.Helper()
 	time.Sleep(10 * time.Second)
@@ -481,7 +481,7 @@ func TestSignsOnceTreatsARetryAsARedelivery(t *testing.T) {
 	})
 }
 
-// untimed is Standard Webhooks without what its timestamp says: a scheme whose retries are
+// untimed is Standard Webhooks without the meaning of its timestamp: a scheme whose retries are
 // byte-identical.
 type untimed struct{ StandardWebhooks }
 
@@ -795,7 +795,7 @@ func TestACommitIsRetriedWithinStoreTimeout(t *testing.T) {
 					if e := b.wantLast(want); !errors.Is(e.Err, ErrStoreUnavailable) || e.Status != status {
 						t.Errorf("observed %+v", e)
 					}
-					time.Sleep(2 * time.Minute) // what goes on in the background has given up
+					time.Sleep(2 * time.Minute) // the background calls have given up
 					synctest.Wait()
 				}
 			})
@@ -924,8 +924,8 @@ func TestTheWindowCoversAClaimOnItsWayToTheStore(t *testing.T) {
 	}
 }
 
-// If the system's clock is corrected after the program started, the time of the
-// start moves along, and nothing runs again.
+// If the system's clock is corrected after the program started, the time of the start moves with
+// it, and no message is handled again.
 func TestASystemClockThatIsSetRightMovesTheStartAlong(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
@@ -945,8 +945,7 @@ func TestASystemClockThatIsSetRightMovesTheStartAlong(t *testing.T) {
 	}
 }
 
-// docs/threat-model.md and memstore state how many messages, one a minute, run
-// again.
+// docs/threat-model.md and memstore state how many messages, one a minute, are handled again.
 func TestARestartWithTheClockBehindForgetsAsMuchAsTheClockIsBehind(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

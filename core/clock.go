@@ -2,16 +2,16 @@ package core
 
 import "time"
 
-// clock tells two times. Timestamps and records are compared with the
-// configured one. Timeouts run on the real one.
+// clock has two times. Timestamps and records are compared with the configured
+// time. Timeouts use real time.
 type clock struct {
 	configured func() time.Time // nil: the real time
 }
 
-// moment is one reading of a clock.
+// moment is one reading of a clock: the configured time, and the real time.
 type moment struct{ at, real time.Time }
 
-// now reads the clock only once if both times are the same. After the hash,
+// now reads the clock only once if both times are the same. Next to the hash,
 // clock readings are a large part of the cost of a message.
 func (c clock) now() moment {
 	now := time.Now() //nolint:forbidigo // timeouts run on real time

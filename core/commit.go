@@ -6,10 +6,11 @@ import (
 	"net/http"
 )
 
-// Commit records the message of the running handler as handled in s, which is
-// the verifier's store bound to the handler's own database transaction. The
+// Commit records in s that the message of the running handler was handled. s is
+// the verifier's store, bound to the handler's database transaction. The
 // message's effect and its record then become durable together or not at all.
-// This gives exactly once, no matter when the process dies.
+// The message is therefore handled exactly once, no matter when the process
+// dies.
 //
 //	tx, err := db.BeginTx(ctx, nil)
 //	... // the effect
@@ -19,23 +20,25 @@ import (
 //	return tx.Commit()
 //
 // In SQLite the transaction blocks all other writers, including the renewals of
-// the claim. If it writes for more than 5 seconds, the handler's context is
-// cancelled.
+// the claim. If it stays open for writing for more than 5 seconds, the
+// handler's context may be cancelled.
 //
-// ctx is the request's context in every framework, or one made from it. Commit
-// holds the record of the message locked until the transaction ends, so call it
+// In every framework, ctx is the request's context or one derived from it.
+// Commit locks the message's record until the transaction ends, so call it
 // last. It is bounded by ctx and [Config.StoreTimeout], and is not retried.
-// After any error, roll the transaction back. The errors are an [*Error] that
-// wraps [ErrClaimLost] (the handler overran [Config.Lease], or its lease could
-// not be renewed, and another attempt has the message), [ErrStoreUnavailable]
-// or [ErrStoreFull], or [ErrMisconfigured] (no middleware of this module
-// admitted the request that ctx belongs to).
+//
+// After any error, roll the transaction back. The error is an [*Error]. It
+// wraps [ErrClaimLost] if another attempt has the message: the handler overran
+// [Config.Lease], or its lease could not be renewed. It wraps
+// [ErrStoreUnavailable] or [ErrStoreFull] if the store failed. It wraps
+// [ErrMisconfigured] if s is nil, if ctx belongs to no admitted request, or if
+// the scheme identifies no message.
 //
 // Once the transaction is committed the message is handled, whatever the
-// handler's status: a redelivery is acknowledged with 200. If it was rolled
-// back, the handler's status decides as always. Commit must not be called by
-// more than one goroutine of a handler at once. In report-only mode it does
-// nothing for an attempt that was not admitted.
+// handler's status: a redelivery is acknowledged with 200. If the transaction
+// was rolled back, the handler's status decides as always. Commit must not be
+// called by more than one goroutine of a handler at once. In report-only mode
+// it does nothing for an attempt that was not admitted.
 func Commit(ctx context.Context, s SeenStore) error {
 	d := deliveryOf(ctx)
 	switch {

@@ -48,7 +48,7 @@ func (c *lazyContext) realize() context.Context {
 		r.cancel() // another goroutine stored one first
 		return c.real.Load()
 	}
-	if c.ended.Load() { // either finish saw r, or we see ended here
+	if c.ended.Load() { // either finish saw r, or ended is true here
 		r.cancel()
 	}
 	return r
@@ -75,12 +75,12 @@ func (c *lazyContext) Err() error {
 // Value implements context.Context.
 func (c *lazyContext) Value(key any) any {
 	if r := c.real.Load(); r != nil {
-		return r.Value(key) // package context then finds the cancel function, and needs no goroutine
+		return r.Value(key) // package context then finds the cancel function and needs no goroutine
 	}
 	return context.WithoutCancel(c.values).Value(key)
 }
 
-// finish cancels the context, as the end of a request does.
+// finish cancels the context.
 func (c *lazyContext) finish() {
 	c.ended.Store(true)
 	if r := c.real.Load(); r != nil {
@@ -112,8 +112,9 @@ func (c *handlerContext) Value(key any) any {
 type deliveryKey struct{}
 
 // FromContext returns the verified message of the request that ctx belongs to.
-// It works on the request context of every framework. ok is false when no
-// middleware of this module admitted the request: do not act on it then.
+// It works on the request context of every framework. ok is false if no
+// middleware of this module admitted the request. In that case do not act on
+// the request.
 func FromContext(ctx context.Context) (m Message, ok bool) {
 	if d := deliveryOf(ctx); d != nil {
 		return d.Message()
@@ -127,6 +128,6 @@ func deliveryOf(ctx context.Context) *Delivery {
 }
 
 // ContextValue returns the key and value by which [FromContext] and [Commit]
-// find the delivery. It is for a framework whose request context stores values
+// find the delivery. Use it for a framework whose request context stores values
 // itself, as fiber's does.
 func (d *Delivery) ContextValue() (key, value any) { return deliveryKey{}, d }

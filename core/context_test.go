@@ -1,4 +1,4 @@
-package core //nolint:testpackage // the handler's context in itself
+package core //nolint:testpackage // tests the handler's context by itself
 
 import (
 	"context"

@@ -12,10 +12,10 @@ import (
 // implements it. Package adapter has one for net/http.
 //
 // ReadBody returns the whole body as it was on the wire, in memory that is not
-// reused. Otherwise it returns an error that wraps [ErrBodyTooLarge] (more than
-// limit bytes), [ErrBodyTooSlow] (not complete within timeout) or
-// [ErrBodyConsumed] (something read or changed it before). Any other error
-// means that the body was incomplete. The part that was read need not be
+// reused. Otherwise it returns an error. The error wraps [ErrBodyTooLarge]
+// (more than limit bytes), [ErrBodyTooSlow] (not complete within timeout) or
+// [ErrBodyConsumed] (other code already read or changed the body). Any other
+// error means that the body was incomplete. The part that was read need not be
 // returned.
 //
 // In report-only mode the timeout is zero: reading has no time limit, and the
@@ -24,8 +24,8 @@ import (
 //
 // ReadBody is called at most once, and not at all if the headers are refused.
 // So a refusal may leave bytes of the body on the connection. The adapter must
-// not wait for them, and must close the connection after the response: a server
-// might mistake them for the next request.
+// not wait for those bytes, and must close the connection after the response: a
+// server might mistake them for the next request.
 type BodyReader interface {
 	ReadBody(limit int64, timeout time.Duration) ([]byte, error)
 }
@@ -42,14 +42,14 @@ type Delivery struct {
 	bodyRead bool
 	admitted bool // this delivery holds a claim that must be settled
 	settled  bool
-	lease    leaseState // this and the next, with the last fields
+	lease    leaseState // lease and stopped are guarded by the keeper of its lease, like the last fields
 	stopped  bool
 	handled  uint16 // see history.done
 	err      *Error
 	answer   *Answer
 	watch    *watch // nil if there is no observer
 
-	previous, next *Delivery // list links, guarded by the keeper of its lease
+	previous, next *Delivery // list links; these and leaseEnd are guarded by the keeper of its lease
 	leaseEnd       int64
 }
 
@@ -58,14 +58,15 @@ type Delivery struct {
 func (d *Delivery) outer() context.Context { return d.ctx.values }
 
 // Admit runs an attempt through the pipeline: headers, tolerance, keys, body,
-// signature, claim, in this order. It sets r.Body to what body returned. It
-// keeps neither r nor body, and does not use r.Header afterwards. ctx is the
-// request's context. The sender's disconnect does not cancel what Admit began.
+// signature, claim, in this order. It sets r.Body to the result of
+// body.ReadBody. It keeps neither r nor body, and does not use r.Header
+// afterwards. ctx is the request's context. A client disconnect does not cancel
+// what Admit began.
 //
 // If [Delivery.Answer] is nil the adapter runs the handler with
-// [Delivery.Context] and the restored body. It must call [Delivery.Settle]
-// whatever happens, even during a panic. If the answer is not nil, the adapter
-// writes it and does not run the handler.
+// [Delivery.Context] and the restored body. The adapter must call
+// [Delivery.Settle] whatever happens, even during a panic. If the answer is not
+// nil, the adapter writes it and does not run the handler.
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
 	d := &Delivery{v: v}
 	d.ctx.values = ctx //nolint:fatcontext // not nested: a part of d
@@ -94,8 +95,8 @@ func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Deli
 	return d
 }
 
-// startHandler creates the handler's context. For a claimed message its time
-// starts with the claim, as the lease does.
+// startHandler creates the handler's context. For a claimed message the
+// context's time starts with the claim, as the lease does.
 func (d *Delivery) startHandler() {
 	deadline := d.ctx.deadline // of the claim
 	if deadline.IsZero() {
@@ -117,7 +118,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 			return nil
 		}
 	}
-	// 1. Headers and 2. tolerance: what these refuse costs no read of the body.
+	// 1. Headers and 2. tolerance: a refusal here costs no read of the body.
 	arrived := v.cfg.Clock()
 	if err := v.readHeader(r, a, arrived); err != nil {
 		if v.facts.AwaitsHandshake == nil || !errors.Is(err, ErrMissingHeader) || !v.facts.AwaitsHandshake(r) {
@@ -155,9 +156,8 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 	if err != nil {
 		return err
 	}
-	// 2. again, because body and keys may have taken their time: an attempt that is claimed long
-	//    after its window was checked could outlive
-	// its record.
+	// 2. again, because the body and the keys may have taken long. An attempt that is claimed long
+	//    after its window was checked could outlive its record.
 	now := v.claims.clock.now()
 	if err := v.checkWindow(a, now.at); err != nil {
 		return err
@@ -171,7 +171,7 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 			return err
 		}
 	}
-	// 7. Claim: only what is authentic touches the store.
+	// 7. Claim: only authentic messages touch the store.
 	err = d.claimMessage(r, a, now)
 	d.lap(claiming)
 	return err
@@ -180,8 +180,8 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 // maxHandshake bounds the body of an unsigned request.
 const maxHandshake = 16 << 10
 
-// handshake asks the scheme for the response to an unsigned request, or nil if
-// the request is not a handshake. An unknown source must look the same to the
+// handshake returns the scheme's response to an unsigned request, or nil if the
+// request is not a handshake. An unknown source must look the same to the
 // sender, so its body is read too. The error is an outage of the key source.
 func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) (*Answer, error) {
 	d.lap(waiting)
@@ -221,15 +221,15 @@ func (d *Delivery) readUpTo(limit int64, r *Request, body BodyReader) (err error
 // verified reports whether the signature is valid.
 func (d *Delivery) verified() bool { return d.message.Scheme != "" }
 
-// showRefused passes an unverified request to the configured hook. If the
-// refusal came before the body was read, it reads the body first.
+// showRefused passes an unverified request to the configured hook. If the body
+// has not been read yet, showRefused reads it first.
 func (d *Delivery) showRefused(r *Request, body BodyReader) {
 	show := d.v.cfg.DangerouslyShowRefused
 	if show == nil || d.verified() {
 		return
 	}
 	if !d.bodyRead {
-		_ = d.readBody(r, body) // the verdict stays; the hook gets as much of the body as arrived
+		_ = d.readBody(r, body) // the verdict stays; the hook gets the part of the body that arrived
 	}
 	shown := *r
 	shown.Header = r.Header.Clone()
@@ -275,8 +275,8 @@ func (d *Delivery) insideItself() bool {
 	return outer != nil && outer.v == d.v && outer.claim.key == d.claim.key
 }
 
-// explain returns why a verified attempt does not run. Each text names the case
-// and, if there is one, the setting that decides.
+// explain returns why the handler does not run for a verified attempt. Each
+// text names the case and, if a setting decides it, that setting.
 func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	switch verdict {
 	case inFlight:
@@ -317,14 +317,15 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 // nil if the handler should run.
 func (d *Delivery) Answer() *Answer { return d.answer }
 
-// Err returns why the attempt was not admitted, or nil if it was. In
-// report-only mode the handler runs anyway.
+// Err returns why the attempt was not admitted. It is nil for an admitted
+// attempt and for a handshake or challenge. In report-only mode the handler
+// runs anyway.
 func (d *Delivery) Err() *Error { return d.err }
 
-// Refusal returns the error that a custom response may replace. It is Err, but
-// nil if the handler runs, for a challenge, and for a redelivery. The
-// acknowledgement of a redelivery must stay a success, or the sender retries
-// indefinitely.
+// Refusal returns the error that a custom response may replace. It is Err,
+// except that it is nil if the handler runs, or for a challenge or redelivery.
+// The acknowledgement of a redelivery must stay a success, or the sender
+// retries indefinitely.
 func (d *Delivery) Refusal() *Error {
 	if d.answer == nil || d.err == nil || d.err.Acknowledges() {
 		return nil
@@ -342,24 +343,25 @@ func (d *Delivery) Message() (m Message, ok bool) {
 }
 
 // Context returns the handler's context. It has the values and the deadline of
-// the request's context. The sender's disconnect does not cancel it. It ends
-// before the claim does, and [FromContext] finds the message in it.
+// the request's context, but a client disconnect does not cancel it. It ends
+// before the claim does. [FromContext] finds the message in it.
 func (d *Delivery) Context() context.Context { return (*handlerContext)(d) }
 
-// Failed is the status to settle with when the handler ended without a
-// response: a panic, a hijack, an error that a middleware upstream will render.
+// Failed is the status for [Delivery.Settle] when the handler ended without a
+// response: after a panic, a hijack, or an error that an upstream middleware
+// will render.
 const Failed = -1
 
 // Settle ends the attempt after the handler has ended. status is the handler's
 // status, zero if the handler wrote nothing, or [Failed]. 2xx commits the
-// message. Anything else releases it, and the sender's next attempt runs.
-// Settle returns the status that counts. For a handler that wrote nothing it is
-// 200, or 503 if its context had ended. The adapter writes it explicitly,
-// because servers, timeouts and proxies upstream may otherwise send something
-// else.
+// message. Any other status releases the message, and the handler runs for the
+// sender's next attempt. Settle returns the status that counts. For a handler
+// that wrote nothing that status is 200, or 503 if the handler's context had
+// ended. The adapter writes it explicitly, because servers, timeouts and
+// upstream proxies may otherwise send another status.
 //
-// It is synchronous and bounded by [Config.StoreTimeout]. Calls after the first
-// do nothing.
+// Settle is synchronous and bounded by [Config.StoreTimeout]. Calls after the
+// first do nothing.
 func (d *Delivery) Settle(status int) int {
 	if d.answer != nil || d.settled {
 		return status
@@ -389,7 +391,8 @@ func (d *Delivery) Settle(status int) int {
 }
 
 // settle commits or releases the claim, and returns the outcome. d is the
-// delivery whose lease is renewed until then, nil if there is none.
+// delivery whose lease is renewed until the outcome is written. It is nil if
+// there is no such delivery.
 func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, past history, status int, now moment, d *Delivery) (Reason, error) {
 	success := 200 <= status && status <= 299
 	var err error

@@ -11,7 +11,7 @@ import (
 	"github.com/hookonce/hookonce/internal/testmode"
 )
 
-// yes is a store that costs nothing: every message is new.
+// yes is a store without cost: every message is new.
 type yes struct{}
 
 func (yes) Swap(_ context.Context, _ core.Key, _, next core.Value, _ time.Duration) (core.Value, error) {

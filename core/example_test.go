@@ -74,7 +74,7 @@ func ExampleKeySourceFunc() {
 	// Output: <nil>
 }
 
-// Secrets takes several during a rotation, the newest first.
+// Secrets takes several secrets during a rotation, newest first.
 func ExampleSecrets_rotation() {
 	keys := core.Secrets(os.Getenv("NEW_SECRET"), os.Getenv("OLD_SECRET"))
 	_, err := core.New(keys, memstore.New(), nil)
@@ -83,9 +83,9 @@ func ExampleSecrets_rotation() {
 }
 
 // The handler's effect and the record of the message are one transaction.
-func ExampleCommit() { //nolint:testableexamples // it wants a database
+func ExampleCommit() { //nolint:testableexamples // it needs a database
 	var (
-		db    *sql.DB // of the database that the handler writes to
+		db    *sql.DB // the database that the handler writes to
 		store = sqlstore.New("orders", db, sqlstore.Postgres)
 	)
 	handler := func(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +94,7 @@ func ExampleCommit() { //nolint:testableexamples // it wants a database
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
-		defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+		defer tx.Rollback() //nolint:errcheck // after a commit, Rollback does nothing
 		_, err = tx.ExecContext(r.Context(), "INSERT INTO orders (event) VALUES ($1)", nethttp.Message(r).ID)
 		if err == nil {
 			err = core.Commit(r.Context(), store.Tx(tx))
@@ -103,13 +103,13 @@ func ExampleCommit() { //nolint:testableexamples // it wants a database
 			err = tx.Commit()
 		}
 		if err != nil {
-			http.Error(w, "try again", http.StatusServiceUnavailable) // the sender's next attempt runs
+			http.Error(w, "try again", http.StatusServiceUnavailable) // the handler runs again on the sender's next attempt
 		}
 	}
 	_ = handler
 }
 
-// FromContext finds the message where only a context is at hand, in every
+// FromContext finds the message if only a context is available, in every
 // framework.
 func ExampleFromContext() {
 	save := func(ctx context.Context) {
@@ -140,7 +140,7 @@ func ExampleConfig_observe() {
 	// no-match
 }
 
-// signedRequest is what a sender sends. Tests have whtest.NewRequest for it.
+// signedRequest returns a request as a sender would send it. In a test, use whtest.NewRequest.
 func signedRequest(secret, id string) *http.Request {
 	signer, err := core.NewSigner(secret)
 	if err != nil {

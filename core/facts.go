@@ -8,18 +8,19 @@ import (
 	"time"
 )
 
-// Describer has the one optional method of a Scheme. Facts does no I/O and
-// returns the same each time. [FactsOf] works for any scheme.
+// Describer is an optional interface of a [Scheme]. Facts does no I/O and
+// always returns the same value. [FactsOf] works for any scheme.
 type Describer interface {
 	Facts() Facts
 }
 
 // Facts describes a [Scheme] and its sender to [New], schemes.Any,
-// schemes.Sign, package explain and whtest. What they can do with a scheme
-// depends on nothing else. The zero Facts describes the usual scheme: a shared
-// secret, the usual tolerance, no handshake, no I/O.
+// schemes.Sign, package explain and package whtest. They use no other
+// information about a scheme. The zero Facts describes the usual scheme: a
+// shared secret, the usual tolerance, no handshake, no I/O.
 //
-// A scheme that wraps another one takes its facts and changes some:
+// A scheme that wraps another one takes the other's facts and changes some of
+// them:
 //
 //	func (s mine) Facts() core.Facts {
 //		f := core.FactsOf(s.Scheme)
@@ -28,88 +29,92 @@ type Describer interface {
 //	}
 type Facts struct {
 	// Mistake says what is wrong with the scheme's settings, and what to do.
-	// [New] reports it. Nil: nothing.
+	// [New] reports it. Nil: nothing is wrong.
 	Mistake error
 
 	// Past and Future are the tolerance that the sender prescribes: the
-	// defaults of [Config.Past] and [Config.Future]. Zero: the usual ones.
+	// defaults of [Config.Past] and [Config.Future]. Zero: the usual tolerance.
 	Past, Future time.Duration
 
-	// FreeText says that people choose the secret, so it may be any text. White
-	// space inside it is then not a mistake.
+	// FreeText says that people choose the secret, so it may be any text. In
+	// that case white space inside it is not a mistake.
 	FreeText bool
 	// PublicKeys says that keys are, or may be, public keys of the sender.
-	// Otherwise they are shared secrets.
+	// Otherwise keys are shared secrets.
 	PublicKeys bool
-	// Fetches says that Verify of a key may do I/O, for a certificate or a
-	// public key. Package explain then never calls it. Apart from Challenge,
-	// nothing else in a scheme does I/O.
+	// Fetches says that a key's Verify method may do I/O, to fetch a
+	// certificate or a public key. In that case package explain never calls
+	// that method. Apart from Challenge, nothing else in a scheme does I/O.
 	Fetches bool
 
 	// Headers are the headers that the scheme reads, in canonical form. A
 	// sender with several families of headers has a list for each. A request
-	// without any of them was not signed. So leave out Content-Type, which
-	// every request may have, and headers that are signed only because another
-	// header names them. Nil: unknown.
+	// without any of them was not signed. So omit Content-Type, which every
+	// request may have, and headers that are signed only because another header
+	// names them. Nil: unknown.
 	Headers [][]string
-	// IdentifiedBy is what identifies every message: "{body}" if the signed
-	// content is the body and nothing else, or the JSON pointer of a signed id
-	// in the body, such as "/event/id". Empty: something else, which no other
-	// scheme signs.
+	// IdentifiedBy says what identifies every message. It is "{body}" if the
+	// signed content is exactly the body, or the JSON pointer of a signed id in
+	// the body, such as "/event/id". Empty: something specific to this scheme,
+	// so no other scheme shares it.
 	IdentifiedBy string
 	// Unsigned says that the scheme sets [Attempt.Unsigned], even next to a
 	// signed id.
 	Unsigned bool
 
 	// URL is the public address of the endpoint as it was configured, if the
-	// signature covers it. At returns the same scheme at another address.
+	// signature covers the address. At returns the same scheme for another
+	// address.
 	URL string
 	At  func(url string) Scheme
 
-	// Sign signs r as the sender does, with this time of the attempt. It signs
-	// with every secret, as a sender in rotation does. schemes.Sign calls it.
-	// r.Header is an [http.Header], which Sign changes. If id is empty, Sign
-	// uses the id of r, or else a new one. An id in the body stays unchanged.
-	// Sign returns an error if it cannot put the id into the body, or if there
-	// are no secrets. The error wraps [errors.ErrUnsupported] for a secret that
-	// only verifies. Nil: only the sender can sign.
+	// Sign signs r as the sender does, with at as the time of the attempt. It
+	// signs with every secret, as a sender does during a key rotation.
+	// schemes.Sign calls it. r.Header is an [http.Header], which Sign changes.
+	// If id is empty, Sign uses the id of r, or else a new one. In that case an
+	// id in the body stays unchanged. Sign returns an error if it cannot put
+	// the id into the body, or if there are no secrets. The error wraps
+	// [errors.ErrUnsupported] for a secret that only verifies. Nil: only the
+	// sender can sign.
 	Sign func(r *Request, id string, at time.Time, secrets ...string) error
 
-	// Challenge responds to a signed message with which the sender asks the
+	// Challenge responds to a signed message in which the sender asks the
 	// endpoint to prove itself. It is called after verification, before the
 	// claim, even for a message that nothing identifies (see
 	// [Attempt.Unidentified]). A non-nil response is sent, and neither handler
-	// nor store sees the message. key is the one that matched. ctx has the
-	// values of the request's context but is never cancelled: bound what you
-	// do.
+	// nor store sees the message. key is the key that matched. ctx has the
+	// values of the request's context but is never cancelled, so set your own
+	// time limit.
 	Challenge func(ctx context.Context, r *Request, m *Message, key VerifyKey) *Answer
 
 	// Handshake responds to a request with which the sender checks the endpoint
-	// before it signs anything. It is called first and without the body. A
-	// non-nil response is sent, and nothing is looked up, read or claimed.
+	// before it signs anything. Handshake is called first and without the body.
+	// A non-nil response is sent, and nothing is looked up, read or claimed.
 	// Anyone may send such a request. So the response must contain no secret
-	// and no MAC of anything in r, and its type must be one that no browser
-	// executes.
+	// and no MAC of anything in r. It must have a content type that browsers do
+	// not execute.
 	Handshake func(r *Request) *Answer
 
 	// AwaitsHandshake and AnswerHandshake are for a handshake that only its
 	// body identifies, or whose response depends on the key. They are called
 	// for a request that ReadHeader refuses with [ErrMissingHeader]. Neither
-	// handler nor store sees it. A scheme has both or neither.
+	// handler nor store sees such a request. A scheme has both functions or
+	// neither.
 	//
-	// AwaitsHandshake reports, from method, URL and headers alone, whether r
-	// may be a handshake. It returns false unless the program enabled
-	// handshakes, and for a request with any header of a signed message. Only
-	// if it returns true are keys looked up and the body read.
+	// AwaitsHandshake reports, from the method, URL and headers alone, whether
+	// r may be a handshake. It returns false if the program did not enable
+	// handshakes, or if the request has any header of a signed message. Keys
+	// are looked up and the body is read only if it returns true.
 	AwaitsHandshake func(r *Request) bool
-	// AnswerHandshake responds to r with its whole body, of at most 16 KiB,
-	// under the rules of Handshake. key is the first of the source that is
-	// valid now. A response made with it must not be the signature of any
-	// message. Every failure returns nil. r is then refused for its missing
-	// header, like a request from an unknown source.
+	// AnswerHandshake responds to r under the rules of Handshake. r has its
+	// whole body, at most 16 KiB. key is the first key of the source that is
+	// valid now. A response made with key must not be the signature of any
+	// message. AnswerHandshake returns nil on every failure. r is then refused
+	// for its missing header, like a request from an unknown source.
 	AnswerHandshake func(r *Request, key VerifyKey) *Answer
 	// SignsHandshakes says that AnswerHandshake gives anybody a MAC under the
-	// secret. Another scheme with that secret would accept it as a signature.
+	// secret. Another scheme with that secret would accept the MAC as a
+	// signature.
 	SignsHandshakes bool
 }
 
@@ -128,7 +133,7 @@ func FactsOf(s Scheme) Facts {
 }
 
 // hidesFacts returns the type of a scheme with facts that v embeds as an
-// interface, "" if there is none. Go promotes only the methods of the
+// interface, or "" if there is none. Go promotes only the methods of the
 // interface.
 func hidesFacts(v reflect.Value) string {
 	if v.Kind() == reflect.Pointer {
@@ -160,8 +165,8 @@ func hidesFacts(v reflect.Value) string {
 	return ""
 }
 
-// check returns what is wrong with the facts themselves, or with what the
-// scheme was made from.
+// check returns the mistakes in the facts themselves and in the scheme's
+// settings.
 func (f *Facts) check() error {
 	mistake := f.Mistake
 	if (f.AwaitsHandshake == nil) != (f.AnswerHandshake == nil) {

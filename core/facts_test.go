@@ -12,7 +12,7 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// describing counts how often it is asked for its facts.
+// describing counts how many times its facts are read.
 type describing struct {
 	core.StandardWebhooks
 
@@ -66,7 +66,7 @@ func TestFactsThatCannotBeAreReportedAtBoot(t *testing.T) {
 	}
 }
 
-// embedding has a scheme as Go embeds it.
+// embedding embeds a scheme as an interface.
 type (
 	embedding struct{ core.Scheme }
 	deep      struct{ *embedding }

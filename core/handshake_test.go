@@ -166,7 +166,7 @@ func TestAHandshakeThatOnlyTheBodyShows(t *testing.T) {
 			}
 			reads := tt.reads
 			if tt.reason != core.Handled {
-				reads = 1 // the hook wants the body, and it can be read once only
+				reads = 1 // the hook needs the body, which can be read only once
 				if len(shown) != 1 || string(shown[0].Request.Body) != tt.body.text {
 					t.Errorf("shown %+v", shown)
 				}

@@ -102,7 +102,7 @@ func TestWhatOutlivesARequestHasHeadersOfItsOwn(t *testing.T) {
 	const timeout = 20 * time.Millisecond
 	gone, looked := make(chan struct{}), make(chan []string)
 	slow := core.KeySourceFunc(func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
-		<-gone // past Config.KeyTimeout: the request is another one's
+		<-gone // after Config.KeyTimeout: the request belongs to another client
 		looked <- r.Header.Values("Webhook-Id")
 		return "", nil, core.ErrUnknownSource
 	})

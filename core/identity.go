@@ -11,30 +11,31 @@ import (
 	"strings"
 )
 
-// What makes two requests the same message. The store has one record for each
-// message, under a key made of what identifies it:
+// This file defines when two requests are the same message. The store has one record for each
+// message, under a key made from what identifies the message:
 //
 //	a signed id      the id
 //	no signed id     the signed content, C
-//	… and unsigned   M: the signed content with the unsigned ids. The content is signed, so what an
-//	ids              unsigned id claims counts only for its own content; but whoever captured a request
-//	                 can present its content under any id, so C bounds them:
+//	… and unsigned   M: the signed content with the unsigned ids. An unsigned id counts only together
+//	ids              with its content, which is signed. But an attacker who captured a request can
+//	                 present its content under any id, so C bounds the ids:
 //	  no time of the attempt is signed      C counts the messages that had this content, up to Config.Repeats more than one
-//	  each attempt has its own signed time  M leaves that time out, so a retry is recognized; C, which has it, is spent
-//	                                        by the first message that it came for
+//	  each attempt has its own signed time  M omits that time, so a retry is recognized. C includes the time, and the first
+//	                                        message that arrives with this content and time spends C.
 //
-// A message's record also has a print: of the endpoint that handled it, and of what
-// its attempts must agree in. A later attempt that differs in it is not acknowledged.
+// A message's record also has a fingerprint. It covers the endpoint that handled the message, and
+// the content that all attempts of the message have in common. A later attempt with another
+// fingerprint is not acknowledged.
 
-// identity holds the store keys of an attempt, and what else identifies its
-// message.
+// identity holds the store keys of an attempt, and other properties that
+// identify its message.
 type identity struct {
 	message Key
-	content Key // C, if unsigned ids are a part of message; else the zero Key
+	content Key // C if unsigned ids are a part of message, else the zero Key
 	print   fingerprint
 	signed  bool // message is the key of a signed id
 	reply   bool // the sender uses the content of the response: see Attempt.Reply
-	unsure  bool // an equal message may be another event: see Attempt.Indistinct
+	unsure  bool // a message with equal bytes may be another event: see Attempt.Indistinct
 
 	past history // set by the claim
 }
@@ -46,8 +47,8 @@ type fingerprint struct {
 	content  uint32 // a sum of the signed content, or of its stable parts
 }
 
-// castagnoli is the polynomial that processors have an instruction for. A CRC
-// is enough: only genuine contents of one sender are compared, so an attacker
+// castagnoli is the CRC for which processors have an instruction. A CRC is
+// enough: only genuine contents of one sender are compared, so an attacker
 // cannot search for a collision.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // a constant
 
@@ -105,9 +106,9 @@ func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 }
 
 // appendUnsigned appends the values that are present, each with its position.
-// An absent value adds nothing. Members of a scheme like schemes.Any have
-// different numbers of positions, and a message without any value must be one
-// message to all of them.
+// An absent value adds nothing. The members of a scheme like schemes.Any have
+// different numbers of positions. A message without any value must be the same
+// message for all of them.
 func appendUnsigned(dst []byte, values []string) []byte {
 	count := len(dst)
 	dst = append(dst, 0)
@@ -120,16 +121,16 @@ func appendUnsigned(dst []byte, values []string) []byte {
 	return dst
 }
 
-// common returns the sum of what all attempts with one signed id must agree in.
-// It is zero if that is unknown: because the sender renders its body again for
-// each attempt, or because the scheme does not mark the timestamp in the
-// content.
+// common returns a sum of the content that all attempts with one signed id must
+// have in common. The sum is zero if that content is unknown: the sender
+// renders its body again for each attempt, or the scheme does not mark the
+// timestamp.
 func (v *Verifier) common(a *Attempt) uint32 {
 	switch {
 	case len(a.Stable) > 0:
 		var s uint32
 		for i, part := range a.Stable {
-			var head [9]byte // length prefix, so parts cannot run together; absent and empty parts differ
+			var head [9]byte // length prefix, so the boundaries of parts are unambiguous; absent and empty parts differ
 			binary.LittleEndian.PutUint64(head[:], uint64(len(part)))
 			if part != nil {
 				head[8] = byte(i + 1)
@@ -142,7 +143,7 @@ func (v *Verifier) common(a *Attempt) uint32 {
 	}
 	var s uint32
 	add := func(piece []byte) { s = crc32.Update(s, castagnoli, piece) }
-	if len(a.Content.insert) > 0 { // only the body: the text around it may change with the next version of the signature
+	if len(a.Content.insert) > 0 { // only the body: the text around it may differ between versions of the signature
 		a.Content.eachBody(add)
 	} else {
 		a.Content.eachUntimed(add)
@@ -158,7 +159,7 @@ type endpointDigest struct {
 
 // endpointSum returns a sum of the address that a message was sent to. The
 // address is not signed, and an attacker may choose it. So the sum depends on
-// the key of the message, and a collision found for one message is useless for
+// the message's key, and a collision found for one message is useless for
 // another. The hash of the address is cached between requests, because a
 // verifier serves one endpoint.
 func (v *Verifier) endpointSum(key *Key, r *Request) uint64 {
@@ -178,8 +179,8 @@ func (v *Verifier) endpointSum(key *Key, r *Request) uint64 {
 	return max(sum>>16, 1)
 }
 
-// appendEndpoint appends host, path and query of an address. All spellings of
-// an address give one text.
+// appendEndpoint appends the host, path and query of an address. All spellings
+// of an address have the same result.
 func appendEndpoint(dst []byte, host, target string) []byte {
 	target, query, _ := strings.Cut(target, "?")
 	if i := strings.Index(target, "://"); i >= 0 && strings.IndexByte(target[:i], '/') < 0 { // absolute form
@@ -190,14 +191,14 @@ func appendEndpoint(dst []byte, host, target string) []byte {
 		}
 		host, target = target[:end], target[end:]
 	}
-	if values, err := url.ParseQuery(query); err == nil { // a gateway may have sorted or escaped it differently
+	if values, err := url.ParseQuery(query); err == nil { // a gateway may have sorted or escaped the parameters differently
 		query = values.Encode()
 	}
 	return appendField(appendField(appendField(dst, canonicalHost(host)), canonicalPath(target)), query)
 }
 
 // canonicalHost returns a host name without its port. It returns "" for an IP
-// address and a private name. Those come from a proxy that does not keep the
+// address and for a private name. Those come from a proxy that replaces the
 // sender's Host, and differ between machines.
 func canonicalHost(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
@@ -212,9 +213,10 @@ func canonicalHost(host string) string {
 }
 
 // canonicalPath returns one text for all spellings of a path. It keeps an
-// escaped slash and upper case, because they may mean another endpoint. The
-// mistakes are not equal: taking a retry for another endpoint's message causes
-// a loud refusal, but taking a message for a retry loses it.
+// escaped slash and upper case, because they may mean another endpoint. The two
+// possible mistakes have different costs. Mistaking a retry for another
+// endpoint's message causes a logged refusal, but mistaking a message for a
+// retry loses the message.
 func canonicalPath(p string) string {
 	p = strings.NewReplacer("%2f", "%252F", "%2F", "%252F").Replace(p)
 	if decoded, err := url.PathUnescape(p); err == nil {
@@ -223,10 +225,10 @@ func canonicalPath(p string) string {
 	return path.Clean("/" + p)
 }
 
-// replayKey returns the store key of a message: from its signed id or, without
-// one, from its signed content. Nothing that an attacker can change leads to
-// another key. It does not depend on the secret that matched either, because
-// stripping one of two signatures would change that.
+// replayKey returns the store key of a message, derived from its signed id or,
+// without one, from its signed content. Nothing that an attacker can change
+// leads to another key. So the key does not depend on the secret that matched:
+// an attacker could change that by stripping one of two signatures.
 func (v *Verifier) replayKey(m *Message, c *Content) (key Key) {
 	if m.IDSigned && m.ID != "" {
 		var buf [160]byte // avoids an allocation; few ids are longer
@@ -241,8 +243,8 @@ func (v *Verifier) replayKey(m *Message, c *Content) (key Key) {
 	return key
 }
 
-// putScope marks a key with its scheme and source, for a store with the method
-// Scope. 28 bytes of the hash remain.
+// putScope replaces the first four bytes of a key with the result of the
+// store's method Scope, if it has one. 28 bytes of the hash remain.
 func (v *Verifier) putScope(key *Key, m *Message) {
 	if v.scoper != nil {
 		binary.BigEndian.PutUint32(key[:], v.scoper.Scope(v.name, m.Source))
@@ -253,8 +255,8 @@ func (v *Verifier) appendScope(dst []byte, m *Message) []byte {
 	return appendField(append(dst, v.scope...), m.Source)
 }
 
-// appendField appends s after its length, so no two lists of fields have the
-// same bytes.
+// appendField appends the length of s and then s, so no two lists of fields
+// have the same bytes.
 func appendField(dst []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint64(dst, uint64(len(s))), s...)
 }

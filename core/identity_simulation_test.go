@@ -23,11 +23,11 @@ type kind struct {
 	stamping            Stamping
 	past                time.Duration
 	gaps                []time.Duration // between its attempts
-	kept                bool            // the delivery id stays over all attempts
+	kept                bool            // the delivery id is the same for all attempts
 	reuses              bool            // the ids are constant, as those of test buttons
 	fanOut              bool            // each event goes to two paths
-	stripped            bool            // a proxy takes the delivery id out
-	indistinct          bool            // its scheme says that equal bytes may be two events
+	stripped            bool            // a proxy removes the delivery id
+	indistinct          bool            // the scheme says that equal bytes may be two events
 }
 
 var (
@@ -104,7 +104,7 @@ type kindEvent struct {
 
 	done bool // its handler succeeded
 	own  bool // … for a request with its own ids
-	loud bool // an attempt was refused with an error that an operator sees
+	loud bool // an attempt was refused with an error that is logged
 	over bool // the sender has stopped
 }
 
@@ -120,9 +120,9 @@ type identityCounts struct {
 	events, attempts, runs int
 
 	unseen    int // events acknowledged whose handler never succeeded
-	lost      int // events that their sender gave up although some attempt could have run, and nobody was told
-	again     int // honest retries of handled messages that ran again although an id was kept
-	gained    int // runs that the attacker caused beyond the sender's own
+	lost      int // events that their sender gave up although an attempt could have been handled, without a logged error
+	again     int // genuine retries of handled messages for which the handler ran again although the id was the same
+	gained    int // runs of the handler that the attacker caused beyond the sender's own
 	most      int // … for one signed content
 	loud      int // events refused with an error
 	tooOften  int // contents that ran under more ids than Config.Repeats allows
@@ -143,7 +143,7 @@ type identitySimulation struct {
 	all      []*kindEvent
 	fails    map[*kindEvent]int
 	current  *kindEvent                 // whose attempt is with the receiver
-	ranUnder map[string]map[string]bool // signed content: under which ids it ran
+	ranUnder map[string]map[string]bool // signed content: the ids under which it was handled
 }
 
 func (s *identitySimulation) after(d time.Duration, do func()) {
@@ -329,7 +329,7 @@ func (s *identitySimulation) attack(a *kindAttempt) {
 	}
 	copies := 1
 	if s.chance(0.05) {
-		copies = 40 // one who wants to know how often
+		copies = 40 // an attacker who tests the bound
 	}
 	for i := range copies {
 		forge(s.between(time.Second, 4*time.Minute), "")
@@ -361,7 +361,7 @@ func (s *identitySimulation) present(a *kindAttempt, attacker bool, answer func(
 	s.account(a, attacker, before)
 	m, _ := d.Message()
 	if s.unlucky(e, 0.03) {
-		return // a crash: nothing is settled, and nobody answered
+		return // a crash: nothing is settled, and there is no response
 	}
 	took := s.between(20*time.Millisecond, 8*time.Second)
 	s.after(took, func() {

@@ -5,24 +5,24 @@ import (
 	"net/http"
 )
 
-// Inspection is what a [Verifier] uses to judge one request, and its verdict:
-// see [Verifier.Inspect].
+// Inspection holds what a [Verifier] uses to judge one request, and its
+// verdict. See [Verifier.Inspect].
 type Inspection struct {
-	// Config is the verifier's, with its defaults filled in.
+	// Config is the verifier's configuration, with its defaults filled in.
 	Config Config
-	// Source and Keys are what the key source returns for the request, and
-	// KeysErr its error. Keys that came with an error are not used.
+	// Source, Keys and KeysErr are what the key source returned for the
+	// request. Keys that came with an error are not used.
 	Source  string
 	Keys    *Keys
 	KeysErr error
-	// Err is the result of [Verifier.Verify] for the request under these keys.
+	// Err is the error of [Verifier.Verify] for the request under these keys.
 	// It is nil if the request is accepted, or if only keys that fetch (see
 	// [Facts]) could decide.
 	Err error
 }
 
 // Inspect returns what v uses to judge r, including secrets. It is for tools
-// that investigate a refusal, like package explain. It calls the key source
+// that investigate a refusal, such as package explain. It calls the key source
 // once and does no other I/O: keys that fetch are not used. It claims nothing.
 func (v *Verifier) Inspect(ctx context.Context, r *Request) Inspection {
 	i := Inspection{Config: v.cfg}

@@ -66,7 +66,7 @@ func TestInspectOfStaticKeysAndOfARequestWithoutHeaders(t *testing.T) {
 type online struct {
 	core.StandardWebhooks
 
-	silent bool // about it
+	silent bool // it does not say so in its facts
 	called *int
 	ended  *bool
 }

@@ -14,7 +14,7 @@ import (
 	"unicode"
 )
 
-// Secret is the text of one key, as the provider shows it, with an optional id
+// Secret is the text of one key, as the sender shows it, with an optional id
 // and validity period. The scheme decodes the text. [New] refuses the zero
 // Secret, which is empty.
 //
@@ -22,14 +22,15 @@ import (
 // struct.
 type Secret struct {
 	// ID names the key in [Message.KeyID] and in events. Empty: "key-1" for the
-	// first of its list, and so on.
+	// first secret of the list, and so on.
 	ID string
-	// NotBefore and NotAfter bound when the key is accepted: by the arrival
-	// time of the request, on the configured clock. Zero: unbounded.
+	// NotBefore and NotAfter bound when the key is accepted. They are compared
+	// with the arrival time of the request on the configured clock. Zero:
+	// unbounded.
 	NotBefore, NotAfter time.Time
 
-	// Behind a pointer, because fmt prints the unexported fields of a foreign
-	// struct without asking us.
+	// A pointer, because fmt prints the unexported fields of an enclosing
+	// struct without calling our methods.
 	text *string
 }
 
@@ -70,22 +71,22 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // Keys is the list of secrets of one source, newest first. It keeps the decoded
-// keys, so a [KeySource] that returns the same *Keys for a tenant decodes them
-// once. It is immutable and safe for concurrent use; nil and the zero value
-// hold no key.
+// keys: if a [KeySource] returns the same *Keys for a tenant each time, they
+// are decoded once. It is immutable and safe for concurrent use. Nil and the
+// zero value have no keys.
 //
-// *Keys is itself the [KeySource] of an application with one sender.
+// *Keys itself is the [KeySource] of an application with one sender.
 type Keys struct {
 	source  string
 	secrets []Secret
 	ring    atomic.Pointer[keyring]
 }
 
-// Secrets lists secrets by their text, newest first: while a secret is being
-// rotated, both are accepted. White space around or inside one is a mistake
-// that [New] reports; inside, only if the scheme's secrets are not free text.
-// Split a variable that holds several with strings.Fields, but never a PEM file
-// or a wrapped key: its pieces are not keys.
+// Secrets returns [Keys] with these secrets, newest first. List both the new
+// and the old secret during a rotation. [New] reports white space around a
+// secret, and inside it unless the scheme's secrets are free text. Split a
+// variable that holds several secrets with strings.Fields. Never split a PEM
+// file or a wrapped key: its pieces are not keys.
 func Secrets(texts ...string) *Keys {
 	k := &Keys{secrets: make([]Secret, len(texts))}
 	for i, t := range texts {
@@ -94,13 +95,14 @@ func Secrets(texts ...string) *Keys {
 	return k
 }
 
-// SecretList lists secrets that have a name or a validity period, newest first.
-// The slice is copied.
+// SecretList returns [Keys] with these secrets, newest first, for secrets with
+// an ID or a validity period. It copies the slice.
 func SecretList(secrets ...Secret) *Keys { return &Keys{secrets: slices.Clone(secrets)} }
 
-// From returns a copy of the keys with the name of their source. The name
+// From returns a copy of k with source as the name of its source. The name
 // scopes the ids of this sender in the seen-id store. It is needed only if
-// several static senders share one store. A KeySource names its sources itself.
+// several static senders share one store. A [KeySource] names its sources
+// itself.
 func (k *Keys) From(source string) *Keys {
 	if k == nil {
 		return nil
@@ -127,15 +129,17 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 
 // KeySource finds the keys of a request: a secret for each tenant or endpoint.
 //
-// It sees method, URL, host and headers, not the body. None of them is verified
-// yet. It may do I/O within [Config.KeyTimeout] and must be safe for concurrent
-// use. It runs in its own goroutine. A panic there propagates to the request.
-// The source it returns must be a stored, canonical name, never text from the
-// request. Otherwise one message could count as two, under two spellings of one
-// name. For an unknown tenant or endpoint it returns an error that wraps
-// [ErrUnknownSource]. The sender cannot distinguish that from a wrong
+// It sees the method, URL, host and headers, but not the body. None of these
+// values has been verified yet. It may do I/O within [Config.KeyTimeout] and
+// must be safe for concurrent use. It runs in its own goroutine. A panic there
+// propagates to the request.
+//
+// The source that it returns must be a stored, canonical name, never text from
+// the request. Otherwise one message could count as two, under two spellings of
+// one name. For an unknown tenant or endpoint it returns an error that wraps
+// [ErrUnknownSource]. The sender cannot distinguish that refusal from a wrong
 // signature. Any other error is an outage, and the response is 503. The request
-// is a copy, including its header, and belongs to the source.
+// is a copy, including its header, and belongs to the key source.
 type KeySource interface {
 	Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 }
@@ -148,12 +152,12 @@ func (f KeySourceFunc) Keys(ctx context.Context, r *Request) (source string, key
 	return f(ctx, r)
 }
 
-// keyring is a list of decoded keys, of one verifier's scheme.
+// keyring is a list of keys, decoded by one verifier's scheme.
 type keyring struct {
 	owner *Verifier
 	keys  []ringKey
-	// last is the index of the key that matched last. It is tried first, so
-	// during a rotation most messages cost one hash.
+	// last is the index of the key that matched last. That key is tried first,
+	// so most messages cost one hash during a rotation.
 	last atomic.Uint32
 }
 
@@ -192,7 +196,7 @@ func (k *Keys) ringFor(v *Verifier) (*keyring, error) {
 	return r, nil
 }
 
-// parseKey rejects secrets that are wrong under every scheme, then asks the
+// parseKey rejects secrets that are wrong under every scheme, then calls the
 // scheme.
 func (v *Verifier) parseKey(secret Secret) (VerifyKey, error) {
 	text := secret.Reveal()
@@ -229,7 +233,7 @@ func checkSecretText(text string, free bool) error {
 }
 
 // spaceAdvice says what to do about white space in a secret. It never advises
-// to split one key into pieces.
+// the reader to split one key into pieces.
 func spaceAdvice(text string) string {
 	pieces := strings.Fields(text)
 	switch {
@@ -246,8 +250,8 @@ func spaceAdvice(text string) string {
 }
 
 // isWrapped reports whether pieces are parts of one key. Such pieces are lines
-// of 64 or 76 characters, as in PEM and MIME, where the first may have a label.
-// Or they begin like a public key.
+// of 64 or 76 characters, as in PEM and MIME, of which the first may have a
+// label. Other pieces of one key begin like a public key.
 func isWrapped(pieces []string) bool {
 	first := pieces[0]
 	bare := first[strings.LastIndexAny(first, ":_")+1:]
@@ -265,7 +269,7 @@ func isWrapped(pieces []string) bool {
 var errPlaceholder = errors.New("a placeholder: put the sender's real secret there")
 
 // isPlaceholder recognizes values from documentation and templates. It does not
-// reject short secrets such as "12345", which some providers allow.
+// reject short secrets such as "12345", which some senders allow.
 func isPlaceholder(text string) bool {
 	if encoded, ok := strings.CutPrefix(text, "whsec_"); ok {
 		if raw, err := base64.StdEncoding.DecodeString(encoded); err == nil && len(raw) > 0 && slices.Max(raw) == slices.Min(raw) {
@@ -289,12 +293,12 @@ func isPlaceholder(text string) bool {
 	return strings.Count(t, t[:1]) == len(t) // xxxx, ****, AAAA…
 }
 
-// validAt reports whether the key is accepted at this time.
+// validAt reports whether the key is accepted at the time now.
 func (k *ringKey) validAt(now time.Time) bool {
 	return (k.notBefore.IsZero() || !now.Before(k.notBefore)) && (k.notAfter.IsZero() || now.Before(k.notAfter))
 }
 
-// first returns the newest key that is valid now, nil if there is none.
+// first returns the newest key that is valid now, or nil if there is none.
 func (r *keyring) first(now time.Time) VerifyKey {
 	for i := range r.keys {
 		if r.keys[i].validAt(now) {
@@ -305,12 +309,12 @@ func (r *keyring) first(now time.Time) VerifyKey {
 }
 
 // match returns the index of the key that verifies one of the signatures, or -1
-// if none does. It hashes the body once for each key, however many signatures
-// there are.
+// if none does. With MAC keys it hashes the content once for each key, however
+// many signatures there are.
 //
-// A message with several signatures comes from a sender in rotation. Then match
-// finds the newest key that fits, so events show when the old one is out of
-// use.
+// A message with several signatures comes from a sender that is rotating its
+// keys. Then match finds the newest key that fits, so events show when the old
+// key is no longer used.
 func (r *keyring) match(ctx context.Context, a *Attempt, now time.Time) (int, error) {
 	last := 0
 	if len(a.Signatures) <= 1 {

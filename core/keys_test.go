@@ -106,7 +106,7 @@ func TestAPlaceholderIsTakenWhereThatIsNamed(t *testing.T) {
 	if _, err := core.NewSigner(secret); !errors.Is(err, core.ErrMisconfigured) {
 		t.Errorf("a signer takes it: %v", err)
 	}
-	for _, still := range []string{"", "whsec_ ", `"secret"`, "whsec_AAAA", "secret"} { // the last two are none of this scheme
+	for _, still := range []string{"", "whsec_ ", `"secret"`, "whsec_AAAA", "secret"} { // the last two are not keys of this scheme
 		if _, err := core.New(core.Secrets(still), &memory{}, &core.Config{DangerouslyAcceptPlaceholders: true}); !errors.Is(err, core.ErrMisconfigured) {
 			t.Errorf("%q: %v", still, err)
 		}
@@ -192,7 +192,7 @@ func TestNoSecretIsEverPrinted(t *testing.T) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%T", "%10s", "% x"} {
 			clean(verb+" of "+name, fmt.Sprintf(verb, v))
 		}
-		text, _ := json.Marshal(v) // some cannot be encoded
+		text, _ := json.Marshal(v) // some values cannot be encoded
 		clean("JSON of "+name, string(text))
 		var buf bytes.Buffer
 		slog.New(slog.NewTextHandler(&buf, nil)).Info("x", "v", v)
@@ -438,7 +438,7 @@ func TestAnUnknownSourceCannotBeToldFromAWrongSignature(t *testing.T) {
 	}
 	stranger := core.GenerateSecret()
 	wrong, hashed, checks := try("/acme", stranger)
-	for _, secret := range []string{stranger, secret} { // known to somebody else, too
+	for _, secret := range []string{stranger, secret} { // the second secret is known to an attacker too
 		unknown, hashed2, checks2 := try("/nobody", secret)
 		if unknown != wrong || hashed2 != hashed || checks2 != checks {
 			t.Errorf("wrong signature: %s after %d checks of %d bytes\nunknown source: %s after %d of %d", wrong, checks, hashed, unknown, checks2, hashed2)

@@ -8,27 +8,26 @@ import (
 
 // A claim has a short lease, so a message whose process died is soon free
 // again. The lease is renewed while the handler runs, up to Config.Lease. A
-// renewal is a separate record beside that of the message. The record of the
-// message stays unchanged: a transaction of the handler may have a snapshot
-// from before the renewal, and Commit must still be able to replace the record
-// in it.
+// renewal is a separate record, and the message's record stays unchanged. The
+// handler's transaction may have a snapshot from before the renewal. Commit
+// must still be able to replace the message's record in that snapshot.
 //
-// An attempt that meets a claim with an expired lease looks for a renewal
-// before it takes the message over. The two handlers cannot overlap. The first
-// is stopped when its lease ends without a renewal, and others wait for twice
-// Config.Skew longer.
+// An attempt that finds a claim with an expired lease looks for a renewal
+// before it takes over the message. The two handlers cannot overlap: the first
+// one's context is cancelled before its lease ends without a renewal, and other
+// attempts wait for twice Config.Skew after that end.
 const (
-	shortLease = 9 * time.Second // plus twice the default Skew: the message of a dead process is free after 19 seconds
+	shortLease = 9 * time.Second // with twice the default Skew, the message of a dead process is free after 19 seconds
 	renewAfter = 3 * time.Second // age of a lease at which it is renewed
 	sweepPause = time.Second     // minimum time between two sweeps
-	stopBefore = time.Second     // time before the end of a lease at which its handler is stopped
+	stopBefore = time.Second     // time before the end of a lease at which the handler's context is cancelled
 )
 
 // renews reports whether leases are shorter than a handler may run.
 func (p *protocol) renews() bool { return p.lease < p.hold }
 
-// leaseKey is the key of a message's renewal. The first bytes stay, because a
-// store may have set them by its method Scope.
+// leaseKey is the key of a message's renewal. The first bytes stay unchanged,
+// because a store may have set them with its method Scope.
 func leaseKey(key Key) Key {
 	for i := len(key) / 2; i < len(key); i++ {
 		key[i] ^= 0xff
@@ -43,7 +42,7 @@ const (
 	renewed    renewal = iota + 1
 	notRenewed         // the store failed
 	leaseLost          // another attempt has the message
-	settledNow         // the outcome is on record: there is nothing to renew
+	settledNow         // the outcome is recorded, so there is nothing to renew
 )
 
 // renewalOf returns the record that renews a claim.
@@ -56,13 +55,12 @@ func (p *protocol) renewalOf(claimed *record, until int64) record {
 // lastEnd returns the latest possible end of a claim's lease.
 func (p *protocol) lastEnd(claimed *record) int64 { return claimed.leaseEnd - p.lease + p.hold }
 
-// renew extends the lease of a claim, which ends at until, and returns the new
-// end.
+// renew extends a claim's lease, which ends at until, and returns the new end.
 func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 	now := c.clock.now()
 	next := min(now.milli()+c.lease, c.lastEnd(&cl.rec))
 	left := time.Duration(until-now.milli())*time.Millisecond - stopBefore
-	if left <= 0 { // the process was suspended, for example: another one may have the message
+	if left <= 0 { // for example, the process was suspended: another one may have the message
 		return until, notRenewed
 	}
 	sctx := &lazyContext{values: context.Background(), deadline: now.real.Add(min(c.timeout, left))}
@@ -79,8 +77,8 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 			return until, notRenewed
 		}
 		if got == want.encode() {
-			// The lease in the claim itself is over, and the store may have lost the claim. Assert
-			// it after the renewal.
+			// The lease in the claim itself may be over, and the store may have lost the claim.
+			// Assert the claim after the renewal.
 			if outcome := c.assert(sctx, cl, now); outcome != renewed {
 				return until, outcome
 			}
@@ -93,12 +91,12 @@ func (c *claims) renew(cl *claim, until int64) (int64, renewal) {
 		if rec.generation > cl.rec.generation {
 			return until, leaseLost
 		}
-		live = got // the renewal of an earlier claim, or of this one whose reply was lost
+		live = got // the renewal of an earlier claim, or of this claim by a try whose reply was lost
 	}
 	return until, notRenewed
 }
 
-// assert writes the claim again if the store has lost it.
+// assert writes the claim again if the store lost it.
 func (c *claims) assert(ctx context.Context, cl *claim, now moment) renewal {
 	claimed := cl.rec.encode()
 	switch live, err := c.store.Swap(ctx, cl.key, Value{}, claimed, c.life(&cl.rec, now.milli())); {
@@ -106,7 +104,7 @@ func (c *claims) assert(ctx context.Context, cl *claim, now moment) renewal {
 		return notRenewed
 	case live != claimed:
 		if rec, err := decode(live); err == nil && rec.generation == cl.rec.generation && rec.state != Claimed {
-			return settledNow // by Commit, or because the handler is ending
+			return settledNow // by Commit, or because the handler has ended
 		}
 		return leaseLost
 	default:
@@ -115,8 +113,8 @@ func (c *claims) assert(ctx context.Context, cl *claim, now moment) renewal {
 }
 
 // alive reports whether a lease that seems expired was renewed. The renewal of
-// an earlier claim never outlasts the lease of this one, so alive need not
-// distinguish them.
+// an earlier claim never outlasts the lease of this claim, so alive need not
+// distinguish the two renewals.
 func (c *claims) alive(ctx context.Context, key *Key, claimed *record, now int64) (bool, error) {
 	if c.broken&faultNoRenewal != 0 {
 		return false, nil
@@ -136,7 +134,7 @@ func (c *claims) alive(ctx context.Context, key *Key, claimed *record, now int64
 }
 
 // running holds the deliveries whose leases are renewed. It is split into
-// shards, so few of them contend for one lock.
+// shards, so few deliveries contend for one lock.
 type running [16]keeper
 
 // keeper is one shard. Its list has the deliveries in the order in which their
@@ -155,13 +153,13 @@ const (
 	noLease leaseState = iota // not in the list
 	leased
 	renewing // a renewal is in progress
-	unkept   // the lease could not be renewed and the handler was stopped; within this process it still holds the message
+	unkept   // the lease could not be renewed and the handler's context was cancelled; within this process the delivery still holds the message
 )
 
 func (r *running) keeperOf(key *Key) *keeper { return &r[key[len(key)-1]%byte(len(r))] }
 
-// push inserts d into the list in order. That is at the end, unless the clock
-// was set back.
+// push inserts d into the list in order. Its place is at the end, unless the
+// clock was set back.
 func (k *keeper) push(d *Delivery) {
 	before := k.last
 	for before != nil && before.leaseEnd > d.leaseEnd {
@@ -195,7 +193,7 @@ func (k *keeper) cut(d *Delivery) {
 	d.previous, d.next = nil, nil
 }
 
-// keep starts to renew the lease of d.
+// keep starts renewing the lease of d.
 func (c *claims) keep(d *Delivery) {
 	if !c.renews() {
 		return
@@ -230,7 +228,7 @@ func (c *claims) leave(d *Delivery) {
 	}
 }
 
-// wasStopped reports whether the handler of d was stopped.
+// wasStopped reports whether stop cancelled the context of d's handler.
 func (c *claims) wasStopped(d *Delivery) bool {
 	if d == nil || !c.renews() {
 		return false
@@ -252,7 +250,7 @@ func (c *claims) sweep(k *keeper) {
 		d = d.next
 		switch last := c.lastEnd(&due.claim.rec); {
 		case due.lease == renewing:
-		case now >= last: // the context of the handler ended before, unless this process was suspended
+		case now >= last: // the handler's context has already ended, unless this process was suspended
 			due.ctx.finish()
 			k.cut(due)
 			due.lease = noLease
@@ -276,8 +274,8 @@ func (*keeper) stop(d *Delivery) {
 	}
 }
 
-// renewOrFail is renew for a store that may panic. It recovers, because nothing
-// else does in this goroutine.
+// renewOrFail is renew for a store that may panic. It recovers, because no
+// other function in this goroutine does.
 func (c *claims) renewOrFail(cl *claim, leaseEnd int64) (next int64, outcome renewal) {
 	defer func() {
 		if recover() != nil {

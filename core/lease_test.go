@@ -1,4 +1,4 @@
-package core //nolint:testpackage // a process that dies is one that keeps no lease any more
+package core //nolint:testpackage // a process that dies no longer renews its leases
 
 import (
 	"context"
@@ -215,7 +215,7 @@ func TestARenewalBelongsToItsClaim(t *testing.T) {
 		b := newBench(t, ahead, newMapStore())
 		other := b.another(Config{})
 		d := b.admit(time.Now())
-		time.Sleep(40 * time.Second) // its last renewal is good for longer than the next claim, by its clock
+		time.Sleep(40 * time.Second) // its last renewal lasts longer than the next claim, by its clock
 		d.Settle(500)
 		second := other.admit(time.Now())
 		if second.Answer() != nil {
@@ -365,8 +365,8 @@ func TestAClockThatJumpsDoesNotMakeTheHandlerItsOwnRival(t *testing.T) {
 	})
 }
 
-// A handler that continues after its commit has nothing to renew, and is not
-// stopped.
+// A handler that continues after its commit has no lease to renew, and its context is not
+// cancelled.
 func TestAHandlerGoesOnAfterItsCommit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -385,7 +385,7 @@ func TestAHandlerGoesOnAfterItsCommit(t *testing.T) {
 	})
 }
 
-// Processes with another Config.Lease share the store, as in a rolling deployment.
+// Processes with different values of Config.Lease share the store, as in a rolling deployment.
 func TestAProcessThatNeedsNoRenewalsSeesThoseOfOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -9,34 +9,35 @@ import (
 
 // Record is the store's record of a message, for an operator: see
 // [Verifier.Look]. A zero time or number means that the record has no such
-// value. The zero Record means that there is no record, so the next attempt
-// runs.
+// value. The zero Record means that there is no record, so the handler runs for
+// the next attempt.
 type Record struct {
-	// State is the state of the message; zero if there is no record.
+	// State is the state of the message. It is zero if there is no record.
 	State State
 	// Since and Until are for [Claimed]. Since is when the attempt was claimed,
 	// computed with this verifier's [Config.Lease]. Until is when another
-	// attempt may run if the claim's process is dead. Until may pass while the
-	// handler runs, because the lease is renewed.
+	// attempt may be handled if the claim's process is dead. The handler may
+	// still run after Until, because the lease is renewed.
 	Since, Until time.Time
-	// Newest is the timestamp of the newest attempt that got a response. An
-	// attempt with that timestamp is a replay.
+	// Newest is the timestamp of the newest attempt that was claimed or
+	// acknowledged. For a handled message, an attempt with that timestamp is a
+	// replay.
 	Newest time.Time
 	// WindowEnd is when the replay window ends.
 	WindowEnd time.Time
-	// Status is the status of the first success, for [Done].
+	// Status is for [Done]: the status of the first success.
 	Status int
-	// Reruns is how often an attempt that is not newer ran after a failure: see
-	// [Config.Reruns].
+	// Reruns is how many times an attempt that is not newer was handled after a
+	// failure: see [Config.Reruns].
 	Reruns int
 	// Messages is for [Counted]: how many messages had this content.
 	Messages int
 }
 
 // Look returns the record of a message by its signed id. It changes nothing.
-// source is "" for [Secrets] without a name. See [Verifier.LookKey] for
-// messages whose id is not signed. The error is an [*Error] if the store
-// failed.
+// source is "" for [Secrets] without a source name (see [Keys.From]). See
+// [Verifier.LookKey] for messages whose id is not signed. The error is an
+// [*Error] if the store failed.
 func (v *Verifier) Look(ctx context.Context, source, id string) (Record, error) {
 	key, err := v.keyOf(source, id)
 	if err != nil {
@@ -45,8 +46,8 @@ func (v *Verifier) Look(ctx context.Context, source, id string) (Record, error) 
 	return v.claims.look(ctx, key)
 }
 
-// LookKey is [Verifier.Look] for any message by the key of its record: see
-// [Verifier.ForgetKey].
+// LookKey is like [Verifier.Look], but finds any message, by the key of its
+// record: see [Verifier.ForgetKey].
 func (v *Verifier) LookKey(ctx context.Context, key Key) (Record, error) {
 	return v.claims.look(ctx, key)
 }

@@ -11,13 +11,13 @@ import (
 )
 
 // maxLookUps bounds the concurrent lookups in a key source, including abandoned
-// ones.
+// lookups.
 const maxLookUps = 1024
 
 // keyLookUp is one lookup in a key source. It has its own goroutine, because a
-// source that ignores its context could hold the request longer than
-// Config.KeyTimeout. After that time the lookup is abandoned. The goroutine
-// runs until the source returns, and its result is dropped.
+// source that ignores its context could block the request for longer than
+// Config.KeyTimeout. After the timeout the lookup is abandoned: the goroutine
+// runs until the source returns, and the result is dropped.
 type keyLookUp struct {
 	ctx     lazyContext // sources with keys in memory rarely use its timer
 	request Request
@@ -37,9 +37,8 @@ func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error)
 	}
 	l := &keyLookUp{done: make(chan bool, 2)} // room for both senders, so neither blocks
 	l.ctx.init(outer, v.claims.clock.now().real.Add(v.cfg.KeyTimeout))
-	// A copy, because an adapter may use its request again while an abandoned source still
-	// reads this one. It has no body: nothing in it is verified, and most callers have not
-	// read it yet.
+	// A copy, because an adapter may reuse its request while an abandoned source still reads the
+	// copy. The copy has no body: the body is not verified, and most callers have not read it yet.
 	l.request = Request{Method: r.Method, URL: r.URL, Host: r.Host, Header: r.Header.Clone()}
 	timer := time.AfterFunc(v.cfg.KeyTimeout, func() { l.done <- false })
 	go l.run(v) //nolint:contextcheck // it has the context in it
@@ -71,8 +70,7 @@ func (l *keyLookUp) run(v *Verifier) {
 	returned = true
 }
 
-// keyPanicError carries a panic of a key source to the goroutine of the
-// request.
+// keyPanicError carries a key source's panic to the goroutine of the request.
 type keyPanicError struct {
 	value any
 	stack []byte

@@ -11,9 +11,9 @@ import (
 // Event is the outcome of one attempt, for [Config.Observe]. It never contains
 // a secret, a MAC or the body. Unknown fields are zero.
 type Event struct {
-	// Reason is the word for logs and metrics. It is Outcome if there is one,
-	// else why the attempt was not admitted. Err explains it and is nil for
-	// [Handled].
+	// Reason is the word for logs and metrics. It is Outcome if Outcome is not
+	// empty, else the reason why the attempt was not admitted. Err explains
+	// Reason and is nil for [Handled].
 	Reason Reason
 	Err    error
 	// Verified says that the signature is valid. Otherwise anyone may have sent
@@ -25,43 +25,44 @@ type Event struct {
 	Outcome Reason
 	// Method and Path are those of the request.
 	Method, Path string
-	// Scheme, Source and KeyID name the scheme, the source of the keys, and the
+	// Scheme, Source and KeyID name the scheme, the source of the keys and the
 	// key that matched. KeyID shows when a rotation is finished.
 	Scheme, Source, KeyID string
-	// MessageID, Timestamp and Generation identify message and attempt.
+	// MessageID, Timestamp and Generation identify the message and the attempt.
 	MessageID  string
 	Timestamp  time.Time
 	Generation uint32
 	// Key names the record of a verified message whose id is not signed, for
-	// [Verifier.ForgetKey]; zero for others.
+	// [Verifier.ForgetKey]. It is zero for other messages.
 	Key Key
-	// Repeats is how many messages with the same signed content ran before: see
-	// [Message.Repeats].
+	// Repeats is how many messages with the same signed content were handled
+	// before: see [Message.Repeats].
 	Repeats uint32
 	// Status is the status that the sender gets. It is zero if the handler
-	// wrote none (a panic, a hijack).
+	// wrote none (a panic, a hijack), and in report-only mode for an attempt
+	// that was not admitted.
 	Status int
-	// BodyBytes is the size of the body as far as it was read.
+	// BodyBytes is the size of the part of the body that was read.
 	BodyBytes int
 	// Handshake says that the sender asked the endpoint to prove itself, and
-	// got Status. No message was handled: Reason is [Handled], Outcome is
-	// empty.
+	// got Status. Reason is [Handled] and Outcome is empty, although no message
+	// was admitted.
 	Handshake bool
-	// ReportOnly says that the handler ran regardless of the verdict: see
+	// ReportOnly says that the handler runs regardless of the verdict: see
 	// [Config.DangerouslyReportOnly].
 	ReportOnly bool
-	// Keys, Body, Check, Store and Handler are how long each part took: the key
-	// lookup, the wait for the body, the signature check, all calls to the
-	// store, and the handler.
+	// Keys, Body, Check, Store and Handler are how long each part took. The
+	// parts are the key lookup, the wait for the body, the signature check, all
+	// calls to the store, and the handler.
 	Keys, Body, Check, Store, Handler time.Duration
-	// Claim is the part of Store before the handler. The rest recorded the
-	// outcome.
+	// Claim is the part of Store before the handler. The rest of Store is the
+	// time to record the outcome.
 	Claim time.Duration
 }
 
 // watch collects an Event for the observer.
 type watch struct {
-	ctx   context.Context //nolint:containedctx // the request's without its end
+	ctx   context.Context //nolint:containedctx // the request's context without its cancellation
 	event Event
 	took  [parts]time.Duration
 	since time.Time // the end of the last lap
@@ -71,7 +72,7 @@ type watch struct {
 type part uint8
 
 const (
-	waiting part = iota // also all time that is not reported
+	waiting part = iota // includes all time that is not reported
 	lookingUp
 	reading
 	checking
@@ -99,8 +100,8 @@ func (d *Delivery) tell() {
 	d.v.cfg.Observe(d.watch.ctx, *e)
 }
 
-// observeAdmission reports an attempt that was not admitted; an admitted one is
-// reported when it is settled.
+// observeAdmission reports an attempt that was not admitted. An admitted
+// attempt is reported when it is settled.
 func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 	if d.watch == nil {
 		return
@@ -139,7 +140,7 @@ func (d *Delivery) observeAdmission(r *Request, a *Attempt) {
 	d.tell()
 }
 
-// clip bounds the parts of a request that an event repeats.
+// clip bounds the length of request parts that are copied into an event.
 func clip(s string) string {
 	const most = 256
 	if len(s) > most {
@@ -148,12 +149,12 @@ func clip(s string) string {
 	return s
 }
 
-// SlogObserver logs every event to l. Handled messages have level debug.
-// Redeliveries, attempts in flight and handshakes have info, and refusals have
-// warn. Conditions that need an operator have error: misconfiguration, an
-// outage, a lost claim or commit, or a message that cannot be distinguished
-// from another. A message whose signed content ran before under another
-// unsigned id is logged at warn or above.
+// SlogObserver returns an observer that logs every event to l. Handled messages
+// have level debug. Redeliveries, attempts in flight, handshakes and cold
+// starts have level info, and other refusals have level warn. Conditions that
+// need an operator have level error: misconfiguration, an outage, a lost claim
+// or commit, or a message that cannot be distinguished from another. An event
+// with Repeats above zero has level warn or error.
 func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := e.Reason.level()

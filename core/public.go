@@ -12,9 +12,9 @@ import (
 )
 
 // publicForm describes b if it is a public key or certificate, in any usual
-// form, complete or truncated. It returns "" if b may be a secret. It only
-// accepts bytes with a clear structure: fewer than one random secret in 2^40
-// looks like a public key.
+// form, complete or truncated. It returns "" if b may be a secret. It
+// recognizes only bytes with a clear structure: fewer than one random secret in
+// 2^40 looks like a public key.
 func publicForm(b []byte) string {
 	if form := formOf(b, 3); form != "" {
 		return form
@@ -91,8 +91,8 @@ func decodings(text []byte) [][]byte {
 	return all
 }
 
-// isBase64 marks the characters of both base64 alphabets, and those that may be
-// between or after them.
+// isBase64 marks the characters of both base64 alphabets, and the padding and
+// white space that may come between or after those characters.
 var isBase64 = func() (is ['z' + 1]bool) { //nolint:gochecknoglobals // a constant
 	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_= \t\r\n" {
 		is[c] = true
@@ -124,7 +124,7 @@ func isPublicJWK(text []byte) bool {
 }
 
 // isPublicDER reports whether b begins like a public key or certificate in DER.
-// It looks only at the beginning, so it recognizes truncated ones too.
+// It checks only the beginning, so it recognizes truncated keys too.
 func isPublicDER(b []byte) bool {
 	inside, ok := derContent(b, 0x30)
 	if !ok {

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Reason is one word of the closed set that responses, logs, metrics and
-// documents share.
+// Reason is one word of a closed set that errors, logs, metrics and documents
+// share.
 //
 // Every Reason is also a sentinel error: errors.Is(err, core.ErrReplay) is true
 // for every error of this module with that reason. A store or key source
-// reports a reason by wrapping it.
+// reports a reason by returning an error that wraps it.
 type Reason string
 
-// Why an attempt was refused.
+// Why an attempt was not admitted.
 const (
 	// ErrMalformed: a header or the body does not have the form that the scheme
 	// prescribes.
@@ -21,9 +21,9 @@ const (
 	// ErrMissingHeader: a header that the scheme needs is absent.
 	ErrMissingHeader Reason = "missing-header"
 	// ErrOutsideWindow: the timestamp is further from now than [Config.Past] or
-	// [Config.Future] allow.
+	// [Config.Future] allows, or the signature has expired.
 	ErrOutsideWindow Reason = "outside-window"
-	// ErrUnknownSource: the key source knows no tenant or endpoint for the
+	// ErrUnknownSource: the key source has no tenant or endpoint for the
 	// request. A [KeySource] returns it.
 	ErrUnknownSource Reason = "unknown-source"
 	// ErrNoMatch: no presented signature verifies these bytes under a
@@ -37,35 +37,38 @@ const (
 	// ErrBodyConsumed: a middleware upstream of us read or changed the body, so
 	// it cannot be verified.
 	ErrBodyConsumed Reason = "body-consumed"
-	// ErrMisconfigured: the program is set up wrongly; the error says what to
+	// ErrMisconfigured: the program is misconfigured. The error says what to
 	// change.
 	ErrMisconfigured Reason = "misconfigured"
 	// ErrKeysUnavailable: the key source failed or exceeded
-	// [Config.KeyTimeout].
+	// [Config.KeyTimeout], or a key could not check the signature.
 	ErrKeysUnavailable Reason = "keys-unavailable"
 	// ErrStoreUnavailable: the seen-id store failed or exceeded
 	// [Config.StoreTimeout].
 	ErrStoreUnavailable Reason = "store-unavailable"
-	// ErrStoreFull: the seen-id store has no room for another id. A [SeenStore]
-	// returns it.
+	// ErrStoreFull: the seen-id store has no capacity for another id. A
+	// [SeenStore] returns it.
 	ErrStoreFull Reason = "store-full"
-	// ErrColdStart: the attempt was signed before the store began its records.
+	// ErrColdStart: the attempt was signed before the store's records begin.
 	ErrColdStart Reason = "cold-start"
 	// ErrReplay: the message was handled, and this attempt is not newer than an
-	// earlier one.
+	// earlier one. Or the sender uses the content of the response, which is not
+	// kept.
 	ErrReplay Reason = "replay"
-	// ErrRedelivery: the message was handled, and this is a later attempt of
-	// the sender. It is acknowledged.
+	// ErrRedelivery: the message was handled, and this is a later attempt by
+	// the sender. The attempt is acknowledged.
 	ErrRedelivery Reason = "redelivery"
-	// ErrRepeated: the signed content was handled before under another unsigned
-	// id, more often than [Config.Repeats] allows. Or it had no such id, and
-	// this may be another event.
+	// ErrRepeated: the same signed content came before under other unsigned
+	// ids: more times than [Config.Repeats] allows or, if each attempt has its
+	// own signed time, even once. Or the request has no such id, so this may be
+	// another event.
 	ErrRepeated Reason = "repeated"
 	// ErrIDReused: a message with this signed id was handled, but its signed
 	// content was different.
 	ErrIDReused Reason = "id-reused"
 	// ErrInFlight: another attempt of the message is being handled, or its
-	// outcome is unknown.
+	// outcome is unknown. Or the handler failed, and [Config.Reruns] allows no
+	// further attempt that is not newer.
 	ErrInFlight Reason = "in-flight"
 )
 
@@ -74,15 +77,15 @@ const (
 	// Handled: the handler succeeded and the store recorded it. It is the only
 	// Reason without an error.
 	Handled Reason = "handled"
-	// ErrHandlerFailed: the handler failed; the claim was released, so the
-	// sender's retry runs it again.
+	// ErrHandlerFailed: the handler failed. The claim was released, so the
+	// handler runs again on the sender's retry.
 	ErrHandlerFailed Reason = "handler-failed"
-	// ErrClaimLost: the handler overran its lease and another attempt took the
-	// message over.
+	// ErrClaimLost: the handler overran its lease, or the lease could not be
+	// renewed, and another attempt took over the message.
 	ErrClaimLost Reason = "claim-lost"
 	// ErrCommitFailed: the handler succeeded but the store could not record it
-	// within [Config.StoreTimeout]. The verifier keeps trying until the lease
-	// ends. If that fails, a retry runs the message again.
+	// within [Config.StoreTimeout]. The verifier keeps trying until
+	// [Config.Lease] ends. If that fails, the handler runs again on a retry.
 	ErrCommitFailed Reason = "commit-failed"
 )
 
@@ -97,13 +100,13 @@ type Error struct {
 	// Detail says where it happened and what to do, for the person who reads
 	// the log. The sender never gets it.
 	Detail string
-	// Err is the cause, nil if there is none.
+	// Err is the cause, or nil if there is none.
 	Err error
 
-	status int // status of the acknowledgement, zero if there is none
+	status int // status of the acknowledgement, or zero if there is none
 }
 
-// Error returns reason, detail and cause on one line.
+// Error returns the reason, detail and cause on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("hookonce: ")
@@ -129,7 +132,7 @@ func (e *Error) Is(target error) bool {
 func (e *Error) Unwrap() error { return e.Err }
 
 // refuse returns an Error. A cause that is already an Error is returned
-// unchanged: the innermost one is the most specific.
+// unchanged: the innermost Error is the most specific.
 func refuse(reason Reason, detail string, cause error) *Error {
 	if cause == nil {
 		return &Error{Reason: reason, Detail: detail}

@@ -12,19 +12,20 @@ type State uint8
 const (
 	// Claimed: an attempt is being handled, until its lease ends.
 	Claimed State = iota + 1
-	// Released: the last handler failed; the message may run again.
+	// Released: the last handler failed. The handler may run again for this
+	// message.
 	Released
 	// Done: the message was handled.
 	Done
-	// Spent: not a message, but one attempt of a message that an unsigned id
-	// identifies. No other message may use that attempt.
+	// Spent: the record of one attempt, not of a message, where an unsigned id
+	// is part of the message's identity. No other message may use that attempt.
 	Spent
-	// Counted: not a message, but how many messages had the same signed content
-	// under different unsigned ids. See [Config.Repeats].
+	// Counted: a record not of a message but of how many messages had the same
+	// signed content under different unsigned ids. See [Config.Repeats].
 	Counted
 )
 
-// String returns the word used in documents and logs.
+// String returns the word that documents and logs use.
 func (s State) String() string {
 	switch s {
 	case Claimed:
@@ -52,8 +53,8 @@ func (v Value) State() State {
 	return r.state
 }
 
-// Handled reports whether v records a handled message: the only records that a
-// full store may drop, and only after [Value.WindowEnd].
+// Handled reports whether v records a handled message. A full store may drop
+// only such records, and only after [Value.WindowEnd].
 func (v Value) Handled() bool { return (v[8] == recordVersion || v[8] == 1) && State(v[9]>>6) == Done }
 
 // record is a Value in working form. Times are Unix milliseconds.
@@ -61,12 +62,12 @@ func (v Value) Handled() bool { return (v[8] == recordVersion || v[8] == 1) && S
 //	0–7   end of the replay window, big-endian: public, stores may read it
 //	8     version
 //	9     state (2 bits), reruns (6 bits)
-//	10–11 side record, its kind (1 bit each); status answered or, of a message that is not done, its repeats (14 bits)
+//	10–11 side record, its kind (1 bit each); status of a done message, or repeats of another one (14 bits)
 //	12–15 generation, or the count
-//	16–31 of a claim: mark (the newest attempt's stamp) and lease end, 8 bytes each
-//	      of a message that is not claimed: mark (6 bytes), print of the endpoint (6) and of the content (4)
-//	      of a side record: the first half of the key of a message, to which the attempt belongs or which was counted last
-//	32–39 token: random for each admission, so that ownership and idempotence need nothing else; zero for a spent attempt
+//	16–31 of a claim: mark (the timestamp of the newest attempt) and lease end, 8 bytes each
+//	      of a message that is not claimed: mark (6 bytes), fingerprint of the endpoint (6) and of the content (4)
+//	      of a side record: half of a message's key: of the message to which the attempt belongs, or which was counted last
+//	32–39 token: random for each admission, so ownership and idempotence depend on nothing else; zero for a spent attempt
 type record struct {
 	windowEnd  int64
 	state      State
@@ -89,7 +90,7 @@ func nameOf(message *Key) [2]int64 {
 func (r *record) name() [2]int64 { return [2]int64{r.mark, r.leaseEnd} }
 
 // recordVersion is the version that encode writes. Version 1 had the lease end
-// in every state, no print, and no side records.
+// in every state, but no print and no side records.
 const (
 	recordVersion = 2
 	maxReruns     = 1<<6 - 1
@@ -102,7 +103,7 @@ const (
 	statusBits = bitSpent - 1
 )
 
-// uncounted, in place of the repeats, marks a message that is not yet part of
+// uncounted, instead of the repeats, marks a message that is not yet part of
 // the count of its signed content.
 const uncounted = statusBits
 

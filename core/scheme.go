@@ -13,43 +13,44 @@ type Request struct {
 	// Method is the HTTP method, in upper case.
 	Method string
 	// URL is the request target as it was received: path and query, or an
-	// absolute URL. Scheme and host in it are the sender's claim: a scheme that
-	// signs the URL takes those from its own configuration.
+	// absolute URL. The URL's scheme and host are unverified: a [Scheme] that
+	// signs the URL takes them from its own configuration.
 	URL string
 	// Host is the host of the request as it was received, with or without a
-	// port. It is not signed. It only distinguishes endpoints that share a
+	// port. It is not signed, and only distinguishes endpoints that share a
 	// verifier by mistake. Empty: unknown.
 	Host string
 	// Header finds the header lines. The Header of an http.Request can be used
-	// directly. Nil means that there are none. A [Scheme] and a [KeySource]
-	// never see nil.
+	// directly. Nil means that the request has no headers. A [Scheme] and a
+	// [KeySource] never see nil.
 	Header Header
-	// Body is the body exactly as received; nil before it is read.
+	// Body is the body exactly as received. It is nil before the body is read.
 	Body []byte
 }
 
 // Header finds header lines of a request by name, so an adapter need not build
 // a map of all headers. [http.Header] implements it.
 //
-// Names are compared without regard to case.
+// Names are case-insensitive.
 type Header interface {
-	// Get returns the first of Values, "" if there is none. It ignores further
-	// lines with this name. Code that decides whether a request is genuine must
-	// use Values.
+	// Get returns the first of Values, or "" if there is none. It ignores
+	// further lines with the name. Code that decides whether a request is
+	// genuine must use Values.
 	Get(name string) string
-	// Values returns the values of all lines with this name, in the order in
-	// which they arrived. It is empty if there is none; a line without a value
-	// is "". The caller may keep the result but must not change it.
+	// Values returns the values of all lines with the name, in the order in
+	// which they arrived. A line without a value is "". The result is empty if
+	// there is no such line. The caller may keep the result but must not change
+	// it.
 	Values(name string) []string
-	// Clone returns all lines, under names as [http.CanonicalHeaderKey] makes
-	// them, in a map that belongs to the caller. Use it for headers whose names
-	// you do not know. It costs more than a few lookups.
+	// Clone returns all lines in a map that belongs to the caller, under
+	// canonical names (see [http.CanonicalHeaderKey]). Use it for headers whose
+	// names you do not know. It costs more than a few lookups.
 	Clone() http.Header
 }
 
 // Path returns the decoded path of the URL, or "" if the URL does not parse.
 func (r *Request) Path() string {
-	u, err := url.ParseRequestURI(r.URL) // as the server does: "//a/b" is a path without a host
+	u, err := url.ParseRequestURI(r.URL) // as net/http does: "//a/b" is a path without a host
 	if err != nil {
 		return ""
 	}
@@ -61,12 +62,12 @@ func (r *Request) Path() string {
 type Stamping uint8
 
 const (
-	// NotStamped: no signed field has a time. A retry and a replay are the same
-	// bytes.
+	// NotStamped: no signed field contains a time. A retry and a replay are the
+	// same bytes.
 	NotStamped Stamping = iota
 	// StampedOnce: the signed time belongs to the message and is the same in
-	// all its attempts. It bounds how old a message may be, but a retry and a
-	// replay are still the same bytes.
+	// all its attempts. The time bounds how old a message may be, but a retry
+	// and a replay are still the same bytes.
 	StampedOnce
 	// StampedEachAttempt: the sender signs every attempt with its own
 	// timestamp.
@@ -74,126 +75,133 @@ const (
 	// NotIdentified: no signed field distinguishes messages, because nothing is
 	// signed, or because genuine messages can be the same bytes. Such a message
 	// is never claimed: the handler runs for each attempt, and for each replay.
-	// Only schemes with Dangerously in their name have it.
+	// Only schemes with Dangerously in their name return it.
 	NotIdentified
 )
 
-// Scheme describes how one kind of sender signs. It only finds the parts. This
-// package compares, hashes, bounds and claims, so a scheme cannot get those
-// wrong. whtest.TestScheme tests this contract. A Scheme is immutable and safe
-// for concurrent use.
+// Scheme describes how one kind of sender signs. A Scheme only finds the parts
+// of a request. This package compares, hashes, bounds and claims, so a scheme
+// cannot make mistakes there. whtest.TestScheme tests this contract. A Scheme
+// is immutable and safe for concurrent use.
 //
-// A request passes ReadHeader, then the key lookup, then ReadBody, then the
-// keys' Verify. Errors should wrap the sentinel that says what is wrong,
-// [ErrMissingHeader] or [ErrMalformed]; without one they count as malformed.
-// They never contain a secret or the body. Request and Attempt belong to the
-// caller and must not be kept.
+// A request passes through ReadHeader, then the key lookup, then ReadBody, then
+// the keys' Verify. Errors should wrap the sentinel that says what is wrong,
+// [ErrMissingHeader] or [ErrMalformed]. An error without a sentinel counts as
+// malformed. Errors must never contain a secret or the body. The Request and
+// the Attempt belong to the caller and must not be kept.
 //
-// None of the five methods does I/O. A scheme says what is unusual about it in
-// its [Facts], with the optional method of [Describer].
+// None of the five methods does I/O. A scheme with unusual properties describes
+// them in its [Facts], through the optional interface [Describer].
 type Scheme interface {
-	// Name is short, stable and unique: it is part of every replay key.
+	// Name returns a short, stable and unique name. It is part of every replay
+	// key.
 	Name() string
-	// Stamping says what the timestamp identifies.
+	// Stamping returns what the timestamp identifies.
 	Stamping() Stamping
 	// ParseKey reads one secret, at start-up or when a KeySource first returns
-	// it. It refuses text that cannot be a key of this scheme, and says how a
-	// key should look. Its errors never quote the secret.
+	// it. It refuses text that cannot be a key of this scheme, and says what a
+	// key should look like. Its errors never quote the secret.
 	ParseKey(secret string) (VerifyKey, error)
-	// ReadHeader stores what the headers contain in a: id, timestamp,
-	// signatures. The body is not read yet. A scheme that signs the time of the
-	// attempt writes it with [Content.WriteTime].
+	// ReadHeader stores into a the id, timestamp and signatures that the
+	// headers contain. The body has not been read yet. A scheme that signs the
+	// time of the attempt writes that time with [Content.WriteTime].
 	ReadHeader(r *Request, a *Attempt) error
-	// ReadBody stores what only the body contains in a, and writes the signed
-	// content to a.Content. The body is not verified yet: reading it must cost
-	// no more than hashing it.
+	// ReadBody stores into a what only the body contains, and writes the signed
+	// content to a.Content. The body has not been verified yet: reading it must
+	// cost no more than hashing it.
 	//
-	// A scheme that signs a digest of the body returns an error with
-	// [ErrNoMatch] if the digest does not match, after it wrote all of the
-	// signed content. Package explain then proves that the body was changed.
+	// A scheme that signs a digest of the body first writes all of the signed
+	// content. If the digest does not match, it then returns an error that
+	// wraps [ErrNoMatch]. Package explain can then prove that the body was
+	// changed.
 	ReadBody(r *Request, a *Attempt) error
 }
 
 // VerifyKey checks signatures with one key. It is safe for concurrent use.
 type VerifyKey interface {
-	// Verify reports whether one of a.Signatures is this key's over a.Content.
-	// It hashes the content at most once for a MAC, compares in constant time,
-	// and accepts only the canonical text of a signature. An error means that
-	// the check could not be made (a certificate that could not be fetched),
-	// never that a signature is wrong.
+	// Verify reports whether one of a.Signatures is a valid signature of
+	// a.Content under this key. It hashes the content at most once for a MAC,
+	// compares in constant time, and accepts only the canonical text of a
+	// signature. An error means that the check could not be made, for example
+	// because a certificate could not be fetched. It never means that a
+	// signature is wrong.
 	//
 	// A key that may do I/O says so in [Facts.Fetches]. If ctx has ended,
-	// Verify does none and returns an error if it needs any. A key that does no
-	// I/O verifies under such a context as usual.
+	// Verify does no I/O, and returns an error if it would need some. A key
+	// that does no I/O verifies under such a context as usual.
 	//
-	// For a request of an unknown source, Verify is called on a key of another
-	// source, so that both take about the same work. The context has ended, and
-	// the result and the error are ignored. Package explain tries every key
-	// under such a context, many times and with unsigned requests.
+	// For a request from an unknown source, Verify is called on a key of
+	// another source. So known and unknown sources take about the same work.
+	// The context has ended, and the result and the error are ignored. Package
+	// explain calls Verify under such a context, many times and with unsigned
+	// requests, for every key that does not fetch.
 	Verify(ctx context.Context, a *Attempt) (bool, error)
 }
 
 // Attempt holds what a [Scheme] finds in one request. The zero value is ready
 // for use.
 type Attempt struct {
-	// ID is the message id, 1 to 256 printable ASCII characters, or empty if
+	// ID is the message id: 1 to 256 printable ASCII characters, or empty if
 	// the scheme has none.
 	ID string
 	// IDSigned says that the signature covers ID. Only then does ID identify
-	// the message. Otherwise the signed content does, and ID is for logs.
+	// the message. Otherwise the signed content identifies the message, and ID
+	// is only for logs.
 	IDSigned bool
-	// Stable are the signed parts that all attempts of an event have in common.
-	// Set it for a sender that signs an id but renders the rest of the body
-	// again for each attempt. Two attempts under one signed ID must have equal
-	// Stable parts. Nil: they must have equal signed content, except for the
-	// time (see [Content.WriteTime]). The parts may alias the body.
+	// Stable holds the signed parts that all attempts of an event have in
+	// common. Set it for a sender that signs an id but renders the rest of the
+	// body again for each attempt. Two attempts under one signed ID must have
+	// equal Stable parts. Nil: the attempts must have equal signed content,
+	// except for the time (see [Content.WriteTime]). The parts may alias the
+	// body.
 	Stable [][]byte
-	// Unsigned are the values outside the signature by which a genuine sender
-	// distinguishes its events: a delivery id, a topic. Each is the same in all
-	// attempts of an event. A scheme that has them sets one element for each,
-	// in a fixed order, with a delivery id first. An element is "" if the
-	// request lacks the value, else 1 to 256 printable ASCII characters. The
-	// values count only together with the signed content, and only if no signed
-	// ID identifies the message. Nil: none known.
+	// Unsigned holds the values outside the signature by which a genuine sender
+	// distinguishes its events, such as a delivery id or a topic. Each value is
+	// the same in all attempts of an event. A scheme with such values sets one
+	// element for each, in a fixed order, with a delivery id first. An element
+	// is "" if the request lacks the value, else 1 to 256 printable ASCII
+	// characters. The values count only together with the signed content, and
+	// only if no signed ID identifies the message. Nil: none known.
 	Unsigned []string
 	// Indistinct says that two events of the sender may have the same signed
-	// content, and that nothing else in this request distinguishes them. Either
-	// the sender sets no delivery id, or it always sets one and this request
-	// lost it. Such a message is not acknowledged when it arrives again: it may
-	// be another event.
+	// content, and that nothing else in this request distinguishes the two.
+	// Either the sender sets no delivery id, or it always sets one and this
+	// request lost it. If such a message arrives again, it is not acknowledged:
+	// it may be another event.
 	Indistinct bool
 	// Reply says that the sender uses the content of the response, as for a
 	// chat command or a call menu. Such a message is never acknowledged with an
 	// empty body.
 	Reply bool
-	// Timestamp is the signed time; zero if there is none. The tolerance is
-	// checked as soon as it is known.
+	// Timestamp is the signed time, or zero if there is none. It is checked
+	// against the tolerance as soon as it is known.
 	Timestamp time.Time
-	// Expires is the signed expiry time; zero if the scheme has none.
+	// Expires is the signed expiry time, or zero if the scheme has none.
 	Expires time.Time
 	// BodySigned says that the signature covers every byte of the body.
 	BodySigned bool
-	// Signatures are the presented ones, in order.
+	// Signatures holds the presented signatures, in order.
 	Signatures []Signature
 	// Content collects the signed bytes.
 	Content Content
 	// Unidentified says why the message cannot be distinguished from another
-	// one although its signature is valid: an id is missing, for example. Such
-	// a message is refused as malformed, after [Facts].Challenge is called and
-	// before it is claimed. [Verifier.Verify], which claims nothing, accepts
-	// it.
+	// one although its signature is valid, for example because an id is
+	// missing. Such a message is refused as malformed, after [Facts].Challenge
+	// is called and before the message is claimed. [Verifier.Verify], which
+	// claims nothing, accepts it.
 	Unidentified error
 	// Unmatched refuses the message with [ErrKeysUnavailable] if no key
-	// verifies it or its source is unknown, in place of [ErrNoMatch] and
-	// [ErrUnknownSource]. A scheme whose senders name keys that must be fetched
-	// sets it while too many unknown keys are named. It must depend on the
-	// request alone, never on a source, so that the refusal reveals no sources.
-	// Nil: those two errors apply.
+	// verifies it or its source is unknown, instead of [ErrNoMatch] and
+	// [ErrUnknownSource]. It is for schemes whose senders name keys that must
+	// be fetched. Such a scheme sets it while requests name too many unknown
+	// keys. It must depend on the request alone, never on a source, so that the
+	// refusal reveals no sources. Nil: [ErrNoMatch] and [ErrUnknownSource]
+	// apply.
 	Unmatched error
-	// Hint names a likely cause if no key verifies the message: something in
-	// the request that senders are known to sign differently. It is appended to
-	// the error with [ErrNoMatch], which the sender does not see. It contains
-	// no secret, MAC or body. Empty: none.
+	// Hint names a likely cause if no key verifies the message: a part of the
+	// request that senders are known to sign differently. It is appended to the
+	// error with [ErrNoMatch], which the sender does not see. It must contain
+	// no secret, MAC or body. Empty: no hint.
 	Hint string
 	// State lets the scheme's methods pass data to its keys, such as a
 	// certificate's address.
@@ -205,9 +213,9 @@ type Attempt struct {
 type Signature struct{ Label, Text string }
 
 // reset makes a ready for another request, and drops all references to the last
-// one.
+// request.
 func (a *Attempt) reset() {
-	for i := range a.Signatures { // field by field, here and below: usually there is one, and clear is a function call
+	for i := range a.Signatures { // field by field, here and below: usually there is one element, and clear is a function call
 		s := &a.Signatures[i]
 		s.Label, s.Text = "", ""
 	}
@@ -232,14 +240,14 @@ func (a *Attempt) reset() {
 type Content struct {
 	small  []byte
 	insert []insertion
-	flat   []byte  // the whole content, for keys that need it in one piece
+	flat   []byte  // the whole content, for keys that need one slice
 	times  [2]span // in small: the time of the attempt
 }
 
 // span is a range of indices in a slice.
 type span struct{ from, to int }
 
-// insertion is a piece kept by reference. It comes before index at of small.
+// insertion is a piece kept by reference. Its place is before small[at].
 type insertion struct {
 	at   int
 	data []byte
@@ -249,8 +257,8 @@ type insertion struct {
 func (c *Content) WriteString(s string) { c.small = append(c.small, s...) }
 
 // WriteTime adds a copy of s, the time of the attempt: the part that differs
-// between two attempts of one message. Call it at most twice, for a time in a
-// header and in the body. A third call adds an ordinary part.
+// between two attempts of one message. Call it at most twice: for a time in a
+// header, and for one in the body. A third call adds an ordinary part.
 func (c *Content) WriteTime(s string) {
 	at := span{len(c.small), len(c.small) + len(s)}
 	c.small = append(c.small, s...)
@@ -302,8 +310,8 @@ func (c *Content) WriteTo(w io.Writer) (int64, error) {
 // timed reports whether the time of the attempt is marked.
 func (c *Content) timed() bool { return c.times[0].from < c.times[0].to }
 
-// eachUntimed calls f with the pieces of the content in order, except the time
-// of the attempt. The pieces are equal in all attempts of a message.
+// eachUntimed calls f with the pieces of the content in order, omitting the
+// time of the attempt. The pieces are equal in all attempts of a message.
 func (c *Content) eachUntimed(f func(piece []byte)) {
 	small := func(from, to int) {
 		for _, t := range c.times {

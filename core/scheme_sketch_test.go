@@ -180,7 +180,7 @@ func (twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 			a.Content.WriteString(name + v)
 		}
 	}
-	return nil // names and values run together, so BodySigned would be a lie
+	return nil // names and values are not separated, so BodySigned would be false
 }
 
 func mapsKeys(v url.Values) func(func(string) bool) {

@@ -15,21 +15,22 @@ import (
 	"time"
 )
 
-// Signer signs messages as Standard Webhooks prescribes. It is immutable and
-// safe for concurrent use; make one with [NewSigner].
+// Signer signs messages as Standard Webhooks prescribes. Create one with
+// [NewSigner]. It is immutable and safe for concurrent use.
 //
 // It is safe to print: fmt shows no part of a key.
 type Signer struct{ keys []signKey }
 
 // signKey returns the signature entry of one key. It is a function, because fmt
-// prints the fields of every struct, but only the address of a function.
+// prints all fields of a struct but only the address of a function.
 type signKey func(c *Content) string
 
-// NewSigner makes a Signer of whsec_ secrets (v1) and whsk_ signing keys (v1a;
-// a 32-byte seed, or Svix's 64 bytes of seed and public key). With several,
-// each message is signed with all of them, so that receivers can rotate.
-// NewSigner reports every mistake at once. The error wraps [ErrMisconfigured],
-// and also [errors.ErrUnsupported] for a key that only verifies.
+// NewSigner returns a [Signer] for whsec_ secrets (v1) and whsk_ signing keys
+// (v1a). A whsk_ key is a 32-byte seed, or Svix's 64 bytes of seed and public
+// key. If there are several keys, each message is signed with all of them, so
+// that receivers can rotate. NewSigner reports every mistake at once. The error
+// wraps [ErrMisconfigured], and also [errors.ErrUnsupported] for a key that
+// only verifies.
 func NewSigner(secrets ...string) (*Signer, error) {
 	s := new(Signer)
 	var mistakes []error
@@ -86,11 +87,11 @@ func parseSignKey(text string) (signKey, error) {
 	}, nil
 }
 
-// Sign sets webhook-id, webhook-timestamp and webhook-signature in h, for this
-// id, time of the attempt and body. Keep the id over all attempts of a message
-// (see [NewID]) and sign each attempt with its own time, in whole seconds. If
-// the id or the time cannot be signed, h is unchanged and the error wraps
-// [ErrMalformed].
+// Sign sets webhook-id, webhook-timestamp and webhook-signature in h, for a
+// message with this id and body and an attempt at the time at. Use one id for
+// all attempts of a message (see [NewID]), and sign each attempt with its own
+// time, in whole seconds. If the id or the time cannot be signed, h is
+// unchanged and the error wraps [ErrMalformed].
 func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error {
 	if err := checkSignedID(id); err != nil {
 		return err
@@ -127,8 +128,8 @@ func checkSignedID(id string) error {
 	return nil
 }
 
-// NewID returns a new message id: "msg_" and 27 random letters and digits, 160
-// bits.
+// NewID returns a new message id: "msg_" and 27 letters and digits that encode
+// 160 random bits.
 func NewID() string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	var raw [20]byte
@@ -142,15 +143,15 @@ func NewID() string {
 	return string(id[:])
 }
 
-// GenerateSecret returns a new whsec_ secret of 32 random bytes, to be shared
-// by sender and receiver.
+// GenerateSecret returns a new whsec_ secret of 32 random bytes. The sender and
+// the receiver share it.
 func GenerateSecret() string {
 	var raw [32]byte
 	rand.Read(raw[:])
 	return "whsec_" + base64.StdEncoding.EncodeToString(raw[:])
 }
 
-// GenerateKeyPair returns a new ed25519 key pair. The whsk_ key (its seed)
+// GenerateKeyPair returns a new ed25519 key pair. The whsk_ key (the seed)
 // signs, and only the sender may have it. The whpk_ key verifies and may be
 // public.
 func GenerateKeyPair() (signing, public string) {

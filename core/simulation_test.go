@@ -21,7 +21,7 @@ import (
 //   - a handler is started for a message whose success is on record,
 //   - or for an attempt that is not newer than one whose outcome is unknown, or while another
 //     handler has the lease,
-//   - or for attempts that are not newer, more often than Reruns allows.
+//   - or for attempts that are not newer, more times than Reruns allows.
 type simulation struct {
 	simConfig
 	simResult
@@ -65,7 +65,7 @@ type simResult struct {
 type simMessage struct {
 	key     Key
 	offset  time.Duration // of the sender's clock
-	deaf    bool          // the sender never hears an answer
+	deaf    bool          // the sender never gets a response
 	last    bool          // the sender has given up or was acknowledged
 	handled bool          // by the handler
 	done    bool          // on record
@@ -268,7 +268,7 @@ func (s *simulation) Swap(_ context.Context, key Key, old, next Value, ttl time.
 		got = s.swap(key, old, next, ttl)
 	}
 	if s.chance(0.02) {
-		return Value{}, errStoreDown // it got none at all
+		return Value{}, errStoreDown // the client got no reply at all
 	}
 	return got, nil
 }
@@ -367,7 +367,7 @@ func (s *simulation) present(a *simAttempt, node int, answer func(int)) {
 	replayed := a.presented
 	a.presented = true
 	if m.done && s.lapses() && !replayed && !a.stamp.Before(s.gone) && !time.Now().Before(s.records[m.key].until) {
-		s.forgotten++ // an attempt that nobody has seen before cannot be told from a new message's
+		s.forgotten++ // an attempt that was never presented before cannot be distinguished from one of a new message
 		m.done = false
 	}
 	gone := !time.Now().Before(s.records[m.key].until) // that of a handler that overran its lease, say

@@ -15,18 +15,18 @@ import (
 )
 
 // StandardWebhooks is the scheme of the Standard Webhooks specification and of
-// Svix, and the default. The zero value is ready for use.
+// Svix. It is the default. The zero value is ready for use.
 //
-// Headers are webhook-id, webhook-timestamp and webhook-signature, or the same
-// three as svix-*. The two sets are not mixed. The signed content is
-// "id.timestamp.body". v1 is HMAC-SHA256 with a whsec_ secret of at least 24
-// bytes, v1a is ed25519 with a whpk_ public key. Source:
+// The headers are webhook-id, webhook-timestamp and webhook-signature, or the
+// same three with the prefix svix-. The two sets are not mixed. The signed
+// content is "id.timestamp.body". v1 is HMAC-SHA256 with a whsec_ secret of at
+// least 24 bytes. v1a is ed25519 with a whpk_ public key. Source:
 // spec/standard-webhooks.md at commit b2fa7b8.
 type StandardWebhooks struct {
-	// DangerouslyAllowDots accepts message ids with a dot, which the
-	// specification forbids because "id.timestamp.body" could then be read in
-	// two ways. Ids with a dot-separated part of only digits are still refused,
-	// because that part could pass for a timestamp.
+	// DangerouslyAllowDots accepts message ids that contain a dot. The
+	// specification forbids dots because "id.timestamp.body" would then be
+	// ambiguous. Ids with a dot-separated part that could be a timestamp are
+	// still refused.
 	DangerouslyAllowDots bool
 }
 
@@ -42,14 +42,14 @@ const (
 // Name implements [Scheme].
 func (StandardWebhooks) Name() string { return "standard" }
 
-// Stamping implements [Scheme]. By the specification each attempt has its own
+// Stamping implements [Scheme]. The specification gives each attempt its own
 // timestamp.
 func (StandardWebhooks) Stamping() Stamping { return StampedEachAttempt }
 
 // Facts implements [Describer].
 func (StandardWebhooks) Facts() Facts {
 	return Facts{
-		PublicKeys: true, // whpk_ as well as whsec_
+		PublicKeys: true, // whpk_ keys, besides whsec_ secrets
 		Headers:    [][]string{slices.Clone(standardFamily[:]), slices.Clone(svixFamily[:])},
 		Sign: func(r *Request, id string, at time.Time, secrets ...string) error {
 			signer, err := NewSigner(secrets...)
@@ -82,7 +82,7 @@ func (StandardWebhooks) ParseKey(text string) (VerifyKey, error) {
 }
 
 // parseStandardKey splits a key into its prefix and its decoded bytes, and
-// checks their number.
+// checks the number of bytes.
 func parseStandardKey(text string) (string, []byte, error) {
 	if label, rest, ok := strings.Cut(text, ","); ok && strings.HasPrefix(rest, "wh") && (label == "v1" || label == "v1a") {
 		return "", nil, fmt.Errorf("it starts with %q, the label of a signature: remove that, a secret starts with whsec_", label+",")
@@ -113,7 +113,7 @@ func parseStandardKey(text string) (string, []byte, error) {
 	return kind, raw, nil
 }
 
-// family is the names of the three headers: id, timestamp and signature.
+// family holds the names of the three headers: id, timestamp and signature.
 type family [3]string
 
 // The two families in use.
@@ -203,7 +203,7 @@ func (w StandardWebhooks) checkID(id string) error {
 // readSignatures reads the entries of a space-separated list. Repeated headers
 // form one list, even if a proxy joined their lines with a comma (RFC 9110,
 // section 5.3). It skips entries of unknown form, as the reference libraries
-// do, but they count against the limits.
+// do, but those entries count towards the limits.
 func readSignatures(values []string, a *Attempt) error {
 	if len(values) > 1 && !strings.Contains(values[0], ",") {
 		// Some gateways (AWS HTTP API) split header values at commas.
@@ -241,9 +241,10 @@ func readSignatures(values []string, a *Attempt) error {
 
 // readJoined splits an entry with several commas, in which a proxy joined
 // header lines: "v1,A," from "v1,A, v1,B", or "v1,A,v1,B". It adds all
-// signatures but the last to a, within the limit, and returns the last. after
-// and before say that other entries surround this one in its value. A comma on
-// such a side separates lines. readJoined returns any other entry unchanged.
+// signatures except the last to a, within the limit, and returns the last.
+// after says that this entry follows another one in its value, before that it
+// precedes one. A comma on such a side separates lines. readJoined returns any
+// other entry unchanged.
 func readJoined(entry string, after, before bool, a *Attempt) (label, text string, joined int) {
 	list := entry
 	if after {
@@ -269,7 +270,8 @@ func readJoined(entry string, after, before bool, a *Attempt) (label, text strin
 	return label, text, joined
 }
 
-// cutByte is strings.Cut for a byte, which is faster to find than a string.
+// cutByte is strings.Cut for a byte separator. Finding a byte is faster than
+// finding a string.
 func cutByte(s string, sep byte) (before, after string, found bool) {
 	if i := strings.IndexByte(s, sep); i >= 0 {
 		return s[:i], s[i+1:], true

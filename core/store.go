@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Key names a record in a [SeenStore]: SHA-256 over length-prefixed scheme,
-// source and what identifies the message. If the store has the optional method
-// Scope, its result replaces the first four bytes, big-endian. Any 32 bytes are
-// a key.
+// Key names a record in a [SeenStore]. It is the SHA-256 of the length-prefixed
+// scheme, source and identity of the message. If the store has the optional
+// method Scope, the result of Scope replaces the first four bytes, big-endian.
+// Any 32 bytes are a valid key.
 type Key [32]byte
 
 // MarshalText returns the key in hexadecimal, as in logs. It implements
@@ -35,52 +35,55 @@ func (k *Key) UnmarshalText(text []byte) error {
 // zero Value means that there is no record.
 type Value [40]byte
 
-// WindowEnd is the end of the replay window. Until then a store must keep the
-// record. After it, a full store may drop the record if [Value.Handled] is
+// WindowEnd returns the end of the replay window. Until then a store must keep
+// the record. Afterwards a full store may drop the record if [Value.Handled] is
 // true.
 func (v Value) WindowEnd() time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(v[:8]))) //nolint:gosec // written from an int64 in encode
 }
 
 // SeenStore is an atomic map whose entries expire. This package implements the
-// claim protocol over its one method. docs/writing-a-store.md shows how to
-// write one, and whtest.TestSeenStore tests this contract.
+// claim protocol with its one method. docs/writing-a-store.md shows how to
+// write a store, and whtest.TestSeenStore tests this contract.
 //
 // A store is safe for concurrent use, honors ctx, and returns an error rather
-// than a guess. ctx has the values of the request, except in background calls:
-// renewals and late outcomes. The attempt then gets 503, and nothing is
-// admitted. A store that is full returns an error that wraps [ErrStoreFull].
+// than a guess. After an error the attempt gets 503 and is not admitted. A
+// store that is full returns an error that wraps [ErrStoreFull]. ctx has the
+// values of the request's context, except in background calls: renewals and
+// late outcomes.
 //
-// A store value belongs to one verifier. Four optional methods refine that. The
-// first two say since when the store has all records. An attempt with an
-// earlier timestamp may be a replay of a message that the store forgot, so it
-// gets [ErrColdStart] instead of running as new. That does not protect messages
-// without a signed timestamp. A store has one of the two, or neither if it
-// cannot tell.
+// A store instance belongs to one verifier. A store may have four optional
+// methods. The first two say how far back the store's records are complete. An
+// attempt with an earlier timestamp may be a replay of a message whose record
+// the store lost. So the attempt is refused with [ErrColdStart] instead of
+// being handled as new. ErrColdStart does not protect messages without a signed
+// timestamp. A store has one of the first two methods, or neither if it cannot
+// detect a loss.
 //
-//   - Forgets() bool: true for a store in the memory of the program. It has
-//     every record since New.
-//   - KnownSince() time.Time: for a store whose records live elsewhere and can
-//     get lost there. It does no I/O, and returns the zero time until the store
-//     has looked. A Swap that finds that records are gone moves the time
-//     forward before it returns, with a margin for clocks that differ. It may
-//     be called concurrently.
-//   - Bind(owner string) error: called once by New with a name of scheme and
-//     source. A store returns an error if the same owner is bound a second
-//     time: two verifiers that share records would acknowledge each other's
-//     messages without handling them.
-//   - Scope(scheme, source string) uint32: for a store that shares its room
-//     fairly among sources. The keys of a scheme and source begin with its
-//     result. It must not change while the store has records, so a durable
-//     store has no use for it. No tenant may be able to choose a source name
-//     that has another tenant's result.
+//   - Forgets() bool: true for a store in the memory of the program. Such a
+//     store has every record since [New].
+//   - KnownSince() time.Time: for a store whose records are kept elsewhere and
+//     can get lost there. It does no I/O, and returns the zero time until the
+//     store has checked. A Swap that finds that records are missing moves the
+//     time forward before it returns, with a margin for clocks that differ.
+//     KnownSince may be called concurrently.
+//   - Bind(owner string) error: called once by [New] with a name made of the
+//     scheme and the source. A store returns an error if the same owner is
+//     bound a second time: two verifiers that share records would acknowledge
+//     each other's messages without handling them.
+//   - Scope(scheme, source string) uint32: for a store that divides its
+//     capacity fairly among sources. The keys of a scheme and source begin with
+//     the result. The result must not change while the store has records, so a
+//     durable store has no use for this method. A tenant must not be able to
+//     choose a source name that has another tenant's result.
 type SeenStore interface {
-	// Swap makes next the value of key for ttl if the live value equals old
-	// (zero: there is none). It returns the value that is live after the call.
-	// The swap has happened if and only if that value equals next. It may have
-	// happened in an earlier attempt of the same call whose reply was lost. A
-	// live value is never dropped early: a store that cannot keep a value
-	// returns an error. next is never zero and ttl is positive.
+	// Swap sets the value of key to next for ttl if the live value equals old.
+	// If old is zero, the key must have no live value. Swap returns the value
+	// that is live after the call. The swap has happened if and only if that
+	// value equals next. It may have happened in an earlier try of the same
+	// call whose reply was lost. A live value is never dropped early: a store
+	// that cannot keep a value returns an error. next is never zero and ttl is
+	// positive.
 	Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error)
 }
 

@@ -14,13 +14,13 @@ import (
 )
 
 // Verifier admits messages that are authentic, fresh and new. It is for one
-// endpoint: one address that is registered at one sender, or one route under
-// which a [KeySource] names the tenants. Make one with [New] at start-up for
-// each endpoint, each with a store namespace of its own. A sender that delivers
-// one event to two endpoints gives both deliveries the same id. A verifier that
-// serves both refuses the second as a misconfiguration. It never acknowledges
-// the second without running the handler. A Verifier is immutable and safe for
-// concurrent use.
+// endpoint: one address that is registered with one sender, or one route whose
+// tenants a [KeySource] names. Create one with [New] at start-up for each
+// endpoint, each with its own store namespace. A sender that delivers one event
+// to two endpoints gives both deliveries the same id. A verifier that serves
+// both endpoints refuses the second delivery as a misconfiguration. It never
+// acknowledges the second delivery without running the handler. A Verifier is
+// immutable and safe for concurrent use.
 type Verifier struct {
 	cfg    Config
 	scheme Scheme
@@ -32,22 +32,22 @@ type Verifier struct {
 	stamping Stamping // see Config.stamping
 	facts    Facts
 	scope    []byte // the beginning of the hash of every key
-	scoper   scoper // nil if the store has none
+	scoper   scoper // nil if the store has no method Scope
 	forgets  bool   // the store is in the memory of the program
 
 	endpoint atomic.Pointer[endpointDigest] // of the last message
 
-	// decoy is the last keyring in use. A request of an unknown source is
-	// checked against it, to take the same time as a known one. The context has
-	// ended, and the result is ignored.
+	// decoy is the last keyring in use. A request from an unknown source is
+	// checked against it, to take the same time as one from a known source. The
+	// context has ended, and the result is ignored.
 	decoy atomic.Pointer[keyring]
 
 	lookUps atomic.Int32 // lookups that run in the key source now
 }
 
-// New makes a Verifier from the keys to trust, the seen-id store, and optional
-// settings. It reports every mistake in them at once, each with its fix, in an
-// error that wraps [ErrMisconfigured].
+// New returns a [Verifier] with the keys to trust, the seen-id store and
+// optional settings. It reports all mistakes in them at once, each with its
+// fix, in an error that wraps [ErrMisconfigured].
 func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	cfg, facts, mistakes := config.withDefaults()
 	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys, name: cfg.Scheme.Name(), stamping: cfg.Scheme.Stamping(), facts: facts}
@@ -107,8 +107,8 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	return v, nil
 }
 
-// Must returns v and panics if err is not nil. For main and package variables:
-// core.Must(core.New(...)).
+// Must returns v, or panics if err is not nil. Use it in main and for package
+// variables: core.Must(core.New(...)).
 func Must(v *Verifier, err error) *Verifier {
 	if err != nil {
 		panic(err)
@@ -116,20 +116,20 @@ func Must(v *Verifier, err error) *Verifier {
 	return v
 }
 
-// ceilMilli rounds up to milliseconds: a protection may last longer than asked
-// for, but never shorter.
+// ceilMilli rounds up to milliseconds: a protection may last longer than
+// configured, but never shorter.
 func ceilMilli(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
 
-// Message is a verified message. Body and strings may be read while the handler
-// runs and afterwards. They must not be changed.
+// Message is a verified message. The body and the strings may be read while the
+// handler runs and afterwards. The body must not be changed.
 type Message struct {
-	// ID is the message id, the same over all attempts; empty if the scheme has
-	// none.
+	// ID is the message id, the same for all attempts. It is empty if the
+	// scheme has none.
 	ID string
 	// Timestamp is the signed time of the attempt, or of the message if the
-	// scheme signs the time once; zero if none is signed.
+	// scheme signs the time once. It is zero if no time is signed.
 	Timestamp time.Time
 	// Body is the body exactly as it was signed.
 	Body []byte
@@ -137,25 +137,26 @@ type Message struct {
 	IDSigned bool
 	// BodySigned says that the signature covers every byte of Body.
 	BodySigned bool
-	// Replayable says that nothing signed identifies the message (see
-	// [NotIdentified]): this may be a retry, or a replay.
+	// Replayable says that no signed field identifies the message (see
+	// [NotIdentified]). It may be a retry or a replay.
 	Replayable bool
 	// Scheme, Source and KeyID name the scheme, the source of the keys, and the
 	// key that verified the message.
 	Scheme, Source, KeyID string
-	// Generation grows with each admission of the message: a fencing token for
-	// effects elsewhere. It is zero from [Verifier.Verify].
+	// Generation grows with each admission of the message. It is a fencing
+	// token for effects elsewhere. [Verifier.Verify] leaves it zero.
 	Generation uint32
-	// Repeats is how often the same signed content ran before: under another
-	// unsigned id, or for a sender that uses the content of each response.
-	// Either the sender repeats itself, or an attacker captured a request. See
-	// [Config.Repeats]. It is capped at 16382, and zero from [Verifier.Verify].
+	// Repeats is how many times the same signed content was handled before:
+	// under another unsigned id, or for a sender that uses the content of each
+	// response. If it is above zero, either the sender repeats itself, or an
+	// attacker captured a request. See [Config.Repeats]. Repeats is at most
+	// 16,382. [Verifier.Verify] leaves it zero.
 	Repeats uint32
 }
 
-// Verify checks headers, tolerance, keys and signature of a request with its
-// body. It claims nothing, so it does not detect replays. Message.Body is
-// r.Body. For a Standard Webhooks v1 message and static keys it does not
+// Verify checks the headers, timestamp and signature of a request whose body
+// has been read. It claims nothing, so it does not detect replays. Message.Body
+// is r.Body. For a Standard Webhooks v1 message and static keys it does not
 // allocate.
 //
 // The error is an [*Error]; errors.Is finds its [Reason]. nethttp.Verify takes
@@ -164,9 +165,9 @@ func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 	return v.ReadAndVerify(ctx, r, nil)
 }
 
-// ReadAndVerify is [Verifier.Verify] for a request whose body is not read yet.
-// It does not read body if the headers or the key source refuse the request. A
-// nil body means r.Body.
+// ReadAndVerify is like [Verifier.Verify], for a request whose body has not
+// been read yet. It does not read the body if the headers are refused or the
+// key source fails. A nil body means r.Body.
 func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
 	if r.Header == nil {
 		without := *r
@@ -187,7 +188,7 @@ type found struct {
 }
 
 // verify fills m. The body is read unless body is nil, and the keys are looked
-// up unless they are known.
+// up unless known has them.
 func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, known *found, m *Message) error {
 	a := newAttempt()
 	defer a.release()
@@ -234,7 +235,8 @@ func (a *Attempt) release() {
 }
 
 // Forgets reports whether the seen-id store loses its records when the program
-// restarts. Processes that share a port must not each have such a store.
+// restarts. If several processes share a port, none of them may use such a
+// store.
 func (v *Verifier) Forgets() bool { return v.forgets }
 
 // readHeader is the first step. It refuses what it can before the key lookup
@@ -246,7 +248,7 @@ func (v *Verifier) readHeader(r *Request, a *Attempt, now time.Time) error {
 	return v.checkParts(a, now)
 }
 
-// checkParts checks ids and tolerance as far as they are known.
+// checkParts checks the ids and the timestamp, as far as they are known.
 func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 	if err := checkID("the message id", a.ID); err != nil {
 		return err
@@ -259,8 +261,8 @@ func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 	return v.checkWindow(a, now)
 }
 
-// checkWindow checks the tolerance. It runs again before the claim, because an
-// attempt may expire between arrival and claim.
+// checkWindow checks the tolerance. It is called again before the claim,
+// because an attempt may expire between its arrival and the claim.
 func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 	if !a.Expires.IsZero() && now.After(a.Expires) {
 		return refuse(ErrOutsideWindow, "the signature has expired: a late or re-sent attempt, or our clock is ahead", nil)
@@ -291,7 +293,7 @@ func checkID(what, id string) error {
 	return nil
 }
 
-// lookup says whose keys apply.
+// lookup is the result of a key lookup: whose keys apply.
 type lookup struct {
 	source string
 	ring   *keyring
@@ -337,13 +339,13 @@ func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) 
 
 // checkSigned makes the checks that need the body, and fills m if the signature
 // is valid. arrived is when the headers were checked. Keys must be valid at
-// that time, because the sender signed before it.
+// arrived, because the sender signed earlier.
 func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *lookup, arrived time.Time, m *Message) (VerifyKey, error) {
 	id, stamp, expires := a.ID, a.Timestamp, a.Expires
 	if err := v.scheme.ReadBody(r, a); err != nil {
 		return nil, refuse(ErrMalformed, "", err)
 	}
-	if a.ID != id || a.Timestamp != stamp || a.Expires != expires || len(a.Unsigned) > 0 { // they came from the body, which may have taken long
+	if a.ID != id || a.Timestamp != stamp || a.Expires != expires || len(a.Unsigned) > 0 { // they came from the body, which may have arrived slowly
 		if err := v.checkParts(a, v.cfg.Clock()); err != nil {
 			return nil, err
 		}
@@ -354,7 +356,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 	matched, err := k.match(ctx, a, arrived)
 	if err != nil {
 		if a.Unmatched != nil && !errors.Is(err, ErrKeysUnavailable) {
-			// Only the text: errors.Is must not find a reason in it that the sender must not learn.
+			// Only the text: errors.Is must not find a reason in it that the sender must not see.
 			err = &Error{Reason: ErrKeysUnavailable, Detail: "checking the signature", Err: fmt.Errorf("%w (%s)", a.Unmatched, err.Error())}
 		}
 		return nil, err
@@ -372,7 +374,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int, error) {
 	switch {
 	case k.ring == nil:
-		_, _ = a.Content.WriteTo(sha256.New()) // an unknown source before any known one: do about the same work
+		_, _ = a.Content.WriteTo(sha256.New()) // an unknown source before any known source: do about the same work
 		return -1, k.err
 	case k.err != nil:
 		_, _ = k.ring.match(ended, a, arrived) //nolint:contextcheck // so that nothing is fetched
@@ -399,14 +401,14 @@ var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 	return ctx
 }()
 
-// Forget lets a handled message run again when its next attempt arrives. It is
-// for an operator who knows that the effect of the first run is gone. The
-// sender must send the message again. source is "" for [Secrets] without a
-// name.
+// Forget makes the handler run again when the next attempt of a handled message
+// arrives. It is for an operator who knows that the effect of the first
+// handling is lost. The sender must send the message again. source is "" for
+// [Secrets] without a source name (see [Keys.From]).
 //
-// It works for messages whose id is signed. See [Verifier.ForgetKey] for the
-// others. The error is an [*Error] if the store failed. Otherwise it says why
-// there was nothing to forget.
+// Forget works only for messages whose id is signed. See [Verifier.ForgetKey]
+// for other messages. The error is an [*Error] if the store failed. Otherwise
+// the error says why there was nothing to forget.
 func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 	key, err := v.keyOf(source, id)
 	if err != nil {
@@ -415,10 +417,12 @@ func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 	return v.claims.forget(ctx, key)
 }
 
-// ForgetKey is [Verifier.Forget] for any message by the key of its record:
-// [Event.Key], which [SlogObserver] logs as "key" where no id is signed.
-// [Key.UnmarshalText] reads it. The count of how often the content ran (see
-// [Config.Repeats]) is kept. Errors are as for Forget.
+// ForgetKey is like [Verifier.Forget], but finds any message, by the key of its
+// record. That is [Event.Key], which [SlogObserver] logs as "key" if no id is
+// signed. [Key.UnmarshalText] parses the logged text. Forgetting a message
+// keeps the count of its content (see [Config.Repeats]). With the key of the
+// count itself, as logged with [ErrRepeated], ForgetKey starts the count again.
+// Errors are as for Forget.
 func (v *Verifier) ForgetKey(ctx context.Context, key Key) error {
 	return v.claims.forget(ctx, key)
 }

@@ -10,22 +10,23 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Option is an option of [New]. There is one: [Deny].
+// Option is an option of [New]. The only option is [Deny].
 type Option func(*middleware)
 
-// Deny makes answer respond to refused attempts. answer is not called for
-// acknowledged redeliveries and challenges. Its error goes to the
-// HTTPErrorHandler, as any handler's error does. err has the reason (errors.Is
-// with core's reasons). Keep the status of err.Answer(): it decides whether the
-// sender retries. Never send err.Error() to the sender: it is for the log, or
-// for the error that an HTTPError wraps.
+// Deny sets the function that responds to refused attempts. answer is not
+// called for acknowledged redeliveries and challenges. The HTTPErrorHandler
+// handles its error, like the error of any handler. To find the reason of err,
+// use errors.Is with core's reasons. Keep the status of err.Answer(): it
+// decides whether the sender retries. Never send err.Error() to the sender:
+// that text is for the log, or for the error that an HTTPError wraps.
 func Deny(answer func(c *echo.Context, err *core.Error) error) Option {
 	return func(m *middleware) { m.deny = answer }
 }
 
 // New returns middleware for the routes of one sender. The handlers after it
-// run for messages that are authentic, fresh and new; v responds to all others.
-// It panics if v is nil. The middleware is safe for concurrent use.
+// run only for messages that are authentic, fresh and new. v determines the
+// response to all other requests. New panics if v is nil. The middleware is
+// safe for concurrent use.
 func New(v *core.Verifier, opts ...Option) echo.MiddlewareFunc {
 	if v == nil {
 		panic("echov5wh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
@@ -39,7 +40,7 @@ func New(v *core.Verifier, opts ...Option) echo.MiddlewareFunc {
 	}
 }
 
-// Message returns the verified message of the request, the zero Message if
+// Message returns the verified message of the request, or the zero Message if
 // [New] did not admit one.
 func Message(c *echo.Context) core.Message {
 	if d, ok := c.Get(deliveryKey).(*core.Delivery); ok {
@@ -62,7 +63,7 @@ func (m *middleware) handle(c *echo.Context, next echo.HandlerFunc) error {
 	if x.Answer() == nil {
 		return run(c, res, x, next)
 	}
-	var outer echo.HTTPStatusCoder // from Body.Read: an upstream BodyLimit has its own response
+	var outer echo.HTTPStatusCoder // from Body.Read: an upstream BodyLimit writes its own response
 	if err := x.Refusal(); err != nil && err.Reason == core.ErrMalformed && errors.As(err, &outer) {
 		return err.Err
 	}
@@ -78,8 +79,8 @@ func (m *middleware) handle(c *echo.Context, next echo.HandlerFunc) error {
 	return err
 }
 
-// response is echo's own writer, which knows whether a response was sent. A
-// middleware upstream may have wrapped it in a writer that hides it.
+// response is echo's own writer, which knows whether a response was sent. An
+// upstream middleware may have wrapped it in a writer that hides it.
 func response(c *echo.Context) *echo.Response {
 	res, err := echo.UnwrapResponse(c.Response())
 	if err != nil {
@@ -99,8 +100,8 @@ func run(c *echo.Context, res *echo.Response, x *adapter.Exchange, next echo.Han
 	answered := core.Failed
 	defer func() {
 		if rec.Status() == 0 && res.Committed && res.Status < http.StatusOK {
-			// echo mistakes a 1xx for the response and would render no error after it: net/http
-			// would respond 200.
+			// echo mistakes a 1xx for the response and renders no error after it. net/http would
+			// then respond 200.
 			res.Committed, res.Status = false, http.StatusOK
 		}
 		x.Request = c.Request() // with the form, if a handler parsed it
@@ -115,7 +116,7 @@ func run(c *echo.Context, res *echo.Response, x *adapter.Exchange, next echo.Han
 	}()
 	err := next(c)
 	if err == nil { // an error becomes a response later, in the HTTPErrorHandler
-		answered = rec.Status() // not res.Status, which is 200 whatever is written past it
+		answered = rec.Status() // not res.Status, which stays 200 if a write bypasses it
 	}
 	return err
 }

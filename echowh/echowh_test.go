@@ -193,8 +193,8 @@ func TestBodyLimitOutsideAnswersItself(t *testing.T) {
 	}
 }
 
-// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when
-// the first one counted as failed.
+// TestOutcome sends a message twice, the second time as a newer attempt: the handler must run again
+// if and only if the first attempt counted as failed.
 func TestOutcome(t *testing.T) {
 	t.Parallel()
 	recovering := middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(_ echo.Context, err error, _ []byte) error { return err }})

@@ -27,7 +27,7 @@ func TestServersShareAContract(t *testing.T) {
 
 func TestSenderRetriesWithOneIDAndANewStamp(t *testing.T) {
 	t.Parallel()
-	var attempts []http.Header // the sender waits for each answer, so they come one by one
+	var attempts []http.Header // the sender waits for each response, so attempts arrive one by one
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if attempts = append(attempts, r.Header); len(attempts) < 3 {
 			w.WriteHeader(http.StatusServiceUnavailable)

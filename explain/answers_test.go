@@ -250,7 +250,7 @@ func FuzzRequest(f *testing.F) {
 }
 
 func ExampleRequest() {
-	const configured = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n" // as it was read from a file
+	const configured = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n" // with the newline of the file from which it was read
 	request := &core.Request{
 		Method: http.MethodPost, URL: "/hook",
 		Header: http.Header{
@@ -287,7 +287,7 @@ func ExampleExplanation_String() {
 	}))
 	e := explain.Request(context.Background(), core.Refused{Verifier: v, Request: &core.Request{
 		Method: http.MethodPost, URL: "/hook", Header: header,
-		Body: []byte("{\n  \"type\": \"invoice.paid\"\n}"), // a middleware parsed and printed it
+		Body: []byte("{\n  \"type\": \"invoice.paid\"\n}"), // a middleware parsed the body and printed it again
 	}}, nil)
 	for _, f := range e.Findings {
 		fmt.Println(f.Mistake, f.Proven)

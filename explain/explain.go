@@ -8,21 +8,22 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// maxDetail bounds, in bytes, error text that comes from outside this module. A
-// key source's error can be arbitrarily long, and it ends up on one log line.
+// maxDetail bounds, in bytes, error text from outside this module. A key
+// source's error can be arbitrarily long, and is logged on one line.
 const maxDetail = 2 << 10
 
-// Explanation is the result of [Request]. Printed, logged or as JSON, it shows
-// no secret, no MAC and no part of the body.
+// Explanation is the result of [Request]. Printed, logged or encoded as JSON,
+// it shows no secret, no MAC and no part of the body.
 type Explanation struct {
-	// Authentic says that the verifier accepts the signature and the time.
+	// Authentic says that the verifier accepts the signature and the timestamp.
 	Authentic bool `json:"authentic"`
-	// Reason is the verifier's reason; empty if it accepts.
+	// Reason is the verifier's reason. It is empty if the verifier accepts the
+	// request.
 	Reason core.Reason `json:"reason,omitempty"`
-	// Detail is its error text.
+	// Detail is the verifier's error text.
 	Detail string `json:"detail,omitempty"`
-	// Findings are sorted, the most likely first. Proven ones belong together:
-	// undoing all of them makes the signature verify.
+	// Findings are sorted, the most likely first. Proven findings belong
+	// together: the signature verifies if all of them are undone.
 	Findings []Finding `json:"findings,omitempty"`
 
 	// signed is the request under which a signature verified. It is a pointer
@@ -35,43 +36,44 @@ type Explanation struct {
 type Finding struct {
 	// Mistake is the name of the mistake.
 	Mistake Mistake `json:"mistake"`
-	// Proven says that the request verifies, including its timestamp, when this
-	// mistake is undone together with the other proven ones. If false, the
-	// finding is an observation.
+	// Proven says that the request verifies, including its timestamp, if this
+	// mistake is undone together with the other proven ones. If Proven is
+	// false, the finding is an observation.
 	Proven bool `json:"proven"`
-	// What says what happened, Remedy what to do, and Look where to look, each
-	// in one sentence.
+	// What says what happened, Remedy says what to do, and Look says where to
+	// look. Each is one sentence.
 	What   string `json:"what"`
 	Remedy string `json:"remedy"`
 	Look   string `json:"look"`
 }
 
-// Request explains why a request was refused. If r.Err is nil, Request asks the
-// verifier. Set r.Err if you have it: it can hold what the request no longer
-// shows, such as that the body was read before. r.Request is not changed.
+// Request explains why a request was refused. If r.Err is nil, Request calls
+// the verifier. Set r.Err if you have it: the error can contain facts that the
+// request no longer shows, such as that the body was read before. r.Request is
+// not changed.
 //
-// others holds the keys of other tenants, endpoints or environments. With them,
-// Request can tell that a message was meant for somebody else. Their names are
-// printed. others may be nil.
+// others holds the keys of other tenants, endpoints or environments, by name.
+// With them, Request can detect that a message was meant for another tenant.
+// The names are printed. others may be nil.
 //
 // Request does no I/O except for one call of the verifier's key source. It
 // calls keys only under a context that has ended, and it never calls keys that
-// are fetched (see [core.Facts]). The work is bounded: about a tenth of a
-// second for a body of 1 MiB, and ten milliseconds for most messages that it
-// cannot explain. It is safe for concurrent use.
+// fetch (see [core.Facts]). The work is bounded: about a tenth of a second for
+// a body of 1 MiB, and ten milliseconds for most messages that it cannot
+// explain. Request is safe for concurrent use.
 func Request(ctx context.Context, r core.Refused, others map[string]*core.Keys) Explanation {
 	e, _ := explain(ctx, r, others)
 	return e
 }
 
-// explain implements [Request]. It also returns the work spent, which the tests
-// compare with the budget.
+// explain implements [Request]. It also returns the amount of work, which the
+// tests compare with the budget.
 //
-// Three kinds of refusal end early: one without a verifier or request; one that
-// this verifier accepts, so the reason lies elsewhere, as with a replay; and
-// one whose keys are fetched, for which there is nothing to try. All others are
-// searched for a proof. Only if there is none is the request observed. A
-// refusal always has at least one finding.
+// Three kinds of refusal end early. The first has no verifier or request. The
+// second is accepted by this verifier, so the reason is elsewhere, as with a
+// replay. The third has keys that are fetched, for which there is nothing to
+// try. All other refusals are searched for a proof. The request is observed
+// only if there is no proof. A refusal always has at least one finding.
 func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) (Explanation, int64) {
 	// A nil *core.Error must not become a non-nil error.
 	var err error
@@ -89,8 +91,8 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 			err = s.verdict
 		}
 	} else if !s.facts.Fetches {
-		// The signature is fine, so there is no mistake to name. The body is the exception: the
-		// verifier got it whole here, but the middleware may have seen it consumed or cut.
+		// The signature is valid, so there is no mistake to name. The body is the exception: it is
+		// complete here, but in the middleware it may have been consumed or truncated.
 		e := Explanation{Authentic: true}
 		e.Reason, e.Detail = s.say(err)
 		if refused := e.Reason; refused == core.ErrBodyConsumed || refused == core.ErrBodyTooLarge {
@@ -111,7 +113,7 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 	if len(e.Findings) == 0 {
 		e.Findings = append(e.Findings, s.unknown(err))
 	}
-	// A proof needs no caveat: what was not tried cannot refute it.
+	// A proof needs no caveat: untried candidates cannot refute it.
 	if s.unfinished && !e.Findings[0].Proven {
 		e.Findings = append(e.Findings, step{mistake: notFinished}.finding(false))
 	}
@@ -120,7 +122,7 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 
 // say returns the reason and the text of an error, with configured secrets
 // removed. The reason may be wrapped in an application's own error. It may also
-// be the error itself, as in a log from which only the word is known.
+// be the error itself, if only the word is known from a log.
 func (s *search) say(err error) (core.Reason, string) {
 	if err == nil {
 		return "", ""
@@ -136,7 +138,7 @@ func (s *search) say(err error) (core.Reason, string) {
 }
 
 // String returns the mistakes on the first line, then the fix for each and
-// where to look. The first line stands alone: [Hook] logs only that one.
+// where to look. The first line stands alone: [Hook] logs only that line.
 func (e Explanation) String() string {
 	var b strings.Builder
 	if e.Authentic && len(e.Findings) == 0 {
@@ -171,9 +173,9 @@ func (e Explanation) String() string {
 
 // together splits off the findings of the first line. Proven findings share
 // that line because they hold only together. Observations are independent, so
-// only the first one is there.
+// the line has only the first one.
 func (e Explanation) together() (first, rest []Finding) {
-	// The first finding alone, and further ones only while all are proven.
+	// The first finding, and further ones only while all are proven.
 	n := min(1, len(e.Findings))
 	for n < len(e.Findings) && e.Findings[0].Proven && e.Findings[n].Proven {
 		n++
@@ -181,8 +183,8 @@ func (e Explanation) together() (first, rest []Finding) {
 	return e.Findings[:n], e.Findings[n:]
 }
 
-// state says how certain a finding is: proven by a signature, or only seen.
-// Findings about the search itself make no claim, so they have no state.
+// state says how certain a finding is: proven by a signature, or only observed.
+// Findings about the search itself have no state, because they make no claim.
 func (f Finding) state() string {
 	switch {
 	case f.Proven:
@@ -194,15 +196,15 @@ func (f Finding) state() string {
 	}
 }
 
-// advice is the indented rest of a printed finding.
+// advice returns the indented rest of a printed finding.
 func (f Finding) advice() string { return "\n  do:   " + f.Remedy + "\n  look: " + f.Look }
 
-// step is one mistake that the search undid. Steps are collected on every
-// candidate, so they stay small: the advice is looked up only for the few that
-// become findings.
+// step is one mistake that the search undid. Steps are collected for every
+// candidate, so they are small: the advice is looked up only for the few steps
+// that become findings.
 type step struct {
 	mistake Mistake
-	// what replaces the general text of the table. It may be empty.
+	// what, if not empty, replaces the general text of the table.
 	what string
 }
 
@@ -212,7 +214,7 @@ func (s step) finding(proven bool) Finding {
 	if s.what != "" {
 		a.what = s.what
 	}
-	// An unproven address is a guess that a wrong secret would explain as well. The advice names
+	// An unproven address is a guess, because a wrong secret has the same effect. The advice names
 	// both, so that nobody searches proxies for hours.
 	if s.mistake == wrongURL && !proven {
 		a.remedy += " If messages are still refused, copy the secret again from the sender."
@@ -222,7 +224,7 @@ func (s step) finding(proven bool) Finding {
 }
 
 // findings turns the steps of a proof into findings. It names each mistake
-// once: two newlines taken off a secret are one mistake to a person.
+// once: to a person, two newlines in a secret are one mistake.
 func findings(steps []step) []Finding {
 	var all []Finding
 	seen := map[Mistake]bool{}

@@ -8,21 +8,21 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// atOnce bounds how many requests are explained at the same time. Each may take
-// a tenth of a second of a processor, and anybody who can reach the endpoint
-// can cause one.
+// atOnce bounds how many requests are explained at the same time. Each
+// explanation may take a tenth of a second of a processor, and anybody who can
+// reach the endpoint can cause one.
 const atOnce = 4
 
 // Hook returns a function for [core.Config.DangerouslyShowRefused], for use in
 // development. For each refused request it logs the first line of the
 // explanation at level warn, with the fix and where to look. others is as in
 // [Request] and may be nil. The function is safe for concurrent use. It
-// explains at most four requests at once, and logs further ones without an
+// explains at most four requests at once, and logs further requests without an
 // explanation.
 //
 // The log gets no secret, MAC or body. But anybody who can reach the endpoint
 // can trigger this work, and each refusal waits for its explanation. Do not use
-// it in production.
+// Hook in production.
 func Hook(l *slog.Logger, others map[string]*core.Keys) func(context.Context, core.Refused) {
 	return hook(l, others, func(context.Context, core.Refused, *Explanation) {})
 }
@@ -30,8 +30,8 @@ func Hook(l *slog.Logger, others map[string]*core.Keys) func(context.Context, co
 // hook is [Hook] with a callback: show gets each refusal before it is logged,
 // with its explanation if there is one.
 func hook(l *slog.Logger, others map[string]*core.Keys, show func(context.Context, core.Refused, *Explanation)) func(context.Context, core.Refused) {
-	// A full channel is not waited for. Waiting would queue requests without bound, and the
-	// response to the sender with them.
+	// Do not wait for a full channel: that would queue requests without bound and delay their
+	// responses.
 	turns := make(chan struct{}, atOnce)
 	return func(ctx context.Context, r core.Refused) {
 		select {
@@ -44,9 +44,9 @@ func hook(l *slog.Logger, others map[string]*core.Keys, show func(context.Contex
 		}
 		e := Request(ctx, r, others)
 		show(ctx, r, &e)
-		// A log record is one line; the remedies follow as attributes.
+		// A log record is one line. The fixes follow as attributes.
 		line, _, _ := strings.Cut(e.String(), "\n")
-		// The reason is an attribute of its own, as in the records of core.SlogObserver.
+		// The reason is a separate attribute, as in the records of core.SlogObserver.
 		attrs := []slog.Attr{slog.String("reason", string(r.Err.Reason))}
 		if len(e.Findings) > 0 {
 			attrs = append(attrs, slog.String("do", e.Findings[0].Remedy), slog.String("look", e.Findings[0].Look))

@@ -11,22 +11,24 @@ import (
 )
 
 // Inspector is a web page that shows the deliveries of a running application as
-// they arrive. A delivery that was refused before its signature was verified is
-// shown in full, with its explanation. For a verified delivery, handled or not,
-// it shows only the event, because the verifier passes no verified request to a
-// hook. To see those in full, run hookonce listen --inspect --forward-to with
-// the URL of the application. The page keeps the last 200 deliveries, and 64
-// MiB. Make an Inspector with [DangerouslyNewInspector]. It is safe for
-// concurrent use.
+// they arrive. A delivery that was refused without a valid signature is shown
+// in full, with its explanation. For a verified delivery, handled or not, the
+// page shows only the event, because the verifier passes no verified request to
+// a hook. To see verified deliveries in full, run hookonce listen --inspect
+// --forward-to with the URL of the application. The page keeps the last 200
+// deliveries, and at most 64 MiB. Create an Inspector with
+// [DangerouslyNewInspector]. It is safe for concurrent use.
 type Inspector struct {
 	page   *inspect.Page
 	others map[string]*core.Keys
-	// hide contains the secrets of others. They are hidden in every delivery.
+	// hide contains the secrets of the parameter others. They are hidden in
+	// every delivery.
 	hide redact.List
 }
 
-// DangerouslyNewInspector listens on a loopback address, such as "127.0.0.1:0",
-// and refuses any other. others is as in [Request] and may be nil.
+// DangerouslyNewInspector returns an Inspector that listens on addr, a loopback
+// address such as "127.0.0.1:0". It refuses any other address. others is as in
+// [Request] and may be nil.
 //
 //	inspector, err := explain.DangerouslyNewInspector("127.0.0.1:0", nil)
 //	…
@@ -38,8 +40,8 @@ type Inspector struct {
 // It is dangerous because the page shows requests, with personal data and
 // credentials, to anybody who knows its URL and can reach loopback. The
 // warnings of [Hook] also apply. Do not use it in production. The page shows no
-// configured secret and no signature, but what you copy or save there contains
-// the sender's signatures.
+// configured secret and no signature, but a request that you copy or save there
+// contains the sender's signatures.
 func DangerouslyNewInspector(addr string, others map[string]*core.Keys) (*Inspector, error) {
 	ln, err := inspect.Listen(context.Background(), addr)
 	if err != nil {
@@ -50,7 +52,8 @@ func DangerouslyNewInspector(addr string, others map[string]*core.Keys) (*Inspec
 	for _, keys := range others {
 		texts = append(texts, reveal(keys)...)
 	}
-	// A delivery may hold the secret of another tenant, so all known secrets are hidden in each.
+	// A delivery may contain the secret of another tenant, so all known secrets are hidden in every
+	// delivery.
 	i.hide = redact.Texts(texts...)
 	i.page = inspect.New(ln, inspect.Config{
 		Title: "a running application",
@@ -81,7 +84,7 @@ func (i *Inspector) show(ctx context.Context, r core.Refused, e *Explanation) {
 	d := &inspect.Delivery{
 		At: seen.Config.Clock(), Request: r.Request, Config: seen.Config, Hide: redact.Texts(append(reveal(seen.Keys), i.hide...)...),
 		// The verifier reports the same event to its observer, if there is one. Observe then finds
-		// this delivery by it and does not show it twice.
+		// this delivery by the event and does not show it twice.
 		Event: core.Event{
 			Reason: r.Err.Reason, Err: r.Err, Status: r.Err.Answer().Status, Method: r.Request.Method, Path: r.Request.Path(),
 			Scheme: seen.Config.Scheme.Name(), Source: seen.Source, BodyBytes: len(r.Request.Body),
@@ -94,11 +97,11 @@ func (i *Inspector) show(ctx context.Context, r core.Refused, e *Explanation) {
 }
 
 // Observe is for [core.Config.Observe]: it shows the outcome of each attempt.
-// To have other observers as well, call it from your own function.
+// To use other observers too, call Observe from your own function.
 func (i *Inspector) Observe(_ context.Context, e core.Event) {
-	// A handled message was not added before: nobody showed its request.
+	// A handled message was not added before: no hook showed its request.
 	if !i.page.Settle(e) {
-		i.page.Add(&inspect.Delivery{Event: e, At: time.Now(), Hide: i.hide}) //nolint:forbidigo // an event has no time of its own
+		i.page.Add(&inspect.Delivery{Event: e, At: time.Now(), Hide: i.hide}) //nolint:forbidigo // an event has no time of arrival
 	}
 }
 
@@ -111,8 +114,8 @@ func reveal(k *core.Keys) []string {
 	return texts
 }
 
-// found converts an explanation to what the page shows, including the request
-// as its sender signed it.
+// found converts an explanation for the page, including the request as its
+// sender signed it.
 func found(e *Explanation) *inspect.Found {
 	f := &inspect.Found{Findings: e.Findings}
 	if len(e.Findings) > 0 {

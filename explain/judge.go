@@ -12,31 +12,31 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// judge tries candidates under a budget. It is the only part that asks keys. It
-// names no mistake except damage to the signature itself.
+// judge tries candidates under a budget. It is the only part that calls keys.
+// It names no mistake except damage to the signature itself.
 type judge struct {
 	work
 
-	// reading is the extra cost of reading unusually large headers, and tried
-	// the number of candidates for which a key was asked.
+	// reading is the extra cost of reading unusually large headers. tried is
+	// the number of candidates for which a key was called.
 	reading int64
 	tried   int
 }
 
-// proof is a candidate whose signature verifies. Nothing in it can be wrong by
-// accident: a MAC matches a wrong guess with negligible probability.
+// proof is a candidate whose signature verifies. It cannot verify by accident:
+// a MAC matches a wrong guess only with negligible probability.
 type proof struct {
-	// key is the one that verified, with the mistakes undone in its text.
+	// key is the key that verified, with the mistakes undone in its text.
 	key *key
 	// signature lists the mistakes in the signature itself.
 	signature []step
-	// at is the signed time. It may lie outside of the tolerance.
+	// at is the signed time. It may be outside the tolerance.
 	at time.Time
 }
 
-// try reads the request with one head and body, and asks the keys of exactly
-// this weight. It returns nil if none fits. The keys are sorted by weight, so a
-// binary search finds the first. Reading is charged once for all keys, and
+// try reads the request with one head and body, and calls the keys of exactly
+// this weight. It returns nil if no key fits. The keys are sorted by weight, so
+// a binary search finds the first. Reading is charged once for all keys, and
 // hashing once for each.
 func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 	from, _ := slices.BinarySearchFunc(l.keys, weight, func(k key, w int) int { return cmp.Compare(k.weight, w) })
@@ -73,7 +73,7 @@ func (j *judge) try(l *lane, h *head, body []byte, weight int) *proof {
 // returns nil if that fails.
 //
 // digest says that the signature covers a digest and that the body has another
-// one. The signed content is complete all the same (see [core.Scheme]), so a
+// one. The signed content is complete nevertheless (see [core.Scheme]). So a
 // matching signature proves that the secret is right and the body was changed.
 func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
 	r := h.req
@@ -96,9 +96,9 @@ func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
 		}
 	case core.NotStamped, core.NotIdentified:
 	}
-	// A swap replaces what the scheme could read by what the sender signed. A match at the end is
-	// preferred: it is a timestamp or an id that is appended, and the body before it may contain
-	// the same digits.
+	// A swap replaces the text that the scheme could read with the text that the sender signed. A
+	// match at the end is preferred: it is a timestamp or an id that is appended, and the body
+	// before it may contain the same digits.
 	for _, w := range h.swaps {
 		flat := a.Content.Bytes()
 		at := bytes.Index(flat, []byte(w.read))
@@ -117,11 +117,11 @@ func (h *head) read(body []byte) (a *core.Attempt, digest bool) {
 	return a, digest
 }
 
-// looksInside reports whether a scheme reads the body and does not only sign
-// it: for an id, a time or a digest. That may cost as much as hashing (see
-// [core.Scheme]), so it must be charged. A scheme does not say so itself.
-// Reading this body and an empty one tells: a scheme that looks inside finds
-// different things in them.
+// looksInside reports whether a scheme not only signs the body but also reads
+// an id, a time or a digest in it. That may cost as much as hashing (see
+// [core.Scheme]), so it must be charged. A scheme does not declare it. So
+// looksInside has the scheme read this body and an empty one, and compares the
+// results.
 func (h *head) looksInside(body []byte) bool {
 	// A JSON pointer into the body is declared.
 	if strings.HasPrefix(h.facts.IdentifiedBy, "/") {
@@ -143,7 +143,7 @@ func (h *head) looksInside(body []byte) bool {
 }
 
 // cost is the work of one verification. A MAC hashes the body once. A
-// public-key signature may hash it more often, and has a large fixed cost.
+// public-key signature may hash it more times, and has a large fixed cost.
 func (k *key) cost(body int) int64 {
 	if k.mac {
 		return int64(body) + trialCost
@@ -151,9 +151,9 @@ func (k *key) cost(body int) int64 {
 	return 3*int64(body) + publicCost
 }
 
-// fits reports whether a signature is this key's, or a damaged form of it.
-// Damage is looked for only if no header value was rewritten: a value that this
-// package shortened says nothing about what cut it.
+// fits reports whether a signature is valid under this key, or a damaged form
+// of a valid one. It looks for damage only if no header value was rewritten: a
+// value that this package shortened is no evidence of a cut.
 func (k *key) fits(a *core.Attempt, whole bool) ([]step, bool) {
 	if ok, err := k.verify.Verify(offline, a); err == nil && ok {
 		return nil, true

@@ -2,7 +2,7 @@ package explain
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // some senders have nothing better
+	"crypto/sha1" //nolint:gosec // some senders use nothing stronger
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
@@ -16,12 +16,13 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// A damaged signature does not verify, so it must be compared with the right one, and the right one
-// must be computed. It never leaves this file: neither a finding nor an error contains it.
+// A damaged signature does not verify, so it must be compared with the right signature, which must
+// be computed. The right signature never leaves this file: neither a finding nor an error contains
+// it.
 
 // prepareForDamage sets up the comparison with damaged signatures. It does
-// nothing if one of those presented has the right form: that one is not damaged
-// but wrong, and computing MACs would be wasted.
+// nothing if one of the presented signatures has the right form: such a
+// signature is not damaged but wrong, so computing MACs would be useless.
 func prepareForDamage(l *lane, body []byte) {
 	if len(l.heads) == 0 {
 		return
@@ -34,8 +35,8 @@ func prepareForDamage(l *lane, body []byte) {
 	tried := 0
 	for i := range l.keys {
 		k := &l.keys[i]
-		// Finding the form costs several MACs, so it is not done for far-fetched keys or for very
-		// many.
+		// Finding the form costs several MACs, so it is not done for unlikely keys or for very many
+		// keys.
 		if !k.mac || k.weight > 1 || tried >= maxSecrets {
 			continue
 		}
@@ -58,7 +59,7 @@ func prepareForDamage(l *lane, body []byte) {
 // hexadecimal, or base64 that ends in padding. SHA-1, SHA-256 and SHA-512 all
 // give padding.
 func wellFormed(text, like string) bool {
-	// A signature of another length is not right as it is.
+	// A signature of another length does not have the right form.
 	if len(text) != len(like) {
 		return false
 	}
@@ -69,8 +70,8 @@ func wellFormed(text, like string) bool {
 	return strings.Trim(text, "0123456789abcdef") == ""
 }
 
-// damaged compares the right signature with those presented: with their
-// beginning, as far as it is there, and decoded from other encodings.
+// damaged compares the right signature with the presented ones: with truncated
+// signatures, and with signatures in other encodings.
 func damaged(presented []core.Signature, right string) ([]step, bool) {
 	// right is hexadecimal or base64, as forge wrote it.
 	raw, err := hex.DecodeString(right)
@@ -82,12 +83,12 @@ func damaged(presented []core.Signature, right string) ([]step, bool) {
 	const least = 10
 	for _, sig := range presented {
 		given := sig.Text
-		// Short texts prove nothing, and very long ones are no signature.
+		// Short texts prove nothing, and very long texts are not signatures.
 		if len(given) < least || len(given) > maxHeader {
 			continue
 		}
-		// Timing must not tell a sender how much of a guess is right: explanations also run on live
-		// endpoints, see [Hook].
+		// Timing must not reveal to a sender how much of a guess is right: requests to live
+		// endpoints are also explained, see [Hook].
 		if len(given) < len(right) && subtle.ConstantTimeCompare([]byte(given), []byte(right[:len(given)])) == 1 {
 			what := "the signature is only the first " + strconv.Itoa(len(given)) + " of " + strconv.Itoa(len(right)) + " characters of the right one"
 			return []step{{signatureCut, what}}, true
@@ -105,18 +106,18 @@ func damaged(presented []core.Signature, right string) ([]step, bool) {
 	return nil, false
 }
 
-// forge returns a function that computes right signatures of a key, in the form
-// that its scheme accepts, for comparison with damaged ones. read is what the
-// scheme found, with at least one signature. forge returns nil if the key is
-// not a MAC, or its form is none of those tried.
+// forge returns a function that computes valid signatures of a key, in the form
+// that its scheme accepts, for comparison with damaged ones. read is the
+// attempt that the scheme read, with at least one signature. forge returns nil
+// if the key is not a MAC, or if no form that it tries fits.
 //
-// A key verifies but does not show its bytes. So forge guesses how the secret
-// encodes them, the hash and the encoding, and asks the key to verify a probe
+// A key verifies but does not expose its bytes. So forge guesses how the secret
+// encodes them, the hash and the encoding, and has the key verify a probe
 // signed that way.
 func forge(k core.VerifyKey, secret string, read *core.Attempt) func(c *core.Content) string {
 	var raws [][]byte
-	// The key's bytes are the text itself, or what it encodes, with or without a prefix such as
-	// whsec_.
+	// The key's bytes are the text itself or the bytes that it encodes, with or without a prefix
+	// such as whsec_.
 	raws = append(raws, []byte(secret))
 	if raw, err := hex.DecodeString(secret); err == nil {
 		raws = append(raws, raw)
@@ -136,12 +137,12 @@ func forge(k core.VerifyKey, secret string, read *core.Attempt) func(c *core.Con
 					_, _ = c.WriteTo(mac) // a hash never fails
 					return encode(mac.Sum(nil))
 				}
-				// Keys may check the label, so the probe has the one that was presented.
+				// Keys may check the label, so the probe has the presented label.
 				label := read.Signatures[0].Label
 				if _, err := core.HMACKey(label, newHash, raw, core.Hex); err != nil {
 					continue // core refuses the key: package hmac may panic on it
 				}
-				probe := *read // a key may rely on what its scheme reads
+				probe := *read // a key may rely on other fields that its scheme reads
 				probe.Content = core.Content{}
 				probe.Content.WriteString("a probe")
 				probe.Signatures = []core.Signature{{Label: label, Text: sign(&probe.Content)}}

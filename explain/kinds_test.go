@@ -117,7 +117,7 @@ func TestASignedAddressThatArrivesRewrittenIsNamed(t *testing.T) {
 }
 
 // A wrong secret and a rewritten address look the same if a part of the address comes from the
-// request. The text must not choose between them, and the remedy must name both.
+// request. The text must not choose between them, and the fix must name both.
 func TestAnAddressFromTheRequestDoesNotRuleOutAWrongSecret(t *testing.T) {
 	t.Parallel()
 	for name, scheme := range map[string]core.Scheme{"square": schemes.Square("https://example.com"), "hubspot": schemes.HubSpot("https://example.com")} {

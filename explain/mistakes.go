@@ -13,7 +13,7 @@ const (
 	secretNewline Mistake = "secret-newline"
 	// secretQuoted: the quotes of a configuration file are part of the secret.
 	secretQuoted Mistake = "secret-quoted"
-	// secretLabel: something else was copied with the secret, such as "v1," or
+	// secretLabel: other text was copied with the secret, such as "v1," or
 	// "NAME=".
 	secretLabel Mistake = "secret-label"
 	// secretPrefix: whsec_ is missing, or was added to a secret that has no
@@ -38,7 +38,7 @@ const (
 	keyExpired Mistake = "key-expired"
 	// keyNotYetValid: the key that verifies is before its NotBefore.
 	keyNotYetValid Mistake = "key-not-yet-valid"
-	// unknownSource: the key source knows no keys for the request.
+	// unknownSource: the key source has no keys for the request.
 	unknownSource Mistake = "unknown-source"
 	// keysUnavailable: the key source failed.
 	keysUnavailable Mistake = "keys-unavailable"
@@ -80,7 +80,7 @@ const (
 	bodyForm Mistake = "body-form"
 	// bodyTruncated: the end of the body is missing.
 	bodyTruncated Mistake = "body-truncated"
-	// bodyConsumed: something upstream read the body, and nothing is left.
+	// bodyConsumed: upstream code read the body, and nothing is left.
 	bodyConsumed Mistake = "body-consumed"
 	// bodyTooLarge: the body is larger than Config.MaxBody, or than a limit
 	// upstream.
@@ -102,7 +102,7 @@ const (
 	// headerRenamed: a header arrived under another name.
 	headerRenamed Mistake = "header-renamed"
 	// headerFamily: the headers of two families are mixed, such as svix-* and
-	// webhook-*, or they are of another family than the scheme's.
+	// webhook-*, or they are from another family than the scheme's.
 	headerFamily Mistake = "header-family"
 	// headerFolded: a newline, a space or quotes were added to a header.
 	headerFolded Mistake = "header-folded"
@@ -144,7 +144,7 @@ const (
 
 // Findings about the search itself.
 const (
-	// unexplained: nothing that was tried verifies.
+	// unexplained: no candidate that was tried verifies.
 	unexplained Mistake = "unknown"
 	// notFinished: the bound on the work was reached before everything was
 	// tried.
@@ -154,15 +154,15 @@ const (
 	notTried Mistake = "not-tried"
 )
 
-// advice is the general text for a mistake. A proposal or observation that
-// knows more replaces what.
+// advice is the general text for a mistake. A proposal or observation with more
+// details replaces what.
 type advice struct {
 	mistake            Mistake
 	what, remedy, look string
 }
 
-// adviceFor finds the advice for a mistake. A mistake without advice is a bug
-// that the tests find; it panics.
+// adviceFor returns the advice for a mistake. It panics for a mistake without
+// advice, which is a bug that the tests find.
 func adviceFor(m Mistake) advice {
 	all := table()
 	return all[slices.IndexFunc(all, func(a advice) bool { return a.mistake == m })]
@@ -245,8 +245,7 @@ func table() []advice {
 			"Fix what the detail names.", "the call of core.New",
 		},
 		{
-			// In the body. Nearly all have one remedy: verify the bytes before anything parses
-			// them.
+			// In the body. Nearly all have one fix: verify the bytes before other code parses them.
 			bodyNewline, "white space at the end or the beginning of the body was added or removed",
 			"Verify the bytes as they were received, before anything trims them or ends the line.", whereBody,
 		},

@@ -13,10 +13,10 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observe reports what can be seen without a matching signature, and nothing
-// that merely could be. The surest and most harmful observations come first.
-// The first observer that finds something ends the search: if the body is gone,
-// the spelling of the address does not matter.
+// observe reports only facts that are visible without a matching signature,
+// never mere possibilities. The most certain and most harmful observations come
+// first. The first observer that finds something ends the search: if the body
+// is missing, the spelling of the address does not matter.
 func (s *search) observe(err error) []Finding {
 	return s.firstOf(err, []observer{
 		s.observeMethod, s.observeRefusal, s.observeFetched, s.observeParsed, s.observeOther, s.observeSecrets, s.observeHeaders, s.observeBody,
@@ -31,7 +31,7 @@ func (s *search) observeChange() []Finding {
 }
 
 // observer calls add for each mistake that it sees. err is the verifier's
-// error. An empty text means that the table's is good enough.
+// error. An empty text means the text of the table.
 type observer func(err error, add func(Mistake, string))
 
 // firstOf returns the findings of the first observer that has any.
@@ -44,19 +44,19 @@ func (s *search) firstOf(err error, looks []observer) (all []Finding) {
 	return nil
 }
 
-// observeRefusal uses the verifier's error, and whether the body is there.
+// observeRefusal uses the verifier's error, and whether there is a body.
 func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 	body := s.req.Body
 	length := s.contentLength()
 	switch {
 	case errors.Is(err, core.ErrBodyConsumed):
 		add(bodyConsumed, s.leftOver())
-	// An announced body that is not there was read by somebody else.
+	// If an announced body is missing, other code read it.
 	case len(body) == 0 && length > 0:
 		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
 	case len(body) == 0 && length <= 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
 		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
-	// Without the verifier's error the sizes say the same.
+	// Without the verifier's error, compare the sizes.
 	case int64(len(body)) > s.config.MaxBody:
 		add(bodyTooLarge, "")
 	case errors.Is(err, core.ErrBodyTooLarge):
@@ -68,7 +68,8 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 	}
 }
 
-// leftOver says how much of a consumed body is left. It is empty if nothing is.
+// leftOver says how much of a consumed body is left. It returns "" if nothing
+// is left.
 func (s *search) leftOver() string {
 	if n := len(s.req.Body); n > 0 {
 		return "something read or changed the body before the verification: " + strconv.Itoa(n) + " bytes are left, and they are not what was sent"
@@ -76,12 +77,13 @@ func (s *search) leftOver() string {
 	return ""
 }
 
-// tooLarge tells a limit upstream of the verifier from Config.MaxBody. Raising
-// the wrong one is what people do first.
+// tooLarge distinguishes a limit upstream of the verifier from Config.MaxBody.
+// People often raise the wrong limit first.
 func (s *search) tooLarge(err error) string {
 	var upstream *http.MaxBytesError
 	switch {
-	// The error names the limit that was hit. A larger one than ours cannot have been the cause.
+	// The error names the limit that was exceeded. A limit larger than ours cannot have been the
+	// cause.
 	case errors.As(err, &upstream) && upstream.Limit < s.config.MaxBody:
 		return "a limit upstream of the verifier, http.MaxBytesReader with " + strconv.FormatInt(upstream.Limit, 10) + " bytes, cut the body: raise that one; " +
 			"Config.MaxBody allows " + strconv.FormatInt(s.config.MaxBody, 10)
@@ -101,8 +103,8 @@ func observeSettings(err error, add func(Mistake, string)) {
 	}
 }
 
-// contentLength returns the announced length of the body, -1 if it is missing
-// or no number.
+// contentLength returns the announced length of the body, or -1 if it is
+// missing or not a number.
 func (s *search) contentLength() int64 {
 	n, err := strconv.ParseInt(asMap(s.req.Header).Get("Content-Length"), 10, 64)
 	if err != nil {
@@ -133,15 +135,16 @@ func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeEnd reports a body that ends where none should. A body with the
-// announced length is not truncated just because the length is a usual limit;
-// it must also end inside JSON.
+// observeEnd reports a body that seems truncated. If the body has the announced
+// length, a length that is a usual limit is not enough: the body must also end
+// inside JSON.
 func observeEnd(body []byte, announced bool, add func(Mistake, string)) {
 	size := strconv.Itoa(len(body)) + " bytes"
 	switch {
 	case isLimit(len(body)) && looksLikeJSON(body) && !endsWhole(body):
 		add(bodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
-	// Without JSON the end shows nothing, so only an unannounced length of a usual limit counts.
+	// In other formats the end shows nothing, so only an unannounced length that is a usual limit
+	// counts.
 	case isLimit(len(body)) && !looksLikeJSON(body) && !announced:
 		add(bodyTruncated, "the body has exactly "+size+", at which buffers and proxies cut")
 	case !announced && endsInside(body):
@@ -156,8 +159,8 @@ func (s *search) isDecompressed() bool {
 	return encoding != "" && encoding != "identity" && (looksLikeJSON(s.req.Body) || looksLikeForm(s.req.Body))
 }
 
-// isLimit knows the sizes at which buffers and proxies cut: powers of two, one
-// less than these, and the defaults of common servers and gateways.
+// isLimit recognizes the sizes at which buffers and proxies truncate: powers of
+// two, one less than these, and the defaults of common servers and gateways.
 func isLimit(n int) bool {
 	// Small powers of two are frequent lengths of honest bodies.
 	return n >= 1024 && (n&(n-1) == 0 || n&(n+1) == 0 || slices.Contains([]int{
@@ -173,8 +176,8 @@ func endsWhole(body []byte) bool {
 	return len(b) > 1 && (b[0] == '{' && b[len(b)-1] == '}' || b[0] == '[' && b[len(b)-1] == ']')
 }
 
-// endsInside reports whether JSON was cut, not merely damaged: it must end
-// inside a string that contains no bracket, or at least two levels deep. A
+// endsInside reports whether JSON was truncated, not merely damaged: it must
+// end inside a string that contains no bracket, or at least two levels deep. A
 // wrong quote somewhere also leaves a string open, but then the rest of the
 // JSON, with its brackets, seems to be in it.
 func endsInside(body []byte) bool {
@@ -196,22 +199,22 @@ func endsInside(body []byte) bool {
 			}
 			i = end - 1
 		}
-		// More closed than opened: damaged, not cut.
+		// More brackets closed than opened: damaged, not truncated.
 		if depth < 0 {
 			return false
 		}
 	}
-	// A cut is inside at least two levels, and after something other than a bracket or white space.
+	// A truncated text ends inside at least two levels, and not after a bracket or white space.
 	last := body[len(body)-1]
 	return depth >= 2 && last != '}' && last != ']' && !isSpace(last)
 }
 
-// printable makes a name fit for one line of a log.
+// printable returns a name that fits on one line of a log.
 func printable(name string) string { return oneLine(name, 64) }
 
-// oneLine makes a text from outside fit for one line: it replaces what could
-// forge a log line or control a terminal, and cuts at longest bytes, between
-// two characters.
+// oneLine makes a text from outside safe for one line. It replaces characters
+// that could forge a log line or control a terminal, and truncates after at
+// most longest bytes, between two characters.
 func oneLine(text string, longest int) string {
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -219,7 +222,7 @@ func oneLine(text string, longest int) string {
 		}
 		return r
 	}, strings.ReplaceAll(text, "\n", "; "))
-	// Cutting in bytes may split a character; ToValidUTF8 drops its rest.
+	// Truncating bytes may split a character. ToValidUTF8 drops the rest of it.
 	if len(text) > longest {
 		text = strings.ToValidUTF8(text[:longest], "") + "…"
 	}

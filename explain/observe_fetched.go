@@ -9,14 +9,14 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observeFetched reports what can be read if the keys are fetched over the
-// network. No signature can be tried, so it looks at the time, the digest of
-// the body, and what SNS writes into its envelope.
+// observeFetched reports observations if the keys are fetched over the network.
+// No signature can be tried, so it checks the time, the digest of the body, and
+// the envelope of SNS.
 func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	if !s.facts.Fetches {
 		return
 	}
-	// SNS first: raw delivery and a wrong topic explain a missing or wrong time as well.
+	// SNS first: raw delivery and a wrong topic also explain a missing or wrong time.
 	if s.scheme.Name() == "sns" && s.observeSNS(add) {
 		return
 	}
@@ -31,7 +31,7 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	case errors.Is(err, core.ErrNoMatch):
 		_, text := s.say(err)
 		add(bodyDigest, strings.TrimPrefix(strings.TrimPrefix(text, "hookonce: "), "no-match: "))
-	// Nothing is certain about the time.
+	// The time is not evidently wrong.
 	case err != nil || a.Timestamp.IsZero() || s.inside(a.Timestamp):
 	case a.Timestamp.After(s.now):
 		d := a.Timestamp.Sub(s.now)
@@ -46,17 +46,17 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeSNS compares an envelope of SNS with the configured topics. It reports
-// whether it found something.
+// observeSNS compares an SNS envelope with the configured topics. It reports
+// whether it found a mistake.
 func (s *search) observeSNS(add func(Mistake, string)) bool {
 	body := s.req.Body
-	// Raw delivery drops the envelope and with it the signature: nothing can verify such a message.
+	// Raw delivery drops the envelope, including the signature: such a message cannot be verified.
 	if slices.Contains(s.req.Header.Values("X-Amz-Sns-Rawdelivery"), "true") || looksLikeJSON(body) && memberOf(body, "TopicArn") == nil {
 		add(bodyWrapped, "the body is not in the envelope that SNS signs: turn off raw message delivery for the subscription")
 		return true
 	}
 	topic := string(memberOf(body, "TopicArn"))
-	// The topic need not be secret, so the text may say which part of it differs.
+	// The topic is not secret, so the text may say which part of it differs.
 	region, differs := "", ""
 	for _, secret := range s.secrets {
 		if secret.Reveal() == topic {
@@ -99,7 +99,7 @@ func differingPart(configured, got string) string {
 	return ""
 }
 
-// arnPart returns the nth part of an ARN, empty if there is none.
+// arnPart returns the nth part of an ARN, or "" if there is none.
 func arnPart(arn string, n int) string {
 	parts := strings.Split(arn, ":")
 	if n >= len(parts) {

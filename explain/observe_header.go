@@ -14,8 +14,8 @@ import (
 
 // observeOther reports that the headers are another provider's. It compares
 // them with the headers that the registry's schemes read. Some schemes do not
-// declare theirs or fetch their keys; for those it uses the header names that
-// providers are known for.
+// declare their headers, or fetch their keys. For those it uses well-known
+// header names of providers.
 func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
@@ -41,14 +41,14 @@ func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	}
 }
 
-// anyHeader reports whether one of the named headers is there.
+// anyHeader reports whether one of the named headers is present.
 func anyHeader(names []string, h core.Header) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return len(h.Values(name)) > 0 })
 }
 
-// observeHeaders names what is missing: a part of a header, a header, or a
-// header that the signature covers. If nothing is missing, it looks at the
-// signatures themselves.
+// observeHeaders reports a missing part of a header, a missing header, or a
+// missing header that the signature covers. If nothing is missing, it checks
+// the signatures themselves.
 func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 	r := s.req
 	r.Body = nil
@@ -61,7 +61,7 @@ func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 		}
 	}
 	switch {
-	// A header that was cut is still there, so it is not among the missing ones.
+	// A truncated header is present, so it is not among the missing headers.
 	case err != nil && s.observePart(add):
 	// Other errors count as a missing header only if a header is missing and nothing could be
 	// tried.
@@ -78,8 +78,8 @@ func (s *search) observeHeaders(_ error, add func(Mistake, string)) {
 	}
 }
 
-// observeCovered names a missing header that the signature covers. Facts do not
-// list it: the scheme asks for it only because another header names it.
+// observeCovered reports a missing header that the signature covers. Facts do
+// not list it: the scheme requires it only because another header names it.
 func (s *search) observeCovered(r *core.Request, a *core.Attempt, add func(Mistake, string)) {
 	with := *r
 	with.Body = s.req.Body
@@ -90,8 +90,8 @@ func (s *search) observeCovered(r *core.Request, a *core.Attempt, add func(Mista
 }
 
 // observePart reports a header of several parts, such as "t=…,v1=…", of which
-// one is missing. It adds each part that may be missing, and asks whether the
-// scheme can then read the header. It reports whether it found one.
+// one is missing. It adds each part that may be missing, and checks whether the
+// scheme can then read the header. It reports whether it found a missing part.
 func (s *search) observePart(add func(Mistake, string)) bool {
 	stamp := strconv.FormatInt(s.now.Unix(), 10)
 	for _, name := range reads(s.facts, s.req.Header) {
@@ -99,9 +99,9 @@ func (s *search) observePart(add func(Mistake, string)) bool {
 		if len(values) != 1 || len(values[0]) > maxHeader {
 			continue
 		}
-		// A cut at a separator may leave it behind.
+		// A header truncated at a separator may still end with it.
 		v := strings.TrimRight(strings.TrimSpace(values[0]), ",;")
-		// Each attempt adds one part in the syntax of a family of senders.
+		// Each try adds one part in the syntax of a family of senders.
 		for _, part := range []struct{ whole, what string }{
 			{v + ",v1=" + noSignature, name + " ends after its timestamp, so the signature (v1=) is missing: it was cut at its comma"},
 			{v + ",s=" + noSignature, name + " ends after its timestamp, so the signature (s=) is missing: it was cut at its comma"},
@@ -128,8 +128,8 @@ func (s *search) observePart(add func(Mistake, string)) bool {
 const noSignature = "0000000000000000000000000000000000000000000000000000000000000000"
 
 // observeCut reports signatures that are too short if all keys are ed25519
-// keys. A cut MAC is proven by computing the whole one; only the sender can
-// compute these.
+// keys. A truncated MAC is proven by computing the complete one. Only the
+// sender can compute ed25519 signatures.
 func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 	// A signature of 64 bytes has 86 characters in base64 and 128 in hexadecimal. A text between
 	// those lengths was hexadecimal.
@@ -138,7 +138,7 @@ func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 		return n < base64.RawStdEncoding.EncodedLen(ed25519.SignatureSize) ||
 			n > base64.StdEncoding.EncodedLen(ed25519.SignatureSize) && n < hex.EncodedLen(ed25519.SignatureSize)
 	}
-	// One signature of full length is enough to look elsewhere.
+	// With one signature of full length, this is not the mistake.
 	if len(a.Signatures) == 0 || slices.ContainsFunc(a.Signatures, func(sig core.Signature) bool { return !short(sig) }) {
 		return
 	}
@@ -148,9 +148,9 @@ func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 }
 
 // observeKind reports that all signatures are of one kind and all keys of the
-// other, or that no signature has a version known here.
+// other, or that no signature has a known version.
 func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
-	// Only Standard Webhooks has two kinds of keys with labels to tell them apart.
+	// Only Standard Webhooks has two kinds of keys that labels distinguish.
 	if !wantsPrefix(s.scheme) || len(s.secrets) == 0 {
 		return
 	}

@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// maxSeen bounds, in bytes, the JSON whose style is looked at. That
-	// rewrites it outside of the budget.
+	// maxSeen bounds, in bytes, the JSON whose style is checked. The check
+	// rewrites the JSON outside the budget.
 	maxSeen = 256 << 10
 	// manyOrders is how many orders the members must allow before sorted ones
 	// are no accident: 8!, the orders of eight members.
@@ -17,10 +17,10 @@ const (
 )
 
 // unless qualifies the observation that a program seems to have rewritten JSON.
-// None of this is proof: the sender itself may write JSON this way.
+// The observation is not a proof: the sender itself may write JSON this way.
 const unless = ": if the sender does not write it this way, something parsed and rewrote it; otherwise the secret is another one"
 
-// observeRewritten looks for what few senders write. It comes before the
+// observeRewritten looks for JSON as few senders write it. It comes before the
 // address, because it is the stronger hint.
 func (s *search) observeRewritten(_ error, add func(Mistake, string)) {
 	switch body := s.req.Body; {
@@ -62,8 +62,8 @@ func allSorted(body []byte) bool {
 	return ok && count >= manyOrders
 }
 
-// rounded looks for a whole number with more digits than a float64 has, and
-// exactly the digits that one prints. Such numbers end in zeros.
+// rounded looks for a whole number with more digits than a float64 keeps, and
+// with exactly the digits that a float64 prints. Such numbers end in zeros.
 func rounded(body []byte) bool {
 	found := false
 	// restyle only serves to visit every number; its result is not used.
@@ -96,8 +96,8 @@ func spacedAsPython(body []byte) bool {
 	return string(spaced) == string(body) && bytes.Count(body, []byte(`": `))+bytes.Count(body, []byte(", ")) >= 3
 }
 
-// asJavaScript reports whether JSON is written exactly as JSON.stringify does.
-// Most senders do so too, so it is a hint and no finding.
+// asJavaScript reports whether JSON is written exactly as JSON.stringify writes
+// it. Most senders write JSON that way too, so this is a hint, not a finding.
 func asJavaScript(body []byte) bool {
 	// A line break in the first bytes shows other formatting, without a rewriting to find out.
 	if len(body) > maxSeen || !looksLikeJSON(body) || bytes.ContainsAny(body[:min(len(body), 64)], "\r\n") {

@@ -12,8 +12,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// observeMethod reports a GET that was a POST: it has the headers of a signed
-// message and no body, or its signature should be in the body.
+// observeMethod reports a GET that was a POST. Such a request has the headers
+// of a signed message and no body, or its signature should be in the body.
 func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	if m := s.req.Method; m != http.MethodGet && m != http.MethodHead || len(s.req.Body) > 0 {
 		return
@@ -50,10 +50,10 @@ func (s *search) signedInBody() bool {
 	return s.scheme.ReadHeader(&r, a) == nil && len(a.Signatures) == 0 && s.scheme.ReadBody(&r, a) != nil
 }
 
-// observeAddress says that the address is signed where the configured one
-// leaves a part of it to the request. Proxies change no other signed part as
-// often. A wrong secret looks the same, so the text names both. A digest of
-// another body is a change that is sure, and left to the verifier's own text.
+// observeAddress says that the address is signed, if the configured address
+// takes a part from the request. Proxies change no other signed part as often.
+// A wrong secret looks the same, so the text names both. A digest of another
+// body proves a change, which the verifier's own text reports.
 func (s *search) observeAddress(_ error, add func(Mistake, string)) {
 	u, err := url.Parse(s.facts.URL)
 	_, query, _ := strings.Cut(s.req.URL, "?")
@@ -77,8 +77,8 @@ func (s *search) otherDigest() bool {
 	return digest
 }
 
-// observeParsed reports what is left of a body that a program parsed, or a body
-// that never was a webhook's.
+// observeParsed reports the printed form of a body that a program parsed, or a
+// body that is not from a webhook.
 func (s *search) observeParsed(_ error, add func(Mistake, string)) {
 	body := bytes.TrimSpace(s.req.Body)
 	kind := strings.ToLower(asMap(s.req.Header).Get("Content-Type"))
@@ -98,7 +98,7 @@ func (s *search) observeParsed(_ error, add func(Mistake, string)) {
 }
 
 // parsedText recognizes the text that a language prints for a parsed value.
-// Such a body cannot be restored, but the text shows which language to look at.
+// Such a body cannot be restored, but the text shows which language printed it.
 func parsedText(body []byte) string {
 	// All of these are recognized by their beginning.
 	text := string(body[:min(len(body), 32)])

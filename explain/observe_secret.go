@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// observeSecrets names what is wrong with secrets that are not valid or are
-// something else that people copy.
+// observeSecrets reports the mistakes in secrets that are not valid, or that
+// are other texts that people copy.
 func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 	for i, secret := range s.secrets {
 		// A scheme with free-text secrets accepts anything, also an API key. All secrets are looked
@@ -47,9 +47,9 @@ func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 	}
 }
 
-// noSecret says what a text is that people paste instead of a secret. It is
-// empty if the text may be a secret. The prefixes are the vendors' own,
-// published so that leaks can be found.
+// noSecret describes a text that people paste instead of a secret. It returns
+// "" if the text may be a secret. The prefixes are the vendors' own, published
+// so that leaks can be found.
 func noSecret(text string) string {
 	text = strings.TrimSpace(text)
 	for _, kind := range []struct{ prefix, what string }{
@@ -88,8 +88,8 @@ func noSecret(text string) string {
 	return ""
 }
 
-// isAPIKey knows the prefixes that Stripe gives to secret, publishable and
-// restricted API keys. Other vendors copied them.
+// isAPIKey recognizes the prefixes of Stripe's secret, publishable and
+// restricted API keys. Other vendors copied these prefixes.
 func isAPIKey(secret string) bool {
 	// sk_live_…, pk_test_… and so on.
 	kind, rest, _ := strings.Cut(secret, "_")

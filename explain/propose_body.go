@@ -15,30 +15,31 @@ import (
 )
 
 const (
-	// maxInflated bounds what comes out of a compressed body, so that a small
-	// one cannot fill the memory.
+	// maxInflated bounds the decompressed size of a body, so that a small body
+	// cannot fill the memory.
 	maxInflated = 4 << 20
 	// deflateCost is the cost of a byte that is compressed, in bytes that are
 	// hashed.
 	deflateCost = 36
 	// maxEnvelope is how far from each end of a body the member names of an
-	// envelope are looked for. In an envelope they are near the ends; a large
-	// payload is between them.
+	// envelope are searched. In an envelope the names are near the ends, and a
+	// large payload is between them.
 	maxEnvelope = 64 << 10
 )
 
 // change undoes one mistake in a body. do returns nil if the change does not
 // apply. It never changes its argument, which other candidates share.
 type change struct {
-	// mistake and what name the mistake; an empty what stands for the table's
-	// text.
+	// mistake and what describe the mistake. An empty what means the text of
+	// the table.
 	mistake Mistake
 	what    string
 	// cost is the work for each byte, in bytes that are hashed.
 	cost int64
 	do   func(b []byte) []byte
-	// needs reports at a glance whether do has anything to do; nil: always ask
-	// do. If it says yes, the full cost is charged even if do then returns nil.
+	// needs reports cheaply whether do may change the body. Nil: always call
+	// do. If needs returns true, the full cost is charged even if do then
+	// returns nil.
 	needs func(b []byte) bool
 }
 
@@ -46,24 +47,23 @@ type change struct {
 // indent JSON. Pairs of changes come from different aspects.
 type aspect struct {
 	changes []change
-	// rank is the order in which it is tried alone: likely and cheap aspects
-	// first.
+	// rank is the order in which the aspect is tried alone: likely and cheap
+	// aspects first.
 	rank int
-	// again marks a repetition, for what was inside an envelope. It is used for
-	// pairs only.
+	// again marks a repetition for the content of an envelope. It is used only
+	// for pairs.
 	again bool
 }
 
 // aspects returns all aspects in the order in which they are undone: from the
 // outside in, since what changed the body last must be undone first. Pairs are
-// tried in this order only. A new aspect belongs where its damage is done: what
-// wraps or encodes the whole body at the beginning, what rewrites JSON at the
-// end.
+// tried in this order only. Add a new aspect where its damage is done: wrapping
+// or encoding of the whole body at the beginning, rewriting of JSON at the end.
 //
 // rank is independent of that. It orders the changes that are tried alone,
 // because a large body leaves no work for all of them.
 func (s *scene) aspects(body []byte) []aspect {
-	// What surrounds the body as it arrived, and then what surrounds what was inside it.
+	// First the surroundings of the body as it arrived, then those of the content of an envelope.
 	outside := taken()
 	// A newline may surround the envelope or what it contains, so both places are tried.
 	inside := slices.Clone(outside)
@@ -87,7 +87,7 @@ func (s *scene) aspects(body []byte) []aspect {
 // bom is the byte order mark, in UTF-8.
 const bom = "\ufeff"
 
-// taken removes what was put around a body or into its line ends.
+// taken removes characters that were added around a body or to its line ends.
 func taken() []aspect {
 	// All removals share one mistake; only their texts differ.
 	trim := func(what string, f func(b []byte) []byte) change {
@@ -100,8 +100,8 @@ func taken() []aspect {
 		}},
 		{changes: []change{
 			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimRight(b, "\r\n") }),
-			// One newline may be the sender's own and a second one added, so removing one is tried
-			// as well as removing all.
+			// The sender may have sent one newline, and a second one was added. So removing one
+			// newline is tried as well as removing all.
 			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimSuffix(b, []byte("\n")) }),
 			trim("white space was added around the body", bytes.TrimSpace),
 		}},
@@ -114,8 +114,8 @@ func taken() []aspect {
 	}
 }
 
-// smaller returns changed, or nil if it has the length of b: then nothing was
-// removed.
+// smaller returns changed, or nil if changed has the length of b and so nothing
+// was removed.
 func smaller(b, changed []byte) []byte {
 	if len(changed) == len(b) {
 		return nil
@@ -123,7 +123,7 @@ func smaller(b, changed []byte) []byte {
 	return changed
 }
 
-// added puts back what was removed.
+// added restores characters that were removed.
 func added() []change {
 	with := func(m Mistake, what, front, end string) change {
 		return change{m, what, 1, func(b []byte) []byte { return slices.Concat([]byte(front), b, []byte(end)) }, nil}
@@ -145,8 +145,8 @@ func added() []change {
 }
 
 // inJSON is a change in how JSON is written. It does not compare values: a
-// style that is not the sender's only gives one more candidate that no
-// signature matches.
+// style that is not the sender's only adds a candidate that no signature
+// matches.
 func inJSON(m Mistake, what string, st style) change {
 	return change{m, what, rewriteCost, func(b []byte) []byte { return restyle(b, st) }, looksLikeJSON}
 }
@@ -169,8 +169,8 @@ func spaced() []change {
 		// Jackson's pretty printer.
 		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
 	} {
-		// Indented JSON that lost only its newlines is a mistake with another remedy, so it is
-		// tried first.
+		// Indented JSON that lost only its newlines is a mistake with another fix, so it is tried
+		// first.
 		if form.indent != "" {
 			all = append(all, unbroken(form.spacing))
 		}
@@ -183,9 +183,9 @@ func spaced() []change {
 	return all
 }
 
-// unbroken puts newlines back into indented JSON if nothing else is missing. It
-// adds a last one, because files end with a newline. curl -d @FILE removes all
-// of them, a mistake with an exact remedy, so it is not reported as
+// unbroken restores the newlines of indented JSON if nothing else is missing.
+// It adds a final newline, because files end with one. curl -d @FILE removes
+// all newlines. That mistake has an exact fix, so it is not reported as
 // reformatting.
 func unbroken(how spacing) change {
 	c := inJSON(bodyLineEnds, "the newlines were taken out of the body, as curl -d @FILE does; the sender needs --data-binary", style{spacing: &how})
@@ -193,7 +193,7 @@ func unbroken(how spacing) change {
 	c.needs = func(b []byte) bool { return isUnbroken(b, how.indent) }
 	c.do = func(b []byte) []byte {
 		whole := restyled(b)
-		// The rewritten JSON must be the received one but for its newlines. Otherwise something
+		// The rewritten JSON must equal the received JSON except for newlines. Otherwise something
 		// else was changed too.
 		if whole == nil || string(bytes.ReplaceAll(whole, []byte("\n"), nil)) != string(b) {
 			return nil
@@ -210,18 +210,18 @@ func isUnbroken(b []byte, indent string) bool {
 }
 
 // escaped returns the changes of escapes in JSON strings. Single classes of
-// characters come first, then the combinations that libraries use. needs leaves
-// out the combinations that cannot change this body.
+// characters come first, then the combinations that libraries use. needs skips
+// the combinations that cannot change this body.
 func escaped() []change {
 	var all []change
-	// One memory for all ways: they are asked about the same bodies in turn.
+	// One cache for all ways, because they are called for the same bodies in turn.
 	characters := charactersOf()
 	for _, form := range []struct {
 		what    string
 		escapes escapes
 		needs   func(has contents) bool
 	}{
-		// What JSON.stringify writes, so it comes first.
+		// JSON.stringify writes this, so it comes first.
 		{"; the sender escapes nothing that need not be", escapes{raw, raw, raw, raw}, func(has contents) bool { return has.escape || has.slash }},
 		{"; the sender escapes no slash", escapes{slash: raw}, func(has contents) bool { return has.slash }},
 		{"; the sender escapes the slash", escapes{slash: lower}, func(has contents) bool { return has.plain }},
@@ -249,7 +249,7 @@ func escaped() []change {
 		{
 			"; the sender escapes <, >, &, +, ' and what is not ASCII, as .NET does",
 			escapes{raw, upper, upper, upper},
-			// This class has characters that contents does not know.
+			// This class has characters that contents does not track.
 			func(contents) bool { return true },
 		},
 		{
@@ -269,10 +269,10 @@ func escaped() []change {
 // unescaped.
 type contents struct{ escape, slash, plain, html, rest bool }
 
-// charactersOf returns a function that remembers its last result. It is asked
-// about the same body once for each way to escape, and scanning a megabyte each
-// time would be expensive. The body is recognized by its address and length: no
-// change writes to a body in place.
+// charactersOf returns a function that caches its last result. The function is
+// called for the same body once for each way to escape, and scanning a megabyte
+// each time would be expensive. The body is recognized by its address and
+// length: no change writes to a body in place.
 func charactersOf() func(b []byte) contents {
 	var last []byte
 	var has contents
@@ -287,7 +287,7 @@ func charactersOf() func(b []byte) contents {
 	}
 }
 
-// numbered returns the changes of how numbers are written.
+// numbered returns the changes in how numbers are written.
 func numbered() []change {
 	const what = "numbers in the JSON were rewritten; the sender writes "
 	all := []change{
@@ -300,14 +300,14 @@ func numbered() []change {
 		inJSON(bodyNumbers, what+"thousands with an exponent, as 1e3 for 1000", style{number: exponent("e")}),
 		inJSON(bodyNumbers, what+"thousands with an exponent, as 1E3 for 1000", style{number: exponent("E")}),
 	}
-	// several is how many single whole numbers get a point. A program with a typed amount writes
-	// 1.0 there and leaves ids and counts as they are.
+	// several is how many whole numbers are tried one by one with a point. A program with a typed
+	// amount writes 1.0 for it and leaves ids and counts unchanged.
 	const several = 24
 	// pointAt counts, so each run of do needs a new one.
 	for n := range several {
 		c := inJSON(bodyNumbers, what+"a point in one of the whole numbers, as 1.0 for 1", style{})
 		c.do = func(b []byte) []byte {
-			// Twenty-four copies of a large body would cost more than they find.
+			// Twenty-four copies of a large body are too expensive.
 			if len(b) > maxArranged || !looksLikeJSON(b) {
 				return nil
 			}
@@ -318,8 +318,8 @@ func numbered() []change {
 	return all
 }
 
-// sorted returns the change for a sender that sorts members: what arrives is in
-// another order, and sorting restores the sender's.
+// sorted returns the change for a sender that sorts members. They arrive in
+// another order, and sorting restores the sender's order.
 func sorted() []change {
 	return []change{{bodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 4 * rewriteCost, func(b []byte) []byte {
 		// Without objects there is nothing to sort.
@@ -363,7 +363,7 @@ func permute(n int, yield func(order []int) bool) bool {
 	for i := range order {
 		order[i] = i
 	}
-	// from fixes the first i things and permutes the rest.
+	// from keeps the first i things in place and permutes the rest.
 	var from func(i int) bool
 	from = func(i int) bool {
 		if i == n {
@@ -381,9 +381,9 @@ func permute(n int, yield func(order []int) bool) bool {
 	return from(0)
 }
 
-// The rest of this file is about whole bodies: envelopes, compression, character sets and forms.
+// The rest of this file handles whole bodies: envelopes, compression, character sets and forms.
 
-// unwrapped takes a body out of what it was put into.
+// unwrapped takes a body out of the text or envelope that contains it.
 func unwrapped(body []byte) []change {
 	return append(
 		[]change{
@@ -404,8 +404,8 @@ func unwrapped(body []byte) []change {
 }
 
 // formed rebuilds a form from the JSON that was taken out of it, and takes a
-// body out of a multipart form. Rebuilding costs more than taking out and is
-// needed less often, so it ranks lower.
+// body out of a multipart form. Rebuilding is more expensive than taking out
+// and is needed less often, so it ranks lower.
 func formed() []change {
 	return []change{
 		{bodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
@@ -452,15 +452,15 @@ func fromFlatJSON(b []byte) []byte {
 		if i > 0 {
 			form = append(form, '&')
 		}
-		// QueryEscape writes a space as +. Another encoder is another change, see reencoded.
+		// QueryEscape writes a space as +. For other encoders see reencoded.
 		form = append(append(append(form, url.QueryEscape(name)...), '='), url.QueryEscape(values[i])...)
 	}
 	return form
 }
 
 // flatStrings returns the members of a JSON object whose values are all
-// strings. It returns nil if one is not, because a form has nothing but
-// strings.
+// strings. It returns nil if one value is not a string, because a form contains
+// only strings.
 func flatStrings(b []byte) (names, values []string) {
 	all, ok := objects(b)
 	// One object, and below none with a nested value.
@@ -479,9 +479,9 @@ func flatStrings(b []byte) (names, values []string) {
 }
 
 // packed undoes compression, and decompression as far as that is possible.
-// Compressing again gives the sender's bytes only if the sender uses the same
-// library at the same level. So it tries the three common levels of Go's gzip,
-// and only if the headers mention gzip.
+// Compressing again reproduces the sender's bytes only if the sender uses the
+// same library at the same level. So it tries the three common levels of Go's
+// gzip, and only if the headers mention gzip.
 func (s *scene) packed() []change {
 	// Decompressing needs no header: the body shows that it is compressed.
 	all := []change{{bodyCompressed, "", 4, inflate, nil}}
@@ -493,9 +493,9 @@ func (s *scene) packed() []change {
 	return all
 }
 
-// encodedTwice undoes the most common conversion where it can be seen: UTF-8
-// that was taken for Latin-1 and encoded again. It always contains Ã or Â. It
-// is an aspect of its own because its rank is higher than that of other
+// encodedTwice undoes the most common conversion that is visible: UTF-8 that
+// was read as Latin-1 and encoded again. Such text always contains Ã or Â. It
+// is a separate aspect because its rank is higher than that of other
 // conversions.
 func encodedTwice() []change {
 	return []change{{
@@ -508,7 +508,8 @@ func encodedTwice() []change {
 // library encoded.
 func converted() []change {
 	return append(
-		// Latin-1 before Windows-1252: it is the usual default. They differ from 0x80 to 0x9f only.
+		// Latin-1 before Windows-1252, because it is the usual default. The two differ only from
+		// 0x80 to 0x9f.
 		[]change{
 			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
 			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
@@ -537,7 +538,7 @@ func inflate(b []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	// One byte more than allowed tells a body that is too large from one that ends there.
+	// One byte more than allowed distinguishes a body that is too large from one that ends there.
 	plain, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
 	if err != nil || len(plain) > maxInflated || r.Close() != nil {
 		return nil
@@ -548,7 +549,7 @@ func inflate(b []byte) []byte {
 // deflate compresses as a sender in Go does. The output of other libraries
 // differs.
 func deflate(b []byte, level int) []byte {
-	// It is compressed already.
+	// The body is compressed already.
 	if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
 		return nil
 	}
@@ -566,7 +567,7 @@ func deflate(b []byte, level int) []byte {
 // fromBase64 decodes base64 in any of its alphabets. Characters that are
 // frequent in JSON and forms rule it out early.
 func fromBase64(b []byte) []byte {
-	// Gateways quote it, and tools end it with a newline.
+	// Gateways quote base64, and tools end it with a newline.
 	b = bytes.Trim(b, "\" \r\n")
 	if len(b) < 4 || bytes.ContainsAny(b[:min(len(b), 64)], "{}[]<>&%:; ") {
 		return nil
@@ -585,7 +586,8 @@ func isJSONString(b []byte) bool {
 	return len(b) >= 2 && b[0] == '"'
 }
 
-// fromJSONString returns the text of a JSON string, nil if it is none.
+// fromJSONString returns the text of a JSON string, or nil if the body is not
+// one.
 func fromJSONString(b []byte) []byte {
 	var inner string
 	if !isJSONString(b) || json.Unmarshal(bytes.TrimSpace(b), &inner) != nil {
@@ -595,12 +597,13 @@ func fromJSONString(b []byte) []byte {
 }
 
 // fromEnvelope returns the changes that take a body out of the members in which
-// gateways and queues put it. Members whose name does not occur are left out.
-// Each member is tried as text and as base64: only some gateways say which it
-// is.
+// gateways and queues put it. Members whose name does not occur are skipped.
+// Each member is tried as text and as base64, because only some gateways say
+// which one it is.
 func fromEnvelope(body []byte) (all []change) {
 	for _, name := range []string{"body", "payload", "Message", "message", "data", "rawBody"} {
-		// This search runs once per name and not once per change: it decides which changes exist.
+		// This search runs once per name, not once per change, because it determines which changes
+		// exist.
 		quoted := []byte(`"` + name + `"`)
 		if !bytes.Contains(body[:min(len(body), maxEnvelope)], quoted) && !bytes.Contains(body[max(len(body)-maxEnvelope, 0):], quoted) {
 			continue
@@ -622,7 +625,7 @@ func fromEnvelope(body []byte) (all []change) {
 // string, or the source of an object or array. It returns nil if there is none.
 func memberOf(b []byte, name string) []byte {
 	all, ok := objects(b)
-	// An envelope is one object. In a list of several nobody knows which one was signed.
+	// An envelope is one object. In a list of several, it is unknown which one was signed.
 	if !ok || len(all) != 1 {
 		return nil
 	}
@@ -721,7 +724,7 @@ func fromUTF16(b []byte) []byte {
 	return dst
 }
 
-// notASCII reports whether there is a byte that a character set can change.
+// notASCII reports whether b has a byte that a character set can change.
 func notASCII(b []byte) bool {
 	return slices.ContainsFunc(b, func(c byte) bool { return c >= utf8.RuneSelf })
 }
@@ -735,8 +738,8 @@ func looksLikeForm(b []byte) bool {
 }
 
 // reencoded returns the changes that write a form as another library does.
-// Libraries differ in which characters they leave alone, in how they write a
-// space, and in the case of hexadecimal digits.
+// Libraries differ in the characters that they do not encode, in how they write
+// a space, and in the case of hexadecimal digits.
 func reencoded() []change {
 	whole := func(what string, f func(text string) string) change {
 		return change{bodyForm, "the form in the body was encoded again, differently; the sender writes " + what, rewriteCost, func(b []byte) []byte {
@@ -777,8 +780,8 @@ func reencoded() []change {
 func percentCase(t string, f func(string) string) string {
 	var b strings.Builder
 	for i := 0; i < len(t); i++ {
-		// Nothing checks that the two characters are digits: the case of others would only give one
-		// more candidate.
+		// The two characters are not checked: changing the case of other characters would only add
+		// a candidate.
 		if t[i] == '%' && i+2 < len(t) {
 			b.WriteString("%" + f(t[i+1:i+3]))
 			i += 2
@@ -791,7 +794,7 @@ func percentCase(t string, f func(string) string) string {
 
 // reencode decodes each name and value, and encodes everything but letters,
 // digits and the characters in safe. A part that cannot be decoded is encoded
-// as it is.
+// unchanged.
 func reencode(t, safe, space string, lowerCase bool) string {
 	// RFC 3986 recommends upper case.
 	digits := "0123456789ABCDEF"
@@ -822,7 +825,7 @@ func reencode(t, safe, space string, lowerCase bool) string {
 		if i > 0 {
 			b.WriteByte('&')
 		}
-		// A field without = stays without.
+		// A field without = stays without one.
 		name, value, ok := strings.Cut(pair, "=")
 		write(name)
 		if ok {

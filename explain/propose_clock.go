@@ -9,13 +9,14 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// A time can be wrong in two ways. If the scheme cannot read it, or it lies far outside of the
-// tolerance, it may have another unit or form: stamps proposes those. If it verifies but lies
-// outside, nothing is undone; clock describes it.
+// A time can be wrong in two ways. If the scheme cannot read it, or it is far outside the
+// tolerance, it may have another unit or form: stamps proposes those. If it verifies but is outside
+// the tolerance, nothing is undone: clock describes it.
 
-// stamps rewrites a timestamp in the forms that schemes read. Which form the
-// sender signed is unknown, so each comes twice: signed as it arrived, and
-// signed as it is rewritten. A time that is already acceptable is left alone.
+// stamps rewrites a timestamp in the forms that schemes read. It is unknown
+// which form the sender signed, so each form is proposed twice: signed as it
+// arrived, and signed as it is rewritten. A time that is already acceptable is
+// not rewritten.
 func (s *scene) stamps(h *head) (all []head) {
 	// Without a signed time there is nothing to rewrite.
 	if st := h.scheme.Stamping(); st != core.StampedOnce && st != core.StampedEachAttempt {
@@ -49,13 +50,13 @@ func rewritten(h *head, name, value, token string, at time.Time, number bool) (a
 		if form == token {
 			continue
 		}
-		// A number in another number is a unit; anything else is a format.
+		// A number that becomes another number has another unit. Any other change is a format.
 		mistake, what := timestampFormat, "the timestamp in "+name+" is written in another form than the scheme's"
 		if number && !strings.Contains(form, ":") {
 			mistake, what = timestampUnit, "the timestamp in "+name+" is in another unit than the scheme's"
 		}
 		n := h.with(name, []string{strings.Replace(value, token, form, 1)}, mistake, what)
-		// n signs the rewritten text; signed keeps the token in the signed content.
+		// n signs the rewritten text. signed keeps the token in the signed content.
 		signed := n
 		signed.swaps = append(slices.Clone(n.swaps), swap{form, token})
 		all = append(all, n, signed)
@@ -64,7 +65,7 @@ func rewritten(h *head, name, value, token string, at time.Time, number bool) (a
 }
 
 // timeTokens returns what may be a time in a header value: the whole value, or
-// the value of a key as in "t=…,v1=…". There are at most eight, since each is
+// the value of a key as in "t=…,v1=…". There are at most eight, because each is
 // parsed in many layouts.
 func timeTokens(v string) []string {
 	tokens := []string{v}
@@ -78,7 +79,7 @@ func timeTokens(v string) []string {
 
 // parseTime reads a number of any unit, or a date. The number of digits gives
 // the unit: seconds have at most 11 until the year 5138. number is false for
-// fractions, which are another form and not another unit.
+// fractions, which are another form, not another unit.
 func parseTime(token string) (at time.Time, number bool) {
 	// Python's time.time() writes a fraction.
 	if whole, fraction, ok := strings.Cut(token, "."); ok && isDigits(whole) && isDigits(fraction) {
@@ -114,9 +115,9 @@ func isDigits(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// clock describes a verified time that lies outside of the tolerance. A time
-// that is off by decades has a wrong unit rather than a wrong clock, if another
-// unit gives a date within a year.
+// clock describes a verified time that is outside the tolerance. If a time is
+// off by decades and another unit gives a date within a year, the unit is wrong
+// rather than the clock.
 func (s *scene) clock(at time.Time) []step {
 	if at.IsZero() || s.inside(at) {
 		return nil
@@ -155,7 +156,7 @@ func (s *scene) inside(at time.Time) bool {
 	return !at.Before(s.now.Add(-s.config.Past)) && !at.After(s.now.Add(s.config.Future))
 }
 
-// late says how far a signed time lies outside of the tolerance, and in which
+// late says how far a signed time is outside the tolerance, and in which
 // direction.
 func (s *scene) late(at time.Time) step {
 	// Sub saturates for distant times, so the direction comes from After, not from the sign.
@@ -170,9 +171,9 @@ func (s *scene) late(at time.Time) step {
 }
 
 // zone recognizes differences that time zones produce: whole hours, half hours,
-// and the three zones with quarter hours. A minute of deviation covers
-// delivery. More than 15 hours is no zone, and below 29 minutes it is a late
-// message.
+// and the three zones with quarter hours. A minute of deviation allows for the
+// delivery. More than 15 hours is not a time zone, and less than 29 minutes is
+// a late message.
 func zone(d time.Duration) string {
 	const near, half, quarter = time.Minute, 30 * time.Minute, 15 * time.Minute
 	if d < half-near || d > 15*time.Hour {

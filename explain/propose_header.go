@@ -14,9 +14,9 @@ import (
 // mistakes away from it. Each is a copy of the request with its headers or its
 // address changed.
 //
-// The nearest one that the scheme can read does not count as a guess: a missing
-// or malformed header can be seen. The weight counts only what must be guessed
-// beyond that.
+// The nearest head that the scheme can read does not count as a guess, because
+// a missing or malformed header is visible. The weight counts only further
+// guesses.
 func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
 	round := []head{{scheme: scheme, facts: facts, req: s.req}}
 	// Headers are read for every body, so the body is added by the judge.
@@ -37,7 +37,7 @@ func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
 		all = append(all, next...)
 		round = next
 	}
-	// A head that cannot be read needs no trial.
+	// A head that the scheme cannot read needs no trial.
 	all = slices.DeleteFunc(all, func(h head) bool {
 		return h.scheme.ReadHeader(&h.req, new(core.Attempt)) != nil
 	})
@@ -55,7 +55,7 @@ func (s *scene) heads(scheme core.Scheme, facts core.Facts) []head {
 
 // reads lists the headers that a scheme reads of such a request, in canonical
 // form. If the scheme has several families of names, it is the first family of
-// which some headers are there. It returns nil if the scheme does not declare
+// which some headers are present. It returns nil if the scheme does not declare
 // its headers.
 func reads(f core.Facts, h core.Header) []string {
 	if len(f.Headers) == 0 {
@@ -64,14 +64,15 @@ func reads(f core.Facts, h core.Header) []string {
 	return f.Headers[max(slices.IndexFunc(f.Headers, func(family []string) bool { return hasFamily(h, family) }), 0)]
 }
 
-// hasFamily reports whether at least one header of a family is there.
+// hasFamily reports whether at least one header of a family is present.
 func hasFamily(h core.Header, family []string) bool {
 	return slices.ContainsFunc(family, func(name string) bool { return len(h.Values(name)) > 0 })
 }
 
 // mixed handles headers of two families in one request, such as webhook-id
 // beside svix-signature: a proxy or a library renamed some of them. Each of the
-// two results has one complete family, with gaps filled from the other.
+// two results has one complete family, in which missing headers are filled from
+// the other.
 func mixed(h *head) (all []head) {
 	if len(h.facts.Headers) != 2 || !hasFamily(h.req.Header, h.facts.Headers[0]) || !hasFamily(h.req.Header, h.facts.Headers[1]) {
 		return nil
@@ -95,7 +96,7 @@ func mixed(h *head) (all []head) {
 	return all
 }
 
-// familyName is the common beginning of a family's names, as in webhook-*.
+// familyName returns the common beginning of a family's names, as in webhook-*.
 func familyName(family []string) string {
 	prefix := family[0]
 	for _, name := range family[1:] {
@@ -107,9 +108,9 @@ func familyName(family []string) string {
 	return strings.ToLower(prefix) + "*"
 }
 
-// renamed finds missing headers under other names, all at once: what renames
-// one header renames all. Headers that another scheme reads are not candidates,
-// because a message with those headers is that scheme's.
+// renamed finds missing headers under other names, all at once, because a proxy
+// that renames one header renames all. Headers that another scheme reads are
+// not candidates, because a message with those headers belongs to that scheme.
 func (s *scene) renamed(h *head) []head {
 	n := *h
 	n.req.Header = maps.Clone(asMap(h.req.Header))
@@ -120,8 +121,8 @@ func (s *scene) renamed(h *head) []head {
 			continue
 		}
 		found, exact := alias(asMap(h.req.Header), name, needed)
-		// A header with exactly this name in another spelling is the missing one, whoever else
-		// reads it.
+		// A header with exactly this name in another spelling is the missing header, even if
+		// another scheme reads it.
 		if found == "" || !exact && h.scheme.Name() == s.scheme.Name() && slices.Contains(s.foreign(), found) {
 			continue
 		}
@@ -146,13 +147,13 @@ func (s *scene) renamed(h *head) []head {
 // alias returns the present header that is most likely the missing one. exact
 // says that its name differs only in prefixes and separators. Names are visited
 // in sorted order, so that results do not depend on map order. A score of 1,
-// only the last word in common, is too little: "X-Signature" is not
+// with only the last word in common, is too low: "X-Signature" is not
 // "Stripe-Signature".
 func alias(h http.Header, missing string, needed []string) (name string, exact bool) {
 	want := squash(missing)
 	best := 0
 	for _, candidate := range slices.Sorted(maps.Keys(h)) {
-		// A header that the scheme reads under its own name is not the missing one.
+		// A header that the scheme reads under its own name is not the missing header.
 		if slices.Contains(needed, candidate) || len(h[candidate]) == 0 {
 			continue
 		}
@@ -164,7 +165,7 @@ func alias(h http.Header, missing string, needed []string) (name string, exact b
 		// A gateway added words before or after.
 		case strings.HasSuffix(got, want), strings.HasPrefix(got, want):
 			score = 3
-		// A gateway removed words. A hyphen and some length keep "Id" or "Date" out.
+		// A gateway removed words. Requiring a hyphen and some length excludes "Id" and "Date".
 		case strings.HasSuffix(want, got) && strings.Contains(candidate, "-") && len(got) > 4:
 			score = 2
 		case lastWord(got) == lastWord(want):
@@ -177,7 +178,7 @@ func alias(h http.Header, missing string, needed []string) (name string, exact b
 	return name, best >= 2
 }
 
-// squash returns a header's name without what gateways change in it: case,
+// squash returns a header's name without the parts that gateways change: case,
 // separators, and prefixes such as HTTP_ in CGI.
 func squash(name string) string {
 	name = strings.ToLower(strings.NewReplacer("_", "-", ".", "-", " ", "-").Replace(name))
@@ -188,20 +189,20 @@ func squash(name string) string {
 	return name
 }
 
-// lastWord returns what follows the last hyphen.
+// lastWord returns the part after the last hyphen.
 func lastWord(name string) string { return name[strings.LastIndexByte(name, '-')+1:] }
 
 // folded removes quotes, newlines and spaces from values. Shells and
 // configuration files add quotes, proxies fold long lines, terminals break
-// them, and form decoders turn + into a space. These leave different traces, so
-// several repairs of one value are proposed.
+// them, and form decoders turn + into a space. These changes leave different
+// traces, so several repairs of one value are proposed.
 func folded(h *head) (all []head) {
 	for _, name := range reads(h.facts, h.req.Header) {
 		for i, v := range h.req.Header.Values(name) {
 			if len(v) > maxHeader {
 				continue
 			}
-			// Quotes at both ends or at one.
+			// Quotes at both ends or at one end.
 			if bare := strings.Trim(v, `"'`); bare != v && bare != "" {
 				values := slices.Clone(h.req.Header.Values(name))
 				values[i] = bare
@@ -213,7 +214,7 @@ func folded(h *head) (all []head) {
 			// The repairs are: join the lines without their indentation; remove every space; remove
 			// only the line breaks.
 			breaks := strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(v)
-			// A folded line begins with white space that was not in the value.
+			// A folded line begins with white space that was not part of the value.
 			lines := strings.FieldsFunc(v, func(r rune) bool { return r == '\r' || r == '\n' || r == '\t' })
 			for j := range lines[min(1, len(lines)):] {
 				lines[j+1] = strings.TrimLeft(lines[j+1], " ")
@@ -245,12 +246,12 @@ func duplicated(h *head) (all []head) {
 		// The first and the last: proxies prepend or append.
 		if len(values) > 1 {
 			single = append(single, values[0], values[len(values)-1])
-			for _, comma := range []string{",", ", "} { // the second for a date
+			for _, comma := range []string{",", ", "} { // the second is for a date
 				all = append(all, h.with(name, []string{strings.Join(values, comma)}, headerFolded, name+" was split at its commas, as some gateways do with every header"))
 			}
 		}
 		if len(values) == 1 && len(values[0]) <= maxHeader {
-			// One line may hold the value twice, as "x, x" or "x,x": a proxy joined two lines.
+			// One line may contain the value twice, as "x, x" or "x,x": a proxy joined two lines.
 			v := values[0]
 			for _, comma := range []string{", ", ","} {
 				if size := len(v) - len(comma); size > 0 && size%2 == 0 && v[:size/2] == v[size/2+len(comma):] {
@@ -269,9 +270,9 @@ func duplicated(h *head) (all []head) {
 	return all
 }
 
-// labelled puts a label such as "sha256=" before a signature, or removes one.
-// It proposes only what makes an unreadable header readable: a readable one
-// with another label is a signature of another kind.
+// labelled adds a label such as "sha256=" before a signature, or removes one.
+// It proposes only changes that make an unreadable header readable: a readable
+// header with another label has a signature of another kind.
 func labelled(h *head) (all []head) {
 	for _, name := range reads(h.facts, h.req.Header) {
 		if values := h.req.Header.Values(name); len(values) == 1 && len(values[0]) <= maxHeader && strings.Contains(strings.ToLower(name), "sign") {
@@ -279,7 +280,7 @@ func labelled(h *head) (all []head) {
 			// Remove a known label before others are tried.
 			bare := v
 			for _, label := range labels() {
-				// A short rest is no signature, so the label is part of something else.
+				// A short rest is not a signature, so the label is part of other text.
 				if rest, ok := strings.CutPrefix(v, label); ok && len(rest) >= 20 {
 					bare = rest
 				}

@@ -11,15 +11,16 @@ import (
 	"unicode/utf8"
 )
 
-// style says how JSON is written. JSON is not parsed, only split into tokens:
-// values need not be understood, because a signature decides. Tokens also
-// survive what a parser would lose, such as duplicate names and long numbers.
+// style describes how JSON is written. JSON is not parsed, only split into
+// tokens: values need not be interpreted, because a signature decides. Tokens
+// also keep details that a parser would lose, such as duplicate names and long
+// numbers.
 type style struct {
-	// spacing is the white space between tokens; nil leaves it as it is.
+	// spacing is the white space between tokens. Nil leaves it unchanged.
 	spacing *spacing
-	// text rewrites the content of a string; nil leaves it.
+	// text rewrites the content of a string. Nil leaves it unchanged.
 	text func(dst, content []byte) []byte
-	// number rewrites a number; nil leaves it.
+	// number rewrites a number. Nil leaves it unchanged.
 	number func(dst, token []byte) []byte
 }
 
@@ -43,8 +44,8 @@ const (
 func restyle(src []byte, st style) []byte {
 	// Most rewritings change the size by little, so one allocation is usually enough.
 	r := restyler{style: st, src: src, dst: make([]byte, 0, len(src)+len(src)/8+64)}
-	// The constant lets short texts grow by more than the factor: {"a":[]} on lines of its own
-	// does.
+	// The constant lets short texts grow by more than the factor, as {"a":[]} does when it is split
+	// into lines.
 	most := maxGrowth*len(src) + 4096
 	for i := 0; i < len(src); {
 		if len(r.dst) > most {
@@ -58,8 +59,8 @@ func restyle(src []byte, st style) []byte {
 	return r.dst
 }
 
-// restyler is the state of one rewriting: what is written, and how deep it is
-// nested.
+// restyler is the state of one rewriting: the text written so far, and the
+// depth of nesting.
 type restyler struct {
 	style
 
@@ -74,7 +75,7 @@ func (r *restyler) token(i int) int {
 	case '"':
 		return r.string(i)
 	case ' ', '\t', '\r', '\n':
-		// With a style of its own, white space comes from open, separate and line.
+		// If the style has spacing, open, separate and line write the white space.
 		if r.spacing == nil {
 			r.dst = append(r.dst, c)
 		}
@@ -150,8 +151,8 @@ func (r *restyler) separate(c byte) {
 	}
 }
 
-// word writes a number, true, false or null, or whatever else is there: invalid
-// JSON must not stop a search.
+// word writes a number, true, false or null, or any other text: invalid JSON
+// must not stop a search.
 func (r *restyler) word(i int) int {
 	end := i
 	for end < len(r.src) && inToken(r.src[end]) {
@@ -166,7 +167,7 @@ func (r *restyler) word(i int) int {
 	return end
 }
 
-// line begins a new line if members have lines of their own.
+// line begins a new line if each member has its own line.
 func (r *restyler) line() {
 	if r.spacing.indent == "" {
 		return
@@ -189,16 +190,17 @@ func inToken(c byte) bool {
 	return true
 }
 
-// isNumber reports whether a token is a number of RFC 8259, section 6. Programs
-// that rewrite numbers write no others, such as 01.
+// isNumber reports whether a token is a number as in RFC 8259, section 6.
+// Programs that rewrite numbers write no other forms, such as 01.
 func isNumber(token []byte) bool {
 	return len(token) > 0 && (token[0] == '-' || token[0] >= '0' && token[0] <= '9') && json.Valid(token)
 }
 
 // endOfString returns the index after the quote that ends the string whose
 // content begins at i, or -1. It searches for quotes and backslashes with
-// IndexByte, which is several times faster than a loop over bytes, and looks
-// for each quote only once: a body of backslashes must not make it quadratic.
+// IndexByte, which is several times faster than a loop over bytes. It looks for
+// each quote only once, because a body of backslashes must not make the search
+// quadratic.
 func endOfString(b []byte, i int) int {
 	for quote := -1; i < len(b); {
 		// Look again only if the last quote found was escaped.
@@ -213,14 +215,14 @@ func endOfString(b []byte, i int) int {
 		if escape < 0 {
 			return quote + 1
 		}
-		// Skip the backslash and what it escapes, which may be the quote that was found.
+		// Skip the backslash and the escaped character, which may be the quote that was found.
 		i += escape + 2
 	}
 	return -1
 }
 
-// looksLikeJSON looks at the first character only, so it costs nothing for
-// bodies of any size.
+// looksLikeJSON checks only the first character, so it is cheap for bodies of
+// any size.
 func looksLikeJSON(b []byte) bool {
 	b = bytes.TrimLeft(b, " \t\r\n")
 	return len(b) > 0 && (b[0] == '{' || b[0] == '[' || b[0] == '"')
@@ -236,7 +238,7 @@ const (
 	upper // \u00E9
 )
 
-// escapes says how strings are written where JSON leaves a choice.
+// escapes describes how strings are written where JSON allows several forms.
 type escapes struct {
 	// slash is raw, or lower for \/.
 	slash escaping
@@ -253,7 +255,7 @@ type escapes struct {
 // once, since most texts consist of them. Invalid UTF-8 is kept byte by byte.
 func (e escapes) text(dst, content []byte) []byte {
 	for i := 0; i < len(content); {
-		// Copy as many characters at once as nobody escapes.
+		// Copy all characters up to the next one that a library escapes.
 		run := i
 		for run < len(content) && isPlain(content[run]) {
 			run++
@@ -272,7 +274,7 @@ func (e escapes) text(dst, content []byte) []byte {
 		case c < utf8.RuneSelf:
 			dst = e.write(dst, rune(c), content[i:i+1], false)
 		default:
-			// An invalid byte is no character that a library would escape. It stays.
+			// An invalid byte is not a character that a library would escape. Keep it.
 			var r rune
 			if r, size = utf8.DecodeRune(content[i:]); r == utf8.RuneError && size == 1 {
 				dst = append(dst, c)
@@ -319,7 +321,7 @@ func (e escapes) writeSlash(dst []byte, escaped bool) []byte {
 	return append(dst, '/')
 }
 
-// write writes r. source is how r is written in the source.
+// write writes r. source is the text of r in the source.
 func (e escapes) write(dst []byte, r rune, source []byte, escaped bool) []byte {
 	// asItIs keeps the spelling of the source, escaped or not.
 	switch how := e.of(r, escaped); how {
@@ -451,7 +453,7 @@ func exponent(e string) func(dst, token []byte) []byte {
 		digits := bytes.TrimRight(token, "0")
 		zeros := len(token) - len(digits)
 		// Programs rarely write fewer zeros with an exponent. A number with a point or an exponent
-		// stays as it is.
+		// stays unchanged.
 		if zeros < 3 || bytes.ContainsAny(token, ".eE") || len(bytes.TrimLeft(digits, "-")) == 0 {
 			return append(dst, token...)
 		}
@@ -459,14 +461,14 @@ func exponent(e string) func(dst, token []byte) []byte {
 	}
 }
 
-// decimals writes two digits after the point, as of money. whole says that
-// integers get them as well.
+// decimals writes two digits after the point, as for amounts of money. whole
+// says that integers get two digits too.
 func decimals(whole bool) func(dst, token []byte) []byte {
 	return func(dst, token []byte) []byte {
 		dst = append(dst, token...)
 		i := bytes.IndexByte(token, '.')
 		switch {
-		// A number with an exponent is no amount of money.
+		// A number with an exponent is not an amount of money.
 		case bytes.ContainsAny(token, "eE"):
 		case i < 0 && whole:
 			dst = append(dst, ".00"...)
@@ -496,8 +498,8 @@ type member struct {
 }
 
 // objects returns the outermost objects of a text. ok is false if the text is
-// not well-formed enough. Arrays are not kept: their order carries meaning, so
-// no program changes it.
+// not well-formed enough. Arrays are not kept: their order has a meaning, so no
+// program changes it.
 func objects(src []byte) (all []*object, ok bool) {
 	p := parser{src: src}
 	// Several values in a row are accepted: a body may be JSON lines.
@@ -621,7 +623,7 @@ func (p *parser) object(o *object, depth int) bool {
 }
 
 // arrange writes a text with the members of its objects in the order that pick
-// returns. What is between members, commas and white space, stays in its place.
+// returns. Commas and white space between members stay in place.
 func arrange(src []byte, all []*object, pick func(o *object) []int) []byte {
 	return appendArranged(make([]byte, 0, len(src)), src, 0, len(src), all, pick)
 }
@@ -632,8 +634,8 @@ func appendArranged(dst, src []byte, from, to int, inside []*object, pick func(o
 	for _, o := range inside {
 		dst = append(dst, src[from:o.start]...)
 		from = o.start
-		// A slot is a place in the text; which is the member that goes there. Commas belong to
-		// slots, so the last member never gets one.
+		// A slot is a place in the text, and which is the member for that place. Commas belong to
+		// slots, so the last member never gets a comma.
 		for slot, which := range pick(o) {
 			dst = append(dst, src[from:o.members[slot].start]...)
 			m := &o.members[which]
@@ -646,8 +648,8 @@ func appendArranged(dst, src []byte, from, to int, inside []*object, pick func(o
 	return append(dst, src[from:to]...)
 }
 
-// byKey is the sorted order of members. It is stable, so duplicate names keep
-// theirs.
+// byKey returns the sorted order of members. The sort is stable, so duplicate
+// names keep their order.
 func byKey(o *object) []int {
 	order := make([]int, len(o.members))
 	for i := range order {

@@ -11,14 +11,14 @@ import (
 	"unicode/utf8"
 )
 
-// A body that was copied out of a log, a debugger or a web page is escaped in the way of that
-// place. Each of these functions undoes one way, and returns nil for a body that is not written so.
-// A signature decides whether the result is right, so they may be generous: nothing is named just
-// because it looks like a log.
+// A body that was copied from a log, a debugger or a web page is escaped as in that place. Each of
+// these functions undoes one way of escaping, and returns nil for other bodies. A signature decides
+// whether the result is right, so the functions may be generous: a body that only looks like a log
+// is not reported.
 
 // logged returns the changes that undo what logs and debuggers do to a body.
 func logged() []change {
-	// All are one mistake; the text names the way of escaping.
+	// All are one mistake. The text names the way of escaping.
 	in := func(what string, needs func(b []byte) bool, do func(b []byte) []byte) change {
 		return change{bodyLogged, "the body is as a log writes it: " + what, rewriteCost, do, needs}
 	}
@@ -33,12 +33,11 @@ func logged() []change {
 	}
 }
 
-// hasEscapes reports whether there is a backslash at all, which is fast to find
-// out.
+// hasEscapes reports whether there is a backslash, which is fast to check.
 func hasEscapes(b []byte) bool { return bytes.IndexByte(b, '\\') >= 0 }
 
 // fromHexEscapes decodes \xHH and the short escapes of C. A backslash that
-// begins no escape stays: Apache escapes only some characters.
+// begins no escape is kept: Apache escapes only some characters.
 func fromHexEscapes(b []byte) []byte {
 	dst, changed := make([]byte, 0, len(b)), false
 	for i := 0; i < len(b); i++ {
@@ -62,8 +61,8 @@ func fromHexEscapes(b []byte) []byte {
 	return dst
 }
 
-// unescape decodes what follows a backslash in C, Python and server logs. size
-// is 0 if it is no escape.
+// unescape decodes the text after a backslash in C, Python and server logs.
+// size is 0 if the text is not an escape.
 func unescape(b []byte) (plain byte, size int) {
 	switch c := b[0]; c {
 	case '\\', '"', '\'':
@@ -98,7 +97,7 @@ func fromBareJSONString(b []byte) []byte {
 	return []byte(text)
 }
 
-// isPythonLiteral recognizes b'…', b"…" and '…'. It leaves "…" out: that is a
+// isPythonLiteral recognizes b'…', b"…" and '…'. It excludes "…", which is a
 // JSON string.
 func isPythonLiteral(b []byte) bool {
 	b = bytes.TrimSpace(b)
@@ -110,7 +109,8 @@ func isPythonLiteral(b []byte) bool {
 	return rest[0] == '\'' || rest[0] == '"' && len(rest) < len(b)
 }
 
-// fromPython decodes such a literal. One without escapes loses only its quotes.
+// fromPython decodes such a literal. A literal without escapes loses only its
+// quotes.
 func fromPython(b []byte) []byte {
 	b = bytes.TrimPrefix(bytes.TrimSpace(b), []byte("b"))
 	inner := b[1 : len(b)-1]
@@ -120,7 +120,7 @@ func fromPython(b []byte) []byte {
 	return bytes.Clone(inner)
 }
 
-// fromEntities decodes HTML entities, as of a body copied from the source of a
+// fromEntities decodes HTML entities, as in a body copied from the source of a
 // page.
 func fromEntities(b []byte) []byte {
 	text := html.UnescapeString(string(b))
@@ -130,8 +130,8 @@ func fromEntities(b []byte) []byte {
 	return []byte(text)
 }
 
-// isHexadecimal recognizes plain hexadecimal, also behind the \x or 0x that SQL
-// databases print. It looks at the beginning only: decoding finds the rest.
+// isHexadecimal recognizes plain hexadecimal, also after the \x or 0x that SQL
+// databases print. It checks only the beginning: decoding checks the rest.
 func isHexadecimal(b []byte) bool {
 	b = bytes.TrimSpace(b)
 	// PostgreSQL prints \x, SQL Server and MySQL 0x.
@@ -139,7 +139,7 @@ func isHexadecimal(b []byte) bool {
 	return len(b) >= 8 && len(b)%2 == 0 && len(bytes.Trim(b[:min(len(b), 64)], "0123456789abcdefABCDEF")) == 0
 }
 
-// fromHexadecimal decodes it.
+// fromHexadecimal decodes such a body.
 func fromHexadecimal(b []byte) []byte {
 	b = bytes.TrimSpace(b)
 	b = bytes.TrimPrefix(bytes.TrimPrefix(b, []byte(`\x`)), []byte("0x"))
@@ -150,14 +150,14 @@ func fromHexadecimal(b []byte) []byte {
 	return plain
 }
 
-// fromPercent decodes percent-encoding in the whole body: of a form that was
-// decoded halfway, or of a body that was put into a URL. JSON is left alone,
-// since a % in it is text.
+// fromPercent decodes percent-encoding in the whole body, for a form that was
+// only partly decoded, or a body that was put into a URL. JSON stays unchanged,
+// because a % in it is text.
 func fromPercent(b []byte) []byte {
 	if looksLikeJSON(b) {
 		return nil
 	}
-	// A path keeps +, a query turns it into a space. Try the path's way first.
+	// A path keeps +, but a query turns it into a space. Try the path first.
 	text, err := url.PathUnescape(string(b))
 	if err != nil || text == string(b) || !utf8.ValidString(text) {
 		return nil
@@ -176,7 +176,7 @@ func isByteList(b []byte) bool {
 	return bytes.HasPrefix(b, []byte(`{"type":"Buffer"`)) || len(b) > 2 && b[0] == '[' && b[1] >= '0' && b[1] <= '9'
 }
 
-// fromByteList reads the numbers. One that is no byte rules the form out.
+// fromByteList reads the numbers. It returns nil if one of them is not a byte.
 func fromByteList(b []byte) []byte {
 	from, to := bytes.IndexByte(b, '['), bytes.IndexByte(b, ']')
 	if from < 0 || to < from {
@@ -185,7 +185,7 @@ func fromByteList(b []byte) []byte {
 	fields := bytes.FieldsFunc(b[from+1:to], func(r rune) bool { return r == ' ' || r == ',' })
 	plain := make([]byte, 0, len(fields))
 	for _, f := range fields {
-		// Eight bits: a larger number is no byte.
+		// Eight bits: a larger number is not a byte.
 		n, err := strconv.ParseUint(string(f), 10, 8)
 		if err != nil {
 			return nil

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// A program that parses JSON and writes it again loses the order of members. What arrives does not
-// show the sender's order, so every order is tried if there are few. Two patterns show that an
+// A program that parses JSON and writes it again loses the order of members. The received JSON does
+// not show the sender's order, so every order is tried if there are few. Two patterns show that an
 // order was lost. In the first, a program sorted all members. In the second, JavaScript moved
 // members to the front whose names look like whole numbers.
 
@@ -25,13 +25,13 @@ const (
 
 // orders describes the orders that the members of a text may have had.
 type orders struct {
-	// objects are those whose members are permuted, and count is the number of
-	// orders of all of them together.
+	// objects are the objects whose members are permuted. count is the number
+	// of orders of all of them together.
 	objects []*object
 	count   int
-	// may reports whether an object can have been in this order.
+	// may reports whether an object could have had this order.
 	may func(o *object, order []int) bool
-	// other is the order of the objects that are not permuted.
+	// other returns the order of an object that is not permuted.
 	other func(o *object) []int
 	what  string
 }
@@ -54,7 +54,8 @@ func sortedOrders(all []*object) orders {
 		what: "the members of JSON objects were sorted; the sender writes them in another order",
 	}
 	walk(all, func(in *object) {
-		// An object of one member has one order. Past the bound nothing matters any more.
+		// An object with one member has one order. Beyond the bound, the exact count does not
+		// matter.
 		if len(in.members) < 2 || o.count > maxOrders {
 			return
 		}
@@ -111,9 +112,9 @@ func (o orders) bounded() orders {
 	return o
 }
 
-// numbersInFront counts the names that are whole numbers, if these come first
-// and ascend. Otherwise the text was not written by JavaScript, and the result
-// is 0.
+// numbersInFront returns the number of names that are whole numbers, if these
+// come first in ascending order. Otherwise the text was not written by
+// JavaScript, and the result is 0.
 func numbersInFront(o *object) (n int) {
 	last := -1
 	for i := range o.members {
@@ -129,8 +130,8 @@ func numbersInFront(o *object) (n int) {
 	return n
 }
 
-// keepsNames reports whether an order leaves names that are no numbers in their
-// present sequence.
+// keepsNames reports whether an order leaves names that are not numbers in
+// their present sequence.
 func keepsNames(o *object, order []int) bool {
 	n, last := numbersInFront(o), -1
 	for _, i := range order {
@@ -164,7 +165,7 @@ type styled struct {
 // styles returns the body as it is, then in the styles of common libraries. A
 // program that parses JSON and writes it again changes not only the order but
 // also escapes and spaces. So the sender's order often verifies only in the
-// sender's style. Styles that give the same bytes are left out.
+// sender's style. Styles that give the same bytes are skipped.
 func styles(body []byte) []styled {
 	all := []styled{{body: body}}
 	for _, s := range []struct {
@@ -227,7 +228,7 @@ func (o orders) each(src []byte, all []*object, rewrite func(do func() []byte) [
 	picked := map[*object][]int{}
 	arranged := func() []byte {
 		return arrange(src, all, func(in *object) []int {
-			// arrange also asks about objects that are not permuted.
+			// arrange also calls this for objects that are not permuted.
 			if order, ok := picked[in]; ok {
 				return order
 			}

@@ -11,11 +11,12 @@ import (
 )
 
 // Two schemes can sign in the same way. A signature then verifies under both: it proves the secret
-// but not the provider. The names of the other headers show whose message it is, and both files of
-// proposals use them (see foreign and signedAs).
+// but not the provider. The names of the other headers show which provider sent the message, and
+// both files of proposals use them (see foreign and signedAs).
 
-// lanes returns the configured scheme and the registry's schemes whose headers
-// are there. The configured one comes first, so it wins if both fit.
+// lanes returns lanes for the configured scheme and for the registry's schemes
+// whose headers are present. The configured scheme comes first, so it is
+// preferred if several fit.
 func (s *scene) lanes() []lane {
 	own := s.lane(s.scheme, s.facts)
 	all := []lane{own}
@@ -33,11 +34,11 @@ func (s *scene) lane(scheme core.Scheme, facts core.Facts) lane {
 	return l
 }
 
-// signedAs describes a message that verifies under another scheme than the
-// configured one. There are three cases. The headers name no provider or this
-// one: it is that scheme's message. They name the configured provider: the
-// right signature is missing, and another of its headers verifies. They name a
-// third provider, which signs in the same way.
+// signedAs describes a message that verifies under the scheme o, not the
+// configured one. There are three cases. If the headers name no provider or
+// o's, it is a message of o's provider. If they name the configured provider,
+// the right signature is missing, and another of its headers verifies.
+// Otherwise they name a third provider, which signs in the same way.
 func (s *scene) signedAs(o other) step {
 	named := s.namedProviders()
 	switch {
@@ -53,13 +54,13 @@ func (s *scene) signedAs(o other) step {
 }
 
 // namedProviders returns the providers that header names point to, as
-// X-Github-Event does, by their names in the registry. The result is kept; an
-// empty slice means none.
+// X-Github-Event does, by their names in the registry. The result is kept. An
+// empty slice means that there are none.
 func (s *scene) namedProviders() []string {
 	if s.named != nil {
 		return s.named
 	}
-	// Not nil, so that a request without any is not searched again.
+	// Not nil, so that a request without named providers is not searched again.
 	s.named = []string{}
 	for _, named := range senders.Named(asMap(s.req.Header)) {
 		s.named = append(s.named, named.Names...)
@@ -72,7 +73,7 @@ func (s *scene) namedProviders() []string {
 func (s *scene) foreign() []string {
 	if s.theirs == nil {
 		s.theirs = []string{}
-		// Headers of all families of the configured scheme, not only of the one that is there.
+		// Headers of all families of the configured scheme, not only of the family that is present.
 		own := slices.Concat(s.facts.Headers...)
 		for _, o := range s.others() {
 			for _, name := range reads(o.facts, s.req.Header) {
@@ -100,8 +101,8 @@ type other struct {
 func (s *scene) others() []other {
 	var all []other
 	for _, name := range schemes.Names() {
-		// The settings only make the constructors accept: nothing is stored, so replays do not
-		// matter here.
+		// The settings only satisfy the constructors. Nothing is stored, so replays do not matter
+		// here.
 		scheme, err := schemes.New(name, schemes.Settings{URL: s.publicURL(), DangerouslyReplayable: true})
 		if err != nil || scheme.Name() == s.scheme.Name() {
 			continue
@@ -114,14 +115,15 @@ func (s *scene) others() []other {
 		r := s.req
 		// Headers alone decide: reading every body under every scheme would be expensive.
 		r.Body = nil
-		// A scheme without its signature header there cannot have signed the request.
+		// A scheme whose signature header is missing cannot have signed the request.
 		if scheme.ReadHeader(&r, a) != nil || len(a.Signatures) == 0 {
 			continue
 		}
 		same := slices.IndexFunc(all, func(o other) bool {
 			return o.scheme.Name() == scheme.Name() || facts.URL == "" && slices.Equal(reads(o.facts, r.Header), reads(facts, r.Header))
 		})
-		// New headers are a new candidate; the same ones are another name of a candidate.
+		// A scheme with new headers is a new candidate. One with the same headers adds a name to a
+		// candidate.
 		if same < 0 {
 			all = append(all, other{scheme, facts, []string{name}})
 		} else if o := &all[same]; o.scheme.Name() != scheme.Name() {
@@ -149,7 +151,7 @@ func (s *scene) publicURL() string {
 	if strings.HasPrefix(s.req.URL, "https://") || strings.HasPrefix(s.req.URL, "http://") {
 		return s.req.URL
 	}
-	// The outermost proxy's Host is the one that the sender used.
+	// The sender used the Host that the outermost proxy received.
 	host := cmp.Or(asMap(s.req.Header).Get("X-Forwarded-Host"), asMap(s.req.Header).Get("Host"))
 	if host == "" || strings.ContainsAny(host, "/?#@ ") {
 		host = "example.invalid"

@@ -23,18 +23,19 @@ import (
 const (
 	// maxSecret bounds, in bytes, a text from which variants are made.
 	maxSecret = 8 << 10
-	// maxVariants bounds the variants of one secret, and maxSecrets the secrets
-	// that have any: each variant is a key that hashes every candidate.
+	// maxVariants bounds the variants of one secret, and maxSecrets the number
+	// of secrets with variants: each variant is a key that hashes every
+	// candidate.
 	maxVariants = 64
 	maxSecrets  = 32
 )
 
-// text is what a secret may have been meant to be.
+// text is a possible intended text of a secret.
 type text struct {
 	text  string
 	steps []step
-	// seen is how many of the steps undo a mistake that can be seen. Those are
-	// no guess.
+	// seen is how many of the steps undo a visible mistake. Those steps are not
+	// guesses.
 	seen int
 }
 
@@ -45,16 +46,16 @@ func (t text) with(changed string, m Mistake, what string) text {
 }
 
 // keys returns the keys of a scheme, lowest weight first: the configured
-// secrets, what they may have been meant to be, and the keys of others. Another
-// owner's key counts as one guess. It has no variants: with thousands of
-// tenants they would use up the budget, and a damaged key of somebody else is
-// not this receiver's problem.
+// secrets, their possible intended texts, and the keys of other tenants.
+// Another tenant's key counts as one guess. It has no variants: with thousands
+// of tenants they would use up the budget, and a damaged key of another tenant
+// is not this receiver's problem.
 func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 	var all []key
 	add := func(name string, secret core.Secret, texts ...text) {
 		first := len(all)
 		for _, t := range texts {
-			// Most variants are not valid keys of the scheme. Those cost nothing.
+			// Most variants are not valid keys of the scheme. They cost nothing.
 			parsed, err := scheme.ParseKey(t.text)
 			if err != nil {
 				continue
@@ -64,11 +65,12 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 				notBefore: secret.NotBefore, notAfter: secret.NotAfter,
 			})
 		}
-		// Keys of others keep their weight: that they are others' is the guess.
+		// Keys of other tenants keep their weight, because the other tenant is the guess.
 		if name == "" || first == len(all) {
 			return
 		}
-		// If the text is no valid key as it is, the nearest variant that is one is no guess.
+		// If the configured text is not a valid key, the nearest variant that is valid is not a
+		// guess.
 		least := slices.MinFunc(all[first:], func(a, b key) int { return cmp.Compare(a.weight, b.weight) }).weight
 		for i := range all[first:] {
 			all[first+i].weight -= least
@@ -83,7 +85,7 @@ func (s *scene) keys(scheme core.Scheme, facts core.Facts) []key {
 		if accepted(scheme, secret) {
 			// The configured text comes first: without a mistake nothing must be named.
 			texts = slices.Insert(texts, 0, as)
-		} else { // core refuses it, but the sender may sign with it all the same
+		} else { // core refuses it, but the sender may sign with it nevertheless
 			as = as.with(as.text, secretRefused, "")
 			as.seen = 1
 			texts = append(texts, as)
@@ -108,20 +110,20 @@ func (noStore) Swap(context.Context, core.Key, core.Value, core.Value, time.Dura
 	return core.Value{}, core.ErrStoreUnavailable
 }
 
-// accepted reports whether a verifier accepts a secret. It asks core, which
-// refuses more than a scheme does.
+// accepted reports whether a verifier accepts a secret. It calls core.New,
+// which refuses more than a scheme does.
 func accepted(scheme core.Scheme, secret core.Secret) bool {
 	_, err := core.New(core.SecretList(secret), noStore{}, &core.Config{Scheme: scheme})
 	return err == nil
 }
 
-// A secret is peeled before anything is guessed. White space, quotes and labels can be seen, so
-// taking them off is no guess and adds no weight, however many there are. A prefix or an encoding
+// A secret is peeled before anything is guessed. White space, quotes and labels are visible, so
+// removing them is not a guess and adds no weight, however many there are. A prefix or an encoding
 // is a guess.
 
-// variants returns what else a text may have been meant to be, each once.
-// Peeled texts come first, then prefixes and encodings of each: the nearest
-// survive the bound.
+// variants returns other possible intended texts, each once. Peeled texts come
+// first, then prefixes and encodings of each, so that the bound keeps the
+// nearest variants.
 func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 	if len(configured) > maxSecret || configured == "" {
 		return nil
@@ -136,8 +138,8 @@ func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 			}
 		}
 	}
-	// The configured text itself is no variant, so it is left out here. It still gets prefixes and
-	// encodings below.
+	// The configured text itself is not a variant, so it is omitted here. It still gets prefixes
+	// and encodings below.
 	peeled := allPeeled(configured)
 	add(onlyTrimmed(peeled[1:])...)
 	for _, p := range peeled {
@@ -150,8 +152,8 @@ func variants(scheme core.Scheme, facts core.Facts, configured string) []text {
 	return all
 }
 
-// allPeeled returns the configured text, and what is left as one layer after
-// another is taken off. Layers can be nested in any order, such as quotes
+// allPeeled returns the configured text, and the texts that remain as one layer
+// after another is removed. Layers can be nested in any order, such as quotes
 // inside a variable's name, so this is a breadth-first search. Sixteen rounds
 // bound hostile input.
 func allPeeled(configured string) []text {
@@ -160,11 +162,11 @@ func allPeeled(configured string) []text {
 	for i := 0; i < len(all) && i < 16; i++ {
 		for _, p := range peel(all[i]) {
 			if !known[p.text] {
-				// Each layer can be seen, so each adds to seen and none to the weight.
+				// Each layer is visible, so it adds to seen and not to the weight.
 				p.seen = all[i].seen + 1
 				all = append(all, p)
-				// A text with white space left is not final: another layer may lead to it in fewer
-				// steps.
+				// A text that still has white space is not final: another layer may lead to it in
+				// fewer steps.
 				known[p.text] = known[p.text] || trimmed(p.text)
 			}
 		}
@@ -184,7 +186,7 @@ func trimmed(text string) bool {
 	return strings.TrimSpace(text) == text && !strings.ContainsAny(text, "\r\n")
 }
 
-// peel returns what is left when one layer is taken off.
+// peel returns the texts that remain when one layer is removed.
 func peel(t text) []text {
 	return slices.Concat(unspaced(t), unquoted(t), unlabelled(t), decoded(t))
 }
@@ -195,7 +197,7 @@ func unspaced(t text) (all []text) {
 	s := t.text
 	// unicode.IsSpace does not include the last two.
 	around := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' || r == '\u200b' })
-	for _, literal := range []string{`\n`, `\r`} { // escapes that a reader of .env files left as they are
+	for _, literal := range []string{`\n`, `\r`} { // escapes that a reader of .env files did not decode
 		for strings.HasSuffix(around, literal) {
 			around = strings.TrimSpace(strings.TrimSuffix(around, literal))
 		}
@@ -203,18 +205,18 @@ func unspaced(t text) (all []text) {
 	if around != s {
 		all = append(all, t.with(around, secretNewline, ""))
 	}
-	// White space inside is another sentence than white space around.
+	// White space inside has another text than white space around.
 	if inner := strings.Join(strings.Fields(s), ""); inner != around && inner != s {
 		all = append(all, t.with(inner, secretNewline, "there is white space or a newline inside the configured secret"))
 	}
 	return all
 }
 
-// unquoted removes quotes. A single quote at one end only is left out for ”,
-// because an apostrophe may belong to a passphrase.
+// unquoted removes quotes. It keeps a single quote at only one end, because an
+// apostrophe may belong to a passphrase.
 func unquoted(t text) (all []text) {
 	for _, q := range []string{`""`, `''`, "``", "“”", "‘’"} {
-		// Quotes may be of several bytes, so they are compared as characters.
+		// Quotes may have several bytes, so they are compared as characters.
 		runes := []rune(q)
 		rest, open := strings.CutPrefix(t.text, string(runes[0]))
 		rest, shut := strings.CutSuffix(rest, string(runes[1]))
@@ -265,7 +267,7 @@ func decoded(t text) (all []text) {
 }
 
 // readable reports whether decoded bytes are printable text. A newline at the
-// end is allowed, because echo adds one before base64 does its work.
+// end is allowed, because echo adds one before base64 encodes the text.
 func readable(raw []byte, err error) (string, bool) {
 	text := string(raw)
 	return text, err == nil && len(raw) >= 8 && !strings.ContainsFunc(strings.TrimRight(text, "\r\n"), func(r rune) bool { return r < ' ' || r > '~' })
@@ -279,11 +281,11 @@ func isVariable(name string) bool {
 	})
 }
 
-// prefixMissing is used for every way in which the prefix can be missing.
+// prefixMissing is the text for every way in which the prefix can be missing.
 const prefixMissing = "the prefix whsec_ in front of the configured secret is missing"
 
-// prefixes adds the prefix of a kind of key, removes it, or replaces it by
-// another. The sender's private key is replaced by its public one.
+// prefixes adds the prefix of a kind of key, removes it, or replaces it with
+// another. The sender's private key is replaced with its public key.
 func prefixes(t text) (all []text) {
 	kinds := []string{"whsec_", "whpk_", "whsk_"}
 	for _, have := range kinds {
@@ -311,18 +313,18 @@ func prefixes(t text) (all []text) {
 		t.with("whpk_"+t.text, secretPrefix, "the prefix whpk_ in front of the configured key is missing"))
 }
 
-// forms decodes a text, or uses it literally where the scheme would decode it.
-// A sender and a receiver that disagree about this have different key bytes for
-// the same text.
+// forms decodes a text, or uses it literally if the scheme would decode it. A
+// sender and a receiver that disagree about decoding have different key bytes
+// for the same text.
 func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	w := writing{t: t, free: facts.FreeText, standard: wantsPrefix(scheme)}
 	rest := t.text
-	// Only whsec_, whpk_, whsk_ and their likes are prefixes. Any other underscore belongs to
+	// Only whsec_, whpk_, whsk_ and similar texts are prefixes. Any other underscore belongs to
 	// base64 in the URL alphabet.
 	if i := strings.IndexByte(rest, '_'); i >= 0 && strings.HasPrefix(rest, "wh") && i <= len("whsec") {
 		w.prefix, rest = rest[:i+1], rest[i+1:]
 	}
-	// Hexadecimal is often valid base64 as well. Both are proposed, and only one will verify.
+	// Hexadecimal is often also valid base64. Both are proposed, and only one will verify.
 	isHex := false
 	if raw, err := hex.DecodeString(rest); err == nil {
 		isHex = true
@@ -336,7 +338,7 @@ func forms(scheme core.Scheme, facts core.Facts, t text) (all []text) {
 	}
 	if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(rest, "=")); err == nil {
 		what := "the configured secret is the key in base64, which this scheme does not decode"
-		// A length that is no multiple of four shows missing padding.
+		// A length that is not a multiple of four shows missing padding.
 		if !w.free && len(rest)%4 != 0 {
 			what = paddingMissing(unpadded(rest))
 		}
@@ -365,18 +367,17 @@ func paddingMissing(n int) string {
 	return "the padding at the end of the configured secret is missing: " + strconv.Quote(strings.Repeat("=", n)) + " belongs there"
 }
 
-// writing says how a scheme wants the bytes of a key to be written: free as
-// they are, standard as base64 after a prefix, otherwise in hexadecimal or
-// base64.
+// writing describes how a scheme expects the bytes of a key. free: unchanged.
+// standard: in base64 after a prefix. Otherwise: in hexadecimal or base64.
 type writing struct {
 	t text
-	// prefix is the one that the configured text has; it may be empty.
+	// prefix is the prefix of the configured text. It may be empty.
 	prefix         string
 	free, standard bool
 }
 
-// as returns texts that the scheme parses to the given bytes. Fewer than four
-// bytes are no key that anybody uses.
+// as returns texts that the scheme parses to the given bytes. Nobody uses keys
+// with fewer than four bytes.
 func (w writing) as(raw []byte, m Mistake, what string) []text {
 	switch {
 	case len(raw) < 4:
@@ -411,8 +412,8 @@ func (w writing) asText(rest string, isHex bool) []text {
 }
 
 // wantsPrefix reports whether a scheme reads the keys of Standard Webhooks:
-// base64 after whsec_, and only there. A scheme does not declare this, so it is
-// asked to parse a probe.
+// base64 after whsec_, and only there. A scheme does not declare this, so
+// wantsPrefix has it parse a probe.
 func wantsPrefix(scheme core.Scheme) bool {
 	probe := base64.StdEncoding.EncodeToString([]byte("a probe of thirty-two characters"))
 	// The probe has 32 bytes, which every such scheme accepts.
@@ -421,16 +422,16 @@ func wantsPrefix(scheme core.Scheme) bool {
 	return with == nil && without != nil
 }
 
-// isMAC reports whether verifying with a key costs a hash: then it is a shared
-// secret. For schemes with keys of both kinds, the types of core's keys tell.
+// isMAC reports whether a key is a shared secret, so that verifying costs a
+// hash. For schemes with keys of both kinds, it checks the type of core's keys.
 func isMAC(f core.Facts, k core.VerifyKey) bool {
 	// A scheme without public keys has only shared secrets, whatever their type.
 	return reflect.TypeOf(k) == macType() || !f.PublicKeys && !isEd25519(k)
 }
 
 // macType is the type of core's keys for shared secrets, ed25519Type the type
-// of its public keys. Both are unexported there, so a probe is made of each,
-// once.
+// of its public keys. Core does not export the types, so a probe of each is
+// made once.
 var macType = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals // a constant
 	probe, err := core.HMACKey("x", sha256.New, []byte("a probe of thirty-two characters"), core.Hex)
 	return typeOf(probe, err)
@@ -442,9 +443,9 @@ var ed25519Type = sync.OnceValue(func() reflect.Type { //nolint:gochecknoglobals
 	return typeOf(probe, err)
 })
 
-// typeOf returns the type of a key, nil if it could not be made.
+// typeOf returns the type of a key, or nil if there is none.
 func typeOf(probe core.VerifyKey, err error) reflect.Type {
-	// Cannot happen: the probes are valid.
+	// This cannot happen, because the probes are valid.
 	if err != nil {
 		return nil
 	}
@@ -461,8 +462,8 @@ func makesEd25519(scheme core.Scheme, secret string) bool {
 // isEd25519 reports whether k is one of core's ed25519 keys.
 func isEd25519(k core.VerifyKey) bool { return reflect.TypeOf(k) == ed25519Type() }
 
-// validity names a key that verifies but is not valid now. This is no mistake
-// that a proposal undoes: the key is tried as if it were valid.
+// validity names a key that verifies but is not valid now. No proposal undoes
+// this mistake: the key is tried as if it were valid.
 func (s *scene) validity(k *key) []step {
 	switch {
 	// The same comparison as the verifier's: NotBefore is included, NotAfter is not.

@@ -13,8 +13,8 @@ import (
 const (
 	// maxAddresses bounds the variants of the configured address.
 	maxAddresses = 96
-	// maxTwice bounds the addresses that are changed once more: each has dozens
-	// of variants.
+	// maxTwice bounds the addresses that are changed a second time: each has
+	// dozens of variants.
 	maxTwice = 24
 	// maxSlashes bounds the slashes of a path for which other spellings are
 	// tried.
@@ -30,7 +30,7 @@ func (s *scene) addresses(h *head) (all []head) {
 	if h.facts.URL == "" || slices.ContainsFunc(h.steps, func(s step) bool { return s.mistake == wrongURL }) {
 		return nil
 	}
-	// The path stays as it arrived; only the query is replaced below.
+	// The path stays as it arrived. Only the query is replaced below.
 	path, arrived, _ := strings.Cut(h.req.URL, "?")
 	if _, query, ok := strings.Cut(h.facts.URL, "?"); ok && query != arrived { // the scheme refuses such a request
 		n := *h
@@ -39,10 +39,11 @@ func (s *scene) addresses(h *head) (all []head) {
 			"something rewrote it on the way"})
 		all = append(all, n)
 	}
-	// The most likely differences come first; heads may drop the last.
+	// The most likely differences come first, because heads may drop the last.
 	for _, v := range addressVariants(h.facts.URL, &h.req) {
 		n := *h
-		// The scheme is rebuilt for the address: only it knows how it signs one.
+		// The scheme is rebuilt for the address, because only the scheme determines how an address
+		// is signed.
 		n.scheme = h.facts.At(v.text)
 		if _, query, ok := strings.Cut(v.text, "?"); ok { // the scheme compares the two queries
 			path, _, _ := strings.Cut(h.req.URL, "?")
@@ -70,19 +71,19 @@ func (s *scene) addresses(h *head) (all []head) {
 	return all
 }
 
-// address is one that the sender may have signed. how lists its differences
-// from the configured one.
+// address is an address that the sender may have signed. how lists its
+// differences from the configured address.
 type address struct {
 	text string
 	how  []string
 }
 
 // addressVariants returns the variants of an address: first those with one
-// difference, then those with two. A scheme compares byte by byte, so addresses
-// that are the same to people differ for it. The bounds cut the second round
-// first, so single differences are always tried.
+// difference, then those with two. A scheme compares byte by byte, so it
+// distinguishes addresses that look the same to people. The bounds limit the
+// second round first, so single differences are always tried.
 func addressVariants(configured string, r *core.Request) []address {
-	// The configured address itself is no variant.
+	// The configured address itself is not a variant.
 	known := map[string]bool{configured: true}
 	round := []address{{text: configured}}
 	var all []address
@@ -103,9 +104,10 @@ func addressVariants(configured string, r *core.Request) []address {
 	return all[:min(len(all), maxAddresses)]
 }
 
-// addressChanges returns what one change makes of an address, in the order of
-// the checks a person would do: scheme and port, path, query, then what proxies
-// say of the original request.
+// addressChanges returns the results of one change to an address, in the order
+// in which a person would check. First come https or http and the port, then
+// the path and the query. The headers in which proxies describe the original
+// request come last.
 func addressChanges(text string, r *core.Request) []address {
 	// Changing an address that is not absolute would only produce more such addresses.
 	u, err := url.Parse(text)
@@ -137,8 +139,8 @@ func addressChanges(text string, r *core.Request) []address {
 	return c.all
 }
 
-// changedAddress collects the results of changing one thing in an address. text
-// is the address before, to recognize changes without effect.
+// changedAddress collects the results of one change to an address. text is the
+// original address, to recognize changes without effect.
 type changedAddress struct {
 	text string
 	u    *url.URL
@@ -147,7 +149,7 @@ type changedAddress struct {
 
 // add applies edit to a copy, and keeps the result if it differs.
 func (c *changedAddress) add(how string, edit func(u *url.URL)) {
-	// A shallow copy is enough: no edit changes User, the only pointer in it.
+	// A shallow copy is enough: no edit changes User, the only pointer in a URL.
 	u := *c.u
 	edit(&u)
 	if s := u.String(); s != c.text {
@@ -155,13 +157,13 @@ func (c *changedAddress) add(how string, edit func(u *url.URL)) {
 	}
 }
 
-// origin changes what precedes the path. Behind TLS termination an application
-// sees http and another port than the sender.
+// origin changes the part before the path. Downstream of TLS termination, an
+// application sees http and another port than the sender.
 func (c *changedAddress) origin() {
 	scheme := c.u.Scheme
 	other := map[string]string{"http": "https", "https": "http"}[scheme]
 	c.add("with "+other+" instead of "+scheme, func(u *url.URL) { u.Scheme = other })
-	// A default port is part of the signed text for some senders, and left out by others.
+	// Some senders include a default port in the signed text, and others omit it.
 	if c.u.Port() != "" {
 		c.add("without the port", func(u *url.URL) { u.Host = strings.TrimSuffix(u.Host, ":"+u.Port()) })
 	} else {
@@ -170,8 +172,8 @@ func (c *changedAddress) origin() {
 	}
 }
 
-// path changes the path: slashes at its end, the path that arrived, and other
-// spellings.
+// path changes the path. It tries slashes at the end, the path that arrived,
+// and other spellings.
 func (c *changedAddress) path(target *url.URL) {
 	if c.u.Path != "" {
 		c.add("with or without a slash at the end of the path", func(u *url.URL) {
@@ -198,9 +200,9 @@ func (c *changedAddress) path(target *url.URL) {
 	}
 }
 
-// spellings returns paths from which a proxy may have made this one: proxies
-// decode characters, merge slashes, and write hexadecimal in a case of their
-// own. A merged slash may have been anywhere, so each place is tried.
+// spellings returns paths that a proxy may have changed to this one: proxies
+// decode characters, merge slashes, and change the case of hexadecimal digits.
+// A merged slash may have been anywhere, so each place is tried.
 func spellings(path string) (all []string) {
 	for _, one := range []string{
 		strings.ReplaceAll(path, "~", "%7E"), strings.ReplaceAll(path, "~", "%7e"), strings.ReplaceAll(path, "%7E", "~"),
@@ -210,13 +212,13 @@ func spellings(path string) (all []string) {
 			all = append(all, one)
 		}
 	}
-	// The first slash is the root's and stays.
+	// The first slash is the root and stays.
 	for i, at := 0, 0; i < maxSlashes; i++ {
 		next := strings.IndexByte(path[at+1:], '/')
 		if at += next + 1; next < 0 {
 			break
 		}
-		// A double slash was merged, or an escaped one decoded.
+		// A double slash was merged, or an escaped slash was decoded.
 		for _, instead := range []string{"//", "%2F", "%2f"} {
 			all = append(all, path[:at]+instead+path[at+1:])
 		}
@@ -237,17 +239,17 @@ func (c *changedAddress) query(target *url.URL) {
 			u.RawQuery = q.text
 		})
 	}
-	// The endpoint may be registered with another query than the configured one.
+	// The endpoint may be registered with another query than the configured query.
 	if target.RawQuery != c.u.RawQuery {
 		c.add("with the query of the request", func(u *url.URL) { u.RawQuery = target.RawQuery })
 	}
 }
 
-// queries returns other ways to write a query, the most likely first: sorted,
-// reversed, without one parameter (a proxy or a tracker added it), in any
-// order, and encoded differently.
+// queries returns other ways to write a query, the most likely first. They are
+// sorted, reversed, without one parameter (which a proxy or a tracker added),
+// in any order, and encoded differently.
 func queries(query string) (all []address) {
-	// Nothing to write in another way.
+	// There is no query to write in another way.
 	if query == "" {
 		return nil
 	}
@@ -277,7 +279,7 @@ func queries(query string) (all []address) {
 			})
 		}
 	}
-	// Several of these may give the same query. The caller keeps one of each.
+	// Several of these may result in the same query. The caller removes duplicates.
 	const coded = "with the query encoded in another way"
 	add(coded, percentCase(query, strings.ToUpper))
 	add(coded, percentCase(query, strings.ToLower))
@@ -286,21 +288,21 @@ func queries(query string) (all []address) {
 	return all
 }
 
-// Headers in which proxies describe the original request are believed here, because a signature
-// decides. A verifier must not believe them: anybody can send them.
+// This code trusts headers in which proxies describe the original request, because a signature
+// decides. A verifier must not trust them: anybody can send them.
 
-// originals returns paths and queries that proxies keep in headers when they
-// change them.
+// originals returns the paths and queries that proxies store in headers when
+// they change them.
 func originals(target *url.URL, h http.Header) (all []*url.URL) {
 	for _, name := range []string{"X-Original-Uri", "X-Original-Url", "X-Forwarded-Uri", "X-Rewrite-Url", "X-Envoy-Original-Path"} {
-		// Each proxy has its own name for it: nginx, IIS, Traefik, Envoy.
+		// Proxies use different names for this header: nginx, IIS, Traefik, Envoy.
 		if v := h.Get(name); v != "" && len(v) <= maxPlace {
 			if place, err := url.ParseRequestURI(v); err == nil {
 				all = append(all, place)
 			}
 		}
 	}
-	// A proxy that strips a prefix from the path keeps it here.
+	// A proxy that strips a prefix from the path stores it here.
 	if prefix := h.Get("X-Forwarded-Prefix"); strings.HasPrefix(prefix, "/") && len(prefix) <= maxPlace {
 		if place, err := url.ParseRequestURI(strings.TrimSuffix(prefix, "/") + target.RequestURI()); err == nil {
 			all = append(all, place)
@@ -309,18 +311,18 @@ func originals(target *url.URL, h http.Header) (all []*url.URL) {
 	return all
 }
 
-// setPath sets a path with its exact spelling. url.URL would write an
-// equivalent one without RawPath.
+// setPath sets a path with its exact spelling. Without RawPath, url.URL would
+// write an equivalent spelling.
 func setPath(u *url.URL, escaped string) {
-	// An undecodable path is no path of a URL: leave the address as it is.
+	// An undecodable path is not a valid path of a URL: leave the address unchanged.
 	if plain, err := url.PathUnescape(escaped); err == nil {
 		u.Path, u.RawPath = plain, escaped
 	}
 }
 
-// hosts returns other names of the endpoint: with and without www, those that
-// headers give, and in lower case. Characters that could change the meaning of
-// a URL rule a name out.
+// hosts returns other names of the endpoint: with and without www, from
+// headers, and in lower case. It omits names with characters that could change
+// the meaning of a URL.
 func hosts(configured string, r *core.Request) []string {
 	var all []string
 	if rest, ok := strings.CutPrefix(configured, "www."); ok {

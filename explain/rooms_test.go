@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Proposals must ask no key and spend no work. Otherwise one could be believed that no signature
-// proves, or work be done that no budget bounds.
+// Proposals must call no key and spend no work. Otherwise an unproven mistake could be reported, or
+// the work could exceed the budget.
 func TestProposalsAskNoKeys(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("propose*.go")

@@ -2,16 +2,16 @@ package explain
 
 // How an explanation is found, and where to change it:
 //
-//  1. propose_*.go: a scene is the request and its receiver. It proposes heads (ways to read
-//     headers and address), keys (ways to read a secret) and changes (ways to undo what was done
-//     to a body), each with the mistakes that it undoes. A proposal asks no key and need not be
-//     likely: nothing is named just because it was proposed.
-//  2. judge*.go: a judge reads the request with a head and a body, and asks a key. Only that
-//     proves anything. It is also the expensive part, which judge_work.go counts and bounds.
+//  1. propose_*.go: a scene is the request and its receiver. It proposes heads (ways to read the
+//     headers and the address), keys (ways to read a secret) and changes (ways to undo damage to a
+//     body). Each proposal has the mistakes that it undoes. A proposal calls no key and need not be
+//     likely: a mistake is not reported just because it was proposed.
+//  2. judge*.go: a judge reads the request with a head and a body, and calls a key. Only that is a
+//     proof. It is also the expensive part, which judge_work.go counts and bounds.
 //  3. search.go: the order in which candidates are tried, fewest mistakes first.
-//  4. observe*.go: what the request shows if nothing was proven. An observation names a mistake
-//     only if a request without that mistake would look different. It never says that a secret is
-//     wrong.
+//  4. observe*.go: observations of the request if nothing was proven. An observation names a
+//     mistake only if a request without that mistake would look different. It never says that a
+//     secret is wrong.
 //  5. mistakes.go: the names, and the advice for each.
 //
 // A new mistake needs a name in mistakes.go, a proposal or an observation, and a row in a test that
@@ -30,8 +30,8 @@ import (
 )
 
 const (
-	// deepest is how many guessed mistakes are combined at full budget.
-	// Mistakes that can be seen, such as quotes around a secret, do not count.
+	// deepest is how many guessed mistakes are combined at full budget. Visible
+	// mistakes, such as quotes around a secret, do not count.
 	deepest = 2
 	// deepBudget is the work spent on deeper combinations. Three independent
 	// guessed mistakes are rare, and the number of combinations grows with
@@ -39,28 +39,29 @@ const (
 	deepBudget = 3 << 20
 )
 
-// search chooses what to try, fewest mistakes first. A candidate is a head, a
-// body and a key, with some mistakes undone in each. The scene proposes, the
-// judge decides.
+// search chooses which candidates to try, fewest mistakes first. A candidate is
+// a head, a body and a key, with some mistakes undone in each. The scene
+// proposes, and the judge decides.
 type search struct {
 	*scene
 	*judge
 
-	// verdict is the verifier's own result, nil if it accepts.
+	// verdict is the verifier's own result, or nil if it accepts.
 	verdict error
 	// known holds all configured secrets, even if the key source also returned
 	// an error. They are redacted from texts.
 	known []core.Secret
-	// signed is the request that was proven, nil before.
+	// signed is the proven request. It is nil before a proof.
 	signed *signed
 }
 
-// newSearch asks the verifier once and sets the budget. Unusually large headers
-// make each reading more expensive, so they are charged at each (see [work]).
+// newSearch calls the verifier once and sets the budget. Unusually large
+// headers make each reading more expensive, so they are charged for each
+// reading (see [work]).
 func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys) *search {
 	i := r.Verifier.Inspect(ctx, r.Request)
 	s := &search{newScene(i, r.Request, others), new(judge), i.Err, i.Keys.List(), nil}
-	// What scene.bound left out was not tried either.
+	// Headers that scene.bound removed are not tried either.
 	s.ctx, s.unfinished = ctx, s.cut
 	s.reading = readCost * int64(s.more)
 	s.total = budgetOf(len(s.req.Body))
@@ -68,21 +69,22 @@ func newSearch(ctx context.Context, r core.Refused, others map[string]*core.Keys
 	return s
 }
 
-// run tries everything, fewest mistakes first, so that the simplest explanation
-// wins. At each depth it tries the body as it is before changed bodies. Heads
-// and keys cost nothing to make, but changed bodies must be written.
+// run tries all candidates, fewest mistakes first, so that the simplest
+// explanation is found. At each depth it tries the unchanged body before
+// changed bodies. Heads and keys are cheap to make, but changed bodies must be
+// written.
 func (s *search) run() []Finding {
 	lanes := s.lanes()
 	body := s.req.Body
-	// Both depend on the request only, so they are found out once.
+	// Both depend only on the request, so they are determined once.
 	for i := range lanes {
 		prepareForDamage(&lanes[i], body)
 		lanes[i].inside = len(lanes[i].heads) > 0 && lanes[i].heads[0].looksInside(body)
 	}
-	// Depth 0 finds mistakes that can be seen, and refusals for other reasons.
+	// Depth 0 finds visible mistakes, and refusals for other reasons.
 	for depth := 0; depth <= deepest && !s.stopped(); depth++ {
-		// Many headers and keys must not use up what changed bodies need: they get a quarter of the
-		// rest.
+		// Many headers and keys must not use up the budget for changed bodies: they get a quarter
+		// of the rest.
 		s.limit = s.spent + (s.total-s.spent)/4
 		if found := s.sweep(lanes, depth, nil, body); found != nil {
 			return found
@@ -93,8 +95,8 @@ func (s *search) run() []Finding {
 				return found
 			}
 		}
-		// Orders of JSON members are one mistake each, but up to 5040 candidates. They come after
-		// every other single mistake, and before pairs.
+		// Each order of JSON members is one mistake, but there are up to 5,040 candidates. They
+		// come after every other single mistake, and before pairs.
 		if depth == 1 {
 			if found := s.orders(lanes, body); found != nil {
 				return found
@@ -107,12 +109,12 @@ func (s *search) run() []Finding {
 	return s.digests(lanes)
 }
 
-// deeper tries three mistakes at once for a little while. It restores the
-// unfinished flag: that combinations of three were not all tried is no news to
-// a reader.
+// deeper tries combinations of three mistakes with a small budget. It restores
+// the unfinished flag, because readers do not expect all combinations of three
+// to be tried.
 func (s *search) deeper(lanes []lane) []Finding {
 	defer func(was bool) { s.unfinished = was }(s.unfinished)
-	// The body as it is has the most combinations for the least work.
+	// The unchanged body has the most combinations for the least work.
 	s.limit = min(s.total, s.spent+deepBudget)
 	if found := s.sweep(lanes, deepest+1, nil, s.req.Body); found != nil {
 		return found
@@ -152,7 +154,7 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 			}
 			if p := s.try(l, h, body, rest-h.weight); p != nil {
 				// From the outside in, as a person checks: provider, headers, secret, body,
-				// signature, and last what depends on the time.
+				// signature, and then the mistakes that depend on the time.
 				steps := slices.Concat(l.steps, h.steps, p.key.steps, undone, p.signature, s.validity(p.key), s.clock(p.at))
 				return s.conclude(newSigned(h, body), steps)
 			}
@@ -161,9 +163,9 @@ func (s *search) sweep(lanes []lane, weight int, undone []step, body []byte) []F
 	return nil
 }
 
-// conclude names what was undone. If that is nothing, the signature was fine as
-// it came, and the refusal had another reason. Only an observation can find
-// that reason.
+// conclude names the mistakes that were undone. If there are none, the
+// signature was valid as it arrived, and the refusal had another reason. Only
+// an observation can find that reason.
 func (s *search) conclude(as *signed, steps []step) []Finding {
 	// The search reads a body of any size, but the verifier would still refuse this one.
 	if int64(len(s.req.Body)) > s.config.MaxBody {
@@ -198,9 +200,9 @@ func (s *search) bodies(body []byte, weight int, yield func(body []byte, steps [
 	}
 }
 
-// singleChanges offers the result of each change, likely and cheap ones first:
-// a large body may use up the budget before the last. Aspects marked again were
-// offered by their first occurrence.
+// singleChanges offers the result of each change, likely and cheap changes
+// first: a large body may use up the budget before the last. Aspects marked
+// again were already offered at their first occurrence.
 func (s *search) singleChanges(aspects []aspect, body []byte, offer func(b []byte, steps []step) bool) {
 	slices.SortStableFunc(aspects, func(a, b aspect) int { return cmp.Compare(a.rank, b.rank) })
 	aspects = slices.DeleteFunc(aspects, func(a aspect) bool { return a.again })
@@ -215,8 +217,8 @@ func (s *search) singleChanges(aspects []aspect, body []byte, offer func(b []byt
 }
 
 // pairsOfChanges offers the results of two changes of different aspects, outer
-// aspect first. Within an aspect changes exclude each other. The result of the
-// first change is shared by all second ones, which saves most of the writing.
+// aspect first. Changes of one aspect exclude each other. All second changes
+// share the result of the first, which avoids most of the writing.
 func (s *search) pairsOfChanges(aspects []aspect, body []byte, offer func(b []byte, steps []step) bool) {
 	for i, first := range aspects {
 		for j := range first.changes {
@@ -239,8 +241,8 @@ func (s *search) pairsOfChanges(aspects []aspect, body []byte, offer func(b []by
 }
 
 // orders tries every order of JSON members, or of form fields, if there are few
-// and something seems to have sorted them. The heads and keys are those without
-// a guessed mistake: an order alone is thousands of candidates.
+// and a program seems to have sorted them. It uses only heads and keys without
+// a guessed mistake, because orders alone are thousands of candidates.
 func (s *search) orders(lanes []lane, body []byte) []Finding {
 	var found []Finding
 	try := func(b []byte, undone step) bool {
@@ -251,7 +253,7 @@ func (s *search) orders(lanes []lane, body []byte) []Finding {
 	if fieldOrders(body, try) {
 		return found
 	}
-	// Arranging costs as much as other rewriting, and memberOrders must not know the budget.
+	// Arranging costs as much as other rewriting, and memberOrders has no access to the budget.
 	rewrite := func(do func() []byte) []byte {
 		if !s.charge(rewriteCost * int64(len(body))) {
 			return nil
@@ -285,9 +287,9 @@ func (b *seenBodies) add(body []byte) bool {
 }
 
 // digests tries the request with the digest as it was sent, for a body that
-// does not have this digest. A proof then says that the secret is right and the
-// body was changed, but not how. It comes last because undoing the change says
-// more.
+// does not have this digest. A proof then shows that the secret is right and
+// the body was changed, but not how. It comes last because undoing the change
+// reveals more.
 func (s *search) digests(lanes []lane) []Finding {
 	var changed []lane
 	for _, l := range lanes {
@@ -305,30 +307,29 @@ func (s *search) digests(lanes []lane) []Finding {
 		}
 		changed = append(changed, l)
 	}
-	// The search may have spent everything. This part is short, and gets enough for the body to be
-	// read and hashed.
+	// The search may have spent its whole budget. This part is short, and gets enough to read and
+	// hash the body.
 	s.limit = min(s.total, s.spent+deepBudget+2*int64(len(s.req.Body)))
 	for depth := 0; depth <= deepest && len(changed) > 0; depth++ {
 		if found := s.sweep(changed, depth, nil, s.req.Body); found != nil {
-			// The body is proven to be changed, so whatever shows how comes first.
+			// The body is proven to be changed, so observations that show how come first.
 			return append(s.observeChange(), found...)
 		}
 	}
 	return nil
 }
 
-// unknown is the finding if nothing else was found. It carries the verifier's
-// own error, how much was tried, and what to check apart from the secret. A
-// request that was refused before its signature was compared says nothing about
-// the secret, so its advice points at the headers instead.
+// unknown returns the finding if nothing else was found. It contains the
+// verifier's own error, how much was tried, and what to check apart from the
+// secret. A request that was refused before its signature was compared says
+// nothing about the secret, so its advice points at the headers instead.
 func (s *search) unknown(err error) Finding {
 	reason, text := s.say(err)
 	if refusal := (*core.Error)(nil); s.verdict != nil && (!errors.As(err, &refusal) || refusal.Detail == "" && refusal.Err == nil) {
-		// The caller knows the reason only, as from a log. The verifier's own error has the
-		// details.
+		// The caller has only the reason, as from a log. The verifier's own error has the details.
 		_, text = s.say(s.verdict)
 	}
-	// The finding has its own beginning.
+	// The finding begins with its own text.
 	text = strings.TrimPrefix(text, "hookonce: ")
 	// Nothing was tried, so the counts below would mislead.
 	if s.facts.Fetches {
@@ -354,7 +355,7 @@ func (s *search) unknown(err error) Finding {
 	if s.tried == 0 {
 		what = "the request cannot be read as a message of " + s.scheme.Name() + ", so no key was tried"
 	}
-	// The secret is not the only suspect: name the others, as far as the request shows them.
+	// The secret is not the only possible cause: name the others, as far as the request shows them.
 	if s.facts.URL != "" {
 		what += "; the sender signs its address too, so compare " + oneLine(s.hide(s.facts.URL), 256) + " with the one that is registered there"
 	}
@@ -365,8 +366,8 @@ func (s *search) unknown(err error) Finding {
 	return step{unexplained, what}.finding(false)
 }
 
-// age says how far an unproven timestamp lies outside of the tolerance. It is
-// empty if the timestamp is missing or acceptable.
+// age says how far an unproven timestamp is outside the tolerance. It returns
+// "" if the timestamp is missing or acceptable.
 func (s *search) age() string {
 	a := new(core.Attempt)
 	r := s.req
@@ -380,10 +381,10 @@ func (s *search) age() string {
 	return " (it is " + span(age) + " old, and " + span(s.config.Past) + " are allowed" + zone(age) + ")"
 }
 
-// hide removes configured secrets from a text that comes from outside this
-// package, such as a key source's error. It also looks for the trimmed secret,
-// because error texts often quote that. Very short ones stay: replacing each
-// "a" would make a text unreadable and hide nothing.
+// hide removes configured secrets from a text from outside this package, such
+// as a key source's error. It also looks for the trimmed secret, because error
+// texts often quote that. Very short secrets stay: replacing each "a" would
+// make a text unreadable and hide nothing.
 func (s *search) hide(text string) string {
 	for _, secret := range s.known {
 		for _, part := range []string{secret.Reveal(), strings.TrimSpace(secret.Reveal())} {

@@ -17,13 +17,14 @@ type signed struct {
 // newSigned copies the body, because the search may reuse its memory.
 func newSigned(h *head, body []byte) *signed { return &signed{*h, bytes.Clone(body)} }
 
-// DangerouslyAsSigned returns the request as its sender signed it, and what the
-// scheme reads from it: the signed text is a.Content. Both are nil if no
-// mistake was proven. If the only proven mistake is in the secret, the request
-// is as received.
+// DangerouslyAsSigned returns the request as its sender signed it, and the
+// parts that the scheme reads from it: a.Content is the signed text. Both
+// results are nil if no mistake was proven. If the only proven mistake is in
+// the secret, r is the request as received.
 //
-// It is dangerous because both contain the body and the signatures, unlike the
-// rest of an explanation. Show them to a developer, and log neither.
+// It is dangerous because both results contain the body and the signatures,
+// unlike the rest of an explanation. Show them only to a developer, and do not
+// log them.
 func (e Explanation) DangerouslyAsSigned() (r *core.Request, a *core.Attempt) {
 	if e.signed == nil {
 		return nil, nil
@@ -32,11 +33,10 @@ func (e Explanation) DangerouslyAsSigned() (r *core.Request, a *core.Attempt) {
 	if a == nil {
 		return nil, nil
 	}
-	// Callers get copies, so that they cannot change the explanation.
+	// Callers get copies and so cannot change the explanation.
 	copied := e.signed.head.req
 	copied.Header, copied.Body = asMap(copied.Header).Clone(), e.signed.body
-	// The head holds a spelling that the scheme can read. The sender wrote another one: put it
-	// back.
+	// The head has a spelling that the scheme can read. The sender wrote another one: restore it.
 	for _, w := range e.signed.head.swaps {
 		for _, values := range asMap(copied.Header) {
 			for i := range values {

@@ -407,7 +407,7 @@ func TestAnyAcceptsAThirdPartySchemeByItsFacts(t *testing.T) {
 	}
 }
 
-// dialing is a third-party scheme whose keys ask a server.
+// dialing is a third-party scheme whose keys call a server.
 type dialing struct {
 	moving
 
@@ -474,7 +474,7 @@ func TestExplainDoesNoIOThroughAThirdPartyKey(t *testing.T) {
 			if n := reached.Load(); n != 0 {
 				t.Errorf("explain made %d connections", n)
 			}
-			// The verifier itself must ask, or the test proves nothing.
+			// The verifier itself must call the server, or the test proves nothing.
 			v := core.Must(core.New(core.Secrets(acmeSecret), memstore.New(), &core.Config{Scheme: scheme, DangerouslyReplayableAfterRestart: true}))
 			if _, err := v.Verify(t.Context(), r); err == nil {
 				t.Error("accepted")

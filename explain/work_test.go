@@ -178,8 +178,8 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// BenchmarkWorstMebibyte tells the processor's time of the most expensive of the
-// requests that nothing explains: the promise is 100 ms.
+// BenchmarkWorstMebibyte measures the processor time of the most expensive unexplained requests.
+// The documented bound is 100 ms.
 func BenchmarkWorstMebibyte(b *testing.B) {
 	all := hopeless()
 	order := slices.Sorted(maps.Keys(all))

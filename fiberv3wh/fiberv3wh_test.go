@@ -327,9 +327,9 @@ func read(tb testing.TB, from *bufio.Reader) reply {
 	return reply{status: res.StatusCode, header: res.Header, body: string(b), closed: res.Close}
 }
 
-// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when
-// the first one counted as failed. swallowing acts like a crash reporter that does not
-// re-panic.
+// TestOutcome sends a message twice, the second time as a newer attempt: the handler must run again
+// if and only if the first attempt counted as failed. swallowing acts like a crash reporter that
+// does not re-panic.
 func swallowing(c fiber.Ctx) error {
 	defer func() { _ = recover() }()
 	return c.Next()

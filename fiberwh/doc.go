@@ -1,7 +1,7 @@
 // Package fiberwh protects webhook endpoints of a fiber v2 application: the
 // handlers after New run only for messages that are authentic, fresh and new.
-// core decides every other response, the same in every framework. Package
-// fiberv3wh is for fiber v3.
+// Package core decides all other responses, which are the same in every
+// framework. Package fiberv3wh is for fiber v3.
 //
 // # Quick start
 //
@@ -18,31 +18,33 @@
 //	…
 //	log.Fatal(app.Listener(fiberwh.Listener(app, ln)))
 //
-// Mount New on the routes of the sender. app.Use(fiberwh.New(v)) on all routes
-// also refuses browsers and health checks.
+// Mount New on the sender's routes. app.Use(fiberwh.New(v)) on all routes also
+// refuses browsers and health checks.
 //
 // # Limits
 //
 // fiber reads the whole body before any middleware runs, so
-// fiber.Config.BodyLimit and ReadTimeout protect the server. Config.MaxBody of
-// core can only be smaller, and Config.BodyTimeout has no effect. Serve through
-// Listener: without it fiber reserves memory for every announced body.
+// fiber.Config.BodyLimit and ReadTimeout protect the server.
+// core.Config.MaxBody has an effect only if it is smaller than BodyLimit.
+// core.Config.BodyTimeout has none. Serve through Listener: without it fiber
+// reserves memory for every announced body.
 //
 // # Body
 //
-// The handler reads the body as without the middleware: BodyParser, Body,
-// BodyRaw, FormValue, FormFile, MultipartForm. The signature covers the bytes
-// on the wire.
+// The handler reads the body in the usual ways: BodyParser, Body, BodyRaw,
+// FormValue, FormFile, MultipartForm. The signature covers the bytes on the
+// wire.
 //
-// fasthttp reuses the memory of a request, so c.Body, c.Get and c.Params return
-// values that end with the handler. Message(c) is a copy and may be kept.
+// fasthttp reuses the memory of a request, so the results of c.Body, c.Get and
+// c.Params are valid only until the handler returns. Message(c) is a copy and
+// may be kept.
 //
 // # Outcome
 //
 // The status that the sender sees decides. A 2xx status commits the message.
-// Any other status, a returned error, a panic and a hijack release it for the
-// sender's next attempt. A handler that writes nothing has responded 200.
-// Without a recover middleware a panic ends the process, as in every fiber
+// Any other status, a returned error, a panic or a hijack releases the message
+// for the sender's next attempt. A handler that writes nothing has responded
+// 200. Without a recover middleware a panic ends the process, as in every fiber
 // application.
 //
 // # Context
@@ -51,8 +53,8 @@
 // the message does. [core.FromContext] finds the message in it.
 //
 // Use a shared store with fiber.Config.Prefork: child processes do not share
-// memory, and the middleware responds 500 to every request with a store in
-// memory. The section on fiber in [frameworks] covers timeouts, streaming and
+// memory, and with a store in memory the middleware responds 500 to every
+// request. The section on fiber in [frameworks] covers timeouts, streaming and
 // adaptor.
 //
 // [frameworks]: https://github.com/hookonce/hookonce/blob/main/docs/frameworks.md#fiber

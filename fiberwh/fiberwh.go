@@ -10,21 +10,23 @@ import (
 	"github.com/hookonce/hookonce/internal/fasthttpwh"
 )
 
-// Option is an option of [New]. There is one: [Deny].
+// Option is an option of [New]. The only option is [Deny].
 type Option func(*middleware)
 
-// Deny makes answer respond to refused attempts. answer is not called for
-// acknowledged redeliveries and challenges. Its error goes to fiber's
-// ErrorHandler, as any handler's error does. err has the reason (errors.Is with
-// core's reasons). Keep the status of err.Answer(): it decides whether the
-// sender retries. Never send err.Error() to the sender: it is for the log.
+// Deny sets the function that responds to refused attempts. answer is not
+// called for acknowledged redeliveries and challenges. fiber's ErrorHandler
+// handles its error, like the error of any handler. To find the reason of err,
+// use errors.Is with core's reasons. Keep the status of err.Answer(): it
+// decides whether the sender retries. Never send err.Error() to the sender:
+// that text is for the log.
 func Deny(answer func(c *fiber.Ctx, err *core.Error) error) Option {
 	return func(m *middleware) { m.deny = answer }
 }
 
 // New returns middleware for the routes of one sender. The handlers after it
-// run for messages that are authentic, fresh and new; v responds to all others.
-// It panics if v is nil. The handler is safe for concurrent use.
+// run only for messages that are authentic, fresh and new. v determines the
+// response to all other requests. New panics if v is nil. The middleware is
+// safe for concurrent use.
 func New(v *core.Verifier, opts ...Option) fiber.Handler {
 	if v == nil {
 		panic("fiberwh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
@@ -36,32 +38,33 @@ func New(v *core.Verifier, opts ...Option) fiber.Handler {
 	return m.handle
 }
 
-// Message returns the verified message of the request, the zero Message if
-// [New] did not admit one. It may be kept: it does not refer to fasthttp's
-// memory.
+// Message returns the verified message of the request, or the zero Message if
+// [New] did not admit one. The message may be kept: it does not refer to
+// fasthttp's memory.
 func Message(c *fiber.Ctx) core.Message {
 	m, _ := core.FromContext(c.Context())
 	return m
 }
 
 // Listener prepares app and wraps ln for it. It bounds the memory that
-// strangers can hold, and senders can read why they were refused:
+// unauthenticated clients can use, and lets senders read why they were refused:
 //
 //	log.Fatal(app.Listener(fiberwh.Listener(app, ln)))
 //
-// A body takes memory only as its bytes arrive. fiber alone allocates the
-// announced length, up to BodyLimit, before the first byte. Nothing else
-// changes for the routes of app. Their bodies are read before the handlers run,
-// within BodyLimit and ReadTimeout, and the ErrorHandler responds to what
-// exceeds them. Multipart forms are parsed from memory when a handler asks for
-// them. An app that sets StreamRequestBody reads its bodies itself, as before.
+// A body takes memory only as its bytes arrive. Without Listener, fiber
+// allocates the announced length, up to BodyLimit, before the first byte.
+// Nothing else changes for the routes of app. Bodies are still read before the
+// handlers run, within BodyLimit and ReadTimeout, and the ErrorHandler responds
+// to requests that exceed these limits. Multipart forms are parsed from memory
+// when a handler requests them. An app that sets StreamRequestBody reads its
+// bodies itself, as before.
 //
-// After a refused body the connection is closed when the sender has closed, or
-// after 600 ms. fiber alone closes at once, and the reset can overtake the
-// response.
+// After a refused body the connection is closed as soon as the sender closes
+// it, or after 600 ms. Without Listener, fiber closes at once, and the reset
+// can overtake the response.
 //
-// Call it once, before app serves. For TLS wrap what it returns in
-// [tls.NewListener]. It panics if ln is a TLS listener itself.
+// Call Listener once, before app serves. For TLS, wrap the result with
+// [tls.NewListener]. Listener panics if ln is itself a TLS listener.
 func Listener(app *fiber.App, ln net.Listener) net.Listener {
 	return fasthttpwh.Listener("fiberwh", app.Server(), ln)
 }
@@ -88,13 +91,13 @@ func (m *middleware) handle(c *fiber.Ctx) error {
 func next(c *fiber.Ctx, d *core.Delivery) error {
 	outer := c.UserContext()
 	c.SetUserContext(d.Context())
-	c.Context().SetUserValue(d.ContextValue()) // where net/http handlers behind adaptor.HTTPHandler look
+	c.Context().SetUserValue(d.ContextValue()) // where net/http handlers in adaptor.HTTPHandler look
 	status, returned := core.Failed, false
 	defer func() {
 		d.Settle(status)
-		c.SetUserContext(outer) // ours ended with the handler
+		c.SetUserContext(outer) // our context ended with the handler
 		if !returned && c.Response().StatusCode() < fiber.StatusMultipleChoices {
-			c.Status(fiber.StatusInternalServerError) // for a panic that a middleware upstream recovers
+			c.Status(fiber.StatusInternalServerError) // for a panic that an upstream middleware recovers
 		}
 	}()
 	err := c.Next()
@@ -105,7 +108,7 @@ func next(c *fiber.Ctx, d *core.Delivery) error {
 	return err
 }
 
-// app adapts fiber's application to fasthttpwh.
+// app adapts a fiber application to fasthttpwh.
 type app fiber.App
 
 // ReadTimeout implements fasthttpwh.App.

@@ -42,8 +42,8 @@ func (d *discard) WriteHeader(status int)      { d.status = status }
 
 func (*discard) SetReadDeadline(time.Time) error { return nil }
 
-// route returns a function that sends one message of size bytes to an empty handler, behind New or
-// not, without a network.
+// route returns a function that sends one message of size bytes to an empty handler, with or
+// without New, without a network.
 func route(tb testing.TB, size int, protected bool) func() {
 	tb.Helper()
 	v := core.Must(core.New(core.Secrets(secret), forgetful{}, nil))

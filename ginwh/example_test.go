@@ -25,7 +25,7 @@ func Example() {
 		c.Status(http.StatusNoContent)
 	})
 
-	// An unsigned request does not reach the handler. The sender's does.
+	// An unsigned request does not reach the handler. The sender's request does.
 	unsigned := httptest.NewRequest(http.MethodPost, "/hook", strings.NewReader("{}"))
 	signed := httptest.NewRequest(http.MethodPost, "/hook", strings.NewReader("{}"))
 	signer, err := core.NewSigner(secret)

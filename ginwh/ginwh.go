@@ -11,21 +11,22 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Option is an option of [New]. There is one: [Deny].
+// Option is an option of [New]. The only option is [Deny].
 type Option func(*middleware)
 
-// Deny makes answer respond to refused attempts, with the chain already
-// aborted. answer is not called for acknowledged redeliveries and challenges.
-// err has the reason (errors.Is with core's reasons). Keep the status of
-// err.Answer(): it decides whether the sender retries. Never send err.Error()
-// to the sender: it is for the log, or for c.Error.
+// Deny sets the function that responds to refused attempts. The chain is
+// already aborted. answer is not called for acknowledged redeliveries and
+// challenges. To find the reason of err, use errors.Is with core's reasons.
+// Keep the status of err.Answer(): it decides whether the sender retries. Never
+// send err.Error() to the sender: that text is for the log, or for c.Error.
 func Deny(answer func(c *gin.Context, err *core.Error)) Option {
 	return func(m *middleware) { m.deny = answer }
 }
 
 // New returns middleware for the routes of one sender. The handlers after it
-// run for messages that are authentic, fresh and new; v responds to all others.
-// It panics if v is nil. The handler is safe for concurrent use.
+// run only for messages that are authentic, fresh and new. v determines the
+// response to all other requests. New panics if v is nil. The middleware is
+// safe for concurrent use.
 func New(v *core.Verifier, opts ...Option) gin.HandlerFunc {
 	if v == nil {
 		panic("ginwh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
@@ -41,9 +42,9 @@ func New(v *core.Verifier, opts ...Option) gin.HandlerFunc {
 // no other type.
 const deliveryKey = "hookonce.delivery"
 
-// Message returns the verified message of the request, the zero Message if
-// [New] did not admit one. It also works in middlewares upstream after the
-// handler, and with c.Copy().
+// Message returns the verified message of the request, or the zero Message if
+// [New] did not admit one. It also works in upstream middleware after the
+// handler has returned, and with c.Copy().
 func Message(c *gin.Context) core.Message {
 	if v, _ := c.Get(deliveryKey); v != nil {
 		if d, ok := v.(*core.Delivery); ok {
@@ -76,16 +77,16 @@ func (m *middleware) handle(c *gin.Context) {
 	}
 	x.Refuse(c.Writer, func(err *core.Error) bool {
 		m.deny(c, err)
-		return c.Writer.Written() // otherwise a middleware upstream may still render c.Errors
+		return c.Writer.Written() // otherwise an upstream middleware may still render c.Errors
 	})
 }
 
-// unread returns the request with its body. An earlier ShouldBindBodyWith has
-// read the body and kept its bytes for the next one.
+// unread returns the request with its body. An earlier ShouldBindBodyWith read
+// the body and kept the bytes for the next call.
 func unread(c *gin.Context) *http.Request {
 	v, _ := c.Get(gin.BodyBytesKey)
 	if body, ok := v.([]byte); ok && len(body) > 0 {
-		r := c.Request.WithContext(c.Request.Context()) // a copy: the server's own stays unchanged
+		r := c.Request.WithContext(c.Request.Context()) // a copy: the server's own request stays unchanged
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		return r
 	}
@@ -106,16 +107,17 @@ func next(c *gin.Context, x *adapter.Exchange) {
 		x.Request = c.Request // with the form, if a handler parsed it
 		status := x.Finish(answered)
 		if answered == core.Failed && w.unsent() && isSuccess(w.Status()) {
-			// Unless a middleware upstream renders the errors: gin would respond
-			// 200 if nothing is written, also after a panic that a middleware
-			// upstream recovers, and the sender would not retry.
+			// For the case that no upstream middleware renders the errors: if nothing is written,
+			// gin responds 200 and the sender does not retry. That also happens after a panic that
+			// an upstream middleware recovers.
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 		c.Request = outer // the handler's context has ended
 		if c.Writer == w {
 			c.Writer = w.ResponseWriter
 		}
-		// Otherwise a middleware upstream could still turn the committed message into a failure.
+		// Otherwise an upstream middleware could still respond to the committed message with a
+		// failure.
 		if !w.Written() && (answered == 0 || isSuccess(answered)) {
 			w.WriteHeader(status)
 			w.WriteHeaderNow()

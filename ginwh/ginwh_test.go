@@ -166,8 +166,8 @@ func TestBodiesReadBeforeUs(t *testing.T) {
 	}
 }
 
-// TestOutcome sends a message twice, the second time as a newer attempt: it runs again exactly when
-// the first one counted as failed.
+// TestOutcome sends a message twice, the second time as a newer attempt: the handler must run again
+// if and only if the first attempt counted as failed.
 func TestOutcome(t *testing.T) {
 	t.Parallel()
 	recovering := gin.RecoveryWithWriter(io.Discard)

@@ -11,9 +11,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// writer wraps gin's. It also records a hijack and a response written past it,
-// through Unwrap. It hides informational statuses from gin, which mistakes a
-// 1xx for the response and sends no other status after it.
+// writer wraps gin's writer. It also records a hijack, and a response that
+// bypasses it through Unwrap. It hides informational statuses from gin, which
+// mistakes a 1xx for the response and sends no other status after it.
 type writer struct {
 	gin.ResponseWriter
 
@@ -27,14 +27,14 @@ func (w *writer) WriteHeader(status int) {
 	switch {
 	case isInformational(status) && !w.Written():
 		w.early = status
-	case status > 0: // gin ignores others
+	case status > 0: // gin ignores other values
 		w.early = 0
 		w.ResponseWriter.WriteHeader(status)
 	}
 }
 
 // sendEarly sends the informational status, if there is one, and reports
-// whether.
+// whether there was one.
 func (w *writer) sendEarly() bool {
 	status := w.early
 	if w.early = 0; status != 0 {
@@ -80,8 +80,8 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // answered returns the status for [core.Delivery.Settle]. failed reports that
-// the handlers added errors. A middleware upstream may render these if nothing
-// is written.
+// the handlers added errors. An upstream middleware may render these errors if
+// nothing is written.
 func (w *writer) answered(failed bool) int {
 	status, past := w.Status(), w.past.Status()
 	switch {
@@ -106,7 +106,7 @@ func isInformational(status int) bool {
 
 func isSuccess(status int) bool { return 200 <= status && status <= 299 }
 
-// unwrap returns the writer that w writes to, or w itself if it has none.
+// unwrap returns the writer that w wraps, or w itself if it wraps none.
 func unwrap(w http.ResponseWriter) http.ResponseWriter {
 	if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
 		return u.Unwrap()

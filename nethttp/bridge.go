@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// framework is one whose handlers return errors, or write past the writer that
-// a net/http middleware watches.
+// framework is a framework whose handlers return errors, or bypass the writer
+// that a net/http middleware wraps.
 type framework struct{ pkg, adapter, door string }
 
 func frameworks() []framework {
@@ -26,10 +26,11 @@ func frameworks() []framework {
 
 // misplaced returns an error if the middleware wraps handlers of a framework.
 // It looks for the nearest function of a framework on the stack. A door is
-// fine: it takes a handler of net/http, and only its response matters.
+// allowed: it takes a net/http handler, and only the handler's response
+// matters.
 //
 // Function names survive -trimpath, stripping and vendoring. A door that the
-// compiler inlines has the name of its caller, but its own file.
+// compiler inlined has the name of its caller, but its own file.
 func misplaced() error {
 	var pcs [128]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -90,7 +91,7 @@ func refusing(r *http.Request, err error) *http.Request {
 }
 
 // refusedBody fails once, for the verifier. In report-only mode the handler
-// runs all the same, and reads the body.
+// runs nevertheless, and reads the body.
 type refusedBody struct {
 	io.ReadCloser
 

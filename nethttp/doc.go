@@ -8,19 +8,19 @@
 // # Handler
 //
 // The handler runs only for messages that are authentic, fresh and new.
-// [Message] returns the message. Every way to read a body in net/http still
-// works: r.Body, GetBody, ParseForm, multipart, a reverse proxy. Message.Body,
+// [Message] returns the message. All ways to read a body in net/http still
+// work: r.Body, GetBody, ParseForm, multipart, a reverse proxy. Message.Body,
 // r.Body and GetBody share one buffer: do not change it.
 //
-// Pass r.Context() to databases and clients. It does not end when the sender
-// disconnects, and it ends before the claim on the message does. Stop working
-// when it ends.
+// Pass r.Context() to databases and clients. A client disconnect does not
+// cancel it, and it ends before the claim on the message does. Stop working
+// when the context ends.
 //
 // # Outcome
 //
 // A 2xx status, even an implicit one, commits the message. Any other status, a
-// panic, http.ErrAbortHandler, runtime.Goexit and a hijack release it for the
-// sender's next attempt. The middleware does not recover the panic. 1xx
+// panic, http.ErrAbortHandler, runtime.Goexit or a hijack releases the message
+// for the sender's next attempt. The middleware does not recover panics. 1xx
 // statuses except 101 do not count.
 //
 // If a handler starts a goroutine and responds 2xx, the message counts as
@@ -29,25 +29,26 @@
 // # Other middlewares
 //
 // Mount the middleware upstream of everything that reads, decompresses or
-// changes the body. Downstream of such a middleware the body cannot be
-// verified: the response is 500 and the observer gets the reason.
+// changes the body. Downstream of such code the body cannot be verified: the
+// response is 500, and the observer gets the reason.
 //
-// A middleware upstream that recovers a panic must respond 500. If nothing is
-// written net/http responds 200, and the sender does not retry.
+// An upstream middleware that recovers a panic must respond 500. If nothing is
+// written, net/http responds 200 and the sender does not retry.
 //
 // Do not use http.TimeoutHandler downstream. Its 503 releases the message while
 // the handler still runs. Use the handler's context.
 //
 // Do not wrap the middleware around handlers of gin, echo or fiber: it cannot
-// see errors that they return. It refuses to run there, and names the right
-// package. Wrapping the whole engine is fine.
+// see the errors that those handlers return. In that case it refuses requests,
+// and the error names the right package. Wrapping the whole engine is allowed.
 //
 // See the net/http section of [frameworks] for details, including AWS Lambda.
 //
 // # Without the middleware
 //
-// [Verify] checks the signature of a request, and nothing else. It has no
-// replay protection. [NewTransport] signs what an http.Client sends.
+// [Verify] checks the headers, timestamp and signature of a request, without
+// claiming the message. It has no replay protection. [NewTransport] signs the
+// requests of an http.Client.
 //
 // [frameworks]: https://github.com/hookonce/hookonce/blob/main/docs/frameworks.md#nethttp-and-chi
 package nethttp

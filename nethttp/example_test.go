@@ -82,7 +82,7 @@ func ExampleNewTransport() {
 	if err != nil {
 		panic(err)
 	}
-	req.Header.Set("Webhook-Id", "msg_order42") // the same at each attempt of this message
+	req.Header.Set("Webhook-Id", "msg_order42") // the same for each attempt of this message
 	resp, err := client.Do(req)
 	if err != nil {
 		panic(err)
@@ -94,7 +94,7 @@ func ExampleNewTransport() {
 func ExampleDeny() {
 	v := core.Must(core.New(core.Secrets(core.GenerateSecret()), memstore.New(), nil))
 	deny := nethttp.Deny(func(w http.ResponseWriter, _ *http.Request, err *core.Error) {
-		a := err.Answer() // keep status and Retry-After: they decide whether the sender retries
+		a := err.Answer() // keep the status and Retry-After: they decide whether the sender retries
 		if after := a.Header.Get("Retry-After"); after != "" {
 			w.Header().Set("Retry-After", after)
 		}

@@ -14,11 +14,11 @@ type options struct {
 	deny func(http.ResponseWriter, *http.Request, *core.Error)
 }
 
-// Deny makes answer respond to refused attempts instead of problem details.
-// err.Answer returns the default response. Keep its status and its Retry-After:
-// they decide whether the sender retries. answer is not called for acknowledged
-// redeliveries and challenges. The body may be unread; the middleware handles
-// the connection.
+// Deny sets the function that responds to refused attempts, in place of the
+// default problem details. err.Answer returns the default response. Keep its
+// status and its Retry-After: they decide whether the sender retries. answer is
+// not called for acknowledged redeliveries and challenges. The body may be
+// unread. The middleware handles the connection.
 func Deny(answer func(w http.ResponseWriter, r *http.Request, err *core.Error)) Option {
 	return func(o *options) { o.deny = answer }
 }
@@ -34,7 +34,7 @@ func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler 
 		opt(&o)
 	}
 	return func(next http.Handler) http.Handler {
-		wrapped := misplaced() // bridges wrap their handlers again for each request
+		wrapped := misplaced() // bridges wrap their handlers once more for each request
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			err := wrapped
 			if err == nil && fromFramework(w) {
@@ -60,10 +60,10 @@ func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler 
 	}
 }
 
-// serve runs the handler. It does not recover: a panic continues with its
-// stack, and http.ErrAbortHandler and Goexit keep their meaning.
+// serve runs the handler. It does not recover panics: a panic continues with
+// its stack, and http.ErrAbortHandler and Goexit keep their meaning.
 func serve(x *adapter.Exchange, w http.ResponseWriter, next http.Handler) {
-	defer x.Finish(core.Failed) // whatever skips the regular one below
+	defer x.Finish(core.Failed) // for everything that skips the regular call below
 	rec := x.Record(w)
 	next.ServeHTTP(rec, x.Request)
 	if status := x.Finish(rec.Status()); rec.Status() == 0 {
@@ -72,9 +72,9 @@ func serve(x *adapter.Exchange, w http.ResponseWriter, next http.Handler) {
 }
 
 // Message returns the verified message of a request that the middleware
-// admitted. It is the zero Message if there is none, as can happen in
-// report-only mode. [core.FromContext] with r.Context() also says whether there
-// is one.
+// admitted. It returns the zero Message if there is none, as can happen in
+// report-only mode. [core.FromContext] with r.Context() also reports whether
+// there is a message.
 func Message(r *http.Request) core.Message {
 	m, _ := core.FromContext(r.Context())
 	return m

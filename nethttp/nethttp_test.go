@@ -35,7 +35,8 @@ func pair(tb testing.TB, config *core.Config) (*core.Verifier, *core.Signer) {
 	return core.Must(core.New(core.Secrets(secret), memstore.New(), config)), signer
 }
 
-// deliver sends body as form to h behind the middleware, with outer upstream of it.
+// deliver sends body as a form to h, which the middleware wraps, with outer upstream of the
+// middleware.
 func deliver(t *testing.T, outer func(http.Handler) http.Handler, h http.HandlerFunc, contentType, body string, chunked bool) reply {
 	t.Helper()
 	v, signer := pair(t, nil)

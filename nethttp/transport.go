@@ -21,18 +21,20 @@ type transport struct {
 }
 
 // NewTransport returns an http.RoundTripper that signs each request and sends
-// it through base, [http.DefaultTransport] if that is nil. It panics if signer
-// is nil. It is safe for concurrent use.
+// it through base. If base is nil, it uses [http.DefaultTransport].
+// NewTransport panics if signer is nil. The RoundTripper is safe for concurrent
+// use.
 //
-// A webhook-id header that the caller set is kept: set the same one for every
-// attempt of a message. Without it the request is a new message with a new id.
-// Each request gets a new timestamp. To retry, send the request again.
+// A webhook-id header that the caller set is kept: set the same id for every
+// attempt of a message. Without that header the request is a new message with a
+// new id. Each request gets a new timestamp. To retry, send the request again.
 //
-// The body is read to sign it, 32 MiB at most, and closed. The caller's request
-// is not changed. The transport refuses redirects with an error. Standard
-// Webhooks defines them as failures, and following one would send the message
-// to an address that nobody registered. http.Client.CheckRedirect with
-// http.ErrUseLastResponse returns the status instead.
+// The transport reads the body, at most 32 MiB, signs it and closes it. The
+// caller's request is not changed. The transport refuses redirects with an
+// error. Standard Webhooks defines redirects as failures, and following one
+// would send the message to an address that nobody registered. To get the
+// redirect response instead, let http.Client.CheckRedirect return
+// http.ErrUseLastResponse.
 func NewTransport(signer *core.Signer, base http.RoundTripper) http.RoundTripper {
 	if signer == nil {
 		panic("nethttp.NewTransport: the signer is nil: make one with core.NewSigner and check its error")
@@ -60,7 +62,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if signed.Header == nil {
 		signed.Header = make(http.Header)
 	}
-	now := time.Now() //nolint:forbidigo // the receiver compares with its wall clock
+	now := time.Now() //nolint:forbidigo // the receiver compares it with its wall clock
 	if err := t.signer.Sign(signed.Header, id, now, body); err != nil {
 		return nil, fmt.Errorf("signing a message: %w", err)
 	}

@@ -8,21 +8,21 @@ import (
 	"github.com/hookonce/hookonce/internal/httpwh"
 )
 
-// Verify checks headers, tolerance and signature of a request, including one of
-// gin or echo, and returns its message:
+// Verify checks the headers, timestamp and signature of a request and returns
+// its message. r may be a request of gin or echo:
 //
 //	msg, err := nethttp.Verify(v, r)
 //
-// It has no replay protection, because it claims nothing. The same request
-// passes again while its timestamp is within the tolerance, and a redelivery
-// runs like a first attempt. Use [New] where an effect must happen once. v's
-// observer is not called.
+// It has no replay protection, because it claims nothing. Verify accepts the
+// same request again while its timestamp, if signed, is within the tolerance.
+// It also accepts a redelivery like a first attempt. Use [New] if an effect
+// must happen only once. v's observer is not called.
 //
-// The body is read up to Config.MaxBody and put back into r, after an error
-// too, so that it can be read as if Verify had not been called. Message.Body,
-// r.Body and GetBody share it: do not change it. Config.BodyTimeout does not
-// apply, because a read deadline can be set only through the ResponseWriter.
-// Set http.Server.ReadTimeout instead.
+// Verify reads the body up to Config.MaxBody and puts it back into r, even
+// after an error. The body can then be read as if Verify had not been called.
+// Message.Body, r.Body and GetBody share one buffer: do not change it.
+// Config.BodyTimeout does not apply, because a read deadline can be set only
+// through the ResponseWriter. Set http.Server.ReadTimeout instead.
 //
 // The error is a [*core.Error]. Its Answer method returns the response to send.
 func Verify(v *core.Verifier, r *http.Request) (core.Message, error) {

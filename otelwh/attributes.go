@@ -24,11 +24,12 @@ const (
 	bodySizeKey   = attribute.Key("hookonce.body.size")
 )
 
-// other is the conventions' value for everything that is not counted
-// separately.
+// other is the value of the semantic conventions for everything that is not
+// counted separately.
 const other = "_OTHER"
 
-// method is a method that HTTP defines, or other: a client may send any word.
+// method returns m if HTTP defines that method, or other. A client may send any
+// word.
 func method(m string) string {
 	switch m {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
@@ -39,8 +40,8 @@ func method(m string) string {
 	}
 }
 
-// text makes s valid UTF-8: one invalid string makes exporters drop the whole
-// batch, or fail the scrape.
+// text makes s valid UTF-8. With one invalid string, exporters drop the whole
+// batch or fail the scrape.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // part is a timed step of the pipeline.
@@ -62,8 +63,8 @@ func (p part) duration() string {
 	}[p]
 }
 
-// culprit is the part that failed by itself, or parts if none did. A refusal is
-// not a failure.
+// culprit returns the part that failed by itself, or parts if none did. A
+// refusal is not a failure.
 func culprit(r core.Reason) part {
 	switch r {
 	case core.ErrKeysUnavailable:
@@ -108,8 +109,8 @@ func (c *cache[K, V]) get(key K) V {
 	return v
 }
 
-// names keeps the first names separate. A tenant or a faulty key source that
-// invents names cannot create more series.
+// names keeps only the first names separate. So a tenant or a faulty key source
+// that invents names cannot create more series.
 type names struct {
 	most  int
 	mu    sync.RWMutex
@@ -118,7 +119,7 @@ type names struct {
 
 func newNames(most int) *names { return &names{most: most, known: map[string]string{}} }
 
-// of returns the attribute value for a name; "" for none.
+// of returns the attribute value for a name, or "" for no name.
 func (n *names) of(name string) string {
 	if name == "" || n.most <= 0 {
 		return ""

@@ -15,8 +15,8 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-// A program exports to a collector, with metric.NewPeriodicReader instead of
-// the manual reader that this example uses.
+// A program exports to a collector with metric.NewPeriodicReader. This example
+// uses a manual reader instead.
 func ExampleNew() {
 	reader := metric.NewManualReader()
 	observe, err := otelwh.New(&otelwh.Config{

@@ -30,7 +30,7 @@ var reasons = []core.Reason{
 	core.Handled, core.ErrHandlerFailed, core.ErrClaimLost, core.ErrCommitFailed,
 }
 
-// telemetry is an observer with the real SDK behind it.
+// telemetry is an observer with the real SDK.
 type telemetry struct {
 	observe func(context.Context, core.Event)
 	reader  *metric.ManualReader
@@ -106,7 +106,7 @@ func only(all map[string]int64, name string) map[string]int64 {
 	return some
 }
 
-// endpoint is a real verifier behind net/http, with a handler that responds as the test says.
+// endpoint is a real verifier in net/http, with a handler that responds as the test says.
 type endpoint struct {
 	http.Handler
 	secret string

@@ -12,8 +12,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Bounds of the histograms, in seconds and in bytes. Those of waiting include
-// the default timeouts of core: 2, 5, 10 and 60 seconds.
+// Bounds of the histograms, in seconds and in bytes. The bounds for waiting
+// include core's default timeouts: 2, 5, 10 and 60 seconds.
 func waitBounds() []float64 {
 	return []float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10}
 }
@@ -22,7 +22,7 @@ func checkBounds() []float64 {
 	return []float64{0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1}
 }
 
-func handlerBounds() []float64 { // those of the conventions for HTTP servers, and beyond
+func handlerBounds() []float64 { // the bounds of the semantic conventions for HTTP servers, and larger ones
 	return []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60}
 }
 
@@ -115,7 +115,7 @@ func durations(e *core.Event) [parts]time.Duration {
 	return [parts]time.Duration{keys: e.Keys, body: e.Body, check: e.Check, store: e.Store, handler: e.Handler}
 }
 
-// status is zero if it is not an HTTP status.
+// status returns zero if code is not an HTTP status.
 func status(code int) int {
 	if code < 100 || code > 599 {
 		return 0

@@ -22,22 +22,22 @@
 //	hookonce.handler.duration  the handler
 //	hookonce.body.size         bytes read of the body
 //
-// Durations are histograms in seconds by scheme; if the part itself failed,
-// error.type is the reason. Label cardinality is bounded, whatever a stranger
-// sends. Paths and message ids are not attributes of metrics. Methods that HTTP
-// does not define share one value. Sources and keys are counted separately up
-// to a bound.
+// Durations are histograms in seconds by scheme. If the part itself failed,
+// error.type is the reason. Label cardinality is bounded, whatever an
+// unauthenticated client sends. Paths and message ids are not metric
+// attributes. Methods that HTTP does not define share one value. Sources and
+// keys are counted separately up to a bound.
 //
 // # Spans
 //
-// Attempts are observed when they are over. The span "webhook" is created then,
-// with the attempt's own start and end. It is a child of the span in the
-// request's context, beside the handler's spans. Parts that took a millisecond
-// or more are its children. Its status is error if an operator must act: an
-// outage, a misconfiguration, a lost outcome, a handler that failed by itself.
-// A refusal is not an error.
+// An attempt is observed when it is over. Only then is its span "webhook"
+// created, with the attempt's own start and end. The span is a child of the
+// span in the request's context, beside the handler's spans. Parts that took a
+// millisecond or more are its children. The status of the span "webhook" is
+// error if an operator must act: after an outage, a misconfiguration, a lost
+// outcome, or a handler that failed by itself. A refusal is not an error.
 //
-// No attribute ever holds a secret, a MAC or a body.
+// No attribute contains a secret, a MAC or a body.
 package otelwh
 
 import (
@@ -57,19 +57,20 @@ const Scope = "github.com/hookonce/hookonce/otelwh"
 // Config holds the options. The zero value of each field is its default, and a
 // nil *Config means all defaults.
 type Config struct {
-	// MeterProvider creates the instruments. Default: the global one, even if
-	// it is set later.
+	// MeterProvider creates the instruments. Default: the global MeterProvider,
+	// even if it is set later.
 	MeterProvider metric.MeterProvider
-	// TracerProvider creates the spans. Default: the global one, even if it is
-	// set later. For metrics alone, pass that of
+	// TracerProvider creates the spans. Default: the global TracerProvider,
+	// even if it is set later. For metrics alone, pass the provider of
 	// go.opentelemetry.io/otel/trace/noop.
 	TracerProvider trace.TracerProvider
 	// Sources is how many sources (tenants, endpoints) are counted separately,
-	// in the order in which they first appear; later ones count as "_OTHER".
-	// Each costs about ten series. Default: no attribute hookonce.source.
+	// in the order in which they first appear. Later sources count as "_OTHER".
+	// Each source costs about ten series. Default: no attribute
+	// hookonce.source.
 	Sources int
 	// Keys is how many key ids are counted separately, in the same way.
-	// Default: 100; negative: keys are not counted.
+	// Default: 100. Negative: keys are not counted.
 	Keys int
 }
 

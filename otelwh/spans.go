@@ -13,7 +13,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// worthASpan is how long a part must take to get a span. Shorter ones are
+// worthASpan is how long a part must take to get a span. Shorter parts are
 // attributes of the attempt's span.
 const worthASpan = time.Millisecond
 
@@ -23,8 +23,8 @@ func newTracer(cfg Config) tracer {
 	return tracer{cfg.TracerProvider.Tracer(Scope, trace.WithSchemaURL(semconv.SchemaURL))}
 }
 
-// begin creates the span of a finished attempt, and those of its parts. The
-// caller ends it.
+// begin creates the span of a finished attempt, and the spans of its parts. The
+// caller ends the attempt's span.
 func (t tracer) begin(ctx context.Context, e *core.Event) (context.Context, trace.Span) {
 	now := time.Now() //nolint:forbidigo // as the SDK does at End; other spans do not use Config.Clock
 	var total time.Duration
@@ -117,9 +117,9 @@ func attributes(e *core.Event) []attribute.KeyValue {
 	return attrs
 }
 
-// needsSomebody reports whether the span has the status error. Refusing a
-// sender, asking it to wait and acknowledging a redelivery are normal
-// operation, even with a 503.
+// needsSomebody reports whether the span has the status error. It is normal
+// operation to refuse an attempt, to make the sender wait with a 503, and to
+// acknowledge a redelivery.
 func needsSomebody(e *core.Event) bool {
 	switch e.Reason {
 	case core.ErrMisconfigured, core.ErrBodyConsumed, core.ErrKeysUnavailable, core.ErrStoreUnavailable, core.ErrStoreFull,

@@ -81,14 +81,15 @@ func TestStrangersMakeNoSeries(t *testing.T) {
 	t.Logf("%d requests, answered %v: %d series, of those %d of attempts", requests, answers, len(all), len(attempts))
 }
 
-// bounded lists each series of attempts that a stranger can cause.
+// bounded lists each series of attempts that an unauthenticated client can cause.
 var bounded = regexp.MustCompile(`^hookonce\.attempts\{` +
 	`hookonce\.reason=(?:malformed|missing-header|outside-window|unknown-source|no-match|body-too-large),` +
 	`hookonce\.scheme=standard,(?:hookonce\.source=(\S+?),)?` +
 	`http\.request\.method=(?:GET|HEAD|POST|PUT|PATCH|DELETE|CONNECT|OPTIONS|TRACE|_OTHER),` +
 	`http\.response\.status_code=(?:400|401|413)\}$`)
 
-// randomRequest is what a stranger sends: often nearly valid, never signed with our key.
+// randomRequest returns a request of an unauthenticated client: often nearly valid, never signed
+// with our key.
 func randomRequest(t *testing.T, random *rand.Rand, stranger *core.Signer) *http.Request {
 	t.Helper()
 	word := func(most int) string {

@@ -19,18 +19,18 @@ import (
 type Adapter struct {
 	// Serve starts a server on 127.0.0.1:0, stops it with t.Cleanup, and
 	// returns "http://host:port". POST requests to every path go through the
-	// adapter to m.Handler. Each call starts a server of its own.
+	// adapter to m.Handler. Each call starts a separate server.
 	Serve func(t testing.TB, m AdapterMount) (baseURL string)
-	// ServerReadsBody: the server has read the body before any middleware runs,
-	// so its limits and timeouts come first (fiber). Cases about early refusals
-	// and slow or broken bodies are skipped.
+	// ServerReadsBody: the server reads the body before any middleware runs, so
+	// the server's limits and timeouts apply first (fiber). Cases about early
+	// refusals and slow or broken bodies are skipped.
 	ServerReadsBody bool
 	// HandlerErrors: handlers report failure by returning an error, which is
-	// rendered upstream of the adapter. Serve then returns what m.Handler
-	// returns. Otherwise m.Handler always returns nil.
+	// rendered upstream of the adapter. The handlers of Serve then return the
+	// error of m.Handler. Otherwise m.Handler always returns nil.
 	HandlerErrors bool
 	// SilenceIs200: a handler that writes nothing has responded 200, and the
-	// adapter cannot tell that from a success (fiber).
+	// adapter cannot distinguish that from a success (fiber).
 	SilenceIs200 bool
 	// Hijacks: a handler can take over the connection, and AdapterCall.Hijack
 	// is set.
@@ -49,55 +49,56 @@ type Adapter struct {
 	PanicEndsProcess bool
 }
 
-// AdapterMount says how an adapter is mounted for one case.
+// AdapterMount describes how an adapter is mounted for one case.
 type AdapterMount struct {
 	Verifier *core.Verifier
 	// Handler runs downstream of the adapter.
 	Handler func(*AdapterCall) error
 	// Deny asks for the adapter's Deny option with a function that responds
-	// with status 418 and the text "denied: " and the reason.
+	// with status 418 and the text "denied: " followed by the reason.
 	Deny bool
 	// RecoverInside and RecoverOutside ask for the framework's usual recover
 	// middleware, which responds 500 to a panic: between adapter and handler,
 	// or upstream of the adapter.
 	RecoverInside, RecoverOutside bool
-	// Twice asks for the adapter to be mounted twice on the way to the handler,
-	// as can happen in the framework: on a group and on one of its routes. The
-	// inner one has no Deny.
+	// Twice asks for the adapter to be mounted twice, as can happen in the
+	// framework: on a group and on one of its routes. Both are upstream of the
+	// handler. The inner adapter has no Deny.
 	Twice bool
 	// DispatchAgain asks for a second route, POST /again, to the adapter and
 	// m.Handler. The handler of the other routes has the framework dispatch the
 	// request there.
 	DispatchAgain bool
 	// ErrorsAsSuccess asks for an error handler that renders every error as
-	// status 200, outside the adapter. Only with HandlerErrors.
+	// status 200, upstream of the adapter. Only with HandlerErrors.
 	ErrorsAsSuccess bool
-	// BodyLimit asks for a limit on the body, in bytes, outside the adapter:
-	// http.MaxBytesHandler, or the framework's own. Zero: none. Not used with
-	// ServerReadsBody.
+	// BodyLimit asks for a limit on the body, in bytes, upstream of the
+	// adapter: http.MaxBytesHandler, or the framework's own. Zero: none. Not
+	// used with ServerReadsBody.
 	BodyLimit int64
-	// Timeout asks for the framework's usual timeout middleware outside the
-	// adapter. It ends the request's context, and responds if the handler has
-	// not. Zero: none.
+	// Timeout asks for the framework's usual timeout middleware upstream of the
+	// adapter. The middleware ends the request's context, and responds if the
+	// handler has not. Zero: none.
 	Timeout time.Duration
-	// Log stands for a logger. A middleware upstream of the adapter calls it
-	// with the status that it sees after the adapter has returned. Nil: none.
+	// Log stands for a logger. An upstream middleware calls Log with the status
+	// that it sees after the adapter has returned. Nil: none.
 	Log func(status int)
 }
 
-// AdapterCall is one run of a handler, in terms that all frameworks share.
+// AdapterCall is one call of a handler, in terms that all frameworks share.
 type AdapterCall struct {
-	// Context is the request's, where FromContext must find the message.
+	// Context is the request's context, in which FromContext must find the
+	// message.
 	Context context.Context //nolint:containedctx // a parameter of the handler
-	// Contexts are the other contexts that the framework gives to handlers, by
-	// name, such as its own if that is a context too. FromContext must find the
-	// message in each.
+	// Contexts holds the other contexts that the framework gives to handlers,
+	// by name, such as the framework's own if that is a context too.
+	// FromContext must find the message in each.
 	Contexts map[string]context.Context
-	// Message is what the adapter's own Message function returns.
+	// Message is the result of the adapter's own Message function.
 	Message core.Message
-	// Bodies are the ways in which the framework returns the raw body, by name.
-	// Each must give the same bytes. A run uses only one of them, or the first
-	// by name that returns any.
+	// Bodies holds the ways in which the framework returns the raw body, by
+	// name. Each must return the same bytes. A case uses one of them, or tries
+	// them in order of name until one returns a body.
 	Bodies map[string]func() ([]byte, error)
 	// Status responds with a status and no body. Write starts or continues the
 	// response with p. Flush sends what was written.
@@ -108,8 +109,8 @@ type AdapterCall struct {
 	// Adapter.EarlyHints.
 	EarlyHints func()
 	// Form parses a multipart form, with at most one byte of it in memory. Nil
-	// without TemporaryFiles. If handlers can put another request into their
-	// context, it first puts a copy there.
+	// without TemporaryFiles. If handlers of the framework can replace the
+	// request in their context, Form first replaces it with a copy.
 	Form func() (*multipart.Form, error)
 	// Hijack takes over the connection, responds "HTTP/1.1 200 OK" with no body
 	// and "Connection: close", and closes it. Nil without Hijacks.
@@ -117,8 +118,8 @@ type AdapterCall struct {
 }
 
 // TestAdapter checks that an adapter does what [core.Verifier] relies on and
-// what its users are promised, over real HTTP on loopback. Each subtest says
-// what a failure means.
+// what the documentation promises to users, over real HTTP on loopback. Each
+// subtest says what a failure means.
 //
 //nolint:tparallel // whether the subtests run beside others is the caller's to say
 func TestAdapter(t *testing.T, a Adapter) {
@@ -142,7 +143,7 @@ func TestAdapter(t *testing.T, a Adapter) {
 // adapterCase is one promise.
 type adapterCase struct {
 	name, why string
-	// These say what the case needs from the framework.
+	// What the case needs from the framework.
 	streams, errors, hijacks, early, files, dispatches, barePanic bool
 
 	run func(*adapterRun)
@@ -185,7 +186,7 @@ func (c *adapterCase) fails(tb testing.TB, a Adapter) []string {
 }
 
 // suiteStore is a SeenStore that counts calls, fails on request and never
-// expires a record: a case ends long before anything would expire.
+// expires a record: a case ends long before a record would expire.
 type suiteStore struct {
 	mu      sync.Mutex
 	records map[core.Key]core.Value
@@ -219,7 +220,7 @@ func (s *suiteStore) fail(err error) {
 	s.down = err
 }
 
-// visits returns how often the store was called.
+// visits returns how many times the store was called.
 func (s *suiteStore) visits() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -214,7 +214,7 @@ func deliveryCases() []adapterCase {
 						t.Errorf("kept message %d became %q, was %q", i, got, want[i])
 					}
 				}
-				for i := range 8 { // and the store knows them all by their own ids
+				for i := range 8 { // and the store has a record for each id
 					body := strings.Repeat(string(rune('a'+i)), 64)
 					e.wantAcknowledged("redelivery", e.send(e.sign(fmt.Sprintf("msg_%c", 'A'+i), 1, body)), http.StatusOK)
 				}
@@ -263,7 +263,7 @@ func refusalCases() []adapterCase {
 					got := e.send(a)
 					e.wantProblem(what, got, http.StatusUnauthorized, "unauthenticated")
 					got.header.Del("Date")
-					got.header.Del("Connection") // closes where the body was left unread
+					got.header.Del("Connection") // the value is close if the body was left unread
 					if first.header != nil && !maps.EqualFunc(first.header, got.header, slices.Equal) {
 						t.Errorf("%s: headers %v, others have %v", what, got.header, first.header)
 					}
@@ -384,7 +384,7 @@ func refusalCases() []adapterCase {
 	}
 }
 
-// looking shows the headers of a request to a function.
+// looking passes the headers of a request to a function.
 type looking struct {
 	core.StandardWebhooks
 
@@ -742,7 +742,7 @@ func outcomeCases() []adapterCase {
 		adapterCase{name: "a panic recovered outside releases", why: why, run: func(t *adapterRun) { t.releases(crash, outside) }},
 		adapterCase{name: "a panic after a 200, recovered outside, releases", why: why, run: func(t *adapterRun) {
 			e := t.serve(nil, late, outside)
-			e.send(e.sign("msg_1", 0, "{}")) // what the sender sees of it depends on what was written
+			e.send(e.sign("msg_1", 0, "{}")) // what the sender sees depends on what was written
 			e.settled(core.Released)
 		}},
 		adapterCase{
@@ -941,8 +941,8 @@ func runCrowd(t *adapterRun) {
 	}
 }
 
-// releases checks that a handler that ends like fail leaves the message to the
-// next attempt, newer or not. That attempt must then handle it.
+// releases checks that a handler that ends like fail releases the message for
+// the next attempt, newer or not. The handler must then run for that attempt.
 func (t *adapterRun) releases(fail handle, mount ...func(*AdapterMount)) {
 	t.Helper()
 	failing := true

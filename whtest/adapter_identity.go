@@ -14,9 +14,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// plain is the scheme of a sender that signs no id. Its headers are
-// Plain-Signature, an HMAC in hexadecimal; Plain-Time, the signed time in Unix
-// seconds, if timed; and outside the signature Plain-Delivery and Plain-Topic.
+// plain is the scheme of a sender that signs no id. Its header Plain-Signature
+// is an HMAC in hexadecimal. If timed, Plain-Time is the signed time in Unix
+// seconds. Plain-Delivery and Plain-Topic are outside the signature.
 type plain struct {
 	timed bool // each attempt has its own time; then only the delivery id counts
 	reply bool // the sender uses the content of the response
@@ -88,8 +88,8 @@ func (plain) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-// oneValue returns the value of a header, "" if it is absent. A header with an
-// empty value is malformed.
+// oneValue returns the value of a header, or "" if the header is absent. A
+// header with an empty value is malformed.
 func oneValue(h core.Header, name string) (string, error) {
 	switch values := h.Values(name); {
 	case len(values) == 0:
@@ -112,7 +112,7 @@ func (s replying) ReadHeader(r *core.Request, a *core.Attempt) error {
 }
 
 // plain returns an attempt of the sender that signs only the body. An empty
-// delivery or topic is left out.
+// delivery or topic is omitted.
 func (e *endpoint) plain(delivery, topic, body string) *attempt {
 	return e.plainSigned(nil, delivery, topic, body)
 }
@@ -150,7 +150,7 @@ func plainHeader(secret string, at *time.Time, delivery, topic string, body []by
 	return h
 }
 
-// with returns the attempt as somebody who captured it would change it: with
+// with returns the attempt as an attacker who captured it would change it: with
 // other values of a header, or none.
 func (a *attempt) with(name string, values ...string) *attempt {
 	c := *a
@@ -170,7 +170,7 @@ func (a *attempt) to(address string) *attempt {
 	return &c
 }
 
-// identityCases test which requests are one message. Headers and address
+// identityCases test which requests are one message. Headers and the address
 // distinguish messages, signed or not. An adapter that drops some of them loses
 // events.
 func identityCases() []adapterCase {

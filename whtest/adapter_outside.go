@@ -46,8 +46,8 @@ func earlyCases() []adapterCase {
 	}
 }
 
-// outsideCases test the adapter among other middleware, and what it must leave
-// there.
+// outsideCases test the adapter together with other middleware, which it must
+// not disturb.
 func outsideCases() []adapterCase {
 	return []adapterCase{
 		{
@@ -72,7 +72,7 @@ func outsideCases() []adapterCase {
 					a.chunked = chunked
 					what := fmt.Sprintf("a body over it, chunked %v", chunked)
 					got := e.send(a)
-					if e.want(what, got, http.StatusRequestEntityTooLarge); strings.Contains(got.body, "urn:hookonce") { // it may be the framework's
+					if e.want(what, got, http.StatusRequestEntityTooLarge); strings.Contains(got.body, "urn:hookonce") { // it may be the framework's response
 						e.wantProblem(what, got, http.StatusRequestEntityTooLarge, "too-large")
 					}
 				}
@@ -103,7 +103,8 @@ func outsideCases() []adapterCase {
 }
 
 // waits returns a handler that returns err without responding, a moment after
-// its context ends. Middleware outside has seen the end of the context by then.
+// its context ends. Upstream middleware has seen the end of the context by
+// then.
 func (t *adapterRun) waits(err error) handle {
 	return func(c *AdapterCall) error {
 		select {
@@ -145,8 +146,8 @@ func (t *adapterRun) agrees(config *core.Config, h handle, mount ...func(*Adapte
 	}
 }
 
-// runsOut checks that a handler that gave up without responding leaves its
-// message to the next attempt.
+// runsOut checks that a handler that gave up without responding releases its
+// message for the next attempt.
 func (t *adapterRun) runsOut(config *core.Config, h handle, mount ...func(*AdapterMount)) {
 	t.Helper()
 	if t.adapter.SilenceIs200 {

@@ -25,11 +25,10 @@ type adapterRun struct {
 	testing.TB
 
 	adapter  Adapter
-	patience time.Duration // how long anything may take that should happen at once
+	patience time.Duration // how long an immediate effect may take
 }
 
-// endpoint is a running server with an adapter in it, and the sender that
-// belongs to it.
+// endpoint is a running server with an adapter, and the sender for that server.
 type endpoint struct {
 	t      *adapterRun
 	url    string
@@ -46,7 +45,7 @@ type endpoint struct {
 // cannot see an order that comes from the network.
 func (e *endpoint) fence() {
 	e.mu.Lock()
-	e.mu.Unlock() //nolint:staticcheck // being there is all
+	e.mu.Unlock() //nolint:staticcheck // the locking itself is the purpose
 }
 
 // handle is a handler of the suite.
@@ -60,8 +59,8 @@ func answerWith(status int) handle {
 	}
 }
 
-// serve mounts the adapter. A nil config is the default one. mount may change
-// how it is mounted.
+// serve mounts the adapter. A nil config means the default. mount may change
+// how the adapter is mounted.
 func (t *adapterRun) serve(config *core.Config, h handle, mount ...func(*AdapterMount)) *endpoint {
 	t.Helper()
 	secret := core.GenerateSecret()
@@ -94,8 +93,8 @@ func (t *adapterRun) serveKeys(keys core.KeySource, secret string, config *core.
 	return e
 }
 
-// observing returns config with an observer that keeps the last event, to be
-// printed when a case fails.
+// observing returns config with an observer that keeps the last event, which is
+// printed if a case fails.
 func (e *endpoint) observing(config *core.Config) *core.Config {
 	var c core.Config
 	if config != nil {
@@ -142,7 +141,7 @@ type attempt struct {
 }
 
 // sign returns a signed attempt with this body. Attempts of one message differ
-// in seconds; larger ones are newer.
+// in seconds. Larger seconds are newer.
 func (e *endpoint) sign(id string, seconds int, body string) *attempt {
 	e.t.Helper()
 	a := &attempt{path: "/hook", header: make(http.Header), body: []byte(body)}
@@ -195,8 +194,8 @@ func read(resp *http.Response) answered {
 	return answered{status: resp.StatusCode, header: resp.Header, body: string(body), closed: resp.Close}
 }
 
-// raw sends bytes on a connection of its own and returns the response. half
-// closes our side after sending.
+// raw sends bytes on a separate connection and returns the response. If half is
+// true, it closes our side after sending.
 func (e *endpoint) raw(text string, half bool) (answered, time.Duration) {
 	e.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
@@ -230,7 +229,7 @@ func (e *endpoint) names(text string) (names []string) {
 	}
 	defer conn.Close()                                     //nolint:errcheck // it is over
 	_ = conn.SetDeadline(time.Now().Add(2 * e.t.patience)) //nolint:forbidigo // a deadline of I/O
-	_, _ = io.WriteString(conn, text)                      // what fails is seen below
+	_, _ = io.WriteString(conn, text)                      // a failure shows below
 	got, err := io.ReadAll(conn)
 	if err != nil {
 		e.t.Fatalf("reading a response: %v", err)
@@ -253,7 +252,7 @@ func (e *endpoint) pipeline(text string, pause time.Duration, last *attempt, sta
 	}
 	defer conn.Close()                                     //nolint:errcheck // it is over
 	_ = conn.SetDeadline(time.Now().Add(2 * e.t.patience)) //nolint:forbidigo // a deadline of I/O
-	_, _ = io.WriteString(conn, text)                      // what fails is seen below
+	_, _ = io.WriteString(conn, text)                      // a failure shows below
 	r := bufio.NewReader(conn)
 	for i, status := range statuses {
 		if i == len(statuses)-1 {
@@ -277,7 +276,7 @@ func (a *attempt) head(framing string) string {
 	return b.String()
 }
 
-// want complains if the response to an attempt has another status.
+// want complains unless the response to an attempt has this status.
 func (e *endpoint) want(what string, got answered, status int) {
 	e.t.Helper()
 	switch {
@@ -297,9 +296,9 @@ func (e *endpoint) writeFirst(a *attempt) answered {
 }
 
 // wantRead complains unless each of twelve attempts can read its refusal. A
-// server waits a fraction of a second before it closes, and a busy machine may
-// use that up. So there are a few rounds, and one good round is enough. An
-// adapter that resets its connections has no good round.
+// server waits a fraction of a second before it closes the connection, and a
+// busy machine may take longer. So there are a few rounds, and one good round
+// is enough. An adapter that resets its connections has no good round.
 func (e *endpoint) wantRead(what string, attempt func() answered) {
 	e.t.Helper()
 	const rounds, attempts = 4, 12
@@ -315,7 +314,7 @@ func (e *endpoint) wantRead(what string, attempt func() answered) {
 }
 
 // refusalsRead makes attempts, a few at once, and counts those that read a
-// refusal. lost is the error of one that did not.
+// refusal. lost is the error of an attempt that did not.
 func refusalsRead(attempts int, attempt func() answered) (read int, lost error) {
 	const atOnce = 3
 	results := make(chan answered, attempts)
@@ -327,7 +326,7 @@ func refusalsRead(attempts int, attempt func() answered) (read int, lost error) 
 		}()
 	}
 	for range attempts {
-		if got := <-results; got.status == http.StatusRequestEntityTooLarge || got.status == http.StatusTeapot { // which Deny answers
+		if got := <-results; got.status == http.StatusRequestEntityTooLarge || got.status == http.StatusTeapot { // the status of the Deny function
 			read++
 		} else {
 			lost = cmp.Or(got.err, fmt.Errorf("status %d", got.status))
@@ -369,7 +368,7 @@ func (e *endpoint) wantAcknowledged(what string, got answered, status int) {
 	}
 }
 
-// wantRuns complains unless the handler ran n times in total.
+// wantRuns complains unless the handler was called n times in total.
 func (e *endpoint) wantRuns(n int64) {
 	e.t.Helper()
 	if got := e.runs.Load(); got != n {

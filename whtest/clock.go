@@ -12,9 +12,9 @@ import (
 //	v, err := core.New(keys, seen, &core.Config{Clock: clock.Now})
 //	clock.Advance(10 * time.Minute)
 //
-// I/O timeouts use real time and ignore it. The zero value shows the zero
-// [time.Time], at which no message can be signed: call [Clock.Set] first. It is
-// safe for concurrent use and must not be copied.
+// I/O timeouts use real time and ignore the Clock. The zero Clock shows the
+// zero [time.Time], at which no message can be signed: call [Clock.Set] first.
+// A Clock is safe for concurrent use and must not be copied.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -23,7 +23,7 @@ type Clock struct {
 // NewClock returns a Clock that shows t.
 func NewClock(t time.Time) *Clock { return &Clock{now: t} }
 
-// Now returns what the clock shows.
+// Now returns the time that the clock shows.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

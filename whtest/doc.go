@@ -3,27 +3,29 @@
 //
 // # Testing a handler
 //
-// [NewRequest] returns a signed request. The rest is the test of any handler:
+// [NewRequest] returns a signed request. From there, test the handler like any
+// other:
 //
 //	signer, _ := core.NewSigner(secret)
 //	rec := httptest.NewRecorder()
 //	mux.ServeHTTP(rec, whtest.NewRequest(t, signer, "/hook", []byte(`{"type":"invoice.paid"}`)))
 //
-// [ID], [At] and [Header] change it. The same ID with a later At is the
-// sender's retry; the same request again is a replay. [Clock] is a clock for
-// [core.Config.Clock] that the test sets, to let a message expire without
-// waiting. Source is a key source whose tenants and outages the test controls.
+// [ID], [At] and [Header] change the request. The same ID with a later At is
+// the sender's retry. The same request again is a replay. [Clock] is a clock
+// for [core.Config.Clock] that the test sets, so that a message expires without
+// waiting. [Source] is a key source whose tenants and outages the test
+// controls.
 //
 // # Testing a store, a scheme, an adapter
 //
 // [TestSeenStore], [TestScheme] and [TestAdapter] test the contracts of package
 // core. Call each from a test of your implementation. Each case has a name. If
-// it fails, it prints the broken rule and the consequence:
+// it fails, it prints the broken rule and the consequence.
 //
 //	func TestStore(t *testing.T) {
 //		whtest.TestSeenStore(t, func(t testing.TB) core.SeenStore { return mystore.New(connect(t)) })
 //	}
 //
-// The suites are themselves tested on implementations that are broken on
-// purpose, and must catch each one.
+// The suites are tested themselves: they must fail for each of many
+// implementations that are broken on purpose.
 package whtest

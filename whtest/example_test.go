@@ -47,7 +47,7 @@ func ExampleNewRequest() {
 	// 409
 }
 
-// The clock moves only when the test says so.
+// The clock moves only when the test moves it.
 func ExampleClock() {
 	clock := whtest.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	secret := core.GenerateSecret()

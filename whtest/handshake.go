@@ -19,7 +19,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// maxHandshakeAnswer is more, in bytes, than any sender expects.
+// maxHandshakeAnswer, in bytes, is more than any sender expects.
 const maxHandshakeAnswer = 8 << 10
 
 func checkHandshake(a *audit) {
@@ -52,7 +52,7 @@ func checkHandshake(a *audit) {
 }
 
 // checkStripped removes the signature from a message, as a proxy that drops
-// headers does. The sender must not get the impression that it was received.
+// headers does. The sender must not get a success.
 func (a *audit) checkStripped() {
 	stripped := a.genuine()
 	names := slices.Concat(core.FactsOf(a.Scheme).Headers...)
@@ -93,8 +93,8 @@ func (a *audit) checkSilent(awaits func(*core.Request) bool) {
 	}
 }
 
-// asked sends r through a verifier and returns the scheme's response, nil if r
-// was refused. It reports what no response may contain.
+// asked sends r through a verifier and returns the scheme's response, or nil if
+// r was refused. It reports content that no response may have.
 func (a *audit) asked(what string, r *core.Request) *core.Answer {
 	store := &schemeStore{}
 	v, err := core.New(core.Secrets(a.Secret), store, &core.Config{Scheme: a.Scheme, Clock: a.clock})
@@ -210,8 +210,8 @@ func (a *audit) checkLongHandshakes() {
 }
 
 // checkAnswerIsNoSignature presents every text of the response as the signature
-// of every text of the request. A handshake that signs what it is asked would
-// sign for an attacker.
+// of every text of the request. A handshake that signs any text would sign for
+// an attacker.
 func (a *audit) checkAnswerIsNoSignature(ask *core.Request, answer *core.Answer) {
 	v := a.verifier(a.Secret)
 	bodies := append(handshakeTexts(ask), string(ask.Body), ask.URL)
@@ -240,7 +240,7 @@ func handshakeTexts(r *core.Request) []string {
 }
 
 // words splits a text at characters that are neither letters nor digits nor
-// base64. A word with a label before it is also returned without the label.
+// base64. It returns a word with a label also without the label.
 func words(text string) []string {
 	all := strings.FieldsFunc(text, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_+/=", r)

@@ -13,7 +13,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Option changes the request that [NewRequest] makes.
+// Option changes the request that [NewRequest] returns.
 type Option func(*options)
 
 type options struct {
@@ -22,7 +22,7 @@ type options struct {
 	header http.Header
 }
 
-// ID sets the message id. The default is a new one for each request. Two
+// ID sets the message id. The default is a new id for each request. Two
 // requests with one id and different times are two attempts of one message.
 func ID(id string) Option { return func(o *options) { o.id = id } }
 
@@ -30,21 +30,21 @@ func ID(id string) Option { return func(o *options) { o.id = id } }
 // default is the current time.
 func At(t time.Time) Option { return func(o *options) { o.at = t } }
 
-// Header sets one more header, after the signed ones. It can replace one of
-// those, to make a request that must be refused.
+// Header sets one more header, after the signed headers. It can replace a
+// signed header, to make a request that must be refused.
 func Header(name, value string) Option {
 	return func(o *options) { o.header.Set(name, value) }
 }
 
-// NewRequest returns a POST request with body, as the sender that holds s would
-// make it: signed, with Content-Type application/json unless [Header] says
-// otherwise. body is copied. NewRequest ends the test if the message cannot be
-// signed.
+// NewRequest returns a POST request with body, as the sender with the signer s
+// would make it. The request is signed, and its Content-Type is
+// application/json unless [Header] sets another. NewRequest copies body. It
+// ends the test if the message cannot be signed.
 //
-// If target is a path ("/hook"), it is a server request, like one from
-// [httptest.NewRequest]: for ServeHTTP, and for fiber's app.Test. If target is
-// absolute ("http://127.0.0.1:8080/hook"), it is also a client request, for
-// [http.Client.Do]: RequestURI is then empty.
+// If target is a path ("/hook"), the result is a server request like one from
+// [httptest.NewRequest], for ServeHTTP or fiber's app.Test. If target is
+// absolute ("http://127.0.0.1:8080/hook"), the result is also a client request
+// for [http.Client.Do]: RequestURI is empty.
 func NewRequest[B ~[]byte | ~string](tb testing.TB, s *core.Signer, target string, body B, opts ...Option) *http.Request {
 	tb.Helper()
 	o := options{id: core.NewID(), at: time.Now(), header: http.Header{}} //nolint:forbidigo // a real sender's clock, unless At says otherwise
@@ -58,7 +58,7 @@ func NewRequest[B ~[]byte | ~string](tb testing.TB, s *core.Signer, target strin
 		r.RequestURI = ""
 	}
 	if len(raw) == 0 {
-		r.Body = http.NoBody // a client takes any other empty body for one of unknown length
+		r.Body = http.NoBody // a client treats any other empty body as one of unknown length
 	}
 	r.Header.Set("Content-Type", "application/json")
 	if err := s.Sign(r.Header, o.id, o.at, raw); err != nil {

@@ -9,15 +9,16 @@ import (
 	"time"
 )
 
-// Proxy forwards between a client and a server on loopback, and misbehaves on
-// request: a partition, a slow network, a lost reply. It knows no protocol. It
-// is safe for concurrent use.
+// Proxy forwards between a client and a server on loopback. On request it
+// simulates a partition, a slow network or a lost reply. It works with any
+// protocol in which the server replies to requests. It is safe for concurrent
+// use.
 type Proxy struct {
 	target   string
 	listener net.Listener
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and replaced whenever what follows changes
+	changed chan struct{} // closed and replaced whenever the fields below change
 	cut     bool
 	stalled bool
 	delay   time.Duration
@@ -26,15 +27,14 @@ type Proxy struct {
 	closed  bool
 }
 
-// proxyPair is a client's connection and the server's connection that belongs
-// to it.
+// proxyPair is a client's connection and the connection to the server for it.
 type proxyPair struct {
 	client, server net.Conn
 	lose           bool // the next reply; guarded by Proxy.mu
 }
 
 func (p *proxyPair) close() {
-	p.client.Close() //nolint:errcheck // it is to end, however it ends
+	p.client.Close() //nolint:errcheck // it must end, and an error does not matter
 	p.server.Close() //nolint:errcheck // as above
 }
 
@@ -50,7 +50,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	var serving sync.WaitGroup
 	serving.Go(func() { p.serve(&serving) })
 	t.Cleanup(func() {
-		listener.Close() //nolint:errcheck // nothing is lost
+		listener.Close() //nolint:errcheck // an error does not matter
 		p.set(func() { p.closed = true; p.drop() })
 		serving.Wait()
 	})
@@ -60,24 +60,24 @@ func NewProxy(t testing.TB, target string) *Proxy {
 // Addr returns the address to which clients connect.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Cut breaks all connections, and new ones as soon as they are made.
+// Cut breaks all connections, and new connections as soon as they are made.
 func (p *Proxy) Cut() { p.set(func() { p.cut = true; p.drop() }) }
 
 // Stall keeps all connections open, accepts new ones, and forwards nothing.
-// What was sent meanwhile arrives after [Proxy.Mend].
+// Data that is sent meanwhile arrives after [Proxy.Mend].
 func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
 
-// Slow delays everything by d, in both directions.
+// Slow delays all data by d, in both directions.
 func (p *Proxy) Slow(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// LoseReply forwards the next request, on whichever connection it arrives, and
-// waits for the server's reply. Then it breaks the connection instead of
-// forwarding the reply: the server has done the work, but the client does not
-// know.
+// LoseReply makes the proxy forward the next request, on whichever connection
+// it arrives, and wait for the server's reply. Then the proxy breaks the
+// connection instead of forwarding the reply: the server has done the work, but
+// the client gets an error.
 func (p *Proxy) LoseReply() { p.set(func() { p.lose = true }) }
 
-// Mend ends the effects of Cut, Stall, Slow and LoseReply. Data that is already
-// under way through a slow proxy is still delayed.
+// Mend ends the effects of Cut, Stall, Slow and LoseReply. Data that a slow
+// proxy already holds is still delayed.
 func (p *Proxy) Mend() {
 	p.set(func() {
 		p.cut, p.stalled, p.delay, p.lose = false, false, 0, false
@@ -119,7 +119,7 @@ func (p *Proxy) connect(client net.Conn) {
 	defer cancel()
 	server, err := new(net.Dialer).DialContext(ctx, "tcp", p.target)
 	if err != nil {
-		client.Close() //nolint:errcheck // the client sees that the server is away
+		client.Close() //nolint:errcheck // the client sees that the server is unreachable
 		return
 	}
 	pair := &proxyPair{client: client, server: server}
@@ -146,8 +146,8 @@ func (p *Proxy) connect(client net.Conn) {
 	both.Wait()
 }
 
-// forward copies until an end, or until allow reports that what came must not
-// be forwarded.
+// forward copies until either side ends, or until allow reports that the data
+// must not be forwarded.
 func (p *Proxy) forward(to io.Writer, from io.Reader, allow func() bool) {
 	buffer := make([]byte, 32<<10)
 	for {
@@ -166,8 +166,8 @@ func (p *Proxy) forward(to io.Writer, from io.Reader, allow func() bool) {
 	}
 }
 
-// wait holds data while the proxy stalls, and for the delay. It returns false
-// if the connection must end.
+// wait blocks while the proxy stalls, and for the delay. It returns false if
+// the connection must end.
 func (p *Proxy) wait() bool {
 	p.mu.Lock()
 	delay := p.delay
@@ -185,7 +185,7 @@ func (p *Proxy) wait() bool {
 	return !ended
 }
 
-// request records on which connection the reply must be lost.
+// request records the connection on which the reply must be lost.
 func (p *Proxy) request(pair *proxyPair) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

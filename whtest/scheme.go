@@ -25,35 +25,35 @@ type Subject struct {
 	// Secret is the text of a key that verifies what Sign makes. Stranger is
 	// another secret of the same form.
 	Secret, Stranger string
-	// Sign makes a genuine request as the sender would: with id, time of the
-	// attempt (whole seconds) and content wherever the scheme has them. A
-	// sender that keeps the id or time inside the body builds its body around
-	// content, which is JSON. If the scheme sets [core.Attempt.Stable], content
-	// is part of it.
+	// Sign makes a genuine request as the sender would: with the id, the time
+	// of the attempt (in whole seconds) and content wherever the scheme has
+	// them. If the sender puts the id or time into the body, Sign builds the
+	// body around content, which is JSON. If the scheme sets
+	// [core.Attempt.Stable], content is part of Stable.
 	//
-	// Each call returns a new request with canonical header keys. Its URL and
-	// its headers other than the signed ones do not depend on the arguments. It
+	// Each call returns a new request with canonical header keys. The request's
+	// URL and its unsigned headers do not depend on the arguments. The request
 	// has a value for every element of [core.Attempt.Unsigned]. Sign must be
 	// safe for concurrent use.
 	Sign func(id string, at time.Time, content []byte) *core.Request
 	// Handshake makes the request with which the sender checks the endpoint,
 	// for a scheme whose AnswerHandshake (see [core.Facts]) was enabled. Nil:
-	// Scheme has none.
+	// Scheme has no AnswerHandshake.
 	Handshake func() *core.Request
 	// Challenge makes the signed request with which the sender asks the
 	// endpoint to prove itself, for a scheme with a Challenge (see
-	// [core.Facts]). Nil: the suite sends none.
+	// [core.Facts]). Nil: the suite sends no challenge.
 	Challenge func(at time.Time) *core.Request
 }
 
 // TestScheme runs the suite that every [core.Scheme] must pass. Each case is a
-// subtest. Its failure says what an attacker or an outage could do. Test a
+// subtest. A failure says what an attacker or an outage could do. Test a
 // provider's published vectors separately.
 //
-// Most cases change a genuine request and then ask one question: is it refused,
-// or is it still the same message? One signature must never authenticate a
-// second message.
-func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // whether the caller's test is parallel is the caller's business
+// Most cases change a genuine request. The changed request must be refused or
+// still be the same message. One signature must never authenticate a second
+// message.
+func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // the caller decides whether its test is parallel
 	t.Helper()
 	cases := schemeCases()
 	report := func(t *testing.T, c schemeCase) {
@@ -75,13 +75,13 @@ func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // whether the cal
 }
 
 // schemeCase is one rule. why is written for the author of a scheme that breaks
-// it.
+// the rule.
 type schemeCase struct {
 	name, why string
 	check     func(*audit)
 }
 
-// run returns what is wrong with s, at most a few findings.
+// run returns the mistakes of s, but not more than a few.
 func (c schemeCase) run(s Subject) (problems []string) { //nolint:nonamedreturns // set while panicking
 	a := &audit{Subject: s}
 	defer func() {
@@ -115,7 +115,7 @@ func (a *audit) errorf(format string, args ...any) {
 }
 
 // verifier returns a new verifier with an empty store. It allows no repeats:
-// signed content under other unsigned ids is the same message.
+// signed content under other unsigned ids is refused.
 func (a *audit) verifier(secrets ...string) *core.Verifier { return a.repeating(-1, secrets...) }
 
 // repeating returns a verifier with this bound on repeats.
@@ -159,7 +159,7 @@ func (a *audit) key() core.VerifyKey {
 	return k
 }
 
-// refused requires that r is refused, for a reason that lies in the request.
+// refused requires that r is refused, for a reason in the request.
 func (a *audit) refused(what string, r *core.Request, reasons ...core.Reason) {
 	if _, err := a.verifier(a.Secret).Verify(context.Background(), r); err == nil {
 		a.errorf("%s: accepted", what)
@@ -177,8 +177,8 @@ func (a *audit) reason(what string, err error, reasons ...core.Reason) {
 	}
 }
 
-// refusedOrSame requires that r is refused, or taken for the genuine message:
-// same fields, and not handled a second time.
+// refusedOrSame requires that r is refused, or recognized as the genuine
+// message: with the same fields, and not handled a second time.
 func (a *audit) refusedOrSame(what string, r *core.Request) { a.refusedOrSameAs(what, a.genuine(), r) }
 
 // refusedOrSameAs is refusedOrSame for another genuine message.
@@ -230,7 +230,8 @@ func admitted(v *core.Verifier, r *core.Request) bool {
 	return ran
 }
 
-// outcome also returns why it would not run. A challenge has no reason.
+// outcome also returns why the handler would not run. A challenge has no
+// reason.
 func outcome(v *core.Verifier, r *core.Request) (ran bool, err *core.Error) {
 	d := v.Admit(context.Background(), clone(r), given(r.Body))
 	if d.Answer() != nil {
@@ -248,7 +249,8 @@ func clone(r *core.Request) *core.Request {
 	return &core.Request{Method: r.Method, URL: r.URL, Host: r.Host, Header: h, Body: bytes.Clone(r.Body)}
 }
 
-// lines returns the headers of a request that clone made, to be changed.
+// lines returns the headers of a request that clone made. The caller may change
+// them.
 func lines(r *core.Request) http.Header {
 	h, _ := r.Header.(http.Header)
 	return h
@@ -282,8 +284,8 @@ func other(c byte) byte {
 	}
 }
 
-// positions are up to n indexes spread over length bytes, first and last
-// included.
+// positions returns up to n indexes spread over length bytes, including the
+// first and the last.
 func positions(length, n int) []int {
 	if length <= n {
 		n = length
@@ -493,8 +495,8 @@ func checkBody(a *audit) {
 }
 
 // whole reports whether two genuine requests differ only in their bodies, which
-// contain their signatures. Each body is then a message of its own, whatever
-// request carries it.
+// contain their signatures. Then each body is a separate message, whatever
+// request it arrives in.
 func (a *audit) whole(one, two *core.Request) bool {
 	first, err := a.attempt(one)
 	if err != nil {
@@ -540,15 +542,15 @@ func checkTimestamps(a *audit) {
 	})
 }
 
-// checkShift divides the bytes of one signature into other parts, as far as the
-// parts are in headers.
+// checkShift divides the signed bytes into other parts, as far as the parts are
+// in headers.
 func checkShift(a *audit) {
 	now := strconv.FormatInt(schemeNow.Unix(), 10)
 	for _, sep := range []string{".", ":", "|", ""} {
 		r := a.Sign(schemeID, schemeNow, []byte(now+sep+"rest"))
 		v := a.verifier(a.Secret)
 		if !admitted(v, r) {
-			continue // this sender signs only bodies of its own form
+			continue // this sender signs only bodies of a fixed form
 		}
 		c := clone(r)
 		moved := false
@@ -776,7 +778,7 @@ func checkEmptyBody(a *audit) {
 	v := a.verifier(a.Secret)
 	m, err := v.Verify(context.Background(), r)
 	if err != nil {
-		a.reason("empty content", err, core.ErrMalformed) // this sender has none
+		a.reason("empty content", err, core.ErrMalformed) // this sender has no empty content
 		return
 	}
 	c := clone(r)
@@ -816,7 +818,7 @@ func checkTwo(a *audit) {
 	}
 }
 
-// byName is the header of a framework that keeps no map.
+// byName is the header of a framework that does not keep a map.
 type byName struct {
 	lines  http.Header
 	cloned bool

@@ -42,7 +42,7 @@ func checkFacts(a *audit) {
 	a.checkSign(f)
 }
 
-// data returns the part of the facts that can be compared.
+// data returns a text of the facts that can be compared.
 func data(f core.Facts) string {
 	f.At, f.Sign, f.Challenge, f.Handshake, f.AwaitsHandshake, f.AnswerHandshake = nil, nil, nil, nil, nil, nil
 	return fmt.Sprint(f)
@@ -72,8 +72,8 @@ func (a *audit) checkFactHeaders(f core.Facts) {
 	}
 }
 
-// listed reports whether a header of the genuine request names this header
-// among the signed ones.
+// listed reports whether a header of the genuine request lists the header name
+// as signed.
 func (a *audit) listed(name string) bool {
 	found := false
 	eachValue(a.genuine(), func(in, value string, _ func(...string) *core.Request) {
@@ -98,8 +98,8 @@ func (a *audit) checkIdentifiedBy(f core.Facts, r *core.Request, at *core.Attemp
 	}
 }
 
-// pointedAt returns the text or number at a pointer of RFC 6901 in a JSON body,
-// "" if there is none.
+// pointedAt returns the text or number at a JSON pointer (RFC 6901) in a body,
+// or "" if there is none.
 func pointedAt(body []byte, pointer string) string {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -132,8 +132,8 @@ func pointedAt(body []byte, pointer string) string {
 	}
 }
 
-// checkOffline requires that a key that fetches nothing verifies under a
-// context that has ended.
+// checkOffline requires that a key without I/O verifies under a context that
+// has ended.
 func (a *audit) checkOffline(f core.Facts) {
 	if f.Fetches {
 		return
@@ -198,7 +198,7 @@ func (a *audit) checkSign(f core.Facts) {
 	}
 	r := a.genuine()
 	if err := f.Sign(r, "", schemeNow, a.Secret); errors.Is(err, errors.ErrUnsupported) {
-		return // a key that only verifies, where others sign
+		return // a key that only verifies, although other keys sign
 	} else if err != nil {
 		a.errorf("Facts.Sign: %v", err)
 		return

@@ -14,10 +14,10 @@ import (
 type carrier struct {
 	index int // in Attempt.Unsigned
 	name  string
-	id    string // the genuine one, up to a list's separator, even if the scheme takes less of it
+	id    string // the genuine id, up to a list's separator, even if the scheme uses less of it
 }
 
-// put returns r with another id.
+// put returns a copy of r with another id.
 func (c carrier) put(r *core.Request, id string) *core.Request {
 	r = clone(r)
 	for i, value := range lines(r)[c.name] {
@@ -36,8 +36,9 @@ func around(value, id string) string {
 	return before[strings.LastIndexAny(before, separators)+1:] + id + after
 }
 
-// fresh returns the n-th variant of id. With n = 0 that is id itself. Digits
-// stay digits, and letters letters. ok is false if id is too short for so many.
+// fresh returns the n-th variant of id. With n = 0 the variant is id itself.
+// Digits stay digits, and letters stay letters. ok is false if id is too short
+// for n variants.
 func fresh(id string, n int) (text string, ok bool) {
 	b := []byte(id)
 	for i := len(b) - 1; i >= 0 && n > 0; i-- {
@@ -56,8 +57,8 @@ func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// carriers finds the unsigned ids of r, which is genuine and reads as at.
-// problems lists those that are in no header.
+// carriers finds the unsigned ids of r, a genuine request that the scheme reads
+// as at. problems lists the ids that are in no header.
 func (a *audit) carriers(r *core.Request, at *core.Attempt) (found []carrier, problems []string) {
 	for i, id := range at.Unsigned {
 		if id == "" {
@@ -140,7 +141,7 @@ func checkRepeats(a *audit) {
 	r := a.genuine()
 	at, err := a.attempt(r)
 	if err != nil || !a.identified() {
-		return // other cases say what is wrong
+		return // other cases report the mistake
 	}
 	carriers, _ := a.carriers(r, at)
 	// runs sends tries requests that differ from the genuine one, and counts their outcomes.
@@ -175,7 +176,7 @@ func checkRepeats(a *audit) {
 	eachAttempt := a.Scheme.Stamping() == core.StampedEachAttempt
 	for _, c := range carriers {
 		another := r
-		if eachAttempt { // one attempt is good for one message
+		if eachAttempt { // one attempt is valid for one message
 			another = a.Sign(schemeID, schemeNow.Add(time.Minute), []byte(schemeContent))
 		}
 		id, _ := fresh(c.id, 1)
@@ -196,14 +197,14 @@ func (a *audit) acknowledged(what string, v *core.Verifier, r *core.Request, rep
 	switch {
 	case ran:
 		a.errorf("%s: handled again", what)
-	case reply && err != nil && errors.Is(err, core.ErrReplay): // its sender wants the content of the response
+	case reply && err != nil && errors.Is(err, core.ErrReplay): // the sender needs the content of the response
 	case err == nil || !err.Acknowledges():
 		a.errorf("%s: not acknowledged (%v)", what, err)
 	}
 }
 
-// indistinct reports whether at may be another event than one with the same
-// bytes.
+// indistinct reports whether at may be another event than an attempt with the
+// same bytes.
 func indistinct(at *core.Attempt) bool {
 	return !at.IDSigned && at.Indistinct
 }
@@ -212,11 +213,11 @@ func checkAttempts(a *audit) {
 	first := a.genuine()
 	at, err := a.attempt(first)
 	if err != nil || !a.identified() {
-		return // other cases say what is wrong
+		return // other cases report the mistake
 	}
 	eachAttempt := a.Scheme.Stamping() == core.StampedEachAttempt
 	if eachAttempt && !at.IDSigned && (len(at.Unsigned) == 0 || slices.Contains(at.Unsigned, "")) {
-		return // nothing tells a retry from another message
+		return // nothing distinguishes a retry from another message
 	}
 	later := a.genuine()
 	if eachAttempt {

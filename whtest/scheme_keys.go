@@ -17,7 +17,7 @@ import (
 )
 
 // checkPublicKey signs with the public key, used as the secret of a MAC. An
-// attacker has nothing else.
+// attacker has no other key.
 func checkPublicKey(a *audit) {
 	f := core.FactsOf(a.Scheme)
 	public := f.PublicKeys
@@ -46,7 +46,7 @@ func checkPublicKey(a *audit) {
 		for _, secret := range texts {
 			at, err := a.attempt(a.genuine())
 			if err != nil {
-				return // other cases say what is wrong
+				return // other cases report the mistake
 			}
 			at.Signatures = macs(secret, at, labels)
 			if ok, _ := key.Verify(context.Background(), at); ok {
@@ -74,8 +74,8 @@ func (a *audit) signsWith(secrets []string) bool {
 	return false
 }
 
-// publicTexts returns the spellings of a public key: the whole text, what
-// follows its colon, and the bytes of both.
+// publicTexts returns the spellings of a public key: the whole text, the part
+// after its colon, and the bytes of both.
 func publicTexts(text string) []string {
 	all := []string{text}
 	if _, after, ok := strings.Cut(text, ":"); ok {
@@ -92,8 +92,8 @@ func publicTexts(text string) []string {
 	return all
 }
 
-// labels returns labels of signatures: of the genuine one, of what Facts.Sign
-// makes with a shared secret, and those that many senders use.
+// labels returns labels of signatures: those of the genuine request, those that
+// Facts.Sign writes with a shared secret, and those that many senders use.
 func (a *audit) labels(f core.Facts) []string {
 	all := []string{"", "v0", "v1", "v2", "h", "h1", "s", "sig", "mac", "hmac", "sha1", "sha256", "sha512", "hmac-sha256"}
 	note := func(r *core.Request) {

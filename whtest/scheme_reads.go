@@ -55,7 +55,7 @@ func (a *audit) headersRead() map[string]bool {
 }
 
 // bodiesWithoutID returns the genuine body, the same body without its id, and
-// others without one.
+// other bodies without an id.
 func (a *audit) bodiesWithoutID(r *core.Request) [][]byte {
 	bodies := [][]byte{r.Body, []byte("{}"), []byte("null"), []byte(`{"id":null}`), []byte(`{"id":7}`)}
 	ids := []string{schemeID}
@@ -97,7 +97,7 @@ func checkAbsent(a *audit) {
 
 // checkSignedBytes requires that the signed content alone determines what
 // identifies a message. It needs no key, so it also uses contents that this
-// sender never signs, as far as the suite knows.
+// sender may never sign.
 func checkSignedBytes(a *audit) {
 	genuine := a.genuine()
 	names := a.headersRead()
@@ -127,7 +127,7 @@ func checkSignedBytes(a *audit) {
 	}
 }
 
-// instead returns lines other than these.
+// instead returns other lists of values.
 func instead(values []string) [][]string {
 	if len(values) == 0 {
 		var all [][]string
@@ -140,7 +140,7 @@ func instead(values []string) [][]string {
 	return [][]string{nil, {changed}}
 }
 
-// identity returns what only the signed content may determine.
+// identity returns the properties that only the signed content may determine.
 func identity(at *core.Attempt) string {
 	id := "no signed id"
 	if at.IDSigned {
@@ -156,7 +156,7 @@ func identity(at *core.Attempt) string {
 }
 
 // checkCase changes the case of letters in the body. A hash of case-folded text
-// protects no id and no name.
+// does not protect ids and names.
 func checkCase(a *audit) {
 	r := a.genuine()
 	var letters []int
@@ -172,8 +172,8 @@ func checkCase(a *audit) {
 	}
 }
 
-// checkLong changes long bodies, also at the end: a scheme may look at a part
-// only.
+// checkLong changes long bodies, also at the end: a scheme may read only a part
+// of them.
 func checkLong(a *audit) {
 	for _, size := range []int{5 << 10, 70 << 10} {
 		r := clone(a.Sign(schemeID, schemeNow, []byte(`{"type":"`+strings.Repeat("abcdefgh", size/8)+`"}`)))

@@ -11,14 +11,14 @@ import (
 )
 
 // TestSeenStore checks a store against the contract of [core.SeenStore]. Each
-// subtest starts by calling open for a store of its own; open may register
-// clean-up with t. The stores may share an engine but not records. Records of
-// an earlier run do no harm: the suite uses random keys, or overwrites what it
-// finds.
+// subtest calls open once for a separate store. open may register clean-up with
+// t. The stores may share an engine but not records. Records of an earlier run
+// do no harm: the suite uses random keys, or overwrites what it finds.
 //
-// It takes about two seconds, and longer for a store with a coarse grain. Cases
-// that need an option are skipped without it. It cannot prove that a store
-// never evicts: look up in your engine's manual what happens when it is full.
+// It takes about two seconds, and longer for a store with a coarse grain (see
+// [StoreGrain]). Cases that need an option are skipped without it. The suite
+// cannot prove that a store never evicts. Check your engine's manual for what
+// happens when it is full.
 func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ...StoreOption) {
 	t.Helper()
 	var options storeOptions
@@ -30,7 +30,7 @@ func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ..
 	}
 }
 
-// StoreOption tells [TestSeenStore] something that it cannot find out about a
+// StoreOption gives [TestSeenStore] information that it cannot detect in a
 // store.
 type StoreOption func(*storeOptions)
 
@@ -44,36 +44,37 @@ type storeOptions struct {
 }
 
 // StoreGrain sets how much longer than its ttl a record may live because the
-// engine counts in larger units. The default is 20 milliseconds, for the
-// scheduler. A record must never expire early.
+// engine counts in larger units. The default is 20 milliseconds, which allows
+// for the scheduler. A record must never expire early.
 func StoreGrain(d time.Duration) StoreOption { return func(o *storeOptions) { o.grain = d } }
 
 // StoreReopen makes the suite check that a durable store keeps its records when
 // the program restarts. It is for a store that keeps its data itself, in a
-// file. reopen closes s and returns another store on the same data. A store on
-// a server needs [StoreRestart]: another client of a server that kept running
-// proves nothing.
+// file. reopen closes s and returns another store with the same data. A store
+// on a server needs [StoreRestart] instead: another client of a server that
+// kept running proves nothing.
 func StoreReopen(reopen func(t testing.TB, s core.SeenStore) core.SeenStore) StoreOption {
 	return func(o *storeOptions) { o.reopen = reopen }
 }
 
 // StoreRestart makes the suite check that a store's server keeps its records
-// when it restarts. stop ends the server as a crash does, and the function that
-// it returns starts the server again on the same data. Neither touches s or its
-// client: s must fail between the two, and then recover by itself.
+// when it restarts. stop ends the server as a crash does. The function that
+// stop returns restarts the server with the same data. Neither function touches
+// s or its client: s must fail while the server is down, and then recover by
+// itself.
 func StoreRestart(stop func(t testing.TB, s core.SeenStore) (start func())) StoreOption {
 	return func(o *storeOptions) { o.stop = stop }
 }
 
 // StoreBreak makes the suite check what happens while the engine is down.
-// breakIt makes the engine of s fail (stops it, cuts the connection) and
-// returns the function that brings it back with its data.
+// breakIt makes the engine of s fail, for example by stopping it or cutting the
+// connection. It returns a function that restores the engine with its data.
 func StoreBreak(breakIt func(t testing.TB, s core.SeenStore) (repair func())) StoreOption {
 	return func(o *storeOptions) { o.breakIt = breakIt }
 }
 
 // StoreLoseReply makes the suite check a swap that is carried out but whose
-// reply is lost. lose arranges that for the next call to s: for example, a
+// reply is lost. lose makes the next call to s lose its reply: for example, a
 // proxy forwards the request to the engine and then closes the connection. A
 // store with this option has a server, so it needs [StoreRestart] instead of
 // [StoreReopen].
@@ -82,8 +83,8 @@ func StoreLoseReply(lose func(t testing.TB, s core.SeenStore)) StoreOption {
 }
 
 // StoreForget makes the suite check that a store with the method KnownSince
-// notices that its records are gone. forget removes everything that the engine
-// keeps for s, without its knowledge: FLUSHALL, TRUNCATE, another file.
+// detects the loss of its records. forget removes everything that the engine
+// keeps for s, without calling s: with FLUSHALL, TRUNCATE or another file.
 func StoreForget(forget func(t testing.TB, s core.SeenStore)) StoreOption {
 	return func(o *storeOptions) { o.forget = forget }
 }
@@ -91,8 +92,8 @@ func StoreForget(forget func(t testing.TB, s core.SeenStore)) StoreOption {
 // storeCase is one rule of the contract.
 type storeCase struct {
 	name string
-	// explanation is printed when the case fails: the rule, what breaks without
-	// it, and how stores come to break it.
+	// explanation is printed if the case fails: the rule, what breaks without
+	// it, and how stores break it.
 	explanation string
 	run         func(t *storeTest)
 }
@@ -117,7 +118,7 @@ type storeTest struct {
 }
 
 // none is the Value that a store returns if there is no record.
-var none core.Value //nolint:gochecknoglobals // a constant, which Go has none of for arrays
+var none core.Value //nolint:gochecknoglobals // a constant, but Go has no constant arrays
 
 // long is a ttl that outlasts the suite.
 const long = time.Hour
@@ -151,14 +152,13 @@ func (t *storeTest) mustKeep(key core.Key, live, old, next core.Value) {
 	}
 }
 
-// read returns the live value without writing: it expects a value that was
-// never there.
+// read returns the live value without writing: its old value was never written.
 func (t *storeTest) read(key core.Key) core.Value {
 	t.Helper()
 	return t.swap(key, newValue(), newValue(), time.Millisecond)
 }
 
-// mustRead expects this live value, or none.
+// mustRead expects the live value want.
 func (t *storeTest) mustRead(key core.Key, want core.Value) {
 	t.Helper()
 	if got := t.read(key); got != want {
@@ -166,7 +166,7 @@ func (t *storeTest) mustRead(key core.Key, want core.Value) {
 	}
 }
 
-// forgets reports whether the store says that it forgets.
+// forgets reports whether the store has a method Forgets that returns true.
 func (t *storeTest) forgets() bool {
 	f, ok := t.store.(interface{ Forgets() bool })
 	return ok && f.Forgets()

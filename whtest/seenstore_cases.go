@@ -155,8 +155,8 @@ func storeCases() []storeCase {
 	}
 }
 
-// race calls the store from n callers at once, each with a value of its own.
-// Exactly one must win, and all must see its value.
+// race calls the store from n callers at once, each with a different value.
+// Exactly one must win, and all must see the winner's value.
 func (t *storeTest) race(n int, key core.Key, old core.Value) {
 	t.Helper()
 	type result struct{ next, got core.Value }
@@ -284,15 +284,15 @@ func fidelity(t *storeTest) {
 
 func anyKey(t *storeTest) {
 	base := newKey()
-	base[5], base[15], base[31] = 'a', 'a', 'a' // so that there is a letter in both cases, and no chance of a NUL
+	base[5], base[15], base[31] = 'a', 'a', 'a' // so that there is a letter in both cases, and never a NUL
 	keys := []core.Key{base}
 	for i := range 256 { // every bit
 		k := base
 		k[i/8] ^= 1 << (i % 8)
 		keys = append(keys, k)
 	}
-	// NUL from each position on. Such keys equal each other as C strings up to there, or if
-	// trailing zeros are trimmed.
+	// NUL from each position on. Such keys are equal as C strings, or if trailing zeros are
+	// trimmed.
 	for i := range base {
 		k := base
 		clear(k[i:])
@@ -315,7 +315,7 @@ func anyKey(t *storeTest) {
 		}
 		next := newValue()
 		got := t.swap(k, none, next, long)
-		if got != next && !written[got] { // all zero and all ones are no random keys: an earlier run may have left them
+		if got != next && !written[got] { // all zeros and all ones are not random keys: an earlier run may have left them
 			got = t.swap(k, got, next, long)
 		}
 		if got != next {
@@ -337,7 +337,7 @@ const (
 	slack     = 20 * time.Millisecond
 )
 
-func now() time.Time { return time.Now() } //nolint:forbidigo // a store's life is real time
+func now() time.Time { return time.Now() } //nolint:forbidigo // a store's ttl is real time
 
 // mustLive samples until the record must be gone. A sample proves that the
 // record ended early if the reply came before the ttl since the swap was
@@ -377,7 +377,7 @@ func livesForTTL(t *storeTest) {
 
 func lengthens(t *storeTest) {
 	key, first, second := newKey(), newValue(), newValue()
-	life := 2*shortLife + t.grain // a busy machine must come to the second swap within it
+	life := 2*shortLife + t.grain // a busy machine must reach the second swap within this time
 	t.mustSwap(key, none, first, life)
 	called := now()
 	t.mustSwap(key, first, second, 2*life)
@@ -402,7 +402,7 @@ func loserLeavesLife(t *storeTest) {
 			t.Fatalf("a second claim returned %s, not the live value", show(got))
 		}
 		if now().After(called.Add(shortLife)) {
-			return // too slow a machine to tell
+			return // the machine is too slow for a verdict
 		}
 	}
 	t.mustLive(key, value, shortLife, called, returned)
@@ -436,7 +436,7 @@ func manyRecords(t *storeTest) {
 	const callers, each = 16, 250
 	keys := make([][each]core.Key, callers)
 	values := make([][each]core.Value, callers)
-	// visit calls the store for all records. Each caller has its own ones.
+	// visit calls the store for all records. Each caller has its own records.
 	visit := func(call func(key core.Key, value *core.Value) error) {
 		t.Helper()
 		var wg sync.WaitGroup
@@ -524,11 +524,11 @@ func linearizable(t *storeTest) {
 	}
 }
 
-// checkHistory returns what is wrong with the history of a key, "" if nothing.
-// Each value is written by one call only, so the successful swaps must form one
-// chain that begins with no record. Each reply is a place in that chain. The
-// places must not go back between a call that returned and one that began
-// later. Linearizability requires no more here.
+// checkHistory returns what is wrong with the history of a key, or "" if
+// nothing is. Each value is written by one call only, so the successful swaps
+// must form one chain that begins with no record. Each reply is a place in that
+// chain. The places must not go back between a call that returned and one that
+// began later. Linearizability requires no more here.
 func checkHistory(history []storeOp) string {
 	after := make(map[core.Value]core.Value)
 	for i := range history {
@@ -630,8 +630,8 @@ func downAndBack(t *storeTest) {
 	t.mustSwap(fresh, none, value, long)
 }
 
-// mustBeDown expects each call to fail in time: a claim, and a change of what
-// the engine holds.
+// mustBeDown expects each call to fail in time: a claim, and a change of an
+// existing record.
 func (t *storeTest) mustBeDown(key core.Key, value core.Value) {
 	t.Helper()
 	for _, call := range []struct {
@@ -694,7 +694,7 @@ func restart(t *storeTest) {
 }
 
 // survives checks that records and their expiry survive a reopening or restart.
-// again does that and is given one of the records.
+// again reopens or restarts, and gets one of the records.
 func (t *storeTest) survives(again func(kept core.Key, value core.Value)) {
 	t.Helper()
 	kept, value := newKey(), newValue()
@@ -731,7 +731,7 @@ func recordsGone(t *storeTest) {
 	for range 2 {
 		t.forget(t, t.store)
 		lost := now()
-		time.Sleep(slack) // the store may go by a look of before
+		time.Sleep(slack) // the store may still rely on an earlier check
 		t.mustSwap(key, none, newValue(), long)
 		if got := k.KnownSince(); got.Before(lost) || !got.After(since) {
 			t.Fatalf("the records were lost by %v, and after a swap that found none KnownSince is %v", lost, got)

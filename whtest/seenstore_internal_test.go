@@ -25,7 +25,7 @@ type mapStore struct {
 	life  *mapLife
 }
 
-// mapLife is what a store knows about the expiry of its records.
+// mapLife is the state of a store for the expiry of its records.
 type mapLife struct {
 	marker, since time.Time
 	passed        bool // over one swap without a look

@@ -10,10 +10,10 @@ import (
 
 // Source is a [core.KeySource] for tests. It finds a tenant's keys by the last
 // element of the request's path, or by a header. It counts lookups, and can
-// fail and stall as a database does.
+// fail and stall like a database.
 //
-// The zero value knows no tenant. It is safe for concurrent use, but Header
-// must not be changed while it is in use.
+// The zero value has no tenants. A Source is safe for concurrent use, but
+// Header must not be changed while it is in use.
 type Source struct {
 	// Header names the header that contains the tenant, with a single value.
 	// Empty: the tenant is the last element of the path.
@@ -36,15 +36,15 @@ func (s *Source) Set(tenant string, keys *core.Keys) {
 	s.tenants[tenant] = keys
 }
 
-// Fail makes lookups from now on return err. nil ends that.
+// Fail makes all further lookups return err. Fail(nil) ends that.
 func (s *Source) Fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err = err
 }
 
-// Stall makes lookups from now on wait until their context ends, and return its
-// error. false ends that for new lookups.
+// Stall(true) makes all further lookups wait until their context ends, and
+// return the context's error. Stall(false) ends that for new lookups.
 func (s *Source) Stall(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,8 +58,8 @@ func (s *Source) Lookups() int {
 	return s.lookups
 }
 
-// Keys implements [core.KeySource]. The source is the tenant's name. An unknown
-// tenant gives [core.ErrUnknownSource].
+// Keys implements [core.KeySource]. The source is the tenant's name. For an
+// unknown tenant the error is [core.ErrUnknownSource].
 func (s *Source) Keys(ctx context.Context, r *core.Request) (string, *core.Keys, error) {
 	tenant := path.Base(r.Path())
 	if s.Header != "" {

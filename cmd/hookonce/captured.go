@@ -27,7 +27,7 @@ const captureForms = "raw HTTP/1.x, as listen --save writes it; headers, a blank
 	"(API Gateway, function URLs, load balancers); a curl command, as browsers copy it (bash); the output of curl -v; " +
 	"a HAR file; a JSON object with method, URL, headers and body"
 
-// read reads the capture, and the body if it is in a file of its own.
+// read reads the capture, and the body if it is in a separate file.
 func (r *captured) read(c *console) (*capture.Request, error) {
 	if r.request == "" {
 		return nil, usageError("no request: give --request FILE, or --request - for standard input")
@@ -53,7 +53,8 @@ func (r *captured) read(c *console) (*capture.Request, error) {
 	return req, nil
 }
 
-// tell prints the form of the capture, unless it is a raw request, and notes.
+// tell prints the notes of the capture, and its form unless it is a raw
+// request.
 func (r *captured) tell(c *console, req *capture.Request) {
 	if !req.Raw() {
 		c.note("note: the capture is read as %s", req.Form)

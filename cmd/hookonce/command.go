@@ -18,11 +18,11 @@ const (
 	exitUsage  = 2
 )
 
-// errRefused ends a command with status 1. The command has printed why.
+// errRefused ends a command with status 1. The command has printed the reason.
 var errRefused = errors.New("refused")
 
-// usageError is a mistake in the command line. Its text never quotes input that
-// may be a secret in the wrong place.
+// usageError is a mistake in the command line. Its text never quotes input,
+// which may be a secret in the wrong place.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
@@ -62,7 +62,7 @@ func commands() []command {
 	return all
 }
 
-// run is the whole program. env looks up an environment variable.
+// run runs the program. env looks up an environment variable.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env func(string) (string, bool)) int {
 	c := newConsole(stdin, stdout, stderr, env)
 	err := dispatch(ctx, args, c)
@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		c.note("hookonce: %s", printable(err.Error()))
 		return exitUsage
 	default: // a full disk, a port in use
-		c.note("hookonce: %s", printable(strings.Replace(err.Error(), ": hookonce: ", ": ", 1))) // a server may have written part of it
+		c.note("hookonce: %s", printable(strings.Replace(err.Error(), ": hookonce: ", ": ", 1))) // part of the text may come from a server
 		return exitFailed
 	}
 }
@@ -135,7 +135,7 @@ func (v *command) run(ctx context.Context, args []string, c *console) error {
 	return nil
 }
 
-// withoutValue is the message of package flag without the value.
+// withoutValue returns the message of package flag without the value.
 func withoutValue(f *flag.FlagSet, err error) string {
 	text := err.Error()
 	found := ""
@@ -155,8 +155,9 @@ func withoutValue(f *flag.FlagSet, err error) string {
 	return "--" + found + ": invalid value, expected " + takes
 }
 
-// unknownFlag names the flag that was probably meant. The input may be a secret
-// in the wrong place, so it is shown only if it is close to a known flag.
+// unknownFlag returns the error for an unknown flag, with the flag that was
+// probably meant. The input may be a secret in the wrong place, so it is shown
+// only if it is close to a known flag.
 func unknownFlag(f *flag.FlagSet, text string) string {
 	var known []string
 	f.VisitAll(func(fl *flag.Flag) { known = append(known, fl.Name) })
@@ -201,8 +202,8 @@ Exit status:
 	return b.String()
 }
 
-// onlySomeSchemes are the flags that few schemes need. They come last in the
-// help of a command.
+// onlySomeSchemes returns the flags that few schemes need. They come last in
+// the help of a command.
 func onlySomeSchemes() []string {
 	return []string{"answer-handshakes", "audience", "dangerously-replayable", "sandbox", "scheme-header", "scheme-prefix", "verify-token"}
 }
@@ -239,7 +240,7 @@ func (v *command) help(f *flag.FlagSet) string {
 	return b.String()
 }
 
-// helpWidth is that of a terminal.
+// helpWidth is the width of a terminal.
 const helpWidth = 80
 
 // wrapped breaks each line of text at spaces and indents it. Lines that begin

@@ -72,8 +72,9 @@ func completions() []completed {
 	return all
 }
 
-// arms returns the case arms for bash and zsh: values completes the value of a
-// flag, each flag once; following completes what may follow a command.
+// arms returns the case arms for bash and zsh. values completes the value of a
+// flag, with each flag once. following completes the words that may follow a
+// command.
 func arms(all []completed, words func([]string) string, files string) (values, following string) {
 	var lists, texts, paths []string
 	var b, after strings.Builder

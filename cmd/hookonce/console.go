@@ -15,7 +15,7 @@ import (
 )
 
 // console is the input and output of a command. say and object print the
-// result; note prints everything else.
+// result. note prints everything else.
 type console struct {
 	in      io.Reader
 	inFor   string // the flag for which standard input was read
@@ -30,8 +30,8 @@ func newConsole(in io.Reader, out, errs io.Writer, env func(string) (string, boo
 	return &console{in: in, out: sticky{w: out}, errs: errs, env: env, colours: coloured(out, env)}
 }
 
-// sticky keeps the first error, so that a result that was not written is never
-// a success.
+// sticky keeps the first error, so that a command whose result was not written
+// never succeeds.
 type sticky struct {
 	w   io.Writer
 	err error
@@ -60,11 +60,12 @@ func (c *console) object(v any) {
 	_ = e.Encode(v)
 }
 
-// harmless escapes in JSON what a terminal would interpret or hide, such as
-// U+009B. A path may contain it, and package json does not escape it.
+// harmless escapes characters in JSON that a terminal would interpret or hide,
+// such as U+009B. A path may contain such characters, and package json does not
+// escape them.
 type harmless struct{ w io.Writer }
 
-// Write expects whole objects.
+// Write expects complete objects.
 func (h harmless) Write(p []byte) (int, error) {
 	if !bytes.ContainsFunc(p, obeyed) {
 		return h.w.Write(p)
@@ -83,8 +84,8 @@ func (h harmless) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// obeyed reports whether a terminal interprets r instead of showing it. The
-// newline that ends an object is ours.
+// obeyed reports whether a terminal interprets r instead of showing it. It
+// returns false for a newline, which ends our objects.
 func obeyed(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 
 // note prints one line to standard error. A failure to write it is ignored.
@@ -123,8 +124,8 @@ func (c *console) colour(code, text string) string {
 // maxFile bounds the size of a file that is read.
 const maxFile = 64 << 20
 
-// read reads the file that a flag names, - for standard input. No error has the
-// file name: if two flags are mixed up, it is a secret.
+// read reads the file that a flag names, or standard input for "-". No error
+// contains the file name: if two flags are mixed up, the name is a secret.
 func (c *console) read(name, flagName string) ([]byte, error) {
 	in := c.in
 	if name == "-" {
@@ -133,11 +134,11 @@ func (c *console) read(name, flagName string) ([]byte, error) {
 		}
 		c.inFor = flagName
 	} else {
-		f, err := os.Open(name) //nolint:gosec // the file that the user names
+		f, err := os.Open(name) //nolint:gosec // the user names the file
 		if err != nil {
 			return nil, cannot(flagName, "read", err)
 		}
-		defer f.Close() //nolint:errcheck // it is only read
+		defer f.Close() //nolint:errcheck // the file is only read
 		in = f
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
@@ -154,7 +155,7 @@ func cannot(flagName, verb string, err error) error {
 	return usageError(flagName + ": the file cannot be " + verb + ": " + cause(err))
 }
 
-// cause is the error without the path.
+// cause returns the error without the path.
 func cause(err error) string {
 	var path *fs.PathError
 	if errors.As(err, &path) {

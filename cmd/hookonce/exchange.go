@@ -16,8 +16,8 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// exchange is one delivery as it arrived, and what was done with it. The
-// context of the request holds it.
+// exchange is one delivery as it arrived, and its result. It is stored in the
+// context of the request.
 type exchange struct {
 	method, target, host string
 	header               http.Header
@@ -93,11 +93,11 @@ func keepFiber(limit int64) fiber.Handler {
 	}
 }
 
-// lines returns the headers as they are shown and saved.
+// lines returns the headers in the form in which they are shown and saved.
 func (x *exchange) lines(h hidden) []string { return capture.Lines(x.header, redact.List(h)) }
 
-// eventType is the type of the event, from one of the headers or members of the
-// body in which senders put it.
+// eventType returns the type of the event, from one of the headers or members
+// of the body in which senders put it.
 func (x *exchange) eventType() string {
 	for _, name := range []string{
 		"X-Github-Event", "X-Gitlab-Event", "X-Gitea-Event", "X-Event-Key", "X-Shopify-Topic", "X-Wc-Webhook-Topic", "Ce-Type", "X-Amz-Sns-Message-Type",

@@ -84,7 +84,7 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 }
 
 // noteTrimmed points to white space in a secret file if nothing else explains
-// the refusal: the program may read the file with it.
+// the refusal: the program may read the file without trimming it.
 func (e *explanation) noteTrimmed(c *console, said explain.Explanation) {
 	if said.Authentic && said.Reason != "" && said.Reason != core.ErrNoMatch || len(said.Findings) > 0 && said.Findings[0].Mistake != unknown {
 		return
@@ -95,8 +95,8 @@ func (e *explanation) noteTrimmed(c *console, said explain.Explanation) {
 	}
 }
 
-// asked returns a verifier for secrets that may be invalid. They come from a
-// key source, so they are checked only when a request arrives.
+// asked returns a verifier for secrets that may be invalid. The secrets come
+// from a key source, so they are checked only when a request arrives.
 func asked(texts []string, cfg *core.Config) (*core.Verifier, error) {
 	keys := core.Secrets(texts...)
 	return core.New(core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
@@ -104,7 +104,7 @@ func asked(texts []string, cfg *core.Config) (*core.Verifier, error) {
 	}), memstore.New(), cfg)
 }
 
-// text is the explanation with its first line in colour.
+// text returns the explanation with its first line in colour.
 func (e *explanation) text(c *console, said explain.Explanation) string {
 	head, rest, more := strings.Cut(said.String(), "\n")
 	colour := c.bad
@@ -122,8 +122,8 @@ func (e *explanation) text(c *console, said explain.Explanation) string {
 
 const unknown explain.Mistake = "unknown"
 
-// withoutBody blames neither the secret nor the body if only the capture lacks
-// the body.
+// withoutBody removes findings about the secret and the body if only the
+// capture lacks the body.
 func withoutBody(all []explain.Finding) []explain.Finding {
 	left := slices.DeleteFunc(slices.Clone(all), func(f explain.Finding) bool {
 		return !f.Proven && (strings.HasPrefix(string(f.Mistake), "body-") || f.Mistake == unknown)

@@ -58,7 +58,7 @@ func jsonFlag(f *flag.FlagSet, to *bool) {
 	f.BoolVar(to, "json", false, "write the result as JSON, one object per line. Notes and errors stay text, on standard error")
 }
 
-// newScheme returns the scheme. url is the default for --url; it may be empty.
+// newScheme returns the scheme. url is the default for --url, and may be empty.
 func (c *common) newScheme(url string) (core.Scheme, error) {
 	if !slices.Contains(schemes.Names(), c.scheme) {
 		return nil, usageError("--scheme: unknown value: " + didYouMean(c.scheme, schemes.Names()) + "hookonce schemes lists them all")
@@ -77,7 +77,8 @@ func (c *common) newScheme(url string) (core.Scheme, error) {
 	return scheme, nil
 }
 
-// asFlags replaces the names of settings in an error by those of the flags.
+// asFlags replaces the names of settings in an error with the names of the
+// flags.
 func asFlags(text string) string {
 	return strings.NewReplacer(
 		"Settings.DangerouslyReplayable", "--dangerously-replayable", "no URL:", "no --url:", "Header is missing", "--scheme-header is missing",
@@ -86,8 +87,9 @@ func asFlags(text string) string {
 	).Replace(strings.TrimPrefix(text, "schemes: "))
 }
 
-// texts returns the secrets. With asIs, a WEBHOOK_SECRET that holds a single
-// secret keeps the white space around it, as a program would read it.
+// texts returns the secrets. If asIs is true and WEBHOOK_SECRET contains a
+// single secret, texts keeps the white space around it, as a program would read
+// it.
 func (c *common) texts(con *console, asIs bool) ([]string, error) {
 	all := slices.Clone([]string(c.secrets))
 	for _, name := range c.secretFiles {
@@ -115,7 +117,7 @@ func (c *common) texts(con *console, asIs bool) ([]string, error) {
 }
 
 // secretFile reads one of the files that --secret-file and --other name. whole
-// reports that the file is exactly one secret, without white space.
+// reports that the file contains exactly one secret, without white space.
 func secretFile(c *console, name, flagName string) (fields []string, whole bool, err error) {
 	text, err := c.read(name, flagName)
 	if err != nil {
@@ -128,7 +130,7 @@ func secretFile(c *console, name, flagName string) (fields []string, whole bool,
 	return fields, len(fields) == 1 && fields[0] == string(text), nil
 }
 
-// at is the current time, or --now.
+// at returns the current time, or --now.
 func (c *common) at() time.Time {
 	if c.now != 0 {
 		return time.Unix(c.now, 0)

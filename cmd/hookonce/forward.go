@@ -14,7 +14,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// maxReply bounds the response body that is passed back to the sender.
+// maxReply bounds the response body that is returned to the sender.
 const maxReply = 1 << 20
 
 // forwarder forwards verified messages.
@@ -24,14 +24,14 @@ type forwarder struct {
 	hidden  hidden
 	clock   func() time.Time
 
-	keepHost bool // send the Host of the delivery, not that of the URL
+	keepHost bool // send the Host of the delivery, not the Host of the URL
 }
 
 // forwarded is the result of forwarding a message.
 type forwarded struct {
 	Status   int    `json:"status,omitempty"`
 	Millis   int64  `json:"ms"`
-	Redirect string `json:"redirect,omitempty"` // where it leads
+	Redirect string `json:"redirect,omitempty"` // its target
 	Body     string `json:"body,omitempty"`     // cut at maxShown
 	Error    string `json:"error,omitempty"`
 }
@@ -47,11 +47,11 @@ func newForwarder(to string, h hidden, clock func() time.Time) (*forwarder, erro
 	return &forwarder{to: u, through: transport(), hidden: h, clock: clock}, nil
 }
 
-// target is the configured URL. A path or query that it lacks is that of the
-// delivery.
+// target returns the configured URL. If the URL lacks a path or a query, target
+// adds the path or query of the delivery.
 func (f *forwarder) target(delivered string) string {
 	path, query, asked := strings.Cut(delivered, "?")
-	if u, err := url.Parse(delivered); err == nil && u.IsAbs() { // absolute form, as sent to proxies
+	if u, err := url.Parse(delivered); err == nil && u.IsAbs() { // the absolute form, which clients send to proxies
 		path = u.EscapedPath()
 	}
 	to := f.to.Scheme + "://" + f.to.Host
@@ -71,7 +71,7 @@ func (f *forwarder) target(delivered string) string {
 }
 
 // forward forwards a verified message as it arrived: its method, its bytes, and
-// all headers except Host and those of the connection.
+// all headers except Host and connection headers.
 func (f *forwarder) forward(ctx context.Context, x *exchange) reply {
 	m, _ := core.FromContext(ctx)
 	began := f.clock()
@@ -93,7 +93,7 @@ func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, 
 	req.Header.Del("Host")
 	req.Header.Del("Expect")
 	if req.Header.Get("User-Agent") == "" {
-		req.Header["User-Agent"] = nil // net/http would add its own
+		req.Header["User-Agent"] = nil // otherwise net/http adds its own
 	}
 	resp, err := f.through.RoundTrip(req)
 	if err != nil {
@@ -124,8 +124,8 @@ func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, 
 	return reply{resp.StatusCode, endToEnd(resp.Header), text}, result
 }
 
-// endToEnd returns the headers without those of the connection. The transport
-// sets Content-Length from the body.
+// endToEnd returns the headers without connection headers. The transport sets
+// Content-Length from the body.
 func endToEnd(h http.Header) http.Header {
 	h = h.Clone()
 	for _, list := range h.Values("Connection") {
@@ -159,8 +159,9 @@ func (f *forwarded) String() string {
 	return text
 }
 
-// transport sends one request and follows no redirect: that would deliver a
-// message to an address that nobody registered. Bodies are not decompressed.
+// transport returns the transport that sends requests. Unlike an http.Client it
+// follows no redirect, which would deliver a message to an address that nobody
+// registered. It does not decompress bodies.
 func transport() *http.Transport {
 	return &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true}
 }

@@ -16,13 +16,13 @@ import (
 )
 
 // startInspecting serves the page of the inspector until stop is called. to is
-// the address to which deliveries are resent; f is nil without --forward-to.
+// the address to which deliveries are resent. f is nil without --forward-to.
 func (l *listening) startInspecting(ctx context.Context, p *printer, to string, f *forwarder) (stop func(), err error) {
 	ln, err := inspect.Listen(ctx, cmp.Or(l.inspectAddr, "127.0.0.1:0"))
 	if err != nil {
 		return nil, usageError("--inspect-addr: " + err.Error())
 	}
-	// To this program, without a proxy. The verifier knows the host.
+	// To this program, without a proxy. The verifier compares the host.
 	itself := &forwarder{
 		to: &url.URL{Scheme: "http", Host: to}, through: &http.Transport{DisableCompression: true, DisableKeepAlives: true}, hidden: p.hidden, clock: p.clock, keepHost: true,
 	}

@@ -38,7 +38,7 @@ type keygen struct {
 	out  string
 }
 
-// keys is the result. Fields that went to a file are empty.
+// keys is the result. Fields that were written to a file are empty.
 type keys struct {
 	Secret  string `json:"secret,omitempty"`
 	Signing string `json:"signing,omitempty"`

@@ -144,7 +144,7 @@ func (l *listening) run(ctx context.Context, c *console) error {
 	return s.until(ctx, ln)
 }
 
-// tell prints the address, and that of the inspector.
+// tell prints the address of the listener and of the inspector.
 func (l *listening) tell(c *console, p *printer, ln net.Listener) {
 	if l.json {
 		told := struct {
@@ -163,8 +163,8 @@ func (l *listening) tell(c *console, p *printer, ln net.Listener) {
 	}
 }
 
-// shutdownTime bounds the wait for messages in progress. Connections without a
-// request use all of it.
+// shutdownTime bounds the wait for messages in progress. With an open
+// connection without a request, the wait takes all of it.
 const shutdownTime = time.Second
 
 // until serves until ctx ends, then waits for the messages in progress.
@@ -178,7 +178,7 @@ func (s *server) until(ctx context.Context, ln net.Listener) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
-	_ = s.shutdown(ctx) // whatever is left ends with the process
+	_ = s.shutdown(ctx) // the remaining connections end with the process
 	return nil
 }
 
@@ -201,7 +201,8 @@ func (l *listening) listen(ctx context.Context) (net.Listener, error) {
 	return ln, nil
 }
 
-// verifier returns one that prints each delivery and calls end after the last.
+// verifier returns a verifier that prints each delivery and calls end after the
+// last one.
 func (l *listening) verifier(c *console, texts []string, end func()) (*core.Verifier, *printer, error) {
 	scheme, err := l.newScheme("")
 	if err != nil {
@@ -259,7 +260,7 @@ type printer struct {
 
 	mu   sync.Mutex
 	why  map[error]explain.Explanation // of refusals that are not printed yet
-	left int                           // deliveries until the end; no limit if it starts at zero
+	left int                           // deliveries until the end; no limit if it is zero at the start
 }
 
 // received is the form in JSON.
@@ -359,7 +360,7 @@ func (p *printer) line(r *received) string {
 	lines := []string{strings.TrimRight(line, " ") + strings.TrimRight(" "+r.Key, " ")}
 	if r.Explanation != nil {
 		why := *r.Explanation
-		why.Detail = "" // the line above has the reason, and the finding says more or includes the sentence
+		why.Detail = "" // the line above has the reason, and the finding has more details or includes the sentence
 		lines = append(lines, indented(why.String(), margin))
 	}
 	if r.Saved != "" {

@@ -1,10 +1,10 @@
 // Command hookonce signs, sends, verifies and receives webhooks, and explains
-// why one was refused.
+// why a webhook was refused.
 //
-// hookonce --help lists the commands; hookonce help COMMAND describes one. The
-// exit status is 0 for success or an authentic request; 1 for a refused
-// request, a message that was not delivered, or a system failure; 2 for a usage
-// error.
+// hookonce --help lists the commands. hookonce help COMMAND describes a
+// command. The exit status is 0 for success or an authentic request. It is 1
+// for a refused request, a message that was not delivered, or a system failure.
+// It is 2 for a usage error.
 package main
 
 import (
@@ -19,8 +19,9 @@ func main() {
 }
 
 // untilSignal is for long-running commands. The first signal cancels ctx, so
-// that the command can report its result; the second one ends the program. The
-// first signal ends all other commands, even while they read standard input.
+// that the command can report its result. The second signal ends the program.
+// All other commands end on the first signal, even while they read standard
+// input.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)

@@ -34,7 +34,7 @@ func messageFlags(f *flag.FlagSet) *message {
 	return m
 }
 
-// signer signs one message, once for each attempt.
+// signer signs one message, anew for each attempt.
 type signer struct {
 	id      string // empty after the first attempt: the request keeps it
 	name    string // of the scheme
@@ -46,7 +46,7 @@ type signer struct {
 }
 
 // signer returns the signer for a message to the address to. Schemes that sign
-// the address sign --url, if it is given.
+// the address sign --url if it is set.
 func (m *message) signer(c *console, to string) (*signer, error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
@@ -100,7 +100,7 @@ func (m *message) header(body []byte) (http.Header, error) {
 	return h, nil
 }
 
-// contentType is the type that senders give such a body.
+// contentType returns the Content-Type that senders set for such a body.
 func contentType(body []byte) string {
 	text := bytes.TrimSpace(body)
 	switch {
@@ -123,7 +123,7 @@ func (s *signer) sign(at time.Time) error {
 	return nil
 }
 
-// sent returns the headers under the names that this sender uses.
+// sent returns the headers under the names that the sender uses.
 func (s *signer) sent() http.Header {
 	h := s.request.Header.Clone()
 	if slices.Contains([]string{"svix", "clerk", "resend"}, s.name) {
@@ -135,7 +135,8 @@ func (s *signer) sent() http.Header {
 	return h
 }
 
-// messageID is the id that the receiver reads; empty if the scheme has none.
+// messageID returns the id that the receiver reads. It is empty if the scheme
+// has none.
 func (s *signer) messageID() string {
 	a := new(core.Attempt)
 	r := core.Request{Method: s.request.Method, URL: s.request.URL, Header: s.sent(), Body: s.request.Body}
@@ -145,5 +146,6 @@ func (s *signer) messageID() string {
 	return a.ID
 }
 
-// address is the URL to send to: signing may have changed path and query.
+// address returns the URL to send to: signing may have changed the path and
+// query.
 func (s *signer) address() string { return s.to.Scheme + "://" + s.to.Host + s.request.URL }

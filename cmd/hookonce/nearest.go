@@ -2,8 +2,9 @@ package main
 
 import "strings"
 
-// noSuch is the error for an unknown value; what says of which flag. It names
-// the value that was probably meant, but never the input: it may be a secret.
+// noSuch returns the error for an unknown value of the flag or argument what.
+// The error names the value that was probably meant, but never the input, which
+// may be a secret.
 func noSuch(what, typed string, known []string) error {
 	return usageError(what + ": " + didYouMean(typed, known) + "choose from " + strings.Join(known, ", "))
 }
@@ -16,9 +17,10 @@ func didYouMean(typed string, known []string) string {
 	return ""
 }
 
-// nearest returns the known word of which typed is a misspelling: at most two
-// letters differ, one in short words, or typed is a prefix of that word alone.
-// Otherwise it is empty. A secret in the wrong place is never close to one.
+// nearest returns the known word of which typed is a misspelling. At most two
+// letters may differ, or one in short words, or typed is a prefix of only that
+// word. Otherwise nearest returns "". A secret in the wrong place is never
+// close to a known word.
 func nearest(typed string, known []string) string {
 	typed = strings.ToLower(typed)
 	if len(typed) < 2 || len(typed) > 40 {
@@ -45,7 +47,8 @@ func nearest(typed string, known []string) string {
 	return best
 }
 
-// distance counts the letters to change, insert, remove, or swap with the next.
+// distance returns the number of letters to change, insert, remove, or swap
+// with the next.
 func distance(a, b string) int {
 	if abs := len(a) - len(b); abs > 2 || abs < -2 {
 		return 3

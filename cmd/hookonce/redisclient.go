@@ -15,15 +15,15 @@ import (
 	"sync"
 )
 
-// redisClient is a minimal client for redisstore: one command after the other,
-// on one connection. In a cluster it follows MOVED to the node that holds a
+// redisClient is a minimal client for redisstore. It sends one command at a
+// time, on one connection. In a cluster it follows MOVED to the node that has a
 // key. The module depends on no client library, and the seen command sends only
 // a few commands.
 type redisClient struct {
 	store *url.URL
 
 	mu   sync.Mutex
-	addr string // the node it connects to
+	addr string // the node to which it connects
 	conn net.Conn
 	in   *bufio.Reader
 }
@@ -36,7 +36,7 @@ func newRedisClient(store *url.URL) *redisClient {
 	return &redisClient{store: store, addr: addr}
 }
 
-// hops bounds how often a command is redirected to another node.
+// hops bounds how many times a command is redirected to another node.
 const hops = 3
 
 // do sends one command. It is for redisstore.NewFunc.
@@ -47,7 +47,7 @@ func (r *redisClient) do(ctx context.Context, args ...any) (any, error) {
 		reply, err := r.once(ctx, args)
 		var said replyError
 		if err != nil && !errors.As(err, &said) {
-			r.close() // a late reply must not be read as the next command's
+			r.close() // a late reply must not be read as the reply to the next command
 		}
 		words := strings.Fields(string(said))
 		if len(words) != 3 || words[0] != "MOVED" || hop == hops {
@@ -58,8 +58,8 @@ func (r *redisClient) do(ctx context.Context, args ...any) (any, error) {
 	}
 }
 
-// moved is the address in a MOVED error. The error has no brackets around IPv6,
-// and no host if the node does not know its own.
+// moved returns the address of a MOVED error. The error has no brackets around
+// an IPv6 address, and no host if the node does not know its own.
 func (r *redisClient) moved(to string) string {
 	i := strings.LastIndexByte(to, ':')
 	if i < 0 {
@@ -123,7 +123,7 @@ func (r *redisClient) connect(ctx context.Context) error {
 }
 
 func (r *redisClient) send(ctx context.Context, args []any) (any, error) {
-	deadline, _ := ctx.Deadline() // zero: none
+	deadline, _ := ctx.Deadline() // zero means no deadline
 	if err := r.conn.SetDeadline(deadline); err != nil {
 		return nil, err
 	}

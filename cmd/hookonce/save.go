@@ -20,7 +20,7 @@ const (
 	maxSavedBytes = 256 << 20
 )
 
-// saver writes each delivery to a file of its own in one directory.
+// saver writes each delivery to a separate file in one directory.
 type saver struct {
 	root   *os.Root
 	hidden hidden
@@ -28,7 +28,7 @@ type saver struct {
 	mu    sync.Mutex
 	files int
 	bytes int64
-	ended error // why nothing more is saved
+	ended error // why no more deliveries are saved
 }
 
 // newSaver creates the directory if it is missing.
@@ -43,7 +43,8 @@ func newSaver(dir string, h hidden) (*saver, error) {
 	return &saver{root: root, hidden: h}, nil
 }
 
-// cannotDir omits the name, as console.read does.
+// cannotDir returns an error without the directory's name, as console.read
+// does.
 func cannotDir(err error) error {
 	return usageError("--save: the directory cannot be used: " + cause(err))
 }
@@ -51,8 +52,9 @@ func cannotDir(err error) error {
 var errEnough = errors.New("the limit of 1000 deliveries or 256 MiB is reached: later deliveries are not saved")
 
 // save writes a delivery as a raw request, which --request reads. The file name
-// is the arrival time, as --now takes it, a number, and the verdict: nothing in
-// it comes from the sender. The error is for the user, and returned once.
+// consists of the arrival time in the form of --now, a number, and the verdict.
+// No part of it comes from the sender. The error is for the user, and is
+// returned only once.
 func (s *saver) save(x *exchange, at time.Time, status int, reason core.Reason) (name string, err error) {
 	text := x.raw(s.hidden)
 	s.mu.Lock()
@@ -67,7 +69,7 @@ func (s *saver) save(x *exchange, at time.Time, status int, reason core.Reason) 
 	s.files++
 	s.bytes += int64(len(text))
 	var f *os.File
-	for n := s.files; f == nil; n++ { // an earlier run may have used the same second
+	for n := s.files; f == nil; n++ { // an earlier run may have saved in the same second
 		name = fmt.Sprintf("%d-%04d-%d-%s.txt", at.Unix(), n, status, reason)
 		f, err = s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil && (!errors.Is(err, fs.ErrExist) || n > s.files+maxSaved) {
@@ -83,8 +85,8 @@ func (s *saver) save(x *exchange, at time.Time, status int, reason core.Reason) 
 	return name, nil
 }
 
-// raw is the delivery as it was on the wire, except that chunks are joined,
-// header names are canonical, and secrets are replaced.
+// raw returns the delivery as it was on the wire, except that chunks are
+// joined, header names are canonical, and secrets are replaced.
 func (x *exchange) raw(h hidden) string {
 	return capture.Raw(x.method, x.target, x.host, x.header, x.bytes(), redact.List(h))
 }

@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// schedule holds the wait before each attempt. After its end the last wait
-// repeats.
+// schedule holds the wait before each attempt. After the end of the list, the
+// last wait is repeated.
 type schedule []time.Duration
 
-// namedSchedule returns the example of Standard Webhooks, or a shorter one.
+// namedSchedule returns the example schedule of Standard Webhooks, or a shorter
+// one.
 func namedSchedule(name string) schedule {
 	switch name {
 	case "once":
@@ -49,12 +50,13 @@ func parseSchedule(text string) (schedule, error) {
 
 const maxWait = 7 * 24 * time.Hour
 
-// before is the wait before attempt i, counted from zero.
+// before returns the wait before attempt i, counted from zero.
 func (s schedule) before(i int) time.Duration { return s[min(i, len(s)-1)] }
 
-// next is the wait before attempt i, after a response with this status and
-// Retry-After. An overloaded receiver gets the next longer wait of the
-// schedule. No attempt comes before the time that Retry-After names.
+// next returns the wait before attempt i, after a response with this status and
+// Retry-After. For an overloaded receiver it returns the next longer wait of
+// the schedule. The wait is never shorter than Retry-After, which counts up to
+// maxWait.
 func (s schedule) next(i, status int, retryAfter time.Duration, jitter float64) time.Duration {
 	wait := s.before(i)
 	switch status {
@@ -65,7 +67,7 @@ func (s schedule) next(i, status int, retryAfter time.Duration, jitter float64) 
 	return max(wait, min(retryAfter, maxWait))
 }
 
-// parseRetryAfter reads seconds or a date; zero if it is neither.
+// parseRetryAfter reads seconds or a date. It returns zero if text is neither.
 func parseRetryAfter(text string, now time.Time) time.Duration {
 	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
 		return min(time.Duration(min(n, int(maxWait/time.Second)))*time.Second, maxWait)

@@ -96,8 +96,8 @@ func (s *listing) list(c *console, text string) error {
 	return nil
 }
 
-// matching reports whether a sender's name, field or headers contain the text,
-// in any case.
+// matching reports whether a sender's name, group or headers contain the text,
+// ignoring case.
 func matching(text, group, name string) bool {
 	words := name + "\n" + group + "\n" + senders.HeaderText(name, strings.Clone)
 	return strings.Contains(strings.ToLower(words), strings.ToLower(text))
@@ -120,7 +120,7 @@ func table(all []senders.Sender) string {
 	return b.String()
 }
 
-// unmarked is a cell without Markdown.
+// unmarked returns a cell without Markdown.
 func unmarked(cell string) string { return strings.NewReplacer("*", "", "`", "").Replace(cell) }
 
 func (s *listing) guessSender(c *console) error {

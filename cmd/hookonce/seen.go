@@ -129,14 +129,14 @@ func (s *seen) run(ctx context.Context, c *console, words []string) error {
 	return nil
 }
 
-// noKeys is for a verifier that verifies nothing.
+// noKeys returns a key source for a verifier that does not verify.
 func noKeys() core.KeySource {
 	return core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
 		return "", nil, errors.New("this command has no keys")
 	})
 }
 
-// open opens the store. No error quotes the URL, which may have a password.
+// open opens the store. No error quotes the URL, which may contain a password.
 func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
 	text := s.store
 	if text == "" {
@@ -177,7 +177,8 @@ func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
 	return sqlstore.New(s.namespace, db, engine.dialect), func() { _ = db.Close() }, nil
 }
 
-// message names the message: by a signed id, or by the key of its record.
+// message returns the message of the flags. name is a signed id, or the text of
+// the record's key.
 func (s *seen) message(ctx context.Context, c *console) (name string, key core.Key, err error) {
 	given := 0
 	for _, text := range []string{s.id, s.key, s.request} {
@@ -201,7 +202,7 @@ func (s *seen) message(ctx context.Context, c *console) (name string, key core.K
 	return s.id, key, nil
 }
 
-// ofRequest returns the message of a captured request, as a verifier reads it.
+// ofRequest is message for a captured request, as a verifier reads it.
 func (s *seen) ofRequest(ctx context.Context, c *console) (name string, key core.Key, err error) {
 	r, err := s.read(c)
 	if err != nil {
@@ -226,7 +227,7 @@ func (s *seen) ofRequest(ctx context.Context, c *console) (name string, key core
 	}
 	d := v.Admit(ctx, &r.Request, wholeBody(r.Body))
 	if d.Answer() == nil {
-		d.Settle(200) //nolint:contextcheck // the delivery has it
+		d.Settle(200) //nolint:contextcheck // the delivery has the context
 	}
 	m, ok := d.Message()
 	switch {
@@ -248,8 +249,8 @@ type wholeBody []byte
 // ReadBody implements core.BodyReader.
 func (b wholeBody) ReadBody(int64, time.Duration) ([]byte, error) { return b, nil }
 
-// scratch is a store for one request. Unlike memstore it keeps keys as a shared
-// store has them.
+// scratch is a store for one request. Unlike in memstore, its keys are the same
+// as in a shared store.
 type scratch struct {
 	mu  sync.Mutex
 	has map[core.Key]core.Value

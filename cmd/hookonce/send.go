@@ -60,7 +60,7 @@ type attempt struct {
 	Answer string    `json:"answer,omitempty"` // the class of the refusal
 	Error  string    `json:"error,omitempty"`
 
-	Redirect string `json:"redirect,omitempty"` // where it leads
+	Redirect string `json:"redirect,omitempty"` // its target
 	Body     string `json:"body,omitempty"`     // of the response, cut at maxShown
 	Millis   int64  `json:"ms"`
 
@@ -114,7 +114,7 @@ func (s *sending) print(c *console, d delivery) {
 	}
 }
 
-// deliver makes the attempts.
+// deliver makes the attempts of one message.
 func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits schedule) (delivery, error) {
 	clock := s.clock()
 	through := transport()
@@ -173,7 +173,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // attempt signs the message again and sends it. It returns an error if the
-// message cannot be signed; a network failure is part of the attempt.
+// message cannot be signed. A network failure is part of the attempt.
 func (s *signer) attempt(ctx context.Context, through *http.Transport, timeout time.Duration, clock func() time.Time) (attempt, error) {
 	now := clock()
 	if err := s.sign(now); err != nil {
@@ -198,7 +198,7 @@ func (s *signer) attempt(ctx context.Context, through *http.Transport, timeout t
 	a.Status = resp.StatusCode
 	a.retryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), clock())
 	a.redelivery = resp.Header.Get("Webhook-Redelivery") == "acknowledged"
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxShown+1)) // as much as there is
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxShown+1)) // the part that arrived
 	a.Answer, a.Body = class(body), s.hidden.body(body)
 	if a.Status >= 300 && a.Status <= 399 {
 		a.Redirect = s.hidden.replace(place(resp))
@@ -214,7 +214,8 @@ func failure(err error) string {
 	return err.Error()
 }
 
-// class is the word for a refusal in the response of a hookonce receiver.
+// class returns the class of a refusal from the response of a hookonce
+// receiver.
 func class(body []byte) string {
 	var problem struct {
 		Type string `json:"type"`
@@ -252,8 +253,8 @@ func (a attempt) shown() string {
 	return "\n" + indented(a.Body, "  ")
 }
 
-// place is the target of a redirect, without user, query and fragment, which
-// may hold a secret.
+// place returns the target of a redirect, without user, query and fragment,
+// which may contain a secret.
 func place(resp *http.Response) string {
 	u, err := resp.Location()
 	if err != nil {

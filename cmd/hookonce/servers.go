@@ -18,8 +18,8 @@ import (
 	"github.com/hookonce/hookonce/nethttp"
 )
 
-// server is a receiver in one framework, on every path and for every method:
-// some senders check the endpoint with GET or OPTIONS.
+// server is a receiver in one framework. It serves every path and method: some
+// senders check the endpoint with GET or OPTIONS.
 type server struct {
 	serve    func(net.Listener) error
 	shutdown func(context.Context) error
@@ -28,7 +28,7 @@ type server struct {
 func frameworkNames() []string { return []string{"nethttp", "gin", "echo", "fiber"} }
 
 // newServer returns a server. handle returns the response to a message. Bodies
-// are recorded up to a limit. It returns false for an unknown framework.
+// are recorded up to a limit. newServer returns false for an unknown framework.
 func newServer(framework string, v *core.Verifier, maxBody int64, handle func(context.Context) reply) (server, bool) {
 	switch framework {
 	case "nethttp":
@@ -62,9 +62,9 @@ func overHTTP(h http.Handler, maxBody int64) server {
 	}
 }
 
-// overFiber sets fiber's body limit above ours, so that ours is the one that
-// reports. It allows headers as large as other servers do: a long list of
-// signatures does not fit in fasthttp's 4 KiB.
+// overFiber sets fiber's body limit above ours, so that a body over the limit
+// is reported by ours. It allows headers as large as in other servers: a long
+// list of signatures does not fit in fasthttp's 4 KiB.
 func overFiber(v *core.Verifier, maxBody int64, handle func(context.Context) reply) server {
 	app := fiber.New(fiber.Config{
 		ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, BodyLimit: int(maxBody) + 1<<20, ReadBufferSize: 64 << 10,

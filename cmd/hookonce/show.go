@@ -16,14 +16,14 @@ const maxShown = 4 << 10
 // secrets, and the tokens of handshakes.
 type hidden redact.List
 
-// hide returns them for secrets, including those of others.
+// hide returns the hidden texts for secrets, including those of others.
 func (c *common) hide(texts []string, others ...[]string) hidden {
 	return hidden(redact.Texts(slices.Concat(append(others, texts, []string{c.settings.VerifyToken})...)...))
 }
 
 func (h hidden) replace(text string) string { return redact.List(h).Replace(text) }
 
-// body is the part of a body that can be shown.
+// body returns the part of a body that can be shown.
 func (h hidden) body(body []byte) string {
 	cut := len(body) > maxShown
 	if cut {
@@ -43,7 +43,7 @@ func (h hidden) body(body []byte) string {
 	return text
 }
 
-// uncut removes the start of a secret that the cut left at the end.
+// uncut removes an incomplete secret at the end of a text that was cut.
 func (h hidden) uncut(text string, cut bool) string {
 	for _, secret := range h {
 		for n := len(secret) - 1; cut && n > 0; n-- {
@@ -55,7 +55,7 @@ func (h hidden) uncut(text string, cut bool) string {
 	return text
 }
 
-// printable replaces what a terminal interprets, except line ends.
+// printable replaces characters that a terminal interprets, except line ends.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

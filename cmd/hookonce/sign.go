@@ -65,7 +65,7 @@ func (s *signing) run(_ context.Context, c *console) error {
 	return nil
 }
 
-// signed is the result in JSON; Body is base64.
+// signed is the result in JSON. Body is base64.
 type signed struct {
 	Method  string            `json:"method"`
 	URL     string            `json:"url"`
@@ -73,7 +73,7 @@ type signed struct {
 	Headers map[string]string `json:"headers"`
 	Body    []byte            `json:"body"`
 
-	Base64 bool `json:"isBase64Encoded"` // always true; readers look for this name
+	Base64 bool `json:"isBase64Encoded"` // always true; programs that read events check this name
 }
 
 func first(h map[string][]string) map[string]string {

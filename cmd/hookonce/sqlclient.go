@@ -32,14 +32,14 @@ type sqlEngine struct {
 	env      []string
 	first    string // the first input of a session
 
-	bytes func(string) string // a literal of bytes that are given in hexadecimal
+	bytes func(string) string // returns a literal of bytes from hexadecimal
 	text  func(string) string // the same for a text
-	value string              // selects the column value in hexadecimal
+	value string              // an expression for the column value in hexadecimal
 	mark  string              // the format of a statement that prints a text, a space, and how many rows the last one changed
 }
 
-// newSQLEngine prepares the arguments of the client. A password goes through
-// the environment: the process list shows arguments.
+// newSQLEngine prepares the arguments of the client. A password is passed in
+// the environment, because the process list shows arguments.
 func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	password, _ := store.User.Password()
 	at := *store
@@ -52,7 +52,7 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 		if query.Has("sslpassword") {
 			return nil, usageError("--store: sslpassword would be visible in the process list: use a key without a password, or a service file")
 		}
-		if query.Has("password") { // libpq prefers it to the one before the @
+		if query.Has("password") { // libpq prefers this password to the one before the @
 			password = query.Get("password")
 			query.Del("password")
 			at.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // libpq does not decode +
@@ -71,8 +71,8 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	case "mysql", "mariadb":
 		e := &sqlEngine{
 			dialect: sqlstore.MySQL, programs: []string{"mariadb", "mysql"}, pkg: "mariadb-client or mysql-client",
-			// After an error, force and reconnect go on with the next statement, and a failure
-			// would look like an empty result.
+			// After an error, force and reconnect would continue with the next statement, and a
+			// failure would look like an empty result.
 			args: []string{
 				"--batch", "--skip-column-names", "--unbuffered", "--skip-force", "--skip-reconnect", "--protocol=tcp", "--host=" + store.Hostname(),
 			},
@@ -92,7 +92,7 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 		return e, nil
 	default: // sqlite
 		file := store.Opaque + store.Path
-		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() { //nolint:gosec // the user names the file; the client would create one
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() { //nolint:gosec // the user names the file; the client would create a missing one
 			return nil, usageError("--store: no such SQLite file: give sqlite:PATH")
 		}
 		if strings.HasPrefix(file, "-") {
@@ -149,8 +149,8 @@ func (c *sqlConnector) Connect(context.Context) (driver.Conn, error) {
 	return s, nil
 }
 
-// sqlSession is a connection: a process of the client. An error ends it, so
-// that no output is read as that of another statement.
+// sqlSession is a connection: a process of the client. An error ends the
+// process, so that no output is read as the result of another statement.
 type sqlSession struct {
 	engine *sqlEngine
 	cmd    *exec.Cmd
@@ -173,7 +173,7 @@ func (s *sqlSession) run(ctx context.Context, query string, args []driver.NamedV
 	if err != nil {
 		return nil, 0, err
 	}
-	// The semicolon has a line of its own: a statement may end in a comment.
+	// The semicolon is on a separate line, because a statement may end in a comment.
 	_, err = io.WriteString(s.in, text+"\n;\n"+fmt.Sprintf(s.engine.mark, s.mark))
 	for err == nil {
 		var line string
@@ -182,7 +182,7 @@ func (s *sqlSession) run(ctx context.Context, query string, args []driver.NamedV
 		}
 		line = strings.TrimRight(line, "\r\n")
 		if count, ok := strings.CutPrefix(line, s.mark+" "); ok {
-			rows, _ = strconv.ParseInt(count, 10, 64) // psql has none for BEGIN
+			rows, _ = strconv.ParseInt(count, 10, 64) // psql prints no count for BEGIN
 			return lines, rows, nil
 		}
 		lines = append(lines, line)
@@ -199,8 +199,9 @@ func (s *sqlSession) run(ctx context.Context, query string, args []driver.NamedV
 
 var placeholders = regexp.MustCompile(`\?|\$\d+`)
 
-// fill puts the arguments into a statement, numbers in decimal and all others
-// in hexadecimal. The statements of sqlstore use ? and $1 for nothing else.
+// fill inserts the arguments into a statement: numbers in decimal and all
+// others in hexadecimal. The statements of sqlstore use ? and $1 only for
+// arguments.
 func (e *sqlEngine) fill(query string, args []driver.NamedValue) (string, error) {
 	if rest, ok := strings.CutPrefix(query, "SELECT value FROM"); ok {
 		query = e.value + rest
@@ -260,7 +261,7 @@ func (s *sqlSession) QueryContext(ctx context.Context, query string, args []driv
 	return r, nil
 }
 
-// Prepare implements driver.Conn. It prepares nothing.
+// Prepare implements driver.Conn. It does not prepare the statement.
 func (s *sqlSession) Prepare(query string) (driver.Stmt, error) { return &sqlStatement{s, query}, nil }
 
 // Begin implements driver.Conn.
@@ -301,7 +302,7 @@ type sqlStatement struct {
 
 func (*sqlStatement) Close() error { return nil }
 
-// NumInput implements driver.Stmt: the number is unknown.
+// NumInput implements driver.Stmt. The number is unknown.
 func (*sqlStatement) NumInput() int { return -1 }
 
 // Exec implements driver.Stmt.

@@ -132,7 +132,7 @@ func (v *verdict) facts() []string {
 	return facts
 }
 
-// plain is the text of an error on one line.
+// plain returns the text of an error on one line.
 func plain(err error) string {
 	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "hookonce: "), "\n", "; ")
 }

@@ -36,8 +36,8 @@ type version struct {
 	System   string `json:"system"`
 }
 
-// thisVersion comes from the build information: a tag with go install, a
-// revision in a clone.
+// thisVersion reads the build information. The version is a tag with go
+// install, and a revision in a clone.
 func thisVersion() version {
 	v := version{Version: "(devel)", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()

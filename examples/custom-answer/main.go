@@ -1,10 +1,10 @@
 // Command custom-answer responds to refused attempts in an application's own
 // format.
 //
-// The status and the headers stay core's: they decide whether a sender retries,
-// gives up, or disables the endpoint. The response does not say whether the
-// key, the timestamp or the tenant was wrong: that is for the log, not for an
-// attacker.
+// Core still determines the status and the headers: they decide whether a
+// sender retries, gives up, or disables the endpoint. The response does not say
+// whether the key, the timestamp or the tenant was wrong. That belongs in the
+// log: it would help an attacker.
 package main
 
 import (

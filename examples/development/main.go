@@ -2,7 +2,7 @@
 // a request was refused, and the fix.
 //
 // Use it only in development: the hook gets requests with their bodies, and
-// anyone who can reach the endpoint can make it work hard.
+// anyone who can reach the endpoint can cause expensive work.
 package main
 
 import (
@@ -28,8 +28,8 @@ func main() {
 	}
 }
 
-// run starts a server on loopback, sends it one correct message and three with
-// a mistake each, and prints the log and the responses.
+// run starts a server on loopback, sends it one correct message and three
+// messages with a mistake each, and prints the log and the responses.
 func run() error {
 	secret := core.GenerateSecret()
 	keys := core.Secrets(secret)
@@ -75,7 +75,7 @@ func run() error {
 	return nil
 }
 
-// send signs one body and sends another, as if it had been changed on the way.
+// send signs one body and sends another, as if a proxy had changed it.
 func send(signer *core.Signer, url, signed, arrives string, late time.Duration) (int, error) {
 	r, err := http.NewRequest(http.MethodPost, url, bytes.NewReader([]byte(arrives)))
 	if err != nil {

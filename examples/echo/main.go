@@ -87,7 +87,7 @@ func run() error {
 	return <-stopped
 }
 
-// answer is the response to a handled message.
+// answer is the body of the response to a handled message.
 type answer struct {
 	Framework string `json:"framework"`
 	ID        string `json:"id"`
@@ -102,7 +102,7 @@ func handle(c echo.Context) error {
 	var event struct {
 		Type string `json:"type"`
 	}
-	_ = json.Unmarshal(msg.Body, &event) // without JSON there is no type
+	_ = json.Unmarshal(msg.Body, &event) // the type stays empty if the body is not JSON
 	if event.Type == "example.fail" {
 		return echo.NewHTTPError(http.StatusInternalServerError, "failing as asked")
 	}

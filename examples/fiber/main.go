@@ -59,13 +59,13 @@ func run() error {
 	}
 
 	app := fiber.New(fiber.Config{
-		// fiber reads the whole body before any middleware runs, so the limits that protect the
-		// server are its own.
+		// fiber reads the whole body before any middleware runs, so fiber's own limits protect the
+		// server.
 		ReadTimeout:           10 * time.Second,
 		BodyLimit:             1 << 20,
 		DisableStartupMessage: true,
 	})
-	app.Use(recover.New()) // without it a panic ends the process
+	app.Use(recover.New()) // without this middleware a panic ends the process
 	app.Post("/hook", fiberwh.New(v), handle)
 
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"))
@@ -77,8 +77,8 @@ func run() error {
 		fmt.Printf("send a signed message with:\nADDR=%s WEBHOOK_SECRET=%s go run ./examples/sender\n", ln.Addr(), text)
 	}
 
-	// Without it fiber allocates BodyLimit for every stranger who announces a body of that size,
-	// and senders miss refusals of large bodies.
+	// Without Listener, fiber allocates BodyLimit for every client that announces a body of that
+	// size, and senders miss refusals of large bodies.
 	serving := fiberwh.Listener(app, ln)
 	stopped := make(chan error, 1)
 	go func() {
@@ -93,7 +93,7 @@ func run() error {
 	return <-stopped
 }
 
-// answer is the response to a handled message.
+// answer is the body of the response to a handled message.
 type answer struct {
 	Framework string `json:"framework"`
 	ID        string `json:"id"`
@@ -108,7 +108,7 @@ func handle(c *fiber.Ctx) error {
 	var event struct {
 		Type string `json:"type"`
 	}
-	_ = json.Unmarshal(msg.Body, &event) // without JSON there is no type
+	_ = json.Unmarshal(msg.Body, &event) // the type stays empty if the body is not JSON
 	if event.Type == "example.fail" {
 		return fiber.NewError(fiber.StatusInternalServerError, "failing as asked")
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/hookonce/hookonce/nethttp"
 )
 
-// frameworks has the same endpoint in each framework. A handler must only pass
-// on the request's context, which leads to the message.
+// frameworks has the same endpoint in each framework. A handler only passes on
+// the request's context, in which the message is found.
 var frameworks = map[string]func(context.Context, net.Listener, *bank, *core.Verifier) error{
 	"nethttp": func(ctx context.Context, ln net.Listener, b *bank, v *core.Verifier) error {
 		mux := http.NewServeMux()
@@ -66,7 +66,7 @@ var frameworks = map[string]func(context.Context, net.Listener, *bank, *core.Ver
 			<-ctx.Done()
 			stopped <- app.ShutdownWithTimeout(time.Minute)
 		}()
-		if err := app.Listener(serving); err != nil { // returns as soon as it stops accepting
+		if err := app.Listener(serving); err != nil { // returns as soon as the server stops accepting
 			return err
 		}
 		return <-stopped

@@ -1,5 +1,5 @@
-// Command money moves money between two accounts when a webhook says so:
-// exactly once, even if it is killed at any point.
+// Command money transfers money between two accounts for each webhook message,
+// exactly once, even if the program is killed at any point.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080
 //	DATABASE_URL    of PostgreSQL; unset: the SQLite file money.db
@@ -38,8 +38,8 @@ type bank struct {
 	seen *sqlstore.Store
 }
 
-// transfer is the handler's work. Either all of it happens and the message is
-// recorded as handled, or nothing happens.
+// transfer does the handler's work. Either all of the work happens and the
+// message is recorded as handled, or nothing happens.
 func (b *bank) transfer(ctx context.Context, m core.Message) error {
 	var order struct {
 		From  string `json:"from"`
@@ -54,7 +54,7 @@ func (b *bank) transfer(ctx context.Context, m core.Message) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // does nothing after Commit
+	defer tx.Rollback() // after Commit, Rollback does nothing
 	at("begun")
 	if err := change(ctx, tx, order.From, -order.Cents); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (b *bank) transfer(ctx context.Context, m core.Message) error {
 		return err
 	}
 	at("written down")
-	if err := core.Commit(ctx, b.seen.Tx(tx)); err != nil { // the one line
+	if err := core.Commit(ctx, b.seen.Tx(tx)); err != nil { // the only line for hookonce
 		return err
 	}
 	at("recorded")
@@ -100,7 +100,7 @@ func change(ctx context.Context, tx *sql.Tx, account string, cents int64) error 
 //go:embed schema.sql
 var schema string
 
-// open prepares the database: the accounts, and the table of seen ids.
+// open prepares the database: the accounts, and the table of the seen-id store.
 func open(ctx context.Context) (*bank, error) {
 	driver, dsn, dialect := "sqlite", "file:money.db?_pragma=journal_mode(WAL)&_pragma=busy_timeout(2000)&_txlock=immediate", sqlstore.SQLite
 	if url := os.Getenv("DATABASE_URL"); url != "" {

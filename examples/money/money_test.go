@@ -27,8 +27,8 @@ const (
 	killAt     = "MONEY_KILL_AT"                          // makes the test binary the server, which kills itself at that point
 )
 
-// TestMain runs the server if it is asked to: the program itself, with times that are short enough
-// for a test.
+// TestMain runs the server if the environment says so: the program itself, with times that are
+// short enough for a test.
 func TestMain(m *testing.M) {
 	point, server := os.LookupEnv(killAt)
 	if !server {
@@ -50,7 +50,7 @@ var points = []string{"verified", "begun", "debited", "credited", "written down"
 
 // TestEachTransferHappensOnce kills the server with SIGKILL at every point of the handler, in every
 // framework, on both engines. The sender retries with a new timestamp until it gets 2xx. The
-// database shows how often each effect happened.
+// database shows how many times each effect happened.
 func TestEachTransferHappensOnce(t *testing.T) {
 	t.Parallel()
 	engines := map[string]func(t *testing.T) (driver, dsn, env, dir string){

@@ -85,7 +85,7 @@ func run() error {
 	return <-stopped
 }
 
-// answer is the response to a handled message.
+// answer is the body of the response to a handled message.
 type answer struct {
 	Framework string `json:"framework"`
 	ID        string `json:"id"`
@@ -100,7 +100,7 @@ func handle(w http.ResponseWriter, r *http.Request) {
 	var event struct {
 		Type string `json:"type"`
 	}
-	_ = json.Unmarshal(msg.Body, &event) // without JSON there is no type
+	_ = json.Unmarshal(msg.Body, &event) // the type stays empty if the body is not JSON
 	if event.Type == "example.fail" {
 		http.Error(w, "failing as asked", http.StatusInternalServerError)
 		return

@@ -1,7 +1,7 @@
 // Command observe is a webhook endpoint with a log and with metrics for
-// Prometheus. It sends itself a few messages, good and bad, and prints what a
-// Prometheus server would then find at /metrics. The log goes to standard
-// error.
+// Prometheus. It sends itself a few messages, valid and invalid, and prints the
+// metrics that a Prometheus server would then find at /metrics. The log is
+// written to standard error.
 package main
 
 import (
@@ -52,7 +52,7 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger) error {
 		return err
 	}
 
-	// During a rotation both secrets are accepted. Names make the metrics readable.
+	// During a rotation both secrets are accepted. Key ids make the metrics readable.
 	newText, oldText := core.GenerateSecret(), core.GenerateSecret()
 	next, old := core.NewSecret(newText), core.NewSecret(oldText)
 	next.ID, old.ID = "2026-06", "2026-01"
@@ -87,7 +87,7 @@ func both(a, b func(context.Context, core.Event)) func(context.Context, core.Eve
 	}
 }
 
-// handle fails for events that it does not know.
+// handle fails for events of an unknown type.
 func handle(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(string(nethttp.Message(r).Body), "refund") {
 		http.Error(w, "not yet", http.StatusInternalServerError)
@@ -96,7 +96,7 @@ func handle(w http.ResponseWriter, r *http.Request) {
 
 var errAnswer = errors.New("unexpected status")
 
-// sendAll sends good messages and bad ones.
+// sendAll sends valid and invalid messages.
 func sendAll(ctx context.Context, url, newText, oldText string) error {
 	now := time.Now()
 	for _, m := range []struct {
@@ -111,7 +111,7 @@ func sendAll(ctx context.Context, url, newText, oldText string) error {
 		{"msg_2", oldText, now, `{"type":"order.paid"}`, http.StatusOK},                              // the old key is still in use
 		{"msg_3", newText, now, `{"type":"refund"}`, http.StatusInternalServerError},                 // the handler fails
 		{"msg_4", newText, now.Add(-time.Hour), `{"type":"order.paid"}`, http.StatusUnauthorized},    // too old
-		{"msg_5", core.GenerateSecret(), now, `{"type":"order.paid"}`, http.StatusUnauthorized},      // a stranger
+		{"msg_5", core.GenerateSecret(), now, `{"type":"order.paid"}`, http.StatusUnauthorized},      // an unknown secret
 		{"msg_6", core.GenerateSecret(), now, `{"type":"order.cancelled"}`, http.StatusUnauthorized}, // again
 	} {
 		signer, err := core.NewSigner(m.secret)

@@ -1,5 +1,5 @@
-// Package ownadapter is an adapter of one's own, ready to copy: for tiny, a
-// framework over net/http whose handlers return errors.
+// Package ownadapter is a custom adapter, ready to copy. It is for tiny, a
+// framework built on net/http whose handlers return errors.
 // docs/writing-an-adapter.md explains it.
 package ownadapter
 
@@ -9,15 +9,16 @@ import (
 	"github.com/hookonce/hookonce/examples/ownadapter/tiny"
 )
 
-// Option changes what New makes.
+// Option changes the middleware that New returns.
 type Option func(*denier)
 
-// Deny has refusals answered by answer, which finds the default in err.Answer.
+// Deny sets the function that responds to refusals. err.Answer returns the
+// default response.
 func Deny(answer func(c *tiny.Ctx, err *core.Error) error) Option {
 	return func(d *denier) { *d = answer }
 }
 
-// New makes the middleware. It panics if v is nil.
+// New returns the middleware. It panics if v is nil.
 func New(v *core.Verifier, opts ...Option) tiny.Middleware {
 	if v == nil {
 		panic("ownadapter.New: the verifier is nil: look at the error of core.New")
@@ -37,13 +38,14 @@ func New(v *core.Verifier, opts ...Option) tiny.Middleware {
 	}
 }
 
-// Message returns the verified message of a request behind the middleware.
+// Message returns the verified message of a request that the middleware
+// admitted.
 func Message(c *tiny.Ctx) core.Message {
 	m, _ := core.FromContext(c.Request.Context())
 	return m
 }
 
-// denier is the function that Deny was given.
+// denier is the function that was passed to Deny.
 type denier func(*tiny.Ctx, *core.Error) error
 
 func (deny denier) refuse(c *tiny.Ctx, x *adapter.Exchange) (err error) {
@@ -67,7 +69,7 @@ func run(c *tiny.Ctx, x *adapter.Exchange, next tiny.Handler) error {
 	rec := x.Record(w)
 	c.Writer, c.Request = rec, x.Request
 	defer func() {
-		x.Request = c.Request // if a handler exchanged it, the parsed form is in that one
+		x.Request = c.Request // if a handler replaced it, the new request has the parsed form
 		x.Finish(core.Failed) // after a panic or an error: success is settled below
 		c.Writer, c.Request = w, r
 	}()

@@ -1,11 +1,11 @@
-// Package ownscheme is a scheme in code, ready to copy, for a sender called
-// courier. docs/writing-a-scheme.md explains it.
+// Package ownscheme is a scheme written in code, ready to copy, for a sender
+// called courier. docs/writing-a-scheme.md explains it.
 //
 //	Courier-Time: 1700000000
 //	Courier-Signature: v1=5257a8…
 //
-// A line for each key: HMAC-SHA256 of "time.body", in hexadecimal. "id" in the
-// JSON body identifies the message.
+// There is a signature line for each key, with the HMAC-SHA256 of "time.body"
+// in hexadecimal. The member "id" of the JSON body identifies the message.
 package ownscheme
 
 import (
@@ -51,14 +51,14 @@ func (Scheme) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return fmt.Errorf("%w: %s", core.ErrMissingHeader, signatureHeader)
 	case len(stamps) == 0:
 		return fmt.Errorf("%w: %s", core.ErrMissingHeader, timeHeader)
-	case len(signatures) > 8, len(stamps) > 1: // nobody chooses among several times
+	case len(signatures) > 8, len(stamps) > 1: // with several times, it is unknown which one was signed
 		return fmt.Errorf("%w: %s or %s is there too often", core.ErrMalformed, signatureHeader, timeHeader)
 	}
 	seconds, err := strconv.ParseInt(stamps[0], 10, 64)
 	if err != nil || seconds <= 0 || strconv.FormatInt(seconds, 10) != stamps[0] {
 		return fmt.Errorf("%w: %s is not a Unix time in seconds", core.ErrMalformed, timeHeader)
 	}
-	for _, line := range signatures { // those of other kinds match no key
+	for _, line := range signatures { // signatures of other kinds match no key
 		label, text, _ := strings.Cut(line, "=")
 		a.Signatures = append(a.Signatures, core.Signature{Label: label, Text: text})
 	}
@@ -74,7 +74,7 @@ func (Scheme) ReadBody(r *core.Request, a *core.Attempt) error {
 	a.BodySigned = true
 	if id, ok := schemes.FindJSON(r.Body, "id"); ok && len(id) > 0 {
 		a.ID, a.IDSigned = string(id), true
-	} else { // a ping has none; see Facts
+	} else { // a ping has no id; see Facts
 		a.Unidentified = errors.New("the body has no id")
 	}
 	return nil
@@ -91,7 +91,7 @@ func (s Scheme) Facts() core.Facts {
 	}
 }
 
-// sign makes r a request of courier, for tests and the command line.
+// sign turns r into a request of courier, for tests and the command line.
 func (s Scheme) sign(r *core.Request, id string, at time.Time, secrets ...string) error {
 	header, ok := r.Header.(http.Header)
 	if own, _ := schemes.FindJSON(r.Body, "id"); !ok || len(secrets) == 0 || id != "" && id != string(own) {
@@ -110,7 +110,7 @@ func (s Scheme) sign(r *core.Request, id string, at time.Time, secrets ...string
 	return nil
 }
 
-// pong answers a signed ping with its nonce.
+// pong responds to a signed ping with its nonce.
 func pong(_ context.Context, r *core.Request, _ *core.Message, _ core.VerifyKey) *core.Answer {
 	kind, _ := schemes.FindJSON(r.Body, "type")
 	nonce, ok := schemes.FindJSON(r.Body, "nonce")

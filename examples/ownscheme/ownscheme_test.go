@@ -48,7 +48,7 @@ func TestSchemeKeepsTheContract(t *testing.T) {
 	})
 }
 
-// send delivers r and returns the response, and how often the handler ran.
+// send delivers r and returns the response, and how many times the handler ran.
 func send(t *testing.T, r *core.Request) (status int, body string, runs int) {
 	t.Helper()
 	v, err := core.New(core.Secrets(secret), memstore.New(), &core.Config{Scheme: ownscheme.Scheme{}})

@@ -1,4 +1,4 @@
-// Package ownstore is a seen-id store of one's own, ready to copy: a file for
+// Package ownstore is a custom seen-id store, ready to copy. It has a file for
 // each record, in a directory that belongs to one process.
 // docs/writing-a-store.md explains it.
 package ownstore
@@ -30,17 +30,17 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	if err := ctx.Err(); err != nil {
 		return core.Value{}, err
 	}
-	name := hex.EncodeToString(key[:]) // all of the key
+	name := hex.EncodeToString(key[:]) // the whole key
 	live, err := s.read(name)
-	if err != nil || live == next || live != old { // next already: this call was made before, and its reply was lost
+	if err != nil || live == next || live != old { // already next: this call was made before, and its reply was lost
 		return live, err
 	}
-	// The expiry is rounded up: never early.
+	// The expiry is rounded up, so that it is never early.
 	return next, s.write(name, binary.BigEndian.AppendUint64(next[:], uint64(time.Now().Add(ttl).UnixMilli())+1))
 }
 
-// read returns the live value, or none. Not being able to tell is an error,
-// never "none".
+// read returns the live value, or the zero Value if there is none. If it is
+// unknown whether there is one, read returns an error.
 func (s *Store) read(name string) (live core.Value, err error) {
 	record, err := s.Dir.ReadFile(name)
 	switch {
@@ -54,8 +54,8 @@ func (s *Store) read(name string) (live core.Value, err error) {
 	return live, nil
 }
 
-// write replaces the record as a whole: a process that dies leaves the old one
-// or the new one.
+// write replaces the record as a whole: a process that dies leaves either the
+// old record or the new one.
 func (s *Store) write(name string, record []byte) error {
 	file, err := s.Dir.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_SYNC, 0o600)
 	if err != nil {

@@ -19,7 +19,7 @@ type config struct {
 }
 
 // readConfig reports every mistake in the environment at once. The parsers' own
-// errors are not repeated: they quote the URL, which may hold a password.
+// errors are not repeated: they quote the URL, which may contain a password.
 func readConfig() (config, error) {
 	var mistakes []error
 	cfg := config{addr: cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080")}

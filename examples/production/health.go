@@ -23,8 +23,8 @@ type health struct {
 // not repair Redis.
 func (*health) live(c *gin.Context) { c.String(http.StatusOK, "ok") }
 
-// ready reports whether messages can be handled. The reason is for the log, not
-// for the response.
+// ready reports whether messages can be handled. The reason is only for the
+// log, not for the response.
 func (h *health) ready(c *gin.Context) {
 	if h.draining.Load() {
 		c.String(http.StatusServiceUnavailable, "not ready")

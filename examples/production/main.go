@@ -8,7 +8,7 @@
 //	KEYS_FRESH_FOR how long a tenant's keys are used before they are looked up again, default 30s
 //	DRAIN          how long readiness fails before the server stops accepting, default 5s
 //
-// POST /hooks/{tenant} takes messages; GET /livez and /readyz are for the
+// POST /hooks/{tenant} accepts messages. GET /livez and /readyz are for the
 // orchestrator: do not publish them. SIGTERM ends the program after all
 // messages in progress are settled. That can take a minute: allow 75 s
 // (terminationGracePeriodSeconds) before SIGKILL.
@@ -62,7 +62,7 @@ func run(logger *slog.Logger) error {
 	rdb := redis.NewClient(cfg.redis)
 	defer rdb.Close()
 
-	// An unsuitable server is reported now, not at the first message.
+	// An unsuitable server is reported now, not on the first message.
 	boot, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	seen := redisstore.New("production", rdb.Do)
@@ -89,7 +89,7 @@ func run(logger *slog.Logger) error {
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.Use(gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, panicked any) {
-		logger.Error("panic", "value", fmt.Sprint(panicked), "path", c.FullPath()) // the message is released: its sender retries
+		logger.Error("panic", "value", fmt.Sprint(panicked), "path", c.FullPath()) // the message is released, and its sender retries
 		c.AbortWithStatus(http.StatusInternalServerError)
 	}))
 	router.GET("/livez", health.live)
@@ -100,7 +100,7 @@ func run(logger *slog.Logger) error {
 }
 
 // handle runs once for each message that is authentic, fresh and new. It stores
-// the event. Respond 2xx only after that.
+// the event. Respond 2xx only when the event is stored.
 func handle(db *pgxpool.Pool, logger *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		msg := ginwh.Message(c)
@@ -108,7 +108,7 @@ func handle(db *pgxpool.Pool, logger *slog.Logger) gin.HandlerFunc {
 			"INSERT INTO events (tenant, message_id, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", msg.Source, msg.ID, msg.Body)
 		if err != nil {
 			logger.Error("storing an event", "message_id", msg.ID, "error", err.Error())
-			c.Status(http.StatusServiceUnavailable) // released: the sender's next attempt runs
+			c.Status(http.StatusServiceUnavailable) // released: the handler runs again on the sender's next attempt
 			return
 		}
 		c.Status(http.StatusNoContent)

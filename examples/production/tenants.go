@@ -14,7 +14,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// newTenants returns the [core.KeySource]. The tenant is in the path; its keys
+// newTenants returns the [core.KeySource]. The tenant is in the path. Its keys
 // are in the database, and cached in memory.
 func newTenants(db *pgxpool.Pool, logger *slog.Logger, freshFor time.Duration) core.KeySourceFunc {
 	c := newCache(freshFor, logger, func(ctx context.Context, name string) (*tenant, error) { return loadTenant(ctx, db, name) })
@@ -34,8 +34,8 @@ func newTenants(db *pgxpool.Pool, logger *slog.Logger, freshFor time.Duration) c
 	}
 }
 
-// isName checks the rule of the schema. Invented names must not reach the
-// database: it rejects a zero byte, and that would look like an outage.
+// isName checks the schema's rule for names. Invented names must not reach the
+// database: it rejects a zero byte, and that error would look like an outage.
 func isName(name string) bool {
 	return name != "" && len(name) <= 64 &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') })
@@ -72,22 +72,23 @@ func loadTenant(ctx context.Context, db *pgxpool.Pool, name string) (*tenant, er
 }
 
 const (
-	cacheSize  = 10_000           // tenants, and as many unknown names
+	cacheSize  = 10_000           // the number of tenants, and of unknown names
 	unknownFor = 5 * time.Second  // short, for tenants that were just created
 	staleFor   = 15 * time.Minute // see [cache]
-	retryAfter = 2 * time.Second  // between look-ups that fail
+	retryAfter = 2 * time.Second  // between failed lookups
 )
 
 var errLookup = errors.New("the look-up panicked")
 
-// cache keeps tenants and unknown names in two tables: strangers who try names
-// can evict only each other's.
+// cache keeps tenants and unknown names in two tables: clients that try names
+// can evict only unknown names.
 //
 // While the database is down, known tenants keep their keys for up to staleFor.
-// Their messages are still verified, and a key with a NotAfter still ends. The
-// price: a deleted key is accepted until the database is back or staleFor is
-// over. A stale entry for an unknown name is never used: a 401 to a tenant that
-// was created meanwhile would lose its messages, a 503 does not.
+// Their messages are still verified, and a key with a NotAfter still expires.
+// The drawback: a deleted key is accepted until the database is back or
+// staleFor is over. A stale entry for an unknown name is never used. If a
+// tenant was created meanwhile, a 401 would lose its messages, but a 503 does
+// not.
 type cache struct {
 	load     func(ctx context.Context, name string) (*tenant, error)
 	freshFor time.Duration
@@ -100,11 +101,10 @@ type cache struct {
 
 type entry struct {
 	tenant       *tenant
-	loaded, next time.Time // when the database returned it, and when to look it up again
+	loaded, next time.Time // when the database returned the entry, and when to look it up again
 }
 
-// lookup is a look-up in progress. Other requests for the same name wait for
-// it.
+// lookup is a lookup in progress. Other requests for the same name wait for it.
 type lookup struct {
 	done   chan struct{}
 	tenant *tenant
@@ -136,11 +136,11 @@ func (c *cache) find(ctx context.Context, name string) (*tenant, error) {
 
 	if !running {
 		func() {
-			defer c.finish(name, l) // also after a panic, so that the others do not wait
+			defer c.finish(name, l) // also after a panic, so that the other requests do not wait
 			l.err = errLookup
-			l.tenant, l.err = c.load(ctx, name) // ctx ends by Config.KeyTimeout, not with this sender's connection
+			l.tenant, l.err = c.load(ctx, name) // ctx ends after Config.KeyTimeout, not with this sender's connection
 		}()
-		return l.tenant, l.err // also when ctx has ended: finish has stored the old keys
+		return l.tenant, l.err // also if ctx has ended: finish has stored the old keys
 	}
 	select {
 	case <-l.done:
@@ -155,7 +155,7 @@ func (c *cache) find(ctx context.Context, name string) (*tenant, error) {
 	}
 }
 
-// finish stores the result of a look-up.
+// finish stores the result of a lookup.
 func (c *cache) finish(name string, l *lookup) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,7 +178,8 @@ func (c *cache) finish(name string, l *lookup) {
 	}
 }
 
-// put makes room by dropping any other entry, which will be looked up again.
+// put adds an entry. If the table is full, it drops any other entry, which will
+// be looked up again.
 func put(table map[string]entry, name string, e entry) {
 	if _, ok := table[name]; !ok && len(table) >= cacheSize {
 		for other := range table {

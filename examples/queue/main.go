@@ -1,6 +1,6 @@
 // Command queue acknowledges a webhook in milliseconds and does the slow work
 // afterwards. The job and the record of the message are committed in one
-// transaction, so each acknowledged message is processed once, even if the
+// transaction. So each acknowledged message is processed once, even if the
 // program is killed at any point.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080
@@ -8,11 +8,11 @@
 //	WEBHOOK_SECRET  the secret of the sender
 //
 // It handles POST /hook with a body such as {"account":"alice","cents":100}.
-// docs/acknowledge-first.md explains it. Start as many as you like on one
-// database.
+// docs/acknowledge-first.md explains the program. Any number of processes can
+// share one database.
 //
 //	queue retry     lists the jobs that failed for good
-//	queue retry ID  runs one of them again
+//	queue retry ID  runs one of these jobs again
 package main
 
 import (
@@ -44,8 +44,9 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// credit is the job: what its worker needs from the message. JSON encodes a
-// []byte as base64, so any body works. PostgreSQL rejects a text with a NUL.
+// credit is the job: the data that its worker needs from the message. JSON
+// encodes a []byte as base64, so any body works. As text, PostgreSQL would
+// reject a body with a NUL.
 type credit struct {
 	Message string `json:"message"`
 	Body    []byte `json:"body"`
@@ -54,23 +55,23 @@ type credit struct {
 // Kind implements [river.JobArgs].
 func (credit) Kind() string { return "credit" }
 
-// endpoint enqueues. The seen-id store and the queue are in one database, so
-// that one transaction covers both.
+// endpoint enqueues jobs. The seen-id store and the queue are in one database,
+// so that one transaction covers both.
 type endpoint struct {
 	db   *sql.DB
 	seen *sqlstore.Store
 	jobs *river.Client[*sql.Tx]
 }
 
-// enqueue is the handler's work. Either the job is enqueued and the message is
-// recorded as handled, or neither.
+// enqueue does the handler's work. Either the job is enqueued and the message
+// is recorded as handled, or neither happens.
 func (e *endpoint) enqueue(ctx context.Context, m core.Message) error {
 	at("verified")
 	tx, err := e.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // does nothing after Commit
+	defer tx.Rollback() // after Commit, Rollback does nothing
 	if _, err := e.jobs.InsertTx(ctx, tx, credit{m.ID, m.Body}, nil); err != nil {
 		return err
 	}
@@ -94,8 +95,8 @@ type worker struct {
 }
 
 // Work implements [river.Worker]. The effect and the completion of the job are
-// one transaction. The job of a worker that merely stalls runs twice, so the
-// effect also uses the message as its key.
+// one transaction. If a worker only stalls, its job runs twice, so the effect
+// also uses the message as its key.
 func (w *worker) Work(ctx context.Context, job *river.Job[credit]) error {
 	at("taken")
 	if err := slow(ctx); err != nil {
@@ -106,7 +107,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[credit]) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) // does nothing after Commit
+	defer tx.Rollback(context.WithoutCancel(ctx)) // after Commit, Rollback does nothing
 	if err := effect(ctx, tx, job.Args); err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func effect(ctx context.Context, tx pgx.Tx, c credit) error {
 		Cents   int64  `json:"cents"`
 	}
 	if err := json.Unmarshal(c.Body, &order); err != nil {
-		return river.JobCancel(err) // a further attempt could not read it either
+		return river.JobCancel(err) // a further attempt could not parse the body either
 	}
 	first, err := tx.Exec(ctx, "INSERT INTO credits (message, cents) VALUES ($1, $2) ON CONFLICT DO NOTHING", c.Message, order.Cents)
 	if err != nil || first.RowsAffected() == 0 {
@@ -160,8 +161,8 @@ var at = func(string) {}
 var (
 	config core.Config
 	limits = river.Config{
-		JobTimeout:           time.Minute,     // for one attempt, which must heed its context
-		RescueStuckJobsAfter: 2 * time.Minute, // the job of a killed worker waits so long: an hour by default
+		JobTimeout:           time.Minute,     // for one attempt, which must respect its context
+		RescueStuckJobsAfter: 2 * time.Minute, // how long the job of a killed worker waits: an hour by default
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 16}},
 	}
 )
@@ -169,8 +170,8 @@ var (
 //go:embed schema.sql
 var schema string
 
-// open prepares the database: the account, the queue, and the table of seen
-// ids.
+// open prepares the database: the account, the queue, and the table of the
+// seen-id store.
 func open(ctx context.Context, url string) (*endpoint, *pgxpool.Pool, error) {
 	settings, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -187,7 +188,7 @@ func open(ctx context.Context, url string) (*endpoint, *pgxpool.Pool, error) {
 		return nil, nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	e.db.SetMaxOpenConns(16)
-	e.db.SetMaxIdleConns(16) // the default of 2 would reopen the others again and again
+	e.db.SetMaxIdleConns(16) // with the default of 2, the others are reopened again and again
 	e.seen = sqlstore.New("queue", e.db, sqlstore.Postgres)
 	if err := e.seen.Migrate(ctx); err != nil {
 		return nil, nil, err
@@ -202,12 +203,12 @@ func open(ctx context.Context, url string) (*endpoint, *pgxpool.Pool, error) {
 	if _, err := queue.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, nil, err
 	}
-	// It only inserts. For that Workers must be nil: an empty set refuses every job.
+	// This client only inserts. So Workers must be nil: an empty set refuses every job.
 	e.jobs, err = river.NewClient(riverdatabasesql.New(e.db), &river.Config{})
 	return e, pool, err
 }
 
-// work starts the workers. They stop after ctx has ended and their jobs are
+// work starts the workers. They stop when ctx has ended and their jobs are
 // done.
 func work(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) (*river.Client[pgx.Tx], error) {
 	c := limits

@@ -33,11 +33,11 @@ const (
 	testSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" //nolint:gosec // of the tests
 	stopAt     = "QUEUE_STOP_AT"                          // makes the test binary the program, which stops itself at that point
 	stopBy     = "QUEUE_STOP_BY"                          // STOP: not for good
-	waitFor    = "QUEUE_WAIT_FOR"                         // a file: the work goes on once it exists
+	waitFor    = "QUEUE_WAIT_FOR"                         // a file: the work continues when it exists
 )
 
-// TestMain is the program if it is asked to be: with times that a test can wait
-// for.
+// TestMain runs the program if the environment says so, with times that are short enough for a
+// test.
 func TestMain(m *testing.M) {
 	point, program := os.LookupEnv(stopAt)
 	if !program {
@@ -129,8 +129,8 @@ func TestEachMessageIsWorkedOnce(t *testing.T) {
 	c.once(ids...)
 }
 
-// TestAWorkerThatIsHeldUpHasNoSecondEffect: its job is rescued and worked by
-// another process, and then it goes on.
+// TestAWorkerThatIsHeldUpHasNoSecondEffect: its job is rescued and worked by another process, and
+// then it continues.
 func TestAWorkerThatIsHeldUpHasNoSecondEffect(t *testing.T) {
 	t.Parallel()
 	c := newCase(t, services.StartPostgres(t), "held")
@@ -146,7 +146,7 @@ func TestAWorkerThatIsHeldUpHasNoSecondEffect(t *testing.T) {
 	if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Second) // it goes on after one
+	time.Sleep(2 * time.Second) // it continues after one second
 	first.end(syscall.SIGTERM)
 	c.once(id)
 }
@@ -301,7 +301,7 @@ func (c *setup) worked(ids ...string) {
 	})
 }
 
-// once asks the database how often each message was enqueued and had its effect.
+// once queries the database for how many times each message was enqueued and had its effect.
 func (c *setup) once(ids ...string) {
 	c.t.Helper()
 	for _, id := range ids {

@@ -11,8 +11,8 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// retry lists the jobs that failed for good, or runs those with these ids
-// again: now, with one more attempt.
+// retry lists the jobs that failed for good, or runs the jobs with these ids
+// again at once, with one more attempt.
 func retry(ctx context.Context, pool *pgxpool.Pool, ids []string) error {
 	jobs, err := river.NewClient(riverpgxv5.New(pool), &river.Config{})
 	if err != nil {

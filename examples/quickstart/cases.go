@@ -15,7 +15,7 @@ import (
 )
 
 // keys are the senders' signing keys. Acme is rotating its secret and also has
-// an ed25519 key; globex is another tenant.
+// an ed25519 key. Globex is another tenant.
 type keys struct {
 	next, old, signing, public string // acme's
 	globex, stranger           string
@@ -39,9 +39,9 @@ type testCase struct {
 	path   string // "": acmeHook
 	id     string
 	at     time.Time // of the attempt
-	secret string    // signs it; if empty, change does
+	secret string    // signs the request; if empty, change signs it
 	body   string
-	change func(*http.Request) // changes it after it was signed
+	change func(*http.Request) // changes the request after it was signed
 	copies int                 // sent concurrently; 0 means one
 }
 
@@ -61,12 +61,12 @@ const (
 	starred = `{"action":"created"}`     // GitHub's: it has neither an id nor a time
 )
 
-// cases returns the cases in the order of sending; some repeat an earlier one.
+// cases returns the cases in the order of sending. Some repeat an earlier case.
 func cases(now time.Time, k keys) []testCase {
 	header := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
 	}
-	// handSigned signs anything, unlike our Signer.
+	// handSigned signs any id and timestamp, unlike our Signer.
 	handSigned := func(id, stamp string) func(*http.Request) {
 		return func(r *http.Request) {
 			r.Header.Set("Webhook-Id", id)
@@ -103,7 +103,7 @@ func cases(now time.Time, k keys) []testCase {
 		},
 		{
 			name: "larger than allowed", want: "413 body-too-large", id: "msg_large", at: now, secret: k.next, body: filler(1<<20 + 1),
-			change: header("Expect", "100-continue"), // asks before it uploads
+			change: header("Expect", "100-continue"), // the client waits for a response before it uploads
 		},
 		// Again.
 		{name: "exact replay of the first", want: "409 replay", id: "msg_v1", at: now, secret: k.next, body: created},
@@ -161,5 +161,5 @@ func svixHeaders(r *http.Request) {
 func chunked(r *http.Request) { r.ContentLength = -1 }
 
 func tampered(r *http.Request) {
-	r.Body = io.NopCloser(strings.NewReader(strings.Replace(created, "created", "deleted", 1))) // of the same length
+	r.Body = io.NopCloser(strings.NewReader(strings.Replace(created, "created", "deleted", 1))) // the same length
 }

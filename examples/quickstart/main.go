@@ -1,6 +1,6 @@
 // Command quickstart starts the four frameworks on loopback, sends each the
 // same real HTTP messages, genuine ones and attacks, and prints the results. It
-// exits with 1 if a result differs from the expected one.
+// exits with 1 if a result differs from the expected result.
 //
 // cases.go has the messages, servers.go the setup of each framework.
 package main
@@ -44,8 +44,9 @@ func wantsColour(f *os.File) bool {
 
 var errDiffers = errors.New("a result differs from what the table expects")
 
-// run sends every case to every framework and prints the table. Timestamps are
-// later than the start of the servers: with memstore, older ones are refused.
+// run sends every case to every framework and prints the table. The timestamps
+// are later than the start of the servers: with memstore, older timestamps are
+// refused.
 func run(ctx context.Context, out io.Writer, k keys, cases func(now time.Time, k keys) []testCase, colour bool) error {
 	began := time.Now()
 	servers, stop, err := start(ctx, k)
@@ -72,7 +73,7 @@ func run(ctx context.Context, out io.Writer, k keys, cases func(now time.Time, k
 }
 
 // writeTable prints cases against frameworks and returns how many cells differ
-// from the expected ones.
+// from the expected results.
 func writeTable(out io.Writer, servers []*server, table []testCase, got [][]result, colour bool) int {
 	// The colour sequences have the same length in every cell, so the columns stay aligned.
 	paint := func(code, text string) string {

@@ -32,14 +32,14 @@ import (
 type server struct {
 	framework string
 	verifier  *core.Verifier
-	github    *core.Verifier  // of the endpoint that is registered with GitHub
+	github    *core.Verifier  // for the endpoint that is registered with GitHub
 	events    chan core.Event // the observed events
 	url       string          // without a path
 	client    *http.Client
 
 	runs  atomic.Int64  // of the handler
 	fails atomic.Int64  // of the flaky event
-	gate  chan struct{} // holds the slow event's handler
+	gate  chan struct{} // blocks the slow event's handler
 }
 
 // start starts the four servers. stop stops them.
@@ -64,7 +64,7 @@ func start(ctx context.Context, k keys) (servers []*server, stop func(), err err
 			client: &http.Client{Transport: &http.Transport{ExpectContinueTimeout: 5 * time.Second}},
 		}
 		observe := func(_ context.Context, e core.Event) { s.events <- e }
-		// Each has its own *Keys, which keep the keys decoded for one verifier.
+		// Each server has its own *Keys, which keep the keys decoded for one verifier.
 		acme := core.Secrets(k.next, k.old, k.public)
 		globex := core.Secrets(k.globex)
 		s.verifier, err = core.New(core.KeySourceFunc(func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
@@ -83,11 +83,12 @@ func start(ctx context.Context, k keys) (servers []*server, stop func(), err err
 		}
 		s.github, err = core.New(core.Secrets(k.github).From("acme"), memstore.New(), &core.Config{
 			Scheme: schemes.GitHub(), Observe: observe,
-			// Equal bytes may be two events, or one that an attacker captured. The default is 16; a
-			// small bound keeps the table short.
+			// Equal bytes may be two events, or one event that an attacker captured. The default is
+			// 16. A small bound keeps the table short.
 			Repeats: 2,
-			// GitHub signs no time, so only the store recognizes a replay, and this one forgets at
-			// restart. This program ends before that matters. In production use a durable store.
+			// GitHub signs no time, so only the store recognizes a replay, and this store loses its
+			// records at restart. This program ends before that matters. In production use a
+			// durable store.
 			DangerouslyReplayableAfterRestart: true,
 		})
 		if err != nil {
@@ -149,7 +150,7 @@ func serveFiber(s *server, ln net.Listener) func() {
 	}
 	app := fiber.New(fiber.Config{
 		ReadTimeout:           10 * time.Second,
-		BodyLimit:             2 << 20, // fiber responds to larger ones; core's limit of 1 MiB is reached first
+		BodyLimit:             2 << 20, // fiber responds to larger bodies; core's limit of 1 MiB is reached first
 		DisableStartupMessage: true,
 	})
 	app.Post("/hooks/:tenant", fiberwh.New(s.verifier), handler)
@@ -159,8 +160,8 @@ func serveFiber(s *server, ln net.Listener) func() {
 	return func() { _ = app.ShutdownWithTimeout(time.Second) }
 }
 
-// handle is the application: it runs once for each message and returns the
-// response status.
+// handle is the application's handler. It runs once for each message and
+// returns the response status.
 func (s *server) handle(m core.Message) int {
 	s.runs.Add(1)
 	var event struct {
@@ -195,10 +196,10 @@ func (s *server) try(ctx context.Context, c testCase) result {
 		go func() { answers <- s.send(ctx, c) }()
 	}
 
-	answered, observed := make(map[int]int), make(map[int]int) // how often each status
+	answered, observed := make(map[int]int), make(map[int]int) // the number of responses by status
 	for i := range copies {
 		if copies > 1 && i == copies-1 {
-			s.gate <- struct{}{} // all but the one whose handler waits have a response
+			s.gate <- struct{}{} // all attempts but the one whose handler waits have a response
 		}
 		a := <-answers
 		if a.err != nil {
@@ -209,7 +210,7 @@ func (s *server) try(ctx context.Context, c testCase) result {
 	var (
 		r     result
 		ran   int64
-		texts = make(map[string]int) // how often each verdict
+		texts = make(map[string]int) // the number of events by verdict
 	)
 	for range copies {
 		select {
@@ -236,8 +237,8 @@ func (s *server) try(ctx context.Context, c testCase) result {
 	return r
 }
 
-// join returns "200 handled", or "1×200, 19×503 in-flight" for several, which
-// fits into a column.
+// join returns "200 handled", or "1×200, 19×503 in-flight" for several texts,
+// which fits into a column.
 func join(texts map[string]int) string {
 	var parts []string
 	for _, text := range slices.Sorted(maps.Keys(texts)) {

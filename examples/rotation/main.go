@@ -1,9 +1,9 @@
 // Command rotation changes a secret without losing a message, and shows when
-// the old one can go.
+// the old secret can be removed.
 //
-// It needs no network: verifying is a function. In an application the same keys
-// go to core.New, and the key ids arrive in Config.Observe and in the log of
-// core.SlogObserver.
+// It needs no network: it verifies by calling a function. In an application,
+// pass the same keys to core.New. The key ids then appear in Config.Observe and
+// in the log of core.SlogObserver.
 package main
 
 import (
@@ -29,7 +29,7 @@ func run() error {
 	now := time.Now()
 	oldText, newText := core.GenerateSecret(), core.GenerateSecret()
 
-	// Newest first. With plain texts this is core.Secrets(newText, oldText). Names make the log
+	// Newest first. Without ids and dates this is core.Secrets(newText, oldText). Ids make the log
 	// readable, and the end date retires the old secret even if nobody remembers to remove it.
 	next, old := core.NewSecret(newText), core.NewSecret(oldText)
 	next.ID, old.ID = "2026-06", "2026-01"
@@ -65,8 +65,8 @@ func run() error {
 	return nil
 }
 
-// keyOf returns the key that verifies a message signed with secrets at that
-// time.
+// keyOf returns the id of the key that verifies a message signed with secrets
+// at the time at.
 func keyOf(v *core.Verifier, at time.Time, secrets []string) (string, error) {
 	signer, err := core.NewSigner(secrets...)
 	if err != nil {

@@ -5,7 +5,8 @@
 //	WEBHOOK_SECRET  what to sign with: one or more whsec_ or whsk_ keys, space separated
 //
 // The argument is the type of the event, default "example.created". The exit
-// status is 0 if the message was handled, 1 if not, 2 for a usage error.
+// status is 0 if the message was handled, 1 if it was not, and 2 for a usage
+// error.
 package main
 
 import (
@@ -40,7 +41,7 @@ func main() {
 }
 
 // send makes up to four attempts. The example schedule of Standard Webhooks
-// waits seconds, then minutes, then hours; this one is shorter.
+// waits seconds, then minutes, then hours. This schedule is shorter.
 func send(url, kind string, secrets []string) error {
 	signer, err := core.NewSigner(secrets...)
 	if err != nil {
@@ -51,7 +52,7 @@ func send(url, kind string, secrets []string) error {
 	if err != nil {
 		return err
 	}
-	id := core.NewID() // the same for every attempt; the transport sets the timestamp and signs each attempt
+	id := core.NewID() // the same for every attempt; the transport sets the timestamp of each attempt and signs it
 	for _, wait := range []time.Duration{time.Second, time.Second, 2 * time.Second, 0} {
 		status, reply, err := attempt(client, url, id, body)
 		if err != nil {

@@ -1,12 +1,13 @@
 // Command tenants gives each tenant an endpoint with its own key and source,
-// and then attacks one.
+// and then attacks one endpoint.
 //
 // The attack: a platform sends webhooks for all its customers. Mallory, a
-// customer, registers the address of Acme's endpoint as hers and has the
-// platform send there. If the platform authenticates with its addresses, or
-// with a client certificate that all its customers share, Acme's endpoint
-// accepts Mallory's event: it does come from the platform. But a signature with
-// the key of Mallory's endpoint does not verify with Acme's key.
+// customer, registers the address of Acme's endpoint as hers, so the platform
+// sends her events there. Suppose that the platform authenticates with its IP
+// addresses, or with a client certificate that all its customers share. Then
+// Acme's endpoint accepts Mallory's event, because it does come from the
+// platform. But a signature with the key of Mallory's endpoint does not verify
+// with Acme's key.
 package main
 
 import (
@@ -31,8 +32,8 @@ func main() {
 	}
 }
 
-// tenant is a row of the table of endpoints. Keep one *core.Keys for each: it
-// holds the decoded keys.
+// tenant is a row of the table of endpoints. Keep one *core.Keys for each row:
+// it keeps the decoded keys.
 type tenant struct {
 	name string
 	keys *core.Keys
@@ -42,7 +43,7 @@ type tenant struct {
 // stored name, never text from the request.
 func keySource(byPath map[string]tenant) core.KeySourceFunc {
 	return func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
-		t, ok := byPath[r.Path()] // in an application this is a query, which may use the context
+		t, ok := byPath[r.Path()] // in an application this is a query, which uses the context
 		if !ok {
 			return "", nil, core.ErrUnknownSource
 		}

@@ -1,5 +1,5 @@
 // Command apilist prints everything that these modules export to users, without
-// comments and bodies, for api.txt: what is listed there is a promise.
+// comments and bodies, for api.txt. The API listed there is stable.
 //
 //	apilist DIR...
 package main
@@ -62,14 +62,14 @@ func writeModule(w io.Writer, module string) error {
 	return nil
 }
 
-// isPrivate reports whether nobody imports the package: internal ones, and
-// examples, which are copied.
+// isPrivate reports whether users do not import the package, because it is
+// internal or an example, which is copied.
 func isPrivate(path string) bool {
 	return strings.Contains(path, "/internal/") || strings.Contains(path, "/examples/")
 }
 
-// writePackage writes nothing for a package without exported names, one of
-// tests alone for example.
+// writePackage writes nothing for a package without exported names, such as a
+// package with only tests.
 func writePackage(w io.Writer, path, dir string) error {
 	found, err := build.Default.ImportDir(dir, 0)
 	if err != nil {
@@ -124,7 +124,7 @@ func writeDecl(b *bytes.Buffer, fset *token.FileSet, decl ast.Node) {
 	}
 	var text bytes.Buffer
 	if err := format.Node(&text, fset, decl); err != nil {
-		panic(err) // a buffer does not fail, and the declaration was parsed
+		panic(err) // a buffer never fails, and the declaration was parsed
 	}
 	for line := range strings.Lines(text.String()) {
 		if strings.TrimSpace(line) != "" {

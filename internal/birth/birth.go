@@ -1,7 +1,8 @@
-// Package birth is for stores with records outside the process. It tells since
-// when such a store has all records. A marker beside the records has the time
-// of their beginning, and gets lost together with them. A store compares the
-// marker in the same step as a claim, when that is due.
+// Package birth is for stores with records outside the process. It determines
+// the time from which such a store has all records. A marker is stored beside
+// the records, and gets lost together with them. It contains the time at which
+// the records begin. A store compares the marker in the same step as a claim,
+// when a comparison is due.
 package birth
 
 import (
@@ -16,19 +17,19 @@ import (
 // processes and for timestamps of whole seconds.
 const Margin = 10 * time.Second
 
-// Birth is what a store knows about the marker. The zero Birth has seen none.
-// It is safe for concurrent use, apart from [Birth.Meet].
+// Birth holds the marker that a store has read or made. The zero Birth has
+// none. It is safe for concurrent use, except for [Birth.Meet].
 type Birth struct {
-	began  time.Time // when the store began; zero: with the first look
+	began  time.Time // when the store began; zero: with the first comparison
 	known  atomic.Pointer[Life]
-	looked atomic.Int64 // last look in Unix nanoseconds; zero: look with the next claim
+	looked atomic.Int64 // last comparison in Unix nanoseconds; zero: compare with the next claim
 }
 
 // Life is a marker that was read or made. A store writes and compares it as
 // text or as a value.
 type Life struct {
 	Text  string     // the marker in decimal digits; empty: none yet
-	Value core.Value // the same in the first bytes
+	Value core.Value // the same digits, in the first bytes
 
 	// Text as a string and Value as bytes, converted to arguments once for all
 	// calls.
@@ -38,7 +39,7 @@ type Life struct {
 	since  time.Time
 }
 
-// Begin says that the store begins now, so later records cannot have been lost
+// Begin records that the store begins now, so no later records were lost
 // before. Call it once, before any other method.
 func (b *Birth) Begin() { b.began = time.Now() } //nolint:forbidigo // a marker is real time
 
@@ -50,37 +51,37 @@ func (b *Birth) Known() *Life {
 	return &none
 }
 
-var none = Life{TextArg: "", ValueArg: make([]byte, len(core.Value{}))} //nolint:gochecknoglobals // a constant, which Go has none of for pointers
+var none = Life{TextArg: "", ValueArg: make([]byte, len(core.Value{}))} //nolint:gochecknoglobals // a constant, but Go has no constant structs
 
 // Due reports whether a claim that begins now must compare the marker, because
-// none did within the interval. Comparing it with every claim would cost too
-// much.
+// no claim did within the interval. Comparing it with every claim would be too
+// expensive.
 func (b *Birth) Due(interval time.Duration) bool {
 	now, last := time.Now().UnixNano(), b.looked.Load() //nolint:forbidigo // an interval of real time
 	recent := last != 0 && last <= now && now < last+int64(interval)
 	return !recent && b.looked.CompareAndSwap(last, now) || b.Known() == &none
 }
 
-// Look makes the next claim due. A store calls it after each error: after an
-// outage, the engine may be another one.
+// Look makes the next claim compare the marker. A store calls it after each
+// error: after an outage, the engine may be a different one.
 func (b *Birth) Look() { b.looked.Store(0) }
 
-// Since returns the time since when the store has all records, or the zero
+// Since returns the time from which the store has all records, or the zero
 // time.
 func (b *Birth) Since() time.Time { return b.Known().since }
 
-// Meet compares the marker that the engine holds, zero for none, with the known
-// one. A later marker becomes the known one. An earlier or absent one means
-// that records are gone, or that this is the first time. Then Meet makes a new
-// marker, and reports that the store must write it to the engine. Two calls
-// must not overlap.
+// Meet compares found, the marker in the engine, with the known marker. found
+// is zero if the engine has none. A later marker becomes the known marker. An
+// earlier or absent marker means that records were lost, or that this is the
+// first comparison. Then Meet makes a new marker, and reports that the store
+// must write it to the engine. Two calls must not overlap.
 func (b *Birth) Meet(found int64) (replace bool) {
 	known, now := b.Known(), time.Now() //nolint:forbidigo // a marker is real time; core translates it
 	next := &Life{marker: found, since: now.Add(Margin)}
 	switch {
 	case found == known.marker && found != 0:
 		return false
-	case found > known.marker: // another process made it
+	case found > known.marker: // another process made the marker
 	case known.marker == 0 && !b.began.IsZero():
 		next.marker = b.began.UnixMilli()
 	case known.marker == 0:
@@ -99,7 +100,7 @@ func (b *Birth) Meet(found int64) (replace bool) {
 	return next.marker != found
 }
 
-// Parse parses the text of a [Life]. An empty text is no marker.
+// Parse parses the text of a [Life]. An empty text means no marker.
 func Parse(text string) (marker int64, ok bool) {
 	if text == "" {
 		return 0, true

@@ -8,7 +8,7 @@ import (
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
-// mustKnow checks what b knows, and that the marker can be read back.
+// mustKnow checks the marker of b, and that the marker can be read back.
 func mustKnow(t *testing.T, b *birth.Birth, marker, since time.Time) {
 	t.Helper()
 	got, ok := birth.Parse(b.Known().Text)

@@ -1,6 +1,6 @@
-// Package capture reads HTTP requests in the forms that people have: from the
-// wire, a provider's delivery page, a gateway's log, or a browser. Read
-// recognizes the form.
+// Package capture reads HTTP requests in common forms: from the wire, a
+// sender's delivery page, a gateway's log, or a browser. Read recognizes the
+// form.
 package capture
 
 import (
@@ -44,7 +44,7 @@ type Request struct {
 const rawForm = "a raw HTTP/1.x request"
 
 // Read reads a capture of any form. An error says what is wrong and in which
-// line. It quotes nothing of the capture, which may be a secret in the wrong
+// line. It does not quote the capture, which may be a secret in the wrong
 // place.
 func Read(text []byte) (*Request, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors write a byte order mark
@@ -68,7 +68,7 @@ func Read(text []byte) (*Request, error) {
 	return r, nil
 }
 
-// recognize returns the form and its reader. It looks at the first lines.
+// recognize returns the form and its reader. It checks only the first lines.
 func recognize(text []byte) (form string, read func(r *Request, text []byte) error) {
 	line, _, _ := bytes.Cut(text[:min(len(text), maxHead)], []byte("\n"))
 	start := bytes.TrimSpace(text[:min(len(text), 4<<10)])
@@ -76,7 +76,7 @@ func recognize(text []byte) (form string, read func(r *Request, text []byte) err
 	case isRequestLine(string(bytes.TrimSuffix(line, []byte("\r")))):
 		return rawForm, (*Request).readRaw
 	case bytes.HasPrefix(start, []byte("{")) || bytes.HasPrefix(start, []byte("[")):
-		return "JSON", (*Request).readJSON // which sets the form
+		return "JSON", (*Request).readJSON // readJSON sets the form
 	case isCurl(start):
 		return "a curl command", (*Request).readCommand
 	case isVerbose(text):
@@ -84,7 +84,7 @@ func recognize(text []byte) (form string, read func(r *Request, text []byte) err
 	case isHeader(string(line)):
 		return "headers and body without a request line", (*Request).readHeaders
 	default:
-		return rawForm, (*Request).readRaw // its errors say how a request begins
+		return rawForm, (*Request).readRaw // the errors of readRaw say how a request begins
 	}
 }
 
@@ -103,8 +103,8 @@ func (r *Request) SetBody(body []byte) error {
 	return nil
 }
 
-// Notes returns what the reader assumed or could not read, and a contradiction
-// between Content-Length and the body.
+// Notes returns the assumptions of the reader and the parts that it could not
+// read, and a contradiction between Content-Length and the body.
 func (r *Request) Notes() []string {
 	if r.BodyLost {
 		return append(slices.Clip(r.notes), r.lost+": give the bytes that were sent with --body FILE")
@@ -123,8 +123,8 @@ func (r *Request) Notes() []string {
 	return append(slices.Clip(r.notes), note)
 }
 
-// Address is the address to which the request was sent, for schemes that sign
-// it. If no host is known it is the URL alone.
+// Address returns the address to which the request was sent, for schemes that
+// sign it. If no host is known, it returns only the URL.
 func (r *Request) Address() string {
 	host := r.header.Get("Host")
 	switch {

@@ -160,7 +160,8 @@ func unknownOption(name string) error {
 	return fmt.Errorf("the command has the unknown option --%s: remove it if it does not change the request", name)
 }
 
-// append adds data: curl writes & before it, except before that of --json.
+// append adds data. curl writes & before the data, except before the data of
+// --json.
 func (c *curl) append(text string, and, file bool) {
 	separator := ""
 	if and && c.hasData {
@@ -202,8 +203,8 @@ func escape(text string) string {
 	return url.QueryEscape(text)
 }
 
-// setHeader applies a value of -H: "Name;" is a header without a value, "Name:"
-// removes one that curl would add.
+// setHeader applies a value of -H. "Name;" is a header without a value. "Name:"
+// removes a header that curl would add.
 func (c *curl) setHeader(text string) error {
 	if strings.HasPrefix(text, "@") {
 		return errors.New("-H names a file, which is not read: replace it by its headers")
@@ -274,7 +275,7 @@ func (c *curl) finish() error {
 	return nil
 }
 
-// usual is the method if there is no -X.
+// usual returns the method if there is no -X.
 func (c *curl) usual() string {
 	switch {
 	case c.head:
@@ -293,8 +294,8 @@ func (c *curl) fallback(name, value string) {
 	}
 }
 
-// longName is the long form of a one-letter option, or the letter itself if it
-// is unknown.
+// longName returns the long form of a one-letter option, or the letter itself
+// if it is unknown.
 func longName(letter byte) string {
 	const pairs = "X=request H=header d=data G=get I=head A=user-agent e=referer b=cookie u=user F=form T=upload-file K=config " +
 		":=next o=output w=write-out m=max-time x=proxy U=proxy-user c=cookie-jar D=dump-header E=cert C=continue-at y=speed-time Y=speed-limit " +

@@ -20,7 +20,7 @@ type entry struct {
 	} `json:"request"`
 }
 
-// readHAR reads the only request, or the only one with a body.
+// readHAR reads the only request, or the only request with a body.
 func (r *Request) readHAR(text json.RawMessage) error {
 	r.Form = "a HAR file"
 	var log object

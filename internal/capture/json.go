@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// object is a JSON object. Of members with the same name the last one counts.
+// object is a JSON object. If several members have the same name, the last one
+// counts.
 type object map[string]json.RawMessage
 
 // readJSON recognizes the form of the JSON.
@@ -70,7 +71,7 @@ func each(text json.RawMessage, do func(item json.RawMessage) error) error {
 	case len(text) == 0:
 		return errKind
 	case !json.Valid(text):
-		return parse(text, new(json.RawMessage)) // its error says where
+		return parse(text, new(json.RawMessage)) // its error has the position
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
@@ -183,7 +184,7 @@ func (r *Request) setHeaders(text json.RawMessage) error {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return errHeaders
 	}
-	for d.More() { // in order, and repeated names too
+	for d.More() { // in order, including repeated names
 		name, err := d.Token()
 		if err != nil {
 			return errHeaders

@@ -13,7 +13,7 @@ import (
 
 // readRaw reads a request as it is on the wire. Header lines end in CRLF or LF.
 // Everything after the blank line is the body, byte for byte, whatever
-// Content-Length says: so an explanation can name a newline that an editor
+// Content-Length says. So an explanation can report a newline that an editor
 // added.
 func (r *Request) readRaw(text []byte) error {
 	lines, body, whole, err := splitHead(text)
@@ -54,8 +54,8 @@ func (r *Request) readHeaders(text []byte) error {
 	return nil
 }
 
-// addLines adds lines like "Name: value"; first is the number of the first one.
-// GitHub's delivery page shows the request line as two of them.
+// addLines adds lines like "Name: value". first is the number of the first
+// line. GitHub's delivery page shows the request line as two such lines.
 func (r *Request) addLines(lines []string, first int) error {
 	for i, line := range lines {
 		name, value, found := strings.Cut(line, ":")
@@ -91,7 +91,8 @@ func isHeader(line string) bool {
 }
 
 // splitHead splits the headers into lines. A line that begins with a space
-// continues the one before. whole reports that a blank line ends the headers.
+// continues the line before it. whole reports that a blank line ends the
+// headers.
 func splitHead(raw []byte) (lines []string, body []byte, whole bool, err error) {
 	rest := raw
 	for len(rest) > 0 {
@@ -115,7 +116,7 @@ func splitHead(raw []byte) (lines []string, body []byte, whole bool, err error) 
 	return lines, nil, false, nil
 }
 
-// isRequestLine looks only at the shape.
+// isRequestLine checks only the form.
 func isRequestLine(line string) bool {
 	parts := strings.Split(line, " ")
 	return len(parts) == 3 && strings.HasPrefix(parts[2], "HTTP/") && parts[0] != "" && parts[0] == strings.ToUpper(parts[0]) && parts[1] != ""

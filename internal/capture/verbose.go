@@ -13,7 +13,7 @@ import (
 var sentLine = regexp.MustCompile(`^[\r 0-9:.kMGTP-]*> ([A-Z]+ [^ ]+ HTTP/[0-9.]+)$`)
 
 // isVerbose looks for a request line before the first blank line: curl prints
-// no blank line before it.
+// no blank line before the request line.
 func isVerbose(text []byte) bool {
 	text = text[:min(len(text), maxHead)]
 	for line := range bytes.Lines(text) {
@@ -43,7 +43,7 @@ func (r *Request) readVerbose(text []byte) error {
 		case strings.HasPrefix(line, "* SSL connection using"):
 			scheme = "https"
 		case start != nil:
-			inside = !strings.HasPrefix(start[1], "CONNECT ") // of a proxy on the way
+			inside = !strings.HasPrefix(start[1], "CONNECT ") // to a proxy
 			if inside {
 				requests++
 				head = append(head[:0], start[1])

@@ -13,8 +13,8 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// Lines returns the headers of a request, sorted by name, without those of the
-// connection and without secrets.
+// Lines returns the headers of a request, sorted by name, without connection
+// headers and without secrets.
 func Lines(h http.Header, hide redact.List) []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(h)) {
@@ -40,7 +40,7 @@ func Raw(method, target, host string, h http.Header, body []byte, hide redact.Li
 	return b.String()
 }
 
-// ErrNotText reports a request that no command can hold.
+// ErrNotText reports a request that cannot be written as a command.
 var ErrNotText = errors.New("the request is not text, or has control characters, which a command line cannot hold")
 
 // Curl writes a command for any POSIX shell.
@@ -59,7 +59,7 @@ func Curl(method, address string, lines []string, body []byte) (string, error) {
 	return b.String(), nil
 }
 
-// obeyed reports whether a terminal interprets r when it is pasted.
+// obeyed reports whether a terminal interprets r when the text is pasted.
 func obeyed(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' }
 
 // quoted quotes text for a shell, unless it is a plain word.

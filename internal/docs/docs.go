@@ -1,6 +1,7 @@
 // Package docs turns the Go blocks in the documents into programs, so that
 // tests can compile them. Blocks that need only the root module are compiled
-// here, the others in the nested module that has their client library.
+// here. Other blocks are compiled in the nested module that has their client
+// library.
 package docs
 
 import (
@@ -162,7 +163,7 @@ func Documents(root string) ([]string, error) {
 	return all, nil
 }
 
-// Compile compiles each block as a package of its own, in the module of the
+// Compile compiles each block as a separate package, in the module of the
 // working directory. The packages exist only in an overlay for the compiler, so
 // no file is left behind. scratch is a directory for temporary files. The error
 // contains the compiler's output.
@@ -202,8 +203,9 @@ func Compile(ctx context.Context, scratch string, blocks []Block) error {
 	return nil
 }
 
-// Program makes a package from a block. Files stay as they are, declarations
-// get the imports that they use, and statements get a function around them.
+// Program makes a package from a block. Complete files stay unchanged,
+// declarations get the imports that they use, and statements get a function
+// around them.
 func Program(name, block string) (string, error) {
 	if regexp.MustCompile(`(?m)^package `).MatchString(block) {
 		return "//line " + name + ":1\n" + block, nil

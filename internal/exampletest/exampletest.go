@@ -1,5 +1,5 @@
-// Package exampletest runs examples as processes, as a reader does. Those with
-// a go.mod of their own are held to the same contract by it.
+// Package exampletest runs examples as processes, as a reader does. It tests
+// the same contract for examples that have their own go.mod.
 package exampletest
 
 import (
@@ -66,8 +66,8 @@ func (p Programs) Outcome(t *testing.T, name string, env []string, args ...strin
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// Serve starts a server on a free port and returns its address and what it
-// printed up to that.
+// Serve starts a server on a free port, and returns its address and the lines
+// that it printed before the address.
 func (p Programs) Serve(t *testing.T, name string, env ...string) (cmd *exec.Cmd, addr string, lines *bufio.Scanner) {
 	t.Helper()
 	cmd = p.command(context.WithoutCancel(t.Context()), name, append(env, "ADDR=127.0.0.1:0"))
@@ -124,7 +124,7 @@ func do(t *testing.T, req *http.Request) (status int, body string) {
 }
 
 // CheckServer tests the contract that the servers among the examples share. The
-// answer of the server called name says framework.
+// response of the server called name contains its framework.
 func (p Programs) CheckServer(t *testing.T, name string) {
 	t.Run("contract", func(t *testing.T) {
 		t.Parallel()
@@ -223,7 +223,8 @@ func (p Programs) testCannotStart(t *testing.T, name string) {
 		env  []string
 		want string
 	}{
-		// The address is in use as well: a bad secret must be found before that is tried.
+		// The address is in use too: a bad secret must be reported before the server tries to
+		// listen.
 		{"bad secret", []string{"WEBHOOK_SECRET=whsec_dG9vc2hvcnQ=", "ADDR=" + busy.Addr().String()}, "24"},
 		{"empty secret", []string{"WEBHOOK_SECRET=", "ADDR=" + busy.Addr().String()}, "no key"},
 		{"address in use", []string{good, "ADDR=" + busy.Addr().String()}, "address already in use"},

@@ -13,7 +13,7 @@ import (
 )
 
 // Listener prepares server, and wraps ln for it: see fiberwh.Listener. name is
-// the package whose Listener this is.
+// the name of the package whose Listener calls it.
 func Listener(name string, server *fasthttp.Server, ln net.Listener) net.Listener {
 	if fmt.Sprintf("%T", ln) == "*tls.listener" {
 		panic(name + ": Listener was given a TLS listener: call it inside, tls.NewListener(" + name + ".Listener(app, ln), config)")
@@ -21,7 +21,8 @@ func Listener(name string, server *fasthttp.Server, ln net.Listener) net.Listene
 	next, streamed, limit := server.Handler, server.StreamRequestBody, server.MaxRequestBodySize
 	if !streamed {
 		server.StreamRequestBody = true
-		// With StreamRequestBody, pre-parsing has no limit. It also loses the signed bytes.
+		// With StreamRequestBody, fasthttp parses forms in advance without a limit. That also loses
+		// the signed bytes.
 		server.DisablePreParseMultipartForm = true
 	}
 	server.Handler = func(c *fasthttp.RequestCtx) {
@@ -44,7 +45,8 @@ func Listener(name string, server *fasthttp.Server, ln net.Listener) net.Listene
 	return listener{ln}
 }
 
-// trusted is the largest buffer that an announced length gets at once.
+// trusted is the largest buffer that is allocated at once for an announced
+// length.
 const trusted = 16 << 10
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:gochecknoglobals // a pool is no state
@@ -66,7 +68,7 @@ func buffer(c *fasthttp.RequestCtx, limit int) error {
 	return nil
 }
 
-// readAll appends a body to dst. A negative length is unknown: the body is
+// readAll appends a body to dst. A negative length means that the body is
 // chunked.
 func readAll(stream io.Reader, dst []byte, length, limit int) ([]byte, error) {
 	if length > limit {
@@ -107,14 +109,14 @@ func (l listener) Accept() (net.Conn, error) {
 	return &conn{Conn: c}, nil
 }
 
-// conn lingers on Close if a body is unread.
+// conn is a connection that lingers on Close if a body is unread.
 type conn struct {
 	net.Conn
 
 	unread atomic.Bool
 }
 
-// inside returns the conn below c that a listener made.
+// inside returns the conn that c wraps, if a listener made one.
 func inside(c net.Conn) (*conn, bool) {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
@@ -123,17 +125,18 @@ func inside(c net.Conn) (*conn, bool) {
 	return ours, ok
 }
 
-// ReadFrom implements io.ReaderFrom, so that files still go out by sendfile.
+// ReadFrom implements io.ReaderFrom, so that files are still sent with
+// sendfile.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
-// grace is how long a sender may go on sending its body, so it reads the
-// response instead of a connection reset.
+// grace is how long a sender may continue to send its body, so that it reads
+// the response instead of a connection reset.
 const grace = 600 * time.Millisecond
 
 // Close implements net.Conn. Closing with unread bytes resets the connection,
 // as do bytes that arrive afterwards, and a reset may overtake the response.
-// Many senders read the response only after they have written everything. So
-// Close reads what they write.
+// Many senders read the response only after they have written the whole
+// request. So Close reads the rest of the request.
 func (c *conn) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.unread.Swap(false) && half.CloseWrite() == nil {
 		_ = c.SetReadDeadline(time.Now().Add(grace)) //nolint:forbidigo // I/O runs on real time

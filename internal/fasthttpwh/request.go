@@ -18,9 +18,9 @@ import (
 )
 
 // request is one request for core, with its [core.Header] and its
-// [core.BodyReader]. fasthttp reuses its memory for the next request on the
-// connection, but store keys, messages and events live longer. So request
-// copies every text that core asks for, and serves only one request.
+// [core.BodyReader]. fasthttp reuses the memory of a request for the next
+// request on the connection, but store keys, messages and events live longer.
+// So request copies every text that core reads, and serves only one request.
 type request struct {
 	core.Request
 
@@ -36,19 +36,19 @@ type request struct {
 	valueRoom [5]string
 }
 
-// App is the application of a framework that the request belongs to.
+// App is the framework's application that serves the request.
 type App interface {
-	// ReadTimeout returns the read timeout of the server, zero if there is
+	// ReadTimeout returns the read timeout of the server, or zero if there is
 	// none.
 	ReadTimeout() time.Duration
-	// Prefork names the setting by which several processes serve the
-	// application, each with its own memory. It returns "" if there is one
-	// process.
+	// Prefork returns the name of the setting with which several processes
+	// serve the application, each with its own memory. It returns "" if there
+	// is only one process.
 	Prefork() string
 }
 
 // Admit runs the request of c through the pipeline of v. ctx is the context of
-// the handlers of the framework.
+// the framework's handlers.
 func Admit(ctx context.Context, v *core.Verifier, c *fasthttp.RequestCtx, app App) *core.Delivery {
 	r := newRequest(c, v, app)
 	defer r.forget()
@@ -63,8 +63,8 @@ func newRequest(c *fasthttp.RequestCtx, v *core.Verifier, app App) *request {
 	return r
 }
 
-// forget drops the references to the request. A text that somebody keeps keeps
-// all of r alive.
+// forget drops the references to the request, because any text of r that is
+// kept keeps all of r in memory.
 func (r *request) forget() { r.c, r.app, r.Body = nil, nil, nil }
 
 func (r *request) keep(b []byte) string {
@@ -105,7 +105,7 @@ func (r *request) Clone() http.Header {
 }
 
 // ReadBody copies the raw bytes. It never calls c.Body(), which decompresses
-// without a limit, and returns an error as the text of a body.
+// without a limit and returns an error text as if it were the body.
 func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	if r.v.Forgets() {
 		if prefork := r.app.Prefork(); prefork != "" {
@@ -124,7 +124,7 @@ func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	got := req.Body()
 	switch {
 	case len(req.Header.MultipartFormBoundary()) > 0 && len(got) > 0 && &got[0] != &req.Body()[0]:
-		// The original bytes are gone: Body encodes the parsed form again at each call, in random
+		// The original bytes are lost: Body encodes the parsed form again on each call, in random
 		// order and without part headers.
 		return nil, &core.Error{Reason: core.ErrBodyConsumed, Detail: "fiber parsed the multipart form before any middleware ran, " +
 			"and the signed bytes are gone: set fiber.Config.DisablePreParseMultipartForm"}
@@ -136,8 +136,9 @@ func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	return bytes.Clone(got), nil
 }
 
-// readStream reads the body that StreamRequestBody left on the connection.
-// There fasthttp enforces no limit, and turns errors into the text of a body.
+// readStream reads the body that StreamRequestBody left on the connection. For
+// such a body fasthttp enforces no limit, and returns error texts as if they
+// were the body.
 func (r *request) readStream(stream io.Reader, length int, limit int64, timeout time.Duration) ([]byte, error) {
 	if timeout == 0 {
 		limit = math.MaxInt64 // report-only: the handler must get all bytes that we read
@@ -161,7 +162,7 @@ func (r *request) readStream(stream io.Reader, length int, limit int64, timeout 
 	if limited {
 		_ = conn.SetReadDeadline(time.Time{})
 	}
-	r.c.Request.SetBodyRaw(got) // where handlers expect it
+	r.c.Request.SetBodyRaw(got) // handlers expect it there
 	return got, nil
 }
 

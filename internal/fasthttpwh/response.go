@@ -13,7 +13,7 @@ import (
 // a handler that wrote nothing.
 func Answered(c *fasthttp.RequestCtx) int {
 	if r := c.LastTimeoutErrorResponse(); r != nil {
-		return r.StatusCode() // fasthttp sends it in place of c.Response
+		return r.StatusCode() // fasthttp sends it instead of c.Response
 	}
 	if c.Hijacked() {
 		return core.Failed
@@ -22,8 +22,8 @@ func Answered(c *fasthttp.RequestCtx) int {
 }
 
 // Write writes a response of core. It sorts the names of the headers, as
-// net/http does: they come from a map, and fasthttp sends them in the order of
-// the calls.
+// net/http does: they come from a map, and fasthttp sends headers in the order
+// in which they are set.
 func Write(r *fasthttp.Response, a *core.Answer) {
 	r.SetStatusCode(a.Status)
 	for _, key := range slices.Sorted(maps.Keys(a.Header)) {

@@ -1,6 +1,6 @@
 // Package group sends calls to a database engine in groups that share a round
-// trip and a commit. A call goes at once while few groups are in flight. Beyond
-// that, calls wait until a group returns, and then go together.
+// trip and a commit. While few groups are in flight, a call is sent at once.
+// Otherwise calls wait until a group returns, and are then sent together.
 package group
 
 import (
@@ -15,7 +15,8 @@ import (
 // delay that a hanging group causes for later calls.
 const patience = 20 * time.Millisecond
 
-// enough is the size at which a group goes even if many groups are in flight.
+// enough is the size at which a group is sent even if many groups are in
+// flight.
 const enough = 8
 
 // Line is the queue in which calls wait. Set its fields before the first call.
@@ -24,9 +25,9 @@ const enough = 8
 type Line[T any] struct {
 	// Send makes the calls of a group and stores the result of each in it. A
 	// call that need not wait is sent in the goroutine of its caller, with the
-	// caller's context. The context of a waiting group ends when its last
-	// caller has left. If Send panics for such a group, its calls stay as Send
-	// left them.
+	// caller's context. For a group of calls that waited, the context ends when
+	// its last caller has left. If Send panics for such a group, its calls stay
+	// as Send left them.
 	Send func(ctx context.Context, group []T)
 
 	Width int // how many groups may be in flight before calls wait
@@ -36,15 +37,15 @@ type Line[T any] struct {
 	flying  int // groups in flight
 	larger  int // groups in flight with several calls
 	waiting []*call[T]
-	timer   *time.Timer // fires for the first call in line
+	timer   *time.Timer // fires for the first call in the queue
 }
 
 // call is a waiting call.
 type call[T any] struct {
 	item  T
-	ctx   context.Context //nolint:containedctx // of the caller, who waits
+	ctx   context.Context //nolint:containedctx // of the waiting caller
 	since time.Time
-	group *flight       // nil while the call is in line; guarded by Line.mu
+	group *flight       // nil while the call is in the queue; guarded by Line.mu
 	done  chan struct{} // closed after Send
 }
 
@@ -54,8 +55,8 @@ type flight struct {
 	cancel  context.CancelFunc
 }
 
-// Do makes a call. It returns nil after Send has returned. If ctx ends before
-// that, it returns the error of ctx. Then it is unknown whether the call
+// Do makes a call. It returns nil after Send has returned. If ctx ends earlier,
+// it returns the error of ctx. In that case it is unknown whether the call
 // happens, and item must not be read.
 func (l *Line[T]) Do(ctx context.Context, item T) error {
 	l.mu.Lock()
@@ -82,8 +83,8 @@ func (l *Line[T]) Do(ctx context.Context, item T) error {
 	}
 }
 
-// leave removes a call from the line, or from its group. A group in flight ends
-// with its last caller.
+// leave removes a call from the queue, or from its group. The context of a
+// group in flight ends with its last caller.
 func (l *Line[T]) leave(c *call[T]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,7 +108,7 @@ func (l *Line[T]) land(n int) {
 	l.next()
 }
 
-// next sends the calls in line if it is their turn.
+// next sends the calls in the queue if it is their turn.
 func (l *Line[T]) next() {
 	if l.idle() || l.flying < l.Width && len(l.waiting) >= enough {
 		l.launch()
@@ -117,7 +118,7 @@ func (l *Line[T]) next() {
 // idle reports whether few groups are in flight.
 func (l *Line[T]) idle() bool { return 2*l.flying < l.Width }
 
-// launch sends the first calls in line.
+// launch sends the first calls in the queue.
 func (l *Line[T]) launch() {
 	n := min(len(l.waiting), l.Most)
 	if n == 0 {
@@ -143,7 +144,7 @@ func (l *Line[T]) launch() {
 func (l *Line[T]) fly(ctx context.Context, f *flight, group []*call[T]) {
 	defer l.land(len(group))
 	defer func() {
-		_ = recover() // in this goroutine it would end the program
+		_ = recover() // in this goroutine a panic would end the program
 		f.cancel()
 		for _, c := range group {
 			close(c.done)
@@ -173,7 +174,7 @@ func Last[T any](callers []T, of func(T) context.Context) (context.Context, cont
 	return context.WithDeadline(context.Background(), last)
 }
 
-// watch schedules a look at the first call in line.
+// watch schedules a call of look for the first call in the queue.
 func (l *Line[T]) watch(d time.Duration) {
 	if l.timer == nil {
 		l.timer = time.AfterFunc(d, l.look)
@@ -182,8 +183,8 @@ func (l *Line[T]) watch(d time.Duration) {
 	}
 }
 
-// look sends the calls that have waited too long, regardless of the groups in
-// flight.
+// look sends the calls that have waited too long, regardless of how many groups
+// are in flight.
 func (l *Line[T]) look() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

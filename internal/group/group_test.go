@@ -127,8 +127,7 @@ func TestASmallGroupWaitsWhileMuchIsOnItsWay(t *testing.T) {
 	}
 }
 
-// TestAGroupThatHangsHoldsUpNobodyForLong: a call after it goes within 20
-// milliseconds.
+// TestAGroupThatHangsHoldsUpNobodyForLong: a later call is sent within 20 milliseconds.
 func TestAGroupThatHangsHoldsUpNobodyForLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -16,13 +16,13 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Body reads the body of one request for the pipeline, and remembers how much
-// it has read. Make one with [NewBody].
+// Body reads the body of one request for the pipeline, and records how much it
+// has read. Create one with [NewBody].
 type Body struct {
 	w    http.ResponseWriter
 	r    *http.Request
-	data []byte // what was read
-	err  error  // the final error of Read, nil if we stopped before it
+	data []byte // the bytes that were read
+	err  error  // the final error of Read, or nil if we stopped before it
 	end  bool   // nothing is left to read
 
 	again replay // the body for the handler
@@ -35,7 +35,7 @@ func NewBody(w http.ResponseWriter, r *http.Request) Body { return Body{w: w, r:
 // Ended reports whether nothing is left to read.
 func (b *Body) Ended() bool { return b.end }
 
-// Broken reports whether reading failed. The end of the body is no failure.
+// Broken reports whether reading failed. The end of the body is not a failure.
 func (b *Body) Broken() bool { return b.err != nil && !b.end }
 
 // ReadBody implements [core.BodyReader].
@@ -44,11 +44,12 @@ func (b *Body) Broken() bool { return b.err != nil && !b.end }
 // with Unwrap works. Without a controller (a ResponseRecorder, a
 // TimeoutHandler, Lambda) only the server's own timeouts apply. A server's
 // shorter ReadTimeout still applies, but ReadBody does not rely on it: another
-// middleware may have moved the deadline.
+// middleware may have changed the deadline.
 //
-// After success ReadBody removes the deadline, because it would cancel the
-// handler's context later. After a failure it stays, or the server would wait
-// for the rest of the body indefinitely.
+// After success ReadBody removes the deadline, because the deadline would
+// cancel the handler's context later. After a failure the deadline stays,
+// because otherwise the server would wait indefinitely for the rest of the
+// body.
 func (b *Body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	declared := b.r.ContentLength
 	if declared > limit {
@@ -70,7 +71,7 @@ func (b *Body) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	return b.data, b.verdict(limit)
 }
 
-// verdict returns what is wrong with the bytes that were read.
+// verdict returns an error if the bytes that were read are not the whole body.
 func (b *Body) verdict(limit int64) error {
 	n, declared := int64(len(b.data)), announced(b.r)
 	switch {
@@ -87,7 +88,7 @@ func (b *Body) verdict(limit int64) error {
 }
 
 // parsed reports whether a form was read from the body. Some frameworks parse
-// every request; net/http then reads nothing from a body of another type.
+// every request, but net/http then reads nothing from a body of another type.
 func parsed(r *http.Request) bool {
 	if r.MultipartForm != nil || len(r.PostForm) > 0 {
 		return true
@@ -96,10 +97,10 @@ func parsed(r *http.Request) bool {
 	return r.PostForm != nil && kind == "application/x-www-form-urlencoded"
 }
 
-// announced returns the length that the sender announced, negative if it
-// announced none. A middleware that decompresses may set ContentLength to -1,
-// as echo's does. The header still has the length then: net/http removes it
-// only for a transfer encoding.
+// announced returns the length that the sender announced. It is negative if the
+// sender announced none. A middleware that decompresses may set ContentLength
+// to -1, as echo's does. Even then the header has the length: net/http removes
+// it only for a transfer encoding.
 func announced(r *http.Request) int64 {
 	if r.ContentLength >= 0 || len(r.TransferEncoding) > 0 {
 		return r.ContentLength
@@ -132,20 +133,21 @@ func consumed(found string) error {
 		"changes the body; mount that behind it"}
 }
 
-// scratchSize bounds the memory that a sender can claim by announcing a body
+// scratchSize bounds the memory that a sender can occupy by announcing a body
 // without sending it.
 const scratchSize = 4 << 10
 
 var scratches = sync.Pool{New: func() any { return new([scratchSize]byte) }} //nolint:gochecknoglobals // a pool is no state
 
 // read fills data, with at most one byte more than limit. A declared length is
-// only a claim. If it is under scratchSize, read allocates the right buffer at
-// once. A longer body, or one of unknown length, starts in a shared buffer. It
-// moves to its own buffer when it ends, or when scratchSize bytes have arrived.
+// not trusted. If it is below scratchSize, read allocates the right buffer at
+// once. A longer body, or a body of unknown length, starts in a shared buffer.
+// It is moved to its own buffer when it ends, or when scratchSize bytes have
+// arrived.
 func (b *Body) read(limit int) {
 	declared := int(b.r.ContentLength) // -1: unknown; ReadBody checked the upper bound
 	if 0 <= declared && declared < scratchSize {
-		b.data = b.fill(make([]byte, 0, declared+1), limit) // one more byte, to see the end or an excess
+		b.data = b.fill(make([]byte, 0, declared+1), limit) // one more byte, to detect the end or an excess
 	} else {
 		scratch, _ := scratches.Get().(*[scratchSize]byte)
 		b.data = b.grow(b.fill(scratch[:0], limit), declared, limit)
@@ -157,7 +159,7 @@ func (b *Body) read(limit int) {
 		}
 		b.data = b.fill(b.data, limit)
 	}
-	b.end = b.err == io.EOF //nolint:errorlint // io.Reader returns it bare
+	b.end = b.err == io.EOF //nolint:errorlint // io.Reader returns it unwrapped
 }
 
 // grow copies data to a larger buffer if more bytes may follow.
@@ -166,7 +168,7 @@ func (b *Body) grow(data []byte, declared, limit int) []byte {
 	if b.err == nil && size <= limit {
 		size = min(4*size, limit+1)
 		if declared >= 0 {
-			size = min(size, max(declared+1, len(data)+1)) // a claimed length may reduce the buffer, but never enlarge it
+			size = min(size, max(declared+1, len(data)+1)) // a declared length may reduce the buffer, but never enlarge it
 		}
 	}
 	return append(make([]byte, 0, size), data...)
@@ -182,7 +184,7 @@ func (b *Body) fill(buf []byte, limit int) []byte {
 	return buf
 }
 
-// Restore gives r2 the body again, for all ways in which net/http reads one.
+// Restore gives r2 the body again, for all ways in which net/http reads a body.
 func (b *Body) Restore(r2 *http.Request) {
 	if !b.end {
 		b.resume(r2)
@@ -216,7 +218,7 @@ func (r *replay) of(data []byte) io.ReadCloser {
 func (*replay) Close() error { return nil }
 
 // resume is for a handler that runs despite a refusal, in report-only mode. It
-// lets the handler read the bytes that were read, then the rest.
+// lets the handler read the bytes that were already read, and then the rest.
 func (b *Body) resume(r2 *http.Request) {
 	if len(b.data) == 0 && b.err == nil {
 		return // nothing was read

@@ -1,4 +1,4 @@
-// Package httpwh converts requests of net/http for core. Package adapter and
+// Package httpwh converts net/http requests for core. Package adapter and
 // nethttp.Verify use it.
 package httpwh
 
@@ -11,7 +11,7 @@ import (
 // Request converts r, without its body.
 func Request(r *http.Request) core.Request {
 	url := r.RequestURI
-	if url == "" { // not from a server, but from Lambda or a test
+	if url == "" { // the request comes not from a server, but from Lambda or a test
 		url = r.URL.RequestURI()
 	}
 	return core.Request{Method: r.Method, URL: url, Host: r.Host, Header: r.Header}

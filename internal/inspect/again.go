@@ -50,7 +50,7 @@ func (p *Page) again(w http.ResponseWriter, r *http.Request, e *entry) {
 var errFetches = errors.New("this scheme fetches its keys over the network, which the inspector does not do")
 
 // verifyAgain returns a copy of d with the verdict under another scheme and
-// other secrets, as of its arrival.
+// other secrets, as of d's arrival.
 func (p *Page) verifyAgain(ctx context.Context, d *Delivery, name string, secrets []string) (*Delivery, error) {
 	scheme, err := p.scheme(d, name)
 	if err != nil {
@@ -60,7 +60,7 @@ func (p *Page) verifyAgain(ctx context.Context, d *Delivery, name string, secret
 		return nil, errFetches
 	}
 	keys := core.Secrets(secrets...)
-	// A key source is asked only for a request, so even an invalid secret can be explained.
+	// A key source is called only for a request, so even an invalid secret can be explained.
 	source := core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) { return "again", keys, nil })
 	v, err := core.New(source, memstore.New(), &core.Config{
 		Scheme: scheme, MaxBody: d.Config.MaxBody, Clock: func() time.Time { return d.At }, DangerouslyReplayableAfterRestart: true,

@@ -14,15 +14,16 @@ import (
 
 // Delivery is one attempt and its result.
 type Delivery struct {
-	// Event is the event that the observer received. Without a reason it is
-	// that of a delivery that was verified again and is authentic.
+	// Event is the event that the observer received. If it has no reason, the
+	// delivery was verified again and is authentic.
 	Event core.Event
-	// At is when it arrived, on the clock of the verifier.
+	// At is when the delivery arrived, on the clock of the verifier.
 	At time.Time
 	// Request is the request as it arrived, with an [http.Header]. It is nil if
 	// only the event is known.
 	Request *core.Request
-	// Config is the verifier's, with defaults applied, if Request is not nil.
+	// Config is the verifier's configuration, with defaults applied, if Request
+	// is not nil.
 	Config core.Config
 	// Type is the type of the event, if it is known.
 	Type string
@@ -30,20 +31,21 @@ type Delivery struct {
 	Found *Found
 	// Notes are further sentences, such as an application's response.
 	Notes []string
-	// Hide holds the secrets that are replaced in everything that is shown.
+	// Hide holds the secrets that are replaced in everything that the page
+	// shows.
 	Hide redact.List
 }
 
 // Found is an explanation.
 type Found struct {
-	// Mistake is the word for the most likely mistake.
+	// Mistake is the name of the most likely mistake.
 	Mistake string `json:"-"`
 	// Findings is a list of objects with mistake, proven, what, remedy and
 	// look, passed to the page unchanged.
 	Findings any `json:"findings"`
 
-	// Signed is the request as it was signed, if that is proven, and Attempt
-	// what its scheme reads from it.
+	// Signed is the request as it was signed, if that is proven. Attempt is the
+	// result of the scheme that read it.
 	Signed  *core.Request `json:"-"`
 	Attempt *core.Attempt `json:"-"`
 }
@@ -117,7 +119,7 @@ func (d *Delivery) summary() summary {
 	return s
 }
 
-// size is the approximate size of a delivery.
+// size returns the approximate size of a delivery.
 func (d *Delivery) size() int64 {
 	const itself = 4 << 10
 	size := int64(itself + len(d.Event.Path))
@@ -143,7 +145,8 @@ func (d *Delivery) size() int64 {
 	return size
 }
 
-// lines returns the headers as a map, without a copy if they are one.
+// lines returns the headers as a map. It does not copy headers that are a map
+// already.
 func lines(r *core.Request) http.Header {
 	switch h := r.Header.(type) {
 	case nil:
@@ -168,8 +171,8 @@ func (d *Delivery) family() []string {
 	return families[max(slices.IndexFunc(families, there), 0)]
 }
 
-// read is what the verifier's scheme reads from the request, or nil if it
-// cannot.
+// read returns the result of the verifier's scheme for the request, or nil if
+// the scheme cannot read the request.
 func (d *Delivery) read() *core.Attempt {
 	r := *d.Request
 	if r.Header == nil {

@@ -18,15 +18,15 @@ type difference struct {
 	Signed   []segment `json:"signed"`
 }
 
-// segment is a piece of text. If it differs, invisible characters are spelled
-// out.
+// segment is a piece of text. If the piece differs, invisible characters are
+// spelled out.
 type segment struct {
 	Text    string `json:"text"`
 	Differs bool   `json:"differs,omitempty"`
 	Alike   int    `json:"alike,omitempty"` // omitted bytes that are the same on both sides
 }
 
-// differences compares two requests. There are none if, for example, the
+// differences compares two requests. It returns none if, for example, the
 // mistake was in the secret.
 func differences(received, signed *core.Request, m mask) []difference {
 	var all []difference
@@ -122,7 +122,7 @@ func align(a, b []string, left, right *side) {
 	}
 }
 
-// tokens are words and single characters.
+// tokens splits a text into words and single characters.
 func tokens(text string) []string {
 	var all []string
 	for len(text) > 0 {
@@ -139,7 +139,7 @@ func tokens(text string) []string {
 	return all
 }
 
-// side collects one of the two.
+// side collects the segments of one of the two requests.
 type side struct {
 	texts   []strings.Builder
 	differs []bool
@@ -162,7 +162,7 @@ const (
 )
 
 func (s *side) segments() []segment {
-	all := []segment{} // never null in JSON
+	all := []segment{} // so that JSON never has null
 	for i := range s.texts {
 		text := s.texts[i].String()
 		switch {
@@ -190,7 +190,7 @@ func (s *side) segments() []segment {
 	return slices.DeleteFunc(all, func(g segment) bool { return g == segment{} })
 }
 
-// whole removes the part of a character that a cut left.
+// whole removes an incomplete character at the ends of a text that was cut.
 func whole(text string) string {
 	for i := 0; i < utf8.UTFMax && len(text) > 0; i++ {
 		if r, n := utf8.DecodeLastRuneInString(text); r != utf8.RuneError || n > 1 {
@@ -201,7 +201,7 @@ func whole(text string) string {
 	return text
 }
 
-// spelled makes white space visible too, except that of a mask.
+// spelled makes white space visible too, except the white space of a mask.
 func spelled(text string) string {
 	text = strings.NewReplacer("\r", "␍", "\n", "⏎\n", "\t", "→\t", " ", "·").Replace(visible(text))
 	return spelledMask.ReplaceAllString(text, "‹$1 characters›")

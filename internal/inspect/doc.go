@@ -2,6 +2,6 @@
 // why they were refused. It listens on loopback only, and loads nothing from
 // elsewhere.
 //
-// It knows neither explanations nor flags: the caller adds deliveries with
-// their findings, and an [Action] does what only the program can do.
+// The package has no code for explanations or flags: the caller adds deliveries
+// with their findings, and an [Action] does what only the program can do.
 package inspect

@@ -9,8 +9,8 @@ import (
 	"github.com/hookonce/hookonce/internal/redact"
 )
 
-// mask removes secrets and signatures from what is shown. Signatures are MACs:
-// a copy or a saved request contains those that the sender sent, the page does
+// mask removes secrets and signatures from the page. Signatures are MACs. A
+// copied or saved request contains the sender's signatures, but the page does
 // not.
 type mask struct {
 	hide       redact.List
@@ -25,7 +25,7 @@ func newMask(hide redact.List, all ...*core.Attempt) mask {
 			continue
 		}
 		for _, s := range a.Signatures {
-			if len(s.Text) >= 8 { // shorter ones occur in any text
+			if len(s.Text) >= 8 { // shorter texts occur in any text
 				m.signatures = append(m.signatures, s.Text)
 			}
 		}
@@ -56,8 +56,8 @@ func (m mask) header(name, value string) string {
 
 func length(text string) string { return fmt.Sprintf("‹%d characters›", len(text)) }
 
-// A header may arrive under another name, so whatever looks like a MAC counts
-// as one.
+// A header may arrive under another name, so every text that looks like a MAC
+// counts as one.
 var (
 	credential = regexp.MustCompile(`(?i)sig|mac|digest|token|secret|auth|cookie|key|password|jwt|credential`)
 	run        = regexp.MustCompile(`[A-Za-z0-9+/_.~-]{12,}={0,2}`)

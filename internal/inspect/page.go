@@ -10,11 +10,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// The bounds of what is kept. The oldest deliveries are dropped first.
+// The bounds of the kept deliveries. The oldest deliveries are dropped first.
 const (
 	maxDeliveries = 200
 	maxBytes      = 64 << 20
-	maxOne        = maxBytes / 4 // of one delivery; of a larger one the request is not kept
+	maxOne        = maxBytes / 4 // of one delivery; the request of a larger one is not kept
 )
 
 // Config configures a page.
@@ -22,25 +22,27 @@ type Config struct {
 	// Title says what the page shows.
 	Title string
 	// Scheme is the scheme's name in package schemes that is preselected when a
-	// delivery is verified again. If empty, it is that of the delivery.
+	// delivery is verified again. If Scheme is empty, the delivery's scheme is
+	// preselected.
 	Scheme string
 	// Explain explains why a request was refused. It may be nil.
 	Explain func(ctx context.Context, r core.Refused) *Found
-	// Actions are offered in addition to those of every page.
+	// Actions are offered in addition to the actions of every page.
 	Actions []Action
 }
 
 // Action is a button of the page that has the program act on a delivery.
 type Action struct {
 	Name string
-	// Verified limits it to deliveries whose signature verified.
+	// Verified limits the action to deliveries whose signature verified.
 	Verified bool
-	// Do returns its result in one sentence, or why it failed.
+	// Do returns its result in one sentence, or an error that says why it
+	// failed.
 	Do func(ctx context.Context, d *Delivery) (string, error)
 }
 
-// Page keeps the last deliveries and serves them. It is safe for concurrent
-// use; make one with [New].
+// Page keeps the last deliveries and serves them. Create one with [New]. It is
+// safe for concurrent use.
 type Page struct {
 	cfg   Config
 	ln    net.Listener
@@ -52,7 +54,7 @@ type Page struct {
 	bytes    int64
 	number   int64         // of the last delivery
 	revision int64         // of the last change
-	changed  chan struct{} // closed at the next one
+	changed  chan struct{} // closed at the next change
 	watching int           // streams of events
 }
 
@@ -96,10 +98,12 @@ func New(ln net.Listener, cfg Config) *Page {
 	return &Page{cfg: cfg, ln: ln, port: port, token: newToken(), changed: make(chan struct{})}
 }
 
-// URL is the address of the page. Whoever knows it can read the deliveries.
+// URL returns the address of the page. Anybody who knows it can read the
+// deliveries.
 func (p *Page) URL() string { return "http://" + p.ln.Addr().String() + "/" + p.token + "/" }
 
-// Add shows a delivery. Nothing it refers to may change afterwards.
+// Add shows a delivery. The data to which the delivery refers must not change
+// afterwards.
 func (p *Page) Add(d *Delivery) {
 	if size := d.size(); size > maxOne {
 		small := *d
@@ -126,7 +130,7 @@ func (p *Page) Settle(e core.Event) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := len(p.ring) - 1; i >= 0 && e.Err != nil; i-- {
-		if kept := p.ring[i]; kept.delivery.Event.Err == e.Err { //nolint:errorlint // this very one
+		if kept := p.ring[i]; kept.delivery.Event.Err == e.Err { //nolint:errorlint // compares identity
 			settled := *kept.delivery
 			settled.Event = e
 			kept.delivery = &settled

@@ -23,14 +23,14 @@ const maxPart = 4 << 10 // bytes that are shown
 func parts(r *core.Request, a *core.Attempt, names []string, url string, m mask) []part {
 	known := origins(r, a, names, url)
 	var content strings.Builder
-	_, _ = a.Content.WriteTo(&content) // not Bytes, which writes to memory that others may read
+	_, _ = a.Content.WriteTo(&content) // not Bytes, which writes to memory that other goroutines may read
 	text := content.String()
 	var all []part
 	add := func(label, piece string) {
 		if piece == "" {
 			return
 		}
-		masked := m.text(piece) // before the cut, which may split a secret
+		masked := m.text(piece) // mask before the cut, which may split a secret
 		shown := whole(masked[:min(len(masked), maxPart)])
 		all = append(all, part{label, visible(shown), len(piece), len(shown) < len(masked)})
 	}
@@ -57,7 +57,7 @@ const (
 	maxOrigins  = 256
 )
 
-// between labels text that is no part of the request.
+// between labels text that is not part of the request.
 func between(text string) string {
 	if len(text) <= 2 {
 		return "separator"

@@ -29,7 +29,7 @@ const (
 	maxWatching  = 16 // concurrent streams of events
 	requestTime  = 90 * time.Second
 	heartbeat    = 15 * time.Second
-	actionHeader = "Hookonce-Inspect" // a form cannot send it, another page only after a CORS preflight
+	actionHeader = "Hookonce-Inspect" // a form cannot send it, and another page can send it only after a CORS preflight
 )
 
 func newToken() string {
@@ -92,7 +92,8 @@ func (p *Page) guarded(h http.Handler) http.Handler {
 	})
 }
 
-// refusal returns why a request is not served; it is empty otherwise.
+// refusal returns why a request is not served. It is empty if the request is
+// served.
 func refusal(r *http.Request, hosts []string) string {
 	if !slices.Contains(hosts, r.Host) {
 		return "the inspector is served only as 127.0.0.1, localhost and [::1], with its own port"
@@ -115,7 +116,7 @@ func answer(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the browser has gone
 }
 
-// failed reports an error to the person. why is our own text.
+// failed reports an error to the user. why is our own text.
 func failed(w http.ResponseWriter, status int, why string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -173,7 +174,7 @@ func (p *Page) show(w http.ResponseWriter, e *entry, d *Delivery) {
 	answer(w, v)
 }
 
-// raw is the delivery as hookonce verify --request reads it.
+// raw writes the delivery in the form that hookonce verify --request reads.
 func (p *Page) raw(w http.ResponseWriter, _ *http.Request, e *entry) {
 	if !atHand(w, e) {
 		return

@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// view is everything that the page shows of a delivery. It contains no secret
-// and no signature.
+// view holds everything that the page shows of a delivery. It contains no
+// secret and no signature.
 type view struct {
 	summary
 
@@ -35,7 +35,7 @@ type header struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	Mark  string `json:"mark"`
-	As    string `json:"as,omitempty"` // the sender's name for a renamed one
+	As    string `json:"as,omitempty"` // the sender's name of a renamed header
 }
 
 type body struct {
@@ -50,7 +50,7 @@ const maxBody = 128 << 10 // bytes that are shown
 // signedTime is the timestamp and the tolerance, in seconds.
 type signedTime struct {
 	At     time.Time `json:"at"`
-	Age    float64   `json:"age"` // at its arrival; negative if it lies in the future
+	Age    float64   `json:"age"` // at arrival; negative if the timestamp is in the future
 	Past   float64   `json:"past"`
 	Future float64   `json:"future"`
 	Inside bool      `json:"inside"`
@@ -91,7 +91,7 @@ func (d *Delivery) view() *view {
 	return v
 }
 
-// sentence is the verifier's verdict.
+// sentence returns the verifier's verdict in words.
 func sentence(e *core.Event) string {
 	switch {
 	case e.Err != nil:
@@ -122,7 +122,7 @@ func (d *Delivery) time(read, proven *core.Attempt) *signedTime {
 	}
 }
 
-// headers returns those that the scheme reads, then the others.
+// headers returns the headers that the scheme reads, and then the others.
 func (d *Delivery) headers(m mask) []header {
 	h, all := lines(d.Request), []header{}
 	var signed http.Header
@@ -156,7 +156,7 @@ func (d *Delivery) headers(m mask) []header {
 	return all
 }
 
-// renamedFrom is the name under which a header arrived that was signed as name.
+// renamedFrom returns the name under which the header name arrived.
 func (d *Delivery) renamedFrom(received, signed http.Header, name string) string {
 	values := signed[name]
 	if len(values) == 0 {

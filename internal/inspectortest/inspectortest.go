@@ -1,6 +1,6 @@
-// Package inspectortest holds every framework to what [explain.Inspector] shows
-// of a running application. Adapters with a go.mod of their own are held to the
-// same contract by it.
+// Package inspectortest tests for every framework what [explain.Inspector]
+// shows of a running application. Adapters that have their own go.mod use it
+// too.
 package inspectortest
 
 import (
@@ -20,15 +20,15 @@ import (
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
-const secret = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" //nolint:gosec // of these tests alone
+const secret = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" //nolint:gosec // only for these tests
 
 // Serve starts an application in one framework, until the end of the test. It
 // has v upstream of POST /hook, whose handler reads the body and responds 200.
 // It returns the address, without a path.
 type Serve func(t *testing.T, v *core.Verifier) (address string)
 
-// Run sends a message that a proxy changed and one that nothing changed, and
-// reads from the page what became of them.
+// Run sends a message that a proxy changed and an unchanged message, and reads
+// both results from the page.
 func Run(t *testing.T, serve Serve) {
 	t.Helper()
 	i := start(t)
@@ -93,13 +93,13 @@ func send(t *testing.T, address, signed, sent string) int {
 		t.Fatal(err)
 	}
 	message := &core.Request{Method: http.MethodPost, URL: "/hook", Header: r.Header, Body: []byte(signed)}
-	if err := schemes.Sign(core.StandardWebhooks{}, message, "", time.Now(), "whsec_"+secret); err != nil { //nolint:forbidigo // a real application has the wall clock
+	if err := schemes.Sign(core.StandardWebhooks{}, message, "", time.Now(), "whsec_"+secret); err != nil { //nolint:forbidigo // a real application uses the wall clock
 		t.Fatal(err)
 	}
 	return do(t, r, io.Discard)
 }
 
-// inspected is what the page has of one delivery.
+// inspected holds what the page has of one delivery.
 type inspected struct {
 	Status int    `json:"status"`
 	Reason string `json:"reason"`

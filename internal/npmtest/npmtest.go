@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// Required is the environment variable that makes an absent npm or registry a
-// failure instead of a reason to skip: set it to 1.
+// Required is an environment variable. If it is 1, a missing npm or registry is
+// a failure, not a reason to skip.
 const Required = "HOOKONCE_REQUIRE_SERVICES"
 
 // Install copies the package.json and the package-lock.json of the folder
 // manifest into dir and installs the packages there. Scripts of packages do not
-// run. It skips the test where that cannot be done.
+// run. If it cannot install them, it skips the test.
 func Install(t testing.TB, dir, manifest string) {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {

@@ -10,8 +10,8 @@ import (
 // InPlace is the text that replaces a secret.
 const InPlace = "[redacted]"
 
-// List contains the texts to replace, longest first: a shorter one may be part
-// of a longer one. Make one with [Texts]. A nil List replaces nothing.
+// List contains the texts to replace, longest first: a shorter text may be part
+// of a longer one. Create one with [Texts]. A nil List replaces nothing.
 type List []string
 
 // Texts returns the secrets as they were configured, and the forms in which a
@@ -22,12 +22,12 @@ func Texts(secrets ...string) List {
 	for _, text := range secrets {
 		_, bare, _ := strings.Cut(text, "_") // whsec_ and the like
 		for _, part := range []string{text, strings.TrimSpace(text), strings.TrimRight(bare, "=")} {
-			if len(part) >= 4 { // shorter ones are in every text
+			if len(part) >= 4 { // shorter texts occur in every text
 				all = append(all, part)
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // one may begin with another
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // one text may begin with another
 	return slices.Compact(all)
 }
 
@@ -39,8 +39,8 @@ func (l List) Replace(text string) string {
 	return text
 }
 
-// Header is Replace for the value of a header. It also decodes basic
-// authentication, which may contain a secret as its password.
+// Header is like Replace, for the value of a header. It also decodes basic
+// authentication, whose password may be a secret.
 func (l List) Header(value string) string {
 	if word, text, ok := strings.Cut(value, " "); ok && strings.EqualFold(word, "Basic") {
 		if plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text)); err == nil && l.Replace(string(plain)) != string(plain) {

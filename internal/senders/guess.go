@@ -28,7 +28,7 @@ type named struct {
 	facts  core.Facts
 }
 
-// NewGuesser creates each scheme of the registry, once.
+// NewGuesser returns a Guesser. It creates each scheme of the registry once.
 func NewGuesser() *Guesser {
 	g := new(Guesser)
 	for _, name := range schemes.Names() {
@@ -50,7 +50,7 @@ func (g *Guesser) Guess(header http.Header) []Candidate {
 
 		score int
 	}
-	// Svix and Hook0 send on behalf of others, and their headers name themselves.
+	// Svix and Hook0 send on behalf of others, but their headers name Svix and Hook0.
 	brands := slices.DeleteFunc(Named(header), func(c Candidate) bool { return c.Names[0] == "svix" || c.Names[0] == "hook0" })
 	var all []found
 	for i := range g.known {
@@ -82,8 +82,8 @@ func (g *Guesser) Guess(header http.Header) []Candidate {
 }
 
 // signedIn returns the headers from which the scheme reads a signature. It
-// returns none if the scheme cannot read one, or if any request may have these
-// headers.
+// returns none if the scheme cannot read a signature, or if any request may
+// have these headers.
 func (n *named) signedIn(header http.Header) []string {
 	a := new(core.Attempt)
 	if n.scheme.ReadHeader(&core.Request{Method: http.MethodPost, URL: "/hook", Header: header}, a) != nil || len(a.Signatures) == 0 {
@@ -127,7 +127,7 @@ func Named(header http.Header) []Candidate {
 			all = append(all, Candidate{[]string{name}, []string{h}})
 		}
 	}
-	// Some senders also send another's headers, for receivers written for that one.
+	// Some senders also send the headers of another sender, for receivers written for that sender.
 	for _, copies := range []struct{ copier, of string }{{"gitea", "gogs"}, {"gitea", "github"}, {"gogs", "github"}} {
 		if index(copies.copier) >= 0 {
 			all = slices.DeleteFunc(all, func(c Candidate) bool { return c.Names[0] == copies.of })
@@ -153,7 +153,7 @@ func wordOf(header string) string {
 }
 
 // hosts reports whether a sender also hosts other people's endpoints. Such a
-// host adds headers of its own to every request that they receive.
+// host adds its own headers to every request that those endpoints receive.
 func hosts(word string) bool {
 	return slices.Contains([]string{"heroku", "netlify", "render", "vercel"}, word)
 }

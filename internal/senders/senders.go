@@ -3,9 +3,9 @@
 // is known, and how the sender retries. It also guesses the sender of a request
 // from its headers.
 //
-// senders.json is written by hand. evidence.json and the tables of
-// docs/providers.md are written by `go test ./internal/senders -update`. A
-// program that does not import this package links none of it.
+// senders.json is written by hand. `go test ./internal/senders -update` writes
+// evidence.json and the tables of docs/providers.md. A program that does not
+// import this package links none of it.
 package senders
 
 import (
@@ -26,14 +26,14 @@ var sendersJSON []byte
 //go:embed evidence.json
 var evidenceJSON []byte
 
-// Group contains the senders of one field, sorted by name.
+// Group contains the senders of one industry, sorted by name.
 type Group struct {
 	Name    string   `json:"group"`
 	Senders []Sender `json:"senders"`
 }
 
-// EveryID is a body that has the id evt_1 wherever a sender without a Sample
-// has one.
+// EveryID is a body with the id evt_1 in every place where a sender without a
+// Sample puts an id.
 const EveryID = `{"id":"evt_1","event_id":"evt_1","type":"a.b","event":{"id":"evt_1"},"data":{"id":"evt_1"},"notificationId":"evt_1","originalDeliveryId":"evt_1",` +
 	`"events":[{"webhookEventId":"evt_1"}]}`
 
@@ -52,7 +52,7 @@ type Sender struct {
 	// that the sender signs in it. Empty: [EveryID] can be signed.
 	Sample string `json:"sample"`
 
-	// These say when two requests are one message.
+	// When two requests are one message.
 	Equal        string `json:"equal"`
 	ToldApartBy  string `json:"toldApartBy"`
 	Stable       string `json:"stable"`       // default: –
@@ -149,7 +149,8 @@ func Headers(name string) [][]string {
 }
 
 // HeaderText returns the headers of a name for a table, each passed through
-// write. Numbered headers are shortened. It is empty if there are none.
+// write. Numbered headers are shortened. The result is empty if there are no
+// headers.
 func HeaderText(name string, write func(string) string) string {
 	families := Headers(name)
 	texts := make([]string, 0, len(families))

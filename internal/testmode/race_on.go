@@ -2,6 +2,7 @@
 
 package testmode
 
-// Race tells whether the race detector is on. It allocates memory of its own,
-// and sync.Pool drops items at random under it, so nothing can be counted.
+// Race reports whether the race detector is on. The race detector allocates
+// memory, and makes sync.Pool drop items at random, so allocations cannot be
+// counted.
 const Race = true

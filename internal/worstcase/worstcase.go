@@ -1,5 +1,6 @@
-// Package worstcase has the bodies of a mebibyte that cost package explain the
-// most. Its tests bound the work of each, and the benchmarks their time.
+// Package worstcase has bodies of a mebibyte that are the most expensive for
+// package explain. The tests of explain bound the work for each body, and the
+// benchmarks measure the time.
 package worstcase
 
 import (
@@ -12,7 +13,7 @@ import (
 
 const mebibyte = 1 << 20
 
-// JSON is JSON of about a mebibyte, with something for every change to do.
+// JSON returns JSON of about a mebibyte, to which every change applies.
 func JSON() []byte {
 	var b bytes.Buffer
 	b.WriteString(`{"type":"report","items":[`)
@@ -26,7 +27,7 @@ func JSON() []byte {
 	return b.Bytes()
 }
 
-// Bodies are by name.
+// Bodies returns the bodies by name.
 func Bodies() map[string][]byte {
 	return map[string][]byte{
 		"JSON": JSON(), "text": bytes.Repeat([]byte("lorem ipsum é\r\n"), mebibyte/16),

@@ -1,47 +1,48 @@
-// Package casstore is a deduplication store over any engine with a
-// compare-and-swap by revision, etag or precondition: NATS JetStream, etcd,
-// memcached, DynamoDB, Consul, Cosmos DB, Firestore and others. It imports no
-// client. Pass two functions over your program's client.
+// Package casstore is a deduplication store in any engine with a
+// compare-and-swap by revision, etag or precondition. Examples are NATS
+// JetStream, etcd, memcached, DynamoDB, Consul, Cosmos DB and Firestore. The
+// package imports no client. Pass two functions that use your program's client.
 //
 //	store := casstore.New("orders", casstore.Engine[int64]{Get: get, Put: put})
 //	err := store.Check(ctx) // at start-up: does the engine compare revisions?
 //
-// docs/stores.md has both functions for NATS, etcd, memcached and DynamoDB,
-// each tested on a real server.
+// docs/stores.md has both functions for NATS, etcd, memcached and DynamoDB. All
+// are tested on real servers.
 //
 // # What the engine must guarantee
 //
-//   - A write with a revision is one atomic step: it happens if the key still
-//     has that revision. Of two writers with one revision, one wins.
+//   - A write with a revision is one atomic step: it happens only if the key
+//     still has that revision. Of two writers with one revision, one wins.
 //   - A revision is never reused. A key that was removed and written again has
-//     another one, or the zero R while it has no value.
-//   - Reads are linearizable: Get returns the newest value that was
-//     acknowledged. Read from the primary, without a cache. A stale value is
-//     detected when it is overwritten, but not when it is only read.
+//     another revision. While it has no value, its revision is the zero R.
+//   - Reads are linearizable: Get returns the newest acknowledged value. Read
+//     from the primary, without a cache. A stale value is detected if a write
+//     is based on it, but not if it is only read.
 //   - Acknowledged writes stay. An engine that evicts records, or drops the
-//     oldest to make room, is unsound. A full one returns an error, which Full
-//     recognizes.
+//     oldest when it is full, is unsound. A full engine must return an error,
+//     which Full recognizes.
 //   - A value of 48 bytes is returned unchanged. A key has up to 129 ASCII
 //     characters: letters, digits, "-", "_" and one ".". Keys are
 //     case-sensitive.
 //
 // The engine decides what an acknowledged write survives. A restart without
-// persistence, and a failover of replicas that lag, forget messages.
-// docs/stores.md has each engine. The store detects within a second that an
-// engine forgot everything: see [Store.KnownSince].
+// persistence, or a failover to a replica that lags, loses records.
+// docs/stores.md has the details for each engine. The store detects within a
+// second that an engine lost all records: see [Store.KnownSince].
 //
 // # Expiry
 //
 // The expiry is part of the value. It is a time on the clock of the process
-// that wrote it, and the process that reads it compares it with its own clock.
-// Both clocks also check the signed timestamps, so a fast clock that ends a
-// record early refuses the attempts that the record protected from. Clocks may
-// differ by [core.Config.Skew], as everywhere.
+// that wrote the value. The process that reads the value compares the expiry
+// with its own clock. Both clocks also check the signed timestamps, so a fast
+// clock that ends a record early also refuses the attempts against which the
+// record protected. Clocks may differ by [core.Config.Skew], as for every
+// store.
 //
-// So the engine's own expiry only has to clean up. It may be coarse, late or
-// absent, but never early. Without it, run a job that deletes expired records:
-// the last 8 bytes of a value are its expiry, big-endian, in Unix milliseconds.
-// Delete by revision, too.
+// So the engine's own expiry is needed only to clean up. It may be coarse, late
+// or absent, but never early. If the engine has none, run a job that deletes
+// expired records: the last 8 bytes of a value are its expiry, big-endian, in
+// Unix milliseconds. The job must also delete by revision.
 package casstore
 
 import (
@@ -58,33 +59,34 @@ import (
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
-// Engine is a compare-and-swap over the program's client. R is what the client
-// calls a revision: a sequence number, an etag, the value itself. Both
-// functions are called concurrently. They return an error for every unknown
-// response.
+// Engine is a compare-and-swap that uses the program's client. R is the
+// client's type for a revision: a sequence number, an etag, or the value
+// itself. Get and Put are called concurrently. They return an error for every
+// unknown response.
 type Engine[R any] struct {
 	// Get returns the newest value of key and its revision. A key without a
-	// value is not an error: the value is nil, and the revision is what Put
-	// needs to write the first one.
+	// value is not an error: the value is nil, and the revision is the one with
+	// which Put writes the first value.
 	Get func(ctx context.Context, key string) (value []byte, revision R, err error)
 
-	// Put writes value if the revision of key is still the given one. The zero
-	// R means that key has no value. It returns false and no error if the
-	// revision is another one, and an error if it is unknown whether it wrote.
+	// Put writes value if the revision of key is still revision. The zero R
+	// means that key has no value. Put returns false and no error if the key
+	// has another revision. It returns an error if it is unknown whether the
+	// value was written.
 	//
 	// The engine may remove the value after life, but not before. Each Put sets
-	// life again. It is in whole seconds, and at least two seconds longer than
-	// the life of the record. An engine that counts in seconds, or only
-	// roughly, can use it as it is.
+	// life again. life is in whole seconds, and at least two seconds longer
+	// than the record must live. So an engine that counts in seconds, or is not
+	// precise, can use life unchanged.
 	Put func(ctx context.Context, key string, value []byte, revision R, life time.Duration) (written bool, err error)
 
-	// Full reports whether an error of Put says that the engine has no room.
-	// It may be nil, if nothing limits the engine or Put itself wraps
-	// [core.ErrStoreFull].
+	// Full reports whether an error of Put means that the engine is full. Full
+	// may be nil if nothing limits the engine, or if the errors of Put already
+	// wrap [core.ErrStoreFull].
 	Full func(err error) bool
 }
 
-// Store is a [core.SeenStore] over an [Engine]. Make one with [New], for each
+// Store is a [core.SeenStore] in an [Engine]. Create one with [New] for each
 // verifier. It is safe for concurrent use.
 type Store struct {
 	namespace string
@@ -98,9 +100,10 @@ type Store struct {
 	owners map[string]bool
 }
 
-// New returns a store over engine. Each verifier has a namespace of its own, 1
-// to 64 letters, digits, "-" and "_". Keys are the namespace, a "." and 64
-// hexadecimal digits. [core.New] reports an invalid namespace or engine.
+// New returns a [Store] that uses engine. Each verifier needs its own
+// namespace. A namespace has 1 to 64 characters: letters, digits, "-" and "_".
+// Keys are the namespace, a "." and 64 hexadecimal digits. [core.New] reports
+// an invalid namespace or engine.
 func New[R any](namespace string, engine Engine[R]) *Store {
 	var absent R
 	s := &Store{namespace: namespace, absent: absent, looking: make(chan struct{}, 1), owners: make(map[string]bool)}
@@ -120,9 +123,10 @@ func New[R any](namespace string, engine Engine[R]) *Store {
 	return s
 }
 
-// Bind is called by [core.New]. It reports an invalid store, and one that
+// Bind is called by [core.New]. It reports an invalid store, and a store that
 // already serves a verifier of the same scheme and source. It cannot
-// distinguish two stores with one namespace from two processes that share it.
+// distinguish two stores with one namespace from two processes that share the
+// namespace.
 func (s *Store) Bind(owner string) error {
 	if err := s.mistake(); err != nil {
 		return err
@@ -137,7 +141,7 @@ func (s *Store) Bind(owner string) error {
 	return nil
 }
 
-// mistake reports an invalid argument of New.
+// mistake returns an error for an invalid argument of New.
 func (s *Store) mistake() error {
 	const most = 64
 	bad := func(r rune) bool {
@@ -178,12 +182,13 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	return live, err
 }
 
-// rounds bounds the writes of one call. If a write loses, another one happened,
-// and the next read returns a value other than old: three are enough.
+// rounds bounds the writes of one call. If a write fails, another write
+// happened, and the next read returns a value other than old. So three rounds
+// are enough.
 const rounds = 5
 
-// swap writes first if it expects no value, as most claims find: one call to
-// the engine instead of two.
+// swap writes first if it expects no value. For most claims that is right, and
+// takes one call to the engine instead of two.
 func (s *Store) swap(ctx context.Context, name string, old, next core.Value, r record) (core.Value, error) {
 	revision := s.absent
 	for round := range rounds {
@@ -193,12 +198,12 @@ func (s *Store) swap(ctx context.Context, name string, old, next core.Value, r r
 				return core.Value{}, fmt.Errorf("casstore: reading a record: %w", err)
 			}
 			live, err := liveValue(value)
-			if err != nil || live != old { // live is next if this call was made before and its reply was lost
+			if err != nil || live != old { // live is next if this call was already made and its reply was lost
 				return live, err
 			}
 			revision = found
 		}
-		if err := ctx.Err(); err != nil { // the caller is gone: a write would be a claim that nobody holds
+		if err := ctx.Err(); err != nil { // the caller no longer waits: a write would be a claim without a handler
 			return core.Value{}, err
 		}
 		written, err := s.put(ctx, name, r.value[:], revision, r.life)
@@ -220,21 +225,22 @@ type record struct {
 	life  time.Duration
 }
 
-// newRecord rounds up: the expiry to milliseconds, the engine's to seconds. The
-// engine's ends later: it counts from the write, and has a second to spare for
-// engines that round to their own seconds.
+// newRecord rounds the record's expiry up to milliseconds, and the engine's
+// expiry up to seconds. The engine's expiry is later: it is measured from the
+// write, and has a spare second for engines that round to their own seconds.
 func newRecord(v core.Value, ttl time.Duration) record {
 	const longest = 200 * 365 * 24 * time.Hour
 	ttl = min(ttl, longest) // rounding up a longer Duration would overflow
 	var r record
-	expires := time.Now().Add(ttl).UnixMilli() + 1 //nolint:forbidigo // the store's own expiry clock; the replay window is core's
+	expires := time.Now().Add(ttl).UnixMilli() + 1 //nolint:forbidigo // the store's own expiry clock; core determines the replay window
 	copy(r.value[:], v[:])
 	binary.BigEndian.PutUint64(r.value[len(v):], uint64(expires))
 	r.life = (ttl + time.Second - 1).Truncate(time.Second) + 2*time.Second
 	return r
 }
 
-// liveValue is the value of a record in the engine, or none if it is expired.
+// liveValue returns the value of a record in the engine, or none if the record
+// is expired.
 func liveValue(text []byte) (v core.Value, err error) {
 	if text == nil {
 		return v, nil
@@ -249,7 +255,7 @@ func liveValue(text []byte) (v core.Value, err error) {
 	return v, nil
 }
 
-// expiryOf is the expiry of a record, or the zero time if there is none.
+// expiryOf returns the expiry of a record, or the zero time if there is none.
 func expiryOf(text []byte) time.Time {
 	if len(text) != len(record{}.value) {
 		return time.Time{}
@@ -257,9 +263,10 @@ func expiryOf(text []byte) time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(text[len(core.Value{}):]))) //nolint:gosec // written from an int64
 }
 
-// leave calls f and returns when ctx ends. Clients have timeouts of their own,
-// longer than a request may take, and not all of them respect ctx. The call
-// then continues in the background until the client's timeout.
+// leave calls f and returns at the latest when ctx ends. Clients have their own
+// timeouts, which are longer than a request may take, and not all clients
+// respect ctx. After ctx has ended, the call continues in the background until
+// the client's timeout.
 func leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type result struct {
 		value T

@@ -12,10 +12,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Check tests at start-up whether the engine returns what it wrote and compares
-// revisions. It writes a key of its own, which lives for seconds. It cannot
-// detect whether the engine evicts, persists, or replicates before it
-// acknowledges. docs/stores.md says what to check.
+// Check tests whether the engine returns values unchanged and compares
+// revisions. Call it at start-up. It writes a separate key, which lives for
+// seconds. It cannot detect whether the engine evicts or persists records, or
+// replicates them before it acknowledges. docs/stores.md says what to check by
+// hand.
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/stores/casstore"
 )
 
-// The engine here is a map. docs/stores.md has Get and Put for NATS, etcd,
-// memcached and DynamoDB.
+// In this example the engine is a map. docs/stores.md has Get and Put for NATS,
+// etcd, memcached and DynamoDB.
 func ExampleNew() {
 	type record struct {
 		value    []byte

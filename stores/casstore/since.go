@@ -11,25 +11,25 @@ import (
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
-// KnownSince returns the time since when the engine has the records of this
-// namespace. A restart that forgot them makes it later. It is the zero time
-// before the first claim. The store reads a marker for this, once a second and
-// after each error.
+// KnownSince returns the time from which the engine has all records of this
+// namespace. A restart that loses them moves the time forward. It is the zero
+// time before the first claim. The store reads a marker for this purpose, once
+// a second and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 const (
 	// dueAfter is how long claims rely on an earlier read of the marker, which
 	// is a separate call.
 	dueAfter = time.Second
-	// markerLife is renewed when half of it is over. Engines limit how long a
-	// key may live.
+	// markerLife is the life of the marker. It is renewed when half of it is
+	// over, because engines limit how long a key may live.
 	markerLife = 25 * 24 * time.Hour
 )
 
 // sinceKey is the key of the marker. No message has it: their keys are hashes.
-var sinceKey = core.Key([]byte("this engine knows all since then")) //nolint:gochecknoglobals // a constant, which Go has none of for arrays
+var sinceKey = core.Key([]byte("this engine knows all since then")) //nolint:gochecknoglobals // a constant, but Go has no constant arrays
 
-// look compares the marker if it is due.
+// look compares the marker if that is due.
 func (s *Store) look(ctx context.Context) error {
 	known := s.birth.Known()
 	if !s.birth.Due(dueAfter) {
@@ -66,7 +66,7 @@ func (s *Store) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("casstore: writing the marker: %w", err)
 	}
-	if !written { // another process did
+	if !written { // another process wrote it
 		s.birth.Look()
 	}
 	return nil

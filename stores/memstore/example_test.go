@@ -15,8 +15,8 @@ func ExampleNew() {
 	// Output: <nil> 5000000
 }
 
-// Two verifiers of the same sender do not share a store: each would acknowledge
-// the other's messages without handling them.
+// Two verifiers of the same sender must not share a store: each would
+// acknowledge the other's messages without handling them.
 func ExampleNew_incorrect() {
 	store := memstore.New()
 	keys := core.Secrets("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")

@@ -5,48 +5,52 @@
 //
 // # When to choose another store
 //
-// The records end with the process, and no other process sees them:
+// The records end with the process, and no other process can read them:
 //
-//   - A restart forgets. core.New knows this: it responds 503 with Retry-After
-//     to attempts with a timestamp before the start. The sender's next attempt
-//     has a newer timestamp and is accepted. Schemes that sign no timestamp are
-//     refused, because nothing would protect them after a restart.
-//   - Two processes are two stores: several instances behind a load balancer, a
-//     rolling deployment, fiber with Prefork. Each may handle the same message
-//     once.
+//   - A restart loses all records. So the verifier responds 503 with
+//     Retry-After to attempts with a timestamp before the start. The sender's
+//     next attempt has a newer timestamp and is accepted. By default core.New
+//     refuses schemes that sign no timestamp, because nothing would protect
+//     their messages after a restart.
+//   - Each process has a separate store: several instances behind a load
+//     balancer, a rolling deployment, fiber with Prefork. Each process may
+//     handle the same message once.
 //
-// Use a store that is shared and durable where either matters.
+// If either matters, use a store that is shared and durable.
 //
 // # Start with the clock synchronized
 //
-// If the clock is behind when the program starts, messages handled shortly
-// before the restart can run once more. Start the program after the clock is
-// synchronized (systemd: After=time-sync.target). [stores] has the details.
+// If the clock is slow when the program starts, messages that were handled
+// shortly before the restart can be handled once more. Start the program after
+// the clock is synchronized (systemd: After=time-sync.target). See [stores] for
+// details.
 //
 // # Memory
 //
-// A record costs about 100 bytes. The garbage collector does not scan them, and
-// no goroutine runs. Each operation removes up to three expired records.
-// Occasionally an operation grows or sorts a part of the table, which is then
-// locked for up to a millisecond.
+// A record takes about 100 bytes. The garbage collector does not scan records,
+// and the store has no goroutine. Each operation removes up to three expired
+// records. Occasionally an operation grows or sorts a part of the table, which
+// is then locked for up to a millisecond.
 //
-// The store uses the real time, not core.Config.Clock: in a test,
-// testing/synctest moves it.
+// The store uses real time, not core.Config.Clock. In a test, use
+// testing/synctest to move the time.
 //
 // # When the store is full
 //
 // [Capacity] bounds the number of records. A full store drops handled messages
-// whose replay window is over, the oldest first, and counts them in
-// Store.Stats. Their timestamps still protect them from replay, but a late
-// retry of the sender runs again. If there is none to drop, the store refuses
-// new messages with an error that wraps [core.ErrStoreFull], and their senders
-// retry later. It never evicts a record that protects.
+// whose replay window is over, oldest first, and counts them in Store.Stats.
+// Their timestamps still protect them against replay, but on a late retry by
+// the sender the handler runs again. If there is no such message to drop, the
+// store refuses new messages with an error that wraps [core.ErrStoreFull], and
+// their senders retry later. The store never evicts a record within its replay
+// window.
 //
 // # Shares
 //
-// No tenant can crowd out the others. A tenant may hold at most 15 times as
-// many records as are free: 15/16 of the capacity alone, 15/31 each if two take
-// all they can. [stores] explains the shares of a full memstore.
+// No tenant can use up the capacity of the others. A tenant may have at most 15
+// times as many records as there are free places. That is 15/16 of the capacity
+// for one tenant, or 15/31 each for two that take all they can. See [stores]
+// for the shares of a full memstore.
 //
 // [stores]: https://github.com/hookonce/hookonce/blob/main/docs/stores.md#run-memstore
 package memstore
@@ -65,11 +69,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Store is a [core.SeenStore] in memory. Make one with [New], for each
+// Store is a [core.SeenStore] in memory. Create one with [New] for each
 // verifier. It is safe for concurrent use.
 type Store struct {
 	capacity int64
-	start    time.Time // expiries count from here on the monotonic clock: setting the wall clock cannot end a record early
+	start    time.Time // expiries are measured from start on the monotonic clock: setting the wall clock cannot end a record early
 	seed     maphash.Seed
 	shards   []shard
 	// bounds mirrors the bounds of each shard's queues, so that a full store
@@ -77,7 +81,7 @@ type Store struct {
 	bounds [queues][]atomic.Int64
 	held   []atomic.Int32 // records of each scope
 
-	_                [64]byte // separates the fields below, which are written all the time, from those above
+	_                [64]byte // separates the fields below, which are written often, from those above
 	records, dropped atomic.Int64
 
 	mu     sync.Mutex
@@ -88,17 +92,17 @@ type Store struct {
 type Option func(*Store)
 
 const (
-	defaultCapacity = 1 << 20 // about 100 MB once it is used up
+	defaultCapacity = 1 << 20 // about 100 MB when full
 	maxCapacity     = 1 << 30
 )
 
-// Capacity bounds the number of records, from 1 to 1 << 30; [core.New] reports
-// another number. Default: 1 048 576.
+// Capacity bounds the number of records. n must be from 1 to 1 << 30.
+// [core.New] reports any other number. Default: 1,048,576.
 //
-// Every message holds one record for [core.Config.Remember], 25 hours by
-// default. Capacity has to hold at least those of one replay window, which is
-// past tolerance, future tolerance and a little more: ten minutes and a half by
-// default.
+// Every message takes one record for [core.Config.Remember], 25 hours by
+// default. Capacity must be at least the number of messages in one replay
+// window. The window is the past tolerance, the future tolerance and a margin:
+// ten and a half minutes by default.
 func Capacity(n int) Option { return func(s *Store) { s.capacity = int64(n) } }
 
 // New returns an empty store. It allocates little: memory grows with the
@@ -106,7 +110,7 @@ func Capacity(n int) Option { return func(s *Store) { s.capacity = int64(n) } }
 func New(opts ...Option) *Store {
 	s := &Store{
 		capacity: defaultCapacity,
-		start:    time.Now(), //nolint:forbidigo // the store's own expiry clock; the replay window is core's
+		start:    time.Now(), //nolint:forbidigo // the store's own expiry clock; core determines the replay window
 		seed:     maphash.MakeSeed(),
 		owners:   make(map[string]bool),
 	}
@@ -114,7 +118,7 @@ func New(opts ...Option) *Store {
 		o(s)
 	}
 	// Shards are small, so that growing one is quick, and numerous, so that callers rarely contend.
-	// More would cost cache: each shard has a page that is being filled.
+	// More shards would need more cache: each shard has a page that is being filled.
 	n := minShards
 	for n*shardRecords < min(s.capacity, maxCapacity) {
 		n *= 2
@@ -143,7 +147,7 @@ const (
 // Forgets reports true: see [core.SeenStore].
 func (*Store) Forgets() bool { return true }
 
-// Bind is called by [core.New]. It reports an invalid store, and one that
+// Bind is called by [core.New]. It reports an invalid store, and a store that
 // already serves a verifier of the same scheme and source.
 func (s *Store) Bind(owner string) error {
 	if s.shards == nil {
@@ -164,18 +168,18 @@ func (s *Store) Bind(owner string) error {
 
 // Stats is the state of a [Store] at one moment.
 type Stats struct {
-	// Records is the number of records held. Expired ones count until a later
-	// operation removes them.
+	// Records is the number of records in the store. Expired records count
+	// until a later operation removes them.
 	Records int
 	// Capacity is the bound on Records.
 	Capacity int
-	// Dropped counts the handled messages that were forgotten before their
-	// time, all after their replay window, because the store was full. If it
+	// Dropped counts the handled messages that were dropped before they
+	// expired, all after their replay window, because the store was full. If it
 	// grows, [Capacity] is too small for the traffic.
 	Dropped int
 }
 
-// Stats returns the state at this moment.
+// Stats returns the current state.
 func (s *Store) Stats() Stats {
 	return Stats{Records: int(s.records.Load()), Capacity: int(s.capacity), Dropped: int(s.dropped.Load())}
 }
@@ -201,7 +205,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	}
 }
 
-// full explains why scope gets no place.
+// full returns the error for a scope that gets no place.
 func (s *Store) full(scope int) error {
 	if held := s.held[scope].Load(); int64(held) >= s.share() {
 		return fmt.Errorf("memstore: %w: this source holds %d of %d records, all of unhandled messages or within their replay window, "+
@@ -213,7 +217,8 @@ func (s *Store) full(scope int) error {
 
 func (s *Store) hash(key *core.Key) uint64 { return maphash.Bytes(s.seed, key[:]) }
 
-// age is the unit of expiries: nanoseconds since the store's start.
+// age returns the time in the unit of expiries: nanoseconds since the store's
+// start.
 func (s *Store) age() int64 { return int64(time.Since(s.start)) }
 
 // clock is one reading of the time, in the units of byExpiry and byWindow.
@@ -225,32 +230,33 @@ func (s *Store) now() clock {
 
 func milli(nano int64) int64 { return nano / int64(time.Millisecond) }
 
-// Scope is called by core for each message: see [core.SeenStore]. It is a hash
-// with a seed of this store, so an attacker cannot choose a source name that
-// shares its result with another.
+// Scope is called by core for each message: see [core.SeenStore]. The result is
+// a hash with a seed of this store. So an attacker cannot choose a source name
+// that has the same result as another.
 func (s *Store) Scope(scheme, source string) uint32 {
-	return uint32(maphash.String(s.seed, scheme)>>32 ^ maphash.String(s.seed, source)) //nolint:gosec // half of it is as good
+	return uint32(maphash.String(s.seed, scheme)>>32 ^ maphash.String(s.seed, source)) //nolint:gosec // half of the hash is as good
 }
 
 const (
 	scopes = 1 << 12 // number of separate counts; a power of two
-	// shares bounds a scope: it may hold this many times the free places. One
-	// that takes all it can leaves a sixteenth, two leave a 31st. So there is
-	// always room for a later scope, whatever the others do.
+	// shares bounds a scope: it may have this many times as many records as
+	// there are free places. One scope that takes all it can leaves a sixteenth
+	// of the capacity, two leave a 31st. So there is always room for a later
+	// scope, whatever the others do.
 	shares = 15
 	// atOnce is how many expired records of other shards a caller removes.
 	atOnce = 4
 )
 
-// scopeOf returns the scope to which a record with this key counts.
+// scopeOf returns the scope to which a record with this key belongs.
 func scopeOf(key *core.Key) int { return int(binary.BigEndian.Uint32(key[:]) % scopes) }
 
-// share is how many records a scope may hold now. It is not 0 when nothing is
-// free: a scope that holds little may then displace any record that may be
+// share returns how many records a scope may have now. It is not 0 if nothing
+// is free: a scope with few records may then displace any record that may be
 // dropped.
 func (s *Store) share() int64 { return shares * (max(0, s.capacity-s.records.Load()) + 1) }
 
-// within reports whether the scope holds no more than its share.
+// within reports whether the scope has no more than its share.
 func (s *Store) within(scope int) bool { return int64(s.held[scope].Load()) <= s.share() }
 
 // charge counts one more record of scope if that is within its share.
@@ -280,10 +286,11 @@ func (s *Store) release(scope int) {
 	s.records.Add(-1)
 }
 
-// reclaim removes one record and gives its place to scope: an expired one, or
-// else the handled one whose window ended first. A scope that already has its
-// share displaces only records of its class. One that has more, because others
-// arrived since, gives up two for one. It reports whether there was a place.
+// reclaim removes one record and gives its place to scope: an expired record,
+// or else the handled record whose window ended first. A scope that already has
+// its share displaces only records of its class. A scope that has more, because
+// other scopes arrived since, gives up two records for one place. reclaim
+// reports whether there was a place.
 func (s *Store) reclaim(scope int, now clock) bool {
 	n := 0
 	for i := 0; i < len(s.shards) && n < atOnce; i++ {

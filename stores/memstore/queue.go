@@ -6,20 +6,21 @@ import (
 	"sync/atomic"
 )
 
-// queue knows which record of a shard is due first. It is a trie of times
-// relative to one of them, the focus: a slot holds the records whose highest
-// digit that differs from the focus is the same digit. So slots are narrow near
-// the focus and wide far from it. The time of a record determines its slot, and
-// adding or removing it touches only its neighbors in the slot.
+// queue finds the record of a shard that is due first. It is a trie of times
+// relative to one of them, the focus. The highest digit of a time that differs
+// from the focus determines the slot of the record. So slots are narrow near
+// the focus and wide far from it. Adding or removing a record touches only its
+// neighbors in the slot.
 //
-// When the first slot holds many records, the earliest time in it becomes the
-// focus, and they are spread over narrower slots. That happens to a record a
-// few times in its life, or never if it is removed before. For many earlier
-// records the focus also moves back, and all later records are spread again
-// when those are gone. The queue reads no clock, so none can be set back.
+// When the first slot has many records, the earliest time in it becomes the
+// focus, and its records are spread over narrower slots. That happens to a
+// record a few times in its life, or never if it is removed before. For many
+// earlier records the focus also moves back, and all later records are spread
+// again when the earlier ones are gone. The queue reads no clock, so a clock
+// that is set back has no effect.
 //
-// The records of a slot form a list, newest first, of numbers plus one; 0 is
-// the end.
+// The records of a slot form a list of record numbers plus one, newest first. 0
+// is the end.
 type queue struct {
 	published *atomic.Int64 // a copy of bound, read without the lock
 	bound     int64         // a lower bound of the first due time
@@ -32,8 +33,8 @@ const (
 	digitBits = 3
 	digits    = 1 << digitBits
 	levels    = 15
-	few       = 4  // so few records are not worth spreading: all are checked
-	several   = 64 // the same for records before the focus, which would have to move back and forth
+	few       = 4  // up to this many records are not spread: all are checked
+	several   = 64 // the same for records before the focus, for which the focus would have to move back and forth
 
 	// never is the time of a record that is not in the queue. Other times, in
 	// milliseconds, are smaller and not negative.
@@ -86,10 +87,10 @@ func (sh *shard) queue(k int) *queue {
 	return sh.windows[k-byWindow]
 }
 
-// side is the index of a record's neighbors in queue k.
+// side returns the index of a record's neighbors in queue k.
 func side(k int) int { return min(k, byWindow) }
 
-// link puts record i into queue k, for time t.
+// link adds record i to queue k, with time t.
 func (sh *shard) link(k int, i uint16, t int64) {
 	if t == never {
 		return
@@ -118,7 +119,7 @@ func (sh *shard) push(k int, i uint16, slot int) {
 	}
 }
 
-// unlink takes record i out of queue k, where it is for time t.
+// unlink removes record i, which has time t, from queue k.
 func (sh *shard) unlink(k int, i uint16, t int64) {
 	if t == never {
 		return
@@ -138,7 +139,7 @@ func (sh *shard) unlink(k int, i uint16, t int64) {
 		}
 	}
 	if k != byExpiry && t == q.bound {
-		sh.first(k, never) // and the bound with it
+		sh.first(k, never) // and updates the bound
 	}
 }
 
@@ -154,7 +155,7 @@ func (sh *shard) postpone(i uint16, from, to int64) {
 	sh.link(byExpiry, i, to)
 }
 
-// renumber updates the neighbors of a record in queue k at time t: its number
+// renumber updates the neighbors of a record in queue k with time t: its number
 // is now i.
 func (sh *shard) renumber(k int, i uint16, t int64) {
 	if t == never {
@@ -172,7 +173,8 @@ func (sh *shard) renumber(k int, i uint16, t int64) {
 	q.slots[q.slot(t)] = i + 1
 }
 
-// due returns the record of queue k that is due first, if it is due by now.
+// due returns the record of queue k that is due first, if it is due at the time
+// now.
 func (sh *shard) due(k int, now int64) (uint16, bool) {
 	if q := sh.queue(k); q == nil || q.bound > now {
 		return 0, false
@@ -181,8 +183,9 @@ func (sh *shard) due(k int, now int64) (uint16, bool) {
 	return i, t <= now && t != never
 }
 
-// first returns the record of queue k that is due first and its time, and makes
-// that the bound. If none is due by now, any bound later than now is enough.
+// first returns the record of queue k that is due first and its time, and sets
+// the bound to that time. If no record is due at the time now, any bound later
+// than now is enough.
 func (sh *shard) first(k int, now int64) (i uint16, t int64) {
 	q := sh.queue(k)
 	t = never
@@ -208,8 +211,8 @@ func (sh *shard) first(k int, now int64) (i uint16, t int64) {
 	return i, t
 }
 
-// refocus makes t the focus of queue k. Only the slot of t and those of lower
-// levels change. The lower ones are empty, unless t is before the focus.
+// refocus makes t the focus of queue k. Only the slot of t and the slots of
+// lower levels change. The lower slots are empty, unless t is before the focus.
 func (sh *shard) refocus(k int, t int64) {
 	q := sh.queue(k)
 	slot := q.slot(t)
@@ -220,7 +223,7 @@ func (sh *shard) refocus(k int, t int64) {
 	sh.spread(k, slot)
 }
 
-// spread moves the records of a slot to where they belong.
+// spread moves the records of a slot to their new slots.
 func (sh *shard) spread(k int, slot int) {
 	q := sh.queue(k)
 	number := q.slots[slot]

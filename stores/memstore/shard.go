@@ -11,9 +11,9 @@ import (
 
 // shard is one part of the table. Records are packed in pages, in no order. Two
 // kinds of structures refer to them by number: a hash index with open
-// addressing and linear probing, and queues. One queue knows which record
-// expires first, and one for each class of scopes knows whose window ends first
-// among the handled ones. Only the list of pages points to the records.
+// addressing and linear probing, and queues. One queue finds the record that
+// expires first. One queue for each class of scopes finds the handled record
+// whose window ends first. Only the list of pages points to the records.
 type shard struct {
 	mu    sync.Mutex
 	n     int // records
@@ -28,13 +28,14 @@ type shard struct {
 	expiry  queue
 	windows [classes]*queue // nil until a record needs it
 
-	// Pads to 512 bytes, also with 32-bit words: no two shards share a cache
-	// line or a pair of cache lines.
+	// Pads the shard to 512 bytes, also with 32-bit words, so that no two
+	// shards share a cache line or a pair of cache lines.
 	_ [128 - 104*(^uint(0)>>63)]byte
 }
 
-// classes of scopes. A scope that has its share drops records of its class,
-// which includes its own, so it cannot make all others forget.
+// classes is the number of classes of scopes. A scope that has its share drops
+// only records of its class, which includes its own, so it cannot displace the
+// records of all others.
 const classes = 16
 
 // The queues.
@@ -64,7 +65,7 @@ type record struct {
 // queues returns the queues that the record may be in.
 func (r *record) queues() [2]int { return [2]int{byExpiry, windowOf(scopeOf(&r.key))} }
 
-// due is the time by which queue k orders the record.
+// due returns the time by which queue k orders the record.
 func (r *record) due(k int) int64 {
 	switch {
 	case k == byExpiry:
@@ -78,7 +79,7 @@ func (r *record) due(k int) int64 {
 
 const (
 	minCells   = 64
-	maxCells   = 1 << 16             // what 16 bits of hash can distinguish
+	maxCells   = 1 << 16             // as many as 16 bits of hash can distinguish
 	maxRecords = maxCells / 4 * 3    // three times the average: only a broken hash reaches it
 	sweep      = 2                   // expired records that an operation removes, besides one whose place it uses
 	spare      = pageRecords * 3 / 2 // unused memory kept, in records
@@ -127,8 +128,8 @@ func (sh *shard) swap(now int64, tag uint16, key *core.Key, old, next *core.Valu
 	return live, nil
 }
 
-// room returns the number for a new record of scope: that of an expired one,
-// which it removes, or the next.
+// room returns the number for a new record of scope: the number of an expired
+// record, which it removes, or the next number.
 func (sh *shard) room(now int64, scope int, reserved bool) (uint16, error) {
 	if i, expired := sh.due(byExpiry, now); expired {
 		switch was := scopeOf(&sh.at(i).key); {
@@ -137,7 +138,7 @@ func (sh *shard) room(now int64, scope int, reserved bool) (uint16, error) {
 		case was == scope && sh.store.within(scope):
 		case was != scope && sh.store.charge(scope):
 			sh.store.held[was].Add(-1)
-		default: // scope has its share: the place is for others
+		default: // scope has its share: the place is for other scopes
 			sh.expire(i)
 			return 0, errNoPlace
 		}
@@ -187,7 +188,7 @@ func (sh *shard) put(i, tag uint16, key *core.Key, value *core.Value, expires in
 	}
 }
 
-// replace gives record i another value and life.
+// replace gives record i another value and expiry.
 func (sh *shard) replace(i uint16, value *core.Value, expires int64) {
 	r := sh.at(i)
 	window := windowOf(scopeOf(&r.key))

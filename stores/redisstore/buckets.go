@@ -8,17 +8,17 @@ import (
 )
 
 // The keys of a namespace are spread over buckets. A bucket has a hash tag, so
-// that a cluster keeps its keys and its marker on one node, where one script
-// can read both. If a node loses its data, the markers of its buckets are gone
-// too.
+// that a cluster keeps the bucket's keys and marker on one node, where one
+// script can read both. If a node loses its data, the markers of its buckets
+// are gone too.
 const buckets = 64
 
-// dueAfter is how long claims rely on an earlier read of the marker. Reading it
-// with each claim costs a busy server a tenth of its throughput.
+// dueAfter is how long claims rely on an earlier read of the marker. Reading
+// the marker with each claim costs a busy server a tenth of its throughput.
 const dueAfter = time.Millisecond
 
-// tags are the hash tags, two characters each. Each is in another 64th of a
-// cluster's slots, so that nodes of equal size have equal shares.
+// tags are the hash tags, two characters each. Each tag is in a different 64th
+// of a cluster's slots, so that nodes of equal size have equal shares.
 const tags = "mm6q9ie82921apax0jkvdndf3go6gcxw8gd6lc02g34con4r99911dm5fmyy2iiu7ak0ce8y4lopx9x1jf1zzjb3ik2wygfsbk9w6omsafan5bi3c5dpkh0txixahe44"
 
 // bucket is a bucket of a namespace: the prefix of its keys, and the key of its
@@ -36,18 +36,18 @@ func bucketsOf(namespace string) (all [buckets]bucket) {
 	return all
 }
 
-// KnownSince returns the time since when the server has the records of this
-// namespace. It moves later after a FLUSHALL, a restart without persistence, or
-// a change of the database. It is zero before the first claim or [Store.Check].
-// The store reads it with the first claim of each millisecond, in the same
-// step, and after each error.
+// KnownSince returns the time from which the server has all records of this
+// namespace. The time moves forward after a FLUSHALL, a restart without
+// persistence, or a change of the database. It is zero before the first claim
+// or [Store.Check]. To detect a loss, the store reads a marker on the server.
+// It does so in the first claim of each millisecond, and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
-// meet handles a marker that is not the known one. Of many callers that find
-// the same loss, one makes new markers, for all buckets at once: otherwise one
-// bucket after the other would refuse attempts. A marker found before the
-// newest markers were made means nothing; marks is how often they had been
-// made.
+// meet handles a marker that is not the known marker. Of many callers that find
+// the same loss, one writes new markers, for all buckets at once: otherwise one
+// bucket after the other would refuse attempts. A marker that was read before
+// the newest markers were written is ignored. marks is how many times markers
+// had been written when found was read.
 func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found int64) error {
 	select {
 	case s.meeting <- struct{}{}:
@@ -63,7 +63,7 @@ func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found 
 	return err
 }
 
-// mark gives all buckets the known marker.
+// mark writes the known marker to all buckets.
 func (s *Store) mark(ctx context.Context) error {
 	marker, errs := s.birth.Known().TextArg, make(chan error, buckets)
 	for i := range s.buckets {

@@ -7,21 +7,21 @@ import (
 	"fmt"
 )
 
-// ErrNotSeen is wrapped by the error of [Store.Check] if it found no fault but
-// the server hides a setting from this user, as managed services do. Check that
-// setting by hand.
+// ErrNotSeen is wrapped by the error of [Store.Check] if Check found no fault,
+// but the server hides a setting. Managed services do that. Check that setting
+// by hand.
 var ErrNotSeen = errors.New("cannot be looked at")
 
-// Check reports whether the server responds, lets this user claim, is not a
-// read-only replica, evicts nothing, and keeps its data over a restart. It
+// Check checks that the server responds, lets this user claim, is not a
+// read-only replica, evicts nothing, and keeps its data across a restart. It
 // returns all faults, each with its fix, or nil. See [ErrNotSeen] for settings
-// that the server hides. Call it when the program starts, with a ctx that has a
-// deadline. In a cluster it checks one node.
+// that the server hides. Call Check when the program starts, with a ctx that
+// has a deadline. In a cluster it checks one node.
 //
-// It also writes the markers for [Store.KnownSince], if there are none.
-// Otherwise the first claim writes them.
+// Check also writes the markers for [Store.KnownSince], if there are none.
+// Without Check, the first claim writes them.
 //
-// It cannot check how a failover works, or what a proxy does.
+// Check cannot test a failover, or what a proxy does.
 func (s *Store) Check(ctx context.Context) error {
 	if s.do == nil {
 		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")
@@ -30,8 +30,8 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}
 	var wrong, unseen []error
-	// A swap from a record that never existed reads. A claim of a key that no message has, for a
-	// millisecond, writes.
+	// Swap from a record that never existed, to test reading. Claim a key that no message has, for
+	// a millisecond, to test writing.
 	b := &s.buckets[0]
 	for _, old := range []string{"never", ""} {
 		if _, err := s.swap(ctx, &swap{bucket: b, key: b.prefix + "check", old: old, next: "check", life: "1"}); err != nil {
@@ -71,7 +71,8 @@ func (s *Store) Check(ctx context.Context) error {
 	return errors.Join(unseen...)
 }
 
-// saves says what a restart of a server without a log forgets.
+// saves describes the records that a server without an append-only file loses
+// in a restart.
 func (s *Store) saves(ctx context.Context) string {
 	if save, err := s.config(ctx, "save"); err == nil && save == "" {
 		return "saves nothing: a restart forgets all records"

@@ -10,8 +10,8 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// remedies are the fixes for errors of Redis and Valkey, by their code: the
-// first word, unless the client or the script adds a prefix.
+// remedies returns the fixes for errors of Redis and Valkey, by their code. The
+// code is the first word, unless the client or the script adds a prefix.
 func remedies() []struct{ word, remedy string } {
 	return []struct{ word, remedy string }{
 		{"OOM", "the server is full: raise maxmemory, or shorten core.Config.Remember"},
@@ -59,7 +59,7 @@ func explain(err error) error {
 	}
 }
 
-// lookUp finds a code as a whole word: the host TASKS is not ASK.
+// lookUp finds a code as a whole word: a host named TASKS is not the code ASK.
 func lookUp(text string) (word, remedy string) {
 	switch {
 	case strings.Contains(text, "connection pool timeout"):
@@ -70,7 +70,7 @@ func lookUp(text string) (word, remedy string) {
 		return "", "no Sentinel answers: do they run, is the address right"
 	case strings.Contains(text, "unknown command"):
 		return "", "the server has no scripts: it must be Redis or Valkey with EVAL and EVALSHA"
-	case strings.Contains(text, "The user executing the script can't"), // Redis 7, in place of NOPERM
+	case strings.Contains(text, "The user executing the script can't"), // Redis 7, instead of NOPERM
 		strings.Contains(text, "ACL failure in script"): // Valkey
 		text = "NOPERM"
 	}

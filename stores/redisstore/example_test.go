@@ -9,8 +9,8 @@ import (
 	"github.com/hookonce/hookonce/stores/redisstore"
 )
 
-// cmd stands for *redis.Cmd and client for *redis.Client, both of
-// github.com/redis/go-redis/v9: this module imports no client.
+// cmd stands for *redis.Cmd, and client for *redis.Client. Both are in
+// github.com/redis/go-redis/v9, but this module imports no client.
 type (
 	cmd    interface{ Result() (any, error) }
 	client interface {
@@ -33,7 +33,7 @@ func ExampleNew() { //nolint:testableexamples // it needs a server
 	_ = v // for nethttp.New, ginwh.New, …
 }
 
-// NewFunc uses any other client, through a function that sends one command.
+// NewFunc uses any other client through a function that sends one command.
 func ExampleNewFunc() { //nolint:testableexamples // it needs a server
 	var send func(ctx context.Context, command ...string) (any, error) // your client's
 

@@ -1,50 +1,52 @@
 // Package redisstore is a deduplication store in Redis or Valkey. Any number of
-// processes can share it: standalone, with Sentinel, or in a cluster. It
-// imports no client: pass the one that your program uses.
+// processes can share it. The server can be standalone, in a Sentinel
+// deployment, or a cluster. The package imports no client: pass the client that
+// your program uses.
 //
 //	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})                  // github.com/redis/go-redis/v9
 //	v, err := core.New(core.Secrets(secret), redisstore.New("orders", rdb.Do), nil)
 //
-// Any client of go-redis works: Client, ClusterClient, the one for Sentinel,
-// UniversalClient. For other clients see [NewFunc]. A Ring does not work: when
-// one of its servers is down, keys move to another one, which lacks their
-// records. Nor does a proxy that spreads the keys over several servers.
+// These clients of go-redis work: Client, ClusterClient, the client for
+// Sentinel, and UniversalClient. For other clients see [NewFunc]. A Ring does
+// not work: when one of its servers is down, keys move to another server, which
+// lacks their records. A proxy that spreads the keys over several servers does
+// not work either.
 //
 // # Server
 //
-// Call Store.Check at start-up. It reports settings that lose records:
+// Call Store.Check at start-up. It reports settings that lose records.
 //
-//   - Set maxmemory-policy noeviction. Every other policy drops records to make
-//     room, and a message without a record can be replayed. The store reads the
-//     policy every second and after each error, and admits nothing while the
-//     policy is another one. With noeviction a full server refuses new
-//     messages, and their senders retry later.
-//   - Set appendonly yes. Otherwise a restart forgets everything after the last
-//     snapshot. With appendfsync always neither a crash nor a power failure
-//     loses anything. With everysec either can lose the last second or two.
+//   - Set maxmemory-policy noeviction. Every other policy drops records to free
+//     memory, and a message without a record can be replayed. The store reads
+//     the policy every second and after each error, and admits nothing under
+//     another policy. With noeviction a full server refuses new messages, and
+//     their senders retry later.
+//   - Set appendonly yes. Otherwise a restart loses all records after the last
+//     snapshot. With appendfsync always, neither a crash nor a power failure
+//     loses records. With everysec, either can lose the last second or two.
 //   - Give an ACL user +eval +evalsha +get +set +info, +config|get for Check,
-//     and +ping for a health check, on the keys of the namespace: ~orders:*.
-//     The store trusts a user without +info to have checked the policy.
+//     and +ping for a health check, on the keys of the namespace: ~orders:*. If
+//     the user lacks +info, the store cannot read the policy: check it by hand.
 //
 // # Limits
 //
 // Replication is asynchronous. After a failover, by Sentinel or in a cluster,
-// the last acknowledged claims may be missing, and their messages may run
-// again. A restored snapshot forgets what came after it. Where that must not
-// happen, commit the message in the transaction of its effect: package
+// the last acknowledged claims may be missing, and their messages may be
+// handled again. A restored snapshot lacks all later records. If neither is
+// acceptable, commit the message in the transaction of its effect, with package
 // sqlstore.
 //
-// The store detects a server that lost everything, and refuses attempts that
-// were signed before ([core.ErrColdStart], Store.KnownSince). Messages without
-// a signed timestamp run again. So does what is claimed within a millisecond
-// after the loss.
+// The store detects that a server lost all records, and refuses attempts that
+// were signed before the loss ([core.ErrColdStart], Store.KnownSince). Messages
+// without a signed timestamp are handled again, as are messages that are
+// claimed within a millisecond after the loss.
 //
 // If the server fills up while a handler runs, it also refuses to record the
-// success. If there is no room within core.Config.Lease, the sender's next
-// attempt runs the handler a second time.
+// success. If it has no free memory within core.Config.Lease, the handler runs
+// a second time on the sender's next attempt.
 //
-// A message costs about 200 bytes for core.Config.Remember, 25 hours by
-// default. Redis then removes it. See [stores] for setup and figures.
+// A message takes about 200 bytes for core.Config.Remember, 25 hours by
+// default. Redis then removes its record. See [stores] for setup and figures.
 //
 // [stores]: https://github.com/hookonce/hookonce/blob/main/docs/stores.md
 package redisstore
@@ -65,27 +67,27 @@ import (
 	"github.com/hookonce/hookonce/internal/group"
 )
 
-// Store is a [core.SeenStore] in Redis or Valkey. Make one with [New] or
-// [NewFunc], for each verifier. It is safe for concurrent use if its client is.
+// Store is a [core.SeenStore] in Redis or Valkey. Create one with [New] or
+// [NewFunc] for each verifier. It is safe for concurrent use if its client is.
 type Store struct {
 	namespace string
 	do        func(ctx context.Context, args ...any) (any, error)
 
 	watch   watch
 	birth   birth.Birth
-	marks   atomic.Int64 // how often this store made markers
+	marks   atomic.Int64 // how many times this store wrote new markers
 	buckets [buckets]bucket
-	meeting chan struct{} // held by the caller that makes markers
+	meeting chan struct{} // held by the caller that writes markers
 	line    group.Line[*swap]
 
 	mu     sync.Mutex
 	owners map[string]bool
 }
 
-// New returns a store over a client of go-redis. Pass its Do method, as in
-// New("orders", rdb.Do). Each verifier has a namespace of its own, 1 to 64
-// letters, digits and -_./ ; its keys begin with it. [core.New] reports an
-// invalid namespace.
+// New returns a [Store] that uses a client of go-redis. Pass the client's Do
+// method, as in New("orders", rdb.Do). Each verifier needs its own namespace,
+// with which its keys begin. A namespace has 1 to 64 characters: letters,
+// digits, "-", "_", "." and "/". [core.New] reports an invalid namespace.
 func New[C interface{ Result() (any, error) }](namespace string, do func(ctx context.Context, args ...any) C) *Store {
 	if do == nil {
 		return NewFunc(namespace, nil)
@@ -93,10 +95,10 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 	return NewFunc(namespace, func(ctx context.Context, args ...any) (any, error) { return do(ctx, args...).Result() })
 }
 
-// NewFunc returns a store over any client. do sends one command and returns its
-// reply, with text as string or []byte. All arguments are strings; in EVALSHA
-// and EVAL the fourth is a key, for clients that route to the nodes of a
-// cluster. namespace is as for [New].
+// NewFunc returns a [Store] that uses any client. do sends one command and
+// returns the reply, with text as string or []byte. All arguments are strings.
+// In EVALSHA and EVAL the fourth argument is a key, for clients that route to
+// the nodes of a cluster. namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
 	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
 	s.birth.Begin()
@@ -104,9 +106,10 @@ func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, e
 	return s
 }
 
-// Bind is called by [core.New]. It reports an invalid store, and one that
+// Bind is called by [core.New]. It reports an invalid store, and a store that
 // already serves a verifier of the same scheme and source. It cannot
-// distinguish two stores with one namespace from two processes that share it.
+// distinguish two stores with one namespace from two processes that share the
+// namespace.
 func (s *Store) Bind(owner string) error {
 	if s.owners == nil || s.do == nil {
 		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")
@@ -124,8 +127,8 @@ func (s *Store) Bind(owner string) error {
 	return nil
 }
 
-// checkNamespace rejects braces, with which a cluster would put all keys on one
-// node.
+// checkNamespace also rejects braces, because with them a cluster would put all
+// keys on one node.
 func checkNamespace(name string) error {
 	const most = 64
 	bad := func(r rune) bool {
@@ -159,21 +162,22 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	return live, nil
 }
 
-// run runs a script. command begins with two free places for its name, then
-// come the number of keys, the keys and the arguments.
+// run runs a script. command begins with two free places for the command's name
+// and the script. The number of keys, the keys and the arguments follow.
 func (s *Store) run(ctx context.Context, sc script, command []any) (any, error) {
 	command[0], command[1] = "EVALSHA", sc.digest
 	reply, err := s.send(ctx, command...)
 	if err != nil && strings.Contains(err.Error(), "NOSCRIPT") {
-		command = slices.Clone(command) // a client may still hold the other one
+		command = slices.Clone(command) // a client may still use the first slice
 		command[0], command[1] = "EVAL", sc.text
 		reply, err = s.send(ctx, command...)
 	}
 	return reply, err
 }
 
-// send sends a command, and once more if its connection was closed: the server
-// may have closed it while it was idle. Sending our commands twice is harmless.
+// send sends a command. If the connection was closed, it sends the command once
+// more: the server may have closed an idle connection. Sending our commands
+// twice is harmless.
 func (s *Store) send(ctx context.Context, args ...any) (any, error) {
 	reply, err := s.sendOnce(ctx, args...)
 	if err != nil && isCut(err) && ctx.Err() == nil {
@@ -182,9 +186,9 @@ func (s *Store) send(ctx context.Context, args ...any) (any, error) {
 	return reply, err
 }
 
-// sendOnce sends a command. Clients have timeouts of their own, longer than a
-// request may take, and not all of them respect ctx. The call then continues in
-// the background until the client's timeout.
+// sendOnce sends a command. Clients have their own timeouts, which are longer
+// than a request may take, and not all clients respect ctx. After ctx has
+// ended, the call continues in the background until the client's timeout.
 func (s *Store) sendOnce(ctx context.Context, args ...any) (any, error) {
 	type result struct {
 		reply any

@@ -14,7 +14,7 @@ var (
 	lookText string
 )
 
-// The digests are the SHA-1 of the texts, by which EVALSHA calls them. They are
+// EVALSHA calls a script by its digest, the SHA-1 of its text. The digests are
 // constants because a program in FIPS 140 mode must not compute them.
 const (
 	swapDigest = "771e6b840eb3fc4ef1cacbeb0d6a4d713793e56d"
@@ -22,7 +22,7 @@ const (
 	markDigest = "3c871e314ff3d4849381330693f5504f1ffb3a3d"
 )
 
-// swapScript is the whole store. "" means no record, since not all clients
+// swapScript implements Swap. "" means no record, because not all clients
 // distinguish a nil reply from an error.
 func swapScript() script { return script{swapText, swapDigest} }
 

@@ -12,8 +12,9 @@ import (
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
-// Concurrent swaps go to the server in groups, as one script. In a cluster they
-// do not: their keys are on several nodes, or in several slots of one.
+// Concurrent swaps are sent to the server in groups, as one script. In a
+// cluster they are not, because their keys are on several nodes, or in several
+// slots of one node.
 const (
 	width = 2 // groups at once
 	most  = 128
@@ -25,13 +26,13 @@ type swap struct {
 	key             string
 	old, next, life string
 
-	// The script's reply, as in swap.lua, or other and a marker. "" without an
-	// error means that the group failed.
+	// The script's reply, as in swap.lua, or the constant other and a marker.
+	// "" without an error means that the group failed.
 	reply string
 	err   error
 }
 
-// live is the live value.
+// live returns the live value.
 func (c *swap) live() string {
 	switch c.reply[0] {
 	case '+':
@@ -43,15 +44,16 @@ func (c *swap) live() string {
 	}
 }
 
-// other is the prefix of a reply that names a marker other than the known one.
+// other is the prefix of a reply that contains a marker other than the known
+// one.
 const other = "since:"
 
-// attempts bounds how often one call may find another marker. Each time a
-// process made a new one, after a loss of records.
+// attempts bounds how many times one call may find another marker. Each time, a
+// process wrote a new marker after a loss of records.
 const attempts = 8
 
-// swap has the server make a swap, until the store knows the marker of the
-// bucket. It returns the live value.
+// swap has the server make a swap, and repeats it until the store has the
+// current marker of the bucket. It returns the live value.
 func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
 	for range attempts {
 		marks, known := s.marks.Load(), s.birth.Known()
@@ -89,13 +91,13 @@ func (s *Store) ask(ctx context.Context, c *swap) error {
 			return c.err
 		}
 	}
-	// Not in a group, or the group failed: one of its swaps may be at fault, and repeating the
+	// Not in a group, or the group failed. One of its swaps may be at fault, and repeating the
 	// others is harmless.
 	return s.askAll(ctx, []*swap{c})
 }
 
 // askGroup sends a group. The error of a group says nothing about a single
-// swap, so each caller then sends its own.
+// swap, so after an error each caller sends its own swap.
 func (s *Store) askGroup(ctx context.Context, all []*swap) {
 	err := s.askAll(ctx, all)
 	switch {
@@ -103,15 +105,15 @@ func (s *Store) askGroup(ctx context.Context, all []*swap) {
 	case len(all) == 1:
 		all[0].err = err
 	default:
-		s.birth.Look() // before they are sent again: the marker may not have been compared
+		s.birth.Look() // before the swaps are sent again: the marker may not have been compared
 		if strings.Contains(err.Error(), "CROSSSLOT") {
 			s.watch.grouped.Store(false)
 		}
 	}
 }
 
-// askAll has the server make all swaps. If it returns an error, some of them
-// may have been made.
+// askAll has the server make all swaps. If it returns an error, some of the
+// swaps may have been made.
 func (s *Store) askAll(ctx context.Context, all []*swap) error {
 	claims := slices.IndexFunc(all, func(c *swap) bool { return c.old == "" })
 	due := claims >= 0 && s.birth.Due(dueAfter)
@@ -159,7 +161,7 @@ func (s *Store) askAll(ctx context.Context, all []*swap) error {
 	return nil
 }
 
-// valueText is a value as the server stores it, "" for none.
+// valueText returns a value as the server stores it, or "" for no value.
 func valueText(v core.Value) string {
 	if v == (core.Value{}) {
 		return ""

@@ -14,18 +14,18 @@ import (
 	"time"
 )
 
-// A server may start to evict at any time: after CONFIG SET, or after a
+// A server may start evicting at any time: after CONFIG SET, or after a
 // failover to a replica with another policy. So the store checks at intervals
 // and after errors.
 const (
 	interval = time.Second
-	// A denied user would only fill the server's ACL log.
+	// More checks by a denied user would only fill the server's ACL log.
 	intervalDenied = time.Minute
 )
 
-// watch is what the store knows about the server from INFO.
+// watch holds the information that the store has about the server from INFO.
 type watch struct {
-	last atomic.Pointer[look] // nil: look before the next claim
+	last atomic.Pointer[look] // nil: check before the next claim
 
 	turn atomic.Uint32 // selects the next bucket
 
@@ -36,9 +36,10 @@ type watch struct {
 	evicted map[string]int // by run id
 }
 
-// info returns the INFO of the server that has the next bucket, by name. It
-// uses a script, whose key routes it to that server: in turn to all nodes of a
-// cluster, and through proxies that do not forward INFO.
+// info returns the fields of INFO, by name, of the server that has the next
+// bucket. It uses a script, which its key routes to that server. So it reaches
+// all nodes of a cluster in turn, and works through proxies that do not forward
+// INFO.
 func (s *Store) info(ctx context.Context) (map[string]string, error) {
 	const step = 27 // adjacent buckets are on one node
 	b := &s.buckets[s.watch.turn.Add(step)%buckets]
@@ -59,7 +60,7 @@ func (s *Store) info(ctx context.Context) (map[string]string, error) {
 	return found, nil
 }
 
-// withoutInfo explains why INFO failed.
+// withoutInfo returns the error for a failed INFO.
 func withoutInfo(err error) error {
 	if text := strings.ToLower(err.Error()); strings.Contains(text, "unknown") && strings.Contains(text, "command called from script") {
 		return fmt.Errorf("redisstore: INFO is renamed or disabled, so the store cannot tell whether the server drops records: "+
@@ -70,13 +71,13 @@ func withoutInfo(err error) error {
 
 // look is the result of one check.
 type look struct {
-	err   error // why nothing may be admitted
+	err   error // why no attempt may be admitted
 	until time.Time
 }
 
-// keepsRecords reports why the server may drop records, if it may. Then nothing
-// must be admitted. Usually it returns the last result. When that is due for
-// renewal, one caller checks, and the others use the last result.
+// keepsRecords returns an error if the server may drop records. Then no attempt
+// must be admitted. Usually it returns the last result. When that result is due
+// for renewal, one caller checks, and the others use the last result.
 func (s *Store) keepsRecords(ctx context.Context) error {
 	now := time.Now() //nolint:forbidigo // an interval of real time
 	last := s.watch.last.Load()
@@ -106,7 +107,7 @@ func (s *Store) keepsRecords(ctx context.Context) error {
 }
 
 // lookAgain makes the next claim check first: an error may be the first sign of
-// a failover. A full server is not.
+// a failover. A full server is not such a sign.
 func (s *Store) lookAgain(err error) {
 	s.birth.Look()
 	if word, _ := lookUp(err.Error()); word != "OOM" {
@@ -114,8 +115,8 @@ func (s *Store) lookAgain(err error) {
 	}
 }
 
-// judge reports what is wrong with the server of this INFO, or an error if it
-// could not find out.
+// judge returns what is wrong with the server of this INFO. err is not nil if
+// it could not check.
 func (s *Store) judge(ctx context.Context, info map[string]string) (wrong, err error) {
 	if wrong = evicts(info); wrong != nil {
 		return wrong, nil
@@ -123,7 +124,7 @@ func (s *Store) judge(ctx context.Context, info map[string]string) (wrong, err e
 	return s.oneServer(ctx, info)
 }
 
-// evicts reports a server that drops records to make room.
+// evicts returns an error for a server that drops records to free memory.
 func evicts(info map[string]string) error {
 	policy := info["maxmemory_policy"]
 	if policy == "" || policy == "noeviction" {
@@ -133,10 +134,10 @@ func evicts(info map[string]string) error {
 		"run CONFIG SET maxmemory-policy noeviction and put it into the server's configuration", policy)
 }
 
-// oneServer reports servers that share the keys without being a cluster. When
-// one is down its keys move to another one, which lacks their records. It
-// checks more buckets if a server other than the last one responds. A failover
-// looks the same, but is over soon.
+// oneServer returns an error for servers that share the keys without being a
+// cluster. When one of them is down, its keys move to another server, which
+// lacks their records. oneServer checks more buckets if a server other than the
+// last one responds. A failover looks the same, but is soon over.
 func (s *Store) oneServer(ctx context.Context, info map[string]string) (wrong, err error) {
 	id := info["run_id"]
 	s.watch.mu.Lock()
@@ -152,7 +153,7 @@ func (s *Store) oneServer(ctx context.Context, info map[string]string) (wrong, e
 		}
 	}
 	s.watch.mu.Lock()
-	s.watch.server = "" // check as many the next time
+	s.watch.server = "" // check as many buckets the next time
 	s.watch.mu.Unlock()
 	return errors.New("redisstore: several servers share the keys without being a cluster (a redis.Ring, or a proxy that spreads the keys): " +
 		"when one is down its keys move to another one, which lacks their records: use one server, Sentinel or a cluster " +
@@ -185,19 +186,19 @@ func (s *Store) servers(ctx context.Context) (int, error) {
 	return len(ids), first
 }
 
-// countEvictions checks whether records were dropped since the last check. If
-// they may have been, the store starts over, as if it had been emptied.
+// countEvictions checks whether records may have been dropped since the last
+// check. If so, the store starts over, as if it had been emptied.
 func (s *Store) countEvictions(ctx context.Context, info map[string]string) error {
-	const most = 1000 // servers; each restart is a new one
+	const most = 1000 // servers; after each restart a server counts as a new one
 	count, err := strconv.Atoi(info["evicted_keys"])
 	if err != nil {
-		return nil //nolint:nilerr // a service that hides it
+		return nil //nolint:nilerr // a service that hides the field
 	}
 	id := info["run_id"]
 	s.watch.mu.Lock()
 	before, seen := s.watch.evicted[id]
-	// The first server dropped those before this program started. In a cluster any node may be
-	// seen late.
+	// Evictions of the first server happened before this program started. In a cluster, a node may
+	// be seen late.
 	grew := count > before && (seen || len(s.watch.evicted) > 0 && info["cluster_enabled"] != "1")
 	if s.watch.evicted == nil || len(s.watch.evicted) > most {
 		s.watch.evicted = make(map[string]int)

@@ -11,15 +11,15 @@ import (
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
-// Check finds what keeps the store from working, or from being durable. It
-// returns all faults, each with its fix. It finds a table that is missing or
-// not as in the schema, a user who may not write, a read-only server, wrong
-// settings of the connection or the file, and a pooler that the driver is not
-// set up for.
+// Check finds faults that keep the store from working or from being durable. It
+// returns all faults, each with its fix. Among them are a missing table, a
+// table that differs from the schema, and a user who may not write. Check also
+// finds a read-only server, wrong settings of the connection or the file, and a
+// pooler for which the driver is not configured.
 //
-// It claims, claims again, settles and deletes in a transaction that it rolls
-// back. On PostgreSQL it also writes and removes one record outside the
-// transaction. It leaves nothing behind. Call it at start-up, after
+// Check claims, claims again, settles and deletes in a transaction that it
+// rolls back. On PostgreSQL it also writes and removes one record outside the
+// transaction. It leaves no records. Call it at start-up, after
 // [Store.Migrate].
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
@@ -46,10 +46,10 @@ func (s *Store) Check(ctx context.Context) error {
 }
 
 // vouch is the part of Check that a store runs before its first claim. It finds
-// what makes a claim succeed that is not durable or not unique. A pooler may
-// leave transactions on PostgreSQL open. On MySQL, INSERT IGNORE inserts twice
-// without a key and truncates long values, and without autocommit nothing is
-// committed.
+// faults with which a claim succeeds without being durable or unique. On
+// PostgreSQL, a pooler may leave transactions open. On MySQL, INSERT IGNORE
+// inserts twice if the table has no key, and truncates long values. Without
+// autocommit nothing is committed.
 func (s *Store) vouch(ctx context.Context) error {
 	if s.vouched.Load() {
 		return nil
@@ -80,14 +80,14 @@ func (s *Store) vouch(ctx context.Context) error {
 			return err
 		}
 	}
-	if n := s.db.Stats().MaxOpenConnections; n > 0 { // waiting in line is better than waiting for a connection
+	if n := s.db.Stats().MaxOpenConnections; n > 0 { // waiting in this queue is better than waiting for a connection
 		s.line.Width = min(width, n)
 	}
 	s.vouched.Store(true)
 	return nil
 }
 
-// commits returns an error unless a single statement is a transaction. It
+// commits returns an error unless each single statement is a transaction. It
 // writes and removes a record, and checks whether the first transaction has
 // ended.
 func (s *Store) commits(ctx context.Context) error {
@@ -101,7 +101,8 @@ func (s *Store) commits(ctx context.Context) error {
 		var key core.Key
 		_, _ = rand.Read(key[:])
 		none, open := make([]byte, len(core.Value{})), false
-		// A statement that the connection has not prepared yet: pgpool begins a transaction there.
+		// A statement that the connection has not prepared yet: for such a statement pgpool begins
+		// a transaction.
 		insert := fmt.Sprintf("%s -- %x", s.stmts.insert, key[:8])
 		if _, err := on.ExecContext(ctx, insert, s.namespace, key[:], none, 1000); err != nil {
 			return err
@@ -117,8 +118,8 @@ func (s *Store) commits(ctx context.Context) error {
 	})
 }
 
-// rehearse makes two claims of one message and settles it, in a transaction
-// that is rolled back.
+// rehearse claims one message twice and settles it, in a transaction that is
+// rolled back.
 func (s *Store) rehearse(ctx context.Context) error {
 	return retry(ctx, func() error {
 		tx, err := s.db.BeginTx(ctx, nil)
@@ -169,7 +170,7 @@ func (s *Store) rehearseIn(ctx context.Context, on session) error {
 		}
 		return err
 	}
-	// Without a lock: a lock on the gap of a missing record would block other claims.
+	// Reads without a lock: a lock on the gap of a missing record would block other claims.
 	absent := func(namespace string, key core.Key) error {
 		var n int
 		err := on.scan(ctx, &n, s.stmts.count, namespace, key[:])
@@ -205,7 +206,7 @@ func (s *Store) rehearseIn(ctx context.Context, on session) error {
 			return err
 		}
 	}
-	if s.dialect != MySQL { // the others need the whole primary key for ON CONFLICT
+	if s.dialect != MySQL { // the other engines need the whole primary key for ON CONFLICT
 		return nil
 	}
 	if err := swap(other, key, none, b, b, minute); err != nil {
@@ -214,7 +215,7 @@ func (s *Store) rehearseIn(ctx context.Context, on session) error {
 	if err := swap(namespace, key, none, a, a, minute); err != nil {
 		return err
 	}
-	// Without transactions there is no rollback, so everything is removed.
+	// Without transactions there is no rollback, so remove the records.
 	return errors.Join(s.remove(ctx, on, other, key), s.remove(ctx, on, namespace, key))
 }
 
@@ -226,8 +227,8 @@ func (s *Store) remove(ctx context.Context, on session, namespace string, key co
 	return err
 }
 
-// sample is a value that is not text. Two samples differ at most in the case of
-// letters.
+// sample returns a value that is not text. Two samples differ at most in the
+// case of letters.
 func sample(letter byte) (v core.Value) {
 	for i := range v {
 		v[i] = letter
@@ -236,8 +237,8 @@ func sample(letter byte) (v core.Value) {
 	return v
 }
 
-// unlike returns another namespace. If the namespace has a letter, they are
-// equal when case is ignored.
+// unlike returns another namespace. If namespace has a letter, the two differ
+// only in case.
 func unlike(namespace string) string {
 	if upper := strings.ToUpper(namespace); upper != namespace {
 		return upper
@@ -249,8 +250,9 @@ func unlike(namespace string) string {
 }
 
 // together runs the statements of claims on several connections concurrently.
-// Only this finds a pooler that spreads the statements of one connection over
-// several of the server's, or that leaves transactions open on some.
+// No other test finds a pooler that spreads the statements of one connection
+// over several server connections. The same is true for a pooler that leaves
+// transactions open on some of them.
 func (s *Store) together(ctx context.Context) error {
 	if s.dialect != Postgres {
 		return nil
@@ -283,7 +285,8 @@ func atOnce(call func() error) (first error) {
 	return first
 }
 
-// setting is a query for a setting of the engine, and its wrong results.
+// setting is a query for a setting of the engine, with the results that are
+// wrong.
 type setting struct {
 	query   string
 	wrong   []string
@@ -296,8 +299,8 @@ type finding string
 
 func (f finding) Error() string { return string(f) }
 
-// settings returns the wrong settings. With open it checks only those that let
-// claims succeed without being durable.
+// settings returns the wrong settings. If open is true, it checks only settings
+// that let claims succeed without being durable.
 func (s *Store) settings(ctx context.Context, open bool) (findings []error, err error) {
 	for _, q := range s.dialect.settings() {
 		if open && !q.open {
@@ -417,5 +420,5 @@ func (d Dialect) settings() []setting {
 	}
 }
 
-// postgresTables are the table and its partitions, by their oids.
+// postgresTables selects the oids of the table and its partitions.
 const postgresTables = "SELECT 'hookonce_seen'::regclass UNION SELECT relid FROM pg_partition_tree('hookonce_seen')"

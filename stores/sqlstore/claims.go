@@ -10,12 +10,12 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Concurrent first claims go to PostgreSQL and MySQL in groups, with one
+// Concurrent first claims are sent to PostgreSQL and MySQL in groups, with one
 // statement and one commit for each group. A claim that its group does not
-// settle is made alone: a second claim of a message in the group, a claim that
-// finds an expired record, and all of them if a statement fails.
+// settle is made alone. That is a second claim of a message in the group, a
+// claim that finds an expired record, or every claim if a statement fails.
 const (
-	width = 16 // concurrent groups; so many calls do not wait at all
+	width = 16 // concurrent groups; up to this many calls do not wait at all
 	most  = 128
 )
 
@@ -37,15 +37,15 @@ func (s *Store) inGroup(ctx context.Context, c *change) (live core.Value, settle
 	return w.live, w.settled, w.err
 }
 
-// claimAll makes the claims of a group. The callers make those that it does not
-// settle.
+// claimAll makes the claims of a group. The callers make the claims that it
+// does not settle.
 func (s *Store) claimAll(ctx context.Context, all []*claiming) {
 	if len(all) == 1 {
 		all[0].live, all[0].err = s.alone(ctx, all[0].change)
 		all[0].settled = true
 		return
 	}
-	// Sorted, so that two groups do not deadlock. A statement must not have a key twice.
+	// Sorted, so that two groups do not deadlock. A statement must not contain a key twice.
 	slices.SortFunc(all, func(a, b *claiming) int { return bytes.Compare(a.key[:], b.key[:]) })
 	all = slices.CompactFunc(all, func(a, b *claiming) bool { return a.key == b.key })
 	claim := s.stmts.claimAsRows
@@ -87,7 +87,7 @@ func (s *statements) claimAsRows(ctx context.Context, on session, all []*claimin
 	args := make([]any, 1, 4*groupSizes[i])
 	args[0] = all[0].namespace
 	for j := range groupSizes[i] {
-		args = append(args, all[min(j, len(all)-1)].key[:]) // repeat the last one
+		args = append(args, all[min(j, len(all)-1)].key[:]) // repeat the last key
 	}
 	seen, err := on.keys(ctx, s.present[i], args...)
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *statements) claimAsRows(ctx context.Context, on session, all []*claimin
 	}
 	n, err := result.RowsAffected()
 	if err != nil || n != int64(len(all)) {
-		return err // another caller claimed one of them: the single swaps find which
+		return err // another caller claimed one of the messages: the single swaps find out which one
 	}
 	for _, c := range all {
 		c.live, c.settled = c.next, true
@@ -120,10 +120,10 @@ func (s *statements) claimAsRows(ctx context.Context, on session, all []*claimin
 }
 
 // groupSizes are the group sizes for which there are statements.
-var groupSizes = []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, most} //nolint:gochecknoglobals // a constant, which Go has none of for slices
+var groupSizes = []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, most} //nolint:gochecknoglobals // a constant, but Go has no constant slices
 
-// eachSize builds a statement for each size: begin, that many times row, and
-// end.
+// eachSize builds a statement for each size: begin, row repeated that many
+// times, and end.
 func eachSize(begin, row, end string) []string {
 	all := make([]string, len(groupSizes))
 	for i, n := range groupSizes {

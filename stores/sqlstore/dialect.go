@@ -4,8 +4,8 @@ import (
 	_ "embed" // the schema
 )
 
-// Dialect is the SQL of an engine: [Postgres], [MySQL] or [SQLite]. The zero
-// Dialect is invalid, and [Store.Bind] reports it.
+// Dialect selects the SQL of an engine: [Postgres], [MySQL] or [SQLite]. The
+// zero Dialect is invalid, and [Store.Bind] reports it.
 type Dialect uint8
 
 // The engines.
@@ -34,15 +34,15 @@ func (d Dialect) String() string {
 }
 
 // The statements use their parameters in order, because MySQL cannot number
-// them. An expiry counts from now on the clock of the database, in whole
+// them. An expiry is measured on the clock of the database, in whole
 // milliseconds.
 type statements struct {
 	insert    string // (namespace, id, value, ttl) if there is no row
-	claim     string // (namespace, id, value, ttl, namespace, id, value) if there is no row, and one with the second id and value
+	claim     string // (namespace, id, value, ttl, namespace, id, value) if there is no row, and there is a row with the second id and value
 	update    string // (value, ttl, namespace, id, old) of a live row
 	overwrite string // (value, ttl, namespace, id) of an expired row
 	read      string // (namespace, id) of a live row
-	readTx    string // the same inside a transaction: the row as it is now, not as in a snapshot
+	readTx    string // the same inside a transaction: the current row, not the row of a snapshot
 	count     string // (namespace, id), without a lock
 	remove    string // (namespace, id)
 
@@ -64,7 +64,7 @@ var (
 )
 
 const (
-	// now() would return the start of the transaction.
+	// now() would return the start time of the transaction.
 	postgresNow = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 	// UNIX_TIMESTAMP() depends on the session's time zone and repeats an hour
 	// each year.
@@ -73,7 +73,7 @@ const (
 	sqliteNow = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 )
 
-// blobTTL is the number of digits of a ttl in a blob.
+// blobTTL is the number of digits of each ttl in a blob.
 const blobTTL = 16
 
 func (d Dialect) statements() statements {
@@ -92,14 +92,14 @@ func (d Dialect) statements() statements {
 			overwrite: "UPDATE hookonce_seen SET value = $1, expires = " + postgresNow + " + $2::bigint " +
 				"WHERE namespace = $3 AND id = $4 AND expires <= " + postgresNow,
 			read: read,
-			// In REPEATABLE READ a row that changed since the snapshot is then an error instead of
-			// a stale value.
+			// With FOR UPDATE, in REPEATABLE READ, a row that changed since the snapshot is an
+			// error instead of a stale value.
 			readTx: read + " FOR UPDATE",
 			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = $1 AND id = $2",
 			remove: "DELETE FROM hookonce_seen WHERE namespace = $1 AND id = $2",
-			// The insert skips messages that have a record: it would wait for a transaction that
-			// changes it. The scalar subquery cannot become a join, whose plan would depend on how
-			// large the table once was.
+			// The insert skips messages that have a record, because it would wait for a transaction
+			// that changes the record. The scalar subquery cannot become a join. The plan of a join
+			// would depend on how large the table once was.
 			claimBlob: "WITH claims AS MATERIALIZED (SELECT id, value, ttl, (SELECT CASE WHEN expires > " + postgresNow + " THEN seen.value ELSE '' END " +
 				"FROM hookonce_seen AS seen WHERE seen.namespace = $1::text AND seen.id = claim.id) AS live " +
 				"FROM (SELECT substr($2::bytea, i, 32) AS id, substr($2::bytea, i + 32, 40) AS value, " +

@@ -7,7 +7,7 @@
 //	if err := store.Migrate(ctx); err != nil { … } // or run the file of your engine in schema/ yourself
 //	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), store, nil)
 //
-// The package imports no driver: db is the program's own *database/sql.DB.
+// The package imports no driver: db is your program's *database/sql.DB.
 //
 // # Set up
 //
@@ -16,10 +16,10 @@
 //	db, err := sql.Open("sqlite", "file:seen.db?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_txlock=immediate")
 //
 // Configure the pool: by default database/sql keeps 2 idle connections and
-// keeps reopening the others. Start with 32 for both SetMaxOpenConns and
-// SetMaxIdleConns, or 8 for SQLite. Call Store.Check at start-up: it reports
-// what is wrong with a database, and the fix. Behind PgBouncer with pool_mode =
-// transaction the driver needs a setting in its DSN: see [stores].
+// reopens all others again and again. Start with 32 for both SetMaxOpenConns
+// and SetMaxIdleConns, or 8 for SQLite. Call Store.Check at start-up: it
+// reports faults of a database, with their fixes. With PgBouncer and pool_mode
+// = transaction, the driver needs a setting in its DSN: see [stores].
 //
 // # Exactly once
 //
@@ -31,11 +31,11 @@
 //	if err != nil { tx.Rollback(); … }                // respond 5xx: the sender retries
 //	err = tx.Commit()
 //
-// The transaction must belong to the database that holds the table. Every
-// isolation level works: on a conflict the transaction is rolled back and the
-// message's next attempt runs. In SQLite begin with BEGIN IMMEDIATE
-// (_txlock=immediate), and keep the transaction short: it blocks every other
-// writer, including claims.
+// The transaction must belong to the database that contains the table. Every
+// isolation level works: on a conflict the transaction is rolled back, and the
+// handler runs again on the message's next attempt. In SQLite, begin with BEGIN
+// IMMEDIATE (_txlock=immediate), and keep the transaction short: it blocks
+// every other writer, including claims.
 //
 // # Purge
 //
@@ -45,13 +45,14 @@
 //
 // # Limits
 //
-// Give each verifier a namespace of its own. Give all instances of one endpoint
-// the same namespace.
+// Give each verifier its own namespace. Give all instances of one endpoint the
+// same namespace.
 //
-// The store detects a table that lost all its records and refuses attempts that
-// were signed before ([core.ErrColdStart], Store.KnownSince). It cannot detect
-// the loss of some records: a restored backup, a DELETE, a failover to an
-// asynchronous replica. [stores] lists what no store protects from.
+// The store detects that a table lost all its records, and refuses attempts
+// that were signed before the loss ([core.ErrColdStart], Store.KnownSince). It
+// cannot detect the loss of only some records: after a restored backup, a
+// DELETE, or a failover to an asynchronous replica. See [stores] for the limits
+// of every store.
 //
 // [stores]: https://github.com/hookonce/hookonce/blob/main/docs/stores.md
 package sqlstore

@@ -24,9 +24,9 @@ var (
 // mysqlCode finds the number at the start of a MySQL server's message.
 var mysqlCode = regexp.MustCompile(`Error (\d{4})[ :]`)
 
-// code identifies an error: the SQLSTATE of PostgreSQL, the number of MySQL,
-// the message of SQLite. The package imports no driver, so it relies on what
-// they have in common.
+// code identifies an error by the SQLSTATE of PostgreSQL, the number of MySQL,
+// or the message of SQLite. The package imports no driver, so it relies on what
+// the drivers have in common.
 func code(err error) string {
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {
@@ -38,7 +38,8 @@ func code(err error) string {
 	return err.Error()
 }
 
-// is reports whether code is one of those or, for SQLite, contains one of them.
+// is reports whether code is one of those codes or, for SQLite, contains one of
+// them.
 func is(code string, those ...string) bool {
 	for _, t := range those {
 		if code == t || len(t) > 5 && strings.Contains(code, t) {
@@ -48,14 +49,14 @@ func is(code string, those ...string) bool {
 	return false
 }
 
-// conflict reports errors after which a repeated call may succeed:
-// serialization failure, deadlock, lock not available, a connection that was
-// idle for too long.
+// conflict reports whether a repeated call may succeed after err: after a
+// serialization failure, a deadlock, an unavailable lock, or a connection that
+// was idle for too long.
 func conflict(err error) bool {
 	return is(code(err), "40001", "40P01", "55P03", "57P05", "1205", "1213", "1020", "database is locked", "database table is locked", "SQLITE_BUSY")
 }
 
-// explain adds the fix.
+// explain adds the fix to an error.
 func (s *Store) explain(ctx context.Context, doing string, err error) error {
 	if end := ctx.Err(); end != nil && !errors.Is(err, end) {
 		err = fmt.Errorf("%w: %w", end, err) // drivers report it in their own words
@@ -73,7 +74,7 @@ func (s *Store) explain(ctx context.Context, doing string, err error) error {
 const smallPacket = "max_allowed_packet is too small for a purge: SET GLOBAL max_allowed_packet = 1048576 or more, and in the DSN " +
 	"maxAllowedPacket, if it is there"
 
-// remedy is the fix, for the person on call.
+// remedy returns the fix, for the person on call.
 func (s *Store) remedy(err error) string {
 	notSchema := "the table hookonce_seen is not as in stores/sqlstore/schema/" + s.stmts.file
 	policy := "CREATE POLICY hookonce ON hookonce_seen TO the user USING (true) WITH CHECK (true)"

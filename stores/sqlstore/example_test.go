@@ -13,8 +13,8 @@ import (
 	"github.com/hookonce/hookonce/stores/sqlstore"
 )
 
-// The program imports the driver, for pgx
-// _ "github.com/jackc/pgx/v5/stdlib": this module imports none.
+// The program imports the driver. For pgx that is a blank import of
+// github.com/jackc/pgx/v5/stdlib. This module imports no driver.
 func ExampleNew() { //nolint:testableexamples // it needs a database
 	ctx := context.Background()
 	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))
@@ -53,7 +53,7 @@ func ExampleStore_Tx() { //nolint:testableexamples // it needs a database
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+		defer tx.Rollback() //nolint:errcheck // after a commit, Rollback does nothing
 		if _, err := tx.ExecContext(ctx, "INSERT INTO payments (event) VALUES ($1)", id); err != nil {
 			return err
 		}

@@ -15,11 +15,11 @@ import (
 
 // group commits concurrent swaps on an SQLite file in one transaction. SQLite
 // has one writer at a time, and each commit writes to the disk. Single commits
-// would be slow, and their callers would wait for locks instead of in line.
+// would be slow, and their callers would wait for locks instead of in a queue.
 //
 // The goroutine that commits lives as long as callers wait. A caller waits no
-// longer than its context allows, whatever the driver does. Whether its swap
-// happens is then unknown.
+// longer than its context allows, whatever the driver does. If its context
+// ends, it is unknown whether the swap happens.
 type group struct {
 	store *Store
 
@@ -28,7 +28,7 @@ type group struct {
 	running bool
 }
 
-// waiter is a swap in line.
+// waiter is a swap in the queue.
 type waiter struct {
 	ctx    context.Context //nolint:containedctx // of the waiting caller
 	change *change
@@ -40,8 +40,8 @@ type waiter struct {
 // maxBatch bounds how long a batch holds the write lock.
 const maxBatch = 256
 
-// swap reads first: a swap that writes nothing, such as a duplicate, does not
-// have to wait in line.
+// swap reads first: a swap that writes nothing, such as a duplicate, need not
+// wait in the queue.
 func (g *group) swap(ctx context.Context, c *change) (live core.Value, err error) {
 	err = retry(ctx, func() error {
 		live, err = g.store.stmts.live(ctx, g.store.pool, g.store.stmts.read, c)
@@ -67,8 +67,8 @@ func (g *group) swap(ctx context.Context, c *change) (live core.Value, err error
 	}
 }
 
-// leave removes a swap from the line if it is still there: behind a commit that
-// hangs, swaps must not pile up whose callers are gone.
+// leave removes a swap from the queue if it is still there. If a commit hangs,
+// swaps whose callers no longer wait must not pile up.
 func (g *group) leave(w *waiter) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -90,7 +90,8 @@ func (g *group) run() {
 	}
 }
 
-// take removes the swaps at the head of the line whose callers still wait.
+// take removes and returns a batch from the head of the queue. Its callers
+// still wait: see leave.
 func (g *group) take() []*waiter {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -103,7 +104,7 @@ func (g *group) take() []*waiter {
 	return batch
 }
 
-// commit sends every waiter of the batch its result, and returns the connection
+// commit sends each waiter of the batch its result, and returns the connection
 // if it can be used again.
 func (g *group) commit(conn *committer, batch []*waiter) *committer {
 	ctx, cancel := line.Last(batch, func(w *waiter) context.Context { return w.ctx })
@@ -123,7 +124,7 @@ func (g *group) commit(conn *committer, batch []*waiter) *committer {
 	switch {
 	case err == nil:
 	case len(batch) > 1 && ctx.Err() == nil:
-		// One of them may be at fault: commit each alone, so that only that one fails.
+		// One of the swaps may be at fault. Commit each one alone, so that only that one fails.
 		for _, w := range batch {
 			conn = g.commit(conn, []*waiter{w})
 		}
@@ -188,7 +189,7 @@ func (c *committer) close() {
 
 // abandon rolls back a transaction that an error left open. If there is none,
 // or the rollback fails too, the connection is not used again. Its statements
-// are closed first: a driver may not survive the opposite order.
+// are closed first: a driver may fail in the opposite order.
 func (c *committer) abandon() {
 	c.closeStatements()
 	if _, err := c.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {

@@ -6,10 +6,10 @@ import (
 )
 
 // Migrate creates the table hookonce_seen if it does not exist. Programs that
-// share the database may call it concurrently, at each start. A user without
-// the right to create tables needs the table to exist. Let a privileged user
-// run the engine's schema file in stores/sqlstore/schema/ once, and grant
-// SELECT, INSERT, UPDATE and DELETE on it.
+// share the database may call it concurrently, at each start. If the user may
+// not create tables, the table must exist already. In that case let a
+// privileged user run the engine's schema file in stores/sqlstore/schema/ once,
+// and grant SELECT, INSERT, UPDATE and DELETE on the table.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err

@@ -14,24 +14,25 @@ import (
 type Purged struct {
 	// Removed counts the records that this purge has deleted so far.
 	Removed int64
-	// Part is how much of the table is done, from 0 to 1.
+	// Part is the fraction of the table that is done, from 0 to 1.
 	Part float64
 }
 
-// Purge deletes the expired records and returns how many. It works in short
+// Purge deletes the expired records and returns their number. It works in short
 // steps, each in its own transaction, so claims continue meanwhile. It may run
 // in several processes at once. In PostgreSQL it reads the table and its
-// partitions page by page, and purges all namespaces. Elsewhere it follows the
-// primary key, and purges only this store's namespace.
+// partitions page by page, and purges all namespaces. In the other engines it
+// follows the primary key, and purges only this store's namespace.
 //
-// The store remembers which parts of the table have nothing due, and until
-// when. The first purge of a process reads the whole table. A later purge reads
-// only what may be due, so an interrupted one resumes where it stopped. The
-// store forgets this after six hours. A record with a shorter life than those
-// around it may stay in the table that much longer.
+// The store remembers which parts of the table have no expired records, and
+// until when. The first purge of a process reads the whole table. A later purge
+// reads only parts that may have expired records, so an interrupted purge
+// resumes where it stopped. The store trusts its memory of a part for six
+// hours. A record with a shorter life than its neighbors may therefore stay in
+// the table for up to six hours longer.
 //
 // Each function in progress is called once a second and at the end. If ctx
-// ends, what is deleted stays deleted.
+// ends, the records deleted so far stay deleted.
 func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed int64, err error) {
 	if err := s.mistake(); err != nil {
 		return 0, err
@@ -55,10 +56,9 @@ func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed in
 	return p.done.Removed, err
 }
 
-// PurgeEvery purges at once and then at each interval until ctx ends. It
-// blocks: run it with go. report, if not nil, is called after each purge.
-// PurgeEvery continues after a purge that failed. progress is as in
-// [Store.Purge].
+// PurgeEvery purges at once, and then once in each interval until ctx ends. It
+// blocks: start it with go. report, if not nil, is called after each purge.
+// PurgeEvery continues after a failed purge. progress is as in [Store.Purge].
 func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report func(removed int64, err error), progress ...func(Purged)) {
 	for ctx.Err() == nil {
 		removed, err := s.Purge(ctx, progress...)
@@ -73,11 +73,11 @@ func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report f
 }
 
 const (
-	purgePages = 64   // per step, about 5000 rows
+	purgePages = 64   // per step, about 5,000 rows
 	purgeRows  = 5000 // per step
-	purgeKeys  = 500  // placeholders of one statement; old SQLite versions allow 999
+	purgeKeys  = 500  // placeholders in one statement; old SQLite versions allow 999
 	// purgeTrust bounds, in milliseconds, how long a note is valid: rows that
-	// are written later may expire before those that it describes.
+	// are written later may expire earlier than the note says.
 	purgeTrust = 6 * 60 * 60 * 1000
 )
 
@@ -85,7 +85,7 @@ const (
 type purge struct {
 	*Store
 
-	now      int64 // of the database, in milliseconds, as are all times here
+	now      int64 // the database's time, in milliseconds like all times here
 	done     Purged
 	progress []func(Purged)
 	second   <-chan time.Time // when to report
@@ -99,10 +99,10 @@ func (p *purge) tell() {
 	}
 }
 
-// notes is what a store knows about its table from purges. A part without a
-// note, or with something due, is read.
+// notes holds what earlier purges found in the table. A part without a note, or
+// with a due record, is read.
 type notes struct {
-	pages []int64 // when something in the pages of a step is due next
+	pages []int64 // for each step, when a record in its pages is due next
 	keys  []span  // in order; together they cover all keys
 }
 
@@ -119,7 +119,7 @@ func (p *purge) run(ctx context.Context) error {
 	return p.byKey(ctx)
 }
 
-// step adds what a step removed.
+// step adds the result of a step to the progress.
 func (p *purge) step(removed int64, part float64) {
 	p.done.Removed += removed
 	p.done.Part = part
@@ -130,7 +130,7 @@ func (p *purge) step(removed int64, part float64) {
 	}
 }
 
-// until is when the note of a step expires.
+// until returns when the note of a step expires.
 func (p *purge) until(next *int64) int64 {
 	latest := p.now + purgeTrust
 	if next == nil {
@@ -196,10 +196,10 @@ func (p *purge) byKey(ctx context.Context) error {
 	if len(old) == 0 {
 		old = []span{{to: last}}
 	}
-	// If it ends early, the remaining notes stay.
+	// If the purge ends early, the remaining notes are kept.
 	defer func() { p.notes.keys = slices.Concat(known, old) }()
 	var from []byte // before the first key
-	small := false  // the previous span was read and had few rows
+	small := false  // whether the previous span was read and had few rows
 	for len(old) > 0 {
 		if old[0].due > p.now {
 			known, old, small = append(known, old[0]), old[1:], false
@@ -230,8 +230,8 @@ func (p *purge) span(ctx context.Context, from []byte, to core.Key) (this span, 
 		which = " FROM hookonce_seen WHERE namespace = ? AND id > ? AND id <= ?"
 		look  = "SELECT count(*), max(id), COALESCE(sum(CASE WHEN expires <= ? THEN 1 ELSE 0 END), 0), " +
 			"min(CASE WHEN expires > ? THEN expires END) FROM (SELECT id, expires" + which + " ORDER BY id LIMIT ?) AS step"
-		// It selects the expired rows without locks and deletes only those: deleting a range would
-		// lock the live rows in it too, and wait for them.
+		// Select the expired rows without locks and delete only those: deleting a range would lock
+		// the live rows in it too, and wait for their locks.
 		find = "SELECT id" + which + " AND expires <= ? ORDER BY id LIMIT ?"
 	)
 	if from == nil {

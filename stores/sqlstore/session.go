@@ -8,12 +8,12 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// session is where statements run: on the pool, in a transaction, on one
+// session is where statements run: on the pool, in a transaction, or on one
 // connection.
 type session interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	// scan puts the only column of the first row into dest. The error is
-	// sql.ErrNoRows if there is none.
+	// scan stores the only column of the first row into dest. The error is
+	// sql.ErrNoRows if there is no row.
 	scan(ctx context.Context, dest any, query string, args ...any) error
 	// keys returns the only column of all rows.
 	keys(ctx context.Context, query string, args ...any) (map[core.Key]bool, error)
@@ -85,8 +85,8 @@ func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if first := p.stmts[query]; first != nil { // another caller was faster
-		_ = st.Close() //nolint:sqlclosecheck // the other stays, and is returned
+	if first := p.stmts[query]; first != nil { // another caller prepared it first
+		_ = st.Close() //nolint:sqlclosecheck // the other statement is kept and returned
 		return first, nil
 	}
 	if p.stmts == nil {
@@ -97,7 +97,7 @@ func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	st, err := p.stmt(ctx, query) //nolint:sqlclosecheck // it is kept
+	st, err := p.stmt(ctx, query) //nolint:sqlclosecheck // the statement is kept
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (
 }
 
 func (p *prepared) scan(ctx context.Context, dest any, query string, args ...any) error {
-	st, err := p.stmt(ctx, query) //nolint:sqlclosecheck // it is kept
+	st, err := p.stmt(ctx, query) //nolint:sqlclosecheck // the statement is kept
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (p *prepared) scan(ctx context.Context, dest any, query string, args ...any
 }
 
 func (p *prepared) keys(ctx context.Context, query string, args ...any) (map[core.Key]bool, error) {
-	st, err := p.stmt(ctx, query) //nolint:sqlclosecheck // it is kept
+	st, err := p.stmt(ctx, query) //nolint:sqlclosecheck // the statement is kept
 	if err != nil {
 		return nil, err
 	}

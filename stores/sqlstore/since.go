@@ -12,18 +12,20 @@ import (
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
-// KnownSince returns the time since when the table has the records of this
-// namespace. A TRUNCATE, a crash that emptied an UNLOGGED table, or a change of
-// the database or file makes it later. It is the zero time before the first
-// claim or [Store.Migrate]. The store reads it together with a claim: the first
-// one in each ten milliseconds, and the first one after each error.
+// KnownSince returns the time from which the table has all records of this
+// namespace. The time moves forward after a TRUNCATE, a crash that emptied an
+// UNLOGGED table, or a change of the database or file. It is the zero time
+// before the first claim or [Store.Migrate]. To detect a loss, the store reads
+// a marker in the table. It does so in the first claim of each ten
+// milliseconds, and in the first claim after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
-// sinceKey is the row of a namespace that holds its marker. It never expires,
-// so [Store.Purge] leaves it. No message has it: their keys are hashes.
+// sinceKey is the key of the row with a namespace's marker. The row never
+// expires, so [Store.Purge] does not delete it. No message has this key: their
+// keys are hashes.
 var (
-	sinceKey     = core.Key([]byte("the table has all since the time")) //nolint:gochecknoglobals // a constant, which Go has none of for arrays
-	sinceArg any = sinceKey[:]                                          //nolint:gochecknoglobals // the same as an argument
+	sinceKey     = core.Key([]byte("the table has all since the time")) //nolint:gochecknoglobals // a constant, but Go has no constant arrays
+	sinceArg any = sinceKey[:]                                          //nolint:gochecknoglobals // sinceKey as an argument
 )
 
 // never is the life of the marker: 200,000 years, which does not overflow when
@@ -38,8 +40,8 @@ func (*otherLifeError) Error() string {
 		"does something delete from hookonce_seen, or do connections lead to several databases"
 }
 
-// sameLife reads the marker. It returns an [otherLifeError] if it is not the
-// expected one.
+// sameLife reads the marker. It returns an [otherLifeError] if the marker is
+// not the expected one.
 func (s *statements) sameLife(ctx context.Context, on session, read string, c *change) error {
 	found, err := s.live(ctx, on, read, &change{namespace: c.namespace, key: sinceKey})
 	if err == nil && (found == core.Value{} || found != c.known.Value) {
@@ -48,16 +50,17 @@ func (s *statements) sameLife(ctx context.Context, on session, read string, c *c
 	return err
 }
 
-// dueAfter is how long claims rely on an earlier read of the marker. Reading it
-// with each claim halves the throughput of MariaDB, since that locks the
-// marker.
+// dueAfter is how long claims rely on an earlier read of the marker. Reading
+// the marker with each claim halves the throughput of MariaDB, because it locks
+// the marker.
 const dueAfter = 10 * time.Millisecond
 
-// attempts bounds how often one call may find another marker. Each time a
-// process made a new one, after a loss of records.
+// attempts bounds how many times one call may find another marker. Each time, a
+// process wrote a new marker after a loss of records.
 const attempts = 8
 
-// claim swaps, and reads the marker until it is the one in the table.
+// claim makes a swap, and repeats it until the known marker is the one in the
+// table.
 func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err error) {
 	for range attempts {
 		marks := s.marks.Load()
@@ -80,10 +83,11 @@ func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err erro
 	return core.Value{}, err
 }
 
-// meet handles a marker that is not the known one. Of many callers that find
-// the same loss, one writes a new marker. If another process does so at the
-// same time, the next attempt finds that one. A marker found before the newest
-// one was written means nothing; marks is how many had been written.
+// meet handles a marker that is not the known marker. Of many callers that find
+// the same loss, one writes a new marker. If another process also writes one at
+// the same time, the next attempt finds that marker. A marker that was read
+// before the newest marker was written is ignored. marks is how many markers
+// had been written when found was read.
 func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found core.Value) error {
 	marker, ok := birth.Parse(strings.TrimRight(string(found[:]), "\x00"))
 	if !ok {

@@ -15,7 +15,7 @@ import (
 	grouping "github.com/hookonce/hookonce/internal/group"
 )
 
-// Store is a [core.SeenStore] in a database. Make one with [New], for each
+// Store is a [core.SeenStore] in a database. Create one with [New] for each
 // verifier. It is safe for concurrent use. It owns no connection, has no
 // goroutine between calls, and needs no Close.
 type Store struct {
@@ -28,7 +28,7 @@ type Store struct {
 	group     group // SQLite only
 	line      grouping.Line[*claiming]
 	birth     birth.Birth
-	marks     atomic.Int64  // how often this store wrote a marker
+	marks     atomic.Int64  // how many times this store wrote a marker
 	meeting   chan struct{} // held by the caller that writes a marker
 	purging   chan struct{} // held by the running purge
 	notes     notes         // guarded by purging
@@ -39,10 +39,11 @@ type Store struct {
 	owners map[string]bool
 }
 
-// New returns a store in db. namespace separates the records of one verifier
-// from those of others in the same table: 1 to 64 printable ASCII characters,
-// the same in every process that serves the endpoint. New does not connect to
-// the database. [core.New] reports invalid arguments.
+// New returns a [Store] with its records in db. namespace separates the records
+// of one verifier from those of other verifiers in the same table. It has 1 to
+// 64 printable ASCII characters, and must be the same in every process that
+// serves the endpoint. New does not connect to the database. [core.New] reports
+// invalid arguments.
 func New(namespace string, db *sql.DB, d Dialect) *Store {
 	s := &Store{
 		namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(), owners: make(map[string]bool),
@@ -58,9 +59,10 @@ func New(namespace string, db *sql.DB, d Dialect) *Store {
 	return s
 }
 
-// Bind is called by [core.New]. It reports an invalid store, and one that
+// Bind is called by [core.New]. It reports an invalid store, and a store that
 // already serves a verifier of the same scheme and source. It cannot
-// distinguish two stores with one namespace from two processes that share it.
+// distinguish two stores with one namespace from two processes that share the
+// namespace.
 func (s *Store) Bind(owner string) error {
 	if err := s.mistake(); err != nil {
 		return err
@@ -75,7 +77,7 @@ func (s *Store) Bind(owner string) error {
 	return nil
 }
 
-// mistake reports an invalid argument of New.
+// mistake returns an error for an invalid argument of New.
 func (s *Store) mistake() error {
 	switch {
 	case s == nil || s.owners == nil:
@@ -90,9 +92,8 @@ func (s *Store) mistake() error {
 	return nil
 }
 
-// Swap implements [core.SeenStore]. Its errors say what to do, keep the
-// driver's error for errors.As, and wrap [core.ErrStoreFull] if the database
-// has no room.
+// Swap implements [core.SeenStore]. Its errors say what to do, and wrap the
+// driver's error. They also wrap [core.ErrStoreFull] if the database is full.
 func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	if err := s.mistake(); err != nil {
 		return core.Value{}, err
@@ -119,14 +120,14 @@ func (s *Store) swap(ctx context.Context, c *change) (live core.Value, err error
 		if live, settled, err := s.inGroup(ctx, c); settled {
 			return live, err
 		}
-		if s.birth.Due(dueAfter) { // it has waited, or its group failed
+		if s.birth.Due(dueAfter) { // the claim waited, or its group failed
 			c.known = s.birth.Known()
 		}
 	}
 	return s.alone(ctx, c)
 }
 
-// alone makes a swap with statements of its own.
+// alone makes a swap with separate statements.
 func (s *Store) alone(ctx context.Context, c *change) (live core.Value, err error) {
 	err = retry(ctx, func() error {
 		live, err = s.stmts.swap(ctx, s.pool, s.stmts.read, c)
@@ -135,7 +136,7 @@ func (s *Store) alone(ctx context.Context, c *change) (live core.Value, err erro
 	return live, err
 }
 
-// retry repeats a call that the engine refused because of a concurrent one.
+// retry repeats a call that the engine refused because of a concurrent call.
 func retry(ctx context.Context, do func() error) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		err := do()

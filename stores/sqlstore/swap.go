@@ -18,21 +18,22 @@ type change struct {
 	old, next core.Value
 	ttl       int64 // milliseconds
 
-	known *birth.Life // claim only with this marker; nil: claim in any case
+	known *birth.Life // claim only if the table has this marker; nil: claim in any case
 }
 
-// milliseconds rounds up, twice: the clock of the database is truncated to a
-// millisecond, and a record must not expire early.
+// milliseconds rounds up, and adds a millisecond: the clock of the database is
+// truncated to milliseconds, and a record must not expire early.
 func milliseconds(ttl time.Duration) int64 {
 	return int64((ttl+time.Millisecond-1)/time.Millisecond) + 1
 }
 
-// rounds bounds how often others may interfere with one swap.
+// rounds bounds how many times other calls may interfere with one swap.
 const rounds = 32
 
-// swap is core.SeenStore's Swap. Each statement is atomic, and writes only if
-// the row is as expected. Anything may happen between the statements. If they
-// contradict each other, swap starts over.
+// swap implements the Swap method of core.SeenStore. Each statement is atomic,
+// and writes only if the row is as expected. Other calls may change the row
+// between the statements. If the results contradict each other, swap starts
+// over.
 func (s *statements) swap(ctx context.Context, on session, read string, c *change) (core.Value, error) {
 	for range rounds {
 		if done, err := s.write(ctx, on, c); err != nil {
@@ -48,7 +49,7 @@ func (s *statements) swap(ctx context.Context, on session, read string, c *chang
 			continue
 		}
 		// There is no live record, but something prevented the claim: another marker, or an expired
-		// row. An expired row is gone too if the marker is lost now.
+		// row. If the marker is lost now, so is an expired row.
 		if c.known != nil {
 			if err := s.sameLife(ctx, on, read, c); err != nil {
 				return core.Value{}, err

@@ -9,11 +9,11 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// Tx binds the store to a transaction of the handler, for [core.Commit]: its
-// swaps are committed or rolled back with the transaction. It never retries,
-// because a failed statement cannot be retried in its transaction: after an
-// error, roll back. Use the result until the transaction ends, in one goroutine
-// at a time.
+// Tx binds the store to a transaction of the handler, for [core.Commit]: the
+// swaps of the result are committed or rolled back with the transaction. They
+// are never retried, because a failed statement cannot be retried in its
+// transaction. After an error, roll back. Use the result only until the
+// transaction ends, in one goroutine at a time.
 func (s *Store) Tx(tx *sql.Tx) core.SeenStore {
 	return &txStore{s, tx}
 }
@@ -32,7 +32,8 @@ func (t *txStore) Swap(ctx context.Context, key core.Key, old, next core.Value, 
 	if t.tx == nil {
 		return core.Value{}, errors.New("sqlstore: Tx got a nil transaction: pass the *sql.Tx from BeginTx")
 	}
-	// Not prepared on the pool: that would wait for a second connection while this one holds locks.
+	// Not prepared on the pool, because that would wait for a second connection while this one has
+	// locks.
 	live, err := t.stmts.swap(ctx, plain{t.tx}, t.stmts.readTx,
 		&change{namespace: t.space, key: key, old: old, next: next, ttl: milliseconds(ttl)})
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package tiny stands for a framework that this module has no adapter for: its
+// Package tiny stands for a framework for which this module has no adapter. Its
 // handlers share a context and return errors.
 package tiny
 
@@ -20,21 +20,22 @@ type Handler func(c *Ctx) error
 // Middleware wraps handlers.
 type Middleware func(next Handler) Handler
 
-// StatusError is an error that is rendered as this status.
+// StatusError is an error that is rendered with this status.
 type StatusError int
 
 // Error implements error.
 func (s StatusError) Error() string { return http.StatusText(int(s)) }
 
-// App serves one handler behind its middlewares, outermost first.
+// App serves one handler, wrapped in middlewares, outermost first.
 type App struct {
 	Handler Handler
 	Use     []Middleware
-	// Render answers an error. Nil: with its StatusError, or 500.
+	// Render responds to an error. Nil: the response has the status of the
+	// StatusError, or 500.
 	Render func(w http.ResponseWriter, err error)
 }
 
-// ServeHTTP implements [http.Handler]. An error is rendered here, when all
+// ServeHTTP implements [http.Handler]. It renders an error after all
 // middlewares have returned.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := a.Handler
