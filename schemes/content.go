@@ -180,7 +180,13 @@ func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
 // after the body, the literal before it. A value is also rejected if its edge
 // and the fence together form an earlier fence.
 func (s *templated) fenced(i int, value string) error {
-	if !visible(value) {
+	text := value
+	// Many headers have spaces inside, such as Content-Type and Date. Outer ones could get lost on
+	// the way.
+	if p := &s.parts[i]; p.kind == partValue && p.field.header != "" && strings.Trim(text, " ") == text {
+		text = strings.ReplaceAll(text, " ", "_")
+	}
+	if !visible(text) {
 		return malformed(s.parts[i].name() + " is not 1 to 256 characters of printable ASCII")
 	}
 	fence, whole := "", true

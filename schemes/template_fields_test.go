@@ -150,6 +150,13 @@ func fieldSubjects(t *testing.T) map[string]fieldSubject {
 				return r
 			},
 		},
+		"a signed header with spaces": {
+			with(body, func(t *schemes.Template) { t.Content = "{header:Content-Type}\n{body}" }),
+			secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
+				const kind = "application/json; charset=utf-8"
+				return request(string(content), "Content-Type", kind, "X-Signature", hexMAC(secret, kind+"\n"+string(content)))
+			},
+		},
 		"a signature in the query": {
 			schemes.Template{Name: "acme", Signature: schemes.Query("signature"), Content: "{body}"},
 			secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
