@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/nearest"
 )
 
 // Settings holds what some schemes need besides a secret; see their
@@ -36,12 +37,17 @@ type Settings struct {
 }
 
 // New returns the scheme with this name, for configuration files and command
-// lines. For an unknown name, the error lists the known ones. For a missing
-// setting, it names the setting.
+// lines. For an unknown name, the error suggests the nearest one and lists all.
+// For a missing setting, it names the setting.
 func New(name string, s Settings) (core.Scheme, error) {
 	entry, ok := lookUp(name)
 	if !ok {
-		return nil, fmt.Errorf("schemes: no scheme %q: there are %s", name, strings.Join(Names(), ", "))
+		names := Names()
+		near := nearest.Sender(name, names)
+		if near != "" {
+			near = "did you mean " + near + "? "
+		}
+		return nil, fmt.Errorf("schemes: no scheme %q: %sthere are %s", name, near, strings.Join(names, ", "))
 	}
 	if entry.dangerous && !s.DangerouslyReplayable {
 		return nil, fmt.Errorf("schemes: %s cannot distinguish a message from a replay or a forgery: to use it anyway, set Settings.DangerouslyReplayable", name)
