@@ -179,6 +179,7 @@ func plainSenders() []plainSender {
 		{"circle", Circle},
 		{"circleci", CircleCI},
 		{"clickup", ClickUp},
+		{"close", Close},
 		{"cloudflare-stream", CloudflareStream},
 		{"coinbase-cdp", CoinbaseCDP},
 		{"coinbase-commerce", CoinbaseCommerce},
@@ -223,6 +224,7 @@ func plainSenders() []plainSender {
 		{"mailgun", Mailgun},
 		{"mautic", Mautic},
 		{"mercadopago", MercadoPago},
+		{"mercury", Mercury},
 		{"metronome", Metronome},
 		{"moderntreasury", ModernTreasury},
 		{"mollie", Mollie},
@@ -282,8 +284,8 @@ func plainSenders() []plainSender {
 // with webhook-* or svix-* headers. "gitlab" is GitLab's signing token.
 func standardSenders() []string {
 	return []string{
-		"standard", "anthropic", "brex", "clerk", "dodo", "etsy", "gemini", "gitlab", "incident-io", "kong", "lithic", "liveblocks", "openai", "portone",
-		"render", "replicate", "resend", "stytch", "supabase", "svix",
+		"standard", "anthropic", "brex", "clerk", "dodo", "etsy", "gemini", "gitlab", "incident-io", "kong", "lithic", "liveblocks", "loops", "openai", "portone",
+		"recall", "render", "replicate", "resend", "stytch", "supabase", "svix",
 	}
 }
 
