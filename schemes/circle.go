@@ -7,8 +7,7 @@ import "github.com/hookonce/hookonce/core"
 // The secret is the public key in base64, as Circle's API returns it for the
 // name in X-Circle-Key-Id; a [core.KeySource] can look that up. The
 // notificationId in the body identifies the message. No time of an attempt is
-// signed. Neither a library of the sender nor a published vector confirms this
-// scheme.
+// signed.
 //
 // Source: developers.circle.com/cpn/howtos/verify-webhook-signatures, as of
 // November 2026.
