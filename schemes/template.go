@@ -599,11 +599,16 @@ func (a *address) write(r *core.Request, c *core.Content) bool {
 func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	target := r.URL
 	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form: a proxy may send it, and its host is not trusted
-		target = target[i+3:]
-		target = target[max(strings.IndexByte(target, '/'), 0):]
+		_, target = cutHost(target[i+3:])
+		// Without a path, it means the slash.
+		if target == "" || target[0] == '?' {
+			target = "/" + target
+		}
 	}
-	if strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' }) {
-		return "", "", false // HTTP/1 cannot carry these characters, but other protocols might
+	// Anything but a path or a query would continue the host. HTTP/1 cannot carry the characters up
+	// to the space, but other protocols might.
+	if target != "" && target[0] != '/' && target[0] != '?' || strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' }) {
+		return "", "", false
 	}
 	path, query, has := strings.Cut(target, "?")
 	switch {
@@ -618,4 +623,12 @@ func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	default:
 		return a.text, target, true
 	}
+}
+
+// cutHost splits what follows "://" in an address.
+func cutHost(text string) (host, target string) {
+	if i := strings.IndexAny(text, "/?"); i >= 0 {
+		return text[:i], text[i:]
+	}
+	return text, ""
 }
