@@ -160,7 +160,7 @@ func (t JWT) build() (*bodyJWT, error) {
 	// Template already has the rules for names, headers and addresses. Reuse them.
 	same := Template{Name: t.Name, Signature: t.Token, Content: "{body}"}
 	if t.Token.none() {
-		same.Signature = JSON("token")
+		same.Signature, same.bodyless = JSON("token"), true // there is no signature beside the body that could sign itself
 	}
 	if t.URL != "" {
 		same.Content, same.URL = "{url}{body}", t.URL

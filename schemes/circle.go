@@ -8,8 +8,7 @@ import "github.com/hookonce/hookonce/core"
 // base64-encoded public key that Circle's API returns for the key id in the
 // X-Circle-Key-Id header. A [core.KeySource] can look that key up. The
 // notificationId in the body identifies the message. Attempts have no signed
-// timestamp. This scheme has not been tested against an official library or a
-// published test vector.
+// timestamp.
 //
 // Source: developers.circle.com/cpn/howtos/verify-webhook-signatures, as of
 // November 2026.

@@ -120,6 +120,8 @@ func (s *templated) ambiguous() (mistakes []string) {
 				"an address, a time or something else than a capital letter does")
 		case p.kind == partTimestamp && i+1 < len(s.parts) && !s.t.Unit.ends(next):
 			mistakes = append(mistakes, "behind {timestamp} nothing marks where it ends, so one signature would fit two messages: times of this Unit differ in length")
+		case p.kind == partTimestamp && s.index(partBody) >= 0 && s.index(partBody) < i && !s.t.Unit.begins(last):
+			mistakes = append(mistakes, "before {timestamp} nothing marks where it begins, so one signature would fit two messages: times of this Unit differ in length")
 		case p.kind == partSecret && i+1 < len(s.parts):
 			mistakes = append(mistakes, "{secret} is not the last part: a hash that goes on behind its secret can be continued by whoever captured a message")
 		}
@@ -179,7 +181,13 @@ func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
 // comes after the body, the literal before it. fenced also rejects a value
 // whose edge and fence together form an earlier fence.
 func (s *templated) fenced(i int, value string) error {
-	if !visible(value) {
+	text := value
+	// Many headers have spaces inside, such as Content-Type and Date. Outer ones could get lost on
+	// the way.
+	if p := &s.parts[i]; p.kind == partValue && p.field.header != "" && strings.Trim(text, " ") == text {
+		text = strings.ReplaceAll(text, " ", "_")
+	}
+	if !visible(text) {
 		return malformed(s.parts[i].name() + " is not 1 to 256 characters of printable ASCII")
 	}
 	fence, whole := "", true
@@ -271,6 +279,19 @@ func (u Unit) ends(next part) bool {
 		return true
 	}
 	return next.kind == partLiteral && !strings.ContainsAny(next.literal[:1], "0123456789.,Z+-")
+}
+
+// begins reports whether a timestamp of this unit clearly begins where last
+// ends, for a timestamp after the body, which is read from the end. Within the
+// tolerance, the last ten digits of a time in milliseconds can be a time in
+// seconds. So UnixTime needs a literal before it that does not end in a digit.
+// The other units begin at a fixed distance from their end, or with a year of
+// four digits.
+func (u Unit) begins(last part) bool {
+	if u != UnixTime {
+		return true
+	}
+	return last.kind == partLiteral && !strings.ContainsAny(last.literal[len(last.literal)-1:], "0123456789")
 }
 
 // strictRFC3339 rejects what time.Parse accepts beyond RFC 3339: a one-digit

@@ -231,6 +231,40 @@ func TestAnAddressInTheQueryIsNoAbsoluteForm(t *testing.T) {
 	}
 }
 
+// TestATargetCannotRunIntoTheHost: where only the origin is configured, a
+// target without a slash would make another host of it, and a signature for an
+// endpoint at that host would fit.
+func TestATargetCannotRunIntoTheHost(t *testing.T) {
+	t.Parallel()
+	s, err := schemes.Template{
+		Name: "acme", Signature: schemes.Header("X-Signature"), URL: "https://example.com", Content: "{url}\n{body}",
+	}.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func(target, signed string) error {
+		r := request("{}", "X-Signature", hexMAC(secret, signed+"\n{}"))
+		r.URL = target
+		_, err := verifier(t, s, remoteNow, secret).Verify(t.Context(), r)
+		return err
+	}
+	for target, signed := range map[string]string{
+		"/hook": "https://example.com/hook", "http://10.0.0.1/hook?a=b": "https://example.com/hook?a=b",
+		"http://10.0.0.1": "https://example.com/", "http://10.0.0.1?a=b": "https://example.com/?a=b",
+	} {
+		if err := verify(target, signed); err != nil {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+	for _, rest := range []string{".example.net", "@example.net", ":8080", ".example.net/hook"} {
+		for _, target := range []string{rest, "http://" + rest} {
+			if err := verify(target, "https://example.com"+rest); err == nil {
+				t.Errorf("%s: a signature for https://example.com%s is accepted", target, rest)
+			}
+		}
+	}
+}
+
 func TestOnlyTheStrongVersionOfASignatureCounts(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -30,7 +30,7 @@ import (
 func PayOS() core.Scheme {
 	return payOS{must(Template{
 		Name: "payos", Signature: JSON("signature"), Indistinct: true,
-		Content: "{body}", // only for the checks; see payOSText
+		Content: "{body}", bodyless: true, // only for the checks; see payOSText
 	})}
 }
 

@@ -430,6 +430,30 @@ func TestEveryProviderPassesTheSuite(t *testing.T) {
 	}
 }
 
+// TestEveryNameIsInTheSuite finds a name whose scheme no test hands to
+// whtest.TestScheme.
+func TestEveryNameIsInTheSuite(t *testing.T) {
+	t.Parallel()
+	// By the name of the scheme: these have tests of their own, beside what they fetch.
+	there := map[string]string{
+		"standard": "whtest", "rfc9421": "TestRFC9421IsAScheme", "sns": "TestSNSKeepsTheContractOfSchemes", "plaid": "TestPlaidKeepsTheContractOfSchemes",
+		"paypal": "TestPayPalKeepsTheContractOfSchemes", "pubsub": "TestPubSubKeepsTheContractOfSchemes",
+		"token": "bearer token", "auth0": "bearer token", "chargebee": "postmark", // of one constructor with these subjects
+	}
+	for name, s := range subjects() {
+		there[s.scheme.Name()] = name
+	}
+	for _, name := range schemes.Names() {
+		s, err := schemes.New(name, schemes.Settings{URL: public, Audience: "https://example.com", Header: "X-Token", DangerouslyReplayable: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if there[s.Name()] == "" {
+			t.Errorf("%s: no subject has its scheme", name)
+		}
+	}
+}
+
 // signedQuestion returns the signed challenge of the sender of a subject, nil
 // if it has none that can be signed here.
 func signedQuestion(name string, scheme core.Scheme, secret string) func(at time.Time) *core.Request {

@@ -18,6 +18,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/schemes"
 	"github.com/hookonce/hookonce/stores/memstore"
+	"github.com/hookonce/hookonce/whtest"
 )
 
 const (
@@ -81,6 +82,24 @@ func pubsubRequest(authorization string) *core.Request {
 
 func (s *pubsubSender) sign() *core.Request {
 	return pubsubRequest("Bearer " + s.token(pubsubHeader(), s.claims()))
+}
+
+func TestPubSubKeepsTheContractOfSchemes(t *testing.T) {
+	t.Parallel()
+	s := newPubSub(t)
+	// Long, so that no third of it is the end of all addresses, which errors may quote.
+	const email = "push-of-messages-to-production@my-project.iam.gserviceaccount.com"
+	whtest.TestScheme(t, whtest.Subject{
+		Scheme: schemes.DangerouslyReplayablePubSub(schemes.PubSubOptions{Audience: pubsubAudience, Client: s.client}.InTest(s.now)),
+		Secret: email, Stranger: "other-" + email,
+		Sign: func(_ string, _ time.Time, content []byte) *core.Request {
+			claims := s.claims()
+			claims["email"] = email
+			r := pubsubRequest("Bearer " + s.token(pubsubHeader(), claims))
+			r.Body = content
+			return r
+		},
+	})
 }
 
 func TestPubSubAcceptsAndSaysThatItCannotTellReplays(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/nearest"
 )
 
 // Settings holds what some schemes need besides a secret: see their
@@ -36,12 +37,17 @@ type Settings struct {
 }
 
 // New returns the scheme with this name, for configuration files and command
-// lines. If the name is unknown, the error lists the known names. If a setting
-// is missing, the error names the setting.
+// lines. If the name is unknown, the error suggests the nearest name and lists
+// all names. If a setting is missing, the error names the setting.
 func New(name string, s Settings) (core.Scheme, error) {
 	entry, ok := lookUp(name)
 	if !ok {
-		return nil, fmt.Errorf("schemes: no scheme %q: there are %s", name, strings.Join(Names(), ", "))
+		names := Names()
+		near := nearest.Sender(name, names)
+		if near != "" {
+			near = "did you mean " + near + "? "
+		}
+		return nil, fmt.Errorf("schemes: no scheme %q: %sthere are %s", name, near, strings.Join(names, ", "))
 	}
 	if entry.dangerous && !s.DangerouslyReplayable {
 		return nil, fmt.Errorf("schemes: %s cannot distinguish a message from a replay or a forgery: to use it anyway, set Settings.DangerouslyReplayable", name)
@@ -175,6 +181,7 @@ func plainSenders() []plainSender {
 		{"circle", Circle},
 		{"circleci", CircleCI},
 		{"clickup", ClickUp},
+		{"close", Close},
 		{"cloudflare-stream", CloudflareStream},
 		{"coinbase-cdp", CoinbaseCDP},
 		{"coinbase-commerce", CoinbaseCommerce},
@@ -219,6 +226,7 @@ func plainSenders() []plainSender {
 		{"mailgun", Mailgun},
 		{"mautic", Mautic},
 		{"mercadopago", MercadoPago},
+		{"mercury", Mercury},
 		{"metronome", Metronome},
 		{"moderntreasury", ModernTreasury},
 		{"mollie", Mollie},
@@ -278,8 +286,8 @@ func plainSenders() []plainSender {
 // with webhook-* or svix-* headers. "gitlab" stands for GitLab's signing token.
 func standardSenders() []string {
 	return []string{
-		"standard", "anthropic", "brex", "clerk", "dodo", "etsy", "gemini", "gitlab", "incident-io", "kong", "lithic", "liveblocks", "openai", "portone",
-		"render", "replicate", "resend", "stytch", "supabase", "svix",
+		"standard", "anthropic", "brex", "clerk", "dodo", "etsy", "gemini", "gitlab", "incident-io", "kong", "lithic", "liveblocks", "loops", "openai", "portone",
+		"recall", "render", "replicate", "resend", "stytch", "supabase", "svix",
 	}
 }
 

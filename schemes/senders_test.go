@@ -74,15 +74,19 @@ func templates() map[string]subject {
 		"teams": {schemes.Teams(), inBase64(secret), inBase64(stranger), idIn("Authorization", "HMAC ", func(secret, content string) string {
 			return base64MAC(fromBase64(secret), content)
 		}, "id")},
-		"autodesk":          {schemes.Autodesk(), secret, stranger, bodyIn("X-Adsk-Signature", "sha1hash=", hexSHA1)},
-		"bolt":              {schemes.Bolt(), secret, stranger, bodyIn("X-Bolt-Hmac-Sha256", "", base64MAC)},
-		"buildkite":         {schemes.Buildkite(), secret, stranger, entries("X-Buildkite-Signature", "timestamp=%s,signature=%s", seconds, hexMAC)},
-		"calcom":            {schemes.CalCom(), secret, stranger, bodyIn("X-Cal-Signature-256", "", hexMAC)},
-		"chargily":          {schemes.Chargily(), secret, stranger, idIn("Signature", "", hexMAC, "id")},
-		"chargify":          {schemes.Chargify(), secret, stranger, bodyIn("X-Chargify-Webhook-Signature-Hmac-Sha-256", "", hexMAC)},
-		"checkout":          {schemes.Checkout(), secret, stranger, idIn("Cko-Signature", "", hexMAC, "id")},
-		"circleci":          {schemes.CircleCI(), secret, stranger, idIn("Circleci-Signature", "v1=", hexMAC, "id")},
-		"clickup":           {schemes.ClickUp(), secret, stranger, bodyIn("X-Signature", "", hexMAC)},
+		"autodesk":  {schemes.Autodesk(), secret, stranger, bodyIn("X-Adsk-Signature", "sha1hash=", hexSHA1)},
+		"bolt":      {schemes.Bolt(), secret, stranger, bodyIn("X-Bolt-Hmac-Sha256", "", base64MAC)},
+		"buildkite": {schemes.Buildkite(), secret, stranger, entries("X-Buildkite-Signature", "timestamp=%s,signature=%s", seconds, hexMAC)},
+		"calcom":    {schemes.CalCom(), secret, stranger, bodyIn("X-Cal-Signature-256", "", hexMAC)},
+		"chargily":  {schemes.Chargily(), secret, stranger, idIn("Signature", "", hexMAC, "id")},
+		"chargify":  {schemes.Chargify(), secret, stranger, bodyIn("X-Chargify-Webhook-Signature-Hmac-Sha-256", "", hexMAC)},
+		"checkout":  {schemes.Checkout(), secret, stranger, idIn("Cko-Signature", "", hexMAC, "id")},
+		"circleci":  {schemes.CircleCI(), secret, stranger, idIn("Circleci-Signature", "v1=", hexMAC, "id")},
+		"clickup":   {schemes.ClickUp(), secret, stranger, bodyIn("X-Signature", "", hexMAC)},
+		"close": {schemes.Close(), hexKey, hexOther, func(secret, id string, at time.Time, content []byte) *core.Request {
+			body := around(id, content, "event", "id")
+			return request(body, "Close-Sig-Timestamp", seconds(at), "Close-Sig-Hash", hexKeySHA256(secret, seconds(at)+body))
+		}},
 		"cloudflare-stream": {schemes.CloudflareStream(), secret, stranger, entries("Webhook-Signature", "time=%s,sig1=%s", seconds, hexMAC)},
 		"creem":             {schemes.Creem(), secret, stranger, bodyIn("Creem-Signature", "", hexMAC)},
 		"customerio": {schemes.CustomerIO(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
@@ -108,15 +112,18 @@ func templates() map[string]subject {
 			body := around(id, content, "id")
 			return request(body, "X-Gr4vy-Timestamp", seconds(at), "X-Gr4vy-Signature", hexMAC(secret, seconds(at)+"."+body))
 		}},
-		"helpscout":      {schemes.HelpScout(), secret, stranger, bodyIn("X-Helpscout-Signature", "", base64SHA1)},
-		"heroku":         {schemes.Heroku(), secret, stranger, bodyIn("Heroku-Webhook-Hmac-Sha256", "", base64MAC)},
-		"hookdeck":       {schemes.Hookdeck(), secret, stranger, bodyIn("X-Hookdeck-Signature", "", base64MAC)},
-		"kontent":        {schemes.Kontent(), secret, stranger, bodyIn("X-Kc-Signature", "", base64MAC)},
-		"launchdarkly":   {schemes.LaunchDarkly(), secret, stranger, bodyIn("X-Ld-Signature", "", hexMAC)},
-		"lettermint":     {schemes.Lettermint(), secret, stranger, entries("X-Lettermint-Signature", "t=%s,v1=%s", seconds, hexMAC)},
-		"line":           {schemes.LINE(), secret, stranger, idIn("X-Line-Signature", "", base64MAC, "events", "0", "webhookEventId")},
-		"mailerlite":     {schemes.MailerLite(), secret, stranger, bodyIn("Signature", "", hexMAC)},
-		"mautic":         {schemes.Mautic(), secret, stranger, bodyIn("Webhook-Signature", "", base64MAC)},
+		"helpscout":    {schemes.HelpScout(), secret, stranger, bodyIn("X-Helpscout-Signature", "", base64SHA1)},
+		"heroku":       {schemes.Heroku(), secret, stranger, bodyIn("Heroku-Webhook-Hmac-Sha256", "", base64MAC)},
+		"hookdeck":     {schemes.Hookdeck(), secret, stranger, bodyIn("X-Hookdeck-Signature", "", base64MAC)},
+		"kontent":      {schemes.Kontent(), secret, stranger, bodyIn("X-Kc-Signature", "", base64MAC)},
+		"launchdarkly": {schemes.LaunchDarkly(), secret, stranger, bodyIn("X-Ld-Signature", "", hexMAC)},
+		"lettermint":   {schemes.Lettermint(), secret, stranger, entries("X-Lettermint-Signature", "t=%s,v1=%s", seconds, hexMAC)},
+		"line":         {schemes.LINE(), secret, stranger, idIn("X-Line-Signature", "", base64MAC, "events", "0", "webhookEventId")},
+		"mailerlite":   {schemes.MailerLite(), secret, stranger, bodyIn("Signature", "", hexMAC)},
+		"mautic":       {schemes.Mautic(), secret, stranger, bodyIn("Webhook-Signature", "", base64MAC)},
+		"mercury": {schemes.Mercury(), inBase64(secret), inBase64(stranger), entries("Mercury-Signature", "t=%s,v1=%s", seconds, func(secret, content string) string {
+			return hexMAC(fromBase64(secret), content)
+		}, "id")},
 		"moderntreasury": {schemes.ModernTreasury(), secret, stranger, bodyIn("X-Signature", "", hexMAC)},
 		"mollie":         {schemes.Mollie(), secret, stranger, idIn("X-Mollie-Signature", "sha256=", hexMAC, "id")},
 		"mongodb-atlas":  {schemes.MongoDBAtlas(), secret, stranger, bodyIn("X-Mms-Signature", "", base64SHA1)},

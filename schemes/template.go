@@ -29,12 +29,13 @@ type Template struct {
 	// Name is part of every replay key. Keep it short, use only lower-case
 	// letters, digits and hyphens, and never change it.
 	Name string
-	// Signature is the place of the signatures. More may add further places,
-	// and a request may lack some of them.
+	// Signature is the place of the signatures: in a header or in the query. A
+	// signature in the body cannot cover the whole body, so it needs a scheme
+	// in code. More may add further places, and a request may lack some of
+	// them.
 	Signature Field
 	// More lists further places of signatures, for keys in rotation. All must
-	// be of the same kind as Signature: in a header, in the query or in the
-	// body.
+	// be of the same kind as Signature: in a header or in the query.
 	More []Field
 	// List is the separator between the signatures in one value: ",", ";" or "
 	// ". If List is empty, a value is one signature.
@@ -306,7 +307,7 @@ func (t Template) build() (*templated, error) {
 		}
 	}
 	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "Nonce": t.Nonce, "ID": t.ID, "Topic": t.Topic} {
-		if f.header != "" && textproto.CanonicalMIMEHeaderKey(f.header) != f.header || strings.ContainsAny(f.header, " :\r\n") {
+		if f.header != "" && !isHeaderName(f.header) {
 			fail("%s: %q is not the name of a header", name, f.header)
 		}
 		if (f.key != "" || f.item != 0) && t.List == "" {
@@ -323,11 +324,17 @@ func (t Template) build() (*templated, error) {
 		fail("Content: %w", err)
 	}
 	for _, p := range s.parts {
-		if p.kind == partValue && strings.ContainsAny(p.field.header, " :\r\n") {
+		switch {
+		case p.kind != partValue || p.field.header == "":
+		case !isHeaderName(p.field.header):
 			fail("Content: %q is not the name of a header", p.field.header)
+		case p.field.header == "Host":
+			fail("Content: {header:Host}: frameworks take Host out of the headers; {url} signs the address of Template.URL")
 		}
 	}
 	mistakes = append(mistakes, s.checkKeys()...)
+	mistakes = append(mistakes, s.checkPlaces()...)
+	mistakes = append(mistakes, s.checkNumbers()...)
 	// The following checks depend on the parts, which are known from here on.
 	s.front = s.inFront()
 	s.outlined()
@@ -364,6 +371,73 @@ func (s *templated) checkKeys() (mistakes []error) {
 		mistakes = append(mistakes, errors.New("the secret is a public key, which is written in base64: Secret must be Base64Text"))
 	}
 	return mistakes
+}
+
+// checkPlaces finds two fields in one place, and a signature in a place that
+// itself is signed. No request fits the second. Of the first, one field cannot
+// be what it is described as: an id that is also the timestamp would be another
+// one at each attempt.
+func (s *templated) checkPlaces() (mistakes []error) {
+	t := &s.t
+	fail := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
+	type named struct {
+		name  string
+		field Field
+	}
+	signatures := []named{{"Signature", t.Signature}}
+	for _, f := range t.More {
+		signatures = append(signatures, named{"More", f})
+	}
+	all := append(slices.Clone(signatures), named{"Timestamp", t.Timestamp}, named{"Nonce", t.Nonce}, named{"ID", t.ID}, named{"Topic", t.Topic})
+	for i, one := range all {
+		for _, other := range all[:i] {
+			if !one.field.none() && one.field.same(other.field) {
+				fail("%s and %s stand in the same place", other.name, one.name)
+			}
+		}
+		if f := one.field; f.key != "" && f.header == t.Signature.header && strings.HasPrefix(t.Label, f.key) {
+			fail("%s is the Entry with the Label of the signatures", one.name)
+		}
+	}
+	for _, sig := range signatures {
+		switch f := sig.field; {
+		case f.inBody() && s.has(partBody) && !t.bodyless:
+			fail("%s stands in the body, and Content has {body}: a signature cannot sign itself", sig.name)
+		case f.query != "" && s.has(partURL):
+			fail("%s stands in the query, and Content has {url}, which includes the query: a signature cannot sign itself", sig.name)
+		case slices.ContainsFunc(s.parts, func(p part) bool { return p.kind == partValue && p.field.same(f) }):
+			fail("Content has the place of %s: a signature cannot sign itself", sig.name)
+		}
+	}
+	return mistakes
+}
+
+// checkNumbers finds values under which every message would be refused.
+func (s *templated) checkNumbers() (mistakes []error) {
+	t := &s.t
+	if t.IDLength < 0 || t.IDLength > maxVisible {
+		mistakes = append(mistakes, fmt.Errorf("IDLength is %d: an id has 1 to %d characters", t.IDLength, maxVisible))
+	}
+	if t.MaxSignatures < 0 {
+		mistakes = append(mistakes, fmt.Errorf("MaxSignatures is %d: leave it zero for the default of %d", t.MaxSignatures, maxSignatures))
+	}
+	if t.Stamping > core.NotIdentified {
+		mistakes = append(mistakes, errors.New("Stamping is none of the constants"))
+	}
+	if t.List != "" && strings.Contains(t.Label, t.List) {
+		mistakes = append(mistakes, fmt.Errorf("the Label %q holds the separator of List: no entry begins with it", t.Label))
+	}
+	return mistakes
+}
+
+// isHeaderName reports whether name is the canonical name of a header.
+func isHeaderName(name string) bool {
+	for i := range len(name) {
+		if !isTokenByte(name[i]) {
+			return false
+		}
+	}
+	return name != "" && textproto.CanonicalMIMEHeaderKey(name) == name
 }
 
 // checkStamp finds a timestamp, an id or a nonce that is described but not
@@ -527,12 +601,17 @@ func (a *address) write(r *core.Request, c *core.Content) bool {
 // comes from the request.
 func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	target := r.URL
-	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form: a proxy may send it; its host is not trusted
-		target = target[i+3:]
-		target = target[max(strings.IndexByte(target, '/'), 0):]
+	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form: a proxy may send it, and its host is not trusted
+		_, target = cutHost(target[i+3:])
+		// Without a path, it means the slash.
+		if target == "" || target[0] == '?' {
+			target = "/" + target
+		}
 	}
-	if strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' }) {
-		return "", "", false // HTTP/1 cannot carry these characters, but other protocols might
+	// Anything but a path or a query would continue the host. HTTP/1 cannot carry the characters up
+	// to the space, but other protocols might.
+	if target != "" && target[0] != '/' && target[0] != '?' || strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' }) {
+		return "", "", false
 	}
 	path, query, has := strings.Cut(target, "?")
 	switch {
@@ -548,4 +627,12 @@ func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	default:
 		return a.text, target, true
 	}
+}
+
+// cutHost splits what follows "://" in an address.
+func cutHost(text string) (host, target string) {
+	if i := strings.IndexAny(text, "/?"); i >= 0 {
+		return text[:i], text[i:]
+	}
+	return text, ""
 }

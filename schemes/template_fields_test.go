@@ -150,6 +150,13 @@ func fieldSubjects(t *testing.T) map[string]fieldSubject {
 				return r
 			},
 		},
+		"a signed header with spaces": {
+			with(body, func(t *schemes.Template) { t.Content = "{header:Content-Type}\n{body}" }),
+			secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
+				const kind = "application/json; charset=utf-8"
+				return request(string(content), "Content-Type", kind, "X-Signature", hexMAC(secret, kind+"\n"+string(content)))
+			},
+		},
 		"a signature in the query": {
 			schemes.Template{Name: "acme", Signature: schemes.Query("signature"), Content: "{body}"},
 			secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
@@ -232,22 +239,24 @@ func TestAFieldThatCouldBeReadAsTwoMessagesIsRefusedWhenBuilt(t *testing.T) {
 		template schemes.Template
 		want     string
 	}{
-		"a header that nothing ends":         {body(func(t *schemes.Template) { t.Content = "{header:X-Kind}{body}" }), "one signature would fit two messages"},
-		"a parameter that nothing ends":      {body(func(t *schemes.Template) { t.Content = "{body}{query:q}" }), "one signature would fit two messages"},
-		"a header twice":                     {body(func(t *schemes.Template) { t.Content = "{header:X-A}.{header:x-a}.{body}" }), "twice"},
-		"a header without a name":            {body(func(t *schemes.Template) { t.Content = "{header:}.{body}" }), "{header:"},
-		"a header that is none":              {body(func(t *schemes.Template) { t.Content = "{header:X Kind}.{body}" }), "not the name of a header"},
-		"a nonce that nothing ends":          {bare, "one signature would fit two messages"},
-		"a nonce without the time":           {once, "each attempt"},
-		"a nonce in the body":                {inside, "signed body"},
-		"a nonce and two times":              {two, "at most two"},
-		"a nonce that is not signed":         {unused, "must be signed"},
-		"a nonce from nowhere":               {stamped("{timestamp}.{nonce}.{body}", schemes.Seconds), "where it stands"},
-		"a time without a zone and its body": {stamped("{timestamp}{body}", schemes.ISO8601), "differ in length"},
-		"a time without a zone and a point":  {stamped("{timestamp}.{body}", schemes.ISO8601), "differ in length"},
-		"a date behind a method":             {stamped("{method}{timestamp}\n{body}", schemes.HTTPDate), "beside {method}"},
-		"a secret in front":                  {body(func(t *schemes.Template) { t.Content = "{secret}{body}" }), "not the last part"},
-		"a hash without a secret":            {body(func(t *schemes.Template) { t.Algorithm = schemes.SHA256 }), "must end with {secret}"},
+		"a header that nothing ends":           {body(func(t *schemes.Template) { t.Content = "{header:X-Kind}{body}" }), "one signature would fit two messages"},
+		"a parameter that nothing ends":        {body(func(t *schemes.Template) { t.Content = "{body}{query:q}" }), "one signature would fit two messages"},
+		"a header twice":                       {body(func(t *schemes.Template) { t.Content = "{header:X-A}.{header:x-a}.{body}" }), "twice"},
+		"a header without a name":              {body(func(t *schemes.Template) { t.Content = "{header:}.{body}" }), "{header:"},
+		"a header that is none":                {body(func(t *schemes.Template) { t.Content = "{header:X Kind}.{body}" }), "not the name of a header"},
+		"a nonce that nothing ends":            {bare, "one signature would fit two messages"},
+		"a nonce without the time":             {once, "each attempt"},
+		"a nonce in the body":                  {inside, "signed body"},
+		"a nonce and two times":                {two, "at most two"},
+		"a nonce that is not signed":           {unused, "must be signed"},
+		"a nonce from nowhere":                 {stamped("{timestamp}.{nonce}.{body}", schemes.Seconds), "where it stands"},
+		"a time without a zone and its body":   {stamped("{timestamp}{body}", schemes.ISO8601), "differ in length"},
+		"a time without a zone and a point":    {stamped("{timestamp}.{body}", schemes.ISO8601), "differ in length"},
+		"a time of two lengths behind a body":  {stamped("{body}{timestamp}", schemes.UnixTime), "differ in length"},
+		"a time of two lengths behind a digit": {stamped("{body}v0{timestamp}", schemes.UnixTime), "differ in length"},
+		"a date behind a method":               {stamped("{method}{timestamp}\n{body}", schemes.HTTPDate), "beside {method}"},
+		"a secret in front":                    {body(func(t *schemes.Template) { t.Content = "{secret}{body}" }), "not the last part"},
+		"a hash without a secret":              {body(func(t *schemes.Template) { t.Algorithm = schemes.SHA256 }), "must end with {secret}"},
 		"a secret of a private key": {body(func(t *schemes.Template) {
 			t.Algorithm, t.Secret, t.Content = schemes.RSASHA256, schemes.Base64Text, "{body}{secret}"
 		}), "private key"},

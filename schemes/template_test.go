@@ -65,6 +65,29 @@ func TestATemplateIsCheckedWhenItIsMade(t *testing.T) {
 		{"no URL", func(s *schemes.Template) { s.Content = "{url}{id}.{timestamp}.{body}"; s.IDLength = 36 }, "no URL"},
 		{"a URL that is none", func(s *schemes.Template) { s.Content = "{url}.{id}.{timestamp}.{body}"; s.URL = "/hook" }, "public address"},
 		{"an encoding that is none", func(s *schemes.Template) { s.Encoding = 99 }, "none of the constants"},
+		{"a stamping that is none", func(s *schemes.Template) { s.Stamping = 99 }, "none of the constants"},
+		{"an id of a negative length", func(s *schemes.Template) { s.IDLength = -1 }, "IDLength is -1"},
+		{"an id that is too long", func(s *schemes.Template) { s.IDLength = 257 }, "IDLength is 257"},
+		{"a negative number of signatures", func(s *schemes.Template) { s.MaxSignatures = -1 }, "MaxSignatures is -1"},
+		{"a label that no entry has", func(s *schemes.Template) { s.Label = "v1," }, "separator of List"},
+		{"a label that is the one of the time", func(s *schemes.Template) { s.Label = "t=" }, "Timestamp is the Entry"},
+		{"an id that is the time", func(s *schemes.Template) { s.ID = schemes.Entry("Acme-Signature", "t") }, "Timestamp and ID stand in the same place"},
+		{"an id that is the signature", func(s *schemes.Template) { s.ID = schemes.Header("Acme-Signature") }, "Signature and ID stand in the same place"},
+		{"a signature twice", func(s *schemes.Template) { s.More = []schemes.Field{schemes.Header("Acme-Signature")} }, "Signature and More"},
+		{"a signature in the signed body", func(s *schemes.Template) { s.Signature = schemes.JSON("signature") }, "cannot sign itself"},
+		{"a signature in a signed header", func(s *schemes.Template) { s.Content += "{header:Acme-Signature}" }, "cannot sign itself"},
+		{"a further signature in a signed header", func(s *schemes.Template) {
+			s.More, s.Content = []schemes.Field{schemes.Header("Acme-More")}, "{header:Acme-More}."+s.Content
+		}, "the place of More"},
+		{"a signature in a signed parameter", func(s *schemes.Template) {
+			s.Signature, s.List, s.Content = schemes.Query("s"), "", "{query:s}."+s.Content
+		}, "cannot sign itself"},
+		{"a signature in the signed address", func(s *schemes.Template) {
+			s.Signature, s.URL, s.Content = schemes.Query("s"), public, "{url}\n"+s.Content
+		}, "includes the query"},
+		{"a signed header that frameworks take out", func(s *schemes.Template) { s.Content = "{header:Host}." + s.Content }, "{url} signs the address"},
+		{"a signed header with a comma", func(s *schemes.Template) { s.Content = "{header:A,B}." + s.Content }, "not the name of a header"},
+		{"a header beyond ASCII", func(s *schemes.Template) { s.ID = schemes.Header("Acme-Ü") }, "not the name of a header"},
 	}
 	for _, tt := range tests {
 		template := acme()
@@ -121,7 +144,7 @@ func TestEveryNameMakesAScheme(t *testing.T) {
 			t.Errorf("%s without being asked for: %v", name, err)
 		}
 	}
-	if _, err := schemes.New("gitub", settings); err == nil || !strings.Contains(err.Error(), "github") {
+	if _, err := schemes.New("gitub", settings); err == nil || !strings.Contains(err.Error(), "did you mean github? there are ably, ") {
 		t.Errorf("a name that is none: %v", err)
 	}
 }

@@ -347,10 +347,12 @@ func (s *templated) setID(id string, a *core.Attempt) error {
 	return nil
 }
 
+const maxVisible = 256
+
 // visible reports whether an id is 1 to 256 characters of printable ASCII. Such
 // an id is safe in logs, headers and store keys.
 func visible[T string | []byte](id T) bool {
-	if len(id) == 0 || len(id) > 256 {
+	if len(id) == 0 || len(id) > maxVisible {
 		return false
 	}
 	for i := range len(id) {

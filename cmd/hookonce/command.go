@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/hookonce/hookonce/internal/nearest"
 )
 
 // The exit statuses.
@@ -162,7 +164,7 @@ func unknownFlag(f *flag.FlagSet, text string) string {
 	var known []string
 	f.VisitAll(func(fl *flag.Flag) { known = append(known, fl.Name) })
 	typed := strings.TrimLeft(text[strings.LastIndexByte(text, ' ')+1:], "-")
-	if near := nearest(typed, known); near != "" {
+	if near := nearest.Word(typed, known); near != "" {
 		return "unknown flag --" + typed + " (did you mean --" + near + "?)"
 	}
 	return "unknown flag"

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/nearest"
 )
 
 func TestHelpIsGroupedByWhatAPersonWantsToDo(t *testing.T) {
@@ -87,7 +88,7 @@ func TestNearestKeepsToSlips(t *testing.T) {
 		"verfy": "verify", "VERIFY": "verify", "vreify": "verify", "verifyy": "verify", "sing": "sign", "secrte": "secret", "ver": "verify", "gitl": "gitlab",
 		"d": "", "x": "", "": "", "sec": "", "whsec_abc": "", "verification": "", "éééé": "", strings.Repeat("verify", 9): "",
 	} {
-		if got := nearest(typed, known); got != want {
+		if got := nearest.Word(typed, known); got != want {
 			t.Errorf("%q is taken for %q, want %q", typed, got, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/hookonce/hookonce/internal/nearest"
 	"github.com/hookonce/hookonce/internal/senders"
 	"github.com/hookonce/hookonce/schemes"
 )
@@ -91,15 +92,15 @@ func (s *listing) list(c *console, text string) error {
 		c.say("%s\n\n%s", g.Name, table(g.Senders))
 	}
 	if matches == 0 {
-		return usageError("no scheme has this text in its name, field or headers: " + didYouMean(text, schemes.Names()) + "hookonce schemes lists them all")
+		return usageError("no scheme has this text in its name, field or headers: " + didYouMeanScheme(text) + "hookonce schemes lists them all")
 	}
 	return nil
 }
 
-// matching reports whether a sender's name, group or headers contain the text,
-// ignoring case.
+// matching reports whether one of a sender's names, its group or its headers
+// contain the text, ignoring case.
 func matching(text, group, name string) bool {
-	words := name + "\n" + group + "\n" + senders.HeaderText(name, strings.Clone)
+	words := name + "\n" + strings.Join(nearest.OtherNames(name), "\n") + "\n" + group + "\n" + senders.HeaderText(name, strings.Clone)
 	return strings.Contains(strings.ToLower(words), strings.ToLower(text))
 }
 

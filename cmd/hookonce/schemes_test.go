@@ -53,6 +53,7 @@ func TestAListOfSchemesIsNarrowedByText(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
 		"stripe": {"stripe"}, "X-HUB-SIGNATURE-256": {"github", "meta", "whatsapp"}, "shops": {"shopify", "etsy"},
+		"Forgejo": {"gitea"}, "facebook": {"meta"},
 	} {
 		got := hookonce(t, "", nil, "schemes", text)
 		if got.code != 0 {
@@ -72,6 +73,7 @@ func TestAListOfSchemesIsNarrowedByText(t *testing.T) {
 		want string
 	}{
 		{[]string{"strpe"}, "did you mean stripe?"},
+		{[]string{"github-app"}, "did you mean github?"},
 		{[]string{"nothing-like-it"}, "hookonce schemes lists them all"},
 		{[]string{"stripe", "paddle"}, "one text"},
 		{[]string{"--request", "x"}, "--request is for --guess"},

@@ -41,9 +41,10 @@ func NewGuesser() *Guesser {
 
 // Guess returns the likely senders of a request with these headers, best first.
 // These are the senders whose scheme can read a signature in the headers. A
-// header that names its sender counts most, then the number of headers. Guess
-// omits schemes that accept any Authorization header. It also omits schemes
-// whose signature is in the body, unless a header names the sender.
+// header that names its sender counts most, then the number of headers, then
+// how few senders have them. Guess omits schemes that accept any Authorization
+// header. It also omits schemes whose signature is in the body, unless a header
+// names the sender.
 func (g *Guesser) Guess(header http.Header) []Candidate {
 	type found struct {
 		Candidate
@@ -73,7 +74,10 @@ func (g *Guesser) Guess(header http.Header) []Candidate {
 		}
 		all[i].Names = append(all[i].Names, known.name)
 	}
-	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(b.score, a.score) })
+	// Among equals, the headers that fewer senders have say more.
+	slices.SortStableFunc(all, func(a, b found) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(len(a.Names), len(b.Names)))
+	})
 	candidates := make([]Candidate, len(all))
 	for i := range all {
 		candidates[i] = all[i].Candidate

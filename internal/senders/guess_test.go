@@ -102,7 +102,10 @@ func TestWhatASenderAddsDecides(t *testing.T) {
 		"GitLab signs as twenty others do": {map[string]string{
 			"Webhook-Id": "1", "Webhook-Timestamp": "1760000000", "Webhook-Signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "X-Gitlab-Event": "Push Hook",
 		}, []string{"gitlab"}},
-		"meta, to an endpoint at Vercel":      {map[string]string{"X-Hub-Signature-256": hub, "X-Vercel-Id": "1"}, []string{"github", "meta", "whatsapp"}},
+		"meta, to an endpoint at Vercel": {map[string]string{"X-Hub-Signature-256": hub, "X-Vercel-Id": "1"}, []string{"github", "meta", "whatsapp"}},
+		"Wise, with the signature it had before": {map[string]string{
+			"X-Signature-SHA256": "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "X-Signature": "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+		}, []string{"wise"}},
 		"SNS signs in the body":               {map[string]string{"X-Amz-Sns-Message-Type": "Notification"}, []string{"sns"}},
 		"the name of a sender, not signed":    {map[string]string{"X-GitHub-Event": "push"}, nil},
 		"any token":                           {map[string]string{"Authorization": "Bearer abc"}, nil},
