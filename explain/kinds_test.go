@@ -347,7 +347,7 @@ func TestTheVerifiersErrorIsOnTheFirstLineAndInTheLog(t *testing.T) {
 		"another secret": {
 			made("standard", damage{after: func(m *message) { m.configured = []core.Secret{core.NewSecret(otherSecret)} }}).input(),
 			"unknown: the signature does not match the key",
-			[]string{"no-match: no signature fits these bytes"},
+			[]string{"no-match: no signature matches these bytes"},
 		},
 	})
 	log := new(logged)

@@ -233,7 +233,7 @@ func table() []advice {
 			"Accept the key from the time at which the sender uses it (Secret.NotBefore).", "the key's NotBefore, and the sender's rotation",
 		},
 		{
-			unknownSource, "the key source knows no keys for this request",
+			unknownSource, "the key source has no keys for this request",
 			"Register the tenant or endpoint, or correct the address at the sender.", "the KeySource, and the path and headers that it reads",
 		},
 		{

@@ -76,7 +76,7 @@ func (s lark) Facts() core.Facts {
 // the beginning of the body, so a key must not contain one.
 func (lark) ParseKey(text string) (core.VerifyKey, error) {
 	if text == "" {
-		return nil, errors.New("empty key: everybody could sign with it")
+		return nil, errors.New("the key is empty, so anybody could sign with it")
 	}
 	if err := notPublic(text); err != nil {
 		return nil, err

@@ -504,7 +504,7 @@ func TestACaptureWithoutABodyBlamesNobody(t *testing.T) {
 		"the body was there":     {"explain", head + "\n", "body-consumed (seen): the body is empty"},
 		"with its body":          {"explain", head + "\n" + exampleBody, "authentic"},
 		"with another's body":    {"explain", head + "\n{}", "body-parsed (seen): "},
-		"verify, body was there": {"verify", head + "\n", "refused: no-match: no signature fits"},
+		"verify, body was there": {"verify", head + "\n", "refused: no-match: no signature matches"},
 	} {
 		if got := hookonce(t, tt.request, env, tt.command, "--request", "-"); !strings.HasPrefix(got.out, tt.want) || strings.Contains(got.out, "body-consumed") != strings.Contains(tt.want, "body-consumed") {
 			t.Errorf("%s: %+v", name, got)
