@@ -106,7 +106,7 @@ func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding
 		return nil, errors.New("the key is empty, so anybody could sign with it")
 	}
 	if form := publicForm(secret); form != "" {
-		return nil, errors.New("this is "+form+", not a shared secret, so anybody who knows it could sign. Ask the sender for the secret, or write the " +
+		return nil, errors.New("this is " + form + ", not a shared secret, so anybody who knows it could sign. Ask the sender for the secret, or write the " +
 			"key in the scheme's form for public keys")
 	}
 	secret = append([]byte(nil), secret...)
@@ -127,7 +127,7 @@ func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding
 func tryHMAC(newHash func() hash.Hash, secret []byte) (err error) { //nolint:nonamedreturns // set while recovering
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("this program's crypto mode does not allow the secret or the hash (%v): ask the sender for a longer secret or another " +
+			err = fmt.Errorf("this program's crypto mode does not allow the secret or the hash (%v): ask the sender for a longer secret or another "+
 				"hash, or change GODEBUG=fips140", p)
 		}
 	}()

@@ -345,8 +345,8 @@ func (c *claims) knownSince(now moment) time.Time {
 }
 
 func (c *claims) coldStart() *Error {
-	return refuse(ErrColdStart, "this attempt's timestamp is from before "+c.since().UTC().Format(time.RFC3339)+", and the seen-id store may have lost " +
-		"the records of earlier messages. The sender's next attempt will be accepted. A store in memory is empty when the program starts. A shared " +
+	return refuse(ErrColdStart, "this attempt's timestamp is from before "+c.since().UTC().Format(time.RFC3339)+", and the seen-id store may have lost "+
+		"the records of earlier messages. The sender's next attempt will be accepted. A store in memory is empty when the program starts. A shared "+
 		"store is new or has lost records: was it emptied, restarted without persistence, or replaced?", nil)
 }
 
@@ -648,7 +648,7 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 	case Counted: // start the count again
 		next = record{state: Counted, windowEnd: now.milli(), token: newToken()}
 	default:
-		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s). If the sender signs no id, as GitHub does " +
+		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s). If the sender signs no id, as GitHub does "+
 			"not, use ForgetKey with the key from the log", rec.state)
 	}
 	want := next.encode()

@@ -42,14 +42,14 @@ func Commit(ctx context.Context, s SeenStore) error {
 	case isNil(s):
 		return refuse(ErrMisconfigured, "core.Commit got no store: pass the verifier's store, bound to the transaction, as in store.Tx(tx)", nil)
 	case d != nil && d.message.Replayable:
-		return refuse(ErrMisconfigured, "core.Commit: the scheme "+d.message.Scheme+" does not identify messages, so there is nothing to record as " +
+		return refuse(ErrMisconfigured, "core.Commit: the scheme "+d.message.Scheme+" does not identify messages, so there is nothing to record as "+
 			"handled", nil)
 	case d != nil && d.admitted:
 		return d.v.claims.commitIn(ctx, s, &d.claim)
 	case d != nil && d.v.cfg.DangerouslyReportOnly:
 		return nil
 	default:
-		return refuse(ErrMisconfigured, "core.Commit: ctx does not belong to a request that this module's middleware admitted. Pass the request's " +
+		return refuse(ErrMisconfigured, "core.Commit: ctx does not belong to a request that this module's middleware admitted. Pass the request's "+
 			"context: r.Context(), c.Request.Context(), c.Request().Context() or c.UserContext()", nil)
 	}
 }

@@ -262,7 +262,7 @@ func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 		return nil
 	}
 	if verdict == inFlight && d.insideItself() {
-		return refuse(ErrMisconfigured, "the middleware is mounted twice for this request, such as on a group and on one of its routes, or a handler " +
+		return refuse(ErrMisconfigured, "the middleware is mounted twice for this request, such as on a group and on one of its routes, or a handler "+
 			"dispatched the request again. The request already holds the message's lease: mount the middleware once", nil)
 	}
 	return d.v.explain(verdict, &d.claim.rec, &id)
@@ -286,31 +286,31 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	case replayOlder:
 		return &Error{Reason: ErrReplay, Detail: "the message was handled, and a newer attempt than this one got a response; acknowledged", status: int(rec.status)}
 	case answered:
-		return refuse(ErrReplay, "the message was handled before. Its sender needs the content of the response, which was not kept, so this attempt is " +
+		return refuse(ErrReplay, "the message was handled before. Its sender needs the content of the response, which was not kept, so this attempt is "+
 			"not acknowledged", nil)
 	case reused:
-		return refuse(ErrIDReused, "a message with this id was handled, but its signed content was different. Either this is a test event with a " +
+		return refuse(ErrIDReused, "a message with this id was handled, but its signed content was different. Either this is a test event with a "+
 			"constant id, or the sender reuses ids, or it renders the body again for each attempt (then set Config.RendersAnew, or Stable in its scheme)", nil)
 	case elsewhere:
-		return refuse(ErrMisconfigured, "this message was handled at another address (host, path or query) of the same verifier. Either the sender " +
-			"delivers it to two endpoints: give each its own verifier, keys and store namespace, or its own source (Keys.From, KeySource). Or a proxy " +
+		return refuse(ErrMisconfigured, "this message was handled at another address (host, path or query) of the same verifier. Either the sender "+
+			"delivers it to two endpoints: give each its own verifier, keys and store namespace, or its own source (Keys.From, KeySource). Or a proxy "+
 			"changes the address from one request to the next: have it keep the sender's Host. Or somebody sent a captured request to the other address", nil)
 	case unsure:
-		return refuse(ErrRepeated, "the same signed content was handled before, and nothing in this request shows whether it is the same event. Either " +
+		return refuse(ErrRepeated, "the same signed content was handled before, and nothing in this request shows whether it is the same event. Either "+
 			"the sender sends no delivery id, or a proxy removed its header. Pass the header on, or use a scheme whose ID names it", nil)
 	case repeated:
 		if id.spends(&v.claims.protocol) || id.content == (Key{}) {
-			return refuse(ErrRepeated, "the same signed bytes, including the timestamp, arrived before under another delivery id: a captured attempt, " +
+			return refuse(ErrRepeated, "the same signed bytes, including the timestamp, arrived before under another delivery id: a captured attempt, "+
 				"or two events with one timestamp. The next attempt of the second event will be handled", nil)
 		}
-		return refuse(ErrRepeated, "the handler already ran "+strconv.Itoa(v.cfg.Repeats + 1)+" times for the same signed content (Config.Repeats is " +
+		return refuse(ErrRepeated, "the handler already ran "+strconv.Itoa(v.cfg.Repeats+1)+" times for the same signed content (Config.Repeats is "+
 			strconv.Itoa(v.cfg.Repeats)+"). Either an attacker captured it, or the sender repeats itself and needs a higher limit", nil)
 	default:
 		if !id.signed {
-			return refuse(ErrReplay, "the same signed bytes, including the timestamp, were handled before: a replay, or a second event with the same " +
+			return refuse(ErrReplay, "the same signed bytes, including the timestamp, were handled before: a replay, or a second event with the same "+
 				"content and timestamp. If this sender's retries repeat the bytes, set Config.SignsOnce", nil)
 		}
-		return refuse(ErrReplay, "the message was handled, and this same attempt already got a response: a genuine retry would have a new timestamp. If " +
+		return refuse(ErrReplay, "the message was handled, and this same attempt already got a response: a genuine retry would have a new timestamp. If "+
 			"this sender's retries repeat the bytes, set Config.SignsOnce", nil)
 	}
 }

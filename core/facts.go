@@ -121,7 +121,7 @@ func FactsOf(s Scheme) Facts {
 		return d.Facts()
 	}
 	if hidden := hidesFacts(reflect.ValueOf(s)); hidden != "" {
-		return Facts{Mistake: fmt.Errorf("%T embeds a scheme (%s) as an interface, which hides the scheme's facts, such as its tolerance and " +
+		return Facts{Mistake: fmt.Errorf("%T embeds a scheme (%s) as an interface, which hides the scheme's facts, such as its tolerance and "+
 			"handshakes. Give %[1]T a method Facts that starts from core.FactsOf(the embedded scheme)", s, hidden)}
 	}
 	return Facts{}

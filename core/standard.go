@@ -189,7 +189,7 @@ func (w StandardWebhooks) checkID(id string) error {
 		return nil // core checks length and characters for every scheme
 	}
 	if !w.DangerouslyAllowDots {
-		return refuse(ErrMalformed, "the id contains a dot, which the specification forbids, because one signature would fit two messages. If this " +
+		return refuse(ErrMalformed, "the id contains a dot, which the specification forbids, because one signature would fit two messages. If this "+
 			"sender uses dots anyway, see StandardWebhooks.DangerouslyAllowDots", nil)
 	}
 	for part := range strings.SplitSeq(id, ".") {

@@ -324,7 +324,7 @@ func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) 
 	case err != nil:
 		return lookup{}, &Error{Reason: ErrKeysUnavailable, Detail: "the key source failed, and nothing can be verified until it works again", Err: err}
 	case source == "":
-		return lookup{}, refuse(ErrMisconfigured, "the key source returned keys without a source name. Name the tenant or endpoint, or one tenant could " +
+		return lookup{}, refuse(ErrMisconfigured, "the key source returned keys without a source name. Name the tenant or endpoint, or one tenant could "+
 			"use up another tenant's ids", nil)
 	}
 	ring, err := keys.ringFor(v)

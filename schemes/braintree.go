@@ -129,7 +129,7 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed(braintreePayload + " is no notification in base64")
 	}
 	if len(list) > maxSignatureBytes || strings.Count(list, "&") >= maxSignatures {
-		return malformed("there are more than "+strconv.Itoa(maxSignatures)+" signatures, or they are too long")
+		return malformed("there are more than " + strconv.Itoa(maxSignatures) + " signatures, or they are too long")
 	}
 	for pair := range strings.SplitSeq(list, "&") {
 		// Ignore the public key: it is not signed, and the HMAC tells whether the private key fits.

@@ -283,5 +283,5 @@ func strictRFC3339(text string) bool {
 func malformed(detail string) error { return &core.Error{Reason: core.ErrMalformed, Detail: detail} }
 
 func missing(header string) error {
-	return &core.Error{Reason: core.ErrMissingHeader, Detail: header+" is missing: is this the right sender, or does a proxy drop the header?"}
+	return &core.Error{Reason: core.ErrMissingHeader, Detail: header + " is missing: is this the right sender, or does a proxy drop the header?"}
 }

@@ -422,7 +422,7 @@ func (s *templated) readSignatureHeader(header string, values []string, a *core.
 	for _, v := range values {
 		// Bound the work before verification: strangers send these headers.
 		if size += len(v); size > maxSignatureBytes {
-			return malformed("the signatures have more than "+strconv.Itoa(maxSignatureBytes)+" bytes")
+			return malformed("the signatures have more than " + strconv.Itoa(maxSignatureBytes) + " bytes")
 		}
 		for more := true; more; {
 			entry := v
