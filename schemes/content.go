@@ -43,7 +43,7 @@ func partNames() map[string]partKind {
 // so requests parse nothing.
 func (s *templated) readContent(text string) error {
 	if text == "" {
-		return errors.New("empty: what is signed? \"{body}\" is the body alone")
+		return errors.New("it is empty: say what is signed, such as \"{body}\" for the body alone")
 	}
 	for text != "" {
 		literal, rest, found := strings.Cut(text, "{")
@@ -65,7 +65,8 @@ func (s *templated) readContent(text string) error {
 		}
 		switch {
 		case !closed, kind == partLiteral:
-			return fmt.Errorf("{%s: there are {id}, {timestamp}, {nonce}, {body}, {method}, {url}, {secret}, {header:Name} and {query:name}", name)
+			return fmt.Errorf("{%s is not a part: the parts are {id}, {timestamp}, {nonce}, {body}, {method}, {url}, {secret}, {header:Name} and "+
+				"{query:name}", name)
 		case kind != partValue && s.has(kind), slices.ContainsFunc(s.parts, func(p part) bool { return kind == partValue && p.field.same(field) }):
 			return fmt.Errorf("{%s} appears twice", name)
 		}
@@ -112,15 +113,16 @@ func (s *templated) ambiguous() (mistakes []string) {
 		}
 		switch {
 		case s.free(p) && (last.kind != partLiteral || next.kind != partLiteral):
-			mistakes = append(mistakes, "beside "+p.name()+" nothing marks where it ends, so one signature would fit two messages: "+
-				"put a character between, or, for an id, IDLength must say how long it is")
+			mistakes = append(mistakes, "nothing marks where "+p.name()+" begins or ends, so one signature would fit two messages. Put a character "+
+				"between it and its neighbor; for an id, setting IDLength also helps")
 		case p.kind == partMethod && (i > 0 && s.canBeMethod(last, len(last.literal)-1) || i+1 < len(s.parts) && s.canBeMethod(next, 0)):
-			mistakes = append(mistakes, "beside {method} nothing marks where it ends, so one signature would fit two messages: "+
-				"an address, a time or something else than a capital letter does")
+			mistakes = append(mistakes, "nothing marks where {method} begins or ends, so one signature would fit two messages. Put an address, a time "+
+				"or anything but a capital letter beside it")
 		case p.kind == partTimestamp && i+1 < len(s.parts) && !s.t.Unit.ends(next):
-			mistakes = append(mistakes, "behind {timestamp} nothing marks where it ends, so one signature would fit two messages: times of this Unit differ in length")
+			mistakes = append(mistakes, "nothing marks where {timestamp} ends, so one signature would fit two messages: times of this Unit differ in "+
+				"length. Put another character after it")
 		case p.kind == partSecret && i+1 < len(s.parts):
-			mistakes = append(mistakes, "{secret} is not the last part: a hash that goes on behind its secret can be continued by whoever captured a message")
+			mistakes = append(mistakes, "{secret} must be the last part: otherwise whoever captured a message can extend its hash")
 		}
 	}
 	return mistakes
@@ -179,7 +181,7 @@ func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
 // and the fence together form an earlier fence.
 func (s *templated) fenced(i int, value string) error {
 	if !visible(value) {
-		return malformed(s.parts[i].name() + " is not 1 to 256 characters of printable ASCII")
+		return malformed(s.parts[i].name() + " is not 1 to 256 printable ASCII characters")
 	}
 	fence, whole := "", true
 	if body := s.index(partBody); 0 <= body && body < i {
@@ -196,7 +198,7 @@ func (s *templated) fenced(i int, value string) error {
 		}
 	}
 	if fence != "" && !whole {
-		return malformed(s.parts[i].name() + " holds the text that ends it in the signed text: one signature would fit two messages")
+		return malformed(s.parts[i].name() + " contains the text that ends it in the signed text, so one signature would fit two messages")
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func TestATemplateIsCheckedWhenItIsMade(t *testing.T) {
 		{"a name with a space", func(s *schemes.Template) { s.Name = "my scheme" }, "Name is"},
 		{"no signature", func(s *schemes.Template) { s.Signature = schemes.Field{} }, "Signature is missing"},
 		{"a signature as an entry", func(s *schemes.Template) { s.Signature = schemes.Entry("Acme-Signature", "v1") }, "List and Label"},
-		{"a header that is none", func(s *schemes.Template) { s.ID = schemes.Header("Acme Id") }, "not the name of a header"},
+		{"a header that is none", func(s *schemes.Template) { s.ID = schemes.Header("Acme Id") }, "not a header name"},
 		{"an entry of no list", func(s *schemes.Template) { s.List = "" }, "List"},
 		{"a list of another kind", func(s *schemes.Template) { s.List = "|" }, "List is"},
 		{"no content", func(s *schemes.Template) { s.Content = "" }, "what is signed"},
@@ -54,7 +54,7 @@ func TestATemplateIsCheckedWhenItIsMade(t *testing.T) {
 		{"a part twice", func(s *schemes.Template) { s.Content = "{id}.{timestamp}.{body}{body}" }, "twice"},
 		{"a time that is not signed", func(s *schemes.Template) { s.Content = "{id}.{body}" }, "not signed"},
 		{"a time without stamping", func(s *schemes.Template) { s.Stamping = core.NotStamped }, "Stamping"},
-		{"stamping without a time", func(s *schemes.Template) { s.Timestamp = schemes.Field{} }, "say where"},
+		{"stamping without a time", func(s *schemes.Template) { s.Timestamp = schemes.Field{} }, "set Timestamp"},
 		{"nothing that identifies", func(s *schemes.Template) { s.Stamping = core.NotIdentified }, "NotIdentified"},
 		{"a time from nowhere", func(s *schemes.Template) { s.Timestamp, s.Stamping = schemes.Field{}, core.NotStamped }, "Timestamp does not say"},
 		{"an id from nowhere", func(s *schemes.Template) { s.ID = schemes.Field{} }, "ID does not say"},
@@ -64,7 +64,7 @@ func TestATemplateIsCheckedWhenItIsMade(t *testing.T) {
 		{"a URL that is not used", func(s *schemes.Template) { s.URL = "https://example.com" }, "{url}"},
 		{"no URL", func(s *schemes.Template) { s.Content = "{url}{id}.{timestamp}.{body}"; s.IDLength = 36 }, "no URL"},
 		{"a URL that is none", func(s *schemes.Template) { s.Content = "{url}.{id}.{timestamp}.{body}"; s.URL = "/hook" }, "public address"},
-		{"an encoding that is none", func(s *schemes.Template) { s.Encoding = 99 }, "none of the constants"},
+		{"an encoding that is none", func(s *schemes.Template) { s.Encoding = 99 }, "not one of the constants"},
 	}
 	for _, tt := range tests {
 		template := acme()

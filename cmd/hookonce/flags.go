@@ -82,7 +82,7 @@ func asFlags(text string) string {
 	return strings.NewReplacer(
 		"Settings.DangerouslyReplayable", "--dangerously-replayable", "no URL:", "no --url:", "Header is missing", "--scheme-header is missing",
 		"Config.MaxBody", "--max-body", "Config.Past", "--past", "Config.Future", "--future",
-		"not that of the configured URL", "not that of --url: give the address the same",
+		"that of the configured URL", "that of --url: give the same query in --url",
 	).Replace(strings.TrimPrefix(text, "schemes: "))
 }
 
