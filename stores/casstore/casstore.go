@@ -284,8 +284,8 @@ func leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		}
 	case <-ctx.Done():
 	}
-	err := fmt.Errorf("casstore: no response in time: the engine is stalled, too slow or unreachable. Check that it runs, and check the client's "+
-		"address: %w", ctx.Err())
+	err := fmt.Errorf("casstore: no response in time: the engine is stalled, is too slow or cannot be reached. Check that it runs, and check the " +
+		"client's address: %w", ctx.Err())
 	if r.err != nil {
 		err = fmt.Errorf("%w: %w", err, r.err)
 	}
