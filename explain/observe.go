@@ -53,9 +53,9 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 		add(bodyConsumed, s.leftOver())
 	// An announced body that is not there was read by somebody else.
 	case len(body) == 0 && length > 0:
-		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
+		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read the body before")
 	case len(body) == 0 && length <= 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
-		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
+		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read the body before, or dropped it")
 	// Without the verifier's error the sizes say the same.
 	case int64(len(body)) > s.config.MaxBody:
 		add(bodyTooLarge, "")
@@ -71,7 +71,7 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 // leftOver says how much of a consumed body is left. It is empty if nothing is.
 func (s *search) leftOver() string {
 	if n := len(s.req.Body); n > 0 {
-		return "something read or changed the body before the verification: " + strconv.Itoa(n) + " bytes are left, and they are not what was sent"
+		return "something read or changed the body before the verification: " + strconv.Itoa(n) + " bytes are left, but they are not what was sent"
 	}
 	return ""
 }
@@ -83,11 +83,11 @@ func (s *search) tooLarge(err error) string {
 	switch {
 	// The error names the limit that was hit. A larger one than ours cannot have been the cause.
 	case errors.As(err, &upstream) && upstream.Limit < s.config.MaxBody:
-		return "a limit upstream of the verifier, http.MaxBytesReader with " + strconv.FormatInt(upstream.Limit, 10) + " bytes, cut the body: raise that one; " +
-			"Config.MaxBody allows " + strconv.FormatInt(s.config.MaxBody, 10)
+		return "a limit upstream of the verifier (http.MaxBytesReader with " + strconv.FormatInt(upstream.Limit, 10) + " bytes) cut off the body: raise " +
+			"that limit. Config.MaxBody allows " + strconv.FormatInt(s.config.MaxBody, 10)
 	case s.contentLength() >= 0 && s.contentLength() <= s.config.MaxBody:
-		return "the body was announced with " + strconv.FormatInt(s.contentLength(), 10) + " bytes, which Config.MaxBody allows: a smaller limit upstream of " +
-			"the verifier, such as http.MaxBytesReader, cut it"
+		return "Content-Length is " + strconv.FormatInt(s.contentLength(), 10) + " bytes, which Config.MaxBody allows: a smaller limit upstream of the " +
+			"verifier, such as http.MaxBytesReader, cut off the body"
 	default:
 		return ""
 	}
@@ -121,11 +121,11 @@ func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	switch {
 	// This comes first: a decompressed body also has another length than announced.
 	case s.isDecompressed():
-		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
-			"they cannot be restored")
+		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is not: if the sender signed the compressed bytes, as most do, "+
+			"those bytes cannot be restored")
 	case length >= 0 && length != int64(len(body)) && looksLikeJSON(body) && json.Valid(body):
-		add(bodyReformatted, "the JSON in the body is whole, but has "+size+" where Content-Length is "+strconv.FormatInt(length, 10)+
-			": something parsed it and wrote it again")
+		add(bodyReformatted, "the JSON in the body is complete, but has "+size+", and Content-Length is "+strconv.FormatInt(length, 10)+": something "+
+			"re-encoded the JSON")
 	case length > int64(len(body)):
 		add(bodyTruncated, "the body has "+size+", but Content-Length is "+strconv.FormatInt(length, 10))
 	default:
@@ -140,12 +140,12 @@ func observeEnd(body []byte, announced bool, add func(Mistake, string)) {
 	size := strconv.Itoa(len(body)) + " bytes"
 	switch {
 	case isLimit(len(body)) && looksLikeJSON(body) && !endsWhole(body):
-		add(bodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
+		add(bodyTruncated, "the body has exactly "+size+", a common limit, and its end does not match its beginning")
 	// Without JSON the end shows nothing, so only an unannounced length of a usual limit counts.
 	case isLimit(len(body)) && !looksLikeJSON(body) && !announced:
-		add(bodyTruncated, "the body has exactly "+size+", at which buffers and proxies cut")
+		add(bodyTruncated, "the body has exactly "+size+", where buffers and proxies often cut off bodies")
 	case !announced && endsInside(body):
-		add(bodyTruncated, "the JSON in the body ends in the middle, after "+size)
+		add(bodyTruncated, "the JSON in the body ends prematurely, after "+size)
 	}
 }
 
