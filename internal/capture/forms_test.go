@@ -129,7 +129,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		"a secret as an option":       {"curl http://a --" + inner, "an option that is not one of curl's"},
 		"an option without its value": {"curl http://a -H", "--header needs a value"},
 		"two addresses":               {"curl http://a http://b/" + inner, "more than one URL"},
-		"no URL":                  {"curl -d " + inner, "no URL"},
+		"no URL":                      {"curl -d " + inner, "no URL"},
 		"a form":                      {"curl http://a -F a=" + inner, "--form"},
 		"an upload":                   {"curl http://a -T " + inner, "--upload-file"},
 		"a configuration":             {"curl -K " + inner, "--config"},

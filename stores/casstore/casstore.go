@@ -284,7 +284,7 @@ func leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		}
 	case <-ctx.Done():
 	}
-	err := fmt.Errorf("casstore: no response in time: the engine is stalled, is too slow or cannot be reached. Check that it runs, and check the " +
+	err := fmt.Errorf("casstore: no response in time: the engine is stalled, is too slow or cannot be reached. Check that it runs, and check the "+
 		"client's address: %w", ctx.Err())
 	if r.err != nil {
 		err = fmt.Errorf("%w: %w", err, r.err)
