@@ -406,7 +406,7 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 			id.past.repeats = next.status
 			if v == run && c.renews() && c.timeout > time.Duration(c.lease)*time.Millisecond/2 && c.clock.now().milli() >= next.leaseEnd-stopBefore.Milliseconds() {
 				c.undo(ctx, cl.key, live, old, *next, stamp)
-				return 0, refuse(ErrStoreUnavailable, "claiming: the seen-id store responded when the claim was about to expire. Shorten Config.StoreTimeout", nil)
+				return 0, refuse(ErrStoreUnavailable, "claiming: the seen-id store responded only when the claim was about to expire. Shorten Config.StoreTimeout", nil)
 			}
 			return v, nil
 		}
@@ -648,8 +648,8 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 	case Counted: // start the count again
 		next = record{state: Counted, windowEnd: now.milli(), token: newToken()}
 	default:
-		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s). If the sender signs no id, as GitHub does "+
-			"not, use ForgetKey with the key from the log", rec.state)
+		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s). If the sender signs no id (GitHub, for "+
+			"example), use ForgetKey with the key from the log", rec.state)
 	}
 	want := next.encode()
 	got, err := c.store.Swap(sctx, key, live, want, c.life(&next, now.milli()))

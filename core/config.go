@@ -158,7 +158,7 @@ func (c *Config) withDefaults() (Config, Facts, []error) {
 	} {
 		switch {
 		case *d.value < 0:
-			mistakes = append(mistakes, fmt.Errorf("Config.%s is negative (%v): leave it zero for the default of %v", d.name, *d.value, d.fallback))
+			mistakes = append(mistakes, fmt.Errorf("Config.%s is negative (%v): leave it at zero for the default of %v", d.name, *d.value, d.fallback))
 		case *d.value == 0:
 			*d.value = d.fallback
 		case *d.value < time.Millisecond:
@@ -169,7 +169,7 @@ func (c *Config) withDefaults() (Config, Facts, []error) {
 	}
 	switch {
 	case cfg.MaxBody < 0:
-		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is negative (%d): leave it zero for the default of 1 MiB", cfg.MaxBody))
+		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is negative (%d): leave it at zero for the default of 1 MiB", cfg.MaxBody))
 	case cfg.MaxBody > 1<<40:
 		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is over one tebibyte (%d), but a whole body is held in memory: lower it", cfg.MaxBody))
 	case cfg.MaxBody == 0:

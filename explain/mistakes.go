@@ -242,7 +242,7 @@ func table() []advice {
 		},
 		{
 			misconfigured, "the verifier's configuration is invalid",
-			"Fix what the detail names.", "the call of core.New",
+			"Fix what the detail names.", "the call to core.New",
 		},
 		{
 			// In the body. Nearly all have one remedy: verify the bytes before anything parses
@@ -287,7 +287,7 @@ func table() []advice {
 			"Turn off the decompression of requests upstream of the verification.", whereProxy,
 		},
 		{
-			bodyBase64, "the body is base64 of what was signed",
+			bodyBase64, "the body is the signed bytes in base64",
 			"Decode the body before it is verified: gateways mark such bodies, for example with isBase64Encoded.",
 			"the gateway's or function's event, and its list of binary media types",
 		},
@@ -359,7 +359,7 @@ func table() []advice {
 			"Raise the limit that cuts off the signature.", "limits on the length of header values, including any log or database that the header passes through",
 		},
 		{
-			otherScheme, "the message is signed as another provider does",
+			otherScheme, "the message is signed as another provider signs",
 			"Configure that provider's scheme (package schemes), or register the endpoint with the right sender.", "Config.Scheme, and the URL that is " +
 				"registered with the sender",
 		},

@@ -53,9 +53,9 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 		add(bodyConsumed, s.leftOver())
 	// An announced body that is not there was read by somebody else.
 	case len(body) == 0 && length > 0:
-		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read the body before")
+		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read the body earlier")
 	case len(body) == 0 && length <= 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
-		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read the body before, or dropped it")
+		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read or dropped the body earlier")
 	// Without the verifier's error the sizes say the same.
 	case int64(len(body)) > s.config.MaxBody:
 		add(bodyTooLarge, "")

@@ -228,7 +228,7 @@ func escaped() []change {
 		{"; the sender escapes <, > and &", escapes{html: lower}, func(has contents) bool { return has.html }},
 		{"; the sender does not escape <, > and &", escapes{html: raw}, func(has contents) bool { return has.escape }},
 		{"; the sender escapes non-ASCII characters", escapes{rest: lower}, func(has contents) bool { return has.rest }},
-		{"; the sender escapes non-ASCII characters, in capitals", escapes{rest: upper}, func(has contents) bool { return has.rest || has.escape }},
+		{"; the sender escapes non-ASCII characters with capital hex digits", escapes{rest: upper}, func(has contents) bool { return has.rest || has.escape }},
 		{"; the sender does not escape non-ASCII characters", escapes{rest: raw}, func(has contents) bool { return has.escape }},
 		{
 			"; the sender escapes slashes and non-ASCII characters, as PHP does",
@@ -510,8 +510,8 @@ func converted() []change {
 	return append(
 		// Latin-1 before Windows-1252: it is the usual default. They differ from 0x80 to 0x9f only.
 		[]change{
-			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
-			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
+			{bodyCharset, "the body was converted to UTF-8, perhaps twice; the sender's is Latin-1, or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
+			{bodyCharset, "the body was converted to UTF-8, perhaps twice; the sender's is Windows-1252, or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
 			{bodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true), notASCII},
 			{bodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false), notASCII},
 			{bodyCharset, "the body was converted from UTF-8 to UTF-16", rewriteCost, fromUTF16, looksLikeUTF16},

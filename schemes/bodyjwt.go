@@ -312,7 +312,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 		a.Content.WriteString(".")
 		a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, r.Body))
 	} else if !s.holds(token.claims, s.t.BodyHash, r.Body) {
-		return noMatch("the body does not have the hash in the JWT: does something upstream change the body?")
+		return noMatch("the body does not match the hash in the JWT: does something upstream change the body?")
 	}
 	switch id, ok := find(r.Body, s.t.ID.path); {
 	case s.t.IDClaim != "":
@@ -375,7 +375,7 @@ func (s *bodyJWT) checkURL(r *core.Request, claims object) error {
 	}
 	var address core.Content
 	if !s.url.write(r, &address) || !s.holds(claims, s.t.URLHash, address.Bytes()) {
-		return noMatch("the address does not have the hash in the JWT: is JWT.URL the public URL, as registered with the sender?")
+		return noMatch("the URL does not match the hash in the JWT: is JWT.URL the public URL, as registered with the sender?")
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (braintree) ParseKey(text string) (core.VerifyKey, error) {
 		public, private = "", text
 	}
 	if !isToken(private) || ok && !isToken(public) {
-		return nil, errors.New("not Braintree API keys: give public_key:private_key, or the private key alone")
+		return nil, errors.New("these are not Braintree API keys: give public_key:private_key, or the private key alone")
 	}
 	if err := notPublic(private); err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func (s braintree) sign(r *core.Request, _ string, _ time.Time, secrets ...strin
 		payload = form.Get(braintreePayload)
 	}
 	if len(payload) <= braintreeLongest {
-		return malformed("the body is shorter than any notification of Braintree")
+		return malformed("the body is shorter than any Braintree notification")
 	}
 	var pairs []string
 	for i, secret := range secrets {

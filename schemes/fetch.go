@@ -109,7 +109,7 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 func get(ctx context.Context, client *http.Client, address string) (fetched, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return fetched{}, errors.New("this is not an address to fetch from")
+		return fetched{}, errors.New("this URL cannot be fetched")
 	}
 	f, err := fetch(client, req)
 	// These statuses are facts about the address. Any other one may be an outage, which must not
@@ -182,7 +182,7 @@ func (f *fetches) name(address string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("messages named more than %d keys within a minute that have not verified a message yet. Somebody may be sending messages that "+
+	return fmt.Errorf("within a minute, messages named more than %d keys that have not verified a message yet. Somebody may be sending messages that "+
 		"name keys that do not exist; genuine messages are still handled", namedAMinute)
 }
 
@@ -336,7 +336,7 @@ func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func(
 	// Delete first, so that replacing an entry in a full cache evicts no other.
 	delete(c.entries, key)
 	if len(c.entries) >= maxCached && !c.evict(now) {
-		return nil, fmt.Errorf("%d keys are being fetched at once", maxCached)
+		return nil, fmt.Errorf("%d keys are already being fetched, which is the limit", maxCached)
 	}
 	if c.entries == nil {
 		c.entries = make(map[string]*cached[T])

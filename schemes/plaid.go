@@ -124,7 +124,7 @@ func (*plaid) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("ReadBody was called without ReadHeader")
 	}
 	if sum := sha256.Sum256(r.Body); hex.EncodeToString(sum[:]) != token.sum {
-		return noMatch("the body does not have the hash in the JWT: does something upstream change the body?")
+		return noMatch("the body does not match the hash in the JWT: does something upstream change the body?")
 	}
 	a.Content.WriteString(token.signed)
 	return nil

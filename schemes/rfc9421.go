@@ -299,7 +299,7 @@ func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) err
 	var ok bool
 	// The RFC makes created optional, but without it a captured message never expires.
 	if st.created, ok = digits(created); !ok {
-		return malformed("the signature has no \"created\" parameter with a Unix time in seconds: without one, it could be replayed indefinitely")
+		return malformed("the signature has no \"created\" parameter with a Unix time in seconds: without it, the signature could be replayed indefinitely")
 	}
 	if expires != "" {
 		if st.expires, ok = digits(expires); !ok || st.expires <= st.created {

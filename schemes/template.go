@@ -502,7 +502,7 @@ func publicURL(text string) (address, error) {
 	case text == "":
 		return address{}, errors.New("no URL: this sender signs the endpoint's public URL. Pass it as registered with the sender, \"https://…\"")
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Fragment != "" || u.User != nil:
-		return address{}, errors.New("the URL is not a public address like https://example.com/hook")
+		return address{}, errors.New("the URL is not a public address such as https://example.com/hook")
 	}
 	return address{text, u.Path != "", u.RawQuery != "" || u.ForceQuery}, nil
 }

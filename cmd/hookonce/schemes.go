@@ -18,9 +18,9 @@ func schemesCommand() command {
 		example: "hookonce schemes --guess --request request.txt", argument: "[TEXT]", words: schemes.Names(),
 		more: "Without TEXT, schemes lists all schemes, by field. With TEXT, it lists those whose name, field or headers contain the text.\n\nFor each " +
 			"scheme it shows the headers that the scheme reads, what identifies a message, which time is signed, whether the body is signed, and the " +
-			"evidence. The evidence is the sender's own libraries that it was tested with, a published test vector, and what was read when.\n\n--guess " +
-			"looks only at the headers. It prints the likely senders, best first, each with the headers that point to it. If it finds none, the exit " +
-			"status is 1.",
+			"evidence. The evidence is the sender's own libraries that it was tested with, a published test vector, and which sources were read on " +
+			"which date.\n\n--guess looks only at the headers. It prints the likely senders, best first, each with the headers that point to it. If it " +
+			"finds none, the exit status is 1.",
 		setUp: func(f *flag.FlagSet) action {
 			s := new(listing)
 			f.BoolVar(&s.guess, "guess", false, "guess the sender of the request in --request from its headers")

@@ -104,10 +104,10 @@ func (s *sending) print(c *console, d delivery) {
 	case s.json:
 		c.object(d)
 	case d.Redelivery:
-		c.say("%s: %s, at attempt %d: the receiver had already handled it, so its handler did not run\n",
+		c.say("%s: %s, on attempt %d: the receiver had already handled it, so its handler did not run\n",
 			c.good("redelivery"), cmp.Or(d.ID, "a message without an id"), len(d.Attempts))
 	case d.Delivered:
-		c.say("%s: %s, at attempt %d\n", c.good("delivered"), cmp.Or(d.ID, "a message without an id"), len(d.Attempts))
+		c.say("%s: %s, on attempt %d\n", c.good("delivered"), cmp.Or(d.ID, "a message without an id"), len(d.Attempts))
 	default:
 		c.say("%s: %s: %s\n", c.bad("not delivered"), cmp.Or(d.ID, "a message without an id"), d.Ended)
 	}

@@ -124,7 +124,7 @@ func TestEachAttemptIsSignedAnewUnderOneID(t *testing.T) {
 	secret := core.GenerateSecret()
 	e := newEndpoint(t, status(503), status(500), status(204))
 	got := hookonce(t, "", nil, "send", "--to", e.URL+"/hook", "--secret", secret, "--data", "{}", "--schedule", "0,1100ms", "--jitter", "0", "--attempts", "5")
-	if got.code != 0 || !strings.HasSuffix(got.out, ", at attempt 3\n") || strings.Count(got.errs, "\n") != 3 ||
+	if got.code != 0 || !strings.HasSuffix(got.out, ", on attempt 3\n") || strings.Count(got.errs, "\n") != 3 ||
 		!strings.Contains(got.errs, "attempt 1 of 5: 503 Service Unavailable; the next one in 1.1s") {
 		t.Fatalf("%+v", got)
 	}
@@ -163,7 +163,7 @@ func TestWhatEndsSending(t *testing.T) {
 		"more attempts than waits": {
 			[]http.HandlerFunc{status(500), status(500), status(500), status(500), status(200)},
 			[]string{"--attempts", "9"},
-			5, 0, "at attempt 5",
+			5, 0, "on attempt 5",
 		},
 		"a redirect is a failure": {[]http.HandlerFunc{status(307, "Location", elsewhere.URL)}, nil, 3, 1, "not delivered"},
 		"a refusal is told":       {[]http.HandlerFunc{refusal}, nil, 3, 1, "not delivered"},
@@ -251,10 +251,10 @@ func TestTheResponseIsShown(t *testing.T) {
 		code      int
 		out, errs string
 	}{
-		"text":          {body(200, "hello\nyou\n"), 0, "delivered: msg_1, at attempt 1", "200 OK\n  hello\n  you\n"},
-		"nothing":       {status(204), 0, "delivered: msg_1, at attempt 1", "204 No Content\n"},
+		"text":          {body(200, "hello\nyou\n"), 0, "delivered: msg_1, on attempt 1", "200 OK\n  hello\n  you\n"},
+		"nothing":       {status(204), 0, "delivered: msg_1, on attempt 1", "204 No Content\n"},
 		"a failure":     {body(500, "panic"), 1, "not delivered: msg_1: no success after attempt 1", "500 Internal Server Error\n  panic\n"},
-		"a redelivery":  {status(200, "Webhook-Redelivery", "acknowledged"), 0, "redelivery: msg_1, at attempt 1: the receiver had already handled it", "200 OK\n"},
+		"a redelivery":  {status(200, "Webhook-Redelivery", "acknowledged"), 0, "redelivery: msg_1, on attempt 1: the receiver had already handled it", "200 OK\n"},
 		"the secret":    {body(400, "wrong: "+secret), 1, "not delivered", "  wrong: [redacted]\n"},
 		"a terminal":    {body(200, "\x1b[2J\u202e\u009b"), 0, "delivered", "  \ufffd[2J\ufffd\ufffd\n"},
 		"bytes":         {body(200, "\xff\x00"), 0, "delivered", "  (the body is not text)\n"},

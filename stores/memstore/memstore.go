@@ -204,8 +204,8 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 // full explains why scope gets no place.
 func (s *Store) full(scope int) error {
 	if held := s.held[scope].Load(); int64(held) >= s.share() {
-		return fmt.Errorf("memstore: %w: this tenant has %d of %d records, all of unhandled messages or within their replay window. The rest is "+
-			"reserved for other tenants: find out why this tenant sends so much, or raise memstore.Capacity", core.ErrStoreFull, held, s.capacity)
+		return fmt.Errorf("memstore: %w: this tenant has %d of %d records, and all of them belong to unhandled messages or are within their replay "+
+			"window. The rest is reserved for other tenants: find out why this tenant sends so much, or raise memstore.Capacity", core.ErrStoreFull, held, s.capacity)
 	}
 	return fmt.Errorf("memstore: %w: all %d records belong to unhandled messages or protect against replay: raise memstore.Capacity, or find out who "+
 		"sends so much", core.ErrStoreFull, s.capacity)

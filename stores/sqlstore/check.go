@@ -345,7 +345,8 @@ func (d Dialect) settings() []setting {
 				query: "SELECT CASE WHEN count(*) > 0 THEN 'yes' ELSE 'no' END FROM pg_class WHERE relpersistence <> 'p' AND oid IN (" + postgresTables + ")",
 				wrong: []string{"yes"},
 				finding: "the table hookonce_seen, or a partition of it, is unlogged or temporary. A server crash empties it, and captured attempts can " +
-					"be replayed: ALTER TABLE hookonce_seen SET LOGGED, also for each partition, or replace a temporary table with one as in the schema",
+					"then be replayed. Run ALTER TABLE hookonce_seen SET LOGGED, also for each partition, or replace a temporary table with the one in " +
+					"the schema",
 			},
 		}
 	case MySQL:
