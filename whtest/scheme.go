@@ -471,12 +471,12 @@ func checkBody(a *audit) {
 		a.refusedOrSame(fmt.Sprintf("byte %d of the body changed", i), c)
 	}
 	bodies := map[string][]byte{
-		"a byte added":     append(bytes.Clone(r.Body), ' '),
-		"a byte in front":  append([]byte(" "), r.Body...),
-		"cut by a byte":    r.Body[:max(len(r.Body)-1, 0)],
-		"removed":          nil,
-		"there twice":      append(bytes.Clone(r.Body), r.Body...),
-		"with a zero byte": append(bytes.Clone(r.Body), "\x00{}"...),
+		"with a trailing byte": append(bytes.Clone(r.Body), ' '),
+		"with a leading byte":  append([]byte(" "), r.Body...),
+		"cut by a byte":        r.Body[:max(len(r.Body)-1, 0)],
+		"removed":              nil,
+		"there twice":          append(bytes.Clone(r.Body), r.Body...),
+		"with a zero byte":     append(bytes.Clone(r.Body), "\x00{}"...),
 	}
 	if another := a.Sign(schemeID, schemeNow, []byte(`{"type":"other"}`)); !a.whole(another, r) {
 		bodies["another's content"] = another.Body
@@ -508,9 +508,9 @@ func checkHeaders(a *audit) {
 		}
 		for what, changed := range map[string]string{
 			"in upper case": strings.ToUpper(value), "in lower case": strings.ToLower(value),
-			"with a space in front": " " + value, "with a space behind": value + " ", "with a line break behind": value + "\r\n",
-			"with a line break inside": value[:len(value)/2] + "\n" + value[len(value)/2:],
-			"with a zero byte behind":  value + "\x00", "cut": value[:len(value)/2],
+			"with a leading space": " " + value, "with a trailing space": value + " ", "with a trailing line break": value + "\r\n",
+			"with a line break inside":  value[:len(value)/2] + "\n" + value[len(value)/2:],
+			"with a trailing zero byte": value + "\x00", "cut": value[:len(value)/2],
 		} {
 			a.refusedOrSame(name+" "+what, with(changed))
 		}
@@ -600,8 +600,8 @@ func checkSpelling(a *audit) {
 		}
 		texts := map[string]string{
 			"in upper case": strings.ToUpper(sig.Text), "in lower case": strings.ToLower(sig.Text),
-			"with a line break": sig.Text[:4] + "\r\n" + sig.Text[4:], "with a line break behind": sig.Text + "\n",
-			"with a space behind": sig.Text + " ", "with padding behind": sig.Text + "=", "with a byte behind": sig.Text + "0",
+			"with a line break": sig.Text[:4] + "\r\n" + sig.Text[4:], "with a trailing line break": sig.Text + "\n",
+			"with a trailing space": sig.Text + " ", "with trailing padding": sig.Text + "=", "with a trailing byte": sig.Text + "0",
 			"without padding": strings.TrimRight(sig.Text, "="), "not ASCII": "é" + sig.Text[2:], "there twice": sig.Text + sig.Text,
 		}
 		for _, n := range []int{0, 1, 2, len(sig.Text) / 2, len(sig.Text) - 1} {
@@ -647,7 +647,7 @@ func checkJunk(a *audit) {
 		}, s.Text)
 		junk = append(junk, core.Signature{Label: s.Label, Text: changed}, core.Signature{Label: s.Label}, core.Signature{Label: "other", Text: changed})
 	}
-	for what, list := range map[string][]core.Signature{"behind": slices.Concat(genuine, junk), "in front": slices.Concat(junk, genuine)} {
+	for what, list := range map[string][]core.Signature{"after it": slices.Concat(genuine, junk), "before it": slices.Concat(junk, genuine)} {
 		at.Signatures = list
 		if ok, err := a.key().Verify(context.Background(), at); !ok || err != nil {
 			a.errorf("a genuine signature with junk %s is not found: %t, %v", what, ok, err)
@@ -660,8 +660,8 @@ func checkJunk(a *audit) {
 	eachValue(a.genuine(), func(name, value string, with func(...string) *core.Request) {
 		for _, sep := range []string{" ", ",", ", ", ";"} {
 			for _, more := range []string{"junk", "v1,AAAA", "v1=00", value} {
-				a.refusedOrSame(fmt.Sprintf("%s with %q behind", name, sep+more), with(value+sep+more))
-				a.refusedOrSame(fmt.Sprintf("%s with %q in front", name, more+sep), with(more+sep+value))
+				a.refusedOrSame(fmt.Sprintf("%s followed by %q", name, sep+more), with(value+sep+more))
+				a.refusedOrSame(fmt.Sprintf("%s preceded by %q", name, more+sep), with(more+sep+value))
 			}
 		}
 	})
@@ -675,8 +675,8 @@ func checkRepeated(a *audit) {
 		a.refusedOrSame(name+" twice", with(value, value))
 		changed := value[:len(value)-1] + string(other(value[len(value)-1]))
 		first, second := with(value, changed), with(changed, value)
-		a.refusedOrSame(name+" with a changed copy behind", first)
-		a.refusedOrSame(name+" with a changed copy in front", second)
+		a.refusedOrSame(name+" followed by a changed copy", first)
+		a.refusedOrSame(name+" preceded by a changed copy", second)
 		v := a.verifier(a.Secret)
 		m, err1 := v.Verify(context.Background(), first)
 		n, err2 := v.Verify(context.Background(), second)
