@@ -104,11 +104,11 @@ type macState struct {
 // bits.
 func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding) (VerifyKey, error) {
 	if len(secret) == 0 {
-		return nil, errors.New("empty key: everybody could sign with it")
+		return nil, errors.New("the key is empty, so anybody could sign with it")
 	}
 	if form := publicForm(secret); form != "" {
-		return nil, errors.New("this is " + form + ", not a shared secret: anybody who knows it could sign; " +
-			"ask the sender for the secret, or write the key in the form that the scheme has for public keys")
+		return nil, errors.New("this is " + form + ", not a shared secret, so anybody who knows it could sign. Ask the sender for the secret, or write the " +
+			"key in the scheme's form for public keys")
 	}
 	secret = append([]byte(nil), secret...)
 	if err := tryHMAC(newHash, secret); err != nil {
@@ -129,8 +129,8 @@ func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding
 func tryHMAC(newHash func() hash.Hash, secret []byte) (err error) { //nolint:nonamedreturns // set while recovering
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("this program's crypto mode does not allow it (%v): "+
-				"ask the sender for a longer secret or another hash, or change GODEBUG=fips140", p)
+			err = fmt.Errorf("this program's crypto mode does not allow the secret or the hash (%v): ask the sender for a longer secret or another "+
+				"hash, or change GODEBUG=fips140", p)
 		}
 	}()
 	hmac.New(newHash, secret).Sum(nil)
@@ -180,10 +180,10 @@ type ed25519Key struct {
 // an error, because anybody can make signatures for it without a private key.
 func Ed25519Key(label string, public []byte, enc Encoding) (VerifyKey, error) {
 	if len(public) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("an ed25519 public key has %d bytes, not %d", ed25519.PublicKeySize, len(public))
+		return nil, fmt.Errorf("this key has %d bytes, but an ed25519 public key has %d: copy the whole key again", len(public), ed25519.PublicKeySize)
 	}
 	if isSmallOrder(public) {
-		return nil, errors.New("this ed25519 public key is a point of small order, under which anybody could sign: copy the sender's key again")
+		return nil, errors.New("this ed25519 public key is a point of small order, so anybody could make signatures for it: copy the sender's key again")
 	}
 	return &ed25519Key{label: label, enc: enc, pub: append([]byte(nil), public...)}, nil
 }

@@ -348,9 +348,9 @@ func (c *claims) knownSince(now moment) time.Time {
 }
 
 func (c *claims) coldStart() *Error {
-	return refuse(ErrColdStart, "this attempt has a timestamp from before "+c.since().UTC().Format(time.RFC3339)+", and the seen-id store may have "+
-		"forgotten earlier messages: the sender's next attempt will be accepted. A store in memory starts empty with the program. "+
-		"A shared one is new, or lost its records: was it emptied, restarted without persistence, or replaced?", nil)
+	return refuse(ErrColdStart, "this attempt's timestamp is from before "+c.since().UTC().Format(time.RFC3339)+", and the seen-id store may have lost "+
+		"the records of earlier messages. The sender's next attempt will be accepted. A store in memory is empty when the program starts. A shared "+
+		"store is new or has lost records: was it emptied, restarted without persistence, or replaced?", nil)
 }
 
 // claim decides about one attempt and stores the decision. It sets cl to the
@@ -410,7 +410,7 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 			id.past.repeats = next.status
 			if v == run && c.renews() && c.timeout > time.Duration(c.lease)*time.Millisecond/2 && c.clock.now().milli() >= next.leaseEnd-stopBefore.Milliseconds() {
 				c.undo(ctx, cl.key, live, old, *next, stamp)
-				return 0, refuse(ErrStoreUnavailable, "claiming: the seen-id store took as long as the claim is good for: make Config.StoreTimeout shorter", nil)
+				return 0, refuse(ErrStoreUnavailable, "claiming: the seen-id store responded only when the claim was about to expire. Shorten Config.StoreTimeout", nil)
 			}
 			return v, nil
 		}
@@ -527,7 +527,7 @@ func (c *claims) undo(ctx context.Context, key Key, before Value, old, claimed r
 }
 
 // errLost means that another attempt has taken over the message.
-var errLost = errors.New("another attempt took the message over")
+var errLost = errors.New("another attempt took over the message")
 
 // commit records that the handler succeeded. It retries within the store
 // timeout, because after a lost commit the handler runs a second time.
@@ -620,7 +620,7 @@ func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl *claim, nex
 
 // errCommitted means that this admission is already recorded as handled, by
 // Commit in the handler or by a try whose reply was lost.
-var errCommitted = errors.New("the message is on record as handled already")
+var errCommitted = errors.New("the message is already recorded as handled")
 
 // peek returns the live record without writing. It calls Swap with a random old
 // value, which cannot be the live value.
@@ -654,8 +654,8 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 	case Counted: // start the count again
 		next = record{state: Counted, windowEnd: now.milli(), token: newToken()}
 	default:
-		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s); where no id is signed, as for GitHub, "+
-			"use ForgetKey and the key that the log shows", rec.state)
+		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s). If the sender signs no id (GitHub, for "+
+			"example), use ForgetKey with the key from the log", rec.state)
 	}
 	want := next.encode()
 	got, err := c.store.Swap(sctx, key, live, want, c.life(&next, now.milli()))
@@ -663,7 +663,7 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 		return storeError("forgetting", err)
 	}
 	if got != want {
-		return errors.New("hookonce: an attempt of the message arrived meanwhile: nothing was forgotten, try again")
+		return errors.New("hookonce: nothing was forgotten, because an attempt of the message arrived meanwhile: try again")
 	}
 	return nil
 }

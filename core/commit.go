@@ -43,16 +43,17 @@ func Commit(ctx context.Context, s SeenStore) error {
 	d := deliveryOf(ctx)
 	switch {
 	case isNil(s):
-		return refuse(ErrMisconfigured, "core.Commit was given no store: pass the verifier's, bound to the transaction, as in store.Tx(tx)", nil)
+		return refuse(ErrMisconfigured, "core.Commit got no store: pass the verifier's store, bound to the transaction, as in store.Tx(tx)", nil)
 	case d != nil && d.message.Replayable:
-		return refuse(ErrMisconfigured, "core.Commit: the scheme "+d.message.Scheme+" identifies no message, so there is none to record as handled", nil)
+		return refuse(ErrMisconfigured, "core.Commit: the scheme "+d.message.Scheme+" does not identify messages, so there is nothing to record as "+
+			"handled", nil)
 	case d != nil && d.admitted:
 		return d.v.claims.commitIn(ctx, s, &d.claim)
 	case d != nil && d.v.cfg.DangerouslyReportOnly:
 		return nil
 	default:
-		return refuse(ErrMisconfigured, "core.Commit: ctx does not belong to a request that a middleware of this module admitted: "+
-			"pass the request's context, as in r.Context(), c.Request.Context(), c.Request().Context() or c.UserContext()", nil)
+		return refuse(ErrMisconfigured, "core.Commit: ctx does not belong to a request that this module's middleware admitted. Pass the request's "+
+			"context: r.Context(), c.Request.Context(), c.Request().Context() or c.UserContext()", nil)
 	}
 }
 
@@ -69,7 +70,7 @@ func (c *claims) commitIn(ctx context.Context, s SeenStore, cl *claim) error {
 	case errors.Is(err, errCommitted):
 		return nil
 	case errors.Is(err, errLost):
-		return &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, or its lease could not be renewed; roll the transaction back, or its effect happens twice", Err: err}
+		return &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, or its lease could not be renewed. Roll back the transaction, or its effect may happen twice", Err: err}
 	default:
 		return err
 	}

@@ -137,7 +137,7 @@ func (c *Config) withDefaults() (Config, Facts, []error) {
 	var mistakes []error
 	if isNil(cfg.Scheme) {
 		if cfg.Scheme != nil {
-			mistakes = append(mistakes, errors.New("Config.Scheme is a nil pointer: leave it out for Standard Webhooks"))
+			mistakes = append(mistakes, errors.New("Config.Scheme is a nil pointer: leave the field out for Standard Webhooks"))
 		}
 		cfg.Scheme = StandardWebhooks{}
 	}
@@ -162,7 +162,7 @@ func (c *Config) withDefaults() (Config, Facts, []error) {
 	} {
 		switch {
 		case *d.value < 0:
-			mistakes = append(mistakes, fmt.Errorf("Config.%s is negative (%v): leave it zero for the default of %v", d.name, *d.value, d.fallback))
+			mistakes = append(mistakes, fmt.Errorf("Config.%s is negative (%v): leave it at zero for the default of %v", d.name, *d.value, d.fallback))
 		case *d.value == 0:
 			*d.value = d.fallback
 		case *d.value < time.Millisecond:
@@ -173,15 +173,15 @@ func (c *Config) withDefaults() (Config, Facts, []error) {
 	}
 	switch {
 	case cfg.MaxBody < 0:
-		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is negative (%d): leave it zero for the default of 1 MiB", cfg.MaxBody))
+		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is negative (%d): leave it at zero for the default of 1 MiB", cfg.MaxBody))
 	case cfg.MaxBody > 1<<40:
-		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is over a tebibyte (%d): a body is held in memory as a whole", cfg.MaxBody))
+		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is over one tebibyte (%d), but a whole body is held in memory: lower it", cfg.MaxBody))
 	case cfg.MaxBody == 0:
 		cfg.MaxBody = 1 << 20
 	}
 	switch {
 	case cfg.Reruns > maxReruns:
-		mistakes = append(mistakes, fmt.Errorf("Config.Reruns is %d: at most %d", cfg.Reruns, maxReruns))
+		mistakes = append(mistakes, fmt.Errorf("Config.Reruns is %d, but the limit is %d", cfg.Reruns, maxReruns))
 	case cfg.Reruns == 0:
 		cfg.Reruns = 3
 	case cfg.Reruns < 0:
@@ -189,7 +189,7 @@ func (c *Config) withDefaults() (Config, Facts, []error) {
 	}
 	switch {
 	case cfg.Repeats > maxRepeats:
-		mistakes = append(mistakes, fmt.Errorf("Config.Repeats is %d: at most %d", cfg.Repeats, maxRepeats))
+		mistakes = append(mistakes, fmt.Errorf("Config.Repeats is %d, but the limit is %d", cfg.Repeats, maxRepeats))
 	case cfg.Repeats == 0:
 		cfg.Repeats = 16
 	case cfg.Repeats < 0:
@@ -221,8 +221,9 @@ func (c *Config) handlerTime() time.Duration {
 	return c.Lease - min(5*time.Second, c.Lease/2)
 }
 
-var errForgetsUntimed = errors.New("this scheme signs no timestamp and the store forgets at restart, so every message could be replayed " +
-	"after one: use a durable store, or a scheme that takes a signed time from the body, or accept it with Config.DangerouslyReplayableAfterRestart")
+var errForgetsUntimed = errors.New("this scheme signs no timestamp, and the store loses its records when the program restarts, so every message could " +
+	"be replayed after a restart. Use a durable store or a scheme that reads a signed time from the body, or accept the risk with " +
+	"Config.DangerouslyReplayableAfterRestart")
 
 // isNil also recognizes a nil pointer or function in an interface.
 func isNil(v any) bool {

@@ -242,7 +242,7 @@ func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 		return nil
 	}
 	if a.Unidentified != nil {
-		return refuse(ErrMalformed, "the signature holds, but nothing identifies the message", a.Unidentified)
+		return refuse(ErrMalformed, "the signature verifies, but nothing identifies the message", a.Unidentified)
 	}
 	var stamp int64
 	if !d.message.Timestamp.IsZero() {
@@ -262,8 +262,8 @@ func (d *Delivery) claimMessage(r *Request, a *Attempt, now moment) error {
 		return nil
 	}
 	if verdict == inFlight && d.insideItself() {
-		return refuse(ErrMisconfigured, "the middleware is mounted twice for this request, as on a group and on a route of it, or the request was "+
-			"dispatched again behind it: this request already holds the message's lease; mount it once", nil)
+		return refuse(ErrMisconfigured, "the middleware is mounted twice for this request, such as on a group and on one of its routes, or a handler "+
+			"dispatched the request again. The request already holds the message's lease: mount the middleware once", nil)
 	}
 	return d.v.explain(verdict, &d.claim.rec, &id)
 }
@@ -286,30 +286,32 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	case replayOlder:
 		return &Error{Reason: ErrReplay, Detail: "the message was handled, and a newer attempt than this one got a response; acknowledged", status: int(rec.status)}
 	case answered:
-		return refuse(ErrReplay, "the message was handled before; its sender wants the content of the response, which is gone, so it is not acknowledged", nil)
+		return refuse(ErrReplay, "the message was handled before. Its sender needs the content of the response, which was not kept, so this attempt is "+
+			"not acknowledged", nil)
 	case reused:
-		return refuse(ErrIDReused, "a message with this id was handled, but its signed content was different: a test event with a constant id, or a sender "+
-			"that reuses ids, or one that renders its body again for each attempt (then Config.RendersAnew, or a Stable list in its scheme)", nil)
+		return refuse(ErrIDReused, "a message with this id was handled, but its signed content was different. Either this is a test event with a "+
+			"constant id, or the sender reuses ids, or it renders the body again for each attempt (then set Config.RendersAnew, or Stable in its scheme)", nil)
 	case elsewhere:
-		return refuse(ErrMisconfigured, "this message was handled at another address (host, path or query) of the same verifier: the sender delivers it to two "+
-			"endpoints, and each needs a verifier, keys and a store namespace of its own, or a source of its own (Keys.From, KeySource); or a proxy changes the "+
-			"address from one request to the next (have it keep the sender's Host); or a captured request was sent to the other address", nil)
+		return refuse(ErrMisconfigured, "this message was handled at another address (host, path or query) of the same verifier. Either the sender "+
+			"delivers it to two endpoints: give each its own verifier, keys and store namespace, or its own source (Keys.From, KeySource). Or a proxy "+
+			"changes the address from one request to the next: have it keep the sender's Host. Or somebody sent a captured request to the other address", nil)
 	case unsure:
-		return refuse(ErrRepeated, "the same signed content was handled before, and nothing in this request tells whether it is the same event: the sender says no "+
-			"delivery id, or a proxy took the header out; pass it on, or describe the sender by a scheme whose ID says where it stands", nil)
+		return refuse(ErrRepeated, "the same signed content was handled before, and nothing in this request shows whether it is the same event. Either "+
+			"the sender sends no delivery id, or a proxy removed its header. Pass the header on, or use a scheme whose ID names it", nil)
 	case repeated:
 		if id.spends(&v.claims.protocol) || id.content == (Key{}) {
-			return refuse(ErrRepeated, "the same signed bytes, timestamp included, came before under another delivery id: a captured attempt, or two events "+
-				"with one timestamp; the second event's next attempt will run", nil)
+			return refuse(ErrRepeated, "the same signed bytes, including the timestamp, arrived before under another delivery id: a captured attempt, "+
+				"or two events with one timestamp. The next attempt of the second event will be handled", nil)
 		}
-		return refuse(ErrRepeated, "the same signed content ran "+strconv.Itoa(v.cfg.Repeats+1)+" times already (Config.Repeats is "+strconv.Itoa(v.cfg.Repeats)+"): "+
-			"an attacker who captured it, or a sender that repeats itself and needs a higher bound", nil)
+		return refuse(ErrRepeated, "the handler already ran "+strconv.Itoa(v.cfg.Repeats+1)+" times for the same signed content (Config.Repeats is "+
+			strconv.Itoa(v.cfg.Repeats)+"). Either an attacker captured it, or the sender repeats itself and needs a higher limit", nil)
 	default:
 		if !id.signed {
-			return refuse(ErrReplay, "the same signed bytes were handled before, timestamp included: a replay, or a second event with the same content and "+
-				"timestamp (Config.SignsOnce, if this sender sends the same bytes again)", nil)
+			return refuse(ErrReplay, "the same signed bytes, including the timestamp, were handled before: a replay, or a second event with the same "+
+				"content and timestamp. If this sender's retries repeat the bytes, set Config.SignsOnce", nil)
 		}
-		return refuse(ErrReplay, "the message was handled by this very attempt: a genuine retry would have a new timestamp (Config.SignsOnce, if this sender sends the same bytes again)", nil)
+		return refuse(ErrReplay, "the message was handled, and this same attempt already got a response: a genuine retry would have a new timestamp. If "+
+			"this sender's retries repeat the bytes, set Config.SignsOnce", nil)
 	}
 }
 
@@ -407,15 +409,17 @@ func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, pas
 	case errors.Is(err, errCommitted), success && err == nil:
 		return Handled, nil
 	case errors.Is(err, errLost):
-		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, or the store failed and the lease could not be renewed; its effect may have happened twice", Err: err}
+		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, or the store failed and the lease could not be renewed. Its effect may have happened twice", Err: err}
 	case success:
-		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled, but not yet recorded: the verifier keeps trying until Config.Lease ends, and if that fails, a retry runs again", Err: err}
+		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled, but not yet recorded: the verifier keeps trying until " +
+			"Config.Lease ends. If that fails, a retry runs the handler again", Err: err}
 	case err != nil:
-		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "and not released: a later attempt runs when its lease is over", Err: err}
+		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "and the claim was not released: attempts are refused until its lease ends, " +
+			"then the handler runs again", Err: err}
 	case v.claims.wasStopped(d):
-		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "its context was cancelled, because the message's lease could not be renewed: the " +
-			"seen-id store failed, was full or too slow, or this process was suspended; released for the sender's next attempt"}
+		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "its context was cancelled, because the message's lease could not be renewed. " +
+			"The seen-id store failed, was full or too slow, or this process was suspended. The message is released for the sender's next attempt"}
 	default:
-		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "released for the sender's next attempt"}
+		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "the message is released for the sender's next attempt"}
 	}
 }

@@ -126,8 +126,8 @@ func FactsOf(s Scheme) Facts {
 		return d.Facts()
 	}
 	if hidden := hidesFacts(reflect.ValueOf(s)); hidden != "" {
-		return Facts{Mistake: fmt.Errorf("%T embeds a scheme (%s) as an interface, which hides its facts: tolerance, handshakes and the rest; "+
-			"give it a method Facts that begins with core.FactsOf of the embedded one", s, hidden)}
+		return Facts{Mistake: fmt.Errorf("%T embeds a scheme (%s) as an interface, which hides the scheme's facts, such as its tolerance and "+
+			"handshakes. Give %[1]T a method Facts that starts from core.FactsOf(the embedded scheme)", s, hidden)}
 	}
 	return Facts{}
 }
@@ -170,10 +170,10 @@ func hidesFacts(v reflect.Value) string {
 func (f *Facts) check() error {
 	mistake := f.Mistake
 	if (f.AwaitsHandshake == nil) != (f.AnswerHandshake == nil) {
-		mistake = errors.Join(mistake, errors.New("Facts has one of AwaitsHandshake and AnswerHandshake: set both, or neither"))
+		mistake = errors.Join(mistake, errors.New("Facts has only one of AwaitsHandshake and AnswerHandshake: set both or neither"))
 	}
 	if (f.URL == "") != (f.At == nil) {
-		mistake = errors.Join(mistake, errors.New("Facts has one of URL and At: set both, or neither"))
+		mistake = errors.Join(mistake, errors.New("Facts has only one of URL and At: set both or neither"))
 	}
 	return mistake
 }

@@ -60,7 +60,7 @@ func (id *identity) again() string {
 	case id.content != Key{}:
 		return "the same signed content was handled before under the same unsigned ids"
 	default:
-		return "the same signed bytes were handled before, and nothing but them identifies this message"
+		return "the same signed bytes were handled before, and nothing else identifies this message"
 	}
 }
 

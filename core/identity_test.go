@@ -227,7 +227,7 @@ func TestEqualBytesUnderOtherUnsignedIDsAreOtherMessages(t *testing.T) {
 		}
 		before := len(r.store.live)
 		r.want("over the bound", r.request(message{id: "d3", topic: "created", body: `{}`}), 503, ErrRepeated)
-		if text := r.last().Err.Error(); !strings.Contains(text, "Config.Repeats") || !strings.Contains(text, "4 times already (Config.Repeats is 3)") {
+		if text := r.last().Err.Error(); !strings.Contains(text, "Config.Repeats") || !strings.Contains(text, "already ran 4 times for the same signed content (Config.Repeats is 3)") {
 			t.Errorf("the error does not name the setting: %s", text)
 		}
 		r.want("over the bound once more", r.request(message{id: "d3", topic: "created", body: `{}`}), 503, ErrRepeated)

@@ -221,13 +221,13 @@ func checkSecretText(text string, free bool) error {
 	}
 	switch {
 	case text == "":
-		return errors.New("empty: is the environment variable set?")
+		return errors.New("it is empty: is the environment variable set?")
 	case strings.ContainsFunc(inner, unicode.IsSpace), strings.TrimSpace(text) != text:
 		return errors.New(spaceAdvice(text))
 	case strings.ContainsFunc(text, unicode.IsControl):
-		return errors.New("a control character inside it: copy the secret again")
+		return errors.New("it contains a control character: copy the secret again")
 	case len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]:
-		return errors.New("quotes around it: remove them, most .env readers keep them")
+		return errors.New("it has quotes around it: remove them, because most .env readers keep them")
 	}
 	return nil
 }
@@ -238,14 +238,15 @@ func spaceAdvice(text string) string {
 	pieces := strings.Fields(text)
 	switch {
 	case strings.Contains(text, "-----BEGIN"):
-		return "a PEM file: a key is one line here; take the text between its BEGIN and END lines without the line breaks, in the form that the scheme has for public keys"
+		return "it is a PEM file, but a key must be one line: copy the text between the BEGIN and END lines without its line breaks, and write it in " +
+			"the scheme's form for public keys"
 	case len(pieces) > 1 && isWrapped(pieces):
-		return "a key that was wrapped over several lines: join them to one; the pieces are no keys"
+		return "it is one key wrapped over several lines: join the lines"
 	case len(pieces) > 0 && (pieces[0][0] == '{' || strings.HasPrefix(text, "ssh-") || strings.HasPrefix(text, "ecdsa-sha2-")):
-		return "a key in JSON or in the form of OpenSSH: a key is one line here, in the form that the scheme has for it"
+		return "it is a key in JSON or OpenSSH form: write it on one line without spaces, in the scheme's form for this kind of key"
 	default:
-		return "white space or a newline inside or around it: trim it where it is read; if a key was wrapped, join its lines; " +
-			"a variable with several secrets is core.Secrets(strings.Fields(v)...)"
+		return "it has white space or a newline inside or around it: trim it where the program reads it. If a key was wrapped, join its lines. For a " +
+			"variable with several secrets, use core.Secrets(strings.Fields(v)...)"
 	}
 }
 
@@ -266,7 +267,7 @@ func isWrapped(pieces []string) bool {
 	return false
 }
 
-var errPlaceholder = errors.New("a placeholder: put the sender's real secret there")
+var errPlaceholder = errors.New("it is a placeholder: use the sender's real secret")
 
 // isPlaceholder recognizes values from documentation and templates. It does not
 // reject short secrets such as "12345", which some senders allow.

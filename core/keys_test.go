@@ -35,9 +35,9 @@ func TestASecretThatCannotBeRightIsRefusedWithWhatToDo(t *testing.T) {
 		{"a tab inside", good[:12] + "\t" + good[12:], "white space"},
 		{"two in one variable", good + " " + good, "strings.Fields"},
 		{"two in one variable, a line each", good + "\n" + core.GenerateSecret(), "strings.Fields"},
-		{"a PEM file", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n", "between its BEGIN and END lines"},
-		{"a wrapped key", strings.Repeat("Ab3+", 16) + "\n" + strings.Repeat("Zx9/", 12), "join them"},
-		{"a wrapped key with a label", "whsec_" + strings.Repeat("Ab3+", 19) + "\n" + strings.Repeat("Zx9/", 12), "join them"},
+		{"a PEM file", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n", "between the BEGIN and END lines"},
+		{"a wrapped key", strings.Repeat("Ab3+", 16) + "\n" + strings.Repeat("Zx9/", 12), "join the lines"},
+		{"a wrapped key with a label", "whsec_" + strings.Repeat("Ab3+", 19) + "\n" + strings.Repeat("Zx9/", 12), "join the lines"},
 		{"a certificate behind whsec_", "whsec_MIICojCCAYqgAwIBAgIGAQAAAAAAMA0GCSqGSIb3DQEBCwUA", "certificate"},
 		{"a public key in base64", "MCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=", "whpk_ before a public key"},
 		{"a no-break space", good + "\u00a0", "white space"},
@@ -60,7 +60,7 @@ func TestASecretThatCannotBeRightIsRefusedWithWhatToDo(t *testing.T) {
 		{"too short", "whsec_" + base64.StdEncoding.EncodeToString([]byte("23 bytes, one too few!!")), "at least 24"},
 		{"base64url", "whsec_" + strings.Repeat("ab-_", 8), "base64"},
 		{"the sender's private key", signing, "private key"},
-		{"a public key of 31 bytes", "whpk_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("ab", 16)[:31])), "32 bytes"},
+		{"a public key of 31 bytes", "whpk_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("ab", 16)[:31])), "has 31 bytes, but an ed25519 public key has 32"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

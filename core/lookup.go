@@ -33,7 +33,7 @@ type keyLookUp struct {
 func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error) {
 	if running := v.lookUps.Add(1); running > maxLookUps {
 		v.lookUps.Add(-1)
-		return "", nil, errors.New(strconv.Itoa(maxLookUps) + " look-ups have not returned yet: " + slowSource)
+		return "", nil, errors.New(strconv.Itoa(maxLookUps) + " calls have not returned yet: " + slowSource)
 	}
 	l := &keyLookUp{done: make(chan bool, 2)} // room for both senders, so neither blocks
 	l.ctx.init(outer, v.claims.clock.now().real.Add(v.cfg.KeyTimeout))
@@ -47,20 +47,20 @@ func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error)
 	l.ctx.finish()
 	switch {
 	case !answered:
-		return "", nil, fmt.Errorf("it did not return within Config.KeyTimeout (%v): %s", v.cfg.KeyTimeout, slowSource)
+		return "", nil, fmt.Errorf("no response within Config.KeyTimeout (%v): %s", v.cfg.KeyTimeout, slowSource)
 	case l.panicked != nil:
 		panic(l.panicked)
 	}
 	return l.source, l.keys, l.err
 }
 
-const slowSource = "is its database or vault slow or unreachable, and does it return when its context ends?"
+const slowSource = "is the key source's database or vault slow or unreachable, and does the key source return when its context ends?"
 
 func (l *keyLookUp) run(v *Verifier) {
 	returned := false
 	defer func() {
 		if !returned {
-			l.err = errors.New("it ended its goroutine instead of returning")
+			l.err = errors.New("the key source ended its goroutine instead of returning")
 			l.panicked = sourcePanic(recover())
 		}
 		v.lookUps.Add(-1)

@@ -94,7 +94,7 @@ func TestAtMost1024LookUpsRunWhenASourceHangs(t *testing.T) {
 			t.Errorf("%d look-ups ran, want %d; %d were refused at once, want %d", d.most.Load(), most, atOnce.Load(), more)
 		}
 		// Abandoned lookups still count.
-		if _, err := v.Verify(t.Context(), request()); !errors.Is(err, core.ErrKeysUnavailable) || !strings.Contains(err.Error(), "1024 look-ups") {
+		if _, err := v.Verify(t.Context(), request()); !errors.Is(err, core.ErrKeysUnavailable) || !strings.Contains(err.Error(), "1024 calls") {
 			t.Errorf("got %v", err)
 		}
 		if d.most.Load() != most {

@@ -187,8 +187,8 @@ func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 			attrs = append(attrs, slog.String("key", hex.EncodeToString(e.Key[:])))
 		}
 		if e.Repeats > 0 {
-			attrs = append(attrs, slog.Uint64("repeats", uint64(e.Repeats)), slog.String("note", "the same signed content ran before: a sender that repeats itself, "+
-				"or a captured request; Config.Repeats bounds it"))
+			attrs = append(attrs, slog.Uint64("repeats", uint64(e.Repeats)), slog.String("note", "the handler ran before for the same signed content: "+
+				"the sender repeats itself, or somebody captured a request. Config.Repeats limits the number of runs"))
 		}
 		if e.Handshake {
 			attrs = append(attrs, slog.Bool("handshake", true))

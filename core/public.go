@@ -37,13 +37,13 @@ func formOf(b []byte, layers int) string {
 	case bytes.HasPrefix(text, []byte("-----BEGIN ")):
 		return "a PEM file"
 	case hasOneOf(b, "\x00\x00\x00\x07ssh-", "\x00\x00\x00\x0bssh-", "\x00\x00\x00\x13ecdsa-sha2-"), hasOneOf(text, "ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2-"):
-		return "a public key of OpenSSH"
+		return "an OpenSSH public key"
 	case isPublicJWK(text):
 		return "a JSON Web Key"
 	case isPublicDER(b):
 		return "a public key or certificate in DER"
 	case isPoint(b):
-		return "a public key as a point of its curve"
+		return "a public key as a point on its curve"
 	}
 	if layers == 0 {
 		return ""

@@ -70,7 +70,7 @@ func parseSignKey(text string) (signKey, error) {
 	case err != nil:
 		return nil, err
 	case kind == "whpk_":
-		return nil, unsupported("whpk_ is a public key, which only verifies: sign with the whsk_ that belongs to it")
+		return nil, unsupported("whpk_ is a public key, which cannot sign: use the whsk_ key that belongs to it")
 	case kind == "whsec_":
 		return func(c *Content) string {
 			mac := hmac.New(sha256.New, raw)
@@ -80,7 +80,7 @@ func parseSignKey(text string) (signKey, error) {
 	}
 	private := ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])
 	if len(raw) == ed25519.PrivateKeySize && !private.Equal(ed25519.PrivateKey(raw)) {
-		return nil, errors.New("the public half of this whsk_ key does not belong to its seed: copy it again")
+		return nil, errors.New("the public half of this whsk_ key does not belong to its seed: copy the key again")
 	}
 	return func(c *Content) string {
 		return "v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(private, c.Bytes()))
@@ -98,7 +98,7 @@ func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error
 	}
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	if _, err := parseSeconds(stamp); err != nil {
-		return refuse(ErrMalformed, "the time to sign is before 1970 or too far ahead", nil)
+		return refuse(ErrMalformed, "the timestamp to sign is before 1970 or too far in the future", nil)
 	}
 	var content Content
 	for _, part := range []string{id, ".", stamp, "."} {
@@ -118,11 +118,11 @@ func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error
 // checkSignedID rejects the ids that a receiver would reject.
 func checkSignedID(id string) error {
 	if id == "" || len(id) > maxIDBytes {
-		return refuse(ErrMalformed, "a message id has 1 to 256 characters", nil)
+		return refuse(ErrMalformed, "a message id must have 1 to 256 characters", nil)
 	}
 	for i := range len(id) {
 		if c := id[i]; c <= ' ' || c > '~' || c == '.' {
-			return refuse(ErrMalformed, "a message id is printable ASCII without a dot", nil)
+			return refuse(ErrMalformed, "a message id must be printable ASCII without a dot", nil)
 		}
 	}
 	return nil

@@ -58,7 +58,7 @@ func (StandardWebhooks) Facts() Facts {
 			}
 			h, ok := r.Header.(http.Header)
 			if !ok {
-				return errors.New("hookonce: signing needs an http.Header")
+				return errors.New("hookonce: Request.Header must be an http.Header to sign the request")
 			}
 			return signer.Sign(h, cmp.Or(id, h.Get(standardFamily[0]), NewID()), at, r.Body)
 		},
@@ -77,7 +77,7 @@ func (StandardWebhooks) ParseKey(text string) (VerifyKey, error) {
 	case "whpk_":
 		return Ed25519Key("v1a", raw, Base64)
 	default: // whsk_
-		return nil, errors.New("whsk_ is the sender's private key: a receiver needs only the public key, whpk_, and must not have this one")
+		return nil, errors.New("whsk_ is the sender's private key, which a receiver must not have: use the public key, whpk_")
 	}
 }
 
@@ -85,16 +85,16 @@ func (StandardWebhooks) ParseKey(text string) (VerifyKey, error) {
 // checks the number of bytes.
 func parseStandardKey(text string) (string, []byte, error) {
 	if label, rest, ok := strings.Cut(text, ","); ok && strings.HasPrefix(rest, "wh") && (label == "v1" || label == "v1a") {
-		return "", nil, fmt.Errorf("it starts with %q, the label of a signature: remove that, a secret starts with whsec_", label+",")
+		return "", nil, fmt.Errorf("it starts with %q, the label of a signature: remove the label, because a secret starts with whsec_", label+",")
 	}
 	i := strings.IndexByte(text, '_')
 	if i < 0 {
-		return "", nil, errors.New("no whsec_ or whpk_ prefix: copy the key with its prefix; if the sender shows bare base64, put whsec_ before a shared secret, " +
-			"and whpk_ before a public key, which has 32 bytes; join a key that was wrapped into one line")
+		return "", nil, errors.New("it has no whsec_ or whpk_ prefix: copy the key with its prefix. If the sender shows bare base64, put whsec_ before " +
+			"a shared secret, or whpk_ before a public key (32 bytes). If a key was wrapped, join its lines")
 	}
 	kind := text[:i+1]
 	if kind != "whsec_" && kind != "whpk_" && kind != "whsk_" {
-		return "", nil, errors.New("it starts with neither whsec_ (shared secret) nor whpk_ (public key)")
+		return "", nil, errors.New("it starts with neither whsec_ (shared secret) nor whpk_ (public key): copy the key with its prefix")
 	}
 	raw, err := base64.StdEncoding.DecodeString(text[i+1:])
 	if err != nil {
@@ -103,12 +103,12 @@ func parseStandardKey(text string) (string, []byte, error) {
 	}
 	switch {
 	case kind == "whsec_" && len(raw) < minSecretBytes:
-		return "", nil, fmt.Errorf("%d bytes, but Standard Webhooks asks for at least %d: is it cut off?", len(raw), minSecretBytes)
+		return "", nil, fmt.Errorf("it has %d bytes, but Standard Webhooks requires at least %d: is it cut off?", len(raw), minSecretBytes)
 	case kind == "whpk_" && len(raw) != ed25519.PublicKeySize:
-		return "", nil, fmt.Errorf("an ed25519 public key has %d bytes, not %d", ed25519.PublicKeySize, len(raw))
+		return "", nil, fmt.Errorf("this key has %d bytes, but an ed25519 public key has %d: copy the whole key again", len(raw), ed25519.PublicKeySize)
 	case kind == "whsk_" && len(raw) != ed25519.SeedSize && len(raw) != ed25519.PrivateKeySize:
-		return "", nil, fmt.Errorf("an ed25519 signing key has %d bytes (seed) or %d (seed and public key), not %d",
-			ed25519.SeedSize, ed25519.PrivateKeySize, len(raw))
+		return "", nil, fmt.Errorf("this key has %d bytes, but an ed25519 signing key has %d (seed) or %d (seed and public key): copy the whole key again",
+			len(raw), ed25519.SeedSize, ed25519.PrivateKeySize)
 	}
 	return kind, raw, nil
 }
@@ -167,7 +167,7 @@ func (w StandardWebhooks) ReadHeader(r *Request, a *Attempt) error {
 		return err
 	}
 	if len(a.Signatures) == 0 {
-		return refuse(ErrMalformed, names[2]+" holds no \"version,signature\" entry", nil)
+		return refuse(ErrMalformed, names[2]+" has no \"version,signature\" entry", nil)
 	}
 	a.ID, a.IDSigned, a.BodySigned = id, true, true
 	// The signed bytes contain the timestamp as received, never a reformatted one.
@@ -189,8 +189,8 @@ func (w StandardWebhooks) checkID(id string) error {
 		return nil // core checks length and characters for every scheme
 	}
 	if !w.DangerouslyAllowDots {
-		return refuse(ErrMalformed, "the id contains a dot, which the specification forbids: one signature would fit two messages; "+
-			"if this sender does it anyway, see StandardWebhooks.DangerouslyAllowDots", nil)
+		return refuse(ErrMalformed, "the id contains a dot, which the specification forbids, because one signature would fit two messages. If this "+
+			"sender uses dots anyway, see StandardWebhooks.DangerouslyAllowDots", nil)
 	}
 	for part := range strings.SplitSeq(id, ".") {
 		if _, err := parseSeconds(part); err == nil {
@@ -213,7 +213,7 @@ func readSignatures(values []string, a *Attempt) error {
 	for _, v := range values {
 		size += len(v)
 		if size > maxSignatureBytes {
-			return refuse(ErrMalformed, "more than "+strconv.Itoa(maxSignatureBytes)+" bytes of signatures", nil)
+			return refuse(ErrMalformed, "the signatures have more than "+strconv.Itoa(maxSignatureBytes)+" bytes", nil)
 		}
 		for more := true; more; {
 			var entry string
@@ -221,14 +221,14 @@ func readSignatures(values []string, a *Attempt) error {
 				continue
 			}
 			if count++; count > maxSignatures {
-				return refuse(ErrMalformed, "more than "+strconv.Itoa(maxSignatures)+" signatures", nil)
+				return refuse(ErrMalformed, "there are more than "+strconv.Itoa(maxSignatures)+" signatures", nil)
 			}
 			label, text, ok := cutByte(entry, ',')
 			if ok && (label == "" || strings.IndexByte(text, ',') >= 0) {
 				var joined int
 				label, text, joined = readJoined(entry, count > 1, strings.TrimLeft(v, " ") != "", a)
 				if count += joined; count > maxSignatures {
-					return refuse(ErrMalformed, "more than "+strconv.Itoa(maxSignatures)+" signatures", nil)
+					return refuse(ErrMalformed, "there are more than "+strconv.Itoa(maxSignatures)+" signatures", nil)
 				}
 			}
 			if ok {
@@ -292,7 +292,7 @@ func single(name string, lines []string) (string, error) {
 }
 
 func missing(name string) error {
-	return refuse(ErrMissingHeader, name+" is missing: is this the right sender, and does a proxy drop it?", nil)
+	return refuse(ErrMissingHeader, name+" is missing: is this the right sender, or does a proxy drop the header?", nil)
 }
 
 // parseSeconds reads a canonical Unix time in seconds: digits only, no leading

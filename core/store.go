@@ -22,10 +22,10 @@ func (k Key) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, k[:]),
 // [encoding.TextUnmarshaler].
 func (k *Key) UnmarshalText(text []byte) error {
 	if len(text) != hex.EncodedLen(len(k)) {
-		return fmt.Errorf("hookonce: a key has %d hexadecimal digits, this text has %d bytes", hex.EncodedLen(len(k)), len(text))
+		return fmt.Errorf("hookonce: a key has %d hexadecimal digits, but this text has %d bytes", hex.EncodedLen(len(k)), len(text))
 	}
 	if _, err := hex.Decode(k[:], text); err != nil {
-		return fmt.Errorf("hookonce: a key is hexadecimal: %w", err)
+		return fmt.Errorf("hookonce: the key is not hexadecimal: %w", err)
 	}
 	return nil
 }

@@ -275,7 +275,7 @@ func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 		return refuse(ErrOutsideWindow, "the timestamp is too old: a late or re-sent attempt, or our clock is ahead", nil)
 	}
 	if age < -v.cfg.Future {
-		return refuse(ErrOutsideWindow, "the timestamp lies in the future: milliseconds instead of seconds, or our clock is behind", nil)
+		return refuse(ErrOutsideWindow, "the timestamp is too far in the future: milliseconds instead of seconds, or our clock is behind", nil)
 	}
 	return nil
 }
@@ -322,12 +322,12 @@ func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) 
 	}
 	switch {
 	case errors.Is(err, ErrUnknownSource), err == nil && keys == nil:
-		return lookup{ring: v.decoy.Load(), err: refuse(ErrUnknownSource, "the key source knows no keys for this request", err)}, nil
+		return lookup{ring: v.decoy.Load(), err: refuse(ErrUnknownSource, "the key source has no keys for this request", err)}, nil
 	case err != nil:
-		return lookup{}, &Error{Reason: ErrKeysUnavailable, Detail: "the key source failed; nothing can be verified until it is back", Err: err}
+		return lookup{}, &Error{Reason: ErrKeysUnavailable, Detail: "the key source failed, and nothing can be verified until it works again", Err: err}
 	case source == "":
-		return lookup{}, refuse(ErrMisconfigured, "the key source returned keys without a source name: name the tenant or endpoint, "+
-			"or one tenant could use up another's ids", nil)
+		return lookup{}, refuse(ErrMisconfigured, "the key source returned keys without a source name. Name the tenant or endpoint, or one tenant could "+
+			"use up another tenant's ids", nil)
 	}
 	ring, err := keys.ringFor(v)
 	if err != nil {
@@ -385,7 +385,7 @@ func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int,
 		return -1, refuse(ErrKeysUnavailable, "checking the signature", err)
 	}
 	if matched < 0 {
-		detail := "no signature fits these bytes under a configured key: another secret, or the body was changed on the way"
+		detail := "no signature matches these bytes under a configured key: the secret is a different one, or the body was changed on the way"
 		if a.Hint != "" {
 			detail += "; " + a.Hint
 		}

@@ -29,7 +29,7 @@ func Deny(answer func(c echo.Context, err *core.Error) error) Option {
 // safe for concurrent use.
 func New(v *core.Verifier, opts ...Option) echo.MiddlewareFunc {
 	if v == nil {
-		panic("echowh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
+		panic("echowh: New got a nil *core.Verifier: check the error of core.New, or wrap the call in core.Must")
 	}
 	m := &middleware{v: v}
 	for _, opt := range opts {

@@ -81,7 +81,7 @@ func explain(ctx context.Context, r core.Refused, others map[string]*core.Keys) 
 		err = r.Err
 	}
 	if r.Verifier == nil || r.Request == nil {
-		what := "there is no verifier, or no request, to explain"
+		what := "explain needs both a verifier and a request"
 		return Explanation{Findings: []Finding{step{misconfigured, what}.finding(false)}}, 0
 	}
 	// This is the one call of the key source.
@@ -144,7 +144,7 @@ func (e Explanation) String() string {
 	if e.Authentic && len(e.Findings) == 0 {
 		b.WriteString("authentic: the signature verifies")
 		if e.Reason != "" {
-			b.WriteString("; the reason lies elsewhere: " + string(e.Reason))
+			b.WriteString("; the request was refused for another reason: " + string(e.Reason))
 		}
 		return b.String()
 	}

@@ -39,7 +39,7 @@ func hook(l *slog.Logger, others map[string]*core.Keys, show func(context.Contex
 			defer func() { <-turns }()
 		default:
 			show(ctx, r, nil)
-			l.WarnContext(ctx, "webhook refused, not explained: too many at once", slog.String("reason", string(r.Err.Reason)))
+			l.WarnContext(ctx, "webhook refused, not explained: too many refusals at once", slog.String("reason", string(r.Err.Reason)))
 			return
 		}
 		e := Request(ctx, r, others)

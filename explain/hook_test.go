@@ -161,7 +161,7 @@ func TestHookExplainsFourAtOnce(t *testing.T) {
 		<-inside
 	}
 	hook(t.Context(), refused)
-	if got := log.String(); !strings.Contains(got, "too many at once") || strings.Count(got, "\n") != 1 {
+	if got := log.String(); !strings.Contains(got, "too many refusals at once") || strings.Count(got, "\n") != 1 {
 		t.Errorf("the fifth is logged as %q", got)
 	}
 	close(leave)

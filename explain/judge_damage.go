@@ -90,7 +90,7 @@ func damaged(presented []core.Signature, right string) ([]step, bool) {
 		// Timing must not reveal to a sender how much of a guess is right: requests to live
 		// endpoints are also explained, see [Hook].
 		if len(given) < len(right) && subtle.ConstantTimeCompare([]byte(given), []byte(right[:len(given)])) == 1 {
-			what := "the signature is only the first " + strconv.Itoa(len(given)) + " of " + strconv.Itoa(len(right)) + " characters of the right one"
+			what := "the signature has only the first " + strconv.Itoa(len(given)) + " of the " + strconv.Itoa(len(right)) + " characters of the right one"
 			return []step{{signatureCut, what}}, true
 		}
 		// Encodings are compared as bytes, so case and padding do not matter.

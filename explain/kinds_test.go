@@ -101,13 +101,13 @@ func TestASignedAddressThatArrivesRewrittenIsNamed(t *testing.T) {
 		} {
 			all[name+": "+what] = told{at(s(origin), name, origin+c[0], c[1]), "url (proven): ", nil}
 		}
-		all[name+": a prefix is stripped"] = told{at(s(origin), name, origin+"/api/v2/hook", "/hook"), "url (seen): " + name + " signs the address", []string{`"/hook"`}}
-		all[name+": a query is dropped"] = told{at(s(origin), name, origin+"/hook?tenant=acme", "/hook"), "url (seen): " + name + " signs the address", []string{`"/hook"`}}
+		all[name+": a prefix is stripped"] = told{at(s(origin), name, origin+"/api/v2/hook", "/hook"), "url (seen): " + name + " signs the URL", []string{`"/hook"`}}
+		all[name+": a query is dropped"] = told{at(s(origin), name, origin+"/hook?tenant=acme", "/hook"), "url (seen): " + name + " signs the URL", []string{`"/hook"`}}
 		all[name+": the query is taken from the request"] = told{
 			at(s(origin+"/hook"), name, origin+"/hook?a=b%20c&d=e", "/hook?x=b"), "url (seen): ", []string{`"/hook?x=b"`, "the query"},
 		}
 		all[name+": a query normalizer in front of a configured URL"] = told{
-			at(s(origin+"/hook?b=1&a=%7e"), name, origin+"/hook?b=1&a=%7e", "/hook?a=~&b=1"), "url (proven): ", []string{"another query"},
+			at(s(origin+"/hook?b=1&a=%7e"), name, origin+"/hook?b=1&a=%7e", "/hook?a=~&b=1"), "url (proven): ", []string{"a different query"},
 		}
 		all[name+": HAProxy leaves an ampersand"] = told{
 			at(s(origin+"/hook?b=1&a=2"), name, origin+"/hook?b=1&a=2", "/hook?&a=2&b=1"), "url (proven): ", nil,
@@ -125,8 +125,8 @@ func TestAnAddressFromTheRequestDoesNotRuleOutAWrongSecret(t *testing.T) {
 		m.configured = []core.Secret{core.NewSecret(freeOther)}
 		e := m.input().explain(t.Context())
 		f := e.Findings[0]
-		if f.Mistake != explain.URL || f.Proven || !strings.Contains(f.What, "or the secret is another one") ||
-			!strings.Contains(f.Remedy, "copy the secret again") || !strings.Contains(f.Look, "where the secret is shown") {
+		if f.Mistake != explain.URL || f.Proven || !strings.Contains(f.What, "or the secret is a different one") ||
+			!strings.Contains(f.Remedy, "copy the secret again") || !strings.Contains(f.Look, "which shows the secret") {
 			t.Errorf("%s: %s", name, e)
 		}
 	}
@@ -343,11 +343,11 @@ func TestTheVerifiersErrorIsOnTheFirstLineAndInTheLog(t *testing.T) {
 		"rfc9421, content-type is not covered": {in, "unknown: malformed: ", []string{says}},
 		"Twilio, the body is not a form": {made("twilio", becomes(`[1]`), header("", func(h http.Header) {
 			h["Content-Type"] = []string{"application/json"}
-		})).input(), "unknown: malformed: ", []string{"the body is no form"}},
+		})).input(), "unknown: malformed: ", []string{"the body is not a form"}},
 		"another secret": {
 			made("standard", damage{after: func(m *message) { m.configured = []core.Secret{core.NewSecret(otherSecret)} }}).input(),
 			"unknown: the signature does not match the key",
-			[]string{"no-match: no signature fits these bytes"},
+			[]string{"no-match: no signature matches these bytes"},
 		},
 	})
 	log := new(logged)
@@ -379,7 +379,7 @@ func TestAMissingOrCutHeaderIsNamed(t *testing.T) {
 		"rfc9421, Content-Digest":                 {without("Content-Digest"), "header-missing (seen): ", []string{"Content-Digest"}},
 		"rfc9421, Content-Type, which is covered": {without("Content-Type"), "header-missing (seen): ", []string{"Content-Type"}},
 		"a token":                  {in, "header-missing (seen): ", []string{"X-Gitlab-Token"}},
-		"Stripe, cut at the comma": {stripe(func(v string) string { return v[:strings.IndexByte(v, ',')] }), "signature-cut (seen): ", []string{"cut at its comma"}},
+		"Stripe, cut at the comma": {stripe(func(v string) string { return v[:strings.IndexByte(v, ',')] }), "signature-cut (seen): ", []string{"cut off at its comma"}},
 		"Stripe, v1 alone":         {stripe(func(v string) string { return v[strings.IndexByte(v, ',')+1:] }), "signature-cut (seen): ", []string{"timestamp"}},
 		"Contentful, its list split at the commas": {made("contentful", header("", func(h http.Header) {
 			h["X-Contentful-Signed-Headers"] = strings.Split(h["X-Contentful-Signed-Headers"][0], ",")
@@ -497,8 +497,8 @@ func TestWhatSNSWritesIntoItsEnvelopeIsSeen(t *testing.T) {
 	tell(t, map[string]told{
 		"raw delivery, as its header says": {sns(`{"order":1}`, func(h http.Header) { h["X-Amz-Sns-Rawdelivery"] = []string{"true"} }), "body-wrapped (seen): ", []string{"raw message delivery"}},
 		"raw delivery, as the body shows":  {sns(`{"order":1}`, nil), "body-wrapped (seen): ", []string{"raw message delivery"}},
-		"another topic":                    {sns(envelope(t, map[string]any{"TopicArn": strings.Replace(topic, "orders", "refunds", 1)}), nil), "other-key (seen): ", []string{"another name"}},
-		"another region":                   {sns(envelope(t, map[string]any{"TopicArn": strings.Replace(topic, "eu-central-1", "us-east-1", 1)}), nil), "other-key (seen): ", []string{"another region"}},
+		"another topic":                    {sns(envelope(t, map[string]any{"TopicArn": strings.Replace(topic, "orders", "refunds", 1)}), nil), "other-key (seen): ", []string{"a different name"}},
+		"another region":                   {sns(envelope(t, map[string]any{"TopicArn": strings.Replace(topic, "eu-central-1", "us-east-1", 1)}), nil), "other-key (seen): ", []string{"a different region"}},
 		"a confirmation":                   {sns(envelope(t, confirm), nil), "unconfirmed (seen): ", []string{"subscription"}},
 		"an old message":                   {sns(envelope(t, map[string]any{"Timestamp": "2025-10-08T08:07:06.000Z"}), nil), "timestamp-past (seen): ", []string{"24h0m0s"}},
 		"a stranger's certificate": {
@@ -549,10 +549,10 @@ func TestRareMistakesAreNamed(t *testing.T) {
 		"a token of GitHub":             {pasted("github", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"), "secret-kind (seen): ", []string{"access token"}},
 		"a token of Slack":              {pasted("slack", "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy"), "secret-kind (seen): ", []string{"signing secret"}},
 		"the id of Twilio's account":    {pasted("twilio", "AC"+strings.Repeat("0f", 16)), "secret-kind (seen): ", []string{"auth token"}},
-		"an unpadded secret, proven":    {pasted("standard", strings.TrimRight(standardSecret, "=")), "secret-base64 (proven): ", []string{`"=" belongs there`}},
+		"an unpadded secret, proven":    {pasted("standard", strings.TrimRight(standardSecret, "=")), "secret-base64 (proven): ", []string{`lacks the padding "="`}},
 		"an unpadded secret of two, and another body": {made("standard", configure("", func(string) string {
 			return "whsec_" + strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("a secret of 25 characters")), "=")
-		})).input(), "secret-base64 (seen): ", []string{`"==" belongs there`}},
+		})).input(), "secret-base64 (seen): ", []string{`lacks the padding "=="`}},
 	})
 	if line := firstLine(zoned(5*time.Hour + 40*time.Minute).explain(t.Context())); strings.Contains(line, "zone") {
 		t.Errorf("no time zone: %s", line)

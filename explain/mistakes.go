@@ -172,9 +172,9 @@ const (
 	// Where to look. Many mistakes have the same place, and the texts must not
 	// differ by accident.
 	whereSecret = "where the program reads the secret: the environment variable, the .env file or the secret manager"
-	whereShown  = "the sender's settings page of this endpoint, where the secret is shown"
+	whereShown  = "the sender's settings page for this endpoint, which shows the secret"
 	whereBody   = "what runs before the verification: middleware that parses the body, a gateway, a proxy, a queue or a tunnel"
-	whereProxy  = "the settings of the proxies and gateways on the way, and a request as it arrives at the first of them"
+	whereProxy  = "the settings of the proxies and gateways on the way, and a request as it arrives at the first one"
 	whereClock  = "the clocks: chronyc tracking or timedatectl here, and the sender's record of this attempt"
 )
 
@@ -184,45 +184,45 @@ func table() []advice {
 	return []advice{
 		{
 			// In the receiver's secrets. The texts say what to change, never what the secret is.
-			secretNewline, "there is white space or a newline around or inside the configured secret",
+			secretNewline, "the configured secret has white space or a newline around or inside it",
 			"Remove it where the secret is read or stored, for example with strings.TrimSpace.", whereSecret,
 		},
 		{
-			secretQuoted, "there are quotes around the configured secret",
-			"Remove the quotes: most readers of .env files keep them.", whereSecret,
+			secretQuoted, "the configured secret has quotes around it",
+			"Remove the quotes: most .env readers keep them.", whereSecret,
 		},
 		{
 			secretLabel, "something else was copied along with the secret",
 			"Copy the secret alone, without the text before it.", whereSecret,
 		},
 		{
-			secretPrefix, "the secret's prefix is missing, or there is one that does not belong to it",
+			secretPrefix, "the secret's prefix is missing, or the secret has a prefix that does not belong to it",
 			"Write the secret with the prefix that this scheme requires.", whereShown,
 		},
 		{
-			secretHex, "the secret is hexadecimal where text is expected, or text where hexadecimal is",
-			"Configure the key in the form that the scheme expects, or the scheme (Template.Secret) for the form of the key.", whereShown,
+			secretHex, "the secret is hexadecimal but text is expected, or the reverse",
+			"Write the key in the form that the scheme expects, or set Template.Secret to the form of the key.", whereShown,
 		},
 		{
-			secretBase64, "the secret is base64 where text is expected, or text where base64 is",
-			"Configure the key in the form that the scheme expects, or the scheme (Template.Secret) for the form of the key.", whereShown,
+			secretBase64, "the secret is base64 but text is expected, or the reverse",
+			"Write the key in the form that the scheme expects, or set Template.Secret to the form of the key.", whereShown,
 		},
 		{
-			secretBase64URL, "the secret is written in the URL alphabet of base64",
-			"Write it in standard base64: + for -, / for _, and padding.", whereSecret,
+			secretBase64URL, "the secret is written in base64url",
+			"Write the secret in standard base64: + for -, / for _, and padding.", whereSecret,
 		},
 		{
-			secretKind, "the key is of another kind than the signatures of the request",
-			"Configure the key that verifies these signatures: whsec_ for v1, whpk_ for v1a, the public key where the sender has one.", whereShown,
+			secretKind, "the kind of key does not match the kind of signatures in the request",
+			"Configure the key that verifies these signatures: whsec_ for v1, whpk_ for v1a, or the public key if the sender has one.", whereShown,
 		},
 		{
 			secretRefused, "a configured secret is not valid under this scheme",
-			"Copy the secret again, whole, from where the sender shows it.", whereSecret,
+			"Copy the whole secret again from where the sender shows it.", whereSecret,
 		},
 		{
-			otherKey, "the message is signed with another key than those configured here",
-			"Configure the secret of this endpoint and environment, or send the message to the endpoint that it is for.",
-			"the sender's list of endpoints, and which secret belongs to which, in production and in test",
+			otherKey, "the message is signed with a key that is not configured here",
+			"Configure the secret of this endpoint and environment, or send the message to the endpoint that it is meant for.",
+			"the sender's list of endpoints, and which secret belongs to which endpoint, in production and in test",
 		},
 		{
 			keyExpired, "the message is signed with a key that is no longer accepted",
@@ -233,183 +233,185 @@ func table() []advice {
 			"Accept the key from the time at which the sender uses it (Secret.NotBefore).", "the key's NotBefore, and the sender's rotation",
 		},
 		{
-			unknownSource, "the key source knows no keys for this request",
-			"Register the tenant or endpoint, or correct the address at the sender.", "the KeySource, and the path and headers that it reads",
+			unknownSource, "the key source has no keys for this request",
+			"Register the tenant or endpoint with the program, or correct the URL that is registered with the sender.", "the KeySource, and the path and headers that it reads",
 		},
 		{
 			keysUnavailable, "the key source failed, so nothing can be verified",
-			"Restore the key source; senders retry their messages meanwhile.", "the KeySource's database or service",
+			"Restore the key source. Senders retry their messages meanwhile.", "the KeySource's database or service",
 		},
 		{
-			misconfigured, "the verifier's configuration is refused",
-			"Fix what the detail names.", "the call of core.New",
+			misconfigured, "the verifier's configuration is invalid",
+			"Fix what the detail names.", "the call to core.New",
 		},
 		{
 			// In the body. Nearly all have one fix: verify the bytes before other code parses them.
-			bodyNewline, "white space at the end or the beginning of the body was added or removed",
-			"Verify the bytes as they were received, before anything trims them or ends the line.", whereBody,
+			bodyNewline, "white space was added or removed at the beginning or the end of the body",
+			"Verify the bytes as they were received, before anything trims them or adds a newline.", whereBody,
 		},
 		{
-			bodyLineEnds, "the line ends of the body were converted",
-			"Handle the body as bytes, not as text.", whereBody,
+			bodyLineEnds, "the line endings in the body were converted",
+			"Treat the body as bytes, not as text.", whereBody,
 		},
 		{
 			bodyBOM, "a byte order mark was added to the body or removed from it",
-			"Handle the body as bytes, not as text.", whereBody,
+			"Treat the body as bytes, not as text.", whereBody,
 		},
 		{
-			bodyReformatted, "the white space of the JSON in the body was changed",
-			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
+			bodyReformatted, "the white space in the JSON body was changed",
+			"Verify the bytes as they were received, never re-encoded JSON.", whereBody,
 		},
 		{
-			bodyKeyOrder, "the members of JSON objects were put in another order",
-			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
+			bodyKeyOrder, "the members of JSON objects were reordered",
+			"Verify the bytes as they were received, never re-encoded JSON.", whereBody,
 		},
 		{
-			bodyEscapes, "characters in the JSON strings of the body were escaped or unescaped",
-			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
+			bodyEscapes, "characters in the JSON strings were escaped or unescaped",
+			"Verify the bytes as they were received, never re-encoded JSON.", whereBody,
 		},
 		{
-			bodyNumbers, "numbers in the JSON of the body were rewritten",
-			"Verify the bytes as they were received, never JSON that was parsed and written again.", whereBody,
+			bodyNumbers, "numbers in the JSON were rewritten",
+			"Verify the bytes as they were received, never re-encoded JSON.", whereBody,
 		},
 		{
 			bodyCharset, "the body was converted to another character set",
-			"Handle the body as bytes, not as text of an assumed character set.", whereBody,
+			"Treat the body as bytes, not as text in an assumed character set.", whereBody,
 		},
 		{
-			bodyCompressed, "the body is still compressed, but the signature is over the uncompressed bytes",
-			"Decompress the body, with a bound on its size, before it is verified.", whereProxy,
+			bodyCompressed, "the body is still compressed, but the signature covers the uncompressed bytes",
+			"Decompress the body before it is verified, with a limit on its size.", whereProxy,
 		},
 		{
-			bodyDecompressed, "the body was decompressed, but the signature is over the compressed bytes",
-			"Turn off the decompression of requests before the verification.", whereProxy,
+			bodyDecompressed, "the body was decompressed, but the signature covers the compressed bytes",
+			"Turn off the decompression of requests upstream of the verification.", whereProxy,
 		},
 		{
-			bodyBase64, "the body is base64 of what was signed",
-			"Decode it before it is verified: gateways mark such bodies, for example with isBase64Encoded.",
+			bodyBase64, "the body is the signed bytes in base64",
+			"Decode the body before it is verified: gateways mark such bodies, for example with isBase64Encoded.",
 			"the gateway's or function's event, and its list of binary media types",
 		},
 		{
-			bodyWrapped, "what was signed is inside the body, or was taken out of it",
-			"Verify exactly the inner or outer text that the sender sent.", "the gateway or queue that hands the body over, and its envelope",
+			bodyWrapped, "the signed text is only a part of the body, or the body is only a part of the signed text",
+			"Verify exactly the inner or outer text that the sender signed.", "the gateway or queue that passes on the body, and its envelope",
 		},
 		{
-			bodyForm, "the form in the body was encoded again, differently",
+			bodyForm, "the form in the body was re-encoded differently",
 			"Verify the bytes as they were received, before the form is parsed.", whereBody,
 		},
 		{
 			bodyTruncated, "the end of the body seems to be missing",
-			"Raise the limit that cuts the body, or refuse larger ones.", "the body limits of proxies, gateways and body readers",
+			"Raise the limit that cuts off the body, or refuse larger bodies.", "the body limits of proxies, gateways and body readers",
 		},
 		{
-			bodyConsumed, "something read the body before the verification, and nothing was left",
-			"Verify first, or restore the body after it is read.", "middleware that runs before the verification, and body parsers of the framework",
+			bodyConsumed, "something read the body before the verification, so nothing was left",
+			"Verify first, or restore the body after it is read.", "middleware that runs before the verification, and the framework's body parsers",
 		},
 		{
 			bodyTooLarge, "the body is larger than Config.MaxBody",
 			"Raise Config.MaxBody if messages of this size are expected.", "Config.MaxBody, and limits of proxies and middleware",
 		},
 		{
-			bodyDigest, "the signature verifies with the digest that was sent, so the secret is right, and the body is not the one with that digest",
+			bodyDigest, "the signature verifies with the digest that was sent, so the secret is right, but the body does not have that digest",
 			"Verify the bytes as they were received: the body was changed between the sender and here.", whereBody,
 		},
 		{
-			bodyLogged, "the body is written as a log writes it",
-			"Verify the bytes that were received; for a capture, take them from the wire or with hookonce listen --save.",
-			"the log's format, such as escape=none of nginx, and how the capture was made",
+			bodyLogged, "the body has the form in which a log writes it",
+			"Verify the bytes that were received. For a capture, take them from the wire or use hookonce listen --save.",
+			"the log's format, such as nginx's escape=none, and how the capture was made",
 		},
 		{
-			bodyParsed, "the body is not what a sender sends, but the printed form of a parsed body",
-			"Pass the bytes on as they were received, such as express.raw() instead of express.json().", whereBody,
+			bodyParsed, "the body is a printed form of a parsed body, not what a sender sends",
+			"Pass on the bytes as they were received, for example with express.raw() instead of express.json().", whereBody,
 		},
 		{
 			// In the headers and the address.
 			headerMissing, "a header that the scheme needs is missing",
-			"Let the header through: some proxies drop names with an underscore, and unknown names.", whereProxy,
+			"Let the header through: some proxies drop unknown names and names with an underscore.", whereProxy,
 		},
 		{
 			headerRenamed, "a header arrived under another name",
-			"Pass the header on under the sender's name.", whereProxy,
+			"Pass on the header under the sender's name.", whereProxy,
 		},
 		{
-			headerFamily, "the headers are not of one family",
-			"Have the sender or the proxy use one family for all headers, the one that the scheme reads.",
+			headerFamily, "the headers do not all belong to one family",
+			"Have the sender or the proxy use one family for all headers: the one that the scheme reads.",
 			"the sender's settings for header names, and proxies that copy headers",
 		},
 		{
-			headerFolded, "a newline, a space or quotes were put into a header",
-			"Pass header values on unchanged, on one line.", whereProxy,
+			headerFolded, "a newline, a space or quotes were added to a header",
+			"Pass on header values unchanged, on one line.", whereProxy,
 		},
 		{
 			headerDuplicated, "a header or its value is repeated",
-			"Pass each header on once: set it instead of adding to it.", whereProxy,
+			"Pass on each header once: set it instead of adding to it.", whereProxy,
 		},
 		{
-			signatureLabel, "the label in front of the signature is missing or wrong",
-			"Pass the signature on with its label, or have the sender write the one of this scheme.", whereProxy,
+			signatureLabel, "the label before the signature is missing or wrong",
+			"Pass on the signature with its label, or have the sender write this scheme's label.", whereProxy,
 		},
 		{
-			signatureEncoding, "the signature is the right one, but in another encoding",
-			"Have the sender write it in the scheme's encoding, or set Template.Encoding to the sender's.", "the sender's code that writes the signature",
+			signatureEncoding, "the signature is right, but in another encoding",
+			"Have the sender use the scheme's encoding, or set Template.Encoding to the sender's.", "the sender's code that writes the signature",
 		},
 		{
 			signatureCut, "the signature is only the beginning of the right one",
-			"Raise the limit that cuts it.", "limits on the length of header values, also in a log or database that the header passes through",
+			"Raise the limit that cuts off the signature.", "limits on the length of header values, including any log or database that the header passes through",
 		},
 		{
-			otherScheme, "the message is signed as another provider does",
-			"Configure that provider's scheme (package schemes), or give the endpoint to the right sender.", "Config.Scheme, and the address at the sender",
+			otherScheme, "the message is signed as another provider signs",
+			"Configure that provider's scheme (package schemes), or register the endpoint with the right sender.", "Config.Scheme, and the URL that is " +
+				"registered with the sender",
 		},
 		{
-			idDot, "the message id holds a dot, which Standard Webhooks forbids",
-			"Have the sender leave dots out of its ids, or see core.StandardWebhooks.DangerouslyAllowDots.", "the sender's code that makes the ids",
+			idDot, "the message id contains a dot, which Standard Webhooks forbids",
+			"Have the sender leave dots out of its ids, or see core.StandardWebhooks.DangerouslyAllowDots.", "the sender's code that creates the ids",
 		},
 		{
-			wrongURL, "the sender signs another address than the configured one",
-			"Configure the whole public URL, with path and query, exactly as it is registered at the sender.", "the scheme's URL, and the address that is registered at the sender",
+			wrongURL, "the sender signs a URL other than the configured one",
+			"Configure the whole public URL, with path and query, exactly as it is registered with the sender.", "the scheme's URL, and the URL that is registered with the sender",
 		},
 		{
-			wrongMethod, "the sender signs another method than that of the request",
-			"Register the final address, so that no redirect (301, 302, 303) turns POST into GET, and let no cache respond for the endpoint.",
-			"redirects between the registered address and this one, as to https, to www or for a slash, and caches",
+			wrongMethod, "the sender signs a method other than the request's",
+			"Register the final URL, so that no redirect (301, 302, 303) turns POST into GET. Do not let a cache respond for the endpoint.",
+			"redirects from the registered URL to this one, such as to https, to www or for a trailing slash, and caches",
 		},
 		{
-			unconfirmed, "the sender asks for the endpoint to be confirmed, and sends nothing else until then",
-			"Let the scheme respond (AnswerHandshakes; for hookonce, --answer-handshakes), or confirm the endpoint by hand.",
-			"the subscription at the sender: is it pending?",
+			unconfirmed, "the sender wants the endpoint to be confirmed, and sends nothing else until then",
+			"Let the scheme respond (AnswerHandshakes; on the command line, --answer-handshakes), or confirm the endpoint by hand.",
+			"the subscription on the sender's side: is it pending?",
 		},
 		{
 			// In the timestamp.
-			timestampUnit, "the timestamp is in another unit than the scheme's",
-			"Have the sender write the timestamp in the unit of the scheme.", "the sender's code that writes the timestamp",
+			timestampUnit, "the timestamp is not in the scheme's unit",
+			"Have the sender write the timestamp in the scheme's unit.", "the sender's code that writes the timestamp",
 		},
 		{
-			timestampFormat, "the timestamp is written in another form than the scheme's",
-			"Have the sender write the timestamp in the form of the scheme.", "the sender's code that writes the timestamp",
+			timestampFormat, "the timestamp is not in the scheme's form",
+			"Have the sender write the timestamp in the scheme's form.", "the sender's code that writes the timestamp",
 		},
 		{
-			timestampFuture, "the timestamp lies in the future: the clock here is behind, or the sender's ahead",
-			"Set the clocks, here and at the sender, by NTP.", whereClock,
+			timestampFuture, "the timestamp is in the future: the clock here is behind, or the sender's is ahead",
+			"Synchronize the clocks with NTP, here and on the sender's side.", whereClock,
 		},
 		{
-			timestampPast, "the message is older than the tolerance allows: it was sent again later or came late, or the clock here is ahead",
-			"Have the sender sign each attempt with a new timestamp, or set the clocks by NTP; raise Config.Past only for a queue on the way that is known to be slow.",
-			whereClock + "; whatever stores and sends messages again",
+			timestampPast, "the message is older than the tolerance allows: it was re-sent, it arrived late, or the clock here is ahead",
+			"Have the sender sign each attempt with a new timestamp, or synchronize the clocks with NTP. Raise Config.Past only if a queue on the way is known to be slow.",
+			whereClock + "; anything that stores messages and re-sends them",
 		},
 		{
 			// About the search itself.
-			unexplained, "the signature matches nothing that was tried",
-			"Compare the secret with the one that the sender shows for this endpoint and environment, then the body with the one it sent, byte by byte.",
+			unexplained, "the signature matches no variant that was tried",
+			"Compare the secret with the one that the sender shows for this endpoint and environment. Then compare the body with the one that it sent, " +
+				"byte by byte.",
 			whereShown + "; then " + whereBody,
 		},
 		{
-			notFinished, "the bound on the work was reached before everything was tried",
-			"Try again with a smaller message of the same sender.", "the sender's test message, which is usually small",
+			notFinished, "the limit on the work was reached before everything was tried",
+			"Try again with a smaller message from the same sender.", "the sender's test message, which is usually small",
 		},
 		{
-			notTried, "the keys of this sender are fetched over the network, which is not done here",
-			"Follow the verifier's own error.", "the detail, and whether the program may reach the sender's addresses",
+			notTried, "this sender's keys are fetched over the network, which explain does not do",
+			"See the verifier's own error.", "the detail, and whether the program can reach the sender's hosts",
 		},
 	}
 }

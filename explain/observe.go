@@ -53,9 +53,9 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 		add(bodyConsumed, s.leftOver())
 	// If an announced body is missing, other code read it.
 	case len(body) == 0 && length > 0:
-		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read it before")
+		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read the body earlier")
 	case len(body) == 0 && length <= 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
-		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read it before, or did not keep it")
+		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read or dropped the body earlier")
 	// Without the verifier's error, compare the sizes.
 	case int64(len(body)) > s.config.MaxBody:
 		add(bodyTooLarge, "")
@@ -72,7 +72,7 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 // is left.
 func (s *search) leftOver() string {
 	if n := len(s.req.Body); n > 0 {
-		return "something read or changed the body before the verification: " + strconv.Itoa(n) + " bytes are left, and they are not what was sent"
+		return "something read or changed the body before the verification: " + strconv.Itoa(n) + " bytes are left, but they are not what was sent"
 	}
 	return ""
 }
@@ -85,11 +85,11 @@ func (s *search) tooLarge(err error) string {
 	// The error names the limit that was exceeded. A limit larger than ours cannot have been the
 	// cause.
 	case errors.As(err, &upstream) && upstream.Limit < s.config.MaxBody:
-		return "a limit upstream of the verifier, http.MaxBytesReader with " + strconv.FormatInt(upstream.Limit, 10) + " bytes, cut the body: raise that one; " +
-			"Config.MaxBody allows " + strconv.FormatInt(s.config.MaxBody, 10)
+		return "a limit upstream of the verifier (http.MaxBytesReader with " + strconv.FormatInt(upstream.Limit, 10) + " bytes) cut off the body: raise " +
+			"that limit. Config.MaxBody allows " + strconv.FormatInt(s.config.MaxBody, 10)
 	case s.contentLength() >= 0 && s.contentLength() <= s.config.MaxBody:
-		return "the body was announced with " + strconv.FormatInt(s.contentLength(), 10) + " bytes, which Config.MaxBody allows: a smaller limit upstream of " +
-			"the verifier, such as http.MaxBytesReader, cut it"
+		return "Content-Length is " + strconv.FormatInt(s.contentLength(), 10) + " bytes, which Config.MaxBody allows: a smaller limit upstream of the " +
+			"verifier, such as http.MaxBytesReader, cut off the body"
 	default:
 		return ""
 	}
@@ -123,11 +123,11 @@ func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	switch {
 	// This comes first: a decompressed body also has another length than announced.
 	case s.isDecompressed():
-		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is plain: if the sender signed the compressed bytes, as most do, "+
-			"they cannot be restored")
+		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is not: if the sender signed the compressed bytes, as most do, "+
+			"those bytes cannot be restored")
 	case length >= 0 && length != int64(len(body)) && looksLikeJSON(body) && json.Valid(body):
-		add(bodyReformatted, "the JSON in the body is whole, but has "+size+" where Content-Length is "+strconv.FormatInt(length, 10)+
-			": something parsed it and wrote it again")
+		add(bodyReformatted, "the JSON in the body is complete, but has "+size+", and Content-Length is "+strconv.FormatInt(length, 10)+": something "+
+			"re-encoded the JSON")
 	case length > int64(len(body)):
 		add(bodyTruncated, "the body has "+size+", but Content-Length is "+strconv.FormatInt(length, 10))
 	default:
@@ -142,13 +142,13 @@ func observeEnd(body []byte, announced bool, add func(Mistake, string)) {
 	size := strconv.Itoa(len(body)) + " bytes"
 	switch {
 	case isLimit(len(body)) && looksLikeJSON(body) && !endsWhole(body):
-		add(bodyTruncated, "the body has exactly "+size+", a usual limit, and does not end as it begins")
+		add(bodyTruncated, "the body has exactly "+size+", a common limit, and its end does not match its beginning")
 	// In other formats the end shows nothing, so only an unannounced length that is a usual limit
 	// counts.
 	case isLimit(len(body)) && !looksLikeJSON(body) && !announced:
-		add(bodyTruncated, "the body has exactly "+size+", at which buffers and proxies cut")
+		add(bodyTruncated, "the body has exactly "+size+", where buffers and proxies often cut off bodies")
 	case !announced && endsInside(body):
-		add(bodyTruncated, "the JSON in the body ends in the middle, after "+size)
+		add(bodyTruncated, "the JSON in the body ends prematurely, after "+size)
 	}
 }
 

@@ -35,10 +35,10 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 	case err != nil || a.Timestamp.IsZero() || s.inside(a.Timestamp):
 	case a.Timestamp.After(s.now):
 		d := a.Timestamp.Sub(s.now)
-		add(timestampFuture, "the time of the message lies "+span(d)+" in the future, and "+span(s.config.Future)+" are allowed"+zone(d))
+		add(timestampFuture, "the message's time is "+span(d)+" in the future, but only "+span(s.config.Future)+" are allowed"+zone(d))
 	default:
 		d := s.now.Sub(a.Timestamp)
-		add(timestampPast, "the message is "+span(d)+" old, and "+span(s.config.Past)+" are allowed: it was sent again later, or a queue kept it"+zone(d))
+		add(timestampPast, "the message is "+span(d)+" old, but only "+span(s.config.Past)+" are allowed: it was re-sent later, or a queue held it"+zone(d))
 	}
 	// An old confirmation has expired, so only a recent one can still be acted on.
 	if s.scheme.Name() == "sns" && err == nil && a.Timestamp.After(s.now.Add(-s.config.Past)) {
@@ -68,13 +68,13 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 		differs = differingPart(secret.Reveal(), topic)
 	}
 	if differs != "" {
-		add(otherKey, "the message is from another topic than those configured: its ARN has another "+differs)
+		add(otherKey, "the message is from a topic that is not configured: its ARN has a different "+differs)
 		return true
 	}
 	// SNS serves its certificates from the region of the topic.
 	host := "sns." + region + ".amazonaws.com"
 	if u, err := url.Parse(string(memberOf(body, "SigningCertURL"))); region != "" && err == nil && u.Host != host && u.Host != host+".cn" {
-		add(otherKey, "the certificate is not at the address of SNS in the region of the topic, so somebody else may have signed the message")
+		add(otherKey, "the certificate's URL is not on the SNS host of the topic's region, so somebody else may have signed the message")
 		return true
 	}
 	return false
@@ -83,7 +83,7 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 // observeConfirmation reports a subscription that waits to be confirmed.
 func (s *search) observeConfirmation(add func(Mistake, string)) {
 	if kind := string(memberOf(s.req.Body, "Type")); kind == "SubscriptionConfirmation" {
-		add(unconfirmed, "the message is a request to confirm an SNS subscription, not a notification")
+		add(unconfirmed, "the message asks to confirm an SNS subscription, and is not a notification")
 	}
 }
 

@@ -29,7 +29,7 @@ func (s *search) observeOther(_ error, add func(Mistake, string)) {
 		// finding.
 		elsewhere := slices.ContainsFunc(reads(o.facts, r.Header), func(name string) bool { return !slices.Contains(own, name) })
 		if o.scheme.Stamping() != core.NotIdentified && elsewhere {
-			add(otherScheme, "the headers are those of "+strings.Join(o.names, " or ")+", not those of "+s.scheme.Name())
+			add(otherScheme, "the headers belong to "+strings.Join(o.names, " or ")+", not to "+s.scheme.Name())
 			return
 		}
 	}
@@ -37,7 +37,7 @@ func (s *search) observeOther(_ error, add func(Mistake, string)) {
 	// A scheme that declares no headers, or fetches its keys, is recognized by name only. One
 	// header of this scheme is enough to rule that out.
 	if len(named) > 0 && !slices.Contains(named, s.scheme.Name()) && !anyHeader(own, r.Header) {
-		add(otherScheme, "the headers are those of "+strings.Join(named, " or ")+", not those of "+s.scheme.Name())
+		add(otherScheme, "the headers belong to "+strings.Join(named, " or ")+", not to "+s.scheme.Name())
 	}
 }
 
@@ -103,11 +103,11 @@ func (s *search) observePart(add func(Mistake, string)) bool {
 		v := strings.TrimRight(strings.TrimSpace(values[0]), ",;")
 		// Each try adds one part in the syntax of a family of senders.
 		for _, part := range []struct{ whole, what string }{
-			{v + ",v1=" + noSignature, name + " ends after its timestamp, so the signature (v1=) is missing: it was cut at its comma"},
-			{v + ",s=" + noSignature, name + " ends after its timestamp, so the signature (s=) is missing: it was cut at its comma"},
-			{v + ";h1=" + noSignature, name + " ends after its timestamp, so the signature (h1=) is missing: it was cut at its semicolon"},
-			{"t=" + stamp + "," + v, name + " has a signature and no timestamp (t=): its beginning was cut off at a comma"},
-			{"ts=" + stamp + ";" + v, name + " has a signature and no timestamp (ts=): its beginning was cut off at a semicolon"},
+			{v + ",v1=" + noSignature, name + " ends after its timestamp, so the signature (v1=) is missing: it was cut off at its comma"},
+			{v + ",s=" + noSignature, name + " ends after its timestamp, so the signature (s=) is missing: it was cut off at its comma"},
+			{v + ";h1=" + noSignature, name + " ends after its timestamp, so the signature (h1=) is missing: it was cut off at its semicolon"},
+			{"t=" + stamp + "," + v, name + " has a signature but no timestamp (t=): its beginning was cut off at a comma"},
+			{"ts=" + stamp + ";" + v, name + " has a signature but no timestamp (ts=): its beginning was cut off at a semicolon"},
 			{"t=" + stamp + ",v1=" + v, name + " is a bare signature, without the parts t= and v1= that the scheme reads"},
 		} {
 			r := s.req
@@ -143,7 +143,7 @@ func (s *search) observeCut(a *core.Attempt, add func(Mistake, string)) {
 		return
 	}
 	if !slices.ContainsFunc(s.secrets, func(k core.Secret) bool { return !makesEd25519(s.scheme, k.Reveal()) }) && len(s.secrets) > 0 {
-		add(signatureCut, "the signature is shorter than that of an ed25519 key, and all keys here are of that kind")
+		add(signatureCut, "the signature is too short for ed25519, but all keys here are ed25519 keys")
 	}
 }
 
@@ -161,7 +161,7 @@ func (s *search) observeKind(a *core.Attempt, add func(Mistake, string)) {
 		}
 	}
 	if len(labels) > 0 && !slices.Contains(labels, "v1") && !slices.Contains(labels, "v1a") {
-		add(signatureLabel, "all signatures are of unknown versions, "+printable(strings.Join(labels, ", "))+"; known are v1 and v1a")
+		add(signatureLabel, "all signatures have unknown versions, "+printable(strings.Join(labels, ", "))+": only v1 and v1a are known")
 		return
 	}
 	// All signatures of one kind and all keys of the other: no rotation explains that.

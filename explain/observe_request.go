@@ -26,8 +26,8 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 		return
 	}
 	if s.signedInBody() {
-		add(wrongMethod, "the request is a "+s.req.Method+" without a body, and "+s.scheme.Name()+" has its signature in the body: a redirect or a cache made it "+
-			"of a POST, or it is not from the sender")
+		add(wrongMethod, "the request is a "+s.req.Method+" without a body, but "+s.scheme.Name()+" has its signature in the body: a redirect or a "+
+			"cache turned a POST into a "+s.req.Method+", or the request is not from the sender")
 		return
 	}
 	// The headers may be another provider's: a GET without a body is wrong for each.
@@ -36,8 +36,8 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 		signed = append(signed, slices.Concat(o.facts.Headers...)...)
 	}
 	if anyHeader(signed, s.req.Header) {
-		add(wrongMethod, "the request is a "+s.req.Method+" without a body, but has the headers of a signed message: a redirect or a cache turned a POST into it, "+
-			"and the body is lost")
+		add(wrongMethod, "the request is a "+s.req.Method+" without a body, but has the headers of a signed message: a redirect or a cache turned a "+
+			"POST into a {s.req.Method} and lost the body")
 	}
 }
 
@@ -66,8 +66,8 @@ func (s *search) observeAddress(_ error, add func(Mistake, string)) {
 	if u.Path != "" {
 		part = "the query"
 	}
-	add(wrongURL, s.scheme.Name()+" signs the address, and the configured one takes "+part+" from the request, which arrived as "+
-		strconv.Quote(oneLine(s.hide(s.req.URL), 256))+": either a proxy rewrote that on the way, or the secret is another one")
+	add(wrongURL, s.scheme.Name()+" signs the URL, and the configured URL takes "+part+" from the request, which arrived as "+
+		strconv.Quote(oneLine(s.hide(s.req.URL), 256))+". Either a proxy rewrote the request's URL, or the secret is a different one")
 }
 
 // otherDigest reports whether the request has a digest that is not its body's.
@@ -87,11 +87,12 @@ func (s *search) observeParsed(_ error, add func(Mistake, string)) {
 	case parsedText(body) != "":
 		add(bodyParsed, "the body is "+parsedText(body))
 	case isMultipart(body) || strings.HasPrefix(kind, "multipart/form-data") && bytes.HasPrefix(body, []byte("--")):
-		add(bodyWrapped, "the body is multipart/form-data, as curl -F and forms with files send it: the sender's body is inside it, or the sender never sent this")
+		add(bodyWrapped, "the body is multipart/form-data, as curl -F and forms with files send it. Either the sender's body is inside it, or the "+
+			"sender did not send it")
 	// Content-Type is what the sender declared. A body that contradicts it was probably rewritten.
 	case strings.HasPrefix(kind, "application/x-www-form-urlencoded") && looksLikeJSON(body):
-		add(bodyForm, "Content-Type says that the body is a form, but it is JSON: something parsed the form and wrote it as JSON, "+
-			"or the sender (curl -d) names the wrong type")
+		add(bodyForm, "Content-Type says that the body is a form, but it is JSON. Either something parsed the form and wrote it as JSON, or the sender "+
+			"(such as curl -d) gives the wrong type")
 	case s.wantsForm():
 		add(bodyForm, "the body is JSON that contains only strings, but the scheme reads a form: something parsed the form and wrote it as JSON")
 	}
@@ -106,14 +107,14 @@ func parsedText(body []byte) string {
 	case "[object Object]", "undefined", "null", "None", "Array":
 		return "the text " + text + ": a program printed a parsed body"
 	case "{}":
-		return "{}: a parser that does not know the content type gives that, as express.json() does"
+		return "{}, which a parser such as express.json() returns for a content type that it does not parse"
 	}
 	for _, printed := range []struct{ prefix, by string }{
-		{"map[", "a map of Go"},
-		{"{'", "a dict of Python"},
-		{"{\"=>", "a hash of Ruby"},
-		{"<Buffer ", "a Buffer of Node.js"},
-		{"b'", "bytes of Python"},
+		{"map[", "a Go map"},
+		{"{'", "a Python dict"},
+		{"{\"=>", "a Ruby hash"},
+		{"<Buffer ", "a Node.js Buffer"},
+		{"b'", "Python bytes"},
 	} {
 		if strings.HasPrefix(text, printed.prefix) {
 			return "as a program prints " + printed.by
@@ -121,7 +122,7 @@ func parsedText(body []byte) string {
 	}
 	// A hash of Ruby looks like JSON up to its first arrow.
 	if bytes.HasPrefix(body, []byte(`{"`)) && bytes.Contains(body[:min(len(body), 256)], []byte(`"=>`)) {
-		return "as a program prints a hash of Ruby"
+		return "as a program prints a Ruby hash"
 	}
 	return ""
 }

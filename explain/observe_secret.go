@@ -53,22 +53,22 @@ func (s *search) observeSecrets(_ error, add func(Mistake, string)) {
 func noSecret(text string) string {
 	text = strings.TrimSpace(text)
 	for _, kind := range []struct{ prefix, what string }{
-		{"https://", "is a URL: the address of the endpoint signs nothing"},
-		{"http://", "is a URL: the address of the endpoint signs nothing"},
-		{"we_", "is the id of a Stripe endpoint: its signing secret begins with whsec_"},
-		{"ep_", "is the id of an endpoint: its signing secret begins with whsec_"},
+		{"https://", "is a URL, but the endpoint's URL signs nothing"},
+		{"http://", "is a URL, but the endpoint's URL signs nothing"},
+		{"we_", "is the id of a Stripe endpoint: the endpoint's signing secret starts with whsec_"},
+		{"ep_", "is the id of an endpoint: the endpoint's signing secret starts with whsec_"},
 		{"evt_", "is the id of an event"},
 		{"msg_", "is the id of a message"},
 		{"acct_", "is the id of an account"},
-		{"ghp_", "is an access token of GitHub, which signs no webhooks"},
-		{"github_pat_", "is an access token of GitHub, which signs no webhooks"},
-		{"glpat-", "is an access token of GitLab, which signs no webhooks"},
-		{"xoxb-", "is a token of Slack's API: the signing secret is on the page Basic Information of the app"},
-		{"xoxp-", "is a token of Slack's API: the signing secret is on the page Basic Information of the app"},
-		{"xapp-", "is a token of Slack's API: the signing secret is on the page Basic Information of the app"},
-		{"shpat_", "is an access token of Shopify: webhooks are signed with the client secret of the app"},
-		{"SG.", "is an API key of SendGrid, which signs no webhooks"},
-		{"AKIA", "is the id of an AWS access key, which signs no webhooks"},
+		{"ghp_", "is a GitHub access token, which signs no webhooks"},
+		{"github_pat_", "is a GitHub access token, which signs no webhooks"},
+		{"glpat-", "is a GitLab access token, which signs no webhooks"},
+		{"xoxb-", "is a Slack API token: the signing secret is on the app's Basic Information page"},
+		{"xoxp-", "is a Slack API token: the signing secret is on the app's Basic Information page"},
+		{"xapp-", "is a Slack API token: the signing secret is on the app's Basic Information page"},
+		{"shpat_", "is a Shopify access token: webhooks are signed with the app's client secret"},
+		{"SG.", "is a SendGrid API key, which signs no webhooks"},
+		{"AKIA", "is an AWS access key id, which signs no webhooks"},
 	} {
 		if strings.HasPrefix(text, kind.prefix) {
 			return "the configured secret " + kind.what
@@ -79,11 +79,11 @@ func noSecret(text string) string {
 		return "the configured secret is a JSON Web Token, not a key"
 	}
 	if isAPIKey(text) {
-		return "the configured secret begins like a key for the sender's API, which signs no webhooks"
+		return "the configured secret starts like a key for the sender's API, which signs no webhooks"
 	}
 	// A SID has two letters and 32 hexadecimal digits.
 	if len(text) == 34 && (strings.HasPrefix(text, "AC") || strings.HasPrefix(text, "SK")) && strings.Trim(text[2:], "0123456789abcdef") == "" {
-		return "the configured secret is the id (SID) of a Twilio account or key: the auth token signs"
+		return "the configured secret is the id (SID) of a Twilio account or key: webhooks are signed with the auth token"
 	}
 	return ""
 }

@@ -96,7 +96,7 @@ func taken() []aspect {
 	return []aspect{
 		{changes: []change{
 			// Editors and some .NET writers add one.
-			{bodyBOM, "a byte order mark was put in front of the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }, nil},
+			{bodyBOM, "a byte order mark was added before the body", 0, func(b []byte) []byte { return smaller(b, bytes.TrimPrefix(b, []byte(bom))) }, nil},
 		}},
 		{changes: []change{
 			trim("a newline was added at the end of the body", func(b []byte) []byte { return bytes.TrimRight(b, "\r\n") }),
@@ -133,7 +133,7 @@ func added() []change {
 		// frameworks trim it.
 		with(bodyNewline, "the newline at the end of the body was removed", "", "\n"),
 		with(bodyNewline, "the newline (CRLF) at the end of the body was removed", "", "\r\n"),
-		with(bodyBOM, "the byte order mark in front of the body was removed", bom, ""),
+		with(bodyBOM, "the byte order mark before the body was removed", bom, ""),
 		{bodyLineEnds, "CRLF became LF in the body", rewriteCost, func(b []byte) []byte {
 			// A body with some CRLF was not converted as a whole.
 			if bytes.IndexByte(b, '\n') < 0 || bytes.Contains(b, []byte("\r\n")) {
@@ -188,7 +188,7 @@ func spaced() []change {
 // all newlines. That mistake has an exact fix, so it is not reported as
 // reformatting.
 func unbroken(how spacing) change {
-	c := inJSON(bodyLineEnds, "the newlines were taken out of the body, as curl -d @FILE does; the sender needs --data-binary", style{spacing: &how})
+	c := inJSON(bodyLineEnds, "the newlines were removed from the body, as by curl -d @FILE; the sender needs --data-binary", style{spacing: &how})
 	restyled := c.do
 	c.needs = func(b []byte) bool { return isUnbroken(b, how.indent) }
 	c.do = func(b []byte) []byte {
@@ -222,22 +222,22 @@ func escaped() []change {
 		needs   func(has contents) bool
 	}{
 		// JSON.stringify writes this, so it comes first.
-		{"; the sender escapes nothing that need not be", escapes{raw, raw, raw, raw}, func(has contents) bool { return has.escape || has.slash }},
-		{"; the sender escapes no slash", escapes{slash: raw}, func(has contents) bool { return has.slash }},
-		{"; the sender escapes the slash", escapes{slash: lower}, func(has contents) bool { return has.plain }},
+		{"; the sender escapes only what it must", escapes{raw, raw, raw, raw}, func(has contents) bool { return has.escape || has.slash }},
+		{"; the sender does not escape slashes", escapes{slash: raw}, func(has contents) bool { return has.slash }},
+		{"; the sender escapes slashes", escapes{slash: lower}, func(has contents) bool { return has.plain }},
 		{"; the sender escapes <, > and &", escapes{html: lower}, func(has contents) bool { return has.html }},
 		{"; the sender does not escape <, > and &", escapes{html: raw}, func(has contents) bool { return has.escape }},
-		{"; the sender escapes what is not ASCII", escapes{rest: lower}, func(has contents) bool { return has.rest }},
-		{"; the sender escapes what is not ASCII, in capitals", escapes{rest: upper}, func(has contents) bool { return has.rest || has.escape }},
-		{"; the sender does not escape what is not ASCII", escapes{rest: raw}, func(has contents) bool { return has.escape }},
+		{"; the sender escapes non-ASCII characters", escapes{rest: lower}, func(has contents) bool { return has.rest }},
+		{"; the sender escapes non-ASCII characters with capital hex digits", escapes{rest: upper}, func(has contents) bool { return has.rest || has.escape }},
+		{"; the sender does not escape non-ASCII characters", escapes{rest: raw}, func(has contents) bool { return has.escape }},
 		{
-			"; the sender escapes slash and what is not ASCII, as PHP does",
+			"; the sender escapes slashes and non-ASCII characters, as PHP does",
 			escapes{lower, raw, raw, lower},
 			func(has contents) bool { return has.plain && (has.rest || has.escape) },
 		},
-		{"; the sender escapes slash, <, > and &", escapes{slash: lower, html: lower}, func(has contents) bool { return has.plain && has.html }},
+		{"; the sender escapes slashes, <, > and &", escapes{slash: lower, html: lower}, func(has contents) bool { return has.plain && has.html }},
 		{
-			"; the sender escapes only what is not ASCII, as Python does",
+			"; the sender escapes only non-ASCII characters, as Python does",
 			escapes{raw, raw, raw, lower},
 			func(has contents) bool { return has.rest || has.escape },
 		},
@@ -247,13 +247,13 @@ func escaped() []change {
 			func(has contents) bool { return has.escape || has.html && has.slash },
 		},
 		{
-			"; the sender escapes <, >, &, +, ' and what is not ASCII, as .NET does",
+			"; the sender escapes <, >, &, +, ' and non-ASCII characters, as .NET does",
 			escapes{raw, upper, upper, upper},
 			// This class has characters that contents does not track.
 			func(contents) bool { return true },
 		},
 		{
-			"; the sender escapes <, >, & and what is not ASCII",
+			"; the sender escapes <, >, & and non-ASCII characters",
 			escapes{html: lower, rest: lower},
 			func(has contents) bool { return has.html && has.rest },
 		},
@@ -292,20 +292,20 @@ func numbered() []change {
 	const what = "numbers in the JSON were rewritten; the sender writes "
 	all := []change{
 		// JavaScript has only float64, and writes whole numbers without a point.
-		inJSON(bodyNumbers, what+"no more digits than needed, as 1 for 1.0", style{number: float}),
-		inJSON(bodyNumbers, what+"a point in whole numbers, as 1.0 for 1", style{number: point}),
+		inJSON(bodyNumbers, what+"no more digits than needed, such as 1 for 1.0", style{number: float}),
+		inJSON(bodyNumbers, what+"a point in whole numbers, such as 1.0 for 1", style{number: point}),
 		// Amounts of money, as decimal types print them.
 		inJSON(bodyNumbers, what+"two digits after the point", style{number: decimals(false)}),
-		inJSON(bodyNumbers, what+"two digits after the point, also of whole numbers", style{number: decimals(true)}),
-		inJSON(bodyNumbers, what+"thousands with an exponent, as 1e3 for 1000", style{number: exponent("e")}),
-		inJSON(bodyNumbers, what+"thousands with an exponent, as 1E3 for 1000", style{number: exponent("E")}),
+		inJSON(bodyNumbers, what+"two digits after the point, also for whole numbers", style{number: decimals(true)}),
+		inJSON(bodyNumbers, what+"thousands with an exponent, such as 1e3 for 1000", style{number: exponent("e")}),
+		inJSON(bodyNumbers, what+"thousands with an exponent, such as 1E3 for 1000", style{number: exponent("E")}),
 	}
 	// several is how many whole numbers are tried one by one with a point. A program with a typed
 	// amount writes 1.0 for it and leaves ids and counts unchanged.
 	const several = 24
 	// pointAt counts, so each run of do needs a new one.
 	for n := range several {
-		c := inJSON(bodyNumbers, what+"a point in one of the whole numbers, as 1.0 for 1", style{})
+		c := inJSON(bodyNumbers, what+"a point in one of the whole numbers, such as 1.0 for 1", style{})
 		c.do = func(b []byte) []byte {
 			// Twenty-four copies of a large body are too expensive.
 			if len(b) > maxArranged || !looksLikeJSON(b) {
@@ -321,7 +321,7 @@ func numbered() []change {
 // sorted returns the change for a sender that sorts members. They arrive in
 // another order, and sorting restores the sender's order.
 func sorted() []change {
-	return []change{{bodyKeyOrder, "members of JSON objects were put in another order; the sender sorts them", 4 * rewriteCost, func(b []byte) []byte {
+	return []change{{bodyKeyOrder, "members of JSON objects were reordered; the sender sorts them", 4 * rewriteCost, func(b []byte) []byte {
 		// Without objects there is nothing to sort.
 		all, ok := objects(b)
 		if !ok || len(all) == 0 {
@@ -389,8 +389,8 @@ func unwrapped(body []byte) []change {
 		[]change{
 			// API Gateway and Lambda pass binary bodies this way.
 			{bodyBase64, "", 2, fromBase64, nil},
-			{bodyWrapped, "the body is a JSON string of what was signed", rewriteCost, fromJSONString, isJSONString},
-			{bodyWrapped, "what was signed is the value of the form field payload", rewriteCost, func(b []byte) []byte {
+			{bodyWrapped, "the body is the signed text as a JSON string", rewriteCost, fromJSONString, isJSONString},
+			{bodyWrapped, "the signed text is the value of the form field payload", rewriteCost, func(b []byte) []byte {
 				// GitHub and Slack can send their JSON in this field.
 				form, err := url.ParseQuery(string(b))
 				if err != nil || form.Get("payload") == "" {
@@ -408,13 +408,13 @@ func unwrapped(body []byte) []change {
 // and is needed less often, so it ranks lower.
 func formed() []change {
 	return []change{
-		{bodyWrapped, "the signed JSON was taken out of the form field payload", rewriteCost, func(b []byte) []byte {
+		{bodyWrapped, "the form field payload was signed, but only the JSON in it is left", rewriteCost, func(b []byte) []byte {
 			return []byte("payload=" + url.QueryEscape(string(b)))
 		}, looksLikeJSON},
 		// A body parser that turns every body into an object.
 		{bodyForm, "the form in the body was parsed and written as JSON", rewriteCost, fromFlatJSON, looksLikeJSON},
 		// curl -F with one field sends one part.
-		{bodyWrapped, "what was signed is a part of multipart/form-data, as curl -F sends it", rewriteCost, fromMultipart, isMultipart},
+		{bodyWrapped, "the signed text is one part of multipart/form-data, as curl -F sends it", rewriteCost, fromMultipart, isMultipart},
 	}
 }
 
@@ -499,7 +499,7 @@ func (s *scene) packed() []change {
 // conversions.
 func encodedTwice() []change {
 	return []change{{
-		bodyCharset, "the body was converted to UTF-8 although it was that already", rewriteCost, toWindows1252(true),
+		bodyCharset, "the body was converted to UTF-8, but it was UTF-8 already", rewriteCost, toWindows1252(true),
 		func(b []byte) bool { return bytes.Contains(b, []byte("\u00c3")) || bytes.Contains(b, []byte("\u00c2")) },
 	}}
 }
@@ -511,8 +511,8 @@ func converted() []change {
 		// Latin-1 before Windows-1252, because it is the usual default. The two differ only from
 		// 0x80 to 0x9f.
 		[]change{
-			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Latin-1 or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
-			{bodyCharset, "the body was converted to UTF-8, or twice; the sender's is Windows-1252 or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
+			{bodyCharset, "the body was converted to UTF-8, perhaps twice; the sender's is Latin-1, or was UTF-8 already", rewriteCost, toWindows1252(true), notASCII},
+			{bodyCharset, "the body was converted to UTF-8, perhaps twice; the sender's is Windows-1252, or was UTF-8 already", rewriteCost, toWindows1252(false), notASCII},
 			{bodyCharset, "the body was converted from UTF-8 to Latin-1", rewriteCost, fromWindows1252(true), notASCII},
 			{bodyCharset, "the body was converted from UTF-8 to Windows-1252", rewriteCost, fromWindows1252(false), notASCII},
 			{bodyCharset, "the body was converted from UTF-8 to UTF-16", rewriteCost, fromUTF16, looksLikeUTF16},
@@ -609,7 +609,7 @@ func fromEnvelope(body []byte) (all []change) {
 			continue
 		}
 		for _, decode := range []bool{false, true} {
-			all = append(all, change{bodyWrapped, "what was signed is the member " + name + " of the body", rewriteCost, func(b []byte) []byte {
+			all = append(all, change{bodyWrapped, "the signed text is the member " + name + " of the body", rewriteCost, func(b []byte) []byte {
 				inner := memberOf(b, name)
 				if inner != nil && decode {
 					return fromBase64(inner)
@@ -742,7 +742,7 @@ func looksLikeForm(b []byte) bool {
 // a space, and in the case of hexadecimal digits.
 func reencoded() []change {
 	whole := func(what string, f func(text string) string) change {
-		return change{bodyForm, "the form in the body was encoded again, differently; the sender writes " + what, rewriteCost, func(b []byte) []byte {
+		return change{bodyForm, "the form in the body was re-encoded differently; the sender writes " + what, rewriteCost, func(b []byte) []byte {
 			return []byte(f(string(b)))
 		}, looksLikeForm}
 	}
@@ -768,7 +768,7 @@ func reencoded() []change {
 	} {
 		// HttpUtility of .NET writes hexadecimal in lower case.
 		for _, lowerCase := range []bool{false, true} {
-			all = append(all, whole("it as another library", func(t string) string {
+			all = append(all, whole("it as another library does", func(t string) string {
 				return reencode(t, form.safe, form.space, lowerCase)
 			}))
 		}

@@ -51,9 +51,9 @@ func rewritten(h *head, name, value, token string, at time.Time, number bool) (a
 			continue
 		}
 		// A number that becomes another number has another unit. Any other change is a format.
-		mistake, what := timestampFormat, "the timestamp in "+name+" is written in another form than the scheme's"
+		mistake, what := timestampFormat, "the timestamp in "+name+" is not in the scheme's form"
 		if number && !strings.Contains(form, ":") {
-			mistake, what = timestampUnit, "the timestamp in "+name+" is in another unit than the scheme's"
+			mistake, what = timestampUnit, "the timestamp in "+name+" is not in the scheme's unit"
 		}
 		n := h.with(name, []string{strings.Replace(value, token, form, 1)}, mistake, what)
 		// n signs the rewritten text. signed keeps the token in the signed content.
@@ -126,9 +126,9 @@ func (s *scene) clock(at time.Time) []step {
 		at   time.Time
 		what string
 	}{
-		{time.Unix(at.Unix()/1e3, 0), "the timestamp is in milliseconds where the scheme has seconds"},
-		{time.Unix(at.Unix()/1e6, 0), "the timestamp is in microseconds where the scheme has seconds"},
-		{time.Unix(at.UnixMilli(), 0), "the timestamp is in seconds where the scheme has milliseconds"},
+		{time.Unix(at.Unix()/1e3, 0), "the timestamp is in milliseconds, but the scheme uses seconds"},
+		{time.Unix(at.Unix()/1e6, 0), "the timestamp is in microseconds, but the scheme uses seconds"},
+		{time.Unix(at.UnixMilli(), 0), "the timestamp is in seconds, but the scheme uses milliseconds"},
 	} {
 		// The other unit must give a recent time, and this one an absurd time. Only both together
 		// show the unit.
@@ -162,12 +162,12 @@ func (s *scene) late(at time.Time) step {
 	// Sub saturates for distant times, so the direction comes from After, not from the sign.
 	if at.After(s.now) {
 		d := at.Sub(s.now)
-		return step{timestampFuture, "the signature verifies, but its time lies " + span(d) + " in the future, and " + span(s.config.Future) +
-			" are allowed: clock skew, the clock here is behind or the sender's ahead" + zone(d)}
+		return step{timestampFuture, "the signature verifies, but its time is " + span(d) + " in the future, and only " + span(s.config.Future) + " are " +
+			"allowed. This is clock skew: the clock here is behind, or the sender's is ahead" + zone(d)}
 	}
 	d := s.now.Sub(at)
-	return step{timestampPast, "the signature verifies, but it was made " + span(d) + " ago, and " + span(s.config.Past) +
-		" are allowed: the message was sent again too late or came late, or by clock skew the clock here is ahead" + zone(d)}
+	return step{timestampPast, "the signature verifies, but it was made " + span(d) + " ago, and only " + span(s.config.Past) + " are allowed: the message was " +
+		"re-sent too late, arrived late, or the clock here is ahead (clock skew)" + zone(d)}
 }
 
 // zone recognizes differences that time zones produce: whole hours, half hours,
@@ -184,11 +184,11 @@ func zone(d time.Duration) string {
 	case off.Abs() > near:
 		return ""
 	case d.Round(quarter)%time.Hour == 0:
-		return "; whole hours look like a time zone that was taken for another"
+		return "; whole hours suggest that one time zone was taken for another"
 	case d.Round(quarter)%half == 0:
-		return "; a half hour looks like a time zone that was taken for another, such as India's"
+		return "; a half hour suggests that one time zone was taken for another, such as India's"
 	case slices.Contains([]time.Duration{5*time.Hour + 3*quarter, 8*time.Hour + 3*quarter, 12*time.Hour + 3*quarter}, d.Round(quarter)):
-		return "; this is the time zone of Nepal, Eucla or the Chatham Islands, taken for another"
+		return "; this suggests that the time zone of Nepal, Eucla or the Chatham Islands was taken for another"
 	default:
 		return ""
 	}

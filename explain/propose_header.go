@@ -138,7 +138,7 @@ func (s *scene) renamed(h *head) []head {
 	}
 	what := "a header arrived under another name: " + strings.Join(moved, ", ")
 	if mistake == headerFamily {
-		what = "headers of another family are there: " + strings.Join(moved, ", ")
+		what = "the request has headers of another family: " + strings.Join(moved, ", ")
 	}
 	n.steps = append(slices.Clone(h.steps), step{mistake, what})
 	return []head{n}
@@ -206,7 +206,7 @@ func folded(h *head) (all []head) {
 			if bare := strings.Trim(v, `"'`); bare != v && bare != "" {
 				values := slices.Clone(h.req.Header.Values(name))
 				values[i] = bare
-				all = append(all, h.with(name, values, headerFolded, "quotes were put around "+name))
+				all = append(all, h.with(name, values, headerFolded, "quotes were added around "+name))
 			}
 			if !strings.ContainsAny(v, " \t\r\n") {
 				continue
@@ -223,14 +223,14 @@ func folded(h *head) (all []head) {
 				if changed != v {
 					values := slices.Clone(h.req.Header.Values(name))
 					values[i] = changed
-					all = append(all, h.with(name, values, headerFolded, "a newline or space was put into "+name))
+					all = append(all, h.with(name, values, headerFolded, "a newline or space was added to "+name))
 				}
 			}
 			// A list separates its entries by ", ", so spaces there are no plus signs.
 			if plus := strings.ReplaceAll(v, " ", "+"); plus != v && !strings.Contains(v, ", ") {
 				values := slices.Clone(h.req.Header.Values(name))
 				values[i] = plus
-				all = append(all, h.with(name, values, signatureEncoding, "each + in "+name+" became a space, as in a form that is decoded"))
+				all = append(all, h.with(name, values, signatureEncoding, "each + in "+name+" became a space, as in a decoded form"))
 			}
 		}
 	}
@@ -288,7 +288,7 @@ func labelled(h *head) (all []head) {
 			for _, label := range append([]string{""}, labels()...) {
 				if label+bare != values[0] {
 					all = append(all, h.with(name, []string{label + bare}, signatureLabel,
-						"the label in front of the signature in "+name+" is missing or is not "+strconv.Quote(label)))
+						"the label before the signature in "+name+" is missing or is not "+strconv.Quote(label)))
 				}
 			}
 		}

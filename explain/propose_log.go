@@ -20,16 +20,16 @@ import (
 func logged() []change {
 	// All are one mistake. The text names the way of escaping.
 	in := func(what string, needs func(b []byte) bool, do func(b []byte) []byte) change {
-		return change{bodyLogged, "the body is as a log writes it: " + what, rewriteCost, do, needs}
+		return change{bodyLogged, "the body has the form in which a log writes it: " + what, rewriteCost, do, needs}
 	}
 	return []change{
 		in(`with quotes and control characters as \xHH, as nginx and Apache do`, hasEscapes, fromHexEscapes),
-		in(`with the escapes of a JSON string, without its quotes, as escape=json of nginx does`, hasEscapes, fromBareJSONString),
+		in(`with the escapes of a JSON string, but without its quotes, as nginx's escape=json does`, hasEscapes, fromBareJSONString),
 		in("as Python prints bytes or text", isPythonLiteral, fromPython),
 		in("with HTML entities", func(b []byte) bool { return bytes.IndexByte(b, '&') >= 0 }, fromEntities),
 		in("in hexadecimal", isHexadecimal, fromHexadecimal),
 		in("percent-encoded", func(b []byte) bool { return bytes.IndexByte(b, '%') >= 0 }, fromPercent),
-		in("as a list of the numbers of its bytes", isByteList, fromByteList),
+		in("as a list of byte values", isByteList, fromByteList),
 	}
 }
 

@@ -43,13 +43,13 @@ func (s *scene) signedAs(o other) step {
 	named := s.namedProviders()
 	switch {
 	case len(named) == 0 || slices.ContainsFunc(o.names, func(name string) bool { return slices.Contains(named, name) }):
-		return step{otherScheme, "the message is signed as " + strings.Join(o.names, " or ") + " does, not as " + s.scheme.Name()}
+		return step{otherScheme, "the message is signed as " + strings.Join(o.names, " or ") + " signs, not as " + s.scheme.Name() + " does"}
 	case slices.Contains(named, s.scheme.Name()):
-		return step{headerMissing, "the signature that " + s.scheme.Name() + " uses is missing; there is only the one in " +
-			strings.Join(reads(o.facts, s.req.Header), " and ") + ", which is of another kind"}
+		return step{headerMissing, "the signature that " + s.scheme.Name() + " uses is missing: the request only has the one in " +
+			strings.Join(reads(o.facts, s.req.Header), " and ") + ", which is of a different kind"}
 	default:
-		return step{otherScheme, "the message is from " + strings.Join(named, " or ") + ", as its headers say, and not from " + s.scheme.Name() +
-			"; it is signed in " + strings.Join(reads(o.facts, s.req.Header), " and ")}
+		return step{otherScheme, "the headers say that the message is from " + strings.Join(named, " or ") + ", not from " + s.scheme.Name() + "; its signature " +
+			"is in " + strings.Join(reads(o.facts, s.req.Header), " and ")}
 	}
 }
 

@@ -207,7 +207,7 @@ func unspaced(t text) (all []text) {
 	}
 	// White space inside has another text than white space around.
 	if inner := strings.Join(strings.Fields(s), ""); inner != around && inner != s {
-		all = append(all, t.with(inner, secretNewline, "there is white space or a newline inside the configured secret"))
+		all = append(all, t.with(inner, secretNewline, "the configured secret has white space or a newline inside it"))
 	}
 	return all
 }
@@ -234,16 +234,16 @@ func unlabelled(t text) (all []text) {
 	s := t.text
 	// "v1," is the label of a signature. Some dashboards show it before the secret.
 	if label, rest, ok := strings.Cut(s, ","); ok && (label == "v1" || label == "v1a") {
-		all = append(all, t.with(rest, secretLabel, "the label "+label+", of a signature stands before the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "a signature label ("+label+",) precedes the configured secret"))
 	}
 	if name, rest, ok := strings.Cut(s, "="); ok && rest != "" && isVariable(name) {
-		all = append(all, t.with(rest, secretLabel, "the name of a variable stands before the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "a variable name precedes the configured secret"))
 	}
 	if rest, ok := strings.CutPrefix(s, "Bearer "); ok {
-		all = append(all, t.with(rest, secretLabel, "the word Bearer stands before the configured secret"))
+		all = append(all, t.with(rest, secretLabel, "the word Bearer precedes the configured secret"))
 	}
 	if inner, ok := strings.CutPrefix(s, "<"); ok && strings.HasSuffix(inner, ">") {
-		all = append(all, t.with(inner[:len(inner)-1], secretLabel, "there are angle brackets around the configured secret"))
+		all = append(all, t.with(inner[:len(inner)-1], secretLabel, "the configured secret has angle brackets around it"))
 	}
 	return all
 }
@@ -282,7 +282,7 @@ func isVariable(name string) bool {
 }
 
 // prefixMissing is the text for every way in which the prefix can be missing.
-const prefixMissing = "the prefix whsec_ in front of the configured secret is missing"
+const prefixMissing = "the configured secret lacks its prefix whsec_"
 
 // prefixes adds the prefix of a kind of key, removes it, or replaces it with
 // another. The sender's private key is replaced with its public key.
@@ -293,7 +293,7 @@ func prefixes(t text) (all []text) {
 		if !ok {
 			continue
 		}
-		all = append(all, t.with(rest, secretPrefix, "the prefix "+have+" is in front of the configured secret but not part of it"))
+		all = append(all, t.with(rest, secretPrefix, "the configured secret has the prefix "+have+", which is not part of it"))
 		// A receiver never needs whsk_, the private key, so nothing is turned into that.
 		for _, other := range kinds[:2] {
 			if other != have {
@@ -304,13 +304,13 @@ func prefixes(t text) (all []text) {
 		if raw, err := base64.StdEncoding.DecodeString(rest); err == nil && (len(raw) == ed25519.SeedSize || len(raw) == ed25519.PrivateKeySize) {
 			public := ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])[ed25519.SeedSize:]
 			all = append(all, t.with("whpk_"+base64.StdEncoding.EncodeToString(public), secretKind,
-				"the configured key is the sender's private key, but the public key (whpk_) belongs here"))
+				"the configured key is the sender's private key, but must be the public key (whpk_)"))
 		}
 		return all
 	}
 	return append(all,
 		t.with("whsec_"+t.text, secretPrefix, prefixMissing),
-		t.with("whpk_"+t.text, secretPrefix, "the prefix whpk_ in front of the configured key is missing"))
+		t.with("whpk_"+t.text, secretPrefix, "the configured key lacks its prefix whpk_"))
 }
 
 // forms decodes a text, or uses it literally if the scheme would decode it. A
@@ -364,7 +364,7 @@ func unpadded(secret string) int {
 
 // paddingMissing is the text for n missing characters of padding.
 func paddingMissing(n int) string {
-	return "the padding at the end of the configured secret is missing: " + strconv.Quote(strings.Repeat("=", n)) + " belongs there"
+	return "the configured secret lacks the padding " + strconv.Quote(strings.Repeat("=", n)) + " at its end"
 }
 
 // writing describes how a scheme expects the bytes of a key. free: unchanged.
@@ -399,14 +399,14 @@ func (w writing) as(raw []byte, m Mistake, what string) []text {
 
 // asText uses a secret literally where the scheme would decode it.
 func (w writing) asText(rest string, isHex bool) []text {
-	m, what := secretBase64, "the sender takes the secret as text, but it is decoded from base64 here"
+	m, what := secretBase64, "the sender uses the secret as text, but the scheme decodes it from base64"
 	if isHex {
-		m, what = secretHex, "the sender takes the hexadecimal secret as text, but it is decoded here"
+		m, what = secretHex, "the sender uses the hexadecimal secret as text, but the scheme decodes it"
 	}
 	all := w.as([]byte(rest), m, what)
 	// Some senders sign with the whole text, prefix included.
 	if w.prefix != "" {
-		all = append(all, w.as([]byte(w.t.text), secretPrefix, "the sender takes the secret as text, "+w.prefix+" included, but it is decoded from base64 here")...)
+		all = append(all, w.as([]byte(w.t.text), secretPrefix, "the sender uses the secret as text, including "+w.prefix+", but the scheme decodes it from base64")...)
 	}
 	return all
 }
@@ -468,9 +468,9 @@ func (s *scene) validity(k *key) []step {
 	switch {
 	// The same comparison as the verifier's: NotBefore is included, NotAfter is not.
 	case !k.notBefore.IsZero() && s.now.Before(k.notBefore):
-		return []step{{keyNotYetValid, "the message is signed with " + printable(k.name) + ", which is not accepted yet, for another " + span(k.notBefore.Sub(s.now))}}
+		return []step{{keyNotYetValid, "the message is signed with " + printable(k.name) + ", which will be accepted in " + span(k.notBefore.Sub(s.now))}}
 	case !k.notAfter.IsZero() && !s.now.Before(k.notAfter):
-		return []step{{keyExpired, "the message is signed with " + printable(k.name) + ", which has not been accepted for " + span(s.now.Sub(k.notAfter))}}
+		return []step{{keyExpired, "the message is signed with " + printable(k.name) + ", which was accepted until " + span(s.now.Sub(k.notAfter)) + " ago"}}
 	default:
 		return nil
 	}

@@ -35,8 +35,8 @@ func (s *scene) addresses(h *head) (all []head) {
 	if _, query, ok := strings.Cut(h.facts.URL, "?"); ok && query != arrived { // the scheme refuses such a request
 		n := *h
 		n.req.URL = path + "?" + query
-		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the configured address, but the request arrived with another query: " +
-			"something rewrote it on the way"})
+		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the configured URL, but the request arrived with a different query: " +
+			"something rewrote the query on the way"})
 		all = append(all, n)
 	}
 	// The most likely differences come first, because heads may drop the last.
@@ -49,7 +49,7 @@ func (s *scene) addresses(h *head) (all []head) {
 			path, _, _ := strings.Cut(h.req.URL, "?")
 			n.req.URL = path + "?" + query
 		}
-		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the address " + strings.Join(v.how, " and ")})
+		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the URL " + strings.Join(v.how, " and ")})
 		all = append(all, n)
 	}
 	if path, _, ok := strings.Cut(h.req.URL, "?"); ok {
@@ -58,7 +58,7 @@ func (s *scene) addresses(h *head) (all []head) {
 		// it.
 		base, _, _ := strings.Cut(h.facts.URL, "?")
 		n.scheme, n.req.URL = h.facts.At(base), path
-		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the address without a query"})
+		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the URL without a query"})
 		all = append(all, n)
 	}
 	// Nearly all senders use POST. Another method comes from a redirect or a cache.
@@ -124,7 +124,7 @@ func addressChanges(text string, r *core.Request) []address {
 	c.path(target)
 	c.query(target)
 	for _, place := range originals(target, asMap(r.Header)) {
-		c.add("as it was before a proxy changed path or query", func(u *url.URL) {
+		c.add("as it was before a proxy changed the path or the query", func(u *url.URL) {
 			setPath(u, place.EscapedPath())
 			u.RawQuery = place.RawQuery
 		})
@@ -196,7 +196,7 @@ func (c *changedAddress) path(target *url.URL) {
 		c.add("with a slash at the end of the path", func(u *url.URL) { setPath(u, target.EscapedPath()+"/") })
 	}
 	for _, path := range spellings(cmp.Or(c.u.EscapedPath(), target.EscapedPath())) {
-		c.add("with the path in another spelling, as before a proxy normalized it", func(u *url.URL) { setPath(u, path) })
+		c.add("with a different spelling of the path, as before a proxy normalized it", func(u *url.URL) { setPath(u, path) })
 	}
 }
 
@@ -256,7 +256,7 @@ func queries(query string) (all []address) {
 	add := func(how, text string) { all = append(all, address{text, []string{how}}) }
 	pairs := strings.Split(query, "&")
 	if len(pairs) > 1 {
-		const order = "with the query in another order"
+		const order = "with the query in a different order"
 		// Some clients sort parameters, and some maps print them in another order.
 		reversed, sorted := slices.Clone(pairs), slices.Clone(pairs)
 		slices.Reverse(reversed)
@@ -280,7 +280,7 @@ func queries(query string) (all []address) {
 		}
 	}
 	// Several of these may result in the same query. The caller removes duplicates.
-	const coded = "with the query encoded in another way"
+	const coded = "with the query encoded differently"
 	add(coded, percentCase(query, strings.ToUpper))
 	add(coded, percentCase(query, strings.ToLower))
 	add(coded, strings.ReplaceAll(query, "%20", "+"))

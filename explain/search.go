@@ -340,10 +340,13 @@ func (s *search) unknown(err error) Finding {
 		return f
 	}
 	if reason == core.ErrMalformed || reason == core.ErrMissingHeader || reason == core.ErrOutsideWindow {
-		what := text + s.age() + "; no signature was compared, and none of " + strconv.Itoa(s.tried) + " variants tried verifies"
+		what := text + s.age() + "; no signature was compared"
+		if s.tried > 0 {
+			what += ", and none of the " + strconv.Itoa(s.tried) + " variants tried verifies"
+		}
 		f := step{unexplained, what}.finding(false)
-		f.Remedy, f.Look = "Compare the headers, and what the body holds of id and time, with the sender's documentation: something may have changed them on the way, "+
-			"or another sender calls this address.", whereProxy
+		f.Remedy, f.Look = "Compare the headers, and the id and time in the body, with the sender's documentation. Something may have changed them on "+
+			"the way, or another sender calls this URL.", whereProxy
 		return f
 	}
 	// Say how much was tried, so that a reader knows what is ruled out.
@@ -351,13 +354,13 @@ func (s *search) unknown(err error) Finding {
 	if n := len(s.secrets); n != 1 {
 		keys = "any of " + strconv.Itoa(n) + " keys"
 	}
-	what := "the signature does not match " + keys + " under " + strconv.Itoa(s.tried) + " variants tried"
+	what := "the signature does not match " + keys + " in any of " + strconv.Itoa(s.tried) + " variants tried"
 	if s.tried == 0 {
-		what = "the request cannot be read as a message of " + s.scheme.Name() + ", so no key was tried"
+		what = "the request cannot be read as a " + s.scheme.Name() + " message, so no key was tried"
 	}
 	// The secret is not the only possible cause: name the others, as far as the request shows them.
 	if s.facts.URL != "" {
-		what += "; the sender signs its address too, so compare " + oneLine(s.hide(s.facts.URL), 256) + " with the one that is registered there"
+		what += "; the sender also signs the endpoint's URL, so compare " + oneLine(s.hide(s.facts.URL), 256) + " with the URL that is registered with the sender"
 	}
 	what += "; " + text
 	if asJavaScript(s.req.Body) {
@@ -375,10 +378,10 @@ func (s *search) age() string {
 		return ""
 	}
 	if ahead := a.Timestamp.Sub(s.now); ahead > 0 {
-		return " (it lies " + span(ahead) + " ahead, and " + span(s.config.Future) + " are allowed" + zone(ahead) + ")"
+		return " (it is " + span(ahead) + " ahead, but only " + span(s.config.Future) + " are allowed" + zone(ahead) + ")"
 	}
 	age := s.now.Sub(a.Timestamp)
-	return " (it is " + span(age) + " old, and " + span(s.config.Past) + " are allowed" + zone(age) + ")"
+	return " (it is " + span(age) + " old, but only " + span(s.config.Past) + " are allowed" + zone(age) + ")"
 }
 
 // hide removes configured secrets from a text from outside this package, such

@@ -29,7 +29,7 @@ func Deny(answer func(c *fiber.Ctx, err *core.Error) error) Option {
 // safe for concurrent use.
 func New(v *core.Verifier, opts ...Option) fiber.Handler {
 	if v == nil {
-		panic("fiberwh: New was given a nil *core.Verifier: look at the error of core.New, or wrap it in core.Must")
+		panic("fiberwh: New got a nil *core.Verifier: check the error of core.New, or wrap the call in core.Must")
 	}
 	m := &middleware{v: v}
 	for _, opt := range opts {

@@ -120,7 +120,7 @@ func TestRedisBadInput(t *testing.T) {
 		},
 		{
 			name: "no password", args: []string{"--requirepass", "right"},
-			remedy: "give the client one", reason: core.ErrStoreUnavailable,
+			remedy: "the server requires a password", reason: core.ErrStoreUnavailable,
 		},
 		{
 			name: "read-only replica", args: []string{"--replicaof", "127.0.0.1 1", "--replica-serve-stale-data", "yes"},
@@ -205,7 +205,7 @@ func TestRedisCheck(t *testing.T) {
 		{"a server that is right", []string{"--maxmemory-policy", "noeviction"}, nil},
 		{"one that evicts", []string{"--maxmemory-policy", "allkeys-lru"}, []string{"maxmemory-policy is allkeys-lru", "CONFIG SET maxmemory-policy noeviction"}},
 		{"one that saves nothing", []string{"--appendonly", "no"}, []string{"saves nothing", "appendonly yes"}},
-		{"one that saves snapshots only", []string{"--appendonly", "no", "--save", "60 1"}, []string{"snapshots only"}},
+		{"one that saves snapshots only", []string{"--appendonly", "no", "--save", "60 1"}, []string{"only snapshots"}},
 		{"a full server", []string{"--maxmemory", "1mb", "--maxmemory-policy", "noeviction"}, []string{"raise maxmemory"}},
 		{"a replica", []string{"--replicaof", "127.0.0.1 1"}, []string{"role is slave", "connect to the primary"}},
 		{"several mistakes at once", []string{"--appendonly", "no", "--maxmemory-policy", "volatile-ttl"}, []string{"volatile-ttl", "saves nothing"}},

@@ -285,7 +285,7 @@ func TestSeenFindsAMessageWithoutASignedID(t *testing.T) {
 	if serve() != 0 {
 		t.Fatal("equal content under another id runs, and Repeats is -1")
 	}
-	if out := seen("forget", "--key", key); !strings.Contains(out, "how many messages had this content") {
+	if out := seen("forget", "--key", key); !strings.Contains(out, "the count of messages with this content") {
 		t.Error(out)
 	}
 	if serve() != 1 {

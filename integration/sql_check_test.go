@@ -70,7 +70,7 @@ func TestSQLCheckOfTables(t *testing.T) {
 			}, "SET LOGGED", ""},
 			{"no partition for the row", []string{"CREATE TABLE hookonce_seen (" + keyed + ") PARTITION BY LIST (namespace)"}, "PARTITION OF hookonce_seen DEFAULT", "PARTITION OF hookonce_seen DEFAULT"},
 			{"a view", []string{"CREATE TABLE elsewhere (" + keyed + ")", "CREATE VIEW hookonce_seen AS SELECT * FROM elsewhere"}, "is a view", ""},
-			{"a view that takes no row", []string{"CREATE TABLE elsewhere (" + keyed + ")", "CREATE VIEW hookonce_seen AS SELECT DISTINCT * FROM elsewhere"}, "is a view", "make it as in stores/sqlstore/schema/postgres.sql"},
+			{"a view that takes no row", []string{"CREATE TABLE elsewhere (" + keyed + ")", "CREATE VIEW hookonce_seen AS SELECT DISTINCT * FROM elsewhere"}, "is a view", "create the table as in stores/sqlstore/schema/postgres.sql"},
 			{"published without an identity", []string{"CREATE TABLE hookonce_seen (" + columns + ", UNIQUE (namespace, id))", "CREATE PUBLICATION p FOR TABLE hookonce_seen"}, "REPLICA IDENTITY", ""},
 		}, "DROP VIEW IF EXISTS hookonce_seen", "DROP TABLE IF EXISTS elsewhere", "DROP PUBLICATION IF EXISTS p")
 	})

@@ -185,7 +185,7 @@ func TestSQLRemedies(t *testing.T) {
 		s := newSQL(t, db, sqlstore.Postgres)
 		mustExec(t, db, "ALTER TABLE hookonce_seen RENAME TO elsewhere", "CREATE VIEW hookonce_seen AS SELECT * FROM elsewhere")
 		_, err := s.Purge(t.Context())
-		mustSay(t, err, "give the connection the schema that has the table")
+		mustSay(t, err, "give the connection the schema that has the table from")
 	})
 	t.Run("MariaDB, max_statement_time", func(t *testing.T) {
 		t.Parallel()
@@ -227,7 +227,7 @@ func TestPgBouncer(t *testing.T) {
 	t.Parallel()
 	p := services.StartPostgres(t, "max_connections=900")
 	newSQL(t, openSQL(t, "pgx", p.DSN()), sqlstore.Postgres)
-	const setUp = "default_query_exec_mode=exec (or cache_describe, simple_protocol); with lib/pq: binary_parameters=yes"
+	const setUp = "default_query_exec_mode=exec (or cache_describe, simple_protocol) to the DSN; for lib/pq, add binary_parameters=yes"
 	tests := []struct {
 		driver, parameter string
 		transaction       bool // works in transaction mode

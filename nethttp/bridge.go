@@ -41,9 +41,9 @@ func misplaced() error {
 		}
 		for _, f := range frameworks() {
 			if rest, found := strings.CutPrefix(frame.Function, f.pkg); found && (strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "/")) {
-				return &core.Error{Reason: core.ErrMisconfigured, Detail: "nethttp.New is mounted around handlers of " + f.pkg + ", whose failures it cannot " +
-					"see, so it would record them as handled: use " + f.adapter + ".New there; or, for a handler of net/http, " +
-					f.door + "(nethttp.New(v)(handler)), made at start-up"}
+				return &core.Error{Reason: core.ErrMisconfigured, Detail: "nethttp.New is mounted around " + f.pkg + " handlers. It cannot see their " +
+					"failures, so it would record failed messages as handled. Use " + f.adapter + ".New instead or, for a net/http handler, " + f.door +
+					"(nethttp.New(v)(handler)), called once at start-up"}
 			}
 		}
 		if !more {

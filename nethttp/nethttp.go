@@ -27,7 +27,7 @@ func Deny(answer func(w http.ResponseWriter, r *http.Request, err *core.Error)) 
 // concurrent use and may wrap any number of handlers.
 func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler {
 	if v == nil {
-		panic("nethttp.New: the verifier is nil: make one with core.New and check its error")
+		panic("nethttp.New: the verifier is nil: create one with core.New and check its error")
 	}
 	var o options
 	for _, opt := range opts {

@@ -510,7 +510,7 @@ func TestMistakesAreFoundAtStartUp(t *testing.T) {
 	} {
 		func() {
 			defer func() {
-				if text, _ := recover().(string); !strings.Contains(text, "nil: make one with") {
+				if text, _ := recover().(string); !strings.Contains(text, "nil: create one with") {
 					t.Errorf("%s: panic %q does not say what to do", name, text)
 				}
 			}()

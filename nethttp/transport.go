@@ -37,7 +37,7 @@ type transport struct {
 // http.ErrUseLastResponse.
 func NewTransport(signer *core.Signer, base http.RoundTripper) http.RoundTripper {
 	if signer == nil {
-		panic("nethttp.NewTransport: the signer is nil: make one with core.NewSigner and check its error")
+		panic("nethttp.NewTransport: the signer is nil: create one with core.NewSigner and check its error")
 	}
 	if base == nil {
 		base = http.DefaultTransport
@@ -52,7 +52,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if r.Response != nil {
-		return nil, errors.New("hookonce: the endpoint redirects a signed message: register its final address instead")
+		return nil, errors.New("hookonce: the endpoint redirects a signed message: register its final URL instead")
 	}
 	id := r.Header.Get("Webhook-Id")
 	if id == "" {

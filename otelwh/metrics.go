@@ -67,18 +67,18 @@ func newMetrics(cfg Config) (*metrics, error) {
 	m.attempts, errs[0] = meter.Int64Counter("hookonce.attempts", metric.WithUnit("{attempt}"),
 		metric.WithDescription("Delivery attempts, by outcome."))
 	m.uses, errs[1] = meter.Int64Counter("hookonce.key.uses", metric.WithUnit("{attempt}"),
-		metric.WithDescription("Attempts whose signature verified, by the key that matched."))
+		metric.WithDescription("Attempts with a verified signature, by the key that matched."))
 	m.size, errs[2] = meter.Int64Histogram("hookonce.body.size", metric.WithUnit("By"), metric.WithExplicitBucketBoundaries(sizeBounds()...),
-		metric.WithDescription("Bytes read of the body."))
+		metric.WithDescription("Bytes read from the body."))
 	for p, d := range [parts]struct {
 		description string
 		bounds      []float64
 	}{
-		keys:    {"Looking up the keys.", waitBounds()},
-		body:    {"Waiting for the body.", waitBounds()},
-		check:   {"Checking the signature.", checkBounds()},
-		store:   {"All visits of an attempt to the seen-id store.", waitBounds()},
-		handler: {"The handler.", handlerBounds()},
+		keys:    {"Time to look up the keys.", waitBounds()},
+		body:    {"Time to read the body.", waitBounds()},
+		check:   {"Time to check the signature.", checkBounds()},
+		store:   {"Time that an attempt spends in calls to the seen-id store.", waitBounds()},
+		handler: {"Time in the handler.", handlerBounds()},
 	} {
 		m.durations[p], errs[3+p] = meter.Float64Histogram(part(p).duration(), metric.WithUnit("s"),
 			metric.WithDescription(d.description), metric.WithExplicitBucketBoundaries(d.bounds...))

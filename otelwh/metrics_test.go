@@ -281,7 +281,7 @@ func TestAViewThatCannotBeIsAnErrorAtTheStart(t *testing.T) {
 	view := metric.NewView(metric.Instrument{Name: "hookonce.attempts"}, metric.Stream{Aggregation: metric.AggregationLastValue{}})
 	provider := metric.NewMeterProvider(metric.WithReader(metric.NewManualReader()), metric.WithView(view))
 	_, err := otelwh.New(&otelwh.Config{MeterProvider: provider})
-	if err == nil || !strings.Contains(err.Error(), "hookonce/otelwh: making the instruments: ") {
+	if err == nil || !strings.Contains(err.Error(), "hookonce/otelwh: creating the instruments: ") {
 		t.Errorf("err: %v", err)
 	}
 }

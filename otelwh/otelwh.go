@@ -81,7 +81,7 @@ func New(config *Config) (func(context.Context, core.Event), error) {
 	cfg := config.withDefaults()
 	m, err := newMetrics(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("hookonce/otelwh: making the instruments: %w", err)
+		return nil, fmt.Errorf("hookonce/otelwh: creating the instruments: %w", err)
 	}
 	t := newTracer(cfg)
 	return func(ctx context.Context, e core.Event) {

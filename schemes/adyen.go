@@ -38,13 +38,13 @@ func (adyen) ReadHeader(*core.Request, *core.Attempt) error { return nil }
 func (s adyen) ReadBody(r *core.Request, a *core.Attempt) error {
 	item, err := adyenItem(r.Body)
 	if err != nil {
-		return malformed("the body is no notification with one item, each of whose names is there once: " + err.Error())
+		return malformed("the body is not a notification with exactly one item and no repeated names: " + err.Error())
 	}
 	var additional struct {
 		Signature string `json:"hmacSignature"`
 	}
 	if raw, ok := item["additionalData"]; ok && json.Unmarshal(raw, &additional) != nil || additional.Signature == "" {
-		return &core.Error{Reason: core.ErrMissingHeader, Detail: "additionalData.hmacSignature is missing in the body: is HMAC enabled for this webhook at Adyen?"}
+		return &core.Error{Reason: core.ErrMissingHeader, Detail: "additionalData.hmacSignature is missing from the body: is HMAC enabled for this webhook at Adyen?"}
 	}
 	fields, err := adyenFields(item)
 	if err != nil {
@@ -67,7 +67,7 @@ func adyenItem(body []byte) (object, error) {
 	}
 	var items []json.RawMessage
 	if json.Unmarshal(root["notificationItems"], &items) != nil || len(items) != 1 {
-		return nil, errors.New("notificationItems does not have one")
+		return nil, errors.New("notificationItems does not have exactly one item")
 	}
 	outer, err := parseObject(items[0])
 	if err != nil {
@@ -90,7 +90,7 @@ func adyenFields(item object) ([]string, error) {
 	// In signed order. value and currency are members of amount.
 	names := []string{"pspReference", "originalReference", "merchantAccountCode", "merchantReference", "value", "currency", "eventCode", "success"}
 	if item.misspells(append(names[:4:4], "amount", "eventCode", "success")) || amount.misspells(names[4:6]) {
-		return nil, errors.New("a signed field has another spelling than Adyen's")
+		return nil, errors.New("the name of a signed field is in the wrong case")
 	}
 	fields := make([]string, len(names))
 	for i, name := range names {
@@ -107,10 +107,10 @@ func adyenFields(item object) ([]string, error) {
 			ok = true
 		}
 		if !ok {
-			return nil, errors.New(name + " is of the wrong type")
+			return nil, errors.New(name + " has the wrong type")
 		}
 		if name != "merchantReference" && strings.Contains(text, ":") {
-			return nil, errors.New(name + " holds a colon: one signature would fit two messages")
+			return nil, errors.New(name + " contains a colon, so one signature would fit two messages")
 		}
 		fields[i] = text
 	}

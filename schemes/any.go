@@ -40,10 +40,10 @@ import (
 func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 	var mistakes []error
 	if name == "" {
-		mistakes = append(mistakes, errors.New("it needs a name, which is part of every replay key"))
+		mistakes = append(mistakes, errors.New("the name is missing: it is part of every replay key"))
 	}
 	if len(members) < 2 {
-		mistakes = append(mistakes, errors.New("it needs two members at least"))
+		mistakes = append(mistakes, errors.New("at least two members are needed"))
 	}
 	s := &anyOf{name: name}
 	kinds := map[bool]bool{} // the kinds of keys: true is public, false is shared
@@ -53,7 +53,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 			return nil, fmt.Errorf("schemes: Any(%q): member %d is nil", name, i+1)
 		}
 		if names[m.Name()] {
-			mistakes = append(mistakes, fmt.Errorf("two members have the name %s: give one scheme once, and a wrapper or a template a name of its own", m.Name()))
+			mistakes = append(mistakes, fmt.Errorf("two members have the name %s: list each scheme once, and give each wrapper or template its own name", m.Name()))
 		}
 		names[m.Name()] = true
 		f := core.FactsOf(m)
@@ -64,14 +64,14 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		switch {
 		// Such a scheme signs texts that strangers choose.
 		case f.SignsHandshakes:
-			mistakes = append(mistakes, fmt.Errorf("%s answers handshakes with a MAC under the secret, which another scheme would accept as a signature: "+
-				"give it an endpoint of its own, or let it ignore handshakes", m.Name()))
+			mistakes = append(mistakes, fmt.Errorf("%s responds to handshakes with a MAC under the secret, which another scheme would accept as a "+
+				"signature. Give it its own endpoint, or let it ignore handshakes", m.Name()))
 		case f.IdentifiedBy == "":
-			mistakes = append(mistakes, fmt.Errorf("%s identifies its messages by what no other scheme signs: stripped of its headers, "+
-				"a message would run again; give it an endpoint of its own", m.Name()))
+			mistakes = append(mistakes, fmt.Errorf("%s identifies its messages by something that no other scheme signs. Without its headers, a message "+
+				"would be handled again: give it its own endpoint", m.Name()))
 		case i > 0 && s.by != "" && (f.IdentifiedBy != s.by || m.Stamping() != members[0].Stamping()):
-			mistakes = append(mistakes, fmt.Errorf("%s and %s identify messages by different things (%s, %s): stripped of the headers of one, "+
-				"a message would run again", members[0].Name(), m.Name(), identityText(s.by), identityText(f.IdentifiedBy)))
+			mistakes = append(mistakes, fmt.Errorf("%s and %s identify messages differently (by %s and by %s). Without the headers of one scheme, a "+
+				"message would be handled again: give each its own endpoint", members[0].Name(), m.Name(), identityText(s.by), identityText(f.IdentifiedBy)))
 		default:
 			s.by = f.IdentifiedBy
 		}
@@ -92,7 +92,7 @@ func identityText(by string) string {
 	if by == byBody {
 		return "the body"
 	}
-	return "the id at " + by + " of the body"
+	return "the id at " + by + " in the body"
 }
 
 type anyOf struct {
@@ -178,7 +178,7 @@ func (s *anyOf) oneKind(k anyKey) error {
 	if secret == "" || public == "" {
 		return nil
 	}
-	return fmt.Errorf("the text is a shared secret to %s and a public key to %s: give one of them an endpoint of its own", secret, public)
+	return fmt.Errorf("%s would read this text as a shared secret, and %s as a public key: give one of them its own endpoint", secret, public)
 }
 
 // cut splits a secret into the name of its member and the rest. Unless mixed is
@@ -189,7 +189,7 @@ func (s *anyOf) cut(text string) (named, secret string, err error) {
 	}
 	named, secret, ok := strings.Cut(text, ":")
 	if !ok || !slices.ContainsFunc(s.members, func(m member) bool { return m.Name() == named }) {
-		return "", "", errors.New("nothing says whether this is a shared secret or a public key: write the name of its scheme and a colon in front, one of " + s.names())
+		return "", "", errors.New("it is not clear whether this is a shared secret or a public key. Put the name of its scheme and a colon before it, one of " + s.names())
 	}
 	return named, secret, nil
 }
@@ -207,7 +207,7 @@ func (s *anyOf) sign(r *core.Request, id string, at time.Time, secrets ...string
 		case err != nil:
 			return fmt.Errorf("secret %d of %d: %w", i+1, len(secrets), err)
 		case i > 0 && name != named:
-			return fmt.Errorf("schemes: the secrets are of %s and %s: sign with those of one scheme", named, name)
+			return fmt.Errorf("schemes: the secrets belong to %s and %s: sign with the secrets of one scheme", named, name)
 		}
 		named, own[i] = name, secret
 	}
@@ -217,7 +217,7 @@ func (s *anyOf) sign(r *core.Request, id string, at time.Time, secrets ...string
 			return Sign(m.Scheme, r, id, at, own...)
 		}
 	}
-	return fmt.Errorf("schemes: no member of %s signs with such secrets: %w", s.name, errors.ErrUnsupported)
+	return fmt.Errorf("schemes: no member of %s can sign with these secrets: %w", s.name, errors.ErrUnsupported)
 }
 
 func (s *anyOf) names() string {
@@ -254,14 +254,14 @@ func (s *anyOf) ReadHeader(r *core.Request, a *core.Attempt) error {
 		signatures := a.Signatures[:0]
 		*a = core.Attempt{Signatures: signatures}
 	}
-	return &core.Error{Reason: core.ErrMissingHeader, Detail: "the headers of no scheme of " + s.name + " are there: is this the right sender?"}
+	return &core.Error{Reason: core.ErrMissingHeader, Detail: "no scheme of " + s.name + " has its headers in this request: is this the right sender?"}
 }
 
 // ReadBody implements [core.Scheme].
 func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 	c, ok := a.State.(*chosen)
 	if !ok {
-		return malformed("the headers were not read")
+		return malformed("ReadBody was called without ReadHeader")
 	}
 	a.State = c.state
 	err := s.members[c.member].ReadBody(r, a)
@@ -270,7 +270,7 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if s.by != byBody && !a.IDSigned && a.Unidentified == nil { // core reports a missing id after challenges, which need none
-		a.Unidentified = malformed("the message has not " + identityText(s.by) + ", by which all schemes of " + s.name + " identify it")
+		a.Unidentified = malformed("the message lacks " + identityText(s.by) + ", which identifies it under all schemes of " + s.name)
 	}
 	if s.by == byBody {
 		// If only one member had an id, one body would have two identities.

@@ -123,39 +123,39 @@ func (t JWT) build() (*bodyJWT, error) {
 	stamped := t.Stamping == core.StampedOnce || t.Stamping == core.StampedEachAttempt
 	switch {
 	case s.alg == "":
-		fail("the Algorithm is none that signs a JWT")
+		fail("Algorithm is not one that signs a JWT")
 	case t.Algorithm.is().public != nil && t.Secret != Base64Text:
-		fail("the secret is a public key, which is written in base64: Secret must be Base64Text")
+		fail("the secret is a public key in base64: set Secret to Base64Text")
 	}
 	switch {
 	case t.Token.none() && (t.Prefix != "" || t.Detached || t.BodyHash != "" || !t.ID.none()):
-		fail("the body is the token, since Token is none: then there is no Prefix, Detached, BodyHash or ID beside it")
+		fail("without a Token the body is the token: leave out Prefix, Detached, BodyHash and ID")
 	case t.Token.none():
 	case !t.Token.whole():
-		fail("Token is not a Header")
+		fail("Token must be a Header")
 	case t.Detached && (t.BodyHash != "" || t.URLHash != "" || t.Issuer != "" || t.Time != "" || t.IDClaim != ""):
-		fail("a Detached token has no claims: BodyHash, URLHash, Issuer, Time and IDClaim are empty")
+		fail("a Detached token has no claims: leave out BodyHash, URLHash, Issuer, Time and IDClaim")
 	case t.BodyHash == "" && !t.Detached:
-		fail("BodyHash names no claim: a token that does not sign the body goes with any")
+		fail("BodyHash is missing: name its claim, because a token that does not sign the body is valid for any body")
 	}
 	if s.t.Encoding > core.Base64URL || t.Secret > Base64Text {
-		fail("Encoding or Secret is none of the constants")
+		fail("Encoding or Secret is not one of the constants")
 	}
 	switch {
 	case t.Stamping == core.NotIdentified:
-		fail("Stamping is NotIdentified: what is signed identifies at least its own bytes")
+		fail("Stamping must not be NotIdentified: signed bytes always identify themselves")
 	case stamped != (t.Time == "iat" || t.Time == "nbf"):
-		fail("Time and Stamping belong together: the claim iat or nbf, and whether each attempt has its own")
+		fail("Time and Stamping belong together: set Time to iat or nbf, and Stamping to say whether each attempt has its own time")
 	}
 	switch {
 	case !t.ID.none() && !t.ID.inBody(), !t.ID.none() && t.IDClaim != "":
-		fail("the ID is not JSON, or IDClaim is there as well")
+		fail("ID must be a JSON field, and cannot be combined with IDClaim")
 	case t.IDOptional && t.ID.none():
-		fail("IDOptional without an ID")
+		fail("IDOptional needs an ID")
 	case t.Indistinct && (t.IDClaim != "" || !t.ID.none() && !t.IDOptional || t.Stamping == core.StampedEachAttempt):
-		fail("the description is Indistinct, but a signed ID or the time of each attempt tells messages apart")
+		fail("Indistinct must not be set: a signed ID or each attempt's own time distinguishes messages")
 	case (t.URLHash == "") != (t.URL == ""):
-		fail("URLHash and URL belong together")
+		fail("set both URLHash and URL or neither")
 	}
 	// Template already has the rules for names, headers and addresses. Reuse them.
 	same := Template{Name: t.Name, Signature: t.Token, Content: "{body}"}
@@ -231,7 +231,7 @@ func (s *bodyJWT) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	text, ok := strings.CutPrefix(text, s.t.Prefix)
 	if !ok {
-		return malformed(s.t.Token.header + " does not begin with " + fmt.Sprintf("%q", s.t.Prefix))
+		return malformed(s.t.Token.header + " does not start with " + fmt.Sprintf("%q", s.t.Prefix))
 	}
 	var token jwt
 	if s.t.Detached {
@@ -254,12 +254,12 @@ func (s *bodyJWT) readClaims(claims object, a *core.Attempt) error {
 		return err
 	}
 	if issuer, _ := claims.text("iss"); s.t.Issuer != "" && issuer != s.t.Issuer {
-		return malformed("the JWT has another issuer than " + s.t.Issuer)
+		return malformed("the issuer of the JWT is not " + s.t.Issuer)
 	}
 	if name := s.t.IDClaim; name != "" {
 		id, ok := claims.text(name)
 		if !ok || !visible(id) {
-			return malformed("the JWT has no id as " + fmt.Sprintf("%q", name) + ", of 1 to 256 characters of printable ASCII")
+			return malformed("the JWT's claim " + fmt.Sprintf("%q", name) + " is not an id of 1 to 256 printable ASCII characters")
 		}
 		a.ID, a.IDSigned = id, true
 	}
@@ -274,13 +274,13 @@ func (s *bodyJWT) readTimes(claims object, a *core.Attempt) error {
 	for i, name := range []string{"iat", "nbf", "exp"} {
 		if _, there := claims[name]; !there {
 			if name == s.t.Time {
-				return malformed("the JWT has no time as \"" + name + "\"")
+				return malformed("the JWT has no time in the claim \"" + name + "\"")
 			}
 			continue
 		}
 		t, ok := claims.seconds(name)
 		if !ok {
-			return malformed("\"" + name + "\" in the JWT is not a whole number of seconds")
+			return malformed("\"" + name + "\" in the JWT must be a whole number of seconds")
 		}
 		at[i] = t
 	}
@@ -304,7 +304,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	token, ok := a.State.(*jwt)
 	if !ok {
-		return malformed("the headers were not read")
+		return malformed("ReadBody was called without ReadHeader")
 	}
 	if err := s.checkURL(r, token.claims); err != nil {
 		return err
@@ -315,7 +315,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 		a.Content.WriteString(".")
 		a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, r.Body))
 	} else if !s.holds(token.claims, s.t.BodyHash, r.Body) {
-		return noMatch("the body is not the one whose hash is in the JWT: does something upstream of us change it?")
+		return noMatch("the body does not match the hash in the JWT: does something upstream change the body?")
 	}
 	switch id, ok := find(r.Body, s.t.ID.path); {
 	case s.t.IDClaim != "":
@@ -324,7 +324,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	case ok && visible(string(id)):
 		a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)
 	case ok || !s.t.IDOptional:
-		a.Unidentified = malformed("the body has no id at " + strings.Join(s.t.ID.path, ".") + " of 1 to 256 characters of printable ASCII")
+		a.Unidentified = malformed("the body has no id at " + strings.Join(s.t.ID.path, ".") + " of 1 to 256 printable ASCII characters")
 	}
 	a.Indistinct = s.t.Indistinct && !a.IDSigned
 	return nil
@@ -333,7 +333,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 // readWhole reads a body that is itself the token.
 func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
 	if len(r.Body) > maxLong {
-		return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the token in the body has more than 256 KiB"}
+		return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the token in the body is longer than 256 KiB"}
 	}
 	token, err := parseLongJWT(string(r.Body), s.alg)
 	if err != nil {
@@ -378,7 +378,7 @@ func (s *bodyJWT) checkURL(r *core.Request, claims object) error {
 	}
 	var address core.Content
 	if !s.url.write(r, &address) || !s.holds(claims, s.t.URLHash, address.Bytes()) {
-		return noMatch("the address is not the one whose hash is in the JWT: is JWT.URL the public one, as it is registered at the sender?")
+		return noMatch("the URL does not match the hash in the JWT: is JWT.URL the public URL, as registered with the sender?")
 	}
 	return nil
 }
@@ -414,7 +414,7 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 	if s.t.ID.inBody() && id != "" {
 		body, ok := replaceAt(r.Body, s.t.ID.path, id)
 		if !ok {
-			return malformed("the body has nothing at " + strings.Join(s.t.ID.path, ".") + ", where this sender has what it signs: put a placeholder there")
+			return malformed("the body has nothing at " + strings.Join(s.t.ID.path, ".") + ", where this sender puts its signed id: put a placeholder there")
 		}
 		r.Body = body
 	}

@@ -153,23 +153,23 @@ func TestAJWTIsCheckedWhenItIsMade(t *testing.T) {
 		want   string
 	}{
 		"no name":              {func(d *schemes.JWT) { d.Name = "" }, "Name is"},
-		"a token in the body":  {func(d *schemes.JWT) { d.Token = schemes.JSON("token") }, "not a Header"},
-		"no hash of the body":  {func(d *schemes.JWT) { d.BodyHash = "" }, "goes with any"},
+		"a token in the body":  {func(d *schemes.JWT) { d.Token = schemes.JSON("token") }, "must be a Header"},
+		"no hash of the body":  {func(d *schemes.JWT) { d.BodyHash = "" }, "valid for any body"},
 		"no token, but a hash": {func(d *schemes.JWT) { d.Token, d.Prefix = schemes.Field{}, "" }, "the body is the token"},
 		"no token, but an id beside it": {func(d *schemes.JWT) {
 			d.Token, d.Prefix, d.BodyHash, d.ID = schemes.Field{}, "", "", schemes.JSON("id")
 		}, "the body is the token"},
 		"detached claims":             {func(d *schemes.JWT) { d.Detached, d.BodyHash = true, "" }, "has no claims"},
 		"a detached hash":             {func(d *schemes.JWT) { d.Detached, d.Time, d.Stamping = true, "", core.NotStamped }, "has no claims"},
-		"an algorithm of no JWT":      {func(d *schemes.JWT) { d.Algorithm = schemes.HMACSHA1 }, "none that signs"},
+		"an algorithm of no JWT":      {func(d *schemes.JWT) { d.Algorithm = schemes.HMACSHA1 }, "not one that signs"},
 		"a public key as text":        {func(d *schemes.JWT) { d.Algorithm = schemes.RSASHA256 }, "Base64Text"},
 		"a time that is not a claim":  {func(d *schemes.JWT) { d.Time = "at" }, "belong together"},
 		"a time without stamping":     {func(d *schemes.JWT) { d.Stamping = core.NotStamped }, "belong together"},
 		"two ids":                     {func(d *schemes.JWT) { d.ID, d.IDClaim = schemes.JSON("id"), "jti" }, "IDClaim"},
-		"an id in a header":           {func(d *schemes.JWT) { d.ID = schemes.Header("X-Id") }, "not JSON"},
-		"an optional id from nowhere": {func(d *schemes.JWT) { d.IDOptional = true }, "without an ID"},
+		"an id in a header":           {func(d *schemes.JWT) { d.ID = schemes.Header("X-Id") }, "must be a JSON field"},
+		"an optional id from nowhere": {func(d *schemes.JWT) { d.IDOptional = true }, "needs an ID"},
 		"indistinct beside a time":    {func(d *schemes.JWT) { d.Indistinct = true }, "Indistinct"},
-		"a hash of no address":        {func(d *schemes.JWT) { d.URLHash = "url" }, "belong together"},
+		"a hash of no address":        {func(d *schemes.JWT) { d.URLHash = "url" }, "or neither"},
 		"an address that is none":     {func(d *schemes.JWT) { d.URLHash, d.URL = "url", "/hook" }, "public address"},
 		"nothing that identifies":     {func(d *schemes.JWT) { d.Stamping = core.NotIdentified }, "NotIdentified"},
 	} {

@@ -90,7 +90,7 @@ func (braintree) ParseKey(text string) (core.VerifyKey, error) {
 		public, private = "", text
 	}
 	if !isToken(private) || ok && !isToken(public) {
-		return nil, errors.New("not the keys of Braintree's API: public_key:private_key is needed, or the private key alone")
+		return nil, errors.New("these are not Braintree API keys: give public_key:private_key, or the private key alone")
 	}
 	if err := notPublic(private); err != nil {
 		return nil, err
@@ -120,16 +120,16 @@ func (braintree) ReadHeader(r *core.Request, _ *core.Attempt) error {
 func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 	form, err := url.ParseQuery(string(r.Body))
 	if err != nil || len(form) != 2 || len(form[braintreeSignature]) != 1 || len(form[braintreePayload]) != 1 {
-		return malformed("the body is not a form with " + braintreeSignature + " and " + braintreePayload + ", each once, and nothing else")
+		return malformed("the body is not a form with exactly one " + braintreeSignature + ", one " + braintreePayload + " and nothing else")
 	}
 	payload, list := form.Get(braintreePayload), form.Get(braintreeSignature)
 	// The decoder skips line breaks. The payload ends with "\n", and must be longer than any
 	// challenge that we sign.
 	if _, err := base64.StdEncoding.DecodeString(payload); err != nil || strings.Contains(payload, "\r") || len(payload) <= braintreeLongest {
-		return malformed(braintreePayload + " is no notification in base64")
+		return malformed(braintreePayload + " is not a notification in base64")
 	}
 	if len(list) > maxSignatureBytes || strings.Count(list, "&") >= maxSignatures {
-		return malformed("more than " + strconv.Itoa(maxSignatures) + " signatures, or they are too long")
+		return malformed("there are more than " + strconv.Itoa(maxSignatures) + " signatures, or they are too long")
 	}
 	for pair := range strings.SplitSeq(list, "&") {
 		// Ignore the public key: it is not signed, and the HMAC shows whether the private key
@@ -139,7 +139,7 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 		}
 	}
 	if len(a.Signatures) == 0 {
-		return malformed(braintreeSignature + " has no signature behind a public key and \"|\"")
+		return malformed(braintreeSignature + " has no entry of the form public_key|signature")
 	}
 	a.Content.WriteBody([]byte(payload))
 	a.Indistinct = true
@@ -154,7 +154,7 @@ func (s braintree) sign(r *core.Request, _ string, _ time.Time, secrets ...strin
 		payload = form.Get(braintreePayload)
 	}
 	if len(payload) <= braintreeLongest {
-		return malformed("the body is shorter than any notification of Braintree")
+		return malformed("the body is shorter than any Braintree notification")
 	}
 	var pairs []string
 	for i, secret := range secrets {

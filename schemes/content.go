@@ -43,7 +43,7 @@ func partNames() map[string]partKind {
 // scheme, so requests parse nothing.
 func (s *templated) readContent(text string) error {
 	if text == "" {
-		return errors.New("empty: what is signed? \"{body}\" is the body alone")
+		return errors.New("it is empty: say what is signed, such as \"{body}\" for the body alone")
 	}
 	for text != "" {
 		literal, rest, found := strings.Cut(text, "{")
@@ -65,7 +65,8 @@ func (s *templated) readContent(text string) error {
 		}
 		switch {
 		case !closed, kind == partLiteral:
-			return fmt.Errorf("{%s: there are {id}, {timestamp}, {nonce}, {body}, {method}, {url}, {secret}, {header:Name} and {query:name}", name)
+			return fmt.Errorf("{%s is not a part: the parts are {id}, {timestamp}, {nonce}, {body}, {method}, {url}, {secret}, {header:Name} and "+
+				"{query:name}", name)
 		case kind != partValue && s.has(kind), slices.ContainsFunc(s.parts, func(p part) bool { return kind == partValue && p.field.same(field) }):
 			return fmt.Errorf("{%s} appears twice", name)
 		}
@@ -113,17 +114,19 @@ func (s *templated) ambiguous() (mistakes []string) {
 		}
 		switch {
 		case s.free(p) && (last.kind != partLiteral || next.kind != partLiteral):
-			mistakes = append(mistakes, "beside "+p.name()+" nothing marks where it ends, so one signature would fit two messages: "+
-				"put a character between, or, for an id, IDLength must say how long it is")
+			mistakes = append(mistakes, "nothing marks where "+p.name()+" begins or ends, so one signature would fit two messages. Put a character "+
+				"between it and its neighbor; for an id, setting IDLength also helps")
 		case p.kind == partMethod && (i > 0 && s.canBeMethod(last, len(last.literal)-1) || i+1 < len(s.parts) && s.canBeMethod(next, 0)):
-			mistakes = append(mistakes, "beside {method} nothing marks where it ends, so one signature would fit two messages: "+
-				"an address, a time or something else than a capital letter does")
+			mistakes = append(mistakes, "nothing marks where {method} begins or ends, so one signature would fit two messages. Put an address, a time "+
+				"or anything but a capital letter beside it")
 		case p.kind == partTimestamp && i+1 < len(s.parts) && !s.t.Unit.ends(next):
-			mistakes = append(mistakes, "behind {timestamp} nothing marks where it ends, so one signature would fit two messages: times of this Unit differ in length")
+			mistakes = append(mistakes, "nothing marks where {timestamp} ends, so one signature would fit two messages: times of this Unit differ in "+
+				"length. Put another character after it")
 		case p.kind == partTimestamp && s.index(partBody) >= 0 && s.index(partBody) < i && !s.t.Unit.begins(last):
-			mistakes = append(mistakes, "before {timestamp} nothing marks where it begins, so one signature would fit two messages: times of this Unit differ in length")
+			mistakes = append(mistakes, "nothing marks where {timestamp} begins, so one signature would fit two messages: times of this Unit differ in "+
+				"length. Put another character before it")
 		case p.kind == partSecret && i+1 < len(s.parts):
-			mistakes = append(mistakes, "{secret} is not the last part: a hash that goes on behind its secret can be continued by whoever captured a message")
+			mistakes = append(mistakes, "{secret} must be the last part: otherwise whoever captured a message can extend its hash")
 		}
 	}
 	return mistakes
@@ -188,7 +191,7 @@ func (s *templated) fenced(i int, value string) error {
 		text = strings.ReplaceAll(text, " ", "_")
 	}
 	if !visible(text) {
-		return malformed(s.parts[i].name() + " is not 1 to 256 characters of printable ASCII")
+		return malformed(s.parts[i].name() + " is not 1 to 256 printable ASCII characters")
 	}
 	fence, whole := "", true
 	if body := s.index(partBody); 0 <= body && body < i {
@@ -205,7 +208,7 @@ func (s *templated) fenced(i int, value string) error {
 		}
 	}
 	if fence != "" && !whole {
-		return malformed(s.parts[i].name() + " holds the text that ends it in the signed text: one signature would fit two messages")
+		return malformed(s.parts[i].name() + " contains the text that ends it in the signed text, so one signature would fit two messages")
 	}
 	return nil
 }
@@ -305,5 +308,5 @@ func strictRFC3339(text string) bool {
 func malformed(detail string) error { return &core.Error{Reason: core.ErrMalformed, Detail: detail} }
 
 func missing(header string) error {
-	return &core.Error{Reason: core.ErrMissingHeader, Detail: header + " is missing: is this the right sender, and does a proxy drop it?"}
+	return &core.Error{Reason: core.ErrMissingHeader, Detail: header + " is missing: is this the right sender, or does a proxy drop the header?"}
 }

@@ -2,6 +2,7 @@ package schemes
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -53,11 +54,11 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if len(list) > maxSignatureBytes {
-		return malformed("the list of signed headers is too long")
+		return malformed("the list of signed headers is longer than " + strconv.Itoa(maxSignatureBytes) + " bytes")
 	}
 	base, rest, ok := s.public.of(r)
 	if !ok {
-		return malformed("the query of the request is not that of the configured URL")
+		return malformed("the query of the request differs from that of the configured URL")
 	}
 	if rest != "" {
 		base += rest
@@ -83,7 +84,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 		names = append(names, strings.TrimSpace(name))
 	}
 	if !slices.Contains(names, "x-contentful-timestamp") || !slices.Contains(names, "x-contentful-signed-headers") {
-		return malformed("the signed headers include not the timestamp and the list of signed headers")
+		return malformed("the signed headers do not include both the timestamp and the list of signed headers")
 	}
 	// The sender signs the headers in this order, regardless of their order in its list.
 	slices.Sort(names)
@@ -91,7 +92,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 		values := valuesOf(r.Header, name)
 		// These characters separate names and values in the signed text.
 		if len(values) != 1 || strings.ContainsAny(name, ":;\n") || i > 0 && name == names[i-1] {
-			return malformed("a signed header is not there exactly once")
+			return malformed("a signed header must occur exactly once")
 		}
 		if i > 0 {
 			a.Content.WriteString(";")

@@ -35,7 +35,7 @@ func (s easyPost) Facts() core.Facts { return s.facts(s, nil) }
 // ParseKey implements [core.Scheme].
 func (s easyPost) ParseKey(text string) (core.VerifyKey, error) {
 	if strings.ContainsFunc(text, func(r rune) bool { return r > '~' }) {
-		return nil, errors.New("the secret is not in ASCII, and EasyPost changes such a text before it signs: choose another one for the webhook")
+		return nil, errors.New("the secret is not ASCII, and EasyPost changes such secrets before it signs: choose an ASCII secret for the webhook")
 	}
 	return s.templated.ParseKey(text)
 }

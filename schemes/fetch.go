@@ -89,7 +89,7 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 		if errors.As(err, &whole) {
 			err = whole.Err
 		}
-		return fetched{}, fmt.Errorf("%s cannot be reached: does a firewall let this program out to it? %w", req.URL.Host, err)
+		return fetched{}, fmt.Errorf("%s cannot be reached: does a firewall block this program's requests to it? %w", req.URL.Host, err)
 	}
 	defer func() { _ = res.Body.Close() }() // only read from, so an error from Close loses nothing
 	// Read one byte more than allowed, to distinguish a response that is too long from one that
@@ -97,9 +97,9 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxFetched+1))
 	switch {
 	case err != nil:
-		return fetched{}, fmt.Errorf("the response of %s ended before it was complete: %w", req.URL.Host, err)
+		return fetched{}, fmt.Errorf("the response from %s ended before it was complete: %w", req.URL.Host, err)
 	case len(body) > maxFetched:
-		return fetched{}, fmt.Errorf("%s answered with more than %d bytes", req.URL.Host, maxFetched)
+		return fetched{}, fmt.Errorf("the response from %s has more than %d bytes", req.URL.Host, maxFetched)
 	}
 	return fetched{res.StatusCode, res.Header, body}, nil
 }
@@ -110,7 +110,7 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 func get(ctx context.Context, client *http.Client, address string) (fetched, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return fetched{}, errors.New("not an address to fetch from")
+		return fetched{}, errors.New("this URL cannot be fetched")
 	}
 	f, err := fetch(client, req)
 	// These statuses are facts about the URL. Any other status may mean an outage, which must not
@@ -184,8 +184,8 @@ func (f *fetches) name(address string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("more than %d keys that verified no message yet were named within a minute: somebody may be sending messages that name keys which do not exist; "+
-		"genuine ones are still handled", namedAMinute)
+	return fmt.Errorf("within a minute, messages named more than %d keys that have not verified a message yet. Somebody may be sending messages that "+
+		"name keys that do not exist; genuine messages are still handled", namedAMinute)
 }
 
 // spend takes one fetch from a source's budget, or from its reserve if the URL
@@ -197,7 +197,7 @@ func (f *fetches) spend(source, address string) error {
 	_, proven := f.proven[address]
 	budget := spending{source, proven}
 	if f.spent[budget] >= fetchesAMinute {
-		return fmt.Errorf("more than %d fetches of keys within a minute for one source: somebody may be sending it messages that name keys which do not exist", fetchesAMinute)
+		return fmt.Errorf("messages for one configured key would cause more than %d key fetches within a minute: somebody may be sending messages that name keys that do not exist", fetchesAMinute)
 	}
 	f.spent[budget]++
 	return nil
@@ -338,7 +338,7 @@ func (c *cache[T]) entry(ended error, key string, age time.Duration, spend func(
 	// Delete first, so that replacing an entry in a full cache evicts no other entry.
 	delete(c.entries, key)
 	if len(c.entries) >= maxCached && !c.evict(now) {
-		return nil, fmt.Errorf("%d keys are being fetched at once", maxCached)
+		return nil, fmt.Errorf("%d keys are already being fetched, which is the limit", maxCached)
 	}
 	if c.entries == nil {
 		c.entries = make(map[string]*cached[T])
@@ -375,7 +375,7 @@ func (c *cache[T]) evict(now time.Time) bool {
 // first caller's request is canceled, but only after fetchTimeout.
 func (c *cache[T]) fill(ctx context.Context, e *cached[T], load func(ctx context.Context) (T, time.Time, error)) {
 	var until time.Time
-	e.err = errors.New("the fetch broke down") // stays if load panics: the waiting callers must not see a nil error with no value
+	e.err = errors.New("the fetch panicked") // stays if load panics: the waiting callers must not see a nil error with no value
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -453,11 +453,11 @@ func (c *certificates) verify(
 				return nil, time.Time{}, fmt.Errorf("fetching the sender's certificate: %w", err)
 			}
 			if f.status != http.StatusOK {
-				return nil, time.Time{}, noMatch("there is no certificate at %s", address)
+				return nil, time.Time{}, noMatch("no certificate was found at %s", address)
 			}
 			chain, err := parseCertificates(f.body)
 			if err != nil {
-				return nil, time.Time{}, fmt.Errorf("%s did not return a certificate: does a proxy respond in its place? %w", address, err)
+				return nil, time.Time{}, fmt.Errorf("%s did not return a certificate: does a proxy respond instead of it? %w", address, err)
 			}
 			return c.trust(ctx, address, chain, named)
 		},
@@ -477,7 +477,7 @@ func (c *certificates) trust(ctx context.Context, address string, chain []*x509.
 	fail := func(err error) (*rsa.PublicKey, time.Time, error) { return nil, time.Time{}, err }
 	// Check the dates and names before the chain: they need no fetch and give the clearer error.
 	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
-		return fail(noMatch("the certificate at %s is valid from %s to %s, which is not now: is our clock right?",
+		return fail(noMatch("the certificate at %s is not valid now, only from %s to %s: is our clock right?",
 			address, leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339)))
 	}
 	names := leaf.DNSNames
@@ -526,7 +526,7 @@ func (c *certificates) trust(ctx context.Context, address string, chain []*x509.
 		_, err = leaf.Verify(options)
 	}
 	if err != nil {
-		return fail(noMatch("the certificate at %s does not lead to a trusted root: are this machine's root certificates up to date? %v", address, err))
+		return fail(noMatch("the certificate at %s does not chain to a trusted root: are this machine's root certificates up to date? %v", address, err))
 	}
 	// Never trust the cached key after its certificate expires.
 	until := now.Add(maxFresh)
@@ -559,7 +559,7 @@ func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x50
 		}
 		issuer, err := parseCertificates(f.body)
 		if err != nil {
-			return nil, fmt.Errorf("what is at %.200q is no certificate: %w", address, err)
+			return nil, fmt.Errorf("%.200q did not return a certificate: %w", address, err)
 		}
 		return issuer[0], nil
 	}
@@ -571,7 +571,7 @@ func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x50
 func verifyRSA(ctx context.Context, label string, enc core.Encoding, public *rsa.PublicKey, h crypto.Hash, a *core.Attempt) (bool, error) {
 	key, err := newRSAKey(label, enc, public, h, false)
 	if err != nil {
-		return false, noMatch("the key that is named: %v", err)
+		return false, noMatch("the key that the message names: %v", err)
 	}
 	return key.Verify(ctx, a)
 }
@@ -581,7 +581,7 @@ func parseCertificates(text []byte) ([]*x509.Certificate, error) {
 	if !bytes.Contains(text, []byte("-----BEGIN ")) {
 		cert, err := x509.ParseCertificate(text)
 		if err != nil {
-			return nil, errors.New("neither PEM nor DER")
+			return nil, errors.New("it is neither PEM nor DER")
 		}
 		return []*x509.Certificate{cert}, nil
 	}
@@ -597,15 +597,15 @@ func parseCertificates(text []byte) ([]*x509.Certificate, error) {
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, errors.New("a certificate in it cannot be read")
+			return nil, errors.New("it contains a certificate that cannot be read")
 		}
 		// A real chain has at most four certificates, and checking each one takes time.
 		if chain = append(chain, cert); len(chain) > 8 {
-			return nil, errors.New("more than 8 certificates in it")
+			return nil, errors.New("it contains more than 8 certificates")
 		}
 	}
 	if len(chain) == 0 {
-		return nil, errors.New("no certificate in it")
+		return nil, errors.New("it contains no certificate")
 	}
 	return chain, nil
 }

@@ -62,7 +62,7 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	// Values end with a dot, and so could a part of the body that was moved into a value. So a body
 	// must begin with a bracket or a brace, and no value may contain either.
 	if len(r.Body) == 0 || r.Body[0] != '{' && r.Body[0] != '[' {
-		return malformed("the body is no JSON object or list")
+		return malformed("the body is not a JSON object or list")
 	}
 	a.Content.WriteBody(r.Body)
 	return nil
@@ -84,7 +84,7 @@ func (s hook0) writeHeaders(h core.Header, names string, a *core.Attempt) error 
 	for name := range strings.SplitSeq(names, " ") {
 		values := signed(h, name)
 		if len(values) != 1 || strings.IndexByte(values[0], '{') >= 0 || strings.IndexByte(values[0], '[') >= 0 {
-			return malformed("a signed header is not there exactly once, or not one that can be signed")
+			return malformed("a signed header must occur exactly once, and its name and value must be ones that can be signed")
 		}
 		for _, required := range s.required {
 			if strings.ToLower(name) == required {
@@ -95,7 +95,7 @@ func (s hook0) writeHeaders(h core.Header, names string, a *core.Attempt) error 
 		a.Content.WriteString(".")
 	}
 	if missed > 0 {
-		return malformed("not all of these headers are signed: " + strings.Join(s.required, ", "))
+		return malformed("these headers must all be signed: " + strings.Join(s.required, ", "))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -38,7 +39,7 @@ func parseObject(text []byte) (object, error) {
 		// Compare without regard to case, since parsers differ in whether they ignore case.
 		for other := range o {
 			if strings.EqualFold(name, other) {
-				return nil, errors.New("a JSON object with a name that appears twice: cannot tell which one counts")
+				return nil, errors.New("a name appears twice in a JSON object: cannot tell which one counts")
 			}
 		}
 		var value json.RawMessage
@@ -46,7 +47,7 @@ func parseObject(text []byte) (object, error) {
 			return nil, bad
 		}
 		if o[name] = value; len(o) > maxMembers {
-			return nil, errors.New("a JSON object with too many names")
+			return nil, errors.New("a JSON object has more than " + strconv.Itoa(maxMembers) + " names")
 		}
 	}
 	if _, err := d.Token(); err != nil || len(bytes.Trim(text[d.InputOffset():], " \t\r\n")) != 0 {
@@ -115,7 +116,7 @@ func namedJWT(text, alg string) (jwt, error) {
 // algorithm, but the configuration decides, never the token.
 func parseJWT(text, alg string) (jwt, error) {
 	if len(text) > maxJWT {
-		return jwt{}, malformed("the JWT is too long")
+		return jwt{}, malformed("the JWT is longer than " + strconv.Itoa(maxJWT) + " bytes")
 	}
 	return parseLongJWT(text, alg)
 }
@@ -125,7 +126,7 @@ func parseLongJWT(text, alg string) (jwt, error) {
 	// Four, not three, so that a token with an additional part is rejected.
 	parts := strings.SplitN(text, ".", 4)
 	if len(parts) != 3 || parts[2] == "" {
-		return jwt{}, malformed("not a signed JWT: it needs three parts")
+		return jwt{}, malformed("this is not a signed JWT: it must have three parts")
 	}
 	_, kid, err := joseHeader(parts[0], alg)
 	if err != nil {
@@ -143,11 +144,11 @@ func parseLongJWT(text, alg string) (jwt, error) {
 // decoded first part.
 func parseDetached(text, alg string) (token jwt, header object, err error) {
 	if len(text) > maxJWT {
-		return jwt{}, nil, malformed("the JWS is too long")
+		return jwt{}, nil, malformed("the JWS is longer than " + strconv.Itoa(maxJWT) + " bytes")
 	}
 	first, signature, ok := strings.Cut(text, "..")
 	if !ok || signature == "" || strings.Contains(first+signature, ".") {
-		return jwt{}, nil, malformed("not a detached JWS: it needs a header, two dots and a signature")
+		return jwt{}, nil, malformed("this is not a detached JWS: it must have a header, two dots and a signature")
 	}
 	header, kid, err := joseHeader(first, alg)
 	return jwt{kid: kid, signed: first, signature: signature}, header, err
@@ -170,16 +171,16 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 		switch {
 		case name == "alg" || name == "kid":
 		case strings.EqualFold(name, "alg"), strings.EqualFold(name, "kid"):
-			return fail("the header of the JWT has \"alg\" or \"kid\" in another spelling")
+			return fail("the header of the JWT has \"alg\" or \"kid\" in the wrong case")
 		// RFC 7515: a recipient that does not understand a critical extension must reject the
 		// token.
 		case strings.EqualFold(name, "crit"):
-			return fail("the JWT asks for an extension with \"crit\", and none is known")
+			return fail("the JWT requires an extension in \"crit\", but no extensions are supported")
 		}
 	}
 	kid, ok := header.text("kid")
 	if _, there := header["kid"]; there && (!ok || len(kid) > maxKeyID || !visible(kid)) {
-		return fail("the JWT names its key by a value that is not a short text of printable ASCII")
+		return fail("the key id (\"kid\") of the JWT is not a short printable ASCII text")
 	}
 	return header, kid, nil
 }
@@ -203,7 +204,7 @@ func bearer(r *core.Request) (string, error) {
 	}
 	scheme, token, _ := strings.Cut(text, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", malformed("Authorization does not begin with \"Bearer\"")
+		return "", malformed("Authorization does not start with \"Bearer\"")
 	}
 	return token, nil
 }

@@ -25,13 +25,13 @@ func (f SecretText) decode(text string) ([]byte, error) {
 	case HexText:
 		raw, err := hex.DecodeString(text)
 		if err != nil {
-			return nil, errors.New("the secret is not hexadecimal: copy it again, whole")
+			return nil, errors.New("the secret is not hexadecimal: copy the whole secret again")
 		}
 		return raw, nil
 	case Base64Text:
 		raw, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return nil, errors.New("the secret is not padded standard base64: copy it again, whole")
+			return nil, errors.New("the secret is not padded standard base64: copy the whole secret again")
 		}
 		return raw, nil
 	default:

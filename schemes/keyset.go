@@ -68,15 +68,16 @@ type KeySetOptions struct {
 func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
 	switch {
 	case !core.FactsOf(scheme).PublicKeys:
-		return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: %s verifies with a shared secret, and a public key is none", scheme.Name())}
+		return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: %s verifies with a shared secret, but a key set has only public keys", scheme.Name())}
 	case len(o.Hosts) == 0:
-		return unusable{scheme.Name(), errors.New("schemes: KeySet: no Hosts: list the hosts from which sets may be fetched, as in \"keys.example.com\"")}
+		return unusable{scheme.Name(), errors.New("schemes: KeySet: Hosts is empty: list the hosts that key sets may be fetched from, such as " +
+			"\"keys.example.com\"")}
 	}
 	// Check hosts as parts of URLs, so that hosts and secrets have the same spelling. A host
 	// without a dot would be a name in the local network.
 	for _, host := range o.Hosts {
 		if u, ok := plainHTTPS("https://" + strings.TrimPrefix(host, ".")); !ok || u.Path+u.RawQuery != "" || !strings.Contains(u.Host, ".") {
-			return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: the host %q is not one in lower case, without port and path", host)}
+			return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: the host %q must be a lower-case name with a dot, without port or path", host)}
 		}
 	}
 	// The caller may change its slice later.
@@ -136,7 +137,7 @@ func (s *keySet) Facts() core.Facts {
 	if sign := f.Sign; sign != nil {
 		f.Sign = func(r *core.Request, id string, at time.Time, secrets ...string) error {
 			if slices.ContainsFunc(secrets, isAddress) {
-				return fmt.Errorf("the address of a key set only verifies: %w", errors.ErrUnsupported)
+				return fmt.Errorf("the address of a key set cannot sign, only verify: %w", errors.ErrUnsupported)
 			}
 			return sign(r, id, at, secrets...)
 		}
@@ -154,11 +155,11 @@ func (s *keySet) ParseKey(secret string) (core.VerifyKey, error) {
 	u, ok := plainHTTPS(secret)
 	switch {
 	case !ok:
-		return nil, errors.New("not the address of a key set: https, a host in lower case without port, and a path are needed")
+		return nil, errors.New("this is not the address of a key set: it must have https, a lower-case host without a port, and a path")
 	case !slices.ContainsFunc(s.o.Hosts, func(host string) bool {
 		return u.Host == host || host[0] == '.' && strings.HasSuffix(u.Host, host)
 	}):
-		return nil, errors.New("the host of the key set is none of KeySetOptions.Hosts")
+		return nil, errors.New("the host of the key set is not in KeySetOptions.Hosts")
 	}
 	return &remoteKeys{s, secret}, nil
 }
@@ -241,7 +242,7 @@ func parseSet(text []byte) ([]jwk, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(text, &set); err != nil || set.Keys == nil {
-		return nil, errors.New("it is no JSON object with \"keys\": does a proxy answer in its place?")
+		return nil, errors.New("it is not a JSON object with \"keys\": does a proxy respond instead of the sender?")
 	}
 	var keys []jwk
 	for _, raw := range set.Keys {
@@ -272,7 +273,7 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 		}
 		// Messages without a key id are tried with every key, so the number of keys is limited.
 		if keys = append(keys, setKey{k.Kid, key}); len(keys) > maxSetKeys {
-			return nil, fmt.Errorf("more than %d keys fit", maxSetKeys)
+			return nil, fmt.Errorf("more than %d of its keys fit this scheme", maxSetKeys)
 		}
 	}
 	if len(keys) == 0 {
@@ -356,7 +357,7 @@ func (k jwk) public() (any, error) {
 			return &rsa.PublicKey{N: n, E: int(e.Int64())}, nil
 		}
 	}
-	return nil, errors.New("not an RSA, ECDSA or Ed25519 public key")
+	return nil, errors.New("the key is not an RSA, ECDSA or Ed25519 public key")
 }
 
 // maxRSABits limits the cost of verifying a signature.

@@ -596,7 +596,7 @@ func TestATextIsNotASharedSecretOfOneMemberAndAPublicKeyOfAnother(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := both.ParseKey(testKeys().ed.public); err == nil || !strings.Contains(err.Error(), "shared secret to own and a public key to signed") {
+	if _, err := both.ParseKey(testKeys().ed.public); err == nil || !strings.Contains(err.Error(), "own would read this text as a shared secret, and signed as a public key") {
 		t.Errorf("a public key: %v", err)
 	}
 	for _, text := range []string{"public:" + testKeys().ed.public, base64.StdEncoding.EncodeToString([]byte("a secret of 42 bytes, like any other secret"))} {

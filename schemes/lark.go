@@ -78,13 +78,13 @@ func (s lark) Facts() core.Facts {
 // the beginning of the body, so a key must not contain one.
 func (lark) ParseKey(text string) (core.VerifyKey, error) {
 	if text == "" {
-		return nil, errors.New("empty key: everybody could sign with it")
+		return nil, errors.New("the key is empty, so anybody could sign with it")
 	}
 	if err := notPublic(text); err != nil {
 		return nil, err
 	}
 	if strings.Contains(text, "{") {
-		return nil, errors.New("a brace in the Encrypt Key: one signature would fit two messages; choose another key")
+		return nil, errors.New("the Encrypt Key contains a brace, so one signature would fit two messages: choose another key")
 	}
 	return newLarkKey(text)
 }
@@ -96,7 +96,7 @@ func (s lark) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if !visible(nonce) || strings.Contains(nonce, "{") {
-		return malformed(larkNonce + " is not 1 to 256 characters of printable ASCII without a brace")
+		return malformed(larkNonce + " must be 1 to 256 printable ASCII characters without a brace")
 	}
 	if err := s.templated.ReadHeader(r, a); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (s lark) ReadHeader(r *core.Request, a *core.Attempt) error {
 // ReadBody implements [core.Scheme].
 func (s lark) ReadBody(r *core.Request, a *core.Attempt) error {
 	if len(r.Body) == 0 || r.Body[0] != '{' || bytes.IndexByte(r.Body, 0) >= 0 {
-		return malformed("the body is no JSON object")
+		return malformed("the body is not a JSON object")
 	}
 	return s.templated.ReadBody(r, a)
 }

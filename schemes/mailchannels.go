@@ -38,7 +38,7 @@ func (s mailChannels) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	// Other components would need the public URL, and MailChannels signs no other components.
 	if st, ok := a.State.(*httpSignature); !ok || len(st.components) != 1 {
-		return malformed("the signature covers more than \"content-digest\": those of MailChannels do not")
+		return malformed("the signature covers more than \"content-digest\", so it is not from MailChannels")
 	}
 	return nil
 }

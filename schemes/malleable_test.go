@@ -322,7 +322,7 @@ func TestAValueOfPayOSBecomesNoOtherMember(t *testing.T) {
 		"a member behind another":    `{"amount":"1&description=x","orderCode":9,"reference":"r"}`,
 		"a name that is no name":     `{"amount":1,"description":"x","orderCode":9,"refer&ence":"r"}`,
 		"a name that is there twice": `{"amount":1,"amount":1,"description":"x","orderCode":9,"reference":"r"}`,
-		"a number with a fraction":   `{"amount":1.0,"description":"x","orderCode":9,"reference":"r"}`,
+		"a number has a fraction":    `{"amount":1.0,"description":"x","orderCode":9,"reference":"r"}`,
 		"an exponent":                `{"amount":1e0,"description":"x","orderCode":9,"reference":"r"}`,
 		"an object":                  `{"amount":{},"description":"x","orderCode":9,"reference":"r"}`,
 	} {

@@ -47,10 +47,10 @@ func (s mandrill) ReadBody(r *core.Request, a *core.Attempt) error {
 	form := newForm()
 	defer form.release()
 	if !readForm(form, r.Body) || len(form.pairs) != 1 || !form.has(mandrillEvents) {
-		return malformed("the body is not a form with " + mandrillEvents + " and nothing else")
+		return malformed("the body is not a form with only " + mandrillEvents)
 	}
 	if !s.url.write(r, &a.Content) {
-		return malformed("the query of the request is not that of the configured URL")
+		return malformed("the query of the request differs from that of the configured URL")
 	}
 	form.write(&a.Content, "", "")
 	// Other bytes can encode the same form.

@@ -55,7 +55,7 @@ func (s payOS) Facts() core.Facts {
 		c.WriteString(text)
 		body, ok := replaceAt(r.Body, []string{"signature"}, HMACSHA256.is().sum([]byte(secrets[0]), core.Hex, false)(&c))
 		if !ok {
-			return malformed("the body has no signature: put a placeholder there")
+			return malformed("the body has no \"signature\" member: add one with a placeholder")
 		}
 		r.Body = body
 		return nil
@@ -79,27 +79,27 @@ func (s payOS) ReadBody(r *core.Request, a *core.Attempt) error {
 func payOSText(body []byte) (string, error) {
 	o, err := parseObject(body)
 	if err != nil {
-		return "", malformed("the body is no message of payOS: " + err.Error())
+		return "", malformed("the body is not a payOS message: " + err.Error())
 	}
 	// Another parser could take the misspelled member for the signed one.
 	if o.misspells([]string{"data", "signature"}) {
-		return "", malformed("the body has data or signature in another spelling")
+		return "", malformed("the body has \"data\" or \"signature\" in the wrong case")
 	}
 	data, err := parseObject(o["data"])
 	if err != nil {
-		return "", malformed("data in the body: " + err.Error())
+		return "", malformed("the \"data\" member of the body: " + err.Error())
 	}
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(data)) {
 		if !isToken(name) {
-			return "", malformed("data in the body has a name that is not short, or not of letters, digits, - and _")
+			return "", malformed("the \"data\" member of the body has a name that is too long or has characters other than letters, digits, - and _")
 		}
 		value, err := data.printed(name)
 		if err != nil {
-			return "", malformed("data in the body: " + err.Error())
+			return "", malformed("the \"data\" member of the body: " + err.Error())
 		}
 		if looksLikePair(value) {
-			return "", malformed("a value in data holds \"&\", a name and \"=\": one signature would fit two messages")
+			return "", malformed("a value in \"data\" contains \"&\", a name and \"=\", so one signature would fit two messages")
 		}
 		pairs = append(pairs, name+"="+value)
 	}
@@ -138,7 +138,7 @@ func (o object) printed(name string) (string, error) {
 		// JavaScript prints an integer of up to 15 digits as it is written. It may print any other
 		// number differently.
 		if _, ok := digits(strings.TrimPrefix(raw, "-")); !ok || len(raw) > len("-999999999999999") {
-			return "", errors.New("not text, a whole number, true, false or null")
+			return "", errors.New("a value is not text, a whole number, true, false or null")
 		}
 		return raw, nil
 	}

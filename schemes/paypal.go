@@ -69,7 +69,7 @@ func (paypal) Facts() core.Facts {
 // ParseKey implements [core.Scheme].
 func (p paypal) ParseKey(webhookID string) (core.VerifyKey, error) {
 	if !isToken(webhookID) {
-		return nil, errors.New("not the id of a webhook: PayPal's dashboard shows it beside the webhook's address, letters and digits")
+		return nil, errors.New("this is not a webhook id: copy the letters and digits that PayPal's dashboard shows beside the webhook's address")
 	}
 	return &paypalKey{webhookID, p.certs}, nil
 }
@@ -97,7 +97,7 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	id, stamp, signature, certURL := values[0], values[1], values[2], values[3]
 	if !visible(id) || strings.Contains(id, "|") {
-		return malformed("Paypal-Transmission-Id is too long, or has \"|\" or a character outside printable ASCII")
+		return malformed("Paypal-Transmission-Id is not 1 to 256 printable ASCII characters without \"|\"")
 	}
 	var err error
 	if a.Timestamp, err = RFC3339.parse(stamp); err != nil {
@@ -108,7 +108,7 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return malformed("Paypal-Auth-Algo is not SHA256withRSA, and nothing else is accepted")
 	}
 	if !isPayPalCertURL(certURL) {
-		return malformed("Paypal-Cert-Url is not the address of a certificate at one of PayPal's hosts: " + strings.Join(paypalHosts(), ", "))
+		return malformed("Paypal-Cert-Url is not the address of a certificate on one of PayPal's hosts: " + strings.Join(paypalHosts(), ", "))
 	}
 	a.ID, a.IDSigned = id, true
 	a.Signatures = append(a.Signatures, core.Signature{Label: paypalLabel, Text: signature})
@@ -138,7 +138,7 @@ func isPayPalCertURL(text string) bool {
 func (paypal) ReadBody(r *core.Request, a *core.Attempt) error {
 	m, ok := a.State.(*paypalMessage)
 	if !ok {
-		return malformed("the headers were not read")
+		return malformed("ReadBody was called without ReadHeader")
 	}
 	m.crc = strconv.FormatUint(uint64(crc32.ChecksumIEEE(r.Body)), 10)
 	a.Content.WriteString(m.id + "|")

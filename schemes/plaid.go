@@ -73,7 +73,7 @@ func (*plaid) Facts() core.Facts {
 func (p *plaid) ParseKey(credentials string) (core.VerifyKey, error) {
 	client, secret, ok := strings.Cut(credentials, ":")
 	if !ok || !isToken(client) || !isToken(secret) {
-		return nil, errors.New("not credentials of Plaid's API: both are needed, from the dashboard, as client_id:secret")
+		return nil, errors.New("these are not Plaid API credentials: give both values from the dashboard, as client_id:secret")
 	}
 	scope := sha256.Sum256([]byte(credentials)) // cache per credentials, since different credentials may see different keys
 	return plaidKey{func(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
@@ -105,11 +105,11 @@ func (p *plaid) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	at, ok := token.claims.seconds("iat")
 	if !ok {
-		return malformed("the JWT has no time as \"iat\"")
+		return malformed("the JWT has no time in the claim \"iat\"")
 	}
 	sum, ok := token.claims.text("request_body_sha256")
 	if !ok {
-		return malformed("the JWT has no \"request_body_sha256\"")
+		return malformed("the JWT has no claim \"request_body_sha256\"")
 	}
 	a.Timestamp, a.BodySigned = at, true
 	a.Signatures = append(a.Signatures, core.Signature{Label: plaidLabel, Text: token.signature})
@@ -122,10 +122,10 @@ func (p *plaid) ReadHeader(r *core.Request, a *core.Attempt) error {
 func (*plaid) ReadBody(r *core.Request, a *core.Attempt) error {
 	token, ok := a.State.(*plaidToken)
 	if !ok {
-		return malformed("the headers were not read")
+		return malformed("ReadBody was called without ReadHeader")
 	}
 	if sum := sha256.Sum256(r.Body); hex.EncodeToString(sum[:]) != token.sum {
-		return noMatch("the body is not the one whose hash is in the JWT: does something in front of us change it?")
+		return noMatch("the body does not match the hash in the JWT: does something upstream change the body?")
 	}
 	a.Content.WriteString(token.signed)
 	return nil
@@ -192,17 +192,17 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	switch {
 	// Plaid says that there is no such key. That is a mismatch, not an outage.
 	case err == nil && answer.ErrorCode == "INVALID_WEBHOOK_VERIFICATION_KEY_ID":
-		return nil, time.Time{}, noMatch("Plaid knows no key of the name in the JWT")
+		return nil, time.Time{}, noMatch("Plaid has no key with the id in the JWT")
 	case f.status != http.StatusOK:
-		return fail("status %d, %.60q: are client_id and secret right, and of this environment?", f.status, answer.ErrorCode)
+		return fail("status %d, %.60q: are client_id and secret right, and are they for this environment?", f.status, answer.ErrorCode)
 	case err != nil:
-		return fail("the answer is no JSON")
+		return fail("the response is not JSON")
 	}
 	k, now := answer.Key, p.keys.now()
 	public, ok := p256(k.X, k.Y)
 	// Plaid repeats the id, so this detects a cache or proxy that returns another key.
 	if !ok || k.Kty != "EC" || k.Crv != "P-256" || k.Alg != "ES256" || k.Use != "sig" || k.Kid != kid {
-		return fail("the answer is not the ES256 key that was asked for")
+		return fail("the response is not the ES256 key that was requested")
 	}
 	until := now.Add(maxFresh)
 	if k.ExpiredAt != nil {

@@ -71,7 +71,7 @@ func (s plivo) ReadHeader(r *core.Request, a *core.Attempt) error {
 	// The nonce comes last, after a dot. If it contains no dot itself, the signed text splits in
 	// only one way.
 	if strings.Contains(a.ID, ".") {
-		return malformed("the nonce holds a dot: one signature would fit two messages")
+		return malformed("the nonce contains a dot, so one signature would fit two messages")
 	}
 	if err := s.readSignatures(r, a); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (s plivo) ReadHeader(r *core.Request, a *core.Attempt) error {
 func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
 	base, rest, ok := s.at.of(r)
 	if !ok {
-		return malformed("the query of the request is not that of the configured URL")
+		return malformed("the query of the request differs from that of the configured URL")
 	}
 	base, text, whole := strings.Cut(base, "?")
 	if !whole {
@@ -105,7 +105,7 @@ func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
 	switch {
 	case len(r.Body) == 0 && (r.Method == http.MethodGet || r.Method == http.MethodPost):
 	case r.Method != http.MethodPost || !hasType(r.Header, formType):
-		return malformed("neither GET without a body nor POST with a form: nothing else is signed")
+		return malformed("the request is neither a GET without a body nor a POST with a form: Plivo signs nothing else")
 	default:
 		if !readForm(form, r.Body) {
 			return malformed("the form cannot be read")

@@ -33,8 +33,8 @@ func parsePublic(der []byte) (any, error) {
 	if cert, err := x509.ParseCertificate(der); err == nil {
 		return cert.PublicKey, nil
 	}
-	return nil, errors.New("not a public key in SPKI form or a certificate: copy the sender's public key again, whole; of a PEM file, " +
-		"the text between its BEGIN and END lines without the line breaks")
+	return nil, errors.New("this is neither a public key in SPKI form nor a certificate: copy the sender's whole public key again. From a PEM file, " +
+		"copy the text between the BEGIN and END lines without its line breaks")
 }
 
 // ecdsaKey returns a key for [ECDSAP256].
@@ -63,7 +63,7 @@ func parseP256(raw []byte) (*ecdsa.PublicKey, error) {
 	}
 	key, ok := public.(*ecdsa.PublicKey)
 	if !ok || key.Curve != elliptic.P256() {
-		return nil, fmt.Errorf("a %T, where an ECDSA key on P-256 is needed", public)
+		return nil, fmt.Errorf("this key is a %T, but an ECDSA key on P-256 is needed", public)
 	}
 	return key, nil
 }
@@ -85,7 +85,7 @@ func parseRSA(label string, raw []byte, enc core.Encoding, hash crypto.Hash) (co
 	}
 	key, ok := public.(*rsa.PublicKey)
 	if !ok {
-		return nil, fmt.Errorf("an RSA key is needed, not a %T", public)
+		return nil, fmt.Errorf("this key is a %T, but an RSA key is needed", public)
 	}
 	return newRSAKey(label, enc, key, hash, false)
 }

@@ -40,7 +40,8 @@ type PubSubOptions struct {
 // of November 2026.
 func DangerouslyReplayablePubSub(o PubSubOptions) core.Scheme {
 	if o.Audience == "" {
-		return unusable{"pubsub", errors.New("PubSubOptions.Audience is missing: what the push subscription has as audience, or else the address of the endpoint")}
+		return unusable{"pubsub", errors.New("PubSubOptions.Audience is missing: set it to the push subscription's audience or, if it has none, to the " +
+			"endpoint's address")}
 	}
 	return &pubsub{audience: o.Audience, client: fetchClient(o.Client), sets: cache[googleSet]{now: o.seams.clock()}}
 }
@@ -69,8 +70,8 @@ func (p *pubsub) ParseKey(email string) (core.VerifyKey, error) {
 	const letters = "-.0123456789abcdefghijklmnopqrstuvwxyz"
 	name, domain, ok := strings.Cut(email, "@")
 	if !ok || name == "" || len(email) > 256 || !only(name, letters) || !only(domain, letters) || !strings.HasSuffix(domain, ".gserviceaccount.com") {
-		return nil, errors.New("not the e-mail address of a service account: that of the push subscription's authentication is needed, " +
-			"which ends with .gserviceaccount.com")
+		return nil, errors.New("this is not the email address of a service account: give the one that authenticates the push subscription, which ends " +
+			"with .gserviceaccount.com")
 	}
 	return &pubsubKey{email, p}, nil
 }
@@ -121,11 +122,11 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	end, ok := token.claims.seconds("exp")
 	switch {
 	case issuer != "accounts.google.com" && issuer != "https://accounts.google.com":
-		return false, noMatch("the token is not of accounts.google.com")
+		return false, noMatch("the token was not issued by accounts.google.com")
 	case audience != k.scheme.audience:
-		return false, noMatch("the token is for another audience: set PubSubOptions.Audience to what the push subscription has")
+		return false, noMatch("the token is for another audience: set PubSubOptions.Audience to the push subscription's audience")
 	case string(token.claims["email_verified"]) != "true":
-		return false, noMatch("the token does not say that its e-mail address is verified")
+		return false, noMatch("the token does not say that its email address is verified")
 	case !ok || !k.scheme.sets.now().Before(end):
 		return false, noMatch("the token has expired, or our clock is ahead")
 	}
@@ -152,7 +153,7 @@ func (p *pubsub) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 			return public, nil
 		}
 	}
-	return nil, noMatch("Google has no key of the name in the token")
+	return nil, noMatch("Google has no key with the id in the token")
 }
 
 func (p *pubsub) fetch(ctx context.Context) (googleSet, time.Time, error) {
@@ -175,7 +176,7 @@ func (p *pubsub) fetch(ctx context.Context) (googleSet, time.Time, error) {
 		}
 	}
 	if len(set) == 0 {
-		return nil, time.Time{}, errors.New("fetching Google's keys: there is none for RS256 in the answer")
+		return nil, time.Time{}, errors.New("fetching Google's keys: the response has no key for RS256")
 	}
 	// Follow Google's max-age, but refresh at least daily, and at most every five minutes.
 	return set, p.sets.now().Add(min(max(maxAge(f.header), 5*time.Minute), maxFresh)), nil

@@ -47,10 +47,10 @@ func New(name string, s Settings) (core.Scheme, error) {
 		if near != "" {
 			near = "did you mean " + near + "? "
 		}
-		return nil, fmt.Errorf("schemes: no scheme %q: %sthere are %s", name, near, strings.Join(names, ", "))
+		return nil, fmt.Errorf("schemes: unknown scheme %q: %schoose one of %s", name, near, strings.Join(names, ", "))
 	}
 	if entry.dangerous && !s.DangerouslyReplayable {
-		return nil, fmt.Errorf("schemes: %s cannot distinguish a message from a replay or a forgery: to use it anyway, set Settings.DangerouslyReplayable", name)
+		return nil, fmt.Errorf("schemes: %s cannot distinguish a message from a replay or a forgery: set Settings.DangerouslyReplayable to use it anyway", name)
 	}
 	scheme := entry.make(s)
 	if err := core.FactsOf(scheme).Mistake; err != nil {
@@ -295,7 +295,7 @@ func standardSenders() []string {
 // would silently accept messages that sign no header.
 func hook0For(header string) core.Scheme {
 	if header == "" {
-		return unusable{"hook0", errors.New("Header is missing: name one that every message must have signed, as X-Event-Id")}
+		return unusable{"hook0", errors.New("Header is missing: name a header that every message must sign, such as X-Event-Id")}
 	}
 	return Hook0(header)
 }

@@ -101,7 +101,7 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 	}
 	u, err := url.Parse(p.URL)
 	if err != nil || !asciiText(p.URL) || strings.ContainsAny(p.URL, " \t#") {
-		return nil, errors.New("the URL has a # or a character outside printable ASCII: percent-encode it, as the sender does")
+		return nil, errors.New("the URL has a # or a character that is not printable ASCII: percent-encode it, as the sender does")
 	}
 	rest := p.URL[strings.Index(p.URL, "://")+3:]
 	s := &httpSignatures{
@@ -120,14 +120,14 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 	}
 	for _, name := range s.required {
 		if checkComponent(name) != "" || name == "@query-param" {
-			return nil, fmt.Errorf("in Required, %q is no component: there are \"@method\" and the like, and header names in lower case", name)
+			return nil, fmt.Errorf("%q in Required is not a component: use names such as \"@method\", and header names in lower case", name)
 		}
 	}
 	if !p.DangerouslyAnyComponents && !slices.Contains(s.required, "content-digest") {
-		return nil, errors.New("the list Required lacks \"content-digest\", so anybody could change the body: add it, or set DangerouslyAnyComponents")
+		return nil, errors.New("Required lacks \"content-digest\", so anybody could change the body: add it, or set DangerouslyAnyComponents")
 	}
 	if !asciiText(p.Tag) {
-		return nil, errors.New("the Tag has a character that is not ASCII")
+		return nil, errors.New("Tag has a control character or one that is not ASCII")
 	}
 	return s, nil
 }
@@ -215,14 +215,14 @@ func (s *httpSignatures) choose(inputs, signatures []sfMember) (*httpSignature, 
 		}
 		chosen, err := s.read(in.sfItem)
 		if err == nil && signatures[i].kind != sfBytes {
-			err = malformed("Signature: " + in.key + " is no base64 between colons")
+			err = malformed("Signature: " + in.key + " is not base64 between colons")
 		}
 		switch {
 		case err != nil && first == nil:
 			first = err
 		case err != nil:
 		case found != nil:
-			return nil, malformed("several signatures cover enough: set SignatureProfile.Tag to the tag of the one that counts")
+			return nil, malformed("several signatures cover all required components: set SignatureProfile.Tag to the tag of the one that counts")
 		default:
 			chosen.text = signatures[i].text
 			found = chosen
@@ -234,7 +234,7 @@ func (s *httpSignatures) choose(inputs, signatures []sfMember) (*httpSignature, 
 	case first != nil:
 		return nil, first
 	}
-	return nil, malformed("no label stands both in Signature-Input and in Signature: did a proxy drop one of them?")
+	return nil, malformed("no label occurs in both Signature-Input and Signature: did a proxy drop one of them?")
 }
 
 // read checks the covered components and the parameters of one signature.
@@ -294,22 +294,22 @@ func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) err
 			continue // signed, but without meaning here
 		}
 		if p.kind != kind {
-			return malformed("the signature parameter " + p.key + " is of the wrong type")
+			return malformed("the signature parameter " + p.key + " has the wrong type")
 		}
 		*field = p.text
 	}
 	var ok bool
 	// The RFC makes created optional, but without it a captured message never expires.
 	if st.created, ok = digits(created); !ok {
-		return malformed("the signature has no created parameter, or not a plain Unix time in seconds: without it, it could be replayed for ever")
+		return malformed("the signature has no \"created\" parameter with a Unix time in seconds: without it, the signature could be replayed indefinitely")
 	}
 	if expires != "" {
 		if st.expires, ok = digits(expires); !ok || st.expires <= st.created {
-			return malformed("the signature expires before it was created: is the sender's clock right?")
+			return malformed("the \"expires\" parameter is not a Unix time after \"created\": is the sender's clock right?")
 		}
 	}
 	if s.tag != "" && tag != s.tag {
-		return malformed("the signature does not have the tag " + strconv.Quote(s.tag) + ": it was made for something else, or SignatureProfile.Tag is wrong")
+		return malformed("the signature does not have the tag " + strconv.Quote(s.tag) + ": it has another purpose, or SignatureProfile.Tag is wrong")
 	}
 	return nil
 }
@@ -321,16 +321,16 @@ func checkComponent(name string) string {
 	case "@method", "@target-uri", "@authority", "@scheme", "@path", "@query", "@request-target", "@query-param":
 		return ""
 	case "host":
-		return "is not read here, since the public address is configured: ask the sender to sign \"@authority\""
+		return "is not supported, because the public address is configured: ask the sender to sign \"@authority\""
 	case "":
 		return "has no name"
 	}
 	if name[0] == '@' {
-		return "is none that requests have here"
+		return "is not supported for requests"
 	}
 	for i := range len(name) {
 		if !isTokenByte(name[i]) || 'A' <= name[i] && name[i] <= 'Z' {
-			return "is no header name in lower case"
+			return "is not a lower-case header name"
 		}
 	}
 	return ""
@@ -338,20 +338,20 @@ func checkComponent(name string) string {
 
 func readComponent(c sfItem) error {
 	if c.kind != sfString {
-		return malformed("Signature-Input has a component that is no string in quotes")
+		return malformed("Signature-Input has a component that is not a quoted string")
 	}
 	if wrong := checkComponent(c.text); wrong != "" {
 		return malformed("the covered component " + strconv.Quote(c.text) + " " + wrong)
 	}
 	if c.text == "@query-param" {
 		if len(c.params) != 1 || c.params[0].key != "name" || c.params[0].kind != sfString {
-			return malformed("the component \"@query-param\" needs the parameter name, and no other one")
+			return malformed("the component \"@query-param\" must have the parameter \"name\" and no other")
 		}
 		return nil
 	}
 	if len(c.params) > 0 {
-		return malformed("the component " + strconv.Quote(c.text) + " has the parameter " + c.params[0].key +
-			", which is not read here, as sf, key, bs, req and tr are not: ask the sender to sign the component without it")
+		return malformed("the component " + strconv.Quote(c.text) + " has the parameter " + c.params[0].key + ", but parameters such as sf, key, bs, req and tr " +
+			"are not supported: ask the sender to sign the component without it")
 	}
 	return nil
 }
@@ -453,11 +453,11 @@ func (s *httpSignatures) target(text string) (path, query string, has bool, err 
 	}
 	path, query, has = strings.Cut(text, "?")
 	if path != "" && path[0] != '/' || strings.ContainsAny(text, " \t#") {
-		return "", "", false, malformed("the request target is no path with a query")
+		return "", "", false, malformed("the request target is not a path, with or without a query")
 	}
 	if s.address.query {
 		if query != s.query {
-			return "", "", false, malformed("the query of the request is not that of the configured URL")
+			return "", "", false, malformed("the query of the request differs from that of the configured URL")
 		}
 		has = s.hasQuery
 	}
@@ -473,14 +473,14 @@ func (s *httpSignatures) target(text string) (path, query string, has bool, err 
 
 // queryParamHint explains a mismatch that may occur because some libraries
 // deviate from the RFC.
-const queryParamHint = "or the sender writes the value of \"@query-param\" in another way than RFC 9421, section 2.2.8: a space as %20, " +
-	"~ ! ' ( ) as %7E %21 %27 %28 %29, and * as it is; ask it to sign \"@query\""
+const queryParamHint = "or the sender does not encode the value of \"@query-param\" as RFC 9421, section 2.2.8, requires: a space as %20, ~ ! ' ( ) as " +
+	"%7E %21 %27 %28 %29, and * unchanged. Ask it to sign \"@query\""
 
 // queryParam returns the value of the parameter with this percent-encoded name,
 // which must occur once.
 func queryParam(query, name string) (string, error) {
 	if len(query) > maxFieldBytes {
-		return "", malformed("the query has more than " + strconv.Itoa(maxFieldBytes) + " bytes: too long to look for \"@query-param\"")
+		return "", malformed("the query has more than " + strconv.Itoa(maxFieldBytes) + " bytes, which is too long to look for \"@query-param\"")
 	}
 	value, found := "", false
 	for pair := range strings.SplitSeq(query, "&") {
@@ -491,7 +491,7 @@ func queryParam(query, name string) (string, error) {
 		key, err := url.QueryUnescape(k)
 		text, err2 := url.QueryUnescape(v)
 		if err != nil || err2 != nil || !utf8.ValidString(key) || !utf8.ValidString(text) {
-			return "", malformed("the query cannot be read as parameters, of which the signature covers one")
+			return "", malformed("the signature covers a query parameter, but the query cannot be parsed")
 		}
 		if percentEncode(key) != name {
 			continue
@@ -505,7 +505,7 @@ func queryParam(query, name string) (string, error) {
 		// Distinguish a differently encoded name from an absent parameter, because the fixes
 		// differ.
 		if plain, err := url.PathUnescape(name); err == nil && percentEncode(plain) != name {
-			return "", malformed("the name of the covered \"@query-param\" is " + strconv.Quote(name) + ", which RFC 9421, section 2.2.8, writes as " +
+			return "", malformed("the name of the covered \"@query-param\" is " + strconv.Quote(name) + ", but RFC 9421, section 2.2.8, encodes it as " +
 				strconv.Quote(percentEncode(plain)) + ": ask the sender to sign \"@query\"")
 		}
 		return "", malformed("the query has no parameter " + strconv.Quote(name) + ", which the signature covers")
@@ -543,12 +543,12 @@ func checkDigest(r *core.Request) error {
 		}
 		known = true
 		if d.kind != sfBytes {
-			return malformed("Content-Digest: " + d.key + " is no base64 between colons")
+			return malformed("Content-Digest: " + d.key + " is not base64 between colons")
 		}
 		if d.text != base64.StdEncoding.EncodeToString(sum) {
 			return &core.Error{
 				Reason: core.ErrNoMatch,
-				Detail: "the " + d.key + " in Content-Digest is not the hash of this body: it was changed on the way, or does something in front decompress it?",
+				Detail: "the " + d.key + " in Content-Digest is not the hash of this body: the body was changed on the way. Does something upstream decompress it?",
 			}
 		}
 	}
@@ -585,8 +585,8 @@ func (k *httpSignatureKey) Verify(ctx context.Context, a *core.Attempt) (bool, e
 	return k.key.Verify(ctx, a)
 }
 
-const httpKeyForms = "\"hmac-sha256:BASE64\", \"ed25519:…\", \"ecdsa-p256-sha256:…\", \"ecdsa-p384-sha384:…\", \"rsa-pss-sha512:…\" " +
-	"or \"rsa-v1_5-sha256:…\", perhaps with \"KEYID@\" in front"
+const httpKeyForms = "\"hmac-sha256:BASE64\", \"ed25519:…\", \"ecdsa-p256-sha256:…\", \"ecdsa-p384-sha384:…\", \"rsa-pss-sha512:…\" or " +
+	"\"rsa-v1_5-sha256:…\", optionally with \"KEYID@\" before it"
 
 func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 	k := new(httpSignatureKey)
@@ -594,7 +594,7 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 		k.alg, text = text[:i], text[i+1:]
 		if at := strings.LastIndexByte(k.alg, '@'); at >= 0 {
 			if k.id, k.alg = k.alg[:at], k.alg[at+1:]; !visible(k.id) {
-				return nil, errors.New("the key id before the @ is empty, too long, or has a character outside printable ASCII")
+				return nil, errors.New("the key id before the @ is not 1 to 256 printable ASCII characters")
 			}
 		}
 		if k.alg == "" {
@@ -631,8 +631,8 @@ func algorithmOf(raw []byte) (string, error) {
 	}
 	public, err := x509.ParsePKIXPublicKey(raw)
 	if err != nil {
-		return "", errors.New("nothing says what this key is, or it is cut: write hmac-sha256: before a shared secret; a public key is SPKI DER in base64 " +
-			"on one line, as its PEM file has it between the lines")
+		return "", errors.New("the kind of this key is not clear, or the key is cut off. Put hmac-sha256: before a shared secret. Give a public key as " +
+			"SPKI DER in base64 on one line: the text between the BEGIN and END lines of its PEM file")
 	}
 	switch key := public.(type) {
 	case ed25519.PublicKey:
@@ -643,12 +643,12 @@ func algorithmOf(raw []byte) (string, error) {
 		}
 		return "ecdsa-p384-sha384", nil // publicKey rejects any other curve
 	}
-	return "", errors.New("an RSA key fits two algorithms: write rsa-pss-sha512: or rsa-v1_5-sha256: in front, whichever the sender uses")
+	return "", errors.New("an RSA key fits two algorithms: put rsa-pss-sha512: or rsa-v1_5-sha256: before it, whichever the sender uses")
 }
 
 func macKey(raw []byte) (core.VerifyKey, error) {
 	if len(raw) < minMACSecret {
-		return nil, fmt.Errorf("the secret has %d bytes, at least %d are needed: is it whole?", len(raw), minMACSecret)
+		return nil, fmt.Errorf("the secret has %d bytes, but at least %d are needed: is it cut off?", len(raw), minMACSecret)
 	}
 	return core.HMACKey(rfc9421Name, sha256.New, raw, core.Base64)
 }
@@ -664,7 +664,8 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 	}
 	public, err := x509.ParsePKIXPublicKey(raw)
 	if err != nil {
-		return nil, errors.New("not a public key in SPKI DER: copy the sender's public key again, whole, as its PEM file has it between the lines")
+		return nil, errors.New("this is not a public key in SPKI DER: copy the sender's whole public key again, the text between the BEGIN and END " +
+			"lines of its PEM file")
 	}
 	switch key := public.(type) {
 	case ed25519.PublicKey:
@@ -684,7 +685,7 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 			return newRSAKey(rfc9421Name, core.Base64, key, crypto.SHA256, false)
 		}
 	}
-	return nil, fmt.Errorf("a %T that does not fit %s: ask the sender for the algorithm of its key", public, alg)
+	return nil, fmt.Errorf("this key is a %T, which does not fit %s: ask the sender for the algorithm of its key", public, alg)
 }
 
 // sfKind is a type of structured field value (RFC 8941).
@@ -783,7 +784,7 @@ func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 	}
 	members := p.dictionary()
 	if p.wrong != "" {
-		return nil, malformed(name + " cannot be read: " + p.wrong + ", at byte " + strconv.Itoa(p.at) + "; did the sender or a proxy damage it?")
+		return nil, malformed(name + " cannot be read: " + p.wrong + ", at byte " + strconv.Itoa(p.at) + ". Did the sender or a proxy damage it?")
 	}
 	return members, nil
 }
@@ -844,7 +845,7 @@ func (p *sfParser) dictionary() []sfMember {
 		key := p.key()
 		switch {
 		case slices.ContainsFunc(members, func(m sfMember) bool { return m.key == key }):
-			p.fail("a label is there twice")
+			p.fail("a label occurs twice")
 		case len(members) == maxLabels:
 			p.fail("more than " + strconv.Itoa(maxLabels) + " labels")
 		}
@@ -864,7 +865,7 @@ func (p *sfParser) dictionary() []sfMember {
 			return members
 		}
 		if !p.consume(',') {
-			p.fail("no comma between the labels")
+			p.fail("a comma between labels is missing")
 		}
 		p.skip(" \t")
 	}
@@ -885,7 +886,7 @@ func (p *sfParser) list() sfItem {
 		}
 		l.items = append(l.items, p.item())
 		if c := p.peek(); c != ' ' && c != ')' {
-			p.fail("a list without its closing parenthesis")
+			p.fail("a list has no closing parenthesis")
 		}
 	}
 	return l
@@ -908,7 +909,7 @@ func (p *sfParser) parameters() []sfParam {
 		}
 		switch {
 		case slices.ContainsFunc(params, func(q sfParam) bool { return q.key == one.key }):
-			p.fail("a parameter is there twice")
+			p.fail("a parameter occurs twice")
 		case len(params) == maxParameters:
 			p.fail("more than " + strconv.Itoa(maxParameters) + " parameters")
 		}
@@ -920,7 +921,7 @@ func (p *sfParser) parameters() []sfParam {
 func (p *sfParser) key() string {
 	first := p.peek()
 	if first != '*' && (first < 'a' || first > 'z') {
-		p.fail("a name does not begin with a lower-case letter")
+		p.fail("a name does not start with a lower-case letter")
 		return ""
 	}
 	return p.while(func(c byte) bool {
@@ -946,19 +947,19 @@ func (p *sfParser) bare() (sfKind, string) {
 	case p.consume(':'):
 		text := p.while(func(c byte) bool { return c != ':' })
 		if _, err := base64.StdEncoding.Strict().DecodeString(text); err != nil || strings.ContainsAny(text, "\r\n") || !p.consume(':') {
-			p.fail("bytes that are not padded base64 between colons")
+			p.fail("bytes must be padded base64 between colons")
 		}
 		return sfBytes, text
 	case p.consume('?'):
 		text := p.while(func(c byte) bool { return c == '0' || c == '1' })
 		if len(text) != 1 {
-			p.fail("a boolean that is neither ?0 nor ?1")
+			p.fail("a boolean must be ?0 or ?1")
 		}
 		return sfBoolean, text
 	case c == '*' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z':
 		return sfToken, p.while(func(c byte) bool { return isTokenByte(c) || c == ':' || c == '/' })
 	}
-	p.fail("a value that is none")
+	p.fail("a value is missing or invalid")
 	return 0, ""
 }
 
@@ -970,9 +971,9 @@ func (p *sfParser) integer() string {
 	switch {
 	// RFC 8941 allows 15 digits, which always fit an int64.
 	case text == "" || len(text) > 15 || text[0] == '0' && (len(text) > 1 || minus):
-		p.fail("a number that is not written as numbers are, or too long")
+		p.fail("a number is malformed or too long")
 	case p.peek() == '.':
-		p.fail("a number with a fraction")
+		p.fail("a number has a fraction")
 	}
 	return p.text[from:p.at]
 }
@@ -988,16 +989,16 @@ func (p *sfParser) quoted() string {
 			return b.String()
 		case c == '\\':
 			if c = p.peek(); c != '"' && c != '\\' {
-				p.fail("a backslash that does not precede a quote or a backslash")
+				p.fail("a backslash must precede a quote or a backslash")
 				return ""
 			}
 			p.at++
 		case c < ' ' || c > '~':
-			p.fail("a string with a character that is not ASCII")
+			p.fail("a string has a control character or one that is not ASCII")
 			return ""
 		}
 		_ = b.WriteByte(c)
 	}
-	p.fail("a string without its closing quote")
+	p.fail("a string has no closing quote")
 	return ""
 }

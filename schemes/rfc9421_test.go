@@ -392,7 +392,7 @@ func TestRFC9421TheLinesOfAPublicKeyAreRefusedAtStart(t *testing.T) {
 		"in two":                    {[]string{pssPublic[:200] + " " + pssPublic[200:]}, "join"},
 		"split as several":          {strings.Fields(lines), "hmac-sha256:"},
 		"the file split as several": {strings.Fields(file), "on one line"},
-		"the algorithm split off":   {strings.Fields("rsa-pss-sha512:" + lines), "copy the sender's public key again, whole"},
+		"the algorithm split off":   {strings.Fields("rsa-pss-sha512:" + lines), "copy the sender's whole public key again"},
 		"JSON":                      {[]string{`{"kty": "OKP", "crv": "Ed25519", "x": "JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"}`}, "JSON"},
 		"OpenSSH":                   {[]string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICa0C4+T//PYlxEvfrxYKyMtvXJRfQgv6Dz7MN3OQ9G7 a@b"}, "OpenSSH"},
 	} {
@@ -480,8 +480,8 @@ func TestHTTPSignaturesComponents(t *testing.T) {
 
 	for cover, text := range map[string]string{
 		`"x-list";sf`: "sf", `"x-list";key="a"`: "key", `"x-list";bs`: "bs", `"@method";req`: "req", `"x-list";tr`: "tr", `"@query-param"`: "name",
-		`"@query-param";name`: "name", `"@query-param";name="b";req`: "name", `"@status"`: "none that requests have", `"host"`: "@authority",
-		`"@method"`: "twice", `"content-type"`: "twice", `"X-List"`: "lower case", `""`: "no name", `"x list"`: "lower case", `x-list`: "quotes", `7`: "quotes",
+		`"@query-param";name`: "name", `"@query-param";name="b";req`: "name", `"@status"`: "not supported for requests", `"host"`: "@authority",
+		`"@method"`: "twice", `"content-type"`: "twice", `"X-List"`: "lower-case", `""`: "no name", `"x list"`: "lower-case", `x-list`: "quoted string", `7`: "quoted string",
 	} {
 		s := webhook(msgHMAC(msgSecret))
 		r := s.request(msgNow, nil)

@@ -12,7 +12,7 @@ import (
 // PSS. It rejects keys of less than 2048 bits, which are too weak to trust.
 func newRSAKey(label string, enc core.Encoding, key *rsa.PublicKey, h crypto.Hash, pss bool) (*digestKey, error) {
 	if key.Size() < 256 {
-		return nil, fmt.Errorf("an RSA key of %d bits: at least 2048 are needed", key.N.BitLen())
+		return nil, fmt.Errorf("this RSA key has %d bits, but at least 2048 are needed", key.N.BitLen())
 	}
 	return &digestKey{label, enc, h.New, func(digest, signature []byte) bool {
 		if pss {

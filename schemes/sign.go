@@ -49,7 +49,7 @@ func Sign(scheme core.Scheme, r *core.Request, id string, at time.Time, secrets 
 	case f.Sign != nil:
 		return f.Sign(r, id, at, secrets...)
 	}
-	const format = "schemes: %s cannot be signed here, because only its sender has the key, or it signs nothing: %w"
+	const format = "schemes: cannot sign for %s, because only the sender has the key, or because the scheme signs nothing: %w"
 	return fmt.Errorf(format, scheme.Name(), errors.ErrUnsupported)
 }
 
@@ -76,7 +76,7 @@ type item struct {
 func (s *signing) sign(prepare func(*signing), id string, at time.Time, secrets []string) error {
 	var ok bool
 	if s.header, ok = s.r.Header.(http.Header); !ok {
-		return errors.New("schemes: signing needs an http.Header")
+		return errors.New("schemes: Request.Header must be an http.Header to sign the request")
 	}
 	if prepare != nil {
 		prepare(s)
@@ -163,7 +163,7 @@ func (s *signing) put(f Field, text string) error {
 	case f.inBody():
 		body, ok := replaceAt(s.r.Body, f.path, text)
 		if !ok {
-			return malformed("the body has nothing at " + strings.Join(f.path, ".") + ", where this sender has what it signs: put a placeholder there")
+			return malformed("the body has nothing at " + strings.Join(f.path, ".") + ", where this sender puts a value that it signs: put a placeholder there")
 		}
 		s.r.Body = body
 	// The field is in the same list as the signatures, so write assembles the header.
@@ -269,7 +269,7 @@ func (s *signing) replace(read []core.Signature, texts []string) error {
 	old := []byte(`"` + read[0].Text + `"`)
 	// Replacing the wrong occurrence would damage the message.
 	if bytes.Count(s.r.Body, old) != 1 {
-		return malformed("the text in the place of the signature must be there once in the body, so that it can be replaced")
+		return malformed("the placeholder for the signature must occur exactly once in the body, so that it can be replaced")
 	}
 	s.r.Body = bytes.Replace(s.r.Body, old, []byte(`"`+texts[0]+`"`), 1)
 	return nil

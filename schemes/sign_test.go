@@ -171,7 +171,7 @@ func TestWhatCannotBeSignedIsSaid(t *testing.T) {
 		"an empty secret":            {schemes.GitHub(), `{}`, "", now, "empty"},
 		"a time before 1970":         {schemes.Stripe(), `{}`, secret, time.Unix(-5, 0), "timestamp"},
 		"a whpk_ key":                {core.StandardWebhooks{}, `{}`, "whpk_" + strings.Repeat("A", 43) + "=", now, "whpk_"},
-		"a header that is not there": {schemes.Hook0("X-Missing"), `{}`, secret, now, "not there"},
+		"a header that is not there": {schemes.Hook0("X-Missing"), `{}`, secret, now, "exactly once"},
 	} {
 		err := schemes.Sign(tt.scheme, &core.Request{Method: http.MethodPost, URL: "/hook", Body: []byte(tt.body)}, "", tt.at, tt.secret)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -211,7 +211,7 @@ func TestAnAnySignsAsTheMemberThatTheSecretNames(t *testing.T) {
 	}{
 		"the member that the secret names": {mixed, []string{"shared:" + secret}, "Shared-Signature", false, ""},
 		"one that only verifies":           {mixed, []string{"discord:" + public}, "", true, "discord"},
-		"no member":                        {mixed, []string{secret}, "", false, "colon in front"},
+		"no member":                        {mixed, []string{secret}, "", false, "a colon before it"},
 		"two members":                      {mixed, []string{"shared:" + secret, "discord:" + public}, "", false, "shared and discord"},
 		"no secret":                        {mixed, nil, "", false, "no secret"},
 		"the first of several":             {alike, []string{secret}, "X-Hub-Signature-256", false, ""},

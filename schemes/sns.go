@@ -87,11 +87,11 @@ func (s *sns) Facts() core.Facts {
 
 // ParseKey implements [core.Scheme].
 func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
-	const want = "the topic's ARN is needed, as in arn:aws:sns:REGION:ACCOUNT:NAME"
+	const want = "give the topic's ARN, such as arn:aws:sns:REGION:ACCOUNT:NAME"
 	parts := strings.Split(arn, ":")
 	// A subscription's ARN has seven parts.
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "sns" {
-		return nil, errors.New("not the ARN of an SNS topic: " + want)
+		return nil, errors.New("this is not the ARN of an SNS topic: " + want)
 	}
 	suffix := "amazonaws.com"
 	switch parts[1] {
@@ -109,7 +109,7 @@ func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 	case len(parts[4]) != 12 || !only(parts[4], "0123456789"):
 		return nil, errors.New("the ARN has no account of 12 digits in its fifth part: " + want)
 	case !isTopicName(parts[5]):
-		return nil, errors.New("the ARN does not end with the name of a topic: the one of the topic is needed, not that of a subscription")
+		return nil, errors.New("the ARN does not end with a topic name: give the ARN of the topic, not of a subscription")
 	}
 	k := &snsKey{topic: arn, host: "sns." + region + "." + suffix, certs: s.certs, sha1: s.o.DangerouslyAcceptSHA1}
 	// The names in SNS certificates, in order: in older regions, in newer regions, and in other
@@ -140,7 +140,7 @@ func isTopicName(name string) bool {
 // ReadHeader implements [core.Scheme].
 func (*sns) ReadHeader(r *core.Request, _ *core.Attempt) error {
 	if slices.Contains(r.Header.Values("X-Amz-Sns-Rawdelivery"), "true") {
-		return malformed("the subscription has raw message delivery, with which SNS signs nothing: turn it off")
+		return malformed("the subscription has raw message delivery, so SNS signs nothing: turn raw message delivery off")
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ type snsMessage struct {
 func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	o, err := parseObject(r.Body)
 	if err != nil {
-		return malformed("the body is no message of SNS: " + err.Error())
+		return malformed("the body is not an SNS message: " + err.Error())
 	}
 	m, err := readSNS(o)
 	if err != nil {
@@ -167,7 +167,7 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.ID, _ = o.text("MessageId")
 	if !visible(a.ID) {
-		return malformed("the MessageId is empty, too long, or has a character outside printable ASCII")
+		return malformed("the MessageId is not 1 to 256 printable ASCII characters")
 	}
 	a.IDSigned = true
 	var label string
@@ -209,18 +209,18 @@ func readSNS(o object) (*snsMessage, error) {
 	case "SubscriptionConfirmation", "UnsubscribeConfirmation":
 		names = []string{"Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"}
 	default:
-		return nil, malformed("the body has no Type that SNS sends: with raw message delivery it signs nothing, turn that off")
+		return nil, malformed("the body's Type is not one that SNS sends. With raw message delivery SNS signs nothing: turn it off")
 	}
 	// A handler must not find a name that is signed only in another type, because here it is
 	// unsigned.
 	all := []string{"Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"}
 	for _, name := range all {
 		if _, there := o[name]; there && !slices.Contains(names, name) {
-			return nil, malformed("the body has " + name + " where it is not signed")
+			return nil, malformed("the body has " + name + ", which SNS does not sign in this type of message")
 		}
 	}
 	if o.misspells(all) {
-		return nil, malformed("the body has one of its names in another spelling than that of SNS")
+		return nil, malformed("a name in the body is in the wrong case")
 	}
 	m := &snsMessage{kind: kind}
 	for _, name := range names {
@@ -229,9 +229,9 @@ func readSNS(o object) (*snsMessage, error) {
 		case name == "Subject" && !there:
 			continue
 		case !ok:
-			return nil, malformed("the body has no text as " + name)
+			return nil, malformed(name + " in the body is not a text")
 		case name != "Message" && strings.Contains(value, "\n"):
-			return nil, malformed(name + " holds a line break: one signature would fit two messages")
+			return nil, malformed(name + " contains a line break, so one signature would fit two messages")
 		case name == "TopicArn":
 			m.topic = value
 		}
@@ -239,7 +239,7 @@ func readSNS(o object) (*snsMessage, error) {
 	}
 	m.certURL, _ = o.text("SigningCertURL")
 	if u, ok := plainHTTPS(m.certURL); !ok || !isSNSHost(u.Host) || u.RawQuery != "" || !isPEMPath(u.Path) {
-		return nil, malformed("SigningCertURL is not the address of a certificate of SNS")
+		return nil, malformed("SigningCertURL is not the address of an SNS certificate")
 	}
 	return m, nil
 }
@@ -274,7 +274,7 @@ func (k *snsKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 		return false, nil
 	}
 	if u, ok := plainHTTPS(m.certURL); !ok || u.Host != k.host {
-		return false, noMatch("SigningCertURL is not at %s, where that of the topic must be", k.host)
+		return false, noMatch("SigningCertURL is not on the host of the topic's region, %s", k.host)
 	}
 	// Give the reason, because otherwise the refusal would look like a wrong signature.
 	if !k.sha1 && !slices.ContainsFunc(a.Signatures, func(s core.Signature) bool { return s.Label == snsSHA256 }) {

@@ -280,7 +280,7 @@ func (t Template) build() (*templated, error) {
 	if t.Name == "" || strings.ContainsFunc(t.Name, func(r rune) bool {
 		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
 	}) {
-		fail("Name is %q: it needs lower-case letters, digits and hyphens", t.Name)
+		fail("Name is %q: use lower-case letters, digits and hyphens", t.Name)
 	}
 	if s.t.Encoding == 0 {
 		s.t.Encoding = core.Hex
@@ -289,35 +289,35 @@ func (t Template) build() (*templated, error) {
 		s.t.MaxSignatures = maxSignatures
 	}
 	if s.t.Encoding > core.Base64URL || t.Secret > Base64Text || t.Unit > UnixTime {
-		fail("Encoding, Secret or Unit is none of the constants")
+		fail("Encoding, Secret or Unit is not one of the constants")
 	}
 	if t.List != "" && t.List != "," && t.List != ";" && t.List != " " {
-		fail("List is %q: it can be \",\", \";\" or \" \"", t.List)
+		fail("List is %q: it must be \",\", \";\" or \" \"", t.List)
 	}
 	for _, f := range append([]Field{t.Signature}, t.More...) {
 		switch {
 		case f.none():
-			fail("Signature is missing: say where it stands, as in schemes.Header(\"X-Signature\")")
+			fail("Signature is missing: say where it is, as in schemes.Header(\"X-Signature\")")
 		case f.key != "" || f.item != 0:
 			fail("Signature is an Entry or Item: make it a Header with List and Label")
 		case f.inBody() != t.Signature.inBody() || (f.query == "") != (t.Signature.query == ""):
-			fail("Signature and More are not all in headers, all in the query, or all in the body")
+			fail("Signature and More must all be in headers, all in the query, or all in the body")
 		case f.query != "" && t.List != "":
-			fail("Signature stands in the query, which has no lists: leave List out")
+			fail("Signature is in the query, which has no lists: leave out List")
 		}
 	}
 	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "Nonce": t.Nonce, "ID": t.ID, "Topic": t.Topic} {
 		if f.header != "" && !isHeaderName(f.header) {
-			fail("%s: %q is not the name of a header", name, f.header)
+			fail("%s: %q is not a header name", name, f.header)
 		}
 		if (f.key != "" || f.item != 0) && t.List == "" {
-			fail("%s is an entry of a list, but List does not say how the list is written", name)
+			fail("%s is an entry of a list, but List is empty: set the list's separator", name)
 		}
 		if f.key == "=" {
-			fail("%s is an Entry without a key: the entry of a list without keys is an Item", name)
+			fail("%s is an Entry without a key: for a list without keys, use Item", name)
 		}
 		if f.item < 0 {
-			fail("%s is an Item with the index %d", name, f.item)
+			fail("%s is an Item with the index %d, but items count from 1", name, f.item)
 		}
 	}
 	if err := s.readContent(t.Content); err != nil {
@@ -327,9 +327,9 @@ func (t Template) build() (*templated, error) {
 		switch {
 		case p.kind != partValue || p.field.header == "":
 		case !isHeaderName(p.field.header):
-			fail("Content: %q is not the name of a header", p.field.header)
+			fail("Content: %q is not a header name", p.field.header)
 		case p.field.header == "Host":
-			fail("Content: {header:Host}: frameworks take Host out of the headers; {url} signs the address of Template.URL")
+			fail("Content: {header:Host}: frameworks remove Host from the headers. Use {url}, which signs the address in Template.URL")
 		}
 	}
 	mistakes = append(mistakes, s.checkKeys()...)
@@ -363,12 +363,12 @@ func (s *templated) checkKeys() (mistakes []error) {
 	private := algorithm.public != nil
 	switch {
 	case private && s.has(partSecret):
-		mistakes = append(mistakes, errors.New("the Content holds {secret}, but the sender signs with a private key"))
+		mistakes = append(mistakes, errors.New("Content has {secret}, but the sender signs with a private key: leave it out"))
 	case algorithm.plain && !s.has(partSecret):
-		mistakes = append(mistakes, errors.New("the Algorithm is a plain hash, which anybody can make: Content must end with {secret}"))
+		mistakes = append(mistakes, errors.New("Algorithm is a plain hash, which anybody can compute: Content must end with {secret}"))
 	}
 	if s.t.Secret < algorithm.secret {
-		mistakes = append(mistakes, errors.New("the secret is a public key, which is written in base64: Secret must be Base64Text"))
+		mistakes = append(mistakes, errors.New("the secret is a public key in base64: set Secret to Base64Text"))
 	}
 	return mistakes
 }
@@ -392,21 +392,21 @@ func (s *templated) checkPlaces() (mistakes []error) {
 	for i, one := range all {
 		for _, other := range all[:i] {
 			if !one.field.none() && one.field.same(other.field) {
-				fail("%s and %s stand in the same place", other.name, one.name)
+				fail("%s and %s are in the same place", other.name, one.name)
 			}
 		}
 		if f := one.field; f.key != "" && f.header == t.Signature.header && strings.HasPrefix(t.Label, f.key) {
-			fail("%s is the Entry with the Label of the signatures", one.name)
+			fail("%s is the Entry that Label marks as the signature", one.name)
 		}
 	}
 	for _, sig := range signatures {
 		switch f := sig.field; {
 		case f.inBody() && s.has(partBody) && !t.bodyless:
-			fail("%s stands in the body, and Content has {body}: a signature cannot sign itself", sig.name)
+			fail("%s is in the body, and Content has {body}: a signature cannot sign itself", sig.name)
 		case f.query != "" && s.has(partURL):
-			fail("%s stands in the query, and Content has {url}, which includes the query: a signature cannot sign itself", sig.name)
+			fail("%s is in the query, and Content has {url}, which includes the query: a signature cannot sign itself", sig.name)
 		case slices.ContainsFunc(s.parts, func(p part) bool { return p.kind == partValue && p.field.same(f) }):
-			fail("Content has the place of %s: a signature cannot sign itself", sig.name)
+			fail("Content includes the place of %s: a signature cannot sign itself", sig.name)
 		}
 	}
 	return mistakes
@@ -422,7 +422,7 @@ func (s *templated) checkNumbers() (mistakes []error) {
 		mistakes = append(mistakes, fmt.Errorf("MaxSignatures is %d: leave it zero for the default of %d", t.MaxSignatures, maxSignatures))
 	}
 	if t.Stamping > core.NotIdentified {
-		mistakes = append(mistakes, errors.New("Stamping is none of the constants"))
+		mistakes = append(mistakes, errors.New("Stamping is not one of the constants"))
 	}
 	if t.List != "" && strings.Contains(t.Label, t.List) {
 		mistakes = append(mistakes, fmt.Errorf("the Label %q holds the separator of List: no entry begins with it", t.Label))
@@ -449,35 +449,35 @@ func (s *templated) checkStamp() (mistakes []error) {
 	signedStamp := s.has(partTimestamp) || t.Timestamp.inBody() && s.has(partBody)
 	switch {
 	case t.Stamping == core.NotIdentified:
-		mistakes = append(mistakes, errors.New("Stamping is NotIdentified: what is signed identifies at least its own bytes"))
+		mistakes = append(mistakes, errors.New("Stamping must not be NotIdentified: signed bytes always identify themselves"))
 	case stamped && t.Timestamp.none():
-		mistakes = append(mistakes, errors.New("Stamping says that there is a timestamp: say where, as in schemes.Header(\"X-Timestamp\")"))
+		mistakes = append(mistakes, errors.New("Stamping says that there is a timestamp: set Timestamp, as in schemes.Header(\"X-Timestamp\")"))
 	case stamped && !signedStamp:
-		mistakes = append(mistakes, errors.New("the timestamp is not signed, so anybody can change it: Content lacks {timestamp}, or leave Timestamp out"))
+		mistakes = append(mistakes, errors.New("the timestamp is not signed, so anybody can change it: add {timestamp} to Content, or leave out Timestamp"))
 	case !stamped && !t.Timestamp.none():
-		mistakes = append(mistakes, errors.New("there is a timestamp: say with Stamping whether each attempt has its own "+
-			"(core.StampedEachAttempt) or all attempts of a message have one (core.StampedOnce)"))
+		mistakes = append(mistakes, errors.New("Timestamp needs Stamping: core.StampedEachAttempt if each attempt has its own time, or core.StampedOnce "+
+			"if all attempts of a message share one"))
 	}
 	if s.has(partTimestamp) && t.Timestamp.none() && !stamped {
-		mistakes = append(mistakes, errors.New("the content has {timestamp}, but Timestamp does not say where it stands"))
+		mistakes = append(mistakes, errors.New("Content has {timestamp}, but Timestamp does not say where it is"))
 	}
 	if s.has(partID) && t.ID.none() {
-		mistakes = append(mistakes, errors.New("the content has {id}, but ID does not say where it stands"))
+		mistakes = append(mistakes, errors.New("Content has {id}, but ID does not say where it is"))
 	}
 	// core compares contents without at most two varying parts: the timestamp and the nonce.
 	switch n := t.Nonce; {
 	case s.has(partNonce) != !n.none():
-		mistakes = append(mistakes, errors.New("the Nonce must be signed: Content has {nonce} if and only if Nonce says where it stands"))
+		mistakes = append(mistakes, errors.New("a Nonce must be signed: set Nonce and put {nonce} into Content, or do neither"))
 	case n.none():
 	case t.Stamping != core.StampedEachAttempt:
-		mistakes = append(mistakes, errors.New("a Nonce stands beside the time of each attempt (core.StampedEachAttempt): what stays the same over all attempts is an ID, or {header:…}"))
+		mistakes = append(mistakes, errors.New("a Nonce needs core.StampedEachAttempt: a value that stays the same across all attempts is an ID, or {header:…}"))
 	case n.inBody():
-		mistakes = append(mistakes, errors.New("the Nonce stands in the body: what is in a signed body needs no name"))
+		mistakes = append(mistakes, errors.New("the Nonce is in the body: leave it out, because a signed body already covers it"))
 	case t.Timestamp.inBody() && s.has(partTimestamp):
-		mistakes = append(mistakes, errors.New("a Nonce together with a time in both Content and the body: at most two parts may differ between two attempts"))
+		mistakes = append(mistakes, errors.New("a Nonce cannot be combined with a time in both Content and the body: at most two parts may differ between attempts"))
 	}
 	if !s.has(partBody) && !s.t.bodyless {
-		mistakes = append(mistakes, errors.New("the content lacks {body}: anybody could change the message"))
+		mistakes = append(mistakes, errors.New("Content lacks {body}, so anybody could change the message"))
 	}
 	return mistakes
 }
@@ -489,36 +489,36 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	s.batches = slices.ContainsFunc(t.ID.path, isIndex)
 	switch {
 	case t.Batch > BatchByContent:
-		mistakes = append(mistakes, errors.New("Batch is none of the constants"))
+		mistakes = append(mistakes, errors.New("Batch is not one of the constants"))
 	case t.Batch != BatchRefused && !s.batches:
-		mistakes = append(mistakes, errors.New("Batch says how several events are identified, but no path of ID has an index"))
+		mistakes = append(mistakes, errors.New("Batch is for bodies with several events, but the path of ID has no index"))
 	case t.Batch != BatchRefused && s.has(partID):
 		mistakes = append(mistakes, errors.New("Batch is for an id in a signed body, but Content has {id}"))
 	}
 	if t.ID.query != "" && !s.has(partID) {
-		mistakes = append(mistakes, errors.New("the ID stands in the query, but Content lacks {id}: an unsigned id can be a Header only"))
+		mistakes = append(mistakes, errors.New("the ID is in the query, but Content lacks {id}: an unsigned id must be a Header"))
 	}
 	if t.IDOptional && (t.ID.none() || s.has(partID)) {
-		mistakes = append(mistakes, errors.New("IDOptional: there is no ID, or Content has it: what is signed cannot be absent"))
+		mistakes = append(mistakes, errors.New("IDOptional needs an ID that is not part of Content: a signed part cannot be absent"))
 	}
 	if t.ID.inBody() && !s.has(partBody) && !s.has(partID) {
-		mistakes = append(mistakes, errors.New("the body has the ID but is not signed, and Content lacks {id}"))
+		mistakes = append(mistakes, errors.New("the ID is in the body, which is not signed: add {body} or {id} to Content"))
 	}
 	// Anyone could change unsigned members, and without a signed id, attempts are not compared.
 	if len(t.Stable) > 0 && (!s.has(partBody) || !s.signsID() || slices.ContainsFunc(t.Stable, func(f Field) bool { return !f.inBody() })) {
-		mistakes = append(mistakes, errors.New("the Stable members belong to a signed id, and each stands in a signed JSON body"))
+		mistakes = append(mistakes, errors.New("Stable needs a signed id, and each of its members must be in a signed JSON body"))
 	}
 	if t.Indistinct && (s.signsID() && !t.IDOptional || t.Stamping == core.StampedEachAttempt) {
-		mistakes = append(mistakes, errors.New("the template is Indistinct, but a signed ID or the time of each attempt tells messages apart"))
+		mistakes = append(mistakes, errors.New("Indistinct must not be set: a signed ID or each attempt's own time distinguishes messages"))
 	}
 	switch {
 	case t.Topic.none():
 	case !t.Topic.whole():
-		mistakes = append(mistakes, errors.New("the Topic is not a Header: what stands in a signed body needs no name"))
+		mistakes = append(mistakes, errors.New("Topic must be a Header, not an Entry, an Item or a field of the body (a signed body already covers its fields)"))
 	case s.signsID():
-		mistakes = append(mistakes, errors.New("the Topic does not count beside a signed ID: leave it out"))
+		mistakes = append(mistakes, errors.New("Topic has no effect with a signed ID: leave it out"))
 	case t.Stamping == core.StampedEachAttempt && !s.delivers():
-		mistakes = append(mistakes, errors.New("a Topic alone tells no retry from another event: where each attempt has its own time, an unsigned ID must be there too"))
+		mistakes = append(mistakes, errors.New("a Topic alone cannot distinguish a retry from another event: if each attempt has its own time, set an unsigned ID too"))
 	}
 	return mistakes
 }
@@ -578,9 +578,9 @@ func publicURL(text string) (address, error) {
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
-		return address{}, errors.New("no URL: this sender signs the public address of the endpoint, pass it as registered with the sender, \"https://…\"")
+		return address{}, errors.New("no URL: this sender signs the endpoint's public URL. Pass it as registered with the sender, \"https://…\"")
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Fragment != "" || u.User != nil:
-		return address{}, errors.New("the URL is not a public address like https://example.com/hook")
+		return address{}, errors.New("the URL is not a public address such as https://example.com/hook")
 	}
 	return address{text, u.Path != "", u.RawQuery != "" || u.ForceQuery}, nil
 }

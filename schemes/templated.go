@@ -240,7 +240,7 @@ func (f *Field) outside(r *core.Request, list string) (string, error) {
 		}
 		text, err := url.QueryUnescape(text)
 		if err != nil || found {
-			return "", malformed(f.name() + " is there twice, or cannot be read")
+			return "", malformed(f.name() + " occurs twice or cannot be read")
 		}
 		value, found = text, true
 	}
@@ -307,9 +307,9 @@ func (f *Field) unsigned(h core.Header, list string) (string, error) {
 	case err != nil || !found:
 		return "", err
 	case text == "":
-		return "", malformed(f.name() + " is there, but empty")
+		return "", malformed(f.name() + " is empty")
 	case !visible(text):
-		return "", malformed(f.name() + " is not 1 to 256 characters of printable ASCII")
+		return "", malformed(f.name() + " is not 1 to 256 printable ASCII characters")
 	}
 	return text, nil
 }
@@ -322,7 +322,7 @@ func (f *Field) name() string {
 	case f.item != 0:
 		return "entry " + strconv.Itoa(f.item) + " of " + f.header
 	case f.query != "":
-		return "the parameter " + f.query + " of the URL"
+		return "the URL parameter " + f.query
 	default:
 		return f.header
 	}
@@ -333,7 +333,7 @@ func (f *Field) name() string {
 func (s *templated) setID(id string, a *core.Attempt) error {
 	switch {
 	case !visible(id):
-		return malformed("the message id is not 1 to 256 characters of printable ASCII")
+		return malformed("the message id is not 1 to 256 printable ASCII characters")
 	case !s.has(partID):
 	// A fixed length marks the end of the id, so it needs no fence.
 	case s.t.IDLength != 0 && len(id) != s.t.IDLength:
@@ -427,7 +427,7 @@ func (s *templated) readSignatureHeader(header string, values []string, a *core.
 	for _, v := range values {
 		// Limit the work before verification, since strangers send these headers.
 		if size += len(v); size > maxSignatureBytes {
-			return malformed("more than " + strconv.Itoa(maxSignatureBytes) + " bytes of signatures")
+			return malformed("the signatures have more than " + strconv.Itoa(maxSignatureBytes) + " bytes")
 		}
 		for more := true; more; {
 			entry := v
@@ -442,7 +442,7 @@ func (s *templated) readSignatureHeader(header string, values []string, a *core.
 				continue
 			}
 			if len(a.Signatures) == s.t.MaxSignatures {
-				return malformed("more than " + strconv.Itoa(s.t.MaxSignatures) + " signatures")
+				return malformed("there are more than " + strconv.Itoa(s.t.MaxSignatures) + " signatures")
 			}
 			a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: text})
 		}
@@ -559,7 +559,7 @@ func (f *Field) once(values []string, list string) (text string, found bool, err
 	item := 0
 	for _, v := range values {
 		if len(v) > maxSignatureBytes {
-			return "", false, malformed("more than " + strconv.Itoa(maxSignatureBytes) + " bytes in " + f.header)
+			return "", false, malformed(f.header + " has more than " + strconv.Itoa(maxSignatureBytes) + " bytes")
 		}
 		for more := true; more; {
 			var entry string
@@ -569,7 +569,7 @@ func (f *Field) once(values []string, list string) (text string, found bool, err
 				ok = item == f.item
 			}
 			if ok && found {
-				return "", false, malformed(f.key + " is in " + f.header + " twice")
+				return "", false, malformed(f.key + " occurs twice in " + f.header)
 			}
 			if ok {
 				found, text = true, value
@@ -608,12 +608,12 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 			// Other characters would make the boundary between the method and the next part
 			// ambiguous.
 			if !isMethod(r.Method) {
-				return malformed("the method has characters that are not capital letters")
+				return malformed("the method must consist of capital letters")
 			}
 			a.Content.WriteString(r.Method)
 		case partURL:
 			if !s.url.write(r, &a.Content) {
-				return malformed("the query of the request is not that of the configured URL")
+				return malformed("the query of the request differs from that of the configured URL")
 			}
 		case partTimestamp:
 			var err error
@@ -640,15 +640,16 @@ const (
 func gunzip(body []byte) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
-		return nil, malformed("the body begins like gzip, but cannot be decompressed")
+		return nil, malformed("the body starts like gzip data, but cannot be decompressed")
 	}
 	limit := min(maxGunzipped, len(body)*maxRatio+4<<10) // an attacker must not cause much work with few bytes; 4 KiB more is allowed, because tiny bodies compress well
 	plain, err := io.ReadAll(io.LimitReader(z, int64(limit)+1))
 	switch {
 	case err != nil:
-		return nil, malformed("the body begins like gzip, but cannot be decompressed")
+		return nil, malformed("the body starts like gzip data, but cannot be decompressed")
 	case len(plain) > limit:
-		return nil, &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the body has more than 8 MiB, or more than 64 times its size, when it is decompressed"}
+		return nil, &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the decompressed body is larger than 8 MiB, or more than 64 times as large as " +
+			"the compressed one"}
 	}
 	return plain, nil
 }
@@ -748,7 +749,7 @@ func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	// An id identifies only one of several events.
 	if found.several {
 		if s.t.Batch == BatchRefused {
-			a.Unidentified = malformed("the body has other events beside the one at " + strings.Join(path, ".") + ": Template.Batch says how a body of several is identified")
+			a.Unidentified = malformed("the body has other events besides the one at " + strings.Join(path, ".") + ": set Template.Batch to say how such a body is identified")
 		}
 		return // the signed content identifies it
 	}
@@ -757,8 +758,8 @@ func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	case ok && visible(text):
 		a.ID, a.IDSigned = string(text), true
 	case ok:
-		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " of the body is not 1 to 256 characters of printable ASCII")
+		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " in the body is not 1 to 256 printable ASCII characters")
 	case !s.t.IDOptional:
-		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + ": is the path right? Template.IDOptional accepts messages without one")
+		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + ": is the path right? Set Template.IDOptional to accept messages without an id")
 	}
 }

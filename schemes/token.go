@@ -25,7 +25,7 @@ import (
 func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 	t := token{name: name, field: Header(header), prefix: prefix}
 	if name == "" || header == "" {
-		return unusable{name, errors.New("a token needs a name for its scheme and the name of the header that contains it")}
+		return unusable{name, errors.New("give a name for the scheme and the name of the header with the token")}
 	}
 	return t
 }
@@ -36,7 +36,7 @@ func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 // as in "name:password". name is as in [Template].
 func DangerouslyReplayableBasicAuth(name string) core.Scheme {
 	if name == "" {
-		return unusable{name, errors.New("it needs a name for its scheme")}
+		return unusable{name, errors.New("give a name for the scheme")}
 	}
 	return basicAuth{token{name: name, field: Header("Authorization"), prefix: "Basic "}}
 }
@@ -46,7 +46,7 @@ type basicAuth struct{ token }
 func (basicAuth) ParseKey(text string) (core.VerifyKey, error) {
 	name, password, ok := strings.Cut(text, ":")
 	if !ok || name == "" || password == "" {
-		return nil, errors.New("not a name and a password with a colon between, name:password")
+		return nil, errors.New("the secret must be a name and a password, as name:password")
 	}
 	if err := notPublic(password); err != nil {
 		return nil, err
@@ -137,12 +137,12 @@ func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
 		} `json:"value"`
 	}
 	if err := json.Unmarshal(r.Body, &body); err != nil || len(body.Value) == 0 {
-		return malformed("the body is no list of notifications")
+		return malformed("the body is not a list of notifications")
 	}
 	// Every item must have the token, so that no item vouches for another.
 	for _, item := range body.Value {
 		if item.ClientState == "" || item.ClientState != body.Value[0].ClientState {
-			return malformed("not all notifications have one clientState")
+			return malformed("the notifications do not all have the same clientState")
 		}
 	}
 	a.Signatures = append(a.Signatures, core.Signature{Label: tokenLabel, Text: body.Value[0].ClientState})
@@ -156,7 +156,7 @@ func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
 // tested against an official library or a published test vector.
 func DangerouslyReplayableEventGrid(parameter string) core.Scheme {
 	if parameter == "" {
-		return unusable{"eventgrid", errors.New("the name of the URL's parameter that holds the secret is missing")}
+		return unusable{"eventgrid", errors.New("the name of the URL parameter with the secret is missing")}
 	}
 	return eventGrid{token{name: "eventgrid"}, parameter}
 }
@@ -170,7 +170,7 @@ type eventGrid struct {
 func (e eventGrid) ReadHeader(r *core.Request, a *core.Attempt) error {
 	q, ok := query(r)
 	if values := q[e.parameter]; !ok || len(values) != 1 {
-		return malformed("the URL has the parameter " + e.parameter + " " + strconv.Itoa(len(values)) + " times: one is needed")
+		return malformed("the URL has the parameter " + e.parameter + " " + strconv.Itoa(len(values)) + " times, but needs it exactly once")
 	}
 	a.Signatures = append(a.Signatures, core.Signature{Label: tokenLabel, Text: q.Get(e.parameter)})
 	return nil
@@ -227,7 +227,7 @@ func (t token) Facts() core.Facts {
 
 func (token) ParseKey(text string) (core.VerifyKey, error) {
 	if text == "" {
-		return nil, errors.New("empty key: anybody could present it")
+		return nil, errors.New("the key is empty, so anybody could present it")
 	}
 	if err := notPublic(text); err != nil {
 		return nil, err
@@ -242,7 +242,7 @@ func (t token) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	text, ok := strings.CutPrefix(text, t.prefix)
 	if !ok {
-		return malformed(t.field.header + " does not begin with " + strconv.Quote(t.prefix))
+		return malformed(t.field.header + " does not start with " + strconv.Quote(t.prefix))
 	}
 	a.Signatures = append(a.Signatures, core.Signature{Label: tokenLabel, Text: text})
 	if !t.id.none() {

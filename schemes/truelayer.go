@@ -76,7 +76,7 @@ func (*trueLayer) ParseKey(text string) (core.VerifyKey, error) {
 	}
 	key, ok := public.(*ecdsa.PublicKey)
 	if !ok || key.Curve != elliptic.P521() {
-		return nil, fmt.Errorf("a %T, where an ECDSA key on P-521 is needed", public)
+		return nil, fmt.Errorf("this key is a %T, but an ECDSA key on P-521 is needed", public)
 	}
 	return ecdsaRaw(trueLayerAlg, core.Base64URL, key), nil
 }
@@ -99,7 +99,7 @@ func (*trueLayer) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if version, _ := header.text("tl_version"); version != "2" || header.misspells([]string{"tl_version", "tl_headers"}) {
-		return malformed("the JWS does not say \"tl_version\": \"2\"")
+		return malformed("the JWS header lacks \"tl_version\": \"2\"")
 	}
 	list, _ := header.text("tl_headers")
 	names := strings.Split(list, ",")
@@ -128,7 +128,7 @@ func checkSigned(names []string) error {
 		timed = timed || strings.EqualFold(name, trueLayerTime)
 	}
 	if !timed {
-		return malformed("the JWS does not sign " + trueLayerTime + ": is this a webhook of TrueLayer?")
+		return malformed("the JWS does not sign " + trueLayerTime + ": is this a TrueLayer webhook?")
 	}
 	return nil
 }
@@ -141,14 +141,14 @@ func checkSigned(names []string) error {
 func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 	token, ok := a.State.(*trueLayerToken)
 	if !ok {
-		return malformed("the headers were not read")
+		return malformed("ReadBody was called without ReadHeader")
 	}
 	path, err := s.path(r)
 	if err != nil {
 		return err
 	}
 	if !isMethod(r.Method) {
-		return malformed("the method has characters that are not capital letters")
+		return malformed("the method must consist of capital letters")
 	}
 	text := []byte(r.Method + " " + path + "\n")
 	for _, name := range token.headers {
@@ -166,7 +166,7 @@ func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 	a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, append(text, r.Body...)))
 	id, ok := find(r.Body, []string{"event_id"})
 	if !ok || !visible(string(id)) {
-		a.Unidentified = malformed("the body has no event_id of 1 to 256 characters of printable ASCII")
+		a.Unidentified = malformed("the body has no event_id of 1 to 256 printable ASCII characters")
 		return nil
 	}
 	a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)
@@ -177,13 +177,13 @@ func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 func (s *trueLayer) path(r *core.Request) (string, error) {
 	var whole core.Content
 	if !s.url.write(r, &whole) {
-		return "", malformed("the query of the request is not that of the configured URL")
+		return "", malformed("the query of the request differs from that of the configured URL")
 	}
 	_, rest, _ := strings.Cut(string(whole.Bytes()), "://")
 	rest, query, _ := strings.Cut(rest, "?")
 	// An unsigned query could change the message for a handler that reads it.
 	if query != "" && !s.url.query {
-		return "", malformed("the request has a query, which is not signed, and the configured URL has none")
+		return "", malformed("the request has a query, but the configured URL has none, so the query is not signed")
 	}
 	i := strings.IndexByte(rest, '/')
 	if i < 0 {

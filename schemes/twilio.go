@@ -123,7 +123,7 @@ func twilioAlgorithm(settings []string) (string, error) {
 		name, value, ok := strings.Cut(entry, "=")
 		name = strings.TrimSpace(name)
 		if _, twice := named[name]; !ok || twice {
-			return "", malformed(twilioSettings + " is no list of key=value with each key once")
+			return "", malformed(twilioSettings + " is not a list of key=value pairs with distinct keys")
 		}
 		named[name] = strings.ToUpper(strings.TrimSpace(value))
 	}
@@ -133,7 +133,7 @@ func twilioAlgorithm(settings []string) (string, error) {
 	case "":
 		return "", malformed(twilioSettings + " names no algorithm")
 	default:
-		return "", malformed(twilioSettings + " names another algorithm than HMAC_SHA1 and HMAC_SHA256")
+		return "", malformed(twilioSettings + " names an algorithm other than HMAC_SHA1 and HMAC_SHA256")
 	}
 }
 
@@ -206,7 +206,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	// If there is no path, the rest could continue the port of the other form: ":443" and "0".
 	if rest := a.Content.Bytes()[len(t.origin):]; len(rest) > 0 && rest[0] != '/' && rest[0] != '?' {
-		return malformed("the target of the request is no path")
+		return malformed("the request target is not a path")
 	}
 	_, query, _ := strings.Cut(target, "?")
 	form := newForm()
@@ -220,7 +220,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 		got := sha256.Sum256(r.Body)
 		var text [2 * sha256.Size]byte
 		if hex.Encode(text[:], got[:]); sum[len(sum)-len(text):] != string(text[:]) {
-			return noMatch("bodySHA256 in the URL is not the hash of this body: it was changed on the way")
+			return noMatch("bodySHA256 in the URL is not the hash of this body: the body was changed on the way")
 		}
 		a.BodySigned = true
 		return nil
@@ -229,10 +229,10 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 		return nil // a GET, with its parameters in the URL
 	}
 	if !isForm(r) {
-		return malformed("the body is no form, and the URL has no bodySHA256 that would sign it")
+		return malformed("the body is not a form, and the URL has no bodySHA256 to sign it")
 	}
 	if !readForm(form, r.Body) {
-		return malformed("the body is not a form that can be read")
+		return malformed("the body is not a valid form")
 	}
 	a.Reply = form.has(twilioCall)
 	// Twilio's library signs a repeated pair once.
@@ -282,7 +282,7 @@ func twilioDigest(url string) (target, sum string, err error) {
 	}
 	i := len(url) - len(bodySHA256) - 2*sha256.Size - 1
 	if i < 0 || url[i] != '?' && url[i] != '&' || !strings.HasPrefix(url[i+1:], bodySHA256) || strings.Count(query, bodySHA256) != 1 {
-		return "", "", malformed("bodySHA256 is not the last parameter of the URL, or there twice")
+		return "", "", malformed("bodySHA256 is not the last parameter of the URL, or occurs twice")
 	}
 	return url[:i], url[i:], nil
 }

@@ -35,10 +35,10 @@ func (s wix) ReadBody(r *core.Request, a *core.Attempt) error {
 	text, _ := token.claims.text("data")
 	event, err := parseObject([]byte(text))
 	if err != nil {
-		return malformed("the JWT has no event as \"data\": " + err.Error())
+		return malformed("the \"data\" claim of the JWT is not an event: " + err.Error())
 	}
 	if kind, _ := event.text("eventType"); kind == "" {
-		return malformed("the JWT has no eventType in \"data\", so it is no webhook")
+		return malformed("the \"data\" claim of the JWT has no eventType, so it is not a webhook")
 	}
 	text, _ = event.text("data")
 	payload, _ := parseObject([]byte(text)) // if the payload is not an object, the event has no id

@@ -60,7 +60,7 @@ func (s x) ParseKey(text string) (core.VerifyKey, error) {
 
 func (s x) ReadBody(r *core.Request, a *core.Attempt) error {
 	if len(r.Body) == 0 || r.Body[0] != '{' {
-		return malformed("the body does not begin with {: it could be the token of a handshake, whose MAC anybody is given")
+		return malformed("the body does not start with {: it could be a handshake token, and the endpoint computes the MAC of any token for anybody")
 	}
 	return s.templated.ReadBody(r, a)
 }

@@ -154,17 +154,17 @@ func (c *adapterCase) skip(a Adapter) string {
 	case c.streams && a.ServerReadsBody:
 		return "the server reads the body before any middleware"
 	case c.errors && !a.HandlerErrors:
-		return "handlers of this framework return no error"
+		return "handlers of this framework do not return errors"
 	case c.hijacks && !a.Hijacks:
 		return "handlers of this framework cannot hijack"
 	case c.early && !a.EarlyHints:
 		return "handlers of this framework cannot send informational responses"
 	case c.files && !a.TemporaryFiles:
-		return "this framework parses forms in memory, or removes their files itself"
+		return "this framework parses forms in memory, or removes their temporary files itself"
 	case c.dispatches && !a.Dispatches:
 		return "handlers of this framework cannot have a request dispatched again"
 	case c.barePanic && a.PanicEndsProcess:
-		return "a panic without recover middleware ends the process"
+		return "without recover middleware, a panic ends the process"
 	}
 	return ""
 }

@@ -29,7 +29,8 @@ func adapterCases() []adapterCase {
 func deliveryCases() []adapterCase {
 	return []adapterCase{
 		{
-			name: "a genuine message reaches the handler whole", why: "authentic, fresh and new: the handler must run, with every field of the message",
+			name: "a genuine message reaches the handler whole", why: "the message is authentic, fresh and new: the handler must run, and must get " +
+				"every field of the message",
 			run: func(t *adapterRun) {
 				var got, fromCtx core.Message
 				var ok bool
@@ -54,7 +55,7 @@ func deliveryCases() []adapterCase {
 					t.Errorf("the handler saw %+v", got)
 				}
 				if !ok || fromCtx.ID != got.ID || fromCtx.Generation != got.Generation {
-					t.Errorf("FromContext gives %+v, %v: put Delivery.Context into the request", fromCtx, ok)
+					t.Errorf("FromContext returned %+v, %v: put Delivery.Context into the request", fromCtx, ok)
 				}
 				if len(without) > 0 {
 					t.Errorf("FromContext finds nothing in %s: handlers pass on that context", strings.Join(without, ", "))
@@ -76,7 +77,7 @@ func deliveryCases() []adapterCase {
 			},
 		},
 		{
-			name: "an exact replay is refused", why: "a captured request sent again is not the sender's",
+			name: "an exact replay is refused", why: "a captured request that is sent again does not come from the sender",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				a := e.sign("msg_1", 0, "{}")
@@ -86,7 +87,8 @@ func deliveryCases() []adapterCase {
 			},
 		},
 		{
-			name: "an attempt in flight holds off the next", why: "acknowledging it would lose the message if the first attempt fails, so the sender must retry later",
+			name: "an attempt in flight holds off the next", why: "if the second attempt were acknowledged and the first one failed, the message would " +
+				"be lost. So the sender must retry later",
 			run: func(t *adapterRun) {
 				entered, leave := make(chan struct{}, 8), make(chan struct{})
 				e := t.serve(nil, func(c *AdapterCall) error {
@@ -130,7 +132,7 @@ func deliveryCases() []adapterCase {
 			},
 		},
 		{
-			name: "all lines of a repeated signature header count", why: "proxies split lists into lines: an adapter that passes on only the first or last line breaks key rotations",
+			name: "all lines of a repeated signature header count", why: "proxies split lists into lines. An adapter that passes on only the first or the last line breaks key rotations",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				const other = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -148,8 +150,8 @@ func deliveryCases() []adapterCase {
 			},
 		},
 		{
-			name: "header lines are found by name, in any case", why: "schemes and key sources look them up this way; a hidden line merges two messages into one, or lets a " +
-				"second id through",
+			name: "header lines are found by name, in any case", why: "schemes and key sources look headers up this way. A hidden line merges two " +
+				"messages into one, or lets a second id through",
 			run: func(t *adapterRun) {
 				var byName, inAll [3][]string
 				e := t.serve(&core.Config{Scheme: looking{at: func(h core.Header) {
@@ -163,7 +165,7 @@ func deliveryCases() []adapterCase {
 				e.want("genuine", e.send(a), http.StatusOK)
 				const want = `[["a" "b"] [""] []]`
 				if got := fmt.Sprintf("%q", byName); got != want {
-					t.Errorf("Header.Values finds %s, want %s", got, want)
+					t.Errorf("Header.Values returned %s, want %s", got, want)
 				}
 				if got := fmt.Sprintf("%q", inAll); got != want {
 					t.Errorf("Header.Clone has %s, want %s", got, want)
@@ -185,13 +187,14 @@ func deliveryCases() []adapterCase {
 					e.signer = t.newSigner(secret)
 					e.want("key "+strconv.Itoa(i+1), e.send(e.sign("msg_"+strconv.Itoa(i), 0, "{}")), http.StatusOK)
 					if want := "key-" + strconv.Itoa(i+1); key != want {
-						t.Errorf("the message names %q as its key, want %q", key, want)
+						t.Errorf("the message has the key id %q, want %q", key, want)
 					}
 				}
 			},
 		},
 		{
-			name: "what a handler keeps does not change", why: "frameworks reuse their buffers: strings or bodies that point into one change during a later request",
+			name: "what a handler keeps does not change", why: "frameworks reuse their buffers, so strings or bodies that point into a buffer change " +
+				"during a later request",
 			run: func(t *adapterRun) {
 				var kept []core.Message
 				e := t.serve(nil, func(c *AdapterCall) error {
@@ -227,7 +230,7 @@ func deliveryCases() []adapterCase {
 func refusalCases() []adapterCase {
 	return []adapterCase{
 		{
-			name: "malformed headers are refused", why: "each of these has been a hole in other software; the response must be core's, byte for byte",
+			name: "malformed headers are refused", why: "each of these was a vulnerability in other software. The response must be core's, byte for byte",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				for what, spoil := range map[string]func(http.Header){
@@ -249,7 +252,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "all inauthentic requests get the same response", why: "a difference tells an attacker how far they got",
+			name: "all inauthentic requests get the same response", why: "a difference would tell attackers how far they got",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				stranger := &endpoint{t: t, signer: t.newSigner(core.GenerateSecret())}
@@ -274,7 +277,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "the headers of a refusal have a fixed order", why: "a changing order has no meaning, but spoils caches, logs and every comparison of two refusals",
+			name: "the headers of a refusal have a fixed order", why: "a changing order has no meaning, but breaks caches, logs and comparisons of refusals",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				e.store.fail(errors.New("connection refused")) // this refusal has the most headers
@@ -283,7 +286,7 @@ func refusalCases() []adapterCase {
 				first := e.names(request)
 				for range 16 { // of five headers: a random order passes one time in 120 to the power of 16
 					if got := e.names(request); !slices.Equal(got, first) {
-						t.Errorf("headers in the order %v, then %v: sort the names of the response's headers: they are a map", first, got)
+						t.Errorf("headers in the order %v, then %v: sort the names of the response's headers, which are a map", first, got)
 						break
 					}
 				}
@@ -293,7 +296,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "a tenant's key verifies nothing of another tenant", why: "and an unknown tenant looks the same as a wrong signature",
+			name: "a tenant's key verifies nothing of another tenant", why: "an unknown tenant must look the same as a wrong signature",
 			run: func(t *adapterRun) {
 				a, b := core.GenerateSecret(), core.GenerateSecret()
 				keys := map[string]*core.Keys{"/a": core.Secrets(a), "/b": core.Secrets(b)}
@@ -310,7 +313,7 @@ func refusalCases() []adapterCase {
 				})
 				e.want("own key", e.send(e.sign("msg_1", 0, "{}").to("/a")), http.StatusOK)
 				if source != "tenant a" {
-					t.Errorf("the message names %q as its source, want tenant a", source)
+					t.Errorf("the message has the source %q, want tenant a", source)
 				}
 				other := e.send(e.sign("msg_1", 0, "{}").to("/b"))
 				e.wantProblem("another tenant's key", other, http.StatusUnauthorized, "unauthenticated")
@@ -322,7 +325,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "an outage is 503 and nothing is let through", why: "fail closed, with Retry-After, so that the sender retries",
+			name: "an outage is 503 and nothing is let through", why: "an outage must fail closed, with Retry-After, so that the sender retries",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				for _, err := range []error{errors.New("connection refused"), fmt.Errorf("at capacity: %w", core.ErrStoreFull)} {
@@ -352,7 +355,7 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "Deny responds to refusals and nothing else", why: "a custom response to acknowledgements would make the sender retry for days",
+			name: "Deny responds to refusals and nothing else", why: "a custom response to an acknowledgement would make the sender retry for days",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusCreated), func(m *AdapterMount) { m.Deny = true })
 				a := e.sign("msg_1", 0, "{}")
@@ -369,7 +372,8 @@ func refusalCases() []adapterCase {
 			},
 		},
 		{
-			name: "a challenge gets the scheme's response", why: "senders check an endpoint before they use it; that is not a refusal, so Deny does not see it",
+			name: "a challenge gets the scheme's response", why: "senders check an endpoint before they use it. Such a check is not a refusal, so Deny " +
+				"does not get it",
 			run: func(t *adapterRun) {
 				e := t.serve(&core.Config{Scheme: challenging{}}, answerWith(http.StatusOK), func(m *AdapterMount) { m.Deny = true })
 				got := e.send(e.sign("msg_1", 0, "challenge"))
@@ -414,7 +418,7 @@ func answerChallenge(_ context.Context, r *core.Request, _ *core.Message, _ core
 func bodyCases() []adapterCase {
 	return []adapterCase{
 		{
-			name: "every way of reading gives the signed bytes", why: "the body was read to verify it; the handler must find it as if it were unread",
+			name: "every way of reading gives the signed bytes", why: "the body was read to verify it. The handler must find it as if it were unread",
 			run: func(t *adapterRun) {
 				var packed bytes.Buffer
 				z := gzip.NewWriter(&packed)
@@ -427,7 +431,7 @@ func bodyCases() []adapterCase {
 					if way == "" {
 						ways = slices.Sorted(maps.Keys(c.Bodies))
 					} else if got, readErr = c.Bodies[way](); !bytes.Equal(got, c.Message.Body) { //nolint:forbidigo // no MACs here
-						t.Errorf("%s gives other bytes (%d) than Message.Body (%d)", way, len(got), len(c.Message.Body))
+						t.Errorf("%s returned other bytes (%d) than Message.Body (%d)", way, len(got), len(c.Message.Body))
 					}
 					got = bytes.Clone(got) // it may be the server's
 					c.Status(http.StatusOK)
@@ -459,7 +463,7 @@ func bodyCases() []adapterCase {
 			},
 		},
 		{
-			name: "the size limit is exact", why: "MaxBody is a promise in both directions",
+			name: "the size limit is exact", why: "MaxBody must be exact: a body of that size is accepted, and one byte more is refused",
 			run: func(t *adapterRun) {
 				const limit = 70_000
 				e := t.serve(&core.Config{MaxBody: limit}, answerWith(http.StatusOK))
@@ -474,12 +478,13 @@ func bodyCases() []adapterCase {
 				}
 				e.wantRuns(2)
 				if n := e.store.visits(); n != 4 { // claim and commit of two
-					t.Errorf("the store was called %d times, want 4: a body that is too large must not get there", n)
+					t.Errorf("the store was called %d times, want 4: a body that is too large must not reach the store", n)
 				}
 			},
 		},
 		{
-			name: "an announced body that is too large is refused unread", why: "waiting for it would let anybody tie up connections and memory", streams: true,
+			name: "an announced body that is too large is refused unread", why: "if the adapter waited for the body, anybody could tie up connections " +
+				"and memory", streams: true,
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
@@ -491,7 +496,8 @@ func bodyCases() []adapterCase {
 			},
 		},
 		{
-			name: "a refusal does not wait for the rest of the body", why: "net/http reads the rest before it responds, without a deadline: such a sender keeps the connection indefinitely", streams: true,
+			name: "a refusal does not wait for the rest of the body", why: "net/http reads the rest before it responds, without a deadline. A sender " +
+				"that never finishes would keep the connection indefinitely", streams: true,
 			run: func(t *adapterRun) {
 				for _, deny := range []bool{false, true} {
 					e := t.serve(nil, answerWith(http.StatusOK), func(m *AdapterMount) { m.Deny = deny })
@@ -514,7 +520,7 @@ func bodyCases() []adapterCase {
 		},
 		{
 			name: "the sender of a body that is too large reads the refusal",
-			why:  "closing a connection with unread bytes resets it, and the reset overtakes the 413: the sender takes it for an outage and retries for days",
+			why:  "closing a connection with unread bytes resets it, and the reset overtakes the 413. The sender then assumes an outage and retries for days",
 			run: func(t *adapterRun) {
 				large := strings.Repeat("a", 4<<20+1) // also over the limit of a server that reads bodies itself
 				for _, closing := range []string{"", "close"} {
@@ -536,7 +542,7 @@ func bodyCases() []adapterCase {
 			},
 		},
 		{
-			name: "a slow body is refused", why: "without a read deadline a few connections that send nothing cause an outage", streams: true,
+			name: "a slow body is refused", why: "without a read deadline, a few connections that send nothing would cause an outage", streams: true,
 			run: func(t *adapterRun) {
 				e := t.serve(&core.Config{BodyTimeout: 100 * time.Millisecond}, answerWith(http.StatusOK))
 				for _, text := range []string{
@@ -589,12 +595,13 @@ func bodyCases() []adapterCase {
 func outcomeCases() []adapterCase {
 	cases := []adapterCase{
 		{
-			name: "an error of the handler releases", why: "the framework renders the error after the adapter: the handler failed although nothing is written yet",
+			name: "an error of the handler releases", why: "the framework renders the error after the adapter returns: the handler failed, although " +
+				"nothing has been written yet",
 			errors: true, run: func(t *adapterRun) { t.releases(func(*AdapterCall) error { return errSuite }) },
 		},
 		{
 			name:   "an error after a written 200 releases",
-			why:    "the handler wrote too early and then failed: a message recorded as handled would be lost, even if its sender retries",
+			why:    "the handler wrote too early and then failed. If the message were recorded as handled, it would be lost even if its sender retries",
 			errors: true, run: func(t *adapterRun) {
 				t.settlesAs(core.Released, func(c *AdapterCall) error {
 					c.Write([]byte("done"))
@@ -604,7 +611,7 @@ func outcomeCases() []adapterCase {
 		},
 		{
 			name: "an error that is rendered as 200 releases",
-			why:  "the adapter does not know how an error handler outside renders an error, so the error counts", errors: true,
+			why:  "the adapter cannot know how an error handler outside it renders an error, so the error itself counts as a failure", errors: true,
 			run: func(t *adapterRun) {
 				got := t.settlesAs(core.Released, func(*AdapterCall) error { return errSuite }, func(m *AdapterMount) { m.ErrorsAsSuccess = true })
 				if got.status != http.StatusOK {
@@ -613,7 +620,7 @@ func outcomeCases() []adapterCase {
 			},
 		},
 		{
-			name: "a hijack releases", why: "nobody sees the handler's response on the bare connection", hijacks: true,
+			name: "a hijack releases", why: "on the hijacked connection, nobody sees the handler's response", hijacks: true,
 			run: func(t *adapterRun) {
 				fail := true
 				e := t.serve(nil, func(c *AdapterCall) error {
@@ -632,14 +639,15 @@ func outcomeCases() []adapterCase {
 		},
 		{
 			name: "the response to a handler that ran out of time agrees with its record",
-			why: "it ended because its context did. A 2xx that nobody wrote loses the message: if a middleware inside makes 200 of " +
-				"nothing, that must not decide",
+			why: "the handler ended because its context ended. A 2xx that nobody wrote loses the message. If middleware inside turns an empty response " +
+				"into 200, that must not decide",
 			run: func(t *adapterRun) {
 				t.runsOut(&core.Config{Lease: 400 * time.Millisecond}, t.waits(nil))
 			},
 		},
 		{
-			name: "the sender's disconnect does not end the handler", why: "a sender that gives up after 15 seconds would never succeed with a handler that needs 20",
+			name: "the sender's disconnect does not end the handler", why: "otherwise a sender that gives up after 15 seconds would never succeed with " +
+				"a handler that needs 20",
 			run: func(t *adapterRun) {
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
@@ -669,7 +677,8 @@ func outcomeCases() []adapterCase {
 			},
 		},
 		{
-			name: "the handler's context ends before the claim", why: "a handler that overruns its lease could run beside the next attempt",
+			name: "the handler's context ends before the claim", why: "otherwise a handler that overruns its lease could run at the same time as the " +
+				"handler of the next attempt",
 			run: func(t *adapterRun) {
 				left := make(map[string]time.Duration)
 				e := t.serve(nil, func(c *AdapterCall) error {
@@ -709,7 +718,7 @@ func outcomeCases() []adapterCase {
 			return nil
 		},
 	} {
-		cases = append(cases, adapterCase{name: name + " commits", why: "a 2xx is a success: the message must not run again", run: func(t *adapterRun) {
+		cases = append(cases, adapterCase{name: name + " commits", why: "a 2xx is a success: the handler must not run again for the message", run: func(t *adapterRun) {
 			e := t.serve(nil, h)
 			first := e.send(e.sign("msg_1", 0, "{}"))
 			if !isSuccess(first.status) {
@@ -722,7 +731,7 @@ func outcomeCases() []adapterCase {
 	}
 	for _, status := range []int{http.StatusInternalServerError, http.StatusNotFound, http.StatusFound, http.StatusConflict} {
 		cases = append(cases, adapterCase{
-			name: strconv.Itoa(status) + " releases", why: "the handler failed: the sender's next attempt must run, or the message is lost",
+			name: strconv.Itoa(status) + " releases", why: "the handler failed: it must run again with the sender's next attempt, or the message is lost",
 			run: func(t *adapterRun) { t.releases(answerWith(status)) },
 		})
 	}
@@ -733,7 +742,7 @@ func outcomeCases() []adapterCase {
 		panic(errSuite)
 	}
 	inside, outside := func(m *AdapterMount) { m.RecoverInside = true }, func(m *AdapterMount) { m.RecoverOutside = true }
-	const why = "a handler that crashed has handled nothing: the sender's next attempt must run"
+	const why = "a handler that crashed has handled nothing: it must run again with the sender's next attempt"
 	return append(cases,
 		adapterCase{name: "a panic releases", why: why, barePanic: true, run: func(t *adapterRun) { t.releases(crash) }},
 		adapterCase{name: "http.ErrAbortHandler releases", why: why, barePanic: true, run: func(t *adapterRun) { t.releases(abort) }},
@@ -746,7 +755,7 @@ func outcomeCases() []adapterCase {
 			e.settled(core.Released)
 		}},
 		adapterCase{
-			name: "panics propagate", why: "an adapter that recovers hides crashes from the recover middleware that reports them",
+			name: "panics propagate", why: "an adapter that recovers from panics hides crashes from the recover middleware that reports them",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, crash, outside)
 				e.want("recovered outside", e.send(e.sign("msg_1", 0, "{}")), http.StatusInternalServerError)
@@ -765,14 +774,15 @@ func outcomeCases() []adapterCase {
 // configCases test modes that change what an adapter must do.
 func configCases() []adapterCase {
 	return []adapterCase{{
-		name: "report-only lets everything through", why: "for roll-outs on live traffic: verified, claimed, observed, and nothing refused or cut off",
+		name: "report-only lets everything through", why: "report-only is for roll-outs on live traffic: requests are verified, claimed and observed, " +
+			"but never refused or cut off",
 		run: func(t *adapterRun) {
 			var found bool
 			var got []byte
 			e := t.serve(&core.Config{DangerouslyReportOnly: true, MaxBody: 40_000}, func(c *AdapterCall) error {
 				_, found = core.FromContext(c.Context)
 				if found != (c.Message.ID != "") {
-					t.Errorf("FromContext says %v, but Message gives %+v", found, c.Message)
+					t.Errorf("FromContext returned %v, but Message returned %+v", found, c.Message)
 				}
 				got = nil
 				for _, name := range slices.Sorted(maps.Keys(c.Bodies)) {
@@ -792,7 +802,7 @@ func configCases() []adapterCase {
 			for what, a := range map[string]*attempt{"unsigned": unsigned, "tampered": tampered, "too large": large, "too large, chunked": chunked} {
 				e.want(what, e.send(a), http.StatusOK)
 				if found {
-					t.Errorf("%s: FromContext finds a message that was not verified", what)
+					t.Errorf("%s: FromContext returned a message that was not verified", what)
 				}
 				if string(got) != string(a.body) {
 					t.Errorf("%s: the handler read %d bytes, not the %d that were sent", what, len(got), len(a.body))
@@ -806,8 +816,8 @@ func configCases() []adapterCase {
 			e.wantRuns(6)
 		},
 	}, {
-		name: "a refused request can be shown with its body", why: "explain needs the bytes to name a mistake; the response stays the same, and the " +
-			"connection stays usable for the next request",
+		name: "a refused request can be shown with its body", why: "explain needs the bytes to name a mistake. The response must stay the same, and the " +
+			"connection must stay usable for the next request",
 		run: func(t *adapterRun) {
 			var shown []core.Refused
 			var e *endpoint
@@ -847,7 +857,7 @@ func configCases() []adapterCase {
 func crowdCases() []adapterCase {
 	return []adapterCase{
 		{
-			name: "twenty attempts at once run once", why: "senders and proxies do send the same attempt twice within a millisecond",
+			name: "twenty attempts at once run once", why: "senders and proxies sometimes send the same attempt twice within a millisecond",
 			run: func(t *adapterRun) {
 				entered, leave := make(chan struct{}, 20), make(chan struct{})
 				e := t.serve(nil, func(c *AdapterCall) error {
@@ -877,7 +887,7 @@ func crowdCases() []adapterCase {
 			},
 		},
 		{
-			name: "of 10 000 concurrent attempts at 100 messages each is handled exactly once", why: "this is the purpose of the module; failing and crashing handlers must lose nothing",
+			name: "of 10 000 concurrent attempts at 100 messages each is handled exactly once", why: "this is the purpose of the module. Handlers that fail or crash must lose no message",
 			run: runCrowd,
 		},
 	}

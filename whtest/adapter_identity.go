@@ -177,8 +177,8 @@ func identityCases() []adapterCase {
 	return []adapterCase{
 		{
 			name: "equal bytes under other delivery ids or topics are other messages",
-			why: "a sender that signs only the body identifies the event in other headers: an event that is acknowledged unseen is lost. " +
-				"Pass on every header",
+			why: "a sender that signs only the body identifies the event in unsigned headers. An event that is acknowledged unseen is lost. Pass on " +
+				"every header",
 			run: func(t *adapterRun) {
 				e := t.serve(&core.Config{Scheme: plain{}}, answerWith(http.StatusAccepted))
 				for _, ids := range [][2]string{{"d-1", "order.created"}, {"d-1", "order.updated"}, {"d-2", "order.created"}} {
@@ -193,8 +193,8 @@ func identityCases() []adapterCase {
 		},
 		{
 			name: "rewriting unsigned ids gives a bounded number of runs",
-			why: "Config.Repeats bounds how often a captured request can run. Further attempts are refused and never acknowledged: they may be an event " +
-				"that nobody has seen",
+			why: "Config.Repeats limits how many times the handler runs for a captured request. Further attempts are refused and never acknowledged, " +
+				"because they may be an event that nobody has seen",
 			run: runCaptor,
 		},
 		{
@@ -214,7 +214,7 @@ func identityCases() []adapterCase {
 			},
 		},
 		{
-			name: "a failed handler's message runs again under its delivery id", why: "a retry is not a repeat: counted as one, it would be lost",
+			name: "a failed handler's message runs again under its delivery id", why: "a retry is not a repeat. If it counted as one, it would be lost",
 			run: func(t *adapterRun) {
 				statuses := []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusOK}
 				e := t.serve(&core.Config{Scheme: plain{}, Repeats: -1}, func(c *AdapterCall) error {
@@ -233,7 +233,7 @@ func identityCases() []adapterCase {
 		},
 		{
 			name: "a retry with a new time is recognized by its delivery id",
-			why:  "without the id each retry of a handled message runs again, because its signed bytes are new",
+			why:  "without the id, the handler would run again for each retry of a handled message, because the retry's signed bytes are new",
 			run: func(t *adapterRun) {
 				e := t.serve(&core.Config{Scheme: plain{timed: true}}, answerWith(http.StatusAccepted))
 				e.want("first", e.send(e.plainTimed(0, "d-1", "{}")), http.StatusAccepted)
@@ -245,7 +245,7 @@ func identityCases() []adapterCase {
 			},
 		},
 		{
-			name: "a captured attempt does not run under another delivery id", why: "if each attempt has its own time, one attempt belongs to one message",
+			name: "a captured attempt does not run under another delivery id", why: "if each attempt has its own time, an attempt belongs to only one message",
 			run: func(t *adapterRun) {
 				e := t.serve(&core.Config{Scheme: plain{timed: true}}, answerWith(http.StatusOK))
 				a := e.plainTimed(0, "d-1", "{}")
@@ -263,7 +263,7 @@ func identityCases() []adapterCase {
 		},
 		{
 			name: "a signed id with another content is not acknowledged",
-			why:  "test buttons send every event under the same id: acknowledging the second one loses it",
+			why:  "test buttons send every event under the same id. If the second event were acknowledged, it would be lost",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK))
 				e.want("first", e.send(e.sign("evt_0", 0, `{"type":"a"}`)), http.StatusOK)
@@ -276,7 +276,7 @@ func identityCases() []adapterCase {
 		},
 		{
 			name: "a message that is delivered to two endpoints is not acknowledged at the second",
-			why: "a sender may use one id for its deliveries to all endpoints: behind one verifier the second one would be lost. " +
+			why: "a sender may use one id for its deliveries to all endpoints. With one verifier for two endpoints, the second delivery would be lost. " +
 				"Pass on Host, path and query",
 			run: func(t *adapterRun) {
 				for what, c := range map[string]struct {
@@ -299,13 +299,13 @@ func identityCases() []adapterCase {
 		},
 		{
 			name: "mounted twice it passes through, or reports that at the first request",
-			why: "a group and one of its routes may both have the middleware. A message that waits for itself gets 503 until the sender gives up. " +
-				"Put Delivery.Context into the request",
+			why: "a group and one of its routes may both have the middleware. A message that waits for its own claim gets 503 until the sender gives " +
+				"up. Put Delivery.Context into the request",
 			run: func(t *adapterRun) { runTwice(t, func(m *AdapterMount) { m.Twice = true }) },
 		},
 		{
 			name: "a response that the sender needs is never an empty acknowledgement",
-			why:  "an empty response to a chat command or a call breaks it, with a status that reports success",
+			why:  "an empty response breaks a chat command or a call, although its status reports success",
 			run: func(t *adapterRun) {
 				content := func(c *AdapterCall) error {
 					c.Write([]byte("content"))
@@ -337,7 +337,7 @@ func identityCases() []adapterCase {
 			},
 		},
 		{
-			name: "invalid unsigned ids are malformed", why: "they are read before anything is authenticated: none may reach the store",
+			name: "invalid unsigned ids are malformed", why: "these ids are read before anything is authenticated, so none of them may reach the store",
 			run: func(t *adapterRun) {
 				for _, scheme := range []plain{{}, {timed: true}} {
 					e := t.serve(&core.Config{Scheme: scheme}, answerWith(http.StatusOK))
@@ -400,7 +400,7 @@ func runCaptor(t *adapterRun) {
 			e.wantProblem("rewritten", got, http.StatusServiceUnavailable, "unavailable")
 		}
 		if ran != repeats {
-			t.Errorf("at once %v: a captured request ran %d more times, want %d", atOnce, ran, repeats)
+			t.Errorf("at once %v: the handler ran %d more times for a captured request, want %d", atOnce, ran, repeats)
 		}
 		e.wantRuns(1 + repeats)
 		e.wantAcknowledged("the sender's retry", e.send(genuine), http.StatusOK)

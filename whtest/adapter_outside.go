@@ -19,7 +19,8 @@ import (
 // earlyCases test informational responses, which some frameworks mistake for
 // the response.
 func earlyCases() []adapterCase {
-	const why = "103 is no response yet: a framework that takes it for one sends 200 whatever follows, and the sender of a failed message does not come back"
+	const why = "103 is not a final response. A framework that takes it for one sends 200 regardless of what follows, and the sender of a failed " +
+		"message does not retry"
 	after := func(then handle) handle {
 		return func(c *AdapterCall) error {
 			c.EarlyHints()
@@ -51,8 +52,8 @@ func earlyCases() []adapterCase {
 func outsideCases() []adapterCase {
 	return []adapterCase{
 		{
-			name: "a timeout outside agrees with what is recorded", why: "the middleware outside responds for a handler that did not: a committed message then " +
-				"gets a failure, or a failed one 200",
+			name: "a timeout outside agrees with what is recorded", why: "the middleware outside responds for a handler that did not respond. If that " +
+				"response is not recorded, a committed message gets a failure status, or a failed message gets 200",
 			run: func(t *adapterRun) {
 				timeout := func(m *AdapterMount) { m.Timeout = 100 * time.Millisecond }
 				t.runsOut(nil, t.waits(nil), timeout)
@@ -63,7 +64,8 @@ func outsideCases() []adapterCase {
 		},
 		{
 			name: "a limit outside is too large", streams: true,
-			why: "the body is cut off there: verified as if it were complete, its signature is wrong, and people look for another secret",
+			why: "a limit outside cuts off the body. If the rest is verified as if it were complete, its signature is wrong, and people look for " +
+				"another secret",
 			run: func(t *adapterRun) {
 				e := t.serve(nil, answerWith(http.StatusOK), func(m *AdapterMount) { m.BodyLimit = 10 })
 				e.want("a body within it", e.send(e.sign("msg_1", 0, "{}")), http.StatusOK)
@@ -81,18 +83,18 @@ func outsideCases() []adapterCase {
 		},
 		{
 			name: "loggers outside see the status that is sent",
-			why:  "access logs and metrics that show 200 for refusals hide every mistake in the configuration",
+			why:  "access logs and metrics that show 200 for refusals hide every configuration mistake",
 			run:  runLogged,
 		},
 		{
 			name: "a dispatched request passes through, or reports that", dispatches: true,
-			why: "a message that waits for itself gets 503 until the sender gives up. The handler's context must carry the delivery wherever " +
-				"the framework passes the request",
+			why: "a message that waits for its own claim gets 503 until the sender gives up. The handler's context must carry the delivery wherever the " +
+				"framework passes the request",
 			run: func(t *adapterRun) { runTwice(t, func(m *AdapterMount) { m.DispatchAgain = true }) },
 		},
 		{
 			name: "temporary files of a form are removed", files: true,
-			why: "the server removes only those of its own request: the handlers' copy fills the disk with what senders upload",
+			why: "the server removes only the files of its own request. Files of the handler's copy would fill the disk with uploads",
 			run: func(t *adapterRun) {
 				for _, crash := range []bool{false, true} {
 					t.removesFiles(crash)
@@ -193,7 +195,7 @@ func runLogged(t *adapterRun) {
 		select {
 		case got := <-logged:
 			if got != c.expected {
-				t.Errorf("%s: a logger outside sees %d, want %d", c.what, got, c.expected)
+				t.Errorf("%s: a logger outside got status %d, want %d", c.what, got, c.expected)
 			}
 		case <-time.After(t.patience):
 			t.Fatalf("%s: nothing was logged: Serve must mount what AdapterMount.Log asks for", c.what)

@@ -114,11 +114,11 @@ func (e *endpoint) observing(config *core.Config) *core.Config {
 func (e *endpoint) verdict() string {
 	switch ev := e.said.Load(); {
 	case ev == nil:
-		return "core was not asked"
+		return "core was not called"
 	case ev.Err != nil:
-		return "core said: " + ev.Err.Error()
+		return "core reported: " + ev.Err.Error()
 	default:
-		return "core said: " + string(ev.Reason)
+		return "core reported: " + string(ev.Reason)
 	}
 }
 
@@ -200,7 +200,7 @@ func (e *endpoint) raw(text string, half bool) (answered, time.Duration) {
 	e.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
 	if err != nil {
-		e.t.Fatalf("dialling: %v", err)
+		e.t.Fatalf("dialing: %v", err)
 	}
 	defer conn.Close()                                     //nolint:errcheck // it is over
 	_ = conn.SetDeadline(time.Now().Add(2 * e.t.patience)) //nolint:forbidigo // a deadline of I/O
@@ -225,7 +225,7 @@ func (e *endpoint) names(text string) (names []string) {
 	e.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
 	if err != nil {
-		e.t.Fatalf("dialling: %v", err)
+		e.t.Fatalf("dialing: %v", err)
 	}
 	defer conn.Close()                                     //nolint:errcheck // it is over
 	_ = conn.SetDeadline(time.Now().Add(2 * e.t.patience)) //nolint:forbidigo // a deadline of I/O
@@ -248,7 +248,7 @@ func (e *endpoint) pipeline(text string, pause time.Duration, last *attempt, sta
 	e.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(e.url, "http://"))
 	if err != nil {
-		e.t.Fatalf("dialling: %v", err)
+		e.t.Fatalf("dialing: %v", err)
 	}
 	defer conn.Close()                                     //nolint:errcheck // it is over
 	_ = conn.SetDeadline(time.Now().Add(2 * e.t.patience)) //nolint:forbidigo // a deadline of I/O
@@ -309,8 +309,8 @@ func (e *endpoint) wantRead(what string, attempt func() answered) {
 			return
 		}
 	}
-	e.t.Errorf("%s: the refusal of a body of 4 MiB was read in %d of %d attempts, want all (%v): send it, and read what still comes for about "+
-		"half a second before you close; if the server itself refuses, its listener must", what, read, attempts, lost)
+	e.t.Errorf("%s: the refusal of a 4 MiB body was read in %d of %d attempts, want all (%v). Send the refusal, and read what still arrives for about "+
+		"half a second before you close the connection. If the server itself refuses, its listener must do so", what, read, attempts, lost)
 }
 
 // refusalsRead makes attempts, a few at once, and counts those that read a
@@ -355,7 +355,7 @@ func (e *endpoint) wantProblem(what string, got answered, status int, kind strin
 		e.t.Errorf("%s: Retry-After is %q with status %d", what, after, status)
 	}
 	if (status == http.StatusRequestEntityTooLarge || status == http.StatusRequestTimeout) && !got.closed {
-		e.t.Errorf("%s: the connection stays open after %d", what, status)
+		e.t.Errorf("%s: the connection stayed open after status %d", what, status)
 	}
 }
 
@@ -380,7 +380,7 @@ func (e *endpoint) wantRuns(n int64) {
 func (e *endpoint) wantUntouched() {
 	e.t.Helper()
 	if n := e.store.visits(); n != 0 {
-		e.t.Errorf("refused requests called the store %d times, want 0: anybody could fill it", n)
+		e.t.Errorf("refused requests called the store %d times, want 0: otherwise anybody could fill the store", n)
 	}
 }
 
@@ -390,7 +390,7 @@ func (e *endpoint) settled(state core.State) {
 	deadline := time.Now().Add(e.t.patience) //nolint:forbidigo // the settling may follow the answer
 	for e.store.states()[state] == 0 {
 		if time.Now().After(deadline) { //nolint:forbidigo // see above
-			e.t.Errorf("the store holds %v, want one message %v", e.store.states(), state)
+			e.t.Errorf("the store has %v, want one message %v", e.store.states(), state)
 			return
 		}
 		time.Sleep(time.Millisecond)

@@ -32,7 +32,7 @@ func checkHandshake(a *audit) {
 		return
 	}
 	if awaits == nil {
-		a.errorf("there is a Subject.Handshake, but the scheme has no Facts.AwaitsHandshake")
+		a.errorf("Subject.Handshake is set, but the scheme has no Facts.AwaitsHandshake")
 		return
 	}
 	ask := a.Handshake()
@@ -67,7 +67,7 @@ func (a *audit) checkStripped() {
 	for what, r := range map[string]*core.Request{"a message without its signature": stripped, "a message without any header": bare} {
 		d := a.verifier(a.Secret).Admit(context.Background(), r, given(r.Body))
 		if answer := d.Answer(); answer != nil && d.Err() == nil && answer.Status/100 == 2 {
-			a.errorf("%s gets status %d as a handshake, and the event is lost", what, answer.Status)
+			a.errorf("%s gets status %d as a handshake, so the event is lost", what, answer.Status)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func (a *audit) asked(what string, r *core.Request) *core.Answer {
 	}
 	if err := d.Err(); err != nil {
 		if !errors.Is(err, core.ErrMissingHeader) {
-			a.errorf("%s: refused with %q, want %q: the reason reveals what was checked", what, err, core.ErrMissingHeader)
+			a.errorf("%s: refused with %q, want %q, because the reason reveals what was checked", what, err, core.ErrMissingHeader)
 		}
 		return nil
 	}
@@ -117,7 +117,7 @@ func (a *audit) asked(what string, r *core.Request) *core.Answer {
 		return nil
 	}
 	if len(answer.Body) > maxHandshakeAnswer {
-		a.errorf("%s: the response has %d bytes: anybody can have them reflected", what, len(answer.Body))
+		a.errorf("%s: the response has %d bytes, which anybody can have reflected", what, len(answer.Body))
 	}
 	a.checkInert(what, answer)
 	return answer
@@ -128,7 +128,7 @@ func (a *audit) checkInert(what string, answer *core.Answer) {
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	inert := slices.Contains([]string{"text/plain", "application/json"}, kind) && answer.Header.Get("X-Content-Type-Options") == "nosniff"
 	if len(answer.Body) > 0 && !inert {
-		a.errorf("%s: the response is %q and may be sniffed: a browser might execute what an attacker put there", what, kind)
+		a.errorf("%s: the response has the type %q and may be sniffed, so a browser might execute what an attacker put there", what, kind)
 	}
 }
 
@@ -138,7 +138,7 @@ func checkChallenge(a *audit) {
 		return
 	}
 	if core.FactsOf(a.Scheme).Challenge == nil {
-		a.errorf("there is a Subject.Challenge, but the scheme has no Facts.Challenge")
+		a.errorf("Subject.Challenge is set, but the scheme has no Facts.Challenge")
 		return
 	}
 	store := &schemeStore{}
@@ -165,7 +165,7 @@ func checkChallenge(a *audit) {
 	}
 	r := clone(a.Challenge(schemeNow))
 	if err := a.verifier(a.Stranger).Admit(context.Background(), r, given(r.Body)).Err(); !errors.Is(err, core.ErrNoMatch) {
-		a.errorf("the challenge, signed with another secret: %v, want %q", err, core.ErrNoMatch)
+		a.errorf("a challenge that is signed with another secret: %v, want %q", err, core.ErrNoMatch)
 	}
 }
 
@@ -184,7 +184,7 @@ func (a *audit) checkPartlySigned(awaits func(*core.Request) bool) {
 			r := clone(a.Handshake())
 			lines(r)[name] = []string{value}
 			if awaits(r) {
-				a.errorf("a request with %s = %q is taken for a handshake: it is a message whose signature must be checked", name, value)
+				a.errorf("a request with %s = %q is taken for a handshake, but it is a message whose signature must be checked", name, value)
 			}
 		}
 	}
@@ -222,7 +222,7 @@ func (a *audit) checkAnswerIsNoSignature(ask *core.Request, answer *core.Answer)
 					r := a.genuine()
 					lines(r)[name], r.Body = []string{label + text}, []byte(body)
 					if _, err := v.Verify(context.Background(), r); err == nil {
-						a.errorf("the response to anybody is the signature of a message with the body %.40q", body)
+						a.errorf("the response, which anybody can get, is the signature of a message with the body %.40q", body)
 					}
 				}
 			}

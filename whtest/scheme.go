@@ -63,7 +63,7 @@ func TestScheme(t *testing.T, s Subject) { //nolint:tparallel // the caller deci
 		}
 	}
 	if !t.Run(cases[0].name, func(t *testing.T) { report(t, cases[0]) }) { //nolint:paralleltest // the others wait for it
-		t.Log("The other cases change genuine requests, so they are not run. Fix this one first.")
+		t.Log("The other cases change genuine requests, so they did not run. Fix this case first.")
 		return
 	}
 	for _, c := range cases[1:] {
@@ -335,61 +335,57 @@ func (s *schemeStore) Swap(_ context.Context, key core.Key, old, next core.Value
 
 func schemeCases() []schemeCase {
 	return []schemeCase{
-		{"genuine", "what the sender signs is accepted, and its parts are read as they were signed: a wrong id or time makes every " +
-			"replay decision wrong", checkGenuine},
-		{"name", "the name is part of every replay key: if it is empty or changes, messages are handled again", checkName},
-		{"facts", "core, schemes.Any, schemes.Sign and explain trust Facts: a wrong fact makes a message run twice, or a tool do I/O " +
-			"that nobody expects", checkFacts},
-		{"empty or cut secret", "ParseKey refuses the empty secret, because everybody can sign with it, and never panics", checkSecrets},
-		{"secret in error", "errors are logged: they never quote the secret", checkSecretErrors},
+		{"genuine", "the scheme accepts what the sender signs, and reads its parts as they were signed. A wrong id or time makes every replay decision " +
+			"wrong", checkGenuine},
+		{"name", "the name is part of every replay key. If it is empty or changes, messages are handled again", checkName},
+		{"facts", "core, schemes.Any, schemes.Sign and explain trust Facts. A wrong fact makes the handler run twice for a message, or makes a tool do " +
+			"unexpected I/O", checkFacts},
+		{"empty or cut secret", "ParseKey refuses the empty secret, because anybody can sign with it, and never panics", checkSecrets},
+		{"secret in error", "errors are logged, so they never quote the secret", checkSecretErrors},
 		{"another secret", "a signature under any other secret is refused", checkStranger},
-		{"public key", "a public key is not a secret: it verifies nothing that was signed with its text, and a scheme with both kinds of keys refuses a text " +
-			"that does not say which it is", checkPublicKey},
-		{"changed body", "with BodySigned no byte of the body can be changed, added or removed; without it a changed body is still " +
-			"the same message", checkBody},
-		{"changed header", "every byte that the scheme reads from a header is signed, or does not make another message: an unsigned id " +
-			"must not be IDSigned, an unsigned time must not be Timestamp", checkHeaders},
-		{"absent header", "an optional header is as unsigned as the others: anybody can add it", checkAbsent},
-		{"signed bytes", "the signed content alone determines a signed id, Timestamp, Expires and Stable, also in messages without their id: a scheme that falls " +
-			"back on something unsigned authenticates many messages with one signature", checkSignedBytes},
-		{"case of the body", "with BodySigned the case of a letter counts: a hash of case-folded text authenticates two messages with one signature", checkCase},
-		{"long body", "with BodySigned every byte counts, also in long bodies and at their end", checkLong},
-		{"timestamp spelling", "a timestamp is the signed digits: signs, leading zeros, exponents and huge numbers are " +
-			"refused or mean the same", checkTimestamps},
-		{"shifted boundary", "the same signed bytes cannot be divided into another id, timestamp and body: a separator that may occur " +
-			"inside a part authenticates two messages with one signature", checkShift},
-		{"stale or future", "a stamped scheme returns the time that is signed, so that old and far-future attempts are refused", checkWindow},
-		{"signature spelling", "a key accepts only the complete canonical text of a signature: no upper-case hex, line breaks, " +
-			"trailing bits, prefixes or suffixes", checkSpelling},
+		{"public key", "a public key is not a secret: it must not verify what was signed with its text. A scheme with both kinds of keys refuses a text " +
+			"that does not say which kind it is", checkPublicKey},
+		{"changed body", "with BodySigned, no byte of the body can be changed, added or removed. Without it, a changed body is still the same message", checkBody},
+		{"changed header", "every byte that the scheme reads from a header is signed, or does not make another message. An unsigned id must not be " +
+			"IDSigned, and an unsigned time must not be Timestamp", checkHeaders},
+		{"absent header", "anybody can add an optional header that is not signed", checkAbsent},
+		{"signed bytes", "the signed content alone determines a signed id, Timestamp, Expires and Stable, even in messages without an id. A scheme that " +
+			"falls back on something unsigned authenticates many messages with one signature", checkSignedBytes},
+		{"case of the body", "with BodySigned, the case of a letter counts. A hash of case-folded text authenticates two messages with one signature", checkCase},
+		{"long body", "with BodySigned, every byte counts, even in long bodies and at their end", checkLong},
+		{"timestamp spelling", "a timestamp is exactly the signed digits. Signs, leading zeros, exponents and huge numbers are refused or mean the same", checkTimestamps},
+		{"shifted boundary", "the same signed bytes cannot be divided into another id, timestamp and body. If a separator may occur inside a part, one " +
+			"signature authenticates two messages", checkShift},
+		{"stale or future", "a scheme that signs a time returns that time, so that old and far-future attempts are refused", checkWindow},
+		{"signature spelling", "a key accepts only the complete, canonical text of a signature, without upper-case hex, line breaks, trailing bits, " +
+			"prefixes or suffixes", checkSpelling},
 		{"no signature", "an attempt without signatures matches no key", checkNoSignature},
-		{"stripped or added signatures", "junk beside a genuine signature neither hides it nor creates another message: senders that " +
-			"rotate keys present several, and anybody can add some", checkJunk},
-		{"repeated header", "which of two values counts must not depend on their order: a proxy may look at the " +
-			"other one", checkRepeated},
+		{"stripped or added signatures", "junk beside a genuine signature neither hides it nor creates another message. Senders that rotate keys send " +
+			"several signatures, and anybody can add more", checkJunk},
+		{"repeated header", "which of two values counts must not depend on their order, because a proxy may use the other one", checkRepeated},
 		{"missing header", "a request without a needed header is refused as missing-header, malformed or no-match", checkMissing},
-		{"many signatures", "the number of signatures kept is bounded (" + strconv.Itoa(manySignatures) + " at most), because each may cost " +
-			"a hash of the body", checkMany},
-		{"hostile headers", "ReadHeader sees unauthenticated bytes: it never panics, whatever they are", checkHostileHeaders},
-		{"hostile body", "ReadBody sees unauthenticated bytes: it never panics and refuses what it cannot read", checkHostileBody},
+		{"many signatures", "a scheme keeps at most " + strconv.Itoa(manySignatures) + " signatures, because each may cost a hash of the body", checkMany},
+		{"hostile headers", "ReadHeader gets unauthenticated bytes, so it never panics, whatever they are", checkHostileHeaders},
+		{"hostile body", "ReadBody gets unauthenticated bytes, so it never panics, and refuses what it cannot read", checkHostileBody},
 		{"empty body", "an empty body is verified like any other, and a byte added to it is noticed", checkEmptyBody},
-		{"two messages", "two messages are distinct, and two attempts of one message are the same: otherwise events are lost or handled twice", checkTwo},
-		{"handshake", "anybody can request a handshake: a scheme responds only if the program enables that, and never to a request with a part of a signature; " +
-			"the response is short, of a type that no browser executes, and the signature of nothing", checkHandshake},
-		{"challenge", "a signed challenge gets its response, as often as it is sent, and neither handler nor store sees it", checkChallenge},
-		{"unsigned ids", "Unsigned has the same number of elements for every request, in the same order, \"\" if absent, and every byte of an id counts: an event " +
-			"that is taken for another is lost", checkUnsigned},
-		{"repeats", "signed content runs at most 1 + Config.Repeats times, whatever changes outside the signature; within that, each unsigned id " +
-			"makes another message, because two events may have equal content", checkRepeats},
-		{"two attempts", "a later attempt of a handled message is recognized by its id, signed or not. If each attempt has its own time, Content.WriteTime " +
-			"must mark it: nothing else differs", checkAttempts},
+		{"two messages", "two messages are distinct, and two attempts of one message are the same. Otherwise events are lost or handled twice", checkTwo},
+		{"handshake", "anybody can request a handshake. A scheme responds only if the program enables that, and never to a request with any part of a " +
+			"signature. The response is short, has a type that no browser executes, and is not the signature of any message", checkHandshake},
+		{"challenge", "a signed challenge gets its response every time it is sent, and reaches neither the handler nor the store", checkChallenge},
+		{"unsigned ids", "Unsigned has the same number of elements for every request, in the same order, \"\" if absent, and every byte of an id " +
+			"counts. An event that is taken for another is lost", checkUnsigned},
+		{"repeats", "the handler runs at most 1 + Config.Repeats times for the same signed content, whatever changes outside the signature. Within that " +
+			"limit, each unsigned id makes another message, because two events may have equal content", checkRepeats},
+		{"two attempts", "a later attempt of a handled message is recognized by its id, signed or not. If each attempt has its own time, " +
+			"Content.WriteTime must mark the time, because nothing else differs", checkAttempts},
 		{"one id, two contents", "a signed id with another content may be another event, so it is not acknowledged. If each attempt has its own time, " +
-			"Content.WriteTime must mark it, or Stable must list what attempts have in common", checkReuse},
-		{"headers by name", "an adapter need not have a map of all headers: look them up with Values. Clone copies all of them and is for " +
+			"Content.WriteTime must mark the time, or Stable must list what attempts have in common", checkReuse},
+		{"headers by name", "an adapter need not have a map of all headers, so look headers up with Values. Clone copies all headers and is for " +
 			"requests that are not messages", checkByName},
-		{"request unchanged", "the request belongs to the caller, and the handler reads it later", checkUnchanged},
-		{"request not kept", "request and attempt are reused for somebody else's message when the call returns: a scheme that keeps one " +
-			"leaks it, and races", checkNotKept},
-		{"concurrent use", "one Scheme and one key serve all requests at once: run the suite with -race", checkConcurrent},
+		{"request unchanged", "the request belongs to the caller, and the handler reads it later, so a scheme must not change it", checkUnchanged},
+		{"request not kept", "after the call, the request and the attempt are reused for somebody else's message. A scheme that keeps one of them leaks " +
+			"it and causes a data race", checkNotKept},
+		{"concurrent use", "one Scheme and one key serve concurrent requests: run the suite with -race", checkConcurrent},
 	}
 }
 
@@ -432,7 +428,7 @@ func (a *audit) checkAdmitted() {
 	if f := core.FactsOf(a.Scheme); f.Handshake != nil && f.Handshake(r) != nil {
 		who = "Handshake"
 	}
-	a.errorf("Facts.%s responded to an ordinary message with %d: the handler never sees it", who, answer.Status)
+	a.errorf("Facts.%s responded to an ordinary message with %d, so the handler never gets the message", who, answer.Status)
 }
 
 func checkName(a *audit) {
@@ -477,12 +473,12 @@ func checkBody(a *audit) {
 		a.refusedOrSame(fmt.Sprintf("byte %d of the body changed", i), c)
 	}
 	bodies := map[string][]byte{
-		"a byte added":     append(bytes.Clone(r.Body), ' '),
-		"a byte in front":  append([]byte(" "), r.Body...),
-		"cut by a byte":    r.Body[:max(len(r.Body)-1, 0)],
-		"removed":          nil,
-		"there twice":      append(bytes.Clone(r.Body), r.Body...),
-		"with a zero byte": append(bytes.Clone(r.Body), "\x00{}"...),
+		"with a trailing byte": append(bytes.Clone(r.Body), ' '),
+		"with a leading byte":  append([]byte(" "), r.Body...),
+		"cut by a byte":        r.Body[:max(len(r.Body)-1, 0)],
+		"removed":              nil,
+		"there twice":          append(bytes.Clone(r.Body), r.Body...),
+		"with a zero byte":     append(bytes.Clone(r.Body), "\x00{}"...),
 	}
 	if another := a.Sign(schemeID, schemeNow, []byte(`{"type":"other"}`)); !a.whole(another, r) {
 		bodies["another's content"] = another.Body
@@ -514,9 +510,9 @@ func checkHeaders(a *audit) {
 		}
 		for what, changed := range map[string]string{
 			"in upper case": strings.ToUpper(value), "in lower case": strings.ToLower(value),
-			"with a space in front": " " + value, "with a space behind": value + " ", "with a line break behind": value + "\r\n",
-			"with a line break inside": value[:len(value)/2] + "\n" + value[len(value)/2:],
-			"with a zero byte behind":  value + "\x00", "cut": value[:len(value)/2],
+			"with a leading space": " " + value, "with a trailing space": value + " ", "with a trailing line break": value + "\r\n",
+			"with a line break inside":  value[:len(value)/2] + "\n" + value[len(value)/2:],
+			"with a trailing zero byte": value + "\x00", "cut": value[:len(value)/2],
 		} {
 			a.refusedOrSame(name+" "+what, with(changed))
 		}
@@ -597,7 +593,7 @@ func checkSpelling(a *audit) {
 			alone.Signatures = []core.Signature{{Label: sig.Label, Text: text}}
 			ok, err := key.Verify(context.Background(), &alone)
 			if err != nil {
-				a.errorf("the key returns an error for a wrong signature, which core reports as an outage: %v", err)
+				a.errorf("the key returned an error for a wrong signature, which core reports as an outage: %v", err)
 			}
 			return ok
 		}
@@ -606,8 +602,8 @@ func checkSpelling(a *audit) {
 		}
 		texts := map[string]string{
 			"in upper case": strings.ToUpper(sig.Text), "in lower case": strings.ToLower(sig.Text),
-			"with a line break": sig.Text[:4] + "\r\n" + sig.Text[4:], "with a line break behind": sig.Text + "\n",
-			"with a space behind": sig.Text + " ", "with padding behind": sig.Text + "=", "with a byte behind": sig.Text + "0",
+			"with a line break": sig.Text[:4] + "\r\n" + sig.Text[4:], "with a trailing line break": sig.Text + "\n",
+			"with a trailing space": sig.Text + " ", "with trailing padding": sig.Text + "=", "with a trailing byte": sig.Text + "0",
 			"without padding": strings.TrimRight(sig.Text, "="), "not ASCII": "é" + sig.Text[2:], "there twice": sig.Text + sig.Text,
 		}
 		for _, n := range []int{0, 1, 2, len(sig.Text) / 2, len(sig.Text) - 1} {
@@ -653,7 +649,7 @@ func checkJunk(a *audit) {
 		}, s.Text)
 		junk = append(junk, core.Signature{Label: s.Label, Text: changed}, core.Signature{Label: s.Label}, core.Signature{Label: "other", Text: changed})
 	}
-	for what, list := range map[string][]core.Signature{"behind": slices.Concat(genuine, junk), "in front": slices.Concat(junk, genuine)} {
+	for what, list := range map[string][]core.Signature{"after it": slices.Concat(genuine, junk), "before it": slices.Concat(junk, genuine)} {
 		at.Signatures = list
 		if ok, err := a.key().Verify(context.Background(), at); !ok || err != nil {
 			a.errorf("a genuine signature with junk %s is not found: %t, %v", what, ok, err)
@@ -666,8 +662,8 @@ func checkJunk(a *audit) {
 	eachValue(a.genuine(), func(name, value string, with func(...string) *core.Request) {
 		for _, sep := range []string{" ", ",", ", ", ";"} {
 			for _, more := range []string{"junk", "v1,AAAA", "v1=00", value} {
-				a.refusedOrSame(fmt.Sprintf("%s with %q behind", name, sep+more), with(value+sep+more))
-				a.refusedOrSame(fmt.Sprintf("%s with %q in front", name, more+sep), with(more+sep+value))
+				a.refusedOrSame(fmt.Sprintf("%s followed by %q", name, sep+more), with(value+sep+more))
+				a.refusedOrSame(fmt.Sprintf("%s preceded by %q", name, more+sep), with(more+sep+value))
 			}
 		}
 	})
@@ -681,13 +677,13 @@ func checkRepeated(a *audit) {
 		a.refusedOrSame(name+" twice", with(value, value))
 		changed := value[:len(value)-1] + string(other(value[len(value)-1]))
 		first, second := with(value, changed), with(changed, value)
-		a.refusedOrSame(name+" with a changed copy behind", first)
-		a.refusedOrSame(name+" with a changed copy in front", second)
+		a.refusedOrSame(name+" followed by a changed copy", first)
+		a.refusedOrSame(name+" preceded by a changed copy", second)
 		v := a.verifier(a.Secret)
 		m, err1 := v.Verify(context.Background(), first)
 		n, err2 := v.Verify(context.Background(), second)
 		if (err1 == nil) != (err2 == nil) || err1 == nil && m.IDSigned && m.ID != n.ID {
-			a.errorf("two values of %s: which one counts depends on their order", name)
+			a.errorf("with two values of %s, which one counts depends on their order", name)
 		}
 	})
 }
@@ -890,7 +886,7 @@ func checkConcurrent(a *audit) {
 				r := a.Sign(id, schemeNow, []byte(`{"id":"`+id+`"}`))
 				m, err := v.Verify(context.Background(), r)
 				if err != nil || m.IDSigned && m.ID != a.signedID(r) || !slices.Equal(m.Body, r.Body) {
-					problems <- fmt.Sprintf("one of many messages at once: id %q, error %v", m.ID, err)
+					problems <- fmt.Sprintf("one of many concurrent messages: id %q, error %v", m.ID, err)
 					return
 				}
 			}

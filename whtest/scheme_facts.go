@@ -33,7 +33,7 @@ func checkFacts(a *audit) {
 		return
 	}
 	if f.Unsigned != (len(at.Unsigned) > 0) {
-		a.errorf("Facts.Unsigned is %t, and Attempt.Unsigned has %d elements", f.Unsigned, len(at.Unsigned))
+		a.errorf("Facts.Unsigned is %t, but Attempt.Unsigned has %d elements", f.Unsigned, len(at.Unsigned))
 	}
 	a.checkFactHeaders(f)
 	a.checkIdentifiedBy(f, r, at)
@@ -57,7 +57,7 @@ func (a *audit) checkFactHeaders(f core.Facts) {
 	read := slices.Concat(f.Headers...)
 	for _, name := range read {
 		if http.CanonicalHeaderKey(name) != name {
-			a.errorf("Facts.Headers has %q, whose canonical form is %q", name, http.CanonicalHeaderKey(name))
+			a.errorf("Facts.Headers has %q, but the canonical form is %q", name, http.CanonicalHeaderKey(name))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.signatureHeaders())) {
@@ -94,7 +94,7 @@ func (a *audit) checkIdentifiedBy(f core.Facts, r *core.Request, at *core.Attemp
 	case !strings.HasPrefix(by, "/"):
 		a.errorf("Facts.IdentifiedBy is %q: neither \"{body}\" nor a JSON pointer such as \"/event/id\"", by)
 	case at.IDSigned && pointedAt(r.Body, by) != at.ID:
-		a.errorf("Facts.IdentifiedBy is %q, where the body of the genuine request has %.40q, but its signed id is %q", by, pointedAt(r.Body, by), at.ID)
+		a.errorf("Facts.IdentifiedBy is %q, where the genuine request's body has %.40q, but the signed id is %q", by, pointedAt(r.Body, by), at.ID)
 	}
 }
 
@@ -145,7 +145,7 @@ func (a *audit) checkOffline(f core.Facts) {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	if ok, err := a.key().Verify(ended, at); !ok || err != nil {
-		a.errorf("Facts.Fetches is false, but under a context that has ended the key does not verify the genuine request (%t, %v)", ok, err)
+		a.errorf("Facts.Fetches is false, but with an ended context the key does not verify the genuine request (%t, %v)", ok, err)
 	}
 }
 
@@ -163,7 +163,7 @@ func (a *audit) checkAddress(f core.Facts) {
 		a.errorf("Facts.At of %q has the URL %q", f.URL, got)
 	}
 	if _, err := there.verifier(a.Secret).Verify(context.Background(), a.genuine()); err == nil {
-		a.errorf("Facts.URL says that the address is signed, but the scheme for another one accepts the genuine request")
+		a.errorf("Facts.URL says that the URL is signed, but the scheme for another URL accepts the genuine request")
 	}
 	elsewhere := *a
 	if elsewhere.Scheme = f.At(withPath(f.URL)); core.FactsOf(elsewhere.Scheme).Mistake != nil {
@@ -177,7 +177,7 @@ func (a *audit) checkAddress(f core.Facts) {
 		longer.URL = strings.TrimSuffix(longer.URL, "?x=1") + "&x=1"
 	}
 	if _, err := a.verifier(a.Secret).Verify(context.Background(), longer); err == nil {
-		a.errorf("Facts.URL says that the address is signed, but the genuine request is accepted at %s too", longer.URL)
+		a.errorf("Facts.URL says that the URL is signed, but the genuine request is also accepted at %s", longer.URL)
 	}
 }
 
@@ -207,6 +207,6 @@ func (a *audit) checkSign(f core.Facts) {
 		a.errorf("a request signed by Facts.Sign is refused: %v", err)
 	}
 	if f.Sign(a.genuine(), "", schemeNow) == nil {
-		a.errorf("Facts.Sign signs without any secret")
+		a.errorf("Facts.Sign signs without a secret")
 	}
 }

@@ -125,7 +125,7 @@ func checkUnsigned(a *audit) {
 			}
 			changed := c.put(r, c.id[:i]+string(other(c.id[i]))+c.id[i+1:])
 			if at, err := a.attempt(changed); err == nil && slices.Equal(at.Unsigned, want) {
-				a.errorf("byte %d of the id in %s was changed, but the unsigned ids are the same", i, c.name)
+				a.errorf("after a change of byte %d of the id in %s, the unsigned ids are the same", i, c.name)
 			}
 		}
 		for what, id := range map[string]string{
@@ -153,7 +153,7 @@ func checkRepeats(a *audit) {
 			}
 		}
 		if ran > 1+repeats {
-			a.errorf("%s rewritten: one signed content ran %d times with a bound of %d", what, ran, 1+repeats)
+			a.errorf("%s rewritten: the handler ran %d times for one signed content, with a limit of %d", what, ran, 1+repeats)
 		}
 	}
 	eachValue(r, func(name, value string, with func(...string) *core.Request) {

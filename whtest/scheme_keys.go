@@ -24,7 +24,7 @@ func checkPublicKey(a *audit) {
 	if f.Sign != nil {
 		public = errors.Is(f.Sign(a.genuine(), "", schemeNow, a.Secret), errors.ErrUnsupported)
 		if public && !f.PublicKeys {
-			a.errorf("Facts.Sign says that Subject.Secret only verifies, but Facts.PublicKeys is false: schemes.Any would take a public key for a shared secret")
+			a.errorf("Facts.Sign says that Subject.Secret cannot sign, but Facts.PublicKeys is false, so schemes.Any would take a public key for a shared secret")
 		}
 	}
 	if !public || f.Fetches {
@@ -36,7 +36,7 @@ func checkPublicKey(a *audit) {
 	}
 	configured := map[string]string{"Subject.Secret": a.Secret}
 	if _, bare, ok := strings.Cut(a.Secret, ":"); ok {
-		configured["Subject.Secret without what is in front of the colon"] = bare
+		configured["Subject.Secret without the text before the colon"] = bare
 	}
 	for what, text := range configured {
 		key, err := a.Scheme.ParseKey(text)
@@ -50,7 +50,7 @@ func checkPublicKey(a *audit) {
 			}
 			at.Signatures = macs(secret, at, labels)
 			if ok, _ := key.Verify(context.Background(), at); ok {
-				a.errorf("%s is a public key, and verifies a MAC that was made with its text: anybody can sign", what)
+				a.errorf("%s is a public key, but verifies a MAC that was made with its text, so anybody can sign", what)
 				break
 			}
 		}

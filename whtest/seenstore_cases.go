@@ -18,21 +18,21 @@ func storeCases() []storeCase {
 	return []storeCase{
 		{
 			"one winner",
-			"of concurrent swaps from no record exactly one happens, and every other returns the winner's value. Otherwise a message " +
-				"that arrives twice at once is handled twice. Reading and writing must be one atomic step of the engine: a script, a " +
-				"conditional statement, a lock around both.",
+			"of concurrent swaps from no record, exactly one happens, and every other one returns the winner's value. Otherwise a message that arrives " +
+				"twice at once is handled twice. Reading and writing must be one atomic step of the engine: a script, a conditional statement, or a " +
+				"lock around both.",
 			oneWinner,
 		},
 		{
 			"one takeover",
-			"of concurrent swaps from the same value exactly one happens. Otherwise two attempts take over the message after a crash. " +
-				"A store that can only set absent values is not enough: a live value must be replaced if it equals old.",
+			"of concurrent swaps from the same value, exactly one happens. Otherwise two attempts take over the message after a crash. A store that can " +
+				"only set absent values is not enough: it must replace a live value that equals old.",
 			oneTakeover,
 		},
 		{
 			"fencing",
-			"a swap whose old is no longer the live value writes nothing and returns the live value. Otherwise a handler that overran its " +
-				"lease overwrites the claim of the attempt that took over. Compare old in the statement that writes.",
+			"a swap whose old is no longer the live value writes nothing and returns the live value. Otherwise a handler that overran its lease " +
+				"overwrites the claim of the attempt that took over the message. Compare old in the statement that writes.",
 			fencing,
 		},
 		{
@@ -43,38 +43,38 @@ func storeCases() []storeCase {
 		},
 		{
 			"idempotence",
-			"the same call again, while its value is live, returns next. Clients repeat calls whose reply was lost: if the repeated claim " +
-				"seemed to have lost, nobody would handle the message. Return next if the live value already equals it, before comparing old.",
+			"a repeated call returns next while its value is live. Clients repeat calls whose reply was lost. If the repeated claim seemed to have " +
+				"lost, nobody would handle the message. Return next if the live value already equals next, before comparing old.",
 			idempotence,
 		},
 		{
 			"no write where the expected record is gone",
-			"a swap from a value to another does nothing when there is no record, and returns the zero Value. Otherwise a late handler " +
-				"brings a record back that has expired. An upsert must only be used when old is zero.",
+			"a swap from one value to another does nothing if there is no record, and returns the zero Value. Otherwise a late handler restores an " +
+				"expired record. Use an upsert only if old is zero.",
 			noWriteWhereGone,
 		},
 		{
 			"values come back unchanged",
-			"all 40 bytes come back as they were written, whatever they are. Text columns, C strings, trimming and signed numbers change " +
-				"them. Store a Value as bytes of fixed length.",
+			"all 40 bytes come back as they were written, whatever they are. Text columns, C strings, trimming and signed numbers change bytes. Store a " +
+				"Value as bytes of a fixed length.",
 			fidelity,
 		},
 		{
 			"any 32 bytes are a key",
-			"keys that differ in any bit are different messages. A shortened key, one that ends at a NUL byte, and one compared without case " +
-				"merge two messages, and the second is acknowledged unseen. Store all of a Key, as bytes or hexadecimal.",
+			"keys that differ in any bit are different messages. If a key is shortened, ends at a NUL byte or is compared without case, two messages " +
+				"are merged, and the second is acknowledged unseen. Store the whole Key, as bytes or in hexadecimal.",
 			anyKey,
 		},
 		{
 			"a record lives for its ttl",
-			"a record lives for ttl from the call on, and is gone after ttl and the grain. If it goes earlier, a captured attempt can be replayed; if later, the " +
-				"store fills. Round up to the engine's unit. If the engine removes lazily, compare the expiry when reading.",
+			"a record lives for ttl after the call, and is gone after ttl plus the grain. If it goes earlier, a captured attempt can be replayed. If it " +
+				"goes later, the store fills up. Round up to the engine's unit. If the engine removes records lazily, compare the expiry when reading.",
 			livesForTTL,
 		},
 		{
 			"a swap lengthens the life",
-			"a swap that happens sets a new life, counted from it. Otherwise a handled message is forgotten when its claim would have expired. " +
-				"Set the expiry in the statement that replaces the value.",
+			"a swap that happens sets a new life, counted from the swap. Otherwise the record of a handled message is lost when its claim would have " +
+				"expired. Set the expiry in the statement that replaces the value.",
 			lengthens,
 		},
 		{
@@ -84,72 +84,72 @@ func storeCases() []storeCase {
 		},
 		{
 			"a swap that does not happen leaves the life alone",
-			"only a swap that happens touches the expiry. Otherwise repeated attempts keep a record alive, or end it.",
+			"only a swap that happens changes the expiry. Otherwise repeated attempts keep a record alive, or end it.",
 			loserLeavesLife,
 		},
 		{
 			"an expired record matches nothing",
-			"an expired record does not exist, even if the engine still has it: a swap from it does nothing and " +
-				"returns the zero Value, and a swap from none happens.",
+			"an expired record does not exist, even if the engine still has it. A swap from its value does nothing and returns the zero Value, and a " +
+				"swap from no record happens.",
 			expiredMatchesNothing,
 		},
 		{
 			"a long ttl does not overflow",
-			"ttl may be ten years, and the record must be there. Check the arithmetic of the expiry.",
+			"ttl may be ten years, and the record must exist after the swap. Check the arithmetic of the expiry.",
 			longTTL,
 		},
 		{
 			"no record is lost among many",
-			"a live record is never dropped to make room. In a cache that evicts (LRU, a Redis with allkeys-lru, memcached) forgotten messages are new " +
-				"again; a store that is full returns an error that wraps core.ErrStoreFull.",
+			"a live record is never dropped to make room. In a cache that evicts (LRU, Redis with allkeys-lru, memcached), messages whose records were " +
+				"dropped are new again. A full store returns an error that wraps core.ErrStoreFull.",
 			manyRecords,
 		},
 		{
 			"linearizable",
-			"concurrent swaps of one key behave as if they happened one after the other, each between its call and its return. A replica " +
-				"or a cache that returns old values breaks that; so does a read before the write, outside its transaction.",
+			"concurrent swaps of one key behave as if they happened one after the other, each between its call and its return. A replica or a cache " +
+				"that returns old values breaks this. So does a read before the write and outside its transaction.",
 			linearizable,
 		},
 		{
 			"a context that ended is an error",
-			"a call whose context has ended returns its error (errors.Is finds context.Canceled or DeadlineExceeded) and does not write. Pass ctx to the client; a store " +
-				"without I/O checks ctx.Err() first.",
+			"a call whose context has ended returns its error (errors.Is finds context.Canceled or DeadlineExceeded) and does not write. Pass ctx to " +
+				"the client. A store without I/O checks ctx.Err() first.",
 			endedContext,
 		},
 		{
 			"a lost reply",
-			"a swap that was carried out but whose reply was lost returns an error, or is repeated by the store and returns next; " +
-				"called again it returns next. It never returns a nil error with another value.",
+			"if the reply to a swap is lost, the store returns an error, or repeats the swap and returns next. A repeated call returns next. It never " +
+				"returns a nil error with another value.",
 			lostReply,
 		},
 		{
 			"engine down and back",
-			"while the engine fails, Swap returns an error within the deadline of its context, never the zero Value with a nil error, which would " +
-				"mean that the message is new. When the engine is back, the store recovers by itself, with the records it had.",
+			"while the engine fails, Swap returns an error within its context's deadline. It never returns the zero Value with a nil error, which would " +
+				"mean that the message is new. When the engine is back, the store recovers by itself, with the records that it had.",
 			downAndBack,
 		},
 		{
 			"opened again on the same data",
-			"a store that keeps its data itself, and whose Forgets() is not true, keeps its records and their expiry when the program restarts.",
+			"a store that keeps its data itself, and has no Forgets() that returns true, keeps its records and their expiry when the program restarts.",
 			openedAgain,
 		},
 		{
 			"restart on the same data",
-			"a store on a server, whose Forgets() is not true, keeps its records and their expiry when the server restarts. A server that " +
-				"keeps them in memory forgets every message when it restarts.",
+			"a store on a server, without a Forgets() that returns true, keeps its records and their expiry when the server restarts. A server that " +
+				"keeps records only in memory loses all of them when it restarts.",
 			restart,
 		},
 		{
 			"records that are gone",
-			"a store with the method KnownSince moves it forward before it returns from the swap that notices that records are gone. The zero time " +
-				"means only that it has never looked. Otherwise messages handled before the loss run again. Keep a marker beside the " +
-				"records that gets lost with them, and read it in the step that claims, at least every ten milliseconds and after errors.",
+			"if records are gone, a store with the method KnownSince must return a later time before it returns from the swap that notices the loss. " +
+				"The zero time means only that the store has never looked. Otherwise messages that were handled before the loss are handled again. Keep " +
+				"a marker beside the records that is lost with them. Read it in the step that claims, at least every ten milliseconds and after errors.",
 			recordsGone,
 		},
 		{
 			"the whole protocol",
-			"a verifier on this store runs a message, runs it again after a failure, acknowledges its redelivery and refuses its replay. If only this " +
-				"case fails, the store may refuse core's values or answer too slowly.",
+			"a verifier on this store handles a message, handles it again after a failure, acknowledges its redelivery and refuses its replay. If only " +
+				"this case fails, the store may refuse core's values or respond too slowly.",
 			wholeProtocol,
 		},
 	}
@@ -354,9 +354,9 @@ func (t *storeTest) mustLive(key core.Key, value core.Value, ttl time.Duration, 
 		case got != value && got != none:
 			t.Fatalf("the live value is %s, not %s", show(got), show(value))
 		case got == none && answered.Before(called.Add(ttl)):
-			t.Fatalf("the record was gone after %v, though its ttl is %v", answered.Sub(called), ttl)
+			t.Fatalf("the record was gone after %v, although its ttl is %v", answered.Sub(called), ttl)
 		case got == value && asked.After(returned.Add(ttl+max(t.grain, slack))):
-			t.Fatalf("the record is still there after %v, though its ttl is %v and the grain %v", asked.Sub(returned), ttl, max(t.grain, slack))
+			t.Fatalf("the record is still there after %v, although its ttl is %v and the grain is %v", asked.Sub(returned), ttl, max(t.grain, slack))
 		case got == value:
 			seen++
 		case asked.After(returned.Add(ttl + max(t.grain, slack))):
@@ -551,10 +551,10 @@ func checkHistory(history []storeOp) string {
 		b := &history[i]
 		at, known := place[b.got]
 		if !known {
-			return "an answer is a value that no swap wrote: " + show(b.got)
+			return "a call returned a value that no swap wrote: " + show(b.got)
 		}
 		if !b.happened() && b.got == b.old {
-			return "a swap from the value that was live did not happen: " + show(b.old)
+			return "a swap from the live value did not happen: " + show(b.old)
 		}
 		for j := range history {
 			a := &history[j]
@@ -562,9 +562,9 @@ func checkHistory(history []storeOp) string {
 				continue
 			}
 			if before := place[a.got]; before > at {
-				return "an answer is older than what a call that had returned before had seen: " + show(b.got)
+				return "a call returned a value that was older than one that an earlier call had returned: " + show(b.got)
 			} else if before == at && b.happened() {
-				return "a value was seen before it was written: " + show(b.got)
+				return "a call returned a value before it was written: " + show(b.got)
 			}
 		}
 	}
@@ -669,7 +669,7 @@ func (t *storeTest) mustComeBack() {
 func openedAgain(t *storeTest) {
 	switch {
 	case t.forgets():
-		t.Skip("the store says that it forgets at restart")
+		t.Skip("the store says that it loses its records at a restart")
 	case t.reopen == nil:
 		t.Skip("needs the option StoreReopen, for a store that holds its data itself")
 	}
@@ -679,9 +679,9 @@ func openedAgain(t *storeTest) {
 func restart(t *storeTest) {
 	switch {
 	case t.forgets():
-		t.Skip("the store says that it forgets at restart")
+		t.Skip("the store says that it loses its records at a restart")
 	case t.stop == nil && t.reopen != nil && t.loseReply != nil:
-		t.Fatal("a store whose replies can be lost has a server, and another client of it proves nothing: use StoreRestart")
+		t.Fatal("a store whose replies can be lost has a server, so another client of the server proves nothing: use StoreRestart")
 	case t.stop == nil:
 		t.Skip("needs the option StoreRestart, for a store on a server")
 	}
@@ -723,7 +723,7 @@ func recordsGone(t *storeTest) {
 	}
 	t.mustSwap(newKey(), none, newValue(), long)
 	if got := k.KnownSince(); !got.Equal(since) {
-		t.Fatalf("KnownSince was %v and is %v, though nothing was lost", since, got)
+		t.Fatalf("KnownSince changed from %v to %v, although nothing was lost", since, got)
 	}
 	if t.forget == nil {
 		t.Skip("needs the option StoreForget")
@@ -734,12 +734,12 @@ func recordsGone(t *storeTest) {
 		time.Sleep(slack) // the store may still rely on an earlier check
 		t.mustSwap(key, none, newValue(), long)
 		if got := k.KnownSince(); got.Before(lost) || !got.After(since) {
-			t.Fatalf("the records were lost by %v, and after a swap that found none KnownSince is %v", lost, got)
+			t.Fatalf("the records were lost by %v, but after a swap that found none KnownSince is %v", lost, got)
 		}
 		since = k.KnownSince()
 		t.mustSwap(newKey(), none, newValue(), long)
 		if got := k.KnownSince(); !got.Equal(since) {
-			t.Fatalf("KnownSince was %v and is %v, though nothing more was lost", since, got)
+			t.Fatalf("KnownSince changed from %v to %v, although nothing more was lost", since, got)
 		}
 	}
 }
@@ -796,7 +796,7 @@ func wholeProtocol(t *storeTest) {
 	refused("the acknowledged attempt", 2, core.ErrReplay)
 	refused("an attempt between", 1, core.ErrReplay)
 	if got := attempt(3).Answer(); got == nil || got.Status != http.StatusNoContent {
-		t.Errorf("a redelivery is answered %+v, not with the status of the first success", got)
+		t.Errorf("a redelivery got the response %+v, not the status of the first success", got)
 	}
 }
 

@@ -14,12 +14,12 @@ type captured struct {
 func capturedFlags(f *flag.FlagSet) *captured {
 	r := new(captured)
 	requestFlag(f, r)
-	f.StringVar(&r.body, "body", "", "a `FILE` with the body, for a capture without it, such as the output of curl -v")
+	f.StringVar(&r.body, "body", "", "a `FILE` with the body, for a capture that lacks it, such as the output of curl -v")
 	return r
 }
 
 func requestFlag(f *flag.FlagSet, r *captured) {
-	f.StringVar(&r.request, "request", "", "the `FILE` with the captured request, - for standard input. Recognized forms: "+captureForms)
+	f.StringVar(&r.request, "request", "", "the `FILE` with the captured request, or - for standard input. Recognized forms: "+captureForms)
 }
 
 // captureForms lists the recognized forms, for the help of a flag.
@@ -57,7 +57,7 @@ func (r *captured) read(c *console) (*capture.Request, error) {
 // request.
 func (r *captured) tell(c *console, req *capture.Request) {
 	if !req.Raw() {
-		c.note("note: the capture is read as %s", req.Form)
+		c.note("note: the capture was read as %s", req.Form)
 	}
 	for _, note := range req.Notes() {
 		c.note("note: %s", note)

@@ -154,7 +154,7 @@ func withoutValue(f *flag.FlagSet, err error) string {
 	}
 	_, takes := flag.UnquoteUsage(f.Lookup(found))
 	takes, _, _ = strings.Cut(takes, ". ")
-	return "--" + found + ": invalid value, expected " + takes
+	return "--" + found + ": invalid value (" + takes + ")"
 }
 
 // unknownFlag returns the error for an unknown flag, with the flag that was
@@ -198,7 +198,7 @@ Exit status:
 
   0  success, or the request is authentic
   1  the request was refused, the message was not delivered, or the system
-     failed: a port was in use, for example
+     failed: for example, a port was in use
   2  usage error
 `)
 	return b.String()

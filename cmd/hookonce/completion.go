@@ -27,7 +27,7 @@ func completionCommand() command {
 				write := shells[f.Arg(0)]
 				switch {
 				case f.NArg() != 1:
-					return usageError("which shell? Give bash, zsh or fish")
+					return usageError("give one shell: bash, zsh or fish")
 				case write == nil:
 					return noSuch("unknown shell", f.Arg(0), known)
 				}

@@ -130,7 +130,7 @@ func (c *console) read(name, flagName string) ([]byte, error) {
 	in := c.in
 	if name == "-" {
 		if c.inFor != "" {
-			return nil, usageError(flagName + ": standard input was already read for " + c.inFor + ": give one of the two as a file")
+			return nil, usageError(flagName + ": standard input is already used for " + c.inFor + ": give one of the two as a file")
 		}
 		c.inFor = flagName
 	} else {

@@ -16,14 +16,14 @@ func explainCommand() command {
 	return command{
 		name: "explain", does: "explain why a captured request was refused",
 		example: "hookonce explain --secret-file secret.txt --request request.txt",
-		more: "A finding is proven if the signature verifies once the mistake is undone.\n\n" +
-			"If the request was captured earlier, give its arrival time as --now. If the secret itself may be wrong, give it exactly as " +
-			"your program has it: --secret keeps white space and quotes, and so does a WEBHOOK_SECRET that holds a single secret.\n\n" +
-			"Requests are read as hookonce verify reads them. Replay is not checked: that needs the receiver's store.",
+		more: "A finding is proven if the signature verifies after the mistake is undone.\n\nIf the request was captured earlier, give its arrival time " +
+			"with --now. If the secret itself may be wrong, give it exactly as your program has it: --secret keeps white space and quotes. So does " +
+			"WEBHOOK_SECRET if it contains a single secret.\n\nexplain reads requests as hookonce verify does. It does not check for replays, because " +
+			"that needs the receiver's store.",
 		setUp: func(f *flag.FlagSet) action {
 			e := &explanation{receiver: receiverFlags(f), captured: capturedFlags(f)}
 			e.otherFlag(f)
-			f.StringVar(&e.reason, "reason", "", "the reason for the refusal in the receiver's log, a `WORD`, if known")
+			f.StringVar(&e.reason, "reason", "", "the `WORD` that the receiver's log gives as the reason for the refusal, if known")
 			return e.run
 		},
 	}
@@ -90,8 +90,8 @@ func (e *explanation) noteTrimmed(c *console, said explain.Explanation) {
 		return
 	}
 	for _, name := range e.trimmed {
-		c.note("note: white space around the secret in %s, such as a final newline, was ignored; a program that reads the file as it is has "+
-			"another secret: trim it there", name)
+		c.note("note: white space around the secret in %s, such as a final newline, was ignored. A program that reads the file without trimming has a "+
+			"different secret: trim it in the program", name)
 	}
 }
 
@@ -132,7 +132,7 @@ func withoutBody(all []explain.Finding) []explain.Finding {
 		return left
 	}
 	return []explain.Finding{{
-		Mistake: unknown, What: "the capture does not hold the body, and the signature does not verify without it",
+		Mistake: unknown, What: "the capture does not include the body, and the signature does not verify without it",
 		Remedy: "Give the bytes that were sent with --body FILE.", Look: "the sender's record of this attempt, or hookonce listen --save",
 	}}
 }

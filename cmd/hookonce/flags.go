@@ -34,9 +34,9 @@ func commonFlags(f *flag.FlagSet) *common {
 	jsonFlag(f, &c.json)
 	f.Var(&c.secrets, "secret", "a `SECRET` or public key, used exactly as given; may be repeated. Other users can see it in the process list: prefer --secret-file")
 	f.Var(&c.secretFiles, "secret-file",
-		"a `FILE` with secrets, separated by white space; may be repeated. Default: the environment variable WEBHOOK_SECRET")
-	f.Int64Var(&c.now, "now", 0, "the time to use instead of the clock, in `SECONDS` since 1970. For a captured request: when it arrived")
-	f.StringVar(&c.settings.URL, "url", "", "the public `URL` of the endpoint as registered with the sender, for schemes that sign it")
+		"a `FILE` of secrets, separated by white space; may be repeated. Default: the environment variable WEBHOOK_SECRET")
+	f.Int64Var(&c.now, "now", 0, "the time to use instead of the clock, in `SECONDS` since 1970. For a captured request, the time at which it arrived")
+	f.StringVar(&c.settings.URL, "url", "", "the endpoint's public `URL` as registered with the sender, for schemes that sign it")
 	f.StringVar(&c.settings.Header, "scheme-header", "",
 		"a `NAME`. token: the header with the token; hook0: a header that must be signed; eventgrid: the URL parameter with the secret")
 	f.StringVar(&c.settings.Prefix, "scheme-prefix", "", "token: the `TEXT` before the token, such as \"Bearer \"")
@@ -44,9 +44,9 @@ func commonFlags(f *flag.FlagSet) *common {
 	f.StringVar(&c.settings.Audience, "audience", "", "pubsub: the expected `AUDIENCE` of the tokens")
 	f.BoolVar(&c.settings.Sandbox, "sandbox", false, "plaid: use the sandbox environment")
 	f.BoolVar(&c.handshakes, "answer-handshakes", false,
-		"dropbox, graph, okta, sns, woocommerce, x: respond to the sender's check of the endpoint, which comes before any signed message")
+		"dropbox, graph, okta, sns, woocommerce, x: respond when the sender checks the endpoint, before it sends any signed message")
 	f.BoolVar(&c.settings.DangerouslyReplayable, "dangerously-replayable", false,
-		"accept a scheme that cannot distinguish a message from a replay or forgery; rfc9421: accept signatures whatever they cover")
+		"accept a scheme that cannot distinguish a message from a replay or forgery; rfc9421: accept signatures regardless of what they cover")
 	return c
 }
 
@@ -55,7 +55,7 @@ func schemeFlag(f *flag.FlagSet, to *string) {
 }
 
 func jsonFlag(f *flag.FlagSet, to *bool) {
-	f.BoolVar(to, "json", false, "write the result as JSON, one object per line. Notes and errors stay text, on standard error")
+	f.BoolVar(to, "json", false, "write the result as JSON, one object per line. Notes and errors are still text, on standard error")
 }
 
 // newScheme returns the scheme. url is the default for --url, and may be empty.
@@ -83,7 +83,7 @@ func asFlags(text string) string {
 	return strings.NewReplacer(
 		"Settings.DangerouslyReplayable", "--dangerously-replayable", "no URL:", "no --url:", "Header is missing", "--scheme-header is missing",
 		"Config.MaxBody", "--max-body", "Config.Past", "--past", "Config.Future", "--future",
-		"not that of the configured URL", "not that of --url: give the address the same",
+		"that of the configured URL", "that of --url: give the same query in --url",
 	).Replace(strings.TrimPrefix(text, "schemes: "))
 }
 
@@ -158,17 +158,17 @@ type receiver struct {
 
 func receiverFlags(f *flag.FlagSet) *receiver {
 	r := &receiver{common: commonFlags(f)}
-	f.DurationVar(&r.past, "past", 0, "how old a timestamp may be, as a `DURATION` like 5m. Default: that of the scheme")
-	f.DurationVar(&r.future, "future", 0, "how far a timestamp may lie in the future, as a `DURATION` like 5m. Default: that of the scheme")
-	f.BoolVar(&r.placeholders, "dangerously-accept-placeholders", false, "accept placeholders for secrets, such as \"secret\" in published test vectors")
-	f.Int64Var(&r.maxBody, "max-body", 0, "the size limit of the body, in `BYTES`. Default: 1048576")
+	f.DurationVar(&r.past, "past", 0, "how old a timestamp may be, as a `DURATION` such as 5m. Default: the scheme's")
+	f.DurationVar(&r.future, "future", 0, "how far in the future a timestamp may be, as a `DURATION` such as 5m. Default: the scheme's")
+	f.BoolVar(&r.placeholders, "dangerously-accept-placeholders", false, "accept placeholder secrets, such as \"secret\" in published test vectors")
+	f.Int64Var(&r.maxBody, "max-body", 0, "the size limit for the body, in `BYTES`. Default: 1048576")
 	return r
 }
 
 // otherFlag declares --other, for commands that explain.
 func (r *receiver) otherFlag(f *flag.FlagSet) {
 	f.Var(&r.others, "other",
-		"the name of another tenant, endpoint or environment and a file with its secrets, as `NAME=FILE`, to find out whether the message is meant for it; may be repeated")
+		"another tenant, endpoint or environment and a file with its secrets, as `NAME=FILE`, to check whether the message is meant for it; may be repeated")
 }
 
 func (r *receiver) config(scheme core.Scheme, clock func() time.Time) *core.Config {

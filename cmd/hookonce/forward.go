@@ -42,7 +42,7 @@ func newForwarder(to string, h hidden, clock func() time.Time) (*forwarder, erro
 	}
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return nil, usageError("--forward-to: expected a URL like http://localhost:3000/hook")
+		return nil, usageError("--forward-to: expected a URL such as http://localhost:3000/hook")
 	}
 	return &forwarder{to: u, through: transport(), hidden: h, clock: clock}, nil
 }
@@ -84,7 +84,7 @@ func (f *forwarder) forward(ctx context.Context, x *exchange) reply {
 func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, *forwarded) {
 	req, err := http.NewRequestWithContext(ctx, x.method, f.target(x.target), bytes.NewReader(body))
 	if err != nil {
-		return reply{status: http.StatusBadGateway}, &forwarded{Error: "the method and address of the delivery do not form a valid request"}
+		return reply{status: http.StatusBadGateway}, &forwarded{Error: "the method and the URL of the delivery do not form a valid request"}
 	}
 	if f.keepHost {
 		req.Host = x.host
@@ -115,10 +115,10 @@ func (f *forwarder) send(ctx context.Context, x *exchange, body []byte) (reply, 
 		result.Error = "the response ended early: " + failure(err)
 		return reply{status: http.StatusBadGateway}, result
 	case resp.StatusCode < 200:
-		result.Error = "the status is not that of a final response"
+		result.Error = "the status is not one of a final response"
 		return reply{status: http.StatusBadGateway}, result
 	case len(text) > maxReply:
-		result.Error = "its body is larger than 1 MiB and was not passed back"
+		result.Error = "its body is larger than 1 MiB, so it was not returned"
 		text = nil
 	}
 	return reply{resp.StatusCode, endToEnd(resp.Header), text}, result

@@ -119,7 +119,7 @@ func TestTheApplicationDecidesWhetherTheSenderTriesAgain(t *testing.T) {
 			secret := file(t, core.GenerateSecret())
 			l := startListening(t, "--framework", framework, "--secret-file", secret, "--json", "--count", "4", "--forward-to", strings.TrimPrefix(app.URL, "http://")+"/own?x")
 			got := hookonce(t, "", nil, "send", "--to", l.url+"?y", "--secret-file", secret, "--schedule", "0,1100ms,1100ms,1100ms", "--jitter", "0")
-			if got.code != 0 || !strings.Contains(got.out, "at attempt 4") || !strings.Contains(got.errs, "307 Temporary Redirect to https://b.example/c, not followed") {
+			if got.code != 0 || !strings.Contains(got.out, "on attempt 4") || !strings.Contains(got.errs, "307 Temporary Redirect to https://b.example/c, not followed") {
 				t.Errorf("%+v", got)
 			}
 			want := []received{

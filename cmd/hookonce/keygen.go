@@ -19,13 +19,14 @@ func keygenCommand() command {
 	return command{
 		name: "keygen", does: "generate a secret or a key pair",
 		example: "hookonce keygen --out secret.txt",
-		more: "Standard Webhooks and the senders that use it get a whsec_ secret, or with --pair a whsk_ key that signs and a whpk_ key that " +
-			"verifies. Other schemes get 32 random bytes in hexadecimal. The secret or signing key goes to standard output, or to the file of --out.\n\n" +
-			"keygen accepts the flags of other commands, so that a script can pass the same ones to all. It ignores secrets, time and URL.",
+		more: "For Standard Webhooks and the senders that use it, keygen prints a whsec_ secret, or with --pair a whsk_ key that signs and a whpk_ key " +
+			"that verifies. For other schemes it prints 32 random bytes in hexadecimal. With --out, the secret or signing key goes to that file " +
+			"instead.\n\nkeygen accepts the flags of other commands, so a script can pass the same flags to all commands. It ignores secrets, time and " +
+			"URL.",
 		setUp: func(f *flag.FlagSet) action {
 			k := &keygen{common: commonFlags(f)}
 			f.BoolVar(&k.pair, "pair", false, "generate an ed25519 key pair instead of a shared secret")
-			f.StringVar(&k.out, "out", "", "write the secret or signing key to a new `FILE` that only its owner can read")
+			f.StringVar(&k.out, "out", "", "write the secret or signing key to a new `FILE` that only you can read")
 			return k.run
 		},
 	}
@@ -67,7 +68,7 @@ func (k *keygen) run(_ context.Context, c *console) error {
 		}
 	}
 	if k.out != "" {
-		c.note("hookonce: the secret is in %s", k.out)
+		c.note("hookonce: the secret was written to %s", k.out)
 	}
 	return nil
 }
@@ -87,14 +88,14 @@ func (k *keygen) make() (keys, error) {
 	case standard:
 		return keys{Secret: core.GenerateSecret()}, nil
 	case k.pair:
-		return keys{}, usageError("--pair is for Standard Webhooks: " + k.scheme + " has a shared secret, or keys made by its sender")
+		return keys{}, usageError("--pair is for Standard Webhooks: " + k.scheme + " uses a shared secret, or keys that its sender creates")
 	}
 	var raw [32]byte
 	rand.Read(raw[:])
 	secret := hex.EncodeToString(raw[:])
 	probe := &core.Request{Method: http.MethodPost, URL: "/", Header: http.Header{}}
 	if err := schemes.Sign(scheme, probe, "", time.Unix(1_700_000_000, 0), secret); errors.Is(err, errors.ErrUnsupported) {
-		return keys{}, usageError("the keys of " + k.scheme + " are made by its sender: copy them from there")
+		return keys{}, usageError("the sender creates the keys of " + k.scheme + ": copy them from the sender")
 	}
 	return keys{Secret: secret}, nil
 }

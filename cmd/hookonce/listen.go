@@ -23,32 +23,31 @@ func listenCommand() command {
 	return command{
 		name: "listen", does: "receive messages and print the result of each",
 		example: "hookonce listen --secret-file secret.txt --addr 127.0.0.1:8080",
-		more: "Receives on every path, verifies each delivery and explains each refusal. It recognizes replays while it runs. It is for testing: " +
-			"a handled message is discarded unless it is forwarded. An interrupt stops it, with exit status 0.\n\n" +
-			"With --json it prints one object per line: first the address, then the deliveries. Requests that the framework's server rejects " +
-			"before any middleware runs, for example because the headers are malformed, are not shown.\n\n" +
-			"--forward-to forwards messages that are verified and new, with the same method, body and headers. Host is that of the URL, and " +
-			"headers of the connection such as Transfer-Encoding are not forwarded. A path or query that the URL lacks is that of the delivery. " +
-			"Redirects are not followed. The sender gets the application's response, and retries after anything but 2xx. Without a response it " +
-			"gets 502, or 504 after 55 seconds.\n\n" +
-			"--save writes each delivery, refused or not, to a file that only its owner can read: up to 1000 deliveries and 256 MiB per run. " +
-			"--request reads such a file. Its name begins with the arrival time, for --now. Secrets are replaced by [redacted], so a message " +
-			"with its secret in a header, such as GitLab's token, cannot be verified again.\n\n" +
-			"--inspect serves a page for a browser on this machine. It shows why a delivery was refused, what differs from what was signed, and " +
-			"the signed text. It can resend, forward, copy and save a delivery, and verify it with another secret or scheme. It keeps the last " +
-			"200 deliveries, at most 64 MiB. Anyone on this machine who knows the address that is printed can read them.",
+		more: "listen accepts requests on every path, verifies each delivery and explains each refusal. It recognizes replays while it runs. It is for " +
+			"testing: it discards a handled message unless it forwards it. An interrupt stops it, with exit status 0.\n\nWith --json it prints one " +
+			"object per line: first the address, then the deliveries. It does not show requests that the framework's server rejects before any " +
+			"middleware runs, for example because of malformed headers.\n\n--forward-to forwards messages that are verified and new, with the same " +
+			"method, body and headers. The Host header comes from the URL, and connection headers such as Transfer-Encoding are not forwarded. If the " +
+			"URL lacks a path or query, the delivery's is used. Redirects are not followed. The sender gets the application's response, and retries " +
+			"after anything but 2xx. Without a response it gets 502, or 504 after 55 seconds.\n\n--save writes each delivery, refused or not, to a file " +
+			"that only you can read: up to 1,000 deliveries and 256 MiB per run. --request reads such a file. Its name begins with the arrival time, " +
+			"for --now. Secrets are replaced with [redacted], so a message with its secret in a header, such as GitLab's token, cannot be verified " +
+			"again.\n\n--inspect serves a page for a browser on this machine. It shows why a delivery was refused, what differs from what was signed, " +
+			"and the signed text. It can resend, forward, copy and save a delivery, and verify it with another secret or scheme. It keeps the last 200 " +
+			"deliveries, up to 64 MiB. Anyone on this machine who knows the printed address can read them.",
 		setUp: func(f *flag.FlagSet) action {
 			l := &listening{receiver: receiverFlags(f)}
 			l.otherFlag(f)
 			f.StringVar(&l.addr, "addr", "127.0.0.1:8080", "the `ADDRESS` to listen on; port 0 picks a free port. Default: 127.0.0.1:8080")
 			f.StringVar(&l.framework, "framework", "nethttp", "the `NAME` of the web framework to use: nethttp, gin, echo or fiber. Default: nethttp")
 			f.IntVar(&l.count, "count", 0, "exit after `N` deliveries. Default: never")
-			f.StringVar(&l.answer, "answer", "200", "the response `STATUS` for verified messages, or a list such as 503,200 for one after the other. Default: 200")
+			f.StringVar(&l.answer, "answer", "200", "the response `STATUS` for verified messages, or a list to use in turn, such as 503,200. Default: 200")
 			f.StringVar(&l.forwardTo, "forward-to", "", "the `URL` of an application that gets the verified messages and responds to them")
 			f.StringVar(&l.save, "save", "", "save each delivery in the directory `DIR`, which is created if missing")
 			f.BoolVar(&l.inspect, "inspect", false, "show the deliveries on a page for a browser on this machine")
-			f.StringVar(&l.inspectAddr, "inspect-addr", "", "the loopback `ADDRESS` of that page; implies --inspect. Default: 127.0.0.1 and a free port")
-			f.StringVar(&l.show, "show", "", "the `PARTS` of each delivery to print: type, headers, body, or a list such as type,body")
+			f.StringVar(&l.inspectAddr, "inspect-addr", "", "the loopback `ADDRESS` of the --inspect page; implies --inspect. Default: 127.0.0.1 and a "+
+				"free port")
+			f.StringVar(&l.show, "show", "", "the `PARTS` of each delivery to print: type, headers or body, or a list such as type,body")
 			f.BoolVar(&l.anywhere, "dangerously-beyond-loopback", false, "allow an --addr that other machines can reach")
 			return l.run
 		},
@@ -102,7 +101,7 @@ func (l *listening) run(ctx context.Context, c *console) error {
 		return reply{status: statuses[min(int(handled.Add(1)), len(statuses))-1]}
 	}
 	if l.forwardTo != "" && l.answer != "200" {
-		return usageError("--answer and --forward-to both set the response: give one")
+		return usageError("--answer and --forward-to both set the response: give only one")
 	}
 	var f *forwarder
 	if l.forwardTo != "" {
@@ -116,8 +115,8 @@ func (l *listening) run(ctx context.Context, c *console) error {
 	switch {
 	case ok:
 	case l.framework == "echov5", l.framework == "fiberv3":
-		return usageError("--framework " + l.framework + " is in a separate module, which this program does not include. The other frameworks give the same verdicts; " +
-			"to receive with it, run this in a clone: cd examples/" + l.framework + " && go run .")
+		return usageError("--framework " + l.framework + " needs a separate module, which this program does not include. The other frameworks give the same " +
+			"verdicts. To receive with it, run this in a clone of the repository: cd examples/" + l.framework + " && go run .")
 	default:
 		return noSuch("--framework: unknown value", l.framework, frameworkNames())
 	}

@@ -85,12 +85,12 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		"an unknown flag":            {[]string{"verify", "--secrt", "x"}, "hookonce help verify"},
 		"a flag without its value":   {[]string{"verify", "--secret"}, "--secret needs a value"},
 		"a value that is no number":  {[]string{"verify", "--now", "yesterday"}, "--now"},
-		"a duration without a unit":  {[]string{"verify", "--past", "5"}, "like 5m"},
+		"a duration without a unit":  {[]string{"verify", "--past", "5"}, "such as 5m"},
 		"a limit that is none":       {[]string{"verify", "--secret-file", secret, "--request", file(t, "POST / HTTP/1.1\n\n"), "--max-body", "-1"}, "--max-body"},
 		"standard input for two":     {[]string{"verify", "--secret-file", "-", "--request", "-"}, "one of the two"},
 		"another query than the one that is signed": {
 			[]string{"send", "--secret", "x", "--scheme", "twilio", "--url", "https://a.example/?b=c", "--to", "http://127.0.0.1:1/"},
-			"not that of --url: give the address the same",
+			"that of --url: give the same query in --url",
 		},
 		"an argument": {[]string{"verify", "request.txt"}, "unexpected argument; see hookonce help verify"},
 		"no secret":   {[]string{"verify", "--request", "-"}, "--request"},
@@ -106,11 +106,11 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		"a scheme without its setting":    {[]string{"sign", "--secret-file", secret, "--scheme", "hook0"}, "--scheme-header"},
 		"a scheme that only its sender signs": {
 			[]string{"sign", "--secret", strings.Repeat("ab", 32), "--scheme", "discord"},
-			"cannot be signed",
+			"cannot sign for discord",
 		},
 		"a public key to sign with": {[]string{"sign", "--secret", publicKey(t)}, "whsk_"},
 		"a secret of another kind":  {[]string{"verify", "--secret", "abc", "--request", file(t, "POST / HTTP/1.1\n\n")}, "whsec_"},
-		"two bodies":                {[]string{"sign", "--secret-file", secret, "--data", "x", "--body", "y"}, "give one"},
+		"two bodies":                {[]string{"sign", "--secret-file", secret, "--data", "x", "--body", "y"}, "give only one"},
 		"a header over two lines":   {[]string{"sign", "--secret-file", secret, "--header", "a: b\nc"}, "one line"},
 		"a form that is none":       {[]string{"sign", "--secret-file", secret, "--print", "xml"}, "curl"},
 		"a binary body for curl":    {[]string{"sign", "--secret-file", secret, "--print", "curl", "--data", "\x00"}, "hookonce send"},
@@ -124,7 +124,7 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		"fiber v3":                  {[]string{"listen", "--secret-file", secret, "--framework", "fiberv3"}, "cd examples/fiberv3 && go run ."},
 		"a status that is none":     {[]string{"listen", "--secret-file", secret, "--answer", "ok"}, "503,200"},
 		"a pair for another scheme": {[]string{"keygen", "--pair", "--scheme", "github"}, "--pair"},
-		"keys that a sender makes":  {[]string{"keygen", "--scheme", "sendgrid"}, "made by its sender"},
+		"keys that a sender makes":  {[]string{"keygen", "--scheme", "sendgrid"}, "the sender creates"},
 		"a file that is there":      {[]string{"keygen", "--out", secret}, "exists"},
 		"others without a file":     {[]string{"explain", "--secret-file", secret, "--request", file(t, "POST / HTTP/1.1\n\n"), "--other", "x"}, "NAME=FILE"},
 		"a reason that is none":     {[]string{"explain", "--secret-file", secret, "--request", file(t, "POST / HTTP/1.1\n\n"), "--reason", "No!"}, "body-consumed"},
@@ -455,7 +455,7 @@ func TestACapturedRequestNeedsItsTime(t *testing.T) {
 	env := []string{"WEBHOOK_SECRET=" + core.GenerateSecret()}
 	request := hookonce(t, "", env, "sign", "--now", "1760000000").out
 	for _, command := range []string{"verify", "explain"} {
-		if got := hookonce(t, request, env, command, "--request", "-"); got.code != 1 || !strings.Contains(got.errs, "give --now") {
+		if got := hookonce(t, request, env, command, "--request", "-"); got.code != 1 || !strings.Contains(got.errs, "give its arrival time with --now") {
 			t.Errorf("%s: %+v", command, got)
 		}
 		if got := hookonce(t, request, env, command, "--request", "-", "--now", "1760009999"); got.code != 1 || got.errs != "" {
@@ -498,13 +498,13 @@ func TestACaptureWithoutABodyBlamesNobody(t *testing.T) {
 	env := []string{"WEBHOOK_SECRET=" + core.GenerateSecret()}
 	head := "Content-Length: 26\n" + hookonce(t, "", env, "sign", "--print", "headers").out
 	for name, tt := range map[string]struct{ command, request, want string }{
-		"verify":                 {"verify", head, "refused: no-match: the capture does not hold the body, and"},
-		"explain":                {"explain", head, "unknown: the capture does not hold the body, and"},
-		"a header is missing":    {"explain", strings.ReplaceAll(head, "Webhook-Signature", "X"), "unknown: the capture does not hold the body, and"},
+		"verify":                 {"verify", head, "refused: no-match: the capture does not include the body, and"},
+		"explain":                {"explain", head, "unknown: the capture does not include the body, and"},
+		"a header is missing":    {"explain", strings.ReplaceAll(head, "Webhook-Signature", "X"), "unknown: the capture does not include the body, and"},
 		"the body was there":     {"explain", head + "\n", "body-consumed (seen): the body is empty"},
 		"with its body":          {"explain", head + "\n" + exampleBody, "authentic"},
 		"with another's body":    {"explain", head + "\n{}", "body-parsed (seen): "},
-		"verify, body was there": {"verify", head + "\n", "refused: no-match: no signature fits"},
+		"verify, body was there": {"verify", head + "\n", "refused: no-match: no signature matches"},
 	} {
 		if got := hookonce(t, tt.request, env, tt.command, "--request", "-"); !strings.HasPrefix(got.out, tt.want) || strings.Contains(got.out, "body-consumed") != strings.Contains(tt.want, "body-consumed") {
 			t.Errorf("%s: %+v", name, got)

@@ -28,7 +28,7 @@ func messageFlags(f *flag.FlagSet) *message {
 	m := &message{common: commonFlags(f)}
 	f.StringVar(&m.id, "id", "", "the message `ID`, for schemes with an id in a header. Default: a new one")
 	f.StringVar(&m.data, "data", exampleBody, "the body as `TEXT`. Default: "+exampleBody)
-	f.StringVar(&m.body, "body", "", "a `FILE` with the body, sent byte for byte; - for standard input")
+	f.StringVar(&m.body, "body", "", "a `FILE` with the body, sent byte for byte, or - for standard input")
 	f.StringVar(&m.method, "method", http.MethodPost, "the HTTP `METHOD`. Default: POST")
 	f.Var(&m.headers, "header", "an additional header, as `\"NAME: VALUE\"`; may be repeated")
 	return m
@@ -50,7 +50,7 @@ type signer struct {
 func (m *message) signer(c *console, to string) (*signer, error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return nil, usageError("the address is not a URL like https://example.com/hook")
+		return nil, usageError("the address is not a URL such as https://example.com/hook")
 	}
 	if u.Path == "" {
 		u.Path = "/"
@@ -79,7 +79,7 @@ func (m *message) signer(c *console, to string) (*signer, error) {
 func (m *message) read(c *console) ([]byte, error) {
 	switch {
 	case m.body != "" && m.data != exampleBody:
-		return nil, usageError("--body and --data both set the body: give one")
+		return nil, usageError("--body and --data both set the body: give only one")
 	case m.body != "":
 		return c.read(m.body, "--body")
 	default:

@@ -131,7 +131,7 @@ func (r *redisClient) send(ctx context.Context, args []any) (any, error) {
 	for _, arg := range args {
 		text, ok := arg.(string)
 		if !ok {
-			return nil, fmt.Errorf("an argument of type %T", arg)
+			return nil, fmt.Errorf("an argument has the unexpected type %T", arg)
 		}
 		command = fmt.Appendf(command, "$%d\r\n%s\r\n", len(text), text)
 	}

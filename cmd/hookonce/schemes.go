@@ -17,11 +17,11 @@ func schemesCommand() command {
 	return command{
 		name: "schemes", does: "list the schemes, or guess the sender of a captured request",
 		example: "hookonce schemes --guess --request request.txt", argument: "[TEXT]", words: schemes.Names(),
-		more: "Without TEXT it lists all schemes, by field. With TEXT it lists those whose name, field or headers contain it.\n\n" +
-			"For each it shows the headers that the scheme reads, what identifies a message, which time is signed, whether the body is signed, " +
-			"and the evidence: the sender's own libraries that tested it, a published test vector, and what was read when.\n\n" +
-			"--guess looks at the headers only. It prints the likely senders, best first, each with the headers that point to it. The exit " +
-			"status is 1 if there is none.",
+		more: "Without TEXT, schemes lists all schemes, by field. With TEXT, it lists those whose name, field or headers contain the text.\n\nFor each " +
+			"scheme it shows the headers that the scheme reads, what identifies a message, which time is signed, whether the body is signed, and the " +
+			"evidence. The evidence is the sender's own libraries that it was tested with, a published test vector, and which sources were read on " +
+			"which date.\n\n--guess looks only at the headers. It prints the likely senders, best first, each with the headers that point to it. If it " +
+			"finds none, the exit status is 1.",
 		setUp: func(f *flag.FlagSet) action {
 			s := new(listing)
 			f.BoolVar(&s.guess, "guess", false, "guess the sender of the request in --request from its headers")
@@ -36,7 +36,7 @@ func schemesCommand() command {
 				case s.request.request != "":
 					return usageError("--request is for --guess")
 				case f.NArg() > 1:
-					return usageError("more than one text: quote it if it has spaces")
+					return usageError("more than one TEXT: quote a text that has spaces")
 				}
 				return s.list(c, f.Arg(0))
 			}
@@ -92,7 +92,7 @@ func (s *listing) list(c *console, text string) error {
 		c.say("%s\n\n%s", g.Name, table(g.Senders))
 	}
 	if matches == 0 {
-		return usageError("no scheme has this text in its name, field or headers: " + didYouMeanScheme(text) + "hookonce schemes lists them all")
+		return usageError("no scheme's name, field or headers contain this text: " + didYouMeanScheme(text) + "hookonce schemes lists them all")
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func (s *listing) guessSender(c *console) error {
 		c.say("%s%s: %s\n", likely, strings.Join(one.Names, ", "), strings.Join(one.Headers, ", "))
 	}
 	if len(candidates) == 0 {
-		c.note("hookonce: no known sender uses these headers. Some sign within the body, and some only send a token: hookonce schemes lists them all")
+		c.note("hookonce: no known sender uses these headers. Some senders sign within the body, and some only send a token: hookonce schemes lists them all")
 		return errRefused
 	}
 	return nil

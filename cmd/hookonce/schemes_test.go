@@ -75,7 +75,7 @@ func TestAListOfSchemesIsNarrowedByText(t *testing.T) {
 		{[]string{"strpe"}, "did you mean stripe?"},
 		{[]string{"github-app"}, "did you mean github?"},
 		{[]string{"nothing-like-it"}, "hookonce schemes lists them all"},
-		{[]string{"stripe", "paddle"}, "one text"},
+		{[]string{"stripe", "paddle"}, "one TEXT"},
 		{[]string{"--request", "x"}, "--request is for --guess"},
 		{[]string{"--guess"}, "--request FILE"},
 		{[]string{"--guess", "stripe"}, "no text"},

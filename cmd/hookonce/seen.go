@@ -23,17 +23,16 @@ func seenCommand() command {
 		name: "seen", does: "show or forget the record of a message",
 		example:  "hookonce seen show --store redis://localhost:6379 --namespace orders --id msg_2tVqQNoBzGJ4",
 		argument: "show|forget", words: seenVerbs(),
-		more: "show prints the record that the store has of a message: none, claimed, released (its handler failed) or done. It changes nothing.\n\n" +
-			"forget releases a handled message, so that the sender's next attempt runs the handler again. Ask the sender for one. A claimed " +
-			"message cannot be forgotten: its handler may be running. The claim of a dead process expires.\n\n" +
-			"Name the message with --id if the scheme signs the id; otherwise with --key from the log, or with --request and the secret. SQL " +
-			"databases are reached through their own clients: psql, mysql or mariadb, and sqlite3.\n\n" +
-			"The exit status is 1 if show finds no record, and if forget forgets nothing.",
+		more: "show prints the store's record of a message: none, claimed, released (its handler failed) or done. It changes nothing.\n\nforget " +
+			"releases a handled message, so that the sender's next attempt runs the handler again. Ask the sender for another attempt. A claimed " +
+			"message cannot be forgotten, because its handler may be running. A dead process's claim expires.\n\nIf the scheme signs the id, name the " +
+			"message with --id. Otherwise use --key with the key from the log, or --request and the secret. hookonce reaches SQL databases through " +
+			"their own clients: psql, mysql or mariadb, and sqlite3.\n\nThe exit status is 1 if show finds no record or forget forgets nothing.",
 		setUp: func(f *flag.FlagSet) action {
 			s := &seen{receiver: receiverFlags(f), captured: capturedFlags(f)}
 			f.StringVar(&s.store, "store", "", "the `URL` of the store: redis:// or rediss://USER:PASSWORD@HOST:PORT/DB, postgres://, mysql://, or sqlite:PATH. "+
 				"Other users can see it in the process list: if it has a password, prefer the environment variable HOOKONCE_STORE")
-			f.StringVar(&s.namespace, "namespace", "", "the `NAME` that your program gives its store, as in redisstore.New(\"orders\", …)")
+			f.StringVar(&s.namespace, "namespace", "", "the namespace `NAME` that your program gives its store, as in redisstore.New(\"orders\", …)")
 			f.StringVar(&s.source, "source", "", "the `NAME` of the tenant or endpoint, \"source\" in the log. Default: none, as with core.Secrets without From")
 			f.StringVar(&s.id, "id", "", "the message `ID`, exactly as the sender shows it")
 			f.StringVar(&s.key, "key", "", "the `KEY` of the record, \"key\" in the log, for messages whose id is not signed")
@@ -74,7 +73,7 @@ type seenRecord struct {
 func (s *seen) run(ctx context.Context, c *console, words []string) error {
 	switch {
 	case len(words) != 1:
-		return usageError("show or forget? Give one")
+		return usageError("give either show or forget")
 	case !slices.Contains(seenVerbs(), words[0]):
 		return noSuch("unknown argument", words[0], seenVerbs())
 	}
@@ -113,7 +112,7 @@ func (s *seen) run(ctx context.Context, c *console, words []string) error {
 		return nil
 	}
 	if before.State == core.Claimed {
-		return fmt.Errorf("nothing was forgotten: the message is claimed. If its process is dead, the next attempt after %s runs the handler", clock(before.Until))
+		return fmt.Errorf("nothing was forgotten, because the message is claimed. If its process is dead, the next attempt after %s runs the handler", clock(before.Until))
 	}
 	if key != (core.Key{}) {
 		err = v.ForgetKey(ctx, key)
@@ -124,7 +123,7 @@ func (s *seen) run(ctx context.Context, c *console, words []string) error {
 		return err
 	}
 	result := said(name, &before)
-	result.Forgotten, result.Next = true, "runs the handler again: ask the sender to send the message once more"
+	result.Forgotten, result.Next = true, "runs the handler again: ask the sender to send the message again"
 	s.print(c, result)
 	return nil
 }
@@ -146,22 +145,22 @@ func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
 		return nil, nil, usageError("no store: give --store URL, or set HOOKONCE_STORE")
 	}
 	if s.namespace == "" {
-		return nil, nil, usageError("no namespace: give --namespace, as in the program's redisstore.New or sqlstore.New")
+		return nil, nil, usageError("no namespace: give --namespace as in the program's redisstore.New or sqlstore.New")
 	}
 	at, err := url.Parse(text)
 	if err != nil {
-		return nil, nil, usageError("--store: not a URL: escape special characters in the password, / as %2F")
+		return nil, nil, usageError("--store is not a URL: escape special characters in the password, such as / as %2F")
 	}
 	known := []string{"redis", "rediss", "postgres", "postgresql", "mysql", "mariadb", "sqlite"}
 	switch {
 	case !slices.Contains(known, at.Scheme):
 		return nil, nil, usageError("--store: " + didYouMean(at.Scheme, known) + "expected redis://, rediss://, postgres://, mysql:// or sqlite:")
 	case at.Fragment != "" || strings.HasSuffix(text, "#"):
-		return nil, nil, usageError("--store: the URL has a #, which would end it: escape it as %23")
+		return nil, nil, usageError("--store: the URL has a #, which would end it: escape the # as %23")
 	case at.Scheme != "sqlite" && at.Host == "":
-		return nil, nil, usageError("--store: the URL names no host")
+		return nil, nil, usageError("--store: the URL has no host")
 	case at.RawQuery != "" && !strings.HasPrefix(at.Scheme, "postgres"):
-		return nil, nil, usageError("--store: only postgres:// takes parameters after a ?: use the option file of the MySQL client, for TLS as well")
+		return nil, nil, usageError("--store: only postgres:// takes parameters after a ?. For MySQL, use the client's option file, also for TLS")
 	case strings.HasPrefix(at.Scheme, "redis"):
 		client := newRedisClient(at)
 		return redisstore.NewFunc(s.namespace, client.do), client.close, nil
@@ -188,7 +187,7 @@ func (s *seen) message(ctx context.Context, c *console) (name string, key core.K
 	}
 	switch {
 	case given != 1:
-		return "", key, usageError("which message? Give one of --id, --key and --request")
+		return "", key, usageError("give exactly one of --id, --key and --request")
 	case s.key != "":
 		if err := key.UnmarshalText([]byte(s.key)); err != nil {
 			return "", key, usageError("--key: " + plain(err))
@@ -197,7 +196,7 @@ func (s *seen) message(ctx context.Context, c *console) (name string, key core.K
 	case s.request != "":
 		return s.ofRequest(ctx, c)
 	case strings.TrimSpace(s.id) != s.id:
-		return "", key, usageError("--id: give it exactly as the sender shows it, without white space around it")
+		return "", key, usageError("--id: give the id exactly as the sender shows it, without white space around it")
 	}
 	return s.id, key, nil
 }
@@ -233,9 +232,9 @@ func (s *seen) ofRequest(ctx context.Context, c *console) (name string, key core
 	switch {
 	case !ok && d.Err() != nil:
 		s.remind(c, d.Err().Reason)
-		return "", key, fmt.Errorf("--request: the receiver refuses it, so there is no record of it: %s", plain(d.Err()))
+		return "", key, fmt.Errorf("--request: the receiver refuses the request, so there is no record of it: %s", plain(d.Err()))
 	case !ok:
-		return "", key, errors.New("--request: it is a handshake, which leaves no record")
+		return "", key, errors.New("--request: the request is a handshake, which leaves no record")
 	case m.IDSigned && m.ID != "":
 		return m.ID, key, nil
 	}
@@ -287,13 +286,13 @@ func said(name string, r *core.Record) seenRecord {
 func nextAttempt(r *core.Record) string {
 	switch r.State {
 	case core.Claimed:
-		return "is answered 503 until the handler ends, or its process is dead and the claim is over"
+		return "gets 503 until the handler ends or, if its process is dead, until the claim expires"
 	case core.Released:
 		return "runs the handler again"
 	case core.Done:
 		return "is acknowledged without running the handler"
 	case core.Spent, core.Counted:
-		return "is not decided by this record: it bounds how often signed content may run"
+		return "is not decided by this record, which limits how many times the handler runs for the same signed content"
 	default:
 		return "runs the handler: this store has no record of the message"
 	}
@@ -322,7 +321,7 @@ func (s *seen) print(c *console, r seenRecord) {
 	row("message", printable(r.Message))
 	switch {
 	case r.Forgotten && r.State == core.Counted.String():
-		row("forgotten", "how many messages had this content")
+		row("forgotten", "the count of messages with this content")
 	case r.Forgotten:
 		row("forgotten", "the record that it was handled")
 	default:

@@ -18,20 +18,19 @@ func sendCommand() command {
 	return command{
 		name: "send", does: "sign a message, send it and show the response",
 		example: "hookonce send --to http://127.0.0.1:8080/hook --secret-file secret.txt --data '{\"type\":\"order.paid\"}' --schedule fast",
-		more: "Makes one attempt. With --schedule it retries until one succeeds. The standard schedule is that of Standard Webhooks and takes three " +
-			"days: now, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h. All attempts have the same message id; each has its own timestamp and " +
-			"signature.\n\n" +
-			"2xx is success; 410 ends the retries. After 429, 502 and 504 the next longer wait applies. Retry-After is honored. A redirect is " +
-			"a failure and is not followed. A success is reported as a redelivery if the receiver had already handled the message.\n\n" +
-			"Progress and response bodies go to standard error. An interrupt ends it at once: not delivered, exit status 1.",
+		more: "send makes one attempt. With --schedule it retries until an attempt succeeds. The standard schedule is that of Standard Webhooks and " +
+			"takes three days: now, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h. All attempts have the same message id. Each has its own timestamp and " +
+			"signature.\n\nA 2xx response is a success; 410 ends the retries. After 429, 502 and 504 the next longer wait applies. Retry-After is " +
+			"honored. A redirect is a failure and is not followed. If the receiver had already handled the message, a success is reported as a " +
+			"redelivery.\n\nProgress and response bodies go to standard error. An interrupt ends send immediately: not delivered, exit status 1.",
 		setUp: func(f *flag.FlagSet) action {
 			s := &sending{message: messageFlags(f)}
 			f.StringVar(&s.to, "to", "", "the `URL` to send to. Default: --url")
-			f.IntVar(&s.attempts, "attempts", 0, "make at most `N` attempts. Default: as many as the schedule has. If more than one, the schedule defaults to standard")
+			f.IntVar(&s.attempts, "attempts", 0, "make at most `N` attempts. Default: as many as the schedule has. With more than one, the schedule defaults to standard")
 			f.StringVar(&s.schedule, "schedule", "",
 				"the `WAITS` before each attempt: once, standard, fast (0,1s,2s,4s,8s,16s), or a list such as 0,1s,5s,1m. Default: once")
-			f.IntVar(&s.jitter, "jitter", 10, "lengthen each wait at random by up to this `PERCENT`. Default: 10")
-			f.DurationVar(&s.timeout, "timeout", 20*time.Second, "how long one attempt may take, as a `DURATION` like 5s. Default: 20s")
+			f.IntVar(&s.jitter, "jitter", 10, "lengthen each wait by a random amount, up to this `PERCENT`. Default: 10")
+			f.DurationVar(&s.timeout, "timeout", 20*time.Second, "how long one attempt may take, as a `DURATION` such as 5s. Default: 20s")
 			return s.run
 		},
 	}
@@ -105,10 +104,10 @@ func (s *sending) print(c *console, d delivery) {
 	case s.json:
 		c.object(d)
 	case d.Redelivery:
-		c.say("%s: %s, at attempt %d: the receiver had already handled it, so its handler did not run\n",
+		c.say("%s: %s, on attempt %d: the receiver had already handled it, so its handler did not run\n",
 			c.good("redelivery"), cmp.Or(d.ID, "a message without an id"), len(d.Attempts))
 	case d.Delivered:
-		c.say("%s: %s, at attempt %d\n", c.good("delivered"), cmp.Or(d.ID, "a message without an id"), len(d.Attempts))
+		c.say("%s: %s, on attempt %d\n", c.good("delivered"), cmp.Or(d.ID, "a message without an id"), len(d.Attempts))
 	default:
 		c.say("%s: %s: %s\n", c.bad("not delivered"), cmp.Or(d.ID, "a message without an id"), d.Ended)
 	}
@@ -138,11 +137,11 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 		case a.Status >= 200 && a.Status <= 299:
 			d.Delivered, d.Redelivery = true, a.redelivery
 		case a.Status == http.StatusGone:
-			d.Ended = "410: the receiver wants no more messages at this address"
+			d.Ended = "410: the receiver no longer wants messages at this URL"
 		case ctx.Err() != nil:
 			d.Ended = "interrupted"
 		case i == most:
-			d.Ended = fmt.Sprintf("no success, attempts: %d", i)
+			d.Ended = fmt.Sprintf("no success after attempt %d", i)
 			if a.Redirect != "" {
 				d.Ended += "; the last one was redirected to " + a.Redirect
 			}
@@ -153,8 +152,8 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 		}
 		c.note("%s%s", progress, a.shown())
 		if a.Status == http.StatusUnauthorized {
-			c.note("note: the receiver could not verify the message. To find out why, send it to hookonce listen, " +
-				"or give the request that the receiver got to hookonce explain")
+			c.note("note: the receiver could not verify the message. To find out why, send it to hookonce listen, or pass the request that the receiver " +
+				"got to hookonce explain")
 		}
 		return d, nil
 	}
@@ -184,7 +183,7 @@ func (s *signer) attempt(ctx context.Context, through *http.Transport, timeout t
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, s.request.Method, s.address(), bytes.NewReader(s.request.Body))
 	if err != nil {
-		return a, usageError("--method and the address do not form a valid request")
+		return a, usageError("--method and the URL do not form a valid request")
 	}
 	req.Header = s.sent()
 	sent := clock()
@@ -239,7 +238,7 @@ func (a attempt) String() string {
 		text += " (" + a.Answer + ")"
 	}
 	if a.Redirect != "" {
-		text += " to " + a.Redirect + ", not followed: register the final address"
+		text += " to " + a.Redirect + ", not followed: register the final URL"
 	}
 	return text
 }

@@ -124,7 +124,7 @@ func TestEachAttemptIsSignedAnewUnderOneID(t *testing.T) {
 	secret := core.GenerateSecret()
 	e := newEndpoint(t, status(503), status(500), status(204))
 	got := hookonce(t, "", nil, "send", "--to", e.URL+"/hook", "--secret", secret, "--data", "{}", "--schedule", "0,1100ms", "--jitter", "0", "--attempts", "5")
-	if got.code != 0 || !strings.HasSuffix(got.out, ", at attempt 3\n") || strings.Count(got.errs, "\n") != 3 ||
+	if got.code != 0 || !strings.HasSuffix(got.out, ", on attempt 3\n") || strings.Count(got.errs, "\n") != 3 ||
 		!strings.Contains(got.errs, "attempt 1 of 5: 503 Service Unavailable; the next one in 1.1s") {
 		t.Fatalf("%+v", got)
 	}
@@ -157,13 +157,13 @@ func TestWhatEndsSending(t *testing.T) {
 		want     string
 	}{
 		"success":                {[]http.HandlerFunc{status(202)}, nil, 1, 0, "delivered"},
-		"gone":                   {[]http.HandlerFunc{status(500), status(410)}, nil, 2, 1, "wants no more"},
-		"the end of the waits":   {[]http.HandlerFunc{status(500)}, nil, 3, 1, "no success, attempts: 3"},
-		"the number of attempts": {[]http.HandlerFunc{status(500)}, []string{"--attempts", "2"}, 2, 1, "no success, attempts: 2"},
+		"gone":                   {[]http.HandlerFunc{status(500), status(410)}, nil, 2, 1, "no longer wants"},
+		"the end of the waits":   {[]http.HandlerFunc{status(500)}, nil, 3, 1, "no success after attempt 3"},
+		"the number of attempts": {[]http.HandlerFunc{status(500)}, []string{"--attempts", "2"}, 2, 1, "no success after attempt 2"},
 		"more attempts than waits": {
 			[]http.HandlerFunc{status(500), status(500), status(500), status(500), status(200)},
 			[]string{"--attempts", "9"},
-			5, 0, "at attempt 5",
+			5, 0, "on attempt 5",
 		},
 		"a redirect is a failure": {[]http.HandlerFunc{status(307, "Location", elsewhere.URL)}, nil, 3, 1, "not delivered"},
 		"a refusal is told":       {[]http.HandlerFunc{refusal}, nil, 3, 1, "not delivered"},
@@ -251,15 +251,15 @@ func TestTheResponseIsShown(t *testing.T) {
 		code      int
 		out, errs string
 	}{
-		"text":          {body(200, "hello\nyou\n"), 0, "delivered: msg_1, at attempt 1", "200 OK\n  hello\n  you\n"},
-		"nothing":       {status(204), 0, "delivered: msg_1, at attempt 1", "204 No Content\n"},
-		"a failure":     {body(500, "panic"), 1, "not delivered: msg_1: no success, attempts: 1", "500 Internal Server Error\n  panic\n"},
-		"a redelivery":  {status(200, "Webhook-Redelivery", "acknowledged"), 0, "redelivery: msg_1, at attempt 1: the receiver had already handled it", "200 OK\n"},
+		"text":          {body(200, "hello\nyou\n"), 0, "delivered: msg_1, on attempt 1", "200 OK\n  hello\n  you\n"},
+		"nothing":       {status(204), 0, "delivered: msg_1, on attempt 1", "204 No Content\n"},
+		"a failure":     {body(500, "panic"), 1, "not delivered: msg_1: no success after attempt 1", "500 Internal Server Error\n  panic\n"},
+		"a redelivery":  {status(200, "Webhook-Redelivery", "acknowledged"), 0, "redelivery: msg_1, on attempt 1: the receiver had already handled it", "200 OK\n"},
 		"the secret":    {body(400, "wrong: "+secret), 1, "not delivered", "  wrong: [redacted]\n"},
 		"a terminal":    {body(200, "\x1b[2J\u202e\u009b"), 0, "delivered", "  \ufffd[2J\ufffd\ufffd\n"},
 		"bytes":         {body(200, "\xff\x00"), 0, "delivered", "  (the body is not text)\n"},
 		"too much":      {body(200, strings.Repeat("é", 5000)), 0, "delivered", "  " + strings.Repeat("é", maxShown/2) + " …\n"},
-		"a redirect":    {status(301, "Location", "/hook/?token=x"), 1, "the last one was redirected to http://127.0.0.1:", "/hook/, not followed: register the final address\n"},
+		"a redirect":    {status(301, "Location", "/hook/?token=x"), 1, "the last one was redirected to http://127.0.0.1:", "/hook/, not followed: register the final URL\n"},
 		"no redirect":   {status(304), 1, "not delivered", "304 Not Modified\n"},
 		"a bad address": {status(302, "Location", "http://a b/"), 1, "not delivered", "302 Found\n"},
 	} {

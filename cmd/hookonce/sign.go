@@ -14,8 +14,8 @@ func signCommand() command {
 	return command{
 		name: "sign", does: "sign a message and print the request",
 		example: "hookonce sign --secret-file secret.txt --data '{\"type\":\"order.paid\"}' | hookonce verify --secret-file secret.txt --request -",
-		more: "If a scheme carries the timestamp or the signature in the body, the body must have placeholders for them. A scheme cannot be signed if " +
-			"only the sender has the signing key, or if nothing is signed.",
+		more: "If a scheme puts the timestamp or the signature in the body, the body must have placeholders for them. sign cannot sign for a scheme if " +
+			"only the sender has the signing key, or if the scheme signs nothing.",
 		setUp: func(f *flag.FlagSet) action {
 			s := &signing{message: messageFlags(f)}
 			f.StringVar(&s.form, "print", "request", "what to print, a `FORM`: request, headers or curl. Default: request")

@@ -50,7 +50,7 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 		}
 		query := store.Query()
 		if query.Has("sslpassword") {
-			return nil, usageError("--store: sslpassword would be visible in the process list: use a key without a password, or a service file")
+			return nil, usageError("--store: sslpassword would be visible in the process list. Use a key without a password, or a service file")
 		}
 		if query.Has("password") { // libpq prefers this password to the one before the @
 			password = query.Get("password")
@@ -93,7 +93,7 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	default: // sqlite
 		file := store.Opaque + store.Path
 		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() { //nolint:gosec // the user names the file; the client would create a missing one
-			return nil, usageError("--store: no such SQLite file: give sqlite:PATH")
+			return nil, usageError("--store: the SQLite file does not exist: check the path in sqlite:PATH")
 		}
 		if strings.HasPrefix(file, "-") {
 			file = "./" + file
@@ -114,7 +114,7 @@ func (e *sqlEngine) open() (*sql.DB, error) {
 			return sql.OpenDB(&sqlConnector{e, program}), nil
 		}
 	}
-	return nil, fmt.Errorf("the program %s is needed to reach the database and is not installed: install the package %s",
+	return nil, fmt.Errorf("the program %s is needed to reach the database, but is not installed: install the package %s",
 		strings.Join(e.programs, " or "), e.pkg)
 }
 
@@ -216,7 +216,7 @@ func (e *sqlEngine) fill(query string, args []driver.NamedValue) (string, error)
 		}
 		next++
 		if i < 0 || i >= len(args) {
-			wrong = fmt.Errorf("a statement of sqlstore has a parameter without a value: %s", query)
+			wrong = fmt.Errorf("a parameter in a statement of sqlstore has no value: %s", query)
 			return ""
 		}
 		switch v := args[i].Value.(type) {
@@ -227,7 +227,7 @@ func (e *sqlEngine) fill(query string, args []driver.NamedValue) (string, error)
 		case string:
 			return e.text(hex.EncodeToString([]byte(v)))
 		default:
-			wrong = fmt.Errorf("a parameter of type %T", v)
+			wrong = fmt.Errorf("a parameter has the unexpected type %T", v)
 			return ""
 		}
 	})
@@ -254,7 +254,7 @@ func (s *sqlSession) QueryContext(ctx context.Context, query string, args []driv
 		}
 		value, err := hex.DecodeString(line)
 		if err != nil {
-			return nil, fmt.Errorf("the output of %s is not a value", s.engine.programs[0])
+			return nil, fmt.Errorf("the output of %s is not a record", s.engine.programs[0])
 		}
 		r.values = append(r.values, value)
 	}

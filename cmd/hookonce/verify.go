@@ -15,12 +15,11 @@ func verifyCommand() command {
 	return command{
 		name: "verify", does: "verify a captured request",
 		example: "hookonce verify --secret-file secret.txt --request request.txt",
-		more: "Checks the headers, the timestamp and the signature. Replay is not checked: that needs the receiver's store. To find out why a " +
-			"request is refused, run hookonce explain with the same flags.\n\n" +
-			"If the capture is not raw HTTP, a note names its form. Header lines may end in CRLF or LF. Everything after the blank line is the " +
-			"body, whatever Content-Length says; chunks are joined.\n\n" +
-			"Give --url if the scheme signs the public URL and the capture has another one. For most captures the URL is https:// with the " +
-			"Host header and the request target.",
+		more: "verify checks the headers, the timestamp and the signature. It does not check for replays, because that needs the receiver's store. To " +
+			"find out why a request is refused, run hookonce explain with the same flags.\n\nIf the capture is not raw HTTP, a note names its form. " +
+			"Header lines may end in CRLF or LF. Everything after the blank line is the body, regardless of Content-Length. Chunks are joined.\n\nGive " +
+			"--url if the scheme signs the public URL and the capture has a different one. For most captures, hookonce takes https://, the Host header " +
+			"and the request target as the URL.",
 		setUp: func(f *flag.FlagSet) action {
 			v := &verification{receiverFlags(f), capturedFlags(f)}
 			return v.run
@@ -51,7 +50,7 @@ type verdict struct {
 
 const (
 	replayNotChecked = "not checked"
-	replayNote       = "replay is not checked: that needs the receiver's store"
+	replayNote       = "replay is not checked, because that needs the receiver's store"
 )
 
 func (v *verification) run(ctx context.Context, c *console) error {
@@ -82,7 +81,7 @@ func (v *verification) run(ctx context.Context, c *console) error {
 			said.Reason = refusal.Reason
 		}
 		if r.Bodiless() && said.Reason == core.ErrNoMatch {
-			said.Detail = "no-match: the capture does not hold the body, and the signature does not verify without it"
+			said.Detail = "no-match: the capture does not include the body, and the signature does not verify without it"
 		}
 		v.print(c, said)
 		v.remind(c, said.Reason)
@@ -100,7 +99,7 @@ func (v *verification) run(ctx context.Context, c *console) error {
 // remind suggests --now for a request that was captured earlier.
 func (r *receiver) remind(c *console, reason core.Reason) {
 	if reason == core.ErrOutsideWindow && r.now == 0 {
-		c.note("note: if the request was captured a while ago, give --now: the time at which it arrived, in seconds since 1970")
+		c.note("note: if the request was captured a while ago, give its arrival time with --now, in seconds since 1970")
 	}
 }
 

@@ -21,7 +21,7 @@ func Deny(answer func(c *tiny.Ctx, err *core.Error) error) Option {
 // New returns the middleware. It panics if v is nil.
 func New(v *core.Verifier, opts ...Option) tiny.Middleware {
 	if v == nil {
-		panic("ownadapter.New: the verifier is nil: look at the error of core.New")
+		panic("ownadapter.New: the verifier is nil: check the error of core.New")
 	}
 	var deny denier
 	for _, opt := range opts {

@@ -38,7 +38,7 @@ func (Scheme) Stamping() core.Stamping { return core.StampedEachAttempt }
 // ParseKey implements [core.Scheme].
 func (Scheme) ParseKey(text string) (core.VerifyKey, error) {
 	if len(text) < 16 {
-		return nil, errors.New("a secret of courier has at least 16 characters: copy it again, whole")
+		return nil, errors.New("a courier secret has at least 16 characters: copy the whole secret again")
 	}
 	return core.HMACKey("v1", sha256.New, []byte(text), core.Hex)
 }
@@ -95,7 +95,7 @@ func (s Scheme) Facts() core.Facts {
 func (s Scheme) sign(r *core.Request, id string, at time.Time, secrets ...string) error {
 	header, ok := r.Header.(http.Header)
 	if own, _ := schemes.FindJSON(r.Body, "id"); !ok || len(secrets) == 0 || id != "" && id != string(own) {
-		return errors.New("courier: signing needs an http.Header, a secret, and a body that has the id")
+		return errors.New("courier: to sign, give an http.Header, a secret, and a body with the id")
 	}
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	header[timeHeader], header[signatureHeader] = []string{stamp}, nil

@@ -36,9 +36,9 @@ func TestEverythingIsAsTheTableExpects(t *testing.T) {
 	// The line names what an operator must decide.
 	for name, words := range map[string]string{
 		"one id, another content":     "a test event with a constant id",
-		"one id at another path":      "a source of its own",
+		"one id at another path":      "its own source",
 		"… that delivery again":       "under the same unsigned ids",
-		"… and beyond the bound":      "ran 3 times already (Config.Repeats is 2)",
+		"… and beyond the bound":      "already ran 3 times for the same signed content (Config.Repeats is 2)",
 		"… GitHub's own, still known": "under the same unsigned ids",
 	} {
 		found := false

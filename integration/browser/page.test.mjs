@@ -90,7 +90,7 @@ test("a delivery is shown as it arrives, with verdict, reason, scheme and id", a
   assert.match(await text("#facts"), /msg_first/); // what is read is not taken away
   assert.match(await page.title(), /no-match/);
   await open(0);
-  assert.match(await text("#sentence"), /No signature fits these bytes/);
+  assert.match(await text("#sentence"), /No signature matches these bytes/);
   assert.match(await text("#found"), /body-reformatted\s+proven\s+The JSON in the body was reformatted/);
 });
 

@@ -84,7 +84,7 @@ func TestTroubleshooting(t *testing.T) {
 
 // uncounted removes the number of variants, which grows with package schemes.
 func uncounted(text string) string {
-	return regexp.MustCompile(`under \d+ variants`).ReplaceAllString(text, "under some variants")
+	return regexp.MustCompile(`of \d+ variants`).ReplaceAllString(text, "of some variants")
 }
 
 // TestEveryReasonHasAnEntry looks for the reasons of docs/answers.md.

@@ -31,7 +31,7 @@ func main() {
 
 func run(w io.Writer, modules []string) error {
 	if len(modules) == 0 {
-		return errors.New("no module: run make api, or name the directories of the modules")
+		return errors.New("no modules: run make api, or name the directories of the modules")
 	}
 	out := bufio.NewWriter(w)
 	for _, module := range modules {

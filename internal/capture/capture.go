@@ -59,11 +59,11 @@ func Read(text []byte) (*Request, error) {
 	}
 	if r.Method == "" {
 		r.Method = http.MethodPost
-		r.note("the capture does not say the method: POST is assumed")
+		r.note("the capture does not say the method: assuming POST")
 	}
 	if r.URL == "" {
 		r.URL = "/"
-		r.note("the capture does not say the address: give --url if the scheme signs it")
+		r.note("the capture does not say the URL: give --url if the scheme signs it")
 	}
 	return r, nil
 }
@@ -97,7 +97,7 @@ func (r *Request) Bodiless() bool { return r.BodyLost && len(r.Body) == 0 }
 // SetBody sets the body of a request whose capture does not contain it.
 func (r *Request) SetBody(body []byte) error {
 	if !r.BodyLost && len(r.Body) > 0 {
-		return errors.New("the capture has a body: remove it there, or omit the flag")
+		return errors.New("the capture has a body: remove the body from the capture, or omit the flag")
 	}
 	r.Body, r.BodyLost = body, false
 	return nil
@@ -116,7 +116,7 @@ func (r *Request) Notes() []string {
 	if !r.Raw() {
 		return append(slices.Clip(r.notes), fmt.Sprintf("Content-Length is %d, but the body of the capture has %d bytes", n, len(r.Body)))
 	}
-	note := fmt.Sprintf("Content-Length is %d, but %d bytes follow the headers; all of them count as the body", n, len(r.Body))
+	note := fmt.Sprintf("Content-Length is %d, but %d bytes follow the headers: all of them count as the body", n, len(r.Body))
 	if n == len(r.Body)-1 && r.Body[n] == '\n' {
 		note += ". The last one is a newline: did an editor add it?"
 	}
@@ -145,10 +145,10 @@ func (r *Request) note(format string, args ...any) {
 func (r *Request) lose(why string) { r.BodyLost, r.lost = true, why }
 
 var (
-	errNoHeader  = errors.New("is not a header like \"Name: value\"")
-	errLongHead  = errors.New("the headers are longer than 256 KiB or 1000 lines: is there a blank line between headers and body?")
-	errNoMethod  = errors.New("the method is not one like POST")
-	errNoAddress = errors.New("the address is neither a path nor a URL")
+	errNoHeader  = errors.New("is not a header such as \"Name: value\"")
+	errLongHead  = errors.New("the headers are longer than 256 KiB or 1,000 lines: is there a blank line between the headers and the body?")
+	errNoMethod  = errors.New("the method is not one such as POST")
+	errNoAddress = errors.New("the request target is neither a path nor a URL")
 )
 
 // add adds a header. In HTTP/2 the parts of the request line are headers.

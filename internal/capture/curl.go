@@ -47,7 +47,7 @@ func (r *Request) readCommand(text []byte) error {
 		args = args[used:]
 	}
 	if more {
-		r.note("what follows the curl command is not read: if an & is part of the address, quote it")
+		r.note("the text after the curl command is ignored: if an & is part of the URL, quote the URL")
 	}
 	return c.finish()
 }
@@ -88,7 +88,7 @@ func (c *curl) apply(name, value string, rest []string) (used int, err error) {
 
 func (c *curl) setAddress(text string) error {
 	if c.url != "" {
-		return errors.New("the command has more than one address: keep one. Quote an address that has an &")
+		return errors.New("the command has more than one URL: keep one. Quote a URL that has an &")
 	}
 	c.url = text
 	return nil
@@ -108,7 +108,7 @@ func (c *curl) set(name, value string) error {
 		c.json = c.json || name == "json"
 		c.append(value, name != "json", file)
 		if file && (name == "data" || name == "data-ascii") {
-			c.note("-d sends a file without its line ends; --data-binary sends all of it")
+			c.note("-d sends a file without its newlines; --data-binary sends it unchanged")
 		}
 	case "data-raw":
 		c.append(value, true, false)
@@ -121,7 +121,7 @@ func (c *curl) set(name, value string) error {
 			text, file = plain, false
 		}
 		if file {
-			return errors.New("--url-query names a file, which is not read: replace it by its content")
+			return errors.New("--url-query names a file, which is not read: replace the name with the file's content")
 		}
 		c.query = joined(c.query, text, "&")
 	case "get":
@@ -141,9 +141,9 @@ func (c *curl) set(name, value string) error {
 	case "oauth2-bearer":
 		return c.setHeader("Authorization: Bearer " + value)
 	case "form", "form-string", "upload-file":
-		return fmt.Errorf("--%s builds a body that is not in the command: capture the request where it is received", name)
+		return fmt.Errorf("--%s creates a body that is not in the command: capture the request where it is received", name)
 	case "config", "next":
-		return fmt.Errorf("--%s is not supported: the command must contain one whole request", name)
+		return fmt.Errorf("--%s is not supported: the command must contain one complete request", name)
 	default:
 		if !ignored(name) {
 			return unknownOption(name)
@@ -155,9 +155,9 @@ func (c *curl) set(name, value string) error {
 // unknownOption names the option, unless it may be a secret in the wrong place.
 func unknownOption(name string) error {
 	if !regexp.MustCompile(`^[a-z0-9][a-z-]{0,24}$`).MatchString(name) {
-		return errors.New("the command has an option that curl does not have")
+		return errors.New("the command has an option that is not one of curl's")
 	}
-	return fmt.Errorf("the command has the unknown option --%s: remove it if it does not change the request", name)
+	return fmt.Errorf("the command has the unknown option --%s: remove the option if it does not change the request", name)
 }
 
 // append adds data. curl writes & before the data, except before the data of
@@ -207,7 +207,7 @@ func escape(text string) string {
 // removes a header that curl would add.
 func (c *curl) setHeader(text string) error {
 	if strings.HasPrefix(text, "@") {
-		return errors.New("-H names a file, which is not read: replace it by its headers")
+		return errors.New("-H names a file, which is not read: replace the name with the file's headers")
 	}
 	name, value, found := strings.Cut(text, ":")
 	if strings.HasPrefix(text, ":") {
@@ -223,8 +223,11 @@ func (c *curl) setHeader(text string) error {
 			return nil // curl does not send it
 		}
 	}
-	if err := c.add(name, value); err != nil {
+	switch err := c.add(name, value); {
+	case errors.Is(err, errNoHeader):
 		return fmt.Errorf("an -H of the command %w", err)
+	case err != nil:
+		return fmt.Errorf("an -H of the command: %w", err)
 	}
 	return nil
 }
@@ -232,7 +235,7 @@ func (c *curl) setHeader(text string) error {
 func (c *curl) finish() error {
 	target := c.url
 	if target == "" {
-		return errors.New("the command has no address")
+		return errors.New("the command has no URL")
 	}
 	if !strings.Contains(target, "://") {
 		target = "http://" + target

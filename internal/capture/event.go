@@ -15,12 +15,12 @@ import (
 func (r *Request) readEvent(o object) error {
 	context := o.object("requestContext")
 	call := context.object("http")
-	r.Form = "an event of API Gateway, version 1.0"
+	r.Form = "an API Gateway event, version 1.0"
 	switch {
 	case context["elb"] != nil:
-		r.Form = "an event of an Application Load Balancer"
+		r.Form = "an Application Load Balancer event"
 	case o["rawPath"] != nil:
-		r.Form = "an event of API Gateway or a function URL, version 2.0"
+		r.Form = "an API Gateway or function URL event, version 2.0"
 	}
 	given := o.first("multiValueHeaders", "headers")
 	if given == nil {
@@ -53,7 +53,7 @@ func (r *Request) readEvent(o object) error {
 		return err
 	}
 	if o["body"] == nil && (o["methodArn"] != nil || o["routeArn"] != nil) {
-		r.lose("the event is that of an authorizer, which does not see the body")
+		r.lose("the event is for an authorizer, which does not get the body")
 		return nil
 	}
 	return r.setBody(o["body"], o.isTrue("isBase64Encoded"))
@@ -83,7 +83,7 @@ func (r *Request) rebuiltQuery(o object, escaped bool) string {
 		}
 	}
 	if len(parts) > 1 || !spelled {
-		r.note("the event has the query as a map, so its order and its spelling may differ from what was sent: give --url if the scheme signs it")
+		r.note("the event has the query as a map, so the order and the encoding may differ from what was sent: give --url if the scheme signs it")
 	}
 	return strings.Join(parts, "&")
 }

@@ -103,8 +103,8 @@ func FuzzEvent(f *testing.F) {
 		if encoded {
 			rest = `,"isBase64Encoded":true` + rest
 		}
-		readAs(t, "an event of API Gateway, version 1.0", `{"httpMethod":"POST","path":"/"`+rest, body)
-		readAs(t, "an event of API Gateway or", `{"rawPath":"/","requestContext":{"http":{"method":"POST"}}`+rest, body)
+		readAs(t, "an API Gateway event, version 1.0", `{"httpMethod":"POST","path":"/"`+rest, body)
+		readAs(t, "an API Gateway or", `{"rawPath":"/","requestContext":{"http":{"method":"POST"}}`+rest, body)
 	})
 }
 

@@ -72,7 +72,7 @@ func (r *Request) readHAR(text json.RawMessage) error {
 	case data == nil:
 		return r.setBody(nil, false)
 	case len(data.Text) == 0:
-		r.lose("the HAR file has the body as parts of a form, not as bytes")
+		r.lose("the HAR file has the body as form parts, not as bytes")
 		return nil
 	default:
 		return r.setBody(data.Text, data.Encoding == "base64")

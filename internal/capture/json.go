@@ -24,7 +24,7 @@ func (r *Request) readJSON(text []byte) error {
 	case o["log"] != nil:
 		return r.readHAR(o["log"])
 	case o["Records"] != nil:
-		return errors.New("it is the event of a queue or a topic, which contains no request: hookonce listen --save keeps requests as they arrive")
+		return errors.New("it is an event from a queue or a topic, which contains no request: use hookonce listen --save to keep requests as they arrive")
 	case o["httpMethod"] != nil || o["rawPath"] != nil:
 		return r.readEvent(o)
 	case o["request"] != nil && o["headers"] == nil:
@@ -51,7 +51,7 @@ func only(text []byte) (object, error) {
 			return nil, err
 		}
 		if n != 1 {
-			return nil, fmt.Errorf("it is a JSON array of %d: keep one request", n)
+			return nil, fmt.Errorf("it is a JSON array of %d items: keep one request", n)
 		}
 		text = one
 	}
@@ -83,7 +83,7 @@ func each(text json.RawMessage, do func(item json.RawMessage) error) error {
 			return errKind
 		}
 		if n == maxItems {
-			return errors.New("a list in the JSON has more than 100000 items: keep one request")
+			return errors.New("a list in the JSON has more than 100,000 items: keep one request")
 		}
 		if err := do(item); err != nil {
 			return err
@@ -92,7 +92,7 @@ func each(text json.RawMessage, do func(item json.RawMessage) error) error {
 	return nil
 }
 
-var errKind = errors.New("it is JSON, but not in a form that is recognized: hookonce help verify lists them")
+var errKind = errors.New("it is JSON, but not in a recognized form: hookonce help verify lists the forms")
 
 // parse decodes JSON. An error names the line and quotes nothing.
 func parse(text []byte, to any) error {
@@ -103,7 +103,7 @@ func parse(text []byte, to any) error {
 		return nil
 	case errors.As(err, &syntax):
 		line := 1 + bytes.Count(text[:min(int(syntax.Offset), len(text))], []byte("\n"))
-		return fmt.Errorf("it begins like JSON, but line %d is invalid. If a program printed it, print it with JSON.stringify or json.dumps", line)
+		return fmt.Errorf("it starts like JSON, but line %d is invalid. If a program printed it, use JSON.stringify or json.dumps to print it", line)
 	default:
 		return errKind
 	}
@@ -152,7 +152,7 @@ func (r *Request) setBody(text json.RawMessage, encoded bool) error {
 		return nil
 	case text[0] != '"':
 		r.Body = text
-		r.lose("the body is JSON within JSON instead of text, so its bytes are not those that were sent; they are used as they are")
+		r.lose("the body is JSON within JSON instead of text, so its bytes may not be those that were sent. They are used as they are")
 		return nil
 	}
 	var s string
@@ -162,14 +162,14 @@ func (r *Request) setBody(text json.RawMessage, encoded bool) error {
 	if encoded {
 		body, err := base64.StdEncoding.DecodeString(s)
 		if err != nil {
-			return errors.New("the body is marked as base64 but is not: is it complete?")
+			return errors.New("the body is marked as base64, but is not valid base64: is it complete?")
 		}
 		r.Body = body
 		return nil
 	}
 	r.Body = []byte(s)
 	if strings.ContainsRune(s, '\ufffd') {
-		r.lose("the body has U+FFFD, which tools write for bytes that are not text, so the original bytes are lost")
+		r.lose("the body contains U+FFFD, which tools write for bytes that are not text, so the original bytes are lost")
 	}
 	return nil
 }
@@ -206,7 +206,7 @@ func (r *Request) setHeaders(text json.RawMessage) error {
 	return nil
 }
 
-var errHeaders = errors.New("the headers are neither names with values nor a list of them")
+var errHeaders = errors.New("the headers are neither an object of names and values nor a list of headers")
 
 func (r *Request) addJSON(name, value string) error {
 	if err := r.add(name, value); err != nil {
@@ -261,8 +261,8 @@ func (r *Request) readObject(o object) error {
 	r.Form = "a JSON object with method, URL, headers and body"
 	given := o.first("headers", "header")
 	if given == nil {
-		return errors.New("it is JSON without headers: if it is the body alone, put the headers and a blank line before it; " +
-			"hookonce help verify lists what can be read")
+		return errors.New("it is JSON without headers. If it is the body alone, put the headers and a blank line before it. hookonce help verify lists " +
+			"the recognized forms")
 	}
 	if err := r.setHeaders(given); err != nil {
 		return err

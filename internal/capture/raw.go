@@ -21,7 +21,7 @@ func (r *Request) readRaw(text []byte) error {
 		return err
 	}
 	if len(lines) == 0 {
-		return errors.New("it is empty: the first line must be like POST /hook HTTP/1.1")
+		return errors.New("it is empty: the first line must be a request line such as POST /hook HTTP/1.1")
 	}
 	if err := r.requestLine(lines[0]); err != nil {
 		return err
@@ -106,7 +106,7 @@ func splitHead(raw []byte) (lines []string, body []byte, whole bool, err error) 
 		case text == "" && len(lines) > 0:
 			return lines, rest, true, nil
 		case text == "":
-			return nil, nil, false, errors.New("it begins with a blank line: the first line must be like POST /hook HTTP/1.1")
+			return nil, nil, false, errors.New("it starts with a blank line: the first line must be a request line such as POST /hook HTTP/1.1")
 		case (text[0] == ' ' || text[0] == '\t') && len(lines) > 1: // as servers read it
 			lines[len(lines)-1] += " " + strings.Trim(text, " \t")
 		default:
@@ -124,11 +124,11 @@ func isRequestLine(line string) bool {
 
 func (r *Request) requestLine(line string) error {
 	if strings.HasPrefix(line, "HTTP/") {
-		return errors.New("line 1 is that of a response: give the request that was sent to the endpoint")
+		return errors.New("line 1 belongs to a response: give the request that was sent to the endpoint")
 	}
 	if !isRequestLine(line) {
-		return errors.New("line 1 is neither a request line like POST /hook HTTP/1.1 nor a header, a curl command or JSON: " +
-			"hookonce help verify lists what can be read")
+		return errors.New("line 1 is neither a request line such as POST /hook HTTP/1.1 nor a header, a curl command or JSON: hookonce help verify " +
+			"lists the recognized forms")
 	}
 	parts := strings.Split(line, " ")
 	r.Method, r.URL = parts[0], parts[1]
@@ -146,8 +146,8 @@ func (r *Request) unchunk() error {
 	in := bufio.NewReader(bytes.NewReader(r.Body))
 	body, err := io.ReadAll(httputil.NewChunkedReader(in))
 	if err != nil {
-		return errors.New("Transfer-Encoding is chunked, but the body has no chunks, or the line ends in it were changed: " +
-			"if what captured the request joined the chunks, remove that header")
+		return errors.New("Transfer-Encoding is chunked, but the body has no chunks, or its line endings were changed. If the capturing tool joined the " +
+			"chunks, remove the Transfer-Encoding header")
 	}
 	r.Body = body
 	delete(r.header, "Transfer-Encoding")

@@ -78,8 +78,8 @@ func TestWhatIsNoRequestIsRefusedWithTheLine(t *testing.T) {
 	for name, tt := range map[string]struct{ raw, want string }{
 		"nothing":                    {"", "empty"},
 		"an empty line":              {"\r\nPOST / HTTP/1.1\n\n", "blank line"},
-		"a body alone":               {`{"a": 1}`, "if it is the body alone, put the headers"},
-		"an answer":                  {"HTTP/1.1 200 OK\n\n", "line 1 is that of a response"},
+		"a body alone":               {`{"a": 1}`, "If it is the body alone, put the headers"},
+		"an answer":                  {"HTTP/1.1 200 OK\n\n", "line 1 belongs to a response"},
 		"no version":                 {"POST /\n\n", "line 1"},
 		"a method in lower case":     {"post / HTTP/1.1\n\n", "line 1"},
 		"no target":                  {"POST  HTTP/1.1\n\n", "line 1"},
@@ -91,7 +91,7 @@ func TestWhatIsNoRequestIsRefusedWithTheLine(t *testing.T) {
 		"a fold behind line 1":       {"POST / HTTP/1.1\n a: b\n\n", "line 2"},
 		"chunks that are none":       {"POST / HTTP/1.1\nTransfer-Encoding: chunked\n\n{}", "chunk"},
 		"chunks with changed ends":   {"POST / HTTP/1.1\nTransfer-Encoding: Chunked\n\n2\n{}\n0\n\n", "chunk"},
-		"a head that does not end":   {"POST / HTTP/1.1\n" + strings.Repeat("a: b\n", 2000), "1000 lines"},
+		"a head that does not end":   {"POST / HTTP/1.1\n" + strings.Repeat("a: b\n", 2000), "1,000 lines"},
 		"a line that does not end":   {"POST / HTTP/1.1\nA: " + strings.Repeat("b", 300<<10), "256 KiB"},
 		"a line that does not begin": {strings.Repeat("\x00", 1<<20), "256 KiB"},
 	} {

@@ -38,7 +38,7 @@ func TestWhatToolsWriteIsReadAndVerified(t *testing.T) {
 		signed  = "{\"name\":\"Zoë’s \\\"order\\\"\",\"path\":\"C:\\\\x\",\"cost\":\"$5 `now`!\",\"line\":\"a\\nb\"}"
 		event   = "{\"name\":\"Zoë\",\"line\":\"a\\nb\"}\n"
 		binary  = "\x08\x96\x01\xff\x00\x12"
-		version = "an event of API Gateway"
+		version = "an API Gateway event"
 		query   = "the event has the query as a map"
 	)
 	for name, want := range map[string]struct{ form, method, url, address, body, note string }{
@@ -49,8 +49,8 @@ func TestWhatToolsWriteIsReadAndVerified(t *testing.T) {
 		"sign.json":              {"a JSON object", "POST", "/hook", "https://example.com/hook", `{"type":"example.created"}`, ""},
 		"event-v1-text.json":     {version + ", version 1.0", "POST", "/hook?a=x+y&b=2&b=1", "https://127.0.0.1:8933/hook?a=x+y&b=2&b=1", event, query},
 		"event-v1-binary.json":   {version + ", version 1.0", "POST", "/hook?a=x+y&b=2&b=1", "https://127.0.0.1:8933/hook?a=x+y&b=2&b=1", binary, query},
-		"event-v2-text.json":     {version + " or a function URL, version 2.0", "POST", "/hook?b=2&a=x+y&b=1", "https://127.0.0.1:8933/hook?b=2&a=x+y&b=1", event, ""},
-		"event-v2-binary.json":   {version + " or a function URL, version 2.0", "POST", "/hook?b=2&a=x+y&b=1", "https://127.0.0.1:8933/hook?b=2&a=x+y&b=1", binary, ""},
+		"event-v2-text.json":     {"an API Gateway or function URL event, version 2.0", "POST", "/hook?b=2&a=x+y&b=1", "https://127.0.0.1:8933/hook?b=2&a=x+y&b=1", event, ""},
+		"event-v2-binary.json":   {"an API Gateway or function URL event, version 2.0", "POST", "/hook?b=2&a=x+y&b=1", "https://127.0.0.1:8933/hook?b=2&a=x+y&b=1", binary, ""},
 	} {
 		r := sample(t, name)
 		if !strings.HasPrefix(r.Form, want.form) || r.Method != want.method || r.URL != want.url || r.Address() != want.address || string(r.Body) != want.body {
@@ -85,14 +85,14 @@ func sample(t *testing.T, name string) *capture.Request {
 func TestALoadBalancerIsKnownByItsContext(t *testing.T) {
 	t.Parallel()
 	_, err := capture.Read(read(t, "event-alb-text.json"))
-	if err == nil || !strings.Contains(err.Error(), "the address") {
+	if err == nil || !strings.Contains(err.Error(), "the request target is neither") {
 		t.Errorf("a space in the address: %v", err)
 	}
 	r, err := capture.Read([]byte(strings.ReplaceAll(string(read(t, "event-alb-text.json")), "x y", "x%20y")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Form != "an event of an Application Load Balancer" || r.URL != "/hook?a=x%20y&b=2&b=1" || authentic(t, r) != nil {
+	if r.Form != "an Application Load Balancer event" || r.URL != "/hook?a=x%20y&b=2&b=1" || authentic(t, r) != nil {
 		t.Errorf("%s, %s: %v", r.Form, r.URL, authentic(t, r))
 	}
 }

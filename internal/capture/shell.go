@@ -33,10 +33,10 @@ func words(text string) (all []string, more bool, err error) {
 }
 
 var (
-	errExpansion = errors.New("the shell would expand a $ or a backtick: replace it by its value")
+	errExpansion = errors.New("the shell would expand a $ or a backtick: replace it with its value")
 	errUnclosed  = errors.New("a quote is not closed: is the command complete?")
-	errNUL       = errors.New("a command line cannot contain NUL")
-	errWords     = errors.New("the command has more than 10000 words")
+	errNUL       = errors.New("a command line cannot contain a NUL byte")
+	errWords     = errors.New("the command has more than 10,000 words")
 )
 
 func (s *shell) end() error {
@@ -200,7 +200,7 @@ func (s *shell) escape() error {
 		s.at--
 		return s.number(0, 8, 3)
 	case 'c':
-		return errors.New(`\c within $'…' is not read`)
+		return errors.New(`\c within $'…' is not supported`)
 	}
 	const names, bytes = "abeEfnrtv\\'\"?", "\a\b\x1b\x1b\f\n\r\t\v\\'\"?"
 	if i := strings.IndexByte(names, c); i >= 0 {

@@ -19,14 +19,14 @@ func unreadable(text []byte) error {
 		{"\x0a\x0d\x0d\x0a", packets},
 		{"\x89PNG", "it is an image: give the text"},
 		{"\xff\xd8\xff", "it is an image: give the text"},
-		{"PRI * HTTP/2.0", "it is HTTP/2 as it is on the wire: give the headers and the body as text"},
+		{"PRI * HTTP/2.0", "it is binary HTTP/2: give the headers and the body as text"},
 		{"\x16\x03", "it is encrypted (TLS): capture the request where it is decrypted"},
 		{"== Info:", traced},
 		{"=> Send header", traced},
-		{"HTTP/", "line 1 is that of a response: give the request that was sent to the endpoint"},
+		{"HTTP/", "line 1 belongs to a response: give the request that was sent to the endpoint"},
 		{"http://", address},
 		{"https://", address},
-		{"<", "it is HTML or XML: give the request, headers and body"},
+		{"<", "it is HTML or XML: give the request with its headers and body"},
 	} {
 		if bytes.HasPrefix(text, []byte(f.start)) {
 			return errors.New(f.what)
@@ -39,8 +39,8 @@ func unreadable(text []byte) error {
 			"it is PowerShell: " + take,
 			"it is a command for cmd.exe: " + take,
 			"it is a command for PowerShell: " + take,
-			"it is a command of another program than curl: have it print the request, or " + take,
-			"names and values of headers are on separate lines: write each as \"Name: value\", or " + take,
+			"it is a command for a program other than curl: have that program print the request, or " + take,
+			"header names and values are on separate lines: write each header as \"Name: value\", or " + take,
 			"it is a program: give the request that it sends",
 		} {
 			if groups[2*i+2] >= 0 {
@@ -62,8 +62,8 @@ var other = regexp.MustCompile(`(?s)^(?:((?:await )?fetch\()` +
 
 const (
 	take    = "use Copy as cURL (bash)"
-	utf16   = "it is UTF-16, as PowerShell writes with >: save it as UTF-8, but not with PowerShell, which changes the bytes of the body"
+	utf16   = "it is UTF-16, as PowerShell writes with >. Save it as UTF-8, but not with PowerShell, which changes the bytes of the body"
 	packets = "it is a packet capture: follow the HTTP stream in Wireshark, and save the request"
 	traced  = "it is the output of curl --trace, which is not supported: use curl -v, or the command itself"
-	address = "it is an address alone: give the request, headers and body"
+	address = "it is only a URL: give the request with its headers and body"
 )

@@ -56,9 +56,9 @@ func (r *Request) readVerbose(text []byte) error {
 	}
 	switch {
 	case requests > 1:
-		return fmt.Errorf("curl sent %d requests, as after a redirect: keep the lines of one", requests)
+		return fmt.Errorf("curl sent %d requests, as after a redirect: keep the lines of one request", requests)
 	case requests == 0:
-		return errors.New("it looks like the output of curl -v, but has no request to an endpoint")
+		return errors.New("it looks like the output of curl -v, but contains no request to an endpoint")
 	case len(head) > maxLines:
 		return errLongHead
 	}

@@ -41,7 +41,7 @@ func Raw(method, target, host string, h http.Header, body []byte, hide redact.Li
 }
 
 // ErrNotText reports a request that cannot be written as a command.
-var ErrNotText = errors.New("the request is not text, or has control characters, which a command line cannot hold")
+var ErrNotText = errors.New("the request is not text or has control characters, so a command line cannot contain it")
 
 // Curl writes a command for any POSIX shell.
 func Curl(method, address string, lines []string, body []byte) (string, error) {

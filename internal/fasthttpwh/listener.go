@@ -16,7 +16,7 @@ import (
 // the name of the package whose Listener calls it.
 func Listener(name string, server *fasthttp.Server, ln net.Listener) net.Listener {
 	if fmt.Sprintf("%T", ln) == "*tls.listener" {
-		panic(name + ": Listener was given a TLS listener: call it inside, tls.NewListener(" + name + ".Listener(app, ln), config)")
+		panic(name + ": Listener got a TLS listener: wrap Listener in TLS instead, tls.NewListener(" + name + ".Listener(app, ln), config)")
 	}
 	next, streamed, limit := server.Handler, server.StreamRequestBody, server.MaxRequestBodySize
 	if !streamed {

@@ -109,8 +109,8 @@ func (r *request) Clone() http.Header {
 func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	if r.v.Forgets() {
 		if prefork := r.app.Prefork(); prefork != "" {
-			return nil, &core.Error{Reason: core.ErrMisconfigured, Detail: prefork + " with a seen-id store in memory: each child process " +
-				"has its own, so every message would be handled once in each; use a shared store, or no Prefork"}
+			return nil, &core.Error{Reason: core.ErrMisconfigured, Detail: prefork + " with a seen-id store in memory: each child process has its own, so " +
+				"every message would be handled once in each. Use a shared store, or turn off Prefork"}
 		}
 	}
 	req := &r.c.Request
@@ -126,8 +126,8 @@ func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	case len(req.Header.MultipartFormBoundary()) > 0 && len(got) > 0 && &got[0] != &req.Body()[0]:
 		// The original bytes are lost: Body encodes the parsed form again on each call, in random
 		// order and without part headers.
-		return nil, &core.Error{Reason: core.ErrBodyConsumed, Detail: "fiber parsed the multipart form before any middleware ran, " +
-			"and the signed bytes are gone: set fiber.Config.DisablePreParseMultipartForm"}
+		return nil, &core.Error{Reason: core.ErrBodyConsumed, Detail: "fiber parsed the multipart form before any middleware ran, so the signed bytes " +
+			"are lost: set fiber.Config.DisablePreParseMultipartForm"}
 	case int64(len(got)) > limit:
 		return nil, tooLarge()
 	case length >= 0 && len(got) != length:
@@ -177,6 +177,6 @@ func tooLarge() error {
 }
 
 func consumed() error {
-	return &core.Error{Reason: core.ErrBodyConsumed, Detail: "the body does not have the length that the sender announced: " +
-		"a middleware in front of this one reads or replaces it; mount that behind it"}
+	return &core.Error{Reason: core.ErrBodyConsumed, Detail: "the body does not have the length that the sender announced: middleware upstream of " +
+		"hookonce reads or replaces it. Mount that middleware downstream of hookonce"}
 }

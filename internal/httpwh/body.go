@@ -80,9 +80,9 @@ func (b *Body) verdict(limit int64) error {
 	case !b.end:
 		return broken(b.err)
 	case declared >= 0 && n != declared:
-		return consumed(fmt.Sprintf("Content-Length says %d bytes, %d were left to read", declared, n))
+		return consumed(fmt.Sprintf("Content-Length says %d bytes, but %d were left to read", declared, n))
 	case declared < 0 && n == 0 && parsed(b.r):
-		return consumed("the form was parsed already and nothing is left to read")
+		return consumed("the form was already parsed, and nothing is left to read")
 	}
 	return nil
 }
@@ -125,12 +125,12 @@ func broken(err error) error {
 }
 
 func tooLarge(cause error) error {
-	return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "more than Config.MaxBody, or than a limit in front of this middleware", Err: cause}
+	return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the body exceeds Config.MaxBody, or a limit upstream of hookonce", Err: cause}
 }
 
 func consumed(found string) error {
-	return &core.Error{Reason: core.ErrBodyConsumed, Detail: found + ": something in front of this middleware reads, decompresses or " +
-		"changes the body; mount that behind it"}
+	return &core.Error{Reason: core.ErrBodyConsumed, Detail: found + ": something upstream of hookonce reads, decompresses or changes the body. Mount it " +
+		"downstream of hookonce"}
 }
 
 // scratchSize bounds the memory that a sender can occupy by announcing a body

@@ -28,7 +28,7 @@ func (p *Page) again(w http.ResponseWriter, r *http.Request, e *entry) {
 		Secret string `json:"secret"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPosted)).Decode(&posted); err != nil {
-		failed(w, http.StatusBadRequest, "the secret cannot be read: is it the right file? The limit is 64 KiB") // not err, which may quote it
+		failed(w, http.StatusBadRequest, "the secret cannot be read: is this the right file? The limit is 64 KiB") // not err, which may quote it
 		return
 	}
 	secrets := strings.Fields(posted.Secret)

@@ -66,7 +66,7 @@ type entry struct {
 }
 
 // ErrNotLoopback reports an address on which the page is not served.
-var ErrNotLoopback = errors.New("the inspector is for loopback only: use 127.0.0.1, [::1] or localhost, with a port, 0 for a free one")
+var ErrNotLoopback = errors.New("the inspector is for loopback only: use 127.0.0.1, [::1] or localhost with a port (0 picks a free port)")
 
 // Listen listens on a loopback address and refuses any other.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
@@ -108,7 +108,7 @@ func (p *Page) Add(d *Delivery) {
 	if size := d.size(); size > maxOne {
 		small := *d
 		small.Request, small.Found = nil, nil
-		small.Notes = append([]string{"the request is too large to be kept here: " + strconv.FormatInt(size>>20, 10) + " MiB"}, d.Notes...)
+		small.Notes = append([]string{"the request is too large to be kept here (" + strconv.FormatInt(size>>20, 10) + " MiB)"}, d.Notes...)
 		d = &small
 	}
 	p.mu.Lock()

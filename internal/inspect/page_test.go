@@ -487,7 +487,7 @@ func TestADeliveryIsVerifiedAgainWithWhatIsPosted(t *testing.T) {
 		"a scheme whose keys are fetched": {2, "paypal", "1234567890", "", 409},
 		"no secret":                       {2, "standard", " \n", "", 400},
 		"no such scheme":                  {2, "nonsense", secret, "", 400},
-		"no such delivery":                {3, "standard", secret, "", 404},
+		"the delivery does not exist":     {3, "standard", secret, "", 404},
 		"a large secret":                  {2, "standard", strings.Repeat("x", 1<<20), "", 400},
 	} {
 		posted, _ := json.Marshal(map[string]string{"scheme": c.scheme, "secret": c.secret})

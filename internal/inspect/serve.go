@@ -99,11 +99,11 @@ func refusal(r *http.Request, hosts []string) string {
 		return "the inspector is served only as 127.0.0.1, localhost and [::1], with its own port"
 	}
 	if origin := r.Header.Values("Origin"); len(origin) > 0 && !slices.Equal(origin, []string{"http://" + r.Host}) {
-		return "the inspector serves no other origin"
+		return "the inspector serves only its own origin"
 	}
 	site := r.Header.Get("Sec-Fetch-Site")
 	if site != "" && site != "same-origin" && (site != "none" || r.Method != http.MethodGet) {
-		return "the inspector serves no other site: type or paste its address"
+		return "the inspector serves only its own pages: type or paste its address"
 	}
 	if r.Method != http.MethodGet && r.Header.Get(actionHeader) == "" {
 		return "only the page itself may start actions"
@@ -146,7 +146,7 @@ func (p *Page) with(do func(w http.ResponseWriter, r *http.Request, e *entry)) h
 	return func(w http.ResponseWriter, r *http.Request) {
 		number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
 		if err != nil {
-			failed(w, http.StatusNotFound, "no such delivery")
+			failed(w, http.StatusNotFound, "the delivery does not exist")
 			return
 		}
 		e := p.find(number)
@@ -162,7 +162,7 @@ func (p *Page) with(do func(w http.ResponseWriter, r *http.Request, e *entry)) h
 // error.
 func atHand(w http.ResponseWriter, e *entry) bool {
 	if e.delivery.Request == nil {
-		failed(w, http.StatusConflict, "the request of this delivery is not kept here")
+		failed(w, http.StatusConflict, "this delivery's request is not kept here")
 		return false
 	}
 	return true
@@ -199,7 +199,7 @@ func (p *Page) curl(w http.ResponseWriter, _ *http.Request, e *entry) {
 	h.Del("Content-Length") // curl sets its own
 	text, err := capture.Curl(d.Request.Method, d.Hide.Replace(target), capture.Lines(h, d.Hide), []byte(d.Hide.Replace(string(d.Request.Body))))
 	if err != nil {
-		failed(w, http.StatusConflict, err.Error()+": save it")
+		failed(w, http.StatusConflict, err.Error()+": save the request instead")
 		return
 	}
 	answer(w, map[string]string{"curl": text})
@@ -208,7 +208,7 @@ func (p *Page) curl(w http.ResponseWriter, _ *http.Request, e *entry) {
 func (p *Page) act(w http.ResponseWriter, r *http.Request, e *entry) {
 	i, err := strconv.Atoi(r.PathValue("action"))
 	if err != nil || i < 0 || i >= len(p.cfg.Actions) {
-		failed(w, http.StatusNotFound, "no such action")
+		failed(w, http.StatusNotFound, "the action does not exist")
 		return
 	}
 	a := p.cfg.Actions[i]
@@ -216,7 +216,7 @@ func (p *Page) act(w http.ResponseWriter, r *http.Request, e *entry) {
 		return
 	}
 	if a.Verified && !e.delivery.Event.Verified {
-		failed(w, http.StatusConflict, "this is for deliveries whose signature verified")
+		failed(w, http.StatusConflict, "this action is only for deliveries with a verified signature")
 		return
 	}
 	said, err := a.Do(r.Context(), e.delivery)
@@ -230,7 +230,7 @@ func (p *Page) act(w http.ResponseWriter, r *http.Request, e *entry) {
 // events streams the list and each change.
 func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	if !p.watch(1) {
-		failed(w, http.StatusServiceUnavailable, "the inspector is open too many times: close one of its pages")
+		failed(w, http.StatusServiceUnavailable, "too many pages of the inspector are open: close one of them")
 		return
 	}
 	defer p.watch(-1)

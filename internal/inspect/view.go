@@ -101,7 +101,7 @@ func sentence(e *core.Event) string {
 	case e.Handshake:
 		return "handshake: the sender checked the endpoint, and no message was handled"
 	default:
-		return "handled: the signature verifies with " + e.KeyID + ", the timestamp is inside the tolerance, and the message is new"
+		return "handled: the signature verifies with " + e.KeyID + ", the timestamp is within the tolerance, and the message is new"
 	}
 }
 

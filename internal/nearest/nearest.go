@@ -60,8 +60,9 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// Sender is [Word] for the name of a sender. It also knows senders' former names
-// and nicknames, and finds a name with something after it, as in "github-app".
+// Sender is [Word] for the name of a sender. It also knows the former names and
+// nicknames of senders, and finds a name with something after it, such as
+// "github-app".
 func Sender(typed string, known []string) string {
 	typed = strings.ToLower(typed)
 	if name, ok := alsoCalled()[typed]; ok {

@@ -14,6 +14,6 @@ func Brief() bool { return Race || testing.Short() }
 func Count(t testing.TB) {
 	t.Helper()
 	if Race {
-		t.Skip("allocations cannot be counted under the race detector: run `make long`")
+		t.Skip("allocations cannot be counted with the race detector: run `make long`")
 	}
 }

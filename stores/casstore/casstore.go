@@ -134,8 +134,8 @@ func (s *Store) Bind(owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owners[owner] {
-		return fmt.Errorf("casstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
-			"give each verifier a store with a namespace of its own", owner)
+		return fmt.Errorf("casstore: this store already serves another verifier (%s). Each would acknowledge the other's messages without handling "+
+			"them: give each verifier a store with its own namespace", owner)
 	}
 	s.owners[owner] = true
 	return nil
@@ -149,12 +149,12 @@ func (s *Store) mistake() error {
 	}
 	switch {
 	case s.owners == nil:
-		return errors.New("casstore: the zero Store is not ready for use: make it with casstore.New")
+		return errors.New("casstore: the zero Store cannot be used: create the store with casstore.New")
 	case s.get == nil:
 		return errors.New("casstore: the engine lacks Get or Put: set both fields of casstore.Engine")
 	case s.namespace == "" || len(s.namespace) > most || strings.ContainsFunc(s.namespace, bad):
-		return fmt.Errorf("casstore: the namespace %.70q must have 1 to %d letters, digits, - or _ : "+
-			"name the endpoint, as in casstore.New(\"orders\", engine)", s.namespace, most)
+		return fmt.Errorf("casstore: the namespace %.70q must have 1 to %d characters: letters, digits, - or _. Name the endpoint, as in "+
+			"casstore.New(\"orders\", engine)", s.namespace, most)
 	}
 	return nil
 }
@@ -214,8 +214,8 @@ func (s *Store) swap(ctx context.Context, name string, old, next core.Value, r r
 			return next, nil
 		}
 	}
-	return core.Value{}, fmt.Errorf("casstore: the engine refused %d writes in a row, each with the revision that it had just returned: "+
-		"Get must read from the primary and not from a cache, and the engine must have revisions enabled (memcached: without -C)", rounds)
+	return core.Value{}, fmt.Errorf("casstore: the engine refused %d writes in a row, each with the revision that Get had just returned. Get must read "+
+		"from the primary, not from a cache, and revisions must be enabled (memcached: without -C)", rounds)
 }
 
 // record is the encoding of a value: its 40 bytes, and 8 bytes of its expiry in
@@ -246,8 +246,8 @@ func liveValue(text []byte) (v core.Value, err error) {
 		return v, nil
 	}
 	if len(text) != len(record{}.value) {
-		return v, fmt.Errorf("casstore: a key of this namespace holds %d bytes, which are not a record of this store: "+
-			"give the store a namespace that nothing else writes to, and make Get return the bytes that Put received", len(text))
+		return v, fmt.Errorf("casstore: a key of this namespace has %d bytes, which are not a record of this store. Give the store a namespace that "+
+			"nothing else writes to, and make Get return the bytes that Put received", len(text))
 	}
 	if time.Now().Before(expiryOf(text)) { //nolint:forbidigo // see newRecord
 		copy(v[:], text)
@@ -291,8 +291,8 @@ func leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		}
 	case <-ctx.Done():
 	}
-	err := fmt.Errorf("casstore: no response in time: the engine is stalled, too slow, or cannot be reached: "+
-		"check that it runs, and the client's address: %w", ctx.Err())
+	err := fmt.Errorf("casstore: no response in time: the engine is stalled, is too slow or cannot be reached. Check that it runs, and check the "+
+		"client's address: %w", ctx.Err())
 	if r.err != nil {
 		err = fmt.Errorf("%w: %w", err, r.err)
 	}

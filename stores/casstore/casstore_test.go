@@ -201,11 +201,11 @@ func TestBrokenEngine(t *testing.T) {
 func TestSuiteCatchesBrokenEngines(t *testing.T) {
 	t.Parallel()
 	for fault, by := range map[string]struct{ suite, check string }{
-		"overwrites":               {"one winner", "for a key without a value replaced one"},
-		"creates over a value":     {"one winner", "for a key without a value replaced one"},
+		"overwrites":               {"one winner", "for a key without a value replaced a value"},
+		"creates over a value":     {"one winner", "for a key without a value replaced a value"},
 		"compares in the client":   {"one winner", ""},
-		"written whatever happens": {"one winner", "for a key without a value replaced one"},
-		"set if absent only":       {"one takeover", "newest revision did not happen"},
+		"written whatever happens": {"one winner", "for a key without a value replaced a value"},
+		"set if absent only":       {"one takeover", "newest revision did not write"},
 		"never compares equal":     {"fencing", "without -C"},
 		"reads from a cache":       {"linearizable", "read from the primary"},
 		"C strings":                {"values come back unchanged", "write bytes unchanged"},

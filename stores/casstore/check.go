@@ -26,7 +26,7 @@ func (s *Store) Check(ctx context.Context) error {
 }
 
 func (s *Store) check(ctx context.Context) error {
-	const compare = "the engine must compare the revision in the step that writes"
+	const compare = "Put must compare the revision and write in one step of the engine"
 	var id core.Key
 	_, _ = rand.Read(id[:]) // never fails
 	name := s.namespace + "." + hex.EncodeToString(id[:])
@@ -35,14 +35,14 @@ func (s *Store) check(ctx context.Context) error {
 	none, before, err := s.get(ctx, name)
 	switch {
 	case err != nil:
-		return fmt.Errorf("casstore: Check: Get of a key without a value must return nil and no error: %w", err)
+		return fmt.Errorf("casstore: Check: Get must return nil and no error for a key without a value: %w", err)
 	case none != nil:
 		return fmt.Errorf("casstore: Check: a new key has a value of %d bytes: Get must use the whole key, and return nil if there is none", len(none))
 	}
-	if err := s.mustPut(ctx, name, first, before, true, "the first write of a key did not happen"); err != nil {
+	if err := s.mustPut(ctx, name, first, before, true, "Put did not write the first value of a new key"); err != nil {
 		return err
 	}
-	if err := s.mustPut(ctx, name, second, s.absent, false, "a write for a key without a value replaced one: "+compare); err != nil {
+	if err := s.mustPut(ctx, name, second, s.absent, false, "Put for a key without a value replaced a value: "+compare); err != nil {
 		return err
 	}
 	held, revision, err := s.get(ctx, name)
@@ -54,10 +54,10 @@ func (s *Store) check(ctx context.Context) error {
 			"write bytes unchanged, and read from the primary", len(held), len(first.value))
 	}
 	if err := s.mustPut(ctx, name, second, revision, true,
-		"a write with the newest revision did not happen: are revisions enabled (memcached: without -C)?"); err != nil {
+		"Put with the newest revision did not write: are revisions enabled (memcached: without -C)?"); err != nil {
 		return err
 	}
-	return s.mustPut(ctx, name, first, revision, false, "a second write with one revision happened: "+compare)
+	return s.mustPut(ctx, name, first, revision, false, "Put wrote a second time with the same revision: "+compare)
 }
 
 // checkRecord is a record that expires in a second.

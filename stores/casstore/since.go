@@ -55,8 +55,7 @@ func (s *Store) look(ctx context.Context) error {
 	}
 	found, ok := birth.Parse(strings.TrimRight(string(live[:]), "\x00"))
 	if !ok {
-		return fmt.Errorf("casstore: the key %s holds something that is not a marker of this store: "+
-			"give the store a namespace that nothing else writes to", name)
+		return fmt.Errorf("casstore: the value of the key %s is not a marker of this store: give the store a namespace that nothing else writes to", name)
 	}
 	if !s.birth.Meet(found) && time.Until(expiryOf(value)) > markerLife/2 {
 		return nil

@@ -151,16 +151,16 @@ func (*Store) Forgets() bool { return true }
 // already serves a verifier of the same scheme and source.
 func (s *Store) Bind(owner string) error {
 	if s.shards == nil {
-		return errors.New("memstore: the zero Store is not ready for use: make it with memstore.New")
+		return errors.New("memstore: the zero Store cannot be used: create the store with memstore.New")
 	}
 	if s.capacity < 1 || s.capacity > maxCapacity {
-		return fmt.Errorf("memstore: Capacity(%d): must be from 1 to %d records", s.capacity, maxCapacity)
+		return fmt.Errorf("memstore: Capacity(%d) is out of range: use 1 to %d records", s.capacity, maxCapacity)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owners[owner] {
-		return fmt.Errorf("memstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
-			"give each verifier a store of its own, or name the sources with core.Secrets(...).From(name)", owner)
+		return fmt.Errorf("memstore: this store already serves another verifier (%s). Each would acknowledge the other's messages without handling "+
+			"them: give each verifier its own store, or name the tenants with core.Secrets(...).From(name)", owner)
 	}
 	s.owners[owner] = true
 	return nil
@@ -208,11 +208,11 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 // full returns the error for a scope that gets no place.
 func (s *Store) full(scope int) error {
 	if held := s.held[scope].Load(); int64(held) >= s.share() {
-		return fmt.Errorf("memstore: %w: this source holds %d of %d records, all of unhandled messages or within their replay window, "+
-			"and the rest is reserved for other sources: find out why this one sends so much, or raise memstore.Capacity", core.ErrStoreFull, held, s.capacity)
+		return fmt.Errorf("memstore: %w: this tenant has %d of %d records, and all of them belong to unhandled messages or are within their replay "+
+			"window. The rest is reserved for other tenants: find out why this tenant sends so much, or raise memstore.Capacity", core.ErrStoreFull, held, s.capacity)
 	}
-	return fmt.Errorf("memstore: %w: all %d records are of unhandled messages or protect against replay: "+
-		"raise memstore.Capacity, or find out who sends so much", core.ErrStoreFull, s.capacity)
+	return fmt.Errorf("memstore: %w: all %d records belong to unhandled messages or protect against replay: raise memstore.Capacity, or find out who "+
+		"sends so much", core.ErrStoreFull, s.capacity)
 }
 
 func (s *Store) hash(key *core.Key) uint64 { return maphash.Bytes(s.seed, key[:]) }

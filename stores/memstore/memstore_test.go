@@ -377,10 +377,10 @@ func TestOneVerifierAStore(t *testing.T) {
 		t.Errorf("a second verifier of a named source: %v", err)
 	}
 	for name, wrong := range map[string]*memstore.Store{
-		"memstore.New":    {},
-		"Capacity(0)":     memstore.New(memstore.Capacity(0)),
-		"Capacity(-1)":    memstore.New(memstore.Capacity(-1)),
-		"from 1 to 10737": memstore.New(memstore.Capacity(1<<31 - 1)),
+		"memstore.New":   {},
+		"Capacity(0)":    memstore.New(memstore.Capacity(0)),
+		"Capacity(-1)":   memstore.New(memstore.Capacity(-1)),
+		"use 1 to 10737": memstore.New(memstore.Capacity(1<<31 - 1)),
 	} {
 		if _, err := core.New(core.Secrets(secret), wrong, nil); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)

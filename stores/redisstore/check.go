@@ -10,7 +10,7 @@ import (
 // ErrNotSeen is wrapped by the error of [Store.Check] if Check found no fault,
 // but the server hides a setting. Managed services do that. Check that setting
 // by hand.
-var ErrNotSeen = errors.New("cannot be looked at")
+var ErrNotSeen = errors.New("cannot be read by this user")
 
 // Check checks that the server responds, lets this user claim, is not a
 // read-only replica, evicts nothing, and keeps its data across a restart. It
@@ -24,7 +24,7 @@ var ErrNotSeen = errors.New("cannot be looked at")
 // Check cannot test a failover, or what a proxy does.
 func (s *Store) Check(ctx context.Context) error {
 	if s.do == nil {
-		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")
+		return errors.New("redisstore: no client: create the store with redisstore.New(namespace, rdb.Do)")
 	}
 	if err := checkNamespace(s.namespace); err != nil {
 		return err
@@ -44,15 +44,16 @@ func (s *Store) Check(ctx context.Context) error {
 	case err != nil && len(wrong) > 0:
 		return errors.Join(wrong...)
 	case err != nil && isDenied(err):
-		return fmt.Errorf("redisstore: INFO %w; check by hand that maxmemory-policy is noeviction and appendonly is yes: %w", ErrNotSeen, explain(err))
+		return fmt.Errorf("redisstore: INFO %w: check by hand that maxmemory-policy is noeviction and appendonly is yes: %w", ErrNotSeen, explain(err))
 	case err != nil:
 		return withoutInfo(err)
 	}
 	if role := info["role"]; role != "" && role != "master" {
-		wrong = append(wrong, fmt.Errorf("redisstore: the server's role is %s: connect to the primary, through Sentinel or a cluster client if it can change", role))
+		wrong = append(wrong, fmt.Errorf("redisstore: the server's role is %s: connect to the primary, through Sentinel or a cluster client if the "+
+			"primary can change", role))
 	}
 	if info["maxmemory_policy"] == "" {
-		unseen = append(unseen, fmt.Errorf("redisstore: maxmemory-policy %w; check by hand that it is noeviction", ErrNotSeen))
+		unseen = append(unseen, fmt.Errorf("redisstore: maxmemory-policy %w: check by hand that it is noeviction", ErrNotSeen))
 	}
 	if bad, err := s.judge(ctx, info); (bad != nil || err != nil) && len(wrong) == 0 { // otherwise the claim has reported it
 		wrong = append(wrong, cmp.Or(bad, err))
@@ -60,10 +61,10 @@ func (s *Store) Check(ctx context.Context) error {
 	switch info["aof_enabled"] {
 	case "1":
 	case "":
-		unseen = append(unseen, fmt.Errorf("redisstore: persistence %w; check by hand that appendonly is yes", ErrNotSeen))
+		unseen = append(unseen, fmt.Errorf("redisstore: appendonly %w: check by hand that it is yes", ErrNotSeen))
 	default:
-		wrong = append(wrong, fmt.Errorf("redisstore: appendonly is no, and the server %s, whose messages can be "+
-			"replayed: run CONFIG SET appendonly yes and put it into the server's configuration", s.saves(ctx)))
+		wrong = append(wrong, fmt.Errorf("redisstore: appendonly is no, and the server %s, so their messages can be replayed: run CONFIG SET appendonly "+
+			"yes and add it to the server's configuration", s.saves(ctx)))
 	}
 	if len(wrong) > 0 {
 		return errors.Join(wrong...)
@@ -75,9 +76,9 @@ func (s *Store) Check(ctx context.Context) error {
 // in a restart.
 func (s *Store) saves(ctx context.Context) string {
 	if save, err := s.config(ctx, "save"); err == nil && save == "" {
-		return "saves nothing: a restart forgets all records"
+		return "saves nothing. A restart loses all records"
 	}
-	return "saves snapshots only: a restart forgets the records since the last one"
+	return "saves only snapshots. A restart loses the records since the last one"
 }
 
 // config reads one setting of the server. The reply is a list, or a map in
@@ -100,5 +101,5 @@ func (s *Store) config(ctx context.Context, name string) (string, error) {
 		text, _ := asText(r[name])
 		return text, nil
 	}
-	return "", fmt.Errorf("unexpected reply to CONFIG GET: %T", reply)
+	return "", fmt.Errorf("the reply to CONFIG GET is an unexpected %T", reply)
 }

@@ -15,18 +15,18 @@ import (
 func remedies() []struct{ word, remedy string } {
 	return []struct{ word, remedy string }{
 		{"OOM", "the server is full: raise maxmemory, or shorten core.Config.Remember"},
-		{"READONLY", "this is a read-only replica: connect to the primary, through Sentinel or a cluster client if it can change"},
-		{"NOAUTH", "the server asks for a password: give the client one"},
+		{"READONLY", "this is a read-only replica: connect to the primary, through Sentinel or a cluster client if the primary can change"},
+		{"NOAUTH", "the server requires a password: give it to the client"},
 		{"WRONGPASS", "the server does not accept the client's user name or password"},
-		{"NOPERM", "the user's ACL forbids it: it needs +eval +evalsha +get +set on the keys of the namespace, +info, and +config|get for Check"},
-		{"MISCONF", "the server cannot save to its disk and refuses to write: check the disk and the server's log"},
-		{"LOADING", "the server is reading its data after a start: it will be ready soon"},
+		{"NOPERM", "the user's ACL forbids the command: allow +eval +evalsha +get +set on the keys of the namespace, +info, and +config|get for Check"},
+		{"MISCONF", "the server cannot save to its disk, so it refuses writes: check the disk and the server's log"},
+		{"LOADING", "the server is loading its data after a start: wait until it is ready"},
 		{"MASTERDOWN", "the replica has lost its primary: connect to the primary"},
-		{"CLUSTERDOWN", "the cluster does not serve all its slots: look at CLUSTER INFO"},
+		{"CLUSTERDOWN", "the cluster does not serve all of its slots: check CLUSTER INFO"},
 		{"MOVED", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
 		{"ASK", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
 		{"NOREPLICAS", "too few replicas are connected: see min-replicas-to-write"},
-		{"BUSY", "a long-running script of another client blocks the server: look at SLOWLOG, end it with SCRIPT KILL"},
+		{"BUSY", "another client's long-running script blocks the server: find it in SLOWLOG, and end it with SCRIPT KILL"},
 		{"WRONGTYPE", "a key of this namespace belongs to something else: give the store a namespace that nothing else writes to"},
 	}
 }
@@ -50,10 +50,10 @@ func explain(err error) error {
 	var unreachable net.Error
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("redisstore: no response in time: the server is stalled, too slow, or cannot be reached: "+
-			"check that it runs, and the client's address: %w", err)
+		return fmt.Errorf("redisstore: no response in time: the server is stalled, is too slow or cannot be reached. Check that it runs, and check the "+
+			"client's address: %w", err)
 	case errors.As(err, &unreachable), isCut(err):
-		return fmt.Errorf("redisstore: the server cannot be reached: check that it runs, and the client's address: %w", err)
+		return fmt.Errorf("redisstore: the server cannot be reached: check that it runs, and check the client's address: %w", err)
 	default:
 		return fmt.Errorf("redisstore: %w", err)
 	}
@@ -63,13 +63,13 @@ func explain(err error) error {
 func lookUp(text string) (word, remedy string) {
 	switch {
 	case strings.Contains(text, "connection pool timeout"):
-		return "", "all connections of the client's pool are busy: raise its PoolSize, and look whether the server is slow"
+		return "", "all connections of the client's pool are busy: raise PoolSize, and check whether the server is slow"
 	case strings.Contains(text, "max number of clients reached"):
-		return "", "the server has all the connections that maxclients allows: raise it, or make the clients' pools smaller"
+		return "", "the server has as many connections as maxclients allows: raise maxclients, or make the clients' pools smaller"
 	case strings.Contains(text, "sentinels"):
-		return "", "no Sentinel answers: do they run, is the address right"
+		return "", "no Sentinel responds: check that they run, and check their addresses"
 	case strings.Contains(text, "unknown command"):
-		return "", "the server has no scripts: it must be Redis or Valkey with EVAL and EVALSHA"
+		return "", "the server does not support scripts: use Redis or Valkey with EVAL and EVALSHA"
 	case strings.Contains(text, "The user executing the script can't"), // Redis 7, instead of NOPERM
 		strings.Contains(text, "ACL failure in script"): // Valkey
 		text = "NOPERM"

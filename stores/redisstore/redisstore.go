@@ -112,7 +112,7 @@ func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, e
 // namespace.
 func (s *Store) Bind(owner string) error {
 	if s.owners == nil || s.do == nil {
-		return errors.New("redisstore: no client: make the store with redisstore.New(namespace, rdb.Do)")
+		return errors.New("redisstore: no client: create the store with redisstore.New(namespace, rdb.Do)")
 	}
 	if err := checkNamespace(s.namespace); err != nil {
 		return err
@@ -120,8 +120,8 @@ func (s *Store) Bind(owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owners[owner] {
-		return fmt.Errorf("redisstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
-			"give each verifier a store with a namespace of its own", owner)
+		return fmt.Errorf("redisstore: this store already serves another verifier (%s). Each would acknowledge the other's messages without handling "+
+			"them: give each verifier a store with its own namespace", owner)
 	}
 	s.owners[owner] = true
 	return nil
@@ -135,8 +135,8 @@ func checkNamespace(name string) error {
 		return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && !strings.ContainsRune("-_./", r)
 	}
 	if name == "" || len(name) > most || strings.ContainsFunc(name, bad) {
-		return fmt.Errorf("redisstore: the namespace %.70q must have 1 to %d letters, digits or -_./ : "+
-			"name the endpoint, as in redisstore.New(\"orders\", rdb.Do)", name, most)
+		return fmt.Errorf("redisstore: the namespace %.70q must have 1 to %d characters: letters, digits or -_./ only. Name the endpoint, as in "+
+			"redisstore.New(\"orders\", rdb.Do)", name, most)
 	}
 	return nil
 }

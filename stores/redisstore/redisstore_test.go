@@ -102,7 +102,7 @@ func TestACodeIsAWordOfItsOwn(t *testing.T) {
 		{"dial tcp: lookup TASKS: no such host", "", false},
 		{"ERR The user executing the script can't run this command or subcommand script: 1, on @user_script:2.", "+get +set", false},
 		{"ERR ACL failure in script: User app has no permissions to run the 'get' command script: 1, on @user_script:5.", "+get +set", false},
-		{"ERR unknown command 'EVALSHA', with args beginning with: 'ASK'", "no scripts", false},
+		{"ERR unknown command 'EVALSHA', with args beginning with: 'ASK'", "does not support scripts", false},
 	}
 	for _, tt := range tests {
 		cause := errors.New(tt.text)

@@ -62,22 +62,22 @@ func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
 		}
 		if !strings.HasPrefix(c.reply, other) {
 			if c.reply == "?" {
-				return "", fmt.Errorf("a key of the namespace %q holds something that is not a record of this store: "+
-					"give the store a namespace that nothing else writes to", s.namespace)
+				return "", fmt.Errorf("a key of the namespace %q has a value that is not a record of this store: give the store a namespace that "+
+					"nothing else writes to", s.namespace)
 			}
 			return c.live(), nil
 		}
 		found, ok := birth.Parse(c.reply[len(other):])
 		if !ok {
-			return "", fmt.Errorf("a marker of the namespace %q holds something that is not a marker of this store: "+
-				"give the store a namespace that nothing else writes to", s.namespace)
+			return "", fmt.Errorf("a marker of the namespace %q has a value that is not a marker of this store: give the store a namespace that nothing "+
+				"else writes to", s.namespace)
 		}
 		if err := s.meet(ctx, marks, known, found); err != nil {
 			return "", err
 		}
 		s.birth.Look()
 	}
-	return "", errors.New("the markers of the namespace keep getting lost: does something delete keys, or do several servers respond in turn")
+	return "", errors.New("the markers of the namespace keep getting lost: does something delete keys, or do several servers respond in turn?")
 }
 
 // ask has the server make one swap, and sets c.reply.
@@ -156,7 +156,7 @@ func (s *Store) askAll(ctx context.Context, all []*swap) error {
 		for _, c := range all {
 			c.reply = ""
 		}
-		return fmt.Errorf("unexpected reply to the script: %T: does something between client and server change replies", reply)
+		return fmt.Errorf("the reply to the script is an unexpected %T: does something between the client and the server change replies?", reply)
 	}
 	return nil
 }

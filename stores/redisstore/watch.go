@@ -49,7 +49,7 @@ func (s *Store) info(ctx context.Context) (map[string]string, error) {
 	}
 	text, ok := asText(reply)
 	if !ok {
-		return nil, fmt.Errorf("unexpected reply to INFO: %T, not text", reply)
+		return nil, fmt.Errorf("the reply to INFO is an unexpected %T, not text", reply)
 	}
 	found := make(map[string]string)
 	for line := range strings.Lines(text) {
@@ -63,8 +63,8 @@ func (s *Store) info(ctx context.Context) (map[string]string, error) {
 // withoutInfo returns the error for a failed INFO.
 func withoutInfo(err error) error {
 	if text := strings.ToLower(err.Error()); strings.Contains(text, "unknown") && strings.Contains(text, "command called from script") {
-		return fmt.Errorf("redisstore: INFO is renamed or disabled, so the store cannot tell whether the server drops records: "+
-			"remove rename-command INFO from its configuration: %w", err)
+		return fmt.Errorf("redisstore: INFO is renamed or disabled, so the store cannot check whether the server drops records: remove rename-command "+
+			"INFO from the server's configuration: %w", err)
 	}
 	return explain(err)
 }
@@ -130,8 +130,8 @@ func evicts(info map[string]string) error {
 	if policy == "" || policy == "noeviction" {
 		return nil
 	}
-	return fmt.Errorf("redisstore: maxmemory-policy is %s: a full server drops records, and their messages can be replayed: "+
-		"run CONFIG SET maxmemory-policy noeviction and put it into the server's configuration", policy)
+	return fmt.Errorf("redisstore: maxmemory-policy is %s, so a full server drops records, and their messages can be replayed: run CONFIG SET "+
+		"maxmemory-policy noeviction and add it to the server's configuration", policy)
 }
 
 // oneServer returns an error for servers that share the keys without being a
@@ -155,9 +155,9 @@ func (s *Store) oneServer(ctx context.Context, info map[string]string) (wrong, e
 	s.watch.mu.Lock()
 	s.watch.server = "" // check as many buckets the next time
 	s.watch.mu.Unlock()
-	return errors.New("redisstore: several servers share the keys without being a cluster (a redis.Ring, or a proxy that spreads the keys): " +
-		"when one is down its keys move to another one, which lacks their records: use one server, Sentinel or a cluster " +
-		"(redis.NewClient, NewFailoverClient, NewClusterClient)"), nil
+	return errors.New("redisstore: several servers share the keys without being a cluster (a redis.Ring, or a proxy that spreads keys). When one of " +
+		"them is down, its keys move to another server, which lacks their records: use one server, Sentinel or a cluster (redis.NewClient, " +
+		"NewFailoverClient, NewClusterClient)"), nil
 }
 
 // servers counts the servers that have some of the buckets.

@@ -320,7 +320,7 @@ func (s *Store) settings(ctx context.Context, open bool) (findings []error, err 
 }
 
 func (d Dialect) settings() []setting {
-	const view = "hookonce_seen is a view, and Purge needs the table itself: give the connection the schema or database that has it"
+	const view = "hookonce_seen is a view, but Purge needs the table itself: connect to the schema or database that has the table"
 	switch d {
 	case Postgres:
 		return []setting{
@@ -337,7 +337,7 @@ func (d Dialect) settings() []setting {
 			{
 				query:   "SELECT current_setting('synchronous_commit')",
 				wrong:   []string{"off"},
-				finding: "synchronous_commit is off, so a crash of the server loses records that were acknowledged: set it on for this user",
+				finding: "synchronous_commit is off, so a server crash loses the latest committed records: set synchronous_commit = on for this user",
 			},
 			{
 				query:   "SELECT relkind::text FROM pg_class WHERE oid = 'hookonce_seen'::regclass",
@@ -347,8 +347,9 @@ func (d Dialect) settings() []setting {
 			{
 				query: "SELECT CASE WHEN count(*) > 0 THEN 'yes' ELSE 'no' END FROM pg_class WHERE relpersistence <> 'p' AND oid IN (" + postgresTables + ")",
 				wrong: []string{"yes"},
-				finding: "the table hookonce_seen, or a partition of it, is unlogged or temporary, so a crash of the server empties it and captured attempts " +
-					"run again: ALTER TABLE hookonce_seen SET LOGGED, for each partition",
+				finding: "the table hookonce_seen, or a partition of it, is unlogged or temporary. A server crash empties it, and captured attempts can " +
+					"then be replayed. Run ALTER TABLE hookonce_seen SET LOGGED, also for each partition, or replace a temporary table with the one in " +
+					"the schema",
 			},
 		}
 	case MySQL:
@@ -361,14 +362,14 @@ func (d Dialect) settings() []setting {
 			{
 				query:   "SELECT CONCAT(@@autocommit, '')",
 				wrong:   []string{"0", "off"},
-				finding: "autocommit is off, so no claim would be committed: remove autocommit from the DSN, or SET GLOBAL autocommit = 1",
+				finding: "autocommit is off, so claims would not be committed: remove autocommit from the DSN, or SET GLOBAL autocommit = 1",
 				open:    true,
 			},
 			{
 				query: "SELECT CONCAT(@@completion_type, '')",
 				wrong: []string{"1", "2", "CHAIN", "RELEASE"},
-				finding: "completion_type is not NO_CHAIN, so a transaction stays open after COMMIT and the claims made in it are not committed: " +
-					"remove completion_type from the DSN, or SET GLOBAL completion_type = NO_CHAIN",
+				finding: "completion_type is not NO_CHAIN, so a transaction stays open after COMMIT, and its claims are not committed: remove " +
+					"completion_type from the DSN, or SET GLOBAL completion_type = NO_CHAIN",
 				open: true,
 			},
 			{
@@ -384,12 +385,12 @@ func (d Dialect) settings() []setting {
 			{
 				query:   "SELECT COALESCE(ENGINE, '') FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'hookonce_seen'",
 				wrong:   []string{"MyISAM", "Aria", "MEMORY", "BLACKHOLE", "CSV", "ARCHIVE"},
-				finding: "the table hookonce_seen has an engine without transactions: ALTER TABLE hookonce_seen ENGINE = InnoDB",
+				finding: "the storage engine of hookonce_seen has no transactions: ALTER TABLE hookonce_seen ENGINE = InnoDB",
 			},
 			{
 				query:   "SELECT CONCAT(@@global.innodb_flush_log_at_trx_commit, '')",
 				wrong:   []string{"0", "2"},
-				finding: "innodb_flush_log_at_trx_commit is not 1, so a crash loses records that were acknowledged: set it to 1",
+				finding: "innodb_flush_log_at_trx_commit is not 1, so a crash loses the latest committed records: set it to 1",
 			},
 		}
 	case SQLite:
@@ -397,7 +398,7 @@ func (d Dialect) settings() []setting {
 			{
 				query:   "SELECT CASE WHEN file = '' THEN 'memory' ELSE 'file' END FROM pragma_database_list WHERE name = 'main'",
 				wrong:   []string{"memory"},
-				finding: "the database is in memory, and each connection has one of its own: open a file, or use stores/memstore",
+				finding: "the database is in memory, and each connection has its own: open a file, or use stores/memstore",
 			},
 			{
 				query:   "SELECT type FROM sqlite_master WHERE name = 'hookonce_seen'",
@@ -405,14 +406,15 @@ func (d Dialect) settings() []setting {
 				finding: view,
 			},
 			{
-				query:   "PRAGMA journal_mode",
-				wrong:   []string{"delete", "truncate", "persist", "memory", "off"},
-				finding: "journal_mode is not WAL, so reading and writing wait for each other, and memory or off lose records: PRAGMA journal_mode = WAL",
+				query: "PRAGMA journal_mode",
+				wrong: []string{"delete", "truncate", "persist", "memory", "off"},
+				finding: "journal_mode is not WAL: readers and writers block each other, and with MEMORY or OFF a crash can lose records. Set PRAGMA " +
+					"journal_mode = WAL",
 			},
 			{
 				query:   "PRAGMA synchronous",
 				wrong:   []string{"0", "off"},
-				finding: "synchronous is OFF, so a crash of the machine can destroy the file: set synchronous to FULL or NORMAL in the DSN",
+				finding: "synchronous is OFF, so a machine crash can corrupt the file: set synchronous to FULL or NORMAL in the DSN",
 			},
 		}
 	default:

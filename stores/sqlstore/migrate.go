@@ -39,8 +39,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return nil
 	}
 	if denied(err) {
-		return fmt.Errorf("sqlstore: migrate: this user may not create the table hookonce_seen: have stores/sqlstore/schema/%s run by one who may, "+
-			"and GRANT SELECT, INSERT, UPDATE, DELETE ON hookonce_seen to this one: %w", s.stmts.file, err)
+		return fmt.Errorf("sqlstore: migrate: this user may not create the table hookonce_seen. As a user who may, run stores/sqlstore/schema/%s, and "+
+			"GRANT SELECT, INSERT, UPDATE, DELETE ON hookonce_seen to this user: %w", s.stmts.file, err)
 	}
 	return s.explain(ctx, "migrate", err)
 }

@@ -36,8 +36,8 @@ const never = int64(math.MaxInt64 / 1000)
 type otherLifeError struct{ found core.Value }
 
 func (*otherLifeError) Error() string {
-	return "the row that says since when the table knows all keeps being replaced: " +
-		"does something delete from hookonce_seen, or do connections lead to several databases"
+	return "the marker row, which says since when the table has all records, keeps being replaced: does something delete from hookonce_seen, or do " +
+		"connections lead to several databases?"
 }
 
 // sameLife reads the marker. It returns an [otherLifeError] if the marker is

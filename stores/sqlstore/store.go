@@ -70,8 +70,8 @@ func (s *Store) Bind(owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owners[owner] {
-		return fmt.Errorf("sqlstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
-			"give each verifier a store with a namespace of its own, or name the sources with core.Secrets(...).From(name)", owner)
+		return fmt.Errorf("sqlstore: this store already serves another verifier (%s). Each would acknowledge the other's messages without handling "+
+			"them: give each verifier a store with its own namespace, or name the tenants with core.Secrets(...).From(name)", owner)
 	}
 	s.owners[owner] = true
 	return nil
@@ -81,7 +81,7 @@ func (s *Store) Bind(owner string) error {
 func (s *Store) mistake() error {
 	switch {
 	case s == nil || s.owners == nil:
-		return errors.New("sqlstore: the zero Store is not ready for use: make it with sqlstore.New")
+		return errors.New("sqlstore: the zero Store cannot be used: create the store with sqlstore.New")
 	case s.db == nil:
 		return errors.New("sqlstore: New got a nil database: pass the *sql.DB from sql.Open")
 	case s.stmts.file == "":

@@ -37,7 +37,7 @@ func (t *txStore) Swap(ctx context.Context, key core.Key, old, next core.Value, 
 	live, err := t.stmts.swap(ctx, plain{t.tx}, t.stmts.readTx,
 		&change{namespace: t.space, key: key, old: old, next: next, ttl: milliseconds(ttl)})
 	if err != nil {
-		return core.Value{}, t.explain(ctx, "swap in the handler's transaction, which must be rolled back", err)
+		return core.Value{}, t.explain(ctx, "swap in the handler's transaction (roll it back)", err)
 	}
 	return live, nil
 }

@@ -298,8 +298,8 @@ function drawBody() {
     out = pretty;
     notes.push(what);
   }
-  if (form !== "hex" && text.includes("\ufffd")) notes.push("not all of it is text: see Hex");
-  if (body.cut) notes.push("only the beginning is shown: save it for the rest");
+  if (form !== "hex" && text.includes("\ufffd")) notes.push("some bytes are not text: see Hex");
+  if (body.cut) notes.push("only the beginning is shown: save the delivery for the rest");
   $("body").className = form;
   $("body").textContent = out;
   $("bodynote").textContent = notes.join(" · ");
@@ -324,7 +324,7 @@ function prettied(text, type) {
   if (/x-www-form-urlencoded/i.test(type)) {
     return [[...new URLSearchParams(text)].map(([name, value]) => `${name} = ${value}`).join("\n"), "a form, decoded for reading"];
   }
-  return [text, "neither JSON nor a form: shown as it is"];
+  return [text, "neither JSON nor a form: shown unchanged"];
 }
 
 // indented changes white space only: numbers and escapes stay as they were sent.
@@ -347,8 +347,8 @@ function indented(text) {
 
 function drawParts(d) {
   $("partsnote").textContent = d.parts.length === 0 ? "The scheme cannot read the request, so there is no signed text." :
-    d.proven ? "What the sender signed, from start to end. Proven: the signature verifies over it." :
-      d.verified ? "What the sender signed, from start to end." : "What the verifier read as the signed text, from start to end. The signature does not verify over it.";
+    d.proven ? "What the sender signed, from start to end. Proven: the signature verifies for it." :
+      d.verified ? "What the sender signed, from start to end." : "What the verifier read as the signed text, from start to end. The signature does not verify for it.";
   $("parts").hidden = d.parts.length === 0;
   $("parts").replaceChildren(...d.parts.flatMap((p) => [
     make("dt", { className: p.label === "separator" || p.label === "text" ? "" : "named", textContent: p.label }),
@@ -376,7 +376,7 @@ $("again").querySelector("form").addEventListener("submit", async (event) => {
   $("verify").disabled = true;
   try {
     const file = $("file").files[0];
-    if (file?.size > 64 << 10) throw new Error("the file is larger than 64 KiB: is it the right one?");
+    if (file?.size > 64 << 10) throw new Error("the file is larger than 64 KiB: is it the right file?");
     const secret = file ? await file.text() : $("secret").value;
     const scheme = $("scheme").value;
     const d = await post(`api/deliveries/${shown.number}/again`, { scheme, secret });
