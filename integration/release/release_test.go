@@ -87,7 +87,7 @@ func required(sub string) string {
 // command runs a program in a folder as a user would, and returns all its output.
 func command(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 	defer cancel()
 	if name == "hookonce" { // as its installation put it into the PATH of the stranger
 		name = filepath.Join(bin, name)
