@@ -1,5 +1,5 @@
 // Command money moves money between two accounts when a webhook says so:
-// exactly once, even if it is killed at any point.
+// exactly once with core.Commit, even if it is killed at any point.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080
 //	DATABASE_URL    of PostgreSQL; unset: the SQLite file money.db
