@@ -11,8 +11,8 @@ import (
 	"github.com/hookonce/hookonce/integration/services"
 )
 
-// TestTheExampleOfSQLStoreRuns makes a program of the example in the documentation of sqlstore, with
-// the driver that it names, and runs it on a new database.
+// TestTheExampleOfSQLStoreRuns makes a program of the example in the documentation of sqlstore,
+// with the driver that it names, and runs it on a new database.
 func TestTheExampleOfSQLStoreRuns(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile(filepath.Join("..", "stores", "sqlstore", "example_test.go"))
