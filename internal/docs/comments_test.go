@@ -236,6 +236,27 @@ func TestPackagesHaveAShortCommentAndAnExample(t *testing.T) {
 	}
 }
 
+// TestASkippedTestNamesTheCommandThatRunsIt: make test lists these at its end. A test that cannot
+// apply may skip without one.
+func TestASkippedTestNamesTheCommandThatRunsIt(t *testing.T) {
+	t.Parallel()
+	skip := regexp.MustCompile(`\.Skipf?\((.*(?:is not installed|takes seconds|takes minutes|builds).*)\)`)
+	found := 0
+	goFiles(t, func(path string, source []byte) {
+		if !strings.HasSuffix(path, "_test.go") || filepath.Base(path) == "comments_test.go" {
+			return
+		}
+		for _, m := range skip.FindAllStringSubmatch(string(source), -1) {
+			if found++; !strings.Contains(m[1], "run `make ") {
+				t.Errorf("%s: %s names no command, as in: run `make test-all`", path, m[1])
+			}
+		}
+	})
+	if found < 5 {
+		t.Errorf("only %d such tests found", found)
+	}
+}
+
 // commentLines counts the lines of a comment as go doc prints it, including its package clause and
 // the empty line below.
 func commentLines(group *ast.CommentGroup) int {
