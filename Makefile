@@ -104,7 +104,7 @@ toolchains:      ## the tests of what users import, with the oldest and the newe
 
 release-check: services ## proves on a local module proxy that VERSION=v0.1.0 can be released; publishes nothing
 	@test -n "$(VERSION)" || { echo "say which: make release-check VERSION=v0.1.0"; exit 2; }
-	cd integration/release && go test -count=1 -v -timeout 30m . -release $(VERSION)
+	cd integration/release && go test -count=1 -v -timeout 90m . -release $(VERSION)
 
 release-move:    ## makes the nested modules require the root at VERSION=v0.2.0
 	@test -n "$(VERSION)" || { echo "say which: make release-move VERSION=v0.2.0"; exit 2; }

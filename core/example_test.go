@@ -82,8 +82,28 @@ func ExampleSecrets_rotation() {
 	// Output: false
 }
 
+// The handler records its message itself. With an SQL store, pass
+// store.Tx(tx): the effect and the record are then one transaction.
+func ExampleCommit() {
+	secret := core.GenerateSecret()
+	store := memstore.New()
+	v := core.Must(core.New(core.Secrets(secret), store, nil))
+	hook := nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		err := core.Commit(r.Context(), store)
+		fmt.Println(nethttp.Message(r).ID, err)
+	}))
+	hook.ServeHTTP(httptest.NewRecorder(), signedRequest(secret, "msg_1"))
+
+	// Outside a handler there is no message.
+	err := core.Commit(context.Background(), store)
+	fmt.Println(errors.Is(err, core.ErrMisconfigured))
+	// Output:
+	// msg_1 <nil>
+	// true
+}
+
 // The handler's effect and the record of the message are one transaction.
-func ExampleCommit() { //nolint:testableexamples // it needs a database
+func ExampleCommit_transaction() { //nolint:testableexamples // it needs a database
 	var (
 		db    *sql.DB // the database that the handler writes to
 		store = sqlstore.New("orders", db, sqlstore.Postgres)

@@ -49,7 +49,7 @@ func newKit(tb testing.TB, cfg core.Config) *kit {
 
 // last waits for an event, which may follow the response, and returns the newest.
 func (k *kit) last() core.Event {
-	for range 1000 {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		k.mu.Lock()
 		n := len(k.events)
 		if n > 0 {
@@ -57,7 +57,6 @@ func (k *kit) last() core.Event {
 			return k.events[n-1]
 		}
 		k.mu.Unlock()
-		time.Sleep(time.Millisecond)
 	}
 	return core.Event{}
 }

@@ -138,7 +138,7 @@ func TestTheHookOnTheWire(t *testing.T) {
 					t.Parallel()
 					s := new(seen)
 					v := core.Must(core.New(core.Secrets(standardSecret), memstore.New(), &core.Config{
-						DangerouslyShowRefused: s.show, DangerouslyReportOnly: reportOnly, MaxBody: shownMaxBody, BodyTimeout: 1500 * time.Millisecond,
+						DangerouslyShowRefused: s.show, DangerouslyReportOnly: reportOnly, MaxBody: shownMaxBody, BodyTimeout: 5 * time.Second,
 					}))
 					url := serve(t, v, s)
 					if strings.HasPrefix(framework, "fiber") && (c.ends || name == "a body that stays") {
@@ -183,7 +183,7 @@ func dialed(t *testing.T, url string) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	return conn
 }
 

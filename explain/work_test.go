@@ -87,7 +87,7 @@ func TestAMebibyteStaysWithinTheBudget(t *testing.T) {
 // A body of many mebibytes costs a few times its hashing, not a complete search.
 func TestAHugeBodyIsNotSearchedLikeASmallOne(t *testing.T) {
 	if testing.Short() || testmode.Race {
-		t.Skip("takes seconds")
+		t.Skip("takes seconds: run `make test-all`")
 	}
 	huge := bytes.Repeat(worstcase.JSON()[26:mebibyte-400], 33)
 	for _, s := range []string{"standard", "square"} {

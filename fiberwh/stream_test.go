@@ -67,7 +67,7 @@ func TestARefusedStreamIsNotParsedAsTheNextRequest(t *testing.T) {
 
 func TestAStreamedBodyUpToTheLimitKeepsTheConnection(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{MaxBody: 20_000, BodyTimeout: 300 * time.Millisecond})
+	k := newKit(t, core.Config{MaxBody: 20_000, BodyTimeout: 5 * time.Second})
 	target, _ := streaming(t, k, fiber.Config{})
 	conn := dial(t, target)
 	from := bufio.NewReader(conn)
@@ -82,7 +82,7 @@ func TestAStreamedBodyUpToTheLimitKeepsTheConnection(t *testing.T) {
 			t.Fatalf("%d: got %d %s, closed: %v: %v", i, r.status, r.body, r.closed, k.last().Err)
 		}
 		if i == 1 {
-			time.Sleep(400 * time.Millisecond) // a leftover read deadline would end the connection now
+			time.Sleep(5100 * time.Millisecond) // a leftover read deadline would end the connection now
 		}
 	}
 }
@@ -95,7 +95,7 @@ func TestASlowStreamIsGivenUp(t *testing.T) {
 		config  fiber.Config
 	}{
 		{"after Config.BodyTimeout", 100 * time.Millisecond, fiber.Config{}},
-		{"after fiber's ReadTimeout if that is shorter", time.Minute, fiber.Config{ReadTimeout: 100 * time.Millisecond}},
+		{"after fiber's ReadTimeout if that is shorter", time.Minute, fiber.Config{ReadTimeout: 5 * time.Second}},
 		{"after Config.BodyTimeout if that is shorter", 100 * time.Millisecond, fiber.Config{ReadTimeout: time.Minute}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -36,7 +36,7 @@ func newReceiver(t *testing.T, store core.SeenStore) *receiver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := core.New(core.Secrets(secret), store, nil)
+	v, err := core.New(core.Secrets(secret), store, &core.Config{StoreTimeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

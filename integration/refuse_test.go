@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/nethttp"
@@ -22,7 +23,7 @@ const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 func mustRefuse(t *testing.T, store core.SeenStore, reason core.Reason, remedy string) {
 	t.Helper()
 	var heard core.Event
-	v, err := core.New(core.Secrets(secret), store, &core.Config{Observe: remember(&heard)})
+	v, err := core.New(core.Secrets(secret), store, &core.Config{StoreTimeout: 10 * time.Second, Observe: remember(&heard)})
 	if err != nil {
 		t.Fatal(err)
 	}

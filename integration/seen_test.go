@@ -38,9 +38,6 @@ func seenStores() []seenStore {
 		return redisstore.NewFunc(name, throughRueidis(t, rueidisOption(server.Addr, "pass word"))), "redis://:pass%20word@" + server.Addr + "/0", name
 	}}}
 	for _, e := range sqlEngines() {
-		if e.name == "MySQL" {
-			continue // mariadb's client speaks to both
-		}
 		all = append(all, seenStore{e.name, func(t *testing.T) (core.SeenStore, string, string) {
 			dsn, server := e.start(t)
 			addr := ""
@@ -82,7 +79,7 @@ func TestSeenShowsAndForgetsWhatAVerifierWrote(t *testing.T) {
 			home := ownOptions(t)
 			secret := core.GenerateSecret()
 			r := &seenReceiver{t: t, runs: make(chan int)}
-			v, err := core.New(core.Secrets(secret).From("acme"), store, nil)
+			v, err := core.New(core.Secrets(secret).From("acme"), store, &core.Config{StoreTimeout: 10 * time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -230,7 +227,7 @@ func TestSeenFindsAMessageWithoutASignedID(t *testing.T) {
 	}
 	secret := core.GenerateSecret()
 	var key string
-	v, err := core.New(core.Secrets(secret), store, &core.Config{Scheme: schemes.GitHub(), Repeats: -1, Observe: func(_ context.Context, e core.Event) {
+	v, err := core.New(core.Secrets(secret), store, &core.Config{Scheme: schemes.GitHub(), Repeats: -1, StoreTimeout: 10 * time.Second, Observe: func(_ context.Context, e core.Event) {
 		text, _ := e.Key.MarshalText()
 		key = string(text)
 	}})

@@ -33,7 +33,7 @@ type endpoint struct {
 func newEndpoint(t *testing.T, e sqlEngine, db *sql.DB) *endpoint {
 	t.Helper()
 	x := &endpoint{t: t, db: db, store: newSQL(t, db, e.dialect), clock: whtest.NewClock(time.Now())}
-	v, err := core.New(core.Secrets(secret), x.store, &core.Config{Clock: x.clock.Now})
+	v, err := core.New(core.Secrets(secret), x.store, &core.Config{Clock: x.clock.Now, StoreTimeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

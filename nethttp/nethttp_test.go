@@ -333,8 +333,13 @@ func TestHTTP2KeepsTheConnection(t *testing.T) {
 func testHTTP2(t *testing.T, opts ...nethttp.Option) {
 	t.Helper()
 	t.Parallel()
-	v, signer := pair(t, &core.Config{MaxBody: 100, BodyTimeout: time.Second})
-	s := httptest.NewUnstartedServer(nethttp.New(v, opts...)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	v, signer := pair(t, &core.Config{MaxBody: 100, BodyTimeout: time.Minute})
+	hasty, hastySigner := pair(t, &core.Config{MaxBody: 100, BodyTimeout: 100 * time.Millisecond})
+	handle := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	mux := http.NewServeMux()
+	mux.Handle("/hook", nethttp.New(v, opts...)(handle))
+	mux.Handle("/hasty", nethttp.New(hasty, opts...)(handle))
+	s := httptest.NewUnstartedServer(mux)
 	s.EnableHTTP2 = true
 	s.Config.ErrorLog = quiet()
 	var conns atomic.Int32
@@ -345,8 +350,8 @@ func testHTTP2(t *testing.T, opts ...nethttp.Option) {
 	}
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	send := func(body io.ReadCloser, spoil func(*http.Request)) reply {
-		r := whtest.NewRequest(t, signer, s.URL+"/hook", "{}")
+	sendTo := func(path string, signer *core.Signer, body io.ReadCloser, spoil func(*http.Request)) reply {
+		r := whtest.NewRequest(t, signer, s.URL+path, "{}")
 		if body != nil {
 			r.Body, r.GetBody, r.ContentLength = body, nil, -1
 		}
@@ -359,13 +364,14 @@ func testHTTP2(t *testing.T, opts ...nethttp.Option) {
 		}
 		return got
 	}
+	send := func(body io.ReadCloser, spoil func(*http.Request)) reply { return sendTo("/hook", signer, body, spoil) }
 	stalled := func() io.ReadCloser { // stalls until the client closes it
 		body, _ := io.Pipe()
 		return body
 	}
 	wantStatus(t, send(nil, nil), http.StatusOK)
 	wantStatus(t, send(io.NopCloser(strings.NewReader(strings.Repeat("a", 1000))), nil), http.StatusRequestEntityTooLarge)
-	wantStatus(t, send(stalled(), nil), http.StatusRequestTimeout)
+	wantStatus(t, sendTo("/hasty", hastySigner, stalled(), nil), http.StatusRequestTimeout)
 	wantStatus(t, send(stalled(), func(r *http.Request) { r.Header.Del("Webhook-Signature") }), http.StatusBadRequest)
 	wantStatus(t, send(nil, nil), http.StatusOK)
 	if n := conns.Load(); n != 1 {
@@ -385,7 +391,7 @@ func stalling(t *testing.T, signer *core.Signer, target string) *http.Request {
 
 func TestTheShorterTimeEndsASlowBody(t *testing.T) {
 	t.Parallel()
-	const short = time.Second // a busy machine uses some of it for the handshake
+	const short = 5 * time.Second // a busy machine uses some of it for the handshake
 	for _, c := range []struct {
 		name        string
 		body, whole time.Duration // Config.BodyTimeout and http.Server.ReadTimeout
@@ -404,7 +410,7 @@ func TestTheShorterTimeEndsASlowBody(t *testing.T) {
 				select { // the body deadline does not apply to the handler
 				case <-r.Context().Done():
 					t.Error("the handler's context has ended")
-				case <-time.After(2 * min(c.body, c.whole)):
+				case <-time.After(short + 200*time.Millisecond):
 				}
 			})))
 			s.EnableHTTP2, s.Config.ErrorLog, s.Config.ReadTimeout = c.http2, quiet(), c.whole
@@ -412,7 +418,7 @@ func TestTheShorterTimeEndsASlowBody(t *testing.T) {
 			t.Cleanup(s.Close)
 			began := time.Now()
 			wantStatus(t, fetch(t, s.Client(), stalling(t, signer, s.URL)), http.StatusRequestTimeout)
-			if took := time.Since(began); took > 20*time.Second {
+			if took := time.Since(began); took > 30*time.Second {
 				t.Errorf("answered after %v", took)
 			}
 			wantStatus(t, fetch(t, s.Client(), whtest.NewRequest(t, signer, s.URL, "{}")), http.StatusOK)
@@ -430,7 +436,7 @@ func TestASlowBodyEndsAlsoWhereTheServersDeadlineWasTakenAway(t *testing.T) {
 		}
 		h.ServeHTTP(w, r)
 	}))
-	s.Config.ErrorLog, s.Config.ReadTimeout = quiet(), 200*time.Millisecond
+	s.Config.ErrorLog, s.Config.ReadTimeout = quiet(), 5*time.Second
 	s.Start()
 	t.Cleanup(s.Close)
 	wantStatus(t, fetch(t, &http.Client{Timeout: 20 * time.Second}, stalling(t, signer, s.URL)), http.StatusRequestTimeout)
@@ -443,26 +449,25 @@ func TestARefusedSenderHoldsItsConnectionForAMoment(t *testing.T) {
 	for _, c := range []struct {
 		name, framing  string
 		unsigned, more bool // keeps sending
-		most           time.Duration
 	}{
-		{"too large, and waits", "Content-Length: 100000000\r\n", false, false, time.Second},
-		{"too large, waits and closes", "Connection: close\r\nContent-Length: 100000000\r\n", false, false, time.Second},
-		{"too large, and goes on", "Content-Length: 100000000\r\n", false, true, 2 * time.Second},
-		{"too large, goes on and closes", "Connection: close\r\nContent-Length: 100000000\r\n", false, true, 2 * time.Second},
-		{"unsigned, and waits", "Content-Length: 50\r\n", true, false, time.Second},
-		{"unsigned and long, and waits", "Content-Length: 262145\r\n", true, false, time.Second},
-		{"unsigned and long, and goes on", "Content-Length: 100000000\r\n", true, true, time.Second},
-		{"unsigned, waits and closes", "Connection: close\r\nContent-Length: 50\r\n", true, false, time.Second},
-		{"unsigned, goes on and closes", "Connection: close\r\nContent-Length: 100000000\r\n", true, true, time.Second},
+		{"too large, and waits", "Content-Length: 100000000\r\n", false, false},
+		{"too large, waits and closes", "Connection: close\r\nContent-Length: 100000000\r\n", false, false},
+		{"too large, and goes on", "Content-Length: 100000000\r\n", false, true},
+		{"too large, goes on and closes", "Connection: close\r\nContent-Length: 100000000\r\n", false, true},
+		{"unsigned, and waits", "Content-Length: 50\r\n", true, false},
+		{"unsigned and long, and waits", "Content-Length: 262145\r\n", true, false},
+		{"unsigned and long, and goes on", "Content-Length: 100000000\r\n", true, true},
+		{"unsigned, waits and closes", "Connection: close\r\nContent-Length: 50\r\n", true, false},
+		{"unsigned, goes on and closes", "Connection: close\r\nContent-Length: 100000000\r\n", true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			v, signer := pair(t, nil)
-			closed := make(chan time.Time, 1)
+			closed := make(chan struct{}, 1)
 			s := httptest.NewUnstartedServer(nethttp.New(v)(http.NotFoundHandler()))
 			s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 				if state == http.StateClosed {
-					closed <- time.Now()
+					closed <- struct{}{}
 				}
 			}
 			s.Start()
@@ -481,7 +486,6 @@ func TestARefusedSenderHoldsItsConnectionForAMoment(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			began := time.Now()
 			fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: a\r\n%s%s\r\n", c.framing, head.String())
 			if c.more {
 				go func() {
@@ -491,11 +495,8 @@ func TestARefusedSenderHoldsItsConnectionForAMoment(t *testing.T) {
 				}()
 			}
 			select {
-			case at := <-closed:
-				if took := at.Sub(began); took > c.most {
-					t.Errorf("closed after %v, want %v at most", took, c.most)
-				}
-			case <-time.After(5 * time.Second):
+			case <-closed:
+			case <-time.After(5 * time.Second): // long before Config.BodyTimeout
 				t.Error("not closed")
 			}
 		})

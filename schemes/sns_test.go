@@ -141,7 +141,7 @@ func (w *world) total() (n int) {
 func (w *world) verifier(s core.Scheme, secrets ...string) *core.Verifier {
 	w.tb.Helper()
 	store := memstore.New()
-	v, err := core.New(core.Secrets(secrets...), store, &core.Config{Scheme: s, Clock: w.now})
+	v, err := core.New(core.Secrets(secrets...), store, &core.Config{Scheme: s, Clock: w.now, KeyTimeout: 30 * time.Second, StoreTimeout: 20 * time.Second})
 	if err != nil {
 		w.tb.Fatal(err)
 	}

@@ -172,17 +172,7 @@ func (c *adapterCase) skip(a Adapter) string {
 // fails runs one case and returns its complaints, for the suite's own test.
 func (c *adapterCase) fails(tb testing.TB, a Adapter) []string {
 	tb.Helper()
-	rec := &complaints{TB: tb}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer rec.clean()
-		c.run(&adapterRun{TB: rec, adapter: a, patience: 500 * time.Millisecond})
-	}()
-	<-done
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
-	return rec.said
+	return (&adapterRun{TB: tb, adapter: a, patience: 500 * time.Millisecond}).complaints(c.run)
 }
 
 // suiteStore is a SeenStore that counts calls, fails on request and never
@@ -245,6 +235,32 @@ type complaints struct {
 	mu      sync.Mutex
 	said    []string
 	cleanup []func()
+}
+
+// complaints runs a check and returns its failures.
+func (t *adapterRun) complaints(check func(*adapterRun)) []string {
+	t.Helper()
+	rec := &complaints{TB: t.TB}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer rec.clean()
+		check(&adapterRun{TB: rec, adapter: t.adapter, patience: t.patience})
+	}()
+	<-done
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return rec.said
+}
+
+// patiently runs a check in which something must happen within a time. A busy
+// machine may not manage that in a short time. So only a check that fails with
+// t.patience has failed.
+func (t *adapterRun) patiently(short time.Duration, check func(t *adapterRun, d time.Duration)) {
+	t.Helper()
+	if len(t.complaints(func(t *adapterRun) { check(t, short) })) > 0 {
+		check(t, max(short, t.patience))
+	}
 }
 
 func (c *complaints) say(text string) {

@@ -576,16 +576,19 @@ func bodyCases() []adapterCase {
 		{
 			name: "healthy connections are kept", why: "a leftover deadline or body breaks the next request on the connection",
 			run: func(t *adapterRun) {
-				e := t.serve(&core.Config{BodyTimeout: time.Second}, answerWith(http.StatusOK))
-				tampered := e.sign("msg_2", 0, "{}")
-				tampered.body = []byte("[]")
-				var text strings.Builder
-				for _, a := range []*attempt{e.sign("msg_1", 0, "{}"), tampered, e.sign("msg_1", 1, "{}"), e.sign("msg_3", 0, "")} {
-					text.WriteString(a.head(fmt.Sprintf("Content-Length: %d\r\n", len(a.body))))
-					text.Write(a.body)
-				}
-				e.pipeline(text.String(), 1100*time.Millisecond, e.sign("msg_4", 0, "{}"), http.StatusOK, http.StatusUnauthorized, http.StatusOK, http.StatusOK, http.StatusOK)
-				e.wantRuns(3)
+				t.patiently(time.Second, func(t *adapterRun, timeout time.Duration) {
+					e := t.serve(&core.Config{BodyTimeout: timeout}, answerWith(http.StatusOK))
+					tampered := e.sign("msg_2", 0, "{}")
+					tampered.body = []byte("[]")
+					var text strings.Builder
+					for _, a := range []*attempt{e.sign("msg_1", 0, "{}"), tampered, e.sign("msg_1", 1, "{}"), e.sign("msg_3", 0, "")} {
+						text.WriteString(a.head(fmt.Sprintf("Content-Length: %d\r\n", len(a.body))))
+						text.Write(a.body)
+					}
+					e.pipeline(text.String(), timeout+100*time.Millisecond, e.sign("msg_4", 0, "{}"),
+						http.StatusOK, http.StatusUnauthorized, http.StatusOK, http.StatusOK, http.StatusOK)
+					e.wantRuns(3)
+				})
 			},
 		},
 	}
@@ -642,7 +645,9 @@ func outcomeCases() []adapterCase {
 			why: "the handler ended because its context ended. A 2xx that nobody wrote loses the message. If middleware inside turns an empty response " +
 				"into 200, that must not decide",
 			run: func(t *adapterRun) {
-				t.runsOut(&core.Config{Lease: 400 * time.Millisecond}, t.waits(nil))
+				t.patiently(400*time.Millisecond, func(t *adapterRun, lease time.Duration) {
+					t.runsOut(&core.Config{Lease: lease}, t.waits(nil))
+				})
 			},
 		},
 		{
@@ -818,39 +823,42 @@ func configCases() []adapterCase {
 	}, {
 		name: "a refused request can be shown with its body", why: "explain needs the bytes to name a mistake. The response must stay the same, and the " +
 			"connection must stay usable for the next request",
-		run: func(t *adapterRun) {
-			var shown []core.Refused
-			var e *endpoint
-			e = t.serve(&core.Config{BodyTimeout: time.Second, DangerouslyShowRefused: func(_ context.Context, r core.Refused) {
-				e.fence()
-				defer e.fence()
-				shown = append(shown, r)
-			}}, answerWith(http.StatusOK))
-			unsigned, tampered, stale := e.sign("msg_1", 0, `{"a":1}`), e.sign("msg_2", 0, "{}"), e.sign("msg_3", -400, strings.Repeat("a", 90_000))
-			unsigned.header.Del("Webhook-Signature")
-			tampered.body = []byte("[]")
-			var text strings.Builder
-			refused := []*attempt{unsigned, tampered, stale}
-			for _, a := range refused {
-				text.WriteString(a.head(fmt.Sprintf("Content-Length: %d\r\n", len(a.body))))
-				text.Write(a.body)
-			}
-			e.pipeline(text.String(), 1100*time.Millisecond, e.sign("msg_4", 0, "{}"), http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnauthorized,
-				http.StatusOK)
-			e.fence()
-			if len(shown) != len(refused) {
-				t.Fatalf("%d refusals were shown, want %d", len(shown), len(refused))
-			}
-			for i, a := range refused {
-				r := shown[i].Request
-				if r.Method != http.MethodPost || r.Path() != "/hook" || !slices.Equal(r.Header.Values("Webhook-Id"), a.header["Webhook-Id"]) || string(r.Body) != string(a.body) {
-					t.Errorf("%s %s with %d bytes was shown for %s, which has %d: call Admit with the request as it arrived, and read the body when Admit asks for it",
-						r.Method, r.URL, len(r.Body), a.header.Get("Webhook-Id"), len(a.body))
-				}
-			}
-			e.wantRuns(1)
-		},
+		run: func(t *adapterRun) { t.patiently(time.Second, refusedAreShown) },
 	}}
+}
+
+func refusedAreShown(t *adapterRun, timeout time.Duration) {
+	t.Helper()
+	var shown []core.Refused
+	var e *endpoint
+	e = t.serve(&core.Config{BodyTimeout: timeout, DangerouslyShowRefused: func(_ context.Context, r core.Refused) {
+		e.fence()
+		defer e.fence()
+		shown = append(shown, r)
+	}}, answerWith(http.StatusOK))
+	unsigned, tampered, stale := e.sign("msg_1", 0, `{"a":1}`), e.sign("msg_2", 0, "{}"), e.sign("msg_3", -400, strings.Repeat("a", 90_000))
+	unsigned.header.Del("Webhook-Signature")
+	tampered.body = []byte("[]")
+	var text strings.Builder
+	refused := []*attempt{unsigned, tampered, stale}
+	for _, a := range refused {
+		text.WriteString(a.head(fmt.Sprintf("Content-Length: %d\r\n", len(a.body))))
+		text.Write(a.body)
+	}
+	e.pipeline(text.String(), timeout+100*time.Millisecond, e.sign("msg_4", 0, "{}"), http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnauthorized,
+		http.StatusOK)
+	e.fence()
+	if len(shown) != len(refused) {
+		t.Fatalf("%d refusals were shown, want %d", len(shown), len(refused))
+	}
+	for i, a := range refused {
+		r := shown[i].Request
+		if r.Method != http.MethodPost || r.Path() != "/hook" || !slices.Equal(r.Header.Values("Webhook-Id"), a.header["Webhook-Id"]) || string(r.Body) != string(a.body) {
+			t.Errorf("%s %s with %d bytes was shown for %s, which has %d: call Admit with the request as it arrived, and read the body when Admit asks for it",
+				r.Method, r.URL, len(r.Body), a.header.Get("Webhook-Id"), len(a.body))
+		}
+	}
+	e.wantRuns(1)
 }
 
 // crowdCases test many attempts at once.

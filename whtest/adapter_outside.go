@@ -42,7 +42,9 @@ func earlyCases() []adapterCase {
 		{name: "103 and then an error releases", why: why, early: true, errors: true, run: func(t *adapterRun) { t.releases(after(fails)) }},
 		{name: "103 and then a panic releases", why: why, early: true, run: func(t *adapterRun) { t.releases(after(crashes), outside) }},
 		{name: "103 and no time left is recorded as it is responded to", why: why, early: true, run: func(t *adapterRun) {
-			t.runsOut(&core.Config{Lease: 400 * time.Millisecond}, after(t.waits(nil)))
+			t.patiently(400*time.Millisecond, func(t *adapterRun, lease time.Duration) {
+				t.runsOut(&core.Config{Lease: lease}, after(t.waits(nil)))
+			})
 		}},
 	}
 }
@@ -55,11 +57,13 @@ func outsideCases() []adapterCase {
 			name: "a timeout outside agrees with what is recorded", why: "the middleware outside responds for a handler that did not respond. If that " +
 				"response is not recorded, a committed message gets a failure status, or a failed message gets 200",
 			run: func(t *adapterRun) {
-				timeout := func(m *AdapterMount) { m.Timeout = 100 * time.Millisecond }
-				t.runsOut(nil, t.waits(nil), timeout)
-				if t.adapter.HandlerErrors {
-					t.releases(t.waits(context.DeadlineExceeded), timeout)
-				}
+				t.patiently(100*time.Millisecond, func(t *adapterRun, d time.Duration) {
+					timeout := func(m *AdapterMount) { m.Timeout = d }
+					t.runsOut(nil, t.waits(nil), timeout)
+					if t.adapter.HandlerErrors {
+						t.releases(t.waits(context.DeadlineExceeded), timeout)
+					}
+				})
 			},
 		},
 		{
@@ -112,7 +116,7 @@ func (t *adapterRun) waits(err error) handle {
 		select {
 		case <-c.Context.Done():
 			time.Sleep(20 * time.Millisecond)
-		case <-time.After(t.patience):
+		case <-time.After(2 * t.patience):
 			t.Errorf("the handler's context does not end")
 		}
 		return err

@@ -100,6 +100,9 @@ func (e *endpoint) observing(config *core.Config) *core.Config {
 	if config != nil {
 		c = *config
 	}
+	if c.Lease == 0 {
+		c.StoreTimeout = cmp.Or(c.StoreTimeout, 4*e.t.patience) // the store responds at once, but a busy machine does not
+	}
 	observe := c.Observe
 	c.Observe = func(ctx context.Context, ev core.Event) {
 		e.said.Store(&ev)
@@ -257,6 +260,7 @@ func (e *endpoint) pipeline(text string, pause time.Duration, last *attempt, sta
 	for i, status := range statuses {
 		if i == len(statuses)-1 {
 			time.Sleep(pause)
+			_ = conn.SetDeadline(time.Now().Add(2 * e.t.patience)) //nolint:forbidigo // a deadline of I/O
 			_, _ = io.WriteString(conn, last.head(fmt.Sprintf("Content-Length: %d\r\n", len(last.body)))+string(last.body))
 		}
 		resp, err := http.ReadResponse(r, nil)

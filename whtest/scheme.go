@@ -863,7 +863,7 @@ func checkNotKept(a *audit) {
 			a.errorf("refused: %v", err)
 		}
 	}()
-	for range 200 {
+	for range 1000 {
 		runtime.GC()
 		select {
 		case <-gone:

@@ -163,7 +163,7 @@ _hookonce`,
 			t.Parallel()
 			program, err := exec.LookPath(shell)
 			if err != nil {
-				t.Skip(shell + " is not installed")
+				t.Skip(shell + " is not installed: install it, and run `make test`")
 			}
 			dir := t.TempDir()
 			if err := os.WriteFile(filepath.Join(dir, "request.txt"), nil, 0o600); err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -234,14 +233,25 @@ func TestOneAttemptIsMadeUnlessMoreAreAskedFor(t *testing.T) {
 	if got.code != 1 || e.count() != 1 || !strings.HasPrefix(got.errs, "attempt 1 of 1: 500 ") {
 		t.Errorf("%+v after %d attempts", got, e.count())
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var errs bytes.Buffer
-	code := run(ctx, []string{"send", "--to", e.URL, "--secret-file", secret, "--attempts", "3", "--jitter", "0"}, nil, io.Discard, &errs, os.LookupEnv)
+	var errs strings.Builder
+	untilNext := writerFunc(func(p []byte) (int, error) {
+		errs.Write(p)
+		if strings.Contains(errs.String(), "the next one in") {
+			cancel()
+		}
+		return len(p), nil
+	})
+	code := run(ctx, []string{"send", "--to", e.URL, "--secret-file", secret, "--attempts", "3", "--jitter", "0"}, nil, io.Discard, untilNext, os.LookupEnv)
 	if code != 1 || !strings.HasPrefix(errs.String(), "attempt 1 of 3: 500 Internal Server Error; the next one in 5s\n") {
-		t.Errorf("--attempts alone: %d, %s", code, &errs)
+		t.Errorf("--attempts alone: %d, %s", code, errs.String())
 	}
 }
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestTheResponseIsShown(t *testing.T) {
 	t.Parallel()

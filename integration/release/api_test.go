@@ -1,9 +1,36 @@
 package release_test
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
+
+// section returns what a changelog says of a version. It is empty if there is no such section.
+func section(changes, version string) string {
+	_, text, found := strings.Cut("\n"+changes, "\n## ["+strings.TrimPrefix(version, "v")+"]")
+	if !found {
+		return ""
+	}
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}
+
+// unlisted returns those lines whose name a section of the changelog does not have in code.
+func unlisted(gone []string, section string) (all []string) {
+	for _, line := range gone {
+		_, declaration, _ := strings.Cut(line, ": ")
+		if _, member, ok := strings.Cut(declaration, "{ "); ok { // of a struct or an interface
+			declaration = member
+		}
+		declaration = regexp.MustCompile(`^(func( \([^)]*\))?|type|const|var) `).ReplaceAllString(declaration, "")
+		name := regexp.MustCompile(`^\w+`).FindString(declaration)
+		if !regexp.MustCompile("`[^`]*\\b" + name + "\\b[^`]*`").MatchString(section) {
+			all = append(all, line)
+		}
+	}
+	return all
+}
 
 // gone returns the lines of one API listing that another one lacks: what was removed or changed,
 // each with its package and, for a field, its type.

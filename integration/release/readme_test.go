@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -157,6 +158,39 @@ func TestTheEndpointOfTheReadmeRunsAsPasted(t *testing.T) {
 	if out := command(t, dir, "bash", "-euc", send); !strings.Contains(out, "200") {
 		t.Errorf("hookonce send says:\n%s", out)
 	}
+	// One attempt twice, then with another body. The comments say the statuses.
+	attempts := block(t, "README.md", "sh", "sh attempt.sh")
+	said := command(t, dir, "bash", "-euo", "pipefail", "-c", strings.ReplaceAll(attempts, pastedAddr, addr))
+	var want, got []string
+	for _, m := range regexp.MustCompile(`(?m)# (\d{3})`).FindAllStringSubmatch(attempts, -1) {
+		want = append(want, m[1])
+	}
+	for _, m := range regexp.MustCompile(`(?m)^HTTP/1\.1 (\d{3}) `).FindAllStringSubmatch(said, -1) {
+		got = append(got, m[1])
+	}
+	if len(want) != 3 || !slices.Equal(got, want) {
+		t.Errorf("the attempts get %q, the README says %q:\n%s", got, want, said)
+	}
+}
+
+func TestEveryBlockOfTheReadmeIsRun(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(tree, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := []string{
+		"go get", "package main", "hookonce keygen", "sh attempt.sh", "g.POST", "e.POST", "app.Post", "hookonce explain", "explain.Hook",
+		"make test-all", // by continuous integration
+	}
+	all := regexp.MustCompile("(?ms)^```\\w*\n(.*?)^```$").FindAllString(string(text), -1)
+	if len(all) != len(run) {
+		t.Errorf("the README has %d blocks, and these tests run %d", len(all), len(run))
+	}
+	for _, b := range all {
+		if !slices.ContainsFunc(run, func(with string) bool { return strings.Contains(b, with) }) {
+			t.Errorf("no test runs this block:\n%s", b)
+		}
+	}
 }
 
 func TestAWrongSecretLeavesATraceInTheLogOfTheReadmesEndpoint(t *testing.T) {
@@ -271,6 +305,13 @@ func TestTheCopyOfTheProductionExampleBuilds(t *testing.T) {
 	out := command(t, filepath.Join(clone, "hookonce"), "bash", "-euc", commands)
 	if strings.Contains(out, "hookonce v0.0.0") {
 		t.Errorf("the copy requires another version than a stranger gets:\n%s", out)
+	}
+	// It starts, and reports all settings that are missing.
+	out = command(t, filepath.Join(clone, "webhooks"), "bash", "-uc", "env -u REDIS_URL -u DATABASE_URL ./webhooks; test $? = 1")
+	for _, missing := range []string{"REDIS_URL", "DATABASE_URL"} {
+		if !strings.Contains(out, missing) {
+			t.Errorf("the program without settings does not mention %s:\n%s", missing, out)
+		}
 	}
 }
 

@@ -156,7 +156,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 func TestACommandIsReadAsCurlSendsIt(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is not installed")
+		t.Skip("curl is not installed: install it, and run `make test`")
 	}
 	sent := make(chan string, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -135,7 +135,7 @@ func TestWordsAreThoseOfBash(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		t.Skip("bash is not installed")
+		t.Skip("bash is not installed: install it, and run `make test`")
 	}
 	for _, command := range []string{
 		`curl a 'b c' "d e" f\ g`,

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -165,7 +166,11 @@ func TestWideCommentsAreFound(t *testing.T) {
 	}
 }
 
-// TestPackagesHaveAShortCommentAndAnExample checks what pkg.go.dev shows.
+// withoutServer are packages whose examples need a server. Tests in integration run them.
+var withoutServer = []string{"stores/sqlstore"}
+
+// TestPackagesHaveAShortCommentAndAnExample checks what pkg.go.dev shows. An example with an output
+// runs there and in the tests.
 func TestPackagesHaveAShortCommentAndAnExample(t *testing.T) {
 	t.Parallel()
 	type pkg struct {
@@ -173,7 +178,7 @@ func TestPackagesHaveAShortCommentAndAnExample(t *testing.T) {
 		exported bool
 		example  bool
 	}
-	packages := make(map[string]*pkg)
+	packages, core := make(map[string]*pkg), make(map[string]*doc.Example)
 	goFiles(t, func(path string, source []byte) {
 		file, err := parser.ParseFile(token.NewFileSet(), path, source, parser.ParseComments)
 		if err != nil {
@@ -194,7 +199,14 @@ func TestPackagesHaveAShortCommentAndAnExample(t *testing.T) {
 			packages[dir] = p
 		}
 		if strings.HasSuffix(path, "_test.go") {
-			p.example = p.example || len(doc.Examples(file)) > 0
+			for _, e := range doc.Examples(file) {
+				if dir == "core" {
+					core[e.Name] = e
+				}
+			}
+			p.example = p.example || slices.ContainsFunc(doc.Examples(file), func(e *doc.Example) bool {
+				return e.Output != "" || e.EmptyOutput || slices.Contains(withoutServer, dir)
+			})
 			return
 		}
 		p.exported = p.exported || file.Name.Name != "main" && ast.FileExports(file)
@@ -202,6 +214,11 @@ func TestPackagesHaveAShortCommentAndAnExample(t *testing.T) {
 			p.comment = file.Doc
 		}
 	})
+	for _, name := range []string{"New", "KeySourceFunc", "Verifier_Verify", "Commit", "FromContext", "Config_observe"} {
+		if e := core[name]; e == nil || e.Output == "" {
+			t.Errorf("core has no example of %s with an output", name)
+		}
+	}
 	if len(packages) < 18 {
 		t.Errorf("only %d packages found", len(packages))
 	}
@@ -214,8 +231,29 @@ func TestPackagesHaveAShortCommentAndAnExample(t *testing.T) {
 			t.Errorf("the comment of package %s has %d lines, more than %d", dir, n, packageLines)
 		}
 		if p.exported && !p.example {
-			t.Errorf("package %s has no example", dir)
+			t.Errorf("package %s has no example with an output", dir)
 		}
+	}
+}
+
+// TestASkippedTestNamesTheCommandThatRunsIt: make test lists these at its end. A test that cannot
+// apply may skip without one.
+func TestASkippedTestNamesTheCommandThatRunsIt(t *testing.T) {
+	t.Parallel()
+	skip := regexp.MustCompile(`\.Skipf?\((.*(?:is not installed|takes seconds|takes minutes|builds).*)\)`)
+	found := 0
+	goFiles(t, func(path string, source []byte) {
+		if !strings.HasSuffix(path, "_test.go") || filepath.Base(path) == "comments_test.go" {
+			return
+		}
+		for _, m := range skip.FindAllStringSubmatch(string(source), -1) {
+			if found++; !strings.Contains(m[1], "run `make ") {
+				t.Errorf("%s: %s names no command, as in: run `make test-all`", path, m[1])
+			}
+		}
+	})
+	if found < 5 {
+		t.Errorf("only %d such tests found", found)
 	}
 }
 

@@ -89,6 +89,27 @@ func TestEveryTestThatADocumentNamesExists(t *testing.T) {
 }
 
 // TestEveryLinkLeadsSomewhere checks the relative links of the documents, and their anchors.
+func TestTheIndexOfFindingsIsComplete(t *testing.T) {
+	t.Parallel()
+	index, err := os.ReadFile(filepath.Join(root, "findings", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts, err := filepath.Glob(filepath.Join(root, "findings", "*.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(scripts) < 20 {
+		t.Errorf("only %d scripts found", len(scripts))
+	}
+	for _, script := range scripts {
+		name := filepath.Base(script)
+		if row := "\n| [" + strings.TrimSuffix(name, ".sh") + "](" + name + ") |"; strings.Count(string(index), row) != 1 {
+			t.Errorf("%s does not have one row in the index", name)
+		}
+	}
+}
+
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	t.Parallel()
 	links := regexp.MustCompile(`\]\(([^)#: ]*)(#[^) ]*)?\)`)

@@ -2,10 +2,14 @@ package docs_test
 
 import (
 	"context"
+	"fmt"
+	"go/parser"
+	"go/token"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,17 +59,73 @@ func TestOperatingTimesAreThoseOfTheCode(t *testing.T) {
 			t.Errorf("%s: the page says %s, the code %v", row[1], row[2], want)
 		}
 	}
-	// The text repeats times of the table and has no others.
-	_, text, _ := strings.Cut(operating(t), "\n## A crash")
-	stated := map[string]time.Duration{"second": time.Second, "minute": time.Minute}
-	for _, m := range regexp.MustCompile(`(\d+)\s(second|minute)s`).FindAllStringSubmatch(text, -1) {
-		n, _ := strconv.Atoi(m[1])
-		found := false
-		for _, d := range code {
-			found = found || d == time.Duration(n)*stated[m[2]]
+	// The text repeats times of the table: these, in this order, and no others.
+	dead, outage, offline := code["a message of a dead process gets 503 for at most"],
+		code["an emptied store also refuses messages signed after the loss, for"], code["after a restored backup, stay offline for"]
+	for section, want := range map[string][]time.Duration{
+		"A crash": {dead},
+		"A store outage": {
+			code["a request waits for the store for at most"], code["a handler is cancelled if its claim cannot be renewed for"], lease,
+		},
+		"A failover":        {offline},
+		"A lost store":      {outage, offline},
+		"A slow handler":    {code["a handler's context ends after"], lease},
+		"A key rotation":    nil,
+		"Release a message": nil,
+	} {
+		_, text, found := strings.Cut(operating(t), "\n## "+section+"\n")
+		text, _, _ = strings.Cut(text, "\n## ")
+		if got := stated(text); !found || !slices.Equal(got, want) {
+			t.Errorf("%s: the text says %v, the code %v", section, got, want)
 		}
-		if !found {
-			t.Errorf("the text says %q, which is no time of the table", m[0])
+	}
+	if n := strings.Count(operating(t), "\n## "); n != 9 {
+		t.Errorf("the page has %d sections, and this test knows 9", n)
+	}
+}
+
+// stated returns the times in a text. The word "the minute" or "a minute" is one.
+func stated(text string) (all []time.Duration) {
+	units := map[string]time.Duration{"second": time.Second, "minute": time.Minute, "hour": time.Hour}
+	for _, m := range regexp.MustCompile(`\b(\d+|a|the)\s(second|minute|hour)s?\b`).FindAllStringSubmatch(text, -1) {
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			n = 1
+		}
+		all = append(all, time.Duration(n)*units[m[2]])
+	}
+	return all
+}
+
+// TestTheReadmeStatesTheDefaults compares what the README says of bounds with the code.
+func TestTheReadmeStatesTheDefaults(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := map[int]string{3: "three", 5: "five"}
+	number := func(after string) int {
+		source, err := os.ReadFile(filepath.Join(root, "core", "config.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := regexp.MustCompile(after + `(\d+)`).FindSubmatch(source)
+		if m == nil {
+			t.Fatalf("config.go has no number after %s", after)
+		}
+		n, _ := strconv.Atoi(string(m[1]))
+		return n
+	}
+	said := strings.Join(strings.Fields(string(text)), " ")
+	for _, want := range []string{
+		fmt.Sprintf("at most %s minutes off", words[int(written(t, "config.go", `"Past", &cfg\.Past, cmp\.Or\(facts\.Past, `).Minutes())]),
+		fmt.Sprintf("503 for up to %.0f seconds", free(t).Seconds()),
+		words[number(`cfg\.Reruns == 0:\s+cfg\.Reruns = `)] + " more times (`Config.Reruns`)",
+		fmt.Sprintf("%d more times within %.0f hours (`Config.Repeats`)", number(`cfg\.Repeats == 0:\s+cfg\.Repeats = `), written(t, "config.go", `"Remember", &cfg\.Remember, `).Hours()),
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the README does not say %q", want)
 		}
 	}
 }
@@ -100,8 +160,19 @@ func TestOperatingNamesEveryReason(t *testing.T) {
 func TestExactlyOnceIsMentionedWithCommitOnly(t *testing.T) {
 	t.Parallel()
 	said := 0
-	for _, name := range []string{"README.md", "docs/stores.md", "docs/operating.md", "docs/identity.md", "docs/production.md", "docs/threat-model.md"} {
-		text, err := os.ReadFile(filepath.Join(root, name))
+	var pages []string
+	for _, pattern := range []string{"*.md", "*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, found...)
+	}
+	if len(pages) < 25 {
+		t.Errorf("only %d pages found", len(pages))
+	}
+	for _, name := range pages {
+		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,10 +181,27 @@ func TestExactlyOnceIsMentionedWithCommitOnly(t *testing.T) {
 				paragraph = strings.Replace(paragraph, part, "", 1)
 				said += exactly(t, name, part)
 			}
-			said += exactly(t, name, paragraph)
+			for entry := range strings.SplitSeq(paragraph, "\n- ") { // each entry of a list by itself
+				said += exactly(t, name, entry)
+			}
 		}
 	}
-	if said < 4 {
+	// Elsewhere in the code it is a header that must occur exactly once.
+	goFiles(t, func(path string, source []byte) {
+		dir, err := filepath.Rel(root, path)
+		if err != nil || !regexp.MustCompile(`^(adapter|examples|stores|core/commit|[a-z0-9]*wh|nethttp)/?`).MatchString(dir) || strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, source, parser.ParseComments)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for _, comment := range file.Comments {
+			said += exactly(t, dir, comment.Text())
+		}
+	})
+	if said < 10 {
 		t.Errorf("it is mentioned %d times: has the format of the documents changed?", said)
 	}
 }
@@ -123,7 +211,7 @@ func exactly(t *testing.T, name, text string) int {
 	if strings.HasPrefix(text, "#") || !regexp.MustCompile(`(?i)exactly\s+once`).MatchString(text) {
 		return 0
 	}
-	if !strings.Contains(text, "core.Commit") {
+	if !regexp.MustCompile(`\bCommit\b`).MatchString(text) {
 		t.Errorf("%s says exactly once without core.Commit: %s", name, text)
 	}
 	return 1

@@ -627,7 +627,7 @@ func TestEventsBringWhatChangedAndNoMoreStreamsThanAllowed(t *testing.T) {
 func TestAProgramThatDoesNotInspectHoldsNoPage(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds two programs")
+		t.Skip("builds two programs: run `make test-all`")
 	}
 	for program, want := range map[string]bool{"examples/development": false, "cmd/hookonce": true} {
 		file := filepath.Join(t.TempDir(), "program")

@@ -5,8 +5,8 @@ import "strings"
 
 // Word returns the known word of which typed is a misspelling. At most two
 // letters may differ, or one in short words, or typed is a prefix of only that
-// word. Otherwise Word returns "". A secret in the wrong place is never close to
-// a known word.
+// word. Otherwise Word returns "". A secret in the wrong place is never close
+// to a known word.
 func Word(typed string, known []string) string {
 	typed = strings.ToLower(typed)
 	if len(typed) < 2 || len(typed) > 40 {
