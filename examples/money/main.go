@@ -1,5 +1,5 @@
-// Command money transfers money between two accounts for each webhook message,
-// exactly once, even if the program is killed at any point.
+// Command money transfers money between two accounts for each webhook message.
+// With core.Commit it does so exactly once, even if it is killed at any point.
 //
 //	ADDR            where to listen, default 127.0.0.1:8080
 //	DATABASE_URL    of PostgreSQL; unset: the SQLite file money.db
