@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/fiberwh"
@@ -189,5 +190,55 @@ func TestReportOnlyPassesEveryBodyOn(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Unsigned senders must not fill the memory, so the rest of a longer body is read by the handler.
+func TestReportOnlyReadsALongBodyOnlyAsTheHandlerDoes(t *testing.T) {
+	t.Parallel()
+	start, rest := strings.Repeat("x", 1001), strings.Repeat("y", 50_000)
+	for _, c := range []struct {
+		name   string
+		read   func(c *fiber.Ctx) ([]byte, error)
+		want   string
+		closed bool
+	}{
+		{"by Body", func(c *fiber.Ctx) ([]byte, error) { return c.Body(), nil }, start + rest, false},
+		{"by BodyRaw", func(c *fiber.Ctx) ([]byte, error) { return c.BodyRaw(), nil }, start + rest, false},
+		{"from the stream", func(c *fiber.Ctx) ([]byte, error) { return io.ReadAll(c.Context().RequestBodyStream()) }, start + rest, true},
+		{"behind adaptor.HTTPHandler", func(c *fiber.Ctx) (body []byte, err error) {
+			_ = adaptor.HTTPHandlerFunc(func(_ http.ResponseWriter, r *http.Request) { body, err = io.ReadAll(r.Body) })(c)
+			return body, err
+		}, start + rest, false},
+		{"not at all", func(*fiber.Ctx) ([]byte, error) { return nil, nil }, "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t, core.Config{MaxBody: 1000, DangerouslyReportOnly: true})
+			running := make(chan struct{})
+			app := fiber.New(fiber.Config{StreamRequestBody: true})
+			app.Post("/hook", fiberwh.New(k.Verifier), func(ctx *fiber.Ctx) error {
+				close(running)
+				body, err := c.read(ctx)
+				if err != nil {
+					return err
+				}
+				return ctx.Send(body)
+			})
+			conn := dial(t, serve(t, app))
+			fmt.Fprintf(conn, "%sTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", k.head(t, "msg_1", start+rest), len(start), start)
+			select {
+			case <-running:
+			case <-time.After(10 * time.Second):
+				t.Fatal("the handler does not run before the whole body has arrived")
+			}
+			fmt.Fprintf(conn, "%x\r\n%s\r\n0\r\n\r\n", len(rest), rest)
+			if r := read(t, bufio.NewReader(conn)); r.status != 200 || r.body != c.want || r.closed != c.closed {
+				t.Errorf("got %d and %d bytes, closed: %v", r.status, len(r.body), r.closed)
+			}
+			if got := k.last().Reason; got != core.ErrBodyTooLarge {
+				t.Errorf("observed %s", got)
+			}
+		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 	"unsafe"
@@ -140,15 +141,16 @@ func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 // such a body fasthttp enforces no limit, and returns error texts as if they
 // were the body.
 func (r *request) readStream(stream io.Reader, length int, limit int64, timeout time.Duration) ([]byte, error) {
-	if timeout == 0 {
-		limit = math.MaxInt64 // report-only: the handler must get all bytes that we read
-	}
 	conn, server := r.c.Conn(), r.app.ReadTimeout()
 	limited := timeout > 0 && (server <= 0 || timeout < server) // otherwise fasthttp set an earlier deadline
 	if limited {
 		_ = conn.SetReadDeadline(time.Now().Add(timeout)) //nolint:forbidigo // I/O runs on real time, not on the configured clock
 	}
 	got, err := readAll(stream, nil, length, int(min(limit, math.MaxInt-1)))
+	if reportOnly := timeout == 0; reportOnly && err != nil && len(got) > 0 {
+		rest := detached(stream)
+		r.c.Request.SetBodyStream(io.MultiReader(bytes.NewReader(got), rest), length) // the handler runs, and needs what we read
+	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &core.Error{Reason: core.ErrBodyTooSlow, Detail: "the streamed body did not arrive in time; see Config.BodyTimeout", Err: err}
@@ -164,6 +166,20 @@ func (r *request) readStream(stream io.Reader, length int, limit int64, timeout 
 	}
 	r.c.Request.SetBodyRaw(got) // handlers expect it there
 	return got, nil
+}
+
+// detached returns a reader that continues stream and outlives SetBodyStream.
+// SetBodyStream clears the stream that it replaces, and fasthttp uses its
+// memory for other requests. So detached copies it.
+func detached(stream io.Reader) io.Reader {
+	own := reflect.ValueOf(stream)
+	if own.Kind() != reflect.Pointer || own.Type().Elem().PkgPath() != reflect.TypeFor[fasthttp.Request]().PkgPath() {
+		return stream // of a middleware
+	}
+	again := reflect.New(own.Type().Elem())
+	again.Elem().Set(own.Elem())
+	copied, _ := reflect.TypeAssert[io.Reader](again) // it has the type of stream
+	return copied
 }
 
 // unsafeString returns b as a string without copying. The caller never writes b
