@@ -172,6 +172,9 @@ func (x *Exchange) Record(w http.ResponseWriter) *Recorder {
 // Finish returns the recorded status, which the adapter writes if nothing was
 // written. Calls after the first change nothing.
 func (x *Exchange) Finish(status int) int {
+	if x.Request == nil { // refused
+		return x.Settle(status)
+	}
 	// The server removes only the temporary files of its own request, and an upstream logger reads
 	// the pattern from that request.
 	if x.original.Pattern != x.Request.Pattern {

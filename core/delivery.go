@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -40,8 +41,8 @@ type Delivery struct {
 	message  Message
 	claim    claim
 	bodyRead bool
-	admitted bool // this delivery holds a claim that must be settled
-	settled  bool
+	admitted bool       // this delivery holds a claim that must be settled
+	settled  int16      // the status that Settle returned, 0 before that
 	lease    leaseState // lease and stopped are guarded by the keeper of its lease, like the last fields
 	stopped  bool
 	handled  uint16 // see history.done
@@ -365,11 +366,13 @@ const Failed = -1
 // Settle is synchronous and bounded by [Config.StoreTimeout]. Calls after the
 // first do nothing.
 func (d *Delivery) Settle(status int) int {
-	if d.answer != nil || d.settled {
+	if d.answer != nil {
 		return status
 	}
+	if d.settled != 0 {
+		return int(d.settled)
+	}
 	v := d.v
-	d.settled = true
 	d.lap(handling)
 	now := v.claims.clock.now()
 	if status == 0 {
@@ -378,6 +381,7 @@ func (d *Delivery) Settle(status int) int {
 			status = http.StatusServiceUnavailable // servers send 200 if nothing was written, and the message would be lost
 		}
 	}
+	d.settled = int16(max(Failed, min(status, math.MaxInt16)))
 	d.ctx.finish()
 	if !d.admitted {
 		return status

@@ -48,7 +48,8 @@ func TestSettle(t *testing.T) {
 					t.Errorf("on record: %+v", rec)
 				}
 				swaps, events := b.store.swaps, len(b.events)
-				if d.Settle(500); b.store.swaps != swaps || len(b.events) != events {
+				b.wantStatus(d.Settle(500), tt.want, "a second Settle")
+				if b.store.swaps != swaps || len(b.events) != events {
 					t.Error("a second Settle did something")
 				}
 			})
