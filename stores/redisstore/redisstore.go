@@ -99,6 +99,7 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 // cluster. namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
 	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s.watch.looking = make(chan struct{}, 1)
 	s.birth.Begin()
 	s.line.Send, s.line.Width, s.line.Most = s.askGroup, width, most
 	return s
