@@ -55,6 +55,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/abandon"
 	"github.com/hookonce/hookonce/internal/birth"
 )
 
@@ -91,6 +92,7 @@ type Store struct {
 	get       func(ctx context.Context, key string) ([]byte, any, error)
 	put       func(ctx context.Context, key string, value []byte, revision any, life time.Duration) (bool, error)
 	absent    any // the zero R
+	calls     abandon.Calls
 	birth     birth.Birth
 	looking   chan struct{} // held by the caller that reads the marker
 
@@ -104,6 +106,7 @@ type Store struct {
 func New[R any](namespace string, engine Engine[R]) *Store {
 	var absent R
 	s := &Store{namespace: namespace, absent: absent, looking: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s.calls.Prefix = "casstore: "
 	s.birth.Begin()
 	if engine.Get == nil || engine.Put == nil {
 		return s
@@ -164,7 +167,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	if err := s.mistake(); err != nil {
 		return core.Value{}, err
 	}
-	live, err := leave(ctx, func() (core.Value, error) {
+	live, err := leave(ctx, s, func() (core.Value, error) {
 		if old == (core.Value{}) { // a claim
 			if err := s.look(ctx); err != nil {
 				return core.Value{}, err
@@ -260,34 +263,11 @@ func expiryOf(text []byte) time.Time {
 // leave calls f and returns when ctx ends. Clients have timeouts of their own,
 // longer than a request may take, and not all of them respect ctx. The call
 // then continues in the background until the client's timeout.
-func leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
+func leave[T any](ctx context.Context, s *Store, f func() (T, error)) (T, error) {
+	value, err := abandon.Call(ctx, &s.calls, f)
+	if end := ctx.Err(); end != nil && errors.Is(err, end) {
+		err = fmt.Errorf("casstore: no response in time: the engine is stalled, too slow, or cannot be reached: "+
+			"check that it runs, and the client's address: %w", err)
 	}
-	returned := make(chan result, 1)
-	go func() {
-		var r result
-		defer func() {
-			if p := recover(); p != nil { // in this goroutine it would end the program, not only the request
-				r.err = fmt.Errorf("casstore: the client panicked: %v", p)
-			}
-			returned <- r
-		}()
-		r.value, r.err = f()
-	}()
-	var r result
-	select {
-	case r = <-returned:
-		if r.err == nil || ctx.Err() == nil {
-			return r.value, r.err
-		}
-	case <-ctx.Done():
-	}
-	err := fmt.Errorf("casstore: no response in time: the engine is stalled, too slow, or cannot be reached: "+
-		"check that it runs, and the client's address: %w", ctx.Err())
-	if r.err != nil {
-		err = fmt.Errorf("%w: %w", err, r.err)
-	}
-	return r.value, err
+	return value, err
 }

@@ -61,6 +61,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/abandon"
 	"github.com/hookonce/hookonce/internal/birth"
 	"github.com/hookonce/hookonce/internal/group"
 )
@@ -71,6 +72,7 @@ type Store struct {
 	namespace string
 	do        func(ctx context.Context, args ...any) (any, error)
 
+	calls   abandon.Calls
 	watch   watch
 	birth   birth.Birth
 	marks   atomic.Int64 // how often this store made markers
@@ -187,30 +189,7 @@ func (s *Store) send(ctx context.Context, args ...any) (any, error) {
 // request may take, and not all of them respect ctx. The call then continues in
 // the background until the client's timeout.
 func (s *Store) sendOnce(ctx context.Context, args ...any) (any, error) {
-	type result struct {
-		reply any
-		err   error
-	}
-	answered := make(chan result, 1)
-	go func() {
-		var r result
-		defer func() {
-			if p := recover(); p != nil { // in this goroutine it would end the program, not only the request
-				r.err = fmt.Errorf("the client panicked: %v", p)
-			}
-			answered <- r
-		}()
-		r.reply, r.err = s.do(ctx, args...)
-	}()
-	select {
-	case r := <-answered:
-		if r.err != nil && ctx.Err() != nil {
-			return nil, fmt.Errorf("%w: %w", ctx.Err(), r.err)
-		}
-		return r.reply, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return abandon.Call(ctx, &s.calls, func() (any, error) { return s.do(ctx, args...) })
 }
 
 // asText accepts the types in which clients return a bulk string.
