@@ -57,9 +57,10 @@ func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed in
 
 // PurgeEvery purges at once and then at each interval until ctx ends. It
 // blocks: run it with go. report, if not nil, is called after each purge.
-// PurgeEvery continues after a purge that failed. progress is as in
-// [Store.Purge].
+// PurgeEvery continues after a purge that failed. An interval under a second,
+// such as an unset one, counts as a second. progress is as in [Store.Purge].
 func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report func(removed int64, err error), progress ...func(Purged)) {
+	interval = max(interval, time.Second)
 	for ctx.Err() == nil {
 		removed, err := s.Purge(ctx, progress...)
 		if report != nil {
