@@ -103,6 +103,7 @@ func (p *purge) tell() {
 // notes is what a store knows about its table from purges. A part without a
 // note, or with something due, is read.
 type notes struct {
+	width int64   // pages of a step
 	pages []int64 // when something in the pages of a step is due next
 	keys  []span  // in order; together they cover all keys
 }
@@ -160,6 +161,9 @@ func (p *purge) byPage(ctx context.Context) error {
 		drop  = "DELETE" + where + " AND expires <= $3::bigint"
 	)
 	known, width := &p.notes.pages, max(1, purgePages/tables)
+	if width != p.notes.width { // partitions were added or dropped
+		p.notes.width, *known = width, nil
+	}
 	for from := int64(0); from < pages; from += width {
 		i := int(from / width)
 		if i == len(*known) {
