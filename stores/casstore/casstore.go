@@ -51,12 +51,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/internal/abandon"
 	"github.com/hookonce/hookonce/internal/birth"
+	"github.com/hookonce/hookonce/internal/owners"
 )
 
 // Engine is a compare-and-swap over the program's client. R is what the client
@@ -95,9 +95,7 @@ type Store struct {
 	calls     abandon.Calls
 	birth     birth.Birth
 	looking   chan struct{} // held by the caller that reads the marker
-
-	mu     sync.Mutex
-	owners map[string]bool
+	owners    *owners.Set
 }
 
 // New returns a store over engine. Each verifier has a namespace of its own, 1
@@ -105,7 +103,8 @@ type Store struct {
 // hexadecimal digits. [core.New] reports an invalid namespace or engine.
 func New[R any](namespace string, engine Engine[R]) *Store {
 	var absent R
-	s := &Store{namespace: namespace, absent: absent, looking: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s := &Store{namespace: namespace, absent: absent, looking: make(chan struct{}, 1)}
+	s.owners = owners.New("casstore", "give each verifier a store with a namespace of its own")
 	s.calls.Prefix = "casstore: "
 	s.birth.Begin()
 	if engine.Get == nil || engine.Put == nil {
@@ -130,14 +129,7 @@ func (s *Store) Bind(owner string) error {
 	if err := s.mistake(); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.owners[owner] {
-		return fmt.Errorf("casstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
-			"give each verifier a store with a namespace of its own", owner)
-	}
-	s.owners[owner] = true
-	return nil
+	return s.owners.Add(owner)
 }
 
 // mistake reports an invalid argument of New.

@@ -56,7 +56,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +63,7 @@ import (
 	"github.com/hookonce/hookonce/internal/abandon"
 	"github.com/hookonce/hookonce/internal/birth"
 	"github.com/hookonce/hookonce/internal/group"
+	"github.com/hookonce/hookonce/internal/owners"
 )
 
 // Store is a [core.SeenStore] in Redis or Valkey. Make one with [New] or
@@ -79,9 +79,7 @@ type Store struct {
 	buckets [buckets]bucket
 	meeting chan struct{} // held by the caller that makes markers
 	line    group.Line[*swap]
-
-	mu     sync.Mutex
-	owners map[string]bool
+	owners  *owners.Set
 }
 
 // New returns a store over a client of go-redis. Pass its Do method, as in
@@ -100,7 +98,8 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 // and EVAL the fourth is a key, for clients that route to the nodes of a
 // cluster. namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
-	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1)}
+	s.owners = owners.New("redisstore", "give each verifier a store with a namespace of its own")
 	s.watch.looking = make(chan struct{}, 1)
 	s.birth.Begin()
 	s.line.Send, s.line.Width, s.line.Most = s.askGroup, width, most
@@ -117,14 +116,7 @@ func (s *Store) Bind(owner string) error {
 	if err := checkNamespace(s.namespace); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.owners[owner] {
-		return fmt.Errorf("redisstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
-			"give each verifier a store with a namespace of its own", owner)
-	}
-	s.owners[owner] = true
-	return nil
+	return s.owners.Add(owner)
 }
 
 // checkNamespace rejects braces, with which a cluster would put all keys on one

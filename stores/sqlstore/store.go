@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/internal/birth"
 	grouping "github.com/hookonce/hookonce/internal/group"
+	"github.com/hookonce/hookonce/internal/owners"
 )
 
 // Store is a [core.SeenStore] in a database. Make one with [New], for each
@@ -34,9 +34,7 @@ type Store struct {
 	notes     notes         // guarded by purging
 	vouching  chan struct{} // held by the caller of vouch
 	vouched   atomic.Bool
-
-	mu     sync.Mutex
-	owners map[string]bool
+	owners    *owners.Set
 }
 
 // New returns a store in db. namespace separates the records of one verifier
@@ -45,9 +43,10 @@ type Store struct {
 // the database. [core.New] reports invalid arguments.
 func New(namespace string, db *sql.DB, d Dialect) *Store {
 	s := &Store{
-		namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(), owners: make(map[string]bool),
+		namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(),
 		meeting: make(chan struct{}, 1), purging: make(chan struct{}, 1), vouching: make(chan struct{}, 1),
 	}
+	s.owners = owners.New("sqlstore", "give each verifier a store with a namespace of its own, or name the sources with core.Secrets(...).From(name)")
 	s.birth.Begin()
 	s.pool = plain{db}
 	if d != Postgres {
@@ -65,14 +64,7 @@ func (s *Store) Bind(owner string) error {
 	if err := s.mistake(); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.owners[owner] {
-		return fmt.Errorf("sqlstore: this store already serves another verifier (%s), and each would acknowledge the other's messages without handling them: "+
-			"give each verifier a store with a namespace of its own, or name the sources with core.Secrets(...).From(name)", owner)
-	}
-	s.owners[owner] = true
-	return nil
+	return s.owners.Add(owner)
 }
 
 // mistake reports an invalid argument of New.
